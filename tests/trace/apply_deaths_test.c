@@ -4,16 +4,12 @@
  * slot as it was, half written, or whole. The boot goes on in a bounded time, with a slot that is
  * whole, and what apply says of itself is not taken for what the state has.
  */
-#include "selector/plan.h"
 #include "lib/util.h"
 #include "selector/store_internal.h"
-#include "tests/trace/machine.h"
+#include "tests/trace/applies.h"
 
-#define APPLY	   "keelboot-apply"
 #define END_MS	   1500u
 #define LONGEST_MS 120000u /* the stall limit, the wait for its end, and that for its death */
-
-static const struct plan_release release = { .sequence = 30, .version = "3.0" };
 
 enum effect { NOTHING, HALF, WHOLE };
 
@@ -23,19 +19,11 @@ static const char *const effects[] = { "nothing", "half", "whole" };
 static void work(void *ctx)
 {
 	enum effect effect = *(enum effect *)ctx;
-	enum store_finding found;
-	static struct state s;
-	struct store st;
 
-	if (effect == NOTHING)
-		return;
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
-	plan_begin(&s, 1, 0);
-	OK(store_save_both(&st, &s));
 	if (effect == HALF)
-		return;
-	plan_end(&s, 1, &release, PLAN_AUTOMATIC);
-	OK(store_save(&st, &s));
+		applies_half();
+	if (effect == WHOLE)
+		applies_whole(PLAN_AUTOMATIC);
 }
 
 /* What is said until it ends; each of these is a point of the protocol. */
@@ -98,7 +86,7 @@ static void begin(unsigned point, unsigned end, enum effect *effect)
 		 effects[*effect]);
 	s.slot[1] = (struct state_slot){ .st = STATE_EMPTY };
 	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(s);
 	memcpy(c.say, points[point].say, sizeof(c.say));
 	os_sim_child(&c);
 	os_sim_at(450, work, effect);

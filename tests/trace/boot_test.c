@@ -4,17 +4,12 @@
 
 TEST(healthy_boot_writes_nothing)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("healthy_boot");
+	machine_boots_as("healthy_boot", 'a');
 	assert_int_equal(machine.state.ops, 0);
 	assert_absent("write " STATE_DEV);
 	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro");
 	assert_order("watchdog /dev/watchdog0", "spawn keelboot-prober");
 	assert_once("exec /sbin/init: /sbin/init single; env HOME=/ TERM=linux");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
 	machine_told("\"status\":\"good\"");
 	machine_told("\"state\":\"found\"");
@@ -22,17 +17,15 @@ TEST(healthy_boot_writes_nothing)
 
 TEST(trial_is_charged_before_it_is_mounted)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 	char token[32];
 
-	machine_put(&s);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("trial_boot_charges_before_mounting");
+	machine_put(machine_trial());
+	machine_boots_as("trial_boot_charges_before_mounting", 'b');
 	assert_order("write " STATE_DEV, "mount " SLOT_B_DEV);
 	assert_order("flush " STATE_DEV, "mount " SLOT_B_DEV);
 	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(after.open, 1);
+	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, 1));
 	assert_int_equal(after.open_token, after.seq);
 	snprintf(token, sizeof(token), "b %llu\n", (unsigned long long)after.seq);
 	assert_string_equal(os_sim_text("/run/keelboot/token"), token);
@@ -41,18 +34,15 @@ TEST(trial_is_charged_before_it_is_mounted)
 
 TEST(third_silent_boot_of_a_trial_falls_back)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	for (int i = 0; i < STATE_TRIES; i++) {
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+		machine_boots('b');
 		machine_restart();
 		machine.watchdog.bootstatus = WDIOF_CARDRESET;
 	}
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("third_silent_boot_of_a_trial_falls_back");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("third_silent_boot_of_a_trial_falls_back", 'a');
 	machine_told("\"cause\":\"crash\"");
 	machine_told("\"reason\":\"b: crashed or hung\"");
 	assert_absent("mount " SLOT_B_DEV);
@@ -88,19 +78,17 @@ TEST(good_slot_that_is_left_is_left_with_a_reason)
 	static const char why[] = "b: crashed or hung; tried again after 1 healthy boot";
 	struct history_event e[2] = { { .n = 0 } };
 	struct state s = machine_good();
-	enum store_finding found;
 	struct store st;
 
 	states_set(&s, 1, STATE_GOOD, 20);
 	s.pref = s.last = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT - 1;
-	machine_put(&s);
+	machine_put(s);
 	machine.watchdog.bootstatus = WDIOF_CARDRESET;
 	for (int i = 0; i < 3; i++) { /* in each boot; in the history it stands once */
 		char want[160];
 
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		machine_boots('a');
 		snprintf(want, sizeof(want), "\"reason\":\"%s\"", why);
 		machine_told(want);
 		snprintf(want, sizeof(want), "# slot b is preferred, but skipped: %s", why + 3);
@@ -108,11 +96,9 @@ TEST(good_slot_that_is_left_is_left_with_a_reason)
 		machine_restart();
 		machine.watchdog.bootstatus = 0;
 	}
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	s = machine_load(&st);
 	OK(store_history_read(&st, 0, keep_event, e));
-	assert_int_equal(e[0].kind, HISTORY_BOOT);
-	assert_int_equal(e[0].slot, 0);
-	assert_string_equal(e[0].reason, "b: crashed or hung");
+	EQUAL((e[0].kind, HISTORY_BOOT), (e[0].slot, 0), (e[0].reason, "b: crashed or hung"));
 	assert_int_equal(e[1].n, 0); /* nothing else */
 }
 
@@ -124,12 +110,11 @@ TEST(retry_of_the_preferred_slot_is_told)
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	state_set_text(s.slot[1].reason, "crashed or hung");
-	machine_put(&s);
+	machine_put(s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"slot\":\"b\",\"tier\":\"retry\",\"status\":\"good\"");
 	assert_once("# slot b: version unknown, good, tried again after: crashed or hung");
-	assert_int_equal(machine_get().slot[1].wait, 2);
-	assert_int_equal(machine_get().open, 1);
+	EQUAL((machine_get().slot[1].wait, 2), (machine_get().open, 1));
 }
 
 TEST(orders_are_reasons_too)
@@ -138,7 +123,7 @@ TEST(orders_are_reasons_too)
 
 	states_set(&s, 1, STATE_GOOD, 20);
 	s.oneshot = 1;
-	machine_put(&s);
+	machine_put(s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"reason\":\"a: another slot was chosen for one boot\"");
 	machine_restart();
@@ -156,7 +141,7 @@ TEST(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason)
 	s.slot[1].tries = 0;
 	s.open = 1;
 	s.open_token = 1;
-	machine_put(&s);
+	machine_put(s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("# slot b is rejected: reset before it was marked good");
 	machine_told("\"slot\":\"b\",\"tier\":\"last-resort\",\"status\":\"bad\"");
@@ -171,7 +156,7 @@ TEST(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad)
 	s.slot[1].tries = 0;
 	s.open = 1;
 	s.open_token = 1;
-	machine_put(&s);
+	machine_put(s);
 	machine.disk.part[1].fstype = NULL;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"slot\":\"b\",\"tier\":\"last-resort\"");
@@ -180,15 +165,13 @@ TEST(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad)
 
 TEST(forced_slot_writes_nothing)
 {
-	struct os_sim_child apply = { .argv0 = "keelboot-apply" };
 	struct state s = machine_trial(), after;
 
 	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(s);
 	machine.cmdline = "keelboot.slot=a\n";
-	os_sim_child(&apply);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("forced_slot_writes_nothing");
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply" });
+	machine_boots_as("forced_slot_writes_nothing", 'a');
 	assert_int_equal(machine.state.ops, 0);
 	assert_absent("spawn keelboot-apply");
 	machine_told("\"tier\":\"forced\"");
@@ -199,74 +182,47 @@ TEST(forced_slot_writes_nothing)
 
 TEST(forced_slot_that_does_not_mount_is_left)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "keelboot.slot=b\n";
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("forced_slot_does_not_mount");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("forced_slot_does_not_mount", 'a');
 	machine_told("\"tier\":\"normal\"");
 }
 
 TEST(media_none_looks_at_no_medium)
 {
-	struct os_sim_child apply = { .argv0 = "keelboot-apply" };
-	struct os_sim_disk stick = machine_stick();
-	struct state s = machine_good();
-
-	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(machine_staged());
 	machine.cmdline = "keelboot.sources=none\n";
-	os_sim_child(&apply);
-	os_sim_disk(&stick);
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("keelboot_sources_none");
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply" });
+	machine_plug(machine_stick());
+	machine_boots_as("keelboot_sources_none", 'a');
 	assert_absent("spawn keelboot-apply");
-	assert_int_equal(machine.state.ops, 0);
-	assert_int_equal(os_now_ms(), 0);
+	EQUAL((machine.state.ops, 0), (os_now_ms(), 0));
 }
 
 TEST(bad_system_conf_boots)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.conf = "[system\ncompatible = \x01\x02\n=====\n[system]\ntimeout=never\ntries=99\n"
 		       "init=sbin/init\nroot-filesystem=nosuchfs\nmount-options=bogus\n"
 		       "[watchdog]\ndevice=/etc/passwd\ntimeout=-3\n[slot.z]\nroot=x\n";
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot nosuchfs", 0, KB_ENODEV);
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot ext4 ro,bogus", 0, KB_EINVAL);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("bad_system_conf_boots");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("bad_system_conf_boots", 'a');
 	assert_int_equal(machine.state.ops, 0);
 }
 
 TEST(no_system_conf_boots)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.conf = NULL;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("no_system_conf_boots");
+	machine_boots_as("no_system_conf_boots", 'a');
 	assert_int_equal(machine.state.ops, 0);
 }
 
 TEST(garbage_command_line_boots)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "=x ,, keelboot.slot=zebra keelboot.timeout=-5 keelboot.sources=floppy "
 			  "keelboot.watchdog=/etc/passwd rootfstype=nosuchfs rootflags=%//,,= "
 			  "init=/nonexistent panic=x keelboot.enable=maybe \"\"\" x=\"unfinished\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("garbage_command_line_boots");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("garbage_command_line_boots", 'a');
 	assert_int_equal(machine.state.ops, 0);
 	assert_once("exec /sbin/init: /sbin/init");
 }
@@ -279,23 +235,16 @@ TEST(words_that_are_taken_and_wrong_stop_no_boot)
 		"rootfstype=nosuchfs rootflags=%//,,=", "keelboot.watchdog=/dev/vda3"
 	};
 
-	struct state s = machine_good();
-
-	machine_put(&s);
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		machine_restart();
 		machine.cmdline = lines[i];
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		machine_boots('a');
 		assert_int_equal(machine.state.ops, 0);
 	}
 }
 
 TEST(open_quote_does_not_take_the_end_of_the_line)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	os_sim_file("/etc/keelboot/modules", "/lib/modules/usb-storage.ko\n");
 	machine.cmdline = "quiet usb-storage.quirks=\"1:2:u\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -305,9 +254,6 @@ TEST(open_quote_does_not_take_the_end_of_the_line)
 
 TEST(panic_restarts_unless_told_otherwise)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("write /proc/sys/kernel/panic 10");
 	machine_restart();
@@ -316,39 +262,29 @@ TEST(panic_restarts_unless_told_otherwise)
 	assert_absent("write /proc/sys/kernel/panic");
 	machine_restart();
 	machine.cmdline = "panic=0\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("panic_0_is_warned_of");
+	machine_boots_as("panic_0_is_warned_of", 'a');
 	assert_once("# panic=0:");
 	assert_absent("write /proc/sys/kernel/panic");
 }
 
 TEST(init_gets_the_kernels_arguments_and_may_be_another)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "init=/usr/lib/systemd/systemd rootflags=noload\n";
 	machine.init[0] = "/usr/lib/systemd/systemd";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("init_of_the_command_line");
+	machine_boots_as("init_of_the_command_line", 'a');
 	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro,noload");
 	assert_once("exec /usr/lib/systemd/systemd: /usr/lib/systemd/systemd single; env HOME=/");
 }
 
 TEST(command_line_that_is_not_trusted_chooses_nothing)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.conf = "[system]\ncompatible=trace\ncommand-line=quiet,keelboot.log\n";
 	machine.cmdline = "keelboot.enable=0 root=/dev/sda1 init=/bin/sh keelboot.slot=b "
 			  "keelboot.watchdog=off panic=0 rootflags=evil keelboot.shell=1 "
 			  "virtio_blk.queue_depth=x quiet\n";
 	os_sim_file("/etc/keelboot/modules", "/lib/modules/virtio_blk.ko\n");
 	os_sim_file("/lib/modules/virtio_blk.ko", "");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("command_line_not_trusted");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("command_line_not_trusted", 'a');
 	assert_once("exec /sbin/init: /sbin/init; env HOME=/ TERM=linux\n");
 	assert_once("watchdog /dev/watchdog0");
 	assert_once("write /proc/sys/kernel/panic 10");

@@ -123,9 +123,7 @@ static void measure(const struct kind *k)
 
 static void on_trial(void)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 }
 
 static void does_not_mount(void)
@@ -157,12 +155,10 @@ TEST(trial_that_hangs)
 /* What the guardian does at the deadline. */
 static void deadline(unsigned boot)
 {
-	enum store_finding found;
 	struct state s;
 	struct store st;
 
-	(void)boot;
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	s = machine_load(&st);
 	if (s.open != 1)
 		return;
 	OK(verdict_bad(&s, 1, "deadline"));
@@ -202,9 +198,7 @@ TEST(power_cuts_on_trial)
 
 static void both_good(void)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
+	machine_put(machine_good());
 }
 
 /* Where hangs and panics are told, the good slot is not counted; else it is, by count=auto. */
@@ -223,13 +217,11 @@ TEST(good_slot_that_crashes)
 /* `mark good`, as the unit of each boot calls it. */
 static void reports(unsigned boot)
 {
-	enum store_finding found;
 	struct state s;
 	struct store st;
 	bool committed;
 
-	(void)boot;
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	s = machine_load(&st);
 	OK(verdict_good(&s, 0, s.open_token, 0, &committed));
 	OK(store_save(&st, &s));
 }
@@ -249,10 +241,7 @@ TEST(good_slot_that_reports_and_crashes)
 
 static void both_bad(void)
 {
-	struct state s = machine_good();
-
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
+	machine_put(machine_both_bad());
 }
 
 TEST(both_slots_bad)
@@ -266,10 +255,7 @@ TEST(both_slots_bad)
 
 static void staged(void)
 {
-	struct state s = machine_good();
-
-	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(machine_staged());
 }
 
 static void panics_when_looked_at(void)

@@ -7,26 +7,23 @@
 
 static void lose_b(void *ctx, const char *const *argv)
 {
-	(void)ctx;
-	(void)argv;
 	os_sim_fail("mount /dev/vda3", 0, KB_EMOUNT);
 }
 
 /* An apply that says how far it is, and a slot b that does not mount. */
 static void story(const char *cmdline)
 {
-	struct os_sim_child apply = {
+	struct state s = machine_trial();
+
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
+	machine_child((struct os_sim_child){
 		.argv0 = "keelboot-apply",
 		.duration_ms = 3000,
 		.status = 2 << 8,
 		.say = { { 1000, "P 1 write 50 100\n", 0 } },
 		.run = lose_b,
-	};
-	struct state s = machine_trial();
-
-	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
-	os_sim_child(&apply);
+	});
 	os_sim_log_level(LOG_LEVEL_DEBUG);
 	machine.cmdline = cmdline;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

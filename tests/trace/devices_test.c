@@ -15,13 +15,9 @@ static void labels_of_the_device(struct os_sim_disk *d)
 
 TEST(late_disk_is_waited_for)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.at_ms = 12000;
 	machine.conf = "[watchdog]\ntimeout=5\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("late_disk");
+	machine_boots_as("late_disk", 'a');
 	assert_in_range(os_now_ms(), 12000, 12500);
 	assert_int_equal(machine.state.ops, 0);
 }
@@ -29,8 +25,7 @@ TEST(late_disk_is_waited_for)
 TEST(disk_that_never_comes_ends_in_a_restart)
 {
 	machine.no_disk = true;
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("no_disk_restarts");
+	machine_reboots_as("no_disk_restarts");
 	assert_in_range(os_now_ms(), 60000, 61500);
 	assert_absent("exec");
 }
@@ -39,16 +34,12 @@ TEST(damaged_partition_table_is_named)
 {
 	machine.disk.nparts = 0;
 	machine.disk.gpt_backup = true;
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("damaged_partition_table");
+	machine_reboots_as("damaged_partition_table");
 }
 
 /* With `gpt` on the command line it boots, and says that there is only one table left. */
 TEST(copy_of_the_partition_table_is_told_of)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.gpt_backup = true;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("the partition table of /dev/vda is damaged");
@@ -58,9 +49,6 @@ TEST(copy_of_the_partition_table_is_told_of)
 /* One warning does not wipe the other. */
 TEST(damaged_table_of_a_copied_disk_is_told_with_both)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.gpt_backup = true;
 	machine.disk.part[0].pin = "wwid-eui.9";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -72,9 +60,6 @@ TEST(damaged_table_of_a_copied_disk_is_told_with_both)
 
 TEST(disk_that_comes_after_its_time_is_taken_nevertheless)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.at_ms = 40000;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_in_range(os_now_ms(), 40000, 40500);
@@ -83,48 +68,39 @@ TEST(disk_that_comes_after_its_time_is_taken_nevertheless)
 
 static void state_goes(void *ctx)
 {
-	(void)ctx;
 	machine.state.off = true;
 }
 
 TEST(disk_that_vanishes_ends_in_a_restart)
 {
-	struct os_sim_child apply = { .argv0 = "keelboot-apply",
-				      .duration_ms = 5000,
-				      .status = 512 };
-	struct state s = machine_good();
-
-	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
-	os_sim_child(&apply);
+	machine_put(machine_staged());
+	machine_child((struct os_sim_child){
+		.argv0 = "keelboot-apply", .duration_ms = 5000, .status = 512 });
 	machine_lay_out();
 	machine.no_disk = machine.no_state_bdev = machine.no_watchdog = true;
 	machine.init[0] = machine.init[1] = NULL;
 	os_sim_disk_gone("vda", 2000);
 	os_sim_at(2000, state_goes, NULL);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("disk_vanishes");
+	machine_reboots_as("disk_vanishes");
 	assert_absent("exec");
 	assert_once("reboot");
 }
 
 static void state_comes(void *ctx)
 {
-	(void)ctx;
 	machine.state.off = false;
 }
 
 /* vda is pulled out after 2 s, while an update is applied, and comes back after 20 s as vdb. */
-static void pull_out_and_plug(const struct state *was, const char *path, bool card)
+static void pull_out_and_plug(struct state s, const char *path, bool card)
 {
 	static struct os_sim_child apply = { .argv0 = "keelboot-apply",
 					     .duration_ms = 5000,
 					     .status = 512 };
 	struct os_sim_disk back = machine.disk;
-	struct state s = *was;
 
 	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(s);
 	os_sim_child(&apply);
 	machine_lay_out();
 	machine.no_disk = machine.no_state_bdev = machine.no_watchdog = true;
@@ -142,9 +118,9 @@ static void pull_out_and_plug(const struct state *was, const char *path, bool ca
 	os_sim_fs_file("/dev/vdb3", "/sbin/init", NULL);
 }
 
-static void pull_out_and_plug_in(const struct state *was, const char *path)
+static void pull_out_and_plug_in(struct state s, const char *path)
 {
-	pull_out_and_plug(was, path, false);
+	pull_out_and_plug(s, path, false);
 }
 
 #define VDB_PATH "/devices/pci0000:00/0000:00:04.0/virtio1/block/vdb"
@@ -156,7 +132,7 @@ TEST(what_failed_with_the_disk_is_looked_at_anew)
 
 	s.slot[0].st = STATE_TRIAL;
 	s.slot[0].tries = STATE_TRIES;
-	pull_out_and_plug_in(&s, VDB_PATH);
+	pull_out_and_plug_in(s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("spawn keelboot-apply --state /dev/vdb1 --slot a:root=/dev/vdb2 "
 		    "--slot b:root=/dev/vdb3 --mountable 3 --source data:/dev/vdb4");
@@ -166,17 +142,15 @@ TEST(disk_that_comes_back_boots_without_a_restart)
 {
 	struct state s = machine_good();
 
-	pull_out_and_plug_in(&s, VDB_PATH);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("disk_comes_back");
+	pull_out_and_plug_in(s, VDB_PATH);
+	machine_boots_as("disk_comes_back", 'a');
 	assert_once("mount /dev/vdb2");
 	assert_absent("reboot");
 	assert_in_range(os_now_ms(), 20000, 27000);
 	/* As after a restart, what it went in is tried once more. */
 	assert_int_equal(os_sim_count("spawn keelboot-apply"), 2);
 	s = machine_get();
-	assert_false(s.apply[STATE_SRC_DATA].open);
-	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	EQUAL((s.apply[STATE_SRC_DATA].open, false), (s.slot[0].st, STATE_GOOD));
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
 }
 
@@ -184,9 +158,8 @@ TEST(disk_that_comes_back_boots_without_a_restart)
 TEST(disk_that_comes_back_is_seen_beside_media_that_hang)
 {
 	struct os_sim_disk hangs = machine_stick();
-	struct state s = machine_good();
 
-	pull_out_and_plug_in(&s, VDB_PATH);
+	pull_out_and_plug_in(machine_good(), VDB_PATH);
 	hangs.at_ms = 8000;
 	stuck_sticks(hangs, 8, 0);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -202,12 +175,11 @@ TEST(disk_that_comes_back_costs_a_trial_no_more_than_its_boot)
 	s.open = 1;
 	s.open_token = 7;
 	s.slot[1].tries = 2;
-	pull_out_and_plug_in(&s, VDB_PATH);
+	pull_out_and_plug_in(s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount /dev/vdb3");
 	s = machine_get();
-	assert_int_equal(s.slot[1].tries, 1);
-	assert_int_equal(s.open, 1);
+	EQUAL((s.slot[1].tries, 1), (s.open, 1));
 }
 
 /* Nor does what takes the disk away each time do so forever: it is counted as if it had taken the
@@ -217,7 +189,7 @@ TEST(update_in_which_the_disk_goes_is_counted)
 	struct state s = machine_good();
 
 	s.apply[STATE_SRC_DATA].count = STATE_APPLY_LIMIT - 1;
-	pull_out_and_plug_in(&s, VDB_PATH);
+	pull_out_and_plug_in(s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("spawn keelboot-apply");
 	assert_once("# update: source data crashed the device 3 times");
@@ -232,7 +204,7 @@ TEST(disk_that_comes_back_unread_is_settled_then)
 	s.open = 1;
 	s.open_token = 7;
 	s.slot[1].tries = 0;
-	pull_out_and_plug_in(&s, VDB_PATH);
+	pull_out_and_plug_in(s, VDB_PATH);
 	machine.state.off = true;
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -245,9 +217,7 @@ TEST(disk_that_comes_back_unread_is_settled_then)
 
 TEST(disk_that_comes_back_in_another_port_is_the_device)
 {
-	struct state s = machine_good();
-
-	pull_out_and_plug_in(&s, OTHER_PORT);
+	pull_out_and_plug_in(machine_good(), OTHER_PORT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount /dev/vdb2");
 }
@@ -256,11 +226,10 @@ TEST(disk_that_comes_back_in_another_port_is_the_device)
 TEST(copy_is_not_taken_for_the_disk_that_went)
 {
 	static char id[STATE_STR_MAX + 1];
-	struct state s = machine_good();
 
 	probe_id_path(id, VDA_PATH);
 	machine.disk.part[0].pin = id;
-	pull_out_and_plug_in(&s, OTHER_PORT);
+	pull_out_and_plug_in(machine_good(), OTHER_PORT);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("mount /dev/vdb");
 	assert_absent("open /dev/vdb");
@@ -269,9 +238,7 @@ TEST(copy_is_not_taken_for_the_disk_that_went)
 /* Threat 27: nor is a card, whatever its state says. */
 TEST(card_is_not_taken_for_the_disk_that_went)
 {
-	struct state s = machine_good();
-
-	pull_out_and_plug(&s, OTHER_PORT, true);
+	pull_out_and_plug(machine_good(), OTHER_PORT, true);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("mount /dev/vdb");
 	assert_absent("open /dev/vdb");
@@ -280,17 +247,12 @@ TEST(card_is_not_taken_for_the_disk_that_went)
 TEST(stick_with_the_same_labels_is_not_the_device)
 {
 	struct os_sim_disk stick = machine_stick();
-	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 512 };
-	struct state s = machine_good();
 
-	machine_put(&s);
 	labels_of_the_device(&stick);
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
-	os_sim_child(&apply);
+	machine_plug(stick);
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 512 });
 	machine.disk.at_ms = 3000;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("stick_with_same_labels_is_not_the_device");
+	machine_boots_as("stick_with_same_labels_is_not_the_device", 'a');
 	assert_absent("mount /dev/sda");
 	assert_absent("open /dev/sda");
 	assert_once("mount " SLOT_A_DEV);
@@ -303,38 +265,24 @@ TEST(stick_alone_is_not_the_device_either)
 	labels_of_the_device(&stick);
 	os_sim_disk(&stick);
 	machine.no_disk = true;
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("stick_alone_is_not_the_device");
+	machine_reboots_as("stick_alone_is_not_the_device");
 	assert_absent("mount /dev/sda");
 }
 
 TEST(crashing_prober_costs_no_boot)
 {
-	struct os_sim_child crashes = { .argv0 = PROBER, .status = SIGSEGV };
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.no_answer = true;
-	os_sim_child(&crashes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("prober_crashes");
-	assert_int_equal(os_sim_count("spawn " PROBER), 2);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-	assert_int_equal(machine.state.ops, 0);
+	machine_child((struct os_sim_child){ .argv0 = PROBER, .status = SIGSEGV });
+	machine_boots_as("prober_crashes", 'a');
+	EQUAL((os_sim_count("spawn " PROBER), 2), (machine.state.ops, 0));
 }
 
 TEST(hanging_prober_costs_time_but_no_boot)
 {
-	struct os_sim_child hangs = { .argv0 = PROBER, .hangs = true, .stuck = true };
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.no_answer = true;
 	machine.conf = "[watchdog]\ntimeout=4\n";
-	os_sim_child(&hangs);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("prober_hangs");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_child((struct os_sim_child){ .argv0 = PROBER, .hangs = true, .stuck = true });
+	machine_boots_as("prober_hangs", 'a');
 	assert_in_range(os_now_ms(), 20000, 21000);
 }
 
@@ -342,72 +290,53 @@ TEST(hanging_prober_costs_time_but_no_boot)
 TEST(media_whose_probers_hang_cost_no_boot)
 {
 	static char names[8][8], paths[8][96], devs[8][16];
-	struct state s = machine_good();
 
-	machine_put(&s);
 	machine.disk.at_ms = 1500;
 	for (unsigned i = 0; i < 8; i++) {
 		struct os_sim_disk stick = { .name = names[i],
 					     .path = paths[i],
 					     .no_answer = true };
-		struct os_sim_child stuck = {
-			.argv0 = PROBER, .arg = devs[i], .hangs = true, .stuck = true
-		};
 
 		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
 		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/host0/block/%s", names[i]);
 		snprintf(devs[i], sizeof(devs[i]), "/dev/%s", names[i]);
 		stick.size = 64ull << 20;
 		os_sim_disk(&stick);
-		os_sim_child(&stuck);
+		machine_child((struct os_sim_child){
+			.argv0 = PROBER, .arg = devs[i], .hangs = true, .stuck = true });
 	}
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots('a');
 	assert_int_equal(machine.state.ops, 0);
 	assert_in_range(os_now_ms(), 1500, 15000);
 }
 
 TEST(missing_prober_costs_no_boot)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.disk.no_answer = true;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("prober_cannot_be_started");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots_as("prober_cannot_be_started", 'b');
 }
 
 TEST(slow_prober_after_a_late_disk_still_boots)
 {
-	struct os_sim_child hangs = { .argv0 = PROBER, .hangs = true };
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.at_ms = 25000;
 	machine.disk.no_answer = true;
-	os_sim_child(&hangs);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("prober_hangs_on_a_late_disk");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_child((struct os_sim_child){ .argv0 = PROBER, .hangs = true });
+	machine_boots_as("prober_hangs_on_a_late_disk", 'a');
 }
 
 TEST(late_stick_is_waited_for_while_it_settles)
 {
-	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 512 };
 	struct os_sim_disk stick = machine_stick();
-	struct state s = machine_good();
 
-	machine_put(&s);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/bind", "");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/bInterfaceClass", "08\n");
 	stick.at_ms = 2500;
 	os_sim_disk(&stick);
-	os_sim_child(&apply);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("late_stick_is_seen");
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 512 });
+	machine_boots_as("late_stick_is_seen", 'a');
 	assert_once("spawn keelboot-apply");
 	assert_in_range(os_now_ms(), 2500, 3000);
 }
@@ -433,16 +362,13 @@ static void bind_the_device(void)
 
 TEST(copy_on_a_second_disk_is_left_alone)
 {
-	struct state s = machine_good();
 	struct os_sim_disk clone;
 
-	machine_put(&s);
 	bind_the_device();
 	machine.disk.prober_ms = 200;
 	clone = clone_of_the_device();
 	os_sim_disk(&clone);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("copy_on_second_disk");
+	machine_boots_as("copy_on_second_disk", 'a');
 	assert_once("mount " SLOT_A_DEV);
 	machine_told("\"ambiguous\":false");
 }
@@ -450,34 +376,28 @@ TEST(copy_on_a_second_disk_is_left_alone)
 TEST(copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed)
 {
 	struct os_sim_disk stick = machine_stick();
-	struct state s = machine_good();
 
-	machine_put(&s);
 	bind_the_device();
 	machine.conf = "[system]\ncompatible=trace\nusb-disk=yes\n[source.media]\nenabled=no\n";
 	labels_of_the_device(&stick);
 	os_sim_disk(&stick);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("copy_on_stick_usb_disk");
+	machine_boots_as("copy_on_stick_usb_disk", 'a');
 	assert_once("mount " SLOT_A_DEV);
 	assert_absent("mount /dev/sda");
 }
 
 TEST(two_equal_disks_boot_and_refuse_every_install)
 {
-	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 0 };
 	struct os_sim_disk clone = clone_of_the_device(), stick = machine_stick();
 	struct state s = machine_good();
 
 	clone.path = "/devices/pci0000:00/0000:00:09.0/virtio2/block/vdb";
 	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(s);
 	os_sim_disk(&clone);
-	os_sim_disk(&stick);
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_child(&apply);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("two_equal_disks");
+	machine_plug(stick);
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 0 });
+	machine_boots_as("two_equal_disks", 'a');
 	assert_absent("spawn keelboot-apply");
 	assert_int_equal(machine.state.ops, 0);
 	assert_once("mount " SLOT_A_DEV);
@@ -487,24 +407,17 @@ TEST(two_equal_disks_boot_and_refuse_every_install)
 TEST(disk_says_which_of_two_equal_ones)
 {
 	struct os_sim_disk clone = clone_of_the_device();
-	struct state s = machine_good();
 
-	machine_put(&s);
 	machine.conf = "[system]\ndisk=*/0000:00:04.0/*\n";
 	os_sim_disk(&clone);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("disk_says_which");
+	machine_boots_as("disk_says_which", 'a');
 	machine_told("\"ambiguous\":false");
 }
 
 TEST(copy_alone_boots_when_its_original_has_not_come)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.disk.part[0].pin = "cid-150100424a545434520e1d2b7f9ac800";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("copy_alone");
+	machine_boots_as("copy_alone", 'a');
 	assert_in_range(os_now_ms(), 30000, 30500);
 	machine_told("belongs to disk cid-150100424a545434520e1d2b7f9ac800");
 }
@@ -513,11 +426,10 @@ TEST(disk_that_comes_after_20_s_costs_no_try)
 {
 	struct state s = machine_trial(), after;
 
-	machine_put(&s);
+	machine_put(s);
 	machine.disk.at_ms = 22000;
 	machine.conf = "[system]\ntimeout=40\n[watchdog]\ntimeout=5\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("disk_after_20_s");
+	machine_boots_as("disk_after_20_s", 'b');
 	assert_in_range(os_now_ms(), 22000, 22500);
 	after = machine_get();
 	assert_int_equal(after.slot[1].tries, s.slot[1].tries - 1); /* its own boot, no more */
@@ -527,7 +439,7 @@ TEST(disk_that_is_absent_for_a_boot_makes_no_slot_bad)
 {
 	struct state s = machine_trial(), after;
 
-	machine_put(&s);
+	machine_put(s);
 	machine.no_disk = true;
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	after = machine_get();
@@ -537,9 +449,8 @@ TEST(disk_that_is_absent_for_a_boot_makes_no_slot_bad)
 TEST(device_on_a_usb_disk_boots_where_it_is_allowed)
 {
 	struct os_sim_disk usb = machine_stick();
-	struct state s = machine_good();
 
-	machine_put(&s);
+	machine_put(machine_good());
 	labels_of_the_device(&usb);
 	usb.removable = false;
 	usb.at_ms = 2000;
@@ -548,17 +459,14 @@ TEST(device_on_a_usb_disk_boots_where_it_is_allowed)
 	os_sim_disk(&usb);
 	machine.no_disk = machine.no_state_bdev = true;
 	machine.conf = "[system]\nusb-disk=yes\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("device_on_usb_disk");
+	machine_boots_as("device_on_usb_disk", 'a');
 	assert_once("mount /dev/sda2");
 }
 
 TEST(device_is_found_among_more_disks_than_the_table_holds)
 {
 	static char name[20][8], path[20][48];
-	struct state s = machine_good();
 
-	machine_put(&s);
 	for (unsigned i = 0; i < 20; i++) {
 		struct os_sim_disk k = { .size = 64 * MIB, .fstype = "ext4" };
 
@@ -586,14 +494,13 @@ static enum kb_err fail_one_read(const char *call)
 /* Each file, link and folder that this boot reads fails once, in a boot of its own. */
 TEST(one_failed_read_hides_no_slot)
 {
-	struct state s = machine_good();
 	unsigned all;
 
 	os_sim_on_call(fail_one_read);
 	for (read_that_fails = 0, all = 0; read_that_fails <= all; read_that_fails++) {
 		bdev_sim_free(&machine.state);
 		machine_set_up();
-		machine_put(&s);
+		machine_put(machine_good());
 		reads = 0;
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		all = read_that_fails == 0 ? reads : all;

@@ -15,7 +15,6 @@ static bool note_event(void *ctx, const struct history_event *e)
 {
 	char *const text[] = { events.last, events.before };
 
-	(void)ctx;
 	if (events.n < 2)
 		snprintf(text[events.n], sizeof(events.last), "%s; %s", e->reason, e->detail);
 	events.n++;
@@ -25,12 +24,10 @@ static bool note_event(void *ctx, const struct history_event *e)
 /* The newest event in the history. */
 static const char *newest_event(void)
 {
-	enum store_finding found;
-	struct state s;
 	struct store st;
 
 	memset(&events, 0, sizeof(events));
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	machine_load(&st);
 	OK(store_history_read(&st, 0, note_event, NULL));
 	return events.last;
 }
@@ -47,25 +44,17 @@ static void hook(const char *path, int exit_code, const char *says)
 
 static void stick_and_apply(void)
 {
-	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 2 << 8 };
-	struct os_sim_disk stick = machine_stick();
-
-	os_sim_disk(&stick);
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_child(&apply);
+	machine_plug(machine_stick());
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
 }
 
 TEST(healthy_boot_runs_the_hooks_of_the_mount_only)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	hook(HOOK("pre-update"), 1, NULL);
 	hook(HOOK("pre-mount"), 0, NULL);
 	hook(HOOK("post-mount"), 0, NULL);
 	hook(HOOK("exhausted"), 0, NULL);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("hooks_around_the_mount");
+	machine_boots_as("hooks_around_the_mount", 'a');
 	assert_order("spawn " HOOK("pre-mount"), "mount " SLOT_A_DEV);
 	assert_order("mount " SLOT_A_DEV, "spawn " HOOK("post-mount"));
 	assert_absent("spawn " HOOK("pre-update"));
@@ -75,17 +64,14 @@ TEST(healthy_boot_runs_the_hooks_of_the_mount_only)
 
 TEST(pre_mount_hook_rejects_a_slot_that_is_never_mounted)
 {
-	struct os_sim_child passes = { .argv0 = HOOK("pre-mount") };
 	struct os_sim_child fails = { .argv0 = HOOK("pre-mount"), .status = 1 << 8, .times = 1 };
-	struct state s = machine_trial();
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	fails.say[0] = (struct os_sim_say){ 0, "errors in /dev/vda3\n", 0 };
 	os_sim_exec(HOOK("pre-mount"));
 	os_sim_child(&fails);
-	os_sim_child(&passes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("pre_mount_hook_fails_next_candidate");
+	machine_child((struct os_sim_child){ .argv0 = HOOK("pre-mount") });
+	machine_boots_as("pre_mount_hook_fails_next_candidate", 'a');
 	assert_absent("mount " SLOT_B_DEV);
 	assert_string_equal(machine_get().slot[1].reason, "hook 50-mine: exit 1");
 	newest_event();
@@ -94,13 +80,9 @@ TEST(pre_mount_hook_rejects_a_slot_that_is_never_mounted)
 
 TEST(pre_update_hook_that_fails_keeps_apply_from_starting)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	stick_and_apply();
 	hook(HOOK("pre-update"), 1, "battery low\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("pre_update_hook_fails_no_update");
+	machine_boots_as("pre_update_hook_fails_no_update", 'a');
 	assert_absent("spawn keelboot-apply");
 	assert_string_equal(newest_event(), "hook 50-mine: exit 1; battery low");
 	assert_int_equal(machine_get().apply[STATE_SRC_USB].count, 0);
@@ -108,9 +90,6 @@ TEST(pre_update_hook_that_fails_keeps_apply_from_starting)
 
 TEST(pre_update_hook_that_passes_lets_apply_start)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	stick_and_apply();
 	hook(HOOK("pre-update"), 0, NULL);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -119,9 +98,6 @@ TEST(pre_update_hook_that_passes_lets_apply_start)
 
 TEST(exhausted_hook_runs_when_nothing_mounts)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot", 0, KB_EMOUNT);
 	os_sim_fail("mount " SLOT_B_DEV " /sysroot", 0, KB_EMOUNT);
 	hook(HOOK("exhausted"), 1, "the red light is on\n");
@@ -135,9 +111,6 @@ TEST(exhausted_hook_runs_when_nothing_mounts)
 /* A check that is wrong on this device must not be its end. */
 TEST(check_that_rejects_both_slots_is_overruled_in_the_last_resort)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		hook(HOOK("post-mount"), 1, "no licence\n");
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -145,8 +118,7 @@ TEST(check_that_rejects_both_slots_is_overruled_in_the_last_resort)
 		machine_restart();
 	}
 	hook(HOOK("post-mount"), 1, "no licence\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("check_overruled_in_the_last_resort");
+	machine_boots_as("check_overruled_in_the_last_resort", 'a');
 	assert_absent("umount /sysroot");
 	assert_once("# slot a: hook 50-mine: exit 1; booted anyway, as a last resort");
 	machine_told("\"tier\":\"last-resort\"");
@@ -159,10 +131,7 @@ TEST(check_that_rejects_both_slots_is_overruled_in_the_last_resort)
 
 TEST(both_stages_are_overruled_and_told)
 {
-	struct state s = machine_good();
-
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
+	machine_put(machine_both_bad());
 	hook(HOOK("pre-mount"), 1, NULL);
 	os_sim_exec(HOOK("post-mount"));
 	os_sim_child(&(struct os_sim_child){ .argv0 = HOOK("post-mount"), .status = 2 << 8 });
@@ -177,14 +146,10 @@ TEST(both_stages_are_overruled_and_told)
  * booted. */
 TEST(overruled_slot_that_does_not_mount_is_left)
 {
-	struct state s = machine_good();
-
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
+	machine_put(machine_both_bad());
 	hook(HOOK("pre-mount"), 1, NULL);
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 	machine_told(
 		"\"warnings\":[{\"id\":\"slot-despite\",\"text\":\"slot b: hook 50-mine: exit 1; it was booted anyway\"}]");
 }
@@ -192,15 +157,11 @@ TEST(overruled_slot_that_does_not_mount_is_left)
 /* No boot could learn from the one before that only the last resort is left. */
 TEST(check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
+	machine_put(machine_good());
 	machine.state.dead[0].to = machine.state.bdev.size;
 	machine.state.dead[0].writes = true;
 	hook(HOOK("post-mount"), 1, NULL);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("check_overruled_state_unwritable");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("check_overruled_state_unwritable", 'a');
 	machine_told("\"slot a: hook 50-mine: exit 1; it was booted anyway\"");
 	machine_restart();
 	machine.no_state_bdev = true;
@@ -213,18 +174,14 @@ TEST(check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written)
 /* What can be written is no reason to boot what a check rejects: rescue first. */
 TEST(other_slot_goes_before_one_that_is_overruled)
 {
-	struct os_sim_child fails = { .argv0 = HOOK("post-mount"), .status = 1 << 8, .times = 1 };
-	struct os_sim_child passes = { .argv0 = HOOK("post-mount") };
-	struct state s = machine_good();
-
-	machine_put(&s);
+	machine_put(machine_good());
 	machine.state.dead[0].to = machine.state.bdev.size;
 	machine.state.dead[0].writes = true;
 	os_sim_exec(HOOK("post-mount"));
-	os_sim_child(&fails);
-	os_sim_child(&passes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_child(
+		(struct os_sim_child){ .argv0 = HOOK("post-mount"), .status = 1 << 8, .times = 1 });
+	machine_child((struct os_sim_child){ .argv0 = HOOK("post-mount") });
+	machine_boots('b');
 	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "anyway"));
 }
 

@@ -13,9 +13,6 @@ static const char two[] = PEM("AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
 
 static void boot_good(void)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 }
 
@@ -66,8 +63,7 @@ TEST(keys_of_ones_own_are_told_by_their_marks)
 	os_sim_file(KEYS "junk.pem", "no key");
 	boot_good();
 	assert_absent("# INSECURE");
-	assert_int_equal(marks("\"trusted\""), 2);
-	assert_int_equal(marks("\"retired\""), 0);
+	EQUAL((marks("\"trusted\""), 2), (marks("\"retired\""), 0));
 	machine_told("\"warnings\":[]");
 }
 
@@ -79,8 +75,7 @@ TEST(retired_published_key_is_no_danger)
 	os_sim_file(KEYS "retired.d/old.pem", development);
 	boot_good();
 	assert_absent("# INSECURE");
-	assert_int_equal(marks("\"trusted\""), 1);
-	assert_int_equal(marks("\"retired\""), 1);
+	EQUAL((marks("\"trusted\""), 1), (marks("\"retired\""), 1));
 }
 
 /* However its file is called; and what is no key there leaves none trusted: see keyring_load(). */
@@ -94,11 +89,9 @@ TEST(all_that_is_among_the_retired_counts)
 	os_sim_file(KEYS "retired.d/old.pub", development);
 	boot_good();
 	assert_absent("# INSECURE");
-	assert_int_equal(marks("\"trusted\""), 1);
-	assert_int_equal(marks("\"retired\""), 1);
+	EQUAL((marks("\"trusted\""), 1), (marks("\"retired\""), 1));
 	for (unsigned i = 0; i < KB_ARRAY_LEN(spoil); i++) {
-		machine_tear_down();
-		machine_set_up();
+		machine_anew();
 		os_sim_file(KEYS "a.pem", one);
 		snprintf(path, sizeof(path), KEYS "%s", spoil[i]);
 		os_sim_file(path, "lost in 2020");

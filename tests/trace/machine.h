@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device that the traces boot: one disk vda with state, two slots and data, an i6300esb, and
- *the whole shipped boot on top. A test changes `machine` or the simulation, boots, and looks.
+ * The device that the traces boot: one disk vda with state, two good slots and data, an i6300esb,
+ *and the whole shipped boot on top. A test changes `machine` or the simulation, boots, and looks.
  *
  *	machine.disk.part[2].fstype = NULL;
- *	machine_put(&s);
- *	assert_int_equal(machine_boot(), OS_SIM_EXEC);
- *	trace_expect("name");
+ *	machine_put(machine_trial());
+ *	machine_boots_as("name", 'a');
  */
 #pragma once
 
@@ -32,6 +31,7 @@
 static struct machine {
 	const char *cmdline, *conf; /* conf NULL: no system.conf */
 	bool no_pstore, no_disk, no_watchdog, no_state_bdev;
+	bool has_state;	     /* else machine_boot() puts machine_good() */
 	const char *init[2]; /* of the slots; NULL: none */
 	struct os_wdt_info watchdog;
 	struct os_sim_disk disk;
@@ -71,16 +71,41 @@ static inline void machine_restart(void)
 	os_sim_reset();
 }
 
+/* Another device, as machine_set_up() leaves it. */
+static inline void machine_anew(void)
+{
+	machine_tear_down();
+	machine_set_up();
+}
+
 /* Makes s the newest record of both regions, as an earlier boot would have left it. */
-static inline void machine_put(struct state *s)
+static inline void machine_put(struct state s)
 {
 	enum store_finding found;
 	struct state old;
 	struct store st;
 
-	assert_int_equal(store_load(&st, &machine.state.bdev, &old, &found), KB_OK);
-	assert_int_equal(store_save_both(&st, s), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &old, &found));
+	OK(store_save_both(&st, &s));
 	bdev_sim_cut(&machine.state, 1);
+	machine.has_state = true;
+}
+
+/* Its state partition stays blank. */
+static inline void machine_blank(void)
+{
+	machine.has_state = true;
+}
+
+/* As a program on the device reads it. */
+static inline struct state machine_load(struct store *st)
+{
+	enum store_finding found;
+	struct state s;
+
+	OK(store_load(st, &machine.state.bdev, &s, &found));
+	assert_int_equal(found, STORE_FOUND);
+	return s;
 }
 
 /* What is durable on the state partition. */
@@ -93,7 +118,7 @@ static inline struct state machine_get(void)
 
 	bdev_sim_init(&after, STORE_MIN_SIZE);
 	bdev_sim_copy(&after, &machine.state);
-	assert_int_equal(store_load(&st, &after.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &after.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 	bdev_sim_free(&after);
 	return s;
@@ -123,18 +148,32 @@ static inline struct state machine_trial(void)
 	return s;
 }
 
+/* As machine_good(); but neither slot boots by itself. */
+static inline struct state machine_both_bad(void)
+{
+	struct state s = machine_good();
+
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	return s;
+}
+
+/* As machine_good(), and an update is staged. */
+static inline struct state machine_staged(void)
+{
+	struct state s = machine_good();
+
+	s.staged.source = STATE_SRC_DATA;
+	return s;
+}
+
 static void machine_conf_warning(void *ctx, const char *file, int line, const char *text)
 {
-	(void)ctx;
 	log_warn("%s:%d: %s", file, line, text);
 }
 
 /* In place of the one in lib/, which reads the files of the machine that runs the test. */
 void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
 {
-	(void)root;
-	(void)warn;
-	(void)ctx;
 	conf_defaults(c);
 	*found = machine.conf != NULL;
 	if (*found)
@@ -165,11 +204,33 @@ static inline enum os_sim_end machine_boot(void)
 	static char *argv[] = { (char *)"/init", (char *)"single", NULL };
 	static char *envp[] = { (char *)"HOME=/", (char *)"TERM=linux", NULL };
 
+	if (!machine.has_state)
+		machine_put(machine_good());
 	machine_lay_out();
 	memset(&machine.boot, 0, sizeof(machine.boot));
 	machine.boot.argv = argv;
 	machine.boot.envp = envp;
 	return board_boot(&machine.boot);
+}
+
+/* It boots, and this slot runs. */
+static inline void machine_boots(char slot)
+{
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(os_sim_text("/run/keelboot/slot")[0], slot);
+}
+
+/* The same, and the trace is this golden one. */
+static inline void machine_boots_as(const char *golden, char slot)
+{
+	machine_boots(slot);
+	trace_expect(golden);
+}
+
+static inline void machine_reboots_as(const char *golden)
+{
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect(golden);
 }
 
 /* Where in the trace the first line that begins with prefix stands; fails without one. */
@@ -210,4 +271,17 @@ static inline struct os_sim_disk machine_stick(void)
 		.removable = true,
 		.fstype = "vfat",
 	};
+}
+
+/* Into a port that is there from the start. */
+static inline void machine_plug(struct os_sim_disk stick)
+{
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+}
+
+/* Programs that the boot starts do this. */
+static inline void machine_child(struct os_sim_child c)
+{
+	os_sim_child(&c);
 }

@@ -34,10 +34,9 @@ static void left(struct state *s, int slot)
 
 static void boots_slot_c(struct state *s)
 {
-	machine_put(s);
+	machine_put(*s);
 	os_sim_fs_file(SLOT_C_DEV, "/sbin/init", NULL);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "c\n");
+	machine_boots('c');
 }
 
 static bool keep_newest(void *ctx, const struct history_event *e)
@@ -49,15 +48,11 @@ static bool keep_newest(void *ctx, const struct history_event *e)
 static void assert_newest(const char *reason)
 {
 	struct history_event e = { .n = 0 };
-	enum store_finding found;
 	struct store st;
-	struct state s;
 
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	machine_load(&st);
 	OK(store_history_read(&st, 0, keep_newest, &e));
-	assert_int_equal(e.kind, HISTORY_BOOT);
-	assert_int_equal(e.slot, 2);
-	assert_string_equal(e.reason, reason);
+	EQUAL((e.kind, HISTORY_BOOT), (e.slot, 2), (e.reason, reason));
 }
 
 TEST(preferred_slot_is_told_though_another_one_fails)

@@ -4,9 +4,7 @@
 
 TEST(plain_root_is_mounted_and_nothing_counted)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a quiet\n";
 	machine.state.writes = 0;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -77,23 +75,15 @@ TEST(plain_root_on_usb_is_taken_if_allowed)
 
 TEST(plain_root_that_never_comes_gives_way_to_a_slot)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=gone keelboot.timeout=3\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("plain_root_never_comes");
+	machine_boots_as("plain_root_never_comes", 'a');
 	assert_in_range(os_now_ms(), 3000, 10000);
 }
 
 TEST(plain_boot_without_root_says_so)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "keelboot.enable=0\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("plain_root_not_named");
+	machine_boots_as("plain_root_not_named", 'a');
 	assert_once("# keelboot.enable=0 needs root=");
 }
 

@@ -1,45 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Boots on which nothing mounts, or nothing can be trusted: what comes while the device waits. */
-#include "selector/plan.h"
 #include "selector/store_internal.h"
-#include "tests/trace/machine.h"
+#include "tests/trace/applies.h"
 #include "tests/unit/stuck_sticks.h"
 
-#define APPLY "keelboot-apply"
 #define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
 
-static const struct plan_release release = { .sequence = 30, .version = "3.0" };
-
-/* What keelboot-apply does to the state when it installs into slot b: from now on it mounts. */
+/* From now on slot b mounts. */
 static void install(void *ctx, const char *const *argv)
 {
-	static struct state s;
-	enum store_finding found;
-	struct store st;
-
-	(void)ctx;
-	(void)argv;
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
-	assert_int_equal(found, STORE_FOUND);
-	plan_begin(&s, 1, 0);
-	OK(store_save_both(&st, &s));
-	plan_end(&s, 1, &release, PLAN_RESCUE);
-	OK(store_save(&st, &s));
+	applies_whole(PLAN_RESCUE);
 	os_sim_fs("/dev/vda3", "ext4");
 }
 
-/* The same, and the power is gone in the middle. */
+/* The power is gone in the middle. */
 static void begin_install(void *ctx, const char *const *argv)
 {
-	static struct state s;
-	enum store_finding found;
-	struct store st;
-
-	(void)ctx;
-	(void)argv;
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
-	plan_begin(&s, 1, 0);
-	OK(store_save_both(&st, &s));
+	applies_half();
 }
 
 static struct os_sim_child apply(int exit_code, const char *arg)
@@ -51,6 +28,15 @@ static struct os_sim_child apply(int exit_code, const char *arg)
 		.status = exit_code << 8,
 		.say = { { 500, "P 1 check 100 100\n", 0 }, { 1000, "P 1 write 50 100\n", 0 } },
 	};
+}
+
+/* Apply with this option or source finds what to install. */
+static void repairs(const char *arg)
+{
+	struct os_sim_child fixes = apply(0, arg);
+
+	fixes.run = install;
+	os_sim_child(&fixes);
 }
 
 /* Slots that the prober finds whole and that do not mount nevertheless. */
@@ -71,20 +57,13 @@ static void plug(unsigned at_ms)
 
 TEST(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once)
 {
-	struct os_sim_child fixes = apply(0, "--rescue");
-	struct state s = machine_good();
-
-	machine_put(&s);
 	nothing_mounts();
 	plug(95000);
-	fixes.run = install;
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("rescue_by_a_stick_that_comes_later");
+	repairs("--rescue");
+	machine_boots_as("rescue_by_a_stick_that_comes_later", 'b');
 	assert_once("# rescue: a medium has appeared");
 	assert_once(NODES " --mountable 3 --rescue --source usb:/dev/sda");
 	assert_in_range(os_now_ms(), 95000, 101000);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
 TEST(an_sd_card_does_it_too)
@@ -94,28 +73,20 @@ TEST(an_sd_card_does_it_too)
 				    .size = 64 * MIB,
 				    .fstype = "vfat",
 				    .at_ms = 20000 };
-	struct os_sim_child fixes = apply(0, "--rescue");
-	struct state s = machine_good();
 
-	machine_put(&s);
 	nothing_mounts();
 	os_sim_disk(&card);
 	os_sim_file("/sys/class/block/mmcblk0/device/type", "SD\n");
-	fixes.run = install;
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("rescue_by_an_sd_card");
+	repairs("--rescue");
+	machine_boots_as("rescue_by_an_sd_card", 'b');
 	assert_once(NODES " --mountable 3 --rescue --source sd:/dev/mmcblk0");
 }
 
 /* Nothing acceptable on the first stick, then another one comes. */
 TEST(a_stick_that_does_not_help_is_followed_by_another)
 {
-	struct os_sim_child none = apply(2, "usb:/dev/sda"), fixes = apply(0, "usb:/dev/sdb");
 	struct os_sim_disk second = machine_stick();
-	struct state s = machine_good();
 
-	machine_put(&s);
 	nothing_mounts();
 	plug(12000);
 	second.name = "sdb";
@@ -123,25 +94,19 @@ TEST(a_stick_that_does_not_help_is_followed_by_another)
 	second.at_ms = 55000;
 	os_sim_disk(&second);
 	os_sim_disk_gone("sda", 40000);
-	fixes.run = install;
-	os_sim_child(&none);
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("rescue_by_the_second_stick");
+	machine_child(apply(2, "usb:/dev/sda"));
+	repairs("usb:/dev/sdb");
+	machine_boots_as("rescue_by_the_second_stick", 'b');
 	assert_int_equal(os_sim_count("# rescue: a medium has appeared"), 2);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
 /* So many slots of a card reader hang, one after the other, and a good stick comes at good_ms. */
 static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 {
-	struct os_sim_child fixes = apply(0, "usb:/dev/sdx");
 	struct os_sim_disk hangs = machine_stick(), good = machine_stick();
-	struct state s = machine_good();
 
-	machine_tear_down();
-	machine_set_up();
-	machine_put(&s);
+	machine_anew();
+	machine_put(machine_good());
 	nothing_mounts();
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	hangs.at_ms = 12000;
@@ -150,10 +115,8 @@ static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 	good.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host9/block/sdx";
 	good.at_ms = good_ms;
 	os_sim_disk(&good);
-	fixes.run = install;
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	repairs("usb:/dev/sdx");
+	machine_boots('b');
 }
 
 /* A card reader whose slots hang, as many as one claims to have, hides no good stick. */
@@ -172,32 +135,26 @@ TEST(media_that_hang_for_long_use_nothing_up)
 /* What was installed does not mount either: the stick is not tried again and again. */
 TEST(an_install_that_does_not_mount_is_no_tight_loop)
 {
-	struct os_sim_child fixes = apply(0, "--rescue"), none = apply(2, NULL);
-	struct state s = machine_good();
+	struct os_sim_child none = apply(2, NULL);
 
-	machine_put(&s);
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	plug(0);
-	fixes.run = install;
-	os_sim_child(&fixes);
+	repairs("--rescue");
 	os_sim_child(&none);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("rescue_that_does_not_mount");
+	machine_reboots_as("rescue_that_does_not_mount");
 	assert_in_range(os_sim_count("spawn " APPLY), 2, 9);
 	assert_true(os_now_ms() >= 600000);
 }
 
 TEST(without_a_state_partition_it_says_that_no_stick_helps)
 {
-	struct os_sim_child fixes = apply(0, NULL);
-
+	machine_blank();
 	machine.no_state_bdev = true;
 	nothing_mounts();
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	plug(5000);
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("rescue_without_a_state_partition");
+	machine_child(apply(0, NULL));
+	machine_reboots_as("rescue_without_a_state_partition");
 	assert_absent("spawn " APPLY);
 	assert_in_range(os_sim_count("# rescue: no update can be installed: no usable state"), 2,
 			6);
@@ -206,79 +163,56 @@ TEST(without_a_state_partition_it_says_that_no_stick_helps)
 
 TEST(a_lost_state_does_not_stop_it)
 {
-	struct os_sim_child fixes = apply(0, "--rescue");
-
+	machine_blank();
 	nothing_mounts();
 	plug(30000);
-	fixes.run = install;
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("rescue_with_a_lost_state");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	repairs("--rescue");
+	machine_boots_as("rescue_with_a_lost_state", 'b');
 }
 
 TEST(media_none_waits_and_restarts)
 {
-	struct os_sim_child fixes = apply(0, NULL);
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "keelboot.sources=none\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	plug(5000);
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("rescue_without_media");
+	machine_child(apply(0, NULL));
+	machine_reboots_as("rescue_without_media");
 	assert_absent("spawn " APPLY);
 }
 
 TEST(the_wait_can_be_shorter)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.conf = "[rescue]\nwait=45\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("rescue_with_a_short_wait");
+	machine_reboots_as("rescue_with_a_short_wait");
 	assert_in_range(os_now_ms(), 45000, 51000);
 }
 
 TEST(a_short_watchdog_is_fed_while_it_waits)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.conf = "[watchdog]\ntimeout=2\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("rescue_feeds_a_short_watchdog");
+	machine_reboots_as("rescue_feeds_a_short_watchdog");
 }
 
 static void both_bad(void)
 {
-	struct state s = machine_good();
+	struct state s = machine_both_bad();
 
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	s.lr_count = 3; /* 40 s */
-	machine_put(&s);
+	machine_put(s);
 }
 
 /* Both slots are bad, but mount: a stick that comes before the last resort goes before it. */
 TEST(a_stick_that_comes_before_a_last_resort_repairs)
 {
-	struct os_sim_child fixes = apply(0, "--last-resort");
-
 	both_bad();
 	plug(21000);
-	fixes.run = install;
-	os_sim_child(&fixes);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("last_resort_gives_way_to_a_stick");
+	repairs("--last-resort");
+	machine_reboots_as("last_resort_gives_way_to_a_stick");
 	assert_absent("mount /dev/vda");
 	machine_restart();
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 	machine_told("\"status\":\"trial\"");
 }
 
@@ -292,10 +226,8 @@ TEST(an_install_that_fails_before_a_last_resort_is_not_forgotten)
 	plug(21000);
 	fails.run = begin_install;
 	os_sim_child(&fails);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("last_resort_after_a_failed_install");
+	machine_boots_as("last_resort_after_a_failed_install", 'a');
 	assert_absent("mount /dev/vda3");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	assert_int_equal(machine_get().slot[1].st, STATE_WRITING);
 }
 
@@ -303,39 +235,35 @@ TEST(an_install_that_fails_before_a_last_resort_is_not_forgotten)
  * only slot that mounts would be the one to overwrite. */
 TEST(a_slot_that_did_not_mount_is_not_protected_before_the_next_one)
 {
-	struct os_sim_child none = apply(2, "--last-resort");
 	struct state s = machine_good();
 
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[1].st = STATE_BAD;
 	s.pref = 1;	/* as a trial that ended badly leaves it */
 	s.lr_count = 3; /* 40 s, and then 80 s */
-	machine_put(&s);
+	machine_put(s);
 	os_sim_fail("mount /dev/vda3", 0, KB_EMOUNT);
 	plug(71000);
-	os_sim_child(&none);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_child(apply(2, "--last-resort"));
+	machine_boots('a');
 	assert_once(NODES " --mountable 1 --last-resort --source usb:/dev/sda");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
 /* But one failure is no reason to overwrite a good slot, not even the third. */
 TEST(a_good_slot_that_did_not_mount_counts_all_the_same)
 {
-	struct os_sim_child none = apply(2, "--last-resort");
 	struct state s = machine_good();
 
 	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
 	s.slot[1].st = STATE_BAD;
 	s.pref = 1;
 	s.lr_count = 3;
-	machine_put(&s);
+	machine_put(s);
 	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
 	plug(21000);
-	os_sim_child(&none);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_child(apply(2, "--last-resort"));
+	machine_boots('b');
 	assert_once(NODES " --mountable 3 --last-resort --source usb:/dev/sda");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
 TEST_MAIN("trace of the rescue", .set_up = machine_set_up, .tear_down = machine_tear_down)

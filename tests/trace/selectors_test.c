@@ -17,19 +17,7 @@ static struct store store; /* after load() */
 
 static struct state load(void)
 {
-	enum store_finding found;
-	struct state s;
-
-	OK(store_load(&store, &machine.state.bdev, &s, &found));
-	assert_int_equal(found, STORE_FOUND);
-	return s;
-}
-
-/* The device boots, and this slot runs. */
-static void boots(char slot)
-{
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(os_sim_text("/run/keelboot/slot")[0], slot);
+	return machine_load(&store);
 }
 
 /* A reset after which the hardware tells this: bits of WDIOF_. */
@@ -44,7 +32,7 @@ static void cut_and_boot(char slot)
 {
 	machine_restart();
 	os_sim_file("/dev/pmsg0", "");
-	boots(slot);
+	machine_boots(slot);
 }
 
 /* `keelboot mark good`, in the system that runs. */
@@ -57,23 +45,15 @@ static void mark_good(int slot)
 	OK(store_save(&store, &s));
 }
 
-static void both_bad(void)
-{
-	struct state s = machine_good();
-
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
-}
-
 /* 1. tests/boot/test_both_exhausted_is_never_terminal.py */
 TEST(both_exhausted_never_ends)
 {
 	uint64_t waited = 0;
 
-	both_bad();
+	machine_put(machine_both_bad());
 	for (int i = 0; i < 24; i++) {
 		/* By turns, with more time for a stick each time, up to ten minutes. */
-		boots(i % 2 == 0 ? 'a' : 'b');
+		machine_boots(i % 2 == 0 ? 'a' : 'b');
 		assert_true(os_now_ms() >= waited || waited >= 600000);
 		waited = os_now_ms();
 		assert_in_range(waited, 5000, 602000);
@@ -96,13 +76,13 @@ TEST(empty_b_is_no_trap)
 	states_set(&s, 1, STATE_EMPTY, 0);
 	FAILS(verdict_switch(&s, 1, false, true, STATE_TRIES), KB_EINVAL);
 	s.pref = 1; /* though somebody managed to prefer it */
-	machine_put(&s);
-	boots('a');
+	machine_put(s);
+	machine_boots('a');
 	assert_int_equal(machine.state.ops, 0); /* it cost nothing */
 	/* The only system crashes forever: b is still no way out, and a is not given up. */
 	for (int i = 0; i < 8; i++) {
 		reset_by(WDIOF_CARDRESET);
-		boots('a');
+		machine_boots('a');
 		assert_absent("mount " SLOT_B_DEV);
 	}
 }
@@ -112,16 +92,16 @@ TEST(failed_load_is_persisted)
 {
 	struct state s = machine_trial();
 
-	machine_put(&s);
+	machine_put(s);
 	for (int left = STATE_TRIES - 1; left >= 0; left--) {
 		os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
-		boots('a');
+		machine_boots('a');
 		/* Durable before the risk, so that it counts whatever the risk does. */
 		assert_order("flush " STATE_DEV, "mount " SLOT_B_DEV);
 		machine_restart();
 		assert_int_equal(machine_get().slot[1].tries, left);
 	}
-	boots('a');
+	machine_boots('a');
 	assert_absent("mount " SLOT_B_DEV);
 	s = machine_get();
 	assert_int_equal(s.slot[1].st, STATE_BAD);
@@ -131,18 +111,16 @@ TEST(failed_load_is_persisted)
 /* 4. tests/boot/test_state_lost.py */
 TEST(state_write_fails_boots_good)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
-	boots('a');
+	machine_boots('a');
 	assert_absent("mount " SLOT_B_DEV);
 	machine_told("\"state\":\"unwritable\"");
 	/* It still boots when only the trial mounts; and says that nobody counted it. */
 	machine_restart();
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
-	boots('b');
+	machine_boots('b');
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "b 0\n");
 	machine_told("\"counted\":false");
 }
@@ -151,20 +129,17 @@ TEST(state_write_fails_boots_good)
 TEST(stale_copy_does_not_pin_the_counters)
 {
 	for (unsigned region = 0; region < 2; region++) {
-		struct state s = machine_trial();
-
-		machine_tear_down();
-		machine_set_up();
-		machine_put(&s);
+		machine_anew();
+		machine_put(machine_trial());
 		for (int left = STATE_TRIES - 1; left >= 0; left--) {
 			machine.state.dead[0].from = STORE_REGION(region);
 			machine.state.dead[0].to = STORE_REGION(region) + STORE_REGION_APART;
 			machine.state.dead[0].writes = true;
-			boots('b');
+			machine_boots('b');
 			machine_restart();
 			assert_int_equal(machine_get().slot[1].tries, left);
 		}
-		boots('a');
+		machine_boots('a');
 	}
 }
 
@@ -176,8 +151,8 @@ TEST(decision_is_never_bypassed)
 	/* The preferred slot is in its last try, which ends here: settled first, ordered then. */
 	s.slot[1].tries = 0;
 	s.open = 1;
-	machine_put(&s);
-	boots('a');
+	machine_put(s);
+	machine_boots('a');
 	assert_absent("mount " SLOT_B_DEV);
 	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
 	/* Half an image, preferred and asked for: no order is above what a slot is. */
@@ -185,8 +160,8 @@ TEST(decision_is_never_bypassed)
 	s = machine_good();
 	states_set(&s, 1, STATE_WRITING, 0);
 	s.pref = s.oneshot = 1;
-	machine_put(&s);
-	boots('a');
+	machine_put(s);
+	machine_boots('a');
 	assert_absent("mount " SLOT_B_DEV);
 }
 
@@ -214,13 +189,12 @@ TEST(two_readers_agree)
 		enum os_sim_end end;
 		int next;
 
-		machine_tear_down();
-		machine_set_up();
+		machine_anew();
 		set_kind(&s, 0, n / 2 % 7);
 		set_kind(&s, 1, n / 14);
 		s.pref = (int8_t)(n % 2);
 		s.last = STATE_NONE;
-		machine_put(&s);
+		machine_put(s);
 		next = device_next_boot(&s, false);
 		end = machine_boot();
 		assert_int_equal(end, next == STATE_NONE ? OS_SIM_REBOOT : OS_SIM_EXEC);
@@ -238,18 +212,18 @@ static bool take_rejection(void *ctx, const struct history_event *e)
 /* 7. tests/boot/test_guardian.py; that doctor complains: tests/test_cli_doctor.py */
 TEST(nothing_marks_good_is_left_and_told)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 	unsigned rejections = 0;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	for (int i = 0; i < STATE_TRIES; i++) {
-		boots('b');
+		machine_boots('b');
 		machine_told("\"status\":\"trial\"");
 		assert_once(
 			"detach @keelboot-guardian"); /* which waits for a verdict, not forever */
 		machine_restart();
 	}
-	boots('a');
+	machine_boots('a');
 	after = machine_get();
 	assert_int_equal(after.slot[1].st, STATE_BAD);
 	assert_string_equal(after.slot[1].reason, "reset before it was marked good");
@@ -262,10 +236,6 @@ TEST(nothing_marks_good_is_left_and_told)
 
 static enum kb_err swallow(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
-	(void)b;
-	(void)off;
-	(void)buf;
-	(void)len;
 	return KB_OK;
 }
 
@@ -277,8 +247,8 @@ TEST(mark_good_that_was_not_written_is_a_failure)
 	struct state s = machine_trial();
 	bool committed;
 
-	machine_put(&s);
-	boots('b');
+	machine_put(s);
+	machine_boots('b');
 	s = load();
 	OK(verdict_good(&s, 1, s.open_token, 0, &committed));
 	assert_true(committed);
@@ -299,11 +269,11 @@ TEST(marked_too_early_commits_nothing)
 	uint64_t token;
 	bool committed;
 
-	machine_put(&s);
-	boots('b');
+	machine_put(s);
+	machine_boots('b');
 	token = load().open_token;
 	reset_by(WDIOF_CARDRESET);
-	boots('b');
+	machine_boots('b');
 	/* What the boot that crashed had to say comes too late: it is no verdict on this one. */
 	s = load();
 	FAILS(verdict_good(&s, 1, token, 0, &committed), KB_ESTALE);
@@ -313,7 +283,7 @@ TEST(marked_too_early_commits_nothing)
 		mark_good(1);
 		assert_int_equal(machine_get().slot[1].st, STATE_GOOD);
 		reset_by(WDIOF_CARDRESET);
-		boots(i < STATE_STREAK_LIMIT - 1 ? 'b' : 'a');
+		machine_boots(i < STATE_STREAK_LIMIT - 1 ? 'b' : 'a');
 	}
 }
 
@@ -324,8 +294,8 @@ TEST(unhealthy_system_is_rebooted_a_bounded_number_of_times)
 	struct guardian_plan plan;
 	bool committed;
 
-	machine_put(&s);
-	boots('b');
+	machine_put(s);
+	machine_boots('b');
 	assert_once("detach @keelboot-guardian b 3 trial 300 600 300 0 keep"); /* token 3, 300 s */
 	guardian_plan_start(&plan, &(struct guardian_terms){ .trial = true, .deadline_s = 300 }, 0);
 	assert_int_equal(guardian_plan_next(&plan, 299999), GUARDIAN_WAIT);
@@ -340,7 +310,7 @@ TEST(unhealthy_system_is_rebooted_a_bounded_number_of_times)
 	/* What is wrong may lie on the data partition, and follow: nobody reboots the good slot. */
 	for (int i = 0; i < 3; i++) {
 		machine_restart();
-		boots('a');
+		machine_boots('a');
 		assert_absent("detach");
 	}
 }
@@ -348,15 +318,13 @@ TEST(unhealthy_system_is_rebooted_a_bounded_number_of_times)
 /* 11. tests/boot/test_checks.py: the machines there have no network, and every check passes. */
 TEST(no_network_is_no_reason)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
-	boots('b');
+	machine_put(machine_trial());
+	machine_boots('b');
 	/* All that was started are the probers of the disk, and then the guardian. */
 	assert_int_equal(os_sim_count("spawn "), os_sim_count("spawn keelboot-prober"));
 	mark_good(1);
 	machine_restart();
-	boots('b');
+	machine_boots('b');
 	machine_told("\"status\":\"good\"");
 }
 
@@ -366,13 +334,13 @@ TEST(power_flicker_demotes_nothing)
 	struct state s = machine_good();
 
 	s.warm = true;
-	machine_put(&s);
+	machine_put(s);
 	for (int i = 0; i < 50; i++)
 		cut_and_boot('a');
 	assert_int_equal(machine.state.ops, 0);
 	s = machine_trial();
 	s.warm = true;
-	machine_put(&s);
+	machine_put(s);
 	cut_and_boot('b');
 	for (int i = 0; i < STATE_GRACE; i++) {
 		cut_and_boot('b');
@@ -389,17 +357,16 @@ TEST(orderly_early_reboot_is_not_counted)
 {
 	struct state s = machine_trial();
 
-	machine_put(&s);
-	boots('b');
+	machine_put(s);
+	machine_boots('b');
 	for (int i = 0; i < STATE_GRACE; i++) {
 		s = load();
 		OK(verdict_clean(&s, 1, s.open_token)); /* mark clean */
 		OK(store_save(&store, &s));
 		machine_restart();
-		boots('b');
+		machine_boots('b');
 		s = machine_get();
-		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
-		assert_int_equal(s.slot[1].grace, STATE_GRACE - 1 - i);
+		EQUAL((s.slot[1].tries, STATE_TRIES - 1), (s.slot[1].grace, STATE_GRACE - 1 - i));
 		assert_false(s.clean);
 	}
 }
@@ -409,7 +376,7 @@ TEST(intent_outlives_a_power_cut)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
+	machine_put(s);
 	s = load();
 	OK(verdict_switch(&s, 1, true, false, STATE_TRIES));
 	OK(store_save(&store, &s));
@@ -420,28 +387,26 @@ TEST(intent_outlives_a_power_cut)
 	}
 	machine.no_disk = false;
 	machine_restart();
-	boots('b');
+	machine_boots('b');
 	machine_told("\"tier\":\"oneshot\"");
 	machine_restart();
-	boots('a'); /* once is once */
+	machine_boots('a'); /* once is once */
 	/* An intent whose slot is gone: dropped, and nothing is stuck. */
 	s = machine_good();
 	states_set(&s, 1, STATE_EMPTY, 0);
 	s.oneshot = 1;
 	for (int i = 0; i < 2; i++) {
 		machine_restart();
-		machine_put(&s);
-		boots('a');
+		machine_put(s);
+		machine_boots('a');
 	}
 }
 
 /* 15. tests/boot/test_init_hangs.py, test_watchdog_handover.py, test_what_hangs_is_reset.py */
 TEST(watchdog_has_no_gap)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
-	boots('b');
+	machine_put(machine_trial());
+	machine_boots('b');
 	assert_order("watchdog /dev/watchdog0 60 s", "spawn keelboot-prober");
 	assert_order("mount " SLOT_B_DEV, "close watchdog");
 	assert_order("close watchdog", "switch_root"); /* no magic: it goes on */
@@ -450,7 +415,7 @@ TEST(watchdog_has_no_gap)
 	machine_restart();
 	machine.watchdog.options &= ~(uint32_t)WDIOF_MAGICCLOSE;
 	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
-	boots('b');
+	machine_boots('b');
 	machine_told("handover=keeper is used");
 	assert_absent("watchdog release");
 	/* Ten minutes of rescue: fed, though its time is one minute, and never disarmed. */
@@ -468,14 +433,11 @@ TEST(corrupt_state_never_stops_a_boot)
 
 	assert_true(STORE_REGION_APART >= 4 * MIB); /* the erase groups of a card are below */
 	for (uint64_t seed = 1; seed <= 48; seed++) {
-		struct state s = machine_good();
-
-		machine_tear_down();
-		machine_set_up();
-		machine_put(&s);
+		machine_anew();
+		machine_put(machine_good());
 		/* One region or the other is rubbish: nothing is lost, nothing is written. */
 		bdev_sim_scribble(&machine.state, STORE_REGION(seed % 2), ring, seed);
-		boots('a');
+		machine_boots('a');
 		assert_int_equal(machine.state.ops, 0);
 		machine_told("\"state\":\"found\"");
 		/* Some sectors, or all of both: it boots. */
@@ -491,20 +453,20 @@ TEST(other_slot_does_not_block_the_good_one)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
+	machine_put(s);
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EIO);
 	os_sim_fail("open " SLOT_B_DEV, 0, KB_EIO);
 	machine.disk.part[2].fstype = NULL;
-	boots('a');
+	machine_boots('a');
 	assert_absent("mount " SLOT_B_DEV);
 	assert_int_equal(machine.state.ops, 0);
 	/* The running system's slot is gone altogether, and what is on trial is fine. */
 	machine_restart();
 	machine_defaults();
 	s = machine_trial();
-	machine_put(&s);
+	machine_put(s);
 	machine.disk.part[1].partlabel = "other";
-	boots('b');
+	machine_boots('b');
 	assert_int_equal(machine_get().slot[0].st, STATE_GOOD);
 }
 
@@ -520,7 +482,6 @@ static void install_if_accepted(void *ctx, const char *const *argv)
 	struct state s = load();
 	int target;
 
-	(void)argv;
 	apply_status = 2 << 8;
 	if (plan_accept(&s, r, &terms, &target) != KB_OK)
 		return;
@@ -546,13 +507,11 @@ static void boots_with_stick(struct plan_release *r, char slot)
 	struct os_sim_child c = {
 		.argv0 = APPLY, .duration_ms = 100, .ctx = r, .result = &apply_status
 	};
-	struct os_sim_disk stick = machine_stick();
 
 	c.run = install_if_accepted;
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
+	machine_plug(machine_stick());
 	os_sim_child(&c);
-	boots(slot);
+	machine_boots(slot);
 	assert_once("spawn " APPLY);
 	assert_absent("write /dev/sda");
 }
@@ -564,7 +523,7 @@ TEST(stick_left_in_installs_once)
 	struct state s = machine_good();
 
 	installs = 0;
-	machine_put(&s);
+	machine_put(s);
 	boots_with_stick(&r, 'b');
 	mark_good(1);
 	for (int boot = 2; boot <= 20; boot++) {
@@ -573,8 +532,7 @@ TEST(stick_left_in_installs_once)
 	}
 	assert_int_equal(installs, 1);
 	s = machine_get();
-	assert_true(state_is_applied(&s, r.id));
-	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	EQUAL((state_is_applied(&s, r.id), true), (s.slot[0].st, STATE_GOOD));
 }
 
 /* 19. tests/boot/test_reinstall_after_rollback_is_refused.py */
@@ -586,7 +544,7 @@ TEST(reinstall_after_rollback_is_refused)
 	int target;
 
 	installs = 0;
-	machine_put(&s);
+	machine_put(s);
 	for (int i = 0; i < STATE_TRIES; i++) {
 		boots_with_stick(&r, 'b');
 		reset_by(WDIOF_CARDRESET);
@@ -606,7 +564,6 @@ TEST(reinstall_after_rollback_is_refused)
 /* 20. tests/boot/test_prepared_states.py; tests/test_cli.py has the command on such a state. */
 TEST(state_of_a_newer_version_boots)
 {
-	struct os_sim_disk stick = machine_stick();
 	struct plan_release r = stick_release(30);
 	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = 3, .mounted = 1 };
 	struct state s = machine_trial();
@@ -615,19 +572,16 @@ TEST(state_of_a_newer_version_boots)
 	s.format = s.min_reader = STATE_FORMAT + 1;
 	memcpy(s.extra, "future=1\n", 9);
 	s.extra_len = 9;
-	machine_put(&s);
+	machine_put(s);
 	for (int left = STATE_TRIES - 1; left >= 0; left--) {
-		boots('b');
+		machine_boots('b');
 		machine_restart();
 		s = machine_get();
-		assert_int_equal(s.slot[1].tries, left);
-		assert_true(s.newer);
-		assert_int_equal(s.min_reader, STATE_FORMAT + 1);
+		EQUAL((s.slot[1].tries, left), (s.newer, true), (s.min_reader, STATE_FORMAT + 1));
 		assert_non_null(memmem(s.extra, s.extra_len, "future=1\n", 9));
 	}
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
-	boots('a');
+	machine_plug(machine_stick());
+	machine_boots('a');
 	assert_absent("spawn " APPLY);
 	FAILS(plan_accept(&s, &r, &terms, &target), KB_ENEWER);
 }
@@ -636,10 +590,7 @@ TEST(state_of_a_newer_version_boots)
 TEST(duplicate_ids_do_not_decide)
 {
 	struct os_sim_disk stick = machine_stick();
-	struct os_sim_child apply = { .argv0 = APPLY, .status = 512 };
-	struct state s = machine_good();
 
-	machine_put(&s);
 	for (unsigned i = 1; i < 3; i++) {
 		machine.disk.part[i].partuuid = "5e1ec70e-0000-4000-8000-000000000001";
 		machine.disk.part[i].uuid = "5e1ec70e-1111-4000-8000-000000000001";
@@ -648,11 +599,10 @@ TEST(duplicate_ids_do_not_decide)
 	stick.nparts = machine.disk.nparts;
 	memcpy(stick.part, machine.disk.part, sizeof(stick.part));
 	stick.size = machine.disk.size;
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
-	os_sim_child(&apply);
+	machine_plug(stick);
+	machine_child((struct os_sim_child){ .argv0 = APPLY, .status = 512 });
 	machine.disk.at_ms = 3000; /* the stick is there first */
-	boots('a');
+	machine_boots('a');
 	assert_once("mount " SLOT_A_DEV);
 	assert_absent("mount /dev/sda");
 	assert_absent("open /dev/sda");
@@ -663,7 +613,7 @@ TEST(slow_disk_is_waited_for_and_costs_nothing)
 {
 	struct state s = machine_trial(), after;
 
-	machine_put(&s);
+	machine_put(s);
 	machine.no_disk = true;
 	for (int i = 0; i < 2 * STATE_TRIES; i++) {
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -674,7 +624,7 @@ TEST(slow_disk_is_waited_for_and_costs_nothing)
 	assert_true(state_same(&after, &s)); /* absent is not bad */
 	machine.no_disk = false;
 	machine.disk.at_ms = 22000;
-	boots('b');
+	machine_boots('b');
 	assert_in_range(os_now_ms(), 22000, 22500); /* and no longer than it takes */
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
 }
@@ -685,14 +635,12 @@ TEST(manual_choice_charges_what_boots)
 	struct state s = machine_trial(), after;
 
 	s.oneshot = 0;
-	machine_put(&s);
-	boots('a');
+	machine_put(s);
+	machine_boots('a');
 	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
-	assert_int_equal(after.open, STATE_NONE);
-	assert_int_equal(after.pref, 1);
+	EQUAL((after.slot[1].tries, STATE_TRIES), (after.open, STATE_NONE), (after.pref, 1));
 	machine_restart();
-	boots('b');
+	machine_boots('b');
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
 	/* By hand at the console: nothing is charged, whoever boots. */
 	machine.cmdline = "keelboot.slot=a\n";
@@ -700,7 +648,7 @@ TEST(manual_choice_charges_what_boots)
 		after = machine_get();
 		machine_restart();
 		machine.state.ops = 0;
-		boots('a');
+		machine_boots('a');
 		assert_int_equal(machine.state.ops, 0);
 	}
 }
@@ -710,27 +658,27 @@ TEST(good_is_not_for_ever)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
-	boots('a');
+	machine_put(s);
+	machine_boots('a');
 	for (int i = 1; i < STATE_STREAK_LIMIT; i++) {
 		reset_by(WDIOF_CARDRESET);
-		boots('a');
+		machine_boots('a');
 		assert_int_equal(machine_get().slot[0].streak, i);
 	}
 	reset_by(WDIOF_CARDRESET);
-	boots('b');
+	machine_boots('b');
 	assert_int_equal(machine_get().slot[0].st, STATE_GOOD); /* but trusted no more */
 	/* The same where no hardware tells a crash from a reboot. */
 	machine_restart();
 	machine_defaults();
 	machine.no_pstore = machine.no_watchdog = true;
 	s = machine_good();
-	machine_put(&s);
+	machine_put(s);
 	for (int i = 0; i < 2 * STATE_STREAK_LIMIT; i++) { /* it may have been the plug */
-		boots('a');
+		machine_boots('a');
 		machine_restart();
 	}
-	boots('b');
+	machine_boots('b');
 	machine_told(
 		"\"reason\":\"a: reset soon after its start, cause unknown; tried again after 1 healthy boot\"");
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot.shell=1: where there is a shell, and that nothing but a restart waits for it. */
-#include "selector/plan.h"
-#include "tests/trace/machine.h"
+#include "tests/trace/applies.h"
 
 #define SHELL "spawn sh -i; on "
 
@@ -23,22 +22,17 @@ static void debug_image(void)
 
 static void nothing_mounts(void)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
+	machine_put(machine_good());
 	machine.conf = "[system]\ncompatible=trace\n[rescue]\nwait=20\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 }
 
 TEST(rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait)
 {
-	struct os_sim_child sh = shell(100000);
-
 	debug_image();
 	nothing_mounts();
-	os_sim_child(&sh);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("debug_shell_in_rescue");
+	machine_child(shell(100000));
+	machine_reboots_as("debug_shell_in_rescue");
 	assert_once(SHELL "/dev/ttyS0");
 	assert_order("# rescue: no slot can be booted", SHELL);
 	/* The rescue went on beside it: its 20 s, and what it waits for. */
@@ -48,11 +42,9 @@ TEST(rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait)
 
 TEST(shell_that_nobody_leaves_is_ended_and_the_device_restarts)
 {
-	struct os_sim_child sh = shell(0);
-
 	debug_image();
 	nothing_mounts();
-	os_sim_child(&sh);
+	machine_child(shell(0));
 	/* The watchdog is fed all the time, else this would be its end. */
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_once(SHELL);
@@ -63,11 +55,9 @@ TEST(shell_that_nobody_leaves_is_ended_and_the_device_restarts)
 
 TEST(shell_that_was_left_is_not_opened_again)
 {
-	struct os_sim_child sh = shell(1000);
-
 	debug_image();
 	nothing_mounts();
-	os_sim_child(&sh);
+	machine_child(shell(1000));
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_once(SHELL);
 	assert_in_range(os_now_ms(), 20000, 35000);
@@ -75,17 +65,7 @@ TEST(shell_that_was_left_is_not_opened_again)
 
 static void install(void *ctx, const char *const *argv)
 {
-	static const struct plan_release release = { .sequence = 30, .version = "3.0" };
-	enum store_finding found;
-	static struct state s;
-	struct store st;
-
-	(void)ctx;
-	(void)argv;
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
-	plan_begin(&s, 1, 0);
-	plan_end(&s, 1, &release, PLAN_RESCUE);
-	OK(store_save(&st, &s));
+	applies_whole(PLAN_RESCUE);
 }
 
 /* Slot b mounts at the second look, after a medium came: what was installed is booted at once. */
@@ -93,10 +73,8 @@ TEST(slot_that_a_rescue_repaired_does_not_wait_for_the_shell)
 {
 	struct os_sim_child sh = shell(0), fixes = { .argv0 = "keelboot-apply", .duration_ms = 10 };
 	struct os_sim_disk stick = machine_stick();
-	struct state s = machine_good();
 
 	debug_image();
-	machine_put(&s);
 	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
 	os_sim_fail("mount /dev/vda3", 1, KB_EMOUNT);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
@@ -113,23 +91,19 @@ TEST(slot_that_a_rescue_repaired_does_not_wait_for_the_shell)
 
 TEST(device_without_its_disk_opens_one_before_it_restarts)
 {
-	struct os_sim_child sh = shell(5000);
-
 	debug_image();
 	machine.no_disk = true;
-	os_sim_child(&sh);
+	machine_child(shell(5000));
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_order("# unable to boot:", SHELL "/dev/ttyS0");
 }
 
 TEST(console_without_a_terminal_of_its_own)
 {
-	struct os_sim_child sh = shell(1000);
-
 	debug_image();
 	os_sim_remove("/dev/ttyS0");
 	nothing_mounts();
-	os_sim_child(&sh);
+	machine_child(shell(1000));
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_once(SHELL "/dev/console");
 }
@@ -145,10 +119,7 @@ TEST(shell_that_cannot_be_started_stops_nothing)
 
 TEST(healthy_boot_of_a_debug_image_only_warns)
 {
-	struct state s = machine_good();
-
 	debug_image();
-	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("# this initramfs has a debug shell");
 	assert_absent(SHELL);
@@ -166,19 +137,15 @@ TEST(debug_image_without_the_key_has_no_shell)
 
 TEST(release_image_names_the_key_and_has_no_shell)
 {
-	struct os_sim_child sh = shell(0);
-	struct state s = machine_good();
-
 	machine.cmdline = "keelboot.shell=1\n";
 	os_sim_exec(SHELL_PROGRAM); /* busybox, for hooks */
-	os_sim_child(&sh);
+	machine_child(shell(0));
 	nothing_mounts();
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("no_debug_shell_in_a_release");
+	machine_reboots_as("no_debug_shell_in_a_release");
 	assert_once("# keelboot.shell=1: this initramfs has no shell; ignored");
 	assert_absent("spawn sh");
 	machine_restart();
-	machine_put(&s);
+	machine_put(machine_good());
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told(
 		"\"warnings\":[{\"id\":\"shell-missing\",\"text\":\"keelboot.shell=1: this initramfs has no shell; ignored");

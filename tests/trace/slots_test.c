@@ -9,43 +9,35 @@ static struct state scratch;
 
 TEST(unmountable_root_gives_way_in_the_same_boot)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("root_does_not_mount_next_candidate");
+	machine_boots_as("root_does_not_mount_next_candidate", 'a');
 	assert_order("mount " SLOT_B_DEV, "mount " SLOT_A_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	machine_told("\"reason\":\"b: no mount");
 	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(after.open, STATE_NONE);
+	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, STATE_NONE));
 }
 
 TEST(slot_without_a_file_system_is_never_mounted)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.disk.part[2].fstype = NULL;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("no_file_system_next_candidate");
+	machine_boots_as("no_file_system_next_candidate", 'a');
 	assert_absent("mount " SLOT_B_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	after = machine_get();
 	machine_told("\"reason\":\"b: no file system\"");
-	assert_string_equal(after.slot[1].reason, "no file system");
-	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
+	EQUAL((after.slot[1].reason, "no file system"), (after.slot[1].tries, STATE_TRIES - 1));
 }
 
 #define FILESYSTEMS "nodev\tsysfs\nnodev\ttmpfs\n\text4\n\tvfat\n"
 
 TEST(slot_without_its_driver_costs_nothing)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.disk.part[2].fstype = "squashfs";
 	for (unsigned boots = 0; boots < 5; boots++) {
 		os_sim_file("/proc/filesystems", FILESYSTEMS);
@@ -61,40 +53,34 @@ TEST(slot_without_its_driver_costs_nothing)
 	}
 	/* An initramfs that has it boots the slot. */
 	os_sim_file("/proc/filesystems", FILESYSTEMS "\tsquashfs\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 }
 
 TEST(good_slot_without_its_driver_keeps_its_trust)
 {
-	struct state s = machine_good(), after;
+	struct state after;
 
-	machine_put(&s);
 	machine.disk.part[1].fstype = "squashfs";
 	os_sim_file("/proc/filesystems", FILESYSTEMS);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 	after = machine_get();
-	assert_int_equal(after.slot[0].streak, 0);
-	assert_int_equal(after.slot[0].st, STATE_GOOD);
+	EQUAL((after.slot[0].streak, 0), (after.slot[0].st, STATE_GOOD));
 }
 
 /* It waits for a medium, restarts, and says each time what is missing. */
 TEST(no_driver_for_any_slot_ends_in_a_rescue_that_ends)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.disk.part[1].fstype = machine.disk.part[2].fstype = "squashfs";
 	os_sim_file("/proc/filesystems", FILESYSTEMS);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("no_driver_for_any_slot");
+	machine_reboots_as("no_driver_for_any_slot");
 	assert_absent("mount " SLOT_A_DEV);
 	assert_absent("mount " SLOT_B_DEV);
 	assert_true(os_now_ms() > 600000);
 	after = machine_get();
-	assert_int_equal(after.slot[0].st, STATE_GOOD);
-	assert_int_equal(after.slot[0].streak, 0);
+	EQUAL((after.slot[0].st, STATE_GOOD), (after.slot[0].streak, 0));
 	assert_int_equal(after.slot[1].tries, STATE_TRIES);
 }
 
@@ -104,15 +90,14 @@ TEST(no_driver_is_no_reason_to_forget_the_state)
 	struct state s = machine_good(), after;
 
 	states_set(&s, 1, STATE_WRITING, 0);
-	machine_put(&s);
+	machine_put(s);
 	machine.disk.part[1].fstype = "squashfs";
 	os_sim_file("/proc/filesystems", FILESYSTEMS);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("rebuilt from");
 	assert_absent("mount " SLOT_B_DEV);
 	after = machine_get();
-	assert_int_equal(after.slot[0].st, STATE_GOOD);
-	assert_int_equal(after.slot[1].st, STATE_WRITING);
+	EQUAL((after.slot[0].st, STATE_GOOD), (after.slot[1].st, STATE_WRITING));
 }
 
 /* What is not known for certain is left to the mount, which is charged. */
@@ -130,30 +115,23 @@ TEST(driver_that_may_be_there_is_tried)
 	};
 
 	for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		struct state s = machine_trial();
-
 		machine_restart();
-		machine_put(&s);
+		machine_put(machine_trial());
 		machine.disk.part[2].fstype = c[i].fstype;
 		machine.conf = c[i].conf;
 		if (c[i].list != NULL)
 			os_sim_file("/proc/filesystems", c[i].list);
 		if (c[i].modprobe)
 			os_sim_exec("/sbin/modprobe");
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+		machine_boots('b');
 	}
 }
 
 TEST(missing_partition_costs_nothing)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.disk.part[2].partlabel = "other";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("partition_of_a_slot_is_missing");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("partition_of_a_slot_is_missing", 'a');
 	machine_told("\"reason\":\"b: no partition\"");
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
@@ -161,54 +139,42 @@ TEST(missing_partition_costs_nothing)
 TEST(manifest_of_another_release_is_not_booted)
 {
 	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
-	struct state s = machine_trial();
-	enum store_finding found;
 	struct store st;
 
-	machine_put(&s);
-	OK(store_load(&st, &machine.state.bdev, &scratch, &found));
+	machine_put(machine_trial());
+	scratch = machine_load(&st);
 	OK(store_manifest_write(&st, 1, &m, "blob"));
 	bdev_sim_cut(&machine.state, 1);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("manifest_of_another_release");
+	machine_boots_as("manifest_of_another_release", 'a');
 	assert_absent("mount " SLOT_B_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
 TEST(failing_hook_rejects_the_slot)
 {
 	struct os_sim_child fails = { .argv0 = HOOK, .status = 1 << 8, .times = 1 };
-	struct os_sim_child passes = { .argv0 = HOOK };
-	struct state s = machine_trial(), after;
+	struct state after;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	os_sim_exec(HOOK);
 	fails.say[0] = (struct os_sim_say){ 0, "no licence on this device\n", 0 };
 	os_sim_child(&fails);
-	os_sim_child(&passes);
+	machine_child((struct os_sim_child){ .argv0 = HOOK });
 	os_sim_log_level(LOG_LEVEL_INFO);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("post_mount_hook_fails_next_candidate");
+	machine_boots_as("post_mount_hook_fails_next_candidate", 'a');
 	assert_once("# hook 50-check: no licence on this device");
 	assert_order("umount /sysroot", "mount " SLOT_A_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	after = machine_get();
 	assert_string_equal(after.slot[1].reason, "hook 50-check: exit 1");
 }
 
 TEST(hook_that_hangs_is_killed)
 {
-	struct os_sim_child hangs = { .argv0 = HOOK, .hangs = true, .times = 1 };
-	struct os_sim_child passes = { .argv0 = HOOK };
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.conf = "[hooks]\ntimeout=200\n[watchdog]\ntimeout=10\n";
 	os_sim_exec(HOOK);
-	os_sim_child(&hangs);
-	os_sim_child(&passes);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC); /* the watchdog had 10 s */
-	trace_expect("hook_times_out");
+	machine_child((struct os_sim_child){ .argv0 = HOOK, .hangs = true, .times = 1 });
+	machine_child((struct os_sim_child){ .argv0 = HOOK });
+	machine_boots_as("hook_times_out", 'a'); /* the watchdog had 10 s */
 	assert_order("kill " HOOK, "umount /sysroot");
 	assert_order("umount /sysroot", "mount " SLOT_A_DEV);
 	assert_in_range(os_now_ms(), 200000, 202000);
@@ -217,41 +183,33 @@ TEST(hook_that_hangs_is_killed)
 
 TEST(root_without_init_is_left)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.init[1] = NULL;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("no_init_in_root");
+	machine_boots_as("no_init_in_root", 'a');
 	assert_order("umount /sysroot", "mount " SLOT_A_DEV);
 	assert_string_equal(machine_get().slot[1].reason, "no /sbin/init");
 }
 
 TEST(nothing_mounts_waits_and_reboots)
 {
-	struct state s = machine_good(), after;
+	struct state after;
 
-	machine_put(&s);
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("nothing_mounts_backs_off_and_reboots");
+	machine_reboots_as("nothing_mounts_backs_off_and_reboots");
 	assert_absent("exec");
 	/* Ten minutes in rounds that double, then the restart. */
 	assert_in_range(os_now_ms(), 600000, 606000);
 	assert_once("# rescue: no slot can be booted");
 	assert_in_range(os_sim_count("# rescue: waiting for a USB stick or an SD card"), 20, 28);
 	after = machine_get();
-	assert_int_equal(after.slot[0].streak, 1);
-	assert_int_equal(after.slot[1].streak, 1);
+	EQUAL((after.slot[0].streak, 1), (after.slot[1].streak, 1));
 }
 
 /* Whatever is wrong, the device does not stop trying, and not in a tight loop either. */
 TEST(nothing_ever_mounts_never_ends_and_never_hurries)
 {
-	struct state s = machine_good();
 	uint64_t before = 0;
 
-	machine_put(&s);
 	for (int i = 0; i < 24; i++) {
 		os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -273,7 +231,7 @@ TEST(last_resort_takes_turns_and_its_delays_grow)
 	char line[64], slot[2] = "";
 
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
+	machine_put(s);
 	for (unsigned i = 0; i < sizeof(delay) / sizeof(delay[0]); i++) {
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		if (i == 1)
@@ -292,9 +250,8 @@ TEST(last_resort_takes_turns_and_its_delays_grow)
 
 TEST(init_that_does_not_start_reboots_and_costs_trust)
 {
-	struct state s = machine_good(), after;
+	struct state after;
 
-	machine_put(&s);
 	for (int i = 1; i <= STATE_STREAK_LIMIT; i++) {
 		os_sim_fail("exec /sbin/init", 0, KB_EEXEC);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -304,18 +261,13 @@ TEST(init_that_does_not_start_reboots_and_costs_trust)
 		assert_int_equal(after.slot[0].streak, i);
 		machine_restart();
 	}
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 }
 
 TEST(root_that_cannot_be_entered_reboots)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	os_sim_fail("switch_root", 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("switch_root_fails_reboots");
+	machine_reboots_as("switch_root_fails_reboots");
 	assert_absent("exec");
 	assert_int_equal(machine_get().slot[0].streak, 1);
 }
@@ -325,11 +277,8 @@ TEST(early_mount_that_fails_reboots)
 	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs" };
 
 	for (unsigned i = 0; i < 3; i++) {
-		struct state s = machine_good();
-
-		machine_tear_down();
-		machine_set_up();
-		machine_put(&s);
+		machine_anew();
+		machine_put(machine_good());
 		os_sim_fail(mounts[i], 0, KB_EPERM);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 		assert_in_range(os_now_ms(), 5000, 30000);
@@ -340,9 +289,6 @@ TEST(early_mount_that_fails_reboots)
 /* A kernel without devtmpfs says that there is no such device; for no disk was waited yet. */
 TEST(kernel_without_devtmpfs_is_not_restarted_at_once)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	os_sim_fail("mount devtmpfs", 0, KB_ENODEV);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_in_range(os_now_ms(), 30000, 30999);
@@ -352,9 +298,6 @@ TEST(kernel_without_devtmpfs_is_not_restarted_at_once)
 /* What it has to say gets lost; the device does not. */
 TEST(boot_without_run_still_boots)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	os_sim_fail("mount tmpfs", 0, KB_EIO);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount " SLOT_A_DEV);
@@ -364,9 +307,7 @@ TEST(what_is_mounted_already_is_no_failure)
 {
 	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs",
 					      "mount tmpfs" };
-	struct state s = machine_good();
 
-	machine_put(&s);
 	for (unsigned i = 0; i < 4; i++)
 		os_sim_fail(mounts[i], 0, KB_EBUSY);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -377,14 +318,13 @@ TEST(manifest_of_another_release_boots_when_nothing_else_does)
 {
 	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
 	struct state s = machine_trial();
-	enum store_finding found;
 	struct store st;
 
 	s.slot[0].st = STATE_EMPTY;
 	s.slot[1].st = STATE_BAD;
 	s.slot[1].tries = 0;
-	machine_put(&s);
-	OK(store_load(&st, &machine.state.bdev, &scratch, &found));
+	machine_put(s);
+	scratch = machine_load(&st);
 	OK(store_manifest_write(&st, 1, &m, "blob"));
 	bdev_sim_cut(&machine.state, 1);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

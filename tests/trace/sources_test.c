@@ -15,7 +15,6 @@ static void write_header(void *ctx)
 {
 	static char header[513];
 
-	(void)ctx;
 	memset(header, ' ', sizeof(header) - 1);
 	memcpy(header, "KEELBNDL", 8);
 	os_sim_file("/dev/vda5", header);
@@ -44,23 +43,18 @@ static void add_card(void)
 
 static void add_stick(void)
 {
-	struct os_sim_disk stick = machine_stick();
-
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
+	machine_plug(machine_stick());
 }
 
 /* Media of each kind; sd: what happens to who looks at the card. */
 static void plug_all(const struct os_sim_child *sd)
 {
-	struct os_sim_child c = nothing_to_do();
-
 	add_raw_partition(true);
 	add_card();
 	add_stick();
 	if (sd != NULL)
 		os_sim_child(sd);
-	os_sim_child(&c);
+	machine_child(nothing_to_do());
 }
 
 static void everything(bool staged)
@@ -69,15 +63,14 @@ static void everything(bool staged)
 
 	if (staged)
 		s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(s);
 	plug_all(NULL);
 }
 
 TEST(data_then_raw_then_sd_then_usb)
 {
 	everything(true);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("sources_in_their_order");
+	machine_boots_as("sources_in_their_order", 'a');
 	assert_int_equal(os_sim_count("spawn " APPLY), 4);
 	assert_order(NODES " --mountable 3 --source data:/dev/vda4",
 		     NODES " --mountable 3 --source raw:/dev/vda5");
@@ -91,8 +84,7 @@ TEST(the_command_line_narrows_them)
 {
 	machine.cmdline = "keelboot.sources=sd\n";
 	everything(true);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("sources_by_the_command_line");
+	machine_boots_as("sources_by_the_command_line", 'a');
 	assert_int_equal(os_sim_count("spawn " APPLY), 1);
 	assert_once(NODES " --mountable 3 --source sd:/dev/mmcblk0");
 }
@@ -101,22 +93,16 @@ TEST(system_conf_narrows_them)
 {
 	machine.conf = "[source.raw]\nenabled=no\n[source.media]\nenabled=no\n";
 	everything(true);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("sources_by_system_conf");
+	machine_boots_as("sources_by_system_conf", 'a');
 	assert_int_equal(os_sim_count("spawn " APPLY), 1);
 	assert_once(NODES " --mountable 3 --source data:/dev/vda4");
 }
 
 TEST(a_raw_partition_without_a_bundle_costs_no_write)
 {
-	struct os_sim_child c = nothing_to_do();
-	struct state s = machine_good();
-
-	machine_put(&s);
 	add_raw_partition(false);
-	os_sim_child(&c);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("raw_partition_without_a_bundle");
+	machine_child(nothing_to_do());
+	machine_boots_as("raw_partition_without_a_bundle", 'a');
 	assert_absent("spawn " APPLY);
 	assert_int_equal(machine.state.ops, 0);
 }
@@ -128,9 +114,6 @@ TEST(a_source_that_takes_the_device_down_does_not_cost_the_others)
 		.argv0 = APPLY, .arg = "sd:/dev/mmcblk0", .stuck = true, .hangs = true
 	};
 
-	struct state s = machine_good();
-
-	machine_put(&s);
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		plug_all(&hangs);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -138,8 +121,7 @@ TEST(a_source_that_takes_the_device_down_does_not_cost_the_others)
 		machine_restart();
 	}
 	plug_all(&hangs);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("source_skipped_others_not");
+	machine_boots_as("source_skipped_others_not", 'a');
 	assert_once("# update: source sd crashed the device 3 times");
 	assert_int_equal(os_sim_count("spawn " APPLY), 2);
 	assert_once(NODES " --mountable 3 --source usb:/dev/sda");

@@ -13,20 +13,18 @@ TEST(blank_state_is_made_from_the_slots)
 {
 	struct state after;
 
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("first_boot_blank_state");
+	machine_blank();
+	machine_boots_as("first_boot_blank_state", 'a');
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);
 	machine_told("\"state\":\"blank\"");
 	after = machine_get();
-	assert_int_equal(after.slot[0].st, STATE_TRIAL);
-	assert_int_equal(after.slot[0].tries, STATE_TRIES - 1);
-	assert_int_equal(after.slot[1].st, STATE_TRIAL);
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
-	assert_int_equal(after.open, 0);
+	EQUAL((after.slot[0].st, STATE_TRIAL), (after.slot[0].tries, STATE_TRIES - 1));
+	EQUAL((after.slot[1].st, STATE_TRIAL), (after.slot[1].tries, STATE_TRIES), (after.open, 0));
 }
 
 TEST(partition_that_is_too_small_is_named_with_its_size)
 {
+	machine_blank();
 	machine.state.bdev.size = 8 * MIB;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine.state.bdev.size = STORE_MIN_SIZE;
@@ -38,25 +36,20 @@ TEST(partition_that_is_too_small_is_named_with_its_size)
 TEST(both_lost_regions_are_rebuilt_from_manifests)
 {
 	const struct store_manifest m = { .sequence = 20, .floor = 7, .version = "2.0", .len = 4 };
-	struct state s = machine_trial(), after;
-	enum store_finding found;
+	struct state after;
 	struct store st;
 
-	machine_put(&s);
-	OK(store_load(&st, &machine.state.bdev, &after, &found));
+	machine_put(machine_trial());
+	after = machine_load(&st);
 	OK(store_manifest_write(&st, 1, &m, "blob"));
 	bdev_sim_cut(&machine.state, 1);
 	lose_region(0);
 	lose_region(1);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("both_regions_lost_rebuilds");
+	machine_boots_as("both_regions_lost_rebuilds", 'b');
 	assert_once("# state: both regions are damaged");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	machine_told("\"state\":\"rebuilt\"");
 	after = machine_get();
-	assert_true(after.rebuilt);
-	assert_int_equal(after.floor, 7);
-	assert_int_equal(after.slot[1].sequence, 20);
+	EQUAL((after.rebuilt, true), (after.floor, 7), (after.slot[1].sequence, 20));
 	assert_int_equal(after.slot[0].st, STATE_TRIAL);
 	/* No update by itself while nothing has proved itself again: that is plan_accept()'s. */
 	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
@@ -73,13 +66,12 @@ TEST(state_that_lets_nothing_boot_boots_what_is_there)
 		s.slot[0].st = st[n & 1];
 		s.slot[1].st = st[n >> 1];
 		s.floor = UINT64_MAX;
-		machine_put(&s);
+		machine_put(s);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		machine_told("\"state\":\"rebuilt\"");
 		assert_in_range(os_now_ms(), 0, 1000);
 		assert_int_equal(machine_get().floor, 0);
-		machine_tear_down();
-		machine_set_up();
+		machine_anew();
 	}
 }
 
@@ -90,11 +82,9 @@ TEST(state_that_holds_back_the_slot_that_works_boots_it)
 
 	states_set(&s, 0, STATE_WRITING, 0);
 	s.slot[1].st = STATE_BAD;
-	machine_put(&s);
+	machine_put(s);
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("state_holds_back_the_slot_that_works");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("state_holds_back_the_slot_that_works", 'a');
 }
 
 /* An install that was cut has sealed its slot: that one is not taken, and the state stays. */
@@ -103,36 +93,30 @@ TEST(slot_under_install_is_never_booted_when_the_other_one_does_not_mount)
 	struct state s = machine_good(), after;
 
 	states_set(&s, 0, STATE_WRITING, 0);
-	machine_put(&s);
+	machine_put(s);
 	machine.disk.part[1].fstype = NULL;
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("mount " SLOT_A_DEV);
 	after = machine_get();
-	assert_false(after.rebuilt);
-	assert_int_equal(after.slot[0].st, STATE_WRITING);
+	EQUAL((after.rebuilt, false), (after.slot[0].st, STATE_WRITING));
 }
 
 TEST(one_lost_region_is_no_news)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
+	machine_put(machine_good());
 	lose_region(0);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("one_region_lost");
+	machine_boots_as("one_region_lost", 'a');
 	assert_int_equal(machine.state.ops, 0);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	machine_told("\"state\":\"found\"");
 }
 
 TEST(missing_state_partition_boots_uncounted)
 {
+	machine_blank();
 	machine.disk.part[0].partlabel = "something-else";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("state_partition_missing");
-	assert_int_equal(machine.state.ops, 0);
-	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
+	machine_boots_as("state_partition_missing", 'a');
+	EQUAL((machine.state.ops, 0), (os_sim_text("/run/keelboot/token"), "a 0\n"));
 	machine_told("\"state\":\"missing\"");
 	machine_told("\"counted\":false");
 	assert_int_equal(machine.state.reads, 0);
@@ -140,27 +124,22 @@ TEST(missing_state_partition_boots_uncounted)
 
 TEST(state_that_cannot_be_read_boots_uncounted)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	machine.state.dead[0].to = STORE_MIN_SIZE;
 	machine.state.dead[0].reads = machine.state.dead[0].writes = true;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("state_cannot_be_read");
+	machine_boots_as("state_cannot_be_read", 'a');
 	assert_absent("write " STATE_DEV);
 	machine_told("\"state\":\"missing\"");
 }
 
 TEST(failed_write_boots_the_good_slot)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("state_write_fails_boots_the_good_slot");
+	machine_boots_as("state_write_fails_boots_the_good_slot", 'a');
 	assert_absent("mount " SLOT_B_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	machine_told("\"state\":\"unwritable\"");
 	after = machine_get();
 	assert_int_equal(after.slot[1].tries, STATE_TRIES);
@@ -168,21 +147,18 @@ TEST(failed_write_boots_the_good_slot)
 
 TEST(charge_that_failed_but_landed_is_written_over)
 {
-	struct state s = machine_trial(), after;
+	struct state after;
 
-	machine_put(&s);
+	machine_put(machine_trial());
 	/* The first two writes, one for each region, are the charge of b: the error comes when they
 	 * are flushed, and what was written lands nevertheless. */
 	os_sim_fail("flush " STATE_DEV, 1, KB_EIO);
 	os_sim_fail("flush " STATE_DEV, 2, KB_EIO);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("charge_failed_but_landed");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("charge_failed_but_landed", 'a');
 	bdev_sim_cut(&machine.state, 1);
 	after = machine_get();
 	/* I8: only the slot that boots is charged. */
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
-	assert_int_equal(after.open, STATE_NONE);
+	EQUAL((after.slot[1].tries, STATE_TRIES), (after.open, STATE_NONE));
 	machine_told("\"state\":\"found\"");
 }
 
@@ -192,10 +168,9 @@ TEST(nothing_but_trials_and_no_write_boots_one_uncounted)
 
 	s.slot[0].st = STATE_EMPTY;
 	s.last = STATE_NONE;
-	machine_put(&s);
+	machine_put(s);
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("only_a_trial_and_no_write");
+	machine_boots_as("only_a_trial_and_no_write", 'b');
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "b 0\n");
 	machine_told("\"counted\":false");
 }
@@ -205,23 +180,17 @@ TEST(read_only_state_still_tells_the_good_slot)
 	struct state s = machine_good();
 
 	s.pref = s.last = 1;
-	machine_put(&s);
+	machine_put(s);
 	os_sim_fail("open " STATE_DEV " rw", 0, KB_EPERM);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("state_is_read_only");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots_as("state_is_read_only", 'b');
 	machine_told("\"status\":\"good\"");
 }
 
 TEST(read_only_state_does_not_boot_a_trial_before_a_good_slot)
 {
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	os_sim_fail("open " STATE_DEV " rw", 0, KB_EPERM);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("state_is_read_only_trial");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_boots_as("state_is_read_only_trial", 'a');
 	machine_told("\"state\":\"unwritable\"");
 }
 
@@ -232,33 +201,28 @@ TEST(cut_at_any_write_of_a_trial_boot)
 		for (uint64_t seed = 0; seed < 8; seed++) {
 			struct state s = machine_trial(), after;
 
-			machine_tear_down();
-			machine_set_up();
-			machine_put(&s);
+			machine_anew();
+			machine_put(s);
 			machine.state.cut_at = cut;
 			assert_int_equal(machine_boot(), OS_SIM_EXEC);
 			bdev_sim_cut(&machine.state, seed);
 			os_sim_reset();
 			after = machine_get();
 			assert_in_range(after.slot[1].tries, STATE_TRIES - 1, STATE_TRIES);
-			assert_int_equal(machine_boot(), OS_SIM_EXEC);
-			assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+			machine_boots('b');
 		}
 	}
 }
 
 TEST(good_slots_are_charged_where_nothing_can_be_told)
 {
-	struct state s = machine_good(), after;
+	struct state after;
 
-	machine_put(&s);
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("good_slot_is_charged_where_nothing_can_be_told");
+	machine_boots_as("good_slot_is_charged_where_nothing_can_be_told", 'a');
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);
 	after = machine_get();
-	assert_int_equal(after.open, 0);
-	assert_int_equal(after.slot[0].streak, 0);
+	EQUAL((after.open, 0), (after.slot[0].streak, 0));
 	for (int i = 0; i < 2 * STATE_STREAK_LIMIT; i++) {
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 		machine_restart();

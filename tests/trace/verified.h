@@ -23,8 +23,8 @@ static inline void put_manifest(int slot, const struct state *s, bool verity)
 	struct store st;
 
 	memcpy(m.release, s->slot[slot].release, sizeof(m.release));
-	assert_int_equal(store_load(&st, &machine.state.bdev, &old, &found), KB_OK);
-	assert_int_equal(store_manifest_write(&st, slot, &m, blob), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &old, &found));
+	OK(store_manifest_write(&st, slot, &m, blob));
 	bdev_sim_cut(&machine.state, 1);
 }
 
@@ -75,4 +75,19 @@ static inline void mapped_device(void)
 	os_sim_file("/dev/dm-0", "");
 	os_sim_fs("/dev/dm-0", "ext4");
 	os_sim_fs_file("/dev/dm-0", "/sbin/init", NULL);
+}
+
+/* What a boot of that slot needs that verity opens. */
+static inline void verity_opens(const struct state *s, int slot)
+{
+	make_answer(s, slot, true);
+	helper_answers(0);
+	mapped_device();
+}
+
+/* A device with this state, and with that cell. */
+static inline void put_with_manifest(const struct state *s, int slot, bool verity)
+{
+	machine_put(*s);
+	put_manifest(slot, s, verity);
 }

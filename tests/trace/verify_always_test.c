@@ -11,18 +11,16 @@ TEST(with_always_nothing_boots_without_a_signed_root_hash)
 	struct state s = machine_good();
 
 	machine.conf = ALWAYS_CONF;
-	machine_put(&s);
-	put_manifest(0, &s, false);
+	put_with_manifest(&s, 0, false);
 	make_answer(&s, 0, false);
 	helper_answers(0);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	trace_expect("verify_always_and_no_root_hash");
+	machine_reboots_as("verify_always_and_no_root_hash");
 	assert_absent("mount " SLOT_A_DEV);
 	assert_absent("mount " SLOT_B_DEV);
 	machine_restart();
 	s.slot[0].has_release = s.slot[1].has_release = false;
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
+	machine_put(s);
 	machine.cmdline = "keelboot.enable=0 root=" SLOT_A_DEV "\n";
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_once("# keelboot.enable=0: ignored with [system] verify-slot=always");
@@ -39,14 +37,10 @@ TEST(with_always_a_slot_with_a_signed_root_hash_boots)
 	struct state s = machine_good();
 
 	machine.conf = ALWAYS_CONF;
-	machine_put(&s);
-	put_manifest(0, &s, true);
-	make_answer(&s, 0, true);
-	helper_answers(0);
-	mapped_device();
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	put_with_manifest(&s, 0, true);
+	verity_opens(&s, 0);
+	machine_boots('a');
 	assert_order(VERIFY, "mount /dev/dm-0");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
 /* Threat 34: a record of a newer Keelboot tells of no release, so nothing could ever boot by it. */
@@ -59,7 +53,7 @@ TEST(with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot)
 	make_answer(&s, 0, true);
 	s.newer = true;
 	s.min_reader = STATE_FORMAT + 1;
-	machine_put(&s);
+	machine_put(s);
 	helper_answers(0);
 	mapped_device();
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

@@ -6,13 +6,11 @@ TEST(trial_is_verified_before_its_charge)
 {
 	struct state s = machine_trial();
 
-	machine_put(&s);
-	put_manifest(1, &s, false);
+	put_with_manifest(&s, 1, false);
 	machine.conf = VERITY_CONF;
 	make_answer(&s, 1, false);
 	helper_answers(0);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("trial_is_verified_again");
+	machine_boots_as("trial_is_verified_again", 'b');
 	assert_order(VERIFY, "write " STATE_DEV);
 	assert_order(VERIFY, "mount " SLOT_B_DEV);
 	assert_absent("dm ");
@@ -22,12 +20,10 @@ TEST(good_slot_without_a_root_hash_costs_nothing)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
-	put_manifest(0, &s, false);
+	put_with_manifest(&s, 0, false);
 	machine.conf = VERITY_CONF;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_boots('a');
 	assert_absent(VERIFY);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	assert_int_equal(machine.state.ops, 0);
 }
 
@@ -42,13 +38,11 @@ TEST(trial_that_cannot_be_verified_is_rejected)
 	struct state s = machine_trial();
 
 	for (unsigned i = 0; i < 3; i++) {
-		machine_put(&s);
-		put_manifest(1, &s, false);
+		put_with_manifest(&s, 1, false);
 		machine.conf = VERITY_CONF;
 		helper_answers(cases[i].code);
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		machine_boots('a');
 		assert_absent("mount " SLOT_B_DEV);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 		assert_string_equal(machine_get().slot[1].reason, cases[i].reason);
 		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
 		machine_restart();
@@ -57,26 +51,23 @@ TEST(trial_that_cannot_be_verified_is_rejected)
 
 TEST(helper_that_hangs_or_lies_rejects_the_trial)
 {
-	struct os_sim_child hangs = { .argv0 = "keelboot-verify", .hangs = true };
 	struct state s = machine_trial();
 
-	machine_put(&s);
-	put_manifest(1, &s, false);
+	put_with_manifest(&s, 1, false);
 	machine.conf = VERITY_CONF "[watchdog]\ntimeout=10\n";
-	os_sim_child(&hangs);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("verify_hangs_next_candidate");
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-verify", .hangs = true });
+	machine_boots_as("verify_hangs_next_candidate", 'a');
 	assert_string_equal(machine_get().slot[1].reason, "manifest cannot be verified");
 	assert_in_range(os_now_ms(), 15000, 17000);
 	machine_restart();
-	machine_put(&s);
+	machine_put(s);
 	make_answer(&s, 1, true);
 	answer.root_hash[7] = ' ';
 	helper_answers(0);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_string_equal(machine_get().slot[1].reason, "manifest cannot be verified");
 	machine_restart();
-	machine_put(&s);
+	machine_put(s);
 	make_answer(&s, 0, false);
 	helper_answers(0);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -87,14 +78,11 @@ TEST(good_slot_with_a_root_hash_boots_through_verity)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
+	machine_put(s);
 	machine.conf = "[system]\ncount=never\n";
 	put_manifest(0, &s, true);
-	make_answer(&s, 0, true);
-	helper_answers(0);
-	mapped_device();
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("good_slot_boots_through_verity");
+	verity_opens(&s, 0);
+	machine_boots_as("good_slot_boots_through_verity", 'a');
 	assert_once("dm keelboot-root-a verity 640: 1 " SLOT_A_DEV " " SLOT_A_DEV
 		    " 4096 4096 80 80 sha256 " ROOT_HASH_16);
 	assert_once("mount /dev/dm-0 /sysroot ext4 ro");
@@ -108,38 +96,30 @@ TEST(panics_of_a_good_slot_behind_verity_lead_to_the_other_one)
 
 	/* The watchdog tells of its own resets, and nothing of a panic. */
 	machine.no_pstore = true;
-	machine_put(&s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	make_answer(&s, 0, true);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		helper_answers(0);
 		mapped_device();
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		machine_boots('a');
 		assert_order("write " STATE_DEV, "mount /dev/dm-0");
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 		machine_restart();
 	}
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 }
 
 TEST(slot_that_verity_does_not_open_or_mount_is_left)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
-	put_manifest(0, &s, true);
-	make_answer(&s, 0, true);
-	helper_answers(0);
-	mapped_device();
+	put_with_manifest(&s, 0, true);
+	verity_opens(&s, 0);
 	os_sim_fail("dm keelboot-root-a", 0, KB_EINVAL);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("verity_does_not_open_next_candidate");
+	machine_boots_as("verity_does_not_open_next_candidate", 'b');
 	assert_int_equal(machine_get().slot[0].streak, 1);
 	assert_absent("mount " SLOT_A_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	machine_restart();
-	machine_put(&s);
+	machine_put(s);
 	helper_answers(0);
 	mapped_device();
 	os_sim_fail("mount /dev/dm-0", 0, KB_EMOUNT);
@@ -163,8 +143,7 @@ TEST(kernel_without_verity_or_its_hash_costs_no_try)
 	for (unsigned i = 0; i < 2; i++) {
 		struct state s = machine_trial();
 
-		machine_put(&s);
-		put_manifest(1, &s, true);
+		put_with_manifest(&s, 1, true);
 		make_answer(&s, 1, true);
 		snprintf(answer.algorithm, sizeof(answer.algorithm), "%s", c[i].algorithm);
 		if (strcmp(c[i].algorithm, "sha512") == 0)
@@ -189,10 +168,8 @@ TEST(kernel_without_verity_or_its_hash_costs_no_try)
 		helper_answers(0);
 		mapped_device();
 		kernel_has(c[i].algorithm);
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
-		machine_tear_down();
-		machine_set_up();
+		machine_boots('b');
+		machine_anew();
 	}
 }
 
@@ -201,33 +178,24 @@ TEST(kernel_that_opens_the_tree_has_all_it_needs)
 {
 	struct state s = machine_trial();
 
-	machine_put(&s);
-	put_manifest(1, &s, true);
-	make_answer(&s, 1, true);
-	helper_answers(0);
-	mapped_device();
+	put_with_manifest(&s, 1, true);
+	verity_opens(&s, 1);
 	kernel_has(NULL);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 	assert_order("dm remove keelboot-root-b", "mount /dev/dm-0");
 	assert_order("write " STATE_DEV, "mount /dev/dm-0");
 }
 
 TEST(last_resort_never_mounts_a_verified_slot_without_verity)
 {
-	struct state s = machine_good();
+	struct state s = machine_both_bad();
 
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	put_manifest(1, &s, false);
-	make_answer(&s, 0, true);
-	helper_answers(0);
-	mapped_device();
+	verity_opens(&s, 0);
 	os_sim_fail("dm keelboot-root-a", 0, KB_ENOENT);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_boots('b');
 	assert_absent("mount " SLOT_A_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
 /* Threat 34: whoever writes the state partition can write a root hash into each cell, which nobody
@@ -239,15 +207,13 @@ TEST(root_hash_that_nobody_signed_does_not_stop_the_boot)
 
 	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		s.slot[0].st = s.slot[1].st = STATE_BAD;
-		machine_put(&s);
-		put_manifest(0, &s, true);
+		put_with_manifest(&s, 0, true);
 		put_manifest(1, &s, true);
 		helper_answers(codes[i]);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		assert_once("mount " SLOT_A_DEV);
 		machine_told("it was booted anyway");
-		machine_tear_down();
-		machine_set_up();
+		machine_anew();
 	}
 }
 
@@ -256,8 +222,7 @@ TEST(root_hash_that_nobody_signed_costs_good_slots_their_trust_first)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	put_manifest(1, &s, true);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		helper_answers(5);
@@ -275,29 +240,29 @@ static void damage_manifest(int slot, int copy)
 	bdev_sim_scribble(&machine.state, STORE_MANIFEST(copy, slot), 512, 7);
 }
 
+static void lose_manifest(int slot)
+{
+	damage_manifest(slot, 0);
+	damage_manifest(slot, 1);
+}
+
 /* Nobody knows any more whether it had a root hash. */
 TEST(slot_whose_manifest_is_lost_is_passed_over)
 {
 	struct state s = machine_good();
 
-	machine_put(&s);
-	put_manifest(0, &s, true);
-	damage_manifest(0, 0);
-	damage_manifest(0, 1);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("manifest_lost_next_candidate");
+	put_with_manifest(&s, 0, true);
+	lose_manifest(0);
+	machine_boots_as("manifest_lost_next_candidate", 'b');
 	assert_absent("mount " SLOT_A_DEV);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	machine_told("\"reason\":\"a: manifest lost\"");
 	machine_restart();
-	machine_put(&s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	damage_manifest(0, 0);
 	machine.state.dead[0].from = STORE_MANIFEST(1, 0);
 	machine.state.dead[0].to = STORE_MANIFEST(1, 1);
 	machine.state.dead[0].reads = true;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_boots('b');
 	machine_told("\"reason\":\"a: manifest lost\"");
 }
 
@@ -305,10 +270,8 @@ TEST(trial_whose_manifest_is_lost_is_refused_with_verify_slot)
 {
 	struct state s = machine_trial();
 
-	machine_put(&s);
-	put_manifest(1, &s, false);
-	damage_manifest(1, 0);
-	damage_manifest(1, 1);
+	put_with_manifest(&s, 1, false);
+	lose_manifest(1);
 	machine.conf = VERITY_CONF;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_absent("mount " SLOT_B_DEV);
@@ -321,12 +284,9 @@ TEST(one_damaged_copy_of_a_manifest_costs_nothing)
 	struct state s = machine_good();
 
 	for (int copy = 0; copy < 2; copy++) {
-		machine_put(&s);
-		put_manifest(0, &s, true);
+		put_with_manifest(&s, 0, true);
 		damage_manifest(0, copy);
-		make_answer(&s, 0, true);
-		helper_answers(0);
-		mapped_device();
+		verity_opens(&s, 0);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		assert_once("mount /dev/dm-0 /sysroot ext4 ro");
 		machine_restart();
@@ -336,29 +296,21 @@ TEST(one_damaged_copy_of_a_manifest_costs_nothing)
 /* A factory image that was laid down without a bundle. */
 TEST(slot_that_never_had_a_manifest_boots)
 {
-	struct state s = machine_good();
-
 	for (int copy = 0; copy < 2; copy++) {
-		machine_put(&s);
+		machine_put(machine_good());
 		damage_manifest(0, copy);
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-		machine_tear_down();
-		machine_set_up();
+		machine_boots('a');
+		machine_anew();
 	}
 }
 
 TEST(last_resort_boots_a_slot_whose_manifest_is_lost)
 {
-	struct state s = machine_good();
+	struct state s = machine_both_bad();
 
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	machine_put(&s);
-	put_manifest(0, &s, true);
-	damage_manifest(0, 0);
-	damage_manifest(0, 1);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("manifest_lost_last_resort");
+	put_with_manifest(&s, 0, true);
+	lose_manifest(0);
+	machine_boots_as("manifest_lost_last_resort", 'a');
 	assert_once("mount " SLOT_A_DEV);
 	machine_told("\"slot a: manifest lost; it was booted anyway\"");
 }
@@ -370,10 +322,8 @@ TEST(device_whose_manifests_are_all_lost_comes_up)
 	struct state s = machine_good();
 
 	s.slot[1].st = STATE_EMPTY;
-	machine_put(&s);
-	put_manifest(0, &s, true);
-	damage_manifest(0, 0);
-	damage_manifest(0, 1);
+	put_with_manifest(&s, 0, true);
+	lose_manifest(0);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 		machine_restart();
@@ -382,7 +332,7 @@ TEST(device_whose_manifests_are_all_lost_comes_up)
 	machine_told("\"tier\":\"last-resort\"");
 	machine_restart();
 	s.slot[0].streak = 0;
-	machine_put(&s);
+	machine_put(s);
 	machine.state.dead[0].to = machine.state.bdev.size;
 	machine.state.dead[0].writes = true;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -399,18 +349,14 @@ TEST(good_slot_without_its_manifest_goes_before_what_cannot_be_counted)
 		struct state s = machine_trial();
 
 		s.slot[1].st = st[i];
-		machine_put(&s);
-		put_manifest(0, &s, true);
-		damage_manifest(0, 0);
-		damage_manifest(0, 1);
+		put_with_manifest(&s, 0, true);
+		lose_manifest(0);
 		machine.state.dead[0].to = machine.state.bdev.size;
 		machine.state.dead[0].writes = true;
-		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		machine_boots('a');
 		machine_told("\"slot a: manifest lost; it was booted anyway\"");
 		assert_absent("mount " SLOT_B_DEV);
-		machine_tear_down();
-		machine_set_up();
+		machine_anew();
 	}
 }
 

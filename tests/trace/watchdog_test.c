@@ -5,13 +5,9 @@
 
 TEST(device_without_a_watchdog_boots)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.no_watchdog = true;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_boots_as("no_watchdog", 'a');
 	assert_int_equal(machine.state.writes, 1); /* the charge: nothing can tell a hang */
-	trace_expect("no_watchdog");
 	assert_once("# watchdog: none");
 	assert_in_range(os_now_ms(), 500, 600);
 	machine_told("\"watchdog\":{\"device\":\"\",\"timeout\":0,\"handover\":\"system\","
@@ -21,9 +17,6 @@ TEST(device_without_a_watchdog_boots)
 
 TEST(watchdog_is_armed_before_the_other_modules_load)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	os_sim_file("/etc/keelboot/modules",
 		    "/lib/modules/i6300esb.ko\n/lib/modules/xhci-hcd.ko\n");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -35,9 +28,7 @@ TEST(watchdog_is_armed_before_the_other_modules_load)
 TEST(a_bmc_is_armed_before_softdog_loads)
 {
 	static const struct os_wdt_info bmc = { .options = WDIOF_SETTIMEOUT, .identity = "IPMI" };
-	struct state s = machine_good();
 
-	machine_put(&s);
 	machine.no_watchdog = true;
 	os_sim_watchdog("/dev/watchdog", &bmc);
 	os_sim_file("/etc/keelboot/modules",
@@ -52,9 +43,6 @@ TEST(a_bmc_is_armed_before_softdog_loads)
 /* Hardware may come with the next module; and nobody reads the same line once for each of them. */
 TEST(what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "keelboot.watchdog=/dev/null\n";
 	strcpy(machine.watchdog.identity, "Software Watchdog");
 	os_sim_file("/dev/null", "");
@@ -85,9 +73,7 @@ static void watchdog_appears(void *ctx)
 TEST(watchdog_that_comes_with_the_devices_is_armed)
 {
 	struct os_wdt_info info = machine.watchdog;
-	struct state s = machine_good();
 
-	machine_put(&s);
 	machine.no_watchdog = true;
 	machine.disk.at_ms = 3000;
 	info.bootstatus = WDIOF_CARDRESET;
@@ -103,9 +89,6 @@ TEST(watchdog_that_comes_with_the_devices_is_armed)
 
 TEST(driver_that_stops_on_close_is_told_in_the_verdict)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.watchdog.options = WDIOF_SETTIMEOUT | WDIOF_CARDRESET;
 	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -117,9 +100,6 @@ TEST(driver_that_stops_on_close_is_told_in_the_verdict)
 
 TEST(without_its_guardian_it_is_stopped_so_that_nobody_is_reset)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.conf = "[watchdog]\nhandover=keeper\n";
 	os_sim_fail("detach", 0, KB_EEXEC);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -129,9 +109,6 @@ TEST(without_its_guardian_it_is_stopped_so_that_nobody_is_reset)
 
 TEST(release_stops_it_before_the_root_of_a_good_slot)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.conf = "[watchdog]\nhandover=release\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("watchdog release");
@@ -141,13 +118,10 @@ TEST(release_stops_it_before_the_root_of_a_good_slot)
 
 TEST(hand_over_is_the_last_thing_before_the_root)
 {
-	struct state s = machine_good();
 	const char *drop_in;
 
-	machine_put(&s);
 	machine.conf = "[watchdog]\ntimeout=90\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("watchdog_handover_order");
+	machine_boots_as("watchdog_handover_order", 'a');
 	assert_order("watchdog /dev/watchdog0 90 s", "spawn keelboot-prober");
 	assert_order("mount " SLOT_A_DEV, "watchdog timeout 90 s");
 	assert_order("watchdog timeout 90 s", "write /run/systemd/system.conf.d/00-keelboot.conf");
@@ -161,10 +135,8 @@ TEST(hand_over_is_the_last_thing_before_the_root)
 TEST(driver_with_a_short_longest_time_is_told_and_systemd_gets_what_it_takes)
 {
 	const struct os_sim_wdt_quirks sunxi = { .longest_s = 16 };
-	struct state s = machine_good();
 	const char *drop_in;
 
-	machine_put(&s);
 	machine.conf = "[watchdog]\ntimeout=16\n";
 	os_sim_watchdog_quirks(&sunxi);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -179,9 +151,7 @@ TEST(driver_with_a_short_longest_time_is_told_and_systemd_gets_what_it_takes)
 TEST(hardware_that_counts_less_than_its_driver_says_is_told)
 {
 	const struct os_sim_wdt_quirks bcm2835 = { .tells_left = true, .register_s = 15 };
-	struct state s = machine_good();
 
-	machine_put(&s);
 	os_sim_watchdog_quirks(&bcm2835);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("accepts times that the hardware does not have");
@@ -192,45 +162,38 @@ TEST(hardware_that_counts_less_than_its_driver_says_is_told)
 
 TEST(command_line_sets_the_time_of_the_hand_over_too)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "keelboot.watchdog=/dev/watchdog0,240\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("watchdog_of_the_command_line");
+	machine_boots_as("watchdog_of_the_command_line", 'a');
 	assert_once("watchdog /dev/watchdog0 240 s");
 	assert_int_equal(os_sim_count("watchdog timeout 240 s"), 2); /* behind the question */
 }
 
 TEST(off_is_off)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
 	machine.cmdline = "keelboot.watchdog=off\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("watchdog_off");
+	machine_boots_as("watchdog_off", 'a');
 	assert_absent("watchdog");
 	assert_absent("write /run/systemd");
 }
 
 TEST(install_is_fed_on_progress_only)
 {
-	struct os_sim_child c = { .argv0 = "keelboot-apply", .duration_ms = 180000, .status = 512 };
-	struct state s = machine_good();
-
-	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
 	/* Each step within the deadline of 40 s, and the whole far beyond the watchdog's 60 s. */
-	c.say[0] = (struct os_sim_say){ 30000, "P 1 check 50 100\n", 0 };
-	c.say[1] = (struct os_sim_say){ 65000, "P 1 check 100 100\n", 0 };
-	c.say[2] = (struct os_sim_say){ 100000, "P 1 write 10 100\n", 0 };
-	c.say[3] = (struct os_sim_say){ 130000, "P 1 write 90 100\n", 0 };
-	c.say[4] = (struct os_sim_say){ 160000, "P 1 read-back 90 100\n", 0 };
+	struct os_sim_child c = {
+		.argv0 = "keelboot-apply",
+		.duration_ms = 180000,
+		.status = 512,
+		.say = { { 30000, "P 1 check 50 100\n", 0 },
+			 { 65000, "P 1 check 100 100\n", 0 },
+			 { 100000, "P 1 write 10 100\n", 0 },
+			 { 130000, "P 1 write 90 100\n", 0 },
+			 { 160000, "P 1 read-back 90 100\n", 0 } },
+	};
+
+	machine_put(machine_staged());
 	os_sim_child(&c);
 	os_sim_log_level(LOG_LEVEL_INFO);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("watchdog_fed_on_progress_only");
+	machine_boots_as("watchdog_fed_on_progress_only", 'a');
 	assert_absent("kill");
 	assert_in_range(os_now_ms(), 180000, 180500);
 }
@@ -239,18 +202,15 @@ TEST(install_is_fed_on_progress_only)
  * does here for a mount that never comes back. */
 static void mount_hangs(void *ctx)
 {
-	(void)ctx;
 	os_sim_advance(100000);
 }
 
 TEST(mount_that_never_returns_is_the_watchdogs)
 {
-	struct os_sim_child hook = { .argv0 = HOOK_DIR "/post-mount.d/10-x", .duration_ms = 10 };
-	struct state s = machine_trial();
-
-	machine_put(&s);
+	machine_put(machine_trial());
 	os_sim_exec(HOOK_DIR "/post-mount.d/10-x");
-	os_sim_child(&hook);
+	machine_child(
+		(struct os_sim_child){ .argv0 = HOOK_DIR "/post-mount.d/10-x", .duration_ms = 10 });
 	os_sim_at(5, mount_hangs, NULL);
 	assert_int_equal(machine_boot(), OS_SIM_WATCHDOG);
 	trace_expect("watchdog_ends_a_hang");
@@ -258,8 +218,7 @@ TEST(mount_that_never_returns_is_the_watchdogs)
 	assert_absent("exec");
 	/* And the next boot knows: the trial was charged before. */
 	machine_restart();
-	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(machine_get().open, 1);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().open, 1));
 }
 
 TEST_MAIN("trace of the watchdog", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -3,6 +3,7 @@
  * How much a boot writes, counted by its purpose and held to the table of docs/STATE.md; and that
  * what is written again and again goes round. What commands write is counted by filecut_sim.
  */
+#include "lib/util.h"
 #include "selector/reset.h"
 #include "selector/store_internal.h"
 #include "tests/sim/wear_table.h"
@@ -48,51 +49,74 @@ static void costs(const char *row, enum os_sim_end end)
 		fail_msg("%s\n%s", why, os_sim_trace());
 }
 
-static void from(struct state s)
-{
-	machine_put(&s);
-}
-
 /* ---------------------------------------------------------------- the paths */
 
-TEST(healthy)
+/* What boots a device in this state, and what stands in its way. */
+TEST(paths_that_differ_in_one_thing)
 {
-	from(machine_good());
-	costs("healthy boot", OS_SIM_EXEC);
-}
+	static const struct {
+		const char *row;
+		struct state (*from)(void);
+		const char *conf, *cmdline, *fails, *file;
+		enum kb_err error;
+	} path[] = {
+		{ .row = "healthy boot", .from = machine_good },
+		{ .row = "healthy boot, `count=always`",
+		  .from = machine_good,
+		  .conf = "[system]\ncompatible=trace\ncount=always\n" },
+		{ .row = "boot of a trial", .from = machine_trial },
+		{ .row = "boot with `keelboot.slot=`",
+		  .from = machine_trial,
+		  .cmdline = "keelboot.slot=b\n" },
+		{ .row = "trial that does not mount, a good slot boots",
+		  .from = machine_trial,
+		  .fails = "mount " SLOT_B_DEV,
+		  .error = KB_EMOUNT },
+		{ .row = "boot of a trial, the state cannot be written",
+		  .from = machine_trial,
+		  .fails = "write " STATE_DEV,
+		  .error = KB_EIO },
+		{ .row = "boot after a crash of a good slot",
+		  .from = machine_good,
+		  .file = "/sys/fs/pstore/dmesg-ramoops-0" },
+		{ .row = "last resort", .from = machine_both_bad },
+	};
 
-TEST(healthy_and_counted)
-{
-	from(machine_good());
-	machine.conf = "[system]\ncompatible=trace\ncount=always\n";
-	costs("healthy boot, `count=always`", OS_SIM_EXEC);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(path); i++) {
+		machine_anew();
+		machine_put(path[i].from());
+		if (path[i].conf != NULL)
+			machine.conf = path[i].conf;
+		if (path[i].cmdline != NULL)
+			machine.cmdline = path[i].cmdline;
+		if (path[i].fails != NULL)
+			os_sim_fail(path[i].fails, 0, path[i].error);
+		if (path[i].file != NULL)
+			os_sim_file(path[i].file, PANIC);
+		costs(path[i].row, OS_SIM_EXEC);
+	}
 }
 
 TEST(healthy_with_a_region_lost)
 {
-	from(machine_good());
+	machine_put(machine_good());
 	bdev_sim_scribble(&machine.state, STORE_REGION(0), (uint64_t)STORE_CELLS * STORE_CELL, 99);
 	costs("healthy boot, one region damaged", OS_SIM_EXEC);
 }
 
 TEST(first_boot)
 {
+	machine_blank();
 	costs("first boot, the state partition is blank", OS_SIM_EXEC);
 }
 
 TEST(rebuild)
 {
-	from(machine_good());
+	machine_put(machine_good());
 	for (int r = 0; r < 2; r++)
 		bdev_sim_scribble(&machine.state, STORE_REGION(r),
 				  (uint64_t)STORE_CELLS * STORE_CELL, 99);
 	costs("boot after both regions were lost", OS_SIM_EXEC);
-}
-
-TEST(trial)
-{
-	from(machine_trial());
-	costs("boot of a trial", OS_SIM_EXEC);
 }
 
 TEST(trial_after_a_power_cut)
@@ -102,17 +126,10 @@ TEST(trial_after_a_power_cut)
 	s.open = 1;
 	s.slot[1].tries--;
 	s.warm = true;
-	from(s);
+	machine_put(s);
 	os_sim_file("/dev/pmsg0", "");
 	costs("boot of a trial after a power cut", OS_SIM_EXEC);
 	assert_int_equal(machine_get().slot[1].grace, STATE_GRACE - 1);
-}
-
-TEST(trial_does_not_mount)
-{
-	from(machine_trial());
-	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
-	costs("trial that does not mount, a good slot boots", OS_SIM_EXEC);
 }
 
 TEST(trial_is_given_up)
@@ -121,21 +138,13 @@ TEST(trial_is_given_up)
 
 	s.slot[1].tries = 0;
 	s.open = 1;
-	from(s);
+	machine_put(s);
 	costs("trial without tries left, a good slot boots", OS_SIM_EXEC);
 	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
 }
 
-TEST(crash)
-{
-	from(machine_good());
-	os_sim_file("/sys/fs/pstore/dmesg-ramoops-0", PANIC);
-	costs("boot after a crash of a good slot", OS_SIM_EXEC);
-}
-
 TEST(first_cookie)
 {
-	from(machine_good());
 	os_sim_file("/dev/pmsg0", "");
 	os_sim_file("/sys/fs/pstore/pmsg-ramoops-0", "Keelboot was here\n");
 	costs("first boot that finds the cookie of the one before, once in a life", OS_SIM_EXEC);
@@ -147,58 +156,34 @@ TEST(oneshot)
 	struct state s = machine_good();
 
 	s.oneshot = 1;
-	from(s);
+	machine_put(s);
 	costs("boot of a oneshot", OS_SIM_EXEC);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-TEST(last_resort)
-{
-	struct state s = machine_good();
-
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	from(s);
-	costs("last resort", OS_SIM_EXEC);
-}
-
 static void put_staged(void)
 {
-	struct state s = machine_good();
-
-	s.staged.source = STATE_SRC_DATA;
-	from(s);
+	machine_put(machine_staged());
 }
 
 TEST(opening)
 {
-	const struct os_sim_child nothing = { .argv0 = "keelboot-apply", .status = 2 << 8 };
-
 	put_staged();
-	os_sim_child(&nothing);
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
 	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
 }
 
 TEST(stick)
 {
-	const struct os_sim_child nothing = { .argv0 = "keelboot-apply", .status = 2 << 8 };
-	struct os_sim_disk usb = machine_stick();
-
-	from(machine_good());
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&usb);
-	os_sim_child(&nothing);
+	machine_plug(machine_stick());
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
 	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
 }
 
 TEST(dies)
 {
-	const struct os_sim_child crashes = { .argv0 = "keelboot-apply", .status = 11 };
-	struct os_sim_disk usb = machine_stick();
-
-	from(machine_good());
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&usb);
-	os_sim_child(&crashes);
+	machine_plug(machine_stick());
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 11 });
 	costs("looking at a medium on which apply crashes or stalls", OS_SIM_EXEC);
 }
 
@@ -207,27 +192,25 @@ TEST(taken_out)
 	struct state s = machine_good();
 
 	s.apply[STATE_SRC_USB].count = STATE_APPLY_LIMIT;
-	from(s);
+	machine_put(s);
 	costs("first boot without a medium that was counted", OS_SIM_EXEC);
 }
 
 TEST(left_alone)
 {
-	struct state s = machine_good();
+	struct state s = machine_staged();
 
-	s.staged.source = STATE_SRC_DATA;
 	s.apply[STATE_SRC_DATA].count = STATE_APPLY_LIMIT;
-	from(s);
+	machine_put(s);
 	costs("a source that crashed the device three times", OS_SIM_EXEC);
 }
 
 TEST(over_budget)
 {
-	struct state s = machine_good();
+	struct state s = machine_staged();
 
-	s.staged.source = STATE_SRC_DATA;
 	s.installs = STATE_INSTALLS_LIMIT;
-	from(s);
+	machine_put(s);
 	costs("a staged update that was installed, or failed to be written, too often",
 	      OS_SIM_EXEC);
 	machine_told("\"slot\":\"a\"");
@@ -235,7 +218,6 @@ TEST(over_budget)
 
 TEST(rescue)
 {
-	from(machine_good());
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	costs("boot on which nothing mounts, up to the restart", OS_SIM_REBOOT);
@@ -243,7 +225,6 @@ TEST(rescue)
 
 TEST(rescue_again)
 {
-	from(machine_good());
 	for (unsigned i = 0; i < 12; i++) {
 		os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
 		os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
@@ -253,20 +234,6 @@ TEST(rescue_again)
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	costs("the same, from the second time on", OS_SIM_REBOOT);
-}
-
-TEST(forced)
-{
-	from(machine_trial());
-	machine.cmdline = "keelboot.slot=b\n";
-	costs("boot with `keelboot.slot=`", OS_SIM_EXEC);
-}
-
-TEST(cannot_be_written)
-{
-	from(machine_trial());
-	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
-	costs("boot of a trial, the state cannot be written", OS_SIM_EXEC);
 }
 
 TEST(every_row_was_measured)
@@ -315,8 +282,7 @@ TEST(records_go_round)
 	for (unsigned i = 0; i < ROUNDS * 2 * STORE_CELLS; i++)
 		save_once(&s);
 	least_and_most(&least, &most);
-	assert_int_equal(least, ROUNDS);
-	assert_int_equal(most, ROUNDS);
+	EQUAL((least, ROUNDS), (most, ROUNDS));
 }
 
 /* With cuts that lose, keep or tear the last write: no cell gets much more than another. */
@@ -343,12 +309,11 @@ TEST(events_go_round)
 	struct history_event e = { .kind = HISTORY_BOOT, .slot = 0 };
 	struct state s = machine_good();
 
-	from(s);
+	machine_put(s);
 	for (unsigned i = 0; i < 4 * STORE_HISTORY_CELLS; i++) {
-		enum store_finding found;
 		struct store st;
 
-		OK(store_load(&st, &machine.state.bdev, &s, &found));
+		s = machine_load(&st);
 		e.time = i;
 		OK(store_history_add(&st, &e));
 		at[(st.history_n - 1) % STORE_HISTORY_CELLS]++;

@@ -44,8 +44,7 @@ static int end_of(void (*fn)(const long *arg), const long *arg)
 
 static void assert_fine(int status)
 {
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 0));
 }
 
 /* ---------------------------------------------------------------- what kills */

@@ -57,8 +57,7 @@ static void assert_why(const char *text)
 TEST(what_fits_has_a_target)
 {
 	OK(apply_file_look(&job));
-	assert_int_equal(job.target, 1);
-	assert_true(job.verified && job.release.sequence == 5);
+	EQUAL((job.target, 1), (job.verified, true), (job.release.sequence, 5));
 }
 
 /* Else it would be written to a slot before the first one. */

@@ -27,17 +27,21 @@ static struct args args_of(char **argv)
 
 #define ARGS(...) args_of((char **)(const char *[]){ __VA_ARGS__, NULL })
 
+static void next_is(struct args *a, int id, const char *value)
+{
+	assert_int_equal(args_next(a), id);
+	assert_string_equal(a->value, value);
+}
+
 TEST(values_may_be_attached_or_follow)
 {
 	struct args a = ARGS("--number=1", "--number", "2", "-n3", "-n", "4", "--wait=");
 
 	for (char want = '1'; want <= '4'; want++) {
 		assert_int_equal(args_next(&a), NUMBER);
-		assert_int_equal(a.value[0], want);
-		assert_string_equal(a.option, "number");
+		EQUAL((a.value[0], want), (a.option, "number"));
 	}
-	assert_int_equal(args_next(&a), WAIT);
-	assert_string_equal(a.value, "");
+	next_is(&a, WAIT, "");
 	assert_int_equal(args_next(&a), ARGS_END);
 	assert_int_equal(args_next(&a), ARGS_END);
 }
@@ -46,14 +50,11 @@ TEST(options_and_operands_mix)
 {
 	struct args a = ARGS("one", "--json", "-", "--wait", "--json", "two");
 
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "one");
+	next_is(&a, ARGS_OPERAND, "one");
 	assert_int_equal(args_next(&a), JSON);
 	assert_null(a.value);
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "-");
-	assert_int_equal(args_next(&a), WAIT);
-	assert_string_equal(a.value, "--json");
+	next_is(&a, ARGS_OPERAND, "-");
+	next_is(&a, WAIT, "--json");
 	assert_int_equal(args_next(&a), ARGS_OPERAND);
 	assert_int_equal(args_next(&a), ARGS_END);
 }
@@ -62,10 +63,8 @@ TEST(two_dashes_end_the_options)
 {
 	struct args a = ARGS("--", "--json", "--");
 
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "--json");
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "--");
+	next_is(&a, ARGS_OPERAND, "--json");
+	next_is(&a, ARGS_OPERAND, "--");
 	assert_int_equal(args_next(&a), ARGS_END);
 }
 
@@ -137,12 +136,9 @@ static const char *nearest(const char *word)
 
 TEST(the_nearest_name_begins_alike_or_differs_little)
 {
-	assert_string_equal(nearest("hist"), "history");
-	assert_string_equal(nearest("statsu"), "status");
-	assert_string_equal(nearest("stat"), "status");
-	assert_string_equal(nearest("stge"), "stage");
-	assert_string_equal(nearest("unstaged"), "unstage");
-	assert_string_equal(nearest("makr"), "mark");
+	EQUAL((nearest("hist"), "history"), (nearest("statsu"), "status"));
+	EQUAL((nearest("stat"), "status"), (nearest("stge"), "stage"));
+	EQUAL((nearest("unstaged"), "unstage"), (nearest("makr"), "mark"));
 }
 
 TEST(nothing_is_near_to_strange_words)

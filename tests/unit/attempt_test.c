@@ -86,30 +86,31 @@ static enum kb_err boot(void)
 
 #define DONE(text) assert_string_equal(m.trace, text)
 
+/* And this is done to the machine until a slot is mounted. */
+#define BOOTS(text)         \
+	do {                \
+		OK(boot()); \
+		DONE(text); \
+	} while (0)
+
 TEST(healthy_good_slot_boots_without_a_write)
 {
-	OK(boot());
-	DONE("mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_int_equal(a.chosen.tier, CHOOSE_NORMAL);
-	assert_true(a.counted && a.token == 0);
+	BOOTS("mounta ");
+	EQUAL((a.chosen.slot, 0), (a.chosen.tier, CHOOSE_NORMAL), (a.counted, true), (a.token, 0));
 }
 
 TEST(trial_is_charged_before_it_is_mounted)
 {
 	states_trial(&s);
-	OK(boot());
-	DONE("saveb mountb ");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
-	assert_true(a.counted && a.token == 101);
-	assert_true(m.disk.open_token == 101);
+	BOOTS("saveb mountb ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (a.counted, true), (a.token, 101));
+	assert_int_equal(m.disk.open_token, 101);
 }
 
 TEST(charged_good_slot_has_a_token)
 {
 	a.charge_good = true;
-	OK(boot());
-	DONE("savea mounta ");
+	BOOTS("savea mounta ");
 	assert_true(a.token == 101);
 }
 
@@ -119,20 +120,16 @@ TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 	s.slot[0].streak = 1;
 	OK(attempt_run(&a, &s, &ops, NULL));
 	DONE("save. mounta ");
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_true(a.counted && a.token == 0);
+	EQUAL((m.disk.slot[0].streak, 1), (a.counted, true), (a.token, 0));
 }
 
 TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 {
 	m = (struct machine){ .mounts = { [1] = KB_EMOUNT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("saveb mountb save. mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_true(a.counted && a.token == 0);
-	assert_string_equal(m.disk.slot[1].reason, "no mount");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	BOOTS("saveb mountb save. mounta ");
+	EQUAL((a.chosen.slot, 0), (a.counted, true), (a.token, 0));
+	EQUAL((m.disk.slot[1].reason, "no mount"), (m.disk.slot[1].tries, STATE_TRIES - 1));
 	assert_int_equal(m.disk.open, STATE_NONE);
 }
 
@@ -140,30 +137,24 @@ TEST(good_slot_that_does_not_mount_loses_trust)
 {
 	m = (struct machine){ .mounts = { [0] = KB_ECHECK } };
 	states_set(&s, 1, STATE_GOOD, 2);
-	OK(boot());
-	DONE("mounta save. mountb ");
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_int_equal(m.disk.last, 1);
+	BOOTS("mounta save. mountb ");
+	EQUAL((m.disk.slot[0].streak, 1), (m.disk.last, 1));
 }
 
 TEST(absent_slot_costs_nothing)
 {
 	m = (struct machine){ .fit = { [1] = KB_ENODEV } };
 	states_trial(&s);
-	OK(boot());
-	DONE("mounta ");
-	assert_int_equal(s.slot[1].tries, STATE_TRIES);
-	assert_string_equal(s.slot[1].reason, "");
+	BOOTS("mounta ");
+	EQUAL((s.slot[1].tries, STATE_TRIES), (s.slot[1].reason, ""));
 }
 
 TEST(unfit_trial_loses_a_try_with_the_next_charge)
 {
 	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("save. mounta ");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
-	assert_string_equal(m.disk.slot[1].reason, "not fit");
+	BOOTS("save. mounta ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.slot[1].reason, "not fit"));
 	assert_int_equal(m.disk.open, STATE_NONE);
 }
 
@@ -172,10 +163,8 @@ TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
 	states_trial(&s);
 	s.oneshot = 1;
-	OK(boot());
-	DONE("save. mounta ");
-	assert_int_equal(m.disk.oneshot, STATE_NONE);
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	BOOTS("save. mounta ");
+	EQUAL((m.disk.oneshot, STATE_NONE), (m.disk.slot[1].tries, STATE_TRIES - 1));
 }
 
 TEST(unfit_good_slot_loses_trust)
@@ -183,18 +172,15 @@ TEST(unfit_good_slot_loses_trust)
 	m = (struct machine){ .fit = { [0] = KB_EIO } };
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_int_equal(a.chosen.slot, 1);
+	EQUAL((m.disk.slot[0].streak, 1), (a.chosen.slot, 1));
 }
 
 TEST(oneshot_is_consumed_durably_before_its_mount)
 {
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	OK(boot());
-	DONE("save. mountb ");
-	assert_int_equal(m.disk.oneshot, STATE_NONE);
-	assert_int_equal(a.chosen.tier, CHOOSE_ONESHOT);
+	BOOTS("save. mountb ");
+	EQUAL((m.disk.oneshot, STATE_NONE), (a.chosen.tier, CHOOSE_ONESHOT));
 }
 
 TEST(oneshot_of_half_a_slot_is_dropped)
@@ -206,8 +192,7 @@ TEST(oneshot_of_half_a_slot_is_dropped)
 		states_fresh(&s);
 		s.slot[1].st = half[i];
 		s.oneshot = 1;
-		OK(boot());
-		DONE("save. mounta ");
+		BOOTS("save. mounta ");
 		assert_int_equal(m.disk.oneshot, STATE_NONE);
 	}
 }
@@ -216,22 +201,17 @@ TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 {
 	m = (struct machine){ .fail_saves = ~0u };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb fail. mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES);
-	assert_true(!a.counted && a.token == 0);
+	BOOTS("failb fail. mounta ");
+	EQUAL((a.chosen.slot, 0), (s.slot[1].tries, STATE_TRIES), (a.counted, false), (a.token, 0));
 }
 
 TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 {
 	m = (struct machine){ .fail_saves = 1 };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb save. mounta ");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES);
-	assert_int_equal(m.disk.open, STATE_NONE);
-	assert_true(a.counted && a.token == 0);
+	BOOTS("failb save. mounta ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES), (m.disk.open, STATE_NONE), (a.counted, true));
+	assert_int_equal(a.token, 0);
 }
 
 TEST(oneshot_that_can_not_be_consumed_makes_way_too)
@@ -239,8 +219,7 @@ TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 	m = (struct machine){ .fail_saves = ~0u };
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	OK(boot());
-	DONE("fail. fail. mounta ");
+	BOOTS("fail. fail. mounta ");
 	assert_int_equal(s.oneshot, 1);
 }
 
@@ -248,20 +227,16 @@ TEST(passed_over_trial_boots_uncounted_when_nothing_else_mounts)
 {
 	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb fail. mounta failb mountb ");
-	assert_int_equal(a.chosen.slot, 1);
-	assert_true(!a.counted && a.token == 0);
+	BOOTS("failb fail. mounta failb mountb ");
+	EQUAL((a.chosen.slot, 1), (a.counted, false), (a.token, 0));
 }
 
 TEST(passed_over_trial_is_charged_if_writing_works_again)
 {
 	m = (struct machine){ .fail_saves = 3, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb fail. mounta saveb mountb ");
-	assert_true(a.counted && a.token == 101);
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	BOOTS("failb fail. mounta saveb mountb ");
+	EQUAL((a.counted, true), (a.token, 101), (m.disk.slot[1].tries, STATE_TRIES - 1));
 	assert_int_equal(m.disk.slot[0].streak, 1);
 }
 
@@ -279,8 +254,7 @@ TEST(good_slot_that_failed_already_is_nothing_to_wait_for)
 	m = (struct machine){ .fail_saves = ~1u, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
 	s.oneshot = 0; /* asked for, tried, and standing behind b once more */
-	OK(boot());
-	DONE("save. mounta failb mountb ");
+	BOOTS("save. mounta failb mountb ");
 }
 
 TEST(unfit_trial_without_tries_has_none_to_lose)
@@ -297,8 +271,7 @@ TEST(only_trial_boots_though_it_can_not_be_charged)
 	m = (struct machine){ .fail_saves = ~0u };
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 1);
-	OK(boot());
-	DONE("faila mounta ");
+	BOOTS("faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
@@ -306,8 +279,7 @@ TEST(good_slot_boots_though_it_can_not_be_written)
 {
 	m = (struct machine){ .fail_saves = ~0u };
 	a.charge_good = true;
-	OK(boot());
-	DONE("faila mounta ");
+	BOOTS("faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
@@ -317,14 +289,11 @@ TEST(slot_that_lost_its_trust_gets_its_chance)
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
-	OK(boot());
-	DONE("saveb mountb ");
-	assert_int_equal(a.chosen.tier, CHOOSE_RETRY);
-	assert_true(m.disk.open == 1 && m.disk.slot[1].wait == 2);
+	BOOTS("saveb mountb ");
+	EQUAL((a.chosen.tier, CHOOSE_RETRY), (m.disk.open, 1), (m.disk.slot[1].wait, 2));
 	m = (struct machine){ .fail_saves = ~0u };
 	s.slot[1].wait = 0;
-	OK(boot());
-	DONE("failb faila mounta ");
+	BOOTS("failb faila mounta ");
 	assert_int_equal(a.uncountable, 2);
 }
 
@@ -333,14 +302,11 @@ TEST(last_resorts_wait_and_take_turns)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
-	OK(boot());
-	DONE("delaya save. mounta ");
+	BOOTS("delaya save. mounta ");
 	assert_int_equal(m.disk.lr, 0);
 	m.trace[0] = '\0';
-	OK(boot());
-	DONE("delayb saveb mountb ");
-	assert_int_equal(m.disk.lr, 1);
-	assert_int_equal(a.chosen.tier, CHOOSE_LAST_RESORT);
+	BOOTS("delayb saveb mountb ");
+	EQUAL((m.disk.lr, 1), (a.chosen.tier, CHOOSE_LAST_RESORT));
 }
 
 TEST(slot_that_is_half_written_after_the_delay_is_not_mounted)
@@ -387,8 +353,7 @@ TEST(what_cannot_be_counted_boots_when_no_good_slot_comes_back)
 	m = (struct machine){ .fit = { KB_EFORMAT }, .fail_saves = ~0u };
 	states_trial(&s);
 	OK(boot());
-	assert_int_equal(a.chosen.slot, 1);
-	assert_false(a.counted);
+	EQUAL((a.chosen.slot, 1), (a.counted, false));
 	m = (struct machine){ .mounts = { [1] = KB_EMOUNT },
 			      .fail_saves = ~0u,
 			      .next_run_accepts = true };
@@ -414,9 +379,8 @@ TEST(nothing_mounts_and_that_is_written)
 	states_trial(&s);
 	FAILS(boot(), KB_ENOCAND);
 	DONE("saveb mountb save. mounta save. ");
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_int_equal(a.chosen.slot, STATE_NONE);
-	assert_true(!a.counted && a.token == 0);
+	EQUAL((m.disk.slot[0].streak, 1), (a.chosen.slot, STATE_NONE), (a.counted, false));
+	assert_int_equal(a.token, 0);
 }
 
 TEST(nothing_installed_writes_nothing)
@@ -441,11 +405,8 @@ TEST(forced_slot_boots_unwritten)
 	states_trial(&s);
 	a.forced = 0;
 	was = s;
-	OK(boot());
-	DONE("mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_true(!a.counted && a.token == 0);
-	assert_true(state_same(&s, &was));
+	BOOTS("mounta ");
+	EQUAL((a.chosen.slot, 0), (a.counted, false), (a.token, 0), (state_same(&s, &was), true));
 }
 
 TEST(forced_slot_that_fails_makes_way)
@@ -453,12 +414,10 @@ TEST(forced_slot_that_fails_makes_way)
 	m = (struct machine){ .mounts = { KB_EMOUNT } };
 	states_trial(&s);
 	a.forced = 0;
-	OK(boot());
-	DONE("mounta saveb mountb ");
+	BOOTS("mounta saveb mountb ");
 	m = (struct machine){ .fit = { KB_ENODEV } };
 	states_trial(&s);
-	OK(boot());
-	DONE("saveb mountb ");
+	BOOTS("saveb mountb ");
 }
 
 TEST(half_written_slot_can_not_be_forced)
@@ -470,8 +429,7 @@ TEST(half_written_slot_can_not_be_forced)
 		states_fresh(&s);
 		s.slot[1].st = i == 0 ? STATE_WRITING : STATE_EMPTY;
 		a.forced = slots[i % 4];
-		OK(boot());
-		DONE("mounta ");
+		BOOTS("mounta ");
 		assert_true(a.counted);
 	}
 }
@@ -488,8 +446,7 @@ TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 	states_set(&s, 4, STATE_GOOD, 1); /* and failed just as often as it may */
 	s.slot[4].streak = STATE_STREAK_LIMIT - 1;
 	OK(boot());
-	assert_int_equal(a.chosen.slot, 5);
-	assert_int_equal(a.no_fallback, 0x3);
+	EQUAL((a.chosen.slot, 5), (a.no_fallback, 0x3));
 	m.fit[0] = m.mounts[1] = KB_OK;
 	OK(boot());
 	assert_int_equal(a.no_fallback, 0); /* each run looks anew */

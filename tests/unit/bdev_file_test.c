@@ -40,8 +40,7 @@ TEST(a_file_is_written_and_read)
 		OK(bdev_drop_cache(&f.bdev, 0, f.bdev.size));
 		memset(buf, 0, sizeof(buf));
 		OK(bdev_read(&f.bdev, 4 * BDEV_ALIGN, buf, 2 * BDEV_ALIGN));
-		assert_int_equal(buf[BDEV_ALIGN - 1], 0x11 + (int)i);
-		assert_int_equal(buf[BDEV_ALIGN], 0);
+		EQUAL((buf[BDEV_ALIGN - 1], 0x11 + (int)i), (buf[BDEV_ALIGN], 0));
 		bdev_file_close(&f);
 		assert_int_equal(f.fd, -1);
 		bdev_file_close(&f);

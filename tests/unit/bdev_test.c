@@ -59,9 +59,7 @@ TEST(a_range_goes_to_the_device)
 {
 	memset(buf, 1, sizeof(buf));
 	OK(bdev_write(&b, BDEV_ALIGN, buf, BDEV_ALIGN));
-	assert_int_equal(disk[BDEV_ALIGN - 1], 0x5a);
-	assert_int_equal(disk[BDEV_ALIGN], 1);
-	assert_int_equal(disk[2 * BDEV_ALIGN], 0x5a);
+	EQUAL((disk[BDEV_ALIGN - 1], 0x5a), (disk[BDEV_ALIGN], 1), (disk[2 * BDEV_ALIGN], 0x5a));
 	OK(bdev_read(&b, 0, buf, 2 * BDEV_ALIGN));
 	assert_memory_equal(buf, disk, 2 * BDEV_ALIGN);
 	OK(bdev_read(&b, SIZE - BDEV_ALIGN, buf, BDEV_ALIGN));
@@ -126,8 +124,7 @@ TEST(what_a_device_lacks_is_no_error)
 	b.ops = &least;
 	OK(bdev_discard(&b, 0, SIZE));
 	OK(bdev_drop_cache(&b, 0, SIZE));
-	assert_int_equal(calls, 0);
-	assert_int_equal(disk[0], 0x5a);
+	EQUAL((calls, 0), (disk[0], 0x5a));
 }
 
 TEST_MAIN("bdev", .set_up = set_up)

@@ -8,8 +8,7 @@ TEST(numbers_are_little_endian)
 	uint8_t out[16];
 
 	assert_int_equal(bytes_get16(in + 1), 0x8201); /* unaligned on purpose */
-	assert_int_equal(bytes_get32(in + 1), 0x84038201);
-	assert_true(bytes_get64(in + 1) == 0x8807860584038201);
+	EQUAL((bytes_get32(in + 1), 0x84038201), (bytes_get64(in + 1), 0x8807860584038201));
 	memset(out, 0xa5, sizeof(out));
 	bytes_put16(out + 1, 0x8201);
 	assert_memory_equal(out + 1, in + 1, 2);
@@ -19,8 +18,7 @@ TEST(numbers_are_little_endian)
 	assert_int_equal(out[5], 0xa5);
 	bytes_put64(out + 1, 0x8807860584038201);
 	assert_memory_equal(out + 1, in + 1, 8);
-	assert_int_equal(out[9], 0xa5);
-	assert_int_equal(out[0], 0xa5);
+	EQUAL((out[9], 0xa5), (out[0], 0xa5));
 }
 
 /* RFC 3720 (iSCSI), B.4, and the check value of the catalogue of CRCs. */
@@ -38,8 +36,7 @@ TEST(crc32c_gives_the_published_values)
 	assert_int_equal(bytes_crc32c(0, buf, 32), 0x46dd794e);
 	for (int i = 0; i < 32; i++)
 		buf[i] = (uint8_t)(31 - i);
-	assert_int_equal(bytes_crc32c(0, buf, 32), 0x113fdb5c);
-	assert_int_equal(bytes_crc32c(0, "", 0), 0);
+	EQUAL((bytes_crc32c(0, buf, 32), 0x113fdb5c), (bytes_crc32c(0, "", 0), 0));
 }
 
 TEST(crc32c_continues)
@@ -56,10 +53,8 @@ TEST(all_of_one_value)
 	uint8_t buf[100];
 
 	memset(buf, 0xff, sizeof(buf));
-	assert_true(bytes_all(buf, sizeof(buf), 0xff));
-	assert_false(bytes_all(buf, sizeof(buf), 0));
-	assert_true(bytes_all(buf, 1, 0xff));
-	assert_true(bytes_all(buf, 0, 0));
+	EQUAL((bytes_all(buf, sizeof(buf), 0xff), true), (bytes_all(buf, sizeof(buf), 0), false));
+	EQUAL((bytes_all(buf, 1, 0xff), true), (bytes_all(buf, 0, 0), true));
 	for (size_t i = 0; i < sizeof(buf); i++) {
 		buf[i] = 0xfe;
 		assert_false(bytes_all(buf, sizeof(buf), 0xff));
@@ -81,8 +76,7 @@ TEST(hexadecimal_there_and_back)
 	OK(bytes_unhex(back, 256, text));
 	assert_memory_equal(back, bytes, 256);
 	OK(bytes_unhex(back, 2, "aBCd"));
-	assert_int_equal(back[0], 0xab);
-	assert_int_equal(back[1], 0xcd);
+	EQUAL((back[0], 0xab), (back[1], 0xcd));
 	bytes_hex(text, bytes, 0);
 	assert_string_equal(text, "");
 	OK(bytes_unhex(back, 0, ""));

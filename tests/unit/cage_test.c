@@ -64,8 +64,7 @@ static void cage(void)
 
 static void assert_fine(int status)
 {
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 0));
 }
 
 /* ---------------------------------------------------------------- rights */

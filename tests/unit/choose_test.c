@@ -142,10 +142,7 @@ TEST(charging_a_trial_spends_one_try_and_opens)
 	states_trial(&s);
 	s.open_token = 99;
 	charge(&s, 1, CHOOSE_NORMAL, false);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(s.open, 1);
-	assert_true(s.open_token == 0);
-	assert_int_equal(s.last, 0);
+	EQUAL((s.slot[1].tries, STATE_TRIES - 1), (s.open, 1), (s.open_token, 0), (s.last, 0));
 	assert_int_equal(s.slot[0].streak, 0);
 }
 
@@ -167,20 +164,16 @@ TEST(a_good_slot_that_boots_becomes_last)
 	assert_int_equal(s.last, 1);
 	s.oneshot = 0;
 	charge(&s, 0, CHOOSE_ONESHOT, false);
-	assert_int_equal(s.last, 0);
-	assert_int_equal(s.oneshot, STATE_NONE);
+	EQUAL((s.last, 0), (s.oneshot, STATE_NONE));
 }
 
 TEST(last_resort_is_remembered)
 {
 	states_set(&s, 1, STATE_BAD, 2);
 	charge(&s, 1, CHOOSE_LAST_RESORT, false);
-	assert_int_equal(s.lr, 1);
-	assert_int_equal(s.last, 1);
-	assert_int_equal(s.open, 1);
+	EQUAL((s.lr, 1), (s.last, 1), (s.open, 1));
 	charge(&s, 0, CHOOSE_LAST_RESORT, false);
-	assert_int_equal(s.lr, 0);
-	assert_int_equal(s.open, STATE_NONE);
+	EQUAL((s.lr, 0), (s.open, STATE_NONE));
 }
 
 TEST(last_resorts_in_a_row_are_counted_up_to_a_bound)
@@ -196,10 +189,7 @@ TEST(oneshot_of_a_bad_slot_opens_and_leaves_last)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
 	charge(&s, 1, CHOOSE_ONESHOT, false);
-	assert_int_equal(s.open, 1);
-	assert_int_equal(s.last, 0);
-	assert_int_equal(s.lr, STATE_NONE);
-	assert_int_equal(s.oneshot, STATE_NONE);
+	EQUAL((s.open, 1), (s.last, 0), (s.lr, STATE_NONE), (s.oneshot, STATE_NONE));
 }
 
 TEST(failure_is_recorded_and_closes_the_attempt)
@@ -208,11 +198,8 @@ TEST(failure_is_recorded_and_closes_the_attempt)
 
 	states_open(&s);
 	choose_failed(&s, &b, "no file system");
-	assert_string_equal(s.slot[1].reason, "no file system");
-	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(s.slot[1].streak, 0);
-	assert_int_equal(s.open, STATE_NONE);
-	assert_true(s.open_token == 0);
+	EQUAL((s.slot[1].reason, "no file system"), (s.slot[1].tries, STATE_TRIES - 1));
+	EQUAL((s.slot[1].streak, 0), (s.open, STATE_NONE), (s.open_token, 0));
 	for (int i = 0; i < STATE_STREAK_LIMIT + 1; i++)
 		choose_failed(&s, &a, "x");
 	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
@@ -226,8 +213,7 @@ TEST(protected_is_the_trusted_good_slot_that_mounts)
 		states_set(&s, i, STATE_GOOD, 1);
 	s.pref = 2;
 	s.last = 1;
-	assert_int_equal(choose_fallback(&s, ALL), 1);
-	assert_int_equal(choose_fallback(&s, 0x5), 2);
+	EQUAL((choose_fallback(&s, ALL), 1), (choose_fallback(&s, 0x5), 2));
 	assert_int_equal(choose_fallback(&s, 0x1), 0);
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	assert_int_equal(choose_fallback(&s, ALL), 2);
@@ -259,8 +245,7 @@ TEST(before_a_last_resort_what_was_good_is_protected)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.pref = 1; /* it was on trial */
-	assert_int_equal(choose_fallback(&s, ALL), 0);
-	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
+	EQUAL((choose_fallback(&s, ALL), 0), (choose_target(&s, ALL, 0, 9, false), 1));
 	assert_int_equal(choose_fallback(&s, 0x2), 1); /* a does not mount */
 	states_set(&s, 1, STATE_TRIAL, 2);
 	assert_int_equal(choose_fallback(&s, ALL), 0); /* though that one will be booted next */

@@ -21,21 +21,10 @@ static void parse(const char *text, unsigned warnings)
 
 static void assert_defaults(void)
 {
-	assert_true(c.enable);
-	assert_int_equal(c.slot, -1);
-	assert_int_equal(c.sources, CMDLINE_SOURCE_ALL);
-	assert_int_equal(c.timeout_s, 0);
-	assert_string_equal(c.watchdog, "");
-	assert_int_equal(c.watchdog_timeout_s, 0);
-	assert_int_equal(c.log, CMDLINE_LOG_INFO);
-	assert_string_equal(c.root, "");
-	assert_string_equal(c.rootfstype, "");
-	assert_string_equal(c.rootflags, "");
-	assert_false(c.rw);
-	assert_string_equal(c.init, "");
-	assert_int_equal(c.panic, 0);
-	assert_false(c.has_panic);
-	assert_false(c.rootwait);
+	EQUAL((c.enable, true), (c.slot, -1), (c.sources, CMDLINE_SOURCE_ALL), (c.timeout_s, 0));
+	EQUAL((c.watchdog, ""), (c.watchdog_timeout_s, 0), (c.log, CMDLINE_LOG_INFO), (c.root, ""));
+	EQUAL((c.rootfstype, ""), (c.rootflags, ""), (c.rw, false), (c.init, ""), (c.panic, 0));
+	EQUAL((c.has_panic, false), (c.rootwait, false));
 }
 
 TEST(an_empty_line_is_all_defaults)
@@ -61,22 +50,11 @@ TEST(every_key_is_read)
 	      " rootfstype=ext4 rootflags=noatime,data=ordered rootwait rw init=/bin/sh panic=-1 "
 	      "quiet\n",
 	      0);
-	assert_false(c.enable);
-	assert_int_equal(c.slot, 1);
-	assert_int_equal(c.sources, CMDLINE_SOURCE_USB | CMDLINE_SOURCE_RAW);
-	assert_int_equal(c.timeout_s, 7);
-	assert_string_equal(c.watchdog, "/dev/watchdog1");
-	assert_int_equal(c.watchdog_timeout_s, 20);
-	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
-	assert_true(c.shell);
-	assert_string_equal(c.root, "/dev/vda2");
-	assert_string_equal(c.rootfstype, "ext4");
-	assert_string_equal(c.rootflags, "noatime,data=ordered");
-	assert_true(c.rootwait);
-	assert_true(c.rw);
-	assert_string_equal(c.init, "/bin/sh");
-	assert_true(c.has_panic);
-	assert_int_equal(c.panic, -1);
+	EQUAL((c.enable, false), (c.slot, 1), (c.sources, CMDLINE_SOURCE_USB | CMDLINE_SOURCE_RAW));
+	EQUAL((c.timeout_s, 7), (c.watchdog, "/dev/watchdog1"), (c.watchdog_timeout_s, 20));
+	EQUAL((c.log, CMDLINE_LOG_DEBUG), (c.shell, true), (c.root, "/dev/vda2"));
+	EQUAL((c.rootfstype, "ext4"), (c.rootflags, "noatime,data=ordered"), (c.rootwait, true));
+	EQUAL((c.rw, true), (c.init, "/bin/sh"), (c.has_panic, true), (c.panic, -1));
 }
 
 TEST(what_is_logged_has_three_levels)
@@ -84,11 +62,9 @@ TEST(what_is_logged_has_three_levels)
 	parse("quiet", 0);
 	assert_false(c.has_log);
 	parse("keelboot.log=quiet", 0);
-	assert_int_equal(c.log, CMDLINE_LOG_QUIET);
-	assert_true(c.has_log);
+	EQUAL((c.log, CMDLINE_LOG_QUIET), (c.has_log, true));
 	parse("keelboot.log=quiet keelboot.log=loud", 1);
-	assert_int_equal(c.log, CMDLINE_LOG_INFO);
-	assert_false(c.has_log);
+	EQUAL((c.log, CMDLINE_LOG_INFO), (c.has_log, false));
 	parse("keelboot.log=quiet keelboot.log=info", 0);
 	assert_int_equal(c.log, CMDLINE_LOG_INFO);
 	parse("keelboot.log=info keelboot.log=debug", 0);
@@ -141,15 +117,12 @@ TEST(media_are_a_list)
 TEST(watchdog_forms)
 {
 	parse("keelboot.watchdog=off", 0);
-	assert_string_equal(c.watchdog, "off");
-	assert_int_equal(c.watchdog_timeout_s, 0);
+	EQUAL((c.watchdog, "off"), (c.watchdog_timeout_s, 0));
 	parse("keelboot.watchdog=/dev/watchdog0", 0);
-	assert_string_equal(c.watchdog, "/dev/watchdog0");
-	assert_int_equal(c.watchdog_timeout_s, 0);
+	EQUAL((c.watchdog, "/dev/watchdog0"), (c.watchdog_timeout_s, 0));
 	/* The time of an earlier one does not stick to a later one. */
 	parse("keelboot.watchdog=/dev/a,5 keelboot.watchdog=/dev/b", 0);
-	assert_string_equal(c.watchdog, "/dev/b");
-	assert_int_equal(c.watchdog_timeout_s, 0);
+	EQUAL((c.watchdog, "/dev/b"), (c.watchdog_timeout_s, 0));
 }
 
 /* system.conf has no room for more, and the two are merged. */
@@ -169,8 +142,7 @@ TEST(path_of_a_watchdog_is_bounded)
 TEST(panic_is_what_the_kernel_reads)
 {
 	parse("panic=0", 0);
-	assert_true(c.has_panic);
-	assert_int_equal(c.panic, 0);
+	EQUAL((c.has_panic, true), (c.panic, 0));
 	parse("panic=2147483647", 0);
 	assert_int_equal(c.panic, 2147483647);
 }
@@ -244,8 +216,7 @@ TEST(the_last_one_wins)
 	parse("rw ro", 0);
 	assert_false(c.rw);
 	parse("root=/dev/a root=/dev/b keelboot.sources=usb keelboot.sources=data", 0);
-	assert_string_equal(c.root, "/dev/b");
-	assert_int_equal(c.sources, CMDLINE_SOURCE_DATA);
+	EQUAL((c.root, "/dev/b"), (c.sources, CMDLINE_SOURCE_DATA));
 }
 
 TEST(a_bad_last_one_is_the_default)
@@ -258,18 +229,16 @@ TEST(a_bad_last_one_is_the_default)
 	assert_defaults();
 }
 
+#define EQUAL_NAMES(a, b) equal_names(a, strlen(a), b, strlen(b))
+
 TEST(dash_and_underscore_are_one_in_names)
 {
-	assert_true(equal_names("keelboot.a-b_c", strlen("keelboot.a-b_c"), "keelboot.a_b-c",
-				strlen("keelboot.a_b-c")));
-	assert_true(equal_names("--", strlen("--"), "__", strlen("__")));
-	assert_false(equal_names("keelboot.a-b", strlen("keelboot.a-b"), "keelboot.ab",
-				 strlen("keelboot.ab")));
-	assert_false(equal_names("keelboot.a-", strlen("keelboot.a-"), "keelboot.a",
-				 strlen("keelboot.a")));
-	assert_false(equal_names("keelboot.a", strlen("keelboot.a"), "keelboot.a_",
-				 strlen("keelboot.a_")));
-	assert_false(equal_names("a.b", strlen("a.b"), "a-b", strlen("a-b")));
+	assert_true(EQUAL_NAMES("keelboot.a-b_c", "keelboot.a_b-c"));
+	assert_true(EQUAL_NAMES("--", "__"));
+	assert_false(EQUAL_NAMES("keelboot.a-b", "keelboot.ab"));
+	assert_false(EQUAL_NAMES("keelboot.a-", "keelboot.a"));
+	assert_false(EQUAL_NAMES("keelboot.a", "keelboot.a_"));
+	assert_false(EQUAL_NAMES("a.b", "a-b"));
 	/* In values they differ. */
 	parse("root=/dev/a-b_c", 0);
 	assert_string_equal(c.root, "/dev/a-b_c");
@@ -290,18 +259,14 @@ TEST(what_follows_two_dashes_is_inits)
 TEST(quotes_are_the_kernels)
 {
 	parse("root=\"PARTLABEL=my root\" rootwait", 0);
-	assert_string_equal(c.root, "PARTLABEL=my root");
-	assert_true(c.rootwait);
+	EQUAL((c.root, "PARTLABEL=my root"), (c.rootwait, true));
 	parse("\"root=PARTLABEL=my root\" rootwait", 0);
-	assert_string_equal(c.root, "PARTLABEL=my root");
-	assert_true(c.rootwait);
+	EQUAL((c.root, "PARTLABEL=my root"), (c.rootwait, true));
 	/* In the middle of a value they group, and stay. */
 	parse("rootflags=a\"b c\"d rootwait", 0);
-	assert_string_equal(c.rootflags, "a\"b c\"d");
-	assert_true(c.rootwait);
+	EQUAL((c.rootflags, "a\"b c\"d"), (c.rootwait, true));
 	parse("root=\"keelboot.slot=b", 0); /* one that is never closed */
-	assert_string_equal(c.root, "keelboot.slot=b");
-	assert_int_equal(c.slot, -1);
+	EQUAL((c.root, "keelboot.slot=b"), (c.slot, -1));
 	parse("root=\"", 1);
 	parse("root=\"\"", 1);
 	parse("\"", 0);
@@ -309,16 +274,13 @@ TEST(quotes_are_the_kernels)
 	parse("\"=\"", 0);
 	assert_defaults();
 	parse("foo=\"-- rw\" keelboot.slot=b", 0); /* these dashes are quoted */
-	assert_int_equal(c.slot, 1);
-	assert_false(c.rw);
+	EQUAL((c.slot, 1), (c.rw, false));
 }
 
 TEST(spaces_are_the_kernels)
 {
 	parse("\n\t keelboot.slot=b\v\f\rrw\xa0rootwait", 0);
-	assert_int_equal(c.slot, 1);
-	assert_true(c.rw);
-	assert_true(c.rootwait);
+	EQUAL((c.slot, 1), (c.rw, true), (c.rootwait, true));
 }
 
 TEST(a_text_of_the_greatest_length_is_kept)
@@ -341,8 +303,7 @@ TEST(a_line_that_is_too_long_is_cut_with_a_warning)
 	memcpy(text, "rootwait", 8);
 	memcpy(text + sizeof(text) - 4, " rw", 4);
 	parse(text, 1);
-	assert_true(c.rootwait);
-	assert_false(c.rw);
+	EQUAL((c.rootwait, true), (c.rw, false));
 	assert_non_null(strstr(c.warning[0], "4096"));
 }
 
@@ -443,17 +404,13 @@ TEST(only_what_is_heeded_is_read)
 				   "rootwait panic=0 console=ttyS0";
 
 	cmdline_parse_heeded(&c, text, "all");
-	assert_int_equal(c.nwarnings, 0);
-	assert_string_equal(c.init, "/bin/sh");
+	EQUAL((c.nwarnings, 0), (c.init, "/bin/sh"));
 	cmdline_parse_heeded(&c, text, "none");
 	assert_defaults();
 	assert_int_equal(c.nwarnings, 6);
 	assert_string_equal(c.warning[1], "init: ignored: [system] command-line= does not name it");
 	cmdline_parse_heeded(&c, text, "keelboot.log,rootwait");
-	assert_int_equal(c.nwarnings, 4);
-	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
-	assert_true(c.rootwait);
-	assert_string_equal(c.init, "");
+	EQUAL((c.nwarnings, 4), (c.log, CMDLINE_LOG_DEBUG), (c.rootwait, true), (c.init, ""));
 	assert_int_equal(c.slot, -1);
 	/* A part of a name is no name. */
 	cmdline_parse_heeded(&c, text, "keelboot.slo,keelboot.slots,ini,,init2");
@@ -464,8 +421,7 @@ TEST(keys_are_known_by_their_whole_name)
 {
 	assert_true(cmdline_is_key("keelboot.slot,quiet", 13));
 	assert_false(cmdline_is_key("keelboot.slot", 12));
-	assert_false(cmdline_is_key("keelboot.slots", 14));
-	assert_false(cmdline_is_key("", 0));
+	EQUAL((cmdline_is_key("keelboot.slots", 14), false), (cmdline_is_key("", 0), false));
 }
 
 TEST_MAIN("cmdline")

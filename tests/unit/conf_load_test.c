@@ -34,9 +34,7 @@ static void make_root(void)
 TEST(without_files_there_are_defaults)
 {
 	load(0);
-	assert_false(found);
-	assert_int_equal(c.tries, 3);
-	assert_int_equal(c.nslots, 2);
+	EQUAL((found, false), (c.tries, 3), (c.nslots, 2));
 	folder_run("rm -rf etc usr"); /* nor folders */
 	load(0);
 	assert_false(found);
@@ -46,9 +44,7 @@ TEST(the_file_of_the_distribution_is_read)
 {
 	folder_put("usr/lib/keelboot/system.conf", "[system]\ntries=2\ntimeout=5\n");
 	load(0);
-	assert_true(found);
-	assert_int_equal(c.tries, 2);
-	assert_int_equal(c.timeout_s, 5);
+	EQUAL((found, true), (c.tries, 2), (c.timeout_s, 5));
 }
 
 TEST(the_file_of_the_device_replaces_it)
@@ -56,8 +52,7 @@ TEST(the_file_of_the_device_replaces_it)
 	folder_put("usr/lib/keelboot/system.conf", "[system]\ntries=2\ntimeout=5\n");
 	folder_put("etc/keelboot/system.conf", "[system]\ntries=4\n");
 	load(0);
-	assert_int_equal(c.tries, 4);
-	assert_int_equal(c.timeout_s, 30);
+	EQUAL((c.tries, 4), (c.timeout_s, 30));
 }
 
 TEST(drop_ins_go_by_name_over_both_folders)
@@ -67,9 +62,7 @@ TEST(drop_ins_go_by_name_over_both_folders)
 	folder_put("etc/keelboot/system.conf.d/20-x.conf", "[system]\ntries=3\ninit=/20\n");
 	folder_put("usr/lib/keelboot/system.conf.d/30-x.conf", "[system]\ntries=4\n");
 	load(0);
-	assert_int_equal(c.tries, 4);
-	assert_int_equal(c.timeout_s, 1);
-	assert_string_equal(c.init, "/20");
+	EQUAL((c.tries, 4), (c.timeout_s, 1), (c.init, "/20"));
 }
 
 TEST(a_drop_in_of_the_device_hides_its_namesake)
@@ -77,9 +70,7 @@ TEST(a_drop_in_of_the_device_hides_its_namesake)
 	folder_put("usr/lib/keelboot/system.conf.d/10-x.conf", "[system]\ntries=2\ninit=/lib\n");
 	folder_put("etc/keelboot/system.conf.d/10-x.conf", "[system]\ntries=5\n");
 	load(0);
-	assert_true(found);
-	assert_int_equal(c.tries, 5);
-	assert_string_equal(c.init, "/sbin/init");
+	EQUAL((found, true), (c.tries, 5), (c.init, "/sbin/init"));
 }
 
 TEST(litter_is_passed_over)
@@ -89,8 +80,7 @@ TEST(litter_is_passed_over)
 	folder_put("etc/keelboot/system.conf.d/.conf", "[system]\ntries=1\n");
 	folder_put("etc/keelboot/system.conf.d/README", "[system]\ntries=1\n");
 	load(0);
-	assert_false(found);
-	assert_int_equal(c.tries, 3);
+	EQUAL((found, false), (c.tries, 3));
 }
 
 TEST(what_is_no_file_is_named)

@@ -44,35 +44,18 @@ static void assert_said(unsigned i, const char *what)
 TEST(defaults_are_those_of_the_header)
 {
 	parse("", 0);
-	assert_string_equal(c.compatible, "");
-	assert_string_equal(c.disk, "");
-	assert_int_equal(c.count, CONF_COUNT_AUTO);
-	assert_int_equal(c.timeout_s, 30);
-	assert_int_equal(c.commit_deadline_s, 300);
-	assert_int_equal(c.tries, 3);
-	assert_string_equal(c.init, "/sbin/init");
-	assert_string_equal(c.state, "PARTLABEL=keelboot-state");
-	assert_int_equal(c.nslots, 2);
+	EQUAL((c.compatible, ""), (c.disk, ""), (c.count, CONF_COUNT_AUTO), (c.timeout_s, 30));
+	EQUAL((c.commit_deadline_s, 300), (c.tries, 3), (c.init, "/sbin/init"));
+	EQUAL((c.state, "PARTLABEL=keelboot-state"), (c.nslots, 2));
 	assert_string_equal(conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a");
-	assert_string_equal(conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b");
-	assert_string_equal(c.fstype, "");
-	assert_string_equal(c.mount_options, "");
-	assert_true(c.data_enabled);
-	assert_string_equal(c.data_part, "PARTLABEL=data");
-	assert_string_equal(c.data_fstype, "ext4");
-	assert_string_equal(c.data_stage, "keelboot/stage");
-	assert_string_equal(c.data_mount, "/data");
-	assert_int_equal(c.media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD);
-	assert_int_equal(c.media_settle_ms, 500);
-	assert_true(c.data_verify_first);
-	assert_true(c.raw_verify_first);
-	assert_true(c.media_verify_first);
-	assert_true(c.install_verify_first);
-	assert_int_equal(c.progress_deadline_s, 60);
-	assert_string_equal(c.watchdog, "auto");
-	assert_int_equal(c.watchdog_timeout_s, 60);
-	assert_int_equal(c.hook_timeout_s, 10);
-	assert_string_equal(c.keyring, "/etc/keelboot/keys");
+	EQUAL((conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b"), (c.fstype, ""));
+	EQUAL((c.mount_options, ""), (c.data_enabled, true), (c.data_part, "PARTLABEL=data"));
+	EQUAL((c.data_fstype, "ext4"), (c.data_stage, "keelboot/stage"), (c.data_mount, "/data"));
+	EQUAL((c.media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD), (c.media_settle_ms, 500));
+	EQUAL((c.data_verify_first, true), (c.raw_verify_first, true));
+	EQUAL((c.media_verify_first, true), (c.install_verify_first, true));
+	EQUAL((c.progress_deadline_s, 60), (c.watchdog, "auto"), (c.watchdog_timeout_s, 60));
+	EQUAL((c.hook_timeout_s, 10), (c.keyring, "/etc/keelboot/keys"));
 }
 
 static void parse_a_whole_file(void)
@@ -123,39 +106,22 @@ static void parse_a_whole_file(void)
 TEST(a_whole_file_is_read)
 {
 	parse_a_whole_file();
-	assert_string_equal(c.compatible, "acme,roof-2");
-	assert_string_equal(c.disk, "*/mmc_host/mmc0/*");
-	assert_int_equal(c.count, CONF_COUNT_ALWAYS);
-	assert_int_equal(c.timeout_s, 7);
-	assert_int_equal(c.commit_deadline_s, 60);
-	assert_int_equal(c.tries, 1);
-	assert_string_equal(c.init, "/lib/systemd/systemd");
-	assert_string_equal(c.fstype, "squashfs");
-	assert_string_equal(c.mount_options, "noatime,errors=panic");
-	assert_string_equal(c.state, "/dev/mmcblk0p1");
-	assert_int_equal(c.nslots, 3);
-	assert_string_equal(conf_slot_part(&c, 0, "boot"), "PARTUUID=1234");
+	EQUAL((c.compatible, "acme,roof-2"), (c.disk, "*/mmc_host/mmc0/*"));
+	EQUAL((c.count, CONF_COUNT_ALWAYS), (c.timeout_s, 7), (c.commit_deadline_s, 60));
+	EQUAL((c.tries, 1), (c.init, "/lib/systemd/systemd"), (c.fstype, "squashfs"));
+	EQUAL((c.mount_options, "noatime,errors=panic"), (c.state, "/dev/mmcblk0p1"));
+	EQUAL((c.nslots, 3), (conf_slot_part(&c, 0, "boot"), "PARTUUID=1234"));
 	assert_string_equal(conf_slot_part(&c, 1, "root"), "LABEL=sys-b");
 	assert_string_equal(conf_slot_part(&c, 2, "root"), "/dev/disk/x");
 	assert_null(conf_slot_part(&c, 2, "boot"));
 	assert_null(conf_slot_part(&c, 3, "root"));
 	assert_null(conf_slot_part(&c, 99, "root"));
-	assert_false(c.data_enabled);
-	assert_string_equal(c.data_part, "LABEL=store");
-	assert_string_equal(c.data_fstype, "btrfs");
-	assert_string_equal(c.data_stage, "updates");
-	assert_string_equal(c.data_mount, "/var");
-	assert_int_equal(c.media_enabled, 0);
-	assert_int_equal(c.media_settle_ms, 2000);
-	assert_true(c.data_verify_first);
-	assert_true(c.raw_verify_first);
-	assert_false(c.media_verify_first);
-	assert_true(c.install_verify_first);
-	assert_int_equal(c.progress_deadline_s, 120);
-	assert_string_equal(c.watchdog, "off");
-	assert_int_equal(c.watchdog_timeout_s, 15);
-	assert_int_equal(c.hook_timeout_s, 3);
-	assert_string_equal(c.keyring, "/keys");
+	EQUAL((c.data_enabled, false), (c.data_part, "LABEL=store"), (c.data_fstype, "btrfs"));
+	EQUAL((c.data_stage, "updates"), (c.data_mount, "/var"), (c.media_enabled, 0));
+	EQUAL((c.media_settle_ms, 2000), (c.data_verify_first, true), (c.raw_verify_first, true));
+	EQUAL((c.media_verify_first, false), (c.install_verify_first, true));
+	EQUAL((c.progress_deadline_s, 120), (c.watchdog, "off"), (c.watchdog_timeout_s, 15));
+	EQUAL((c.hook_timeout_s, 3), (c.keyring, "/keys"));
 }
 
 TEST(a_later_text_overrides_single_keys)
@@ -164,9 +130,7 @@ TEST(a_later_text_overrides_single_keys)
 	      "[slot.b]\nroot=/dev/b\n",
 	      0);
 	more("[system]\ntries=4\n[slot.b]\nroot=/dev/bb\n[slot.c]\nroot=/dev/c\n", 0);
-	assert_int_equal(c.timeout_s, 5);
-	assert_int_equal(c.tries, 4);
-	assert_int_equal(c.nslots, 3);
+	EQUAL((c.timeout_s, 5), (c.tries, 4), (c.nslots, 3));
 	assert_string_equal(conf_slot_part(&c, 0, "boot"), "/dev/A");
 	assert_string_equal(conf_slot_part(&c, 1, "root"), "/dev/bb");
 }
@@ -174,8 +138,7 @@ TEST(a_later_text_overrides_single_keys)
 TEST(a_bad_value_leaves_what_was)
 {
 	parse("[system]\ntimeout=5\ntimeout=soon\n[state]\npartition=x\n", 2);
-	assert_int_equal(c.timeout_s, 5);
-	assert_string_equal(c.state, "PARTLABEL=keelboot-state");
+	EQUAL((c.timeout_s, 5), (c.state, "PARTLABEL=keelboot-state"));
 	assert_said(0, "3: [system] timeout=soon: expected SECONDS (1..3600)");
 	assert_said(1, "5: [state] partition=x: expected PARTITION");
 }
@@ -187,9 +150,7 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 	parse("[keyring]\nsignatures-required=two\n[source.media]\nfilesystems=vfat, ext4\n"
 	      "enabled=usb, sd\n[system]\ncommand-line=quiet panic\n",
 	      4);
-	assert_int_equal(c.signatures_required, 16);
-	assert_int_equal(c.media_filesystems, 0);
-	assert_int_equal(c.media_enabled, 0);
+	EQUAL((c.signatures_required, 16), (c.media_filesystems, 0), (c.media_enabled, 0));
 	assert_string_equal(c.command_line, "none");
 	assert_said(0, "signatures-required=two: expected NUMBER (1..16); read as 16");
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
@@ -210,8 +171,7 @@ TEST(what_nobody_knows_is_named)
 	assert_said(1, "3: [system] speed: unknown key");
 	assert_said(2, "5: [sytem] tries: unknown section");
 	assert_said(3, "7: [slot.i] root: unknown section");
-	assert_int_equal(c.tries, 3);
-	assert_int_equal(c.nslots, 2);
+	EQUAL((c.tries, 3), (c.nslots, 2));
 }
 
 TEST(lines_that_say_nothing_are_named)
@@ -226,8 +186,7 @@ TEST(a_heading_without_an_end_takes_its_keys_with_it)
 	parse("[watchdog]\n[hooks\ntimeout=3\n[hooks]\ntimeout=4\n", 2);
 	assert_said(0, "2: section name without ']'");
 	assert_said(1, "3: [?] timeout");
-	assert_int_equal(c.watchdog_timeout_s, 60);
-	assert_int_equal(c.hook_timeout_s, 4);
+	EQUAL((c.watchdog_timeout_s, 60), (c.hook_timeout_s, 4));
 }
 
 TEST(a_line_that_is_too_long_is_not_split)
@@ -241,9 +200,7 @@ TEST(a_line_that_is_too_long_is_not_split)
 	memcpy(text + 17 + 600, "\ntimeout=4\n", 12);
 	parse(text, 1);
 	assert_said(0, "3: longer than 198 bytes");
-	assert_int_equal(c.tries, 2);
-	assert_string_equal(c.init, "/sbin/init");
-	assert_int_equal(c.timeout_s, 4);
+	EQUAL((c.tries, 2), (c.init, "/sbin/init"), (c.timeout_s, 4));
 }
 
 TEST(a_line_of_the_greatest_length_is_read)
@@ -255,12 +212,10 @@ TEST(a_line_of_the_greatest_length_is_read)
 	text[9 + CONF_LINE_MAX] = '\n';
 	strcpy(text + 9 + CONF_LINE_MAX + 1, "tries=2");
 	parse(text, 0);
-	assert_string_equal(c.mount_options, "x");
-	assert_int_equal(c.tries, 2);
+	EQUAL((c.mount_options, "x"), (c.tries, 2));
 	memmove(text + 24, text + 23, strlen(text + 23) + 1); /* one byte more */
 	parse(text, 1);
-	assert_string_equal(c.mount_options, "");
-	assert_int_equal(c.tries, 2);
+	EQUAL((c.mount_options, ""), (c.tries, 2));
 }
 
 TEST(a_long_heading_or_comment_is_handled)
@@ -279,24 +234,19 @@ TEST(a_long_heading_or_comment_is_handled)
 TEST(indented_lines_are_lines)
 {
 	parse("[system]\ntimeout=5\n\ttries=2\n  # c\n  init=/x\n", 0);
-	assert_int_equal(c.timeout_s, 5);
-	assert_int_equal(c.tries, 2);
-	assert_string_equal(c.init, "/x");
+	EQUAL((c.timeout_s, 5), (c.tries, 2), (c.init, "/x"));
 }
 
 TEST(files_from_other_systems_are_read)
 {
 	parse("\xef\xbb\xbf[system]\r\ntries=2\r\ninit=/x\r\n\r\n[hooks]\r\ntimeout=4", 0);
-	assert_int_equal(c.tries, 2);
-	assert_string_equal(c.init, "/x");
-	assert_int_equal(c.hook_timeout_s, 4);
+	EQUAL((c.tries, 2), (c.init, "/x"), (c.hook_timeout_s, 4));
 }
 
 TEST(given_slots_replace_the_defaults)
 {
 	parse("[slot.a]\nroot=/dev/x\n", 0);
-	assert_int_equal(c.nslots, 1);
-	assert_string_equal(conf_slot_part(&c, 0, "root"), "/dev/x");
+	EQUAL((c.nslots, 1), (conf_slot_part(&c, 0, "root"), "/dev/x"));
 	assert_null(conf_slot_part(&c, 1, "root"));
 }
 
@@ -320,8 +270,7 @@ TEST(no_usable_slot_means_the_default_ones)
 {
 	parse("[slot.b]\nroot=/dev/b\n", 2);
 	assert_said(1, "none is usable");
-	assert_int_equal(c.nslots, 2);
-	assert_string_equal(conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b");
+	EQUAL((c.nslots, 2), (conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b"));
 }
 
 TEST(one_partition_has_one_use)
@@ -345,16 +294,14 @@ TEST(bad_slot_lines_do_not_replace_the_defaults)
 {
 	parse("[slot.a]\nroot=sda1\nRoot=/dev/a\n=/dev/a\n", 3);
 	assert_said(0, "2: [slot.a] root=sda1");
-	assert_int_equal(c.nslots, 2);
-	assert_string_equal(conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a");
+	EQUAL((c.nslots, 2), (conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a"));
 }
 
 TEST(a_slot_has_four_partitions)
 {
 	parse("[slot.a]\nroot=/dev/1\nb=/dev/2\nc=/dev/3\nd=/dev/4\ne=/dev/5\nd=/dev/6\n", 1);
 	assert_said(0, "6: [slot.a] e: a slot has at most 4");
-	assert_int_equal(c.slot[0].nclasses, 4);
-	assert_string_equal(conf_slot_part(&c, 0, "d"), "/dev/6");
+	EQUAL((c.slot[0].nclasses, 4), (conf_slot_part(&c, 0, "d"), "/dev/6"));
 }
 
 TEST(all_eight_slots_fit)
@@ -364,8 +311,7 @@ TEST(all_eight_slots_fit)
 	for (int i = 0; i < CONF_SLOTS_MAX; i++)
 		p += sprintf(p, "[slot.%c]\nroot=/dev/r%d\nboot=/dev/b%d\n", 'a' + i, i, i);
 	parse(text, 0);
-	assert_int_equal(c.nslots, 8);
-	assert_string_equal(conf_slot_part(&c, 7, "boot"), "/dev/b7");
+	EQUAL((c.nslots, 8), (conf_slot_part(&c, 7, "boot"), "/dev/b7"));
 }
 
 TEST(nobody_has_to_listen)

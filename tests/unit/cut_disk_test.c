@@ -48,8 +48,7 @@ TEST(reads_see_the_newest_write)
 	assert_int_equal(read_page(3), 0);
 	OK(write_page(3, 1));
 	OK(write_page(3, 2));
-	assert_int_equal(read_page(3), 2);
-	assert_int_equal(durable_page(3), 0);
+	EQUAL((read_page(3), 2), (durable_page(3), 0));
 }
 
 TEST(a_flush_makes_the_newest_durable)
@@ -57,8 +56,7 @@ TEST(a_flush_makes_the_newest_durable)
 	OK(write_page(3, 1));
 	OK(write_page(3, 2));
 	OK(bdev_flush(&disk.bdev));
-	assert_int_equal(durable_page(3), 2);
-	assert_int_equal(disk.nversions, 0);
+	EQUAL((durable_page(3), 2), (disk.nversions, 0));
 	assert_int_equal(read_page(3), 2);
 }
 
@@ -73,9 +71,7 @@ TEST(after_a_cut_every_call_fails_and_nothing_lands)
 	FAILS(bdev_discard(&disk.bdev, 0, BDEV_ALIGN), KB_EIO);
 	FAILS(bdev_zero(&disk.bdev, 0, BDEV_ALIGN), KB_EIO);
 	assert_int_equal(read_page(1), -1);
-	assert_int_equal(disk.nversions, 16);
-	assert_int_equal(durable_page(1), 0);
-	assert_int_equal(power.ops, 2);
+	EQUAL((disk.nversions, 16), (durable_page(1), 0), (power.ops, 2));
 }
 
 TEST(a_cut_in_a_flush_leaves_it_to_chance)
@@ -111,8 +107,7 @@ TEST(a_discarded_range_reads_as_the_disk_likes)
 		OK(write_page(2, 9));
 		assert_int_equal(read_page(2), 9);
 		OK(bdev_flush(&disk.bdev));
-		assert_int_equal(read_page(1), want[mode]);
-		assert_int_equal(read_page(2), 9);
+		EQUAL((read_page(1), want[mode]), (read_page(2), 9));
 	}
 }
 
@@ -121,11 +116,9 @@ TEST(zeroing_costs_no_memory_and_is_a_write)
 	OK(write_page(1, 7));
 	OK(bdev_flush(&disk.bdev));
 	OK(bdev_zero(&disk.bdev, 0, SIZE));
-	assert_int_equal(read_page(1), 0);
-	assert_int_equal(durable_page(1), 7);
+	EQUAL((read_page(1), 0), (durable_page(1), 7));
 	OK(bdev_flush(&disk.bdev));
-	assert_int_equal(durable_page(1), 0);
-	assert_int_equal(disk.durable.hash, 0);
+	EQUAL((durable_page(1), 0), (disk.durable.hash, 0));
 }
 
 TEST(copies_share_until_they_differ)
@@ -167,13 +160,11 @@ TEST(the_hash_tells_places_apart)
 TEST(a_bad_sector_heals_when_it_is_written)
 {
 	cut_content_set_bad(&disk.durable, 9);
-	assert_int_equal(read_page(1), -1);
-	assert_int_equal(read_page(0), 0);
+	EQUAL((read_page(1), -1), (read_page(0), 0));
 	OK(write_page(1, 3));
 	assert_int_equal(read_page(1), 3);
 	OK(bdev_flush(&disk.bdev));
-	assert_int_equal(disk.durable.nbad, 0);
-	assert_int_equal(read_page(1), 3);
+	EQUAL((disk.durable.nbad, 0), (read_page(1), 3));
 }
 
 TEST(single_operations_fail_as_told)
@@ -184,8 +175,7 @@ TEST(single_operations_fail_as_told)
 	disk.fail_read = 1;
 	FAILS(write_page(1, 1), KB_EIO);
 	OK(write_page(1, 1));
-	assert_int_equal(read_page(1), -1);
-	assert_int_equal(read_page(1), 0);
+	EQUAL((read_page(1), -1), (read_page(1), 0));
 	OK(write_page(1, 1));
 	assert_int_equal(read_page(1), -2);
 	disk.fail_at = 4;

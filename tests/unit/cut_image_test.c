@@ -88,9 +88,7 @@ TEST(a_version_that_changes_nothing_is_only_torn)
 	put(0, 6, 3);
 	put(0, 6, 0);
 	cut_image_take(&image, both, 1);
-	assert_int_equal(image.n, 2);
-	assert_int_equal(image.place[0].n, 1);
-	assert_int_equal(image.place[1].n, 2);
+	EQUAL((image.n, 2), (image.place[0].n, 1), (image.place[1].n, 2));
 	assert_int_equal(cut_image_count(&image), 2 + 2 * 2 + 2);
 	assert_int_equal(walk(), 8);
 }
@@ -100,8 +98,7 @@ TEST(what_was_flushed_stays)
 	put(0, 5, 1);
 	OK(cut_disk_flush(&disk[0]));
 	cut_image_take(&image, both, 2);
-	assert_int_equal(cut_image_count(&image), 1);
-	assert_int_equal(get(0, 5), 1);
+	EQUAL((cut_image_count(&image), 1), (get(0, 5), 1));
 	assert_false(cut_image_next(&image));
 }
 
@@ -112,11 +109,9 @@ TEST(disks_are_independent)
 	cut_image_take(&image, both, 2);
 	assert_int_equal(cut_image_count(&image), 4 + 4 + 4);
 	cut_image_choose(&image, CUT_IMAGE_ONE_MISSING, 1);
-	assert_int_equal(get(0, 5), 1);
-	assert_int_equal(get(1, 7), 0);
+	EQUAL((get(0, 5), 1), (get(1, 7), 0));
 	cut_image_choose(&image, CUT_IMAGE_ONE_LANDED, 1);
-	assert_int_equal(get(0, 5), 0);
-	assert_int_equal(get(1, 7), 1);
+	EQUAL((get(0, 5), 0), (get(1, 7), 1));
 }
 
 TEST(garbage_comes_as_data_and_as_a_read_error)
@@ -125,14 +120,11 @@ TEST(garbage_comes_as_data_and_as_a_read_error)
 	put(0, 6, 1);
 	cut_image_take(&image, both, 1);
 	cut_image_choose(&image, CUT_IMAGE_ONE_GARBAGE, 1);
-	assert_int_equal(get(0, 5), 1);
-	assert_int_equal(get(0, 6), -2);
+	EQUAL((get(0, 5), 1), (get(0, 6), -2));
 	cut_image_choose(&image, CUT_IMAGE_ONE_BAD, 0);
-	assert_int_equal(get(0, 5), -1);
-	assert_int_equal(get(0, 6), 1);
+	EQUAL((get(0, 5), -1), (get(0, 6), 1));
 	cut_image_choose(&image, CUT_IMAGE_ALL, 0);
-	assert_int_equal(get(0, 5), 1);
-	assert_int_equal(get(0, 6), 1);
+	EQUAL((get(0, 5), 1), (get(0, 6), 1));
 	cut_image_choose(&image, CUT_IMAGE_NONE, 0);
 	assert_int_equal(get(0, 5), 0);
 }
@@ -164,8 +156,7 @@ TEST(a_discarded_range_is_old_zero_or_garbage)
 	cut_image_first(&image);
 	assert_int_equal(get(0, 8), 1);
 	image.pick[0] = 1;
-	assert_int_equal(get(0, 8), 0);
-	assert_int_equal(get(0, 24), 1);
+	EQUAL((get(0, 8), 0), (get(0, 24), 1));
 	image.pick[0] = 2;
 	assert_int_equal(get(0, 8), -2);
 	image.pick[1] = image.place[1].n - 1;
@@ -188,15 +179,11 @@ TEST(a_torn_physical_sector_takes_its_neighbours_along)
 	/* before, three writes; two sorts of garbage */
 	assert_int_equal(cut_image_count(&image), 4 + 2);
 	image.pick[0] = 1;
-	assert_int_equal(get(0, 8), 7);
-	assert_int_equal(get(0, 9), 1);
-	assert_int_equal(get(0, 10), 0);
+	EQUAL((get(0, 8), 7), (get(0, 9), 1), (get(0, 10), 0));
 	image.pick[0] = 2;
-	assert_int_equal(get(0, 9), 1);
-	assert_int_equal(get(0, 10), 2);
+	EQUAL((get(0, 9), 1), (get(0, 10), 2));
 	cut_image_choose(&image, CUT_IMAGE_ALL, 0);
-	assert_int_equal(get(0, 9), 3);
-	assert_int_equal(get(0, 10), 2);
+	EQUAL((get(0, 9), 3), (get(0, 10), 2));
 	cut_image_choose(&image, CUT_IMAGE_ONE_GARBAGE, 0);
 	assert_int_equal(get(0, 8), -2);
 	cut_image_choose(&image, CUT_IMAGE_ONE_BAD, 0);

@@ -81,8 +81,7 @@ static void give_up(struct report *r, bool keep_caps)
 		got += (size_t)n;
 	close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(got, sizeof(*r));
-	assert_int_equal(r->err, KB_OK);
+	EQUAL((got, sizeof(*r)), (r->err, KB_OK));
 }
 
 static unsigned long long in_status(const struct report *r, const char *key)
@@ -98,20 +97,15 @@ TEST(nothing_is_left)
 	struct report r;
 
 	give_up(&r, false);
-	assert_int_equal(r.dumpable, 0);
-	assert_int_equal(r.no_new_privs, 1);
-	assert_int_equal(r.death_signal, SIGKILL);
-	assert_int_equal(r.stray, -1);
+	EQUAL((r.dumpable, 0), (r.no_new_privs, 1), (r.death_signal, SIGKILL), (r.stray, -1));
 	for (size_t i = 0; i < KB_ARRAY_LEN(limits); i++) {
 		assert_true(r.limit[i].rlim_cur <= limits[i].at_most);
 		assert_true(r.limit[i].rlim_max <= limits[i].at_most);
 	}
 	if (geteuid() != 0)
 		return;
-	assert_true(r.root_empty);
-	assert_int_equal(r.groups, 0);
-	assert_true(in_status(&r, "\nUid:\t") == 0x65532);
-	assert_true(in_status(&r, "\nGid:\t") == 0x65532);
+	EQUAL((r.root_empty, true), (r.groups, 0));
+	EQUAL((in_status(&r, "\nUid:\t"), 0x65532), (in_status(&r, "\nGid:\t"), 0x65532));
 }
 
 /* A change of user does not always take them along. */

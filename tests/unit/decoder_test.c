@@ -347,8 +347,7 @@ TEST(refuses_requests_out_of_bounds)
 	for (size_t i = 0; i < KB_ARRAY_LEN(bad); i++) {
 		send(d.worker.sock, &bad[i], sizeof(bad[i]), 0);
 		assert_int_equal(recv(d.worker.sock, &a, sizeof(a), 0), sizeof(a));
-		assert_int_equal(a.slot, bad[i].slot);
-		assert_int_equal(a.status, 1);
+		EQUAL((a.slot, bad[i].slot), (a.status, 1));
 	}
 	decoder_stop(&d);
 }
@@ -414,9 +413,7 @@ static void says_no_hello(int shared)
 	n = recv(pair[0], &a, sizeof(a), 0);
 	close(pair[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(n, 0);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 1);
+	EQUAL((n, 0), (WIFEXITED(status), true), (WEXITSTATUS(status), 1));
 }
 
 TEST(without_shared_memory_or_a_context_it_says_no_hello)

@@ -76,14 +76,9 @@ TEST(everything_is_found_on_the_one_disk)
 {
 	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
 	assert_device("/dev/vda");
-	assert_string_equal(d.state, "/dev/vda1");
-	assert_string_equal(d.data, "/dev/vda4");
-	assert_string_equal(d.slot[0].part[0], "/dev/vda2");
-	assert_string_equal(d.slot[0].fstype, "ext4");
-	assert_string_equal(d.slot[1].fstype, "squashfs");
-	assert_int_equal(d.slot[1].size, 32 * MIB);
-	assert_int_equal(d.nmedia, 0);
-	assert_int_equal(devices_mountable(&d, &conf), 3);
+	EQUAL((d.state, "/dev/vda1"), (d.data, "/dev/vda4"), (d.slot[0].part[0], "/dev/vda2"));
+	EQUAL((d.slot[0].fstype, "ext4"), (d.slot[1].fstype, "squashfs"));
+	EQUAL((d.slot[1].size, 32 * MIB), (d.nmedia, 0), (devices_mountable(&d, &conf), 3));
 	assert_int_equal(os_now_ms(), 0);
 }
 
@@ -141,8 +136,7 @@ TEST(an_incomplete_disk_is_used_after_the_timeout)
 	plug_in(disk("vda", "/devices/pci0/block/vda", 2));
 	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
-	assert_int_equal(devices_mountable(&d, &conf), 1);
-	assert_string_equal(d.slot[1].part[0], "");
+	EQUAL((devices_mountable(&d, &conf), 1), (d.slot[1].part[0], ""));
 	assert_true(idles >= 10); /* at least once a second */
 }
 
@@ -164,9 +158,7 @@ TEST(sticks_settle_only_where_there_is_usb)
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	OK(find_all());
 	assert_in_range(os_now_ms(), 500, 700);
-	assert_int_equal(d.nmedia, 2);
-	assert_string_equal(d.media[0], "/dev/sda");
-	assert_string_equal(d.media[1], "/dev/sda1");
+	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"), (d.media[1], "/dev/sda1"));
 }
 
 TEST(a_stick_that_the_bus_knows_is_waited_for_within_a_bound)
@@ -185,8 +177,7 @@ TEST(who_wants_no_media_waits_for_none)
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	wait_for.sources = CMDLINE_SOURCE_NONE;
 	OK(find_all());
-	assert_int_equal(d.nmedia, 0);
-	assert_int_equal(os_now_ms(), 0);
+	EQUAL((d.nmedia, 0), (os_now_ms(), 0));
 }
 
 TEST(a_slot_that_the_prober_could_not_read_is_tried_all_the_same)
@@ -198,8 +189,7 @@ TEST(a_slot_that_the_prober_could_not_read_is_tried_all_the_same)
 	os_sim_disk(&vda);
 	os_sim_child(&crash);
 	OK(find_all());
-	assert_string_equal(d.slot[0].part[0], "/dev/vda2");
-	assert_string_equal(d.slot[0].fstype, DEVICES_FSTYPE_UNSURE);
+	EQUAL((d.slot[0].part[0], "/dev/vda2"), (d.slot[0].fstype, DEVICES_FSTYPE_UNSURE));
 	assert_int_equal(devices_mountable(&d, &conf), 3);
 	assert_int_equal(devices_seen(&d, &conf), 0); /* no reason to doubt a record */
 }
@@ -213,8 +203,7 @@ TEST(a_slot_without_a_file_system_is_not_mountable)
 	OK(find_all());
 	assert_int_equal(devices_mountable(&d, &conf), 2);
 	snprintf(conf.fstype, sizeof(conf.fstype), "erofs");
-	assert_int_equal(devices_mountable(&d, &conf), 3);
-	assert_int_equal(devices_seen(&d, &conf), 2);
+	EQUAL((devices_mountable(&d, &conf), 3), (devices_seen(&d, &conf), 2));
 }
 
 TEST(many_partitions_of_sticks_do_not_overflow_the_media)
@@ -278,9 +267,7 @@ TEST(the_disk_that_its_state_is_bound_to_wins)
 	os_sim_disk(&own);
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	assert_device("/dev/vda");
-	assert_string_equal(d.diskid, "wwid-eui.1");
-	assert_string_equal(d.equal, "");
-	assert_int_equal(d.nwarnings, 0);
+	EQUAL((d.diskid, "wwid-eui.1"), (d.equal, ""), (d.nwarnings, 0));
 }
 
 TEST(a_disk_that_is_bound_is_taken_though_less_is_on_it)
@@ -309,8 +296,7 @@ TEST(a_copy_whose_original_does_not_come_boots_and_says_so)
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
-	assert_string_equal(d.disk, "/dev/vdb");
-	assert_string_equal(d.equal, "");
+	EQUAL((d.disk, "/dev/vdb"), (d.equal, ""));
 	assert_int_equal(
 		os_sim_count("# devices: the state on /dev/vdb belongs to disk wwid-eui.1"), 1);
 }
@@ -462,8 +448,7 @@ TEST(a_card_that_claims_to_be_the_device_is_left_alone)
 		os_sim_disk(&card);
 		os_sim_disk(&own);
 		assert_device("/dev/vda");
-		assert_string_equal(d.equal, "");
-		assert_int_equal(os_now_ms(), 0);
+		EQUAL((d.equal, ""), (os_now_ms(), 0));
 	}
 }
 

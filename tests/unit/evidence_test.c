@@ -55,8 +55,7 @@ TEST(only_the_newest_part_of_a_panic_tells)
 	assert_int_equal(evidence_kind_of("Shutdown#1 Part1\n"), EVIDENCE_OTHER);
 	assert_int_equal(evidence_kind_of("Panic# Part1\n"), EVIDENCE_OTHER);
 	assert_int_equal(evidence_kind_of("\nPanic#1 Part1\n"), EVIDENCE_OTHER);
-	assert_int_equal(evidence_kind_of("Panic#"), EVIDENCE_OTHER);
-	assert_int_equal(evidence_kind_of(""), EVIDENCE_OTHER);
+	EQUAL((evidence_kind_of("Panic#"), EVIDENCE_OTHER), (evidence_kind_of(""), EVIDENCE_OTHER));
 }
 
 TEST(no_back_end_no_mount)
@@ -64,8 +63,7 @@ TEST(no_back_end_no_mount)
 	os_sim_file(BACKEND, "(null)\n");
 	os_sim_file(RECORD, PANIC);
 	gather("auto");
-	assert_false(e.ev.can_report_panic || e.ev.crash_record);
-	assert_true(e.ev.orderly);
+	EQUAL((e.ev.can_report_panic, false), (e.ev.crash_record, false), (e.ev.orderly, true));
 	assert_string_equal(os_sim_trace(), "");
 	os_sim_remove(BACKEND);
 	gather("auto");
@@ -126,8 +124,7 @@ TEST(parts_of_one_panic_count_once_in_any_order)
 	once = s.ps;
 	os_sim_remove(EVIDENCE_PSTORE "/dmesg-efi_pstore-170002");
 	gather("auto");
-	assert_false(e.ev.crash_record);
-	assert_true(s.ps == once);
+	EQUAL((e.ev.crash_record, false), (s.ps, once));
 }
 
 TEST(records_of_any_size_and_number_stay_within_bounds)
@@ -175,8 +172,7 @@ TEST(cookie_tells_only_where_it_was_seen_to_outlive_a_reset)
 	assert_true(e.cookie_found && !e.ev.cookie_lost && s.warm);
 	os_sim_remove(EVIDENCE_PSTORE "/pmsg-ramoops-0"); /* power was gone */
 	gather("auto");
-	assert_true(e.ev.cookie_lost && s.warm);
-	assert_int_equal(reset_classify(&s, &e.ev), RESET_POWER);
+	EQUAL((e.ev.cookie_lost, true), (s.warm, true), (reset_classify(&s, &e.ev), RESET_POWER));
 	os_sim_remove("/dev/pmsg0"); /* a kernel without it */
 	gather("auto");
 	assert_false(e.ev.cookie_lost);
@@ -215,8 +211,7 @@ TEST(old_record_that_stays_is_told)
 	os_sim_file(PMSG_RECORD, COOKIE);
 	os_sim_fail("unlink " PMSG_RECORD, 0, KB_EIO);
 	gather("auto");
-	assert_true(e.cookie_found);
-	assert_int_equal(os_sim_count("# cookie: unable to delete " PMSG_RECORD), 1);
+	EQUAL((e.cookie_found, true), (os_sim_count("# cookie: unable to delete " PMSG_RECORD), 1));
 	assert_int_equal(os_sim_count("write /dev/pmsg0"), 1);
 }
 
@@ -281,8 +276,7 @@ TEST(nothing_but_memory_is_written_to)
 	gather("/dev/vda");
 	assert_string_equal(os_sim_text("/dev/vda"), "disk");
 	gather("off");
-	assert_false(e.cookie_there || e.ev.cookie_lost);
-	assert_int_equal(os_sim_count("write /dev"), 0);
+	EQUAL((e.cookie_there, false), (e.ev.cookie_lost, false), (os_sim_count("write /dev"), 0));
 }
 
 /* ---------------------------------------------------------------- the tables of STATE.md */

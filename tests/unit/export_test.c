@@ -33,17 +33,33 @@ static void booted(void)
 	b.rec.cause = RESET_POWER;
 }
 
-static const char *text_of(struct json_object *json, const char *key)
+static struct json_object *json;
+
+static void forget_json(void)
+{
+	json_object_put(json);
+	json = NULL;
+}
+
+/* boot.json, as it is written now. */
+static void export_json(void)
+{
+	forget_json();
+	export_boot(&b);
+	json = json_tokener_parse(os_sim_text("/run/keelboot/boot.json"));
+	assert_non_null(json);
+}
+
+static const char *text_of(const char *key)
 {
 	return json_object_get_string(json_object_object_get(json, key));
 }
 
-static struct json_object *parsed(void)
+/* A member of an object that is a member. */
+static const char *text_in(const char *key, const char *inner)
 {
-	struct json_object *json = json_tokener_parse(os_sim_text("/run/keelboot/boot.json"));
-
-	assert_non_null(json);
-	return json;
+	return json_object_get_string(
+		json_object_object_get(json_object_object_get(json, key), inner));
 }
 
 TEST(the_files_are_those_of_the_page)
@@ -58,139 +74,88 @@ TEST(the_files_are_those_of_the_page)
 
 TEST(a_second_disk_that_is_alike_is_told_of)
 {
-	struct json_object *json;
-
 	snprintf(b.dev.equal, DEVICES_NAME, "/dev/vdb");
 	b.dev.warning[b.dev.nwarnings++] = (struct devices_warning){ "x", "two \"disks\"" };
 	export_write(&b);
 	assert_string_equal(os_sim_text("/run/keelboot/devices"),
 			    "disk /dev/vda\ndiskid cid-1\nambiguous /dev/vdb\n"
 			    "state /dev/vda1\nslot b root /dev/vda3\n");
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_of(json, "ambiguous"), "true");
-	assert_string_equal(text_of(json, "warnings"),
-			    "[ { \"id\": \"x\", \"text\": \"two \\\"disks\\\"\" } ]");
-	json_object_put(json);
+	export_json();
+	EQUAL((text_of("ambiguous"), "true"),
+	      (text_of("warnings"), "[ { \"id\": \"x\", \"text\": \"two \\\"disks\\\"\" } ]"));
 }
 
 TEST(boot_json_is_json_with_every_field)
 {
-	struct json_object *json;
-
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_of(json, "slot"), "b");
-	assert_string_equal(text_of(json, "tier"), "normal");
-	assert_string_equal(text_of(json, "status"), "trial");
-	assert_string_equal(text_of(json, "tries"), "2");
-	assert_string_equal(text_of(json, "token"), "37");
-	assert_string_equal(text_of(json, "counted"), "true");
-	assert_string_equal(text_of(json, "cause"), "power");
-	assert_string_equal(text_of(json, "version"), "2.0");
-	assert_string_equal(text_of(json, "state"), "found");
-	json_object_put(json);
-}
-
-/* A member of an object that is a member. */
-static const char *text_in(struct json_object *json, const char *key, const char *inner)
-{
-	return text_of(json_object_object_get(json, key), inner);
+	export_json();
+	EQUAL((text_of("slot"), "b"), (text_of("tier"), "normal"));
+	EQUAL((text_of("status"), "trial"), (text_of("tries"), "2"));
+	EQUAL((text_of("token"), "37"), (text_of("counted"), "true"));
+	EQUAL((text_of("cause"), "power"), (text_of("version"), "2.0"));
+	assert_string_equal(text_of("state"), "found");
 }
 
 TEST(watchdog_and_who_feeds_it_are_told)
 {
-	struct json_object *json;
-
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_in(json, "watchdog", "device"), "/dev/watchdog0");
-	assert_string_equal(text_in(json, "watchdog", "timeout"), "60");
-	assert_string_equal(text_in(json, "watchdog", "handover"), "system");
-	assert_string_equal(text_in(json, "watchdog", "feeder"), "system");
-	json_object_put(json);
+	export_json();
+	assert_string_equal(text_in("watchdog", "device"), "/dev/watchdog0");
+	EQUAL((text_in("watchdog", "timeout"), "60"), (text_in("watchdog", "handover"), "system"));
+	assert_string_equal(text_in("watchdog", "feeder"), "system");
 	b.wdt.handover = CONF_HANDOVER_RELEASE;
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_in(json, "watchdog", "handover"), "release");
-	assert_string_equal(text_in(json, "watchdog", "feeder"), "nobody");
-	json_object_put(json);
+	export_json();
+	assert_string_equal(text_in("watchdog", "handover"), "release");
+	assert_string_equal(text_in("watchdog", "feeder"), "nobody");
 	b.wdt.handover = CONF_HANDOVER_KEEPER; /* whose guardian did not start */
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_in(json, "watchdog", "feeder"), "nobody");
-	json_object_put(json);
+	export_json();
+	assert_string_equal(text_in("watchdog", "feeder"), "nobody");
 	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_in(json, "watchdog", "feeder"), "system");
-	json_object_put(json);
+	export_json();
+	assert_string_equal(text_in("watchdog", "feeder"), "system");
 	b.wdt = (struct wdt){ .fd = -1 };
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_in(json, "watchdog", "device"), "");
-	assert_string_equal(text_in(json, "watchdog", "feeder"), "nobody");
-	json_object_put(json);
+	export_json();
+	EQUAL((text_in("watchdog", "device"), ""), (text_in("watchdog", "feeder"), "nobody"));
 }
 
 TEST(the_guardian_is_told)
 {
-	struct json_object *json;
-
-	export_boot(&b);
-	json = parsed();
+	export_json();
 	assert_null(json_object_object_get(json, "guardian"));
-	json_object_put(json);
 	b.guard = (struct guard){
 		.pid = 164, .mode = "trial", .deadline_s = 300, .due_ms = 312999, .stable_s = 600
 	};
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_of(json, "guardian"), "{ \"pid\": 164, \"mode\": \"trial\", "
-						       "\"deadline\": 300, \"due\": 312, "
-						       "\"stable\": 600 }");
-	json_object_put(json);
+	export_json();
+	assert_string_equal(text_of("guardian"), "{ \"pid\": 164, \"mode\": \"trial\", "
+						 "\"deadline\": 300, \"due\": 312, "
+						 "\"stable\": 600 }");
 	b.guard = (struct guard){ .pid = 164, .mode = "keeper", .due_ms = 12999 };
 	b.wdt.kept = true;
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_of(json, "guardian"), "{ \"pid\": 164, \"mode\": \"keeper\", "
-						       "\"deadline\": null, \"due\": null, "
-						       "\"stable\": 0 }");
-	assert_string_equal(text_in(json, "watchdog", "feeder"), "guardian");
-	json_object_put(json);
+	export_json();
+	assert_string_equal(text_of("guardian"), "{ \"pid\": 164, \"mode\": \"keeper\", "
+						 "\"deadline\": null, \"due\": null, "
+						 "\"stable\": 0 }");
+	assert_string_equal(text_in("watchdog", "feeder"), "guardian");
 }
 
 TEST(a_guardian_that_did_not_start_is_a_warning)
 {
-	struct json_object *json;
-
 	b.guard.failed = true;
 	b.dev.warning[b.dev.nwarnings++] = (struct devices_warning){ "x", "another one" };
-	export_boot(&b);
-	json = parsed();
+	export_json();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")), 2);
-	assert_non_null(strstr(text_of(json, "warnings"), "guardian: not started"));
-	json_object_put(json);
+	assert_non_null(strstr(text_of("warnings"), "guardian: not started"));
 }
 
 TEST(a_forced_slot_is_told_as_forced)
 {
-	struct json_object *json;
-
 	b.attempt.forced = 1;
-	export_boot(&b);
-	json = parsed();
-	assert_string_equal(text_of(json, "tier"), "forced");
-	json_object_put(json);
+	export_json();
+	assert_string_equal(text_of("tier"), "forced");
 }
 
 /* Whatever the command line and a release hold, the file stays JSON and whole. */
 TEST(no_text_breaks_the_json)
 {
 	static char longest[WDT_ABSENT_MAX];
-	struct json_object *json;
-
 	b.cmd.nwarnings = CMDLINE_WARNINGS_MAX;
 	for (unsigned i = 0; i < CMDLINE_WARNINGS_MAX; i++) {
 		memset(b.cmd.warning[i], i % 2 == 0 ? '"' : '\\', CMDLINE_TEXT_MAX);
@@ -212,13 +177,11 @@ TEST(no_text_breaks_the_json)
 	b.keys.ntrusted = b.keys.nretired = KEYRING_SURVEY_MAX;
 	b.guard.failed = true;
 	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);
-	export_boot(&b);
-	json = parsed();
+	export_json();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")),
 			 CMDLINE_WARNINGS_MAX + DEVICES_WARNINGS_MAX + BOOT_DESPITE_MAX +
 				 WDT_FINDINGS_MAX + 1);
-	assert_int_equal(strlen(text_of(json, "reason")), PASSED_TEXT_MAX - 7);
-	json_object_put(json);
+	assert_int_equal(strlen(text_of("reason")), PASSED_TEXT_MAX - 7);
 }
 
 TEST(a_full_run_stops_nothing)
@@ -230,4 +193,4 @@ TEST(a_full_run_stops_nothing)
 	assert_int_equal(os_sim_count("# export: unable to write"), 4);
 }
 
-TEST_MAIN("export", .set_up = booted)
+TEST_MAIN("export", .set_up = booted, .tear_down = forget_json)

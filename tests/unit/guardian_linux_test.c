@@ -99,8 +99,7 @@ TEST(jobs_give_their_result)
 	put_state();
 	assert_true(ops->job(&hands, GUARDIAN_LOOK));
 	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
-	assert_int_equal(result, GUARDIAN_OPEN);
-	assert_int_equal(hands.job, 0);
+	EQUAL((result, GUARDIAN_OPEN), (hands.job, 0));
 	assert_true(ops->job(&hands, GUARDIAN_RECORD));
 	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
 	assert_int_equal(result, GUARDIAN_RECORDED);
@@ -128,8 +127,7 @@ TEST(signal_beside_the_end_of_a_job_is_not_lost)
 	kill(getpid(), SIGUSR1);
 	first = hear_more_than_time();
 	second = hear_more_than_time();
-	assert_int_equal(first, GUARDIAN_DONE);
-	assert_int_equal(second, GUARDIAN_NUDGED);
+	EQUAL((first, GUARDIAN_DONE), (second, GUARDIAN_NUDGED));
 }
 
 TEST(job_that_hangs_is_killed_and_leaves_no_lock)

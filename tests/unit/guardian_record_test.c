@@ -17,24 +17,22 @@
 static char path[64];
 static int fd = -1;
 static struct guardian_attempt attempt;
+static struct bdev_file file;
+static enum store_finding found;
+static struct state s;
+static struct store st;
 
-static void load(struct state *s, struct store *st)
+static void load(void)
 {
-	enum store_finding found;
-	static struct bdev_file file;
-
 	OK(bdev_file_from_fd(&file, fd));
-	OK(store_load(st, &file.bdev, s, &found));
+	OK(store_load(&st, &file.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 }
 
 /* A trial of slot b that is under way. */
 static void set_up(void)
 {
-	static struct bdev_file file;
-	enum store_finding found;
-	struct state s, none;
-	struct store st;
+	struct state none;
 
 	fd = memfd_create("state", MFD_CLOEXEC);
 	assert_true(fd >= 0);
@@ -63,22 +61,14 @@ static bool keep_event(void *ctx, const struct history_event *e)
 TEST(trial_becomes_bad_with_its_reason)
 {
 	struct history_event e = { .kind = HISTORY_STATE };
-	struct state s;
-	struct store st;
 
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_OPEN);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_RECORDED);
-	load(&s, &st);
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_string_equal(s.slot[1].reason, "deadline");
-	assert_int_equal(s.open, STATE_NONE);
-	assert_int_equal(s.pref, 0);
-	assert_true(state_is_rejected(&s, s.slot[1].release));
+	load();
+	EQUAL((s.slot[1].st, STATE_BAD), (s.slot[1].reason, "deadline"), (s.open, STATE_NONE));
+	EQUAL((s.pref, 0), (state_is_rejected(&s, s.slot[1].release), true));
 	OK(store_history_read(&st, 1, keep_event, &e));
-	assert_int_equal(e.kind, HISTORY_BAD);
-	assert_int_equal(e.slot, 1);
-	assert_int_equal(e.time, 1234);
-	assert_string_equal(e.reason, "deadline");
+	EQUAL((e.kind, HISTORY_BAD), (e.slot, 1), (e.time, 1234), (e.reason, "deadline"));
 	assert_string_equal(e.detail, "guardian");
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_CLOSED);
@@ -86,24 +76,19 @@ TEST(trial_becomes_bad_with_its_reason)
 
 static void good(void)
 {
-	struct state s;
-	struct store st;
 	bool committed;
 
-	load(&s, &st);
+	load();
 	OK(verdict_good(&s, 1, s.open_token, 0, &committed));
 	OK(store_save(&st, &s));
 }
 
 TEST(slot_that_is_good_now_is_told_from_a_bad_one)
 {
-	struct state s;
-	struct store st;
-
 	good();
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_GOOD);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_GOOD);
-	load(&s, &st);
+	load();
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
 	OK(verdict_bad(&s, 1, "user"));
 	OK(store_save(&st, &s));
@@ -112,20 +97,18 @@ TEST(slot_that_is_good_now_is_told_from_a_bad_one)
 
 TEST(good_slot_proves_itself)
 {
-	struct state s;
-	struct store st;
 	uint64_t seq;
 
 	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_OPEN); /* on trial */
 	good();
-	load(&s, &st);
+	load();
 	assert_int_equal(s.open, 1);
 	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_GOOD);
-	load(&s, &st);
+	load();
 	assert_int_equal(s.open, STATE_NONE);
 	seq = s.seq;
 	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_GOOD);
-	load(&s, &st);
+	load();
 	assert_true(s.seq == seq); /* it wrote nothing */
 	OK(verdict_bad(&s, 1, "user"));
 	OK(store_save(&st, &s));
@@ -135,10 +118,7 @@ TEST(good_slot_proves_itself)
 /* A slot that was booted as a last resort; nothing was counted. */
 TEST(bad_slot_without_an_attempt_can_become_good)
 {
-	struct state s;
-	struct store st;
-
-	load(&s, &st);
+	load();
 	OK(verdict_bad(&s, 1, "user"));
 	OK(store_save(&st, &s));
 	attempt.token = 0;
@@ -149,10 +129,7 @@ TEST(bad_slot_without_an_attempt_can_become_good)
 
 TEST(attempt_of_a_slot_that_is_not_there_is_not_good)
 {
-	struct state s;
-	struct store st;
-
-	load(&s, &st);
+	load();
 	attempt.slot = s.nslots;
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
 }
@@ -160,35 +137,32 @@ TEST(attempt_of_a_slot_that_is_not_there_is_not_good)
 TEST(other_attempt_is_left_alone)
 {
 	struct guardian_attempt other = attempt;
-	struct state before, after;
-	struct store st;
+	uint64_t seq;
 
-	load(&before, &st);
+	load();
+	seq = s.seq;
 	other.token++;
 	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
 	other = attempt;
 	other.slot = 0;
 	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_GOOD);
-	load(&after, &st);
-	assert_int_equal(after.seq, before.seq);
-	after.slot[0].st = STATE_TRIAL; /* with the token of the one that is under way */
-	OK(store_save(&st, &after));
+	load();
+	assert_int_equal(s.seq, seq);
+	s.slot[0].st = STATE_TRIAL; /* with the token of the one that is under way */
+	OK(store_save(&st, &s));
 	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
-	load(&before, &st);
-	assert_int_equal(before.seq, after.seq);
+	load();
+	assert_int_equal(s.seq, seq + 1);
 }
 
 TEST(announced_shutdown_is_not_held_against_it)
 {
-	struct state s;
-	struct store st;
-
-	load(&s, &st);
+	load();
 	OK(verdict_clean(&s, 1, attempt.token));
 	OK(store_save(&st, &s));
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLEAN);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_CLEAN);
-	load(&s, &st);
+	load();
 	assert_int_equal(s.slot[1].st, STATE_TRIAL);
 }
 
@@ -229,14 +203,12 @@ int nanosleep(const struct timespec *time, struct timespec *rest)
 TEST(nothing_is_written_without_the_lock)
 {
 	int other = open(path, O_RDWR);
-	struct state s;
-	struct store st;
 
 	assert_int_equal(flock(other, LOCK_EX), 0);
 	hurry = true;
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_FAILED);
 	hurry = false;
-	load(&s, &st);
+	load();
 	assert_int_equal(s.slot[1].st, STATE_TRIAL);
 	close(other);
 }
@@ -246,10 +218,6 @@ static int mark_good(volatile int *go, useconds_t delay)
 {
 	int own = open(path, O_RDWR);
 	bool committed;
-	static struct bdev_file file;
-	enum store_finding found;
-	static struct state s;
-	static struct store st;
 	enum kb_err err;
 
 	while (!*go)
@@ -280,8 +248,6 @@ TEST(verdict_that_races_has_one_winner)
 
 	for (round = 0; round < ROUNDS || ((good == 0 || bad == 0) && round < LAST); round++) {
 		enum guardian_result result;
-		struct state s;
-		struct store st;
 		int status;
 		pid_t pid;
 
@@ -295,18 +261,14 @@ TEST(verdict_that_races_has_one_winner)
 		result = guardian_record_bad(fd, &attempt, 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFEXITED(status));
-		load(&s, &st);
+		load();
 		if (result == GUARDIAN_RECORDED) {
-			assert_int_equal(WEXITSTATUS(status), 1);
-			assert_int_equal(s.slot[1].st, STATE_BAD);
-			assert_int_equal(s.pref, 0);
+			EQUAL((WEXITSTATUS(status), 1), (s.slot[1].st, STATE_BAD), (s.pref, 0));
 			assert_int_equal(s.open, STATE_NONE);
 			bad++;
 		} else {
-			assert_int_equal(result, GUARDIAN_GOOD);
-			assert_int_equal(WEXITSTATUS(status), 0);
-			assert_int_equal(s.slot[1].st, STATE_GOOD);
-			assert_int_equal(s.pref, 1);
+			EQUAL((result, GUARDIAN_GOOD), (WEXITSTATUS(status), 0));
+			EQUAL((s.slot[1].st, STATE_GOOD), (s.pref, 1));
 			assert_int_equal(s.open, 1); /* it has yet to prove itself */
 			good++;
 		}

@@ -151,8 +151,7 @@ TEST(arguments_of_a_good_slot)
 	struct guardian_setup s;
 
 	assert_true(guardian_args(&s, 10, (char *const *)argv));
-	assert_int_equal(s.terms.stable_s, 600);
-	assert_false(s.terms.trial);
+	EQUAL((s.terms.stable_s, 600), (s.terms.trial, false));
 	argv[1] = "-";
 	assert_false(guardian_args(&s, 10, (char *const *)argv));
 	argv[1] = "a";
@@ -170,8 +169,7 @@ TEST(good_slot_is_proven_in_time)
 
 	fake.record = GUARDIAN_GOOD;
 	guardian_run(&s, &ops, NULL);
-	assert_string_equal(fake.notes, "prove end");
-	assert_int_equal(fake.now, 600000);
+	EQUAL((fake.notes, "prove end"), (fake.now, 600000));
 }
 
 TEST(arguments_are_checked)
@@ -182,15 +180,9 @@ TEST(arguments_are_checked)
 	struct guardian_setup s;
 
 	assert_true(guardian_args(&s, 10, (char *const *)argv));
-	assert_int_equal(s.attempt.slot, 1);
-	assert_int_equal(s.attempt.token, 37);
-	assert_int_equal(s.terms.deadline_s, 300);
-	assert_int_equal(s.terms.shutdown_s, 90);
-	assert_int_equal(s.terms.watchdog_s, 60);
-	assert_true(s.terms.release);
-	assert_true(s.terms.trial);
-	assert_int_equal(s.log, LOG_LEVEL_NOTICE);
-	assert_int_equal(s.show, LOG_LEVEL_INFO);
+	EQUAL((s.attempt.slot, 1), (s.attempt.token, 37), (s.terms.deadline_s, 300));
+	EQUAL((s.terms.shutdown_s, 90), (s.terms.watchdog_s, 60), (s.terms.release, true));
+	EQUAL((s.terms.trial, true), (s.log, LOG_LEVEL_NOTICE), (s.show, LOG_LEVEL_INFO));
 	assert_true(takes("-", "0", "0", "60", "keep"));
 	assert_true(takes("a", "1", "10", "0", "keep"));
 	assert_false(guardian_args(&s, 9, (char *const *)argv));

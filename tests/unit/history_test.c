@@ -18,11 +18,8 @@ TEST(event_comes_back)
 		e.kind = (enum history_kind)k;
 		history_encode(&e, cell);
 		OK(history_decode(&r, cell));
-		assert_true(r.n == 77 && r.time == e.time && r.sequence == e.sequence);
-		assert_int_equal(r.kind, k);
-		assert_int_equal(r.slot, 1);
-		assert_string_equal(r.version, e.version);
-		assert_string_equal(r.reason, e.reason);
+		EQUAL((r.n, 77), (r.time, e.time), (r.sequence, e.sequence), (r.kind, k));
+		EQUAL((r.slot, 1), (r.version, e.version), (r.reason, e.reason));
 		assert_string_equal(r.detail, e.detail);
 	}
 }
@@ -36,9 +33,7 @@ TEST(no_slot_and_longest_strings)
 	memset(e.detail, 'd', HISTORY_TEXT_MAX);
 	history_encode(&e, cell);
 	OK(history_decode(&r, cell));
-	assert_int_equal(r.slot, STATE_NONE);
-	assert_string_equal(r.reason, e.reason);
-	assert_string_equal(r.detail, e.detail);
+	EQUAL((r.slot, STATE_NONE), (r.reason, e.reason), (r.detail, e.detail));
 }
 
 TEST(a_whole_sentence_fits)
@@ -93,9 +88,7 @@ TEST(strange_values_become_harmless)
 
 	seal("kind=explosion\nslot=z\ntime=soon\nsequence=-\nversion=\x01\nfuture=x\nno\n");
 	OK(history_decode(&e, cell));
-	assert_int_equal(e.kind, HISTORY_STATE);
-	assert_int_equal(e.slot, STATE_NONE);
-	assert_true(e.time == 0 && e.sequence == 0);
+	EQUAL((e.kind, HISTORY_STATE), (e.slot, STATE_NONE), (e.time, 0), (e.sequence, 0));
 	assert_string_equal(e.version, "?");
 	seal("");
 	OK(history_decode(&e, cell));
@@ -148,8 +141,7 @@ TEST(key_with_a_nul_is_no_key)
 	memcpy(cell + CELL_HEADER, text, info.len);
 	cell_seal(cell, "KEELHIST", &info);
 	OK(history_decode(&e, cell));
-	assert_int_equal(e.slot, STATE_NONE);
-	assert_int_equal(e.sequence, 0);
+	EQUAL((e.slot, STATE_NONE), (e.sequence, 0));
 }
 
 TEST(kinds_have_names)

@@ -48,8 +48,7 @@ TEST(no_folder_and_no_hooks_are_fine)
 	OK(hook_run_dir("post-mount", &env, 10, reason));
 	os_sim_file(D "/README", "text\n");
 	OK(hook_run_dir("post-mount", &env, 10, reason));
-	assert_string_equal(reason, "untouched");
-	assert_int_equal(os_sim_count("spawn"), 0);
+	EQUAL((reason, "untouched"), (os_sim_count("spawn"), 0));
 }
 
 TEST(a_stage_that_cannot_run_whole_fails)
@@ -64,8 +63,7 @@ TEST(a_stage_that_cannot_run_whole_fails)
 	assert_int_equal(os_sim_count("spawn"), HOOK_MAX);
 	add("99", (struct os_sim_child){ .status = 1 << 8 });
 	FAILS(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
-	assert_string_equal(reason, "hook post-mount: too many hooks");
-	assert_int_equal(os_sim_count("spawn"), HOOK_MAX);
+	EQUAL((reason, "hook post-mount: too many hooks"), (os_sim_count("spawn"), HOOK_MAX));
 }
 
 TEST(a_name_that_is_too_long_fails_the_stage)
@@ -105,8 +103,7 @@ TEST(the_first_failure_stops_the_stage)
 	add("10-a", (struct os_sim_child){ .duration_ms = 1, .status = 3 << 8 });
 	add("20-b", (struct os_sim_child){ .duration_ms = 1 });
 	FAILS(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
-	assert_string_equal(reason, "hook 10-a: exit 3");
-	assert_int_equal(os_sim_count("spawn"), 1);
+	EQUAL((reason, "hook 10-a: exit 3"), (os_sim_count("spawn"), 1));
 }
 
 TEST(a_signal_and_a_program_that_does_not_start_are_failures)
@@ -127,8 +124,7 @@ TEST(one_that_hangs_is_killed_in_time_and_the_watchdog_fed)
 	assert_string_equal(reason, "hook 10-a: timed out");
 	assert_in_range(os_sim_now(), 10000, 10100);
 	assert_in_range(longest, 0, 1000);
-	assert_int_equal(os_sim_count("kill " D "/10-a"), 1);
-	assert_int_equal(os_sim_count("# hook 10-a: waiting"), 1);
+	EQUAL((os_sim_count("kill " D "/10-a"), 1), (os_sim_count("# hook 10-a: waiting"), 1));
 }
 
 TEST(one_that_cannot_be_killed_is_left_behind)

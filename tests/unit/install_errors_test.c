@@ -167,11 +167,9 @@ static void load(void)
 
 static void assert_untouched(void)
 {
-	assert_int_equal(dev.writes, 0);
-	assert_int_equal(in.bytes_written, 0);
+	EQUAL((dev.writes, 0), (in.bytes_written, 0));
 	load();
-	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
-	assert_int_equal(state.slot[TARGET].sequence, 1);
+	EQUAL((state.slot[TARGET].st, STATE_GOOD), (state.slot[TARGET].sequence, 1));
 	assert_false(phases & 1u << INSTALL_DONE);
 }
 
@@ -182,8 +180,7 @@ static void assert_installed(void)
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
 	assert_memory_equal(state.slot[TARGET].release, reader.release.id, STATE_ID_LEN);
-	assert_int_equal(in.blame, INSTALL_BLAME_NONE);
-	assert_string_equal(in.why, "");
+	EQUAL((in.blame, INSTALL_BLAME_NONE), (in.why, ""));
 	assert_true(phases & 1u << INSTALL_DONE);
 }
 
@@ -191,8 +188,7 @@ static void assert_installed(void)
  * at 1024), and the state says so too. */
 static void assert_slot_failed(enum kb_err err)
 {
-	assert_int_equal(err, KB_EIO);
-	assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+	EQUAL((err, KB_EIO), (in.blame, INSTALL_BLAME_TARGET));
 	assert_non_null(strstr(in.why, "slot b: "));
 	if (dev.writes == 0) {
 		assert_untouched();
@@ -397,8 +393,7 @@ TEST(without_memory_for_sha_256_nothing_begins)
 		in.part[0].readback = i >= 3 ? &raw.bdev : NULL;
 		fail_new = 1 + i % 3;
 		FAILS(install_run(&in), KB_EIO);
-		assert_int_equal(fail_new, 0);
-		assert_int_equal(in.blame, INSTALL_BLAME_NONE);
+		EQUAL((fail_new, 0), (in.blame, INSTALL_BLAME_NONE));
 		assert_untouched();
 	}
 }

@@ -4,15 +4,11 @@
  * compressed, so no decoder is needed. Boot is sound; root is what fails.
  */
 #include "tests/unit/faulty.h"
-#include "tests/unit/install_fixture.h"
+#include "tests/unit/install_slot.h"
 #include "selector/store_internal.h"
-#include "tests/unit/test.h"
 
-#define KIB    1024u
-#define IMAGE  (704 * KIB)
-#define PART   (2048 * KIB)
-#define BOOT   (256 * KIB)
-#define TARGET 1
+#define IMAGE (704 * KIB)
+#define BOOT  (256 * KIB)
 
 /* An image, and the slot that it goes to. */
 struct scene {
@@ -45,16 +41,8 @@ static const struct scene scenes[] = {
 #define SCENES (sizeof(scenes) / sizeof(scenes[0]))
 #define ACROSS (&scenes[2])
 
-static struct fixture_log events;
-static struct fixture_dev state_dev, root_dev, boot_dev;
 static struct faulty root, state_faulty;
-static struct state state;
-static struct store store;
-static struct reader reader;
-static struct install in;
-static int bundle = -1;
-static uint8_t image[IMAGE], before[PART], boot_image[16 * KIB];
-static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t image[IMAGE], boot_image[16 * KIB];
 
 /* ---------------------------------------------------------------- setting up */
 
@@ -79,25 +67,6 @@ static void fill_images(const struct scene *s)
 		memset(before, 0, INSTALL_SEAL_LEN);
 }
 
-static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
-{
-	memcpy(page, data, len);
-	OK(bdev_write(&d->sim.bdev, off, page, len));
-	OK(bdev_flush(&d->sim.bdev));
-}
-
-static const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
-{
-	OK(bdev_read(&d->sim.bdev, off, page, len));
-	return page;
-}
-
-static void forget_events(void)
-{
-	events.n = events.cut_at = 0;
-	events.off = false;
-}
-
 /* twist: see the fixture; only for root. */
 static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chunk *))
 {
@@ -110,27 +79,6 @@ static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chun
 	};
 
 	fixture_open(&reader, &bundle, fixture_make(&b));
-}
-
-/* Slot a is good; slot b holds an older release, good too, with its manifest. */
-static void set_up_state(void)
-{
-	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
-	enum store_finding found;
-
-	OK(store_load(&store, &state_faulty.bdev, &state, &found));
-	fixture_good_slots(&state);
-	memset(m.release, 0x11, sizeof(m.release));
-	memset(page, 0x77, 512);
-	OK(store_manifest_write(&store, TARGET, &m, page));
-	OK(store_save_both(&store, &state));
-}
-
-static void free_devices(void)
-{
-	bdev_sim_free(&state_dev.sim);
-	bdev_sim_free(&root_dev.sim);
-	bdev_sim_free(&boot_dev.sim);
 }
 
 static void new_install(void)
@@ -157,7 +105,7 @@ static void begin(const struct scene *s)
 	fixture_dev_init(&boot_dev, &events, 2, BOOT);
 	forget_events();
 	faulty_init(&state_faulty, &state_dev.bdev);
-	set_up_state();
+	set_up_state(&state_faulty.bdev);
 	put(&root_dev, 0, before, s->part);
 	put(&boot_dev, 0, before, BOOT);
 	faulty_init(&state_faulty, &state_dev.bdev);
@@ -217,8 +165,7 @@ static void assert_writing(void)
 {
 	struct store_manifest m;
 
-	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
-	assert_int_equal(state.pref, 0);
+	EQUAL((state.slot[TARGET].st, STATE_WRITING), (state.pref, 0));
 	FAILS(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
 }
 
@@ -237,8 +184,7 @@ static void assert_given_up(const struct scene *s)
 	}
 	assert_writing();
 	now = content(&root_dev, 0, BDEV_ALIGN);
-	assert_true(bytes_all(now, 512, 0));
-	assert_true(bytes_all(now + 1024, 512, 0));
+	EQUAL((bytes_all(now, 512, 0), true), (bytes_all(now + 1024, 512, 0), true));
 }
 
 /* ---------------------------------------------------------------- one failure */
@@ -389,8 +335,7 @@ TEST(a_seal_that_is_there_is_flushed_before_anything_is_written)
 	play(&s);
 	root.fail_flush = (struct faulty_when){ 2, 1 };
 	FAILS(install_run(&in), KB_EIO);
-	assert_string_equal(in.why, "slot b: root cannot be flushed: the storage is failing");
-	assert_int_equal(root.writes, 0);
+	EQUAL((in.why, "slot b: root cannot be flushed: the storage is failing"), (root.writes, 0));
 	assert_given_up(&s);
 }
 
@@ -471,9 +416,7 @@ TEST(a_slot_that_cannot_be_said_to_be_written_is_left_alone)
 {
 	no_state_can_be_written();
 	FAILS(install_run(&in), KB_EIO);
-	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
-	assert_int_equal(root.writes, 0);
-	assert_int_equal(fixture_writes(&events, 2), 0);
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (root.writes, 0), (fixture_writes(&events, 2), 0));
 	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
 }
 
@@ -485,8 +428,7 @@ TEST(a_tail_is_not_called_clean_when_the_seal_fails)
 	faulty_init(&root, &root_dev.bdev);
 	no_state_can_be_written();
 	FAILS(install_run(&in), KB_EIO);
-	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
-	assert_int_equal(root.writes, 0);
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (root.writes, 0));
 }
 
 /* Two failures in a row cost a manifest both its copies: then it is not on trial without one. */

@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The engine on simulated devices, and on files. This test is its own decoder. Device 0 is the
- * state partition, device 1 the root partition of slot b, device 2 another one.
- */
+/* The engine on simulated devices, and on files. This test is its own decoder. */
 #include "tests/unit/faulty.h"
-#include "tests/unit/install_fixture.h"
+#include "tests/unit/install_slot.h"
 #include "tests/unit/folder.h"
 #include "update/decoder/decoder_main.h"
 
 #include <time.h>
 
-#define KIB    1024u
-#define CHUNK  (16 * KIB)
-#define IMAGE  (640 * KIB)
-#define PART   (2048 * KIB)
-#define TARGET 1
+#define CHUNK (16 * KIB)
+#define IMAGE (640 * KIB)
 
-static struct fixture_log events;
-static struct fixture_dev state_dev, root_dev, boot_dev;
-static struct state state;
-static struct store store;
-static struct reader reader;
-static struct install in;
-static int bundle = -1;
-static uint8_t image[IMAGE], image2[IMAGE], before[PART], boot_image[64 * KIB];
-static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t image[IMAGE], image2[IMAGE], boot_image[64 * KIB];
 
 /* ---------------------------------------------------------------- setting up */
 
@@ -45,26 +31,6 @@ static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chu
 	open_bundle(fixture_make(&b));
 }
 
-static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
-{
-	memcpy(page, data, len);
-	OK(bdev_write(&d->sim.bdev, off, page, len));
-	OK(bdev_flush(&d->sim.bdev));
-}
-
-static const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
-{
-	OK(bdev_read(&d->sim.bdev, off, page, len));
-	return page;
-}
-
-static void forget_events(void)
-{
-	events.n = events.cut_at = 0;
-	events.off = false;
-	events.redundant = 0;
-}
-
 static void load(void)
 {
 	enum store_finding found;
@@ -73,36 +39,15 @@ static void load(void)
 	assert_int_equal(found, STORE_FOUND);
 }
 
-/* Slot a is good; slot b holds an older release, good too, with its manifest. */
-static void set_up_state(void)
-{
-	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
-	enum store_finding found;
-
-	OK(store_load(&store, &state_dev.bdev, &state, &found));
-	fixture_good_slots(&state);
-	memset(m.release, 0x11, sizeof(m.release));
-	memset(page, 0x77, 512);
-	OK(store_manifest_write(&store, TARGET, &m, page));
-	OK(store_save_both(&store, &state));
-}
-
 static void new_devices(void)
 {
 	fixture_dev_init(&state_dev, &events, 0, STORE_MIN_SIZE);
 	fixture_dev_init(&root_dev, &events, 1, PART);
 	fixture_dev_init(&boot_dev, &events, 2, 256 * KIB);
 	forget_events();
-	set_up_state();
+	set_up_state(&state_dev.bdev);
 	put(&root_dev, 0, before, sizeof(before));
 	forget_events();
-}
-
-static void free_devices(void)
-{
-	bdev_sim_free(&state_dev.sim);
-	bdev_sim_free(&root_dev.sim);
-	bdev_sim_free(&boot_dev.sim);
 }
 
 static void new_install(void)
@@ -140,11 +85,6 @@ static void set_up(void)
 	forget_events();
 }
 
-static void tear_down(void)
-{
-	free_devices();
-}
-
 /* Slot b as it should be in the end, on the medium, and in the state that the medium has. */
 static void assert_installed(const uint8_t *data)
 {
@@ -166,6 +106,12 @@ static void assert_installed(const uint8_t *data)
 			    reader.h.manifest_len);
 }
 
+static void installs(const uint8_t *data)
+{
+	OK(install_run(&in));
+	assert_installed(data);
+}
+
 /* It was begun, and nothing says that it is whole. */
 static void assert_sealed(void)
 {
@@ -173,15 +119,13 @@ static void assert_sealed(void)
 
 	assert_true(bytes_all(content(&root_dev, 0, INSTALL_SEAL_LEN), INSTALL_SEAL_LEN, 0));
 	load();
-	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
-	assert_int_equal(state.pref, 0);
+	EQUAL((state.slot[TARGET].st, STATE_WRITING), (state.pref, 0));
 	FAILS(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
 }
 
 static void assert_untouched(void)
 {
-	assert_int_equal(fixture_writes(&events, 0), 0);
-	assert_int_equal(fixture_writes(&events, 1), 0);
+	EQUAL((fixture_writes(&events, 0), 0), (fixture_writes(&events, 1), 0));
 	assert_int_equal(in.bytes_written, 0);
 }
 
@@ -189,8 +133,7 @@ static void assert_untouched(void)
 
 TEST(puts_a_release_on_trial)
 {
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 	assert_int_equal(state.slot[0].st, STATE_GOOD);
 }
 
@@ -198,8 +141,7 @@ TEST(takes_chunks_that_are_not_compressed)
 {
 	make(image, true, NULL);
 	in.helper = "/nowhere"; /* no decoder is needed */
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 }
 
 TEST(the_same_again_writes_nothing)
@@ -224,8 +166,7 @@ TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial)
 	t->streak = STATE_STREAK_LIMIT - 1;
 	FAILS(install_run(&in), KB_EAPPLIED);
 	state_add_crash(t);
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 	assert_int_equal(in.bytes_written, 0);
 }
 
@@ -250,8 +191,7 @@ TEST(only_blocks_that_differ_are_written)
 	memset(image2 + 452 * KIB, 0, 8 * KIB);
 	make(image2, false, NULL);
 	forget_events();
-	OK(install_run(&in));
-	assert_installed(image2);
+	installs(image2);
 	/* 1 + 1 + 1 + 5 + 2 blocks, the head, and the seal. */
 	assert_int_equal(in.bytes_written, 10 * 4096 + 2 * INSTALL_SEAL_LEN);
 	assert_int_equal(in.bytes_skipped, IMAGE - 10 * 4096);
@@ -262,8 +202,7 @@ TEST(only_a_difference_in_the_head)
 	OK(install_run(&in));
 	image2[100 * KIB] ^= 1;
 	make(image2, false, NULL);
-	OK(install_run(&in));
-	assert_installed(image2);
+	installs(image2);
 	assert_int_equal(in.bytes_written, 2 * INSTALL_SEAL_LEN);
 }
 
@@ -273,8 +212,7 @@ TEST(old_superblocks_behind_the_image_go)
 	put(&root_dev, PART - 64 * KIB, before, 4096);
 	state.slot[TARGET] = (struct state_slot){ .st = STATE_EMPTY };
 	forget_events();
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 	for (unsigned i = 0; i < events.n; i++)
 		if (events.e[i].op == FIXTURE_DISCARD)
 			assert_true(events.e[i].off >= IMAGE &&
@@ -302,8 +240,7 @@ TEST(an_image_smaller_than_the_seal)
 TEST(large_chunks_that_cross_the_seal)
 {
 	open_bundle(fixture_root(image, IMAGE, 512 * KIB, false));
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 }
 
 /* Its first writes to a partition seal it: those to its first block. */
@@ -339,8 +276,7 @@ static void open_two_partitions(bool root_first)
 TEST(slots_of_two_partitions)
 {
 	open_two_partitions(false);
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 	assert_memory_equal(content(&boot_dev, 0, sizeof(boot_image)), boot_image,
 			    sizeof(boot_image));
 	assert_was_sealed(1);
@@ -362,8 +298,7 @@ TEST(root_is_sealed_first_and_opened_last)
 				first = first == 0 ? events.e[i].dev : first;
 				last = events.e[i].dev;
 			}
-		assert_int_equal(first, 1);
-		assert_int_equal(last, 1);
+		EQUAL((first, 1), (last, 1));
 		assert_was_sealed(2);
 	}
 }
@@ -463,8 +398,7 @@ TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 	assert_sealed();
 	flip_payload();
 	forget_events();
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 	/* The tail of the image, the head, the rest: what was right stays. */
 	assert_true(in.bytes_skipped > IMAGE / 2);
 }
@@ -539,8 +473,7 @@ TEST(a_state_that_cannot_be_written_leaves_the_slot_alone)
 {
 	state_dev.no_writes = true;
 	FAILS(install_run(&in), KB_EIO);
-	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
-	assert_int_equal(fixture_writes(&events, 1), 0);
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (fixture_writes(&events, 1), 0));
 	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
 }
 
@@ -712,8 +645,7 @@ TEST(blocks_that_cannot_be_read_are_written_anew)
 	for (unsigned at = 0; at < IMAGE; at += 160 * KIB) {
 		root_dev.dead_off = at;
 		root_dev.dead_len = 4096;
-		OK(install_run(&in));
-		assert_installed(image);
+		installs(image);
 		assert_true(in.bytes_written >= CHUNK);
 	}
 }
@@ -738,12 +670,10 @@ TEST(everything_in_its_order)
 	for (i = 0, flushed = 0; i < seal; i++)
 		flushed += events.e[i].dev == 0 && events.e[i].op == FIXTURE_FLUSH;
 	assert_true(flushed >= 4);
-	assert_int_equal(events.e[seal - 1].dev, 0);
-	assert_int_equal(events.e[seal - 1].op, FIXTURE_FLUSH);
+	EQUAL((events.e[seal - 1].dev, 0), (events.e[seal - 1].op, FIXTURE_FLUSH));
 	/* The seal, its first block first, superblocks before all, flushed before any data. */
 	for (; !events.e[seal].zero; seal += 2) {
-		assert_int_equal(events.e[seal].off, 0);
-		assert_int_equal(events.e[seal].len, 4096);
+		EQUAL((events.e[seal].off, 0), (events.e[seal].len, 4096));
 		assert_int_equal(events.e[seal + 1].op, FIXTURE_FLUSH);
 	}
 	assert_int_equal(events.e[seal].off, 0);
@@ -758,12 +688,10 @@ TEST(everything_in_its_order)
 			  events.e[head].op == FIXTURE_FLUSH;
 	     head++)
 		assert_true(events.e[head].dev != 0);
-	assert_int_equal(events.e[head - 1].op, FIXTURE_FLUSH);
-	assert_int_equal(events.e[head].off, 4096);
+	EQUAL((events.e[head - 1].op, FIXTURE_FLUSH), (events.e[head].off, 4096));
 	assert_int_equal(events.e[head + 1].op, FIXTURE_FLUSH);
 	for (head += 2; events.e[head].dev == 1; head += 2) {
-		assert_int_equal(events.e[head].off, 0);
-		assert_int_equal(events.e[head].len, 4096);
+		EQUAL((events.e[head].off, 0), (events.e[head].len, 4096));
 		assert_int_equal(events.e[head + 1].op, FIXTURE_FLUSH);
 	}
 	for (i = head; i < events.n; i++)
@@ -813,8 +741,7 @@ TEST(after_any_power_cut_it_goes_on_and_ends_well)
 			forget_events();
 			if (state.slot[TARGET].st == STATE_TRIAL)
 				continue;
-			OK(install_run(&in));
-			assert_installed(image);
+			installs(image);
 		}
 	}
 }
@@ -865,8 +792,7 @@ TEST(a_cut_never_leaves_the_manifest_of_another_release)
 			assert_int_equal(m.sequence, t->sequence);
 		forget_events();
 		if (t->st != STATE_TRIAL)
-			OK(install_run(&in));
-		assert_installed(image);
+			installs(image);
 	}
 }
 
@@ -935,8 +861,7 @@ TEST(goes_on_without_writing_again_what_is_right)
 	forget_events();
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
-	OK(install_run(&in));
-	assert_installed(image);
+	installs(image);
 	assert_true(first > INSTALL_SEAL_LEN + 64 * KIB);
 	/* The head, what was missing, and the tail; the seal was there. */
 	assert_true(in.bytes_written <= IMAGE + INSTALL_TAIL - (first - INSTALL_SEAL_LEN) + CHUNK);
@@ -979,8 +904,7 @@ TEST(progress_only_grows)
 	in.progress = progress;
 	in.ctx = &seen;
 	OK(install_run(&in));
-	assert_int_equal(seen.phases, 4);
-	assert_int_equal(seen.phase, INSTALL_DONE);
+	EQUAL((seen.phases, 4), (seen.phase, INSTALL_DONE));
 }
 
 /* ---------------------------------------------------------------- files, threads, sizes */
@@ -1092,7 +1016,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--huge") == 0)
 		return install_huge(argv[2]);
 	return test_main(argc, argv,
-			 &(struct test_group){ "install", .set_up = set_up, .tear_down = tear_down,
-					       .first = folder_make, .last = folder_remove,
-					       .quiet = true, .decoder = decoder_main });
+			 &(struct test_group){ "install", .set_up = set_up,
+					       .tear_down = free_devices, .first = folder_make,
+					       .last = folder_remove, .quiet = true,
+					       .decoder = decoder_main });
 }

@@ -263,9 +263,7 @@ TEST(each_key_and_signature_and_standing)
 			}
 		}
 	}
-	assert_int_equal(cases, 4 * (2 * SIG_COUNT - 2));
-	assert_int_equal(accepted, 2);
-	assert_int_equal(told_retired, 4);
+	EQUAL((cases, 4 * (2 * SIG_COUNT - 2)), (accepted, 2), (told_retired, 4));
 }
 
 /* What does not count does not spoil what does, in whatever order they stand. */
@@ -365,8 +363,7 @@ TEST(a_ring_with_fewer_keys_than_must_sign_is_refused)
 	FAILS(keyring_open(&ring, folder_at("ring"), 2), KB_EINVAL);
 	assert_int_equal(ring.n, 0);
 	OK(keyring_open(&ring, folder_at("ring"), 1));
-	assert_int_equal(ring.n, 1);
-	assert_int_equal(ring.nretired, 1);
+	EQUAL((ring.n, 1), (ring.nretired, 1));
 }
 
 /* Threats 10, 15: what cannot be read of the retired keys does not make them trusted again. */
@@ -420,11 +417,9 @@ TEST(a_retired_key_is_retired_whatever_its_file_is_called)
 		keyring_free(&ring);
 		folder_run("cd ring/retired.d && mv key-0.pem %s", rename[i]);
 		OK(keyring_load(&ring, folder_at("ring")));
-		assert_int_equal(ring.n, 1);
-		assert_int_equal(ring.nretired, 1);
+		EQUAL((ring.n, 1), (ring.nretired, 1));
 		keyring_survey_read(&survey, folder_at("ring"));
-		assert_int_equal(survey.ntrusted, 1);
-		assert_int_equal(survey.nretired, 1);
+		EQUAL((survey.ntrusted, 1), (survey.nretired, 1));
 	}
 }
 

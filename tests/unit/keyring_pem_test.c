@@ -114,12 +114,9 @@ TEST(more_than_one_key_is_refused)
 
 TEST(names_of_key_files)
 {
-	assert_true(keyring_pem_is_name("a.pem"));
-	assert_false(keyring_pem_is_name(".pem"));
-	assert_false(keyring_pem_is_name(".a.pem"));
-	assert_false(keyring_pem_is_name("a.pem.bak"));
-	assert_false(keyring_pem_is_name("apem"));
-	assert_false(keyring_pem_is_name(""));
+	EQUAL((keyring_pem_is_name("a.pem"), true), (keyring_pem_is_name(".pem"), false));
+	EQUAL((keyring_pem_is_name(".a.pem"), false), (keyring_pem_is_name("a.pem.bak"), false));
+	EQUAL((keyring_pem_is_name("apem"), false), (keyring_pem_is_name(""), false));
 }
 
 static const char ed25519_head[] = "302a300506032b6570032100";

@@ -69,6 +69,16 @@ static void make_folder(const char *path)
 	assert_int_equal(mkdir(path, 0700), 0);
 }
 
+/* For retired keys. */
+static const char *make_retired(void)
+{
+	static char path[PATH];
+
+	snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, folder);
+	make_folder(path);
+	return path;
+}
+
 TEST(each_key_is_told_once_by_the_name_of_its_file)
 {
 	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
@@ -76,9 +86,7 @@ TEST(each_key_is_told_once_by_the_name_of_its_file)
 	write_file(folder, "c.pem", pem(ED25519, 1, ""), 0);
 	write_file(folder, "d.key", pem(ED25519, 3, ""), 0);
 	keyring_survey_read(&s, folder);
-	assert_int_equal(s.ntrusted, 2);
-	assert_int_equal(s.nretired, 0);
-	assert_string_equal(s.trusted[0].name, "a.pem");
+	EQUAL((s.ntrusted, 2), (s.nretired, 0), (s.trusted[0].name, "a.pem"));
 	assert_string_equal(s.trusted[1].name, "b.pem");
 	assert_int_not_equal(s.trusted[0].mark, s.trusted[1].mark);
 	assert_null(keyring_survey_published(&s));
@@ -86,17 +94,13 @@ TEST(each_key_is_told_once_by_the_name_of_its_file)
 
 TEST(a_key_that_is_retired_is_not_trusted)
 {
-	char retired[PATH];
+	const char *retired = make_retired();
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
 	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
 	write_file(retired, "old.pem", pem(ED25519, 1, ""), 0);
 	keyring_survey_read(&s, folder);
-	assert_int_equal(s.nretired, 1);
-	assert_int_equal(s.ntrusted, 1);
-	assert_string_equal(s.trusted[0].name, "b.pem");
+	EQUAL((s.nretired, 1), (s.ntrusted, 1), (s.trusted[0].name, "b.pem"));
 }
 
 /* By the rules of keyring_load(): else the two would tell of different keys. */
@@ -148,8 +152,7 @@ TEST(a_path_that_is_too_long_is_not_read_in_part)
 	link_into(fd, "a.pem");
 	close(fd);
 	keyring_survey_read(&s, deep);
-	assert_int_equal(s.ntrusted, 1);
-	assert_string_equal(s.trusted[0].name, "a.pem");
+	EQUAL((s.ntrusted, 1), (s.trusted[0].name, "a.pem"));
 }
 
 TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys)
@@ -169,10 +172,9 @@ TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys)
 
 TEST(a_name_may_be_as_long_as_file_systems_have_it)
 {
-	char retired[PATH], name[256];
+	const char *retired = make_retired();
+	char name[256];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	for (int len = 62; len <= 255; len = len == 65 ? 255 : len + 1) {
 		snprintf(name, sizeof(name), "%0*d.pem", len - 4, 0);
 		write_file(folder, name, pem(ED25519, (uint8_t)len, ""), 0);
@@ -181,8 +183,7 @@ TEST(a_name_may_be_as_long_as_file_systems_have_it)
 	assert_int_equal(s.ntrusted, 5);
 	write_file(retired, name, pem(ED25519, 255, ""), 0);
 	keyring_survey_read(&s, folder);
-	assert_int_equal(s.ntrusted, 4);
-	assert_int_equal(s.nretired, 1);
+	EQUAL((s.ntrusted, 4), (s.nretired, 1));
 }
 
 /* In whichever order the folder names them. */
@@ -195,9 +196,7 @@ TEST(of_one_key_under_many_names_the_first_is_told)
 		write_file(folder, name, pem(ED25519, (uint8_t)(1 + i * 37 % 60 / 20), ""), 0);
 	}
 	keyring_survey_read(&s, folder);
-	assert_int_equal(s.ntrusted, 3);
-	assert_string_equal(s.trusted[0].name, "00.pem");
-	assert_string_equal(s.trusted[1].name, "20.pem");
+	EQUAL((s.ntrusted, 3), (s.trusted[0].name, "00.pem"), (s.trusted[1].name, "20.pem"));
 	assert_string_equal(s.trusted[2].name, "40.pem");
 }
 
@@ -211,8 +210,7 @@ TEST(files_that_are_no_keys_take_no_room)
 	}
 	write_file(folder, "z.pem", pem(ED25519, 1, ""), 0);
 	keyring_survey_read(&s, folder);
-	assert_int_equal(s.ntrusted, 1);
-	assert_string_equal(s.trusted[0].name, "z.pem");
+	EQUAL((s.ntrusted, 1), (s.trusted[0].name, "z.pem"));
 }
 
 /* Where keyring_load() trusts none. */
@@ -237,26 +235,23 @@ TEST(with_too_many_keys_none_is_told)
 /* One of those that do not fit may be of a key that is trusted too. */
 TEST(with_too_many_retired_files_no_key_is_told)
 {
-	char retired[PATH], name[16];
+	const char *retired = make_retired();
+	char name[16];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
 	for (unsigned i = 1; i <= 65; i++) {
 		snprintf(name, sizeof(name), "%u.pem", i);
 		write_file(retired, name, pem(ED25519, 2, ""), 0);
 		keyring_survey_read(&s, folder);
-		assert_int_equal(s.ntrusted, i <= 64);
-		assert_int_equal(s.nretired, i <= 64);
+		EQUAL((s.ntrusted, i <= 64), (s.nretired, i <= 64));
 	}
 }
 
 TEST(with_too_many_retired_keys_no_key_is_told)
 {
-	char retired[PATH], name[16];
+	const char *retired = make_retired();
+	char name[16];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	write_file(folder, "a.pem", pem(ED25519, 200, ""), 0);
 	for (unsigned i = 1; i <= KEYRING_SURVEY_MAX + 1; i++) {
 		snprintf(name, sizeof(name), "%u.pem", i);
@@ -286,8 +281,7 @@ TEST(a_folder_that_cannot_be_listed_whole_has_no_keys)
 	for (fail_list = 1; fail_list <= last; fail_list++) {
 		lists = 0;
 		keyring_survey_read(&s, folder);
-		assert_int_equal(s.ntrusted, 0);
-		assert_int_equal(s.nretired, 0);
+		EQUAL((s.ntrusted, 0), (s.nretired, 0));
 	}
 	fail_list = 0;
 }

@@ -430,8 +430,7 @@ TEST(each_algorithm_has_its_name)
 {
 	assert_string_equal(keyring_alg_name(KEYRING_ED25519), "ed25519");
 	assert_string_equal(keyring_alg_name(KEYRING_ECDSA_P256), "ecdsa-p256");
-	assert_string_equal(keyring_alg_name(0), "unknown");
-	assert_string_equal(keyring_alg_name(3), "unknown");
+	EQUAL((keyring_alg_name(0), "unknown"), (keyring_alg_name(3), "unknown"));
 }
 
 /* ---------------------------------------------------------------- key files */
@@ -445,11 +444,8 @@ TEST(a_folder_is_loaded_in_order)
 	OK(key_file_generate(folder_at(".hidden"), KEYRING_ED25519, &hidden));
 	key_file_free(&hidden);
 	OK(keyring_load(&ring, folder));
-	assert_int_equal(ring.n, 3);
-	assert_string_equal(ring.key[0].name, "10-ed");
-	assert_string_equal(ring.key[1].name, "20-ec");
-	assert_string_equal(ring.key[2].name, "30-ed2");
-	assert_int_equal(ring.key[1].alg, KEYRING_ECDSA_P256);
+	EQUAL((ring.n, 3), (ring.key[0].name, "10-ed"), (ring.key[1].name, "20-ec"));
+	EQUAL((ring.key[2].name, "30-ed2"), (ring.key[1].alg, KEYRING_ECDSA_P256));
 	unlink(folder_at("15-junk.pem"));
 }
 
@@ -506,8 +502,7 @@ TEST(the_same_key_twice_is_one)
 {
 	trust(&ed, "a");
 	trust(&ed, "b");
-	assert_int_equal(ring.n, 1);
-	assert_string_equal(ring.key[0].name, "a");
+	EQUAL((ring.n, 1), (ring.key[0].name, "a"));
 }
 
 TEST(a_full_keyring_says_so)

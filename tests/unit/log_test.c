@@ -92,8 +92,7 @@ TEST(a_long_line_is_cut_and_still_ends)
 	text[sizeof(text) - 1] = '\0';
 	log_err("%s", text);
 	written();
-	assert_int_equal(strlen(got), 10 + 899 + 1);
-	assert_int_equal(got[strlen(got) - 1], '\n');
+	EQUAL((strlen(got), 10 + 899 + 1), (got[strlen(got) - 1], '\n'));
 }
 
 TEST(a_log_that_cannot_be_written_is_no_failure)
@@ -150,8 +149,7 @@ TEST(a_log_that_counts_lines_is_opened_for_each)
 	end = lseek(fd, 0, SEEK_END);
 	unlink(path);
 	close(fd);
-	assert_int_equal(end, 15);
-	assert_string_equal(written(), "");
+	EQUAL((end, 15), (written(), ""));
 	log_err("y"); /* it is gone: better the other than none */
 	assert_string_equal(written(), "<3>keelboot: y\n");
 }

@@ -23,14 +23,10 @@ static void open_folder(struct media *to)
 
 TEST(takes_only_names_of_bundles)
 {
-	assert_true(media_is_bundle("acme-2.0.keel"));
-	assert_true(media_is_bundle("ACME.KEEL"));
-	assert_false(media_is_bundle("._acme-2.0.keel"));
-	assert_false(media_is_bundle(".keel"));
-	assert_false(media_is_bundle("keel"));
-	assert_false(media_is_bundle("acme.keel.part"));
-	assert_false(media_is_bundle("acme.keel~"));
-	assert_false(media_is_bundle(""));
+	EQUAL((media_is_bundle("acme-2.0.keel"), true), (media_is_bundle("ACME.KEEL"), true));
+	EQUAL((media_is_bundle("._acme-2.0.keel"), false), (media_is_bundle(".keel"), false));
+	EQUAL((media_is_bundle("keel"), false), (media_is_bundle("acme.keel.part"), false));
+	EQUAL((media_is_bundle("acme.keel~"), false), (media_is_bundle(""), false));
 }
 
 TEST(lists_every_name_once)
@@ -101,8 +97,7 @@ TEST(goes_down_a_path_and_follows_no_link)
 	memset(longer, 'x', sizeof(longer));
 	longer[MEDIA_NAME_MAX] = '\0';
 	rest = longer;
-	assert_true(media_part(&rest, name));
-	assert_int_equal(strlen(name), MEDIA_NAME_MAX);
+	EQUAL((media_part(&rest, name), true), (strlen(name), MEDIA_NAME_MAX));
 	close(base);
 }
 
@@ -131,9 +126,7 @@ TEST(what_is_no_file_once_it_is_open_is_refused)
 	fifo = media_file(&m, "fifo.keel", &fd);
 	sub = media_file(&m, "dir.keel", &fd);
 	lies = false;
-	assert_int_equal(fifo, KB_EINVAL);
-	assert_int_equal(sub, KB_EINVAL);
-	assert_int_equal(fd, -1);
+	EQUAL((fifo, KB_EINVAL), (sub, KB_EINVAL), (fd, -1));
 	media_close(&m);
 }
 
@@ -146,8 +139,7 @@ TEST(takes_a_raw_bundle_without_a_mount)
 	reader_header_write(&h, raw);
 	folder_bytes("raw", raw, sizeof(raw));
 	OK(media_open(&m, folder_at("raw"), true, fstypes, "keelboot"));
-	assert_true(m.raw);
-	assert_false(m.mounted);
+	EQUAL((m.raw, true), (m.mounted, false));
 	OK(media_file(&m, "", &fd));
 	close(fd);
 	media_close(&m);
@@ -192,8 +184,7 @@ TEST(with_an_empty_list_nothing_is_mounted)
 	folder_bytes("stick", "x", 1);
 	os_sim_reset();
 	FAILS(media_open(&m, folder_at("stick"), true, none, "x"), KB_EMOUNT);
-	assert_int_equal(os_sim_count("mount"), 0);
-	assert_int_equal(os_sim_count("mkdir"), 0);
+	EQUAL((os_sim_count("mount"), 0), (os_sim_count("mkdir"), 0));
 	reader_header_write(&h, raw);
 	folder_bytes("stick", raw, sizeof(raw));
 	OK(media_open(&m, folder_at("stick"), true, none, "x"));
@@ -221,8 +212,7 @@ TEST(says_what_is_not_there)
 	FAILS(media_open(&m, folder_at("none"), true, fstypes, "keelboot"), KB_ENODEV);
 	folder_bytes("short", "KEEL", 4);
 	assert_true(media_open(&m, folder_at("short"), true, fstypes, "keelboot") != KB_OK);
-	assert_int_equal(m.dev, -1);
-	assert_int_equal(m.folder, -1);
+	EQUAL((m.dev, -1), (m.folder, -1));
 }
 
 TEST_MAIN("media", .set_up = folder_make, .tear_down = folder_remove)

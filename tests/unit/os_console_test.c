@@ -209,8 +209,7 @@ TEST(the_level_of_the_kernel_is_asked_each_time)
 {
 	assert_false(os_console_shows(3)); /* not known */
 	folder_put("sys/kernel/printk", "4\t4\t1\t7\n");
-	assert_true(os_console_shows(3));
-	assert_false(os_console_shows(4));
+	EQUAL((os_console_shows(3), true), (os_console_shows(4), false));
 	folder_put("sys/kernel/printk", "15\t4\t1\t7\n"); /* after an oops */
 	assert_true(os_console_shows(7));
 	folder_put("sys/kernel/printk", "4\t4\t1\t7\n");
@@ -224,8 +223,7 @@ TEST(a_file_is_not_the_kernels_log)
 {
 	int fd = open("/dev/null", O_WRONLY);
 
-	assert_false(os_is_kmsg(fd));
-	assert_false(os_is_kmsg(-1));
+	EQUAL((os_is_kmsg(fd), false), (os_is_kmsg(-1), false));
 	close(fd);
 	fd = open("/dev/kmsg", O_WRONLY);
 	if (fd >= 0)

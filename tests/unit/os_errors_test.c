@@ -55,36 +55,26 @@ static size_t half(size_t len)
 
 #define DO(name, type, ...) (fails(#name) ? -1 : (type)syscall(SYS_##name, __VA_ARGS__))
 
-ssize_t read(int fd, void *buf, size_t len)
-{
-	return fails("read") ? -1 : syscall(SYS_read, fd, buf, half(len));
-}
+/* In front of the C library's. */
+#define SHIM(head, ...)             \
+	head                        \
+	{                           \
+		return __VA_ARGS__; \
+	}
+
+SHIM(ssize_t read(int fd, void *buf, size_t len),
+     fails("read") ? -1 : syscall(SYS_read, fd, buf, half(len)))
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t size);
-ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
-{
-	return read(fd, buf, len < size ? len : size);
-}
-
-ssize_t write(int fd, const void *buf, size_t len)
-{
-	return fails("write") ? -1 : syscall(SYS_write, fd, buf, half(len));
-}
-
-ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
-{
-	return fails("pread") ? -1 : syscall(SYS_pread64, fd, buf, half(len), off);
-}
-
-ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off)
-{
-	return fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, buf, half(len), off);
-}
-
-int fsync(int fd)
-{
-	return DO(fsync, int, fd);
-}
+SHIM(ssize_t __read_chk(int fd, void *buf, size_t len, size_t size),
+     read(fd, buf, len < size ? len : size))
+SHIM(ssize_t write(int fd, const void *buf, size_t len),
+     fails("write") ? -1 : syscall(SYS_write, fd, buf, half(len)))
+SHIM(ssize_t pread64(int fd, void *buf, size_t len, off64_t off),
+     fails("pread") ? -1 : syscall(SYS_pread64, fd, buf, half(len), off))
+SHIM(ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off),
+     fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, buf, half(len), off))
+SHIM(int fsync(int fd), DO(fsync, int, fd))
 
 int open64(const char *path, int flags, ...)
 {
@@ -99,10 +89,7 @@ int open64(const char *path, int flags, ...)
 }
 
 int __open64_2(const char *path, int flags);
-int __open64_2(const char *path, int flags)
-{
-	return open64(path, flags);
-}
+SHIM(int __open64_2(const char *path, int flags), open64(path, flags))
 
 int openat64(int at, const char *name, int flags, ...)
 {
@@ -117,50 +104,18 @@ int openat64(int at, const char *name, int flags, ...)
 }
 
 int __openat64_2(int at, const char *name, int flags);
-int __openat64_2(int at, const char *name, int flags)
-{
-	return openat64(at, name, flags);
-}
-
-int fallocate64(int fd, int mode, off64_t off, off64_t len)
-{
-	return DO(fallocate, int, fd, mode, off, len);
-}
-
-int mkdirat(int at, const char *name, mode_t mode)
-{
-	return DO(mkdirat, int, at, name, mode);
-}
-
-int renameat(int from_at, const char *from, int to_at, const char *to)
-{
-	return DO(renameat, int, from_at, from, to_at, to);
-}
-
-int unlinkat(int at, const char *name, int flags)
-{
-	return DO(unlinkat, int, at, name, flags);
-}
-
-int pipe2(int fds[2], int flags)
-{
-	return DO(pipe2, int, fds, flags);
-}
-
-int mkdir(const char *path, mode_t mode)
-{
-	return DO(mkdirat, int, AT_FDCWD, path, mode);
-}
-
-int unlink(const char *path)
-{
-	return DO(unlinkat, int, AT_FDCWD, path, 0);
-}
-
-ssize_t readlink(const char *path, char *buf, size_t size)
-{
-	return DO(readlinkat, ssize_t, AT_FDCWD, path, buf, size);
-}
+SHIM(int __openat64_2(int at, const char *name, int flags), openat64(at, name, flags))
+SHIM(int fallocate64(int fd, int mode, off64_t off, off64_t len),
+     DO(fallocate, int, fd, mode, off, len))
+SHIM(int mkdirat(int at, const char *name, mode_t mode), DO(mkdirat, int, at, name, mode))
+SHIM(int renameat(int from_at, const char *from, int to_at, const char *to),
+     DO(renameat, int, from_at, from, to_at, to))
+SHIM(int unlinkat(int at, const char *name, int flags), DO(unlinkat, int, at, name, flags))
+SHIM(int pipe2(int fds[2], int flags), DO(pipe2, int, fds, flags))
+SHIM(int mkdir(const char *path, mode_t mode), DO(mkdirat, int, AT_FDCWD, path, mode))
+SHIM(int unlink(const char *path), DO(unlinkat, int, AT_FDCWD, path, 0))
+SHIM(ssize_t readlink(const char *path, char *buf, size_t size),
+     DO(readlinkat, ssize_t, AT_FDCWD, path, buf, size))
 
 int fcntl64(int fd, int cmd, ...)
 {
@@ -181,70 +136,24 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 }
 
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
-int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
-{
-	return poll(fds, n, timeout);
-}
-
-pid_t waitpid(pid_t pid, int *status, int options)
-{
-	return fails("waitpid") ? -1 : (pid_t)syscall(SYS_wait4, pid, status, options, NULL);
-}
-
-int socket(int domain, int type, int protocol)
-{
-	return DO(socket, int, domain, type, protocol);
-}
-
-int bind(int fd, const struct sockaddr *addr, socklen_t len)
-{
-	return DO(bind, int, fd, addr, len);
-}
-
-ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
-{
-	return DO(recvmsg, ssize_t, fd, msg, flags);
-}
-
-int flock(int fd, int how)
-{
-	return DO(flock, int, fd, how);
-}
-
-int memfd_create(const char *name, unsigned flags)
-{
-	return DO(memfd_create, int, name, flags);
-}
-
-int ftruncate64(int fd, off64_t len)
-{
-	return DO(ftruncate, int, fd, len);
-}
-
-int socketpair(int domain, int type, int protocol, int fds[2])
-{
-	return DO(socketpair, int, domain, type, protocol, fds);
-}
-
-int dup2(int from, int to)
-{
-	return from == to ? to : DO(dup3, int, from, to, 0);
-}
-
-int execve(const char *name, char *const *argv, char *const *envp)
-{
-	return DO(execve, int, name, argv, envp);
-}
-
-ssize_t send(int fd, const void *buf, size_t len, int flags)
-{
-	return DO(sendto, ssize_t, fd, buf, len, flags, NULL, 0);
-}
-
-ssize_t recv(int fd, void *buf, size_t len, int flags)
-{
-	return DO(recvfrom, ssize_t, fd, buf, len, flags, NULL, NULL);
-}
+SHIM(int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size), poll(fds, n, timeout))
+SHIM(pid_t waitpid(pid_t pid, int *status, int options),
+     fails("waitpid") ? -1 : (pid_t)syscall(SYS_wait4, pid, status, options, NULL))
+SHIM(int socket(int domain, int type, int protocol), DO(socket, int, domain, type, protocol))
+SHIM(int bind(int fd, const struct sockaddr *addr, socklen_t len), DO(bind, int, fd, addr, len))
+SHIM(ssize_t recvmsg(int fd, struct msghdr *msg, int flags), DO(recvmsg, ssize_t, fd, msg, flags))
+SHIM(int flock(int fd, int how), DO(flock, int, fd, how))
+SHIM(int memfd_create(const char *name, unsigned flags), DO(memfd_create, int, name, flags))
+SHIM(int ftruncate64(int fd, off64_t len), DO(ftruncate, int, fd, len))
+SHIM(int socketpair(int domain, int type, int protocol, int fds[2]),
+     DO(socketpair, int, domain, type, protocol, fds))
+SHIM(int dup2(int from, int to), from == to ? to : DO(dup3, int, from, to, 0))
+SHIM(int execve(const char *name, char *const *argv, char *const *envp),
+     DO(execve, int, name, argv, envp))
+SHIM(ssize_t send(int fd, const void *buf, size_t len, int flags),
+     DO(sendto, ssize_t, fd, buf, len, flags, NULL, 0))
+SHIM(ssize_t recv(int fd, void *buf, size_t len, int flags),
+     DO(recvfrom, ssize_t, fd, buf, len, flags, NULL, NULL))
 
 /* ---------------------------------------------------------------- what is tried */
 
@@ -398,8 +307,7 @@ static enum kb_err try_pipe(void)
 	enum kb_err err = os_pipe(fds);
 
 	if (err != KB_OK) {
-		assert_int_equal(fds[0], -1);
-		assert_int_equal(fds[1], -1);
+		EQUAL((fds[0], -1), (fds[1], -1));
 		return err;
 	}
 	assert_int_equal(syscall(SYS_write, fds[1], "abcd", 4), 4);

@@ -25,8 +25,7 @@ TEST(a_file_that_was_written_reads_back)
 
 	OK(os_write_file(folder_at("f"), "hello\n", 6));
 	OK(os_read_file(folder_at("f"), buf, sizeof(buf), &len));
-	assert_int_equal(len, 6);
-	assert_string_equal(buf, "hello\n");
+	EQUAL((len, 6), (buf, "hello\n"));
 	OK(os_write_file(folder_at("f"), "x", 1));
 	OK(os_read_file(folder_at("f"), buf, sizeof(buf), NULL));
 	assert_string_equal(buf, "x");
@@ -39,8 +38,7 @@ TEST(a_file_that_is_too_long_is_cut_and_ended)
 
 	OK(os_write_file(folder_at("f"), "abcdef", 6));
 	OK(os_read_file(folder_at("f"), buf, sizeof(buf), &len));
-	assert_int_equal(len, 3);
-	assert_string_equal(buf, "abc");
+	EQUAL((len, 3), (buf, "abc"));
 	FAILS(os_read_file(folder_at("f"), buf, 0, &len), KB_EINVAL);
 }
 
@@ -50,8 +48,7 @@ TEST(a_missing_file_is_told_and_leaves_errno)
 	int fd;
 
 	FAILS(os_read_file(folder_at("none"), buf, sizeof(buf), NULL), KB_ENOENT);
-	assert_int_equal(errno, ENOENT);
-	assert_string_equal(buf, "");
+	EQUAL((errno, ENOENT), (buf, ""));
 	FAILS(os_open(folder_at("none"), O_RDONLY, &fd), KB_ENOENT);
 	assert_int_equal(fd, -1);
 	FAILS(os_unlink(folder_at("none")), KB_ENOENT);
@@ -145,11 +142,7 @@ TEST(a_full_list_has_the_first_names)
 	for (unsigned i = 0; i < 5; i++)
 		put(names[i], 0644);
 	OK(os_list(folder, out, 3, &n));
-	assert_int_equal(n, 3);
-	assert_string_equal(out[0], "a");
-	assert_string_equal(out[1], "b");
-	assert_string_equal(out[2], "c");
-	assert_string_equal(out[3], "guard");
+	EQUAL((n, 3), (out[0], "a"), (out[1], "b"), (out[2], "c"), (out[3], "guard"));
 	OK(os_list(folder, out, 0, &n));
 	assert_int_equal(n, 0);
 	FAILS(os_list(folder_at("none"), out, 3, &n), KB_ENOENT);
@@ -175,8 +168,7 @@ TEST(poll_tells_who_is_ready_and_keeps_its_bound)
 	FAILS(os_read(b[0], &c, 1, &len), KB_EBUSY);
 	assert_int_equal(write(b[1], "x", 1), 1);
 	OK(os_poll(fds, ready, 3, 1000));
-	assert_false(ready[0] || ready[1]);
-	assert_true(ready[2]);
+	EQUAL((ready[0], false), (ready[1], false), (ready[2], true));
 	OK(os_read(b[0], &c, 1, &len));
 	assert_int_equal(len, 1);
 	os_close(&b[1]);
@@ -280,8 +272,7 @@ TEST(a_tree_is_deleted_with_all_that_is_in_it)
 	os_root_empty(fd);
 	close(fd);
 	OK(os_list(folder_at("t"), names, 4, &n));
-	assert_int_equal(n, 0);
-	assert_true(os_exists("/bin/sh"));
+	EQUAL((n, 0), (os_exists("/bin/sh"), true));
 }
 
 /* Devices, or a slot that could not be moved: what is mounted somewhere below is not ours. */

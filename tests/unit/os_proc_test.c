@@ -48,8 +48,7 @@ TEST(a_child_says_something_on_descriptor_3_and_ends)
 	read_all(fd, buf, sizeof(buf));
 	assert_string_equal(buf, "hello\n");
 	OK(os_wait(pid, 5000, &status));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 7);
+	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 7));
 	FAILS(os_wait(pid, 0, &status), KB_ECHILD);
 	os_close(&fd);
 }
@@ -189,8 +188,7 @@ TEST(a_program_that_is_not_there_is_told_at_once)
 	pid_t pid;
 
 	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
-	assert_int_equal(errno, ENOENT);
-	assert_int_equal(pid, -1);
+	EQUAL((errno, ENOENT), (pid, -1));
 	sp.path = "/etc/passwd";
 	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
 	assert_int_equal(errno, EACCES);
@@ -242,13 +240,11 @@ TEST(a_program_that_does_not_start_in_time_is_given_up)
 
 	asked_ms = 0;
 	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
-	assert_int_equal(errno, ETIMEDOUT);
-	assert_int_equal(pid, -1);
+	EQUAL((errno, ETIMEDOUT), (pid, -1));
 	assert_in_range(asked_ms, 9999, 10000);
 	asked_ms = 0;
 	FAILS(os_detach(path, argv, NULL, 0, &pid), KB_EEXEC);
-	assert_int_equal(errno, ETIMEDOUT);
-	assert_int_equal(pid, -1);
+	EQUAL((errno, ETIMEDOUT), (pid, -1));
 	assert_in_range(asked_ms, 9999, 10000);
 	asked_ms = -1;
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left behind */

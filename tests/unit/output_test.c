@@ -10,14 +10,10 @@ TEST(every_error_has_a_documented_exit_code)
 		/* Usage, and a reboot that is needed, are no errors of this kind. */
 		assert_true(code == 1 || code == 2 || code == 5 || code == 6 || code == 7);
 	}
-	assert_int_equal(output_exit_code(KB_OK), 0);
-	assert_int_equal(output_exit_code(KB_EAPPLIED), 2);
-	assert_int_equal(output_exit_code(KB_ESIG), 5);
-	assert_int_equal(output_exit_code(KB_EDIGEST), 5);
-	assert_int_equal(output_exit_code(KB_ECOMPAT), 6);
-	assert_int_equal(output_exit_code(KB_EREJECTED), 6);
-	assert_int_equal(output_exit_code(KB_EBUSY), 7);
-	assert_int_equal(output_exit_code(KB_EIO), 1);
+	EQUAL((output_exit_code(KB_OK), 0), (output_exit_code(KB_EAPPLIED), 2));
+	EQUAL((output_exit_code(KB_ESIG), 5), (output_exit_code(KB_EDIGEST), 5));
+	EQUAL((output_exit_code(KB_ECOMPAT), 6), (output_exit_code(KB_EREJECTED), 6));
+	EQUAL((output_exit_code(KB_EBUSY), 7), (output_exit_code(KB_EIO), 1));
 }
 
 TEST(times_are_utc_and_damage_is_none)

@@ -255,8 +255,7 @@ TEST(what_a_good_slot_held_back_is_held_back_until_a_commit)
 	s.lr = 1;
 	assert_int_equal(plan_back(&s, ALL), 7);
 	plan_begin(&s, 0, plan_back(&s, ALL));
-	assert_int_equal(s.back, 7);
-	assert_int_equal(plan_back(&s, ALL), 7);
+	EQUAL((s.back, 7), (plan_back(&s, ALL), 7));
 	FAILS(back_to(&s, 6, PLAN_AUTOMATIC), KB_EDOWNGRADE);
 	FAILS(back_to(&s, 6, PLAN_LAST_RESORT), KB_EDOWNGRADE);
 	OK(back_to(&s, 7, PLAN_LAST_RESORT));
@@ -521,12 +520,10 @@ TEST(beginning_forgets_all_about_the_slot)
 	s.clean = true;
 	s.last = s.lr = s.oneshot = 1;
 	plan_begin(&s, 1, 0);
-	assert_int_equal(s.slot[1].st, STATE_WRITING);
-	assert_false(s.slot[1].has_release || s.slot[1].ever_good);
-	assert_true(s.slot[1].tries == 0 && s.slot[1].streak == 0);
-	assert_int_equal(s.pref, 0);
-	assert_true(s.last == STATE_NONE && s.lr == STATE_NONE && s.oneshot == STATE_NONE);
-	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
+	EQUAL((s.slot[1].st, STATE_WRITING), (s.slot[1].has_release, false));
+	EQUAL((s.slot[1].ever_good, false), (s.slot[1].tries, 0), (s.slot[1].streak, 0));
+	EQUAL((s.pref, 0), (s.last, STATE_NONE), (s.lr, STATE_NONE), (s.oneshot, STATE_NONE));
+	EQUAL((s.open, STATE_NONE), (s.open_token, 0), (s.clean, false));
 }
 
 TEST(beginning_leaves_what_belongs_to_other_slots)
@@ -535,8 +532,7 @@ TEST(beginning_leaves_what_belongs_to_other_slots)
 	s.lr = s.oneshot = s.open = 0;
 	s.open_token = 5;
 	plan_begin(&s, 1, 0);
-	assert_true(s.last == 0 && s.lr == 0 && s.oneshot == 0 && s.open == 0 && s.pref == 0);
-	assert_true(s.open_token == 5);
+	EQUAL((s.last, 0), (s.lr, 0), (s.oneshot, 0), (s.open, 0), (s.pref, 0), (s.open_token, 5));
 	state_init(&s, 1);
 	plan_begin(&s, 0, 0);
 	assert_int_equal(s.pref, 0);
@@ -558,15 +554,11 @@ TEST(ending_makes_a_preferred_trial)
 
 	plan_begin(&s, 1, 0);
 	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
-	assert_int_equal(s.slot[1].st, STATE_TRIAL);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES);
-	assert_int_equal(s.slot[1].grace, STATE_GRACE);
-	assert_false(s.slot[1].ever_good);
-	assert_true(s.slot[1].has_release && s.slot[1].sequence == 9);
+	EQUAL((s.slot[1].st, STATE_TRIAL), (s.slot[1].tries, STATE_TRIES));
+	EQUAL((s.slot[1].grace, STATE_GRACE), (s.slot[1].ever_good, false));
+	EQUAL((s.slot[1].has_release, true), (s.slot[1].sequence, 9));
 	assert_memory_equal(s.slot[1].release, r.id, STATE_ID_LEN);
-	assert_string_equal(s.slot[1].version, "1.2");
-	assert_int_equal(s.pref, 1);
-	assert_int_equal(s.installs, 1);
+	EQUAL((s.slot[1].version, "1.2"), (s.pref, 1), (s.installs, 1));
 	assert_true(s.floor == 0); /* it rises on commit */
 	plan_end(&s, 1, &r, PLAN_COMMAND);
 	assert_int_equal(s.installs, 1);
@@ -597,18 +589,15 @@ TEST(staged_copy_is_dropped_at_its_third_failure)
 	bool dropped;
 
 	plan_staged_failed(&s, &dropped);
-	assert_false(dropped);
-	assert_int_equal(s.staged.fails, 0);
+	EQUAL((dropped, false), (s.staged.fails, 0));
 	s.staged.source = STATE_SRC_DATA;
 	memcpy(s.staged.release, states_id(9), STATE_ID_LEN);
 	for (int i = 1; i < STATE_FAILS_LIMIT; i++) {
 		plan_staged_failed(&s, &dropped);
-		assert_false(dropped);
-		assert_int_equal(s.staged.fails, i);
+		EQUAL((dropped, false), (s.staged.fails, i));
 	}
 	plan_staged_failed(&s, &dropped);
-	assert_true(dropped);
-	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	EQUAL((dropped, true), (s.staged.source, STATE_SRC_NONE));
 	assert_int_equal(s.nrejected, 0); /* the release keeps its good name */
 	OK(accept(&s, 9, 9));
 }
@@ -624,8 +613,7 @@ TEST(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good)
 		assert_false(plan_source_skipped(&s, STATE_SRC_USB)); /* it runs */
 		reset_settle(&s, RESET_CRASH, true);
 	}
-	assert_int_equal(s.slot[0].streak, 0);
-	assert_true(plan_source_skipped(&s, STATE_SRC_USB));
+	EQUAL((s.slot[0].streak, 0), (plan_source_skipped(&s, STATE_SRC_USB), true));
 	assert_false(plan_apply_begin(&s, STATE_SRC_USB));
 	assert_int_equal(s.apply[STATE_SRC_USB].count, STATE_APPLY_LIMIT);
 	assert_false(plan_source_skipped(&s, STATE_SRC_SD));
@@ -715,8 +703,7 @@ TEST(beginning_leaves_the_preferred_slot_and_the_chances_of_a_trial)
 	s.last = 2;
 	states_set(&s, 1, STATE_TRIAL, 2);
 	plan_begin(&s, 1, 0);
-	assert_int_equal(s.pref, 0);
-	assert_int_equal(s.slot[1].retries, 0);
+	EQUAL((s.pref, 0), (s.slot[1].retries, 0));
 }
 
 TEST(what_newer_keelboots_wrote_counts_no_failure)
@@ -728,8 +715,7 @@ TEST(what_newer_keelboots_wrote_counts_no_failure)
 	assert_false(plan_unwritable(&s, &r));
 	assert_int_equal(s.nunwritable, 0);
 	plan_staged_failed(&s, &dropped); /* there is none */
-	assert_false(dropped);
-	assert_false(plan_source_skipped(&s, STATE_SRC_COUNT));
+	EQUAL((dropped, false), (plan_source_skipped(&s, STATE_SRC_COUNT), false));
 }
 
 TEST(death_is_forgiven_but_on_what_may_be_left_in)

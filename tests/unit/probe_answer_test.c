@@ -147,12 +147,8 @@ TEST(random_damage_never_passes_a_bad_string)
 TEST(the_kernel_says_where_and_the_answer_what)
 {
 	probe_answer_merge(&d, &a);
-	assert_true(d.has_table);
-	assert_string_equal(d.part[0].partlabel, "state");
-	assert_string_equal(d.part[1].partlabel, "root-a");
-	assert_string_equal(d.part[1].fstype, "ext4");
-	assert_string_equal(d.part[1].partuuid, "AB");
-	assert_string_equal(d.part[1].pin, "cid-1");
+	EQUAL((d.has_table, true), (d.part[0].partlabel, "state"), (d.part[1].partlabel, "root-a"));
+	EQUAL((d.part[1].fstype, "ext4"), (d.part[1].partuuid, "AB"), (d.part[1].pin, "cid-1"));
 	assert_int_equal(d.part[1].size, 2048);
 }
 
@@ -160,8 +156,7 @@ TEST(a_partition_that_the_answer_lacks_keeps_the_kernels_name)
 {
 	a.part[1].start += 512;
 	probe_answer_merge(&d, &a);
-	assert_string_equal(d.part[1].partlabel, "kernel's");
-	assert_string_equal(d.part[1].fstype, "");
+	EQUAL((d.part[1].partlabel, "kernel's"), (d.part[1].fstype, ""));
 	assert_int_equal(d.part[1].flags, PROBER_PART_UNREADABLE);
 }
 
@@ -170,9 +165,7 @@ TEST(partitions_that_only_the_answer_has_are_not_taken)
 	d.n = 0;
 	strcpy(a.whole.fstype, "vfat");
 	probe_answer_merge(&d, &a);
-	assert_int_equal(d.n, 0);
-	assert_true(d.has_table);
-	assert_string_equal(d.whole.fstype, "");
+	EQUAL((d.n, 0), (d.has_table, true), (d.whole.fstype, ""));
 }
 
 TEST(a_bare_disk_gets_its_file_system)
@@ -182,9 +175,7 @@ TEST(a_bare_disk_gets_its_file_system)
 	strcpy(a.whole.fstype, "vfat");
 	strcpy(a.whole.label, "UPDATE");
 	probe_answer_merge(&d, &a);
-	assert_false(d.has_table);
-	assert_string_equal(d.whole.fstype, "vfat");
-	assert_string_equal(d.whole.label, "UPDATE");
+	EQUAL((d.has_table, false), (d.whole.fstype, "vfat"), (d.whole.label, "UPDATE"));
 }
 
 TEST_MAIN("probe_answer", .set_up = good)

@@ -7,6 +7,7 @@
 #include "tests/unit/test.h"
 
 static struct probe p;
+static const struct probe_disk *disk;
 
 static struct os_sim_disk vda(void)
 {
@@ -64,6 +65,13 @@ static const struct probe_disk *seen(const char *dev)
 	return probe_disk_by_dev(&p, dev);
 }
 
+/* And sees what is there, or comes in this time. */
+static void start(unsigned ms)
+{
+	probe_start(&p);
+	OK(probe_step(&p, ms));
+}
+
 /* Steps until nothing has changed for a second. */
 static void settle(void)
 {
@@ -73,8 +81,6 @@ static void settle(void)
 
 TEST(the_disk_that_is_there_is_found_with_its_partitions)
 {
-	const struct probe_disk *disk;
-
 	plug_in(vda());
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 1);
@@ -82,14 +88,11 @@ TEST(the_disk_that_is_there_is_found_with_its_partitions)
 	assert_int_equal(probe_pending(&p), 0);
 	disk = seen("/dev/vda");
 	assert_non_null(disk);
-	assert_int_equal(disk->state, PROBE_READY);
-	assert_int_equal(disk->n, 4);
-	assert_int_equal(disk->size, 256 * MIB);
-	assert_true(disk->has_table);
-	assert_false(disk->removable || disk->usb || disk->sd);
+	EQUAL((disk->state, PROBE_READY), (disk->n, 4), (disk->size, 256 * MIB));
+	EQUAL((disk->has_table, true), (disk->removable, false), (disk->usb, false));
+	assert_false(disk->sd);
 	assert_string_equal(disk->path, "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda");
-	assert_string_equal(disk->part[1].dev, "/dev/vda2");
-	assert_string_equal(disk->part[1].fstype, "ext4");
+	EQUAL((disk->part[1].dev, "/dev/vda2"), (disk->part[1].fstype, "ext4"));
 	assert_int_equal(disk->part[1].size, 64 * MIB);
 	FAILS(probe_step(&p, 1000), KB_ETIMEDOUT);
 }
@@ -113,7 +116,6 @@ TEST(partitions_are_found_by_every_kind_of_name)
 		{ "vda1", NULL },
 		{ "", NULL },
 	};
-	const struct probe_disk *disk;
 
 	plug_in(vda());
 	probe_start(&p);
@@ -134,7 +136,6 @@ TEST(partitions_are_found_by_every_kind_of_name)
 TEST(a_stick_that_copies_the_names_is_another_disk)
 {
 	struct os_sim_disk copy = vda();
-	const struct probe_disk *disk;
 
 	copy.name = "sda";
 	copy.path = "/devices/pci0000:00/usb1/1-1/block/sda";
@@ -152,8 +153,7 @@ TEST(a_late_stick_is_told_by_a_uevent_and_looked_at_once)
 {
 	plug_in(vda());
 	plug_in(stick(800));
-	probe_start(&p);
-	OK(probe_step(&p, 500));
+	start(500);
 	OK(probe_step(&p, 5000));
 	assert_int_equal(os_sim_now(), 800);
 	assert_non_null(seen("/dev/sda"));
@@ -174,8 +174,7 @@ TEST(a_late_disk_with_partitions_is_looked_at_once)
 	os_sim_disk(&d);
 	probe_start(&p);
 	settle();
-	assert_int_equal(seen("/dev/vda")->n, 4);
-	assert_int_equal(os_sim_count("spawn"), 1);
+	EQUAL((seen("/dev/vda")->n, 4), (os_sim_count("spawn"), 1));
 }
 
 TEST(probers_work_side_by_side)
@@ -209,8 +208,7 @@ TEST(more_disks_than_probers_wait_for_their_turn)
 		os_sim_disk(&s);
 	}
 	probe_start(&p);
-	assert_int_equal(probe_pending(&p), 12);
-	assert_int_equal(os_sim_count("spawn"), PROBE_JOBS_MAX);
+	EQUAL((probe_pending(&p), 12), (os_sim_count("spawn"), PROBE_JOBS_MAX));
 	settle();
 	for (unsigned i = 0; i < 12; i++)
 		ready += p.disk[i].state == PROBE_READY;
@@ -279,14 +277,12 @@ TEST(a_prober_that_hangs_leaves_the_kernels_names)
 {
 	struct os_sim_disk d = vda();
 	struct os_sim_child hang = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
-	const struct probe_disk *disk;
 
 	d.no_answer = true;
 	os_sim_disk(&d);
 	plug_in(stick(0));
 	os_sim_child(&hang);
-	probe_start(&p);
-	OK(probe_step(&p, 1000)); /* the other one is not held up */
+	start(1000); /* the other one is not held up */
 	assert_int_equal(seen("/dev/sda")->state, PROBE_READY);
 	/* Once more, with more time; and then no more. */
 	OK(probe_step(&p, 30000));
@@ -312,8 +308,7 @@ TEST(a_prober_that_crashes_is_tried_once_more)
 
 	os_sim_child(&crash);
 	plug_in(vda());
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 	assert_int_equal(
 		os_sim_count(
@@ -338,8 +333,7 @@ TEST(a_prober_that_its_cage_kills_costs_one_disk_its_answer)
 	settle();
 	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 	assert_string_equal(probe_find(&p, NULL, "PARTLABEL=root-a")->fstype, "ext4");
-	assert_int_equal(seen("/dev/sda")->state, PROBE_UNREADABLE);
-	assert_int_equal(probe_pending(&p), 0);
+	EQUAL((seen("/dev/sda")->state, PROBE_UNREADABLE), (probe_pending(&p), 0));
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 2);
 	assert_int_equal(
 		os_sim_count(
@@ -359,8 +353,7 @@ TEST(a_prober_that_lies_is_not_believed)
 	d.no_answer = true;
 	os_sim_disk(&d);
 	os_sim_child(&c);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_int_equal(seen("/dev/vda")->state, PROBE_UNREADABLE);
 	settle();
 	assert_int_equal(seen("/dev/vda")->n, 4);
@@ -382,8 +375,7 @@ TEST(an_answer_in_pieces_is_put_together)
 	d.no_answer = true;
 	os_sim_disk(&d);
 	os_sim_child(&c);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_int_equal(os_sim_now(), 30); /* complete is complete, whatever the process does */
 	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 }
@@ -394,8 +386,7 @@ TEST(a_missing_helper_still_leaves_the_kernels_names)
 
 	d.no_answer = true;
 	os_sim_disk(&d);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_non_null(probe_find(&p, NULL, "PARTLABEL=keelboot-state"));
 	settle();
 	assert_int_equal(probe_pending(&p), 0);
@@ -408,8 +399,7 @@ TEST(a_disk_that_is_pulled_out_is_gone)
 	s.prober_ms = 50;
 	os_sim_disk(&s);
 	os_sim_disk_gone("sda", 500);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	OK(probe_step(&p, 1000));
 	assert_null(seen("/dev/sda"));
 	assert_null(probe_find(&p, NULL, "/dev/sda"));
@@ -422,10 +412,8 @@ TEST(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober)
 	s.prober_ms = 1000;
 	os_sim_disk(&s);
 	os_sim_disk_gone("sda", 500);
-	probe_start(&p);
-	OK(probe_step(&p, 5000));
-	assert_int_equal(os_sim_now(), 500);
-	assert_int_equal(probe_pending(&p), 0);
+	start(5000);
+	EQUAL((os_sim_now(), 500), (probe_pending(&p), 0));
 	assert_int_equal(os_sim_count("kill keelboot-prober /dev/sda"), 0);
 	assert_int_equal(os_sim_count("kill keelboot-prober"), 1);
 	settle();
@@ -455,8 +443,7 @@ TEST(without_uevents_sys_is_looked_through)
 	os_sim_uevent_sockets(0);
 	plug_in(stick(700));
 	os_sim_disk_gone("sda", 3000);
-	probe_start(&p);
-	OK(probe_step(&p, 5000));
+	start(5000);
 	assert_in_range(os_sim_now(), 700, 1000);
 	assert_non_null(seen("/dev/sda"));
 	OK(probe_step(&p, 5000));
@@ -515,8 +502,7 @@ TEST(a_list_that_is_full_drops_only_what_is_gone)
 	plug_in(vda());
 	os_sim_at(500, crowd, NULL);
 	os_sim_disk_gone("vda", 2000);
-	probe_start(&p);
-	OK(probe_step(&p, 100));
+	start(100);
 	FAILS(probe_step(&p, 1400), KB_ETIMEDOUT);
 	assert_non_null(seen("/dev/vda"));
 	OK(probe_step(&p, 1000));
@@ -558,9 +544,7 @@ TEST(stopping_ends_what_is_under_way)
 	os_sim_disk(&d);
 	probe_start(&p);
 	probe_stop(&p);
-	assert_int_equal(probe_pending(&p), 0);
-	assert_int_equal(os_sim_count("kill"), 1);
-	assert_int_equal(p.uevent_fd, -1);
+	EQUAL((probe_pending(&p), 0), (os_sim_count("kill"), 1), (p.uevent_fd, -1));
 }
 
 TEST_MAIN("probe", .set_up = bare_machine, .tear_down = stop)

@@ -25,19 +25,14 @@ TEST(a_disk_that_appears)
 {
 	assert_true(parse("add@/devices/pci/block/sda|ACTION=add|DEVPATH=/devices/pci/block/sda|"
 			  "SUBSYSTEM=block|MAJOR=8|DEVNAME=sda|DEVTYPE=disk|SEQNUM=9|"));
-	assert_int_equal(e.action, PROBE_UEVENT_ADD);
-	assert_false(e.partition);
-	assert_string_equal(e.disk, "sda");
-	assert_string_equal(e.name, "sda");
+	EQUAL((e.action, PROBE_UEVENT_ADD), (e.partition, false), (e.disk, "sda"), (e.name, "sda"));
 }
 
 TEST(a_partition_belongs_to_its_disk)
 {
 	assert_true(parse("remove@x|ACTION=remove|DEVPATH=/devices/mmc/block/mmcblk0/mmcblk0p2|"
 			  "SUBSYSTEM=block|DEVTYPE=partition"));
-	assert_int_equal(e.action, PROBE_UEVENT_REMOVE);
-	assert_true(e.partition);
-	assert_string_equal(e.disk, "mmcblk0");
+	EQUAL((e.action, PROBE_UEVENT_REMOVE), (e.partition, true), (e.disk, "mmcblk0"));
 	assert_string_equal(e.name, "mmcblk0p2");
 }
 

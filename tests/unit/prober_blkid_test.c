@@ -47,8 +47,7 @@ static void look(void)
 			used += len;
 	}
 	OK(os_wait(pid, 5000, &status));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 0));
 	OK(probe_answer_check(&a, used));
 	os_close(&fds[0]);
 }
@@ -82,25 +81,15 @@ TEST(a_gpt_disk_is_understood)
 {
 	make_gpt();
 	look();
-	assert_string_equal(a.table, "gpt");
-	assert_int_equal(a.size, 32 << 20);
-	assert_int_equal(a.n, 4);
-	assert_int_equal(a.flags, 0);
+	EQUAL((a.table, "gpt"), (a.size, 32 << 20), (a.n, 4), (a.flags, 0));
 	assert_string_equal(a.part[0].partlabel, "keelboot-state");
-	assert_string_equal(a.part[0].partuuid, "11111111-2222-3333-4444-555555555555");
-	assert_string_equal(a.part[0].fstype, "");
-	assert_int_equal(a.part[0].start, 1 << 20);
-	assert_int_equal(a.part[0].size, 4 << 20);
-	assert_string_equal(a.part[1].partlabel, "root-a");
-	assert_string_equal(a.part[1].fstype, "ext4");
+	EQUAL((a.part[0].partuuid, "11111111-2222-3333-4444-555555555555"), (a.part[0].fstype, ""));
+	EQUAL((a.part[0].start, 1 << 20), (a.part[0].size, 4 << 20));
+	EQUAL((a.part[1].partlabel, "root-a"), (a.part[1].fstype, "ext4"));
 	assert_string_equal(a.part[1].label, "system");
-	assert_string_equal(a.part[1].uuid, "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
-	assert_int_equal(a.part[1].number, 2);
-	assert_string_equal(a.part[2].fstype, "squashfs");
-	assert_string_equal(a.part[3].fstype, "vfat");
-	assert_string_equal(a.part[3].label, "STICK");
-	assert_string_equal(a.part[3].uuid, "CAFE-0001");
-	assert_string_equal(a.whole.fstype, "");
+	EQUAL((a.part[1].uuid, "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"), (a.part[1].number, 2));
+	EQUAL((a.part[2].fstype, "squashfs"), (a.part[3].fstype, "vfat"));
+	EQUAL((a.part[3].label, "STICK"), (a.part[3].uuid, "CAFE-0001"), (a.whole.fstype, ""));
 }
 
 TEST(an_mbr_disk_is_understood_without_its_extended_partition)
@@ -109,11 +98,8 @@ TEST(an_mbr_disk_is_understood_without_its_extended_partition)
 	      "'start=2048,size=8192,type=c' 'start=10240,size=40960,type=5' "
 	      "'start=12288,size=8192,type=83' | sfdisk disk.img");
 	look();
-	assert_string_equal(a.table, "dos");
-	assert_int_equal(a.n, 2);
-	assert_int_equal(a.part[0].number, 1);
-	assert_string_equal(a.part[0].partuuid, "1234abcd-01");
-	assert_int_equal(a.part[1].number, 5);
+	EQUAL((a.table, "dos"), (a.n, 2), (a.part[0].number, 1));
+	EQUAL((a.part[0].partuuid, "1234abcd-01"), (a.part[1].number, 5));
 	assert_string_equal(a.part[1].partuuid, "1234abcd-05");
 }
 
@@ -124,9 +110,7 @@ TEST(a_damaged_gpt_is_read_from_its_copy)
 		make_gpt();
 		shell("dd if=/dev/urandom of=disk.img bs=512 count=1 seek=%u conv=notrunc", sector);
 		look();
-		assert_int_equal(a.flags, PROBER_GPT_BACKUP);
-		assert_string_equal(a.table, "gpt");
-		assert_int_equal(a.n, 4);
+		EQUAL((a.flags, PROBER_GPT_BACKUP), (a.table, "gpt"), (a.n, 4));
 		assert_string_equal(a.part[0].partuuid, "11111111-2222-3333-4444-555555555555");
 		assert_string_equal(a.part[1].fstype, "ext4");
 	}
@@ -139,19 +123,14 @@ TEST(a_file_system_goes_before_an_old_copy)
 	shell("truncate -s 24M fs && mke2fs -q -t ext4 -L stick fs && "
 	      "dd if=fs of=disk.img bs=1M conv=notrunc && rm fs");
 	look();
-	assert_string_equal(a.table, "");
-	assert_int_equal(a.n, 0);
-	assert_string_equal(a.whole.fstype, "ext4");
+	EQUAL((a.table, ""), (a.n, 0), (a.whole.fstype, "ext4"));
 }
 
 TEST(a_stick_without_partitions_is_its_file_system)
 {
 	shell("truncate -s 4M disk.img && mkfs.vfat -n UPDATE disk.img");
 	look();
-	assert_string_equal(a.table, "");
-	assert_int_equal(a.n, 0);
-	assert_string_equal(a.whole.fstype, "vfat");
-	assert_string_equal(a.whole.label, "UPDATE");
+	EQUAL((a.table, ""), (a.n, 0), (a.whole.fstype, "vfat"), (a.whole.label, "UPDATE"));
 	assert_int_equal(a.whole.size, 4 << 20);
 }
 
@@ -159,10 +138,7 @@ TEST(an_empty_disk_has_nothing)
 {
 	shell("truncate -s 4M disk.img");
 	look();
-	assert_int_equal(a.n, 0);
-	assert_string_equal(a.table, "");
-	assert_string_equal(a.whole.fstype, "");
-	assert_int_equal(a.flags, 0);
+	EQUAL((a.n, 0), (a.table, ""), (a.whole.fstype, ""), (a.flags, 0));
 }
 
 TEST(garbage_is_nothing_and_never_fatal)

@@ -141,8 +141,7 @@ TEST(numbers_that_lie_are_survived)
 				assert_false(prober_gpt_needs_backup(fd, SIZE));
 		}
 	}
-	assert_false(prober_gpt_needs_backup(fd, 0));
-	assert_false(prober_gpt_needs_backup(-1, SIZE));
+	EQUAL((prober_gpt_needs_backup(fd, 0), false), (prober_gpt_needs_backup(-1, SIZE), false));
 }
 
 TEST_MAIN("tests", .set_up = set_up, .tear_down = tear_down)

@@ -65,8 +65,7 @@ TEST(the_disk_that_it_is_bound_to_is_told)
 	make_disk(&s);
 	shift_disk();
 	prober_state_part(fd, &part);
-	assert_int_equal(part.flags, PROBER_PART_STATE);
-	assert_string_equal(part.pin, "wwid-eui.0025385c2140105d");
+	EQUAL((part.flags, PROBER_PART_STATE), (part.pin, "wwid-eui.0025385c2140105d"));
 }
 
 TEST(an_unbound_state_is_a_state)
@@ -75,8 +74,7 @@ TEST(an_unbound_state_is_a_state)
 
 	make_disk(&s);
 	prober_state_part(fd, &part);
-	assert_int_equal(part.flags, PROBER_PART_STATE);
-	assert_string_equal(part.pin, "");
+	EQUAL((part.flags, PROBER_PART_STATE), (part.pin, ""));
 }
 
 TEST(one_dead_region_hides_nothing)

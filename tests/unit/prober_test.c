@@ -71,8 +71,7 @@ static void all_fine(void)
 /* Partition `number` is the only one without a file system. */
 static void assert_all_but(unsigned number)
 {
-	assert_int_equal(a.n, nparts);
-	assert_string_equal(a.table, "gpt");
+	EQUAL((a.n, nparts), (a.table, "gpt"));
 	for (unsigned i = 0; i < a.n; i++) {
 		bool hit = i + 1 == number;
 
@@ -136,8 +135,7 @@ TEST(hangs_everywhere_stay_within_the_budget)
 	assert_in_range(look(400), 300, 1500);
 	assert_int_equal(a.n, 64);
 	for (unsigned i = 0; i < 64; i++) {
-		assert_string_equal(a.part[i].fstype, "");
-		assert_int_equal(a.part[i].flags, PROBER_PART_UNREADABLE);
+		EQUAL((a.part[i].fstype, ""), (a.part[i].flags, PROBER_PART_UNREADABLE));
 	}
 }
 
@@ -157,8 +155,7 @@ TEST(a_table_that_crashes_or_hangs_is_unreadable)
 	for (unsigned i = 0; i < 2; i++) {
 		table_mood = moods[i];
 		look(400);
-		assert_int_equal(a.n, 0);
-		assert_string_equal(a.table, "");
+		EQUAL((a.n, 0), (a.table, ""));
 		assert_true(a.flags & PROBER_TABLE_UNREADABLE);
 	}
 }

@@ -14,9 +14,7 @@ TEST(a_line_moves_it)
 	struct progress p = { .phase = PROGRESS_NONE };
 
 	assert_true(say(&p, "P 1 check 10 1000\n"));
-	assert_int_equal(p.phase, PROGRESS_CHECK);
-	assert_int_equal(p.done, 10);
-	assert_int_equal(p.total, 1000);
+	EQUAL((p.phase, PROGRESS_CHECK), (p.done, 10), (p.total, 1000));
 	assert_true(say(&p, "P 1 check 11 1000\nP 1 write 0 5\nP 1 read-back 1 5\n"));
 	assert_int_equal(p.phase, PROGRESS_READ_BACK);
 }
@@ -41,8 +39,7 @@ TEST(what_does_not_move_is_no_progress)
 	assert_false(say(&p, "P 1 check 9 10\n"));
 	assert_false(say(&p, "P 1 write 6 11\n"));
 	assert_false(say(&p, "P 1 write 11 10\n"));
-	assert_int_equal(p.done, 5);
-	assert_int_equal(p.total, 10);
+	EQUAL((p.done, 5), (p.total, 10));
 }
 
 /* Else the genuine bundle behind a damaged one would be killed in the midst of its install. */
@@ -56,9 +53,7 @@ TEST(another_bundle_begins_anew)
 	assert_true(say(&p, "P 1 write 900 1000\n"));
 	assert_true(say(&p, "P 2 check 5 3000\n"));
 	assert_true(say(&p, "P 2 write 0 2000\n"));
-	assert_int_equal(p.candidate, 2);
-	assert_int_equal(p.phase, PROGRESS_WRITE);
-	assert_int_equal(p.total, 2000);
+	EQUAL((p.candidate, 2), (p.phase, PROGRESS_WRITE), (p.total, 2000));
 	assert_false(say(&p, "P 1 write 1000 1000\n"));
 	assert_false(say(&p, "P 1 read-back 1000 1000\n"));
 	assert_int_equal(p.candidate, 2);

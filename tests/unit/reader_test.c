@@ -11,6 +11,8 @@ static struct key_file key, other;
 static struct reader r;
 static struct reader_walk w;
 static struct keyring extra;
+static struct reader_chunk c;
+static const struct manifest_encoding *enc;
 
 static int make_key(struct key_file *k)
 {
@@ -69,8 +71,6 @@ static enum kb_err open_it(void)
 
 static enum kb_err walk_all(uint32_t *n)
 {
-	const struct manifest_encoding *enc;
-	struct reader_chunk c;
 	enum kb_err err;
 
 	*n = 0;
@@ -96,6 +96,19 @@ static enum kb_err open_and_walk(void)
 	shut();
 	return err;
 }
+
+static enum kb_err seal_and_walk(void)
+{
+	fixture_seal(&f, &key);
+	return open_and_walk();
+}
+
+/* And it says why. */
+#define REFUSED(call, error, because)                    \
+	do {                                             \
+		FAILS(call, error);                      \
+		assert_non_null(strstr(r.why, because)); \
+	} while (0)
 
 static enum kb_err open_and_close(void)
 {
@@ -227,11 +240,8 @@ TEST(capacities_are_limited)
 TEST(a_signed_bundle_opens)
 {
 	OK(open_it());
-	assert_string_equal(r.signer, "test-key");
-	assert_string_equal(r.release.version, "2.0");
-	assert_int_equal(r.release.sequence, 2);
-	assert_true(r.release.allow_downgrade);
-	assert_int_equal(r.m.nimages, 1);
+	EQUAL((r.signer, "test-key"), (r.release.version, "2.0"), (r.release.sequence, 2));
+	EQUAL((r.release.allow_downgrade, true), (r.m.nimages, 1));
 	shut();
 }
 
@@ -273,8 +283,7 @@ TEST(a_signed_header_whose_parts_do_not_fit_is_refused)
 		bytes_put32(f.header + 508, bytes_crc32c(0, f.header, 508));
 		fixture_sign(&f, &key);
 		fixture_join(&f);
-		FAILS(open_it(), KB_EFORMAT);
-		assert_non_null(strstr(r.why, "its header is whole, but breaks the format"));
+		REFUSED(open_it(), KB_EFORMAT, "its header is whole, but breaks the format");
 	}
 }
 
@@ -307,8 +316,7 @@ TEST(every_truncation_is_refused)
 {
 	for (size_t len = 0; len < f.len; len += len < 4096 ? 1 : 509)
 		FAILS(open_len(len, false, &key.ring), KB_EFORMAT);
-	FAILS(open_len(f.len - 1, false, &key.ring), KB_EFORMAT);
-	assert_non_null(strstr(r.why, "truncated"));
+	REFUSED(open_len(f.len - 1, false, &key.ring), KB_EFORMAT, "truncated");
 	FAILS(open_len(f.len - 1, true, &key.ring), KB_EFORMAT);
 }
 
@@ -348,8 +356,7 @@ TEST(a_manifest_that_is_wrong_but_signed_is_refused)
 {
 	memcpy(strstr(f.manifest, "sequence=2"), "sequense=2", 10);
 	fixture_seal_manifest(&f, &key);
-	FAILS(open_it(), KB_EFORMAT);
-	assert_non_null(strstr(r.why, "sequense"));
+	REFUSED(open_it(), KB_EFORMAT, "sequense");
 }
 
 TEST(header_and_manifest_agree_about_lengths)
@@ -366,8 +373,7 @@ TEST(header_and_manifest_agree_about_lengths)
 		fixture_sign(&f, &key);
 		fixture_join(&f);
 		f.len += i;
-		FAILS(open_it(), KB_EFORMAT);
-		assert_non_null(strstr(r.why, "contradict each other about the length"));
+		REFUSED(open_it(), KB_EFORMAT, "contradict each other about the length");
 		setup();
 	}
 }
@@ -466,9 +472,7 @@ TEST(the_release_id_depends_on_all_it_should)
 
 TEST(chunks_come_in_order_with_all_that_belongs_to_them)
 {
-	const struct manifest_encoding *enc;
 	uint8_t hash[32], stored[8192];
-	struct reader_chunk c;
 	uint64_t off;
 
 	OK(open_it());
@@ -497,14 +501,11 @@ TEST(many_pages_of_both_kinds)
 {
 	fixture_begin(&f, 6000, 500); /* 3 pages of hashes, 12 of records */
 	f.payload_len = f.payload_len < FIXTURE_MAX ? f.payload_len : 0;
-	fixture_seal(&f, &key);
-	OK(open_and_walk());
+	OK(seal_and_walk());
 	fixture_begin(&f, 4096, 4096); /* exactly 2 pages of hashes */
-	fixture_seal(&f, &key);
-	OK(open_and_walk());
+	OK(seal_and_walk());
 	fixture_begin(&f, 1, 1);
-	fixture_seal(&f, &key);
-	OK(open_and_walk());
+	OK(seal_and_walk());
 }
 
 TEST(every_flipped_byte_of_the_tables_is_found)
@@ -524,20 +525,17 @@ TEST(pages_that_agree_with_nothing_but_their_own_list_are_refused)
 	f.hashes[5] ^= 1;
 	fixture_lists(&f);
 	fixture_join(&f);
-	FAILS(open_and_walk(), KB_EDIGEST);
-	assert_non_null(strstr(r.why, "the list of its hash pages"));
+	REFUSED(open_and_walk(), KB_EDIGEST, "the list of its hash pages");
 	setup();
 	/* Chunks 2 and 5, 02 07 00 and 02 0a 00: another border between their stored bytes. */
 	f.records[READER_PAGE_HEAD + 2 * 3 + 1]++;
 	f.records[READER_PAGE_HEAD + 5 * 3 + 1]--;
 	fixture_lists(&f);
 	fixture_join(&f);
-	FAILS(open_and_walk(), KB_EDIGEST);
-	assert_non_null(strstr(r.why, "the list of its record pages"));
+	REFUSED(open_and_walk(), KB_EDIGEST, "the list of its record pages");
 	/* Nothing else is wrong with either. */
 	f.hashes[5] ^= 1;
-	fixture_seal(&f, &key);
-	OK(open_and_walk());
+	OK(seal_and_walk());
 }
 
 TEST(pages_that_changed_places_are_found)
@@ -562,9 +560,7 @@ TEST(pages_that_changed_places_are_found)
 	memcpy(page, f.records, READER_PAGE);
 	memcpy(f.records, f.records + READER_PAGE, READER_PAGE);
 	memcpy(f.records + READER_PAGE, page, READER_PAGE);
-	fixture_seal(&f, &key);
-	FAILS(open_and_walk(), KB_EFORMAT);
-	assert_non_null(strstr(r.why, "out of place"));
+	REFUSED(seal_and_walk(), KB_EFORMAT, "out of place");
 }
 
 /* Changes one byte (or more) of the records, signs it, and walks. */
@@ -572,8 +568,7 @@ static enum kb_err with_records(size_t at, const void *bytes, size_t len)
 {
 	setup();
 	memcpy(f.records + at, bytes, len);
-	fixture_seal(&f, &key);
-	return open_and_walk();
+	return seal_and_walk();
 }
 
 TEST(page_heads_are_checked)
@@ -624,8 +619,7 @@ static enum kb_err with_one_record(const char *rec, size_t len, size_t payload_l
 	memcpy(f.records + READER_PAGE_HEAD, rec, len);
 	f.records_len = READER_PAGE_HEAD + len;
 	f.payload_len = payload_len;
-	fixture_seal(&f, &key);
-	return open_and_walk();
+	return seal_and_walk();
 }
 
 TEST(varints_have_one_spelling)
@@ -650,8 +644,8 @@ TEST(stored_lengths_are_limited_and_exact)
 	OK(with_one_record("\x02\x80\x40\x00", 4, 8192)); /* 4096 + 4096 */
 	FAILS(with_one_record("\x02\x81\x40\x00", 4, 8193), KB_EFORMAT);
 	FAILS(with_one_record("\x01\xff\x1f\x00", 4, 4095), KB_EFORMAT);
-	FAILS(with_one_record("\x01\x80\x20\x00", 4, 4095), KB_EFORMAT);
-	assert_non_null(strstr(r.why, "the record of chunk 0")); /* before any of it is read */
+	REFUSED(with_one_record("\x01\x80\x20\x00", 4, 4095), KB_EFORMAT,
+		"the record of chunk 0"); /* before any of it is read */
 	FAILS(with_one_record("\x01\x80\x20\x00", 4, 4097), KB_EFORMAT);
 	OK(with_one_record("\x00\x00\x00", 3, 0));
 	FAILS(with_one_record("\x00\x00\x00", 3, 1), KB_EFORMAT);
@@ -674,23 +668,18 @@ TEST(tables_of_a_wrong_length_are_refused)
 	bytes_put32(f.records + READER_PAGE, 40);
 	bytes_put32(f.records + READER_PAGE + 4, 1);
 	bytes_put64(f.records + READER_PAGE + 8, f.payload_len);
-	fixture_seal(&f, &key);
-	FAILS(open_and_walk(), KB_EFORMAT);
+	FAILS(seal_and_walk(), KB_EFORMAT);
 	/* A page too few; nor is there one behind the last, where that ends with its records. */
 	fixture_begin(&f, 40, 20);
 	f.records_len = READER_PAGE;
-	fixture_seal(&f, &key);
-	FAILS(open_and_walk(), KB_EFORMAT);
+	FAILS(seal_and_walk(), KB_EFORMAT);
 	f.records_len = READER_PAGE_HEAD + 20 * 3;
-	fixture_seal(&f, &key);
-	FAILS(open_and_walk(), KB_EFORMAT);
-	assert_non_null(strstr(r.why, "records are missing"));
+	REFUSED(seal_and_walk(), KB_EFORMAT, "records are missing");
 	/* No page; a page that is nothing but a head; half a head. */
 	for (size_t len = 0; len <= READER_PAGE_HEAD; len++) {
 		fixture_begin(&f, 1, 1);
 		f.records_len = len;
-		fixture_seal(&f, &key);
-		FAILS(open_and_walk(), KB_EFORMAT);
+		FAILS(seal_and_walk(), KB_EFORMAT);
 	}
 	/* The second page is nothing but a digest in the list. */
 	fixture_begin(&f, 40, 40);
@@ -739,12 +728,11 @@ static enum kb_err with_pages(uint64_t pages)
 /* The list of pages is read into memory of a fixed size, whatever was signed. */
 TEST(a_table_with_more_pages_than_its_list_has_room_for_is_refused)
 {
-	FAILS(with_pages(READER_PAGE / DIGEST_LEN), KB_EDIGEST); /* of the first page */
-	assert_non_null(strstr(r.why, "a page of its records"));
-	FAILS(with_pages(READER_PAGE / DIGEST_LEN + 1), KB_EFORMAT);
-	assert_non_null(strstr(r.why, "a wrong length"));
-	FAILS(with_pages(1u << 20), KB_EFORMAT); /* more than all of a walk's memory */
-	assert_non_null(strstr(r.why, "a wrong length"));
+	REFUSED(with_pages(READER_PAGE / DIGEST_LEN), KB_EDIGEST,
+		"a page of its records"); /* of the first page */
+	REFUSED(with_pages(READER_PAGE / DIGEST_LEN + 1), KB_EFORMAT, "a wrong length");
+	REFUSED(with_pages(1u << 20), KB_EFORMAT,
+		"a wrong length"); /* more than all of a walk's memory */
 }
 
 /* A page that is full of records, and its head counts one more: there is no byte of it. */
@@ -762,15 +750,11 @@ TEST(a_record_behind_the_end_of_a_full_page_is_refused)
 	bytes_put32(f.records + 4, n);
 	f.records_len = READER_PAGE;
 	f.payload_len = 0;
-	fixture_seal(&f, &key);
-	FAILS(open_and_walk(), KB_EFORMAT);
-	assert_non_null(strstr(r.why, "the record of chunk 21840 is invalid"));
+	REFUSED(seal_and_walk(), KB_EFORMAT, "the record of chunk 21840 is invalid");
 }
 
 TEST(a_file_that_shrinks_under_us_is_an_io_error)
 {
-	const struct manifest_encoding *enc;
-	struct reader_chunk c;
 	uint8_t stored[8192];
 	uint32_t n;
 
@@ -850,8 +834,6 @@ static void seal_with_unknown(bool before)
 
 TEST(an_encoding_of_unknown_kind_is_passed_over)
 {
-	const struct manifest_encoding *enc;
-	struct reader_chunk c;
 	uint8_t stored[8192];
 
 	for (int before = 0; before < 2; before++) {
@@ -875,13 +857,10 @@ TEST(an_encoding_of_unknown_kind_is_passed_over)
 
 TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer)
 {
-	const struct manifest_encoding *enc;
-
 	memcpy(strstr(f.manifest, "kind=full"), "kind=fuel", 9);
 	fixture_seal_manifest(&f, &key);
 	OK(open_it());
-	FAILS(reader_pick_encoding(&r, 0, &enc), KB_ENEWER);
-	assert_non_null(strstr(r.why, "needs a newer Keelboot"));
+	REFUSED(reader_pick_encoding(&r, 0, &enc), KB_ENEWER, "needs a newer Keelboot");
 	shut();
 }
 

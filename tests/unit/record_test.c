@@ -63,8 +63,7 @@ TEST(a_valid_record_is_found_without_a_write)
 {
 	states_trial(&s);
 	put_and_load();
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_true(state_same(&r.s, &s));
+	EQUAL((r.health, RECORD_FOUND), (state_same(&r.s, &s), true));
 	assert_true(state_same(&r.disk, &s));
 	OK(record_save(&r, &r.s));
 	assert_int_equal(disk.ops, 0);
@@ -73,12 +72,8 @@ TEST(a_valid_record_is_found_without_a_write)
 TEST(a_blank_partition_gets_a_state_from_what_mounts)
 {
 	record_load(&r, DEV, 3, 2, 2);
-	assert_int_equal(r.health, RECORD_BLANK);
-	assert_int_equal(get().nslots, 3);
-	assert_int_equal(get().slot[0].st, STATE_EMPTY);
-	assert_int_equal(get().slot[1].st, STATE_TRIAL);
-	assert_int_equal(get().pref, 1);
-	assert_true(state_same(&r.s, &r.disk));
+	EQUAL((r.health, RECORD_BLANK), (get().nslots, 3), (get().slot[0].st, STATE_EMPTY));
+	EQUAL((get().slot[1].st, STATE_TRIAL), (get().pref, 1), (state_same(&r.s, &r.disk), true));
 }
 
 TEST(a_lost_state_is_told_from_a_blank_one)
@@ -96,21 +91,17 @@ TEST(a_new_state_that_cannot_be_saved_boots_and_is_saved_later)
 	disk.fail_at = 1;
 	disk.fail_stays = true;
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_UNWRITABLE);
-	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_UNWRITABLE), (r.s.slot[0].st, STATE_TRIAL));
 	disk.fail_at = 0;
 	OK(record_save(&r, &r.s));
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_FOUND), (get().slot[0].st, STATE_TRIAL));
 }
 
 TEST(without_a_partition_slots_are_unnamed_trials)
 {
 	record_load(&r, "", 3, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_MISSING);
-	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
-	assert_int_equal(r.s.slot[0].tries, STATE_TRIES);
-	assert_int_equal(r.s.slot[2].st, STATE_EMPTY);
+	EQUAL((r.health, RECORD_MISSING), (r.s.slot[0].st, STATE_TRIAL));
+	EQUAL((r.s.slot[0].tries, STATE_TRIES), (r.s.slot[2].st, STATE_EMPTY));
 	FAILS(record_save(&r, &r.s), KB_ENODEV);
 	FAILS(record_reload(&r), KB_ENODEV);
 	record_history(&r, HISTORY_BOOT, 0, "", "");
@@ -126,8 +117,7 @@ TEST(a_partition_that_does_not_open_or_is_too_small_is_as_missing)
 	bdev_sim_init(&small, STORE_MIN_SIZE - BDEV_ALIGN);
 	os_sim_bdev("/dev/vda2", &small.bdev);
 	record_load(&r, "/dev/vda2", 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_MISSING);
-	assert_int_equal(small.ops, 0);
+	EQUAL((r.health, RECORD_MISSING), (small.ops, 0));
 	bdev_file_close(&r.file);
 	bdev_sim_free(&small);
 }
@@ -137,8 +127,7 @@ TEST(a_read_only_partition_is_read)
 	put(&s);
 	os_sim_fail("open " DEV " rw", 0, KB_EPERM);
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_int_equal(r.s.slot[0].st, STATE_GOOD);
+	EQUAL((r.health, RECORD_FOUND), (r.s.slot[0].st, STATE_GOOD));
 	r.s.floor = 5;
 	assert_int_not_equal(record_save(&r, &r.s), KB_OK);
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
@@ -148,11 +137,9 @@ TEST(slots_that_the_configuration_adds_are_empty)
 {
 	put(&s);
 	record_load(&r, DEV, 4, 15, 15);
-	assert_int_equal(r.s.nslots, 4);
-	assert_int_equal(r.s.slot[3].st, STATE_EMPTY);
+	EQUAL((r.s.nslots, 4), (r.s.slot[3].st, STATE_EMPTY));
 	OK(record_reload(&r));
-	assert_int_equal(r.s.nslots, 4);
-	assert_int_equal(r.disk.nslots, 2);
+	EQUAL((r.s.nslots, 4), (r.disk.nslots, 2));
 }
 
 TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
@@ -169,8 +156,7 @@ TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
 	assert_int_equal(get().slot[1].tries, STATE_TRIES - 1); /* it landed */
 	OK(record_save(&r, &r.s));
-	assert_int_equal(get().slot[1].tries, STATE_TRIES);
-	assert_int_equal(r.health, RECORD_FOUND);
+	EQUAL((get().slot[1].tries, STATE_TRIES), (r.health, RECORD_FOUND));
 }
 
 TEST(what_another_process_wrote_is_loaded_and_written_behind)
@@ -210,8 +196,7 @@ TEST(settling_rejects_a_trial_without_tries_and_tells)
 	put_and_load();
 	os_sim_log_level(LOG_LEVEL_NOTICE);
 	record_settle(&r, &ev, true);
-	assert_int_equal(r.cause, RESET_CRASH);
-	assert_int_equal(r.s.slot[1].st, STATE_BAD);
+	EQUAL((r.cause, RESET_CRASH), (r.s.slot[1].st, STATE_BAD));
 	assert_int_equal(os_sim_count("# slot b is rejected: crashed or hung"), 1);
 	assert_int_equal(get().slot[1].st, STATE_TRIAL); /* the next charge writes it */
 }
@@ -220,15 +205,13 @@ TEST(settling_rejects_a_trial_without_tries_and_tells)
 TEST(a_state_made_of_nothing_is_made_anew_when_slots_are_seen)
 {
 	record_load(&r, DEV, 2, 0, 0);
-	assert_int_equal(get().slot[0].st, STATE_EMPTY);
-	assert_int_equal(get().slot[1].st, STATE_EMPTY);
+	EQUAL((get().slot[0].st, STATE_EMPTY), (get().slot[1].st, STATE_EMPTY));
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(r.health, RECORD_FOUND);
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_REBUILT);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 	assert_int_equal(get().slot[1].st, STATE_TRIAL);
 }
 
@@ -267,10 +250,8 @@ TEST(a_state_that_lets_nothing_boot_is_made_anew)
 		assert_int_equal(r.health, RECORD_FOUND);
 		bdev_file_close(&r.file);
 		record_load(&r, DEV, 2, 2, 2);
-		assert_int_equal(r.health, RECORD_REBUILT);
-		assert_int_equal(r.s.slot[0].st, STATE_EMPTY);
-		assert_int_equal(r.s.slot[1].st, STATE_TRIAL);
-		assert_int_equal(r.s.floor, 0);
+		EQUAL((r.health, RECORD_REBUILT), (r.s.slot[0].st, STATE_EMPTY));
+		EQUAL((r.s.slot[1].st, STATE_TRIAL), (r.s.floor, 0));
 		assert_true(get().rebuilt && !get().newer);
 	}
 }
@@ -284,9 +265,7 @@ TEST(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there)
 	s.floor = 7;
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, 0);
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_int_equal(get().slot[0].st, STATE_WRITING);
-	assert_int_equal(get().floor, 7);
+	EQUAL((r.health, RECORD_FOUND), (get().slot[0].st, STATE_WRITING), (get().floor, 7));
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, BOTH, 1);
 	assert_int_equal(r.health, RECORD_REBUILT);
@@ -299,8 +278,7 @@ TEST(a_state_made_of_nothing_is_made_anew_for_a_name_too)
 	assert_int_equal(get().slot[0].st, STATE_EMPTY);
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, BOTH, 0);
-	assert_int_equal(r.health, RECORD_REBUILT);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 }
 
 /* More slots than there are hide nothing. */
@@ -322,8 +300,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 		record_renew(&r, 2, BOTH, 2)); /* nothing was seen on the one that it holds back */
 	assert_int_equal(disk.ops, 0);
 	assert_true(record_renew(&r, 2, 1, 1));
-	assert_int_equal(r.health, RECORD_REBUILT);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 	assert_int_equal(get().slot[1].st, STATE_EMPTY);
 	assert_false(record_renew(&r, 2, 1, 1)); /* it holds back nothing any more */
 	bdev_file_close(&r.file);

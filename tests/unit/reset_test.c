@@ -64,11 +64,9 @@ TEST(trial_gets_its_try_back_when_the_reset_is_explained)
 		states_open(&s);
 		s.clean = true;
 		reset_settle(&s, causes[i], true);
-		assert_int_equal(s.slot[1].tries, STATE_TRIES);
-		assert_int_equal(s.slot[1].grace, STATE_GRACE - 1);
-		assert_string_equal(s.slot[1].reason, "");
-		assert_int_equal(s.open, STATE_NONE);
-		assert_true(s.open_token == 0 && !s.clean);
+		EQUAL((s.slot[1].tries, STATE_TRIES), (s.slot[1].grace, STATE_GRACE - 1));
+		EQUAL((s.slot[1].reason, ""), (s.open, STATE_NONE), (s.open_token, 0));
+		assert_false(s.clean);
 	}
 }
 
@@ -79,8 +77,7 @@ TEST(trial_pays_when_the_reset_is_not_explained)
 	for (unsigned i = 0; i < 2; i++) {
 		states_open(&s);
 		reset_settle(&s, causes[i], true);
-		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
-		assert_int_equal(s.slot[1].grace, STATE_GRACE);
+		EQUAL((s.slot[1].tries, STATE_TRIES - 1), (s.slot[1].grace, STATE_GRACE));
 		assert_string_not_equal(s.slot[1].reason, "");
 		assert_int_equal(s.slot[0].streak, 0); /* `last` is not to blame */
 	}
@@ -96,8 +93,7 @@ TEST(grace_ends)
 		s.open = 1;
 	}
 	reset_settle(&s, RESET_POWER, true);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(s.slot[1].grace, 0);
+	EQUAL((s.slot[1].tries, STATE_TRIES - 1), (s.slot[1].grace, 0));
 	s.open = 1;
 	reset_settle(&s, RESET_CLEAN, true);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
@@ -124,9 +120,7 @@ TEST(trial_without_tries_becomes_bad_and_its_release_rejected)
 	s.slot[1].tries = 0;
 	s.slot[1].has_release = false;
 	reset_settle(&s, RESET_POWER, true);
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_int_equal(s.nrejected, 0);
-	assert_string_equal(s.slot[1].reason, "no tries left");
+	EQUAL((s.slot[1].st, STATE_BAD), (s.nrejected, 0), (s.slot[1].reason, "no tries left"));
 }
 
 TEST(last_try_is_given_back_before_it_is_judged)
@@ -134,8 +128,7 @@ TEST(last_try_is_given_back_before_it_is_judged)
 	states_open(&s);
 	s.slot[1].tries = 0;
 	reset_settle(&s, RESET_POWER, true);
-	assert_int_equal(s.slot[1].st, STATE_TRIAL);
-	assert_int_equal(s.slot[1].tries, 1);
+	EQUAL((s.slot[1].st, STATE_TRIAL), (s.slot[1].tries, 1));
 }
 
 TEST(crash_without_an_attempt_is_blamed_on_last)
@@ -182,15 +175,13 @@ TEST(what_is_told_weighs_twice_what_is_not)
 		assert_true(state_is_trusted(&s.slot[0]));
 		settle_good(&s, RESET_CRASH, i % 2);
 	}
-	assert_false(state_is_trusted(&s.slot[0]));
-	assert_string_equal(s.slot[0].reason, "crashed or hung");
+	EQUAL((state_is_trusted(&s.slot[0]), false), (s.slot[0].reason, "crashed or hung"));
 }
 
 TEST(explained_reset_costs_grace_and_then_a_doubt)
 {
 	settle_good(&s, RESET_POWER, true);
-	assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
-	assert_true(s.slot[0].doubt == 0 && s.slot[0].tries == 0);
+	EQUAL((s.slot[0].grace, STATE_GRACE - 1), (s.slot[0].doubt, 0), (s.slot[0].tries, 0));
 	s.slot[0].grace = 0; /* "power" again and again is no explanation */
 	settle_good(&s, RESET_POWER, true);
 	assert_true(s.slot[0].doubt == 1 && s.slot[0].streak == 0);
@@ -265,17 +256,14 @@ TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 	assert_int_equal(s.slot[1].tries, 0);
 	s.open = 1;
 	reset_settle(&s, RESET_CRASH, true);
-	assert_int_equal(s.slot[0].streak, 0);
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_int_equal(s.open, STATE_NONE);
+	EQUAL((s.slot[0].streak, 0), (s.slot[1].st, STATE_BAD), (s.open, STATE_NONE));
 }
 
 TEST(crash_of_an_apply_is_not_blamed_on_last)
 {
 	s.apply[STATE_SRC_USB] = (struct state_apply){ .count = 1, .open = true };
 	reset_settle(&s, RESET_CRASH, true);
-	assert_int_equal(s.slot[0].streak, 0);
-	assert_int_equal(s.apply[STATE_SRC_USB].count, 1);
+	EQUAL((s.slot[0].streak, 0), (s.apply[STATE_SRC_USB].count, 1));
 	assert_false(s.apply[STATE_SRC_USB].open);
 	/* but the one after it is, though the source is still remembered */
 	reset_settle(&s, RESET_CRASH, true);
@@ -327,10 +315,8 @@ TEST(every_reason_of_a_reset_is_told)
 	s.open = 1;
 	reset_settle(&s, RESET_UNKNOWN, true);
 	assert_non_null(strstr(s.slot[1].reason, "before it was marked good"));
-	assert_string_equal(reset_name(RESET_UNKNOWN), "unknown");
-	assert_string_equal(reset_name(RESET_CLEAN), "clean");
-	assert_string_equal(reset_name(RESET_POWER), "power");
-	assert_string_equal(reset_name(RESET_CRASH), "crash");
+	EQUAL((reset_name(RESET_UNKNOWN), "unknown"), (reset_name(RESET_CLEAN), "clean"));
+	EQUAL((reset_name(RESET_POWER), "power"), (reset_name(RESET_CRASH), "crash"));
 	assert_string_equal(reset_name((enum reset_cause)9), "unknown");
 }
 

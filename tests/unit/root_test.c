@@ -56,8 +56,7 @@ TEST(slot_with_a_journal_boots_without_it_and_says_so)
 	os_sim_fail("mount " DEV " /sysroot ext4 ro", 1, KB_EPERM);
 	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,noload"), 1);
-	assert_int_equal(os_sim_count("# root: " DEV " was modified"), 1);
-	assert_int_equal(os_sim_count("unprotect"), 0);
+	EQUAL((os_sim_count("# root: " DEV " was modified"), 1), (os_sim_count("unprotect"), 0));
 }
 
 TEST(slot_that_fails_is_unprotected_again)
@@ -114,8 +113,7 @@ TEST(unknown_file_system_is_tried_as_the_usual_ones)
 TEST(what_does_not_mount_says_why)
 {
 	FAILS(root_mount(slot_root(), DEV, "squashfs", reason), KB_EMOUNT);
-	assert_string_equal(reason, "no mount: file system does not mount");
-	assert_int_equal(os_sim_count("umount"), 0);
+	EQUAL((reason, "no mount: file system does not mount"), (os_sim_count("umount"), 0));
 }
 
 TEST(root_without_init_is_unmounted)
@@ -124,8 +122,7 @@ TEST(root_without_init_is_unmounted)
 	os_sim_fs("/dev/vda3", "ext4");
 	os_sim_fs_file("/dev/vda3", "/sbin/init", "not executable");
 	FAILS(root_mount(slot_root(), "/dev/vda3", "ext4", reason), KB_EEXEC);
-	assert_string_equal(reason, "no /sbin/init");
-	assert_int_equal(os_sim_count("umount /sysroot"), 1);
+	EQUAL((reason, "no /sbin/init"), (os_sim_count("umount /sysroot"), 1));
 }
 
 TEST(long_init_fits_the_reason)

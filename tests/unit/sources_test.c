@@ -59,14 +59,11 @@ TEST(sticks_and_cards_are_told_apart)
 	add(1, "/dev/sda", 1, true, false);
 	add(2, "/dev/mmcblk0", 2, false, true);
 	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
-	assert_int_equal(d.nmedia, 5);
-	assert_int_equal(sources_count(&d, STATE_SRC_USB), 2);
-	assert_int_equal(sources_count(&d, STATE_SRC_SD), 3);
-	assert_string_equal(d.media[0], "/dev/sda");
+	EQUAL((d.nmedia, 5), (sources_count(&d, STATE_SRC_USB), 2));
+	EQUAL((sources_count(&d, STATE_SRC_SD), 3), (d.media[0], "/dev/sda"));
 	assert_string_equal(d.media[3], "/dev/mmcblk0p1");
 	sources_take(&d, &p, CMDLINE_SOURCE_SD);
-	assert_int_equal(d.nmedia, 3);
-	assert_int_equal(sources_count(&d, STATE_SRC_USB), 0);
+	EQUAL((d.nmedia, 3), (sources_count(&d, STATE_SRC_USB), 0));
 }
 
 TEST(the_devices_own_card_is_no_medium)
@@ -75,8 +72,7 @@ TEST(the_devices_own_card_is_no_medium)
 	add(1, "/dev/mmcblk1", 1, false, true);
 	snprintf(d.disk, sizeof(d.disk), "/dev/mmcblk0");
 	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
-	assert_int_equal(d.nmedia, 2);
-	assert_string_equal(d.media[0], "/dev/mmcblk1");
+	EQUAL((d.nmedia, 2), (d.media[0], "/dev/mmcblk1"));
 }
 
 /* mkfs.vfat gives a whole stick a table with one partition that begins where the stick does. */
@@ -88,13 +84,10 @@ TEST(the_same_file_system_is_one_medium)
 	disk->part[1].start = disk->part[2].start = disk->part[3].start;
 	disk->part[2].size = 2 * MIB;
 	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
-	assert_int_equal(d.nmedia, 2);
-	assert_string_equal(d.media[0], "/dev/sda");
-	assert_string_equal(d.media[1], "/dev/sdap3");
+	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"), (d.media[1], "/dev/sdap3"));
 	disk->part[2].size = MIB;
 	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
-	assert_int_equal(d.nmedia, 2);
-	assert_string_equal(d.media[1], "/dev/sdap2");
+	EQUAL((d.nmedia, 2), (d.media[1], "/dev/sdap2"));
 }
 
 /* eMMC is a fixed disk; and what is not looked at yet is not offered. */
@@ -104,8 +97,7 @@ TEST(what_is_fixed_or_not_ready_is_no_medium)
 	add(1, "/dev/sda", 1, true, false)->state = PROBE_WAITING;
 	add(2, "/dev/sdb", 0, true, false)->state = PROBE_UNREADABLE;
 	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
-	assert_int_equal(d.nmedia, 1);
-	assert_string_equal(d.media[0], "/dev/sdb");
+	EQUAL((d.nmedia, 1), (d.media[0], "/dev/sdb"));
 }
 
 TEST(cards_are_waited_for_only_where_there_is_a_slot)

@@ -15,19 +15,11 @@ TEST(named_slots_are_good_or_on_trial)
 	in.release.id[0] = 0xab;
 	strcpy(in.release.version, "1.2");
 	OK(state_init_make(&s, &in));
-	assert_int_equal(s.nslots, 3);
-	assert_int_equal(s.slot[0].st, STATE_GOOD);
-	assert_true(s.slot[0].ever_good && s.slot[0].has_release);
-	assert_int_equal(s.slot[1].st, STATE_EMPTY);
-	assert_false(s.slot[1].has_release);
-	assert_int_equal(s.slot[2].st, STATE_TRIAL);
-	assert_int_equal(s.slot[2].tries, STATE_TRIES);
-	assert_int_equal(s.slot[2].sequence, 12);
-	assert_string_equal(s.slot[2].version, "1.2");
-	assert_int_equal(s.slot[2].release[0], 0xab);
-	assert_int_equal(s.pref, 2);
-	assert_int_equal(s.last, 0);
-	assert_int_equal(s.floor, 9);
+	EQUAL((s.nslots, 3), (s.slot[0].st, STATE_GOOD), (s.slot[0].ever_good, true));
+	EQUAL((s.slot[0].has_release, true), (s.slot[1].st, STATE_EMPTY));
+	EQUAL((s.slot[1].has_release, false), (s.slot[2].st, STATE_TRIAL));
+	EQUAL((s.slot[2].tries, STATE_TRIES), (s.slot[2].sequence, 12), (s.slot[2].version, "1.2"));
+	EQUAL((s.slot[2].release[0], 0xab), (s.pref, 2), (s.last, 0), (s.floor, 9));
 }
 
 TEST(what_is_written_reads_back_the_same)
@@ -41,8 +33,7 @@ TEST(what_is_written_reads_back_the_same)
 	OK(state_init_make(&s, &in));
 	OK(state_encode(&s, text, sizeof(text), &len));
 	OK(state_decode(&back, text, len, 1));
-	assert_true(state_same(&s, &back));
-	assert_string_equal(back.slot[1].version, "1.0");
+	EQUAL((state_same(&s, &back), true), (back.slot[1].version, "1.0"));
 }
 
 TEST(the_first_boot_takes_the_slot_named_first)
@@ -53,9 +44,7 @@ TEST(the_first_boot_takes_the_slot_named_first)
 
 	OK(state_init_make(&s, &in));
 	choose_candidates(&s, &list);
-	assert_int_equal(list.n, 2);
-	assert_int_equal(list.c[0].slot, 1);
-	assert_int_equal(choose_fallback(&s, 3), 0);
+	EQUAL((list.n, 2), (list.c[0].slot, 1), (choose_fallback(&s, 3), 0));
 }
 
 TEST(impossible_states_are_refused)
@@ -81,8 +70,7 @@ TEST(nothing_named_is_an_empty_device)
 
 	OK(state_init_make(&s, &in));
 	choose_candidates(&s, &list);
-	assert_int_equal(list.n, 0);
-	assert_int_equal(s.last, STATE_NONE);
+	EQUAL((list.n, 0), (s.last, STATE_NONE));
 }
 
 TEST_MAIN("state_init")

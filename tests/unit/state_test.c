@@ -128,12 +128,8 @@ TEST(fresh_state_has_empty_slots_and_prefers_the_first)
 	assert_int_equal(s.nslots, 3);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(s.slot[i].st, STATE_EMPTY);
-	assert_int_equal(s.pref, 0);
-	assert_int_equal(s.last, STATE_NONE);
-	assert_int_equal(s.open, STATE_NONE);
-	assert_int_equal(s.lr, STATE_NONE);
-	assert_int_equal(s.oneshot, STATE_NONE);
-	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	EQUAL((s.pref, 0), (s.last, STATE_NONE), (s.open, STATE_NONE), (s.lr, STATE_NONE));
+	EQUAL((s.oneshot, STATE_NONE), (s.staged.source, STATE_SRC_NONE));
 	state_init(&s, 0);
 	assert_int_equal(s.nslots, 1);
 	state_init(&s, 9);
@@ -157,13 +153,11 @@ TEST(everything_full_fits_and_comes_back)
 	assert_int_equal(r.nunwritable, STATE_UNWRITABLE_LEN);
 	assert_memory_equal(r.unwritable, s.unwritable, sizeof(s.unwritable));
 	assert_memory_equal(r.staged.release, s.staged.release, STATE_ID_LEN);
-	assert_int_equal(r.staged.fails, 2);
-	assert_true(r.ps == s.ps && r.floor == s.floor && r.back == s.back);
-	assert_true(r.open_token == s.open_token);
-	assert_true(r.rejected_max == s.rejected_max && r.forgotten_max == s.forgotten_max);
-	assert_string_equal(r.disk, s.disk);
-	assert_int_equal(r.lr_count, STATE_LR_COUNT_MAX);
-	assert_true(r.warm && r.clean && r.rebuilt && r.installs == STATE_INSTALLS_LIMIT);
+	EQUAL((r.staged.fails, 2), (r.ps, s.ps), (r.floor, s.floor), (r.back, s.back));
+	EQUAL((r.open_token, s.open_token), (r.rejected_max, s.rejected_max));
+	EQUAL((r.forgotten_max, s.forgotten_max), (r.disk, s.disk));
+	EQUAL((r.lr_count, STATE_LR_COUNT_MAX), (r.warm, true), (r.clean, true), (r.rebuilt, true));
+	assert_int_equal(r.installs, STATE_INSTALLS_LIMIT);
 }
 
 /* Nine in turn make no room for the first. */
@@ -179,9 +173,7 @@ TEST(what_falls_out_of_the_rejected_is_remembered_by_its_sequence)
 		state_reject(&s, &s.slot[1]);
 		state_reject(&s, &s.slot[1]);
 	}
-	assert_int_equal(s.nrejected, STATE_LEDGER_LEN);
-	assert_int_equal(s.rejected_max, 30);
-	assert_int_equal(s.forgotten_max, 0);
+	EQUAL((s.nrejected, STATE_LEDGER_LEN), (s.rejected_max, 30), (s.forgotten_max, 0));
 	states_set(&s, 1, STATE_TRIAL, 10);
 	state_reject(&s, &s.slot[1]);
 	assert_int_equal(s.forgotten_max, 30);
@@ -326,8 +318,7 @@ TEST(text_that_is_all_unknown_lines_keeps_its_end)
 	memset(buf, 'y', sizeof(buf));
 	memcpy(buf, "nslots=1\n", 9);
 	OK(state_decode(&s, buf, sizeof(buf), 1));
-	assert_int_equal(s.extra_len, sizeof(buf) - 9 + 1);
-	assert_int_equal(s.extra[s.extra_len - 1], '\n');
+	EQUAL((s.extra_len, sizeof(buf) - 9 + 1), (s.extra[s.extra_len - 1], '\n'));
 }
 
 TEST(newer_record_is_used_by_its_core_only)
@@ -341,13 +332,9 @@ TEST(newer_record_is_used_by_its_core_only)
 	size_t len;
 
 	OK(state_decode(&s, text, strlen(text), STATE_FORMAT + 1));
-	assert_true(s.newer);
-	assert_int_equal(s.min_reader, STATE_FORMAT + 1);
-	assert_int_equal(s.oneshot, STATE_NONE);
-	assert_true(s.floor == 0);
-	assert_true(s.pref == 1 && s.last == 0 && s.open == 1 && s.clean && s.lr == 0);
-	assert_true(s.open_token == 9);
-	assert_true(s.slot[0].grace == 1 && s.slot[0].streak == 2 && s.slot[1].tries == 2);
+	EQUAL((s.newer, true), (s.min_reader, STATE_FORMAT + 1), (s.oneshot, STATE_NONE));
+	EQUAL((s.floor, 0), (s.pref, 1), (s.last, 0), (s.open, 1), (s.clean, true), (s.lr, 0));
+	EQUAL((s.open_token, 9), (s.slot[0].grace, 1), (s.slot[0].streak, 2), (s.slot[1].tries, 2));
 	s.slot[1].tries = 1;
 	s.floor = 99;
 	state_set_text(s.slot[1].reason, "not written");
@@ -356,8 +343,7 @@ TEST(newer_record_is_used_by_its_core_only)
 	assert_true(has_line(buf, len,
 			     "\noneshot=a\na.sequence=not what you think\nrejected=~\n"
 			     "floor=v2:7\n"));
-	assert_false(has_line(buf, len, "floor=99"));
-	assert_false(has_line(buf, len, "reason"));
+	EQUAL((has_line(buf, len, "floor=99"), false), (has_line(buf, len, "reason"), false));
 }
 
 TEST(bad_values_become_what_trusts_least)
@@ -396,9 +382,8 @@ TEST(numbers_that_are_too_large_are_at_their_limit)
 TEST(missing_slot_lines_trust_least)
 {
 	read_text(&s, "nslots=2\na.st=good\n");
-	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_true(s.floor == 0 && s.installs == 0 && !s.rebuilt);
+	EQUAL((s.slot[0].streak, STATE_STREAK_LIMIT), (s.slot[1].st, STATE_BAD), (s.floor, 0));
+	EQUAL((s.installs, 0), (s.rebuilt, false));
 }
 
 TEST(floor_that_is_no_number_becomes_what_is_installed)
@@ -412,9 +397,8 @@ TEST(floor_that_is_no_number_becomes_what_is_installed)
 		"b.sequence=18446744073709551615\n";
 
 	read_text(&s, text);
-	assert_true(s.slot[1].has_release && s.slot[1].sequence == UINT64_MAX);
-	assert_true(s.floor == 41 && s.back == 41);
-	assert_true(s.rejected_max == 41 && s.forgotten_max == 41);
+	EQUAL((s.slot[1].has_release, true), (s.slot[1].sequence, UINT64_MAX), (s.floor, 41));
+	EQUAL((s.back, 41), (s.rejected_max, 41), (s.forgotten_max, 41));
 }
 
 TEST(what_is_not_there_has_no_line)
@@ -424,8 +408,7 @@ TEST(what_is_not_there_has_no_line)
 
 	states_fresh(&s);
 	OK(state_encode(&s, buf, sizeof(buf), &len));
-	assert_false(has_line(buf, len, "staged"));
-	assert_false(has_line(buf, len, "apply."));
+	EQUAL((has_line(buf, len, "staged"), false), (has_line(buf, len, "apply."), false));
 	assert_false(has_line(buf, len, "rejected"));
 }
 
@@ -445,8 +428,7 @@ TEST(staged_needs_all_its_parts)
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
 	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d,q", 0);
 	read_text(&s, text);
-	assert_int_equal(s.staged.source, STATE_SRC_USB);
-	assert_int_equal(s.staged.fails, STATE_FAILS_LIMIT);
+	EQUAL((s.staged.source, STATE_SRC_USB), (s.staged.fails, STATE_FAILS_LIMIT));
 	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d,1", 0);
 	read_text(&s, text);
 	assert_int_equal(s.staged.fails, 1);
@@ -459,8 +441,7 @@ TEST(ledger_longer_than_ours_keeps_the_newest)
 	for (int i = 0; i < 10; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%032d,", i);
 	read_text(&s, text);
-	assert_int_equal(s.nrejected, STATE_LEDGER_LEN);
-	assert_int_equal(s.rejected[0][15], 0x02);
+	EQUAL((s.nrejected, STATE_LEDGER_LEN), (s.rejected[0][15], 0x02));
 	assert_int_equal(s.rejected[7][15], 0x09);
 }
 
@@ -544,16 +525,11 @@ TEST(same_ignores_the_sequence_and_sees_all_else)
 TEST(names)
 {
 	state_init(&s, 2);
-	assert_int_equal(state_slot_letter(0), 'a');
-	assert_int_equal(state_slot_letter(7), 'h');
-	assert_int_equal(state_slot_letter(8), '-');
-	assert_int_equal(state_slot_letter(STATE_NONE), '-');
-	assert_int_equal(state_slot_by_name(&s, "b"), 1);
-	assert_int_equal(state_slot_by_name(&s, "c"), STATE_NONE);
-	assert_int_equal(state_slot_by_name(&s, "ab"), STATE_NONE);
-	assert_int_equal(state_slot_by_name(&s, ""), STATE_NONE);
-	assert_string_equal(state_st_name(STATE_WRITING), "writing");
-	assert_string_equal(state_st_name((enum state_st)99), "bad");
+	EQUAL((state_slot_letter(0), 'a'), (state_slot_letter(7), 'h'));
+	EQUAL((state_slot_letter(8), '-'), (state_slot_letter(STATE_NONE), '-'));
+	EQUAL((state_slot_by_name(&s, "b"), 1), (state_slot_by_name(&s, "c"), STATE_NONE));
+	EQUAL((state_slot_by_name(&s, "ab"), STATE_NONE), (state_slot_by_name(&s, ""), STATE_NONE));
+	EQUAL((state_st_name(STATE_WRITING), "writing"), (state_st_name((enum state_st)99), "bad"));
 	assert_string_equal(state_source_name(STATE_SRC_COMMAND), "command");
 	assert_string_equal(state_source_name((enum state_source)99), "none");
 }

@@ -88,8 +88,7 @@ TEST(record_that_came_wrong_into_the_cache_is_read_past_it)
 	dev.reads = 0;
 	dev.flip_read = (struct faulty_when){ 1, 1 };
 	assert_int_equal(load(&dev.bdev, &s), 17);
-	assert_int_equal(st.region, 0);
-	assert_int_equal(st.cell, 8);
+	EQUAL((st.region, 0), (st.cell, 8));
 }
 
 /* Nothing is written where nothing seems to be: the older record would be the newest for good. */
@@ -178,33 +177,33 @@ static enum kb_err write_manifest(uint8_t n)
 	return store_manifest_write(&st, 0, &m, blob);
 }
 
+/* Written, by these operations. */
+static void manifest_takes(uint8_t n, const char *operations)
+{
+	OK(write_manifest(n));
+	dev.op[dev.nops] = '\0';
+	assert_string_equal(dev.op, operations);
+}
+
 TEST(blob_is_durable_before_its_header_is_written)
 {
-	OK(write_manifest(1));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwfwfwwwfwf");
+	manifest_takes(1, "wwwfwfwwwfwf");
 }
 
 TEST(header_is_not_written_over_a_blob_that_may_be_lost)
 {
 	dev.fail_flush = (struct faulty_when){ 1, 1 };
-	OK(write_manifest(1));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwfwwwfwf");
+	manifest_takes(1, "wwwfwwwfwf");
 	dev.fail_flush.n = 0;
 	dev.fail_write = (struct faulty_when){ 2, 1 };
-	OK(write_manifest(2));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwwwfwf");
+	manifest_takes(2, "wwwwwfwf");
 }
 
 TEST(blob_that_only_the_page_cache_has_is_not_written)
 {
 	for (unsigned page = 1; page <= 3; page++) {
 		dev.lose_write = (struct faulty_when){ page, 1 };
-		OK(write_manifest((uint8_t)page));
-		dev.op[dev.nops] = '\0';
-		assert_string_equal(dev.op, "wwwfwwwfwf"); /* no header in the first copy */
+		manifest_takes((uint8_t)page, "wwwfwwwfwf"); /* no header in the first copy */
 	}
 	dev.lose_write = (struct faulty_when)ALWAYS;
 	FAILS(write_manifest(9), KB_EIO);
@@ -214,15 +213,11 @@ TEST(blob_that_can_not_be_read_back_is_not_written)
 {
 	for (unsigned page = 1; page <= 3; page++) {
 		dev.fail_read = (struct faulty_when){ page, 1 };
-		OK(write_manifest((uint8_t)page));
-		dev.op[dev.nops] = '\0';
-		assert_string_equal(dev.op, "wwwfwwwfwf");
+		manifest_takes((uint8_t)page, "wwwfwwwfwf");
 	}
 	dev.fail_read.n = 0;
 	dev.fail_drop = (struct faulty_when){ 2, 1 };
-	OK(write_manifest(9));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwfwwwfwf");
+	manifest_takes(9, "wwwfwwwfwf");
 }
 
 /* Only what came back as zeroes is cleared; the other copy's zeroes are no proof. */
@@ -253,8 +248,7 @@ TEST(manifest_is_lost_when_neither_copy_is_whole_or_blank)
 {
 	OK(write_manifest(1));
 	load(&dev.bdev, &s);
-	assert_false(store_manifest_lost(&st, 0));
-	assert_false(store_manifest_lost(&st, 1));
+	EQUAL((store_manifest_lost(&st, 0), false), (store_manifest_lost(&st, 1), false));
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 0), 512, 1);
 		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 1), 512, 1);

@@ -4,22 +4,15 @@
  * state is older, or was taken on by an older Keelboot. That one is this one on a disk that is cut
  * to the least size: it sees nothing of the rest.
  */
-#include "tests/unit/states.h"
+#include "tests/unit/store_disk.h"
 
 #include "lib/bytes.h"
 #include "selector/cell.h"
-#include "selector/store_internal.h"
-#include "tests/sim/bdev_sim.h"
 
 #define MIB   ((uint64_t)1 << 20)
 #define LARGE (96 * MIB)
 #define END   (LARGE - 8 * MIB)
 #define RING  ((uint64_t)STORE_CELLS * STORE_CELL)
-#define SEEDS 24
-
-static struct bdev_sim disk, trial_disk;
-static struct store st;
-static enum store_finding found;
 
 static void set_up(void)
 {
@@ -32,37 +25,6 @@ static void tear_down(void)
 	disk.bdev.size = trial_disk.bdev.size = LARGE;
 	bdev_sim_free(&disk);
 	bdev_sim_free(&trial_disk);
-}
-
-static void load(struct bdev_sim *d, struct state *s)
-{
-	OK(store_load(&st, &d->bdev, s, &found));
-}
-
-static uint64_t loaded_mark(struct bdev_sim *d)
-{
-	struct state s;
-
-	load(d, &s);
-	return found == STORE_FOUND ? s.floor : UINT64_MAX;
-}
-
-static enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
-{
-	struct state s;
-	enum kb_err err = store_load(&st, &d->bdev, &s, &found);
-
-	if (err != KB_OK)
-		return err;
-	if (found != STORE_FOUND)
-		states_fresh(&s);
-	s.floor = n;
-	return store_save(&st, &s);
-}
-
-static void save_mark(struct bdev_sim *d, uint64_t n)
-{
-	OK(try_mark(d, n));
 }
 
 /* By a Keelboot that knows of 16 MiB and no more. */
@@ -94,19 +56,16 @@ TEST(second_region_is_as_far_as_the_partition_lets_it)
 {
 	assert_true(store_second_of(STORE_MIN_SIZE) == 8 * MIB);
 	assert_true(store_second_of(24 * MIB - 4096) == 8 * MIB); /* both places would overlap */
-	assert_true(store_second_of(24 * MIB) == 16 * MIB);
-	assert_true(store_second_of(72 * MIB) == 64 * MIB);
-	assert_true(store_second_of(72 * MIB + MIB - 512) == 64 * MIB);
+	EQUAL((store_second_of(24 * MIB), 16 * MIB), (store_second_of(72 * MIB), 64 * MIB));
+	assert_int_equal(store_second_of(72 * MIB + MIB - 512), 64 * MIB);
 }
 
 TEST(new_state_has_its_regions_at_both_ends)
 {
-	assert_true(loaded_mark(&disk) == UINT64_MAX);
-	assert_int_equal(found, STORE_BLANK);
+	EQUAL((loaded_mark(&disk), UINT64_MAX), (found, STORE_BLANK));
 	for (uint64_t i = 1; i <= 300; i++) {
 		save_mark(&disk, i);
-		assert_true(loaded_mark(&disk) == i);
-		assert_true(st.second == END && st.seq == i);
+		EQUAL((loaded_mark(&disk), i), (st.second, END), (st.seq, i));
 		assert_int_equal(st.region, (i - 1) % 2);
 	}
 	assert_true(st.has_record[0] && st.has_record[1]);
@@ -187,9 +146,7 @@ TEST(lost_state_of_before_is_rebuilt_where_its_manifests_are)
 	OK(store_manifest_write(&st, 1, &m, "abcdef"));
 	lose(&disk, 0, 8 * MIB);
 	lose(&disk, 8 * MIB, RING);
-	assert_true(loaded_mark(&disk) == UINT64_MAX);
-	assert_int_equal(found, STORE_LOST);
-	assert_true(st.second == 8 * MIB);
+	EQUAL((loaded_mark(&disk), UINT64_MAX), (found, STORE_LOST), (st.second, 8 * MIB));
 	OK(store_manifest_read(&st, 1, &m, NULL, 0));
 }
 
@@ -232,8 +189,7 @@ TEST(image_keeps_its_place_in_a_larger_partition)
 	assert_true(loaded_mark(&disk) == 4 && st.second == 32 * MIB);
 	save_mark(&disk, 5);
 	save_mark(&disk, 6);
-	assert_true(loaded_mark(&disk) == 6 && st.second == 32 * MIB);
-	assert_false(is_record(&disk, END));
+	EQUAL((loaded_mark(&disk), 6), (st.second, 32 * MIB), (is_record(&disk, END), false));
 	/* A new state forgets both places. */
 	for (unsigned i = 0; i < 2; i++) {
 		struct store before = st;
@@ -290,8 +246,7 @@ static void cut_one_save(uint64_t old, uint64_t new)
 			assert_true(is == old || is == new);
 			assert_true(at < 3 || is == new);
 			/* What was read holds: the next save is above it. */
-			save_mark(&trial_disk, 99);
-			assert_true(loaded_mark(&trial_disk) == 99);
+			save_and_load_mark(&trial_disk, 99);
 		}
 	}
 }
@@ -394,9 +349,7 @@ TEST(erased_is_erased)
 	assert_true(loaded_mark(&disk) == 9);
 	OK(store_erase(&st));
 	bdev_sim_cut(&disk, 0);
-	assert_true(loaded_mark(&disk) == UINT64_MAX);
-	assert_int_equal(found, STORE_BLANK);
-	assert_true(st.second == END);
+	EQUAL((loaded_mark(&disk), UINT64_MAX), (found, STORE_BLANK), (st.second, END));
 	/* Every cell of each place was written: a hole in an image is not copied. */
 	assert_true(cut_content_page(&disk.disk.durable, 0) != NULL &&
 		    cut_content_page(&disk.disk.durable, 8 * MIB / BDEV_ALIGN + 63) != NULL &&
@@ -444,8 +397,7 @@ TEST(forged_end_of_sequences_leaves_nothing_at_8_mib)
 	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
 	for (uint64_t i = 10; i < 14; i++) {
-		save_mark(&disk, i);
-		assert_true(loaded_mark(&disk) == i);
+		save_and_load_mark(&disk, i);
 	}
 }
 

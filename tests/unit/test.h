@@ -6,6 +6,7 @@
  *	{
  *		OK(store_manifest_clear(&st, 0));
  *		FAILS(store_manifest_read(&st, 0, &m), KB_ENOENT);
+ *		EQUAL((st.seq, 2), (m.version, "1.0"));
  *	}
  *
  *	TEST_MAIN("store", .set_up = set_up, .tear_down = tear_down)
@@ -145,6 +146,43 @@ static inline void test_expect(enum kb_err is, enum kb_err want, const char *cal
 		    err_text(want), (int)want);
 	_fail(where, line);
 }
+
+static inline void test_number(uintmax_t is, uintmax_t want, const char *what, const char *where,
+			       int line)
+{
+	if (is == want)
+		return;
+	print_error("%s: %jd (0x%jx), not %jd (0x%jx)\n", what, (intmax_t)is, is, (intmax_t)want,
+		    want);
+	_fail(where, line);
+}
+
+static inline void test_text(const char *is, const char *want, const char *what, const char *where,
+			     int line)
+{
+	if (strcmp(is, want) == 0)
+		return;
+	print_error("%s: \"%s\", not \"%s\"\n", what, is, want);
+	_fail(where, line);
+}
+
+#define TEST_PAIR(is, want) \
+	_Generic((is), char *: test_text, const char *: test_text, default: test_number)(   \
+		is, want, #is, __FILE__, __LINE__)
+#define TEST_1(pair)				   TEST_PAIR pair
+#define TEST_2(pair, ...)			   TEST_PAIR pair, TEST_1(__VA_ARGS__)
+#define TEST_3(pair, ...)			   TEST_PAIR pair, TEST_2(__VA_ARGS__)
+#define TEST_4(pair, ...)			   TEST_PAIR pair, TEST_3(__VA_ARGS__)
+#define TEST_5(pair, ...)			   TEST_PAIR pair, TEST_4(__VA_ARGS__)
+#define TEST_6(pair, ...)			   TEST_PAIR pair, TEST_5(__VA_ARGS__)
+#define TEST_7(pair, ...)			   TEST_PAIR pair, TEST_6(__VA_ARGS__)
+#define TEST_8(pair, ...)			   TEST_PAIR pair, TEST_7(__VA_ARGS__)
+#define TEST_NTH(a, b, c, d, e, f, g, h, nth, ...) nth
+
+/* Pairs of what is and what must be: numbers or texts, up to eight. */
+#define EQUAL(...)                                                                     \
+	(TEST_NTH(__VA_ARGS__, TEST_8, TEST_7, TEST_6, TEST_5, TEST_4, TEST_3, TEST_2, \
+		  TEST_1)(__VA_ARGS__))
 
 #define TEST_CASE(name, ...)                                                            \
 	static void name(void **);                                                      \

@@ -40,8 +40,7 @@ TEST(closing_keeps_errno)
 
 	errno = ENOSPC;
 	util_close(&bad); /* EBADF */
-	assert_int_equal(errno, ENOSPC);
-	assert_int_equal(bad, -1);
+	EQUAL((errno, ENOSPC), (bad, -1));
 	util_close(&bad);
 	assert_int_equal(errno, ENOSPC);
 }

@@ -6,6 +6,8 @@
 
 static bool committed;
 static struct state s;
+static struct state was;
+static struct choose_list list;
 
 static void set_up(void)
 {
@@ -29,22 +31,16 @@ TEST(good_commits_a_trial)
 	s.lr_count = 3;
 	s.pref = 0;
 	OK(verdict_good(&s, 1, 7, 2, &committed));
-	assert_true(committed);
-	assert_int_equal(s.slot[1].st, STATE_GOOD);
-	assert_true(s.slot[1].ever_good);
-	assert_true(s.slot[1].tries == 0 && s.slot[1].streak == 0);
-	assert_int_equal(s.slot[1].grace, STATE_GRACE);
-	assert_string_equal(s.slot[1].reason, "");
-	assert_true(s.pref == 1 && s.last == 1 && s.lr == STATE_NONE && s.lr_count == 0);
+	EQUAL((committed, true), (s.slot[1].st, STATE_GOOD), (s.slot[1].ever_good, true));
+	EQUAL((s.slot[1].tries, 0), (s.slot[1].streak, 0), (s.slot[1].grace, STATE_GRACE));
+	EQUAL((s.slot[1].reason, ""), (s.pref, 1), (s.last, 1), (s.lr, STATE_NONE));
+	assert_int_equal(s.lr_count, 0);
 	assert_true(s.open == 1 && s.open_token == 7 && !s.clean); /* until it has proved itself */
 	assert_false(state_is_rejected(&s, states_id(2)));
 	assert_true(state_is_rejected(&s, states_id(9)));
 	assert_true(state_is_applied(&s, states_id(2)));
-	assert_int_equal(s.staged.source, STATE_SRC_NONE);
-	assert_int_equal(s.apply[STATE_SRC_USB].count, 0);
-	assert_true(s.installs == 0 && !s.rebuilt);
-	assert_true(s.floor == 2);
-	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	EQUAL((s.staged.source, STATE_SRC_NONE), (s.apply[STATE_SRC_USB].count, 0));
+	EQUAL((s.installs, 0), (s.rebuilt, false), (s.floor, 2), (s.slot[0].st, STATE_GOOD));
 	assert_int_equal(s.nunwritable, 0);
 }
 
@@ -87,8 +83,7 @@ TEST(floor_only_rises_and_never_above_the_release)
 	states_open(&s);
 	s.slot[1].has_release = false;
 	OK(verdict_good(&s, 1, 7, 5, &committed));
-	assert_true(s.floor == 5);
-	assert_int_equal(s.napplied, 0);
+	EQUAL((s.floor, 5), (s.napplied, 0));
 }
 
 TEST(other_staged_release_stays_staged)
@@ -102,8 +97,6 @@ TEST(other_staged_release_stays_staged)
 
 TEST(healthy_good_slot_stays_byte_for_byte)
 {
-	struct state was;
-
 	s.floor = 1;
 	was = s;
 	OK(verdict_good(&s, 0, 0, 99, &committed));
@@ -113,8 +106,6 @@ TEST(healthy_good_slot_stays_byte_for_byte)
 
 TEST(good_twice_is_no_error_and_no_change)
 {
-	struct state was;
-
 	states_open(&s);
 	OK(verdict_good(&s, 1, 7, 0, &committed));
 	was = s;
@@ -125,8 +116,6 @@ TEST(good_twice_is_no_error_and_no_change)
 
 TEST(stale_token_is_refused_and_changes_nothing)
 {
-	struct state was;
-
 	states_open(&s);
 	was = s;
 	FAILS(verdict_good(&s, 1, 6, 0, &committed), KB_ESTALE);
@@ -183,8 +172,7 @@ TEST(bad_slot_that_proves_itself_commits)
 	assert_true(committed && s.floor == 2);
 	assert_true(state_is_applied(&s, states_id(2)));
 	assert_false(state_is_rejected(&s, states_id(2)));
-	assert_int_equal(s.pref, 0);
-	assert_int_equal(s.last, 1);
+	EQUAL((s.pref, 0), (s.last, 1));
 }
 
 /* Else the older one comes back in its retry, stays, and the update is good without ever being
@@ -224,12 +212,10 @@ TEST(bad_rejects_and_hands_over)
 	states_open(&s);
 	s.clean = true;
 	OK(verdict_bad(&s, 1, "deadline"));
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_true(s.slot[1].tries == 0 && s.slot[1].grace == 0);
+	EQUAL((s.slot[1].st, STATE_BAD), (s.slot[1].tries, 0), (s.slot[1].grace, 0));
 	assert_string_equal(s.slot[1].reason, "deadline");
 	assert_true(state_is_rejected(&s, states_id(2)));
-	assert_int_equal(s.pref, 0);
-	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
+	EQUAL((s.pref, 0), (s.open, STATE_NONE), (s.open_token, 0), (s.clean, false));
 }
 
 TEST(bad_leaves_the_attempt_of_another_slot)
@@ -237,10 +223,7 @@ TEST(bad_leaves_the_attempt_of_another_slot)
 	states_open(&s);
 	s.slot[0].has_release = false;
 	OK(verdict_bad(&s, 0, "old"));
-	assert_int_equal(s.open, 1);
-	assert_true(s.open_token == 7);
-	assert_int_equal(s.pref, 1);
-	assert_int_equal(s.nrejected, 0);
+	EQUAL((s.open, 1), (s.open_token, 7), (s.pref, 1), (s.nrejected, 0));
 }
 
 TEST(bad_prefers_the_trusted_that_proved_itself_last)
@@ -278,21 +261,16 @@ TEST(clean_needs_the_open_attempt)
 
 TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 {
-	struct choose_list list;
-
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 0;
 	OK(verdict_switch(&s, 1, false, false, 3));
 	assert_true(s.pref == 1 && s.oneshot == STATE_NONE);
 	choose_candidates(&s, &list);
-	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
-	assert_int_equal(s.slot[1].st, STATE_GOOD);
+	EQUAL((list.c[0].slot, 1), (list.c[0].tier, CHOOSE_NORMAL), (s.slot[1].st, STATE_GOOD));
 }
 
 TEST(switch_once_is_for_one_boot)
 {
-	struct choose_list list;
-
 	states_set(&s, 1, STATE_TRIAL, 2);
 	OK(verdict_switch(&s, 1, true, false, 3));
 	assert_true(s.pref == 0 && s.oneshot == 1);
@@ -305,8 +283,6 @@ TEST(switch_once_is_for_one_boot)
 
 TEST(switch_to_the_preferred_slot_changes_nothing)
 {
-	struct state was;
-
 	was = s;
 	OK(verdict_switch(&s, 0, false, false, 3));
 	assert_memory_equal(&s, &was, sizeof(s));
@@ -314,8 +290,6 @@ TEST(switch_to_the_preferred_slot_changes_nothing)
 
 TEST(switch_never_takes_what_is_not_whole)
 {
-	struct state was;
-
 	was = s;
 	for (int force = 0; force < 2; force++) {
 		for (int once = 0; once < 2; once++) {
@@ -348,7 +322,6 @@ TEST(switch_below_the_floor_is_refused_by_force_as_well)
 static void check_failed(const struct state *failed, enum state_st st)
 {
 	struct state to = *failed;
-	struct choose_list list;
 
 	FAILS(verdict_switch(&to, 1, false, false, 3), KB_EREJECTED);
 	FAILS(verdict_switch(&to, 1, true, false, 3), KB_EREJECTED);
@@ -391,18 +364,14 @@ TEST(report_wipes_nothing_that_the_resets_say)
 	s.slot[0].doubt = 1;
 	s.slot[0].grace = 1;
 	OK(verdict_good(&s, 0, 7, 0, &committed));
-	assert_true(s.slot[0].streak == 2 && s.slot[0].doubt == 1 && s.slot[0].grace == 1);
-	assert_int_equal(s.open, 0);
+	EQUAL((s.slot[0].streak, 2), (s.slot[0].doubt, 1), (s.slot[0].grace, 1), (s.open, 0));
 	OK(verdict_proven(&s, 0, 7));
-	assert_true(s.slot[0].streak == 0 && s.slot[0].doubt == 0);
-	assert_int_equal(s.slot[0].grace, STATE_GRACE);
+	EQUAL((s.slot[0].streak, 0), (s.slot[0].doubt, 0), (s.slot[0].grace, STATE_GRACE));
 	assert_int_equal(s.open, STATE_NONE);
 }
 
 TEST(only_a_good_slot_with_its_token_proves_itself)
 {
-	struct state was;
-
 	states_open(&s);
 	was = s;
 	FAILS(verdict_proven(&s, 1, 7), KB_EINVAL); /* on trial */
@@ -425,8 +394,7 @@ TEST(last_resorts_are_over_once_one_proves_itself)
 	assert_int_equal(s.lr_count, 0); /* the next one need not wait long */
 	assert_false(state_is_trusted(&s.slot[0]));
 	OK(verdict_proven(&s, 0, 7));
-	assert_int_equal(s.lr, STATE_NONE);
-	assert_true(state_is_trusted(&s.slot[0]));
+	EQUAL((s.lr, STATE_NONE), (state_is_trusted(&s.slot[0]), true));
 }
 
 /* b, preferred, lost its trust; a proves itself boot after boot. */
@@ -441,8 +409,6 @@ static void lost_slot(struct state *st)
 
 static void healthy_boot(struct state *st)
 {
-	struct choose_list list;
-
 	choose_candidates(st, &list);
 	assert_int_equal(list.c[0].slot, 0);
 	choose_charge(st, &list.c[0], false);
@@ -454,8 +420,6 @@ static void healthy_boot(struct state *st)
 
 TEST(lost_slot_comes_back_at_growing_distances)
 {
-	struct choose_list list;
-
 	lost_slot(&s);
 	for (unsigned n = 0; n < 6; n++) {
 		for (unsigned i = 0; i < 1u << n; i++)
@@ -498,9 +462,6 @@ static void both_in_doubt(struct state *st, bool told)
 
 TEST(report_keeps_the_last_slot_that_is_trusted)
 {
-	struct choose_list list;
-	struct state was;
-
 	for (unsigned told = 0; told < 2; told++) {
 		both_in_doubt(&s, told);
 		OK(verdict_good(&s, 0, 7, 0, &committed));
@@ -526,8 +487,6 @@ TEST(report_keeps_the_last_slot_that_is_trusted)
 
 TEST(retry_that_reports_wins_where_all_are_in_doubt)
 {
-	struct choose_list list;
-
 	both_in_doubt(&s, false);
 	s.open = 1;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
@@ -588,14 +547,11 @@ TEST(distance_has_an_end)
 
 	for (int i = 0; i < 40; i++)
 		state_use_retry(&t);
-	assert_int_equal(t.retries, STATE_RETRIES_MAX);
-	assert_int_equal(t.wait, 1u << STATE_RETRIES_MAX);
+	EQUAL((t.retries, STATE_RETRIES_MAX), (t.wait, 1u << STATE_RETRIES_MAX));
 }
 
 TEST(slot_that_nobody_prefers_does_not_come_back)
 {
-	struct choose_list list;
-
 	lost_slot(&s);
 	s.pref = 0;
 	s.slot[1].wait = 0;
@@ -620,7 +576,6 @@ TEST(budget_comes_back_only_when_no_slot_is_in_doubt)
 TEST(slots_that_are_not_there_get_no_verdict)
 {
 	static const int slots[] = { STATE_NONE, STATE_SLOTS_MAX };
-	struct state was;
 
 	was = s;
 	for (unsigned i = 0; i < 2; i++) {
@@ -640,8 +595,7 @@ TEST(commit_renews_grace_and_budget_but_no_retries)
 	s.installs = 5;
 	s.back = 9;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
-	assert_true(s.slot[1].grace == STATE_GRACE && s.slot[1].retries == 2);
-	assert_true(s.back == 0 && s.installs == 5);
+	EQUAL((s.slot[1].grace, STATE_GRACE), (s.slot[1].retries, 2), (s.back, 0), (s.installs, 5));
 	s.slot[1].retries = 0;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
 	assert_int_equal(s.installs, 0);
@@ -657,9 +611,7 @@ TEST(proof_ends_what_was_told_of_the_slot)
 	s.last = 1;
 	s.lr_count = 3;
 	OK(verdict_proven(&s, 0, 7));
-	assert_string_equal(s.slot[0].reason, "");
-	assert_true(s.last == 0 && s.lr_count == 0);
-	assert_int_equal(s.slot[1].wait, 0);
+	EQUAL((s.slot[0].reason, ""), (s.last, 0), (s.lr_count, 0), (s.slot[1].wait, 0));
 }
 
 TEST(report_leaves_a_doubt_that_takes_nothing_yet)
@@ -688,8 +640,7 @@ TEST(only_the_preferred_slot_changes_places)
 	states_set(&s, 2, STATE_GOOD, 3);
 	s.slot[2].streak = STATE_STREAK_LIMIT;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
-	assert_true(state_is_trusted(&s.slot[1]) && s.slot[1].wait == 0);
-	assert_int_equal(s.slot[2].doubt, 0);
+	EQUAL((state_is_trusted(&s.slot[1]), true), (s.slot[1].wait, 0), (s.slot[2].doubt, 0));
 }
 
 TEST(bad_leaves_the_preferred_slot_where_it_was_another)
@@ -702,8 +653,7 @@ TEST(bad_leaves_the_preferred_slot_where_it_was_another)
 	s.slot[1].streak = 1;
 	s.slot[1].doubt = 1;
 	OK(verdict_bad(&s, 1, "x"));
-	assert_int_equal(s.pref, 0);
-	assert_true(s.slot[1].streak == 0 && s.slot[1].doubt == 0);
+	EQUAL((s.pref, 0), (s.slot[1].streak, 0), (s.slot[1].doubt, 0));
 }
 
 TEST(another_chance_has_its_grace_and_leaves_tries_that_are_there)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device that an install is tried on: device 0 is the state partition, device 1 the root
+ * partition of slot b, device 2 another one. */
+#pragma once
+
+#include "tests/unit/install_fixture.h"
+#include "tests/unit/test.h"
+
+#define KIB    1024u
+#define PART   (2048 * KIB)
+#define TARGET 1
+
+static struct fixture_log events;
+static struct fixture_dev state_dev, root_dev, boot_dev;
+static struct state state;
+static struct store store;
+static struct reader reader;
+static struct install in;
+static int bundle = -1;
+static uint8_t before[PART]; /* what root holds */
+static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+
+static inline void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
+{
+	memcpy(page, data, len);
+	OK(bdev_write(&d->sim.bdev, off, page, len));
+	OK(bdev_flush(&d->sim.bdev));
+}
+
+static inline const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
+{
+	OK(bdev_read(&d->sim.bdev, off, page, len));
+	return page;
+}
+
+static inline void forget_events(void)
+{
+	events.n = events.cut_at = 0;
+	events.off = false;
+	events.redundant = 0;
+}
+
+/* Slot a is good; slot b holds an older release, good too, with its manifest. */
+static inline void set_up_state(struct bdev *partition)
+{
+	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
+	enum store_finding found;
+
+	OK(store_load(&store, partition, &state, &found));
+	fixture_good_slots(&state);
+	memset(m.release, 0x11, sizeof(m.release));
+	memset(page, 0x77, 512);
+	OK(store_manifest_write(&store, TARGET, &m, page));
+	OK(store_save_both(&store, &state));
+}
+
+static inline void free_devices(void)
+{
+	bdev_sim_free(&state_dev.sim);
+	bdev_sim_free(&root_dev.sim);
+	bdev_sim_free(&boot_dev.sim);
+}

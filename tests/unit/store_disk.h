@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A state partition, and a copy of it on which something is tried. The floor marks a record. */
+#pragma once
+
+#include "tests/unit/states.h"
+
+#include "selector/store_internal.h"
+#include "tests/sim/bdev_sim.h"
+
+#define SEEDS 24
+
+static struct bdev_sim disk, trial_disk;
+static struct store st;
+static enum store_finding found;
+
+static inline void load(struct bdev_sim *d, struct state *to)
+{
+	OK(store_load(&st, &d->bdev, to, &found));
+}
+
+static inline uint64_t loaded_mark(struct bdev_sim *d)
+{
+	struct state is;
+
+	load(d, &is);
+	return found == STORE_FOUND ? is.floor : UINT64_MAX;
+}
+
+static inline enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
+{
+	struct state to;
+
+	TRY(store_load(&st, &d->bdev, &to, &found));
+	if (found != STORE_FOUND)
+		states_fresh(&to);
+	to.floor = n;
+	return store_save(&st, &to);
+}
+
+/* Loads, sets the floor to n, saves. */
+static inline void save_mark(struct bdev_sim *d, uint64_t n)
+{
+	OK(try_mark(d, n));
+}
+
+static inline void save_and_load_mark(struct bdev_sim *d, uint64_t n)
+{
+	save_mark(d, n);
+	assert_int_equal(loaded_mark(d), n);
+}
