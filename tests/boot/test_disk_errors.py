@@ -111,7 +111,7 @@ def staged(update) -> None:
 @pytest.mark.parametrize("number, said, touched", [
     (1, r"update: skipped: the count of attempts cannot be saved", False),
     (2, r"the state partition cannot be written, so the slot stays as it is", False),
-    (4, r"the slot is complete, but the state partition cannot be written", True),
+    (4, r"the state partition cannot be written, although the slot is complete", True),
 ], ids=["count", "begin", "end"])
 def test_state_fails_in_an_apply(update, number, said, touched):
     stick = update.bench.stick(update.bundle)
@@ -147,7 +147,7 @@ def test_state_fails_at_the_charge_of_the_trial(update):
 
 @pytest.mark.parametrize("number, said, touched", [
     (1, r"the state partition cannot be written, so the slot stays as it is", False),
-    (3, r"the slot is complete, but the state partition cannot be written", True),
+    (3, r"the state partition cannot be written, although the slot is complete", True),
 ], ids=["begin", "end"])
 def test_state_fails_in_an_install_under_the_system(update, number, said, touched):
     with update.bench.machine(update.disk, faults=update.saves_from(number)) as vm:
