@@ -5,7 +5,7 @@
  */
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_getFrameHeader */
 #include "tests/fuzz/fuzz.h"
-#include "update/decoder/decoder.h"
+#include "update/install/decoder.h"
 #include "update/decoder/decoder_main.h"
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"

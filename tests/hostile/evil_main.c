@@ -3,7 +3,7 @@
  * Decoders of somebody who took one over: each name that this program is started under is a way to
  * misbehave. "caged-" ones have entered the decoder's cage before; the others never do.
  */
-#include "update/decoder/decoder.h"
+#include "update/install/decoder.h"
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"
 

@@ -5,7 +5,7 @@
 #include "lib/cage.h"
 #include "lib/os.h"
 #include "lib/util.h"
-#include "update/decoder/decoder.h"
+#include "update/install/decoder.h"
 #include "update/decoder/decoder_main.h"
 #include "update/apply/media.h"
 #include "tests/unit/test.h"

@@ -4,7 +4,7 @@
  * that misbehave.
  */
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_writeSkippableFrame */
-#include "update/decoder/decoder.h"
+#include "update/install/decoder.h"
 #include "update/decoder/decoder_main.h"
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"

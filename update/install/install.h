@@ -8,7 +8,7 @@
 #include "lib/bdev.h"
 #include "selector/plan.h"
 #include "selector/store.h"
-#include "update/decoder/decoder.h"
+#include "update/install/decoder.h"
 #include "update/bundle/reader.h"
 
 #define INSTALL_SEAL_LEN (128u << 10) /* first bytes of a slot, zeroed first and written last */

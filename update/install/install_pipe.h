@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "update/decoder/decoder.h"
+#include "update/install/decoder.h"
 #include "update/bundle/reader.h"
 
 struct install_pipe {

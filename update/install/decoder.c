@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/decoder/decoder.h"
+#include "update/install/decoder.h"
 #include "update/wire/decoder_wire.h"
 #include "lib/log.h"
 
