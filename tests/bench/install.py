@@ -37,8 +37,7 @@ def fill_tree(tree: pathlib.Path, limit: int, skip: int) -> None:
     """Copies files of /usr, sorted by name, until there are `limit` bytes; `skip` makes another
     tree of mostly the same kind of files."""
     total = 0
-    files = sorted(p for d in ("/usr/lib", "/usr/share", "/usr/bin") for p in
-                   pathlib.Path(d).rglob("*"))
+    files = sorted(p for d in ("/usr/lib", "/usr/share", "/usr/bin") for p in pathlib.Path(d).rglob("*"))
     for i, path in enumerate(files):
         if i < skip or path.is_symlink() or not path.is_file():
             continue
@@ -79,8 +78,7 @@ def make_inputs(work: pathlib.Path, size: int) -> None:
     if not (work / "new.ext4.zst").exists():
         run("zstd", "-q", "-15", "-T0", work / "new.ext4")
     if not (work / "k.key").exists():
-        run(TOP / "build/keelboot", "key", "generate", "-o", work / "k",
-            stderr=subprocess.DEVNULL)
+        run(TOP / "build/keelboot", "key", "generate", "-o", work / "k", stderr=subprocess.DEVNULL)
     if not (work / "new.keel").exists():
         run(TOP / "build/keelboot", "bundle", "create", "-o", work / "new.keel", "--compatible",
             "bench", "--version", "2.0", "--sequence", 2, "--image", f"root={work}/new.ext4",
@@ -107,8 +105,7 @@ class Peak(threading.Thread):
             while "keelboot" not in (proc / "comm").read_text():
                 time.sleep(0.001)
             while True:
-                for pid in [str(self.pid),
-                            *(proc / f"task/{self.pid}/children").read_text().split()]:
+                for pid in [str(self.pid), *(proc / f"task/{self.pid}/children").read_text().split()]:
                     if "keelboot" in pathlib.Path(f"/proc/{pid}/comm").read_text():
                         self.look(pid)
                 time.sleep(0.02)
@@ -129,8 +126,7 @@ class Bench:
         self.loops: list[str] = []
         conf = self.root / "etc/keelboot"
         (conf / "keys").mkdir(parents=True, exist_ok=True)
-        (conf / "system.conf").write_text(
-            "[system]\ncompatible = bench\n[source.media]\nverify-first = no\n")
+        (conf / "system.conf").write_text("[system]\ncompatible = bench\n[source.media]\nverify-first = no\n")
         shutil.copy(work / "k.pem", conf / "keys/k.pem")
         for slot in "ab":
             run("fallocate", "-l", size, work / f"slot-{slot}")
@@ -159,8 +155,7 @@ class Bench:
         """What the slot holds before: zeroes, or another image."""
         run("blkdiscard", "-z", "-f", self.slot["b"], stderr=subprocess.DEVNULL)
         if image is not None:
-            run("dd", f"if={image}", f"of={self.slot['b']}", "bs=1M", "conv=fsync",
-                stderr=subprocess.DEVNULL)
+            run("dd", f"if={image}", f"of={self.slot['b']}", "bs=1M", "conv=fsync", stderr=subprocess.DEVNULL)
 
     @staticmethod
     def drop() -> None:
@@ -171,8 +166,7 @@ class Bench:
         self.drop()
         start = time.monotonic()
         run("sha256sum", packed, stdout=subprocess.DEVNULL)
-        run("sh", "-c", f"zstd -dc {packed} | dd of={self.slot['b']} bs=1M conv=fsync",
-            stderr=subprocess.DEVNULL)
+        run("sh", "-c", f"zstd -dc {packed} | dd of={self.slot['b']} bs=1M conv=fsync", stderr=subprocess.DEVNULL)
         return time.monotonic() - start
 
     def install(self, bundle: pathlib.Path) -> tuple[float, int, int, int]:
@@ -195,8 +189,7 @@ class Bench:
         self.drop()
         if subprocess.run(["cmp", "-n", str(image.stat().st_size), str(image),
                            self.slot["b"]], check=False).returncode != 0:
-            sys.exit("FAIL: the slot does not hold the image:\n" +
-                     (self.work / "log").read_text())
+            sys.exit("FAIL: the slot does not hold the image:\n" + (self.work / "log").read_text())
 
 
 def series(bench: Bench, what: str, before: pathlib.Path | None, image: pathlib.Path,
@@ -221,8 +214,7 @@ def series(bench: Bench, what: str, before: pathlib.Path | None, image: pathlib.
 
 
 def main() -> int:
-    ap = argparse.ArgumentParser(description=__doc__,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--size", type=int, default=512, metavar="MIB", help="of the image (512)")
     ap.add_argument("--runs", type=int, default=5, help="of each kind; medians count (5)")
     ap.add_argument("--dir", help="where the files lie: the storage that is measured")
@@ -245,8 +237,7 @@ def main() -> int:
         print(f"image {args.size} MiB, {nonzero_share(image):.0%} not zero, zstd "
               f"{packed.stat().st_size / MIB:.1f} MiB, bundle {bundle.stat().st_size / MIB:.1f} "
               f"MiB; {os.cpu_count()} processors, medians of {args.runs}")
-        print(f"{'slot before':34} {'by hand':>9} {'keelboot':>9} {'ratio':>8} {'written':>12} "
-              f"{'peak RSS':>10}")
+        print(f"{'slot before':34} {'by hand':>9} {'keelboot':>9} {'ratio':>8} {'written':>12} {'peak RSS':>10}")
         worst = max(series(bench, "blank", None, image, packed, bundle, args.runs),
                     series(bench, "another image", other, image, packed, bundle, args.runs))
         bench.reset_state()

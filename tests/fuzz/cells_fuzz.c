@@ -69,6 +69,15 @@ static void order(const struct hiccup *h)
 	dev.bad_read = h->read;
 }
 
+static enum kb_err settle(enum kb_err err)
+{
+	dev.bad_read = 0;
+	return err;
+}
+
+/* What a call gives one of whose reads is bad. */
+#define HICCUP(h, call) (order(h), settle(call))
+
 /* A record as it is made, of so many slots, with a sequence and a cell from the input. */
 static void put_record(struct fuzz_in *in, uint8_t place)
 {
@@ -196,11 +205,8 @@ static void check_hiccup(struct store *st, int slot, const struct hiccup *h)
 	size_t size = most(slot);
 	uint8_t *blob = room(size);
 	struct store_manifest m;
-	enum kb_err err;
+	enum kb_err err = HICCUP(h, store_manifest_read(st, slot, &m, blob, size));
 
-	order(h);
-	err = store_manifest_read(st, slot, &m, blob, size);
-	dev.bad_read = 0;
 	if (err == KB_OK)
 		FUZZ_CHECK((worth(slot, 0) == KB_OK && is_copy(c, &m, blob)) ||
 			   (worth(slot, 1) == KB_OK && is_copy(d, &m, blob)));
@@ -319,12 +325,9 @@ static void check_load(struct store *st, const struct hiccup *h)
 {
 	static struct state s, again;
 	enum store_finding found, other;
-	enum kb_err err, e2;
+	enum kb_err e2 = HICCUP(h, store_load(st, &dev.bdev, &again, &other));
+	enum kb_err err = store_load(st, &dev.bdev, &s, &found);
 
-	order(h);
-	e2 = store_load(st, &dev.bdev, &again, &other);
-	dev.bad_read = 0;
-	err = store_load(st, &dev.bdev, &s, &found);
 	FUZZ_CHECK(err == KB_OK || (err == KB_EIO && dev.dead_to > dev.dead_from));
 	if (err != KB_OK || (h->bad != FUZZ_BDEV_FLIP && h->bad != FUZZ_BDEV_FAIL))
 		return;
@@ -338,11 +341,8 @@ static void check_save(struct store *st, struct state *s, const struct hiccup *h
 	static struct state again;
 	enum store_finding found;
 	struct store other;
-	enum kb_err err;
+	enum kb_err err = HICCUP(h, store_save_both(st, s));
 
-	order(h);
-	err = store_save_both(st, s);
-	dev.bad_read = 0;
 	if (err != KB_OK)
 		return;
 	FUZZ_CHECK(store_load(&other, &dev.bdev, &again, &found) == KB_OK && found == STORE_FOUND);
@@ -363,17 +363,13 @@ static void check_write(struct store *st, int slot, const struct hiccup *h)
 
 	if (blob != NULL)
 		out = c->m;
-	order(h);
-	err = store_manifest_write(st, slot, &out, blob);
-	dev.bad_read = 0;
+	err = HICCUP(h, store_manifest_write(st, slot, &out, blob));
 	if (err == KB_OK) {
 		FUZZ_CHECK(store_manifest_read(st, slot, &m, got, sizeof(got)) == KB_OK);
 		FUZZ_CHECK(same(&m, &out));
 		FUZZ_CHECK(blob == NULL || memcmp(got, blob, m.len) == 0);
 	}
-	order(h);
-	err = store_manifest_clear(st, slot);
-	dev.bad_read = 0;
+	err = HICCUP(h, store_manifest_clear(st, slot));
 	FUZZ_CHECK(err != KB_OK || store_manifest_read(st, slot, &m, NULL, 0) != KB_OK);
 }
 

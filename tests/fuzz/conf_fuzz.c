@@ -236,22 +236,13 @@ static void make_folders(void)
 	made = true;
 }
 
-static unsigned lines_of(const char *text)
-{
-	unsigned n = 1;
-
-	for (; *text != '\0'; text++)
-		n += *text == '\n';
-	return n;
-}
-
 /* The next text, to be freed. */
 static char *take_text(struct fuzz_in *in)
 {
 	char *text = fuzz_string(in->p, in->left);
 	size_t got;
 
-	lines += lines_of(text);
+	lines += fuzz_lines(text);
 	fuzz_take(in, strlen(text) + 1, &got);
 	return text;
 }
@@ -300,11 +291,10 @@ static void put_dropins(struct fuzz_in *in)
 static void put_one(struct fuzz_in *in)
 {
 	static char text[CONF_FILE_MAX + 100];
-	size_t len = in->left < CONF_FILE_MAX ? in->left : CONF_FILE_MAX;
+	size_t len;
 
 	memset(text, '\n', sizeof(text));
-	if (len > 0)
-		memcpy(text, in->p, len);
+	len = fuzz_copy(text, CONF_FILE_MAX, in->p, in->left);
 	lines += sizeof(text);
 	fuzz_dir_put(names[0], text, (uint8_t)text[0] == 0xff ? sizeof(text) : len);
 }

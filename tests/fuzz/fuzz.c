@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/bytes.h"
 #include "lib/log.h"
 
 #include <signal.h>
@@ -80,8 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *copy = malloc(size);
 
 	FUZZ_CHECK(copy != NULL || size == 0);
-	if (size > 0)
-		memcpy(copy, data, size);
+	fuzz_copy(copy, size, data, size);
 	watch(true);
 	fuzz_one(copy, size);
 	watch(false);
@@ -104,13 +102,9 @@ const uint8_t *fuzz_take(struct fuzz_in *in, size_t len, size_t *got)
 
 uint64_t fuzz_u64(struct fuzz_in *in)
 {
-	uint8_t b[8] = { 0 };
-	size_t got;
-	const uint8_t *p = fuzz_take(in, sizeof(b), &got);
+	uint32_t low = fuzz_u32(in);
 
-	if (got > 0)
-		memcpy(b, p, got);
-	return bytes_get64(b);
+	return low | (uint64_t)fuzz_u32(in) << 32;
 }
 
 uint32_t fuzz_u32(struct fuzz_in *in)
@@ -141,10 +135,27 @@ char *fuzz_string(const uint8_t *p, size_t len)
 	char *s = malloc(n + 1);
 
 	FUZZ_CHECK(s != NULL);
-	if (n > 0)
-		memcpy(s, p, n);
+	fuzz_copy(s, n, p, n);
 	s[n] = '\0';
 	return s;
+}
+
+size_t fuzz_copy(void *to, size_t max, const uint8_t *data, size_t size)
+{
+	size_t len = size < max ? size : max;
+
+	if (len > 0)
+		memcpy(to, data, len);
+	return len;
+}
+
+unsigned fuzz_lines(const char *text)
+{
+	unsigned n = 1;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
 }
 
 /* ---------------------------------------------------------------- asserting */

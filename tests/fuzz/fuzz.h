@@ -38,6 +38,12 @@ const uint8_t *fuzz_take(struct fuzz_in *in, size_t len, size_t *got);
 /* A copy that ends with a NUL of its own, on the heap, to be freed; cut at the first NUL of p. */
 char *fuzz_string(const uint8_t *p, size_t len);
 
+/* What of data fits into max bytes; the others stay as they are. Returns how many it is. */
+size_t fuzz_copy(void *to, size_t max, const uint8_t *data, size_t size);
+
+/* One more than there are line feeds. */
+unsigned fuzz_lines(const char *text);
+
 /* ---------------------------------------------------------------- asserting */
 /* Ended by NUL within size bytes. */
 bool fuzz_ended(const char *text, size_t size);

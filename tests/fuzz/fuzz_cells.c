@@ -42,8 +42,7 @@ bool fuzz_cells_seal(const struct fuzz_cell *c, const char *magic, uint8_t *cell
 	memset(cell, c->harm == HARM_BLANK ? 0xff : 0, SIZE);
 	if (c->harm == HARM_BLANK)
 		return false;
-	if (c->len > 0)
-		memcpy(cell + CELL_HEADER, c->payload, c->len);
+	fuzz_copy(cell + CELL_HEADER, c->len, c->payload, c->len);
 	cell_seal(cell, magic, &info);
 	if (c->harm == HARM_CRC)
 		cell[32] ^= 0x10;

@@ -105,8 +105,7 @@ static void take_blob(struct fuzz_slots *s, struct fuzz_slots_copy *c, struct fu
 	}
 	want = fuzz_u16(in);
 	p = fuzz_take(in, want < most ? want : most, &got);
-	if (got > 0)
-		memcpy((place & 0x30) == 0x20 ? text : c->blob, p, got);
+	fuzz_copy((place & 0x30) == 0x20 ? text : c->blob, got, p, got);
 	if ((place & 0x30) == 0x20) {
 		sign(c, got);
 		return;
@@ -134,8 +133,7 @@ static void take_version(struct fuzz_slots_copy *c, uint8_t *page, struct fuzz_i
 	size_t len = fuzz_u8(in) % VERSION_MAX, got;
 	const uint8_t *p = fuzz_take(in, len, &got);
 
-	if (got > 0)
-		memcpy(page + AT_VERSION, p, got);
+	fuzz_copy(page + AT_VERSION, got, p, got);
 	memset(c->m.version, 0, sizeof(c->m.version));
 	for (size_t i = 0; i < STATE_STR_MAX && i < got && p[i] != '\0'; i++)
 		c->m.version[i] = (char)(p[i] >= ' ' && p[i] <= '~' ? p[i] : '?');

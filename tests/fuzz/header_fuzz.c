@@ -83,6 +83,14 @@ static void check_open(const uint8_t *data, size_t size, const struct keyring *k
 	reader_close(&r);
 }
 
+static void check_refusal(int fd, size_t size, const struct keyring *keys)
+{
+	static struct reader r;
+
+	FUZZ_CHECK(reader_open(&r, fd, false, size, keys) != KB_OK);
+	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
+}
+
 /* The same keys, where both have to sign; where the one that did is retired; and one that is both,
  * in place of two. */
 static void check_refused(const uint8_t *data, size_t size)
@@ -92,18 +100,15 @@ static void check_refused(const uint8_t *data, size_t size)
 	int fd = fuzz_bundle_fd(data, size);
 
 	two.required = 2;
-	FUZZ_CHECK(reader_open(&r, fd, false, size, &two) != KB_OK);
-	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
+	check_refusal(fd, size, &two);
 	retired.nretired = 1;
 	retired.retired[0] = retired.key[0];
 	retired.required = 2;
-	FUZZ_CHECK(reader_open(&r, fd, false, size, &retired) != KB_OK);
-	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
+	check_refusal(fd, size, &retired);
 	retired.required = 1;
 	retired.key[0] = retired.key[1];
 	retired.n = 1;
-	FUZZ_CHECK(reader_open(&r, fd, false, size, &retired) != KB_OK);
-	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
+	check_refusal(fd, size, &retired);
 	/* A medium that is shorter than it says. */
 	if (reader_open(&r, fd, true, INT64_MAX, &two) == KB_OK)
 		reader_close(&r);
@@ -115,8 +120,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 {
 	uint8_t raw[READER_HEADER_LEN] = { 0 };
 
-	if (size > 0)
-		memcpy(raw, data, size < sizeof(raw) ? size : sizeof(raw));
+	fuzz_copy(raw, sizeof(raw), data, size);
 	check_header(raw);
 	check_open(data, size, fuzz_bundle_keys());
 	if (size <= READER_HEADER_LEN)

@@ -48,8 +48,7 @@ static void take_pages(struct index *x, struct fuzz_in *in)
 		size_t want = fuzz_u16(in), got;
 		const uint8_t *p = fuzz_take(in, want, &got);
 
-		if (got > 0)
-			memcpy(pages + (size_t)i * READER_PAGE, p, got);
+		fuzz_copy(pages + (size_t)i * READER_PAGE, got, p, got);
 		x->pages_len = (size_t)i * READER_PAGE + got;
 	}
 	used = x->pages_len;

@@ -18,6 +18,7 @@ enum { KIND_FILE, KIND_AREA, KIND_FOLDER, KIND_COUNT };
 
 #define FOLDER_MAX 70u
 #define AREA_MAX   4096u
+#define PEM_MAX	   320u
 
 static uint8_t header[READER_HEADER_LEN];
 
@@ -93,20 +94,28 @@ static void check_key(const struct keyring_key *key)
 	FUZZ_CHECK(fuzz_printable(key->name, sizeof(key->name)) && key->pkey != NULL);
 }
 
+static size_t put_pem(char out[PEM_MAX], const uint8_t *der, int len)
+{
+	char base64[PEM_MAX / 2];
+
+	EVP_EncodeBlock((uint8_t *)base64, der, len);
+	return (size_t)snprintf(out, PEM_MAX,
+				"-----BEGIN PUBLIC KEY-----\n%s\n"
+				"-----END PUBLIC KEY-----\n",
+				base64);
+}
+
 /* The key as OpenSSL writes it: the same key for us, and no other. */
 static void check_round_trip(struct keyring *k)
 {
 	uint8_t *der = NULL, digest[DIGEST_LEN];
 	int len = i2d_PUBKEY(k->key[0].pkey, &der);
-	char pem[256] = "-----BEGIN PUBLIC KEY-----\n";
-	size_t n = strlen(pem);
+	char pem[PEM_MAX];
 
 	FUZZ_CHECK(len == (k->key[0].alg == KEYRING_ED25519 ? 44 : 91));
 	FUZZ_CHECK(EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1);
 	FUZZ_CHECK(memcmp(digest, k->key[0].id, KEYRING_ID_LEN) == 0);
-	n += (size_t)EVP_EncodeBlock((uint8_t *)pem + n, der, len);
-	snprintf(pem + n, sizeof(pem) - n, "\n-----END PUBLIC KEY-----\n");
-	fuzz_dir_put("again.pem", pem, strlen(pem));
+	fuzz_dir_put("again.pem", pem, put_pem(pem, der, len));
 	OPENSSL_free(der);
 }
 
@@ -142,14 +151,12 @@ static void try_file(const uint8_t *p, size_t len)
 
 /* A key of Ed25519 of its own for each number; but 0 and 1 are points of small order, and no keys.
  */
-static size_t make_pem(char out[256], uint8_t number)
+static size_t make_pem(char out[PEM_MAX], uint8_t number)
 {
 	uint8_t spki[44] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21 };
-	size_t n = (size_t)snprintf(out, 256, "-----BEGIN PUBLIC KEY-----\n");
 
 	spki[12] = number;
-	n += (size_t)EVP_EncodeBlock((uint8_t *)out + n, spki, sizeof(spki));
-	return n + (size_t)snprintf(out + n, 256 - n, "\n-----END PUBLIC KEY-----\n");
+	return put_pem(out, spki, sizeof(spki));
 }
 
 /* how: 0x20 retires the key. True if what is retired is no key. */
@@ -157,7 +164,7 @@ static bool put_file(const char *ring, unsigned i, uint8_t how)
 {
 	bool retire = (how < 0xe0 && how & 0x20) || (how >= 0xe8 && how < 0xf0);
 	const char *folder = retire && *ring == '\0' ? KEYRING_RETIRED_DIR "/" : ring;
-	char name[100], pem[256];
+	char name[100], pem[PEM_MAX];
 	size_t len = make_pem(pem, how & 0x1f);
 
 	if (how >= 0xfc) /* a name that is too long */

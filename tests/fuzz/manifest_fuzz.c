@@ -73,18 +73,12 @@ static void fix_line(struct fix *f, const char *line)
 
 size_t fuzz_fix(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
-	char *copy = fuzz_string(data, size), *line = copy;
+	char *copy = fuzz_string(data, size), *rest = copy;
 	struct fix f = { .out = (char *)data, .max = max };
 
 	(void)seed;
-	while (*line != '\0') {
-		size_t len = strcspn(line, "\n");
-		bool more = line[len] == '\n';
-
-		line[len] = '\0';
-		fix_line(&f, line);
-		line += len + more;
-	}
+	while (rest != NULL && *rest != '\0')
+		fix_line(&f, strsep(&rest, "\n"));
 	free(copy);
 	return f.n;
 }
@@ -210,26 +204,22 @@ static void check_round_trip(const struct manifest *m)
 /* The lines by themselves, as the builder sets what its specification says. */
 static void check_keys(const uint8_t *data, size_t size)
 {
-	char *copy = fuzz_string(data, size), *line = copy;
+	char *copy = fuzz_string(data, size), *rest = copy;
 	static struct manifest m;
 
 	memset(&m, 0, sizeof(m));
-	for (unsigned i = 0; i < 24 && line != NULL; i++) {
-		char *next = strchr(line, '\n'), *value;
+	for (unsigned i = 0; i < 24 && rest != NULL; i++) {
+		char *line = strsep(&rest, "\n"), *value = line;
 		const char *wrong, *image;
 
-		if (next != NULL)
-			*next++ = '\0';
-		value = strchr(line, '=');
+		strsep(&value, "=");
 		if (value != NULL) {
-			*value++ = '\0';
 			wrong = manifest_bundle_key(&m, line, value);
 			image = manifest_image_key(&m.image[0], line, value);
 			FUZZ_CHECK(wrong == manifest_unknown_key || image == manifest_unknown_key);
 			FUZZ_CHECK(wrong == NULL || fuzz_printable(wrong, 100));
 			FUZZ_CHECK(fuzz_printable(m.description, sizeof(m.description)));
 		}
-		line = next;
 	}
 	free(copy);
 }

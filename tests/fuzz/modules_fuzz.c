@@ -80,15 +80,6 @@ static void after(void *ctx)
 	s.after++;
 }
 
-static unsigned lines_of(const char *text)
-{
-	unsigned n = 1;
-
-	for (; *text != '\0'; text++)
-		n += *text == '\n';
-	return n;
-}
-
 /* Into a buffer of any size: what is there is ended, and each of its words is of the command line.
  */
 static void check_params(const char *path, size_t size)
@@ -138,7 +129,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	s.list = fuzz_string(in.p, in.left);
 	FUZZ_CHECK(modules_load(MODULES_LIST, s.cmdline, heeded[how >> 3 & 3],
 				how & 0x80 ? after : NULL, &s) == s.loaded);
-	FUZZ_CHECK(s.unlinked <= lines_of(s.list));
+	FUZZ_CHECK(s.unlinked <= fuzz_lines(s.list));
 	FUZZ_CHECK(s.unlinked <= s.asked && s.asked <= 2 * s.unlinked);
 	FUZZ_CHECK(s.after == (how & 0x80 ? s.unlinked : 0));
 	check_params("/lib/modules/usb-storage.ko", 1u + room);

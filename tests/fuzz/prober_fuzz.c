@@ -111,14 +111,13 @@ static void check_merge(const struct prober_answer *a)
 void fuzz_one(const uint8_t *data, size_t size)
 {
 	static struct prober_answer a, copy;
-	size_t len = size < sizeof(a) ? size : sizeof(a), step = 1 + size / 16;
+	size_t len, step = 1 + size / 16;
 	bool partial;
 	enum kb_err err;
 
 	/* What the pipe has not brought is not looked at. */
 	memset(&a, 0xa5, sizeof(a));
-	if (len > 0)
-		memcpy(&a, data, len);
+	len = fuzz_copy(&a, sizeof(a), data, size);
 	memcpy(&copy, &a, sizeof(a));
 	err = probe_answer_check(&a, len);
 	partial = probe_answer_partial(&a, len);

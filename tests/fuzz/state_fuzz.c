@@ -8,47 +8,16 @@
 #include "selector/store_internal.h"
 #include "tests/fuzz/fuzz_bdev.h"
 #include "tests/fuzz/fuzz_cells.h"
+#include "tests/fuzz/state_bounds.h"
 
 #include <string.h>
 
-static bool is_slot(const struct state *s, int slot)
-{
-	return slot == STATE_NONE || (slot >= 0 && slot < s->nslots);
-}
-
-static void check_slot(const struct state_slot *t)
-{
-	FUZZ_CHECK(t->st <= STATE_BAD && t->tries <= STATE_TRIES_MAX && t->grace <= STATE_GRACE);
-	FUZZ_CHECK(t->streak <= STATE_STREAK_LIMIT && t->doubt <= 1);
-	FUZZ_CHECK(t->retries <= STATE_RETRIES_MAX && t->wait <= 1u << STATE_RETRIES_MAX);
-	FUZZ_CHECK(fuzz_printable(t->version, sizeof(t->version)));
-	FUZZ_CHECK(fuzz_printable(t->reason, sizeof(t->reason)));
-	FUZZ_CHECK(t->has_release || (t->sequence == 0 && t->version[0] == '\0'));
-}
-
 static void check_bounds(const struct state *s)
 {
-	FUZZ_CHECK(s->nslots >= 1 && s->nslots <= STATE_SLOTS_MAX);
-	for (unsigned i = 0; i < s->nslots; i++)
-		check_slot(&s->slot[i]);
-	FUZZ_CHECK(s->pref >= 0 && s->pref < s->nslots);
-	FUZZ_CHECK(is_slot(s, s->last) && is_slot(s, s->open) && is_slot(s, s->oneshot));
-	FUZZ_CHECK(is_slot(s, s->lr) && s->lr_count <= STATE_LR_COUNT_MAX);
-	FUZZ_CHECK(s->open != STATE_NONE || (s->open_token == 0 && !s->clean));
-	FUZZ_CHECK(s->staged.source <= STATE_SRC_NONE && s->staged.fails <= STATE_FAILS_LIMIT);
-	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		FUZZ_CHECK(s->apply[i].count <= STATE_APPLY_LIMIT &&
-			   s->apply[i].grace <= STATE_APPLY_DIED);
-	FUZZ_CHECK(s->installs <= STATE_INSTALLS_LIMIT && s->floor < UINT64_MAX);
-	FUZZ_CHECK(s->back < UINT64_MAX);
-	FUZZ_CHECK(s->rejected_max < UINT64_MAX && s->forgotten_max < UINT64_MAX);
-	FUZZ_CHECK(s->napplied <= STATE_LEDGER_LEN && s->nrejected <= STATE_LEDGER_LEN);
-	FUZZ_CHECK(s->nunwritable <= STATE_UNWRITABLE_LEN);
-	for (unsigned i = 0; i < s->nunwritable; i++)
-		FUZZ_CHECK(s->unwritable[i].count >= 1 &&
-			   s->unwritable[i].count <= STATE_FAILS_LIMIT);
-	FUZZ_CHECK(fuzz_printable(s->disk, sizeof(s->disk)));
-	FUZZ_CHECK(s->extra_len <= sizeof(s->extra));
+	const char *broken = state_bounds_broken(s);
+
+	if (broken != NULL)
+		fuzz_fail(__FILE__, __LINE__, broken);
 }
 
 /* What was understood is written down, and read again as the same. */

@@ -40,8 +40,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	struct probe_uevent e;
 
 	FUZZ_CHECK(buf != NULL);
-	if (size > 0)
-		memcpy(buf, data, size);
+	fuzz_copy(buf, size, data, size);
 	buf[size] = '\0';
 	memset(&e, 0xa5, sizeof(e));
 	if (probe_uevent_parse(&e, buf, size)) {

@@ -12,7 +12,7 @@ size_t fuzz_fix(uint8_t *data, size_t size, size_t max, unsigned seed)
 	if (max < sizeof(a))
 		return size;
 	memset(&a, 0, sizeof(a));
-	memcpy(&a, data, size < sizeof(a) ? size : sizeof(a));
+	fuzz_copy(&a, sizeof(a), data, size);
 	a.magic = VERIFY_ANSWER_MAGIC;
 	a.reserved = 0;
 	if (seed % 4 != 0) {
@@ -56,8 +56,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	struct verify_answer a, before;
 
 	memset(&a, 0, sizeof(a));
-	if (size > 0)
-		memcpy(&a, data, size < sizeof(a) ? size : sizeof(a));
+	fuzz_copy(&a, sizeof(a), data, size);
 	before = a;
 	if (verify_answer_check(&a) == KB_OK) {
 		FUZZ_CHECK(a.magic == VERIFY_ANSWER_MAGIC && a.verity <= 1 && a.reserved == 0);

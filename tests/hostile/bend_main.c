@@ -80,7 +80,7 @@ static void judge(int fd, bool raw, uint64_t at)
 	struct class c = { .v = world_try(fd, raw), .example = at };
 	unsigned i = 0;
 
-	c.stray = !world_holds_only(images, &image_size, 1);
+	c.stray = !world_holds_only(images, &image_size, 1, BDEV_ALIGN);
 	c.whole = c.v.slot_written && memcmp(world_slot(), image, image_size) == 0;
 	mask(c.v.why);
 	while (i < nclasses && !same_class(&class[i], &c))
@@ -192,9 +192,7 @@ int main(int argc, char **argv)
 {
 	char path[4096];
 
-	world_must(argc >= 9, "how it is called stands in its source");
-	world_begin(argv[1], strcmp(argv[argc - 1], "verify-first") == 0);
-	world_must(world_keys(argv[2]) == KB_OK, "no keys");
+	world_begin(&argc, argv, 9);
 	bundle = world_read_file(argv[3], &size);
 	image = world_read_file(argv[4], &image_size);
 	if (strcmp(argv[5], "cut") == 0) {

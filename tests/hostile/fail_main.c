@@ -13,8 +13,6 @@
 #include <openssl/evp.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static atomic_uint calls;
@@ -31,14 +29,7 @@ static bool fails(void)
 
 /* Each gives its failure, or what the real one gives. `make` finds the names below by WRAP. */
 #define WRAP(type, name, failure, params, args) \
-	type __real_##name params;              \
-	type __wrap_##name params;              \
-	type __wrap_##name params               \
-	{                                       \
-		if (fails())                    \
-			return failure;         \
-		return __real_##name args;      \
-	}
+	WORLD_WRAP(fails(), type, name, failure, params, args)
 
 WRAP(EVP_MD_CTX *, EVP_MD_CTX_new, NULL, (void), ())
 WRAP(const EVP_MD *, EVP_sha256, NULL, (void), ())
@@ -71,21 +62,11 @@ static uint64_t image_size;
 
 static const char *broken(const struct world_verdict *v, bool genuine, bool verify_first)
 {
-	if (v->other_written)
-		return "the slot that runs was touched";
-	if (!world_holds_only(&image, &image_size, 1))
-		return "something is in the slot that nobody signed";
-	if (v->on_trial != (v->err == KB_OK))
-		return "what it says is not what the state says";
 	if (v->on_trial && !genuine)
 		return "it is installed, and nobody signed it";
-	if (v->on_trial && memcmp(world_slot(), image, image_size) != 0)
-		return "the slot does not hold the image";
 	if (!genuine && verify_first && v->slot_written)
 		return "the slot was written to";
-	if (v->err != KB_OK && v->why[0] == '\0')
-		return "no reason is given";
-	return NULL;
+	return world_broken(v, &image, &image_size, 1);
 }
 
 struct sum {
@@ -114,9 +95,7 @@ static bool one(const char *name, int fd, const char *keys, bool genuine, bool v
 
 static void all_calls(const char *path, const char *keys, bool genuine, bool verify_first)
 {
-	uint64_t size;
-	uint8_t *p = world_read_file(path, &size);
-	int fd = world_memfd(p, size);
+	int fd = world_open(path);
 	struct sum sum = { 0, 0 };
 
 	for (unsigned way = 0; way < 4; way++) {
@@ -128,18 +107,15 @@ static void all_calls(const char *path, const char *keys, bool genuine, bool ver
 	}
 	printf("%u\t%u\t%s\n", sum.cases, sum.installed, path);
 	fail_at = 0;
-	free(p);
 	close(fd);
 }
 
 int main(int argc, char **argv)
 {
-	bool verify_first = strcmp(argv[argc - 1], "verify-first") == 0;
+	bool verify_first = world_begin(&argc, argv, 5);
 
-	world_must(argc >= 5, "how it is called stands in its source");
-	world_begin(argv[1], verify_first);
 	image = world_read_file(argv[3], &image_size);
-	for (int i = 4; i < argc - verify_first; i++)
+	for (int i = 4; i < argc; i++)
 		all_calls(argv[i], argv[2], i == 4, verify_first);
 	return 0;
 }

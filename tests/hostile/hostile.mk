@@ -3,9 +3,11 @@
 HOSTILE := $(patsubst tests/hostile/%_main.c,$(B)/tests/hostile/%,$(sort $(wildcard tests/hostile/*_main.c)))
 WRAP_lie  := pread64 __pread64_chk
 WRAP_stick := os_mount EVP_DigestVerify
-WRAP_skip := $(shell sed -n 's/^WRAP.[A-Z_]*, [^,]*, \([A-Za-z0-9_]*\),.*/\1/p' tests/hostile/skip_main.c)
-CALLS_skip := $(shell sed -n 's/^CALL.[A-Z_]*, [^,]*, \([A-Za-z0-9_]*\),.*/\1/p' tests/hostile/skip_main.c)
-WRAP_fail := $(shell sed -n 's/^WRAP.[^,]*, \([A-Za-z0-9_]*\),.*/\1/p' tests/hostile/fail_main.c)
+# $(1): WRAP or CALL; $(2): the program
+hostile_names = $(shell sed -n 's/^$(1).[^,]*, \([A-Za-z0-9_]*\),.*/\1/p' tests/hostile/$(2)_main.c)
+WRAP_skip := $(call hostile_names,WRAP,skip)
+CALLS_skip := $(call hostile_names,CALL,skip)
+WRAP_fail := $(call hostile_names,WRAP,fail)
 
 $(HOSTILE): $(B)/tests/hostile/%: $(call obj,tests/hostile/world.c) $(B)/obj/tests/hostile/%_main.o $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)

@@ -40,6 +40,10 @@ class Result:
         lines = self.err.decode("ascii").splitlines()
         return lines[-1].partition(": ")[2] if lines else ""
 
+    def ends(self, code: int, last: str) -> "Result":
+        assert (self.code, self.last) == (code, last), self.err
+        return self
+
 
 def watched(command: list, executable, told: str) -> list:
     """The arguments of a program that runs this one, and leaves in the file how many KiB it had at most."""
@@ -71,9 +75,10 @@ def start(command: list, timeout: float = 600, env=None, executable=None, **opti
     return result
 
 
-def driver(name: str, *args, timeout: float = 1500) -> list:
+def driver(name: str, *args, verify_first: bool = False) -> list:
     """The lines of a program of tests/hostile/, split at tabs. It ends with 0, or the test is at fault."""
-    result = start([TOP / "build/tests/hostile" / name, *args], timeout)
+    last = ["verify-first"] if verify_first else []
+    result = start([TOP / "build/tests/hostile" / name, HELPER, *args, *last], timeout=1500)
     assert result.code == 0, result.err.decode()
     return [line.split("\t") for line in result.out.decode().splitlines()]
 
@@ -98,6 +103,14 @@ class Keys:
 
     def public(self, name: str) -> pathlib.Path:
         return self.folder / f"{name}.pem"
+
+    def create(self, path: pathlib.Path, image: pathlib.Path, *options, compatible="test-board", version="2.0",
+               sequence=20) -> pathlib.Path:
+        """A bundle by the shipped command, of an image file."""
+        assert start([KEELBOOT, "bundle", "create", "-o", path, "--compatible", compatible, "--version", version,
+                      "--sequence", sequence, "--image", f"root={image}", "--key", self.private("signer"),
+                      *options]).code == OK
+        return path
 
     def entry(self, name: str, header: bytes, algorithm=None, digest="-sha256") -> bytes:
         """A signature entry by `openssl` alone. algorithm: what it claims to be."""
@@ -214,6 +227,10 @@ class Forge:
         return path
 
 
+def is_damaged(chunk) -> str:
+    return f"image root: chunk {chunk} is not what was signed: the bundle is damaged"
+
+
 def flipped(data: bytes, at: int, bit: int = 1) -> bytes:
     return data[:at] + bytes([data[at] ^ bit]) + data[at + 1:]
 
@@ -239,6 +256,10 @@ class Target(Device):
         self.begin()
         self.boot("a", version="1.0")
         self.remember()
+
+    def forge(self, *args, **how) -> pathlib.Path:
+        """A bundle that a test is about; the one before is gone."""
+        return Forge(self.keys, *args, **how).write(self.path / "bad.keel")
 
     def begin(self) -> None:
         pages = Target.first_state
@@ -277,16 +298,16 @@ class Target(Device):
         """A verb of the command."""
         return start([KEELBOOT, *self.options(), *args], **options)
 
+    def apply_command(self, sources, mountable: int = 1, rescue=False) -> list:
+        """keelboot-apply, as process 1 calls it."""
+        return ["keelboot-apply", "--root", self.root, "--state", self.state, "--mountable", str(mountable),
+                *(word for name, file in self.slots.items() for word in ("--slot", f"{name}:root={file}")),
+                *(["--rescue"] if rescue else []), *(word for source in sources for word in ("--source", source))]
+
     def apply(self, *bundles, rescue=False, **options) -> Result:
-        """keelboot-apply, as process 1 calls it, with each bundle raw on a stick of its own."""
-        command = ["keelboot-apply", "--root", self.root, "--state", self.state, "--mountable", "1"]
-        for name, file in self.slots.items():
-            command += ["--slot", f"{name}:root={file}"]
-        if rescue:
-            command += ["--rescue"]
-        for bundle in bundles:
-            command += ["--source", f"usb:{bundle}"]
-        return start(command, executable=HELPER, **options)
+        """With each bundle raw on a stick of its own."""
+        return start(self.apply_command([f"usb:{bundle}" for bundle in bundles], rescue=rescue), executable=HELPER,
+                     **options)
 
     def untouched(self) -> None:
         """Not a byte of either slot; the state as it was, the history aside, so the old system boots as before."""
@@ -313,8 +334,7 @@ class Target(Device):
         was written."""
         for verb in verbs:
             result = self.go(*verb.split(), bundle, "--progress=none")
-            assert (result.code, result.last) == (code, says.replace("BUNDLE", str(bundle))), (verb, result.err)
-            assert result.out == b""
+            assert result.ends(code, says.replace("BUNDLE", str(bundle))).out == b"", verb
             self.untouched()
 
     def installs(self, bundle, image: bytes) -> None:
@@ -332,9 +352,13 @@ class Target(Device):
         if not written:
             self.untouched()
 
+    def unsigned(self, bundle, says: str) -> None:
+        """Nobody who is trusted signed it, enough of them did not, or it cannot be told: for every way in."""
+        self.refuses(bundle, VERIFY, f"BUNDLE: {says}")
+        self.apply_refuses(bundle, f"refused: {says}")
+
     def apply_stops(self, bundle, says: str) -> None:
         """keelboot-apply fails before it looks at a bundle, and that is the line that says why."""
-        result = self.apply(bundle)
-        assert (result.code, result.last) == (FAILED, says), result.err
+        self.apply(bundle).ends(FAILED, says)
         self.untouched()
 

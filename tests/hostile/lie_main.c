@@ -6,28 +6,16 @@
  *	lie HELPER KEYS BUNDLE IMAGE BUNDLE2 IMAGE2 [verify-first]
  *
  * Both bundles are genuine and equally long. A line for each way of lying: its name, how many
- *cases, how many ended with an install; and a line that begins with WRONG for each that broke the
- *rule.
+ * cases, how many ended with an install; and a line that begins with WRONG for each that broke the
+ * rule.
  */
 #include "tests/hostile/world.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-enum lie {
-	FLIP_FIRST,
-	FLIP_LAST,
-	OTHER_ONCE,
-	OTHER_FROM,
-	OTHER_UNTIL,
-	SHORT,
-	FAIL_ONCE,
-	GONE,
-	LIES
-};
+enum { FLIP_FIRST, FLIP_LAST, OTHER_ONCE, OTHER_FROM, OTHER_UNTIL, SHORT, FAIL_ONCE, GONE, LIES };
 
 static const char *const names[LIES] = {
 	[FLIP_FIRST] = "the first byte differs",
@@ -42,12 +30,10 @@ static const char *const names[LIES] = {
 
 static struct {
 	int fd, other;
-	enum lie how;
-	unsigned at, reads; /* from 1; 0: never */
+	unsigned how, at, reads; /* from 1; 0: never */
 } medium = { .fd = -1, .other = -1 };
 
-ssize_t __real_pread64(int fd, void *buf, size_t len, off64_t off);
-ssize_t __wrap_pread64(int fd, void *buf, size_t len, off64_t off);
+extern __typeof__(pread64) __real_pread64, __wrap_pread64;
 ssize_t __wrap___pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t room);
 
 static ssize_t fail(int error)
@@ -58,22 +44,9 @@ static ssize_t fail(int error)
 
 static bool from_the_other(void)
 {
-	switch (medium.how) {
-	case OTHER_ONCE:
-		return medium.reads == medium.at;
-	case OTHER_FROM:
-		return medium.reads >= medium.at;
-	case OTHER_UNTIL:
-		return medium.reads <= medium.at;
-	case FLIP_FIRST:
-	case FLIP_LAST:
-	case SHORT:
-	case FAIL_ONCE:
-	case GONE:
-	case LIES:
-		break;
-	}
-	return false;
+	return (medium.how == OTHER_ONCE && medium.reads == medium.at) ||
+	       (medium.how == OTHER_FROM && medium.reads >= medium.at) ||
+	       (medium.how == OTHER_UNTIL && medium.reads <= medium.at);
 }
 
 ssize_t __wrap_pread64(int fd, void *buf, size_t len, off64_t off)
@@ -111,26 +84,8 @@ ssize_t __wrap___pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t 
 static const uint8_t *image[2];
 static uint64_t image_size[2];
 
-static const char *broken(const struct world_verdict *v)
-{
-	bool whole = memcmp(world_slot(), image[0], image_size[0]) == 0 ||
-		     memcmp(world_slot(), image[1], image_size[1]) == 0;
-
-	if (v->other_written)
-		return "the slot that runs was touched";
-	if (!world_holds_only(image, image_size, 2))
-		return "something is in the slot that nobody signed";
-	if (v->on_trial != (v->err == KB_OK))
-		return "what it says is not what the state says";
-	if (v->on_trial && !whole)
-		return "a mixture would be booted";
-	if (v->err != KB_OK && v->why[0] == '\0')
-		return "no reason is given";
-	return NULL;
-}
-
 /* Every read in turn, until there is none any more. */
-static void all_reads(enum lie how)
+static void all_reads(unsigned how)
 {
 	unsigned cases = 0, installed = 0;
 
@@ -143,7 +98,7 @@ static void all_reads(enum lie how)
 		v = world_try(medium.fd, true);
 		if (medium.reads < medium.at)
 			break;
-		wrong = broken(&v);
+		wrong = world_broken(&v, image, image_size, 2);
 		cases++;
 		installed += v.err == KB_OK;
 		if (wrong != NULL)
@@ -154,26 +109,14 @@ static void all_reads(enum lie how)
 	printf("%u\t%u\t%s\n", cases, installed, names[how]);
 }
 
-static int open_bundle(const char *path)
-{
-	uint64_t size;
-	uint8_t *p = world_read_file(path, &size);
-	int fd = world_memfd(p, size);
-
-	free(p);
-	return fd;
-}
-
 int main(int argc, char **argv)
 {
-	world_must(argc >= 7, "how it is called stands in its source");
-	world_begin(argv[1], strcmp(argv[argc - 1], "verify-first") == 0);
-	world_must(world_keys(argv[2]) == KB_OK, "no keys");
-	medium.fd = open_bundle(argv[3]);
-	medium.other = open_bundle(argv[5]);
+	world_begin(&argc, argv, 7);
+	medium.fd = world_open(argv[3]);
+	medium.other = world_open(argv[5]);
 	image[0] = world_read_file(argv[4], &image_size[0]);
 	image[1] = world_read_file(argv[6], &image_size[1]);
-	for (enum lie how = FLIP_FIRST; how < LIES; how++)
+	for (unsigned how = FLIP_FIRST; how < LIES; how++)
 		all_reads(how);
 	return 0;
 }

@@ -31,27 +31,17 @@
 #define SLOT   (256u << 10) /* what a part of is not under the seal */
 #define SECTOR 512u
 
-enum call {
-	MEMCMP,
-	BYTES_ALL,
-	DIGEST_BUF,
-	DIGEST_VERIFY,
-	KEYRING_CHECK,
-	IS_FOR,
-	ACCEPT,
-	AHEAD,
-	CHECK_PAIR,
-	CHECK_ALL,
-	READBACK_ADD,
-	READBACK_PUSH,
-	READBACK_WAIT,
-	SEAL_CLOSE,
-	SEAL_OPEN,
-	BDEV_WRITE,
-	BDEV_READ,
-	BDEV_FLUSH,
-	CALLS
-};
+/* clang-format off */
+#define CALLS(X) \
+	X(memcmp) X(bytes_all) X(digest_buf) X(EVP_DigestVerify) X(keyring_check) X(manifest_is_for) \
+	X(plan_accept) X(plan_ahead) X(install_check_pair) X(install_check_all) \
+	X(install_readback_add) X(install_readback_push) X(install_readback_wait) \
+	X(install_seal_put_on) X(install_seal_take_off) X(bdev_write) X(bdev_read) X(bdev_flush)
+/* clang-format on */
+#define CALL_OF(name) CALL_##name,
+#define NAME_OF(name) #name,
+enum call { CALLS(CALL_OF) CALL_COUNT };
+static const char *const names[] = { CALLS(NAME_OF) };
 
 static enum call skipped;
 static atomic_uint calls;
@@ -65,74 +55,45 @@ static bool skips(enum call which)
 /* Each gives what it gives when all is well, or what the real one gives. `make` finds the names
  * below: of WRAP, those that the linker puts ours in place of; of CALL, what is defined elsewhere,
  * and counts only where update/ asks for it. */
-#define SKIPPABLE(ours, real, which, type, good, params, args) \
-	type ours params;                                      \
-	type ours params                                       \
-	{                                                      \
-		if (skips(which))                              \
-			return good;                           \
-		return real args;                              \
-	}
-#define WRAP(which, type, name, good, params, args) \
-	type __real_##name params;                  \
-	SKIPPABLE(__wrap_##name, __real_##name, which, type, good, params, args)
-#define CALL(which, type, name, good, params, args) \
-	SKIPPABLE(skip_##name, name, which, type, good, params, args)
+#define WRAP(type, name, good, params, args) \
+	WORLD_WRAP(skips(CALL_##name), type, name, good, params, args)
+#define CALL(type, name, good, params, args) \
+	extern __typeof__(name) skip_##name; \
+	WORLD_REPLACE(skip_##name, name, skips(CALL_##name), type, good, params, args)
 
 /* clang-format off */
-CALL(MEMCMP, int, memcmp, 0, (const void *a, const void *b, size_t n), (a, b, n))
-CALL(BYTES_ALL, bool, bytes_all, true, (const void *p, size_t n, uint8_t byte), (p, n, byte))
-WRAP(DIGEST_BUF, enum kb_err, digest_buf, KB_OK,
+CALL(int, memcmp, 0, (const void *a, const void *b, size_t n), (a, b, n))
+CALL(bool, bytes_all, true, (const void *p, size_t n, uint8_t byte), (p, n, byte))
+WRAP(enum kb_err, digest_buf, KB_OK,
      (struct digest *d, const void *p, size_t n, uint8_t *out), (d, p, n, out))
-WRAP(DIGEST_VERIFY, int, EVP_DigestVerify, 1,
+WRAP(int, EVP_DigestVerify, 1,
      (EVP_MD_CTX *c, const unsigned char *sig, size_t n, const unsigned char *p, size_t len),
      (c, sig, n, p, len))
-WRAP(KEYRING_CHECK, enum kb_err, keyring_check, KB_OK,
+WRAP(enum kb_err, keyring_check, KB_OK,
      (const struct keyring *k, const uint8_t *header, const uint8_t *area, size_t cap,
       struct keyring_verdict *v), (k, header, area, cap, v))
-WRAP(IS_FOR, bool, manifest_is_for, true, (const struct manifest *m, const char *name), (m, name))
-WRAP(ACCEPT, enum kb_err, plan_accept, (*target = 1, KB_OK),
+WRAP(bool, manifest_is_for, true, (const struct manifest *m, const char *name), (m, name))
+WRAP(enum kb_err, plan_accept, (*target = 1, KB_OK),
      (const struct state *s, const struct plan_release *r, const struct plan_terms *terms,
       int *target), (s, r, terms, target))
-WRAP(AHEAD, enum kb_err, plan_ahead, KB_OK,
+WRAP(enum kb_err, plan_ahead, KB_OK,
      (const struct state *s, const struct plan_release *r, uint64_t jump), (s, r, jump))
-WRAP(CHECK_PAIR, enum kb_err, install_check_pair, KB_OK, (struct install_job *j), (j))
-WRAP(CHECK_ALL, enum kb_err, install_check_all, KB_OK, (struct install_job *j), (j))
-WRAP(READBACK_ADD, enum kb_err, install_readback_add, KB_OK,
+WRAP(enum kb_err, install_check_pair, KB_OK, (struct install_job *j), (j))
+WRAP(enum kb_err, install_check_all, KB_OK, (struct install_job *j), (j))
+WRAP(enum kb_err, install_readback_add, KB_OK,
      (struct install_readback *rb, struct bdev *dev, uint64_t off, uint32_t len,
       const uint8_t *hash, bool zero), (rb, dev, off, len, hash, zero))
-WRAP(READBACK_PUSH, enum kb_err, install_readback_push, KB_OK, (struct install_readback *rb), (rb))
-WRAP(READBACK_WAIT, enum kb_err, install_readback_wait, KB_OK,
+WRAP(enum kb_err, install_readback_push, KB_OK, (struct install_readback *rb), (rb))
+WRAP(enum kb_err, install_readback_wait, KB_OK,
      (struct install_readback *rb, unsigned ms, uint64_t *done), (rb, ms, done))
-WRAP(SEAL_CLOSE, enum kb_err, install_seal_put_on, KB_OK, (struct install_job *j), (j))
-WRAP(SEAL_OPEN, enum kb_err, install_seal_take_off, KB_OK, (struct install_job *j), (j))
-CALL(BDEV_WRITE, enum kb_err, bdev_write, KB_OK,
+WRAP(enum kb_err, install_seal_put_on, KB_OK, (struct install_job *j), (j))
+WRAP(enum kb_err, install_seal_take_off, KB_OK, (struct install_job *j), (j))
+CALL(enum kb_err, bdev_write, KB_OK,
      (struct bdev *b, uint64_t off, const void *p, size_t len), (b, off, p, len))
-CALL(BDEV_READ, enum kb_err, bdev_read, KB_OK,
+CALL(enum kb_err, bdev_read, KB_OK,
      (struct bdev *b, uint64_t off, void *p, size_t len), (b, off, p, len))
-CALL(BDEV_FLUSH, enum kb_err, bdev_flush, KB_OK, (struct bdev *b), (b))
+CALL(enum kb_err, bdev_flush, KB_OK, (struct bdev *b), (b))
 /* clang-format on */
-
-static const char *const names[CALLS] = {
-	[MEMCMP] = "memcmp",
-	[BYTES_ALL] = "bytes_all",
-	[DIGEST_BUF] = "digest_buf",
-	[DIGEST_VERIFY] = "EVP_DigestVerify",
-	[KEYRING_CHECK] = "keyring_check",
-	[IS_FOR] = "manifest_is_for",
-	[ACCEPT] = "plan_accept",
-	[AHEAD] = "plan_ahead",
-	[CHECK_PAIR] = "install_check_pair",
-	[CHECK_ALL] = "install_check_all",
-	[READBACK_ADD] = "install_readback_add",
-	[READBACK_PUSH] = "install_readback_push",
-	[READBACK_WAIT] = "install_readback_wait",
-	[SEAL_CLOSE] = "install_seal_put_on",
-	[SEAL_OPEN] = "install_seal_take_off",
-	[BDEV_WRITE] = "bdev_write",
-	[BDEV_READ] = "bdev_read",
-	[BDEV_FLUSH] = "bdev_flush",
-};
 
 static const uint8_t *image;
 static uint64_t image_size;
@@ -141,27 +102,9 @@ struct sum {
 	unsigned cases, boots, boots_stray, boots_stale, stray;
 };
 
-static bool is_filled(const uint8_t *p, uint8_t with)
-{
-	return p[0] == with && memcmp(p, p + 1, SECTOR - 1) == 0;
-}
-
-/* Whether a sector of the slot is neither as before, nor zero, nor as in the image. */
-static bool is_stray(void)
-{
-	for (uint64_t at = 0; at < SLOT; at += SECTOR) {
-		const uint8_t *p = world_slot() + at;
-
-		if (!is_filled(p, WORLD_FILL) && !is_filled(p, 0) &&
-		    (at >= image_size || memcmp(p, image + at, SECTOR) != 0))
-			return true;
-	}
-	return false;
-}
-
 static void note(struct sum *sum, const struct world_verdict *v, const char *state)
 {
-	bool stray = is_stray();
+	bool stray = !world_holds_only(&image, &image_size, 1, SECTOR);
 	bool stale = !stray && memcmp(world_slot(), image, image_size) != 0;
 
 	world_must(!v->other_written, "the slot that runs was touched");
@@ -179,12 +122,10 @@ static void note(struct sum *sum, const struct world_verdict *v, const char *sta
 static void all_skips(const char *path, const char *folder)
 {
 	const char *slash = strrchr(path, '/'), *bundle = slash != NULL ? slash + 1 : path;
-	uint64_t size;
-	uint8_t *p = world_read_file(path, &size);
-	int fd = world_memfd(p, size);
+	int fd = world_open(path);
 	char state[PATH_MAX];
 
-	for (skipped = 0; skipped < CALLS; skipped++) {
+	for (skipped = 0; skipped < CALL_COUNT; skipped++) {
 		struct sum sum = { 0 };
 
 		snprintf(state, sizeof(state), "%s/%s.%s", folder, bundle, names[skipped]);
@@ -201,20 +142,15 @@ static void all_skips(const char *path, const char *folder)
 		       sum.boots_stale, sum.stray, bundle, names[skipped]);
 	}
 	skip_at = 0;
-	free(p);
 	close(fd);
 }
 
 int main(int argc, char **argv)
 {
-	bool verify_first = strcmp(argv[argc - 1], "verify-first") == 0;
-
-	world_must(argc >= 6, "how it is called stands in its source");
 	world_slots(SLOT);
-	world_begin(argv[1], verify_first);
-	world_must(world_keys(argv[2]) == KB_OK, "no keys");
+	world_begin(&argc, argv, 6);
 	image = world_read_file(argv[3], &image_size);
-	for (int i = 5; i < argc - verify_first; i++)
+	for (int i = 5; i < argc; i++)
 		all_skips(argv[i], argv[4]);
 	return 0;
 }

@@ -16,10 +16,8 @@
 #include <string.h>
 #include <sys/mount.h>
 
-enum kb_err __real_os_mount(const char *source, const char *target, const char *fstype,
-			    unsigned long flags, const char *options);
-enum kb_err __wrap_os_mount(const char *source, const char *target, const char *fstype,
-			    unsigned long flags, const char *options);
+extern __typeof__(os_mount) __real_os_mount, __wrap_os_mount;
+extern __typeof__(EVP_DigestVerify) __real_EVP_DigestVerify, __wrap_EVP_DigestVerify;
 
 enum kb_err __wrap_os_mount(const char *source, const char *target, const char *fstype,
 			    unsigned long flags, const char *options)
@@ -36,11 +34,6 @@ enum kb_err __wrap_os_mount(const char *source, const char *target, const char *
 	return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0 ? KB_EMOUNT
 										 : KB_OK;
 }
-
-int __real_EVP_DigestVerify(EVP_MD_CTX *c, const unsigned char *sig, size_t n,
-			    const unsigned char *data, size_t len);
-int __wrap_EVP_DigestVerify(EVP_MD_CTX *c, const unsigned char *sig, size_t n,
-			    const unsigned char *data, size_t len);
 
 static unsigned verified;
 

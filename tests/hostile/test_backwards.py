@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from hostile import HELPER, INCOMPATIBLE, INSTALLED, NOTHING, OK, VERIFY, Forge, start
+from hostile import HELPER, INCOMPATIBLE, INSTALLED, NOTHING, OK, Forge, start
 
 LAST = (1 << 63) - 1
 JUMP = 10 ** 12
@@ -24,10 +24,7 @@ def release(target, keys, image, version, sequence, floor=0, back=False, **how):
 
 def boot_apply(target, bundle):
     """As Target.apply(), where both slots can be mounted."""
-    command = ["keelboot-apply", "--root", target.root, "--state", target.state, "--mountable", "3"]
-    for name, file in target.slots.items():
-        command += ["--slot", f"{name}:root={file}"]
-    return start([*command, "--source", f"usb:{bundle}"], executable=HELPER)
+    return start(target.apply_command([f"usb:{bundle}"], mountable=3), executable=HELPER)
 
 
 def commit(target, slot):
@@ -56,8 +53,7 @@ def test_t17_trials_in_turn_do_not_move_the_bound(target, keys, image):
     """Whoever installs one after the other without any of them being marked good gets no further."""
     target.installs(release(target, keys, image, "2.0", 10 + JUMP), image)
     beyond = release(target, keys, image, "3.0", 11 + JUMP)
-    result = target.go("install", beyond, "--progress=none")
-    assert (result.code, result.last) == (INCOMPATIBLE, TOO_FAR_TO_INSTALL.format("3.0", 11 + JUMP))
+    target.go("install", beyond, "--progress=none").ends(INCOMPATIBLE, TOO_FAR_TO_INSTALL.format("3.0", 11 + JUMP))
     commit(target, "b")
     assert target.apply(beyond).code == INSTALLED
 
@@ -119,8 +115,7 @@ def test_t18_old_state_is_believed_and_opens_nothing_unsigned(target, keys, imag
     target.boot("a")
     target.remember()
     stranger = release(target, keys, image, "1.6", 16, signed=["stranger"])
-    target.refuses(stranger, VERIFY, f"BUNDLE: {UNSIGNED}")
-    target.apply_refuses(stranger, f"refused: {UNSIGNED}")
+    target.unsigned(stranger, UNSIGNED)
     foreign = Forge(keys, image, lines={"bundle compatible": "other", "bundle sequence": 17})
     target.apply_refuses(foreign.write(target.path / "foreign.keel"),
                          'version 2.0: skipped: made for "other", but this device is "test-board"')

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from hostile import (FAILED, FAILURE, INCOMPATIBLE, INSTALLED, KEELBOOT, NOTHING, OK, VERIFY, Forge, flipped,
-                     keelreader, start)
+from hostile import (FAILED, FAILURE, INCOMPATIBLE, INSTALLED, NOTHING, VERIFY, Forge, flipped, is_damaged, keelreader)
 
 
 OLDER = "below this device's rollback floor; use a newer release"
@@ -96,10 +95,8 @@ def test_t19_other_models(target, keys, image, names):
     bad = release(target, keys, image, "2.0", 20, lines={"bundle compatible": names})
     first = names.split(",")[0]
     others = " and others" if "," in names else ""
-    target.refuses(bad, INCOMPATIBLE, f'BUNDLE: made for "{first}"{others}, but this device is "test-board"',
-                   verbs=("stage",))
     says = f'made for "{first}"{others}, but this device is "test-board"'
-    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: {says}", verbs=("install", "install --again"))
+    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: {says}", verbs=("stage", "install", "install --again"))
     for rescue in False, True:
         target.apply_refuses(bad, f"version 2.0: skipped: {says}", rescue=rescue)
 
@@ -152,8 +149,7 @@ def test_damaged_copies_do_not_poison_the_genuine_one(target, keys, genuine, ima
         target.configure(f"[source.media]\nverify-first={first}\n")
         for i in range(10):
             bad.write_bytes(flipped(data, len(data) - 1 - 97 * i))
-            target.apply_refuses(bad, "version 2.0: not installed: image root: chunk 2 is not what was signed: the "
-                                 "bundle is damaged", code=FAILED, written=first == "no")
+            target.apply_refuses(bad, f"version 2.0: not installed: {is_damaged(2)}", FAILED, written=first == "no")
     shown = target.json("state", "show")
     assert (shown["rejected"], shown["applied"], shown["installs"], shown["unwritable"]) == ([], [], 0, [])
     assert target.apply(bad, genuine).code == INSTALLED
@@ -176,8 +172,7 @@ def test_nine_rejected_releases_make_no_room_for_the_first(target, keys, image, 
         says = BARRED.format("") if bundle == stick[0] else FAILED_HERE
         target.apply_refuses(bundle, f"version {bundle.stem}: skipped: {says}")
     assert target.apply(*stick).code == NOTHING
-    result = target.go("stage", stick[0], "--progress=none")
-    assert (result.code, result.last) == (
+    target.go("stage", stick[0], "--progress=none").ends(
         INCOMPATIBLE, "2.0 (sequence 20): refused: " + BARRED.format(" (above sequence 27)"))
     target.untouched()
     # The mended release, and a person's order, are taken as ever.
@@ -193,21 +188,13 @@ def test_other_forms_of_a_rejected_release_stay_rejected(target, keys, image, tm
     target.installs(first, image)
     target("mark", "bad", "b", "--reason", "no network")
     target.remember()
-    forms = {
-        "signed by another": Forge(keys, image, signed=["second"]),
-        "signed twice": Forge(keys, image, signed=["second", "signer"]),
-        "another capacity": Forge(keys, image, cap=8192),
-        "another text": Forge(keys, image, lines={"bundle description": "all is well now", "bundle build": "77"}),
-        "another date": Forge(keys, image, lines={"bundle created": "2031-01-01T00:00:00Z"}),
-        "other extras": Forge(keys, image, more=b"x-again=yes\n"),
-        "another floor": Forge(keys, image, lines={"bundle floor": 1}),
-        "permission to go back": Forge(keys, image, lines={"bundle allow-downgrade": "yes"}),
-        "another minor format": Forge(keys, image, lines={"bundle format": "1.9"}),
-        "another file system's name": Forge(keys, image, lines={"image.root filesystem": "ext4"}),
-        "other forms named": Forge(keys, image, lines={"encoding.1 forms": "raw"}),
-    }
-    for forge in forms.values():
-        bundle = forge.write(tmp_path / "again.keel")
+    texts = ({"bundle description": "all is well now", "bundle build": "77"},
+             {"bundle created": "2031-01-01T00:00:00Z"}, {"bundle floor": 1}, {"bundle allow-downgrade": "yes"},
+             {"bundle format": "1.9"}, {"image.root filesystem": "ext4"}, {"encoding.1 forms": "raw"})
+    forms = [{"signed": ["second"]}, {"signed": ["second", "signer"]}, {"cap": 8192}, {"more": b"x-again=yes\n"},
+             *({"lines": lines} for lines in texts)]
+    for how in forms:
+        bundle = target.forge(image, **how)
         target.refuses(bundle, INCOMPATIBLE, f"2.0 (sequence 20): refused: {FAILED_IN_B}", verbs=("install",))
         target.apply_refuses(bundle, f"version 2.0: skipped: {FAILED_HERE}", rescue=True)
     cases(2 * len(forms))
@@ -218,11 +205,9 @@ def create(keys, image, tmp_path):
     """Bundles of 2.0, by the shipped command."""
     (tmp_path / "root.img").write_bytes(image)
 
-    def made(name, *options, compatible="test-board,other", version="2.0", sequence=20, chunk="16K"):
-        assert start([KEELBOOT, "bundle", "create", "-o", tmp_path / name, "--compatible", compatible, "--version",
-                      version, "--sequence", sequence, "--image", f"root={tmp_path}/root.img", "--chunk-size", chunk,
-                      "--key", keys.private("signer"), *options]).code == OK
-        return tmp_path / name
+    def made(name, *options, compatible="test-board,other", chunk="16K", **how):
+        return keys.create(tmp_path / name, tmp_path / "root.img", "--chunk-size", chunk, *options,
+                           compatible=compatible, **how)
     return made
 
 

@@ -10,7 +10,7 @@ import struct
 import keelreader
 import pytest
 
-from hostile import (CHUNK, FAILED, FAILURE, HELPER, KEELBOOT, MIB, OK, VERIFY, Forge, driver, flipped, start)
+from hostile import CHUNK, FAILED, FAILURE, KEELBOOT, MIB, OK, VERIFY, Forge, driver, flipped, is_damaged, start
 
 # ---------------------------------------------------------------- threats 21, 22
 
@@ -24,8 +24,8 @@ def test_t21_each_read_in_turn_gives_something_else(tmp_path, keys, image, cases
     for name, content, version in (("one", image, "2.0"), ("two", other, "3.0")):
         (tmp_path / name).write_bytes(content)
         Forge(keys, content, lines={"bundle version": version}).write(tmp_path / f"{name}.keel")
-    lines = driver("lie", HELPER, keys.ring, tmp_path / "one.keel", tmp_path / "one", tmp_path / "two.keel",
-                   tmp_path / "two", *(["verify-first"] if verify_first else []))
+    lines = driver("lie", keys.ring, *(tmp_path / name for name in ("one.keel", "one", "two.keel", "two")),
+                   verify_first=verify_first)
     assert [line for line in lines if line[0] == "WRONG"] == []
     assert len(lines) == 8 and all(int(line[0]) >= 12 for line in lines)
     installed = {line[2]: int(line[1]) for line in lines}
@@ -42,9 +42,8 @@ def test_t22_medium_that_ends_while_it_is_written(target, keys, genuine, image, 
     bad = target.path / "bad.keel"
     for cut in (1, CHUNK, len(data) // 2):
         bad.write_bytes(flipped(data, len(data) - cut))
-        number = (len(image) - cut) // CHUNK
-        target.apply_refuses(bad, f"version 2.0: not installed: image root: chunk {number} is not what was signed: the "
-                             "bundle is damaged", code=FAILED, written=True)
+        target.apply_refuses(bad, f"version 2.0: not installed: {is_damaged((len(image) - cut) // CHUNK)}", code=FAILED,
+                             written=True)
         target.only_signed(image)
         assert target.slot("b")["state"] == "writing"
         assert target.json("status")["next"] == "a"
@@ -60,18 +59,15 @@ def test_t36_resume_with_another_bundle(target, keys, image, cases):
     """Whatever half of what was left there: the next install ends with its own image, byte for byte."""
     target.configure("[install]\nverify-first=no\n")
     others = [bytes(reversed(image)), image[:CHUNK] + b"z" * (len(image) - CHUNK), b"q" * 4096]
-    bundles = []
-    for i, content in enumerate([image, *others]):
-        bundles.append(Forge(keys, content, lines={"bundle version": f"{i + 2}.0", "bundle sequence": 20 + i}))
+    bundles = [Forge(keys, content, lines={"bundle version": f"{i + 2}.0", "bundle sequence": 20 + i})
+               for i, content in enumerate([image, *others])]
     tried = 0
     for half, whole in (0, 1), (1, 2), (2, 0), (0, 3), (3, 0):
         data = bundles[half].data()
         bad = target.path / "half.keel"
         bad.write_bytes(flipped(data, len(data) - 1))
-        result = target.go("install", bad, "--progress=none")
         last = (len(bundles[half].image) - 1) // CHUNK
-        assert (result.code, result.last) == (
-            VERIFY, f"{bad}: image root: chunk {last} is not what was signed: the bundle is damaged")
+        target.go("install", bad, "--progress=none").ends(VERIFY, f"{bad}: {is_damaged(last)}")
         good = bundles[whole].write(target.path / "whole.keel")
         want = [image, *others][whole]
         target.installs(good, want)
@@ -142,12 +138,11 @@ def test_t31_bombs(target, keys, image, name):
     more memory for it than for any other, and the slot is as it was."""
     forge = Forge(keys, image[:CHUNK] + PLAIN + image[:4096])
     chunks = [forge.chunks[0], (2, BOMBS[name], PLAIN), forge.chunks[2]]
-    bad = Forge(keys, forge.image, chunks).write(target.path / "bad.keel")
+    bad = target.forge(forge.image, chunks)
     target.refuses(bad, VERIFY, "BUNDLE: image root: chunk 1 cannot be decoded: the bundle is damaged",
                    verbs=("install",))
-    result = start([KEELBOOT, "bundle", "verify", bad, "--key", keys.public("signer")])
     at = keelreader.Header(bad.read_bytes()[:512]).payload_off + CHUNK
-    assert (result.code, result.last) == (
+    start([KEELBOOT, "bundle", "verify", bad, "--key", keys.public("signer")]).ends(
         VERIFY, f"{bad}: image root, chunk 1 (byte {at} of the file): malformed or damaged data")
 
 
@@ -168,14 +163,18 @@ def test_t32_names_of_images_are_no_paths(target, keys, image, name):
     text = forge.manifest(forge.hash_table(), forge.record_table(), b"".join(s for _, s, _ in forge.chunks))
     text = text.replace(b"[image.root]", b"[image." + name.encode() + b"]").replace(
         b"image=root", b"image=" + name.encode())
-    bad = Forge(keys, image, manifest=text).write(target.path / "bad.keel")
+    bad = target.forge(image, manifest=text)
     wrong = "1 to 31 characters long" if not 0 < len(name) < 32 else "made of a-z, 0-9, '_' and '-'"
     says = f"manifest line 8: [image.{name}]: name not {wrong}"
     target.refuses(bad, VERIFY, f"BUNDLE: {says}")
     out = target.path / "extracted"
-    result = start([KEELBOOT, "bundle", "extract", bad, "--key", keys.public("signer"), "-o", out])
-    assert (result.code, result.last) == (VERIFY, f"{bad}: {says}")
+    start([KEELBOOT, "bundle", "extract", bad, "--key", keys.public("signer"), "-o", out]).ends(
+        VERIFY, f"{bad}: {says}")
     assert not out.exists()
+
+
+def staged_name(bundle) -> str:
+    return json.loads(start([KEELBOOT, "bundle", "inspect", bundle, "--json"]).out)["release"][:16] + ".keel"
 
 
 def test_t32_stage_follows_no_link_out_of_its_folder(target, genuine, image):
@@ -184,8 +183,7 @@ def test_t32_stage_follows_no_link_out_of_its_folder(target, genuine, image):
     victim.write_bytes(b"precious")
     folder = target.data / "keelboot/stage"
     folder.mkdir(parents=True)
-    told = start([KEELBOOT, "bundle", "inspect", genuine, "--json"])
-    name = json.loads(told.out)["release"][:16] + ".keel"
+    name = staged_name(genuine)
     for path in (name, f"{name}.part"):
         os.symlink(victim, folder / path)
     assert target.go("stage", genuine, "--progress=none").code == OK
@@ -206,9 +204,7 @@ def victims(target, name):
 @pytest.mark.parametrize("link", ["keelboot", "keelboot/stage"])
 def test_t32_link_in_place_of_the_stage_folder(target, genuine, link, cases):
     """Put there by who wrote to the data partition elsewhere: every verb that works in the folder stays out."""
-    told = start([KEELBOOT, "bundle", "inspect", genuine, "--json"])
-    name = json.loads(told.out)["release"][:16] + ".keel"
-    victim, before = victims(target, name)
+    victim, before = victims(target, staged_name(genuine))
 
     def unharmed():
         assert {path: path.read_bytes() for path in victim.rglob("*.keel*")} == before
@@ -216,10 +212,9 @@ def test_t32_link_in_place_of_the_stage_folder(target, genuine, link, cases):
     at = target.data / link
     at.parent.mkdir(exist_ok=True)
     at.symlink_to(victim)
-    result = target.go("stage", genuine, "--progress=none")
     wrong = (f"{at}: not a folder (links are not followed); remove it, or set [source.data] stage= in "
              "system.conf, in the initramfs too")
-    assert (result.code, result.last) == (FAILURE, wrong)
+    target.go("stage", genuine, "--progress=none").ends(FAILURE, wrong)
     unharmed()
     target.untouched()
     # The link came after the update was staged: the state says that there is something to remove.
@@ -231,8 +226,6 @@ def test_t32_link_in_place_of_the_stage_folder(target, genuine, link, cases):
         if verb[0] == "mark":       # which it does when what is staged was installed
             assert target.go("install", genuine, "--progress=none").code == OK
             target.boot("b", version="2.0")
-        result = target.go(*verb)
-        assert result.code == OK, result.err
-        assert result.last == wrong
+        target.go(*verb).ends(OK, wrong)
         unharmed()
     cases(3)

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from hostile import CONTROL, KEELBOOT, NOTHING, OK, VERIFY, Forge, start
+from hostile import CONTROL, KEELBOOT, NOTHING, OK, VERIFY, Result, start
 from test_cli import crc32c, edit
 
 EVIL = ["\x1b[2J\x1b[31mall is well", "a\nkeelboot: slot b: good", "a\rkeelboot: 100%", "\x07\x08\x7f", "\x9b31m",
@@ -19,6 +19,13 @@ CONTROLS = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
 def is_clean(data: bytes) -> None:
     assert not CONTROL.search(data.replace(b"\t", b"\x01")), data
     assert max(map(len, data.splitlines()), default=0) <= 1000
+
+
+def clean(result) -> Result:
+    """Both of its outputs are."""
+    is_clean(result.err)
+    is_clean(result.out)
+    return result
 
 
 def is_clean_json(data: bytes) -> dict:
@@ -56,24 +63,18 @@ def test_t33_text_of_a_manifest(target, keys, image, key, cases):
     for evil in EVIL:
         if any(ord(c) > 255 for c in evil):
             evil = evil.encode("utf-8").decode("latin-1")
-        bad = Forge(keys, image, lines={key: f"1{evil}1"}).write(target.path / "bad.keel")
+        bad = target.forge(image, lines={key: f"1{evil}1"})
         for args in (["install", bad, "--progress=none"], ["stage", bad, "--progress=none"]):
-            result = target.go(*args)
-            is_clean(result.err)
-            is_clean(result.out)
+            result = clean(target.go(*args))
             if said_of(key, evil):
-                wanted = (VERIFY, f"{bad}: {said_of(key, evil)}", b"")
-                assert (result.code, result.last, result.out) == wanted, (evil, result.err)
+                assert result.ends(VERIFY, f"{bad}: {said_of(key, evil)}").out == b"", evil
                 target.untouched()
             else:
-                wanted = {"install": (OK, ""),
-                          "stage": (NOTHING, "2.0 (sequence 20): nothing to do: this release is installed, or was "
-                                             "before (slot b, trial)")}[args[0]]
-                assert (result.code, result.last) == wanted, result.err
+                result.ends(*{"install": (OK, ""),
+                              "stage": (NOTHING, "2.0 (sequence 20): nothing to do: this release is installed, or was "
+                                                 "before (slot b, trial)")}[args[0]])
         for args in (["inspect", bad], ["inspect", bad, "--json"], ["verify", bad, "--key", keys.public("signer")]):
-            result = start([KEELBOOT, "bundle", *args])
-            is_clean(result.err)
-            is_clean(result.out)
+            clean(start([KEELBOOT, "bundle", *args]))
         tried += 5
         if target.slot("b")["state"] != "empty":
             target.begin()
@@ -98,9 +99,7 @@ def test_t33_names_of_files(target, keys, genuine, image, evil):
                 out.write(content)
             for args in (["inspect", path], ["verify", path, "--key", keys.public("signer")],
                          ["extract", path, "--key", keys.public("signer"), "-o", target.path / "out"]):
-                result = start([KEELBOOT, "bundle", *args])
-                is_clean(result.err)
-                is_clean(result.out)
+                clean(start([KEELBOOT, "bundle", *args]))
             for args in (["inspect", path, "--json"], ["verify", path, "--key", keys.public("signer"), "--json"]):
                 result = start([KEELBOOT, "bundle", *args])
                 is_clean(result.err)
@@ -161,8 +160,6 @@ def test_t33_state_and_history_that_somebody_forged(target, genuine, image, evil
     edit(target, a_reason=evil, b_reason=evil, a_release="00" * 32, a_sequence=10, a_version=evil, disk=evil)
     forge_event(target, reason=evil, version=evil, detail=evil)
     for args in (["status"], ["history"], ["state", "show"], ["doctor"]):
-        result = target.go(*args)
-        is_clean(result.out)
-        is_clean(result.err)
+        clean(target.go(*args))
     for args in (["status", "--json"], ["history", "--json"], ["state", "show", "--json"]):
         is_clean_json(target.go(*args).out)

@@ -73,8 +73,7 @@ def test_t44_one_skipped_call(tmp_path, target, keys, image, bundles, verify_fir
     chunk in the end from the medium. What is asked once is who signed, whether the manifest is what was signed, for
     which model, and how old it is; the first three of these once more before each boot, if the device is told to."""
     (tmp_path / "image").write_bytes(image)
-    lines = driver("skip", HELPER, keys.ring, tmp_path / "image", tmp_path, *bundles,
-                   *(["verify-first"] if verify_first else []))
+    lines = driver("skip", keys.ring, tmp_path / "image", tmp_path, *bundles, verify_first=verify_first)
     found = {(bundle, call): tuple(map(int, counts)) for *counts, bundle, call in lines}
     tried, boots, unsigned_boots, stale_boots, unsigned = range(5)
     assert {bundle for bundle, _ in found} == {path.name for path in bundles}

@@ -26,14 +26,10 @@ def make_folder(tmp_path):
     return folder
 
 
-def command(target) -> list:
+def command(target, source="usb") -> list:
     device = target.path / "sdx"
     device.write_bytes(bytes(64 * KIB))
-    options = ["keelboot-apply", "--root", target.root, "--state", target.state, "--mountable", "1",
-               "--source", f"usb:{device}"]
-    for name, file in target.slots.items():
-        options += ["--slot", f"{name}:root={file}"]
-    return options
+    return target.apply_command([f"{source}:{device}"])
 
 
 def apply(target, folder, timeout=60):
@@ -94,13 +90,11 @@ def odd_things(folder, genuine) -> dict:
         file.truncate(8 << 40)
     with open(at / "hole.keel", "wb") as file:
         file.truncate(1 << 40)
-    irregular = "ignored: not a regular file"
-    short = "refused: shorter than the header of a bundle; copy it again"
+    irregular = ("fifo", "char", "block", "folder", "link", "loop", "zero", "up")
     more = (8 << 40) - genuine.stat().st_size
-    return {"fifo": irregular, "char": irregular, "block": irregular, "folder": irregular, "link": irregular,
-            "loop": irregular, "zero": irregular, "up": irregular, "empty": short, "short": short,
-            "huge": f"refused: {more} extra bytes behind its end; copy it again",
-            "hole": HEADER}
+    return {**dict.fromkeys(irregular, "ignored: not a regular file"), "hole": HEADER,
+            **dict.fromkeys(("empty", "short"), "refused: shorter than the header of a bundle; copy it again"),
+            "huge": f"refused: {more} extra bytes behind its end; copy it again"}
 
 
 def test_t32_odd_files_are_named_and_passed_over(target, folder, genuine, image, cases):
@@ -138,16 +132,15 @@ def test_t32_boot_follows_no_link_to_a_staged_copy(target, genuine, image, link)
     """Neither to the whole stage folder nor to what it is in."""
     target.configure("filesystem=vfat\n")
     assert target.go("stage", genuine, "--progress=none").code == OK
-    at, device = target.data / link, target.path / "sdx"
+    at = target.data / link
     at.rename(target.data / "elsewhere")
     at.symlink_to(target.data / "elsewhere")
-    whole = [f"data:{device}" if part == f"usb:{device}" else part for part in command(target)]
-    result = start(whole, executable=STICK, env={"STICK_FOLDER": str(target.data)})
-    says = "staged update: the stage folder is missing; failure 1 of 3 of this copy"
-    assert (result.code, result.last) == (FAILED, says), result.err
+    whole, env = command(target, "data"), {"STICK_FOLDER": str(target.data)}
+    start(whole, executable=STICK, env=env).ends(
+        FAILED, "staged update: the stage folder is missing; failure 1 of 3 of this copy")
     at.unlink()
     (target.data / "elsewhere").rename(at)
-    assert start(whole, executable=STICK, env={"STICK_FOLDER": str(target.data)}).code == INSTALLED
+    assert start(whole, executable=STICK, env=env).code == INSTALLED
     assert held(target, image)
 
 
@@ -324,11 +317,8 @@ def test_t22_file_that_changes_while_it_is_read(target, folder, keys, way, verif
     code, said = reader.end()
     assert not CONTROL.search(said.encode())
     target.only_signed(image)
-    if way in HARMLESS:
+    if way in HARMLESS or code == INSTALLED:    # it was quicker
         assert code == INSTALLED and held(target, image), said
-        return
-    if code == INSTALLED:                       # it was quicker
-        assert held(target, image), said
         return
     assert code == FAILED, said
     assert re.search(r"/sdx: keelboot/update\.keel: version 2\.0: not installed: image root: chunk \d+ (is not what "

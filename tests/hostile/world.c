@@ -148,19 +148,38 @@ static bool is_filled(const uint8_t *p, uint8_t with, size_t len)
 	return p[0] == with && memcmp(p, p + 1, len - 1) == 0;
 }
 
-bool world_holds_only(const uint8_t *const *image, const uint64_t *size, unsigned n)
+bool world_holds_only(const uint8_t *const *image, const uint64_t *size, unsigned n, size_t unit)
 {
-	for (uint64_t off = 0; off < slot_size && touched; off += BDEV_ALIGN) {
+	for (uint64_t off = 0; off < slot_size && touched; off += unit) {
 		const uint8_t *p = slot[1] + off;
-		bool known = is_filled(p, WORLD_FILL, BDEV_ALIGN) || is_filled(p, 0, BDEV_ALIGN);
+		bool known = is_filled(p, WORLD_FILL, unit) || is_filled(p, 0, unit);
 
 		for (unsigned i = 0; i < n && !known; i++)
-			known = off + BDEV_ALIGN <= size[i] &&
-				memcmp(p, image[i] + off, BDEV_ALIGN) == 0;
+			known = off + unit <= size[i] && memcmp(p, image[i] + off, unit) == 0;
 		if (!known)
 			return false;
 	}
 	return true;
+}
+
+const char *world_broken(const struct world_verdict *v, const uint8_t *const *image,
+			 const uint64_t *size, unsigned n)
+{
+	bool whole = false;
+
+	for (unsigned i = 0; i < n; i++)
+		whole |= memcmp(slot[1], image[i], size[i]) == 0;
+	if (v->other_written)
+		return "the slot that runs was touched";
+	if (!world_holds_only(image, size, n, BDEV_ALIGN))
+		return "something is in the slot that nobody signed";
+	if (v->on_trial != (v->err == KB_OK))
+		return "what it says is not what the state says";
+	if (v->on_trial && !whole)
+		return "the slot holds no image from its first byte to its last";
+	if (v->err != KB_OK && v->why[0] == '\0')
+		return "no reason is given";
+	return NULL;
 }
 
 const uint8_t *world_slot(void)
@@ -177,18 +196,20 @@ void world_slots(size_t size)
 		snprintf(folder, sizeof(folder), "/dev/shm/keelboot-hostile-XXXXXX");
 }
 
-void world_begin(const char *helper, bool verify_first)
+bool world_begin(int *argc, char **argv, int least)
 {
-	helper_path = helper;
-	verify = verify_first;
-	if (slot[0] != NULL)
-		return;
+	verify = strcmp(argv[*argc - 1], "verify-first") == 0;
+	*argc -= verify;
+	world_must(*argc >= least, "how it is called stands in its source");
+	helper_path = argv[1];
 	world_must(mkdtemp(folder) != NULL, "no temporary folder");
 	make_slot(0);
 	make_slot(1);
 	atexit(remove_folder);
 	make_state();
 	log_set_level((enum log_level)0);
+	world_must(world_keys(argv[2]) == KB_OK, "no keys");
+	return verify;
 }
 
 enum kb_err world_keys(const char *dir)
@@ -269,5 +290,15 @@ int world_memfd(const void *data, uint64_t size)
 	int fd = memfd_create("hostile", MFD_CLOEXEC);
 
 	world_must(fd >= 0 && write(fd, data, size) == (ssize_t)size, "no memory for a bundle");
+	return fd;
+}
+
+int world_open(const char *path)
+{
+	uint64_t size;
+	uint8_t *p = world_read_file(path, &size);
+	int fd = world_memfd(p, size);
+
+	free(p);
 	return fd;
 }

@@ -29,8 +29,10 @@ struct world_verdict {
  * many flushes. Before world_begin(). */
 void world_slots(size_t size);
 
-/* helper: keelboot-helper, for the decoder. Ends the process when something is missing. */
-void world_begin(const char *helper, bool verify_first);
+/* What all programs begin with: HELPER (keelboot-helper, for the decoder), KEYS, at least so many
+ * arguments, and "verify-first" as the last one, which is taken away, or not. Returns whether it
+ * was there. Ends the process when something is missing. */
+bool world_begin(int *argc, char **argv, int least);
 
 /* The keys of a folder; anew for each call. The error of keyring_load(). */
 enum kb_err world_keys(const char *dir) KB_MUST_CHECK;
@@ -45,14 +47,32 @@ void world_save_state(const char *path);
 /* What the target holds now. */
 const uint8_t *world_slot(void);
 
-/* True if every 4 KiB of the target are as before, zero, or as in one of the n images. */
-bool world_holds_only(const uint8_t *const *image, const uint64_t *size, unsigned n);
+/* True if every unit of the target is as before, zero, or as in one of the n images. */
+bool world_holds_only(const uint8_t *const *image, const uint64_t *size, unsigned n, size_t unit);
+
+/* Which rule a result breaks, where nothing but the n images was signed; NULL: none. */
+const char *world_broken(const struct world_verdict *v, const uint8_t *const *image,
+			 const uint64_t *size, unsigned n);
 
 /* A file, whole, in memory that stays. */
 uint8_t *world_read_file(const char *path, uint64_t *size);
 
-/* An unnamed file with that content. */
+/* An unnamed file with that content, or with that of another file. */
 int world_memfd(const void *data, uint64_t size);
+int world_open(const char *path);
 
 /* Ends the process with a message when ok is false: the test itself is at fault. */
 void world_must(bool ok, const char *what);
+
+/* A function that gives something else under a condition, and what the real one gives otherwise. */
+#define WORLD_REPLACE(ours, real, condition, type, instead, params, args) \
+	type ours params                                                  \
+	{                                                                 \
+		if (condition)                                            \
+			return instead;                                   \
+		return real args;                                         \
+	}
+/* One that the linker puts in the place of another: --wrap. */
+#define WORLD_WRAP(condition, type, name, instead, params, args) \
+	extern __typeof__(name) __real_##name, __wrap_##name;    \
+	WORLD_REPLACE(__wrap_##name, __real_##name, condition, type, instead, params, args)

@@ -65,8 +65,7 @@ def check(root: Path, names: list, changed: bool = False) -> dict:
 
 
 def parse(argv: list) -> argparse.Namespace:
-    listing = "\n".join(f"  {name:<18} {function.__doc__.splitlines()[0]}"
-                        for name, function in CHECKS.items())
+    listing = "\n".join(f"  {name:<18} {function.__doc__.splitlines()[0]}" for name, function in CHECKS.items())
     parser = argparse.ArgumentParser(
         prog="tests/lint/lint.py", description=__doc__, epilog=f"checks:\n{listing}",
         formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -64,11 +64,9 @@ def exported_names(tree) -> list:
         for symbol in tree.symbols(name):
             if symbol.kind not in "TDBRGSCVW" or symbol.section == "*UND*" or symbol.name == "main":
                 continue
-            if not any(symbol.name == stem or symbol.name.startswith(stem + "_")
-                       for stem in allowed):
+            if not any(symbol.name == stem or symbol.name.startswith(stem + "_") for stem in allowed):
                 at = line_of(tree, name, symbol.name)
-                found.append(f"{name}:{at}: {symbol.name} is exported: call it {allowed[0]}_…, or "
-                             "make it static")
+                found.append(f"{name}:{at}: {symbol.name} is exported: call it {allowed[0]}_…, or make it static")
     return found
 
 

@@ -55,8 +55,7 @@ def python(tree) -> list:
     done = run(["pyflakes3", *names], tree.root) if names else None
     # pyflakes does not know flake8's "noqa"; a line that has it says why an import stands late.
     found = done.stdout.splitlines() + done.stderr.splitlines() if done else []
-    return found + find(tree, names, re.compile(rf"^.{{{COLUMNS + 1},}}"),
-                        f"longer than {COLUMNS} columns")
+    return found + find(tree, names, re.compile(rf"^.{{{COLUMNS + 1},}}"), f"longer than {COLUMNS} columns")
 
 
 def function_length(tree) -> list:
@@ -77,8 +76,7 @@ def file_length(tree) -> list:
     for name in tree.sources(headers=True) + tree.python():
         lines = tree.text(name).count("\n")
         if lines > FILE_LINES and not name.startswith("tests/"):
-            found.append(f"{name}:{FILE_LINES + 1}: {lines} lines, at most {FILE_LINES} are "
-                         "allowed")
+            found.append(f"{name}:{FILE_LINES + 1}: {lines} lines, at most {FILE_LINES} are allowed")
     return found
 
 

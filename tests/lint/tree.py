@@ -57,8 +57,7 @@ def without_comments(text: str) -> str:
 def folders_of(tree, name: str) -> list:
     """What a list of the Makefile names: the folders of a program, each of which may want those behind it."""
     words = re.search(rf"^{name} *:= (.*)$", tree.text("Makefile"), re.M)[1].split()
-    return [folder for word in words
-            for folder in (folders_of(tree, word[2:-1]) if word.startswith("$(") else [word])]
+    return [folder for word in words for folder in (folders_of(tree, word[2:-1]) if word.startswith("$(") else [word])]
 
 
 class Tree:
@@ -80,8 +79,7 @@ class Tree:
             listed = run(["git", "ls-files", "-z"], self.root).stdout.split("\0")
             return sorted(name for name in listed if name and (self.root / name).is_file())
         paths = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
-        return sorted(str(path) for path in paths
-                      if path.parts[0] != "build" and "__pycache__" not in path.parts)
+        return sorted(str(path) for path in paths if path.parts[0] != "build" and "__pycache__" not in path.parts)
 
     @functools.cached_property
     def touched(self) -> set:
@@ -100,8 +98,7 @@ class Tree:
 
     def sources(self, shipped: bool = False, headers: bool = False) -> list:
         ends = (".c", ".h") if headers else (".c",)
-        return [name for name in self.files
-                if name.endswith(ends) and (not shipped or name.split("/")[0] in SHIPPED)]
+        return [name for name in self.files if name.endswith(ends) and (not shipped or name.split("/")[0] in SHIPPED)]
 
     def scripts(self, interpreter: str) -> list:
         """Files that begin with a #! of this interpreter."""
@@ -109,8 +106,7 @@ class Tree:
         return [name for name in self.files if pattern.match(self.lines(name)[0])]
 
     def python(self) -> list:
-        return sorted({name for name in self.files if name.endswith(".py")}
-                      | set(self.scripts("python3")))
+        return sorted({name for name in self.files if name.endswith(".py")} | set(self.scripts("python3")))
 
     # ------------------------------------------------------------ compilers
 
@@ -128,11 +124,9 @@ class Tree:
         # clang 14 wants one more word before it takes this one; it changes no warning.
         clang = [flag for flag in gcc if not flag.startswith("-ftrivial-auto-var-init")]
         messages = []
-        for command in (["gcc", *gcc, "-c", "-o", target, name],
-                        ["clang", *clang, "-fsyntax-only", name]):
+        for command in (["gcc", *gcc, "-c", "-o", target, name], ["clang", *clang, "-fsyntax-only", name]):
             done = run(command, self.root)
-            found = [line for line in done.stderr.splitlines()
-                     if re.search(r"(warning|error):", line)]
+            found = [line for line in done.stderr.splitlines() if re.search(r"(warning|error):", line)]
             if done.returncode != 0 and not found:
                 found = [f"{name}:1: {command[0]}: {done.stderr.strip()[:200]}"]
             messages += found

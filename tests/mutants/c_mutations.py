@@ -132,18 +132,6 @@ def returned(mask: str, text: str, at: int) -> str | None:
     return text[start:mask.index(";", start)].strip()
 
 
-def skipped_returns(text: str, mask: str) -> list[Mutation]:
-    """`if (…) return error;`: asked, but never taken."""
-    found = []
-    for m in re.finditer(r"\bif \(", mask):
-        opened = m.end() - 1
-        end = closing(mask, opened)
-        value = returned(mask, text, end + 1)
-        if value is not None and ERROR.match(value):
-            found.append(Mutation(opened, end + 1, f"(({text[opened + 1:end]}) && 0)", "return not taken"))
-    return found
-
-
 def last_statement(mask: str, at: int) -> str:
     """The statement at `at`; of a block the last line."""
     at += len(mask[at:]) - len(mask[at:].lstrip())
@@ -152,14 +140,17 @@ def last_statement(mask: str, at: int) -> str:
     return mask[at:mask.index(";", at) + 1]
 
 
-def skipped_jumps(text: str, mask: str) -> list[Mutation]:
-    """`if (e != KB_OK) continue;`: asked, but never taken."""
+def skipped(text: str, mask: str) -> list[Mutation]:
+    """`if (…) return error;` and `if (e != KB_OK) continue;`: asked, but never taken."""
     found = []
     for m in re.finditer(r"\bif \(", mask):
         opened = m.end() - 1
         end = closing(mask, opened)
-        if JUMP.fullmatch(last_statement(mask, end + 1)) and WRONG.search(mask[opened:end]):
-            found.append(Mutation(opened, end + 1, f"(({text[opened + 1:end]}) && 0)", "jump not taken"))
+        value = returned(mask, text, end + 1)
+        gives_up = value is not None and ERROR.match(value)
+        if gives_up or (JUMP.fullmatch(last_statement(mask, end + 1)) and WRONG.search(mask[opened:end])):
+            what = "return not taken" if gives_up else "jump not taken"
+            found.append(Mutation(opened, end + 1, f"(({text[opened + 1:end]}) && 0)", what))
     return found
 
 
@@ -215,8 +206,7 @@ def find(text: str, known: dict[str, str], rules: bool = False) -> list[Mutation
     """All mutations of a source, in the order of the text."""
     mask = blanked(text)
     inside = bodies(mask)
-    found = (calls(text, mask, known) + ignored_tries(text, mask) + skipped_returns(text, mask)
-             + skipped_jumps(text, mask) + chains(text, mask))
+    found = calls(text, mask, known) + ignored_tries(text, mask) + skipped(text, mask) + chains(text, mask)
     if rules:
         found += parts(text, mask) + left_out(text, mask)
     return sorted((m for m in found if any(a < m.start and m.end <= b for a, b in inside)),

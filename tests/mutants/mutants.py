@@ -224,8 +224,7 @@ def main() -> int:
     unknown = set(args.names) - {bug.name for bug in bugs}
     if unknown:
         parser.error(f"no bug {sorted(unknown)[0]} in {planted.PLANTED.relative_to(ROOT)}/")
-    bugs = [p for p in bugs
-            if (not args.names or p.name in args.names) and (not args.quick or str(p.killer) == QUICK)]
+    bugs = [p for p in bugs if (not args.names or p.name in args.names) and (not args.quick or str(p.killer) == QUICK)]
     if args.fresh:
         CACHE.unlink(missing_ok=True)
     verdicts = verdicts_of(bugs, args.j, {} if args.names or args.quick else known())

@@ -185,12 +185,6 @@ class Tree:
             return [*PYTEST, "tests/" + test.removeprefix("host/")]
         return [self.top / program(test), *arguments]
 
-    def code(self, obj: str) -> bytes:
-        """An object without what is for the debugger."""
-        bare = self.top / "build/bare.o"
-        status, output = run(["objcopy", "--strip-debug", obj, bare], self.top, 60)
-        return bare.read_bytes() if status == 0 else output.encode()
-
     def story(self, test: str, name: str | None, options: list[str]) -> str:
         """Runs one story of a simulation, or the simulation with these options: what it said, or raises Red."""
         return self.attempt(self.command(test, [*(["--story", name] if name else []), *options]), 600)

@@ -7,6 +7,7 @@
  */
 #include "selector/state.h"
 #include "lib/util.h"
+#include "tests/fuzz/state_bounds.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,52 +15,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* clang-format off */
 static const char *const keys[] = {
-	"nslots",
-	"pref",
-	"last",
-	"open",
-	"token",
-	"clean",
-	"lr",
-	"lr.count",
-	"oneshot",
-	"staged",
-	"apply.data",
-	"apply.raw",
-	"apply.sd",
-	"apply.usb",
-	"apply.command",
-	"installs",
-	"rebuilt",
-	"floor",
-	"ps",
-	"warm",
-	"disk",
-	"applied",
-	"rejected",
-	"rejected.max",
-	"forgotten.max",
-	"unwritable",
-	"a.st",
-	"a.tries",
-	"a.grace",
-	"a.streak",
-	"a.ever",
-	"a.release",
-	"a.version",
-	"a.sequence",
-	"a.reason",
-	"a.doubt",
-	"a.retries",
-	"a.wait",
-	"h.st",
-	"h.reason",
-	"i.st",
-	"x.unknown",
-	"back",
-	"",
+	"nslots", "pref", "last", "open", "token", "clean", "lr", "lr.count", "oneshot", "staged",
+	"apply.data", "apply.raw", "apply.sd", "apply.usb", "apply.command", "installs",
+	"rebuilt", "floor", "ps", "warm", "disk", "applied", "rejected", "rejected.max",
+	"forgotten.max", "unwritable", "a.st", "a.tries", "a.grace", "a.streak", "a.ever",
+	"a.release", "a.version", "a.sequence", "a.reason", "a.doubt", "a.retries", "a.wait",
+	"h.st", "h.reason", "i.st", "x.unknown", "back", "",
 };
+/* clang-format on */
 static char *text; /* STATE_PAYLOAD_MAX bytes, then a page that cannot be read */
 static uint64_t cases, wrong;
 
@@ -76,30 +41,6 @@ static void make_text(void)
 	if (p == MAP_FAILED || mprotect(p + 4096, 4096, PROT_READ | PROT_WRITE) < 0)
 		exit(2);
 	text = p + 4096 + 4096;
-}
-
-static bool within(const struct state *s)
-{
-	bool ok = s->nslots >= 1 && s->nslots <= STATE_SLOTS_MAX && s->pref >= 0 &&
-		  s->pref < s->nslots && s->last < s->nslots && s->open < s->nslots &&
-		  s->lr < s->nslots && s->oneshot < s->nslots && s->extra_len <= sizeof(s->extra) &&
-		  s->lr_count <= STATE_LR_COUNT_MAX && s->installs <= STATE_INSTALLS_LIMIT &&
-		  s->napplied <= STATE_LEDGER_LEN && s->nrejected <= STATE_LEDGER_LEN &&
-		  s->nunwritable <= STATE_UNWRITABLE_LEN && s->floor != UINT64_MAX &&
-		  s->staged.source <= STATE_SRC_NONE && s->staged.fails <= STATE_FAILS_LIMIT &&
-		  s->disk[STATE_STR_MAX] == '\0';
-
-	for (unsigned i = 0; i < s->nslots; i++) {
-		const struct state_slot *t = &s->slot[i];
-
-		ok = ok && t->st <= STATE_BAD && t->tries <= STATE_TRIES_MAX &&
-		     t->grace <= STATE_GRACE && t->streak <= STATE_STREAK_LIMIT &&
-		     t->version[STATE_STR_MAX] == '\0' && t->reason[STATE_STR_MAX] == '\0';
-	}
-	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		ok = ok && s->apply[i].count <= STATE_APPLY_LIMIT &&
-		     s->apply[i].grace <= STATE_APPLY_DIED;
-	return ok;
 }
 
 /* decode(encode(x)) == x, to the byte; what is written fits a cell. */
@@ -128,6 +69,7 @@ static void any(const char *bytes, size_t len, bool twice)
 {
 	static struct state s, again;
 	char room[STATE_PAYLOAD_MAX];
+	const char *broken;
 	size_t n;
 
 	cases++;
@@ -137,8 +79,9 @@ static void any(const char *bytes, size_t len, bool twice)
 			fail("was refused", bytes, len);
 		return;
 	}
-	if (!within(&s))
-		fail("is out of bounds", bytes, len);
+	broken = state_bounds_broken(&s);
+	if (broken != NULL)
+		fail(broken, bytes, len);
 	if (!twice)
 		return;
 	if (state_encode(&s, room, sizeof(room), &n) != KB_OK ||

@@ -27,31 +27,28 @@ def run(command: list, timeout: int, **more) -> subprocess.CompletedProcess:
                           stderr=subprocess.STDOUT, timeout=timeout, check=False, **more)
 
 
-def codec(timeout: int, root: Path = TOP) -> dict:
-    program = TOP / "build/proof/codec_proof"
+def tried(name: str, sources: list, flags: list, timeout: int, root: Path) -> tuple:
+    """(what came of it, what it said) of a program that tries all there is and ends with NAME: N cases, N wrong."""
+    program = TOP / f"build/proof/{name}_proof"
     program.parent.mkdir(parents=True, exist_ok=True)
-    built = run(["gcc", "-I", root, "-D_GNU_SOURCE", "-std=gnu11", "-O2", "-o", program,
-                 TOP / "tests/proof/codec_proof.c", *[root / name for name in CODEC]], timeout)
+    built = run(["gcc", "-I", root, "-D_GNU_SOURCE", "-std=gnu11", "-O2", *flags, "-o", program,
+                 TOP / f"tests/proof/{name}_proof.c", *[root / source for source in sources]], timeout)
     done = run([program], timeout) if built.returncode == 0 else built
-    match = re.search(r"codec: (\d+) cases, (\d+) wrong\n$", done.stdout)
+    match = re.search(rf"{name}: (\d+) cases, (\d+) wrong\n$", done.stdout)
     if not match or done.returncode != 0:
         print(done.stdout[-3000:])
-    parts = {name: int(count) for name, count in re.findall(r"^codec (.+): (\d+)$", done.stdout, re.M)}
-    return {"cases": int(match[1]) if match else 0, "wrong": int(match[2]) if match else 1, "parts": parts,
-            "ok": bool(match) and done.returncode == 0}
+    cases, wrong = (int(match[1]), int(match[2])) if match else (0, 1)
+    return {"cases": cases, "wrong": wrong, "ok": bool(match) and done.returncode == 0}, done.stdout
+
+
+def codec(timeout: int, root: Path = TOP) -> dict:
+    result, said = tried("codec", CODEC, [], timeout, root)
+    parts = {name: int(count) for name, count in re.findall(r"^codec (.+): (\d+)$", said, re.M)}
+    return {**result, "parts": parts}
 
 
 def varint(timeout: int, root: Path = TOP) -> dict:
-    program = TOP / "build/proof/varint_proof"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    built = run(["gcc", "-I", root, "-D_GNU_SOURCE", "-std=gnu11", "-O2", "-ffunction-sections", "-Wl,--gc-sections",
-                 "-o", program, TOP / "tests/proof/varint_proof.c"], timeout)
-    done = run([program], timeout) if built.returncode == 0 else built
-    match = re.search(r"varint: (\d+) cases, (\d+) wrong\n$", done.stdout)
-    if not match or done.returncode != 0:
-        print(done.stdout[-3000:])
-    return {"cases": int(match[1]) if match else 0, "wrong": int(match[2]) if match else 1,
-            "ok": bool(match) and done.returncode == 0}
+    return tried("varint", [], ["-ffunction-sections", "-Wl,--gc-sections"], timeout, root)[0]
 
 
 def layout(timeout: int) -> dict:
