@@ -157,8 +157,7 @@ def test_an_image_that_is_no_file_system_is_told(tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("rootfs: see elsewhere\n")
     done = good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={text}")
-    assert f"image {text}: unknown file system: devices may not mount it; name it: " \
-           "fs=TYPE\n" in done.stderr
+    assert f"image {text}: unknown file system: devices may not mount it; name it: " "fs=TYPE\n" in done.stderr
     for option in f"root={text},fs=own", f"firmware={text}":
         more = [] if option.startswith("root") else ["--image", f"root={text},fs=own"]
         done = good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", option, *more)

@@ -430,8 +430,7 @@ def test_a_copy_without_holes_brings_nothing_back(dev):
 def test_init_is_reproducible_with_source_date_epoch(dev):
     images = []
     for name in ("one", "two"):
-        result = run("state", "init", dev.path / name, "--good", "a",
-                     env={"SOURCE_DATE_EPOCH": "1700000000"})
+        result = run("state", "init", dev.path / name, "--good", "a", env={"SOURCE_DATE_EPOCH": "1700000000"})
         assert result.returncode == OK
         images.append((dev.path / name).read_bytes())
         time.sleep(1.1)
@@ -465,8 +464,7 @@ def test_status_says_first_which_slot_runs_and_that_it_is_good(good):
     lines = good("status").stdout.splitlines()
     assert lines[0] == "Slot a runs 1.0, which is good."
     assert lines[1].startswith("Last: the first state was written (20")
-    assert re.search(r"^\* a +good +1\.0 +10 +- +booted, preferred, protected$",
-                     "\n".join(lines), re.M)
+    assert re.search(r"^\* a +good +1\.0 +10 +- +booted, preferred, protected$", "\n".join(lines), re.M)
     assert re.search(r"^  b +empty +- +- +-", "\n".join(lines), re.M)
     assert "Staged:     nothing" in lines
     assert f"State:      {good.state}, record 2, both regions intact" in lines
@@ -483,8 +481,7 @@ def test_status_json_has_the_same_facts(good):
     assert [s["booted"] for s in told["slots"]] == [True, False]
     assert [s["protected"] for s in told["slots"]] == [True, False]
     assert told["staged"] is None
-    assert told["state"] == {"path": str(good.state), "finding": "found", "sequence": 2,
-                             "regions": ["ok", "ok"]}
+    assert told["state"] == {"path": str(good.state), "finding": "found", "sequence": 2, "regions": ["ok", "ok"]}
     assert told["last"]["kind"] == "state"
     assert told["compatible"] == "test-board"
 
@@ -630,8 +627,7 @@ def test_readers_never_write_and_need_no_right_to(good):
             parent.chmod(0o755)
     before = good.state.read_bytes()
     user = 65534 if os.geteuid() == 0 else None
-    for args in (["status"], ["status", "--json"], ["history"], ["state", "show"],
-                 ["mark", "good"]):
+    for args in (["status"], ["status", "--json"], ["history"], ["state", "show"], ["mark", "good"]):
         good(*args, user=user)
     assert good.state.read_bytes() == before
 
@@ -1252,8 +1248,7 @@ def test_two_stages_at_once_take_turns(ready, factory):
 
 
 def test_stage_reports_in_json(ready, factory):
-    lines = [json.loads(line) for line in
-             ready("stage", factory("2.0", 20), "--progress=json").stdout.splitlines()]
+    lines = [json.loads(line) for line in ready("stage", factory("2.0", 20), "--progress=json").stdout.splitlines()]
     assert all(line["schema"] == 1 for line in lines)
     assert {line["phase"] for line in lines if line["event"] == "progress"} == {"copy", "verify"}
     assert lines[-1]["event"] == "result" and lines[-1]["result"] == "staged"
@@ -1385,8 +1380,7 @@ def test_committing_the_staged_release_removes_its_file(ready, factory):
 
 
 def test_install_reports_in_json(ready, factory):
-    lines = [json.loads(line) for line in
-             ready("install", factory("2.0", 20), "--progress=json").stdout.splitlines()]
+    lines = [json.loads(line) for line in ready("install", factory("2.0", 20), "--progress=json").stdout.splitlines()]
     result = lines[-1]
     assert (result["event"], result["result"], result["slot"]) == ("result", "installed", "b")
     assert result["reboot"]
@@ -1407,8 +1401,7 @@ def test_install_reboots_only_when_asked_and_only_after_success(ready, factory):
 
 
 def test_install_that_cannot_reboot_says_that_a_reboot_is_needed(ready, factory):
-    result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT,
-                   env={"PATH": "/nonexistent"})
+    result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT, env={"PATH": "/nonexistent"})
     assert "reboot by hand" in result.stderr
 
 

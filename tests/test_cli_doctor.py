@@ -11,8 +11,7 @@ import struct
 import subprocess
 
 import pytest
-from test_cli import (FAILURE, MIB, OK, REGIONS, TOP, crc32c, edit, make_device, make_factory,
-                      run)
+from test_cli import (FAILURE, MIB, OK, REGIONS, TOP, crc32c, edit, make_device, make_factory, run)
 
 __all__ = ["make_device", "make_factory"]
 OPTIONS = ("BLK_DEV_INITRD", "DEVTMPFS", "TMPFS", "NAMESPACES", "SECCOMP_FILTER", "MEMFD_CREATE",

@@ -327,8 +327,7 @@ def test_guardian_that_hangs_past_its_deadline_is_told(dev, guardian):
     facts, text = told(dev, {"pid": guardian.pid, **TRIAL}, left=-500)
     assert not facts["guardian"]["running"] and facts["guardian"]["pid"] == guardian.pid
     assert facts["guardian"]["left"] == 0 and facts["guardian"]["overdue"] in range(500, 560)
-    assert re.search(r"^Guardian:   does not answer; the deadline of slot b passed 5\d\d s ago$", text,
-                     re.M)
+    assert re.search(r"^Guardian:   does not answer; the deadline of slot b passed 5\d\d s ago$", text, re.M)
     assert facts["warnings"] == [f"the guardian (process {guardian.pid}) does not answer: "
                                  "nothing enforces the deadline of this trial"]
 

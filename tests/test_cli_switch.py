@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot switch` on plain files."""
 import pytest
-from test_cli import (FAILURE, INCOMPATIBLE, OK, USAGE, edit,
-                      make_device, make_factory, make_good, make_ready, run)
+from test_cli import (FAILURE, INCOMPATIBLE, OK, USAGE, edit, make_device, make_factory, make_good, make_ready, run)
 
 __all__ = ["make_device", "make_factory", "make_good", "make_ready"]
 
@@ -94,8 +93,7 @@ def test_a_staged_update_is_told(two):
     assert "an update is staged" in two("switch").stderr
 
 
-@pytest.mark.parametrize("args, says", [(["a", "b"], "unexpected argument"),
-                                        (["--onec"], "did you mean --once")])
+@pytest.mark.parametrize("args, says", [(["a", "b"], "unexpected argument"), (["--onec"], "did you mean --once")])
 def test_wrong_usage(args, says):
     result = run("switch", *args)
     assert result.returncode == USAGE and says in result.stderr

@@ -64,14 +64,12 @@ def render(rows: list) -> str:
     def table(title: str, chosen: list) -> str:
         lines = [f"## {title}", "", "| key | values | default | meaning |", "|---|---|---|---|"]
         for name, values, default, meaning in chosen:
-            lines.append(f"| `{name}` | {cell(values, True)} | {cell(default, True)} "
-                         f"| {cell(meaning, False)} |")
+            lines.append(f"| `{name}` | {cell(values, True)} | {cell(default, True)} | {cell(meaning, False)} |")
         return "\n".join(lines) + "\n"
 
     ours = [row for row in rows if row[0].startswith("keelboot.")]
     kernels = [row for row in rows if not row[0].startswith("keelboot.")]
-    return HEAD + table("Keelboot's", ours) + "\n" + table("The kernel's, which Keelboot heeds",
-                                                           kernels)
+    return HEAD + table("Keelboot's", ours) + "\n" + table("The kernel's, which Keelboot heeds", kernels)
 
 
 def test_keys_page_equals_the_table():

@@ -110,8 +110,7 @@ def test_the_second_reader_reads_what_the_command_makes(tmp_path, keys, name, op
     told = json.loads(good("bundle", "inspect", bundle, "--json", "--key", f"{key}.pem").stdout)
     assert told["release"] == read.manifest.release_id().hex()
     assert "good" in good("bundle", "verify", bundle, "--key", f"{key}.pem").stdout
-    good("bundle", "extract", bundle, "--key", f"{key}.pem", "--image", "boot", "-o",
-         tmp_path / "out")
+    good("bundle", "extract", bundle, "--key", f"{key}.pem", "--image", "boot", "-o", tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == padded(data[::-1])
 
 
@@ -124,12 +123,10 @@ def test_the_golden_bundle_stays_readable():
             read.read_image(name)
         assert read.summary() == {**want, "signer": pem.name}
         good("bundle", "verify", FORMAT / "golden.keel", "--key", pem)
-        told = json.loads(good("bundle", "inspect", FORMAT / "golden.keel", "--key", pem,
-                               "--json").stdout)
+        told = json.loads(good("bundle", "inspect", FORMAT / "golden.keel", "--key", pem, "--json").stdout)
         assert told["release"] == want["release"]
         assert told["version"] == "1.0~golden"
-        assert [image["digest"] for image in told["images"]] == [
-            image["digest"] for image in want["images"].values()]
+        assert [image["digest"] for image in told["images"]] == [image["digest"] for image in want["images"].values()]
 
 
 def test_tables_of_many_pages(tmp_path, keys):
@@ -165,8 +162,7 @@ def test_a_huge_sparse_image_is_quick_and_small(tmp_path, keys):
          keys / "a.key", "--threads", "2", limits=limits)
     assert bundle.stat().st_size < 10 * MIB
     good("bundle", "verify", bundle, "--key", keys / "a.pem", limits=limits)
-    good("bundle", "extract", bundle, "--key", keys / "a.pem", "-o", tmp_path / "out",
-         limits=limits)
+    good("bundle", "extract", bundle, "--key", keys / "a.pem", "-o", tmp_path / "out", limits=limits)
     out = (tmp_path / "out").stat()
     assert out.st_size == 64 * GIB and out.st_blocks * 512 < MIB
 
@@ -212,8 +208,7 @@ def test_parts_of_two_bundles_do_not_mix(tmp_path, keys, sample):
     other = (tmp_path / "o.keel").read_bytes()
     head = keelreader.Header(first[:512])
     for cut in (512, head.manifest_off, head.tables_off, head.payload_off):
-        both_refuse(tmp_path / "x.keel", (first[:cut] + other[cut:])[:head.total_len],
-                    keys / "a.pem")
+        both_refuse(tmp_path / "x.keel", (first[:cut] + other[cut:])[:head.total_len], keys / "a.pem")
 
 
 # ---------------------------------------------------------------- bundles that create cannot make
@@ -221,8 +216,7 @@ def test_parts_of_two_bundles_do_not_mix(tmp_path, keys, sample):
 def forge(path, keys, manifest, tables, payload):
     """A bundle of these parts, signed by a."""
     text = manifest.encode()
-    fields = [512 + 1024, 512 + 1024 + len(text), len(tables),
-              512 + 1024 + len(text) + len(tables), len(payload)]
+    fields = [512 + 1024, 512 + 1024 + len(text), len(tables), 512 + 1024 + len(text) + len(tables), len(payload)]
     raw = struct.pack("<8sHHIQQQIIQQQQQ32s", b"KEELBNDL", 1, 1, 512, 0, 0, fields[3] + fields[4],
                       1024, len(text), *fields, keelreader.sha256(text)).ljust(508, b"\0")
     raw += struct.pack("<I", keelreader.crc32c(raw))
@@ -252,11 +246,9 @@ def forged_with_unknown(path, keys, sample, before):
                            len(hashes) + (0 if before else len(table)), 5,
                            0 if before else len(payload), 9, "00" * 32)
     if before:
-        forge(path, keys, text[:start] + unknown_text + known_text, hashes + b"12345" + table,
-              b"123456789" + payload)
+        forge(path, keys, text[:start] + unknown_text + known_text, hashes + b"12345" + table, b"123456789" + payload)
     else:
-        forge(path, keys, text[:start] + known_text + unknown_text, hashes + table + b"12345",
-              payload + b"123456789")
+        forge(path, keys, text[:start] + known_text + unknown_text, hashes + table + b"12345", payload + b"123456789")
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -270,8 +262,7 @@ def test_an_encoding_of_unknown_kind_is_passed_over(tmp_path, keys, sample, befo
     read = keelreader.read(path, [keys / "a.pem"])
     assert read.read_image("root") == sample[1]
     # It is the same release: only the way to obtain it is another.
-    assert read.manifest.release_id() == keelreader.read(
-        sample[0], [keys / "a.pem"]).manifest.release_id()
+    assert read.manifest.release_id() == keelreader.read(sample[0], [keys / "a.pem"]).manifest.release_id()
 
 
 def test_a_bundle_for_a_newer_reader_says_so(tmp_path, keys, sample):
@@ -279,8 +270,7 @@ def test_a_bundle_for_a_newer_reader_says_so(tmp_path, keys, sample):
     struct.pack_into("<Q", data, 24, 1)
     struct.pack_into("<I", data, 508, keelreader.crc32c(bytes(data[:508])))
     (tmp_path / "x.keel").write_bytes(data)
-    assert "newer" in refused(INCOMPATIBLE, "bundle", "verify", tmp_path / "x.keel", "--key",
-                              keys / "a.pem")
+    assert "newer" in refused(INCOMPATIBLE, "bundle", "verify", tmp_path / "x.keel", "--key", keys / "a.pem")
     with pytest.raises(keelreader.Newer):
         keelreader.read(tmp_path / "x.keel", [keys / "a.pem"])
 
@@ -325,8 +315,7 @@ def test_a_recipe_says_the_same_as_options(tmp_path, keys, sample):
 ])
 def test_a_wrong_recipe_is_explained(tmp_path, text, because):
     (tmp_path / "r.ini").write_text(text)
-    assert because in refused(USAGE, "bundle", "create", tmp_path / "r.ini", "-o",
-                              tmp_path / "x.keel")
+    assert because in refused(USAGE, "bundle", "create", tmp_path / "r.ini", "-o", tmp_path / "x.keel")
 
 
 @pytest.mark.parametrize("without,because", [
@@ -393,8 +382,7 @@ def test_the_output_is_never_half_a_bundle(tmp_path, keys):
 def test_an_image_is_not_overwritten_by_its_bundle(tmp_path):
     image = tmp_path / "root.img"
     image.write_bytes(b"precious")
-    assert "output" in refused(FAILURE, "bundle", "create", "-o", image, *BASE, "--image",
-                               f"root={image}")
+    assert "output" in refused(FAILURE, "bundle", "create", "-o", image, *BASE, "--image", f"root={image}")
     assert image.read_bytes() == b"precious"
 
 
@@ -415,8 +403,7 @@ def test_an_ext4_image_whose_journal_needs_recovery_is_refused(tmp_path):
     make = ("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={image}")
     good(*make)
     (tmp_path / "x.keel").unlink()
-    subprocess.run(["debugfs", "-w", "-R", "feature needs_recovery", image], check=True,
-                   capture_output=True)
+    subprocess.run(["debugfs", "-w", "-R", "feature needs_recovery", image], check=True, capture_output=True)
     said = refused(FAILURE, *make)
     assert f"{image}: its ext4 journal needs recovery" in said and "e2fsck -f" in said
     assert [path.name for path in tmp_path.iterdir()] == ["root.ext4"]
@@ -464,12 +451,10 @@ def test_a_full_signature_area_is_said_and_nothing_is_lost(tmp_path, keys, sampl
 
 def test_an_unsigned_bundle_is_no_good(tmp_path, keys, sample):
     (tmp_path / "root.img").write_bytes(sample[1])
-    done = good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image",
-                f"root={tmp_path}/root.img")
+    done = good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={tmp_path}/root.img")
     assert "not signed" in done.stderr
     refused(VERIFY, "bundle", "verify", tmp_path / "x.keel", "--key", keys / "a.pem")
-    refused(VERIFY, "bundle", "extract", tmp_path / "x.keel", "--key", keys / "a.pem", "-o",
-            tmp_path / "out")
+    refused(VERIFY, "bundle", "extract", tmp_path / "x.keel", "--key", keys / "a.pem", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert "signature not checked" in good("bundle", "inspect", tmp_path / "x.keel").stdout
 
@@ -488,8 +473,7 @@ def test_a_keyring_folder_does_as_well(tmp_path, keys, sample):
 def test_nothing_is_trusted_without_a_key(tmp_path, keys, sample):
     assert "--key" in refused(USAGE, "bundle", "verify", sample[0])
     assert "--key" in refused(USAGE, "bundle", "extract", sample[0], "-o", tmp_path / "x")
-    assert "PUBLIC KEY" in refused(FAILURE, "bundle", "verify", sample[0], "--key",
-                                   keys / "a.key")
+    assert "PUBLIC KEY" in refused(FAILURE, "bundle", "verify", sample[0], "--key", keys / "a.key")
     refused(FAILURE, "bundle", "verify", sample[0], "--key", keys / "missing.pem")
 
 
@@ -497,8 +481,7 @@ def test_a_damaged_chunk_is_not_extracted(tmp_path, keys, sample):
     data = bytearray(sample[0].read_bytes())
     data[-1] ^= 1
     (tmp_path / "x.keel").write_bytes(data)
-    message = refused(VERIFY, "bundle", "extract", tmp_path / "x.keel", "--key", keys / "a.pem",
-                      "-o", tmp_path / "out")
+    message = refused(VERIFY, "bundle", "extract", tmp_path / "x.keel", "--key", keys / "a.pem", "-o", tmp_path / "out")
     assert "chunk" in message
     assert os.listdir(tmp_path) == ["x.keel"]
 
@@ -506,8 +489,7 @@ def test_a_damaged_chunk_is_not_extracted(tmp_path, keys, sample):
 def test_extract_names_what_it_lacks(tmp_path, keys, sample):
     assert "inspect" in refused(FAILURE, "bundle", "extract", sample[0], "--key", keys / "a.pem",
                                 "--image", "boot", "-o", tmp_path / "x")
-    assert "regular" in refused(FAILURE, "bundle", "extract", sample[0], "--key", keys / "a.pem",
-                                "-o", "/dev/null")
+    assert "regular" in refused(FAILURE, "bundle", "extract", sample[0], "--key", keys / "a.pem", "-o", "/dev/null")
 
 
 def test_help_has_an_example():
@@ -542,13 +524,11 @@ def test_openssl_agrees_about_keys(keys):
 
 
 def test_keys_of_openssl_sign(tmp_path, sample):
-    for i, kind in enumerate((["-algorithm", "ed25519"],
-                              ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])):
+    for i, kind in enumerate((["-algorithm", "ed25519"], ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])):
         subprocess.run(["openssl", "genpkey", *kind, "-out", tmp_path / f"{i}.key"], check=True)
         subprocess.run(["openssl", "pkey", "-in", tmp_path / f"{i}.key", "-pubout", "-out",
                         tmp_path / f"{i}.pem"], check=True)
-        good("bundle", "sign", sample[0], "--key", tmp_path / f"{i}.key", "-o",
-             tmp_path / "x.keel")
+        good("bundle", "sign", sample[0], "--key", tmp_path / f"{i}.key", "-o", tmp_path / "x.keel")
         good("bundle", "verify", tmp_path / "x.keel", "--key", tmp_path / f"{i}.pem")
 
 
@@ -572,8 +552,7 @@ def test_points_of_small_order_are_no_keys(tmp_path, sample, y):
 def test_other_kinds_of_keys_are_refused(tmp_path, sample):
     for name, kind in (("rsa", ["-algorithm", "RSA"]),
                        ("p384", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])):
-        subprocess.run(["openssl", "genpkey", *kind, "-out", tmp_path / name], check=True,
-                       capture_output=True)
+        subprocess.run(["openssl", "genpkey", *kind, "-out", tmp_path / name], check=True, capture_output=True)
         assert "P-256" in refused(FAILURE, "bundle", "sign", sample[0], "--key", tmp_path / name,
                                   "-o", tmp_path / "x.keel")
         assert not (tmp_path / "x.keel").exists()
@@ -591,12 +570,10 @@ def document(done):
 def test_verify_tells_programs_what_it_found(keys, sample):
     bundle, _image = sample
     told = document(good("bundle", "verify", bundle, "--key", keys / "a.pem", "--json"))
-    assert (told["bundle"], told["good"], told["exit"], told["error"]) == \
-        (str(bundle), True, OK, None)
+    assert (told["bundle"], told["good"], told["exit"], told["error"]) == (str(bundle), True, OK, None)
     assert told["signer"] == "a"
     seen = document(good("bundle", "inspect", bundle, "--json"))
-    for name in ("size", "release", "compatible", "version", "sequence", "floor",
-                 "allow_downgrade"):
+    for name in ("size", "release", "compatible", "version", "sequence", "floor", "allow_downgrade"):
         assert told[name] == seen[name], name
 
 

@@ -73,22 +73,18 @@ def append(root: Path, name: str, text: str) -> int:
 
 
 def test_a_clean_tree_is_clean(tree):
-    assert {name: found for name, found in lint.check(tree, list(lint.CHECKS)).items()
-            if found} == {}
+    assert {name: found for name, found in lint.check(tree, list(lint.CHECKS)).items() if found} == {}
 
 
 def test_exit_code_and_form_of_messages(tree):
     program = [TOP / "tests/lint/lint.py", "--root", tree]
     assert subprocess.run(program, capture_output=True, check=False).returncode == 0
     append(tree, "lib/err.c", "// TO" "DO\n")
-    done = subprocess.run([*program, "--only", "unfinished"], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run([*program, "--only", "unfinished"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "lib/err.c:8: TO" "DO: " in done.stdout and "1 complaint " in done.stdout
-    assert subprocess.run([*program, "--only", "licence"], capture_output=True,
-                          check=False).returncode == 0
-    assert subprocess.run([*program, "--only", "nonsense"], capture_output=True,
-                          check=False).returncode != 0
+    assert subprocess.run([*program, "--only", "licence"], capture_output=True, check=False).returncode == 0
+    assert subprocess.run([*program, "--only", "nonsense"], capture_output=True, check=False).returncode != 0
 
 
 def test_the_hook_takes_seconds_and_finds_what_changed(tree):
@@ -214,11 +210,9 @@ def test_python(tree):
 
 
 def test_function_length(tree):
-    append(tree, "lib/err.c", "int err_b(int e);\nint err_b(int e)\n{\n" + "\te++;\n" * 56
-           + "\treturn e;\n}\n")
+    append(tree, "lib/err.c", "int err_b(int e);\nint err_b(int e)\n{\n" + "\te++;\n" * 56 + "\treturn e;\n}\n")
     silent(tree, "function-length")
-    put(tree, "lib/err.c", CLEAN["lib/err.c"] + "int err_b(int e)\n{\n" + "\te++;\n" * 57
-        + "\treturn e;\n}\n")
+    put(tree, "lib/err.c", CLEAN["lib/err.c"] + "int err_b(int e)\n{\n" + "\te++;\n" * 57 + "\treturn e;\n}\n")
     says(tree, "function-length", "lib/err.c:8:", "err_b has 61 lines")
     append(tree, "tests/tool.py", "\n\ndef f():\n" + "    print()\n" * 60)
     says(tree, "function-length", "tests/tool.py:6:", "f has 61 lines")
@@ -349,8 +343,7 @@ def test_no_allocation_is_about_process_1_only(tree):
     silent(tree, "no-allocation")
     put(tree, "build/init.map", CLEAN["build/init.map"].replace("(err.o)", "(big.o)"))
     says(tree, "no-allocation", "cli/big.c:5:")
-    put(tree, "initramfs/init.c", C + "#include <stdlib.h>\nint main(void)\n{\n"
-                                      "\treturn !malloc(8);\n}\n")
+    put(tree, "initramfs/init.c", C + "#include <stdlib.h>\nint main(void)\n{\n\treturn !malloc(8);\n}\n")
     says(tree, "no-allocation", "initramfs/init.c:5:")
 
 

@@ -128,8 +128,7 @@ def mkinitramfs_options() -> list:
     """(letter, option, value, meaning) as the program's own help has them."""
     done = subprocess.run([TOP / "initramfs/mkinitramfs", "--help"], capture_output=True,
                           text=True, check=True, env={**os.environ, "COLUMNS": "1000"})
-    found = re.findall(r"^  (?:(-\w)(?: \S+)?, )?--([a-z-]+)(?: (\S+))?(?:  +|\n {10,})(\S.*)$",
-                       done.stdout, re.M)
+    found = re.findall(r"^  (?:(-\w)(?: \S+)?, )?--([a-z-]+)(?: (\S+))?(?:  +|\n {10,})(\S.*)$", done.stdout, re.M)
     # Where the programs lie is this checkout's affair.
     return [(letter, name, value, text.replace(f"{TOP}/build", "/usr/lib/keelboot"))
             for letter, name, value, text in found]
@@ -139,8 +138,7 @@ def render_options(rows: list) -> str:
     out = ".Bl -tag -width 4n\n"
     for letter, name, value, text in rows:
         out += f".It {f'Fl {letter[1:]} , ' if letter else ''}Fl -{name}"
-        out += f" Ar {mdoc(value.strip('{}').replace(',', ' | ') if '{' in value else value)}\n" \
-            if value else "\n"
+        out += f" Ar {mdoc(value.strip('{}').replace(',', ' | ') if '{' in value else value)}\n" if value else "\n"
         out += sentence_lines(text)
     return out + ".El\n"
 
@@ -194,8 +192,7 @@ def plain(page: str) -> str:
 
 def test_the_lists_of_keys_are_those_of_the_code():
     for page, render in PAGES.items():
-        assert split(page)[1::2] == render(), \
-            f"{page} is behind the code: python3 tests/test_man_pages.py --write"
+        assert split(page)[1::2] == render(), f"{page} is behind the code: python3 tests/test_man_pages.py --write"
 
 
 def test_a_difference_is_noticed():
@@ -214,8 +211,7 @@ def test_every_example_is_a_good_value(tmp_path):
         text += f"{row[1]}={example(row)}\n"
     file = tmp_path / "system.conf"
     file.write_text(text)
-    result = subprocess.run([KEELBOOT, "check-config", file], capture_output=True, text=True,
-                            check=False)
+    result = subprocess.run([KEELBOOT, "check-config", file], capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{result.stderr}\n{text}"
 
 
@@ -230,8 +226,7 @@ def test_mandoc_has_no_complaint():
     if shutil.which("mandoc") is None:
         pytest.skip("no mandoc here")
     pages = sorted(map(str, MAN.glob("*.[1578]")))
-    done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *pages], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *pages], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -66,8 +66,7 @@ def fake_kernel(folder: Path) -> Path:
         "softdep ring1 pre: ring2\nsoftdep ring2 pre: ring1\n")
     (modules / "modules.alias").write_text(
         "alias crypto-crc crc_fast\nalias crypto-crc crc_generic\nalias pci:v00008086d* top\n")
-    (modules / "modules.builtin").write_text(
-        "kernel/fs/ext4/ext4.ko\nkernel/drivers/virtio/virtio_pci.ko\n")
+    (modules / "modules.builtin").write_text("kernel/fs/ext4/ext4.ko\nkernel/drivers/virtio/virtio_pci.ko\n")
     return modules
 
 
@@ -78,8 +77,7 @@ def make(static, tmp_path):
         out = tmp_path / name
         command = [PROGRAM, "-o", out]
         if base:
-            command += ["--init", static / init, "--helper", static / "static",
-                        "--guardian", static / "static"]
+            command += ["--init", static / init, "--helper", static / "static", "--guardian", static / "static"]
         result = subprocess.run([str(word) for word in [*command, *options]], capture_output=True,
                                 text=True, env=dict(os.environ, **(env or {})), check=False)
         assert result.returncode == expect, result.stderr
@@ -121,8 +119,7 @@ def test_least_image(make):
     assert files["init"][0] == "-rwxr-xr-x"
     assert files["usr/lib/keelboot/keelboot-helper"][0] == "-rwxr-xr-x"
     assert files["dev/console"][0] == "crw-------" and files["dev/console"][3] == "5,1"
-    for folder in ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot",
-                   "usr/lib/keelboot"):
+    for folder in ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot"):
         assert files[folder][0] == "drwxr-xr-x"
     assert files["etc/keelboot/modules"][3] == "0"
     assert {entry[1:3] for entry in files.values()} == {("root", "root")}
@@ -144,8 +141,7 @@ def test_programs_are_stripped_and_still_run(make, static, tmp_path):
     # Segments, and then sections, behind the end of the file.
     for damaged in (data[:3000], program.read_bytes()[:-300]):
         (tmp_path / "short").write_bytes(damaged)
-        assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1,
-                                                   name="x").stderr
+        assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1, name="x").stderr
     (tmp_path / "short").write_text("#!/bin/sh\n")
     assert "short: not a program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
 
@@ -282,8 +278,7 @@ def device_keyrings(roots: list, folder: Path) -> list:
     objects = [TOP / "build/libkb.a", TOP / "build/libreal.a", TOP / "build/libkb.a"]
     subprocess.run(["cc", f"-I{TOP}", "-D_GNU_SOURCE", "-x", "c", "-", "-x", "none", *objects,
                     "-linih", "-o", folder / "keyring"], input=KEYRING, text=True, check=True)
-    return subprocess.run([folder / "keyring", *roots], capture_output=True, text=True,
-                          check=True).stdout.splitlines()
+    return subprocess.run([folder / "keyring", *roots], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def test_the_configuration_is_read_as_the_device_reads_it(tmp_path):
@@ -304,8 +299,7 @@ def key_of(make, tmp_path, *options) -> list:
     return [name for name in listing(image) if name.endswith("acme.pem")]
 
 
-@pytest.mark.parametrize("example", sorted((TOP / "docs/examples").glob("*.conf")),
-                         ids=lambda file: file.stem)
+@pytest.mark.parametrize("example", sorted((TOP / "docs/examples").glob("*.conf")), ids=lambda file: file.stem)
 def test_a_device_finds_the_key_where_its_configuration_says(make, tmp_path, example):
     places = key_of(make, tmp_path, "--conf", example)
     (tmp_path / "root/etc/keelboot").mkdir(parents=True)
@@ -321,8 +315,7 @@ def test_drop_ins_and_added_files_say_where_keys_go_too(make, tmp_path):
     (folder / "10-a.conf").write_text("[keyring]\npath=/two\n")
     assert key_of(make, tmp_path) == ["etc/keelboot/keys/acme.pem"]
     assert key_of(make, tmp_path, "--conf", conf, "--conf-dir", folder) == ["two/acme.pem"]
-    assert key_of(make, tmp_path, "--add", f"{conf}:/usr/lib/keelboot/system.conf") == \
-        ["one/acme.pem"]
+    assert key_of(make, tmp_path, "--add", f"{conf}:/usr/lib/keelboot/system.conf") == ["one/acme.pem"]
 
 
 def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
@@ -353,8 +346,7 @@ def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):
 def test_two_builds_are_the_same_bytes(make, tmp_path, static):
     modules = fake_kernel(tmp_path)
     for form in kbcompress.FORMATS:
-        options = ("--compress", form, "--modules-dir", modules, "--module", "top", "--busybox",
-                   "/bin/busybox")
+        options = ("--compress", form, "--modules-dir", modules, "--module", "top", "--busybox", "/bin/busybox")
         first = make(*options, name=f"{form}.1").image.read_bytes()
         for path in [*modules.rglob("*"), *static.iterdir()]:
             os.utime(path, (1, 1))
@@ -409,8 +401,7 @@ def test_the_kernel_needs_no_more_memory_than_is_said(window):
 # ---------------------------------------------------------------- modules
 
 def test_order_honours_dependencies_and_soft_dependencies(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module",
-                 "top").image
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "top").image
     # The generic of the two that provide crypto-crc; what the soft dependency "post" names, last.
     assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
     assert content(image, "lib/modules/mid-dle.ko") == b"\x7fELFkernel/a/mid-dle.ko"
@@ -423,8 +414,7 @@ def test_dash_and_underscore_are_the_same(make, tmp_path):
 
 
 def test_rings_of_soft_dependencies_end(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module",
-                 "ring1").image
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "ring1").image
     assert sorted(order(image)) == ["ring1", "ring2"]
 
 
@@ -436,8 +426,7 @@ def test_watchdogs_come_first_and_parameters_are_written(make, tmp_path):
 
 
 def test_a_set_takes_what_the_kernel_has(make, tmp_path):
-    result = make("-v", "--compress", "none", "--modules-dir", fake_kernel(tmp_path),
-                  "--module-set", "virtio,usb")
+    result = make("-v", "--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set", "virtio,usb")
     assert order(result.image) == []
     assert "virtio_blk (set virtio) is not in this kernel" in result.stderr
     assert "virtio_pci" not in result.stderr        # it is built in
@@ -519,8 +508,7 @@ def test_packed_modules_are_unpacked(make, tmp_path, suffix, pack):
     for name in ("modules.dep", "modules.builtin"):
         text = (modules / name).read_text()
         (modules / name).write_text(text.replace(".ko", ".ko" + suffix))
-    image = make("--compress", "none", "--modules-dir", modules, "--module", "top", "--module",
-                 "ext4").image
+    image = make("--compress", "none", "--modules-dir", modules, "--module", "top", "--module", "ext4").image
     assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
     assert content(image, "lib/modules/top.ko") == b"\x7fELFkernel/fs/top.ko"
 
@@ -544,8 +532,7 @@ def test_a_real_kernel(make):
     for name in loaded:
         for need in needs[name]:
             assert loaded.index(need) < loaded.index(name), f"{need} is needed by {name}"
-    for name in ("virtio_blk", "usb-storage", "sd_mod", "mmc_block", "nvme", "ext4", "vfat",
-                 "nls_cp437", "i6300esb"):
+    for name in ("virtio_blk", "usb-storage", "sd_mod", "mmc_block", "nvme", "ext4", "vfat", "nls_cp437", "i6300esb"):
         assert name in loaded
     assert loaded.index("crc32c_generic") < loaded.index("ext4")
     # Debian 13's kernel has it built in.
@@ -612,15 +599,13 @@ def test_folder_without_depmod(make, tmp_path):
 def test_module_file_that_is_missing_or_damaged(make, tmp_path):
     modules = fake_kernel(tmp_path)
     (modules / "kernel/a/base.ko").write_bytes(b"no")
-    assert "not a kernel module" in make("--modules-dir", modules, "--module", "top",
-                                         expect=1).stderr
+    assert "not a kernel module" in make("--modules-dir", modules, "--module", "top", expect=1).stderr
     (modules / "kernel/a/base.ko").unlink()
     result = make("--modules-dir", modules, "--module", "top", expect=1)
     assert "base.ko: No such file or directory" in result.stderr and "depmod" in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--init", "--helper", "--conf", "--conf-dir", "--keys",
-                                    "--hooks", "--busybox"])
+@pytest.mark.parametrize("option", ["--init", "--helper", "--conf", "--conf-dir", "--keys", "--hooks", "--busybox"])
 def test_a_missing_input_is_named(make, option, tmp_path):
     assert f"{tmp_path / 'nowhere'}: " in make(option, tmp_path / "nowhere", expect=1).stderr
 
@@ -722,8 +707,7 @@ def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):
     result = make("--hooks", tmp_path / "hooks", expect=1)
     assert "needs /bin/sh" in result.stderr and "--busybox" in result.stderr
     hook.write_text("#!/usr/bin/python3\n")
-    assert "needs /usr/bin/python3" in make("--hooks", tmp_path / "hooks", "--busybox",
-                                            "/bin/busybox", expect=1).stderr
+    assert "needs /usr/bin/python3" in make("--hooks", tmp_path / "hooks", "--busybox", "/bin/busybox", expect=1).stderr
     shutil.copy(static / "dynamic", hook)
     assert "check: needs /lib" in make("--hooks", tmp_path / "hooks", expect=1).stderr
     shutil.copy(static / "static", hook)
@@ -841,5 +825,4 @@ def test_checks_that_cannot_be_packed_are_refused(make):
     assert "expected one of filesystem, free-space," in make("--check", "nonesuch", expect=1).stderr
     assert "--check required-files=FILE" in make("--check", "required-files", expect=1).stderr
     assert "give --busybox" in make("--check", "filesystem", expect=1).stderr
-    assert "/nonexistent: No such file" in make("--check", "free-space=/nonexistent",
-                                                expect=1).stderr
+    assert "/nonexistent: No such file" in make("--check", "free-space=/nonexistent", expect=1).stderr

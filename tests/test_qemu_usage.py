@@ -19,14 +19,12 @@ def usage(program, *args):
     return done.stderr
 
 
-@pytest.mark.parametrize("program", ["run", "bootloop", "mkdisk", "mkroot", "kernel", "demo",
-                                     "deps", "mkdebianroot"])
+@pytest.mark.parametrize("program", ["run", "bootloop", "mkdisk", "mkroot", "kernel", "demo", "deps", "mkdebianroot"])
 def test_an_argument_that_nobody_knows_is_a_usage_error(program):
     assert "usage" in usage(program, "--frobnicate", "x", "y").lower() or program == "deps"
 
 
-@pytest.mark.parametrize("program, args", [("run", []), ("run", ["--dry-run"]),
-                                           ("bootloop", ["--mark", "login:"])])
+@pytest.mark.parametrize("program, args", [("run", []), ("run", ["--dry-run"]), ("bootloop", ["--mark", "login:"])])
 def test_a_machine_with_nothing_to_boot_says_what_to_give(program, args):
     said = usage(program, *args)
     assert f"qemu/{program}: nothing to boot: give --initrd FILE or --disk FILE" in said

@@ -34,8 +34,7 @@ def test_make_names_no_suites_of_its_own():
 
 def test_usage_errors():
     for options in (["--long", "unit"], ["nonesuch"]):
-        done = subprocess.run([TOP / "tests/run", *options], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run([TOP / "tests/run", *options], capture_output=True, text=True, check=False)
         assert done.returncode == 2 and done.stdout == ""
 
 

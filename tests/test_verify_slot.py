@@ -18,8 +18,7 @@ MAGIC = int.from_bytes(b"KeelVER1", "little")
 
 def keelboot(*words):
     env = {**os.environ, "KEELBOOT_HELPER": str(HELPER)}
-    subprocess.run([str(word) for word in (KEELBOOT, *words)], check=True, capture_output=True,
-                   env=env)
+    subprocess.run([str(word) for word in (KEELBOOT, *words)], check=True, capture_output=True, env=env)
 
 
 @pytest.fixture
@@ -39,8 +38,7 @@ def device(tmp_path):
                  "--key", tmp_path / f"{key}.key", *options)
         state = tmp_path / "state"
         state.unlink(missing_ok=True)
-        keelboot("state", "init", state, "--slots", "2", "--trial", "a", "--bundle",
-                 tmp_path / "out.keel")
+        keelboot("state", "init", state, "--slots", "2", "--trial", "a", "--bundle", tmp_path / "out.keel")
         return state
     return make
 
@@ -115,6 +113,5 @@ def test_one_damaged_copy_is_survived_and_two_are_refused(device):
 @pytest.mark.parametrize("words", [[], ["--slot", "a"], ["--state", "/dev/null", "--slot", "z"],
                                    ["--state", "/dev/null", "--slot"]])
 def test_usage(words):
-    result = subprocess.run(["keelboot-verify", *words], executable=HELPER, capture_output=True,
-                            text=True, check=False)
+    result = subprocess.run(["keelboot-verify", *words], executable=HELPER, capture_output=True, text=True, check=False)
     assert result.returncode == 3 and "usage:" in result.stderr

@@ -64,8 +64,7 @@ def test_tree_is_that_of_veritysetup(tmp_path, blocks):
     create(tmp_path, image, "--verity")
     bundle = tmp_path / "out.keel"
     assert root_hash(bundle) == oracle(image, tree, blocks, salt(bundle))
-    keelboot("bundle", "extract", bundle, "-o", tmp_path / "extracted", "--key",
-             tmp_path / "dev.pem")
+    keelboot("bundle", "extract", bundle, "-o", tmp_path / "extracted", "--key", tmp_path / "dev.pem")
     extracted = (tmp_path / "extracted").read_bytes()
     assert extracted[:blocks * BLOCK] == image.read_bytes()
     assert extracted[blocks * BLOCK:] == tree.read_bytes()
@@ -76,8 +75,7 @@ def test_image_that_is_no_multiple_of_a_block_is_padded_first(tmp_path):
     image.write_bytes(random.Random(1).randbytes(3 * BLOCK + 100))
     create(tmp_path, image, "--verity")
     image.write_bytes(image.read_bytes() + bytes(BLOCK - 100))
-    assert root_hash(tmp_path / "out.keel") == oracle(image, tmp_path / "tree", 4,
-                                                      salt(tmp_path / "out.keel"))
+    assert root_hash(tmp_path / "out.keel") == oracle(image, tmp_path / "tree", 4, salt(tmp_path / "out.keel"))
 
 
 def test_unchanged_blocks_keep_their_part_of_the_tree(tmp_path):
@@ -107,8 +105,7 @@ def test_recipe_says_it_too_and_not_twice(tmp_path):
     assert salt(tmp_path / "out.keel") == "00ff"
     assert root_hash(tmp_path / "out.keel") == oracle(image, tmp_path / "tree", 10, "00ff")
     recipe.write_text(f"[bundle]\nverity=maybe\n[image.root]\nfile={image}\n")
-    assert "expected yes or no" in keelboot("bundle", "create", recipe, "-o", tmp_path / "x.keel",
-                                        expect=3).stderr
+    assert "expected yes or no" in keelboot("bundle", "create", recipe, "-o", tmp_path / "x.keel", expect=3).stderr
 
 
 def test_no_memory_is_asked_for_an_image_that_no_bundle_can_hold(tmp_path):

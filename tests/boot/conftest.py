@@ -57,8 +57,7 @@ SLOW = ("test_a_hang_ends_by_the_watchdog_of_the_board", "test_boots_and_install
         "test_stick_that_comes_later_belongs_to_the_running_system", "test_switched_off_it_starts_root_as_it_stands")
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
-SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",
-           "tests/boot/conftest.py")
+SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.
 LEAN = ("virtio", "usb", "ext4", "vfat")
 KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.M)
@@ -150,8 +149,7 @@ class Bench:
     def command(self, *arguments, **options) -> str:
         """`keelboot` on the host, with the device's configuration."""
         env = {**os.environ, "KEELBOOT_HELPER": str(self.device.build / "keelboot-helper")}
-        return run(self.device.keelboot, *arguments, "--conf-root", self.device.conf_root, env=env,
-                   **options)
+        return run(self.device.keelboot, *arguments, "--conf-root", self.device.conf_root, env=env, **options)
 
     def factory(self, a="1.0", b=None, *, good="ab", bad="") -> tuple:
         """Images of the state and both slots, as installing there and marking would leave them:
@@ -178,8 +176,7 @@ class Bench:
             with open(image, "ab") as file:
                 file.truncate(parse_size(self.device.slot_size))
         if bundle:
-            self.command("install", bundle, "--progress=none", "--state", new,
-                         "--slot", f"b:root={images[2]}")
+            self.command("install", bundle, "--progress=none", "--state", new, "--slot", f"b:root={images[2]}")
         if bundle and "b" in good:
             self.command("mark", "good", "b", "--state", new)
         for letter in bad:
@@ -249,8 +246,7 @@ class Bench:
         return out
 
     def initramfs(self, *options, name="lean", modules=LEAN) -> Path:
-        return self.device.initramfs("--module", "i6300esb", "--level", "3", *options, name=name,
-                                     modules=modules)
+        return self.device.initramfs("--module", "i6300esb", "--level", "3", *options, name=name, modules=modules)
 
     def initramfs_with(self, *lines, name, modules=LEAN, conf=None) -> Path:
         """One whose system.conf has these lines in [system]; or is `conf`."""
@@ -301,8 +297,7 @@ class Bench:
     @staticmethod
     def slots(disk) -> dict:
         """Digests of both slots, from outside."""
-        return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest()
-                for letter in "ab"}
+        return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest() for letter in "ab"}
 
     @staticmethod
     def holds(disk, slot: str, image: Path) -> bool:

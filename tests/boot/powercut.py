@@ -218,8 +218,7 @@ class Lab:
         self.command("install", self.bundle(OLD), "--progress=none", "--state", state, "--slot", f"a:root={a}")
         self.command("mark", "good", "a", "--state", state)
         self.device.slot_size, self.device.data_size = SLOT, "40M"
-        new = self.device.disk(a, self.system(OLDER), state=state, name="factory.new",
-                               data={"new.keel": self.bundle()})
+        new = self.device.disk(a, self.system(OLDER), state=state, name="factory.new", data={"new.keel": self.bundle()})
         return new.rename(path)
 
     def machine(self, disk, *, log=None, bps=0, console=None, bad=()) -> Machine:

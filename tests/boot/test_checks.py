@@ -62,8 +62,7 @@ def test_full_data_partition_puts_an_update_off(bench, image):
     disk = bench.disk("1.0")
     before = read_partition(disk, "data")
     stick = bench.stick(bench.bundle("2.0"))
-    with bench.machine(disk, initrd=image("free-space=minimum=9G\n"),
-                       append="init=/bin/sh", drives=[stick]) as vm:
+    with bench.machine(disk, initrd=image("free-space=minimum=9G\n"), append="init=/bin/sh", drives=[stick]) as vm:
         vm.expect(r"hook 20-free-space: /dev/vda2: \d+ KiB free, wants 9437184")
         vm.expect(r"update: skipped in this boot: hook 20-free-space: exit 1")
         vm.expect(r"slot a: 1.0, good")
@@ -85,8 +84,7 @@ def test_trial_with_a_damaged_file_system_is_found_by_e2fsck(bench, image):
     """The superblock is well; the bitmap of blocks in use is not."""
     disk = bench.disk("1.0", "2.0", good="a")
     offset, _ = partition(disk, "root-b")
-    dump = subprocess.run(["dumpe2fs", f"{disk}?offset={offset}"], text=True, capture_output=True,
-                          check=True).stdout
+    dump = subprocess.run(["dumpe2fs", f"{disk}?offset={offset}"], text=True, capture_output=True, check=True).stdout
     block = int(dump.split("Block bitmap at ")[1].split()[0])
     patch(disk, "b", block * 4096 + 40, lambda byte: byte ^ 0xff)
     slot = read_partition(disk, "root-b")

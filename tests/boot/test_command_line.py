@@ -57,8 +57,7 @@ def test_switched_off_it_starts_root_as_it_stands(bench):
         vm.expect(r"system 2\.0 is ready")
         assert bench.ask(vm, "cat /proc/mounts").count("/dev/vda4 / ") == 1
     assert read_partition(disk, "keelboot-state") == before
-    with bench.machine(None, drives=[Drive(copy, bus="usb", name="copy")],
-                       append=f"{line} keelboot.timeout=3") as vm:
+    with bench.machine(None, drives=[Drive(copy, bus="usb", name="copy")], append=f"{line} keelboot.timeout=3") as vm:
         vm.expect(r"root=PARTLABEL=root-b was only on USB for 3 s; \[system\] usb-disk=yes")
         vm.expect(r"unable to boot")
 
@@ -79,7 +78,6 @@ def test_slot_of_the_command_line_is_booted_uncounted(bench):
 def test_media_that_are_switched_off_are_not_looked_at(bench):
     disk = bench.disk("1.0")
     before = bench.slots(disk)
-    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))],
-                       append="keelboot.sources=data") as vm:
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))], append="keelboot.sources=data") as vm:
         assert "looking at source" not in bench.up(vm, "1.0", "a")
     assert bench.slots(disk) == before

@@ -23,8 +23,7 @@ def fixed(image, name, serial=""):
 
 
 def booted_from(bench, vm):
-    return dict(line.split(" ", 1) for line in
-                bench.ask(vm, "cat /run/keelboot/devices").splitlines())
+    return dict(line.split(" ", 1) for line in bench.ask(vm, "cat /run/keelboot/devices").splitlines())
 
 
 def test_stick_that_duplicates_every_id_is_left_alone(bench):

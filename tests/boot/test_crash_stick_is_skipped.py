@@ -42,8 +42,7 @@ def test_three_panics_then_the_protected_slot(bench):
     disk = bench.disk("1.0")
     before = bench.slots(disk)
     stick = bench.stick(bench.bundle("2.0"))
-    with bench.machine(disk, initrd=crashing_initramfs(bench), drives=[stick],
-                       append="panic=1") as vm:
+    with bench.machine(disk, initrd=crashing_initramfs(bench), drives=[stick], append="panic=1") as vm:
         for number in (2, 3, 4):
             vm.expect(r"sysrq: Trigger a crash", 90)
             vm.wait_boot(number)

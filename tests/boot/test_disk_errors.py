@@ -186,8 +186,7 @@ SLOT_FAULTS = {
 def test_slot_fails_in_an_apply(update, where):
     iotype, place, said = SLOT_FAULTS[where]
     stick = update.bench.stick(update.bundle)
-    with update.bench.machine(update.disk, drives=[stick],
-                              faults=[update.in_slot(iotype, place)]) as vm:
+    with update.bench.machine(update.disk, drives=[stick], faults=[update.in_slot(iotype, place)]) as vm:
         vm.expect(rf"slot a: {said}", PATIENCE)
         update.old_boots(vm, touched=True)
     update.then_it_works([stick])
@@ -259,8 +258,7 @@ def test_stick_cannot_be_read_at_boot(update):
 
 def test_stick_fails_in_an_install_under_the_system(update):
     good = update.bench.stick(update.bundle)
-    bad = Drive(good.file, bus="usb", name="stick", plugged=False,
-                faults=(update.all_but_its_head(good.file),))
+    bad = Drive(good.file, bus="usb", name="stick", plugged=False, faults=(update.all_but_its_head(good.file),))
     with update.bench.machine(update.disk, drives=[bad]) as vm:
         update.bench.up(vm, "2.0", "b", PATIENCE)
         vm.plug("stick")

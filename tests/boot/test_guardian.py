@@ -75,8 +75,7 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         assert "sysroot" not in bench.ask(vm, f"ls -l /proc/{pid}/fd /proc/{pid}/root /proc/{pid}/cwd")
         told = bench.status(vm)
         assert 0 < told["guardian"].pop("left") <= 600
-        assert told["guardian"] == {"running": True, "pid": int(pid), "overdue": None, "mode": "trial",
-                                    "deadline": 600}
+        assert told["guardian"] == {"running": True, "pid": int(pid), "overdue": None, "mode": "trial", "deadline": 600}
         assert (told["watchdog"]["handover"], told["watchdog"]["feeder"]) == ("system", "system")
         bench.ask(vm, "keelboot mark good")
         bench.ask(vm, "n=0; while [ -e /run/keelboot/guardian ] && [ $n -lt 30 ]; do sleep 1; n=$((n+1)); done; "
@@ -153,8 +152,7 @@ def test_keeper_feeds_the_watchdog_on_every_boot(bench, image):
     """A system without a watchdog daemon; and when the guardian is killed, the watchdog is not."""
     conf = "[watchdog]\nhandover=keeper\n"
     disk = bench.disk("1.0")
-    with bench.machine(disk, initrd=image(name="keeper", more=conf),
-                       append="keelboot.watchdog=/dev/watchdog0,8") as vm:
+    with bench.machine(disk, initrd=image(name="keeper", more=conf), append="keelboot.watchdog=/dev/watchdog0,8") as vm:
         bench.up(vm, "1.0", "a")
         pid = bench.ask(vm, "cat /run/keelboot/guardian").strip()
         bench.ask(vm, "sleep 25; keelboot mark good")

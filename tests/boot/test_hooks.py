@@ -42,8 +42,7 @@ def stages(bench, **scripts):
         hook.write_text(f"#!/bin/sh\n{text}\n")
         hook.chmod(0o755)
     name = hashlib.sha256(repr(scripts).encode()).hexdigest()[:12]
-    return bench.initramfs("--hooks", bench.work / "hooks", "--busybox", "/bin/busybox",
-                           name=f"stages-{name}")
+    return bench.initramfs("--hooks", bench.work / "hooks", "--busybox", "/bin/busybox", name=f"stages-{name}")
 
 
 def test_hook_sees_its_environment_and_nothing_else(bench):
@@ -100,8 +99,7 @@ def test_check_that_hangs_is_killed_and_has_failed(bench, image):
 def test_kernel_that_hangs_in_the_initramfs_is_reset_by_the_watchdog(bench, image):
     """panic=0: a crash is a hang. Only the watchdog, armed at the beginning, ends it."""
     disk = bench.disk("1.0", "2.0", good="a")
-    with bench.machine(disk, initrd=image("panics"),
-                       append="panic=0 keelboot.watchdog=/dev/watchdog0,8") as vm:
+    with bench.machine(disk, initrd=image("panics"), append="panic=0 keelboot.watchdog=/dev/watchdog0,8") as vm:
         vm.expect(r"keelboot: panic=0: a kernel panic will hang until the watchdog fires")
         for _ in range(3):
             vm.expect(r"sysrq triggered crash")

@@ -26,8 +26,7 @@ def test_no_disk_at_all(bench):
 
 
 def test_device_without_any_system_is_filled_by_a_stick(bench):
-    disk = bench.disk("1.0", state=bench.device.state("--slots", "2", name="empty-state"),
-                      slots=(None, None))
+    disk = bench.disk("1.0", state=bench.device.state("--slots", "2", name="empty-state"), slots=(None, None))
     with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
         slot = vm.expect(r"slot (\w) holds version 2\.0 on trial")[1]
         bench.up(vm, "2.0", slot)

@@ -36,8 +36,7 @@ def commits(bench, vm, name):
     return devices
 
 
-@pytest.mark.parametrize("bus, name, known", [("nvme", "/dev/nvme0n1", "wwid-"),
-                                              ("sd", "/dev/mmcblk0", "cid-")])
+@pytest.mark.parametrize("bus, name, known", [("nvme", "/dev/nvme0n1", "wwid-"), ("sd", "/dev/mmcblk0", "cid-")])
 def test_system_disk_on_another_bus(bench, bus, name, known):
     disk = bench.disk("1.0", "2.0", good="a", size="256M")
     with bench.machine(disk, bus=bus, initrd=bench.device.initramfs()) as vm:
@@ -91,8 +90,7 @@ def test_disk_with_sectors_of_4096_bytes(bench):
     drives = [Drive(disk, bus="nvme", name="own", sector=4096), bench.stick(bench.bundle("3.0"), small)]
     a = read_partition(disk, "root-a", 0, 1 << 20)
     with bench.machine(None, drives=drives, initrd=bench.device.initramfs()) as vm:
-        vm.expect(r"dm-verity blocks of 512 bytes, but /dev/nvme0n1p4 has sectors of 4096: made for another disk",
-                  120)
+        vm.expect(r"dm-verity blocks of 512 bytes, but /dev/nvme0n1p4 has sectors of 4096: made for another disk", 120)
         # The trial that is open gives way to what is newer; the protected slot is not touched.
         vm.expect(r"slot b holds version 3\.0 on trial", 120)
         bench.up(vm, "3.0", "b")

@@ -9,8 +9,7 @@ from kbdisk import read_partition
 def state_of(bench, disk) -> dict:
     """The record as it is on the medium."""
     offset, size = bench.partition(disk, "keelboot-state")
-    return json.loads(bench.command("state", "show", "--json", "--state", disk, "--offset", offset,
-                                    "--size", size))
+    return json.loads(bench.command("state", "show", "--json", "--state", disk, "--offset", offset, "--size", size))
 
 
 def wrong_blocks(bench, disk) -> int:

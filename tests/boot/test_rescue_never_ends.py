@@ -29,8 +29,7 @@ def test_it_tells_waits_and_restarts_again_and_again(bench, history, boots):
 def test_without_a_state_partition_it_says_that_no_stick_helps(bench):
     disk = bench.disk("1.0", slots=(None, None))
     # The partition is there, under another name.
-    initrd = bench.conf_initramfs("other-state", "[state]\npartition=PARTLABEL=elsewhere\n"
-                                  "[system]\ntimeout=3\n")
+    initrd = bench.conf_initramfs("other-state", "[state]\npartition=PARTLABEL=elsewhere\n[system]\ntimeout=3\n")
     stick = bench.stick(bench.bundle("2.0"))
     with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
         vm.expect(r"rescue: no update can be installed: no usable state partition "

@@ -12,8 +12,7 @@ from drives import Drive
 from machine import Machine
 
 RESERVED = "memmap=0x100000$0xE000000"
-RAMOOPS = (f"panic=1 {RESERVED} ramoops.mem_address=0xE000000 ramoops.mem_size=0x100000"
-           " ramoops.record_size=0x4000")
+RAMOOPS = f"panic=1 {RESERVED} ramoops.mem_address=0xE000000 ramoops.mem_size=0x100000 ramoops.record_size=0x4000"
 PHRAM = f"{RESERVED} phram.phram=cookie,0xE000000,0x10000"
 DISK = ("virtio", "ext4")
 PANIC = "(sleep 1; echo c > /proc/sysrq-trigger) &"
@@ -67,8 +66,7 @@ def test_panic_is_told_by_the_variables_of_a_firmware(bench):
     variables = bench.work / "variables.fd"
     code, pristine = uefi()
     shutil.copy(pristine, variables)
-    flash = [f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
-             f"if=pflash,format=raw,unit=1,file={variables}"]
+    flash = [f"if=pflash,format=raw,unit=0,readonly=on,file={code}", f"if=pflash,format=raw,unit=1,file={variables}"]
     extra = ["-machine", "q35", *(word for one in flash for word in ("-drive", one))]
     image = bench.initramfs(name="pstore", modules=(*DISK, "pstore"))
     with Machine(kbkernel.get().bzimage, image, "panic=1 loglevel=7", memory=512, firmware="",

@@ -11,8 +11,7 @@ def middle_of(image) -> int:
     """A block of the second half that holds something, and so has to be written."""
     data = image.read_bytes()
     half = len(data) // 2 // 4096 * 4096
-    return next(at for at in [*range(half, len(data), 4096), *range(half, 1 << 20, -4096)]
-                if any(data[at:at + 4096]))
+    return next(at for at in [*range(half, len(data), 4096), *range(half, 1 << 20, -4096)] if any(data[at:at + 4096]))
 
 
 def test_install_that_fails_midway_is_not_tried_at_each_boot(bench):

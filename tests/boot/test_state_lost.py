@@ -14,8 +14,7 @@ APART = 8 << 20
 FILL = {"zeroes": bytes(REGION), "garbage": random.Random(1).randbytes(REGION)}
 
 
-@pytest.mark.parametrize("region, fill, afterwards", [(0, "garbage", ["no-record", "ok"]),
-                                                      (1, "zeroes", ["ok", "ok"])])
+@pytest.mark.parametrize("region, fill, afterwards", [(0, "garbage", ["no-record", "ok"]), (1, "zeroes", ["ok", "ok"])])
 def test_one_lost_region_is_survived(bench, region, fill, afterwards):
     """The older record is lost: nothing is written, and status says so. The newest is lost, which
     said that 2.0 is good: it proves itself again, and that fills the region."""

@@ -20,8 +20,7 @@ def image(bench):
         dropins = bench.work / "dropins"
         dropins.mkdir()
         (dropins / "verity.conf").write_text(text or "[system]\nverify-slot=boot\n")
-        return bench.initramfs("--conf-dir", dropins, *options, name=f"verity-{name}",
-                               modules=VERITY)
+        return bench.initramfs("--conf-dir", dropins, *options, name=f"verity-{name}", modules=VERITY)
     return make
 
 
@@ -35,10 +34,8 @@ def verity_bundle(bench, version: str, filesystem: str = "ext4"):
             subprocess.run(["mksquashfs", tree, packed, "-all-root", "-noappend", "-quiet",
                             "-comp", "xz"], check=True, capture_output=True)
         if filesystem == "erofs" and not packed.exists():
-            subprocess.run(["mkfs.erofs", "--all-root", packed, tree], check=True,
-                           capture_output=True)
-    return bench.device.bundle(version, image=packed if filesystem != "ext4" else system,
-                               options=("--verity",))
+            subprocess.run(["mkfs.erofs", "--all-root", packed, tree], check=True, capture_output=True)
+    return bench.device.bundle(version, image=packed if filesystem != "ext4" else system, options=("--verity",))
 
 
 def root_of(bench, vm) -> str:
@@ -112,8 +109,7 @@ def test_damaged_block_of_a_good_slot_leads_to_the_other_slot(bench, image):
     busybox = (bench.device.work / "root-5.0-ok/bin/busybox").read_bytes()
     at = read_partition(disk, "root-b").index(busybox[:4096])
     write_partition(disk, "root-b", b"\0" * 512, at + 512)
-    with bench.machine(disk, initrd=image("count", "[system]\ncount=auto\n"),
-                       append="panic=1") as vm:
+    with bench.machine(disk, initrd=image("count", "[system]\ncount=auto\n"), append="panic=1") as vm:
         for number in range(6):
             vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4")
             vm.expect(r"Kernel panic - not syncing: dm-verity device corrupted")

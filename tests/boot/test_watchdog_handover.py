@@ -71,8 +71,7 @@ def test_release_is_refused_where_it_cannot_be_stopped(bench):
     with bench.machine(disk, initrd=image(bench, "release"), append=NOWAYOUT) as vm:
         vm.expect(r"keelboot: watchdog: handover=release is refused: /dev/watchdog0 cannot be stop")
         bench.up(vm, "1.6", "a")
-        assert "watchdog: nowayout; handover=keeper is used, not release" in \
-            bench.boot_warnings(vm)
+        assert "watchdog: nowayout; handover=keeper is used, not release" in bench.boot_warnings(vm)
         # The guardian feeds it.
         sits_out(bench, vm)
         assert bench.ask(vm, STATE).strip() == "active"

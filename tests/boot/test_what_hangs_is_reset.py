@@ -19,8 +19,7 @@ HANGS = {
             "echo 'process 1 is frozen' > /dev/kmsg; sleep 1000",
     "hook": "echo 'the hook hangs'; trap '' TERM; while :; do sleep 1000; done",
 }
-SAYS = {"kernel": r"sysrq triggered crash", "init": r"process 1 is frozen",
-        "hook": r"the hook hangs"}
+SAYS = {"kernel": r"sysrq triggered crash", "init": r"process 1 is frozen", "hook": r"the hook hangs"}
 # For an emulated machine on a busy host.
 SLACK_S = 30
 # Far from the 8 s on either side, and below the 30 s that the device has without the command line.
@@ -44,8 +43,7 @@ def image(bench):
 
 
 def machine(bench, disk, image):
-    return bench.machine(disk, initrd=image,
-                         append=f"panic=0 keelboot.watchdog=/dev/watchdog0,{WATCHDOG_S}")
+    return bench.machine(disk, initrd=image, append=f"panic=0 keelboot.watchdog=/dev/watchdog0,{WATCHDOG_S}")
 
 
 @pytest.mark.parametrize("name", ["kernel", "init"])

@@ -70,8 +70,7 @@ class Header:
         must(self.manifest_off == 512 + self.sig_cap, "header: manifest_off")
         must(self.tables_off == self.manifest_off + self.manifest_len, "header: tables_off")
         must(self.payload_off == self.tables_off + self.tables_len, "header: payload_off")
-        must(self.total_len == self.payload_off + self.payload_len <= INT64_MAX,
-             "header: total_len")
+        must(self.total_len == self.payload_off + self.payload_len <= INT64_MAX, "header: total_len")
 
 
 # ---------------------------------------------------------------- section 3: signatures
@@ -132,8 +131,7 @@ class PublicKey:
                 command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", self.path,
                            "-rawin", "-in", text, "-sigfile", sig]
             else:
-                command = ["openssl", "dgst", "-sha256", "-verify", self.path, "-signature", sig,
-                           text]
+                command = ["openssl", "dgst", "-sha256", "-verify", self.path, "-signature", sig, text]
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -220,8 +218,7 @@ def time(text: str) -> str:
     match = re.fullmatch("[0-9]{4}-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z", text)
     must(match is not None, f"no time: {text}")
     month, day, hour, minute, second = map(int, match.groups())
-    must(1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60,
-         f"no time: {text}")
+    must(1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60, f"no time: {text}")
     return text
 
 
@@ -314,13 +311,11 @@ class Manifest:
         for key, (required, _) in KEYS[kind].items():
             must(not required or key in values, f"no {key}")
         if kind == "encoding":
-            values["usable"] = values["kind"] in ("full", "seed") and set(values["forms"]) <= set(
-                FORMS)
+            values["usable"] = values["kind"] in ("full", "seed") and set(values["forms"]) <= set(FORMS)
             if values["usable"]:
                 must(not values["unknown"], "unknown key in an encoding")
                 must(("seed" in values) == (values["kind"] == "seed"), "seed")
-                must(values["kind"] == "seed" or not {"copy", "patch"} & set(values["forms"]),
-                     "forms that need a seed")
+                must(values["kind"] == "seed" or not {"copy", "patch"} & set(values["forms"]), "forms that need a seed")
         verity = {key for key in values if key.startswith("verity-")} - {"verity-salt"}
         must(len(verity) in (0, 5) and (verity or "verity-salt" not in values), "verity-")
         if verity:
@@ -464,8 +459,7 @@ def unzstd(frames: list, lengths: list) -> list:
         check_frame(frame, length)
     if not frames:
         return []
-    done = subprocess.run(["zstd", "-dcq", "--no-progress"], input=b"".join(frames),
-                          capture_output=True, check=False)
+    done = subprocess.run(["zstd", "-dcq", "--no-progress"], input=b"".join(frames), capture_output=True, check=False)
     must(done.returncode == 0 and len(done.stdout) == sum(lengths), "zstd does not decode")
     found, at = [], 0
     for length in lengths:
@@ -535,8 +529,7 @@ class Bundle:
 
     def summary(self) -> dict:
         def plain(values: dict) -> dict:
-            return {key: value.hex() if isinstance(value, bytes) else value
-                    for key, value in values.items()}
+            return {key: value.hex() if isinstance(value, bytes) else value for key, value in values.items()}
 
         return {"release": self.manifest.release_id().hex(), "signer": self.signer,
                 "bundle": plain(self.manifest.bundle),
@@ -549,8 +542,7 @@ def read(path, key_paths) -> Bundle:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle")
     parser.add_argument("--key", action="append", default=[], metavar="FILE.pem", required=True)
     parser.add_argument("--extract", action="append", default=[], metavar="CLASS=FILE")
