@@ -10,16 +10,13 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent / "mutants"
-sys.path.insert(0, str(HERE))
-
-import basis  # noqa: E402
-import c_mutations  # noqa: E402
-import mutants  # noqa: E402
-import planted  # noqa: E402
-import private_tree  # noqa: E402
-import sweep  # noqa: E402
-import switches  # noqa: E402
+import basis
+import c_mutations
+import mutants
+import planted
+import private_tree
+import sweep
+import switches
 
 KNOWN = {"bdev_flush": "KB_OK", "is_valid": "true", "memcmp": "0"}
 SOURCE = '''/* TRY(in_a_comment()); */

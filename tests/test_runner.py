@@ -4,12 +4,9 @@
 import importlib.machinery
 import importlib.util
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
-
-TOP = Path(__file__).resolve().parent.parent
+from cli_device import TOP, call
 
 
 @pytest.fixture(name="runner", scope="module")
@@ -34,14 +31,13 @@ def test_make_names_no_suites_of_its_own():
 
 def test_usage_errors():
     for options in (["--long", "unit"], ["nonesuch"]):
-        done = subprocess.run([TOP / "tests/run", *options], capture_output=True, text=True, check=False)
-        assert done.returncode == 2 and done.stdout == ""
+        assert call(TOP / "tests/run", *options, code=2).stdout == ""
 
 
 def test_a_word_runs_the_tests_that_have_it_in_their_names():
     """Whole programs by their names, single tests of the others; none is no success."""
     def run(*words):
-        done = subprocess.run([TOP / "tests/run", *words], capture_output=True, text=True, check=False)
+        done = call(TOP / "tests/run", *words, code=None)
         return done.returncode, [int(n) for n in re.findall(r"^(\d+) passed, (\d+) failed$", done.stdout, re.M)[-1]]
 
     source = (TOP / "tests/unit/digest_test.c").read_text()

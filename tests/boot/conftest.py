@@ -3,6 +3,7 @@
 all of them, below build/boot-cache, and anew when the programs change; each scenario gets a disk of
 its own."""
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "qemu"))
+sys.path[:0] = [str(TOP / "qemu")]
+sys.path += [str(TOP / "tests"), str(TOP / "tests/hostile")]
 
 from drives import Drive                                             # noqa: E402
 from kbdevice import Device, run                                     # noqa: E402
@@ -230,6 +232,15 @@ class Bench:
         (folder / "test.conf").write_text(text)
         return self.initramfs("--conf-dir", folder, *options, name=name, modules=modules)
 
+    def hooks(self, **scripts) -> tuple:
+        """Options that pack a hook 10-mine into each of these stages."""
+        for stage, text in scripts.items():
+            hook = self.work / f"hooks/{stage.replace('_', '-')}.d/10-mine"
+            hook.parent.mkdir(parents=True)
+            hook.write_text(f"#!/bin/sh\n{text}\n")
+            hook.chmod(0o755)
+        return "--hooks", self.work / "hooks", "--busybox", "/bin/busybox"
+
     def raw_stick(self, bundle, name="rawstick") -> Drive:
         """A stick without any file system: the bundle from its first byte on, garbage behind."""
         image = self.work / f"{name}.img"
@@ -280,6 +291,13 @@ class Bench:
         assert status == 0, f"{command}: exit {status}\n{output}"
         return KERNEL_LINE.sub("", output)
 
+    @staticmethod
+    def refused(machine, command: str, timeout: float = 60, code: int = 1) -> str:
+        """What a command in the device says that has to fail."""
+        status, output = machine.shell(command, timeout)
+        assert status == code, f"{command}: exit {status}\n{output}"
+        return output
+
     def status(self, machine) -> dict:
         return json.loads(self.ask(machine, "keelboot status --json"))
 
@@ -298,6 +316,13 @@ class Bench:
     def slots(disk) -> dict:
         """Digests of both slots, from outside."""
         return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest() for letter in "ab"}
+
+    @contextlib.contextmanager
+    def untouched(self, disk):
+        """What is done in a `with` leaves both slots as they are."""
+        before = self.slots(disk)
+        yield
+        assert self.slots(disk) == before
 
     @staticmethod
     def holds(disk, slot: str, image: Path) -> bool:

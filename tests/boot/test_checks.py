@@ -48,9 +48,7 @@ def test_update_that_is_right_passes_every_check(bench, image):
     initrd = image("filesystem", "free-space=minimum = 1M\n", "os-release",
                    "required-files=# what this product is\n\nx /sbin/init\nd /etc/init.d\n"
                    "/etc/os-release\nx /usr/bin/keelboot\n", options=e2fsck())
-    disk = bench.disk("1.0")
-    stick = bench.stick(bench.bundle("2.0"))
-    with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
+    with bench.machine(bench.disk("1.0"), initrd=initrd, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
         vm.expect(r"hook 20-filesystem: .*: \d+/\d+ files")
         bench.up(vm, "2.0", "b")
         assert bench.status(vm)["slots"][1]["state"] == "good"
@@ -97,8 +95,7 @@ def test_trial_with_a_damaged_file_system_is_found_by_e2fsck(bench, image):
 def test_slot_that_lacks_a_required_file_is_passed_over(bench, image):
     with bench.device.lock():
         bench.device.system("1.1", files={"opt/real": "#!/bin/sh\n"})
-    disk = bench.disk("1.1", "2.0", good="a")
-    with bench.machine(disk, initrd=image("required-files=/opt/real\n")) as vm:
+    with bench.machine(bench.disk("1.1", "2.0", good="a"), initrd=image("required-files=/opt/real\n")) as vm:
         vm.expect(r"hook 20-required-files: missing: /opt/real")
         bench.up(vm, "1.1", "a")
         assert bench.boot_json(vm)["reason"] == "b: hook 20-required-files: exit 1"

@@ -38,10 +38,8 @@ def test_words_that_are_taken_and_wrong_stop_no_boot(bench):
 
 
 def test_parameter_that_a_module_refuses_costs_no_disk(bench):
-    disk = bench.disk("1.0")
-    with bench.machine(disk, append="virtio_blk.queue_depth=x") as vm:
-        text = bench.up(vm, "1.0", "a")
-        assert "virtio_blk.ko: unable to load with queue_depth=x of the kernel command line" in text
+    with bench.machine(bench.disk("1.0"), append="virtio_blk.queue_depth=x") as vm:
+        assert "virtio_blk.ko: unable to load with queue_depth=x of the kernel command line" in bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == []
 
 

@@ -20,11 +20,8 @@ STOP_SLOW = "#!/bin/sh\nkeelboot mark clean\necho 'the shutdown works for 45 s'\
 def image(bench):
     """An initramfs with a short deadline, and other settings."""
     def make(*, name="short", deadline=DEADLINE, shutdown=30, more=""):
-        dropins = bench.work / "dropins"
-        dropins.mkdir()
-        (dropins / "guardian.conf").write_text(f"[system]\ncommit-deadline={deadline}\n"
-                                               f"shutdown-deadline={shutdown}\n{more}")
-        return bench.initramfs("--conf-dir", dropins, name=f"guardian-{name}")
+        return bench.conf_initramfs(f"guardian-{name}", f"[system]\ncommit-deadline={deadline}\n"
+                                    f"shutdown-deadline={shutdown}\n{more}")
     return make
 
 
@@ -49,8 +46,7 @@ def assert_given_up(bench, vm):
 
 
 def test_trial_that_nobody_marks_good_is_left_at_its_deadline(bench, image):
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image()) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image()) as vm:
         vm.expect(r"keelboot: guardian: slot b has 10 s to be marked good")
         vm.expect(r"system 2\.0 is ready")
         vm.expect(GIVEN_UP)
@@ -89,8 +85,7 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
 
 
 def test_init_that_hangs_is_rebooted_by_force(bench, image):
-    disk = bench.disk("1.0", "3.0 hang", good="a")
-    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+    with bench.machine(bench.disk("1.0", "3.0 hang", good="a"), initrd=image(), append=LATE) as vm:
         vm.expect(r"system 3\.0: init hangs")
         vm.expect(GIVEN_UP)
         vm.expect(FORCED)
@@ -125,8 +120,7 @@ def test_shutdown_that_was_announced_is_never_held_against_the_slot(bench, image
 
 
 def test_file_system_that_is_frozen_does_not_stop_the_reboot(bench, image):
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image(), append=LATE) as vm:
         vm.expect(r"system 2\.0 is ready")
         vm.send("dmesg -n 7; echo dirty > /data/x; fsfreeze -f /data && (echo more > /data/y &)")
         vm.expect(GIVEN_UP)
@@ -136,8 +130,7 @@ def test_file_system_that_is_frozen_does_not_stop_the_reboot(bench, image):
 
 def test_disk_that_stalls_is_rebooted_without_a_record(bench, image):
     """The verdict cannot be written then; the try is used up all the same."""
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(), append=LATE, bps=256 << 20) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image(), append=LATE, bps=256 << 20) as vm:
         vm.expect(r"system 2\.0 is ready")
         vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1})
         vm.expect(r"keelboot-guardian: the disk does not answer; the guardian continues without it", 90)
@@ -180,8 +173,7 @@ def test_keeper_leaves_a_slow_shutdown_its_time(bench, image):
 
 def test_keeper_holds_a_trial_to_its_deadline_too(bench, image):
     conf = "[watchdog]\nhandover=keeper\n"
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(name="keeper", more=conf)) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image(name="keeper", more=conf)) as vm:
         vm.expect(r"system 2\.0 is ready")
         vm.expect(GIVEN_UP)
         assert_given_up(bench, vm)

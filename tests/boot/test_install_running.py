@@ -12,8 +12,7 @@ def test_install_reboot_and_prove(bench):
         assert bench.holds_release(disk, "b", "2.0")
         vm.send("reboot")
         vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 2")
-        text = bench.up(vm, "2.0", "b")
-        assert "looking at source" not in text
+        assert "looking at source" not in bench.up(vm, "2.0", "b")
         assert bench.status(vm)["slots"][1]["state"] == "good"
         assert vm.shell("keelboot install /data/2.0.keel --progress=none")[0] == 2
         assert bench.causes(vm) == ["guest"]

@@ -25,8 +25,7 @@ def streak(bench, vm) -> int:
 
 def test_panic_is_told_by_ramoops_and_counts_once(bench):
     disk = bench.disk("1.0 nomark")
-    image = bench.initramfs(name="pstore", modules=(*DISK, "pstore"))
-    with bench.machine(disk, initrd=image, append=RAMOOPS) as vm:
+    with bench.machine(disk, initrd=bench.initramfs(name="pstore", modules=(*DISK, "pstore")), append=RAMOOPS) as vm:
         bench.up(vm, "1.0", "a")
         assert bench.boot_json(vm)["cause"] == "unknown"
         for crashes in (1, 2):
@@ -91,10 +90,7 @@ def test_panic_is_told_by_the_variables_of_a_firmware(bench):
 
 
 def image_with_cookie(bench):
-    dropins = bench.work / "dropins"
-    dropins.mkdir()
-    (dropins / "cookie.conf").write_text("[system]\ncookie=/dev/mtd0\n")
-    return bench.initramfs("--conf-dir", dropins, "--module", "phram", name="cookie", modules=DISK)
+    return bench.conf_initramfs("cookie", "[system]\ncookie=/dev/mtd0\n", "--module", "phram", modules=DISK)
 
 
 def tries_left(vm) -> int:

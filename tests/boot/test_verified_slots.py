@@ -17,10 +17,8 @@ VERITY = ("virtio", "usb", "ext4", "squashfs", "erofs", "vfat", "verity")
 def image(bench):
     """An initramfs with dm-verity, and these lines of system.conf."""
     def make(name, text="", *options):
-        dropins = bench.work / "dropins"
-        dropins.mkdir()
-        (dropins / "verity.conf").write_text(text or "[system]\nverify-slot=boot\n")
-        return bench.initramfs("--conf-dir", dropins, *options, name=f"verity-{name}", modules=VERITY)
+        text = text or "[system]\nverify-slot=boot\n"
+        return bench.conf_initramfs(f"verity-{name}", text, *options, modules=VERITY)
     return make
 
 
@@ -46,8 +44,7 @@ def root_of(bench, vm) -> str:
 
 
 def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good(bench, image):
-    disk = bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")
-    with bench.machine(disk, initrd=image("plain")) as vm:
+    with bench.machine(bench.disk("1.0", verity_bundle(bench, "5.0"), good="a"), initrd=image("plain")) as vm:
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4, root hash [0-9a-f]{16}")
         bench.up(vm, "5.0", "b")
         assert root_of(bench, vm) == "/dev/dm-0 ext4"
@@ -62,8 +59,7 @@ def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good
 
 def test_slot_with_a_root_hash_is_passed_over_without_dm_verity(bench):
     """The lean initramfs has no module for it."""
-    disk = bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")
-    with bench.machine(disk) as vm:
+    with bench.machine(bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")) as vm:
         vm.expect(r"keelboot: slot b: this kernel has no dm-verity: .*\(keelboot image build --module-set verity\)")
         bench.up(vm, "1.0", "a")
         status = bench.status(vm)
@@ -87,8 +83,7 @@ def test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing(bench):
 
 
 def test_tree_of_sha512_boots_with_the_module_set(bench, image):
-    disk = bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a")
-    with bench.machine(disk, initrd=image("plain")) as vm:
+    with bench.machine(bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a"), initrd=image("plain")) as vm:
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4, root hash [0-9a-f]{16}")
         bench.up(vm, "8.0", "b")
         assert root_of(bench, vm) == "/dev/dm-0 ext4"
