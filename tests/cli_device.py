@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keelboot command, and a device in a folder for it: the fixtures are those of every test (conftest.py).
 
-Runs build/keelboot (KEELBOOT and KEELBOOT_HELPER name others).
-"""
+Runs build/keelboot (KEELBOOT and KEELBOOT_HELPER name others)."""
 import json
 import os
 import pathlib

@@ -806,8 +806,7 @@ def test_litter_of_a_power_cut_makes_room_before_anything_is_copied(ready, facto
     [staged] = staged_files(ready)
     for name in ("0123456789abcdef.keel", "0123456789abcdef.keel.part"):
         (ready.data / "keelboot/stage" / name).write_bytes(b"half")
-    damaged = flip(factory("3.0", 30), tmp_path / "damaged.keel", -1)
-    ready("stage", damaged, code=VERIFY)
+    ready("stage", flip(factory("3.0", 30), tmp_path / "damaged.keel", -1), code=VERIFY)
     assert staged_files(ready) == [staged]
 
 

@@ -402,8 +402,7 @@ def test_signatures_are_added_and_each_is_enough(tmp_path, keys, sample):
         assert keelreader.read(path, [keys / f"{key}.pem"]).signer == f"{key}.pem"
     one = path.read_bytes()
     good("bundle", "sign", path, "--key", keys / "a.key")  # again: replaced
-    area = path.read_bytes()[512:1536]
-    assert len(keelreader.signatures(area)) == 2
+    assert len(keelreader.signatures(path.read_bytes()[512:1536])) == 2
     assert one[1536:] == path.read_bytes()[1536:] and one[:512] == path.read_bytes()[:512]
 
 

@@ -278,8 +278,7 @@ CASES = {
 
 def second_reader(path, key) -> int:
     try:
-        read = keelreader.read(path, [key])
-        assert read.read_image("root") == IMAGE
+        assert keelreader.read(path, [key]).read_image("root") == IMAGE
     except keelreader.Newer:
         return NEWER
     except keelreader.Refused:

@@ -75,11 +75,12 @@ def fake_kernel(folder: Path) -> Path:
 
 @pytest.fixture
 def make(static, tmp_path):
-    """make(options…) runs mkinitramfs and returns the result, with .image as its output."""
+    """make(options…) runs mkinitramfs and returns the result, with .image as its output, which is not compressed."""
     def run(*options, expect=0, env=None, name="out.img", init="static"):
         out = tmp_path / name
+        form = [] if "--compress" in options else ["--compress", "none"]
         result = call(PROGRAM, "-o", out, "--init", static / init, "--helper", static / "static", "--guardian",
-                      static / "static", *options, env={**os.environ, **(env or {})}, code=expect)
+                      static / "static", *form, *options, env={**os.environ, **(env or {})}, code=expect)
         assert "Traceback" not in result.stderr
         assert expect == 0 or not out.exists()
         result.image = out
@@ -111,7 +112,7 @@ def order(image: Path) -> list:
 # ---------------------------------------------------------------- content
 
 def test_least_image(make):
-    files = listing(make("--compress", "none").image)
+    files = listing(make().image)
     assert files["init"][0] == "-rwxr-xr-x"
     assert files["usr/lib/keelboot/keelboot-helper"][0] == "-rwxr-xr-x"
     assert files["dev/console"][0] == "crw-------" and files["dev/console"][3] == "5,1"
@@ -136,7 +137,7 @@ def test_programs_are_stripped_and_still_run(make, static, tmp_path):
     source.write_text('#include <stdio.h>\nint main(void) { return printf("hello\\n") != 6; }\n')
     for options in (("-static-pie",), ("-static",)):
         call("cc", "-g", *options, "-o", program, source)
-        data = content(make("--compress", "none", "--init", program).image, "init")
+        data = content(make("--init", program).image, "init")
         assert len(data) < 0.95 * program.stat().st_size
         assert output(data, tmp_path) == "hello\n"
     # Segments, and then sections, behind the end of the file.
@@ -167,7 +168,7 @@ def test_programs_do_not_say_how_to_unwind_their_stack(make, tmp_path):
     program, source = tmp_path / "threads", tmp_path / "main.c"
     source.write_text(THREADS)
     call("cc", "-static-pie", "-fPIE", "-pthread", "-o", program, source)
-    data = content(make("--compress", "none", "--init", program).image, "init")
+    data = content(make("--init", program).image, "init")
     places = re.findall(r"\.eh_frame(?:_hdr)?\s+PROGBITS\s+\S+ (\S+) (\S+)", call("readelf", "-SW", program).stdout)
     assert len(places) == 2
     for offset, length in ((int(a, 16), int(b, 16)) for a, b in places):
@@ -176,7 +177,7 @@ def test_programs_do_not_say_how_to_unwind_their_stack(make, tmp_path):
 
 
 def test_folders_come_before_what_is_in_them(make):
-    names = list(listing(make("--compress", "none").image))
+    names = list(listing(make().image))
     for name in names:
         parent = name.rpartition("/")[0]
         assert not parent or names.index(parent) < names.index(name)
@@ -192,7 +193,7 @@ def test_everything_of_a_device(make, static, tmp_path):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / name).write_text(text)
     (tmp_path / "hooks/post-mount.d/10-check").chmod(0o700)
-    image = make("--compress", "none", "--conf", tmp_path / "system.conf",
+    image = make("--conf", tmp_path / "system.conf",
                  "--conf-dir", tmp_path / "conf.d", "--keys", tmp_path / "keys",
                  "--hooks", tmp_path / "hooks", "--busybox", "/bin/busybox",
                  "--add", f"{static / 'static'}:/bin/tool",
@@ -297,7 +298,7 @@ def key_folder(tmp_path, text=KEY) -> Path:
 
 def key_of(make, tmp_path, *options) -> list:
     """Where the image has the key."""
-    image = make("--compress", "none", "--keys", key_folder(tmp_path), *options).image
+    image = make("--keys", key_folder(tmp_path), *options).image
     return [name for name in listing(image) if name.endswith("acme.pem")]
 
 
@@ -330,7 +331,7 @@ def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
         (retired / name).unlink()
     (retired / "old.pem").write_text(KEY)
     (retired / "older.pub").write_text(KEY)
-    image = make("--compress", "none", "--keys", tmp_path / "keys").image
+    image = make("--keys", tmp_path / "keys").image
     assert [name for name in listing(image) if "/keys/" in name and not name.endswith(".d")] == \
         [f"etc/keelboot/keys/{name}" for name in ("acme.pem", "retired.d/old.pem", "retired.d/older.pub")]
 
@@ -354,7 +355,7 @@ def test_two_builds_are_the_same_bytes(make, tmp_path, static):
 
 
 def test_source_date_epoch(make):
-    early = make("--compress", "none", env={"SOURCE_DATE_EPOCH": "86400"}).image
+    early = make(env={"SOURCE_DATE_EPOCH": "86400"}).image
     assert {entry[4] for entry in listing(early).values()} == {"Jan 2 1970"}
     assert "SOURCE_DATE_EPOCH=today" in make(expect=1, env={"SOURCE_DATE_EPOCH": "today"}, name="x").stderr
 
@@ -364,17 +365,15 @@ def test_source_date_epoch(make):
     ("zstd", lambda data: call("zstd", "-dcq", input=data, text=False).stdout),
     ("lz4", lambda data: call("lz4", "-dcq", input=data, text=False).stdout)])
 def test_compressions_hold_the_same_archive(make, form, unpack):
-    plain = make("--compress", "none", name="plain").image.read_bytes()
+    plain = make(name="plain").image.read_bytes()
     packed = make("--compress", form).image.read_bytes()
     assert len(packed) < len(plain)
     assert unpack(packed) == plain
 
 
 def test_compressions_are_ones_that_the_kernel_reads(make):
-    packed = make("--compress", "lz4").image.read_bytes()
-    assert packed[:4] == b"\x02\x21\x4c\x18"      # the legacy frame
-    packed = make("--compress", "xz").image.read_bytes()
-    assert packed[6:8] == b"\x00\x01"       # stream flags: CRC32
+    assert make("--compress", "lz4").image.read_bytes()[:4] == b"\x02\x21\x4c\x18"      # the legacy frame
+    assert make("--compress", "xz").image.read_bytes()[6:8] == b"\x00\x01"       # stream flags: CRC32
     assert make("--compress", "gzip").image.read_bytes()[4:8] == bytes(4)       # no time in it
     assert "levels 1 to 9" in make("--compress", "gzip", "--level", "10", expect=1, name="x").stderr
 
@@ -396,31 +395,29 @@ def test_the_kernel_needs_no_more_memory_than_is_said(window):
 # ---------------------------------------------------------------- modules
 
 def test_order_honours_dependencies_and_soft_dependencies(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "top").image
+    image = make("--modules-dir", fake_kernel(tmp_path), "--module", "top").image
     # The generic of the two that provide crypto-crc; what the soft dependency "post" names, last.
     assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
     assert content(image, "lib/modules/mid-dle.ko") == b"\x7fELFkernel/a/mid-dle.ko"
 
 
 def test_dash_and_underscore_are_the_same(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "mid_dle").image
-    assert order(image) == ["base", "mid-dle"]
+    assert order(make("--modules-dir", fake_kernel(tmp_path), "--module", "mid_dle").image) == ["base", "mid-dle"]
 
 
 def test_rings_of_soft_dependencies_end(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "ring1").image
-    assert sorted(order(image)) == ["ring1", "ring2"]
+    assert sorted(order(make("--modules-dir", fake_kernel(tmp_path), "--module", "ring1").image)) == ["ring1", "ring2"]
 
 
 def test_watchdogs_come_first_and_parameters_are_written(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set",
+    image = make("--modules-dir", fake_kernel(tmp_path), "--module-set",
                  "ext4,softdog", "--module", "top", "--module", "softdog:soft_margin=30 x=1").image
     assert content(image, "etc/keelboot/modules").decode().splitlines()[:2] == \
         ["/lib/modules/watchdog.ko", "/lib/modules/softdog.ko soft_margin=30 x=1"]
 
 
 def test_a_set_takes_what_the_kernel_has(make, tmp_path):
-    result = make("-v", "--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set", "virtio,usb")
+    result = make("-v", "--modules-dir", fake_kernel(tmp_path), "--module-set", "virtio,usb")
     assert order(result.image) == []
     assert "virtio_blk (set virtio) is not in this kernel" in result.stderr
     assert "virtio_pci" not in result.stderr        # it is built in
@@ -430,12 +427,11 @@ def test_a_set_takes_what_the_kernel_has(make, tmp_path):
 
 def test_an_empty_set_is_a_warning_of_the_default_too(make, tmp_path):
     """Whoever reads no more than what it prints learns that nothing ends a hang."""
-    result = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path))
+    result = make("--modules-dir", fake_kernel(tmp_path))
     assert "mkinitramfs: warning: module set watchdog: this kernel has none of its modules (i6300esb, " in result.stderr
     assert "module set ext4" not in result.stderr   # built in
     assert content(result.image, "etc/keelboot/watchdogs") == b""
-    again = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path / "again"), name="again.img",
-                 env={"KEELBOOT_IMAGE": "1"})
+    again = make("--modules-dir", fake_kernel(tmp_path / "again"), name="again.img", env={"KEELBOOT_IMAGE": "1"})
     assert "keelboot image build: warning: module set watchdog: " in again.stderr
     assert "mkinitramfs: " not in again.stderr
 
@@ -444,7 +440,7 @@ def test_hashes_alone_are_no_dm_verity(make, tmp_path):
     """No modules.dep names them: the kernel asks for them when a tree is opened, and nobody loads them then."""
     modules = fake_kernel(tmp_path)
     add_modules(modules, "kernel/crypto/sha512_generic.ko:")
-    result = make("--compress", "none", "--modules-dir", modules, "--module-set", "verity")
+    result = make("--modules-dir", modules, "--module-set", "verity")
     assert "warning: module set verity: this kernel has none of its modules (dm-verity)" in result.stderr
     assert order(result.image) == []
 
@@ -461,8 +457,7 @@ def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, tmp_path):
         kernel/drivers/watchdog/softdog.ko: kernel/w/watchdog.ko
         kernel/drivers/watchdog/acme-wdt.ko:
     """)
-    options = ("--compress", "none", "--modules-dir", modules, "--module-set", "watchdog,softdog",
-               "--module", "acme-wdt")
+    options = ("--modules-dir", modules, "--module-set", "watchdog,softdog", "--module", "acme-wdt")
     result = make(*options)
     assert order(result.image) == ["lpc_ich", "watchdog", "iTCO_wdt", "softdog", "acme-wdt"]
     assert content(result.image, "etc/keelboot/watchdogs") == b"iTCO_wdt\nacme_wdt\n"
@@ -494,7 +489,7 @@ def test_packed_modules_are_unpacked(make, tmp_path, suffix, pack):
         path.unlink()
     for name in ("modules.dep", "modules.builtin"):
         (modules / name).write_text((modules / name).read_text().replace(".ko", ".ko" + suffix))
-    image = make("--compress", "none", "--modules-dir", modules, "--module", "top", "--module", "ext4").image
+    image = make("--modules-dir", modules, "--module", "top", "--module", "ext4").image
     assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
     assert content(image, "lib/modules/top.ko") == b"\x7fELFkernel/fs/top.ko"
 
@@ -506,7 +501,7 @@ def module_name(path: str) -> str:
 def test_a_real_kernel(make):
     """Every dependency that the files of a real kernel name comes before what needs it."""
     folder = kbkernel.get().modules
-    image = make("--compress", "none", "--modules-dir", folder, "--module-set",
+    image = make("--modules-dir", folder, "--module-set",
                  "virtio,usb,sd,nvme,ext4,vfat,squashfs,erofs,watchdog,watchdog-server,softdog,pstore,verity").image
     loaded = order(image)
     assert len(loaded) == len(set(loaded)) > 50
@@ -547,9 +542,9 @@ def test_what_only_a_system_on_a_chip_has_is_left_out_of_a_pc_s_image(make, tmp_
     add_modules(modules, SOC)
     with open(modules / "modules.builtin", "a") as file:
         file.write(f"kernel/arch/{arch}/crypto/some.ko\n")
-    assert order(make("--compress", "none", "--modules-dir", modules, "--module-set", "usb").image) == loaded
+    assert order(make("--modules-dir", modules, "--module-set", "usb").image) == loaded
     # Whoever names it gets it.
-    assert "dwc3" in order(make("--compress", "none", "--modules-dir", modules, "--module", "dwc3", name="y").image)
+    assert "dwc3" in order(make("--modules-dir", modules, "--module", "dwc3", name="y").image)
 
 
 # ---------------------------------------------------------------- what it refuses
@@ -590,9 +585,9 @@ def test_a_missing_input_is_named(make, option, tmp_path):
 
 
 def test_debug_shell_is_packed_only_when_it_is_asked_for(make):
-    plain = make("--compress", "none", "--busybox", "/bin/busybox")
+    plain = make("--busybox", "/bin/busybox")
     assert "etc/keelboot/debug-shell" not in listing(plain.image) and "shell" not in plain.stderr
-    debug = make("--compress", "none", "--busybox", "/bin/busybox", "--debug-shell")
+    debug = make("--busybox", "/bin/busybox", "--debug-shell")
     files = listing(debug.image)
     assert "etc/keelboot/debug-shell" in files and files["bin/sh"][5] == "/bin/busybox"
     assert "never ship this image" in debug.stderr
@@ -604,8 +599,7 @@ def test_debug_shell_needs_busybox(make):
 
 
 def test_marker_of_the_debug_shell_is_the_one_that_init_looks_for():
-    header = (TOP / "initramfs/shell.h").read_text()
-    assert f'#define SHELL_MARKER  "/{kbimage.DEBUG_SHELL}"' in header
+    assert f'#define SHELL_MARKER  "/{kbimage.DEBUG_SHELL}"' in (TOP / "initramfs/shell.h").read_text()
 
 
 def test_dynamic_init_is_refused(make):
@@ -784,8 +778,7 @@ def test_interpreter_of_programs_of_other_machines():
 def test_shipped_checks_come_with_what_they_need(make, tmp_path):
     wanted = tmp_path / "list"
     wanted.write_text("/usr/bin/app\n")
-    image = make("--compress", "none", "--check", "filesystem", "--check", f"required-files={wanted}",
-                 "--busybox", "/bin/busybox").image
+    image = make("--check", "filesystem", "--check", f"required-files={wanted}", "--busybox", "/bin/busybox").image
     files = listing(image)
     assert files["usr/lib/keelboot/hooks/pre-mount.d/20-filesystem"][0] == "-rwxr-xr-x"
     assert files["usr/lib/keelboot/hooks/post-mount.d/20-required-files"][0] == "-rwxr-xr-x"

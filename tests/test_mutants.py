@@ -218,8 +218,7 @@ def test_what_is_known_rests_on_the_case_and_what_it_shares_with_others(tests):
     assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 2", "n = 4")
     assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 1", "n = 0")
     assert key != tests("unit/x_test", "two")
-    everything = tests("unit/x_test", None)
-    assert everything != tests("unit/x_test", None, "unit/x_test.c", "n = 3", "n = 4")
+    assert tests("unit/x_test", None) != tests("unit/x_test", None, "unit/x_test.c", "n = 3", "n = 4")
 
 
 @pytest.mark.parametrize("name", ["unit/fix.h", "sim/dev_sim.h", "sim/dev_sim_cut.c"])

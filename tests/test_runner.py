@@ -25,8 +25,7 @@ def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
 
 def test_make_names_no_suites_of_its_own():
     """A list in the Makefile would be behind this one: it was."""
-    makefile = (TOP / "Makefile").read_text()
-    assert re.findall(r"SUITES=(.*)", makefile) == ["--long"]
+    assert re.findall(r"SUITES=(.*)", (TOP / "Makefile").read_text()) == ["--long"]
 
 
 def test_usage_errors():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scenarios on a real kernel in QEMU. Bundles, systems, slots and the initramfs are made once for
-all of them, below build/boot-cache, and anew when the programs change; each scenario gets a disk of
-its own."""
+"""Scenarios on a real kernel in QEMU. Bundles, systems, slots and the initramfs are made once for all of them, below
+build/boot-cache, and anew when the programs change; each scenario gets a disk of its own."""
 
 import contextlib
 import fcntl
@@ -154,9 +153,8 @@ class Bench:
         return run(self.device.keelboot, *arguments, "--conf-root", self.device.conf_root, env=env, **options)
 
     def factory(self, a="1.0", b=None, *, good="ab", bad="") -> tuple:
-        """Images of the state and both slots, as installing there and marking would leave them:
-        a, then b ("3.0 hang", or a bundle's path). What is not in `good` is on trial. They are
-        made once."""
+        """Images of the state and both slots, as installing there and marking would leave them: a, then b ("3.0 hang",
+        or a bundle's path). What is not in `good` is on trial. They are made once."""
         bundle = self.bundle(b) if isinstance(b, str) else b
         kind = f"{b.parent.name}-{b.stem}" if isinstance(b, Path) else b
         name = re.sub(r"[^\w.-]+", "_", f"factory-{a}-{kind}-{good}-{bad}")
@@ -208,8 +206,7 @@ class Bench:
         return path
 
     def stick(self, *bundles, name="stick", plugged=True, folder="keelboot", files=None) -> Drive:
-        """A vfat stick; bundles are paths, put into `folder`. files: anything else, by its name
-        there."""
+        """A vfat stick; bundles are paths, put into `folder`. files: anything else, by its name there."""
         content = {f"{folder}/{Path(path).name}": Path(path) for path in bundles}
         content.update(files or {})
         size = sum(path.stat().st_size for path in content.values() if isinstance(path, Path))
@@ -313,16 +310,16 @@ class Bench:
         return [one["text"] for one in self.boot_json(machine)["warnings"]]
 
     @staticmethod
-    def slots(disk) -> dict:
-        """Digests of both slots, from outside."""
-        return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest() for letter in "ab"}
+    def slots(disk, letters="ab") -> dict:
+        """Digests of slots, from outside."""
+        return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest() for letter in letters}
 
     @contextlib.contextmanager
-    def untouched(self, disk):
-        """What is done in a `with` leaves both slots as they are."""
-        before = self.slots(disk)
+    def untouched(self, disk, letters="ab"):
+        """What is done in a `with` leaves these slots as they are."""
+        before = self.slots(disk, letters)
         yield
-        assert self.slots(disk) == before
+        assert self.slots(disk, letters) == before
 
     @staticmethod
     def holds(disk, slot: str, image: Path) -> bool:

@@ -2,9 +2,8 @@
 """What a device's disk is told during an update, recorded in QEMU, cut anywhere, and booted again.
 
 Recordings come from a real kernel: `Lab.record()`. The images that a cut may leave are made by
-build/tests/sim/cutlog_sim, with the code that makes them for the simulated disk. `Lab.settle()` boots
-one of them until the device is at rest, and says what is wrong with that.
-"""
+build/tests/sim/cutlog_sim, with the code that makes them for the simulated disk. `Lab.settle()` boots one of them until
+the device is at rest, and says what is wrong with that."""
 
 import json
 import os

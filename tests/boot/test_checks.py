@@ -14,8 +14,7 @@ TOP = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def image(bench):
-    """An initramfs with checks: NAME, or NAME=text of its file. Scenarios share those that are the
-    same."""
+    """An initramfs with checks: NAME, or NAME=text of its file. Scenarios share those that are the same."""
     def make(*checks, options=()):
         words = []
         scripts = [path.read_bytes() for path in sorted((TOP / "hooks/checks").iterdir())]

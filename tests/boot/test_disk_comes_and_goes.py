@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device's disk is slow to come, is pulled out while the device boots, or has one slot that
-cannot be read."""
+"""The device's disk is slow to come, is pulled out while the device boots, or has one slot that cannot be read."""
 
 import time
 

@@ -145,8 +145,7 @@ def test_no_flush_comes_through(update):
 
 def test_state_fails_at_the_charge_of_the_trial(update):
     """What cannot be counted is not tried; once it can be, it is."""
-    stick = update.bench.stick(update.bundle)
-    with update.machine(drives=[stick], faults=update.saves_from(5)) as vm:
+    with update.machine(drives=[update.bench.stick(update.bundle)], faults=update.saves_from(5)) as vm:
         vm.expect(r"slot a holds version 3\.0 on trial", PATIENCE)
         vm.expect(r"keelboot: state: unable to write", PATIENCE)
         update.up(vm)
@@ -168,8 +167,7 @@ def test_state_fails_in_an_install_under_the_system(update, number, said, touche
 
 
 def test_commit_that_cannot_be_written_is_no_commit(update):
-    stick = update.bench.stick(update.bundle)
-    with update.machine(drives=[stick], faults=update.saves_from(6)) as vm:
+    with update.machine(drives=[update.bench.stick(update.bundle)], faults=update.saves_from(6)) as vm:
         assert "is good and committed" not in update.bench.up(vm, "3.0", "a", PATIENCE)
         update.refused(vm, "keelboot mark good", "/dev/vda1")
         assert update.states(vm) == ["trial", "good"]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trial that nobody marks good is given up at its deadline, by the guardian: in order if process 1
-lets it, by force if not. The watchdog is given more time than all of that, so that it is seen who
-reboots."""
+"""A trial that nobody marks good is given up at its deadline, by the guardian: in order if process 1 lets it, by force
+if not. The watchdog is given more time than all of that, so that it is seen who reboots."""
 
 import pytest
 
@@ -65,8 +64,7 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         assert bench.ask(vm, "cat /run/sendsigs.omit.d/keelboot").strip() == pid
         assert bench.ask(vm, f"tr '\\0' ' ' < /proc/{pid}/cmdline; echo").startswith("@keelboot-guardian b ")
         assert bench.ask(vm, f"cat /proc/{pid}/oom_score_adj").strip() == "-1000"
-        locked = bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()
-        assert 0 < int(locked[1]) < 2048, "kB"
+        assert 0 < int(bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()[1]) < 2048, "kB"
         # It holds on to nothing of the root that it guards.
         assert "sysroot" not in bench.ask(vm, f"ls -l /proc/{pid}/fd /proc/{pid}/root /proc/{pid}/cwd")
         told = bench.status(vm)

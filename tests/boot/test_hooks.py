@@ -18,8 +18,7 @@ CHECKS = {
 def image(bench):
     """An initramfs with one check, and two seconds for it."""
     def make(name):
-        hooks = bench.hooks(post_mount=CHECKS[name])
-        return bench.conf_initramfs(f"hook-{name}", "[hooks]\ntimeout=2\n", *hooks)
+        return bench.conf_initramfs(f"hook-{name}", "[hooks]\ntimeout=2\n", *bench.hooks(post_mount=CHECKS[name]))
     return make
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A system that crashes while it is still soaking: what it would have said later counts for
-nothing."""
+"""A system that crashes while it is still soaking: what it would have said later counts for nothing."""
 
 
 def test_crash_within_the_soak_time_commits_nothing(bench):

@@ -40,6 +40,5 @@ def test_what_is_preferred_and_has_no_try_left_is_settled_before_the_choice(benc
     with bench.untouched(disk), bench.machine(disk) as vm:
         vm.expect(r"keelboot: slot b is rejected: ")
         assert "keelboot: slot b: 2.0" not in bench.up(vm, "1.0", "a")
-        b = bench.status(vm)["slots"][1]
-        assert b["state"] == "bad"
+        assert bench.status(vm)["slots"][1]["state"] == "bad"
         assert bench.causes(vm) == []

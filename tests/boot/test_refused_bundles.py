@@ -82,8 +82,7 @@ def test_refused_and_nothing_written(bench, make):
 
 
 def test_older_than_the_floor(bench):
-    """3.0 raised the floor when it was kept; 2.0 is signed, even with leave to go back, and too
-    old."""
+    """3.0 raised the floor when it was kept; 2.0 is signed, even with leave to go back, and too old."""
     good = bench.bundle("3.0", name="3.0-floor", options=("--floor", "3"))
     old = bench.bundle("2.0", name="old", options=("--allow-downgrade", "yes"))
     disk = bench.disk("1.0")

@@ -5,8 +5,7 @@ from kbdisk import write_partition
 
 
 def test_stick_repairs_the_device_at_once(bench):
-    state = bench.factory("1.0", "2.0")[0]
-    disk = bench.disk("1.0", "2.0", state=state, slots=(None, None))
+    disk = bench.disk("1.0", "2.0", state=bench.factory("1.0", "2.0")[0], slots=(None, None))
     with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"), plugged=False)]) as vm:
         vm.expect(r"rescue: waiting for a USB stick or an SD card with a good bundle", 90)
         vm.plug("stick")
@@ -18,8 +17,7 @@ def test_stick_repairs_the_device_at_once(bench):
 
 
 def test_bad_stick_does_not_help_and_a_good_one_does(bench):
-    state = bench.factory("1.0", "2.0")[0]
-    disk = bench.disk("1.0", "2.0", state=state, slots=(None, None))
+    disk = bench.disk("1.0", "2.0", state=bench.factory("1.0", "2.0")[0], slots=(None, None))
     bad = bench.stick(bench.damaged(bench.bundle("3.0"), "bad.keel"), name="bad")
     good = bench.stick(bench.bundle("3.0"), name="good", plugged=False)
     with bench.machine(disk, drives=[bad, good]) as vm:

@@ -19,8 +19,7 @@ PANIC = "(sleep 1; echo c > /proc/sysrq-trigger) &"
 
 
 def streak(bench, vm) -> int:
-    state = json.loads(bench.ask(vm, "keelboot state show --json"))
-    return state["slots"][0]["streak"]
+    return json.loads(bench.ask(vm, "keelboot state show --json"))["slots"][0]["streak"]
 
 
 def test_panic_is_told_by_ramoops_and_counts_once(bench):

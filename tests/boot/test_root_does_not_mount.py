@@ -10,8 +10,7 @@ def test_damaged_root_costs_a_try_and_no_reset(bench):
     disk = bench.disk("1.0", "2.0", good="a")
     # The superblock stays, so that the prober names the file system; the group descriptors go.
     write_partition(disk, "root-b", bytes(1 << 20), 4096)
-    a = bench.slots(disk)["a"]
-    with bench.machine(disk) as vm:
+    with bench.untouched(disk, "a"), bench.machine(disk) as vm:
         vm.expect(r"keelboot: root: unable to mount /dev/vda4 \(ext4\)")
         vm.expect(r"keelboot: slot a: 1\.0, good")
         bench.up(vm, "1.0", "a")
@@ -22,7 +21,6 @@ def test_damaged_root_costs_a_try_and_no_reset(bench):
         assert any(e["kind"] == "boot" and e["slot"] == "b" for e in bench.history(vm))
         assert bench.ask(vm, "keelboot status").startswith("Slot b was skipped: no mount")
         assert bench.causes(vm) == []
-    assert bench.slots(disk)["a"] == a
 
 
 def test_slot_without_file_system_is_rejected_after_three_boots(bench):

@@ -10,8 +10,7 @@ def test_the_one_that_fits_is_taken_from_among_those_that_do_not(bench):
     data = bytearray(fits.read_bytes())
     data[600] ^= 1
     unsigned.write_bytes(data)
-    old = bench.bundle("1.0")
-    stick = bench.stick(fits, foreign, bad, unsigned, old, files={"keelboot/empty.keel": b""})
+    stick = bench.stick(fits, foreign, bad, unsigned, bench.bundle("1.0"), files={"keelboot/empty.keel": b""})
     disk = bench.disk("1.0")
     with bench.machine(disk, drives=[stick]) as vm:
         text = bench.up(vm, "2.0", "b")

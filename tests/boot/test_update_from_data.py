@@ -4,8 +4,7 @@
 
 def test_staged_update_is_applied_tried_and_kept(bench):
     disk = bench.disk("1.0", data={"incoming/2.0.keel": bench.bundle("2.0")})
-    a = bench.slots(disk)["a"]
-    with bench.machine(disk) as vm:
+    with bench.untouched(disk, "a"), bench.machine(disk) as vm:
         assert "looking at source" not in bench.up(vm, "1.0", "a")
         said = bench.ask(vm, "keelboot stage /data/incoming/2.0.keel --progress=none")
         assert "2.0 is staged; the next boot installs it." in said
@@ -25,7 +24,6 @@ def test_staged_update_is_applied_tried_and_kept(bench):
         vm.send("reboot")
         assert "looking at source" not in bench.up(vm, "2.0", "b"), "data is opened only when something is staged"
         assert bench.causes(vm) == ["guest", "guest"]
-    assert bench.slots(disk)["a"] == a
     assert bench.holds_release(disk, "b", "2.0")
 
 

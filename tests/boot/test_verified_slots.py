@@ -73,8 +73,7 @@ def test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing(bench):
     if "/sha512_generic.ko" in (kbkernel.get().modules / "modules.builtin").read_text():
         pytest.skip("this kernel has sha512 built in")
     disk = bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a")
-    bare = bench.initramfs("--module", "dm-verity", name="dm-verity-alone")
-    with bench.machine(disk, initrd=bare) as vm:
+    with bench.machine(disk, initrd=bench.initramfs("--module", "dm-verity", name="dm-verity-alone")) as vm:
         vm.expect(r"keelboot: slot b: this kernel has no sha512: .*\(keelboot image build --module-set verity\)")
         bench.up(vm, "1.0", "a")
         slot = bench.status(vm)["slots"][1]

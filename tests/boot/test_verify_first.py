@@ -12,8 +12,7 @@ def test_damaged_stick(bench, first):
     initrd = bench.conf_initramfs("no-verify", "[source.media]\nverify-first=no\n")
     with bench.machine(disk, drives=[stick], initrd=initrd if first == "no" else None) as vm:
         assert "keelboot/bad.keel: version 3.0: not installed: " in bench.up(vm, "1.0", "a")
-        state = bench.status(vm)["slots"][1]["state"]
-        assert state == ("empty" if first == "yes" else "writing")
+        assert bench.status(vm)["slots"][1]["state"] == ("empty" if first == "yes" else "writing")
         assert bench.causes(vm) == []
     after = bench.slots(disk)
     assert after["a"] == before["a"]
