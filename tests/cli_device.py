@@ -2,9 +2,11 @@
 """The keelboot command, and a device in a folder for it: the fixtures are those of every test (conftest.py).
 
 Runs build/keelboot (KEELBOOT and KEELBOOT_HELPER name others)."""
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 
@@ -165,6 +167,16 @@ def add_event(dev, kind, **fields):
     struct.pack_into("<I", cell, 32, crc32c(cell[:64 + len(payload)]))
     image[cells[n - 1]:cells[n - 1] + 4096] = cell
     dev.state.write_bytes(image)
+
+
+@contextlib.contextmanager
+def sleeping_guardian(dev):
+    """A process of its name, which a signal ends."""
+    program = shutil.copy("/bin/sleep", dev.path / "keelboot-guardian")
+    with subprocess.Popen([program, "600"]) as process:
+        (dev.run / "guardian").write_text(f"{process.pid}\n")
+        yield process
+        process.kill()
 
 
 @pytest.fixture(name="dev")

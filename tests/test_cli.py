@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keelboot command on plain files: what it says, what it writes, how it ends."""
+import contextlib
 import fcntl
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 
 import pytest
 from cli_device import (BUSY, FAILURE, HELPER, INCOMPATIBLE, KEELBOOT, MIB, NOTHING, OK, REBOOT, RING, TOP, USAGE,
-                        VERIFY, add_event, document, edit, flip, let_others_in, run)
+                        VERIFY, add_event, call, document, edit, flip, let_others_in, run)
 
 
 def content(bundle):
@@ -82,10 +84,8 @@ def test_help_lists_the_verbs_and_version_is_the_makefiles():
 
 
 def test_a_closed_standard_output_is_a_failure(good):
-    result = subprocess.run(f"'{KEELBOOT}' --state '{good.state}' state show > /dev/full",
-                            shell=True, capture_output=True, text=True, check=False)
-    assert result.returncode == FAILURE
-    assert "unable to write to standard output" in result.stderr
+    said = call("sh", "-c", f"'{KEELBOOT}' --state '{good.state}' state show > /dev/full", code=FAILURE).stderr
+    assert "unable to write to standard output" in said
 
 
 # ---------------------------------------------------------------- state init and show
@@ -419,8 +419,7 @@ def in_terminal(command, **environ):
     """The output of a command that has a terminal, by script(1)."""
     env = {"PATH": os.environ["PATH"], "TERM": "xterm", "KEELBOOT_HELPER": HELPER, **environ}
     line = " ".join(f"'{word}'" for word in command)
-    return subprocess.run(["script", "-qec", line, "/dev/null"], env=env,
-                          capture_output=True, text=True, check=True).stdout
+    return call("script", "-qec", line, "/dev/null", env=env).stdout
 
 
 def test_colour_on_a_terminal_unless_no_color_or_dumb(good):
@@ -691,13 +690,20 @@ def staged_files(dev):
     return sorted(p.name for p in (dev.data / "keelboot/stage").glob("[!.]*"))
 
 
+def staged_release(dev):
+    return dev.json("status")["staged"]["release"]
+
+
+def staged_path(dev):
+    return pathlib.Path(dev.json("status")["staged"]["path"])
+
+
 def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, factory):
     bundle = factory("2.0", 20)
     assert ready("stage", bundle).stdout == "2.0 is staged; the next boot installs it.\n"
-    told = ready.json("status")
-    assert told["staged"]["source"] == "data" and told["staged"]["present"]
-    file = pathlib.Path(told["staged"]["path"])
-    assert file.name == told["staged"]["release"][:16] + ".keel"
+    told, file = ready.json("status")["staged"], staged_path(ready)
+    assert told["source"] == "data" and told["present"]
+    assert file.name == told["release"][:16] + ".keel"
     assert file.read_bytes() == bundle.read_bytes()
     assert staged_files(ready) == [file.name]
     assert "Next boot: installs the staged update, or else uses slot a (1.0)." in ready("status").stdout
@@ -724,10 +730,6 @@ def test_next_boot_depends_on_whether_this_one_proves_itself(good):
     edit(good, b_wait=2, open="a", token=7)
     (good.run / "good").unlink()
     assert next_boot(good) == []
-
-
-def staged_release(dev):
-    return dev.json("status")["staged"]["release"]
 
 
 def test_what_is_staged_and_on_trial_already_is_not_installed_again(ready, factory):
@@ -759,7 +761,7 @@ def test_status_says_what_will_become_of_the_staged_update(ready, factory, chang
 
 def test_a_staged_update_whose_file_is_gone_will_not_be_installed(ready, factory):
     ready("stage", factory("2.0", 20))
-    pathlib.Path(ready.json("status")["staged"]["path"]).unlink()
+    staged_path(ready).unlink()
     assert next_boot(ready) == ["Next boot: skips the staged update (its file is missing); uses slot a (1.0)."]
 
 
@@ -774,7 +776,7 @@ def test_staging_it_twice_is_nothing_to_do(ready, factory):
 def test_staging_it_again_after_the_file_was_lost_brings_it_back(ready, factory):
     bundle = factory("2.0", 20)
     ready("stage", bundle)
-    path = pathlib.Path(ready.json("status")["staged"]["path"])
+    path = staged_path(ready)
     path.unlink()
     assert any("staged, but the file is missing" in w for w in ready.json("status")["warnings"])
     ready("stage", bundle)
@@ -784,7 +786,7 @@ def test_staging_it_again_after_the_file_was_lost_brings_it_back(ready, factory)
 def test_staging_it_again_after_the_file_decayed_brings_it_back(ready, factory):
     bundle = factory("2.0", 20)
     ready("stage", bundle)
-    path = pathlib.Path(ready.json("status")["staged"]["path"])
+    path = staged_path(ready)
     for damaged in (bundle.read_bytes()[:-1], bundle.read_bytes()[:-1] + b"\xff", b""):
         path.write_bytes(damaged)
         ready("stage", bundle)
@@ -794,8 +796,7 @@ def test_staging_it_again_after_the_file_decayed_brings_it_back(ready, factory):
 def test_what_failed_at_a_boot_is_staged_anew(ready, factory):
     bundle = factory("2.0", 20)
     ready("stage", bundle)
-    release = ready.json("status")["staged"]["release"]
-    edit(ready, staged=f"data,{release},2")
+    edit(ready, staged=f"data,{staged_release(ready)},2")
     assert ready.json("status")["staged"]["fails"] == 2
     ready("stage", bundle)
     assert ready.json("status")["staged"]["fails"] == 0
@@ -818,32 +819,31 @@ def test_a_bundle_that_lies_in_the_stage_folder_is_kept_until_it_is_staged(ready
     assert staged_files(ready) == ["mine.keel"]
     (folder / "mine.keel").write_bytes(factory("3.0", 30).read_bytes())
     ready("stage", folder / "mine.keel")
-    assert staged_files(ready) == [ready.json("status")["staged"]["release"][:16] + ".keel"]
+    assert staged_files(ready) == [staged_release(ready)[:16] + ".keel"]
 
 
+@contextlib.contextmanager
 def small_file_system(dev, size, *options):
-    """The data partition becomes one of that size, where that may be mounted."""
+    """The data partition is one of that size, where that may be mounted."""
     command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "none", dev.data]
-    if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+    if call(*command, code=None).returncode != 0:
         pytest.skip("nothing may be mounted here")
+    try:
+        yield
+    finally:
+        call("umount", dev.data)
 
 
 def test_no_room_for_a_copy_says_how_to_get_some(ready, factory):
-    small_file_system(ready, MIB)
-    try:
+    with small_file_system(ready, MIB):
         said = ready("stage", factory("2.0", 20), code=FAILURE).stderr
         assert "no room for" in said and "keelboot unstage" in said
         assert staged_files(ready) == [] and ready.json("status")["staged"] is None
-    finally:
-        subprocess.run(["umount", ready.data], check=True)
 
 
 def test_a_data_partition_that_is_read_only_is_named_as_that(ready, factory):
-    small_file_system(ready, MIB, "ro")
-    try:
+    with small_file_system(ready, MIB, "ro"):
         assert "mount it read-write" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
-    finally:
-        subprocess.run(["umount", ready.data], check=True)
 
 
 def test_a_newer_staged_bundle_replaces_the_older_one(ready, factory):
@@ -851,7 +851,7 @@ def test_a_newer_staged_bundle_replaces_the_older_one(ready, factory):
     (ready.data / "keelboot/stage/0123456789abcdef.keel.part").write_bytes(b"half")
     (ready.data / "keelboot/stage/notes.txt").write_bytes(b"not ours")
     ready("stage", factory("3.0", 30))
-    newest = ready.json("status")["staged"]["release"][:16] + ".keel"
+    newest = staged_release(ready)[:16] + ".keel"
     assert staged_files(ready) == sorted([newest, "notes.txt"])
 
 
@@ -1174,15 +1174,12 @@ def test_install_that_cannot_reboot_says_that_a_reboot_is_needed(ready, factory)
 
 def test_image_says_what_it_wants_and_where_its_tools_belong(tmp_path):
     """Those of the source tree and of an installed one: test_install.py."""
-    assert run("image").returncode == USAGE
+    run("image", code=USAGE)
     assert "image frob: unknown verb" in run("image", "frob").stderr
     (tmp_path / "bin").mkdir()
-    alone = tmp_path / "bin/keelboot"
-    alone.write_bytes(pathlib.Path(KEELBOOT).read_bytes())
-    alone.chmod(0o755)
-    result = subprocess.run([alone, "image", "build"], capture_output=True, text=True, check=False)
-    assert result.returncode == FAILURE
-    assert f"{tmp_path}/lib/keelboot/mkinitramfs, nor /usr/lib/" in result.stderr and "make install" in result.stderr
+    alone = shutil.copy(KEELBOOT, tmp_path / "bin/keelboot")
+    said = call(alone, "image", "build", code=FAILURE).stderr
+    assert f"{tmp_path}/lib/keelboot/mkinitramfs, nor /usr/lib/" in said and "make install" in said
 
 
 def test_progress_file_of_an_install_is_gone_when_it_is_over(ready, factory):

@@ -8,10 +8,9 @@ import re
 import shutil
 import signal
 import struct
-import subprocess
 
 import pytest
-from cli_device import FAILURE, MIB, OK, REGIONS, TOP, call, crc32c, edit, run
+from cli_device import FAILURE, MIB, OK, REGIONS, TOP, call, crc32c, edit, run, sleeping_guardian
 
 OPTIONS = ("BLK_DEV_INITRD", "DEVTMPFS", "TMPFS", "NAMESPACES", "SECCOMP_FILTER", "MEMFD_CREATE",
            "WATCHDOG", "WATCHDOG_SYSFS", "PSTORE", "MAGIC_SYSRQ", "MULTIUSER", "NET", "UNIX")
@@ -265,19 +264,14 @@ def test_a_release_that_cannot_be(board):
 
 
 @pytest.fixture(name="guardian")
-def make_guardian(board, tmp_path):
+def make_guardian(board):
     """A process of that name; boot.json as a boot leaves it that decided for `handover`."""
-    program = tmp_path / "keelboot-guardian"
-    shutil.copy("/bin/sleep", program)
-    process = subprocess.Popen([program, "600"])
-
     def boot(handover, feeder="guardian", mode=None, deadline=None, **more):
         (board.dev.run / "guardian").write_text(f"{process.pid}\n")
         board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 60, "handover": handover, "feeder": feeder},
                    guardian=mode and {"pid": process.pid, "mode": mode, "deadline": deadline, "due": deadline}, **more)
-    yield boot
-    process.kill()
-    process.wait()
+    with sleeping_guardian(board.dev) as process:
+        yield boot
 
 
 def gone(board):

@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli_device import FAILURE, TOP, USAGE, Device, edit, run
+from cli_device import FAILURE, TOP, USAGE, Device, edit, run, sleeping_guardian
 
 TRIAL = {"mode": "trial", "deadline": 86400}
 WATCHDOG = {"device": "/dev/watchdog0", "timeout": 60, "handover": "system", "feeder": "system"}
@@ -36,15 +35,9 @@ def dev(factory_trial, tmp_path):
 
 
 @pytest.fixture
-def guardian(dev, tmp_path):
-    """A process of that name, which a signal ends."""
-    program = tmp_path / "keelboot-guardian"
-    shutil.copy("/bin/sleep", program)
-    process = subprocess.Popen([program, "600"])
-    (dev.run / "guardian").write_text(f"{process.pid}\n")
-    yield process
-    process.kill()
-    process.wait()
+def guardian(dev):
+    with sleeping_guardian(dev) as process:
+        yield process
 
 
 def clean(dev) -> bool:

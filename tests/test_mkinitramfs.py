@@ -74,6 +74,11 @@ def fake_kernel(folder: Path) -> Path:
 
 
 @pytest.fixture
+def modules(tmp_path):
+    return fake_kernel(tmp_path)
+
+
+@pytest.fixture
 def make(static, tmp_path):
     """make(options…) runs mkinitramfs and returns the result, with .image as its output, which is not compressed."""
     def run(*options, expect=0, env=None, name="out.img", init="static"):
@@ -343,8 +348,7 @@ def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):
         make("--conf", conf, "--keys", key_folder(tmp_path), expect=1).stderr
 
 
-def test_two_builds_are_the_same_bytes(make, tmp_path, static):
-    modules = fake_kernel(tmp_path)
+def test_two_builds_are_the_same_bytes(make, modules, static):
     for form in kbcompress.FORMATS:
         options = ("--compress", form, "--modules-dir", modules, "--module", "top", "--busybox", "/bin/busybox")
         first = make(*options, name=f"{form}.1").image.read_bytes()
@@ -394,30 +398,30 @@ def test_the_kernel_needs_no_more_memory_than_is_said(window):
 
 # ---------------------------------------------------------------- modules
 
-def test_order_honours_dependencies_and_soft_dependencies(make, tmp_path):
-    image = make("--modules-dir", fake_kernel(tmp_path), "--module", "top").image
+def test_order_honours_dependencies_and_soft_dependencies(make, modules):
+    image = make("--modules-dir", modules, "--module", "top").image
     # The generic of the two that provide crypto-crc; what the soft dependency "post" names, last.
     assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
     assert content(image, "lib/modules/mid-dle.ko") == b"\x7fELFkernel/a/mid-dle.ko"
 
 
-def test_dash_and_underscore_are_the_same(make, tmp_path):
-    assert order(make("--modules-dir", fake_kernel(tmp_path), "--module", "mid_dle").image) == ["base", "mid-dle"]
+def test_dash_and_underscore_are_the_same(make, modules):
+    assert order(make("--modules-dir", modules, "--module", "mid_dle").image) == ["base", "mid-dle"]
 
 
-def test_rings_of_soft_dependencies_end(make, tmp_path):
-    assert sorted(order(make("--modules-dir", fake_kernel(tmp_path), "--module", "ring1").image)) == ["ring1", "ring2"]
+def test_rings_of_soft_dependencies_end(make, modules):
+    assert sorted(order(make("--modules-dir", modules, "--module", "ring1").image)) == ["ring1", "ring2"]
 
 
-def test_watchdogs_come_first_and_parameters_are_written(make, tmp_path):
-    image = make("--modules-dir", fake_kernel(tmp_path), "--module-set",
+def test_watchdogs_come_first_and_parameters_are_written(make, modules):
+    image = make("--modules-dir", modules, "--module-set",
                  "ext4,softdog", "--module", "top", "--module", "softdog:soft_margin=30 x=1").image
     assert content(image, "etc/keelboot/modules").decode().splitlines()[:2] == \
         ["/lib/modules/watchdog.ko", "/lib/modules/softdog.ko soft_margin=30 x=1"]
 
 
-def test_a_set_takes_what_the_kernel_has(make, tmp_path):
-    result = make("-v", "--modules-dir", fake_kernel(tmp_path), "--module-set", "virtio,usb")
+def test_a_set_takes_what_the_kernel_has(make, modules):
+    result = make("-v", "--modules-dir", modules, "--module-set", "virtio,usb")
     assert order(result.image) == []
     assert "virtio_blk (set virtio) is not in this kernel" in result.stderr
     assert "virtio_pci" not in result.stderr        # it is built in
@@ -425,9 +429,9 @@ def test_a_set_takes_what_the_kernel_has(make, tmp_path):
     assert "module set virtio" not in result.stderr
 
 
-def test_an_empty_set_is_a_warning_of_the_default_too(make, tmp_path):
+def test_an_empty_set_is_a_warning_of_the_default_too(make, modules, tmp_path):
     """Whoever reads no more than what it prints learns that nothing ends a hang."""
-    result = make("--modules-dir", fake_kernel(tmp_path))
+    result = make("--modules-dir", modules)
     assert "mkinitramfs: warning: module set watchdog: this kernel has none of its modules (i6300esb, " in result.stderr
     assert "module set ext4" not in result.stderr   # built in
     assert content(result.image, "etc/keelboot/watchdogs") == b""
@@ -436,18 +440,16 @@ def test_an_empty_set_is_a_warning_of_the_default_too(make, tmp_path):
     assert "mkinitramfs: " not in again.stderr
 
 
-def test_hashes_alone_are_no_dm_verity(make, tmp_path):
+def test_hashes_alone_are_no_dm_verity(make, modules):
     """No modules.dep names them: the kernel asks for them when a tree is opened, and nobody loads them then."""
-    modules = fake_kernel(tmp_path)
     add_modules(modules, "kernel/crypto/sha512_generic.ko:")
     result = make("--modules-dir", modules, "--module-set", "verity")
     assert "warning: module set verity: this kernel has none of its modules (dm-verity)" in result.stderr
     assert order(result.image) == []
 
 
-def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, tmp_path):
+def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, modules):
     """Intel's: who makes the device is in no modules.dep."""
-    modules = fake_kernel(tmp_path)
     dep = modules / "modules.dep"
     dep.write_text(dep.read_text().replace("kernel/w/softdog.ko: kernel/w/watchdog.ko\n", ""))
     add_modules(modules, "kernel/drivers/mfd/lpc_ich.ko:")
@@ -482,8 +484,7 @@ def test_the_drivers_that_debian_builds_for_arm_are_in_the_set():
 @pytest.mark.parametrize("suffix, pack", [
     (".gz", gzip.compress), (".xz", lzma.compress),
     (".zst", lambda data: call("zstd", "-qc", input=data, text=False).stdout)])
-def test_packed_modules_are_unpacked(make, tmp_path, suffix, pack):
-    modules = fake_kernel(tmp_path)
+def test_packed_modules_are_unpacked(make, modules, suffix, pack):
     for path in list(modules.rglob("*.ko")):
         Path(f"{path}{suffix}").write_bytes(pack(path.read_bytes()))
         path.unlink()
@@ -536,9 +537,8 @@ SOC = "kernel/u/dwc3.ko: kernel/u/gadget.ko\nkernel/u/gadget.ko:\nkernel/u/xhci-
 
 
 @pytest.mark.parametrize("arch, loaded", [("arm64", ["xhci-pci", "gadget", "dwc3"]), ("x86", ["xhci-pci"])])
-def test_what_only_a_system_on_a_chip_has_is_left_out_of_a_pc_s_image(make, tmp_path, arch, loaded):
+def test_what_only_a_system_on_a_chip_has_is_left_out_of_a_pc_s_image(make, modules, arch, loaded):
     """Debian 13's kernel for PCs has dwc3 as a module, but not what makes a device for it: 0.14 MB for nothing."""
-    modules = fake_kernel(tmp_path)
     add_modules(modules, SOC)
     with open(modules / "modules.builtin", "a") as file:
         file.write(f"kernel/arch/{arch}/crypto/some.ko\n")
@@ -553,8 +553,8 @@ def test_what_only_a_system_on_a_chip_has_is_left_out_of_a_pc_s_image(make, tmp_
     ("--module", "soft-dogg", ["module soft-dogg: not in", "near to it: softdog"]),
     ("--module-set", "virtoi", ["module set virtoi: unknown; did you mean virtio?"]),
 ])
-def test_unknown_modules(make, tmp_path, option, name, says):
-    said = make("--modules-dir", fake_kernel(tmp_path), option, name, expect=1).stderr
+def test_unknown_modules(make, modules, option, name, says):
+    said = make("--modules-dir", modules, option, name, expect=1).stderr
     assert [words for words in says if words not in said] == []
 
 
@@ -563,15 +563,13 @@ def test_modules_without_a_folder_is_usage(make):
     assert make("--frobnicate", expect=3).returncode == 3
 
 
-def test_folder_without_depmod(make, tmp_path):
-    modules = fake_kernel(tmp_path)
+def test_folder_without_depmod(make, modules, tmp_path):
     (modules / "modules.dep").unlink()
     assert f"depmod -b {tmp_path} 1.2.3" in make("--modules-dir", modules, "--module", "top", expect=1).stderr
     assert "no such folder" in make("--modules-dir", tmp_path / "x", expect=1).stderr
 
 
-def test_module_file_that_is_missing_or_damaged(make, tmp_path):
-    modules = fake_kernel(tmp_path)
+def test_module_file_that_is_missing_or_damaged(make, modules):
     (modules / "kernel/a/base.ko").write_bytes(b"no")
     assert "not a kernel module" in make("--modules-dir", modules, "--module", "top", expect=1).stderr
     (modules / "kernel/a/base.ko").unlink()
