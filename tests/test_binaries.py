@@ -4,23 +4,20 @@
 import functools
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
+from cli_device import TOP, call
 
-TOP = Path(__file__).resolve().parent.parent
 PROGRAMS = ("init", "keelboot-helper", "keelboot-guardian", "keelboot")
 
 
 def readelf(option: str, name: str) -> str:
-    return subprocess.run(["readelf", "-W", option, str(TOP / "build" / name)], text=True, capture_output=True,
-                          check=True).stdout
+    return call("readelf", "-W", option, TOP / "build" / name).stdout
 
 
 @functools.lru_cache(maxsize=None)
 def disassembled(name: str) -> str:
-    return subprocess.run(["objdump", "-d", "--no-show-raw-insn", str(TOP / "build" / name)], text=True,
-                          capture_output=True, check=True).stdout
+    return call("objdump", "-d", "--no-show-raw-insn", TOP / "build" / name).stdout
 
 
 def symbols(name: str) -> set:
@@ -30,9 +27,7 @@ def symbols(name: str) -> set:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_is_a_static_position_independent_executable(name):
     assert "DYN (Position-Independent Executable file)" in readelf("-h", name)
-    headers = readelf("-l", name)
-    assert "INTERP" not in headers
-    assert "NEEDED" not in readelf("-d", name)
+    assert "INTERP" not in readelf("-l", name) and "NEEDED" not in readelf("-d", name)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -57,8 +52,7 @@ COMPILED_WITH = {"-fPIE", "-fstack-protector-strong", "-fstack-clash-protection"
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_source_was_compiled_with_every_hardening(name):
     """By what the compiler notes in the debugging information, which only our own objects have."""
-    listed = subprocess.run(["readelf", "--debug-dump=info", "--dwarf-depth=1", str(TOP / "build" / name)], text=True,
-                            capture_output=True, check=True).stdout
+    listed = call("readelf", "--debug-dump=info", "--dwarf-depth=1", TOP / "build" / name).stdout
     units = re.findall(r"DW_AT_producer\s*:.*?: (GNU C\S* .*)", listed)
     assert len(units) > 5
     for flags in units:
@@ -66,23 +60,19 @@ def test_every_source_was_compiled_with_every_hardening(name):
 
 
 def test_fortify_is_at_its_highest():
-    flags = subprocess.run(["make", "-s", "print-cflags"], cwd=TOP, text=True, capture_output=True, check=True).stdout
-    assert "-D_FORTIFY_SOURCE=3" in flags.split()
+    assert "-D_FORTIFY_SOURCE=3" in call("make", "-s", "print-cflags", cwd=TOP).stdout.split()
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_our_own_functions_begin_with_a_landing_pad(name):
-    code = disassembled(name)
-    first = dict(re.findall(r"^[0-9a-f]+ <(.+)>:\n\s*[0-9a-f]+:\s+(\w+)", code, re.MULTILINE))
+    first = dict(re.findall(r"^[0-9a-f]+ <(.+)>:\n\s*[0-9a-f]+:\s+(\w+)", disassembled(name), re.MULTILINE))
     mine = [function for function in ours() if function in first]
     assert mine and [function for function in mine if first[function] != "endbr64"] == []
 
 
 def ours() -> set:
     """Functions of our own: the C library and OpenSSL are hardened already, and so prove nothing."""
-    listed = subprocess.run(["nm", "--defined-only", str(TOP / "build/libkb.a")], text=True, capture_output=True,
-                            check=True).stdout
-    return set(re.findall(r" T (\w+)$", listed, re.MULTILINE))
+    return set(re.findall(r" T (\w+)$", call("nm", "--defined-only", TOP / "build/libkb.a").stdout, re.MULTILINE))
 
 
 def callers(name: str, callee: str) -> set:
@@ -108,8 +98,7 @@ def test_process_1_links_no_openssl_no_zstd_no_libblkid():
 
 def test_openssl_brings_nothing_along_that_nobody_uses():
     """See update/crypto/ossl.c: compressors, and AES-GCM for AVX-512. OpenSSL 3.0 has neither."""
-    listed = subprocess.run(["nm", "--defined-only", TOP / "build/keelboot-helper"], text=True, capture_output=True,
-                            check=True).stdout
+    listed = call("nm", "--defined-only", TOP / "build/keelboot-helper").stdout
     brought = re.compile(r"deflate|inflate|Brotli\w+|ZSTD_CCtx_\w+|ossl_aes_gcm_\w+_avx512")
     ours = " W "  # weak: in the place of OpenSSL's
     assert [line for line in listed.splitlines() if brought.fullmatch(line.split()[-1]) and ours not in line] == []
@@ -125,8 +114,7 @@ def link_init(tmp_path, symbol: str) -> subprocess.CompletedProcess:
     source = tmp_path / "wants.c"
     source.write_text(f"extern char {symbol}[];\nchar *volatile wants;\n"
                       f"__attribute__((constructor)) static void want(void) {{ wants = {symbol}; }}\n")
-    said = subprocess.run(["make", "-n", "V=1", "-W", "build/libreal.a", "build/init"], cwd=TOP, text=True,
-                          capture_output=True, check=True).stdout
+    said = call("make", "-n", "V=1", "-W", "build/libreal.a", "build/init", cwd=TOP).stdout
     command = next(line for line in said.splitlines() if " -o build/init " in line).split(" >build")[0]
     command = command.replace(" -o build/init ", f" -o {tmp_path}/init {source} ")
     command = command.replace("build/init.map", f"{tmp_path}/map")

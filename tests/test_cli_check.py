@@ -4,9 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_cli import FAILURE, OK, USAGE, make_device, make_good, run
-
-__all__ = ["make_device", "make_good"]
+from cli_device import FAILURE, OK, USAGE, run
 
 
 @pytest.fixture(name="check")
@@ -114,4 +112,4 @@ def test_what_a_check_prints_cannot_reach_the_terminal(good, check):
 
 @pytest.mark.parametrize("args, code", [(["--timeout", "0"], USAGE), (["x"], USAGE), ([], OK)])
 def test_usage(tmp_path, args, code):
-    assert run("--conf-root", tmp_path, "check", *args).returncode == code
+    run("--conf-root", tmp_path, "check", *args, code=code)

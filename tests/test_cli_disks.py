@@ -2,21 +2,14 @@
 """What the command does with the disk that the boot took: `mark good` binds the state to it, and
 where two cannot be told apart nothing is installed."""
 import pytest
-from test_cli import FAILURE, OK, make_device, make_factory, make_good, make_ready, run
-
-__all__ = ["make_device", "make_factory", "make_good", "make_ready"]
+from cli_device import FAILURE, OK, run
 
 
 def found(dev, *lines):
     """As the command finds it on the device itself: nobody names the state partition."""
-    text = "\n".join(["disk /dev/vda", *lines, f"state {dev.state}", ""])
-    (dev.run / "devices").write_text(text)
+    (dev.run / "devices").write_text("\n".join(["disk /dev/vda", *lines, f"state {dev.state}", ""]))
 
-    def command(*args, code=OK):
-        result = run("--run-dir", dev.run, "--conf-root", dev.root, *args)
-        assert result.returncode == code, result.stderr
-        return result
-    return command
+    return lambda *args, code=OK: run("--run-dir", dev.run, "--conf-root", dev.root, *args, code=code)
 
 
 def bound(dev):
@@ -26,8 +19,7 @@ def bound(dev):
 
 @pytest.fixture(name="trial")
 def make_trial(dev):
-    dev.init("--trial", "a", "--version", "1.0", "--sequence", 10)
-    dev.boot("a")
+    dev.init("--trial", "a", "--version", "1.0", "--sequence", 10, runs="a")
     return dev
 
 

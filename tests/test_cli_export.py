@@ -2,9 +2,7 @@
 """`keelboot state export`: all that a device knows, for whoever has to help."""
 import json
 
-from test_cli import FAILURE, MIB, USAGE, make_device, make_factory, make_good, make_ready, run
-
-__all__ = ["make_device", "make_factory", "make_good", "make_ready"]
+from cli_device import FAILURE, MIB, USAGE, run
 
 
 def test_all_is_in_the_file(ready, factory):
@@ -31,8 +29,7 @@ def test_a_file_that_is_there_is_kept(good):
 
 def test_text_is_the_record_with_the_history_behind_it(good):
     text = good("state", "export", "--text").stdout
-    shown = good("state", "show").stdout.split("\n", 1)[1]
-    assert shown in text
+    assert good("state", "show").stdout.split("\n", 1)[1] in text
     assert "# 1 " in text and "the first state was written" in text
 
 
@@ -50,4 +47,4 @@ def test_a_blank_partition(dev):
 
 
 def test_usage():
-    assert run("state", "export", "a", "b").returncode == USAGE
+    run("state", "export", "a", "b", code=USAGE)

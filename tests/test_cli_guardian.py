@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from test_cli import FAILURE, TOP, USAGE, Device, edit, run
+from cli_device import FAILURE, TOP, USAGE, Device, edit, run, sleeping_guardian
 
 TRIAL = {"mode": "trial", "deadline": 86400}
 WATCHDOG = {"device": "/dev/watchdog0", "timeout": 60, "handover": "system", "feeder": "system"}
@@ -36,28 +35,18 @@ def dev(factory_trial, tmp_path):
 
 
 @pytest.fixture
-def guardian(dev, tmp_path):
-    """A process of that name, which a signal ends."""
-    program = tmp_path / "keelboot-guardian"
-    shutil.copy("/bin/sleep", program)
-    process = subprocess.Popen([program, "600"])
-    (dev.run / "guardian").write_text(f"{process.pid}\n")
-    yield process
-    process.kill()
-    process.wait()
+def guardian(dev):
+    with sleeping_guardian(dev) as process:
+        yield process
 
 
 def clean(dev) -> bool:
     return b"clean=1\n" in dev.state.read_bytes()
 
 
-def test_verdicts_nudge_the_guardian(dev, guardian):
-    dev("mark", "good")
-    assert guardian.wait(30) == -signal.SIGUSR1
-
-
-def test_mark_bad_nudges_it_too(dev, guardian):
-    dev("mark", "bad")
+@pytest.mark.parametrize("verdict", ["good", "bad"])
+def test_verdicts_nudge_the_guardian(dev, guardian, verdict):
+    dev("mark", verdict)
     assert guardian.wait(30) == -signal.SIGUSR1
 
 
@@ -115,8 +104,7 @@ def test_mark_clean_outside_of_keelboot_is_nothing(dev):
 def test_mark_clean_that_cannot_read_what_the_boot_left_fails_and_still_tells(dev, guardian, name):
     (dev.run / name).unlink()
     (dev.run / name).mkdir()
-    result = dev("mark", "clean", code=FAILURE)
-    assert f"{dev.run} cannot be read" in result.stderr
+    assert f"{dev.run} cannot be read" in dev("mark", "clean", code=FAILURE).stderr
     assert guardian.wait(30) == -signal.SIGUSR2
 
 
@@ -177,7 +165,10 @@ class Race:
             time.sleep(0.01)
         return words in self.log.read_text(errors="replace")
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.outer.kill()           # takes the namespace with it
         self.outer.wait()
 
@@ -193,8 +184,7 @@ def test_mark_good_against_the_real_guardian_at_its_deadline(factory_trial, tmp_
     delay, step, winners = 0.8, 0.4, []
     while len(winners) < 8 or (len(set(winners)) < 2 and len(winners) < 40):
         dev = factory_trial(tmp_path / f"round-{len(winners)}")
-        race = Race(dev, dev.path)
-        try:
+        with Race(dev, dev.path) as race:
             time.sleep(max(0, race.began + delay - time.monotonic()))
             good = run(*dev.options(), "mark", "good").returncode == 0
             b = dev.json("status")["slots"][1]
@@ -204,8 +194,6 @@ def test_mark_good_against_the_real_guardian_at_its_deadline(factory_trial, tmp_
             else:
                 assert race.said("slot b was not marked good within 1 s; marked bad; rebooting")
                 assert (b["state"], b["reason"]) == ("bad", "deadline")
-        finally:
-            race.close()
         if winners and winners[-1] != good:
             step = max(step / 2, 0.01)
         delay = max(0, delay + (step if good else -step))
@@ -222,11 +210,8 @@ def test_real_guardian_proves_what_reported(factory_trial, tmp_path, reported):
     edit(dev, b_st="good", b_tries=0, b_streak=2, b_doubt=1)
     if reported:
         (dev.run / "good").touch()
-    race = Race(dev, dev.path, Race.GOOD)
-    try:
+    with Race(dev, dev.path, Race.GOOD) as race:
         assert race.outer.wait(60) == 0 and race.said("slot b has run for 1 s")
-    finally:
-        race.close()
     text = dev("state", "show").stdout
     assert ("b.streak=0" in text, "open=-" in text, "b.doubt" in text) == (reported, reported, not reported)
 
@@ -245,11 +230,8 @@ def test_guardian_logs_as_the_boot_does(factory_trial, tmp_path, log, logged, se
         file.write_text(f"{text}\n")
     (root / "dev").mkdir()
     (root / "dev/ttyKB").symlink_to(os.ttyname(slave))
-    race = Race(dev, dev.path, Race.GOOD, log)
-    try:
+    with Race(dev, dev.path, Race.GOOD, log) as race:
         assert race.outer.wait(60) == 0
-    finally:
-        race.close()
     os.write(slave, b"|")  # its end, for the one that reads
     console = b""
     while not console.endswith(b"|"):
@@ -327,8 +309,7 @@ def test_guardian_that_hangs_past_its_deadline_is_told(dev, guardian):
     facts, text = told(dev, {"pid": guardian.pid, **TRIAL}, left=-500)
     assert not facts["guardian"]["running"] and facts["guardian"]["pid"] == guardian.pid
     assert facts["guardian"]["left"] == 0 and facts["guardian"]["overdue"] in range(500, 560)
-    assert re.search(r"^Guardian:   does not answer; the deadline of slot b passed 5\d\d s ago$", text,
-                     re.M)
+    assert re.search(r"^Guardian:   does not answer; the deadline of slot b passed 5\d\d s ago$", text, re.M)
     assert facts["warnings"] == [f"the guardian (process {guardian.pid}) does not answer: "
                                  "nothing enforces the deadline of this trial"]
 

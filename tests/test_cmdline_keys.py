@@ -4,13 +4,11 @@
 `python3 tests/test_cmdline_keys.py --write` writes the page anew from the table.
 """
 
-import os
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
-TOP = Path(__file__).resolve().parent.parent
+from cli_device import TOP, call
+
 PAGE = TOP / "kernel-cmdline" / "keys.md"
 DUMP = r"""
 #include "kernel-cmdline/cmdline.h"
@@ -45,15 +43,16 @@ and a test compares them.
 """
 
 
-def dump_table() -> list:
-    """The rows of cmdline_keys, as the compiled code has them."""
+def printed_rows(program: str, sources) -> list:
+    """The rows of a table, as the compiled code has them."""
     with tempfile.TemporaryDirectory() as temp:
-        program = os.path.join(temp, "dump")
-        sources = [str(path) for path in sorted((TOP / "kernel-cmdline").glob("*.c"))]
-        subprocess.run(["cc", f"-I{TOP}", "-D_GNU_SOURCE", "-std=gnu11", "-x", "c", "-", *sources,
-                        "-o", program], input=DUMP, text=True, check=True)
-        output = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    return [line.split("\t") for line in output.splitlines()]
+        call("cc", f"-I{TOP}", "-D_GNU_SOURCE", "-std=gnu11", "-x", "c", "-", *sources, "-o", f"{temp}/dump",
+             input=program)
+        return [line.split("\t") for line in call(f"{temp}/dump").stdout.splitlines()]
+
+
+def dump_table() -> list:
+    return printed_rows(DUMP, sorted((TOP / "kernel-cmdline").glob("*.c")))
 
 
 def render(rows: list) -> str:
@@ -64,14 +63,12 @@ def render(rows: list) -> str:
     def table(title: str, chosen: list) -> str:
         lines = [f"## {title}", "", "| key | values | default | meaning |", "|---|---|---|---|"]
         for name, values, default, meaning in chosen:
-            lines.append(f"| `{name}` | {cell(values, True)} | {cell(default, True)} "
-                         f"| {cell(meaning, False)} |")
+            lines.append(f"| `{name}` | {cell(values, True)} | {cell(default, True)} | {cell(meaning, False)} |")
         return "\n".join(lines) + "\n"
 
     ours = [row for row in rows if row[0].startswith("keelboot.")]
     kernels = [row for row in rows if not row[0].startswith("keelboot.")]
-    return HEAD + table("Keelboot's", ours) + "\n" + table("The kernel's, which Keelboot heeds",
-                                                           kernels)
+    return HEAD + table("Keelboot's", ours) + "\n" + table("The kernel's, which Keelboot heeds", kernels)
 
 
 def test_keys_page_equals_the_table():

@@ -4,16 +4,12 @@
 `python3 tests/test_completion.py --write` writes it anew.
 """
 
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from cli_device import OK, TOP, call, run
 
-TOP = Path(__file__).resolve().parent.parent
-KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
 FILE = TOP / "cli" / "completion.bash"
 GROUPS = ("bundle", "key", "image")     # verbs that have verbs
 HEAD = """\
@@ -82,7 +78,7 @@ complete -F _keelboot keelboot
 
 
 def told(*args) -> str:
-    return subprocess.run([KEELBOOT, *args], capture_output=True, text=True, check=True).stdout
+    return run(*args, code=OK).stdout
 
 
 def rows(text: str) -> list:
@@ -149,8 +145,7 @@ def complete(*words) -> list:
     """What bash offers for the last word."""
     script = (f". '{FILE}'; COMP_WORDS=({' '.join(repr(w) for w in ('keelboot', *words))}); "
               f"COMP_CWORD={len(words)}; _keelboot; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=TOP)
-    return done.stdout.split()
+    return call("bash", "-c", script, cwd=TOP).stdout.split()
 
 
 def test_the_file_is_made_from_the_help():

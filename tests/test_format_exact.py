@@ -4,20 +4,12 @@ tests/format/keelreader.py, judge alike: good, refused, or for a newer reader.""
 import os
 import resource
 import struct
-import subprocess
-import sys
-from pathlib import Path
 
+import keelreader
 import pytest
+from cli_device import FAILURE, HELPER, INCOMPATIBLE as NEWER, MIB, OK, VERIFY as REFUSED, Device, call, run
+from hostile import CHUNK, Forge, Keys, signature_entry
 
-TOP = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests/hostile"), str(TOP / "tests/format")]
-
-import keelreader                                                   # noqa: E402
-from hostile import CHUNK, HELPER, KEELBOOT, Forge, Keys, signature_entry     # noqa: E402
-from test_cli import MIB, Device, run                               # noqa: E402
-
-OK, REFUSED, NEWER = 0, 5, 6
 IMAGE = bytes(range(256)) * 144                     # 9 blocks of 4096 bytes, 3 chunks
 DIGEST = keelreader.image_digest(IMAGE).hex()
 NONE = "00" * 32
@@ -26,7 +18,7 @@ NONE = "00" * 32
 class OneKey(Keys):
     def __init__(self, folder):     # pylint: disable=super-init-not-called
         self.folder = folder
-        assert run("key", "generate", "-o", folder / "signer").returncode == OK
+        run("key", "generate", "-o", folder / "signer", code=OK)
 
 
 @pytest.fixture(scope="session", name="keys")
@@ -286,8 +278,7 @@ CASES = {
 
 def second_reader(path, key) -> int:
     try:
-        read = keelreader.read(path, [key])
-        assert read.read_image("root") == IMAGE
+        assert keelreader.read(path, [key]).read_image("root") == IMAGE
     except keelreader.Newer:
         return NEWER
     except keelreader.Refused:
@@ -295,10 +286,15 @@ def second_reader(path, key) -> int:
     return OK
 
 
+def write(name, keys, folder):
+    """That case's bundle, and what is to be said of it."""
+    how, want = CASES[name]
+    return Forge(keys, IMAGE, **(how(keys) if callable(how) else how)).write(folder / "x.keel"), want
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_both_readers_say_the_same(tmp_path, keys, name):
-    how, want = CASES[name]
-    path = Forge(keys, IMAGE, **(how(keys) if callable(how) else how)).write(tmp_path / "x.keel")
+    path, want = write(name, keys, tmp_path)
     done = run("bundle", "verify", path, "--key", keys.public("signer"))
     assert (done.returncode, second_reader(path, keys.public("signer"))) == (want, want), done.stderr
 
@@ -310,7 +306,7 @@ def test_both_readers_say_the_same(tmp_path, keys, name):
 def make_device(tmp_path, keys):
     """Slot a runs 1.0 and is good; slot b is empty."""
     device = Device(tmp_path / "device")
-    (device.root / "etc/keelboot/keys/signer.pem").write_bytes(keys.public("signer").read_bytes())
+    device.trust(keys.public("signer"))
     device.init("--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10)
     device.boot("a", version="1.0")
     return device
@@ -319,17 +315,13 @@ def make_device(tmp_path, keys):
 def apply(device, bundle):
     """keelboot-apply, as process 1 calls it, with the bundle raw on a stick."""
     slots = [word for name, file in device.slots.items() for word in ("--slot", f"{name}:root={file}")]
-    return subprocess.run(["keelboot-apply", "--root", device.root, "--state", device.state, "--mountable",
-                           "1", *slots, "--source", f"usb:{bundle}"], executable=HELPER, capture_output=True,
-                          check=False, timeout=120)
+    return call("keelboot-apply", "--root", device.root, "--state", device.state, "--mountable", "1", *slots,
+                "--source", f"usb:{bundle}", executable=HELPER, code=None, timeout=120)
 
 
 def refuse(device, path, want):
     """The last lines of stage and install, neither of which writes anything; nor does apply."""
-    said = []
-    for verb in "stage", "install":
-        done = device(verb, path, "--progress=none", code=want)
-        said.append(done.stderr.splitlines()[-1])
+    said = [device(verb, path, "--progress=none", code=want).stderr.splitlines()[-1] for verb in ("stage", "install")]
     assert apply(device, path).returncode in (1, 2)     # not: used wrongly
     assert device.slots["b"].read_bytes() == bytes(8 * MIB) and device.slot("b")["state"] == "empty"
     assert not list(device.data.rglob("*.keel*"))
@@ -340,9 +332,7 @@ def refuse(device, path, want):
                                   "verity 67 of 72 blocks", "verity tree at no data block", "format 65536.0",
                                   "created ::", "manifest of 65537 bytes", "zstd: dictionary id 7"])
 def test_a_device_says_the_same_and_writes_nothing(device, keys, name):
-    how, want = CASES[name]
-    path = Forge(keys, IMAGE, **(how(keys) if callable(how) else how)).write(device.path / "x.keel")
-    refuse(device, path, want)
+    refuse(device, *write(name, keys, device.path))
 
 
 def test_a_device_takes_what_both_readers_take(device, keys):
@@ -393,13 +383,10 @@ def test_stage_looks_at_the_structure_before_it_asks_for_room(device, keys):
 def test_stage_looks_for_room_before_it_takes_any(device, keys):
     """What an encoding of an unknown kind stores is within the format. Allocating it would fill the disk first."""
     path = huge(device, keys, **second()(keys))
-    assert run("bundle", "verify", path, "--key", keys.public("signer")).returncode == OK
+    run("bundle", "verify", path, "--key", keys.public("signer"), code=OK)
 
-    def limit():                            # any allocation of this length would be the end
+    def limits():                           # any allocation of this length would be the end
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
 
-    done = subprocess.run([KEELBOOT, *map(str, device.options()), "stage", path, "--progress=none"], timeout=60,
-                          env={"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER}, capture_output=True, text=True,
-                          check=False, preexec_fn=limit)
-    assert done.returncode == 1 and ": no room for 10737" in done.stderr, (done.returncode, done.stderr)
+    assert ": no room for 10737" in device("stage", path, "--progress=none", code=FAILURE, limits=limits).stderr
     assert not list(device.data.rglob("*.keel*"))

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import test_cli
-from test_cli import FAILURE, OK, TOP, USAGE, Device
+import cli_device
+from cli_device import FAILURE, OK, TOP, USAGE, Device, call
 
 PREFIX = "opt/keelboot"
 STANDARD = ("bin", "lib", "share/man/man1", "share/man/man5", "share/man/man7", "share/man/man8", "share/doc",
@@ -21,14 +21,11 @@ DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot
             for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8"))}
 PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian")
 NOBODY = 65534
-factory = test_cli.make_factory
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
 
 
-def make(target: str, destdir: Path, prefix=f"/{PREFIX}") -> None:
-    done = subprocess.run(["make", "-s", target, f"DESTDIR={destdir}", f"PREFIX={prefix}"], cwd=TOP, text=True,
-                          capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+def make(target: str, destdir: Path) -> None:
+    assert call("make", "-s", target, f"DESTDIR={destdir}", f"PREFIX=/{PREFIX}", cwd=TOP).stderr == ""
 
 
 def listing(folder: Path) -> set:
@@ -49,21 +46,20 @@ def make_standard(tmp_path):
     return tmp_path / "sys"
 
 
-def call(program: Path, *args, **environ):
-    return subprocess.run([program, *map(str, args)], text=True, capture_output=True, check=False, timeout=120,
-                          env={"PATH": os.environ["PATH"], **environ}, stdin=subprocess.DEVNULL)
+def start(program: Path, *args, code=OK, **environ):
+    return call(program, *args, code=code, timeout=120, env={"PATH": os.environ["PATH"], **environ},
+                stdin=subprocess.DEVNULL)
 
 
 @pytest.fixture(name="device")
 def make_device(tmp_path, factory, monkeypatch):
     """device(program): a device that this program runs on; it finds its helper by itself."""
     def device(program: Path) -> Device:
-        monkeypatch.setattr(test_cli, "KEELBOOT", str(program))
-        monkeypatch.setattr(test_cli, "HELPER", "")
+        monkeypatch.setattr(cli_device, "KEELBOOT", str(program))
+        monkeypatch.setattr(cli_device, "HELPER", "")
         dev = Device(Path(tempfile.mkdtemp(dir=tmp_path)))
-        (dev.root / "etc/keelboot/keys/release.pem").write_bytes(factory.public.read_bytes())
-        dev.init("--good", "a")
-        dev.boot("a")
+        dev.trust(factory.public)
+        dev.init("--good", "a", runs="a")
         return dev
     return device
 
@@ -90,8 +86,7 @@ def test_install_is_both_and_uninstall_leaves_nothing(standard, tmp_path):
     make("install", standard)
     assert DEVICE < leaves(standard)
     # Python leaves its own files beside what it runs.
-    built = call(standard / PREFIX / "bin/keelboot", "image", "build", "-o", tmp_path / "i.img")
-    assert built.returncode == OK, built.stderr
+    start(standard / PREFIX / "bin/keelboot", "image", "build", "-o", tmp_path / "i.img")
     assert (tmp_path / "i.img").stat().st_size > 1 << 20
     make("uninstall", standard)
     assert listing(standard) == before
@@ -108,7 +103,7 @@ def test_uninstall_leaves_what_is_not_its_own(standard):
 
 
 def symbols(program: Path) -> bool:
-    return ".symtab" in subprocess.run(["readelf", "-SW", program], text=True, capture_output=True, check=True).stdout
+    return ".symtab" in call("readelf", "-SW", program).stdout
 
 
 def test_install_strip_takes_the_symbols(standard, tmp_path):
@@ -117,20 +112,16 @@ def test_install_strip_takes_the_symbols(standard, tmp_path):
     make("install-strip", standard)
     assert not any(symbols(standard / PREFIX / name) for name in PROGRAMS)
     make("install-device-strip", tmp_path / "device")
-    assert not symbols(tmp_path / "device" / PREFIX / "bin/keelboot")
-    assert (tmp_path / "device" / PREFIX / "bin/keelboot").stat().st_size < \
-        0.8 * (TOP / "build/keelboot").stat().st_size
-    assert call(tmp_path / "device" / PREFIX / "bin/keelboot", "version").returncode == OK
+    small = tmp_path / "device" / PREFIX / "bin/keelboot"
+    assert not symbols(small) and small.stat().st_size < 0.8 * (TOP / "build/keelboot").stat().st_size
+    start(small, "version")
 
 
 def test_examples_that_are_installed_are_good(standard):
     make("install-host", standard)
-    folder = standard / PREFIX / "share/doc/keelboot/examples"
-    for example in folder.iterdir():
-        said = call(standard / PREFIX / "bin/keelboot", "check-config", example)
-        assert said.returncode == OK, said.stderr
-    page = (TOP / "docs/man/keelboot-system.conf.5").read_text()
-    assert "/usr/share/doc/keelboot/examples" in page
+    for example in (standard / PREFIX / "share/doc/keelboot/examples").iterdir():
+        start(standard / PREFIX / "bin/keelboot", "check-config", example)
+    assert "/usr/share/doc/keelboot/examples" in (TOP / "docs/man/keelboot-system.conf.5").read_text()
 
 
 # ---------------------------------------------------------------- what is installed runs
@@ -139,27 +130,24 @@ def test_examples_that_are_installed_are_good(standard):
 def test_tools_are_verbs_of_image_and_say_so(standard, tmp_path):
     make("install-host", standard)
     keelboot = standard / PREFIX / "bin/keelboot"
-    listed = call(keelboot, "image", "--help").stdout
+    listed = start(keelboot, "image", "--help").stdout
     for verb in ("build", "boot", "loop", "disk", "kernel"):
-        told = call(keelboot, "image", verb, "--help")
-        assert told.returncode == OK and told.stdout.startswith(f"usage: keelboot image {verb} "), told.stdout
-        examples = told.stdout.split("examples:")[1]
-        assert f"  keelboot image {verb} " in examples
-        assert "qemu/" not in told.stdout and "\n  mkinitramfs " not in told.stdout
-        wrong = call(keelboot, "image", verb, "--frobnicate")
-        assert wrong.returncode == USAGE and f"\nkeelboot image {verb}: " in wrong.stderr, wrong.stderr
+        told = start(keelboot, "image", verb, "--help").stdout
+        assert told.startswith(f"usage: keelboot image {verb} ")
+        assert f"  keelboot image {verb} " in told.split("examples:")[1]
+        assert "qemu/" not in told and "\n  mkinitramfs " not in told
+        assert f"\nkeelboot image {verb}: " in start(keelboot, "image", verb, "--frobnicate", code=USAGE).stderr
         assert f"\n  {verb} " in listed
-    failed = call(keelboot, "image", "disk", "--list", tmp_path / "no.img")
-    assert failed.returncode == FAILURE and failed.stderr.startswith("keelboot image disk: ")
-    made = call(keelboot, "image", "disk", tmp_path / "disk.img", "--size", "64M", "--part", "one:16M=ext4:")
-    assert made.returncode == OK, made.stderr
-    failed = call(keelboot, "image", "build", "-o", tmp_path / "no/i.img")
-    assert failed.returncode == FAILURE and failed.stderr.startswith("keelboot image build: ")
-    poor = call(keelboot, "image", "boot", "--kernel", keelboot, PATH="/nonexistent")
+    failed = start(keelboot, "image", "disk", "--list", tmp_path / "no.img", code=FAILURE)
+    assert failed.stderr.startswith("keelboot image disk: ")
+    start(keelboot, "image", "disk", tmp_path / "disk.img", "--size", "64M", "--part", "one:16M=ext4:")
+    failed = start(keelboot, "image", "build", "-o", tmp_path / "no/i.img", code=FAILURE)
+    assert failed.stderr.startswith("keelboot image build: ")
+    poor = start(keelboot, "image", "boot", "--kernel", keelboot, PATH="/nonexistent", code=None)
     assert "qemu-system-x86_64: not found; install the package that has it" in poor.stderr  # no qemu/deps here
     # As itself, in the source tree, a tool has the name that it is called by.
-    assert call(TOP / "qemu/mkdisk", "--help").stdout.startswith("usage: qemu/mkdisk ")
-    assert call(TOP / "initramfs/mkinitramfs", "--help").stdout.startswith("usage: mkinitramfs ")
+    assert start(TOP / "qemu/mkdisk", "--help").stdout.startswith("usage: qemu/mkdisk ")
+    assert start(TOP / "initramfs/mkinitramfs", "--help").stdout.startswith("usage: mkinitramfs ")
 
 
 @pytest.mark.parametrize("verb", ["stage", "install"])
@@ -183,8 +171,8 @@ def test_a_program_that_is_started_by_a_link_looks_where_it_is(standard, tmp_pat
 
 def test_tokens_are_asked_by_the_program_that_is_installed(standard):
     make("install-host", standard)
-    said = call(standard / PREFIX / "bin/keelboot", "key", "show", "pkcs11:object=x?module-path=/no/such.so")
-    assert said.returncode != OK and "/no/such.so" in said.stderr, said.stderr
+    key = "pkcs11:object=x?module-path=/no/such.so"
+    assert "/no/such.so" in start(standard / PREFIX / "bin/keelboot", "key", "show", key, code=FAILURE).stderr
 
 
 # ---------------------------------------------------------------- what is not there
@@ -261,8 +249,7 @@ def test_a_program_with_more_rights_than_its_caller_is_led_nowhere():
         tool.chmod(0o755)
 
         def said() -> str:
-            done = subprocess.run([keelboot, "image", "build"], text=True, capture_output=True, check=False,
-                                  user=NOBODY, group=NOBODY, extra_groups=[])
+            done = call(keelboot, "image", "build", code=None, user=NOBODY, group=NOBODY, extra_groups=[])
             return done.stdout + done.stderr
 
         keelboot.chmod(0o755)

@@ -10,20 +10,13 @@ keelboot-key.1, from the programs' own help.
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
-
-TOP = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TOP / "tests"))
-
-import test_cmdline_keys  # noqa: E402
+import test_cmdline_keys
+from cli_device import OK, TOP, call, run
 
 MAN = TOP / "docs" / "man"
-KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
 BEGIN, END = '.\\" BEGIN KEYS: made from the code\n', '.\\" END KEYS\n'
 DUMP = r"""
 #include "lib/conf.h"
@@ -73,12 +66,7 @@ SAMPLES = {"NAME": "name", "GLOB": "*", "OPTIONS": "noatime", "PATH": "/path", "
 
 def dump_conf() -> list:
     """The rows of conf_keys, as the compiled code has them."""
-    with tempfile.TemporaryDirectory() as temp:
-        program = os.path.join(temp, "dump")
-        subprocess.run(["cc", f"-I{TOP}", "-D_GNU_SOURCE", "-std=gnu11", "-x", "c", "-", str(TOP / "lib/conf_keys.c"),
-                        "-o", program], input=DUMP, text=True, check=True)
-        output = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    return [line.split("\t") for line in output.splitlines()]
+    return test_cmdline_keys.printed_rows(DUMP, [TOP / "lib/conf_keys.c"])
 
 
 def example(row: list) -> str:
@@ -126,10 +114,8 @@ def render_cmdline(rows: list) -> str:
 
 def mkinitramfs_options() -> list:
     """(letter, option, value, meaning) as the program's own help has them."""
-    done = subprocess.run([TOP / "initramfs/mkinitramfs", "--help"], capture_output=True,
-                          text=True, check=True, env={**os.environ, "COLUMNS": "1000"})
-    found = re.findall(r"^  (?:(-\w)(?: \S+)?, )?--([a-z-]+)(?: (\S+))?(?:  +|\n {10,})(\S.*)$",
-                       done.stdout, re.M)
+    done = call(TOP / "initramfs/mkinitramfs", "--help", env={**os.environ, "COLUMNS": "1000"})
+    found = re.findall(r"^  (?:(-\w)(?: \S+)?, )?--([a-z-]+)(?: (\S+))?(?:  +|\n {10,})(\S.*)$", done.stdout, re.M)
     # Where the programs lie is this checkout's affair.
     return [(letter, name, value, text.replace(f"{TOP}/build", "/usr/lib/keelboot"))
             for letter, name, value, text in found]
@@ -139,15 +125,14 @@ def render_options(rows: list) -> str:
     out = ".Bl -tag -width 4n\n"
     for letter, name, value, text in rows:
         out += f".It {f'Fl {letter[1:]} , ' if letter else ''}Fl -{name}"
-        out += f" Ar {mdoc(value.strip('{}').replace(',', ' | ') if '{' in value else value)}\n" \
-            if value else "\n"
+        out += f" Ar {mdoc(value.strip('{}').replace(',', ' | ') if '{' in value else value)}\n" if value else "\n"
         out += sentence_lines(text)
     return out + ".El\n"
 
 
 def command_options(*verb) -> list:
     """(names, meaning) as the help of one of the command's verbs has them."""
-    told = subprocess.run([KEELBOOT, *verb, "--help"], capture_output=True, text=True, check=True)
+    told = run(*verb, "--help", code=OK)
     rows = []
     for line in told.stdout.split("\nOptions:\n")[1].split("\n\n")[0].splitlines():
         if re.match(r" {2,6}-", line):
@@ -186,16 +171,9 @@ def split(page: str) -> list:
     return re.split(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", (MAN / page).read_text(), flags=re.S)
 
 
-def plain(page: str) -> str:
-    """The page as a person reads it."""
-    return subprocess.run(["groff", "-mandoc", "-Tascii", "-P-c", str(MAN / page)],
-                          capture_output=True, text=True, check=True).stdout
-
-
 def test_the_lists_of_keys_are_those_of_the_code():
     for page, render in PAGES.items():
-        assert split(page)[1::2] == render(), \
-            f"{page} is behind the code: python3 tests/test_man_pages.py --write"
+        assert split(page)[1::2] == render(), f"{page} is behind the code: python3 tests/test_man_pages.py --write"
 
 
 def test_a_difference_is_noticed():
@@ -214,32 +192,24 @@ def test_every_example_is_a_good_value(tmp_path):
         text += f"{row[1]}={example(row)}\n"
     file = tmp_path / "system.conf"
     file.write_text(text)
-    result = subprocess.run([KEELBOOT, "check-config", file], capture_output=True, text=True,
-                            check=False)
-    assert result.returncode == 0, f"{result.stderr}\n{text}"
+    run("check-config", file, code=OK)
 
 
 def test_every_page_is_clean_mdoc():
     for page in sorted(MAN.glob("*.[1578]")):
-        done = subprocess.run(["groff", "-mandoc", "-Tascii", "-ww", "-b", str(page)],
-                              capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, ""), page
+        assert call("groff", "-mandoc", "-Tascii", "-ww", "-b", page).stderr == "", page
 
 
 def test_mandoc_has_no_complaint():
     if shutil.which("mandoc") is None:
         pytest.skip("no mandoc here")
-    pages = sorted(map(str, MAN.glob("*.[1578]")))
-    done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *pages], capture_output=True, text=True,
-                          check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert call("mandoc", "-Tlint", "-Wwarning", *sorted(MAN.glob("*.[1578]"))).stdout == ""
 
 
 def test_every_verb_has_a_synopsis():
     """`keelboot help` lists them; those with verbs of their own have their pages."""
     synopsis = (MAN / "keelboot.1").read_text().split(".Sh SYNOPSIS\n")[1].split(".Sh ")[0]
-    told = subprocess.run([KEELBOOT, "help"], capture_output=True, text=True, check=True).stdout
-    verbs = re.findall(r"^  ([a-z][a-z-]*)  +\S", told.split("\nEverywhere")[0], re.M)
+    verbs = re.findall(r"^  ([a-z][a-z-]*)  +\S", run("help", code=OK).stdout.split("\nEverywhere")[0], re.M)
     assert len(verbs) > 10
     for verb in verbs:
         assert re.search(rf"^\.(Cm|Op Cm) (\w+ \| )?{verb}\b", synopsis, re.M), verb
@@ -249,8 +219,7 @@ def test_the_page_of_hooks_knows_every_check_and_variable():
     text = (MAN / "keelboot-hooks.7").read_text()
     checks = {path.name for path in (TOP / "hooks" / "checks").iterdir()} - {"common.sh"}
     assert set(re.findall(r"^\.It Cm (\S+)$", text, re.M)) == checks
-    told = (TOP / "docs" / "HOOKS.md").read_text()
-    variables = set(re.findall(r"`(KEELBOOT_\w+)`", told))
+    variables = set(re.findall(r"`(KEELBOOT_\w+)`", (TOP / "docs" / "HOOKS.md").read_text()))
     assert "KEELBOOT_SLOT" in variables
     assert set(re.findall(r"^\.It Ev (KEELBOOT_\w+)$", text, re.M)) == variables
 

@@ -10,16 +10,13 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent / "mutants"
-sys.path.insert(0, str(HERE))
-
-import basis  # noqa: E402
-import c_mutations  # noqa: E402
-import mutants  # noqa: E402
-import planted  # noqa: E402
-import private_tree  # noqa: E402
-import sweep  # noqa: E402
-import switches  # noqa: E402
+import basis
+import c_mutations
+import mutants
+import planted
+import private_tree
+import sweep
+import switches
 
 KNOWN = {"bdev_flush": "KB_OK", "is_valid": "true", "memcmp": "0"}
 SOURCE = '''/* TRY(in_a_comment()); */
@@ -221,8 +218,7 @@ def test_what_is_known_rests_on_the_case_and_what_it_shares_with_others(tests):
     assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 2", "n = 4")
     assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 1", "n = 0")
     assert key != tests("unit/x_test", "two")
-    everything = tests("unit/x_test", None)
-    assert everything != tests("unit/x_test", None, "unit/x_test.c", "n = 3", "n = 4")
+    assert tests("unit/x_test", None) != tests("unit/x_test", None, "unit/x_test.c", "n = 3", "n = 4")
 
 
 @pytest.mark.parametrize("name", ["unit/fix.h", "sim/dev_sim.h", "sim/dev_sim_cut.c"])

@@ -5,13 +5,11 @@ whose name is compiled in. A module that it names would be code that nobody sign
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from cli_device import HELPER, KEELBOOT, call
 
-TOP = Path(__file__).resolve().parent.parent
-KEELBOOT, HELPER = TOP / "build/keelboot", TOP / "build/keelboot-helper"
 OPENSSL = ["openssl", "dgst", "-sha256", "/dev/null"]       # obeys: what the settings here are measured by
 
 FIPS = """
@@ -40,8 +38,7 @@ int OSSL_provider_init(void) {{ return 0; }}
 
 
 def run(*words, **settings):
-    return subprocess.run([str(word) for word in words], text=True, capture_output=True,
-                          env={**os.environ, "KEELBOOT_HELPER": str(HELPER), **settings})
+    return call(*words, code=None, env={**os.environ, "KEELBOOT_HELPER": HELPER, **settings})
 
 
 def compiled_in() -> Path:
@@ -75,7 +72,7 @@ def strange(tmp_path):
     conf = tmp_path / "strange.cnf"
     conf.write_text(MODULE.format(folder=tmp_path))
     (tmp_path / "strange.c").write_text(STRANGE.format(folder=tmp_path))
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "strange.so", tmp_path / "strange.c"], check=True)
+    call("gcc", "-shared", "-fPIC", "-o", tmp_path / "strange.so", tmp_path / "strange.c")
     return conf
 
 
@@ -86,11 +83,9 @@ def device(tmp_path):
     (tmp_path / "etc/keelboot/system.conf").write_text("[system]\ncompatible=box\n")
     (tmp_path / "image").write_bytes(os.urandom(1 << 20))
     (tmp_path / "b").write_bytes(bytes(1 << 20))
-    for words in (("key", "generate", "-o", tmp_path / "dev"),
-                  create(tmp_path, "box.keel"),
-                  ("state", "init", tmp_path / "state", "--slots", "2", "--good", "a", "--bundle",
-                   tmp_path / "box.keel")):
-        assert run(KEELBOOT, *words).returncode == 0
+    call(KEELBOOT, "key", "generate", "-o", tmp_path / "dev")
+    call(KEELBOOT, *create(tmp_path, "box.keel"))
+    call(KEELBOOT, "state", "init", tmp_path / "state", "--slots", 2, "--good", "a", "--bundle", tmp_path / "box.keel")
     shutil.copy(tmp_path / "dev.pem", tmp_path / "etc/keelboot/keys")
     return tmp_path
 

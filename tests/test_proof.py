@@ -3,15 +3,20 @@
 chunks needs Frama-C: `make proof`.)"""
 
 import shutil
-import sys
-from pathlib import Path
 
+import prove
 import pytest
+from cli_device import TOP
 
-TOP = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TOP / "tests" / "proof"))
 
-import prove  # noqa: E402
+def mistaken_tree(tmp_path, name, right, mistaken):
+    """The sources, with one mistake."""
+    for folder in ("lib", "selector", "update", "cli"):
+        shutil.copytree(TOP / folder, tmp_path / folder)
+    source = (tmp_path / name).read_text()
+    assert source.count(right) == 1
+    (tmp_path / name).write_text(source.replace(right, mistaken))
+    return tmp_path
 
 
 def test_the_codec_is_proven():
@@ -28,12 +33,7 @@ def test_the_codec_is_proven():
      "l->line_len = (size_t)(stop - *pos) + 1;"),
 ])
 def test_a_mistake_in_the_codec_is_found(tmp_path, name, right, mistaken):
-    for folder in ("lib", "selector"):
-        shutil.copytree(TOP / folder, tmp_path / folder)
-    source = (tmp_path / name).read_text()
-    assert source.count(right) == 1
-    (tmp_path / name).write_text(source.replace(right, mistaken))
-    assert not prove.codec(900, tmp_path)["ok"]
+    assert not prove.codec(900, mistaken_tree(tmp_path, name, right, mistaken))["ok"]
 
 
 def test_the_numbers_of_a_table_are_proven():
@@ -49,9 +49,4 @@ def test_the_numbers_of_a_table_are_proven():
     ("cli/bundle/bundle_table.c", "v >= 0x80; v >>= 7", "v > 0x80; v >>= 7"),
 ])
 def test_a_mistake_in_a_number_is_found(tmp_path, name, right, mistaken):
-    for folder in ("lib", "selector", "update", "cli"):
-        shutil.copytree(TOP / folder, tmp_path / folder)
-    source = (tmp_path / name).read_text()
-    assert source.count(right) == 1
-    (tmp_path / name).write_text(source.replace(right, mistaken))
-    assert not prove.varint(900, tmp_path)["ok"]
+    assert not prove.varint(900, mistaken_tree(tmp_path, name, right, mistaken))["ok"]

@@ -3,33 +3,27 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
+from cli_device import TOP, USAGE, call
 
-QEMU = Path(__file__).resolve().parent.parent / "qemu"
-USAGE = 3
+QEMU = TOP / "qemu"
 
 
 def usage(program, *args):
-    done = subprocess.run([QEMU / program, *args], capture_output=True, text=True, timeout=60,
-                          stdin=subprocess.DEVNULL, check=False)
-    assert done.returncode == USAGE, done.stderr
+    done = call(QEMU / program, *args, code=USAGE, timeout=60, stdin=subprocess.DEVNULL)
     assert done.stdout == ""
     return done.stderr
 
 
-@pytest.mark.parametrize("program", ["run", "bootloop", "mkdisk", "mkroot", "kernel", "demo",
-                                     "deps", "mkdebianroot"])
+@pytest.mark.parametrize("program", ["run", "bootloop", "mkdisk", "mkroot", "kernel", "demo", "deps", "mkdebianroot"])
 def test_an_argument_that_nobody_knows_is_a_usage_error(program):
     assert "usage" in usage(program, "--frobnicate", "x", "y").lower() or program == "deps"
 
 
-@pytest.mark.parametrize("program, args", [("run", []), ("run", ["--dry-run"]),
-                                           ("bootloop", ["--mark", "login:"])])
+@pytest.mark.parametrize("program, args", [("run", []), ("run", ["--dry-run"]), ("bootloop", ["--mark", "login:"])])
 def test_a_machine_with_nothing_to_boot_says_what_to_give(program, args):
-    said = usage(program, *args)
-    assert f"qemu/{program}: nothing to boot: give --initrd FILE or --disk FILE" in said
+    assert f"qemu/{program}: nothing to boot: give --initrd FILE or --disk FILE" in usage(program, *args)
 
 
 def test_the_guide_has_the_keys_of_the_desk():

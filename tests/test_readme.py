@@ -2,15 +2,11 @@
 """What the demo prints and what README.md shows: what counts as a difference. tests/boot/test_demo.py compares them."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TOP / "qemu"))
-
-import readme                                                        # noqa: E402
+import readme
+from cli_device import TOP
 
 TEXT = (TOP / "README.md").read_text()
 LINES = readme.told(TEXT)

@@ -5,15 +5,12 @@ The second build is that of the archive."""
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TOP / "qemu"))
-
-import kbkernel             # noqa: E402
+import kbkernel
+from cli_device import TOP, call
 
 DATE = "1700000000 +0000"
 ENV = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", "GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE,
@@ -28,8 +25,7 @@ def run(*command, cwd=TOP):
 
 def copy_tree(tree: Path) -> Path:
     """What git knows of, and what is new."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
-                            check=True, capture_output=True).stdout.decode()
+    listed = call("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=TOP).stdout
     for file in filter(None, listed.split("\0")):
         if (TOP / file).exists():
             (tree / file).parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +71,7 @@ def test_archives_are_the_same_and_match_their_sums(archives):
     (archive, sums) = archives[0]
     assert archive.name == f"{ROOT}.tar.xz" and sums.name == archive.name + ".sha256"
     run("sha256sum", "--check", "--quiet", sums.name, cwd=sums.parent)
-    listed = subprocess.run(["tar", "-tvf", archive], check=True, capture_output=True, text=True).stdout.splitlines()
+    listed = call("tar", "-tvf", archive).stdout.splitlines()
     assert all(f" {ROOT}/" in line and " root/root " in line for line in listed)
     assert {line.split()[0] for line in listed} <= {"drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--"}
 
@@ -84,8 +80,7 @@ def test_no_archive_of_what_is_not_committed(archives, tmp_path):
     tree = archives[0][0].parents[2]
     with open(tree / "Makefile", "a", encoding="ascii") as file:
         file.write("# new\n")
-    done = subprocess.run(["make", "-s", "dist"], cwd=tree, env=ENV, capture_output=True, text=True, check=False)
-    assert done.returncode != 0 and "uncommitted changes" in done.stderr
+    assert "uncommitted changes" in call("make", "-s", "dist", cwd=tree, env=ENV, code=2).stderr
 
 
 def test_programs_are_the_same(builds):

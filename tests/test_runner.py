@@ -4,12 +4,9 @@
 import importlib.machinery
 import importlib.util
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
-
-TOP = Path(__file__).resolve().parent.parent
+from cli_device import TOP, call
 
 
 @pytest.fixture(name="runner", scope="module")
@@ -28,21 +25,18 @@ def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
 
 def test_make_names_no_suites_of_its_own():
     """A list in the Makefile would be behind this one: it was."""
-    makefile = (TOP / "Makefile").read_text()
-    assert re.findall(r"SUITES=(.*)", makefile) == ["--long"]
+    assert re.findall(r"SUITES=(.*)", (TOP / "Makefile").read_text()) == ["--long"]
 
 
 def test_usage_errors():
     for options in (["--long", "unit"], ["nonesuch"]):
-        done = subprocess.run([TOP / "tests/run", *options], capture_output=True, text=True,
-                              check=False)
-        assert done.returncode == 2 and done.stdout == ""
+        assert call(TOP / "tests/run", *options, code=2).stdout == ""
 
 
 def test_a_word_runs_the_tests_that_have_it_in_their_names():
     """Whole programs by their names, single tests of the others; none is no success."""
     def run(*words):
-        done = subprocess.run([TOP / "tests/run", *words], capture_output=True, text=True, check=False)
+        done = call(TOP / "tests/run", *words, code=None)
         return done.returncode, [int(n) for n in re.findall(r"^(\d+) passed, (\d+) failed$", done.stdout, re.M)[-1]]
 
     source = (TOP / "tests/unit/digest_test.c").read_text()

@@ -2,13 +2,11 @@
 """Signing where the private key is not in a file beside Keelboot: on a machine that has only openssl, and in a
 token (PKCS#11, with softhsm2 for one)."""
 import hashlib
-import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from test_cli import FAILURE, OK, TOP, USAGE, VERIFY, run
+from cli_device import FAILURE, OK, TOP, USAGE, VERIFY, call, document, run
 
 TOOL = TOP / "cli/keelboot-pkcs11"
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
@@ -16,14 +14,13 @@ PIN = "2468"
 KINDS = ("ed25519", "p256")
 
 
-def openssl(*args, **options):
-    return subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, **options).stdout
+def openssl(*args):
+    call("openssl", *args, text=False)
 
 
 def make_key(path: Path, kind: str) -> None:
-    how = ("-algorithm", "ed25519") if kind == "ed25519" else ("-algorithm", "EC", "-pkeyopt",
-                                                               "ec_paramgen_curve:P-256")
-    openssl("genpkey", *how, "-out", path.with_suffix(".key"))
+    how = {"ed25519": ["ed25519"], "p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]}[kind]
+    openssl("genpkey", "-algorithm", *how, "-out", path.with_suffix(".key"))
     openssl("pkey", "-in", path.with_suffix(".key"), "-pubout", "-out", path.with_suffix(".pem"))
 
 
@@ -43,9 +40,8 @@ def make_bundle(tmp_path):
     image = tmp_path / "root.img"
     image.write_bytes(os.urandom(8192))
     path = tmp_path / "out.keel"
-    result = run("bundle", "create", "-o", path, "--compatible", "x", "--version", "1", "--sequence", 1,
-                 "--image", f"root={image}", "--sig-capacity", 512)
-    assert result.returncode == OK, result.stderr
+    run("bundle", "create", "-o", path, "--compatible", "x", "--version", "1", "--sequence", 1,
+                 "--image", f"root={image}", "--sig-capacity", 512, code=OK)
     return path
 
 
@@ -57,8 +53,7 @@ def verify(bundle, *public, required=1):
 def emit(bundle):
     """The file of what has to be signed."""
     path = bundle.with_suffix(".tbs")
-    result = run("bundle", "sign", bundle, "--emit-digest", path)
-    assert result.returncode == OK, result.stderr
+    run("bundle", "sign", bundle, "--emit-digest", path, code=OK)
     return path
 
 
@@ -89,21 +84,19 @@ def test_what_is_emitted_is_what_the_format_says_and_is_named_by_its_sha256(bund
 def test_openssl_signs_and_it_is_attached(bundle, keys, kind):
     signature = sign(keys, kind, emit(bundle))
     assert verify(bundle, keys / f"{kind}.pem") == VERIFY
-    result = run("bundle", "sign", bundle, "--attach", signature, "--key", keys / f"{kind}.pem")
+    attach = ("bundle", "sign", bundle, "--attach", signature, "--key", keys / f"{kind}.pem")
     who = run("key", "show", keys / f"{kind}.pem").stdout.split("public ")
-    said = f"{bundle}: signed by {who[0].split()[-1]} {who[1]}"
-    assert (result.returncode, result.stdout) == (OK, said), result.stderr
+    assert run(*attach, code=OK).stdout == f"{bundle}: signed by {who[0].split()[-1]} {who[1]}"
     assert verify(bundle, keys / f"{kind}.pem") == OK
     once = bundle.read_bytes()
-    assert run("bundle", "sign", bundle, "--attach", signature, "--key", keys / f"{kind}.pem").returncode == OK
+    run(*attach, code=OK)
     assert bundle.read_bytes() == once, "the same key's signature is replaced"
 
 
 def test_signatures_made_apart_count_together(bundle, keys):
     tbs = emit(bundle)
     for kind in KINDS:
-        result = run("bundle", "sign", bundle, "--attach", sign(keys, kind, tbs), "--key", keys / f"{kind}.pem")
-        assert result.returncode == OK, result.stderr
+        run("bundle", "sign", bundle, "--attach", sign(keys, kind, tbs), "--key", keys / f"{kind}.pem", code=OK)
     public = [keys / f"{kind}.pem" for kind in KINDS]
     assert verify(bundle, *public, required=2) == OK
     assert verify(bundle, public[0], keys / "other-p256.pem", required=2) == VERIFY
@@ -116,8 +109,7 @@ def test_a_signature_of_p256_may_be_two_plain_numbers(bundle, keys):
     r, rest = der[4:4 + der[3]], der[4 + der[3]:]
     s = rest[2:2 + rest[1]]
     signature.write_bytes(r[-32:].rjust(32, b"\0") + s[-32:].rjust(32, b"\0"))
-    result = run("bundle", "sign", bundle, "--attach", signature, "--key", keys / "p256.pem")
-    assert result.returncode == OK, result.stderr
+    run("bundle", "sign", bundle, "--attach", signature, "--key", keys / "p256.pem", code=OK)
     assert der in bundle.read_bytes()[:1024]
     assert verify(bundle, keys / "p256.pem") == OK
 
@@ -133,8 +125,8 @@ def test_what_is_no_signature_of_it_is_not_attached(bundle, keys, kind, tmp_path
            sign(keys, KINDS[kind == "ed25519"], tbs).read_bytes()]
     for text in bad:
         (tmp_path / "bad.sig").write_bytes(text)
-        result = run("bundle", "sign", bundle, "--attach", tmp_path / "bad.sig", "--key", keys / f"{kind}.pem")
-        assert result.returncode == VERIFY and "not a signature of this bundle by" in result.stderr, text
+        attach = ("bundle", "sign", bundle, "--attach", tmp_path / "bad.sig", "--key", keys / f"{kind}.pem")
+        assert "not a signature of this bundle by" in run(*attach, code=VERIFY).stderr, text
         assert bundle.read_bytes() == before
 
 
@@ -146,10 +138,9 @@ def test_wrong_use_says_what_is_missing(bundle, keys, tmp_path):
             (("--emit-digest", "x", "--key", private), "--emit-digest takes no --key"),
             (("--emit-digest", "x", "--attach", "y"), "--emit-digest takes no --key"),
             ((), "missing option: --key")):
-        result = run("bundle", "sign", bundle, *args)
-        assert result.returncode == USAGE and says in result.stderr
-    result = run("bundle", "sign", bundle, "--attach", tmp_path / "none", "--key", public)
-    assert result.returncode == FAILURE and "none: not found" in result.stderr
+        assert says in run("bundle", "sign", bundle, *args, code=USAGE).stderr
+    assert "none: not found" in run("bundle", "sign", bundle, "--attach", tmp_path / "none", "--key", public,
+                                    code=FAILURE).stderr
     (tmp_path / "sig").write_bytes(bytes(64))
     result = run("bundle", "sign", bundle, "--attach", tmp_path / "sig", "--key", private)
     assert result.returncode != OK and "needs the public half" in result.stderr
@@ -170,12 +161,11 @@ def test_a_public_key_that_a_device_does_not_take_is_not_called_a_private_one(bu
     (folder / "two.pem").write_bytes((keys / "p256.pem").read_bytes() + (keys / "ed25519.pem").read_bytes())
     (folder / "none.pem").write_text("what is this?\n")
     for file in sorted(folder.iterdir()):
-        result = run("key", "show", file)
-        says = f"a device accepts: expected {WANTED}; to convert a compressed one: openssl ec -pubin -conv_form " \
-            "uncompressed -in "
-        assert result.returncode == FAILURE and says in result.stderr and "passphrase" not in result.stderr
-        told = json.loads(run("key", "show", file, "--json").stdout)["keys"]
-        assert told == [{"file": str(file), "error": "malformed or damaged data"}]
+        said = run("key", "show", file, code=FAILURE).stderr
+        assert f"a device accepts: expected {WANTED}; to convert a compressed one: openssl ec -pubin -conv_form " \
+            "uncompressed -in " in said and "passphrase" not in said
+        assert document("key", "show", file, code=FAILURE)["keys"] == \
+            [{"file": str(file), "error": "malformed or damaged data"}]
         for args in ("verify", "--key"), ("sign", "--attach", file, "--key"):
             said = run("bundle", args[0], bundle, *args[1:], file).stderr
             assert f"key {file}: malformed or damaged data; " in said and WANTED in said
@@ -196,18 +186,20 @@ def test_a_public_key_that_a_device_does_not_take_is_not_called_a_private_one(bu
 # ---------------------------------------------------------------- a token
 
 
+def new_tokens(folder):
+    """The environment of tokens in software, none yet; and softhsm2-util in it."""
+    (folder / "tokens").mkdir()
+    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n")
+    env = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf"), "KEELBOOT_PKCS11": str(TOOL)}
+    return env, lambda *args: call("softhsm2-util", *args, env={**os.environ, **env}).stdout
+
+
 @pytest.fixture(name="token", scope="module")
 def make_token(tmp_path_factory, keys):
     """The environment of a token in software, with a key of each kind and one that bundles are not signed with."""
     folder = tmp_path_factory.mktemp("token")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n")
     (folder / "pin").write_text(PIN + "\n")
-    env = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf"), "KEELBOOT_PKCS11": str(TOOL)}
-
-    def softhsm(*args):
-        subprocess.run(["softhsm2-util", *map(str, args)], env={**os.environ, **env}, check=True, capture_output=True)
-
+    env, softhsm = new_tokens(folder)
     softhsm("--init-token", "--free", "--label", "release", "--pin", PIN, "--so-pin", "13579")
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out", folder / "p384.key")
     for number, (label, file) in enumerate((("ed25519", keys / "ed25519.key"), ("p256", keys / "p256.key"),
@@ -223,12 +215,10 @@ def uri(token, key, pin=True, module=MODULE):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_key_in_a_token_signs(bundle, keys, token, kind):
-    result = run("bundle", "sign", bundle, "--key", uri(token, f"object={kind};type=private"), env=token)
-    assert result.returncode == OK, result.stderr
+    said = run("bundle", "sign", bundle, "--key", uri(token, f"object={kind};type=private"), env=token, code=OK).stdout
     assert verify(bundle, keys / f"{kind}.pem") == OK
-    shown = run("key", "show", uri(token, f"object={kind}"), env=token)
-    same = run("key", "show", keys / f"{kind}.pem")
-    assert shown.stdout.split("id ")[1] == same.stdout.split("id ")[1] == result.stdout.split("id ")[1]
+    shown = [run("key", "show", key, env=token).stdout for key in (uri(token, f"object={kind}"), keys / f"{kind}.pem")]
+    assert {text.split("id ")[1] for text in shown} == {said.split("id ")[1]}
 
 
 def test_bundles_are_created_with_keys_in_tokens(tmp_path, keys, token):
@@ -245,9 +235,7 @@ def test_signatures_of_a_token_are_right_each_time(keys, token):
     env = {**os.environ, **token}
     for i in range(20):
         data = os.urandom(531)
-        raw = subprocess.run([TOOL, "sign", uri(token, "object=p256")], input=data, env=env, check=True,
-                             capture_output=True).stdout
-        assert len(raw) == 64, i
+        assert len(call(TOOL, "sign", uri(token, "object=p256"), input=data, env=env, text=False).stdout) == 64, i
 
 
 def test_signing_with_several_keys_names_each(bundle, keys):
@@ -259,14 +247,7 @@ def test_signing_with_several_keys_names_each(bundle, keys):
 
 def test_of_two_tokens_with_one_label_the_serial_number_decides(bundle, keys, tmp_path):
     """The first of them signed, with a key that nobody may have meant."""
-    (tmp_path / "tokens").mkdir()
-    (tmp_path / "conf").write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
-    env = {"SOFTHSM2_CONF": str(tmp_path / "conf"), "KEELBOOT_PKCS11": str(TOOL), "KEELBOOT_PIN": PIN}
-
-    def softhsm(*args):
-        return subprocess.run(["softhsm2-util", *map(str, args)], env={**os.environ, **env}, check=True,
-                              capture_output=True, text=True).stdout
-
+    env, softhsm = new_tokens(tmp_path)
     for kind in "p256", "other-p256":
         softhsm("--init-token", "--free", "--label", kind, "--pin", PIN, "--so-pin", "13579")
         softhsm("--import", keys / f"{kind}.key", "--token", kind, "--label", "vendor", "--id", "01", "--pin", PIN)
@@ -278,7 +259,8 @@ def test_of_two_tokens_with_one_label_the_serial_number_decides(bundle, keys, tm
     assert len(set(serials)) == 2
 
     def sign_by(key):
-        return run("bundle", "sign", bundle, "--key", f"pkcs11:{key};object=vendor?module-path={MODULE}", env=env)
+        return run("bundle", "sign", bundle, "--key", f"pkcs11:{key};object=vendor?module-path={MODULE}",
+                   env={**env, "KEELBOOT_PIN": PIN})
 
     before = bundle.read_bytes()
     result = sign_by("token=p256")
@@ -307,31 +289,34 @@ def test_of_two_tokens_with_one_label_the_serial_number_decides(bundle, keys, tm
 ])
 def test_what_is_wrong_with_a_token_is_said(bundle, token, key, environ, says):
     before = bundle.read_bytes()
-    result = run("bundle", "sign", bundle, "--key", uri({**token, **environ}, key), env=token)
-    assert result.returncode == FAILURE and says in result.stderr
+    name = uri({**token, **environ}, key)
+    assert says in run("bundle", "sign", bundle, "--key", name, env=token, code=FAILURE).stderr
     assert bundle.read_bytes() == before
 
 
 def test_wrong_pin_missing_module_and_missing_tool(bundle, token, tmp_path):
     (tmp_path / "pin").write_text("0000")
-    wrong = run("bundle", "sign", bundle, "--key", uri({"PIN_FILE": tmp_path / "pin"}, "object=p256"), env=token)
-    assert wrong.returncode == FAILURE and "the token refuses the PIN" in wrong.stderr
-    none = run("bundle", "sign", bundle, "--key", uri(token, "object=p256", module="/no/such.so"), env=token)
-    assert none.returncode == FAILURE and "/no/such.so: cannot be loaded as a PKCS#11 module" in none.stderr
-    tool = run("bundle", "sign", bundle, "--key", uri(token, "object=p256"), env={"KEELBOOT_PKCS11": "/no/such"})
-    assert tool.returncode == FAILURE and "/no/such: No such file or directory" in tool.stderr
-    pin = run("bundle", "sign", bundle, "--key", uri(token, "object=p256", pin=False),
-              env={**token, "KEELBOOT_PIN": PIN})
-    assert pin.returncode == OK, pin.stderr
+    key, pin = "object=p256", tmp_path / "pin"
+    for name, env, says in (
+            (uri({"PIN_FILE": pin}, key), token, "the token refuses the PIN"),
+            (uri(token, key, module="/no/such.so"), token, "/no/such.so: cannot be loaded as a PKCS#11 module"),
+            (uri(token, key), {"KEELBOOT_PKCS11": "/no/such"}, "/no/such: No such file or directory")):
+        assert says in run("bundle", "sign", bundle, "--key", name, env=env, code=FAILURE).stderr
+    run("bundle", "sign", bundle, "--key", uri(token, key, pin=False), env={**token, "KEELBOOT_PIN": PIN}, code=OK)
+
+
+def program(path, script):
+    """A tool for keys in tokens that does not do its work."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
 
 
 @pytest.mark.parametrize("says, script", [
     ("helper process failed", "exit 1"), ("malformed", "head -c 1000 /dev/zero"), ("neither Ed25519", "printf junk"),
     ("neither Ed25519", "exit 0"), ("helper process failed", "kill -9 $$")])
 def test_tool_that_misbehaves_signs_nothing(bundle, tmp_path, says, script):
-    tool, before = tmp_path / "tool", bundle.read_bytes()
-    tool.write_text(f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
+    tool, before = program(tmp_path / "tool", script), bundle.read_bytes()
     result = run("bundle", "sign", bundle, "--key", "pkcs11:object=x", env={"KEELBOOT_PKCS11": str(tool)})
     assert result.returncode != OK
     assert says in result.stderr or not result.stderr, result.stderr
@@ -339,12 +324,11 @@ def test_tool_that_misbehaves_signs_nothing(bundle, tmp_path, says, script):
 
 
 def test_tool_whose_signature_is_not_of_its_key_signs_nothing(bundle, tmp_path, keys):
-    tool, before = tmp_path / "tool", bundle.read_bytes()
     openssl("pkey", "-pubin", "-in", keys / "p256.pem", "-outform", "DER", "-pubout", "-out", tmp_path / "der")
-    tool.write_text(f"#!/bin/sh\n[ \"$1\" = sign ] && exec head -c 64 /dev/urandom\nexec cat {tmp_path}/der\n")
-    tool.chmod(0o755)
-    result = run("bundle", "sign", bundle, "--key", "pkcs11:object=x", env={"KEELBOOT_PKCS11": str(tool)})
-    assert result.returncode == FAILURE and "unable to sign with pkcs11:object=x" in result.stderr
+    tool = program(tmp_path / "tool", f'[ "$1" = sign ] && exec head -c 64 /dev/urandom\nexec cat {tmp_path}/der')
+    before = bundle.read_bytes()
+    assert "unable to sign with pkcs11:object=x" in run("bundle", "sign", bundle, "--key", "pkcs11:object=x",
+                                                        env={"KEELBOOT_PKCS11": str(tool)}, code=FAILURE).stderr
     assert bundle.read_bytes() == before
 
 
@@ -355,13 +339,11 @@ def with_pin(token, key="object=p256", pin=PIN):
 def test_a_pin_in_a_uri_is_never_told(bundle, keys, token, tmp_path):
     """What is told lands in the logs of build servers."""
     good, wrong, shown = with_pin(token), with_pin(token, pin="97531"), "pkcs11:token=release;object=p256"
-    lying, junk, recipe = tmp_path / "lying", tmp_path / "junk", tmp_path / "x.ini"
+    recipe = tmp_path / "x.ini"
     openssl("pkey", "-pubin", "-in", keys / "p256.pem", "-outform", "DER", "-pubout", "-out", tmp_path / "der")
-    lying.write_text(f"#!/bin/sh\n[ \"$1\" = sign ] && exec head -c 64 /dev/zero\nexec cat {tmp_path}/der\n")
-    junk.write_text("#!/bin/sh\nprintf junk\n")
+    lying = program(tmp_path / "lying", f'[ "$1" = sign ] && exec head -c 64 /dev/zero\nexec cat {tmp_path}/der')
+    junk = program(tmp_path / "junk", "printf junk")
     recipe.write_text(f"[bundle]\nkey={wrong}\n")
-    for tool in lying, junk:
-        tool.chmod(0o755)
     create = ("bundle", "create", "-o", tmp_path / "new.keel", "--compatible", "x", "--version", "1", "--sequence", 1,
               "--image", f"root={tmp_path}/root.img")
     for args, tool, says in (
@@ -382,9 +364,7 @@ def test_a_pin_in_a_uri_is_never_told(bundle, keys, token, tmp_path):
         result = run(*args, env={**token, "KEELBOOT_PKCS11": str(tool)})
         said = result.stdout + result.stderr
         assert says in said and PIN not in said and "97531" not in said, said
-    tool = subprocess.run([TOOL, "public", "pkcs12:object=x?pin-value=2468"], capture_output=True, text=True,
-                          check=False)
-    assert "pkcs12:object=x: no URI" in tool.stderr
+    assert "pkcs12:object=x: no URI" in call(TOOL, "public", "pkcs12:object=x?pin-value=2468", code=None).stderr
 
 
 # ---------------------------------------------------------------- keys that are published
@@ -396,15 +376,13 @@ def test_example_keys_are_known_to_be_published():
     private = sorted(folder.glob("*.key"))
     assert len(private) == 2
     for file in private:
-        shown = run("key", "show", file, file.with_suffix(".pem"))
-        lines = shown.stdout.splitlines()
+        lines = run("key", "show", file, file.with_suffix(".pem")).stdout.splitlines()
         assert lines[0].split("id ")[1].split()[0] == lines[1].split("id ")[1].split()[0]
-        assert all("published" in line for line in lines), shown.stdout
+        assert all("published" in line for line in lines), lines
 
 
 def test_no_private_key_but_those_is_in_the_tree():
     if not (TOP / ".git").exists():
         pytest.skip("not a checkout")
-    found = subprocess.run(["git", "-C", TOP, "grep", "-lI", "^-----BEGIN.*PRIVATE KEY-----$"], capture_output=True,
-                           text=True, check=False).stdout.split()
+    found = call("git", "-C", TOP, "grep", "-lI", "^-----BEGIN.*PRIVATE KEY-----$", code=None).stdout.split()
     assert all(name.startswith("docs/examples/keys/") for name in found), found

@@ -2,16 +2,11 @@
 """How large is what a device carries: the initramfs, with the kernel that is at hand, and the helper in it."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TOP / "qemu"))
-
-import kbkernel  # noqa: E402
+import kbkernel
+from cli_device import TOP, call
 
 BOARD = ("--module-set", "virtio,usb,sd,nvme,ext4,vfat,watchdog")
 
@@ -28,7 +23,7 @@ def of_the_readme() -> tuple:
 def test_an_initramfs_is_below_its_limit(tmp_path, options, limit):
     modules = ("--modules-dir", kbkernel.get().modules, *options) if options is not None else ()
     image = tmp_path / "initramfs.img"
-    subprocess.run([TOP / "initramfs/mkinitramfs", "-o", image, *modules], check=True, capture_output=True)
+    call(TOP / "initramfs/mkinitramfs", "-o", image, *modules)
     size = image.stat().st_size
     print(f"{size:,} bytes")
     assert size < limit, f"{size:,} bytes"
@@ -37,7 +32,7 @@ def test_an_initramfs_is_below_its_limit(tmp_path, options, limit):
 def test_the_helper_is_below_its_limit(tmp_path):
     """It lies in memory from the kernel's start until the root is entered."""
     stripped = tmp_path / "helper"
-    subprocess.run(["strip", "-o", stripped, TOP / "build/keelboot-helper"], check=True)
+    call("strip", "-o", stripped, TOP / "build/keelboot-helper")
     size = stripped.stat().st_size
     print(f"{size:,} bytes")
     assert size < 7_000_000, f"{size:,} bytes"

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The soak's idea of what must hold: that it sees each thing that may go wrong."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from cli_device import call
+from model import Difference, Model, Plan, plan
 
 SOAK = Path(__file__).resolve().parent / "soak"
-sys.path.insert(0, str(SOAK))
-
-from model import Difference, Model, Plan, plan  # noqa: E402
 
 
 def status(version, *, state="good", floor=0, finding="found", other="0.9"):
@@ -75,6 +72,5 @@ def test_cycles_follow_from_the_seed_alone():
     some = [plan(7, number) for number in range(1, 400)]
     assert some == [plan(7, number) for number in range(1, 400)]
     assert len({(p.action, p.kind) for p in some}) > 35 and any(p.cuts for p in some)
-    shown = subprocess.run([SOAK / "soak", "--show", "--seed", "7", "-n", "3"], capture_output=True, text=True,
-                           check=True).stdout
+    shown = call(SOAK / "soak", "--show", "--seed", "7", "-n", "3").stdout
     assert shown.splitlines() == [str(plan(7, number)) for number in (1, 2, 3)]

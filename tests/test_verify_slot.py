@@ -2,24 +2,17 @@
 """keelboot-verify, as process 1 starts it, on the state partition of a device."""
 
 import os
+import re
 import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
+from cli_device import HELPER, INCOMPATIBLE, OK, USAGE, VERIFY, call, run
 
-TOP = Path(__file__).resolve().parent.parent
-KEELBOOT, HELPER = TOP / "build/keelboot", TOP / "build/keelboot-helper"
 # struct verify_answer
 ANSWER = struct.Struct("<Q32s4I2Q16s132s132s")
 MAGIC = int.from_bytes(b"KeelVER1", "little")
-
-
-def keelboot(*words):
-    env = {**os.environ, "KEELBOOT_HELPER": str(HELPER)}
-    subprocess.run([str(word) for word in (KEELBOOT, *words)], check=True, capture_output=True,
-                   env=env)
 
 
 @pytest.fixture
@@ -29,30 +22,28 @@ def device(tmp_path):
     (tmp_path / "etc/keelboot/keys").mkdir(parents=True)
     (tmp_path / "etc/keelboot/system.conf").write_text("[system]\ncompatible=box\n")
     for name in ("dev", "other"):
-        keelboot("key", "generate", "-o", tmp_path / name)
+        run("key", "generate", "-o", tmp_path / name, code=OK)
     shutil.copy(tmp_path / "dev.pem", tmp_path / "etc/keelboot/keys")
     (tmp_path / "image").write_bytes(os.urandom(1 << 20))
 
     def make(*options, key="dev", compatible="box"):
-        keelboot("bundle", "create", "-o", tmp_path / "out.keel", "--compatible", compatible,
-                 "--version", "1.0", "--sequence", "1", "--image", f"root={tmp_path / 'image'}",
-                 "--key", tmp_path / f"{key}.key", *options)
+        run("bundle", "create", "-o", tmp_path / "out.keel", "--compatible", compatible, "--version", "1.0",
+            "--sequence", "1", "--image", f"root={tmp_path}/image", "--key", tmp_path / f"{key}.key", *options, code=OK)
         state = tmp_path / "state"
         state.unlink(missing_ok=True)
-        keelboot("state", "init", state, "--slots", "2", "--trial", "a", "--bundle",
-                 tmp_path / "out.keel")
+        run("state", "init", state, "--slots", "2", "--trial", "a", "--bundle", tmp_path / "out.keel", code=OK)
         return state
     return make
 
 
-def verify(state: Path, slot="a", root=None):
+def verify(state: Path, slot="a"):
     """(exit code, answer or None, messages)"""
     ours, its = os.pipe()
     os.set_inheritable(its, True)
     # The shell makes it descriptor 3: it may be another here.
     command = f'exec -a keelboot-verify {HELPER} "$@" 3>&{its}'
-    result = subprocess.run(["bash", "-c", command, "sh", "--state", state, "--slot", slot, "--root",
-                             root or state.parent], pass_fds=[its], text=True, capture_output=True)
+    result = call("bash", "-c", command, "sh", "--state", state, "--slot", slot, "--root", state.parent, code=None,
+                  pass_fds=[its])
     os.close(its)
     data = os.read(ours, 4096)
     os.close(ours)
@@ -78,13 +69,13 @@ def test_root_hash_is_passed_on(device):
 
 def test_unknown_signer_is_refused(device):
     code, answer, text = verify(device(key="other"))
-    assert (code, answer) == (5, None)
+    assert (code, answer) == (VERIFY, None)
     assert "manifest of slot a: not signed by the one trusted key" in text
 
 
 def test_bundle_for_another_device_is_refused(device):
     code, answer, text = verify(device(compatible="crate"))
-    assert (code, answer) == (6, None)
+    assert (code, answer) == (INCOMPATIBLE, None)
     assert 'made for "crate", but this device is "box"' in text
 
 
@@ -93,18 +84,14 @@ def test_no_keys_and_no_manifest_are_refused(device, tmp_path):
     assert verify(state, "b")[:2] == (1, None)
     (tmp_path / "etc/keelboot/keys/dev.pem").unlink()
     code, answer, text = verify(state)
-    assert (code, answer) == (5, None)
+    assert (code, answer) == (VERIFY, None)
     assert "no usable public key" in text
 
 
 def test_one_damaged_copy_is_survived_and_two_are_refused(device):
     state = device()
     data = bytearray(state.read_bytes())
-    places = []
-    at = data.find(b"KEELSLOT")
-    while at >= 0:
-        places.append(at)
-        at = data.find(b"KEELSLOT", at + 1)
+    places = [match.start() for match in re.finditer(b"KEELSLOT", data)]
     assert len(places) == 2
     for place, wanted in zip(places, (0, 1)):
         data[place + 4096 + 600] ^= 1
@@ -115,6 +102,4 @@ def test_one_damaged_copy_is_survived_and_two_are_refused(device):
 @pytest.mark.parametrize("words", [[], ["--slot", "a"], ["--state", "/dev/null", "--slot", "z"],
                                    ["--state", "/dev/null", "--slot"]])
 def test_usage(words):
-    result = subprocess.run(["keelboot-verify", *words], executable=HELPER, capture_output=True,
-                            text=True, check=False)
-    assert result.returncode == 3 and "usage:" in result.stderr
+    assert "usage:" in call("keelboot-verify", *words, executable=HELPER, code=USAGE).stderr

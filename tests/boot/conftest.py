@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scenarios on a real kernel in QEMU. Bundles, systems, slots and the initramfs are made once for
-all of them, below build/boot-cache, and anew when the programs change; each scenario gets a disk of
-its own."""
+"""Scenarios on a real kernel in QEMU. Bundles, systems, slots and the initramfs are made once for all of them, below
+build/boot-cache, and anew when the programs change; each scenario gets a disk of its own."""
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "qemu"))
+sys.path[:0] = [str(TOP / "qemu")]
+sys.path += [str(TOP / "tests"), str(TOP / "tests/hostile")]
 
 from drives import Drive                                             # noqa: E402
 from kbdevice import Device, run                                     # noqa: E402
@@ -24,9 +25,8 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "checks", "consoles", "copy_of_the_disk", "debug_shell", "demo",
-        "disk_comes_and_goes",
-        "disk_errors", "evil_sticks", "guardian", "guardian_debian", "init_exits", "integrate", "marked_too_early",
-        "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
+        "disk_comes_and_goes", "disk_errors", "evil_sticks", "guardian", "guardian_debian", "init_exits", "integrate",
+        "marked_too_early", "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
         "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "verify_first",
         "watchdog_handover", "what_hangs_is_reset")
 # Of those files, what is quick and the heart of the matter.
@@ -57,8 +57,7 @@ SLOW = ("test_a_hang_ends_by_the_watchdog_of_the_board", "test_boots_and_install
         "test_stick_that_comes_later_belongs_to_the_running_system", "test_switched_off_it_starts_root_as_it_stands")
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
-SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",
-           "tests/boot/conftest.py")
+SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.
 LEAN = ("virtio", "usb", "ext4", "vfat")
 KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.M)
@@ -150,13 +149,11 @@ class Bench:
     def command(self, *arguments, **options) -> str:
         """`keelboot` on the host, with the device's configuration."""
         env = {**os.environ, "KEELBOOT_HELPER": str(self.device.build / "keelboot-helper")}
-        return run(self.device.keelboot, *arguments, "--conf-root", self.device.conf_root, env=env,
-                   **options)
+        return run(self.device.keelboot, *arguments, "--conf-root", self.device.conf_root, env=env, **options)
 
     def factory(self, a="1.0", b=None, *, good="ab", bad="") -> tuple:
-        """Images of the state and both slots, as installing there and marking would leave them:
-        a, then b ("3.0 hang", or a bundle's path). What is not in `good` is on trial. They are
-        made once."""
+        """Images of the state and both slots, as installing there and marking would leave them: a, then b ("3.0 hang",
+        or a bundle's path). What is not in `good` is on trial. They are made once."""
         bundle = self.bundle(b) if isinstance(b, str) else b
         kind = f"{b.parent.name}-{b.stem}" if isinstance(b, Path) else b
         name = re.sub(r"[^\w.-]+", "_", f"factory-{a}-{kind}-{good}-{bad}")
@@ -178,8 +175,7 @@ class Bench:
             with open(image, "ab") as file:
                 file.truncate(parse_size(self.device.slot_size))
         if bundle:
-            self.command("install", bundle, "--progress=none", "--state", new,
-                         "--slot", f"b:root={images[2]}")
+            self.command("install", bundle, "--progress=none", "--state", new, "--slot", f"b:root={images[2]}")
         if bundle and "b" in good:
             self.command("mark", "good", "b", "--state", new)
         for letter in bad:
@@ -209,8 +205,7 @@ class Bench:
         return path
 
     def stick(self, *bundles, name="stick", plugged=True, folder="keelboot", files=None) -> Drive:
-        """A vfat stick; bundles are paths, put into `folder`. files: anything else, by its name
-        there."""
+        """A vfat stick; bundles are paths, put into `folder`. files: anything else, by its name there."""
         content = {f"{folder}/{Path(path).name}": Path(path) for path in bundles}
         content.update(files or {})
         size = sum(path.stat().st_size for path in content.values() if isinstance(path, Path))
@@ -233,6 +228,15 @@ class Bench:
         (folder / "test.conf").write_text(text)
         return self.initramfs("--conf-dir", folder, *options, name=name, modules=modules)
 
+    def hooks(self, **scripts) -> tuple:
+        """Options that pack a hook 10-mine into each of these stages."""
+        for stage, text in scripts.items():
+            hook = self.work / f"hooks/{stage.replace('_', '-')}.d/10-mine"
+            hook.parent.mkdir(parents=True)
+            hook.write_text(f"#!/bin/sh\n{text}\n")
+            hook.chmod(0o755)
+        return "--hooks", self.work / "hooks", "--busybox", "/bin/busybox"
+
     def raw_stick(self, bundle, name="rawstick") -> Drive:
         """A stick without any file system: the bundle from its first byte on, garbage behind."""
         image = self.work / f"{name}.img"
@@ -249,8 +253,7 @@ class Bench:
         return out
 
     def initramfs(self, *options, name="lean", modules=LEAN) -> Path:
-        return self.device.initramfs("--module", "i6300esb", "--level", "3", *options, name=name,
-                                     modules=modules)
+        return self.device.initramfs("--module", "i6300esb", "--level", "3", *options, name=name, modules=modules)
 
     def initramfs_with(self, *lines, name, modules=LEAN, conf=None) -> Path:
         """One whose system.conf has these lines in [system]; or is `conf`."""
@@ -284,6 +287,13 @@ class Bench:
         assert status == 0, f"{command}: exit {status}\n{output}"
         return KERNEL_LINE.sub("", output)
 
+    @staticmethod
+    def refused(machine, command: str, timeout: float = 60, code: int = 1) -> str:
+        """What a command in the device says that has to fail."""
+        status, output = machine.shell(command, timeout)
+        assert status == code, f"{command}: exit {status}\n{output}"
+        return output
+
     def status(self, machine) -> dict:
         return json.loads(self.ask(machine, "keelboot status --json"))
 
@@ -299,10 +309,16 @@ class Bench:
         return [one["text"] for one in self.boot_json(machine)["warnings"]]
 
     @staticmethod
-    def slots(disk) -> dict:
-        """Digests of both slots, from outside."""
-        return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest()
-                for letter in "ab"}
+    def slots(disk, letters="ab") -> dict:
+        """Digests of slots, from outside."""
+        return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest() for letter in letters}
+
+    @contextlib.contextmanager
+    def untouched(self, disk, letters="ab"):
+        """What is done in a `with` leaves these slots as they are."""
+        before = self.slots(disk, letters)
+        yield
+        assert self.slots(disk, letters) == before
 
     @staticmethod
     def holds(disk, slot: str, image: Path) -> bool:

@@ -2,9 +2,8 @@
 """What a device's disk is told during an update, recorded in QEMU, cut anywhere, and booted again.
 
 Recordings come from a real kernel: `Lab.record()`. The images that a cut may leave are made by
-build/tests/sim/cutlog_sim, with the code that makes them for the simulated disk. `Lab.settle()` boots
-one of them until the device is at rest, and says what is wrong with that.
-"""
+build/tests/sim/cutlog_sim, with the code that makes them for the simulated disk. `Lab.settle()` boots one of them until
+the device is at rest, and says what is wrong with that."""
 
 import json
 import os
@@ -218,8 +217,7 @@ class Lab:
         self.command("install", self.bundle(OLD), "--progress=none", "--state", state, "--slot", f"a:root={a}")
         self.command("mark", "good", "a", "--state", state)
         self.device.slot_size, self.device.data_size = SLOT, "40M"
-        new = self.device.disk(a, self.system(OLDER), state=state, name="factory.new",
-                               data={"new.keel": self.bundle()})
+        new = self.device.disk(a, self.system(OLDER), state=state, name="factory.new", data={"new.keel": self.bundle()})
         return new.rename(path)
 
     def machine(self, disk, *, log=None, bps=0, console=None, bad=()) -> Machine:

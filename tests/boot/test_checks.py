@@ -14,8 +14,7 @@ TOP = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def image(bench):
-    """An initramfs with checks: NAME, or NAME=text of its file. Scenarios share those that are the
-    same."""
+    """An initramfs with checks: NAME, or NAME=text of its file. Scenarios share those that are the same."""
     def make(*checks, options=()):
         words = []
         scripts = [path.read_bytes() for path in sorted((TOP / "hooks/checks").iterdir())]
@@ -48,9 +47,7 @@ def test_update_that_is_right_passes_every_check(bench, image):
     initrd = image("filesystem", "free-space=minimum = 1M\n", "os-release",
                    "required-files=# what this product is\n\nx /sbin/init\nd /etc/init.d\n"
                    "/etc/os-release\nx /usr/bin/keelboot\n", options=e2fsck())
-    disk = bench.disk("1.0")
-    stick = bench.stick(bench.bundle("2.0"))
-    with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
+    with bench.machine(bench.disk("1.0"), initrd=initrd, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
         vm.expect(r"hook 20-filesystem: .*: \d+/\d+ files")
         bench.up(vm, "2.0", "b")
         assert bench.status(vm)["slots"][1]["state"] == "good"
@@ -62,8 +59,7 @@ def test_full_data_partition_puts_an_update_off(bench, image):
     disk = bench.disk("1.0")
     before = read_partition(disk, "data")
     stick = bench.stick(bench.bundle("2.0"))
-    with bench.machine(disk, initrd=image("free-space=minimum=9G\n"),
-                       append="init=/bin/sh", drives=[stick]) as vm:
+    with bench.machine(disk, initrd=image("free-space=minimum=9G\n"), append="init=/bin/sh", drives=[stick]) as vm:
         vm.expect(r"hook 20-free-space: /dev/vda2: \d+ KiB free, wants 9437184")
         vm.expect(r"update: skipped in this boot: hook 20-free-space: exit 1")
         vm.expect(r"slot a: 1.0, good")
@@ -85,8 +81,7 @@ def test_trial_with_a_damaged_file_system_is_found_by_e2fsck(bench, image):
     """The superblock is well; the bitmap of blocks in use is not."""
     disk = bench.disk("1.0", "2.0", good="a")
     offset, _ = partition(disk, "root-b")
-    dump = subprocess.run(["dumpe2fs", f"{disk}?offset={offset}"], text=True, capture_output=True,
-                          check=True).stdout
+    dump = subprocess.run(["dumpe2fs", f"{disk}?offset={offset}"], text=True, capture_output=True, check=True).stdout
     block = int(dump.split("Block bitmap at ")[1].split()[0])
     patch(disk, "b", block * 4096 + 40, lambda byte: byte ^ 0xff)
     slot = read_partition(disk, "root-b")
@@ -99,8 +94,7 @@ def test_trial_with_a_damaged_file_system_is_found_by_e2fsck(bench, image):
 def test_slot_that_lacks_a_required_file_is_passed_over(bench, image):
     with bench.device.lock():
         bench.device.system("1.1", files={"opt/real": "#!/bin/sh\n"})
-    disk = bench.disk("1.1", "2.0", good="a")
-    with bench.machine(disk, initrd=image("required-files=/opt/real\n")) as vm:
+    with bench.machine(bench.disk("1.1", "2.0", good="a"), initrd=image("required-files=/opt/real\n")) as vm:
         vm.expect(r"hook 20-required-files: missing: /opt/real")
         bench.up(vm, "1.1", "a")
         assert bench.boot_json(vm)["reason"] == "b: hook 20-required-files: exit 1"

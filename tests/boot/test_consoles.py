@@ -14,8 +14,9 @@ KEELBOOT = re.compile(r"keelboot(?:-\w+)?: .*")
 
 @pytest.fixture
 def update(bench):
-    """A disk on which 2.0 waits on a stick."""
-    return bench.disk("1.0"), bench.stick(bench.bundle("2.0"))
+    """update(append): a machine for which 2.0 waits on a stick."""
+    return lambda append, **options: bench.machine(bench.disk("1.0"), drives=[bench.stick(bench.bundle("2.0"))],
+                                                   append=append, **options)
 
 
 def port(kind: str, **options) -> tuple:
@@ -49,8 +50,7 @@ def how_it_came(text: str) -> bool:
 
 def test_decisions_and_progress_are_on_every_console_of_a_quiet_kernel(bench, update):
     """The kernel has one console of a kind: a serial port, and a screen. The driver of ttyAMA0 is not in it."""
-    disk, stick = update
-    with bench.machine(disk, drives=[stick], append="console=ttyAMA0 console=ttyS0 console=tty0 quiet") as vm:
+    with update("console=ttyAMA0 console=ttyS0 console=tty0 quiet") as vm:
         vm.expect(r"device:/# ", 120)
         assert_whole_story(vm.boot_text())
         assert not how_it_came(vm.boot_text())
@@ -61,8 +61,7 @@ def test_decisions_and_progress_are_on_every_console_of_a_quiet_kernel(bench, up
 @pytest.mark.parametrize("append", ("loglevel=0", "quiet printk.devkmsg=off", "quiet printk.devkmsg=ratelimit",
                                     "quiet keelboot.log=quiet"))
 def test_decisions_and_progress_are_seen_whatever_the_kernel_shows(bench, update, append):
-    disk, stick = update
-    with bench.machine(disk, drives=[stick], append=append) as vm:
+    with update(append) as vm:
         text = bench.up(vm, "2.0", "b")
         assert_whole_story(text)
         assert not how_it_came(text)
@@ -71,16 +70,14 @@ def test_decisions_and_progress_are_seen_whatever_the_kernel_shows(bench, update
 @pytest.mark.parametrize("append", ("debug", "quiet ignore_loglevel", "loglevel=8 printk.devkmsg=off",
                                     "loglevel=7 printk.devkmsg=ratelimit", "quiet keelboot.log=info"))
 def test_what_the_kernel_shows_stands_there_once(bench, update, append):
-    disk, stick = update
-    with bench.machine(disk, drives=[stick], append=append) as vm:
+    with update(append) as vm:
         text = bench.up(vm, "2.0", "b")
         assert_whole_story(text)
         assert how_it_came(text)
 
 
 def test_all_of_it_is_in_the_kernels_log(bench, update):
-    disk, stick = update
-    with bench.machine(disk, drives=[stick], append="quiet printk.devkmsg=ratelimit") as vm:
+    with update("quiet printk.devkmsg=ratelimit") as vm:
         bench.up(vm, "2.0", "b")
         kept = vm.shell("dmesg")[1]
         assert_whole_story(kept)
@@ -103,11 +100,9 @@ def test_a_console_whose_port_is_not_there_takes_nothing_from_the_other(bench):
 
 def test_a_console_that_nobody_reads_holds_up_nothing(bench, update):
     """Its other end is connected, and full after some hundred characters."""
-    disk, stick = update
     path = str(bench.work / "stuck")
     with socket.socket(socket.AF_UNIX) as nobody:
-        with bench.machine(disk, drives=[stick], append="console=ttyS1 console=tty0 quiet",
-                           extra=port("socket", path=path, server="on", wait="off")) as vm:
+        with update("console=ttyS1 console=tty0 quiet", extra=port("socket", path=path, server="on", wait="off")) as vm:
             nobody.connect(path)
             vm.expect(r"device:/# ", 120)
             up = float(vm.shell("cat /proc/uptime")[1].split()[0])

@@ -42,11 +42,8 @@ def test_debug_image_has_a_shell_beside_the_rescue(bench, broken):
 def test_release_image_has_none_and_names_the_key(bench, broken):
     initrd = bench.conf_initramfs("release-shell", CONF, "--busybox", "/bin/busybox")
     with bench.machine(broken, initrd=initrd, append=KEY) as vm:
-        vm.expect(
-            r"keelboot\.shell=1: this initramfs has no shell; ignored; "
-            r"to get one: keelboot image build --debug-shell",
-            90,
-        )
+        vm.expect(r"keelboot\.shell=1: this initramfs has no shell; ignored; to get one: keelboot image build "
+                  r"--debug-shell", 90)
         vm.expect(r"rescue: no slot can be booted", 90)
         vm.send("\nid")
         assert vm.wait_boot(2).cause == "guest"

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device's disk is slow to come, is pulled out while the device boots, or has one slot that
-cannot be read."""
+"""The device's disk is slow to come, is pulled out while the device boots, or has one slot that cannot be read."""
 
 import time
 
@@ -10,8 +9,7 @@ from drives import Drive, Fault
 
 
 def test_slow_usb_disk_that_comes_after_20_s_costs_no_try(bench):
-    disk = bench.disk("1.0", "2.0", good="a")
-    own = Drive(disk, bus="usb", name="own", plugged=False)
+    own = Drive(bench.disk("1.0", "2.0", good="a"), bus="usb", name="own", plugged=False)
     initrd = bench.initramfs_with("usb-disk=yes", "timeout=120", name="slow-usb")
     with bench.machine(None, drives=[own], usb=True, initrd=initrd) as vm:
         vm.expect(r"Run /init as init process|keelboot", 90)
@@ -25,8 +23,7 @@ def test_slow_usb_disk_that_comes_after_20_s_costs_no_try(bench):
 
 @pytest.mark.parametrize("back", ["at once", "after the restart"])
 def test_disk_that_is_pulled_out_during_the_boot_makes_no_slot_bad(bench, back):
-    disk = bench.disk("1.0", "2.0", good="a")
-    own = Drive(disk, bus="usb", name="own")
+    own = Drive(bench.disk("1.0", "2.0", good="a"), bus="usb", name="own")
     conf = bench.device.conf.replace("[system]\n", "[system]\nusb-disk=yes\ntimeout=20\n")
     initrd = bench.initramfs_with(name="pulled-usb", conf=f"{conf}\n[rescue]\nwait=10\n")
     # The restart is waited for 10 s. An install gives the time to pull it out.
@@ -63,7 +60,6 @@ def test_other_slot_that_cannot_be_read_does_not_block_the_good_one(bench):
     disk = bench.disk("1.0", "2.0", good="a")
     begin, _ = bench.partition(disk, "root-b")
     with bench.machine(disk, faults=[Fault("read", begin, 4096)]) as vm:
-        said = bench.up(vm, "1.0", "a")
-        assert "slot b" in said
+        assert "slot b" in bench.up(vm, "1.0", "a")
         assert bench.boot_json(vm)["reason"].startswith("b: ")
         assert bench.causes(vm) == []

@@ -26,6 +26,20 @@ class Update:
         self.disk = bench.disk("1.0", "2.0", data={"3.0.keel": self.bundle})
         self.before = bench.slots(self.disk)
 
+    def machine(self, **options):
+        return self.bench.machine(self.disk, **options)
+
+    def up(self, vm) -> str:
+        return self.bench.up(vm, "2.0", "b", PATIENCE)
+
+    def states(self, vm) -> list:
+        return [slot["state"] for slot in self.bench.status(vm)["slots"]]
+
+    def refused(self, vm, command: str, *says: str) -> None:
+        """The command fails, and its message has all of that."""
+        said = self.bench.refused(vm, command, PATIENCE)
+        assert [words for words in says if words not in said] == [], said
+
     def in_slot(self, iotype: str, where: str) -> Fault:
         """In the first block, or in the last one that 3.0 changes."""
         offset = 0
@@ -69,25 +83,22 @@ class Update:
         assert self.find(image, 0.95) - start < size, "it is in one piece"
         return Fault("read", start, int(size * 0.95) & ~4095)
 
-    def old_boots(self, vm, *, touched: bool) -> dict:
+    def old_boots(self, vm, *, touched: bool) -> None:
         """2.0 runs, its slot is what it was, and the other is whole or cannot be booted."""
-        text = self.bench.up(vm, "2.0", "b", PATIENCE)
-        assert "keelboot: slot a:" not in text, "it is not even tried"
-        status = self.bench.status(vm)
-        self.unharmed(status["slots"], touched=touched)
-        return status
+        assert "keelboot: slot a:" not in self.up(vm), "it is not even tried"
+        self.unharmed(vm, touched=touched)
 
-    def unharmed(self, slots: list, *, touched: bool) -> None:
+    def unharmed(self, vm, *, touched: bool) -> None:
         now = self.bench.slots(self.disk)
         assert now["b"] == self.before["b"]
-        assert [s["state"] for s in slots] == ["writing" if touched else "good", "good"]
+        assert self.states(vm) == ["writing" if touched else "good", "good"]
         assert touched or now["a"] == self.before["a"]
 
     def then_it_works(self, drives=()) -> None:
         """What failed works again: the next boot takes the update."""
-        with self.bench.machine(self.disk, drives=drives) as vm:
+        with self.machine(drives=drives) as vm:
             self.bench.up(vm, "3.0", "a", PATIENCE)
-            assert [s["state"] for s in self.bench.status(vm)["slots"]] == ["good", "good"]
+            assert self.states(vm) == ["good", "good"]
         assert self.bench.holds_release(self.disk, "a", "3.0")
         assert self.bench.slots(self.disk)["b"] == self.before["b"]
 
@@ -99,8 +110,8 @@ def update(bench):
 
 def staged(update) -> None:
     """3.0 is staged, for the next boot."""
-    with update.bench.machine(update.disk) as vm:
-        update.bench.up(vm, "2.0", "b", PATIENCE)
+    with update.machine() as vm:
+        update.up(vm)
         update.bench.ask(vm, "keelboot stage /data/3.0.keel --progress=none && rm /data/3.0.keel && "
                              "umount /data && sync", PATIENCE)
     assert update.bench.slots(update.disk) == update.before
@@ -115,7 +126,7 @@ def staged(update) -> None:
 ], ids=["count", "begin", "end"])
 def test_state_fails_in_an_apply(update, number, said, touched):
     stick = update.bench.stick(update.bundle)
-    with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(number)) as vm:
+    with update.machine(drives=[stick], faults=update.saves_from(number)) as vm:
         vm.expect(said, PATIENCE)
         update.old_boots(vm, touched=touched)
         assert vm.stats()["disk"].failed > 0
@@ -124,24 +135,21 @@ def test_state_fails_in_an_apply(update, number, said, touched):
 
 def test_no_flush_comes_through(update):
     """The medium takes every write and confirms none: what cannot be made durable is not begun."""
-    stick = update.bench.stick(update.bundle)
-    with update.bench.machine(update.disk, drives=[stick], faults=[Fault("flush")]) as vm:
+    with update.machine(drives=[update.bench.stick(update.bundle)], faults=[Fault("flush")]) as vm:
         vm.expect(r"update: skipped: the count of attempts cannot be saved", PATIENCE)
         update.old_boots(vm, touched=False)
-        status, output = vm.shell("keelboot mark bad a", PATIENCE)
-        assert status == 1, output
+        update.refused(vm, "keelboot mark bad a")
         # Nor does a stage: the kernel does not even mount the data partition to be written.
         assert vm.shell("grep -q ' /data ' /proc/mounts", PATIENCE)[0] == 1
 
 
 def test_state_fails_at_the_charge_of_the_trial(update):
     """What cannot be counted is not tried; once it can be, it is."""
-    stick = update.bench.stick(update.bundle)
-    with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(5)) as vm:
+    with update.machine(drives=[update.bench.stick(update.bundle)], faults=update.saves_from(5)) as vm:
         vm.expect(r"slot a holds version 3\.0 on trial", PATIENCE)
         vm.expect(r"keelboot: state: unable to write", PATIENCE)
-        update.bench.up(vm, "2.0", "b", PATIENCE)
-        assert [s["state"] for s in update.bench.status(vm)["slots"]] == ["trial", "good"]
+        update.up(vm)
+        assert update.states(vm) == ["trial", "good"]
     update.then_it_works()
 
 
@@ -150,26 +158,22 @@ def test_state_fails_at_the_charge_of_the_trial(update):
     (3, r"the state partition cannot be written, although the slot is complete", True),
 ], ids=["begin", "end"])
 def test_state_fails_in_an_install_under_the_system(update, number, said, touched):
-    with update.bench.machine(update.disk, faults=update.saves_from(number)) as vm:
-        update.bench.up(vm, "2.0", "b", PATIENCE)
-        status, output = vm.shell("keelboot install /data/3.0.keel --progress=none", PATIENCE)
-        assert status == 1 and said.replace("\\", "") in output, output
-        update.unharmed(update.bench.status(vm)["slots"], touched=touched)
+    with update.machine(faults=update.saves_from(number)) as vm:
+        update.up(vm)
+        update.refused(vm, "keelboot install /data/3.0.keel --progress=none", said.replace("\\", ""))
+        update.unharmed(vm, touched=touched)
         vm.send("reboot")
         update.old_boots(vm, touched=touched)
 
 
 def test_commit_that_cannot_be_written_is_no_commit(update):
-    stick = update.bench.stick(update.bundle)
-    with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(6)) as vm:
-        text = update.bench.up(vm, "3.0", "a", PATIENCE)
-        assert "is good and committed" not in text
-        status, output = vm.shell("keelboot mark good")
-        assert status == 1 and "/dev/vda1" in output, output
-        assert [s["state"] for s in update.bench.status(vm)["slots"]] == ["trial", "good"]
+    with update.machine(drives=[update.bench.stick(update.bundle)], faults=update.saves_from(6)) as vm:
+        assert "is good and committed" not in update.bench.up(vm, "3.0", "a", PATIENCE)
+        update.refused(vm, "keelboot mark good", "/dev/vda1")
+        assert update.states(vm) == ["trial", "good"]
         # No boot of the trial can be counted any more, so there is none.
         vm.send("reboot")
-        update.bench.up(vm, "2.0", "b", PATIENCE)
+        update.up(vm)
     assert update.bench.slots(update.disk)["b"] == update.before["b"]
 
 
@@ -186,8 +190,7 @@ SLOT_FAULTS = {
 def test_slot_fails_in_an_apply(update, where):
     iotype, place, said = SLOT_FAULTS[where]
     stick = update.bench.stick(update.bundle)
-    with update.bench.machine(update.disk, drives=[stick],
-                              faults=[update.in_slot(iotype, place)]) as vm:
+    with update.machine(drives=[stick], faults=[update.in_slot(iotype, place)]) as vm:
         vm.expect(rf"slot a: {said}", PATIENCE)
         update.old_boots(vm, touched=True)
     update.then_it_works([stick])
@@ -196,12 +199,12 @@ def test_slot_fails_in_an_apply(update, where):
 @pytest.mark.parametrize("where", SLOT_FAULTS)
 def test_slot_fails_in_an_install_under_the_system(update, where):
     iotype, place, said = SLOT_FAULTS[where]
-    with update.bench.machine(update.disk, faults=[update.in_slot(iotype, place)]) as vm:
-        update.bench.up(vm, "2.0", "b", PATIENCE)
+    with update.machine(faults=[update.in_slot(iotype, place)]) as vm:
+        update.up(vm)
         vm.send("keelboot install /data/3.0.keel --progress=none; echo exit $?")
         vm.expect(rf"slot a: {said}", PATIENCE)
         assert vm.expect(r"exit (\d)\n", PATIENCE)[1] == "1"
-        update.unharmed(update.bench.status(vm)["slots"], touched=True)
+        update.unharmed(vm, touched=True)
         vm.send("reboot")
         update.old_boots(vm, touched=True)
 
@@ -210,24 +213,19 @@ def test_slot_fails_in_an_install_under_the_system(update, where):
 
 def test_staged_file_cannot_be_read_at_boot(update):
     staged(update)
-    with update.bench.machine(update.disk, faults=[update.all_but_its_head(update.disk)]) as vm:
+    with update.machine(faults=[update.all_but_its_head(update.disk)]) as vm:
         vm.expect(r"staged update: .*cannot be read.*failure 1 of 3 of this copy", PATIENCE)
         update.old_boots(vm, touched=False)
     update.then_it_works()
 
 
 def test_bundle_cannot_be_read_under_the_system(update):
-    with update.bench.machine(update.disk, faults=[update.all_but_its_head(update.disk)]) as vm:
-        update.bench.up(vm, "2.0", "b", PATIENCE)
-        for verb in ("stage", "install", "at once"):
-            if verb == "at once":
-                update.bench.ask(vm, AT_ONCE)
-                verb, touched = "install", True
-            else:
-                touched = False
-            status, output = vm.shell(f"keelboot {verb} /data/3.0.keel --progress=none", PATIENCE)
-            assert status == 1 and "/data/3.0.keel" in output and "cannot be read" in output, output
-            update.unharmed(update.bench.status(vm)["slots"], touched=touched)
+    with update.machine(faults=[update.all_but_its_head(update.disk)]) as vm:
+        update.up(vm)
+        for first, verb, touched in (("true", "stage", False), ("true", "install", False), (AT_ONCE, "install", True)):
+            update.bench.ask(vm, first)
+            update.refused(vm, f"keelboot {verb} /data/3.0.keel --progress=none", "/data/3.0.keel", "cannot be read")
+            update.unharmed(vm, touched=touched)
         assert update.bench.status(vm)["staged"] is None
         vm.send("reboot")
         update.old_boots(vm, touched=True)
@@ -236,10 +234,9 @@ def test_bundle_cannot_be_read_under_the_system(update):
 def test_nothing_is_staged_on_a_partition_that_cannot_be_written(update):
     begin, size = update.bench.partition(update.disk, "data")
     faults = [Fault("write", begin + (1 << 20), size - (1 << 20), step=64 << 10)]
-    with update.bench.machine(update.disk, faults=faults) as vm:
-        update.bench.up(vm, "2.0", "b", PATIENCE)
-        status, output = vm.shell("keelboot stage /data/3.0.keel --progress=none", PATIENCE)
-        assert status == 1 and "/data/keelboot/stage" in output, output
+    with update.machine(faults=faults) as vm:
+        update.up(vm)
+        update.refused(vm, "keelboot stage /data/3.0.keel --progress=none", "/data/keelboot/stage")
         assert update.bench.status(vm)["staged"] is None
         vm.send("reboot -f")
         update.old_boots(vm, touched=False)
@@ -251,7 +248,7 @@ def test_stick_cannot_be_read_at_boot(update):
     """All of it is read before the first write, so it costs nothing."""
     good = update.bench.stick(update.bundle)
     bad = Drive(good.file, bus="usb", name="stick", faults=(Fault("read", update.find(good.file)),))
-    with update.bench.machine(update.disk, drives=[bad]) as vm:
+    with update.machine(drives=[bad]) as vm:
         vm.expect(r"/dev/sd\w.*3\.0-ok\.keel.*cannot be read: the medium is bad or gone", PATIENCE)
         update.old_boots(vm, touched=False)
     update.then_it_works([good])
@@ -259,17 +256,15 @@ def test_stick_cannot_be_read_at_boot(update):
 
 def test_stick_fails_in_an_install_under_the_system(update):
     good = update.bench.stick(update.bundle)
-    bad = Drive(good.file, bus="usb", name="stick", plugged=False,
-                faults=(update.all_but_its_head(good.file),))
-    with update.bench.machine(update.disk, drives=[bad]) as vm:
-        update.bench.up(vm, "2.0", "b", PATIENCE)
+    bad = Drive(good.file, bus="usb", name="stick", plugged=False, faults=(update.all_but_its_head(good.file),))
+    with update.machine(drives=[bad]) as vm:
+        update.up(vm)
         vm.plug("stick")
         update.bench.ask(vm, AT_ONCE)
         update.bench.ask(vm, "until [ -b /dev/sda ]; do sleep 1; done; mount -t vfat /dev/sda /mnt", PATIENCE)
-        status, output = vm.shell("keelboot install /mnt/keelboot/3.0-ok.keel --progress=none", PATIENCE)
-        assert status == 1 and "/mnt/keelboot/3.0-ok.keel" in output, output
-        assert "cannot be read" in output
-        update.unharmed(update.bench.status(vm)["slots"], touched=True)
+        file = "/mnt/keelboot/3.0-ok.keel"
+        update.refused(vm, f"keelboot install {file} --progress=none", file, "cannot be read")
+        update.unharmed(vm, touched=True)
         vm.unplug("stick")
         vm.send("reboot -f")
         update.old_boots(vm, touched=True)

@@ -19,8 +19,7 @@ def exfat_stick(bench, bundle):
 def test_exfat_stick_brings_an_update(bench):
     disk = bench.disk("1.0")
     stick = exfat_stick(bench, bench.bundle("2.0"))
-    initrd = bench.initramfs(name="exfat", modules=EXFAT)
-    with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
+    with bench.machine(disk, initrd=bench.initramfs(name="exfat", modules=EXFAT), drives=[stick]) as vm:
         text = bench.up(vm, "2.0", "b")
         assert "slot b holds version 2.0 on trial" in text
         assert "keelboot/._x.keel: ignored" in text

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trial that nobody marks good is given up at its deadline, by the guardian: in order if process 1
-lets it, by force if not. The watchdog is given more time than all of that, so that it is seen who
-reboots."""
+"""A trial that nobody marks good is given up at its deadline, by the guardian: in order if process 1 lets it, by force
+if not. The watchdog is given more time than all of that, so that it is seen who reboots."""
 
 import pytest
 
@@ -20,11 +19,8 @@ STOP_SLOW = "#!/bin/sh\nkeelboot mark clean\necho 'the shutdown works for 45 s'\
 def image(bench):
     """An initramfs with a short deadline, and other settings."""
     def make(*, name="short", deadline=DEADLINE, shutdown=30, more=""):
-        dropins = bench.work / "dropins"
-        dropins.mkdir()
-        (dropins / "guardian.conf").write_text(f"[system]\ncommit-deadline={deadline}\n"
-                                               f"shutdown-deadline={shutdown}\n{more}")
-        return bench.initramfs("--conf-dir", dropins, name=f"guardian-{name}")
+        return bench.conf_initramfs(f"guardian-{name}", f"[system]\ncommit-deadline={deadline}\n"
+                                    f"shutdown-deadline={shutdown}\n{more}")
     return make
 
 
@@ -49,8 +45,7 @@ def assert_given_up(bench, vm):
 
 
 def test_trial_that_nobody_marks_good_is_left_at_its_deadline(bench, image):
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image()) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image()) as vm:
         vm.expect(r"keelboot: guardian: slot b has 10 s to be marked good")
         vm.expect(r"system 2\.0 is ready")
         vm.expect(GIVEN_UP)
@@ -69,14 +64,12 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         assert bench.ask(vm, "cat /run/sendsigs.omit.d/keelboot").strip() == pid
         assert bench.ask(vm, f"tr '\\0' ' ' < /proc/{pid}/cmdline; echo").startswith("@keelboot-guardian b ")
         assert bench.ask(vm, f"cat /proc/{pid}/oom_score_adj").strip() == "-1000"
-        locked = bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()
-        assert 0 < int(locked[1]) < 2048, "kB"
+        assert 0 < int(bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()[1]) < 2048, "kB"
         # It holds on to nothing of the root that it guards.
         assert "sysroot" not in bench.ask(vm, f"ls -l /proc/{pid}/fd /proc/{pid}/root /proc/{pid}/cwd")
         told = bench.status(vm)
         assert 0 < told["guardian"].pop("left") <= 600
-        assert told["guardian"] == {"running": True, "pid": int(pid), "overdue": None, "mode": "trial",
-                                    "deadline": 600}
+        assert told["guardian"] == {"running": True, "pid": int(pid), "overdue": None, "mode": "trial", "deadline": 600}
         assert (told["watchdog"]["handover"], told["watchdog"]["feeder"]) == ("system", "system")
         bench.ask(vm, "keelboot mark good")
         bench.ask(vm, "n=0; while [ -e /run/keelboot/guardian ] && [ $n -lt 30 ]; do sleep 1; n=$((n+1)); done; "
@@ -90,8 +83,7 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
 
 
 def test_init_that_hangs_is_rebooted_by_force(bench, image):
-    disk = bench.disk("1.0", "3.0 hang", good="a")
-    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+    with bench.machine(bench.disk("1.0", "3.0 hang", good="a"), initrd=image(), append=LATE) as vm:
         vm.expect(r"system 3\.0: init hangs")
         vm.expect(GIVEN_UP)
         vm.expect(FORCED)
@@ -126,8 +118,7 @@ def test_shutdown_that_was_announced_is_never_held_against_the_slot(bench, image
 
 
 def test_file_system_that_is_frozen_does_not_stop_the_reboot(bench, image):
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image(), append=LATE) as vm:
         vm.expect(r"system 2\.0 is ready")
         vm.send("dmesg -n 7; echo dirty > /data/x; fsfreeze -f /data && (echo more > /data/y &)")
         vm.expect(GIVEN_UP)
@@ -137,8 +128,7 @@ def test_file_system_that_is_frozen_does_not_stop_the_reboot(bench, image):
 
 def test_disk_that_stalls_is_rebooted_without_a_record(bench, image):
     """The verdict cannot be written then; the try is used up all the same."""
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(), append=LATE, bps=256 << 20) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image(), append=LATE, bps=256 << 20) as vm:
         vm.expect(r"system 2\.0 is ready")
         vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1})
         vm.expect(r"keelboot-guardian: the disk does not answer; the guardian continues without it", 90)
@@ -153,8 +143,7 @@ def test_keeper_feeds_the_watchdog_on_every_boot(bench, image):
     """A system without a watchdog daemon; and when the guardian is killed, the watchdog is not."""
     conf = "[watchdog]\nhandover=keeper\n"
     disk = bench.disk("1.0")
-    with bench.machine(disk, initrd=image(name="keeper", more=conf),
-                       append="keelboot.watchdog=/dev/watchdog0,8") as vm:
+    with bench.machine(disk, initrd=image(name="keeper", more=conf), append="keelboot.watchdog=/dev/watchdog0,8") as vm:
         bench.up(vm, "1.0", "a")
         pid = bench.ask(vm, "cat /run/keelboot/guardian").strip()
         bench.ask(vm, "sleep 25; keelboot mark good")
@@ -182,8 +171,7 @@ def test_keeper_leaves_a_slow_shutdown_its_time(bench, image):
 
 def test_keeper_holds_a_trial_to_its_deadline_too(bench, image):
     conf = "[watchdog]\nhandover=keeper\n"
-    disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(name="keeper", more=conf)) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image(name="keeper", more=conf)) as vm:
         vm.expect(r"system 2\.0 is ready")
         vm.expect(GIVEN_UP)
         assert_given_up(bench, vm)

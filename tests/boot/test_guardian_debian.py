@@ -65,8 +65,7 @@ SAY_DOWN = "#!/bin/sh\nkeelboot mark clean\n" \
            "grep -q kbslow /proc/cmdline && /etc/work\n" \
            "grep -q kbhang /proc/cmdline || exit 0\necho 'the shutdown hangs' >/dev/console\nsleep 10000\n"
 # Before everything else that sysvinit starts.
-SAY_STUCK = "#!/bin/sh\ngrep -q kbstuck /proc/cmdline || exit 0\n" \
-            "echo 'the start hangs' >/dev/console\nsleep 10000\n"
+SAY_STUCK = "#!/bin/sh\ngrep -q kbstuck /proc/cmdline || exit 0\necho 'the start hangs' >/dev/console\nsleep 10000\n"
 
 
 def clean_unit() -> str:

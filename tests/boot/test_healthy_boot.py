@@ -46,12 +46,10 @@ def test_healthy_boot_that_is_counted_writes_two_records(bench):
             # One cell of each ring: a record alternates between the regions.
             assert [length for _, length in places] == [4096, 4096], places
             assert all(0 <= at < size for at, _ in places), places
-            rings = {next(i for i, (at, n) in enumerate(RINGS) if at <= place < at + n)
-                     for place, _ in places}
+            rings = {next(i for i, (at, n) in enumerate(RINGS) if at <= place < at + n) for place, _ in places}
             assert rings == {0, 1}, places
             assert bench.boot_json(vm)["token"] != 0
-            state_now = json.loads(bench.ask(vm, "keelboot state show --json"))
-            assert state_now["slots"][1]["streak"] == 0
+            assert json.loads(bench.ask(vm, "keelboot state show --json"))["slots"][1]["streak"] == 0
             assert vm.writes() == {"disk": 2 * number}, "asking writes nothing"
             vm.send("reboot -f")
         vm.wait_boot(4)

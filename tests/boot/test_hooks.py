@@ -3,8 +3,6 @@
 
 import hashlib
 import re
-import shutil
-import stat
 
 import pytest
 
@@ -20,38 +18,20 @@ CHECKS = {
 def image(bench):
     """An initramfs with one check, and two seconds for it."""
     def make(name):
-        hooks = bench.work / "hooks"
-        check = hooks / "post-mount.d/10-mine"
-        check.parent.mkdir(parents=True)
-        check.write_text(f"#!/bin/sh\n{CHECKS[name]}\n")
-        check.chmod(check.stat().st_mode | stat.S_IXUSR)
-        dropins = bench.work / "dropins"
-        dropins.mkdir()
-        (dropins / "hooks.conf").write_text("[hooks]\ntimeout=2\n")
-        assert shutil.which("busybox")
-        return bench.initramfs("--hooks", hooks, "--busybox", "/bin/busybox", "--conf-dir", dropins,
-                               name=f"hook-{name}")
+        return bench.conf_initramfs(f"hook-{name}", "[hooks]\ntimeout=2\n", *bench.hooks(post_mount=CHECKS[name]))
     return make
 
 
 def stages(bench, **scripts):
     """An initramfs with a hook 10-mine in each of these stages."""
-    for stage, text in scripts.items():
-        hook = bench.work / f"hooks/{stage.replace('_', '-')}.d/10-mine"
-        hook.parent.mkdir(parents=True)
-        hook.write_text(f"#!/bin/sh\n{text}\n")
-        hook.chmod(0o755)
     name = hashlib.sha256(repr(scripts).encode()).hexdigest()[:12]
-    return bench.initramfs("--hooks", bench.work / "hooks", "--busybox", "/bin/busybox",
-                           name=f"stages-{name}")
+    return bench.initramfs(*bench.hooks(**scripts), name=f"stages-{name}")
 
 
 def test_hook_sees_its_environment_and_nothing_else(bench):
     tell = "env | sort | sed 's/^/saw /'; mount -t tmpfs left /tmp; sleep 1000 & ulimit -f; echo end"
-    disk = bench.disk("1.0", "2.0", good="a")
-    with bench.machine(disk, initrd=stages(bench, pre_mount=tell, post_mount=tell)) as vm:
-        text = bench.up(vm, "2.0", "b")
-        saw = re.findall(r"keelboot: hook 10-mine: (?:saw )?(.*?)\r?$", text, re.M)
+    with bench.machine(bench.disk("1.0", "2.0", good="a"), initrd=stages(bench, pre_mount=tell, post_mount=tell)) as vm:
+        saw = re.findall(r"keelboot: hook 10-mine: (?:saw )?(.*?)\r?$", bench.up(vm, "2.0", "b"), re.M)
         common = ["KEELBOOT_DATA=/dev/vda2", "KEELBOOT_DATA_FILESYSTEM=ext4",
                   "KEELBOOT_DEVICE=/dev/vda4", "KEELBOOT_ROOT={root}", "KEELBOOT_SLOT=b",
                   "KEELBOOT_SOURCE=", "KEELBOOT_STAGE={stage}", "KEELBOOT_STATUS=trial",
@@ -76,8 +56,7 @@ def test_hook_says_no_to_an_update_and_is_told_when_nothing_boots(bench):
 
 
 def test_slot_that_a_check_rejects_is_passed_over_in_the_same_boot(bench, image):
-    disk = bench.disk("1.0", "2.0", good="a")
-    with bench.machine(disk, initrd=image("fails")) as vm:
+    with bench.machine(bench.disk("1.0", "2.0", good="a"), initrd=image("fails")) as vm:
         vm.expect(r"keelboot: hook 10-mine: slot b is not mine")
         vm.expect(r"keelboot: hook 10-mine: exit 7")
         bench.up(vm, "1.0", "a")
@@ -88,8 +67,7 @@ def test_slot_that_a_check_rejects_is_passed_over_in_the_same_boot(bench, image)
 
 
 def test_check_that_hangs_is_killed_and_has_failed(bench, image):
-    disk = bench.disk("1.0", "2.0", good="a")
-    with bench.machine(disk, initrd=image("sleeps")) as vm:
+    with bench.machine(bench.disk("1.0", "2.0", good="a"), initrd=image("sleeps")) as vm:
         vm.expect(r"keelboot: hook 10-mine: timed out")
         bench.up(vm, "1.0", "a")
         assert bench.boot_json(vm)["reason"] == "b: hook 10-mine: timed out"
@@ -100,8 +78,7 @@ def test_check_that_hangs_is_killed_and_has_failed(bench, image):
 def test_kernel_that_hangs_in_the_initramfs_is_reset_by_the_watchdog(bench, image):
     """panic=0: a crash is a hang. Only the watchdog, armed at the beginning, ends it."""
     disk = bench.disk("1.0", "2.0", good="a")
-    with bench.machine(disk, initrd=image("panics"),
-                       append="panic=0 keelboot.watchdog=/dev/watchdog0,8") as vm:
+    with bench.machine(disk, initrd=image("panics"), append="panic=0 keelboot.watchdog=/dev/watchdog0,8") as vm:
         vm.expect(r"keelboot: panic=0: a kernel panic will hang until the watchdog fires")
         for _ in range(3):
             vm.expect(r"sysrq triggered crash")

@@ -5,15 +5,12 @@ a state partition full of lies. It boots its own slot, and runs nothing of their
 import random
 import shutil
 import struct
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from test_cli import crc32c, edit        # noqa: E402
+from cli_device import crc32c, edit
 
 LOCKED = "command-line=panic,keelboot.log"
 EVIL_LINE = ("keelboot.enable=0 root=/dev/sda init=/bin/sh keelboot.slot=b keelboot.watchdog=off "
@@ -117,15 +114,13 @@ def test_t34_state_of_a_stranger_boots_what_is_there(bench, lie):
     shutil.copy(bench.factory("1.0")[0], state)
     lie(state)
     disk = bench.disk("1.0", state=state)
-    before = bench.slots(disk)
-    with bench.machine(disk) as vm:
+    with bench.untouched(disk), bench.machine(disk) as vm:
         vm.expect(r"Keelboot 0")
         text = bench.up(vm, "1.0", "a", timeout=150)
         assert "\x1b" not in text.split("Keelboot 0")[1].split("system 1.0")[0], "nothing escapes to a terminal"
         bench.ask(vm, "keelboot status; keelboot history; keelboot doctor || true")
         assert bench.causes(vm) == []
         assert "unable to write" not in text
-    assert bench.slots(disk) == before
 
 
 @pytest.mark.long
@@ -140,7 +135,6 @@ def test_t20_a_wrong_clock_changes_nothing(bench, clock):
         assert bench.ask(vm, "date +%Y").strip() == clock[:4]
         vm.send("reboot -f")
         vm.wait_boot(2)
-        text = bench.up(vm, "2.0", "b")
-        assert "keelboot: slot b: 2.0, good" in text
+        assert "keelboot: slot b: 2.0, good" in bench.up(vm, "2.0", "b")
         kinds = [event["kind"] for event in bench.history(vm)]
         assert kinds.count("install") == 1 and kinds.count("good") == 1

@@ -4,8 +4,7 @@
 
 def test_three_panics_then_the_old_system(bench):
     disk = bench.disk("1.0", "2.0 exit", good="a")
-    before = bench.slots(disk)
-    with bench.machine(disk, watchdog=False, append="panic=1") as vm:
+    with bench.untouched(disk), bench.machine(disk, watchdog=False, append="panic=1") as vm:
         vm.expect(r"watchdog: none; a hang does not end in a restart")
         for tries in (2, 1, 0):
             vm.expect(rf"keelboot: slot b: 2\.0, trial, tries left: {tries}")
@@ -17,4 +16,3 @@ def test_three_panics_then_the_old_system(bench):
         status = bench.status(vm)
         assert status["slots"][1]["state"] == "bad" and status["booted"]["slot"] == "a"
         assert ("bad", "2.0") in [(e["kind"], e["version"]) for e in bench.history(vm)]
-    assert bench.slots(disk) == before

@@ -4,8 +4,7 @@
 
 def test_three_kernel_crashes_then_the_old_system(bench):
     disk = bench.disk("1.0", "2.0 panic", good="a")
-    before = bench.slots(disk)
-    with bench.machine(disk, append="panic=1") as vm:
+    with bench.untouched(disk), bench.machine(disk, append="panic=1") as vm:
         for _ in range(3):
             vm.expect(r"system 2\.0: init panics")
             vm.expect(r"sysrq triggered crash")
@@ -15,4 +14,3 @@ def test_three_kernel_crashes_then_the_old_system(bench):
         told = bench.status(vm)
         assert told["slots"][1]["state"] == "bad"
         assert told["booted"]["reason"] == "b: reset before it was marked good"
-    assert bench.slots(disk) == before

@@ -8,19 +8,16 @@ import re
 import select
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+import kbkernel
+from drives import Drive
+from machine import Machine
+
 TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "qemu"))
-
-import kbkernel                         # noqa: E402
-from drives import Drive                # noqa: E402
-from machine import Machine             # noqa: E402
-
 PAGE = TOP / "docs" / "INTEGRATE.md"
 # What a test needs beside the page: a shell on the console without a password.
 LOGIN = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I vt220\n"
@@ -58,6 +55,12 @@ def expect_block(machine, text: str) -> None:
     """Each line of what the page says that the console says."""
     for line in text.splitlines():
         machine.expect(re.escape(line), 120)
+
+
+def ask(vm, command: str, code=0) -> str:
+    status, said = vm.shell(command, 120)
+    assert status == code, f"{command}: {status}\n{said}"
+    return said.replace("\r", "")
 
 
 class Desk:
@@ -109,24 +112,19 @@ def test_the_page_leads_to_the_first_update(tmp_path):
                  drives=(Drive(tmp_path / "disk.img", bus="nvme"), stick), watchdog=True, usb=True,
                  log=str(tmp_path / "console.log")) as vm:
         vm.expect(r"Acme 1\.0 is up on slot a", 120)
-        status, said = vm.shell("dmesg -n 1; keelboot doctor", 60)
-        assert status == 0 and "0 errors" in said, said
+        assert "0 errors" in ask(vm, "dmesg -n 1; keelboot doctor")
         # Init runs it too, and nobody sees its exit code.
-        status, said = vm.shell("/etc/init.d/stop", 60)
-        assert status == 0, said
+        ask(vm, "/etc/init.d/stop")
         vm.plug("stick")
         vm.send("reboot")
         expect_block(vm, update)
-        status, said = vm.shell("dmesg -n 1; keelboot status", 60)
-        assert status == 0 and "Slot b runs 2.0, which is good." in said
-        status, said = vm.shell("mkdir /tmp/stick && mount -t vfat -o ro /dev/sda /tmp/stick && "
-                                "cp /tmp/stick/acme-3.0.keel /srv/ && umount /tmp/stick", 60)
-        assert status == 0, said
+        assert "Slot b runs 2.0, which is good." in ask(vm, "dmesg -n 1; keelboot status")
+        ask(vm, "mkdir /tmp/stick && mount -t vfat -o ro /dev/sda /tmp/stick && "
+                "cp /tmp/stick/acme-3.0.keel /srv/ && umount /tmp/stick")
         vm.send(stage.strip())
         expect_block(vm, bad)
-        status, said = vm.shell("dmesg -n 1; keelboot status", 60)
-        assert status == 0 and "Slot b runs 2.0, which is good." in said
-        assert "3.0" in said and "bad" in said
+        said = ask(vm, "dmesg -n 1; keelboot status")
+        assert "Slot b runs 2.0, which is good." in said and "3.0" in said and "bad" in said
     tidy(tmp_path)
 
 
@@ -178,16 +176,13 @@ class Debian:
         return said.strip()
 
     def ask(self, command: str, code=0) -> str:
-        status, said = self.vm.shell(command, 120)
-        assert status == code, f"{command}: {status}\n{said}"
-        return said.replace("\r", "")
+        return ask(self.vm, command, code)
 
 
 @as_root
 def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
     from_the_factory(made, tmp_path)
-    stick = Drive(made / "stick.img", bus="usb", name="stick", plugged=False)
-    with Debian(made, tmp_path, (stick,)) as dev:
+    with Debian(made, tmp_path, (Drive(made / "stick.img", bus="usb", name="stick", plugged=False),)) as dev:
         dev.up()
         assert dev.state() == "running", dev.ask("systemctl --failed; systemctl list-jobs")
         assert "Slot a runs 1.0, which is good." in dev.ask("keelboot status")

@@ -5,19 +5,15 @@ from drives import Drive
 
 
 def test_stick_that_comes_while_modules_load_is_taken(bench):
-    disk = bench.disk("1.0")
-    stick = bench.stick(bench.bundle("2.0"), plugged=False)
-    with bench.machine(disk, drives=[stick]) as vm:
+    with bench.machine(bench.disk("1.0"), drives=[bench.stick(bench.bundle("2.0"), plugged=False)]) as vm:
         vm.expect(r"keelboot: Keelboot")
         vm.plug("stick")
-        text = bench.up(vm, "2.0", "b")
-        assert "slot b holds version 2.0 on trial" in text
+        assert "slot b holds version 2.0 on trial" in bench.up(vm, "2.0", "b")
 
 
 def test_stick_that_comes_later_belongs_to_the_running_system(bench):
     disk = bench.disk("1.0")
-    stick = bench.stick(bench.bundle("2.0"), plugged=False)
-    with bench.machine(disk, drives=[stick]) as vm:
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"), plugged=False)]) as vm:
         bench.up(vm, "1.0", "a")
         before = bench.slots(disk)
         vm.plug("stick")

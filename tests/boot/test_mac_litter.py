@@ -17,8 +17,7 @@ LITTER = {
 
 def test_litter_is_named_and_never_opened(bench):
     stick = bench.stick(bench.bundle("2.0"), files=LITTER)
-    disk = bench.disk("1.0")
-    with bench.machine(disk, drives=[stick]) as vm:
+    with bench.machine(bench.disk("1.0"), drives=[stick]) as vm:
         text = bench.up(vm, "2.0", "b")
         for name in (".DS_Store", "._2.0-ok.keel", ".hidden.keel", "desktop.ini", "folder.keel"):
             assert f"keelboot/{name}: ignored: " in text, f"{name}\n{text}"

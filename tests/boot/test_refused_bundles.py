@@ -71,8 +71,7 @@ def told(pattern) -> str:
 @pytest.mark.parametrize("make", REFUSED, ids=lambda make: make.__name__)
 def test_refused_and_nothing_written(bench, make):
     disk = bench.disk("1.0")
-    before = bench.slots(disk)
-    with bench.machine(disk, drives=[bench.stick(make(bench))]) as vm:
+    with bench.untouched(disk), bench.machine(disk, drives=[bench.stick(make(bench))]) as vm:
         vm.expect(told(REFUSED[make]))
         bench.up(vm, "1.0", "a")
         status = bench.status(vm)
@@ -80,12 +79,10 @@ def test_refused_and_nothing_written(bench, make):
         assert status["booted"]["slot"] == "a"
         assert vm.stats()["stick"].writes == 0
         assert bench.causes(vm) == []
-    assert bench.slots(disk) == before
 
 
 def test_older_than_the_floor(bench):
-    """3.0 raised the floor when it was kept; 2.0 is signed, even with leave to go back, and too
-    old."""
+    """3.0 raised the floor when it was kept; 2.0 is signed, even with leave to go back, and too old."""
     good = bench.bundle("3.0", name="3.0-floor", options=("--floor", "3"))
     old = bench.bundle("2.0", name="old", options=("--allow-downgrade", "yes"))
     disk = bench.disk("1.0")
@@ -93,8 +90,6 @@ def test_older_than_the_floor(bench):
         bench.up(vm, "3.0", "b")
         assert bench.status(vm)["floor"] == 3
         bench.ask(vm, "sync; mount -o remount,ro /data")
-    before = bench.slots(disk)
-    with bench.machine(disk, drives=[bench.stick(old)]) as vm:
+    with bench.untouched(disk), bench.machine(disk, drives=[bench.stick(old)]) as vm:
         vm.expect(told(r"old\.keel: version 2\.0: skipped: below this device's rollback floor; use a newer release"))
         bench.up(vm, "3.0", "b")
-    assert bench.slots(disk) == before

@@ -5,23 +5,19 @@ from kbdisk import write_partition
 
 
 def test_stick_repairs_the_device_at_once(bench):
-    state = bench.factory("1.0", "2.0")[0]
-    disk = bench.disk("1.0", "2.0", state=state, slots=(None, None))
-    stick = bench.stick(bench.bundle("2.0"), plugged=False)
-    with bench.machine(disk, drives=[stick]) as vm:
+    disk = bench.disk("1.0", "2.0", state=bench.factory("1.0", "2.0")[0], slots=(None, None))
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"), plugged=False)]) as vm:
         vm.expect(r"rescue: waiting for a USB stick or an SD card with a good bundle", 90)
         vm.plug("stick")
         vm.expect(r"rescue: a medium has appeared", 60)
         slot = vm.expect(r"slot (\w) holds version 2\.0 on trial", 60)[1]
-        text = bench.up(vm, "2.0", slot)
-        assert "uid=" not in text
+        assert "uid=" not in bench.up(vm, "2.0", slot)
         assert bench.causes(vm) == [], "no restart in between"
         assert bench.status(vm)["booted"]["slot"] == slot
 
 
 def test_bad_stick_does_not_help_and_a_good_one_does(bench):
-    state = bench.factory("1.0", "2.0")[0]
-    disk = bench.disk("1.0", "2.0", state=state, slots=(None, None))
+    disk = bench.disk("1.0", "2.0", state=bench.factory("1.0", "2.0")[0], slots=(None, None))
     bad = bench.stick(bench.damaged(bench.bundle("3.0"), "bad.keel"), name="bad")
     good = bench.stick(bench.bundle("3.0"), name="good", plugged=False)
     with bench.machine(disk, drives=[bad, good]) as vm:
@@ -41,8 +37,7 @@ def test_stick_repairs_the_only_slot_though_its_superblock_is_whole(bench):
     write_partition(disk, "root-a", bytes(1 << 20), 4096)
     conf = bench.device.conf.replace("[slot.b]\nroot=PARTLABEL=root-b\n", "")
     initrd = bench.initramfs_with(name="one-slot", conf=conf)
-    stick = bench.stick(bench.bundle("2.0"))
-    with bench.machine(disk, drives=[stick], initrd=initrd) as vm:
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))], initrd=initrd) as vm:
         vm.expect(r"keelboot: root: unable to mount /dev/vda3 \(ext4\)")
         vm.expect(r"slot a holds version 2\.0 on trial", 90)
         bench.up(vm, "2.0", "a")

@@ -12,22 +12,19 @@ from drives import Drive
 from machine import Machine
 
 RESERVED = "memmap=0x100000$0xE000000"
-RAMOOPS = (f"panic=1 {RESERVED} ramoops.mem_address=0xE000000 ramoops.mem_size=0x100000"
-           " ramoops.record_size=0x4000")
+RAMOOPS = f"panic=1 {RESERVED} ramoops.mem_address=0xE000000 ramoops.mem_size=0x100000 ramoops.record_size=0x4000"
 PHRAM = f"{RESERVED} phram.phram=cookie,0xE000000,0x10000"
 DISK = ("virtio", "ext4")
 PANIC = "(sleep 1; echo c > /proc/sysrq-trigger) &"
 
 
 def streak(bench, vm) -> int:
-    state = json.loads(bench.ask(vm, "keelboot state show --json"))
-    return state["slots"][0]["streak"]
+    return json.loads(bench.ask(vm, "keelboot state show --json"))["slots"][0]["streak"]
 
 
 def test_panic_is_told_by_ramoops_and_counts_once(bench):
     disk = bench.disk("1.0 nomark")
-    image = bench.initramfs(name="pstore", modules=(*DISK, "pstore"))
-    with bench.machine(disk, initrd=image, append=RAMOOPS) as vm:
+    with bench.machine(disk, initrd=bench.initramfs(name="pstore", modules=(*DISK, "pstore")), append=RAMOOPS) as vm:
         bench.up(vm, "1.0", "a")
         assert bench.boot_json(vm)["cause"] == "unknown"
         for crashes in (1, 2):
@@ -67,8 +64,7 @@ def test_panic_is_told_by_the_variables_of_a_firmware(bench):
     variables = bench.work / "variables.fd"
     code, pristine = uefi()
     shutil.copy(pristine, variables)
-    flash = [f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
-             f"if=pflash,format=raw,unit=1,file={variables}"]
+    flash = [f"if=pflash,format=raw,unit=0,readonly=on,file={code}", f"if=pflash,format=raw,unit=1,file={variables}"]
     extra = ["-machine", "q35", *(word for one in flash for word in ("-drive", one))]
     image = bench.initramfs(name="pstore", modules=(*DISK, "pstore"))
     with Machine(kbkernel.get().bzimage, image, "panic=1 loglevel=7", memory=512, firmware="",
@@ -93,10 +89,7 @@ def test_panic_is_told_by_the_variables_of_a_firmware(bench):
 
 
 def image_with_cookie(bench):
-    dropins = bench.work / "dropins"
-    dropins.mkdir()
-    (dropins / "cookie.conf").write_text("[system]\ncookie=/dev/mtd0\n")
-    return bench.initramfs("--conf-dir", dropins, "--module", "phram", name="cookie", modules=DISK)
+    return bench.conf_initramfs("cookie", "[system]\ncookie=/dev/mtd0\n", "--module", "phram", modules=DISK)
 
 
 def tries_left(vm) -> int:

@@ -10,8 +10,7 @@ def test_damaged_root_costs_a_try_and_no_reset(bench):
     disk = bench.disk("1.0", "2.0", good="a")
     # The superblock stays, so that the prober names the file system; the group descriptors go.
     write_partition(disk, "root-b", bytes(1 << 20), 4096)
-    a = bench.slots(disk)["a"]
-    with bench.machine(disk) as vm:
+    with bench.untouched(disk, "a"), bench.machine(disk) as vm:
         vm.expect(r"keelboot: root: unable to mount /dev/vda4 \(ext4\)")
         vm.expect(r"keelboot: slot a: 1\.0, good")
         bench.up(vm, "1.0", "a")
@@ -22,7 +21,6 @@ def test_damaged_root_costs_a_try_and_no_reset(bench):
         assert any(e["kind"] == "boot" and e["slot"] == "b" for e in bench.history(vm))
         assert bench.ask(vm, "keelboot status").startswith("Slot b was skipped: no mount")
         assert bench.causes(vm) == []
-    assert bench.slots(disk)["a"] == a
 
 
 def test_slot_without_file_system_is_rejected_after_three_boots(bench):
@@ -36,8 +34,7 @@ def test_slot_without_file_system_is_rejected_after_three_boots(bench):
             bench.up(vm, "1.0", "a")
             vm.send("reboot")
         vm.wait_boot(4)
-        text = bench.up(vm, "1.0", "a")
-        assert "slot b: no file system" not in text
+        assert "slot b: no file system" not in bench.up(vm, "1.0", "a")
         b = bench.status(vm)["slots"][1]
         assert b["state"] == "bad" and b["reason"] == "no file system"
         assert bench.causes(vm) == ["guest"] * 3
@@ -45,8 +42,7 @@ def test_slot_without_file_system_is_rejected_after_three_boots(bench):
 
 @pytest.mark.parametrize("good", ["a", "ab"])
 def test_root_without_init_is_passed_over(bench, good):
-    disk = bench.disk("1.0", "2.0 noinit", good=good)
-    with bench.machine(disk) as vm:
+    with bench.machine(bench.disk("1.0", "2.0 noinit", good=good)) as vm:
         vm.expect(r"keelboot: root: /sbin/init is not an executable file")
         bench.up(vm, "1.0", "a")
         status = bench.status(vm)

@@ -6,12 +6,8 @@ def test_the_one_that_fits_is_taken_from_among_those_that_do_not(bench):
     fits = bench.bundle("2.0")
     foreign = bench.bundle("8.0", options=("--compatible", "other-board"), name="other", image=fits)
     bad = bench.damaged(bench.bundle("3.0"), "3.0-damaged.keel")
-    unsigned = bench.work / "unsigned.keel"
-    data = bytearray(fits.read_bytes())
-    data[600] ^= 1
-    unsigned.write_bytes(data)
-    old = bench.bundle("1.0")
-    stick = bench.stick(fits, foreign, bad, unsigned, old, files={"keelboot/empty.keel": b""})
+    unsigned = bench.damaged(fits, "unsigned.keel", at=600 / fits.stat().st_size)   # in its signature
+    stick = bench.stick(fits, foreign, bad, unsigned, bench.bundle("1.0"), files={"keelboot/empty.keel": b""})
     disk = bench.disk("1.0")
     with bench.machine(disk, drives=[stick]) as vm:
         text = bench.up(vm, "2.0", "b")

@@ -11,8 +11,7 @@ def middle_of(image) -> int:
     """A block of the second half that holds something, and so has to be written."""
     data = image.read_bytes()
     half = len(data) // 2 // 4096 * 4096
-    return next(at for at in [*range(half, len(data), 4096), *range(half, 1 << 20, -4096)]
-                if any(data[at:at + 4096]))
+    return next(at for at in [*range(half, len(data), 4096), *range(half, 1 << 20, -4096)] if any(data[at:at + 4096]))
 
 
 def test_install_that_fails_midway_is_not_tried_at_each_boot(bench):
@@ -28,8 +27,7 @@ def test_install_that_fails_midway_is_not_tried_at_each_boot(bench):
             bench.up(vm, "1.0", "a")
             vm.send("reboot -f")
         vm.wait_boot(TIMES + 1)
-        text = bench.up(vm, "1.0", "a")
-        assert "version 2.0: skipped: writing it to its slot failed three times" in text
+        assert "version 2.0: skipped: writing it to its slot failed three times" in bench.up(vm, "1.0", "a")
         status = bench.status(vm)
         assert [slot["state"] for slot in status["slots"]] == ["good", "writing"]
         assert any("could not be written to its slot 3 times" in line for line in status["warnings"])
@@ -51,8 +49,7 @@ def test_install_that_fails_midway_is_not_tried_at_each_boot(bench):
 
 def test_update_that_power_cuts_end_each_time_is_installed_nevertheless(bench):
     """Only storage that says no is counted; of a stick that is pulled out, test_stick_pulled_mid_install.py."""
-    disk = bench.disk("1.0")
-    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))], bps=2 << 20) as vm:
+    with bench.machine(bench.disk("1.0"), drives=[bench.stick(bench.bundle("2.0"))], bps=2 << 20) as vm:
         for _ in range(TIMES - 1):     # one more, and the source waits for a mark good
             vm.expect(r"update: writing, \d+ %", 120)
             vm.power_cut()

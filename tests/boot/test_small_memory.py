@@ -15,8 +15,7 @@ def test_boots_and_installs_what_is_staged(bench, modules, memory):
         bench.up(vm, "1.0", "a", fail="Kernel panic")
         bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none")
         vm.send("reboot")
-        text = bench.up(vm, "2.0", "b")
-        assert "slot b holds version 2.0 on trial" in text
+        assert "slot b holds version 2.0 on trial" in bench.up(vm, "2.0", "b")
         assert "Out of memory" not in vm.text and "oom-kill" not in vm.text
         assert bench.status(vm)["slots"][1]["state"] == "good"
         assert bench.causes(vm) == ["guest"]

@@ -4,9 +4,8 @@
 
 def test_given_up_after_three_boots_and_a_good_copy_is_taken(bench):
     disk = bench.disk("1.0", data={"2.0.keel": bench.bundle("2.0")})
-    a = bench.slots(disk)["a"]
     size = bench.bundle("2.0").stat().st_size
-    with bench.machine(disk) as vm:
+    with bench.untouched(disk, "a"), bench.machine(disk) as vm:
         bench.up(vm, "1.0", "a")
         bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none")
         bench.ask(vm, f"f=$(ls /data/keelboot/stage/*.keel); printf DAMAGED | dd of=$f bs=1 "
@@ -24,5 +23,4 @@ def test_given_up_after_three_boots_and_a_good_copy_is_taken(bench):
         vm.send("reboot")
         bench.up(vm, "2.0", "b")
         assert bench.causes(vm) == ["guest"] * 4
-    assert bench.slots(disk)["a"] == a
     assert bench.holds_release(disk, "b", "2.0")

@@ -14,16 +14,14 @@ APART = 8 << 20
 FILL = {"zeroes": bytes(REGION), "garbage": random.Random(1).randbytes(REGION)}
 
 
-@pytest.mark.parametrize("region, fill, afterwards", [(0, "garbage", ["no-record", "ok"]),
-                                                      (1, "zeroes", ["ok", "ok"])])
+@pytest.mark.parametrize("region, fill, afterwards", [(0, "garbage", ["no-record", "ok"]), (1, "zeroes", ["ok", "ok"])])
 def test_one_lost_region_is_survived(bench, region, fill, afterwards):
     """The older record is lost: nothing is written, and status says so. The newest is lost, which
     said that 2.0 is good: it proves itself again, and that fills the region."""
     disk = bench.disk("1.0", "2.0")
     write_partition(disk, "keelboot-state", FILL[fill], region * APART)
     with bench.machine(disk) as vm:
-        text = bench.up(vm, "2.0", "b")
-        assert "rebuilt from" not in text
+        assert "rebuilt from" not in bench.up(vm, "2.0", "b")
         status = bench.status(vm)
         assert status["state"]["regions"] == afterwards
         said = any(f"region {region + 1} of the state" in line for line in status["warnings"])
@@ -37,8 +35,7 @@ def test_both_lost_regions_are_rebuilt_from_the_slots_manifests(bench):
     for region in (0, 1):
         write_partition(disk, "keelboot-state", FILL["garbage"], region * APART)
     before = bench.slots(disk)
-    stick = bench.stick(bench.bundle("3.0"))
-    with bench.machine(disk, drives=[stick]) as vm:
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("3.0"))]) as vm:
         vm.expect(r"keelboot: state: both regions are damaged; rebuilt")
         text = bench.up(vm, "2.0", "b")
         assert "keelboot: slot b: 2.0, trial" in text, "the higher sequence goes first"
@@ -65,8 +62,7 @@ def test_state_of_two_erase_groups_survives_the_loss_of_one(bench):
         assert json.loads(bench.ask(vm, "keelboot state export"))["store"]["second"] == GROUP
     write_partition(disk, "keelboot-state", b"\xff" * GROUP)
     with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
-        text = bench.up(vm, "2.0", "b", 150)
-        assert "rebuilt from" not in text
+        assert "rebuilt from" not in bench.up(vm, "2.0", "b", 150)
         status = bench.status(vm)
         assert [s["state"] for s in status["slots"]] == ["good", "good"]
         assert status["state"]["regions"] == ["ok", "ok"]
@@ -83,8 +79,7 @@ def test_older_state_in_a_large_partition_goes_on_where_it_is(bench):
 
 
 def test_blank_state_partition_boots_whatever_mounts(bench):
-    disk = bench.disk("1.0", state=None)
-    with bench.machine(disk) as vm:
+    with bench.machine(bench.disk("1.0", state=None)) as vm:
         vm.expect(r"keelboot: state: the partition was never written; rebuilt")
         bench.up(vm, "1.0", "a")
         status = bench.status(vm)
@@ -98,18 +93,15 @@ def state_fault(bench, disk, iotype) -> Fault:
 
 def test_unwritable_state_boots_the_good_slot_not_the_trial(bench):
     disk = bench.disk("1.0", "2.0", good="a")
-    before = bench.slots(disk)
-    with bench.machine(disk, faults=[state_fault(bench, disk, "write")]) as vm:
+    with bench.untouched(disk), bench.machine(disk, faults=[state_fault(bench, disk, "write")]) as vm:
         vm.expect(r"keelboot: state: unable to write")
         bench.up(vm, "1.0", "a")
         boot = bench.boot_json(vm)
         assert boot["state"] == "unwritable" and boot["token"] == 0
-        status, said = vm.shell("keelboot mark bad b")
-        assert status == 1, said
+        bench.refused(vm, "keelboot mark bad b")
         vm.send("reboot")
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == ["guest"]
-    assert bench.slots(disk) == before
 
 
 def test_unreadable_state_boots_what_mounts(bench):

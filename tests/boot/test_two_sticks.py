@@ -6,8 +6,7 @@ import struct
 
 def test_newest_of_both_sticks_is_installed(bench):
     old, new = bench.stick(bench.bundle("2.0")), bench.stick(bench.bundle("3.0"), name="second")
-    disk = bench.disk("1.0")
-    with bench.machine(disk, drives=[old, new]) as vm:
+    with bench.machine(bench.disk("1.0"), drives=[old, new]) as vm:
         text = bench.up(vm, "3.0", "b")
         assert "keelboot/2.0-ok.keel: version 2.0: ignored: another bundle is newer" in text
         assert "slot b holds version 3.0 on trial" in text
@@ -18,10 +17,8 @@ def test_newest_of_both_sticks_is_installed(bench):
 def test_damaged_stick_makes_room_for_the_other(bench):
     bad = bench.stick(bench.damaged(bench.bundle("3.0"), "bad.keel"))
     good = bench.stick(bench.bundle("2.0"), name="second")
-    disk = bench.disk("1.0")
-    with bench.machine(disk, drives=[bad, good]) as vm:
-        text = bench.up(vm, "2.0", "b")
-        assert "keelboot/bad.keel: version 3.0: not installed: " in text
+    with bench.machine(bench.disk("1.0"), drives=[bad, good]) as vm:
+        assert "keelboot/bad.keel: version 3.0: not installed: " in bench.up(vm, "2.0", "b")
         assert bench.causes(vm) == []
 
 

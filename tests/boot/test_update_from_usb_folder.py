@@ -7,8 +7,7 @@ def test_newest_bundle_of_the_folder_is_installed_and_litter_named(bench):
               "keelboot/old.keel.bak": b"x", "elsewhere/9.0.keel": b"not looked at"}
     stick = bench.stick(bench.bundle("2.0"), bench.bundle("3.0"), files=litter)
     disk = bench.disk("1.0")
-    a = bench.slots(disk)["a"]
-    with bench.machine(disk, drives=[stick]) as vm:
+    with bench.untouched(disk, "a"), bench.machine(disk, drives=[stick]) as vm:
         text = bench.up(vm, "3.0", "b")
         for line in (r"keelboot/notes.txt: ignored: not named *.keel",
                      r"keelboot/._2.0-ok.keel: ignored", "keelboot/old.keel.bak: ignored",
@@ -20,5 +19,4 @@ def test_newest_bundle_of_the_folder_is_installed_and_litter_named(bench):
         assert status["slots"][1]["version"] == "3.0" and status["slots"][1]["state"] == "good"
         assert "stick" not in vm.writes(), "a stick is read only"
         assert bench.causes(vm) == []
-    assert bench.slots(disk)["a"] == a
     assert bench.holds_release(disk, "b", "3.0")

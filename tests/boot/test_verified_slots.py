@@ -17,11 +17,8 @@ VERITY = ("virtio", "usb", "ext4", "squashfs", "erofs", "vfat", "verity")
 def image(bench):
     """An initramfs with dm-verity, and these lines of system.conf."""
     def make(name, text="", *options):
-        dropins = bench.work / "dropins"
-        dropins.mkdir()
-        (dropins / "verity.conf").write_text(text or "[system]\nverify-slot=boot\n")
-        return bench.initramfs("--conf-dir", dropins, *options, name=f"verity-{name}",
-                               modules=VERITY)
+        text = text or "[system]\nverify-slot=boot\n"
+        return bench.conf_initramfs(f"verity-{name}", text, *options, modules=VERITY)
     return make
 
 
@@ -35,10 +32,8 @@ def verity_bundle(bench, version: str, filesystem: str = "ext4"):
             subprocess.run(["mksquashfs", tree, packed, "-all-root", "-noappend", "-quiet",
                             "-comp", "xz"], check=True, capture_output=True)
         if filesystem == "erofs" and not packed.exists():
-            subprocess.run(["mkfs.erofs", "--all-root", packed, tree], check=True,
-                           capture_output=True)
-    return bench.device.bundle(version, image=packed if filesystem != "ext4" else system,
-                               options=("--verity",))
+            subprocess.run(["mkfs.erofs", "--all-root", packed, tree], check=True, capture_output=True)
+    return bench.device.bundle(version, image=packed if filesystem != "ext4" else system, options=("--verity",))
 
 
 def root_of(bench, vm) -> str:
@@ -49,8 +44,7 @@ def root_of(bench, vm) -> str:
 
 
 def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good(bench, image):
-    disk = bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")
-    with bench.machine(disk, initrd=image("plain")) as vm:
+    with bench.machine(bench.disk("1.0", verity_bundle(bench, "5.0"), good="a"), initrd=image("plain")) as vm:
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4, root hash [0-9a-f]{16}")
         bench.up(vm, "5.0", "b")
         assert root_of(bench, vm) == "/dev/dm-0 ext4"
@@ -65,8 +59,7 @@ def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good
 
 def test_slot_with_a_root_hash_is_passed_over_without_dm_verity(bench):
     """The lean initramfs has no module for it."""
-    disk = bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")
-    with bench.machine(disk) as vm:
+    with bench.machine(bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")) as vm:
         vm.expect(r"keelboot: slot b: this kernel has no dm-verity: .*\(keelboot image build --module-set verity\)")
         bench.up(vm, "1.0", "a")
         status = bench.status(vm)
@@ -80,8 +73,7 @@ def test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing(bench):
     if "/sha512_generic.ko" in (kbkernel.get().modules / "modules.builtin").read_text():
         pytest.skip("this kernel has sha512 built in")
     disk = bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a")
-    bare = bench.initramfs("--module", "dm-verity", name="dm-verity-alone")
-    with bench.machine(disk, initrd=bare) as vm:
+    with bench.machine(disk, initrd=bench.initramfs("--module", "dm-verity", name="dm-verity-alone")) as vm:
         vm.expect(r"keelboot: slot b: this kernel has no sha512: .*\(keelboot image build --module-set verity\)")
         bench.up(vm, "1.0", "a")
         slot = bench.status(vm)["slots"][1]
@@ -90,8 +82,7 @@ def test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing(bench):
 
 
 def test_tree_of_sha512_boots_with_the_module_set(bench, image):
-    disk = bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a")
-    with bench.machine(disk, initrd=image("plain")) as vm:
+    with bench.machine(bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a"), initrd=image("plain")) as vm:
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4, root hash [0-9a-f]{16}")
         bench.up(vm, "8.0", "b")
         assert root_of(bench, vm) == "/dev/dm-0 ext4"
@@ -112,8 +103,7 @@ def test_damaged_block_of_a_good_slot_leads_to_the_other_slot(bench, image):
     busybox = (bench.device.work / "root-5.0-ok/bin/busybox").read_bytes()
     at = read_partition(disk, "root-b").index(busybox[:4096])
     write_partition(disk, "root-b", b"\0" * 512, at + 512)
-    with bench.machine(disk, initrd=image("count", "[system]\ncount=auto\n"),
-                       append="panic=1") as vm:
+    with bench.machine(disk, initrd=image("count", "[system]\ncount=auto\n"), append="panic=1") as vm:
         for number in range(6):
             vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4")
             vm.expect(r"Kernel panic - not syncing: dm-verity device corrupted")

@@ -20,11 +20,8 @@ def unfed(bench, version: str, kind="ok") -> str:
 
 
 def image(bench, handover, *options):
-    dropins = bench.work / "dropins"
-    dropins.mkdir()
-    (dropins / "watchdog.conf").write_text(f"[watchdog]\nhandover={handover}\ntimeout={TIMEOUT}\n")
-    return bench.initramfs("--conf-dir", dropins, *options, modules=DISK,
-                           name="-".join(("handover", handover, *options)))
+    name = "-".join(("handover", handover, *options))
+    return bench.conf_initramfs(name, f"[watchdog]\nhandover={handover}\ntimeout={TIMEOUT}\n", *options, modules=DISK)
 
 
 def sits_out(bench, vm) -> None:
@@ -35,8 +32,7 @@ def sits_out(bench, vm) -> None:
 
 
 def test_release_stops_it_for_a_good_slot(bench):
-    disk = bench.disk(unfed(bench, "1.6"))
-    with bench.machine(disk, initrd=image(bench, "release")) as vm:
+    with bench.machine(bench.disk(unfed(bench, "1.6")), initrd=image(bench, "release")) as vm:
         bench.up(vm, "1.6", "a")
         assert bench.ask(vm, STATE).strip() == "inactive"
         sits_out(bench, vm)
@@ -67,12 +63,10 @@ def test_release_keeps_it_when_a_trial_is_marked_bad(bench):
 
 
 def test_release_is_refused_where_it_cannot_be_stopped(bench):
-    disk = bench.disk(unfed(bench, "1.6"))
-    with bench.machine(disk, initrd=image(bench, "release"), append=NOWAYOUT) as vm:
+    with bench.machine(bench.disk(unfed(bench, "1.6")), initrd=image(bench, "release"), append=NOWAYOUT) as vm:
         vm.expect(r"keelboot: watchdog: handover=release is refused: /dev/watchdog0 cannot be stop")
         bench.up(vm, "1.6", "a")
-        assert "watchdog: nowayout; handover=keeper is used, not release" in \
-            bench.boot_warnings(vm)
+        assert "watchdog: nowayout; handover=keeper is used, not release" in bench.boot_warnings(vm)
         # The guardian feeds it.
         sits_out(bench, vm)
         assert bench.ask(vm, STATE).strip() == "active"
@@ -80,8 +74,7 @@ def test_release_is_refused_where_it_cannot_be_stopped(bench):
 
 def test_softdog_is_taken_where_there_is_no_hardware(bench):
     disk = bench.disk("1.0", "3.0 hang", good="a")
-    initrd = image(bench, "system", "--module-set", "softdog")
-    with bench.machine(disk, initrd=initrd, watchdog=False) as vm:
+    with bench.machine(disk, initrd=image(bench, "system", "--module-set", "softdog"), watchdog=False) as vm:
         for _ in range(3):
             vm.expect(r"system 3\.0: init hangs", 90)
             vm.wait_reset(120)

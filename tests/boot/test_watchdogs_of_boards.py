@@ -19,8 +19,7 @@ def machine(bench, disk, extra, firmware, modules=MODULES):
 @pytest.mark.parametrize("extra, firmware, identity", [(Q35, "", "iTCO_wdt"), (BMC, QBOOT, "IPMI")])
 def test_a_hang_ends_by_the_watchdog_of_the_board(bench, extra, firmware, identity):
     """SeaBIOS sets up Intel's chipset; qboot, with which all other tests start, leaves its ports without an address."""
-    disk = bench.disk("1.0", "3.0 hang", good="a")
-    with machine(bench, disk, extra, firmware) as vm:
+    with machine(bench, bench.disk("1.0", "3.0 hang", good="a"), extra, firmware) as vm:
         vm.expect(rf"keelboot: watchdog: /dev/watchdog0? \({identity}\), {bench.device.watchdog} s", 120)
         vm.expect(r"keelboot: slot b: 3\.0, trial, tries left: 2")
         vm.expect(r"system 3\.0: init hangs", 90)

@@ -15,7 +15,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests/format")]
 
 import keelreader                                                    # noqa: E402
-from test_cli import Device, newest_record                           # noqa: E402
+from cli_device import Device, newest_record                           # noqa: E402
 
 KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
 HELPER = os.environ.get("KEELBOOT_HELPER", str(TOP / "build/keelboot-helper"))
