@@ -60,5 +60,5 @@ struct boot {
 	unsigned ndespite;
 };
 
-/* The program that does what process 1 must not: probing, applying, decoding. */
+/* The program that does what process 1 must not: probing, applying, verifying. */
 #define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"

@@ -22,7 +22,7 @@ enum progress_phase {
 };
 
 struct progress {
-	/* number of the bundle, up to APPLY_CANDIDATES_MAX */
+	/* 0: still looking; else the number of the bundle, up to APPLY_CANDIDATES_MAX */
 	unsigned candidate;
 	enum progress_phase phase;
 	/* of this phase: bytes, or looks */

@@ -116,7 +116,7 @@ void slot_despite(struct boot *b, int slot, const char *why)
 		state_set_text(b->despite[b->ndespite++], why);
 }
 
-/* keelboot.slot= writes nothing. */
+/* keelboot.slot= does not change the state. */
 static void report_despite(struct boot *b, int slot)
 {
 	if (!is_last_resort(b) || settings_is_forced(b))

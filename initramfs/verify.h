@@ -5,8 +5,9 @@
 #include "initramfs/boot_data.h"
 
 /*
- * Looks at the slot's manifest cell, and writes nothing. The helper verifies it again when the slot
- * is a trial and [system] verify-slot=boot, and always when it names a dm-verity root hash:
+ * Looks at the slot's manifest cell, and writes nothing. The helper verifies it again with [system]
+ * verify-slot=boot when the slot is a trial, with verify-slot=always, and whenever it names a
+ * dm-verity root hash:
  * b->manifest is what it answered, with verity 0 when it was not asked.
  *
  * KB_OK: the slot may be tried. KB_ECHECK: it may not, but may as a last resort. KB_EFORMAT: it may

@@ -33,7 +33,8 @@ static bool is_risky(const struct state *s, const struct choose_candidate *c)
 	return !is_good(s, c->slot) || c->tier == CHOOSE_ONESHOT || c->tier == CHOOSE_RETRY;
 }
 
-/* Makes *s durable, if that would change anything. */
+/* Makes *s durable, if that would change anything. On a device record_save() asks the same once
+ * more; the models have no record. */
 static enum kb_err save_changes(struct run *r, struct state *s)
 {
 	if (!r->unsure && state_same(s, &r->a->disk))
@@ -131,7 +132,7 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 	return STEP_NEXT;
 }
 
-/* keelboot.slot=: a person decided; nothing is counted, nothing written. */
+/* keelboot.slot=: a person decided; nothing is counted, and the state is not written. */
 static bool try_forced(struct run *r)
 {
 	char reason[STATE_STR_MAX + 1] = "";

@@ -34,14 +34,16 @@ struct attempt_ops {
 struct attempt {
 	/* reset_charges_good_slots() */
 	bool charge_good;
-	/* keelboot.slot=: this slot first, uncounted and unwritten; or STATE_NONE */
+	/* keelboot.slot=: this slot first, uncounted, and the state is not written; or STATE_NONE
+	 */
 	int forced;
 	/* the state as it was last known to be durable */
 	struct state disk;
 	/* results */
 	/* while ops->mount runs: the one that it is about */
 	struct choose_candidate chosen;
-	/* the state on disk knows of this boot: verdicts are possible, a guardian makes sense */
+	/* what this boot had to charge is durable, or there was nothing to charge: verdicts are
+	 * possible, a guardian makes sense */
 	bool counted;
 	/* Slots that are not good, and failed preflight or did not mount: nothing to fall back to.
 	 * Not those that failed a check, which might run. Valid while ops are called, too. */

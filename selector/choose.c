@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/choose.h"
 
-/* All slots in the order in which they are asked: preferred, last, others. */
+/* Slots in the order in which they are asked, each once. */
 struct order {
 	unsigned n;
 	int8_t slot[STATE_SLOTS_MAX];

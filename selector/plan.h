@@ -93,8 +93,8 @@ enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
  */
 void plan_begin(struct state *s, int target, uint64_t back);
 
-/* Behind plan_begin(): the target is whole: trial with tries and grace, preferred; counts as an
- * automatic install unless mode is PLAN_COMMAND. */
+/* Behind plan_begin(): the target is whole: trial with STATE_TRIES and grace, preferred; the caller
+ * knows system.conf's tries=. Counts as an automatic install unless mode is PLAN_COMMAND. */
 void plan_end(struct state *s, int target, const struct plan_release *r, enum plan_mode mode);
 
 /*
@@ -108,8 +108,9 @@ bool plan_unwritable(struct state *s, const struct plan_release *r);
  * the last, and it is unstaged. */
 void plan_staged_failed(struct state *s, bool *dropped);
 
-/* A source is skipped: STATE_APPLY_LIMIT applies from it in a row took the device down, or died;
- * until a commit, until plan_apply_end(), because it is empty, or: */
+/* A source is skipped: STATE_APPLY_LIMIT applies from it in a row took the device down, or died.
+ * A commit ends that, plan_apply_end() (also when the source is empty), and any `mark good` where
+ * plan_apply_forgivable(). */
 bool plan_source_skipped(const struct state *s, enum state_source src);
 
 /*

@@ -7,7 +7,7 @@
 
 enum reset_cause {
 	RESET_UNKNOWN, /* the hardware does not say */
-	RESET_CLEAN,   /* an orderly reboot of a system under trial */
+	RESET_CLEAN,   /* an orderly reboot while an attempt was open */
 	RESET_POWER,   /* power was cut or came back */
 	RESET_CRASH,   /* panic or watchdog */
 };
@@ -15,8 +15,7 @@ enum reset_cause {
 /* What the hardware and the kernel say. Absence means something only where `can_` says that it
  * could be reported. */
 struct reset_evidence {
-	/* an orderly mark of the boot loader or firmware, or none is known of: see .clean of the
-	 * state */
+	/* nothing contradicts .clean of the state, as a crash record would */
 	bool orderly;
 	/* a crash record in pstore that the state has not seen (not of a survived oops) */
 	bool crash_record;
@@ -53,13 +52,13 @@ const char *reset_name(enum reset_cause cause);
  * Closes the attempt and the applies under way, if there are any, and counts what happened. Changes
  * s in memory only; the next charge writes it, so that a healthy boot writes nothing.
  *
- * An open trial gets its try back after POWER or CLEAN while it has grace. The attempt of a good
- * slot stays open until the slot has proved itself (verdict_proven()), its report alone does not
- * close it. A CRASH is one; so are, with charge_good (reset_charges_good_slots()), two resets of
- * any other cause, but those that are POWER or CLEAN cost its grace first: hardware that calls
- * every reset a power cut would else keep a slot that hangs forever. Without an open attempt a
- * CRASH with no apply under way is blamed on s->last. An apply under way gets its count back after
- * POWER or CLEAN while it has grace. Any trial without tries becomes bad and its release rejected.
- * `clean` and `open` are cleared.
+ * An open trial gets its try back after POWER or CLEAN while it has grace. While the system runs,
+ * a good slot's attempt stays open until verdict_proven(), its report alone does not close it: a
+ * CRASH then adds a crash to the slot. With charge_good (reset_charges_good_slots()) each other
+ * cause adds half of one, but POWER and CLEAN cost grace first: hardware that calls every reset a
+ * power cut would else keep a slot that hangs forever. Without an open attempt a CRASH with no
+ * apply under way is blamed on s->last. An apply under way gets its count back after POWER or
+ * CLEAN, STATE_GRACE times. Any trial without tries becomes bad and its release rejected. `clean`
+ * and `open` are cleared.
  */
 void reset_settle(struct state *s, enum reset_cause cause, bool charge_good);

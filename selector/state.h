@@ -83,7 +83,7 @@ struct state_slot {
 };
 
 /* Counted like the tries of a slot: spent durably before the media are opened, given back when a
- * power cut or an orderly reboot explains what happened, as long as there is grace. */
+ * power cut or an orderly reboot explains what happened, at most STATE_GRACE times. */
 struct state_apply {
 	/* applies that did not end by themselves, the one under way included */
 	uint8_t count;
@@ -123,7 +123,8 @@ struct state {
 	struct state_slot slot[STATE_SLOTS_MAX];
 	/* preferred slot; always a slot */
 	int8_t pref;
-	/* slot that a crash is blamed on: the last good one that was booted; or STATE_NONE */
+	/* slot that a crash is blamed on: the last good one, or last resort, that was booted; or
+	 * STATE_NONE */
 	int8_t last;
 	/* slot of the attempt under way, or STATE_NONE */
 	int8_t open;

@@ -62,8 +62,9 @@ struct device {
 	unsigned nparts;
 	struct device_part part[DEVICE_PARTS_MAX];
 
-	/* the state partition; only after device_open_to_read() */
+	/* of the state partition: what init saw; after device_open_to_read() what was opened */
 	char state_path[DEVICE_PATH_MAX];
+	/* only after device_open_to_read() */
 	struct bdev_file file;
 	struct device_range range;
 	/* the whole file, or the range of it */

@@ -19,7 +19,7 @@ enum kb_err incoming_device_named(const struct device *d) KB_MUST_CHECK;
 /*
  * Header, signature, manifest of the open bundle fd, and whether it is for this device. name is for
  * the messages. Errors of reader_open(); KB_ECOMPAT; KB_EINVAL: system.conf has no compatible=.
- * Told, and r->why says it too. r is to be closed after KB_OK.
+ * Reported, and r->why says it too. r is to be closed after KB_OK.
  */
 enum kb_err incoming_look(struct reader *r, const struct device *d, const struct keyring *keys,
 			  int fd, uint64_t size, const char *name) KB_MUST_CHECK;
@@ -29,10 +29,10 @@ enum kb_err incoming_look(struct reader *r, const struct device *d, const struct
 enum kb_err incoming_readable(struct reader *r, const char *name) KB_MUST_CHECK;
 
 /* Whether the tables of each image of r hold what the manifest says: reads them, and nothing of the
- * payload. Told, as r->why says. */
+ * payload. Reported, as r->why says. */
 enum kb_err incoming_tables(struct reader *r, const char *name) KB_MUST_CHECK;
 
-/* Checks every chunk of every image of r against its signed hash. Told, as r->why says. */
+/* Checks every chunk of every image of r against its signed hash. Reported, as r->why says. */
 enum kb_err incoming_verify(struct reader *r, const char *name,
 			    struct output_progress *p) KB_MUST_CHECK;
 

@@ -134,7 +134,8 @@ static enum kb_err forget_failures_and_check(const struct job *job)
 	const struct plan_terms terms = {
 		.mode = PLAN_AUTOMATIC,
 		.mountable = device_whole(&d.state),
-		.mounted = (choose_mask)(~0u << d.conf.nslots), /* but the state may have it */
+		.mounted = (choose_mask)(~0u << d.conf.nslots), /* slots that system.conf lacks are
+								   no target */
 		.max_jump = d.conf.max_jump,
 	};
 	int target;

@@ -49,12 +49,10 @@ void status_check_usable(struct status *st)
 	for (int i = 0; i < s->nslots; i++)
 		usable += state_is_usable(&s->slot[i]);
 	if (usable == 0)
-		add_problem(st, true, "slots-unusable",
-			    "install a bundle, or put one on a stick",
+		add_problem(st, true, "slots-unusable", "install a bundle, or put one on a stick",
 			    "no slot is good or on trial: slots boot only as a last resort");
 	else if (usable == 1)
-		add_problem(st, false, "slots-no-fallback",
-			    "install a bundle into the other slot",
+		add_problem(st, false, "slots-no-fallback", "install a bundle into the other slot",
 			    "no second slot to fall back to");
 }
 

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STEP_MS	   500
+#define STEP_MS	   100
 /* A prober and its second try. */
-#define REFRESH_MS (5u * PROBE_DEADLINE_MS)
+#define PROBERS_MS (5u * PROBE_DEADLINE_MS)
 
 static void set_name(char dst[DEVICES_NAME], const struct prober_part *part)
 {
@@ -204,7 +204,7 @@ static bool in_time(const struct probe *p, const struct devices_wait *wait, uint
 {
 	uint64_t limit = wait->timeout_s * UINT64_C(1000);
 
-	return waited < limit || (probe_pending(p) > 0 && waited < limit + REFRESH_MS);
+	return waited < limit || (probe_pending(p) > 0 && waited < limit + PROBERS_MS);
 }
 
 static void report_partitions(const struct probe_disk *d)
@@ -254,7 +254,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		    sources_all_came(p, conf, wait->sources, waited))
 			break;
 		wait->idle(wait->ctx);
-		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
+		if (probe_step(p, STEP_MS) == KB_ETIMEDOUT)
 			log_debug("devices: waiting for disks");
 		waited = os_now_ms() - start;
 	}
@@ -305,13 +305,13 @@ bool devices_returned(struct devices *d, const struct probe *p, const struct con
 void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf,
 		     const struct devices_wait *wait)
 {
-	uint64_t end = os_now_ms() + REFRESH_MS;
+	uint64_t end = os_now_ms() + PROBERS_MS;
 	const struct probe_disk *disk;
 
 	probe_start(p);
 	while (probe_pending(p) > 0 && os_now_ms() < end) {
 		wait->idle(wait->ctx);
-		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
+		if (probe_step(p, STEP_MS) == KB_ETIMEDOUT)
 			log_debug("devices: waiting for %s", d->disk);
 	}
 	disk = probe_disk_by_dev(p, d->disk);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guardian of a trial. Process 1 of the initramfs starts it (initramfs/guard.c). */
+/* The guardian. Process 1 of the initramfs starts it (initramfs/guard.c). */
 #include "initramfs/guardian/guardian_linux.h"
 #include "initramfs/guardian/guardian_os.h"
 

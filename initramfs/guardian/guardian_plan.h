@@ -65,7 +65,7 @@ enum guardian_phase {
 
 /* What it is held to, as process 1 passes it on. */
 struct guardian_terms {
-	/* a verdict matters; else there is only a watchdog to keep */
+	/* a verdict matters; else there is stable_s to note, or only a watchdog to keep */
 	bool trial;
 	/* for the verdict; 0: none, since there is nothing to fall back to */
 	uint32_t deadline_s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The helper programs of the boot in one file, distinguished by the name that they are started
- * under: one static program with OpenSSL, zstd and libblkid is a third of the size of three.
+ * under: one static program with OpenSSL, zstd and libblkid is a quarter of the size of four.
  */
 #include "initramfs/prober/prober.h"
 #include "lib/bootlog.h"

@@ -57,10 +57,10 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s,
 		    unsigned wait_ms) KB_MUST_CHECK;
 
 /*
- * While modules are loaded and devices awaited: feeds it if it is armed. Else arms it if it is
- * there by now, without waiting: what dev names; for "auto", or after that could not be opened
- * (logged once), the first hardware. wdt_arm() comes last: it also falls back to a software one,
- * and reports that there is none.
+ * Behind each module, and once when the devices are found: feeds it if it is armed. Else arms it if
+ * it is there by now, without waiting: what dev names; for "auto", or after that could not be
+ * opened (logged once), the first hardware. wdt_arm() comes last: it also falls back to a software
+ * one, and reports that there is none.
  */
 void wdt_arm_late(struct wdt *w, const char *dev, unsigned timeout_s);
 

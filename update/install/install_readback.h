@@ -53,8 +53,9 @@ struct install_readback {
 enum kb_err install_readback_begin(struct install_readback *rb, bool threaded) KB_MUST_CHECK;
 
 /*
- * Notes that c at off of dev was written, or, with zero, that the range was zeroed; len at most
- * MANIFEST_CHUNK_MAX. KB_EIO: something was not what it should be, now or earlier.
+ * Notes that len bytes at off of dev were written, with this hash, or, with zero, that the range
+ * was zeroed; len at most MANIFEST_CHUNK_MAX. KB_EIO: something was not what it should be, now or
+ * earlier.
  */
 enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, uint64_t off,
 				 uint32_t len, const uint8_t *hash, bool zero) KB_MUST_CHECK;

@@ -281,7 +281,8 @@ enum kb_err install_seal_commit(struct install_job *j)
 	struct install *in = j->in;
 	enum kb_err err;
 
-	/* Right already, as another release: half of its new name must not be found either. */
+	/* No block differed, but the slot has another release's name: it says writing until it has
+	 * the new one whole. */
 	if (!j->sealed && !is_marked_writing(in))
 		TRY(mark_writing(j));
 	err = write_manifest(in);
