@@ -7,6 +7,7 @@
 #pragma once
 
 #include "selector/attempt.h"
+#include "selector/plan.h"
 #include "selector/reset.h"
 #include "selector/state.h"
 #include "tests/sim/report.h"
@@ -143,8 +144,11 @@ enum { SIM_WRITE_OK, SIM_WRITE_LOST, SIM_WRITE_LANDED, SIM_WRITE_WAYS };
 void sim_boot_run(struct sim_boot *b);
 /* Moves to the next combination of choices; false when all were made. */
 bool sim_boot_next(struct sim_boot *b);
-/* The record p becomes the newest one; what a bystander sees by that is noted and checked. */
-void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct sim_state *p);
+/* s becomes the newest record; what a bystander sees by that is noted and checked. */
+void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct state *s);
+/* Puts a release there, with a cut after each of its writes. True if all of them landed. */
+bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const struct plan_release *r,
+		      enum plan_mode mode, enum sim_truth truth);
 /* Checks what a whole boot must have kept to. */
 void sim_boot_check(const struct sim_boot *b, const struct sim_world *before);
 
@@ -167,8 +171,9 @@ void sim_after_check_target(const struct sim_config *cfg, const struct sim_world
 
 /* ---- selector_sim_walk.c */
 
-/* A world that can follow from the one at hand; step names how, and is kept as it is. */
-void sim_walk_emit(const struct sim_world *w, const char *step);
+/* A world that can follow from the one at hand, whose last run ends like that; step names how, and
+ * is kept as it is. */
+void sim_walk_emit(const struct sim_world *w, enum sim_event event, const char *step);
 /* An invariant is broken in the world at hand. */
 void sim_walk_violate(const char *what, const struct sim_world *w);
 /* Walks all, or until an invariant breaks, which is reported with its trace. */

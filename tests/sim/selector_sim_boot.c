@@ -2,7 +2,6 @@
 /* One boot, as initramfs/boot.c makes it: load, settle, apply, attempt. */
 #include "tests/sim/selector_sim.h"
 
-#include "selector/plan.h"
 #include "selector/store_internal.h"
 #include "tests/sim/bdev_sim.h"
 
@@ -78,51 +77,49 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 
 static void emit(struct sim_boot *b, enum sim_event event, const char *step)
 {
-	struct sim_world w = b->w;
-
-	w.event = (uint8_t)event;
 	if (!b->quiet)
-		sim_walk_emit(&w, step);
+		sim_walk_emit(&b->w, event, step);
 }
 
-void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct sim_state *p)
+void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct state *s)
 {
+	struct sim_state p;
+
+	if (!sim_world_codec_holds(cfg, s))
+		sim_walk_violate("codec: the text does not bring the state back", w);
+	sim_world_pack(cfg, s, &p);
 	for (int i = 0; i < cfg->nslots; i++) {
-		uint32_t was = w->new.slot[i], is = p->slot[i], release = is >> 11 & 7;
+		uint32_t was = w->new.slot[i], is = p.slot[i], release = is >> 11 & 7;
 
 		if ((was & 7) == STATE_TRIAL && (is & 7) == STATE_BAD && release != 0)
 			w->failed |= (uint8_t)(1u << release);
 	}
 	w->old = w->new;
-	w->new = *p;
-	if (p->floor > w->top)
+	w->new = p;
+	if (p.floor > w->top)
 		sim_walk_violate("floor: it rose before anything of that sequence was good", w);
 }
 
 static enum kb_err op_save(void *ctx, struct state *s)
 {
 	struct sim_boot *b = ctx;
-	struct sim_state p;
 	uint8_t how;
 
 	s->seq++;
 	if (s->open != STATE_NONE && s->open_token == 0)
 		s->open_token = 1;
-	sim_world_pack(b->cfg, s, &p);
 	if (b->at == b->nchoices) {
 		struct sim_world was = b->w;
 
-		if (!sim_world_codec_holds(b->cfg, s))
-			sim_walk_violate("codec: the text does not bring the state back", &b->w);
 		b->choice[b->nchoices++] = SIM_WRITE_OK;
 		emit(b, SIM_POWER, "power cut before a state write landed");
-		sim_boot_land(b->cfg, &b->w, &p);
+		sim_boot_land(b->cfg, &b->w, s);
 		emit(b, SIM_POWER, "power cut after a state write landed");
 		b->w = was;
 	}
 	how = b->choice[b->at++];
 	if (how != SIM_WRITE_LOST)
-		sim_boot_land(b->cfg, &b->w, &p);
+		sim_boot_land(b->cfg, &b->w, s);
 	if (how == SIM_WRITE_OK)
 		b->writes++;
 	return how == SIM_WRITE_OK ? KB_OK : KB_EIO;
@@ -141,7 +138,7 @@ bool sim_boot_next(struct sim_boot *b)
 	return false;
 }
 
-/* ---- applying what is on the stick */
+/* ---- installing */
 
 /* Half an image, then a whole one; the manifest cell last. */
 static void write_image(struct sim_boot *b, int target, unsigned release, enum sim_truth truth)
@@ -158,6 +155,20 @@ static void write_image(struct sim_boot *b, int target, unsigned release, enum s
 	sim_world_set_cell(&b->w, target, true, release);
 	emit(b, SIM_POWER, "power cut after the manifest cell was written");
 }
+
+bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const struct plan_release *r,
+		      enum plan_mode mode, enum sim_truth truth)
+{
+	plan_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
+	for (unsigned i = 0; i < sim_world_regions_of_both(); i++)
+		if (op_save(b, s) != KB_OK)
+			return false;
+	write_image(b, target, (unsigned)r->sequence, truth);
+	plan_end(s, target, r, mode);
+	return op_save(b, s) == KB_OK;
+}
+
+/* ---- applying what is on the stick */
 
 static void check_accepted(const struct sim_boot *b, const struct state *s, unsigned release)
 {
@@ -181,11 +192,12 @@ static void check_accepted(const struct sim_boot *b, const struct state *s, unsi
 }
 
 /* True if it installed. */
-static bool install(struct sim_boot *b, struct state *s, unsigned release, enum sim_truth truth)
+static bool apply_release(struct sim_boot *b, struct state *s, unsigned release,
+			  enum sim_truth truth)
 {
 	struct plan_release r = { .sequence = release, .allow_downgrade = b->cfg->stick_downgrade };
-	const choose_mask mountable = sim_world_mountable(b->cfg, &b->w);
-	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = mountable };
+	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC,
+					  .mountable = sim_world_mountable(b->cfg, &b->w) };
 	int target;
 
 	memset(r.id, (int)release, sizeof(r.id));
@@ -193,13 +205,7 @@ static bool install(struct sim_boot *b, struct state *s, unsigned release, enum 
 		return false;
 	check_accepted(b, s, release);
 	sim_after_check_target(b->cfg, &b->w, s, target, release);
-	plan_begin(s, target, plan_back(s, mountable));
-	for (unsigned i = 0; i < sim_world_regions_of_both(); i++)
-		if (op_save(b, s) != KB_OK)
-			return false;
-	write_image(b, target, release, truth);
-	plan_end(s, target, &r, PLAN_AUTOMATIC);
-	return op_save(b, s) == KB_OK;
+	return sim_boot_install(b, s, target, &r, PLAN_AUTOMATIC, truth);
 }
 
 static void apply(struct sim_boot *b, struct state *s)
@@ -223,7 +229,7 @@ static void apply(struct sim_boot *b, struct state *s)
 		return;
 	}
 	for (unsigned i = 0; i < 2 && b->cfg->stick[i] != 0; i++)
-		if (install(b, s, b->cfg->stick[i], b->cfg->stick_truth[i]))
+		if (apply_release(b, s, b->cfg->stick[i], b->cfg->stick_truth[i]))
 			break;
 	plan_apply_end(s, STATE_SRC_USB);
 	if (op_save(b, s) == KB_OK)
