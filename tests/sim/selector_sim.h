@@ -14,7 +14,7 @@
 #include "tests/sim/set.h"
 
 #define SIM_SLOTS 3
-#define SIM_NONE  7u /* no slot, in three bits */
+#define SIM_NONE  7u /* no slot */
 
 /* What is really in a slot. */
 enum sim_truth {
@@ -29,26 +29,27 @@ enum sim_truth {
 
 enum sim_event { SIM_POWER, SIM_CRASH, SIM_SOFT };
 
-/* A record, packed. Reasons, strings and the order of ledgers are left out: nothing depends on
- * them. */
-struct sim_state {
-	/* st:3 tries:2 grace:3 streak:2 ever:1 release:3 doubt:1 retries:2 wait:3; the last two are
-	 * cut off, so that a distance grows to SIM_WAIT and stays */
-	uint32_t slot[SIM_SLOTS];
-	uint16_t who;  /* pref, last, open, lr, oneshot: 3 bits each */
-	uint8_t flags; /* SIM_F_ */
-	uint8_t installs;
-	uint8_t apply;		   /* of usb: count:2 grace:3 open:1 */
-	uint8_t applied, rejected; /* bit n: release n */
-	uint8_t floor : 4, back : 4;
-};
-
 #define SIM_RETRIES 1u
 #define SIM_WAIT    (1u << SIM_RETRIES)
 
-#define SIM_F_CLEAN   1u
-#define SIM_F_REBUILT 2u
-#define SIM_F_LOST    4u /* there is no record at all */
+/* retries and wait are cut off, so that a distance grows to SIM_WAIT and stays. */
+struct sim_slot {
+	uint32_t st : 3, tries : 2, grace : 3, streak : 2, ever : 1, release : 3, doubt : 1;
+	uint32_t retries : 2, wait : 3;
+};
+
+/* A record, packed. Reasons, strings and the order of ledgers are left out: nothing depends on
+ * them. */
+struct sim_state {
+	struct sim_slot slot[SIM_SLOTS];
+	int16_t pref : 3, last : 3, open : 3, lr : 3, oneshot : 3;
+	bool clean : 1, rebuilt : 1;
+	bool lost : 1; /* there is no record at all */
+	uint8_t installs;
+	uint8_t apply_count : 2, apply_grace : 3, apply_open : 1; /* of usb */
+	uint8_t applied, rejected;				  /* bit n: release n */
+	uint8_t floor : 4, back : 4;
+};
 
 /* All that decides what happens from here on. No padding: compared and hashed as bytes. */
 struct sim_world {
@@ -115,8 +116,6 @@ void sim_world_set_truth(struct sim_world *w, int slot, enum sim_truth t);
 void sim_world_set_cell(struct sim_world *w, int slot, bool valid, unsigned release);
 /* As initramfs/ would find them: slots that preflight takes for mountable. */
 choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_world *w);
-/* How many regions hold a record after the shipped store_save_both(). */
-unsigned sim_world_regions_of_both(void);
 
 /* ---- selector_sim_boot.c */
 

@@ -278,16 +278,16 @@ void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w)
 			if (sim_truth_of(w, i) == SIM_WORK)
 				sim_walk_emit(&x, (enum sim_event)w->event, "a slot decayed");
 		}
-	if (w->lost >= cfg->losses || w->new.flags & SIM_F_LOST)
+	if (w->lost >= cfg->losses || w->new.lost)
 		return;
 	x = *w;
 	x.lost++;
 	x.new = x.old;
-	if (x.new.flags & SIM_F_LOST)
+	if (x.new.lost)
 		x.run = x.killed = 0;
 	sim_walk_emit(&x, (enum sim_event)w->event, "the newest record was lost");
 	memset(&x.new, 0, sizeof(x.new));
-	x.new.flags = SIM_F_LOST;
+	x.new.lost = true;
 	x.old = x.new;
 	x.run = x.killed = 0; /* all counts begin anew */
 	sim_walk_emit(&x, (enum sim_event)w->event, "both regions were lost");

@@ -89,10 +89,10 @@ void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const stru
 		sim_walk_violate("codec: the text does not bring the state back", w);
 	sim_world_pack(cfg, s, &p);
 	for (int i = 0; i < cfg->nslots; i++) {
-		uint32_t was = w->new.slot[i], is = p.slot[i], release = is >> 11 & 7;
+		struct sim_slot was = w->new.slot[i], is = p.slot[i];
 
-		if ((was & 7) == STATE_TRIAL && (is & 7) == STATE_BAD && release != 0)
-			w->failed |= (uint8_t)(1u << release);
+		if (was.st == STATE_TRIAL && is.st == STATE_BAD && is.release != 0)
+			w->failed |= (uint8_t)(1u << is.release);
 	}
 	w->old = w->new;
 	w->new = p;
@@ -160,9 +160,9 @@ bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const str
 		      enum plan_mode mode, enum sim_truth truth)
 {
 	plan_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
-	for (unsigned i = 0; i < sim_world_regions_of_both(); i++)
-		if (op_save(b, s) != KB_OK)
-			return false;
+	/* store_save_both(): store_test holds it to the two regions. */
+	if (op_save(b, s) != KB_OK || op_save(b, s) != KB_OK)
+		return false;
 	write_image(b, target, (unsigned)r->sequence, truth);
 	plan_end(s, target, r, mode);
 	return op_save(b, s) == KB_OK;
@@ -283,7 +283,7 @@ void sim_boot_run(struct sim_boot *b)
 	b->killed = b->died = b->booted = false;
 	b->a.forced = STATE_NONE;
 	b->a.charge_good = reset_charges_good_slots(b->cfg->count, &ev);
-	if (b->w.new.flags & SIM_F_LOST) {
+	if (b->w.new.lost) {
 		rebuild(b->cfg, &b->w, &s);
 		memset(&b->a.disk, 0, sizeof(b->a.disk));
 	} else {
@@ -307,8 +307,7 @@ static void check_quiet(const struct sim_boot *b, const struct sim_world *before
 	static struct state s;
 	int k = b->a.chosen.slot;
 
-	if (!b->booted || b->writes <= allowed || before->new.flags & SIM_F_LOST ||
-	    b->cfg->stick[0] != 0)
+	if (!b->booted || b->writes <= allowed || before->new.lost || b->cfg->stick[0] != 0)
 		return;
 	sim_world_unpack(b->cfg, &before->new, &s);
 	for (int i = 0; i < s.nslots; i++) /* that one becomes bad, which is written once */
