@@ -10,25 +10,16 @@
 
 static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_event event)
 {
-	/* As evidence.c has it: only a panic's record speaks against the flag, and here is none. */
-	struct reset_evidence ev = { .orderly = true };
+	bool truth = cfg->says == SIM_SAYS_TRUTH, crash = cfg->says == SIM_SAYS_CRASH;
 
-	switch (cfg->says) {
-	case SIM_SAYS_TRUTH:
-		ev.can_report_watchdog = ev.can_report_panic = true;
-		ev.watchdog_fired = event == SIM_CRASH;
-		ev.power_cause = event == SIM_POWER;
-		break;
-	case SIM_SAYS_POWER:
-		ev.power_cause = true;
-		break;
-	case SIM_SAYS_CRASH:
-		ev.watchdog_fired = ev.can_report_watchdog = ev.can_report_panic = true;
-		break;
-	case SIM_SAYS_NOTHING:
-		break;
-	}
-	return ev;
+	return (struct reset_evidence){
+		/* As evidence.c has it: only a panic's record speaks against it; here is none. */
+		.orderly = true,
+		.can_report_watchdog = truth || crash,
+		.can_report_panic = truth || crash,
+		.watchdog_fired = crash || (truth && event == SIM_CRASH),
+		.power_cause = cfg->says == SIM_SAYS_POWER || (truth && event == SIM_POWER),
+	};
 }
 
 /* ---- the state lost: made anew by the shipped code from manifest cells on a device */
@@ -241,22 +232,12 @@ static void apply(struct sim_boot *b, struct state *s)
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
 	struct sim_boot *b = ctx;
+	enum sim_truth t = sim_truth_of(&b->w, slot);
 
 	reason[0] = '\0';
-	switch (sim_truth_of(&b->w, slot)) {
-	case SIM_NOTHING:
-		return KB_ENODEV;
-	case SIM_UNFIT:
+	if (t == SIM_UNFIT)
 		b->tried |= (choose_mask)(1u << slot);
-		return KB_EFORMAT;
-	case SIM_PART:
-	case SIM_WORK:
-	case SIM_HANG:
-	case SIM_LATE:
-	case SIM_NOMNT:
-		break;
-	}
-	return KB_OK;
+	return t == SIM_NOTHING ? KB_ENODEV : t == SIM_UNFIT ? KB_EFORMAT : KB_OK;
 }
 
 /* Half an image mounts here: that it is sealed is a second line, not what the record may rest on.
