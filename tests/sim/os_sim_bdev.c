@@ -169,9 +169,8 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 	*b = (struct bdev_file){ .fd = -1 };
 	if (o == NULL)
 		return KB_EIO;
-	TRY(os_sim_turn("bdev_file_open"));
-	TRY(os_sim_call(i < DEVS_MAX && devs[i].dev != NULL ? KB_OK : KB_ENOENT, "open %s%s%s",
-			path, flags & BDEV_FILE_WRITE ? " rw" : " ro",
+	TRY(OS_SIM_CALL("bdev_file_open", i < DEVS_MAX && devs[i].dev != NULL ? KB_OK : KB_ENOENT,
+			"open %s%s%s", path, flags & BDEV_FILE_WRITE ? " rw" : " ro",
 			flags & BDEV_FILE_EXCL ? " excl" : ""));
 	attach(o, b, i, flags & BDEV_FILE_WRITE, flags & BDEV_FILE_DIRECT);
 	b->bytes = b->bdev.size;

@@ -145,8 +145,7 @@ static const char *flags_text(unsigned long flags)
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options)
 {
-	TRY(os_sim_turn("mount"));
-	TRY(os_sim_call(os_sim_check_mount(source, fstype), "mount %s %s %s %s%s%s",
+	TRY(OS_SIM_CALL("mount", os_sim_check_mount(source, fstype), "mount %s %s %s %s%s%s",
 			source != NULL ? source : "none", target, fstype != NULL ? fstype : "none",
 			flags_text(flags), options != NULL ? "," : "",
 			options != NULL ? options : ""));
@@ -157,22 +156,19 @@ enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 
 enum kb_err os_protect(const char *dev, bool on)
 {
-	TRY(os_sim_turn("protect"));
-	return os_sim_call(KB_OK, "%s %s", on ? "protect" : "unprotect", dev);
+	return OS_SIM_CALL("protect", KB_OK, "%s %s", on ? "protect" : "unprotect", dev);
 }
 
 enum kb_err os_umount(const char *target)
 {
-	TRY(os_sim_turn("umount"));
-	TRY(os_sim_call(KB_OK, "umount %s", target));
+	TRY(OS_SIM_CALL("umount", KB_OK, "umount %s", target));
 	os_sim_remove(target);
 	return KB_OK;
 }
 
 enum kb_err os_switch_root(const char *target)
 {
-	TRY(os_sim_turn("switch_root"));
-	TRY(os_sim_call(KB_OK, "switch_root %s", target));
+	TRY(OS_SIM_CALL("switch_root", KB_OK, "switch_root %s", target));
 	os_sim_do_switch_root(target);
 	return KB_OK;
 }
@@ -180,9 +176,8 @@ enum kb_err os_switch_root(const char *target)
 /* ---------------------------------------------------------------- modules, ends */
 enum kb_err os_finit_module(const char *path, const char *params)
 {
-	TRY(os_sim_turn("finit_module"));
-	return os_sim_call(os_exists(path) ? KB_OK : KB_ENOENT, "finit_module %s%s%s", path,
-			   params[0] != '\0' ? " " : "", params);
+	return OS_SIM_CALL("finit_module", os_exists(path) ? KB_OK : KB_ENOENT,
+			   "finit_module %s%s%s", path, params[0] != '\0' ? " " : "", params);
 }
 
 void os_sim_join(char *out, size_t size, const char *const *words)

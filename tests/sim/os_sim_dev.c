@@ -317,9 +317,8 @@ enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_
 {
 	*fd = -1;
 	memset(info, 0, sizeof(*info));
-	TRY(os_sim_turn("wdt_open"));
-	TRY(os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV, "watchdog %s %u s", dev,
-			timeout_s));
+	TRY(OS_SIM_CALL("wdt_open", strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV,
+			"watchdog %s %u s", dev, timeout_s));
 	*fd = wdt.fd = os_sim_fd_new(OS_SIM_FD_WDT);
 	*info = wdt.info;
 	info->tells_left = wdt.quirks.tells_left;
@@ -374,8 +373,7 @@ uint64_t os_sim_watchdog_pause(void)
 
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 {
-	TRY(os_sim_turn("wdt_timeout"));
-	TRY(os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s));
+	TRY(OS_SIM_CALL("wdt_timeout", KB_OK, "watchdog timeout %u s", *timeout_s));
 	if (fd != wdt.fd)
 		return KB_EIO;
 	if (wdt.quirks.fixed_s != 0 ||

@@ -193,8 +193,7 @@ enum kb_err os_write_file(const char *path, const char *text, size_t len)
 			*to++ = text[i];
 	}
 	*to = '\0';
-	TRY(os_sim_turn("write_file"));
-	TRY(os_sim_call(KB_OK, "write %s%s%s", path, lines > 1 ? "" : " ", shown));
+	TRY(OS_SIM_CALL("write_file", KB_OK, "write %s%s%s", path, lines > 1 ? "" : " ", shown));
 	copy = strndup(text, len);
 	os_sim_put(path, OS_SIM_TEXT, copy);
 	free(copy);
@@ -216,8 +215,7 @@ enum kb_err os_mkdir(const char *path, unsigned mode)
 
 enum kb_err os_unlink(const char *path)
 {
-	TRY(os_sim_turn("unlink"));
-	TRY(os_sim_call(find(path) != NULL ? KB_OK : KB_ENOENT, "unlink %s", path));
+	TRY(OS_SIM_CALL("unlink", find(path) != NULL ? KB_OK : KB_ENOENT, "unlink %s", path));
 	drop(find(path));
 	return KB_OK;
 }
@@ -272,11 +270,11 @@ static int by_name(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-/* Sorted. */
+/* Sorted, each once. */
 static enum kb_err list(const char *path, char all[FILES_MAX][NAME_LEN], unsigned *n)
 {
-	unsigned found = 0;
 	size_t len = strlen(path);
+	unsigned found = 0;
 
 	*n = 0;
 	TRY(os_sim_turn("list"));
@@ -284,24 +282,14 @@ static enum kb_err list(const char *path, char all[FILES_MAX][NAME_LEN], unsigne
 		return KB_ENOENT;
 	for (unsigned i = 0; i < top; i++) {
 		const char *name = file[i].path + len + 1;
-		size_t nlen;
-		bool twice = false;
 
-		if (file[i].dev[0] != '\0' || !below(file[i].path, path) ||
-		    file[i].path[len] != '/')
-			continue;
-		nlen = strcspn(name, "/");
-		if (nlen == 0)
-			continue;
-		if (nlen >= NAME_LEN)
-			nlen = NAME_LEN - 1;
-		for (unsigned k = 0; k < found && !twice; k++)
-			twice = strlen(all[k]) == nlen && memcmp(all[k], name, nlen) == 0;
-		if (!twice)
-			snprintf(all[found++], NAME_LEN, "%.*s", (int)nlen, name);
+		if (file[i].dev[0] == '\0' && below(file[i].path, path) && file[i].path[len] == '/')
+			snprintf(all[found++], NAME_LEN, "%.*s", (int)strcspn(name, "/"), name);
 	}
 	qsort(all, found, NAME_LEN, by_name);
-	*n = found;
+	for (unsigned i = 0; i < found; i++)
+		if (all[i][0] != '\0' && (*n == 0 || strcmp(all[*n - 1], all[i]) != 0))
+			memmove(all[(*n)++], all[i], NAME_LEN);
 	return KB_OK;
 }
 

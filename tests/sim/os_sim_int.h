@@ -28,6 +28,12 @@ enum kb_err os_sim_call(enum kb_err natural, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* What os_sim_on_call() has to say about a call. */
 enum kb_err os_sim_turn(const char *call);
+/* Its turn, and then its line of the trace. */
+#define OS_SIM_CALL(call, ...)                                     \
+	__extension__({                                            \
+		enum kb_err turn_ = os_sim_turn(call);             \
+		turn_ != KB_OK ? turn_ : os_sim_call(__VA_ARGS__); \
+	})
 /* Words behind each other, each behind a space, in one line. */
 void os_sim_join(char *out, size_t size, const char *const *words);
 int os_sim_log_fd(void); /* a new descriptor of what stands for /dev/kmsg */

@@ -118,8 +118,7 @@ enum kb_err os_detach(const char *path, const char *const *argv, const int *fds,
 	for (unsigned i = 0; i < n && i < sizeof(passed) - 1; i++)
 		passed[i] = fds[i] < 0 ? '-' : (char)('3' + i);
 	*pid = -1;
-	TRY(os_sim_turn("detach"));
-	TRY(os_sim_call(KB_OK, "detach%s; descriptors %s", args, passed));
+	TRY(OS_SIM_CALL("detach", KB_OK, "detach%s; descriptors %s", args, passed));
 	*pid = DETACHED_PID;
 	return KB_OK;
 }

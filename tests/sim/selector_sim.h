@@ -7,13 +7,14 @@
 #pragma once
 
 #include "selector/attempt.h"
+#include "selector/plan.h"
 #include "selector/reset.h"
 #include "selector/state.h"
 #include "tests/sim/report.h"
 #include "tests/sim/set.h"
 
 #define SIM_SLOTS 3
-#define SIM_NONE  7u /* no slot, in three bits */
+#define SIM_NONE  7u /* no slot */
 
 /* What is really in a slot. */
 enum sim_truth {
@@ -28,26 +29,27 @@ enum sim_truth {
 
 enum sim_event { SIM_POWER, SIM_CRASH, SIM_SOFT };
 
-/* A record, packed. Reasons, strings and the order of ledgers are left out: nothing depends on
- * them. */
-struct sim_state {
-	/* st:3 tries:2 grace:3 streak:2 ever:1 release:3 doubt:1 retries:2 wait:3; the last two are
-	 * cut off, so that a distance grows to SIM_WAIT and stays */
-	uint32_t slot[SIM_SLOTS];
-	uint16_t who;  /* pref, last, open, lr, oneshot: 3 bits each */
-	uint8_t flags; /* SIM_F_ */
-	uint8_t installs;
-	uint8_t apply;		   /* of usb: count:2 grace:3 open:1 */
-	uint8_t applied, rejected; /* bit n: release n */
-	uint8_t floor : 4, back : 4;
-};
-
 #define SIM_RETRIES 1u
 #define SIM_WAIT    (1u << SIM_RETRIES)
 
-#define SIM_F_CLEAN   1u
-#define SIM_F_REBUILT 2u
-#define SIM_F_LOST    4u /* there is no record at all */
+/* retries and wait are cut off, so that a distance grows to SIM_WAIT and stays. */
+struct sim_slot {
+	uint32_t st : 3, tries : 2, grace : 3, streak : 2, ever : 1, release : 3, doubt : 1;
+	uint32_t retries : 2, wait : 3;
+};
+
+/* A record, packed. Reasons, strings and the order of ledgers are left out: nothing depends on
+ * them. */
+struct sim_state {
+	struct sim_slot slot[SIM_SLOTS];
+	int16_t pref : 3, last : 3, open : 3, lr : 3, oneshot : 3;
+	bool clean : 1, rebuilt : 1;
+	bool lost : 1; /* there is no record at all */
+	uint8_t installs;
+	uint8_t apply_count : 2, apply_grace : 3, apply_open : 1; /* of usb */
+	uint8_t applied, rejected;				  /* bit n: release n */
+	uint8_t floor : 4, back : 4;
+};
 
 /* All that decides what happens from here on. No padding: compared and hashed as bytes. */
 struct sim_world {
@@ -114,8 +116,6 @@ void sim_world_set_truth(struct sim_world *w, int slot, enum sim_truth t);
 void sim_world_set_cell(struct sim_world *w, int slot, bool valid, unsigned release);
 /* As initramfs/ would find them: slots that preflight takes for mountable. */
 choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_world *w);
-/* How many regions hold a record after the shipped store_save_both(). */
-unsigned sim_world_regions_of_both(void);
 
 /* ---- selector_sim_boot.c */
 
@@ -143,8 +143,11 @@ enum { SIM_WRITE_OK, SIM_WRITE_LOST, SIM_WRITE_LANDED, SIM_WRITE_WAYS };
 void sim_boot_run(struct sim_boot *b);
 /* Moves to the next combination of choices; false when all were made. */
 bool sim_boot_next(struct sim_boot *b);
-/* The record p becomes the newest one; what a bystander sees by that is noted and checked. */
-void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct sim_state *p);
+/* s becomes the newest record; what a bystander sees by that is noted and checked. */
+void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct state *s);
+/* Puts a release there, with a cut after each of its writes. True if all of them landed. */
+bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const struct plan_release *r,
+		      enum plan_mode mode, enum sim_truth truth);
 /* Checks what a whole boot must have kept to. */
 void sim_boot_check(const struct sim_boot *b, const struct sim_world *before);
 
@@ -167,8 +170,9 @@ void sim_after_check_target(const struct sim_config *cfg, const struct sim_world
 
 /* ---- selector_sim_walk.c */
 
-/* A world that can follow from the one at hand; step names how, and is kept as it is. */
-void sim_walk_emit(const struct sim_world *w, const char *step);
+/* A world that can follow from the one at hand, whose last run ends like that; step names how, and
+ * is kept as it is. */
+void sim_walk_emit(const struct sim_world *w, enum sim_event event, const char *step);
 /* An invariant is broken in the world at hand. */
 void sim_walk_violate(const char *what, const struct sim_world *w);
 /* Walks all, or until an invariant breaks, which is reported with its trace. */

@@ -2,28 +2,9 @@
 /* What may follow once a slot was booted: resets, verdicts, installs, orders; and decay. */
 #include "tests/sim/selector_sim.h"
 
-#include "selector/plan.h"
 #include "selector/verdict.h"
 
 #include <string.h>
-
-static void emit(const struct sim_world *w, enum sim_event event, const char *step)
-{
-	struct sim_world x = *w;
-
-	x.event = (uint8_t)event;
-	sim_walk_emit(&x, step);
-}
-
-static void land(const struct sim_config *cfg, struct sim_world *w, const struct state *s)
-{
-	struct sim_state p;
-
-	if (!sim_world_codec_holds(cfg, s))
-		sim_walk_violate("codec: the text does not bring the state back", w);
-	sim_world_pack(cfg, s, &p);
-	sim_boot_land(cfg, w, &p);
-}
 
 /* Not the product's: this is what it is held against. */
 static bool is_trusted(const struct state_slot *t)
@@ -64,43 +45,22 @@ static void install(const struct sim_config *cfg, const struct sim_world *good,
 {
 	static const enum sim_truth images[] = { SIM_WORK, SIM_HANG, SIM_NOMNT, SIM_UNFIT,
 						 SIM_LATE };
-	struct plan_release r = { .sequence = 0 };
-	struct state begun = *s, ended;
-	struct sim_world w = *good;
+	const struct plan_release r = { .sequence = 0 };
 	int target =
-		choose_target(s, sim_world_mountable(cfg, &w), (choose_mask)(1u << k), 1, false);
+		choose_target(s, sim_world_mountable(cfg, good), (choose_mask)(1u << k), 1, false);
 
 	if (target == STATE_NONE)
 		return;
-	sim_after_check_target(cfg, &w, s, target, 0);
-	plan_begin(&begun, target, plan_back(s, sim_world_mountable(cfg, &w)));
-	land(cfg, &w, &begun);
-	emit(&w, SIM_POWER, "install: cut after the first `writing` mark");
-	if (sim_world_regions_of_both() == 2)
-		land(cfg, &w, &begun);
-	emit(&w, SIM_POWER, "install: cut after both `writing` marks");
-	sim_world_set_cell(&w, target, false, 0);
-	emit(&w, SIM_POWER, "install: cut after the manifest cell was cleared");
-	sim_world_set_truth(&w, target, SIM_PART);
-	w.fresh = (uint8_t)target;
-	w.run = 0;
-	emit(&w, SIM_POWER, "install: cut while data was written");
-	emit(&w, SIM_CRASH, "install: crash while data was written");
+	sim_after_check_target(cfg, good, s, target, 0);
 	for (unsigned i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
-		struct sim_world x = w;
+		struct sim_boot b = { .cfg = cfg, .w = *good };
+		struct state ended = *s;
 
 		if ((images[i] == SIM_UNFIT && !cfg->unfit) ||
 		    (images[i] == SIM_LATE && !cfg->late))
 			continue;
-		sim_world_set_truth(&x, target, images[i]);
-		emit(&x, SIM_POWER, "install: cut after the data was whole");
-		sim_world_set_cell(&x, target, true, 0);
-		emit(&x, SIM_POWER, "install: cut after the manifest cell was written");
-		ended = begun;
-		plan_end(&ended, target, &r, PLAN_COMMAND);
-		land(cfg, &x, &ended);
-		emit(&x, SIM_SOFT, "installed, rebooted");
-		emit(&x, SIM_POWER, "installed, power cut");
+		(void)sim_boot_install(&b, &ended, target, &r, PLAN_COMMAND, images[i]);
+		sim_walk_emit(&b.w, SIM_SOFT, "installed, rebooted");
 	}
 }
 
@@ -114,8 +74,8 @@ static void order_oneshot(const struct sim_config *cfg, const struct sim_world *
 		if (s->slot[i].st == STATE_EMPTY)
 			continue;
 		t.oneshot = (int8_t)i;
-		land(cfg, &w, &t);
-		emit(&w, SIM_SOFT, "operator asked for a slot, once");
+		sim_boot_land(cfg, &w, &t);
+		sim_walk_emit(&w, SIM_SOFT, "operator asked for a slot, once");
 	}
 }
 
@@ -172,7 +132,7 @@ bool sim_after_report(const struct sim_boot *b, struct sim_world *w, bool *commi
 			w->top = (uint8_t)is.slot[k].sequence;
 	}
 	if (!state_same(&was, &is))
-		land(cfg, w, &is);
+		sim_boot_land(cfg, w, &is);
 	if (w->fresh == k)
 		w->fresh = SIM_NONE;
 	w->run = 0;
@@ -190,7 +150,7 @@ static bool prove(const struct sim_boot *b, struct sim_world *w)
 		return false;
 	check_good_is_quiet(b, w, &was, &is, b->a.chosen.slot);
 	if (!state_same(&was, &is))
-		land(b->cfg, w, &is);
+		sim_boot_land(b->cfg, w, &is);
 	return true;
 }
 
@@ -203,9 +163,9 @@ static void mark_good(const struct sim_boot *b, const struct sim_world *booted, 
 
 	if (!sim_after_report(b, &w, &committed))
 		return;
-	emit(&w, SIM_POWER, "marked good, power cut soon after");
-	emit(&w, SIM_CRASH, "marked good, crashed soon after");
-	emit(&w, SIM_SOFT, "marked good, rebooted soon after");
+	sim_walk_emit(&w, SIM_POWER, "marked good, power cut soon after");
+	sim_walk_emit(&w, SIM_CRASH, "marked good, crashed soon after");
+	sim_walk_emit(&w, SIM_SOFT, "marked good, rebooted soon after");
 	if (sim_truth_of(&w, k) == SIM_LATE)
 		return;
 	sim_world_unpack(cfg, &w.new, &is);
@@ -215,9 +175,9 @@ static void mark_good(const struct sim_boot *b, const struct sim_world *booted, 
 		sim_walk_violate("a slot that reported cannot prove itself", &w);
 		return;
 	}
-	emit(&w, SIM_POWER, "proved itself, power cut");
-	emit(&w, SIM_CRASH, "proved itself, crashed later");
-	emit(&w, SIM_SOFT, "proved itself, rebooted");
+	sim_walk_emit(&w, SIM_POWER, "proved itself, power cut");
+	sim_walk_emit(&w, SIM_CRASH, "proved itself, crashed later");
+	sim_walk_emit(&w, SIM_SOFT, "proved itself, rebooted");
 	sim_world_unpack(cfg, &w.new, &is);
 	if (cfg->oneshots)
 		order_oneshot(cfg, &w, &is);
@@ -231,9 +191,9 @@ static void mark_clean(const struct sim_boot *b, const struct sim_world *booted,
 	sim_world_unpack(b->cfg, &w.new, &s);
 	if (b->a.token == 0 || verdict_clean(&s, k, b->a.token) != KB_OK)
 		return;
-	land(b->cfg, &w, &s);
-	emit(&w, SIM_SOFT, "orderly reboot before it was marked good");
-	emit(&w, SIM_CRASH, "the same, but it hung");
+	sim_boot_land(b->cfg, &w, &s);
+	sim_walk_emit(&w, SIM_SOFT, "orderly reboot before it was marked good");
+	sim_walk_emit(&w, SIM_CRASH, "the same, but it hung");
 }
 
 /* The guardian, at the commit deadline. */
@@ -246,8 +206,8 @@ static void deadline(const struct sim_boot *b, const struct sim_world *booted, i
 	if (b->a.token == 0 || s.slot[k].st != STATE_TRIAL || !has_fallback(b->cfg, &w, &s, k) ||
 	    verdict_bad(&s, k, "deadline") != KB_OK)
 		return;
-	land(b->cfg, &w, &s);
-	emit(&w, SIM_SOFT, "not good at the deadline, rebooted");
+	sim_boot_land(b->cfg, &w, &s);
+	sim_walk_emit(&w, SIM_SOFT, "not good at the deadline, rebooted");
 }
 
 static void check_run(const struct sim_boot *b, const struct sim_world *before, int k, unsigned run)
@@ -295,12 +255,12 @@ void sim_after(const struct sim_boot *b, const struct sim_world *before)
 	w.event = 0;
 	if (!is_new(b, &w, k))
 		return;
-	emit(&w, SIM_POWER, "booted, power cut");
-	emit(&w, SIM_CRASH, "booted, crashed or hung");
+	sim_walk_emit(&w, SIM_POWER, "booted, power cut");
+	sim_walk_emit(&w, SIM_CRASH, "booted, crashed or hung");
 	deadline(b, &w, k);
 	if (sim_truth_of(&w, k) != SIM_WORK && sim_truth_of(&w, k) != SIM_LATE)
 		return;
-	emit(&w, SIM_SOFT, "booted, rebooted without a mark");
+	sim_walk_emit(&w, SIM_SOFT, "booted, rebooted without a mark");
 	mark_clean(b, &w, k);
 	mark_good(b, &w, k);
 }
@@ -316,19 +276,19 @@ void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w)
 			x.decayed = 1;
 			sim_world_set_truth(&x, i, worse[j]);
 			if (sim_truth_of(w, i) == SIM_WORK)
-				sim_walk_emit(&x, "a slot decayed");
+				sim_walk_emit(&x, (enum sim_event)w->event, "a slot decayed");
 		}
-	if (w->lost >= cfg->losses || w->new.flags & SIM_F_LOST)
+	if (w->lost >= cfg->losses || w->new.lost)
 		return;
 	x = *w;
 	x.lost++;
 	x.new = x.old;
-	if (x.new.flags & SIM_F_LOST)
+	if (x.new.lost)
 		x.run = x.killed = 0;
-	sim_walk_emit(&x, "the newest record was lost");
+	sim_walk_emit(&x, (enum sim_event)w->event, "the newest record was lost");
 	memset(&x.new, 0, sizeof(x.new));
-	x.new.flags = SIM_F_LOST;
+	x.new.lost = true;
 	x.old = x.new;
 	x.run = x.killed = 0; /* all counts begin anew */
-	sim_walk_emit(&x, "both regions were lost");
+	sim_walk_emit(&x, (enum sim_event)w->event, "both regions were lost");
 }

@@ -2,7 +2,6 @@
 /* One boot, as initramfs/boot.c makes it: load, settle, apply, attempt. */
 #include "tests/sim/selector_sim.h"
 
-#include "selector/plan.h"
 #include "selector/store_internal.h"
 #include "tests/sim/bdev_sim.h"
 
@@ -11,25 +10,16 @@
 
 static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_event event)
 {
-	/* As evidence.c has it: only a panic's record speaks against the flag, and here is none. */
-	struct reset_evidence ev = { .orderly = true };
+	bool truth = cfg->says == SIM_SAYS_TRUTH, crash = cfg->says == SIM_SAYS_CRASH;
 
-	switch (cfg->says) {
-	case SIM_SAYS_TRUTH:
-		ev.can_report_watchdog = ev.can_report_panic = true;
-		ev.watchdog_fired = event == SIM_CRASH;
-		ev.power_cause = event == SIM_POWER;
-		break;
-	case SIM_SAYS_POWER:
-		ev.power_cause = true;
-		break;
-	case SIM_SAYS_CRASH:
-		ev.watchdog_fired = ev.can_report_watchdog = ev.can_report_panic = true;
-		break;
-	case SIM_SAYS_NOTHING:
-		break;
-	}
-	return ev;
+	return (struct reset_evidence){
+		/* As evidence.c has it: only a panic's record speaks against it; here is none. */
+		.orderly = true,
+		.can_report_watchdog = truth || crash,
+		.can_report_panic = truth || crash,
+		.watchdog_fired = crash || (truth && event == SIM_CRASH),
+		.power_cause = cfg->says == SIM_SAYS_POWER || (truth && event == SIM_POWER),
+	};
 }
 
 /* ---- the state lost: made anew by the shipped code from manifest cells on a device */
@@ -78,51 +68,49 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 
 static void emit(struct sim_boot *b, enum sim_event event, const char *step)
 {
-	struct sim_world w = b->w;
-
-	w.event = (uint8_t)event;
 	if (!b->quiet)
-		sim_walk_emit(&w, step);
+		sim_walk_emit(&b->w, event, step);
 }
 
-void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct sim_state *p)
+void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct state *s)
 {
-	for (int i = 0; i < cfg->nslots; i++) {
-		uint32_t was = w->new.slot[i], is = p->slot[i], release = is >> 11 & 7;
+	struct sim_state p;
 
-		if ((was & 7) == STATE_TRIAL && (is & 7) == STATE_BAD && release != 0)
-			w->failed |= (uint8_t)(1u << release);
+	if (!sim_world_codec_holds(cfg, s))
+		sim_walk_violate("codec: the text does not bring the state back", w);
+	sim_world_pack(cfg, s, &p);
+	for (int i = 0; i < cfg->nslots; i++) {
+		struct sim_slot was = w->new.slot[i], is = p.slot[i];
+
+		if (was.st == STATE_TRIAL && is.st == STATE_BAD && is.release != 0)
+			w->failed |= (uint8_t)(1u << is.release);
 	}
 	w->old = w->new;
-	w->new = *p;
-	if (p->floor > w->top)
+	w->new = p;
+	if (p.floor > w->top)
 		sim_walk_violate("floor: it rose before anything of that sequence was good", w);
 }
 
 static enum kb_err op_save(void *ctx, struct state *s)
 {
 	struct sim_boot *b = ctx;
-	struct sim_state p;
 	uint8_t how;
 
 	s->seq++;
 	if (s->open != STATE_NONE && s->open_token == 0)
 		s->open_token = 1;
-	sim_world_pack(b->cfg, s, &p);
 	if (b->at == b->nchoices) {
 		struct sim_world was = b->w;
 
-		if (!sim_world_codec_holds(b->cfg, s))
-			sim_walk_violate("codec: the text does not bring the state back", &b->w);
 		b->choice[b->nchoices++] = SIM_WRITE_OK;
 		emit(b, SIM_POWER, "power cut before a state write landed");
-		sim_boot_land(b->cfg, &b->w, &p);
+		sim_boot_land(b->cfg, &b->w, s);
 		emit(b, SIM_POWER, "power cut after a state write landed");
 		b->w = was;
 	}
 	how = b->choice[b->at++];
 	if (how != SIM_WRITE_LOST)
-		sim_boot_land(b->cfg, &b->w, &p);
+		sim_boot_land(b->cfg, &b->w, s);
 	if (how == SIM_WRITE_OK)
 		b->writes++;
 	return how == SIM_WRITE_OK ? KB_OK : KB_EIO;
@@ -141,7 +129,7 @@ bool sim_boot_next(struct sim_boot *b)
 	return false;
 }
 
-/* ---- applying what is on the stick */
+/* ---- installing */
 
 /* Half an image, then a whole one; the manifest cell last. */
 static void write_image(struct sim_boot *b, int target, unsigned release, enum sim_truth truth)
@@ -158,6 +146,20 @@ static void write_image(struct sim_boot *b, int target, unsigned release, enum s
 	sim_world_set_cell(&b->w, target, true, release);
 	emit(b, SIM_POWER, "power cut after the manifest cell was written");
 }
+
+bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const struct plan_release *r,
+		      enum plan_mode mode, enum sim_truth truth)
+{
+	plan_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
+	/* store_save_both(): store_test holds it to the two regions. */
+	if (op_save(b, s) != KB_OK || op_save(b, s) != KB_OK)
+		return false;
+	write_image(b, target, (unsigned)r->sequence, truth);
+	plan_end(s, target, r, mode);
+	return op_save(b, s) == KB_OK;
+}
+
+/* ---- applying what is on the stick */
 
 static void check_accepted(const struct sim_boot *b, const struct state *s, unsigned release)
 {
@@ -181,11 +183,12 @@ static void check_accepted(const struct sim_boot *b, const struct state *s, unsi
 }
 
 /* True if it installed. */
-static bool install(struct sim_boot *b, struct state *s, unsigned release, enum sim_truth truth)
+static bool apply_release(struct sim_boot *b, struct state *s, unsigned release,
+			  enum sim_truth truth)
 {
 	struct plan_release r = { .sequence = release, .allow_downgrade = b->cfg->stick_downgrade };
-	const choose_mask mountable = sim_world_mountable(b->cfg, &b->w);
-	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = mountable };
+	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC,
+					  .mountable = sim_world_mountable(b->cfg, &b->w) };
 	int target;
 
 	memset(r.id, (int)release, sizeof(r.id));
@@ -193,13 +196,7 @@ static bool install(struct sim_boot *b, struct state *s, unsigned release, enum 
 		return false;
 	check_accepted(b, s, release);
 	sim_after_check_target(b->cfg, &b->w, s, target, release);
-	plan_begin(s, target, plan_back(s, mountable));
-	for (unsigned i = 0; i < sim_world_regions_of_both(); i++)
-		if (op_save(b, s) != KB_OK)
-			return false;
-	write_image(b, target, release, truth);
-	plan_end(s, target, &r, PLAN_AUTOMATIC);
-	return op_save(b, s) == KB_OK;
+	return sim_boot_install(b, s, target, &r, PLAN_AUTOMATIC, truth);
 }
 
 static void apply(struct sim_boot *b, struct state *s)
@@ -223,7 +220,7 @@ static void apply(struct sim_boot *b, struct state *s)
 		return;
 	}
 	for (unsigned i = 0; i < 2 && b->cfg->stick[i] != 0; i++)
-		if (install(b, s, b->cfg->stick[i], b->cfg->stick_truth[i]))
+		if (apply_release(b, s, b->cfg->stick[i], b->cfg->stick_truth[i]))
 			break;
 	plan_apply_end(s, STATE_SRC_USB);
 	if (op_save(b, s) == KB_OK)
@@ -235,22 +232,12 @@ static void apply(struct sim_boot *b, struct state *s)
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
 	struct sim_boot *b = ctx;
+	enum sim_truth t = sim_truth_of(&b->w, slot);
 
 	reason[0] = '\0';
-	switch (sim_truth_of(&b->w, slot)) {
-	case SIM_NOTHING:
-		return KB_ENODEV;
-	case SIM_UNFIT:
+	if (t == SIM_UNFIT)
 		b->tried |= (choose_mask)(1u << slot);
-		return KB_EFORMAT;
-	case SIM_PART:
-	case SIM_WORK:
-	case SIM_HANG:
-	case SIM_LATE:
-	case SIM_NOMNT:
-		break;
-	}
-	return KB_OK;
+	return t == SIM_NOTHING ? KB_ENODEV : t == SIM_UNFIT ? KB_EFORMAT : KB_OK;
 }
 
 /* Half an image mounts here: that it is sealed is a second line, not what the record may rest on.
@@ -277,7 +264,7 @@ void sim_boot_run(struct sim_boot *b)
 	b->killed = b->died = b->booted = false;
 	b->a.forced = STATE_NONE;
 	b->a.charge_good = reset_charges_good_slots(b->cfg->count, &ev);
-	if (b->w.new.flags & SIM_F_LOST) {
+	if (b->w.new.lost) {
 		rebuild(b->cfg, &b->w, &s);
 		memset(&b->a.disk, 0, sizeof(b->a.disk));
 	} else {
@@ -301,8 +288,7 @@ static void check_quiet(const struct sim_boot *b, const struct sim_world *before
 	static struct state s;
 	int k = b->a.chosen.slot;
 
-	if (!b->booted || b->writes <= allowed || before->new.flags & SIM_F_LOST ||
-	    b->cfg->stick[0] != 0)
+	if (!b->booted || b->writes <= allowed || before->new.lost || b->cfg->stick[0] != 0)
 		return;
 	sim_world_unpack(b->cfg, &before->new, &s);
 	for (int i = 0; i < s.nslots; i++) /* that one becomes bad, which is written once */

@@ -32,10 +32,13 @@ static void add(const struct sim_world *w, uint32_t parent, const char *step)
 	nodes[nnodes++] = (struct node){ *w, parent, step };
 }
 
-void sim_walk_emit(const struct sim_world *w, const char *step)
+void sim_walk_emit(const struct sim_world *w, enum sim_event event, const char *step)
 {
+	struct sim_world x = *w;
+
+	x.event = (uint8_t)event;
 	transitions++;
-	add(w, at, step);
+	add(&x, at, step);
 }
 
 void sim_walk_violate(const char *what, const struct sim_world *w)

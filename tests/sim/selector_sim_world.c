@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/selector_sim.h"
 
-#include "selector/store.h"
-#include "tests/sim/bdev_sim.h"
 #include "tests/sim/check.h"
 
 #include <stdio.h>
@@ -13,49 +11,40 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-static unsigned pack_slot(const struct sim_config *cfg, const struct state_slot *t)
+static struct sim_slot pack_slot(const struct sim_config *cfg, const struct state_slot *t)
 {
-	unsigned grace = t->grace > cfg->grace ? cfg->grace : t->grace;
-	unsigned release = cfg->stick[0] != 0 && t->has_release ? t->release[0] : 0;
+	bool counted = t->st != STATE_GOOD || cfg->count == CONF_COUNT_ALWAYS;
 
-	if (t->st == STATE_GOOD && cfg->count != CONF_COUNT_ALWAYS)
-		grace = 0; /* nothing asks for it */
-	return (unsigned)t->st | (unsigned)t->tries << 3 | grace << 5 | (unsigned)t->streak << 8 |
-	       (unsigned)t->ever_good << 10 | (release & 7u) << 11 | (unsigned)t->doubt << 14 |
-	       least(t->retries, SIM_RETRIES) << 15 | least(t->wait, SIM_WAIT) << 17;
-}
-
-static void unpack_slot(const struct sim_config *cfg, unsigned v, struct state_slot *t)
-{
-	unsigned release = v >> 11 & 7;
-
-	*t = (struct state_slot){
-		.st = (enum state_st)(v & 7),
-		.tries = v >> 3 & 3,
-		.grace = v >> 5 & 7,
-		.streak = v >> 8 & 3,
-		.ever_good = v >> 10 & 1,
-		.doubt = v >> 14 & 1,
-		.retries = v >> 15 & 3,
-		.wait = v >> 17 & 7,
+	return (struct sim_slot){
+		.st = t->st & 7,
+		.tries = t->tries & 3,
+		.grace = counted ? least(t->grace, cfg->grace) & 7
+				 : 0, /* else nothing asks for it */
+		.streak = t->streak & 3,
+		.ever = t->ever_good,
+		.release = cfg->stick[0] != 0 && t->has_release ? t->release[0] & 7 : 0,
+		.doubt = t->doubt & 1,
+		.retries = least(t->retries, SIM_RETRIES) & 3,
+		.wait = least(t->wait, SIM_WAIT) & 7,
 	};
-	if (t->st == STATE_GOOD && cfg->count != CONF_COUNT_ALWAYS)
-		t->grace = STATE_GRACE;
-	if (release == 0)
-		return;
-	t->has_release = true;
-	t->sequence = release;
-	memset(t->release, (int)release, STATE_ID_LEN);
 }
 
-static unsigned pack_who(int slot)
+static void unpack_slot(const struct sim_config *cfg, struct sim_slot p, struct state_slot *t)
 {
-	return slot == STATE_NONE ? SIM_NONE : (unsigned)slot;
-}
-
-static int8_t unpack_who(unsigned v)
-{
-	return (v & 7) == SIM_NONE ? STATE_NONE : (int8_t)(v & 7);
+	*t = (struct state_slot){
+		.st = (enum state_st)p.st,
+		.tries = p.tries,
+		.grace = p.st == STATE_GOOD && cfg->count != CONF_COUNT_ALWAYS ? STATE_GRACE
+									       : p.grace,
+		.streak = p.streak,
+		.ever_good = p.ever,
+		.doubt = p.doubt,
+		.retries = p.retries,
+		.wait = p.wait,
+		.has_release = p.release != 0,
+		.sequence = p.release,
+	};
+	memset(t->release, p.release, STATE_ID_LEN);
 }
 
 static uint8_t pack_ledger(const uint8_t (*ids)[STATE_LEDGER_ID_LEN], unsigned n)
@@ -74,13 +63,19 @@ void sim_world_pack(const struct sim_config *cfg, const struct state *s, struct 
 	memset(p, 0, sizeof(*p));
 	for (unsigned i = 0; i < s->nslots; i++)
 		p->slot[i] = pack_slot(cfg, &s->slot[i]);
-	p->who = (uint16_t)(pack_who(s->pref) | pack_who(s->last) << 3 | pack_who(s->open) << 6 |
-			    pack_who(s->lr) << 9 | pack_who(s->oneshot) << 12);
-	p->flags = (uint8_t)((s->clean ? SIM_F_CLEAN : 0) | (s->rebuilt ? SIM_F_REBUILT : 0));
+	p->pref = s->pref;
+	p->last = s->last;
+	p->open = s->open;
+	p->lr = s->lr;
+	p->oneshot = s->oneshot;
+	p->clean = s->clean;
+	p->rebuilt = s->rebuilt;
 	if (cfg->stick[0] == 0)
 		return;
 	p->installs = s->installs;
-	p->apply = (uint8_t)(a->count | a->grace << 2 | a->open << 5);
+	p->apply_count = a->count & 3;
+	p->apply_grace = a->grace & 7;
+	p->apply_open = a->open;
 	p->applied = pack_ledger(s->applied, s->napplied);
 	p->rejected = pack_ledger(s->rejected, s->nrejected);
 	p->floor = s->floor & 15;
@@ -94,20 +89,18 @@ void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, s
 	state_init(s, cfg->nslots);
 	for (unsigned i = 0; i < cfg->nslots; i++)
 		unpack_slot(cfg, p->slot[i], &s->slot[i]);
-	s->pref = unpack_who(p->who);
-	s->last = unpack_who(p->who >> 3);
-	s->open = unpack_who(p->who >> 6);
-	s->lr = unpack_who(p->who >> 9);
-	s->oneshot = unpack_who(p->who >> 12);
+	s->pref = p->pref;
+	s->last = p->last;
+	s->open = p->open;
+	s->lr = p->lr;
+	s->oneshot = p->oneshot;
 	s->open_token = s->open != STATE_NONE;
-	s->clean = p->flags & SIM_F_CLEAN;
-	s->rebuilt = p->flags & SIM_F_REBUILT;
+	s->clean = p->clean;
+	s->rebuilt = p->rebuilt;
 	s->installs = p->installs;
-	s->apply[STATE_SRC_USB] = (struct state_apply){
-		.count = p->apply & 3,
-		.grace = p->apply >> 2 & 7,
-		.open = p->apply >> 5 & 1,
-	};
+	s->apply[STATE_SRC_USB] = (struct state_apply){ .count = p->apply_count,
+							.grace = p->apply_grace,
+							.open = p->apply_open };
 	s->floor = p->floor;
 	s->back = p->back;
 	for (int n = 1; n < 8; n++) {
@@ -161,41 +154,12 @@ choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_w
 	return m;
 }
 
-unsigned sim_world_regions_of_both(void)
-{
-	enum store_finding found;
-	struct bdev_sim d;
-	struct state s, back;
-	struct store st;
-	static int held = -1;
-
-	if (held >= 0)
-		return (unsigned)held;
-	held = 0;
-	for (int r = 0; r < 2; r++) {
-		bdev_sim_init(&d, STORE_MIN_SIZE);
-		state_init(&s, 2);
-		if (store_load(&st, &d.bdev, &back, &found) == KB_OK &&
-		    store_save(&st, &s) == KB_OK) {
-			s.floor = 5;
-			if (store_save_both(&st, &s) == KB_OK) {
-				bdev_sim_scribble(&d, (uint64_t)r * STORE_REGION_APART,
-						  STORE_CELLS * STORE_CELL, 3);
-				held += store_load(&st, &d.bdev, &back, &found) == KB_OK &&
-					found == STORE_FOUND && back.floor == 5;
-			}
-		}
-		bdev_sim_free(&d);
-	}
-	return (unsigned)held;
-}
-
 static void print_state(const struct sim_config *cfg, const char *what, const struct sim_state *p)
 {
 	struct state s;
 
 	printf("    %s:", what);
-	if (p->flags & SIM_F_LOST) {
+	if (p->lost) {
 		printf(" lost\n");
 		return;
 	}
