@@ -88,24 +88,14 @@ static void make_bundle(void)
 	snprintf(bundle, sizeof(bundle), "%s", bundles_path(name));
 }
 
-static void put_text(const char *name, const char *text)
-{
-	bundles_put(name, text, strlen(text));
-}
-
 void ioerr_world_make(void)
 {
 	static const char *const folders[] = { "data",	"data/keelboot",  "data/keelboot/stage",
-					       "stick", "stick/keelboot", "run",
-					       "proc",	"proc/1",	  "proc/self",
-					       "keys" };
+					       "stick", "stick/keelboot", "keys" };
 	static const char node[4096];
 
 	bundles_begin("ioerr", false, folders, sizeof(folders) / sizeof(folders[0]));
 	bundles_put("node", node, sizeof(node));
-	put_text("proc/1/comm", "init\n");
-	put_text("proc/1/cmdline", "init [2]");
-	put_text("proc/self/oom_score_adj", "0\n");
 	for (int i = 0; i < 2; i++)
 		snprintf(conf[i], sizeof(conf[i]),
 			 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"

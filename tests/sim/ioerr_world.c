@@ -6,7 +6,6 @@
 #include "tests/sim/board.h"
 #include "tests/sim/check.h"
 #include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/report.h"
 

@@ -40,7 +40,8 @@ enum ioerr_world_script {
 struct ioerr_world_guard {
 	enum ioerr_world_script script;
 	bool started, died;
-	bool fired; /* the watchdog */
+	bool fired;    /* the watchdog */
+	bool reported; /* `mark good` was called */
 	uint64_t asked_ms, forced_ms, down_ms;
 	unsigned pending; /* signals */
 	int pid;
