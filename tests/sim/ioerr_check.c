@@ -213,11 +213,9 @@ static bool check_event(void *ctx, const struct history_event *e)
 /* False: it cannot be read. */
 static bool each_event(bool (*fn)(void *ctx, const struct history_event *e), void *ctx)
 {
-	struct ioerr_disk_end look;
-	struct store st = { .region = -1 };
+	struct store st = { .region = -1,
+			    .dev = &ioerr_world_disk(IOERR_FAULT_STATE)->durably.bdev };
 
-	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
-	st.dev = &look.bdev;
 	return store_history_read(&st, 0, fn, ctx) == KB_OK;
 }
 

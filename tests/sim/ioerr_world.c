@@ -39,13 +39,11 @@ struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
 
 struct state ioerr_world_get(void)
 {
-	struct ioerr_disk_end look;
 	enum store_finding found;
 	static struct state s;
 	struct store st;
 
-	ioerr_disk_look(&state_disk, &look);
-	if (store_load(&st, &look.bdev, &s, &found) != KB_OK || found != STORE_FOUND)
+	if (store_load(&st, &state_disk.durably.bdev, &s, &found) != KB_OK || found != STORE_FOUND)
 		state_init(&s, 2);
 	return s;
 }
