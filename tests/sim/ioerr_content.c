@@ -7,8 +7,7 @@
 #define PATH_SIZE 256
 
 static uint8_t image[IOERR_CONTENT_RELEASES][IOERR_CONTENT_IMAGE];
-static char conf[2][512], bundle[PATH_SIZE];
-static bool keeper;
+static char bundle[PATH_SIZE];
 static struct bundles_release release[IOERR_CONTENT_RELEASES] = {
 	{ .version = "0.9", .sequence = IOERR_WORLD_OLD, .data = image[0] },
 	{ .version = "1.0", .sequence = IOERR_WORLD_NOW, .data = image[1] },
@@ -35,16 +34,6 @@ const struct bundles_release *ioerr_content_of(const uint8_t *is)
 		if (memcmp(is, image[i], IOERR_CONTENT_IMAGE) == 0)
 			return &release[i];
 	return NULL;
-}
-
-const char *ioerr_content_conf(void)
-{
-	return conf[keeper];
-}
-
-void ioerr_content_keeper(bool on)
-{
-	keeper = on;
 }
 
 const char *ioerr_content_bundle(void)
@@ -96,15 +85,6 @@ void ioerr_world_make(void)
 
 	bundles_begin("ioerr", false, folders, sizeof(folders) / sizeof(folders[0]));
 	bundles_put("node", node, sizeof(node));
-	for (int i = 0; i < 2; i++)
-		snprintf(conf[i], sizeof(conf[i]),
-			 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"
-			 "stable-after=%u\n"
-			 "[keyring]\npath=%s\n[source.data]\nmount=%s\n[watchdog]\n"
-			 "handover=%s\n",
-			 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S,
-			 i ? IOERR_WORLD_STABLE_S : 0, bundles_path("keys"), bundles_path("none"),
-			 i ? "keeper" : "system");
 	make_images();
 	make_bundle();
 }

@@ -349,7 +349,7 @@ bool ioerr_guardian_run(struct ioerr_world *w)
 {
 	char *argv[COMMAND_WORDS + 1], path[64];
 	struct guardian_setup setup;
-	int argc = w->guarded ? read_args(argv) : 0;
+	int argc = w->story->guarded ? read_args(argv) : 0;
 	const char *is;
 	pid_t pid;
 

@@ -207,22 +207,31 @@ static int be_decoder(void)
 
 void ioerr_process_hooks(void)
 {
-	ioerr_fault_begin();
 	os_sim_worker(be_decoder);
 	os_sim_on_signal(ioerr_guardian_kill);
 }
 
 static int apply_status;
 
+/* A program beside process 1; 0: this is it. */
+static pid_t begin_program(struct ioerr_world *w, enum ioerr_fault_target who)
+{
+	pid_t pid = ioerr_process_begin(w, who);
+
+	if (pid > 0)
+		return pid;
+	os_sim_bdev_quiet();
+	os_sim_copy(bundles_path("keys/key.pem"));
+	return 0;
+}
+
 static void run_apply(void *ctx, const char *const *argv)
 {
 	struct ioerr_world *w = ctx;
-	pid_t pid = ioerr_process_begin(w, IOERR_FAULT_APPLY);
+	pid_t pid = begin_program(w, IOERR_FAULT_APPLY);
 	int argc = 0, code;
 
 	if (pid == 0) {
-		os_sim_bdev_quiet();
-		os_sim_copy(bundles_path("keys/key.pem"));
 		while (argv[argc] != NULL)
 			argc++;
 		_exit(apply_main(argc, (char **)argv));
@@ -238,21 +247,23 @@ void ioerr_process_apply_child(struct ioerr_world *w)
 	board_apply(run_apply, w, &apply_status);
 }
 
+const char *const ioerr_process_commands[] = {
+	[IOERR_WORLD_IDLE] = "",
+	[IOERR_WORLD_GOOD] = "mark good",
+	[IOERR_WORLD_BAD] = "mark bad",
+	[IOERR_WORLD_CLEAN] = "mark clean",
+	[IOERR_WORLD_SWITCH] = "switch other",
+	[IOERR_WORLD_INSTALL] = "install --progress=none",
+};
+
 static int command(enum ioerr_world_act act)
 {
-	static const char *const lines[] = {
-		[IOERR_WORLD_GOOD] = "mark good",
-		[IOERR_WORLD_BAD] = "mark bad",
-		[IOERR_WORLD_CLEAN] = "mark clean",
-		[IOERR_WORLD_SWITCH] = "switch other",
-		[IOERR_WORLD_INSTALL] = "install --progress=none ",
-	};
 	static struct device_options o;
 	char line[512];
 
 	device_options_default(&o);
 	o.lock_wait_ms = 50;
-	snprintf(line, sizeof(line), "%s%s", lines[act],
+	snprintf(line, sizeof(line), "%s %s", ioerr_process_commands[act],
 		 act == IOERR_WORLD_INSTALL ? ioerr_content_bundle() : "");
 	return command_run(line, &o);
 }
@@ -264,10 +275,8 @@ void ioerr_process_command(struct ioerr_world *w)
 
 	if (w->boot.act == IOERR_WORLD_IDLE)
 		return;
-	pid = ioerr_process_begin(w, IOERR_FAULT_COMMAND);
+	pid = begin_program(w, IOERR_FAULT_COMMAND);
 	if (pid == 0) {
-		os_sim_bdev_quiet();
-		os_sim_copy(bundles_path("keys/key.pem"));
 		dup2(3, 1); /* which is nowhere: see main() */
 		code = command(w->boot.act);
 		w->guard.reported |= os_sim_text("/run/keelboot/" GUARDIAN_REPORT_FILE) != NULL;

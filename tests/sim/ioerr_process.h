@@ -10,7 +10,8 @@
 void ioerr_process_init(struct ioerr_world *w);
 /* Makes the simulation start keelboot-apply for what it is. */
 void ioerr_process_apply_child(struct ioerr_world *w);
-/* The command of the system that was booted. */
+/* The command of the system that was booted, and all that there are. */
+extern const char *const ioerr_process_commands[];
 void ioerr_process_command(struct ioerr_world *w);
 /* A process of the run; 0: this is it. */
 pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who);
