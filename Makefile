@@ -142,7 +142,7 @@ $(call real,$(1)): $(call obj,$(1))
 	$$(Q)objcopy --redefine-syms=$$@.names $$< $$@
 endef
 $(foreach end,$(REAL),$(eval $(call real_rule,$(end))))
-REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c guardian_os.c)
+REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c)
 
 $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c),$(SIMSRC))) $(REALENDS)
 	$(call step,AR)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guardian's kernel calls beside those of lib/os.h. Chosen at link time as those are:
- * guardian_os.c in the product, tests/sim/ioerr_guardian_os.c in the simulation.
+ * guardian_os.c in the product, tests/sim/ioerr_guardian.c in the simulation.
  *
  * After a failure errno holds the kernel's own word for it. dir is an open folder of /proc or /run.
  */

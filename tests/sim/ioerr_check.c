@@ -2,6 +2,7 @@
 #include "tests/sim/ioerr_story.h"
 
 #include "tests/sim/check.h"
+#include "tests/sim/ioerr_process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,7 +58,8 @@ static void check_written(struct ioerr_world *w, const unsigned before[2])
  * nothing boot (I2). */
 static bool has_to_boot(const struct ioerr_world *w)
 {
-	return !w->a_broken && (w->fault.mended || w->fault.fault.target != IOERR_FAULT_INIT);
+	return !w->story->a_broken &&
+	       (w->fault.mended || w->fault.fault.target != IOERR_FAULT_INIT);
 }
 
 void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2])
@@ -178,46 +180,32 @@ struct told {
 static bool check_event(void *ctx, const struct history_event *e)
 {
 	struct told *t = ctx;
-	const struct state *s = t->s;
-	bool ok = true;
+	enum state_st st;
+	bool ok;
 
-	if (e->slot != 0 && e->slot != 1)
+	if ((e->slot != 0 && e->slot != 1) || t->newer[e->slot])
 		return true;
-	if (t->newer[e->slot])
+	st = t->s->slot[e->slot].st;
+	if (e->kind == HISTORY_INSTALL)
+		ok = e->reason[0] != '\0' || is_new(t->s, e->slot);
+	else if (e->kind == HISTORY_GOOD || e->kind == HISTORY_BAD)
+		ok = st == (e->kind == HISTORY_GOOD ? STATE_GOOD : STATE_BAD);
+	else
 		return true;
-	switch (e->kind) {
-	case HISTORY_INSTALL:
-		ok = e->reason[0] != '\0' || is_new(s, e->slot) || is_older(t->w);
-		break;
-	case HISTORY_GOOD:
-		ok = s->slot[e->slot].st == STATE_GOOD || is_older(t->w);
-		break;
-	case HISTORY_BAD:
-		ok = s->slot[e->slot].st == STATE_BAD || is_older(t->w);
-		break;
-	case HISTORY_BOOT:
-	case HISTORY_REFUSED:
-	case HISTORY_REBUILT:
-	case HISTORY_STATE:
-	case HISTORY_KIND_COUNT:
-		return true;
-	}
 	t->newer[e->slot] = true;
-	if (!ok)
+	if (!ok && !is_older(t->w))
 		ioerr_world_fail(t->w, "the history has \"%s\" of slot %c, which is %s",
 				 history_kind_name(e->kind), state_slot_letter(e->slot),
-				 state_st_name(s->slot[e->slot].st));
+				 state_st_name(st));
 	return true;
 }
 
 /* False: it cannot be read. */
 static bool each_event(bool (*fn)(void *ctx, const struct history_event *e), void *ctx)
 {
-	struct ioerr_disk_end look;
-	struct store st = { .region = -1 };
+	struct store st = { .region = -1,
+			    .dev = &ioerr_world_disk(IOERR_FAULT_STATE)->durably.bdev };
 
-	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
-	st.dev = &look.bdev;
 	return store_history_read(&st, 0, fn, ctx) == KB_OK;
 }
 
@@ -237,42 +225,50 @@ static void check_state(struct ioerr_world *w, const struct state *s)
 	for (int i = 0; i < 2 && wrong == NULL; i++) {
 		const struct bundles_release *holds = ioerr_world_holds(i, true);
 
-		if (s->slot[i].has_release && !(holds == NULL && i == 0 && w->a_broken))
+		if (s->slot[i].has_release && !(holds == NULL && i == 0 && w->story->a_broken))
 			wrong = check_slot(s, i, holds);
 	}
 	if (wrong != NULL)
 		ioerr_world_fail(w, "%s", wrong);
 }
 
+/* What the command said that it has done. */
+static bool is_done(const struct ioerr_world *w, const struct state *s)
+{
+	const struct ioerr_fault *f = &w->fault.fault;
+	int slot = w->boot.slot;
+
+	switch (w->boot.act) {
+	case IOERR_WORLD_GOOD:
+		return s->slot[slot].st == STATE_GOOD;
+	case IOERR_WORLD_BAD:
+		return s->slot[slot].st == STATE_BAD;
+	case IOERR_WORLD_CLEAN: /* nor could it know that what it read is not the newest */
+		return s->clean || s->open != slot || !was_told(w) ||
+		       (f->target == IOERR_FAULT_STATE && f->op == IOERR_FAULT_READ);
+	case IOERR_WORLD_SWITCH:
+		return s->pref == 1;
+	case IOERR_WORLD_INSTALL:
+		return has_new(s);
+	case IOERR_WORLD_IDLE:
+		break;
+	}
+	return true;
+}
+
 void ioerr_check_claims(struct ioerr_world *w)
 {
 	static struct state s;
-	enum ioerr_world_act act = w->boot.act;
-	int code = w->boot.command;
 
 	s = ioerr_world_get();
 	check_state(w, &s);
 	check_history(w, &s);
 	if (w->boot.apply == 0 && !has_new(&s))
 		ioerr_world_fail(w, "apply said that it has installed");
-	if (code != 0)
-		return;
-	if (act == IOERR_WORLD_GOOD && s.slot[w->boot.slot].st != STATE_GOOD)
-		ioerr_world_fail(w, "\"mark good\" said that slot %c is good, and it is %s",
-				 state_slot_letter(w->boot.slot),
-				 state_st_name(s.slot[w->boot.slot].st));
-	if (act == IOERR_WORLD_BAD && s.slot[w->boot.slot].st != STATE_BAD)
-		ioerr_world_fail(w, "\"mark bad\" said that slot %c is bad, and it is %s",
-				 state_slot_letter(w->boot.slot),
-				 state_st_name(s.slot[w->boot.slot].st));
-	/* Nor could it know that what it read is not the newest. */
-	if (act == IOERR_WORLD_CLEAN && was_told(w) && s.open == w->boot.slot && !s.clean &&
-	    (w->fault.fault.target != IOERR_FAULT_STATE || w->fault.fault.op != IOERR_FAULT_READ))
-		ioerr_world_fail(w, "\"mark clean\" said that it is on record");
-	if (act == IOERR_WORLD_SWITCH && s.pref != 1)
-		ioerr_world_fail(w, "\"switch\" said that slot b is next, and it is not");
-	if (act == IOERR_WORLD_INSTALL && !has_new(&s))
-		ioerr_world_fail(w, "\"install\" said that it has installed");
+	if (w->boot.command == 0 && !is_done(w, &s))
+		ioerr_world_fail(w, "\"%s\" in slot %c said that it worked, and it did not",
+				 ioerr_process_commands[w->boot.act],
+				 state_slot_letter(w->boot.slot));
 }
 
 /* ---------------------------------------------------------------- in the end */

@@ -7,8 +7,7 @@
 #define PATH_SIZE 256
 
 static uint8_t image[IOERR_CONTENT_RELEASES][IOERR_CONTENT_IMAGE];
-static char conf[2][512], bundle[PATH_SIZE];
-static bool keeper;
+static char bundle[PATH_SIZE];
 static struct bundles_release release[IOERR_CONTENT_RELEASES] = {
 	{ .version = "0.9", .sequence = IOERR_WORLD_OLD, .data = image[0] },
 	{ .version = "1.0", .sequence = IOERR_WORLD_NOW, .data = image[1] },
@@ -35,16 +34,6 @@ const struct bundles_release *ioerr_content_of(const uint8_t *is)
 		if (memcmp(is, image[i], IOERR_CONTENT_IMAGE) == 0)
 			return &release[i];
 	return NULL;
-}
-
-const char *ioerr_content_conf(void)
-{
-	return conf[keeper];
-}
-
-void ioerr_content_keeper(bool on)
-{
-	keeper = on;
 }
 
 const char *ioerr_content_bundle(void)
@@ -88,33 +77,14 @@ static void make_bundle(void)
 	snprintf(bundle, sizeof(bundle), "%s", bundles_path(name));
 }
 
-static void put_text(const char *name, const char *text)
-{
-	bundles_put(name, text, strlen(text));
-}
-
 void ioerr_world_make(void)
 {
 	static const char *const folders[] = { "data",	"data/keelboot",  "data/keelboot/stage",
-					       "stick", "stick/keelboot", "run",
-					       "proc",	"proc/1",	  "proc/self",
-					       "keys" };
+					       "stick", "stick/keelboot", "keys" };
 	static const char node[4096];
 
 	bundles_begin("ioerr", false, folders, sizeof(folders) / sizeof(folders[0]));
 	bundles_put("node", node, sizeof(node));
-	put_text("proc/1/comm", "init\n");
-	put_text("proc/1/cmdline", "init [2]");
-	put_text("proc/self/oom_score_adj", "0\n");
-	for (int i = 0; i < 2; i++)
-		snprintf(conf[i], sizeof(conf[i]),
-			 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"
-			 "stable-after=%u\n"
-			 "[keyring]\npath=%s\n[source.data]\nmount=%s\n[watchdog]\n"
-			 "handover=%s\n",
-			 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S,
-			 i ? IOERR_WORLD_STABLE_S : 0, bundles_path("keys"), bundles_path("none"),
-			 i ? "keeper" : "system");
 	make_images();
 	make_bundle();
 }

@@ -22,11 +22,7 @@
 const struct bundles_release *ioerr_content_release(unsigned sequence);
 /* That of an image; NULL: of none. */
 const struct bundles_release *ioerr_content_of(const uint8_t *image);
-/* system.conf. */
-const char *ioerr_content_conf(void);
 /* Puts the bundle onto the raw stage partition. */
 void ioerr_content_raw(void);
-/* From now on the guardian feeds the watchdog, or the system does. */
-void ioerr_content_keeper(bool on);
 /* The bundle's path on this machine. */
 const char *ioerr_content_bundle(void);

@@ -15,20 +15,18 @@ struct ioerr_disk;
 struct ioerr_disk_end {
 	struct bdev bdev; /* first: a struct bdev * is one of these */
 	struct ioerr_disk *disk;
+	const uint8_t *from; /* what a read sees */
 	enum ioerr_fault_target target;
-	bool cached; /* through the page cache: sees what the medium has lost until it is dropped */
 };
 
+/* Contents are shared. The page cache has what was written, and the medium may have lost. */
 struct ioerr_disk {
-	struct ioerr_disk_end cached, direct;
-	uint8_t *now, *durable; /* shared */
-	int fd;			/* of `now`, for those who read it as a file */
-	uint8_t *dirty;		/* shared; a byte for each page: not flushed */
-	uint8_t *used;		/* the same: ever written, all others are zero */
+	/* Through the page cache, past it, and, past all faults, what is durable: to be read. */
+	struct ioerr_disk_end cached, direct, durably;
+	uint8_t *cache, *now, *durable;
+	uint8_t *page; /* of each, what is known of it */
+	int fd;	       /* of `now`, for those who read it as a file */
 	uint64_t size;
-	/* What the medium has lost of what was written, and the page cache has not: a byte for
-	 * each page that there is, and the pages. Shared. */
-	uint8_t *is_lost, *lost;
 };
 
 /* Shared memory for it, all zero. Ends the process when there is none. */
@@ -39,5 +37,3 @@ void ioerr_disk_free(struct ioerr_disk *d);
 void ioerr_disk_put(struct ioerr_disk *d, uint64_t off, const void *data, size_t len);
 /* Power fails: what was not flushed is gone (or, with keep, is durable). */
 void ioerr_disk_restart(struct ioerr_disk *d, bool keep);
-/* Reads what is durable, past all faults: a bdev of its own. */
-void ioerr_disk_look(struct ioerr_disk *d, struct ioerr_disk_end *e);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_fault.h"
 
-#include "lib/util.h"
-
-#include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define ERRNOS 134 /* that Linux has, with 0 */
+
 static struct ioerr_fault_shared *now;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 const char *const ioerr_fault_targets[] = {
 	"state", "slot-a", "slot-b", "slot-b-raw", "data",    "stick",
@@ -24,16 +21,6 @@ const char *const ioerr_fault_kinds[] = {
 	"none",	  "fails", "lands", "short", "ever", "wrong",
 	"zeroes", "ones",  "lost",  "drops", "dies", "dies-late",
 };
-static const struct {
-	int num;
-	const char *name;
-} errors[] = {
-	{ EIO, "EIO" },	      { ENOMEM, "ENOMEM" },	  { EINTR, "EINTR" },
-	{ EAGAIN, "EAGAIN" }, { ETIMEDOUT, "ETIMEDOUT" }, { ENOSPC, "ENOSPC" },
-	{ EPERM, "EPERM" },   { ENOENT, "ENOENT" },	  { EBUSY, "EBUSY" },
-	{ ECHILD, "ECHILD" }, { EINVAL, "EINVAL" },	  { ENODEV, "ENODEV" },
-};
-
 void ioerr_fault_use(struct ioerr_fault_shared *s)
 {
 	now = s;
@@ -45,22 +32,6 @@ void ioerr_fault_die(void)
 	syscall(SYS_kill, getpid(), SIGKILL);
 	for (;;)
 		pause();
-}
-
-static void take_lock(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-static void give_lock(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
-void ioerr_fault_begin(void)
-{
-	if (pthread_atfork(take_lock, give_lock, give_lock) != 0)
-		abort();
 }
 
 /* Two ways to open one device. */
@@ -86,35 +57,30 @@ static bool is_hit_later(enum ioerr_fault_target t, enum ioerr_fault_op op, cons
 	       (!f->again || f->op == op);
 }
 
-/* True when this operation is the one, or comes after it and it is forever. */
+/* True when this operation is the one, or comes after it and it is forever. Several threads and
+ * processes may ask; each operation has a number to itself. */
 static bool is_hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
 {
 	const struct ioerr_fault *f = &now->fault;
-	unsigned n = ++now->count[t][op];
+	unsigned n = __atomic_add_fetch(&now->count[t][op], 1, __ATOMIC_SEQ_CST);
 
 	if (f->kind == IOERR_FAULT_NONE)
 		return false;
-	if (f->target == t && f->op == op && f->n == n && !now->fired) {
-		now->fired = true;
-		if (call != NULL)
-			snprintf(now->call, sizeof(now->call), "%s", call);
-		return true;
-	}
-	return now->fired && is_hit_later(t, op, call);
+	if (f->target != t || f->op != op || f->n != n)
+		return __atomic_load_n(&now->fired, __ATOMIC_SEQ_CST) && is_hit_later(t, op, call);
+	if (call != NULL)
+		snprintf(now->call, sizeof(now->call), "%s", call);
+	__atomic_store_n(&now->fired, true, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 static bool hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
 {
-	bool yes;
-
-	if (now == NULL || now->mended)
+	if (now == NULL || now->mended || !is_hit(t, op, call))
 		return false;
-	pthread_mutex_lock(&lock);
-	yes = is_hit(t, op, call);
-	pthread_mutex_unlock(&lock);
-	if (yes && now->fault.kind == IOERR_FAULT_DIES)
+	if (now->fault.kind == IOERR_FAULT_DIES)
 		ioerr_fault_die();
-	return yes;
+	return true;
 }
 
 enum ioerr_fault_kind ioerr_fault_turn(enum ioerr_fault_target t, enum ioerr_fault_op op)
@@ -135,20 +101,11 @@ void ioerr_fault_written(enum ioerr_fault_target t, const char *verb, uint64_t o
 		wear_table_count(&now->wear, verb, off, len);
 }
 
-static const char *errno_name(int num)
-{
-	for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
-		if (errors[i].num == num)
-			return errors[i].name;
-	}
-	return "-";
-}
-
 void ioerr_fault_text(const struct ioerr_fault *f, char *out, size_t size)
 {
 	snprintf(out, size, "%s %s %u %s%s %s", ioerr_fault_targets[f->target],
 		 ioerr_fault_ops[f->op], f->n, f->again ? "ever-" : "", ioerr_fault_kinds[f->kind],
-		 errno_name(f->errnum));
+		 f->errnum != 0 ? strerrorname_np(f->errnum) : "-");
 }
 
 static int index_of(const char *word, const char *const *names, unsigned n)
@@ -177,9 +134,8 @@ bool ioerr_fault_parse(struct ioerr_fault *f, const char *text)
 	f->op = (enum ioerr_fault_op)o;
 	f->kind = (enum ioerr_fault_kind)k;
 	f->errnum = 0;
-	for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
-		if (strcmp(error, errors[i].name) == 0)
-			f->errnum = errors[i].num;
-	}
+	for (int num = 1; num < ERRNOS; num++)
+		if (strerrorname_np(num) != NULL && strcmp(error, strerrorname_np(num)) == 0)
+			f->errnum = num;
 	return true;
 }

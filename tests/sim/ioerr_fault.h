@@ -78,9 +78,6 @@ struct ioerr_fault_shared {
 /* All later calls are about this run. */
 void ioerr_fault_use(struct ioerr_fault_shared *s);
 
-/* Once. From now on no thread is in here while another one forks. */
-void ioerr_fault_begin(void);
-
 /* One more operation; what is to go wrong with it. IOERR_FAULT_DIES does not come back. May be
  * called by threads. */
 enum ioerr_fault_kind ioerr_fault_turn(enum ioerr_fault_target t, enum ioerr_fault_op op);

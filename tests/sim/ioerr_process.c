@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_process.h"
 
-#include "lib/log.h"
+#include "initramfs/guardian/guardian.h"
+#include "lib/util.h"
 #include "tests/sim/board.h"
 #include "tests/sim/bundles.h"
 #include "tests/sim/command.h"
 #include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/report.h"
 #include "update/apply/apply.h"
 #include "update/decoder/decoder_main.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <fnmatch.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,37 +33,43 @@ static unsigned calls;
 
 /* ---------------------------------------------------------------- calls that fail */
 
-static enum kb_err worker_error(const char *call, int errnum)
-{
-	if (strcmp(call, "start") == 0)
-		return errnum == EAGAIN ? KB_EEXEC : KB_EIO;
-	if (strcmp(call, "memory") == 0 || strcmp(call, "reply") == 0)
-		return KB_EIO;
-	if (strcmp(call, "take") == 0)
-		return errnum == ENOENT ? KB_ENOENT : KB_EIO;
-	if (strcmp(call, "receive") == 0 && errnum == ENOENT)
-		return KB_EEXEC;
-	return errnum == ETIMEDOUT && strcmp(call, "send") != 0 ? KB_ETIMEDOUT : KB_ECHILD;
-}
+/* What the kernel's word for it becomes behind the seam, as the functions in lib/os_*.c have it: by
+ * the call's name; num 0: whatever it is. The first that fits; else
+ * err_errno() has it. */
+static const struct {
+	const char *call;
+	int num;
+	enum kb_err err;
+} seam_errors[] = {
+	{ "mount", ENOENT, KB_ENOENT },
+	{ "mount", EPERM, KB_EPERM },
+	{ "mount", EBUSY, KB_EBUSY },
+	{ "mount", 0, KB_EMOUNT },
+	{ "exec", 0, KB_EEXEC },
+	{ "detach", 0, KB_EEXEC },
+	{ "spawn", EBUSY, KB_EBUSY },
+	{ "spawn", 0, KB_EEXEC },
+	{ "wait", ETIMEDOUT, KB_ETIMEDOUT },
+	{ "wait", 0, KB_ECHILD },
+	{ "uevent_read", ENOMEM, KB_ENOSPC }, /* ENOBUFS */
+	{ "worker_start", EAGAIN, KB_EEXEC },
+	{ "worker_start", 0, KB_EIO },
+	{ "worker_memory", 0, KB_EIO },
+	{ "worker_reply", 0, KB_EIO },
+	{ "worker_take", ENOENT, KB_ENOENT },
+	{ "worker_take", 0, KB_EIO },
+	{ "worker_receive", ENOENT, KB_EEXEC },
+	{ "worker_send", 0, KB_ECHILD },
+	{ "worker_*", ETIMEDOUT, KB_ETIMEDOUT },
+	{ "worker_*", 0, KB_ECHILD },
+};
 
-/* What the kernel's word for it becomes behind the seam: as the functions in lib/os_*.c have it. */
 static enum kb_err seam_error(const char *call, int errnum)
 {
-	if (strcmp(call, "mount") == 0)
-		return errnum == ENOENT	 ? KB_ENOENT
-		       : errnum == EPERM ? KB_EPERM
-		       : errnum == EBUSY ? KB_EBUSY
-					 : KB_EMOUNT;
-	if (strcmp(call, "exec") == 0 || strcmp(call, "detach") == 0)
-		return KB_EEXEC;
-	if (strcmp(call, "spawn") == 0)
-		return errnum == EBUSY ? KB_EBUSY : KB_EEXEC;
-	if (strcmp(call, "wait") == 0)
-		return errnum == ETIMEDOUT ? KB_ETIMEDOUT : KB_ECHILD;
-	if (strcmp(call, "uevent_read") == 0 && errnum == ENOMEM)
-		return KB_ENOSPC; /* ENOBUFS */
-	if (strncmp(call, "worker_", 7) == 0)
-		return worker_error(call + 7, errnum);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(seam_errors); i++)
+		if (fnmatch(seam_errors[i].call, call, 0) == 0 &&
+		    (seam_errors[i].num == 0 || seam_errors[i].num == errnum))
+			return seam_errors[i].err;
 	return err_errno(errnum);
 }
 
@@ -125,13 +130,9 @@ pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who)
 
 int ioerr_process_end(struct ioerr_world *w, pid_t pid)
 {
+	int status = report_wait(pid);
 	const char *name;
-	int status;
 
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			abort();
-	}
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	if (WTERMSIG(status) == SIGKILL && w->fault.pid == (int)pid) {
@@ -169,16 +170,6 @@ void ioerr_world_boot(struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- apply and the command */
 
-static void *failing_malloc(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	if (ioerr_world_process != IOERR_FAULT_TARGETS &&
-	    ioerr_fault_turn(ioerr_world_process, IOERR_FAULT_ALLOC) != IOERR_FAULT_NONE)
-		return NULL;
-	return malloc(n);
-}
-
 static void *failing_realloc(void *p, size_t n, const char *file, int line)
 {
 	(void)file;
@@ -187,6 +178,11 @@ static void *failing_realloc(void *p, size_t n, const char *file, int line)
 	    ioerr_fault_turn(ioerr_world_process, IOERR_FAULT_ALLOC) != IOERR_FAULT_NONE)
 		return NULL;
 	return realloc(p, n);
+}
+
+static void *failing_malloc(size_t n, const char *file, int line)
+{
+	return failing_realloc(NULL, n, file, line);
 }
 
 static void plain_free(void *p, const char *file, int line)
@@ -209,29 +205,33 @@ static int be_decoder(void)
 	return decoder_main();
 }
 
-static void take_signal(pid_t pid, int sig)
-{
-	ioerr_guardian_kill(pid, sig);
-}
-
 void ioerr_process_hooks(void)
 {
-	ioerr_fault_begin();
 	os_sim_worker(be_decoder);
-	os_sim_on_signal(take_signal);
+	os_sim_on_signal(ioerr_guardian_kill);
 }
 
 static int apply_status;
 
+/* A program beside process 1; 0: this is it. */
+static pid_t begin_program(struct ioerr_world *w, enum ioerr_fault_target who)
+{
+	pid_t pid = ioerr_process_begin(w, who);
+
+	if (pid > 0)
+		return pid;
+	os_sim_bdev_quiet();
+	os_sim_copy(bundles_path("keys/key.pem"));
+	return 0;
+}
+
 static void run_apply(void *ctx, const char *const *argv)
 {
 	struct ioerr_world *w = ctx;
-	pid_t pid = ioerr_process_begin(w, IOERR_FAULT_APPLY);
+	pid_t pid = begin_program(w, IOERR_FAULT_APPLY);
 	int argc = 0, code;
 
 	if (pid == 0) {
-		os_sim_bdev_quiet();
-		os_sim_copy(bundles_path("keys/key.pem"));
 		while (argv[argc] != NULL)
 			argc++;
 		_exit(apply_main(argc, (char **)argv));
@@ -247,21 +247,23 @@ void ioerr_process_apply_child(struct ioerr_world *w)
 	board_apply(run_apply, w, &apply_status);
 }
 
+const char *const ioerr_process_commands[] = {
+	[IOERR_WORLD_IDLE] = "",
+	[IOERR_WORLD_GOOD] = "mark good",
+	[IOERR_WORLD_BAD] = "mark bad",
+	[IOERR_WORLD_CLEAN] = "mark clean",
+	[IOERR_WORLD_SWITCH] = "switch other",
+	[IOERR_WORLD_INSTALL] = "install --progress=none",
+};
+
 static int command(enum ioerr_world_act act)
 {
-	static const char *const lines[] = {
-		[IOERR_WORLD_GOOD] = "mark good",
-		[IOERR_WORLD_BAD] = "mark bad",
-		[IOERR_WORLD_CLEAN] = "mark clean",
-		[IOERR_WORLD_SWITCH] = "switch other",
-		[IOERR_WORLD_INSTALL] = "install --progress=none ",
-	};
 	static struct device_options o;
 	char line[512];
 
 	device_options_default(&o);
 	o.lock_wait_ms = 50;
-	snprintf(line, sizeof(line), "%s%s", lines[act],
+	snprintf(line, sizeof(line), "%s %s", ioerr_process_commands[act],
 		 act == IOERR_WORLD_INSTALL ? ioerr_content_bundle() : "");
 	return command_run(line, &o);
 }
@@ -273,14 +275,11 @@ void ioerr_process_command(struct ioerr_world *w)
 
 	if (w->boot.act == IOERR_WORLD_IDLE)
 		return;
-	pid = ioerr_process_begin(w, IOERR_FAULT_COMMAND);
+	pid = begin_program(w, IOERR_FAULT_COMMAND);
 	if (pid == 0) {
-		os_sim_bdev_quiet();
-		os_sim_copy(bundles_path("keys/key.pem"));
-		syscall(SYS_dup3, 3, 1, 0); /* which is nowhere: see main() */
+		dup2(3, 1); /* which is nowhere: see main() */
 		code = command(w->boot.act);
-		ioerr_world_process = IOERR_FAULT_TARGETS;
-		ioerr_guardian_carry_report();
+		w->guard.reported |= os_sim_text("/run/keelboot/" GUARDIAN_REPORT_FILE) != NULL;
 		_exit(code);
 	}
 	w->boot.command = ioerr_process_end(w, pid);

@@ -7,7 +7,6 @@
 #include "initramfs/guardian/guardian.h"
 #include "lib/conf.h"
 #include "tests/sim/bundles.h"
-#include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/ioerr_story.h"
 #include "update/decoder/decoder_limits.h"
@@ -24,7 +23,7 @@ void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn,
 {
 	(void)root;
 	conf_defaults(c);
-	conf_parse(c, ioerr_content_conf(), "system.conf", warn, ctx);
+	conf_parse(c, ioerr_world_conf(), "system.conf", warn, ctx);
 	*found = true;
 }
 

@@ -181,13 +181,8 @@ void ioerr_story_begin(const struct ioerr_story *story, struct ioerr_world *w)
 {
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
 	story->prepare(w);
-	w->installs = story->installs;
-	w->switches = story->switches;
-	w->rejects = story->rejects;
-	w->a_broken = story->a_broken;
-	w->guarded = story->guarded;
+	w->story = story;
 	w->script = story->script;
-	ioerr_content_keeper(story->guarded);
 	w->entered = story->a_broken ? STATE_NONE : 0;
 	w->fault.mended = false;
 }

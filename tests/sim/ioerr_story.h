@@ -7,20 +7,6 @@
 
 #include "tests/sim/ioerr_world.h"
 
-#define IOERR_STORY_ANY 0 /* any release that is whole */
-
-struct ioerr_story {
-	const char *name;
-	void (*prepare)(struct ioerr_world *w); /* before anything can fail */
-	unsigned boots;				/* that are played with the fault */
-	unsigned goal;				/* the release that runs in the end */
-	bool installs, switches, rejects;	/* see struct ioerr_world */
-	bool a_broken;				/* slot a does not mount */
-	bool guarded;
-	enum ioerr_world_script script;
-	bool narrow; /* only the state, and what the guardian and the command call, fails */
-};
-
 extern const struct ioerr_story ioerr_story_all[];
 extern const unsigned ioerr_story_count;
 

@@ -22,14 +22,15 @@ static const struct report_column columns[] = {
 
 typedef unsigned counts[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
 
-/* Of one story: how many of each kind there were, and of each operation. Processes share it. */
+/* Of one story: how many of each kind are played, and of each operation. Processes share it. */
 static struct tally {
 	unsigned kinds[2][IOERR_FAULT_KINDS];
 	counts where;
 } * tallies;
 
+/* The faults of one story, and those of them that are played. */
 static struct {
-	unsigned n;
+	unsigned all, n;
 	struct ioerr_fault fault[FAULTS_MAX];
 } plan;
 
@@ -37,22 +38,6 @@ static struct {
 static uint64_t every = 1, seed;
 
 /* ---------------------------------------------------------------- one run */
-
-static void count(struct report_line *l, unsigned number, unsigned n)
-{
-	__atomic_add_fetch(&l->number[number], n, __ATOMIC_RELAXED);
-}
-
-static void count_run(struct report_line *l, struct tally *t, const struct ioerr_world *w)
-{
-	const struct ioerr_fault *f = &w->fault.fault;
-
-	__atomic_add_fetch(&t->kinds[f->again][f->kind], 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&t->where[f->target][f->op], 1, __ATOMIC_RELAXED);
-	count(l, FAULTS, 1);
-	count(l, BOOTS, w->boots);
-	count(l, NOT_REACHED, !w->fault.fired);
-}
 
 /* Plays it; the numbers of operations that there were are in ops. */
 static bool play(const struct ioerr_story *story, const struct ioerr_fault *f,
@@ -62,7 +47,7 @@ static bool play(const struct ioerr_story *story, const struct ioerr_fault *f,
 	char text[96], again[128];
 	bool ok;
 
-	w->show = l->name == NULL;
+	w->show = l == NULL;
 	ioerr_story_play(story, w);
 	ok = w->violation[0] == '\0';
 	if (ops != NULL)
@@ -74,21 +59,33 @@ static bool play(const struct ioerr_story *story, const struct ioerr_fault *f,
 		       w->fault.fired ? "yes" : "no");
 	else if (!ok)
 		report_violation(l, again, "%s (%s): %s", text, w->fault.call, w->violation);
-	if (f->kind != IOERR_FAULT_NONE && !w->show)
-		count_run(l, &tallies[story - ioerr_story_all], w);
+	if (f->kind != IOERR_FAULT_NONE && !w->show) {
+		__atomic_add_fetch(&l->number[BOOTS], w->boots, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&l->number[NOT_REACHED], !w->fault.fired, __ATOMIC_RELAXED);
+	}
 	ioerr_world_end(w);
 	return ok;
 }
 
 /* ---------------------------------------------------------------- which faults */
 
-static void add(const struct ioerr_fault *f)
+/* The kinds of faults follow each other in a fixed order, so these are not evenly spaced. */
+static bool is_taken(unsigned i)
 {
+	return ((i + (unsigned)seed * 40503u) * 2654435761u >> 8) % (unsigned)(every + !every) == 0;
+}
+
+static void add(struct ioerr_fault f, struct tally *t)
+{
+	if (!is_taken(plan.all++))
+		return;
 	if (plan.n == FAULTS_MAX) {
 		fputs("ioerr_sweep: too many faults\n", stderr);
 		exit(1);
 	}
-	plan.fault[plan.n++] = *f;
+	plan.fault[plan.n++] = f;
+	t->kinds[f.again][f.kind]++;
+	t->where[f.target][f.op]++;
 }
 
 #define BIT(kind) (1u << IOERR_FAULT_##kind)
@@ -118,52 +115,52 @@ static bool is_file(enum ioerr_fault_target t)
 	return t == IOERR_FAULT_DATA || t == IOERR_FAULT_STICK || t == IOERR_FAULT_RAW;
 }
 
-static void add_device(enum ioerr_fault_target t, enum ioerr_fault_op op, unsigned n)
+/* f is of some operation. */
+static void add_device(struct ioerr_fault f, struct tally *t)
 {
-	unsigned once = kinds[op].once, again = kinds[op].again;
+	unsigned once = kinds[f.op].once, again = kinds[f.op].again;
 
 	/* Only of the state it matters whether nothing at all is there, or something damaged. */
-	if (t == IOERR_FAULT_STATE && op == IOERR_FAULT_READ) {
+	if (f.target == IOERR_FAULT_STATE && f.op == IOERR_FAULT_READ) {
 		once |= BIT(ONES);
 		again |= BIT(ZEROES) | BIT(ONES);
 	}
-	if (is_file(t) && op == IOERR_FAULT_READ)
+	if (is_file(f.target) && f.op == IOERR_FAULT_READ)
 		once |= BIT(LOST); /* the end of the file, where there is none */
 	for (unsigned k = 1; k < IOERR_FAULT_KINDS; k++) {
-		struct ioerr_fault f = { t, op, n, (enum ioerr_fault_kind)k, 0, false };
-
+		f.kind = (enum ioerr_fault_kind)k;
+		f.again = false;
 		if (once >> k & 1)
-			add(&f);
+			add(f, t);
 		f.again = true;
 		if (again >> k & 1)
-			add(&f);
+			add(f, t);
 	}
 }
 
-static void add_call(enum ioerr_fault_target t, unsigned n)
+static void add_call(struct ioerr_fault f, struct tally *t)
 {
 	/* Process 1 sees ENOMEM and EINTR as it sees EIO: lib/os_*.c has no other word. */
 	static const int init[] = { EIO, EAGAIN, ETIMEDOUT, ENOSPC, EPERM, ENOENT, EINVAL },
 			 others[] = { EIO, EAGAIN, ETIMEDOUT, ENOSPC, ENOENT, ENOMEM, EINTR };
-	static const int stay[] = { EIO, ETIMEDOUT };
-	const int *errors = t == IOERR_FAULT_INIT ? init : others;
-	struct ioerr_fault f = { t, IOERR_FAULT_CALL, n, IOERR_FAULT_DIES, 0, false };
+	const int *errors = f.target == IOERR_FAULT_INIT ? init : others;
 
-	add(&f);
+	f.kind = IOERR_FAULT_DIES;
+	add(f, t);
 	f.kind = IOERR_FAULT_FAILS;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(init); i++) {
 		f.errnum = errors[i];
-		add(&f);
+		add(f, t);
 	}
 	f.kind = IOERR_FAULT_EVER;
-	for (unsigned i = 0; i < KB_ARRAY_LEN(stay); i++) {
-		f.errnum = stay[i];
-		add(&f);
-	}
+	f.errnum = EIO;
+	add(f, t);
+	f.errnum = ETIMEDOUT;
+	add(f, t);
 }
 
 /* Of some stories the rest is another one's. */
-static bool is_part(const struct ioerr_story *s, int t)
+static bool is_part(const struct ioerr_story *s, unsigned t)
 {
 	return !s->narrow || t == IOERR_FAULT_STATE || t == IOERR_FAULT_COMMAND ||
 	       t == IOERR_FAULT_GUARDIAN;
@@ -171,27 +168,19 @@ static bool is_part(const struct ioerr_story *s, int t)
 
 static void make_plan(const struct ioerr_story *story, counts ops)
 {
-	plan.n = 0;
-	for (int t = 0; t < IOERR_FAULT_TARGETS; t++) {
-		for (int op = 0; op < IOERR_FAULT_OPS && is_part(story, t); op++) {
-			for (unsigned n = 1; n <= ops[t][op]; n++) {
-				if (op == IOERR_FAULT_CALL)
-					add_call((enum ioerr_fault_target)t, n);
-				else
-					add_device((enum ioerr_fault_target)t,
-						   (enum ioerr_fault_op)op, n);
-			}
-		}
+	plan.all = plan.n = 0;
+	for (unsigned i = 0; i < IOERR_FAULT_TARGETS * IOERR_FAULT_OPS; i++) {
+		unsigned target = i / IOERR_FAULT_OPS, op = i % IOERR_FAULT_OPS;
+		struct ioerr_fault f = { .target = (enum ioerr_fault_target)target,
+					 .op = (enum ioerr_fault_op)op };
+
+		for (f.n = 1; f.n <= ops[target][op] && is_part(story, target); f.n++)
+			(op == IOERR_FAULT_CALL ? add_call
+						: add_device)(f, &tallies[story - ioerr_story_all]);
 	}
 }
 
 /* ---------------------------------------------------------------- all of them */
-
-/* The kinds of faults follow each other in a fixed order, so these are not evenly spaced. */
-static bool is_taken(unsigned i)
-{
-	return ((i + (unsigned)seed * 40503u) * 2654435761u >> 8) % (unsigned)(every + !every) == 0;
-}
 
 struct work {
 	const struct ioerr_story *story;
@@ -202,8 +191,7 @@ static void play_fault(void *ctx, unsigned i)
 {
 	const struct work *w = ctx;
 
-	if (is_taken(i))
-		play(w->story, &plan.fault[i], w->line, NULL);
+	play(w->story, &plan.fault[i], w->line, NULL);
 }
 
 /* One story with all its faults. */
@@ -216,7 +204,8 @@ static void sweep(unsigned i, struct report_line *l)
 	if (!play(w.story, &none, l, ops))
 		return;
 	make_plan(w.story, ops);
-	l->number[OF_FAULTS] = plan.n;
+	l->number[FAULTS] = plan.n;
+	l->number[OF_FAULTS] = plan.all;
 	if (!report_spread((unsigned)report_asked.jobs, plan.n, false, play_fault, &w))
 		report_violation(l, "", "a process that plays faults died");
 }
@@ -231,17 +220,17 @@ static const char *story(unsigned i)
 /* With a fault: one run, whose boots are printed. */
 static bool replay(unsigned i, const char *text)
 {
-	struct report_line l = { .name = NULL };
 	struct ioerr_fault f;
 
-	return ioerr_fault_parse(&f, text) && play(&ioerr_story_all[i], &f, &l, NULL);
+	return ioerr_fault_parse(&f, text) && play(&ioerr_story_all[i], &f, NULL, NULL);
 }
 
-static void put_number(FILE *f, const char **comma, const char *a, const char *b, unsigned n)
+/* The next member, if there is a number. */
+static void put_number(FILE *f, const char **comma, const char *name, unsigned n)
 {
 	if (n == 0)
 		return;
-	fprintf(f, "%s\"%s%s\": %u", *comma, a, b, n);
+	fprintf(f, "%s\"%s\": %u", *comma, name, n);
 	*comma = ", ";
 }
 
@@ -249,7 +238,7 @@ static void more(FILE *f, const struct report_line *l)
 {
 	const struct tally *t = tallies;
 	const char *comma = "";
-	char op[16];
+	char name[48];
 
 	if (l == NULL) {
 		fprintf(f, ", \"every\": %" PRIu64 ", \"seed\": %" PRIu64, every, seed);
@@ -258,16 +247,19 @@ static void more(FILE *f, const struct report_line *l)
 	for (unsigned i = 0; strcmp(story(i), l->name) != 0; i++)
 		t++;
 	fputs(",\n     \"kinds\": {", f);
-	for (unsigned i = 1; i < 2 * IOERR_FAULT_KINDS; i++)
-		put_number(f, &comma, i % 2 ? "ever-" : "", ioerr_fault_kinds[i / 2],
-			   t->kinds[i % 2][i / 2]);
+	for (unsigned i = 1; i < 2 * IOERR_FAULT_KINDS; i++) {
+		snprintf(name, sizeof(name), "%s%s", i % 2 ? "ever-" : "",
+			 ioerr_fault_kinds[i / 2]);
+		put_number(f, &comma, name, t->kinds[i % 2][i / 2]);
+	}
 	comma = "";
 	fputs("},\n     \"where\": {", f);
 	for (unsigned i = 0; i < IOERR_FAULT_TARGETS * IOERR_FAULT_OPS; i++) {
-		unsigned target = i / IOERR_FAULT_OPS, o = i % IOERR_FAULT_OPS;
+		unsigned target = i / IOERR_FAULT_OPS, op = i % IOERR_FAULT_OPS;
 
-		snprintf(op, sizeof(op), " %s", ioerr_fault_ops[o]);
-		put_number(f, &comma, ioerr_fault_targets[target], op, t->where[target][o]);
+		snprintf(name, sizeof(name), "%s %s", ioerr_fault_targets[target],
+			 ioerr_fault_ops[op]);
+		put_number(f, &comma, name, t->where[target][op]);
 	}
 	fputs("}", f);
 }

@@ -6,7 +6,6 @@
 #include "tests/sim/board.h"
 #include "tests/sim/check.h"
 #include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/report.h"
 
@@ -40,13 +39,11 @@ struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
 
 struct state ioerr_world_get(void)
 {
-	struct ioerr_disk_end look;
 	enum store_finding found;
 	static struct state s;
 	struct store st;
 
-	ioerr_disk_look(&state_disk, &look);
-	if (store_load(&st, &look.bdev, &s, &found) != KB_OK || found != STORE_FOUND)
+	if (store_load(&st, &state_disk.durably.bdev, &s, &found) != KB_OK || found != STORE_FOUND)
 		state_init(&s, 2);
 	return s;
 }
@@ -93,7 +90,7 @@ static bool mounts(int slot)
 /* In a broken slot a there is a file system all the same. */
 static bool seen(int slot)
 {
-	return mounts(slot) || (slot == 0 && world->a_broken);
+	return mounts(slot) || (slot == 0 && world->story->a_broken);
 }
 
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
@@ -142,6 +139,21 @@ void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
 bool ioerr_world_has_raw(const struct ioerr_world *w)
 {
 	return w->raw && reader_header_is(raw_disk.now);
+}
+
+/* With a guardian it feeds the watchdog; else the system does. */
+const char *ioerr_world_conf(void)
+{
+	static char text[512];
+	bool guarded = world->story->guarded;
+
+	snprintf(text, sizeof(text),
+		 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"
+		 "stable-after=%u\n[keyring]\npath=%s\n[source.data]\nmount=%s\n"
+		 "[watchdog]\nhandover=%s\n",
+		 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S, guarded ? IOERR_WORLD_STABLE_S : 0,
+		 bundles_path("keys"), bundles_path("none"), guarded ? "keeper" : "system");
+	return text;
 }
 
 static void lay_out(const struct ioerr_world *w)
@@ -206,7 +218,7 @@ static void check_entry(struct ioerr_world *w, const struct boot *b)
 	w->boot.wear = w->fault.wear;
 	if (wrong != NULL)
 		ioerr_world_fail(w, "%s", wrong);
-	if (!b->attempt.counted && !w->a_broken && s.slot[slot].st == STATE_TRIAL &&
+	if (!b->attempt.counted && !w->story->a_broken && s.slot[slot].st == STATE_TRIAL &&
 	    s.slot[1 - slot].st == STATE_GOOD)
 		ioerr_world_fail(w, "slot %c is tried and not counted, though a good one is there",
 				 state_slot_letter(slot));
@@ -221,19 +233,19 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 	static struct state s;
 
 	s = ioerr_world_get();
-	if (w->guarded && w->boot.slot == 1 && s.slot[1].st == STATE_TRIAL) {
+	if (w->story->guarded && w->boot.slot == 1 && s.slot[1].st == STATE_TRIAL) {
 		if (w->script == IOERR_WORLD_SILENT || w->script == IOERR_WORLD_STUCK)
 			return IOERR_WORLD_IDLE;
 		if (w->script != IOERR_WORLD_VERDICT)
 			return IOERR_WORLD_CLEAN;
 	}
-	if (w->boot.slot == 0 && w->switches)
+	if (w->boot.slot == 0 && w->story->switches)
 		return IOERR_WORLD_SWITCH;
-	if (w->boot.slot == 1 && w->rejects)
+	if (w->boot.slot == 1 && w->story->rejects)
 		return s.slot[1].st == STATE_TRIAL ? IOERR_WORLD_BAD : IOERR_WORLD_IDLE;
 	if (s.slot[0].sequence == IOERR_WORLD_NEW || s.slot[1].sequence == IOERR_WORLD_NEW)
 		return IOERR_WORLD_GOOD;
-	return w->installs ? IOERR_WORLD_INSTALL : IOERR_WORLD_GOOD;
+	return w->story->installs ? IOERR_WORLD_INSTALL : IOERR_WORLD_GOOD;
 }
 
 void ioerr_process_init(struct ioerr_world *w)

@@ -40,7 +40,8 @@ enum ioerr_world_script {
 struct ioerr_world_guard {
 	enum ioerr_world_script script;
 	bool started, died;
-	bool fired; /* the watchdog */
+	bool fired;    /* the watchdog */
+	bool reported; /* `mark good` was called */
 	uint64_t asked_ms, forced_ms, down_ms;
 	unsigned pending; /* signals */
 	int pid;
@@ -63,8 +64,28 @@ struct ioerr_world_boot {
 	char trace[IOERR_WORLD_TRACE];
 };
 
+#define IOERR_STORY_ANY 0 /* any release that is whole */
+
+/* Of ioerr_story.h: what a life is like. */
+struct ioerr_world;
+struct ioerr_story {
+	const char *name;
+	void (*prepare)(struct ioerr_world *w); /* before anything can fail */
+	unsigned boots;				/* that are played with the fault */
+	unsigned goal;				/* the release that runs in the end */
+	/* What somebody does in the system that was booted: in slot a `keelboot install` as long as
+	 * it has not worked, or `switch`; in slot b `mark bad`, once. Else `mark good`, as a unit
+	 * does at each boot. */
+	bool installs, switches, rejects;
+	bool a_broken;			/* slot a does not mount, though the state calls it good */
+	bool guarded;			/* there is a guardian, which feeds the watchdog too */
+	enum ioerr_world_script script; /* of a trial; a system that is good says so */
+	bool narrow; /* only the state, and what the guardian and the command call, fails */
+};
+
 /* Shared by all processes of a run. */
 struct ioerr_world {
+	const struct ioerr_story *story;
 	struct ioerr_fault_shared fault;
 	struct ioerr_world_boot boot;
 	struct ioerr_world_guard guard;
@@ -73,14 +94,8 @@ struct ioerr_world {
 	bool show;			/* print what each boot does */
 	bool stick;			/* one is plugged in, with a bundle */
 	bool raw;			/* a bundle lies on the raw stage partition */
-	bool a_broken;			/* slot a does not mount, though the state calls it good */
-	bool guarded;			/* there is a guardian, which feeds the watchdog too */
-	enum ioerr_world_script script; /* of a trial; a system that is good says so */
+	enum ioerr_world_script script; /* as long as it is the story's */
 	unsigned stick_ms;		/* when */
-	/* What somebody does in the system that was booted: in slot a `keelboot install` as long as
-	 * it has not worked, or `switch`; in slot b `mark bad`, once. Else `mark good`, as a unit
-	 * does at each boot. */
-	bool installs, switches, rejects;
 	bool unsaid;	     /* a trial's command has failed, so nobody has said that it is good */
 	int bootstatus;	     /* of the watchdog at the next boot */
 	char violation[400]; /* the first one; "" */
@@ -92,6 +107,8 @@ struct ioerr_world {
 
 /* Once: keys, images, bundle. */
 void ioerr_world_make(void);
+/* system.conf of the device that there is. */
+const char *ioerr_world_conf(void);
 /* Where keelboot-apply and the command find, under the name of a device or of a folder, what stands
  * for it; path itself when nothing does. */
 const char *ioerr_world_path(const char *path);
