@@ -48,48 +48,48 @@ void powercut_report_step(char *to, size_t size, const struct powercut_node *n)
 			 n->reset == POWERCUT_CRASH ? "reset" : "cut", n->cut_at, lost);
 }
 
-static void put_keys(FILE *f, const struct powercut_walk *w, const uint32_t *way, unsigned n)
+/* Which image was drawn, the walk up to there decides: so all of it is done again. */
+static void put_again(FILE *f, const struct powercut_walk *w, const uint32_t *way, unsigned n)
 {
-	const struct powercut_draw *d = &w->apart.now;
-	const char *comma = "";
-
-	fprintf(f, "--w %u --c %u --replay ", w->story->w, w->story->c);
-	for (unsigned i = 1; i < n; i++) {
-		fprintf(f, "%s%" PRIx64, comma, w->node[way[i]].key);
-		comma = ",";
+	fprintf(f, "--w %u --c %u ", w->story->w, w->story->c);
+	if (w->apart.wrong != NULL) {
+		fprintf(f, "--limit %" PRIu64 " --apart %u --seed %" PRIu64, w->limit,
+			w->apart.most, w->apart.seed);
+		return;
 	}
-	if (d->is)
-		fprintf(f, "%s~%u:%u:%" PRIx64, comma, d->program, d->cut_at, d->seed);
-	else if (n == 1)
+	fputs("--replay ", f);
+	for (unsigned i = 1; i < n; i++)
+		fprintf(f, "%s%" PRIx64, i > 1 ? "," : "", w->node[way[i]].key);
+	if (n == 1)
 		fputs("0", f);
 }
 
-/* What was drawn stands for itself: the way is that to the node whose program was cut. */
 static void put_violation(struct report_line *l, const struct powercut_walk *w)
 {
 	static uint32_t way[WAY_MAX];
-	const struct powercut_draw *d = &w->apart.now;
-	unsigned n = way_to(w, d->is ? d->from : w->violation_at, way);
-	char step[160], *keys = NULL;
+	unsigned n = way_to(w, w->violation_at, way);
+	char step[160], *again = NULL;
 	size_t len;
-	FILE *f = open_memstream(&keys, &len);
+	FILE *f = open_memstream(&again, &len);
 
 	if (f == NULL)
 		abort();
-	put_keys(f, w, way, n);
+	put_again(f, w, way, n);
 	fclose(f);
 	/* Half a command would replay something else. */
 	report_violation(
-		l, w->node[way[0]].parent == POWERCUT_WALK_NONE ? keys : "(the way is too long)",
+		l, w->node[way[0]].parent == POWERCUT_WALK_NONE ? again : "(the way is too long)",
 		"%s", w->violation);
 	for (unsigned i = 0; i < n; i++) {
 		powercut_report_step(step, sizeof(step), &w->node[way[i]]);
 		printf("  %2u. %s\n", i, step);
 	}
-	if (d->is)
-		printf("  %2u. %s, cut after %u operations: an image drawn by seed %" PRIx64 "\n",
-		       n, powercut_program_name[d->program], d->cut_at, d->seed);
-	free(keys);
+	if (w->apart.wrong != NULL) {
+		printf("  played apart, a cut after %u operations has left:\n",
+		       w->apart.wrong->cut_at);
+		powercut_view_print(w->apart.wrong->im);
+	}
+	free(again);
 }
 
 const struct report_column powercut_report_columns[] = {

@@ -58,7 +58,7 @@ static void run(unsigned i, struct report_line *l)
 	powercut_walk_begin(&walk, s);
 	walk.limit = limit != 0 ? limit : s->limit;
 	walk.apart.most = apart_most < POWERCUT_APART_MAX ? (unsigned)apart_most : apart[size()];
-	walk.apart.seed = seed;
+	walk.apart.seed = walk.apart.random = seed;
 	powercut_walk_run(&walk);
 	powercut_report_take(l, &walk);
 	powercut_child_end();

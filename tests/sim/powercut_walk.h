@@ -78,25 +78,13 @@ struct powercut_level {
 
 /* Images that are played apart from the node that they are taken for. */
 #define POWERCUT_APART_MAX 1000u
-struct powercut_draw {
-	bool is;       /* there is one */
-	uint32_t from; /* the node whose program was cut */
-	enum powercut_program program;
-	unsigned cut_at;
-	uint64_t seed; /* powercut_cut_sample()'s */
-};
 struct powercut_apart {
 	unsigned most; /* of them; 0: none */
-	uint64_t seed, seen;
-	bool playing; /* then nothing may be new */
+	uint64_t seed, random, seen; /* random: begins as the seed */
+	bool playing;		     /* then nothing may be new */
 	unsigned n, played;
-	struct powercut_apart_one {
-		struct powercut_node n;
-		uint32_t is;
-		struct powercut_draw draw;
-	} one[POWERCUT_APART_MAX];
-	struct powercut_draw now;    /* what a violation is of */
-	struct powercut_draw wanted; /* by a replay: that one, and no other */
+	struct powercut_node one[POWERCUT_APART_MAX];
+	const struct powercut_node *wrong; /* that a violation is of, or NULL */
 };
 
 struct powercut_walk {
@@ -146,8 +134,6 @@ uint32_t powercut_queue_next(struct powercut_walk *w); /* POWERCUT_WALK_NONE: al
 /* powercut_apart.c: offer a cut, whose classes are all there; play those that were kept. */
 void powercut_apart_offer(struct powercut_walk *w, const struct powercut_node *proto);
 void powercut_apart_play(struct powercut_walk *w);
-/* What a replay wanted to be drawn, which was offered; and the class that it is of. */
-void powercut_apart_replay(struct powercut_walk *w);
 
 /* powercut_check.c: the invariants. */
 /* Of an image that a cut has left. */
