@@ -147,14 +147,6 @@ static uint8_t *own_page(struct cut_content *c, uint64_t page)
 	return (*at)->data;
 }
 
-struct cut_page *cut_content_constant(const uint8_t *data)
-{
-	for (unsigned garbage = 0; garbage < 2; garbage++)
-		if (data == constant_page(garbage)->data)
-			return constant_page(garbage);
-	return NULL;
-}
-
 void cut_content_share(struct cut_content *c, uint64_t page, struct cut_page *p)
 {
 	struct cut_page **at = &own_leaf(c, page)->page[page % LEAF_PAGES];

@@ -41,8 +41,6 @@ void cut_content_read(const struct cut_content *c, uint64_t off, void *buf, uint
 void cut_content_write(struct cut_content *c, uint64_t off, const void *buf, uint64_t len);
 /* A page of BDEV_ALIGN bytes; NULL: blank. Borrowed until the next change. */
 const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page);
-/* The page of these data, if it is one of those that cut_content_fill() uses; else NULL. */
-struct cut_page *cut_content_constant(const uint8_t *data);
 /* Makes p the page, without a copy; its owner keeps a reference. The hash is the caller's to set.
  */
 void cut_content_share(struct cut_content *c, uint64_t page, struct cut_page *p);

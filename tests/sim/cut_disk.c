@@ -185,6 +185,8 @@ enum kb_err cut_disk_flush(struct cut_disk *d)
 {
 	enum kb_err err;
 
+	if (d->power->before_flush != NULL)
+		d->power->before_flush(d->power->ctx);
 	if (!begin(d, &err))
 		return err;
 	d->flushes++;

@@ -34,6 +34,8 @@ struct cut_power {
 	bool off;	 /* every call fails. May be set at any time */
 	/* Called with each operation after it was issued, or NULL. */
 	void (*watch)(void *ctx, const struct cut_op *op);
+	/* The same, before a flush is. */
+	void (*before_flush)(void *ctx);
 	void *ctx;
 };
 

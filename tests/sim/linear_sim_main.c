@@ -27,7 +27,6 @@
 #define CHUNK  (256u << 10)
 #define TARGET 1
 #define JOBS   2
-#define EPOCHS 512
 
 enum { STATE, ROOT, BOOT, DISKS };
 
@@ -58,7 +57,6 @@ static struct {
 static int bundle;
 static struct reader reader;
 static struct device dev, again;
-static unsigned flush_op[EPOCHS], nflushes, epoch;
 static unsigned running;
 static struct report_line *line;
 static int only_epoch = -1, only_image = -1;
@@ -306,7 +304,7 @@ static const char *recover(struct cut_image *im)
 }
 
 /* In a process of its own, with the disks as they are just before a flush. */
-static void try_images(void)
+static void try_images(unsigned epoch)
 {
 	struct cut_disk *const disks[DISKS] = { &dev.disk[STATE], &dev.disk[ROOT],
 						&dev.disk[BOOT] };
@@ -352,64 +350,31 @@ static void reap(unsigned left)
 	}
 }
 
-static void on_first(void *ctx, const struct cut_op *op)
+/* What is pending now is what the flush ends. */
+static void before_flush(void *ctx)
 {
-	(void)ctx;
-	if (op->kind != CUT_FLUSH)
-		return;
-	bundles_must(nflushes < EPOCHS, "EPOCHS flushes");
-	flush_op[nflushes++] = dev.power.ops;
-}
-
-/* The operation before a flush was issued: what is pending now is what the flush ends. */
-static void look_before_flush(void)
-{
+	unsigned is = (unsigned)line->number[CUT_POINTS]++;
 	pid_t pid;
 
-	while (epoch < nflushes && flush_op[epoch] <= dev.power.ops)
-		epoch++;
-	if (epoch == nflushes || dev.power.ops != flush_op[epoch] - 1 ||
-	    (only_epoch >= 0 && (int)epoch != only_epoch))
+	(void)ctx;
+	if (only_epoch >= 0 && (int)is != only_epoch)
 		return;
 	reap(JOBS - 1);
 	pid = report_fork(0);
 	if (pid == 0) {
-		dev.power.watch = NULL;
-		try_images();
+		dev.power.before_flush = NULL;
+		try_images(is);
 		_exit(0);
 	}
 	running++;
-}
-
-static void on_second(void *ctx, const struct cut_op *op)
-{
-	(void)ctx;
-	(void)op;
-	look_before_flush();
-}
-
-static void go(void (*watch)(void *, const struct cut_op *))
-{
-	char why[256] = "";
-
-	make_device(&dev);
-	dev.power.ops = 0;
-	dev.power.watch = watch;
-	epoch = 0;
-	if (watch == on_second)
-		look_before_flush(); /* the install may begin with one */
-	if (install(&dev, why, sizeof(why)) != KB_OK || !holds(&dev, 1) ||
-	    dev.state.slot[TARGET].st != STATE_TRIAL)
-		report_violation(line, "", "an install without a cut fails: %s", why);
-	reap(0);
-	for (unsigned i = 0; i < DISKS; i++)
-		cut_disk_free(&dev.disk[i]);
 }
 
 static uint64_t mib = 512;
 
 static void run(unsigned i, struct report_line *l)
 {
+	char why[256] = "";
+
 	(void)i;
 	line = l;
 	part[ROOT].size = mib * MIB;
@@ -417,9 +382,13 @@ static void run(unsigned i, struct report_line *l)
 	line->number[MIBS] = mib;
 	line->number[CHUNKS] = (part[ROOT].size + part[BOOT].size) / CHUNK;
 	make_bundle();
-	go(on_first);
-	line->number[CUT_POINTS] = nflushes;
-	go(on_second);
+	make_device(&dev);
+	dev.power.before_flush = before_flush;
+	/* holds() flushes as well: what is pending in the end is looked at. */
+	if (install(&dev, why, sizeof(why)) != KB_OK || !holds(&dev, 1) ||
+	    dev.state.slot[TARGET].st != STATE_TRIAL)
+		report_violation(line, "", "an install without a cut fails: %s", why);
+	reap(0);
 }
 
 static const char *story(unsigned i)

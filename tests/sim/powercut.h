@@ -33,7 +33,9 @@ enum powercut_program {
 	POWERCUT_MARK_CLEAN,
 	POWERCUT_INSTALL,
 	POWERCUT_SWITCH,
-	POWERCUT_PROGRAMS
+	POWERCUT_PROGRAMS, /* none: what a system does that has nothing left to do */
+	POWERCUT_CRASH_ITSELF,
+	POWERCUT_HANG_ITSELF,
 };
 
 /* As somebody calls it, without "keelboot"; "boot"; "": none. */
@@ -87,13 +89,14 @@ enum powercut_size { POWERCUT_SMALL, POWERCUT_MIDDLE, POWERCUT_LONG };
 const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size size,
 						struct powercut_story *out);
 
-struct powercut_image {
-	struct cut_content disk[POWERCUT_DISKS];
-};
-
 /* What boot leaves in the run folder. */
 struct powercut_run {
 	char slot[8], token[32], devices[512];
+};
+
+struct powercut_image {
+	struct cut_content disk[POWERCUT_DISKS];
+	struct powercut_run run; /* of a system that runs */
 };
 
 /* ---------------------------------------------------------------- powercut_media.c */
@@ -111,7 +114,6 @@ struct powercut_job {
 	const struct powercut_story *story;
 	enum powercut_program program;
 	enum powercut_reset reset; /* of a boot */
-	struct powercut_run run;   /* of the other programs */
 	unsigned cut_at;	   /* 0: none */
 	bool loud;		   /* its log goes to standard output */
 };
@@ -128,7 +130,7 @@ struct powercut_op {
 struct powercut_result {
 	enum powercut_end end;
 	int code;		 /* of a command; of a death: the signal */
-	struct powercut_run run; /* after a boot */
+	struct powercut_run run; /* then */
 	unsigned nops;
 };
 

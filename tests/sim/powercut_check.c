@@ -177,13 +177,11 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 {
 	static struct powercut_view v;
 	unsigned most = STATE_TRIES + (w->story->blind ? 0 : STATE_GRACE);
-	int slot = to == POWERCUT_WALK_NONE || w->node[to].run == NULL
-			   ? POWERCUT_NONE
-			   : slot_that_runs(w->node[to].run);
-	int holds;
+	int slot, holds;
 
-	if (slot == POWERCUT_NONE) /* looked at before */
+	if (to == POWERCUT_WALK_NONE || w->node[to].im == NULL) /* looked at before */
 		return;
+	slot = slot_that_runs(&w->node[to].im->run);
 	if (slot < 0 || slot >= POWERCUT_SLOTS) {
 		powercut_walk_fail(w, from, "nobody knows which slot was entered");
 		return;
@@ -227,38 +225,38 @@ static bool knows_update(const struct state *s, int *trial)
 	return known;
 }
 
-static enum powercut_act update_acts(const struct powercut_story *s, const struct powercut_node *n,
+static enum powercut_program update_acts(const struct powercut_story *s, const struct powercut_node *n,
 				     const struct state_slot *t)
 {
 	switch (s->does) {
 	case POWERCUT_CRASHES:
-		return POWERCUT_ACT_CRASH;
+		return POWERCUT_CRASH_ITSELF;
 	case POWERCUT_HANGS:
-		return POWERCUT_ACT_HANG;
+		return POWERCUT_HANG_ITSELF;
 	case POWERCUT_IS_BAD:
-		return t->st == STATE_BAD ? POWERCUT_ACT_REBOOT : POWERCUT_ACT_BAD;
+		return t->st == STATE_BAD ? POWERCUT_MARK_CLEAN : POWERCUT_MARK_BAD;
 	case POWERCUT_WORKS:
 	case POWERCUT_FLAKY:
 	case POWERCUT_PANICS: /* it does not come to that */
 		break;
 	}
-	return n->marked ? POWERCUT_ACT_NOTHING : POWERCUT_ACT_GOOD;
+	return n->marked ? POWERCUT_PROGRAMS : POWERCUT_MARK_GOOD;
 }
 
-static enum powercut_act old_acts(const struct powercut_story *s, const struct powercut_node *n,
+static enum powercut_program old_acts(const struct powercut_story *s, const struct powercut_node *n,
 				  const struct state *st)
 {
 	int trial;
 
 	/* As its unit does at each boot. */
 	if (!n->marked)
-		return POWERCUT_ACT_GOOD;
+		return POWERCUT_MARK_GOOD;
 	if (!s->command)
-		return POWERCUT_ACT_NOTHING;
+		return POWERCUT_PROGRAMS;
 	if (!knows_update(st, &trial))
-		return POWERCUT_ACT_INSTALL;
-	return trial != STATE_NONE && st->pref == trial ? POWERCUT_ACT_REBOOT
-							: POWERCUT_ACT_NOTHING;
+		return POWERCUT_INSTALL;
+	return trial != STATE_NONE && st->pref == trial ? POWERCUT_MARK_CLEAN
+							: POWERCUT_PROGRAMS;
 }
 
 static enum powercut_standing standing(const struct powercut_node *n, const struct state *s,
@@ -288,12 +286,12 @@ static enum powercut_standing standing(const struct powercut_node *n, const stru
 								       : POWERCUT_UNDECIDED;
 }
 
-unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_act *first,
-			     enum powercut_act also[3])
+unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_program *first,
+			     enum powercut_program also[3])
 {
 	static struct powercut_view v;
 	struct powercut_node *n = &w->node[i];
-	int slot = slot_that_runs(n->run);
+	int slot = slot_that_runs(&n->im->run);
 	const struct powercut_story *s = w->story;
 	unsigned more = 0;
 
@@ -302,7 +300,7 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot));
 	n->standing = standing(n, &v.s, slot);
 	if (n->switched && v.s.pref != slot)
-		*first = POWERCUT_ACT_REBOOT;
+		*first = POWERCUT_MARK_CLEAN;
 	else if (n->runs == POWERCUT_NEW)
 		*first = update_acts(s, n, &v.s.slot[slot]);
 	else
@@ -310,11 +308,11 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 	/* From its first retry on it works, or the distances would grow without end. */
 	if (s->does == POWERCUT_FLAKY && n->runs == POWERCUT_NEW && !n->marked &&
 	    v.s.slot[slot].retries == 0)
-		also[more++] = POWERCUT_ACT_CRASH;
-	if (s->events & POWERCUT_REBOOTS && *first != POWERCUT_ACT_REBOOT)
-		also[more++] = POWERCUT_ACT_REBOOT;
+		also[more++] = POWERCUT_CRASH_ITSELF;
+	if (s->events & POWERCUT_REBOOTS && *first != POWERCUT_MARK_CLEAN)
+		also[more++] = POWERCUT_MARK_CLEAN;
 	if (s->events & POWERCUT_ROLLS_BACK && !n->switched && n->marked &&
 	    n->runs == POWERCUT_NEW && v.s.slot[1 - slot].st == STATE_GOOD)
-		also[more++] = POWERCUT_ACT_SWITCH;
+		also[more++] = POWERCUT_SWITCH;
 	return more;
 }

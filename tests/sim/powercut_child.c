@@ -24,7 +24,6 @@
 struct sent_page {
 	uint32_t at;
 	uint8_t disk;
-	bool constant, garbage; /* one of cut_content_fill()'s; else the next of shared->page */
 };
 
 /* Shared with the processes. */
@@ -137,8 +136,6 @@ const uint8_t *powercut_child_first(enum powercut_disk disk)
 
 static void prepare(const struct powercut_job *j)
 {
-	struct cut_page *page = shared->page;
-
 	cut_power_init(&powercut_child_power);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		struct cut_disk *d = &powercut_child_disk[i];
@@ -151,12 +148,8 @@ static void prepare(const struct powercut_job *j)
 	}
 	for (unsigned i = 0; i < shared->npages; i++) {
 		const struct sent_page *p = &shared->sent[i];
-		struct cut_page *is =
-			!p->constant ? page++
-				     : cut_content_constant(p->garbage ? cut_content_garbage()
-								       : cut_content_zeroes());
 
-		cut_content_share(&powercut_child_disk[p->disk].durable, p->at, is);
+		cut_content_share(&powercut_child_disk[p->disk].durable, p->at, &shared->page[i]);
 	}
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		struct cut_content *c = &powercut_child_disk[i].durable;
@@ -217,29 +210,20 @@ void powercut_child_end(void)
 	report_wait(starter.pid);
 }
 
-static void send_page(unsigned disk, uint64_t page, const uint8_t *data, struct cut_page **next)
+static void send_page(unsigned disk, uint64_t page, const uint8_t *data)
 {
-	struct sent_page *p = &shared->sent[shared->npages];
+	unsigned i = shared->npages++;
 
-	if (shared->npages++ == PAGES_MAX)
+	if (i == PAGES_MAX)
 		abort();
-	*p = (struct sent_page){
-		.at = (uint32_t)page,
-		.disk = (uint8_t)disk,
-		.constant = cut_content_constant(data) != NULL,
-		.garbage = data == cut_content_garbage(),
-	};
-	if (p->constant)
-		return;
-	(*next)->refs = 1;
-	(*next)->key = 0;
-	memcpy((*next)++->data, data, BDEV_ALIGN);
+	shared->sent[i] = (struct sent_page){ .at = (uint32_t)page, .disk = (uint8_t)disk };
+	shared->page[i].refs = 1;
+	shared->page[i].key = 0;
+	memcpy(shared->page[i].data, data, BDEV_ALIGN);
 }
 
 static void send_image(const struct powercut_image *im)
 {
-	struct cut_page *next = shared->page;
-
 	shared->npages = 0;
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		const struct cut_content *c = &im->disk[i];
@@ -249,7 +233,7 @@ static void send_image(const struct powercut_image *im)
 			const uint8_t *data = cut_content_page(c, page);
 
 			if (data != NULL)
-				send_page(i, page, data, &next);
+				send_page(i, page, data);
 		}
 	}
 }
@@ -261,7 +245,7 @@ void powercut_child_run(const struct powercut_job *j, const struct powercut_imag
 
 	send_image(im);
 	shared->job = *j;
-	memset(&shared->result, 0, sizeof(shared->result));
+	shared->result = (struct powercut_result){ .run = im->run };
 	shared->used = 0;
 	shared->off = false;
 	fflush(NULL);

@@ -31,12 +31,12 @@ static uint64_t run_key(const struct powercut_node *n)
 {
 	static struct powercut_view v;
 
-	if (n->run == NULL)
+	if (!n->up)
 		return 0;
 	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
-	return 1u + (unsigned char)n->run->slot[0] * 2u +
+	return 1u + (unsigned char)n->im->run.slot[0] * 2u +
 	       (v.found && v.s.open_token != 0 &&
-		strtoull(n->run->token + 1, NULL, 10) == v.s.open_token);
+		strtoull(n->im->run.token + 1, NULL, 10) == v.s.open_token);
 }
 
 uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash)
@@ -67,10 +67,13 @@ void powercut_node_free_image(struct powercut_image *im)
 	free(im);
 }
 
-struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk)
+struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk,
+						const struct powercut_run *run)
 {
 	struct powercut_image *im = cut_content_must(calloc(1, sizeof(*im)));
 
+	if (run != NULL)
+		im->run = *run;
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_content_copy(&im->disk[i], &disk[i].durable);
 	return im;
@@ -91,12 +94,10 @@ static void shorten(struct powercut_walk *w, uint32_t at, struct powercut_node *
 	/* Else a replay of the shorter way would go on from another image than the walk. */
 	powercut_walk_leave(w, at);
 	is->im = n->im;
-	is->run = n->run;
 	is->passes_hurt = powercut_check_hurt(w, at);
 	powercut_queue_put(w, at);
 	powercut_check_image(w, at);
 	n->im = NULL;
-	n->run = NULL;
 }
 
 /* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
@@ -110,14 +111,12 @@ uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n)
 			powercut_check_edge(w, n->parent, at, n->program);
 		shorten(w, at, n);
 		powercut_node_free_image(n->im);
-		free(n->run);
 		return at;
 	}
 	if (w->apart.playing) {
 		powercut_walk_fail(w, n->parent,
 				   "played apart, it leads to what was not looked at");
 		powercut_node_free_image(n->im);
-		free(n->run);
 		return POWERCUT_WALK_NONE;
 	}
 	powercut_node_grow(w);

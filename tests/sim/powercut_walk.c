@@ -30,7 +30,8 @@ static void clean_up_run(struct powercut_walk *w, uint32_t i, struct powercut_jo
 				   job->cut_at, r.nops);
 }
 
-static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program program,
+/* False: it violates something. */
+static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program program,
 		struct powercut_result *r)
 {
 	struct powercut_job job = {
@@ -41,8 +42,6 @@ static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program progr
 	};
 	unsigned nops;
 
-	if (w->node[i].run != NULL)
-		job.run = *w->node[i].run;
 	powercut_child_run(&job, w->node[i].im, r);
 	w->runs++;
 	if (r->end == POWERCUT_DIED) {
@@ -58,57 +57,36 @@ static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program progr
 	return w->violation[0] == '\0';
 }
 
+/* run: of the system that runs now, or NULL. */
 static uint32_t ended(struct powercut_walk *w, struct powercut_node *n,
-		      enum powercut_program program)
+		      enum powercut_program program, const struct powercut_run *run)
 {
 	n->program = program;
 	n->program_ended = true;
-	n->im = powercut_node_copy_image(w->disk);
+	n->up = run != NULL;
+	n->im = powercut_node_copy_image(w->disk, run);
 	n->key = powercut_node_key_of(n, powercut_hash_image(w->story, n->im));
 	return powercut_node_add(w, n);
 }
 
-static void expand_dark(struct powercut_walk *w, uint32_t i)
+static uint32_t expand_dark(struct powercut_walk *w, uint32_t i)
 {
 	struct powercut_result r;
 	struct powercut_node n;
 	uint32_t next;
 
-	if (!run(w, i, POWERCUT_BOOT, &r))
-		return;
+	if (!play(w, i, POWERCUT_BOOT, &r))
+		return w->node[i].next;
 	if (r.end == POWERCUT_REBOOT) {
 		n = powercut_follow_dark(w, i,
 					 r.code == POWERCUT_CRASH ? POWERCUT_CRASH : POWERCUT_WARM);
-		next = ended(w, &n, POWERCUT_BOOT);
-	} else {
-		n = powercut_follow_dark(w, i, POWERCUT_UNKNOWN);
-		n.up = true;
-		n.reset = POWERCUT_UNKNOWN;
-		n.run = cut_content_must(malloc(sizeof(r.run)));
-		*n.run = r.run;
-		n.trials = powercut_check_trials(w, i, &r.run);
-		next = ended(w, &n, POWERCUT_BOOT);
-		powercut_check_entered(w, i, next);
+		return ended(w, &n, POWERCUT_BOOT, NULL);
 	}
-	w->node[i].next = next;
-}
-
-/* A program of the running system, which goes on behind it. */
-static uint32_t command(struct powercut_walk *w, uint32_t i, enum powercut_program program)
-{
-	struct powercut_result r;
-	struct powercut_node n;
-
-	if (!run(w, i, program, &r))
-		return POWERCUT_WALK_NONE;
 	n = powercut_follow_dark(w, i, POWERCUT_UNKNOWN);
-	n.up = true;
-	n.reset = POWERCUT_UNKNOWN;
-	n.marked = program == POWERCUT_MARK_GOOD || w->node[i].marked;
-	n.switched = program == POWERCUT_SWITCH || w->node[i].switched;
-	n.run = cut_content_must(malloc(sizeof(*n.run)));
-	*n.run = *w->node[i].run;
-	return ended(w, &n, program);
+	n.trials = powercut_check_trials(w, i, &r.run);
+	next = ended(w, &n, POWERCUT_BOOT, &r.run);
+	powercut_check_entered(w, i, next);
+	return next;
 }
 
 /* Without power, with what the disks hold now. */
@@ -116,7 +94,7 @@ static uint32_t goes_down(struct powercut_walk *w, uint32_t i, enum powercut_res
 {
 	struct powercut_node n = powercut_follow_dark(w, i, r);
 
-	return ended(w, &n, POWERCUT_PROGRAMS);
+	return ended(w, &n, POWERCUT_PROGRAMS, NULL);
 }
 
 static uint32_t reset(struct powercut_walk *w, uint32_t i, enum powercut_reset r)
@@ -127,48 +105,42 @@ static uint32_t reset(struct powercut_walk *w, uint32_t i, enum powercut_reset r
 
 /* ---------------------------------------------------------------- what a system does */
 
-static uint32_t act(struct powercut_walk *w, uint32_t i, enum powercut_act a)
+/* A program of the running system, which goes on behind it; or is restarted, if it says so. */
+static uint32_t act(struct powercut_walk *w, uint32_t i, enum powercut_program program)
 {
+	struct powercut_result r;
+	struct powercut_node n;
 	uint32_t to;
 
-	switch (a) {
-	case POWERCUT_ACT_GOOD:
-		return command(w, i, POWERCUT_MARK_GOOD);
-	case POWERCUT_ACT_BAD:
-		return command(w, i, POWERCUT_MARK_BAD);
-	case POWERCUT_ACT_INSTALL:
-		return command(w, i, POWERCUT_INSTALL);
-	case POWERCUT_ACT_SWITCH:
-		return command(w, i, POWERCUT_SWITCH);
-	case POWERCUT_ACT_REBOOT:
-		to = command(w, i, POWERCUT_MARK_CLEAN);
-		return to == POWERCUT_WALK_NONE ? to : goes_down(w, to, POWERCUT_WARM);
-	case POWERCUT_ACT_CRASH:
-		return reset(w, i, POWERCUT_CRASH);
-	case POWERCUT_ACT_HANG:
-	case POWERCUT_ACT_NOTHING:
-		break;
-	}
-	return reset(w, i, POWERCUT_WARM);
+	if (program >= POWERCUT_PROGRAMS)
+		return reset(w, i,
+			     program == POWERCUT_CRASH_ITSELF ? POWERCUT_CRASH : POWERCUT_WARM);
+	if (!play(w, i, program, &r))
+		return POWERCUT_WALK_NONE;
+	n = powercut_follow_dark(w, i, POWERCUT_UNKNOWN);
+	n.marked = program == POWERCUT_MARK_GOOD || w->node[i].marked;
+	n.switched = program == POWERCUT_SWITCH || w->node[i].switched;
+	to = ended(w, &n, program, &r.run);
+	if (program != POWERCUT_MARK_CLEAN || to == POWERCUT_WALK_NONE)
+		return to;
+	return goes_down(w, to, POWERCUT_WARM);
 }
 
-static void expand_up(struct powercut_walk *w, uint32_t i)
+static uint32_t expand_up(struct powercut_walk *w, uint32_t i)
 {
-	enum powercut_act first, also[3];
+	enum powercut_program first, also[3];
 	unsigned n = powercut_check_acts(w, i, &first, also);
-	uint32_t next;
 
 	if (!w->uncut)
 		reset(w, i, POWERCUT_POWER);
 	for (unsigned k = 0; k < n && !w->uncut && w->violation[0] == '\0'; k++)
 		act(w, i, also[k]);
 	if (w->violation[0] != '\0')
-		return;
+		return w->node[i].next;
 	w->node[i].nops = 0;
 	w->node[i].touches = false;
-	w->node[i].wants_nothing = first == POWERCUT_ACT_NOTHING;
-	next = act(w, i, first);
-	w->node[i].next = next;
+	w->node[i].wants_nothing = first == POWERCUT_PROGRAMS;
+	return act(w, i, first);
 }
 
 /* ---------------------------------------------------------------- what is lost beside */
@@ -182,7 +154,6 @@ static void lose(struct powercut_walk *w, uint32_t i, unsigned what)
 	n.reset = w->node[i].reset;
 	n.lost = true;
 	n.lost_all = (what & 3) != 1 && (what & 3) != 2;
-	n.program = POWERCUT_PROGRAMS;
 	powercut_follow_start(w, w->node[i].im);
 	c = &w->disk[POWERCUT_STATE].durable;
 	for (unsigned r = 0; r < 2; r++)
@@ -191,7 +162,7 @@ static void lose(struct powercut_walk *w, uint32_t i, unsigned what)
 					 true);
 	if (what & 4)
 		cut_content_fill(c, 0, c->size, what & 8);
-	ended(w, &n, POWERCUT_PROGRAMS);
+	ended(w, &n, POWERCUT_PROGRAMS, NULL);
 }
 
 static void lose_state(struct powercut_walk *w, uint32_t i)
@@ -213,20 +184,18 @@ static void lose_state(struct powercut_walk *w, uint32_t i)
 
 void powercut_walk_expand(struct powercut_walk *w, uint32_t i)
 {
+	uint32_t next;
+
 	lose_state(w, i);
-	if (w->node[i].up)
-		expand_up(w, i);
-	else
-		expand_dark(w, i);
+	next = w->node[i].up ? expand_up(w, i) : expand_dark(w, i);
+	w->node[i].next = next; /* the nodes may have moved */
 	w->node[i].looked = true;
 }
 
 void powercut_walk_leave(struct powercut_walk *w, uint32_t i)
 {
 	powercut_node_free_image(w->node[i].im);
-	free(w->node[i].run);
 	w->node[i].im = NULL;
-	w->node[i].run = NULL;
 }
 
 void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s)

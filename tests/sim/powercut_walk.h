@@ -12,17 +12,6 @@
 #define POWERCUT_WALK_NONE SET_NONE
 #define POWERCUT_NO_TRIAL  UINT8_MAX
 
-enum powercut_act {
-	POWERCUT_ACT_NOTHING, /* and one day it is restarted */
-	POWERCUT_ACT_GOOD,
-	POWERCUT_ACT_BAD,
-	POWERCUT_ACT_INSTALL,
-	POWERCUT_ACT_SWITCH,
-	POWERCUT_ACT_REBOOT,
-	POWERCUT_ACT_CRASH,
-	POWERCUT_ACT_HANG
-};
-
 /* Where the device stands with the update, when its system runs. */
 enum powercut_standing {
 	POWERCUT_UNDECIDED,
@@ -67,7 +56,6 @@ struct powercut_node {
 	int8_t holds[POWERCUT_SLOTS];  /* the release of such a slot, as the record has it */
 	/* NULL once it was looked at */
 	struct powercut_image *im;
-	struct powercut_run *run;
 };
 
 /* The nodes that so many cuts lead to, as far as they are known. */
@@ -150,8 +138,8 @@ void powercut_check_edge(struct powercut_walk *w, uint32_t from, uint32_t to,
 /* The boots of a trial so far, with this one. */
 uint8_t powercut_check_trials(struct powercut_walk *w, uint32_t from, const struct powercut_run *r);
 /* What a running system does first; and what it may do as well: how many. */
-unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_act *first,
-			     enum powercut_act also[3]);
+unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_program *first,
+			     enum powercut_program also[3]);
 /* Of the system that is entered: fills what the node says of that. */
 void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to);
 /* Before the operation op is done to the disks: may it be? */
@@ -165,12 +153,14 @@ void powercut_end_check(struct powercut_walk *w);
 /* ---------------------------------------------------------------- powercut_node.c */
 /* The key of a node with this image, whose canonical hash is given. */
 uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash);
-/* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
- * run over. */
+/* The node itself, which is copied, when it is new; else the one that is there. Takes its image
+ * over. */
 uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n);
 /* Makes room for one more. */
 void powercut_node_grow(struct powercut_walk *w);
-struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk);
+/* run: NULL: no system runs. */
+struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk,
+						const struct powercut_run *run);
 void powercut_node_free_image(struct powercut_image *im);
 
 /* powercut_follow.c: a device without power that comes of a node. */

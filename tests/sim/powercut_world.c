@@ -168,14 +168,14 @@ static void run_boot(struct powercut_result *out)
 	take_text(out->run.devices, sizeof(out->run.devices), "/run/keelboot/devices");
 }
 
-static int run_command(const struct powercut_job *j)
+static int run_command(const struct powercut_job *j, const struct powercut_run *run)
 {
 	static struct device_options o;
 	int null = open("/dev/null", O_WRONLY);
 
-	os_sim_file("/run/keelboot/slot", j->run.slot);
-	os_sim_file("/run/keelboot/token", j->run.token);
-	os_sim_file("/run/keelboot/devices", j->run.devices);
+	os_sim_file("/run/keelboot/slot", run->slot);
+	os_sim_file("/run/keelboot/token", run->token);
+	os_sim_file("/run/keelboot/devices", run->devices);
 	dup2(null, 1);
 	device_options_default(&o);
 	return command_run(powercut_program_name[j->program], &o);
@@ -191,7 +191,7 @@ void powercut_world_run(const struct powercut_job *j, struct powercut_result *ou
 	if (j->program == POWERCUT_BOOT) {
 		run_boot(out);
 	} else {
-		out->code = run_command(j);
+		out->code = run_command(j, &out->run);
 		out->end = POWERCUT_EXIT;
 	}
 	fflush(stdout);
