@@ -153,10 +153,16 @@ struct powercut_view {
 	struct state s;
 };
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v);
-/* A cell of the rings: false when it is no valid record. hash: of its text, without absolute
- * sequence numbers; writing: slots, as bits. */
-bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
-			uint64_t *hash, unsigned *writing);
+/* What a cell of the rings says: false when that is no valid record. content: cut_content_key(). */
+struct powercut_record {
+	unsigned region;
+	uint64_t seq, hash; /* of its text, without absolute sequence numbers */
+	unsigned writing;   /* slots, as bits */
+};
+bool powercut_view_record(const uint8_t *cell, uint64_t content, uint64_t page,
+			  struct powercut_record *out);
+/* Slots that the newest record says are being written, as bits. */
+unsigned powercut_view_writing(const struct cut_content *state);
 int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE */
 /* Which release a slot's partition holds, byte for byte; POWERCUT_NONE. */
 int powercut_view_content(const struct cut_content *slot);
@@ -175,49 +181,54 @@ void powercut_view_print(const struct powercut_image *im);
 #define POWERCUT_CHUNKS 24
 #define POWERCUT_BAD	0x40
 struct powercut_rings {
-	uint64_t seq[2], hash[2]; /* the newest record of each region; 0: none */
-	unsigned writing[2];	  /* slots that it says are being written */
-	unsigned blank;		  /* cells */
+	uint64_t sum;			  /* of what pages add by themselves */
+	struct powercut_record newest[2]; /* of each region; seq 0: none */
+	unsigned blank;			  /* cells */
 	/* of each chunk of a slot, and of what is behind the image as one: bits that not all its
 	 * blocks have, and POWERCUT_BAD */
 	uint8_t chunk[POWERCUT_SLOTS][POWERCUT_CHUNKS];
 	bool old[POWERCUT_SLOTS]; /* its first block shows another release than the update */
 };
+/* What a page is, as far as that counts. */
+struct powercut_class {
+	uint64_t adds;
+	struct powercut_record record; /* seq 0: no valid one */
+	bool blank;		       /* a cell that nothing was written to */
+	bool chunk;		       /* a part of its chunk, where mask and bad count */
+	unsigned mask;
+	bool bad;
+	bool old; /* a first block that shows another release than the update */
+};
 uint64_t powercut_hash_image(const struct powercut_story *s, const struct powercut_image *im);
-/* What the pages of a disk add to it, and the records on it: of all pages, or of those that are not
- * dirty. What is behind a header that may stand after a cut counts in any case. dirty, stands:
- * NULL: none is, or may. */
-uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
-			     struct powercut_rings *r,
-			     bool (*dirty)(enum powercut_disk disk, uint64_t page),
-			     bool (*stands)(uint64_t header), bool all);
-bool powercut_hash_is_blank(uint64_t content); /* its key: a page of zeroes */
+/* Takes the pages of a disk into account that are not dirty. What is behind a header that may stand
+ * after a cut counts in any case. dirty, stands: NULL: none is, or may. */
+void powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
+			 struct powercut_rings *r,
+			 bool (*dirty)(enum powercut_disk disk, uint64_t page),
+			 bool (*stands)(uint64_t header));
 uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r);
-/* A cell's place; its record, as powercut_view_cell(). */
-uint64_t powercut_map_cell(uint64_t page, unsigned *region, unsigned *index);
-bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region, unsigned index,
-			  uint64_t *seq, uint64_t *hash, unsigned *writing);
+/* A cell's place. */
+void powercut_map_cell(uint64_t page, unsigned *region, unsigned *index);
 /* The page with the header that a page of a manifest cell stands behind; UINT64_MAX: it is none. */
 uint64_t powercut_map_header_of(uint64_t page);
 bool powercut_map_is_header(const uint8_t *page);
 bool powercut_map_is_magic(const uint8_t *sector); /* the first of one, perhaps; NULL: none */
 bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page);
-/* Takes a page of a chunk into account. */
-void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
-			 unsigned mask, bool bad);
 /*
  * A slot that will be the update or nothing (the record says that it is being written; or, where
  * the record may be lost, no other release's superblock is left): whatever in it is not the
  * update's will be, and is never anything else again, so its blocks differ only in that.
  */
 void powercut_hash_fold(unsigned slots); /* bits; for the calls that follow */
-unsigned powercut_hash_writing(const struct cut_content *state);
 /* Of the classes of a page, those that count. */
 unsigned powercut_hash_relevant(enum powercut_disk disk, uint64_t page, unsigned mask);
-/* What a page adds to it. content: cut_content_key() of the data. bad: which of its sectors
- * cannot be read. */
-uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data,
-			    uint64_t content, unsigned bad);
+/* The class of a page. data: NULL: blank; content: cut_content_key() of it; bad: which of its
+ * sectors cannot be read. */
+struct powercut_class powercut_hash_class(enum powercut_disk disk, uint64_t page,
+					  const uint8_t *data, uint64_t content, unsigned bad);
+/* Takes a page of that class into account. */
+void powercut_hash_add(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
+		       const struct powercut_class *is);
 /* The classes that the sectors of a page can tell apart: bit r: equal to release r's, bit 7: zero.
  */
 unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const uint8_t *data);

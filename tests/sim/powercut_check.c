@@ -225,8 +225,8 @@ static bool knows_update(const struct state *s, int *trial)
 	return known;
 }
 
-static enum powercut_program update_acts(const struct powercut_story *s, const struct powercut_node *n,
-				     const struct state_slot *t)
+static enum powercut_program update_acts(const struct powercut_story *s,
+					 const struct powercut_node *n, const struct state_slot *t)
 {
 	switch (s->does) {
 	case POWERCUT_CRASHES:
@@ -244,7 +244,7 @@ static enum powercut_program update_acts(const struct powercut_story *s, const s
 }
 
 static enum powercut_program old_acts(const struct powercut_story *s, const struct powercut_node *n,
-				  const struct state *st)
+				      const struct state *st)
 {
 	int trial;
 
@@ -255,8 +255,7 @@ static enum powercut_program old_acts(const struct powercut_story *s, const stru
 		return POWERCUT_PROGRAMS;
 	if (!knows_update(st, &trial))
 		return POWERCUT_INSTALL;
-	return trial != STATE_NONE && st->pref == trial ? POWERCUT_MARK_CLEAN
-							: POWERCUT_PROGRAMS;
+	return trial != STATE_NONE && st->pref == trial ? POWERCUT_MARK_CLEAN : POWERCUT_PROGRAMS;
 }
 
 static enum powercut_standing standing(const struct powercut_node *n, const struct state *s,

@@ -96,7 +96,6 @@ static void collect(const struct powercut_cut *c, const struct cut_image *im)
 struct leaf {
 	const struct powercut_cut *c;
 	struct cut_image *im;
-	struct powercut_rings rings; /* of the cells that are not dirty */
 	powercut_cut_fn *fn;
 	void *ctx;
 };
@@ -112,41 +111,28 @@ static void choose(const struct leaf *l, const struct powercut_dirty *g,
 	l->im->garbage_at = g->place[o->garbage_at];
 }
 
-static void combine(const struct leaf *l, unsigned i, uint64_t sum, struct powercut_rings rings)
+static void combine(const struct leaf *l, unsigned i, const struct powercut_rings *rings)
 {
 	struct powercut_dirty *g = &pages[i];
 
 	if (i == npages) {
-		l->fn(l->ctx, sum + powercut_hash_rings(l->c->story, &rings), l->im);
+		l->fn(l->ctx, powercut_hash_rings(l->c->story, rings), l->im);
 		return;
 	}
 	if (g->ignored) {
-		combine(l, i + 1, sum, rings);
+		combine(l, i + 1, rings);
 		return;
 	}
 	for (unsigned k = 0; k < g->n; k++) {
 		const struct powercut_outcome *o = &g->out[k];
-		struct powercut_rings more = rings;
+		struct powercut_rings more = *rings;
 		enum cut_garbage garbage = l->im->garbage;
-		unsigned region, index;
 
 		if (o->garbage != CUT_GARBAGE_NONE && garbage != CUT_GARBAGE_NONE)
 			continue;
 		choose(l, g, o);
-		if (g->kind == POWERCUT_PAGE_RING) {
-			powercut_map_cell(g->page, &region, &index);
-			more.blank += o->blank;
-			if (o->seq > more.seq[region]) {
-				more.seq[region] = o->seq;
-				more.hash[region] = o->record;
-				more.writing[region] = o->writing;
-			}
-		}
-		if (g->page == 0 && (g->disk == POWERCUT_A || g->disk == POWERCUT_B))
-			more.old[g->disk - POWERCUT_A] = o->old;
-		if (o->chunk)
-			powercut_hash_chunk(&more, g->disk, g->page, o->mask, o->bad);
-		combine(l, i + 1, sum + o->adds, more);
+		powercut_hash_add(&more, g->disk, g->page, &o->is);
+		combine(l, i + 1, &more);
 		l->im->garbage = garbage;
 	}
 }
@@ -170,18 +156,7 @@ static unsigned folded(const struct powercut_cut *c)
 	for (unsigned i = 0; i < npages; i++)
 		if (pages[i].kind == POWERCUT_PAGE_RING)
 			return 0;
-	return powercut_hash_writing(&c->disk[POWERCUT_STATE].durable);
-}
-
-/* What the clean pages add; the records in clean cells. */
-static uint64_t clean_part(struct powercut_cut *c, struct powercut_rings *rings)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		sum += powercut_hash_clean(&c->disk[i].durable, (enum powercut_disk)i, rings,
-					   is_dirty, stands, false);
-	return sum;
+	return powercut_view_writing(&c->disk[POWERCUT_STATE].durable);
 }
 
 static void take(struct powercut_cut *c, struct cut_image *im)
@@ -200,7 +175,7 @@ void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
 	struct powercut_rings rings = { .blank = 0 };
 	struct cut_image im;
 	struct leaf l = { .c = c, .im = &im, .fn = fn, .ctx = ctx };
-	uint64_t count, sum;
+	uint64_t count;
 
 	take(c, &im);
 	/* What of a discarded range is left is the story's to say. */
@@ -218,8 +193,10 @@ void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
 	}
 	for (unsigned i = 0; i < im.n; i++)
 		im.pick[i] = im.place[i].trim ? (unsigned)c->story->discarded : 0;
-	sum = clean_part(c, &rings);
-	combine(&l, 0, sum, rings);
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		powercut_hash_clean(&c->disk[i].durable, (enum powercut_disk)i, &rings, is_dirty,
+				    stands);
+	combine(&l, 0, &rings);
 	cut_image_free(&im);
 }
 
@@ -227,15 +204,13 @@ uint64_t powercut_cut_sample(struct powercut_cut *c, uint64_t seed, struct power
 {
 	struct powercut_rings rings = { .blank = 0 };
 	struct cut_image im;
-	uint64_t sum = 0;
 
 	take(c, &im);
 	cut_image_choose(&im, (enum cut_image_sort)(seed % (CUT_IMAGE_RANDOM + 1)), seed >> 8);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_image_put(&im, i, &out->disk[i]);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		sum += powercut_hash_clean(&out->disk[i], (enum powercut_disk)i, &rings, is_dirty,
-					   stands, true);
+		powercut_hash_clean(&out->disk[i], (enum powercut_disk)i, &rings, NULL, stands);
 	cut_image_free(&im);
-	return sum + powercut_hash_rings(c->story, &rings);
+	return powercut_hash_rings(c->story, &rings);
 }

@@ -13,7 +13,7 @@
 #define SECTORS	     (BDEV_ALIGN / CUT_SECTOR)
 #define MASK_ZERO    0x80u
 #define MASK_ALL     (MASK_ZERO | ((1u << POWERCUT_RELEASES) - 1))
-#define MEMO	     (1u << 16)
+#define MEMO	     (1u << 12)
 
 enum class { CLASS_BAD = 0x100, CLASS_OTHER = 0x200 };
 
@@ -97,7 +97,7 @@ bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page)
 }
 
 /* A chunk is right or not; whatever is not right in it, or cannot be read, is written. */
-void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
+static void add_to_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
 			 unsigned mask, bool bad)
 {
 	unsigned at =
@@ -141,16 +141,13 @@ static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *d
 	static struct {
 		uint64_t key;
 		unsigned mask;
-	} memo[MEMO / 16];
-	static const uint8_t blank[BDEV_ALIGN];
+	} memo[MEMO];
 	uint64_t key = mix(content, (uint64_t)disk << 32 | page);
-	unsigned mask = MASK_ALL, at = (unsigned)(key % (MEMO / 16));
+	unsigned mask = MASK_ALL, at = (unsigned)(key % MEMO);
 
 	if (memo[at].key == key)
 		return memo[at].mask;
 	memo[at].key = key;
-	if (data == NULL)
-		data = blank;
 	for (unsigned i = 0; i < SECTORS && mask != 0; i++)
 		mask &= powercut_hash_sector(disk, page * SECTORS + i, data + i * CUT_SECTOR);
 	memo[at].mask = mask;
@@ -170,6 +167,15 @@ static unsigned class_of_raw(const uint8_t *data)
 	return memcmp(data, first, sizeof(first)) == 0 ? 2 : 3;
 }
 
+static bool is_blank(uint64_t content)
+{
+	static uint64_t blank;
+
+	if (blank == 0)
+		blank = cut_content_key(cut_content_zeroes(), BDEV_ALIGN);
+	return content == blank;
+}
+
 static uint64_t exact(enum powercut_disk disk, uint64_t page, const uint8_t *data, uint64_t content,
 		      unsigned bad)
 {
@@ -184,98 +190,72 @@ static uint64_t exact(enum powercut_disk disk, uint64_t page, const uint8_t *dat
 		return bad != 0 ? 0 : mix(where, content);
 	/* A manifest cell that is not valid is one that was cleared, or one that was damaged: a
 	 * trial whose manifest was damaged is refused, without one it is not. */
-	if (bad == 0 && (powercut_map_is_header(data) || powercut_hash_is_blank(content)))
+	if (bad == 0 && (powercut_map_is_header(data) || is_blank(content)))
 		return powercut_map_is_header(data) ? mix(where, content) : 0;
 	return mix(where, CLASS_BAD);
 }
 
-uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data,
-			    uint64_t content, unsigned bad)
+struct powercut_class powercut_hash_class(enum powercut_disk disk, uint64_t page,
+					  const uint8_t *data, uint64_t content, unsigned bad)
 {
-	static const uint8_t blank[BDEV_ALIGN];
+	enum powercut_page kind = powercut_map_kind(disk, page);
+	struct powercut_class is = { .bad = bad != 0 };
+	unsigned shows = page == 0 && is_slot(disk) ? powercut_first_shows(data) : 0;
 
 	if (data == NULL)
-		data = blank;
-	switch (powercut_map_kind(disk, page)) {
-	case POWERCUT_PAGE_EXACT:
-		return exact(disk, page, data, content, bad);
-	case POWERCUT_PAGE_MASKED:
-		return powercut_hash_mask(disk, page, mask_of(disk, page, data, content), bad != 0);
-	case POWERCUT_PAGE_RING:
-	case POWERCUT_PAGE_IGNORED:
-		break;
+		data = cut_content_zeroes();
+	is.old = (shows & POWERCUT_OLD) != 0;
+	is.chunk = powercut_hash_in_chunk(disk, page) || (page == 0 && is_slot(disk) && shows == 0);
+	if (is.chunk || kind == POWERCUT_PAGE_MASKED)
+		is.mask = mask_of(disk, page, data, content);
+	if (is.chunk)
+		is.mask = powercut_hash_relevant(disk, page, is.bad ? 0 : is.mask);
+	else if (kind == POWERCUT_PAGE_EXACT)
+		is.adds = exact(disk, page, data, content, bad);
+	else if (kind == POWERCUT_PAGE_MASKED)
+		is.adds = powercut_hash_mask(disk, page, is.mask, is.bad);
+	else if (kind == POWERCUT_PAGE_RING && !is.bad) {
+		is.blank = is_blank(content);
+		powercut_view_record(data, content, page, &is.record);
 	}
-	return 0;
+	if (!is.chunk)
+		is.mask = is.bad = 0;
+	return is;
 }
 
-/* ---------------------------------------------------------------- records */
-
-/* Decoding each cell anew would take most of the time. */
-bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region, unsigned index,
-			  uint64_t *seq, uint64_t *hash, unsigned *writing)
+void powercut_hash_add(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
+		       const struct powercut_class *is)
 {
-	static struct {
-		uint64_t key, seq, hash;
-		unsigned writing;
-		bool valid;
-	} memo[MEMO];
-	uint64_t key = mix(content, region << 8 | index);
-	unsigned at = (unsigned)(key % MEMO);
+	struct powercut_record *newest = &r->newest[is->record.region];
 
-	if (memo[at].key != key) {
-		memo[at].key = key;
-		memo[at].valid = powercut_view_cell(cell, region, index, &memo[at].seq,
-						    &memo[at].hash, &memo[at].writing);
-	}
-	*seq = memo[at].seq;
-	*hash = memo[at].hash;
-	*writing = memo[at].writing;
-	return memo[at].valid;
+	r->sum += is->adds;
+	r->blank += is->blank;
+	if (is->record.seq > newest->seq)
+		*newest = is->record;
+	if (page == 0 && is_slot(disk))
+		r->old[disk - POWERCUT_A] = is->old;
+	if (is->chunk)
+		add_to_chunk(r, disk, page, is->mask, is->bad);
 }
+
+/* ---------------------------------------------------------------- images */
 
 uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r)
 {
-	unsigned newest = r->seq[1] > r->seq[0], other = 1 - newest;
-	unsigned writing = r->seq[newest] == 0 ? 0 : r->writing[newest];
-	uint64_t slots = 0;
+	unsigned newest = r->newest[1].seq > r->newest[0].seq;
+	const struct powercut_record *is = &r->newest[newest], *other = &r->newest[1 - newest];
+	unsigned writing = is->seq == 0 ? 0 : is->writing;
+	uint64_t sum = r->sum;
 
 	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
-		slots += hash_chunks(
+		sum += hash_chunks(
 			r, i, powercut_map_exact_first() ? !r->old[i] : (writing >> i & 1) != 0);
 
-	if (r->seq[newest] == 0)
-		return slots + mix(7, r->blank == 2 * STORE_CELLS);
+	if (is->seq == 0)
+		return sum + mix(7, r->blank == 2 * STORE_CELLS);
 	if (s->events & POWERCUT_LOSES_REGION)
-		return slots +
-		       mix(r->hash[newest], mix(newest, r->seq[other] == 0 ? 0 : r->hash[other]));
-	return slots + mix(r->hash[newest], 0);
-}
-
-bool powercut_hash_is_blank(uint64_t content)
-{
-	static uint64_t blank;
-
-	if (blank == 0)
-		blank = cut_content_key(cut_content_zeroes(), BDEV_ALIGN);
-	return content == blank;
-}
-
-static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t content, uint64_t page,
-		     bool bad)
-{
-	unsigned region, index;
-	uint64_t seq, hash;
-	unsigned writing;
-
-	powercut_map_cell(page, &region, &index);
-	r->blank += !bad && powercut_hash_is_blank(content);
-	if (cell == NULL || bad ||
-	    !powercut_hash_record(cell, content, region, index, &seq, &hash, &writing) ||
-	    seq <= r->seq[region])
-		return;
-	r->seq[region] = seq;
-	r->hash[region] = hash;
-	r->writing[region] = writing;
+		return sum + mix(is->hash, mix(newest, other->seq == 0 ? 0 : other->hash));
+	return sum + mix(is->hash, 0);
 }
 
 /* What stands behind a header that is none is never looked at. */
@@ -287,64 +267,35 @@ static bool counts(const struct cut_content *state, uint64_t page, bool (*stands
 	       powercut_map_is_header(cut_content_page(state, header));
 }
 
-uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
-			     struct powercut_rings *r,
-			     bool (*dirty)(enum powercut_disk disk, uint64_t page),
-			     bool (*stands)(uint64_t header), bool all)
+void powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
+			 struct powercut_rings *r,
+			 bool (*dirty)(enum powercut_disk disk, uint64_t page),
+			 bool (*stands)(uint64_t header))
 {
-	uint64_t sum = 0;
-	unsigned shows = 0;
-
 	for (uint64_t page = 0; page < PAGES(c->size); page++) {
 		const uint8_t *data = cut_content_page(c, page);
 		unsigned bad = cut_content_bad_of(c, page);
-		enum powercut_page kind;
-		uint64_t content;
+		struct powercut_class is;
 
 		/* Blank ones add nothing, but in heads and rings. */
 		if (data == NULL && bad == 0 &&
 		    (is_slot(disk) ? false : page % PAGES(STORE_REGION(1)) >= STORE_CELLS))
 			continue;
-		if (!all && dirty(disk, page))
+		if ((dirty != NULL && dirty(disk, page)) ||
+		    (disk == POWERCUT_STATE && !counts(c, page, stands)))
 			continue;
-		kind = powercut_map_kind(disk, page);
-		content = cut_content_page_key(c, page);
-		if (page == 0 && is_slot(disk))
-			shows = powercut_first_shows(data);
-		if (page == 0 && is_slot(disk))
-			r->old[disk - POWERCUT_A] = (shows & POWERCUT_OLD) != 0;
-		if (kind == POWERCUT_PAGE_RING)
-			add_cell(r, data, content, page, bad != 0);
-		else if (powercut_hash_in_chunk(disk, page) ||
-			 (page == 0 && is_slot(disk) && shows == 0))
-			powercut_hash_chunk(r, disk, page, mask_of(disk, page, data, content),
-					    bad != 0);
-		else if (disk != POWERCUT_STATE || counts(c, page, stands))
-			sum += powercut_hash_page(disk, page, data, content, bad);
+		is = powercut_hash_class(disk, page, data, cut_content_page_key(c, page), bad);
+		powercut_hash_add(r, disk, page, &is);
 	}
-	return sum;
-}
-
-unsigned powercut_hash_writing(const struct cut_content *state)
-{
-	static struct powercut_view v;
-	unsigned slots = 0;
-
-	powercut_view_read(state, &v);
-	for (int i = 0; v.found && i < POWERCUT_SLOTS; i++)
-		slots |= (v.s.slot[i].st == STATE_WRITING) << i;
-	return slots;
 }
 
 uint64_t powercut_hash_image(const struct powercut_story *s, const struct powercut_image *im)
 {
 	struct powercut_rings r = { .blank = 0 };
-	uint64_t sum = 0;
 
 	powercut_hash_fold(
-		powercut_map_exact_first() ? 0 : powercut_hash_writing(&im->disk[POWERCUT_STATE]));
+		powercut_map_exact_first() ? 0 : powercut_view_writing(&im->disk[POWERCUT_STATE]));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		sum += powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL, NULL,
-					   true);
-	return sum + powercut_hash_rings(s, &r);
+		powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL, NULL);
+	return powercut_hash_rings(s, &r);
 }

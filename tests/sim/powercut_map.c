@@ -72,13 +72,12 @@ enum powercut_page powercut_map_kind(enum powercut_disk disk, uint64_t page)
 	return POWERCUT_PAGE_EXACT;
 }
 
-uint64_t powercut_map_cell(uint64_t page, unsigned *region, unsigned *index)
+void powercut_map_cell(uint64_t page, unsigned *region, unsigned *index)
 {
 	struct place p = place_of(page);
 
 	*region = p.region;
 	*index = (unsigned)p.page;
-	return p.page;
 }
 
 uint64_t powercut_map_header_of(uint64_t page)

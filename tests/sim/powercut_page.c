@@ -16,18 +16,18 @@ void powercut_page_die(const char *what)
 	abort();
 }
 
-static bool same_outcome(const struct powercut_outcome *a, const struct powercut_outcome *b)
+static bool same_class(const struct powercut_class *a, const struct powercut_class *b)
 {
-	return a->adds == b->adds && a->seq == b->seq && a->record == b->record &&
-	       a->blank == b->blank && a->mask == b->mask && a->bad == b->bad &&
-	       a->chunk == b->chunk && a->old == b->old;
+	return a->adds == b->adds && a->record.seq == b->record.seq &&
+	       a->record.hash == b->record.hash && a->blank == b->blank && a->mask == b->mask &&
+	       a->bad == b->bad && a->chunk == b->chunk && a->old == b->old;
 }
 
 /* What needs no garbage goes before the same that does. */
 static void add_outcome(struct powercut_dirty *g, const struct powercut_outcome *o)
 {
 	for (unsigned i = 0; i < g->n; i++) {
-		if (!same_outcome(&g->out[i], o))
+		if (!same_class(&g->out[i].is, &o->is))
 			continue;
 		if (g->out[i].garbage != CUT_GARBAGE_NONE && o->garbage == CUT_GARBAGE_NONE)
 			g->out[i] = *o;
@@ -73,8 +73,8 @@ static void begin_outcome(const struct cut_image *im, const struct powercut_dirt
 	const struct cut_content *c = &im->disk[g->disk]->durable;
 	uint8_t data[CUT_SECTOR];
 
-	*o = (struct powercut_outcome){ .mask = UINT32_MAX,
-					.chunk = powercut_hash_in_chunk(g->disk, g->page),
+	*o = (struct powercut_outcome){ .is.mask = UINT32_MAX,
+					.is.chunk = powercut_hash_in_chunk(g->disk, g->page),
 					.garbage_at = POWERCUT_PAGE_CLEAN };
 	for (uint64_t off = g->page * BDEV_ALIGN; off < (g->page + 1) * BDEV_ALIGN;
 	     off += CUT_SECTOR) {
@@ -88,8 +88,8 @@ static void begin_outcome(const struct cut_image *im, const struct powercut_dirt
 		if (dirty)
 			continue;
 		cut_content_get(c, off / CUT_SECTOR, data);
-		o->mask &= powercut_hash_sector(g->disk, off / CUT_SECTOR, data);
-		o->bad |= is_bad(c, off, CUT_SECTOR);
+		o->is.mask &= powercut_hash_sector(g->disk, off / CUT_SECTOR, data);
+		o->is.bad |= is_bad(c, off, CUT_SECTOR);
 	}
 }
 
@@ -102,11 +102,13 @@ static void merge(struct powercut_dirty *g)
 	for (unsigned i = 0; i < n; i++) {
 		struct powercut_outcome o = g->out[i];
 
-		if (!o.chunk) {
-			o.mask = o.bad = 0;
+		if (!o.is.chunk) {
+			o.is.adds = powercut_hash_mask(g->disk, g->page, o.is.mask, o.is.bad);
+			o.is.mask = o.is.bad = 0;
 		} else {
-			o.mask = powercut_hash_relevant(g->disk, g->page, o.bad ? 0 : o.mask);
-			o.bad &= g->page < INSTALL_SEAL_LEN / BDEV_ALIGN;
+			o.is.mask =
+				powercut_hash_relevant(g->disk, g->page, o.is.bad ? 0 : o.is.mask);
+			o.is.bad &= g->page < INSTALL_SEAL_LEN / BDEV_ALIGN;
 		}
 		add_outcome(g, &o);
 	}
@@ -116,7 +118,6 @@ static void merge(struct powercut_dirty *g)
 void powercut_page_masked(const struct cut_image *im, struct powercut_dirty *g)
 {
 	static struct powercut_outcome was[POWERCUT_PAGE_OUTCOMES];
-	bool chunk = powercut_hash_in_chunk(g->disk, g->page);
 	uint8_t buf[BDEV_ALIGN];
 
 	begin_outcome(im, g, &g->out[0]);
@@ -132,53 +133,24 @@ void powercut_page_masked(const struct cut_image *im, struct powercut_dirty *g)
 				struct powercut_outcome o = was[i];
 
 				o.pick[k] = (uint8_t)v;
-				o.mask &= mask_of(g->disk, p->off, value_of(im, p, v, buf), p->len);
-				o.bad |= v == 0 &&
-					 is_bad(&im->disk[g->disk]->durable, p->off, p->len);
+				o.is.mask &=
+					mask_of(g->disk, p->off, value_of(im, p, v, buf), p->len);
+				o.is.bad |= v == 0 &&
+					    is_bad(&im->disk[g->disk]->durable, p->off, p->len);
 				add_outcome(g, &o);
 			}
 			for (int bad = 0; bad < 2 && was[i].garbage == CUT_GARBAGE_NONE; bad++) {
 				struct powercut_outcome o = was[i];
 
-				o.mask = 0;
-				o.bad |= bad;
+				o.is.mask = 0;
+				o.is.bad |= bad;
 				o.garbage_at = (uint8_t)k;
 				o.garbage = bad ? CUT_GARBAGE_BAD : CUT_GARBAGE_DATA;
 				add_outcome(g, &o);
 			}
 		}
 	}
-	for (unsigned i = 0; i < g->n; i++)
-		g->out[i].adds =
-			chunk ? 0
-			      : powercut_hash_mask(g->disk, g->page, g->out[i].mask, g->out[i].bad);
 	merge(g);
-}
-
-/* The class of one page whose bytes are given. */
-static void judge(struct powercut_dirty *g, struct powercut_outcome *o, const uint8_t *data,
-		  unsigned bad)
-{
-	uint64_t content = cut_content_key(data, BDEV_ALIGN);
-	bool first = g->disk != POWERCUT_STATE && g->disk != POWERCUT_RAW && g->page == 0;
-	unsigned region, index, shows = first ? powercut_first_shows(data) : 0;
-
-	if (first && shows == 0) {
-		o->mask = powercut_hash_relevant(g->disk, 0,
-						 bad ? 0 : mask_of(g->disk, 0, data, BDEV_ALIGN));
-		o->bad = bad != 0;
-		o->chunk = true;
-	} else if (g->kind != POWERCUT_PAGE_RING) {
-		o->adds = powercut_hash_page(g->disk, g->page, data, content, bad);
-		o->old = (shows & POWERCUT_OLD) != 0;
-	} else if (bad == 0) {
-		o->blank = powercut_hash_is_blank(content);
-		powercut_map_cell(g->page, &region, &index);
-		if (!powercut_hash_record(data, content, region, index, &o->seq, &o->record,
-					  &o->writing))
-			o->seq = o->record = 0;
-	}
-	add_outcome(g, o);
 }
 
 /* Which sectors of the page a place takes. */
@@ -247,9 +219,12 @@ void powercut_page_exact(const struct cut_image *im, struct powercut_dirty *g)
 				continue;
 			}
 			do {
-				struct powercut_outcome one = o;
+				unsigned unreadable = build(im, g, &o, data);
 
-				judge(g, &one, data, build(im, g, &o, data));
+				o.is = powercut_hash_class(g->disk, g->page, data,
+							   cut_content_key(data, BDEV_ALIGN),
+							   unreadable);
+				add_outcome(g, &o);
 			} while (next_picks(im, g, &o));
 		}
 	}

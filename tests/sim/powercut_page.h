@@ -9,14 +9,7 @@
 
 /* What a page may become. */
 struct powercut_outcome {
-	uint64_t adds;
-	uint64_t seq, record; /* of a cell of the rings; seq 0: no valid record */
-	unsigned writing;     /* slots that the record says are being written */
-	bool blank;	      /* a cell that nothing was written to */
-	unsigned mask;
-	bool bad;
-	bool chunk; /* a part of its chunk, where mask and bad count */
-	bool old;   /* a first block that shows another release than the update */
+	struct powercut_class is;
 	uint8_t pick[POWERCUT_PAGE_SECTORS]; /* of its places, in their order */
 	uint8_t garbage_at;		     /* of its places; POWERCUT_PAGE_CLEAN */
 	enum cut_garbage garbage;

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MEMO (1u << 16)
+
 static const char magic[CELL_MAGIC_LEN + 1] = "KEELSTAT";
 
 /* Its meaning: a token says which record made the charge, and is only compared for being that. */
@@ -25,10 +27,12 @@ static uint64_t hash_state(const struct state *s, uint64_t seq)
 	return state_encode(&c, text, sizeof(text), &len) == KB_OK ? set_key(text, len) : 1;
 }
 
-static bool decode(const uint8_t *cell, unsigned region, unsigned index, struct state *s)
+static bool decode(const uint8_t *cell, uint64_t page, struct state *s)
 {
 	struct cell_info info;
+	unsigned region, index;
 
+	powercut_map_cell(page, &region, &index);
 	if (cell_open(&info, cell, magic, STORE_CELL) != KB_OK || info.region != region ||
 	    info.index != index || info.seq == 0 ||
 	    state_decode(s, (const char *)cell + CELL_HEADER, info.len, info.min_reader) != KB_OK)
@@ -47,52 +51,66 @@ static unsigned writing_in(const struct state *s)
 	return slots;
 }
 
-bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
-			uint64_t *hash, unsigned *writing)
+/* Decoding each cell anew would take most of the time. */
+bool powercut_view_record(const uint8_t *cell, uint64_t content, uint64_t page,
+			  struct powercut_record *out)
 {
+	static struct {
+		uint64_t key;
+		struct powercut_record is;
+	} memo[MEMO];
 	static struct state s;
+	uint64_t key = cut_content_mix(content + page * 0x9e3779b97f4a7c15u);
+	unsigned at = (unsigned)(key % MEMO), index;
+	struct powercut_record *is = &memo[at].is;
 
-	*writing = 0;
-	if (cell == NULL || !decode(cell, region, index, &s))
-		return false;
-	*seq = s.seq;
-	*hash = hash_state(&s, s.seq);
-	*writing = writing_in(&s);
-	return true;
+	if (memo[at].key != key) {
+		memo[at].key = key;
+		*is = (struct powercut_record){ .seq = 0 };
+		if (decode(cell, page, &s)) {
+			powercut_map_cell(page, &is->region, &index);
+			is->seq = s.seq;
+			is->hash = hash_state(&s, s.seq);
+			is->writing = writing_in(&s);
+		}
+	}
+	*out = *is;
+	return is->seq != 0;
 }
 
-/* Decoding each cell anew would take most of the time: only the newest is. */
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v)
 {
 	const uint8_t *newest = NULL;
-	unsigned region = 0, index = 0;
+	uint64_t at = 0, most[2] = { 0 };
 
 	memset(v, 0, sizeof(*v));
 	v->blank = state->hash == 0;
-	for (unsigned r = 0; r < 2; r++) {
-		uint64_t most = 0;
+	for (unsigned i = 0; i < 2 * STORE_CELLS; i++) {
+		uint64_t page = STORE_REGION(i / STORE_CELLS) / BDEV_ALIGN + i % STORE_CELLS;
+		const uint8_t *cell = cut_content_page(state, page);
+		struct powercut_record is;
 
-		for (unsigned i = 0; i < STORE_CELLS; i++) {
-			uint64_t page = STORE_REGION(r) / BDEV_ALIGN + i, seq, hash;
-			const uint8_t *cell = cut_content_page(state, page);
-			unsigned writing;
-
-			if (cell == NULL || cut_content_bad_of(state, page) != 0 ||
-			    !powercut_hash_record(cell, cut_content_page_key(state, page), r, i,
-						  &seq, &hash, &writing) ||
-			    seq <= most)
-				continue;
-			most = seq;
-			v->writing[r] = writing;
-			if (seq <= v->seq)
-				continue;
-			v->seq = seq;
-			newest = cell;
-			region = r;
-			index = i;
-		}
+		if (cell == NULL || cut_content_bad_of(state, page) != 0 ||
+		    !powercut_view_record(cell, cut_content_page_key(state, page), page, &is) ||
+		    is.seq <= most[is.region])
+			continue;
+		most[is.region] = is.seq;
+		v->writing[is.region] = is.writing;
+		if (is.seq <= v->seq)
+			continue;
+		v->seq = is.seq;
+		newest = cell;
+		at = page;
 	}
-	v->found = newest != NULL && decode(newest, region, index, &v->s);
+	v->found = newest != NULL && decode(newest, at, &v->s);
+}
+
+unsigned powercut_view_writing(const struct cut_content *state)
+{
+	static struct powercut_view v;
+
+	powercut_view_read(state, &v);
+	return v.found ? writing_in(&v.s) : 0;
 }
 
 int powercut_view_release(const uint8_t id[STATE_ID_LEN])

@@ -32,7 +32,7 @@ static void clean_up_run(struct powercut_walk *w, uint32_t i, struct powercut_jo
 
 /* False: it violates something. */
 static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program program,
-		struct powercut_result *r)
+		 struct powercut_result *r)
 {
 	struct powercut_job job = {
 		.story = w->story,

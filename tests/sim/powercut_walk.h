@@ -67,7 +67,7 @@ struct powercut_level {
 /* Images that are played apart from the node that they are taken for. */
 #define POWERCUT_APART_MAX 1000u
 struct powercut_apart {
-	unsigned most; /* of them; 0: none */
+	unsigned most;		     /* of them; 0: none */
 	uint64_t seed, random, seen; /* random: begins as the seed */
 	bool playing;		     /* then nothing may be new */
 	unsigned n, played;
