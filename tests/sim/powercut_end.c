@@ -132,8 +132,6 @@ static void check_given_up(struct powercut_walk *w, const struct end *end, uint3
 	if (w->story->does != POWERCUT_WORKS || w->story->ends_old || n->lost_all ||
 	    w->story->events & POWERCUT_ROLLS_BACK || end[i].standing == POWERCUT_COMMITTED)
 		return;
-	if (w->given_up_at == 0 || n->cuts < w->given_up_at)
-		w->given_up_at = n->cuts;
 	if (n->cuts < least_cuts(w->story, n))
 		powercut_walk_fail(w, i, "a good update is given up after %u cuts", n->cuts);
 }

@@ -95,19 +95,16 @@ static void put_violation(struct report_line *l, const struct powercut_walk *w)
 const struct report_column powercut_report_columns[] = {
 	{ "sectors", "w", REPORT_OWN },
 	{ "blocks", "c", REPORT_OWN },
-	{ "physical_sector", NULL, REPORT_OWN },
 	{ "runs", "programs", REPORT_SUM },
 	{ "cut_points", "cut points", REPORT_SUM },
 	{ "raw_images", "raw images", REPORT_SUM },
 	{ "distinct_images", "distinct", REPORT_SUM },
 	{ "max_consecutive_cuts", "cuts", REPORT_LEAST },
 	{ "boots_to_settle", "boots", REPORT_MOST },
-	{ "longest_way_cuts", NULL, REPORT_MOST },
 	{ "cut_runs", NULL, REPORT_SUM },
 	{ "played_apart", "apart", REPORT_SUM },
 	{ "torn_systems", NULL, REPORT_SUM },
 	{ "endings_checked", NULL, REPORT_OWN },
-	{ "given_up_after_cuts", NULL, REPORT_OWN },
 	{ NULL, NULL, REPORT_OWN },
 };
 
@@ -116,11 +113,8 @@ void powercut_report_take(struct report_line *l, const struct powercut_walk *w)
 	/* All that fewer cuts lead to was looked at, and gone on with from there. */
 	const uint64_t complete = w->fixpoint ? REPORT_FIXPOINT : w->at > 0 ? w->at - 1 : 0;
 	const uint64_t number[] = {
-		w->story->w, w->story->c,   w->story->unit * CUT_SECTOR,
-		w->runs,     w->cut_points, w->cut.raw,
-		w->images,   complete,	    w->max_boots,
-		w->max_cuts, w->reruns,	    w->apart.played,
-		w->torn,     w->endings,    w->given_up_at,
+		w->story->w, w->story->c,  w->runs,   w->cut_points,   w->cut.raw, w->images,
+		complete,    w->max_boots, w->reruns, w->apart.played, w->torn,	   w->endings,
 	};
 
 	memcpy(l->number, number, sizeof(number));

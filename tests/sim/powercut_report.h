@@ -6,7 +6,7 @@
 #include "tests/sim/report.h"
 
 /* Of its columns, those that are asked for. */
-enum { POWERCUT_REPORT_CUT_POINTS = 4, POWERCUT_REPORT_RAW = 5 };
+enum { POWERCUT_REPORT_CUT_POINTS = 3, POWERCUT_REPORT_RAW = 4 };
 extern const struct report_column powercut_report_columns[];
 void powercut_report_take(struct report_line *l, const struct powercut_walk *w);
 /* What a node came about by, in words. */

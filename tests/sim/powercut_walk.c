@@ -227,7 +227,6 @@ void powercut_walk_run(struct powercut_walk *w)
 	while (w->violation[0] == '\0' && (w->limit == 0 || w->n < w->limit) &&
 	       (i = powercut_queue_next(w)) != POWERCUT_WALK_NONE) {
 		w->done++;
-		w->max_cuts = w->node[i].cuts;
 		powercut_walk_expand(w, i);
 		powercut_walk_leave(w, i);
 	}

@@ -88,8 +88,7 @@ struct powercut_walk {
 	uint64_t cut_points, runs, images; /* different ones, without power */
 	uint64_t torn;	 /* systems entered that decision 0042 makes an exception for */
 	uint64_t reruns; /* with a cut in the middle, for the clean-up */
-	unsigned max_cuts, max_boots;
-	unsigned given_up_at; /* cuts after which a good update was given up, at least; 0: never */
+	unsigned max_boots;
 	/* a violation: what is wrong, and where it was found */
 	char violation[256];
 	uint32_t violation_at;
