@@ -27,40 +27,26 @@ static bool as_before(const struct filecut_image_state *st, const struct filecut
 	return same_staged(&st->staged, &then->staged) && st->st[1] == then->st[1];
 }
 
+static bool holds(const struct filecut_image *im, bool other, uint32_t blob)
+{
+	const struct filecut_image_file *f =
+		filecut_image_find(im, filecut_world_release[other].path);
+
+	return f != NULL && !f->dir && f->blob == blob;
+}
+
 static bool whole(const struct filecut_image *im, bool other)
 {
-	const struct filecut_image_file *f =
-		filecut_image_find(im, filecut_world_release[other].path);
-
-	return f != NULL && !f->dir && f->blob == filecut_world_release[other].bundle;
+	return holds(im, other, filecut_world_release[other].bundle);
 }
 
-static bool is_damaged(const struct filecut_image *im, bool other, uint32_t damaged)
-{
-	const struct filecut_image_file *f =
-		filecut_image_find(im, filecut_world_release[other].path);
-
-	return damaged != 0 && f != NULL && f->blob == damaged;
-}
-
-/* Whether the state now is one that the verb may have led to; `after`: what it is to become. */
+/* Whether the state now is one that the verb may have led to. */
 static bool came_to_pass(const struct filecut_image_state *st, enum filecut_run_verb v)
 {
-	switch (v) {
-	case FILECUT_RUN_STAGE:
-		return is_staged(&st->staged, false);
-	case FILECUT_RUN_STAGE_OTHER:
-		return is_staged(&st->staged, true);
-	case FILECUT_RUN_UNSTAGE:
-		return st->staged.source == STATE_SRC_NONE;
-	case FILECUT_RUN_GOOD:
-		return st->st[1] == STATE_GOOD && st->staged.source == STATE_SRC_NONE;
-	case FILECUT_RUN_STATUS:
-	case FILECUT_RUN_APPLY:
-	case FILECUT_RUN_VERBS:
-		break;
-	}
-	return false;
+	if (v == FILECUT_RUN_STAGE || v == FILECUT_RUN_STAGE_OTHER)
+		return is_staged(&st->staged, v == FILECUT_RUN_STAGE_OTHER);
+	return st->staged.source == STATE_SRC_NONE &&
+	       (v == FILECUT_RUN_UNSTAGE || st->st[1] == STATE_GOOD);
 }
 
 /* "There is nothing to do" is said only where that is so. */
@@ -90,7 +76,7 @@ const char *filecut_check_image(const struct filecut_image *im,
 		return check_record(st->found);
 	for (unsigned other = 0; other < 2; other++)
 		if (is_staged(&st->staged, other) && !whole(im, other) && !rule->lied &&
-		    !is_damaged(im, other, rule->damaged))
+		    !(rule->damaged != 0 && holds(im, other, rule->damaged)))
 			return "the state says that a bundle is staged, and its file is not whole";
 	if (!done && !as_before(st, &rule->before) && !as_before(st, &rule->first))
 		return "what was staged before is lost, and what was to come is not there";
@@ -101,23 +87,15 @@ const char *filecut_check_image(const struct filecut_image *im,
 	return NULL;
 }
 
-const char *filecut_check_said(enum filecut_run_verb v, int code, const char *said)
-{
-	static const char *const claims[FILECUT_RUN_VERBS] = {
-		[FILECUT_RUN_STAGE] = "is staged; the next boot installs it.",
-		[FILECUT_RUN_STAGE_OTHER] = "is staged; the next boot installs it.",
-		[FILECUT_RUN_UNSTAGE] = "Nothing is staged any more.",
-		[FILECUT_RUN_GOOD] = " is good",
-	};
-
-	if (said[0] == '\0')
-		return "it said nothing";
-	if ((strstr(said, claims[v]) != NULL) != (code == OUTPUT_OK))
-		return "what it said is not what its exit code says";
-	return NULL;
-}
-
 /* ---------------------------------------------------------------- what becomes of it */
+
+/* A run without a cut. */
+struct end {
+	const struct filecut_image *from, *to;
+	struct filecut_image_state before, now; /* what their states say */
+	bool other;				/* release */
+	int code;
+};
 
 /* Nothing of ours but the staged file is in the folder, and nothing of others is gone. */
 static const char *litter(const struct filecut_image *from, const struct filecut_image *to,
@@ -136,101 +114,108 @@ static const char *litter(const struct filecut_image *from, const struct filecut
 	return NULL;
 }
 
-static const char *check_stage(const struct filecut_image *from, const struct filecut_image *to,
-			       bool other, int code)
+static const char *check_stage(const struct end *e)
 {
-	const struct filecut_image_state *st = filecut_image_state(to);
-
 	/* The trial slot may hold that release, or one as new. */
-	if (st->st[1] == STATE_TRIAL && (code == OUTPUT_NOTHING || code == OUTPUT_FAILURE))
+	if (e->now.st[1] == STATE_TRIAL && (e->code == OUTPUT_NOTHING || e->code == OUTPUT_FAILURE))
 		return NULL;
-	if (st->st[1] == STATE_GOOD && (code == OUTPUT_NOTHING || code == OUTPUT_INCOMPATIBLE))
+	if (e->now.st[1] == STATE_GOOD &&
+	    (e->code == OUTPUT_NOTHING || e->code == OUTPUT_INCOMPATIBLE))
 		return NULL;
-	if (code != OUTPUT_OK && code != OUTPUT_NOTHING)
-		return check_wrong("it cannot be staged (exit %d)", code);
-	if (!is_staged(&st->staged, other) || !whole(to, other))
-		return check_wrong("it is not staged afterwards (exit %d)", code);
-	return code == OUTPUT_OK ? litter(from, to, filecut_world_release[other].path) : NULL;
+	if (e->code != OUTPUT_OK && e->code != OUTPUT_NOTHING)
+		return check_wrong("it cannot be staged (exit %d)", e->code);
+	if (!is_staged(&e->now.staged, e->other) || !whole(e->to, e->other))
+		return check_wrong("it is not staged afterwards (exit %d)", e->code);
+	return e->code == OUTPUT_OK ? litter(e->from, e->to, filecut_world_release[e->other].path)
+				    : NULL;
 }
 
-static const char *check_unstage(const struct filecut_image *from, const struct filecut_image *to,
-				 int code)
+/* The file of what is not staged any more. */
+static const char *check_gone(const struct end *e, bool other)
 {
-	struct state_staged before = filecut_image_state(from)->staged;
-	const struct filecut_image_state *st = filecut_image_state(to);
+	if (is_staged(&e->before.staged, other) &&
+	    filecut_image_find(e->to, filecut_world_release[other].path) != NULL)
+		return "the file of what is not staged any more is left";
+	return NULL;
+}
 
-	if (code != (before.source == STATE_SRC_NONE ? OUTPUT_NOTHING : OUTPUT_OK))
-		return check_wrong("unstage failed (exit %d)", code);
-	if (st->staged.source != STATE_SRC_NONE)
+static const char *check_unstage(const struct end *e)
+{
+	bool nothing = e->before.staged.source == STATE_SRC_NONE;
+	const char *why = check_gone(e, false);
+
+	if (e->code != (nothing ? OUTPUT_NOTHING : OUTPUT_OK))
+		return check_wrong("unstage failed (exit %d)", e->code);
+	if (e->now.staged.source != STATE_SRC_NONE)
 		return "it is staged still";
-	for (unsigned other = 0; other < 2; other++)
-		if (is_staged(&before, other) &&
-		    filecut_image_find(to, filecut_world_release[other].path) != NULL)
-			return "the file of what is not staged any more is left";
-	return NULL;
+	return why != NULL ? why : check_gone(e, true);
 }
 
-static const char *check_good(const struct filecut_image *from, const struct filecut_image *to,
-			      int code)
+static const char *check_good(const struct end *e)
 {
-	struct state_staged before = filecut_image_state(from)->staged;
-	const struct filecut_image_state *st = filecut_image_state(to);
-
-	if (code != OUTPUT_OK)
-		return check_wrong("the slot cannot be marked good (exit %d)", code);
-	if (st->st[1] != STATE_GOOD || st->staged.source != STATE_SRC_NONE)
+	if (e->code != OUTPUT_OK)
+		return check_wrong("the slot cannot be marked good (exit %d)", e->code);
+	if (!came_to_pass(&e->now, FILECUT_RUN_GOOD))
 		return "it is not good, or still staged";
-	if (is_staged(&before, false) &&
-	    filecut_image_find(to, filecut_world_release[false].path) != NULL)
-		return "the file of what was committed is left";
-	return NULL;
+	return check_gone(e, false);
+}
+
+static const char *check_status(const struct end *e)
+{
+	return e->code == OUTPUT_OK ? NULL : check_wrong("status failed (exit %d)", e->code);
 }
 
 /* The boot installs exactly what is staged, or what was damaged is not taken for whole. */
-static const char *check_apply(const struct filecut_image *from, const struct filecut_image *to,
-			       int code)
+static const char *check_apply(const struct end *e)
 {
-	struct filecut_image_state before = *filecut_image_state(from);
-	const struct filecut_image_state *st = filecut_image_state(to);
+	bool other = is_staged(&e->before.staged, true), trial = e->now.st[1] == STATE_TRIAL;
 
-	if (before.staged.source == STATE_SRC_NONE || before.st[1] == STATE_TRIAL)
-		return code == APPLY_NOTHING ? NULL
-					     : check_wrong("something was applied (exit %d)", code);
-	for (unsigned other = 0; other < 2; other++) {
-		if (!is_staged(&before.staged, other))
-			continue;
-		if (!whole(from, other))
-			return code == APPLY_FAILED && st->st[1] != STATE_TRIAL
-				       ? NULL
-				       : check_wrong("half a bundle was applied (exit %d)", code);
-		if (code != APPLY_INSTALLED || st->st[1] != STATE_TRIAL)
-			return check_wrong("the staged bundle is not installed (exit %d)", code);
-		if (!filecut_world_slot_b(other))
-			return "the slot does not hold what was staged";
-	}
-	return NULL;
+	if (e->before.staged.source == STATE_SRC_NONE || e->before.st[1] == STATE_TRIAL)
+		return e->code == APPLY_NOTHING
+			       ? NULL
+			       : check_wrong("something was applied (exit %d)", e->code);
+	if (!whole(e->from, other))
+		return e->code == APPLY_FAILED && !trial
+			       ? NULL
+			       : check_wrong("half a bundle was applied (exit %d)", e->code);
+	if (e->code != APPLY_INSTALLED || !trial)
+		return check_wrong("the staged bundle is not installed (exit %d)", e->code);
+	return filecut_world_slot_b(other) ? NULL : "the slot does not hold what was staged";
 }
+
+static const struct {
+	const char *(*end)(const struct end *e);
+	const char *claim; /* of success */
+} verbs[FILECUT_RUN_VERBS] = {
+	[FILECUT_RUN_STAGE] = { check_stage, "is staged; the next boot installs it." },
+	[FILECUT_RUN_STAGE_OTHER] = { check_stage, "is staged; the next boot installs it." },
+	[FILECUT_RUN_UNSTAGE] = { check_unstage, "Nothing is staged any more." },
+	[FILECUT_RUN_GOOD] = { check_good, " is good" },
+	[FILECUT_RUN_STATUS] = { check_status, NULL },
+	[FILECUT_RUN_APPLY] = { check_apply, NULL },
+};
 
 const char *filecut_check_end(const struct filecut_image *from, const struct filecut_image *to,
 			      enum filecut_run_verb v, int code)
 {
-	if (code >= FILECUT_RUN_SIGNAL)
-		return check_wrong("it crashed (exit %d)", code);
-	switch (v) {
-	case FILECUT_RUN_STAGE:
-		return check_stage(from, to, false, code);
-	case FILECUT_RUN_STAGE_OTHER:
-		return check_stage(from, to, true, code);
-	case FILECUT_RUN_UNSTAGE:
-		return check_unstage(from, to, code);
-	case FILECUT_RUN_GOOD:
-		return check_good(from, to, code);
-	case FILECUT_RUN_STATUS:
-		return code == OUTPUT_OK ? NULL : check_wrong("status failed (exit %d)", code);
-	case FILECUT_RUN_APPLY:
-		return check_apply(from, to, code);
-	case FILECUT_RUN_VERBS:
-		break;
-	}
-	return "no such verb";
+	const struct end e = {
+		.from = from,
+		.to = to,
+		.before = *filecut_image_state(from),
+		.now = *filecut_image_state(to),
+		.other = v == FILECUT_RUN_STAGE_OTHER,
+		.code = code,
+	};
+
+	return code >= FILECUT_RUN_SIGNAL ? check_wrong("it crashed (exit %d)", code)
+					  : verbs[v].end(&e);
+}
+
+const char *filecut_check_said(enum filecut_run_verb v, int code, const char *said)
+{
+	if (said[0] == '\0')
+		return "it said nothing";
+	if ((strstr(said, verbs[v].claim) != NULL) != (code == OUTPUT_OK))
+		return "what it said is not what its exit code says";
+	return NULL;
 }

@@ -10,30 +10,37 @@
 #define GARBAGE	 0xa5
 #define VARIANTS 4096
 
-/* What a file or a cell may hold. */
-struct contents {
-	unsigned n;
-	uint32_t blob[VARIANTS];
+/* What a name, a file or a cell may be: the number of a node or blob; and which it is just now. */
+struct choice {
+	unsigned n, at;
+	uint32_t is[VARIANTS];
 };
+
+#define NOTHING UINT32_MAX /* has that name */
 
 struct choices {
 	const struct filecut_fs *fs;
-	bool open[FILECUT_FS_NODES];		/* is dirty, and has a name or may get it back */
-	struct contents node[FILECUT_FS_NODES]; /* of those */
-	struct contents cell[8];
-	unsigned at_name[FILECUT_FS_NAMES], at_node[FILECUT_FS_NODES], at_cell[8];
+	struct choice name[FILECUT_FS_NAMES], node[FILECUT_FS_NODES], cell[FILECUT_FS_PENDING];
+	/* those with more than one, in the order in which they are gone through */
+	struct choice *open[FILECUT_FS_NAMES + FILECUT_FS_NODES + FILECUT_FS_PENDING];
+	unsigned nopen;
 };
 
-static void add(struct contents *c, uint32_t blob)
+static uint32_t chosen(const struct choice *c)
+{
+	return c->is[c->at];
+}
+
+static void add(struct choice *c, uint32_t blob)
 {
 	for (unsigned i = 0; i < c->n; i++)
-		if (c->blob[i] == blob)
+		if (c->is[i] == blob)
 			return;
 	if (c->n == VARIANTS) {
 		fputs("filecut: too many contents; choose larger blocks\n", stderr);
 		exit(1);
 	}
-	c->blob[c->n++] = blob;
+	c->is[c->n++] = blob;
 }
 
 /* ---------------------------------------------------------------- of a file */
@@ -54,7 +61,7 @@ static void fill_block(const struct filecut_fs *fs, const struct filecut_fs_node
 
 /* Every block for itself: 4 to the power of their number. */
 static void file_of_length(const struct filecut_fs *fs, const struct filecut_fs_node *n, size_t len,
-			   struct contents *out)
+			   struct choice *out)
 {
 	size_t blocks = (len + fs->block - 1) / fs->block;
 	static uint8_t buf[FILECUT_FS_FILE];
@@ -68,9 +75,8 @@ static void file_of_length(const struct filecut_fs *fs, const struct filecut_fs_
 }
 
 static void file_contents(const struct filecut_fs *fs, const struct filecut_fs_node *n,
-			  struct contents *out)
+			  struct choice *out)
 {
-	out->n = 0;
 	add(out, filecut_image_blob(n->durable, n->durable_len));
 	for (size_t len = 0; len < n->most; len += fs->block / 2)
 		if (len >= n->durable_len)
@@ -80,7 +86,7 @@ static void file_contents(const struct filecut_fs *fs, const struct filecut_fs_n
 
 /* ---------------------------------------------------------------- of a cell */
 
-static void cell_contents(const struct filecut_fs *fs, unsigned pending, struct contents *out)
+static void cell_contents(const struct filecut_fs *fs, unsigned pending, struct choice *out)
 {
 	uint8_t old[STORE_CELL], buf[STORE_CELL];
 	unsigned differ[STORE_CELL / SECTOR], n = 0;
@@ -92,7 +98,6 @@ static void cell_contents(const struct filecut_fs *fs, unsigned pending, struct 
 	for (unsigned s = 0; s < STORE_CELL / SECTOR; s++)
 		if (memcmp(old + s * SECTOR, new + s *SECTOR, SECTOR) != 0)
 			differ[n++] = s;
-	out->n = 0;
 	for (unsigned mask = 0; mask < 1u << n; mask++) {
 		memcpy(buf, old, sizeof(buf));
 		for (unsigned i = 0; i < n; i++)
@@ -109,68 +114,7 @@ static void cell_contents(const struct filecut_fs *fs, unsigned pending, struct 
 	}
 }
 
-/* ---------------------------------------------------------------- the image of a choice */
-
-static uint32_t content_of(const struct choices *c, int node)
-{
-	const struct filecut_fs_node *n = &c->fs->node[node];
-
-	if (c->open[node])
-		return c->node[node].blob[c->at_node[node]];
-	return filecut_image_blob(n->durable, n->durable_len);
-}
-
-static void add_folder(const struct choices *c, int dir, const char *path, struct filecut_image *im)
-{
-	for (unsigned i = 0; i < c->fs->nnames; i++) {
-		const struct filecut_fs_name *n = &c->fs->name[i];
-		int node = n->node[c->at_name[i]];
-		char full[FILECUT_IMAGE_PATH + FILECUT_REC_NAME];
-
-		if (n->dir != dir || node < 0)
-			continue;
-		snprintf(full, sizeof(full), "%s%s%s", path, path[0] != '\0' ? "/" : "", n->name);
-		if (c->fs->node[node].dir) {
-			filecut_image_add_file(im, full, true, 0);
-			add_folder(c, node, full, im);
-		} else {
-			filecut_image_add_file(im, full, false, content_of(c, node));
-		}
-	}
-}
-
-static void build(const struct choices *c, struct filecut_image *im)
-{
-	memset(im, 0, sizeof(*im));
-	im->ncells = c->fs->cells.ncells;
-	memcpy(im->cell, c->fs->cells.cell, sizeof(im->cell));
-	add_folder(c, 0, "", im);
-	for (unsigned i = 0; i < c->fs->npending; i++)
-		filecut_image_put_cell(im, c->fs->pending[i].off, c->cell[i].blob[c->at_cell[i]]);
-}
-
-static bool step(unsigned *at, unsigned n)
-{
-	if (++*at < n)
-		return true;
-	*at = 0;
-	return false;
-}
-
-/* The next combination; false after the last. */
-static bool next(struct choices *c)
-{
-	for (unsigned i = 0; i < c->fs->nnames; i++)
-		if (step(&c->at_name[i], c->fs->name[i].n))
-			return true;
-	for (unsigned i = 0; i < c->fs->nnodes; i++)
-		if (c->open[i] && step(&c->at_node[i], c->node[i].n))
-			return true;
-	for (unsigned i = 0; i < c->fs->npending; i++)
-		if (step(&c->at_cell[i], c->cell[i].n))
-			return true;
-	return false;
-}
+/* ---------------------------------------------------------------- all of them */
 
 static bool has_name(const struct filecut_fs *fs, unsigned node)
 {
@@ -181,53 +125,103 @@ static bool has_name(const struct filecut_fs *fs, unsigned node)
 	return false;
 }
 
-static struct choices *begin(const struct filecut_fs *fs)
+static struct choice *begin(struct choice *c)
+{
+	c->n = c->at = 0;
+	return c;
+}
+
+static void end(struct choices *c, struct choice *of)
+{
+	if (of->n > 1)
+		c->open[c->nopen++] = of;
+}
+
+/* powered: each is what it is while there is power. */
+static struct choices *choose(const struct filecut_fs *fs, bool powered)
 {
 	static struct choices c;
 
 	c.fs = fs;
-	memset(c.at_name, 0, sizeof(c.at_name));
-	memset(c.at_node, 0, sizeof(c.at_node));
-	memset(c.at_cell, 0, sizeof(c.at_cell));
-	for (unsigned i = 0; i < fs->nnodes; i++) {
-		c.open[i] = fs->node[i].dirty && has_name(fs, i);
-		if (c.open[i])
-			file_contents(fs, &fs->node[i], &c.node[i]);
+	c.nopen = 0;
+	for (unsigned i = 0; i < fs->nnames; i++) {
+		const struct filecut_fs_name *name = &fs->name[i];
+		struct choice *of = begin(&c.name[i]);
+
+		for (unsigned v = powered ? name->n - 1 : 0; v < name->n; v++)
+			of->is[of->n++] = name->node[v] < 0 ? NOTHING : (uint32_t)name->node[v];
+		end(&c, of);
 	}
-	for (unsigned i = 0; i < fs->npending; i++)
-		cell_contents(fs, i, &c.cell[i]);
+	for (unsigned i = 0; i < fs->nnodes; i++) {
+		const struct filecut_fs_node *n = &fs->node[i];
+		struct choice *of = begin(&c.node[i]);
+
+		if (powered)
+			add(of, filecut_image_blob(n->now, n->len));
+		else if (n->dirty && has_name(fs, i))
+			file_contents(fs, n, of);
+		else
+			add(of, filecut_image_blob(n->durable, n->durable_len));
+		end(&c, of);
+	}
+	for (unsigned i = 0; i < fs->npending; i++) {
+		struct choice *of = begin(&c.cell[i]);
+
+		if (powered)
+			add(of, fs->pending[i].blob);
+		else
+			cell_contents(fs, i, of);
+		end(&c, of);
+	}
 	return &c;
 }
 
-uint64_t filecut_fs_cut(const struct filecut_fs *fs, filecut_fs_fn fn, void *ctx)
+static void build(const struct choices *c, struct filecut_image *im)
 {
-	struct choices *c = begin(fs);
+	const struct filecut_fs *fs = c->fs;
+	bool there[FILECUT_FS_NAMES] = { true };
+
+	memset(im, 0, sizeof(*im));
+	im->ncells = fs->cells.ncells;
+	memcpy(im->cell, fs->cells.cell, sizeof(im->cell));
+	for (unsigned i = 1; i < fs->nnames; i++) {
+		uint32_t node = chosen(&c->name[i]);
+		bool dir = node != NOTHING && fs->node[node].dir;
+
+		there[i] = node != NOTHING && there[fs->name[i].up];
+		if (there[i])
+			filecut_image_add_file(im, fs->name[i].path, dir,
+					       dir ? 0 : chosen(&c->node[node]));
+	}
+	for (unsigned i = 0; i < fs->npending; i++)
+		filecut_image_put_cell(im, fs->pending[i].off, chosen(&c->cell[i]));
+}
+
+/* The next combination; false after the last. */
+static bool next(struct choices *c)
+{
+	for (unsigned i = 0; i < c->nopen; i++) {
+		if (++c->open[i]->at < c->open[i]->n)
+			return true;
+		c->open[i]->at = 0;
+	}
+	return false;
+}
+
+uint64_t filecut_fs_cut(const struct filecut_fs *fs, filecut_fs_fn fn)
+{
+	struct choices *c = choose(fs, false);
 	static struct filecut_image im;
 	uint64_t n = 0;
 
 	do {
 		build(c, &im);
-		fn(ctx, &im, n++);
+		fn(&im, n++);
 	} while (next(c));
 	return n;
 }
 
 void filecut_fs_now(const struct filecut_fs *fs, struct filecut_image *im)
 {
-	static struct choices c;
-
-	memset(&c, 0, sizeof(c));
-	c.fs = fs;
-	for (unsigned i = 0; i < fs->nnames; i++)
-		c.at_name[i] = fs->name[i].n - 1;
-	for (unsigned i = 0; i < fs->nnodes; i++) {
-		c.open[i] = true;
-		c.node[i].n = 1;
-		c.node[i].blob[0] = filecut_image_blob(fs->node[i].now, fs->node[i].len);
-	}
-	for (unsigned i = 0; i < fs->npending; i++) {
-		c.cell[i].n = 1;
-		c.cell[i].blob[0] = fs->pending[i].blob;
-	}
-	build(&c, im);
+	build(choose(fs, true), im);
 }

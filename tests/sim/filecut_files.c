@@ -14,57 +14,40 @@
 #include <unistd.h>
 
 static const char *data_dir;
+static const struct filecut_rec_plan *plan;
 static struct filecut_rec_op *op;     /* the one that runs; NULL: none that is recorded */
 static enum filecut_fault_kind wrong; /* with the read that runs */
 static int failed;		      /* errno of one that the kernel would refuse; 0 */
+
+/* Calls that change something. */
+static const enum filecut_rec_kind changes[HOST_FILES_OPS] = {
+	[HOST_FILES_MKDIR] = FILECUT_REC_MKDIR,	   [HOST_FILES_RENAME] = FILECUT_REC_RENAME,
+	[HOST_FILES_UNLINK] = FILECUT_REC_UNLINK,  [HOST_FILES_CREATE] = FILECUT_REC_CREATE,
+	[HOST_FILES_PRIVATE] = FILECUT_REC_CREATE, [HOST_FILES_WRITE] = FILECUT_REC_WRITE,
+	[HOST_FILES_RESERVE] = FILECUT_REC_ALLOC,  [HOST_FILES_SYNC] = FILECUT_REC_FSYNC,
+};
 
 static const char *place(const char *path)
 {
 	return strcmp(path, MEDIA_MOUNT) == 0 ? data_dir : NULL;
 }
 
-/* ---------------------------------------------------------------- what is whose */
-
-static bool is_data_fd(int fd)
+/* Where what a call is about lies, until the next call. */
+static const char *subject(const struct host_files_call *c)
 {
-	char path[HOST_FILES_PATH];
+	static char path[HOST_FILES_PATH];
 
-	host_files_path(fd, path);
-	return filecut_rec_is_data(path);
+	if (c->path[0] != '\0')
+		return c->path;
+	host_files_path(c->fd, path);
+	return path;
 }
 
-/* One that is given to a verb, or one in the stage folder. */
-static bool is_bundle_fd(int fd)
-{
-	char path[HOST_FILES_PATH];
-
-	host_files_path(fd, path);
-	return strstr(path, ".keel") != NULL;
-}
-
-static uint64_t ino_of(int fd)
+static bool is_there(const struct host_files_call *c)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 ? st.st_ino : 0;
-}
-
-static uint64_t ino_at(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0 ? st.st_ino : 0;
-}
-
-/* The folder that path is in, and path's last part. */
-static uint64_t split(const char *path, char name[FILECUT_REC_NAME])
-{
-	const char *slash = strrchr(path, '/');
-	char dir[HOST_FILES_PATH];
-
-	snprintf(name, FILECUT_REC_NAME, "%s", slash + 1);
-	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-	return ino_at(dir);
+	return lstat(c->path, &st) == 0;
 }
 
 /* Bytes in the stage folder. */
@@ -88,146 +71,84 @@ static size_t used(void)
 
 /* ---------------------------------------------------------------- before it happens */
 
-/* Begins an operation on a name; the errno that it fails with, or 0. */
-static int begin_name(enum filecut_rec_kind kind, const struct host_files_call *c)
-{
-	op = filecut_rec_op(kind);
-	if (op == NULL)
-		return errno;
-	op->dir = split(c->path, op->name);
-	if (kind == FILECUT_REC_RENAME)
-		split(c->to, op->name2);
-	return 0;
-}
-
-static int begin_fd(enum filecut_rec_kind kind, const struct host_files_call *c)
-{
-	op = filecut_rec_op(kind);
-	if (op == NULL)
-		return errno;
-	op->ino = ino_of(c->fd);
-	return 0;
-}
-
+/* The errno that it fails with, or 0. */
 static int begin_write(struct host_files_call *c)
 {
-	const struct filecut_rec_plan *plan = filecut_rec_plan();
-	enum filecut_fault_kind k;
-	int errnum = begin_fd(FILECUT_REC_WRITE, c);
+	enum filecut_fault_kind k = filecut_rec_turn(FILECUT_TURN_WRITE);
 
-	if (errnum != 0)
-		return errnum;
-	k = filecut_rec_turn(FILECUT_FAULT_WRITE);
 	if (k == FILECUT_FAULT_FAILS)
 		return filecut_rec_done(op, EIO);
 	if (plan->block > 0 && c->len > plan->block)
 		c->len = plan->block;
 	if (k == FILECUT_FAULT_SHORT && c->len > 1)
 		c->len /= 2;
-	c->from = filecut_rec_damaged(k, c->from, c->len, false);
-	filecut_rec_keep(op, c->from, c->len, (uint64_t)lseek(c->fd, 0, SEEK_CUR));
+	c->from = filecut_rec_keep(op, k, c->from, c->len, (uint64_t)lseek(c->fd, 0, SEEK_CUR));
 	return 0;
 }
 
+/* Of a bundle that is given to a verb, or of one in the stage folder. */
 static int begin_read(struct host_files_call *c)
 {
-	wrong = is_bundle_fd(c->fd) ? filecut_rec_turn(FILECUT_FAULT_READ) : FILECUT_FAULT_NONE;
+	wrong = strstr(subject(c), ".keel") != NULL ? filecut_rec_turn(FILECUT_TURN_READ)
+						    : FILECUT_FAULT_NONE;
 	c->left_out = wrong == FILECUT_FAULT_LOST;
 	return wrong == FILECUT_FAULT_FAILS ? EIO : 0;
 }
 
-static int begin_reserve(const struct host_files_call *c)
+static int begin_change(struct host_files_call *c, const char *path)
 {
-	size_t room = filecut_rec_plan()->room;
-	int errnum = begin_fd(FILECUT_REC_ALLOC, c);
-
-	if (errnum != 0 || room == 0 || used() + c->len <= room)
-		return errnum;
-	return filecut_rec_done(op, ENOSPC);
-}
-
-/* The machine that runs this loses no power: nothing has to wait for its disk. */
-static int begin_sync(struct host_files_call *c)
-{
-	c->left_out = true;
-	return is_data_fd(c->fd) ? begin_fd(FILECUT_REC_FSYNC, c) : 0;
-}
-
-static int begin_mkdir(const struct host_files_call *c)
-{
-	if (ino_at(c->path) != 0)
+	op = filecut_rec_op(changes[c->op], path);
+	if (op == NULL)
+		return errno;
+	if (c->op == HOST_FILES_MKDIR && is_there(c))
 		failed = EEXIST;
-	return begin_name(FILECUT_REC_MKDIR, c);
-}
-
-static int before_name(const struct host_files_call *c)
-{
-	if (!filecut_rec_is_data(c->path))
-		return 0;
-	if (c->op == HOST_FILES_MKDIR)
-		return begin_mkdir(c);
 	if (c->op == HOST_FILES_RENAME)
-		return begin_name(FILECUT_REC_RENAME, c);
-	if (c->op == HOST_FILES_UNLINK)
-		return begin_name(FILECUT_REC_UNLINK, c);
-	if (c->op == HOST_FILES_CREATE || (c->op == HOST_FILES_PRIVATE && ino_at(c->path) == 0))
-		return begin_name(FILECUT_REC_CREATE, c);
+		snprintf(op->to, sizeof(op->to), "%s", filecut_rec_below(c->to));
+	if (c->op == HOST_FILES_WRITE)
+		return begin_write(c);
+	if (c->op == HOST_FILES_RESERVE && plan->room > 0 && used() + c->len > plan->room)
+		return filecut_rec_done(op, ENOSPC);
 	return 0;
 }
 
 static int before(struct host_files_call *c)
 {
+	const char *path = filecut_rec_below(subject(c));
+
 	op = NULL;
 	failed = 0;
-	if (!filecut_rec_is_on())
-		return 0;
-	if (c->path[0] != '\0')
-		return before_name(c);
-	switch ((int)c->op) {
-	case HOST_FILES_READ:
+	/* The machine that runs this loses no power: nothing has to wait for its disk. */
+	c->left_out = c->op == HOST_FILES_SYNC;
+	if (c->op == HOST_FILES_READ)
 		return begin_read(c);
-	case HOST_FILES_WRITE:
-		return is_data_fd(c->fd) ? begin_write(c) : 0;
-	case HOST_FILES_RESERVE:
-		return is_data_fd(c->fd) ? begin_reserve(c) : 0;
-	case HOST_FILES_SYNC:
-		return begin_sync(c);
-	default:
+	if (path == NULL || changes[c->op] == FILECUT_REC_OPEN ||
+	    (c->op == HOST_FILES_PRIVATE && is_there(c)))
 		return 0;
-	}
+	return begin_change(c, path);
 }
 
 /* ---------------------------------------------------------------- behind it */
 
-/* An existing file is opened: what is in it may matter now. */
-static bool is_open(const struct host_files_call *c)
-{
-	return (c->op == HOST_FILES_OPEN || c->op == HOST_FILES_OPEN_PATH ||
-		c->op == HOST_FILES_PRIVATE) &&
-	       filecut_rec_is_data(c->path);
-}
-
 static int after(struct host_files_call *c, int errnum)
 {
+	bool opens = c->op == HOST_FILES_OPEN || c->op == HOST_FILES_OPEN_PATH ||
+		     c->op == HOST_FILES_PRIVATE;
+
 	if (c->op == HOST_FILES_READ)
 		filecut_rec_damage(wrong, c->into, c->got, false);
-	if (op == NULL && errnum == 0 && filecut_rec_is_on() && is_open(c))
-		op = filecut_rec_op(FILECUT_REC_OPEN);
-	if (op == NULL)
-		return errnum;
-	if (op->kind == FILECUT_REC_CREATE || op->kind == FILECUT_REC_OPEN)
-		op->ino = ino_of(c->fd);
-	if (op->kind == FILECUT_REC_MKDIR && failed == 0)
-		op->ino = ino_at(c->path);
-	filecut_rec_done(op, failed != 0 ? failed : errnum);
+	if (op == NULL && errnum == 0 && opens && filecut_rec_below(c->path) != NULL)
+		op = filecut_rec_op(FILECUT_REC_OPEN, filecut_rec_below(c->path));
+	if (op != NULL)
+		filecut_rec_done(op, failed != 0 ? failed : errnum);
 	return errnum;
 }
 
-void filecut_files_begin(const char *data)
+void filecut_files_begin(const char *data, const struct filecut_rec_plan *p)
 {
 	static const struct host_files files = { place, before, after };
 
 	data_dir = data;
+	plan = p;
 	host_files_use(&files);
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int node_new(struct filecut_fs *fs, bool dir, uint64_t ino)
+static int node_new(struct filecut_fs *fs, bool dir)
 {
 	struct filecut_fs_node *n;
 
@@ -14,42 +14,42 @@ static int node_new(struct filecut_fs *fs, bool dir, uint64_t ino)
 		return -1;
 	n = &fs->node[fs->nnodes];
 	n->dir = dir;
-	n->ino = ino;
 	n->len = n->durable_len = n->most = 0;
 	n->dirty = false;
 	return (int)fs->nnodes++;
 }
 
-/* The newest of that number: a file system gives it away again. */
-static int node_by_ino(const struct filecut_fs *fs, uint64_t ino)
+/* The number of a name; -1: there is none. */
+static int name_find(const struct filecut_fs *fs, const char *path)
 {
-	for (int i = (int)fs->nnodes - 1; i >= 0; i--)
-		if (fs->node[i].ino == ino)
-			return i;
+	for (unsigned i = 0; i < fs->nnames; i++)
+		if (strcmp(fs->name[i].path, path) == 0)
+			return (int)i;
 	return -1;
 }
 
-static struct filecut_fs_name *name_find(struct filecut_fs *fs, int dir, const char *name)
+/* One that is not there yet, in a folder that is. NULL: there is no such folder, or no room. */
+static struct filecut_fs_name *name_new(struct filecut_fs *fs, const char *path)
 {
-	struct filecut_fs_name *n;
+	const char *slash = strrchr(path, '/');
+	struct filecut_fs_name *n = &fs->name[fs->nnames];
+	char folder[FILECUT_IMAGE_PATH];
+	int up;
 
-	for (unsigned i = 0; i < fs->nnames; i++)
-		if (fs->name[i].dir == dir && strcmp(fs->name[i].name, name) == 0)
-			return &fs->name[i];
-	if (fs->nnames == FILECUT_FS_NAMES)
+	snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
+	up = path[0] == '\0' ? 0 : name_find(fs, folder);
+	if (up < 0 || fs->nnames++ == FILECUT_FS_NAMES)
 		return NULL;
-	n = &fs->name[fs->nnames++];
-	n->dir = dir;
-	snprintf(n->name, sizeof(n->name), "%s", name);
-	n->n = 1;
-	n->node[0] = -1;
+	*n = (struct filecut_fs_name){ .up = (unsigned)up, .n = 1, .node = { -1 } };
+	snprintf(n->path, sizeof(n->path), "%s", path);
 	return n;
 }
 
 /* The name becomes that node. */
-static bool name_set(struct filecut_fs *fs, int dir, const char *name, int node)
+static bool name_set(struct filecut_fs *fs, const char *path, int node)
 {
-	struct filecut_fs_name *n = dir >= 0 ? name_find(fs, dir, name) : NULL;
+	int i = name_find(fs, path);
+	struct filecut_fs_name *n = i >= 0 ? &fs->name[i] : name_new(fs, path);
 
 	if (n == NULL || n->n == FILECUT_FS_VERSIONS)
 		return false;
@@ -57,39 +57,23 @@ static bool name_set(struct filecut_fs *fs, int dir, const char *name, int node)
 	return true;
 }
 
-static int name_get(const struct filecut_fs *fs, int dir, const char *name)
+/* What has that name now; NULL: nothing. */
+static struct filecut_fs_node *node_at(struct filecut_fs *fs, const char *path)
 {
-	for (unsigned i = 0; i < fs->nnames; i++)
-		if (fs->name[i].dir == dir && strcmp(fs->name[i].name, name) == 0)
-			return fs->name[i].node[fs->name[i].n - 1];
-	return -1;
+	int i = name_find(fs, path), node = i >= 0 ? fs->name[i].node[fs->name[i].n - 1] : -1;
+
+	return node >= 0 ? &fs->node[node] : NULL;
 }
 
-/* The folder that path is in, by nodes that were loaded before (paths are sorted). */
-static int parent_of(const struct filecut_fs *fs, const char *path, const char **last)
-{
-	int dir = 0;
-
-	for (*last = path; strchr(*last, '/') != NULL; *last = strchr(*last, '/') + 1) {
-		char part[FILECUT_REC_NAME];
-
-		snprintf(part, sizeof(part), "%.*s", (int)(strchr(*last, '/') - *last), *last);
-		dir = name_get(fs, dir, part);
-	}
-	return dir;
-}
-
-void filecut_fs_load(struct filecut_fs *fs, const struct filecut_image *im, const uint64_t *ino,
-		     uint64_t top, size_t block)
+void filecut_fs_load(struct filecut_fs *fs, const struct filecut_image *im, size_t block)
 {
 	fs->block = block;
 	fs->nnodes = fs->nnames = fs->npending = 0;
 	fs->cells = *im;
-	node_new(fs, true, top);
+	name_new(fs, "")->node[0] = node_new(fs, true);
 	for (unsigned i = 0; i < im->nfiles; i++) {
 		const struct filecut_image_file *f = &im->file[i];
-		const char *last;
-		int dir = parent_of(fs, f->path, &last), node = node_new(fs, f->dir, ino[i]);
+		int node = node_new(fs, f->dir);
 
 		if (!f->dir) {
 			size_t len;
@@ -99,26 +83,25 @@ void filecut_fs_load(struct filecut_fs *fs, const struct filecut_image *im, cons
 			memcpy(fs->node[node].durable, p, len);
 			fs->node[node].len = fs->node[node].durable_len = len;
 		}
-		name_find(fs, dir, last)->node[0] = node;
+		name_new(fs, f->path)->node[0] = node;
 	}
 	fs->nloaded = fs->nnodes;
 }
 
-int filecut_fs_loaded(const struct filecut_fs *fs, uint64_t ino)
+int filecut_fs_loaded(struct filecut_fs *fs, const char *path)
 {
-	int node = node_by_ino(fs, ino);
+	const struct filecut_fs_node *n = node_at(fs, path);
 
-	return node >= 1 && node < (int)fs->nloaded ? node - 1 : -1;
+	return n != NULL && n < &fs->node[fs->nloaded] ? (int)(n - fs->node) - 1 : -1;
 }
 
 /* ---------------------------------------------------------------- operations */
 
 static bool do_write(struct filecut_fs *fs, const uint8_t *p, const struct filecut_rec_op *op)
 {
-	int i = node_by_ino(fs, op->ino);
-	struct filecut_fs_node *n = &fs->node[i < 0 ? 0 : i];
+	struct filecut_fs_node *n = node_at(fs, op->path);
 
-	if (i < 0 || op->off > n->len || op->off + op->len > FILECUT_FS_FILE)
+	if (n == NULL || op->off > n->len || op->off + op->len > FILECUT_FS_FILE)
 		return false;
 	memcpy(n->now + op->off, p, op->len);
 	if (op->off + op->len > n->len)
@@ -131,30 +114,29 @@ static bool do_write(struct filecut_fs *fs, const uint8_t *p, const struct filec
 
 static bool do_fsync(struct filecut_fs *fs, const struct filecut_rec_op *op)
 {
-	int i = node_by_ino(fs, op->ino);
-	struct filecut_fs_node *n = &fs->node[i < 0 ? 0 : i];
+	struct filecut_fs_node *n = node_at(fs, op->path);
 
-	if (i < 0)
+	if (n == NULL)
 		return false;
 	memcpy(n->durable, n->now, n->len);
 	n->durable_len = n->len;
 	n->dirty = false;
-	for (unsigned k = 0; n->dir && k < fs->nnames; k++) {
-		struct filecut_fs_name *name = &fs->name[k];
+	for (unsigned i = 1; n->dir && i < fs->nnames; i++) {
+		struct filecut_fs_name *name = &fs->name[i];
 
-		if (name->dir == i)
-			name->node[0] = name->node[name->n - 1];
-		if (name->dir == i)
-			name->n = 1;
+		if (strcmp(fs->name[name->up].path, op->path) != 0)
+			continue;
+		name->node[0] = name->node[name->n - 1];
+		name->n = 1;
 	}
 	return true;
 }
 
 static bool do_rename(struct filecut_fs *fs, const struct filecut_rec_op *op)
 {
-	int dir = node_by_ino(fs, op->dir), node = name_get(fs, dir, op->name);
+	const struct filecut_fs_node *n = node_at(fs, op->path);
 
-	return node >= 0 && name_set(fs, dir, op->name2, node) && name_set(fs, dir, op->name, -1);
+	return n != NULL && name_set(fs, op->to, (int)(n - fs->node)) && name_set(fs, op->path, -1);
 }
 
 /* A cell that is written in parts, none of which is written twice, is one write: each sector of it
@@ -201,11 +183,10 @@ bool filecut_fs_do(struct filecut_fs *fs, const struct filecut_rec *r,
 	switch (op->kind) {
 	case FILECUT_REC_OPEN:
 	case FILECUT_REC_ALLOC:
-		return node_by_ino(fs, op->ino) >= 0;
+		return node_at(fs, op->path) != NULL;
 	case FILECUT_REC_CREATE:
 	case FILECUT_REC_MKDIR:
-		return name_set(fs, node_by_ino(fs, op->dir), op->name,
-				node_new(fs, op->kind == FILECUT_REC_MKDIR, op->ino));
+		return name_set(fs, op->path, node_new(fs, op->kind == FILECUT_REC_MKDIR));
 	case FILECUT_REC_WRITE:
 		return do_write(fs, p, op);
 	case FILECUT_REC_FSYNC:
@@ -213,7 +194,7 @@ bool filecut_fs_do(struct filecut_fs *fs, const struct filecut_rec *r,
 	case FILECUT_REC_RENAME:
 		return do_rename(fs, op);
 	case FILECUT_REC_UNLINK:
-		return name_set(fs, node_by_ino(fs, op->dir), op->name, -1);
+		return name_set(fs, op->path, -1);
 	case FILECUT_REC_CELL:
 		return do_cell(fs, p, op);
 	case FILECUT_REC_FLUSH:

@@ -20,19 +20,20 @@
 #define FILECUT_FS_NODES    40
 #define FILECUT_FS_NAMES    40
 #define FILECUT_FS_VERSIONS 8
+#define FILECUT_FS_PENDING  8
 #define FILECUT_FS_FILE	    (64u << 10) /* bytes of a file */
 
+/* A file or folder, whatever its name. */
 struct filecut_fs_node {
 	bool dir;
-	uint64_t ino;
 	size_t len, durable_len, most; /* most: the greatest length since the last fsync */
 	bool dirty;
 	uint8_t now[FILECUT_FS_FILE], durable[FILECUT_FS_FILE];
 };
 
 struct filecut_fs_name {
-	int dir; /* node */
-	char name[FILECUT_REC_NAME];
+	char path[FILECUT_IMAGE_PATH];
+	unsigned up; /* the name of the folder that it is in */
 	unsigned n;
 	int node[FILECUT_FS_VERSIONS]; /* oldest (durable) first; -1: not there */
 };
@@ -42,18 +43,17 @@ struct filecut_fs {
 	unsigned nloaded; /* nodes of the image */
 	unsigned nnodes, nnames;
 	struct filecut_fs_node node[FILECUT_FS_NODES]; /* 0: the top */
-	struct filecut_fs_name name[FILECUT_FS_NAMES];
-	struct filecut_image cells; /* durable; its files are not used */
+	struct filecut_fs_name name[FILECUT_FS_NAMES]; /* 0: the top; a folder before what it has */
+	struct filecut_image cells;		       /* durable; its files are not used */
 	unsigned npending;
-	struct filecut_image_cell pending[8]; /* oldest first */
+	struct filecut_image_cell pending[FILECUT_FS_PENDING]; /* oldest first */
 };
 
-/* Starts with an image. ino[i] is that of its i-th file, top that of the data partition's root. */
-void filecut_fs_load(struct filecut_fs *fs, const struct filecut_image *im, const uint64_t *ino,
-		     uint64_t top, size_t block);
+/* Starts with an image. */
+void filecut_fs_load(struct filecut_fs *fs, const struct filecut_image *im, size_t block);
 
-/* Which file of the image that was loaded this is; -1: none, it was made since. */
-int filecut_fs_loaded(const struct filecut_fs *fs, uint64_t ino);
+/* Which file of the image that was loaded has this path; -1: none, it was made since. */
+int filecut_fs_loaded(struct filecut_fs *fs, const char *path);
 
 /* Carries out one operation. False: it does not fit what the model knows, which is a bug here. */
 bool filecut_fs_do(struct filecut_fs *fs, const struct filecut_rec *r,
@@ -67,7 +67,7 @@ void filecut_fs_flush_state(struct filecut_fs *fs);
 void filecut_fs_now(const struct filecut_fs *fs, struct filecut_image *im);
 
 /* Called for each image; ordinal counts from 0, in an order that is always the same. */
-typedef void (*filecut_fs_fn)(void *ctx, const struct filecut_image *im, uint64_t ordinal);
+typedef void (*filecut_fs_fn)(const struct filecut_image *im, uint64_t ordinal);
 
 /* All images that a cut may leave now, and how many those are. */
-uint64_t filecut_fs_cut(const struct filecut_fs *fs, filecut_fs_fn fn, void *ctx);
+uint64_t filecut_fs_cut(const struct filecut_fs *fs, filecut_fs_fn fn);

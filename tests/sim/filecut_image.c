@@ -3,7 +3,7 @@
 
 #include "lib/bytes.h"
 #include "lib/util.h"
-#include "tests/sim/cut_content.h"
+#include "tests/sim/bdev_sim.h"
 #include "tests/sim/set.h"
 
 #include <stdio.h>
@@ -100,61 +100,22 @@ const struct filecut_image_file *filecut_image_find(const struct filecut_image *
 
 /* ---------------------------------------------------------------- the state in it */
 
-struct cells {
-	struct bdev bdev;
-	const struct filecut_image *im;
-};
-
-static enum kb_err cells_read(struct bdev *b, uint64_t off, void *buf, size_t len)
-{
-	const struct filecut_image *im = ((const struct cells *)(void *)b)->im;
-
-	memset(buf, 0, len);
-	for (unsigned i = 0; i < im->ncells; i++) {
-		const struct filecut_image_cell *c = &im->cell[i];
-		size_t n;
-		const uint8_t *p = filecut_image_bytes(c->blob, &n);
-
-		if (c->off >= off && c->off + n <= off + len)
-			memcpy((uint8_t *)buf + (c->off - off), p, n);
-	}
-	return KB_OK;
-}
-
-static enum kb_err cells_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
-{
-	(void)b;
-	(void)off;
-	(void)buf;
-	(void)len;
-	return KB_EPERM;
-}
-
-static enum kb_err cells_flush(struct bdev *b)
-{
-	(void)b;
-	return KB_OK;
-}
-
 static void load(const struct filecut_image *im, struct filecut_image_state *out)
 {
-	static const struct bdev_ops ops = {
-		.read = cells_read,
-		.write = cells_write,
-		.flush = cells_flush,
-	};
-	struct cells c = {
-		.bdev = { .ops = &ops, .size = STORE_MIN_SIZE, .sector = 512 },
-		.im = im,
-	};
 	static char text[STATE_PAYLOAD_MAX];
 	static struct state s;
+	struct bdev_sim dev;
 	struct store st;
 	size_t len = 0;
 
+	bdev_sim_init(&dev, STORE_MIN_SIZE);
+	for (unsigned i = 0; i < im->ncells; i++)
+		cut_content_write(&dev.disk.durable, im->cell[i].off,
+				  filecut_image_bytes(im->cell[i].blob, &len), STORE_CELL);
 	memset(out, 0, sizeof(*out));
-	if (store_load(&st, &c.bdev, &s, &out->found) != KB_OK)
+	if (store_load(&st, &dev.bdev, &s, &out->found) != KB_OK)
 		out->found = STORE_LOST;
+	bdev_sim_free(&dev);
 	if (out->found != STORE_FOUND || state_encode(&s, text, sizeof(text), &len) != KB_OK)
 		return;
 	out->staged = s.staged;

@@ -4,6 +4,7 @@
 #include "selector/store.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +15,6 @@ static struct filecut_rec *rec; /* NULL: nothing is recorded */
 static struct filecut_rec_plan plan;
 static const char *data_dir;
 static struct stat state_file;
-static unsigned points;
 static enum filecut_rec_kind failing; /* the first that did */
 
 void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *p, const char *data,
@@ -23,13 +23,11 @@ void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *p, 
 	r->nops = 0;
 	r->used = 0;
 	memset(r->turns, 0, sizeof(r->turns));
-	r->odd = NULL;
+	r->odd = stat(state, &state_file) == 0 ? NULL : "no state partition";
 	plan = *p;
-	points = 0;
 	data_dir = data;
-	if (stat(state, &state_file) < 0)
-		r->odd = "no state partition";
 	rec = r;
+	filecut_files_begin(data, &plan);
 }
 
 const char *filecut_rec_name(enum filecut_rec_kind kind)
@@ -42,27 +40,18 @@ const char *filecut_rec_name(enum filecut_rec_kind kind)
 
 /* ---------------------------------------------------------------- what is whose */
 
-bool filecut_rec_is_on(void)
-{
-	return rec != NULL;
-}
-
-const struct filecut_rec_plan *filecut_rec_plan(void)
-{
-	return &plan;
-}
-
 void filecut_rec_odd(const char *what)
 {
 	rec->odd = what;
 }
 
-bool filecut_rec_is_data(const char *path)
+const char *filecut_rec_below(const char *path)
 {
-	size_t n = rec != NULL ? strlen(data_dir) : 0;
+	size_t n = strlen(data_dir);
 
-	return rec != NULL && strncmp(path, data_dir, n) == 0 &&
-	       (path[n] == '/' || path[n] == '\0');
+	if (strncmp(path, data_dir, n) != 0 || (path[n] != '/' && path[n] != '\0'))
+		return NULL;
+	return path + n + (path[n] == '/');
 }
 
 bool filecut_rec_is_state(int fd)
@@ -73,86 +62,37 @@ bool filecut_rec_is_state(int fd)
 	       st.st_dev == state_file.st_dev;
 }
 
-/* ---------------------------------------------------------------- the record */
-
 static bool is_state(enum filecut_rec_kind kind)
 {
 	return kind == FILECUT_REC_CELL || kind == FILECUT_REC_FLUSH;
 }
 
-/* Whether this operation, the newest point, is to fail before it has any effect. */
-static bool fails(enum filecut_rec_kind kind)
-{
-	if (plan.lands || plan.fail_at == 0 || points < plan.fail_at)
-		return false;
-	if (points == plan.fail_at)
-		failing = kind;
-	if (points == plan.fail_at || plan.ever == FILECUT_REC_ONCE)
-		return points == plan.fail_at;
-	return plan.ever == FILECUT_REC_KIND ? kind == failing
-					     : is_state(kind) == is_state(failing);
-}
+/* ---------------------------------------------------------------- what goes wrong */
 
-struct filecut_rec_op *filecut_rec_op(enum filecut_rec_kind kind)
-{
-	struct filecut_rec_op *op = &rec->op[rec->nops];
-
-	if (rec->nops + 1 == FILECUT_REC_OPS) {
-		rec->odd = "too many operations";
-		_exit(99);
-	}
-	*op = (struct filecut_rec_op){ .kind = kind };
-	if (kind == FILECUT_REC_OPEN)
-		return op;
-	points++;
-	if (points == plan.kill_at)
-		_exit(137);
-	if (!fails(kind))
-		return op;
-	op->failed = plan.error;
-	rec->nops++;
-	errno = plan.error;
-	return NULL;
-}
-
-int filecut_rec_done(struct filecut_rec_op *op, int errnum)
-{
-	op->failed = errnum;
-	rec->nops++;
-	if (!is_state(op->kind) || !plan.lands || points < plan.fail_at)
-		return errnum;
-	return plan.error;
-}
-
-void filecut_rec_lost(struct filecut_rec_op *op)
-{
-	op->failed = EIO;
-	rec->nops++;
-}
-
-void filecut_rec_keep(struct filecut_rec_op *op, const void *buf, size_t len, uint64_t off)
-{
-	if (rec->used + len > FILECUT_REC_DATA) {
-		rec->odd = "too much is written";
-		_exit(99);
-	}
-	memcpy(rec->data + rec->used, buf, len);
-	op->off = off;
-	op->len = len;
-	op->data = rec->used;
-	rec->used += len;
-}
-
-/* ---------------------------------------------------------------- content that goes wrong */
-
-enum filecut_fault_kind filecut_rec_turn(enum filecut_fault_op op)
+enum filecut_fault_kind filecut_rec_turn(enum filecut_turn turn)
 {
 	const struct filecut_fault *f = &plan.fault;
-	unsigned n = ++rec->turns[op];
+	unsigned n = ++rec->turns[turn];
 
-	if (f->kind == FILECUT_FAULT_NONE || f->op != op)
+	if (f->kind == FILECUT_FAULT_NONE || f->turn != turn)
 		return FILECUT_FAULT_NONE;
-	return n == f->at || (f->again && n > f->at) ? f->kind : FILECUT_FAULT_NONE;
+	return n == plan.at || (f->ever != FILECUT_FAULT_ONCE && n > plan.at) ? f->kind
+									      : FILECUT_FAULT_NONE;
+}
+
+/* A change takes its turn. Whether it is to fail before it has any effect. */
+static bool fails(enum filecut_rec_kind kind)
+{
+	enum filecut_fault_kind k = filecut_rec_turn(FILECUT_TURN_CHANGE);
+
+	if (k == FILECUT_FAULT_KILLS)
+		_exit(137);
+	if (k != FILECUT_FAULT_FAILS)
+		return false;
+	if (rec->turns[FILECUT_TURN_CHANGE] == plan.at)
+		failing = kind;
+	return plan.fault.ever == FILECUT_FAULT_MEDIUM ? is_state(kind) == is_state(failing)
+						       : kind == failing;
 }
 
 /* A bit in the middle; or of the state one in each cell, where its text is. */
@@ -168,20 +108,54 @@ void filecut_rec_damage(enum filecut_fault_kind k, void *buf, size_t len, bool s
 {
 	if (k == FILECUT_FAULT_WRONG)
 		flip(buf, len, state);
-	if (k == FILECUT_FAULT_ZEROES)
+	if (k == FILECUT_FAULT_ZEROES || k == FILECUT_FAULT_LOST)
 		memset(buf, 0, len);
 }
 
-const void *filecut_rec_damaged(enum filecut_fault_kind k, const void *buf, size_t len, bool state)
-{
-	static uint8_t other[FILECUT_REC_DATA];
+/* ---------------------------------------------------------------- the record */
 
-	if (k != FILECUT_FAULT_WRONG && k != FILECUT_FAULT_LOST)
-		return buf;
-	memset(other, 0, len);
-	if (k == FILECUT_FAULT_WRONG) {
-		memcpy(other, buf, len);
-		flip(other, len, state);
+struct filecut_rec_op *filecut_rec_op(enum filecut_rec_kind kind, const char *path)
+{
+	struct filecut_rec_op *op = &rec->op[rec->nops];
+
+	if (rec->nops + 1 == FILECUT_REC_OPS) {
+		rec->odd = "too many operations";
+		_exit(99);
 	}
-	return other;
+	*op = (struct filecut_rec_op){ .kind = kind };
+	snprintf(op->path, sizeof(op->path), "%s", path);
+	if (kind == FILECUT_REC_OPEN || !fails(kind))
+		return op;
+	op->failed = plan.fault.error;
+	rec->nops++;
+	errno = plan.fault.error;
+	return NULL;
+}
+
+int filecut_rec_done(struct filecut_rec_op *op, int errnum)
+{
+	bool lands = plan.fault.kind == FILECUT_FAULT_LANDS && is_state(op->kind) &&
+		     rec->turns[FILECUT_TURN_CHANGE] >= plan.at;
+
+	op->failed = errnum;
+	rec->nops++;
+	return lands ? plan.fault.error : errnum;
+}
+
+const void *filecut_rec_keep(struct filecut_rec_op *op, enum filecut_fault_kind k, const void *buf,
+			     size_t len, uint64_t off)
+{
+	uint8_t *to = rec->data + rec->used;
+
+	if (rec->used + len > FILECUT_REC_DATA) {
+		rec->odd = "too much is written";
+		_exit(99);
+	}
+	memcpy(to, buf, len);
+	filecut_rec_damage(k, to, len, is_state(op->kind));
+	op->off = off;
+	op->len = len;
+	op->data = rec->used;
+	rec->used += len;
+	return to;
 }

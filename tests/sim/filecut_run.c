@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_run.h"
 
+#include "initramfs/guardian/guardian_record.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "tests/sim/command.h"
@@ -8,6 +9,7 @@
 #include "tests/sim/report.h"
 #include "update/apply/apply.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +23,14 @@ static struct filecut_rec *rec;
 static char said[16384];
 
 static const struct {
-	const char *name, *command;
+	const char *name, *line;
 } verbs[FILECUT_RUN_VERBS] = {
 	[FILECUT_RUN_STAGE] = { "stage", "stage new.keel" },
 	[FILECUT_RUN_STAGE_OTHER] = { "stage-other", "stage other.keel" },
 	[FILECUT_RUN_UNSTAGE] = { "unstage", "unstage" },
 	[FILECUT_RUN_GOOD] = { "good", "mark good" },
 	[FILECUT_RUN_STATUS] = { "status", "status" },
-	[FILECUT_RUN_APPLY] = { "apply", NULL },
+	[FILECUT_RUN_APPLY] = { "apply", "apply" },
 };
 
 const char *filecut_run_name(enum filecut_run_verb v)
@@ -64,7 +66,7 @@ static int run_command(const char *verb)
 	return command_run(line, &options);
 }
 
-int filecut_run_apply(void)
+static int run_apply(void)
 {
 	static char *argv[COMMAND_WORDS + 1];
 	char line[4096];
@@ -76,25 +78,41 @@ int filecut_run_apply(void)
 	return apply_main(command_words(line, argv), argv);
 }
 
-static void child(const char *command, int (*program)(void), const struct filecut_rec_plan *plan,
-		  int out)
+/* What the guardian writes of slot b. */
+static int run_guardian(bool proven)
 {
-	const char *data = bundles_path("data");
+	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
+	int fd = open(bundles_path("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
+
+	if (proven)
+		return guardian_record_proven(fd, &attempt) == GUARDIAN_GOOD ? 0 : 1;
+	return guardian_record_bad(fd, &attempt, 0) == GUARDIAN_RECORDED ? 0 : 1;
+}
+
+static int run_line(const char *line)
+{
+	if (strcmp(line, "apply") == 0)
+		return run_apply();
+	if (strncmp(line, "guardian ", 9) == 0)
+		return run_guardian(strcmp(line + 9, "proven") == 0);
+	return run_command(line);
+}
+
+static void child(const char *line, const struct filecut_rec_plan *plan, int out)
+{
 	int code;
 
 	dup2(out, 1);
 	dup2(out, 2);
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_NOTICE);
-	filecut_rec_begin(rec, plan, data, bundles_path("state"));
-	filecut_files_begin(data);
-	code = program != NULL ? program() : run_command(command);
+	filecut_rec_begin(rec, plan, bundles_path("data"), bundles_path("state"));
+	code = run_line(line);
 	fflush(stdout);
 	_exit(code);
 }
 
-int filecut_run_program(const char *command, int (*program)(void),
-			const struct filecut_rec_plan *plan)
+int filecut_run_line(const char *line, const struct filecut_rec_plan *plan)
 {
 	int out = memfd_create("said", MFD_CLOEXEC), status;
 	ssize_t n;
@@ -105,7 +123,7 @@ int filecut_run_program(const char *command, int (*program)(void),
 	bundles_must(out >= 0, "memfd");
 	pid = report_fork(HANG_S);
 	if (pid == 0)
-		child(command, program, plan, out);
+		child(line, plan, out);
 	status = report_wait(pid);
 	n = pread(out, said, sizeof(said) - 1, 0);
 	said[n > 0 ? n : 0] = '\0';
@@ -119,8 +137,7 @@ int filecut_run_program(const char *command, int (*program)(void),
 
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
 {
-	return filecut_run_program(verbs[v].command,
-				   v == FILECUT_RUN_APPLY ? filecut_run_apply : NULL, plan);
+	return filecut_run_line(verbs[v].line, plan);
 }
 
 const struct filecut_rec *filecut_run_rec(void)

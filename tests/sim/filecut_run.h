@@ -18,11 +18,9 @@ enum filecut_run_verb {
 
 const char *filecut_run_name(enum filecut_run_verb v);
 
-int filecut_run_apply(void);
-/* A process of this device: the command, which may have one operand, a bundle by its name; or
- * another program. As filecut_run_do(). */
-int filecut_run_program(const char *command, int (*program)(void),
-			const struct filecut_rec_plan *plan);
+/* A process of this device: the command, which may have one operand, a bundle by its name; "apply";
+ * "guardian bad", "guardian proven". As filecut_run_do(). */
+int filecut_run_line(const char *line, const struct filecut_rec_plan *plan);
 
 /* Runs it; exit code, or FILECUT_RUN_SIGNAL + n. */
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan);

@@ -17,15 +17,9 @@ __typeof__(bdev_file_close) real_bdev_file_close;
 
 static const struct bdev_ops *real;
 
-static bool is_state(const struct bdev *b)
-{
-	return filecut_rec_is_state(((const struct bdev_file *)(const void *)b)->fd);
-}
-
 static enum kb_err state_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
-	enum filecut_fault_kind k =
-		is_state(b) ? filecut_rec_turn(FILECUT_FAULT_STATE_READ) : FILECUT_FAULT_NONE;
+	enum filecut_fault_kind k = filecut_rec_turn(FILECUT_TURN_STATE_READ);
 
 	if (k == FILECUT_FAULT_FAILS)
 		return KB_EIO;
@@ -37,38 +31,28 @@ static enum kb_err state_read(struct bdev *b, uint64_t off, void *buf, size_t le
 /* As much of it as goes in one piece: *len. */
 static enum kb_err write_piece(struct bdev *b, uint64_t off, const void *buf, size_t *len)
 {
-	struct filecut_rec_op *op = filecut_rec_op(FILECUT_REC_CELL);
+	struct filecut_rec_op *op = filecut_rec_op(FILECUT_REC_CELL, "");
 	enum filecut_fault_kind k;
 	enum kb_err err;
 
 	if (op == NULL)
 		return err_errno(errno);
-	k = filecut_rec_turn(FILECUT_FAULT_STATE_WRITE);
+	k = filecut_rec_turn(FILECUT_TURN_STATE_WRITE);
 	if (k == FILECUT_FAULT_LOST) {
-		filecut_rec_lost(op);
+		filecut_rec_done(op, EIO);
 		return KB_OK;
 	}
 	if (k == FILECUT_FAULT_SHORT && *len > SECTOR)
 		*len /= 2;
-	buf = filecut_rec_damaged(k, buf, *len, true);
-	filecut_rec_keep(op, buf, *len, off);
-	err = real->write(b, off, buf, *len);
+	err = real->write(b, off, filecut_rec_keep(op, k, buf, *len, off), *len);
 	return err_errno(filecut_rec_done(op, err == KB_OK ? 0 : errno));
 }
 
 static enum kb_err state_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
-	const uint8_t *p = buf;
-
-	if (!is_state(b))
-		return real->write(b, off, buf, len);
-	while (len > 0) {
-		size_t n = len;
-
-		TRY(write_piece(b, off, p, &n));
-		p += n;
-		off += n;
-		len -= n;
+	for (size_t done = 0, n; done < len; done += n) {
+		n = len - done;
+		TRY(write_piece(b, off + done, (const uint8_t *)buf + done, &n));
 	}
 	return KB_OK;
 }
@@ -76,25 +60,21 @@ static enum kb_err state_write(struct bdev *b, uint64_t off, const void *buf, si
 /* The machine that runs this loses no power: nothing has to wait for its disk. */
 static enum kb_err state_flush(struct bdev *b)
 {
-	struct filecut_rec_op *op;
+	struct filecut_rec_op *op = filecut_rec_op(FILECUT_REC_FLUSH, "");
+	bool lost;
 
-	if (!is_state(b))
-		return KB_OK;
-	op = filecut_rec_op(FILECUT_REC_FLUSH);
+	(void)b;
 	if (op == NULL)
 		return KB_EIO;
-	if (filecut_rec_turn(FILECUT_FAULT_STATE_FLUSH) == FILECUT_FAULT_LOST) {
-		filecut_rec_lost(op);
-		return KB_OK;
-	}
-	return filecut_rec_done(op, 0) == 0 ? KB_OK : KB_EIO;
+	lost = filecut_rec_turn(FILECUT_TURN_STATE_FLUSH) == FILECUT_FAULT_LOST;
+	return filecut_rec_done(op, lost ? EIO : 0) == 0 || lost ? KB_OK : KB_EIO;
 }
 
 static void stand_in_front(struct bdev_file *f)
 {
 	static struct bdev_ops ops;
 
-	if (!filecut_rec_is_on())
+	if (!filecut_rec_is_state(f->fd))
 		return;
 	real = f->bdev.ops;
 	ops = *real;
@@ -106,9 +86,7 @@ static void stand_in_front(struct bdev_file *f)
 
 enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags)
 {
-	unsigned plain = filecut_rec_is_on() ? flags & ~(unsigned)BDEV_FILE_DIRECT : flags;
-
-	TRY(real_bdev_file_open(b, path, plain));
+	TRY(real_bdev_file_open(b, path, flags & ~(unsigned)BDEV_FILE_DIRECT));
 	if (filecut_rec_is_state(b->fd) && flags & BDEV_FILE_WRITE && !(flags & BDEV_FILE_DIRECT))
 		filecut_rec_odd("the state is opened without O_DSYNC");
 	stand_in_front(b);

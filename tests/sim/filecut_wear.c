@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output/output.h"
-#include "initramfs/guardian/guardian_record.h"
 #include "lib/util.h"
 #include "tests/sim/check.h"
 #include "tests/sim/filecut_run.h"
 #include "tests/sim/filecut_world.h"
 #include "tests/sim/wear_table.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,67 +20,48 @@ enum before {
 	BADSPARE, /* slot b holds another release, bad */
 };
 
-static int run_guardian(void)
-{
-	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
-	int fd = open(bundles_path("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
-
-	return guardian_record_bad(fd, &attempt, 0) == GUARDIAN_RECORDED ? 0 : 1;
-}
-
-static int run_proof(void)
-{
-	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
-	int fd = open(bundles_path("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
-
-	return guardian_record_proven(fd, &attempt) == GUARDIAN_GOOD ? 0 : 1;
-}
-
 #define ENDS (-1) /* doctor finds something, or nothing: that it ends is enough */
 
 static const struct {
 	const char *row;
 	enum before before;
-	const char *command;
+	const char *command; /* as filecut_run_line() has it */
 	int code;
 	enum when { ANY, EARLY, REPORTED } when; /* before `stable-after=`; behind a report */
-	int (*program)(void);			 /* instead of the command; NULL: none */
 } paths[] = {
-	{ "`stage`", FRESH, "stage new.keel", OUTPUT_OK, ANY, NULL },
-	{ "`stage` of what is staged", STAGED, "stage new.keel", OUTPUT_NOTHING, ANY, NULL },
-	{ "`unstage`", STAGED, "unstage", OUTPUT_OK, ANY, NULL },
-	{ "`unstage`, nothing is staged", FRESH, "unstage", OUTPUT_NOTHING, ANY, NULL },
-	{ "`install`, or apply at a boot", FRESH, "install new.keel", OUTPUT_OK, ANY, NULL },
-	{ "`install`, or apply at a boot", STAGED, NULL, 0, ANY, filecut_run_apply },
-	{ "`install`, or apply at a boot", BADSPARE, "install new.keel", OUTPUT_OK, ANY, NULL },
-	{ "`install` of what is installed", GOOD, "install new.keel", OUTPUT_NOTHING, ANY, NULL },
-	{ "`mark good` of a trial", TRIAL, "mark good", OUTPUT_OK, ANY, NULL },
-	{ "`mark good` of a good slot", GOOD, "mark good", OUTPUT_OK, ANY, NULL },
+	{ "`stage`", FRESH, "stage new.keel", OUTPUT_OK, ANY },
+	{ "`stage` of what is staged", STAGED, "stage new.keel", OUTPUT_NOTHING, ANY },
+	{ "`unstage`", STAGED, "unstage", OUTPUT_OK, ANY },
+	{ "`unstage`, nothing is staged", FRESH, "unstage", OUTPUT_NOTHING, ANY },
+	{ "`install`, or apply at a boot", FRESH, "install new.keel", OUTPUT_OK, ANY },
+	{ "`install`, or apply at a boot", STAGED, "apply", 0, ANY },
+	{ "`install`, or apply at a boot", BADSPARE, "install new.keel", OUTPUT_OK, ANY },
+	{ "`install` of what is installed", GOOD, "install new.keel", OUTPUT_NOTHING, ANY },
+	{ "`mark good` of a trial", TRIAL, "mark good", OUTPUT_OK, ANY },
+	{ "`mark good` of a good slot", GOOD, "mark good", OUTPUT_OK, ANY },
 	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, "mark good",
-	  OUTPUT_OK, EARLY, NULL },
+	  OUTPUT_OK, EARLY },
 	{ "`mark good` of a good slot that was counted, or that crashed", CRASHED, "mark good",
-	  OUTPUT_OK, EARLY, NULL },
-	{ "the same, when it has run for `stable-after=`", COUNTED, "mark good", OUTPUT_OK, ANY,
-	  NULL },
-	{ "the same, when it has run for `stable-after=`", CRASHED, "mark good", OUTPUT_OK, ANY,
-	  NULL },
-	{ "a good slot has proved itself, by the guardian", COUNTED, NULL, 0, ANY, run_proof },
-	{ "`mark bad`", TRIAL, "mark bad", OUTPUT_OK, ANY, NULL },
-	{ "`mark bad`", GOOD, "mark bad", OUTPUT_OK, ANY, NULL },
-	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, "mark clean", OUTPUT_OK, ANY,
-	  NULL },
-	{ "`mark clean` of a good slot", GOOD, "mark clean", OUTPUT_OK, REPORTED, NULL },
+	  OUTPUT_OK, EARLY },
+	{ "the same, when it has run for `stable-after=`", COUNTED, "mark good", OUTPUT_OK, ANY },
+	{ "the same, when it has run for `stable-after=`", CRASHED, "mark good", OUTPUT_OK, ANY },
+	{ "a good slot has proved itself, by the guardian", COUNTED, "guardian proven", 0, ANY },
+	{ "`mark bad`", TRIAL, "mark bad", OUTPUT_OK, ANY },
+	{ "`mark bad`", GOOD, "mark bad", OUTPUT_OK, ANY },
+	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, "mark clean", OUTPUT_OK,
+	  ANY },
+	{ "`mark clean` of a good slot", GOOD, "mark clean", OUTPUT_OK, REPORTED },
 	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, "mark clean",
-	  OUTPUT_OK, ANY, NULL },
+	  OUTPUT_OK, ANY },
 	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, "mark clean",
-	  OUTPUT_OK, REPORTED, NULL },
+	  OUTPUT_OK, REPORTED },
 	{ "`mark clean` of a good slot that was counted, or that crashed", CRASHED, "mark clean",
-	  OUTPUT_OK, REPORTED, NULL },
-	{ "trial that misses its deadline, by the guardian", TRIAL, NULL, 0, ANY, run_guardian },
-	{ "`switch`, to roll back", GOOD, "switch other", OUTPUT_OK, ANY, NULL },
-	{ "`status`, `history`, `doctor`", TRIAL, "status", OUTPUT_OK, ANY, NULL },
-	{ "`status`, `history`, `doctor`", TRIAL, "history", OUTPUT_OK, ANY, NULL },
-	{ "`status`, `history`, `doctor`", TRIAL, "doctor", ENDS, ANY, NULL },
+	  OUTPUT_OK, REPORTED },
+	{ "trial that misses its deadline, by the guardian", TRIAL, "guardian bad", 0, ANY },
+	{ "`switch`, to roll back", GOOD, "switch other", OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, "status", OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, "history", OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, "doctor", ENDS, ANY },
 };
 
 static void make_state(enum before b, struct state *s)
@@ -116,11 +95,7 @@ static struct filecut_image make_image(enum before b)
 	memset(&im, 0, sizeof(im));
 	make_state(b, &s);
 	filecut_world_state(&im, &s);
-	filecut_image_add_file(&im, "keelboot", true, 0);
-	filecut_image_add_file(&im, "keelboot/stage", true, 0);
-	if (s.staged.source == STATE_SRC_DATA)
-		filecut_image_add_file(&im, filecut_world_release[false].path, false,
-				       filecut_world_release[false].bundle);
+	filecut_world_add_folder(&im, &s);
 	return im;
 }
 
@@ -131,13 +106,13 @@ static const char *measure(struct wear_table *table, unsigned i)
 	struct wear_table_counts is = { 0 };
 	int code;
 
-	filecut_world_put(&im, NULL, 0);
+	filecut_world_put(&im);
 	filecut_world_stable_after(paths[i].when == EARLY ? 86400 : 0);
 	filecut_world_reported(paths[i].when == REPORTED);
 	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);
 	if (paths[i].before == GOOD)
 		filecut_world_fill_b(false);
-	code = filecut_run_program(paths[i].command, paths[i].program, &plan);
+	code = filecut_run_line(paths[i].command, &plan);
 	filecut_world_stable_after(0);
 	filecut_world_reported(false);
 	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_world.h"
 
-#include "lib/os.h"
 #include "lib/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/stat.h>
 
 #define IMAGE FILECUT_WORLD_IMAGE
@@ -93,7 +93,7 @@ void filecut_world_in_b(struct state *s, enum state_st st)
 	s->slot[1].tries = st == STATE_TRIAL ? STATE_TRIES - 1 : 0;
 }
 
-void filecut_world_cells(struct filecut_image *im)
+static void get_cells(struct filecut_image *im)
 {
 	int fd = open(bundles_path("state"), O_RDONLY | O_CLOEXEC);
 	off_t at = 0;
@@ -129,52 +129,46 @@ void filecut_world_state(struct filecut_image *im, struct state *s)
 	fixture_ok(store_save_both(&st, &old));
 	fixture_ok(store_save(&st, s));
 	bdev_file_close(&dev);
-	filecut_world_cells(im);
+	get_cells(im);
 }
 
 /* ---------------------------------------------------------------- an image of it */
 
-static uint64_t ino_of(const char *name)
+void filecut_world_add_folder(struct filecut_image *im, const struct state *s)
 {
-	struct stat st;
-
-	bundles_must(lstat(bundles_path(name), &st) == 0, name);
-	return st.st_ino;
+	filecut_image_add_file(im, "keelboot", true, 0);
+	filecut_image_add_file(im, "keelboot/stage", true, 0);
+	for (unsigned i = 0; s != NULL && s->staged.source == STATE_SRC_DATA && i < 2; i++)
+		if (memcmp(s->staged.release, filecut_world_release[i].r.id, STATE_ID_LEN) == 0)
+			filecut_image_add_file(im, filecut_world_release[i].path, false,
+					       filecut_world_release[i].bundle);
 }
 
-static void clear(const char *name)
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-	static struct filecut_image im;
-
-	filecut_world_get(&im);
-	for (unsigned i = im.nfiles; i-- > 0;) {
-		char full[FILECUT_IMAGE_PATH + 8];
-
-		snprintf(full, sizeof(full), "%s/%s", name, im.file[i].path);
-		bundles_must((im.file[i].dir ? rmdir : unlink)(bundles_path(full)) == 0, full);
-	}
+	(void)st;
+	(void)type;
+	return at->level == 0 ? 0 : remove(path);
 }
 
-void filecut_world_put(const struct filecut_image *im, struct filecut_fs *fs, size_t block)
+void filecut_world_put(const struct filecut_image *im)
 {
-	uint64_t ino[FILECUT_IMAGE_FILES];
 	const uint8_t *p;
 	size_t len;
 	int fd;
 
 	bundles_must(mkdir(bundles_path("data"), 0755) == 0 || errno == EEXIST, "data");
-	clear("data");
+	bundles_must(nftw(bundles_path("data"), remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0, "data");
 	for (unsigned i = 0; i < im->nfiles; i++) {
 		char full[FILECUT_IMAGE_PATH + 8];
 
 		snprintf(full, sizeof(full), "data/%s", im->file[i].path);
 		if (im->file[i].dir) {
 			bundles_must(mkdir(bundles_path(full), 0755) == 0, full);
-		} else {
-			p = filecut_image_bytes(im->file[i].blob, &len);
-			put_file(full, p, len, 0);
+			continue;
 		}
-		ino[i] = ino_of(full);
+		p = filecut_image_bytes(im->file[i].blob, &len);
+		put_file(full, p, len, 0);
 	}
 	put_file("state", "", 0, STORE_MIN_SIZE);
 	fd = open(bundles_path("state"), O_WRONLY | O_CLOEXEC);
@@ -184,47 +178,38 @@ void filecut_world_put(const struct filecut_image *im, struct filecut_fs *fs, si
 		bundles_must(pwrite(fd, p, len, (off_t)im->cell[i].off) == (ssize_t)len, "state");
 	}
 	close(fd);
-	if (fs != NULL)
-		filecut_fs_load(fs, im, ino, ino_of("data"), block);
 }
 
-static void get_folder(struct filecut_image *im, const char *at)
+static struct filecut_image *image; /* that is made */
+
+static int get_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-	static const char *const none = "";
-	char names[FILECUT_IMAGE_FILES][64], full[256];
-	unsigned n = 0;
+	const char *below = path + strlen(bundles_path("data")) + 1;
+	static uint8_t buf[FILECUT_FS_FILE];
+	ssize_t len;
+	int fd;
 
-	snprintf(full, sizeof(full), "data%s%s", at[0] != '\0' ? "/" : none, at);
-	bundles_must(os_list(bundles_path(full), names, FILECUT_IMAGE_FILES, &n) == KB_OK, full);
-	for (unsigned i = 0; i < n; i++) {
-		static uint8_t buf[FILECUT_FS_FILE];
-		struct stat st;
-		char below[128];
-		ssize_t len;
-		int fd;
-
-		bundles_must(snprintf(below, sizeof(below), "%s%s%s", at,
-				      at[0] != '\0' ? "/" : none, names[i]) < (int)sizeof(below),
-			     names[i]);
-		snprintf(full, sizeof(full), "data/%s", below);
-		bundles_must(lstat(bundles_path(full), &st) == 0, full);
-		if (S_ISDIR(st.st_mode)) {
-			filecut_image_add_file(im, below, true, 0);
-			get_folder(im, below);
-			continue;
-		}
-		fd = open(bundles_path(full), O_RDONLY | O_CLOEXEC);
-		len = read(fd, buf, sizeof(buf));
-		bundles_must(fd >= 0 && len >= 0, full);
-		close(fd);
-		filecut_image_add_file(im, below, false, filecut_image_blob(buf, (size_t)len));
+	(void)type;
+	if (at->level == 0)
+		return 0;
+	if (S_ISDIR(st->st_mode)) {
+		filecut_image_add_file(image, below, true, 0);
+		return 0;
 	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = read(fd, buf, sizeof(buf));
+	bundles_must(fd >= 0 && len >= 0, path);
+	close(fd);
+	filecut_image_add_file(image, below, false, filecut_image_blob(buf, (size_t)len));
+	return 0;
 }
 
 void filecut_world_get(struct filecut_image *im)
 {
 	memset(im, 0, sizeof(*im));
-	get_folder(im, "");
+	image = im;
+	bundles_must(nftw(bundles_path("data"), get_one, 8, FTW_PHYS) == 0, "data");
+	get_cells(im);
 }
 
 void filecut_world_booted(uint64_t token)

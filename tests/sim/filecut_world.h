@@ -30,17 +30,18 @@ extern struct filecut_world_release {
 /* The cells of a state partition that says s since its last record, and said that nothing had
  * happened yet in those before. Adds them to im. */
 void filecut_world_state(struct filecut_image *im, struct state *s);
-/* Makes im's cells what the state partition holds now. */
-void filecut_world_cells(struct filecut_image *im);
 /* Slot a is good and runs 1.0, slot b is empty. */
 void filecut_world_fresh(struct state *s);
 /* The release is staged; slot b holds the new one. */
 void filecut_world_stage(struct state *s, bool other);
 void filecut_world_in_b(struct state *s, enum state_st st);
 
-/* Makes the folder what im says, and fs a model of it. */
-void filecut_world_put(const struct filecut_image *im, struct filecut_fs *fs, size_t block);
-/* What the folder holds now, without the state. */
+/* Adds the stage folder, and in it the bundle that s says is staged. NULL: none. */
+void filecut_world_add_folder(struct filecut_image *im, const struct state *s);
+
+/* Makes the folder and the state partition what im says. */
+void filecut_world_put(const struct filecut_image *im);
+/* What they hold now. */
 void filecut_world_get(struct filecut_image *im);
 /* Slot b becomes empty. token: slot b runs, and mark good needs it; 0: slot a runs. */
 void filecut_world_booted(uint64_t token);

@@ -10,36 +10,11 @@
 
 /* ---------------------------------------------------------------- the real end */
 
-#define EACH_CALL(X) \
-	X(folder)    \
-	X(enter)     \
-	X(mkdir)     \
-	X(reopen)    \
-	X(next)      \
-	X(rename)    \
-	X(unlink)    \
-	X(replace)   \
-	X(look)      \
-	X(open)      \
-	X(open_path) \
-	X(device)    \
-	X(create)    \
-	X(private)   \
-	X(dup)       \
-	X(memory)    \
-	X(kind)      \
-	X(size)      \
-	X(is)        \
-	X(read)      \
-	X(write)     \
-	X(reserve)   \
-	X(sync)
-
 /* lib/os_file.o once more, with other names: see the Makefile. */
-#define DECLARE(call) __typeof__(os_file_##call) real_os_file_##call;
-EACH_CALL(DECLARE)
-DECLARE(forget)
-DECLARE(sequential)
+#define DECLARE(op, call) __typeof__(os_file_##call) real_os_file_##call;
+HOST_FILES_CALLS(DECLARE)
+DECLARE(FORGET, forget)
+DECLARE(SEQUENTIAL, sequential)
 
 /* ---------------------------------------------------------------- what a simulation says */
 
@@ -52,8 +27,8 @@ void host_files_use(const struct host_files *h)
 
 const char *host_files_name(enum host_files_op op)
 {
-#define NAME(call) "file_" #call,
-	static const char *const names[HOST_FILES_OPS] = { EACH_CALL(NAME) };
+#define NAME(op, call) "file_" #call,
+	static const char *const names[HOST_FILES_OPS] = { HOST_FILES_CALLS(NAME) };
 
 	return names[op];
 }

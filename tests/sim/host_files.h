@@ -10,32 +10,34 @@
 
 #define HOST_FILES_PATH 4096
 
-enum host_files_op {
-	HOST_FILES_FOLDER,
-	HOST_FILES_ENTER,
-	HOST_FILES_MKDIR,
-	HOST_FILES_REOPEN,
-	HOST_FILES_NEXT,
-	HOST_FILES_RENAME,
-	HOST_FILES_UNLINK,
-	HOST_FILES_REPLACE,
-	HOST_FILES_LOOK,
-	HOST_FILES_OPEN,
-	HOST_FILES_OPEN_PATH,
-	HOST_FILES_DEVICE,
-	HOST_FILES_CREATE,
-	HOST_FILES_PRIVATE,
-	HOST_FILES_DUP,
-	HOST_FILES_MEMORY,
-	HOST_FILES_KIND,
-	HOST_FILES_SIZE,
-	HOST_FILES_IS,
-	HOST_FILES_READ,
-	HOST_FILES_WRITE,
-	HOST_FILES_RESERVE,
-	HOST_FILES_SYNC,
-	HOST_FILES_OPS
-};
+/* The calls of lib/os_file.h. */
+#define HOST_FILES_CALLS(X)     \
+	X(FOLDER, folder)       \
+	X(ENTER, enter)         \
+	X(MKDIR, mkdir)         \
+	X(REOPEN, reopen)       \
+	X(NEXT, next)           \
+	X(RENAME, rename)       \
+	X(UNLINK, unlink)       \
+	X(REPLACE, replace)     \
+	X(LOOK, look)           \
+	X(OPEN, open)           \
+	X(OPEN_PATH, open_path) \
+	X(DEVICE, device)       \
+	X(CREATE, create)       \
+	X(PRIVATE, private)     \
+	X(DUP, dup)             \
+	X(MEMORY, memory)       \
+	X(KIND, kind)           \
+	X(SIZE, size)           \
+	X(IS, is)               \
+	X(READ, read)           \
+	X(WRITE, write)         \
+	X(RESERVE, reserve)     \
+	X(SYNC, sync)
+
+#define HOST_FILES_OP(op, call) HOST_FILES_##op,
+enum host_files_op { HOST_FILES_CALLS(HOST_FILES_OP) HOST_FILES_OPS };
 
 struct host_files_call {
 	enum host_files_op op;
