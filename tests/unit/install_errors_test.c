@@ -188,7 +188,7 @@ static void assert_installed(void)
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
 	assert_memory_equal(state.slot[TARGET].release, reader.release.id, STATE_ID_LEN);
-	EQUAL((in.blame, INSTALL_BLAME_NONE), (in.why, ""), (phases & 1u << INSTALL_DONE, true));
+	EQUAL((in.blame, INSTALL_BLAME_NONE), (in.why, ""), (phases >> INSTALL_DONE & 1, true));
 }
 
 /* The slot failed: it was not begun, or no superblock is there (of those that begin at 0, and those

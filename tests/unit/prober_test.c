@@ -154,7 +154,7 @@ TEST(a_table_that_crashes_or_hangs_is_unreadable)
 	for (unsigned i = 0; i < 2; i++) {
 		table_mood = moods[i];
 		look(400);
-		EQUAL((a.n, 0), (a.table, ""), (a.flags & PROBER_TABLE_UNREADABLE, true));
+		EQUAL((a.n, 0), (a.table, ""), ((a.flags & PROBER_TABLE_UNREADABLE) != 0, true));
 	}
 }
 
@@ -172,7 +172,7 @@ TEST(a_call_that_is_not_allowed_hides_no_other_partition)
 	assert_all_but(3);
 	table_mood = SYSCALL;
 	look(4000);
-	EQUAL((a.n, 0), (a.flags & PROBER_TABLE_UNREADABLE, true));
+	EQUAL((a.n, 0), ((a.flags & PROBER_TABLE_UNREADABLE) != 0, true));
 }
 
 /* The whole of a file of /proc/PID. */
