@@ -40,7 +40,7 @@ def test_a_word_runs_the_tests_that_have_it_in_their_names():
         return done.returncode, [int(n) for n in re.findall(r"^(\d+) passed, (\d+) failed$", done.stdout, re.M)[-1]]
 
     source = (TOP / "tests/unit/digest_test.c").read_text()
-    known = len(re.findall(r"^\t\tcmocka_unit_test|^TEST(?:_WITH)?\(", source, re.M))
+    known = len(re.findall(r"^\t\tcmocka_unit_test|^TEST(?!_MAIN)\w*\(", source, re.M))
     assert run("unit", "--", "digest_test") == (0, [known, 0])
     assert run("trace", "--", "blank_state_is_made_from_the_slots") == (0, [1, 0])
     assert run("unit", "--", "no_test_is_called_that") == (1, [0, 0])

@@ -11,7 +11,7 @@ from private_tree import ROOT, digest
 
 INCLUDE = re.compile(r'^#include "(tests/\w+/\w+\.h)"', re.M)
 IMPORT = re.compile(r"^(?:from|import) (\w+)", re.M)
-CASE = re.compile(r"^TEST(?:_WITH)?\((\w+)[^)]*\)\n\{.*?^\}\n", re.M | re.S)
+CASE = re.compile(r"^TEST(?:_\w+)?\((\w+)[^)]*\)\n\{.*?^\}\n", re.M | re.S)
 
 
 def source(test: str) -> Path | None:

@@ -4,53 +4,31 @@
 
 #include "lib/cage.h"
 #include "lib/os.h"
-#include "lib/util.h"
 #include "update/install/decoder.h"
 #include "update/decoder/decoder_main.h"
 #include "update/apply/media.h"
-#include "tests/unit/test.h"
+#include "tests/unit/child.h"
 
+#include <sys/socket.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 
-static void must(bool what, int otherwise)
+static void cage(void)
 {
-	if (!what)
-		_exit(otherwise);
-}
-
-/* How a child in the cage ends that does this: its wait status. */
-static int end_of(void (*fn)(const long *arg), const long *arg)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		must(apply_cage_enter() == KB_OK, 101);
-		fn(arg);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
-static void assert_fine(int status)
-{
-	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 0));
+	must(apply_cage_enter() == KB_OK, 101);
 }
 
 /* ---------------------------------------------------------------- what kills */
 
-static void call(const long *c)
+static void call(const void *arg)
 {
+	const long *c = arg;
+
+	cage();
 	syscall(c[0], c[1], c[2], c[3], c[4], c[5], c[6]);
 }
 
@@ -136,33 +114,28 @@ TEST(what_an_exploit_would_call_kills)
 TEST(tracing_kills)
 {
 	static const long ptrace_call[7] = { SYS_ptrace };
-	int status;
 
 	if (CAGE_TRACED)
 		skip();
-	status = end_of(call, ptrace_call);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	assert_killed(end_of(call, ptrace_call), SIGSYS);
 }
 
 /* 467 clones a mount and makes it writable; it came with Linux 6.15. */
-static void call_later_ones(const long *arg)
+TEST_CHILD(calls_of_later_kernels_are_absent)
 {
 	static const long later[] = { 451, 452, 457, 467, 600, 0x3fffffff };
 
+	cage();
 	for (unsigned i = 0; i < KB_ARRAY_LEN(later); i++)
 		must(syscall(later[i], -1, "/proc", 1, 0, 0, 0) == -1 && errno == ENOSYS,
 		     1 + (int)i);
 	must(syscall(SYS_faccessat2, AT_FDCWD, "/proc", F_OK, 0) == 0, 99);
 }
 
-TEST(calls_of_later_kernels_are_absent)
-{
-	assert_fine(end_of(call_later_ones, NULL));
-}
-
 /* A child, and whatever it starts, is in the cage too. */
-static void exec_mount(const long *arg)
+static void exec_mount(const void *arg)
 {
+	cage();
 	execl("/bin/sh", "sh", "-c", "unshare -m true 2>/dev/null; exit $?", NULL);
 }
 
@@ -193,10 +166,11 @@ static bool status_says(const char *line)
 	return strstr(text, line) != NULL;
 }
 
-static void look(const long *arg)
+TEST_CHILD(rights_that_it_does_not_need_are_gone)
 {
 	struct rlimit r;
 
+	cage();
 	must(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, 1);
 	must(CAGE_TRACED || prctl(PR_GET_DUMPABLE) == 0, 2);
 	must(getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0, 3);
@@ -211,44 +185,28 @@ static void look(const long *arg)
 	}
 }
 
-TEST(rights_that_it_does_not_need_are_gone)
-{
-	assert_fine(end_of(look, NULL));
-}
-
 /* A program gets no right back by being root's. */
-static void exec_look(const long *arg)
+TEST_CHILD_OF_ROOT(nor_do_they_come_back_by_exec)
 {
+	cage();
 	execl("/bin/grep", "grep", "-q", "CapEff:\t00000000002401e4", "/proc/self/status", NULL);
-}
-
-TEST(nor_do_they_come_back_by_exec)
-{
-	if (geteuid() != 0)
-		skip();
-	assert_fine(end_of(exec_look, NULL));
+	must(false, 90);
 }
 
 /* Paths that the kernel starts as programs, and switches of all kinds, which are root's. */
-static void write_to_the_kernel(const long *arg)
+TEST_CHILD_OF_ROOT(the_settings_of_the_kernel_are_only_to_read)
 {
 	static const char *const files[] = {
 		"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger",
 		"/proc/self/oom_score_adj",	 "/sys/kernel/mm/ksm/run",    "/sys/power/state"
 	};
 
+	cage();
 	for (unsigned i = 0; i < KB_ARRAY_LEN(files); i++)
 		must(open(files[i], O_WRONLY | O_CLOEXEC) < 0 &&
 			     (errno == EROFS || errno == ENOENT),
 		     1 + (int)i);
 	must(access("/proc/sys/kernel/core_pattern", R_OK) == 0, 99);
-}
-
-TEST(the_settings_of_the_kernel_are_only_to_read)
-{
-	if (geteuid() != 0)
-		skip();
-	assert_fine(end_of(write_to_the_kernel, NULL));
 }
 
 /* Instead of os_root.c's. */
@@ -296,12 +254,13 @@ static void *nothing(void *arg)
 	return arg;
 }
 
-static void work(const long *arg)
+TEST_CHILD(what_apply_does_goes)
 {
 	static const char at[] = "/nonexistent-keelboot";
 	pthread_t t;
 	int pair[2];
 
+	cage();
 	must(pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0, 1);
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0, 2);
 	must(mount("none", at, "vfat", MEDIA_FLAGS_STRANGERS, NULL) < 0 && errno != ENOSYS, 3);
@@ -309,27 +268,18 @@ static void work(const long *arg)
 	must(umount2(at, 0) < 0, 5);
 }
 
-TEST(what_apply_does_goes)
-{
-	assert_fine(end_of(work, NULL));
-}
-
 /* It enters its own cage, and can be ended, though it is another user by then. */
-static void decode(const long *arg)
+TEST_CHILD(the_decoder_starts_and_ends)
 {
 	struct decoder d;
 	pid_t pid;
 
+	cage();
 	must(decoder_start(&d, TEST_SELF) == KB_OK, 1);
 	pid = d.worker.pid;
 	must(kill(pid, 0) == 0, 2);
 	decoder_stop(&d);
 	must(kill(pid, 0) < 0 && errno == ESRCH, 3);
-}
-
-TEST(the_decoder_starts_and_ends)
-{
-	assert_fine(end_of(decode, NULL));
 }
 
 /* ---------------------------------------------------------------- what cannot be entered */
@@ -354,32 +304,25 @@ static void fill_up(void)
 			;
 }
 
-/* Its exit status where something is missing: 0 if it was not entered. */
-static int end_without(long number)
+static void enter_without(const void *number)
 {
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		if (number >= 0)
-			refuse(number);
-		else
-			fill_up();
-		_exit(apply_cage_enter() == KB_EPERM ? 0 : 103);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
+	if (number != NULL)
+		refuse(*(const long *)number);
+	else
+		fill_up();
+	must(apply_cage_enter() == KB_EPERM, 103);
 }
 
 /* Whatever cannot be given up: nothing is read then. */
 TEST(half_a_cage_is_none)
 {
+	static const long needed[] = { SYS_unshare, SYS_mount, SYS_capset };
+
 	if (geteuid() != 0)
 		skip();
-	assert_fine(end_without(SYS_unshare));
-	assert_fine(end_without(SYS_mount));
-	assert_fine(end_without(SYS_capset));
-	assert_fine(end_without(-1));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(needed); i++)
+		assert_fine(end_of(enter_without, &needed[i]));
+	assert_fine(end_of(enter_without, NULL));
 }
 
 TEST_MAIN("apply_cage", .quiet = true, .decoder = decoder_main)

@@ -3,28 +3,23 @@
  * keelboot-apply as a process, on files: each source `usb:NAME` is a raw bundle. Mounts are tested
  * in QEMU.
  */
-#include "tests/unit/folder.h"
+#include "tests/unit/trusted_key.h"
 #include "tests/unit/install_fixture.h"
 #include "initramfs/progress.h"
 #include "lib/conf.h"
 #include "lib/os.h"
 #include "lib/os_mounts.h"
-#include "lib/util.h"
 #include "selector/store_internal.h"
 #include "update/decoder/decoder_main.h"
 #include "update/apply/apply.h"
 #include "update/apply/media.h"
 
-#include <sched.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #define KIB  1024u
 #define SIZE (768 * KIB)
 #define PART (2048 * KIB)
 
-static struct key_file key, stranger;
 static uint8_t image[SIZE], got[SIZE];
 static char logged[65536];
 static struct state state;
@@ -34,10 +29,7 @@ static unsigned moves;
 /* What stands in system.conf besides the device's name. */
 static void configure(const char *more)
 {
-	char text[256];
-
-	snprintf(text, sizeof(text), "[system]\ncompatible = box\n%s", more);
-	folder_put("etc/keelboot/system.conf", text);
+	folder_put("etc/keelboot/system.conf", strf("[system]\ncompatible = box\n%s", more));
 }
 
 /* ---------------------------------------------------------------- the device */
@@ -336,8 +328,7 @@ TEST(installs_the_newest_and_names_the_others)
 	assert_logged("two: raw bundle: version 2.0: ignored: another bundle is newer");
 	assert_logged("three: raw bundle: version 3.0: ignored");
 	assert_logged("slot b holds version 5.0 on trial");
-	assert_int_equal(events(), 1);
-	assert_true(moves > 1);
+	EQUAL((events(), 1), (moves > 1, true));
 	/* The stick is left in. */
 	assert_int_equal(apply("usb:two usb:five usb:three"), APPLY_NOTHING);
 	assert_slot_b(5);
@@ -503,8 +494,8 @@ TEST(rescue_heeds_no_floor_of_a_damaged_cell)
 	put_cell(1, "next");
 	damage_cell();
 	bundle("four", 4);
-	assert_int_equal(apply("--rescue usb:four"), APPLY_INSTALLED);
-	assert_logged("above every signed sequence in the slots; the rescue uses 3");
+	ends("--rescue usb:four", APPLY_INSTALLED,
+	     "above every signed sequence in the slots; the rescue uses 3");
 	assert_slot_b(4);
 }
 
@@ -600,9 +591,8 @@ TEST(a_release_with_the_same_image_lets_nothing_older_come)
 	state.slot[1].sequence = 12;
 	save_state();
 	assert_int_equal(apply("--last-resort --mountable 3 usb:ten"), APPLY_NOTHING);
-	assert_int_equal(apply("--last-resort --mountable 3 usb:thirteen"), APPLY_INSTALLED);
+	installs("--last-resort --mountable 3 usb:thirteen", 13);
 	assert_logged("0 KiB written");
-	assert_slot_b(13);
 	assert_int_equal(state.back, 12);
 	state.slot[1].st = STATE_BAD;
 	state.slot[1].tries = 0;
@@ -689,8 +679,8 @@ TEST(what_is_not_for_us_is_named_and_costs_no_write)
 	make_bundle("foreign", 7, "fridge", &key);
 	make_bundle("unsigned", 8, "box", NULL);
 	make_bundle("stranger", 9, "box", &stranger);
-	assert_int_equal(apply("usb:foreign usb:unsigned usb:stranger"), APPLY_NOTHING);
-	assert_logged("made for \"fridge\", but this device is \"box\"");
+	ends("usb:foreign usb:unsigned usb:stranger", APPLY_NOTHING,
+	     "made for \"fridge\", but this device is \"box\"");
 	assert_logged("unsigned: raw bundle: refused: not signed by the one trusted key");
 	assert_logged("stranger: raw bundle: refused: not signed");
 	assert_nothing_written();
@@ -922,9 +912,8 @@ TEST(what_the_keyring_asks_for_is_asked_for)
 	ends("usb:two", APPLY_NOTHING, "signed by 1 trusted key (k), but 2 must sign");
 	configure("[keyring]\nsignatures-required=1\n");
 	folder_run("cd etc/keelboot/keys && mkdir retired.d && cp k.pem retired.d/vendor-2020.pem");
-	assert_int_equal(apply("usb:two"), APPLY_NOTHING);
-	assert_logged(
-		"signed by the retired key \"vendor-2020\", which this device no longer trusts");
+	ends("usb:two", APPLY_NOTHING,
+	     "signed by the retired key \"vendor-2020\", which this device no longer trusts");
 	folder_run("cd etc/keelboot/keys && rm -r retired.d second.pem");
 	installs("usb:two", 2);
 }
@@ -964,8 +953,7 @@ TEST(a_raw_partition_is_erased_once_its_release_is_proven)
 	installs("raw:stage", 4);
 	assert_int_equal(heard.phase, PROGRESS_READ_BACK);
 	/* On trial it stays: the slot may yet fail, and the state may yet be lost. */
-	assert_int_equal(apply("raw:stage"), APPLY_NOTHING);
-	assert_true(begins_with_bundle("stage"));
+	EQUAL((apply("raw:stage"), APPLY_NOTHING), (begins_with_bundle("stage"), true));
 	load_state();
 	state_add_applied(&state, state.slot[1].release);
 	state.slot[1].st = STATE_GOOD;
@@ -980,12 +968,10 @@ TEST(a_raw_bundle_that_is_damaged_is_erased_and_told_once)
 {
 	bundle("stage", 4);
 	flip("stage", 1000);
-	assert_int_equal(apply("raw:stage"), APPLY_FAILED);
-	assert_false(begins_with_bundle("stage"));
+	EQUAL((apply("raw:stage"), APPLY_FAILED), (begins_with_bundle("stage"), false));
 	assert_nothing_written();      /* it was verified first */
 	assert_int_equal(events(), 2); /* the install that failed, and the end of its bundle */
-	assert_int_equal(apply("raw:stage"), APPLY_NOTHING);
-	assert_int_equal(events(), 2);
+	EQUAL((apply("raw:stage"), APPLY_NOTHING), (events(), 2));
 }
 
 /* Every read of the bundle that apply makes is wrong once, and right the next time. */
@@ -1008,15 +994,12 @@ TEST(a_raw_bundle_that_is_read_wrong_once_is_installed)
 TEST(raw_bundles_that_are_not_for_us_are_erased)
 {
 	make_bundle("stage", 4, "toaster", &key);
-	assert_int_equal(apply("raw:stage"), APPLY_NOTHING);
-	assert_false(begins_with_bundle("stage"));
+	EQUAL((apply("raw:stage"), APPLY_NOTHING), (begins_with_bundle("stage"), false));
 	assert_null(strstr(logged, "reading it once more")); /* it was read right */
 	make_bundle("stage", 4, "box", &stranger);
-	assert_int_equal(apply("raw:stage"), APPLY_FAILED);
-	assert_false(begins_with_bundle("stage"));
+	EQUAL((apply("raw:stage"), APPLY_FAILED), (begins_with_bundle("stage"), false));
 	bundle("stage", 1);
-	assert_int_equal(apply("raw:stage"), APPLY_NOTHING);
-	assert_false(begins_with_bundle("stage"));
+	EQUAL((apply("raw:stage"), APPLY_NOTHING), (begins_with_bundle("stage"), false));
 }
 
 TEST(a_raw_bundle_for_which_there_is_no_slot_now_stays)
@@ -1046,12 +1029,10 @@ TEST(verify_first_is_a_choice_for_each_kind)
 		{ "[source.media]", "raw:x", false }, { "[source.raw]", "raw:x", true },
 		{ "[source.raw]", "usb:x", false },
 	};
-	char text[128];
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(row); i++) {
 		set_up();
-		snprintf(text, sizeof(text), "%s\nverify-first = no\n", row[i].conf);
-		configure(text);
+		configure(strf("%s\nverify-first = no\n", row[i].conf));
 		bundle("x", 4);
 		flip("x", 1000);
 		assert_int_equal(apply(row[i].source), APPLY_FAILED);
@@ -1081,8 +1062,7 @@ TEST(of_many_acceptable_bundles_the_newest_is_kept)
 		bundle(name, i == 18 ? 99 : 30 - i);
 		strcat(strcat(words, " usb:"), name);
 	}
-	assert_int_equal(apply(words), APPLY_INSTALLED);
-	assert_slot_b(99);
+	installs(words, 99);
 	assert_logged("ignored: 16 newer ones are there");
 }
 
@@ -1215,8 +1195,7 @@ TEST(a_staged_copy_that_fails_costs_the_copy)
 	bundle("two", 2);
 	flip("two", 1);
 	put_staged("two", "two");
-	assert_int_equal(apply_staged(), APPLY_FAILED);
-	EQUAL((state.staged.fails, 1), (state.nrejected, 0));
+	EQUAL((apply_staged(), APPLY_FAILED), (state.staged.fails, 1), (state.nrejected, 0));
 }
 
 TEST(a_stage_folder_that_is_gone_costs_the_copy)
@@ -1240,8 +1219,7 @@ TEST(a_staged_copy_that_decayed_costs_no_slot)
 	assert_int_equal(apply_staged(), APPLY_FAILED);
 	EQUAL((state.staged.fails, 1), (state.slot[1].st, STATE_EMPTY));
 	configure("[source.data]\nstage = keelboot\nverify-first = no\n");
-	assert_int_equal(apply_staged(), APPLY_FAILED);
-	assert_int_equal(state.slot[1].st, STATE_WRITING);
+	EQUAL((apply_staged(), APPLY_FAILED), (state.slot[1].st, STATE_WRITING));
 }
 
 /* The copy cannot be blamed: it was not looked at. */
@@ -1274,8 +1252,7 @@ TEST(a_staged_copy_that_can_never_be_taken_is_unstaged)
 	stage_two();
 	state_add_rejected(&state, staged_id);
 	save_state();
-	assert_int_equal(apply_staged(), APPLY_NOTHING);
-	assert_int_equal(state.staged.source, STATE_SRC_NONE);
+	EQUAL((apply_staged(), APPLY_NOTHING), (state.staged.source, STATE_SRC_NONE));
 	make_bundle("two", 2, "another-box", &key);
 	put_staged("two", "two");
 	assert_int_equal(apply_staged(), APPLY_NOTHING);
@@ -1323,22 +1300,11 @@ TEST(refuses_options_that_make_no_sense)
 
 static void make_world(void)
 {
-	folder_make();
-	folder_run("mkdir -p etc/keelboot/keys");
-	OK(key_file_generate(folder_at("k"), KEYRING_ED25519, &key));
-	OK(key_file_generate(folder_at("s"), KEYRING_ED25519, &stranger));
-	folder_run("mv k.pem etc/keelboot/keys");
+	make_keys();
 	assert_int_equal(setenv("KEELBOOT_HELPER", TEST_SELF, 1), 0);
 	for (size_t i = 0; i < SIZE; i++)
 		image[i] = (uint8_t)(i * i >> 7 | 1);
 }
 
-static void remove_world(void)
-{
-	key_file_free(&key);
-	key_file_free(&stranger);
-	folder_remove();
-}
-
-TEST_MAIN("apply", .set_up = set_up, .first = make_world, .last = remove_world, .quiet = true,
+TEST_MAIN("apply", .set_up = set_up, .first = make_world, .last = remove_keys, .quiet = true,
 	  .decoder = decoder_main)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output/args.h"
 
-#include "lib/util.h"
 #include "tests/unit/test.h"
 
 enum { JSON = 1, NUMBER, WAIT };
@@ -29,8 +28,7 @@ static struct args args_of(char **argv)
 
 static void next_is(struct args *a, int id, const char *value)
 {
-	assert_int_equal(args_next(a), id);
-	assert_string_equal(a->value, value);
+	EQUAL((args_next(a), id), (a->value, value));
 }
 
 TEST(values_may_be_attached_or_follow)
@@ -38,8 +36,7 @@ TEST(values_may_be_attached_or_follow)
 	struct args a = ARGS("--number=1", "--number", "2", "-n3", "-n", "4", "--wait=");
 
 	for (char want = '1'; want <= '4'; want++) {
-		assert_int_equal(args_next(&a), NUMBER);
-		EQUAL((a.value[0], want), (a.option, "number"));
+		EQUAL((args_next(&a), NUMBER), (a.value[0], want), (a.option, "number"));
 	}
 	next_is(&a, WAIT, "");
 	assert_int_equal(args_next(&a), ARGS_END);

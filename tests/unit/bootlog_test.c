@@ -65,8 +65,7 @@ static const char *child_says(enum log_level max, enum log_level shown)
 
 TEST(a_child_shows_what_process_1_shows)
 {
-	assert_string_equal(child_says(LOG_LEVEL_INFO, LOG_LEVEL_NOTICE),
-			    "keelboot: e\nkeelboot: n\n");
+	EQUAL((child_says(LOG_LEVEL_INFO, LOG_LEVEL_NOTICE), "keelboot: e\nkeelboot: n\n"));
 	console[0] = '\0';
 	assert_string_equal(child_says(LOG_LEVEL_DEBUG, LOG_LEVEL_DEBUG),
 			    "keelboot: e\nkeelboot: n\nkeelboot: i\nkeelboot: d\n");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A shared folder, in which somebody else has a file where the output is made. */
 #include "cli/bundle/bundle_output.h"
-#include "lib/util.h"
 #include "tests/unit/folder.h"
 
 #define STRANGER 65534

@@ -3,19 +3,12 @@
  * by what it writes. */
 #include "lib/cage.h"
 
-#include "lib/util.h"
-#include "tests/unit/test.h"
+#include "tests/unit/child.h"
 
+#include <sys/socket.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
-#include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #define MIB  (1ull << 20)
 #define USER 65531u
@@ -37,39 +30,14 @@ static const struct cage_rule rules[] = {
 	{ SYS_uname, CAGE_ALWAYS, 0, 0 },	  CAGE_SANITIZER
 };
 
-/* How a child ends that does this: its wait status. */
-static int end_of(void (*fn)(const void *arg), const void *arg)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		fn(arg);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
-static void must(bool what, int otherwise)
-{
-	if (!what)
-		_exit(otherwise);
-}
-
 static void cage(void)
 {
 	must(cage_enter(&plain) == KB_OK, 101);
 }
 
-static void assert_fine(int status)
-{
-	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 0));
-}
-
 /* ---------------------------------------------------------------- rights */
 
-static void look_around(const void *arg)
+TEST_CHILD_OF_ROOT(its_root_is_empty)
 {
 	struct stat st;
 
@@ -80,13 +48,6 @@ static void look_around(const void *arg)
 	must(mkdir("/x", 0700) < 0, 4);
 	must(chdir("..") == 0 && stat("etc", &st) < 0 && errno == ENOENT, 5);
 	must(stat("/", &st) == 0 && st.st_nlink == 0, 6); /* deleted already */
-}
-
-TEST(its_root_is_empty)
-{
-	if (geteuid() != 0)
-		skip();
-	assert_fine(end_of(look_around, NULL));
 }
 
 TEST(leaves_nothing_behind)
@@ -102,7 +63,7 @@ TEST(leaves_nothing_behind)
 	assert_int_equal(stat("/", &st), 0);
 }
 
-static void count_files(const void *arg)
+TEST_CHILD(only_what_is_kept_stays_open)
 {
 	for (int fd = 3; fd <= 40; fd++)
 		must(dup2(2, fd) == fd, 1);
@@ -111,12 +72,7 @@ static void count_files(const void *arg)
 		must((fcntl(fd, F_GETFD) >= 0) == (fd <= 2 || fd == 5), 10 + fd);
 }
 
-TEST(only_what_is_kept_stays_open)
-{
-	assert_fine(end_of(count_files, NULL));
-}
-
-static void be_somebody(const void *arg)
+TEST_CHILD_OF_ROOT(root_becomes_a_user_of_its_own)
 {
 	uid_t u[3];
 	gid_t g[3];
@@ -130,14 +86,7 @@ static void be_somebody(const void *arg)
 	must(unshare(CLONE_NEWNS) < 0, 5);
 }
 
-TEST(root_becomes_a_user_of_its_own)
-{
-	if (geteuid() != 0)
-		skip();
-	assert_fine(end_of(be_somebody, NULL));
-}
-
-static void take_more(const void *arg)
+TEST_CHILD(nothing_can_be_had_without_end)
 {
 	struct rlimit r;
 
@@ -157,11 +106,6 @@ static void take_more(const void *arg)
 		must(mmap(NULL, 512 * MIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
 			     MAP_FAILED,
 		     9);
-}
-
-TEST(nothing_can_be_had_without_end)
-{
-	assert_fine(end_of(take_more, NULL));
 }
 
 /* Ends by itself when it has had far too much. */
@@ -184,21 +128,13 @@ TEST(thinking_has_an_end)
 	assert_true(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGXCPU);
 }
 
-TEST(limits_that_are_lower_stay)
+TEST_CHILD(limits_that_are_lower_stay)
 {
-	struct rlimit r;
-	int status;
-	pid_t pid = fork();
+	struct rlimit r = { 7, 7 };
 
-	if (pid == 0) {
-		r.rlim_cur = r.rlim_max = 7;
-		must(setrlimit(RLIMIT_NOFILE, &r) == 0, 1);
-		cage();
-		must(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max == 7, 2);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_fine(status);
+	must(setrlimit(RLIMIT_NOFILE, &r) == 0, 1);
+	cage();
+	must(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max == 7, 2);
 }
 
 /* The middle one ends while the last one sleeps: the pipe that both hold is closed soon. */
@@ -280,7 +216,7 @@ TEST(what_no_rule_allows_kills)
 	}
 }
 
-static void do_what_is_allowed(const void *arg)
+TEST_CHILD(what_a_rule_allows_goes)
 {
 	filtered();
 	must(syscall(SYS_getppid) >= 0, 1);
@@ -291,11 +227,6 @@ static void do_what_is_allowed(const void *arg)
 	     4);
 	must(syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY) == -1 && errno == ENOENT, 5);
 	must(syscall(SYS_uname, NULL) == -1 && errno == EFAULT, 6);
-}
-
-TEST(what_a_rule_allows_goes)
-{
-	assert_fine(end_of(do_what_is_allowed, NULL));
 }
 
 /* As a kernel that lacks what PR_SET_SECCOMP wants: it says so with this errno. */

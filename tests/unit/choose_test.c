@@ -285,8 +285,7 @@ TEST(target_prefers_what_is_worth_least)
 		s.last = 0;
 		for (unsigned i = 0; i < 5; i++)
 			states_set(&s, 5 - (int)i, worth[i < first ? 4 : i], 2);
-		assert_int_equal(choose_target(&s, ALL, 0x1, 9, false),
-				 first < 4 ? 5 - (int)first : 1);
+		EQUAL((choose_target(&s, ALL, 0x1, 9, false), first < 4 ? 5 - (int)first : 1));
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The source itself, to reach equal_names(): no key has a '-' or '_' in its name today. */
 #include "kernel-cmdline/cmdline.c"
+#include "tests/unit/garbage.h"
 #include "tests/unit/test.h"
 
 static struct cmdline c;
@@ -75,14 +76,11 @@ TEST(every_spelling_of_yes_and_no)
 {
 	static const char *const no[] = { "0", "no", "off", "n" };
 	static const char *const yes[] = { "1", "yes", "on", "y" };
-	char text[64];
 
 	for (size_t i = 0; i < 4; i++) {
-		snprintf(text, sizeof(text), "keelboot.enable=%s", no[i]);
-		parse(text, 0);
+		parse(strf("keelboot.enable=%s", no[i]), 0);
 		assert_false(c.enable);
-		snprintf(text, sizeof(text), "keelboot.enable=0 keelboot.enable=%s", yes[i]);
-		parse(text, 0);
+		parse(strf("keelboot.enable=0 keelboot.enable=%s", yes[i]), 0);
 		assert_true(c.enable);
 	}
 	parse("keelboot.enable=0 keelboot.enable", 0);
@@ -233,12 +231,11 @@ TEST(a_bad_last_one_is_the_default)
 
 TEST(dash_and_underscore_are_one_in_names)
 {
-	assert_true(EQUAL_NAMES("keelboot.a-b_c", "keelboot.a_b-c"));
-	assert_true(EQUAL_NAMES("--", "__"));
-	assert_false(EQUAL_NAMES("keelboot.a-b", "keelboot.ab"));
-	assert_false(EQUAL_NAMES("keelboot.a-", "keelboot.a"));
-	assert_false(EQUAL_NAMES("keelboot.a", "keelboot.a_"));
-	assert_false(EQUAL_NAMES("a.b", "a-b"));
+	EQUAL((EQUAL_NAMES("keelboot.a-b_c", "keelboot.a_b-c"), true));
+	EQUAL((EQUAL_NAMES("--", "__"), true), (EQUAL_NAMES("keelboot.a-b", "keelboot.ab"), false));
+	EQUAL((EQUAL_NAMES("keelboot.a-", "keelboot.a"), false));
+	EQUAL((EQUAL_NAMES("keelboot.a", "keelboot.a_"), false));
+	EQUAL((EQUAL_NAMES("a.b", "a-b"), false));
 	/* In values they differ. */
 	parse("root=/dev/a-b_c", 0);
 	assert_string_equal(c.root, "/dev/a-b_c");
@@ -346,25 +343,15 @@ TEST(many_problems_are_told_of_up_to_a_limit)
 	assert_non_null(strstr(c.warning[7], "it has more errors"));
 }
 
-static uint64_t seed;
-
-static uint32_t next_random(void)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(seed >> 33);
-}
-
 static void assert_in_bounds(void)
 {
-	assert_true(c.slot >= -1 && c.slot < 8);
-	assert_true((c.sources & ~(unsigned)CMDLINE_SOURCE_ALL) == 0);
-	assert_true(c.timeout_s <= 3600);
-	assert_true(c.watchdog_timeout_s <= 65535);
-	assert_true(c.nwarnings <= CMDLINE_WARNINGS_MAX);
-	assert_true(strnlen(c.root, sizeof(c.root)) < sizeof(c.root));
-	assert_true(strnlen(c.init, sizeof(c.init)) < sizeof(c.init));
-	assert_true(strnlen(c.rootflags, sizeof(c.rootflags)) < sizeof(c.rootflags));
-	assert_true(strnlen(c.watchdog, sizeof(c.watchdog)) < sizeof(c.watchdog));
+	EQUAL((c.slot >= -1, true), (c.slot < 8, true));
+	EQUAL(((c.sources & ~(unsigned)CMDLINE_SOURCE_ALL), 0), (c.timeout_s <= 3600, true));
+	EQUAL((c.watchdog_timeout_s <= 65535, true), (c.nwarnings <= CMDLINE_WARNINGS_MAX, true));
+	EQUAL((strnlen(c.root, sizeof(c.root)) < sizeof(c.root), true));
+	EQUAL((strnlen(c.init, sizeof(c.init)) < sizeof(c.init), true));
+	EQUAL((strnlen(c.rootflags, sizeof(c.rootflags)) < sizeof(c.rootflags), true));
+	EQUAL((strnlen(c.watchdog, sizeof(c.watchdog)) < sizeof(c.watchdog), true));
 	for (unsigned i = 0; i < c.nwarnings; i++)
 		assert_true(strnlen(c.warning[i], sizeof(c.warning[i])) < sizeof(c.warning[i]));
 }
@@ -376,22 +363,11 @@ TEST(garbage_never_leaves_its_bounds)
 					    ",",	 "timeout", "usb",   "9999",	 "-",
 					    "panic",	 "\n",	    "enable" };
 
-	seed = 20240501;
 	for (int round = 0; round < 20000; round++) {
 		char text[6000];
-		size_t len = 0, want = next_random() % (round % 50 == 0 ? 5900 : 200);
 
-		while (len < want) {
-			const char *bit = bits[next_random() % (sizeof(bits) / sizeof(bits[0]))];
-
-			if (next_random() % 4 == 0)
-				text[len++] = (char)(next_random() % 255 + 1);
-			else if (len + strlen(bit) < sizeof(text)) {
-				memcpy(text + len, bit, strlen(bit));
-				len += strlen(bit);
-			}
-		}
-		text[len] = '\0';
+		garbage_text(text, round % 50 == 0 ? sizeof(text) : 300, bits, KB_ARRAY_LEN(bits),
+			     4);
 		memset(&c, 0xa5, sizeof(c));
 		cmdline_parse(&c, text);
 		assert_in_bounds();

@@ -129,12 +129,9 @@ TEST(a_file_of_nul_bytes_is_named)
 
 TEST(the_first_drop_ins_by_name_are_read)
 {
-	char path[100], text[64];
-
 	for (int i = 39; i >= 0; i--) {
-		snprintf(path, sizeof(path), "etc/keelboot/system.conf.d/%02d.conf", i);
-		snprintf(text, sizeof(text), "[system]\ntimeout=%d\n", i + 1);
-		folder_put(path, text);
+		folder_put(strf("etc/keelboot/system.conf.d/%02d.conf", i),
+			   strf("[system]\ntimeout=%d\n", i + 1));
 	}
 	load(8);
 	assert_non_null(strstr(said[0], "more than 32 drop-ins"));

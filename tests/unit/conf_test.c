@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf.h"
+#include "tests/unit/garbage.h"
 #include "tests/unit/test.h"
 
 static struct conf c;
@@ -321,18 +322,9 @@ TEST(nobody_has_to_listen)
 	assert_int_equal(c.nslots, 2);
 }
 
-static uint64_t seed = 7;
-
-static uint32_t next_random(void)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(seed >> 33);
-}
-
 static void ignore(void *ctx, const char *file, int line, const char *text)
 {
-	assert_true(line >= 0);
-	assert_true(strlen(text) < 256);
+	EQUAL((line >= 0, true), (strlen(text) < 256, true));
 	++*(unsigned *)ctx;
 }
 
@@ -347,19 +339,9 @@ TEST(garbage_never_leaves_its_bounds)
 
 	for (int round = 0; round < 20000; round++) {
 		char text[3000];
-		size_t len = 0, want = next_random() % (round % 20 == 0 ? 2900 : 300);
 
-		while (len < want) {
-			const char *bit = bits[next_random() % (sizeof(bits) / sizeof(bits[0]))];
-
-			if (next_random() % 5 == 0)
-				text[len++] = (char)(next_random() % 255 + 1);
-			else if (len + strlen(bit) < sizeof(text)) {
-				memcpy(text + len, bit, strlen(bit));
-				len += strlen(bit);
-			}
-		}
-		text[len] = '\0';
+		garbage_text(text, round % 20 == 0 ? sizeof(text) : 400, bits, KB_ARRAY_LEN(bits),
+			     5);
 		if (round % 3 == 0)
 			conf_defaults(&c);
 		conf_parse(&c, text, "f", ignore, &complaints);

@@ -6,16 +6,12 @@
  * hangs.
  */
 #include "tests/unit/install_fixture.h"
-#include "lib/util.h"
 #include "update/wire/decoder_wire.h"
 #include "tests/unit/folder.h"
 
-#include <limits.h>
-#include <poll.h>
-#include <sys/auxv.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
+#include <limits.h>
+#include <sys/auxv.h>
 
 #define KIB	  1024u
 #define CHUNK	  (16 * KIB)

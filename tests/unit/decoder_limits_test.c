@@ -4,14 +4,11 @@
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"
 
-#include "lib/util.h"
 #include "tests/unit/test.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 
 #define STRAY_FD 7
 
@@ -80,8 +77,7 @@ static void give_up(struct report *r, bool keep_caps)
 	while (got < sizeof(*r) && (n = read(fds[0], (char *)r + got, sizeof(*r) - got)) > 0)
 		got += (size_t)n;
 	close(fds[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	EQUAL((got, sizeof(*r)), (r->err, KB_OK));
+	EQUAL((waitpid(pid, &status, 0), pid), (got, sizeof(*r)), (r->err, KB_OK));
 }
 
 static unsigned long long in_status(const struct report *r, const char *key)

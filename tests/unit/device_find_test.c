@@ -8,11 +8,8 @@ static char sys[96], disk[96];
 
 static void put(const char *name, const char *text)
 {
-	char path[96];
-
 	folder_run("mkdir block/%s", name);
-	snprintf(path, sizeof(path), "block/%s/uevent", name);
-	folder_put(path, text);
+	folder_put(strf("block/%s/uevent", name), text);
 }
 
 static void make_tree(void)

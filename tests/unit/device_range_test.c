@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/device/device_range.h"
 
-#include "lib/bytes.h"
-#include "lib/util.h"
 #include "tests/unit/test.h"
 
 #define ALL (64 * 1024)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which disk is the device's, and how long it is waited for. */
 #include "tests/sim/os_sim_here.h"
+#include "tests/unit/plug_in.h"
 #include "tests/unit/stuck_sticks.h"
 
 #include "initramfs/disks/devices.h"
@@ -56,11 +57,6 @@ static struct os_sim_disk stick(unsigned at_ms, unsigned n)
 	return s;
 }
 
-static void plug_in(struct os_sim_disk k)
-{
-	os_sim_disk(&k);
-}
-
 static enum kb_err find_all(void)
 {
 	return devices_find(&d, &p, &conf, &wait_for);
@@ -91,10 +87,7 @@ TEST(the_disk_with_more_of_the_device_wins)
 
 TEST(the_state_counts_more_than_all_slots)
 {
-	struct os_sim_disk slots = disk("vda", "/devices/pci0/1/block/vda", 3);
-
-	slots.part[0].partlabel = "other";
-	os_sim_disk(&slots);
+	PLUG_IN(disk("vda", "/devices/pci0/1/block/vda", 3), it.part[0].partlabel = "other");
 	plug_in(disk("vdb", "/devices/pci0/2/block/vdb", 1));
 	assert_device("/dev/vdb");
 	assert_int_equal(devices_mountable(&d, &conf), 0);
@@ -103,10 +96,7 @@ TEST(the_state_counts_more_than_all_slots)
 
 TEST(of_equal_disks_the_fixed_and_then_the_first_by_path_is_taken)
 {
-	struct os_sim_disk card = disk("vda", "/devices/pci0/1/block/vda", 4);
-
-	card.removable = true;
-	os_sim_disk(&card);
+	PLUG_IN(disk("vda", "/devices/pci0/1/block/vda", 4), it.removable = true);
 	plug_in(disk("vdb", "/devices/pci0/9/block/vdb", 4));
 	plug_in(disk("vdc", "/devices/pci0/3/block/vdc", 4));
 	assert_device("/dev/vdc");
@@ -142,11 +132,7 @@ TEST(an_incomplete_disk_is_used_after_the_timeout)
 
 TEST(a_late_disk_is_taken_as_soon_as_it_is_complete)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
-
-	vda.at_ms = 4000;
-	vda.prober_ms = 300;
-	os_sim_disk(&vda);
+	PLUG_IN(disk("vda", "/devices/pci0/block/vda", 4), it.at_ms = 4000, it.prober_ms = 300);
 	OK(find_all());
 	assert_in_range(os_now_ms(), 4300, 4500);
 }
@@ -182,11 +168,9 @@ TEST(who_wants_no_media_waits_for_none)
 
 TEST(a_slot_that_the_prober_could_not_read_is_tried_all_the_same)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 	struct os_sim_child crash = { .argv0 = "keelboot-prober", .status = SIGSEGV };
 
-	vda.no_answer = true;
-	os_sim_disk(&vda);
+	PLUG_IN(disk("vda", "/devices/pci0/block/vda", 4), it.no_answer = true);
 	os_sim_child(&crash);
 	OK(find_all());
 	EQUAL((d.slot[0].part[0], "/dev/vda2"), (d.slot[0].fstype, DEVICES_FSTYPE_UNSURE));
@@ -196,10 +180,7 @@ TEST(a_slot_that_the_prober_could_not_read_is_tried_all_the_same)
 
 TEST(a_slot_without_a_file_system_is_not_mountable)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
-
-	vda.part[1].fstype = NULL;
-	os_sim_disk(&vda);
+	PLUG_IN(disk("vda", "/devices/pci0/block/vda", 4), it.part[1].fstype = NULL);
 	OK(find_all());
 	assert_int_equal(devices_mountable(&d, &conf), 2);
 	snprintf(conf.fstype, sizeof(conf.fstype), "erofs");
@@ -261,10 +242,8 @@ static struct os_sim_disk with_id(const char *name, const char *path, const char
 
 TEST(the_disk_that_its_state_is_bound_to_wins)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
-
-	own.prober_ms = 300; /* and slower */
-	os_sim_disk(&own);
+	/* and slower */
+	PLUG_IN(with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"), it.prober_ms = 300);
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	assert_device("/dev/vda");
 	EQUAL((d.diskid, "wwid-eui.1"), (d.equal, ""), (d.nwarnings, 0));
@@ -272,20 +251,15 @@ TEST(the_disk_that_its_state_is_bound_to_wins)
 
 TEST(a_disk_that_is_bound_is_taken_though_less_is_on_it)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
-
-	own.nparts = 2; /* the other slot is lost */
-	os_sim_disk(&own);
+	/* the other slot is lost */
+	PLUG_IN(with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"), it.nparts = 2);
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	assert_device("/dev/vda");
 }
 
 TEST(a_copy_waits_for_its_original)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
-
-	own.at_ms = 7000;
-	os_sim_disk(&own);
+	PLUG_IN(with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"), it.at_ms = 7000);
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	assert_device("/dev/vda");
 	assert_in_range(os_now_ms(), 7000, 7200);
@@ -297,8 +271,7 @@ TEST(a_copy_whose_original_does_not_come_boots_and_says_so)
 	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
 	EQUAL((d.disk, "/dev/vdb"), (d.equal, ""));
-	assert_int_equal(
-		os_sim_count("# devices: the state on /dev/vdb belongs to disk wwid-eui.1"), 1);
+	EQUAL((os_sim_count("# devices: the state on /dev/vdb belongs to disk wwid-eui.1"), 1));
 }
 
 TEST(disk_names_a_copy_at_once)
@@ -336,27 +309,21 @@ TEST(the_path_binds_where_the_hardware_has_no_name)
 
 TEST(two_equal_disks_are_told_of)
 {
-	struct os_sim_disk near = disk("vdb", PORT_1, 4);
-
-	near.prober_ms = 400;
 	plug_in(disk("vda", PORT_9, 4));
-	os_sim_disk(&near);
+	PLUG_IN(disk("vdb", PORT_1, 4), it.prober_ms = 400);
 	assert_device("/dev/vdb");
-	assert_string_equal(d.equal, "/dev/vda");
-	assert_int_equal(
-		os_sim_count("# devices: /dev/vdb and /dev/vda could both be this device's disk"),
-		1);
+	EQUAL((d.equal, "/dev/vda"));
+	EQUAL((os_sim_count("# devices: /dev/vdb and /dev/vda could both be this device's disk"),
+	       1));
 	assert_in_range(os_now_ms(), 400, 600);
 }
 
 TEST(a_second_disk_that_hangs_is_not_waited_for_long)
 {
-	struct os_sim_disk bad = disk("vdb", PORT_1, 4);
 	struct os_sim_child hangs = { .argv0 = "keelboot-prober", .hangs = true };
 
-	bad.no_answer = true;
 	plug_in(disk("vda", PORT_9, 4));
-	os_sim_disk(&bad);
+	PLUG_IN(disk("vdb", PORT_1, 4), it.no_answer = true);
 	os_sim_child(&hangs);
 	OK(find_all());
 	assert_in_range(os_now_ms(), 4900, 5300);
@@ -382,11 +349,8 @@ TEST(a_disk_that_lacks_something_is_no_equal)
 
 TEST(a_card_is_no_equal_of_a_fixed_disk)
 {
-	struct os_sim_disk card = disk("vdb", PORT_1, 4);
-
-	card.removable = true;
 	plug_in(disk("vda", PORT_9, 4));
-	os_sim_disk(&card);
+	PLUG_IN(disk("vdb", PORT_1, 4), it.removable = true);
 	assert_device("/dev/vda");
 	assert_string_equal(d.equal, "");
 }
@@ -401,22 +365,16 @@ TEST(a_usb_disk_is_the_device_where_it_is_allowed)
 
 TEST(also_there_what_is_not_on_usb_goes_before)
 {
-	struct os_sim_disk card = disk("vdb", "/devices/z/block/vdb", 2);
-
-	card.removable = true;
 	plug_in(stick(0, 4));
-	os_sim_disk(&card);
+	PLUG_IN(disk("vdb", "/devices/z/block/vdb", 2), it.removable = true);
 	conf.usb_disk = true;
 	assert_device("/dev/vdb");
 }
 
 TEST(a_stick_with_the_state_of_the_device_is_a_medium)
 {
-	struct os_sim_disk sda = stick(0, 4);
-
-	sda.part[0].pin = "wwid-eui.1";
 	plug_in(with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"));
-	os_sim_disk(&sda);
+	PLUG_IN(stick(0, 4), it.part[0].pin = "wwid-eui.1");
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	assert_device("/dev/vda");
 	assert_int_equal(d.nmedia, 5);
@@ -455,13 +413,10 @@ TEST(a_card_that_claims_to_be_the_device_is_left_alone)
 /* Threat 27: nor because the device's own disk takes its time, or lacks something. */
 TEST(a_card_is_not_quicker_than_the_disk_of_the_device)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
-
-	own.at_ms = 4000;
-	own.prober_ms = 500;
-	own.nparts = 2; /* the other slot is lost */
 	plug_in(card_of_a_stranger("SD\n"));
-	os_sim_disk(&own);
+	/* the other slot is lost */
+	PLUG_IN(with_id("vda", PORT_9, "eui.1\n", NULL), it.at_ms = 4000, it.prober_ms = 500,
+		it.nparts = 2);
 	assert_device("/dev/vda");
 }
 
@@ -480,11 +435,7 @@ TEST(an_mmc_card_is_no_emmc)
 /* Where the device's own disk can be pulled out, it has no less room than a fixed one. */
 TEST(media_whose_probers_hang_do_not_keep_a_card_from_being_found)
 {
-	struct os_sim_disk card = card_of_a_stranger("SD\n");
-
-	card.part[0].pin = NULL;
-	card.at_ms = 6000;
-	os_sim_disk(&card);
+	PLUG_IN(card_of_a_stranger("SD\n"), it.part[0].pin = NULL, it.at_ms = 6000);
 	stuck_sticks(stick(0, 4), 8, 0);
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
 	assert_device("/dev/mmcblk0");
@@ -519,21 +470,15 @@ TEST(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path)
 /* A name can be forged: it takes away no wait, and no ban. */
 TEST(a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.6\n", NULL);
-
-	own.at_ms = 3000;
 	plug_in(card_of_a_stranger("SD\n"));
-	os_sim_disk(&own);
+	PLUG_IN(with_id("vda", PORT_9, "eui.6\n", NULL), it.at_ms = 3000);
 	snprintf(conf.disk, sizeof(conf.disk), "eui.6");
 	assert_device("/dev/vda");
 }
 
 TEST(a_stick_that_has_the_name_of_the_device_is_left_alone)
 {
-	struct os_sim_disk sda = stick(0, 4);
-
-	sda.wwid = "eui.1\n";
-	os_sim_disk(&sda);
+	PLUG_IN(stick(0, 4), it.wwid = "eui.1\n");
 	snprintf(conf.disk, sizeof(conf.disk), "eui.*");
 	FAILS(find_all(), KB_ENODEV);
 	probe_stop(&p);
@@ -549,16 +494,12 @@ TEST(a_stick_that_has_the_name_of_the_device_is_left_alone)
 /* Two fixed ones: a person has to say which. */
 TEST(a_fixed_disk_that_is_bound_to_itself_is_told_of)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
-
-	own.prober_ms = 400;
-	os_sim_disk(&own);
+	PLUG_IN(with_id("vda", PORT_9, "eui.1\n", NULL), it.prober_ms = 400);
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.2"));
 	OK(find_all());
 	assert_string_not_equal(d.equal, "");
-	assert_int_equal(
-		os_sim_count("# devices: /dev/vdb and /dev/vda could both be this device's disk"),
-		1);
+	EQUAL((os_sim_count("# devices: /dev/vdb and /dev/vda could both be this device's disk"),
+	       1));
 }
 
 /* 13 disks of no use, on ports before that of the device. */
@@ -588,7 +529,6 @@ TEST(of_more_disks_than_the_table_holds_the_device_is_found)
 TEST(sticks_do_not_crowd_out_the_device)
 {
 	static char name[24][8], path[24][64];
-	struct os_sim_disk own = disk("vda", PORT_9, 4);
 
 	for (unsigned i = 0; i < 20; i++) {
 		struct os_sim_disk k = stick(0, 1);
@@ -601,8 +541,7 @@ TEST(sticks_do_not_crowd_out_the_device)
 		os_sim_disk(&k);
 	}
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	own.at_ms = 3000;
-	os_sim_disk(&own);
+	PLUG_IN(disk("vda", PORT_9, 4), it.at_ms = 3000);
 	assert_device("/dev/vda");
 	assert_true(d.nmedia > 0);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/bytes.h"
 #include "update/crypto/digest.h"
 #include "tests/unit/test.h"
 

@@ -130,13 +130,12 @@ TEST(parts_of_one_panic_count_once_in_any_order)
 TEST(records_of_any_size_and_number_stay_within_bounds)
 {
 	static char big[90000];
-	char path[64];
 
 	memset(big, 'x', sizeof(big) - 1);
 	memcpy(big, PANIC, strlen(PANIC));
 	for (int i = 0; i < 200; i++) {
-		snprintf(path, sizeof(path), EVIDENCE_PSTORE "/dmesg-erst-%03d", i);
-		os_sim_file(path, i == 0 ? big : "Panic#1 Part2\n");
+		os_sim_file(strf(EVIDENCE_PSTORE "/dmesg-erst-%03d", i),
+			    i == 0 ? big : "Panic#1 Part2\n");
 	}
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	gather("auto");
@@ -195,8 +194,7 @@ TEST(old_record_goes_before_the_new_cookie_is_left)
 	gather("auto");
 	assert_true(e.cookie_found);
 	assert_null(os_sim_text(PMSG_RECORD)); /* nothing is left for systemd-pstore */
-	assert_string_equal(os_sim_text(EVIDENCE_KEEP "/pmsg-ramoops-0"),
-			    COOKIE "and what the system said");
+	EQUAL((os_sim_text(EVIDENCE_KEEP "/pmsg-ramoops-0"), COOKIE "and what the system said"));
 	assert_true(line_of("unlink " PMSG_RECORD) < line_of("write /dev/pmsg0"));
 	/* Somebody else's words are in the way as well. */
 	os_sim_file(PMSG_RECORD, "somebody's");
@@ -399,7 +397,6 @@ TEST(every_word_of_the_boot_loader_is_a_row_of_the_page)
 		{ "JTAG", "unknown", "unknown" },    { "WKE", "unknown", "unknown" },
 		{ "unknown", "unknown", "unknown" },
 	};
-	char row[96];
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		os_sim_file(EVIDENCE_LOADER, words[i].word);
@@ -408,9 +405,7 @@ TEST(every_word_of_the_boot_loader_is_a_row_of_the_page)
 		assert_string_equal(reset_name(reset_classify(&s, &e.ev)), words[i].open);
 		s.open = STATE_NONE;
 		assert_string_equal(reset_name(reset_classify(&s, &e.ev)), words[i].closed);
-		snprintf(row, sizeof(row), "| `%s` | %s | %s |", words[i].word, words[i].open,
-			 words[i].closed);
-		doc_has(row);
+		doc_has(strf("| `%s` | %s | %s |", words[i].word, words[i].open, words[i].closed));
 	}
 }
 

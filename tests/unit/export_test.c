@@ -67,9 +67,8 @@ TEST(the_files_are_those_of_the_page)
 	export_write(&b);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "b 37\n");
-	assert_string_equal(
-		os_sim_text("/run/keelboot/devices"),
-		"disk /dev/vda\ndiskid cid-1\nstate /dev/vda1\nslot b root /dev/vda3\n");
+	EQUAL((os_sim_text("/run/keelboot/devices"),
+	       "disk /dev/vda\ndiskid cid-1\nstate /dev/vda1\nslot b root /dev/vda3\n"));
 }
 
 TEST(a_second_disk_that_is_alike_is_told_of)
@@ -178,9 +177,9 @@ TEST(no_text_breaks_the_json)
 	b.guard.failed = true;
 	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);
 	export_json();
-	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")),
-			 CMDLINE_WARNINGS_MAX + DEVICES_WARNINGS_MAX + BOOT_DESPITE_MAX +
-				 WDT_FINDINGS_MAX + 1);
+	EQUAL((json_object_array_length(json_object_object_get(json, "warnings")),
+	       CMDLINE_WARNINGS_MAX + DEVICES_WARNINGS_MAX + BOOT_DESPITE_MAX + WDT_FINDINGS_MAX +
+		       1));
 	assert_int_equal(strlen(text_of("reason")), PASSED_TEXT_MAX - 7);
 }
 

@@ -7,7 +7,6 @@
 #include "selector/store.h"
 
 #include <sys/file.h>
-#include <time.h>
 
 static struct guardian_linux hands;
 static enum guardian_result result;
@@ -98,14 +97,11 @@ TEST(jobs_give_their_result)
 {
 	put_state();
 	assert_true(ops->job(&hands, GUARDIAN_LOOK));
-	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
-	EQUAL((result, GUARDIAN_OPEN), (hands.job, 0));
+	EQUAL((hear_more_than_time(), GUARDIAN_DONE), (result, GUARDIAN_OPEN), (hands.job, 0));
 	assert_true(ops->job(&hands, GUARDIAN_RECORD));
-	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
-	assert_int_equal(result, GUARDIAN_RECORDED);
+	EQUAL((hear_more_than_time(), GUARDIAN_DONE), (result, GUARDIAN_RECORDED));
 	assert_true(ops->job(&hands, GUARDIAN_LOOK));
-	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
-	assert_int_equal(result, GUARDIAN_CLOSED);
+	EQUAL((hear_more_than_time(), GUARDIAN_DONE), (result, GUARDIAN_CLOSED));
 }
 
 TEST(shutdown_of_process_1_is_seen_before_the_record)
@@ -113,8 +109,7 @@ TEST(shutdown_of_process_1_is_seen_before_the_record)
 	put_state();
 	folder_bytes("1/cmdline", "init [6]\0\0\0", 11);
 	assert_true(ops->job(&hands, GUARDIAN_RECORD));
-	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
-	assert_int_equal(result, GUARDIAN_CLEAN);
+	EQUAL((hear_more_than_time(), GUARDIAN_DONE), (result, GUARDIAN_CLEAN));
 }
 
 TEST(signal_beside_the_end_of_a_job_is_not_lost)
@@ -225,8 +220,7 @@ TEST(the_watchdog_is_stopped_only_where_that_is_asked)
 		}
 		close(fds[1]);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
-		assert_int_equal(read(fds[0], got, sizeof(got)), release);
-		assert_string_equal(got, release ? "V" : "");
+		EQUAL((read(fds[0], got, sizeof(got)), release), (got, release ? "V" : ""));
 		close(fds[0]);
 	}
 }

@@ -7,9 +7,6 @@
 #include "selector/verdict.h"
 
 #include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #define ROUNDS 400
 #define LAST   (ROUNDS + 24) /* with a lead of up to 0.8 s */
@@ -259,8 +256,7 @@ TEST(verdict_that_races_has_one_winner)
 		*go = 1;
 		usleep(round % 2 == 0 ? 0 : lead(round));
 		result = guardian_record_bad(fd, &attempt, 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(WIFEXITED(status));
+		EQUAL((waitpid(pid, &status, 0), pid), (WIFEXITED(status), true));
 		load();
 		if (result == GUARDIAN_RECORDED) {
 			EQUAL((WEXITSTATUS(status), 1), (s.slot[1].st, STATE_BAD), (s.pref, 0));

@@ -117,8 +117,7 @@ TEST(verdict_ends_it)
 {
 	fake.looks = true;
 	fake.record = GUARDIAN_CLOSED;
-	assert_string_equal(guard(), "look end");
-	assert_int_equal(fake.now, 0);
+	EQUAL((guard(), "look end"), (fake.now, 0));
 }
 
 TEST(no_more_processes_is_no_way_out)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/bytes.h"
 #include "selector/cell.h"
 #include "selector/history.h"
 #include "tests/unit/states.h"

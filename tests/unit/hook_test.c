@@ -53,11 +53,8 @@ TEST(no_folder_and_no_hooks_are_fine)
 
 TEST(a_stage_that_cannot_run_whole_fails)
 {
-	char name[80];
-
 	for (unsigned i = 0; i < HOOK_MAX; i++) {
-		snprintf(name, sizeof(name), "%02u", i);
-		add(name, (struct os_sim_child){ 0 });
+		add(strf("%02u", i), (struct os_sim_child){ 0 });
 	}
 	OK(hook_run_dir("post-mount", &env, 10, reason));
 	assert_int_equal(os_sim_count("spawn"), HOOK_MAX);

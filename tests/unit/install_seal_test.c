@@ -83,17 +83,9 @@ static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chun
 
 static void new_install(void)
 {
-	in = (struct install){ .r = &reader,
-			       .store = &store,
-			       .s = &state,
-			       .target = TARGET,
-			       .mode = PLAN_COMMAND,
-			       .nparts = 2,
-			       .helper = "/nowhere" };
-	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "boot");
-	in.part[0].dev = &boot_dev.bdev;
-	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "root");
-	in.part[1].dev = &root.bdev;
+	set_up_install(2, "/nowhere");
+	set_up_part(0, "boot", &boot_dev.bdev);
+	set_up_part(1, "root", &root.bdev);
 }
 
 /* As it was before the install, with devices that do not fail yet. The bundle stays. */

@@ -54,6 +54,24 @@ static inline void set_up_state(struct bdev *partition)
 	OK(store_save_both(&store, &state));
 }
 
+/* Of what the reader has open, into slot b; the parts are to be named. */
+static inline void set_up_install(unsigned nparts, const char *helper)
+{
+	in = (struct install){ .r = &reader,
+			       .store = &store,
+			       .s = &state,
+			       .target = TARGET,
+			       .mode = PLAN_COMMAND,
+			       .nparts = nparts,
+			       .helper = helper };
+}
+
+static inline void set_up_part(unsigned i, const char *cls, struct bdev *dev)
+{
+	snprintf(in.part[i].cls, sizeof(in.part[i].cls), "%s", cls);
+	in.part[i].dev = dev;
+}
+
 static inline void free_devices(void)
 {
 	bdev_sim_free(&state_dev.sim);

@@ -5,8 +5,6 @@
 #include "tests/unit/folder.h"
 #include "update/decoder/decoder_main.h"
 
-#include <time.h>
-
 #define CHUNK (16 * KIB)
 #define IMAGE (640 * KIB)
 
@@ -52,15 +50,8 @@ static void new_devices(void)
 
 static void new_install(void)
 {
-	in = (struct install){ .r = &reader,
-			       .store = &store,
-			       .s = &state,
-			       .target = TARGET,
-			       .mode = PLAN_COMMAND,
-			       .nparts = 1,
-			       .helper = TEST_SELF };
-	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
-	in.part[0].dev = &root_dev.bdev;
+	set_up_install(1, TEST_SELF);
+	set_up_part(0, "root", &root_dev.bdev);
 	in.part[0].path = "/dev/vda4";
 }
 
@@ -127,6 +118,14 @@ static void assert_untouched(void)
 {
 	EQUAL((fixture_writes(&events, 0), 0), (fixture_writes(&events, 1), 0));
 	assert_int_equal(in.bytes_written, 0);
+}
+
+/* Before anything is written. */
+static void refuses(enum kb_err err, enum install_blame blame)
+{
+	FAILS(install_run(&in), err);
+	assert_int_equal(in.blame, blame);
+	assert_untouched();
 }
 
 /* ---------------------------------------------------------------- installs */
@@ -265,8 +264,7 @@ static void open_two_partitions(bool root_first)
 	};
 
 	in.nparts = 2;
-	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "boot");
-	in.part[1].dev = &boot_dev.bdev;
+	set_up_part(1, "boot", &boot_dev.bdev);
 	/* boot is right already, and is behind the seal all the same while root is not. */
 	put(&boot_dev, 0, boot_image, sizeof(boot_image));
 	open_bundle(fixture_make(&b));
@@ -308,9 +306,7 @@ TEST(root_is_sealed_first_and_opened_last)
 TEST(refuses_an_image_that_does_not_fit)
 {
 	root_dev.bdev.size = IMAGE - 4096;
-	FAILS(install_run(&in), KB_ECOMPAT);
-	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
-	assert_untouched();
+	refuses(KB_ECOMPAT, INSTALL_BLAME_BUNDLE);
 }
 
 /* No kernel opens a tree whose blocks are smaller than a logical sector of the disk. */
@@ -349,10 +345,8 @@ TEST(refuses_other_classes)
 	FAILS(install_run(&in), KB_ECOMPAT);
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
 	in.nparts = 2;
-	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "boot");
-	in.part[1].dev = &boot_dev.bdev;
-	FAILS(install_run(&in), KB_ECOMPAT);
-	assert_untouched();
+	set_up_part(1, "boot", &boot_dev.bdev);
+	refuses(KB_ECOMPAT, INSTALL_BLAME_BUNDLE);
 }
 
 static void flip_payload(void)
@@ -367,8 +361,7 @@ TEST(a_flipped_byte_is_found_before_the_first_write)
 	flip_payload();
 	in.verify_first = true;
 	err = install_run(&in);
-	assert_true(err == KB_EDIGEST || err == KB_EFORMAT);
-	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+	EQUAL((err == KB_EDIGEST || err == KB_EFORMAT, true), (in.blame, INSTALL_BLAME_BUNDLE));
 	assert_untouched();
 }
 
@@ -381,10 +374,8 @@ TEST(a_chunk_that_cannot_be_read_is_not_called_damaged)
 		make(image, raw[i], NULL);
 		assert_int_equal(ftruncate(bundle, lseek(bundle, 0, SEEK_END) - 1), 0);
 		in.verify_first = true;
-		FAILS(install_run(&in), KB_EIO);
-		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+		refuses(KB_EIO, INSTALL_BLAME_BUNDLE);
 		assert_non_null(strstr(in.why, "cannot be read: the medium is bad or gone"));
-		assert_untouched();
 	}
 }
 
@@ -406,8 +397,7 @@ TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 TEST(a_flipped_byte_of_a_table_is_found_before_the_first_write)
 {
 	fixture_flip(bundle, reader.h.payload_off - 3);
-	FAILS(install_run(&in), KB_EDIGEST);
-	assert_untouched();
+	refuses(KB_EDIGEST, INSTALL_BLAME_BUNDLE);
 }
 
 static void twist_hash(struct fixture_chunk *c)
@@ -447,9 +437,7 @@ TEST(refuses_signed_nonsense)
 	for (unsigned i = 0; i < 4; i++) {
 		make(image, false, cases[i].twist);
 		in.verify_first = true;
-		assert_int_equal(install_run(&in), cases[i].err);
-		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
-		assert_untouched();
+		refuses(cases[i].err, INSTALL_BLAME_BUNDLE);
 		assert_true(in.why[0] != '\0');
 	}
 }
@@ -457,16 +445,13 @@ TEST(refuses_signed_nonsense)
 TEST(an_unknown_form_is_found_without_verify_first)
 {
 	make(image, false, twist_form);
-	FAILS(install_run(&in), KB_EFORMAT);
-	assert_untouched();
+	refuses(KB_EFORMAT, INSTALL_BLAME_BUNDLE);
 }
 
 TEST(a_decoder_that_cannot_run_costs_nobody)
 {
 	in.helper = "/nowhere/helper";
-	FAILS(install_run(&in), KB_EEXEC);
-	assert_int_equal(in.blame, INSTALL_BLAME_SYSTEM);
-	assert_untouched();
+	refuses(KB_EEXEC, INSTALL_BLAME_SYSTEM);
 }
 
 TEST(a_state_that_cannot_be_written_leaves_the_slot_alone)
@@ -583,8 +568,7 @@ TEST(the_first_cause_is_the_one_that_is_told)
 		writes = cached_dev.writes;
 		others = round == 0 ? other.writes : others;
 	}
-	assert_true(other.writes > others);
-	assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+	EQUAL((other.writes > others, true), (in.blame, INSTALL_BLAME_TARGET));
 	assert_string_equal(in.why, "slot b: the first blocks of /dev/vda4 cannot be written: the "
 				    "storage is failing");
 }
@@ -595,10 +579,8 @@ TEST(a_slot_that_cannot_be_looked_at_afresh_is_left_alone)
 		use_cached_dev();
 		*(i == 0 ? &cached_dev.fail_flush : &cached_dev.fail_drop) =
 			(struct faulty_when){ 1, 1 };
-		FAILS(install_run(&in), KB_EIO);
-		assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+		refuses(KB_EIO, INSTALL_BLAME_TARGET);
 		assert_non_null(strstr(in.why, "slot b: /dev/vda4 cannot be flushed"));
-		assert_untouched();
 		load();
 		assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
 	}
@@ -884,8 +866,7 @@ static void progress(void *ctx, enum install_phase phase, uint64_t done, uint64_
 	assert_ptr_equal(ctx, &seen);
 	assert_true(done <= total);
 	if (seen.calls > 0 && phase == seen.phase) {
-		assert_int_equal(total, seen.total);
-		assert_true(done >= seen.done);
+		EQUAL((total, seen.total), (done >= seen.done, true));
 	} else {
 		assert_true(seen.calls == 0 || phase > seen.phase);
 		seen.phases++;

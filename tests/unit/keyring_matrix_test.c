@@ -4,7 +4,6 @@
  * signers with every number of signatures that may be required.
  */
 #include "cli/key/key_file.h"
-#include "lib/bytes.h"
 #include "update/keys/keyring.h"
 #include "update/wire/keyring_survey.h"
 #include "tests/unit/folder.h"

@@ -4,7 +4,6 @@
  * them fail from each one on. What can be read of the retired keys then must not be less, or none
  * is trusted: a key that has lost its id is not found among them.
  */
-#include "lib/util.h"
 #include "update/keys/keyring.h"
 #include "tests/unit/folder.h"
 
@@ -53,12 +52,8 @@ static void plain_free(void *p, const char *file, int line)
 
 static void put(const char *to, unsigned i)
 {
-	char name[96], text[512];
-
-	snprintf(name, sizeof(name), "%s%u.pem", to, i);
-	snprintf(text, sizeof(text), "-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n",
-		 keys[i]);
-	folder_put(name, text);
+	folder_put(strf("%s%u.pem", to, i),
+		   strf("-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n", keys[i]));
 }
 
 static void setup_all(void)

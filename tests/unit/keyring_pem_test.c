@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/wire/keyring_pem.h"
 
-#include "lib/bytes.h"
 #include "tests/unit/test.h"
 
 #define BEGIN "-----BEGIN PUBLIC KEY-----\n"
@@ -12,10 +11,7 @@ static size_t len;
 
 static enum kb_err decode(const char *body)
 {
-	char text[512];
-
-	snprintf(text, sizeof(text), BEGIN "%s\n" END, body);
-	return keyring_pem_decode(text, spki, &len);
+	return keyring_pem_decode(strf(BEGIN "%s\n" END, body), spki, &len);
 }
 
 /* One that makes a signature of any text by anybody, or as good as that. */
@@ -164,15 +160,15 @@ TEST(published_keys_are_known)
 		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 	static const char ux[] = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6";
 	static const char uy[] = "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
-	char point[129], mirrored[129];
 
 	assert_string_equal(published(ed25519_head, test1), "RFC 8032 test 1");
-	snprintf(point, sizeof(point), "%s%s", ux, uy);
-	assert_string_equal(published(p256_head, point), "RFC 6979 A.2.5");
+	assert_string_equal(published(p256_head, strf("%s%s", ux, uy)), "RFC 6979 A.2.5");
 	/* Whoever has one private half has its negative as well. */
-	snprintf(mirrored, sizeof(mirrored), "%s%s", ux,
-		 "86fc01eef74743675be51616a9d7439b0d0e4df4d28160ae885c3d6b2bb9dd66");
-	assert_string_equal(published(p256_head, mirrored), "RFC 6979 A.2.5");
+	assert_string_equal(
+		published(p256_head,
+			  strf("%s%s", ux,
+			       "86fc01eef74743675be51616a9d7439b0d0e4df4d28160ae885c3d6b2bb9dd66")),
+		"RFC 6979 A.2.5");
 	/* The same bytes as a key of the other kind, another key, and no key. */
 	assert_null(published(ed25519_head, ux));
 	assert_null(published(ed25519_head,

@@ -3,7 +3,6 @@
 #include "tests/unit/folder.h"
 
 #include <openssl/evp.h>
-#include <sys/syscall.h>
 
 #define ED25519 0x70 /* the last byte of the algorithm's name */
 #define X25519	0x6e
@@ -33,11 +32,9 @@ static struct keyring_survey s;
 
 static void write_file(const char *to, const char *name, const char *text, size_t blank)
 {
-	char path[PATH];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", to, name);
-	f = fopen(path, "we");
+	f = fopen(strf("%s/%s", to, name), "we");
 	assert_non_null(f);
 	fprintf(f, "%s%*s", text, (int)blank, "");
 	assert_int_equal(fclose(f), 0);
@@ -216,17 +213,13 @@ TEST(files_that_are_no_keys_take_no_room)
 /* Where keyring_load() trusts none. */
 TEST(with_too_many_keys_none_is_told)
 {
-	char path[PATH], name[16];
-
 	for (unsigned i = 1; i <= 65; i++) {
-		snprintf(name, sizeof(name), "%02u.pem", i);
-		write_file(folder, name, pem(ED25519, (uint8_t)(1 + i % KEYRING_SURVEY_MAX), ""),
-			   0);
+		write_file(folder, strf("%02u.pem", i),
+			   pem(ED25519, (uint8_t)(1 + i % KEYRING_SURVEY_MAX), ""), 0);
 		keyring_survey_read(&s, folder);
 		assert_int_equal(s.ntrusted, i > 64 ? 0 : i < 16 ? i : 16);
 	}
-	snprintf(path, sizeof(path), "%s/65.pem", folder);
-	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(strf("%s/65.pem", folder)), 0);
 	write_file(folder, "64.pem", pem(ED25519, 99, ""), 0); /* the 17th */
 	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 0);
@@ -236,12 +229,10 @@ TEST(with_too_many_keys_none_is_told)
 TEST(with_too_many_retired_files_no_key_is_told)
 {
 	const char *retired = make_retired();
-	char name[16];
 
 	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
 	for (unsigned i = 1; i <= 65; i++) {
-		snprintf(name, sizeof(name), "%u.pem", i);
-		write_file(retired, name, pem(ED25519, 2, ""), 0);
+		write_file(retired, strf("%u.pem", i), pem(ED25519, 2, ""), 0);
 		keyring_survey_read(&s, folder);
 		EQUAL((s.ntrusted, i <= 64), (s.nretired, i <= 64));
 	}
@@ -250,12 +241,10 @@ TEST(with_too_many_retired_files_no_key_is_told)
 TEST(with_too_many_retired_keys_no_key_is_told)
 {
 	const char *retired = make_retired();
-	char name[16];
 
 	write_file(folder, "a.pem", pem(ED25519, 200, ""), 0);
 	for (unsigned i = 1; i <= KEYRING_SURVEY_MAX + 1; i++) {
-		snprintf(name, sizeof(name), "%u.pem", i);
-		write_file(retired, name, pem(ED25519, (uint8_t)i, ""), 0);
+		write_file(retired, strf("%u.pem", i), pem(ED25519, (uint8_t)i, ""), 0);
 		keyring_survey_read(&s, folder);
 		assert_int_equal(s.ntrusted, i <= KEYRING_SURVEY_MAX);
 		assert_int_equal(s.nretired, i <= KEYRING_SURVEY_MAX ? i : 0);

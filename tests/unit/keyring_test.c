@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/key/key_file.h"
-#include "lib/bytes.h"
 #include "update/keys/keyring.h"
 #include "tests/unit/folder.h"
 
@@ -8,7 +7,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <sys/syscall.h>
 
 #define CAP 16384
 
@@ -602,7 +600,6 @@ static void link_key(const char *name)
 TEST(a_folder_with_too_many_files_is_not_loaded_in_part)
 {
 	static const char *const folders[] = { "many", "few/" KEYRING_RETIRED_DIR };
-	char name[32];
 
 	assert_int_equal(mkdir(folder_at("many"), 0755), 0);
 	assert_int_equal(mkdir(folder_at("few"), 0755), 0);
@@ -613,8 +610,7 @@ TEST(a_folder_with_too_many_files_is_not_loaded_in_part)
 
 		for (unsigned i = 0; i < 65; i++) {
 			assert_int_equal(ring.n, 0);
-			snprintf(name, sizeof(name), "%s/%02u.pem", folders[f], i);
-			link_key(name);
+			link_key(strf("%s/%02u.pem", folders[f], i));
 			assert_int_equal(keyring_load(&ring, folder_at(ring_dir)),
 					 i < 64 ? KB_OK : KB_ENOSPC);
 			assert_int_equal(ring.n, i < 64);
@@ -625,31 +621,25 @@ TEST(a_folder_with_too_many_files_is_not_loaded_in_part)
 
 TEST(a_keyring_with_too_many_retired_keys_trusts_none)
 {
-	char name[32];
-
 	assert_int_equal(mkdir(folder_at("old"), 0755), 0);
 	assert_int_equal(mkdir(folder_at("old/" KEYRING_RETIRED_DIR), 0755), 0);
 	link_key("old/it.pem");
 	for (unsigned i = 0; i <= KEYRING_KEYS_MAX; i++) {
 		bool fits = i < KEYRING_KEYS_MAX;
 
-		snprintf(name, sizeof(name), "old/" KEYRING_RETIRED_DIR "/%u", i);
-		write_public(name, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
-		assert_int_equal(keyring_load(&ring, folder_at("old")), fits ? KB_OK : KB_ENOSPC);
-		assert_int_equal(ring.n, fits ? 1 : 0);
-		assert_int_equal(ring.nretired, fits ? i + 1 : 0);
+		write_public(strf("old/" KEYRING_RETIRED_DIR "/%u", i),
+			     EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+		EQUAL((keyring_load(&ring, folder_at("old")), fits ? KB_OK : KB_ENOSPC));
+		EQUAL((ring.n, fits ? 1 : 0), (ring.nretired, fits ? i + 1 : 0));
 		keyring_free(&ring);
 	}
 }
 
 TEST(a_full_keyring_has_room_for_what_is_no_key)
 {
-	char name[32];
-
 	assert_int_equal(mkdir(folder_at("full"), 0755), 0);
 	for (unsigned i = 0; i < KEYRING_KEYS_MAX; i++) {
-		snprintf(name, sizeof(name), "full/%02u.pem", i);
-		write_public(name, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+		write_public(strf("full/%02u.pem", i), EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 	}
 	folder_put("full/last.pem", "not a key\n");
 	write_public("full/last2.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
@@ -677,8 +667,7 @@ TEST(a_folder_whose_retired_keys_have_no_path_is_not_loaded)
 	fd = open(deep, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(mkdirat(fd, KEYRING_RETIRED_DIR, 0755), 0);
-	assert_int_equal(linkat(AT_FDCWD, folder_at("10-ed.pem"), fd, KEYRING_RETIRED_DIR "/a", 0),
-			 0);
+	EQUAL((linkat(AT_FDCWD, folder_at("10-ed.pem"), fd, KEYRING_RETIRED_DIR "/a", 0), 0));
 	assert_int_equal(linkat(AT_FDCWD, folder_at("10-ed.pem"), fd, "a.pem", 0), 0);
 	close(fd);
 	assert_true(snprintf(key, sizeof(key), "%s/a.pem", deep) < (int)sizeof(key));

@@ -119,9 +119,8 @@ TEST(consoles_have_what_the_kernel_does_not_show)
 	log_err("shown");
 	log_notice("hidden");
 	log_info("how");
-	assert_string_equal(written(),
-			    "<3>keelboot: shown\n<5>keelboot: hidden\n<6>keelboot: how\n");
-	assert_string_equal(console, "keelboot: hidden\n");
+	EQUAL((written(), "<3>keelboot: shown\n<5>keelboot: hidden\n<6>keelboot: how\n"));
+	EQUAL((console, "keelboot: hidden\n"));
 }
 
 TEST(consoles_have_what_did_not_reach_the_kernel)

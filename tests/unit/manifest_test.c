@@ -256,7 +256,7 @@ TEST(a_newer_format_is_told_from_a_bad_one)
 
 TEST(lines_have_one_shape)
 {
-	char line[256], big[300];
+	char big[300];
 
 	REFUSED("", "format=1.0", "neither", " format=1.0", "format =1.0", "format:1.0", "format",
 		"Format=1.0", "=1.0", "# comment\nformat=1.0");
@@ -267,10 +267,8 @@ TEST(lines_have_one_shape)
 	refused("", "build=4711", "build=", "empty");
 	REFUSED("", "[image.root]", "']'", "[image.root", "[image.root] ", "[");
 	memset(big, 'x', sizeof(big));
-	snprintf(line, sizeof(line), "x-a=%.*s", (int)MANIFEST_LINE_MAX - 4, big);
-	accepted("", "build=4711", line);
-	snprintf(line, sizeof(line), "x-a=%.*s", (int)MANIFEST_LINE_MAX - 3, big);
-	refused("", "build=4711", line, "longer");
+	accepted("", "build=4711", strf("x-a=%.*s", (int)MANIFEST_LINE_MAX - 4, big));
+	refused("", "build=4711", strf("x-a=%.*s", (int)MANIFEST_LINE_MAX - 3, big), "longer");
 }
 
 TEST(characters_are_printable_even_where_nobody_reads)
@@ -357,13 +355,9 @@ TEST(required_keys_are_required)
 	};
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		char from[64], to[64], because[64];
-
 		/* Turned into an x- key, it is missing. */
-		snprintf(from, sizeof(from), "\n%s=", keys[i][1]);
-		snprintf(to, sizeof(to), "\nx-%s=", keys[i][1]);
-		snprintf(because, sizeof(because), "no %s", keys[i][1]);
-		refused(keys[i][0], from, to, because);
+		refused(keys[i][0], strf("\n%s=", keys[i][1]), strf("\nx-%s=", keys[i][1]),
+			strf("no %s", keys[i][1]));
 	}
 }
 
@@ -380,10 +374,7 @@ TEST(numbers_have_one_spelling_and_a_range)
 					   "9223372036854775808" };
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char to[64];
-
-		snprintf(to, sizeof(to), "sequence=%s\n", bad[i]);
-		refused("", "sequence=21\n", to, "sequence");
+		refused("", "sequence=21\n", strf("sequence=%s\n", bad[i]), "sequence");
 	}
 	refused("", "sequence=21", "sequence=0", "too small");
 	refused("", "floor=7", "floor=22", "above sequence");

@@ -6,7 +6,6 @@
 #include "update/bundle/reader.h"
 #include "tests/unit/folder.h"
 
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 static const char *const fstypes[] = { "vfat", "exfat", NULL };
@@ -87,8 +86,7 @@ TEST(goes_down_a_path_and_follows_no_link)
 	FAILS(os_file_enter(&at, "link"), KB_EINVAL);
 	FAILS(os_file_enter(&at, "file"), KB_EINVAL);
 	for (unsigned i = 0; i < 2; i++) {
-		assert_true(media_part(&rest, name));
-		assert_string_equal(name, i == 0 ? "a" : "b");
+		EQUAL((media_part(&rest, name), true), (name, i == 0 ? "a" : "b"));
 		OK(os_file_enter(&at, name));
 	}
 	assert_false(media_part(&rest, name));
@@ -150,16 +148,16 @@ TEST(takes_a_raw_bundle_without_a_mount)
 TEST(mounts_read_only_and_believes_nothing)
 {
 	static const char *const one[][2] = { { "vfat" }, { "exfat" }, { "ext4" } };
-	char want[128];
 
 	folder_bytes("stick", "x", 1);
 	for (unsigned i = 0; i < 3; i++) {
 		os_sim_reset();
 		/* The mount is simulated, so nothing is in it. */
 		FAILS(media_open(&m, folder_at("stick"), true, one[i], "x"), KB_ENOENT);
-		snprintf(want, sizeof(want),
-			 " " MEDIA_MOUNT " %s ro,nosuid,nodev,noexec,nosymfollow\n", one[i][0]);
-		assert_non_null(strstr(os_sim_trace(), want));
+		assert_non_null(
+			strstr(os_sim_trace(),
+			       strf(" " MEDIA_MOUNT " %s ro,nosuid,nodev,noexec,nosymfollow\n",
+				    one[i][0])));
 		assert_int_equal(os_sim_count("umount"), 1);
 	}
 }

@@ -42,17 +42,15 @@ TEST(one_that_fails_is_passed_over)
 
 TEST(no_list_is_no_modules)
 {
-	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 0);
-	assert_string_equal(os_sim_trace(), "");
+	EQUAL((modules_load(MODULES_LIST, "", "all", NULL, NULL), 0), (os_sim_trace(), ""));
 }
 
 TEST(the_command_line_comes_after_the_list)
 {
 	os_sim_file(MODULES_LIST, M "usb-storage.ko delay_use=1\n");
-	assert_int_equal(modules_load(MODULES_LIST,
-				      "quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda",
-				      "all", NULL, NULL),
-			 1);
+	EQUAL((modules_load(MODULES_LIST, "quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda",
+			    "all", NULL, NULL),
+	       1));
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "usb-storage.ko delay_use=1 delay_use=5\n"
 			    "unlink " M "usb-storage.ko\n");
@@ -65,8 +63,7 @@ TEST(the_watchdog_core_is_told_to_go_on_at_a_reboot)
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
 	bare_machine();
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
-	assert_int_equal(modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", "all", NULL, NULL),
-			 1);
+	EQUAL((modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", "all", NULL, NULL), 1));
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0 "
 				      "stop_on_reboot=1\n"),
 			 1);
@@ -122,12 +119,11 @@ TEST(a_module_that_refuses_words_of_the_line_is_loaded_without)
 	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n" M "watchdog.ko\n");
 	os_sim_fail("finit_module " M "virtio.ko a=1 queue=x", 1, KB_EINVAL);
 	os_sim_fail("finit_module " M "watchdog.ko stop_on_reboot=0 y", 1, KB_EINVAL);
-	assert_int_equal(
-		modules_load(MODULES_LIST, "virtio.queue=x watchdog.y virtio.z", "all", NULL, NULL),
-		2);
-	assert_int_equal(os_sim_count("finit_module " M "virtio.ko a=1 queue=x z"), 1);
-	assert_int_equal(os_sim_count("finit_module " M "virtio.ko a=1\n"), 1);
-	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
+	EQUAL((modules_load(MODULES_LIST, "virtio.queue=x watchdog.y virtio.z", "all", NULL, NULL),
+	       2));
+	EQUAL((os_sim_count("finit_module " M "virtio.ko a=1 queue=x z"), 1));
+	EQUAL((os_sim_count("finit_module " M "virtio.ko a=1\n"), 1));
+	EQUAL((os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1));
 	assert_int_equal(os_sim_count("# module " M "virtio.ko: unable to load with queue=x z of "
 				      "the kernel command line"),
 			 1);
@@ -166,11 +162,10 @@ TEST(only_words_that_system_conf_names_reach_a_module)
 		assert_string_equal(out, cases[i].params);
 	}
 	os_sim_file(MODULES_LIST, M "virtio.ko\n");
-	assert_int_equal(modules_load(MODULES_LIST, "virtio.queue=x", "none", NULL, NULL), 1);
-	assert_int_equal(os_sim_count("finit_module " M "virtio.ko\n"), 1);
-	assert_int_equal(
-		os_sim_count("# virtio.queue: ignored: [system] command-line= does not name it"),
-		1);
+	EQUAL((modules_load(MODULES_LIST, "virtio.queue=x", "none", NULL, NULL), 1));
+	EQUAL((os_sim_count("finit_module " M "virtio.ko\n"), 1));
+	EQUAL((os_sim_count("# virtio.queue: ignored: [system] command-line= does not name it"),
+	       1));
 }
 
 TEST_MAIN("modules", .set_up = bare_machine)

@@ -8,14 +8,10 @@
 #include "lib/os.h"
 #include "lib/os_file.h"
 #include "lib/os_worker.h"
-#include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <poll.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/file.h>
 
 #define CALLS_MAX 5000
 
@@ -163,6 +159,9 @@ static char dir[64], path[128];
 static uint8_t data[LEN] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t back[LEN] __attribute__((aligned(BDEV_ALIGN)));
 
+/* Unless something failed before. */
+#define THEN(call) err = err == KB_OK ? (call) : err
+
 /* Past the faults. */
 static size_t content(const char *name, void *buf, size_t size)
 {
@@ -210,10 +209,8 @@ static enum kb_err try_bdev(void)
 		return err;
 	}
 	err = bdev_write(&f.bdev, 0, data, LEN);
-	if (err == KB_OK)
-		err = bdev_flush(&f.bdev);
-	if (err == KB_OK)
-		err = bdev_read(&f.bdev, 0, back, LEN);
+	THEN(bdev_flush(&f.bdev));
+	THEN(bdev_read(&f.bdev, 0, back, LEN));
 	if (err == KB_OK) {
 		assert_memory_equal(back, data, LEN);
 		assert_int_equal(content(path, back, LEN), LEN);
@@ -231,21 +228,14 @@ static enum kb_err stage_file(int in)
 	size_t got = 0;
 	enum kb_err err = os_file_create(in, "part", &fd);
 
-	if (err == KB_OK)
-		err = os_file_reserve(fd, LEN);
-	if (err == KB_OK)
-		err = os_file_write(fd, data, LEN);
-	if (err == KB_OK)
-		err = os_file_sync(fd);
+	THEN(os_file_reserve(fd, LEN));
+	THEN(os_file_write(fd, data, LEN));
+	THEN(os_file_sync(fd));
 	util_close(&fd);
-	if (err == KB_OK)
-		err = os_file_rename(in, "part", "whole");
-	if (err == KB_OK)
-		err = os_file_sync(in);
-	if (err == KB_OK)
-		err = os_file_open(in, "whole", &fd);
-	if (err == KB_OK)
-		err = os_file_read(fd, 0, seen, LEN, &got);
+	THEN(os_file_rename(in, "part", "whole"));
+	THEN(os_file_sync(in));
+	THEN(os_file_open(in, "whole", &fd));
+	THEN(os_file_read(fd, 0, seen, LEN, &got));
 	util_close(&fd);
 	if (err == KB_OK) {
 		assert_int_equal(got, LEN);
@@ -259,14 +249,10 @@ static enum kb_err try_media_files(void)
 	int at = -1, lock = -1;
 	enum kb_err err = os_file_folder(dir, &at);
 
-	if (err == KB_OK)
-		err = os_file_mkdir(at, "stage", 0755);
-	if (err == KB_OK)
-		err = os_file_enter(&at, "stage");
-	if (err == KB_OK)
-		err = os_file_private(at, ".lock", &lock);
-	if (err == KB_OK)
-		err = stage_file(at);
+	THEN(os_file_mkdir(at, "stage", 0755));
+	THEN(os_file_enter(&at, "stage"));
+	THEN(os_file_private(at, ".lock", &lock));
+	THEN(stage_file(at));
 	util_close(&lock);
 	util_close(&at);
 	fault.on = false;
@@ -286,12 +272,9 @@ static enum kb_err try_folders(void)
 
 	snprintf(sub, sizeof(sub), "%s/sub", dir);
 	err = os_mkdir(sub, 0755);
-	if (err == KB_OK)
-		err = os_mkdir(sub, 0755);
-	if (err == KB_OK)
-		err = os_readlink("/proc/self/exe", link, sizeof(link));
-	if (err == KB_OK)
-		err = os_unlink(path);
+	THEN(os_mkdir(sub, 0755));
+	THEN(os_readlink("/proc/self/exe", link, sizeof(link)));
+	THEN(os_unlink(path));
 	if (err == KB_OK)
 		assert_false(os_exists(path));
 	rmdir(sub);
@@ -312,8 +295,7 @@ static enum kb_err try_pipe(void)
 	}
 	assert_int_equal(syscall(SYS_write, fds[1], "abcd", 4), 4);
 	err = os_poll(fds, &ready, 1, 1000);
-	if (err == KB_OK)
-		err = os_read(fds[0], buf, 4, &len);
+	THEN(os_read(fds[0], buf, 4, &len));
 	if (err == KB_OK)
 		assert_true(ready && len > 0 && memcmp(buf, "abcd", len) == 0);
 	os_close(&fds[0]);
@@ -379,8 +361,7 @@ static enum kb_err try_worker(void)
 	struct os_worker w;
 	enum kb_err err = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN);
 
-	if (err == KB_OK)
-		err = ask_worker(&w);
+	THEN(ask_worker(&w));
 	fault.on = false;
 	os_worker_stop(&w);
 	assert_int_equal(syscall(SYS_wait4, -1, NULL, WNOHANG, NULL), -1);

@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files on media, as the kernel has them: what is followed, what is made, what reaches the disk. */
 #include "lib/os_file.h"
-#include "lib/util.h"
 #include "tests/unit/test.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static char path[] = "/tmp/keelboot-files-XXXXXX";
 static int dir = -1, synced = -1;

@@ -3,10 +3,8 @@
  * descriptors, and (os_root.c) the deletion of a tree. Children are in os_proc_test.c. */
 #include "lib/os.h"
 #include "lib/os_root.h"
-#include "lib/util.h"
 #include "tests/unit/folder.h"
 
-#include <sched.h>
 #include <sys/mount.h>
 
 static void put(const char *name, mode_t mode)
@@ -301,8 +299,7 @@ TEST(what_is_mounted_in_it_is_not_emptied)
 			      ? 0
 			      : 1);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
+	EQUAL((waitpid(pid, &status, 0), pid), (WIFEXITED(status), true));
 	if (WEXITSTATUS(status) == 2)
 		skip(); /* a container that may not mount */
 	assert_int_equal(WEXITSTATUS(status), 0);

@@ -3,10 +3,7 @@
 #include "lib/os.h"
 #include "tests/unit/test.h"
 
-#include <poll.h>
-#include <sched.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 
 /* Runs a shell line; what it says comes back. */
 static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
@@ -401,8 +398,7 @@ TEST(process_1_reaps_strangers_and_keeps_its_own)
 		waitpid(inner, &status, 0);
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
+	EQUAL((waitpid(pid, &status, 0), pid), (WIFEXITED(status), true));
 	if (WEXITSTATUS(status) == 77) {
 		print_message("no namespaces here: not tried as process 1\n");
 		skip();

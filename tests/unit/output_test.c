@@ -73,8 +73,7 @@ TEST(events_are_sentences)
 {
 	assert_string_equal(sentence(HISTORY_BAD, 1, "3.0", "no tries left", "crash"),
 			    "3.0 in slot b was rejected: no tries left (last reset: crash)");
-	assert_string_equal(sentence(HISTORY_BAD, 0, "", "x", "command"),
-			    "slot a was rejected: x (command)");
+	EQUAL((sentence(HISTORY_BAD, 0, "", "x", "command"), "slot a was rejected: x (command)"));
 	assert_string_equal(sentence(HISTORY_INSTALL, 1, "2.0", "", "usb"),
 			    "2.0 for slot b was installed (from usb)");
 	assert_string_equal(sentence(HISTORY_INSTALL, 1, "2.0", "chunk 7 is damaged", "usb"),
@@ -90,8 +89,7 @@ TEST(events_are_sentences)
 
 TEST(boots_tell_failures_and_stand_ins)
 {
-	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "", "normal"),
-			    "1.0 in slot a was booted");
+	EQUAL((sentence(HISTORY_BOOT, 0, "1.0", "", "normal"), "1.0 in slot a was booted"));
 	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "", "last-resort"),
 			    "1.0 in slot a was booted (last-resort)");
 	assert_string_equal(sentence(HISTORY_BOOT, 1, "2.0", "hook 20-mine: exit 1", "no licence"),

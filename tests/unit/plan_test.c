@@ -340,10 +340,10 @@ TEST(the_only_slot_is_taken_where_nothing_boots)
 				bool taken = mode == PLAN_RESCUE ||
 					     (mode == PLAN_LAST_RESORT && mountable == 0);
 
-				assert_int_equal(accept_among(&s, r, (enum plan_mode)mode,
-							      mountable, others_gone, &target),
-						 taken ? KB_OK : KB_ENOTARGET);
-				assert_int_equal(target, taken ? 0 : STATE_NONE);
+				EQUAL((accept_among(&s, r, (enum plan_mode)mode, mountable,
+						    others_gone, &target),
+				       taken ? KB_OK : KB_ENOTARGET));
+				EQUAL((target, taken ? 0 : STATE_NONE));
 				FAILS(accept_among(&s, r, (enum plan_mode)mode, mountable, ALL,
 						   &target),
 				      KB_ENOTARGET);
@@ -712,8 +712,7 @@ TEST(what_newer_keelboots_wrote_counts_no_failure)
 	bool dropped = true;
 
 	s.newer = true;
-	assert_false(plan_unwritable(&s, &r));
-	assert_int_equal(s.nunwritable, 0);
+	EQUAL((plan_unwritable(&s, &r), false), (s.nunwritable, 0));
 	plan_staged_failed(&s, &dropped); /* there is none */
 	EQUAL((dropped, false), (plan_source_skipped(&s, STATE_SRC_COUNT), false));
 }

@@ -58,14 +58,12 @@ TEST(a_port_is_the_same_whatever_else_is_plugged_in)
 {
 	assert_string_equal(path("/devices/pci0000:00/0000:00:04.0/virtio1/block/vda"),
 			    path("/devices/pci0000:00/0000:00:04.0/virtio3/block/vdc"));
-	assert_string_equal(
-		path("/devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda"),
-		path("/devices/pci0000:00/0000:00:1f.2/ata1/host6/target6:0:0/6:0:0:0/block/sdb"));
+	EQUAL((path("/devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda"),
+	       path("/devices/pci0000:00/0000:00:1f.2/ata1/host6/target6:0:0/6:0:0:0/block/sdb")));
 	assert_string_equal(path("/devices/pci0000:00/0000:00:05.0/nvme/nvme0/nvme0n1"),
 			    path("/devices/pci0000:00/0000:00:05.0/nvme/nvme1/nvme1n1"));
-	assert_string_equal(
-		path("/devices/platform/soc/fe340000.mmc/mmc_host/mmc0/mmc0:0001/block/mmcblk0"),
-		path("/devices/platform/soc/fe340000.mmc/mmc_host/mmc1/mmc1:0001/block/mmcblk1"));
+	EQUAL((path("/devices/platform/soc/fe340000.mmc/mmc_host/mmc0/mmc0:0001/block/mmcblk0"),
+	       path("/devices/platform/soc/fe340000.mmc/mmc_host/mmc1/mmc1:0001/block/mmcblk1")));
 }
 
 TEST(another_port_is_another_disk)

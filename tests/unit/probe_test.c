@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of disks, on a simulated kernel. */
 #include "tests/sim/os_sim_here.h"
+#include "tests/unit/plug_in.h"
 #include "tests/unit/stuck_sticks.h"
 
 #include "initramfs/disks/probe.h"
@@ -53,11 +54,6 @@ static void bare_machine(void)
 static void stop(void)
 {
 	probe_stop(&p);
-}
-
-static void plug_in(struct os_sim_disk d)
-{
-	os_sim_disk(&d);
 }
 
 static const struct probe_disk *seen(const char *dev)
@@ -135,11 +131,7 @@ TEST(partitions_are_found_by_every_kind_of_name)
 
 TEST(a_stick_that_copies_the_names_is_another_disk)
 {
-	struct os_sim_disk copy = vda();
-
-	copy.name = "sda";
-	copy.path = "/devices/pci0000:00/usb1/1-1/block/sda";
-	os_sim_disk(&copy);
+	PLUG_IN(vda(), it.name = "sda", it.path = "/devices/pci0000:00/usb1/1-1/block/sda");
 	plug_in(vda());
 	probe_start(&p);
 	settle();
@@ -168,10 +160,7 @@ TEST(a_late_stick_is_told_by_a_uevent_and_looked_at_once)
 
 TEST(a_late_disk_with_partitions_is_looked_at_once)
 {
-	struct os_sim_disk d = vda();
-
-	d.at_ms = 300;
-	os_sim_disk(&d);
+	PLUG_IN(vda(), it.at_ms = 300);
 	probe_start(&p);
 	settle();
 	EQUAL((seen("/dev/vda")->n, 4), (os_sim_count("spawn"), 1));
@@ -217,10 +206,8 @@ TEST(more_disks_than_probers_wait_for_their_turn)
 
 TEST(probers_that_nothing_ends_leave_room_for_a_fixed_disk)
 {
-	struct os_sim_disk d = vda();
-
-	d.at_ms = 12000; /* all have been given up, and wait for their second prober */
-	os_sim_disk(&d);
+	/* all have been given up, and wait for their second prober */
+	PLUG_IN(vda(), it.at_ms = 12000);
 	stuck_sticks(stick(0), 10, 0);
 	probe_start(&p);
 	while (os_sim_now() < 11999)
@@ -258,11 +245,8 @@ TEST(what_finds_no_prober_is_given_up)
 /* One that takes the place of one whose prober is still held. */
 TEST(a_disk_in_the_place_of_one_that_hung_is_looked_at)
 {
-	struct os_sim_disk next = stick(0);
-
 	stuck_sticks(stick(0), 1, 0);
-	next.at_ms = 8000;
-	os_sim_disk(&next);
+	PLUG_IN(stick(0), it.at_ms = 8000);
 	os_sim_disk_gone("sda", 7000);
 	probe_start(&p);
 	while (os_sim_now() < 7100)
@@ -275,11 +259,9 @@ TEST(a_disk_in_the_place_of_one_that_hung_is_looked_at)
 
 TEST(a_prober_that_hangs_leaves_the_kernels_names)
 {
-	struct os_sim_disk d = vda();
 	struct os_sim_child hang = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
 
-	d.no_answer = true;
-	os_sim_disk(&d);
+	PLUG_IN(vda(), it.no_answer = true);
 	plug_in(stick(0));
 	os_sim_child(&hang);
 	start(1000); /* the other one is not held up */
@@ -309,49 +291,43 @@ TEST(a_prober_that_crashes_is_tried_once_more)
 	os_sim_child(&crash);
 	plug_in(vda());
 	start(1000);
-	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
-	assert_int_equal(
-		os_sim_count(
-			"# disk /dev/vda: cannot be examined: the prober was ended by signal 11; trying again"),
-		1);
+	EQUAL((seen("/dev/vda")->state, PROBE_READY));
+	EQUAL((os_sim_count(
+		       "# disk /dev/vda: cannot be examined: the prober was ended by signal 11; trying again"),
+	       1));
 	probe_stop(&p);
 }
 
 /* Threat 26: a stick on which the prober does what it may not, each time: SIGSYS. */
 TEST(a_prober_that_its_cage_kills_costs_one_disk_its_answer)
 {
-	struct os_sim_disk s = stick(0);
 	struct os_sim_child killed = {
 		.argv0 = "keelboot-prober", .arg = "/dev/sda", .duration_ms = 5, .status = SIGSYS
 	};
 
-	s.no_answer = true;
 	plug_in(vda());
-	os_sim_disk(&s);
+	PLUG_IN(stick(0), it.no_answer = true);
 	os_sim_child(&killed);
 	probe_start(&p);
 	settle();
 	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 	assert_string_equal(probe_find(&p, NULL, "PARTLABEL=root-a")->fstype, "ext4");
 	EQUAL((seen("/dev/sda")->state, PROBE_UNREADABLE), (probe_pending(&p), 0));
-	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 2);
-	assert_int_equal(
-		os_sim_count(
-			"# disk /dev/sda: cannot be examined: the prober was ended by signal 31"),
-		2);
+	EQUAL((os_sim_count("spawn keelboot-prober /dev/sda"), 2));
+	EQUAL((os_sim_count(
+		       "# disk /dev/sda: cannot be examined: the prober was ended by signal 31"),
+	       2));
 }
 
 TEST(a_prober_that_lies_is_not_believed)
 {
 	static struct prober_answer lie;
-	struct os_sim_disk d = vda();
 	struct os_sim_child c = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
 
 	lie.magic = PROBER_MAGIC;
 	lie.n = 0xffffff;
 	c.say[0] = (struct os_sim_say){ 1, &lie, sizeof(lie) };
-	d.no_answer = true;
-	os_sim_disk(&d);
+	PLUG_IN(vda(), it.no_answer = true);
 	os_sim_child(&c);
 	start(1000);
 	assert_int_equal(seen("/dev/vda")->state, PROBE_UNREADABLE);
@@ -362,7 +338,6 @@ TEST(a_prober_that_lies_is_not_believed)
 TEST(an_answer_in_pieces_is_put_together)
 {
 	static struct prober_answer a;
-	struct os_sim_disk d = vda();
 	struct os_sim_child c = { .argv0 = "keelboot-prober",
 				  .arg = "/dev/vda",
 				  .duration_ms = 100 };
@@ -372,8 +347,7 @@ TEST(an_answer_in_pieces_is_put_together)
 	c.say[0] = (struct os_sim_say){ 1, &a, 10 };
 	c.say[1] = (struct os_sim_say){ 20, (char *)&a + 10, 100 };
 	c.say[2] = (struct os_sim_say){ 30, (char *)&a + 110, len - 110 };
-	d.no_answer = true;
-	os_sim_disk(&d);
+	PLUG_IN(vda(), it.no_answer = true);
 	os_sim_child(&c);
 	start(1000);
 	assert_int_equal(os_sim_now(), 30); /* complete is complete, whatever the process does */
@@ -382,10 +356,7 @@ TEST(an_answer_in_pieces_is_put_together)
 
 TEST(a_missing_helper_still_leaves_the_kernels_names)
 {
-	struct os_sim_disk d = vda();
-
-	d.no_answer = true;
-	os_sim_disk(&d);
+	PLUG_IN(vda(), it.no_answer = true);
 	start(1000);
 	assert_non_null(probe_find(&p, NULL, "PARTLABEL=keelboot-state"));
 	settle();
@@ -394,10 +365,7 @@ TEST(a_missing_helper_still_leaves_the_kernels_names)
 
 TEST(a_disk_that_is_pulled_out_is_gone)
 {
-	struct os_sim_disk s = stick(0);
-
-	s.prober_ms = 50;
-	os_sim_disk(&s);
+	PLUG_IN(stick(0), it.prober_ms = 50);
 	os_sim_disk_gone("sda", 500);
 	start(1000);
 	OK(probe_step(&p, 1000));
@@ -407,10 +375,7 @@ TEST(a_disk_that_is_pulled_out_is_gone)
 
 TEST(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober)
 {
-	struct os_sim_disk s = stick(0);
-
-	s.prober_ms = 1000;
-	os_sim_disk(&s);
+	PLUG_IN(stick(0), it.prober_ms = 1000);
 	os_sim_disk_gone("sda", 500);
 	start(5000);
 	EQUAL((os_sim_now(), 500), (probe_pending(&p), 0));
@@ -456,15 +421,11 @@ TEST(what_is_no_disk_is_ignored)
 	static const char *const names[] = { "loop0",	  "ram3",	 "dm-0",
 					     "zram0",	  "sr0",	 "mmcblk0boot0",
 					     "mtdblock1", "mmcblk0rpmb", "c0!d0" };
-	char path[96];
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++) {
-		snprintf(path, sizeof(path), "/sys/class/block/%s", names[i]);
-		os_sim_link(path, "../../devices/x");
-		snprintf(path, sizeof(path), "/sys/block/%s", names[i]);
-		os_sim_link(path, "../devices/x");
-		snprintf(path, sizeof(path), "/sys/class/block/%s/size", names[i]);
-		os_sim_file(path, "4096\n");
+		os_sim_link(strf("/sys/class/block/%s", names[i]), "../../devices/x");
+		os_sim_link(strf("/sys/block/%s", names[i]), "../devices/x");
+		os_sim_file(strf("/sys/class/block/%s/size", names[i]), "4096\n");
 	}
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 0);
@@ -473,12 +434,9 @@ TEST(what_is_no_disk_is_ignored)
 
 TEST(any_number_of_partitions_hides_no_disk)
 {
-	char path[96];
-
 	plug_in(vda());
 	for (unsigned i = 1; i <= 520; i++) {
-		snprintf(path, sizeof(path), "/sys/class/block/sda%u/partition", i);
-		os_sim_file(path, "1\n");
+		os_sim_file(strf("/sys/class/block/sda%u/partition", i), "1\n");
 	}
 	probe_start(&p);
 	settle();
@@ -488,11 +446,8 @@ TEST(any_number_of_partitions_hides_no_disk)
 
 static void crowd(void *ctx)
 {
-	char path[96];
-
 	for (unsigned i = 0; i < 520; i++) {
-		snprintf(path, sizeof(path), "/sys/block/aaa%u", i);
-		os_sim_link(path, "../devices/x");
+		os_sim_link(strf("/sys/block/aaa%u", i), "../devices/x");
 	}
 }
 
@@ -538,10 +493,7 @@ TEST(no_sys_at_all_is_no_reason_to_crash)
 
 TEST(stopping_ends_what_is_under_way)
 {
-	struct os_sim_disk d = vda();
-
-	d.prober_ms = 3000;
-	os_sim_disk(&d);
+	PLUG_IN(vda(), it.prober_ms = 3000);
 	probe_start(&p);
 	probe_stop(&p);
 	EQUAL((probe_pending(&p), 0), (os_sim_count("kill"), 1), (p.uevent_fd, -1));

@@ -5,8 +5,6 @@
 #include "selector/store.h"
 #include "tests/unit/states.h"
 
-#include <sys/mman.h>
-
 #define MIB (1ull << 20)
 
 static int fd;
@@ -117,12 +115,10 @@ TEST(what_is_no_state_tells_nothing)
 TEST(nothing_is_written)
 {
 	struct state s = bound("cid-1");
-	char link[64];
 	int ro;
 
 	make_disk(&s);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ro = open(link, O_RDONLY | O_CLOEXEC);
+	ro = open(strf("/proc/self/fd/%d", fd), O_RDONLY | O_CLOEXEC);
 	assert_true(ro >= 0);
 	prober_state_part(ro, &part);
 	close(ro);

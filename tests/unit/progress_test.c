@@ -25,8 +25,7 @@ TEST(a_line_in_pieces_counts_at_its_end)
 
 	assert_false(say(&p, "P 1 wri"));
 	assert_false(say(&p, "te 5 10"));
-	assert_true(say(&p, "\n"));
-	assert_int_equal(p.done, 5);
+	EQUAL((say(&p, "\n"), true), (p.done, 5));
 }
 
 TEST(what_does_not_move_is_no_progress)
@@ -38,8 +37,7 @@ TEST(what_does_not_move_is_no_progress)
 	assert_false(say(&p, "P 1 write 4 10\n"));
 	assert_false(say(&p, "P 1 check 9 10\n"));
 	assert_false(say(&p, "P 1 write 6 11\n"));
-	assert_false(say(&p, "P 1 write 11 10\n"));
-	EQUAL((p.done, 5), (p.total, 10));
+	EQUAL((say(&p, "P 1 write 11 10\n"), false), (p.done, 5), (p.total, 10));
 }
 
 /* Else the genuine bundle behind a damaged one would be killed in the midst of its install. */
@@ -55,8 +53,7 @@ TEST(another_bundle_begins_anew)
 	assert_true(say(&p, "P 2 write 0 2000\n"));
 	EQUAL((p.candidate, 2), (p.phase, PROGRESS_WRITE), (p.total, 2000));
 	assert_false(say(&p, "P 1 write 1000 1000\n"));
-	assert_false(say(&p, "P 1 read-back 1000 1000\n"));
-	assert_int_equal(p.candidate, 2);
+	EQUAL((say(&p, "P 1 read-back 1000 1000\n"), false), (p.candidate, 2));
 }
 
 /* Who was taken over cannot feed it with new bundles forever. */
@@ -64,11 +61,9 @@ TEST(there_are_only_so_many_bundles)
 {
 	struct progress p = { .phase = PROGRESS_NONE };
 	unsigned moved = 0;
-	char line[64];
 
 	for (unsigned n = 0; n < 1000; n++) {
-		snprintf(line, sizeof(line), "P %u write 1 1\n", n);
-		moved += say(&p, line);
+		moved += say(&p, strf("P %u write 1 1\n", n));
 	}
 	assert_int_equal(moved, APPLY_CANDIDATES_MAX + 1);
 }
@@ -96,8 +91,7 @@ TEST(nonsense_is_no_progress)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct progress p = { .phase = PROGRESS_NONE };
 
-		assert_false(say(&p, bad[i]));
-		assert_int_equal(p.phase, PROGRESS_NONE);
+		EQUAL((say(&p, bad[i]), false), (p.phase, PROGRESS_NONE));
 	}
 }
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/bundle_fixture.h"
 
-#include "lib/util.h"
 #include "tests/unit/test.h"
-
-#include <sys/syscall.h>
 
 static struct fixture f;
 static struct key_file key, other;
@@ -267,9 +264,8 @@ TEST(too_few_signatures_and_a_retired_one_are_both_told)
 	OK(key_file_sign(&other, f.header, f.sig, f.sig_cap));
 	fixture_join(&f);
 	FAILS(open_len(f.len, false, &k), KB_ESIG);
-	assert_string_equal(
-		r.why,
-		"signed by 1 trusted key (test-key), but 2 must sign; the retired key \"test-key\" does not count");
+	EQUAL((r.why,
+	       "signed by 1 trusted key (test-key), but 2 must sign; the retired key \"test-key\" does not count"));
 }
 
 /* Signed or not: where its parts lie decides how much is read into which memory. */
@@ -481,13 +477,11 @@ TEST(chunks_come_in_order_with_all_that_belongs_to_them)
 	OK(reader_walk_begin(&w, &r, 0, enc));
 	for (uint32_t i = 0; i < f.nchunks; i++) {
 		OK(reader_walk_next(&w, &c));
-		assert_int_equal(c.index, i);
-		assert_int_equal(c.len, i + 1 == f.nchunks ? 4096 : FIXTURE_CHUNK);
+		EQUAL((c.index, i), (c.len, i + 1 == f.nchunks ? 4096 : FIXTURE_CHUNK));
 		fixture_hash(i, hash);
 		assert_memory_equal(c.hash, hash, 32);
-		assert_int_equal(c.form, fixture_form(&f, i));
-		assert_int_equal(c.stored, fixture_stored(&f, i));
-		assert_int_equal(c.off, off);
+		EQUAL((c.form, fixture_form(&f, i)), (c.stored, fixture_stored(&f, i)));
+		EQUAL((c.off, off));
 		OK(reader_stored(&r, &c, stored));
 		assert_memory_equal(stored, f.payload + (off - r.h.payload_off), c.stored);
 		off += c.stored;

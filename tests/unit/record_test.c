@@ -298,8 +298,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 	put_and_load();
 	assert_false(
 		record_renew(&r, 2, BOTH, 2)); /* nothing was seen on the one that it holds back */
-	assert_int_equal(disk.ops, 0);
-	assert_true(record_renew(&r, 2, 1, 1));
+	EQUAL((disk.ops, 0), (record_renew(&r, 2, 1, 1), true));
 	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 	assert_int_equal(get().slot[1].st, STATE_EMPTY);
 	assert_false(record_renew(&r, 2, 1, 1)); /* it holds back nothing any more */
@@ -308,8 +307,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 	s.newer = true;
 	s.min_reader = STATE_FORMAT + 1;
 	put_and_load();
-	assert_true(r.s.newer);
-	assert_true(record_renew(&r, 2, BOTH, 0));
+	EQUAL((r.s.newer, true), (record_renew(&r, 2, BOTH, 0), true));
 	assert_false(get().newer);
 	assert_int_equal(get().slot[0].st, STATE_TRIAL); /* what could not be looked into, too */
 	r.health = RECORD_UNWRITABLE;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/refused.h"
 
-#include "lib/util.h"
 #include "tests/unit/states.h"
 
 #define FLOOR 5
@@ -50,9 +49,8 @@ TEST(what_failed_here_is_tried_again_only_with_again)
 {
 	states_set(&s, 1, STATE_TRIAL, 9);
 	state_reject(&s, &s.slot[1]);
-	assert_string_equal(
-		text(PLAN_AUTOMATIC, KB_EREJECTED),
-		"this release failed on this device before; to try again: keelboot install --again FILE");
+	EQUAL((text(PLAN_AUTOMATIC, KB_EREJECTED),
+	       "this release failed on this device before; to try again: keelboot install --again FILE"));
 }
 
 TEST(what_others_bar_is_installed_by_a_plain_order)
@@ -85,8 +83,7 @@ TEST(details_stand_behind_the_why)
 	char out[REFUSED_TEXT_MAX + 1];
 
 	refused_text(out, refused_why(&s, &release, PLAN_COMMAND, FLOOR, KB_EDOWNGRADE), " (12)");
-	assert_string_equal(
-		out, "not newer than what is installed (12); to go back: keelboot install FILE");
+	EQUAL((out, "not newer than what is installed (12); to go back: keelboot install FILE"));
 }
 
 TEST_MAIN("refused", .set_up = set_up)

@@ -112,9 +112,8 @@ TEST(trial_without_tries_becomes_bad_and_its_release_rejected)
 	states_open(&s);
 	s.slot[1].tries = 0;
 	reset_settle(&s, RESET_CRASH, true);
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_true(state_is_rejected(&s, states_id(2)));
-	assert_string_equal(s.slot[1].reason, "crashed or hung");
+	EQUAL((s.slot[1].st, STATE_BAD), (state_is_rejected(&s, states_id(2)), true));
+	EQUAL((s.slot[1].reason, "crashed or hung"));
 
 	states_trial(&s); /* none open: it was found so */
 	s.slot[1].tries = 0;

@@ -44,8 +44,7 @@ TEST(only_what_both_allow_is_allowed)
 	conf.raw_enabled = false;
 	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_ALL),
 			 CMDLINE_SOURCE_DATA | CMDLINE_SOURCE_USB);
-	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_SD | CMDLINE_SOURCE_USB),
-			 CMDLINE_SOURCE_USB);
+	EQUAL((sources_allowed(&conf, CMDLINE_SOURCE_SD | CMDLINE_SOURCE_USB), CMDLINE_SOURCE_USB));
 	conf.data_enabled = false;
 	conf.media_enabled = CONF_MEDIA_SD;
 	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_ALL), CMDLINE_SOURCE_SD);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/state/state_init.h"
 
-#include "lib/util.h"
 #include "selector/choose.h"
 #include "tests/unit/test.h"
 

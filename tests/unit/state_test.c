@@ -176,9 +176,8 @@ TEST(what_falls_out_of_the_rejected_is_remembered_by_its_sequence)
 	EQUAL((s.nrejected, STATE_LEDGER_LEN), (s.rejected_max, 30), (s.forgotten_max, 0));
 	states_set(&s, 1, STATE_TRIAL, 10);
 	state_reject(&s, &s.slot[1]);
-	assert_int_equal(s.forgotten_max, 30);
-	assert_false(state_is_rejected(&s, states_id(30)));
-	assert_true(state_is_rejected(&s, states_id(10)));
+	EQUAL((s.forgotten_max, 30), (state_is_rejected(&s, states_id(30)), false));
+	EQUAL((state_is_rejected(&s, states_id(10)), true));
 	states_set(&s, 1, STATE_TRIAL, 40);
 	state_reject(&s, &s.slot[1]);
 	assert_int_equal(s.rejected_max, 40);
@@ -199,13 +198,11 @@ TEST(what_could_not_be_written_is_counted_up_to_its_limit)
 		state_add_unwritable(&s, states_id((uint8_t)i), 1);
 	state_add_unwritable(&s, states_id(1), 1); /* the newest again */
 	state_add_unwritable(&s, states_id(99), 1);
-	assert_int_equal(s.nunwritable, STATE_UNWRITABLE_LEN);
-	assert_int_equal(state_unwritable(&s, states_id(2)), 0);
-	assert_int_equal(state_unwritable(&s, states_id(1)), STATE_FAILS_LIMIT);
+	EQUAL((s.nunwritable, STATE_UNWRITABLE_LEN), (state_unwritable(&s, states_id(2)), 0));
+	EQUAL((state_unwritable(&s, states_id(1)), STATE_FAILS_LIMIT));
 	state_del_unwritable(&s, states_id(1));
 	state_del_unwritable(&s, states_id(1));
-	assert_int_equal(s.nunwritable, STATE_UNWRITABLE_LEN - 1);
-	assert_int_equal(state_unwritable(&s, states_id(1)), 0);
+	EQUAL((s.nunwritable, STATE_UNWRITABLE_LEN - 1), (state_unwritable(&s, states_id(1)), 0));
 }
 
 /* A count that cannot be read bars the release until a person asks for it, and nothing else. */
@@ -414,8 +411,6 @@ TEST(what_is_not_there_has_no_line)
 
 TEST(staged_needs_all_its_parts)
 {
-	char text[200];
-
 	read_text(&s, "nslots=1\nstaged=data,0123456789abcdef0123456789abcdef0123456789abcdef"
 		      "0123456789abcdeX,1");
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
@@ -423,14 +418,11 @@ TEST(staged_needs_all_its_parts)
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
 	read_text(&s, "nslots=1\nstaged=data");
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
-	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d", 0);
-	read_text(&s, text);
+	read_text(&s, strf("nslots=1\nstaged=usb,%064d", 0));
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
-	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d,q", 0);
-	read_text(&s, text);
+	read_text(&s, strf("nslots=1\nstaged=usb,%064d,q", 0));
 	EQUAL((s.staged.source, STATE_SRC_USB), (s.staged.fails, STATE_FAILS_LIMIT));
-	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d,1", 0);
-	read_text(&s, text);
+	read_text(&s, strf("nslots=1\nstaged=usb,%064d,1", 0));
 	assert_int_equal(s.staged.fails, 1);
 }
 
@@ -562,8 +554,7 @@ TEST(ledgers_remember_the_last_eight)
 	assert_false(state_is_rejected(&s, states_id(3)));
 	state_del_rejected(&s, states_id(2));
 	state_del_rejected(&s, states_id(77));
-	assert_false(state_is_rejected(&s, states_id(2)));
-	assert_int_equal(s.nrejected, 7);
+	EQUAL((state_is_rejected(&s, states_id(2)), false), (s.nrejected, 7));
 	state_add_applied(&s, states_id(4));
 	assert_true(state_is_applied(&s, states_id(4)));
 }

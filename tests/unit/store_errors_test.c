@@ -87,8 +87,7 @@ TEST(record_that_came_wrong_into_the_cache_is_read_past_it)
 		OK(save(&dev.bdev, mark));
 	dev.reads = 0;
 	dev.flip_read = (struct faulty_when){ 1, 1 };
-	assert_int_equal(load(&dev.bdev, &s), 17);
-	EQUAL((st.region, 0), (st.cell, 8));
+	EQUAL((load(&dev.bdev, &s), 17), (st.region, 0), (st.cell, 8));
 }
 
 /* Nothing is written where nothing seems to be: the older record would be the newest for good. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/store_disk.h"
 
-#include "lib/bytes.h"
 #include "selector/cell.h"
 
 static struct state s;

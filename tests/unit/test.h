@@ -13,12 +13,16 @@
  */
 #pragma once
 
+#include "lib/bytes.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/util.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,8 +32,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -125,6 +133,20 @@ static inline int test_main(int argc, char **argv, const struct test_group *g)
 	if (g->decoder != NULL && argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
 		return g->decoder();
 	return test_run(g);
+}
+
+/* A text for the next call; there is room for eight of them at a time. */
+static inline __attribute__((format(printf, 1, 2))) const char *strf(const char *fmt, ...)
+{
+	static char text[8][4096];
+	static unsigned n;
+	va_list ap;
+
+	n = (n + 1) % 8;
+	va_start(ap, fmt);
+	assert_in_range(vsnprintf(text[n], sizeof(text[n]), fmt, ap), 0, sizeof(text[n]) - 1);
+	va_end(ap);
+	return text[n];
 }
 
 /* Of a child that ends by itself. */

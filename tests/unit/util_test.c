@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/util.h"
 #include "tests/unit/test.h"
 
 static int opened;
@@ -15,8 +14,7 @@ TEST(a_descriptor_is_closed_at_the_end_of_its_scope)
 {
 	open_and_leave();
 	assert_true(opened >= 0);
-	assert_int_equal(fcntl(opened, F_GETFD), -1);
-	assert_int_equal(errno, EBADF);
+	EQUAL((fcntl(opened, F_GETFD), -1), (errno, EBADF));
 }
 
 static int give_away(void)

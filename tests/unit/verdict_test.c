@@ -36,12 +36,11 @@ TEST(good_commits_a_trial)
 	EQUAL((s.slot[1].reason, ""), (s.pref, 1), (s.last, 1), (s.lr, STATE_NONE));
 	assert_int_equal(s.lr_count, 0);
 	assert_true(s.open == 1 && s.open_token == 7 && !s.clean); /* until it has proved itself */
-	assert_false(state_is_rejected(&s, states_id(2)));
-	assert_true(state_is_rejected(&s, states_id(9)));
-	assert_true(state_is_applied(&s, states_id(2)));
-	EQUAL((s.staged.source, STATE_SRC_NONE), (s.apply[STATE_SRC_USB].count, 0));
-	EQUAL((s.installs, 0), (s.rebuilt, false), (s.floor, 2), (s.slot[0].st, STATE_GOOD));
-	assert_int_equal(s.nunwritable, 0);
+	EQUAL((state_is_rejected(&s, states_id(2)), false));
+	EQUAL((state_is_rejected(&s, states_id(9)), true));
+	EQUAL((state_is_applied(&s, states_id(2)), true), (s.staged.source, STATE_SRC_NONE));
+	EQUAL((s.apply[STATE_SRC_USB].count, 0), (s.installs, 0), (s.rebuilt, false), (s.floor, 2));
+	EQUAL((s.slot[0].st, STATE_GOOD), (s.nunwritable, 0));
 }
 
 TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
@@ -67,8 +66,7 @@ TEST(only_a_commit_forgets_what_could_not_be_written)
 	states_set(&s, 0, STATE_GOOD, 1);
 	state_add_unwritable(&s, states_id(5), STATE_FAILS_LIMIT);
 	OK(verdict_good(&s, 0, 0, 0, &committed));
-	assert_false(committed);
-	assert_int_equal(state_unwritable(&s, states_id(5)), STATE_FAILS_LIMIT);
+	EQUAL((committed, false), (state_unwritable(&s, states_id(5)), STATE_FAILS_LIMIT));
 }
 
 TEST(floor_only_rises_and_never_above_the_release)
@@ -169,10 +167,8 @@ TEST(bad_slot_that_proves_itself_commits)
 	s.open = 1;
 	s.open_token = 3;
 	OK(verdict_good(&s, 1, 3, 2, &committed));
-	assert_true(committed && s.floor == 2);
-	assert_true(state_is_applied(&s, states_id(2)));
-	assert_false(state_is_rejected(&s, states_id(2)));
-	EQUAL((s.pref, 0), (s.last, 1));
+	EQUAL((committed, true), (s.floor, 2), (state_is_applied(&s, states_id(2)), true));
+	EQUAL((state_is_rejected(&s, states_id(2)), false), (s.pref, 0), (s.last, 1));
 }
 
 /* Else the older one comes back in its retry, stays, and the update is good without ever being
@@ -213,8 +209,7 @@ TEST(bad_rejects_and_hands_over)
 	s.clean = true;
 	OK(verdict_bad(&s, 1, "deadline"));
 	EQUAL((s.slot[1].st, STATE_BAD), (s.slot[1].tries, 0), (s.slot[1].grace, 0));
-	assert_string_equal(s.slot[1].reason, "deadline");
-	assert_true(state_is_rejected(&s, states_id(2)));
+	EQUAL((s.slot[1].reason, "deadline"), (state_is_rejected(&s, states_id(2)), true));
 	EQUAL((s.pref, 0), (s.open, STATE_NONE), (s.open_token, 0), (s.clean, false));
 }
 
@@ -332,9 +327,8 @@ static void check_failed(const struct state *failed, enum state_st st)
 	assert_int_equal(list.c[0].slot, 1);
 	to = *failed;
 	OK(verdict_switch(&to, 1, false, true, 2));
-	assert_int_equal(to.slot[1].st, st);
-	assert_int_equal(to.slot[1].tries, st == STATE_TRIAL ? 2 : 0);
-	assert_int_equal(to.slot[1].streak, 0);
+	EQUAL((to.slot[1].st, st), (to.slot[1].tries, st == STATE_TRIAL ? 2 : 0));
+	EQUAL((to.slot[1].streak, 0));
 	choose_candidates(&to, &list);
 	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
 }
@@ -536,8 +530,7 @@ TEST(commit_that_raises_the_floor_renews_the_budget)
 		s.floor = 2;
 		s.installs = 5;
 		OK(verdict_good(&s, 0, 0, 2 + raises, &committed));
-		assert_int_equal(s.floor, 2 + raises);
-		assert_int_equal(s.installs, raises ? 0 : 5);
+		EQUAL((s.floor, 2 + raises), (s.installs, raises ? 0 : 5));
 	}
 }
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot-verify as a process, on the manifest that a slot's install left in the state. */
-#include "tests/unit/folder.h"
+#include "tests/unit/trusted_key.h"
 #include "tests/unit/install_fixture.h"
 #include "update/verify/verify_slot.h"
 
 #define SIZE (256u * 1024)
 
-static struct key_file key, stranger;
 static uint8_t image[SIZE];
 static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
 static struct store_manifest cell;
@@ -111,15 +110,13 @@ static int run(const char *slot, bool heard)
 
 static void assert_refused(int code)
 {
-	assert_int_equal(run("b", true), code);
-	assert_int_equal(answered, 0);
+	EQUAL((run("b", true), code), (answered, 0));
 }
 
 TEST(what_is_signed_for_this_device_is_answered)
 {
 	with_store(put_manifest);
-	assert_int_equal(run("b", true), VERIFY_SLOT_OK);
-	assert_int_equal(answered, sizeof(answer));
+	EQUAL((run("b", true), VERIFY_SLOT_OK), (answered, sizeof(answer)));
 	OK(verify_answer_check(&answer));
 	assert_memory_equal(answer.release, cell.release, sizeof(answer.release));
 	assert_int_equal(answer.verity, 0);
@@ -189,28 +186,16 @@ TEST(a_slot_that_cannot_be_is_refused)
 {
 	with_store(put_manifest);
 	assert_int_equal(run("z", true), VERIFY_SLOT_USAGE);
-	assert_int_equal(run("bb", true), VERIFY_SLOT_USAGE);
-	assert_int_equal(answered, 0);
+	EQUAL((run("bb", true), VERIFY_SLOT_USAGE), (answered, 0));
 }
 
 /* ---------------------------------------------------------------- main */
 
 static void make_world(void)
 {
-	folder_make();
-	folder_run("mkdir -p etc/keelboot/keys");
-	OK(key_file_generate(folder_at("k"), KEYRING_ED25519, &key));
-	OK(key_file_generate(folder_at("s"), KEYRING_ED25519, &stranger));
-	folder_run("mv k.pem etc/keelboot/keys");
+	make_keys();
 	for (size_t i = 0; i < SIZE; i++)
 		image[i] = (uint8_t)(i * i >> 7 | 1);
 }
 
-static void remove_world(void)
-{
-	key_file_free(&key);
-	key_file_free(&stranger);
-	folder_remove();
-}
-
-TEST_MAIN("verify_slot", .set_up = set_up, .first = make_world, .last = remove_world, .quiet = true)
+TEST_MAIN("verify_slot", .set_up = set_up, .first = make_world, .last = remove_keys, .quiet = true)

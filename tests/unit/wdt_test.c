@@ -103,12 +103,8 @@ TEST(hardware_that_tells_nothing_is_fed_often)
 
 static void identity(const char *node, const char *text)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/class/watchdog/%s/identity", node);
-	os_sim_file(path, text);
-	snprintf(path, sizeof(path), "/dev/%s", node);
-	os_sim_file(path, "");
+	os_sim_file(strf("/sys/class/watchdog/%s/identity", node), text);
+	os_sim_file(strf("/dev/%s", node), "");
 }
 
 TEST(hardware_goes_before_software)
@@ -282,9 +278,8 @@ TEST(each_one_is_tried_once)
 	os_sim_fail("watchdog", 0, KB_EBUSY);
 	FAILS(wdt_arm(&w, "/dev/watchdog0", 60, 0), KB_EBUSY);
 	EQUAL((w.armed, false), (os_sim_count("watchdog "), 2));
-	assert_int_equal(os_sim_count("# watchdog: unable to open"), 2);
-	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog1: busy; a hang"),
-			 1);
+	EQUAL((os_sim_count("# watchdog: unable to open"), 2));
+	EQUAL((os_sim_count("# watchdog: unable to open /dev/watchdog1: busy; a hang"), 1));
 	EQUAL((w.nfindings, 1), (found("cannot be opened"), true));
 }
 
@@ -514,12 +509,10 @@ TEST(no_hardware_though_drivers_are_packed_is_told)
 TEST(hardware_that_its_driver_does_not_take_is_named)
 {
 	static const char *const others[] = { "iTCO_wdt_x", "iTCO", "xiTCO_wdt" };
-	char path[96];
 
 	os_sim_file(WDT_ABSENT_LIST, "i6300esb\niTCO_wdt\n");
 	for (unsigned i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", others[i]);
-		os_sim_file(path, "");
+		os_sim_file(strf("/sys/bus/platform/devices/%s/uevent", others[i]), "");
 	}
 	os_sim_file("/sys/bus/platform/devices/iTCO_wdt.0/driver/there", "");
 	FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
@@ -543,27 +536,21 @@ TEST(a_dash_and_an_underscore_are_the_same_in_a_drivers_name)
 	};
 	static const char *const others[] = { "sp5100.tco", "sp5100-tcx", "sp5100-tco-x", "sp5100",
 					      "sp5100-" };
-	char path[96], text[96];
 
 	for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		bare_machine();
 		os_sim_file(WDT_ABSENT_LIST, odd[i].driver);
-		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", odd[i].device);
-		os_sim_file(path, "");
+		os_sim_file(strf("/sys/bus/platform/devices/%s/uevent", odd[i].device), "");
 		FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
-		snprintf(text, sizeof(text), "driver %s refused the hardware", odd[i].driver);
-		assert_true(found(text));
-		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/driver/there",
-			 odd[i].device);
-		os_sim_file(path, "");
+		assert_true(found(strf("driver %s refused the hardware", odd[i].driver)));
+		os_sim_file(strf("/sys/bus/platform/devices/%s/driver/there", odd[i].device), "");
 		FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
 		assert_true(found("or switch it on in the firmware"));
 	}
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		bare_machine();
 		os_sim_file(WDT_ABSENT_LIST, "sp5100_tco");
-		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", others[i]);
-		os_sim_file(path, "");
+		os_sim_file(strf("/sys/bus/platform/devices/%s/uevent", others[i]), "");
 		FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
 		assert_false(found("refused the hardware"));
 	}
@@ -614,7 +601,6 @@ static void arm_quirk(const struct os_sim_wdt_quirks *q, unsigned timeout_s)
 TEST(a_driver_is_asked_for_the_time_of_a_reboot)
 {
 	static const unsigned longest[] = { 15, 16, 31, 60, 61, 128, 255, 299, 300, 1000 };
-	char line[64];
 
 	for (unsigned i = 0; i < sizeof(longest) / sizeof(longest[0]); i++) {
 		const struct os_sim_wdt_quirks q = { .longest_s = longest[i] };
@@ -629,9 +615,8 @@ TEST(a_driver_is_asked_for_the_time_of_a_reboot)
 		assert_int_equal(wdt_timeout_s(&w), longest[i] < 60 ? 15 : 60);
 		assert_int_equal(os_sim_count("# watchdog: unable to set"), 0);
 		OK(wdt_hand_over(&w, 60, 300));
-		snprintf(line, sizeof(line), "RebootWatchdogSec=%us\nKExecWatchdogSec=%us\n", want,
-			 want);
-		assert_true(told(line));
+		assert_true(
+			told(strf("RebootWatchdogSec=%us\nKExecWatchdogSec=%us\n", want, want)));
 	}
 }
 
