@@ -24,7 +24,7 @@ static bool same_staged(const struct state_staged *a, const struct state_staged 
 /* Nothing has happened yet. */
 static bool as_before(const struct filecut_image_state *st, const struct filecut_image_state *then)
 {
-	return same_staged(&st->staged, &then->staged) && st->st[1] == then->st[1];
+	return same_staged(&st->staged, &then->staged) && st->b == then->b;
 }
 
 static bool holds(const struct filecut_image *im, bool other, uint32_t blob)
@@ -46,7 +46,7 @@ static bool came_to_pass(const struct filecut_image_state *st, enum filecut_run_
 	if (v == FILECUT_RUN_STAGE || v == FILECUT_RUN_STAGE_OTHER)
 		return is_staged(&st->staged, v == FILECUT_RUN_STAGE_OTHER);
 	return st->staged.source == STATE_SRC_NONE &&
-	       (v == FILECUT_RUN_UNSTAGE || st->st[1] == STATE_GOOD);
+	       (v == FILECUT_RUN_UNSTAGE || st->b == STATE_GOOD);
 }
 
 /* "There is nothing to do" is said only where that is so. */
@@ -57,7 +57,7 @@ static bool nothing_to_do(const struct filecut_image *im, enum filecut_run_verb 
 
 	if (v == FILECUT_RUN_UNSTAGE)
 		return st->staged.source == STATE_SRC_NONE;
-	return st->st[1] == STATE_TRIAL || st->st[1] == STATE_GOOD ||
+	return st->b == STATE_TRIAL || st->b == STATE_GOOD ||
 	       (is_staged(&st->staged, other) && whole(im, other));
 }
 
@@ -117,10 +117,9 @@ static const char *litter(const struct filecut_image *from, const struct filecut
 static const char *check_stage(const struct end *e)
 {
 	/* The trial slot may hold that release, or one as new. */
-	if (e->now.st[1] == STATE_TRIAL && (e->code == OUTPUT_NOTHING || e->code == OUTPUT_FAILURE))
+	if (e->now.b == STATE_TRIAL && (e->code == OUTPUT_NOTHING || e->code == OUTPUT_FAILURE))
 		return NULL;
-	if (e->now.st[1] == STATE_GOOD &&
-	    (e->code == OUTPUT_NOTHING || e->code == OUTPUT_INCOMPATIBLE))
+	if (e->now.b == STATE_GOOD && (e->code == OUTPUT_NOTHING || e->code == OUTPUT_INCOMPATIBLE))
 		return NULL;
 	if (e->code != OUTPUT_OK && e->code != OUTPUT_NOTHING)
 		return check_wrong("it cannot be staged (exit %d)", e->code);
@@ -168,9 +167,9 @@ static const char *check_status(const struct end *e)
 /* The boot installs exactly what is staged, or what was damaged is not taken for whole. */
 static const char *check_apply(const struct end *e)
 {
-	bool other = is_staged(&e->before.staged, true), trial = e->now.st[1] == STATE_TRIAL;
+	bool other = is_staged(&e->before.staged, true), trial = e->now.b == STATE_TRIAL;
 
-	if (e->before.staged.source == STATE_SRC_NONE || e->before.st[1] == STATE_TRIAL)
+	if (e->before.staged.source == STATE_SRC_NONE || e->before.b == STATE_TRIAL)
 		return e->code == APPLY_NOTHING
 			       ? NULL
 			       : check_wrong("something was applied (exit %d)", e->code);

@@ -6,8 +6,8 @@
 #include "lib/os.h"
 #include "update/apply/media.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +17,6 @@ static const char *data_dir;
 static const struct filecut_rec_plan *plan;
 static struct filecut_rec_op *op;     /* the one that runs; NULL: none that is recorded */
 static enum filecut_fault_kind wrong; /* with the read that runs */
-static int failed;		      /* errno of one that the kernel would refuse; 0 */
 
 /* Calls that change something. */
 static const enum filecut_rec_kind changes[HOST_FILES_OPS] = {
@@ -50,23 +49,25 @@ static bool is_there(const struct host_files_call *c)
 	return lstat(c->path, &st) == 0;
 }
 
-/* Bytes in the stage folder. */
-static size_t used(void)
+static size_t used;
+
+static int add_size(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)path;
+	(void)at;
+	used += type == FTW_F ? (size_t)st->st_size : 0;
+	return 0;
+}
+
+/* Whether so many bytes more fit into the stage folder. */
+static bool fits(size_t len)
 {
 	char path[HOST_FILES_PATH];
-	struct dirent *e;
-	size_t sum = 0;
-	struct stat st;
-	DIR *dir;
 
+	used = 0;
 	snprintf(path, sizeof(path), "%s/keelboot/stage", data_dir);
-	dir = opendir(path);
-	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
-			sum += (size_t)st.st_size;
-	if (dir != NULL)
-		closedir(dir);
-	return sum;
+	nftw(path, add_size, 8, FTW_PHYS);
+	return plan->room == 0 || used + len <= plan->room;
 }
 
 /* ---------------------------------------------------------------- before it happens */
@@ -100,13 +101,14 @@ static int begin_change(struct host_files_call *c, const char *path)
 	op = filecut_rec_op(changes[c->op], path);
 	if (op == NULL)
 		return errno;
+	/* The kernel would refuse it. */
 	if (c->op == HOST_FILES_MKDIR && is_there(c))
-		failed = EEXIST;
+		op->failed = EEXIST;
 	if (c->op == HOST_FILES_RENAME)
 		snprintf(op->to, sizeof(op->to), "%s", filecut_rec_below(c->to));
 	if (c->op == HOST_FILES_WRITE)
 		return begin_write(c);
-	if (c->op == HOST_FILES_RESERVE && plan->room > 0 && used() + c->len > plan->room)
+	if (c->op == HOST_FILES_RESERVE && !fits(c->len))
 		return filecut_rec_done(op, ENOSPC);
 	return 0;
 }
@@ -116,7 +118,6 @@ static int before(struct host_files_call *c)
 	const char *path = filecut_rec_below(subject(c));
 
 	op = NULL;
-	failed = 0;
 	/* The machine that runs this loses no power: nothing has to wait for its disk. */
 	c->left_out = c->op == HOST_FILES_SYNC;
 	if (c->op == HOST_FILES_READ)
@@ -139,7 +140,7 @@ static int after(struct host_files_call *c, int errnum)
 	if (op == NULL && errnum == 0 && opens && filecut_rec_below(c->path) != NULL)
 		op = filecut_rec_op(FILECUT_REC_OPEN, filecut_rec_below(c->path));
 	if (op != NULL)
-		filecut_rec_done(op, failed != 0 ? failed : errnum);
+		filecut_rec_done(op, op->failed != 0 ? op->failed : errnum);
 	return errnum;
 }
 

@@ -119,8 +119,7 @@ static void load(const struct filecut_image *im, struct filecut_image_state *out
 	if (out->found != STORE_FOUND || state_encode(&s, text, sizeof(text), &len) != KB_OK)
 		return;
 	out->staged = s.staged;
-	out->st[0] = s.slot[0].st;
-	out->st[1] = s.slot[1].st;
+	out->b = s.slot[1].st;
 	out->key = set_key(text, len);
 }
 

@@ -51,8 +51,8 @@ const struct filecut_image_file *filecut_image_find(const struct filecut_image *
 struct filecut_image_state {
 	enum store_finding found; /* STORE_LOST also if nothing can be read */
 	struct state_staged staged;
-	enum state_st st[2]; /* of slots a and b */
-	uint64_t key;	     /* of the whole text */
+	enum state_st b; /* of slot b */
+	uint64_t key;	 /* of the whole text */
 };
 
 /* Kept until the next call. */

@@ -13,7 +13,6 @@
 /* lib/bdev_file.o once more, with other names: see the Makefile. */
 __typeof__(bdev_file_open) real_bdev_file_open;
 __typeof__(bdev_file_from_fd) real_bdev_file_from_fd;
-__typeof__(bdev_file_close) real_bdev_file_close;
 
 static const struct bdev_ops *real;
 
@@ -98,9 +97,4 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	TRY(real_bdev_file_from_fd(b, fd));
 	stand_in_front(b);
 	return KB_OK;
-}
-
-void bdev_file_close(struct bdev_file *b)
-{
-	real_bdev_file_close(b);
 }

@@ -116,19 +116,19 @@ void filecut_way_show_op(unsigned number, const struct filecut_rec_op *op)
 	printf("%s%s\n", op->failed != 0 ? ": " : "", op->failed != 0 ? strerror(op->failed) : "");
 }
 
-static const char *content(uint32_t blob)
+static const char *content(const struct filecut_image_file *f)
 {
 	static char text[64];
-	const uint8_t *p;
 	size_t len;
 
-	if (blob == filecut_world_release[false].bundle)
+	if (f->dir)
+		return "folder";
+	if (f->blob == filecut_world_release[false].bundle)
 		return "the new bundle";
-	if (blob == filecut_world_release[true].bundle)
+	if (f->blob == filecut_world_release[true].bundle)
 		return "the other bundle";
-	p = filecut_image_bytes(blob, &len);
-	snprintf(text, sizeof(text), "%zu bytes, %s", len,
-		 bytes_all(p, len, 0) ? "zero" : "neither bundle");
+	filecut_image_bytes(f->blob, &len);
+	snprintf(text, sizeof(text), "%zu bytes, neither bundle", len);
 	return text;
 }
 
@@ -138,11 +138,10 @@ void filecut_way_show_image(const struct filecut_image *im)
 	char hex[2 * 8 + 1] = "nothing";
 
 	for (unsigned i = 0; i < im->nfiles; i++)
-		printf("    %-48s %s\n", im->file[i].path,
-		       im->file[i].dir ? "folder" : content(im->file[i].blob));
+		printf("    %-48s %s\n", im->file[i].path, content(&im->file[i]));
 	if (st->staged.source != STATE_SRC_NONE)
 		bytes_hex(hex, st->staged.release, 8);
 	printf("    state: %s; staged %s, failed %u times; slot b %s\n",
 	       st->found == STORE_FOUND ? "there" : "lost", hex, (unsigned)st->staged.fails,
-	       state_st_name(st->st[1]));
+	       state_st_name(st->b));
 }

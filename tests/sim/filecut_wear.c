@@ -107,14 +107,12 @@ static const char *measure(struct wear_table *table, unsigned i)
 	int code;
 
 	filecut_world_put(&im);
-	filecut_world_stable_after(paths[i].when == EARLY ? 86400 : 0);
-	filecut_world_reported(paths[i].when == REPORTED);
+	filecut_world_report(paths[i].when == EARLY ? 86400 : 0, paths[i].when == REPORTED);
 	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);
 	if (paths[i].before == GOOD)
 		filecut_world_fill_b(false);
 	code = filecut_run_line(paths[i].command, &plan);
-	filecut_world_stable_after(0);
-	filecut_world_reported(false);
+	filecut_world_report(0, false);
 	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)
 		if (filecut_run_rec()->op[k].kind == FILECUT_REC_CELL)
 			wear_table_count(&is, "write", filecut_run_rec()->op[k].off,

@@ -41,18 +41,14 @@ static void make_release(struct filecut_world_release *r, bool other)
 	snprintf(r->path, sizeof(r->path), "keelboot/stage/%s", r->r.file);
 }
 
-void filecut_world_stable_after(unsigned seconds)
+void filecut_world_report(unsigned stable_after, bool reported)
 {
 	char conf[600];
 
 	snprintf(conf, sizeof(conf),
-		 "[system]\ncompatible=box\nstable-after=%u\n[source.data]\nmount=%s\n", seconds,
-		 bundles_path("data"));
+		 "[system]\ncompatible=box\nstable-after=%u\n[source.data]\nmount=%s\n",
+		 stable_after, bundles_path("data"));
 	put_file("root/etc/keelboot/system.conf", conf, strlen(conf), 0);
-}
-
-void filecut_world_reported(bool reported)
-{
 	if (reported)
 		put_file("run/good", "", 0, 0);
 	else
@@ -65,7 +61,7 @@ void filecut_world_begin(void)
 					       "root/etc/keelboot/keys" };
 
 	bundles_begin("filecut", true, folders, KB_ARRAY_LEN(folders));
-	filecut_world_stable_after(0);
+	filecut_world_report(0, false);
 	make_release(&filecut_world_release[0], false);
 	make_release(&filecut_world_release[1], true);
 	put_file("a", "", 0, SLOT);

@@ -8,11 +8,9 @@
 #include "tests/sim/bundles.h"
 #include "tests/sim/filecut_fs.h"
 
-/* How long the machine has to run before a report proves its slot; 0 to begin with. */
-void filecut_world_stable_after(unsigned seconds);
-
-/* Whether the system has reported in this boot. */
-void filecut_world_reported(bool reported);
+/* How long the machine has to run before a report proves its slot, and whether the system has
+ * reported in this boot: 0 and no to begin with. */
+void filecut_world_report(unsigned stable_after, bool reported);
 
 /* Makes the folder and the bundles. bundles_end() removes it. */
 void filecut_world_begin(void);
