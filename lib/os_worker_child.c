@@ -9,10 +9,11 @@
 enum kb_err os_worker_memory(size_t len, uint8_t **shared)
 {
 	/* bound: as the one who started it has it */
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, OS_WORKER_SHARED, 0);
-
-	*shared = p != MAP_FAILED ? p : NULL;
-	return p != MAP_FAILED ? KB_OK : err_errno(errno);
+	*shared = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, OS_WORKER_SHARED, 0);
+	if (*shared != MAP_FAILED)
+		return KB_OK;
+	*shared = NULL;
+	return err_errno(errno);
 }
 
 enum kb_err os_worker_take(void *msg, size_t len)

@@ -142,7 +142,7 @@ const char *const powercut_program_name[] = {
 	[POWERCUT_MARK_GOOD] = "mark good",
 	[POWERCUT_MARK_BAD] = "mark bad",
 	[POWERCUT_MARK_CLEAN] = "mark clean",
-	[POWERCUT_INSTALL] = "install --progress=none " POWERCUT_CHILD_BUNDLE,
+	[POWERCUT_INSTALL] = ("install --progress=none " POWERCUT_CHILD_BUNDLE),
 	[POWERCUT_SWITCH] = "switch other",
 	[POWERCUT_PROGRAMS] = "",
 };
