@@ -142,7 +142,7 @@ BEYOND = {
         "trace/updates_test.c::source_that_takes_the_device_down_is_left_alone"),
 }
 NAMED = re.compile(r"^test_((?:t\d\d_)+)")
-C_TEST = re.compile(r"/\*\s*Threats? ([\d, ]+):(?:(?!\*/).)*\*/\s*TEST(?:_WITH)?\((\w+)", re.S)
+C_TEST = re.compile(r"/\*\s*Threats? ([\d, ]+):(?:(?!\*/).)*\*/\s*TEST(?:_\w+)?\((\w+)", re.S)
 
 
 def of_name(name: str) -> set:
@@ -176,7 +176,7 @@ def is_there(test: str) -> bool:
     if path == STORIES:
         return f'{{ .name = "{name}", ' in (TOP / "tests/sim/ioerr_story.c").read_text()
     path = TOP / "tests" / path
-    head = re.compile(rf"^(?:def {name}\(|TEST(?:_WITH)?\({name}[,)])", re.M)
+    head = re.compile(rf"^(?:def {name}\(|TEST(?:_\w+)?\({name}[,)])", re.M)
     return path.exists() and head.search(path.read_text()) is not None
 
 
