@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,18 +48,10 @@ static void log_warning(void *ctx, const char *file, int line, const char *text)
 /* Reads up to size bytes; *len is what was read. */
 static enum kb_err read_fd(int fd, char *buf, size_t size, size_t *len)
 {
-	*len = 0;
-	while (*len < size) {
-		ssize_t n = read(fd, buf + *len, size - *len);
+	size_t n = 1;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(errno);
-		if (n == 0)
-			break;
-		*len += (size_t)n;
-	}
+	for (*len = 0; *len < size && n > 0; *len += n)
+		TRY(os_read(fd, buf + *len, size - *len, &n));
 	return KB_OK;
 }
 
@@ -144,31 +136,32 @@ static void add_dropin(struct load *l, unsigned folder, const char *name)
 	l->ndropins++;
 }
 
-/* Not opendir(): that allocates. */
+/* One run over the names of a folder. */
+struct listing {
+	struct load *l;
+	/* of folders[] */
+	unsigned folder;
+};
+
+static enum kb_err take_if_dropin(void *ctx, const char *name)
+{
+	const struct listing *listing = ctx;
+
+	if (is_dropin(name))
+		add_dropin(listing->l, listing->folder, name);
+	return KB_OK;
+}
+
 static void list_dropins(struct load *l, unsigned folder)
 {
-	char buf[4096] __attribute__((aligned(8))), path[512];
-	KB_CLEANUP_FD int fd = -1;
+	struct listing listing = { l, folder };
+	char path[512];
+	enum kb_err err;
 
 	snprintf(path, sizeof(path), "%s%s/system.conf.d", l->root, folders[folder]);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	for (;;) {
-		ssize_t n = getdents64(fd, buf, sizeof(buf));
-
-		if (n < 0)
-			l->warn(l->ctx, path, 0, "cannot be read; its drop-ins are ignored");
-		if (n <= 0)
-			return;
-		for (ssize_t at = 0; at < n;) {
-			const struct dirent64 *d = (const struct dirent64 *)(buf + at);
-
-			if (is_dropin(d->d_name))
-				add_dropin(l, folder, d->d_name);
-			at += d->d_reclen;
-		}
-	}
+	err = os_each(path, take_if_dropin, &listing);
+	if (err != KB_OK && err != KB_ENOENT)
+		l->warn(l->ctx, path, 0, "cannot be read; its drop-ins are ignored");
 }
 
 static void load_dropins(struct load *l)

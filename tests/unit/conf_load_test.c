@@ -94,6 +94,16 @@ TEST(what_is_no_file_is_named)
 	assert_int_equal(c.tries, 2);
 }
 
+TEST(a_folder_of_drop_ins_that_cannot_be_read_is_named)
+{
+	folder_put("etc/keelboot/system.conf", "[system]\ntries=2\n");
+	folder_run(
+		"rm -r etc/keelboot/system.conf.d; ln -s system.conf.d etc/keelboot/system.conf.d");
+	load(1);
+	assert_non_null(strstr(said[0], "/etc/keelboot/system.conf.d:0: cannot be read"));
+	assert_int_equal(c.tries, 2);
+}
+
 TEST(a_warning_names_file_and_line)
 {
 	folder_put("etc/keelboot/system.conf.d/a.conf", "[system]\ntries=x\n");
