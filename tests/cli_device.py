@@ -11,6 +11,7 @@ import struct
 import subprocess
 
 import pytest
+from keelreader import crc32c
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
@@ -117,15 +118,6 @@ class Device:
 
     def slot(self, name):
         return next(s for s in self.json("status")["slots"] if s["slot"] == name)
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
 
 
 def newest_record(image) -> tuple:

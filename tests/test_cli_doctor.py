@@ -10,7 +10,8 @@ import signal
 import struct
 
 import pytest
-from cli_device import FAILURE, MIB, OK, REGIONS, TOP, call, crc32c, edit, run, sleeping_guardian
+from cli_device import FAILURE, MIB, OK, REGIONS, TOP, call, edit, run, sleeping_guardian
+from keelreader import crc32c
 
 OPTIONS = ("BLK_DEV_INITRD", "DEVTMPFS", "TMPFS", "NAMESPACES", "SECCOMP_FILTER", "MEMFD_CREATE",
            "WATCHDOG", "WATCHDOG_SYSFS", "PSTORE", "MAGIC_SYSRQ", "MULTIUSER", "NET", "UNIX")

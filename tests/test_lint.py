@@ -365,8 +365,9 @@ def test_seam(tree):
     """Also where the compiler has a checked variant of the call."""
     put(tree, "update/keys/keyring.c", FSYNC.format("keyring"))
     says(tree, "seam", "update/keys/keyring.c:7:", "fsync() goes past the seam")
-    checked = FSYNC.format("keyring").replace("int keyring", "int __openat64_2(int, const char *, int);\nint keyring", 1)
-    put(tree, "update/keys/keyring.c", checked.replace("fsync(1)", '__openat64_2(1, "x", 0)'))
+    checked = "int __openat64_2(int, const char *, int);\nint keyring(void);"
+    put(tree, "update/keys/keyring.c", FSYNC.format("keyring").replace("int keyring(void);", checked).replace(
+        "fsync(1)", '__openat64_2(1, "x", 0)'))
     says(tree, "seam", "update/keys/keyring.c:", "openat() goes past")
 
 

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli_device import crc32c, edit
+from cli_device import edit
+from keelreader import crc32c
 
 LOCKED = "command-line=panic,keelboot.log"
 EVIL_LINE = ("keelboot.enable=0 root=/dev/sda init=/bin/sh keelboot.slot=b keelboot.watchdog=off "

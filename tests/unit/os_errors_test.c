@@ -72,14 +72,18 @@ SHIM(ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off),
      fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, buf, half(len), off))
 SHIM(int fsync(int fd), DO(fsync, int, fd))
 
+static unsigned take_mode(int flags, va_list *ap)
+{
+	return flags & O_CREAT ? va_arg(*ap, unsigned) : 0;
+}
+
 int open64(const char *path, int flags, ...)
 {
-	unsigned mode = 0;
+	unsigned mode;
 	va_list ap;
 
 	va_start(ap, flags);
-	if (flags & O_CREAT)
-		mode = va_arg(ap, unsigned);
+	mode = take_mode(flags, &ap);
 	va_end(ap);
 	return DO(openat, int, AT_FDCWD, path, flags, mode);
 }
@@ -89,12 +93,11 @@ SHIM(int __open64_2(const char *path, int flags), open64(path, flags))
 
 int openat64(int at, const char *name, int flags, ...)
 {
-	unsigned mode = 0;
+	unsigned mode;
 	va_list ap;
 
 	va_start(ap, flags);
-	if (flags & O_CREAT)
-		mode = va_arg(ap, unsigned);
+	mode = take_mode(flags, &ap);
 	va_end(ap);
 	return DO(openat, int, at, name, flags, mode);
 }
