@@ -6,7 +6,7 @@
 #include "initramfs/disks/devices.h"
 #include "initramfs/evidence.h"
 #include "initramfs/guard.h"
-#include "initramfs/passed.h"
+#include "initramfs/skipped.h"
 #include "initramfs/record.h"
 #include "initramfs/rescue.h"
 #include "initramfs/root.h"
@@ -47,7 +47,7 @@ struct boot {
 	/* of the candidate; see verify.h */
 	struct verify_answer manifest;
 	/* the slots that stood before the one that boots */
-	struct passed passed;
+	struct skipped skipped;
 	/* A check, or its manifest, kept a slot from booting that might run. */
 	bool some_rejected;
 	/* This kernel has no file system, dm-verity or hash for a slot. */

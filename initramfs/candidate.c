@@ -17,9 +17,10 @@ static enum kb_err op_save(void *ctx, struct state *s)
 
 static enum kb_err check_before_charge(struct boot *b, int slot, char *reason)
 {
+	b->ndespite = 0; /* what stood against the candidate before */
 	TRY(slot_look(b, slot, reason));
 	TRY(verify_manifest(b, slot, reason));
-	return slot_has_verity(b, slot, reason);
+	return slot_check_verity(b, slot, reason);
 }
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
@@ -27,7 +28,7 @@ static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 	enum kb_err err = check_before_charge(ctx, slot, reason);
 
 	if (err != KB_OK)
-		passed_note(ctx, slot, reason);
+		skipped_note(ctx, slot, reason);
 	return err;
 }
 
@@ -36,7 +37,7 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	enum kb_err err = slot_mount(ctx, slot, reason);
 
 	if (err != KB_OK)
-		passed_note(ctx, slot, reason);
+		skipped_note(ctx, slot, reason);
 	return err;
 }
 
@@ -85,6 +86,7 @@ static enum kb_err attempt_once(struct boot *b)
 		.next_run_accepts = op_next_run_accepts,
 	};
 
+	b->attempt.forced = b->cmd.slot;
 	b->attempt.disk = b->rec.disk;
 	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
 }
@@ -118,9 +120,9 @@ static enum kb_err attempt_until_exhausted(struct boot *b)
  * turned bad when this boot settled has one already. */
 static bool is_news(const struct boot *b, const struct state_slot *s)
 {
-	bool reported = b->passed.n == 1 && b->passed.over[0].slot == b->rec.turned_bad;
+	bool reported = b->skipped.n == 1 && b->skipped.slot[0].slot == b->rec.turned_bad;
 
-	return s->st != STATE_GOOD || (b->passed.n > 0 && !reported) ||
+	return s->st != STATE_GOOD || (b->skipped.n > 0 && !reported) ||
 	       b->attempt.chosen.tier != CHOOSE_NORMAL;
 }
 
@@ -143,12 +145,12 @@ enum kb_err candidate_mount(struct boot *b)
 	uint64_t seq = b->rec.s.seq;
 	const struct state_slot *s;
 
-	b->passed = (struct passed){ 0 };
+	b->skipped = (struct skipped){ 0 };
 	TRY(attempt_until_exhausted(b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
-	passed_explain(b);
+	skipped_explain(b);
 	report_chosen(b, s);
 	if (b->rec.s.seq != seq && is_news(b, s))
-		passed_to_history(b);
+		skipped_to_history(b);
 	return KB_OK;
 }

@@ -190,7 +190,7 @@ static void write_json(const struct boot *b, struct text *t)
 {
 	int slot = b->attempt.chosen.slot;
 	const struct state_slot *s = &b->rec.s.slot[slot];
-	char why[PASSED_TEXT_MAX + 1];
+	char why[SKIPPED_TEXT_MAX + 1];
 
 	t->len = 0;
 	put_text(t, "{\"schema\":1,\"slot\":\"%c\",\"tier\":\"%s\",\"status\":\"%s\",\"tries\":%u,",
@@ -201,7 +201,7 @@ static void write_json(const struct boot *b, struct text *t)
 	put_text(t, "\"version\":");
 	put_string(t, s->version);
 	put_text(t, ",\"reason\":");
-	passed_text(&b->passed, why, sizeof(why));
+	skipped_text(&b->skipped, why, sizeof(why));
 	put_string(t, why);
 	put_text(t, ",\"state\":\"%s\",", record_health_name(b->rec.health));
 	put_watchdog(b, t);

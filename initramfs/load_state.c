@@ -19,7 +19,6 @@ void load_state(struct boot *b)
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));
 	settle_attempt(b);
-	b->attempt.forced = b->cmd.slot;
 }
 
 void load_state_again(struct boot *b)

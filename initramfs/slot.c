@@ -22,7 +22,7 @@ static enum kb_err no_driver(struct boot *b, int slot, const char *lacks, const 
 	return KB_ENODEV;
 }
 
-static enum kb_err has_driver(struct boot *b, int slot, char *reason)
+static enum kb_err check_driver(struct boot *b, int slot, char *reason)
 {
 	const char *lacks = root_without_driver(&b->root, b->dev.slot[slot].fstype);
 
@@ -44,10 +44,10 @@ enum kb_err slot_look(struct boot *b, int slot, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "no file system");
 		return KB_EFORMAT;
 	}
-	return has_driver(b, slot, reason);
+	return check_driver(b, slot, reason);
 }
 
-enum kb_err slot_has_verity(struct boot *b, int slot, char *reason)
+enum kb_err slot_check_verity(struct boot *b, int slot, char *reason)
 {
 	const struct devices_slot *d = &b->dev.slot[slot];
 	const char *lacks = NULL;

@@ -17,7 +17,7 @@ enum kb_err slot_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /* After verify_manifest(): whether this kernel can open the tree that the manifest names.
  * KB_ENODEV: it has no dm-verity, or not that hash, which is not the slot's fault. */
-enum kb_err slot_has_verity(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
+enum kb_err slot_check_verity(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /*
  * Runs pre-mount hooks, mounts the slot's root on ROOT_DIR, runs post-mount hooks. On failure

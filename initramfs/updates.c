@@ -65,7 +65,7 @@ static void spend_staged(struct record *r)
 	plan_staged_failed(&r->s, &dropped);
 	if (!dropped)
 		return;
-	plan_apply_end(&r->s, STATE_SRC_DATA);
+	plan_apply_forget(&r->s, STATE_SRC_DATA);
 	log_warn("update: the staged copy is dropped: it crashed apply %d times",
 		 STATE_FAILS_LIMIT);
 	record_history(r, HISTORY_REFUSED, STATE_NONE, "apply crashed or stalled on it", "data");
@@ -98,7 +98,7 @@ static void log_skipped(const struct state *s, enum state_source src)
 	else
 		log_warn("update: source %s crashed %s %d times; skipped until %s",
 			 state_source_name(src),
-			 s->apply[src].grace == STATE_APPLY_DIED ? "apply" : "the device",
+			 s->apply[src].excused == STATE_APPLY_DIED ? "apply" : "the device",
 			 STATE_APPLY_LIMIT,
 			 plan_apply_forgivable(s, src)
 				 ? "a slot is marked good"
@@ -114,7 +114,7 @@ static void forget_what_is_gone(struct boot *b, enum state_source src)
 		return;
 	log_notice("update: source %s is empty; its failures are forgotten",
 		   state_source_name(src));
-	plan_apply_end(s, src);
+	plan_apply_forget(s, src);
 }
 
 /*
@@ -151,7 +151,7 @@ static enum updates_end run_counted(struct boot *b, enum state_source src, enum 
 	enum updates_end end;
 	enum kb_err err;
 
-	if (!plan_apply_begin(&r->s, src)) {
+	if (!plan_apply_count(&r->s, src)) {
 		log_skipped(&r->s, src);
 		return UPDATES_NOTHING;
 	}
@@ -183,7 +183,7 @@ static enum updates_end run_counted(struct boot *b, enum state_source src, enum 
 	if (end == UPDATES_CRASHED)
 		count_death(r, src, before, mode);
 	else
-		plan_apply_end(&r->s, src);
+		plan_apply_forget(&r->s, src);
 	return end;
 }
 

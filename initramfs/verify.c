@@ -138,7 +138,6 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	bool last_resort =
 		!always && (b->accept_rejected || choose_is_last_resort(&b->rec.s, slot));
 
-	b->ndespite = 0;
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	if (s->has_release && b->rec.health != RECORD_MISSING)
 		err = store_manifest_read(&b->rec.store, slot, &m, blob, sizeof(blob));

@@ -2,6 +2,7 @@
 #include "lib/util.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 void util_close(int *fd)
@@ -20,6 +21,20 @@ int util_take(int *fd)
 
 	*fd = -1;
 	return taken;
+}
+
+bool util_path_part(const char **path, char *name, size_t size)
+{
+	size_t len;
+
+	*path += strspn(*path, "/");
+	len = strcspn(*path, "/");
+	if (len >= size)
+		len = 0;
+	memcpy(name, *path, len);
+	name[len] = '\0';
+	*path += len;
+	return len > 0;
 }
 
 void util_print_safe(char *dst, size_t size, const char *src)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The few things that every file needs: sizes of arrays, and descriptors that close themselves. */
+/* The few things that every file needs: sizes of arrays, descriptors that close themselves, safe
+ * texts. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define KB_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -14,6 +16,10 @@ void util_close(int *fd);
 
 /* Gives *fd away: returns it, and leaves -1, so that it is not closed. */
 int util_take(int *fd);
+
+/* The next name of a path, without its slashes, taken off the path. False: none is left, or it has
+ * no room in name, which is of size bytes. */
+bool util_path_part(const char **path, char *name, size_t size);
 
 /*
  * Copies src into dst of size bytes, always ended by NUL, with every byte that is not printable

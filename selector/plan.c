@@ -236,7 +236,7 @@ static void forget_slot(int8_t *which, int slot)
 		*which = STATE_NONE;
 }
 
-void plan_begin(struct state *s, int target, uint64_t back)
+void plan_install_begin(struct state *s, int target, uint64_t back)
 {
 	struct state_slot *t = &s->slot[target];
 	int fallback;
@@ -259,14 +259,15 @@ void plan_begin(struct state *s, int target, uint64_t back)
 		s->pref = (int8_t)fallback;
 }
 
-void plan_end(struct state *s, int target, const struct plan_release *r, enum plan_mode mode)
+void plan_install_end(struct state *s, int target, const struct plan_release *r,
+		      enum plan_mode mode, uint8_t tries)
 {
 	struct state_slot *t = &s->slot[target];
 
 	state_del_unwritable(s, r->id);
 	*t = (struct state_slot){
 		.st = STATE_TRIAL,
-		.tries = STATE_TRIES,
+		.tries = tries != 0 ? tries : STATE_TRIES,
 		.grace = STATE_GRACE,
 		.retries = mode == PLAN_COMMAND ? 0 : t->retries,
 		.has_release = true,
@@ -305,7 +306,7 @@ bool plan_source_skipped(const struct state *s, enum state_source src)
 	       !s->apply[src].open;
 }
 
-bool plan_apply_begin(struct state *s, enum state_source src)
+bool plan_apply_count(struct state *s, enum state_source src)
 {
 	struct state_apply *a = &s->apply[src];
 
@@ -316,7 +317,7 @@ bool plan_apply_begin(struct state *s, enum state_source src)
 	return true;
 }
 
-void plan_apply_end(struct state *s, enum state_source src)
+void plan_apply_forget(struct state *s, enum state_source src)
 {
 	s->apply[src] = (struct state_apply){ 0 };
 }
@@ -324,11 +325,11 @@ void plan_apply_end(struct state *s, enum state_source src)
 void plan_apply_died(struct state *s, enum state_source src)
 {
 	s->apply[src].open = false;
-	s->apply[src].grace = STATE_APPLY_DIED;
+	s->apply[src].excused = STATE_APPLY_DIED;
 }
 
 bool plan_apply_forgivable(const struct state *s, enum state_source src)
 {
-	return s->apply[src].grace != STATE_APPLY_DIED ||
+	return s->apply[src].excused != STATE_APPLY_DIED ||
 	       (src != STATE_SRC_SD && src != STATE_SRC_USB);
 }

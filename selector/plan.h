@@ -91,16 +91,18 @@ enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
  * commit: what plan_back() said, or 0 in rescue. If it lost its trust, this is a retry of the slot.
  * Goes to both regions.
  */
-void plan_begin(struct state *s, int target, uint64_t back);
+void plan_install_begin(struct state *s, int target, uint64_t back);
 
-/* Behind plan_begin(): the target is whole: trial with STATE_TRIES and grace, preferred; the caller
- * knows system.conf's tries=. Counts as an automatic install unless mode is PLAN_COMMAND. */
-void plan_end(struct state *s, int target, const struct plan_release *r, enum plan_mode mode);
+/* After plan_install_begin(): the target is whole: a trial with grace and so many tries (0:
+ * STATE_TRIES), preferred. Counts as an automatic install unless mode is PLAN_COMMAND. */
+void plan_install_end(struct state *s, int target, const struct plan_release *r,
+		      enum plan_mode mode, uint8_t tries);
 
 /*
  * An install of r at boot began and failed at the slot's own storage: neither the copy nor the
- * release is to blame, but each boot would do it again. Counted up to STATE_FAILS_LIMIT; plan_end()
- * of that release, a commit of any, or a person's order ends that. False: nothing has changed.
+ * release is to blame, but each boot would do it again. Counted up to STATE_FAILS_LIMIT;
+ * plan_install_end() of that release, a commit of any, or a person's order ends that. False:
+ * nothing has changed.
  */
 bool plan_unwritable(struct state *s, const struct plan_release *r);
 
@@ -109,8 +111,8 @@ bool plan_unwritable(struct state *s, const struct plan_release *r);
 void plan_staged_failed(struct state *s, bool *dropped);
 
 /* A source is skipped: STATE_APPLY_LIMIT applies from it in a row took the device down, or died.
- * A commit ends that, plan_apply_end() (also when the source is empty), and any `mark good` where
- * plan_apply_forgivable(). */
+ * A commit ends that, plan_apply_forget() (also when the source is empty), and any `mark good`
+ * where plan_apply_forgivable(). */
 bool plan_source_skipped(const struct state *s, enum state_source src);
 
 /*
@@ -119,10 +121,10 @@ bool plan_source_skipped(const struct state *s, enum state_source src);
  * not end. False: the limit is reached, or the record is a newer one's and cannot be counted in;
  * s is as it was, and the source must be skipped.
  */
-bool plan_apply_begin(struct state *s, enum state_source src);
+bool plan_apply_count(struct state *s, enum state_source src);
 
 /* It ended by itself, whatever its result; or there is nothing in src that it could look at. */
-void plan_apply_end(struct state *s, enum state_source src);
+void plan_apply_forget(struct state *s, enum state_source src);
 
 /* It crashed, or had to be killed: the device survived it, and the count stays. */
 void plan_apply_died(struct state *s, enum state_source src);

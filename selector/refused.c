@@ -93,7 +93,7 @@ const char *refused_source(const struct state *s, enum state_source src,
 {
 	snprintf(out, REFUSED_SOURCE_MAX + 1,
 		 "source %s is skipped: its updates crashed %s %d times", state_source_name(src),
-		 s->apply[src].grace == STATE_APPLY_DIED ? "apply" : "the device",
+		 s->apply[src].excused == STATE_APPLY_DIED ? "apply" : "the device",
 		 STATE_APPLY_LIMIT);
 	return out;
 }

@@ -144,8 +144,8 @@ static bool settle_applies(struct state *s, enum reset_cause cause)
 			continue;
 		any = true;
 		a->open = false;
-		if (is_explained(cause) && a->grace < STATE_GRACE) {
-			a->grace++;
+		if (is_explained(cause) && a->excused < STATE_GRACE) {
+			a->excused++;
 			a->count -= a->count > 0;
 		}
 	}

@@ -24,9 +24,11 @@
 #define STATE_PAYLOAD_MAX   4032 /* bytes of text that fit a cell of 4096 */
 #define STATE_NONE	    (-1) /* no slot */
 
-#define STATE_TRIES	   3 /* boots of a trial that may fail, unless system.conf says otherwise */
-#define STATE_TRIES_MAX	   9
-#define STATE_APPLY_DIED   (STATE_GRACE + 1) /* in place of an apply's grace: nothing excuses it */
+#define STATE_TRIES	3 /* boots of a trial that may fail, unless system.conf says otherwise */
+#define STATE_TRIES_MAX 9
+#define STATE_APPLY_DIED                                                            \
+	(STATE_GRACE + 1)     /* in place of an apply's excused: nothing excuses it \
+			       */
 #define STATE_GRACE	   5  /* boots of a trial that power cuts and orderly reboots do not cost */
 #define STATE_STREAK_LIMIT 3  /* crashes in a row after which a good slot is no longer trusted */
 #define STATE_RETRIES_MAX  15 /* retries of such a slot are counted no further */
@@ -87,9 +89,9 @@ struct state_slot {
 struct state_apply {
 	/* applies that did not end by themselves, the one under way included */
 	uint8_t count;
-	/* how many were explained, and so are not in count any more; or STATE_APPLY_DIED: the
-	 * device survived one of them, and apply did not */
-	uint8_t grace;
+	/* how many a reset's cause excused, so that count has them no more; or STATE_APPLY_DIED:
+	 * the device survived one of them, and apply did not */
+	uint8_t excused;
 	/* one is under way */
 	bool open;
 };

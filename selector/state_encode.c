@@ -46,14 +46,14 @@ static void put_staged(struct text_out *o, const char *key, const struct state_s
 	text_put(o, key, val);
 }
 
-/* "count,grace,open" */
+/* "count,excused,open" */
 static void put_apply(struct text_out *o, const char *key, const struct state_apply *a)
 {
 	char val[64];
 	size_t n = text_decimal(val, a->count);
 
 	val[n++] = ',';
-	n += text_decimal(val + n, a->grace);
+	n += text_decimal(val + n, a->excused);
 	val[n++] = ',';
 	text_decimal(val + n, a->open);
 	text_put(o, key, val);
@@ -119,7 +119,7 @@ static bool is_set(const struct state *s, const struct state_key *key, const voi
 	case STATE_KIND_STAGED:
 		return s->staged.source != STATE_SRC_NONE;
 	case STATE_KIND_APPLY:
-		return a->count != 0 || a->grace != 0 || a->open;
+		return a->count != 0 || a->excused != 0 || a->open;
 	case STATE_KIND_APPLIED:
 		return s->napplied > 0;
 	case STATE_KIND_REJECTED:

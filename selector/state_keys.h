@@ -16,7 +16,7 @@ enum state_kind {
 	STATE_KIND_LETTER,  /* int8_t; a slot, or '-' */
 	STATE_KIND_TEXT,    /* char[]; what is not printable ASCII is '?' */
 	STATE_KIND_STAGED,  /* struct state_staged: "source,release,failures" */
-	STATE_KIND_APPLY,   /* struct state_apply: "count,grace,open" */
+	STATE_KIND_APPLY,   /* struct state_apply: "count,excused,open" */
 	STATE_KIND_APPLIED, /* the ledgers: releases, commas between */
 	STATE_KIND_REJECTED,
 	STATE_KIND_UNWRITABLE, /* "release:count", commas between */

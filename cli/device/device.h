@@ -94,9 +94,9 @@ void device_init(struct device *d, const struct device_options *opts);
 enum kb_err device_open_to_read(struct device *d) KB_MUST_CHECK;
 
 /* As device_open_to_read(), for writing: takes the lock between writers first (KB_EBUSY). */
-enum kb_err device_open_write(struct device *d) KB_MUST_CHECK;
+enum kb_err device_open_to_write(struct device *d) KB_MUST_CHECK;
 
-/* As device_open_write(), and a valid record has to be there: KB_EBLANK, KB_EIO otherwise. */
+/* As device_open_to_write(), and a valid record has to be there: KB_EBLANK, KB_EIO otherwise. */
 enum kb_err device_open_to_change(struct device *d) KB_MUST_CHECK;
 
 void device_close(struct device *d);

@@ -125,7 +125,7 @@ enum kb_err device_open_to_read(struct device *d)
 	return open_and_load(d, false);
 }
 
-enum kb_err device_open_write(struct device *d)
+enum kb_err device_open_to_write(struct device *d)
 {
 	return open_and_load(d, true);
 }

@@ -128,8 +128,8 @@ static bool is_staged(const struct job *job)
 	       stage_files_sync(&d.conf) == KB_OK;
 }
 
-/* Would the next boot take it? Nothing is mounted then. */
-static enum kb_err forget_failures_and_check(const struct job *job)
+/* Would the next boot take it, after a person asked for it anew? Nothing is mounted then. */
+static enum kb_err check_accepted(const struct job *job)
 {
 	const struct plan_terms terms = {
 		.mode = PLAN_AUTOMATIC,
@@ -141,7 +141,7 @@ static enum kb_err forget_failures_and_check(const struct job *job)
 	int target;
 	enum kb_err err;
 
-	/* A person asks for it anew; saved with what is staged. */
+	/* Saved with what is staged. */
 	state_del_unwritable(&d.state, job->release.id);
 	err = plan_accept(&d.state, &job->release, &terms, &target);
 	if (err != KB_OK) {
@@ -152,7 +152,7 @@ static enum kb_err forget_failures_and_check(const struct job *job)
 	return incoming_readable(&reader, job->file);
 }
 
-static enum kb_err check_now(const struct job *job)
+static enum kb_err check_with_state(const struct job *job)
 {
 	char text[REFUSED_SOURCE_MAX + 1];
 	enum kb_err err;
@@ -164,7 +164,7 @@ static enum kb_err check_now(const struct job *job)
 		err = KB_EAPPLIED;
 	}
 	if (err == KB_OK)
-		err = forget_failures_and_check(job);
+		err = check_accepted(job);
 	if (err == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
 		log_warn("%s; to end that: %s", refused_source(&d.state, STATE_SRC_DATA, text),
 			 refused_source_remedy(&d.state, STATE_SRC_DATA));
@@ -187,7 +187,7 @@ static enum kb_err look_at_file(struct job *job, int fd, uint64_t size)
 	if (snprintf(job->temp_path, sizeof(job->temp_path), "%s.part", job->path) >=
 	    (int)sizeof(job->temp_path))
 		return KB_ENOSPC;
-	return check_now(job);
+	return KB_OK;
 }
 
 /* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
@@ -225,7 +225,7 @@ static enum kb_err save_staged(const struct job *job, bool *saved)
 	enum kb_err err;
 
 	TRY(device_open_to_change(&d));
-	err = forget_failures_and_check(job);
+	err = check_accepted(job);
 	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
 		log_err("%s: another process removed the copy; stage it again", job->path);
 		err = KB_ENOENT;
@@ -252,6 +252,7 @@ static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 
 	TRY(device_may_install(&d));
 	TRY(look_at_file(job, fd, size));
+	TRY(check_with_state(job));
 	TRY(check_data());
 	TRY(stage_files_open_locked(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
 	TRY(remove_litter(job, fd));

@@ -75,7 +75,7 @@ static enum kb_err walk_to_folder(const struct conf *c, bool make, int *dir, cha
 	KB_CLEANUP_FD int at = -1;
 	size_t len = (size_t)snprintf(path, PATH_MAX, "%s", c->data_mount);
 	const char *rest = c->data_stage;
-	char name[MEDIA_NAME_MAX + 1];
+	char name[OS_FILE_NAME_MAX + 1];
 	enum kb_err err = KB_OK;
 
 	if (os_file_folder(c->data_mount, &at) != KB_OK) {
@@ -84,7 +84,7 @@ static enum kb_err walk_to_folder(const struct conf *c, bool make, int *dir, cha
 				path);
 		return KB_ENOENT;
 	}
-	while (media_part(&rest, name)) {
+	while (util_path_part(&rest, name, sizeof(name))) {
 		len += (size_t)snprintf(path + len, PATH_MAX - len, "/%s", name);
 		if (make)
 			TRY(make_one(at, name, path));

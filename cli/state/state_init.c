@@ -269,7 +269,7 @@ static enum kb_err open_and_write(struct device *d, const struct init_args *in)
 {
 	enum kb_err err;
 
-	TRY(device_open_write(d));
+	TRY(device_open_to_write(d));
 	err = write_state(d, in);
 	device_close(d);
 	return err;

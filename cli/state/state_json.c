@@ -58,7 +58,7 @@ static json_object *applies_json(const struct state *s)
 		json_object *one = json_object_new_object();
 
 		output_json_number(one, "count", s->apply[i].count);
-		output_json_number(one, "grace", s->apply[i].grace);
+		output_json_number(one, "grace", s->apply[i].excused);
 		output_json_add(o, state_source_name((enum state_source)i), one);
 	}
 	return o;

@@ -47,7 +47,7 @@ static void note_disk(struct probe *p, const char *name, bool again)
 	struct probe_disk *d = probe_table_find(p, name);
 	bool there;
 
-	if (d == NULL && probe_table_passed(p, name))
+	if (d == NULL && probe_table_skipped(p, name))
 		return;
 	there = probe_sysfs_read(&fresh, name);
 	if (!there) {

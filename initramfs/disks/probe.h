@@ -21,9 +21,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROBE_DISKS_MAX	 16
-#define PROBE_PASSED_MAX 48 /* disks that may lose their place in the table to others */
-#define PROBE_JOBS_MAX	 8  /* probers at the same time */
+#define PROBE_DISKS_MAX	  16
+#define PROBE_SKIPPED_MAX 48 /* disks that may lose their place in the table to others */
+#define PROBE_JOBS_MAX	  8  /* probers at the same time */
 #define PROBE_DEADLINE_MS \
 	5000 /* of a prober; the second and last one for a disk gets three times as long */
 #define PROBE_HELPER "/usr/lib/keelboot/keelboot-helper"
@@ -111,7 +111,7 @@ struct probe {
 	bool full;
 	bool full_reported;
 	/* lost their place: "sdx" */
-	char passed[PROBE_PASSED_MAX][32];
+	char skipped[PROBE_SKIPPED_MAX][32];
 	/* Set before probe_start(), which leaves them alone. NULL: all are worth the same. */
 	enum probe_worth (*worth)(void *ctx, const struct probe *p, const struct probe_disk *d);
 	void *ctx;

@@ -9,8 +9,8 @@
 
 void probe_table_start(struct probe *p)
 {
-	for (unsigned i = 0; i < PROBE_PASSED_MAX; i++)
-		p->passed[i][0] = '\0';
+	for (unsigned i = 0; i < PROBE_SKIPPED_MAX; i++)
+		p->skipped[i][0] = '\0';
 	p->full = p->full_reported = false;
 }
 
@@ -23,10 +23,10 @@ struct probe_disk *probe_table_find(struct probe *p, const char *name)
 	return NULL;
 }
 
-bool probe_table_passed(const struct probe *p, const char *name)
+bool probe_table_skipped(const struct probe *p, const char *name)
 {
-	for (unsigned i = 0; i < PROBE_PASSED_MAX; i++) {
-		if (strcmp(p->passed[i], name) == 0)
+	for (unsigned i = 0; i < PROBE_SKIPPED_MAX; i++) {
+		if (strcmp(p->skipped[i], name) == 0)
 			return true;
 	}
 	return false;
@@ -34,19 +34,19 @@ bool probe_table_passed(const struct probe *p, const char *name)
 
 void probe_table_forget(struct probe *p, const char *name)
 {
-	for (unsigned i = 0; i < PROBE_PASSED_MAX; i++) {
-		if (strcmp(p->passed[i], name) == 0)
-			p->passed[i][0] = '\0';
+	for (unsigned i = 0; i < PROBE_SKIPPED_MAX; i++) {
+		if (strcmp(p->skipped[i], name) == 0)
+			p->skipped[i][0] = '\0';
 	}
 }
 
 /* False: there have been too many already. */
 static bool pass_over(struct probe *p, const char *name)
 {
-	for (unsigned i = 0; i < PROBE_PASSED_MAX; i++) {
-		if (p->passed[i][0] != '\0')
+	for (unsigned i = 0; i < PROBE_SKIPPED_MAX; i++) {
+		if (p->skipped[i][0] != '\0')
 			continue;
-		snprintf(p->passed[i], sizeof(p->passed[i]), "%s", name);
+		snprintf(p->skipped[i], sizeof(p->skipped[i]), "%s", name);
 		return true;
 	}
 	return false;

@@ -20,5 +20,5 @@ struct probe_disk *probe_table_find(struct probe *p, const char *name);
 struct probe_disk *probe_table_place(struct probe *p, const struct probe_disk *fresh);
 
 /* Whether a disk lost its place; forget: it is another one now, or there is news of it. */
-bool probe_table_passed(const struct probe *p, const char *name);
+bool probe_table_skipped(const struct probe *p, const char *name);
 void probe_table_forget(struct probe *p, const char *name);

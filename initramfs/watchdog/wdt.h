@@ -96,7 +96,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s);
  * The last thing before os_switch_root(): /dev, /sys and /run have to be where they were.
  *
  * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system has to open
- * it becomes handover_s, a drop-in in /run asks systemd to feed it (RuntimeWatchdogSec= the
+ * it becomes timeout_s, a drop-in in /run asks systemd to feed it (RuntimeWatchdogSec= the
  * timeout it was armed with, RebootWatchdogSec= and KExecWatchdogSec= w->reboot_s), and it is
  * closed without the magic character. RELEASE, or KEEPER without a guardian: it is stopped, if it
  * can be stopped: a device where nobody feeds must not be reset for that.
@@ -104,7 +104,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s);
  * KB_OK: as the configuration wants it, or there is none. KB_EPERM: a hang of the new system would
  * not be noticed, against the configuration. Logged; not a reason to stop the boot.
  */
-enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s, unsigned shutdown_s) KB_MUST_CHECK;
+enum kb_err wdt_hand_over(struct wdt *w, unsigned timeout_s, unsigned shutdown_s) KB_MUST_CHECK;
 
 /* "system", "keeper", "release". */
 const char *wdt_handover_name(enum conf_handover handover);

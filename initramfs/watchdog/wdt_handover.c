@@ -135,31 +135,31 @@ static void write_drop_in(const struct wdt *w)
 			 "/00-keelboot.conf: %m; configure the watchdog in systemd's system.conf");
 }
 
-static enum kb_err leave_to_system(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
+static enum kb_err leave_to_system(struct wdt *w, unsigned timeout_s, unsigned shutdown_s)
 {
 	struct wdt armed;
 
 	if (w->reboot_s == 0)
 		ask_reboot_time(w, shutdown_s);
 	armed = *w;
-	if (w->limit_s != 0 && handover_s > w->limit_s)
-		handover_s = w->limit_s;
-	if (wdt_set_timeout(w, handover_s) != KB_OK)
+	if (w->limit_s != 0 && timeout_s > w->limit_s)
+		timeout_s = w->limit_s;
+	if (wdt_set_timeout(w, timeout_s) != KB_OK)
 		log_warn("watchdog: unable to set %u s for the hand-over: %m; it stays at %u s",
-			 handover_s, w->info.timeout_s);
+			 timeout_s, w->info.timeout_s);
 	write_drop_in(&armed);
 	os_wdt_ping(w->fd);
 	os_close(&w->fd);
 	return KB_OK;
 }
 
-static enum kb_err without_guardian(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
+static enum kb_err without_guardian(struct wdt *w, unsigned timeout_s, unsigned shutdown_s)
 {
 	if (is_nowayout(w)) {
 		log_warn(
 			"watchdog: no guardian, and it cannot be stopped: the system must feed it within %u s",
-			handover_s);
-		return leave_to_system(w, handover_s, shutdown_s);
+			timeout_s);
+		return leave_to_system(w, timeout_s, shutdown_s);
 	}
 	log_warn("watchdog: no guardian; %s is stopped, because nothing would feed it", w->dev);
 	os_wdt_release(&w->fd);
@@ -188,7 +188,7 @@ const char *wdt_feeder(const struct wdt *w)
 	return w->handover == CONF_HANDOVER_KEEPER && is_nowayout(w) ? "system" : "nobody";
 }
 
-enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
+enum kb_err wdt_hand_over(struct wdt *w, unsigned timeout_s, unsigned shutdown_s)
 {
 	enum kb_err err = KB_OK;
 
@@ -200,10 +200,10 @@ enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s, unsigned shutdown_
 	} else {
 		switch (w->handover) {
 		case CONF_HANDOVER_SYSTEM:
-			err = leave_to_system(w, handover_s, shutdown_s);
+			err = leave_to_system(w, timeout_s, shutdown_s);
 			break;
 		case CONF_HANDOVER_KEEPER:
-			err = without_guardian(w, handover_s, shutdown_s);
+			err = without_guardian(w, timeout_s, shutdown_s);
 			break;
 		case CONF_HANDOVER_RELEASE:
 			log_info("watchdog: %s is stopped (handover=release)", w->dev);

@@ -53,7 +53,7 @@ static inline const char *state_bounds_broken(const struct state *s)
 	STATE_MUST(s->staged.source <= STATE_SRC_NONE && s->staged.fails <= STATE_FAILS_LIMIT);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		STATE_MUST(s->apply[i].count <= STATE_APPLY_LIMIT &&
-			   s->apply[i].grace <= STATE_APPLY_DIED);
+			   s->apply[i].excused <= STATE_APPLY_DIED);
 	STATE_MUST(s->installs <= STATE_INSTALLS_LIMIT && s->floor < UINT64_MAX);
 	STATE_MUST(s->back < UINT64_MAX);
 	STATE_MUST(s->rejected_max < UINT64_MAX && s->forgotten_max < UINT64_MAX);

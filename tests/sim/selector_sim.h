@@ -46,8 +46,8 @@ struct sim_state {
 	bool clean : 1, rebuilt : 1;
 	bool lost : 1; /* there is no record at all */
 	uint8_t installs;
-	uint8_t apply_count : 2, apply_grace : 3, apply_open : 1; /* of usb */
-	uint8_t applied, rejected;				  /* bit n: release n */
+	uint8_t apply_count : 2, apply_excused : 3, apply_open : 1; /* of usb */
+	uint8_t applied, rejected;				    /* bit n: release n */
 	uint8_t floor : 4, back : 4;
 };
 

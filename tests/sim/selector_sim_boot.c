@@ -150,12 +150,12 @@ static void write_image(struct sim_boot *b, int target, unsigned release, enum s
 bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const struct plan_release *r,
 		      enum plan_mode mode, enum sim_truth truth)
 {
-	plan_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
+	plan_install_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
 	/* store_save_both(): store_test holds it to the two regions. */
 	if (op_save(b, s) != KB_OK || op_save(b, s) != KB_OK)
 		return false;
 	write_image(b, target, (unsigned)r->sequence, truth);
-	plan_end(s, target, r, mode);
+	plan_install_end(s, target, r, mode, 0);
 	return op_save(b, s) == KB_OK;
 }
 
@@ -201,7 +201,7 @@ static bool apply_release(struct sim_boot *b, struct state *s, unsigned release,
 
 static void apply(struct sim_boot *b, struct state *s)
 {
-	if (plan_source_skipped(s, STATE_SRC_USB) || !plan_apply_begin(s, STATE_SRC_USB))
+	if (plan_source_skipped(s, STATE_SRC_USB) || !plan_apply_count(s, STATE_SRC_USB))
 		return;
 	if (op_save(b, s) != KB_OK)
 		return;
@@ -222,7 +222,7 @@ static void apply(struct sim_boot *b, struct state *s)
 	for (unsigned i = 0; i < 2 && b->cfg->stick[i] != 0; i++)
 		if (apply_release(b, s, b->cfg->stick[i], b->cfg->stick_truth[i]))
 			break;
-	plan_apply_end(s, STATE_SRC_USB);
+	plan_apply_forget(s, STATE_SRC_USB);
 	if (op_save(b, s) == KB_OK)
 		b->a.disk = *s;
 }

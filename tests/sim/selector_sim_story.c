@@ -100,9 +100,9 @@ static void live(void)
 /* Installs it there, as the engine does. */
 static void put(int slot, const struct plan_release *r)
 {
-	plan_begin(&d.s, slot, plan_back(&d.s, ALL));
+	plan_install_begin(&d.s, slot, plan_back(&d.s, ALL));
 	EXPECT(store_save_both(&d.store, &d.s) == KB_OK);
-	plan_end(&d.s, slot, r, PLAN_AUTOMATIC);
+	plan_install_end(&d.s, slot, r, PLAN_AUTOMATIC, 0);
 	save();
 	d.a.disk = d.s;
 }

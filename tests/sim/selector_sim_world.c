@@ -74,7 +74,7 @@ void sim_world_pack(const struct sim_config *cfg, const struct state *s, struct 
 		return;
 	p->installs = s->installs;
 	p->apply_count = a->count & 3;
-	p->apply_grace = a->grace & 7;
+	p->apply_excused = a->excused & 7;
 	p->apply_open = a->open;
 	p->applied = pack_ledger(s->applied, s->napplied);
 	p->rejected = pack_ledger(s->rejected, s->nrejected);
@@ -99,7 +99,7 @@ void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, s
 	s->rebuilt = p->rebuilt;
 	s->installs = p->installs;
 	s->apply[STATE_SRC_USB] = (struct state_apply){ .count = p->apply_count,
-							.grace = p->apply_grace,
+							.excused = p->apply_excused,
 							.open = p->apply_open };
 	s->floor = p->floor;
 	s->back = p->back;

@@ -12,7 +12,7 @@ static inline void applies_half(void)
 	struct store st;
 	struct state s = machine_load(&st);
 
-	plan_begin(&s, 1, 0);
+	plan_install_begin(&s, 1, 0);
 	OK(store_save_both(&st, &s));
 }
 
@@ -24,6 +24,6 @@ static inline void applies_whole(enum plan_mode mode)
 
 	applies_half();
 	s = machine_load(&st);
-	plan_end(&s, 1, &release, mode);
+	plan_install_end(&s, 1, &release, mode, 0);
 	OK(store_save(&st, &s));
 }

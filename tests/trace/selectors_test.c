@@ -485,9 +485,9 @@ static void install_if_accepted(void *ctx, const char *const *argv)
 	apply_status = 2 << 8;
 	if (plan_accept(&s, r, &terms, &target) != KB_OK)
 		return;
-	plan_begin(&s, target, plan_back(&s, 3));
+	plan_install_begin(&s, target, plan_back(&s, 3));
 	OK(store_save_both(&store, &s));
-	plan_end(&s, target, r, PLAN_AUTOMATIC);
+	plan_install_end(&s, target, r, PLAN_AUTOMATIC, 0);
 	OK(store_save(&store, &s));
 	installs++;
 	apply_status = 0;

@@ -161,11 +161,11 @@ TEST(no_text_breaks_the_json)
 		b.cmd.warning[i][3] = '\x01';
 		b.cmd.warning[i][5] = (char)0xff;
 	}
-	for (b.passed.n = 0; b.passed.n < STATE_SLOTS_MAX; b.passed.n++) {
-		b.passed.over[b.passed.n].slot = (int)b.passed.n;
-		memset(b.passed.over[b.passed.n].reason, 0x22, STATE_STR_MAX);
+	for (b.skipped.n = 0; b.skipped.n < STATE_SLOTS_MAX; b.skipped.n++) {
+		b.skipped.slot[b.skipped.n].slot = (int)b.skipped.n;
+		memset(b.skipped.slot[b.skipped.n].reason, 0x22, STATE_STR_MAX);
 	}
-	memset(b.passed.outlook, '\\', WHY_OUTLOOK_MAX);
+	memset(b.skipped.outlook, '\\', WHY_OUTLOOK_MAX);
 	for (; b.dev.nwarnings < DEVICES_WARNINGS_MAX; b.dev.nwarnings++)
 		memset(b.dev.warning[b.dev.nwarnings].text, '"', DEVICES_WARNING_LEN - 1);
 	for (; b.ndespite < BOOT_DESPITE_MAX; b.ndespite++)
@@ -180,7 +180,7 @@ TEST(no_text_breaks_the_json)
 	EQUAL((json_object_array_length(json_object_object_get(json, "warnings")),
 	       CMDLINE_WARNINGS_MAX + DEVICES_WARNINGS_MAX + BOOT_DESPITE_MAX + WDT_FINDINGS_MAX +
 		       1));
-	assert_int_equal(strlen(text_of("reason")), PASSED_TEXT_MAX - 7);
+	assert_int_equal(strlen(text_of("reason")), SKIPPED_TEXT_MAX - 7);
 }
 
 TEST(a_full_run_stops_nothing)

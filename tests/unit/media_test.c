@@ -86,16 +86,17 @@ TEST(goes_down_a_path_and_follows_no_link)
 	FAILS(os_file_enter(&at, "link"), KB_EINVAL);
 	FAILS(os_file_enter(&at, "file"), KB_EINVAL);
 	for (unsigned i = 0; i < 2; i++) {
-		EQUAL((media_part(&rest, name), true), (name, i == 0 ? "a" : "b"));
+		EQUAL((util_path_part(&rest, name, sizeof(name)), true),
+		      (name, i == 0 ? "a" : "b"));
 		OK(os_file_enter(&at, name));
 	}
-	assert_false(media_part(&rest, name));
+	assert_false(util_path_part(&rest, name, sizeof(name)));
 	assert_int_equal(fcntl(at, F_GETFD), FD_CLOEXEC);
 	close(at);
 	memset(longer, 'x', sizeof(longer));
 	longer[MEDIA_NAME_MAX] = '\0';
 	rest = longer;
-	EQUAL((media_part(&rest, name), true), (strlen(name), MEDIA_NAME_MAX));
+	EQUAL((util_path_part(&rest, name, sizeof(name)), true), (strlen(name), MEDIA_NAME_MAX));
 	close(base);
 }
 

@@ -87,8 +87,8 @@ TEST(commits_in_turn_move_it_by_no_more_than_max)
 		FAILS(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);
 		OK(plan_accept(&s, &r, &terms, &target));
 		assert_int_equal(target, other);
-		plan_begin(&s, target, 0);
-		plan_end(&s, target, &r, PLAN_AUTOMATIC);
+		plan_install_begin(&s, target, 0);
+		plan_install_end(&s, target, &r, PLAN_AUTOMATIC, 0);
 		/* The install alone moves nothing, neither bound nor floor. */
 		FAILS(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);
 		assert_true(s.floor <= sequence);

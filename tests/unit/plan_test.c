@@ -254,14 +254,14 @@ TEST(what_a_good_slot_held_back_is_held_back_until_a_commit)
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	s.lr = 1;
 	assert_int_equal(plan_back(&s, ALL), 7);
-	plan_begin(&s, 0, plan_back(&s, ALL));
+	plan_install_begin(&s, 0, plan_back(&s, ALL));
 	EQUAL((s.back, 7), (plan_back(&s, ALL), 7));
 	FAILS(back_to(&s, 6, PLAN_AUTOMATIC), KB_EDOWNGRADE);
 	FAILS(back_to(&s, 6, PLAN_LAST_RESORT), KB_EDOWNGRADE);
 	OK(back_to(&s, 7, PLAN_LAST_RESORT));
 	OK(back_to(&s, 6, PLAN_RESCUE));
 	OK(back_to(&s, 6, PLAN_COMMAND));
-	plan_begin(&s, 0, 3); /* it is `writing`, and holds nothing that could be lost */
+	plan_install_begin(&s, 0, 3); /* it is `writing`, and holds nothing that could be lost */
 	assert_int_equal(s.back, 7);
 	OK(verdict_good(&s, 1, 0, 0, &committed));
 	assert_true(committed && s.back == 0);
@@ -294,9 +294,9 @@ static void step_back(struct state *st, uint32_t *x)
 		return;
 	if (sequence < 5)
 		fail_msg("%u was taken, %s", sequence, mode == PLAN_AUTOMATIC ? "at once" : "late");
-	plan_begin(st, target, plan_back(st, ALL));
+	plan_install_begin(st, target, plan_back(st, ALL));
 	if (next_random(x) % 2)
-		plan_end(st, target, &r, mode);
+		plan_install_end(st, target, &r, mode, 0);
 }
 
 TEST(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot)
@@ -433,14 +433,14 @@ TEST(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances)
 	states_set(&s, 1, STATE_GOOD, 9);
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	s.slot[1].retries = 2;
-	plan_begin(&s, 1, 0);
+	plan_install_begin(&s, 1, 0);
 	assert_true(s.slot[1].retries == 3 && s.slot[1].wait == 0);
-	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
+	plan_install_end(&s, 1, &r, PLAN_AUTOMATIC, 0);
 	assert_int_equal(s.slot[1].retries, 3);
-	plan_end(&s, 1, &r, PLAN_COMMAND); /* a person begins anew */
+	plan_install_end(&s, 1, &r, PLAN_COMMAND, 0); /* a person begins anew */
 	assert_int_equal(s.slot[1].retries, 0);
 	states_set(&s, 1, STATE_GOOD, 9);
-	plan_begin(&s, 1, 0); /* one that is trusted has lost nothing */
+	plan_install_begin(&s, 1, 0); /* one that is trusted has lost nothing */
 	assert_int_equal(s.slot[1].retries, 0);
 }
 
@@ -478,13 +478,13 @@ TEST(automatic_installs_stop_at_eight_between_commits)
 
 	for (int i = 0; i < STATE_INSTALLS_LIMIT; i++) {
 		OK(accept(&s, 9, 9));
-		plan_end(&s, 1, &r, i % 2 ? PLAN_AUTOMATIC : PLAN_RESCUE);
+		plan_install_end(&s, 1, &r, i % 2 ? PLAN_AUTOMATIC : PLAN_RESCUE, 0);
 		s.slot[1].st = STATE_BAD;
 	}
 	FAILS(accept(&s, 9, 9), KB_EBUDGET);
 	OK(accept_mode(&s, r, PLAN_RESCUE, &target));
 	OK(accept_mode(&s, r, PLAN_COMMAND, &target));
-	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
+	plan_install_end(&s, 1, &r, PLAN_AUTOMATIC, 0);
 	assert_int_equal(s.installs, STATE_INSTALLS_LIMIT);
 }
 
@@ -509,7 +509,7 @@ TEST(newer_record_takes_no_updates)
 	s.newer = true;
 	FAILS(accept(&s, 9, 9), KB_ENEWER);
 	was = s;
-	assert_false(plan_apply_begin(&s, STATE_SRC_USB));
+	assert_false(plan_apply_count(&s, STATE_SRC_USB));
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
@@ -519,7 +519,7 @@ TEST(beginning_forgets_all_about_the_slot)
 	s.slot[1].streak = 2;
 	s.clean = true;
 	s.last = s.lr = s.oneshot = 1;
-	plan_begin(&s, 1, 0);
+	plan_install_begin(&s, 1, 0);
 	EQUAL((s.slot[1].st, STATE_WRITING), (s.slot[1].has_release, false));
 	EQUAL((s.slot[1].ever_good, false), (s.slot[1].tries, 0), (s.slot[1].streak, 0));
 	EQUAL((s.pref, 0), (s.last, STATE_NONE), (s.lr, STATE_NONE), (s.oneshot, STATE_NONE));
@@ -531,10 +531,10 @@ TEST(beginning_leaves_what_belongs_to_other_slots)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.lr = s.oneshot = s.open = 0;
 	s.open_token = 5;
-	plan_begin(&s, 1, 0);
+	plan_install_begin(&s, 1, 0);
 	EQUAL((s.last, 0), (s.lr, 0), (s.oneshot, 0), (s.open, 0), (s.pref, 0), (s.open_token, 5));
 	state_init(&s, 1);
-	plan_begin(&s, 0, 0);
+	plan_install_begin(&s, 0, 0);
 	assert_int_equal(s.pref, 0);
 }
 
@@ -543,7 +543,7 @@ TEST(interrupted_install_finds_its_slot_again)
 	state_init(&s, 4);
 	states_set(&s, 0, STATE_GOOD, 1);
 	s.last = 0;
-	plan_begin(&s, 2, 0);
+	plan_install_begin(&s, 2, 0);
 	OK(accept_mode(&s, release(9, 9), PLAN_AUTOMATIC, &target));
 	assert_int_equal(target, 2);
 }
@@ -552,15 +552,15 @@ TEST(ending_makes_a_preferred_trial)
 {
 	struct plan_release r = release(9, 9);
 
-	plan_begin(&s, 1, 0);
-	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
+	plan_install_begin(&s, 1, 0);
+	plan_install_end(&s, 1, &r, PLAN_AUTOMATIC, 0);
 	EQUAL((s.slot[1].st, STATE_TRIAL), (s.slot[1].tries, STATE_TRIES));
 	EQUAL((s.slot[1].grace, STATE_GRACE), (s.slot[1].ever_good, false));
 	EQUAL((s.slot[1].has_release, true), (s.slot[1].sequence, 9));
 	assert_memory_equal(s.slot[1].release, r.id, STATE_ID_LEN);
 	EQUAL((s.slot[1].version, "1.2"), (s.pref, 1), (s.installs, 1));
 	assert_true(s.floor == 0); /* it rises on commit */
-	plan_end(&s, 1, &r, PLAN_COMMAND);
+	plan_install_end(&s, 1, &r, PLAN_COMMAND, 0);
 	assert_int_equal(s.installs, 1);
 }
 
@@ -580,7 +580,7 @@ TEST(release_whose_slot_cannot_be_written_is_not_tried_for_ever)
 	OK(accept_mode(&s, r, PLAN_RESCUE, &target));
 	OK(accept_mode(&s, other, PLAN_AUTOMATIC, &target));
 	assert_false(state_is_rejected(&s, r.id)); /* it did nothing wrong */
-	plan_end(&s, 1, &r, PLAN_COMMAND);
+	plan_install_end(&s, 1, &r, PLAN_COMMAND, 0);
 	assert_int_equal(state_unwritable(&s, r.id), 0);
 }
 
@@ -608,20 +608,20 @@ TEST(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good)
 
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		assert_false(plan_source_skipped(&s, STATE_SRC_USB));
-		assert_true(plan_apply_begin(&s, STATE_SRC_USB));
+		assert_true(plan_apply_count(&s, STATE_SRC_USB));
 		assert_int_equal(s.apply[STATE_SRC_USB].count, i);
 		assert_false(plan_source_skipped(&s, STATE_SRC_USB)); /* it runs */
 		reset_settle(&s, RESET_CRASH, true);
 	}
 	EQUAL((s.slot[0].streak, 0), (plan_source_skipped(&s, STATE_SRC_USB), true));
-	assert_false(plan_apply_begin(&s, STATE_SRC_USB));
+	assert_false(plan_apply_count(&s, STATE_SRC_USB));
 	assert_int_equal(s.apply[STATE_SRC_USB].count, STATE_APPLY_LIMIT);
 	assert_false(plan_source_skipped(&s, STATE_SRC_SD));
-	assert_true(plan_apply_begin(&s, STATE_SRC_SD));
+	assert_true(plan_apply_count(&s, STATE_SRC_SD));
 	assert_false(plan_source_skipped(&s, STATE_SRC_NONE));
 	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_false(plan_source_skipped(&s, STATE_SRC_USB));
-	assert_true(plan_apply_begin(&s, STATE_SRC_USB));
+	assert_true(plan_apply_count(&s, STATE_SRC_USB));
 }
 
 TEST(apply_that_died_is_not_excused)
@@ -629,7 +629,7 @@ TEST(apply_that_died_is_not_excused)
 	bool committed;
 
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
-		assert_true(plan_apply_begin(&s, STATE_SRC_SD));
+		assert_true(plan_apply_count(&s, STATE_SRC_SD));
 		plan_apply_died(&s, STATE_SRC_SD);
 		assert_int_equal(s.apply[STATE_SRC_SD].count, i);
 		reset_settle(&s, RESET_POWER, true); /* what ended is over */
@@ -638,7 +638,7 @@ TEST(apply_that_died_is_not_excused)
 	assert_true(plan_source_skipped(&s, STATE_SRC_SD));
 	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_true(plan_source_skipped(&s, STATE_SRC_SD));
-	plan_apply_end(&s, STATE_SRC_SD);
+	plan_apply_forget(&s, STATE_SRC_SD);
 	assert_false(plan_source_skipped(&s, STATE_SRC_SD));
 }
 
@@ -648,8 +648,8 @@ TEST(applies_that_end_cost_nothing)
 
 	was = s;
 	for (int i = 0; i < 10; i++) {
-		assert_true(plan_apply_begin(&s, STATE_SRC_USB));
-		plan_apply_end(&s, STATE_SRC_USB);
+		assert_true(plan_apply_count(&s, STATE_SRC_USB));
+		plan_apply_forget(&s, STATE_SRC_USB);
 	}
 	assert_memory_equal(&s, &was, sizeof(s));
 }
@@ -658,7 +658,7 @@ TEST(power_cuts_during_applies_are_bounded_too)
 {
 	int begun = 0;
 
-	while (plan_apply_begin(&s, STATE_SRC_USB)) {
+	while (plan_apply_count(&s, STATE_SRC_USB)) {
 		begun++;
 		assert_in_range(begun, 1, STATE_APPLY_LIMIT + STATE_GRACE);
 		reset_settle(&s, RESET_POWER, true);
@@ -702,7 +702,7 @@ TEST(beginning_leaves_the_preferred_slot_and_the_chances_of_a_trial)
 	s.pref = 0;
 	s.last = 2;
 	states_set(&s, 1, STATE_TRIAL, 2);
-	plan_begin(&s, 1, 0);
+	plan_install_begin(&s, 1, 0);
 	EQUAL((s.pref, 0), (s.slot[1].retries, 0));
 }
 

@@ -269,26 +269,26 @@ TEST(crash_of_an_apply_is_not_blamed_on_last)
 	assert_int_equal(s.slot[0].streak, 1);
 }
 
-TEST(apply_gets_its_count_back_when_explained_while_it_has_grace)
+TEST(apply_gets_its_count_back_when_excused_and_not_too_often)
 {
 	struct state_apply *a;
 
 	a = &s.apply[STATE_SRC_SD];
 	*a = (struct state_apply){ .count = 2, .open = true };
 	reset_settle(&s, RESET_POWER, true);
-	assert_true(a->count == 1 && a->grace == 1 && !a->open);
-	*a = (struct state_apply){ .count = 2, .grace = STATE_GRACE - 1, .open = true };
+	assert_true(a->count == 1 && a->excused == 1 && !a->open);
+	*a = (struct state_apply){ .count = 2, .excused = STATE_GRACE - 1, .open = true };
 	reset_settle(&s, RESET_CLEAN, true);
-	assert_true(a->count == 1 && a->grace == STATE_GRACE);
-	*a = (struct state_apply){ .count = 2, .grace = STATE_GRACE, .open = true };
+	assert_true(a->count == 1 && a->excused == STATE_GRACE);
+	*a = (struct state_apply){ .count = 2, .excused = STATE_GRACE, .open = true };
 	reset_settle(&s, RESET_POWER, true);
-	assert_true(a->count == 2 && a->grace == STATE_GRACE);
+	assert_true(a->count == 2 && a->excused == STATE_GRACE);
 	*a = (struct state_apply){ .count = 0, .open = true }; /* a record that lies */
 	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(a->count, 0);
 	*a = (struct state_apply){ .count = 2 }; /* none under way */
 	reset_settle(&s, RESET_POWER, true);
-	assert_true(a->count == 2 && a->grace == 0);
+	assert_true(a->count == 2 && a->excused == 0);
 }
 
 TEST(healthy_state_stays_byte_for_byte)

@@ -57,7 +57,7 @@ TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
 	s.slot[0].st = STATE_TRIAL;
 	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_true(committed);
-	assert_true(s.apply[STATE_SRC_USB].count == 0 && s.apply[STATE_SRC_USB].grace == 0);
+	assert_true(s.apply[STATE_SRC_USB].count == 0 && s.apply[STATE_SRC_USB].excused == 0);
 }
 
 /* Else the old system, healthy as it is, would lift the bound at each boot. */

@@ -75,7 +75,7 @@ struct apply_file_job {
 	bool verified;
 	/* or STATE_NONE */
 	int target;
-	/* for plan_begin(): what plan_back() said; 0 in rescue */
+	/* for plan_install_begin(): what plan_back() said; 0 in rescue */
 	uint64_t back;
 	/* whose fault a failure was */
 	enum install_blame blame;

@@ -81,7 +81,7 @@ static void add_candidate(struct apply *a, unsigned source, const char *name)
 	snprintf(c->name, sizeof(c->name), "%s", name);
 }
 
-static void look_at(struct apply *a, unsigned source, const char *name)
+static void look_at_file(struct apply *a, unsigned source, const char *name)
 {
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = media_file(&a->media, name, &fd);
@@ -104,7 +104,7 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 		log_notice("%s: refused: %s", place_text(a, source, name), a->job.why);
 }
 
-static void look_through(struct apply *a, unsigned source)
+static void look_at_folder(struct apply *a, unsigned source)
 {
 	char name[MEDIA_NAME_MAX + 1];
 	enum kb_err err;
@@ -114,7 +114,7 @@ static void look_through(struct apply *a, unsigned source)
 		if (media_is_bundle(name) && opened++ == APPLY_OPENED_MAX)
 			break;
 		if (media_is_bundle(name))
-			look_at(a, source, name);
+			look_at_file(a, source, name);
 		else if (litter++ < LITTER_MAX)
 			log_info("%s: ignored: not named *" MEDIA_SUFFIX,
 				 place_text(a, source, name));
@@ -146,7 +146,7 @@ static void log_not_opened(const char *dev, const char *const *fs, enum kb_err e
 		log_warn("%s: cannot be examined: %s", dev, err_text(err));
 }
 
-static void look_into(struct apply *a, unsigned source)
+static void look_at_medium(struct apply *a, unsigned source)
 {
 	const char *dev = a->o.source[source].dev;
 	const char *const *fs = filesystems(&a->conf);
@@ -158,9 +158,9 @@ static void look_into(struct apply *a, unsigned source)
 		return;
 	}
 	if (a->media.raw)
-		look_at(a, source, "");
+		look_at_file(a, source, "");
 	else
-		look_through(a, source);
+		look_at_folder(a, source);
 	media_close(&a->media);
 }
 
@@ -265,7 +265,7 @@ enum apply_end apply_media_run(struct apply *a)
 
 	for (unsigned i = 0; i < a->o.nsources; i++)
 		if (a->o.source[i].kind == STATE_SRC_USB || a->o.source[i].kind == STATE_SRC_SD)
-			look_into(a, i);
+			look_at_medium(a, i);
 	end = install_newest(a);
 	if (a->nfailed > FAILURES_REPORTED)
 		apply_file_report_more(&a->job, a->nfailed - FAILURES_REPORTED);

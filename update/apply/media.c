@@ -48,27 +48,13 @@ static enum kb_err mount_any(struct media *m, const char *dev, const char *const
 	return KB_EMOUNT;
 }
 
-bool media_part(const char **path, char name[MEDIA_NAME_MAX + 1])
-{
-	size_t len;
-
-	*path += strspn(*path, "/");
-	len = strcspn(*path, "/");
-	if (len > MEDIA_NAME_MAX) /* there is no such file; nor is there one without a name */
-		len = 0;
-	memcpy(name, *path, len);
-	name[len] = '\0';
-	*path += len;
-	return len > 0;
-}
-
 static enum kb_err open_folder(struct media *m, const char *folder)
 {
 	KB_CLEANUP_FD int at = -1;
 	char name[MEDIA_NAME_MAX + 1];
 
 	TRY(os_file_folder(MEDIA_MOUNT, &at));
-	while (media_part(&folder, name)) {
+	while (util_path_part(&folder, name, sizeof(name))) {
 		enum kb_err err = os_file_enter(&at, name);
 
 		if (err != KB_OK)

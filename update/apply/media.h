@@ -42,9 +42,6 @@ struct media {
 enum kb_err media_open(struct media *m, const char *dev, bool stranger, const char *const *fstypes,
 		       const char *folder) KB_MUST_CHECK;
 
-/* The first name of a path that is below a folder, which is taken off it. False: none is left. */
-bool media_part(const char **path, char name[MEDIA_NAME_MAX + 1]);
-
 /* The next name in the folder, except "." and ".."; KB_ENOENT at the end. */
 enum kb_err media_next(struct media *m, char name[MEDIA_NAME_MAX + 1]) KB_MUST_CHECK;
 

@@ -49,7 +49,7 @@ struct install {
 	struct state *s;
 	int target;
 	enum plan_mode mode;
-	/* for plan_begin() */
+	/* for plan_install_begin() */
 	uint64_t back;
 	/* check the whole payload before the first write */
 	bool verify_first;

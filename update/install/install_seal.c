@@ -33,7 +33,7 @@ static enum kb_err mark_writing(struct install_job *j)
 	enum kb_err err;
 
 	before = *in->s;
-	plan_begin(in->s, in->target, in->back);
+	plan_install_begin(in->s, in->target, in->back);
 	err = store_save_both(in->store, in->s);
 	if (err == KB_OK)
 		err = store_manifest_clear(in->store, in->target);
@@ -72,7 +72,7 @@ static enum kb_err first_of(enum kb_err one, enum kb_err other)
  * anything else. If one write fails, the others follow all the same: it may be theirs that mounts.
  * What seems to be gone already is written once more: one read is no proof.
  */
-static enum kb_err close_first(struct install_job_part *p)
+static enum kb_err zero_first(struct install_job_part *p)
 {
 	enum kb_err err = KB_OK;
 	bool some = false;
@@ -94,7 +94,7 @@ static enum kb_err close_first(struct install_job_part *p)
 
 /* The other way round: the sectors with superblocks come by themselves, after everything else, and
  * the first of them last. */
-static enum kb_err open_first(struct install_job_part *p)
+static enum kb_err restore_first(struct install_job_part *p)
 {
 	memcpy(block, p->head, sizeof(block));
 	for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++)
@@ -123,10 +123,10 @@ static enum kb_err note_head_written(struct install_job *j, const struct install
 }
 
 /* Zeroes a head, and makes sure that the medium has it: the first block, then the rest. */
-static enum kb_err close_head(struct install_job *j, struct install_job_part *p)
+static enum kb_err zero_head(struct install_job *j, struct install_job_part *p)
 {
 	size_t len = head_len(p), first = INSTALL_BLOCK;
-	enum kb_err err = close_first(p);
+	enum kb_err err = zero_first(p);
 
 	if (len > first)
 		err = first_of(err, write_and_compare(p, first, zeroes + first, len - first));
@@ -134,7 +134,7 @@ static enum kb_err close_head(struct install_job *j, struct install_job_part *p)
 }
 
 /* Writes a head, and makes sure that the medium has it: the first block last. */
-static enum kb_err open_head(struct install_job *j, struct install_job_part *p)
+static enum kb_err restore_head(struct install_job *j, struct install_job_part *p)
 {
 	size_t len = head_used(p), first = INSTALL_BLOCK;
 	enum kb_err err = KB_OK;
@@ -142,7 +142,7 @@ static enum kb_err open_head(struct install_job *j, struct install_job_part *p)
 	if (len > first)
 		err = write_and_compare(p, first, p->head + first, len - first);
 	if (err == KB_OK)
-		err = open_first(p);
+		err = restore_first(p);
 	return note_head_written(j, p, len, err);
 }
 
@@ -170,7 +170,7 @@ static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 	else if (is_sealed(p, len, &sealed) != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"%s cannot be flushed: the storage is failing", p->name);
-	return sealed ? KB_OK : close_head(j, p);
+	return sealed ? KB_OK : zero_head(j, p);
 }
 
 enum kb_err install_seal_put_on(struct install_job *j)
@@ -233,13 +233,13 @@ enum kb_err install_seal_take_off(struct install_job *j)
 		TRY(check_heads(j, &j->part[i]));
 	for (unsigned i = j->nparts; i-- > 0;) {
 		struct install_job_part *p = &j->part[i];
-		enum kb_err err = open_head(j, p);
+		enum kb_err err = restore_head(j, p);
 
 		if (err == KB_OK)
 			continue;
 		/* It may be there all the same, and must not look whole if the state gets lost. */
 		for (unsigned k = i; k < j->nparts; k++)
-			if (close_head(j, &j->part[k]) != KB_OK)
+			if (zero_head(j, &j->part[k]) != KB_OK)
 				log_err("install: slot %c: %s could not be sealed again",
 					state_slot_letter(j->in->target), j->part[k].name);
 		return err;
@@ -288,9 +288,7 @@ enum kb_err install_seal_commit(struct install_job *j)
 	err = write_manifest(in);
 	before = *in->s;
 	if (err == KB_OK) {
-		plan_end(in->s, in->target, &in->r->release, in->mode);
-		if (in->tries != 0)
-			in->s->slot[in->target].tries = in->tries;
+		plan_install_end(in->s, in->target, &in->r->release, in->mode, in->tries);
 		err = store_save(in->store, in->s);
 	}
 	if (err == KB_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "initramfs/passed.h"
+#include "initramfs/skipped.h"
 
 #include "initramfs/boot_data.h"
 #include "lib/log.h"
@@ -7,42 +7,42 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct passed_slot *find_passed(const struct passed *p, int slot)
+static const struct skipped_slot *find_skipped(const struct skipped *p, int slot)
 {
 	for (unsigned i = 0; i < p->n; i++)
-		if (p->over[i].slot == slot)
-			return &p->over[i];
+		if (p->slot[i].slot == slot)
+			return &p->slot[i];
 	return NULL;
 }
 
-static void forget_slot(struct passed *p, int slot)
+static void forget_slot(struct skipped *p, int slot)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < p->n; i++)
-		if (p->over[i].slot != slot)
-			p->over[n++] = p->over[i];
+		if (p->slot[i].slot != slot)
+			p->slot[n++] = p->slot[i];
 	p->n = n;
 }
 
-static void insert_slot(struct passed *p, unsigned at, const struct passed_slot *one)
+static void insert_slot(struct skipped *p, unsigned at, const struct skipped_slot *one)
 {
 	forget_slot(p, one->slot);
 	if (at > p->n)
 		at = p->n;
 	if (p->n == STATE_SLOTS_MAX)
 		return;
-	memmove(&p->over[at + 1], &p->over[at], (p->n - at) * sizeof(p->over[0]));
-	p->over[at] = *one;
+	memmove(&p->slot[at + 1], &p->slot[at], (p->n - at) * sizeof(p->slot[0]));
+	p->slot[at] = *one;
 	p->n++;
 }
 
-void passed_note(struct boot *b, int slot, const char *reason)
+void skipped_note(struct boot *b, int slot, const char *reason)
 {
-	struct passed_slot one = { .slot = slot };
+	struct skipped_slot one = { .slot = slot };
 
 	state_set_text(one.reason, reason);
-	insert_slot(&b->passed, STATE_SLOTS_MAX, &one);
+	insert_slot(&b->skipped, STATE_SLOTS_MAX, &one);
 }
 
 static const char *reason_of(const struct boot *b, int slot)
@@ -58,18 +58,18 @@ static const char *reason_of(const struct boot *b, int slot)
 	return why_not(&b->rec.s, slot);
 }
 
-void passed_explain(struct boot *b)
+void skipped_explain(struct boot *b)
 {
-	struct passed *p = &b->passed;
-	struct passed_slot first = { .slot = b->rec.s.pref };
-	const struct passed_slot *failed;
+	struct skipped *p = &b->skipped;
+	struct skipped_slot first = { .slot = b->rec.s.pref };
+	const struct skipped_slot *failed;
 	bool reported;
 
 	forget_slot(p, b->attempt.chosen.slot); /* it failed at first, and boots all the same */
 	if (first.slot == b->attempt.chosen.slot ||
 	    b->rec.health == RECORD_MISSING) /* then nobody knows which is preferred */
 		return;
-	failed = find_passed(p, first.slot);
+	failed = find_skipped(p, first.slot);
 	reported = failed != NULL || first.slot == b->rec.turned_bad;
 	state_set_text(first.reason, failed != NULL ? failed->reason : reason_of(b, first.slot));
 	insert_slot(p, 0, &first);
@@ -80,7 +80,7 @@ void passed_explain(struct boot *b)
 			   p->outlook[0] != '\0' ? "; " : "", p->outlook);
 }
 
-static void list_slots(const struct passed *p, const char *outlook, char *out, size_t size)
+static void list_slots(const struct skipped *p, const char *outlook, char *out, size_t size)
 {
 	size_t len = 0;
 
@@ -89,7 +89,7 @@ static void list_slots(const struct passed *p, const char *outlook, char *out, s
 		char one[STATE_STR_MAX + WHY_OUTLOOK_MAX + 16];
 		const char *then = i == 0 ? outlook : "";
 		int n = snprintf(one, sizeof(one), "%s%c: %s%s%s", i > 0 ? "; slot " : "",
-				 state_slot_letter(p->over[i].slot), p->over[i].reason,
+				 state_slot_letter(p->slot[i].slot), p->slot[i].reason,
 				 then[0] != '\0' ? "; " : "", then);
 
 		if (n < 0 || len + (size_t)n >= size)
@@ -100,16 +100,16 @@ static void list_slots(const struct passed *p, const char *outlook, char *out, s
 }
 
 /* Without the outlook, which changes from boot to boot. */
-void passed_to_history(struct boot *b)
+void skipped_to_history(struct boot *b)
 {
 	char reason[HISTORY_TEXT_MAX + 1];
 
-	list_slots(&b->passed, "", reason, sizeof(reason));
+	list_slots(&b->skipped, "", reason, sizeof(reason));
 	record_news(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, reason,
 		    choose_tier_name(b->attempt.chosen.tier));
 }
 
-void passed_text(const struct passed *p, char *out, size_t size)
+void skipped_text(const struct skipped *p, char *out, size_t size)
 {
 	list_slots(p, p->outlook, out, size);
 }

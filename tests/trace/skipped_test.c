@@ -160,17 +160,17 @@ TEST(what_has_no_room_is_left_out_whole)
 	static const char reason[] = "a reason of 48 characters, which is the longest!";
 	static const char end[] = "; slot c: a reason of 48 characters, which is the longest!";
 	struct boot *b = &machine.boot;
-	char text[PASSED_TEXT_MAX + 1];
+	char text[SKIPPED_TEXT_MAX + 1];
 
 	assert_int_equal(strlen(reason), STATE_STR_MAX);
 	for (int i = 0; i < 2 * STATE_SLOTS_MAX; i++) /* each failed twice */
-		passed_note(b, i % STATE_SLOTS_MAX, reason);
-	passed_text(&b->passed, text, sizeof(text));
-	assert_int_equal(b->passed.n, STATE_SLOTS_MAX);
+		skipped_note(b, i % STATE_SLOTS_MAX, reason);
+	skipped_text(&b->skipped, text, sizeof(text));
+	assert_int_equal(b->skipped.n, STATE_SLOTS_MAX);
 	assert_int_equal(strlen(text), STATE_SLOTS_MAX * strlen(end) - strlen("; slot "));
-	passed_text(&b->passed, text, HISTORY_TEXT_MAX + 1);
+	skipped_text(&b->skipped, text, HISTORY_TEXT_MAX + 1);
 	assert_string_equal(text + strlen(text) - strlen(end), end);
-	passed_text(&b->passed, text, 4);
+	skipped_text(&b->skipped, text, 4);
 	assert_string_equal(text, "");
 }
 
