@@ -44,3 +44,9 @@ def test_a_word_runs_the_tests_that_have_it_in_their_names():
     assert run("unit", "--", "digest_test") == (0, [known, 0])
     assert run("trace", "--", "blank_state_is_made_from_the_slots") == (0, [1, 0])
     assert run("unit", "--", "no_test_is_called_that") == (1, [0, 0])
+
+
+def test_an_option_for_pytest_is_no_word():
+    """It matches no test, and all was green: so the suites on Debian 13 were empty."""
+    done = call(TOP / "tests/run", "unit", "trace", "--", "--ignore=x", code=1)
+    assert done.stdout.splitlines()[-1] == "0 passed, 2 failed"

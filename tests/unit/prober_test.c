@@ -252,6 +252,7 @@ TEST(a_stranger_is_read_in_a_cage)
 		skip();
 	nparts = 1;
 	part_mood[1] = HANG;
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* the worker becomes ours */
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -271,9 +272,10 @@ TEST(a_stranger_is_read_in_a_cage)
 	assert_int_equal(open_files(worker), 2); /* the device, and where it says how far it is */
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	for (int i = 0; i < 2000 && kill(worker, 0) == 0; i++)
+	for (int i = 0; i < 2000 && waitpid(worker, NULL, WNOHANG) != worker; i++)
 		os_sleep_ms(5);
 	assert_true(kill(worker, 0) < 0); /* it does not outlive who asked */
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 	close(fds[0]);
 }
 
