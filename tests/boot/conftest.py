@@ -41,18 +41,21 @@ SHORT = ("test_release_image_has_none_and_names_the_key",
          "test_with_filesystems_none_only_a_raw_bundle_is_taken",
          "test_decisions_and_progress_are_on_every_console_of_a_quiet_kernel",
          "test_a_console_that_nobody_reads_holds_up_nothing")
-# Of the other files, what takes half a minute or more while a neighbour or a golden trace proves the same.
+# Of the other files, what a neighbour, a golden trace or a test on the host proves, too.
 SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_before_all_others[chipset]",
-        "test_a_hang_ends_by_the_watchdog_of_the_board", "test_boots_and_installs_what_is_staged[all]",
-        "test_boots_and_installs_what_is_staged[page]", "test_damaged_block_of_a_good_slot_leads_to_the_other_slot",
+        "test_a_chipset_that_no_driver_finds_is_told", "test_a_hang_ends_by_the_watchdog_of_the_board",
+        "test_boots_and_installs_what_is_staged[all]", "test_boots_and_installs_what_is_staged[page]",
+        "test_check_that_hangs_is_killed_and_has_failed", "test_damaged_block_of_a_good_slot_leads_to_the_other_slot",
         "test_device_boots_by_the_copy_and_says_so[entries]", "test_device_boots_by_the_copy_and_says_so[mbr]",
-        "test_device_that_has_only_a_usb_disk", "test_five_boots_install_once_and_hardly_write",
-        "test_given_up_after_three_boots_and_a_good_copy_is_taken",
+        "test_device_that_has_only_a_usb_disk",
+        "test_file_system_that_is_disk_and_partition_at_once_is_looked_at_once",
+        "test_five_boots_install_once_and_hardly_write", "test_given_up_after_three_boots_and_a_good_copy_is_taken",
         "test_good_slot_that_crashes_three_times_in_a_row_is_left",
         "test_good_slot_that_reports_in_each_boot_and_crashes_is_left_and_comes_back",
         "test_healthy_boot_that_is_counted_writes_two_records", "test_hook_sees_its_environment_and_nothing_else",
+        "test_image_that_is_larger_than_its_partition_is_refused_before_a_byte_is_written",
         "test_install_without_progress_is_ended_and_later_finished",
-        "test_kernel_that_hangs_in_the_initramfs_is_reset_by_the_watchdog",
+        "test_kernel_that_hangs_in_the_initramfs_is_reset_by_the_watchdog", "test_litter_is_named_and_never_opened",
         "test_old_copy_at_the_end_of_a_stick_hides_no_update", "test_older_than_the_floor",
         "test_one_lost_region_is_survived[1-zeroes-afterwards1]",
         "test_other_file_systems_boot_through_verity[6.0-squashfs]",
@@ -66,8 +69,8 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_state_of_two_erase_groups_survives_the_loss_of_one",
         "test_stick_repairs_the_only_slot_though_its_superblock_is_whole",
         "test_stick_that_comes_later_belongs_to_the_running_system", "test_switched_off_it_starts_root_as_it_stands",
-        "test_three_cuts_then_the_install_goes_on_where_it_was",
-        "test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing",
+        "test_three_cuts_then_the_install_goes_on_where_it_was", "test_three_panics_then_the_protected_slot",
+        "test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing", "test_write_protected_stick_brings_an_update",
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(1, 16, 2)))
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
