@@ -44,7 +44,8 @@ SHORT = ("test_release_image_has_none_and_names_the_key",
 # Of the other files, what a neighbour, a golden trace or a test on the host proves, too.
 SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_before_all_others[chipset]",
         "test_a_chipset_that_no_driver_finds_is_told", "test_a_hang_ends_by_the_watchdog_of_the_board",
-        "test_boots_and_installs_what_is_staged[all]", "test_boots_and_installs_what_is_staged[page]",
+        "test_a_slot_is_chosen_once_and_then_for_good", "test_boots_and_installs_what_is_staged[all]",
+        "test_boots_and_installs_what_is_staged[page]", "test_both_lost_regions_are_rebuilt_from_the_slots_manifests",
         "test_check_that_hangs_is_killed_and_has_failed", "test_damaged_block_of_a_good_slot_leads_to_the_other_slot",
         "test_device_boots_by_the_copy_and_says_so[entries]", "test_device_boots_by_the_copy_and_says_so[mbr]",
         "test_device_that_has_only_a_usb_disk",
@@ -68,9 +69,12 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_state_of_a_newer_keelboot_boots_counts_and_takes_no_update",
         "test_state_of_two_erase_groups_survives_the_loss_of_one",
         "test_stick_repairs_the_only_slot_though_its_superblock_is_whole",
-        "test_stick_that_comes_later_belongs_to_the_running_system", "test_switched_off_it_starts_root_as_it_stands",
+        "test_stick_that_comes_later_belongs_to_the_running_system",
+        "test_stick_with_the_devices_own_labels_is_not_taken_for_it", "test_switched_off_it_starts_root_as_it_stands",
         "test_three_cuts_then_the_install_goes_on_where_it_was", "test_three_panics_then_the_protected_slot",
-        "test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing", "test_write_protected_stick_brings_an_update",
+        "test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing",
+        "test_unwritable_state_boots_the_good_slot_not_the_trial",
+        "test_usb_disk_is_no_device_unless_that_is_allowed", "test_write_protected_stick_brings_an_update",
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(1, 16, 2)))
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
