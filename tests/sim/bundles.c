@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 static char folder[64];
-static struct key_file key;
+struct key_file bundles_key;
 
 /* It protects nothing. */
 static const char private_key[] =
@@ -67,7 +67,7 @@ static void load_key(const char *keyring)
 	snprintf(pem, sizeof(pem), "%s/key.pem", keyring);
 	bundles_put(pem, public_key, strlen(public_key));
 	bundles_put("key.key", private_key, strlen(private_key));
-	fixture_ok(key_file_load(&key, bundles_path("key.key")));
+	fixture_ok(key_file_load(&bundles_key, bundles_path("key.key")));
 }
 
 static void make_key(const char *keyring)
@@ -75,7 +75,7 @@ static void make_key(const char *keyring)
 	char name[128];
 
 	snprintf(name, sizeof(name), "%s/key", keyring);
-	fixture_ok(key_file_generate(bundles_path(name), KEYRING_ED25519, &key));
+	fixture_ok(key_file_generate(bundles_path(name), KEYRING_ED25519, &bundles_key));
 }
 
 void bundles_begin(const char *who, bool same_key, const char *const *folders, unsigned n)
@@ -98,11 +98,6 @@ void bundles_end(void)
 		fprintf(stderr, "%s stays\n", folder);
 }
 
-const struct key_file *bundles_key(void)
-{
-	return &key;
-}
-
 static void keep_blob(struct bundles_release *r, const struct reader *from)
 {
 	uint8_t *to;
@@ -123,14 +118,14 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 					  .nimages = 1,
 					  .version = r->version,
 					  .sequence = r->sequence,
-					  .key = &key,
+					  .key = &bundles_key,
 					  .twist = twist };
 	static struct reader reader;
 	char hex[2 * 8 + 1];
 
 	r->bundle = fixture_make(&b);
 	fixture_ok(reader_open(&reader, r->bundle, false, (uint64_t)lseek(r->bundle, 0, SEEK_END),
-			       &key.ring));
+			       &bundles_key.ring));
 	memcpy(r->id, reader.release.id, sizeof(r->id));
 	bytes_hex(hex, r->id, 8);
 	snprintf(r->file, sizeof(r->file), "%s.keel", hex);

@@ -2,8 +2,6 @@
 #include "tests/sim/check.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 __attribute__((format(printf, 1, 2))) const char *check_wrong(const char *fmt, ...)
 {

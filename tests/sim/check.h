@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include "selector/store.h"
 #include "tests/sim/bundles.h"
 
 /* What does not hold, in words. */

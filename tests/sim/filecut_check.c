@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_check.h"
+#include "tests/sim/filecut.h"
 
 #include "cli/output/output.h"
-#include "tests/sim/check.h"
-#include "tests/sim/filecut_world.h"
 #include "update/apply/apply.h"
-
-#include <stdio.h>
-#include <string.h>
 
 static bool is_staged(const struct state_staged *s, bool other)
 {

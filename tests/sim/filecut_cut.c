@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a cut may leave: one choice for each name, file and cell that is not durable. */
-#include "tests/sim/filecut_fs.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 #define SECTOR	 512u
 #define GARBAGE	 0xa5

@@ -5,11 +5,7 @@
  * as little as POSIX does. docs/decisions/0041 says what is assumed, and why the walk is complete.
  * Then, what each command writes to the state partition.
  */
-#include "tests/sim/filecut_walk.h"
-#include "tests/sim/filecut_world.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
+#include "tests/sim/filecut.h"
 
 static uint64_t block = 4096;
 static bool deep;
@@ -37,12 +33,6 @@ static bool replay(unsigned i, const char *way)
 	return filecut_walk_replay(&filecut_story[i], (size_t)block, way);
 }
 
-static void more(FILE *f, const struct report_line *l)
-{
-	if (l == NULL)
-		fprintf(f, ", \"block\": %" PRIu64, block);
-}
-
 static void end(const struct report_line *all, unsigned *passed, unsigned *failed)
 {
 	(void)all;
@@ -67,7 +57,6 @@ int main(int argc, char **argv)
 		.story = story,
 		.run = run,
 		.replay = replay,
-		.more = more,
 		.end = end,
 	};
 

@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_walk.h"
-
-#include "tests/sim/cut_content.h"
-#include "tests/sim/filecut_world.h"
-#include "tests/sim/set.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 #define VIOLATIONS_MAX 5
 
@@ -62,7 +53,7 @@ static void violation(int from, const struct filecut_walk_step *step, const char
 			      filecut_way_print(step)) > 0,
 		     "memory");
 	if (report_violation(w.line, again, "%s", why))
-		printf("%s", filecut_run_said());
+		printf("%s", filecut_run_said);
 	free(again);
 }
 
@@ -128,7 +119,7 @@ static void cut(unsigned changes)
  * after the verb has returned. */
 static void follow(bool cuts, int code)
 {
-	const struct filecut_rec *r = filecut_run_rec();
+	const struct filecut_rec *r = filecut_run_rec;
 	unsigned changes = 0;
 
 	w.rule.ended = false;
@@ -148,7 +139,7 @@ static void follow(bool cuts, int code)
 			cut(changes);
 	}
 	if (w.shows)
-		printf("%s", filecut_run_said());
+		printf("%s", filecut_run_said);
 	w.rule.ended = true;
 	w.rule.code = code;
 	if (cuts)
@@ -263,7 +254,7 @@ static void run_step(int from, const struct filecut_walk_step *step)
 	else if (code >= FILECUT_RUN_SIGNAL)
 		why = "it crashed, or hung";
 	if (why == NULL && fails)
-		why = filecut_check_said(w.rule.verb, code, filecut_run_said());
+		why = filecut_check_said(w.rule.verb, code, filecut_run_said);
 	if (why != NULL)
 		violation(from, step, why);
 	if (w.shows && step->cut == 0)
@@ -291,7 +282,7 @@ static void disturb(int from, enum filecut_run_verb v)
 	struct filecut_walk_step step = { .verb = v };
 	unsigned turns[FILECUT_TURNS];
 
-	memcpy(turns, filecut_run_rec()->turns, sizeof(turns));
+	memcpy(turns, filecut_run_rec->turns, sizeof(turns));
 	if (turns[FILECUT_TURN_CHANGE] == 0)
 		return;
 	for (const struct filecut_fault *f = filecut_way_faults; f->name != NULL; f++) {

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output/output.h"
-#include "lib/util.h"
-#include "tests/sim/check.h"
-#include "tests/sim/filecut_run.h"
-#include "tests/sim/filecut_world.h"
+#include "tests/sim/filecut.h"
 #include "tests/sim/wear_table.h"
-
-#include <stdio.h>
-#include <string.h>
 
 /* What the state says before the command. */
 enum before {
@@ -113,13 +107,13 @@ static const char *measure(struct wear_table *table, unsigned i)
 		filecut_world_fill_b(false);
 	code = filecut_run_line(paths[i].command, &plan);
 	filecut_world_report(0, false);
-	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)
-		if (filecut_run_rec()->op[k].kind == FILECUT_REC_CELL)
-			wear_table_count(&is, "write", filecut_run_rec()->op[k].off,
-					 filecut_run_rec()->op[k].len);
+	for (unsigned k = 0; k < filecut_run_rec->nops; k++)
+		if (filecut_run_rec->op[k].kind == FILECUT_REC_CELL)
+			wear_table_count(&is, "write", filecut_run_rec->op[k].off,
+					 filecut_run_rec->op[k].len);
 	if (paths[i].code == ENDS ? code < FILECUT_RUN_SIGNAL : code == paths[i].code)
 		return wear_table_check(table, paths[i].row, &is);
-	return check_wrong("%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());
+	return check_wrong("%s: exit %d: %.160s", paths[i].row, code, filecut_run_said);
 }
 
 void filecut_wear_run(unsigned *passed, unsigned *failed)

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_world.h"
+#include "tests/sim/filecut.h"
 
-#include "lib/util.h"
-
-#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <sys/stat.h>
 
 #define IMAGE FILECUT_WORLD_IMAGE
 #define SLOT  (2u << 20)

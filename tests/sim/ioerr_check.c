@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_story.h"
-
-#include "tests/sim/check.h"
-#include "tests/sim/ioerr_process.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/sim/ioerr.h"
 
 /*
  * Where boots could read only a part of the state, and write to it, they went on from an older

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_content.h"
+#include "tests/sim/ioerr.h"
 
-#include "tests/sim/ioerr_world.h"
+#include "tests/sim/host_files.h"
 
 #define CHUNK	  (16u << 10)
 #define PATH_SIZE 256
 
 static uint8_t image[IOERR_CONTENT_RELEASES][IOERR_CONTENT_IMAGE];
-static char bundle[PATH_SIZE];
+char ioerr_content_bundle[PATH_SIZE];
 static struct bundles_release release[IOERR_CONTENT_RELEASES] = {
 	{ .version = "0.9", .sequence = IOERR_WORLD_OLD, .data = image[0] },
 	{ .version = "1.0", .sequence = IOERR_WORLD_NOW, .data = image[1] },
@@ -34,11 +34,6 @@ const struct bundles_release *ioerr_content_of(const uint8_t *is)
 		if (memcmp(is, image[i], IOERR_CONTENT_IMAGE) == 0)
 			return &release[i];
 	return NULL;
-}
-
-const char *ioerr_content_bundle(void)
-{
-	return bundle;
 }
 
 /* The new image shares half of its chunks with the old one, and some chunks are zero. */
@@ -74,7 +69,7 @@ static void make_bundle(void)
 	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update->file);
 	bundles_copy(update->bundle, name);
 	bundles_copy(update->bundle, "stick/keelboot/update.keel");
-	snprintf(bundle, sizeof(bundle), "%s", bundles_path(name));
+	snprintf(ioerr_content_bundle, sizeof(ioerr_content_bundle), "%s", bundles_path(name));
 }
 
 void ioerr_world_make(void)
@@ -113,8 +108,6 @@ enum ioerr_fault_target ioerr_world_medium(void)
 
 const char *ioerr_world_path(const char *name)
 {
-	static char raw_path[32];
-
 	if (strcmp(name, IOERR_CONTENT_DATA) == 0 ||
 	    strcmp(name, "/dev/" IOERR_CONTENT_STICK) == 0) {
 		snprintf(mounted, sizeof(mounted), "%s", name);
@@ -122,9 +115,7 @@ const char *ioerr_world_path(const char *name)
 	}
 	if (strcmp(name, IOERR_CONTENT_RAW) == 0) {
 		snprintf(mounted, sizeof(mounted), "%s", name);
-		snprintf(raw_path, sizeof(raw_path), "/proc/self/fd/%d",
-			 ioerr_world_disk(IOERR_FAULT_RAW)->fd);
-		return raw_path;
+		return host_files_of(ioerr_world_disk(IOERR_FAULT_RAW)->fd);
 	}
 	if (strcmp(name, "/run/keelboot/media") == 0)
 		return bundles_path(strcmp(mounted, IOERR_CONTENT_DATA) == 0 ? "data" : "stick");

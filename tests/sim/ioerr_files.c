@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/host_files.h"
-#include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_process.h"
-
-#include <errno.h>
-#include <string.h>
+#include "tests/sim/ioerr.h"
 
 static enum ioerr_fault_kind kind; /* what goes wrong with the read that runs */
 

@@ -6,20 +6,12 @@
  */
 #include "initramfs/guardian/guardian_linux.h"
 #include "initramfs/guardian/guardian_os.h"
-#include "lib/util.h"
 #include "tests/sim/command.h"
-#include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_process.h"
+#include "tests/sim/ioerr.h"
 #include "tests/sim/os_sim_int.h"
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define DOWN_MS 10000u /* that a shutdown takes which the guardian asks for */
 #define CALM_MS 90000u /* for which a system that is well is looked at */

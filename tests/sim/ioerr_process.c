@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_process.h"
+#include "tests/sim/ioerr.h"
 
 #include "initramfs/guardian/guardian.h"
-#include "lib/util.h"
 #include "tests/sim/board.h"
-#include "tests/sim/bundles.h"
 #include "tests/sim/command.h"
-#include "tests/sim/ioerr_content.h"
-#include "tests/sim/report.h"
 #include "update/apply/apply.h"
 #include "update/decoder/decoder_main.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <openssl/crypto.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define CALLS_MAX  400000u  /* of process 1: then it loops */
 #define BOOT_MS	   7200000u /* of virtual time: no wait is longer, all of them together */
@@ -264,7 +254,7 @@ static int command(enum ioerr_world_act act)
 	device_options_default(&o);
 	o.lock_wait_ms = 50;
 	snprintf(line, sizeof(line), "%s %s", ioerr_process_commands[act],
-		 act == IOERR_WORLD_INSTALL ? ioerr_content_bundle() : "");
+		 act == IOERR_WORLD_INSTALL ? ioerr_content_bundle : "");
 	return command_run(line, &o);
 }
 

@@ -6,15 +6,12 @@
  */
 #include "initramfs/guardian/guardian.h"
 #include "lib/conf.h"
-#include "tests/sim/bundles.h"
-#include "tests/sim/ioerr_process.h"
-#include "tests/sim/ioerr_story.h"
+#include "tests/sim/ioerr.h"
 #include "update/decoder/decoder_limits.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 
 /* ---------------------------------------------------------------- in place of what ships */
 

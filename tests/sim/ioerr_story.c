@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_story.h"
+#include "tests/sim/ioerr.h"
 
-#include "lib/util.h"
 #include "selector/store_internal.h"
-#include "tests/sim/ioerr_content.h"
 
 #include <linux/watchdog.h>
-#include <stdio.h>
-#include <string.h>
 
 #define SETTLE_BOOTS 10
 

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/util.h"
-#include "tests/sim/ioerr_story.h"
-#include "tests/sim/report.h"
-
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/ioerr.h"
 
 #define FAULTS_MAX 60000
 
@@ -240,10 +233,6 @@ static void more(FILE *f, const struct report_line *l)
 	const char *comma = "";
 	char name[48];
 
-	if (l == NULL) {
-		fprintf(f, ", \"every\": %" PRIu64 ", \"seed\": %" PRIu64, every, seed);
-		return;
-	}
 	for (unsigned i = 0; strcmp(story(i), l->name) != 0; i++)
 		t++;
 	fputs(",\n     \"kinds\": {", f);

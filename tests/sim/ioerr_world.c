@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The device: what is on its disks, and how a boot of it goes. Its processes are in
  * ioerr_process.c. */
-#include "tests/sim/ioerr_world.h"
+#include "tests/sim/ioerr.h"
 
 #include "tests/sim/board.h"
-#include "tests/sim/check.h"
-#include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_process.h"
-#include "tests/sim/report.h"
-
-#include "lib/bytes.h"
-#include "lib/util.h"
-#include "selector/store.h"
-#include "update/bundle/reader.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #define BLOCK	   4096u
 #define RAW	   (8u << 20)

@@ -5,11 +5,7 @@
 #include "lib/log.h"
 #include "tests/sim/os_sim_int.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -4,12 +4,8 @@
 
 #include "initramfs/prober/prober.h"
 
-#include <errno.h>
 #include <linux/watchdog.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define UEVENTS_MAX 64
 #define DISKS_MAX   32

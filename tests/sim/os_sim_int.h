@@ -4,6 +4,11 @@
 
 #include "tests/sim/os_sim.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define OS_SIM_FD  1000 /* descriptors from here on are ours */
 #define OS_SIM_FDS 64
 

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has to hold: on every image that a cut leaves, for every system that is entered, for every
  * operation. I1 to I9 are those of docs/PROOF.md. */
-#include "tests/sim/powercut_walk.h"
+#include "tests/sim/powercut.h"
 
-#include "selector/choose.h"
 #include "tests/sim/check.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static const char *const verbs[] = { "written", "zeroed", "discarded", "flushed" };
-
-static char letter(int slot)
-{
-	return state_slot_letter(slot);
-}
 
 static const struct cut_content *slot_of(const struct powercut_image *im, int slot)
 {
@@ -42,7 +33,7 @@ uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
 {
 	unsigned hurt = 0;
 
-	for (int slot = 0; powercut_map_exact_first() && slot < POWERCUT_SLOTS; slot++) {
+	for (int slot = 0; powercut_map_exact_first && slot < POWERCUT_SLOTS; slot++) {
 		const struct cut_content *c = slot_of(w->node[i].im, slot);
 		bool bad = w->node[i].hurt >> slot & 1 || cut_content_bad_of(c, 0) != 0;
 
@@ -142,14 +133,14 @@ void powercut_check_op(struct powercut_walk *w, uint32_t i, enum powercut_progra
 	}
 	if (!v.found)
 		powercut_walk_fail(w, i, "slot %c is %s without a valid record of the state",
-				   letter(slot), verbs[op->kind & 3]);
+				   state_slot_letter(slot), verbs[op->kind & 3]);
 	else
 		fail(w, i, check_touched(&v.s, v.writing, slot, verbs[op->kind & 3]));
 	if (program == POWERCUT_BOOT && v.found && v.s.rebuilt && has_tries(&v.s))
 		powercut_walk_fail(w, i,
 				   "slot %c is %s by itself while a slot of a rebuilt state "
 				   "is still to be tried",
-				   letter(slot), verbs[op->kind & 3]);
+				   state_slot_letter(slot), verbs[op->kind & 3]);
 }
 
 /* ---------------------------------------------------------------- what is entered */
@@ -228,18 +219,12 @@ static bool knows_update(const struct state *s, int *trial)
 static enum powercut_program update_acts(const struct powercut_story *s,
 					 const struct powercut_node *n, const struct state_slot *t)
 {
-	switch (s->does) {
-	case POWERCUT_CRASHES:
+	if (s->does == POWERCUT_CRASHES)
 		return POWERCUT_CRASH_ITSELF;
-	case POWERCUT_HANGS:
+	if (s->does == POWERCUT_HANGS)
 		return POWERCUT_HANG_ITSELF;
-	case POWERCUT_IS_BAD:
+	if (s->does == POWERCUT_IS_BAD)
 		return t->st == STATE_BAD ? POWERCUT_MARK_CLEAN : POWERCUT_MARK_BAD;
-	case POWERCUT_WORKS:
-	case POWERCUT_FLAKY:
-	case POWERCUT_PANICS: /* it does not come to that */
-		break;
-	}
 	return n->marked ? POWERCUT_PROGRAMS : POWERCUT_MARK_GOOD;
 }
 

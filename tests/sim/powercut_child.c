@@ -5,16 +5,11 @@
  * their own again, as on the device; their operations are done once more in the process of the
  * boot, so that it sees them.
  */
-#include "tests/sim/powercut_child.h"
+#include "tests/sim/powercut.h"
 
 #include "tests/sim/os_sim_int.h"
-#include "tests/sim/report.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define OPS_MAX	  4096u
 #define DATA_MAX  (32u << 20)
@@ -86,17 +81,10 @@ enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op
 {
 	struct cut_disk *d = &disks[op->disk];
 
-	switch ((enum cut_op_kind)op->kind) {
-	case CUT_WRITE:
-		return cut_disk_write(d, op->off, op->data, op->len);
-	case CUT_ZERO:
-		return cut_disk_zero(d, op->off, op->len);
-	case CUT_DISCARD:
-		return cut_disk_discard(d, op->off, op->len);
-	case CUT_FLUSH:
-		break;
-	}
-	return cut_disk_flush(d);
+	return op->kind == CUT_WRITE	 ? cut_disk_write(d, op->off, op->data, op->len)
+	       : op->kind == CUT_ZERO	 ? cut_disk_zero(d, op->off, op->len)
+	       : op->kind == CUT_DISCARD ? cut_disk_discard(d, op->off, op->len)
+					 : cut_disk_flush(d);
 }
 
 /* Runs fn in a process of its own, and does to the disks of this one what that did. Its status, as
@@ -142,9 +130,9 @@ static void prepare(const struct powercut_job *j)
 		const struct cut_content *like = &shared->like[i];
 
 		cut_disk_init(d, &powercut_child_power, like->size);
-		d->unit = j->story->unit == 8 ? 8 : 1;
+		d->unit = j->story->unit;
 		d->discarded = j->story->discarded;
-		d->bdev.sector = j->story->unit == 8 ? BDEV_ALIGN : CUT_SECTOR;
+		d->bdev.sector = d->unit * CUT_SECTOR;
 	}
 	for (unsigned i = 0; i < shared->npages; i++) {
 		const struct sent_page *p = &shared->sent[i];

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/powercut_cut.h"
-#include "tests/sim/powercut_page.h"
-
-#include "selector/store_internal.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/powercut.h"
 
 #define PAGES_MAX 512u
 
@@ -151,7 +144,7 @@ static unsigned folded(const struct powercut_cut *c)
 		      POWERCUT_OLD))
 			slots |= 1u << i;
 	}
-	if (powercut_map_exact_first())
+	if (powercut_map_exact_first)
 		return slots;
 	for (unsigned i = 0; i < npages; i++)
 		if (pages[i].kind == POWERCUT_PAGE_RING)

@@ -8,10 +8,6 @@
  */
 #include "tests/sim/powercut.h"
 
-#include "lib/bytes.h"
-
-#include <string.h>
-
 #define SECTORS (BDEV_ALIGN / CUT_SECTOR)
 
 enum kind { KIND_SUPER, KIND_DATA, KIND_ZERO, KINDS };

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a program has done to the disks, operation by operation, and what comes of it when the power
  * goes between two of them. */
-#include "tests/sim/powercut_walk.h"
-
-#include "tests/sim/powercut_child.h"
-
-#include <stdlib.h>
+#include "tests/sim/powercut.h"
 
 struct at_cut {
 	struct powercut_walk *w;

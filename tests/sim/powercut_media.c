@@ -2,8 +2,6 @@
 /* Images, key and bundles of a story, and what its disks hold in the beginning. */
 #include "tests/sim/powercut.h"
 
-#include "selector/store.h"
-
 #define CHUNK MANIFEST_CHUNK_MIN
 
 struct bundles_release powercut_release[POWERCUT_RELEASES];

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One way through a story once more, told step by step. */
-#include "tests/sim/powercut_report.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
+#include "tests/sim/powercut.h"
 
 static void tell(const struct powercut_walk *w, unsigned step, uint32_t at)
 {

@@ -2,13 +2,7 @@
 /* What an image says: its newest record, and what its slots hold byte for byte. */
 #include "tests/sim/powercut.h"
 
-#include "selector/cell.h"
-#include "selector/store_internal.h"
 #include "tests/sim/check.h"
-#include "tests/sim/set.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #define MEMO (1u << 16)
 

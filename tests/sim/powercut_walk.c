@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/powercut_walk.h"
-
-#include "selector/store_internal.h"
-#include "tests/sim/powercut_child.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/powercut.h"
 
 /* ---------------------------------------------------------------- programs */
 
@@ -211,7 +204,7 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 	powercut_media_first(s, n.im);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		cut_disk_init(&w->disk[i], &w->power, n.im->disk[i].size);
-		w->disk[i].unit = s->unit == 8 ? 8 : 1;
+		w->disk[i].unit = s->unit;
 		w->disk[i].discarded = s->discarded;
 	}
 	w->cut = (struct powercut_cut){ .story = s, .disk = w->disk };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The device around the disks: what the kernel shows of it, and the programs that run on it. */
-#include "tests/sim/powercut_child.h"
+#include "tests/sim/powercut.h"
 
 #include "lib/log.h"
 #include "tests/sim/board.h"
@@ -9,9 +9,6 @@
 
 #include <fcntl.h>
 #include <linux/watchdog.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 static int apply_status;
 static struct powercut_result *world_result;

@@ -2,10 +2,6 @@
 /* Tells all stories, and walks all configurations. */
 #include "tests/sim/selector_sim.h"
 
-#include "lib/util.h"
-
-#include <string.h>
-
 #define MODEL_STATES 449940
 
 /* Fresh from the factory; two good; a good one and one that hangs; a trial alone. */
