@@ -22,15 +22,10 @@ void cut_power_init(struct cut_power *p)
 
 /* ---------------------------------------------------------------- what is pending */
 
-static uint32_t place_of(const struct cut_disk *d, uint64_t sector)
-{
-	return (uint32_t)(sector * 0x9e3779b97f4a7c15u >> 40) & (d->index_size - 1);
-}
-
 /* The slot of the hash table that holds a sector, or where it would be. */
 static uint32_t *find(const struct cut_disk *d, uint64_t sector)
 {
-	uint32_t at = place_of(d, sector);
+	uint32_t at = (uint32_t)(sector * 0x9e3779b97f4a7c15u >> 40) & (d->index_size - 1);
 
 	while (d->index[at] != 0 && d->version[d->index[at] - 1].sector != sector)
 		at = (at + 1) & (d->index_size - 1);

@@ -124,13 +124,6 @@ static struct part *part_of(struct run *r, uint64_t off, uint64_t len)
 	return NULL;
 }
 
-static void flush(struct run *r)
-{
-	for (unsigned i = 0; i < r->nparts; i++)
-		if (cut_disk_flush(&r->part[i].disk) != KB_OK)
-			die(r->log.path, "the simulated disk does not flush");
-}
-
 /* data NULL: a discard */
 static void change(struct run *r, uint64_t off, uint64_t len, const uint8_t *data)
 {
@@ -168,8 +161,9 @@ static void replay(struct run *r, uint64_t entries)
 		if (__builtin_mul_overflow(bytes_get64(entry + 8), sector, &len))
 			die(r->log.path, "an entry that makes no sense");
 		at += sector;
-		if ((flags & LOG_FLUSH) != 0)
-			flush(r);
+		for (unsigned k = 0; k < r->nparts && (flags & LOG_FLUSH) != 0; k++)
+			if (cut_disk_flush(&r->part[k].disk) != KB_OK)
+				die(r->log.path, "the simulated disk does not flush");
 		if ((flags & (LOG_FUA | LOG_MARK)) != 0)
 			die(r->log.path, "FUA or a mark: QEMU writes neither");
 		if (len == 0)

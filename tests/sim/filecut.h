@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Power cuts in a file system: the verbs of the shipped command are recorded, a model of a file
+ * system that promises what POSIX does follows them, and they run again on every image that a cut
+ * may leave. tests/sim/FILECUT.md says how.
+ */
 #pragma once
 
 #include "tests/sim/check.h"
@@ -245,7 +250,7 @@ uint64_t filecut_fs_cut(const struct filecut_fs *fs, filecut_fs_fn fn);
  * reported in this boot: 0 and no to begin with. */
 void filecut_world_report(unsigned stable_after, bool reported);
 
-/* Makes the folder and the bundles. bundles_end() removes it. */
+/* Makes the folder and the bundles; both end with the process. */
 void filecut_world_begin(void);
 
 #define FILECUT_WORLD_IMAGE 4096u
@@ -373,17 +378,19 @@ struct filecut_walk_step {
 	uint64_t ordinal;	    /* of the images that this cut may leave */
 };
 
-/*
- * Walks a story. deep: each operation is made to fail, and each process is killed, on all images,
- * not only on the one that the story begins with. Violations are printed, with the command that
- * replays the shortest way to each. */
-void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
-		      struct report_line *line);
+/* Bytes of a block of a file's content, as it is written and torn. */
+extern uint64_t filecut_walk_block;
+/* Each operation is made to fail, and each process is killed, on all images, not only on the one
+ * that the story begins with. */
+extern bool filecut_walk_deep;
+
+/* Walks a story. Violations are printed, with the command that replays the shortest way to each. */
+void filecut_walk_run(unsigned i, struct report_line *l);
 extern const struct report_column filecut_walk_columns[];
 
 /* Goes one way, "stage:12:3/unstage:4:0", and shows each step, and what is violated by it. False:
  * there is no such way, or something is. */
-bool filecut_walk_replay(const struct filecut_walk_story *s, size_t block, const char *way);
+bool filecut_walk_replay(unsigned i, const char *way);
 
 /* ---------------------------------------------------------------- filecut_way.c */
 /* A way through a story, in writing; and what stands on it, for people. */

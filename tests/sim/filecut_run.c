@@ -81,15 +81,6 @@ static int run_guardian(bool proven)
 	return guardian_record_bad(fd, &attempt, 0) == GUARDIAN_RECORDED ? 0 : 1;
 }
 
-static int run_line(const char *line)
-{
-	if (strcmp(line, "apply") == 0)
-		return run_apply();
-	if (strncmp(line, "guardian ", 9) == 0)
-		return run_guardian(strcmp(line + 9, "proven") == 0);
-	return run_command(line);
-}
-
 static void child(const char *line, const struct filecut_rec_plan *plan, int out)
 {
 	int code;
@@ -99,7 +90,10 @@ static void child(const char *line, const struct filecut_rec_plan *plan, int out
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_NOTICE);
 	filecut_rec_begin(filecut_run_rec, plan, bundles_path("data"), bundles_path("state"));
-	code = run_line(line);
+	if (strncmp(line, "guardian ", 9) == 0)
+		code = run_guardian(strcmp(line + 9, "proven") == 0);
+	else
+		code = strcmp(line, "apply") == 0 ? run_apply() : run_command(line);
 	fflush(stdout);
 	_exit(code);
 }

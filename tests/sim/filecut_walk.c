@@ -24,7 +24,6 @@ struct found {
 
 struct walk {
 	const struct filecut_walk_story *story;
-	size_t block;
 	struct report_line *line;
 	struct found *found;
 	uint32_t nfound, room;
@@ -38,6 +37,8 @@ struct walk {
 };
 
 static struct walk w;
+uint64_t filecut_walk_block = 4096;
+bool filecut_walk_deep;
 
 /* ---------------------------------------------------------------- what was found */
 
@@ -49,8 +50,8 @@ static void violation(int from, const struct filecut_walk_step *step, const char
 	/* What follows an image that is wrong was not looked at; fewest cuts come first. */
 	if (w.line->violations == 0)
 		w.line->number[CONSECUTIVE] = w.found[from].depth;
-	bundles_must(asprintf(&again, "--block %zu --replay %s%s", w.block, w.found[from].way,
-			      filecut_way_print(step)) > 0,
+	bundles_must(asprintf(&again, "--block %" PRIu64 " --replay %s%s", filecut_walk_block,
+			      w.found[from].way, filecut_way_print(step)) > 0,
 		     "memory");
 	if (report_violation(w.line, again, "%s", why))
 		printf("%s", filecut_run_said);
@@ -184,14 +185,14 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 		w.rule.damaged =
 			filecut_image_find(&w.found[0].im, filecut_world_release[false].path)->blob;
 	filecut_world_put(im);
-	filecut_fs_load(&w.fs, im, w.block);
+	filecut_fs_load(&w.fs, im, filecut_walk_block);
 	filecut_world_booted(w.story->trial ? 1 : 0);
 }
 
 /* Nothing fails any more, and the update is staged once more. */
 static void run_again(int from, const struct filecut_walk_step *step)
 {
-	const struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+	const struct filecut_rec_plan plan = { .block = filecut_walk_block, .room = w.story->room };
 	static struct filecut_image start, end;
 	const char *why;
 	int code;
@@ -232,7 +233,7 @@ static void run_step(int from, const struct filecut_walk_step *step)
 {
 	const struct filecut_fault *f = &step->fault;
 	struct filecut_rec_plan plan = {
-		.fault = *f, .at = step->at, .room = w.story->room, .block = w.block
+		.fault = *f, .at = step->at, .room = w.story->room, .block = filecut_walk_block
 	};
 	bool fails = f->kind > FILECUT_FAULT_KILLS;
 	static struct filecut_image start, end;
@@ -266,11 +267,6 @@ static void run_step(int from, const struct filecut_walk_step *step)
 
 /* ---------------------------------------------------------------- the walk */
 
-static bool seen_enough(void)
-{
-	return w.line->violations >= VIOLATIONS_MAX;
-}
-
 static bool has(enum filecut_run_verb v)
 {
 	return v < FILECUT_RUN_GOOD || (v == FILECUT_RUN_GOOD && w.story->trial);
@@ -289,50 +285,50 @@ static void disturb(int from, enum filecut_run_verb v)
 		unsigned thens = f->kind == FILECUT_FAULT_KILLS ? FILECUT_RUN_STATUS : 1;
 
 		step.fault = *f;
-		for (step.at = 1; step.at <= turns[f->turn] && !seen_enough(); step.at++)
+		for (step.at = 1; step.at <= turns[f->turn] && w.line->violations < VIOLATIONS_MAX;
+		     step.at++)
 			for (step.then = 0; step.then < thens; step.then++)
 				if (has(step.then))
 					run_step(from, &step);
 	}
 }
 
-static void begin(const struct filecut_walk_story *s, size_t block, struct report_line *line)
+static void begin(unsigned story, struct report_line *line)
 {
 	static struct filecut_image im;
 
-	w.story = s;
-	w.block = block;
+	filecut_world_begin();
+	w.story = &filecut_story[story];
 	w.line = line;
 	line->number[CONSECUTIVE] = REPORT_FIXPOINT;
-	filecut_story_make(s, &im);
+	filecut_story_make(w.story, &im);
 	push(&im, 0, NULL);
 }
 
-void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
-		      struct report_line *line)
+void filecut_walk_run(unsigned story, struct report_line *line)
 {
-	begin(s, block, line);
-	for (unsigned i = 0; i < w.nfound && !seen_enough(); i++) {
+	begin(story, line);
+	for (unsigned i = 0; i < w.nfound && line->violations < VIOLATIONS_MAX; i++) {
 		run_step((int)i, &(struct filecut_walk_step){ .verb = FILECUT_RUN_STATUS });
 		run_step((int)i, &(struct filecut_walk_step){ .verb = FILECUT_RUN_APPLY });
 		for (enum filecut_run_verb v = 0; has(v); v++) {
 			run_step((int)i, &(struct filecut_walk_step){ .verb = v });
-			if (i == 0 || deep)
+			if (i == 0 || filecut_walk_deep)
 				disturb((int)i, v);
 		}
 	}
 	line->number[DISTINCT] = w.nfound;
 }
 
-bool filecut_walk_replay(const struct filecut_walk_story *s, size_t block, const char *way)
+bool filecut_walk_replay(unsigned story, const char *way)
 {
 	static struct report_line line;
 	struct filecut_walk_step step;
 
-	line.name = s->name;
+	line.name = filecut_story[story].name;
 	w.shows = true;
-	begin(s, block, &line);
-	printf("%s: %s\n", s->name, s->what);
+	begin(story, &line);
+	printf("%s: %s\n", line.name, w.story->what);
 	filecut_way_show_image(&w.found[0].im);
 	for (uint32_t from = 0; *way != '\0'; from++) {
 		if (!filecut_way_parse(&way, &step))

@@ -81,25 +81,17 @@ static void make_state(enum before b, struct state *s)
 	s->slot[1].streak = b == CRASHED ? 1 : 0;
 }
 
-static struct filecut_image make_image(enum before b)
-{
-	static struct filecut_image im;
-	struct state s;
-
-	memset(&im, 0, sizeof(im));
-	make_state(b, &s);
-	filecut_world_state(&im, &s);
-	filecut_world_add_folder(&im, &s);
-	return im;
-}
-
 static const char *measure(struct wear_table *table, unsigned i)
 {
-	const struct filecut_image im = make_image(paths[i].before);
+	struct filecut_image im = { 0 };
+	struct state s;
 	const struct filecut_rec_plan plan = { 0 };
 	struct wear_table_counts is = { 0 };
 	int code;
 
+	make_state(paths[i].before, &s);
+	filecut_world_state(&im, &s);
+	filecut_world_add_folder(&im, &s);
 	filecut_world_put(&im);
 	filecut_world_report(paths[i].when == EARLY ? 86400 : 0, paths[i].when == REPORTED);
 	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);

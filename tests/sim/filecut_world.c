@@ -57,6 +57,7 @@ void filecut_world_begin(void)
 					       "root/etc/keelboot/keys" };
 
 	bundles_begin("filecut", true, folders, KB_ARRAY_LEN(folders));
+	atexit(bundles_end);
 	filecut_world_report(0, false);
 	make_release(&filecut_world_release[0], false);
 	make_release(&filecut_world_release[1], true);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lives of a device in which one operation fails, lies, or kills its process. tests/sim/IOERR.md
+ * says how.
+ */
 #pragma once
 
 #include "tests/sim/check.h"
@@ -230,7 +234,7 @@ struct ioerr_world_boot {
 struct ioerr_world;
 struct ioerr_story {
 	const char *name;
-	void (*prepare)(struct ioerr_world *w); /* before anything can fail */
+	void (*prepare)(struct ioerr_world *w); /* before anything can fail; NULL: nothing */
 	unsigned boots;				/* that are played with the fault */
 	unsigned goal;				/* the release that runs in the end */
 	/* What somebody does in the system that was booted: in slot a `keelboot install` as long as
@@ -256,9 +260,9 @@ struct ioerr_world {
 	bool raw;			/* a bundle lies on the raw stage partition */
 	enum ioerr_world_script script; /* as long as it is the story's */
 	unsigned stick_ms;		/* when */
-	bool unsaid;	     /* a trial's command has failed, so nobody has said that it is good */
-	int bootstatus;	     /* of the watchdog at the next boot */
-	char violation[400]; /* the first one; "" */
+	bool unsaid;	/* a trial's command has failed, so nobody has said that it is good */
+	int bootstatus; /* of the watchdog at the next boot */
+	char violation[CHECK_WHY]; /* the first one; "" */
 };
 
 #define IOERR_WORLD_OLD 9  /* sequences of the releases: what slot b holds in the beginning, */
@@ -269,13 +273,6 @@ struct ioerr_world {
 void ioerr_world_make(void);
 /* system.conf of the device that there is. */
 const char *ioerr_world_conf(void);
-/* Where keelboot-apply and the command find, under the name of a device or of a folder, what stands
- * for it; path itself when nothing does. */
-const char *ioerr_world_path(const char *path);
-/* Where what is read or written by files is. */
-enum ioerr_fault_target ioerr_world_medium(void);
-/* A bundle lies on the raw stage partition. */
-bool ioerr_world_has_raw(const struct ioerr_world *w);
 
 /* A device with slots a (NOW) and b (OLD), both good, and this to go wrong. */
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f);
@@ -287,8 +284,6 @@ void ioerr_world_put(struct state *s);
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t);
 /* The release that a slot holds, whole; NULL: none. durable: after a power cut. */
 const struct bundles_release *ioerr_world_holds(int slot, bool durable);
-/* Takes the file system of a slot away: its first block. */
-void ioerr_world_unmountable(int slot);
 
 /* One boot, and what the system does then. */
 void ioerr_world_boot(struct ioerr_world *w);
@@ -296,8 +291,7 @@ void ioerr_world_boot(struct ioerr_world *w);
 void ioerr_world_restart(struct ioerr_world *w, bool keep);
 
 /* Notes a violation; the first one stays. */
-void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+#define ioerr_world_fail(w, ...) check_note((w)->violation, __VA_ARGS__)
 
 /* Which process this is: what its calls are counted as. */
 extern enum ioerr_fault_target ioerr_world_process;
@@ -315,10 +309,9 @@ void ioerr_process_command(struct ioerr_world *w);
 pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who);
 /* How it ended: its exit code; -1: it died as it was told. */
 int ioerr_process_end(struct ioerr_world *w, pid_t pid);
-/* Before the first process: what they become, and where their signals go. */
+/* Before anything else uses OpenSSL, whose memory can fail too, and before the first process: what
+ * they become, and where their signals go. */
 void ioerr_process_hooks(void);
-/* Before anything else uses OpenSSL: its memory can fail too. */
-void ioerr_process_memory(void);
 /* If a guardian was started: what it and the system do until the machine is down, or until nothing
  * is left to wait for. False: there is none. */
 bool ioerr_guardian_run(struct ioerr_world *w);

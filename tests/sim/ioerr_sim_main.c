@@ -57,7 +57,6 @@ int main(int argc, char **argv)
 	 * those that a guardian has. */
 	while (open("/dev/null", O_RDWR) < GUARDIAN_FD_END)
 		;
-	ioerr_process_memory();
 	ioerr_process_hooks();
 	ioerr_files_begin();
 	signal(SIGPIPE, SIG_IGN);

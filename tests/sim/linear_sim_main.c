@@ -91,17 +91,6 @@ static uint64_t block_of(uint64_t chunk, unsigned release)
 	return chunk == 0 ? 0 : chunk * CHUNK + (release * 7 + chunk % 32) * BDEV_ALIGN;
 }
 
-static uint8_t *make_image(unsigned disk)
-{
-	uint8_t *data = mmap(NULL, part[disk].size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	bundles_must(data != MAP_FAILED, "memory");
-	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++)
-		fill_block(data + block_of(i, 1), disk, i, 1);
-	return data;
-}
-
 static void make_bundle(void)
 {
 	struct fixture_image im[DISKS - ROOT];
@@ -110,9 +99,16 @@ static void make_bundle(void)
 	};
 	static const char *const keyring[] = { "keys" };
 
-	for (unsigned i = ROOT; i < DISKS; i++)
-		im[i - ROOT] = (struct fixture_image){ part[i].name, make_image(i), part[i].size,
-						       CHUNK, false };
+	for (unsigned i = ROOT; i < DISKS; i++) {
+		uint8_t *data = mmap(NULL, part[i].size, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		bundles_must(data != MAP_FAILED, "memory");
+		for (uint64_t chunk = 0; chunk < part[i].size / CHUNK; chunk++)
+			fill_block(data + block_of(chunk, 1), i, chunk, 1);
+		im[i - ROOT] =
+			(struct fixture_image){ part[i].name, data, part[i].size, CHUNK, false };
+	}
 	bundles_begin("linear", true, keyring, 1);
 	bundles_end();
 	b.key = &bundles_key;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
-
-#include "selector/store_internal.h"
-#include "tests/sim/bundles.h"
-#include "tests/sim/report.h"
-#include "tests/sim/set.h"
-
 /*
  * The closure over power cuts: life stories of a small device, told by the shipped objects on
  * simulated disks, cut before and after every operation, and gone on with from every image that a
  * cut may leave, until nothing new is found. tests/sim/POWERCUT.md says how, and what is assumed.
  */
+#pragma once
+
+#include "selector/store_internal.h"
+#include "tests/sim/check.h"
+#include "tests/sim/report.h"
+#include "tests/sim/set.h"
+
 #define POWERCUT_SLOTS	  2
 #define POWERCUT_RELEASES 3 /* 0 and 1 are installed in the beginning, 2 is the update */
 #define POWERCUT_NEW	  2
@@ -102,8 +102,6 @@ struct powercut_image {
 extern struct bundles_release powercut_release[POWERCUT_RELEASES];
 /* Makes images, key and bundles of a story, in a folder that ends with the process. */
 void powercut_media_make(const struct powercut_story *s);
-/* What the data partition holds, as a folder: with the staged file, or without. */
-const char *powercut_media_data(bool staged);
 uint64_t powercut_media_slot_size(const struct powercut_story *s);
 /* The first image, and what it says: as a factory and its history would have left it. */
 void powercut_media_first(const struct powercut_story *s, struct powercut_image *im);
@@ -131,6 +129,7 @@ struct powercut_result {
 	int code;		 /* of a command; of a death: the signal */
 	struct powercut_run run; /* then */
 	unsigned nops;
+	const struct powercut_op *op; /* with their data, until the next run */
 };
 
 /* Before the first program of a story, after powercut_media_make(). */
@@ -140,8 +139,37 @@ void powercut_child_end(void);
 /* Runs a program in a process of its own on disks that durably hold the image. */
 void powercut_child_run(const struct powercut_job *job, const struct powercut_image *im,
 			struct powercut_result *out);
-/* The operations of the last run; the data stays until the next. */
-const struct powercut_op *powercut_child_ops(void);
+
+/* What the process of a program has: its disks; and the programs themselves. */
+#define POWERCUT_CHILD_DISK   "kbsim0"
+#define POWERCUT_CHILD_STATE  "/dev/" POWERCUT_CHILD_DISK "p1"
+#define POWERCUT_CHILD_A      "/dev/" POWERCUT_CHILD_DISK "p2"
+#define POWERCUT_CHILD_B      "/dev/" POWERCUT_CHILD_DISK "p3"
+#define POWERCUT_CHILD_RAW    "/dev/" POWERCUT_CHILD_DISK "p4"
+#define POWERCUT_CHILD_STICK  "/dev/kbsim1"
+#define POWERCUT_CHILD_BUNDLE "/powercut/update.keel"
+
+extern struct cut_power powercut_child_power;
+extern struct cut_disk powercut_child_disk[POWERCUT_DISKS];
+extern const struct powercut_job *powercut_child_job; /* NULL: this is no program */
+
+/* The first block of one of them, as it reads now; NULL: it cannot be read. Until the next. */
+const uint8_t *powercut_child_first(enum powercut_disk disk);
+
+/* One recorded operation, on disks that stand for the recorded ones. */
+enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op *op) KB_MUST_CHECK;
+
+/* Runs fn in a process of its own, and does to the disks of this one what that did. Its status, as
+ * from waitpid(). */
+int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *argv);
+
+/* powercut_world.c: the program of a job, in this process. */
+void powercut_world_run(const struct powercut_job *j, struct powercut_result *out);
+const char *powercut_world_conf(void);
+
+/* powercut_files.c: from now on files of this machine stand for those of the device. After
+ * os_sim_reset(). */
+void powercut_child_files(void);
 
 /* ---------------------------------------------------------------- powercut_view.c */
 /* The newest record of an image, as the checks and the hash need it. */
@@ -163,13 +191,12 @@ bool powercut_view_record(const uint8_t *cell, uint64_t content, uint64_t page,
 /* Slots that the newest record says are being written, as bits. */
 unsigned powercut_view_writing(const struct cut_content *state);
 int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE */
-/* Which release a slot's partition holds, byte for byte; POWERCUT_NONE. */
-int powercut_view_content(const struct cut_content *slot);
+/* How the first block may differ: not at all; by garbage in it, the exception that decision 0042
+ * makes; or by zeroes as well, where something could not be read before. */
+enum powercut_torn { POWERCUT_WHOLE, POWERCUT_TORN, POWERCUT_HEALED };
+/* Which release a slot's partition holds, byte for byte but for that; POWERCUT_NONE. */
+int powercut_view_content(const struct cut_content *slot, enum powercut_torn torn);
 bool powercut_view_mounts(const struct cut_content *slot);
-/* The same, with garbage in its first block as well: the exception that
- * decision 0042 makes.
- * healed: or with zeroes, where something could not be read before. */
-int powercut_view_torn(const struct cut_content *slot, bool healed);
 void powercut_view_print(const struct powercut_image *im);
 
 /* ---------------------------------------------------------------- powercut_hash.c */
@@ -254,38 +281,6 @@ extern bool powercut_map_exact_first;
 enum powercut_page powercut_map_kind(enum powercut_disk disk, uint64_t page);
 /* Page of a slot's manifest cell (0: its header), or -1. */
 int powercut_map_manifest(uint64_t page, unsigned *slot);
-
-/* ---------------------------------------------------------------- powercut_child.c */
-/* What the process of a program has: its disks; and the programs themselves. */
-#define POWERCUT_CHILD_DISK   "kbsim0"
-#define POWERCUT_CHILD_STATE  "/dev/" POWERCUT_CHILD_DISK "p1"
-#define POWERCUT_CHILD_A      "/dev/" POWERCUT_CHILD_DISK "p2"
-#define POWERCUT_CHILD_B      "/dev/" POWERCUT_CHILD_DISK "p3"
-#define POWERCUT_CHILD_RAW    "/dev/" POWERCUT_CHILD_DISK "p4"
-#define POWERCUT_CHILD_STICK  "/dev/kbsim1"
-#define POWERCUT_CHILD_BUNDLE "/powercut/update.keel"
-
-extern struct cut_power powercut_child_power;
-extern struct cut_disk powercut_child_disk[POWERCUT_DISKS];
-extern const struct powercut_job *powercut_child_job; /* NULL: this is no program */
-
-/* The first block of one of them, as it reads now; NULL: it cannot be read. Until the next. */
-const uint8_t *powercut_child_first(enum powercut_disk disk);
-
-/* One recorded operation, on disks that stand for the recorded ones. */
-enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op *op) KB_MUST_CHECK;
-
-/* Runs fn in a process of its own, and does to the disks of this one what that did. Its status, as
- * from waitpid(). */
-int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *argv);
-
-/* powercut_world.c: the program of a job, in this process. */
-void powercut_world_run(const struct powercut_job *j, struct powercut_result *out);
-const char *powercut_world_conf(void);
-
-/* powercut_files.c: from now on files of this machine stand for those of the device. After
- * os_sim_reset(). */
-void powercut_child_files(void);
 
 /* ---------------------------------------------------------------- powercut_cut.c */
 /*
@@ -423,7 +418,7 @@ struct powercut_walk {
 	uint64_t reruns; /* with a cut in the middle, for the clean-up */
 	unsigned max_boots;
 	/* a violation: what is wrong, and where it was found */
-	char violation[256];
+	char violation[CHECK_WHY];
 	uint32_t violation_at;
 	struct powercut_apart apart;
 	bool uncut;    /* only what comes of a node when nothing happens is looked at */
@@ -444,8 +439,9 @@ void powercut_walk_leave(struct powercut_walk *w, uint32_t i);
 /* The node with that key, or POWERCUT_WALK_NONE. */
 uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key);
 /* Notes what is wrong; the first stays. */
-void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+#define powercut_walk_fail(w, at, ...)                                             \
+	((w)->violation_at = (w)->violation[0] == '\0' ? (at) : (w)->violation_at, \
+	 check_note((w)->violation, __VA_ARGS__))
 
 /* powercut_node.c: in which order nodes are looked at. */
 void powercut_queue_put(struct powercut_walk *w, uint32_t i);
@@ -502,19 +498,14 @@ struct powercut_node powercut_follow_dark(const struct powercut_walk *w, uint32_
 void powercut_follow_start(struct powercut_walk *w, const struct powercut_image *im);
 /* Does what a program has done to the disks, and cuts before and after each of it. */
 void powercut_follow(struct powercut_walk *w, uint32_t from, enum powercut_program program,
-		     unsigned nops);
+		     const struct powercut_result *r);
 
 /* ---------------------------------------------------------------- powercut_report.c */
-/* What is reported of a walk: its numbers, and the way to a violation. */
-/* Of its columns, those that are asked for. */
+/* What is reported of a walk: its numbers, and the way to a violation. Of its columns, those that
+ * are asked for: */
 enum { POWERCUT_REPORT_CUT_POINTS = 3, POWERCUT_REPORT_RAW = 4 };
 extern const struct report_column powercut_report_columns[];
 void powercut_report_take(struct report_line *l, const struct powercut_walk *w);
-/* What a node came about by, in words. */
-void powercut_report_step(char *to, size_t size, const struct powercut_node *n);
-
-/*
- * powercut_replay.c: goes one way through a story, node by node, and on to where it comes to rest,
- * and prints everything. keys: "1f2e,3d4c,...", as a violation prints them. True: all is well.
- */
-bool powercut_replay(const struct powercut_story *s, const char *keys);
+/* Goes one way through a story, node by node, and on to where it comes to rest, and prints
+ * everything. keys: "1f2e,3d4c,...", as a violation prints them. True: all is well. */
+bool powercut_report_replay(const struct powercut_story *s, const char *keys);

@@ -3,8 +3,6 @@
  * operation. I1 to I9 are those of docs/PROOF.md. */
 #include "tests/sim/powercut.h"
 
-#include "tests/sim/check.h"
-
 static const char *const verbs[] = { "written", "zeroed", "discarded", "flushed" };
 
 static const struct cut_content *slot_of(const struct powercut_image *im, int slot)
@@ -15,7 +13,7 @@ static const struct cut_content *slot_of(const struct powercut_image *im, int sl
 /* NULL: no whole one. */
 static const struct bundles_release *release_in(const struct cut_content *slot)
 {
-	int r = powercut_view_content(slot);
+	int r = powercut_view_content(slot, POWERCUT_WHOLE);
 
 	return r == POWERCUT_NONE ? NULL : &powercut_release[r];
 }
@@ -43,9 +41,9 @@ uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
 	return (uint8_t)hurt;
 }
 
-static bool is_hurt(const struct powercut_walk *w, uint32_t i, int slot)
+static enum powercut_torn how_torn(const struct powercut_walk *w, uint32_t i, int slot)
 {
-	return w->node[i].hurt >> slot & 1;
+	return w->node[i].hurt >> slot & 1 ? POWERCUT_HEALED : POWERCUT_TORN;
 }
 
 /* ---------------------------------------------------------------- images */
@@ -59,7 +57,7 @@ static void check_claim(struct powercut_walk *w, uint32_t i, const struct state 
 	if (t->st != STATE_GOOD && !(t->st == STATE_TRIAL && t->tries > 0))
 		return;
 	if (!t->has_release &&
-	    (!powercut_view_mounts(c) || powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
+	    (!powercut_view_mounts(c) || powercut_view_content(c, how_torn(w, i, slot)) >= 0))
 		return;
 	fail(w, i, check_slot(s, slot, release_in(c)));
 }
@@ -74,8 +72,8 @@ static void check_candidate(struct powercut_walk *w, uint32_t i, const struct po
 
 		if (!bootable || !powercut_view_mounts(c))
 			continue;
-		if (powercut_view_content(c) >= 0 ||
-		    (w->node[i].lost_all && powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
+		if (powercut_view_content(c, POWERCUT_WHOLE) >= 0 ||
+		    (w->node[i].lost_all && powercut_view_content(c, how_torn(w, i, slot)) >= 0))
 			return;
 	}
 	powercut_walk_fail(w, i, "no slot is left that boots");
@@ -178,10 +176,10 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 		return;
 	}
 	powercut_view_read(&w->node[to].im->disk[POWERCUT_STATE], &v);
-	holds = powercut_view_content(slot_of(w->node[to].im, slot));
+	holds = powercut_view_content(slot_of(w->node[to].im, slot), POWERCUT_WHOLE);
 	w->node[to].runs = (int8_t)holds;
 	if (holds == POWERCUT_NONE && w->node[to].lost_all &&
-	    powercut_view_torn(slot_of(w->node[to].im, slot), is_hurt(w, to, slot)) >= 0)
+	    powercut_view_content(slot_of(w->node[to].im, slot), how_torn(w, to, slot)) >= 0)
 		w->torn++;
 	else
 		fail(w, to, check_entered(&v.s, slot, release_in(slot_of(w->node[to].im, slot))));
@@ -281,7 +279,7 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 
 	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
 	n->slot = (int8_t)slot;
-	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot));
+	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot), POWERCUT_WHOLE);
 	n->standing = standing(n, &v.s, slot);
 	if (n->switched && v.s.pref != slot)
 		*first = POWERCUT_MARK_CLEAN;

@@ -45,11 +45,6 @@ struct cut_power powercut_child_power;
 struct cut_disk powercut_child_disk[POWERCUT_DISKS];
 const struct powercut_job *powercut_child_job;
 
-const struct powercut_op *powercut_child_ops(void)
-{
-	return shared->op;
-}
-
 /* ---------------------------------------------------------------- the record of what is done */
 
 static void watch(void *ctx, const struct cut_op *op)
@@ -198,18 +193,6 @@ void powercut_child_end(void)
 	report_wait(starter.pid);
 }
 
-static void send_page(unsigned disk, uint64_t page, const uint8_t *data)
-{
-	unsigned i = shared->npages++;
-
-	if (i == PAGES_MAX)
-		abort();
-	shared->sent[i] = (struct sent_page){ .at = (uint32_t)page, .disk = (uint8_t)disk };
-	shared->page[i].refs = 1;
-	shared->page[i].key = 0;
-	memcpy(shared->page[i].data, data, BDEV_ALIGN);
-}
-
 static void send_image(const struct powercut_image *im)
 {
 	shared->npages = 0;
@@ -219,9 +202,16 @@ static void send_image(const struct powercut_image *im)
 		shared->like[i] = *c;
 		for (uint64_t page = 0; page < c->size / BDEV_ALIGN; page++) {
 			const uint8_t *data = cut_content_page(c, page);
+			unsigned n = shared->npages;
 
-			if (data != NULL)
-				send_page(i, page, data);
+			if (data == NULL)
+				continue;
+			if (shared->npages++ == PAGES_MAX)
+				abort();
+			shared->sent[n] = (struct sent_page){ (uint32_t)page, (uint8_t)i };
+			shared->page[n].refs = 1;
+			shared->page[n].key = 0;
+			memcpy(shared->page[n].data, data, BDEV_ALIGN);
 		}
 	}
 }
@@ -233,7 +223,7 @@ void powercut_child_run(const struct powercut_job *j, const struct powercut_imag
 
 	send_image(im);
 	shared->job = *j;
-	shared->result = (struct powercut_result){ .run = im->run };
+	shared->result = (struct powercut_result){ .run = im->run, .op = shared->op };
 	shared->used = 0;
 	shared->off = false;
 	fflush(NULL);

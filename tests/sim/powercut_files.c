@@ -21,19 +21,13 @@ static int raw_file(void)
 	return first != NULL && pwrite(fd, first, BDEV_ALIGN, 0) == BDEV_ALIGN ? fd : -1;
 }
 
-static bool staged_is_there(void)
-{
-	const uint8_t *first = powercut_child_first(POWERCUT_RAW);
-
-	return first != NULL && reader_header_is(first);
-}
-
 static const char *place(const char *path)
 {
 	bool data = powercut_child_job->story->data;
+	const uint8_t *first = data ? powercut_child_first(POWERCUT_RAW) : NULL;
 
 	if (data && (strcmp(path, MEDIA_MOUNT) == 0 || strcmp(path, DATA_MOUNT) == 0))
-		return powercut_media_data(staged_is_there());
+		return bundles_path(first != NULL && reader_header_is(first) ? "staged" : "gone");
 	if (strcmp(path, POWERCUT_CHILD_RAW) == 0)
 		return data ? "/dev/null" : host_files_of(raw_file());
 	if (strcmp(path, POWERCUT_CHILD_STICK) == 0 || strcmp(path, POWERCUT_CHILD_BUNDLE) == 0)

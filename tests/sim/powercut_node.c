@@ -2,20 +2,6 @@
 /* The nodes of a walk: kept by their keys. */
 #include "tests/sim/powercut.h"
 
-#include <stdarg.h>
-
-void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (w->violation[0] != '\0')
-		return;
-	va_start(ap, fmt);
-	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
-	va_end(ap);
-	w->violation_at = at;
-}
-
 /* ---------------------------------------------------------------- nodes */
 
 static uint64_t mix(uint64_t a, uint64_t b)

@@ -10,7 +10,7 @@ static const char *const resets[] = {
 
 /* ---------------------------------------------------------------- the way to a node */
 
-void powercut_report_step(char *to, size_t size, const struct powercut_node *n)
+static void name_step(char *to, size_t size, const struct powercut_node *n)
 {
 	const char *lost = n->lost ? ", the state was lost" : "";
 
@@ -45,7 +45,7 @@ static unsigned print_steps(const struct powercut_walk *w, uint32_t at)
 
 	if (at == POWERCUT_WALK_NONE)
 		return 0;
-	powercut_report_step(step, sizeof(step), &w->node[at]);
+	name_step(step, sizeof(step), &w->node[at]);
 	printf("  %2u. %s\n", n, step);
 	return n + 1;
 }
@@ -107,4 +107,69 @@ void powercut_report_take(struct report_line *l, const struct powercut_walk *w)
 	memcpy(l->number, number, sizeof(number));
 	if (w->violation[0] != '\0')
 		put_violation(l, w);
+}
+
+/* ---------------------------------------------------------------- one way once more, step by step
+ */
+
+static void print_node(const struct powercut_walk *w, unsigned step, uint32_t at)
+{
+	char text[160];
+
+	name_step(text, sizeof(text), &w->node[at]);
+	printf("%u. %s\n", step, text);
+	powercut_view_print(w->node[at].im);
+}
+
+/* From there, left alone, up to what was passed before; then what the walk asks of all ways. */
+static void follow_to_rest(struct powercut_walk *w, unsigned step, uint32_t at)
+{
+	printf("Left alone:\n");
+	w->uncut = true;
+	for (at = w->node[at].next; at != POWERCUT_WALK_NONE && w->violation[0] == '\0';
+	     at = w->node[at].next) {
+		print_node(w, step++, at);
+		if (w->node[at].looked) {
+			printf("And so on.\n");
+			break;
+		}
+		powercut_walk_expand(w, at);
+	}
+	w->loud = false;
+	if (w->violation[0] == '\0')
+		powercut_end_settle(w);
+	if (w->violation[0] == '\0')
+		powercut_end_check(w);
+}
+
+bool powercut_report_replay(const struct powercut_story *s, const char *keys)
+{
+	static struct powercut_walk w;
+	uint32_t at = 0;
+	unsigned step = 1;
+	char *end;
+
+	printf("%s: %s\n", s->name, s->about);
+	powercut_walk_begin(&w, s);
+	w.loud = true;
+	print_node(&w, 0, 0);
+	for (; *keys != '\0'; keys = *end == ',' ? end + 1 : end) {
+		uint64_t key = strtoull(keys, &end, 16);
+
+		if (key == 0)
+			break;
+		powercut_walk_expand(&w, at);
+		at = powercut_walk_find(&w, key);
+		if (at == POWERCUT_WALK_NONE || w.node[at].im == NULL) {
+			printf("%s does not come of that\n", keys);
+			return false;
+		}
+		print_node(&w, step++, at);
+	}
+	printf("From here:\n");
+	powercut_walk_expand(&w, at);
+	follow_to_rest(&w, step, at);
+	if (w.violation[0] != '\0')
+		printf("VIOLATION: %s\n", w.violation);
+	return w.violation[0] == '\0';
 }

@@ -155,7 +155,7 @@ static void run(unsigned i, struct report_line *l)
 
 static bool replay(unsigned i, const char *way)
 {
-	return powercut_replay(get(i), way);
+	return powercut_report_replay(get(i), way);
 }
 
 static void end(const struct report_line *all, unsigned *passed, unsigned *failed)

@@ -33,7 +33,6 @@ static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program prog
 		.reset = w->node[i].reset,
 		.loud = w->loud,
 	};
-	unsigned nops;
 
 	powercut_child_run(&job, w->node[i].im, r);
 	w->runs++;
@@ -42,11 +41,11 @@ static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program prog
 				   r->code == 14 ? "hangs" : "crashes", r->code);
 		return false;
 	}
-	w->node[i].nops = nops = r->nops;
+	w->node[i].nops = r->nops;
 	w->node[i].touches = false;
-	powercut_follow(w, i, program, nops);
+	powercut_follow(w, i, program, r);
 	if (w->violation[0] == '\0' && w->node[i].key % 8 == 3)
-		clean_up_run(w, i, &job, nops);
+		clean_up_run(w, i, &job, r->nops);
 	return w->violation[0] == '\0';
 }
 
