@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/board.h"
 
-#include "selector/store.h"
 #include "update/bundle/reader.h"
 
 #include <linux/watchdog.h>
 #include <stdio.h>
-#include <string.h>
 
 #define MIB (1ull << 20)
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 static char folder[64];
-static struct key_file key;
+struct key_file bundles_key;
 
 /* It protects nothing. */
 static const char private_key[] =
@@ -60,32 +60,23 @@ void bundles_copy(int from, const char *name)
 	close(fd);
 }
 
-static void load_key(const char *keyring)
-{
-	char pem[128];
-
-	snprintf(pem, sizeof(pem), "%s/key.pem", keyring);
-	bundles_put(pem, public_key, strlen(public_key));
-	bundles_put("key.key", private_key, strlen(private_key));
-	fixture_ok(key_file_load(&key, bundles_path("key.key")));
-}
-
-static void make_key(const char *keyring)
+void bundles_begin(const char *who, bool same_key, const char *const *folders, unsigned n)
 {
 	char name[128];
 
-	snprintf(name, sizeof(name), "%s/key", keyring);
-	fixture_ok(key_file_generate(bundles_path(name), KEYRING_ED25519, &key));
-}
-
-void bundles_begin(const char *who, bool same_key, const char *const *folders, unsigned n)
-{
 	snprintf(folder, sizeof(folder), "%s/keelboot-%s-XXXXXX",
 		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", who);
 	bundles_must(mkdtemp(folder) != NULL, folder);
 	for (unsigned i = 0; i < n; i++)
 		bundles_must(mkdir(bundles_path(folders[i]), 0755) == 0, folders[i]);
-	(same_key ? load_key : make_key)(folders[n - 1]);
+	snprintf(name, sizeof(name), same_key ? "%s/key.pem" : "%s/key", folders[n - 1]);
+	if (same_key) {
+		bundles_put(name, public_key, strlen(public_key));
+		bundles_put("key.key", private_key, strlen(private_key));
+		fixture_ok(key_file_load(&bundles_key, bundles_path("key.key")));
+	} else {
+		fixture_ok(key_file_generate(bundles_path(name), KEYRING_ED25519, &bundles_key));
+	}
 }
 
 /* rmdir() and unlink() may be the simulation's. */
@@ -98,23 +89,6 @@ void bundles_end(void)
 		fprintf(stderr, "%s stays\n", folder);
 }
 
-const struct key_file *bundles_key(void)
-{
-	return &key;
-}
-
-static void keep_blob(struct bundles_release *r, const struct reader *from)
-{
-	uint8_t *to;
-
-	r->blob_len = READER_HEADER_LEN + from->h.sig_cap + from->h.manifest_len;
-	to = r->blob = malloc(r->blob_len);
-	bundles_must(to != NULL, "memory");
-	to = mempcpy(to, from->header, READER_HEADER_LEN);
-	to = mempcpy(to, from->sig, from->h.sig_cap);
-	memcpy(to, from->text, from->h.manifest_len);
-}
-
 void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 		  void (*twist)(struct fixture_chunk *c))
 {
@@ -123,18 +97,23 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 					  .nimages = 1,
 					  .version = r->version,
 					  .sequence = r->sequence,
-					  .key = &key,
+					  .key = &bundles_key,
 					  .twist = twist };
 	static struct reader reader;
+	uint8_t *to;
 	char hex[2 * 8 + 1];
 
 	r->bundle = fixture_make(&b);
 	fixture_ok(reader_open(&reader, r->bundle, false, (uint64_t)lseek(r->bundle, 0, SEEK_END),
-			       &key.ring));
+			       &bundles_key.ring));
 	memcpy(r->id, reader.release.id, sizeof(r->id));
 	bytes_hex(hex, r->id, 8);
 	snprintf(r->file, sizeof(r->file), "%s.keel", hex);
-	keep_blob(r, &reader);
+	r->blob_len = READER_HEADER_LEN + reader.h.sig_cap + reader.h.manifest_len;
+	to = r->blob = cut_content_must(malloc(r->blob_len));
+	to = mempcpy(to, reader.header, READER_HEADER_LEN);
+	to = mempcpy(to, reader.sig, reader.h.sig_cap);
+	memcpy(to, reader.text, reader.h.manifest_len);
 	reader_close(&reader);
 }
 

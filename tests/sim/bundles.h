@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "selector/state.h"
 #include "tests/unit/install_fixture.h"
 
 /* One release: its image, and the bundle that brings it. */
@@ -32,7 +31,7 @@ void bundles_begin(const char *who, bool same_key, const char *const *folders, u
 void bundles_end(void);
 /* Of something in the folder; good for the next dozen calls. */
 const char *bundles_path(const char *name);
-const struct key_file *bundles_key(void);
+extern struct key_file bundles_key;
 
 /* Compresses nothing if raw. twist: NULL, or what is changed about each chunk. */
 void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,

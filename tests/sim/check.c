@@ -2,8 +2,6 @@
 #include "tests/sim/check.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 __attribute__((format(printf, 1, 2))) const char *check_wrong(const char *fmt, ...)
 {
@@ -14,6 +12,17 @@ __attribute__((format(printf, 1, 2))) const char *check_wrong(const char *fmt, .
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	return why;
+}
+
+void check_note(char why[CHECK_WHY], const char *fmt, ...)
+{
+	va_list ap;
+
+	if (why[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(why, CHECK_WHY, fmt, ap);
+	va_end(ap);
 }
 
 void check_print_state(const struct state *s)
@@ -33,12 +42,6 @@ const char *check_record(enum store_finding found)
 	return found == STORE_FOUND ? NULL : "no valid record of the state is left";
 }
 
-static bool is_named(const struct state_slot *t, const struct bundles_release *holds)
-{
-	return !t->has_release ||
-	       (t->sequence == holds->sequence && memcmp(t->release, holds->id, STATE_ID_LEN) == 0);
-}
-
 static const char *check_content(const struct state *s, int slot, const char *is,
 				 const struct bundles_release *holds)
 {
@@ -47,7 +50,8 @@ static const char *check_content(const struct state *s, int slot, const char *is
 	if (holds == NULL)
 		return check_wrong("slot %c is %s, and holds no whole release",
 				   state_slot_letter(slot), is);
-	if (is_named(t, holds))
+	if (!t->has_release ||
+	    (t->sequence == holds->sequence && memcmp(t->release, holds->id, STATE_ID_LEN) == 0))
 		return NULL;
 	return check_wrong("slot %c is %s as release %llu, and holds %llu", state_slot_letter(slot),
 			   is, (unsigned long long)t->sequence,

@@ -6,11 +6,14 @@
  */
 #pragma once
 
-#include "selector/store.h"
 #include "tests/sim/bundles.h"
 
 /* What does not hold, in words. */
 const char *check_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Notes what is wrong, where nothing is noted yet: the first stays. */
+#define CHECK_WHY 400
+void check_note(char why[CHECK_WHY], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A state as it is stored, in one line. */
 void check_print_state(const struct state *s);

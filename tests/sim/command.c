@@ -4,9 +4,7 @@
 #include "cli/verbs.h"
 #include "lib/util.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const struct {
 	const char *name;

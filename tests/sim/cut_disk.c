@@ -22,15 +22,10 @@ void cut_power_init(struct cut_power *p)
 
 /* ---------------------------------------------------------------- what is pending */
 
-static uint32_t place_of(const struct cut_disk *d, uint64_t sector)
-{
-	return (uint32_t)(sector * 0x9e3779b97f4a7c15u >> 40) & (d->index_size - 1);
-}
-
 /* The slot of the hash table that holds a sector, or where it would be. */
 static uint32_t *find(const struct cut_disk *d, uint64_t sector)
 {
-	uint32_t at = place_of(d, sector);
+	uint32_t at = (uint32_t)(sector * 0x9e3779b97f4a7c15u >> 40) & (d->index_size - 1);
 
 	while (d->index[at] != 0 && d->version[d->index[at] - 1].sector != sector)
 		at = (at + 1) & (d->index_size - 1);
@@ -98,12 +93,21 @@ static bool begin(struct cut_disk *d, enum kb_err *err)
 	if (d->power->off)
 		return false;
 	d->power->ops++;
-	d->done++;
 	d->op++;
-	if (d->fail_at != 0 && (d->done == d->fail_at || (d->fail_stays && d->done > d->fail_at)))
+	if (d->fail_at != 0 &&
+	    (d->power->ops == d->fail_at || (d->fail_stays && d->power->ops > d->fail_at)))
 		return d->fail_lands;
 	*err = KB_OK;
-	return d->lose_at == 0 || d->done != d->lose_at;
+	return true;
+}
+
+static bool is_dead(const struct cut_disk *d, uint64_t off, uint64_t len, bool write)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if ((write ? d->dead[i].writes : d->dead[i].reads) && off < d->dead[i].to &&
+		    off + len > d->dead[i].from)
+			return true;
+	return false;
 }
 
 /* An operation that power survives is told of; one that it does not, has been issued all the same.
@@ -125,16 +129,16 @@ enum kb_err cut_disk_write(struct cut_disk *d, uint64_t off, const void *buf, ui
 	struct cut_blob *b;
 	enum kb_err err;
 
-	if (d->power->off)
-		return KB_EIO;
 	if (!begin(d, &err))
 		return err;
+	if (is_dead(d, off, len, true))
+		return KB_EIO;
 	d->writes++;
 	b = cut_content_must(malloc(sizeof(*b) + len));
 	memcpy(b->data, buf, len);
 	b->next = d->blobs;
 	d->blobs = b;
-	if (d->done == d->flip_at)
+	if (d->power->ops == d->flip_at)
 		b->data[len / 2] ^= 0x10;
 	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
 		add_version(d, (off + at) / CUT_SECTOR, b->data + at);
@@ -147,6 +151,8 @@ enum kb_err cut_disk_zero(struct cut_disk *d, uint64_t off, uint64_t len)
 
 	if (!begin(d, &err))
 		return err;
+	if (is_dead(d, off, len, true))
+		return KB_EIO;
 	d->writes++;
 	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
 		add_version(d, (off + at) / CUT_SECTOR, NULL);
@@ -159,7 +165,6 @@ enum kb_err cut_disk_discard(struct cut_disk *d, uint64_t off, uint64_t len)
 
 	if (!begin(d, &err))
 		return err;
-	d->discards++;
 	add_trim(d, off, len);
 	return end(d, err, CUT_DISCARD, off, len, NULL);
 }
@@ -215,20 +220,17 @@ static enum kb_err read_sector(const struct cut_disk *d, uint64_t sector, uint8_
 		d->discarded != CUT_DISCARD_OLD ? trim_over(d, sector * CUT_SECTOR) : NULL;
 
 	if (t != NULL && (v == NULL || v->op < t->op)) {
-		if (d->discarded == CUT_DISCARD_ZEROES)
-			memset(out, 0, CUT_SECTOR);
-		else
-			memcpy(out, cut_content_garbage() + sector % 8 * CUT_SECTOR, CUT_SECTOR);
+		const uint8_t *page = d->discarded == CUT_DISCARD_ZEROES ? cut_content_zeroes()
+									 : cut_content_garbage();
+
+		memcpy(out, page + sector % 8 * CUT_SECTOR, CUT_SECTOR);
 		return KB_OK;
 	}
 	if (v == NULL) {
 		cut_content_get(&d->durable, sector, out);
 		return cut_content_is_bad(&d->durable, sector) ? KB_EIO : KB_OK;
 	}
-	if (v->data != NULL)
-		memcpy(out, v->data, CUT_SECTOR);
-	else
-		memset(out, 0, CUT_SECTOR);
+	memcpy(out, v->data != NULL ? v->data : cut_content_zeroes(), CUT_SECTOR);
 	return KB_OK;
 }
 
@@ -237,8 +239,9 @@ static enum kb_err disk_read(struct bdev *b, uint64_t off, void *buf, size_t len
 	struct cut_disk *d = self(b);
 	uint8_t *p = buf;
 
-	if (d->power->off || ++d->reads == d->fail_read)
+	if (d->power->off || is_dead(d, off, len, false))
 		return KB_EIO;
+	d->reads++;
 	if (d->nversions == 0 && d->ntrims == 0 && d->durable.nbad == 0) {
 		for (size_t at = 0; at < len; at += BDEV_ALIGN) {
 			const uint8_t *page =
@@ -288,7 +291,7 @@ void cut_disk_init(struct cut_disk *d, struct cut_power *p, uint64_t size)
 {
 	*d = (struct cut_disk){
 		.bdev = { .ops = &disk_ops, .size = size, .sector = CUT_SECTOR },
-		.power = p,
+		.power = p != NULL ? p : &d->own,
 		.unit = 1,
 	};
 	cut_content_init(&d->durable, size, 0);
@@ -309,7 +312,8 @@ void cut_disk_start(struct cut_disk *d, const struct cut_content *src)
 	drop_pending(d);
 	if (src != &d->durable)
 		cut_content_copy(&d->durable, src);
-	d->reads = d->writes = d->flushes = d->discards = d->done = 0;
-	d->fail_read = d->fail_at = d->flip_at = d->lose_at = 0;
+	d->reads = d->writes = d->flushes = 0;
+	d->fail_at = d->flip_at = 0;
 	d->fail_lands = d->fail_stays = d->ignore_flush = false;
+	memset(d->dead, 0, sizeof(d->dead));
 }

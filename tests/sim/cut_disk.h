@@ -57,6 +57,7 @@ struct cut_trim {
 struct cut_disk {
 	struct bdev bdev; /* first: a struct bdev * is one of these */
 	struct cut_power *power;
+	struct cut_power own; /* that of a disk by itself */
 	struct cut_content durable;
 	unsigned unit; /* sectors that are written or torn as one: 1, or 8 (4 KiB physical) */
 	enum cut_discarded discarded;
@@ -71,21 +72,23 @@ struct cut_disk {
 	struct cut_blob *blobs;
 
 	/* what happened */
-	unsigned reads, writes, flushes, discards;
-	/* what is to happen; 0 is never */
-	unsigned fail_read; /* this read fails with KB_EIO */
-	unsigned fail_at;   /* this operation of this disk (a write, zero, discard or flush) ... */
-	bool fail_lands;    /* ... which happens nevertheless */
-	bool fail_stays;    /* ... and every one after it */
-	unsigned flip_at;   /* this operation, if a write, lands with one bit changed */
-	unsigned lose_at;   /* this operation says OK and does nothing */
-	bool ignore_flush;  /* a device that lies: a flush does nothing */
-	unsigned done;	    /* operations of this disk so far: what the numbers above count */
+	unsigned reads, writes, flushes;
+	/* what is to happen; operations as the power counts them, 0 is never */
+	unsigned fail_at;  /* this operation (a write, zero, discard or flush) fails ... */
+	bool fail_lands;   /* ... which happens nevertheless */
+	bool fail_stays;   /* ... and every one after it */
+	unsigned flip_at;  /* this operation, if a write, lands with one bit changed */
+	bool ignore_flush; /* a device that lies: a flush does nothing */
+	struct {
+		uint64_t from, to; /* bytes; from == to: none */
+		bool reads, writes;
+	} dead[2];
 };
 
 void cut_power_init(struct cut_power *p);
 
-/* size in bytes, a multiple of BDEV_ALIGN. Blank is zeroes. Ends the process without memory. */
+/* p NULL: it is by itself. size in bytes, a multiple of BDEV_ALIGN. Blank is zeroes. Ends the
+ * process without memory. */
 void cut_disk_init(struct cut_disk *d, struct cut_power *p, uint64_t size);
 void cut_disk_free(struct cut_disk *d);
 

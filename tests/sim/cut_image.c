@@ -41,8 +41,7 @@ static bool is_value(const uint8_t *value, const uint8_t *data, uint64_t len)
 static void add_value(struct cut_image *im, struct cut_place *p, const uint8_t *durable,
 		      const uint8_t *data)
 {
-	static const uint8_t zeroes[BDEV_ALIGN];
-	const uint8_t *v = data != NULL ? data : zeroes;
+	const uint8_t *v = data != NULL ? data : cut_content_zeroes();
 	bool bad = cut_content_is_bad(&im->disk[p->disk]->durable, p->off / CUT_SECTOR);
 
 	if (!bad && is_value(durable, v, p->len))
@@ -69,99 +68,68 @@ static bool is_trimmed(const struct cut_disk *d, uint64_t off)
 	return false;
 }
 
-/* Versions of one sector, oldest first, as indices; they are linked from the newest on. */
-static unsigned chain(const struct cut_disk *d, uint64_t sector, uint32_t **list, unsigned *room)
+static int by_age(const void *a, const void *b)
 {
-	const struct cut_version *v = cut_disk_newest(d, sector);
+	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+/* Versions of the sectors of a place, oldest first, as indices; they are linked from the newest on.
+ */
+static unsigned versions_of(const struct cut_disk *d, uint64_t first, uint32_t **list)
+{
+	static uint32_t *found;
+	static unsigned room;
 	unsigned n = 0;
 
-	while (v != NULL) {
-		*list = cut_content_room(*list, n, room, sizeof(**list));
-		(*list)[n++] = (uint32_t)(v - d->version);
-		v = v->older == 0 ? NULL : &d->version[v->older - 1];
-	}
-	for (unsigned i = 0; i < n / 2; i++) {
-		uint32_t t = (*list)[i];
+	for (uint64_t sector = first; sector < first + d->unit; sector++) {
+		const struct cut_version *v = cut_disk_newest(d, sector);
 
-		(*list)[i] = (*list)[n - 1 - i];
-		(*list)[n - 1 - i] = t;
+		for (; v != NULL; v = v->older == 0 ? NULL : &d->version[v->older - 1]) {
+			found = cut_content_room(found, n, &room, sizeof(*found));
+			found[n++] = (uint32_t)(v - d->version);
+		}
 	}
+	if (n > 1)
+		qsort(found, n, sizeof(*found), by_age);
+	*list = found;
 	return n;
 }
 
-static void take_sector(struct cut_image *im, unsigned disk, uint64_t sector)
-{
-	static uint32_t *list;
-	static unsigned room;
-	const struct cut_disk *d = im->disk[disk];
-	uint64_t off = sector * CUT_SECTOR;
-	struct cut_place *p = add_place(im, disk, off, CUT_SECTOR);
-	unsigned n = chain(d, sector, &list, &room);
-	uint8_t durable[CUT_SECTOR];
-
-	cut_content_read(&d->durable, off, durable, CUT_SECTOR);
-	for (unsigned i = 0; i < n; i++)
-		add_value(im, p, durable, d->version[list[i]].data);
-	if (!is_trimmed(d, off))
-		return;
-	add_value(im, p, durable, NULL);
-	add_value(im, p, durable, cut_content_garbage() + off % BDEV_ALIGN);
-}
-
-/* With physical sectors of 4 KiB, each operation makes one version of the whole of it. */
-static void take_page(struct cut_image *im, unsigned disk, uint64_t page)
+/* A sector; with physical sectors of 4 KiB one of those, and each operation makes one version of
+ * the whole of it. */
+static void take_place(struct cut_image *im, unsigned disk, uint64_t first)
 {
 	const struct cut_disk *d = im->disk[disk];
-	uint64_t off = page * BDEV_ALIGN, first = off / CUT_SECTOR;
-	struct cut_place *p = add_place(im, disk, off, BDEV_ALIGN);
-	uint8_t durable[BDEV_ALIGN], *now = keep(im, BDEV_ALIGN);
-	uint32_t op = 0;
+	uint64_t off = first * CUT_SECTOR, len = d->unit * CUT_SECTOR;
+	struct cut_place *p = add_place(im, disk, off, len);
+	uint8_t durable[BDEV_ALIGN], *now = durable;
+	uint32_t *list;
+	unsigned n = versions_of(d, first, &list);
 
-	cut_content_read(&d->durable, off, durable, BDEV_ALIGN);
-	memcpy(now, durable, BDEV_ALIGN);
-	for (uint32_t i = 0; i < d->nversions; i++) {
-		const struct cut_version *v = &d->version[i];
-		uint8_t *at = now + v->sector % 8 * CUT_SECTOR;
+	cut_content_read(&d->durable, off, durable, len);
+	for (unsigned i = 0; i < n; i++) {
+		const struct cut_version *v = &d->version[list[i]];
 
-		if (v->sector < first || v->sector >= first + 8)
-			continue;
-		if (op != 0 && v->op != op) {
-			uint8_t *next = keep(im, BDEV_ALIGN);
-
+		if (i == 0 || v->op != d->version[list[i - 1]].op)
+			now = memcpy(keep(im, len), now, len);
+		memcpy(now + (v->sector - first) * CUT_SECTOR,
+		       v->data != NULL ? v->data : cut_content_zeroes(), CUT_SECTOR);
+		if (i + 1 == n || v->op != d->version[list[i + 1]].op)
 			add_value(im, p, durable, now);
-			memcpy(next, now, BDEV_ALIGN);
-			at = next + v->sector % 8 * CUT_SECTOR;
-			now = next;
-		}
-		op = v->op;
-		if (v->data != NULL)
-			memcpy(at, v->data, CUT_SECTOR);
-		else
-			memset(at, 0, CUT_SECTOR);
 	}
-	add_value(im, p, durable, now);
 	if (is_trimmed(d, off)) {
 		add_value(im, p, durable, NULL);
-		add_value(im, p, durable, cut_content_garbage());
+		add_value(im, p, durable, cut_content_garbage() + off % BDEV_ALIGN);
 	}
 }
 
 /* True if version i is the first of its place. */
 static bool is_first(const struct cut_disk *d, uint32_t i)
 {
-	const struct cut_version *v = &d->version[i];
+	uint32_t *list;
 
-	if (d->unit == 1)
-		return v->older == 0;
-	for (uint64_t s = v->sector / 8 * 8; s < v->sector / 8 * 8 + 8; s++) {
-		const struct cut_version *w = cut_disk_newest(d, s);
-
-		while (w != NULL && w->older != 0)
-			w = &d->version[w->older - 1];
-		if (w != NULL && w < v)
-			return false;
-	}
-	return true;
+	versions_of(d, d->version[i].sector / d->unit * d->unit, &list);
+	return list[0] == i;
 }
 
 static void take_disk(struct cut_image *im, unsigned disk)
@@ -174,14 +142,9 @@ static void take_disk(struct cut_image *im, unsigned disk)
 		p->trim = true;
 		p->n = 3;
 	}
-	for (uint32_t i = 0; i < d->nversions; i++) {
-		if (!is_first(d, i))
-			continue;
-		if (d->unit == 1)
-			take_sector(im, disk, d->version[i].sector);
-		else
-			take_page(im, disk, d->version[i].sector / 8);
-	}
+	for (uint32_t i = 0; i < d->nversions; i++)
+		if (is_first(d, i))
+			take_place(im, disk, d->version[i].sector / d->unit * d->unit);
 }
 
 void cut_image_take(struct cut_image *im, struct cut_disk *const *disks, unsigned ndisks)
@@ -226,42 +189,6 @@ uint64_t cut_image_count(const struct cut_image *im)
 	return __builtin_add_overflow(all, with, &all) ? UINT64_MAX : all;
 }
 
-void cut_image_first(struct cut_image *im)
-{
-	memset(im->pick, 0, im->n * sizeof(*im->pick));
-	im->garbage = CUT_GARBAGE_NONE;
-	im->garbage_at = 0;
-}
-
-/* The next combination of values; what is garbage has none. */
-static bool next_values(struct cut_image *im)
-{
-	for (unsigned i = 0; i < im->n; i++) {
-		if (im->garbage != CUT_GARBAGE_NONE && i == im->garbage_at)
-			continue;
-		if (++im->pick[i] < im->place[i].n)
-			return true;
-		im->pick[i] = 0;
-	}
-	return false;
-}
-
-bool cut_image_next(struct cut_image *im)
-{
-	if (next_values(im))
-		return true;
-	if (im->garbage == CUT_GARBAGE_DATA) {
-		im->garbage = CUT_GARBAGE_BAD;
-		return true;
-	}
-	if (im->garbage == CUT_GARBAGE_BAD)
-		im->garbage_at++;
-	while (im->garbage_at < im->n && im->place[im->garbage_at].trim)
-		im->garbage_at++;
-	im->garbage = CUT_GARBAGE_DATA;
-	return im->garbage_at < im->n;
-}
-
 uint64_t cut_image_random(uint64_t *seed)
 {
 	return cut_content_mix(*seed += 0x9e3779b97f4a7c15u);
@@ -282,7 +209,9 @@ void cut_image_choose(struct cut_image *im, enum cut_image_sort sort, uint64_t w
 	bool none = sort == CUT_IMAGE_NONE || sort == CUT_IMAGE_ONE_LANDED;
 	unsigned at;
 
-	cut_image_first(im);
+	memset(im->pick, 0, im->n * sizeof(*im->pick));
+	im->garbage = CUT_GARBAGE_NONE;
+	im->garbage_at = 0;
 	if (im->n == 0)
 		return;
 	at = (unsigned)(which % im->n);

@@ -7,8 +7,8 @@
  * sector is one of those.
  *
  *	cut_image_take(&im, disks, 2);
- *	for (cut_image_first(&im); ok; ok = cut_image_next(&im))
- *		cut_image_put(&im, 0, &content);           what disks[0] holds then
+ *	cut_image_choose(&im, CUT_IMAGE_ALL, 0);
+ *	cut_image_put(&im, 0, &content);           what disks[0] holds then
  *	cut_image_free(&im);
  *
  * The disks stay as they are; they must not change as long as the image is used.
@@ -49,10 +49,6 @@ void cut_image_free(struct cut_image *im);
 
 /* How many there are; UINT64_MAX: that or more. */
 uint64_t cut_image_count(const struct cut_image *im);
-
-/* All of them, in turn: false behind the last. */
-void cut_image_first(struct cut_image *im);
-bool cut_image_next(struct cut_image *im);
 
 /* Some that stand for many. `which` is a place, modulo their number, or a seed. */
 enum cut_image_sort {

@@ -60,20 +60,6 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
-static uint64_t number(const char *text, char end, const char **rest)
-{
-	char *stop;
-	uint64_t n;
-
-	errno = 0;
-	n = strtoull(text, &stop, 0);
-	if (errno != 0 || stop == text || *stop != end)
-		die(text, "not the number that was expected");
-	if (rest != NULL)
-		*rest = stop + 1;
-	return n;
-}
-
 static struct file map(const char *path)
 {
 	struct file f = { .path = path };
@@ -99,15 +85,15 @@ static void add_part(struct run *r, const char *text)
 	static const char *const names[] = { "no", "data", "bad" };
 	struct part *p = &r->part[r->nparts];
 	struct cut_content before;
+	char garbage[8];
 	unsigned unit;
 
 	if (r->nparts == CUT_IMAGE_DISKS)
 		die(text, "too many partitions");
-	p->off = number(text, ':', &text);
-	p->size = number(text, ':', &text);
-	unit = (unsigned)number(text, ':', &text);
+	if (sscanf(text, "%" SCNu64 ":%" SCNu64 ":%u:%7s", &p->off, &p->size, &unit, garbage) != 4)
+		die(text, "expected OFFSET:SIZE:UNIT:GARBAGE");
 	for (unsigned i = 0; i < 3; i++)
-		if (strcmp(text, names[i]) == 0)
+		if (strcmp(garbage, names[i]) == 0)
 			p->garbage = (enum cut_garbage)i;
 	if (p->off % BDEV_ALIGN != 0 || p->size % BDEV_ALIGN != 0 || p->off > r->base.len ||
 	    p->size > r->base.len - p->off)
@@ -136,13 +122,6 @@ static struct part *part_of(struct run *r, uint64_t off, uint64_t len)
 	}
 	die(r->log.path, "writes to what is no partition");
 	return NULL;
-}
-
-static void flush(struct run *r)
-{
-	for (unsigned i = 0; i < r->nparts; i++)
-		if (cut_disk_flush(&r->part[i].disk) != KB_OK)
-			die(r->log.path, "the simulated disk does not flush");
 }
 
 /* data NULL: a discard */
@@ -182,8 +161,9 @@ static void replay(struct run *r, uint64_t entries)
 		if (__builtin_mul_overflow(bytes_get64(entry + 8), sector, &len))
 			die(r->log.path, "an entry that makes no sense");
 		at += sector;
-		if ((flags & LOG_FLUSH) != 0)
-			flush(r);
+		for (unsigned k = 0; k < r->nparts && (flags & LOG_FLUSH) != 0; k++)
+			if (cut_disk_flush(&r->part[k].disk) != KB_OK)
+				die(r->log.path, "the simulated disk does not flush");
 		if ((flags & (LOG_FUA | LOG_MARK)) != 0)
 			die(r->log.path, "FUA or a mark: QEMU writes neither");
 		if (len == 0)
@@ -250,72 +230,62 @@ static void choose(struct cut_image *im, const struct run *r, const char *sort, 
 	die(sort, "no such sort of image");
 }
 
-static void put(int fd, const char *path, const void *data, uint64_t len, uint64_t off)
+/* What stands there on the disk: in a partition what the image has of it, else what was before.
+ * NULL: zeroes. */
+static const uint8_t *page_at(const struct run *r, const struct cut_content *c, uint64_t at)
 {
-	if (pwrite(fd, data, len, (off_t)off) != (ssize_t)len)
+	for (unsigned i = 0; i < r->nparts; i++)
+		if (at >= r->part[i].off && at - r->part[i].off < r->part[i].size)
+			return cut_content_page(&c[i], (at - r->part[i].off) / BDEV_ALIGN);
+	return r->base.data + at;
+}
+
+static void write_pages(const struct run *r, const struct cut_content *c, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	bool ok = fd >= 0 && ftruncate(fd, (off_t)r->base.len) == 0;
+
+	for (uint64_t at = 0; at < r->base.len && ok; at += BDEV_ALIGN) {
+		uint64_t left = r->base.len - at, len = left < BDEV_ALIGN ? left : BDEV_ALIGN;
+		const uint8_t *page = page_at(r, c, at);
+
+		if (page != NULL && !bytes_all(page, len, 0))
+			ok = pwrite(fd, page, len, (off_t)at) == (ssize_t)len;
+	}
+	if (!ok || close(fd) != 0)
 		die(path, strerror(errno));
-}
-
-static void put_part(const struct part *p, const struct cut_content *c, int fd, const char *path)
-{
-	for (uint64_t page = 0; page < p->size / BDEV_ALIGN; page++) {
-		const uint8_t *data = cut_content_page(c, page);
-
-		if (data != NULL)
-			put(fd, path, data, BDEV_ALIGN, p->off + page * BDEV_ALIGN);
-	}
-	for (unsigned i = 0; i < c->nbad; i++)
-		printf("bad %" PRIu64 "\n", p->off + c->bad[i] * CUT_SECTOR);
-}
-
-/* What lies outside of the partitions: their table. */
-static void put_rest(const struct run *r, int fd, const char *path)
-{
-	for (uint64_t at = 0; at < r->base.len; at += BDEV_ALIGN) {
-		uint64_t len = r->base.len - at < BDEV_ALIGN ? r->base.len - at : BDEV_ALIGN;
-		bool own = !bytes_all(r->base.data + at, len, 0);
-
-		for (unsigned i = 0; i < r->nparts && own; i++)
-			own = at < r->part[i].off || at - r->part[i].off >= r->part[i].size;
-		if (own)
-			put(fd, path, r->base.data + at, len, at);
-	}
 }
 
 static void write_image(struct run *r, const char *path, const char *sort, uint64_t which)
 {
 	struct cut_disk *disks[CUT_IMAGE_DISKS];
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	struct cut_content c;
+	struct cut_content c[CUT_IMAGE_DISKS];
 	struct cut_image im;
 	uint64_t hash = 0;
 
-	if (fd < 0 || ftruncate(fd, (off_t)r->base.len) != 0)
-		die(path, strerror(errno));
 	for (unsigned i = 0; i < r->nparts; i++)
 		disks[i] = &r->part[i].disk;
 	cut_image_take(&im, disks, r->nparts);
 	choose(&im, r, sort, which);
-	put_rest(r, fd, path);
 	for (unsigned i = 0; i < r->nparts; i++) {
-		cut_content_init(&c, r->part[i].size, 0);
-		cut_image_put(&im, i, &c);
-		put_part(&r->part[i], &c, fd, path);
-		hash = (hash << 13 | hash >> 51) ^ c.hash;
-		cut_content_free(&c);
+		cut_content_init(&c[i], r->part[i].size, 0);
+		cut_image_put(&im, i, &c[i]);
+		for (unsigned k = 0; k < c[i].nbad; k++)
+			printf("bad %" PRIu64 "\n", r->part[i].off + c[i].bad[k] * CUT_SECTOR);
+		hash = (hash << 13 | hash >> 51) ^ c[i].hash;
 	}
-	if (close(fd) != 0)
-		die(path, strerror(errno));
+	write_pages(r, c, path);
 	printf("dirty %u images %" PRIu64 " hash %016" PRIx64 "\n", im.n, cut_image_count(&im),
 	       hash);
-	cut_image_free(&im);
 }
 
 int main(int argc, char **argv)
 {
 	static struct run r;
+	uint64_t entries, which;
 
-	if (argc < 8) {
+	if (argc < 8 || sscanf(argv[4], "%" SCNu64, &entries) != 1 ||
+	    sscanf(argv[6], "%" SCNu64, &which) != 1) {
 		fputs("usage: cutlog_sim LOG BASE OUT ENTRIES SORT WHICH "
 		      "OFFSET:SIZE:UNIT:GARBAGE...\n",
 		      stderr);
@@ -326,7 +296,7 @@ int main(int argc, char **argv)
 	r.base = map(argv[2]);
 	for (int i = 7; i < argc; i++)
 		add_part(&r, argv[i]);
-	replay(&r, number(argv[4], '\0', NULL));
-	write_image(&r, argv[3], argv[5], number(argv[6], '\0', NULL));
+	replay(&r, entries);
+	write_image(&r, argv[3], argv[5], which);
 	return 0;
 }

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_check.h"
+#include "tests/sim/filecut.h"
 
 #include "cli/output/output.h"
-#include "tests/sim/check.h"
-#include "tests/sim/filecut_world.h"
 #include "update/apply/apply.h"
-
-#include <stdio.h>
-#include <string.h>
 
 static bool is_staged(const struct state_staged *s, bool other)
 {
@@ -15,16 +10,13 @@ static bool is_staged(const struct state_staged *s, bool other)
 	       memcmp(s->release, filecut_world_release[other].r.id, STATE_ID_LEN) == 0;
 }
 
-/* The same update is staged, or none in both; how often it failed does not matter. */
-static bool same_staged(const struct state_staged *a, const struct state_staged *b)
-{
-	return a->source == b->source && memcmp(a->release, b->release, STATE_ID_LEN) == 0;
-}
-
-/* Nothing has happened yet. */
+/* Nothing has happened yet: the same update is staged, or none; how often it failed does not
+ * matter.
+ */
 static bool as_before(const struct filecut_image_state *st, const struct filecut_image_state *then)
 {
-	return same_staged(&st->staged, &then->staged) && st->b == then->b;
+	return st->staged.source == then->staged.source && st->b == then->b &&
+	       memcmp(st->staged.release, then->staged.release, STATE_ID_LEN) == 0;
 }
 
 static bool holds(const struct filecut_image *im, bool other, uint32_t blob)

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a cut may leave: one choice for each name, file and cell that is not durable. */
-#include "tests/sim/filecut_fs.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 #define SECTOR	 512u
 #define GARBAGE	 0xa5
@@ -25,11 +21,6 @@ struct choices {
 	struct choice *open[FILECUT_FS_NAMES + FILECUT_FS_NODES + FILECUT_FS_PENDING];
 	unsigned nopen;
 };
-
-static uint32_t chosen(const struct choice *c)
-{
-	return c->is[c->at];
-}
 
 static void add(struct choice *c, uint32_t blob)
 {
@@ -185,16 +176,16 @@ static void build(const struct choices *c, struct filecut_image *im)
 	im->ncells = fs->cells.ncells;
 	memcpy(im->cell, fs->cells.cell, sizeof(im->cell));
 	for (unsigned i = 1; i < fs->nnames; i++) {
-		uint32_t node = chosen(&c->name[i]);
+		uint32_t node = c->name[i].is[c->name[i].at];
 		bool dir = node != NOTHING && fs->node[node].dir;
 
 		there[i] = node != NOTHING && there[fs->name[i].up];
 		if (there[i])
 			filecut_image_add_file(im, fs->name[i].path, dir,
-					       dir ? 0 : chosen(&c->node[node]));
+					       dir ? 0 : c->node[node].is[c->node[node].at]);
 	}
 	for (unsigned i = 0; i < fs->npending; i++)
-		filecut_image_put_cell(im, fs->pending[i].off, chosen(&c->cell[i]));
+		filecut_image_put_cell(im, fs->pending[i].off, c->cell[i].is[c->cell[i].at]);
 }
 
 /* The next combination; false after the last. */

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_fs.h"
-
-#include "lib/util.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 static int node_new(struct filecut_fs *fs, bool dir)
 {

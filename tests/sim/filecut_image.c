@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_image.h"
-
-#include "lib/bytes.h"
-#include "lib/util.h"
-#include "tests/sim/bdev_sim.h"
-#include "tests/sim/set.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 static struct {
 	uint8_t *p;
@@ -104,18 +95,18 @@ static void load(const struct filecut_image *im, struct filecut_image_state *out
 {
 	static char text[STATE_PAYLOAD_MAX];
 	static struct state s;
-	struct bdev_sim dev;
+	struct cut_disk dev;
 	struct store st;
 	size_t len = 0;
 
 	bdev_sim_init(&dev, STORE_MIN_SIZE);
 	for (unsigned i = 0; i < im->ncells; i++)
-		cut_content_write(&dev.disk.durable, im->cell[i].off,
+		cut_content_write(&dev.durable, im->cell[i].off,
 				  filecut_image_bytes(im->cell[i].blob, &len), STORE_CELL);
 	memset(out, 0, sizeof(*out));
 	if (store_load(&st, &dev.bdev, &s, &out->found) != KB_OK)
 		out->found = STORE_LOST;
-	bdev_sim_free(&dev);
+	cut_disk_free(&dev);
 	if (out->found != STORE_FOUND || state_encode(&s, text, sizeof(text), &len) != KB_OK)
 		return;
 	out->staged = s.staged;

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_run.h"
+#include "tests/sim/filecut.h"
 
 #include "initramfs/guardian/guardian_record.h"
 #include "lib/log.h"
-#include "lib/util.h"
 #include "tests/sim/command.h"
-#include "tests/sim/filecut_world.h"
-#include "tests/sim/report.h"
 #include "update/apply/apply.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define HANG_S 120 /* of real time: then it hangs */
 
-static struct filecut_rec *rec;
-static char said[16384];
+struct filecut_rec *filecut_run_rec;
+char filecut_run_said[16384];
 
 static const struct {
 	const char *name, *line;
@@ -89,15 +81,6 @@ static int run_guardian(bool proven)
 	return guardian_record_bad(fd, &attempt, 0) == GUARDIAN_RECORDED ? 0 : 1;
 }
 
-static int run_line(const char *line)
-{
-	if (strcmp(line, "apply") == 0)
-		return run_apply();
-	if (strncmp(line, "guardian ", 9) == 0)
-		return run_guardian(strcmp(line + 9, "proven") == 0);
-	return run_command(line);
-}
-
 static void child(const char *line, const struct filecut_rec_plan *plan, int out)
 {
 	int code;
@@ -106,8 +89,11 @@ static void child(const char *line, const struct filecut_rec_plan *plan, int out
 	dup2(out, 2);
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_NOTICE);
-	filecut_rec_begin(rec, plan, bundles_path("data"), bundles_path("state"));
-	code = run_line(line);
+	filecut_rec_begin(filecut_run_rec, plan, bundles_path("data"), bundles_path("state"));
+	if (strncmp(line, "guardian ", 9) == 0)
+		code = run_guardian(strcmp(line + 9, "proven") == 0);
+	else
+		code = strcmp(line, "apply") == 0 ? run_apply() : run_command(line);
 	fflush(stdout);
 	_exit(code);
 }
@@ -118,18 +104,19 @@ int filecut_run_line(const char *line, const struct filecut_rec_plan *plan)
 	ssize_t n;
 	pid_t pid;
 
-	if (rec == NULL)
-		rec = report_share(sizeof(*rec));
+	if (filecut_run_rec == NULL)
+		filecut_run_rec = report_share(sizeof(*filecut_run_rec));
 	bundles_must(out >= 0, "memfd");
 	pid = report_fork(HANG_S);
 	if (pid == 0)
 		child(line, plan, out);
 	status = report_wait(pid);
-	n = pread(out, said, sizeof(said) - 1, 0);
-	said[n > 0 ? n : 0] = '\0';
+	n = pread(out, filecut_run_said, sizeof(filecut_run_said) - 1, 0);
+	filecut_run_said[n > 0 ? n : 0] = '\0';
 	close(out);
-	if (rec->odd != NULL) {
-		fprintf(stderr, "filecut: %s, which the model does not know\n%s", rec->odd, said);
+	if (filecut_run_rec->odd != NULL) {
+		fprintf(stderr, "filecut: %s, which the model does not know\n%s",
+			filecut_run_rec->odd, filecut_run_said);
 		exit(1);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : FILECUT_RUN_SIGNAL + WTERMSIG(status);
@@ -138,14 +125,4 @@ int filecut_run_line(const char *line, const struct filecut_rec_plan *plan)
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
 {
 	return filecut_run_line(verbs[v].line, plan);
-}
-
-const struct filecut_rec *filecut_run_rec(void)
-{
-	return rec;
-}
-
-const char *filecut_run_said(void)
-{
-	return said;
 }

@@ -5,42 +5,11 @@
  * as little as POSIX does. docs/decisions/0041 says what is assumed, and why the walk is complete.
  * Then, what each command writes to the state partition.
  */
-#include "tests/sim/filecut_walk.h"
-#include "tests/sim/filecut_world.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
-
-static uint64_t block = 4096;
-static bool deep;
+#include "tests/sim/filecut.h"
 
 static const char *story(unsigned i)
 {
 	return i < FILECUT_STORIES ? filecut_story[i].name : NULL;
-}
-
-static void begin(void)
-{
-	atexit(bundles_end);
-	filecut_world_begin();
-}
-
-static void run(unsigned i, struct report_line *l)
-{
-	begin();
-	filecut_walk_run(&filecut_story[i], (size_t)block, deep, l);
-}
-
-static bool replay(unsigned i, const char *way)
-{
-	begin();
-	return filecut_walk_replay(&filecut_story[i], (size_t)block, way);
-}
-
-static void more(FILE *f, const struct report_line *l)
-{
-	if (l == NULL)
-		fprintf(f, ", \"block\": %" PRIu64, block);
 }
 
 static void end(const struct report_line *all, unsigned *passed, unsigned *failed)
@@ -48,15 +17,15 @@ static void end(const struct report_line *all, unsigned *passed, unsigned *faile
 	(void)all;
 	if (report_asked.story != NULL)
 		return;
-	begin();
+	filecut_world_begin();
 	filecut_wear_run(passed, failed);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct report_option options[] = {
-		{ "--block", .number = &block },
-		{ "--deep", .flag = &deep },
+		{ "--block", .number = &filecut_walk_block },
+		{ "--deep", .flag = &filecut_walk_deep },
 		{ NULL, .flag = NULL },
 	};
 	static const struct report r = {
@@ -65,9 +34,8 @@ int main(int argc, char **argv)
 		.options = options,
 		.columns = filecut_walk_columns,
 		.story = story,
-		.run = run,
-		.replay = replay,
-		.more = more,
+		.run = filecut_walk_run,
+		.replay = filecut_walk_replay,
 		.end = end,
 	};
 

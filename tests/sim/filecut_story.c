@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_walk.h"
-#include "tests/sim/filecut_world.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 static void add_garbage(struct filecut_image *im, const char *path)
 {

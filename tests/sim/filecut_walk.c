@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_walk.h"
-
-#include "tests/sim/cut_content.h"
-#include "tests/sim/filecut_world.h"
-#include "tests/sim/set.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 #define VIOLATIONS_MAX 5
 
@@ -33,7 +24,6 @@ struct found {
 
 struct walk {
 	const struct filecut_walk_story *story;
-	size_t block;
 	struct report_line *line;
 	struct found *found;
 	uint32_t nfound, room;
@@ -47,6 +37,8 @@ struct walk {
 };
 
 static struct walk w;
+uint64_t filecut_walk_block = 4096;
+bool filecut_walk_deep;
 
 /* ---------------------------------------------------------------- what was found */
 
@@ -58,11 +50,11 @@ static void violation(int from, const struct filecut_walk_step *step, const char
 	/* What follows an image that is wrong was not looked at; fewest cuts come first. */
 	if (w.line->violations == 0)
 		w.line->number[CONSECUTIVE] = w.found[from].depth;
-	bundles_must(asprintf(&again, "--block %zu --replay %s%s", w.block, w.found[from].way,
-			      filecut_way_print(step)) > 0,
+	bundles_must(asprintf(&again, "--block %" PRIu64 " --replay %s%s", filecut_walk_block,
+			      w.found[from].way, filecut_way_print(step)) > 0,
 		     "memory");
 	if (report_violation(w.line, again, "%s", why))
-		printf("%s", filecut_run_said());
+		printf("%s", filecut_run_said);
 	free(again);
 }
 
@@ -128,7 +120,7 @@ static void cut(unsigned changes)
  * after the verb has returned. */
 static void follow(bool cuts, int code)
 {
-	const struct filecut_rec *r = filecut_run_rec();
+	const struct filecut_rec *r = filecut_run_rec;
 	unsigned changes = 0;
 
 	w.rule.ended = false;
@@ -148,7 +140,7 @@ static void follow(bool cuts, int code)
 			cut(changes);
 	}
 	if (w.shows)
-		printf("%s", filecut_run_said());
+		printf("%s", filecut_run_said);
 	w.rule.ended = true;
 	w.rule.code = code;
 	if (cuts)
@@ -193,14 +185,14 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 		w.rule.damaged =
 			filecut_image_find(&w.found[0].im, filecut_world_release[false].path)->blob;
 	filecut_world_put(im);
-	filecut_fs_load(&w.fs, im, w.block);
+	filecut_fs_load(&w.fs, im, filecut_walk_block);
 	filecut_world_booted(w.story->trial ? 1 : 0);
 }
 
 /* Nothing fails any more, and the update is staged once more. */
 static void run_again(int from, const struct filecut_walk_step *step)
 {
-	const struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+	const struct filecut_rec_plan plan = { .block = filecut_walk_block, .room = w.story->room };
 	static struct filecut_image start, end;
 	const char *why;
 	int code;
@@ -241,7 +233,7 @@ static void run_step(int from, const struct filecut_walk_step *step)
 {
 	const struct filecut_fault *f = &step->fault;
 	struct filecut_rec_plan plan = {
-		.fault = *f, .at = step->at, .room = w.story->room, .block = w.block
+		.fault = *f, .at = step->at, .room = w.story->room, .block = filecut_walk_block
 	};
 	bool fails = f->kind > FILECUT_FAULT_KILLS;
 	static struct filecut_image start, end;
@@ -263,7 +255,7 @@ static void run_step(int from, const struct filecut_walk_step *step)
 	else if (code >= FILECUT_RUN_SIGNAL)
 		why = "it crashed, or hung";
 	if (why == NULL && fails)
-		why = filecut_check_said(w.rule.verb, code, filecut_run_said());
+		why = filecut_check_said(w.rule.verb, code, filecut_run_said);
 	if (why != NULL)
 		violation(from, step, why);
 	if (w.shows && step->cut == 0)
@@ -274,11 +266,6 @@ static void run_step(int from, const struct filecut_walk_step *step)
 }
 
 /* ---------------------------------------------------------------- the walk */
-
-static bool seen_enough(void)
-{
-	return w.line->violations >= VIOLATIONS_MAX;
-}
 
 static bool has(enum filecut_run_verb v)
 {
@@ -291,57 +278,57 @@ static void disturb(int from, enum filecut_run_verb v)
 	struct filecut_walk_step step = { .verb = v };
 	unsigned turns[FILECUT_TURNS];
 
-	memcpy(turns, filecut_run_rec()->turns, sizeof(turns));
+	memcpy(turns, filecut_run_rec->turns, sizeof(turns));
 	if (turns[FILECUT_TURN_CHANGE] == 0)
 		return;
 	for (const struct filecut_fault *f = filecut_way_faults; f->name != NULL; f++) {
 		unsigned thens = f->kind == FILECUT_FAULT_KILLS ? FILECUT_RUN_STATUS : 1;
 
 		step.fault = *f;
-		for (step.at = 1; step.at <= turns[f->turn] && !seen_enough(); step.at++)
+		for (step.at = 1; step.at <= turns[f->turn] && w.line->violations < VIOLATIONS_MAX;
+		     step.at++)
 			for (step.then = 0; step.then < thens; step.then++)
 				if (has(step.then))
 					run_step(from, &step);
 	}
 }
 
-static void begin(const struct filecut_walk_story *s, size_t block, struct report_line *line)
+static void begin(unsigned story, struct report_line *line)
 {
 	static struct filecut_image im;
 
-	w.story = s;
-	w.block = block;
+	filecut_world_begin();
+	w.story = &filecut_story[story];
 	w.line = line;
 	line->number[CONSECUTIVE] = REPORT_FIXPOINT;
-	filecut_story_make(s, &im);
+	filecut_story_make(w.story, &im);
 	push(&im, 0, NULL);
 }
 
-void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
-		      struct report_line *line)
+void filecut_walk_run(unsigned story, struct report_line *line)
 {
-	begin(s, block, line);
-	for (unsigned i = 0; i < w.nfound && !seen_enough(); i++) {
+	begin(story, line);
+	for (unsigned i = 0; i < w.nfound && line->violations < VIOLATIONS_MAX; i++) {
 		run_step((int)i, &(struct filecut_walk_step){ .verb = FILECUT_RUN_STATUS });
 		run_step((int)i, &(struct filecut_walk_step){ .verb = FILECUT_RUN_APPLY });
 		for (enum filecut_run_verb v = 0; has(v); v++) {
 			run_step((int)i, &(struct filecut_walk_step){ .verb = v });
-			if (i == 0 || deep)
+			if (i == 0 || filecut_walk_deep)
 				disturb((int)i, v);
 		}
 	}
 	line->number[DISTINCT] = w.nfound;
 }
 
-bool filecut_walk_replay(const struct filecut_walk_story *s, size_t block, const char *way)
+bool filecut_walk_replay(unsigned story, const char *way)
 {
 	static struct report_line line;
 	struct filecut_walk_step step;
 
-	line.name = s->name;
+	line.name = filecut_story[story].name;
 	w.shows = true;
-	begin(s, block, &line);
-	printf("%s: %s\n", s->name, s->what);
+	begin(story, &line);
+	printf("%s: %s\n", line.name, w.story->what);
 	filecut_way_show_image(&w.found[0].im);
 	for (uint32_t from = 0; *way != '\0'; from++) {
 		if (!filecut_way_parse(&way, &step))

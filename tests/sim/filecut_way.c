@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_walk.h"
-
-#include "lib/bytes.h"
-#include "tests/sim/filecut_world.h"
-
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/sim/filecut.h"
 
 #define BOTH(TURN, turn, KIND, kind)                                                              \
 	{ turn kind, FILECUT_FAULT_##KIND, FILECUT_TURN_##TURN, FILECUT_FAULT_ONCE, 0 },          \
@@ -107,9 +99,12 @@ bool filecut_way_parse(const char **way, struct filecut_walk_step *s)
 
 void filecut_way_show_op(unsigned number, const struct filecut_rec_op *op)
 {
+	static const char *const name[] = { "open",  "create", "mkdir",	 "fallocate", "write",
+					    "fsync", "rename", "unlink", "state",     "flush" };
+
 	if (op->kind == FILECUT_REC_OPEN)
 		return;
-	printf("  %3u %-9s %s%s%s", number, filecut_rec_name(op->kind), op->path,
+	printf("  %3u %-9s %s%s%s", number, name[op->kind], op->path,
 	       op->to[0] != '\0' ? " -> " : "", op->to);
 	if (op->len > 0)
 		printf(" %zu bytes at %" PRIu64, op->len, op->off);

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output/output.h"
-#include "lib/util.h"
-#include "tests/sim/check.h"
-#include "tests/sim/filecut_run.h"
-#include "tests/sim/filecut_world.h"
+#include "tests/sim/filecut.h"
 #include "tests/sim/wear_table.h"
-
-#include <stdio.h>
-#include <string.h>
 
 /* What the state says before the command. */
 enum before {
@@ -87,25 +81,17 @@ static void make_state(enum before b, struct state *s)
 	s->slot[1].streak = b == CRASHED ? 1 : 0;
 }
 
-static struct filecut_image make_image(enum before b)
-{
-	static struct filecut_image im;
-	struct state s;
-
-	memset(&im, 0, sizeof(im));
-	make_state(b, &s);
-	filecut_world_state(&im, &s);
-	filecut_world_add_folder(&im, &s);
-	return im;
-}
-
 static const char *measure(struct wear_table *table, unsigned i)
 {
-	const struct filecut_image im = make_image(paths[i].before);
+	struct filecut_image im = { 0 };
+	struct state s;
 	const struct filecut_rec_plan plan = { 0 };
 	struct wear_table_counts is = { 0 };
 	int code;
 
+	make_state(paths[i].before, &s);
+	filecut_world_state(&im, &s);
+	filecut_world_add_folder(&im, &s);
 	filecut_world_put(&im);
 	filecut_world_report(paths[i].when == EARLY ? 86400 : 0, paths[i].when == REPORTED);
 	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);
@@ -113,13 +99,13 @@ static const char *measure(struct wear_table *table, unsigned i)
 		filecut_world_fill_b(false);
 	code = filecut_run_line(paths[i].command, &plan);
 	filecut_world_report(0, false);
-	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)
-		if (filecut_run_rec()->op[k].kind == FILECUT_REC_CELL)
-			wear_table_count(&is, "write", filecut_run_rec()->op[k].off,
-					 filecut_run_rec()->op[k].len);
+	for (unsigned k = 0; k < filecut_run_rec->nops; k++)
+		if (filecut_run_rec->op[k].kind == FILECUT_REC_CELL)
+			wear_table_count(&is, "write", filecut_run_rec->op[k].off,
+					 filecut_run_rec->op[k].len);
 	if (paths[i].code == ENDS ? code < FILECUT_RUN_SIGNAL : code == paths[i].code)
 		return wear_table_check(table, paths[i].row, &is);
-	return check_wrong("%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());
+	return check_wrong("%s: exit %d: %.160s", paths[i].row, code, filecut_run_said);
 }
 
 void filecut_wear_run(unsigned *passed, unsigned *failed)

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_world.h"
+#include "tests/sim/filecut.h"
 
-#include "lib/util.h"
-
-#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <sys/stat.h>
 
 #define IMAGE FILECUT_WORLD_IMAGE
 #define SLOT  (2u << 20)
@@ -61,6 +57,7 @@ void filecut_world_begin(void)
 					       "root/etc/keelboot/keys" };
 
 	bundles_begin("filecut", true, folders, KB_ARRAY_LEN(folders));
+	atexit(bundles_end);
 	filecut_world_report(0, false);
 	make_release(&filecut_world_release[0], false);
 	make_release(&filecut_world_release[1], true);

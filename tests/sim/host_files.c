@@ -33,13 +33,18 @@ const char *host_files_name(enum host_files_op op)
 	return names[op];
 }
 
+const char *host_files_of(int fd)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
+}
+
 void host_files_path(int fd, char path[HOST_FILES_PATH])
 {
-	char link[64];
-	ssize_t n;
+	ssize_t n = readlink(host_files_of(fd), path, HOST_FILES_PATH - 1);
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, HOST_FILES_PATH - 1);
 	path[n < 0 ? 0 : n] = '\0';
 }
 
@@ -89,44 +94,46 @@ static enum kb_err end_open(struct host_files_call *c, enum kb_err err, int *fd)
 	return err;
 }
 
+/*
+ * A call that only goes on to the real one. subject: the open file or folder that it is about; -1:
+ * none. The rest fills in where the names of the call lie on this machine.
+ */
+#define CALL(OP, call, parameters, subject, arguments, ...)                          \
+	enum kb_err os_file_##call parameters                                        \
+	{                                                                            \
+		struct host_files_call c = { .op = HOST_FILES_##OP, .fd = subject }; \
+                                                                                     \
+		__VA_ARGS__;                                                         \
+		TRY(begin(&c));                                                      \
+		return end(&c, c.left_out ? KB_OK : real_os_file_##call arguments);  \
+	}
+
+/* The same of one that opens something: *opened. */
+#define OPENS(OP, call, parameters, subject, opened, arguments, ...)                 \
+	enum kb_err os_file_##call parameters                                        \
+	{                                                                            \
+		struct host_files_call c = { .op = HOST_FILES_##OP, .fd = subject }; \
+                                                                                     \
+		*(opened) = -1;                                                      \
+		__VA_ARGS__;                                                         \
+		TRY(begin(&c));                                                      \
+		return end_open(&c, real_os_file_##call arguments, opened);          \
+	}
+
 /* ---------------------------------------------------------------- folders */
 
-enum kb_err os_file_folder(const char *path, int *dir)
-{
-	struct host_files_call c = { .op = HOST_FILES_FOLDER, .fd = -1 };
-
-	*dir = -1;
-	put_path(c.path, path);
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_folder(c.path, dir), dir);
-}
-
-enum kb_err os_file_enter(int *dir, const char *name)
-{
-	struct host_files_call c = { .op = HOST_FILES_ENTER, .fd = *dir };
-
-	put_name(c.path, *dir, name);
-	TRY(begin(&c));
-	return end(&c, real_os_file_enter(dir, name));
-}
-
-enum kb_err os_file_mkdir(int dir, const char *name, unsigned mode)
-{
-	struct host_files_call c = { .op = HOST_FILES_MKDIR, .fd = dir };
-
-	put_name(c.path, dir, name);
-	TRY(begin(&c));
-	return end(&c, real_os_file_mkdir(dir, name, mode));
-}
-
-enum kb_err os_file_reopen(int dir, int *again)
-{
-	struct host_files_call c = { .op = HOST_FILES_REOPEN, .fd = dir };
-
-	*again = -1;
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_reopen(dir, again), again);
-}
+OPENS(FOLDER, folder, (const char *path, int *dir), -1, dir, (c.path, dir), put_path(c.path, path))
+OPENS(REOPEN, reopen, (int dir, int *again), dir, again, (dir, again))
+CALL(ENTER, enter, (int *dir, const char *name), *dir, (dir, name), put_name(c.path, *dir, name))
+CALL(MKDIR, mkdir, (int dir, const char *name, unsigned mode), dir, (dir, name, mode),
+     put_name(c.path, dir, name))
+CALL(RENAME, rename, (int dir, const char *from, const char *to), dir, (dir, from, to),
+     put_name(c.path, dir, from), put_name(c.to, dir, to))
+CALL(UNLINK, unlink, (int dir, const char *name), dir, (dir, name), put_name(c.path, dir, name))
+CALL(REPLACE, replace, (const char *from, const char *to), -1, (c.path, c.to),
+     put_path(c.path, from), put_path(c.to, to))
+CALL(LOOK, look, (const char *path, struct os_file_at *at), -1, (c.path, at),
+     put_path(c.path, path))
 
 enum kb_err os_file_next(struct os_file_names *n, char name[OS_FILE_NAME_MAX + 1])
 {
@@ -138,65 +145,18 @@ enum kb_err os_file_next(struct os_file_names *n, char name[OS_FILE_NAME_MAX + 1
 	return err == KB_ENOENT ? err : end(&c, err); /* which is no error, and has no errno */
 }
 
-enum kb_err os_file_rename(int dir, const char *from, const char *to)
-{
-	struct host_files_call c = { .op = HOST_FILES_RENAME, .fd = dir };
-
-	put_name(c.path, dir, from);
-	put_name(c.to, dir, to);
-	TRY(begin(&c));
-	return end(&c, real_os_file_rename(dir, from, to));
-}
-
-enum kb_err os_file_unlink(int dir, const char *name)
-{
-	struct host_files_call c = { .op = HOST_FILES_UNLINK, .fd = dir };
-
-	put_name(c.path, dir, name);
-	TRY(begin(&c));
-	return end(&c, c.left_out ? KB_OK : real_os_file_unlink(dir, name));
-}
-
-enum kb_err os_file_replace(const char *from, const char *to)
-{
-	struct host_files_call c = { .op = HOST_FILES_REPLACE, .fd = -1 };
-
-	put_path(c.path, from);
-	put_path(c.to, to);
-	TRY(begin(&c));
-	return end(&c, real_os_file_replace(c.path, c.to));
-}
-
-enum kb_err os_file_look(const char *path, struct os_file_at *at)
-{
-	struct host_files_call c = { .op = HOST_FILES_LOOK, .fd = -1 };
-
-	put_path(c.path, path);
-	TRY(begin(&c));
-	return end(&c, real_os_file_look(c.path, at));
-}
-
 /* ---------------------------------------------------------------- opening files */
 
-enum kb_err os_file_open(int dir, const char *name, int *fd)
-{
-	struct host_files_call c = { .op = HOST_FILES_OPEN, .fd = dir };
-
-	*fd = -1;
-	put_name(c.path, dir, name);
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_open(dir, name, fd), fd);
-}
-
-enum kb_err os_file_open_path(const char *path, int *fd)
-{
-	struct host_files_call c = { .op = HOST_FILES_OPEN_PATH, .fd = -1 };
-
-	*fd = -1;
-	put_path(c.path, path);
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_open_path(c.path, fd), fd);
-}
+OPENS(OPEN, open, (int dir, const char *name, int *fd), dir, fd, (dir, name, fd),
+      put_name(c.path, dir, name))
+OPENS(OPEN_PATH, open_path, (const char *path, int *fd), -1, fd, (c.path, fd),
+      put_path(c.path, path))
+OPENS(CREATE, create, (int dir, const char *name, int *fd), dir, fd, (dir, name, fd),
+      put_name(c.path, dir, name))
+OPENS(PRIVATE, private, (int dir, const char *name, int *fd), dir, fd, (dir, name, fd),
+      put_name(c.path, dir, name))
+OPENS(DUP, dup, (int fd, int *other), fd, other, (fd, other))
+OPENS(MEMORY, memory, (const void *buf, size_t len, int *fd), -1, fd, (buf, len, fd))
 
 enum kb_err os_file_device(const char *path, int *fd)
 {
@@ -211,59 +171,17 @@ enum kb_err os_file_device(const char *path, int *fd)
 	return end_open(&c, real_os_file_device(c.path, fd), fd);
 }
 
-enum kb_err os_file_create(int dir, const char *name, int *fd)
-{
-	struct host_files_call c = { .op = HOST_FILES_CREATE, .fd = dir };
-
-	*fd = -1;
-	put_name(c.path, dir, name);
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_create(dir, name, fd), fd);
-}
-
-enum kb_err os_file_private(int dir, const char *name, int *fd)
-{
-	struct host_files_call c = { .op = HOST_FILES_PRIVATE, .fd = dir };
-
-	*fd = -1;
-	put_name(c.path, dir, name);
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_private(dir, name, fd), fd);
-}
-
-enum kb_err os_file_dup(int fd, int *other)
-{
-	struct host_files_call c = { .op = HOST_FILES_DUP, .fd = fd };
-
-	*other = -1;
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_dup(fd, other), other);
-}
-
-enum kb_err os_file_memory(const void *buf, size_t len, int *fd)
-{
-	struct host_files_call c = { .op = HOST_FILES_MEMORY, .fd = -1 };
-
-	*fd = -1;
-	TRY(begin(&c));
-	return end_open(&c, real_os_file_memory(buf, len, fd), fd);
-}
-
 /* ---------------------------------------------------------------- open files */
+
+CALL(SIZE, size, (int fd, uint64_t *bytes), fd, (fd, bytes))
+CALL(RESERVE, reserve, (int fd, uint64_t len), fd, (fd, len), c.len = (size_t)len)
+CALL(SYNC, sync, (int fd), fd, (fd))
 
 enum os_file_kind os_file_kind(int fd)
 {
 	struct host_files_call c = { .op = HOST_FILES_KIND, .fd = fd };
 
 	return begin(&c) == KB_OK ? real_os_file_kind(fd) : OS_FILE_CLOSED;
-}
-
-enum kb_err os_file_size(int fd, uint64_t *bytes)
-{
-	struct host_files_call c = { .op = HOST_FILES_SIZE, .fd = fd };
-
-	TRY(begin(&c));
-	return end(&c, real_os_file_size(fd, bytes));
 }
 
 bool os_file_is(int fd, int dir, const char *name)
@@ -311,22 +229,6 @@ enum kb_err os_file_write(int fd, const void *buf, size_t len)
 		len -= c.len;
 	}
 	return KB_OK;
-}
-
-enum kb_err os_file_reserve(int fd, uint64_t len)
-{
-	struct host_files_call c = { .op = HOST_FILES_RESERVE, .fd = fd, .len = (size_t)len };
-
-	TRY(begin(&c));
-	return end(&c, real_os_file_reserve(fd, len));
-}
-
-enum kb_err os_file_sync(int fd)
-{
-	struct host_files_call c = { .op = HOST_FILES_SYNC, .fd = fd };
-
-	TRY(begin(&c));
-	return end(&c, c.left_out ? KB_OK : real_os_file_sync(fd));
 }
 
 /* Advice: nothing comes of it when it fails. */

@@ -72,5 +72,7 @@ void host_files_use(const struct host_files *h);
 /* As in lib/os_file.h, without "os_": "file_sync". */
 const char *host_files_name(enum host_files_op op);
 
+/* A path by which it can be opened once more, until the next; -1: none. */
+const char *host_files_of(int fd);
 /* Where an open file or folder lies on this machine. */
 void host_files_path(int fd, char path[HOST_FILES_PATH]);

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_story.h"
-
-#include "tests/sim/check.h"
-#include "tests/sim/ioerr_process.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/sim/ioerr.h"
 
 /*
  * Where boots could read only a part of the state, and write to it, they went on from an older
@@ -28,10 +21,9 @@ static bool told_why(const struct ioerr_world *w)
 	static const char *const words[] = { "# unable to boot: ", "# rescue: ",
 					     "# update: apply cannot be stopped; restarting" };
 
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (unsigned i = 0; i < KB_ARRAY_LEN(words); i++)
 		if (strstr(w->boot.trace, words[i]) != NULL)
 			return true;
-	}
 	return false;
 }
 
@@ -54,22 +46,16 @@ static void check_written(struct ioerr_world *w, const unsigned before[2])
 		w->entered = w->boot.slot;
 }
 
-/* Something mounts, whatever disks and state do: only where process 1 itself is hindered may
- * nothing boot (I2). */
-static bool has_to_boot(const struct ioerr_world *w)
-{
-	return !w->story->a_broken &&
-	       (w->fault.mended || w->fault.fault.target != IOERR_FAULT_INIT);
-}
-
 void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2])
 {
 	check_written(w, before);
-	if (w->boot.died)
+	if (w->boot.died || w->boot.end == OS_SIM_EXEC)
 		return;
-	if (w->boot.end != OS_SIM_EXEC && has_to_boot(w))
+	/* Something mounts, whatever disks and state do: only where process 1 itself is hindered
+	 * may nothing boot (I2). */
+	if (!w->story->a_broken && (w->fault.mended || w->fault.fault.target != IOERR_FAULT_INIT))
 		ioerr_world_fail(w, "a slot mounts, and nothing boots");
-	if (w->boot.end != OS_SIM_EXEC && !told_why(w))
+	if (!told_why(w))
 		ioerr_world_fail(w, "does not boot, and says no reason");
 }
 
@@ -151,19 +137,13 @@ void ioerr_check_guardian(struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- after a power cut */
 
-static bool holds_new(int slot)
-{
-	const struct bundles_release *r = ioerr_world_holds(slot, true);
-
-	return r != NULL && r->sequence == IOERR_WORLD_NEW;
-}
-
 static bool is_new(const struct state *s, int slot)
 {
 	const struct state_slot *t = &s->slot[slot];
+	const struct bundles_release *r = ioerr_world_holds(slot, true);
 
 	return t->has_release && t->sequence == IOERR_WORLD_NEW && t->st != STATE_EMPTY &&
-	       t->st != STATE_WRITING && holds_new(slot);
+	       t->st != STATE_WRITING && r != NULL && r->sequence == IOERR_WORLD_NEW;
 }
 
 static bool has_new(const struct state *s)
@@ -281,25 +261,20 @@ static bool note_reason(void *ctx, const struct history_event *e)
 	return true;
 }
 
-/* Why the update was given up is on record. */
-static bool has_reason(void)
-{
-	bool any = false;
-
-	return each_event(note_reason, &any) && any;
-}
-
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
 static bool given_up(const struct ioerr_world *w, const struct state *s)
 {
+	bool any = s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0';
+
 	if (!ioerr_fault_is_for_ever(&w->fault.fault) && !w->unsaid && was_told(w))
 		return false;
-	return s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0' || has_reason();
+	return any || (each_event(note_reason, &any) && any);
 }
 
 bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 			 const struct state *before, const struct state *after)
 {
+	const uint8_t *raw = ioerr_world_disk(IOERR_FAULT_RAW)->now;
 	int slot = w->boot.slot;
 	const struct bundles_release *holds;
 
@@ -309,8 +284,8 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	holds = ioerr_world_holds(slot, true);
 	/* What stays staged, plugged in, or on a raw partition, is looked at in each boot, and that
 	 * is counted. */
-	if (!w->stick && !ioerr_world_has_raw(w) && after->staged.source == STATE_SRC_NONE &&
-	    before->seq != after->seq)
+	if (!w->stick && !(w->raw && reader_header_is(raw)) &&
+	    after->staged.source == STATE_SRC_NONE && before->seq != after->seq)
 		return false;
 	if (holds == NULL)
 		return false;

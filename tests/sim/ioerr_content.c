@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_content.h"
+#include "tests/sim/ioerr.h"
 
-#include "tests/sim/ioerr_world.h"
-
-#define CHUNK	  (16u << 10)
-#define PATH_SIZE 256
+#define CHUNK (16u << 10)
 
 static uint8_t image[IOERR_CONTENT_RELEASES][IOERR_CONTENT_IMAGE];
-static char bundle[PATH_SIZE];
+char ioerr_content_bundle[256];
 static struct bundles_release release[IOERR_CONTENT_RELEASES] = {
 	{ .version = "0.9", .sequence = IOERR_WORLD_OLD, .data = image[0] },
 	{ .version = "1.0", .sequence = IOERR_WORLD_NOW, .data = image[1] },
@@ -17,7 +14,6 @@ static struct bundles_release release[IOERR_CONTENT_RELEASES] = {
 	  .size = IOERR_CONTENT_IMAGE },
 };
 static struct bundles_release *const update = &release[2];
-static char mounted[PATH_SIZE]; /* what was opened as a medium last */
 
 const struct bundles_release *ioerr_content_release(unsigned sequence)
 {
@@ -34,11 +30,6 @@ const struct bundles_release *ioerr_content_of(const uint8_t *is)
 		if (memcmp(is, image[i], IOERR_CONTENT_IMAGE) == 0)
 			return &release[i];
 	return NULL;
-}
-
-const char *ioerr_content_bundle(void)
-{
-	return bundle;
 }
 
 /* The new image shares half of its chunks with the old one, and some chunks are zero. */
@@ -66,27 +57,21 @@ static void twist(struct fixture_chunk *c)
 	memcpy(c->stored, image[2] + c->index * CHUNK, c->len);
 }
 
-static void make_bundle(void)
-{
-	char name[64];
-
-	bundles_make(update, CHUNK, false, twist);
-	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update->file);
-	bundles_copy(update->bundle, name);
-	bundles_copy(update->bundle, "stick/keelboot/update.keel");
-	snprintf(bundle, sizeof(bundle), "%s", bundles_path(name));
-}
-
 void ioerr_world_make(void)
 {
 	static const char *const folders[] = { "data",	"data/keelboot",  "data/keelboot/stage",
 					       "stick", "stick/keelboot", "keys" };
 	static const char node[4096];
+	char name[64];
 
 	bundles_begin("ioerr", false, folders, sizeof(folders) / sizeof(folders[0]));
 	bundles_put("node", node, sizeof(node));
 	make_images();
-	make_bundle();
+	bundles_make(update, CHUNK, false, twist);
+	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update->file);
+	bundles_copy(update->bundle, name);
+	bundles_copy(update->bundle, "stick/keelboot/update.keel");
+	snprintf(ioerr_content_bundle, sizeof(ioerr_content_bundle), "%s", bundles_path(name));
 }
 
 /* ---------------------------------------------------------------- media */
@@ -101,32 +86,4 @@ void ioerr_content_raw(void)
 		memset(block + n, 0, sizeof(block) - (size_t)n);
 		ioerr_disk_put(raw, (uint64_t)at, block, sizeof(block));
 	}
-}
-
-enum ioerr_fault_target ioerr_world_medium(void)
-{
-	if (strcmp(mounted, IOERR_CONTENT_RAW) == 0)
-		return IOERR_FAULT_RAW;
-	return strcmp(mounted, "/dev/" IOERR_CONTENT_STICK) == 0 ? IOERR_FAULT_STICK
-								 : IOERR_FAULT_DATA;
-}
-
-const char *ioerr_world_path(const char *name)
-{
-	static char raw_path[32];
-
-	if (strcmp(name, IOERR_CONTENT_DATA) == 0 ||
-	    strcmp(name, "/dev/" IOERR_CONTENT_STICK) == 0) {
-		snprintf(mounted, sizeof(mounted), "%s", name);
-		return bundles_path("node");
-	}
-	if (strcmp(name, IOERR_CONTENT_RAW) == 0) {
-		snprintf(mounted, sizeof(mounted), "%s", name);
-		snprintf(raw_path, sizeof(raw_path), "/proc/self/fd/%d",
-			 ioerr_world_disk(IOERR_FAULT_RAW)->fd);
-		return raw_path;
-	}
-	if (strcmp(name, "/run/keelboot/media") == 0)
-		return bundles_path(strcmp(mounted, IOERR_CONTENT_DATA) == 0 ? "data" : "stick");
-	return strcmp(name, "/dev/kmsg") == 0 ? bundles_path("none") : name;
 }

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_disk.h"
-
-#include "tests/sim/report.h"
-
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "tests/sim/ioerr.h"
 
 #define PAGE	    BDEV_ALIGN
 #define USED	    1	 /* a page that was ever written; all others are zero */

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_fault.h"
+#include "tests/sim/ioerr.h"
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #define ERRNOS 134 /* that Linux has, with 0 */
 

@@ -6,20 +6,12 @@
  */
 #include "initramfs/guardian/guardian_linux.h"
 #include "initramfs/guardian/guardian_os.h"
-#include "lib/util.h"
 #include "tests/sim/command.h"
-#include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_process.h"
+#include "tests/sim/ioerr.h"
 #include "tests/sim/os_sim_int.h"
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define DOWN_MS 10000u /* that a shutdown takes which the guardian asks for */
 #define CALM_MS 90000u /* for which a system that is well is looked at */
@@ -302,9 +294,11 @@ static void put_fd(int from, int to)
 		abort();
 }
 
-/* Before the first call that is the guardian's own. */
-static void lay_out(const struct guardian_setup *setup)
+/* As main() of keelboot-guardian, behind what process 1 gives it. */
+static void run(const struct guardian_setup *setup)
 {
+	static struct guardian_linux hands;
+
 	put_fd(memfd_create("lock", 0), GUARDIAN_FD_STATE);
 	put_fd(os_sim_log_fd(), GUARDIAN_FD_KMSG);
 	os_sim_file("/proc/1/comm", "init\n");
@@ -313,14 +307,6 @@ static void lay_out(const struct guardian_setup *setup)
 	os_sim_bdev_fd(GUARDIAN_FD_STATE, IOERR_CONTENT_STATE);
 	if (setup->terms.watchdog_s != 0)
 		os_sim_watchdog_held(GUARDIAN_FD_WATCHDOG);
-}
-
-/* As main() of keelboot-guardian. */
-static void run(const struct guardian_setup *setup)
-{
-	static struct guardian_linux hands;
-
-	lay_out(setup);
 	guardian_linux_init(setup);
 	hands.attempt = setup->attempt;
 	hands.watchdog_s = setup->terms.watchdog_s;

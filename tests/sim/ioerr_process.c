@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_process.h"
+#include "tests/sim/ioerr.h"
 
 #include "initramfs/guardian/guardian.h"
-#include "lib/util.h"
 #include "tests/sim/board.h"
-#include "tests/sim/bundles.h"
 #include "tests/sim/command.h"
-#include "tests/sim/ioerr_content.h"
-#include "tests/sim/report.h"
 #include "update/apply/apply.h"
 #include "update/decoder/decoder_main.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <openssl/crypto.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define CALLS_MAX  400000u  /* of process 1: then it loops */
 #define BOOT_MS	   7200000u /* of virtual time: no wait is longer, all of them together */
@@ -106,16 +96,6 @@ static enum kb_err on_call(const char *call)
 
 /* ---------------------------------------------------------------- processes */
 
-static void take_trace(struct ioerr_world *w)
-{
-	const char *trace = os_sim_trace();
-	size_t len = strlen(trace);
-
-	if (len >= sizeof(w->boot.trace))
-		trace += len - sizeof(w->boot.trace) + 1;
-	snprintf(w->boot.trace, sizeof(w->boot.trace), "%s", trace);
-}
-
 pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who)
 {
 	pid_t pid = report_fork(IOERR_WORLD_HANG_S);
@@ -146,6 +126,8 @@ int ioerr_process_end(struct ioerr_world *w, pid_t pid)
 
 void ioerr_world_boot(struct ioerr_world *w)
 {
+	const char *trace;
+	size_t len;
 	pid_t pid;
 	int code;
 
@@ -157,7 +139,11 @@ void ioerr_world_boot(struct ioerr_world *w)
 	if (pid == 0) {
 		os_sim_on_call(on_call);
 		ioerr_process_init(w);
-		take_trace(w);
+		trace = os_sim_trace();
+		len = strlen(trace);
+		if (len >= sizeof(w->boot.trace))
+			trace += len - sizeof(w->boot.trace) + 1;
+		snprintf(w->boot.trace, sizeof(w->boot.trace), "%s", trace);
 		_exit(0);
 	}
 	code = ioerr_process_end(w, pid);
@@ -192,12 +178,6 @@ static void plain_free(void *p, const char *file, int line)
 	free(p);
 }
 
-void ioerr_process_memory(void)
-{
-	if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
-		abort();
-}
-
 static int be_decoder(void)
 {
 	alarm(IOERR_WORLD_HANG_S);
@@ -207,6 +187,8 @@ static int be_decoder(void)
 
 void ioerr_process_hooks(void)
 {
+	if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
+		abort();
 	os_sim_worker(be_decoder);
 	os_sim_on_signal(ioerr_guardian_kill);
 }
@@ -256,20 +238,10 @@ const char *const ioerr_process_commands[] = {
 	[IOERR_WORLD_INSTALL] = "install --progress=none",
 };
 
-static int command(enum ioerr_world_act act)
+void ioerr_process_command(struct ioerr_world *w)
 {
 	static struct device_options o;
 	char line[512];
-
-	device_options_default(&o);
-	o.lock_wait_ms = 50;
-	snprintf(line, sizeof(line), "%s %s", ioerr_process_commands[act],
-		 act == IOERR_WORLD_INSTALL ? ioerr_content_bundle() : "");
-	return command_run(line, &o);
-}
-
-void ioerr_process_command(struct ioerr_world *w)
-{
 	pid_t pid;
 	int code;
 
@@ -278,7 +250,11 @@ void ioerr_process_command(struct ioerr_world *w)
 	pid = begin_program(w, IOERR_FAULT_COMMAND);
 	if (pid == 0) {
 		dup2(3, 1); /* which is nowhere: see main() */
-		code = command(w->boot.act);
+		device_options_default(&o);
+		o.lock_wait_ms = 50;
+		snprintf(line, sizeof(line), "%s %s", ioerr_process_commands[w->boot.act],
+			 w->boot.act == IOERR_WORLD_INSTALL ? ioerr_content_bundle : "");
+		code = command_run(line, &o);
 		w->guard.reported |= os_sim_text("/run/keelboot/" GUARDIAN_REPORT_FILE) != NULL;
 		_exit(code);
 	}

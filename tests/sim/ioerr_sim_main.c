@@ -6,15 +6,12 @@
  */
 #include "initramfs/guardian/guardian.h"
 #include "lib/conf.h"
-#include "tests/sim/bundles.h"
-#include "tests/sim/ioerr_process.h"
-#include "tests/sim/ioerr_story.h"
+#include "tests/sim/ioerr.h"
 #include "update/decoder/decoder_limits.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 
 /* ---------------------------------------------------------------- in place of what ships */
 
@@ -60,7 +57,6 @@ int main(int argc, char **argv)
 	 * those that a guardian has. */
 	while (open("/dev/null", O_RDWR) < GUARDIAN_FD_END)
 		;
-	ioerr_process_memory();
 	ioerr_process_hooks();
 	ioerr_files_begin();
 	signal(SIGPIPE, SIG_IGN);

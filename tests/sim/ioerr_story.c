@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_story.h"
+#include "tests/sim/ioerr.h"
 
-#include "lib/util.h"
 #include "selector/store_internal.h"
-#include "tests/sim/ioerr_content.h"
 
 #include <linux/watchdog.h>
-#include <stdio.h>
-#include <string.h>
 
 #define SETTLE_BOOTS 10
 
 /* ---------------------------------------------------------------- how they begin */
-
-static void healthy(struct ioerr_world *w)
-{
-	(void)w;
-}
 
 /* Slot b holds the new release, on trial. */
 static void put_trial(struct state *s, uint8_t tries)
@@ -81,8 +72,8 @@ static void rescue(struct ioerr_world *w)
 	s = ioerr_world_get();
 	s.slot[1] = (struct state_slot){ .st = STATE_EMPTY };
 	ioerr_world_put(&s);
-	ioerr_world_unmountable(0);
-	ioerr_world_unmountable(1);
+	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_SLOT_A), 0, cut_content_zeroes(), BDEV_ALIGN);
+	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_SLOT_B), 0, cut_content_zeroes(), BDEV_ALIGN);
 	w->stick = true;
 	w->stick_ms = 30000;
 }
@@ -105,15 +96,15 @@ static void lost(struct ioerr_world *w)
 #define GUARD(s) .guarded = true, .script = IOERR_WORLD_##s
 
 const struct ioerr_story ioerr_story_all[] = {
-	{ .name = "healthy", healthy, 1, NOW },
+	{ .name = "healthy", NULL, 1, NOW },
 	{ .name = "trial", trial, 2, NEW },
 	{ .name = "mark-bad", trial, 2, NOW, .rejects = true },
 	{ .name = "rollback", failed_trial, 1, NOW, .rejects = true },
 	{ .name = "data", staged, 2, NEW },
 	{ .name = "stick", stick, 2, NEW },
 	{ .name = "raw", raw, 3, NEW },
-	{ .name = "install", healthy, 2, NEW, .installs = true },
-	{ .name = "switch", healthy, 2, IOERR_WORLD_OLD, .switches = true, .narrow = true },
+	{ .name = "install", NULL, 2, NEW, .installs = true },
+	{ .name = "switch", NULL, 2, IOERR_WORLD_OLD, .switches = true, .narrow = true },
 	{ .name = "rescue", rescue, 2, NEW, .a_broken = true },
 	{ .name = "rebuild", lost, 2, IOERR_STORY_ANY },
 	{ .name = "guarded", trial, 2, NEW, GUARD(VERDICT) },
@@ -180,7 +171,8 @@ static void settle(const struct ioerr_story *story, struct ioerr_world *w)
 void ioerr_story_begin(const struct ioerr_story *story, struct ioerr_world *w)
 {
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
-	story->prepare(w);
+	if (story->prepare != NULL)
+		story->prepare(w);
 	w->story = story;
 	w->script = story->script;
 	w->entered = story->a_broken ? STATE_NONE : 0;

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/util.h"
-#include "tests/sim/ioerr_story.h"
-#include "tests/sim/report.h"
-
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/ioerr.h"
 
 #define FAULTS_MAX 60000
 
@@ -30,6 +23,8 @@ static struct tally {
 
 /* The faults of one story, and those of them that are played. */
 static struct {
+	const struct ioerr_story *story;
+	struct report_line *line;
 	unsigned all, n;
 	struct ioerr_fault fault[FAULTS_MAX];
 } plan;
@@ -110,11 +105,6 @@ static const struct {
 	[IOERR_FAULT_ALLOC] = { BIT(FAILS), BIT(FAILS) },
 };
 
-static bool is_file(enum ioerr_fault_target t)
-{
-	return t == IOERR_FAULT_DATA || t == IOERR_FAULT_STICK || t == IOERR_FAULT_RAW;
-}
-
 /* f is of some operation. */
 static void add_device(struct ioerr_fault f, struct tally *t)
 {
@@ -125,7 +115,7 @@ static void add_device(struct ioerr_fault f, struct tally *t)
 		once |= BIT(ONES);
 		again |= BIT(ZEROES) | BIT(ONES);
 	}
-	if (is_file(f.target) && f.op == IOERR_FAULT_READ)
+	if (f.op == IOERR_FAULT_READ && f.target >= IOERR_FAULT_DATA && f.target <= IOERR_FAULT_RAW)
 		once |= BIT(LOST); /* the end of the file, where there is none */
 	for (unsigned k = 1; k < IOERR_FAULT_KINDS; k++) {
 		f.kind = (enum ioerr_fault_kind)k;
@@ -159,13 +149,6 @@ static void add_call(struct ioerr_fault f, struct tally *t)
 	add(f, t);
 }
 
-/* Of some stories the rest is another one's. */
-static bool is_part(const struct ioerr_story *s, unsigned t)
-{
-	return !s->narrow || t == IOERR_FAULT_STATE || t == IOERR_FAULT_COMMAND ||
-	       t == IOERR_FAULT_GUARDIAN;
-}
-
 static void make_plan(const struct ioerr_story *story, counts ops)
 {
 	plan.all = plan.n = 0;
@@ -174,7 +157,10 @@ static void make_plan(const struct ioerr_story *story, counts ops)
 		struct ioerr_fault f = { .target = (enum ioerr_fault_target)target,
 					 .op = (enum ioerr_fault_op)op };
 
-		for (f.n = 1; f.n <= ops[target][op] && is_part(story, target); f.n++)
+		/* Of some stories the rest is another one's. */
+		if (story->narrow && target != IOERR_FAULT_STATE && target < IOERR_FAULT_COMMAND)
+			continue;
+		for (f.n = 1; f.n <= ops[target][op]; f.n++)
 			(op == IOERR_FAULT_CALL ? add_call
 						: add_device)(f, &tallies[story - ioerr_story_all]);
 	}
@@ -182,31 +168,26 @@ static void make_plan(const struct ioerr_story *story, counts ops)
 
 /* ---------------------------------------------------------------- all of them */
 
-struct work {
-	const struct ioerr_story *story;
-	struct report_line *line;
-};
-
 static void play_fault(void *ctx, unsigned i)
 {
-	const struct work *w = ctx;
-
-	play(w->story, &plan.fault[i], w->line, NULL);
+	(void)ctx;
+	play(plan.story, &plan.fault[i], plan.line, NULL);
 }
 
 /* One story with all its faults. */
 static void sweep(unsigned i, struct report_line *l)
 {
 	const struct ioerr_fault none = { .kind = IOERR_FAULT_NONE };
-	struct work w = { &ioerr_story_all[i], l };
 	counts ops;
 
-	if (!play(w.story, &none, l, ops))
+	plan.story = &ioerr_story_all[i];
+	plan.line = l;
+	if (!play(plan.story, &none, l, ops))
 		return;
-	make_plan(w.story, ops);
+	make_plan(plan.story, ops);
 	l->number[FAULTS] = plan.n;
 	l->number[OF_FAULTS] = plan.all;
-	if (!report_spread((unsigned)report_asked.jobs, plan.n, false, play_fault, &w))
+	if (!report_spread((unsigned)report_asked.jobs, plan.n, false, play_fault, NULL))
 		report_violation(l, "", "a process that plays faults died");
 }
 
@@ -240,10 +221,6 @@ static void more(FILE *f, const struct report_line *l)
 	const char *comma = "";
 	char name[48];
 
-	if (l == NULL) {
-		fprintf(f, ", \"every\": %" PRIu64 ", \"seed\": %" PRIu64, every, seed);
-		return;
-	}
 	for (unsigned i = 0; strcmp(story(i), l->name) != 0; i++)
 		t++;
 	fputs(",\n     \"kinds\": {", f);

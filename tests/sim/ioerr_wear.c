@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/util.h"
-#include "tests/sim/check.h"
-#include "tests/sim/ioerr_story.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/ioerr.h"
 
 static const struct {
 	const char *row, *story, *fault; /* NULL: none */

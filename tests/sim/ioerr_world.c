@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The device: what is on its disks, and how a boot of it goes. Its processes are in
  * ioerr_process.c. */
-#include "tests/sim/ioerr_world.h"
+#include "tests/sim/ioerr.h"
 
 #include "tests/sim/board.h"
-#include "tests/sim/check.h"
-#include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_process.h"
-#include "tests/sim/report.h"
 
-#include "lib/bytes.h"
-#include "lib/util.h"
-#include "selector/store.h"
-#include "update/bundle/reader.h"
-
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#define BLOCK	   4096u
 #define RAW	   (8u << 20)
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
@@ -73,13 +57,6 @@ const struct bundles_release *ioerr_world_holds(int slot, bool durable)
 	return ioerr_content_of(durable ? slot_disk[slot].durable : slot_disk[slot].now);
 }
 
-void ioerr_world_unmountable(int slot)
-{
-	static const uint8_t zero[BLOCK];
-
-	ioerr_disk_put(&slot_disk[slot], 0, zero, sizeof(zero));
-}
-
 /* The superblock is the first sector, as squashfs has it: what the seal takes first and brings
  * last. One byte that came wrong into a sector of zeroes makes none. */
 static bool mounts(int slot)
@@ -123,23 +100,7 @@ void ioerr_world_end(struct ioerr_world *w)
 	munmap(w, sizeof(*w));
 }
 
-void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (w->violation[0] != '\0')
-		return;
-	va_start(ap, fmt);
-	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
-	va_end(ap);
-}
-
 /* ---------------------------------------------------------------- one boot */
-
-bool ioerr_world_has_raw(const struct ioerr_world *w)
-{
-	return w->raw && reader_header_is(raw_disk.now);
-}
 
 /* With a guardian it feeds the watchdog; else the system does. */
 const char *ioerr_world_conf(void)

@@ -11,17 +11,10 @@
  *
  *	linear_sim [--mib N] [--report FILE] [--story install --replay EPOCH:IMAGE]
  */
-#include "tests/sim/bundles.h"
-
 #include "lib/log.h"
-#include "lib/util.h"
 #include "tests/sim/check.h"
-#include "tests/sim/cut_image.h"
 #include "tests/sim/report.h"
 #include "update/decoder/decoder_main.h"
-
-#include <inttypes.h>
-#include <sys/wait.h>
 
 #define MIB    ((uint64_t)1 << 20)
 #define CHUNK  (256u << 10)
@@ -57,7 +50,7 @@ static struct {
 static int bundle;
 static struct reader reader;
 static struct device dev, again;
-static unsigned running;
+static uint64_t mib = 512;
 static struct report_line *line;
 static int only_epoch = -1, only_image = -1;
 
@@ -98,17 +91,6 @@ static uint64_t block_of(uint64_t chunk, unsigned release)
 	return chunk == 0 ? 0 : chunk * CHUNK + (release * 7 + chunk % 32) * BDEV_ALIGN;
 }
 
-static uint8_t *make_image(unsigned disk)
-{
-	uint8_t *data = mmap(NULL, part[disk].size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	bundles_must(data != MAP_FAILED, "memory");
-	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++)
-		fill_block(data + block_of(i, 1), disk, i, 1);
-	return data;
-}
-
 static void make_bundle(void)
 {
 	struct fixture_image im[DISKS - ROOT];
@@ -117,12 +99,19 @@ static void make_bundle(void)
 	};
 	static const char *const keyring[] = { "keys" };
 
-	for (unsigned i = ROOT; i < DISKS; i++)
-		im[i - ROOT] = (struct fixture_image){ part[i].name, make_image(i), part[i].size,
-						       CHUNK, false };
+	for (unsigned i = ROOT; i < DISKS; i++) {
+		uint8_t *data = mmap(NULL, part[i].size, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		bundles_must(data != MAP_FAILED, "memory");
+		for (uint64_t chunk = 0; chunk < part[i].size / CHUNK; chunk++)
+			fill_block(data + block_of(chunk, 1), i, chunk, 1);
+		im[i - ROOT] =
+			(struct fixture_image){ part[i].name, data, part[i].size, CHUNK, false };
+	}
 	bundles_begin("linear", true, keyring, 1);
 	bundles_end();
-	b.key = bundles_key();
+	b.key = &bundles_key;
 	bundle = fixture_make(&b);
 	for (unsigned i = ROOT; i < DISKS; i++)
 		munmap((void *)im[i - ROOT].data, part[i].size);
@@ -216,7 +205,7 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 
 	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
 	fixture_ok(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END),
-			       &bundles_key()->ring));
+			       &bundles_key.ring));
 	err = plan_accept(&d->state, &reader.release, &terms, &target);
 	if (err == KB_OK) {
 		in = (struct install){
@@ -303,73 +292,52 @@ static const char *recover(struct cut_image *im)
 	return wrong;
 }
 
-/* In a process of its own, with the disks as they are just before a flush. */
-static void try_images(unsigned epoch)
+/* One image of what is pending, in a process of its own: the threads of the install are not there
+ * when it ends. */
+static void try_image(void *ctx, unsigned i)
 {
-	struct cut_disk *const disks[DISKS] = { &dev.disk[STATE], &dev.disk[ROOT],
-						&dev.disk[BOOT] };
-	struct cut_image im;
-	char options[64];
+	struct cut_image *im = ctx;
+	uint64_t last = im->n > 0 ? im->n - 1 : 0;
 
-	cut_image_take(&im, disks, DISKS);
-	count(NOTHING_PENDING, im.n == 0);
-	for (unsigned i = 0; i < KB_ARRAY_LEN(images); i++) {
-		uint64_t which = images[i].which < 0
-					 ? (im.n > 0 ? im.n - 1 : 0)
-					 : (uint64_t)im.n * (unsigned)images[i].which / 1000;
+	if ((im->n > 0 || i == 0) && (only_image < 0 || (int)i == only_image)) {
 		const char *wrong;
+		char options[64];
 
-		if ((im.n == 0 && i > 0) || (only_image >= 0 && (int)i != only_image))
-			continue;
-		cut_image_choose(&im, images[i].sort, which);
+		cut_image_choose(im, images[i].sort,
+				 images[i].which < 0
+					 ? last
+					 : (uint64_t)im->n * (unsigned)images[i].which / 1000);
 		count(RAW_IMAGES, true);
-		wrong = recover(&im);
-		snprintf(options, sizeof(options), "--mib %" PRIu64 " --replay %u:%u",
-			 part[ROOT].size / MIB, epoch, i);
+		wrong = recover(im);
+		snprintf(options, sizeof(options), "--mib %" PRIu64 " --replay %" PRIu64 ":%u", mib,
+			 line->number[CUT_POINTS], i);
 		if (wrong != NULL)
-			report_violation(line, options, "%s; %u sectors pending, %s", wrong, im.n,
+			report_violation(line, options, "%s; %u sectors pending, %s", wrong, im->n,
 					 images[i].name);
 		else if (only_image >= 0)
-			printf("right: %u sectors pending, %s\n", im.n, images[i].name);
+			printf("right: %u sectors pending, %s\n", im->n, images[i].name);
 	}
-	cut_image_free(&im);
 	fflush(stdout);
-}
-
-/* ---------------------------------------------------------------- each flush */
-
-static void reap(unsigned left)
-{
-	int status;
-
-	while (running > left) {
-		bundles_must(wait(&status) > 0, "wait");
-		running--;
-		if (!WIFEXITED(status))
-			report_violation(line, "", "a process that tries images died");
-	}
+	_exit(0);
 }
 
 /* What is pending now is what the flush ends. */
 static void before_flush(void *ctx)
 {
-	unsigned is = (unsigned)line->number[CUT_POINTS]++;
-	pid_t pid;
+	struct cut_disk *const disks[DISKS] = { &dev.disk[STATE], &dev.disk[ROOT],
+						&dev.disk[BOOT] };
+	struct cut_image im;
 
 	(void)ctx;
-	if (only_epoch >= 0 && (int)is != only_epoch)
-		return;
-	reap(JOBS - 1);
-	pid = report_fork(0);
-	if (pid == 0) {
-		dev.power.before_flush = NULL;
-		try_images(is);
-		_exit(0);
+	if (only_epoch < 0 || (int)line->number[CUT_POINTS] == only_epoch) {
+		cut_image_take(&im, disks, DISKS);
+		count(NOTHING_PENDING, im.n == 0);
+		if (!report_spread(JOBS, KB_ARRAY_LEN(images), true, try_image, &im))
+			report_violation(line, "", "a process that tries images died");
+		cut_image_free(&im);
 	}
-	running++;
+	line->number[CUT_POINTS]++;
 }
-
-static uint64_t mib = 512;
 
 static void run(unsigned i, struct report_line *l)
 {
@@ -388,7 +356,6 @@ static void run(unsigned i, struct report_line *l)
 	if (install(&dev, why, sizeof(why)) != KB_OK || !holds(&dev, 1) ||
 	    dev.state.slot[TARGET].st != STATE_TRIAL)
 		report_violation(line, "", "an install without a cut fails: %s", why);
-	reap(0);
 }
 
 static const char *story(unsigned i)

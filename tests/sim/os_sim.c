@@ -5,11 +5,7 @@
 #include "lib/log.h"
 #include "tests/sim/os_sim_int.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,7 +29,7 @@ struct event {
 
 static struct {
 	size_t len;
-	int log_fd, log_level, loglevel;
+	int log_fd, log_level;
 	off_t log_read;
 	enum os_sim_end end;
 	uint64_t now;
@@ -44,6 +40,7 @@ static struct {
 	char trace[TRACE_MAX]; /* last: only its beginning is cleared */
 } sim = { .log_fd = -1 };
 
+int os_sim_console_below;
 static enum kb_err (*on_call)(const char *call);
 
 static void die(const char *what)
@@ -107,7 +104,7 @@ void os_sim_reset(void)
 	memset(&sim, 0, offsetof(typeof(sim), trace) + 1);
 	sim.log_fd = memfd_create("log", MFD_CLOEXEC);
 	sim.log_level = LOG_LEVEL_NOTICE;
-	sim.loglevel = LOG_LEVEL_DEBUG + 1;
+	os_sim_console_below = LOG_LEVEL_DEBUG + 1;
 	os_sim_files_reset();
 	os_sim_procs_reset();
 	os_sim_dev_reset();
@@ -135,12 +132,7 @@ void os_sim_log_level(int level)
 
 void os_sim_loglevel(int level)
 {
-	sim.loglevel = level;
-}
-
-int os_sim_console_shows_below(void)
-{
-	return sim.loglevel;
+	os_sim_console_below = level;
 }
 
 void os_sim_console_take(const char *line, size_t len)

@@ -4,10 +4,6 @@
 
 #include "lib/util.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #define DEVS_MAX 8

@@ -4,9 +4,6 @@
 
 #include "lib/util.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 

@@ -16,7 +16,7 @@ bool os_is_kmsg(int fd)
 
 bool os_console_shows(int level)
 {
-	return level < os_sim_console_shows_below();
+	return level < os_sim_console_below;
 }
 
 void os_console_write(const char *line, size_t len)

@@ -4,12 +4,8 @@
 
 #include "initramfs/prober/prober.h"
 
-#include <errno.h>
 #include <linux/watchdog.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define UEVENTS_MAX 64
 #define DISKS_MAX   32
@@ -111,8 +107,7 @@ enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len)
 
 /* ---------------------------------------------------------------- disks */
 /* Good for the next three. */
-static const char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static const char *text(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static const char *text(const char *fmt, ...)
 {
 	static char texts[4][256];
 	static unsigned n;
@@ -227,10 +222,9 @@ void os_sim_disk(const struct os_sim_disk *d)
 	disks[ndisks++] = k;
 	k->d = *d;
 	snprintf(k->name, sizeof(k->name), "%s", d->name);
-	if (d->path != NULL)
-		snprintf(k->path, sizeof(k->path), "%s", d->path);
-	else
-		snprintf(k->path, sizeof(k->path), "/devices/pci0000:00/block/%s", d->name);
+	snprintf(k->path, sizeof(k->path), "%s%s",
+		 d->path != NULL ? d->path : "/devices/pci0000:00/block/",
+		 d->path != NULL ? "" : d->name);
 	build_answer(k);
 	if (!d->no_answer) {
 		struct os_sim_child c = { .argv0 = "keelboot-prober",

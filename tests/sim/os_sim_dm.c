@@ -2,9 +2,6 @@
 /* The simulation's device mapper: a mapped device shows the file system of the device below it. */
 #include "tests/sim/os_sim_int.h"
 
-#include <stdio.h>
-#include <string.h>
-
 enum kb_err os_dm_open(const struct os_dm *dm, char node[OS_DM_NODE])
 {
 	node[0] = '\0';

@@ -2,9 +2,6 @@
 /* The simulation's files and mounts. */
 #include "tests/sim/os_sim_int.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 
 #define FILES_MAX 1024

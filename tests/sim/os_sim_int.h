@@ -4,6 +4,11 @@
 
 #include "tests/sim/os_sim.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define OS_SIM_FD  1000 /* descriptors from here on are ours */
 #define OS_SIM_FDS 64
 
@@ -38,7 +43,7 @@ enum kb_err os_sim_turn(const char *call);
 void os_sim_join(char *out, size_t size, const char *const *words);
 int os_sim_log_fd(void); /* a new descriptor of what stands for /dev/kmsg */
 /* Levels that the kernel shows; a line that Keelboot writes to the consoles. */
-int os_sim_console_shows_below(void);
+extern int os_sim_console_below;
 void os_sim_console_take(const char *line, size_t len);
 bool os_sim_over(void);
 void os_sim_finish(enum os_sim_end how);

@@ -3,11 +3,7 @@
 #include "lib/os_command.h"
 #include "tests/sim/os_sim_int.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define CHILDREN_MAX 48
 #define PROCS_MAX    256

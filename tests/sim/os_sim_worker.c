@@ -3,7 +3,6 @@
 #include "lib/os_worker.h"
 #include "tests/sim/os_sim_int.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 

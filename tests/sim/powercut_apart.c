@@ -5,9 +5,7 @@
  * be of a class that was looked at; so has all that comes of it; and left alone it leads to the
  * same.
  */
-#include "tests/sim/powercut_walk.h"
-
-#include <stdlib.h>
+#include "tests/sim/powercut.h"
 
 static void take(struct powercut_walk *w, const struct powercut_node *proto,
 		 struct powercut_node *one)

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has to hold: on every image that a cut leaves, for every system that is entered, for every
  * operation. I1 to I9 are those of docs/PROOF.md. */
-#include "tests/sim/powercut_walk.h"
-
-#include "selector/choose.h"
-#include "tests/sim/check.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "tests/sim/powercut.h"
 
 static const char *const verbs[] = { "written", "zeroed", "discarded", "flushed" };
-
-static char letter(int slot)
-{
-	return state_slot_letter(slot);
-}
 
 static const struct cut_content *slot_of(const struct powercut_image *im, int slot)
 {
@@ -24,7 +13,7 @@ static const struct cut_content *slot_of(const struct powercut_image *im, int sl
 /* NULL: no whole one. */
 static const struct bundles_release *release_in(const struct cut_content *slot)
 {
-	int r = powercut_view_content(slot);
+	int r = powercut_view_content(slot, POWERCUT_WHOLE);
 
 	return r == POWERCUT_NONE ? NULL : &powercut_release[r];
 }
@@ -42,7 +31,7 @@ uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
 {
 	unsigned hurt = 0;
 
-	for (int slot = 0; powercut_map_exact_first() && slot < POWERCUT_SLOTS; slot++) {
+	for (int slot = 0; powercut_map_exact_first && slot < POWERCUT_SLOTS; slot++) {
 		const struct cut_content *c = slot_of(w->node[i].im, slot);
 		bool bad = w->node[i].hurt >> slot & 1 || cut_content_bad_of(c, 0) != 0;
 
@@ -52,9 +41,9 @@ uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
 	return (uint8_t)hurt;
 }
 
-static bool is_hurt(const struct powercut_walk *w, uint32_t i, int slot)
+static enum powercut_torn how_torn(const struct powercut_walk *w, uint32_t i, int slot)
 {
-	return w->node[i].hurt >> slot & 1;
+	return w->node[i].hurt >> slot & 1 ? POWERCUT_HEALED : POWERCUT_TORN;
 }
 
 /* ---------------------------------------------------------------- images */
@@ -68,7 +57,7 @@ static void check_claim(struct powercut_walk *w, uint32_t i, const struct state 
 	if (t->st != STATE_GOOD && !(t->st == STATE_TRIAL && t->tries > 0))
 		return;
 	if (!t->has_release &&
-	    (!powercut_view_mounts(c) || powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
+	    (!powercut_view_mounts(c) || powercut_view_content(c, how_torn(w, i, slot)) >= 0))
 		return;
 	fail(w, i, check_slot(s, slot, release_in(c)));
 }
@@ -83,8 +72,8 @@ static void check_candidate(struct powercut_walk *w, uint32_t i, const struct po
 
 		if (!bootable || !powercut_view_mounts(c))
 			continue;
-		if (powercut_view_content(c) >= 0 ||
-		    (w->node[i].lost_all && powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
+		if (powercut_view_content(c, POWERCUT_WHOLE) >= 0 ||
+		    (w->node[i].lost_all && powercut_view_content(c, how_torn(w, i, slot)) >= 0))
 			return;
 	}
 	powercut_walk_fail(w, i, "no slot is left that boots");
@@ -142,14 +131,14 @@ void powercut_check_op(struct powercut_walk *w, uint32_t i, enum powercut_progra
 	}
 	if (!v.found)
 		powercut_walk_fail(w, i, "slot %c is %s without a valid record of the state",
-				   letter(slot), verbs[op->kind & 3]);
+				   state_slot_letter(slot), verbs[op->kind & 3]);
 	else
 		fail(w, i, check_touched(&v.s, v.writing, slot, verbs[op->kind & 3]));
 	if (program == POWERCUT_BOOT && v.found && v.s.rebuilt && has_tries(&v.s))
 		powercut_walk_fail(w, i,
 				   "slot %c is %s by itself while a slot of a rebuilt state "
 				   "is still to be tried",
-				   letter(slot), verbs[op->kind & 3]);
+				   state_slot_letter(slot), verbs[op->kind & 3]);
 }
 
 /* ---------------------------------------------------------------- what is entered */
@@ -187,10 +176,10 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 		return;
 	}
 	powercut_view_read(&w->node[to].im->disk[POWERCUT_STATE], &v);
-	holds = powercut_view_content(slot_of(w->node[to].im, slot));
+	holds = powercut_view_content(slot_of(w->node[to].im, slot), POWERCUT_WHOLE);
 	w->node[to].runs = (int8_t)holds;
 	if (holds == POWERCUT_NONE && w->node[to].lost_all &&
-	    powercut_view_torn(slot_of(w->node[to].im, slot), is_hurt(w, to, slot)) >= 0)
+	    powercut_view_content(slot_of(w->node[to].im, slot), how_torn(w, to, slot)) >= 0)
 		w->torn++;
 	else
 		fail(w, to, check_entered(&v.s, slot, release_in(slot_of(w->node[to].im, slot))));
@@ -228,18 +217,12 @@ static bool knows_update(const struct state *s, int *trial)
 static enum powercut_program update_acts(const struct powercut_story *s,
 					 const struct powercut_node *n, const struct state_slot *t)
 {
-	switch (s->does) {
-	case POWERCUT_CRASHES:
+	if (s->does == POWERCUT_CRASHES)
 		return POWERCUT_CRASH_ITSELF;
-	case POWERCUT_HANGS:
+	if (s->does == POWERCUT_HANGS)
 		return POWERCUT_HANG_ITSELF;
-	case POWERCUT_IS_BAD:
+	if (s->does == POWERCUT_IS_BAD)
 		return t->st == STATE_BAD ? POWERCUT_MARK_CLEAN : POWERCUT_MARK_BAD;
-	case POWERCUT_WORKS:
-	case POWERCUT_FLAKY:
-	case POWERCUT_PANICS: /* it does not come to that */
-		break;
-	}
 	return n->marked ? POWERCUT_PROGRAMS : POWERCUT_MARK_GOOD;
 }
 
@@ -296,7 +279,7 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 
 	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
 	n->slot = (int8_t)slot;
-	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot));
+	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot), POWERCUT_WHOLE);
 	n->standing = standing(n, &v.s, slot);
 	if (n->switched && v.s.pref != slot)
 		*first = POWERCUT_MARK_CLEAN;

@@ -5,16 +5,11 @@
  * their own again, as on the device; their operations are done once more in the process of the
  * boot, so that it sees them.
  */
-#include "tests/sim/powercut_child.h"
+#include "tests/sim/powercut.h"
 
 #include "tests/sim/os_sim_int.h"
-#include "tests/sim/report.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define OPS_MAX	  4096u
 #define DATA_MAX  (32u << 20)
@@ -50,11 +45,6 @@ struct cut_power powercut_child_power;
 struct cut_disk powercut_child_disk[POWERCUT_DISKS];
 const struct powercut_job *powercut_child_job;
 
-const struct powercut_op *powercut_child_ops(void)
-{
-	return shared->op;
-}
-
 /* ---------------------------------------------------------------- the record of what is done */
 
 static void watch(void *ctx, const struct cut_op *op)
@@ -86,17 +76,10 @@ enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op
 {
 	struct cut_disk *d = &disks[op->disk];
 
-	switch ((enum cut_op_kind)op->kind) {
-	case CUT_WRITE:
-		return cut_disk_write(d, op->off, op->data, op->len);
-	case CUT_ZERO:
-		return cut_disk_zero(d, op->off, op->len);
-	case CUT_DISCARD:
-		return cut_disk_discard(d, op->off, op->len);
-	case CUT_FLUSH:
-		break;
-	}
-	return cut_disk_flush(d);
+	return op->kind == CUT_WRITE	 ? cut_disk_write(d, op->off, op->data, op->len)
+	       : op->kind == CUT_ZERO	 ? cut_disk_zero(d, op->off, op->len)
+	       : op->kind == CUT_DISCARD ? cut_disk_discard(d, op->off, op->len)
+					 : cut_disk_flush(d);
 }
 
 /* Runs fn in a process of its own, and does to the disks of this one what that did. Its status, as
@@ -142,9 +125,9 @@ static void prepare(const struct powercut_job *j)
 		const struct cut_content *like = &shared->like[i];
 
 		cut_disk_init(d, &powercut_child_power, like->size);
-		d->unit = j->story->unit == 8 ? 8 : 1;
+		d->unit = j->story->unit;
 		d->discarded = j->story->discarded;
-		d->bdev.sector = j->story->unit == 8 ? BDEV_ALIGN : CUT_SECTOR;
+		d->bdev.sector = d->unit * CUT_SECTOR;
 	}
 	for (unsigned i = 0; i < shared->npages; i++) {
 		const struct sent_page *p = &shared->sent[i];
@@ -210,18 +193,6 @@ void powercut_child_end(void)
 	report_wait(starter.pid);
 }
 
-static void send_page(unsigned disk, uint64_t page, const uint8_t *data)
-{
-	unsigned i = shared->npages++;
-
-	if (i == PAGES_MAX)
-		abort();
-	shared->sent[i] = (struct sent_page){ .at = (uint32_t)page, .disk = (uint8_t)disk };
-	shared->page[i].refs = 1;
-	shared->page[i].key = 0;
-	memcpy(shared->page[i].data, data, BDEV_ALIGN);
-}
-
 static void send_image(const struct powercut_image *im)
 {
 	shared->npages = 0;
@@ -231,9 +202,16 @@ static void send_image(const struct powercut_image *im)
 		shared->like[i] = *c;
 		for (uint64_t page = 0; page < c->size / BDEV_ALIGN; page++) {
 			const uint8_t *data = cut_content_page(c, page);
+			unsigned n = shared->npages;
 
-			if (data != NULL)
-				send_page(i, page, data);
+			if (data == NULL)
+				continue;
+			if (shared->npages++ == PAGES_MAX)
+				abort();
+			shared->sent[n] = (struct sent_page){ (uint32_t)page, (uint8_t)i };
+			shared->page[n].refs = 1;
+			shared->page[n].key = 0;
+			memcpy(shared->page[n].data, data, BDEV_ALIGN);
 		}
 	}
 }
@@ -245,7 +223,7 @@ void powercut_child_run(const struct powercut_job *j, const struct powercut_imag
 
 	send_image(im);
 	shared->job = *j;
-	shared->result = (struct powercut_result){ .run = im->run };
+	shared->result = (struct powercut_result){ .run = im->run, .op = shared->op };
 	shared->used = 0;
 	shared->off = false;
 	fflush(NULL);

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/powercut_cut.h"
-#include "tests/sim/powercut_page.h"
-
-#include "selector/store_internal.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/powercut.h"
 
 #define PAGES_MAX 512u
 
@@ -15,20 +8,29 @@ static unsigned npages;
 
 /* ---------------------------------------------------------------- dirty pages */
 
+/* NULL: it is not dirty. */
+static struct powercut_dirty *find_page(enum powercut_disk disk, uint64_t page)
+{
+	for (unsigned i = npages; i > 0; i--)
+		if (pages[i - 1].disk == disk && pages[i - 1].page == page)
+			return &pages[i - 1];
+	return NULL;
+}
+
 static struct powercut_dirty *page_at(const struct cut_place *p)
 {
+	enum powercut_disk disk = (enum powercut_disk)p->disk;
 	uint64_t at = p->off / BDEV_ALIGN;
-	struct powercut_dirty *g = &pages[npages];
+	struct powercut_dirty *g = find_page(disk, at);
 
-	for (unsigned i = npages; i > 0; i--)
-		if (pages[i - 1].disk == (enum powercut_disk)p->disk && pages[i - 1].page == at)
-			return &pages[i - 1];
+	if (g != NULL)
+		return g;
 	if (npages == PAGES_MAX)
 		powercut_page_die("too many dirty pages");
-	npages++;
-	g->disk = (enum powercut_disk)p->disk;
+	g = &pages[npages++];
+	g->disk = disk;
 	g->page = at;
-	g->kind = powercut_map_kind(g->disk, at);
+	g->kind = powercut_map_kind(disk, at);
 	g->nplaces = g->n = 0;
 	g->ignored = g->kind == POWERCUT_PAGE_IGNORED;
 	return g;
@@ -36,18 +38,14 @@ static struct powercut_dirty *page_at(const struct cut_place *p)
 
 static bool is_dirty(enum powercut_disk disk, uint64_t page)
 {
-	for (unsigned i = 0; i < npages; i++)
-		if (pages[i].disk == disk && pages[i].page == page)
-			return true;
-	return false;
+	return find_page(disk, page) != NULL;
 }
 
 static bool stands(uint64_t header)
 {
-	for (unsigned i = 0; i < npages; i++)
-		if (pages[i].disk == POWERCUT_STATE && pages[i].page == header)
-			return pages[i].stands;
-	return false;
+	const struct powercut_dirty *g = find_page(POWERCUT_STATE, header);
+
+	return g != NULL && g->stands;
 }
 
 /* One that is cleared again, behind a cut, was none before, and is none. */
@@ -100,17 +98,6 @@ struct leaf {
 	void *ctx;
 };
 
-static void choose(const struct leaf *l, const struct powercut_dirty *g,
-		   const struct powercut_outcome *o)
-{
-	for (unsigned k = 0; k < g->nplaces; k++)
-		l->im->pick[g->place[k]] = o->pick[k];
-	if (o->garbage == CUT_GARBAGE_NONE)
-		return;
-	l->im->garbage = o->garbage;
-	l->im->garbage_at = g->place[o->garbage_at];
-}
-
 static void combine(const struct leaf *l, unsigned i, const struct powercut_rings *rings)
 {
 	struct powercut_dirty *g = &pages[i];
@@ -130,7 +117,12 @@ static void combine(const struct leaf *l, unsigned i, const struct powercut_ring
 
 		if (o->garbage != CUT_GARBAGE_NONE && garbage != CUT_GARBAGE_NONE)
 			continue;
-		choose(l, g, o);
+		for (unsigned p = 0; p < g->nplaces; p++)
+			l->im->pick[g->place[p]] = o->pick[p];
+		if (o->garbage != CUT_GARBAGE_NONE) {
+			l->im->garbage = o->garbage;
+			l->im->garbage_at = g->place[o->garbage_at];
+		}
 		powercut_hash_add(&more, g->disk, g->page, &o->is);
 		combine(l, i + 1, &more);
 		l->im->garbage = garbage;
@@ -151,7 +143,7 @@ static unsigned folded(const struct powercut_cut *c)
 		      POWERCUT_OLD))
 			slots |= 1u << i;
 	}
-	if (powercut_map_exact_first())
+	if (powercut_map_exact_first)
 		return slots;
 	for (unsigned i = 0; i < npages; i++)
 		if (pages[i].kind == POWERCUT_PAGE_RING)

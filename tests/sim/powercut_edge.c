@@ -3,13 +3,7 @@
  * What has to hold from one image to the next: of each way by which one comes of the other, since
  * most lead to a node that is there already. I7 and I8 are those of docs/PROOF.md.
  */
-#include "tests/sim/powercut_walk.h"
-
-#include "lib/bytes.h"
-#include "selector/cell.h"
-#include "selector/store_internal.h"
-
-#include <string.h>
+#include "tests/sim/powercut.h"
 
 void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct powercut_view *v)
 {

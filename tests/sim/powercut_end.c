@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From everywhere, left alone: it settles, soon, and on what it should (I3, I4, I9). */
-#include "tests/sim/powercut_walk.h"
-
-#include <stdlib.h>
+#include "tests/sim/powercut.h"
 
 struct end {
 	uint16_t boots;	  /* until it is in the circle that it stays in */
@@ -67,17 +65,10 @@ static enum powercut_standing check_circle(struct powercut_walk *w, uint32_t at)
 
 static bool is_right(const struct powercut_story *s, enum powercut_standing is)
 {
-	switch (is) {
-	case POWERCUT_COMMITTED:
-		return !s->ends_old;
-	case POWERCUT_REFUSED:
-		return true;
-	case POWERCUT_WENT_BACK:
-		return s->ends_old || s->events & POWERCUT_ROLLS_BACK;
-	case POWERCUT_UNDECIDED:
-		break;
-	}
-	return false;
+	bool back = s->ends_old || s->events & POWERCUT_ROLLS_BACK;
+
+	return is == POWERCUT_REFUSED || (is == POWERCUT_COMMITTED && !s->ends_old) ||
+	       (is == POWERCUT_WENT_BACK && back);
 }
 
 /* Follows the way from i to what is known, or to a circle; then back along it. */
@@ -171,11 +162,9 @@ static void check_end(struct powercut_walk *w, const struct end *end, uint32_t i
 
 void powercut_end_check(struct powercut_walk *w)
 {
-	struct end *end = calloc(w->n, sizeof(*end));
-	uint32_t *way = calloc(w->n + 1, sizeof(*way));
+	struct end *end = cut_content_must(calloc(w->n, sizeof(*end)));
+	uint32_t *way = cut_content_must(calloc(w->n + 1, sizeof(*way)));
 
-	if (end == NULL || way == NULL)
-		abort();
 	for (uint32_t i = 0; i < w->n && w->violation[0] == '\0'; i++) {
 		if (!w->node[i].looked)
 			continue;

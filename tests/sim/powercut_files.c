@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulated devices, where a program opens them as files. */
-#include "tests/sim/powercut_child.h"
+#include "tests/sim/powercut.h"
 
 #include "tests/sim/host_files.h"
 #include "tests/sim/os_sim.h"
 #include "update/apply/media.h"
-#include "update/bundle/reader.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define DATA_MOUNT "/data" /* as a system.conf has it that does not say */
 
@@ -28,31 +21,17 @@ static int raw_file(void)
 	return first != NULL && pwrite(fd, first, BDEV_ALIGN, 0) == BDEV_ALIGN ? fd : -1;
 }
 
-static bool staged_is_there(void)
-{
-	const uint8_t *first = powercut_child_first(POWERCUT_RAW);
-
-	return first != NULL && reader_header_is(first);
-}
-
-static const char *path_of(int fd)
-{
-	static char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return path;
-}
-
 static const char *place(const char *path)
 {
 	bool data = powercut_child_job->story->data;
+	const uint8_t *first = data ? powercut_child_first(POWERCUT_RAW) : NULL;
 
 	if (data && (strcmp(path, MEDIA_MOUNT) == 0 || strcmp(path, DATA_MOUNT) == 0))
-		return powercut_media_data(staged_is_there());
+		return bundles_path(first != NULL && reader_header_is(first) ? "staged" : "gone");
 	if (strcmp(path, POWERCUT_CHILD_RAW) == 0)
-		return data ? "/dev/null" : path_of(raw_file());
+		return data ? "/dev/null" : host_files_of(raw_file());
 	if (strcmp(path, POWERCUT_CHILD_STICK) == 0 || strcmp(path, POWERCUT_CHILD_BUNDLE) == 0)
-		return path_of(powercut_release[POWERCUT_NEW].bundle);
+		return host_files_of(powercut_release[POWERCUT_NEW].bundle);
 	return NULL;
 }
 

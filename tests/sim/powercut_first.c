@@ -8,10 +8,6 @@
  */
 #include "tests/sim/powercut.h"
 
-#include "lib/bytes.h"
-
-#include <string.h>
-
 #define SECTORS (BDEV_ALIGN / CUT_SECTOR)
 
 enum kind { KIND_SUPER, KIND_DATA, KIND_ZERO, KINDS };
@@ -26,7 +22,8 @@ static bool is_zero(const uint8_t *sector)
 	return bytes_all(sector, CUT_SECTOR, 0);
 }
 
-/* The superblock of squashfs is in sector 0, that of ext4 in sectors 2 and 3. */
+/* The superblock of squashfs is in sector 0, that of ext4, with its checksum, in sectors 2 and 3.
+ */
 static enum kind kind_of(unsigned sector)
 {
 	const uint8_t *data = powercut_release[0].data;

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a program has done to the disks, operation by operation, and what comes of it when the power
  * goes between two of them. */
-#include "tests/sim/powercut_walk.h"
-
-#include "tests/sim/powercut_child.h"
-
-#include <stdlib.h>
+#include "tests/sim/powercut.h"
 
 struct at_cut {
 	struct powercut_walk *w;
@@ -38,11 +34,6 @@ static void found(void *ctx, uint64_t hash, const struct cut_image *im)
 	powercut_node_add(a->w, &n);
 }
 
-static enum powercut_reset seen(const struct powercut_walk *w, enum powercut_reset r)
-{
-	return w->story->blind ? POWERCUT_UNKNOWN : r;
-}
-
 struct powercut_node powercut_follow_dark(const struct powercut_walk *w, uint32_t from,
 					  enum powercut_reset r)
 {
@@ -52,7 +43,7 @@ struct powercut_node powercut_follow_dark(const struct powercut_walk *w, uint32_
 
 	return (struct powercut_node){
 		.parent = from,
-		.reset = seen(w, r),
+		.reset = w->story->blind ? POWERCUT_UNKNOWN : r,
 		.lost = f->lost,
 		.lost_all = f->lost_all,
 		.switched = f->switched,
@@ -111,16 +102,16 @@ void powercut_follow_start(struct powercut_walk *w, const struct powercut_image 
 }
 
 void powercut_follow(struct powercut_walk *w, uint32_t from, enum powercut_program program,
-		     unsigned nops)
+		     const struct powercut_result *r)
 {
-	const struct powercut_op *op = powercut_child_ops();
-
 	powercut_follow_start(w, w->node[from].im);
 	cut_here(w, from, program, 0);
-	for (unsigned i = 0; i < nops && w->violation[0] == '\0'; i++) {
-		powercut_check_op(w, from, program, &op[i]);
-		w->node[from].touches |= op[i].disk == POWERCUT_A || op[i].disk == POWERCUT_B;
-		if (powercut_child_redo(w->disk, &op[i]) != KB_OK)
+	for (unsigned i = 0; i < r->nops && w->violation[0] == '\0'; i++) {
+		const struct powercut_op *op = &r->op[i];
+
+		powercut_check_op(w, from, program, op);
+		w->node[from].touches |= op->disk == POWERCUT_A || op->disk == POWERCUT_B;
+		if (powercut_child_redo(w->disk, op) != KB_OK)
 			abort();
 		cut_here(w, from, program, i + 1);
 	}

@@ -2,13 +2,6 @@
 /* What of an image matters: pages become classes, records become their meaning. */
 #include "tests/sim/powercut.h"
 
-#include "selector/store_internal.h"
-#include "update/install/install.h"
-
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #define PAGES(bytes) ((uint64_t)(bytes) / BDEV_ALIGN)
 #define SECTORS	     (BDEV_ALIGN / CUT_SECTOR)
 #define MASK_ZERO    0x80u
@@ -248,8 +241,8 @@ uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powerc
 	uint64_t sum = r->sum;
 
 	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
-		sum += hash_chunks(
-			r, i, powercut_map_exact_first() ? !r->old[i] : (writing >> i & 1) != 0);
+		sum += hash_chunks(r, i,
+				   powercut_map_exact_first ? !r->old[i] : (writing >> i & 1) != 0);
 
 	if (is->seq == 0)
 		return sum + mix(7, r->blank == 2 * STORE_CELLS);
@@ -294,7 +287,7 @@ uint64_t powercut_hash_image(const struct powercut_story *s, const struct powerc
 	struct powercut_rings r = { .blank = 0 };
 
 	powercut_hash_fold(
-		powercut_map_exact_first() ? 0 : powercut_view_writing(&im->disk[POWERCUT_STATE]));
+		powercut_map_exact_first ? 0 : powercut_view_writing(&im->disk[POWERCUT_STATE]));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL, NULL);
 	return powercut_hash_rings(s, &r);

@@ -2,25 +2,15 @@
 /* Where on the disks things are, as far as the hash has to know. */
 #include "tests/sim/powercut.h"
 
-#include "lib/bytes.h"
-#include "selector/store_internal.h"
-
-#include <string.h>
-
 #define PAGES(bytes)   ((uint64_t)(bytes) / BDEV_ALIGN)
 #define MANIFEST_MAGIC "KEELSLOT"
 
 /* The record can be lost, and then it is the superblock that decides. */
-static bool exact_first;
+bool powercut_map_exact_first;
 
 void powercut_map_begin(const struct powercut_story *s)
 {
-	exact_first = s->events & POWERCUT_LOSES_BOTH || s->no_state;
-}
-
-bool powercut_map_exact_first(void)
-{
-	return exact_first;
+	powercut_map_exact_first = s->events & POWERCUT_LOSES_BOTH || s->no_state;
 }
 
 struct place {
@@ -59,8 +49,9 @@ enum powercut_page powercut_map_kind(enum powercut_disk disk, uint64_t page)
 	int at;
 
 	if (disk != POWERCUT_STATE)
-		return disk == POWERCUT_RAW || (page == 0 && exact_first) ? POWERCUT_PAGE_EXACT
-									  : POWERCUT_PAGE_MASKED;
+		return disk == POWERCUT_RAW || (page == 0 && powercut_map_exact_first)
+			       ? POWERCUT_PAGE_EXACT
+			       : POWERCUT_PAGE_MASKED;
 	if (p.page < STORE_CELLS)
 		return POWERCUT_PAGE_RING;
 	at = powercut_map_manifest(page, &slot);

@@ -2,45 +2,22 @@
 /* Images, key and bundles of a story, and what its disks hold in the beginning. */
 #include "tests/sim/powercut.h"
 
-#include "selector/store.h"
-
 #define CHUNK MANIFEST_CHUNK_MIN
 
 struct bundles_release powercut_release[POWERCUT_RELEASES];
 
-const char *powercut_media_data(bool is_staged)
-{
-	return bundles_path(is_staged ? "staged" : "gone");
-}
-
-static void make_folders(void)
-{
-	static const char *const folders[] = { "staged", "staged/keelboot", "staged/keelboot/stage",
-					       "gone",	 "gone/keelboot",   "gone/keelboot/stage",
-					       "keys" };
-
-	bundles_begin("powercut", true, folders, sizeof(folders) / sizeof(folders[0]));
-	atexit(bundles_end);
-}
-
 /* ---------------------------------------------------------------- images */
 
-/* Something of its own for each release and sector, and never zero. */
-static void fill_sector(uint8_t *p, unsigned release, uint64_t sector)
-{
-	for (unsigned i = 0; i < CUT_SECTOR; i += 8) {
-		uint64_t v = (sector * 1000003 + i) * 0x9e3779b97f4a7c15u + release + 1;
-
-		memcpy(p + i, &v, sizeof(v));
-	}
-}
-
-/* n sectors of a block differ from release to release; the others are zero. */
+/* n sectors of a block have something of their own for each release, and never zero; the others are
+ * zero. */
 static void fill_block(uint8_t *data, unsigned release, uint64_t block, unsigned first, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		fill_sector(data + block * BDEV_ALIGN + (uint64_t)(first + i) * CUT_SECTOR, release,
-			    block * 8 + first + i);
+	for (uint64_t sector = block * 8 + first; sector < block * 8 + first + n; sector++)
+		for (unsigned i = 0; i < CUT_SECTOR; i += 8) {
+			uint64_t v = (sector * 1000003 + i) * 0x9e3779b97f4a7c15u + release + 1;
+
+			memcpy(data + sector * CUT_SECTOR + i, &v, sizeof(v));
+		}
 }
 
 /*
@@ -53,9 +30,7 @@ static void make_image(const struct powercut_story *s, unsigned release)
 	struct bundles_release *r = &powercut_release[release];
 
 	r->size = INSTALL_SEAL_LEN + (uint64_t)s->c * CHUNK;
-	r->data = calloc(1, r->size);
-	if (r->data == NULL)
-		abort();
+	r->data = cut_content_must(calloc(1, r->size));
 	fill_block(r->data, release, 0, s->squashfs ? 0 : 2, s->squashfs && s->w > 2 ? s->w : 2);
 	fill_block(r->data, release, 5, 1, s->w);
 	for (unsigned i = 0; i < s->c; i++)
@@ -66,9 +41,14 @@ static void make_image(const struct powercut_story *s, unsigned release)
 void powercut_media_make(const struct powercut_story *s)
 {
 	const struct bundles_release *new = &powercut_release[POWERCUT_NEW];
+	/* What the data partition holds: with the staged file, or without. */
+	static const char *const folders[] = { "staged", "staged/keelboot", "staged/keelboot/stage",
+					       "gone",	 "gone/keelboot",   "gone/keelboot/stage",
+					       "keys" };
 	char staged[64];
 
-	make_folders();
+	bundles_begin("powercut", true, folders, KB_ARRAY_LEN(folders));
+	atexit(bundles_end);
 	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
 		struct bundles_release *r = &powercut_release[i];
 

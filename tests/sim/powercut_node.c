@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The nodes of a walk: kept by their keys. */
-#include "tests/sim/powercut_walk.h"
-
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (w->violation[0] != '\0')
-		return;
-	va_start(ap, fmt);
-	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
-	va_end(ap);
-	w->violation_at = at;
-}
+#include "tests/sim/powercut.h"
 
 /* ---------------------------------------------------------------- nodes */
 
@@ -79,6 +62,14 @@ struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk,
 	return im;
 }
 
+/* It has an image that was not looked at. */
+static void begin(struct powercut_walk *w, uint32_t at)
+{
+	w->node[at].passes_hurt = powercut_check_hurt(w, at);
+	powercut_queue_put(w, at);
+	powercut_check_image(w, at);
+}
+
 /* A shorter way to a node that was not looked at yet: it is that of the way's own image. */
 static void shorten(struct powercut_walk *w, uint32_t at, struct powercut_node *n)
 {
@@ -94,10 +85,8 @@ static void shorten(struct powercut_walk *w, uint32_t at, struct powercut_node *
 	/* Else a replay of the shorter way would go on from another image than the walk. */
 	powercut_walk_leave(w, at);
 	is->im = n->im;
-	is->passes_hurt = powercut_check_hurt(w, at);
-	powercut_queue_put(w, at);
-	powercut_check_image(w, at);
 	n->im = NULL;
+	begin(w, at);
 }
 
 /* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
@@ -124,11 +113,9 @@ uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n)
 	w->node[at] = *n;
 	w->node[at].next = POWERCUT_WALK_NONE;
 	w->node[at].nops = 0;
-	w->node[at].passes_hurt = powercut_check_hurt(w, at);
 	set_add(&w->known, n->key, at);
 	w->images += !n->up;
-	powercut_queue_put(w, at);
-	powercut_check_image(w, at);
+	begin(w, at);
 	if (n->parent != POWERCUT_WALK_NONE)
 		powercut_check_edge(w, n->parent, at, n->program);
 	return at;

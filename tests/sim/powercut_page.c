@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one dirty page may become: its sectors combined, as far as the combinations differ. */
-#include "tests/sim/powercut_page.h"
-
-#include "update/install/install.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/powercut.h"
 
 #define COMBOS_MAX 20000u
 
@@ -41,10 +35,8 @@ static void add_outcome(struct powercut_dirty *g, const struct powercut_outcome 
 static const uint8_t *value_of(const struct cut_image *im, const struct cut_place *p, unsigned i,
 			       uint8_t *buf)
 {
-	static const uint8_t zero[BDEV_ALIGN];
-
 	if (i > 0)
-		return p->value[i] != NULL ? p->value[i] : zero;
+		return p->value[i] != NULL ? p->value[i] : cut_content_zeroes();
 	cut_content_read(&im->disk[p->disk]->durable, p->off, buf, p->len);
 	return buf;
 }

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/powercut_report.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define WAY_MAX 1024
+#include "tests/sim/powercut.h"
 
 static const char *const resets[] = {
 	[POWERCUT_UNKNOWN] = "nothing tells why",
@@ -16,22 +10,7 @@ static const char *const resets[] = {
 
 /* ---------------------------------------------------------------- the way to a node */
 
-static unsigned way_to(const struct powercut_walk *w, uint32_t at, uint32_t way[WAY_MAX])
-{
-	unsigned n = 0;
-
-	for (; at != POWERCUT_WALK_NONE && n < WAY_MAX; at = w->node[at].parent)
-		way[n++] = at;
-	for (unsigned i = 0; i < n / 2; i++) {
-		uint32_t t = way[i];
-
-		way[i] = way[n - 1 - i];
-		way[n - 1 - i] = t;
-	}
-	return n;
-}
-
-void powercut_report_step(char *to, size_t size, const struct powercut_node *n)
+static void name_step(char *to, size_t size, const struct powercut_node *n)
 {
 	const char *lost = n->lost ? ", the state was lost" : "";
 
@@ -48,46 +27,54 @@ void powercut_report_step(char *to, size_t size, const struct powercut_node *n)
 			 n->reset == POWERCUT_CRASH ? "reset" : "cut", n->cut_at, lost);
 }
 
-/* Which image was drawn, the walk up to there decides: so all of it is done again. */
-static void put_again(FILE *f, const struct powercut_walk *w, const uint32_t *way, unsigned n)
+/* The keys of the nodes on the way to that one, without the beginning. */
+static void put_keys(FILE *f, const struct powercut_walk *w, uint32_t at)
 {
-	fprintf(f, "--w %u --c %u ", w->story->w, w->story->c);
-	if (w->apart.wrong != NULL) {
-		fprintf(f, "--limit %" PRIu64 " --apart %u --seed %" PRIu64, w->limit,
-			w->apart.most, w->apart.seed);
+	uint32_t parent = w->node[at].parent;
+
+	if (parent == POWERCUT_WALK_NONE)
 		return;
-	}
-	fputs("--replay ", f);
-	for (unsigned i = 1; i < n; i++)
-		fprintf(f, "%s%" PRIx64, i > 1 ? "," : "", w->node[way[i]].key);
-	if (n == 1)
-		fputs("0", f);
+	put_keys(f, w, parent);
+	fprintf(f, "%" PRIx64 ",", w->node[at].key);
 }
 
+static unsigned print_steps(const struct powercut_walk *w, uint32_t at)
+{
+	unsigned n = at == POWERCUT_WALK_NONE ? 0 : print_steps(w, w->node[at].parent);
+	char step[160];
+
+	if (at == POWERCUT_WALK_NONE)
+		return 0;
+	name_step(step, sizeof(step), &w->node[at]);
+	printf("  %2u. %s\n", n, step);
+	return n + 1;
+}
+
+/* Which image was drawn, the walk up to there decides: so all of it is done again. */
 static void put_violation(struct report_line *l, const struct powercut_walk *w)
 {
-	static uint32_t way[WAY_MAX];
-	unsigned n = way_to(w, w->violation_at, way);
-	char step[160], *again = NULL;
+	const struct powercut_apart *a = &w->apart;
+	char *again = NULL;
 	size_t len;
 	FILE *f = open_memstream(&again, &len);
 
 	if (f == NULL)
 		abort();
-	put_again(f, w, way, n);
-	fclose(f);
-	/* Half a command would replay something else. */
-	report_violation(
-		l, w->node[way[0]].parent == POWERCUT_WALK_NONE ? again : "(the way is too long)",
-		"%s", w->violation);
-	for (unsigned i = 0; i < n; i++) {
-		powercut_report_step(step, sizeof(step), &w->node[way[i]]);
-		printf("  %2u. %s\n", i, step);
+	fprintf(f, "--w %u --c %u ", w->story->w, w->story->c);
+	if (a->wrong != NULL) {
+		fprintf(f, "--limit %" PRIu64 " --apart %u --seed %" PRIu64, w->limit, a->most,
+			a->seed);
+	} else {
+		fputs("--replay ", f);
+		put_keys(f, w, w->violation_at);
+		fputs("0", f);
 	}
-	if (w->apart.wrong != NULL) {
-		printf("  played apart, a cut after %u operations has left:\n",
-		       w->apart.wrong->cut_at);
-		powercut_view_print(w->apart.wrong->im);
+	fclose(f);
+	report_violation(l, again, "%s", w->violation);
+	print_steps(w, w->violation_at);
+	if (a->wrong != NULL) {
+		printf("  played apart, a cut after %u operations has left:\n", a->wrong->cut_at);
+		powercut_view_print(a->wrong->im);
 	}
 	free(again);
 }
@@ -120,4 +107,69 @@ void powercut_report_take(struct report_line *l, const struct powercut_walk *w)
 	memcpy(l->number, number, sizeof(number));
 	if (w->violation[0] != '\0')
 		put_violation(l, w);
+}
+
+/* ---------------------------------------------------------------- one way once more, step by step
+ */
+
+static void print_node(const struct powercut_walk *w, unsigned step, uint32_t at)
+{
+	char text[160];
+
+	name_step(text, sizeof(text), &w->node[at]);
+	printf("%u. %s\n", step, text);
+	powercut_view_print(w->node[at].im);
+}
+
+/* From there, left alone, up to what was passed before; then what the walk asks of all ways. */
+static void follow_to_rest(struct powercut_walk *w, unsigned step, uint32_t at)
+{
+	printf("Left alone:\n");
+	w->uncut = true;
+	for (at = w->node[at].next; at != POWERCUT_WALK_NONE && w->violation[0] == '\0';
+	     at = w->node[at].next) {
+		print_node(w, step++, at);
+		if (w->node[at].looked) {
+			printf("And so on.\n");
+			break;
+		}
+		powercut_walk_expand(w, at);
+	}
+	w->loud = false;
+	if (w->violation[0] == '\0')
+		powercut_end_settle(w);
+	if (w->violation[0] == '\0')
+		powercut_end_check(w);
+}
+
+bool powercut_report_replay(const struct powercut_story *s, const char *keys)
+{
+	static struct powercut_walk w;
+	uint32_t at = 0;
+	unsigned step = 1;
+	char *end;
+
+	printf("%s: %s\n", s->name, s->about);
+	powercut_walk_begin(&w, s);
+	w.loud = true;
+	print_node(&w, 0, 0);
+	for (; *keys != '\0'; keys = *end == ',' ? end + 1 : end) {
+		uint64_t key = strtoull(keys, &end, 16);
+
+		if (key == 0)
+			break;
+		powercut_walk_expand(&w, at);
+		at = powercut_walk_find(&w, key);
+		if (at == POWERCUT_WALK_NONE || w.node[at].im == NULL) {
+			printf("%s does not come of that\n", keys);
+			return false;
+		}
+		print_node(&w, step++, at);
+	}
+	printf("From here:\n");
+	powercut_walk_expand(&w, at);
+	follow_to_rest(&w, step, at);
+	if (w.violation[0] != '\0')
+		printf("VIOLATION: %s\n", w.violation);
+	return w.violation[0] == '\0';
 }

@@ -2,14 +2,6 @@
 /* What an image says: its newest record, and what its slots hold byte for byte. */
 #include "tests/sim/powercut.h"
 
-#include "selector/cell.h"
-#include "selector/store_internal.h"
-#include "tests/sim/check.h"
-#include "tests/sim/set.h"
-
-#include <stdio.h>
-#include <string.h>
-
 #define MEMO (1u << 16)
 
 static const char magic[CELL_MAGIC_LEN + 1] = "KEELSTAT";
@@ -121,21 +113,15 @@ int powercut_view_release(const uint8_t id[STATE_ID_LEN])
 	return POWERCUT_NONE;
 }
 
-static bool is_garbage(const uint8_t *data, uint64_t sector)
-{
-	return memcmp(data, cut_content_garbage() + sector % 8 * CUT_SECTOR, CUT_SECTOR) == 0;
-}
-
 /* Whether a sector of the first block may be so in one that is torn. */
 static bool may_be(const uint8_t *data, uint64_t sector, bool healed)
 {
-	return is_garbage(data, sector) ||
+	return memcmp(data, cut_content_garbage() + sector % 8 * CUT_SECTOR, CUT_SECTOR) == 0 ||
 	       (healed && memcmp(data, cut_content_zeroes(), CUT_SECTOR) == 0);
 }
 
-/* torn: but for garbage in its first block; healed: or what was written over it. */
-static bool holds(const struct cut_content *slot, const struct bundles_release *r, bool torn,
-		  bool healed)
+static bool holds(const struct cut_content *slot, const struct bundles_release *r,
+		  enum powercut_torn torn)
 {
 	uint8_t data[CUT_SECTOR];
 
@@ -143,7 +129,8 @@ static bool holds(const struct cut_content *slot, const struct bundles_release *
 		uint64_t sector = at / CUT_SECTOR;
 
 		cut_content_get(slot, sector, data);
-		if (torn && at < BDEV_ALIGN && may_be(data, sector, healed))
+		if (torn != POWERCUT_WHOLE && at < BDEV_ALIGN &&
+		    may_be(data, sector, torn == POWERCUT_HEALED))
 			continue;
 		if (memcmp(data, r->data + at, CUT_SECTOR) != 0 || cut_content_is_bad(slot, sector))
 			return false;
@@ -151,53 +138,22 @@ static bool holds(const struct cut_content *slot, const struct bundles_release *
 	return true;
 }
 
-static int find(const struct cut_content *slot, bool torn, bool healed)
+int powercut_view_content(const struct cut_content *slot, enum powercut_torn torn)
 {
 	for (int i = 0; i < POWERCUT_RELEASES; i++)
-		if (holds(slot, &powercut_release[i], torn, healed))
+		if (holds(slot, &powercut_release[i], torn))
 			return i;
 	return POWERCUT_NONE;
 }
 
-int powercut_view_content(const struct cut_content *slot)
-{
-	return find(slot, false, false);
-}
-
-int powercut_view_torn(const struct cut_content *slot, bool healed)
-{
-	return find(slot, true, healed);
-}
-
-static bool sector_is(const struct cut_content *slot, const struct bundles_release *r,
-		      uint64_t sector)
-{
-	uint8_t data[CUT_SECTOR];
-
-	cut_content_get(slot, sector, data);
-	return memcmp(data, r->data + sector * CUT_SECTOR, CUT_SECTOR) == 0;
-}
-
 /*
  * A file system is found, and mounts, where a whole superblock is, whatever else is there: that is
- * the worst that can be. ext4's has a checksum over sectors 2 and 3; squashfs's is in sector 0. A
- * block that cannot be read has none.
+ * the worst that can be. A block that cannot be read has none.
  */
 bool powercut_view_mounts(const struct cut_content *slot)
 {
-	uint8_t zero[CUT_SECTOR] = { 0 };
-
-	if (cut_content_bad_of(slot, 0) != 0)
-		return false;
-	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
-		const struct bundles_release *r = &powercut_release[i];
-		bool squashfs = memcmp(r->data, zero, CUT_SECTOR) != 0;
-
-		if (squashfs ? sector_is(slot, r, 0)
-			     : sector_is(slot, r, 2) && sector_is(slot, r, 3))
-			return true;
-	}
-	return false;
+	return cut_content_bad_of(slot, 0) == 0 &&
+	       powercut_first_shows(cut_content_page(slot, 0)) != 0;
 }
 
 void powercut_view_print(const struct powercut_image *im)
@@ -213,12 +169,13 @@ void powercut_view_print(const struct powercut_image *im)
 	}
 	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
 		const struct cut_content *c = &im->disk[POWERCUT_A + i];
-		int r = powercut_view_content(c);
+		int r = powercut_view_content(c, POWERCUT_WHOLE);
 
 		printf("    slot %c: %s%s\n", 'a' + (int)i,
-		       r == POWERCUT_NONE
-			       ? powercut_view_torn(c, false) < 0 ? "no whole release" : "torn"
-			       : powercut_release[r].version,
+		       r == POWERCUT_NONE ? powercut_view_content(c, POWERCUT_TORN) < 0
+						    ? "no whole release"
+						    : "torn"
+					  : powercut_release[r].version,
 		       powercut_view_mounts(c) ? ", mounts" : ", does not mount");
 	}
 }

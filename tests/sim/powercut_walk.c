@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/powercut_walk.h"
-
-#include "selector/store_internal.h"
-#include "tests/sim/powercut_child.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/sim/powercut.h"
 
 /* ---------------------------------------------------------------- programs */
 
@@ -40,7 +33,6 @@ static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program prog
 		.reset = w->node[i].reset,
 		.loud = w->loud,
 	};
-	unsigned nops;
 
 	powercut_child_run(&job, w->node[i].im, r);
 	w->runs++;
@@ -49,11 +41,11 @@ static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program prog
 				   r->code == 14 ? "hangs" : "crashes", r->code);
 		return false;
 	}
-	w->node[i].nops = nops = r->nops;
+	w->node[i].nops = r->nops;
 	w->node[i].touches = false;
-	powercut_follow(w, i, program, nops);
+	powercut_follow(w, i, program, r);
 	if (w->violation[0] == '\0' && w->node[i].key % 8 == 3)
-		clean_up_run(w, i, &job, nops);
+		clean_up_run(w, i, &job, r->nops);
 	return w->violation[0] == '\0';
 }
 
@@ -211,7 +203,7 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 	powercut_media_first(s, n.im);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		cut_disk_init(&w->disk[i], &w->power, n.im->disk[i].size);
-		w->disk[i].unit = s->unit == 8 ? 8 : 1;
+		w->disk[i].unit = s->unit;
 		w->disk[i].discarded = s->discarded;
 	}
 	w->cut = (struct powercut_cut){ .story = s, .disk = w->disk };

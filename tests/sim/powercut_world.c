@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The device around the disks: what the kernel shows of it, and the programs that run on it. */
-#include "tests/sim/powercut_child.h"
+#include "tests/sim/powercut.h"
 
 #include "lib/log.h"
 #include "tests/sim/board.h"
@@ -9,9 +9,6 @@
 
 #include <fcntl.h>
 #include <linux/watchdog.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 static int apply_status;
 static struct powercut_result *world_result;
@@ -36,39 +33,22 @@ const char *powercut_world_conf(void)
 static bool mounts_now(int slot)
 {
 	const uint8_t *first = powercut_child_first(POWERCUT_A + (unsigned)slot);
-	struct cut_content c;
-	bool is;
 
-	if (first == NULL)
-		return false;
-	cut_content_init(&c, BDEV_ALIGN, 0);
-	cut_content_write(&c, 0, first, BDEV_ALIGN);
-	is = powercut_view_mounts(&c);
-	cut_content_free(&c);
-	return is;
+	return first != NULL && powercut_first_shows(first) != 0;
 }
 
-/* The process ends where the kernel does, and the watchdog restarts the device. */
-static void panic(void)
+/* Where the kernel panics, the process ends, and the watchdog restarts the device. */
+static bool mounts(int slot)
 {
+	const uint8_t *first = powercut_child_first(POWERCUT_A + (unsigned)slot);
+
+	if (story->does != POWERCUT_PANICS || first == NULL ||
+	    memcmp(first, powercut_release[POWERCUT_NEW].data, BDEV_ALIGN) != 0)
+		return mounts_now(slot);
 	world_result->end = POWERCUT_REBOOT;
 	world_result->code = POWERCUT_CRASH;
 	fflush(stdout);
 	_exit(0);
-}
-
-static bool holds_update(int slot)
-{
-	const uint8_t *first = powercut_child_first(POWERCUT_A + (unsigned)slot);
-
-	return first != NULL && memcmp(first, powercut_release[POWERCUT_NEW].data, BDEV_ALIGN) == 0;
-}
-
-static bool mounts(int slot)
-{
-	if (story->does == POWERCUT_PANICS && holds_update(slot))
-		panic();
-	return mounts_now(slot);
 }
 
 static void run_apply(void *ctx, const char *const *argv)
@@ -79,26 +59,6 @@ static void run_apply(void *ctx, const char *const *argv)
 }
 
 /* ---------------------------------------------------------------- the device */
-
-static void lay_out_disks(struct board *d)
-{
-	d->disk = board_disk(POWERCUT_CHILD_DISK, powercut_media_slot_size(story));
-	if (story->data)
-		board_part(&d->disk, "data", "ext4");
-	if (story->raw)
-		board_part(&d->disk, "keelboot-stage", NULL);
-	if (story->stick)
-		board_plug("kbsim1", NULL, 0);
-}
-
-/* After the disk, whose nodes are empty. */
-static void lay_out_raw(void)
-{
-	const uint8_t *first = story->raw ? powercut_child_first(POWERCUT_RAW) : NULL;
-
-	if (first != NULL)
-		board_raw(POWERCUT_CHILD_RAW, first);
-}
 
 static void lay_out_hardware(struct board *d, enum powercut_reset reset)
 {
@@ -116,6 +76,7 @@ static void lay_out_hardware(struct board *d, enum powercut_reset reset)
 
 static void lay_out(const struct powercut_job *j)
 {
+	const uint8_t *first;
 	static struct board d;
 
 	os_sim_reset();
@@ -124,14 +85,23 @@ static void lay_out(const struct powercut_job *j)
 	os_sim_bdev(POWERCUT_CHILD_STATE, &powercut_child_disk[POWERCUT_STATE].bdev);
 	os_sim_bdev(POWERCUT_CHILD_A, &powercut_child_disk[POWERCUT_A].bdev);
 	os_sim_bdev(POWERCUT_CHILD_B, &powercut_child_disk[POWERCUT_B].bdev);
-	d = (struct board){ .slot = { POWERCUT_CHILD_A, POWERCUT_CHILD_B },
+	d = (struct board){ .disk = board_disk(POWERCUT_CHILD_DISK,
+					       powercut_media_slot_size(story)),
+			    .slot = { POWERCUT_CHILD_A, POWERCUT_CHILD_B },
 			    .init = { "/sbin/init", "/sbin/init" },
 			    .mounts = mounts,
 			    .seen = mounts_now };
-	lay_out_disks(&d);
+	if (story->data)
+		board_part(&d.disk, "data", "ext4");
+	if (story->raw)
+		board_part(&d.disk, "keelboot-stage", NULL);
+	if (story->stick)
+		board_plug("kbsim1", NULL, 0);
 	lay_out_hardware(&d, j->reset);
 	board_lay_out(&d);
-	lay_out_raw();
+	first = story->raw ? powercut_child_first(POWERCUT_RAW) : NULL;
+	if (first != NULL) /* after the disk, whose nodes are empty */
+		board_raw(POWERCUT_CHILD_RAW, first);
 	board_apply(run_apply, NULL, &apply_status);
 }
 

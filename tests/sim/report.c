@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/report.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,8 +232,19 @@ static void put_numbers(FILE *f, const struct report_line *l, bool own)
 			c->key, l->number[i]);
 	}
 	fprintf(f, ", \"seconds\": %.1f, \"violations\": %u", l->seconds, l->violations);
-	if (harness->more != NULL)
-		harness->more(f, own ? l : NULL);
+	if (own && harness->more != NULL)
+		harness->more(f, l);
+}
+
+/* Without the dashes. */
+static void put_options(FILE *f)
+{
+	for (const struct report_option *o = harness->options; o->name != NULL; o++)
+		if (o->text != NULL)
+			fprintf(f, ", \"%s\": \"%s\"", o->name + 2, *o->text);
+		else
+			fprintf(f, ", \"%s\": %" PRIu64, o->name + 2,
+				o->number != NULL ? *o->number : *o->flag);
 }
 
 static bool write_json(const struct report_line *all)
@@ -246,6 +256,7 @@ static bool write_json(const struct report_line *all)
 		return false;
 	}
 	fprintf(f, "{\"stories\": %u", nwanted);
+	put_options(f);
 	put_numbers(f, all, false);
 	for (unsigned i = 0; i < nwanted; i++) {
 		fprintf(f, "%s\n  {\"story\": \"%s\", \"died\": %s",

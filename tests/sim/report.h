@@ -8,8 +8,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "lib/util.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -54,8 +55,7 @@ struct report {
 	void (*run)(unsigned i, struct report_line *l);
 	/* True: nothing is violated. NULL: there is none. */
 	bool (*replay)(unsigned i, const char *way);
-	/* More members of a story in JSON, each with a comma before it; or of the report, with
-	 * NULL. */
+	/* More members of a story in JSON, each with a comma before it. */
 	void (*more)(FILE *f, const struct report_line *l);
 	/* What is asked when all stories have run; adds to both. NULL: nothing. */
 	void (*end)(const struct report_line *all, unsigned *passed, unsigned *failed);

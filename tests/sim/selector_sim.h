@@ -9,7 +9,6 @@
 #include "selector/attempt.h"
 #include "selector/plan.h"
 #include "selector/reset.h"
-#include "selector/state.h"
 #include "tests/sim/report.h"
 #include "tests/sim/set.h"
 

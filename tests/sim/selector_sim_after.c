@@ -4,8 +4,6 @@
 
 #include "selector/verdict.h"
 
-#include <string.h>
-
 /* Not the product's: this is what it is held against. */
 static bool is_trusted(const struct state_slot *t)
 {

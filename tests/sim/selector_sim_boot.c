@@ -6,7 +6,6 @@
 #include "tests/sim/bdev_sim.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_event event)
 {
@@ -44,7 +43,7 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 	choose_mask mountable = sim_world_mountable(cfg, w);
 	unsigned key = mountable;
 	enum store_finding found;
-	struct bdev_sim d;
+	struct cut_disk d;
 	struct store st;
 
 	for (int i = 0; i < SIM_SLOTS; i++)
@@ -57,7 +56,7 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 		put_cells(cfg, w, &st);
 		if (store_rebuild(&st, cfg->nslots, mountable, s) != KB_OK)
 			abort();
-		bdev_sim_free(&d);
+		cut_disk_free(&d);
 		cache[key].known = true;
 		sim_world_pack(cfg, s, &cache[key].p);
 	}

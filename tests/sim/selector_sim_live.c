@@ -2,8 +2,6 @@
 /* Whether a working slot is reached, once no more faults come. */
 #include "tests/sim/selector_sim.h"
 
-#include <string.h>
-
 static struct set live;
 
 /* Only these decide about what is to come. */

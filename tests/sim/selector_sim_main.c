@@ -2,10 +2,6 @@
 /* Tells all stories, and walks all configurations. */
 #include "tests/sim/selector_sim.h"
 
-#include "lib/util.h"
-
-#include <string.h>
-
 #define MODEL_STATES 449940
 
 /* Fresh from the factory; two good; a good one and one that hangs; a trial alone. */
@@ -47,52 +43,47 @@ static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[4])
 #define ROUND .nslots = 2, .installs = true, .oneshots = true, .losses = 1, .decay = true
 #define STICK .nslots = 2, .grace = 1, .count = CONF_COUNT_AUTO
 
-#define CONFIG(called, ...)                 \
-	{                                   \
-		.name = called, __VA_ARGS__ \
-	}
-
 /* The last one takes longest. */
 static const struct sim_config configs[] = {
-	CONFIG("hardware that tells", .count = CONF_COUNT_AUTO, .grace = 1, ROUND),
-	CONFIG("says nothing, counts good slots", .says = SIM_SAYS_NOTHING,
-	       .count = CONF_COUNT_AUTO, ROUND),
-	CONFIG("always says power, counts good slots", .says = SIM_SAYS_POWER,
-	       .count = CONF_COUNT_ALWAYS, .grace = 1, ROUND),
-	CONFIG("always says power, counts no good slots", .says = SIM_SAYS_POWER,
-	       .count = CONF_COUNT_NEVER, .grace = 1, ROUND),
-	CONFIG("always says crash", .says = SIM_SAYS_CRASH, .count = CONF_COUNT_AUTO, .unfit = true,
-	       ROUND),
-	CONFIG("hardware that tells, releases that report and crash", .count = CONF_COUNT_AUTO,
-	       .nslots = 2, .late = true, .installs = true),
-	CONFIG("says nothing, releases that report and crash", .says = SIM_SAYS_NOTHING,
-	       .count = CONF_COUNT_AUTO, .nslots = 2, .late = true, .installs = true),
-	CONFIG("always says power, releases that report and crash", .says = SIM_SAYS_POWER,
-	       .count = CONF_COUNT_ALWAYS, .grace = 1, .nslots = 2, .late = true, .installs = true),
-	CONFIG("three slots", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true),
-	CONFIG("three slots that decay", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true,
-	       .decay = true),
-	CONFIG("all the grace", .nslots = 2, .grace = STATE_GRACE, .installs = true),
-	CONFIG("stick that hangs", .stick = { 2 }, .stick_truth = { SIM_HANG }, .losses = 1, STICK),
-	CONFIG("two on a stick, the newer does not mount", .stick = { 3, 2 },
-	       .stick_truth = { SIM_NOMNT, SIM_WORK }, .losses = 1, STICK),
-	CONFIG("two on a stick, the older permitted to go back", .stick = { 3, 2 },
-	       .stick_truth = { SIM_HANG, SIM_WORK }, .stick_downgrade = true, STICK),
-	CONFIG("stick whose release reports and crashes", .stick = { 2 },
-	       .stick_truth = { SIM_LATE }, .losses = 1, STICK),
-	CONFIG("the same, two of them, and nothing is told", .stick = { 3, 2 },
-	       .stick_truth = { SIM_LATE, SIM_LATE }, .says = SIM_SAYS_NOTHING, STICK),
-	CONFIG("stick that takes the kernel down", .stick = { 2 }, .stick_kills = true, .losses = 1,
-	       .decay = true, STICK),
-	CONFIG("the same, and it says power", .stick = { 2 }, .stick_kills = true,
-	       .says = SIM_SAYS_POWER, .nslots = 2, .grace = 1, .count = CONF_COUNT_ALWAYS),
-	CONFIG("stick on which apply stalls", .stick = { 2 }, .stick_stalls = true, .losses = 1,
-	       .decay = true, STICK),
-	CONFIG("two on a stick, both work", .stick = { 3, 2 },
-	       .stick_truth = { SIM_WORK, SIM_WORK }, STICK),
-	CONFIG("stick that works", .stick = { 2 }, .stick_truth = { SIM_WORK }, .losses = 1,
-	       .decay = true, STICK),
-	CONFIG("writes that fail", .count = CONF_COUNT_AUTO, .errors = true, ROUND),
+	{ "hardware that tells", .count = CONF_COUNT_AUTO, .grace = 1, ROUND },
+	{ "says nothing, counts good slots", .says = SIM_SAYS_NOTHING, .count = CONF_COUNT_AUTO,
+	  ROUND },
+	{ "always says power, counts good slots", .says = SIM_SAYS_POWER,
+	  .count = CONF_COUNT_ALWAYS, .grace = 1, ROUND },
+	{ "always says power, counts no good slots", .says = SIM_SAYS_POWER,
+	  .count = CONF_COUNT_NEVER, .grace = 1, ROUND },
+	{ "always says crash", .says = SIM_SAYS_CRASH, .count = CONF_COUNT_AUTO, .unfit = true,
+	  ROUND },
+	{ "hardware that tells, releases that report and crash", .count = CONF_COUNT_AUTO,
+	  .nslots = 2, .late = true, .installs = true },
+	{ "says nothing, releases that report and crash", .says = SIM_SAYS_NOTHING,
+	  .count = CONF_COUNT_AUTO, .nslots = 2, .late = true, .installs = true },
+	{ "always says power, releases that report and crash", .says = SIM_SAYS_POWER,
+	  .count = CONF_COUNT_ALWAYS, .grace = 1, .nslots = 2, .late = true, .installs = true },
+	{ "three slots", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true },
+	{ "three slots that decay", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true,
+	  .decay = true },
+	{ "all the grace", .nslots = 2, .grace = STATE_GRACE, .installs = true },
+	{ "stick that hangs", .stick = { 2 }, .stick_truth = { SIM_HANG }, .losses = 1, STICK },
+	{ "two on a stick, the newer does not mount", .stick = { 3, 2 },
+	  .stick_truth = { SIM_NOMNT, SIM_WORK }, .losses = 1, STICK },
+	{ "two on a stick, the older permitted to go back", .stick = { 3, 2 },
+	  .stick_truth = { SIM_HANG, SIM_WORK }, .stick_downgrade = true, STICK },
+	{ "stick whose release reports and crashes", .stick = { 2 }, .stick_truth = { SIM_LATE },
+	  .losses = 1, STICK },
+	{ "the same, two of them, and nothing is told", .stick = { 3, 2 },
+	  .stick_truth = { SIM_LATE, SIM_LATE }, .says = SIM_SAYS_NOTHING, STICK },
+	{ "stick that takes the kernel down", .stick = { 2 }, .stick_kills = true, .losses = 1,
+	  .decay = true, STICK },
+	{ "the same, and it says power", .stick = { 2 }, .stick_kills = true,
+	  .says = SIM_SAYS_POWER, .nslots = 2, .grace = 1, .count = CONF_COUNT_ALWAYS },
+	{ "stick on which apply stalls", .stick = { 2 }, .stick_stalls = true, .losses = 1,
+	  .decay = true, STICK },
+	{ "two on a stick, both work", .stick = { 3, 2 }, .stick_truth = { SIM_WORK, SIM_WORK },
+	  STICK },
+	{ "stick that works", .stick = { 2 }, .stick_truth = { SIM_WORK }, .losses = 1,
+	  .decay = true, STICK },
+	{ "writes that fail", .count = CONF_COUNT_AUTO, .errors = true, ROUND },
 };
 
 static bool small; /* walks less, for the sanitizers */
@@ -114,25 +105,24 @@ static const char *story(unsigned i)
 	return configs[stop ? i : (i + KB_ARRAY_LEN(configs) - 1) % KB_ARRAY_LEN(configs)].name;
 }
 
-static void walk(struct sim_config cfg, struct report_line *l)
+static void run(unsigned i, struct report_line *l)
 {
 	struct sim_world starts[4];
 
-	if (small) {
-		cfg.losses = 0;
-		cfg.oneshots = false;
-		cfg.grace = cfg.grace > 0;
-	}
-	sim_walk(&cfg, starts, starts_of(&cfg, starts), l);
-}
-
-static void run(unsigned i, struct report_line *l)
-{
 	if (stop && *failed > 0)
 		return;
-	for (unsigned k = 0; k < KB_ARRAY_LEN(configs); k++)
-		if (configs[k].name == l->name)
-			walk(configs[k], l);
+	for (unsigned k = 0; k < KB_ARRAY_LEN(configs); k++) {
+		struct sim_config cfg = configs[k];
+
+		if (cfg.name != l->name)
+			continue;
+		if (small) {
+			cfg.losses = 0;
+			cfg.oneshots = false;
+			cfg.grace = cfg.grace > 0;
+		}
+		sim_walk(&cfg, starts, starts_of(&cfg, starts), l);
+	}
 	if (l->number[SIM_WALK_STATES] == 0)
 		sim_story_run(i, l);
 	*failed += l->violations;

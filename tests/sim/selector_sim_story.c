@@ -5,19 +5,15 @@
  */
 #include "tests/sim/selector_sim.h"
 
-#include "selector/plan.h"
 #include "selector/store.h"
 #include "selector/verdict.h"
 #include "tests/sim/bdev_sim.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #define ALL 3 /* slots mount */
 
 /* A device with a real store. Both slots mount: a story says what reports and what crashes. */
 static struct device {
-	struct bdev_sim disk;
+	struct cut_disk disk;
 	struct store store;
 	struct state s; /* as saved or loaded last */
 	bool charge_good;
@@ -343,5 +339,5 @@ void sim_story_run(unsigned i, struct report_line *l)
 	d.line = l;
 	bdev_sim_init(&d.disk, STORE_MIN_SIZE);
 	stories[i].tell();
-	bdev_sim_free(&d.disk);
+	cut_disk_free(&d.disk);
 }

@@ -4,9 +4,6 @@
 
 #include "tests/sim/cut_content.h"
 
-#include <stdio.h>
-#include <string.h>
-
 struct node {
 	struct sim_world w;
 	uint32_t parent;

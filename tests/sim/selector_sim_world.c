@@ -3,9 +3,6 @@
 
 #include "tests/sim/check.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static unsigned least(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
@@ -56,6 +53,11 @@ static uint8_t pack_ledger(const uint8_t (*ids)[STATE_LEDGER_ID_LEN], unsigned n
 	return (uint8_t)mask;
 }
 
+/* Both have them under one name. */
+#define EACH(X)	      X(pref) X(last) X(open) X(lr) X(oneshot) X(clean) X(rebuilt)
+#define PACK(field)   p->field = s->field;
+#define UNPACK(field) s->field = p->field;
+
 void sim_world_pack(const struct sim_config *cfg, const struct state *s, struct sim_state *p)
 {
 	const struct state_apply *a = &s->apply[STATE_SRC_USB];
@@ -63,13 +65,7 @@ void sim_world_pack(const struct sim_config *cfg, const struct state *s, struct 
 	memset(p, 0, sizeof(*p));
 	for (unsigned i = 0; i < s->nslots; i++)
 		p->slot[i] = pack_slot(cfg, &s->slot[i]);
-	p->pref = s->pref;
-	p->last = s->last;
-	p->open = s->open;
-	p->lr = s->lr;
-	p->oneshot = s->oneshot;
-	p->clean = s->clean;
-	p->rebuilt = s->rebuilt;
+	EACH(PACK)
 	if (cfg->stick[0] == 0)
 		return;
 	p->installs = s->installs;
@@ -89,14 +85,8 @@ void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, s
 	state_init(s, cfg->nslots);
 	for (unsigned i = 0; i < cfg->nslots; i++)
 		unpack_slot(cfg, p->slot[i], &s->slot[i]);
-	s->pref = p->pref;
-	s->last = p->last;
-	s->open = p->open;
-	s->lr = p->lr;
-	s->oneshot = p->oneshot;
+	EACH(UNPACK)
 	s->open_token = s->open != STATE_NONE;
-	s->clean = p->clean;
-	s->rebuilt = p->rebuilt;
 	s->installs = p->installs;
 	s->apply[STATE_SRC_USB] = (struct state_apply){ .count = p->apply_count,
 							.excused = p->apply_excused,
@@ -144,13 +134,10 @@ choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_w
 {
 	choose_mask m = 0;
 
-	for (int i = 0; i < cfg->nslots; i++) {
-		enum sim_truth t = sim_truth_of(w, i);
-
-		/* The seal makes half an image look like nothing. */
-		if (t == SIM_WORK || t == SIM_HANG || t == SIM_LATE || t == SIM_NOMNT)
+	/* The seal makes half an image look like nothing. */
+	for (int i = 0; i < cfg->nslots; i++)
+		if (sim_starts(sim_truth_of(w, i)) || sim_truth_of(w, i) == SIM_NOMNT)
 			m |= (choose_mask)(1u << i);
-	}
 	return m;
 }
 

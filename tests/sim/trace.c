@@ -5,23 +5,12 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #define GOLDEN "tests/trace/golden"
-
-static bool write_text(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	if (f == NULL || fputs(text, f) < 0)
-		return false;
-	return fclose(f) == 0;
-}
 
 static char *read_text(const char *path)
 {
@@ -57,7 +46,9 @@ void trace_expect(const char *name)
 
 	snprintf(path, sizeof(path), GOLDEN "/%s.trace", name);
 	if (update != NULL && strcmp(update, "1") == 0) {
-		if (!write_text(path, trace))
+		FILE *f = fopen(path, "w");
+
+		if (f == NULL || fputs(trace, f) < 0 || fclose(f) != 0)
 			fail_msg("unable to write %s; run from the top of the tree", path);
 		return;
 	}

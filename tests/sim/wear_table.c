@@ -4,7 +4,6 @@
 #include "selector/store_internal.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define HEAD "| path | records | history | manifest cells | measured by |"
 

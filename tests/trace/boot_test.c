@@ -5,7 +5,7 @@
 TEST(healthy_boot_writes_nothing)
 {
 	machine_boots_as("healthy_boot", 'a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	assert_absent("write " STATE_DEV);
 	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro");
 	assert_order("watchdog /dev/watchdog0", "spawn keelboot-prober");
@@ -54,7 +54,7 @@ TEST(third_silent_boot_of_a_trial_falls_back)
 	machine_restart();
 	machine.watchdog.bootstatus = 0;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	machine_told("\"reason\":\"b: crashed or hung\"");
 	assert_once("# slot b is preferred, but skipped: crashed or hung");
 }
@@ -172,7 +172,7 @@ TEST(forced_slot_writes_nothing)
 	machine.cmdline = "keelboot.slot=a\n";
 	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply" });
 	machine_boots_as("forced_slot_writes_nothing", 'a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	assert_absent("spawn keelboot-apply");
 	machine_told("\"tier\":\"forced\"");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
@@ -196,7 +196,7 @@ TEST(media_none_looks_at_no_medium)
 	machine_plug(machine_stick());
 	machine_boots_as("keelboot_sources_none", 'a');
 	assert_absent("spawn keelboot-apply");
-	EQUAL((machine.state.ops, 0), (os_now_ms(), 0));
+	EQUAL((machine.state.own.ops, 0), (os_now_ms(), 0));
 }
 
 TEST(bad_system_conf_boots)
@@ -207,14 +207,14 @@ TEST(bad_system_conf_boots)
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot nosuchfs", 0, KB_ENODEV);
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot ext4 ro,bogus", 0, KB_EINVAL);
 	machine_boots_as("bad_system_conf_boots", 'a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(no_system_conf_boots)
 {
 	machine.conf = NULL;
 	machine_boots_as("no_system_conf_boots", 'a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(garbage_command_line_boots)
@@ -223,7 +223,7 @@ TEST(garbage_command_line_boots)
 			  "keelboot.watchdog=/etc/passwd rootfstype=nosuchfs rootflags=%//,,= "
 			  "init=/nonexistent panic=x keelboot.enable=maybe \"\"\" x=\"unfinished\n";
 	machine_boots_as("garbage_command_line_boots", 'a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	assert_once("exec /sbin/init: /sbin/init");
 }
 
@@ -239,7 +239,7 @@ TEST(words_that_are_taken_and_wrong_stop_no_boot)
 		machine_restart();
 		machine.cmdline = lines[i];
 		machine_boots('a');
-		assert_int_equal(machine.state.ops, 0);
+		assert_int_equal(machine.state.own.ops, 0);
 	}
 }
 

@@ -53,7 +53,7 @@ static bool runs_b(enum os_sim_end end)
 
 static unsigned lost(const struct kind *k, const struct told *told)
 {
-	bdev_sim_free(&machine.state);
+	cut_disk_free(&machine.state);
 	bdev_sim_init(&machine.state, STORE_MIN_SIZE);
 	os_sim_reset();
 	machine.watchdog.bootstatus = 0;

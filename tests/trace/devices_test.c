@@ -19,7 +19,7 @@ TEST(late_disk_is_waited_for)
 	machine.conf = "[watchdog]\ntimeout=5\n";
 	machine_boots_as("late_disk", 'a');
 	assert_in_range(os_now_ms(), 12000, 12500);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(disk_that_never_comes_ends_in_a_restart)
@@ -68,7 +68,7 @@ TEST(disk_that_comes_after_its_time_is_taken_nevertheless)
 
 static void state_goes(void *ctx)
 {
-	machine.state.off = true;
+	machine.state.own.off = true;
 }
 
 TEST(disk_that_vanishes_ends_in_a_restart)
@@ -88,7 +88,7 @@ TEST(disk_that_vanishes_ends_in_a_restart)
 
 static void state_comes(void *ctx)
 {
-	machine.state.off = false;
+	machine.state.own.off = false;
 }
 
 /* vda is pulled out after 2 s, while an update is applied, and comes back after 20 s as vdb. */
@@ -205,7 +205,7 @@ TEST(disk_that_comes_back_unread_is_settled_then)
 	s.open_token = 7;
 	s.slot[1].tries = 0;
 	pull_out_and_plug_in(s, VDB_PATH);
-	machine.state.off = true;
+	machine.state.own.off = true;
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("# slot b is rejected: reset before it was marked good");
@@ -274,7 +274,7 @@ TEST(crashing_prober_costs_no_boot)
 	machine.disk.no_answer = true;
 	machine_child((struct os_sim_child){ .argv0 = PROBER, .status = SIGSEGV });
 	machine_boots_as("prober_crashes", 'a');
-	EQUAL((os_sim_count("spawn " PROBER), 2), (machine.state.ops, 0));
+	EQUAL((os_sim_count("spawn " PROBER), 2), (machine.state.own.ops, 0));
 }
 
 TEST(hanging_prober_costs_time_but_no_boot)
@@ -307,7 +307,7 @@ TEST(media_whose_probers_hang_cost_no_boot)
 	}
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	machine_boots('a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	assert_in_range(os_now_ms(), 1500, 15000);
 }
 
@@ -399,7 +399,7 @@ TEST(two_equal_disks_boot_and_refuse_every_install)
 	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 0 });
 	machine_boots_as("two_equal_disks", 'a');
 	assert_absent("spawn keelboot-apply");
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	assert_once("mount " SLOT_A_DEV);
 	machine_told("\"ambiguous\":true");
 }
@@ -498,7 +498,7 @@ TEST(one_failed_read_hides_no_slot)
 
 	os_sim_on_call(fail_one_read);
 	for (read_that_fails = 0, all = 0; read_that_fails <= all; read_that_fails++) {
-		bdev_sim_free(&machine.state);
+		cut_disk_free(&machine.state);
 		machine_set_up();
 		machine_put(machine_good());
 		reads = 0;

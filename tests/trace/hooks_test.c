@@ -59,7 +59,7 @@ TEST(healthy_boot_runs_the_hooks_of_the_mount_only)
 	assert_order("mount " SLOT_A_DEV, "spawn " HOOK("post-mount"));
 	assert_absent("spawn " HOOK("pre-update"));
 	assert_absent("spawn " HOOK("exhausted"));
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(pre_mount_hook_rejects_a_slot_that_is_never_mounted)

@@ -35,7 +35,7 @@ static struct machine {
 	const char *init[2]; /* of the slots; NULL: none */
 	struct os_wdt_info watchdog;
 	struct os_sim_disk disk;
-	struct bdev_sim state; /* the state partition; stays through machine_restart() */
+	struct cut_disk state; /* the state partition; stays through machine_restart() */
 	struct boot boot;
 } machine;
 
@@ -61,7 +61,7 @@ static inline void machine_set_up(void)
 
 static inline void machine_tear_down(void)
 {
-	bdev_sim_free(&machine.state);
+	cut_disk_free(&machine.state);
 }
 
 /* The same device, reset: what was not durable is gone, the next machine_boot() traces anew. */
@@ -111,7 +111,7 @@ static inline struct state machine_load(struct store *st)
 /* What is durable on the state partition. */
 static inline struct state machine_get(void)
 {
-	static struct bdev_sim after;
+	static struct cut_disk after;
 	enum store_finding found;
 	struct state s;
 	struct store st;
@@ -120,7 +120,7 @@ static inline struct state machine_get(void)
 	bdev_sim_copy(&after, &machine.state);
 	OK(store_load(&st, &after.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
-	bdev_sim_free(&after);
+	cut_disk_free(&after);
 	return s;
 }
 

@@ -78,7 +78,7 @@ TEST(empty_b_is_no_trap)
 	s.pref = 1; /* though somebody managed to prefer it */
 	machine_put(s);
 	machine_boots('a');
-	assert_int_equal(machine.state.ops, 0); /* it cost nothing */
+	assert_int_equal(machine.state.own.ops, 0); /* it cost nothing */
 	/* The only system crashes forever: b is still no way out, and a is not given up. */
 	for (int i = 0; i < 8; i++) {
 		reset_by(WDIOF_CARDRESET);
@@ -337,7 +337,7 @@ TEST(power_flicker_demotes_nothing)
 	machine_put(s);
 	for (int i = 0; i < 50; i++)
 		cut_and_boot('a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	s = machine_trial();
 	s.warm = true;
 	machine_put(s);
@@ -438,7 +438,7 @@ TEST(corrupt_state_never_stops_a_boot)
 		/* One region or the other is rubbish: nothing is lost, nothing is written. */
 		bdev_sim_scribble(&machine.state, STORE_REGION(seed % 2), ring, seed);
 		machine_boots('a');
-		assert_int_equal(machine.state.ops, 0);
+		assert_int_equal(machine.state.own.ops, 0);
 		machine_told("\"state\":\"found\"");
 		/* Some sectors, or all of both: it boots. */
 		bdev_sim_scribble(&machine.state, STORE_REGION((seed + 1) % 2),
@@ -459,7 +459,7 @@ TEST(other_slot_does_not_block_the_good_one)
 	machine.disk.part[2].fstype = NULL;
 	machine_boots('a');
 	assert_absent("mount " SLOT_B_DEV);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	/* The running system's slot is gone altogether, and what is on trial is fine. */
 	machine_restart();
 	machine_defaults();
@@ -647,9 +647,9 @@ TEST(manual_choice_charges_what_boots)
 	for (int i = 0; i < 3; i++) {
 		after = machine_get();
 		machine_restart();
-		machine.state.ops = 0;
+		machine.state.own.ops = 0;
 		machine_boots('a');
-		assert_int_equal(machine.state.ops, 0);
+		assert_int_equal(machine.state.own.ops, 0);
 	}
 }
 

@@ -104,7 +104,7 @@ TEST(a_raw_partition_without_a_bundle_costs_no_write)
 	machine_child(nothing_to_do());
 	machine_boots_as("raw_partition_without_a_bundle", 'a');
 	assert_absent("spawn " APPLY);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 /* Each has a count of its own: what one does to the device does not cost the others. */

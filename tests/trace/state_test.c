@@ -30,7 +30,7 @@ TEST(partition_that_is_too_small_is_named_with_its_size)
 	machine.state.bdev.size = STORE_MIN_SIZE;
 	assert_once("# state: /dev/vda1 has 8388608 bytes, but needs at least 16 MiB");
 	assert_absent("invalid");
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(both_lost_regions_are_rebuilt_from_manifests)
@@ -107,7 +107,7 @@ TEST(one_lost_region_is_no_news)
 	machine_put(machine_good());
 	lose_region(0);
 	machine_boots_as("one_region_lost", 'a');
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 	machine_told("\"state\":\"found\"");
 }
 
@@ -116,7 +116,7 @@ TEST(missing_state_partition_boots_uncounted)
 	machine_blank();
 	machine.disk.part[0].partlabel = "something-else";
 	machine_boots_as("state_partition_missing", 'a');
-	EQUAL((machine.state.ops, 0), (os_sim_text("/run/keelboot/token"), "a 0\n"));
+	EQUAL((machine.state.own.ops, 0), (os_sim_text("/run/keelboot/token"), "a 0\n"));
 	machine_told("\"state\":\"missing\"");
 	machine_told("\"counted\":false");
 	assert_int_equal(machine.state.reads, 0);
@@ -203,7 +203,7 @@ TEST(cut_at_any_write_of_a_trial_boot)
 
 			machine_anew();
 			machine_put(s);
-			machine.state.cut_at = cut;
+			machine.state.own.cut_at = cut;
 			assert_int_equal(machine_boot(), OS_SIM_EXEC);
 			bdev_sim_cut(&machine.state, seed);
 			os_sim_reset();

@@ -106,9 +106,9 @@ TEST(source_that_takes_the_device_down_is_left_alone)
 	/* It stays so without another write for each boot. */
 	machine_restart();
 	os_sim_child(&hangs);
-	machine.state.ops = 0;
+	machine.state.own.ops = 0;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(data_is_not_opened_when_nothing_is_staged)
@@ -117,7 +117,7 @@ TEST(data_is_not_opened_when_nothing_is_staged)
 	machine_boots_as("staged_data_only_opened_when_state_says_so", 'a');
 	assert_absent("spawn " APPLY);
 	assert_absent("open /dev/vda4");
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(stalled_apply_is_killed)
@@ -267,10 +267,10 @@ static void check_skipped(const struct os_sim_child *c)
 	assert_absent("spawn " APPLY);
 	assert_once("# update: source usb crashed apply 3 times");
 	mark_good();
-	machine.state.ops = 0;
+	machine.state.own.ops = 0;
 	assert_int_equal(boot_with_stick(c), OS_SIM_EXEC);
 	assert_absent("spawn " APPLY);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(stick_on_which_apply_dies_is_left_alone_in_the_end)
@@ -517,7 +517,7 @@ TEST(cut_at_any_write_around_an_apply)
 			machine_anew();
 			stage();
 			os_sim_child(&c);
-			machine.state.cut_at = cut;
+			machine.state.own.cut_at = cut;
 			assert_int_equal(machine_boot(), OS_SIM_EXEC);
 			bdev_sim_cut(&machine.state, seed);
 			os_sim_reset();

@@ -24,7 +24,7 @@ TEST(good_slot_without_a_root_hash_costs_nothing)
 	machine.conf = VERITY_CONF;
 	machine_boots('a');
 	assert_absent(VERIFY);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(trial_that_cannot_be_verified_is_rejected)
@@ -87,7 +87,7 @@ TEST(good_slot_with_a_root_hash_boots_through_verity)
 		    " 4096 4096 80 80 sha256 " ROOT_HASH_16);
 	assert_once("mount /dev/dm-0 /sysroot ext4 ro");
 	assert_absent("mount " SLOT_A_DEV);
-	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(machine.state.own.ops, 0);
 }
 
 TEST(panics_of_a_good_slot_behind_verity_lead_to_the_other_one)

@@ -11,7 +11,7 @@
 static uint8_t image[SIZE];
 static struct state state;
 static struct store store;
-static struct bdev_sim disk;
+static struct cut_disk disk;
 static struct apply_file_job job;
 
 static void set_up(void)
@@ -45,7 +45,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	close(job.fd);
-	bdev_sim_free(&disk);
+	cut_disk_free(&disk);
 }
 
 static void assert_why(const char *text)
@@ -63,13 +63,13 @@ TEST(what_fits_has_a_target)
 /* Else it would be written to a slot before the first one. */
 TEST(what_is_refused_at_the_look_is_not_installed)
 {
-	unsigned ops = disk.ops;
+	unsigned ops = disk.own.ops;
 
 	job.compatible = "another";
 	FAILS(apply_file_install(&job), KB_ECOMPAT);
 	assert_int_equal(job.target, STATE_NONE);
 	assert_why("made for \"box\", but this device is \"another\"");
-	assert_int_equal(disk.ops, ops);
+	assert_int_equal(disk.own.ops, ops);
 }
 
 /* Two reasons for one error, and two ways out. */

@@ -163,7 +163,7 @@ static int child_main(const char *name)
 
 /* ---------------------------------------------------------------- an install with such a one */
 
-static struct bdev_sim state_disk, slot_disk;
+static struct cut_disk state_disk, slot_disk;
 static struct reader reader;
 static struct state state;
 static struct store store;
@@ -257,8 +257,8 @@ static void try(const char *how, char point, unsigned n, bool verify_first)
 	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
 		fail_msg("%s: the decoder stays", name);
 	check(name, err, verify_first);
-	bdev_sim_free(&state_disk);
-	bdev_sim_free(&slot_disk);
+	cut_disk_free(&state_disk);
+	cut_disk_free(&slot_disk);
 }
 
 static const char *const ends[] = { "exit0", "exit7", "kill",  "segv",	    "hang",
@@ -311,8 +311,8 @@ TEST(a_request_that_is_not_taken_ends_it)
 		FAILS(install("nothing-r-0", false), KB_ECHILD);
 		refused = 0;
 		check("not taken", KB_ECHILD, false);
-		bdev_sim_free(&state_disk);
-		bdev_sim_free(&slot_disk);
+		cut_disk_free(&state_disk);
+		cut_disk_free(&slot_disk);
 	}
 }
 
@@ -321,8 +321,8 @@ TEST(without_faults_it_installs)
 	begin();
 	OK(install("nothing-r-0", true));
 	check("none", KB_OK, true);
-	bdev_sim_free(&state_disk);
-	bdev_sim_free(&slot_disk);
+	cut_disk_free(&state_disk);
+	cut_disk_free(&slot_disk);
 }
 
 static int decoder(void)

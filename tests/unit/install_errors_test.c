@@ -18,7 +18,7 @@
 #define BOOT   (256 * KIB)
 #define TARGET 1
 
-static struct bdev_sim state_disk, root_disk, boot_disk;
+static struct cut_disk state_disk, root_disk, boot_disk;
 static struct faulty dev, raw, boot; /* raw: root_disk once more, for reading back */
 static struct state state;
 static struct store store;
@@ -93,7 +93,7 @@ static void progress(void *ctx, enum install_phase now, uint64_t done, uint64_t 
 	total[now] = all;
 }
 
-static void put(struct bdev_sim *d, const void *data, size_t len)
+static void put(struct cut_disk *d, const void *data, size_t len)
 {
 	memcpy(page, data, len);
 	OK(bdev_write(&d->bdev, 0, page, len));
@@ -146,9 +146,9 @@ static void tear_down(void)
 {
 	fail_new = fail_final = 0;
 	fail_thread = false;
-	bdev_sim_free(&state_disk);
-	bdev_sim_free(&root_disk);
-	bdev_sim_free(&boot_disk);
+	cut_disk_free(&state_disk);
+	cut_disk_free(&root_disk);
+	cut_disk_free(&boot_disk);
 }
 
 static const uint8_t *content(size_t len)
@@ -452,7 +452,7 @@ static enum kb_err add(struct faulty *d, uint64_t off, bool zero)
 	return install_readback_add(&rb, &d->bdev, off, 4096, wrong, zero);
 }
 
-static void blank(struct bdev_sim *d, size_t len)
+static void blank(struct cut_disk *d, size_t len)
 {
 	static const uint8_t zeroes[PART];
 

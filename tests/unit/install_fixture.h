@@ -286,7 +286,7 @@ struct fixture_log {
 
 struct fixture_dev {
 	struct bdev bdev;
-	struct bdev_sim sim;
+	struct cut_disk sim;
 	struct fixture_log *log;
 	unsigned id;
 	uint64_t lie_off, lie_len;   /* writes that begin there are lost, and said to be fine */

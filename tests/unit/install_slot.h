@@ -74,7 +74,7 @@ static inline void set_up_part(unsigned i, const char *cls, struct bdev *dev)
 
 static inline void free_devices(void)
 {
-	bdev_sim_free(&state_dev.sim);
-	bdev_sim_free(&root_dev.sim);
-	bdev_sim_free(&boot_dev.sim);
+	cut_disk_free(&state_dev.sim);
+	cut_disk_free(&root_dev.sim);
+	cut_disk_free(&boot_dev.sim);
 }

@@ -220,7 +220,7 @@ TEST(old_superblocks_behind_the_image_go)
 
 TEST(a_partition_that_is_just_large_enough)
 {
-	bdev_sim_free(&root_dev.sim);
+	cut_disk_free(&root_dev.sim);
 	fixture_dev_init(&root_dev, &events, 1, IMAGE);
 	make(image, false, NULL);
 	OK(install_run(&in));

@@ -11,7 +11,7 @@
 #define DEV  "/dev/vda1"
 #define BOTH 3 /* both slots are mountable */
 
-static struct bdev_sim disk;
+static struct cut_disk disk;
 static struct record r;
 static struct state s;
 
@@ -28,7 +28,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	bdev_file_close(&r.file);
-	bdev_sim_free(&disk);
+	cut_disk_free(&disk);
 }
 
 static void put(struct state *to)
@@ -66,7 +66,7 @@ TEST(a_valid_record_is_found_without_a_write)
 	EQUAL((r.health, RECORD_FOUND), (state_same(&r.s, &s), true));
 	assert_true(state_same(&r.disk, &s));
 	OK(record_save(&r, &r.s));
-	assert_int_equal(disk.ops, 0);
+	assert_int_equal(disk.own.ops, 0);
 }
 
 TEST(a_blank_partition_gets_a_state_from_what_mounts)
@@ -105,21 +105,21 @@ TEST(without_a_partition_slots_are_unnamed_trials)
 	FAILS(record_save(&r, &r.s), KB_ENODEV);
 	FAILS(record_reload(&r), KB_ENODEV);
 	record_history(&r, HISTORY_BOOT, 0, "", "");
-	assert_int_equal(disk.ops, 0);
+	assert_int_equal(disk.own.ops, 0);
 }
 
 TEST(a_partition_that_does_not_open_or_is_too_small_is_as_missing)
 {
-	struct bdev_sim small;
+	struct cut_disk small;
 
 	record_load(&r, "/dev/vda9", 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_MISSING);
 	bdev_sim_init(&small, STORE_MIN_SIZE - BDEV_ALIGN);
 	os_sim_bdev("/dev/vda2", &small.bdev);
 	record_load(&r, "/dev/vda2", 2, BOTH, BOTH);
-	EQUAL((r.health, RECORD_MISSING), (small.ops, 0));
+	EQUAL((r.health, RECORD_MISSING), (small.own.ops, 0));
 	bdev_file_close(&r.file);
-	bdev_sim_free(&small);
+	cut_disk_free(&small);
 }
 
 TEST(a_read_only_partition_is_read)
@@ -184,7 +184,7 @@ TEST(a_state_that_is_lost_meanwhile_is_not_written_over)
 	assert_int_equal(r.s.slot[0].st, STATE_GOOD);
 	r.s.floor = 3;
 	FAILS(record_save(&r, &r.s), KB_ENODEV);
-	assert_int_equal(disk.ops, 0);
+	assert_int_equal(disk.own.ops, 0);
 }
 
 TEST(settling_rejects_a_trial_without_tries_and_tells)
@@ -298,7 +298,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 	put_and_load();
 	assert_false(
 		record_renew(&r, 2, BOTH, 2)); /* nothing was seen on the one that it holds back */
-	EQUAL((disk.ops, 0), (record_renew(&r, 2, 1, 1), true));
+	EQUAL((disk.own.ops, 0), (record_renew(&r, 2, 1, 1), true));
 	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 	assert_int_equal(get().slot[1].st, STATE_EMPTY);
 	assert_false(record_renew(&r, 2, 1, 1)); /* it holds back nothing any more */
@@ -323,7 +323,7 @@ TEST(a_rejection_is_history_once_it_is_durable)
 	s.slot[1].tries = 0;
 	put_and_load();
 	record_settle(&r, &ev, true);
-	assert_int_equal(disk.ops, 0);
+	assert_int_equal(disk.own.ops, 0);
 	disk.dead[0].from = 0;
 	disk.dead[0].to = STORE_MIN_SIZE;
 	disk.dead[0].writes = true;

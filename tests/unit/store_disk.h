@@ -9,16 +9,16 @@
 
 #define SEEDS 24
 
-static struct bdev_sim disk, trial_disk;
+static struct cut_disk disk, trial_disk;
 static struct store st;
 static enum store_finding found;
 
-static inline void load(struct bdev_sim *d, struct state *to)
+static inline void load(struct cut_disk *d, struct state *to)
 {
 	OK(store_load(&st, &d->bdev, to, &found));
 }
 
-static inline uint64_t loaded_mark(struct bdev_sim *d)
+static inline uint64_t loaded_mark(struct cut_disk *d)
 {
 	struct state is;
 
@@ -26,7 +26,7 @@ static inline uint64_t loaded_mark(struct bdev_sim *d)
 	return found == STORE_FOUND ? is.floor : UINT64_MAX;
 }
 
-static inline enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
+static inline enum kb_err try_mark(struct cut_disk *d, uint64_t n)
 {
 	struct state to;
 
@@ -38,12 +38,12 @@ static inline enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
 }
 
 /* Loads, sets the floor to n, saves. */
-static inline void save_mark(struct bdev_sim *d, uint64_t n)
+static inline void save_mark(struct cut_disk *d, uint64_t n)
 {
 	OK(try_mark(d, n));
 }
 
-static inline void save_and_load_mark(struct bdev_sim *d, uint64_t n)
+static inline void save_and_load_mark(struct cut_disk *d, uint64_t n)
 {
 	save_mark(d, n);
 	assert_int_equal(loaded_mark(d), n);

@@ -13,7 +13,7 @@
 	}
 #define SCAN_READS 10u /* of both regions, by 16 cells, and of the cell behind the newest */
 
-static struct bdev_sim disk, other_disk;
+static struct cut_disk disk, other_disk;
 static struct faulty dev;
 static struct store st;
 static enum store_finding found;
@@ -28,8 +28,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	bdev_sim_free(&disk);
-	bdev_sim_free(&other_disk);
+	cut_disk_free(&disk);
+	cut_disk_free(&other_disk);
 }
 
 /* Loads from d, with the floor as a mark: what it finds there, 0 for nothing. */

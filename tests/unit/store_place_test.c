@@ -22,12 +22,12 @@ static void set_up(void)
 static void tear_down(void)
 {
 	disk.bdev.size = trial_disk.bdev.size = LARGE;
-	bdev_sim_free(&disk);
-	bdev_sim_free(&trial_disk);
+	cut_disk_free(&disk);
+	cut_disk_free(&trial_disk);
 }
 
 /* By a Keelboot that knows of 16 MiB and no more. */
-static void old_save_mark(struct bdev_sim *d, uint64_t n)
+static void old_save_mark(struct cut_disk *d, uint64_t n)
 {
 	uint64_t size = d->bdev.size;
 
@@ -36,12 +36,12 @@ static void old_save_mark(struct bdev_sim *d, uint64_t n)
 	d->bdev.size = size;
 }
 
-static void lose(struct bdev_sim *d, uint64_t from, uint64_t len)
+static void lose(struct cut_disk *d, uint64_t from, uint64_t len)
 {
 	bdev_sim_scribble(d, from, len, from + 7);
 }
 
-static bool is_record(struct bdev_sim *d, uint64_t at)
+static bool is_record(struct cut_disk *d, uint64_t at)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
@@ -156,7 +156,7 @@ TEST(older_keelboot_may_miss_one_record_and_is_followed)
 	for (unsigned n = 2; n <= 5; n++) {
 		uint64_t size = disk.bdev.size;
 
-		bdev_sim_free(&disk);
+		cut_disk_free(&disk);
 		bdev_sim_init(&disk, size);
 		for (uint64_t i = 1; i <= n; i++)
 			save_mark(&disk, i);
@@ -237,7 +237,7 @@ static void cut_one_save(uint64_t old, uint64_t new)
 			uint64_t is;
 
 			bdev_sim_copy(&trial_disk, &disk);
-			trial_disk.cut_at = trial_disk.ops + at;
+			trial_disk.own.cut_at = trial_disk.own.ops + at;
 			if (try_mark(&trial_disk, new) == KB_OK)
 				assert_true(at == 3);
 			bdev_sim_cut(&trial_disk, seed);
@@ -277,7 +277,7 @@ TEST(cut_in_the_making_of_a_state_leaves_none_or_it)
 			load(&trial_disk, &s);
 			states_fresh(&s);
 			s.floor = 5;
-			trial_disk.cut_at = trial_disk.ops + at;
+			trial_disk.own.cut_at = trial_disk.own.ops + at;
 			err = store_save_both(&st, &s);
 			bdev_sim_cut(&trial_disk, seed);
 			is = loaded_mark(&trial_disk);
@@ -341,7 +341,7 @@ TEST(unreadable_region_0_hides_nothing)
 
 TEST(erased_is_erased)
 {
-	disk.disk.durable.blank = 0xff;
+	disk.durable.blank = 0xff;
 	for (uint64_t i = 1; i <= 9; i++)
 		old_save_mark(&disk, i);
 	assert_true(loaded_mark(&disk) == 9);
@@ -349,9 +349,9 @@ TEST(erased_is_erased)
 	bdev_sim_cut(&disk, 0);
 	EQUAL((loaded_mark(&disk), UINT64_MAX), (found, STORE_BLANK), (st.second, END));
 	/* Every cell of each place was written: a hole in an image is not copied. */
-	assert_true(cut_content_page(&disk.disk.durable, 0) != NULL &&
-		    cut_content_page(&disk.disk.durable, 8 * MIB / BDEV_ALIGN + 63) != NULL &&
-		    cut_content_page(&disk.disk.durable, END / BDEV_ALIGN + 63) != NULL);
+	assert_true(cut_content_page(&disk.durable, 0) != NULL &&
+		    cut_content_page(&disk.durable, 8 * MIB / BDEV_ALIGN + 63) != NULL &&
+		    cut_content_page(&disk.durable, END / BDEV_ALIGN + 63) != NULL);
 	for (unsigned i = 0; i < 3; i++) {
 		const uint64_t at[] = { 0, 8 * MIB, END };
 

@@ -13,14 +13,14 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	bdev_sim_free(&disk);
-	bdev_sim_free(&trial_disk);
+	cut_disk_free(&disk);
+	cut_disk_free(&trial_disk);
 }
 
 enum { READS = 1, WRITES = 2 };
 
 /* From now on these bytes can be neither read nor written, or one of the two; 0: both again. */
-static void kill_bytes(struct bdev_sim *d, unsigned i, uint64_t from, uint64_t len, unsigned what)
+static void kill_bytes(struct cut_disk *d, unsigned i, uint64_t from, uint64_t len, unsigned what)
 {
 	d->dead[i].from = from;
 	d->dead[i].to = from + len;
@@ -28,7 +28,7 @@ static void kill_bytes(struct bdev_sim *d, unsigned i, uint64_t from, uint64_t l
 	d->dead[i].writes = what & WRITES;
 }
 
-static void lose_region(struct bdev_sim *d, int r, bool unreadable)
+static void lose_region(struct cut_disk *d, int r, bool unreadable)
 {
 	uint64_t from = STORE_REGION(r), len = (uint64_t)STORE_CELLS * STORE_CELL;
 
@@ -45,16 +45,16 @@ TEST(new_partition_is_blank)
 {
 	load(&disk, &s);
 	EQUAL((found, STORE_BLANK), (st.has_record[0], false), (st.has_record[1], false));
-	disk.disk.durable.blank = 0xff;
+	disk.durable.blank = 0xff;
 	load(&disk, &s);
-	EQUAL((found, STORE_BLANK), (disk.ops, 0));
+	EQUAL((found, STORE_BLANK), (disk.own.ops, 0));
 }
 
 TEST(anything_else_without_a_record_is_lost)
 {
 	bdev_sim_scribble(&disk, STORE_REGION(1) + 63 * STORE_CELL, 512, 1);
 	load(&disk, &s);
-	EQUAL((found, STORE_LOST), (disk.ops, 0));
+	EQUAL((found, STORE_LOST), (disk.own.ops, 0));
 }
 
 TEST(blank_beside_an_unreadable_region_is_lost)
@@ -277,7 +277,7 @@ TEST(sequences_begin_anew_in_boots_that_are_short)
 		load(&disk, &s);
 		assert_true(s.floor == 1);
 		s.floor = 10;
-		disk.cut_at = disk.ops + 21;
+		disk.own.cut_at = disk.own.ops + 21;
 		err = store_save(&st, &s);
 		bdev_sim_cut(&disk, boots++);
 	} while (err != KB_OK && boots < 100);
@@ -422,7 +422,7 @@ TEST(open_token_is_the_sequence_of_the_charge)
 	s.open_token = 0;
 	OK(store_save_both(&st, &s));
 	assert_true(s.open_token == 4 && s.seq == 5);
-	disk.fail_at = disk.ops + 1;
+	disk.fail_at = disk.own.ops + 1;
 	disk.fail_stays = true;
 	s.open_token = 0;
 	FAILS(store_save(&st, &s), KB_EIO);
@@ -438,7 +438,7 @@ TEST(save_costs_one_write_and_one_flush)
 TEST(write_that_lands_wrong_is_noticed)
 {
 	save_mark(&disk, 1);
-	disk.flip_at = disk.ops + 1;
+	disk.flip_at = disk.own.ops + 1;
 	save_mark(&disk, 2);
 	assert_int_equal(disk.writes, 3); /* read back, and written elsewhere */
 	EQUAL((loaded_mark(&disk), 2), (st.region, 0));
@@ -471,7 +471,7 @@ TEST(newest_record_is_never_written_over)
 	load(&disk, &s);
 	disk.fail_stays = true;
 	for (unsigned i = 0; i < 2 * STORE_CELLS; i++) {
-		disk.fail_at = disk.ops + 1;
+		disk.fail_at = disk.own.ops + 1;
 		FAILS(store_save(&st, &s), KB_EIO);
 	}
 	bdev_sim_cut(&disk, 1);
@@ -494,9 +494,9 @@ static void assert_every_cut(enum kb_err (*op)(struct store *, struct state *), 
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &to);
 			to.floor = old + 1;
-			trial_disk.cut_at = cut;
+			trial_disk.own.cut_at = cut;
 			err = op(&st, &to);
-			done = !trial_disk.off;
+			done = !trial_disk.own.off;
 			assert_int_equal(err == KB_OK, done);
 			bdev_sim_cut(&trial_disk, seed);
 			mark = loaded_mark(&trial_disk);
@@ -617,7 +617,7 @@ TEST(dead_region_survives_cuts)
 			lose_region(&trial_disk, 0, true);
 			load(&trial_disk, &s);
 			s.floor = 3;
-			trial_disk.cut_at = cut;
+			trial_disk.own.cut_at = cut;
 			(void)!store_save_both(&st, &s);
 			bdev_sim_cut(&trial_disk, seed);
 			lose_region(&trial_disk, 0, true);
@@ -641,7 +641,7 @@ static struct store_manifest manifest_of(uint8_t n, size_t len)
 }
 
 /* The release in a slot's cell: its n; 0 for none, 255 for damaged. */
-static int read_manifest(struct bdev_sim *d, int slot)
+static int read_manifest(struct cut_disk *d, int slot)
 {
 	struct store_manifest m;
 	struct state to;
@@ -658,7 +658,7 @@ static int read_manifest(struct bdev_sim *d, int slot)
 	return m.release[0];
 }
 
-static void write_manifest(struct bdev_sim *d, int slot, uint8_t n, size_t len)
+static void write_manifest(struct cut_disk *d, int slot, uint8_t n, size_t len)
 {
 	struct store_manifest m = manifest_of(n, len);
 	struct state to;
@@ -786,9 +786,9 @@ static void assert_every_manifest_cut(enum kb_err (*change)(void), int new, int 
 
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
-			trial_disk.cut_at = cut;
+			trial_disk.own.cut_at = cut;
 			err = change();
-			done = !trial_disk.off;
+			done = !trial_disk.own.off;
 			assert_true(err == KB_OK || !done);
 			bdev_sim_cut(&trial_disk, seed);
 			n = read_manifest(&trial_disk, 1);
@@ -833,7 +833,7 @@ TEST(manifest_that_lands_wrong_is_noticed)
 	for (unsigned at = 1; at <= 4; at++) { /* two pages, the flush, the first page: copy 0 */
 		bdev_sim_cut(&disk, 1);
 		OK(store_manifest_clear(&st, 0));
-		disk.flip_at = disk.ops + at;
+		disk.flip_at = disk.own.ops + at;
 		OK(store_manifest_write(&st, 0, &m, blob));
 		assert_int_equal(read_manifest(&disk, 0), 4); /* copy 1 */
 	}
@@ -888,9 +888,9 @@ TEST(rebuilt_slots_are_trials)
 	write_manifest(&disk, 1, 8, 100);
 	write_manifest(&disk, 2, 6, 100);
 	load(&disk, &s);
-	disk.ops = 0;
+	disk.own.ops = 0;
 	OK(store_rebuild(&st, 4, 0x05, &s));
-	EQUAL((disk.ops, 0), (s.rebuilt, true), (s.nslots, 4), (s.slot[0].st, STATE_TRIAL));
+	EQUAL((disk.own.ops, 0), (s.rebuilt, true), (s.nslots, 4), (s.slot[0].st, STATE_TRIAL));
 	EQUAL((s.slot[0].has_release, false), (s.slot[1].st, STATE_TRIAL));
 	EQUAL((s.slot[1].has_release, true), (s.slot[1].sequence, 8), (s.slot[1].release[5], 8));
 	EQUAL((s.slot[1].version, "1.0"), (s.slot[2].tries, STATE_TRIES));
@@ -988,7 +988,7 @@ TEST(cut_event_loses_that_event_only)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
-			trial_disk.cut_at = cut;
+			trial_disk.own.cut_at = cut;
 			FAILS(store_history_add(&st, &e), KB_EIO);
 			bdev_sim_cut(&trial_disk, seed);
 			load(&trial_disk, &s);
