@@ -29,14 +29,6 @@ static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chu
 	open_bundle(fixture_make(&b));
 }
 
-static void load(void)
-{
-	enum store_finding found;
-
-	OK(store_load(&store, &state_dev.bdev, &state, &found));
-	assert_int_equal(found, STORE_FOUND);
-}
-
 static void new_devices(void)
 {
 	fixture_dev_init(&state_dev, &events, 0, STORE_MIN_SIZE);

@@ -223,9 +223,7 @@ TEST(bad_leaves_the_attempt_of_another_slot)
 
 TEST(bad_prefers_the_trusted_that_proved_itself_last)
 {
-	state_init(&s, 4);
-	for (int i = 0; i < 4; i++)
-		states_set(&s, i, STATE_GOOD, 1);
+	states_all(&s, 4, STATE_GOOD);
 	s.last = 2;
 	OK(verdict_bad(&s, 0, "x"));
 	assert_int_equal(s.pref, 2);
@@ -638,9 +636,7 @@ TEST(only_the_preferred_slot_changes_places)
 
 TEST(bad_leaves_the_preferred_slot_where_it_was_another)
 {
-	state_init(&s, 3);
-	for (int i = 0; i < 3; i++)
-		states_set(&s, i, STATE_GOOD, 1);
+	states_all(&s, 3, STATE_GOOD);
 	s.pref = 0;
 	s.last = 2;
 	s.slot[1].streak = 1;
