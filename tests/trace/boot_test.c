@@ -47,14 +47,12 @@ TEST(third_silent_boot_of_a_trial_falls_back)
 	machine_told("\"reason\":\"b: crashed or hung\"");
 	assert_absent("mount " SLOT_B_DEV);
 	after = machine_get();
-	assert_int_equal(after.slot[1].st, STATE_BAD);
-	assert_true(state_is_rejected(&after, states_id(20)));
+	EQUAL((after.slot[1].st, STATE_BAD), (state_is_rejected(&after, states_id(20)), true));
 	assert_string_equal(after.slot[1].reason, "crashed or hung");
 	/* And from then on it is a healthy boot again, which still says why it is not slot b. */
 	machine_restart();
 	machine.watchdog.bootstatus = 0;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine.state.ops, 0);
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine.state.ops, 0));
 	machine_told("\"reason\":\"b: crashed or hung\"");
 	assert_once("# slot b is preferred, but skipped: crashed or hung");
 }
@@ -165,7 +163,7 @@ TEST(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad)
 
 TEST(forced_slot_writes_nothing)
 {
-	struct state s = machine_trial(), after;
+	struct state s = machine_trial();
 
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(s);
@@ -176,8 +174,7 @@ TEST(forced_slot_writes_nothing)
 	assert_absent("spawn keelboot-apply");
 	machine_told("\"tier\":\"forced\"");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
-	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
 
 TEST(forced_slot_that_does_not_mount_is_left)

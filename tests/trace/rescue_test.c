@@ -50,9 +50,8 @@ static void plug(unsigned at_ms)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	stick.at_ms = at_ms;
-	os_sim_disk(&stick);
+	machine_plug(stick);
 }
 
 TEST(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once)
@@ -108,13 +107,12 @@ static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 	machine_anew();
 	machine_put(machine_good());
 	nothing_mounts();
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	hangs.at_ms = 12000;
 	stuck_sticks(hangs, n, step_ms);
 	good.name = "sdx";
 	good.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host9/block/sdx";
 	good.at_ms = good_ms;
-	os_sim_disk(&good);
+	machine_plug(good);
 	repairs("usb:/dev/sdx");
 	machine_boots('b');
 }

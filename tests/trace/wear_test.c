@@ -59,6 +59,8 @@ TEST(paths_that_differ_in_one_thing)
 		struct state (*from)(void);
 		const char *conf, *cmdline, *fails, *file;
 		enum kb_err error;
+		bool stick;
+		int apply; /* how it ends */
 	} path[] = {
 		{ .row = "healthy boot", .from = machine_good },
 		{ .row = "healthy boot, `count=always`",
@@ -80,6 +82,17 @@ TEST(paths_that_differ_in_one_thing)
 		  .from = machine_good,
 		  .file = "/sys/fs/pstore/dmesg-ramoops-0" },
 		{ .row = "last resort", .from = machine_both_bad },
+		{ .row = "looking at a medium, a raw bundle or the stage folder",
+		  .from = machine_staged,
+		  .apply = 2 << 8 },
+		{ .row = "looking at a medium, a raw bundle or the stage folder",
+		  .from = machine_good,
+		  .stick = true,
+		  .apply = 2 << 8 },
+		{ .row = "looking at a medium on which apply crashes or stalls",
+		  .from = machine_good,
+		  .stick = true,
+		  .apply = 11 },
 	};
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(path); i++) {
@@ -93,6 +106,11 @@ TEST(paths_that_differ_in_one_thing)
 			os_sim_fail(path[i].fails, 0, path[i].error);
 		if (path[i].file != NULL)
 			os_sim_file(path[i].file, PANIC);
+		if (path[i].stick)
+			machine_plug(machine_stick());
+		if (path[i].apply != 0)
+			machine_child((struct os_sim_child){ .argv0 = "keelboot-apply",
+							     .status = path[i].apply });
 		costs(path[i].row, OS_SIM_EXEC);
 	}
 }
@@ -161,32 +179,6 @@ TEST(oneshot)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void put_staged(void)
-{
-	machine_put(machine_staged());
-}
-
-TEST(opening)
-{
-	put_staged();
-	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
-	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
-}
-
-TEST(stick)
-{
-	machine_plug(machine_stick());
-	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
-	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
-}
-
-TEST(dies)
-{
-	machine_plug(machine_stick());
-	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 11 });
-	costs("looking at a medium on which apply crashes or stalls", OS_SIM_EXEC);
-}
-
 TEST(taken_out)
 {
 	struct state s = machine_good();
@@ -218,21 +210,18 @@ TEST(over_budget)
 
 TEST(rescue)
 {
-	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
-	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	costs("boot on which nothing mounts, up to the restart", OS_SIM_REBOOT);
 }
 
 TEST(rescue_again)
 {
 	for (unsigned i = 0; i < 12; i++) {
-		os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
-		os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+		os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 		machine_restart();
 	}
-	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
-	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	costs("the same, from the second time on", OS_SIM_REBOOT);
 }
 
