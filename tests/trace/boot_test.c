@@ -18,7 +18,6 @@ TEST(healthy_boot_writes_nothing)
 TEST(trial_is_charged_before_it_is_mounted)
 {
 	struct state after;
-	char token[32];
 
 	machine_put(machine_trial());
 	machine_boots_as("trial_boot_charges_before_mounting", 'b');
@@ -27,8 +26,8 @@ TEST(trial_is_charged_before_it_is_mounted)
 	after = machine_get();
 	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, 1));
 	assert_int_equal(after.open_token, after.seq);
-	snprintf(token, sizeof(token), "b %llu\n", (unsigned long long)after.seq);
-	assert_string_equal(os_sim_text("/run/keelboot/token"), token);
+	EQUAL((os_sim_text("/run/keelboot/token"),
+	       strf("b %llu\n", (unsigned long long)after.seq)));
 	machine_told("\"counted\":true");
 }
 
@@ -84,13 +83,9 @@ TEST(good_slot_that_is_left_is_left_with_a_reason)
 	machine_put(s);
 	machine.watchdog.bootstatus = WDIOF_CARDRESET;
 	for (int i = 0; i < 3; i++) { /* in each boot; in the history it stands once */
-		char want[160];
-
 		machine_boots('a');
-		snprintf(want, sizeof(want), "\"reason\":\"%s\"", why);
-		machine_told(want);
-		snprintf(want, sizeof(want), "# slot b is preferred, but skipped: %s", why + 3);
-		assert_once(want);
+		machine_told(strf("\"reason\":\"%s\"", why));
+		assert_once(strf("# slot b is preferred, but skipped: %s", why + 3));
 		machine_restart();
 		machine.watchdog.bootstatus = 0;
 	}

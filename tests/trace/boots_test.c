@@ -100,13 +100,13 @@ static void reported(const char *name, unsigned typical, unsigned most)
 
 static void holds(const char *name, unsigned typical, unsigned most)
 {
-	char line[1024], want[256];
+	const char *want = strf("| %s | %u | %u |", name, typical, most);
 	FILE *f = fopen(README, "re");
 	bool found = false;
+	char line[1024];
 
 	assert_non_null(f);
 	reported(name, typical, most);
-	snprintf(want, sizeof(want), "| %s | %u | %u |", name, typical, most);
 	while (!found && fgets(line, sizeof(line), f) != NULL)
 		found = strncmp(line, want, strlen(want)) == 0;
 	fclose(f);

@@ -82,7 +82,6 @@ TEST(retired_published_key_is_no_danger)
 TEST(all_that_is_among_the_retired_counts)
 {
 	static const char *const spoil[] = { "retired.d/why.txt", "retired.d/.keep" };
-	char path[64];
 
 	os_sim_file(KEYS "a.pem", one);
 	os_sim_file(KEYS "old.pem", development);
@@ -93,8 +92,7 @@ TEST(all_that_is_among_the_retired_counts)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(spoil); i++) {
 		machine_anew();
 		os_sim_file(KEYS "a.pem", one);
-		snprintf(path, sizeof(path), KEYS "%s", spoil[i]);
-		os_sim_file(path, "lost in 2020");
+		os_sim_file(strf(KEYS "%s", spoil[i]), "lost in 2020");
 		boot_good();
 		assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"keys\""));
 	}

@@ -4,8 +4,6 @@
 #include "tests/trace/applies.h"
 #include "tests/unit/stuck_sticks.h"
 
-#define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
-
 /* From now on slot b mounts. */
 static void install(void *ctx, const char *const *argv)
 {
@@ -17,17 +15,6 @@ static void install(void *ctx, const char *const *argv)
 static void begin_install(void *ctx, const char *const *argv)
 {
 	applies_half();
-}
-
-static struct os_sim_child apply(int exit_code, const char *arg)
-{
-	return (struct os_sim_child){
-		.argv0 = APPLY,
-		.arg = arg,
-		.duration_ms = 3000,
-		.status = exit_code << 8,
-		.say = { { 500, "P 1 check 100 100\n", 0 }, { 1000, "P 1 write 50 100\n", 0 } },
-	};
 }
 
 /* Apply with this option or source finds what to install. */

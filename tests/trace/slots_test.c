@@ -218,7 +218,7 @@ TEST(last_resort_takes_turns_and_its_delays_grow)
 {
 	static const char *const delay[] = { "5", "10", "20", "40", "80", "160", "320", "600" };
 	struct state s = machine_good();
-	char line[64], slot[2] = "";
+	char slot = 0;
 
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(s);
@@ -226,12 +226,11 @@ TEST(last_resort_takes_turns_and_its_delays_grow)
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		if (i == 1)
 			trace_expect("last_resort_delays_grow");
-		snprintf(line, sizeof(line), "in %s s\n", delay[i]);
-		assert_non_null(strstr(os_sim_trace(), line));
+		assert_non_null(strstr(os_sim_trace(), strf("in %s s\n", delay[i])));
 		assert_once("# rescue: no slot can be trusted");
 		machine_line("write " STATE_DEV);
-		assert_int_not_equal(os_sim_text("/run/keelboot/slot")[0], slot[0]);
-		slot[0] = os_sim_text("/run/keelboot/slot")[0];
+		assert_int_not_equal(os_sim_text("/run/keelboot/slot")[0], slot);
+		slot = os_sim_text("/run/keelboot/slot")[0];
 		assert_in_range(os_now_ms(), 1000u * (unsigned)atoi(delay[i]),
 				1000u * (unsigned)atoi(delay[i]) + 600);
 		machine_restart();

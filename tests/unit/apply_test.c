@@ -4,6 +4,7 @@
  * in QEMU.
  */
 #include "tests/unit/trusted_key.h"
+#include "tests/unit/hurry.h"
 #include "tests/unit/install_fixture.h"
 #include "initramfs/progress.h"
 #include "lib/conf.h"
@@ -101,12 +102,10 @@ static void make_bundle(const char *name, uint64_t sequence, const char *compati
 				    .key = k,
 				    .floor = floor_of_bundles };
 	static uint8_t bytes[2 * SIZE];
-	char version[16];
 	ssize_t len;
 	int fd;
 
-	snprintf(version, sizeof(version), "%u.0", (unsigned)sequence);
-	b.version = version;
+	b.version = strf("%u.0", (unsigned)sequence);
 	image[1000] = (uint8_t)sequence;
 	fd = fixture_make(&b);
 	len = pread(fd, bytes, sizeof(bytes), 0);
@@ -342,15 +341,13 @@ TEST(same_release_twice_is_named_as_that)
 /* A slot that can be opened, but takes no write. */
 static int make_slot_b_refuse(void)
 {
-	char link[64];
 	int fd = memfd_create("slot", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, PART), 0);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)getpid(), fd);
 	unlink(folder_at("b"));
-	assert_int_equal(symlink(link, folder_at("b")), 0);
+	assert_int_equal(symlink(strf("/proc/%d/fd/%d", (int)getpid(), fd), folder_at("b")), 0);
 	return fd;
 }
 
@@ -825,16 +822,6 @@ TEST(state_is_read_under_its_lock)
 	assert_int_equal(test_exit_code(pid), 0);
 }
 
-static bool hurry; /* what is slept takes a hundredth of its time */
-
-int nanosleep(const struct timespec *time, struct timespec *rest)
-{
-	const struct timespec less = { time->tv_sec / 100,
-				       (time->tv_nsec + time->tv_sec % 100 * 1000000000) / 100 };
-
-	return (int)syscall(SYS_nanosleep, hurry ? &less : time, rest);
-}
-
 TEST(without_the_lock_nothing_is_installed)
 {
 	pid_t pid;
@@ -912,9 +899,8 @@ TEST(a_staged_copy_that_cannot_be_read_is_given_up)
 	state.staged.source = STATE_SRC_DATA;
 	memset(state.staged.release, 0x42, STATE_ID_LEN);
 	save_state();
-	for (unsigned i = 1; i < STATE_FAILS_LIMIT; i++) {
+	for (unsigned i = 1; i < STATE_FAILS_LIMIT; i++)
 		EQUAL((apply("data:data"), APPLY_FAILED), (state.staged.fails, i));
-	}
 	EQUAL((apply("data:data"), APPLY_FAILED), (state.staged.source, STATE_SRC_NONE));
 	assert_logged("stage it again");
 }

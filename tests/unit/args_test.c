@@ -35,9 +35,8 @@ TEST(values_may_be_attached_or_follow)
 {
 	struct args a = ARGS("--number=1", "--number", "2", "-n3", "-n", "4", "--wait=");
 
-	for (char want = '1'; want <= '4'; want++) {
+	for (char want = '1'; want <= '4'; want++)
 		EQUAL((args_next(&a), NUMBER), (a.value[0], want), (a.option, "number"));
-	}
 	next_is(&a, WAIT, "");
 	EQUAL((args_next(&a), ARGS_END), (args_next(&a), ARGS_END));
 }

@@ -113,6 +113,14 @@ static void play(const struct scene *s)
 	begin(s);
 }
 
+/* How many operations the whole install is. */
+static unsigned play_whole(const struct scene *s)
+{
+	play(s);
+	OK(install_run(&in));
+	return events.n;
+}
+
 static void set_up(void)
 {
 	play(&scenes[0]);
@@ -180,8 +188,7 @@ static void any_of_them_ends_it(struct faulty_when *when, const unsigned *count)
 		const struct scene *s = &scenes[i];
 		unsigned n = 0;
 
-		play(s);
-		OK(install_run(&in));
+		play_whole(s);
 		for (unsigned total = *count; n < total;) {
 			begin(s);
 			*when = (struct faulty_when){ ++n, 1 };
@@ -254,11 +261,8 @@ TEST(a_read_that_comes_back_blank_proves_nothing)
 TEST(a_slot_that_seems_to_be_sealed_is)
 {
 	const struct scene *s = &scenes[3];
-	unsigned total;
+	unsigned total = play_whole(s);
 
-	play(s);
-	OK(install_run(&in));
-	total = events.n;
 	for (unsigned n = 1; n <= 24; n++) {
 		for (unsigned cut = 1; cut <= total; cut++) {
 			begin(s);
@@ -284,8 +288,7 @@ TEST(a_write_that_is_lost_and_cannot_be_read_ends_it)
 {
 	unsigned writes, reads;
 
-	play(ACROSS);
-	OK(install_run(&in));
+	play_whole(ACROSS);
 	writes = root.writes;
 	reads = root.reads;
 	for (unsigned w = 1; w <= writes; w++) {
@@ -339,11 +342,8 @@ static void assert_all_around(const uint8_t *now, const uint8_t *wanted)
 TEST(no_superblock_stands_before_the_rest_of_its_block)
 {
 	const struct scene *s = &scenes[3];
-	unsigned total;
+	unsigned total = play_whole(s);
 
-	play(s);
-	OK(install_run(&in));
-	total = events.n;
 	for (unsigned cut = 1; cut <= total; cut++) {
 		for (unsigned seed = 5; seed < 21; seed++) {
 			begin(s);
@@ -361,12 +361,8 @@ TEST(no_superblock_stands_before_the_rest_of_its_block)
 TEST(no_superblock_follows_one_that_failed)
 {
 	const struct scene *s = &scenes[3];
-	unsigned writes, total;
+	unsigned total = play_whole(s), writes = root.writes;
 
-	play(s);
-	OK(install_run(&in));
-	writes = root.writes;
-	total = events.n;
 	for (unsigned w = writes - 2; w <= writes; w++) {
 		for (unsigned cut = 1; cut <= total; cut++) {
 			for (unsigned seed = 5; seed < 21; seed++) {

@@ -65,17 +65,15 @@ TEST(opens_regular_files_only)
 
 TEST(a_path_may_be_a_link_but_only_to_a_file)
 {
-	char at[64];
+	const char *none = strf("%s/none", path);
 	int fd = -1;
 
-	snprintf(at, sizeof(at), "%s/link", path);
-	OK(os_file_open_path(at, &fd));
+	OK(os_file_open_path(strf("%s/link", path), &fd));
 	util_close(&fd);
 	FAILS(os_file_open_path(path, &fd), KB_EINVAL);
-	snprintf(at, sizeof(at), "%s/none", path);
-	FAILS(os_file_open_path(at, &fd), KB_ENOENT);
+	FAILS(os_file_open_path(none, &fd), KB_ENOENT);
 	assert_int_equal(errno, ENOENT);
-	FAILS(os_file_device(at, &fd), KB_ENODEV);
+	FAILS(os_file_device(none, &fd), KB_ENODEV);
 }
 
 TEST(a_new_file_takes_nobodys_place)

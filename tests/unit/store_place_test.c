@@ -366,9 +366,8 @@ TEST(forged_end_of_sequences_leaves_nothing_at_8_mib)
 	}
 	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
-	for (uint64_t i = 10; i < 14; i++) {
+	for (uint64_t i = 10; i < 14; i++)
 		save_and_load_mark(&disk, i);
-	}
 }
 
 TEST(state_is_seen_by_its_first_cells)
