@@ -128,12 +128,9 @@ TEST(orders_are_reasons_too)
 /* It is not told of as passed over: it is what boots. */
 TEST(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason)
 {
-	struct state s = machine_trial();
+	struct state s = machine_trial_ended(0);
 
 	s.slot[0].st = STATE_EMPTY;
-	s.slot[1].tries = 0;
-	s.open = 1;
-	s.open_token = 1;
 	machine_put(s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("# slot b is rejected: reset before it was marked good");
@@ -144,12 +141,7 @@ TEST(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason)
 /* What is passed over in this boot is nearer to the matter than what was found when it settled. */
 TEST(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad)
 {
-	struct state s = machine_trial();
-
-	s.slot[1].tries = 0;
-	s.open = 1;
-	s.open_token = 1;
-	machine_put(s);
+	machine_put(machine_trial_ended(0));
 	machine.disk.part[1].fstype = NULL;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"slot\":\"b\",\"tier\":\"last-resort\"");

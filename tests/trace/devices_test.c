@@ -168,11 +168,8 @@ TEST(disk_that_comes_back_is_seen_beside_media_that_hang)
 /* What the reset was is not settled a second time: the trial loses the try that its boot costs. */
 TEST(disk_that_comes_back_costs_a_trial_no_more_than_its_boot)
 {
-	struct state s = machine_trial();
+	struct state s = machine_trial_ended(2);
 
-	s.open = 1;
-	s.open_token = 7;
-	s.slot[1].tries = 2;
 	pull_out_and_plug_in(s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount /dev/vdb3");
@@ -197,12 +194,7 @@ TEST(update_in_which_the_disk_goes_is_counted)
  */
 TEST(disk_that_comes_back_unread_is_settled_then)
 {
-	struct state s = machine_trial();
-
-	s.open = 1;
-	s.open_token = 7;
-	s.slot[1].tries = 0;
-	pull_out_and_plug_in(s, VDB_PATH);
+	pull_out_and_plug_in(machine_trial_ended(0), VDB_PATH);
 	machine.state.off = true;
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -416,17 +408,6 @@ TEST(disk_that_comes_after_20_s_costs_no_try)
 	assert_in_range(os_now_ms(), 22000, 22500);
 	assert_int_equal(machine_get().slot[1].tries,
 			 s.slot[1].tries - 1); /* its own boot, no more */
-}
-
-TEST(disk_that_is_absent_for_a_boot_makes_no_slot_bad)
-{
-	struct state s = machine_trial(), after;
-
-	machine_put(s);
-	machine.no_disk = true;
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	after = machine_get();
-	assert_true(state_same(&after, &s));
 }
 
 TEST(device_on_a_usb_disk_boots_where_it_is_allowed)

@@ -152,11 +152,7 @@ TEST(trial_after_a_power_cut)
 
 TEST(trial_is_given_up)
 {
-	struct state s = machine_trial();
-
-	s.slot[1].tries = 0;
-	s.open = 1;
-	machine_put(s);
+	machine_put(machine_trial_ended(0));
 	costs("trial without tries left, a good slot boots", OS_SIM_EXEC);
 	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
 }
