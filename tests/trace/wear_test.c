@@ -52,49 +52,49 @@ static void costs(const char *row, enum os_sim_end end)
 /* ---------------------------------------------------------------- the paths */
 
 /* What boots a device in this state, and what stands in its way. */
+static const struct {
+	const char *row;
+	struct state (*from)(void);
+	const char *conf, *cmdline, *fails, *file;
+	enum kb_err error;
+	bool stick;
+	int apply; /* how it ends */
+} path[] = {
+	{ .row = "healthy boot", .from = machine_good },
+	{ .row = "healthy boot, `count=always`",
+	  .from = machine_good,
+	  .conf = "[system]\ncompatible=trace\ncount=always\n" },
+	{ .row = "boot of a trial", .from = machine_trial },
+	{ .row = "boot with `keelboot.slot=`",
+	  .from = machine_trial,
+	  .cmdline = "keelboot.slot=b\n" },
+	{ .row = "trial that does not mount, a good slot boots",
+	  .from = machine_trial,
+	  .fails = "mount " SLOT_B_DEV,
+	  .error = KB_EMOUNT },
+	{ .row = "boot of a trial, the state cannot be written",
+	  .from = machine_trial,
+	  .fails = "write " STATE_DEV,
+	  .error = KB_EIO },
+	{ .row = "boot after a crash of a good slot",
+	  .from = machine_good,
+	  .file = "/sys/fs/pstore/dmesg-ramoops-0" },
+	{ .row = "last resort", .from = machine_both_bad },
+	{ .row = "looking at a medium, a raw bundle or the stage folder",
+	  .from = machine_staged,
+	  .apply = 2 << 8 },
+	{ .row = "looking at a medium, a raw bundle or the stage folder",
+	  .from = machine_good,
+	  .stick = true,
+	  .apply = 2 << 8 },
+	{ .row = "looking at a medium on which apply crashes or stalls",
+	  .from = machine_good,
+	  .stick = true,
+	  .apply = 11 },
+};
+
 TEST(paths_that_differ_in_one_thing)
 {
-	static const struct {
-		const char *row;
-		struct state (*from)(void);
-		const char *conf, *cmdline, *fails, *file;
-		enum kb_err error;
-		bool stick;
-		int apply; /* how it ends */
-	} path[] = {
-		{ .row = "healthy boot", .from = machine_good },
-		{ .row = "healthy boot, `count=always`",
-		  .from = machine_good,
-		  .conf = "[system]\ncompatible=trace\ncount=always\n" },
-		{ .row = "boot of a trial", .from = machine_trial },
-		{ .row = "boot with `keelboot.slot=`",
-		  .from = machine_trial,
-		  .cmdline = "keelboot.slot=b\n" },
-		{ .row = "trial that does not mount, a good slot boots",
-		  .from = machine_trial,
-		  .fails = "mount " SLOT_B_DEV,
-		  .error = KB_EMOUNT },
-		{ .row = "boot of a trial, the state cannot be written",
-		  .from = machine_trial,
-		  .fails = "write " STATE_DEV,
-		  .error = KB_EIO },
-		{ .row = "boot after a crash of a good slot",
-		  .from = machine_good,
-		  .file = "/sys/fs/pstore/dmesg-ramoops-0" },
-		{ .row = "last resort", .from = machine_both_bad },
-		{ .row = "looking at a medium, a raw bundle or the stage folder",
-		  .from = machine_staged,
-		  .apply = 2 << 8 },
-		{ .row = "looking at a medium, a raw bundle or the stage folder",
-		  .from = machine_good,
-		  .stick = true,
-		  .apply = 2 << 8 },
-		{ .row = "looking at a medium on which apply crashes or stalls",
-		  .from = machine_good,
-		  .stick = true,
-		  .apply = 11 },
-	};
-
 	for (unsigned i = 0; i < KB_ARRAY_LEN(path); i++) {
 		machine_anew();
 		machine_put(path[i].from());

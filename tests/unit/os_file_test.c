@@ -182,8 +182,7 @@ TEST(each_list_has_a_place_of_its_own)
 		n++;
 	while (os_file_next(&own, name) == KB_OK)
 		m++;
-	assert_int_equal(n, 5); /* file, link, folder, pipe, .lock */
-	assert_int_equal(m, n);
+	EQUAL((n, 5), (m, n)); /* file, link, folder, pipe, .lock */
 	util_close(&all.dir);
 }
 

@@ -382,8 +382,7 @@ TEST(last_resorts_are_over_once_one_proves_itself)
 	s.open_token = 7;
 	s.lr_count = 4;
 	OK(verdict_good(&s, 0, 7, 0, &committed));
-	assert_int_equal(s.lr, 0);
-	assert_int_equal(s.lr_count, 0); /* the next one need not wait long */
+	EQUAL((s.lr, 0), (s.lr_count, 0)); /* the next one need not wait long */
 	assert_false(state_is_trusted(&s.slot[0]));
 	OK(verdict_proven(&s, 0, 7));
 	EQUAL((s.lr, STATE_NONE), (state_is_trusted(&s.slot[0]), true));
