@@ -19,6 +19,18 @@ def content(bundle):
     return pathlib.Path(f"{bundle}.img").read_bytes()
 
 
+@pytest.fixture(name="bundle")
+def make_bundle(factory):
+    return factory("2.0", 20)
+
+
+@pytest.fixture(name="staged")
+def make_staged(ready, bundle):
+    """As ready, and 2.0 is staged."""
+    ready("stage", bundle)
+    return ready
+
+
 # ---------------------------------------------------------------- usage
 
 
@@ -698,8 +710,7 @@ def staged_path(dev):
     return pathlib.Path(dev.json("status")["staged"]["path"])
 
 
-def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, factory):
-    bundle = factory("2.0", 20)
+def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, bundle):
     assert ready("stage", bundle).stdout == "2.0 is staged; the next boot installs it.\n"
     told, file = ready.json("status")["staged"], staged_path(ready)
     assert told["source"] == "data" and told["present"]
@@ -732,15 +743,14 @@ def test_next_boot_depends_on_whether_this_one_proves_itself(good):
     assert next_boot(good) == []
 
 
-def test_what_is_staged_and_on_trial_already_is_not_installed_again(ready, factory):
+def test_what_is_staged_and_on_trial_already_is_not_installed_again(staged):
     """The boot has installed it; mark good will forget it."""
-    ready("stage", factory("2.0", 20))
-    edit(ready, b_st="trial", b_tries=2, b_grace=5, b_release=staged_release(ready), b_version="2.0", b_sequence=20,
+    edit(staged, b_st="trial", b_tries=2, b_grace=5, b_release=staged_release(staged), b_version="2.0", b_sequence=20,
          pref="b")
-    ready.boot("b", status="trial", version="2.0")
-    assert next_boot(ready) == []
-    assert "Staged:     release " in ready("status").stdout
-    assert "on trial in slot b" in ready("status").stdout
+    staged.boot("b", status="trial", version="2.0")
+    assert next_boot(staged) == []
+    assert "Staged:     release " in staged("status").stdout
+    assert "on trial in slot b" in staged("status").stdout
 
 
 @pytest.mark.parametrize("change, fate", (
@@ -753,54 +763,44 @@ def test_what_is_staged_and_on_trial_already_is_not_installed_again(ready, facto
      "skips the staged update (too many updates were installed since a slot was last marked good); uses slot a (1.0)."),
     (lambda id: {"apply_data": "3,0,0"}, "skips the staged update (its source is skipped); "
                                          "uses slot a (1.0).")))
-def test_status_says_what_will_become_of_the_staged_update(ready, factory, change, fate):
-    ready("stage", factory("2.0", 20))
-    edit(ready, **change(staged_release(ready)))
-    assert next_boot(ready) == [f"Next boot: {fate}"]
+def test_status_says_what_will_become_of_the_staged_update(staged, change, fate):
+    edit(staged, **change(staged_release(staged)))
+    assert next_boot(staged) == [f"Next boot: {fate}"]
 
 
-def test_a_staged_update_whose_file_is_gone_will_not_be_installed(ready, factory):
-    ready("stage", factory("2.0", 20))
-    staged_path(ready).unlink()
-    assert next_boot(ready) == ["Next boot: skips the staged update (its file is missing); uses slot a (1.0)."]
+def test_a_staged_update_whose_file_is_gone_will_not_be_installed(staged):
+    staged_path(staged).unlink()
+    assert next_boot(staged) == ["Next boot: skips the staged update (its file is missing); uses slot a (1.0)."]
 
 
-def test_staging_it_twice_is_nothing_to_do(ready, factory):
-    bundle = factory("2.0", 20)
-    ready("stage", bundle)
-    before = ready.state.read_bytes()
-    assert "staged already" in ready("stage", bundle, code=NOTHING).stderr
-    assert ready.state.read_bytes() == before
+def test_staging_it_twice_is_nothing_to_do(staged, bundle):
+    before = staged.state.read_bytes()
+    assert "staged already" in staged("stage", bundle, code=NOTHING).stderr
+    assert staged.state.read_bytes() == before
 
 
-def test_staging_it_again_after_the_file_was_lost_brings_it_back(ready, factory):
-    bundle = factory("2.0", 20)
-    ready("stage", bundle)
-    path = staged_path(ready)
+def test_staging_it_again_after_the_file_was_lost_brings_it_back(staged, bundle):
+    path = staged_path(staged)
     path.unlink()
-    assert any("staged, but the file is missing" in w for w in ready.json("status")["warnings"])
-    ready("stage", bundle)
+    assert any("staged, but the file is missing" in w for w in staged.json("status")["warnings"])
+    staged("stage", bundle)
     assert path.read_bytes() == bundle.read_bytes()
 
 
-def test_staging_it_again_after_the_file_decayed_brings_it_back(ready, factory):
-    bundle = factory("2.0", 20)
-    ready("stage", bundle)
-    path = staged_path(ready)
+def test_staging_it_again_after_the_file_decayed_brings_it_back(staged, bundle):
+    path = staged_path(staged)
     whole = bundle.read_bytes()
     for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
         path.write_bytes(damaged)
-        ready("stage", bundle)
+        staged("stage", bundle)
         assert path.read_bytes() == bundle.read_bytes()
 
 
-def test_what_failed_at_a_boot_is_staged_anew(ready, factory):
-    bundle = factory("2.0", 20)
-    ready("stage", bundle)
-    edit(ready, staged=f"data,{staged_release(ready)},2")
-    assert ready.json("status")["staged"]["fails"] == 2
-    ready("stage", bundle)
-    assert ready.json("status")["staged"]["fails"] == 0
+def test_what_failed_at_a_boot_is_staged_anew(staged, bundle):
+    edit(staged, staged=f"data,{staged_release(staged)},2")
+    assert staged.json("status")["staged"]["fails"] == 2
+    staged("stage", bundle)
+    assert staged.json("status")["staged"]["fails"] == 0
 
 
 def test_litter_of_a_power_cut_makes_room_before_anything_is_copied(ready, factory, tmp_path):
@@ -847,21 +847,19 @@ def test_a_data_partition_that_is_read_only_is_named_as_that(ready, factory):
         assert "mount it read-write" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
 
 
-def test_a_newer_staged_bundle_replaces_the_older_one(ready, factory):
-    ready("stage", factory("2.0", 20))
-    (ready.data / "keelboot/stage/0123456789abcdef.keel.part").write_bytes(b"half")
-    (ready.data / "keelboot/stage/notes.txt").write_bytes(b"not ours")
-    ready("stage", factory("3.0", 30))
-    newest = staged_release(ready)[:16] + ".keel"
-    assert staged_files(ready) == sorted([newest, "notes.txt"])
+def test_a_newer_staged_bundle_replaces_the_older_one(staged, factory):
+    (staged.data / "keelboot/stage/0123456789abcdef.keel.part").write_bytes(b"half")
+    (staged.data / "keelboot/stage/notes.txt").write_bytes(b"not ours")
+    staged("stage", factory("3.0", 30))
+    newest = staged_release(staged)[:16] + ".keel"
+    assert staged_files(staged) == sorted([newest, "notes.txt"])
 
 
-def test_unstage_forgets_and_removes(ready, factory):
-    ready("stage", factory("2.0", 20))
-    ready("unstage")
-    assert ready.json("status")["staged"] is None
-    assert staged_files(ready) == []
-    assert "nothing is staged" in ready("unstage", code=NOTHING).stderr
+def test_unstage_forgets_and_removes(staged):
+    staged("unstage")
+    assert staged.json("status")["staged"] is None
+    assert staged_files(staged) == []
+    assert "nothing is staged" in staged("unstage", code=NOTHING).stderr
 
 
 def written(path, data):
@@ -928,8 +926,7 @@ def test_staging_what_runs_already_is_nothing_to_do(dev, factory):
     assert "or was before (slot a, good)" in dev("install", bundle, code=NOTHING).stderr
 
 
-def test_staging_what_a_slot_held_that_lost_its_trust_says_when_it_comes_back(ready, factory):
-    bundle = factory("2.0", 20)
+def test_staging_what_a_slot_held_that_lost_its_trust_says_when_it_comes_back(ready, bundle):
     ready("install", bundle)
     ready.boot("b")
     ready("mark", "good")
@@ -955,8 +952,7 @@ def test_staging_into_a_data_partition_that_is_not_there(ready, factory):
     assert not ready.data.exists()
 
 
-def test_staging_without_permission_says_the_way_out(ready, factory):
-    bundle = factory("2.0", 20)
+def test_staging_without_permission_says_the_way_out(ready, bundle):
     user = let_others_in(bundle.parent, ready.path)
     ready.state.chmod(0o666)
     ready.data.chmod(0o555)
@@ -990,10 +986,9 @@ sys.stdin.read()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes two users")
-def test_no_other_user_can_hold_up_stage(ready, factory):
+def test_no_other_user_can_hold_up_stage(staged, factory):
     """Not in a folder of an older Keelboot either, which everybody may open."""
-    ready("stage", factory("2.0", 20))
-    folder = ready.data / "keelboot/stage"
+    folder = staged.data / "keelboot/stage"
     assert folder.stat().st_mode & 0o777 == 0o755
     let_others_in(folder)
     for n in (3, 4):
@@ -1007,18 +1002,17 @@ def test_no_other_user_can_hold_up_stage(ready, factory):
                 said.append(other.stdout.readline())
                 assert said[-1], said
             assert all("Permission denied" in line for line in said[:-1])
-            ready("--wait", 0, "stage", factory(f"{n}.0", 10 * n))
+            staged("--wait", 0, "stage", factory(f"{n}.0", 10 * n))
             other.stdin.close()
 
 
-def test_two_stages_at_once_take_turns(ready, factory):
-    ready("stage", factory("2.0", 20))
-    with open(ready.data / "keelboot/stage/.lock", "rb") as file:
+def test_two_stages_at_once_take_turns(staged, factory):
+    with open(staged.data / "keelboot/stage/.lock", "rb") as file:
         assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
         fcntl.flock(file, fcntl.LOCK_EX)
-        result = ready("--wait", 0, "stage", factory("3.0", 30), code=BUSY)
+        result = staged("--wait", 0, "stage", factory("3.0", 30), code=BUSY)
     assert "another `keelboot stage` is running" in result.stderr
-    ready("stage", factory("3.0", 30))
+    staged("stage", factory("3.0", 30))
 
 
 def test_stage_reports_in_json(ready, factory):
@@ -1070,8 +1064,7 @@ def test_install_verifies_all_before_it_writes(ready, factory):
     assert ready.slot("b")["state"] == "writing"
 
 
-def test_stage_refuses_what_no_slot_can_hold(ready, factory):
-    bundle = factory("2.0", 20)
+def test_stage_refuses_what_no_slot_can_hold(ready, bundle):
     for file in ready.slots.values():
         file.write_bytes(bytes(4096))
     assert "made for larger slots" in ready("stage", bundle, code=INCOMPATIBLE).stderr
@@ -1101,16 +1094,14 @@ def test_system_conf_says_how_many_tries_a_trial_has(ready, factory):
     assert ready.slot("b")["state"] == "good"
 
 
-def test_installing_it_again_writes_nothing(ready, factory):
-    bundle = factory("2.0", 20)
+def test_installing_it_again_writes_nothing(ready, bundle):
     ready("install", bundle)
     before = ready.slots["b"].read_bytes(), ready.state.read_bytes()
     assert "nothing to do: this release is installed" in ready("install", bundle, code=NOTHING).stderr
     assert (ready.slots["b"].read_bytes(), ready.state.read_bytes()) == before
 
 
-def test_a_rejected_release_is_installed_only_again(ready, factory):
-    bundle = factory("2.0", 20)
+def test_a_rejected_release_is_installed_only_again(ready, bundle):
     ready("install", bundle)
     ready("mark", "bad", "b", "--reason", "no network")
     for verb in ("stage", "install"):
@@ -1137,14 +1128,12 @@ def test_a_bundle_that_does_not_fit_is_refused(ready, factory):
     assert ready.slot("b")["state"] == "empty"
 
 
-def test_committing_the_staged_release_removes_its_file(ready, factory):
-    bundle = factory("2.0", 20)
-    ready("stage", bundle)
-    ready("install", bundle)
-    ready.boot("b")
-    ready("mark", "good")
-    assert ready.json("status")["staged"] is None
-    assert staged_files(ready) == []
+def test_committing_the_staged_release_removes_its_file(staged, bundle):
+    staged("install", bundle)
+    staged.boot("b")
+    staged("mark", "good")
+    assert staged.json("status")["staged"] is None
+    assert staged_files(staged) == []
 
 
 def test_install_reports_in_json(ready, factory):

@@ -136,6 +136,9 @@ def test_number_of_somebody_else_is_never_signalled(dev, text):
 # ---------------------------------------------------------------- the real guardian, at its deadline
 
 
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--"]
+
+
 class Race:
     """keelboot-guardian itself, as the init of a process namespace of its own: what it does to process 1 and to
     the machine stays in there."""
@@ -145,6 +148,8 @@ class Race:
     GOOD = ("good", "0", "1")       # it has proved itself after one second
 
     def __init__(self, dev, path, terms=TRIAL, log="65"):
+        if subprocess.run([*NAMESPACE, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            pytest.skip("no namespaces here")
         (path / "proc/1").mkdir(parents=True, exist_ok=True)
         (path / "proc/1/comm").write_text("init\n")
         (path / "proc/1/cmdline").write_text("init\0")
@@ -173,14 +178,9 @@ class Race:
         self.outer.wait()
 
 
-NAMESPACE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--"]
-
-
 def test_mark_good_against_the_real_guardian_at_its_deadline(factory_trial, tmp_path):
     """Each round moves the command towards the moment in which the other one won, so that both win at some time;
     whoever wins, all of them agree on it."""
-    if subprocess.run([*NAMESPACE, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("no namespaces here")
     delay, step, winners = 0.8, 0.4, []
     while len(winners) < 8 or (len(set(winners)) < 2 and len(winners) < 40):
         dev = factory_trial(tmp_path / f"round-{len(winners)}")
@@ -204,8 +204,6 @@ def test_mark_good_against_the_real_guardian_at_its_deadline(factory_trial, tmp_
 
 @pytest.mark.parametrize("reported", (True, False))
 def test_real_guardian_proves_what_reported(factory_trial, tmp_path, reported):
-    if subprocess.run([*NAMESPACE, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("no namespaces here")
     dev = factory_trial(tmp_path / "device")
     edit(dev, b_st="good", b_tries=0, b_streak=2, b_doubt=1)
     if reported:

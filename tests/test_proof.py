@@ -19,34 +19,24 @@ def mistaken_tree(tmp_path, name, right, mistaken):
     return tmp_path
 
 
-def test_the_codec_is_proven():
-    result = prove.codec(900)
-    assert result["ok"] and result["wrong"] == 0 and result["cases"] > 3_000_000
+@pytest.mark.parametrize("proof, cases", [(prove.codec, 3_000_000), (prove.varint, 500_000_000)])
+def test_it_is_proven(proof, cases):
+    result = proof(900)
+    assert result["ok"] and result["wrong"] == 0 and result["cases"] > cases
 
 
-@pytest.mark.parametrize("name, right, mistaken", [
-    ("selector/state_keys.c", "OF_SLOT(tries), STATE_TRIES_MAX", "OF_SLOT(tries), STATE_TRIES_MAX - 1"),
-    ("selector/state_keys.c", "OF_STATE(lr_count)", "OF_STATE(installs)"),
-    ("selector/state_encode.c", "key->when == STATE_WHEN_RELEASE && !t->has_release",
+@pytest.mark.parametrize("proof, name, right, mistaken", [
+    (prove.codec, "selector/state_keys.c", "OF_SLOT(tries), STATE_TRIES_MAX", "OF_SLOT(tries), STATE_TRIES_MAX - 1"),
+    (prove.codec, "selector/state_keys.c", "OF_STATE(lr_count)", "OF_STATE(installs)"),
+    (prove.codec, "selector/state_encode.c", "key->when == STATE_WHEN_RELEASE && !t->has_release",
      "key->when == STATE_WHEN_RELEASE && t->sequence == 0"),
-    ("selector/text.c", "l->line_len = (size_t)(stop - *pos) + (nl != NULL);",
+    (prove.codec, "selector/text.c", "l->line_len = (size_t)(stop - *pos) + (nl != NULL);",
      "l->line_len = (size_t)(stop - *pos) + 1;"),
+    (prove.varint, "update/bundle/reader_walk.c", "(b == 0 && shift > 0) ||", ""),
+    (prove.varint, "update/bundle/reader_walk.c", "|| v > UINT32_MAX", ""),
+    (prove.varint, "update/bundle/reader_walk.c", "shift < 35", "shift < 28"),
+    (prove.varint, "update/bundle/reader_walk.c", "shift < 35 && w->enc_pos < w->enc_page_len", "shift < 35"),
+    (prove.varint, "cli/bundle/bundle_table.c", "v >= 0x80; v >>= 7", "v > 0x80; v >>= 7"),
 ])
-def test_a_mistake_in_the_codec_is_found(tmp_path, name, right, mistaken):
-    assert not prove.codec(900, mistaken_tree(tmp_path, name, right, mistaken))["ok"]
-
-
-def test_the_numbers_of_a_table_are_proven():
-    result = prove.varint(900)
-    assert result["ok"] and result["wrong"] == 0 and result["cases"] > 500_000_000
-
-
-@pytest.mark.parametrize("name, right, mistaken", [
-    ("update/bundle/reader_walk.c", "(b == 0 && shift > 0) ||", ""),
-    ("update/bundle/reader_walk.c", "|| v > UINT32_MAX", ""),
-    ("update/bundle/reader_walk.c", "shift < 35", "shift < 28"),
-    ("update/bundle/reader_walk.c", "shift < 35 && w->enc_pos < w->enc_page_len", "shift < 35"),
-    ("cli/bundle/bundle_table.c", "v >= 0x80; v >>= 7", "v > 0x80; v >>= 7"),
-])
-def test_a_mistake_in_a_number_is_found(tmp_path, name, right, mistaken):
-    assert not prove.varint(900, mistaken_tree(tmp_path, name, right, mistaken))["ok"]
+def test_a_mistake_is_found(tmp_path, proof, name, right, mistaken):
+    assert not proof(900, mistaken_tree(tmp_path, name, right, mistaken))["ok"]

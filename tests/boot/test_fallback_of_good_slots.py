@@ -4,17 +4,22 @@
 WATCHDOG = "panic=0 keelboot.watchdog=/dev/watchdog0,8"
 
 
+def crash(vm):
+    """The watchdog ends it, and tells that it did."""
+    vm.send("killall -9 watchdog; while pidof watchdog; do :; done; "
+            "watchdog -F -T 4 -t 60 /dev/watchdog0 & "
+            "until [ $(cat /sys/class/watchdog/watchdog0/timeout) = 4 ]; do :; done; "
+            "echo c > /proc/sysrq-trigger")
+    vm.wait_reset()
+
+
 def test_good_slot_that_crashes_three_times_in_a_row_is_left(bench):
     disk = bench.disk("1.0 nomark", "2.0 nomark")
     with bench.untouched(disk), bench.machine(disk, append=WATCHDOG) as vm:
         for number in (1, 2, 3):
             vm.wait_boot(number)
             bench.up(vm, "2.0", "b")
-            vm.send("killall -9 watchdog; while pidof watchdog; do :; done; "
-                    "watchdog -F -T 4 -t 60 /dev/watchdog0 & "
-                    "until [ $(cat /sys/class/watchdog/watchdog0/timeout) = 4 ]; do :; done; "
-                    "echo c > /proc/sysrq-trigger")
-            vm.wait_reset()
+            crash(vm)
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == ["watchdog"] * 3
         status = bench.status(vm)
@@ -32,15 +37,6 @@ def test_slot_that_a_person_marks_bad_is_left(bench):
         b = bench.status(vm)["slots"][1]
         assert (b["state"], b["reason"]) == ("bad", "modem does not register")
         assert bench.causes(vm) == ["guest"]
-
-
-def crash(vm):
-    """The watchdog ends it, and tells that it did."""
-    vm.send("killall -9 watchdog; while pidof watchdog; do :; done; "
-            "watchdog -F -T 4 -t 60 /dev/watchdog0 & "
-            "until [ $(cat /sys/class/watchdog/watchdog0/timeout) = 4 ]; do :; done; "
-            "echo c > /proc/sysrq-trigger")
-    vm.wait_reset()
 
 
 def test_good_slot_that_reports_in_each_boot_and_crashes_is_left_and_comes_back(bench):

@@ -174,7 +174,7 @@ static void counters(void)
 		struct state_apply *a = &s.apply[v % STATE_SRC_COUNT];
 
 		a->count = (uint8_t)(v / STATE_SRC_COUNT % 4);
-		a->grace = (uint8_t)(v / STATE_SRC_COUNT / 4 % 6);
+		a->excused = (uint8_t)(v / STATE_SRC_COUNT / 4 % 6);
 		a->open = v / STATE_SRC_COUNT / 24;
 		s.staged.source = (enum state_source)(v % STATE_SRC_COUNT);
 		s.staged.fails = (uint8_t)(v / STATE_SRC_COUNT % 4);

@@ -31,9 +31,11 @@ def tried(name: str, sources: list, flags: list, timeout: int, root: Path) -> tu
     """(what came of it, what it said) of a program that tries all there is and ends with NAME: N cases, N wrong."""
     program = TOP / f"build/proof/{name}_proof"
     program.parent.mkdir(parents=True, exist_ok=True)
-    built = run(["gcc", "-I", root, "-D_GNU_SOURCE", "-std=gnu11", "-O2", *flags, "-o", program,
+    built = run(["gcc", "-I", root, "-I", TOP, "-D_GNU_SOURCE", "-std=gnu11", "-O2", *flags, "-o", program,
                  TOP / f"tests/proof/{name}_proof.c", *[root / source for source in sources]], timeout)
-    done = run([program], timeout) if built.returncode == 0 else built
+    if built.returncode != 0:
+        raise subprocess.SubprocessError(built.stdout)
+    done = run([program], timeout)
     match = re.search(rf"{name}: (\d+) cases, (\d+) wrong\n$", done.stdout)
     if not match or done.returncode != 0:
         print(done.stdout[-3000:])
@@ -83,7 +85,7 @@ def main() -> int:
         start = time.monotonic()
         try:
             report[name] = PROOFS[name](args.timeout)
-        except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        except (FileNotFoundError, subprocess.SubprocessError) as error:
             report[name] = {"ok": False, "why": str(error)}
         report[name]["seconds"] = round(time.monotonic() - start, 1)
         print(f"proof: {name}: " + ", ".join(f"{key} {value}" for key, value in report[name].items()

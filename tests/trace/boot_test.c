@@ -18,7 +18,6 @@ TEST(healthy_boot_writes_nothing)
 TEST(trial_is_charged_before_it_is_mounted)
 {
 	struct state after;
-	char token[32];
 
 	machine_put(machine_trial());
 	machine_boots_as("trial_boot_charges_before_mounting", 'b');
@@ -27,8 +26,8 @@ TEST(trial_is_charged_before_it_is_mounted)
 	after = machine_get();
 	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, 1));
 	assert_int_equal(after.open_token, after.seq);
-	snprintf(token, sizeof(token), "b %llu\n", (unsigned long long)after.seq);
-	assert_string_equal(os_sim_text("/run/keelboot/token"), token);
+	EQUAL((os_sim_text("/run/keelboot/token"),
+	       strf("b %llu\n", (unsigned long long)after.seq)));
 	machine_told("\"counted\":true");
 }
 
@@ -47,14 +46,12 @@ TEST(third_silent_boot_of_a_trial_falls_back)
 	machine_told("\"reason\":\"b: crashed or hung\"");
 	assert_absent("mount " SLOT_B_DEV);
 	after = machine_get();
-	assert_int_equal(after.slot[1].st, STATE_BAD);
-	assert_true(state_is_rejected(&after, states_id(20)));
+	EQUAL((after.slot[1].st, STATE_BAD), (state_is_rejected(&after, states_id(20)), true));
 	assert_string_equal(after.slot[1].reason, "crashed or hung");
 	/* And from then on it is a healthy boot again, which still says why it is not slot b. */
 	machine_restart();
 	machine.watchdog.bootstatus = 0;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine.state.own.ops, 0);
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine.state.own.ops, 0));
 	machine_told("\"reason\":\"b: crashed or hung\"");
 	assert_once("# slot b is preferred, but skipped: crashed or hung");
 }
@@ -86,13 +83,9 @@ TEST(good_slot_that_is_left_is_left_with_a_reason)
 	machine_put(s);
 	machine.watchdog.bootstatus = WDIOF_CARDRESET;
 	for (int i = 0; i < 3; i++) { /* in each boot; in the history it stands once */
-		char want[160];
-
 		machine_boots('a');
-		snprintf(want, sizeof(want), "\"reason\":\"%s\"", why);
-		machine_told(want);
-		snprintf(want, sizeof(want), "# slot b is preferred, but skipped: %s", why + 3);
-		assert_once(want);
+		machine_told(strf("\"reason\":\"%s\"", why));
+		assert_once(strf("# slot b is preferred, but skipped: %s", why + 3));
 		machine_restart();
 		machine.watchdog.bootstatus = 0;
 	}
@@ -135,12 +128,9 @@ TEST(orders_are_reasons_too)
 /* It is not told of as passed over: it is what boots. */
 TEST(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason)
 {
-	struct state s = machine_trial();
+	struct state s = machine_trial_ended(0);
 
 	s.slot[0].st = STATE_EMPTY;
-	s.slot[1].tries = 0;
-	s.open = 1;
-	s.open_token = 1;
 	machine_put(s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("# slot b is rejected: reset before it was marked good");
@@ -151,12 +141,7 @@ TEST(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason)
 /* What is passed over in this boot is nearer to the matter than what was found when it settled. */
 TEST(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad)
 {
-	struct state s = machine_trial();
-
-	s.slot[1].tries = 0;
-	s.open = 1;
-	s.open_token = 1;
-	machine_put(s);
+	machine_put(machine_trial_ended(0));
 	machine.disk.part[1].fstype = NULL;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"slot\":\"b\",\"tier\":\"last-resort\"");
@@ -165,7 +150,7 @@ TEST(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad)
 
 TEST(forced_slot_writes_nothing)
 {
-	struct state s = machine_trial(), after;
+	struct state s = machine_trial();
 
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(s);
@@ -176,8 +161,7 @@ TEST(forced_slot_writes_nothing)
 	assert_absent("spawn keelboot-apply");
 	machine_told("\"tier\":\"forced\"");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
-	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
 
 TEST(forced_slot_that_does_not_mount_is_left)

@@ -100,13 +100,13 @@ static void reported(const char *name, unsigned typical, unsigned most)
 
 static void holds(const char *name, unsigned typical, unsigned most)
 {
-	char line[1024], want[256];
+	const char *want = strf("| %s | %u | %u |", name, typical, most);
 	FILE *f = fopen(README, "re");
 	bool found = false;
+	char line[1024];
 
 	assert_non_null(f);
 	reported(name, typical, most);
-	snprintf(want, sizeof(want), "| %s | %u | %u |", name, typical, most);
 	while (!found && fgets(line, sizeof(line), f) != NULL)
 		found = strncmp(line, want, strlen(want)) == 0;
 	fclose(f);
@@ -155,10 +155,9 @@ TEST(trial_that_hangs)
 /* What the guardian does at the deadline. */
 static void deadline(unsigned boot)
 {
-	struct state s;
 	struct store st;
+	struct state s = machine_load(&st);
 
-	s = machine_load(&st);
 	if (s.open != 1)
 		return;
 	OK(verdict_bad(&s, 1, "deadline"));
@@ -217,11 +216,10 @@ TEST(good_slot_that_crashes)
 /* `mark good`, as the unit of each boot calls it. */
 static void reports(unsigned boot)
 {
-	struct state s;
 	struct store st;
+	struct state s = machine_load(&st);
 	bool committed;
 
-	s = machine_load(&st);
 	OK(verdict_good(&s, 0, s.open_token, 0, &committed));
 	OK(store_save(&st, &s));
 }

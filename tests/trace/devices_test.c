@@ -2,6 +2,7 @@
 /* Boots whose disks are late, gone, odd, or somebody else's. */
 #include "initramfs/disks/probe_id.h"
 #include "tests/trace/machine.h"
+#include "tests/unit/plug_in.h"
 #include "tests/unit/stuck_sticks.h"
 
 #define PROBER "keelboot-prober"
@@ -71,9 +72,11 @@ static void state_goes(void *ctx)
 	machine.state.own.off = true;
 }
 
-TEST(disk_that_vanishes_ends_in_a_restart)
+/* vda is pulled out after 2 s, while an update is applied. */
+static void pull_out(struct state s)
 {
-	machine_put(machine_staged());
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
 	machine_child((struct os_sim_child){
 		.argv0 = "keelboot-apply", .duration_ms = 5000, .status = 512 });
 	machine_lay_out();
@@ -81,6 +84,11 @@ TEST(disk_that_vanishes_ends_in_a_restart)
 	machine.init[0] = machine.init[1] = NULL;
 	os_sim_disk_gone("vda", 2000);
 	os_sim_at(2000, state_goes, NULL);
+}
+
+TEST(disk_that_vanishes_ends_in_a_restart)
+{
+	pull_out(machine_good());
 	machine_reboots_as("disk_vanishes");
 	assert_absent("exec");
 	assert_once("reboot");
@@ -91,22 +99,12 @@ static void state_comes(void *ctx)
 	machine.state.own.off = false;
 }
 
-/* vda is pulled out after 2 s, while an update is applied, and comes back after 20 s as vdb. */
+/* And it comes back after 20 s as vdb. */
 static void pull_out_and_plug(struct state s, const char *path, bool card)
 {
-	static struct os_sim_child apply = { .argv0 = "keelboot-apply",
-					     .duration_ms = 5000,
-					     .status = 512 };
 	struct os_sim_disk back = machine.disk;
 
-	s.staged.source = STATE_SRC_DATA;
-	machine_put(s);
-	os_sim_child(&apply);
-	machine_lay_out();
-	machine.no_disk = machine.no_state_bdev = machine.no_watchdog = true;
-	machine.init[0] = machine.init[1] = NULL;
-	os_sim_disk_gone("vda", 2000);
-	os_sim_at(2000, state_goes, NULL);
+	pull_out(s);
 	back.name = "vdb";
 	back.path = path;
 	back.removable = card;
@@ -170,11 +168,8 @@ TEST(disk_that_comes_back_is_seen_beside_media_that_hang)
 /* What the reset was is not settled a second time: the trial loses the try that its boot costs. */
 TEST(disk_that_comes_back_costs_a_trial_no_more_than_its_boot)
 {
-	struct state s = machine_trial();
+	struct state s = machine_trial_ended(2);
 
-	s.open = 1;
-	s.open_token = 7;
-	s.slot[1].tries = 2;
 	pull_out_and_plug_in(s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount /dev/vdb3");
@@ -199,12 +194,7 @@ TEST(update_in_which_the_disk_goes_is_counted)
  */
 TEST(disk_that_comes_back_unread_is_settled_then)
 {
-	struct state s = machine_trial();
-
-	s.open = 1;
-	s.open_token = 7;
-	s.slot[1].tries = 0;
-	pull_out_and_plug_in(s, VDB_PATH);
+	pull_out_and_plug_in(machine_trial_ended(0), VDB_PATH);
 	machine.state.own.off = true;
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -289,22 +279,8 @@ TEST(hanging_prober_costs_time_but_no_boot)
 /* Eight LUNs of a stranger's, whose probers the kernel holds forever, before the disk is there. */
 TEST(media_whose_probers_hang_cost_no_boot)
 {
-	static char names[8][8], paths[8][96], devs[8][16];
-
 	machine.disk.at_ms = 1500;
-	for (unsigned i = 0; i < 8; i++) {
-		struct os_sim_disk stick = { .name = names[i],
-					     .path = paths[i],
-					     .no_answer = true };
-
-		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
-		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/host0/block/%s", names[i]);
-		snprintf(devs[i], sizeof(devs[i]), "/dev/%s", names[i]);
-		stick.size = 64ull << 20;
-		os_sim_disk(&stick);
-		machine_child((struct os_sim_child){
-			.argv0 = PROBER, .arg = devs[i], .hangs = true, .stuck = true });
-	}
+	stuck_sticks((struct os_sim_disk){ .size = 64 * MIB }, 8, 0);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	machine_boots('a');
 	assert_int_equal(machine.state.own.ops, 0);
@@ -330,11 +306,10 @@ TEST(late_stick_is_waited_for_while_it_settles)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/bind", "");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/bInterfaceClass", "08\n");
 	stick.at_ms = 2500;
-	os_sim_disk(&stick);
+	machine_plug(stick);
 	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 512 });
 	machine_boots_as("late_stick_is_seen", 'a');
 	assert_once("spawn keelboot-apply");
@@ -424,26 +399,15 @@ TEST(copy_alone_boots_when_its_original_has_not_come)
 
 TEST(disk_that_comes_after_20_s_costs_no_try)
 {
-	struct state s = machine_trial(), after;
+	struct state s = machine_trial();
 
 	machine_put(s);
 	machine.disk.at_ms = 22000;
 	machine.conf = "[system]\ntimeout=40\n[watchdog]\ntimeout=5\n";
 	machine_boots_as("disk_after_20_s", 'b');
 	assert_in_range(os_now_ms(), 22000, 22500);
-	after = machine_get();
-	assert_int_equal(after.slot[1].tries, s.slot[1].tries - 1); /* its own boot, no more */
-}
-
-TEST(disk_that_is_absent_for_a_boot_makes_no_slot_bad)
-{
-	struct state s = machine_trial(), after;
-
-	machine_put(s);
-	machine.no_disk = true;
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	after = machine_get();
-	assert_true(state_same(&after, &s));
+	assert_int_equal(machine_get().slot[1].tries,
+			 s.slot[1].tries - 1); /* its own boot, no more */
 }
 
 TEST(device_on_a_usb_disk_boots_where_it_is_allowed)
@@ -465,17 +429,8 @@ TEST(device_on_a_usb_disk_boots_where_it_is_allowed)
 
 TEST(device_is_found_among_more_disks_than_the_table_holds)
 {
-	static char name[20][8], path[20][48];
-
-	for (unsigned i = 0; i < 20; i++) {
-		struct os_sim_disk k = { .size = 64 * MIB, .fstype = "ext4" };
-
-		snprintf(name[i], sizeof(name[i]), "sd%c", 'b' + (int)i);
-		snprintf(path[i], sizeof(path[i]), "/devices/pci0/%u/block/sd%c", i, 'b' + (int)i);
-		k.name = name[i];
-		k.path = path[i];
-		os_sim_disk(&k);
-	}
+	plug_in_many((struct os_sim_disk){ .size = 64 * MIB, .fstype = "ext4" }, "/devices/pci0",
+		     20);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount " SLOT_A_DEV);
 	assert_true(os_now_ms() < 2000);

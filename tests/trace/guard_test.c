@@ -41,15 +41,13 @@ TEST(keelboot_log_rules_the_guardian_too)
 		{ "quiet keelboot.log=info\n", "66" },
 		{ "keelboot.log=debug\n", "77" },
 	};
-	char want[80];
 
 	for (unsigned i = 0; i < sizeof(line) / sizeof(line[0]); i++) {
 		machine_restart();
 		machine.cmdline = line[i][0];
 		boot_with(machine_trial());
-		snprintf(want, sizeof(want), STARTED " b %u trial 300 600 300 0 keep %s;",
-			 (unsigned)machine.boot.attempt.token, line[i][1]);
-		assert_once(want);
+		assert_once(strf(STARTED " b %u trial 300 600 300 0 keep %s;",
+				 (unsigned)machine.boot.attempt.token, line[i][1]));
 	}
 }
 

@@ -148,6 +148,17 @@ static inline struct state machine_trial(void)
 	return s;
 }
 
+/* Its boot ended without a verdict, and left it so many tries. */
+static inline struct state machine_trial_ended(uint8_t tries)
+{
+	struct state s = machine_trial();
+
+	s.slot[1].tries = tries;
+	s.open = 1;
+	s.open_token = 7;
+	return s;
+}
+
 /* As machine_good(); but neither slot boots by itself. */
 static inline struct state machine_both_bad(void)
 {

@@ -4,8 +4,6 @@
 #include "tests/trace/applies.h"
 #include "tests/unit/stuck_sticks.h"
 
-#define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
-
 /* From now on slot b mounts. */
 static void install(void *ctx, const char *const *argv)
 {
@@ -17,17 +15,6 @@ static void install(void *ctx, const char *const *argv)
 static void begin_install(void *ctx, const char *const *argv)
 {
 	applies_half();
-}
-
-static struct os_sim_child apply(int exit_code, const char *arg)
-{
-	return (struct os_sim_child){
-		.argv0 = APPLY,
-		.arg = arg,
-		.duration_ms = 3000,
-		.status = exit_code << 8,
-		.say = { { 500, "P 1 check 100 100\n", 0 }, { 1000, "P 1 write 50 100\n", 0 } },
-	};
 }
 
 /* Apply with this option or source finds what to install. */
@@ -50,9 +37,8 @@ static void plug(unsigned at_ms)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	stick.at_ms = at_ms;
-	os_sim_disk(&stick);
+	machine_plug(stick);
 }
 
 TEST(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once)
@@ -108,13 +94,12 @@ static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 	machine_anew();
 	machine_put(machine_good());
 	nothing_mounts();
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	hangs.at_ms = 12000;
 	stuck_sticks(hangs, n, step_ms);
 	good.name = "sdx";
 	good.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host9/block/sdx";
 	good.at_ms = good_ms;
-	os_sim_disk(&good);
+	machine_plug(good);
 	repairs("usb:/dev/sdx");
 	machine_boots('b');
 }
@@ -231,20 +216,27 @@ TEST(an_install_that_fails_before_a_last_resort_is_not_forgotten)
 	assert_int_equal(machine_get().slot[1].st, STATE_WRITING);
 }
 
+/* Slot b is as a trial that ended badly leaves it; slot a had so many ends without a report, and
+ * one of the two does not mount. */
+static void a_was_counted(uint8_t streak, const char *fails, unsigned stick_ms)
+{
+	struct state s = machine_good();
+
+	s.slot[0].streak = streak;
+	s.slot[1].st = STATE_BAD;
+	s.pref = 1;
+	s.lr_count = 3; /* 40 s, and then 80 s */
+	machine_put(s);
+	os_sim_fail(fails, 0, KB_EMOUNT);
+	plug(stick_ms);
+	machine_child(apply(2, "--last-resort"));
+}
+
 /* What failed in this boot is nothing to fall back to, though the prober finds it whole: else the
  * only slot that mounts would be the one to overwrite. */
 TEST(a_slot_that_did_not_mount_is_not_protected_before_the_next_one)
 {
-	struct state s = machine_good();
-
-	s.slot[0].streak = STATE_STREAK_LIMIT;
-	s.slot[1].st = STATE_BAD;
-	s.pref = 1;	/* as a trial that ended badly leaves it */
-	s.lr_count = 3; /* 40 s, and then 80 s */
-	machine_put(s);
-	os_sim_fail("mount /dev/vda3", 0, KB_EMOUNT);
-	plug(71000);
-	machine_child(apply(2, "--last-resort"));
+	a_was_counted(STATE_STREAK_LIMIT, "mount " SLOT_B_DEV, 71000);
 	machine_boots('a');
 	assert_once(NODES " --mountable 1 --last-resort --source usb:/dev/sda");
 }
@@ -252,16 +244,7 @@ TEST(a_slot_that_did_not_mount_is_not_protected_before_the_next_one)
 /* But one failure is no reason to overwrite a good slot, not even the third. */
 TEST(a_good_slot_that_did_not_mount_counts_all_the_same)
 {
-	struct state s = machine_good();
-
-	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
-	s.slot[1].st = STATE_BAD;
-	s.pref = 1;
-	s.lr_count = 3;
-	machine_put(s);
-	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
-	plug(21000);
-	machine_child(apply(2, "--last-resort"));
+	a_was_counted(STATE_STREAK_LIMIT - 1, "mount " SLOT_A_DEV, 21000);
 	machine_boots('b');
 	assert_once(NODES " --mountable 3 --last-resort --source usb:/dev/sda");
 }

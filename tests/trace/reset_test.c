@@ -44,24 +44,21 @@ TEST(panic_that_cannot_be_written_keeps_its_record)
 	assert_int_equal(machine_get().slot[0].streak, 0);
 	machine_restart();
 	has_pstore(PANIC);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine_get().slot[0].streak, 1);
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine_get().slot[0].streak, 1));
 	assert_order("write " STATE_DEV " at", "unlink " RECORD);
 }
 
 TEST(healthy_boot_with_pstore_writes_nothing)
 {
 	has_pstore(NULL);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine.state.writes, 0);
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine.state.writes, 0));
 	assert_absent("unlink");
 }
 
 TEST(pstore_alone_does_not_tell_a_hang_so_boots_are_counted)
 {
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine.state.writes, 1);
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine.state.writes, 1));
 }
 
 TEST(forced_slot_leaves_the_record_for_later)
@@ -73,8 +70,7 @@ TEST(forced_slot_leaves_the_record_for_later)
 	machine_restart();
 	machine.cmdline = "quiet\n";
 	has_pstore(PANIC);
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine_get().slot[0].streak, 1);
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine_get().slot[0].streak, 1));
 }
 
 TEST(cut_of_a_trial_is_refunded_where_the_cookie_tells)
@@ -104,8 +100,7 @@ TEST(cut_of_a_trial_costs_a_try_where_nothing_tells)
 		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1 - cut);
 		machine_restart();
 	}
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine_get().slot[1].st, STATE_BAD));
 }
 
 TEST(cut_of_a_trial_is_refunded_where_the_boot_loader_tells)

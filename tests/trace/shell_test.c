@@ -77,9 +77,8 @@ TEST(slot_that_a_rescue_repaired_does_not_wait_for_the_shell)
 	debug_image();
 	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
 	os_sim_fail("mount /dev/vda3", 1, KB_EMOUNT);
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	stick.at_ms = 30000;
-	os_sim_disk(&stick);
+	machine_plug(stick);
 	os_sim_child(&sh);
 	fixes.run = install;
 	os_sim_child(&fixes);

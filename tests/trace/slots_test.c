@@ -5,32 +5,36 @@
 
 #define HOOK HOOK_DIR "/post-mount.d/50-check"
 
-static struct state scratch;
+/* The manifest of slot b is not its release's. */
+static void put_other_manifest(void)
+{
+	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
+	struct store st;
+
+	machine_load(&st);
+	OK(store_manifest_write(&st, 1, &m, "blob"));
+	bdev_sim_cut(&machine.state, 1);
+}
 
 TEST(unmountable_root_gives_way_in_the_same_boot)
 {
-	struct state after;
-
 	machine_put(machine_trial());
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	machine_boots_as("root_does_not_mount_next_candidate", 'a');
 	assert_order("mount " SLOT_B_DEV, "mount " SLOT_A_DEV);
 	machine_told("\"reason\":\"b: no mount");
-	after = machine_get();
-	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, STATE_NONE));
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().open, STATE_NONE));
 }
 
 TEST(slot_without_a_file_system_is_never_mounted)
 {
-	struct state after;
-
 	machine_put(machine_trial());
 	machine.disk.part[2].fstype = NULL;
 	machine_boots_as("no_file_system_next_candidate", 'a');
 	assert_absent("mount " SLOT_B_DEV);
-	after = machine_get();
 	machine_told("\"reason\":\"b: no file system\"");
-	EQUAL((after.slot[1].reason, "no file system"), (after.slot[1].tries, STATE_TRIES - 1));
+	EQUAL((machine_get().slot[1].reason, "no file system"),
+	      (machine_get().slot[1].tries, STATE_TRIES - 1));
 }
 
 #define FILESYSTEMS "nodev\tsysfs\nnodev\ttmpfs\n\text4\n\tvfat\n"
@@ -58,13 +62,10 @@ TEST(slot_without_its_driver_costs_nothing)
 
 TEST(good_slot_without_its_driver_keeps_its_trust)
 {
-	struct state after;
-
 	machine.disk.part[1].fstype = "squashfs";
 	os_sim_file("/proc/filesystems", FILESYSTEMS);
 	machine_boots('b');
-	after = machine_get();
-	EQUAL((after.slot[0].streak, 0), (after.slot[0].st, STATE_GOOD));
+	EQUAL((machine_get().slot[0].streak, 0), (machine_get().slot[0].st, STATE_GOOD));
 }
 
 /* It waits for a medium, restarts, and says each time what is missing. */
@@ -87,7 +88,7 @@ TEST(no_driver_for_any_slot_ends_in_a_rescue_that_ends)
 /* The record is right, and what it holds back is half a slot: it is not made anew for that. */
 TEST(no_driver_is_no_reason_to_forget_the_state)
 {
-	struct state s = machine_good(), after;
+	struct state s = machine_good();
 
 	states_set(&s, 1, STATE_WRITING, 0);
 	machine_put(s);
@@ -96,8 +97,7 @@ TEST(no_driver_is_no_reason_to_forget_the_state)
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("rebuilt from");
 	assert_absent("mount " SLOT_B_DEV);
-	after = machine_get();
-	EQUAL((after.slot[0].st, STATE_GOOD), (after.slot[1].st, STATE_WRITING));
+	EQUAL((machine_get().slot[0].st, STATE_GOOD), (machine_get().slot[1].st, STATE_WRITING));
 }
 
 /* What is not known for certain is left to the mount, which is charged. */
@@ -138,13 +138,8 @@ TEST(missing_partition_costs_nothing)
 
 TEST(manifest_of_another_release_is_not_booted)
 {
-	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
-	struct store st;
-
 	machine_put(machine_trial());
-	scratch = machine_load(&st);
-	OK(store_manifest_write(&st, 1, &m, "blob"));
-	bdev_sim_cut(&machine.state, 1);
+	put_other_manifest();
 	machine_boots_as("manifest_of_another_release", 'a');
 	assert_absent("mount " SLOT_B_DEV);
 }
@@ -152,7 +147,6 @@ TEST(manifest_of_another_release_is_not_booted)
 TEST(failing_hook_rejects_the_slot)
 {
 	struct os_sim_child fails = { .argv0 = HOOK, .status = 1 << 8, .times = 1 };
-	struct state after;
 
 	machine_put(machine_trial());
 	os_sim_exec(HOOK);
@@ -163,8 +157,7 @@ TEST(failing_hook_rejects_the_slot)
 	machine_boots_as("post_mount_hook_fails_next_candidate", 'a');
 	assert_once("# hook 50-check: no licence on this device");
 	assert_order("umount /sysroot", "mount " SLOT_A_DEV);
-	after = machine_get();
-	assert_string_equal(after.slot[1].reason, "hook 50-check: exit 1");
+	assert_string_equal(machine_get().slot[1].reason, "hook 50-check: exit 1");
 }
 
 TEST(hook_that_hangs_is_killed)
@@ -192,8 +185,6 @@ TEST(root_without_init_is_left)
 
 TEST(nothing_mounts_waits_and_reboots)
 {
-	struct state after;
-
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	machine_reboots_as("nothing_mounts_backs_off_and_reboots");
 	assert_absent("exec");
@@ -201,8 +192,7 @@ TEST(nothing_mounts_waits_and_reboots)
 	assert_in_range(os_now_ms(), 600000, 606000);
 	assert_once("# rescue: no slot can be booted");
 	assert_in_range(os_sim_count("# rescue: waiting for a USB stick or an SD card"), 20, 28);
-	after = machine_get();
-	EQUAL((after.slot[0].streak, 1), (after.slot[1].streak, 1));
+	EQUAL((machine_get().slot[0].streak, 1), (machine_get().slot[1].streak, 1));
 }
 
 /* Whatever is wrong, the device does not stop trying, and not in a tight loop either. */
@@ -228,7 +218,7 @@ TEST(last_resort_takes_turns_and_its_delays_grow)
 {
 	static const char *const delay[] = { "5", "10", "20", "40", "80", "160", "320", "600" };
 	struct state s = machine_good();
-	char line[64], slot[2] = "";
+	char slot = 0;
 
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(s);
@@ -236,12 +226,11 @@ TEST(last_resort_takes_turns_and_its_delays_grow)
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		if (i == 1)
 			trace_expect("last_resort_delays_grow");
-		snprintf(line, sizeof(line), "in %s s\n", delay[i]);
-		assert_non_null(strstr(os_sim_trace(), line));
+		assert_non_null(strstr(os_sim_trace(), strf("in %s s\n", delay[i])));
 		assert_once("# rescue: no slot can be trusted");
 		machine_line("write " STATE_DEV);
-		assert_int_not_equal(os_sim_text("/run/keelboot/slot")[0], slot[0]);
-		slot[0] = os_sim_text("/run/keelboot/slot")[0];
+		assert_int_not_equal(os_sim_text("/run/keelboot/slot")[0], slot);
+		slot = os_sim_text("/run/keelboot/slot")[0];
 		assert_in_range(os_now_ms(), 1000u * (unsigned)atoi(delay[i]),
 				1000u * (unsigned)atoi(delay[i]) + 600);
 		machine_restart();
@@ -250,15 +239,12 @@ TEST(last_resort_takes_turns_and_its_delays_grow)
 
 TEST(init_that_does_not_start_reboots_and_costs_trust)
 {
-	struct state after;
-
 	for (int i = 1; i <= STATE_STREAK_LIMIT; i++) {
 		os_sim_fail("exec /sbin/init", 0, KB_EEXEC);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 		if (i == 1)
 			trace_expect("exec_of_init_fails_reboots");
-		after = machine_get();
-		assert_int_equal(after.slot[0].streak, i);
+		assert_int_equal(machine_get().slot[0].streak, i);
 		machine_restart();
 	}
 	machine_boots('b');
@@ -316,17 +302,13 @@ TEST(what_is_mounted_already_is_no_failure)
 
 TEST(manifest_of_another_release_boots_when_nothing_else_does)
 {
-	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
 	struct state s = machine_trial();
-	struct store st;
 
 	s.slot[0].st = STATE_EMPTY;
 	s.slot[1].st = STATE_BAD;
 	s.slot[1].tries = 0;
 	machine_put(s);
-	scratch = machine_load(&st);
-	OK(store_manifest_write(&st, 1, &m, "blob"));
-	bdev_sim_cut(&machine.state, 1);
+	put_other_manifest();
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount " SLOT_B_DEV);
 }

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of the sources, and what a boot does that finds nothing on them. */
-#include "selector/plan.h"
-#include "tests/trace/machine.h"
-
-#define APPLY "keelboot-apply"
-#define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
+#include "tests/trace/applies.h"
 
 static struct os_sim_child nothing_to_do(void)
 {

@@ -90,7 +90,7 @@ TEST(state_that_holds_back_the_slot_that_works_boots_it)
 /* An install that was cut has sealed its slot: that one is not taken, and the state stays. */
 TEST(slot_under_install_is_never_booted_when_the_other_one_does_not_mount)
 {
-	struct state s = machine_good(), after;
+	struct state s = machine_good();
 
 	states_set(&s, 0, STATE_WRITING, 0);
 	machine_put(s);
@@ -98,8 +98,7 @@ TEST(slot_under_install_is_never_booted_when_the_other_one_does_not_mount)
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("mount " SLOT_A_DEV);
-	after = machine_get();
-	EQUAL((after.rebuilt, false), (after.slot[0].st, STATE_WRITING));
+	EQUAL((machine_get().rebuilt, false), (machine_get().slot[0].st, STATE_WRITING));
 }
 
 TEST(one_lost_region_is_no_news)
@@ -134,21 +133,16 @@ TEST(state_that_cannot_be_read_boots_uncounted)
 
 TEST(failed_write_boots_the_good_slot)
 {
-	struct state after;
-
 	machine_put(machine_trial());
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
 	machine_boots_as("state_write_fails_boots_the_good_slot", 'a');
 	assert_absent("mount " SLOT_B_DEV);
 	machine_told("\"state\":\"unwritable\"");
-	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
 
 TEST(charge_that_failed_but_landed_is_written_over)
 {
-	struct state after;
-
 	machine_put(machine_trial());
 	/* The first two writes, one for each region, are the charge of b: the error comes when they
 	 * are flushed, and what was written lands nevertheless. */
@@ -156,9 +150,8 @@ TEST(charge_that_failed_but_landed_is_written_over)
 	os_sim_fail("flush " STATE_DEV, 2, KB_EIO);
 	machine_boots_as("charge_failed_but_landed", 'a');
 	bdev_sim_cut(&machine.state, 1);
-	after = machine_get();
 	/* I8: only the slot that boots is charged. */
-	EQUAL((after.slot[1].tries, STATE_TRIES), (after.open, STATE_NONE));
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
 	machine_told("\"state\":\"found\"");
 }
 
@@ -199,7 +192,7 @@ TEST(cut_at_any_write_of_a_trial_boot)
 {
 	for (unsigned cut = 1; cut <= 4; cut++) {
 		for (uint64_t seed = 0; seed < 8; seed++) {
-			struct state s = machine_trial(), after;
+			struct state s = machine_trial();
 
 			machine_anew();
 			machine_put(s);
@@ -207,8 +200,7 @@ TEST(cut_at_any_write_of_a_trial_boot)
 			assert_int_equal(machine_boot(), OS_SIM_EXEC);
 			bdev_sim_cut(&machine.state, seed);
 			os_sim_reset();
-			after = machine_get();
-			assert_in_range(after.slot[1].tries, STATE_TRIES - 1, STATE_TRIES);
+			assert_in_range(machine_get().slot[1].tries, STATE_TRIES - 1, STATE_TRIES);
 			machine_boots('b');
 		}
 	}
@@ -216,13 +208,10 @@ TEST(cut_at_any_write_of_a_trial_boot)
 
 TEST(good_slots_are_charged_where_nothing_can_be_told)
 {
-	struct state after;
-
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
 	machine_boots_as("good_slot_is_charged_where_nothing_can_be_told", 'a');
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);
-	after = machine_get();
-	EQUAL((after.open, 0), (after.slot[0].streak, 0));
+	EQUAL((machine_get().open, 0), (machine_get().slot[0].streak, 0));
 	for (int i = 0; i < 2 * STATE_STREAK_LIMIT; i++) {
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 		machine_restart();

@@ -57,16 +57,14 @@ static inline void helper_answers(int exit_code)
  */
 static inline void kernel_has(const char *hash)
 {
-	char text[96];
-
 	os_sim_file("/sys/module/ext4/initstate", "live\n");
 	os_sim_remove("/sys/module/dm_verity");
 	os_sim_remove("/proc/crypto");
 	if (hash == NULL)
 		return;
-	snprintf(text, sizeof(text), "name         : %s\ndriver       : %s-generic\n", hash, hash);
 	os_sim_file("/sys/module/dm_verity/parameters/prefetch_cluster", "262144\n");
-	os_sim_file("/proc/crypto", text);
+	os_sim_file("/proc/crypto",
+		    strf("name         : %s\ndriver       : %s-generic\n", hash, hash));
 }
 
 static inline void mapped_device(void)

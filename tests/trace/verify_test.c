@@ -138,7 +138,6 @@ TEST(kernel_without_verity_or_its_hash_costs_no_try)
 		{ NULL, "sha256", "dm-verity", "no_dm_verity_next_candidate" },
 		{ "sha256", "sha512", "sha512", "no_hash_of_dm_verity_next_candidate" },
 	};
-	char told[64];
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct state s = machine_trial();
@@ -158,9 +157,7 @@ TEST(kernel_without_verity_or_its_hash_costs_no_try)
 				trace_expect(c[i].trace);
 			assert_absent("mount " SLOT_B_DEV);
 			assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-			snprintf(told, sizeof(told), "\"reason\":\"b: no %s in this kernel\"",
-				 c[i].lacks);
-			machine_told(told);
+			machine_told(strf("\"reason\":\"b: no %s in this kernel\"", c[i].lacks));
 			assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 			assert_int_equal(machine_get().slot[1].st, STATE_TRIAL);
 			machine_restart();

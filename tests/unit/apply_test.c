@@ -4,6 +4,7 @@
  * in QEMU.
  */
 #include "tests/unit/trusted_key.h"
+#include "tests/unit/hurry.h"
 #include "tests/unit/install_fixture.h"
 #include "initramfs/progress.h"
 #include "lib/conf.h"
@@ -101,12 +102,10 @@ static void make_bundle(const char *name, uint64_t sequence, const char *compati
 				    .key = k,
 				    .floor = floor_of_bundles };
 	static uint8_t bytes[2 * SIZE];
-	char version[16];
 	ssize_t len;
 	int fd;
 
-	snprintf(version, sizeof(version), "%u.0", (unsigned)sequence);
-	b.version = version;
+	b.version = strf("%u.0", (unsigned)sequence);
 	image[1000] = (uint8_t)sequence;
 	fd = fixture_make(&b);
 	len = pread(fd, bytes, sizeof(bytes), 0);
@@ -223,12 +222,13 @@ static int apply_with(const char *const *more)
 	return WEXITSTATUS(status);
 }
 
-/* KIND:NAME stands for a source, any other word for itself. */
+/* KIND:NAME stands for a source, any other word for itself. The state is then what it left. */
 static int apply(const char *words)
 {
 	static char text[512], source[20][600];
 	const char *more[64] = { NULL };
 	unsigned n = 0, sources = 0;
+	int rc;
 
 	snprintf(text, sizeof(text), "%s", words);
 	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
@@ -243,7 +243,9 @@ static int apply(const char *words)
 		more[n++] = "--source";
 		more[n++] = source[sources++];
 	}
-	return apply_with(more);
+	rc = apply_with(more);
+	load_state();
+	return rc;
 }
 
 static void assert_logged(const char *text)
@@ -256,7 +258,6 @@ static void assert_slot_b(uint64_t sequence)
 {
 	int fd = open(folder_at("b"), O_RDONLY | O_CLOEXEC);
 
-	load_state();
 	EQUAL((state.slot[1].st, STATE_TRIAL), (state.slot[1].sequence, sequence));
 	image[1000] = (uint8_t)sequence;
 	assert_int_equal(pread(fd, got, SIZE, 0), SIZE);
@@ -297,16 +298,9 @@ static void assert_nothing_written(void)
 {
 	int fd = open(folder_at("b"), O_RDONLY | O_CLOEXEC);
 
-	load_state();
 	EQUAL((state.seq, saved_seq), (state.slot[1].st, STATE_EMPTY));
 	assert_int_equal(lseek(fd, 0, SEEK_DATA), -1); /* still one hole */
 	close(fd);
-}
-
-static uint64_t sequence_of_state(void)
-{
-	load_state();
-	return state.seq;
 }
 
 static void flip(const char *name, off_t from_end)
@@ -347,15 +341,13 @@ TEST(same_release_twice_is_named_as_that)
 /* A slot that can be opened, but takes no write. */
 static int make_slot_b_refuse(void)
 {
-	char link[64];
 	int fd = memfd_create("slot", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, PART), 0);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)getpid(), fd);
 	unlink(folder_at("b"));
-	assert_int_equal(symlink(link, folder_at("b")), 0);
+	assert_int_equal(symlink(strf("/proc/%d/fd/%d", (int)getpid(), fd), folder_at("b")), 0);
 	return fd;
 }
 
@@ -366,26 +358,20 @@ TEST(slot_that_cannot_be_written_is_left_alone_after_three_times)
 
 	bundle("five", 5);
 	for (unsigned i = 1; i <= STATE_FAILS_LIMIT; i++) {
-		assert_int_equal(apply("usb:five"), APPLY_FAILED);
-		load_state();
+		EQUAL((apply("usb:five"), APPLY_FAILED), (state.slot[1].st, STATE_WRITING));
 		EQUAL((state.nunwritable, 1), (state.unwritable[0].count, i));
-		assert_int_equal(state.slot[1].st, STATE_WRITING);
 	}
 	seq = state.seq;
 	ends("usb:five", APPLY_NOTHING,
 	     "version 5.0: skipped: writing it to its slot failed three times");
-	assert_int_equal(sequence_of_state(), seq);
+	assert_int_equal(state.seq, seq);
 	/* Another release is another try. */
 	bundle("six", 6);
-	assert_int_equal(apply("usb:five usb:six"), APPLY_FAILED);
-	load_state();
-	assert_int_equal(state.nunwritable, 2);
+	EQUAL((apply("usb:five usb:six"), APPLY_FAILED), (state.nunwritable, 2));
 	/* A device that cannot boot has nothing to lose; and its storage may have recovered. */
 	unlink(folder_at("b"));
 	folder_blank("b", PART);
-	assert_int_equal(apply("--rescue usb:five"), APPLY_INSTALLED);
-	load_state();
-	assert_int_equal(state.nunwritable, 1);
+	EQUAL((apply("--rescue usb:five"), APPLY_INSTALLED), (state.nunwritable, 1));
 	assert_slot_b(5);
 	close(fd);
 }
@@ -559,7 +545,6 @@ TEST(a_last_resort_believes_the_floor)
 		put_cell(slot, "nine");
 	ends("--last-resort --mountable 3 usb:nine", APPLY_NOTHING,
 	     "below this device's rollback floor");
-	load_state();
 	assert_int_equal(state.floor, 10);
 	assert_int_equal(apply("--rescue usb:nine"), APPLY_INSTALLED);
 }
@@ -572,9 +557,7 @@ TEST(what_has_no_manifest_holds_back_as_well)
 	bundle("eleven", 11);
 	put_two_good();
 	ends("--last-resort --mountable 3 usb:ten", APPLY_NOTHING, "older than every good slot");
-	assert_int_equal(apply("--last-resort --mountable 3 usb:eleven"), APPLY_INSTALLED);
-	load_state();
-	assert_int_equal(state.back, 11);
+	EQUAL((apply("--last-resort --mountable 3 usb:eleven"), APPLY_INSTALLED), (state.back, 11));
 }
 
 /* Threat 16: an install of which each byte is there already takes the good slot away all the same.
@@ -616,7 +599,6 @@ TEST(a_rescue_that_installs_nothing_lowers_no_floor)
 	state.staged.source = STATE_SRC_DATA;
 	save_state();
 	assert_int_not_equal(apply("--rescue data:two"), APPLY_INSTALLED);
-	load_state();
 	assert_int_equal(state.floor, 1000);
 }
 
@@ -668,7 +650,6 @@ TEST(medium_that_ends_in_the_middle_costs_nothing)
 		flip("five", 100);
 		assert_int_equal(apply("usb:five"), APPLY_FAILED);
 	}
-	load_state();
 	EQUAL((state.slot[1].st, STATE_WRITING), (state.nunwritable, 0));
 	bundle("five", 5);
 	assert_int_equal(apply("usb:five"), APPLY_INSTALLED);
@@ -791,11 +772,14 @@ TEST(bytes_behind_a_raw_bundle_are_ignored)
 
 TEST(a_state_that_is_blank_or_lost_stops_it)
 {
+	const char *const two[] = { "--source", strf("usb:%s", folder_at("two")), NULL };
+
 	bundle("two", 2);
 	folder_blank("state", STORE_MIN_SIZE);
-	ends("usb:two", APPLY_FAILED, "blank");
+	assert_int_equal(apply_with(two), APPLY_FAILED);
+	assert_logged("blank");
 	folder_put("state", "");
-	assert_int_equal(apply("usb:two"), APPLY_FAILED);
+	assert_int_equal(apply_with(two), APPLY_FAILED);
 }
 
 /* Somebody who holds the lock, and has another word for the state before it is given back. */
@@ -836,16 +820,6 @@ TEST(state_is_read_under_its_lock)
 	pid = hold_lock(700);
 	ends("usb:two", APPLY_NOTHING, "too many updates");
 	assert_int_equal(test_exit_code(pid), 0);
-}
-
-static bool hurry; /* what is slept takes a hundredth of its time */
-
-int nanosleep(const struct timespec *time, struct timespec *rest)
-{
-	const struct timespec less = { time->tv_sec / 100,
-				       (time->tv_nsec + time->tv_sec % 100 * 1000000000) / 100 };
-
-	return (int)syscall(SYS_nanosleep, hurry ? &less : time, rest);
 }
 
 TEST(without_the_lock_nothing_is_installed)
@@ -922,18 +896,12 @@ TEST(a_staged_copy_that_cannot_be_read_is_given_up)
 {
 	folder_blank("data", 64 * KIB);
 	assert_int_equal(apply("data:data"), APPLY_NOTHING); /* nothing is staged */
-	load_state();
 	state.staged.source = STATE_SRC_DATA;
 	memset(state.staged.release, 0x42, STATE_ID_LEN);
 	save_state();
-	for (unsigned i = 1; i < STATE_FAILS_LIMIT; i++) {
-		assert_int_equal(apply("data:data"), APPLY_FAILED);
-		load_state();
-		assert_int_equal(state.staged.fails, i);
-	}
-	assert_int_equal(apply("data:data"), APPLY_FAILED);
-	load_state();
-	assert_int_equal(state.staged.source, STATE_SRC_NONE);
+	for (unsigned i = 1; i < STATE_FAILS_LIMIT; i++)
+		EQUAL((apply("data:data"), APPLY_FAILED), (state.staged.fails, i));
+	EQUAL((apply("data:data"), APPLY_FAILED), (state.staged.source, STATE_SRC_NONE));
 	assert_logged("stage it again");
 }
 
@@ -954,7 +922,6 @@ TEST(a_raw_partition_is_erased_once_its_release_is_proven)
 	assert_int_equal(heard.phase, PROGRESS_READ_BACK);
 	/* On trial it stays: the slot may yet fail, and the state may yet be lost. */
 	EQUAL((apply("raw:stage"), APPLY_NOTHING), (begins_with_bundle("stage"), true));
-	load_state();
 	state_add_applied(&state, state.slot[1].release);
 	state.slot[1].st = STATE_GOOD;
 	state.last = 1;
@@ -1036,7 +1003,6 @@ TEST(verify_first_is_a_choice_for_each_kind)
 		bundle("x", 4);
 		flip("x", 1000);
 		assert_int_equal(apply(row[i].source), APPLY_FAILED);
-		load_state();
 		assert_int_equal(state.slot[1].st, row[i].writes ? STATE_WRITING : STATE_EMPTY);
 	}
 }
@@ -1121,7 +1087,6 @@ static const char *put_staged(const char *name, const char *as)
 	bytes_hex(file + 13, staged_id, 8);
 	memcpy(file + 13 + 16, ".keel", 6);
 	assert_int_equal(rename(folder_at(name), folder_at(file)), 0);
-	load_state();
 	state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
 	memcpy(state.staged.release, staged_id, STATE_ID_LEN);
 	save_state();
@@ -1136,7 +1101,6 @@ static int apply_staged(void)
 	data_mounts = true;
 	rc = apply("data:data");
 	data_mounts = false;
-	load_state();
 	return rc;
 }
 
@@ -1228,7 +1192,6 @@ TEST(a_data_partition_that_is_absent_costs_nothing)
 	stage_two();
 	unlink(folder_at("data"));
 	ends("data:data", APPLY_FAILED, "cannot be opened");
-	load_state();
 	EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, 0));
 	assert_int_equal(state.slot[1].st, STATE_EMPTY);
 }

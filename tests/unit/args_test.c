@@ -35,12 +35,10 @@ TEST(values_may_be_attached_or_follow)
 {
 	struct args a = ARGS("--number=1", "--number", "2", "-n3", "-n", "4", "--wait=");
 
-	for (char want = '1'; want <= '4'; want++) {
+	for (char want = '1'; want <= '4'; want++)
 		EQUAL((args_next(&a), NUMBER), (a.value[0], want), (a.option, "number"));
-	}
 	next_is(&a, WAIT, "");
-	assert_int_equal(args_next(&a), ARGS_END);
-	assert_int_equal(args_next(&a), ARGS_END);
+	EQUAL((args_next(&a), ARGS_END), (args_next(&a), ARGS_END));
 }
 
 TEST(options_and_operands_mix)
@@ -52,8 +50,7 @@ TEST(options_and_operands_mix)
 	assert_null(a.value);
 	next_is(&a, ARGS_OPERAND, "-");
 	next_is(&a, WAIT, "--json");
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_int_equal(args_next(&a), ARGS_END);
+	EQUAL((args_next(&a), ARGS_OPERAND), (args_next(&a), ARGS_END));
 }
 
 TEST(two_dashes_end_the_options)

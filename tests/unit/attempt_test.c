@@ -436,9 +436,7 @@ TEST(half_written_slot_can_not_be_forced)
 
 TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 {
-	state_init(&s, 6);
-	for (int i = 0; i < 6; i++)
-		states_set(&s, i, STATE_TRIAL, 1);
+	states_all(&s, 6, STATE_TRIAL);
 	m.fit[0] = KB_EFORMAT;
 	m.mounts[1] = KB_EMOUNT;
 	m.mounts[2] = m.fit[3] = KB_ECHECK;

@@ -39,9 +39,7 @@ TEST(preferred_goes_first_then_last_then_others)
 	assert_list(&s, "ba");
 	s.pref = 0;
 	assert_list(&s, "ab");
-	state_init(&s, 4);
-	for (int i = 0; i < 4; i++)
-		states_set(&s, i, STATE_GOOD, 1);
+	states_all(&s, 4, STATE_GOOD);
 	s.pref = 3;
 	s.last = 2;
 	assert_list(&s, "dcab");
@@ -104,9 +102,7 @@ TEST(rejected_slot_gets_a_chance_only_where_all_are_in_doubt)
 
 TEST(last_resorts_take_turns_among_three)
 {
-	state_init(&s, 3);
-	for (int i = 0; i < 3; i++)
-		states_set(&s, i, STATE_BAD, 1);
+	states_all(&s, 3, STATE_BAD);
 	assert_list(&s, "(a)(b)(c)");
 	s.lr = 0;
 	assert_list(&s, "(b)(c)(a)");
@@ -314,9 +310,7 @@ TEST(trial_with_tries_gives_way_to_a_newer_release_only)
 
 TEST(among_equals_the_distrusted_then_the_unpreferred_goes)
 {
-	state_init(&s, 3);
-	for (int i = 0; i < 3; i++)
-		states_set(&s, i, STATE_GOOD, 1);
+	states_all(&s, 3, STATE_GOOD);
 	s.last = 2;
 	s.pref = 0;
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);

@@ -177,28 +177,10 @@ TEST(times_have_units)
 
 TEST(bad_numbers)
 {
-	static const char *const bad[] = { "",
-					   "-1",
-					   "+1",
-					   " 1",
-					   "1 ",
-					   "0x10",
-					   "0",
-					   "s",
-					   "5ms",
-					   "5min",
-					   "3601",
-					   "1.5",
-					   "1 s",
-					   "abc",
-					   "99999999999",
-					   "4294967297",
-					   "18446744073709551617",
-					   "00000000001" };
-
 	c.timeout_s = 77;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		refuses("system", "timeout", bad[i]);
+	REFUSES("system", "timeout", "", "-1", "+1", " 1", "1 ", "0x10", "0", "s", "5ms", "5min",
+		"3601", "1.5", "1 s", "abc", "99999999999", "4294967297", "18446744073709551617",
+		"00000000001");
 	REFUSES("system", "tries", "0", "10", "3s");
 	REFUSES("source.media", "settle", "61", "60001ms", "4294968ms");
 	refuses("source.media", "settle", "4294968"); /* * 1000 wraps */

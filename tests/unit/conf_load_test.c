@@ -139,10 +139,9 @@ TEST(a_file_of_nul_bytes_is_named)
 
 TEST(the_first_drop_ins_by_name_are_read)
 {
-	for (int i = 39; i >= 0; i--) {
+	for (int i = 39; i >= 0; i--)
 		folder_put(strf("etc/keelboot/system.conf.d/%02d.conf", i),
 			   strf("[system]\ntimeout=%d\n", i + 1));
-	}
 	load(8);
 	assert_non_null(strstr(said[0], "more than 32 drop-ins"));
 	assert_int_equal(c.timeout_s, 32);

@@ -56,8 +56,7 @@ TEST(a_flush_makes_the_newest_durable)
 	OK(write_page(3, 1));
 	OK(write_page(3, 2));
 	OK(bdev_flush(&disk.bdev));
-	EQUAL((durable_page(3), 2), (disk.nversions, 0));
-	assert_int_equal(read_page(3), 2);
+	EQUAL((durable_page(3), 2), (disk.nversions, 0), (read_page(3), 2));
 }
 
 TEST(after_a_cut_every_call_fails_and_nothing_lands)
@@ -70,8 +69,7 @@ TEST(after_a_cut_every_call_fails_and_nothing_lands)
 	FAILS(bdev_flush(&disk.bdev), KB_EIO);
 	FAILS(bdev_discard(&disk.bdev, 0, BDEV_ALIGN), KB_EIO);
 	FAILS(bdev_zero(&disk.bdev, 0, BDEV_ALIGN), KB_EIO);
-	assert_int_equal(read_page(1), -1);
-	EQUAL((disk.nversions, 16), (durable_page(1), 0), (power.ops, 2));
+	EQUAL((read_page(1), -1), (disk.nversions, 16), (durable_page(1), 0), (power.ops, 2));
 }
 
 TEST(a_cut_in_a_flush_leaves_it_to_chance)
@@ -133,8 +131,7 @@ TEST(copies_share_until_they_differ)
 	assert_ptr_equal(cut_content_page(&copy, 1), cut_content_page(&disk.durable, 1));
 	OK(write_page(1, 8));
 	OK(bdev_flush(&disk.bdev));
-	assert_int_equal(cut_content_page(&copy, 1)[0], 7);
-	assert_int_equal(durable_page(1), 8);
+	EQUAL((cut_content_page(&copy, 1)[0], 7), (durable_page(1), 8));
 	assert_int_not_equal(disk.durable.hash, hash);
 	OK(write_page(1, 7));
 	OK(bdev_flush(&disk.bdev));

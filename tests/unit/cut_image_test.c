@@ -102,13 +102,11 @@ TEST(each_sector_is_any_of_its_versions)
 	cut_image_choose(&image, CUT_IMAGE_NONE, 0);
 	for (unsigned i = 0; i < 6; i++) {
 		seen[get(0, 5)][get(0, 9) / 4] = true;
-		assert_int_equal(image.garbage, CUT_GARBAGE_NONE);
-		assert_true(next(&image));
+		EQUAL((image.garbage, CUT_GARBAGE_NONE), (next(&image), true));
 	}
 	for (unsigned a = 0; a < 3; a++)
 		assert_true(seen[a][0] && seen[a][1]);
-	assert_int_equal(get(0, 5), -2);
-	assert_int_equal(walk(), 16);
+	EQUAL((get(0, 5), -2), (walk(), 16));
 }
 
 TEST(a_version_that_changes_nothing_is_only_torn)
@@ -119,8 +117,7 @@ TEST(a_version_that_changes_nothing_is_only_torn)
 	put(0, 6, 0);
 	cut_image_take(&image, both, 1);
 	EQUAL((image.n, 2), (image.place[0].n, 1), (image.place[1].n, 2));
-	assert_int_equal(cut_image_count(&image), 2 + 2 * 2 + 2);
-	assert_int_equal(walk(), 8);
+	EQUAL((cut_image_count(&image), 2 + 2 * 2 + 2), (walk(), 8));
 }
 
 TEST(what_was_flushed_stays)
@@ -128,8 +125,7 @@ TEST(what_was_flushed_stays)
 	put(0, 5, 1);
 	OK(cut_disk_flush(&disk[0]));
 	cut_image_take(&image, both, 2);
-	EQUAL((cut_image_count(&image), 1), (get(0, 5), 1));
-	assert_false(next(&image));
+	EQUAL((cut_image_count(&image), 1), (get(0, 5), 1), (next(&image), false));
 }
 
 TEST(disks_are_independent)
@@ -181,8 +177,7 @@ TEST(a_discarded_range_is_old_zero_or_garbage)
 	cut_image_take(&image, both, 1);
 	assert_int_equal(image.n, 2);
 	/* the range: 3; in it a sector with old, zeroes, garbage and 9 */
-	assert_int_equal(cut_image_count(&image), 3 * 4 + 3 * 2);
-	assert_int_equal(walk(), 18);
+	EQUAL((cut_image_count(&image), 3 * 4 + 3 * 2), (walk(), 18));
 	cut_image_choose(&image, CUT_IMAGE_NONE, 0);
 	assert_int_equal(get(0, 8), 1);
 	image.pick[0] = 1;

@@ -205,9 +205,8 @@ static enum kb_err install(const char *name, bool verify_first)
 			       .target = 1,
 			       .verify_first = verify_first,
 			       .nparts = 1,
+			       .part = { { .cls = "root", .dev = &slot_disk.bdev } },
 			       .helper = path };
-	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
-	in.part[0].dev = &slot_disk.bdev;
 	real_ms = strncmp(name, "nothing", 7) == 0 ? INT_MAX : REAL_MS;
 	err = install_run(&in);
 	unlink(path);
@@ -216,7 +215,7 @@ static enum kb_err install(const char *name, bool verify_first)
 	return err;
 }
 
-/* What the medium and the state have after the power was cut. */
+/* What the medium and the state have after the power was cut; they go then. */
 static void check(const char *name, enum kb_err err, bool verify_first)
 {
 	enum store_finding found;
@@ -236,6 +235,8 @@ static void check(const char *name, enum kb_err err, bool verify_first)
 			 state_st_name(s.slot[1].st));
 	if (err != KB_OK && verify_first && slot_disk.writes > 0)
 		fail_msg("%s: written before it was verified", name);
+	cut_disk_free(&state_disk);
+	cut_disk_free(&slot_disk);
 }
 
 static void try(const char *how, char point, unsigned n, bool verify_first)
@@ -257,8 +258,6 @@ static void try(const char *how, char point, unsigned n, bool verify_first)
 	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
 		fail_msg("%s: the decoder stays", name);
 	check(name, err, verify_first);
-	cut_disk_free(&state_disk);
-	cut_disk_free(&slot_disk);
 }
 
 static const char *const ends[] = { "exit0", "exit7", "kill",  "segv",	    "hang",
@@ -311,8 +310,6 @@ TEST(a_request_that_is_not_taken_ends_it)
 		FAILS(install("nothing-r-0", false), KB_ECHILD);
 		refused = 0;
 		check("not taken", KB_ECHILD, false);
-		cut_disk_free(&state_disk);
-		cut_disk_free(&slot_disk);
 	}
 }
 
@@ -321,8 +318,6 @@ TEST(without_faults_it_installs)
 	begin();
 	OK(install("nothing-r-0", true));
 	check("none", KB_OK, true);
-	cut_disk_free(&state_disk);
-	cut_disk_free(&slot_disk);
 }
 
 static int decoder(void)

@@ -442,11 +442,9 @@ static enum kb_err with_evil(const char *name, bool dead)
 /* The first number behind a key of /proc/PID/status. */
 static unsigned long status_of(pid_t pid, const char *key)
 {
-	char path[64], text[4096] = "", *at;
-	int fd;
+	char text[4096] = "", *at;
+	int fd = open(strf("/proc/%d/status", (int)pid), O_RDONLY);
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	fd = open(path, O_RDONLY);
 	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
 	close(fd);
 	at = strstr(text, key);

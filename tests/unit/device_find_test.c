@@ -52,11 +52,10 @@ TEST(partitions_are_found_by_what_the_kernel_says)
 
 TEST(labels_are_found_by_udevs_links)
 {
-	char path[PATH_MAX], want[PATH_MAX];
+	char path[PATH_MAX];
 
-	snprintf(want, sizeof(want), "%s/by-label/my\\x20data", disk);
 	OK(find("LABEL=my data", path));
-	assert_string_equal(path, want);
+	assert_string_equal(path, strf("%s/by-label/my\\x20data", disk));
 	FAILS(find("LABEL=other", path), KB_ENOENT);
 	FAILS(find("UUID=1234", path), KB_ENOENT);
 }

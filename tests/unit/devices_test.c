@@ -189,19 +189,12 @@ TEST(a_slot_without_a_file_system_is_not_mountable)
 
 TEST(many_partitions_of_sticks_do_not_overflow_the_media)
 {
-	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
-	for (unsigned i = 0; i < 4; i++) {
-		static const char *const names[] = { "sda", "sdb", "sdc", "sdd" };
-		struct os_sim_disk s = stick(0, 8);
-		char path[64];
+	struct os_sim_disk s = stick(0, 8);
 
-		for (unsigned k = 4; k < 8; k++)
-			s.part[k].size = MIB;
-		snprintf(path, sizeof(path), "/devices/pci0/usb1/1-%u/block/%s", i, names[i]);
-		s.name = names[i];
-		s.path = path;
-		os_sim_disk(&s);
-	}
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	for (unsigned k = 4; k < 8; k++)
+		s.part[k].size = MIB;
+	plug_in_many(s, "/devices/pci0/usb1", 4);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	OK(find_all());
 	assert_int_equal(d.nmedia, DEVICES_MEDIA_MAX);
@@ -284,9 +277,8 @@ TEST(disk_names_a_copy_at_once)
 
 TEST(a_disk_without_state_that_another_state_names_is_the_device)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
-
-	os_sim_disk(&own); /* its record is damaged: the prober saw none */
+	/* its record is damaged: the prober saw none */
+	plug_in(with_id("vda", PORT_9, "eui.1\n", NULL));
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	assert_device("/dev/vda");
 }
@@ -395,16 +387,10 @@ static struct os_sim_disk card_of_a_stranger(const char *type)
 /* Threat 27: a card with the labels, and a state that says that it is the device's disk. */
 TEST(a_card_that_claims_to_be_the_device_is_left_alone)
 {
-	struct os_sim_disk card = card_of_a_stranger("SD\n");
-
 	for (unsigned bound = 0; bound < 2; bound++) {
-		struct os_sim_disk own =
-			with_id("vda", PORT_9, "eui.1\n", bound == 1 ? "wwid-eui.1" : NULL);
-
 		os_sim_reset();
-		card = card_of_a_stranger("SD\n");
-		os_sim_disk(&card);
-		os_sim_disk(&own);
+		plug_in(card_of_a_stranger("SD\n"));
+		plug_in(with_id("vda", PORT_9, "eui.1\n", bound == 1 ? "wwid-eui.1" : NULL));
 		assert_device("/dev/vda");
 		EQUAL((d.equal, ""), (os_now_ms(), 0));
 	}
@@ -454,14 +440,11 @@ TEST(an_emmc_in_a_slot_that_says_removable_is_before_a_card)
 
 TEST(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path)
 {
-	struct os_sim_disk card = card_of_a_stranger("SD\n");
-
-	os_sim_disk(&card);
+	plug_in(card_of_a_stranger("SD\n"));
 	assert_device("/dev/mmcblk0");
 	assert_in_range(os_now_ms(), 5000, 5200);
 	os_sim_reset();
-	card = card_of_a_stranger("SD\n");
-	os_sim_disk(&card);
+	plug_in(card_of_a_stranger("SD\n"));
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
 	assert_device("/dev/mmcblk0");
 	assert_int_equal(os_now_ms(), 0);
@@ -502,25 +485,11 @@ TEST(a_fixed_disk_that_is_bound_to_itself_is_told_of)
 	       1));
 }
 
-/* 13 disks of no use, on ports before that of the device. */
-static void put_useless(unsigned n)
-{
-	static char name[32][8], path[32][40];
-
-	for (unsigned i = 0; i < n; i++) {
-		struct os_sim_disk k = { .size = 64 * MIB, .fstype = "ext4" };
-
-		snprintf(name[i], sizeof(name[i]), "sd%c", 'a' + (int)i);
-		snprintf(path[i], sizeof(path[i]), "/devices/pci0/0/block/sd%c", 'a' + (int)i);
-		k.name = name[i];
-		k.path = path[i];
-		os_sim_disk(&k);
-	}
-}
-
 TEST(of_more_disks_than_the_table_holds_the_device_is_found)
 {
-	put_useless(20);
+	/* Of no use, on ports before that of the device. */
+	plug_in_many((struct os_sim_disk){ .size = 64 * MIB, .fstype = "ext4" }, "/devices/pci0/0",
+		     20);
 	plug_in(disk("vda", PORT_9, 4));
 	assert_device("/dev/vda");
 	assert_true(os_now_ms() < 1000);
@@ -528,18 +497,7 @@ TEST(of_more_disks_than_the_table_holds_the_device_is_found)
 
 TEST(sticks_do_not_crowd_out_the_device)
 {
-	static char name[24][8], path[24][64];
-
-	for (unsigned i = 0; i < 20; i++) {
-		struct os_sim_disk k = stick(0, 1);
-
-		snprintf(name[i], sizeof(name[i]), "sd%c", 'a' + (int)i);
-		snprintf(path[i], sizeof(path[i]), "/devices/pci0/usb1/1-%u/block/sd%c", i,
-			 'a' + (int)i);
-		k.name = name[i];
-		k.path = path[i];
-		os_sim_disk(&k);
-	}
+	plug_in_many(stick(0, 1), "/devices/pci0/usb1", 20);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	PLUG_IN(disk("vda", PORT_9, 4), it.at_ms = 3000);
 	assert_device("/dev/vda");

@@ -133,10 +133,9 @@ TEST(records_of_any_size_and_number_stay_within_bounds)
 
 	memset(big, 'x', sizeof(big) - 1);
 	memcpy(big, PANIC, strlen(PANIC));
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 200; i++)
 		os_sim_file(strf(EVIDENCE_PSTORE "/dmesg-erst-%03d", i),
 			    i == 0 ? big : "Panic#1 Part2\n");
-	}
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	gather("auto");
 	assert_true(e.ev.crash_record);

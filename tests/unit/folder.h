@@ -11,7 +11,8 @@
 
 #include "tests/unit/test.h"
 
-#define FOLDER_PATHS 8 /* that may be in use at once */
+#define FOLDER_PATHS 8	  /* that may be in use at once */
+#define FOLDER_DEEP  4200 /* the room for the path of folder_deep() */
 
 static char folder[64];
 
@@ -69,4 +70,21 @@ static inline void folder_blank(const char *name, uint64_t size)
 {
 	folder_put(name, "");
 	assert_int_equal(truncate(folder_at(name), (off_t)size), 0);
+}
+
+/* Makes a folder below it whose path has so many bytes, and opens it. */
+static inline int folder_deep(char deep[FOLDER_DEEP], size_t len)
+{
+	char *end = deep + sprintf(deep, "%s", folder);
+	int fd;
+
+	while (end < deep + len) {
+		int left = (int)(deep + len - end), n = left > 102 ? 100 : left - 1;
+
+		end += sprintf(end, "/%.*d", n, 0);
+		assert_int_equal(mkdir(deep, 0700), 0);
+	}
+	fd = open(deep, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
 }

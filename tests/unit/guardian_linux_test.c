@@ -195,8 +195,7 @@ static int reboot_signal(const char *comm)
 
 TEST(systemd_has_a_signal_of_its_own)
 {
-	assert_int_equal(reboot_signal("init\n"), SIGINT);
-	assert_int_equal(reboot_signal("systemd\n"), SIGRTMIN + 5);
+	EQUAL((reboot_signal("init\n"), SIGINT), (reboot_signal("systemd\n"), SIGRTMIN + 5));
 	folder_run("mkdir systemd");
 	assert_int_equal(reboot_signal("init\n"), SIGINT); /* our own drop-in makes that folder */
 	folder_run("mkdir systemd/system");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guardian's verdict on a state partition (a file here), also against somebody else's. */
+#include "tests/unit/hurry.h"
 #include "tests/unit/states.h"
 
 #include "initramfs/guardian/guardian_record.h"
@@ -185,16 +186,6 @@ TEST(lock_is_given_back)
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_RECORDED);
 	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
 	close(other);
-}
-
-static bool hurry; /* what is slept takes a hundredth of its time */
-
-int nanosleep(const struct timespec *time, struct timespec *rest)
-{
-	const struct timespec less = { time->tv_sec / 100,
-				       (time->tv_nsec + time->tv_sec % 100 * 1000000000) / 100 };
-
-	return (int)syscall(SYS_nanosleep, hurry ? &less : time, rest);
 }
 
 TEST(nothing_is_written_without_the_lock)

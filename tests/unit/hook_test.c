@@ -53,9 +53,8 @@ TEST(no_folder_and_no_hooks_are_fine)
 
 TEST(a_stage_that_cannot_run_whole_fails)
 {
-	for (unsigned i = 0; i < HOOK_MAX; i++) {
+	for (unsigned i = 0; i < HOOK_MAX; i++)
 		add(strf("%02u", i), (struct os_sim_child){ 0 });
-	}
 	OK(hook_run_dir("post-mount", &env, 10, reason));
 	assert_int_equal(os_sim_count("spawn"), HOOK_MAX);
 	add("99", (struct os_sim_child){ .status = 1 << 8 });

@@ -4,29 +4,18 @@
  * What is not known to have reached the slot is not believed, and what was not begun is not told.
  */
 #include "tests/unit/faulty.h"
-#include "tests/unit/install_fixture.h"
+#include "tests/unit/install_slot.h"
 #include "update/install/install_readback.h"
-#include "tests/unit/test.h"
 
 #include <dirent.h>
 #include <openssl/evp.h>
 
-#define KIB    1024u
-#define CHUNK  (16 * KIB)
-#define IMAGE  (640 * KIB)
-#define PART   (2048 * KIB)
-#define BOOT   (256 * KIB)
-#define TARGET 1
+#define CHUNK (16 * KIB)
+#define IMAGE (640 * KIB)
+#define BOOT  (256 * KIB)
 
-static struct cut_disk state_disk, root_disk, boot_disk;
-static struct faulty dev, raw, boot; /* raw: root_disk once more, for reading back */
-static struct state state;
-static struct store store;
-static struct reader reader;
-static struct install in;
-static int bundle = -1;
-static uint8_t image[IMAGE], other_image[IMAGE], before[PART], boot_image[64 * KIB];
-static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+static struct faulty dev, raw, boot; /* raw: root once more, for reading back */
+static uint8_t image[IMAGE], other_image[IMAGE], boot_image[64 * KIB];
 
 /* ---------------------------------------------------------------- what is made to fail */
 
@@ -93,36 +82,18 @@ static void progress(void *ctx, enum install_phase now, uint64_t done, uint64_t 
 	total[now] = all;
 }
 
-static void put(struct cut_disk *d, const void *data, size_t len)
-{
-	memcpy(page, data, len);
-	OK(bdev_write(&d->bdev, 0, page, len));
-	OK(bdev_flush(&d->bdev));
-}
-
-/* Slot a is good; slot b holds an older release, good too. */
 static void new_install(void)
 {
-	enum store_finding found;
-
-	OK(store_load(&store, &state_disk.bdev, &state, &found));
-	fixture_good_slots(&state);
-	OK(store_save_both(&store, &state));
-	put(&root_disk, before, sizeof(before));
-	put(&boot_disk, before, BOOT);
-	faulty_init(&dev, &root_disk.bdev);
-	faulty_init(&raw, &root_disk.bdev);
-	faulty_init(&boot, &boot_disk.bdev);
-	in = (struct install){ .r = &reader,
-			       .store = &store,
-			       .s = &state,
-			       .target = TARGET,
-			       .mode = PLAN_COMMAND,
-			       .nparts = 1,
-			       .part = { { .cls = "root", .dev = &dev.bdev },
-					 { .cls = "boot", .dev = &boot.bdev } },
-			       .helper = "/nowhere",
-			       .progress = progress };
+	set_up_state(&state_dev.bdev);
+	put(&root_dev, 0, before, sizeof(before));
+	put(&boot_dev, 0, before, BOOT);
+	faulty_init(&dev, &root_dev.bdev);
+	faulty_init(&raw, &root_dev.bdev);
+	faulty_init(&boot, &boot_dev.bdev);
+	set_up_install(1, "/nowhere");
+	set_up_part(0, "root", &dev.bdev);
+	set_up_part(1, "boot", &boot.bdev);
+	in.progress = progress;
 	phases = 0;
 	phase = INSTALL_CHECK;
 }
@@ -135,9 +106,9 @@ static void set_up(void)
 	other_image[200 * KIB] ^= 0x80;
 	fixture_fill(before, sizeof(before), 9);
 	fixture_fill(boot_image, sizeof(boot_image), 5);
-	bdev_sim_init(&state_disk, STORE_MIN_SIZE);
-	bdev_sim_init(&root_disk, PART);
-	bdev_sim_init(&boot_disk, BOOT);
+	fixture_dev_init(&state_dev, &events, 0, STORE_MIN_SIZE);
+	fixture_dev_init(&root_dev, &events, 1, PART);
+	fixture_dev_init(&boot_dev, &events, 2, BOOT);
 	new_install();
 	open_bundle(bundle_of(image, 1, 2));
 }
@@ -146,23 +117,7 @@ static void tear_down(void)
 {
 	fail_new = fail_final = 0;
 	fail_thread = false;
-	cut_disk_free(&state_disk);
-	cut_disk_free(&root_disk);
-	cut_disk_free(&boot_disk);
-}
-
-static const uint8_t *content(size_t len)
-{
-	OK(bdev_read(&root_disk.bdev, 0, page, len));
-	return page;
-}
-
-static void load(void)
-{
-	enum store_finding found;
-
-	OK(store_load(&store, &state_disk.bdev, &state, &found));
-	assert_int_equal(found, STORE_FOUND);
+	free_devices();
 }
 
 static void assert_untouched(void)
@@ -183,7 +138,7 @@ static void refuses(enum kb_err err, enum install_blame blame)
 
 static void assert_installed(void)
 {
-	assert_memory_equal(content(PART), image, IMAGE);
+	assert_memory_equal(content(&root_dev, 0, PART), image, IMAGE);
 	assert_true(bytes_all(page + PART - INSTALL_TAIL, INSTALL_TAIL, 0));
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
@@ -201,7 +156,7 @@ static void assert_slot_failed(enum kb_err err)
 		assert_untouched();
 		return;
 	}
-	assert_true(bytes_all(content(4096), 512, 0));
+	assert_true(bytes_all(content(&root_dev, 0, 4096), 512, 0));
 	assert_true(bytes_all(page + 1024, 512, 0));
 	load();
 	EQUAL((state.slot[TARGET].st, STATE_WRITING), (phases & 1u << INSTALL_DONE, false));
@@ -305,7 +260,7 @@ TEST(another_name_that_cannot_be_written_is_none)
 		open_bundle(bundle_of(image, 1, 2));
 		OK(install_run(&in));
 		open_bundle(bundle_of(image, 1, 3));
-		faulty_init(&disk, &state_disk.bdev);
+		faulty_init(&disk, &state_dev.bdev);
 		OK(store_load(&store, &disk.bdev, &state, &found));
 		disk.fail_write = (struct faulty_when){ ++n, 1 };
 		err = install_run(&in);
@@ -444,6 +399,7 @@ TEST(the_thread_ends_with_the_install)
 /* ---------------------------------------------------------------- reading back, by itself */
 
 static struct install_readback rb;
+static const uint8_t zeroes[PART];
 
 static enum kb_err add(struct faulty *d, uint64_t off, bool zero)
 {
@@ -452,17 +408,10 @@ static enum kb_err add(struct faulty *d, uint64_t off, bool zero)
 	return install_readback_add(&rb, &d->bdev, off, 4096, wrong, zero);
 }
 
-static void blank(struct cut_disk *d, size_t len)
-{
-	static const uint8_t zeroes[PART];
-
-	put(d, zeroes, len);
-}
-
 /* Where zeroes were read before, and where they are not: the buffer has them still. */
 TEST(what_was_read_before_is_not_taken_for_what_cannot_be_read)
 {
-	blank(&root_disk, PART);
+	put(&root_dev, 0, zeroes, PART);
 	OK(install_readback_begin(&rb, false));
 	OK(add(&dev, 0, true));
 	OK(install_readback_push(&rb));
@@ -494,7 +443,7 @@ TEST(a_right_hash_of_a_call_that_failed_is_not_believed)
 /* The first device's blocks are wrong, those at the same place of the other are right. */
 TEST(each_device_answers_for_its_own_blocks)
 {
-	blank(&boot_disk, BOOT);
+	put(&boot_dev, 0, zeroes, BOOT);
 	OK(install_readback_begin(&rb, false));
 	OK(add(&dev, 4096, true));
 	/* Told at once: there is no point in writing on. */
@@ -508,7 +457,7 @@ TEST(a_segment_takes_what_it_has_room_for)
 {
 	uint64_t done;
 
-	blank(&root_disk, PART);
+	put(&root_dev, 0, zeroes, PART);
 	OK(install_readback_begin(&rb, false));
 	for (unsigned i = 0; i <= INSTALL_READBACK_ITEMS; i++) {
 		assert_true(i == 0 || rb.seg[rb.filled].n <= INSTALL_READBACK_ITEMS);

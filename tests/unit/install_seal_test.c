@@ -113,27 +113,27 @@ static void play(const struct scene *s)
 	begin(s);
 }
 
+/* How many operations the whole install is. */
+static unsigned play_whole(const struct scene *s)
+{
+	play(s);
+	OK(install_run(&in));
+	return events.n;
+}
+
 static void set_up(void)
 {
 	play(&scenes[0]);
 }
 
-static void tear_down(void)
-{
-	free_devices();
-}
-
 /* The power goes, and what was not flushed with it; then the state is what the medium has. */
 static void cut_power(void)
 {
-	enum store_finding found;
-
 	bdev_sim_cut(&state_dev.sim, 0);
 	bdev_sim_cut(&root_dev.sim, 0);
 	bdev_sim_cut(&boot_dev.sim, 0);
 	forget_events();
-	OK(store_load(&store, &state_dev.bdev, &state, &found));
-	assert_int_equal(found, STORE_FOUND);
+	load();
 }
 
 static void assert_installed(const struct scene *s)
@@ -188,8 +188,7 @@ static void any_of_them_ends_it(struct faulty_when *when, const unsigned *count)
 		const struct scene *s = &scenes[i];
 		unsigned n = 0;
 
-		play(s);
-		OK(install_run(&in));
+		play_whole(s);
 		for (unsigned total = *count; n < total;) {
 			begin(s);
 			*when = (struct faulty_when){ ++n, 1 };
@@ -262,11 +261,8 @@ TEST(a_read_that_comes_back_blank_proves_nothing)
 TEST(a_slot_that_seems_to_be_sealed_is)
 {
 	const struct scene *s = &scenes[3];
-	unsigned total;
+	unsigned total = play_whole(s);
 
-	play(s);
-	OK(install_run(&in));
-	total = events.n;
 	for (unsigned n = 1; n <= 24; n++) {
 		for (unsigned cut = 1; cut <= total; cut++) {
 			begin(s);
@@ -292,8 +288,7 @@ TEST(a_write_that_is_lost_and_cannot_be_read_ends_it)
 {
 	unsigned writes, reads;
 
-	play(ACROSS);
-	OK(install_run(&in));
+	play_whole(ACROSS);
 	writes = root.writes;
 	reads = root.reads;
 	for (unsigned w = 1; w <= writes; w++) {
@@ -347,11 +342,8 @@ static void assert_all_around(const uint8_t *now, const uint8_t *wanted)
 TEST(no_superblock_stands_before_the_rest_of_its_block)
 {
 	const struct scene *s = &scenes[3];
-	unsigned total;
+	unsigned total = play_whole(s);
 
-	play(s);
-	OK(install_run(&in));
-	total = events.n;
 	for (unsigned cut = 1; cut <= total; cut++) {
 		for (unsigned seed = 5; seed < 21; seed++) {
 			begin(s);
@@ -369,12 +361,8 @@ TEST(no_superblock_stands_before_the_rest_of_its_block)
 TEST(no_superblock_follows_one_that_failed)
 {
 	const struct scene *s = &scenes[3];
-	unsigned writes, total;
+	unsigned total = play_whole(s), writes = root.writes;
 
-	play(s);
-	OK(install_run(&in));
-	writes = root.writes;
-	total = events.n;
 	for (unsigned w = writes - 2; w <= writes; w++) {
 		for (unsigned cut = 1; cut <= total; cut++) {
 			for (unsigned seed = 5; seed < 21; seed++) {
@@ -473,4 +461,4 @@ TEST(zeroes_that_are_stored_are_not_found_in_the_seal)
 	assert_installed(&s);
 }
 
-TEST_MAIN("install_seal", .set_up = set_up, .tear_down = tear_down, .quiet = true)
+TEST_MAIN("install_seal", .set_up = set_up, .tear_down = free_devices, .quiet = true)

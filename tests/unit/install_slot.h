@@ -54,6 +54,15 @@ static inline void set_up_state(struct bdev *partition)
 	OK(store_save_both(&store, &state));
 }
 
+/* What the medium has. */
+static inline void load(void)
+{
+	enum store_finding found;
+
+	OK(store_load(&store, &state_dev.bdev, &state, &found));
+	assert_int_equal(found, STORE_FOUND);
+}
+
 /* Of what the reader has open, into slot b; the parts are to be named. */
 static inline void set_up_install(unsigned nparts, const char *helper)
 {

@@ -29,14 +29,6 @@ static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chu
 	open_bundle(fixture_make(&b));
 }
 
-static void load(void)
-{
-	enum store_finding found;
-
-	OK(store_load(&store, &state_dev.bdev, &state, &found));
-	assert_int_equal(found, STORE_FOUND);
-}
-
 static void new_devices(void)
 {
 	fixture_dev_init(&state_dev, &events, 0, STORE_MIN_SIZE);
@@ -978,14 +970,13 @@ extern void __asan_init(void) __attribute__((weak));
 
 TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory)
 {
-	char self[4096] = "", cmd[8192];
+	char self[1024] = "";
 	int status;
 
 	open_bundle(fixture_root(NULL, 64ull << 30, 256 * KIB, false));
 	assert_true(readlink(TEST_SELF, self, sizeof(self) - 1) > 0);
 	assert_int_equal(dup2(bundle, 9), 9);
-	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, folder);
-	status = system(cmd);
+	status = system(strf("%s --huge %s", self, folder));
 	close(9);
 	if (WEXITSTATUS(status) == 5 && &__asan_init != NULL)
 		return;

@@ -324,8 +324,7 @@ TEST(each_threshold)
 			ring.required = required;
 			err = keyring_check(&ring, header, area, CAP, &v);
 			assert_int_equal(err, valid >= want ? KB_OK : KB_ESIG);
-			assert_int_equal(v.valid, valid < want ? valid : want);
-			assert_int_equal(bits(v.signers), v.valid);
+			EQUAL((v.valid, valid < want ? valid : want), (bits(v.signers), v.valid));
 		}
 	}
 }

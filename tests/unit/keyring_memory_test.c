@@ -77,11 +77,9 @@ static void retire(unsigned i)
 static bool load(unsigned retired, unsigned n)
 {
 	static struct keyring k;
-	char name[16];
 	enum kb_err err;
 	bool reached;
 
-	snprintf(name, sizeof(name), "%u", retired);
 	allocations = 0;
 	fail_at = n;
 	err = keyring_load(&k, folder);
@@ -92,7 +90,7 @@ static bool load(unsigned retired, unsigned n)
 	else
 		assert_true(k.n == NKEYS - 1 && k.nretired == 1);
 	for (unsigned i = 0; i < k.n; i++)
-		assert_string_not_equal(k.key[i].name, name);
+		assert_string_not_equal(k.key[i].name, strf("%u", retired));
 	keyring_free(&k);
 	return reached;
 }

@@ -6,7 +6,6 @@
 
 #define ED25519 0x70 /* the last byte of the algorithm's name */
 #define X25519	0x6e
-#define PATH	4200
 
 static unsigned lists, fail_list; /* this one fails, from 1 */
 
@@ -61,18 +60,13 @@ static const char *pem(uint8_t alg, uint8_t n, const char *more)
 	return text;
 }
 
-static void make_folder(const char *path)
-{
-	assert_int_equal(mkdir(path, 0700), 0);
-}
-
-/* For retired keys. */
+/* A folder for retired keys. */
 static const char *make_retired(void)
 {
-	static char path[PATH];
+	static char path[128];
 
 	snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(path);
+	assert_int_equal(mkdir(path, 0700), 0);
 	return path;
 }
 
@@ -112,23 +106,6 @@ TEST(what_is_no_key_is_left_out)
 	assert_int_equal(s.ntrusted, 0);
 }
 
-/* A folder of keys whose path has so many bytes; it is opened. */
-static int make_deep(char deep[PATH], int len)
-{
-	char *end = deep + sprintf(deep, "%s", folder);
-	int fd;
-
-	while (end < deep + len) {
-		int left = (int)(deep + len - end), n = left > 102 ? 100 : left - 1;
-
-		end += sprintf(end, "/%.*d", n, 0);
-		make_folder(deep);
-	}
-	fd = open(deep, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	return fd;
-}
-
 static void link_into(int to, const char *name)
 {
 	assert_int_equal(linkat(AT_FDCWD, folder_at("1"), to, name, 0), 0);
@@ -136,12 +113,12 @@ static void link_into(int to, const char *name)
 
 TEST(a_path_that_is_too_long_is_not_read_in_part)
 {
-	char deep[PATH];
+	char deep[FOLDER_DEEP];
 	int fd;
 
 	write_file(folder, "1", pem(ED25519, 1, ""), 0);
 	write_file(folder, "2", pem(ED25519, 2, ""), 0);
-	fd = make_deep(deep, 4085);
+	fd = folder_deep(deep, 4085);
 	link_into(fd, "123456789"); /* 4,095 bytes of path */
 	link_into(fd, "123456789.pem");
 	keyring_survey_read(&s, deep);
@@ -154,11 +131,11 @@ TEST(a_path_that_is_too_long_is_not_read_in_part)
 
 TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys)
 {
-	char deep[PATH];
+	char deep[FOLDER_DEEP];
 	int fd;
 
 	write_file(folder, "1", pem(ED25519, 1, ""), 0);
-	fd = make_deep(deep, 4096 - (int)strlen("/" KEYRING_RETIRED_DIR));
+	fd = folder_deep(deep, 4096 - strlen("/" KEYRING_RETIRED_DIR));
 	assert_int_equal(mkdirat(fd, KEYRING_RETIRED_DIR, 0700), 0);
 	link_into(fd, KEYRING_RETIRED_DIR "/a.pem");
 	link_into(fd, "a.pem");
@@ -186,12 +163,9 @@ TEST(a_name_may_be_as_long_as_file_systems_have_it)
 /* In whichever order the folder names them. */
 TEST(of_one_key_under_many_names_the_first_is_told)
 {
-	char name[16];
-
-	for (unsigned i = 0; i < 60; i++) {
-		snprintf(name, sizeof(name), "%02u.pem", i * 37 % 60);
-		write_file(folder, name, pem(ED25519, (uint8_t)(1 + i * 37 % 60 / 20), ""), 0);
-	}
+	for (unsigned i = 0; i < 60; i++)
+		write_file(folder, strf("%02u.pem", i * 37 % 60),
+			   pem(ED25519, (uint8_t)(1 + i * 37 % 60 / 20), ""), 0);
 	keyring_survey_read(&s, folder);
 	EQUAL((s.ntrusted, 3), (s.trusted[0].name, "00.pem"), (s.trusted[1].name, "20.pem"));
 	assert_string_equal(s.trusted[2].name, "40.pem");
@@ -199,12 +173,8 @@ TEST(of_one_key_under_many_names_the_first_is_told)
 
 TEST(files_that_are_no_keys_take_no_room)
 {
-	char name[16];
-
-	for (unsigned i = 0; i < 80; i++) {
-		snprintf(name, sizeof(name), "%02u.txt", i);
-		write_file(folder, name, "", 0);
-	}
+	for (unsigned i = 0; i < 80; i++)
+		write_file(folder, strf("%02u.txt", i), "", 0);
 	write_file(folder, "z.pem", pem(ED25519, 1, ""), 0);
 	keyring_survey_read(&s, folder);
 	EQUAL((s.ntrusted, 1), (s.trusted[0].name, "z.pem"));
@@ -254,11 +224,9 @@ TEST(with_too_many_retired_keys_no_key_is_told)
 /* What there is of it may be the lesser part. */
 TEST(a_folder_that_cannot_be_listed_whole_has_no_keys)
 {
-	char retired[PATH];
+	const char *retired = make_retired();
 	unsigned last;
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
 	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
 	write_file(retired, "old.pem", pem(ED25519, 1, ""), 0);

@@ -65,17 +65,15 @@ TEST(opens_regular_files_only)
 
 TEST(a_path_may_be_a_link_but_only_to_a_file)
 {
-	char at[64];
+	const char *none = strf("%s/none", path);
 	int fd = -1;
 
-	snprintf(at, sizeof(at), "%s/link", path);
-	OK(os_file_open_path(at, &fd));
+	OK(os_file_open_path(strf("%s/link", path), &fd));
 	util_close(&fd);
 	FAILS(os_file_open_path(path, &fd), KB_EINVAL);
-	snprintf(at, sizeof(at), "%s/none", path);
-	FAILS(os_file_open_path(at, &fd), KB_ENOENT);
+	FAILS(os_file_open_path(none, &fd), KB_ENOENT);
 	assert_int_equal(errno, ENOENT);
-	FAILS(os_file_device(at, &fd), KB_ENODEV);
+	FAILS(os_file_device(none, &fd), KB_ENODEV);
 }
 
 TEST(a_new_file_takes_nobodys_place)
@@ -100,8 +98,7 @@ TEST(a_lock_is_its_owners)
 	OK(os_file_private(dir, ".lock", &fd));
 	OK(os_file_private(dir, ".lock", &again));
 	EQUAL((os_file_is(again, dir, ".lock"), true), (os_file_is(again, dir, "file"), false));
-	assert_false(os_file_is(-1, dir, "file"));
-	assert_int_equal(mode_of(".lock"), 0600);
+	EQUAL((os_file_is(-1, dir, "file"), false), (mode_of(".lock"), 0600));
 	util_close(&fd);
 	util_close(&again);
 	FAILS(os_file_private(dir, "link", &fd), KB_EIO);
@@ -185,8 +182,7 @@ TEST(each_list_has_a_place_of_its_own)
 		n++;
 	while (os_file_next(&own, name) == KB_OK)
 		m++;
-	assert_int_equal(n, 5); /* file, link, folder, pipe, .lock */
-	assert_int_equal(m, n);
+	EQUAL((n, 5), (m, n)); /* file, link, folder, pipe, .lock */
 	util_close(&all.dir);
 }
 

@@ -696,9 +696,7 @@ TEST(rescue_spares_the_fallback_where_another_slot_is_free)
 
 TEST(beginning_leaves_the_preferred_slot_and_the_chances_of_a_trial)
 {
-	state_init(&s, 3);
-	for (int i = 0; i < 3; i++)
-		states_set(&s, i, STATE_GOOD, 1);
+	states_all(&s, 3, STATE_GOOD);
 	s.pref = 0;
 	s.last = 2;
 	states_set(&s, 1, STATE_TRIAL, 2);

@@ -43,11 +43,8 @@ TEST(every_length_up_to_the_limit_is_kept_whole)
 	char id[STATE_STR_MAX + 1], text[STATE_STR_MAX + 2] = "";
 
 	while (strlen(text) + sizeof("cid-") - 1 <= STATE_STR_MAX) {
-		char want[2 * STATE_STR_MAX];
-
-		snprintf(want, sizeof(want), "cid-%s", text);
 		probe_id_hardware(id, "cid", text);
-		assert_string_equal(id, want);
+		assert_string_equal(id, strf("cid-%s", text));
 		strcat(text, "x");
 	}
 	probe_id_hardware(id, "cid", text);

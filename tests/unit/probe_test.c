@@ -151,8 +151,7 @@ TEST(a_late_stick_is_told_by_a_uevent_and_looked_at_once)
 	assert_non_null(seen("/dev/sda"));
 	assert_true(seen("/dev/sda")->removable);
 	assert_true(seen("/dev/sda")->usb);
-	assert_false(seen("/dev/sda")->has_table);
-	assert_string_equal(seen("/dev/sda")->whole.fstype, "vfat");
+	EQUAL((seen("/dev/sda")->has_table, false), (seen("/dev/sda")->whole.fstype, "vfat"));
 	settle();
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 1);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 1);
@@ -168,12 +167,8 @@ TEST(a_late_disk_with_partitions_is_looked_at_once)
 
 TEST(probers_work_side_by_side)
 {
-	struct os_sim_disk d = vda();
-	struct os_sim_disk s = stick(0);
-
-	d.prober_ms = s.prober_ms = 1000;
-	os_sim_disk(&d);
-	os_sim_disk(&s);
+	PLUG_IN(vda(), it.prober_ms = 1000);
+	PLUG_IN(stick(0), it.prober_ms = 1000);
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 2);
 	settle();
@@ -183,19 +178,12 @@ TEST(probers_work_side_by_side)
 
 TEST(more_disks_than_probers_wait_for_their_turn)
 {
-	char names[12][8];
+	struct os_sim_disk s = stick(0);
 	unsigned ready = 0;
 
-	for (unsigned i = 0; i < 12; i++) {
-		struct os_sim_disk s = stick(0);
-
-		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
-		s.name = names[i];
-		s.path = NULL;
-		s.removable = false;
-		s.prober_ms = 100;
-		os_sim_disk(&s);
-	}
+	s.removable = false;
+	s.prober_ms = 100;
+	plug_in_many(s, "/devices/pci0", 12);
 	probe_start(&p);
 	EQUAL((probe_pending(&p), 12), (os_sim_count("spawn"), PROBE_JOBS_MAX));
 	settle();
@@ -272,8 +260,7 @@ TEST(a_prober_that_hangs_leaves_the_kernels_names)
 	disk = seen("/dev/vda");
 	assert_int_equal(disk->state, PROBE_UNREADABLE);
 	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->dev, "/dev/vda3");
-	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->fstype, "");
-	assert_int_equal(probe_pending(&p), 0);
+	EQUAL((probe_find(&p, disk, "PARTLABEL=root-b")->fstype, ""), (probe_pending(&p), 0));
 	FAILS(probe_step(&p, 30000), KB_ETIMEDOUT);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 2);
 	assert_int_equal(os_sim_count("kill keelboot-prober"), 2);
@@ -435,9 +422,8 @@ TEST(what_is_no_disk_is_ignored)
 TEST(any_number_of_partitions_hides_no_disk)
 {
 	plug_in(vda());
-	for (unsigned i = 1; i <= 520; i++) {
+	for (unsigned i = 1; i <= 520; i++)
 		os_sim_file(strf("/sys/class/block/sda%u/partition", i), "1\n");
-	}
 	probe_start(&p);
 	settle();
 	assert_non_null(seen("/dev/vda"));
@@ -446,9 +432,8 @@ TEST(any_number_of_partitions_hides_no_disk)
 
 static void crowd(void *ctx)
 {
-	for (unsigned i = 0; i < 520; i++) {
+	for (unsigned i = 0; i < 520; i++)
 		os_sim_link(strf("/sys/block/aaa%u", i), "../devices/x");
-	}
 }
 
 TEST(a_list_that_is_full_drops_only_what_is_gone)

@@ -133,9 +133,8 @@ TEST(hangs_everywhere_stay_within_the_budget)
 	nparts = 64;
 	assert_in_range(look(400), 300, 1500);
 	assert_int_equal(a.n, 64);
-	for (unsigned i = 0; i < 64; i++) {
+	for (unsigned i = 0; i < 64; i++)
 		EQUAL((a.part[i].fstype, ""), (a.part[i].flags, PROBER_PART_UNREADABLE));
-	}
 }
 
 TEST(crashes_everywhere_still_give_the_table)

@@ -62,9 +62,8 @@ TEST(there_are_only_so_many_bundles)
 	struct progress p = { .phase = PROGRESS_NONE };
 	unsigned moved = 0;
 
-	for (unsigned n = 0; n < 1000; n++) {
+	for (unsigned n = 0; n < 1000; n++)
 		moved += say(&p, strf("P %u write 1 1\n", n));
-	}
 	assert_int_equal(moved, APPLY_CANDIDATES_MAX + 1);
 }
 

@@ -82,8 +82,7 @@ TEST(a_lost_state_is_told_from_a_blank_one)
 	for (int i = 0; i < 2; i++)
 		bdev_sim_scribble(&disk, STORE_REGION(i), (uint64_t)STORE_CELLS * STORE_CELL, 7);
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_REBUILT);
-	assert_true(get().rebuilt);
+	EQUAL((r.health, RECORD_REBUILT), (get().rebuilt, true));
 }
 
 TEST(a_new_state_that_cannot_be_saved_boots_and_is_saved_later)
@@ -298,17 +297,15 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 	put_and_load();
 	assert_false(
 		record_renew(&r, 2, BOTH, 2)); /* nothing was seen on the one that it holds back */
-	EQUAL((disk.own.ops, 0), (record_renew(&r, 2, 1, 1), true));
-	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
-	assert_int_equal(get().slot[1].st, STATE_EMPTY);
+	EQUAL((disk.own.ops, 0), (record_renew(&r, 2, 1, 1), true), (r.health, RECORD_REBUILT));
+	EQUAL((get().slot[0].st, STATE_TRIAL), (get().slot[1].st, STATE_EMPTY));
 	assert_false(record_renew(&r, 2, 1, 1)); /* it holds back nothing any more */
 	bdev_file_close(&r.file);
 	states_trial(&s);
 	s.newer = true;
 	s.min_reader = STATE_FORMAT + 1;
 	put_and_load();
-	EQUAL((r.s.newer, true), (record_renew(&r, 2, BOTH, 0), true));
-	assert_false(get().newer);
+	EQUAL((r.s.newer, true), (record_renew(&r, 2, BOTH, 0), true), (get().newer, false));
 	assert_int_equal(get().slot[0].st, STATE_TRIAL); /* what could not be looked into, too */
 	r.health = RECORD_UNWRITABLE;
 	r.s.newer = true;

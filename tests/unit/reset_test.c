@@ -9,6 +9,14 @@ static void set_up(void)
 	states_fresh(&s);
 }
 
+/* What ended the attempt of this slot. */
+static void ends(int8_t slot, enum reset_cause cause, bool charge_good)
+{
+	s.open = slot;
+	reset_settle(&s, cause, charge_good);
+	assert_int_equal(s.open, STATE_NONE);
+}
+
 TEST(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset)
 {
 	struct reset_evidence ev = { .orderly = true, .watchdog_fired = true };
@@ -26,19 +34,19 @@ TEST(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset)
 
 TEST(crash_goes_before_power_and_power_before_unknown)
 {
-	struct reset_evidence ev = { .orderly = true };
+	static const struct {
+		struct reset_evidence ev;
+		enum reset_cause cause;
+	} cases[] = {
+		{ { .orderly = true }, RESET_UNKNOWN },
+		{ { .orderly = true, .cookie_lost = true }, RESET_POWER },
+		{ { .orderly = true, .power_cause = true }, RESET_POWER },
+		{ { .orderly = true, .power_cause = true, .watchdog_fired = true }, RESET_CRASH },
+		{ { .orderly = true, .power_cause = true, .crash_record = true }, RESET_CRASH },
+	};
 
-	assert_int_equal(reset_classify(&s, &ev), RESET_UNKNOWN);
-	ev.cookie_lost = true;
-	assert_int_equal(reset_classify(&s, &ev), RESET_POWER);
-	ev.cookie_lost = false;
-	ev.power_cause = true;
-	assert_int_equal(reset_classify(&s, &ev), RESET_POWER);
-	ev.watchdog_fired = true;
-	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
-	ev.watchdog_fired = false;
-	ev.crash_record = true;
-	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++)
+		assert_int_equal(reset_classify(&s, &cases[i].ev), cases[i].cause);
 }
 
 TEST(auto_counts_good_slots_unless_all_is_told)
@@ -87,15 +95,13 @@ TEST(grace_ends)
 {
 	states_open(&s);
 	for (int i = 0; i < STATE_GRACE; i++) {
-		reset_settle(&s, RESET_POWER, true);
+		ends(1, RESET_POWER, true);
 		assert_int_equal(s.slot[1].tries, STATE_TRIES);
 		s.slot[1].tries--;
-		s.open = 1;
 	}
-	reset_settle(&s, RESET_POWER, true);
+	ends(1, RESET_POWER, true);
 	EQUAL((s.slot[1].tries, STATE_TRIES - 1), (s.slot[1].grace, 0));
-	s.open = 1;
-	reset_settle(&s, RESET_CLEAN, true);
+	ends(1, RESET_CLEAN, true);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
 }
 
@@ -150,42 +156,35 @@ TEST(crash_without_an_attempt_is_blamed_on_last)
 	assert_int_equal(s.slot[0].streak, 0);
 }
 
-static void settle_good(struct state *st, enum reset_cause cause, bool charge_good)
-{
-	st->open = 0;
-	reset_settle(st, cause, charge_good);
-	assert_int_equal(st->open, STATE_NONE);
-}
-
 TEST(what_is_told_weighs_twice_what_is_not)
 {
 	for (unsigned i = 1; i < 2 * STATE_STREAK_LIMIT; i++) {
-		settle_good(&s, RESET_UNKNOWN, true);
+		ends(0, RESET_UNKNOWN, true);
 		assert_int_equal(2 * s.slot[0].streak + s.slot[0].doubt, i);
 		assert_true(state_is_trusted(&s.slot[0]));
 	}
 	for (unsigned i = 0; i < 2; i++) { /* the second time there is nothing left to take */
-		settle_good(&s, RESET_UNKNOWN, true);
+		ends(0, RESET_UNKNOWN, true);
 		assert_false(state_is_trusted(&s.slot[0]));
 		assert_true(s.slot[0].doubt == 1 && s.slot[0].wait == 1);
 	}
 	states_fresh(&s);
 	for (unsigned i = 1; i <= STATE_STREAK_LIMIT; i++) {
 		assert_true(state_is_trusted(&s.slot[0]));
-		settle_good(&s, RESET_CRASH, i % 2);
+		ends(0, RESET_CRASH, i % 2);
 	}
 	EQUAL((state_is_trusted(&s.slot[0]), false), (s.slot[0].reason, "crashed or hung"));
 }
 
 TEST(explained_reset_costs_grace_and_then_a_doubt)
 {
-	settle_good(&s, RESET_POWER, true);
+	ends(0, RESET_POWER, true);
 	EQUAL((s.slot[0].grace, STATE_GRACE - 1), (s.slot[0].doubt, 0), (s.slot[0].tries, 0));
 	s.slot[0].grace = 0; /* "power" again and again is no explanation */
-	settle_good(&s, RESET_POWER, true);
+	ends(0, RESET_POWER, true);
 	assert_true(s.slot[0].doubt == 1 && s.slot[0].streak == 0);
 	assert_non_null(strstr(s.slot[0].reason, "power"));
-	settle_good(&s, RESET_CLEAN, true);
+	ends(0, RESET_CLEAN, true);
 	assert_true(s.slot[0].doubt == 0 && s.slot[0].streak == 1);
 	assert_non_null(strstr(s.slot[0].reason, "reboots"));
 }
@@ -198,7 +197,7 @@ TEST(where_good_slots_are_not_counted_only_a_crash_counts)
 	for (unsigned i = 0; i < 3; i++) {
 		states_fresh(&s);
 		was = s;
-		settle_good(&s, others[i], false);
+		ends(0, others[i], false);
 		assert_memory_equal(&s, &was, sizeof(s));
 	}
 }
@@ -217,7 +216,7 @@ TEST(retry_is_given_back_when_the_reset_is_explained_while_it_has_grace)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		in_retry(&s, 3);
-		settle_good(&s, i < 2 ? RESET_POWER : RESET_CLEAN, i % 2);
+		ends(0, i < 2 ? RESET_POWER : RESET_CLEAN, i % 2);
 		assert_true(state_is_due(&s.slot[0]) && s.slot[0].retries == 2);
 		assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
 		state_use_retry(&s.slot[0]); /* the next one is as far away as it was to be */
@@ -225,11 +224,11 @@ TEST(retry_is_given_back_when_the_reset_is_explained_while_it_has_grace)
 	}
 	in_retry(&s, 3);
 	s.slot[0].grace = 0;
-	settle_good(&s, RESET_POWER, true);
+	ends(0, RESET_POWER, true);
 	assert_true(s.slot[0].retries == 3 && s.slot[0].wait == 8);
 	for (unsigned i = 0; i < 2; i++) {
 		in_retry(&s, 3);
-		settle_good(&s, i ? RESET_CRASH : RESET_UNKNOWN, true);
+		ends(0, i ? RESET_CRASH : RESET_UNKNOWN, true);
 		assert_true(s.slot[0].retries == 3 && s.slot[0].wait == 8);
 	}
 }
@@ -238,11 +237,11 @@ TEST(only_a_retry_is_given_back)
 {
 	in_retry(&s, 1);
 	s.lr = 0; /* a last resort, after it */
-	settle_good(&s, RESET_POWER, false);
+	ends(0, RESET_POWER, false);
 	assert_int_equal(s.slot[0].wait, 2);
 	in_retry(&s, 0); /* it had none */
 	s.slot[0].wait = 1;
-	settle_good(&s, RESET_POWER, false);
+	ends(0, RESET_POWER, false);
 	assert_true(s.slot[0].wait == 1 && s.slot[0].retries == 0);
 }
 
@@ -253,8 +252,7 @@ TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 	s.slot[1].grace = 1;
 	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[1].tries, 0);
-	s.open = 1;
-	reset_settle(&s, RESET_CRASH, true);
+	ends(1, RESET_CRASH, true);
 	EQUAL((s.slot[0].streak, 0), (s.slot[1].st, STATE_BAD), (s.open, STATE_NONE));
 }
 
@@ -293,9 +291,8 @@ TEST(apply_gets_its_count_back_when_excused_and_not_too_often)
 
 TEST(healthy_state_stays_byte_for_byte)
 {
-	struct state was;
+	const struct state was = s;
 
-	was = s;
 	reset_settle(&s, RESET_POWER, true);
 	assert_memory_equal(&s, &was, sizeof(s));
 	reset_settle(&s, RESET_UNKNOWN, true);
@@ -308,11 +305,9 @@ TEST(every_reason_of_a_reset_is_told)
 	s.slot[1].grace = 0;
 	reset_settle(&s, RESET_POWER, true);
 	assert_non_null(strstr(s.slot[1].reason, "power"));
-	s.open = 1;
-	reset_settle(&s, RESET_CLEAN, true);
+	ends(1, RESET_CLEAN, true);
 	assert_non_null(strstr(s.slot[1].reason, "rebooted"));
-	s.open = 1;
-	reset_settle(&s, RESET_UNKNOWN, true);
+	ends(1, RESET_UNKNOWN, true);
 	assert_non_null(strstr(s.slot[1].reason, "before it was marked good"));
 	EQUAL((reset_name(RESET_UNKNOWN), "unknown"), (reset_name(RESET_CLEAN), "clean"));
 	EQUAL((reset_name(RESET_POWER), "power"), (reset_name(RESET_CRASH), "crash"));
@@ -332,11 +327,11 @@ TEST(boot_loaders_watchdog_is_a_crash_of_an_open_attempt)
 TEST(only_what_is_trusted_is_doubted)
 {
 	s.slot[0].streak = STATE_STREAK_LIMIT;
-	settle_good(&s, RESET_UNKNOWN, true);
+	ends(0, RESET_UNKNOWN, true);
 	assert_int_equal(s.slot[0].doubt, 0);
 	states_fresh(&s);
 	s.slot[0].retries = 2;
-	settle_good(&s, RESET_POWER, false);
+	ends(0, RESET_POWER, false);
 	assert_true(s.slot[0].retries == 2 && s.slot[0].grace == STATE_GRACE);
 }
 

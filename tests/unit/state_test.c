@@ -180,8 +180,7 @@ TEST(what_falls_out_of_the_rejected_is_remembered_by_its_sequence)
 	EQUAL((state_is_rejected(&s, states_id(10)), true));
 	states_set(&s, 1, STATE_TRIAL, 40);
 	state_reject(&s, &s.slot[1]);
-	assert_int_equal(s.rejected_max, 40);
-	assert_int_equal(s.forgotten_max, 30); /* 40 itself is known by its id */
+	EQUAL((s.rejected_max, 40), (s.forgotten_max, 30)); /* 40 itself is known by its id */
 }
 
 TEST(what_could_not_be_written_is_counted_up_to_its_limit)

@@ -36,6 +36,14 @@ static inline void states_set(struct state *s, int slot, enum state_st st, uint6
 	}
 }
 
+/* So many slots, all of this kind and of sequence 1. */
+static inline void states_all(struct state *s, unsigned nslots, enum state_st st)
+{
+	state_init(s, nslots);
+	for (int i = 0; i < s->nslots; i++)
+		states_set(s, i, st, 1);
+}
+
 /* Slot a good and preferred with sequence 1, slot b empty. */
 static inline void states_fresh(struct state *s)
 {

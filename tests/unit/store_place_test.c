@@ -43,10 +43,8 @@ static void lose(struct cut_disk *d, uint64_t from, uint64_t len)
 
 static bool is_record(struct cut_disk *d, uint64_t at)
 {
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
-	OK(bdev_read(&d->bdev, at, cell, STORE_CELL));
-	return memcmp(cell, "KEELSTAT", 8) == 0;
+	OK(bdev_read(&d->bdev, at, cell_bytes, STORE_CELL));
+	return memcmp(cell_bytes, "KEELSTAT", 8) == 0;
 }
 
 /* ---- a new state */
@@ -80,13 +78,11 @@ TEST(new_state_has_its_regions_at_both_ends)
 
 TEST(state_of_the_least_size_is_as_it_always_was)
 {
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
 	old_save_mark(&disk, 1);
 	old_save_mark(&disk, 2);
 	for (int r = 0; r < 2; r++) {
-		OK(bdev_read(&disk.bdev, STORE_REGION(r), cell, STORE_CELL));
-		assert_true(bytes_all(cell + 36, CELL_HEADER - 36, 0));
+		OK(bdev_read(&disk.bdev, STORE_REGION(r), cell_bytes, STORE_CELL));
+		assert_true(bytes_all(cell_bytes + 36, CELL_HEADER - 36, 0));
 	}
 }
 
@@ -106,8 +102,7 @@ TEST(older_state_stays_where_it_is)
 	 * come back. */
 	lose(&disk, 8 * MIB, RING);
 	assert_true(loaded_mark(&disk) >= 9 && st.second == 8 * MIB);
-	save_mark(&disk, 11);
-	save_mark(&disk, 12);
+	save_marks(&disk, 11, 12);
 	lose(&disk, 0, RING);
 	assert_true(loaded_mark(&disk) >= 11 && st.second == 8 * MIB);
 }
@@ -120,17 +115,14 @@ TEST(end_of_an_earlier_state_is_not_believed)
 	old_save_mark(&trial_disk, 1); /* a small image, written over the beginning */
 	old_save_mark(&trial_disk, 2);
 	for (uint64_t at = 0; at < STORE_MIN_SIZE; at += STORE_CELL) {
-		static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
-		OK(bdev_read(&trial_disk.bdev, at, cell, STORE_CELL));
-		OK(bdev_write(&disk.bdev, at, cell, STORE_CELL));
+		OK(bdev_read(&trial_disk.bdev, at, cell_bytes, STORE_CELL));
+		OK(bdev_write(&disk.bdev, at, cell_bytes, STORE_CELL));
 	}
 	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 2 && st.second == 8 * MIB);
 	lose(&disk, 8 * MIB, RING);
 	assert_true(loaded_mark(&disk) == 1 && st.second == 8 * MIB);
-	save_mark(&disk, 3);
-	save_mark(&disk, 4);
+	save_marks(&disk, 3, 4);
 	lose(&disk, 0, RING);
 	assert_true(loaded_mark(&disk) >= 3 && loaded_mark(&disk) <= 4);
 }
@@ -158,8 +150,7 @@ TEST(older_keelboot_may_miss_one_record_and_is_followed)
 
 		cut_disk_free(&disk);
 		bdev_sim_init(&disk, size);
-		for (uint64_t i = 1; i <= n; i++)
-			save_mark(&disk, i);
+		save_marks(&disk, 1, n);
 		disk.bdev.size = STORE_MIN_SIZE;
 		assert_true(loaded_mark(&disk) == n - (n % 2 == 0)); /* at worst the newest */
 		disk.bdev.size = size;
@@ -168,8 +159,7 @@ TEST(older_keelboot_may_miss_one_record_and_is_followed)
 			assert_true(loaded_mark(&disk) == i && st.second == 8 * MIB);
 		}
 		/* Nor does the end win when region 0 is gone. */
-		save_mark(&disk, 60);
-		save_mark(&disk, 61);
+		save_marks(&disk, 60, 61);
 		assert_true(st.second == 8 * MIB);
 		lose(&disk, 0, RING);
 		assert_true(loaded_mark(&disk) >= 60);
@@ -181,21 +171,17 @@ TEST(older_keelboot_may_miss_one_record_and_is_followed)
 TEST(image_keeps_its_place_in_a_larger_partition)
 {
 	disk.bdev.size = 40 * MIB;
-	for (uint64_t i = 1; i <= 4; i++)
-		save_mark(&disk, i);
+	save_marks(&disk, 1, 4);
 	assert_true(st.second == 32 * MIB);
 	disk.bdev.size = LARGE;
 	assert_true(loaded_mark(&disk) == 4 && st.second == 32 * MIB);
-	save_mark(&disk, 5);
-	save_mark(&disk, 6);
+	save_marks(&disk, 5, 6);
 	EQUAL((loaded_mark(&disk), 6), (st.second, 32 * MIB), (is_record(&disk, END), false));
 	/* A new state forgets both places. */
 	for (unsigned i = 0; i < 2; i++) {
 		struct store before = st;
 
-		disk.dead[0].from = i == 0 ? 32 * MIB : END;
-		disk.dead[0].to = disk.dead[0].from + STORE_CELL;
-		disk.dead[0].writes = true;
+		kill_bytes(&disk, 0, i == 0 ? 32 * MIB : END, STORE_CELL, WRITES);
 		FAILS(store_erase(&st), KB_EIO);
 		st = before;
 	}
@@ -203,12 +189,10 @@ TEST(image_keeps_its_place_in_a_larger_partition)
 
 TEST(place_beyond_the_end_is_not_used)
 {
-	for (uint64_t i = 1; i <= 5; i++)
-		save_mark(&disk, i);
+	save_marks(&disk, 1, 5);
 	disk.bdev.size = 40 * MIB;
 	assert_true(loaded_mark(&disk) == 5 && st.second == 32 * MIB);
-	save_mark(&disk, 6);
-	save_mark(&disk, 7);
+	save_marks(&disk, 6, 7);
 	assert_true(loaded_mark(&disk) == 7 && st.has_record[0] && st.has_record[1]);
 	disk.bdev.size = STORE_MIN_SIZE;
 	assert_true(loaded_mark(&disk) == 7 && st.second == 8 * MIB);
@@ -217,12 +201,9 @@ TEST(place_beyond_the_end_is_not_used)
 /* Copied to where it does not belong, as by a partition that was moved inside its image. */
 TEST(cell_of_another_place_is_not_believed)
 {
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
-	save_mark(&disk, 1);
-	save_mark(&disk, 2);
-	OK(bdev_read(&disk.bdev, END, cell, STORE_CELL));
-	OK(bdev_write(&disk.bdev, 8 * MIB, cell, STORE_CELL));
+	save_marks(&disk, 1, 2);
+	OK(bdev_read(&disk.bdev, END, cell_bytes, STORE_CELL));
+	OK(bdev_write(&disk.bdev, 8 * MIB, cell_bytes, STORE_CELL));
 	lose(&disk, END, RING);
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
 }
@@ -293,8 +274,7 @@ TEST(no_lost_region_brings_back_what_was_saved_over_in_both)
 	const uint64_t from[] = { 0, END };
 	struct state s;
 
-	for (uint64_t i = 1; i <= 3; i++)
-		save_mark(&disk, i);
+	save_marks(&disk, 1, 3);
 	load(&disk, &s);
 	s.floor = 9;
 	OK(store_save_both(&st, &s));
@@ -310,8 +290,7 @@ TEST(manifests_are_at_both_ends)
 	struct store_manifest m = { .sequence = 5, .len = 6 };
 	char blob[8];
 
-	save_mark(&disk, 1);
-	save_mark(&disk, 2);
+	save_marks(&disk, 1, 2);
 	for (int i = 0; i < STATE_SLOTS_MAX; i++)
 		OK(store_manifest_write(&st, i, &m, "abcdef"));
 	lose(&disk, 0, 64 * MIB);
@@ -326,13 +305,10 @@ TEST(manifests_are_at_both_ends)
 /* Region 0 cannot be read for a while: what was at the end is read by the partition's size. */
 TEST(unreadable_region_0_hides_nothing)
 {
-	for (uint64_t i = 1; i <= 4; i++)
-		save_mark(&disk, i);
-	disk.dead[0].to = RING;
-	disk.dead[0].reads = disk.dead[0].writes = true;
+	save_marks(&disk, 1, 4);
+	kill_bytes(&disk, 0, 0, RING, READS | WRITES);
 	assert_true(loaded_mark(&disk) == 4 && st.region_dead[0]);
-	save_mark(&disk, 5);
-	save_mark(&disk, 6);
+	save_marks(&disk, 5, 6);
 	disk.dead[0].to = 0;
 	assert_true(loaded_mark(&disk) == 6 && st.second == END);
 }
@@ -356,9 +332,7 @@ TEST(erased_is_erased)
 		const uint64_t at[] = { 0, 8 * MIB, END };
 
 		assert_true(loaded_mark(&disk) == UINT64_MAX);
-		disk.dead[0].from = at[i];
-		disk.dead[0].to = at[i] + STORE_CELL;
-		disk.dead[0].writes = true;
+		kill_bytes(&disk, 0, at[i], STORE_CELL, WRITES);
 		FAILS(store_erase(&st), KB_EIO);
 	}
 }
@@ -369,14 +343,12 @@ TEST(what_cannot_be_read_after_all_is_not_erased)
 
 	save_mark(&disk, 1);
 	load(&disk, &s);
-	disk.dead[0].to = LARGE;
-	disk.dead[0].reads = true;
+	kill_bytes(&disk, 0, 0, LARGE, READS);
 	FAILS(store_erase(&st), KB_EIO);
 }
 
 TEST(forged_end_of_sequences_leaves_nothing_at_8_mib)
 {
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 	static const uint64_t seq[] = { UINT64_MAX, UINT64_MAX - 5 };
 	static const char text[] = "nslots=2\nfloor=1\n";
 
@@ -387,23 +359,21 @@ TEST(forged_end_of_sequences_leaves_nothing_at_8_mib)
 		info.seq = seq[r];
 		info.len = sizeof(text) - 1;
 		info.second = r == 0 ? END : 0;
-		memset(cell, 0, sizeof(cell));
-		memcpy(cell + CELL_HEADER, text, sizeof(text) - 1);
-		cell_seal(cell, "KEELSTAT", &info);
-		OK(bdev_write(&disk.bdev, STORE_REGION(r), cell, STORE_CELL));
+		memset(cell_bytes, 0, sizeof(cell_bytes));
+		memcpy(cell_bytes + CELL_HEADER, text, sizeof(text) - 1);
+		cell_seal(cell_bytes, "KEELSTAT", &info);
+		OK(bdev_write(&disk.bdev, STORE_REGION(r), cell_bytes, STORE_CELL));
 	}
 	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
-	for (uint64_t i = 10; i < 14; i++) {
+	for (uint64_t i = 10; i < 14; i++)
 		save_and_load_mark(&disk, i);
-	}
 }
 
 TEST(state_is_seen_by_its_first_cells)
 {
 	assert_false(store_is_likely(&disk.bdev));
-	save_mark(&disk, 1);
-	save_mark(&disk, 2);
+	save_marks(&disk, 1, 2);
 	lose(&disk, 0, 64 * MIB);
 	assert_true(store_is_likely(&disk.bdev));
 	lose(&disk, END, RING);

@@ -17,17 +17,6 @@ static void tear_down(void)
 	cut_disk_free(&trial_disk);
 }
 
-enum { READS = 1, WRITES = 2 };
-
-/* From now on these bytes can be neither read nor written, or one of the two; 0: both again. */
-static void kill_bytes(struct cut_disk *d, unsigned i, uint64_t from, uint64_t len, unsigned what)
-{
-	d->dead[i].from = from;
-	d->dead[i].to = from + len;
-	d->dead[i].reads = what & READS;
-	d->dead[i].writes = what & WRITES;
-}
-
 static void lose_region(struct cut_disk *d, int r, bool unreadable)
 {
 	uint64_t from = STORE_REGION(r), len = (uint64_t)STORE_CELLS * STORE_CELL;
@@ -86,8 +75,7 @@ TEST(what_is_saved_is_loaded_through_many_rounds_of_both_rings)
 
 TEST(one_unreadable_cell_costs_that_cell_only)
 {
-	save_mark(&disk, 1);
-	save_mark(&disk, 2);
+	save_marks(&disk, 1, 2);
 	kill_bytes(&disk, 0, STORE_REGION(1), STORE_CELL, READS);
 	EQUAL((loaded_mark(&disk), 1), (st.region_dead[1], false));
 }
@@ -154,8 +142,7 @@ TEST(read_that_fails_once_costs_no_record)
 	unsigned reads;
 	uint64_t mark;
 
-	for (unsigned i = 1; i <= 5; i++)
-		save_mark(&disk, i);
+	save_marks(&disk, 1, 5);
 	reads = load_flaky(0, false, &mark);
 	for (unsigned bad = 1; bad <= reads; bad++) {
 		load_flaky(bad, false, &mark);
@@ -171,8 +158,7 @@ TEST(state_that_was_there_and_cannot_be_read_any_more_is_not_lost)
 	unsigned reads, errors = 0;
 	uint64_t mark;
 
-	for (unsigned i = 1; i <= 5; i++)
-		save_mark(&disk, i);
+	save_marks(&disk, 1, 5);
 	reads = load_flaky(0, false, &mark);
 	for (unsigned bad = 1; bad <= reads; bad++) {
 		enum kb_err err;
@@ -188,15 +174,12 @@ TEST(state_that_was_there_and_cannot_be_read_any_more_is_not_lost)
 
 TEST(cell_in_a_wrong_place_is_not_believed)
 {
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
-	save_mark(&disk, 1);
-	save_mark(&disk, 2); /* region 1, cell 0 */
-	OK(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL));
+	save_marks(&disk, 1, 2); /* region 1, cell 0 */
+	OK(bdev_read(&disk.bdev, STORE_REGION(1), cell_bytes, STORE_CELL));
 	bdev_sim_scribble(&disk, STORE_REGION(1), STORE_CELL, 5);
-	OK(bdev_write(&disk.bdev, STORE_REGION(1) + 5 * STORE_CELL, cell, STORE_CELL));
+	OK(bdev_write(&disk.bdev, STORE_REGION(1) + 5 * STORE_CELL, cell_bytes, STORE_CELL));
 	assert_true(loaded_mark(&disk) == 1);
-	OK(bdev_write(&disk.bdev, STORE_REGION(0) + STORE_CELL, cell, STORE_CELL));
+	OK(bdev_write(&disk.bdev, STORE_REGION(0) + STORE_CELL, cell_bytes, STORE_CELL));
 	assert_true(loaded_mark(&disk) == 1);
 }
 
@@ -204,7 +187,6 @@ TEST(cell_in_a_wrong_place_is_not_believed)
 static void put_record(int region, unsigned index, uint64_t seq, uint16_t min_reader,
 		       const char *text)
 {
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 	struct cell_info info = {
 		.format = min_reader,
 		.min_reader = min_reader,
@@ -215,10 +197,11 @@ static void put_record(int region, unsigned index, uint64_t seq, uint16_t min_re
 		.seq = seq,
 	};
 
-	memset(cell, 0, sizeof(cell));
-	memcpy(cell + CELL_HEADER, text, strlen(text));
-	cell_seal(cell, "KEELSTAT", &info);
-	OK(bdev_write(&disk.bdev, STORE_REGION(region) + index * STORE_CELL, cell, STORE_CELL));
+	memset(cell_bytes, 0, sizeof(cell_bytes));
+	memcpy(cell_bytes + CELL_HEADER, text, strlen(text));
+	cell_seal(cell_bytes, "KEELSTAT", &info);
+	OK(bdev_write(&disk.bdev, STORE_REGION(region) + index * STORE_CELL, cell_bytes,
+		      STORE_CELL));
 	OK(bdev_flush(&disk.bdev));
 }
 
@@ -247,12 +230,12 @@ static void forge_the_last_sequence(void)
 	put_record(0, 7, UINT64_MAX - 1, 1, "nslots=2\nfloor=3\n");
 	put_record(1, 5, UINT64_MAX - 2, 1, "nslots=2\nfloor=4\n");
 	put_record(1, 6, 12, 1, "nslots=2\nfloor=5\n");
+	load(&disk, &s);
 }
 
 TEST(sequences_begin_anew_at_their_end)
 {
 	forge_the_last_sequence();
-	load(&disk, &s);
 	s.open = 1;
 	s.open_token = 0;
 	for (uint64_t n = 10; n < 20; n++) {
@@ -338,7 +321,6 @@ TEST(last_sequence_without_a_record_stops_nothing)
 TEST(forged_record_that_can_not_be_cleared_is_no_success)
 {
 	forge_the_last_sequence();
-	load(&disk, &s);
 	/* it would be the newest */
 	kill_bytes(&disk, 0, STORE_REGION(0) + 7 * STORE_CELL, STORE_CELL, WRITES);
 	s.floor = 10;
@@ -375,7 +357,6 @@ TEST(last_sequences_are_enough_for_a_write_that_fails)
 TEST(cell_that_can_not_be_cleared_is_no_success)
 {
 	forge_the_last_sequence();
-	load(&disk, &s);
 	kill_bytes(&disk, 0, STORE_REGION(0) + 5 * STORE_CELL, STORE_CELL, WRITES);
 	s.floor = 10;
 	s.open = 1;
@@ -392,8 +373,6 @@ TEST(cell_that_can_not_be_cleared_is_no_success)
 
 TEST(newer_record_keeps_its_format_and_lines)
 {
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
 	put_record(0, 0, 1, 7, "nslots=2\na.st=trial\na.tries=3\nmagic=v7\n");
 	load(&disk, &s);
 	assert_true(s.newer && s.format == 7 && s.min_reader == 7);
@@ -401,8 +380,8 @@ TEST(newer_record_keeps_its_format_and_lines)
 	OK(store_save(&st, &s));
 	load(&disk, &s);
 	EQUAL((s.newer, true), (s.format, 7), (s.min_reader, 7), (s.slot[0].tries, 2), (s.seq, 2));
-	OK(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL));
-	assert_non_null(memmem(cell, STORE_CELL, "\nmagic=v7\n", 10));
+	OK(bdev_read(&disk.bdev, STORE_REGION(1), cell_bytes, STORE_CELL));
+	assert_non_null(memmem(cell_bytes, STORE_CELL, "\nmagic=v7\n", 10));
 }
 
 /* ---- save */
@@ -529,8 +508,7 @@ TEST(cut_save_both_gives_old_or_new)
 
 TEST(cut_after_a_wrapped_ring_gives_old_or_new)
 {
-	for (uint64_t i = 1; i <= 2 * STORE_CELLS + 1; i++)
-		save_mark(&disk, i);
+	save_marks(&disk, 1, 2 * STORE_CELLS + 1);
 	assert_every_cut(store_save, 2 * STORE_CELLS + 1);
 }
 
@@ -575,8 +553,7 @@ TEST(after_save_both_no_lost_region_brings_back_the_old)
 
 TEST(after_one_save_a_lost_region_may_bring_back_the_old)
 {
-	save_mark(&disk, 1);
-	save_mark(&disk, 2);
+	save_marks(&disk, 1, 2);
 	lose_region(&disk, st.region, false);
 	assert_true(loaded_mark(&disk) == 1);
 }
@@ -607,8 +584,7 @@ TEST(dead_region_puts_both_copies_into_the_living_one)
 
 TEST(dead_region_survives_cuts)
 {
-	save_mark(&disk, 1);
-	save_mark(&disk, 2);
+	save_marks(&disk, 1, 2);
 	for (unsigned cut = 1; cut <= 5; cut++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
 			uint64_t mark;
@@ -937,11 +913,14 @@ static void read_history(unsigned max)
 	OK(store_history_read(&st, max, tell, NULL));
 }
 
+static enum kb_err try_event(void)
+{
+	return store_history_add(&st, &(struct history_event){ .kind = HISTORY_GOOD });
+}
+
 static void add_event(void)
 {
-	struct history_event e = { .kind = HISTORY_GOOD, .slot = 0 };
-
-	OK(store_history_add(&st, &e));
+	OK(try_event());
 }
 
 TEST(history_is_told_newest_first)
@@ -979,8 +958,6 @@ TEST(damaged_event_is_left_out)
 
 TEST(cut_event_loses_that_event_only)
 {
-	struct history_event e = { .slot = 0 };
-
 	load(&disk, &s);
 	for (int i = 0; i < 256; i++)
 		add_event();
@@ -989,7 +966,7 @@ TEST(cut_event_loses_that_event_only)
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
 			trial_disk.own.cut_at = cut;
-			FAILS(store_history_add(&st, &e), KB_EIO);
+			FAILS(try_event(), KB_EIO);
 			bdev_sim_cut(&trial_disk, seed);
 			load(&trial_disk, &s);
 			read_history(0);
@@ -1001,39 +978,34 @@ TEST(cut_event_loses_that_event_only)
 
 static void forge_the_last_event(void)
 {
-	struct history_event e = { .slot = 0 };
 	struct state to;
 
 	load(&disk, &to);
 	st.history_n = UINT64_MAX - 1;
-	OK(store_history_add(&st, &e));
+	add_event();
 }
 
 /* What was forged cannot be cleared: the event is not taken for told. */
 TEST(history_that_cannot_begin_anew_says_so)
 {
-	struct history_event e = { .slot = 0 };
-
 	forge_the_last_event();
 	kill_bytes(&disk, 0, STORE_HISTORY + 100 * HISTORY_CELL, HISTORY_CELL, WRITES);
 	for (unsigned i = 0; i < 2; i++) {
 		load(&disk, &s);
-		FAILS(store_history_add(&st, &e), KB_EIO);
+		FAILS(try_event(), KB_EIO);
 	}
 	disk.dead[0].writes = false;
-	OK(store_history_add(&st, &e));
+	add_event();
 	read_history(0);
 	EQUAL((ntold, 1), (told[0], 1));
 }
 
 TEST(history_that_has_no_next_number_begins_anew)
 {
-	struct history_event e = { .slot = 0 };
-
 	forge_the_last_event();
-	OK(store_history_add(&st, &e));
+	add_event();
 	load(&disk, &s);
-	OK(store_history_add(&st, &e));
+	add_event();
 	read_history(0);
 	EQUAL((ntold, 2), (told[0], 2));
 }

@@ -223,9 +223,7 @@ TEST(bad_leaves_the_attempt_of_another_slot)
 
 TEST(bad_prefers_the_trusted_that_proved_itself_last)
 {
-	state_init(&s, 4);
-	for (int i = 0; i < 4; i++)
-		states_set(&s, i, STATE_GOOD, 1);
+	states_all(&s, 4, STATE_GOOD);
 	s.last = 2;
 	OK(verdict_bad(&s, 0, "x"));
 	assert_int_equal(s.pref, 2);
@@ -384,8 +382,7 @@ TEST(last_resorts_are_over_once_one_proves_itself)
 	s.open_token = 7;
 	s.lr_count = 4;
 	OK(verdict_good(&s, 0, 7, 0, &committed));
-	assert_int_equal(s.lr, 0);
-	assert_int_equal(s.lr_count, 0); /* the next one need not wait long */
+	EQUAL((s.lr, 0), (s.lr_count, 0)); /* the next one need not wait long */
 	assert_false(state_is_trusted(&s.slot[0]));
 	OK(verdict_proven(&s, 0, 7));
 	EQUAL((s.lr, STATE_NONE), (state_is_trusted(&s.slot[0]), true));
@@ -638,9 +635,7 @@ TEST(only_the_preferred_slot_changes_places)
 
 TEST(bad_leaves_the_preferred_slot_where_it_was_another)
 {
-	state_init(&s, 3);
-	for (int i = 0; i < 3; i++)
-		states_set(&s, i, STATE_GOOD, 1);
+	states_all(&s, 3, STATE_GOOD);
 	s.pref = 0;
 	s.last = 2;
 	s.slot[1].streak = 1;

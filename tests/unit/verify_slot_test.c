@@ -83,13 +83,11 @@ static void set_up(void)
 
 static int run(const char *slot, bool heard)
 {
-	char state_path[256];
-	const char *argv[] = { "keelboot-verify", "--state", state_path, "--slot", slot,
+	const char *argv[] = { "keelboot-verify", "--state", folder_at("state"), "--slot", slot,
 			       "--root",	  folder };
 	int fds[2];
 	pid_t pid;
 
-	snprintf(state_path, sizeof(state_path), "%s", folder_at("state"));
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0) {

@@ -31,6 +31,30 @@ static void arm_only(const struct os_wdt_info *info)
 	OK(wdt_arm(&w, "", 60, 0));
 }
 
+/* The only one, which has its ways. */
+static void arm_quirk(const struct os_sim_wdt_quirks *q, unsigned timeout_s)
+{
+	bare_machine();
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	os_sim_watchdog_quirks(q);
+	OK(wdt_arm(&w, "", timeout_s, 0));
+}
+
+/* As when nobody configured anything. */
+static void hand_over_to_the_system(void)
+{
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
+	OK(wdt_hand_over(&w, 60, 300));
+}
+
+static bool told(const char *what)
+{
+	const char *text = os_sim_text("/run/systemd/system.conf.d/00-keelboot.conf");
+
+	assert_non_null(text);
+	return strstr(text, what) != NULL;
+}
+
 TEST(it_is_armed_and_tells_what_it_took)
 {
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
@@ -41,10 +65,9 @@ TEST(it_is_armed_and_tells_what_it_took)
 
 static bool found(const char *what)
 {
-	for (unsigned i = 0; i < w.nfindings; i++) {
+	for (unsigned i = 0; i < w.nfindings; i++)
 		if (strstr(w.finding[i].text, what) != NULL)
 			return true;
-	}
 	return false;
 }
 
@@ -63,9 +86,7 @@ TEST(a_timeout_that_is_rounded_is_no_finding)
 {
 	struct os_sim_wdt_quirks minutes = { .step_s = 16 };
 
-	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	os_sim_watchdog_quirks(&minutes);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_quirk(&minutes, 60);
 	EQUAL((wdt_timeout_s(&w), 64), (w.nfindings, 0));
 	OK(wdt_set_timeout(&w, 5));
 	assert_int_equal(wdt_timeout_s(&w), 16);
@@ -75,30 +96,24 @@ TEST(hardware_that_refuses_keeps_its_own)
 {
 	struct os_sim_wdt_quirks fixed = { .fixed_s = 4 };
 
-	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	os_sim_watchdog_quirks(&fixed);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_quirk(&fixed, 60);
 	assert_int_equal(wdt_timeout_s(&w), 4);
 	FAILS(wdt_set_timeout(&w, 300), KB_EINVAL);
 	assert_int_equal(wdt_timeout_s(&w), 4);
-	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
-	OK(wdt_hand_over(&w, 60, 300));
-	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=4s"));
+	hand_over_to_the_system();
+	assert_true(told("RuntimeWatchdogSec=4s\nRebootWatchdogSec=4s\n"));
 }
 
 TEST(hardware_that_tells_nothing_is_fed_often)
 {
 	struct os_sim_wdt_quirks mute = { .fixed_s = 30, .tells_nothing = true };
 
-	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	os_sim_watchdog_quirks(&mute);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_quirk(&mute, 60);
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 accepts no timeout"), 1);
-	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
-	OK(wdt_hand_over(&w, 60, 300));
+	hand_over_to_the_system();
 	/* "0" would switch it off. */
-	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=10s"));
+	assert_true(told("RuntimeWatchdogSec=10s"));
 }
 
 static void identity(const char *node, const char *text)
@@ -374,11 +389,10 @@ TEST(a_driver_that_stops_on_close_is_made_to_go_on)
 {
 	os_sim_watchdog("/dev/watchdog", &simple);
 	OK(wdt_arm(&w, "/dev/watchdog", 60, 0));
-	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
-	assert_int_equal(w.handover, CONF_HANDOVER_SYSTEM);
-	OK(wdt_hand_over(&w, 60, 300));
-	assert_int_equal(os_sim_count("write /sys/class/watchdog/watchdog0/nowayout 1"), 1);
-	EQUAL((os_sim_count("close watchdog"), 1), (w.nfindings, 0));
+	hand_over_to_the_system();
+	EQUAL((w.handover, CONF_HANDOVER_SYSTEM), (w.nfindings, 0));
+	EQUAL((os_sim_count("write /sys/class/watchdog/watchdog0/nowayout 1"), 1));
+	assert_int_equal(os_sim_count("close watchdog"), 1);
 }
 
 TEST(a_driver_that_is_nowayout_already_is_left_alone)
@@ -511,9 +525,8 @@ TEST(hardware_that_its_driver_does_not_take_is_named)
 	static const char *const others[] = { "iTCO_wdt_x", "iTCO", "xiTCO_wdt" };
 
 	os_sim_file(WDT_ABSENT_LIST, "i6300esb\niTCO_wdt\n");
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 3; i++)
 		os_sim_file(strf("/sys/bus/platform/devices/%s/uevent", others[i]), "");
-	}
 	os_sim_file("/sys/bus/platform/devices/iTCO_wdt.0/driver/there", "");
 	FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
 	assert_false(found("refused the hardware"));
@@ -581,22 +594,6 @@ TEST(list_of_drivers_may_be_empty_or_rubbish)
 	assert_true(found("1 packed drivers found"));
 }
 
-static bool told(const char *what)
-{
-	const char *text = os_sim_text("/run/systemd/system.conf.d/00-keelboot.conf");
-
-	assert_non_null(text);
-	return strstr(text, what) != NULL;
-}
-
-static void arm_quirk(const struct os_sim_wdt_quirks *q, unsigned timeout_s)
-{
-	bare_machine();
-	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	os_sim_watchdog_quirks(q);
-	OK(wdt_arm(&w, "", timeout_s, 0));
-}
-
 /* systemd stops a watchdog that refuses what it is told: it is told what the driver takes. */
 TEST(a_driver_is_asked_for_the_time_of_a_reboot)
 {
@@ -631,16 +628,6 @@ TEST(after_the_question_its_time_is_as_before)
 	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
 	os_sim_advance(2000);
 	assert_int_equal(os_sim_ended(), OS_SIM_WATCHDOG);
-}
-
-TEST(one_time_only_is_what_systemd_is_told)
-{
-	const struct os_sim_wdt_quirks q = { .fixed_s = 4 };
-
-	arm_quirk(&q, 60);
-	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
-	OK(wdt_hand_over(&w, 60, 300));
-	assert_true(told("RuntimeWatchdogSec=4s\nRebootWatchdogSec=4s\n"));
 }
 
 /* bcm2835: of 64 s its register makes 0, and that is a reset. */
