@@ -7,6 +7,7 @@
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/refused.h"
 #include "update/wire/reader_header.h"
 
 #include <string.h>
@@ -26,13 +27,16 @@ static bool holds_bundle(const char *dev)
 static bool has_staged(const struct boot *b, enum plan_mode mode)
 {
 	const struct state *s = &b->rec.s;
+	struct plan_release r = { .sequence = 0 };
+	char why[REFUSED_TEXT_MAX + 1];
 
 	if (s->staged.source != STATE_SRC_DATA || b->dev.data[0] == '\0')
 		return false;
 	if (plan_is_rescue(mode) || !plan_over_budget(s, s->staged.release))
 		return true;
-	log_notice(
-		"update: the staged update is skipped: too many installs, or its slot could not be written; to install it: keelboot install FILE");
+	memcpy(r.id, s->staged.release, sizeof(r.id));
+	refused_text(why, refused_why(s, &r, mode, 0, KB_EBUDGET), "");
+	log_notice("update: the staged update is skipped: %s", why);
 	return false;
 }
 
@@ -92,17 +96,10 @@ static bool is_removable(enum state_source src)
 
 static void log_skipped(const struct state *s, enum state_source src)
 {
-	if (s->newer)
-		log_warn("update: source %s skipped: the state was written by a newer Keelboot",
-			 state_source_name(src));
-	else
-		log_warn("update: source %s crashed %s %d times; skipped until %s",
-			 state_source_name(src),
-			 s->apply[src].excused == STATE_APPLY_DIED ? "apply" : "the device",
-			 STATE_APPLY_LIMIT,
-			 plan_apply_forgivable(s, src)
-				 ? "a slot is marked good"
-				 : "the device starts without it, or an update is committed");
+	char why[REFUSED_SOURCE_MAX + 1];
+
+	log_warn("update: %s; to end that: %s", refused_source(s, src, why),
+		 refused_source_remedy(s, src));
 }
 
 /* The medium that took apply down was taken out: the next one is not to blame. */

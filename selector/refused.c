@@ -88,18 +88,32 @@ void refused_text(char out[REFUSED_TEXT_MAX + 1], struct refused what, const cha
 		 what.todo != NULL ? "; " : "", what.todo != NULL ? what.todo : "");
 }
 
+/* Nothing can be counted in a state of which only the core is understood. */
+static struct refused why_newer(const struct state *s)
+{
+	return refused_why(s, NULL, PLAN_AUTOMATIC, 0, KB_ENEWER);
+}
+
 const char *refused_source(const struct state *s, enum state_source src,
 			   char out[REFUSED_SOURCE_MAX + 1])
 {
-	snprintf(out, REFUSED_SOURCE_MAX + 1,
-		 "source %s is skipped: its updates crashed %s %d times", state_source_name(src),
-		 s->apply[src].excused == STATE_APPLY_DIED ? "apply" : "the device",
-		 STATE_APPLY_LIMIT);
+	const char *who = s->apply[src].excused == STATE_APPLY_DIED ? "apply" : "the device";
+	int len = snprintf(out, REFUSED_SOURCE_MAX + 1,
+			   "source %s is skipped: ", state_source_name(src));
+	size_t room = REFUSED_SOURCE_MAX + 1 - (size_t)len;
+
+	if (s->newer)
+		snprintf(out + len, room, "%s", why_newer(s).why);
+	else
+		snprintf(out + len, room, "its updates crashed %s %d times", who,
+			 STATE_APPLY_LIMIT);
 	return out;
 }
 
 const char *refused_source_remedy(const struct state *s, enum state_source src)
 {
+	if (s->newer)
+		return why_newer(s).todo;
 	return plan_apply_forgivable(s, src) ? "keelboot mark good"
 					     : "remove the medium and restart, or commit an update";
 }

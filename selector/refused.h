@@ -14,11 +14,11 @@ struct refused {
 	const char *todo;
 };
 
-/* What err means for release r, under the rules of mode and above floor. */
+/* What err means for release r (NULL: of none, for KB_ENEWER), under the rules of mode and above floor. */
 struct refused refused_why(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			   uint64_t floor, enum kb_err err);
 
-/* A source that plan_source_skipped() names: what happened, and what ends it. */
+/* A source that is skipped: why, and what ends it. */
 const char *refused_source(const struct state *s, enum state_source src,
 			   char out[REFUSED_SOURCE_MAX + 1]);
 const char *refused_source_remedy(const struct state *s, enum state_source src);

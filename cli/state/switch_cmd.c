@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "lib/log.h"
+#include "selector/refused.h"
 #include "selector/verdict.h"
 #include "selector/why.h"
 
@@ -54,6 +55,7 @@ static const char *failure(const struct state *s, int slot)
 
 static void report_not_switched(const struct device *d, const struct switching *w, enum kb_err err)
 {
+	const struct refused newer = refused_why(&d->state, NULL, PLAN_COMMAND, 0, KB_ENEWER);
 	const struct state_slot *t = &d->state.slot[w->slot];
 	char letter = state_slot_letter(w->slot);
 
@@ -68,7 +70,7 @@ static void report_not_switched(const struct device *d, const struct switching *
 		log_err("slot %c failed here: %s; --force boots it anyway", letter,
 			failure(&d->state, w->slot));
 	else if (err == KB_ENEWER)
-		log_err("the state was written by a newer Keelboot; update this command first");
+		log_err("slot %c: %s; %s", letter, newer.why, newer.todo);
 	else
 		log_err("slot %c: cannot be chosen: %s", letter, err_text(err));
 }

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void add_problem(struct status *st, bool severe, const char *id, const char *fix,
 			const char *fmt, ...) __attribute__((format(printf, 5, 6)));
@@ -68,29 +69,36 @@ static void check_sources(struct status *st)
 				    refused_source(s, (enum state_source)src, text));
 }
 
+static struct refused why_refused(const struct state *s, const uint8_t *release, enum kb_err err)
+{
+	struct plan_release r = { .sequence = 0 };
+
+	if (release != NULL)
+		memcpy(r.id, release, STATE_LEDGER_ID_LEN);
+	return refused_why(s, &r, PLAN_AUTOMATIC, 0, err);
+}
+
 void status_check_updates(struct status *st)
 {
 	const struct state *s = &st->d->state;
+	struct refused why = why_refused(s, NULL, KB_ENEWER);
 
 	if (s->newer)
-		add_problem(
-			st, false, "state-newer", "update the keelboot command",
-			"the state was written by a newer Keelboot: not all of it is understood");
+		add_problem(st, false, "state-newer", why.todo, "%s: not all of it is understood",
+			    why.why);
 	if (s->rebuilt)
 		add_problem(
 			st, false, "state-rebuilt", "keelboot mark good",
 			"the state was lost and rebuilt: no update is installed automatically until a slot is marked good");
+	why = why_refused(s, NULL, KB_EBUDGET);
 	if (s->installs >= STATE_INSTALLS_LIMIT)
-		add_problem(
-			st, true, "installs-exhausted", "keelboot mark good",
-			"%d updates in a row did not prove themselves: no more are installed automatically",
-			STATE_INSTALLS_LIMIT);
-	for (unsigned i = 0; i < s->nunwritable; i++)
+		add_problem(st, true, "installs-exhausted", why.todo,
+			    "no more updates are installed automatically: %s", why.why);
+	for (unsigned i = 0; i < s->nunwritable; i++) {
+		why = why_refused(s, s->unwritable[i].release, KB_EBUDGET);
 		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
-			add_problem(
-				st, true, "slot-unwritable",
-				"check the disk; then: keelboot install --again FILE",
-				"an update could not be written to its slot %d times: it is no longer installed automatically",
-				STATE_FAILS_LIMIT);
+			add_problem(st, true, "slot-unwritable", why.todo,
+				    "an update is no longer installed automatically: %s", why.why);
+	}
 	check_sources(st);
 }

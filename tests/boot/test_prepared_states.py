@@ -21,7 +21,7 @@ def test_state_of_a_newer_keelboot_boots_counts_and_takes_no_update(bench):
     with bench.machine(disk, drives=[bench.stick(bench.bundle("3.0"))]) as vm:
         for tries in (2, 1):
             vm.expect(r"state: written by a newer Keelboot; only its core is used")
-            vm.expect(r"update: source usb skipped: the state was written by a newer Keelboot")
+            vm.expect(r"update: source usb is skipped: the state was written by a newer Keelboot")
             # Its core says what a slot is, not which release it holds.
             vm.expect(rf"keelboot: slot b: version unknown, trial, tries left: {tries}")
             bench.up(vm, "2.0", "b")
