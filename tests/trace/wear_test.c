@@ -202,6 +202,14 @@ TEST(over_budget)
 	costs("a staged update that was installed, or failed to be written, too often",
 	      OS_SIM_EXEC);
 	machine_told("\"slot\":\"a\"");
+	assert_once("# update: the staged update is skipped: too many updates were installed");
+	s.installs = 0;
+	state_add_unwritable(&s, s.staged.release, STATE_FAILS_LIMIT);
+	machine_put(s);
+	machine_restart();
+	machine_boots('a');
+	assert_once(
+		"# update: the staged update is skipped: writing it to its slot failed three times");
 }
 
 TEST(rescue)
