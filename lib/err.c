@@ -26,6 +26,8 @@ static const char *const texts[] = {
 		"no slot may be overwritten: each one is in use, needed to fall back to, or on trial",
 	[KB_ENOSPC] = "does not fit",
 	[KB_EBUSY] = "busy",
+	[KB_EREBUILT] = "the state was lost and rebuilt",
+	[KB_EAMBIGUOUS] = "two partitions have this name",
 	[KB_ESTALE] = "the token is from another boot",
 	[KB_ECHILD] = "helper process failed",
 	[KB_EMOUNT] = "file system does not mount",

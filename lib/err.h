@@ -28,14 +28,17 @@ enum kb_err {
 	KB_EREJECTED,  /* this release failed here before: ignore the bundle */
 	KB_EAPPLIED,   /* this release is installed or was applied: nothing to do */
 	KB_EWAITS,     /* its slot lost its trust and waits for a chance: not now */
-	KB_EBUDGET, /* too many automatic installs, or too many failures of this copy: ignore it */
-	KB_ENOTARGET, /* no slot may be overwritten: ignore the bundle */
-	KB_ENOSPC,    /* does not fit: ignore the bundle; a log is cut short */
-	KB_EBUSY,     /* another process holds the lock or the device: try again */
-	KB_ESTALE,    /* the token is not that of the attempt under way: refuse the verdict */
-	KB_ECHILD,    /* a helper crashed or broke its protocol: as if there were no update */
-	KB_EMOUNT,    /* a file system would not mount: next candidate */
-	KB_ECHECK,    /* a check rejected a slot: next candidate */
+	KB_EBUDGET,  /* too many automatic installs, or too many failures of this copy: ignore it */
+	KB_EREBUILT, /* the state was lost, and no slot has proved itself since: ignore the bundle
+		      */
+	KB_ENOTARGET,  /* no slot may be overwritten: ignore the bundle */
+	KB_ENOSPC,     /* does not fit: ignore the bundle; a log is cut short */
+	KB_EBUSY,      /* another process holds the lock or the device: try again */
+	KB_EAMBIGUOUS, /* two partitions have this name: neither is taken */
+	KB_ESTALE,     /* the token is not that of the attempt under way: refuse the verdict */
+	KB_ECHILD,     /* a helper crashed or broke its protocol: as if there were no update */
+	KB_EMOUNT,     /* a file system would not mount: next candidate */
+	KB_ECHECK,     /* a check rejected a slot: next candidate */
 	KB_EEXEC,   /* a program could not be started: next candidate; for the real init: reboot */
 	KB_ENOENT,  /* a file is missing: nothing to do */
 	KB_EPERM,   /* the kernel refused it: as KB_EIO */

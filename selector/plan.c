@@ -153,7 +153,7 @@ const struct plan_rule plan_rules[] = {
 	  "it may not go back, and is not newer than the fallback, which is good or has tries" },
 	{ is_over_budget, KB_EBUDGET, IN(1, 0, 0, 0),
 	  "`installs` is 8, or its slot's storage failed three times" },
-	{ is_rebuilt_and_unproven, KB_EBUSY, IN(1, 0, 0, 0),
+	{ is_rebuilt_and_unproven, KB_EREBUILT, IN(1, 0, 0, 0),
 	  "`rebuilt` is 1, and a trial has tries left" },
 	{ has_no_target, KB_ENOTARGET, IN(1, 1, 1, 1), "no slot may be overwritten" },
 	{ is_too_far_ahead, KB_EAHEAD, IN(1, 1, 0, 1),

@@ -60,7 +60,7 @@ static const struct {
 	{ KB_EBUDGET, is_unwritable, "writing it to its slot failed three times", AGAIN },
 	{ KB_EBUDGET, NULL, "too many updates were installed since a slot was last marked good",
 	  MARK_GOOD },
-	{ KB_EBUSY, NULL, "the state was lost and rebuilt, and a slot is on trial", MARK_GOOD },
+	{ KB_EREBUILT, NULL, "the state was lost and rebuilt, and a slot is on trial", MARK_GOOD },
 	{ KB_ENOTARGET, NULL, NULL, MARK_GOOD },
 	{ KB_ENEWER, NULL, "the state was written by a newer Keelboot", "update Keelboot first" },
 };

@@ -86,7 +86,7 @@ static enum kb_err look_at(void *ctx, const char *entry)
 					  : strcmp(value, s->name) != 0)
 		return KB_OK;
 	snprintf(s->path, s->size, "/dev/%s", node);
-	return ++s->found > 1 ? KB_EBUSY : KB_OK;
+	return ++s->found > 1 ? KB_EAMBIGUOUS : KB_OK;
 }
 
 static enum kb_err find_in_sys(const struct way *w, const char *name, const char *sys_block,
@@ -95,8 +95,8 @@ static enum kb_err find_in_sys(const struct way *w, const char *name, const char
 	struct search s = { w, name, sys_block, path, size, 0 };
 
 	/* Of a list that ends early, what was found counts. */
-	if (os_each(sys_block, look_at, &s) == KB_EBUSY && s.found > 1)
-		return KB_EBUSY;
+	if (os_each(sys_block, look_at, &s) == KB_EAMBIGUOUS && s.found > 1)
+		return KB_EAMBIGUOUS;
 	return s.found > 0 ? KB_OK : KB_ENOENT;
 }
 

@@ -28,7 +28,7 @@ static enum kb_err find_device(struct device *d)
 		return KB_OK;
 	d->state_path[0] = '\0';
 	snprintf(facts, sizeof(facts), "%s/devices", d->opts->run_dir);
-	if (err == KB_EBUSY)
+	if (err == KB_EAMBIGUOUS)
 		log_err("two partitions match %s; name one: --state /dev/...", d->conf.state);
 	else if (os_exists(facts))
 		log_err("no state partition: this device's disk has no %s: boots are not counted, and no update is installed; make a partition of %u MiB or more, then: keelboot state init",

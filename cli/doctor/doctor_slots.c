@@ -65,7 +65,7 @@ static void check_partition(struct doctor *doc, int slot, const char *cls)
 		doctor_report(doc, DOCTOR_ERROR, "slot-partition",
 			      "correct [slot.X] of system.conf, or make the partition",
 			      "slot %c has no partition for %s: %s", state_slot_letter(slot), cls,
-			      err == KB_EBUSY ? "two partitions have that name"
+			      err == KB_EAMBIGUOUS ? "two partitions have that name"
 					      : "no partition has that name");
 		return;
 	}

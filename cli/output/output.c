@@ -38,6 +38,8 @@ int output_exit_code(enum kb_err err)
 	case KB_EBLANK:
 	case KB_EWAITS:
 	case KB_EBUDGET:
+	case KB_EREBUILT:
+	case KB_EAMBIGUOUS:
 	case KB_ENOTARGET:
 	case KB_ENOSPC:
 	case KB_ESTALE:

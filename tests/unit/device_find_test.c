@@ -64,7 +64,7 @@ TEST(two_partitions_of_one_name_are_not_guessed)
 {
 	char path[PATH_MAX];
 
-	FAILS(find("PARTLABEL=twice", path), KB_EBUSY);
+	FAILS(find("PARTLABEL=twice", path), KB_EAMBIGUOUS);
 }
 
 TEST(what_is_not_there_is_not_found)

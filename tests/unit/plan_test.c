@@ -492,7 +492,7 @@ TEST(rebuilt_state_waits_for_its_trials)
 {
 	states_trial(&s);
 	s.rebuilt = true;
-	FAILS(accept(&s, 9, 9), KB_EBUSY);
+	FAILS(accept(&s, 9, 9), KB_EREBUILT);
 	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
 	OK(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target));
 	s.slot[1].tries = 0;

@@ -339,6 +339,7 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 		return APPLY_FILE_NEVER;
 	case KB_EWAITS:
 	case KB_EBUDGET:
+	case KB_EREBUILT:
 	case KB_EBUSY:
 	case KB_ENOTARGET:
 	case KB_ENEWER:
@@ -349,6 +350,7 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_ETIMEDOUT:
 	case KB_EINVAL:
 	case KB_EFORMAT:
+	case KB_EAMBIGUOUS:
 	case KB_EBLANK:
 	case KB_ESIG:
 	case KB_EDIGEST:
