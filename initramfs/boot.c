@@ -20,7 +20,12 @@
 
 #define DISK_WAIT_S 30 /* for one that did not come within timeout= */
 
-static enum kb_err mount_early(void)
+/* Only the space between restarts: what a person plugs in meanwhile is for the next boot. */
+#define RESTART_S	 5
+#define RESTART_WAITED_S 1  /* the boot has waited for a disk already */
+#define RESTART_EARLY_S	 30 /* it waited for nothing yet, and the next may find it otherwise */
+
+static enum kb_err mount_early(struct boot *b)
 {
 	static const struct {
 		const char *type, *target, *options;
@@ -32,6 +37,7 @@ static enum kb_err mount_early(void)
 		{ "tmpfs", "/run", "mode=0755,size=20%", MS_NOSUID | MS_NODEV },
 	};
 
+	b->restart_s = RESTART_EARLY_S;
 	for (unsigned i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
 		enum kb_err err = os_mkdir(m[i].target, 0755);
 
@@ -40,11 +46,13 @@ static enum kb_err mount_early(void)
 		/* Somebody mounted it before us; and without /run a slot can still be booted. */
 		if (err != KB_OK && err != KB_EBUSY && strcmp(m[i].target, "/run") != 0) {
 			log_err("unable to mount %s: %s", m[i].target, err_text(err));
-			return KB_EMOUNT; /* not KB_ENODEV: nothing has waited for a disk yet */
+			return KB_EMOUNT;
 		}
 	}
 	os_stdio();
-	return os_mkdir(ROOT_DIR, 0755);
+	TRY(os_mkdir(ROOT_DIR, 0755));
+	b->restart_s = RESTART_S;
+	return KB_OK;
 }
 
 static enum kb_err find_devices(struct boot *b)
@@ -62,7 +70,17 @@ static enum kb_err find_devices(struct boot *b)
 	log_err("no disk found: nothing can boot, and no stick can help; restarting in %u s unless the disk appears",
 		DISK_WAIT_S);
 	wait.timeout_s = DISK_WAIT_S;
-	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
+	b->restart_s = RESTART_WAITED_S;
+	TRY(devices_find(&b->dev, &b->probe, &b->conf, &wait));
+	b->restart_s = RESTART_S;
+	return KB_OK;
+}
+
+/* err: why the root was not entered. But for an init that does not start, a disk failed. */
+static enum kb_err space_restart(struct boot *b, enum kb_err err)
+{
+	b->restart_s = err == KB_EEXEC ? RESTART_S : RESTART_EARLY_S;
+	return err;
 }
 
 /* The last step that can fail: without a note each next boot would choose the same slot. */
@@ -85,11 +103,11 @@ enum kb_err boot(struct boot *b)
 {
 	enum kb_err err;
 
-	TRY(mount_early());
+	TRY(mount_early(b));
 	settings_read(b);
 	watchdog_load_modules(b); /* and arms it: from here on, hanging is rebooting */
 	if (!b->cmd.enable && plain_mount(b))
-		return plain_enter(b);
+		return space_restart(b, plain_enter(b));
 	TRY(find_devices(b));
 	watchdog_arm_late(b);
 	load_state(b);
@@ -111,30 +129,14 @@ enum kb_err boot(struct boot *b)
 	watchdog_hand_over(b);
 	err = root_enter(&b->root, b->argv, b->envp);
 	note_not_entered(b);
-	return err;
-}
-
-/*
- * It only spaces the restarts: nothing is looked for meanwhile, and what a person plugs in is for
- * the next boot. Longer where a mount failed, in mount_early() or in root_enter(), or a disk did
- * not answer there: nothing has waited for that yet, and the next boot may find it otherwise.
- */
-static unsigned recover_delay_s(enum kb_err err)
-{
-	if (err == KB_ENODEV) /* from find_devices(), which has waited already */
-		return 1;
-	if (err == KB_EMOUNT || err == KB_ENOENT || err == KB_ETIMEDOUT)
-		return 30;
-	return 5;
+	return space_restart(b, err);
 }
 
 void boot_recover(struct boot *b, enum kb_err err)
 {
-	unsigned seconds = recover_delay_s(err);
-
-	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
+	log_err("unable to boot: %s; restarting in %u s", err_text(err), b->restart_s);
 	shell_open(b);
-	watchdog_wait_s(b, seconds);
+	watchdog_wait_s(b, b->restart_s);
 	shell_await(b);
 	os_reboot();
 	log_err("the kernel refuses to restart; a panic or the watchdog must do it");

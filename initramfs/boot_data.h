@@ -55,6 +55,8 @@ struct boot {
 	/* Nothing can be counted, so no later boot would come to a last resort: rejected slots are
 	 * tried, too. */
 	bool accept_rejected;
+	/* how long a boot that fails waits before it restarts */
+	unsigned restart_s;
 	/* Why the candidate should not boot, though it is tried: see slot_despite(). */
 	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1];
 	unsigned ndespite;

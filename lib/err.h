@@ -2,8 +2,7 @@
 /*
  * Every way in which something can fail, and what that means for the boot.
  *
- * The rule behind the right-hand column: an update may fail, a slot may fail, the boot may not. How
- * long a boot that failed waits before it restarts is in recover_delay_s() of initramfs/boot.c.
+ * The rule behind the right-hand column: an update may fail, a slot may fail, the boot may not.
  */
 #pragma once
 
