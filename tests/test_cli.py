@@ -576,7 +576,8 @@ def test_the_state_of_a_newer_keelboot_is_shown_and_marked_but_not_installed_to(
 def test_limits_that_hold_updates_back_are_told(ready, factory):
     edit(ready, installs=8, apply_data="3,0,0")
     told = "\n".join(ready.json("status")["warnings"])
-    assert "too many updates were installed" in told and "source data is skipped: its updates crashed the device 3 times" in told
+    assert "too many updates were installed" in told
+    assert "source data is skipped: its updates crashed the device 3 times" in told
     assert "mark good" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
     ready("mark", "good")
     assert ready("stage", factory("2.0", 20)).stderr.count("keelboot:") == 0
