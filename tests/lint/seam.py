@@ -10,10 +10,10 @@ from tree import folders_of
 # Ends that process 1 links none of, as their headers say.
 BESIDE = ("os_file_", "os_mounts_", "os_clock_", "os_worker_", "os_command_")
 
-# What goes past the seams, and why: {a file, or a folder with all below it: its calls}. A file leaves this list, never comes onto it
-# without a reason.
+# What goes past the seams, and why: {a file, or a folder with all below it: its calls}. A file leaves this list, and
+# comes onto it only with a reason.
 PAST = (
-    ("Build hosts: bundles and keys are made there, of a person's files..", {
+    ("Bundles, keys and images are made of the files of a person: on a build host, as a rule.", {
         "cli/bundle/": "*",
         "cli/key/": "*",
         "cli/image/": "*",
@@ -43,8 +43,8 @@ PAST = (
         "update/verify/verify_slot.c": "signal",
     }),
     ("Behind a cage, or on the way into it: after it, no call but these is possible.", {
-        "lib/cage.c": "chroot close fchdir geteuid getpid getrlimit mkdirat open openat prctl setgroups setresgid setresuid setrlimit "
-                      "syscall unlinkat",
+        "lib/cage.c": "chroot close fchdir geteuid getpid getrlimit mkdirat open openat prctl setgroups setresgid "
+                      "setresuid setrlimit syscall unlinkat",
         "lib/cage_filter.c": "prctl",
         "update/decoder/decoder_limits.c": "close prctl",
         "update/decoder/decoder_main.c": "_exit",
@@ -75,7 +75,8 @@ def entries() -> list:
 
 
 def entries_of(name: str) -> list:
-    return [(entry, calls) for entry, calls in entries() if name == entry or (entry.endswith("/") and name.startswith(entry))]
+    return [(entry, calls) for entry, calls in entries()
+            if name == entry or (entry.endswith("/") and name.startswith(entry))]
 
 
 def seam(tree) -> list:
