@@ -322,7 +322,8 @@ def test_exported_names_of_the_parts_of_a_header(tree):
 
 def calling(call: str) -> str:
     """A function that makes this call in its last line but one."""
-    names = ("dirent", "locale", "signal", "stdlib", "stdio", "string", "sys/random", "sys/stat", "sys/uio", "time", "unistd")
+    names = ("dirent", "locale", "signal", "stdlib", "stdio", "string", "sys/random", "sys/stat", "sys/uio",
+             "time", "unistd")
     headers = "".join(f"#include <{name}.h>\n" for name in names)
     return f"#define _GNU_SOURCE\n{headers}long err_b(void);\nlong err_b(void)\n{{\n\treturn (long){call};\n}}\n"
 
@@ -364,7 +365,8 @@ def test_what_process_1_does_not_use_yet_allocates_neither(tree):
 
 
 def test_the_ends_that_others_use_are_no_part_of_process_1_until_it_links_them(tree):
-    put(tree, "lib/os_file.c", C + "#include <stdio.h>\nint os_file(void);\nint os_file(void)\n{\n\treturn rename(0, 0);\n}\n")
+    put(tree, "lib/os_file.c", C + "#include <stdio.h>\nint os_file(void);\nint os_file(void)\n{\n"
+                                    "\treturn rename(0, 0);\n}\n")
     silent(tree, "no-allocation")
     put(tree, "build/init.map", CLEAN["build/init.map"].replace("(err.o)", "(os_file.o)"))
     says(tree, "no-allocation", "lib/os_file.c:6:", "rename is not on the list")
@@ -419,7 +421,8 @@ def test_the_seam_lets_pass_what_is_pure(tree, call):
     ("json_object_to_fd", False), ("BIO_new_file", False), ("PEM_read_PrivateKey", False),
 ])
 def test_the_seam_holds_libraries_to_what_works_on_memory(tree, call, passes):
-    put(tree, "update/keys/keyring.c", C + f"int {call}(void);\nint keyring(void);\nint keyring(void)\n{{\n\treturn {call}();\n}}\n")
+    put(tree, "update/keys/keyring.c", C + f"int {call}(void);\nint keyring(void);\nint keyring(void)\n{{\n"
+                                             f"\treturn {call}();\n}}\n")
     if passes:
         silent(tree, "seam")
     else:
@@ -526,7 +529,8 @@ def test_shared_names(tree):
 
 
 @pytest.mark.parametrize("code", ["enum kb_err e;", "\tenum kb_err e = KB_OK;", "int f(int a, enum kb_err e)",
-                                  "enum kb_err one = KB_OK, e;"])
+                                  "enum kb_err one = KB_OK, e;", "for (int e = KB_OK; e < 3; e++)",
+                                  "while ((e = ERR_get_error()) != 0)", "err_text((enum kb_err)e)"])
 def test_error_names(tree, code):
     put(tree, "update/x.c", C + code + "\n")
     put(tree, "tests/unit/x_test.c", C + code + "\n")
