@@ -80,13 +80,13 @@ void status_check_updates(struct status *st)
 		add_problem(
 			st, false, "state-rebuilt", "keelboot mark good",
 			"the state was lost and rebuilt: no update is installed automatically until a slot is marked good");
-	if (s->installs >= STATE_INSTALLS_LIMIT)
+	if (state_installs_exhausted(s))
 		add_problem(
 			st, true, "installs-exhausted", "keelboot mark good",
 			"%d updates in a row did not prove themselves: no more are installed automatically",
 			STATE_INSTALLS_LIMIT);
 	for (unsigned i = 0; i < s->nunwritable; i++)
-		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
+		if (state_fails_exhausted(s->unwritable[i].count))
 			add_problem(
 				st, true, "slot-unwritable",
 				"check the disk; then: keelboot install --again FILE",
