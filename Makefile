@@ -267,7 +267,7 @@ print-cflags:
 	$(info $(CPPFLAGS) $(ALL_CFLAGS))@:
 
 # What clangd and the like read: how each source is compiled.
-COMMANDS = $(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)
+COMMANDS = $(SRC) $(sort $(wildcard tests/*/*.c))
 quoted   = $(subst ",\",$(subst \,\\,$(1)))
 entry    = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(call quoted,$(CC) $(CPPFLAGS) $(ALL_CFLAGS)) -c $(1)"}
 compile_commands.json: Makefile $(COMMANDS)

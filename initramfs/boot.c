@@ -60,7 +60,7 @@ static enum kb_err find_devices(struct boot *b)
 	struct devices_wait wait = {
 		.timeout_s = b->conf.timeout_s,
 		.sources = b->sources,
-		.idle = watchdog_feed,
+		.idle = watchdog_idle,
 		.ctx = b,
 	};
 	enum kb_err err = devices_find(&b->dev, &b->probe, &b->conf, &wait);

@@ -64,7 +64,7 @@ static bool feeds_watchdog(const struct boot *b)
 
 /* Crashes, or an attempt that is open, are held against the slot until it has proved itself. With
  * stable-after=0 its report is the proof. */
-static bool has_to_prove(const struct boot *b)
+static bool must_report_proof(const struct boot *b)
 {
 	const struct attempt *a = &b->attempt;
 	const struct state_slot *s = &b->rec.s.slot[a->chosen.slot];
@@ -157,7 +157,7 @@ static void note_guardian(struct boot *b, pid_t pid, const struct duty *d)
 
 void guard_start(struct boot *b)
 {
-	const struct duty duty = { has_deadline(b), feeds_watchdog(b), has_to_prove(b) };
+	const struct duty duty = { has_deadline(b), feeds_watchdog(b), must_report_proof(b) };
 	int fds[AT(GUARDIAN_FD_END)] = { -1, -1, -1, -1, -1, -1 };
 	enum kb_err err;
 	pid_t pid;

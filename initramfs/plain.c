@@ -77,7 +77,7 @@ static struct root plain_root(const struct boot *b)
 	return root;
 }
 
-static bool mount_it(struct boot *b)
+static bool mount_plain_root(struct boot *b)
 {
 	const struct root root = plain_root(b);
 	const struct prober_part *part = wait_for(b);
@@ -97,7 +97,7 @@ bool plain_mount(struct boot *b)
 		log_err("keelboot.enable=0 needs root= on the kernel command line; booting a slot");
 		return false;
 	}
-	mounted = mount_it(b);
+	mounted = mount_plain_root(b);
 	probe_stop(&b->probe);
 	if (!mounted)
 		log_err("keelboot.enable=0: root=%s cannot be mounted; booting a slot",

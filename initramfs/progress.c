@@ -46,7 +46,7 @@ static enum progress_phase phase_by_name(const char *name)
 }
 
 /* The next word of *line, which is cut behind it; "" at the end. */
-static char *word(char **line)
+static char *cut_word(char **line)
 {
 	char *start = *line, *end = strchr(start, ' ');
 
@@ -64,14 +64,14 @@ static bool take_line(struct progress *p, char *line)
 	enum progress_phase phase;
 	uint64_t n, done, total;
 
-	if (strcmp(word(&line), "P") != 0 ||
-	    bytes_decimal(&n, word(&line), APPLY_CANDIDATES_MAX) != KB_OK || n < p->candidate)
+	if (strcmp(cut_word(&line), "P") != 0 ||
+	    bytes_decimal(&n, cut_word(&line), APPLY_CANDIDATES_MAX) != KB_OK || n < p->candidate)
 		return false;
-	phase = phase_by_name(word(&line));
+	phase = phase_by_name(cut_word(&line));
 	if (phase == PROGRESS_NONE || (n == p->candidate && phase < p->phase))
 		return false;
-	if (bytes_decimal(&done, word(&line), UINT64_MAX) != KB_OK ||
-	    bytes_decimal(&total, word(&line), UINT64_MAX) != KB_OK || done > total)
+	if (bytes_decimal(&done, cut_word(&line), UINT64_MAX) != KB_OK ||
+	    bytes_decimal(&total, cut_word(&line), UINT64_MAX) != KB_OK || done > total)
 		return false;
 	if (n == p->candidate && phase == p->phase && (done <= p->done || total != p->total))
 		return false;

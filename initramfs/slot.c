@@ -59,22 +59,22 @@ enum kb_err slot_check_verity(struct boot *b, int slot, char *reason)
 	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module-set", "verity", reason);
 }
 
-static bool is_last_resort(const struct boot *b)
+static bool accepts_rejected(const struct boot *b)
 {
 	return b->accept_rejected || b->attempt.chosen.tier == CHOOSE_LAST_RESORT;
 }
 
 /* As a last resort a hook that fails rejects nothing: a device that is up can be repaired, and one
  * that waits for a better slot cannot. */
-static bool overrule(const struct hook_env *env, const char *reason)
+static bool is_overruled(const struct hook_env *env, const char *reason)
 {
 	struct boot *b = env->idle_ctx;
 
-	if (is_last_resort(b))
+	if (accepts_rejected(b))
 		slot_despite(b, b->attempt.chosen.slot, reason);
 	else
 		b->some_rejected = true;
-	return is_last_resort(b);
+	return accepts_rejected(b);
 }
 
 /* The pre-mount hooks here; the post-mount ones in root_mount(), by root.env. */
@@ -119,7 +119,7 @@ void slot_despite(struct boot *b, int slot, const char *why)
 /* keelboot.slot= does not change the state. */
 static void report_despite(struct boot *b, int slot)
 {
-	if (!is_last_resort(b) || settings_is_forced(b))
+	if (!accepts_rejected(b) || settings_is_forced(b))
 		return;
 	for (unsigned i = 0; i < b->ndespite; i++)
 		record_history(&b->rec, HISTORY_BOOT, slot, b->despite[i], "booted anyway");
@@ -139,7 +139,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	env.version = s->version;
 	env.device = d->part[devices_root_class(&b->conf, (unsigned)slot)];
 	env.root = ROOT_DIR;
-	env.overrule = overrule;
+	env.overrule = is_overruled;
 	wdt_feed(&b->wdt);
 	err = open_and_mount(b, &env, d->fstype, reason);
 	wdt_feed(&b->wdt);

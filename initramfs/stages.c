@@ -11,7 +11,7 @@ struct hook_env stages_env(struct boot *b, char *said)
 		.data = b->dev.data,
 		.data_fstype = b->conf.data_fstype,
 		.said = said,
-		.idle = watchdog_feed,
+		.idle = watchdog_idle,
 		.idle_ctx = b,
 	};
 }

@@ -214,7 +214,7 @@ static bool try_sources(struct boot *b, enum plan_mode mode)
 
 bool updates_apply(struct boot *b, enum plan_mode mode)
 {
-	const struct devices_wait wait = { .idle = watchdog_feed, .ctx = b };
+	const struct devices_wait wait = { .idle = watchdog_idle, .ctx = b };
 
 	if (!try_sources(b, mode))
 		return false;

@@ -113,10 +113,16 @@ static const char *reason_of_exit(const struct boot *b, const struct state_slot 
 	}
 }
 
-static enum kb_err reject_manifest(struct boot *b, int slot, const char *why, bool last_resort,
+/* Before the slot is chosen: else accepts_rejected() of slot.c asks what it was chosen as. */
+static bool may_boot_despite(const struct boot *b, int slot)
+{
+	return b->accept_rejected || choose_is_last_resort(&b->rec.s, slot);
+}
+
+static enum kb_err reject_manifest(struct boot *b, int slot, const char *why, bool despite,
 				   char *reason)
 {
-	if (last_resort) {
+	if (despite) {
 		slot_despite(b, slot, why);
 		return KB_OK;
 	}
@@ -135,17 +141,16 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	struct store_manifest m = { .len = 0 };
 	enum kb_err err = KB_EBLANK;
 	const char *why;
-	bool last_resort =
-		!always && (b->accept_rejected || choose_is_last_resort(&b->rec.s, slot));
+	bool despite = !always && may_boot_despite(b, slot);
 
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	if (s->has_release && b->rec.health != RECORD_MISSING)
 		err = store_manifest_read(&b->rec.store, slot, &m, blob, sizeof(blob));
 	if (err == KB_OK && !state_holds(s, m.release))
-		return reject_manifest(b, slot, "manifest of another release", last_resort, reason);
+		return reject_manifest(b, slot, "manifest of another release", despite, reason);
 	/* It may have named a root hash. */
 	if (err != KB_OK && err != KB_EBLANK && store_manifest_lost(&b->rec.store, slot))
-		return reject_manifest(b, slot, "manifest lost", last_resort, reason);
+		return reject_manifest(b, slot, "manifest lost", despite, reason);
 	if (!wanted && (err != KB_OK || !names_root_hash(m.len)))
 		return KB_OK;
 	why = err == KB_OK ? reason_of_exit(b, s, run_verify(b, slot)) : "no manifest to verify";
@@ -155,5 +160,5 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 		return KB_OK;
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	/* A root hash that nobody signed binds nobody: who wrote it could have left it out. */
-	return reject_manifest(b, slot, why, last_resort, reason);
+	return reject_manifest(b, slot, why, despite, reason);
 }

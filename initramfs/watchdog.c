@@ -7,9 +7,14 @@
 
 #define WATCHDOG_WAIT_MS 500
 
-void watchdog_feed(void *boot)
+void watchdog_feed(struct boot *b)
 {
-	wdt_feed(&((struct boot *)boot)->wdt);
+	wdt_feed(&b->wdt);
+}
+
+void watchdog_idle(void *boot)
+{
+	watchdog_feed(boot);
 }
 
 void watchdog_wait_s(struct boot *b, unsigned seconds)
@@ -20,11 +25,14 @@ void watchdog_wait_s(struct boot *b, unsigned seconds)
 	}
 }
 
-void watchdog_arm_late(void *boot)
+void watchdog_arm_late(struct boot *b)
 {
-	struct boot *b = boot;
-
 	wdt_arm_late(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s);
+}
+
+static void arm_after_a_module(void *boot)
+{
+	watchdog_arm_late(boot);
 }
 
 /* The list begins with the watchdog's modules: the loading of all others is covered already. */
@@ -32,7 +40,7 @@ void watchdog_load_modules(struct boot *b)
 {
 	enum kb_err err;
 
-	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, watchdog_arm_late, b);
+	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, arm_after_a_module, b);
 	if (b->wdt.armed)
 		return;
 	err = wdt_arm(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s, WATCHDOG_WAIT_MS);

@@ -10,10 +10,13 @@ void watchdog_load_modules(struct boot *b);
 
 /* Its hardware may come late: arms it if it is there by now, without waiting; feeds it if it was
  * armed before. */
-void watchdog_arm_late(void *boot);
+void watchdog_arm_late(struct boot *b);
 
 /* Feeds it: for everything that waits within a bound of its own. */
-void watchdog_feed(void *boot);
+void watchdog_feed(struct boot *b);
+
+/* The same, as a callback: `idle` of struct devices_wait. */
+void watchdog_idle(void *boot);
 
 /* Waits, and feeds it meanwhile. */
 void watchdog_wait_s(struct boot *b, unsigned seconds);

@@ -19,7 +19,7 @@
 
 #define LAST_FD 4096 /* to close, where the kernel has no close_range() */
 
-static enum kb_err refused(const char *who, const char *what)
+static enum kb_err report_denied(const char *who, const char *what)
 {
 	log_err("%s: unable to %s: %s; no data is read without this protection", who, what,
 		strerror(errno));
@@ -73,7 +73,7 @@ static enum kb_err empty_root(const struct cage *c)
 		if (vanish_below(places[i]))
 			return KB_OK;
 	}
-	return refused(c->who, "leave the file system");
+	return report_denied(c->who, "leave the file system");
 }
 
 /* Only root has a bounding set to lose; without CAP_SETPCAP, no_new_privs makes it meaningless. */
@@ -85,7 +85,7 @@ static enum kb_err drop_bounding(const char *who, uint64_t keep)
 		if (cap < 64 && keep >> cap & 1)
 			continue;
 		if (has > 0 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
-			return refused(who, "drop the bounding set");
+			return report_denied(who, "drop the bounding set");
 	}
 	return KB_OK;
 }
@@ -97,25 +97,25 @@ static enum kb_err drop_capabilities(const char *who, uint64_t keep)
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* absent before Linux 4.3 */
 	if (syscall(SYS_capget, &hdr, has) < 0)
-		return refused(who, "read its capabilities");
+		return report_denied(who, "read its capabilities");
 	for (int i = 0; i < 2; i++) {
 		has[i].permitted &= (uint32_t)(keep >> 32 * i);
 		has[i].effective = has[i].permitted;
 		has[i].inheritable = 0;
 	}
 	if (syscall(SYS_capset, &hdr, has) < 0)
-		return refused(who, "drop capabilities");
+		return report_denied(who, "drop capabilities");
 	return KB_OK;
 }
 
 static enum kb_err drop_user(const struct cage *c)
 {
 	if (setgroups(0, NULL) < 0)
-		return refused(c->who, "drop groups");
+		return report_denied(c->who, "drop groups");
 	if (setresgid(c->user, c->user, c->user) < 0)
-		return refused(c->who, "change its group");
+		return report_denied(c->who, "change its group");
 	if (setresuid(c->user, c->user, c->user) < 0)
-		return refused(c->who, "change its user");
+		return report_denied(c->who, "change its user");
 	return KB_OK;
 }
 
@@ -140,7 +140,7 @@ static enum kb_err set_limits(const char *who, const struct limit *limit, size_t
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!lower_limit(limit[i].what, limit[i].max))
-			return refused(who, "set its limits");
+			return report_denied(who, "set its limits");
 	}
 	return KB_OK;
 }
@@ -169,17 +169,17 @@ enum kb_err cage_enter(const struct cage *c)
 	if (root)
 		TRY(empty_root(c));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return refused(c->who, "give up new privileges");
+		return report_denied(c->who, "give up new privileges");
 	TRY(drop_bounding(c->who, 0));
 	if (root)
 		TRY(drop_user(c));
 	TRY(drop_capabilities(c->who, 0));
 	TRY(limit_all(c));
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return refused(c->who, "prevent core dumps and tracing");
+		return report_denied(c->who, "prevent core dumps and tracing");
 	/* After the change of user, which would clear it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return refused(c->who, "exit with its parent");
+		return report_denied(c->who, "exit with its parent");
 	return KB_OK;
 }
 
@@ -191,11 +191,11 @@ enum kb_err cage_enter_open(const struct cage_open *c)
 	};
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return refused(c->who, "give up new privileges");
+		return report_denied(c->who, "give up new privileges");
 	TRY(drop_bounding(c->who, c->capabilities));
 	TRY(drop_capabilities(c->who, c->capabilities));
 	TRY(set_limits(c->who, limit, KB_ARRAY_LEN(limit)));
 	if (!CAGE_TRACED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return refused(c->who, "prevent core dumps and tracing");
+		return report_denied(c->who, "prevent core dumps and tracing");
 	return KB_OK;
 }

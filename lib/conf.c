@@ -26,10 +26,10 @@ struct parse {
 	void *ctx;
 };
 
-static void complain(struct parse *p, int line, const char *fmt, ...)
+static void warn_of_line(struct parse *p, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void complain(struct parse *p, int line, const char *fmt, ...)
+static void warn_of_line(struct parse *p, int line, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
@@ -79,7 +79,7 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	unsigned i = 0;
 
 	if (!is_class_name(cls) || !conf_value_is_spec(part)) {
-		complain(
+		warn_of_line(
 			p, p->line,
 			"[slot.%c] %.31s=%.48s: expected CLASS=PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x; ignored",
 			letter, cls, part);
@@ -92,8 +92,8 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	while (i < s->nclasses && strcmp(s->cls[i].name, cls) != 0)
 		i++;
 	if (i == CONF_CLASSES_MAX) {
-		complain(p, p->line, "[slot.%c] %s: a slot has at most %d partitions; ignored",
-			 letter, cls, CONF_CLASSES_MAX);
+		warn_of_line(p, p->line, "[slot.%c] %s: a slot has at most %d partitions; ignored",
+			     letter, cls, CONF_CLASSES_MAX);
 		return false;
 	}
 	snprintf(s->cls[i].name, sizeof(s->cls[i].name), "%s", cls);
@@ -126,8 +126,8 @@ static bool check_slot(struct parse *p, unsigned slot)
 	const struct conf_slot *s = &p->c->slot[slot];
 
 	if (find_class(s, "root") == NULL) {
-		complain(p, 0, "slot.%c has no root=; it and the slots behind it are ignored",
-			 (char)('a' + slot));
+		warn_of_line(p, 0, "slot.%c has no root=; it and the slots behind it are ignored",
+			     (char)('a' + slot));
 		return false;
 	}
 	for (unsigned i = 0; i < s->nclasses; i++) {
@@ -135,7 +135,7 @@ static bool check_slot(struct parse *p, unsigned slot)
 
 		if (use == NULL)
 			continue;
-		complain(
+		warn_of_line(
 			p, 0,
 			"slot.%c %s=%s is also the partition of %s; this slot and those behind it are ignored",
 			(char)('a' + slot), s->cls[i].name, s->cls[i].part, use);
@@ -156,7 +156,7 @@ static void check_slots(struct parse *p)
 		if (!check_slot(p, p->c->nslots))
 			break;
 	if (p->c->nslots == 0) {
-		complain(
+		warn_of_line(
 			p, 0,
 			"slots: none is usable; the defaults are used: a is PARTLABEL=root-a, b is PARTLABEL=root-b");
 		default_slots(p->c);
@@ -177,15 +177,15 @@ static bool set_key(struct parse *p, const char *section, const char *name, cons
 			continue;
 		if (conf_value_set(p->c, key, value) == KB_OK)
 			return true;
-		complain(p, p->line, "[%s] %s=%.64s: expected %s; %s%s", section, name, value,
-			 key->values, key->bad == NULL ? "ignored" : "read as ",
-			 key->bad == NULL ? "" : key->bad);
+		warn_of_line(p, p->line, "[%s] %s=%.64s: expected %s; %s%s", section, name, value,
+			     key->values, key->bad == NULL ? "ignored" : "read as ",
+			     key->bad == NULL ? "" : key->bad);
 		if (key->bad != NULL && conf_value_set(p->c, key, key->bad) != KB_OK)
 			continue; /* cannot be: a unit test sets them all */
 		return false;
 	}
-	complain(p, p->line, "[%.48s] %.48s: %s; ignored", section, name,
-		 known ? "unknown key" : "unknown section");
+	warn_of_line(p, p->line, "[%.48s] %.48s: %s; ignored", section, name,
+		     known ? "unknown key" : "unknown section");
 	return false;
 }
 
@@ -204,13 +204,13 @@ static int take_line(void *user, const char *section, const char *name, const ch
 static void line_done(struct parse *p)
 {
 	if (p->waiting)
-		complain(p, p->line, "neither [section] nor key=value; ignored");
+		warn_of_line(p, p->line, "neither [section] nor key=value; ignored");
 	p->waiting = false;
 }
 
 /* What inih is given instead of a line that it must not see. A heading must not be lost: the keys
  * below it would fall to the section above. */
-static const char *replacement(char first)
+static const char *replacement_of_line(char first)
 {
 	return first == '[' ? "[?]\n" : "\n";
 }
@@ -238,11 +238,12 @@ static char *next_line(char *buf, int size, void *stream)
 		s++;
 	if (len > CONF_LINE_MAX) {
 		if (*s != '#' && *s != ';')
-			complain(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
-		snprintf(buf, (size_t)size, "%s", replacement(*s));
+			warn_of_line(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
+		snprintf(buf, (size_t)size, "%s", replacement_of_line(*s));
 	} else if (len > 0 && *s == '[' && memchr(s, ']', len) == NULL) {
-		complain(p, p->line, "section name without ']'; the lines below it are ignored");
-		snprintf(buf, (size_t)size, "%s", replacement(*s));
+		warn_of_line(p, p->line,
+			     "section name without ']'; the lines below it are ignored");
+		snprintf(buf, (size_t)size, "%s", replacement_of_line(*s));
 	} else {
 		p->waiting = len > 0 && strchr("#;[", *s) == NULL;
 		snprintf(buf, (size_t)size, "%.*s\n", (int)len, s);

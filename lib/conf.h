@@ -148,7 +148,7 @@ struct conf {
 	/* bits of enum conf_media */
 	unsigned media_enabled;
 	/* default: 500 */
-	uint32_t media_settle_ms;
+	uint32_t media_wait_ms;
 	bool media_verify_first;
 	/* bits of enum conf_fs */
 	unsigned media_filesystems;

@@ -90,7 +90,7 @@ const struct conf_key conf_keys[] = {
 	  STRICT(MEDIA, media_enabled, 0, 0, "no") },
 	{ "source.media", "settle", "TIME (0..60, or 500ms)", "500ms",
 	  "How long a boot waits for a stick or card to show up. It waits for cards only if there is a slot for one.",
-	  NUMBER(MS, media_settle_ms, 0, MS_MAX) },
+	  NUMBER(MS, media_wait_ms, 0, MS_MAX) },
 	{ "source.media", "verify-first", "yes|no", "yes",
 	  "Reads the whole bundle once before the first write, so that a bad stick or card costs nothing.",
 	  NUMBER(BOOL, media_verify_first, 0, 0) },

@@ -119,7 +119,7 @@ static void note_last_resort(struct state *s, int8_t slot)
 
 /* Its attempt is opened though good slots are not charged. A retry; and a slot that boots since the
  * preferred one lost its trust: that one gets its retry once others have proved themselves. */
-static bool has_to_prove(const struct state *s, const struct choose_candidate *c)
+static bool opens_attempt(const struct state *s, const struct choose_candidate *c)
 {
 	return c->tier == CHOOSE_RETRY ||
 	       (c->tier == CHOOSE_NORMAL && state_lost_trust(&s->slot[s->pref]));
@@ -139,7 +139,7 @@ void choose_charge(struct state *s, const struct choose_candidate *c, bool charg
 		t->tries--;
 	if (c->tier == CHOOSE_RETRY)
 		state_use_retry(t);
-	s->open = t->st != STATE_GOOD || charge_good || has_to_prove(s, c) ? c->slot : STATE_NONE;
+	s->open = t->st != STATE_GOOD || charge_good || opens_attempt(s, c) ? c->slot : STATE_NONE;
 	s->open_token = 0;
 	s->clean = false;
 }
@@ -218,7 +218,7 @@ static int target_rank(const struct state *s, int slot)
 		rank = 2;
 		break;
 	case STATE_TRIAL:
-		rank = t->tries > 0 ? 3 : 2;
+		rank = state_has_tries(t) ? 3 : 2;
 		break;
 	case STATE_GOOD:
 		break;

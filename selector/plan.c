@@ -191,8 +191,7 @@ uint64_t plan_back(const struct state *s, choose_mask mountable)
 
 bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN])
 {
-	return s->installs >= STATE_INSTALLS_LIMIT ||
-	       state_unwritable(s, release) >= STATE_FAILS_LIMIT;
+	return state_installs_exhausted(s) || state_is_unwritable(s, release);
 }
 
 /* Rather the slot to fall back to than no repair, where it is the only one that can be written: in
@@ -276,13 +275,13 @@ void plan_install_end(struct state *s, int target, const struct plan_release *r,
 	memcpy(t->release, r->id, STATE_ID_LEN);
 	state_set_text(t->version, r->version);
 	s->pref = (int8_t)target;
-	if (mode != PLAN_COMMAND && s->installs < STATE_INSTALLS_LIMIT)
+	if (mode != PLAN_COMMAND && !state_installs_exhausted(s))
 		s->installs++;
 }
 
 bool plan_unwritable(struct state *s, const struct plan_release *r)
 {
-	if (s->newer || state_unwritable(s, r->id) >= STATE_FAILS_LIMIT)
+	if (s->newer || state_is_unwritable(s, r->id))
 		return false;
 	state_add_unwritable(s, r->id, 1);
 	return true;
@@ -294,7 +293,7 @@ void plan_staged_failed(struct state *s, bool *dropped)
 	if (s->staged.source == STATE_SRC_NONE)
 		return;
 	s->staged.fails++;
-	if (s->staged.fails < STATE_FAILS_LIMIT)
+	if (!state_fails_exhausted(s->staged.fails))
 		return;
 	s->staged = (struct state_staged){ .source = STATE_SRC_NONE };
 	*dropped = true;

@@ -22,14 +22,14 @@ static bool is_below_the_floor(const struct ask *a)
 	return a->r->sequence < a->floor;
 }
 
-static bool is_last_resort(const struct ask *a)
+static bool is_in_last_resort_mode(const struct ask *a)
 {
 	return a->mode == PLAN_LAST_RESORT;
 }
 
 static bool is_unwritable(const struct ask *a)
 {
-	return state_unwritable(a->s, a->r->id) >= STATE_FAILS_LIMIT;
+	return state_is_unwritable(a->s, a->r->id);
 }
 
 #define MARK_GOOD "mark a slot good first: keelboot mark good"
@@ -51,7 +51,7 @@ static const struct {
 	{ KB_EREJECTED, NULL, NULL, AGAIN },
 	{ KB_EDOWNGRADE, is_below_the_floor, "below this device's rollback floor",
 	  "use a newer release" },
-	{ KB_EDOWNGRADE, is_last_resort,
+	{ KB_EDOWNGRADE, is_in_last_resort_mode,
 	  "older than every good slot, or than the last one that was overwritten, and not signed for a downgrade",
 	  "use one of these releases, a newer one, or one signed with --allow-downgrade" },
 	{ KB_EDOWNGRADE, NULL, NULL, "to go back: keelboot install FILE" },

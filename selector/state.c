@@ -215,6 +215,11 @@ unsigned state_unwritable(const struct state *s, const uint8_t release[STATE_ID_
 	return at < 0 ? 0 : s->unwritable[at].count;
 }
 
+bool state_is_unwritable(const struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	return state_fails_exhausted(state_unwritable(s, release));
+}
+
 void state_add_unwritable(struct state *s, const uint8_t release[STATE_ID_LEN], unsigned count)
 {
 	struct state_unwritable *u;

@@ -229,6 +229,18 @@ static inline bool state_has_tries(const struct state_slot *t)
 	return t->st == STATE_TRIAL && t->tries > 0;
 }
 
+/* Too often failed, or not written, for one more automatic install. */
+static inline bool state_fails_exhausted(unsigned fails)
+{
+	return fails >= STATE_FAILS_LIMIT;
+}
+
+/* So many automatic installs since the last commit that no more are made. */
+static inline bool state_installs_exhausted(const struct state *s)
+{
+	return s->installs >= STATE_INSTALLS_LIMIT;
+}
+
 /* A boot may enter it by itself, without a last resort or a retry. */
 static inline bool state_is_fit(const struct state_slot *t)
 {
@@ -312,5 +324,7 @@ void state_reject(struct state *s, struct state_slot *t);
  * moves it to the newest end, and the oldest falls out when there are STATE_UNWRITABLE_LEN others.
  */
 unsigned state_unwritable(const struct state *s, const uint8_t release[STATE_ID_LEN]);
+/* state_fails_exhausted() of that */
+bool state_is_unwritable(const struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_add_unwritable(struct state *s, const uint8_t release[STATE_ID_LEN], unsigned count);
 void state_del_unwritable(struct state *s, const uint8_t release[STATE_ID_LEN]);

@@ -48,8 +48,8 @@ static void note_record(struct scan *sc, int region, unsigned index, const struc
  * A cell that looks damaged is asked for once more: what only a read damaged must not bring back an
  * older record, which the next save would put above it for good.
  */
-static void look_at(const struct store *st, struct scan *sc, uint8_t *cell, int region,
-		    unsigned index)
+static void read_cell_into_scan(const struct store *st, struct scan *sc, uint8_t *cell, int region,
+				unsigned index)
 {
 	struct cell_info info;
 	enum kb_err err = store_cell_open(st, &info, cell, region, index);
@@ -73,7 +73,7 @@ static void scan_cells(const struct store *st, struct scan *sc, int region)
 			uint8_t *cell = chunk + (size_t)i * STORE_CELL;
 
 			if (whole || store_cell_read(st, region, at + i, cell) == KB_OK)
-				look_at(st, sc, cell, region, at + i);
+				read_cell_into_scan(st, sc, cell, region, at + i);
 		}
 	}
 }

@@ -9,6 +9,7 @@ import pytest
 
 import analysis
 import cli_device
+import libc
 import lint
 from cli_device import TOP
 from tree import LintError, without_comments
@@ -29,8 +30,9 @@ CLEAN = {
                            'static const char *const names[] = { "a", "b" };\n\n'
                            "int plan_make(int a)\n{\n\tchar b[8];\n\n"
                            '\treturn snprintf(b, sizeof(b), "%s", names[err_text(a) & 1]);\n}\n',
-    "initramfs/init.c": C + '#include "selector/plan.h"\n\nint main(void)\n{\n'
-                            "\treturn plan_make(1);\n}\n",
+    "initramfs/init.c": C + '#include "selector/plan.h"\n\n#include <stdio.h>\n\nextern char **environ;\n\n'
+                            'int main(void)\n{\n\tfputs("init\\n", stderr);\n'
+                            "\treturn plan_make(environ != NULL);\n}\n",
     "tests/tool.py": HASH + "import sys\nprint(sys.argv)\n",
     "tests/tool": "#!/bin/sh\n" + HASH + 'echo "$1"\n',
     "build/init.map": "Archive member included\n\nbuild/archives/selector.a(plan.o)\n"
@@ -318,15 +320,34 @@ def test_exported_names_of_the_parts_of_a_header(tree):
     says(tree, "exported-names", "lib/erro_more.c:2:", "call it erro_more_")
 
 
+def calling(call: str) -> str:
+    """A function that makes this call in its last line but one."""
+    names = ("dirent", "locale", "signal", "stdlib", "stdio", "string", "sys/random", "sys/stat", "sys/uio",
+             "time", "unistd")
+    headers = "".join(f"#include <{name}.h>\n" for name in names)
+    return f"#define _GNU_SOURCE\n{headers}long err_b(void);\nlong err_b(void)\n{{\n\treturn (long){call};\n}}\n"
+
+
+@pytest.mark.parametrize("symbol, call", [
+    ("__openat64_2", "openat"), ("__isoc99_sscanf", "sscanf"), ("__isoc23_strtol", "strtol"), ("__read_chk", "read"),
+    ("__fstat64_time64", "fstat"), ("fstat64", "fstat"), ("__pread64_chk", "pread"), ("__xpg_strerror_r", "strerror_r"),
+    ("__strdup", "strdup"), ("_exit", "_exit"), ("dup2", "dup2"), ("umount2", "umount2"), ("pipe2", "pipe2"),
+    ("json_object_get_int64", "json_object_get_int64"), ("__vsnprintf_chk", "vsnprintf"),
+])
+def test_variants_of_a_call_are_the_call(symbol, call):
+    assert libc.plain(symbol) == call
+
+
 @pytest.mark.parametrize("call", [
     "malloc(8)", "calloc(1, 8)", "realloc((void *)8, 8)", 'strdup("x")', 'opendir("/")',
     'popen("x", "r")', 'fopen("/x", "r")', 'setenv("a", "b", 1)', "getcwd(0, 0)",
+    'puts("x")', "localtime(0)", 'newlocale(1, "C", 0)', 'dprintf(1, "%d", 1)', "preadv2(1, 0, 0, 0, 0)",
+    "getrandom(0, 1, 0)", 'mknod("/x", 0, 0)', "signal(1, SIG_IGN)", "strerror(1)", 'sscanf("1", "%d", (int *)0)',
 ])
 def test_no_allocation(tree, call):
-    headers = "".join(f"#include <{name}.h>\n" for name in ("dirent", "stdlib", "stdio", "string", "unistd"))
-    function = f"long err_b(void);\nlong err_b(void)\n{{\n\treturn (long){call};\n}}\n"
-    line = append(tree, "lib/err.c", headers + function) + 8
-    says(tree, "no-allocation", f"lib/err.c:{line}:", call.split("(")[0] + " allocates")
+    """What is not on the list of process 1's calls is found, whether it allocates or not."""
+    line = append(tree, "lib/err.c", calling(call)) + calling(call).count("\n") - 2
+    says(tree, "no-allocation", f"lib/err.c:{line}:", call.split("(")[0] + " is not on the list")
 
 
 def test_no_allocation_is_about_process_1_only(tree):
@@ -343,7 +364,15 @@ def test_what_process_1_does_not_use_yet_allocates_neither(tree):
     says(tree, "no-allocation", "selector/big.c:5:")
 
 
-@pytest.mark.parametrize("library", ["libcrypto.a(evp.o)", "libzstd.a(z.o)", "libblkid.a(p.o)"])
+def test_the_ends_that_others_use_are_no_part_of_process_1_until_it_links_them(tree):
+    put(tree, "lib/os_file.c", C + "#include <stdio.h>\nint os_file(void);\nint os_file(void)\n{\n"
+                                    "\treturn rename(0, 0);\n}\n")
+    silent(tree, "no-allocation")
+    put(tree, "build/init.map", CLEAN["build/init.map"].replace("(err.o)", "(os_file.o)"))
+    says(tree, "no-allocation", "lib/os_file.c:6:", "rename is not on the list")
+
+
+@pytest.mark.parametrize("library", ["libm.a(sin.o)", "libcrypto.a(evp.o)", "libzstd.a(z.o)", "libblkid.a(p.o)"])
 def test_process_1_links_no_foreign_code(tree, library):
     put(tree, "build/init.map", CLEAN["build/init.map"].replace(
         "\nMemory", f"/usr/lib/x86_64-linux-gnu/{library}\n   build/archives/lib.a(err.o) (x)\n\nMemory"))
@@ -371,8 +400,38 @@ def test_seam(tree):
     says(tree, "seam", "update/keys/keyring.c:", "openat() goes past")
 
 
+@pytest.mark.parametrize("call", [
+    "signal(1, SIG_IGN)", 'mknod("/x", 0, 0)', 'dprintf(1, "%d", 1)', "preadv2(1, 0, 0, 0, 0)", "getrandom(0, 1, 0)",
+    'puts("x")', 'fopen("/x", "r")', "localtime(0)", 'newlocale(1, "C", 0)', "getpid()",
+])
+def test_the_seam_knows_what_is_pure_and_nothing_else(tree, call):
+    put(tree, "update/keys/keyring.c", C + calling(call))
+    line = calling(call).count("\n")
+    says(tree, "seam", f"update/keys/keyring.c:{line}:", call.split("(")[0] + "() goes past")
+
+
+@pytest.mark.parametrize("call", ["malloc(8)", 'sscanf("1", "%d", (int *)0)', 'strlen("x")', "strerror(1)"])
+def test_the_seam_lets_pass_what_is_pure(tree, call):
+    put(tree, "update/keys/keyring.c", C + calling(call))
+    silent(tree, "seam")
+
+
+@pytest.mark.parametrize("call, passes", [
+    ("EVP_DigestInit_ex", True), ("json_object_new_object", True), ("json_object_from_file", False),
+    ("json_object_to_fd", False), ("BIO_new_file", False), ("PEM_read_PrivateKey", False),
+])
+def test_the_seam_holds_libraries_to_what_works_on_memory(tree, call, passes):
+    put(tree, "update/keys/keyring.c", C + f"int {call}(void);\nint keyring(void);\nint keyring(void)\n{{\n"
+                                             f"\treturn {call}();\n}}\n")
+    if passes:
+        silent(tree, "seam")
+    else:
+        says(tree, "seam", "update/keys/keyring.c:6:", f"{call}() goes past")
+
+
 def test_seam_keeps_some_ends_from_process_1(tree):
     calls = C + "int os_file_x(void);\nint x(void);\nint x(void)\n{\n\treturn os_file_x();\n}\n"
+    put(tree, "lib/os_file.c", C + "int os_file_x(void);\nint os_file_x(void)\n{\n\treturn 1;\n}\n")
     put(tree, "update/keys/x.c", calls)
     silent(tree, "seam")
     put(tree, "selector/x.c", calls)
@@ -470,7 +529,8 @@ def test_shared_names(tree):
 
 
 @pytest.mark.parametrize("code", ["enum kb_err e;", "\tenum kb_err e = KB_OK;", "int f(int a, enum kb_err e)",
-                                  "enum kb_err one = KB_OK, e;"])
+                                  "enum kb_err one = KB_OK, e;", "for (int e = KB_OK; e < 3; e++)",
+                                  "while ((e = ERR_get_error()) != 0)", "err_text((enum kb_err)e)"])
 def test_error_names(tree, code):
     put(tree, "update/x.c", C + code + "\n")
     put(tree, "tests/unit/x_test.c", C + code + "\n")

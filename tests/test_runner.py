@@ -3,6 +3,7 @@
 
 import importlib.machinery
 import importlib.util
+import json
 import re
 
 import pytest
@@ -44,6 +45,19 @@ def test_a_word_runs_the_tests_that_have_it_in_their_names():
     assert run("unit", "--", "digest_test") == (0, [known, 0])
     assert run("trace", "--", "blank_state_is_made_from_the_slots") == (0, [1, 0])
     assert run("unit", "--", "no_test_is_called_that") == (1, [0, 0])
+
+
+def test_a_mistyped_word_is_named():
+    done = call(TOP / "tests/run", "unit", "trace", "--", "no_test_is_called_that", code=1)
+    for folder in ("unit", "trace"):
+        assert f"no test in tests/{folder} has the word no_test_is_called_that" in done.stdout
+
+
+def test_an_editor_knows_how_each_source_is_compiled():
+    call("make", "-s", "-C", TOP, "compile_commands.json")
+    known = {entry["file"] for entry in json.loads((TOP / "compile_commands.json").read_text())}
+    folders = ("lib", "kernel-cmdline", "selector", "update", "hooks", "initramfs", "cli", "tests")
+    assert known == {str(path.relative_to(TOP)) for folder in folders for path in (TOP / folder).rglob("*.c")}
 
 
 def test_an_option_for_pytest_is_no_word():

@@ -29,7 +29,7 @@ struct checking {
 	json_object *list;
 };
 
-static void complain(void *ctx, const char *file, int line, const char *text)
+static void print_complaint(void *ctx, const char *file, int line, const char *text)
 {
 	struct checking *c = ctx;
 	json_object *o;
@@ -69,7 +69,7 @@ static void check_kernel_line(struct checking *c, const char *keys, const char *
 				text, sizeof(text),
 				"[system] command-line=: %.*s: unknown key; keelboot-init(8) lists all keys",
 				(int)len, keys);
-			complain(c, file, 0, text);
+			print_complaint(c, file, 0, text);
 		}
 		if (keys[len] == '\0')
 			return;
@@ -89,7 +89,7 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 		conf->progress_deadline_s, conf->watchdog_timeout_s,
 		(unsigned)(stall_limit_ms(conf, conf->watchdog_timeout_s) / 1000),
 		stall_timeout_s(conf));
-	complain(c, file, 0, text);
+	print_complaint(c, file, 0, text);
 }
 
 /* KB_ENOSPC: larger than size. */
@@ -116,7 +116,7 @@ static enum kb_err check_file(struct checking *c)
 	enum kb_err err = read_file(c->file, text, sizeof(text), &len);
 
 	if (err == KB_ENOSPC) {
-		complain(c, c->file, 0, "larger than 64 KiB; ignored");
+		print_complaint(c, c->file, 0, "larger than 64 KiB; ignored");
 		return KB_OK;
 	}
 	if (err != KB_OK) {
@@ -126,9 +126,9 @@ static enum kb_err check_file(struct checking *c)
 	}
 	text[len] = '\0';
 	if (strlen(text) != len)
-		complain(c, c->file, 0, "holds NUL bytes; the file may be damaged");
+		print_complaint(c, c->file, 0, "holds NUL bytes; the file may be damaged");
 	conf_defaults(&conf);
-	conf_parse(&conf, text, c->file, complain, c);
+	conf_parse(&conf, text, c->file, print_complaint, c);
 	check_kernel_line(c, conf.command_line, c->file);
 	/* A drop-in alone does not say what the others do; it does not name the device, either. */
 	if (conf.compatible[0] != '\0')
@@ -142,13 +142,14 @@ static void check_device_keys(struct checking *c, const struct device_options *o
 	static struct conf conf;
 	bool found;
 
-	conf_load(&conf, o->conf_root, &found, complain, c);
+	conf_load(&conf, o->conf_root, &found, print_complaint, c);
 	if (!found)
-		complain(c, "system.conf", 0,
-			 "missing in /etc/keelboot and in /usr/lib/keelboot; defaults are used");
+		print_complaint(
+			c, "system.conf", 0,
+			"missing in /etc/keelboot and in /usr/lib/keelboot; defaults are used");
 	if (conf.compatible[0] == '\0')
-		complain(c, "system.conf", 0,
-			 "[system] compatible= is missing: no bundle is installed");
+		print_complaint(c, "system.conf", 0,
+				"[system] compatible= is missing: no bundle is installed");
 	check_kernel_line(c, conf.command_line, "system.conf");
 	check_whole(c, &conf, "system.conf");
 }

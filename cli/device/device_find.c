@@ -71,7 +71,7 @@ struct search {
 	unsigned found;
 };
 
-static enum kb_err look_at(void *ctx, const char *entry)
+static enum kb_err match_disk(void *ctx, const char *entry)
 {
 	struct search *s = ctx;
 	const char *key = s->way->key;
@@ -95,7 +95,7 @@ static enum kb_err find_in_sys(const struct way *w, const char *name, const char
 	struct search s = { w, name, sys_block, path, size, 0 };
 
 	/* Of a list that ends early, what was found counts. */
-	if (os_each(sys_block, look_at, &s) == KB_EAMBIGUOUS && s.found > 1)
+	if (os_each(sys_block, match_disk, &s) == KB_EAMBIGUOUS && s.found > 1)
 		return KB_EAMBIGUOUS;
 	return s.found > 0 ? KB_OK : KB_ENOENT;
 }

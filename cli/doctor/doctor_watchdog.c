@@ -20,8 +20,8 @@
 /* <linux/watchdog.h>, as the file "options" has them. */
 enum { MAGICCLOSE = 0x0100, CARDRESET = 0x0020 };
 
-static bool attribute(const struct doctor *doc, const char *node, const char *name, char *text,
-		      size_t size)
+static bool read_attribute(const struct doctor *doc, const char *node, const char *name, char *text,
+			   size_t size)
 {
 	char path[128];
 
@@ -135,7 +135,7 @@ static void check_guardian(struct doctor *doc)
 static void check_feeding(struct doctor *doc, const char *node)
 {
 	char state[16], nowayout[8];
-	bool known = attribute(doc, node, "state", state, sizeof(state));
+	bool known = read_attribute(doc, node, "state", state, sizeof(state));
 	bool idle = known && strcmp(state, "inactive") == 0;
 
 	switch (handover_used(doc)) {
@@ -155,7 +155,7 @@ static void check_feeding(struct doctor *doc, const char *node)
 	case CONF_HANDOVER_KEEPER:
 		break; /* the guardian's */
 	case CONF_HANDOVER_RELEASE:
-		if (attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
+		if (read_attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
 		    strcmp(nowayout, "0") != 0)
 			doctor_report(
 				doc, DOCTOR_ERROR, "watchdog-nowayout",
@@ -181,7 +181,7 @@ static void check_abilities(struct doctor *doc, const char *node)
 			node);
 		return;
 	}
-	if (!attribute(doc, node, "identity", identity, sizeof(identity))) {
+	if (!read_attribute(doc, node, "identity", identity, sizeof(identity))) {
 		doctor_report(doc, DOCTOR_NOTE, "watchdog-unseen",
 			      "build the kernel with CONFIG_WATCHDOG_SYSFS=y",
 			      "/dev/%s cannot be inspected without arming it", node);
@@ -192,10 +192,11 @@ static void check_abilities(struct doctor *doc, const char *node)
 			      "use the hardware's watchdog: pack its driver into the initramfs",
 			      "/dev/%s is softdog: it cannot end a hang of the kernel itself",
 			      node);
-	if (!attribute(doc, node, "options", options, sizeof(options)))
+	if (!read_attribute(doc, node, "options", options, sizeof(options)))
 		return;
 	bits = strtoul(options, NULL, 0);
-	if (!(bits & MAGICCLOSE) && attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
+	if (!(bits & MAGICCLOSE) &&
+	    read_attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
 	    strcmp(nowayout, "0") == 0)
 		doctor_report(doc, DOCTOR_WARNING, "watchdog-stops-on-close",
 			      "load its module with nowayout=1",

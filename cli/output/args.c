@@ -151,7 +151,7 @@ static size_t smallest_of(size_t a, size_t b, size_t c)
 }
 
 /* How many letters have to be changed, added or taken away to make one word of the other. */
-static size_t distance(const char *a, const char *b)
+static size_t count_edits(const char *a, const char *b)
 {
 	size_t row[WORD_MAX], la = strlen(a), lb = strlen(b);
 
@@ -185,7 +185,7 @@ const char *args_nearest(const char *word, const char *const *names, size_t n)
 		if (strncmp(names[i], word, len) == 0)
 			return names[i];
 	for (size_t i = 0; i < n; i++) {
-		size_t d = distance(word, names[i]);
+		size_t d = count_edits(word, names[i]);
 
 		if (d < best && d < strlen(names[i])) {
 			best = d;

@@ -28,7 +28,7 @@ static const struct phrase phrases[HISTORY_KIND_COUNT] = {
 };
 
 /* What the event is about: "3.0 in slot b", "slot b", "a bundle"; "" where it is the state. */
-static void subject(char *out, size_t size, const struct history_event *e)
+static void write_subject(char *out, size_t size, const struct history_event *e)
 {
 	const char *preposition = e->kind == HISTORY_INSTALL ? "for" : "in";
 
@@ -91,7 +91,7 @@ void output_event_sentence(char out[OUTPUT_LINE_LEN], const struct history_event
 	const char *colon = e->reason[0] != '\0' && p->because[0] != '\0' ? ": " : "";
 	char who[96], detail[HISTORY_TEXT_MAX + 32];
 
-	subject(who, sizeof(who), e);
+	write_subject(who, sizeof(who), e);
 	if (e->kind == HISTORY_BOOT) {
 		boot_sentence(out, e, who);
 		return;

@@ -25,7 +25,7 @@ void output_json_add(json_object *o, const char *key, json_object *value)
 }
 
 /* Bytes of the character at p, 0 when it is no UTF-8, or one that a terminal obeys. */
-static size_t character(const unsigned char *p)
+static size_t length_of_character(const unsigned char *p)
 {
 	static const uint32_t least[] = { 0x20, 0x80, 0x800, 0x10000 };
 	size_t more = p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : 3;
@@ -44,7 +44,7 @@ static size_t character(const unsigned char *p)
 
 /* A string of a stranger's, the name of a file for instance: what json-c would print as it is, and
  * no reader or terminal should get to see, is replaced. */
-static json_object *string(const char *text)
+static json_object *make_clean_string(const char *text)
 {
 	/* bound: a text of an output, at most PATH_MAX */
 	unsigned char *copy = (unsigned char *)strdup(text);
@@ -53,7 +53,7 @@ static json_object *string(const char *text)
 
 	check_memory(copy);
 	for (unsigned char *p = copy; *p != '\0'; p += n) {
-		n = character(p);
+		n = length_of_character(p);
 		if (n == 0 && *p >= 0x7f)
 			*p = '?';
 		n = n == 0 ? 1 : n;
@@ -74,7 +74,7 @@ json_object *output_json_new(void)
 
 void output_json_text(json_object *o, const char *key, const char *text)
 {
-	json_object *value = text != NULL ? string(text) : NULL;
+	json_object *value = text != NULL ? make_clean_string(text) : NULL;
 
 	if (text != NULL)
 		check_memory(value);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What cannot be opened now may be there when it is installed. */
-static void look_at(const char *path, uint64_t *size, uint32_t *sector)
+static void read_geometry(const char *path, uint64_t *size, uint32_t *sector)
 {
 	struct bdev_file file;
 
@@ -32,7 +32,7 @@ static enum kb_err image_fits(const struct device *d, const struct manifest_imag
 		log_err("slot %c: " MANIFEST_FITS_NO_PARTITION, state_slot_letter(slot), im->name);
 		return KB_ECOMPAT;
 	}
-	look_at(path, &size, &sector);
+	read_geometry(path, &size, &sector);
 	err = manifest_fits_part(why, im, path, size, sector);
 	if (err != KB_OK)
 		log_err("slot %c: %s", state_slot_letter(slot), why);

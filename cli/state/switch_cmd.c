@@ -46,7 +46,7 @@ static int read_switch_args(struct args *a, struct device_options *o, struct swi
 }
 
 /* Why a slot does not count as trusted. */
-static const char *failure(const struct state *s, int slot)
+static const char *reason_of_failure(const struct state *s, int slot)
 {
 	const char *why = why_not(s, slot);
 
@@ -68,7 +68,7 @@ static void report_not_switched(const struct device *d, const struct switching *
 			letter, t->sequence, d->state.floor);
 	else if (err == KB_EREJECTED)
 		log_err("slot %c failed here: %s; --force boots it anyway", letter,
-			failure(&d->state, w->slot));
+			reason_of_failure(&d->state, w->slot));
 	else if (err == KB_ENEWER)
 		log_err("slot %c: %s; %s", letter, newer.why, newer.todo);
 	else

@@ -17,7 +17,7 @@ static uint64_t now_s(void)
 	return os_clock_ms() / 1000;
 }
 
-static json_object *member(const struct status *st, const char *key)
+static json_object *find_member(const struct status *st, const char *key)
 {
 	json_object *value;
 
@@ -144,7 +144,8 @@ static void collect_watchdog(struct status *st, json_object *from)
 
 void status_guard_collect(struct status *st)
 {
-	json_object *guardian = member(st, "guardian"), *watchdog = member(st, "watchdog");
+	json_object *guardian = find_member(st, "guardian"),
+		    *watchdog = find_member(st, "watchdog");
 
 	if (guardian != NULL)
 		collect_guardian(st, guardian);

@@ -91,12 +91,12 @@ void status_check_updates(struct status *st)
 			st, false, "state-rebuilt", "keelboot mark good",
 			"the state was lost and rebuilt: no update is installed automatically until a slot is marked good");
 	why = why_refused(s, NULL, KB_EBUDGET);
-	if (s->installs >= STATE_INSTALLS_LIMIT)
+	if (state_installs_exhausted(s))
 		add_problem(st, true, "installs-exhausted", why.todo,
 			    "no more updates are installed automatically: %s", why.why);
 	for (unsigned i = 0; i < s->nunwritable; i++) {
 		why = why_refused(s, s->unwritable[i].release, KB_EBUDGET);
-		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
+		if (state_fails_exhausted(s->unwritable[i].count))
 			add_problem(st, true, "slot-unwritable", why.todo,
 				    "an update is no longer installed automatically: %s", why.why);
 	}

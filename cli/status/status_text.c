@@ -23,7 +23,7 @@ static enum output_colour colour_of(enum state_st st)
 	return OUTPUT_PLAIN;
 }
 
-static const char *plural(unsigned n)
+static const char *ending_of_plural(unsigned n)
 {
 	return n == 1 ? "" : "s";
 }
@@ -176,7 +176,8 @@ static void print_staged(const struct status *st)
 		printf("; on trial in slot %c, and forgotten once that is marked good",
 		       state_slot_letter(status_staged_on_trial(st)));
 	if (staged->fails > 0)
-		printf(" (%u failure%s of this copy)", staged->fails, plural(staged->fails));
+		printf(" (%u failure%s of this copy)", staged->fails,
+		       ending_of_plural(staged->fails));
 	puts("");
 }
 

@@ -200,7 +200,7 @@ static bool is_decided(const struct devices_rank *r, const struct conf *conf, ui
 }
 
 /* What came in time gets the time of its probers, which have a bound of their own. */
-static bool in_time(const struct probe *p, const struct devices_wait *wait, uint64_t waited)
+static bool is_in_time(const struct probe *p, const struct devices_wait *wait, uint64_t waited)
 {
 	uint64_t limit = wait->timeout_s * UINT64_C(1000);
 
@@ -248,7 +248,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	p->worth = worth_of_disk;
 	p->ctx = (void *)conf;
 	probe_start(p);
-	while (in_time(p, wait, waited)) {
+	while (is_in_time(p, wait, waited)) {
 		devices_rank(&r, p, conf);
 		if (is_decided(&r, conf, waited) &&
 		    sources_all_came(p, conf, wait->sources, waited))

@@ -55,7 +55,7 @@ struct devices {
 struct devices_wait {
 	/* for the disk with all its partitions */
 	uint32_t timeout_s;
-	/* sources_allowed(): these get their settle time */
+	/* sources_allowed(): what is waited for */
 	unsigned sources;
 	/* called at least once a second */
 	void (*idle)(void *ctx);

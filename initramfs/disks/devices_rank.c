@@ -11,7 +11,7 @@ struct merits {
 	unsigned m[MERITS];
 };
 
-static bool looked_at(const struct probe_disk *disk)
+static bool is_looked_at(const struct probe_disk *disk)
 {
 	return disk->state == PROBE_READY || disk->state == PROBE_UNREADABLE;
 }
@@ -157,7 +157,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 
 	memset(r, 0, sizeof(*r));
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (looked_at(&p->disk[i]) && is_allowed(conf, &p->disk[i]))
+		if (is_looked_at(&p->disk[i]) && is_allowed(conf, &p->disk[i]))
 			take_if_better(r, &best, p, conf, &p->disk[i]);
 	}
 	if (r->disk == NULL)
@@ -176,10 +176,10 @@ enum probe_worth devices_rank_worth(const struct probe *p, const struct conf *co
 {
 	bool ok = is_allowed(conf, disk);
 
-	if (ok && looked_at(disk) &&
+	if (ok && is_looked_at(disk) &&
 	    (state_of(p, conf, disk) != NULL || count_slots(p, conf, disk) > 0))
 		return PROBE_WORTH_OURS;
-	if (ok && !looked_at(disk))
+	if (ok && !is_looked_at(disk))
 		return PROBE_WORTH_UNKNOWN;
 	return disk->usb || disk->sd ? PROBE_WORTH_MEDIUM : PROBE_WORTH_NONE;
 }

@@ -41,7 +41,7 @@ void probe_table_forget(struct probe *p, const char *name)
 }
 
 /* False: there have been too many already. */
-static bool pass_over(struct probe *p, const char *name)
+static bool remember_skipped(struct probe *p, const char *name)
 {
 	for (unsigned i = 0; i < PROBE_SKIPPED_MAX; i++) {
 		if (p->skipped[i][0] != '\0')
@@ -52,7 +52,7 @@ static bool pass_over(struct probe *p, const char *name)
 	return false;
 }
 
-static struct probe_disk *least(struct probe *p, enum probe_worth below)
+static struct probe_disk *find_least_worth(struct probe *p, enum probe_worth below)
 {
 	struct probe_disk *found = NULL;
 
@@ -75,8 +75,8 @@ struct probe_disk *probe_table_place(struct probe *p, const struct probe_disk *f
 		if (p->disk[i].state == PROBE_FREE)
 			return &p->disk[i];
 	}
-	d = p->worth != NULL ? least(p, p->worth(p->ctx, p, fresh)) : NULL;
-	if (d != NULL && pass_over(p, d->dev + 5)) {
+	d = p->worth != NULL ? find_least_worth(p, p->worth(p->ctx, p, fresh)) : NULL;
+	if (d != NULL && remember_skipped(p, d->dev + 5)) {
 		log_info("disk %s: makes room for %s", d->dev, fresh->dev);
 		probe_job_cancel(p, d);
 		d->state = PROBE_FREE;

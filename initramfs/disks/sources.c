@@ -68,7 +68,7 @@ static bool is_medium(const struct probe_disk *disk, unsigned sources)
 }
 
 /* Media that a prober still looks at. */
-static bool probing(const struct probe *p, unsigned sources)
+static bool is_probing_media(const struct probe *p, unsigned sources)
 {
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
 		if (p->disk[i].state == PROBE_WAITING && is_medium(&p->disk[i], sources))
@@ -77,33 +77,34 @@ static bool probing(const struct probe *p, unsigned sources)
 	return false;
 }
 
-static bool sticks_came(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+static bool has_every_stick(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
 {
 	if (!os_exists("/sys/bus/usb/devices/usb1"))
 		return true;
-	if (waited_ms < conf->media_settle_ms)
+	if (waited_ms < conf->media_wait_ms)
 		return false;
-	return waited_ms >= conf->media_settle_ms + STICK_MS ||
-	       (!probing(p, CMDLINE_SOURCE_USB) && sticks_on_bus() <= usb_disks());
+	return waited_ms >= conf->media_wait_ms + STICK_MS ||
+	       (!is_probing_media(p, CMDLINE_SOURCE_USB) && sticks_on_bus() <= usb_disks());
 }
 
-static bool cards_came(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+static bool has_every_card(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
 {
 	static char names[1][64];
 	unsigned n = 0;
 
 	if (os_list("/sys/class/mmc_host", names, KB_ARRAY_LEN(names), &n) != KB_OK || n == 0)
 		return true;
-	if (waited_ms < conf->media_settle_ms)
+	if (waited_ms < conf->media_wait_ms)
 		return false;
-	return waited_ms >= conf->media_settle_ms + STICK_MS || !probing(p, CMDLINE_SOURCE_SD);
+	return waited_ms >= conf->media_wait_ms + STICK_MS ||
+	       !is_probing_media(p, CMDLINE_SOURCE_SD);
 }
 
 bool sources_all_came(const struct probe *p, const struct conf *conf, unsigned sources,
 		      uint64_t waited_ms)
 {
-	return (!(sources & CMDLINE_SOURCE_USB) || sticks_came(p, conf, waited_ms)) &&
-	       (!(sources & CMDLINE_SOURCE_SD) || cards_came(p, conf, waited_ms));
+	return (!(sources & CMDLINE_SOURCE_USB) || has_every_stick(p, conf, waited_ms)) &&
+	       (!(sources & CMDLINE_SOURCE_SD) || has_every_card(p, conf, waited_ms));
 }
 
 static void add_medium(struct devices *d, const char *dev, bool sd)

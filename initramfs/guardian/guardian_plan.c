@@ -8,14 +8,14 @@
 #define AGAIN_MS    10000u /* between two resets that did not help */
 #define MS(seconds) ((uint64_t)(seconds)*1000)
 
-static uint64_t min(uint64_t a, uint64_t b)
+static uint64_t earlier_of(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
 static uint32_t feed_every_ms(uint32_t watchdog_s)
 {
-	return (uint32_t)min(MS(watchdog_s) / 4, FEED_MAX_MS);
+	return (uint32_t)earlier_of(MS(watchdog_s) / 4, FEED_MAX_MS);
 }
 
 void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *terms, uint64_t now)
@@ -243,7 +243,7 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 
 uint32_t guardian_plan_wait_ms(const struct guardian_plan *p, uint64_t now)
 {
-	uint64_t at = min(p->feed_at, p->job != GUARDIAN_WAIT ? p->job_end : p->due);
+	uint64_t at = earlier_of(p->feed_at, p->job != GUARDIAN_WAIT ? p->job_end : p->due);
 
-	return at <= now ? 0 : (uint32_t)min(at - now, WAIT_MAX_MS);
+	return at <= now ? 0 : (uint32_t)earlier_of(at - now, WAIT_MAX_MS);
 }

@@ -14,7 +14,7 @@ static struct state state;
 static struct store store;
 static struct bdev_file file;
 
-static bool is_good(int slot)
+static bool is_now_good(int slot)
 {
 	return slot >= 0 && slot < state.nslots && state.slot[slot].st == STATE_GOOD;
 }
@@ -32,7 +32,7 @@ static enum guardian_result load_attempt(int fd, const struct guardian_attempt *
 		log_err("unable to read the state: %s", err_text(err));
 		return GUARDIAN_FAILED;
 	}
-	if (is_good(a->slot))
+	if (is_now_good(a->slot))
 		return GUARDIAN_GOOD; /* whether its attempt is closed, or waits for it to last */
 	if (state.open != a->slot || state.open_token != a->token)
 		return GUARDIAN_CLOSED;

@@ -29,7 +29,7 @@ struct look {
 	struct prober_answer a;
 };
 
-static uint32_t steps(const struct look *l)
+static uint32_t number_of_steps(const struct look *l)
 {
 	return l->a.n <= PROBER_PARTS_MAX ? l->a.n + 2 : 1;
 }
@@ -44,7 +44,7 @@ static void work_on_part(int fd, struct prober_part *part)
  * each step that is done. */
 static void probe_device(struct look *l, int fd, const char *dev, int say)
 {
-	while (l->step < steps(l)) {
+	while (l->step < number_of_steps(l)) {
 		if (l->step == 0)
 			prober_blkid_table(fd, dev, &l->a);
 		else if (l->step <= l->a.n)
@@ -143,9 +143,9 @@ void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answ
 	a->flags = PROBER_TABLE_UNREADABLE;
 	if (l == MAP_FAILED)
 		return;
-	while (l->step < steps(l)) {
+	while (l->step < number_of_steps(l)) {
 		if (left_ms(end) == 0 || run_worker(l, fd, dev, end, budget_ms) != KB_OK ||
-		    l->step < steps(l))
+		    l->step < number_of_steps(l))
 			skip_step(l);
 	}
 	*a = l->a;

@@ -36,7 +36,7 @@ static bool has_magic_close(const struct wdt *w)
 }
 
 /* Makes sure that closing does not stop it. */
-static bool goes_on(const struct wdt *w)
+static bool can_outlive_close(const struct wdt *w)
 {
 	char path[80];
 
@@ -87,7 +87,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 		return;
 	switch (wanted) {
 	case CONF_HANDOVER_SYSTEM:
-		if (goes_on(w)) {
+		if (can_outlive_close(w)) {
 			ask_reboot_time(w, shutdown_s);
 			return;
 		}
@@ -97,7 +97,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 		return;
 	case CONF_HANDOVER_KEEPER:
 		/* Else the end of the guardian would be the end of the watchdog. */
-		if (!goes_on(w))
+		if (!can_outlive_close(w))
 			wdt_report(w, "watchdog-stops-on-close",
 				   "watchdog: the driver stops it when the guardian is killed");
 		return;

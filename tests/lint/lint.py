@@ -29,7 +29,7 @@ CHECKS = {
     "function-length": text_checks.function_length,
     "file-length": text_checks.file_length,
     "exported-names": object_checks.exported_names,
-    "no-allocation": object_checks.process_1_allocates,
+    "no-allocation": object_checks.process_1_calls,
     "include-direction": text_checks.include_direction,
     "circles": circles.circles,
     "pure": object_checks.pure,

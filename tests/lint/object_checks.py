@@ -4,18 +4,13 @@
 import re
 from pathlib import PurePosixPath
 
+from libc import PROCESS_1, plain, wanted
 from tree import LintError, folders_of
 
-ALLOCATE = set("""
-    malloc calloc realloc reallocarray free strdup strndup __strdup asprintf vasprintf
-    __asprintf_chk __vasprintf_chk fopen fopen64 fdopen freopen getline getdelim __getdelim
-    open_memstream fmemopen opendir fdopendir scandir scandir64 glob glob64 getaddrinfo
-    gethostbyname qsort qsort_r
-    popen setenv putenv unsetenv realpath __realpath_chk getcwd aligned_alloc posix_memalign
-    memalign valloc pvalloc tsearch hcreate regcomp wordexp getpwnam getgrnam setlocale dlopen
-    pthread_create syslog openlog vsyslog tmpfile mntent setmntent getmntent ftw nftw fts_open
-""".split())
-FOREIGN = ("libcrypto", "libssl", "libzstd", "libblkid", "libjson-c")
+# What is linked into /init beside our own archives.
+LIBRARIES_1 = {"libinih.a", "libc.a", "libgcc.a", "libgcc_eh.a"}
+# In folders of process 1, but in none of its objects: ends that are for others (seam.BESIDE), and the cage's inside.
+BESIDE_1 = re.compile(r"lib/(os_(file|mounts|clock|command|worker|worker_child)|cage|cage_filter)\.c$")
 PURE_FOLDERS = ("kernel-cmdline/", "selector/")
 NOT_PURE = re.compile(r"selector/store\w*\.[ch]$")
 IO_HEADERS = re.compile(
@@ -94,28 +89,26 @@ def linked_sources(tree, program: str) -> tuple:
     return names, {library.rsplit("/", 1)[1] for library, _ in members}
 
 
-def process_1_allocates(tree) -> list:
-    """No object in an archive of /init allocates; nothing of OpenSSL, zstd or libblkid is in there."""
-    names, libraries = linked_sources(tree, "init")
-    if not names:
+def process_1_calls(tree) -> list:
+    """What process 1 calls of a library is on a list, and nothing there allocates; no other library is linked in."""
+    linked, libraries = linked_sources(tree, "init")
+    if not linked:
         return ["build/init.map:1: none of our objects is in it: is it a map of this tree?"]
-    found = [f"build/init.map:1: {library} is linked into /init" for library in sorted(libraries)
-             if library.startswith(FOREIGN)]
+    ours = {folder.replace("/", "-") + ".a" for folder in folders_of(tree, "OF_INIT")} | {"libreal.a"}
+    found = [f"build/init.map:1: {library} is linked into /init" for library in sorted(libraries - ours - LIBRARIES_1)]
     folders = folders_of(tree, "OF_INIT")
-    archived = [name for name in tree.sources(shipped=True) if str(PurePosixPath(name).parent) in folders]
-    names = sorted({*names, *archived})
-    tree.compile(names)
-    for name in names:
-        for symbol in tree.symbols(name):
-            if symbol.section == "*UND*" and symbol.name in ALLOCATE:
-                found.append(f"{name}:{call_of(tree, name, symbol.name)}: {symbol.name} allocates, "
-                             "and this is linked into /init")
+    archived = {name for name in tree.sources(shipped=True)
+                if str(PurePosixPath(name).parent) in folders and not BESIDE_1.match(name)}
+    for name in sorted({*linked, *archived}):
+        found += [f"{name}:{call_of(tree, name, symbol)}: {call} is not on the list of what process 1 may call "
+                  "(tests/lint/libc.py): does it allocate?"
+                  for call, symbol in wanted(tree, name).items() if call not in PROCESS_1]
     return found
 
 
 def call_of(tree, name: str, symbol: str) -> int:
     """The line where the symbol is used: the first indented one, else the first that has it."""
-    word = symbol.strip("_").removesuffix("_chk").removesuffix("64")
+    word = plain(symbol)
     lines = [(number, line) for number, line in enumerate(tree.lines(name), 1)
              if re.search(rf"\b{re.escape(word)}\b", line)]
     indented = [number for number, line in lines if line.startswith("\t")]

@@ -3,58 +3,64 @@
 
 import re
 
+from libc import OUTPUT, PURE, is_library, wanted
 from object_checks import call_of
-
-KERNEL = set("""
-    open openat creat read pread readv preadv write pwrite writev pwritev fallocate posix_fallocate fsync fdatasync
-    sync syncfs rename renameat renameat2 unlink unlinkat remove mkdir mkdirat rmdir link linkat symlink symlinkat
-    readlink readlinkat stat lstat fstat fstatat statx statvfs fstatvfs statfs fstatfs access faccessat
-    truncate ftruncate lseek chmod fchmod chown fchown utimensat futimens chdir fchdir chroot
-    mount umount umount2 unshare setns pivot_root
-    fork vfork execl execle execlp execv execve execvp execvpe fexecve posix_spawn posix_spawnp system popen daemon
-    wait waitpid wait3 wait4 waitid kill tgkill raise poll ppoll select pselect epoll_create1 epoll_ctl epoll_wait
-    socket socketpair bind connect listen accept accept4 send sendto sendmsg recv recvfrom recvmsg
-    ioctl fcntl flock lockf dup dup2 dup3 pipe pipe2 close close_range closefrom mmap munmap mremap mprotect msync
-    memfd_create posix_fadvise readahead sendfile splice copy_file_range getdents
-    opendir fdopendir readdir closedir scandir ftw nftw glob fopen freopen fdopen tmpfile mkstemp mkdtemp
-    realpath getcwd
-    clock_gettime gettimeofday time nanosleep clock_nanosleep sleep usleep alarm timer_create timerfd_create
-    sigprocmask sigaction sigtimedwait signalfd setsid prctl setrlimit getrlimit mlockall reboot syscall _exit
-    isatty inotify_init1 eventfd
-""".split())
+from tree import folders_of
 
 # Ends that process 1 links none of, as their headers say.
 BESIDE = ("os_file_", "os_mounts_", "os_clock_", "os_worker_", "os_command_")
 
-# What goes past the seams, and why. A file leaves this list, never comes onto it without a reason.
-PAST = {
-    # Build hosts: their files are a person's, and no device runs these.
-    "cli/bundle/": "*",
-    "cli/key/": "*",
-    "cli/image/": "*",
-    "cli/check/check_config_cmd.c": "open read",   # a pipe, too
-    "cli/output/tool.c": "*",
-    "cli/state/state_init.c": "*",
-    "cli/state/state_export.c": "freopen",          # a command's own output
-    "cli/output/output.c": "isatty",
-    "cli/output/output_progress.c": "isatty",
-    # Behind a cage: after it, no call but these is possible.
-    "lib/cage.c": "*",
-    "lib/cage_filter.c": "*",
-    "update/decoder/decoder_limits.c": "close prctl",
-    "update/decoder/decoder_main.c": "_exit",
-    "initramfs/prober/": "*",
-    # Nothing depends on them: a line of the log that is lost, and the end of a descriptor.
-    "lib/log.c": "write",
-    "lib/util.c": "close",
-    # An end of its own, which the simulations replace as a whole by a text.
-    "lib/conf_load.c": "open fstat",
-}
-
-
-def plain(symbol: str) -> str:
-    """The C library's name as one writes it: __openat64_2 is openat."""
-    return re.sub(r"^__(\w+?)(?:_2|_chk)$", r"\1", symbol).removesuffix("64") or symbol
+# What goes past the seams, and why: {a file, or a folder with all below it: its calls}. A file leaves this list, and
+# comes onto it only with a reason.
+PAST = (
+    ("Bundles, keys and images are made of the files of a person: on a build host, as a rule.", {
+        "cli/bundle/": "*",
+        "cli/key/": "*",
+        "cli/image/": "*",
+    }),
+    ("Run on devices too, by a person: files that this person named, beside slots and state.", {
+        "cli/check/check_config_cmd.c": "open read",   # a pipe, too
+        "cli/state/state_init.c": "access ftruncate open unlink",   # makes a new state file
+        "cli/state/state_export.c": "freopen",          # -o FILE
+    }),
+    ("Run on devices too: which program this is, and where its tools are.", {
+        "cli/output/tool.c": "getauxval readlink realpath secure_getenv stat",
+    }),
+    ("A program's own output, and what its caller's environment asks of it.", {
+        "cli/": OUTPUT,
+        "cli/output/output.c": "fileno getenv isatty",
+        "cli/output/output_progress.c": "isatty",
+        "cli/output/output_json.c": "exit",             # no memory
+        "initramfs/init.c": "environ fwrite stderr",
+        "initramfs/helper/helper.c": "fprintf stderr",
+        "initramfs/guardian/guardian_main.c": "fwrite stderr",
+        "lib/bootlog.c": "getenv",
+        "update/apply/apply_file.c": "getenv",
+    }),
+    ("A pipe that nobody reads any more is an error, not an end.", {
+        "cli/main.c": "signal",
+        "update/apply/apply.c": "signal",
+        "update/verify/verify_slot.c": "signal",
+    }),
+    ("Behind a cage, or on the way into it: after it, no call but these is possible.", {
+        "lib/cage.c": "chroot close fchdir geteuid getpid getrlimit mkdirat open openat prctl setgroups setresgid "
+                      "setresuid setrlimit syscall unlinkat",
+        "lib/cage_filter.c": "prctl",
+        "update/decoder/decoder_limits.c": "close prctl",
+        "update/decoder/decoder_main.c": "_exit",
+        "initramfs/prober/": "*",
+    }),
+    ("Nothing depends on them: a line of the log that is lost, and the end of a descriptor.", {
+        "lib/log.c": "write",
+        "lib/util.c": "close",
+    }),
+    ("An end of its own, which the simulations replace as a whole by a text.", {
+        "lib/conf_load.c": "open fstat",
+    }),
+    ("OpenSSL starts without a file of settings, and not without memory.", {
+        "update/crypto/ossl.c": "OPENSSL_init_crypto abort",
+    }),
+)
 
 
 def listed(tree, variable: str) -> set:
@@ -63,34 +69,36 @@ def listed(tree, variable: str) -> set:
     return set(found[1].replace("\\\n", " ").split()) if found else set()
 
 
-def allowed(name: str) -> tuple:
-    """(the entry of PAST, its calls) of a file; (None, "") where it has none."""
-    return next(((entry, calls) for entry, calls in PAST.items() if name == entry or
-                 (entry.endswith("/") and name.startswith(entry))), (None, ""))
+def entries() -> list:
+    """(file or folder, its calls)"""
+    return [(entry, set(calls.split())) for _, group in PAST for entry, calls in group.items()]
+
+
+def entries_of(name: str) -> list:
+    return [(entry, calls) for entry, calls in entries()
+            if name == entry or (entry.endswith("/") and name.startswith(entry))]
 
 
 def seam(tree) -> list:
     """Kernel and disk are reached by lib/os*.h and lib/bdev.h only; a short list says what goes past them. Process 1
     calls none of the ends that are for others."""
-    real, first = listed(tree, "REAL"), listed(tree, "OF_INIT")
-    sources = [name for name in tree.sources(shipped=True) if name not in real]
-    tree.compile(sources)
+    real, first = listed(tree, "REAL"), folders_of(tree, "OF_INIT")
     found, used = [], {}
-    for name in sources:
-        wanted = {plain(symbol.name): symbol.name for symbol in tree.symbols(name) if symbol.section == "*UND*"}
+    for name in (name for name in tree.sources(shipped=True) if name not in real):
         if name.rpartition("/")[0] in first:
-            found += [f"{name}:{call_of(tree, name, call)}: {call}() is not for process 1" for call in sorted(wanted)
-                      if call.startswith(BESIDE)]
-        entry, calls = allowed(name)
-        for call in sorted(KERNEL & set(wanted)):
-            used.setdefault(entry, set()).add(call)
-            if calls != "*" and call not in calls.split():
-                found.append(f"{name}:{call_of(tree, name, call)}: {call}() goes past the seam: use lib/os.h, "
+            found += [f"{name}:{call_of(tree, name, symbol.name)}: {symbol.name}() is not for process 1"
+                      for symbol in tree.symbols(name) if symbol.section == "*UND*" and symbol.name.startswith(BESIDE)]
+        for call, symbol in wanted(tree, name).items():
+            if call in PURE or is_library(call):
+                continue
+            past = [entry for entry, calls in entries_of(name) if calls & {"*", call}]
+            for entry in past:
+                used.setdefault(entry, set()).update({"*", call})
+            if not past:
+                found.append(f"{name}:{call_of(tree, name, symbol)}: {call}() goes past the seam: use lib/os.h, "
                              "lib/os_file.h or lib/bdev.h")
-    for entry, calls in PAST.items():
-        if not any(name.startswith(entry) for name in sources):
-            continue
-        spare = {"*"} if calls == "*" and entry not in used else set(calls.split()) - {"*"} - used.get(entry, set())
-        found += [f"tests/lint/seam.py:1: {entry} does not use {call} any more: take it off the list"
-                  for call in sorted(spare)]
+    for entry, calls in entries():
+        if entry != "cli/" and any(name.startswith(entry) for name in tree.sources(shipped=True)):
+            found += [f"tests/lint/seam.py:1: {entry} does not use {call} any more: take it off the list"
+                      for call in sorted(calls - used.get(entry, set()))]
     return found

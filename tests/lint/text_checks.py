@@ -14,7 +14,9 @@ LICENCE = "SPDX-License-Identifier: Apache-2.0"
 
 # Headers that say how one talks to a program, or to the one above: for files of other folders, too.
 CONTRACTS = {"cli/verbs.h", "initramfs/guardian/guardian.h", "initramfs/prober/prober.h"}
-ERROR_CALLED_E = re.compile(r"\benum kb_err (?:\w+(?: = \w+)?, )*(e)\b(?!\w)")
+# By its type, by what it is set to (KB_OK, ERR_get_error()), or by what it is cast to.
+ERROR_CALLED_E = re.compile(r"\benum kb_err (?:\w+(?: = \w+)?, )*(e)\b(?!\w)"
+                            r"|\be = (?:KB_[EO]|ERR_get|err_|errno)|\(enum kb_err\) ?e\b")
 # The line that opens a struct or union: no function, no initializer.
 STRUCT = re.compile(r"^(?:typedef |static |const )*(?:struct|union)\b[^();=]*\{")
 # Written in pieces, so that these files do not find themselves.

@@ -153,6 +153,14 @@ class Tree:
                 result.append(Symbol(fields[0], fields[2], fields[6]))
         return result
 
+    @functools.cached_property
+    def exported(self) -> set:
+        """What the shipped sources export: any other symbol comes from a library."""
+        names = self.sources(shipped=True)
+        self.compile(names)
+        return {symbol.name for name in names for symbol in self.symbols(name)
+                if symbol.section != "*UND*" and symbol.kind.isupper()}
+
     # ------------------------------------------------------------ functions
 
     @functools.lru_cache(maxsize=None)

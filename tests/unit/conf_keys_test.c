@@ -169,10 +169,10 @@ TEST(times_have_units)
 {
 	TAKES("system", "timeout", "30", timeout_s, 30);
 	TAKES("system", "timeout", "31s", timeout_s, 31);
-	TAKES("source.media", "settle", "250ms", media_settle_ms, 250);
-	TAKES("source.media", "settle", "3s", media_settle_ms, 3000);
-	TAKES("source.media", "settle", "0", media_settle_ms, 0);
-	TAKES("source.media", "settle", "60", media_settle_ms, 60000);
+	TAKES("source.media", "settle", "250ms", media_wait_ms, 250);
+	TAKES("source.media", "settle", "3s", media_wait_ms, 3000);
+	TAKES("source.media", "settle", "0", media_wait_ms, 0);
+	TAKES("source.media", "settle", "60", media_wait_ms, 60000);
 }
 
 TEST(bad_numbers)

@@ -52,7 +52,7 @@ TEST(defaults_are_those_of_the_header)
 	EQUAL((conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b"), (c.fstype, ""));
 	EQUAL((c.mount_options, ""), (c.data_enabled, true), (c.data_part, "PARTLABEL=data"));
 	EQUAL((c.data_fstype, "ext4"), (c.data_stage, "keelboot/stage"), (c.data_mount, "/data"));
-	EQUAL((c.media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD), (c.media_settle_ms, 500));
+	EQUAL((c.media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD), (c.media_wait_ms, 500));
 	EQUAL((c.data_verify_first, true), (c.raw_verify_first, true));
 	EQUAL((c.media_verify_first, true), (c.install_verify_first, true));
 	EQUAL((c.progress_deadline_s, 60), (c.watchdog, "auto"), (c.watchdog_timeout_s, 60));
@@ -119,7 +119,7 @@ TEST(a_whole_file_is_read)
 	assert_null(conf_slot_part(&c, 99, "root"));
 	EQUAL((c.data_enabled, false), (c.data_part, "LABEL=store"), (c.data_fstype, "btrfs"));
 	EQUAL((c.data_stage, "updates"), (c.data_mount, "/var"), (c.media_enabled, 0));
-	EQUAL((c.media_settle_ms, 2000), (c.data_verify_first, true), (c.raw_verify_first, true));
+	EQUAL((c.media_wait_ms, 2000), (c.data_verify_first, true), (c.raw_verify_first, true));
 	EQUAL((c.media_verify_first, false), (c.install_verify_first, true));
 	EQUAL((c.progress_deadline_s, 120), (c.watchdog, "off"), (c.watchdog_timeout_s, 15));
 	EQUAL((c.hook_timeout_s, 3), (c.keyring, "/keys"));

@@ -8,14 +8,14 @@
 
 TEST(every_error_has_a_phrase_of_its_own)
 {
-	for (int e = KB_OK; e <= (int)LAST; e++) {
-		const char *text = err_text((enum kb_err)e);
+	for (int err = KB_OK; err <= (int)LAST; err++) {
+		const char *text = err_text((enum kb_err)err);
 
 		assert_non_null(text);
 		assert_string_not_equal(text, "unknown error");
 		assert_true(islower((unsigned char)text[0]));
 		assert_true(isalnum((unsigned char)text[strlen(text) - 1]));
-		for (int other = KB_OK; other < e; other++)
+		for (int other = KB_OK; other < err; other++)
 			assert_string_not_equal(text, err_text((enum kb_err)other));
 	}
 }

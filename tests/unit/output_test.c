@@ -4,8 +4,8 @@
 
 TEST(every_error_has_a_documented_exit_code)
 {
-	for (int e = KB_OK + 1; e <= KB_ENOCAND; e++) {
-		int code = output_exit_code((enum kb_err)e);
+	for (int err = KB_OK + 1; err <= KB_ENOCAND; err++) {
+		int code = output_exit_code((enum kb_err)err);
 
 		/* Usage, and a reboot that is needed, are no errors of this kind. */
 		assert_true(code == 1 || code == 2 || code == 5 || code == 6 || code == 7);

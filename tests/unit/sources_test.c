@@ -106,9 +106,9 @@ TEST(cards_are_waited_for_only_where_there_is_a_slot)
 	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 499));
 	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 500));
 	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_USB, 0));
-	conf.media_settle_ms = 2000;
+	conf.media_wait_ms = 2000;
 	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 1999));
-	conf.media_settle_ms = 0;
+	conf.media_wait_ms = 0;
 	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 0));
 }
 

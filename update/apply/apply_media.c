@@ -23,7 +23,7 @@
  * is what sticks come with; a device maker's ext4 stick is refused on purpose: its parser is ten
  * times as large.
  */
-static const char *const *filesystems(const struct conf *conf)
+static const char *const *names_of_filesystems(const struct conf *conf)
 {
 	static const char *list[3];
 	unsigned n = 0;
@@ -149,7 +149,7 @@ static void log_not_opened(const char *dev, const char *const *fs, enum kb_err e
 static void look_at_medium(struct apply *a, unsigned source)
 {
 	const char *dev = a->o.source[source].dev;
-	const char *const *fs = filesystems(&a->conf);
+	const char *const *fs = names_of_filesystems(&a->conf);
 	enum kb_err err = media_open(&a->media, dev, true, fs, FOLDER);
 
 	apply_progress_look();
@@ -182,7 +182,7 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 {
 	const char *dev = a->o.source[c->source].dev;
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err err = media_open(&a->media, dev, true, filesystems(&a->conf), FOLDER);
+	enum kb_err err = media_open(&a->media, dev, true, names_of_filesystems(&a->conf), FOLDER);
 
 	/* What is gone is to blame, and no reason to skip the next one. */
 	a->job.blame = INSTALL_BLAME_BUNDLE;

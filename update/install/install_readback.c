@@ -80,7 +80,7 @@ static struct install_readback_segment *segment_of(struct install_readback *rb, 
 }
 
 /* Checks the oldest segment, and frees it. Called with the lock held. */
-static void do_work(struct install_readback *rb)
+static void check_oldest_segment(struct install_readback *rb)
 {
 	struct install_readback_segment *s = segment_of(rb, rb->read);
 	enum kb_err err;
@@ -107,7 +107,7 @@ static void *thread_main(void *arg)
 	pthread_mutex_lock(&rb->lock);
 	while (!rb->quit) {
 		if (rb->read != rb->filled)
-			do_work(rb);
+			check_oldest_segment(rb);
 		else
 			pthread_cond_wait(&rb->changed, &rb->lock);
 	}
@@ -167,7 +167,7 @@ enum kb_err install_readback_push(struct install_readback *rb)
 		if (rb->threaded)
 			pthread_cond_broadcast(&rb->changed);
 		else
-			do_work(rb);
+			check_oldest_segment(rb);
 		while (rb->filled - rb->read == INSTALL_READBACK_RING)
 			wait_changed(rb, 1000);
 	}

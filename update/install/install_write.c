@@ -15,7 +15,7 @@
 static uint8_t old[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
 static const uint8_t zeroes[ZERO_RUN] __attribute__((aligned(BDEV_ALIGN)));
 
-static uint64_t offset(const struct install_job *j, const struct reader_chunk *c)
+static uint64_t offset_of_chunk(const struct install_job *j, const struct reader_chunk *c)
 {
 	return (uint64_t)c->index * j->now->im->chunk;
 }
@@ -39,7 +39,7 @@ static bool read_old(struct install_job *j, const struct install_job_part *p, ui
 bool install_write_has(void *job, const struct reader_chunk *c)
 {
 	struct install_job *j = job;
-	uint64_t off = offset(j, c);
+	uint64_t off = offset_of_chunk(j, c);
 	uint8_t got[DIGEST_LEN];
 
 	/* Under the seal the slot holds zeroes, whatever it held before. */
@@ -183,7 +183,7 @@ static bool is_same(struct install_job *j, const struct install_pipe_chunk *pc, 
 
 enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe_chunk *pc)
 {
-	uint64_t off = offset(j, &pc->c);
+	uint64_t off = offset_of_chunk(j, &pc->c);
 	uint32_t from = 0;
 	bool known, same = is_same(j, pc, off, &known);
 

@@ -37,11 +37,11 @@ static void *pkey_p256(const uint8_t *point, size_t len)
 static enum kb_err why_no_key(void)
 {
 	bool curve = false, memory = false;
-	unsigned long e;
+	unsigned long code;
 
-	while ((e = ERR_get_error()) != 0) {
-		curve |= ERR_GET_LIB(e) == ERR_LIB_EC;
-		memory |= ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+	while ((code = ERR_get_error()) != 0) {
+		curve |= ERR_GET_LIB(code) == ERR_LIB_EC;
+		memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
 	}
 	return curve && !memory ? KB_EFORMAT : KB_EIO;
 }

@@ -72,7 +72,7 @@ bool keyring_pem_is_name(const char *name)
 /* ---------------------------------------------------------------- base64 */
 
 /* 0 to 63; 64 for '=', which ends it; 65 for anything else. */
-static unsigned digit(char c)
+static unsigned value_of_digit(char c)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
@@ -106,7 +106,7 @@ static enum kb_err end_group(struct base64 *b)
 
 static enum kb_err take_char(struct base64 *b, char c)
 {
-	unsigned d = digit(c);
+	unsigned d = value_of_digit(c);
 
 	/* Nothing but padding follows padding. */
 	if (d == 65 || (b->pad > 0 && (d != 64 || b->n == 0)))
