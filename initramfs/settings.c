@@ -25,10 +25,15 @@ static void set_log(const struct cmdline *cmd)
  * otherwise. */
 static void set_panic(const struct boot *b)
 {
+	enum kb_err err = KB_OK;
+
 	if (b->cmd.has_panic && b->cmd.panic == 0)
 		log_warn("panic=0: a kernel panic will hang until the watchdog fires");
-	else if (!b->cmd.has_panic && os_write_file("/proc/sys/kernel/panic", "10", 2) != KB_OK)
-		log_warn("unable to set the delay of a restart after a panic");
+	else if (!b->cmd.has_panic)
+		err = os_write_file("/proc/sys/kernel/panic", "10", 2);
+	if (err != KB_OK)
+		log_warn("unable to set kernel.panic: %s; a panic may hang the device",
+			 err_text(err));
 }
 
 /* Without the newline that the kernel puts behind it: within an open quote that would belong to the
