@@ -87,7 +87,7 @@ struct state_slot {
 /* Counted like the tries of a slot: spent durably before the media are opened, given back when a
  * power cut or an orderly reboot explains what happened, at most STATE_GRACE times. */
 struct state_apply {
-	/* applies that did not end by themselves, the one under way included */
+	/* applies that did not end in order, the one under way included */
 	uint8_t count;
 	/* how many a reset's cause excused, so that count has them no more; or STATE_APPLY_DIED:
 	 * the device survived one of them, and apply did not */
@@ -302,9 +302,9 @@ void state_add_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 
 /*
- * The slot becomes bad; the reason is left to the caller. Its release, if it has one, failed: when
- * the ledger is full this makes room in it; then nothing up to the highest sequence that failed so
- * far is installed automatically any more: one of them is not remembered by its id.
+ * The slot becomes bad; the caller sets the reason. Its release, if it has one, failed: when the
+ * ledger is full this makes room in it. Then no sequence up to the highest that failed so far is
+ * installed automatically any more, since one of them is not remembered by its id.
  */
 void state_reject(struct state *s, struct state_slot *t);
 
