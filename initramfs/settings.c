@@ -41,9 +41,10 @@ static void set_panic(const struct boot *b)
 static void load_command_line(struct boot *b)
 {
 	size_t len;
+	enum kb_err err = os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), &len);
 
-	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), &len) != KB_OK)
-		log_warn("unable to read /proc/cmdline; the defaults are used");
+	if (err != KB_OK)
+		log_warn("unable to read /proc/cmdline: %s; the defaults are used", err_text(err));
 	else if (len > 0 && b->cmdline[len - 1] == '\n')
 		b->cmdline[len - 1] = '\0';
 }

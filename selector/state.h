@@ -24,13 +24,12 @@
 #define STATE_PAYLOAD_MAX   4032 /* bytes of text that fit a cell of 4096 */
 #define STATE_NONE	    (-1) /* no slot */
 
-#define STATE_TRIES	3 /* boots of a trial that may fail, unless system.conf says otherwise */
-#define STATE_TRIES_MAX 9
-#define STATE_APPLY_DIED                                                            \
-	(STATE_GRACE + 1)     /* in place of an apply's excused: nothing excuses it \
-			       */
-#define STATE_GRACE	   5  /* boots of a trial that power cuts and orderly reboots do not cost */
-#define STATE_STREAK_LIMIT 3  /* crashes in a row after which a good slot is no longer trusted */
+#define STATE_TRIES	   3 /* boots of a trial that may fail, unless system.conf says otherwise */
+#define STATE_TRIES_MAX	   9
+#define STATE_GRACE	   5 /* boots of a trial that power cuts and orderly reboots do not cost */
+#define STATE_STREAK_LIMIT 3 /* crashes in a row after which a good slot is no longer trusted */
+/* In place of an apply's excused: nothing excuses it. */
+#define STATE_APPLY_DIED   (STATE_GRACE + 1)
 #define STATE_RETRIES_MAX  15 /* retries of such a slot are counted no further */
 #define STATE_APPLY_LIMIT \
 	3 /* applies under way in which the device went down, then the source is skipped */

@@ -15,11 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYRING_SPKI_MAX 91u   /* bytes of a SubjectPublicKeyInfo */
-#define KEYRING_PEM_MAX	 4096u /* bytes of a key file */
-#define KEYRING_RETIRED_DIR                                                   \
-	"retired.d" /* in the keyring's folder: keys that are trusted no more \
-		     */
+#define KEYRING_SPKI_MAX    91u	  /* bytes of a SubjectPublicKeyInfo */
+#define KEYRING_PEM_MAX	    4096u /* bytes of a key file */
+/* In the keyring's folder: keys that are trusted no more. */
+#define KEYRING_RETIRED_DIR "retired.d"
 
 /* What a file must be, for messages: a compressed point is the same key, and yet rejected. */
 #define KEYRING_PEM_WANTED "one PEM \"PUBLIC KEY\", Ed25519 or P-256 with the uncompressed point"
