@@ -150,7 +150,7 @@ def test_programs_are_stripped_and_still_run(make, static, tmp_path):
         (tmp_path / "short").write_bytes(damaged)
         assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1, name="x").stderr
     (tmp_path / "short").write_text("#!/bin/sh\n")
-    assert "short: not a program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
+    assert "short: not an ELF program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
 
 
 THREADS = """
@@ -705,7 +705,7 @@ def test_hooks_that_would_be_left_out_are_refused(make, tmp_path, static):
 
 @pytest.mark.parametrize("place, says", [
     (":/../x", "not a path"), (":x", "expected FILE:/PATH/IN/IMAGE"), ("", "expected FILE:/PATH/IN/IMAGE"),
-    (":/init", "/init: packed twice"), (":/init/x", "/init is not a folder"),
+    (":/init", "/init: packed twice"), (":/init/x", "already packed as /init, which is no folder"),
 ])
 def test_paths_stay_in_the_image(make, static, place, says):
     assert says in make("--add", f"{static}/static{place}", expect=1).stderr
