@@ -60,10 +60,9 @@ struct hook_env {
  * and nothing of it runs: a check that would be left out is not passed.
  *
  * KB_OK: all succeeded, or there are none, or env->overrule took it so. Else the first failure,
- * KB_ECHECK, with reason (HOOK_REASON_MAX + 1 bytes; untouched on KB_OK): "hook NAME: exit 1",
- * "hook NAME: signal 11", "hook NAME: timed out", "hook NAME: lost" (it cannot be waited for),
- * "hook NAME: cannot be started", "hook NAME: name too long", "hook STAGE: too many hooks", "hook
- * STAGE: folder cannot be read".
+ * KB_ECHECK, with reason (HOOK_REASON_MAX + 1 bytes; untouched on KB_OK). Of a hook: "hook NAME:
+ * exit 1", "… signal 11", "… timed out", "… lost" (it cannot be waited for), "… cannot be started",
+ * "… name too long". Of a stage: "hook STAGE: too many hooks", "… folder cannot be read".
  */
 enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
 			 char *reason) KB_MUST_CHECK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of the last reset: the watchdog's status, what the boot loader left in the device
- * tree, crash records in pstore, and a cookie in memory that outlives a warm reset but not a power
- * cut. docs/STATE.md has the table of what follows from it.
+ * What is known of the last reset: the watchdog's status, the boot loader's word in the device
+ * tree, crash records in pstore, and a cookie in memory. The cookie outlives a warm reset but not a
+ * power cut. docs/STATE.md has the table of what follows from it.
  *
  * Records are text of a kernel that was about to die, and a firmware's variables: nothing of them
  * is believed but a known first line.
@@ -35,9 +35,9 @@ struct evidence {
 
 /*
  * Asks the watchdog and the device tree, reads pstore (mounting it, if it has a back-end), and
- * looks for the cookie, which is left anew. cookie= of conf: "auto", the kernel's own (/dev/pmsg0,
- * or the console in ramoops); "off"; or /dev/mtdN of the type "ram". With bootstatus=ignore the
- * watchdog is not asked. Never fails: what cannot be read says nothing.
+ * looks for the cookie, which is left anew. `cookie=` of conf: "auto", the kernel's own
+ * (/dev/pmsg0, or the console in ramoops); "off"; or /dev/mtdN of the type "ram". With
+ * bootstatus=ignore the watchdog is not asked. Never fails: what cannot be read says nothing.
  *
  * Whoever deletes an old record of ramoops' pmsg or console empties the memory that this boot
  * writes to, too. systemd-pstore would, with the new cookie in it. So these are deleted here, with

@@ -220,9 +220,10 @@ void export_write(const struct boot *b)
 {
 	static struct text t;
 	char slot = state_slot_letter(b->attempt.chosen.slot);
+	enum kb_err err = os_mkdir(EXPORT_DIR, 0755);
 
-	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK)
-		log_warn("export: unable to make %s", EXPORT_DIR);
+	if (err != KB_OK)
+		log_warn("export: unable to make %s: %s", EXPORT_DIR, err_text(err));
 	t.len = 0;
 	put_text(&t, "%c\n", slot);
 	save_file("slot", &t);

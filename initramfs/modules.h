@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel modules that mkinitramfs resolved, in the order in which they have to be loaded. The
+ * The kernel modules that mkinitramfs resolved, in the order in which they must be loaded. The
  * list has one module on a line, "PATH" or "PATH PARAMETERS" (for instance "/lib/modules/6.1.0/
  * kernel/drivers/watchdog/softdog.ko soft_margin=30"); empty lines and '#' lines are skipped.
  *

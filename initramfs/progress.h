@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What keelboot-apply says of its progress, as process 1 hears it. PURE. The process at the other
- * end reads a stranger's bundle, so nothing that it says is believed beyond "it moved": phases only
- * go forward, numbers only grow; another bundle begins anew, so many times as there may be bundles.
+ * end reads a stranger's bundle, so process 1 believes only "it moved". Phases only go forward, and
+ * numbers only grow. Another bundle begins anew, as often as there may be bundles.
  * update/wire/apply_wire.h has the lines.
  */
 #pragma once

@@ -49,17 +49,16 @@ void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask
 
 /*
  * The state partition had gone and is back as dev: loads it anew. What was saved in this boot
- * stands; its applies are over, and stay counted. True: nothing was saved yet, so the reset has to
+ * stands; its applies are over, and stay counted. True: nothing was saved yet, so the reset must
  * be weighed and settled once more.
  */
 bool record_return(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
 		   choose_mask seen) KB_MUST_CHECK;
 
 /*
- * Nothing could be booted by this record, not even as a last resort, and it may be its fault: it
- * holds back a slot on which a file system was `seen`, or it is a newer Keelboot's, of which only
- * the core is understood. Then it is as good as lost: made anew, as by record_load(). False: it is
- * not to blame, or could not be written.
+ * Nothing could be booted by this record, not even as a last resort. It may be to blame: it holds
+ * back a slot on which a file system was `seen`, or a newer Keelboot wrote it. Then it counts as
+ * lost and is made anew, as by record_load(). False: it is not to blame, or could not be written.
  */
 bool record_renew(struct record *r, unsigned nslots, choose_mask mountable,
 		  choose_mask seen) KB_MUST_CHECK;

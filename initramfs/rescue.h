@@ -27,9 +27,9 @@ struct rescue {
 /*
  * Nothing mounts. Looks through all sources at once, then, in rounds that double, for media that
  * come, and at the end of each round again at those that are there. True: something was installed
- * since, or the device's disk, which had gone, is back, so the choice of a slot has to be made
+ * since, or the device's disk, which had gone, is back, so the choice of a slot must be made
  * anew; called again when that does not mount either, it goes on where it was. False: [rescue]
- * wait= is over, and the boot has to end in a restart.
+ * wait= is over, and the boot must end in a restart.
  */
 bool rescue_run(struct boot *b);
 

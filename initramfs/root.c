@@ -152,8 +152,9 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 
 	if (!is_protected(r))
 		return mount_root(r, dev, probed);
-	if (os_protect(dev, true) != KB_OK)
-		log_warn("root: unable to write-protect %s", dev);
+	err = os_protect(dev, true);
+	if (err != KB_OK)
+		log_warn("root: unable to write-protect %s: %s", dev, err_text(err));
 	err = mount_root(r, dev, probed);
 	if (err != KB_EPERM || strcmp(probed, "ext4") != 0)
 		return err;
@@ -167,8 +168,10 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 
 static void allow_writing(const struct root *r, const char *dev)
 {
-	if (is_protected(r) && os_protect(dev, false) != KB_OK)
-		log_warn("root: unable to lift the write-protection of %s", dev);
+	enum kb_err err = is_protected(r) ? os_protect(dev, false) : KB_OK;
+
+	if (err != KB_OK)
+		log_warn("root: unable to lift the write-protection of %s: %s", dev, err_text(err));
 }
 
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype, char *reason)

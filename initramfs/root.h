@@ -28,7 +28,7 @@ struct root {
 struct root root_settings(const struct conf *conf, const struct cmdline *cmd);
 
 /*
- * The file system that would have to be mounted, and for which the kernel, with all modules of the
+ * The file system to be mounted, for which the kernel, with all modules of the
  * initramfs loaded, has no driver. NULL: it has, or does not say.
  */
 const char *root_without_driver(const struct root *r, const char *fstype);

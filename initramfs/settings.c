@@ -25,10 +25,15 @@ static void set_log(const struct cmdline *cmd)
  * otherwise. */
 static void set_panic(const struct boot *b)
 {
+	enum kb_err err = KB_OK;
+
 	if (b->cmd.has_panic && b->cmd.panic == 0)
 		log_warn("panic=0: a kernel panic will hang until the watchdog fires");
-	else if (!b->cmd.has_panic && os_write_file("/proc/sys/kernel/panic", "10", 2) != KB_OK)
-		log_warn("unable to set the delay of a restart after a panic");
+	else if (!b->cmd.has_panic)
+		err = os_write_file("/proc/sys/kernel/panic", "10", 2);
+	if (err != KB_OK)
+		log_warn("unable to set kernel.panic: %s; a panic may hang the device",
+			 err_text(err));
 }
 
 /* Without the newline that the kernel puts behind it: within an open quote that would belong to the
@@ -36,9 +41,10 @@ static void set_panic(const struct boot *b)
 static void load_command_line(struct boot *b)
 {
 	size_t len;
+	enum kb_err err = os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), &len);
 
-	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), &len) != KB_OK)
-		log_warn("unable to read /proc/cmdline; the defaults are used");
+	if (err != KB_OK)
+		log_warn("unable to read /proc/cmdline: %s; the defaults are used", err_text(err));
 	else if (len > 0 && b->cmdline[len - 1] == '\n')
 		b->cmdline[len - 1] = '\0';
 }

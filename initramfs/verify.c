@@ -16,7 +16,7 @@
 
 static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
 
-/* Not a reader of manifests: only whether the helper, which is one, has to be asked. */
+/* Not a reader of manifests: only whether the helper, which is one, must be asked. */
 static bool names_root_hash(size_t len)
 {
 	static const char key[] = "\nverity-root-hash=";
@@ -24,7 +24,7 @@ static bool names_root_hash(size_t len)
 	return memmem(blob, len, key, sizeof(key) - 1) != NULL;
 }
 
-/* Reads the answer, up to the end of the pipe. True: it is as long as it has to be. */
+/* Reads the answer, up to the end of the pipe. True: it has the right length. */
 static bool receive_answer(struct boot *b, int fd)
 {
 	uint64_t end = os_now_ms() + DEADLINE_MS;
@@ -159,6 +159,6 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	if (why == NULL)
 		return KB_OK;
 	memset(&b->manifest, 0, sizeof(b->manifest));
-	/* A root hash that nobody signed binds nobody: who wrote it could have left it out. */
+	/* An unsigned root hash is ignored: an attacker could have left it out. */
 	return reject_manifest(b, slot, why, despite, reason);
 }

@@ -60,7 +60,7 @@ enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_
 /* Only advice: what is beyond the end is left out. */
 void bdev_prefetch(struct bdev *b, uint64_t off, uint64_t len);
 
-/* False says nothing: the range has to be read then. */
+/* False says nothing: the range must be read then. */
 bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len);
 
 /* The real one: a block device, or a regular file on a host. */
@@ -78,10 +78,10 @@ struct bdev_file {
 };
 
 enum bdev_file_flags {
-	BDEV_FILE_WRITE = 1,  /* else read-only */
-	BDEV_FILE_DIRECT = 2, /* O_DIRECT: past the page cache, which buffers have to be aligned
-				 for; + O_DSYNC */
-	BDEV_FILE_EXCL = 4,   /* O_EXCL: KB_EBUSY when the device is mounted or claimed */
+	BDEV_FILE_WRITE = 1, /* else read-only */
+	BDEV_FILE_DIRECT =
+		2, /* O_DIRECT: past the page cache, which needs aligned buffers; + O_DSYNC */
+	BDEV_FILE_EXCL = 4, /* O_EXCL: KB_EBUSY when the device is mounted or claimed */
 };
 
 /*

@@ -58,7 +58,7 @@ struct cage {
 	unsigned cpu_s;
 	/* of this user, this one included; 0: it cannot fork */
 	unsigned processes;
-	/* descriptors have to be below this number from now on */
+	/* descriptors must be below this number from now on */
 	unsigned files;
 	unsigned nkeep;
 	/* the descriptors that stay open, ascending */
@@ -66,10 +66,11 @@ struct cage {
 };
 
 /*
- * Gives up, for good: all descriptors but some, the file system (the root becomes a folder that is
- * deleted already), new privileges, capabilities (the bounding set too), user and groups when root,
- * files to write, core dumps, locked memory, and what struct cage bounds; cannot be traced; dies
- * with its parent. Logs what cannot be given up: KB_EPERM; nothing may be read then.
+ * Gives up, for good: all descriptors but some; the file system (the root becomes a folder that is
+ * deleted already). Also new privileges, capabilities (the bounding set too), and user and groups
+ * when root. Also files to write, core dumps, locked memory, and what struct cage bounds. The
+ * process cannot be traced, and dies with its parent. Logs what cannot be given up: KB_EPERM;
+ * nothing may be read then.
  */
 enum kb_err cage_enter(const struct cage *c) KB_MUST_CHECK;
 
@@ -80,7 +81,7 @@ struct cage_open {
 	uint64_t capabilities;
 	/* bytes of addresses: CAGE_MEMORY() */
 	uint64_t memory;
-	/* descriptors have to be below this number from now on */
+	/* descriptors must be below this number from now on */
 	unsigned files;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * system.conf: what this device is. Read once, by init in the initramfs and by the command on the
- * running system, from /etc/keelboot/system.conf or, without that, /usr/lib/keelboot/system.conf,
- * then the drop-ins system.conf.d/NAME.conf of both folders in the order of their names, each
+ * system.conf: what this device is. Init in the initramfs and the command on the running system
+ * read it once, from /etc/keelboot/system.conf or, without that, /usr/lib/keelboot/system.conf.
+ * Then come the drop-ins system.conf.d/NAME.conf of both folders in the order of their names, each
  * overriding single keys; of two with one name, that of /etc counts.
  *
  * A bad value is ignored with a warning: what an earlier file or the default says stays. So is an
@@ -68,7 +68,7 @@ enum conf_verify {
 };
 enum conf_slots { CONF_SLOTS_READONLY, CONF_SLOTS_WRITABLE };
 
-/* Whether what the watchdog tells of the reset before is believed. */
+/* Whether the watchdog's report of the reset before is believed. */
 enum conf_bootstatus {
 	CONF_BOOTSTATUS_TRUST,
 	CONF_BOOTSTATUS_IGNORE, /* its driver restarts the machine by it, and says "fired" */
@@ -83,7 +83,7 @@ enum conf_handover {
 
 struct conf {
 	/* [system] */
-	/* what a bundle has to be for */
+	/* what a bundle must be for */
 	char compatible[CONF_NAME_MAX + 1];
 	/* pins the disk: a glob over its path or id; "" ranks */
 	char disk[CONF_SPEC_MAX + 1];

@@ -50,8 +50,8 @@ enum kb_err os_each(const char *path, os_visit_fn visit, void *ctx) KB_MUST_CHEC
  * *n of them, at most max (then the first ones by name). A longer name is cut: one of 63 bytes may
  * be the beginning of another. */
 enum kb_err os_list(const char *path, char (*names)[64], unsigned max, unsigned *n) KB_MUST_CHECK;
-/* Locks an open file for this process and those that share it, by flock(). KB_EBUSY: somebody else
- * has it, or a signal came. */
+/* Locks an open file for this process and those that share it, by flock(). KB_EBUSY: another
+ * process has it, or a signal came. */
 enum kb_err os_lock(int fd) KB_MUST_CHECK;
 void os_unlock(int fd);
 /* Bytes available to root / all, of the file system at path. */
@@ -89,8 +89,8 @@ struct os_wdt_info {
 	bool tells_left;
 	char identity[33];
 };
-/* Opens (which starts) a watchdog and sets its timeout; one that tells how much is left keeps its
- * own, so that the caller can look what it makes of others (wdt_time.c). *fd stays open; os_close()
+/* Opens (which starts) a watchdog and sets its timeout; one that says how much is left keeps its
+ * own, so that the caller can look what it makes of others. The descriptor stays open; os_close()
  * leaves it counting unless the driver stops on close (no WDIOF_MAGICCLOSE, not nowayout).
  * KB_EINVAL: it is no watchdog; nothing was written to it. */
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd,
@@ -159,11 +159,10 @@ enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms
 /* Reads what is there. *len 0 at the end. KB_EBUSY when nothing is there yet. */
 enum kb_err os_read(int fd, void *buf, size_t size, size_t *len) KB_MUST_CHECK;
 /*
- * Starts a program that outlives this one and what it is: its own session, /dev/null as its
- * standard descriptors, "/" as its folder, every signal blocked, no environment. fds[i] becomes
- * descriptor 3 + i (-1: that one is closed), at most 16; all others are closed. KB_EEXEC when it
- * cannot be started, within 10 s (errno says why). Nobody waits for it but whoever process 1 is by
- * then.
+ * Starts a program that outlives this one. It has its own session, /dev/null as its standard
+ * descriptors, "/" as its folder, every signal blocked, and no environment. Descriptor 3 + i is
+ * fds[i] (-1: closed), at most 16; all others are closed. KB_EEXEC when it cannot be started,
+ * within 10 s (errno says why). Only process 1 waits for it.
  */
 enum kb_err os_detach(const char *path, const char *const *argv, const int *fds, unsigned n,
 		      pid_t *pid) KB_MUST_CHECK;

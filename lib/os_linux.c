@@ -155,7 +155,7 @@ bool os_executable(const char *path)
 
 /*
  * For kernels before 5.6: follows the links of the last part of the name only. Links to folders are
- * nearly always relative in a root file system, and so stay inside by themselves.
+ * nearly always relative in a root file system, and so stay inside.
  */
 static bool executable_in_old(const char *root, const char *path)
 {

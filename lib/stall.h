@@ -6,7 +6,7 @@
 
 /*
  * Milliseconds: progress-deadline=, but never more than two thirds of the watchdog's timeout_s,
- * which is not fed meanwhile: what is stuck has to be killed before the watchdog kills us all.
+ * which is not fed meanwhile: what is stuck must be killed before the watchdog kills us all.
  * timeout_s 0: there is none.
  */
 uint64_t stall_limit_ms(const struct conf *c, uint32_t timeout_s);

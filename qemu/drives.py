@@ -90,9 +90,9 @@ class Drive:
 
     def check(self) -> None:
         if self.bus not in BUSES:
-            raise DriveError(f"drive {self.name}: bus {self.bus!r}; there are {', '.join(BUSES)}")
+            raise DriveError(f"drive {self.name}: bus {self.bus!r}: expected one of {', '.join(BUSES)}")
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,20}", self.name):
-            raise DriveError(f"drive name {self.name!r}: a letter, then up to 20 letters, digits, - or _")
+            raise DriveError(f"drive name {self.name!r}: expected a letter, then up to 20 letters, digits, - or _")
         if not self.plugged and self.bus != "usb":
             raise DriveError(f"drive {self.name}: only usb drives are plugged in later")
         try:

@@ -40,7 +40,7 @@ def _say(text: str) -> None:
 def _sticks(vm: Machine, plugged: set) -> None:
     names = [drive.name for drive in vm.drives.values() if drive.bus == "usb"]
     if not names:
-        _say("[no usb drives; give --usb FILE]")
+        _say("[no USB drives; start with --usb FILE]")
     for name in names:
         if name in plugged:
             vm.unplug(name)

@@ -39,7 +39,7 @@ def parse_size(text) -> int:
     try:
         return int(float(value.rstrip("KMGT")) * factor) if factor > 1 else int(value, 0)
     except ValueError:
-        raise DiskError(f"size {text!r}: give bytes or a number with K, M, G") from None
+        raise DiskError(f"size {text!r}: expected bytes, or a number with K, M or G") from None
 
 
 def identifier(seed, *what) -> str:
@@ -221,7 +221,7 @@ def partition(image, name) -> tuple:
     for part in parts:
         if str(name) in (part.name, str(part.number)):
             return part.offset, part.size
-    raise DiskError(f"{image}: no partition {name}; there are {', '.join(p.name for p in parts)}")
+    raise DiskError(f"{image}: no partition {name}; expected one of {', '.join(p.name for p in parts)}")
 
 
 def read_partition(image, name, start: int = 0, length=None) -> bytes:
@@ -287,7 +287,7 @@ class Disk:
 
     def __init__(self, size=None, *, table: str = "gpt", sector: int = 512, align="1M", seed=None):
         if table not in ("gpt", "mbr") or sector not in (512, 4096):
-            raise DiskError(f"table {table}, sector {sector}: gpt or mbr, 512 or 4096")
+            raise DiskError(f"table {table}, sector {sector}: expected table gpt or mbr, sector 512 or 4096")
         self.size = None if size is None else parse_size(size)
         self.table, self.sector, self.align, self.seed = table, sector, parse_size(align), seed
         self.parts = []         # (Part, content)
@@ -303,7 +303,7 @@ class Disk:
             elif isinstance(content, (str, Path)):
                 size = os.stat(content).st_size
             else:
-                raise DiskError(f"partition {name}: give a size, or raw content that has one")
+                raise DiskError(f"partition {name}: missing size; only raw content brings its own")
         size = parse_size(size) if offset is not None else self._aligned(parse_size(size))
         end = max((p.offset + p.size for p, _ in self.parts), default=self.sector)
         first = self.sector + (ptable.gpt_overhead(self.sector) if self.table == "gpt" else 0)

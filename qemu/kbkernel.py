@@ -195,7 +195,7 @@ def _known(folder: Path):
 
 def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None,
         update: bool = False) -> Kernel:
-    """The unpacked kernel in `folder`; fetches it if it is not there, or if `update`. Safe to run
+    """The unpacked kernel in `folder`; fetches it if it is missing, or if `update`. Safe to run
     twice at the same time. `deb`: unpack this package file instead of asking apt."""
     folder = Path(folder).resolve()
     kernel = _known(folder)
@@ -204,7 +204,7 @@ def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None,
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        kernel = _known(folder)             # somebody else may have done it while we waited
+        kernel = _known(folder)             # another process may have done it while we waited
         if kernel and not update and not deb:
             return kernel
         if deb:

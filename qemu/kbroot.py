@@ -69,7 +69,7 @@ def add_file(root: Path, name: str, source) -> None:
         elif source.exists():
             shutil.copy(source, target)
         else:
-            raise RootError(f"{source}: no such file, wanted as /{name.lstrip('/')}")
+            raise RootError(f"unable to add /{name.lstrip('/')}: {source}: no such file")
         return
     data = source.encode() if isinstance(source, str) else source
     target.write_bytes(data)
@@ -81,9 +81,11 @@ def mkroot(root, *, name: str = "Tiny", version: str = "1.0", boot: str = "", fi
            busybox: str = BUSYBOX) -> Path:
     """Makes the folder `root`, which must not exist or be empty, and returns it.
 
-    name, version: for /etc/os-release. boot: script text, run once at the end of system start (it
-    may hang on purpose). files: {path in the tree: Path, bytes or text}. links: {path: target}.
-    inittab: replaces the default one, which gives a root shell on `tty` without a login.
+    name, version  for /etc/os-release
+    boot           script text, run once at the end of system start (it may hang on purpose)
+    files          {path in the tree: Path, bytes or text}
+    links          {path: target}
+    inittab        replaces the default one, which gives a root shell on `tty` without a login
     """
     root = Path(root)
     if root.exists() and any(root.iterdir()):

@@ -332,8 +332,8 @@ class Machine(Disks):
 
     def shell(self, command: str, timeout: float = 30.0) -> tuple:
         """Runs a command in the shell on the serial console; returns (exit status, output). The
-        quotes keep the echo of what is typed from looking like the answer; the braces make the
-        shell read all of it before it runs any, or the echo of the second line lands in the output
+        quotes keep the echo of what is typed from looking like the answer. The braces make the
+        shell read all of it before it runs any: else the echo of the second line lands in the output
         of the first. A message of the kernel may stand in the middle of a mark."""
         def mark(text):
             return "".join(KERNEL_LINES + re.escape(char) for char in text)

@@ -89,8 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(parser: argparse.ArgumentParser, args) -> None:
     """Debian's kernel alone would only panic."""
     if not (args.kernel or args.initrd or args.drives):
-        parser.error("nothing to boot: give --initrd FILE or --disk FILE, or a --kernel FILE that "
-                     "has its initramfs inside")
+        parser.error("nothing to boot: missing option: --initrd FILE, --disk FILE, or a --kernel FILE "
+                     "with its initramfs inside")
 
 
 def make(args, **more) -> Machine:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Partition tables, written and read: GPT and MBR, sectors of 512 and 4096 bytes.
 
-Written here and not by sfdisk: sfdisk 2.38 takes the sector size from the block device, so on a
-file it can only make 512-byte tables, and needs no more than this to be told every identifier for a
-reproducible result. What it writes is compatible: `sfdisk --verify`, `fdisk -b 4096 -l`.
+sfdisk 2.38 takes the sector size from the block device, so on a file it can only make tables of
+512 bytes. And for a reproducible result it would need every identifier too. What this writes is
+compatible: `sfdisk --verify`, `fdisk -b 4096 -l`.
 """
 
 import struct
@@ -50,7 +50,7 @@ def type_of(name: str, table: str):
         return str(uuid.UUID(name)) if table == "gpt" else int(name, 0)
     except ValueError:
         what = "GUID" if table == "gpt" else "number"
-        raise TableError(f"partition type {name!r}: give a {what} or one of "
+        raise TableError(f"partition type {name!r}: expected a {what} or one of "
                          f"{', '.join(TYPES)}") from None
 
 

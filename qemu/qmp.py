@@ -57,7 +57,7 @@ class Qmp:
 
     def execute(self, command: str, timeout: float = 30.0, **arguments):
         """Runs one command and returns what it returns. An underscore in an argument's name stands
-        for a hyphen; give other names in a dict: execute("device_add", **{"bus": ...})."""
+        for a hyphen; other names go into a dict: execute("device_add", **{"bus": ...})."""
         with self._changed:
             self._next_id += 1
             ident = self._next_id

@@ -56,11 +56,11 @@ struct attempt {
 
 /*
  * Boots the first candidate of s (settled, in memory; a->disk is what the disk holds) that is
- * charged durably and then mounts. When a charge cannot be written, trials and oneshots are passed
- * over in favour of good slots, and are booted uncounted only when nothing else mounts, and no good
- * slot failed that another run would boot (KB_ENOCAND: make that run). a->chosen tells what was
- * mounted. A failure that no later charge recorded is written at the end if anything changed.
- * KB_ENOCAND: nothing mounts; what was learned is written if that is possible.
+ * charged durably and then mounts. When a charge cannot be written, good slots go before trials
+ * and oneshots. Those boot uncounted only when nothing else mounts, and no good slot failed that
+ * another run would boot (KB_ENOCAND: make that run). a->chosen says what was mounted. A failure
+ * that no later charge recorded is written at the end if anything changed. KB_ENOCAND: nothing
+ * mounts; what was learned is written if that is possible.
  */
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
 			void *ctx) KB_MUST_CHECK;

@@ -45,6 +45,6 @@ void cell_put_header(uint8_t *cell, const char *magic, const struct cell_info *i
 /* ... the CRC of the header, to be continued over the payload; and that in its place. */
 uint32_t cell_crc_start(const uint8_t *cell);
 void cell_put_crc(uint8_t *cell, uint32_t crc);
-/* False when the magic differs. The CRC is the caller's to check. */
+/* False when the magic differs. The caller must check the CRC. */
 bool cell_get_header(struct cell_info *info, const uint8_t *cell, const char *magic);
 uint32_t cell_get_crc(const uint8_t *cell);

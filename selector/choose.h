@@ -24,11 +24,13 @@ struct choose_list {
 };
 
 /*
- * All candidates of a settled state, best first: the oneshot; retries, whose wait is over
- * (state_is_due()); then, in the order preferred, last, others, trials with tries and good slots
- * below the streak limit; then as last resort every other slot that is neither empty nor writing,
- * in turn, beginning behind s->lr (before there is one, in the same order as the others). A slot
- * stands in it at most twice (as oneshot and by itself).
+ * All candidates of a settled state, best first:
+ * - the oneshot;
+ * - retries, whose wait is over (state_is_due());
+ * - in the order preferred, last, others: trials with tries and good slots below the streak limit;
+ * - as last resort every other slot that is neither empty nor writing, in turn, beginning behind
+ *   s->lr (before there is one, in the order above).
+ * A slot stands in it at most twice (as oneshot and by itself).
  */
 void choose_candidates(const struct state *s, struct choose_list *out);
 
@@ -39,7 +41,7 @@ bool choose_is_last_resort(const struct state *s, int slot);
 const char *choose_tier_name(enum choose_tier tier);
 
 /*
- * Changes s to what has to be durable before c is booted: the oneshot consumed, a try spent, the
+ * Changes s to what must be durable before c is booted: the oneshot consumed, a try spent, the
  * attempt opened, the slot noted as last or last resort, a retry used. A good slot costs nothing
  * unless charge_good, or unless the preferred one waits for it to prove itself. open_token stays to
  * be set by whoever writes the record, to the sequence that the record gets.

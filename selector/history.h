@@ -10,7 +10,7 @@
 enum history_kind {
 	HISTORY_BOOT,	 /* a boot that changed something: a trial, a fallback, a last resort */
 	HISTORY_INSTALL, /* a slot was written, or that failed: reason */
-	HISTORY_REFUSED, /* a staged update was looked at and not taken: reason */
+	HISTORY_REFUSED, /* a staged update was rejected: reason */
 	HISTORY_GOOD,	 /* a slot was marked good */
 	HISTORY_BAD,	 /* a slot became bad: reason */
 	HISTORY_REBUILT, /* the state was lost and made anew */

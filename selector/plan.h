@@ -66,8 +66,8 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r,
 uint64_t plan_floor(const struct state *s, enum plan_mode mode, uint64_t floor_bound);
 
 /*
- * The least sequence that may come by itself without permission while no trusted slot asks for
- * more: that of the oldest good slot among mountable; where none is left, what had to be reached
+ * The least sequence that is installed automatically, without permission, while no trusted slot
+ * asks for more. It is that of the oldest good slot among mountable; where none is left, the bound
  * when the last one was overwritten. 0: anything from the floor up.
  */
 uint64_t plan_back(const struct state *s, choose_mask mountable);
@@ -78,9 +78,9 @@ bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]
 
 /*
  * Whether r is too far ahead: a release with the highest sequence there is, once committed, would
- * keep every later one out. max: by so much it may exceed the highest sequence that proved itself
- * here, the floor included; 0: there is no bound. Where nothing is known, as in an empty s, half of
- * all numbers are too far. KB_EAHEAD.
+ * keep every later one out. It may exceed the highest sequence that proved itself here, the floor
+ * included, by max; 0: there is no bound. Where nothing is known, as in an empty s, half of all
+ * numbers are too far. KB_EAHEAD.
  */
 enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
 		       uint64_t max) KB_MUST_CHECK;
@@ -116,7 +116,7 @@ void plan_staged_failed(struct state *s, bool *dropped);
 bool plan_source_skipped(const struct state *s, enum state_source src);
 
 /*
- * An apply from src is about to open its media; s has to be durable before it does. Counts it, in
+ * An apply from src is about to open its media; s must be durable before it does. Counts it, in
  * advance; reset_settle() gives that back when a power cut or an orderly reboot explains why it did
  * not end. False: the limit is reached, or the record is a newer one's and cannot be counted in;
  * s is as it was, and the source must be skipped.

@@ -41,7 +41,7 @@ const char *reset_name(enum reset_cause cause)
 	return (unsigned)cause <= RESET_CRASH ? names[cause] : names[RESET_UNKNOWN];
 }
 
-/* The reset tells of itself that the slot did not cause it. */
+/* The reset's cause clears the slot. */
 static bool is_explained(enum reset_cause cause)
 {
 	return cause == RESET_POWER || cause == RESET_CLEAN;

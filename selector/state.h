@@ -24,13 +24,12 @@
 #define STATE_PAYLOAD_MAX   4032 /* bytes of text that fit a cell of 4096 */
 #define STATE_NONE	    (-1) /* no slot */
 
-#define STATE_TRIES	3 /* boots of a trial that may fail, unless system.conf says otherwise */
-#define STATE_TRIES_MAX 9
-#define STATE_APPLY_DIED                                                            \
-	(STATE_GRACE + 1)     /* in place of an apply's excused: nothing excuses it \
-			       */
-#define STATE_GRACE	   5  /* boots of a trial that power cuts and orderly reboots do not cost */
-#define STATE_STREAK_LIMIT 3  /* crashes in a row after which a good slot is no longer trusted */
+#define STATE_TRIES	   3 /* boots of a trial that may fail, unless system.conf says otherwise */
+#define STATE_TRIES_MAX	   9
+#define STATE_GRACE	   5 /* boots of a trial that power cuts and orderly reboots do not cost */
+#define STATE_STREAK_LIMIT 3 /* crashes in a row after which a good slot is no longer trusted */
+/* In place of an apply's excused: nothing excuses it. */
+#define STATE_APPLY_DIED   (STATE_GRACE + 1)
 #define STATE_RETRIES_MAX  15 /* retries of such a slot are counted no further */
 #define STATE_APPLY_LIMIT \
 	3 /* applies under way in which the device went down, then the source is skipped */
@@ -87,7 +86,7 @@ struct state_slot {
 /* Counted like the tries of a slot: spent durably before the media are opened, given back when a
  * power cut or an orderly reboot explains what happened, at most STATE_GRACE times. */
 struct state_apply {
-	/* applies that did not end by themselves, the one under way included */
+	/* applies that did not end in order, the one under way included */
 	uint8_t count;
 	/* how many a reset's cause excused, so that count has them no more; or STATE_APPLY_DIED:
 	 * the device survived one of them, and apply did not */
@@ -314,9 +313,9 @@ void state_add_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 
 /*
- * The slot becomes bad; the reason is left to the caller. Its release, if it has one, failed: when
- * the ledger is full this makes room in it; then nothing up to the highest sequence that failed so
- * far is installed automatically any more: one of them is not remembered by its id.
+ * The slot becomes bad; the caller sets the reason. Its release, if it has one, failed: when the
+ * ledger is full this makes room in it. Then no sequence up to the highest that failed so far is
+ * installed automatically any more, since one of them is not remembered by its id.
  */
 void state_reject(struct state *s, struct state_slot *t);
 

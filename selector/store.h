@@ -89,7 +89,7 @@ struct store_manifest {
 
 /* Writes both copies of a slot's manifest cell, flushed and read back. len at most
  * STORE_MANIFEST_MAX - 4096. One copy that can be neither written nor read is skipped; one that
- * can not be changed and still tells of what was there before is an error. */
+ * cannot be changed and still holds the old manifest is an error. */
 enum kb_err store_manifest_write(struct store *st, int slot, const struct store_manifest *m,
 				 const void *blob) KB_MUST_CHECK;
 

@@ -124,7 +124,7 @@ static void change_places(struct state *s, int slot)
 }
 
 /*
- * Every slot that reports is reset soon after, and nothing tells why: it is the plug rather than
+ * Every slot that reports is reset soon after, without a known cause: it is the plug rather than
  * the slots. Then the preferred one goes on, and no report leads to a last resort.
  */
 static void weigh_doubt(struct state *s, int slot)

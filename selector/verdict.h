@@ -12,10 +12,10 @@
  *
  * Sets `last`, deletes the rejection of its release, clears the apply counts and `rebuilt`; the
  * install budget, too, unless a slot that lost its trust has yet to prove itself. A slot that was
- * not good commits: it gets all its grace, its release joins the applied ledger, the floor rises to
- * floor_of_release (never above the release's own sequence), a staged copy of it is unstaged, what
- * could not be written is forgotten; *committed becomes true. KB_EINVAL: the slot is empty or
- * writing. s may come out unchanged: then there is nothing to write.
+ * not good commits: it gets all its grace, its release joins the applied ledger, and the floor
+ * rises to floor_of_release (never above the release's own sequence). A staged copy of it is
+ * unstaged, what could not be written is forgotten, and *committed becomes true. KB_EINVAL: the
+ * slot is empty or writing. s may come out unchanged: then there is nothing to write.
  *
  * pref becomes the slot if it was a trial, or if the preferred slot is neither good nor a trial; or
  * if it was bad, and the preferred slot is older, and good but in doubt or not trusted.
@@ -46,9 +46,9 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason) KB_MUST_C
 enum kb_err verdict_clean(struct state *s, int slot, uint64_t token) KB_MUST_CHECK;
 
 /*
- * Chooses slot for the boots to come, or with once for the next one alone; the later call counts:
- * choosing for good forgets what was asked for once. force takes a slot that failed here: for good
- * it goes on trial anew with `tries` tries; once, it boots as it is.
+ * Chooses slot for the boots to come, or with once for the next one alone. The later call counts:
+ * a choice for good forgets one for once. With force, a slot that failed here may be chosen: for
+ * good it goes on trial anew with `tries` tries; once, it boots as it is.
  *
  * In this order: KB_ENEWER: the record is a newer Keelboot's. KB_EINVAL: no such slot, or it is
  * empty or writing. KB_EDOWNGRADE: its release is below the floor; force does not help.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a slot is not taken by a boot, as far as the state tells. PURE. */
+/* Why a boot skips a slot, as far as the state says. PURE. */
 #pragma once
 
 #include "selector/state.h"

@@ -84,7 +84,7 @@ def test_the_size_is_what_was_asked_for(tmp_path, tree):
     assert document("bundle", "inspect", tmp_path / "x.keel")["images"][0]["size"] == 33 * MIB
     create(tree, tmp_path / "x.keel", fs=",size=34M,fs=ext4")
     done = create(tree, tmp_path / "y.keel", fs=",size=1M", code=FAILURE)
-    assert f"image {tree}/: mke2fs failed to make an image of 1048576 bytes of it; set a larger size=" in done.stderr
+    assert f"image {tree}/: mke2fs failed with a size of 1048576 bytes; set a larger size=" in done.stderr
     assert not (tmp_path / "y.keel").exists()
 
 

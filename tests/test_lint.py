@@ -108,6 +108,8 @@ LONG = "It " + "and ".join(["goes "] * 45) + "on.\n"
     ("docs/A.md", "# A\n\n- short\n- " + LONG, 4),
     ("docs/A.md", "# A\n\n| a | " + LONG.strip() + " |\n", 3),
     ("docs/A.md", "# A\n\nThe slot\nis passed over.\n", 4),
+    ("docs/A.md", "# A\n\n## The slot is passed over\n", 3),
+    ("docs/A.md", "# A\n\n<!-- made by x -->\n| it is left alone |\n<!-- end -->\n", 4),
     ("docs/A.md", "# A\n\nThey enter by\nthemselves.\n", 3),
     ("docs/man/a.1", ".Sh A\nShort.\nThat has to be.\n", 3),
     ("docs/man/a.1", ".Sh A\n.Cm x\n" + LONG, 2),
@@ -119,8 +121,8 @@ def test_prose(tree, name, text, line):
 
 @pytest.mark.parametrize("name, text", [
     ("docs/A.md", "# A\n\n```\n" + LONG + "```\n"), ("docs/A.md", "# A\n\n    " + LONG),
-    ("docs/A.md", "A `key that has to be` here.\n"), ("docs/A.md", "Short one. " * 30 + "\n"),
-    ("docs/A.md", "<!-- made by x -->\n" + LONG + "<!-- end -->\n"), ("docs/A.md", "| a b | " * 30 + "|\n"),
+    ("docs/A.md", "A `key that has to be` here.\n"), ("docs/A.md", ("Short one. " * 10 + "\n") * 3),
+    ("docs/A.md", "| a b | " * 30 + "|\n"),
     ("docs/man/a.1", ".Sh SYNOPSIS\n" + LONG + ".Sh A\n.Bd -literal\n" + LONG + ".Ed\n"),
     ("lib/err.c", CLEAN["lib/err.c"] + 'const char *const err_help = "' + "  -o FILE  write there\\n" * 30 + '";\n')])
 def test_what_is_no_prose_is_left_out(tree, name, text):
@@ -133,6 +135,40 @@ def test_strings_are_prose(tree):
     says(tree, "prose", f"lib/err.c:{line}: ", '"passed over"')
     line = append(tree, "lib/err.c", 'const char *const err_long = "' + LONG.strip() + '";\n')
     says(tree, "prose", f"lib/err.c:{line}: ")
+
+
+@pytest.mark.parametrize("name, text, line", [
+    ("lib/err.h", C + "/* short */\n/*\n * It is\n * passed over.\n */\n", 5),
+    ("lib/err.c", C + "int a; /* first */ // it is left alone\n", 2),
+    ("lib/err.c", C + "/*\n * " + LONG + " */\n", 3),
+    ("lib/err.c", C + "/* KB_X: it fails; give one. */\n", 2),
+    ("qemu/x.py", HASH + '"""A.\n\nIt is passed over."""\n', 4),
+    ("qemu/x.py", HASH + "def x():\n    # It is\n    # left alone.\n    pass\n", 4),
+    ("qemu/x.py", HASH + "x = 1  # it is left alone\n", 2),
+    ("hooks/x.sh", HASH + "a=1\n# It is\n# passed over.\n", 4),
+    ("initramfs/x", "#!/bin/sh\n" + HASH + "echo 'it is left alone'\n", 3),
+    ("initramfs/x", "#!/bin/sh\n" + HASH + "cat <<END\nShort.\n" + LONG + "END\n", 5),
+])
+def test_comments_and_scripts_are_prose(tree, name, text, line):
+    put(tree, name, text)
+    says(tree, "prose", f"{name}:{line}: ")
+
+
+def test_lines_of_pages_have_at_most_150_columns(tree):
+    put(tree, "docs/A.md", "# A\n\n" + "Short. " * 22 + "\n\n| " + "Short. " * 30 + "|\n\n    " + "Short. " * 30
+        + "\n\n```\n" + "Short. " * 30 + "\n```\n" + "Short. " * 21 + "\n")
+    assert lint.check(tree, ["prose"])["prose"] == ["docs/A.md:3: 154 columns, at most 150"]
+
+
+@pytest.mark.parametrize("name, text", [
+    ("lib/err.h", C + "/*\n * Keys:\n" + " *   key_a  one of the many that are here, and so on\n" * 9 + " */\n"),
+    ("lib/err.h", C + "/* " + "err_text() says so. " * 20 + "*/\n"), ("tests/x.sh", HASH + "# It is passed over.\n"),
+    ("hooks/x", "#!/bin/sh\n" + HASH + "# stage: b\n# order: 20\n# conf: c\n# Short.\ncat <<END\n"
+     + "word   and what it means to a reader\n" * 9 + "END\n"),
+])
+def test_terms_and_identifiers_are_no_long_sentences(tree, name, text):
+    put(tree, name, text)
+    silent(tree, "prose")
 
 
 @pytest.mark.parametrize("name, text, line", [

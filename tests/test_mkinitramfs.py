@@ -150,7 +150,7 @@ def test_programs_are_stripped_and_still_run(make, static, tmp_path):
         (tmp_path / "short").write_bytes(damaged)
         assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1, name="x").stderr
     (tmp_path / "short").write_text("#!/bin/sh\n")
-    assert "short: not a program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
+    assert "short: not an ELF program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
 
 
 THREADS = """
@@ -332,7 +332,7 @@ def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
     (tmp_path / "keys/why.txt").write_text("lost")
     for name in "old.pem", "why.txt", ".keep":      # on the device any of them would leave no key trusted
         (retired / name).write_text("lost")
-        assert f"{name}: not one public key" in make("--keys", tmp_path / "keys", expect=1).stderr
+        assert f"{name}: not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
         (retired / name).unlink()
     (retired / "old.pem").write_text(KEY)
     (retired / "older.pub").write_text(KEY)
@@ -344,7 +344,7 @@ def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
 def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):
     conf = tmp_path / "system.conf"
     conf.write_text("[keyring]\npath=/run/keys\n")
-    assert "[keyring] path=/run/keys: nothing that is packed can be seen below /run" in \
+    assert "[keyring] path=/run/keys: the boot mounts over /run, which would hide the keys" in \
         make("--conf", conf, "--keys", key_folder(tmp_path), expect=1).stderr
 
 
@@ -606,7 +606,7 @@ def test_dynamic_init_is_refused(make):
 
 
 def test_private_key_is_refused(make, tmp_path):
-    for text, says in (KEY.replace("PUBLIC", "PRIVATE"), "acme.pem: a private key"), ("hello", "not one public key"):
+    for text, says in (KEY.replace("PUBLIC", "PRIVATE"), "acme.pem: a private key"), ("hello", "not a public key"):
         assert says in make("--keys", key_folder(tmp_path, text), expect=1).stderr
     (tmp_path / "keys/acme.pem").unlink()
     assert "no *.pem" in make("--keys", tmp_path / "keys", expect=1).stderr
@@ -641,13 +641,13 @@ def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
                  P256.replace("QgAE", "QgAD"), P256.replace("bQ==", "bR=="), P256.replace("bQ==", "bQA="),
                  P256.replace("bQ==", "bg==")):     # the last: not on the curve
         file.write_text(text)
-        assert "a.pem: not one public key in PEM (-----BEGIN PUBLIC KEY-----), Ed25519 or P-256 with the " \
-            "uncompressed point" in refused(tmp_path)
+        assert "a.pem: not a public key: expected one PEM block (-----BEGIN PUBLIC KEY-----) with an Ed25519 or " \
+            "uncompressed P-256 key" in refused(tmp_path)
     for y in SMALL_ORDER:
         for sign in 0, 1 << 255:
             der = bytes.fromhex("302a300506032b6570032100") + (y | sign).to_bytes(32, "little")
             file.write_text("-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der).decode() + "\n" + end)
-            assert "a.pem: not one public key" in refused(tmp_path)
+            assert "a.pem: not a public key" in refused(tmp_path)
     for text in "why\n" + KEY + "how\n", KEY.replace("EUZS", " E\tU\r\n\nZS"), P256, KEY + " " * (4096 - len(KEY)):
         file.write_text(text)
         kbimage.Image(kbcpio.Archive(0)).keys(tmp_path)
@@ -705,7 +705,7 @@ def test_hooks_that_would_be_left_out_are_refused(make, tmp_path, static):
 
 @pytest.mark.parametrize("place, says", [
     (":/../x", "not a path"), (":x", "expected FILE:/PATH/IN/IMAGE"), ("", "expected FILE:/PATH/IN/IMAGE"),
-    (":/init", "/init: packed twice"), (":/init/x", "/init is not a folder"),
+    (":/init", "/init: packed twice"), (":/init/x", "already packed as /init, which is no folder"),
 ])
 def test_paths_stay_in_the_image(make, static, place, says):
     assert says in make("--add", f"{static}/static{place}", expect=1).stderr
@@ -787,7 +787,7 @@ def test_shipped_checks_come_with_what_they_need(make, tmp_path):
 
 @pytest.mark.parametrize("check, says", [
     ("nonesuch", "expected one of filesystem, free-space,"), ("required-files", "--check required-files=FILE"),
-    ("filesystem", "give --busybox"), ("free-space=/nonexistent", "/nonexistent: No such file"),
+    ("filesystem", "add --busybox"), ("free-space=/nonexistent", "/nonexistent: No such file"),
 ])
 def test_checks_that_cannot_be_packed_are_refused(make, check, says):
     assert says in make("--check", check, expect=1).stderr

@@ -215,7 +215,7 @@ static enum kb_err sign_bundle(struct build *b)
 		enum kb_err err = key_file_sign(&b->key[i], b->header, b->sig, b->s->sig_cap);
 
 		if (err == KB_ENOSPC)
-			log_err("the signatures do not fit; give a larger --sig-capacity");
+			log_err("the signatures do not fit; use a larger --sig-capacity");
 		else if (err != KB_OK)
 			log_err("unable to sign with %s: %s", key_token_shown(b->s->key[i]),
 				err_text(err));

@@ -97,8 +97,8 @@ static int find_recipe(int argc, char **argv, const char **recipe)
 		if (opt != ARGS_OPERAND)
 			continue;
 		if (*recipe != NULL) {
-			log_err("bundle create: two recipes, %s and %s; give one", *recipe,
-				a.value);
+			log_err("bundle create: two recipes, %s and %s; only one is allowed",
+				*recipe, a.value);
 			return wrong_usage();
 		}
 		*recipe = a.value;

@@ -185,8 +185,7 @@ static enum kb_err make_ext4(struct folder *f)
 	if (ftruncate(f->fd, (off_t)f->size) == 0 &&
 	    bundle_mkfs_run(argv, -1, f->fd, false, f->epoch) == KB_OK)
 		return level_times(f);
-	log_err("image %s: mke2fs failed to make an image of %" PRIu64
-		" bytes of it; set a larger size=",
+	log_err("image %s: mke2fs failed with a size of %" PRIu64 " bytes; set a larger size=",
 		f->path, f->size);
 	return KB_EIO;
 }

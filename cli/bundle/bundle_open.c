@@ -142,7 +142,7 @@ static enum kb_err open_path(struct bundle_open *b, bool *raw, uint64_t *size)
 		return open_failed(b);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return output_fail(b->r.why, sizeof(b->r.why), b->path, KB_EINVAL,
-				   "neither a file nor a block device; give the path of a bundle");
+				   "neither a file nor a block device; use the path of a bundle");
 	*raw = S_ISBLK(st.st_mode);
 	end = lseek(b->fd, 0, SEEK_END);
 	if (end < 0)

@@ -102,7 +102,7 @@ static void text_signatures(const struct bundle_report *p)
 	if (p->b->have_keys)
 		printf("%-12s valid signature by %s\n", "checked", p->b->r.signer);
 	else
-		print_line("checked", "no: signature not checked; give --keys DIR or --key FILE");
+		print_line("checked", "no: signature not checked; use --keys DIR or --key FILE");
 }
 
 static void text_bundle(const struct bundle_report *p)

@@ -43,7 +43,7 @@ static enum kb_err find_source_size(struct bundle_source *s)
 }
 
 /*
- * A journal that has to be replayed: the image was copied from a file system that was mounted. A
+ * A journal that must be replayed: the image was copied from a file system that was mounted. A
  * replay on the device would make it something else than what was signed, so that a boot mounts it
  * without its journal, which may be in the middle of a change.
  */

@@ -272,7 +272,7 @@ const char *bundle_spec_missing(const struct bundle_spec *s)
 		return "missing option: --image root=FILE";
 	for (unsigned i = 0; i < s->m.nimages; i++) {
 		if (s->file[i][0] == '\0')
-			return "an image has no file; give --image CLASS=FILE, or file= in the recipe";
+			return "an image has no file; use --image CLASS=FILE, or file= in the recipe";
 	}
 	return NULL;
 }

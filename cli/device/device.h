@@ -96,7 +96,7 @@ enum kb_err device_open_to_read(struct device *d) KB_MUST_CHECK;
 /* As device_open_to_read(), for writing: takes the lock between writers first (KB_EBUSY). */
 enum kb_err device_open_to_write(struct device *d) KB_MUST_CHECK;
 
-/* As device_open_to_write(), and a valid record has to be there: KB_EBLANK, KB_EIO otherwise. */
+/* As device_open_to_write(), and a valid record must be there: KB_EBLANK, KB_EIO otherwise. */
 enum kb_err device_open_to_change(struct device *d) KB_MUST_CHECK;
 
 void device_close(struct device *d);

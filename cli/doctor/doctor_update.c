@@ -4,7 +4,7 @@
 
 #include "lib/os.h"
 
-#define ROOM_MIN (64u << 20) /* bytes: where nothing tells how large a bundle is */
+#define ROOM_MIN (64u << 20) /* bytes: where the size of a bundle is unknown */
 
 static void check_configuration(struct doctor *doc)
 {

@@ -150,7 +150,7 @@ static size_t smallest_of(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* How many letters have to be changed, added or taken away to make one word of the other. */
+/* How many letters must be changed, added or taken away to make one word of the other. */
 static size_t count_edits(const char *a, const char *b)
 {
 	size_t row[WORD_MAX], la = strlen(a), lb = strlen(b);

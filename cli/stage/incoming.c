@@ -36,7 +36,7 @@ enum kb_err incoming_open(const char *file, int *fd, uint64_t *size)
 	if (err == KB_OK)
 		err = os_file_size(opened, size);
 	if (err == KB_EINVAL)
-		log_err("%s: not a file; give the path of a .keel file", file);
+		log_err("%s: not a file; use the path of a .keel file", file);
 	else if (err != KB_OK)
 		log_err("%s: %s", file, strerror(errno));
 	else

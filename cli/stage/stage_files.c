@@ -56,7 +56,7 @@ static const char no_folder[] =
 	"not a folder (links are not followed); remove it, or set [source.data] stage= in system.conf, in the initramfs too";
 
 /*
- * Makes one folder in `above`, whose entry has to be durable too, also when the folder is there
+ * Makes one folder in `above`, whose entry must be durable too, also when the folder is there
  * already: whoever made it may have been killed before that.
  */
 static enum kb_err make_one(int above, const char *name, const char *path)

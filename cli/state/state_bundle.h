@@ -10,11 +10,12 @@
  */
 enum kb_err state_bundle_read(const char *file, struct plan_release *r) KB_MUST_CHECK;
 
-/* Writes the manifest of the bundle that was read last beside the state, for a slot. Told. */
+/* Writes the manifest of the bundle that was read last beside the state, for a slot. Reports
+ * errors. */
 enum kb_err state_bundle_store(struct device *d, int slot) KB_MUST_CHECK;
 
 /*
- * A release id for an image that no bundle tells of, made from version and sequence, so that the
+ * A release id for an image without a bundle, made from version and sequence, so that the
  * record can hold these. It is no real release's. KB_EIO.
  */
 enum kb_err state_bundle_invent(struct plan_release *r, const char *version,

@@ -185,10 +185,9 @@ static enum probe_worth worth_of_disk(void *conf, const struct probe *p,
 }
 
 /*
- * Whether nothing that may still come could be the better disk. Nobody waits for a disk that there
- * need not be; but what a stranger may have plugged in waits for one that is fixed, a copy for the
- * one that it is a copy of as long as for any device, and all for those that are just being looked
- * at.
+ * Whether no disk that may still come could be better. Nobody waits for a disk that need not exist.
+ * But a removable disk waits for a fixed one, and a copy for its original as long as for any
+ * device. All wait for the disks that are being probed.
  */
 static bool is_decided(const struct devices_rank *r, const struct conf *conf, uint64_t waited)
 {

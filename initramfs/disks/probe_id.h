@@ -11,8 +11,8 @@
 void probe_id_hardware(char out[STATE_STR_MAX + 1], const char *kind, const char *text);
 
 /*
- * The same for a disk that has no name of its own: "path-#…", a hash of its sysfs path without the
- * numbers that the kernel gives in the order of discovery (virtio1, host0, vda, …), so that it is
- * the same when another disk is plugged in beside it, and another one in another port.
+ * The same for a disk that has no name of its own: "path-#…", a hash of its sysfs path. The numbers
+ * that the kernel gives in the order of discovery (virtio1, host0, vda, …) are left out. So it
+ * stays when another disk is plugged in beside it, and differs in another port.
  */
 void probe_id_path(char out[STATE_STR_MAX + 1], const char *path);

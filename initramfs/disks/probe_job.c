@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #define TRIES	      2	   /* probers for one state of a disk */
-#define SPARE_MS      1000 /* by which a prober has to be done before its deadline here */
+#define SPARE_MS      1000 /* by which a prober must be done before its deadline here */
 #define EXIT_MS	      1000 /* from the answer to the end of the process */
 #define STATUS_MS     100  /* from the end of its pipe to the end of the process */
 #define KILL_EVERY_MS 2000

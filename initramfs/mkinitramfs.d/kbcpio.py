@@ -21,8 +21,8 @@ class Entry:
 
 
 class Archive:
-    """Collects entries by path (relative, without a leading '/'); folders above them come by
-    themselves."""
+    """Collects entries by path (relative, without a leading '/'); the folders above them are
+    added."""
 
     def __init__(self, time: int):
         self.time = time
@@ -41,8 +41,8 @@ class Archive:
             if parent.parts:
                 above = self.entries.setdefault(str(parent), Entry(stat.S_IFDIR | 0o755))
                 if not stat.S_ISDIR(above.mode):
-                    raise ArchiveError(f"/{name}: /{parent} is not a folder but comes from "
-                                       f"{above.source}")
+                    raise ArchiveError(f"/{name}: unable to pack: {above.source} is already packed as /{parent}, "
+                                       "which is no folder; use another path")
         self.entries[name] = entry
 
     def folder(self, path: str, mode: int = 0o755) -> None:

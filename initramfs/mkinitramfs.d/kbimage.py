@@ -119,7 +119,7 @@ def strip(data: bytes) -> bytes:
 
 
 def interpreter(data: bytes) -> str:
-    """What has to be there for this program to run: a script's, a dynamic ELF's; else ''."""
+    """What this program needs to run: a script's, a dynamic ELF's; else ''."""
     if data[:2] == b"#!":
         words = data[2:].split(b"\n", 1)[0].split()
         return words[0].decode(errors="replace") if words else ""
@@ -149,7 +149,7 @@ class Image:
         for path, file in (("init", source), (HELPER, helper), (GUARDIAN, guardian)):
             data = read(file, "the program /" + path)
             if data[:4] != b"\x7fELF":
-                raise ImageError(f"{file}: not a program (ELF); /{path} must be one")
+                raise ImageError(f"{file}: not an ELF program, as /{path} must be; use the one that make built")
             needs = self._of_elf(interpreter, file, data)
             if needs:
                 raise ImageError(f"{file}: needs {needs}; /{path} must be linked statically")
@@ -191,20 +191,20 @@ class Image:
                 raise ImageError(f"{file}: a private key; it must never be on a device. Keep it "
                                  "elsewhere, and only the public ones in --keys")
             if data.count(b"-----BEGIN") > 1 or data.count(b"-----END") > 1:
-                raise ImageError(f"{file}: more than one key; put each into a file of its own")
+                raise ImageError(f"{file}: more than one key; use one file for each key")
             pem = KEY_FILE.search(data)
             if b"\0" in data or len(data) > KEY_FILE_MAX or not pem or \
                     not _is_key(pem[1].translate(None, b" \t\r\n")):
-                raise ImageError(f"{file}: not one public key in PEM (-----BEGIN PUBLIC KEY-----), "
-                                 "Ed25519 or P-256 with the uncompressed point, whole and undamaged")
+                raise ImageError(f"{file}: not a public key: expected one PEM block (-----BEGIN PUBLIC "
+                                 "KEY-----) with an Ed25519 or uncompressed P-256 key")
             self.archive.file(f"{target}/{file.name}", data, source=str(file))
 
     def _keyring(self) -> str:
         target = kbconf.keyring(self.archive.texts())
         parts = PurePosixPath(target).parts
         if len(parts) > 1 and parts[1] in MOUNTED:
-            raise ImageError(f"[keyring] path={target}: nothing that is packed can be seen below "
-                             f"/{parts[1]} at boot; name another folder in system.conf")
+            raise ImageError(f"[keyring] path={target}: the boot mounts over /{parts[1]}, which would hide "
+                             "the keys; use another folder in system.conf")
         return target
 
     def hooks(self, folder) -> int:
@@ -227,8 +227,8 @@ class Image:
     def _hook(self, stage: str, name: str, source: Path, data: bytes) -> None:
         """The device would run nothing of a stage that breaks its bounds, and reject every slot."""
         if len(os.fsencode(name)) > HOOK_NAME_MAX:
-            raise ImageError(f"{source}: a hook's name has at most {HOOK_NAME_MAX} bytes; give it "
-                             "a shorter one")
+            raise ImageError(f"{source}: a hook's name has at most {HOOK_NAME_MAX} bytes; shorten "
+                             "its name")
         folder = f"{HOOKS}/{stage}/"
         if sum(path.startswith(folder) for path, _, _ in self.programs) == HOOK_MAX:
             raise ImageError(f"{source}: a stage has at most {HOOK_MAX} hooks; let one of {stage} "
@@ -297,7 +297,7 @@ class Image:
             if needs and not self.archive.has(needs):
                 shell = needs.rsplit("/", 1)[-1] in ("sh", "ash")
                 elf = data[:4] == b"\x7fELF"
-                way = "give --busybox" if shell else "link it statically" if elf else \
+                way = "add --busybox" if shell else "link it statically" if elf else \
                     "write it for /bin/sh"
                 raise ImageError(f"{source}: needs {needs}, which is not in the image; {way}, or "
                                  f"add it with --add FILE:{needs}")

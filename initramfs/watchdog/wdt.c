@@ -98,7 +98,7 @@ static void check_stop_on_reboot(struct wdt *w)
 
 	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
 		log_warn(
-			"watchdog: this kernel cannot keep it running through a reboot (watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not end in a restart");
+			"watchdog: this kernel may stop it at a reboot: it has no watchdog.stop_on_reboot (Linux 5.8); a shutdown that hangs may not end in a restart");
 		wdt_report(
 			w, "watchdog-stop-on-reboot",
 			"watchdog: the kernel may stop it at a reboot; it has no watchdog.stop_on_reboot (Linux 5.8)");
@@ -107,7 +107,7 @@ static void check_stop_on_reboot(struct wdt *w)
 	if (text[0] == '0')
 		return;
 	log_warn(
-		"watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs does not end in a restart; add watchdog.stop_on_reboot=0 to the kernel command line");
+		"watchdog: the kernel may stop it at a reboot; then a shutdown that hangs does not end in a restart; add watchdog.stop_on_reboot=0 to the kernel command line");
 	wdt_report(w, "watchdog-stop-on-reboot",
 		   "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
 }
@@ -173,7 +173,8 @@ static enum kb_err open_it(struct wdt *w, unsigned timeout_s, unsigned end)
 		if (!candidate_node(n, other, sizeof(other)) || strcmp(other, first) == 0)
 			continue;
 		if (!w->refused)
-			log_err("watchdog: unable to open %s: %s", w->dev, err_text(err));
+			log_err("watchdog: unable to open %s: %s; trying %s", w->dev, err_text(err),
+				other);
 		memcpy(w->dev, other, sizeof(other));
 		err = os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
 	}

@@ -46,8 +46,8 @@ struct wdt {
  *
  * dev: "/dev/watchdog0"; "off": none is used; "" or "auto": the first hardware there is, else a
  * software one. A driver without a number (/dev/watchdog and no watchdog0) is hardware. When dev is
- * not there within wait_ms (a module may create it late), another one is taken, with a warning;
- * when one does not open, the next. Nothing here is fatal; each failure is logged with its way out.
+ * missing after wait_ms (a module may create it late), another one is used, with a warning; when
+ * one does not open, the next. Nothing here is fatal; each failure is logged with its way out.
  * KB_OK: armed. KB_ENOENT: off. KB_ENODEV: no watchdog. KB_EBUSY, KB_EIO: none would open.
  *
  * Whether it goes on counting through a reboot and a kexec is decided when watchdog.ko is loaded
@@ -93,9 +93,9 @@ enum kb_err wdt_set_timeout(struct wdt *w, unsigned timeout_s) KB_MUST_CHECK;
 void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s);
 
 /*
- * The last thing before os_switch_root(): /dev, /sys and /run have to be where they were.
+ * The last thing before os_switch_root(): /dev, /sys and /run must be where they were.
  *
- * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system has to open
+ * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system must open
  * it becomes timeout_s, a drop-in in /run asks systemd to feed it (RuntimeWatchdogSec= the
  * timeout it was armed with, RebootWatchdogSec= and KExecWatchdogSec= w->reboot_s), and it is
  * closed without the magic character. RELEASE, or KEEPER without a guardian: it is stopped, if it

@@ -8,7 +8,7 @@
 #define WDT_ABSENT_MAX	160
 
 /*
- * Writes to out what a person ought to know: of a driver whose device is there and was not taken
+ * Writes to out what a person ought to know: of a driver that did not bind its device
  * (a firmware may have switched it off), else that none of those that were packed found any. The
  * former is seen only of devices that bear their driver's name, which none of a device tree or of
  * PCI does. "": none was packed.

@@ -45,7 +45,7 @@ static bool can_outlive_close(const struct wdt *w)
 	nowayout_path(w, path, sizeof(path));
 	if (os_write_file(path, "1", 1) == KB_OK)
 		return true;
-	log_warn("watchdog: %s stops when it is closed, and %s cannot be set: %m", w->dev, path);
+	log_warn("watchdog: unable to set %s: %m; %s stops when it is closed", path, w->dev);
 	return false;
 }
 

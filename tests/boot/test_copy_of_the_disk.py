@@ -26,7 +26,7 @@ def booted_from(bench, vm):
     return dict(line.split(" ", 1) for line in bench.ask(vm, "cat /run/keelboot/devices").splitlines())
 
 
-def test_stick_that_duplicates_every_id_is_left_alone(bench):
+def test_stick_that_duplicates_every_id_is_ignored(bench):
     disk = bench.disk("1.0", "2.0", good="a")
     stick = copy_of(bench, disk, "stick")
     before = digest(stick)
@@ -40,7 +40,7 @@ def test_stick_that_duplicates_every_id_is_left_alone(bench):
     assert digest(stick) == before
 
 
-def test_t27_card_of_a_stranger_that_is_bound_to_itself_is_left_alone(bench):
+def test_t27_card_of_a_stranger_that_is_bound_to_itself_is_ignored(bench):
     """Labels, state, slots, all of them good, on a port of its own; and the device is not bound yet."""
     modules = bench.initramfs(name="sd", modules=(*LEAN, "sd"))
     card = bench.disk("2.0", "3.0", good="a", size="256M", name="card")

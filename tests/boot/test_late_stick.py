@@ -26,7 +26,7 @@ def test_stick_that_comes_later_belongs_to_the_running_system(bench):
         assert bench.causes(vm) == ["guest"]
 
 
-def test_stick_with_the_devices_own_labels_is_not_taken_for_it(bench):
+def test_stick_with_the_devices_own_labels_is_not_mistaken_for_it(bench):
     disk = bench.disk("1.0")
     copy = bench.work / "copy.img"
     copy.write_bytes(disk.read_bytes())

@@ -119,7 +119,7 @@ def test_power_flicker_costs_a_trial_nothing_until_its_grace_is_gone(bench):
         bench.up(vm, "1.0", "a")
 
 
-def test_power_cut_that_nothing_tells_costs_a_try(bench):
+def test_unexplained_power_cut_costs_a_try(bench):
     disk = bench.disk("1.0", "2.0 nomark", good="a")
     with bench.machine(disk, initrd=bench.initramfs(name="disk", modules=DISK)) as vm:
         for tries in (2, 1, 0):

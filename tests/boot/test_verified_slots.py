@@ -57,7 +57,7 @@ def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good
         assert "kernel-dm-verity" not in bench.ask(vm, DOCTOR)
 
 
-def test_slot_with_a_root_hash_is_passed_over_without_dm_verity(bench):
+def test_slot_with_a_root_hash_is_skipped_without_dm_verity(bench):
     """The lean initramfs has no module for it."""
     with bench.machine(bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")) as vm:
         vm.expect(r"keelboot: slot b: this kernel has no dm-verity: .*\(keelboot image build --module-set verity\)")

@@ -66,7 +66,7 @@ def test_t17_device_gets_out_by_its_configuration(target, keys, image):
 # ---------------------------------------------------------------- threat 16: the way back on purpose
 
 
-def test_t16_way_back_is_signed_counted_on_commit_and_told(target, keys, image):
+def test_t16_way_back_is_signed_counted_on_commit_and_reported(target, keys, image):
     """1.0 (10) to 2.0 (20, floor 5), back to 0.9 (9) by the signer's permission: a trial like any other."""
     other = bytes(reversed(image))
     target.installs(release(target, keys, other, "2.0", 20, floor=5), other)

@@ -244,9 +244,9 @@ def test_t22_medium_that_is_gone_or_short(target, genuine, cases):
     """A file that vanishes, a folder, a fifo that nobody writes to, a device without a medium."""
     gone = target.path / "gone.keel"
     target.refuses(gone, FAILURE, "BUNDLE: No such file or directory")
-    target.refuses(target.data, FAILURE, "BUNDLE: not a file; give the path of a .keel file")
+    target.refuses(target.data, FAILURE, "BUNDLE: not a file; use the path of a .keel file")
     assert start(["mkfifo", target.path / "pipe.keel"]).code == OK
-    target.refuses(target.path / "pipe.keel", FAILURE, "BUNDLE: not a file; give the path of a .keel file")
+    target.refuses(target.path / "pipe.keel", FAILURE, "BUNDLE: not a file; use the path of a .keel file")
     target.apply(gone).ends(NOTHING, f"{gone}: empty")
     target.untouched()
     cases(7)

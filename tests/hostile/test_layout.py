@@ -43,7 +43,7 @@ def test_t04_what_is_not_listed_or_has_no_hash(target, image, bend, says):
 
 
 @pytest.mark.parametrize("extra", [b"x", bytes(4096)])
-def test_t04_stored_bytes_that_no_record_tells_of(target, keys, image, extra):
+def test_t04_stored_bytes_without_a_record(target, keys, image, extra):
     """The payload is longer than what its records store, and everything above agrees about that."""
     forge = Forge(keys, image)
     page = struct.pack("<IIQ", 0, 3, 0) + b"".join(b"\x01" + varint(len(s)) + b"\0" for _, s, _ in forge.chunks)

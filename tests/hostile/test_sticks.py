@@ -97,7 +97,7 @@ def odd_things(folder, genuine) -> dict:
             "huge": f"refused: {more} extra bytes behind its end; copy it again"}
 
 
-def test_t32_odd_files_are_named_and_passed_over(target, folder, genuine, image, cases):
+def test_t32_odd_files_are_named_and_skipped(target, folder, genuine, image, cases):
     odd = odd_things(folder, genuine)
     code, said = apply(target, folder)
     assert (code, told(target, said)) == (NOTHING, {f"keelboot/{name}.keel: {why}" for name, why in odd.items()})

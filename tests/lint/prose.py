@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of the English in pages, and in the string literals of what is shipped."""
+"""Checks of the English in pages, and in the literals and comments of what is shipped."""
 
-import ast
 import re
 from pathlib import PurePosixPath
 
+import english
+from english import blank
 from tree import SHIPPED
 
 WORDS = 40          # in one sentence
+COLUMNS = 150       # of a line of a page, but of tables and code
 # What a reader would have to decode, and what to say instead.
 BANNED = (
     (r"\btells? of\b", "report"),
@@ -15,7 +17,8 @@ BANNED = (
     (r"\bleft alone\b", "skipped"),
     (r"\bpass(es|ed|ing)? over\b", "skip"),
     (r"\bnot taken\b", "skipped, or rejected"),
-    (r"\bwhat nothing tells\b", "unexplained"),
+    (r"\bnothing tells\b", "unexplained"),
+    (r"[;:?] give\b", "name what is missing, or say: use"),
     (r"\b(is|are) none to\b", "cannot"),
     (r"\b(has|have) to be\b", "must be"),
     (r"\bis the [\w\s]+'s to\b", "must"),
@@ -32,14 +35,8 @@ BANNED = (
 )
 # A line break may stand between two words.
 BANNED = [(re.compile(pattern.replace(" ", r"\s+"), re.I), instead) for pattern, instead in BANNED]
-SCRIPTS = ("initramfs/", "cli/", "qemu/")
+SCRIPTS = ("hooks/", "initramfs/", "cli/", "qemu/")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
-GENERATED = re.compile(r"<!-- made by .*?<!-- end -->", re.S)
-
-
-def blank(match) -> str:
-    """As many lines, so that those behind keep their numbers."""
-    return "\n" * match[0].count("\n")
 
 
 def plain(text: str) -> str:
@@ -49,13 +46,14 @@ def plain(text: str) -> str:
 
 
 def blocks(text: str) -> list:
-    """[(number of its first line, text)]: paragraphs, items, and cells of tables."""
-    text = FENCE.sub(blank, GENERATED.sub(blank, text))
+    """[(number of its first line, text)]: headings, paragraphs, items, and cells of tables."""
+    text = FENCE.sub(blank, text)
     found, open_at = [], None
     for number, line in enumerate(text.split("\n"), 1):
         bare = line.strip()
-        if not bare or bare.startswith("#") or (line.startswith("    ") and open_at is None):
+        if not bare or bare.startswith(("#", "<!--")) or (line.startswith("    ") and open_at is None):
             open_at = None
+            found += [[number, bare.lstrip("# ")]] if bare.startswith("#") else []
         elif bare.startswith("|"):
             open_at = None
             cells = [cell for cell in re.sub(r"`[^`]*`", "code", bare).replace("<br>", "|").split("|")]
@@ -95,67 +93,49 @@ def page(name: str, text: str) -> list:
     return found
 
 
-def man(text: str) -> str:
-    """A page of mdoc as paragraphs, without its synopsis, examples, and what is made from the code: a macro that sets a
-    word is that word, another one ends the paragraph."""
-    lines = []
-    for part in (r"^\.\\\" BEGIN .*?^\.\\\" END", r"^\.Bd -literal.*?^\.Ed", r"^\.Sh SYNOPSIS.*?(?=^\.Sh)"):
-        text = re.sub(part, blank, text, flags=re.M | re.S)
-    for line in text.split("\n"):
-        words = re.match(r"\.(Nm|Cm|Ev|Pa|Fl|Ar|Ql|Li|Dq|Sq|Xr|Em|Sy|Pq|Op|Va|Dv|Er)\b *(.*)", line)
-        if line.startswith(('.\\"', "'\\\"")):
-            lines.append("")
-        elif words:
-            lines.append("code" + words[2][-1] if words[2].endswith((" .", " ,")) else "code")
-        else:
-            lines.append("" if line.startswith(".") else line)
-    return "\n".join(lines)
-
-
-def literals(text: str) -> list:
-    """[(line, string)], adjacent pieces joined."""
-    piece = r'"((?:\\.|[^"\\\n])*)"'
-    text = re.sub(r"/\*.*?\*/|'(?:\\.|[^'\\\n])'", blank, text, flags=re.S)
-    return [(text[:match.start()].count("\n") + 1, "".join(re.findall(piece, match[0])))
-            for match in re.finditer(rf"{piece}(?:\s*{piece})*", text)]
-
-
-def python_literals(text: str) -> list:
-    """[(line, string)] without docstrings; what a format puts in is one word."""
-    found, inside, tree = [], set(), ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            inside.add(id(node.value))
-        elif isinstance(node, ast.JoinedStr):
-            parts = [part.value if isinstance(part, ast.Constant) else "code" for part in node.values]
-            found.append((node.lineno, "".join(parts)))
-            inside.update(id(part) for part in ast.walk(node))
-    return found + [(node.lineno, node.value) for node in ast.walk(tree)
-                    if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside]
-
-
 def message(text: str) -> str:
     """A literal as paragraphs: in the help of a program each indented line is one."""
     return re.sub(r"\n(?= )", "\n\n", text.replace("\\n", "\n")).replace("\n ", "\n")
 
 
+def wide(name: str, text: str) -> list:
+    """The lines of prose that have too many columns."""
+    found, code, before = [], False, ""
+    for number, line in enumerate(FENCE.sub(blank, text).split("\n"), 1):
+        code = line.startswith("    ") and (code or not before.strip())
+        if len(line) > COLUMNS and not code and not line.lstrip().startswith("|") and " " in line.strip():
+            found.append(f"{name}:{number}: {len(line)} columns, at most {COLUMNS}")
+        before = line
+    return found
+
+
+def at(name: str, found: list) -> list:
+    """The complaints about [(number of its first line, text)]."""
+    return [complaint for number, text in found for complaint in page(name, "\n" * (number - 1) + text)]
+
+
+def texts(found: list) -> list:
+    return [(number, message(text)) for number, text in found if not text.startswith("#!")]
+
+
 def prose(tree) -> list:
-    """No sentence has more than 40 words, and none of the phrases that have to be decoded."""
+    """No sentence has more than 40 words, no line of a page 150 columns, and no phrase must be decoded."""
     found = []
     for name in tree.files:
         if name.endswith(".md"):
-            found += page(name, tree.text(name))
+            found += page(name, tree.text(name)) + wide(name, tree.text(name))
         elif re.search(r"docs/man/.*\.\d$", name):
-            found += page(name, man(tree.text(name)))
-    for name in tree.sources(shipped=True):
-        for number, text in literals(tree.text(name)):
-            found += [f"{name}:{number}:{complaint.split(':', 2)[2]}" for complaint in page(name, message(text))]
+            found += page(name, english.man(tree.text(name)))
+    for name in tree.sources(shipped=True, headers=True):
+        found += at(name, english.c_comments(tree.text(name)) + texts(english.c_literals(tree.text(name))))
     for name in tree.python():
         if name.startswith(SCRIPTS):
-            for number, text in python_literals(tree.text(name)):
-                if text.startswith("#!"):
-                    continue
-                found += [f"{name}:{number}:{complaint.split(':', 2)[2]}" for complaint in page(name, message(text))]
+            found += at(name, english.python_comments(tree.text(name)))
+            found += at(name, texts(english.python_literals(tree.text(name))))
+    for name in tree.shell():
+        if name.startswith(SCRIPTS):
+            found += at(name, english.shell_comments(tree.text(name)))
+            found += at(name, texts(english.shell_literals(tree.text(name))))
     return found
 
 
@@ -167,16 +147,6 @@ CITED = re.compile(rf"(?<![\w/.<>-])(?<!Linux's )((?:{FOLDERS})/[\w./-]*\w\.(?:m
 PLACEHOLDER = re.compile(r"(?<![A-Z])(FILE|NAME|SUBJECT|BEHAVIOUR|VERSION)(?![A-Z])")
 INVARIANT = re.compile(r"\bI([1-9])\b")
 DESIGN = re.compile(r"\bDESIGN\b|\b[Tt]he design('s)?\b|\bPLAN\.md\b|\bresearch/[\w.-]+")
-COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.S)
-
-
-def comments(text: str) -> str:
-    """Only the comments of C, on their lines."""
-    out, at = [], 0
-    for match in COMMENT.finditer(text):
-        out += ["\n" * text[at:match.start()].count("\n"), match[0]]
-        at = match.end()
-    return "".join(out)
 
 
 def cited(tree) -> list:
@@ -189,7 +159,8 @@ def cited(tree) -> list:
     for name in tree.files:
         if not name.endswith((".md", ".c", ".h")):
             continue
-        text = comments(tree.text(name)) if name.endswith((".c", ".h")) else FENCE.sub(blank, tree.text(name))
+        of_c = name.endswith((".c", ".h"))
+        text = english.only_comments(tree.text(name)) if of_c else FENCE.sub(blank, tree.text(name))
         for number, line in enumerate(text.split("\n"), 1):
             for match in CITED.finditer(line):
                 path = match[1] or match[2]

@@ -45,7 +45,7 @@ def clang_format(tree) -> list:
 
 def shellcheck(tree) -> list:
     """Shell scripts pass shellcheck."""
-    names = [name for name in tree.scripts("(ba|da|a)?sh") if name in tree.touched]
+    names = [name for name in tree.scripts("(?:ba|da|a)?sh") if name in tree.touched]
     if not names:
         return []
     return run(["shellcheck", "-f", "gcc", *names], tree.root).stdout.splitlines()

@@ -108,6 +108,9 @@ class Tree:
     def python(self) -> list:
         return sorted({name for name in self.files if name.endswith(".py")} | set(self.scripts("python3")))
 
+    def shell(self) -> list:
+        return sorted({name for name in self.files if name.endswith(".sh")} | set(self.scripts("(?:ba|da|a)?sh")))
+
     # ------------------------------------------------------------ compilers
 
     @functools.cached_property

@@ -44,7 +44,7 @@ extern const char *const powercut_program_name[];
 enum powercut_behaviour {
 	POWERCUT_WORKS,	  /* it is marked good */
 	POWERCUT_CRASHES, /* the watchdog resets it, before it is marked good */
-	POWERCUT_HANGS,	  /* the same, and nothing tells of that */
+	POWERCUT_HANGS,	  /* the same, unnoticed */
 	POWERCUT_IS_BAD,  /* it marks itself bad */
 	POWERCUT_FLAKY,	  /* works or crashes */
 	POWERCUT_PANICS,  /* the kernel panics when its file system is mounted */

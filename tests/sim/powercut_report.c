@@ -2,7 +2,7 @@
 #include "tests/sim/powercut.h"
 
 static const char *const resets[] = {
-	[POWERCUT_UNKNOWN] = "nothing tells why",
+	[POWERCUT_UNKNOWN] = "unexplained",
 	[POWERCUT_POWER] = "power cut",
 	[POWERCUT_CRASH] = "watchdog",
 	[POWERCUT_WARM] = "warm reset",

@@ -213,7 +213,7 @@ TEST(disk_that_comes_back_in_another_port_is_the_device)
 }
 
 /* Its state names the disk that went: a restart waits for that one first. */
-TEST(copy_is_not_taken_for_the_disk_that_went)
+TEST(copy_is_not_mistaken_for_the_disk_that_went)
 {
 	static char id[STATE_STR_MAX + 1];
 
@@ -226,7 +226,7 @@ TEST(copy_is_not_taken_for_the_disk_that_went)
 }
 
 /* Threat 27: nor is a card, whatever its state says. */
-TEST(card_is_not_taken_for_the_disk_that_went)
+TEST(card_is_not_mistaken_for_the_disk_that_went)
 {
 	pull_out_and_plug(machine_good(), OTHER_PORT, true);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);

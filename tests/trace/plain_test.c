@@ -24,7 +24,7 @@ TEST(plain_root_is_writable_only_if_asked)
 }
 
 /* A stick with a copy of the device's partitions is no device, here as everywhere. */
-TEST(plain_root_is_not_taken_from_a_stick)
+TEST(plain_root_is_never_on_a_stick)
 {
 	struct os_sim_disk stick = machine_stick();
 
@@ -37,7 +37,7 @@ TEST(plain_root_is_not_taken_from_a_stick)
 }
 
 /* Threat 27: nor from a card, as long as the device may still have it. */
-TEST(plain_root_is_not_taken_from_a_card)
+TEST(plain_root_is_never_on_a_card)
 {
 	struct os_sim_disk card = machine.disk;
 

@@ -76,7 +76,7 @@ TEST(apply_that_cannot_be_counted_is_not_started)
 	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
 }
 
-TEST(source_that_takes_the_device_down_is_left_alone)
+TEST(source_that_takes_the_device_down_is_skipped)
 {
 	struct os_sim_child hangs = { .argv0 = APPLY, .stuck = true, .hangs = true };
 
@@ -260,7 +260,7 @@ static void check_skipped(const struct os_sim_child *c)
 	assert_int_equal(machine.state.own.ops, 0);
 }
 
-TEST(stick_on_which_apply_dies_is_left_alone_in_the_end)
+TEST(stick_on_which_apply_dies_is_skipped_in_the_end)
 {
 	machine.conf = "[system]\ncount=never\n[install]\nprogress-deadline=3600\n"
 		       "[watchdog]\ndevice=off\n";
@@ -300,7 +300,7 @@ static struct os_sim_child slow_looks(unsigned duration_ms)
 }
 
 /* Threat 22: bounded like one on which apply stalls. */
-TEST(stick_that_is_looked_at_for_too_long_is_left_alone_in_the_end)
+TEST(stick_that_is_looked_at_for_too_long_is_skipped_in_the_end)
 {
 	const struct os_sim_child slow = slow_looks(240000), quick = slow_looks(119000);
 	struct state s = machine_good();

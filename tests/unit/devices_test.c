@@ -385,7 +385,7 @@ static struct os_sim_disk card_of_a_stranger(const char *type)
 }
 
 /* Threat 27: a card with the labels, and a state that says that it is the device's disk. */
-TEST(a_card_that_claims_to_be_the_device_is_left_alone)
+TEST(a_card_that_claims_to_be_the_device_is_ignored)
 {
 	for (unsigned bound = 0; bound < 2; bound++) {
 		os_sim_reset();

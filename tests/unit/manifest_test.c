@@ -429,9 +429,10 @@ TEST(encodings_fit_their_images)
 	refused("[encoding.2]", "image=root", "image=toor", "no such image");
 	refused("[encoding.1]", "image=root", "image=boot", "order of their images");
 	refused("[encoding.3]", "image=boot", "image=root", "not where");
-	refused("[encoding.2]", "kind=full\n", "kind=full\nseed=" E32 "\n", "seed belongs");
-	refused("[encoding.1]", "seed=" E32 "\n", "", "seed belongs");
-	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,copy", "need a seed");
+	refused("[encoding.2]", "kind=full\n", "kind=full\nseed=" E32 "\n",
+		"seed= needs kind=seed");
+	refused("[encoding.1]", "seed=" E32 "\n", "", "seed= needs kind=seed");
+	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,copy", "need kind=seed");
 	REFUSED("[encoding.2]", "forms=zero,raw,zstd", "empty name", "forms=zero,,raw",
 		"forms=zero,");
 	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,raw,zero", "a name twice");

@@ -153,6 +153,6 @@ enum kb_err apply_cage_enter(void)
 		log_warn("apply: this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)");
 		return KB_OK;
 	}
-	log_err("apply: unable to restrict its system calls; no medium is read");
+	log_err("apply: unable to restrict its system calls: %s; no medium is read", err_text(err));
 	return err;
 }

@@ -14,7 +14,7 @@
 
 #define MEDIA_MOUNT	      "/run/keelboot/media"
 #define MEDIA_FLAGS	      (MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC)
-/* Kernels before 5.10 do not know the last one, and pass over it. */
+/* Kernels before 5.10 do not know the last one, and ignore it. */
 #define MEDIA_FLAGS_STRANGERS (MEDIA_FLAGS | MS_NOSYMFOLLOW)
 #define MEDIA_NAME_MAX	      OS_FILE_NAME_MAX
 #define MEDIA_SUFFIX	      ".keel"

@@ -94,10 +94,10 @@ struct manifest {
 };
 
 /*
- * Reads text. Strict: an unknown key without "x-", a key twice, a missing key, a number out of
- * range, an image without any encoding, tables or payloads that do not lie one behind the other:
- * KB_EFORMAT, with what and where in why (up to size bytes). KB_ENEWER: format major above ours. An
- * encoding of a kind that we do not know is no error: reader_pick_encoding() passes it over.
+ * Reads text, and is strict. KB_EFORMAT, with what and where in why (up to size bytes): an unknown
+ * key without "x-", a key twice, a missing key, a number out of range, an image without any
+ * encoding. Also tables or payloads that do not lie one behind the other. KB_ENEWER: format major
+ * above ours. An encoding of unknown kind is no error: reader_pick_encoding() skips it.
  */
 enum kb_err manifest_parse(struct manifest *m, const char *text, size_t len, char *why,
 			   size_t size) KB_MUST_CHECK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the manifest. The grammar is a strict subset of INI, so that every INI reader understands a
- * manifest, and so that all of them understand it the same way; none of them is strict enough to do
- * it here (inih splits long lines, cuts section names, takes ':' for '=').
+ * Reads the manifest. The grammar is a strict subset of INI: every INI reader understands it, and
+ * all of them in the same way. None of them is strict enough to do it here (inih splits long lines,
+ * cuts section names, takes ':' for '=').
  */
 #include "lib/util.h"
 #include "update/bundle/manifest_keys.h"
@@ -72,10 +72,10 @@ static enum kb_err end_encoding(struct parse *p)
 		return fail_line(p, "%s: unknown key", p->title);
 	}
 	if (has_key(p, "seed") != p->seed_kind)
-		return fail_line(p, "%s: seed belongs to kind=seed, and only there", p->title);
+		return fail_line(p,
+				 "%s: seed= needs kind=seed, and kind=seed needs seed=", p->title);
 	if (!p->seed_kind && (e->forms & ~MANIFEST_FORMS_FULL) != 0)
-		return fail_line(p, "%s: forms that need a seed in an encoding of kind full",
-				 p->title);
+		return fail_line(p, "%s: forms copy and patch need kind=seed", p->title);
 	return KB_OK;
 }
 

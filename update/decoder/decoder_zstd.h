@@ -12,7 +12,7 @@
 enum kb_err decoder_zstd_init(void) KB_MUST_CHECK;
 
 /*
- * Decodes src, which has to be exactly one frame without dictionary, to exactly `plain` bytes.
+ * Decodes src, which must be exactly one frame without dictionary, to exactly `plain` bytes.
  * KB_EFORMAT.
  */
 enum kb_err decoder_zstd(void *dst, size_t plain, const void *src, size_t stored) KB_MUST_CHECK;

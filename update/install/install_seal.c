@@ -92,8 +92,8 @@ static enum kb_err zero_first(struct install_job_part *p)
 	return err;
 }
 
-/* The other way round: the sectors with superblocks come by themselves, after everything else, and
- * the first of them last. */
+/* The other way round: the sectors with superblocks come alone, after everything else, and the
+ * first of them last. */
 static enum kb_err restore_first(struct install_job_part *p)
 {
 	memcpy(block, p->head, sizeof(block));

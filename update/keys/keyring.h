@@ -77,7 +77,7 @@ enum kb_err keyring_load(struct keyring *k, const char *dir) KB_MUST_CHECK;
 
 /*
  * keyring_load(), for a device that wants signatures by `required` different keys: [keyring]
- * signatures-required=. KB_EINVAL: so many keys are not there, so nothing could be verified. All
+ * signatures-required=. KB_EINVAL: the keyring has fewer keys, so nothing could be verified. All
  * failures are reported.
  */
 enum kb_err keyring_open(struct keyring *k, const char *dir, unsigned required) KB_MUST_CHECK;

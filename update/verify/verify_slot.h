@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keelboot-verify: checks again what a slot's manifest cell holds, because only that says what the
- * slot should be: the signature over the bundle's header, the manifest's hash, that it is for this
- * device and of the release that the state has for the slot. Its answer goes to descriptor 3.
+ * slot should be. It checks the signature over the bundle's header, the manifest's hash, the
+ * device, and that the release is the one that the state has for the slot. Its answer goes to
+ * descriptor 3.
  */
 #pragma once
 

@@ -13,9 +13,8 @@
 #define DECODER_WIRE_STORED_MAX (MANIFEST_CHUNK_MAX + 4096u)
 #define DECODER_WIRE_AREA	(DECODER_WIRE_STORED_MAX + MANIFEST_CHUNK_MAX)
 
-#define DECODER_WIRE_HELLO                                                     \
-	0x6b6c6f48u /* answer when the limits are in force, before any request \
-		     */
+/* The answer when the limits are in force, before any request. */
+#define DECODER_WIRE_HELLO 0x6b6c6f48u
 
 struct decoder_ask {
 	uint32_t slot, form, stored, plain;

@@ -3,9 +3,9 @@
  * Public keys as text and as bytes, without any cryptography, so that process 1 can tell which keys
  * an initramfs has. PURE.
  *
- * There are exactly two forms of a SubjectPublicKeyInfo that are taken, each a fixed prefix and the
- * key itself, so that no general ASN.1 or PEM reader is needed (and none of their surprises is had:
- * passphrase prompts, other curves, explicit parameters, compressed points).
+ * Exactly two forms of a SubjectPublicKeyInfo are accepted, each a fixed prefix and the key itself.
+ * So no general ASN.1 or PEM reader is needed, with its surprises: passphrase prompts, other
+ * curves, explicit parameters, compressed points.
  */
 #pragma once
 
@@ -15,13 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYRING_SPKI_MAX 91u   /* bytes of a SubjectPublicKeyInfo */
-#define KEYRING_PEM_MAX	 4096u /* bytes of a key file */
-#define KEYRING_RETIRED_DIR                                                   \
-	"retired.d" /* in the keyring's folder: keys that are trusted no more \
-		     */
+#define KEYRING_SPKI_MAX    91u	  /* bytes of a SubjectPublicKeyInfo */
+#define KEYRING_PEM_MAX	    4096u /* bytes of a key file */
+/* In the keyring's folder: keys that are trusted no more. */
+#define KEYRING_RETIRED_DIR "retired.d"
 
-/* What a file has to be, for messages: a compressed point is the same key, and yet not taken. */
+/* What a file must be, for messages: a compressed point is the same key, and yet rejected. */
 #define KEYRING_PEM_WANTED "one PEM \"PUBLIC KEY\", Ed25519 or P-256 with the uncompressed point"
 
 /* The numbers stand in the signature area: docs/FORMAT.md. */
