@@ -14,7 +14,8 @@ struct refused {
 	const char *todo;
 };
 
-/* What err means for release r (NULL: of none, for KB_ENEWER), under the rules of mode and above floor. */
+/* What err means for release r (NULL: of none, for KB_ENEWER), under the rules of mode and above
+ * floor. */
 struct refused refused_why(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			   uint64_t floor, enum kb_err err);
 

@@ -64,3 +64,20 @@ def test_an_option_for_pytest_is_no_word():
     """It matches no test, and all was green: so the suites on Debian 13 were empty."""
     done = call(TOP / "tests/run", "unit", "trace", "--", "--ignore=x", code=1)
     assert done.stdout.splitlines()[-1] == "0 passed, 2 failed"
+
+
+def test_a_skipped_c_test_is_listed(runner, tmp_path, monkeypatch):
+    """"Skipped: nothing" was said of C tests that a user without rights cannot run."""
+    monkeypatch.setattr(runner, "TOP", tmp_path)
+    program = tmp_path / "some_test"
+    program.write_text("""#!/bin/sh
+echo "[==========] Running 1 test(s)."
+echo "[  SKIPPED ] as_root"
+echo "[  PASSED  ] 0 test(s)."
+echo "[  SKIPPED ] 1 test(s), listed below:"
+echo "[  SKIPPED ] as_root"
+""")
+    program.chmod(0o755)
+    result = runner.Result("unit")
+    runner.cmocka(result, [program])
+    assert (result.passed, result.failed, result.skipped) == (0, 0, ["some_test: as_root"])

@@ -9,8 +9,8 @@
 /*
  * Finds spec ("PARTLABEL=x", "PARTUUID=x", "LABEL=x", "UUID=x", "/dev/x"): the first two by the
  * kernel's uevent files below sys_block ("/sys/class/block"), which needs no udev; what these do
- * not tell by udev's links below dev_disk ("/dev/disk"). KB_ENOENT; KB_EAMBIGUOUS: two partitions have
- * that name; KB_EINVAL: no such specification.
+ * not tell by udev's links below dev_disk ("/dev/disk"). KB_ENOENT; KB_EAMBIGUOUS: two partitions
+ * have that name; KB_EINVAL: no such specification.
  */
 enum kb_err device_find(const char *spec, const char *dev_disk, const char *sys_block, char *path,
 			size_t size) KB_MUST_CHECK;

@@ -66,7 +66,7 @@ static void check_partition(struct doctor *doc, int slot, const char *cls)
 			      "correct [slot.X] of system.conf, or make the partition",
 			      "slot %c has no partition for %s: %s", state_slot_letter(slot), cls,
 			      err == KB_EAMBIGUOUS ? "two partitions have that name"
-					      : "no partition has that name");
+						   : "no partition has that name");
 		return;
 	}
 	if (slot == 0 || device_slot_path(doc->d, 0, cls, first) != KB_OK)

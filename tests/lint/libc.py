@@ -16,13 +16,13 @@ ERRORS = set("errno_location".split())
 
 # Process 1 reaches the kernel with these. None of them takes memory.
 ENDS_1 = set("""
-    open openat close read pread write pwrite lseek fallocate fsync posix_fadvise sync stat lstat fstat fstatfs statvfs
-    readlink mkdir unlink unlinkat fcntl flock ioctl isatty dup2 dup3 pipe2 poll
+    open openat close read pread write pwrite lseek fallocate fsync posix_fadvise sync
+    stat lstat fstat fstatfs statvfs readlink mkdir unlink unlinkat fcntl flock ioctl isatty dup2 dup3 pipe2 poll
     mount umount2 chroot chdir unshare fork execve waitpid kill getpid getppid setsid prctl setrlimit _exit reboot syscall
     sigemptyset sigfillset sigprocmask clock_gettime nanosleep socket bind setsockopt recvmsg
 """.split())
-# inih's allocator stays unused (tests/unit/conf_heap_test.c); fnmatch allocates only for characters of several bytes, which the C
-# locale lacks. The rest is read once, or written where /init is not process 1.
+# inih's allocator stays unused (tests/unit/conf_heap_test.c); fnmatch allocates only for characters of several bytes,
+# which the C locale lacks. The rest is read once, or written where /init is not process 1.
 SINGLE_1 = set("ini_parse_stream fnmatch getenv environ stderr fwrite".split())
 PROCESS_1 = MEMORY | STRINGS | FORMATTING | NUMBERS | ERRORS | ENDS_1 | SINGLE_1
 
@@ -57,6 +57,6 @@ def is_library(symbol: str) -> bool:
 
 
 def wanted(tree, name: str) -> dict:
-    """{call as one writes it: symbol} of what the object takes from libraries; the tree's own functions are left out."""
+    """{call as one writes it: symbol} of what the object takes from libraries, not from the tree's own functions."""
     return {plain(symbol.name): symbol.name for symbol in tree.symbols(name)
             if symbol.section == "*UND*" and not GIVEN.match(symbol.name) and symbol.name not in tree.exported}
