@@ -4,12 +4,8 @@
 #include "lib/os.h"
 #include "lib/util.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define DROPIN_NAME_MAX 63
 
@@ -45,44 +41,21 @@ static void log_warning(void *ctx, const char *file, int line, const char *text)
 
 /* ---------------------------------------------------------------- one file */
 
-/* Reads up to size bytes; *len is what was read. */
-static enum kb_err read_fd(int fd, char *buf, size_t size, size_t *len)
-{
-	size_t n = 1;
-
-	for (*len = 0; *len < size && n > 0; *len += n)
-		TRY(os_read(fd, buf + *len, size - *len, &n));
-	return KB_OK;
-}
-
-/* KB_EINVAL: no regular file; KB_ENOSPC: larger than buf. */
-static enum kb_err read_file(const char *path, char *buf, size_t size, size_t *len)
-{
-	struct stat st;
-	/* Not blocking: somebody may have put a pipe there. */
-	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(errno);
-	if (!S_ISREG(st.st_mode))
-		return KB_EINVAL;
-	TRY(read_fd(fd, buf, size, len));
-	return *len == size ? KB_ENOSPC : KB_OK;
-}
-
 /* True if the file is there and could be read. */
 static bool load_file(struct load *l, const char *folder, const char *name)
 {
-	static char text[CONF_FILE_MAX + 1];
+	static char text[CONF_FILE_MAX + 2];
 	char path[512];
 	size_t len = 0;
 	enum kb_err err;
 
 	snprintf(path, sizeof(path), "%s%s/%s", l->root, folder, name);
-	err = read_file(path, text, sizeof(text), &len);
+	err = os_read_file(path, text, sizeof(text), &len);
 	if (err == KB_ENOENT)
 		return false;
 	l->found = true;
+	if (err == KB_OK && len > CONF_FILE_MAX)
+		err = KB_ENOSPC;
 	if (err != KB_OK) {
 		l->warn(l->ctx, path, 0,
 			err == KB_EINVAL   ? "not a regular file; ignored"
@@ -90,7 +63,6 @@ static bool load_file(struct load *l, const char *folder, const char *name)
 					   : "cannot be read; ignored");
 		return false;
 	}
-	text[len] = '\0';
 	if (memchr(text, '\0', len) != NULL)
 		l->warn(l->ctx, path, 0, "holds NUL bytes; the file may be damaged");
 	for (size_t i = 0; i < len; i++)

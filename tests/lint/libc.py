@@ -18,8 +18,8 @@ ERRORS = set("errno_location".split())
 ENDS_1 = set("""
     open openat close read pread write pwrite lseek fallocate fsync posix_fadvise sync
     stat lstat fstat fstatfs statvfs readlink mkdir unlink unlinkat fcntl flock ioctl isatty dup2 dup3 pipe2 poll
-    mount umount2 chroot chdir unshare fork execve waitpid kill getpid getppid setsid prctl setrlimit _exit reboot syscall
-    sigemptyset sigfillset sigprocmask clock_gettime nanosleep socket bind setsockopt recvmsg
+    mount umount2 chroot chdir unshare fork execve waitpid kill getpid getppid setsid prctl setrlimit _exit reboot
+    syscall sigemptyset sigfillset sigprocmask clock_gettime nanosleep socket bind setsockopt recvmsg
 """.split())
 # inih's allocator stays unused (tests/unit/conf_heap_test.c); fnmatch allocates only for characters of several bytes,
 # which the C locale lacks. The rest is read once, or written where /init is not process 1.

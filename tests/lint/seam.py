@@ -54,9 +54,6 @@ PAST = (
         "lib/log.c": "write",
         "lib/util.c": "close",
     }),
-    ("An end of its own, which the simulations replace as a whole by a text.", {
-        "lib/conf_load.c": "open fstat",
-    }),
     ("OpenSSL starts without a file of settings, and not without memory.", {
         "update/crypto/ossl.c": "OPENSSL_init_crypto abort",
     }),

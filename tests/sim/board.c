@@ -6,7 +6,8 @@
 #include <linux/watchdog.h>
 #include <stdio.h>
 
-#define MIB (1ull << 20)
+#define MIB	    (1ull << 20)
+#define SYSTEM_CONF "/etc/keelboot/system.conf"
 
 static const struct board *board;
 
@@ -105,6 +106,8 @@ void board_lay_out(const struct board *d)
 {
 	board = d;
 	os_sim_file("/proc/cmdline", d->cmdline != NULL ? d->cmdline : "console=ttyS0 quiet\n");
+	if (d->conf != NULL)
+		os_sim_file(SYSTEM_CONF, d->conf);
 	os_sim_file("/proc/sysrq-trigger", "");
 	os_sim_file("/proc/sys/kernel/panic", "0\n");
 	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
@@ -122,9 +125,12 @@ void board_lay_out(const struct board *d)
 	os_sim_mounts(d->mounts != NULL ? mounts : NULL);
 	if (d->seen != NULL)
 		board_look();
-	for (int i = 0; i < BOARD_SLOTS; i++)
+	for (int i = 0; i < BOARD_SLOTS; i++) {
 		if (d->init[i] != NULL)
 			os_sim_fs_file(d->slot[i], d->init[i], NULL);
+		if (d->conf != NULL)
+			os_sim_fs_file(d->slot[i], SYSTEM_CONF, d->conf);
+	}
 }
 
 enum os_sim_end board_boot(struct boot *b)

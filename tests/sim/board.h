@@ -13,6 +13,7 @@
 
 struct board {
 	const char *cmdline; /* NULL: nothing of ours */
+	const char *conf;    /* system.conf of the initramfs and the slots; NULL: none */
 	struct os_sim_disk disk;
 	const char *slot[BOARD_SLOTS]; /* their devices */
 	const char *init[BOARD_SLOTS]; /* NULL: none is in it */

@@ -271,8 +271,6 @@ struct ioerr_world {
 
 /* Once: keys, images, bundle. */
 void ioerr_world_make(void);
-/* system.conf of the device that there is. */
-const char *ioerr_world_conf(void);
 
 /* A device with slots a (NOW) and b (OLD), both good, and this to go wrong. */
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f);

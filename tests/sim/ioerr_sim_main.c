@@ -5,7 +5,6 @@
  * went well when it did not, and once the fault is gone the device settles.
  */
 #include "initramfs/guardian/guardian.h"
-#include "lib/conf.h"
 #include "tests/sim/ioerr.h"
 #include "update/decoder/decoder_limits.h"
 
@@ -14,15 +13,6 @@
 #include <pthread.h>
 
 /* ---------------------------------------------------------------- in place of what ships */
-
-/* The one in lib/ reads the files of the machine that runs the test. */
-void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
-{
-	(void)root;
-	conf_defaults(c);
-	conf_parse(c, ioerr_world_conf(), "system.conf", warn, ctx);
-	*found = true;
-}
 
 /* The decoder's cage would be that of the simulation. */
 static enum kb_err limit(void)

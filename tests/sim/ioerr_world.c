@@ -103,7 +103,7 @@ void ioerr_world_end(struct ioerr_world *w)
 /* ---------------------------------------------------------------- one boot */
 
 /* With a guardian it feeds the watchdog; else the system does. */
-const char *ioerr_world_conf(void)
+static const char *conf(void)
 {
 	static char text[512];
 	bool guarded = world->story->guarded;
@@ -121,7 +121,8 @@ static void lay_out(const struct ioerr_world *w)
 {
 	static struct board d;
 
-	d = (struct board){ .disk = board_disk(IOERR_CONTENT_DISK, IOERR_CONTENT_SLOT),
+	d = (struct board){ .conf = conf(),
+			    .disk = board_disk(IOERR_CONTENT_DISK, IOERR_CONTENT_SLOT),
 			    .slot = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B },
 			    .init = { "/sbin/init", "/sbin/init" },
 			    .watchdog = board_watchdog(),

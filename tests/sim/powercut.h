@@ -165,7 +165,6 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 
 /* powercut_world.c: the program of a job, in this process. */
 void powercut_world_run(const struct powercut_job *j, struct powercut_result *out);
-const char *powercut_world_conf(void);
 
 /* powercut_files.c: from now on files of this machine stand for those of the device. After
  * os_sim_reset(). */

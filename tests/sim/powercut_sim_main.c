@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program of `make powercut`. */
-#include "lib/conf.h"
 #include "tests/sim/powercut.h"
 
 #include <pthread.h>
@@ -8,15 +7,6 @@
 #include <ucontext.h>
 
 /* ---------------------------------------------------------------- in place of what ships */
-
-/* The one in lib/ reads the files of the machine that runs the test. */
-void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
-{
-	(void)root;
-	conf_defaults(c);
-	conf_parse(c, powercut_world_conf(), "system.conf", warn, ctx);
-	*found = true;
-}
 
 /*
  * The C library's calls for threads, in front of the C library. Threads are coroutines: the thread

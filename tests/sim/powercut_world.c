@@ -15,7 +15,7 @@ static struct powercut_result *world_result;
 static const struct powercut_story *story;
 
 /* A report is the proof: there is no guardian here, and no time that passes. */
-const char *powercut_world_conf(void)
+static const char *conf(void)
 {
 	static char text[512];
 
@@ -85,7 +85,8 @@ static void lay_out(const struct powercut_job *j)
 	os_sim_bdev(POWERCUT_CHILD_STATE, &powercut_child_disk[POWERCUT_STATE].bdev);
 	os_sim_bdev(POWERCUT_CHILD_A, &powercut_child_disk[POWERCUT_A].bdev);
 	os_sim_bdev(POWERCUT_CHILD_B, &powercut_child_disk[POWERCUT_B].bdev);
-	d = (struct board){ .disk = board_disk(POWERCUT_CHILD_DISK,
+	d = (struct board){ .conf = conf(),
+			    .disk = board_disk(POWERCUT_CHILD_DISK,
 					       powercut_media_slot_size(story)),
 			    .slot = { POWERCUT_CHILD_A, POWERCUT_CHILD_B },
 			    .init = { "/sbin/init", "/sbin/init" },

@@ -177,24 +177,11 @@ static inline struct state machine_staged(void)
 	return s;
 }
 
-static void machine_conf_warning(void *ctx, const char *file, int line, const char *text)
-{
-	log_warn("%s:%d: %s", file, line, text);
-}
-
-/* In place of the one in lib/, which reads the files of the machine that runs the test. */
-void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
-{
-	conf_defaults(c);
-	*found = machine.conf != NULL;
-	if (*found)
-		conf_parse(c, machine.conf, "system.conf", machine_conf_warning, NULL);
-}
-
 static inline void machine_lay_out(void)
 {
 	const struct board d = {
 		.cmdline = machine.cmdline,
+		.conf = machine.conf,
 		.disk = machine.disk,
 		.slot = { SLOT_A_DEV, SLOT_B_DEV },
 		.init = { machine.init[0], machine.init[1] },
