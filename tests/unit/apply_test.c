@@ -732,9 +732,11 @@ TEST(a_damaged_one_alone_fails_and_is_told_once)
 
 TEST(many_damaged_ones_are_told_in_few_lines)
 {
-	char words[128] = "", name[16];
+	char words[128] = "";
+
 	for (unsigned i = 0; i < 9; i++) {
-		snprintf(name, sizeof(name), "m%u", i);
+		const char *name = strf("m%u", i);
+
 		bundle(name, i + 2);
 		flip(name, 50);
 		strcat(strcat(words, " usb:"), name);
@@ -1020,10 +1022,11 @@ TEST(the_bundle_behind_a_damaged_one_is_heard)
 
 TEST(of_many_acceptable_bundles_the_newest_is_kept)
 {
-	char words[512] = "", name[16];
+	char words[512] = "";
 
 	for (unsigned i = 0; i < 20; i++) {
-		snprintf(name, sizeof(name), "many%u", i);
+		const char *name = strf("many%u", i);
+
 		/* The newest comes last but one, behind more than there is room for. */
 		bundle(name, i == 18 ? 99 : 30 - i);
 		strcat(strcat(words, " usb:"), name);

@@ -345,9 +345,9 @@ TEST(the_protected_slot_is_no_target)
 
 TEST(tiers_have_names)
 {
-	assert_string_equal(choose_tier_name(CHOOSE_ONESHOT), "oneshot");
-	assert_string_equal(choose_tier_name(CHOOSE_NORMAL), "normal");
-	assert_string_equal(choose_tier_name(CHOOSE_LAST_RESORT), "last-resort");
+	EQUAL((choose_tier_name(CHOOSE_ONESHOT), "oneshot"),
+	      (choose_tier_name(CHOOSE_NORMAL), "normal"),
+	      (choose_tier_name(CHOOSE_LAST_RESORT), "last-resort"));
 	assert_string_equal(choose_tier_name((enum choose_tier)9), "last-resort");
 }
 

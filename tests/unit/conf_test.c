@@ -260,11 +260,17 @@ TEST(a_gap_ends_the_slots)
 	assert_int_equal(c.nslots, 3);
 }
 
+/* With a good slot a. */
+static void slot_b_refused(const char *text, const char *says)
+{
+	parse(strf("[slot.a]\nroot=/dev/a\n[slot.b]\n%s", text), 1);
+	assert_said(0, says);
+	assert_int_equal(c.nslots, 1);
+}
+
 TEST(a_slot_needs_a_root)
 {
-	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nboot=/dev/b\n", 1);
-	assert_said(0, "slot.b has no root=");
-	assert_int_equal(c.nslots, 1);
+	slot_b_refused("boot=/dev/b\n", "slot.b has no root=");
 }
 
 TEST(no_usable_slot_means_the_default_ones)
@@ -276,19 +282,13 @@ TEST(no_usable_slot_means_the_default_ones)
 
 TEST(one_partition_has_one_use)
 {
-	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=/dev/a\n", 1);
-	assert_said(0, "slot.b root=/dev/a is also the partition of a slot");
-	assert_int_equal(c.nslots, 1);
-	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=/dev/b\nboot=/dev/a\n", 1);
-	assert_int_equal(c.nslots, 1);
+	slot_b_refused("root=/dev/a\n", "slot.b root=/dev/a is also the partition of a slot");
+	slot_b_refused("root=/dev/b\nboot=/dev/a\n", "is also");
 	parse("[slot.a]\nroot=/dev/a\nboot=/dev/a\n", 2);
 	assert_string_equal(conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a");
-	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=/dev/s\n[state]\npartition=/dev/s\n", 1);
-	assert_said(0, "is also the partition of the state");
-	assert_int_equal(c.nslots, 1);
-	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=PARTLABEL=data\n", 1);
-	assert_said(0, "is also the partition of data");
-	assert_int_equal(c.nslots, 1);
+	slot_b_refused("root=/dev/s\n[state]\npartition=/dev/s\n",
+		       "is also the partition of the state");
+	slot_b_refused("root=PARTLABEL=data\n", "is also the partition of data");
 }
 
 TEST(bad_slot_lines_do_not_replace_the_defaults)

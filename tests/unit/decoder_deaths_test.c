@@ -243,10 +243,9 @@ static void try(const char *how, char point, unsigned n, bool verify_first)
 {
 	unsigned fds = open_fds();
 	struct timespec from, to;
-	char name[64];
+	const char *name = strf("%s-%c-%u", how, point, n);
 	enum kb_err err;
 
-	snprintf(name, sizeof(name), "%s-%c-%u", how, point, n);
 	begin();
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	err = install(name, verify_first);

@@ -46,16 +46,17 @@ static void gather(const char *cookie)
 
 TEST(only_the_newest_part_of_a_panic_tells)
 {
+	static const char *const other[] = {
+		OOPS,	  "Emergency#1 Part1\n", "Shutdown#1 Part1\n", "",
+		"Panic#", "Panic# Part1\n",	 "\nPanic#1 Part1\n"
+	};
+
 	assert_int_equal(evidence_kind_of(PANIC), EVIDENCE_PANIC);
 	assert_int_equal(evidence_kind_of("Panic#12 Part1\n"), EVIDENCE_PANIC);
 	assert_int_equal(evidence_kind_of("Panic#1 Part2\n"), EVIDENCE_PANIC_MORE);
 	assert_int_equal(evidence_kind_of("Panic#1 Part10\n"), EVIDENCE_PANIC_MORE);
-	assert_int_equal(evidence_kind_of(OOPS), EVIDENCE_OTHER);
-	assert_int_equal(evidence_kind_of("Emergency#1 Part1\n"), EVIDENCE_OTHER);
-	assert_int_equal(evidence_kind_of("Shutdown#1 Part1\n"), EVIDENCE_OTHER);
-	assert_int_equal(evidence_kind_of("Panic# Part1\n"), EVIDENCE_OTHER);
-	assert_int_equal(evidence_kind_of("\nPanic#1 Part1\n"), EVIDENCE_OTHER);
-	EQUAL((evidence_kind_of("Panic#"), EVIDENCE_OTHER), (evidence_kind_of(""), EVIDENCE_OTHER));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(other); i++)
+		assert_int_equal(evidence_kind_of(other[i]), EVIDENCE_OTHER);
 }
 
 TEST(no_back_end_no_mount)

@@ -41,14 +41,22 @@ static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_resu
 	return GUARDIAN_TIME;
 }
 
+static const char *const names[] = {
+	[GUARDIAN_FEED] = "",
+	[GUARDIAN_LOOK] = "look ",
+	[GUARDIAN_RECORD] = "record ",
+	[GUARDIAN_PROVE] = "prove ",
+	[GUARDIAN_RELEASE] = "release ",
+	[GUARDIAN_KILL] = "",
+	[GUARDIAN_SYNC] = "sync ",
+	[GUARDIAN_READ_ONLY] = "read-only ",
+	[GUARDIAN_REBOOT] = "reboot ",
+	[GUARDIAN_RESET] = "reset",
+	[GUARDIAN_END] = "end",
+};
+
 static bool job(void *ctx, enum guardian_step step)
 {
-	static const char *const names[] = {
-		[GUARDIAN_LOOK] = "look ",     [GUARDIAN_RECORD] = "record ",
-		[GUARDIAN_PROVE] = "prove ",   [GUARDIAN_SYNC] = "sync ",
-		[GUARDIAN_REBOOT] = "reboot ",
-	};
-
 	note(names[step]);
 	fake.job = fake.no_fork ? GUARDIAN_WAIT : step;
 	return !fake.no_fork;
@@ -64,18 +72,10 @@ static jmp_buf reset;
 
 static void act(void *ctx, enum guardian_step step)
 {
-	if (step == GUARDIAN_FEED)
-		fake.feeds++;
-	if (step == GUARDIAN_READ_ONLY)
-		note("read-only ");
-	if (step == GUARDIAN_RELEASE)
-		note("release ");
-	if (step == GUARDIAN_END)
-		note("end");
-	if (step == GUARDIAN_RESET) {
-		note("reset");
+	note(names[step]);
+	fake.feeds += step == GUARDIAN_FEED;
+	if (step == GUARDIAN_RESET)
 		longjmp(reset, 1);
-	}
 }
 
 static const struct guardian_ops ops = {

@@ -45,7 +45,6 @@ static const char *pem(uint8_t alg, uint8_t n, const char *more)
 	static const uint8_t head[KEYRING_PEM_ED25519_AT] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
 							      0x2b, 0x65, 0,	0x03, 0x21, 0x00 };
 	uint8_t spki[KEYRING_PEM_ED25519_AT + 32];
-	static char text[256];
 	char base64[64];
 
 	memset(spki, n, sizeof(spki));
@@ -55,19 +54,14 @@ static const char *pem(uint8_t alg, uint8_t n, const char *more)
 	/* Without its padding nothing could follow it. */
 	if (more[0] != '\0')
 		base64[strcspn(base64, "=")] = '\0';
-	snprintf(text, sizeof(text), "-----BEGIN PUBLIC KEY-----\n%s%s\n-----END PUBLIC KEY-----\n",
-		 base64, more);
-	return text;
+	return strf("-----BEGIN PUBLIC KEY-----\n%s%s\n-----END PUBLIC KEY-----\n", base64, more);
 }
 
 /* A folder for retired keys. */
 static const char *make_retired(void)
 {
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, folder);
-	assert_int_equal(mkdir(path, 0700), 0);
-	return path;
+	folder_run("mkdir " KEYRING_RETIRED_DIR);
+	return folder_at(KEYRING_RETIRED_DIR);
 }
 
 TEST(each_key_is_told_once_by_the_name_of_its_file)

@@ -523,15 +523,14 @@ static void write_public(const char *name, EVP_PKEY *pkey)
 
 TEST(other_kinds_of_keys_are_refused)
 {
+	static const char *const file[] = { "rsa", "p384", "k1", "x25519", "10-ed.key" };
+
 	write_public("rsa", EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048));
 	write_public("p384", EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384"));
 	write_public("k1", EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1"));
 	write_public("x25519", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
-	FAILS(keyring_add(&ring, folder_at("rsa")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, folder_at("p384")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, folder_at("k1")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, folder_at("x25519")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, folder_at("10-ed.key")), KB_EFORMAT);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(file); i++)
+		FAILS(keyring_add(&ring, folder_at(file[i])), KB_EFORMAT);
 	FAILS(keyring_add(&ring, folder_at("missing")), KB_ENOENT);
 	assert_int_equal(ring.n, 0);
 }
@@ -596,9 +595,7 @@ TEST(a_folder_with_too_many_files_is_not_loaded_in_part)
 {
 	static const char *const folders[] = { "many", "few/" KEYRING_RETIRED_DIR };
 
-	assert_int_equal(mkdir(folder_at("many"), 0755), 0);
-	assert_int_equal(mkdir(folder_at("few"), 0755), 0);
-	assert_int_equal(mkdir(folder_at(folders[1]), 0755), 0);
+	folder_run("mkdir many few %s", folders[1]);
 	write_public("few/other.pem", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 	for (unsigned f = 0; f < 2; f++) {
 		const char *ring_dir = f == 0 ? "many" : "few";
@@ -616,8 +613,7 @@ TEST(a_folder_with_too_many_files_is_not_loaded_in_part)
 
 TEST(a_keyring_with_too_many_retired_keys_trusts_none)
 {
-	assert_int_equal(mkdir(folder_at("old"), 0755), 0);
-	assert_int_equal(mkdir(folder_at("old/" KEYRING_RETIRED_DIR), 0755), 0);
+	folder_run("mkdir -p old/" KEYRING_RETIRED_DIR);
 	link_key("old/it.pem");
 	for (unsigned i = 0; i <= KEYRING_KEYS_MAX; i++) {
 		bool fits = i < KEYRING_KEYS_MAX;

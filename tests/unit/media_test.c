@@ -34,10 +34,8 @@ TEST(lists_every_name_once)
 	char name[MEDIA_NAME_MAX + 1];
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < 500; i++) {
-		snprintf(name, sizeof(name), "%03u-%0100d.keel", i, 0);
-		folder_bytes(name, "x", 1);
-	}
+	for (unsigned i = 0; i < 500; i++)
+		folder_bytes(strf("%03u-%0100d.keel", i, 0), "x", 1);
 	open_folder(&m);
 	while (media_next(&m, name) == KB_OK) {
 		unsigned i = (unsigned)atoi(name);
@@ -56,9 +54,7 @@ TEST(opens_regular_files_only)
 	int fd = -1;
 
 	folder_bytes("a.keel", "x", 1);
-	assert_int_equal(symlink("/etc/passwd", folder_at("link.keel")), 0);
-	assert_int_equal(mkdir(folder_at("dir.keel"), 0700), 0);
-	assert_int_equal(mkfifo(folder_at("fifo.keel"), 0600), 0);
+	folder_run("ln -s /etc/passwd link.keel; mkdir dir.keel; mkfifo fifo.keel");
 	open_folder(&m);
 	OK(media_file(&m, "a.keel", &fd));
 	close(fd);
@@ -76,9 +72,7 @@ TEST(goes_down_a_path_and_follows_no_link)
 	char name[MEDIA_NAME_MAX + 1], longer[MEDIA_NAME_MAX + 2];
 	int base, at;
 
-	assert_int_equal(mkdir(folder_at("a"), 0700), 0);
-	assert_int_equal(mkdir(folder_at("a/b"), 0700), 0);
-	assert_int_equal(symlink("a", folder_at("link")), 0);
+	folder_run("mkdir -p a/b; ln -s a link");
 	folder_bytes("file", "x", 1);
 	base = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	at = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -118,8 +112,7 @@ TEST(what_is_no_file_once_it_is_open_is_refused)
 	enum kb_err fifo, sub;
 	int fd = -1;
 
-	assert_int_equal(mkfifo(folder_at("fifo.keel"), 0600), 0);
-	assert_int_equal(mkdir(folder_at("dir.keel"), 0700), 0);
+	folder_run("mkfifo fifo.keel; mkdir dir.keel");
 	open_folder(&m);
 	lies = true;
 	fifo = media_file(&m, "fifo.keel", &fd);

@@ -20,7 +20,7 @@ static inline void plug_in(struct os_sim_disk disk)
 /* So many of these: sda, sdb and so on, on ports of their own behind this one. */
 static inline void plug_in_many(struct os_sim_disk d, const char *port, unsigned n)
 {
-	static char name[PLUG_IN_MANY_MAX][8], path[PLUG_IN_MANY_MAX][64];
+	static char name[PLUG_IN_MANY_MAX][8], path[PLUG_IN_MANY_MAX][192];
 
 	for (unsigned i = 0; i < n && i < PLUG_IN_MANY_MAX; i++) {
 		snprintf(name[i], sizeof(name[i]), "sd%c", (char)('a' + i));

@@ -184,9 +184,9 @@ static bool proc_read(pid_t pid, const char *file, char *buf, size_t size)
 /* The child of a process that has one; within some seconds. */
 static pid_t child_of(pid_t pid)
 {
-	char file[64], text[64];
+	const char *file = strf("task/%d/children", (int)pid);
+	char text[64];
 
-	snprintf(file, sizeof(file), "task/%d/children", (int)pid);
 	for (int i = 0; i < 2000; i++) {
 		if (proc_read(pid, file, text, sizeof(text)) && atoi(text) > 0)
 			return (pid_t)atoi(text);

@@ -136,10 +136,10 @@ TEST(percent_survives_extremes)
 TEST(every_phase_has_a_name)
 {
 	assert_string_equal(progress_phase_name(PROGRESS_LOOK), "looking at media");
-	assert_string_equal(progress_phase_name(PROGRESS_CHECK), "checking");
-	assert_string_equal(progress_phase_name(PROGRESS_WRITE), "writing");
-	assert_string_equal(progress_phase_name(PROGRESS_READ_BACK), "reading back");
-	assert_string_equal(progress_phase_name(PROGRESS_NONE), "starting");
+	EQUAL((progress_phase_name(PROGRESS_CHECK), "checking"),
+	      (progress_phase_name(PROGRESS_WRITE), "writing"),
+	      (progress_phase_name(PROGRESS_READ_BACK), "reading back"),
+	      (progress_phase_name(PROGRESS_NONE), "starting"));
 }
 
 TEST_MAIN("progress")

@@ -173,14 +173,11 @@ TEST(parts_are_contiguous)
 
 	for (unsigned i = 0; i < 6; i++) {
 		uint64_t v = bytes_get64(f.header + fields[i]);
+		uint64_t wrong[] = { v + 1, v - 1, 0, UINT64_MAX, INT64_MAX, v + (1ull << 32) };
 
 		OK(parse_changed(fields[i], 8, v));
-		FAILS(parse_changed(fields[i], 8, v + 1), KB_EFORMAT);
-		FAILS(parse_changed(fields[i], 8, v - 1), KB_EFORMAT);
-		FAILS(parse_changed(fields[i], 8, 0), KB_EFORMAT);
-		FAILS(parse_changed(fields[i], 8, UINT64_MAX), KB_EFORMAT);
-		FAILS(parse_changed(fields[i], 8, INT64_MAX), KB_EFORMAT);
-		FAILS(parse_changed(fields[i], 8, v + (1ull << 32)), KB_EFORMAT);
+		for (unsigned k = 0; k < KB_ARRAY_LEN(wrong); k++)
+			FAILS(parse_changed(fields[i], 8, wrong[k]), KB_EFORMAT);
 	}
 	FAILS(parse_changed(40, 4, 513), KB_EFORMAT);
 	FAILS(parse_changed(44, 4, 0), KB_EFORMAT);

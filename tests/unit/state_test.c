@@ -455,15 +455,14 @@ TEST(text_without_slots_is_refused)
 /* Whatever is in the text: no crash, values in range, and what was read can be written. */
 static void assert_sane(const struct state *st)
 {
+	const int slot[] = { st->last, st->open, st->lr, st->oneshot };
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
 	assert_in_range(st->nslots, 1, STATE_SLOTS_MAX);
 	assert_in_range(st->pref, 0, st->nslots - 1);
-	assert_in_range(st->last + 1, 0, st->nslots);
-	assert_in_range(st->open + 1, 0, st->nslots);
-	assert_in_range(st->lr + 1, 0, st->nslots);
-	assert_in_range(st->oneshot + 1, 0, st->nslots);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(slot); i++)
+		assert_in_range(slot[i] + 1, 0, st->nslots);
 	for (int i = 0; i < st->nslots; i++) {
 		assert_in_range(st->slot[i].tries, 0, STATE_TRIES_MAX);
 		assert_in_range(st->slot[i].grace, 0, STATE_GRACE);
