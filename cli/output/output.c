@@ -30,6 +30,8 @@ int output_exit_code(enum kb_err err)
 	case KB_ENEWER:
 		return OUTPUT_INCOMPATIBLE;
 	case KB_EBUSY:
+	case KB_EREBUILT:
+	case KB_EAMBIGUOUS:
 		return OUTPUT_BUSY;
 	case KB_EIO:
 	case KB_ENODEV:
@@ -38,8 +40,6 @@ int output_exit_code(enum kb_err err)
 	case KB_EBLANK:
 	case KB_EWAITS:
 	case KB_EBUDGET:
-	case KB_EREBUILT:
-	case KB_EAMBIGUOUS:
 	case KB_ENOTARGET:
 	case KB_ENOSPC:
 	case KB_ESTALE:

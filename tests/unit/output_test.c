@@ -13,7 +13,8 @@ TEST(every_error_has_a_documented_exit_code)
 	EQUAL((output_exit_code(KB_OK), 0), (output_exit_code(KB_EAPPLIED), 2));
 	EQUAL((output_exit_code(KB_ESIG), 5), (output_exit_code(KB_EDIGEST), 5));
 	EQUAL((output_exit_code(KB_ECOMPAT), 6), (output_exit_code(KB_EREJECTED), 6));
-	EQUAL((output_exit_code(KB_EBUSY), 7), (output_exit_code(KB_EIO), 1));
+	EQUAL((output_exit_code(KB_EBUSY), 7), (output_exit_code(KB_EREBUILT), 7));
+	EQUAL((output_exit_code(KB_EAMBIGUOUS), 7), (output_exit_code(KB_EIO), 1));
 }
 
 TEST(times_are_utc_and_damage_is_none)
