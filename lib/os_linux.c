@@ -64,7 +64,7 @@ enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
 		*len = 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(errno);
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+	if (S_ISFIFO(st.st_mode)) /* which has no end, or none yet */
 		return KB_EINVAL;
 	while (used < size - 1) {
 		ssize_t n = read(fd, buf + used, size - 1 - used);

@@ -54,6 +54,20 @@ TEST(a_missing_file_is_told_and_leaves_errno)
 	FAILS(os_read_file(folder, buf, sizeof(buf), NULL), KB_EINVAL);
 }
 
+/* A cookie is a character device: an mtd. */
+TEST(devices_are_read_and_pipes_are_not)
+{
+	char buf[8] = "old";
+	size_t len;
+
+	OK(os_read_file("/dev/null", buf, sizeof(buf), &len));
+	EQUAL((len, 0), (buf, ""));
+	OK(os_read_file("/dev/zero", buf, sizeof(buf), &len));
+	assert_int_equal(len, sizeof(buf) - 1);
+	folder_run("mkfifo pipe");
+	FAILS(os_read_file(folder_at("pipe"), buf, sizeof(buf), NULL), KB_EINVAL);
+}
+
 TEST(a_folder_that_is_there_is_no_error)
 {
 	OK(os_mkdir(folder_at("d"), 0755));
