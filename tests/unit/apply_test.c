@@ -338,22 +338,21 @@ TEST(same_release_twice_is_named_as_that)
 	assert_logged("five: raw bundle");
 }
 
-/* A slot that can be opened, but takes no write. */
-static int make_slot_b_refuse(void)
+/* What can be opened, but takes no write; with the same content. */
+static int make_refuse(const char *name)
 {
-	int fd = memfd_create("slot", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	int fd = memfd_create(name, MFD_ALLOW_SEALING | MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, PART), 0);
+	folder_run("cat %s >/proc/%d/fd/%d", name, (int)getpid(), fd);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
-	unlink(folder_at("b"));
-	assert_int_equal(symlink(strf("/proc/%d/fd/%d", (int)getpid(), fd), folder_at("b")), 0);
+	folder_run("ln -sf /proc/%d/fd/%d %s", (int)getpid(), fd, name);
 	return fd;
 }
 
 TEST(slot_that_cannot_be_written_is_left_alone_after_three_times)
 {
-	int fd = make_slot_b_refuse();
+	int fd = make_refuse("b");
 	uint64_t seq;
 
 	bundle("five", 5);
@@ -969,6 +968,17 @@ TEST(raw_bundles_that_are_not_for_us_are_erased)
 	EQUAL((apply("raw:stage"), APPLY_FAILED), (begins_with_bundle("stage"), false));
 	bundle("stage", 1);
 	EQUAL((apply("raw:stage"), APPLY_NOTHING), (begins_with_bundle("stage"), false));
+}
+
+TEST(a_raw_bundle_that_cannot_be_erased_is_told)
+{
+	int fd;
+
+	make_bundle("stage", 4, "toaster", &key);
+	fd = make_refuse("stage");
+	ends("raw:stage", APPLY_NOTHING, "the bundle cannot be erased: ");
+	close(fd);
+	folder_run("rm stage");
 }
 
 TEST(a_raw_bundle_for_which_there_is_no_slot_now_stays)

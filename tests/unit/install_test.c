@@ -434,6 +434,20 @@ TEST(refuses_signed_nonsense)
 	}
 }
 
+/* Each chunk has its hash, and all of them together are not what digest= says. */
+TEST(an_image_that_is_not_its_digest_is_refused)
+{
+	const struct fixture_image im = { "root", image, IMAGE, CHUNK, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2, .lies = true
+	};
+
+	open_bundle(fixture_make(&b));
+	in.verify_first = true;
+	refuses(KB_EDIGEST, INSTALL_BLAME_BUNDLE);
+	assert_non_null(strstr(in.why, "digest"));
+}
+
 TEST(an_unknown_form_is_found_without_verify_first)
 {
 	make(image, false, twist_form);

@@ -366,6 +366,11 @@ TEST(forged_end_of_sequences_leaves_nothing_at_8_mib)
 	}
 	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
+	/* What cannot be erased there would be newer than what begins anew. */
+	kill_bytes(&disk, 0, 8 * MIB, STORE_CELL, WRITES);
+	FAILS(try_mark(&disk, 9), KB_EIO);
+	assert_true(loaded_mark(&disk) == 1);
+	kill_bytes(&disk, 0, 0, 0, 0);
 	for (uint64_t i = 10; i < 14; i++)
 		save_and_load_mark(&disk, i);
 }
