@@ -50,7 +50,9 @@ static bool load_file(struct load *l, const char *folder, const char *name)
 	enum kb_err err;
 
 	snprintf(path, sizeof(path), "%s%s/%s", l->root, folder, name);
-	err = os_read_file(path, text, sizeof(text), &len);
+	/* Nothing else is opened: that would start a watchdog. */
+	err = os_exists(path) && !os_is_file(path) ? KB_EINVAL
+						   : os_read_file(path, text, sizeof(text), &len);
 	if (err == KB_ENOENT)
 		return false;
 	l->found = true;

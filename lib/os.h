@@ -25,7 +25,7 @@ void os_sleep_ms(unsigned ms);
 
 /* ---------------------------------------------------------------- files */
 /* Reads a small file whole; a longer one is cut at size - 1. buf is ended by NUL. len may be NULL.
- * KB_EINVAL: a folder or a pipe. */
+ */
 enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
 /* Creates or truncates path (mode 0644) and writes. For /run, /proc and /sys: no fsync. */
 enum kb_err os_write_file(const char *path, const char *text, size_t len) KB_MUST_CHECK;
@@ -34,6 +34,7 @@ void os_close(int *fd);							 /* sets it to -1 */
 enum kb_err os_mkdir(const char *path, unsigned mode) KB_MUST_CHECK;	 /* KB_OK if it is there */
 enum kb_err os_unlink(const char *path) KB_MUST_CHECK;
 bool os_exists(const char *path);
+bool os_is_file(const char *path);    /* a regular file, or a link to one */
 bool os_executable(const char *path); /* a regular file with an x bit */
 /* The same for path as it will be found once root is "/": links, absolute ones too, stay below
  * root.

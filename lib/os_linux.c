@@ -52,20 +52,16 @@ void os_sleep_ms(unsigned ms)
 
 enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
 {
-	/* Not blocking: somebody may have put a pipe there. */
 	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t used = 0;
-	struct stat st;
 
 	if (size == 0)
 		return KB_EINVAL;
 	buf[0] = '\0';
 	if (len != NULL)
 		*len = 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
 		return err_errno(errno);
-	if (S_ISFIFO(st.st_mode)) /* which has no end, or none yet */
-		return KB_EINVAL;
 	while (used < size - 1) {
 		ssize_t n = read(fd, buf + used, size - 1 - used);
 
@@ -143,6 +139,13 @@ bool os_exists(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0;
+}
+
+bool os_is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static bool is_executable(const struct stat *st)

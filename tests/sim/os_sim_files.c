@@ -223,6 +223,14 @@ bool os_exists(const char *path)
 	       (find(path) != NULL || is_folder(path));
 }
 
+bool os_is_file(const char *path)
+{
+	struct file *f = find(path);
+
+	return os_sim_turn("is_file") == KB_OK && !os_sim_over() && f != NULL &&
+	       (f->kind == OS_SIM_TEXT || f->kind == OS_SIM_EXECUTABLE);
+}
+
 bool os_executable(const char *path)
 {
 	struct file *f = find(path);

@@ -86,11 +86,13 @@ TEST(litter_is_passed_over)
 TEST(what_is_no_file_is_named)
 {
 	folder_run("mkdir etc/keelboot/system.conf; mkfifo etc/keelboot/system.conf.d/a.conf;"
-		   "ln -s /nowhere etc/keelboot/system.conf.d/b.conf");
+		   "ln -s /nowhere etc/keelboot/system.conf.d/b.conf;"
+		   "ln -s /dev/null etc/keelboot/system.conf.d/c.conf");
 	folder_put("usr/lib/keelboot/system.conf", "[system]\ntries=2\n");
-	load(2); /* and a pipe without a writer does not block */
+	load(3); /* and a pipe without a writer does not block */
 	assert_non_null(strstr(said[0], "/etc/keelboot/system.conf:0: not a regular file"));
 	assert_non_null(strstr(said[1], "a.conf:0: not a regular file"));
+	assert_non_null(strstr(said[2], "c.conf:0: not a regular file"));
 	assert_int_equal(c.tries, 2);
 }
 

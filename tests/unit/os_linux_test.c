@@ -55,7 +55,7 @@ TEST(a_missing_file_is_told_and_leaves_errno)
 }
 
 /* A cookie is a character device: an mtd. */
-TEST(devices_are_read_and_pipes_are_not)
+TEST(devices_are_read_and_are_no_files)
 {
 	char buf[8] = "old";
 	size_t len;
@@ -64,8 +64,10 @@ TEST(devices_are_read_and_pipes_are_not)
 	EQUAL((len, 0), (buf, ""));
 	OK(os_read_file("/dev/zero", buf, sizeof(buf), &len));
 	assert_int_equal(len, sizeof(buf) - 1);
-	folder_run("mkfifo pipe");
-	FAILS(os_read_file(folder_at("pipe"), buf, sizeof(buf), NULL), KB_EINVAL);
+	folder_run("mkfifo pipe; : >file; ln -s file link");
+	EQUAL((os_is_file("/dev/null"), false), (os_is_file(folder_at("pipe")), false));
+	EQUAL((os_is_file(folder), false), (os_is_file(folder_at("none")), false));
+	EQUAL((os_is_file(folder_at("file")), true), (os_is_file(folder_at("link")), true));
 }
 
 TEST(a_folder_that_is_there_is_no_error)
