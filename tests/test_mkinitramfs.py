@@ -787,7 +787,7 @@ def test_shipped_checks_come_with_what_they_need(make, tmp_path):
 
 @pytest.mark.parametrize("check, says", [
     ("nonesuch", "expected one of filesystem, free-space,"), ("required-files", "--check required-files=FILE"),
-    ("filesystem", "add --busybox"), ("free-space=/nonexistent", "/nonexistent: No such file"),
+    ("filesystem", "add --busybox"), ("free-space=/proc/none", "/proc/none: No such file"),
 ])
 def test_checks_that_cannot_be_packed_are_refused(make, check, says):
     assert says in make("--check", check, expect=1).stderr
