@@ -144,6 +144,7 @@ class Tree:
             self._compiled.update(zip(todo, pool.map(self._compile, todo)))
         return {name: self._compiled[name] for name in names}
 
+    @functools.lru_cache(maxsize=None)
     def symbols(self, name: str) -> list:
         """Of the source's object. Empty if it cannot be compiled, which check `warnings` tells."""
         path = self.compile([name])[name].object
@@ -166,14 +167,19 @@ class Tree:
 
     # ------------------------------------------------------------ functions
 
-    @functools.lru_cache(maxsize=None)
     def functions(self, name: str) -> tuple:
         """(name, first line, last line) of each function, as universal-ctags sees them."""
-        language = "Python" if name in self.python() else "C"
-        kinds = "fm" if language == "Python" else "f"
-        done = run(["ctags", f"--language-force={language}", f"--kinds-{language}={kinds}",
-                    "--fields=+ne", "--output-format=json", "-o", "-", name], self.root)
-        if done.returncode != 0:
-            raise LintError(f"ctags: {done.stderr.strip()[:200]} (is it universal-ctags?)")
-        tags = [json.loads(line) for line in done.stdout.splitlines()]
-        return tuple((tag["name"], tag["line"], tag.get("end", tag["line"])) for tag in tags)
+        return tuple(self._functions.get(name, ()))
+
+    @functools.cached_property
+    def _functions(self) -> dict:
+        """{source: its functions}: one call for all of a language."""
+        found = {}
+        for language, kinds, names in (("C", "f", self.sources()), ("Python", "fm", self.python())):
+            done = run(["ctags", f"--language-force={language}", f"--kinds-{language}={kinds}", "--fields=+ne",
+                        "--sort=no", "--output-format=json", "-o", "-", "-L", "-"], self.root, "\n".join(names))
+            if done.returncode != 0:
+                raise LintError(f"ctags: {done.stderr.strip()[:200]} (is it universal-ctags?)")
+            for tag in map(json.loads, done.stdout.splitlines()):
+                found.setdefault(tag["path"], []).append((tag["name"], tag["line"], tag.get("end", tag["line"])))
+        return found
