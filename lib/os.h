@@ -24,8 +24,7 @@ uint64_t os_time_s(void); /* the wall clock; may be wrong */
 void os_sleep_ms(unsigned ms);
 
 /* ---------------------------------------------------------------- files */
-/* Reads a small file whole; a longer one is cut at size - 1. buf is ended by NUL. len may be NULL.
- */
+/* Reads a small file whole; a longer one is cut at size - 1. buf ends in NUL. len may be NULL. */
 enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
 /* Creates or truncates path (mode 0644) and writes. For /run, /proc and /sys: no fsync. */
 enum kb_err os_write_file(const char *path, const char *text, size_t len) KB_MUST_CHECK;

@@ -52,6 +52,7 @@ void os_sleep_ms(unsigned ms)
 
 enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
 {
+	/* Not blocking: it may be a pipe without a writer. */
 	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t used = 0;
 

@@ -312,14 +312,11 @@ TEST(a_kernel_without_filters_has_its_disks_read_nevertheless)
 /* In a child: its limits would stay, and LeakSanitizer opens files at the end. */
 static int exit_of(int argc, char **argv)
 {
-	int status;
 	pid_t child = fork();
 
 	if (child == 0)
 		_exit(prober_main(argc, argv));
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return test_exit_code(child);
 }
 
 TEST(wrong_usage_exits_with_3)
