@@ -4,6 +4,7 @@
  * in QEMU.
  */
 #include "tests/unit/trusted_key.h"
+#include "tests/unit/child.h"
 #include "tests/unit/hurry.h"
 #include "tests/unit/install_fixture.h"
 #include "initramfs/progress.h"
@@ -206,20 +207,16 @@ static void read_log(void)
 /* The exit code with these options; NULL ends them. */
 static int apply_with(const char *const *more)
 {
-	int fds[2], status;
-	pid_t pid;
+	int fds[2], code;
+	pid_t pid = fork_with_pipe(fds);
 
-	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	pid = fork();
 	if (pid == 0)
 		child(fds[1], more);
-	close(fds[1]);
 	hear(fds[0]);
 	close(fds[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	code = test_exit_code(pid);
 	read_log();
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return code;
 }
 
 /* KIND:NAME stands for a source, any other word for itself. The state is then what it left. */
@@ -787,11 +784,9 @@ TEST(a_state_that_is_blank_or_lost_stops_it)
 static pid_t hold_lock(unsigned ms)
 {
 	int ready[2];
-	pid_t pid;
+	pid_t pid = fork_with_pipe(ready);
 	char c;
 
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
 	if (pid == 0) {
 		struct bdev_file file;
 		struct store st;
@@ -807,7 +802,6 @@ static pid_t hold_lock(unsigned ms)
 		s.installs = STATE_INSTALLS_LIMIT;
 		_exit(store_save(&st, &s) == KB_OK ? 0 : 1);
 	}
-	close(ready[1]);
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	close(ready[0]);
 	return pid;
@@ -1120,13 +1114,8 @@ static int apply_staged(void)
 /* Not in every container. */
 static bool may_mount(void)
 {
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(unshare(CLONE_NEWNS) < 0 ||
-		      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0);
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return IN_CHILD(unshare(CLONE_NEWNS) < 0 ||
+			mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) == 0;
 }
 
 static void use_stage_folder(void)

@@ -73,7 +73,7 @@ static void set_up(void)
 {
 	memset(&m, 0, sizeof(m));
 	a = (struct attempt){ .forced = STATE_NONE };
-	states_fresh(&s);
+	states_trial(&s);
 }
 
 /* Boots s, of which the disk holds the same. */
@@ -95,13 +95,13 @@ static enum kb_err boot(void)
 
 TEST(healthy_good_slot_boots_without_a_write)
 {
+	states_fresh(&s);
 	BOOTS("mounta ");
 	EQUAL((a.chosen.slot, 0), (a.chosen.tier, CHOOSE_NORMAL), (a.counted, true), (a.token, 0));
 }
 
 TEST(trial_is_charged_before_it_is_mounted)
 {
-	states_trial(&s);
 	BOOTS("saveb mountb ");
 	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (a.counted, true), (a.token, 101));
 	assert_int_equal(m.disk.open_token, 101);
@@ -109,6 +109,7 @@ TEST(trial_is_charged_before_it_is_mounted)
 
 TEST(charged_good_slot_has_a_token)
 {
+	states_fresh(&s);
 	a.charge_good = true;
 	BOOTS("savea mounta ");
 	assert_true(a.token == 101);
@@ -116,6 +117,7 @@ TEST(charged_good_slot_has_a_token)
 
 TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 {
+	states_fresh(&s);
 	a.disk = s;
 	s.slot[0].streak = 1;
 	OK(attempt_run(&a, &s, &ops, NULL));
@@ -126,7 +128,6 @@ TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 {
 	m = (struct machine){ .mounts = { [1] = KB_EMOUNT } };
-	states_trial(&s);
 	BOOTS("saveb mountb save. mounta ");
 	EQUAL((a.chosen.slot, 0), (a.counted, true), (a.token, 0));
 	EQUAL((m.disk.slot[1].reason, "no mount"), (m.disk.slot[1].tries, STATE_TRIES - 1));
@@ -136,6 +137,7 @@ TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 TEST(good_slot_that_does_not_mount_loses_trust)
 {
 	m = (struct machine){ .mounts = { [0] = KB_ECHECK } };
+	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	BOOTS("mounta save. mountb ");
 	EQUAL((m.disk.slot[0].streak, 1), (m.disk.last, 1));
@@ -144,7 +146,6 @@ TEST(good_slot_that_does_not_mount_loses_trust)
 TEST(absent_slot_costs_nothing)
 {
 	m = (struct machine){ .fit = { [1] = KB_ENODEV } };
-	states_trial(&s);
 	BOOTS("mounta ");
 	EQUAL((s.slot[1].tries, STATE_TRIES), (s.slot[1].reason, ""));
 }
@@ -152,7 +153,6 @@ TEST(absent_slot_costs_nothing)
 TEST(unfit_trial_loses_a_try_with_the_next_charge)
 {
 	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
-	states_trial(&s);
 	BOOTS("save. mounta ");
 	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.slot[1].reason, "not fit"));
 	assert_int_equal(m.disk.open, STATE_NONE);
@@ -161,7 +161,6 @@ TEST(unfit_trial_loses_a_try_with_the_next_charge)
 TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 {
 	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
-	states_trial(&s);
 	s.oneshot = 1;
 	BOOTS("save. mounta ");
 	EQUAL((m.disk.oneshot, STATE_NONE), (m.disk.slot[1].tries, STATE_TRIES - 1));
@@ -170,6 +169,7 @@ TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 TEST(unfit_good_slot_loses_trust)
 {
 	m = (struct machine){ .fit = { [0] = KB_EIO } };
+	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
 	EQUAL((m.disk.slot[0].streak, 1), (a.chosen.slot, 1));
@@ -177,6 +177,7 @@ TEST(unfit_good_slot_loses_trust)
 
 TEST(oneshot_is_consumed_durably_before_its_mount)
 {
+	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
 	BOOTS("save. mountb ");
@@ -200,7 +201,6 @@ TEST(oneshot_of_half_a_slot_is_dropped)
 TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 {
 	m = (struct machine){ .fail_saves = ~0u };
-	states_trial(&s);
 	BOOTS("failb fail. mounta ");
 	EQUAL((a.chosen.slot, 0), (s.slot[1].tries, STATE_TRIES), (a.counted, false), (a.token, 0));
 }
@@ -208,7 +208,6 @@ TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 {
 	m = (struct machine){ .fail_saves = 1 };
-	states_trial(&s);
 	BOOTS("failb save. mounta ");
 	EQUAL((m.disk.slot[1].tries, STATE_TRIES), (m.disk.open, STATE_NONE), (a.counted, true));
 	assert_int_equal(a.token, 0);
@@ -217,6 +216,7 @@ TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 {
 	m = (struct machine){ .fail_saves = ~0u };
+	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
 	BOOTS("fail. fail. mounta ");
@@ -226,7 +226,6 @@ TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 TEST(passed_over_trial_boots_uncounted_when_nothing_else_mounts)
 {
 	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT } };
-	states_trial(&s);
 	BOOTS("failb fail. mounta failb mountb ");
 	EQUAL((a.chosen.slot, 1), (a.counted, false), (a.token, 0));
 }
@@ -234,7 +233,6 @@ TEST(passed_over_trial_boots_uncounted_when_nothing_else_mounts)
 TEST(passed_over_trial_is_charged_if_writing_works_again)
 {
 	m = (struct machine){ .fail_saves = 3, .mounts = { KB_EMOUNT } };
-	states_trial(&s);
 	BOOTS("failb fail. mounta saveb mountb ");
 	EQUAL((a.counted, true), (a.token, 101), (m.disk.slot[1].tries, STATE_TRIES - 1));
 	assert_int_equal(m.disk.slot[0].streak, 1);
@@ -243,7 +241,6 @@ TEST(passed_over_trial_is_charged_if_writing_works_again)
 TEST(slot_passed_over_twice_is_mounted_once)
 {
 	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
-	states_trial(&s);
 	s.oneshot = 1;
 	FAILS(boot(), KB_ENOCAND);
 	DONE("failb failb fail. mounta failb mountb fail. ");
@@ -252,7 +249,6 @@ TEST(slot_passed_over_twice_is_mounted_once)
 TEST(good_slot_that_failed_already_is_nothing_to_wait_for)
 {
 	m = (struct machine){ .fail_saves = ~1u, .mounts = { KB_EMOUNT } };
-	states_trial(&s);
 	s.oneshot = 0; /* asked for, tried, and standing behind b once more */
 	BOOTS("save. mounta failb mountb ");
 }
@@ -260,7 +256,6 @@ TEST(good_slot_that_failed_already_is_nothing_to_wait_for)
 TEST(unfit_trial_without_tries_has_none_to_lose)
 {
 	m = (struct machine){ .fit = { [1] = KB_EFORMAT, [0] = KB_EFORMAT } };
-	states_trial(&s);
 	s.slot[1].tries = 0;
 	FAILS(boot(), KB_ENOCAND);
 	assert_int_equal(m.disk.slot[1].tries, 0);
@@ -278,6 +273,7 @@ TEST(only_trial_boots_though_it_can_not_be_charged)
 TEST(good_slot_boots_though_it_can_not_be_written)
 {
 	m = (struct machine){ .fail_saves = ~0u };
+	states_fresh(&s);
 	a.charge_good = true;
 	BOOTS("faila mounta ");
 	assert_true(!a.counted && a.token == 0);
@@ -286,6 +282,7 @@ TEST(good_slot_boots_though_it_can_not_be_written)
 /* One more chance: charged first, however good slots are counted; and not where it cannot be. */
 TEST(slot_that_lost_its_trust_gets_its_chance)
 {
+	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
@@ -299,6 +296,7 @@ TEST(slot_that_lost_its_trust_gets_its_chance)
 
 TEST(last_resorts_wait_and_take_turns)
 {
+	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
@@ -311,6 +309,7 @@ TEST(last_resorts_wait_and_take_turns)
 
 TEST(slot_that_is_half_written_after_the_delay_is_not_mounted)
 {
+	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
@@ -376,7 +375,6 @@ TEST(delay_is_optional)
 TEST(nothing_mounts_and_that_is_written)
 {
 	m = (struct machine){ .mounts = { KB_EMOUNT, KB_EMOUNT } };
-	states_trial(&s);
 	FAILS(boot(), KB_ENOCAND);
 	DONE("saveb mountb save. mounta save. ");
 	EQUAL((m.disk.slot[0].streak, 1), (a.chosen.slot, STATE_NONE), (a.counted, false));
@@ -393,7 +391,6 @@ TEST(nothing_installed_writes_nothing)
 TEST(nothing_mounts_and_that_can_not_be_written)
 {
 	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
-	states_trial(&s);
 	FAILS(boot(), KB_ENOCAND);
 	DONE("failb fail. mounta failb mountb fail. ");
 }
@@ -402,7 +399,6 @@ TEST(forced_slot_boots_unwritten)
 {
 	struct state was;
 
-	states_trial(&s);
 	a.forced = 0;
 	was = s;
 	BOOTS("mounta ");

@@ -4,11 +4,7 @@
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"
 
-#include "tests/unit/test.h"
-
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
+#include "tests/unit/child.h"
 
 #define STRAY_FD 7
 
@@ -49,14 +45,11 @@ static void look(struct report *r)
 /* In a child, which was root in all but its user id if keep_caps. */
 static void give_up(struct report *r, bool keep_caps)
 {
-	int fds[2], status;
-	size_t got = 0;
-	ssize_t n;
+	int fds[2];
 	pid_t pid;
 
 	memset(r, 0, sizeof(*r));
-	assert_int_equal(pipe(fds), 0);
-	pid = fork();
+	pid = fork_with_pipe(fds);
 	if (pid == 0) {
 		int out = fcntl(fds[1], F_DUPFD, 20), any = open("/dev/null", O_RDWR);
 		int self = open("/proc/self", O_RDONLY | O_DIRECTORY);
@@ -73,19 +66,9 @@ static void give_up(struct report *r, bool keep_caps)
 			_exit(1);
 		_exit(0);
 	}
-	close(fds[1]);
-	while (got < sizeof(*r) && (n = read(fds[0], (char *)r + got, sizeof(*r) - got)) > 0)
-		got += (size_t)n;
+	EQUAL((read_to_end(fds[0], r, sizeof(*r)), sizeof(*r)), (test_exit_code(pid), 0));
+	OK(r->err);
 	close(fds[0]);
-	EQUAL((waitpid(pid, &status, 0), pid), (got, sizeof(*r)), (r->err, KB_OK));
-}
-
-static unsigned long long in_status(const struct report *r, const char *key)
-{
-	const char *at = strstr(r->status, key);
-
-	assert_non_null(at);
-	return strtoull(at + strlen(key), NULL, 16);
 }
 
 TEST(nothing_is_left)
@@ -101,52 +84,27 @@ TEST(nothing_is_left)
 	if (geteuid() != 0)
 		return;
 	EQUAL((r.root_empty, true), (r.groups, 0));
-	EQUAL((in_status(&r, "\nUid:\t"), 0x65532), (in_status(&r, "\nGid:\t"), 0x65532));
+	EQUAL((status_number(r.status, "\nUid:\t", 10), 65532));
+	EQUAL((status_number(r.status, "\nGid:\t", 10), 65532));
 }
 
 /* A change of user does not always take them along. */
 TEST(capabilities_go_by_themselves)
 {
-	static const char *const sets[] = { "\nCapInh:\t", "\nCapPrm:\t", "\nCapEff:\t",
-					    "\nCapBnd:\t", "\nCapAmb:\t" };
 	struct report r;
 
 	if (geteuid() != 0)
 		skip();
 	for (int keep = 0; keep < 2; keep++) {
 		give_up(&r, keep);
-		for (size_t i = 0; i < KB_ARRAY_LEN(sets); i++)
-			assert_true(in_status(&r, sets[i]) == 0);
+		assert_no_capabilities(r.status);
 	}
-}
-
-/* From now on the kernel refuses this call; of prctl only one kind, unless kind is 0. */
-static bool refuse(int nr, int kind)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)kind, 0, kind == 0 ? 0 : 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { .len = KB_ARRAY_LEN(code), .filter = code };
-
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0;
 }
 
 /* Its exit status says what it made of that: 0 KB_OK, 1 KB_EPERM. */
 static int without(int nr, int kind, enum kb_err (*give_up_now)(void))
 {
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		if (!refuse(nr, kind))
-			_exit(9);
-		_exit(give_up_now() == KB_EPERM);
-	}
-	return test_exit_code(pid);
+	return IN_CHILD(refuse_call(nr, kind, EACCES) ? give_up_now() == KB_EPERM : 9);
 }
 
 TEST(what_cannot_be_given_up_ends_it)

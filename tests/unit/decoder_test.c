@@ -10,6 +10,7 @@
 #include "update/wire/decoder_wire.h"
 #include "update/decoder/decoder_zstd.h"
 #include "lib/cage.h"
+#include "tests/unit/child.h"
 #include "tests/unit/folder.h"
 
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 
 static uint8_t plain[MANIFEST_CHUNK_MAX], out[MANIFEST_CHUNK_MAX];
 static uint8_t packed[2 * MANIFEST_CHUNK_MAX];
+static struct decoder d;
 
 /* ---------------------------------------------------------------- decoders that misbehave */
 
@@ -116,7 +118,6 @@ static uint32_t pack(uint8_t *dst, const uint8_t *src, size_t len)
 /* One request with these stored bytes, in a fresh decoder. */
 static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 {
-	struct decoder d;
 	enum kb_err err;
 
 	OK(decoder_start(&d, TEST_SELF));
@@ -131,8 +132,6 @@ static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 
 TEST(decodes_several_chunks_in_flight)
 {
-	struct decoder d;
-
 	OK(decoder_start(&d, TEST_SELF));
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
@@ -288,7 +287,6 @@ TEST(refuses_a_window_above_2_mib)
 
 TEST(survives_every_flipped_byte_of_a_small_frame)
 {
-	struct decoder d;
 	uint32_t n;
 
 	fill(plain, 16384, 4);
@@ -313,8 +311,6 @@ TEST(survives_every_flipped_byte_of_a_small_frame)
 
 TEST(refuses_other_forms)
 {
-	struct decoder d;
-
 	OK(decoder_start(&d, TEST_SELF));
 	OK(decoder_ask(&d, READER_PATCH, 16, 4096));
 	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
@@ -333,7 +329,6 @@ TEST(refuses_requests_out_of_bounds)
 		{ 0, READER_RAW, 16, 4096 },
 	};
 	struct decoder_answer a;
-	struct decoder d;
 
 	OK(decoder_start(&d, TEST_SELF));
 	/* What would decode, if it were looked at. */
@@ -351,7 +346,6 @@ TEST(ends_when_a_request_is_cut)
 {
 	static const struct decoder_ask q = { 0, READER_ZSTD, 16, 4096 };
 	struct decoder_answer a;
-	struct decoder d;
 
 	OK(decoder_start(&d, TEST_SELF));
 	assert_int_equal(send(d.worker.sock, &q, sizeof(q) - 1, 0), sizeof(q) - 1);
@@ -361,7 +355,6 @@ TEST(ends_when_a_request_is_cut)
 
 TEST(ends_when_nobody_hears_its_answer)
 {
-	struct decoder d;
 	struct pollfd p;
 
 	OK(decoder_start(&d, TEST_SELF));
@@ -387,7 +380,7 @@ ZSTD_DCtx *ZSTD_initStaticDCtx(void *workspace, size_t size)
 static void says_no_hello(int shared)
 {
 	struct decoder_answer a;
-	int pair[2], status;
+	int pair[2];
 	ssize_t n;
 	pid_t pid;
 
@@ -406,8 +399,7 @@ static void says_no_hello(int shared)
 	close(shared);
 	n = recv(pair[0], &a, sizeof(a), 0);
 	close(pair[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	EQUAL((n, 0), (WIFEXITED(status), true), (WEXITSTATUS(status), 1));
+	EQUAL((n, 0), (test_exit_code(pid), 1));
 }
 
 TEST(without_shared_memory_or_a_context_it_says_no_hello)
@@ -424,7 +416,6 @@ TEST(without_shared_memory_or_a_context_it_says_no_hello)
 
 static enum kb_err with_evil(const char *name, bool dead)
 {
-	struct decoder d;
 	enum kb_err err;
 
 	err = decoder_start(&d, evil(name));
@@ -439,28 +430,16 @@ static enum kb_err with_evil(const char *name, bool dead)
 	return err;
 }
 
-/* The first number behind a key of /proc/PID/status. */
-static unsigned long status_of(pid_t pid, const char *key)
-{
-	char text[4096] = "", *at;
-	int fd = open(strf("/proc/%d/status", (int)pid), O_RDONLY);
-
-	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	at = strstr(text, key);
-	assert_non_null(at);
-	return strtoul(at + strlen(key), NULL, 0);
-}
-
 TEST(the_real_one_is_caged)
 {
-	struct decoder d;
+	char text[4096];
 
 	OK(decoder_start(&d, TEST_SELF));
-	assert_int_equal(status_of(d.worker.pid, "\nSeccomp:\t"), 2); /* a filter */
-	assert_int_equal(status_of(d.worker.pid, "\nNoNewPrivs:\t"), 1);
+	OK(os_read_file(strf("/proc/%d/status", (int)d.worker.pid), text, sizeof(text), NULL));
+	assert_int_equal(status_number(text, "\nSeccomp:\t", 10), 2); /* a filter */
+	assert_int_equal(status_number(text, "\nNoNewPrivs:\t", 10), 1);
 	if (geteuid() == 0)
-		assert_int_equal(status_of(d.worker.pid, "\nUid:\t"), CAGE_USER_DECODER);
+		assert_int_equal(status_number(text, "\nUid:\t", 10), CAGE_USER_DECODER);
 	decoder_stop(&d);
 }
 
@@ -495,7 +474,6 @@ static void starved(int what, rlim_t limit)
 
 	if (pid == 0) {
 		struct rlimit r = { limit, limit };
-		struct decoder d;
 		enum kb_err err;
 
 		setrlimit((__rlimit_resource_t)what, &r);
@@ -519,7 +497,6 @@ TEST(without_memory_or_descriptors_it_does_not_start)
 /* That the helper does not start, and what is said of it. */
 static void does_not_start(const char *helper, const char *said)
 {
-	struct decoder d;
 	char text[512];
 	int fds[2];
 	ssize_t n;

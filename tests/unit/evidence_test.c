@@ -351,15 +351,7 @@ static enum reset_cause cause_of(const struct happened *h, int hardware)
 
 static void doc_has(const char *row)
 {
-	static char doc[128 << 10];
-	FILE *f = fopen("docs/STATE.md", "r");
-	size_t len;
-
-	assert_non_null(f);
-	len = fread(doc, 1, sizeof(doc) - 1, f);
-	fclose(f);
-	doc[len] = '\0';
-	if (strstr(doc, row) == NULL)
+	if (strstr(states_page(), row) == NULL)
 		fail_msg("docs/STATE.md has no row\n%s", row);
 }
 

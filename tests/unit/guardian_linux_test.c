@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guardian's hands: what it hears, what process 1 is, and processes with a limit. */
+#include "tests/unit/child.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/states.h"
 
@@ -143,10 +144,15 @@ TEST(job_that_hangs_is_killed_and_leaves_no_lock)
 	close(other);
 }
 
-static bool shutting_down(const char *comm, const char *title, size_t len)
+static void be_process_1(const char *comm, const char *title, size_t len)
 {
 	folder_bytes("1/comm", comm, strlen(comm));
 	folder_bytes("1/cmdline", title, len);
+}
+
+static bool shutting_down(const char *comm, const char *title, size_t len)
+{
+	be_process_1(comm, title, len);
 	return guardian_linux_shutting_down(GUARDIAN_FD_PROC);
 }
 
@@ -163,8 +169,7 @@ TEST(process_1_on_its_way_down_is_known)
 
 static bool powering_off(const char *comm, const char *title, size_t len)
 {
-	folder_bytes("1/comm", comm, strlen(comm));
-	folder_bytes("1/cmdline", title, len);
+	be_process_1(comm, title, len);
 	return guardian_linux_powering_off(GUARDIAN_FD_PROC);
 }
 
@@ -208,17 +213,14 @@ TEST(the_watchdog_is_stopped_only_where_that_is_asked)
 	for (int release = 0; release < 2; release++) {
 		char got[8] = "";
 		int fds[2];
-		pid_t pid;
+		pid_t pid = fork_with_pipe(fds);
 
-		assert_int_equal(pipe(fds), 0);
-		pid = fork();
 		if (pid == 0) {
 			dup2(fds[1], GUARDIAN_FD_WATCHDOG);
 			ops->act(&hands, release ? GUARDIAN_RELEASE : GUARDIAN_END);
 			_exit(0);
 		}
-		close(fds[1]);
-		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(test_exit_code(pid), 0);
 		EQUAL((read(fds[0], got, sizeof(got)), release), (got, release ? "V" : ""));
 		close(fds[0]);
 	}

@@ -236,7 +236,7 @@ TEST(verdict_that_races_has_one_winner)
 
 	for (round = 0; round < ROUNDS || ((good == 0 || bad == 0) && round < LAST); round++) {
 		enum guardian_result result;
-		int status;
+		int code;
 		pid_t pid;
 
 		set_up();
@@ -247,14 +247,14 @@ TEST(verdict_that_races_has_one_winner)
 		*go = 1;
 		usleep(round % 2 == 0 ? 0 : lead(round));
 		result = guardian_record_bad(fd, &attempt, 0);
-		EQUAL((waitpid(pid, &status, 0), pid), (WIFEXITED(status), true));
+		code = test_exit_code(pid);
 		load();
 		if (result == GUARDIAN_RECORDED) {
-			EQUAL((WEXITSTATUS(status), 1), (s.slot[1].st, STATE_BAD), (s.pref, 0));
+			EQUAL((code, 1), (s.slot[1].st, STATE_BAD), (s.pref, 0));
 			assert_int_equal(s.open, STATE_NONE);
 			bad++;
 		} else {
-			EQUAL((result, GUARDIAN_GOOD), (WEXITSTATUS(status), 0));
+			EQUAL((result, GUARDIAN_GOOD), (code, 0));
 			EQUAL((s.slot[1].st, STATE_GOOD), (s.pref, 1));
 			assert_int_equal(s.open, 1); /* it has yet to prove itself */
 			good++;

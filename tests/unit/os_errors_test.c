@@ -72,36 +72,23 @@ SHIM(ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off),
      fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, buf, half(len), off))
 SHIM(int fsync(int fd), DO(fsync, int, fd))
 
-static unsigned take_mode(int flags, va_list *ap)
-{
-	return flags & O_CREAT ? va_arg(*ap, unsigned) : 0;
-}
+/* The mode counts only where a file is made. */
+#define SHIM_OPEN(head, at, name)                                  \
+	head                                                       \
+	{                                                          \
+		va_list ap;                                        \
+		unsigned mode;                                     \
+                                                                   \
+		va_start(ap, flags);                               \
+		mode = flags & O_CREAT ? va_arg(ap, unsigned) : 0; \
+		va_end(ap);                                        \
+		return DO(openat, int, at, name, flags, mode);     \
+	}
 
-int open64(const char *path, int flags, ...)
-{
-	unsigned mode;
-	va_list ap;
-
-	va_start(ap, flags);
-	mode = take_mode(flags, &ap);
-	va_end(ap);
-	return DO(openat, int, AT_FDCWD, path, flags, mode);
-}
-
+SHIM_OPEN(int open64(const char *path, int flags, ...), AT_FDCWD, path)
 int __open64_2(const char *path, int flags);
 SHIM(int __open64_2(const char *path, int flags), open64(path, flags))
-
-int openat64(int at, const char *name, int flags, ...)
-{
-	unsigned mode;
-	va_list ap;
-
-	va_start(ap, flags);
-	mode = take_mode(flags, &ap);
-	va_end(ap);
-	return DO(openat, int, at, name, flags, mode);
-}
-
+SHIM_OPEN(int openat64(int at, const char *name, int flags, ...), at, name)
 int __openat64_2(int at, const char *name, int flags);
 SHIM(int __openat64_2(int at, const char *name, int flags), openat64(at, name, flags))
 SHIM(int fallocate64(int fd, int mode, off64_t off, off64_t len),

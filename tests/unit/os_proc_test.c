@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real children: started, awaited, bounded, killed; and as process 1 of a namespace of its own. */
 #include "lib/os.h"
-#include "tests/unit/test.h"
+#include "tests/unit/child.h"
 
 #include <sys/mount.h>
 
@@ -12,28 +12,15 @@ static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
 	struct os_spawn sp = {
 		.path = "/bin/sh", .argv = argv, .capture = capture, .cpu_s = cpu_s
 	};
-	int fds[2];
 	pid_t pid;
 
-	OK(os_pipe(fds));
-	sp.fd3 = fds[1];
-	OK(os_spawn(&sp, &pid));
-	os_close(&fds[1]);
-	*out = fds[0];
+	*out = spawn_with_pipe(&sp, &pid);
 	return pid;
 }
 
 static void read_all(int fd, char *buf, size_t size)
 {
-	size_t used = 0, len = 1;
-	bool ready;
-
-	while (len > 0 && used + 1 < size) {
-		OK(os_poll(&fd, &ready, 1, 5000));
-		if (os_read(fd, buf + used, size - 1 - used, &len) == KB_OK)
-			used += len;
-	}
-	buf[used] = '\0';
+	buf[read_to_end(fd, buf, size - 1)] = '\0';
 }
 
 TEST(a_child_says_something_on_descriptor_3_and_ends)
@@ -68,20 +55,17 @@ TEST(a_guest_writes_no_large_file_and_is_killed_first)
 	const char *const argv[] = { "sh", "-c", "ulimit -f; cat /proc/self/oom_score_adj", NULL };
 	struct os_spawn sp = { .path = "/bin/sh", .argv = argv, .capture = true, .guest = true };
 	char buf[64], *end;
-	int fds[2], status;
+	int fd, status;
 	pid_t pid;
 
-	OK(os_pipe(fds));
-	sp.fd3 = fds[1];
-	OK(os_spawn(&sp, &pid));
-	os_close(&fds[1]);
-	read_all(fds[0], buf, sizeof(buf));
+	fd = spawn_with_pipe(&sp, &pid);
+	read_all(fd, buf, sizeof(buf));
 	/* In blocks of 512 or of 1024 bytes, as the shell likes. */
 	assert_true(strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 512 ||
 		    strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 1024);
 	assert_string_equal(end, "\n1000\n");
 	OK(os_wait(pid, 5000, &status));
-	os_close(&fds[0]);
+	os_close(&fd);
 }
 
 /* What it says on a terminal of its own, up to its end. */
@@ -158,11 +142,9 @@ TEST(a_child_ends_with_its_parent)
 {
 	char buf[8];
 	int fds[2];
-	pid_t parent;
+	pid_t parent = fork_with_pipe(fds);
 	bool ready;
 
-	assert_int_equal(pipe(fds), 0);
-	parent = fork();
 	if (parent == 0) {
 		const char *const argv[] = { "sleep", "100", NULL };
 		struct os_spawn sp = { .path = "/bin/sleep", .argv = argv, .fd3 = fds[1] };
@@ -170,8 +152,7 @@ TEST(a_child_ends_with_its_parent)
 
 		_exit(os_spawn(&sp, &pid) == KB_OK ? 0 : 1);
 	}
-	close(fds[1]);
-	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	assert_int_equal(test_exit_code(parent), 0);
 	/* The child has the pipe: its end is the end of the pipe. */
 	OK(os_poll(&fds[0], &ready, 1, 60000));
 	assert_int_equal(read(fds[0], buf, sizeof(buf)), 0);
@@ -377,7 +358,7 @@ static int as_init(bool own_mounts)
 
 TEST(process_1_reaps_strangers_and_keeps_its_own)
 {
-	int status;
+	int code;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -395,15 +376,15 @@ TEST(process_1_reaps_strangers_and_keeps_its_own)
 			mount("proc", "/proc", "proc", 0, NULL);
 			_exit(as_init(rooted));
 		}
-		waitpid(inner, &status, 0);
-		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+		waitpid(inner, &code, 0);
+		_exit(WIFEXITED(code) ? WEXITSTATUS(code) : 99);
 	}
-	EQUAL((waitpid(pid, &status, 0), pid), (WIFEXITED(status), true));
-	if (WEXITSTATUS(status) == 77) {
+	code = test_exit_code(pid);
+	if (code == 77) {
 		print_message("no namespaces here: not tried as process 1\n");
 		skip();
 	}
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(code, 0);
 }
 
 TEST_MAIN("os_proc")

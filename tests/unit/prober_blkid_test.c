@@ -4,6 +4,7 @@
 #include "initramfs/disks/probe_answer.h"
 #include "initramfs/prober/prober.h"
 #include "lib/os.h"
+#include "tests/unit/child.h"
 #include "tests/unit/folder.h"
 
 #include <blkid/blkid.h>
@@ -31,25 +32,17 @@ static void look(void)
 {
 	const char *const argv[] = { "keelboot-prober", image, "20000", NULL };
 	struct os_spawn sp = { .path = "/proc/self/exe", .argv = argv };
-	size_t used = 0, len = 1;
-	int fds[2], status;
-	bool ready;
+	int fd, status;
+	size_t used;
 	pid_t pid;
 
-	OK(os_pipe(fds));
-	sp.fd3 = fds[1];
-	OK(os_spawn(&sp, &pid));
-	os_close(&fds[1]);
+	fd = spawn_with_pipe(&sp, &pid);
 	memset(&a, 0, sizeof(a));
-	while (len > 0 && used < sizeof(a)) {
-		OK(os_poll(fds, &ready, 1, 30000));
-		if (os_read(fds[0], (char *)&a + used, sizeof(a) - used, &len) == KB_OK)
-			used += len;
-	}
+	used = read_to_end(fd, &a, sizeof(a));
 	OK(os_wait(pid, 5000, &status));
-	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 0));
+	assert_fine(status);
 	OK(probe_answer_check(&a, used));
-	os_close(&fds[0]);
+	os_close(&fd);
 }
 
 static void make_dir(void)

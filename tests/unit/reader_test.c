@@ -410,13 +410,19 @@ TEST(a_read_that_a_signal_interrupts_is_made_again)
 	interrupted = 0;
 }
 
+/* Of the bundle as it is now. */
+static const uint8_t *release_id(void)
+{
+	OK(open_it());
+	shut();
+	return r.release.id;
+}
+
 TEST(the_release_id_is_that_of_the_release)
 {
 	uint8_t first[32];
 
-	OK(open_it());
-	memcpy(first, r.release.id, 32);
-	shut();
+	memcpy(first, release_id(), 32);
 	/* other records, other payload, other key: the same release */
 	fixture_begin(&f, 40, 7);
 	fixture_seal(&f, &other);
@@ -426,9 +432,7 @@ TEST(the_release_id_is_that_of_the_release)
 	/* another hash of a chunk: another one */
 	f.hashes[5] ^= 1;
 	fixture_seal(&f, &key);
-	OK(open_it());
-	assert_memory_not_equal(r.release.id, first, 32);
-	shut();
+	assert_memory_not_equal(release_id(), first, 32);
 }
 
 TEST(the_release_id_depends_on_all_it_should)
@@ -440,25 +444,19 @@ TEST(the_release_id_depends_on_all_it_should)
 	};
 	uint8_t first[32];
 
-	OK(open_it());
-	memcpy(first, r.release.id, 32);
-	shut();
+	memcpy(first, release_id(), 32);
 	for (unsigned i = 0; i < 5; i++) {
 		fixture_manifest(&f);
 		memcpy(strstr(f.manifest, changes[i][0]), changes[i][1], strlen(changes[i][1]));
 		if (i == 4)
 			memcpy(strstr(f.manifest, "image=root"), "image=roof", 10);
 		fixture_seal_manifest(&f, &key);
-		OK(open_it());
-		assert_memory_not_equal(r.release.id, first, 32);
-		shut();
+		assert_memory_not_equal(release_id(), first, 32);
 	}
 	fixture_manifest(&f);
 	memcpy(strstr(f.manifest, "floor=1"), "floor=0", 7);
 	fixture_seal_manifest(&f, &key);
-	OK(open_it());
-	assert_memory_equal(r.release.id, first, 32);
-	shut();
+	assert_memory_equal(release_id(), first, 32);
 }
 
 /* ---------------------------------------------------------------- walking */

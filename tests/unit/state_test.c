@@ -110,12 +110,8 @@ static void check_key(const char *doc, const char *of, const struct state_key *k
 
 TEST(each_key_has_a_field_of_its_kind_and_a_row_of_the_page)
 {
-	static char doc[128 << 10];
-	FILE *f = fopen("docs/STATE.md", "r");
+	const char *doc = states_page();
 
-	assert_non_null(f);
-	doc[fread(doc, 1, sizeof(doc) - 1, f)] = '\0';
-	fclose(f);
 	for (const struct state_key *key = state_keys; key->name != NULL; key++)
 		check_key(doc, "", key);
 	for (const struct state_key *key = state_keys_of_slot; key->name != NULL; key++)

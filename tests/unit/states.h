@@ -36,6 +36,18 @@ static inline void states_set(struct state *s, int slot, enum state_st st, uint6
 	}
 }
 
+/* The page that has the tables of selector/. */
+static inline const char *states_page(void)
+{
+	static char text[128 << 10];
+	FILE *f = fopen("docs/STATE.md", "r");
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
 /* So many slots, all of this kind and of sequence 1. */
 static inline void states_all(struct state *s, unsigned nslots, enum state_st st)
 {

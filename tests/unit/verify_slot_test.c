@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot-verify as a process, on the manifest that a slot's install left in the state. */
 #include "tests/unit/trusted_key.h"
+#include "tests/unit/child.h"
 #include "tests/unit/install_fixture.h"
 #include "update/verify/verify_slot.h"
 
@@ -86,10 +87,8 @@ static int run(const char *slot, bool heard)
 	const char *argv[] = { "keelboot-verify", "--state", folder_at("state"), "--slot", slot,
 			       "--root",	  folder };
 	int fds[2];
-	pid_t pid;
+	pid_t pid = fork_with_pipe(fds);
 
-	assert_int_equal(pipe(fds), 0);
-	pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
 		dup2(fds[1], 100);
@@ -99,7 +98,6 @@ static int run(const char *slot, bool heard)
 			close(3);
 		exit(verify_slot_main(7, (char **)argv));
 	}
-	close(fds[1]);
 	memset(&answer, 0, sizeof(answer));
 	answered = read(fds[0], &answer, sizeof(answer));
 	close(fds[0]);
