@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/os.h"
 #include "tests/sim/filecut.h"
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <time.h>
 
 #define IMAGE FILECUT_WORLD_IMAGE
 #define SLOT  (2u << 20)
@@ -35,6 +37,19 @@ static void make_release(struct filecut_world_release *r, bool other)
 	put_file(other ? "other.keel" : "new.keel", buf, (size_t)len, 0);
 	r->bundle = filecut_image_blob(buf, (size_t)len);
 	snprintf(r->path, sizeof(r->path), "keelboot/stage/%s", r->r.file);
+}
+
+/* In front of the real one: this system starts with the simulation, whenever the machine did. */
+uint64_t os_now_ms(void)
+{
+	static uint64_t began;
+	struct timespec ts;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	began = began == 0 ? now : began;
+	return now - began;
 }
 
 void filecut_world_report(unsigned stable_after, bool reported)
