@@ -8,7 +8,8 @@ import re
 import sys
 
 import pytest
-from cli_device import OK, TOP, call, run
+from conftest import TOP    # and the folders of the other modules
+from cli_device import OK, call, run
 
 FILE = TOP / "cli" / "completion.bash"
 GROUPS = ("bundle", "key", "image")     # verbs that have verbs

@@ -13,8 +13,9 @@ import shutil
 import sys
 
 import pytest
+from conftest import TOP    # and the folders of the other modules
 import test_cmdline_keys
-from cli_device import OK, TOP, call, run
+from cli_device import OK, call, run
 
 MAN = TOP / "docs" / "man"
 BEGIN, END = '.\\" BEGIN KEYS: made from the code\n', '.\\" END KEYS\n'
