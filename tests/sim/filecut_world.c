@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/os.h"
+#include "lib/os_clock.h"
 #include "tests/sim/filecut.h"
 
 #include <fcntl.h>
 #include <ftw.h>
-#include <time.h>
 
 #define IMAGE FILECUT_WORLD_IMAGE
 #define SLOT  (2u << 20)
@@ -43,13 +43,9 @@ static void make_release(struct filecut_world_release *r, bool other)
 uint64_t os_now_ms(void)
 {
 	static uint64_t began;
-	struct timespec ts;
-	uint64_t now;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	began = began == 0 ? now : began;
-	return now - began;
+	began = began == 0 ? os_clock_ms() : began;
+	return os_clock_ms() - began;
 }
 
 void filecut_world_report(unsigned stable_after, bool reported)
