@@ -72,14 +72,15 @@ static inline int spawn_with_pipe(struct os_spawn *sp, pid_t *pid)
 	return fds[0];
 }
 
-/* Reads until nobody has the other end any more, or it is full; how much that was. */
-static inline size_t read_to_end(int fd, void *buf, size_t size)
+/* Reads until nobody has the other end any more, or it is full; how much that was. Each part comes
+ * within timeout_ms. */
+static inline size_t read_to_end(int fd, void *buf, size_t size, unsigned timeout_ms)
 {
 	size_t used = 0, len = 1;
 	bool ready;
 
 	while (len > 0 && used < size) {
-		OK(os_poll(&fd, &ready, 1, 30000));
+		OK(os_poll(&fd, &ready, 1, timeout_ms));
 		if (os_read(fd, (char *)buf + used, size - used, &len) == KB_OK)
 			used += len;
 	}

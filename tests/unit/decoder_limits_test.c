@@ -66,7 +66,7 @@ static void give_up(struct report *r, bool keep_caps)
 			_exit(1);
 		_exit(0);
 	}
-	EQUAL((read_to_end(fds[0], r, sizeof(*r)), sizeof(*r)), (test_exit_code(pid), 0));
+	EQUAL((read_to_end(fds[0], r, sizeof(*r), 30000), sizeof(*r)), (test_exit_code(pid), 0));
 	OK(r->err);
 	close(fds[0]);
 }

@@ -20,7 +20,7 @@ static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
 
 static void read_all(int fd, char *buf, size_t size)
 {
-	buf[read_to_end(fd, buf, size - 1)] = '\0';
+	buf[read_to_end(fd, buf, size - 1, 5000)] = '\0';
 }
 
 TEST(a_child_says_something_on_descriptor_3_and_ends)

@@ -38,7 +38,7 @@ static void look(void)
 
 	fd = spawn_with_pipe(&sp, &pid);
 	memset(&a, 0, sizeof(a));
-	used = read_to_end(fd, &a, sizeof(a));
+	used = read_to_end(fd, &a, sizeof(a), 30000);
 	OK(os_wait(pid, 5000, &status));
 	assert_fine(status);
 	OK(probe_answer_check(&a, used));
