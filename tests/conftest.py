@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """For every folder of tests: where the modules are that they share, and a device in a folder."""
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TOP / folder) for folder in (
@@ -10,8 +13,24 @@ sys.path[:0] = [str(TOP / folder) for folder in (
 
 from cli_device import make_device, make_factory, make_good, make_ready     # noqa: E402
 
+FAILED = pytest.StashKey()
 __all__ = ["make_device", "make_factory", "make_good", "make_ready"]
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "threat(*numbers): a test of these threats, of tests/hostile/threats.py")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or outcome.get_result().failed
+
+
+@pytest.fixture(autouse=True)
+def tidy(request):
+    """The folder of a test that passed goes at once: together they are 11 GB, and /tmp may be in memory."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder and not request.node.stash.get(FAILED, False):
+        shutil.rmtree(folder, ignore_errors=True)
