@@ -45,10 +45,11 @@ endif
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog hooks update/wire kernel-cmdline selector lib
 OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
+OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_COMMAND  := cli cli/doctor cli/check cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
-FOLDERS     := $(sort $(OF_INIT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
-MAINS   := initramfs/init.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
+FOLDERS     := $(sort $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
+MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
@@ -57,7 +58,7 @@ obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
 LIBKB   := $(B)/libkb.a
 LIBREAL := $(B)/libreal.a
-PROGS   := $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot
+PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
 # pkg-config is asked; where it does not know the module, the library alone has to do.
@@ -105,6 +106,10 @@ $(LIBREAL): $(call obj,$(REAL))
 link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(call archive,lib) $(1) >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 
 $(B)/init: $(B)/obj/initramfs/init.o $(call archive,$(OF_INIT)) $(LIBREAL)
+	$(call step,LD)
+	$(call link,$(INIT_LIBS))
+
+$(B)/keelboot-select: $(B)/obj/initramfs/select/select_main.o $(call archive,$(OF_SELECT)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(INIT_LIBS))
 
@@ -308,6 +313,19 @@ install-both: all
 
 install-device: install-both ## install what a device's root needs: the command and its helper
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
+
+# What the initramfs of a distribution is made of, and the glue of its generator.
+install-boot: all
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
+	$(INSTALL_PROGRAM) $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 644 hooks/lib/pack.sh $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
+
+INITRAMFS_TOOLS := $(PREFIX)/share/initramfs-tools
+install-initramfs-tools: install-boot ## install what Debian's initramfs-tools puts into its initramfs
+	$(INSTALL) -D -m 755 hooks/initramfs-tools/hook $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot
+	for point in init-top local-top init-bottom panic; do \
+		$(INSTALL) -D -m 755 hooks/initramfs-tools/$$point $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/$$point/keelboot || exit 1; done
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)/examples

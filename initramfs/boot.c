@@ -3,13 +3,12 @@
 
 #include "initramfs/candidate.h"
 #include "initramfs/export.h"
+#include "initramfs/find.h"
 #include "initramfs/guard.h"
 #include "initramfs/load_state.h"
 #include "initramfs/plain.h"
-#include "initramfs/rescue.h"
 #include "initramfs/root.h"
 #include "initramfs/settings.h"
-#include "initramfs/stages.h"
 #include "initramfs/updates.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
@@ -17,13 +16,6 @@
 
 #include <string.h>
 #include <sys/mount.h>
-
-#define DISK_WAIT_S 30 /* for one that did not come within timeout= */
-
-/* Only the space between restarts: what a person plugs in meanwhile is for the next boot. */
-#define RESTART_S	 5
-#define RESTART_WAITED_S 1  /* the boot has waited for a disk already */
-#define RESTART_EARLY_S	 30 /* it waited for nothing yet, and the next may find it otherwise */
 
 static enum kb_err mount_early(struct boot *b)
 {
@@ -37,7 +29,7 @@ static enum kb_err mount_early(struct boot *b)
 		{ "tmpfs", "/run", "mode=0755,size=20%", MS_NOSUID | MS_NODEV },
 	};
 
-	b->restart_s = RESTART_EARLY_S;
+	b->restart_s = BOOT_RESTART_EARLY_S;
 	for (unsigned i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
 		enum kb_err err = os_mkdir(m[i].target, 0755);
 
@@ -51,35 +43,14 @@ static enum kb_err mount_early(struct boot *b)
 	}
 	os_stdio();
 	TRY(os_mkdir(ROOT_DIR, 0755));
-	b->restart_s = RESTART_S;
-	return KB_OK;
-}
-
-static enum kb_err find_devices(struct boot *b)
-{
-	struct devices_wait wait = {
-		.timeout_s = b->conf.timeout_s,
-		.sources = b->sources,
-		.idle = watchdog_idle,
-		.ctx = b,
-	};
-	enum kb_err err = devices_find(&b->dev, &b->probe, &b->conf, &wait);
-
-	if (err != KB_ENODEV)
-		return err;
-	log_err("no disk found: nothing can boot, and no stick can help; restarting in %u s unless the disk appears",
-		DISK_WAIT_S);
-	wait.timeout_s = DISK_WAIT_S;
-	b->restart_s = RESTART_WAITED_S;
-	TRY(devices_find(&b->dev, &b->probe, &b->conf, &wait));
-	b->restart_s = RESTART_S;
+	b->restart_s = BOOT_RESTART_S;
 	return KB_OK;
 }
 
 /* err: why the root was not entered. But for an init that does not start, a disk failed. */
 static enum kb_err space_restart(struct boot *b, enum kb_err err)
 {
-	b->restart_s = err == KB_EEXEC ? RESTART_S : RESTART_EARLY_S;
+	b->restart_s = err == KB_EEXEC ? BOOT_RESTART_S : BOOT_RESTART_EARLY_S;
 	return err;
 }
 
@@ -113,15 +84,7 @@ enum kb_err boot(struct boot *b)
 	load_state(b);
 	if (!settings_is_forced(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
-	err = candidate_mount(b);
-	if (err == KB_ENOCAND)
-		stages_exhausted(b);
-	while (err == KB_ENOCAND && rescue_run(b))
-		err = candidate_mount(b);
-	TRY(err);
-	shell_end(b);		/* which a rescue may have opened */
-	if (b->attempt.counted) /* else what the crash records mean is not written yet */
-		evidence_forget(&b->evidence);
+	TRY(candidate_or_rescue(b));
 	watchdog_decide(b);
 	export_write(b);
 	guard_start(b);

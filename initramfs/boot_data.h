@@ -29,10 +29,13 @@ struct boot {
 	char cmdline[CMDLINE_MAX + 1];
 	struct cmdline cmd;
 	struct conf conf;
+	/* there was a system.conf */
+	bool configured;
 	/* that may be looked at: bits of enum cmdline_source */
 	unsigned sources;
-	/* how a root is mounted */
+	/* how a root is mounted, and what was */
 	struct root root;
+	struct root_mounted mounted;
 	/* of this image */
 	struct keyring_survey keys;
 	struct wdt wdt;
@@ -61,6 +64,12 @@ struct boot {
 	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1];
 	unsigned ndespite;
 };
+
+/* How long a boot that fails waits before it restarts: only the space between restarts, since what a
+ * person plugs in meanwhile is for the next boot. */
+#define BOOT_RESTART_S	      5
+#define BOOT_RESTART_WAITED_S 1	 /* it has waited for a disk already */
+#define BOOT_RESTART_EARLY_S  30 /* it waited for nothing yet, and the next may find it otherwise */
 
 /* The program that does what process 1 must not: probing, applying, verifying. */
 #define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"

@@ -4,6 +4,7 @@
 #include "initramfs/rescue.h"
 #include "initramfs/settings.h"
 #include "initramfs/slot.h"
+#include "initramfs/stages.h"
 #include "initramfs/verify.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -140,7 +141,7 @@ static void report_chosen(const struct boot *b, const struct state_slot *s)
 		log_notice("slot %c: %s, %s", slot, version, state_st_name(s->st));
 }
 
-enum kb_err candidate_mount(struct boot *b)
+static enum kb_err mount_candidate(struct boot *b)
 {
 	uint64_t seq = b->rec.s.seq;
 	const struct state_slot *s;
@@ -152,5 +153,20 @@ enum kb_err candidate_mount(struct boot *b)
 	report_chosen(b, s);
 	if (b->rec.s.seq != seq && is_news(b, s))
 		skipped_to_history(b);
+	return KB_OK;
+}
+
+enum kb_err candidate_or_rescue(struct boot *b)
+{
+	enum kb_err err = mount_candidate(b);
+
+	if (err == KB_ENOCAND)
+		stages_exhausted(b);
+	while (err == KB_ENOCAND && rescue_run(b))
+		err = mount_candidate(b);
+	TRY(err);
+	shell_end(b);		/* which a rescue may have opened */
+	if (b->attempt.counted) /* else what the crash records mean is not written yet */
+		evidence_forget(&b->evidence);
 	return KB_OK;
 }

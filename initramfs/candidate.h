@@ -6,7 +6,8 @@
 #include "initramfs/boot_data.h"
 
 /*
- * Chooses a slot, charges it and mounts it on ROOT_DIR, and says which and why. KB_ENOCAND: none
- * can be booted. Called again when an update, or the device's disk, has come.
+ * Chooses a slot, charges it and mounts it on ROOT_DIR, and says which and why. Where none can be
+ * booted, the hooks of that stage run and the rescue begins; what it brings is chosen from anew.
+ * KB_ENOCAND: the rescue is over.
  */
-enum kb_err candidate_mount(struct boot *b) KB_MUST_CHECK;
+enum kb_err candidate_or_rescue(struct boot *b) KB_MUST_CHECK;

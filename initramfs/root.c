@@ -89,11 +89,25 @@ static enum kb_err find_init_and_run_hooks(const struct root *r, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "no %.44s", wanted);
 		return KB_EEXEC;
 	}
+	if (r->mounted != NULL)
+		snprintf(r->mounted->init, sizeof(r->mounted->init), "%s", init);
 	if (strcmp(init, wanted) != 0)
 		log_warn("root: init=%s is not executable on this slot; starting %s", wanted, init);
 	if (r->env == NULL)
 		return KB_OK;
 	return hook_run_dir("post-mount", r->env, r->hook_timeout_s, reason);
+}
+
+static void note_mounted(const struct root *r, const char *dev, const char *type,
+			 const char *options)
+{
+	struct root_mounted *m = r->mounted;
+
+	if (m == NULL)
+		return;
+	snprintf(m->dev, sizeof(m->dev), "%s", dev);
+	snprintf(m->fstype, sizeof(m->fstype), "%s", type);
+	snprintf(m->options, sizeof(m->options), "%s", options != NULL ? options : "");
 }
 
 /* A file system of a type that is known, or else of one of the usual types. */
@@ -105,6 +119,7 @@ static enum kb_err mount_any(const struct root *r, const char *dev, const char *
 	unsigned long flags = r->writable ? 0 : MS_RDONLY;
 	enum kb_err err = KB_EMOUNT;
 
+	note_mounted(r, dev, type, options);
 	if (strcmp(type, "auto") != 0)
 		return os_mount(dev, ROOT_DIR, type, flags, options);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(usual) && err != KB_OK; i++)
@@ -158,6 +173,7 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 	err = mount_root(r, dev, probed);
 	if (err != KB_EPERM || strcmp(probed, "ext4") != 0)
 		return err;
+	note_mounted(r, dev, "ext4", "noload");
 	err = os_mount(dev, ROOT_DIR, "ext4", MS_RDONLY, "noload");
 	if (err == KB_OK)
 		log_warn(

@@ -8,6 +8,17 @@
 
 #define ROOT_DIR "/sysroot"
 
+/* What mounted: for whoever is to mount the same again. */
+struct root_mounted {
+	/* "/dev/vda3", or "/dev/dm-0" where dm-verity stands between */
+	char dev[32];
+	/* file system and its options; "auto": one of the usual */
+	char fstype[CONF_NAME_MAX + 1];
+	char options[CMDLINE_TEXT_MAX + 1];
+	/* what is started there */
+	char init[CMDLINE_TEXT_MAX + 1];
+};
+
 struct root {
 	/* the first that can be started is */
 	const char *init[3];
@@ -22,6 +33,8 @@ struct root {
 	const struct hook_env *env;
 	/* only for a root that is no slot: keelboot.enable=0 rw */
 	bool writable;
+	/* filled by root_mount(); NULL: nobody asks */
+	struct root_mounted *mounted;
 };
 
 /* What command line and system.conf say, the former first; both have to stay. PURE. */

@@ -98,6 +98,7 @@ static void merge_command_line(struct boot *b)
 		conf->watchdog_timeout_s = cmd->watchdog_timeout_s;
 	b->sources = sources_allowed(conf, cmd->sources);
 	b->root = root_settings(conf, cmd);
+	b->root.mounted = &b->mounted;
 }
 
 bool settings_is_forced(const struct boot *b)
@@ -105,18 +106,31 @@ bool settings_is_forced(const struct boot *b)
 	return b->cmd.slot >= 0 && b->cmd.slot < (int)b->conf.nslots;
 }
 
+static void say_nothing(void *ctx, const char *file, int line, const char *text)
+{
+	(void)ctx, (void)file, (void)line, (void)text;
+}
+
+void settings_peek(struct boot *b)
+{
+	bootlog_open();
+	load_command_line(b);
+	conf_load(&b->conf, "", &b->configured, say_nothing, NULL);
+	cmdline_parse_heeded(&b->cmd, b->cmdline, b->conf.command_line);
+	set_log(&b->cmd);
+	merge_command_line(b);
+}
+
 void settings_read(struct boot *b)
 {
-	bool found;
-
 	bootlog_open();
 	load_command_line(b);
 	/* Only for the log, which reading system.conf needs; heed_command_line() is what counts. */
 	cmdline_parse(&b->cmd, b->cmdline);
 	set_log(&b->cmd);
 	log_info("Keelboot " KB_VERSION);
-	conf_load(&b->conf, "", &found, NULL, NULL);
-	if (!found)
+	conf_load(&b->conf, "", &b->configured, NULL, NULL);
+	if (!b->configured)
 		log_warn("no system.conf in the initramfs; the defaults are used");
 	look_at_keys(b);
 	heed_command_line(b);

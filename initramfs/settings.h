@@ -13,6 +13,10 @@
  */
 void settings_read(struct boot *b);
 
+/* The same, without a word and without an effect on the kernel or on b->keys and b->shell: for a
+ * program in whose boot another one calls settings_read(). */
+void settings_peek(struct boot *b);
+
 /* keelboot.slot= names a slot, for a person who looks for something: nothing is counted, and
  * nothing installed under them. */
 bool settings_is_forced(const struct boot *b);

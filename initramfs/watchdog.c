@@ -35,16 +35,21 @@ static void arm_after_a_module(void *boot)
 	watchdog_arm_late(boot);
 }
 
-/* The list begins with the watchdog's modules: the loading of all others is covered already. */
-void watchdog_load_modules(struct boot *b)
+void watchdog_arm(struct boot *b)
 {
 	enum kb_err err;
 
-	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, arm_after_a_module, b);
 	if (b->wdt.armed)
 		return;
 	err = wdt_arm(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s, WATCHDOG_WAIT_MS);
 	(void)err; /* logged there; a device without one boots nevertheless */
+}
+
+/* The list begins with the watchdog's modules: the loading of all others is covered already. */
+void watchdog_load_modules(struct boot *b)
+{
+	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, arm_after_a_module, b);
+	watchdog_arm(b);
 }
 
 void watchdog_decide(struct boot *b)

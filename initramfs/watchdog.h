@@ -8,6 +8,9 @@
  * device that has none boots nevertheless; that was said. */
 void watchdog_load_modules(struct boot *b);
 
+/* Arms it unless it is armed. A device that has none boots nevertheless; that was said. */
+void watchdog_arm(struct boot *b);
+
 /* Its hardware may come late: arms it if it is there by now, without waiting; feeds it if it was
  * armed before. */
 void watchdog_arm_late(struct boot *b);

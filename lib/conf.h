@@ -173,6 +173,12 @@ struct conf {
 	enum conf_handover handover;
 	enum conf_bootstatus bootstatus;
 
+	/* [initramfs]: of a distribution, which calls keelboot-select */
+	/* without a slot of ours nothing boots */
+	bool required;
+	/* a boot that fails ends at a prompt, not in a restart */
+	bool prompt;
+
 	/* [hooks] */
 	/* default: 10 */
 	uint32_t hook_timeout_s;

@@ -106,6 +106,9 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s);
  */
 enum kb_err wdt_hand_over(struct wdt *w, unsigned timeout_s, unsigned shutdown_s) KB_MUST_CHECK;
 
+/* Its time begins anew, and it counts on without us: another program of this boot takes it over. */
+void wdt_leave(struct wdt *w);
+
 /* "system", "keeper", "release". */
 const char *wdt_handover_name(enum conf_handover handover);
 

@@ -188,6 +188,15 @@ const char *wdt_feeder(const struct wdt *w)
 	return w->handover == CONF_HANDOVER_KEEPER && is_nowayout(w) ? "system" : "nobody";
 }
 
+void wdt_leave(struct wdt *w)
+{
+	if (!w->armed)
+		return;
+	os_wdt_ping(w->fd);
+	os_close(&w->fd);
+	w->armed = false;
+}
+
 enum kb_err wdt_hand_over(struct wdt *w, unsigned timeout_s, unsigned shutdown_s)
 {
 	enum kb_err err = KB_OK;

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What the initramfs of a distribution needs of Keelboot: for the hook of each generator, which sources this file on the
+# system that makes the initramfs. docs/INTEGRATE.md has the contract.
+
+KEELBOOT_LIB=/usr/lib/keelboot
+# Watchdogs, records of crashes, and what carries updates and slots; the distribution brings the disks.
+KEELBOOT_SETS="watchdog-server watchdog pstore usb sd ext4 vfat exfat squashfs erofs verity"
+
+# The names of the modules of these sets, those first that have to be loaded first.
+keelboot_modules() {
+	awk -v sets="$*" '
+		BEGIN { n = split(sets, wanted, " "); for (i = 1; i <= n; i++) want[wanted[i]] = 1 }
+		/^#/ { next }
+		/^\[/ { take = (substr($1, 2, length($1) - 2) in want); key = ""; next }
+		/^[a-z-]+ *=/ { key = $1; sub(/^[^=]*=/, "") }
+		take && (key == "helpers" || key == "modules" || key == "soc") { for (i = 1; i <= NF; i++) print $i }
+	' "$KEELBOOT_LIB/mkinitramfs.d/module-sets.ini"
+}
+
+# What is missing for a boot, in one line; nothing if all is there.
+keelboot_missing() {
+	[ -x "$KEELBOOT_LIB/keelboot-select" ] || { echo "$KEELBOOT_LIB/keelboot-select is missing"; return; }
+	[ -e /etc/keelboot/system.conf ] || [ -e /usr/lib/keelboot/system.conf ] ||
+		echo "there is no /etc/keelboot/system.conf"
+}
+
+# The programs, a path a line.
+keelboot_programs() {
+	for program in keelboot-select keelboot-guardian keelboot-helper; do
+		[ ! -x "$KEELBOOT_LIB/$program" ] || echo "$KEELBOOT_LIB/$program"
+	done
+}
+
+# Configuration, keys and hooks of the boot, a path a line.
+keelboot_files() {
+	for folder in /etc/keelboot /usr/lib/keelboot/system.conf /usr/lib/keelboot/system.conf.d /usr/lib/keelboot/hooks; do
+		[ ! -e "$folder" ] || find "$folder" -type f
+	done
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/select/select.h"
+
+#include "initramfs/boot.h"
+#include "initramfs/candidate.h"
+#include "initramfs/export.h"
+#include "initramfs/find.h"
+#include "initramfs/guard.h"
+#include "initramfs/load_state.h"
+#include "initramfs/select/handout.h"
+#include "initramfs/settings.h"
+#include "initramfs/updates.h"
+#include "initramfs/watchdog.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/os_mounts.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define LOCK_FILE  EXPORT_DIR "/select.lock"
+#define ASIDE_FILE EXPORT_DIR "/aside"
+
+/* ---------------------------------------------------------------- when nothing is chosen */
+
+/* There is a root that the distribution would boot without us. */
+static bool has_other_root(const struct boot *b)
+{
+	return b->cmd.root[0] != '\0' && strcmp(b->cmd.root, "keelboot") != 0;
+}
+
+static bool may_step_aside(const struct boot *b)
+{
+	return !b->conf.required && has_other_root(b);
+}
+
+static enum select_end step_aside(const struct boot *b, const char *why)
+{
+	log_warn("%s: this boot goes on without Keelboot%s%s", why,
+		 has_other_root(b) ? ", with root=" : "", has_other_root(b) ? b->cmd.root : "");
+	if (os_write_file(ASIDE_FILE, why, strlen(why)) != KB_OK)
+		log_warn("unable to write " ASIDE_FILE ": %m");
+	return SELECT_ASIDE;
+}
+
+/* Whoever looks at the prompt ought not to be reset by the watchdog: it is left alone there, as one
+ * that nobody feeds restarts a device that nobody looks at. */
+static enum select_end fail_boot(struct boot *b, enum kb_err err)
+{
+	if (b->conf.prompt)
+		log_err("unable to boot: %s; [initramfs] prompt=yes: no restart", err_text(err));
+	else
+		boot_recover(b, err);
+	return SELECT_FAILED;
+}
+
+/* ---------------------------------------------------------------- the calls */
+
+enum select_end select_arm(struct boot *b)
+{
+	settings_peek(b);
+	if (!b->cmd.enable)
+		return SELECT_ASIDE;
+	watchdog_arm(b);
+	wdt_leave(&b->wdt);
+	return SELECT_DONE;
+}
+
+/* From a slot that is known to mount to one that is handed out. */
+static enum kb_err hand_out(struct boot *b)
+{
+	struct handout h;
+
+	TRY(os_umount(ROOT_DIR));
+	watchdog_decide(b);
+	export_write(b);
+	guard_start(b);
+	export_boot(b);
+	h = handout_of(b);
+	wdt_leave(&b->wdt);
+	return handout_write(&h);
+}
+
+static enum kb_err choose_and_hand_out(struct boot *b)
+{
+	if (!settings_is_forced(b))
+		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
+	TRY(candidate_or_rescue(b));
+	return hand_out(b);
+}
+
+/* What the story of boot() does, up to the slot; without the state nothing can be counted. */
+static enum select_end run_choice(struct boot *b)
+{
+	enum kb_err err;
+
+	settings_read(b);
+	if (!b->cmd.enable)
+		return step_aside(b, "keelboot.enable=0");
+	if (!b->configured && may_step_aside(b))
+		return step_aside(b, "no system.conf in this initramfs");
+	watchdog_arm(b);
+	err = find_devices(b);
+	if (err == KB_ENODEV && may_step_aside(b))
+		return step_aside(b, "no disk of this device");
+	if (err != KB_OK)
+		return fail_boot(b, err);
+	watchdog_arm_late(b);
+	load_state(b);
+	if (b->rec.health == RECORD_MISSING && may_step_aside(b))
+		return step_aside(b, "no usable state");
+	err = choose_and_hand_out(b);
+	return err == KB_OK ? SELECT_DONE : fail_boot(b, err);
+}
+
+/* Nobody else sees what is mounted here to be looked at. Where the kernel has no namespaces, they
+ * do, for a moment. */
+static void hide_mounts(void)
+{
+	if (os_mounts_own() != KB_OK || os_mkdir(ROOT_DIR, 0755) != KB_OK)
+		log_debug("unable to mount unseen: %m");
+}
+
+enum select_end select_choose(struct boot *b)
+{
+	enum select_end end;
+	int lock = -1;
+
+	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK ||
+	    os_open(LOCK_FILE, O_RDWR | O_CREAT, &lock) != KB_OK || os_lock(lock) != KB_OK) {
+		os_close(&lock);
+		return SELECT_BUSY;
+	}
+	if (os_exists(HANDOUT_FILE)) {
+		end = SELECT_DONE;
+	} else if (os_exists(ASIDE_FILE)) {
+		end = SELECT_ASIDE;
+	} else {
+		hide_mounts();
+		b->restart_s = BOOT_RESTART_S;
+		end = run_choice(b);
+	}
+	os_close(&lock);
+	return end;
+}
+
+/* The hand-over of boot(), by a process that has to open it again. */
+static void take_watchdog_over(struct boot *b, const struct handout *h)
+{
+	if (h->watchdog[0] == '\0')
+		return;
+	if (wdt_arm(&b->wdt, h->watchdog, h->watchdog_s, 0) != KB_OK)
+		return; /* said there */
+	b->wdt.handover = h->handover;
+	if (wdt_hand_over(&b->wdt, h->watchdog_s, h->shutdown_s) != KB_OK)
+		log_warn("watchdog: not running: a hung system will not be restarted");
+}
+
+enum select_end select_enter(struct boot *b, const char *path)
+{
+	struct handout h;
+	enum kb_err err;
+
+	settings_peek(b);
+	err = handout_read(&h);
+	if (err == KB_ENOENT)
+		return SELECT_ASIDE;
+	if (err != KB_OK)
+		return select_fail(b, "handed-out root was altered");
+	if (!os_mounts_from(path, h.root.dev)) {
+		log_err("%s is mounted from another device than slot %c, which is %s", path,
+			state_slot_letter(h.chosen.slot), h.root.dev);
+		return select_fail(b, "another root was mounted");
+	}
+	take_watchdog_over(b, &h);
+	return SELECT_DONE;
+}
+
+/* As note_not_entered() of boot.c does. */
+static void note_failure(struct boot *b, const struct handout *h, const char *reason)
+{
+	log_err("slot %c: %s", state_slot_letter(h->chosen.slot), reason);
+	record_load(&b->rec, h->state_dev, b->conf.nslots, 0, 0);
+	if (b->rec.health != RECORD_FOUND || settings_is_forced(b))
+		return;
+	choose_failed(&b->rec.s, &h->chosen, reason);
+	if (record_save(&b->rec, &b->rec.s) == KB_OK)
+		record_history(&b->rec, HISTORY_BOOT, h->chosen.slot, reason, "not booted");
+}
+
+enum select_end select_fail(struct boot *b, const char *reason)
+{
+	struct handout h;
+
+	settings_peek(b);
+	b->restart_s = BOOT_RESTART_S;
+	if (handout_read(&h) == KB_OK)
+		note_failure(b, &h, reason);
+	else if (os_exists(ASIDE_FILE) || may_step_aside(b))
+		return SELECT_ASIDE;
+	else
+		log_err("%s", reason);
+	return fail_boot(b, KB_EMOUNT);
+}

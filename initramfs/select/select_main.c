@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keelboot-select: the initramfs of a distribution calls it. The story is in select.c. */
+#include "initramfs/select/select.h"
+
+#include "lib/bootlog.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"usage: keelboot-select arm            arm the watchdog\n"
+	"       keelboot-select choose         choose the root, hand it out in /run/keelboot/root.env\n"
+	"       keelboot-select enter FOLDER   the root is mounted there, and is about to be entered\n"
+	"       keelboot-select fail REASON    the root cannot be mounted: note it, and restart\n"
+	"The initramfs of a distribution calls it: see keelboot-select(8).\n";
+
+/* Programs that we start, and hooks, speak there. */
+static void speak_to_kernel_log(void)
+{
+	int fd = -1;
+
+	if (os_open(BOOTLOG_KMSG, O_WRONLY, &fd) != KB_OK)
+		return;
+	for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
+		dup2(fd, i);
+	os_close(&fd);
+}
+
+static enum select_end arm(struct boot *b, const char *argument)
+{
+	(void)argument;
+	return select_arm(b);
+}
+
+static enum select_end choose(struct boot *b, const char *argument)
+{
+	(void)argument;
+	return select_choose(b);
+}
+
+static const struct verb {
+	const char *name;
+	int argc;
+	enum select_end (*run)(struct boot *b, const char *argument);
+} verbs[] = {
+	{ "arm", 2, arm },
+	{ "choose", 2, choose },
+	{ "enter", 3, select_enter },
+	{ "fail", 3, select_fail },
+};
+
+/* NULL: there is none such, or it wants other arguments. */
+static const struct verb *find_verb(int argc, char **argv)
+{
+	for (unsigned i = 0; i < KB_ARRAY_LEN(verbs); i++) {
+		if (argc == verbs[i].argc && strcmp(argv[1], verbs[i].name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct boot b;
+	const struct verb *verb = find_verb(argc, argv);
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		return SELECT_DONE;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("keelboot-select " KB_VERSION);
+		return SELECT_DONE;
+	}
+	if (verb == NULL) {
+		fputs(usage, stderr);
+		return SELECT_USAGE;
+	}
+	speak_to_kernel_log();
+	b.argv = argv;
+	b.envp = environ;
+	return verb->run(&b, argv[argc - 1]);
+}

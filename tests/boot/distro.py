@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole Debian systems in the slots, and the initramfs that a distribution's own generator makes."""
+
+import dataclasses
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import kbkernel
+from conftest import Shared
+from kbdevice import run
+from kbdisk import mkext4
+from kbroot import add_file
+
+TOP = Path(__file__).resolve().parents[2]
+WORK = TOP / "build/distro"
+SLOT = "330M"
+MEMORY = 640
+CONF = """\
+[system]
+compatible=debian-board
+tries=2
+commit-deadline=200
+[source.data]
+partition=PARTLABEL=data
+[source.media]
+settle=2s
+[rescue]
+wait=20
+[watchdog]
+timeout=60
+"""
+UP = """\
+#!/bin/sh
+echo "system {version} is up on slot $(cat /run/keelboot/slot 2>/dev/null)" >/dev/console
+{verdict}
+echo "system {version} is ready" >/dev/console
+"""
+UNIT = """\
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/etc/up
+[Install]
+WantedBy=multi-user.target
+"""
+CLEAN = """\
+[Unit]
+IgnoreOnIsolate=yes
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/usr/bin/keelboot mark clean
+"""
+SHELL = """\
+[Unit]
+DefaultDependencies=no
+After=sysinit.target
+[Service]
+ExecStart=/bin/sh
+StandardInput=tty-force
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+Restart=always
+RestartSec=1
+"""
+HANG = "#!/bin/sh\necho 'system {version}: init hangs' >/dev/console\nwhile :; do sleep 1000; done\n"
+WANTS = "etc/systemd/system/multi-user.target.wants"
+FILES = {
+    "systemd": {"etc/systemd/system/up.service": UNIT, "etc/systemd/system/keelboot-clean.service": CLEAN,
+                "etc/systemd/system/shell.service": SHELL},
+    "sysvinit": {"etc/down": "#!/bin/sh\nkeelboot mark clean\n"},
+}
+LINKS = {"systemd": {**{f"{WANTS}/{name}.service": f"../{name}.service" for name in ("up", "keelboot-clean", "shell")},
+                     "etc/systemd/system/serial-getty@ttyS0.service": "/dev/null"},
+         "sysvinit": {}}
+INITTAB = ("dn:06:wait:/etc/down\n", "up:2:once:/etc/up\nsh:2:respawn:/bin/sh </dev/ttyS0 >/dev/ttyS0 2>&1\n")
+
+
+class DebianDevice(Shared):
+    """Its systems are Debian's; `init` says with which."""
+
+    def __init__(self, work: Path, init: str):
+        super().__init__(work, conf=CONF, compatible="debian-board", slot_size=SLOT, data_size="200M")
+        self.init = init
+
+    def system(self, version: str, kind: str = "ok", files=None, size="300M") -> Path:
+        image = self.work / f"root-{version}-{kind}.img"
+        if image.exists():
+            return image
+        base, tree = TOP / "build/debian" / self.init, self.work / f"tree-{version}-{kind}"
+        run(TOP / "qemu/mkdebianroot", self.init, base)
+        shutil.rmtree(tree, ignore_errors=True)
+        subprocess.run(["cp", "-a", base, tree], check=True)
+        self.key()
+        verdict = "keelboot mark good" if kind == "ok" else ": # nobody marks it good"
+        files = {"usr/bin/keelboot": self.stripped("keelboot"),
+                 "usr/lib/keelboot/keelboot-helper": self.stripped("keelboot-helper"),
+                 "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys", "etc/fstab": "",
+                 "etc/up": UP.format(version=version, verdict=verdict), **FILES[self.init], **(files or {})}
+        if kind == "hang":
+            (tree / "usr/sbin/init").unlink()
+            files["usr/sbin/init"] = HANG.format(version=version)
+        for path, source in files.items():
+            add_file(tree, path, source)
+        if self.init == "sysvinit":
+            inittab = tree / "etc/inittab"
+            inittab.write_text(inittab.read_text().join(INITTAB))
+        for path, target in LINKS[self.init].items():
+            (tree / path).unlink(missing_ok=True)
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).symlink_to(target)
+        (tree / "data").mkdir(exist_ok=True)
+        mkext4(image.with_suffix(".new"), size, tree, label="root", seed=f"{version}-{kind}")
+        shutil.rmtree(tree)
+        image.with_suffix(".new").rename(image)
+        return image
+
+
+# ---------------------------------------------------------------- the initramfs
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A generator: the packages of the system that runs it, what `make` installs there, and its command."""
+    name: str
+    packages: str
+    install: str
+    command: str
+    files: tuple = ()
+
+    def tree(self) -> Path:
+        """A Debian that has the generator and Keelboot's glue."""
+        tree = WORK / self.name
+        if not (tree / "etc/debian_version").exists():
+            tree.parent.mkdir(parents=True, exist_ok=True)
+            run("mmdebstrap", "--variant=minbase", f"--include={self.packages}",
+                "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--aptopt=Acquire::Languages \"none\"", "bookworm", tree.with_suffix(".new"))
+            tree.with_suffix(".new").rename(tree)
+        run("make", "-s", "-C", TOP, self.install, f"DESTDIR={tree}", "INSTALL_PROGRAM=install -s -m 755")
+        return tree
+
+    def initramfs(self, device: Shared, *, conf: str = "", files=None, name: str = "") -> Path:
+        """Made in the tree, with the device's configuration; files: more, or None to take one away."""
+        conf = conf or device.conf
+        files = {**dict(self.files), **(files or {})}
+        unique = hashlib.sha256(repr((conf, sorted(map(str, files.items())))).encode()).hexdigest()[:10]
+        out = device.work / f"{self.name}-{name}{unique}.img"
+        with device.lock():
+            if not out.exists():
+                self._make(device, conf, files, out)
+        return out
+
+    def _make(self, device: Shared, conf: str, files: dict, out: Path) -> None:
+        tree, kernel = self.tree(), kbkernel.get()
+        shutil.rmtree(tree / "etc/keelboot", ignore_errors=True)
+        device.key()
+        for path, source in {"etc/keelboot/system.conf": conf, "etc/keelboot/keys": device.work / "keys",
+                             **files}.items():
+            if source is None:
+                (tree / path).unlink(missing_ok=True)
+            else:
+                add_file(tree, path, source)
+        modules = tree / "lib/modules" / kernel.version
+        modules.mkdir(parents=True, exist_ok=True)
+        config = kernel.bzimage.with_name(f"config-{kernel.version}")
+        shutil.copy(config, tree / "boot")
+        script = f"""
+            set -e
+            mount --bind {kernel.modules} {modules}
+            mount -t proc proc {tree}/proc
+            mount -t sysfs sysfs {tree}/sys
+            mount --rbind /dev {tree}/dev
+            chroot {tree} /bin/sh -c 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin; {self.command.format(
+                out="/initramfs.img", version=kernel.version)}'
+        """
+        run("unshare", "-m", "sh", "-c", script)
+        shutil.move(tree / "initramfs.img", out)
+
+
+IT = Target("initramfs-tools", "systemd-sysv,udev,kmod,initramfs-tools,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
+            "install-initramfs-tools", "mkinitramfs -o {out} {version}")
+TARGETS = {target.name: target for target in (IT,)}
