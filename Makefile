@@ -327,6 +327,19 @@ install-initramfs-tools: install-boot ## install what Debian's initramfs-tools p
 	for point in init-top local-top init-bottom panic; do \
 		$(INSTALL) -D -m 755 hooks/initramfs-tools/$$point $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/$$point/keelboot || exit 1; done
 
+# For an initramfs in which systemd runs, whoever makes it.
+SYSTEMDDIR := $(PREFIX)/lib/systemd
+install-systemd-initrd: install-boot
+	$(INSTALL) -d $(DESTDIR)$(SYSTEMDDIR)/system $(DESTDIR)$(SYSTEMDDIR)/system-generators
+	$(INSTALL) -m 644 hooks/systemd/*.service $(DESTDIR)$(SYSTEMDDIR)/system/
+	ln -sf ../../keelboot/keelboot-select $(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
+
+DRACUTDIR := $(PREFIX)/lib/dracut
+install-dracut: install-systemd-initrd ## install what dracut puts into its initramfs, with systemd in it or without
+	$(INSTALL) -d $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d
+	$(INSTALL) -m 755 hooks/dracut/50keelboot/*.sh $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot/
+	$(INSTALL) -m 644 hooks/dracut/50-keelboot.conf $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/
+
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)/examples
 	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/

@@ -11,6 +11,9 @@
 /* A link to the root's device: units of systemd name it before it is known. */
 #define HANDOUT_LINK "/run/keelboot/root"
 
+/* Why Keelboot has nothing to say in this boot. */
+#define ASIDE_FILE "/run/keelboot/aside"
+
 struct handout {
 	/* as in struct attempt */
 	struct choose_candidate chosen;

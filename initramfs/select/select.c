@@ -19,7 +19,6 @@
 #include <string.h>
 
 #define LOCK_FILE  EXPORT_DIR "/select.lock"
-#define ASIDE_FILE EXPORT_DIR "/aside"
 
 /* ---------------------------------------------------------------- when nothing is chosen */
 

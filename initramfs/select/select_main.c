@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot-select: the initramfs of a distribution calls it. The story is in select.c. */
+#include "initramfs/select/generator.h"
 #include "initramfs/select/select.h"
 
 #include "lib/bootlog.h"
@@ -63,11 +64,20 @@ static const struct verb *find_verb(int argc, char **argv)
 	return NULL;
 }
 
+static bool is_called(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash != NULL ? slash + 1 : path, name) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct boot b;
 	const struct verb *verb = find_verb(argc, argv);
 
+	if (argc > 0 && is_called(argv[0], "keelboot-generator"))
+		return generator_main(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return SELECT_DONE;

@@ -135,7 +135,7 @@ class Target:
 
     def tree(self) -> Path:
         """A Debian that has the generator and Keelboot's glue."""
-        tree = WORK / self.name
+        tree = WORK / hashlib.sha256(self.packages.encode()).hexdigest()[:8]
         if not (tree / "etc/debian_version").exists():
             tree.parent.mkdir(parents=True, exist_ok=True)
             run("mmdebstrap", "--variant=minbase", f"--include={self.packages}",
@@ -185,4 +185,10 @@ class Target:
 
 IT = Target("initramfs-tools", "systemd-sysv,udev,kmod,initramfs-tools,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
             "install-initramfs-tools", "mkinitramfs -o {out} {version}")
-TARGETS = {target.name: target for target in (IT,)}
+DRACUT = "systemd-sysv,udev,kmod,dracut,zstd,mawk,lvm2,cryptsetup-bin,mdadm"
+DRACUT_SYSTEMD = Target("dracut-systemd", DRACUT, "install-dracut",
+                        "dracut --force --no-hostonly --zstd --add systemd-initrd {out} {version}")
+DRACUT_SHELL = Target("dracut-shell", DRACUT, "install-dracut",
+                      'dracut --force --no-hostonly --zstd --omit "systemd systemd-initrd dracut-systemd" '
+                      "{out} {version}")
+TARGETS = {target.name: target for target in (IT, DRACUT_SYSTEMD, DRACUT_SHELL)}

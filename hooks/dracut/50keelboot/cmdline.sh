@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# dracut without systemd: nothing waits for the device of root=, and none is needed. It is kept for mount.sh.
+
+keelboot_root=${root-}
+export keelboot_root
+root=keelboot
+# shellcheck disable=SC2034 # dracut's
+rootok=1

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# dracut: puts Keelboot into the initramfs. docs/INTEGRATE.md has the contract.
+# shellcheck disable=SC2154 # what dracut sets
+
+. /usr/lib/keelboot/pack.sh
+
+# called by dracut
+check() {
+	local missing
+	missing=$(keelboot_missing)
+	[ -n "$missing" ] || return 0
+	dwarn "keelboot: $missing: this initramfs boots without Keelboot"
+	return 1
+}
+
+# called by dracut
+depends() {
+	echo base
+}
+
+# called by dracut
+installkernel() {
+	# A stick may come whatever the machine has now.
+	# shellcheck disable=SC2086,SC2046
+	hostonly='' instmods $(keelboot_modules $KEELBOOT_SETS)
+}
+
+# Those that this kernel has: systemd-modules-load fails for want of one.
+watchdog_modules() {
+	local module
+	for module in $(keelboot_modules watchdog-server watchdog); do
+		! modinfo -k "$kernel" "$module" >/dev/null 2>&1 || echo "$module"
+	done
+}
+
+install_for_systemd() {
+	local unit
+	for unit in arm select aside enter; do
+		inst_simple "$systemdsystemunitdir/keelboot-$unit.service"
+	done
+	inst_simple "$systemdutildir/system-generators/keelboot-generator"
+	# dracut's waits for the device of root=, which need not be there: ours stands in its place, and in front of it.
+	inst_simple "$(dracut_module_path dracut-systemd)/rootfs-generator.sh" /usr/lib/keelboot/rootfs-generator
+	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
+	mkdir -p "$initdir/etc/modules-load.d"
+	watchdog_modules >"$initdir/etc/modules-load.d/keelboot.conf"
+}
+
+install_for_shell() {
+	inst_hook cmdline 94 "$moddir/cmdline.sh"
+	inst_hook pre-udev 01 "$moddir/arm.sh"
+	inst_hook mount 10 "$moddir/mount.sh"
+	inst_hook pre-pivot 99 "$moddir/enter.sh"
+	inst_hook emergency 01 "$moddir/emergency.sh"
+	watchdog_modules >"$initdir/etc/keelboot/watchdog-modules"
+}
+
+# called by dracut
+install() {
+	local file
+	# Its emergency script stops the watchdog, which then covers no boot that ends there.
+	if [[ " $mods_to_load " == *" watchdog "* ]]; then
+		dfatal "keelboot: dracut's module watchdog stops the watchdog in an emergency: leave it out"
+		exit 1
+	fi
+	while read -r file; do
+		inst "$file"
+	done < <(keelboot_programs; keelboot_files)
+	mkdir -p "$initdir/etc/modprobe.d"
+	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
+	if dracut_module_included "systemd"; then
+		install_for_systemd
+	else
+		install_for_shell
+	fi
+}
