@@ -50,7 +50,7 @@ OF_GUARDIAN := initramfs/guardian selector lib
 OF_COMMAND  := cli cli/doctor cli/check cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
 FOLDERS     := $(sort $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_worker.c lib/os_worker_child.c \
+REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))

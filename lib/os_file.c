@@ -101,13 +101,6 @@ enum kb_err os_file_replace(const char *from, const char *to)
 	return rename(from, to) == 0 ? KB_OK : err_errno(errno);
 }
 
-enum kb_err os_file_link(const char *target, const char *path)
-{
-	if (unlink(path) < 0 && errno != ENOENT)
-		return err_errno(errno);
-	return symlink(target, path) == 0 ? KB_OK : err_errno(errno);
-}
-
 enum kb_err os_file_look(const char *path, struct os_file_at *at)
 {
 	struct stat st;

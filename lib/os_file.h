@@ -51,9 +51,6 @@ enum kb_err os_file_unlink(int dir, const char *name) KB_MUST_CHECK;
 /* Gives the file at path `from` the path `to`, as os_file_rename() does. For /run. */
 enum kb_err os_file_replace(const char *from, const char *to) KB_MUST_CHECK;
 
-/* Makes path a symbolic link to target, whatever it was before. For /run. */
-enum kb_err os_file_link(const char *target, const char *path) KB_MUST_CHECK;
-
 /* What is at a path, whose links are followed. */
 struct os_file_at {
 	/* The number of the device that it lies on; and, of a block device, its own, else 0. */

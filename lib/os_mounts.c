@@ -9,9 +9,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -61,52 +59,6 @@ bool os_mounts_has(uint64_t number)
 		}
 	}
 	return false;
-}
-
-static uint64_t device_number(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
-}
-
-/* A line of mountinfo: a Btrfs has a number of its own, and only its source is a device. */
-static bool is_mount_of(const char *line, const char *path, uint64_t number)
-{
-	const char *dash = strstr(line, " - ");
-	char target[256], source[256];
-	unsigned major, minor;
-
-	if (sscanf(line, "%*u %*u %u:%u %*s %255s", &major, &minor, target) != 3 ||
-	    strcmp(target, path) != 0)
-		return false;
-	return makedev(major, minor) == number ||
-	       (dash != NULL && sscanf(dash + 3, "%*s %255s", source) == 1 &&
-		device_number(source) == number);
-}
-
-static bool is_mount_at(const char *line, const char *path)
-{
-	char target[256];
-
-	return sscanf(line, "%*u %*u %*s %*s %255s", target) == 1 && strcmp(target, path) == 0;
-}
-
-/* The last one counts: it covers those before it. */
-bool os_mounts_from(const char *path, const char *dev)
-{
-	uint64_t number = device_number(dev);
-	FILE *f = number != 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
-	char line[1024];
-	bool is = false;
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (is_mount_at(line, path))
-			is = is_mount_of(line, path, number);
-	}
-	if (f != NULL)
-		fclose(f);
-	return is;
 }
 
 bool os_mounts_type_is(const char *path, unsigned long magic)

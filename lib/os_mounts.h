@@ -17,7 +17,5 @@ enum kb_err os_mounts_own(void) KB_MUST_CHECK;
 bool os_mounts_allowed(void);
 /* Whether a file system on the block device of this number is mounted, as this process sees it. */
 bool os_mounts_has(uint64_t number);
-/* Whether the file system that is mounted on path is the one on the block device dev. */
-bool os_mounts_from(const char *path, const char *dev);
 /* Whether path lies in a file system of this type: a magic number of <linux/magic.h>. */
 bool os_mounts_type_is(const char *path, unsigned long magic);

@@ -5,7 +5,7 @@
 #include "initramfs/settings.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "lib/os_file.h"
+#include "lib/os_select.h"
 #include "lib/util.h"
 
 #include <stdarg.h>
@@ -51,7 +51,7 @@ static void put_link(const char *folder, const char *target, const char *name)
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	if (os_file_link(target, path) != KB_OK)
+	if (os_select_link(target, path) != KB_OK)
 		log_err("unable to make the link %s: %m", path);
 }
 

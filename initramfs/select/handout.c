@@ -5,7 +5,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "lib/os_file.h"
+#include "lib/os_select.h"
 #include "lib/util.h"
 
 #include <stdarg.h>
@@ -86,11 +86,9 @@ enum kb_err handout_write(const struct handout *h)
 	enum kb_err err;
 
 	put_handout(&l, h);
-	err = os_file_link(h->root.dev, HANDOUT_LINK);
+	err = os_select_link(h->root.dev, HANDOUT_LINK);
 	if (err == KB_OK)
-		err = os_write_file(HANDOUT_FILE ".new", l.text, l.len);
-	if (err == KB_OK)
-		err = os_file_replace(HANDOUT_FILE ".new", HANDOUT_FILE);
+		err = os_write_file(HANDOUT_FILE, l.text, l.len);
 	if (err != KB_OK)
 		log_err("unable to write " HANDOUT_FILE ": %m; the root cannot be handed out");
 	return err;

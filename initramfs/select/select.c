@@ -13,7 +13,7 @@
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "lib/os_mounts.h"
+#include "lib/os_select.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -116,7 +116,7 @@ static enum select_end run_choice(struct boot *b)
  * do, for a moment. */
 static void hide_mounts(void)
 {
-	if (os_mounts_own() != KB_OK || os_mkdir(ROOT_DIR, 0755) != KB_OK)
+	if (os_select_hide() != KB_OK || os_mkdir(ROOT_DIR, 0755) != KB_OK)
 		log_debug("unable to mount unseen: %m");
 }
 
@@ -166,7 +166,7 @@ enum select_end select_enter(struct boot *b, const char *path)
 		return SELECT_ASIDE;
 	if (err != KB_OK)
 		return select_fail(b, "handed-out root was altered");
-	if (!os_mounts_from(path, h.root.dev)) {
+	if (!os_select_mounted(path, h.root.dev)) {
 		log_err("%s is mounted from another device than slot %c, which is %s", path,
 			state_slot_letter(h.chosen.slot), h.root.dev);
 		return select_fail(b, "another root was mounted");

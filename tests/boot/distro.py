@@ -2,6 +2,7 @@
 """Whole Debian systems in the slots, and the initramfs that a distribution's own generator makes."""
 
 import dataclasses
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -69,7 +70,9 @@ TTYPath=/dev/ttyS0
 Restart=always
 RestartSec=1
 """
+EXIT = "#!/bin/sh\necho 'system {version}: init ends' >/dev/console\nexit 1\n"
 HANG = "#!/bin/sh\necho 'system {version}: init hangs' >/dev/console\nwhile :; do sleep 1000; done\n"
+INITS = {"hang": HANG, "exit": EXIT}
 WANTS = "etc/systemd/system/multi-user.target.wants"
 FILES = {
     "systemd": {"etc/systemd/system/up.service": UNIT, "etc/systemd/system/keelboot-clean.service": CLEAN,
@@ -103,9 +106,8 @@ class DebianDevice(Shared):
                  "usr/lib/keelboot/keelboot-helper": self.stripped("keelboot-helper"),
                  "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys", "etc/fstab": "",
                  "etc/up": UP.format(version=version, verdict=verdict), **FILES[self.init], **(files or {})}
-        if kind == "hang":
-            (tree / "usr/sbin/init").unlink()
-            files["usr/sbin/init"] = HANG.format(version=version)
+        if kind in INITS:
+            files["usr/sbin/init"] = INITS[kind].format(version=version)
         for path, source in files.items():
             add_file(tree, path, source)
         if self.init == "sysvinit":
@@ -148,17 +150,20 @@ class Target:
     def initramfs(self, device: Shared, *, conf: str = "", files=None, name: str = "") -> Path:
         """Made in the tree, with the device's configuration; files: more, or None to take one away."""
         conf = conf or device.conf
+        WORK.mkdir(parents=True, exist_ok=True)
         files = {**dict(self.files), **(files or {})}
         unique = hashlib.sha256(repr((conf, sorted(map(str, files.items())))).encode()).hexdigest()[:10]
         out = device.work / f"{self.name}-{name}{unique}.img"
-        with device.lock():
+        with open(WORK / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if not out.exists():
                 self._make(device, conf, files, out)
         return out
 
     def _make(self, device: Shared, conf: str, files: dict, out: Path) -> None:
         tree, kernel = self.tree(), kbkernel.get()
-        shutil.rmtree(tree / "etc/keelboot", ignore_errors=True)
+        for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount"):
+            shutil.rmtree(tree / folder, ignore_errors=True)
         device.key()
         for path, source in {"etc/keelboot/system.conf": conf, "etc/keelboot/keys": device.work / "keys",
                              **files}.items():
@@ -192,3 +197,43 @@ DRACUT_SHELL = Target("dracut-shell", DRACUT, "install-dracut",
                       'dracut --force --no-hostonly --zstd --omit "systemd systemd-initrd dracut-systemd" '
                       "{out} {version}")
 TARGETS = {target.name: target for target in (IT, DRACUT_SYSTEMD, DRACUT_SHELL)}
+
+# ---------------------------------------------------------------- a distribution that misbehaves
+
+SAY_HANG = "echo 'a hook of the distribution hangs' >/dev/console; while :; do sleep 1000; done"
+TO_SHELL = "usr/lib/dracut/modules.d/60mischief"
+SETUP = "#!/bin/bash\ncheck() {{ return 0; }}\ndepends() {{ :; }}\ninstall() {{\n{install}\n}}\n"
+UNIT_HANG = "[Unit]\nDefaultDependencies=no\nAfter=keelboot-select.service\nBefore=sysroot.mount\n[Service]\n" \
+            f"Type=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sh -c \"{SAY_HANG}\"\n"
+# What systemd mounts at /sysroot is made anew behind Keelboot's choice.
+UNIT_MISLEAD = "[Unit]\nDefaultDependencies=no\nAfter=keelboot-select.service\nBefore=sysroot.mount\n[Service]\n" \
+               "Type=oneshot\nExecStart=/bin/sh -c \"read slot </run/keelboot/slot; [ $slot != b ] || " \
+               "ln -sf /dev/null /run/keelboot/root\"\n"
+SHELL_MISLEAD = "read keelboot_slot </run/keelboot/slot; [ $keelboot_slot != b ] || mount() { return 32; }\n"
+IT_MISLEAD = "#!/bin/sh\n[ \"${1-}\" != prereqs ] || exit 0\nread slot </run/keelboot/slot\n" \
+             "[ $slot != b ] || echo ROOTFLAGS=\"'-o nonsense'\" >>/conf/param.conf\n"
+
+
+def unit(text: str) -> dict:
+    """A module of dracut with a unit for its systemd."""
+    install = "inst_simple $moddir/mischief.service /etc/systemd/system/mischief.service\n" \
+              "mkdir -p $initdir/etc/systemd/system/initrd-root-fs.target.requires\n" \
+              "ln -s ../mischief.service $initdir/etc/systemd/system/initrd-root-fs.target.requires/"
+    return {f"{TO_SHELL}/module-setup.sh": SETUP.format(install=install), f"{TO_SHELL}/mischief.service": text}
+
+
+def hook(point: str, text: str) -> dict:
+    """A module of dracut with a hook."""
+    return {f"{TO_SHELL}/module-setup.sh": SETUP.format(install=f"inst_hook {point} $moddir/mischief.sh"),
+            f"{TO_SHELL}/mischief.sh": f"#!/bin/sh\n{text}\n"}
+
+
+def script(text: str) -> dict:
+    return {"etc/initramfs-tools/scripts/local-premount/mischief": text}
+
+
+HANGS = {"initramfs-tools": script(f"#!/bin/sh\n[ \"${{1-}}\" != prereqs ] || exit 0\n{SAY_HANG}\n"),
+         "dracut-systemd": unit(UNIT_HANG), "dracut-shell": hook("pre-pivot 10", SAY_HANG)}
+MISLEADS = {"initramfs-tools": script(IT_MISLEAD), "dracut-systemd": unit(UNIT_MISLEAD),
+            "dracut-shell": hook("mount 09", 'if [ "$root" = keelboot ] && /usr/lib/keelboot/keelboot-select choose; '
+                                 f"then\n{SHELL_MISLEAD}fi")}

@@ -1,38 +1,194 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian systems in the slots, started by the initramfs of a distribution's own generator."""
+"""Debian systems in the slots, started by the initramfs of a distribution's own generator. Where nothing else is said,
+root= is wrong and panic= is not set: neither may matter."""
+
+import os
+import re
 
 import pytest
 
 from conftest import CACHE, Bench, name_of_programs
-from distro import MEMORY, TARGETS, DebianDevice
+from distro import CONF, HANGS, MEMORY, MISLEADS, TARGETS, DebianDevice
+from kbdisk import write_partition
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
+WRONG = "root=/dev/nothing"
+SLOW = 240      # seconds that a Debian may take to come up
 
 
-@pytest.fixture(scope="session", params=["systemd"])
+@pytest.fixture(scope="session")
 def debian(request):
-    work = CACHE / f"{name_of_programs()}-{request.param}"
-    work.mkdir(parents=True, exist_ok=True)
-    return DebianDevice(work, request.param)
+    """debian("sysvinit"): the device whose systems are started by that."""
+    def make(init: str) -> DebianDevice:
+        work = CACHE / f"{name_of_programs()}-{init}"
+        work.mkdir(parents=True, exist_ok=True)
+        return DebianDevice(work, init)
+    return make
 
 
 @pytest.fixture(params=TARGETS)
 def board(request, debian, tmp_path):
-    bench = Bench(debian, tmp_path)
+    bench = Bench(debian(getattr(request, "init", "systemd")), tmp_path)
     bench.target = TARGETS[request.param]
     yield bench
     for path in tmp_path.glob("*.img"):
         path.unlink()
 
 
-def machine(board, disk, append="root=/dev/nothing", conf="", files=None, **options):
-    return board.machine(disk, initrd=board.target.initramfs(board.device, conf=conf, files=files),
-                         append=append, memory=MEMORY, **options)
+def machine(board, disk, append=WRONG, conf="", files=None, **options):
+    initrd = board.target.initramfs(board.device, conf=conf, files=files)
+    return board.machine(disk, initrd=initrd, append=append, memory=MEMORY, watchdog=True, **options)
 
 
-def test_trial_comes_up_and_is_marked_good(board):
-    disk = board.disk("1.0", "2.0", good="a")
-    with machine(board, disk, watchdog=True) as vm:
-        vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 1", 180)
-        board.up(vm, "2.0", "b", 240)
+def up(board, vm, version, slot):
+    said = board.up(vm, version, slot, SLOW)
+    assert "(initramfs)" not in said and "Press Enter for maintenance" not in said
+    return said
+
+
+# ---------------------------------------------------------------- updates
+
+def test_staged_update_comes_up_and_is_marked_good(board):
+    disk = board.disk("1.0", data={"2.keel": board.bundle("2.0")})
+    with machine(board, disk) as vm:
+        up(board, vm, "1.0", "a")
+        board.ask(vm, "mount /dev/disk/by-partlabel/data /data && keelboot stage /data/2.keel && "
+                      "umount /data", 120)
+        vm.send("reboot")
+        up(board, vm, "2.0", "b")
         status = board.status(vm)
-        assert status["slots"][1]["state"] == "good"
-        print(board.ask(vm, "cat /run/keelboot/root.env; ps ax | tail -n 20; dmesg | grep -i keelboot"))
+        assert status["booted"]["slot"] == "b" and status["slots"][1]["state"] == "good"
+        assert board.causes(vm) == ["guest"]
+
+
+def test_stick_brings_an_update(board):
+    disk = board.disk("1.0")
+    with machine(board, disk, drives=[board.stick(board.bundle("2.0"))]) as vm:
+        vm.expect(r"slot b holds version 2\.0 on trial", SLOW)
+        up(board, vm, "2.0", "b")
+        assert board.status(vm)["slots"][1]["state"] == "good"
+
+
+def test_broken_update_falls_back(board):
+    """Its init ends: the kernel panics, and restarts without panic=."""
+    with machine(board, board.disk("1.0", "2.0 exit", good="a")) as vm:
+        for number in (1, 2):
+            vm.wait_boot(number, SLOW)
+            vm.expect(r"system 2\.0: init ends", SLOW)
+        up(board, vm, "1.0", "a")
+        status = board.status(vm)
+        assert status["slots"][1]["state"] == "bad"
+        assert "b: crashed or hung" in status["booted"]["reason"]
+
+
+def test_update_that_hangs_is_reset_by_the_watchdog(board):
+    with machine(board, board.disk("1.0", "2.0 hang", good="a"), conf=CONF.replace("tries=2", "tries=1")) as vm:
+        vm.expect(r"system 2\.0: init hangs", SLOW)
+        vm.wait_boot(2, 180)
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == ["watchdog"]
+        assert board.status(vm)["slots"][1]["state"] == "bad"
+
+
+def test_twenty_power_cuts_while_an_update_is_written(board):
+    disk = board.disk("1.0")
+    before = board.slots(disk)["a"]
+    with machine(board, disk, drives=[board.stick(board.bundle("2.0"))], bps=24 << 20) as vm:
+        for cut in range(20):
+            vm.expect(rf"update: (writing|reading back), {'[0-9]' if cut % 2 else '[2-9]'}\d %|is up on slot b", SLOW)
+            if "is up on slot b" in vm.boot_text():
+                break
+            vm.power_cut()
+            assert board.slots(disk)["a"] == before
+            vm.start()
+        said = vm.expect(r"system (1\.0|2\.0) is ready", 2 * SLOW)[1]
+        assert board.causes(vm)[:3] == ["power-cut"] * 3
+        if said == "1.0":       # after three of them the source waits for a good boot
+            vm.send("reboot")
+            up(board, vm, "2.0", "b")
+    assert board.slots(disk)["a"] == before
+
+
+# ---------------------------------------------------------------- slots that are not well
+
+def test_slot_that_does_not_mount_is_passed_over_in_the_same_boot(board):
+    disk = board.disk("1.0", "2.0", good="a")
+    write_partition(disk, "root-b", bytes(1 << 20), 4096)
+    with machine(board, disk) as vm:
+        up(board, vm, "1.0", "a")
+        assert "b: no mount" in board.status(vm)["booted"]["reason"]
+        assert board.causes(vm) == []
+
+
+def test_slot_that_the_distribution_cannot_mount_is_charged_and_left(board):
+    """Something of the distribution breaks the mount of slot b, behind Keelboot's back."""
+    with machine(board, board.disk("1.0", "2.0", good="a"), files=MISLEADS[board.target.name]) as vm:
+        for number in (1, 2):
+            vm.wait_boot(number, SLOW)
+            vm.expect(r"keelboot: slot b: (initramfs cannot (enter|mount) it|another root was mounted)", SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.status(vm)["slots"][1]["state"] == "bad"
+
+
+@pytest.mark.parametrize("append", ["", WRONG, "root=keelboot"])
+def test_nothing_to_boot_restarts_and_says_why(board, append):
+    disk = board.disk("1.0")
+    for slot in "ab":
+        write_partition(disk, f"root-{slot}", bytes(board.partition(disk, f"root-{slot}")[1]))
+    with machine(board, disk, append=append) as vm:
+        for number in (1, 2):
+            vm.wait_boot(number, SLOW)
+            vm.expect(r"keelboot: slot a: no file system on /dev/vda3", SLOW)
+            vm.expect(r"keelboot: rescue: no slot can be booted", SLOW)
+        vm.wait_boot(3, SLOW)
+        assert "(initramfs)" not in vm.text and "maintenance" not in vm.text
+
+
+def test_hook_of_the_distribution_that_hangs_is_reset(board):
+    with machine(board, board.disk("1.0", "2.0", good="a"), files=HANGS[board.target.name],
+                 conf=CONF.replace("timeout=60", "timeout=25")) as vm:
+        vm.expect(r"a hook of the distribution hangs", SLOW)
+        vm.wait_boot(2, SLOW)
+        vm.expect(r"keelboot: state: slot b ended before it was marked good; the reset: crash", SLOW)
+        assert board.causes(vm) == ["watchdog"]
+
+
+# ---------------------------------------------------------------- healthy boots
+
+def test_healthy_boot_writes_nothing(board):
+    disk = board.disk("1.0", "2.0", good="ab")
+    with machine(board, disk) as vm:
+        up(board, vm, "1.0", "a")
+        vm.send("reboot")
+        vm.wait_boot(2, SLOW)
+        before = vm.stats()["disk"].written_bytes
+        up(board, vm, "1.0", "a")
+        assert vm.stats()["disk"].written_bytes == before
+
+
+# ---------------------------------------------------------------- without Keelboot
+
+@pytest.mark.parametrize("why", ["off", "no-state", "no-conf"])
+def test_boot_goes_on_with_root_where_keelboot_cannot_choose(board, why):
+    disk = board.disk("1.0", "2.0", good="ab")
+    append, conf, files, said = "root=PARTLABEL=root-b rw", "", {}, {
+        "off": "keelboot.enable=0", "no-state": "no usable state", "no-conf": "no system.conf in this initramfs"}[why]
+    if why == "off":
+        append += " keelboot.enable=0"
+    elif why == "no-state":
+        conf = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n"
+    else:
+        files = {"etc/keelboot/system.conf": "#\n"}
+        said = "no disk of this device|no usable state|system 2.0"
+    with machine(board, disk, append=append, conf=conf, files=files) as vm:
+        if why != "no-conf":
+            vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
+        vm.expect(r"system 2\.0 is up on slot", SLOW)
+
+
+def test_required_keelboot_restarts_where_it_cannot_choose(board):
+    conf = CONF + "[system]\ntimeout=5\ndisk=nothing\n[initramfs]\nrequired=yes\n"
+    with machine(board, board.disk("1.0"), append="root=PARTLABEL=root-a", conf=conf) as vm:
+        vm.expect(r"keelboot: no disk found", SLOW)
+        vm.wait_boot(2, SLOW)
+        assert "is up on slot" not in vm.text
