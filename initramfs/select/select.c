@@ -126,7 +126,8 @@ enum select_end select_choose(struct boot *b)
 	int lock = -1;
 
 	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK ||
-	    os_open(LOCK_FILE, O_RDWR | O_CREAT, &lock) != KB_OK || os_lock(lock) != KB_OK) {
+	    os_write_file(LOCK_FILE, "", 0) != KB_OK || os_open(LOCK_FILE, O_RDWR, &lock) != KB_OK ||
+	    os_lock(lock) != KB_OK) {
 		os_close(&lock);
 		return SELECT_BUSY;
 	}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boots in the initramfs of a distribution: what keelboot-select does in its calls. */
+#include "tests/trace/machine.h"
+
+#include "initramfs/select/handout.h"
+#include "initramfs/select/select.h"
+
+static void power_on(void)
+{
+	if (!machine.has_state)
+		machine_put(machine_good());
+	machine_lay_out();
+}
+
+static struct boot *fresh_call(void)
+{
+	memset(&machine.boot, 0, sizeof(machine.boot));
+	return &machine.boot;
+}
+
+static enum select_end chooses(void)
+{
+	return select_choose(fresh_call());
+}
+
+static void handed_out(const char *line)
+{
+	const char *text = os_sim_text(HANDOUT_FILE);
+
+	assert_non_null(text);
+	if (strstr(text, line) == NULL)
+		fail_msg("root.env has no %s: %s", line, text);
+}
+
+TEST(healthy_boot_hands_the_preferred_slot_out_and_writes_nothing)
+{
+	power_on();
+	EQUAL((select_arm(fresh_call()), SELECT_DONE), (chooses(), SELECT_DONE));
+	EQUAL((select_enter(fresh_call(), "/root"), SELECT_DONE));
+	trace_expect("select_healthy_boot");
+	assert_int_equal(machine.state.own.ops, 0);
+	handed_out("KEELBOOT_SLOT='a'\n");
+	handed_out("KEELBOOT_ROOT='/dev/vda2'\nKEELBOOT_FSTYPE='ext4'\nKEELBOOT_OPTIONS=''\n");
+	handed_out("KEELBOOT_PROTECTED='yes'\n");
+	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
+}
+
+TEST(trial_is_charged_before_it_is_handed_out)
+{
+	machine_put(machine_trial());
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	handed_out("KEELBOOT_SLOT='b'\n");
+	assert_order("flush " STATE_DEV, "mount " SLOT_B_DEV);
+	assert_order("umount /sysroot", "link /run/keelboot/root");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+}
+
+TEST(second_call_in_one_boot_charges_nothing)
+{
+	machine_put(machine_trial());
+	power_on();
+	EQUAL((chooses(), SELECT_DONE), (chooses(), SELECT_DONE));
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+	assert_once("mount " SLOT_B_DEV);
+}
+
+static enum kb_err lock_is_held(const char *call)
+{
+	return strcmp(call, "lock") == 0 ? KB_EBUSY : KB_OK;
+}
+
+TEST(call_beside_another_one_does_nothing)
+{
+	power_on();
+	os_sim_on_call(lock_is_held);
+	assert_int_equal(chooses(), SELECT_BUSY);
+	os_sim_on_call(NULL);
+	assert_absent("mount ");
+}
+
+TEST(slot_that_does_not_mount_costs_no_restart)
+{
+	machine_put(machine_trial());
+	power_on();
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(chooses(), SELECT_DONE);
+	handed_out("KEELBOOT_SLOT='a'\n");
+	machine_told("\"reason\":\"b: no mount");
+}
+
+/* An initramfs in which systemd runs would take it, and stop it when it goes. */
+TEST(watchdog_goes_to_systemd_in_the_last_call)
+{
+	static const char drop_in[] = "/run/systemd/system.conf.d/00-keelboot.conf";
+
+	power_on();
+	EQUAL((select_arm(fresh_call()), SELECT_DONE), (chooses(), SELECT_DONE));
+	assert_null(os_sim_text(drop_in));
+	assert_int_equal(select_enter(fresh_call(), "/root"), SELECT_DONE);
+	assert_non_null(os_sim_text(drop_in));
+	assert_absent("watchdog release");
+	assert_int_equal(os_sim_count("watchdog /dev/watchdog0"), 3);
+}
+
+TEST(released_watchdog_covers_the_distribution_first)
+{
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	assert_absent("watchdog release");
+	assert_int_equal(select_enter(fresh_call(), "/root"), SELECT_DONE);
+	assert_once("watchdog release");
+}
+
+/* ---------------------------------------------------------------- the distribution fails */
+
+TEST(root_that_the_distribution_cannot_mount_is_noted_and_restarts)
+{
+	struct state after;
+
+	machine_put(machine_trial());
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	assert_int_equal(select_fail(fresh_call(), "initramfs cannot mount it"), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+	after = machine_get();
+	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, STATE_NONE));
+	assert_string_equal(after.slot[1].reason, "initramfs cannot mount it");
+}
+
+TEST(another_root_than_the_slot_is_not_entered)
+{
+	machine_put(machine_trial());
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	os_sim_fail("is mounted", 1, KB_EMOUNT);
+	assert_int_equal(select_enter(fresh_call(), "/root"), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+	assert_string_equal(machine_get().slot[1].reason, "another root was mounted");
+}
+
+TEST(prompt_is_for_a_maker_who_asks_for_it)
+{
+	machine.conf = "[system]\ncompatible=trace\n[initramfs]\nprompt=yes\n";
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	assert_int_equal(select_fail(fresh_call(), "initramfs cannot mount it"), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
+}
+
+TEST(handed_out_root_that_was_altered_is_not_entered)
+{
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	os_sim_file(HANDOUT_FILE, "KEELBOOT_SLOT='z'\n");
+	assert_int_equal(select_enter(fresh_call(), "/root"), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+}
+
+/* ---------------------------------------------------------------- nothing to choose */
+
+static void steps_aside(const char *cmdline, const char *why)
+{
+	machine.cmdline = cmdline;
+	power_on();
+	assert_int_equal(chooses(), SELECT_ASIDE);
+	assert_string_equal(os_sim_text(ASIDE_FILE), why);
+	/* And so does each later call of this boot. */
+	EQUAL((chooses(), SELECT_ASIDE), (select_enter(fresh_call(), "/root"), SELECT_ASIDE));
+	EQUAL((select_fail(fresh_call(), "no root"), SELECT_ASIDE), (os_sim_ended(), OS_SIM_RUNS));
+	assert_null(os_sim_text(HANDOUT_FILE));
+	machine_anew();
+}
+
+TEST(boot_goes_on_with_root_where_nothing_can_be_chosen)
+{
+	steps_aside("root=/dev/vda2 keelboot.enable=0\n", "keelboot.enable=0");
+	steps_aside("keelboot.enable=0\n", "keelboot.enable=0");
+	machine.conf = NULL;
+	steps_aside("root=/dev/vda2\n", "no system.conf in this initramfs");
+	machine.no_disk = true;
+	steps_aside("root=/dev/vda2\n", "no disk of this device");
+	machine.conf = "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=2\n";
+	steps_aside("root=/dev/vda2\n", "no usable state");
+}
+
+TEST(without_another_root_a_lost_state_boots_what_mounts)
+{
+	static const char *const lines[] = { "quiet\n", "root=keelboot\n" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(lines); i++) {
+		machine.cmdline = lines[i];
+		machine.conf = "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=2\n";
+		power_on();
+		assert_int_equal(chooses(), SELECT_DONE);
+		handed_out("KEELBOOT_SLOT='a'\n");
+		machine_anew();
+	}
+}
+
+TEST(required_keelboot_restarts_where_nothing_can_be_chosen)
+{
+	machine.conf = "[initramfs]\nrequired=yes\n[system]\ntimeout=2\n";
+	machine.cmdline = "root=/dev/vda2\n";
+	machine.no_disk = true;
+	power_on();
+	assert_int_equal(chooses(), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+}
+
+TEST_MAIN("trace of keelboot-select", .set_up = machine_set_up, .tear_down = machine_tear_down)
