@@ -184,6 +184,11 @@ static enum probe_worth worth_of_disk(void *conf, const struct probe *p,
 	return devices_rank_worth(p, conf, disk);
 }
 
+static const char *name_in_conf(void *conf, const char *name)
+{
+	return devices_rank_mapped(conf, name);
+}
+
 /*
  * Whether no disk that may still come could be better. Nobody waits for a disk that need not exist.
  * But a removable disk waits for a fixed one, and a copy for its original as long as for any
@@ -245,6 +250,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	struct devices_rank r;
 
 	p->worth = worth_of_disk;
+	p->mapped_as = devices_rank_any_mapped(conf) ? name_in_conf : NULL;
 	p->ctx = (void *)conf;
 	probe_start(p);
 	while (is_in_time(p, wait, waited)) {

@@ -31,7 +31,7 @@ static bool is_named(const struct conf *conf, const struct probe_disk *disk)
 /* May slots and state live on this disk? */
 static bool is_allowed(const struct conf *conf, const struct probe_disk *disk)
 {
-	if (conf->disk[0] != '\0' && !is_named(conf, disk))
+	if (disk->mapped != NULL || (conf->disk[0] != '\0' && !is_named(conf, disk)))
 		return false;
 	return !disk->usb || conf->usb_disk || named_by_path(conf, disk);
 }
@@ -176,10 +176,34 @@ enum probe_worth devices_rank_worth(const struct probe *p, const struct conf *co
 {
 	bool ok = is_allowed(conf, disk);
 
+	if (disk->mapped != NULL)
+		return PROBE_WORTH_OURS;
 	if (ok && is_looked_at(disk) &&
 	    (state_of(p, conf, disk) != NULL || count_slots(p, conf, disk) > 0))
 		return PROBE_WORTH_OURS;
 	if (ok && !is_looked_at(disk))
 		return PROBE_WORTH_UNKNOWN;
 	return disk->usb || disk->sd ? PROBE_WORTH_MEDIUM : PROBE_WORTH_NONE;
+}
+
+bool devices_rank_any_mapped(const struct conf *conf)
+{
+	for (unsigned i = 0; i < conf->nslots; i++)
+		for (unsigned c = 0; c < conf->slot[i].nclasses; c++)
+			if (mapped_is_spec(conf->slot[i].cls[c].part))
+				return true;
+	return false;
+}
+
+const char *devices_rank_mapped(const struct conf *conf, const char *name)
+{
+	for (unsigned i = 0; i < conf->nslots; i++) {
+		for (unsigned c = 0; c < conf->slot[i].nclasses; c++) {
+			const char *spec = conf->slot[i].cls[c].part;
+
+			if (mapped_is_spec(spec) && mapped_is_named(name, spec))
+				return spec;
+		}
+	}
+	return NULL;
 }

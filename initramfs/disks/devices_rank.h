@@ -53,3 +53,10 @@ bool devices_rank_firm(const struct conf *conf, const struct probe_disk *disk);
 /* What a disk is worth when there are more than the table has places for. */
 enum probe_worth devices_rank_worth(const struct probe *p, const struct conf *conf,
 				    const struct probe_disk *disk);
+
+/* Whether a partition of a slot is a mapped device: see mapped.h. */
+bool devices_rank_any_mapped(const struct conf *conf);
+
+/* The name that conf has, for a partition of a slot, for the device that the kernel calls `name`;
+ * NULL: none. */
+const char *devices_rank_mapped(const struct conf *conf, const char *name);

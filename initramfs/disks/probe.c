@@ -30,13 +30,32 @@ static void drop_disk(struct probe *p, struct probe_disk *d)
 
 static bool same_disk(const struct probe_disk *a, const struct probe_disk *b)
 {
-	if (strcmp(a->path, b->path) != 0 || a->size != b->size || a->n != b->n)
+	if (strcmp(a->path, b->path) != 0 || a->size != b->size || a->n != b->n ||
+	    a->mapped != b->mapped)
 		return false;
 	for (unsigned i = 0; i < a->n; i++) {
 		if (a->part[i].number != b->part[i].number ||
 		    a->part[i].start != b->part[i].start || a->part[i].size != b->part[i].size)
 			return false;
 	}
+	return true;
+}
+
+/* The name that system.conf has for it; NULL: it is a disk, or nothing that is looked at. */
+static const char *mapped_as(const struct probe *p, const char *name)
+{
+	return p->mapped_as != NULL ? p->mapped_as(p->ctx, name) : NULL;
+}
+
+static bool read_disk(struct probe *p, struct probe_disk *d, const char *name)
+{
+	const char *mapped = mapped_as(p, name);
+
+	if ((mapped == NULL && probe_sysfs_ignored(name)) || !probe_sysfs_read(d, name))
+		return false;
+	d->mapped = mapped;
+	if (mapped != NULL)
+		d->non = mapped_disks(name, d->on);
 	return true;
 }
 
@@ -49,7 +68,7 @@ static void note_disk(struct probe *p, const char *name, bool again)
 
 	if (d == NULL && probe_table_skipped(p, name))
 		return;
-	there = probe_sysfs_read(&fresh, name);
+	there = read_disk(p, &fresh, name);
 	if (!there) {
 		if (d != NULL)
 			drop_disk(p, d);
@@ -103,8 +122,6 @@ static void handle_uevent(struct probe *p, const struct probe_uevent *e)
 {
 	struct probe_disk *d = probe_table_find(p, e->disk);
 
-	if (probe_sysfs_ignored(e->disk))
-		return;
 	if (!e->partition)
 		probe_table_forget(p, e->disk);
 	if (!e->partition && e->action == PROBE_UEVENT_REMOVE) {
@@ -123,11 +140,11 @@ static void take_uevents(struct probe *p)
 	struct probe_uevent e;
 	size_t len;
 
-	if (p->uevent_fd < 0) {
-		if (os_now_ms() - p->scanned_ms >= RESCAN_MS)
-			scan_sysfs(p);
+	/* Names of mapped devices come without an event of the kernel. */
+	if ((p->uevent_fd < 0 || p->mapped_as != NULL) && os_now_ms() - p->scanned_ms >= RESCAN_MS)
+		scan_sysfs(p);
+	if (p->uevent_fd < 0)
 		return;
-	}
 	for (unsigned i = 0; i < UEVENTS_PER_STEP; i++) {
 		enum kb_err err = os_uevent_read(p->uevent_fd, buf, sizeof(buf), &len);
 
@@ -173,7 +190,7 @@ static void await_event(struct probe *p, unsigned wait_ms)
 	bool ready[PROBE_JOBS_MAX + 1] = { false };
 	enum kb_err err;
 
-	if (p->uevent_fd < 0 && wait_ms > RESCAN_MS)
+	if ((p->uevent_fd < 0 || p->mapped_as != NULL) && wait_ms > RESCAN_MS)
 		wait_ms = RESCAN_MS;
 	wait_ms = probe_job_wait(p, wait_ms);
 	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++)
@@ -264,9 +281,36 @@ static bool part_matches(const struct prober_part *part, const char *spec)
 	return false;
 }
 
+static bool is_looked_at(const struct probe_disk *d)
+{
+	return d->state == PROBE_READY || d->state == PROBE_UNREADABLE;
+}
+
+static bool lies_on(const struct probe_disk *mapped, const struct probe_disk *disk)
+{
+	for (unsigned i = 0; i < mapped->non; i++) {
+		if (strcmp(mapped->on[i], disk->dev + 5) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct prober_part *find_mapped(const struct probe *p, const struct probe_disk *disk,
+					     const char *spec)
+{
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		const struct probe_disk *d = &p->disk[i];
+
+		if (is_looked_at(d) && d->mapped != NULL && strcmp(d->mapped, spec) == 0 &&
+		    lies_on(d, disk))
+			return &d->whole;
+	}
+	return NULL;
+}
+
 static const struct prober_part *find_on(const struct probe_disk *d, const char *spec)
 {
-	if (d->state != PROBE_READY && d->state != PROBE_UNREADABLE)
+	if (!is_looked_at(d) || d->mapped != NULL)
 		return NULL;
 	for (unsigned i = 0; i < d->n; i++) {
 		if (part_matches(&d->part[i], spec))
@@ -281,8 +325,10 @@ const struct prober_part *probe_find(const struct probe *p, const struct probe_d
 {
 	const struct prober_part *part = NULL;
 
-	if (disk != NULL)
-		return find_on(disk, spec);
+	if (disk != NULL) {
+		part = find_on(disk, spec);
+		return part != NULL ? part : find_mapped(p, disk, spec);
+	}
 	for (unsigned i = 0; i < PROBE_DISKS_MAX && part == NULL; i++)
 		part = find_on(&p->disk[i], spec);
 	return part;

@@ -192,7 +192,7 @@ bool probe_sysfs_read(struct probe_disk *d, const char *name)
 	char path[256], link[256];
 	const char *at = link;
 
-	if (probe_sysfs_ignored(name) || strlen(name) + sizeof("/dev/") > sizeof(d->dev))
+	if (strlen(name) + sizeof("/dev/") > sizeof(d->dev))
 		return false;
 	snprintf(path, sizeof(path), PROBE_SYSFS "/%s/partition", name);
 	if (os_exists(path) || read_number(name, "hidden", 1) == 1)

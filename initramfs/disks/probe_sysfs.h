@@ -17,7 +17,7 @@ enum kb_err probe_sysfs_list(const char *path, char (*names)[64], unsigned max,
 			     unsigned *n) KB_MUST_CHECK;
 
 /*
- * Fills *d (all of it) for the whole disk `name`, partitions included. False: it is not a disk that
- * is looked at, it is gone, or it has no medium.
+ * Fills *d (all of it) for the whole disk `name`, partitions included. False: it is gone, or it has
+ * no medium.
  */
 bool probe_sysfs_read(struct probe_disk *d, const char *name);

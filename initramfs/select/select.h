@@ -13,7 +13,7 @@ enum select_end {
 	SELECT_DONE = 0,
 	/* Keelboot has nothing to say in this boot: it goes on as without it. */
 	SELECT_ASIDE = 1,
-	/* Another call is at work. */
+	/* Not now: another call is at work, or something is not open yet. */
 	SELECT_BUSY = 2,
 	SELECT_USAGE = 3,
 	/* The boot has failed. The script ends at its prompt, or reboots if it must not have one. */

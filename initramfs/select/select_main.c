@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot-select: the initramfs of a distribution calls it. The story is in select.c. */
 #include "initramfs/select/generator.h"
+#include "initramfs/select/missing.h"
 #include "initramfs/select/select.h"
 
 #include "lib/bootlog.h"
@@ -14,6 +15,7 @@
 
 static const char usage[] =
 	"usage: keelboot-select arm            arm the watchdog\n"
+	"       keelboot-select missing        print the slots' devices that nobody has opened yet; exit 2: some\n"
 	"       keelboot-select choose         choose the root, hand it out in /run/keelboot/root.env\n"
 	"       keelboot-select enter FOLDER   the root is mounted there, and is about to be entered\n"
 	"       keelboot-select fail REASON    the root cannot be mounted: note it, and restart\n"
@@ -76,12 +78,16 @@ int main(int argc, char **argv)
 	static struct boot b;
 	const struct verb *verb = find_verb(argc, argv);
 
+	b.argv = argv;
+	b.envp = environ;
 	if (argc > 0 && is_called(argv[0], "keelboot-generator"))
 		return generator_main(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return SELECT_DONE;
 	}
+	if (argc == 2 && strcmp(argv[1], "missing") == 0)
+		return missing_list(&b, stdout) > 0 ? SELECT_BUSY : SELECT_DONE;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("keelboot-select " KB_VERSION);
 		return SELECT_DONE;
@@ -91,7 +97,5 @@ int main(int argc, char **argv)
 		return SELECT_USAGE;
 	}
 	speak_to_kernel_log();
-	b.argv = argv;
-	b.envp = environ;
 	return verb->run(&b, argv[argc - 1]);
 }

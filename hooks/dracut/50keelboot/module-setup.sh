@@ -45,11 +45,13 @@ install_for_systemd() {
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
 	mkdir -p "$initdir/etc/modules-load.d"
 	watchdog_modules >"$initdir/etc/modules-load.d/keelboot.conf"
+	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
 
 install_for_shell() {
 	inst_hook cmdline 94 "$moddir/cmdline.sh"
 	inst_hook pre-udev 01 "$moddir/arm.sh"
+	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 	inst_hook mount 10 "$moddir/mount.sh"
 	inst_hook pre-pivot 99 "$moddir/enter.sh"
 	inst_hook emergency 01 "$moddir/emergency.sh"
