@@ -162,8 +162,10 @@ class Target:
 
     def _make(self, device: Shared, conf: str, files: dict, out: Path) -> None:
         tree, kernel = self.tree(), kbkernel.get()
-        for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount"):
+        for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount", "etc/dracut.conf.d",
+                       "etc/cryptsetup-initramfs", "etc/mdadm"):
             shutil.rmtree(tree / folder, ignore_errors=True)
+        (tree / "etc/crypttab").unlink(missing_ok=True)
         device.key()
         for path, source in {"etc/keelboot/system.conf": conf, "etc/keelboot/keys": device.work / "keys",
                              **files}.items():
@@ -188,7 +190,7 @@ class Target:
         shutil.move(tree / "initramfs.img", out)
 
 
-IT = Target("initramfs-tools", "systemd-sysv,udev,kmod,initramfs-tools,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
+IT = Target("initramfs-tools", "systemd-sysv,udev,kmod,initramfs-tools,busybox,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
             "install-initramfs-tools", "mkinitramfs -o {out} {version}")
 DRACUT = "systemd-sysv,udev,kmod,dracut,zstd,mawk,lvm2,cryptsetup-bin,mdadm"
 DRACUT_SYSTEMD = Target("dracut-systemd", DRACUT, "install-dracut",

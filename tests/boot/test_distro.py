@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+import mapped_disk
 from conftest import CACHE, Bench, name_of_programs
 from distro import CONF, HANGS, MEMORY, MISLEADS, TARGETS, DebianDevice
 from kbdisk import write_partition
@@ -192,3 +193,28 @@ def test_required_keelboot_restarts_where_it_cannot_choose(board):
         vm.expect(r"keelboot: no disk found", SLOW)
         vm.wait_boot(2, SLOW)
         assert "is up on slot" not in vm.text
+
+
+# ---------------------------------------------------------------- slots that are no partitions
+
+@pytest.mark.parametrize("kind", mapped_disk.MAKE)
+def test_slots_that_are_mapped_are_updated_and_booted(board, kind):
+    disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")
+    with machine(board, disk, append=f"{WRONG} {mapped_disk.APPEND[kind]}", conf=mapped_disk.conf(kind, CONF),
+                 files=mapped_disk.FILES[kind], drives=[board.stick(board.bundle("2.0"))]) as vm:
+        vm.expect(r"slot b holds version 2\.0 on trial", 2 * SLOW)
+        up(board, vm, "2.0", "b")
+        status = board.status(vm)
+        assert status["booted"]["slot"] == "b" and status["slots"][1]["state"] == "good"
+        root = board.ask(vm, "sed -n \"s/^KEELBOOT_ROOT='\\(.*\\)'/\\1/p\" /run/keelboot/root.env").strip()
+        assert re.match(r"/dev/(dm-\d+|md\d+)$", root)
+        assert board.ask(vm, "findmnt -no SOURCE /").strip() in (
+            root, mapped_disk.NODES[kind].format("b"), board.ask(vm, f"readlink -f {root}").strip())
+
+
+def test_slots_that_nobody_opens_do_not_hang_the_boot(board):
+    conf = mapped_disk.conf("lvm", CONF) + "[system]\ntimeout=5\n"
+    with machine(board, board.disk("1.0"), append="", conf=conf) as vm:
+        vm.expect(r"keelboot: devices: slot a: /dev/kb/root-a not found", SLOW)
+        vm.expect(r"keelboot: rescue: no slot can be booted", SLOW)
+        vm.wait_boot(2, SLOW)

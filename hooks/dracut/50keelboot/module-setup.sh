@@ -34,6 +34,12 @@ watchdog_modules() {
 	done
 }
 
+# Slots that are no partitions are opened by dracut's queue, which is not at work unless somebody asks for it.
+want_queue() {
+	# shellcheck disable=SC2046
+	! grep -Eqs '^[a-z]+=/dev/(md|[^/]+/)' $(keelboot_files) || dracut_need_initqueue
+}
+
 install_for_systemd() {
 	local unit
 	for unit in arm select aside enter; do
@@ -71,6 +77,7 @@ install() {
 	done < <(keelboot_programs; keelboot_files)
 	mkdir -p "$initdir/etc/modprobe.d"
 	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
+	want_queue
 	if dracut_module_included "systemd"; then
 		install_for_systemd
 	else

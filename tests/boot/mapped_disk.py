@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks whose slots are volumes of LVM, LUKS containers or MD arrays. The tools of a distribution's own initramfs make
+them, at its prompt in QEMU: no kernel of a build host has to."""
+
+import shutil
+from pathlib import Path
+
+from drives import Drive
+from kbdisk import Disk, Ext4
+
+KEY = "0123456789abcdef0123456789abcdef"
+LUKS = "cryptsetup --key-file=/slot.key"
+CRYPTTAB = "root-a PARTLABEL=root-a /etc/slot.key luks,initramfs,x-initrd.attach\n" \
+           "root-b PARTLABEL=root-b /etc/slot.key luks,initramfs,x-initrd.attach\n"
+# What makes the devices, before they are filled.
+MAKE = {
+    "lvm": ("lvm pvcreate -qq /dev/vda3", "lvm vgcreate -qq kb /dev/vda3",
+            *(f"lvm lvcreate -qq -y -Wn -Zn -n root-{slot} -L 332M kb" for slot in "ab")),
+    "luks": ("modprobe dm-crypt", f"printf {KEY} >/slot.key",
+             *(step for part, slot in ((3, "a"), (4, "b")) for step in (
+                 f"{LUKS} luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/vda{part}",
+                 f"{LUKS} open /dev/vda{part} root-{slot}"))),
+    "md": ("modprobe raid1",
+           *(f"mdadm --create /dev/md/root-{slot} -q --run --assume-clean --level=1 --raid-devices=2 --metadata=1.2 "
+             f"--homehost=any --name=root-{slot} /dev/vda{first} /dev/vda{first + 1}"
+             for slot, first in (("a", 3), ("b", 5)))),
+}
+NODES = {"lvm": "/dev/mapper/kb-root--{}", "luks": "/dev/mapper/root-{}", "md": "/dev/md/root-{}"}
+NAMES = {"lvm": "/dev/kb/root-{}", "luks": "/dev/mapper/root-{}", "md": "/dev/md/root-{}"}
+PARTITIONS = {"lvm": [("pool", "720M")], "luks": [("root-a", "350M"), ("root-b", "350M")],
+              "md": [(f"root-{slot}-{half}", "340M") for slot in "ab" for half in "12"]}
+# The distribution's own settings, for its own tools.
+FILES = {
+    "lvm": {},
+    "luks": {"etc/crypttab": CRYPTTAB, "etc/slot.key": KEY,
+             "etc/cryptsetup-initramfs/conf-hook": 'KEYFILE_PATTERN="/etc/*.key"\n',
+             "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab /etc/slot.key "\n'},
+    "md": {"etc/mdadm/mdadm.conf": "HOMEHOST <ignore>\n" + "".join(
+               f"ARRAY /dev/md/root-{slot} metadata=1.2 name=any:root-{slot}\n" for slot in "ab"),
+           "etc/dracut.conf.d/md.conf": 'mdadmconf="yes"\n'},
+}
+APPEND = {"lvm": "", "luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
+
+
+def conf(kind: str, text: str) -> str:
+    """system.conf for slots of that kind."""
+    return text + "".join(f"[slot.{slot}]\nroot={NAMES[kind].format(slot)}\n" for slot in "ab")
+
+
+def make(board, maker, kind: str, a: str, b=None) -> Path:
+    """A disk with those slots; `maker`: the target whose initramfs has the tools."""
+    images = board.factory(a, b, good="a")
+    (board.work / "mapped-data").mkdir()
+    disk = Disk(seed=kind)
+    disk.add("keelboot-state", "16M", images[0])
+    disk.add("data", "200M", Ext4(board.work / "mapped-data", label="data"))
+    for name, size in PARTITIONS[kind]:
+        disk.add(name, size)
+    path = board.work / "mapped.img"
+    disk.build(path)
+    content = []
+    for slot, image in zip("ab", images[1:]):
+        shutil.copy(image, board.work / f"content-{slot}.img")
+        content.append(Drive(board.work / f"content-{slot}.img", name=f"content-{slot}"))
+    with board.machine(path, initrd=maker.initramfs(board.device, files=FILES[kind]), drives=content, memory=900,
+                       append="break=premount keelboot.enable=0") as vm:
+        vm.expect(r"\(initramfs\)", 240)
+        for step in MAKE[kind]:
+            board.ask(vm, step, 240)
+        for slot, drive in zip("ab", "bc"):
+            board.ask(vm, f"dd if=/dev/vd{drive} of={NODES[kind].format(slot)} bs=1M", 300)
+        board.ask(vm, "sync")
+        vm.power_cut()
+    return path
