@@ -107,7 +107,9 @@ class DebianDevice(Shared):
                  "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys", "etc/fstab": "",
                  "etc/up": UP.format(version=version, verdict=verdict), **FILES[self.init], **(files or {})}
         if kind in INITS:
-            files["usr/sbin/init"] = INITS[kind].format(version=version)
+            # systemd in an initramfs starts the systemd of the root, whatever its /sbin/init is.
+            for init in ("usr/sbin/init", "usr/lib/systemd/systemd"):
+                files[init] = INITS[kind].format(version=version)
         for path, source in files.items():
             add_file(tree, path, source)
         if self.init == "sysvinit":
