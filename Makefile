@@ -318,7 +318,7 @@ install-device: install-both ## install what a device's root needs: the command 
 install-boot: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	$(INSTALL_PROGRAM) $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
-	$(INSTALL) -m 644 hooks/lib/pack.sh $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 
 INITRAMFS_TOOLS := $(PREFIX)/share/initramfs-tools

@@ -65,11 +65,11 @@ struct boot {
 	unsigned ndespite;
 };
 
-/* How long a boot that fails waits before it restarts: only the space between restarts, since what a
- * person plugs in meanwhile is for the next boot. */
+/* How long a boot that fails waits before it restarts: only the space between restarts, since what
+ * a person plugs in meanwhile is for the next boot. */
 #define BOOT_RESTART_S	      5
 #define BOOT_RESTART_WAITED_S 1	 /* it has waited for a disk already */
-#define BOOT_RESTART_EARLY_S  30 /* it waited for nothing yet, and the next may find it otherwise */
+#define BOOT_RESTART_EARLY_S  30 /* it waited for nothing yet; the next may find more */
 
 /* The program that does what process 1 must not: probing, applying, verifying. */
 #define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"

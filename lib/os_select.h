@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel calls of keelboot-select, beside those of os.h. Process 1 links none of them. Chosen at
- * link time as those of os.h: os_select.c in the product, tests/sim/os_sim_select.c in the traces.
+ * The kernel calls of keelboot-select, beside those of os.h. Process 1 links none of them. Chosen
+ * at link time as those of os.h: os_select.c in the product, tests/sim/os_sim_select.c in the
+ * traces.
  */
 #pragma once
 

@@ -7,15 +7,9 @@ KEELBOOT_LIB=/usr/lib/keelboot
 # Watchdogs, records of crashes, and what carries updates and slots; the distribution brings the disks.
 KEELBOOT_SETS="watchdog-server watchdog pstore usb sd ext4 vfat exfat squashfs erofs verity"
 
-# The names of the modules of these sets, those first that have to be loaded first.
+# The names of the modules of these sets.
 keelboot_modules() {
-	awk -v sets="$*" '
-		BEGIN { n = split(sets, wanted, " "); for (i = 1; i <= n; i++) want[wanted[i]] = 1 }
-		/^#/ { next }
-		/^\[/ { take = (substr($1, 2, length($1) - 2) in want); key = ""; next }
-		/^[a-z-]+ *=/ { key = $1; sub(/^[^=]*=/, "") }
-		take && (key == "helpers" || key == "modules" || key == "soc") { for (i = 1; i <= NF; i++) print $i }
-	' "$KEELBOOT_LIB/mkinitramfs.d/module-sets.ini"
+	awk -v sets="$*" -f "$KEELBOOT_LIB/modules.awk" "$KEELBOOT_LIB/mkinitramfs.d/module-sets.ini"
 }
 
 # What is missing for a boot, in one line; nothing if all is there.

@@ -3,13 +3,12 @@
 
 #include "lib/os.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #define BLOCK	  "/sys/class/block"
 #define DEPTH_MAX 6 /* LVM on LUKS on MD on a partition is four */
-#define NAME_LEN 128
+#define NAME_LEN  128
 
 static bool has_prefix(const char *text, const char *prefix)
 {
@@ -19,7 +18,7 @@ static bool has_prefix(const char *text, const char *prefix)
 /* "md0", not "md/x". */
 static bool is_md_number(const char *name)
 {
-	return has_prefix(name, "md") && isdigit((unsigned char)name[2]);
+	return has_prefix(name, "md") && name[2] >= '0' && name[2] <= '9';
 }
 
 /* The folders of udev's that hold names of everything. */

@@ -281,7 +281,7 @@ static bool part_matches(const struct prober_part *part, const char *spec)
 	return false;
 }
 
-static bool is_looked_at(const struct probe_disk *d)
+static bool was_looked_at(const struct probe_disk *d)
 {
 	return d->state == PROBE_READY || d->state == PROBE_UNREADABLE;
 }
@@ -301,7 +301,7 @@ static const struct prober_part *find_mapped(const struct probe *p, const struct
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
 		const struct probe_disk *d = &p->disk[i];
 
-		if (is_looked_at(d) && d->mapped != NULL && strcmp(d->mapped, spec) == 0 &&
+		if (was_looked_at(d) && d->mapped != NULL && strcmp(d->mapped, spec) == 0 &&
 		    lies_on(d, disk))
 			return &d->whole;
 	}
@@ -310,7 +310,7 @@ static const struct prober_part *find_mapped(const struct probe *p, const struct
 
 static const struct prober_part *find_on(const struct probe_disk *d, const char *spec)
 {
-	if (!is_looked_at(d) || d->mapped != NULL)
+	if (!was_looked_at(d) || d->mapped != NULL)
 		return NULL;
 	for (unsigned i = 0; i < d->n; i++) {
 		if (part_matches(&d->part[i], spec))

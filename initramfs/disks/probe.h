@@ -64,8 +64,8 @@ struct probe_disk {
 	char name[96];
 	/* by what it is known again: see probe_id.h */
 	char id[STATE_STR_MAX + 1];
-	/* It stands on disks, and is a slot: the name that system.conf has for it, and they. NULL: it
-	 * is a disk. */
+	/* It stands on disks, and is a slot: the name that system.conf has for it, and they. NULL:
+	 * it is a disk. */
 	const char *mapped;
 	unsigned non;
 	char on[MAPPED_DISKS_MAX][32];
@@ -120,8 +120,8 @@ struct probe {
 	char skipped[PROBE_SKIPPED_MAX][32];
 	/* Set before probe_start(), which leaves them alone. NULL: all are worth the same. */
 	enum probe_worth (*worth)(void *ctx, const struct probe *p, const struct probe_disk *d);
-	/* The name that system.conf has for a mapped device ("dm-3"), which has to stay; NULL: it is
-	 * no slot. NULL for the function itself: no slot is such a device. */
+	/* The name that system.conf has for a mapped device ("dm-3"), which has to stay; NULL: it
+	 * is no slot. NULL for the function itself: no slot is such a device. */
 	const char *(*mapped_as)(void *ctx, const char *name);
 	void *ctx;
 };
@@ -146,10 +146,10 @@ void probe_stop(struct probe *p);
 
 /*
  * The partition that spec names: "PARTLABEL=x", "PARTUUID=x", "LABEL=x", "UUID=x" (UUIDs in either
- * case), on this disk; "/dev/x" a partition of this disk, the bare disk itself, or a mapped device
- * that lies on it. disk NULL: the
- * first of all ready disks that has it. Of several that match, the one with the lowest number.
- * NULL: none. The pointer is good until the next probe_step().
+ * case), on this disk. "/dev/x" is a partition of this disk, the bare disk itself, or a mapped
+ * device that lies on it. disk NULL: the first of all ready disks that has it. Of several that
+ * match, the one with the lowest number. NULL: none. The pointer is good until the next
+ * probe_step().
  */
 const struct prober_part *probe_find(const struct probe *p, const struct probe_disk *disk,
 				     const char *spec);

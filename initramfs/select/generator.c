@@ -17,7 +17,7 @@
 
 /* ---------------------------------------------------------------- files below the folder */
 
-/* False, which is logged: it is not there. */
+/* False, which is logged: it is missing. */
 static bool make_folder(const char *folder, const char *name)
 {
 	char path[512];
@@ -81,11 +81,13 @@ static void put_root(const char *folder, const struct root *root)
 		 root->fstype[0] != '\0' ? root->fstype : "auto",
 		 root->options[0] != '\0' ? "," : "", root->options);
 	if (make_folder(folder, "initrd-root-fs.target.requires"))
-		put_link(folder, "../sysroot.mount", "initrd-root-fs.target.requires/sysroot.mount");
+		put_link(folder, "../sysroot.mount",
+			 "initrd-root-fs.target.requires/sysroot.mount");
 	/* The name under which systemd makes it wait for the device of root=. */
 	if (make_folder(folder, "initrd-root-device.target.d"))
-		put_unit(folder, "initrd-root-device.target.d/50-root-device.conf",
-			 "[Unit]\nRequires=keelboot-select.service\nAfter=keelboot-select.service\n");
+		put_unit(
+			folder, "initrd-root-device.target.d/50-root-device.conf",
+			"[Unit]\nRequires=keelboot-select.service\nAfter=keelboot-select.service\n");
 }
 
 /* Instead of a prompt: what notes the failure, and restarts. */
@@ -109,9 +111,10 @@ static void put_init(const char *folder, const struct boot *b)
 	if (b->cmd.init[0] != '\0' || strcmp(b->conf.init, "/sbin/init") == 0)
 		return;
 	if (make_folder(folder, "initrd-switch-root.service.d"))
-		put_unit(folder, "initrd-switch-root.service.d/keelboot.conf",
-			 "[Service]\nExecStart=\nExecStart=systemctl --no-block switch-root /sysroot %s\n",
-			 b->conf.init);
+		put_unit(
+			folder, "initrd-switch-root.service.d/keelboot.conf",
+			"[Service]\nExecStart=\nExecStart=systemctl --no-block switch-root /sysroot %s\n",
+			b->conf.init);
 }
 
 int generator_main(int argc, char **argv)
@@ -119,11 +122,8 @@ int generator_main(int argc, char **argv)
 	static struct boot b;
 	const char *early = argc == 4 ? argv[2] : "";
 
-	if (argc != 4) {
-		fputs("usage: keelboot-generator NORMAL EARLY LATE; systemd calls it in an initramfs\n",
-		      stderr);
+	if (argc != 4)
 		return 3;
-	}
 	if (!os_exists("/etc/initrd-release") || os_exists(ASIDE_FILE))
 		return 0;
 	settings_peek(&b);

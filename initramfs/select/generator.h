@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keelboot-generator: where an initramfs runs systemd, it makes Keelboot's choice the root there. It
- * is a generator of systemd(7): its units go before those that systemd makes of root=.
+ * keelboot-generator: where an initramfs runs systemd, it makes Keelboot's choice the root there.
+ * It is a generator of systemd(7): its units go before those that systemd makes of root=.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What keelboot-select hands out: which device is the root. It lies in /run/keelboot for the rest of
- * the boot, as lines that a shell can read, and for the later calls of keelboot-select.
+ * What keelboot-select hands out: which device is the root. It lies in /run/keelboot for the rest
+ * of the boot, as lines that a shell can read, and for the later calls of keelboot-select.
  */
 #pragma once
 

@@ -18,7 +18,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define LOCK_FILE  EXPORT_DIR "/select.lock"
+#define LOCK_FILE EXPORT_DIR "/select.lock"
 
 /* ---------------------------------------------------------------- when nothing is chosen */
 
@@ -42,8 +42,7 @@ static enum select_end step_aside(const struct boot *b, const char *why)
 	return SELECT_ASIDE;
 }
 
-/* Whoever looks at the prompt ought not to be reset by the watchdog: it is left alone there, as one
- * that nobody feeds restarts a device that nobody looks at. */
+/* At a prompt the watchdog counts on: it restarts a device that nobody looks at. */
 static enum select_end fail_boot(struct boot *b, enum kb_err err)
 {
 	if (b->conf.prompt)
@@ -125,9 +124,8 @@ enum select_end select_choose(struct boot *b)
 	enum select_end end;
 	int lock = -1;
 
-	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK ||
-	    os_write_file(LOCK_FILE, "", 0) != KB_OK || os_open(LOCK_FILE, O_RDWR, &lock) != KB_OK ||
-	    os_lock(lock) != KB_OK) {
+	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK || os_write_file(LOCK_FILE, "", 0) != KB_OK ||
+	    os_open(LOCK_FILE, O_RDWR, &lock) != KB_OK || os_lock(lock) != KB_OK) {
 		os_close(&lock);
 		return SELECT_BUSY;
 	}

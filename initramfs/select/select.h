@@ -16,7 +16,8 @@ enum select_end {
 	/* Not now: another call is at work, or something is not open yet. */
 	SELECT_BUSY = 2,
 	SELECT_USAGE = 3,
-	/* The boot has failed. The script ends at its prompt, or reboots if it must not have one. */
+	/* The boot has failed. The script ends at its prompt, or reboots if it must not have one.
+	 */
 	SELECT_FAILED = 4,
 };
 

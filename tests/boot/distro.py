@@ -192,8 +192,10 @@ class Target:
         shutil.move(tree / "initramfs.img", out)
 
 
-IT = Target("initramfs-tools", "systemd-sysv,udev,kmod,initramfs-tools,busybox,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
-            "install-initramfs-tools", "mkinitramfs -o {out} {version}")
+IT = Target("initramfs-tools",
+            "systemd-sysv,udev,kmod,initramfs-tools,busybox,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
+            "install-initramfs-tools",
+            "mkinitramfs -o {out} {version}")
 DRACUT = "systemd-sysv,udev,kmod,dracut,zstd,mawk,lvm2,cryptsetup-bin,mdadm"
 DRACUT_SYSTEMD = Target("dracut-systemd", DRACUT, "install-dracut",
                         "dracut --force --no-hostonly --zstd --add systemd-initrd {out} {version}")

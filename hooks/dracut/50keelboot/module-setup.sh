@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # dracut: puts Keelboot into the initramfs. docs/INTEGRATE.md has the contract.
-# shellcheck disable=SC2154 # what dracut sets
+# shellcheck disable=SC1091,SC2154,SC2086,SC2046 # what the distribution brings
 
 . /usr/lib/keelboot/pack.sh
 
@@ -22,7 +22,6 @@ depends() {
 # called by dracut
 installkernel() {
 	# A stick may come whatever the machine has now.
-	# shellcheck disable=SC2086,SC2046
 	hostonly='' instmods $(keelboot_modules $KEELBOOT_SETS)
 }
 
@@ -36,7 +35,6 @@ watchdog_modules() {
 
 # Slots that are no partitions are opened by dracut's queue, which is not at work unless somebody asks for it.
 want_queue() {
-	# shellcheck disable=SC2046
 	! grep -Eqs '^[a-z]+=/dev/(md|[^/]+/)' $(keelboot_files) || dracut_need_initqueue
 }
 

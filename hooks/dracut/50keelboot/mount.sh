@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # dracut without systemd: mounts what Keelboot chooses; docs/INTEGRATE.md has the contract.
+# shellcheck disable=SC1091,SC2154 # what the distribution brings
 
 keelboot_mount() {
 	. /run/keelboot/root.env
