@@ -298,6 +298,7 @@ COMPLETION := $(PREFIX)/share/bash-completion/completions/keelboot
 MANPAGES   := $(wildcard docs/man/*.[1578])
 # What a device has no use for.
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
+BOOTPAGES  := docs/man/keelboot-select.8
 LIBFOLDERS := checks mkinitramfs.d qemu
 pages       = for page in $(1); do \
 	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
@@ -309,7 +310,7 @@ install-both: all
 	$(INSTALL_PROGRAM) $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
 	$(INSTALL_PROGRAM) $(B)/keelboot-helper $(DESTDIR)$(LIBDIR)/keelboot-helper
 	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
-	@$(call pages,$(filter-out $(HOSTPAGES),$(MANPAGES)))
+	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES),$(MANPAGES)))
 
 install-device: install-both ## install what a device's root needs: the command and its helper
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
@@ -320,6 +321,7 @@ install-boot: all
 	$(INSTALL_PROGRAM) $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
+	@$(call pages,$(BOOTPAGES))
 
 INITRAMFS_TOOLS := $(PREFIX)/share/initramfs-tools
 install-initramfs-tools: install-boot ## install what Debian's initramfs-tools puts into its initramfs
@@ -359,6 +361,11 @@ install-strip install-device-strip install-host-strip:
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-pkcs11 mkinitramfs)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk)
+	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
+	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
+		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
+	rm -rf $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
 	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true

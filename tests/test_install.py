@@ -92,6 +92,22 @@ def test_install_is_both_and_uninstall_leaves_nothing(standard, tmp_path):
     assert listing(standard) == before
 
 
+def test_glue_of_each_generator_is_uninstalled_too(standard):
+    for folder in ("share/initramfs-tools/hooks", "share/initramfs-tools/scripts/init-top", "lib/dracut/modules.d",
+                   "share/initramfs-tools/scripts/local-top", "share/initramfs-tools/scripts/init-bottom",
+                   "share/initramfs-tools/scripts/panic", "lib/dracut/dracut.conf.d", "lib/systemd/system",
+                   "lib/systemd/system-generators"):
+        (standard / PREFIX / folder).mkdir(parents=True, exist_ok=True)
+    before = listing(standard)
+    make("install-initramfs-tools", standard)
+    make("install-dracut", standard)
+    generator = standard / PREFIX / "lib/systemd/system-generators/keelboot-generator"
+    assert generator.resolve() == standard / PREFIX / "lib/keelboot/keelboot-select"
+    start(standard / PREFIX / "lib/keelboot/keelboot-select", "--version")
+    make("uninstall", standard)
+    assert listing(standard) == before
+
+
 def test_uninstall_leaves_what_is_not_its_own(standard):
     make("install", standard)
     own = {"etc/keelboot/keys/acme.pem", "etc/keelboot/system.conf", f"{PREFIX}/lib/keelboot/check.d/10-modem"}

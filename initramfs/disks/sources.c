@@ -42,6 +42,27 @@ static unsigned sticks_on_bus(void)
 	return found;
 }
 
+/* Interfaces of mass storage that have no driver yet, where somebody else loads it: udev. */
+static unsigned sticks_without_driver(void)
+{
+	static char names[256][64];
+	char path[160], text[8];
+	unsigned n, found = 0;
+
+	if (!os_executable("/sbin/modprobe") ||
+	    os_list("/sys/bus/usb/devices", names, KB_ARRAY_LEN(names), &n) != KB_OK)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/bInterfaceClass", names[i]);
+		if (os_read_file(path, text, sizeof(text), NULL) != KB_OK ||
+		    strncmp(text, "08", 2) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/driver", names[i]);
+		found += !os_exists(path);
+	}
+	return found;
+}
+
 /* Disks on USB, those of an empty card reader included. */
 static unsigned usb_disks(void)
 {
@@ -84,7 +105,8 @@ static bool has_every_stick(const struct probe *p, const struct conf *conf, uint
 	if (waited_ms < conf->media_wait_ms)
 		return false;
 	return waited_ms >= conf->media_wait_ms + STICK_MS ||
-	       (!is_probing_media(p, CMDLINE_SOURCE_USB) && sticks_on_bus() <= usb_disks());
+	       (!is_probing_media(p, CMDLINE_SOURCE_USB) &&
+		sticks_on_bus() + sticks_without_driver() <= usb_disks());
 }
 
 static bool has_every_card(const struct probe *p, const struct conf *conf, uint64_t waited_ms)

@@ -85,6 +85,24 @@ TEST(the_command_line_narrows_them)
 	assert_once(NODES " --mountable 3 --source sd:/dev/mmcblk0");
 }
 
+/* udev loads its driver meanwhile, so it is a disk later than settle= says. */
+TEST(stick_without_a_driver_is_waited_for_where_somebody_loads_it)
+{
+	for (int with = 0; with <= 1; with++) {
+		struct os_sim_disk stick = machine_stick();
+
+		stick.at_ms = 3000;
+		machine_plug(stick);
+		os_sim_file("/sys/bus/usb/devices/1-1:1.0/bInterfaceClass", "08\n");
+		if (with == 1)
+			os_sim_exec("/sbin/modprobe");
+		machine_child(nothing_to_do());
+		machine_boots('a');
+		assert_int_equal(os_sim_count("spawn " APPLY), with);
+		machine_anew();
+	}
+}
+
 TEST(system_conf_narrows_them)
 {
 	machine.conf = "[source.raw]\nenabled=no\n[source.media]\nenabled=no\n";
