@@ -557,8 +557,32 @@ def test_the_boot_and_doctor_share_their_ids():
     boot = ids("initramfs", "(?:wdt_report|add_warning|put_warning)")
     assert ids("cli/doctor", "doctor_report") & boot == {
         "command-line",
-        "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "watchdog-none", "watchdog-nowayout",
+        "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "slot-container", "watchdog-none",
+        "watchdog-nowayout",
         "watchdog-other", "watchdog-software", "watchdog-stop-on-reboot", "watchdog-stops-on-close"}
+
+
+def test_slots_that_the_initramfs_does_not_open(board):
+    text = "slots that are not opened here: b: crypto_LUKS on /dev/vda3"
+    board.boot(warnings=[{"id": "slot-container", "text": text}])
+    finding, = board.told("slot-container")
+    assert finding["severity"] == "error" and finding["text"] == text
+
+
+def test_a_slot_on_a_member_of_an_array_is_told_and_never_written(board, factory):
+    """Metadata 1.0, at the end of a partition whose file system looks whole."""
+    image = board.dev.slots["b"]
+    data = bytearray(image.read_bytes())
+    struct.pack_into("<II136xQ", data, len(data) - 8192, 0xa92b4efc, 1, (len(data) - 8192) // 512)
+    image.write_bytes(data)
+    finding, = board.told("slot-container")
+    assert "root of slot b is a member of a RAID array (linux_raid_member)" in finding["text"]
+    assert finding["fix"].endswith(f"wipefs -a -t linux_raid_member {str(image)[:100]}")
+    board.boot("a", version="1.0")
+    edit(board.dev, slot_b_state="empty")
+    done = board.dev("install", factory("2.0", 20), code=FAILURE)
+    assert "a member of a RAID array (linux_raid_member), which is never written" in done.stderr
+    assert image.read_bytes() == data
 
 
 def test_an_initramfs_with_a_shell(board):

@@ -23,6 +23,24 @@ TEST(late_disk_is_waited_for)
 	assert_int_equal(machine.state.own.ops, 0);
 }
 
+/* A Debian with an encrypted LVM, as its installer makes it. */
+TEST(disk_with_a_container_in_place_of_slots_is_told_so)
+{
+	machine.disk.nparts = 2;
+	machine.disk.part[0].partlabel = NULL;
+	machine.disk.part[1].partlabel = NULL;
+	machine.disk.part[1].fstype = "crypto_LUKS";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_int_equal(
+		os_sim_count("# devices: /dev/vda2 holds crypto_LUKS, which is not opened"), 2);
+	machine_anew();
+	machine.disk.nparts = 0;
+	machine.disk.fstype = "linux_raid_member";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_int_equal(os_sim_count("# devices: /dev/vda holds linux_raid_member, which is not"),
+			 2);
+}
+
 TEST(disk_that_never_comes_ends_in_a_restart)
 {
 	machine.no_disk = true;
