@@ -2,6 +2,7 @@
 #include "initramfs/disks/devices.h"
 
 #include "initramfs/disks/containers.h"
+#include "initramfs/disks/deferred.h"
 #include "initramfs/disks/devices_rank.h"
 #include "initramfs/disks/sources.h"
 #include "lib/container.h"
@@ -262,6 +263,7 @@ static void report_none(const struct probe *p)
 		return;
 	log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
 		media > 0 ? " except removable ones" : "");
+	deferred_report();
 }
 
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,

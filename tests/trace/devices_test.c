@@ -49,6 +49,31 @@ TEST(disk_that_never_comes_ends_in_a_restart)
 	assert_absent("exec");
 }
 
+/* A clock that no module drives: the disk's controller waits for it, and so do many others. */
+TEST(devices_that_wait_for_a_supplier_are_named)
+{
+	char text[1024] = "fe2c0000.mmc\tplatform: supplier fdd20000.clk not ready\nfe310000.mmc\n";
+
+	for (unsigned i = 0; i < 10; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "fe8a0%u00.usb2phy\tcut \x1b[2J off\n", i);
+	machine.no_disk = true;
+	os_sim_file("/sys/kernel/debug/devices_deferred", text);
+	machine_reboots_as("devices_wait_for_a_supplier");
+	assert_int_equal(os_sim_count("# devices: the driver of fe"), 8);
+	assert_once("# devices: and at least 4 more");
+}
+
+/* The kernel has no debugfs, or Secure Boot keeps it closed: nothing is known, and nothing said. */
+TEST(without_debugfs_no_device_is_said_to_wait)
+{
+	machine.no_disk = true;
+	os_sim_file("/sys/kernel/debug/devices_deferred", "fe2c0000.mmc\n");
+	os_sim_fail("mount debugfs", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("waits for another device");
+}
+
 TEST(damaged_partition_table_is_named)
 {
 	machine.disk.nparts = 0;
