@@ -3,6 +3,7 @@
 
 #include "initramfs/disks/probe_id.h"
 #include "lib/bytes.h"
+#include "lib/disk_path.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -187,50 +188,6 @@ static void read_id(struct probe_disk *d, const char *name)
 	probe_id_path(d->id, d->path);
 }
 
-/* "nvme0": a controller, and no namespace of one. */
-static bool is_controller(const char *name)
-{
-	return strncmp(name, "nvme", 4) == 0 && name[4] != '\0' &&
-	       name[4 + strspn(name + 4, "0123456789")] == '\0';
-}
-
-/* dir, which is below /sys, with a relative link from there applied. */
-static void follow_link(char out[256], const char *dir, const char *link, const char *name)
-{
-	size_t len = strlen(dir);
-
-	for (; strncmp(link, "../", 3) == 0; link += 3)
-		while (len > 0 && dir[--len] != '/')
-			;
-	snprintf(out, 256, "%.*s/%.120s/%.30s", (int)len, dir, link, name);
-}
-
-/*
- * With multipath, an NVMe namespace is in /devices/virtual, and no path of the board leads to it.
- * Its subsystem names the controllers: the path of the first is that of the disk, as it would be
- * without multipath.
- */
-static void find_controller(struct probe_disk *d, const char *name)
-{
-	static char entries[64][64];
-	char dir[256], path[512], link[256];
-	unsigned n;
-
-	if (strncmp(d->path, "/devices/virtual/nvme-subsystem/", 32) != 0)
-		return;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(d->path, '/') - d->path), d->path);
-	snprintf(path, sizeof(path), "/sys%s", dir);
-	if (probe_sysfs_list(path, entries, KB_ARRAY_LEN(entries), &n) != KB_OK)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "/sys%s/%s", dir, entries[i]);
-		if (is_controller(entries[i]) && read_link(path, link, sizeof(link)) == KB_OK) {
-			follow_link(d->path, dir, link, name);
-			return;
-		}
-	}
-}
-
 bool probe_sysfs_read(struct probe_disk *d, const char *name)
 {
 	char path[256], link[256];
@@ -248,7 +205,7 @@ bool probe_sysfs_read(struct probe_disk *d, const char *name)
 	while (strncmp(at, "../", 3) == 0)
 		at += 3;
 	snprintf(d->path, sizeof(d->path), "/%.254s", at);
-	find_controller(d, name);
+	disk_path_follow(d->path, "", name);
 	d->size = read_number(name, "size", INT64_MAX / SECTOR) * SECTOR;
 	if (d->size == 0)
 		return false;
