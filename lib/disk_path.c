@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEADS	    "/devices/virtual/nvme-subsystem/"
-#define ENTRIES_MAX 64 /* a subsystem has a dozen attributes, its controllers and its namespaces \
-			*/
+#define HEADS "/devices/virtual/nvme-subsystem/"
+#define ENTRIES_MAX                                                                  \
+	64 /* a subsystem has a dozen attributes, its controllers and its namespaces \
+	    */
 
 /* "nvme0", and no namespace of one. */
 static bool is_controller(const char *name)
