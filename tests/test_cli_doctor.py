@@ -700,6 +700,55 @@ def test_a_trial_past_its_deadline_means_that_nobody_marks_it(board):
     assert ("error", "nobody-marks-good") in board.findings()
 
 
+def kernel(board, release, *options):
+    """A device with this kernel, whose configuration is known."""
+    board.put("proc/sys/kernel/osrelease", release)
+    board.put(f"boot/config-{release}", "".join(f"CONFIG_{o}=y\n" for o in (*OPTIONS, *options)))
+
+
+def lacks(board) -> list:
+    return [f["text"].split(": ", 1)[1] for f in board.told("kernel-lacks")]
+
+
+@pytest.mark.parametrize("release, count", [("4.14.336", 3), ("4.19.0-27-amd64", 2), ("5.8.18", 2), ("5.9.0", 0),
+                                            ("6.1.0-18-amd64", 0), ("6.12.95+deb12-amd64", 0)])
+def test_what_an_old_kernel_lacks_is_told(board, release, count):
+    kernel(board, release)
+    assert len(lacks(board)) == count
+    assert not board.told("kernel-old") and ("warning", "kernel-lacks") not in board.findings(OK)
+
+
+def test_a_kernel_before_all_that_are_known(board):
+    kernel(board, "4.9.337")
+    assert ("error", "kernel-old") in board.findings(FAILURE)
+
+
+def test_what_matters_only_on_some_devices_is_told_there(board):
+    """Suppliers on a board with a device tree, a card that looks like an eMMC, root hashes that are wanted."""
+    kernel(board, "5.4.0")
+    before = set(lacks(board))
+    (board.sys / "sys/firmware/devicetree/base").mkdir(parents=True)
+    for host in ("mmc0", "mmc1"):
+        (board.sys / "sys/class/mmc_host" / host).mkdir(parents=True)
+    board.dev.configure("[system]\nverify-slot=always\n")
+    more = set(lacks(board)) - before
+    assert {text.split()[0] for text in more} == {"a", "an", "keelboot"}
+    assert ("error", "kernel-lacks") in board.findings(FAILURE)
+    kernel(board, "6.1.0")
+    assert lacks(board) == ["an MMC card in a slot for cards looks like a fixed eMMC"]
+
+
+def test_the_page_of_kernels_has_what_doctor_says():
+    source = (TOP / "cli/doctor/doctor_version.c").read_text()
+    told = re.findall(r'VERSION\((\d+), (\d+)\), DOCTOR_\w+, \w+,\s+"([^"]+)"', source)
+    page = (TOP / "docs/KERNELS.md").read_text()
+    rows = re.findall(r"^\| (\d+)\.(\d+) \| (.*?) \| (.*?) \|$", page, re.M)
+    assert [row[:3] for row in rows if "`kernel-lacks`" in row[3]] == told
+    others = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row[3])} - {"kernel-lacks"}
+    known = "".join(path.read_text() for path in (TOP / "cli/doctor").glob("*.c"))
+    assert others and all(f'"{name}"' in known for name in others)
+
+
 def test_every_finding_has_its_test():
     source = "".join(file.read_text() for file in (TOP / "cli/doctor").glob("doctor_*.c"))
     ids = set(re.findall(r'DOCTOR_(?:NOTE|WARNING|ERROR),\s+"([a-z-]+)"', source))
