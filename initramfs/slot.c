@@ -6,6 +6,7 @@
 #include "initramfs/stages.h"
 #include "initramfs/verity.h"
 #include "initramfs/settings.h"
+#include "lib/container.h"
 #include "lib/log.h"
 
 #include <stdio.h>
@@ -29,6 +30,16 @@ static enum kb_err check_driver(struct boot *b, int slot, char *reason)
 	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module", lacks, reason);
 }
 
+/* Nor its fault: an initramfs that opens it boots it. */
+static enum kb_err is_container(struct boot *b, int slot, const char *type, char *reason)
+{
+	b->no_driver = true;
+	log_err("slot %c: it holds %s, which is not opened here: a slot is a file system on a partition",
+		state_slot_letter(slot), type);
+	snprintf(reason, STATE_STR_MAX + 1, "holds %.24s", type);
+	return KB_ENODEV;
+}
+
 enum kb_err slot_look(struct boot *b, int slot, char *reason)
 {
 	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
@@ -44,6 +55,8 @@ enum kb_err slot_look(struct boot *b, int slot, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "no file system");
 		return KB_EFORMAT;
 	}
+	if (container_is(b->dev.slot[slot].fstype))
+		return is_container(b, slot, b->dev.slot[slot].fstype, reason);
 	return check_driver(b, slot, reason);
 }
 

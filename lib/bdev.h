@@ -87,7 +87,8 @@ enum bdev_file_flags {
 /*
  * Opens path. On failure b->fd is -1, and the error is logged by the caller, who knows what the
  * device is for. KB_ENOENT, KB_EBUSY, KB_EPERM, KB_EINVAL (neither a block device nor a file),
- * KB_EIO. A file whose file system has no O_DIRECT is opened without.
+ * KB_EMEMBER (to be written, and md's), KB_EIO. A file whose file system has no O_DIRECT is opened
+ * without.
  */
 enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags) KB_MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bdev.h"
+#include "lib/md_member.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -180,6 +181,10 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 	if (fd < 0)
 		return err_errno(errno);
 	TRY(bdev_file_from_fd(b, fd));
+	if (flags & BDEV_FILE_WRITE && md_member_is(&b->bdev)) {
+		b->fd = -1;
+		return KB_EMEMBER;
+	}
 	util_take(&fd);
 	return KB_OK;
 }

@@ -26,6 +26,7 @@ static const char *const texts[] = {
 		"no slot may be overwritten: each one is in use, needed to fall back to, or on trial",
 	[KB_ENOSPC] = "does not fit",
 	[KB_EBUSY] = "busy",
+	[KB_EMEMBER] = "a member of a RAID array (linux_raid_member), which is never written",
 	[KB_EREBUILT] = "the state was lost and rebuilt",
 	[KB_EAMBIGUOUS] = "two partitions have this name",
 	[KB_ESTALE] = "the token is from another boot",

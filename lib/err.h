@@ -30,6 +30,7 @@ enum kb_err {
 	KB_ENOTARGET,  /* no slot may be overwritten: ignore the bundle */
 	KB_ENOSPC,     /* does not fit: ignore the bundle; a log is cut short */
 	KB_EBUSY,      /* another process holds the lock or the device: try again */
+	KB_EMEMBER,    /* it belongs to a RAID array: never written, as if it were missing */
 	KB_EAMBIGUOUS, /* two partitions have this name: neither is taken */
 	KB_ESTALE,     /* the token is not that of the attempt under way: refuse the verdict */
 	KB_ECHILD,     /* a helper crashed or broke its protocol: as if there were no update */

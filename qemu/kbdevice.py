@@ -86,7 +86,7 @@ class Device:
     """Makes what it is asked for below `work`, once: the same question gives the same file."""
 
     def __init__(self, work, *, build=TOP / "build", compatible=COMPATIBLE, watchdog=8, tries=3, count="never",
-                 conf="", slot_size="40M", data_size="96M"):
+                 conf="", slot_size="40M", data_size="96M", kernel=None):
         self.work = Path(work)
         self.work.mkdir(parents=True, exist_ok=True)
         self.build = Path(build)
@@ -94,8 +94,14 @@ class Device:
         self.compatible = compatible
         self.watchdog = watchdog
         self.conf = conf or CONF.format(compatible=compatible, watchdog=watchdog, tries=tries, count=count)
+        self.other_kernel = kernel
         self.slot_size = slot_size
         self.data_size = data_size
+
+    @property
+    def kernel(self) -> kbkernel.Kernel:
+        """Debian's own, if it was not given another."""
+        return self.other_kernel or kbkernel.get()
 
     def key(self, name="dev", kind="ed25519") -> Path:
         """The private key NAME.key; its public half NAME.pem is trusted when it lies in the folder keys/."""
@@ -159,7 +165,7 @@ class Device:
             conf = self.work / f"{name}.conf"
             conf.write_text(self.conf)
             self.key()
-            sets = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules)) if modules else ()
+            sets = ("--modules-dir", self.kernel.modules, "--module-set", ",".join(modules)) if modules else ()
             run(TOP / "initramfs/mkinitramfs", "-o", out, "--init", self.build / "init", "--helper",
                 self.build / "keelboot-helper", "--guardian", self.build / "keelboot-guardian", "--conf", conf,
                 "--keys", self.work / "keys", *sets, *options)
@@ -200,7 +206,7 @@ class Device:
         # no_timer_check: a host that is busy delays QEMU's timer so much that the kernel takes it for broken, and
         # panics. norandmaps: TCG translates code once for each address that it runs at. A page of libc that hundreds of
         # processes had at random ones takes QEMU minutes to forget, when the boot after a reset clears it.
-        return Machine(kbkernel.get().vmlinux, initrd or self.initramfs(),
+        return Machine(self.kernel.vmlinux, initrd or self.initramfs(),
                        f"quiet gpt no_timer_check norandmaps loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,
                        log=log or os.path.join(self.work, "console.log"), **options)

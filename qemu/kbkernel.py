@@ -127,22 +127,37 @@ def _private_options(folder: Path) -> list:
             "-o", "APT::Sandbox::User=root"]
 
 
-def _fetch(package: str, work: Path, apt_dir: Path) -> str:
+def _mirror() -> str:
+    """Where this system has its packages from; else Debian's own."""
+    result = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
+    return next((uri for uri in result.stdout.split() if uri.rstrip("/").endswith("/debian")),
+                "http://deb.debian.org/debian")
+
+
+def _suite_options(folder: Path, suite: str) -> list:
+    """The same, of one suite that the system itself may not use, such as bookworm-backports."""
+    options = _private_options(folder)
+    source = folder / "source.list"
+    source.write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {_mirror()} {suite} main\n")
+    return [*options, "-o", f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=/dev/null"]
+
+
+def _fetch(package: str, work: Path, apt_dir: Path, suite: str) -> str:
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if not shutil.which(tool, path=ENV["PATH"]):
             raise KernelError(f"{tool}: not found; on other systems than Debian give machines your "
                               "own kernel (--kernel FILE)")
     # The system's lists first. They may be absent (a container) or older than the archive (404).
-    name = _download(package, [], work)
+    name = "" if suite else _download(package, [], work)
     if name:
         return name
-    options = _private_options(apt_dir)
+    options = _suite_options(apt_dir, suite) if suite else _private_options(apt_dir)
     update = _run(["apt-get", *options, "-qq", "update"])
     name = _download(package, options, work)
     if name:
         return name
     raise KernelError(
-        f"cannot fetch {package} with apt:\n{update.stderr.strip()[-1200:]}\n"
+        f"cannot fetch {package}{f' of {suite}' if suite else ''} with apt:\n{update.stderr.strip()[-1200:]}\n"
         "Is there a network, and a Debian source in /etc/apt/sources.list? Without one, put the\n"
         f".deb of a linux-image-*-amd64 package somewhere and run: {called('kernel')} --deb FILE")
 
@@ -194,9 +209,10 @@ def _known(folder: Path):
 
 
 def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None,
-        update: bool = False) -> Kernel:
+        update: bool = False, suite: str = "") -> Kernel:
     """The unpacked kernel in `folder`; fetches it if it is missing, or if `update`. Safe to run
-    twice at the same time. `deb`: unpack this package file instead of asking apt."""
+    twice at the same time. `deb`: unpack this package file instead of asking apt. `suite`: of another
+    one than the system uses."""
     folder = Path(folder).resolve()
     kernel = _known(folder)
     if kernel and not update and not deb:
@@ -210,7 +226,7 @@ def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None,
         if deb:
             return _unpack(Path(deb).resolve(), Path(deb).name.split("_")[0], folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-            name = _fetch(package, Path(work), folder / "apt")
+            name = _fetch(package, Path(work), folder / "apt", suite)
             found = next(Path(work).glob("*.deb"))
             if kernel and kernel.package == f"{name}={found.name.split('_')[1]}":
                 return kernel

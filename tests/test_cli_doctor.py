@@ -557,8 +557,33 @@ def test_the_boot_and_doctor_share_their_ids():
     boot = ids("initramfs", "(?:wdt_report|add_warning|put_warning)")
     assert ids("cli/doctor", "doctor_report") & boot == {
         "command-line",
-        "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "watchdog-none", "watchdog-nowayout",
+        "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "slot-container", "watchdog-none",
+        "watchdog-nowayout",
         "watchdog-other", "watchdog-software", "watchdog-stop-on-reboot", "watchdog-stops-on-close"}
+
+
+def test_slots_that_the_initramfs_does_not_open(board):
+    text = "slots that are not opened here: b: crypto_LUKS on /dev/vda3"
+    board.boot(warnings=[{"id": "slot-container", "text": text}])
+    finding, = board.told("slot-container")
+    assert finding["text"] == text
+    assert ("error", "slot-container") in board.findings(FAILURE)
+
+
+def test_a_slot_on_a_member_of_an_array_is_told_and_never_written(board, factory):
+    """Metadata 1.0, at the end of a partition whose file system looks whole."""
+    image = board.dev.slots["b"]
+    data = bytearray(image.read_bytes())
+    struct.pack_into("<II136xQ", data, len(data) - 8192, 0xa92b4efc, 1, (len(data) - 8192) // 512)
+    image.write_bytes(data)
+    finding, = board.told("slot-container")
+    assert "root of slot b is a member of a RAID array (linux_raid_member)" in finding["text"]
+    assert finding["fix"].endswith(f"wipefs -a -t linux_raid_member {str(image)[:100]}")
+    board.boot("a", version="1.0")
+    edit(board.dev, slot_b_state="empty")
+    done = board.dev("install", factory("2.0", 20), code=FAILURE)
+    assert "a member of a RAID array (linux_raid_member), which is never written" in done.stderr
+    assert image.read_bytes() == data
 
 
 def test_an_initramfs_with_a_shell(board):
@@ -598,6 +623,17 @@ def test_a_disk_that_nobody_pinned_is_told_with_the_line_that_pins_it(board, pat
     assert board.told("disk-not-pinned")[0]["fix"].endswith(f" disk={line}")
     board.dev.configure(f"[system]\ndisk={line}\n")
     assert board.findings() == set()
+
+
+def test_the_line_that_pins_a_namespace_with_two_controllers(board):
+    """Its head is in /devices/virtual, where no board has a place."""
+    subsystem = board.sys / "sys/devices/virtual/nvme-subsystem/nvme-subsys0"
+    subsystem.mkdir(parents=True)
+    (subsystem / "nvme1").symlink_to("../../../pci0000:00/0000:00:1e.0/nvme/nvme1")
+    (board.sys / "sys/class/block").mkdir(parents=True)
+    (board.sys / "sys/class/block/nvme0n1").symlink_to("../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1")
+    board.disk("nvme0n1\ndiskid wwid-eui.1")
+    assert board.told("disk-not-pinned")[0]["fix"].endswith(" disk=/devices/pci0000:00/0000:00:1e.0/*")
 
 
 @pytest.mark.parametrize("group, told_of", [(4 << 20, False), (8 << 20, False), (64 << 20, True)])
@@ -662,6 +698,55 @@ def test_a_trial_past_its_deadline_means_that_nobody_marks_it(board):
     assert ("error", "nobody-marks-good") not in board.findings()
     board.put("proc/uptime", "301.5 1.0")
     assert ("error", "nobody-marks-good") in board.findings()
+
+
+def kernel(board, release, *options):
+    """A device with this kernel, whose configuration is known."""
+    board.put("proc/sys/kernel/osrelease", release)
+    board.put(f"boot/config-{release}", "".join(f"CONFIG_{o}=y\n" for o in (*OPTIONS, *options)))
+
+
+def lacks(board) -> list:
+    return [f["text"].split(": ", 1)[1] for f in board.told("kernel-lacks")]
+
+
+@pytest.mark.parametrize("release, count", [("4.14.336", 3), ("4.19.0-27-amd64", 2), ("5.8.18", 2), ("5.9.0", 0),
+                                            ("6.1.0-18-amd64", 0), ("6.12.95+deb12-amd64", 0)])
+def test_what_an_old_kernel_lacks_is_told(board, release, count):
+    kernel(board, release)
+    assert len(lacks(board)) == count
+    assert not board.told("kernel-old") and ("warning", "kernel-lacks") not in board.findings(OK)
+
+
+def test_a_kernel_before_all_that_are_known(board):
+    kernel(board, "4.9.337")
+    assert ("error", "kernel-old") in board.findings(FAILURE)
+
+
+def test_what_matters_only_on_some_devices_is_told_there(board):
+    """Suppliers on a board with a device tree, a card that looks like an eMMC, root hashes that are wanted."""
+    kernel(board, "5.4.0")
+    before = set(lacks(board))
+    (board.sys / "sys/firmware/devicetree/base").mkdir(parents=True)
+    for host in ("mmc0", "mmc1"):
+        (board.sys / "sys/class/mmc_host" / host).mkdir(parents=True)
+    board.dev.configure("[system]\nverify-slot=always\n")
+    more = set(lacks(board)) - before
+    assert {text.split()[0] for text in more} == {"a", "an", "keelboot"}
+    assert ("error", "kernel-lacks") in board.findings(FAILURE)
+    kernel(board, "6.1.0")
+    assert lacks(board) == ["an MMC card in a slot for cards looks like a fixed eMMC"]
+
+
+def test_the_page_of_kernels_has_what_doctor_says():
+    source = (TOP / "cli/doctor/doctor_version.c").read_text()
+    told = re.findall(r'VERSION\((\d+), (\d+)\), DOCTOR_\w+, \w+,\s+"([^"]+)"', source)
+    page = (TOP / "docs/KERNELS.md").read_text()
+    rows = re.findall(r"^\| (\d+)\.(\d+) \| (.*?) \| (.*?) \|$", page, re.M)
+    assert [row[:3] for row in rows if "`kernel-lacks`" in row[3]] == told
+    others = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row[3])} - {"kernel-lacks"}
+    known = "".join(path.read_text() for path in (TOP / "cli/doctor").glob("*.c"))
+    assert others and all(f'"{name}"' in known for name in others)
 
 
 def test_every_finding_has_its_test():

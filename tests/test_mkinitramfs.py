@@ -51,7 +51,7 @@ def add_modules(modules: Path, dep: str) -> None:
 
 def fake_kernel(folder: Path) -> Path:
     """A module folder with every oddity that depmod's files can have."""
-    modules = folder / "lib" / "modules" / "1.2.3"
+    modules = folder / "lib" / "modules" / "6.1.2"
     add_modules(modules, """
         kernel/a/base.ko:
         kernel/a/mid-dle.ko: kernel/a/base.ko
@@ -565,7 +565,7 @@ def test_modules_without_a_folder_is_usage(make):
 
 def test_folder_without_depmod(make, modules, tmp_path):
     (modules / "modules.dep").unlink()
-    assert f"depmod -b {tmp_path} 1.2.3" in make("--modules-dir", modules, "--module", "top", expect=1).stderr
+    assert f"depmod -b {tmp_path} 6.1.2" in make("--modules-dir", modules, "--module", "top", expect=1).stderr
     assert "no such folder" in make("--modules-dir", tmp_path / "x", expect=1).stderr
 
 

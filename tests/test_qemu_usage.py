@@ -26,6 +26,11 @@ def test_a_machine_with_nothing_to_boot_says_what_to_give(program, args):
     assert f"qemu/{program}: nothing to boot: missing option: --initrd FILE, --disk FILE" in usage(program, *args)
 
 
+def test_a_kernel_of_another_suite_has_a_folder_of_its_own():
+    """Else every machine would run it from then on."""
+    assert "--suite needs a --dir of its own" in usage("kernel", "--suite", "bookworm-backports")
+
+
 def test_the_guide_has_the_keys_of_the_desk():
     """Those of qemu/interact.py, each with its row."""
     text = re.search(r'HELP = """\\\n(.*?)"""', (QEMU / "interact.py").read_text(), re.S)[1]

@@ -3,7 +3,31 @@
 #include "cli/doctor/doctor_checks.h"
 #include "cli/state/boot_json.h"
 
+#include "lib/util.h"
+
 #include <string.h>
+
+/* What a boot alone can find, and what to do about it. */
+static const struct known {
+	const char *id, *fix;
+	enum doctor_severity severity;
+} known[] = {
+	{ "slot-container",
+	  "make each slot a partition with a file system of its own: LUKS, LVM and RAID are not opened by this initramfs",
+	  DOCTOR_ERROR },
+};
+
+static const struct known other = { "boot-warned",
+				    "the kernel's log has more: dmesg | grep keelboot",
+				    DOCTOR_WARNING };
+
+static const struct known *look_up(const char *id)
+{
+	for (size_t i = 0; i < KB_ARRAY_LEN(known); i++)
+		if (strcmp(known[i].id, id) == 0)
+			return &known[i];
+	return &other;
+}
 
 static bool has_found(const struct doctor *doc, const char *id)
 {
@@ -27,9 +51,10 @@ void doctor_boot(struct doctor *doc)
 	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
 		json_object *one = json_object_array_get_idx(list, i);
 
+		const struct known *k = look_up(boot_json_text(one, "id"));
+
 		if (!is_reported(doc, boot_json_text(one, "id")))
-			doctor_report(doc, DOCTOR_WARNING, "boot-warned",
-				      "the kernel's log has more: dmesg | grep keelboot", "%s",
+			doctor_report(doc, k->severity, k->id, k->fix, "%s",
 				      boot_json_text(one, "text"));
 	}
 }

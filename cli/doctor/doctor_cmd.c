@@ -31,6 +31,7 @@ static void look_at_device(struct doctor *doc, json_object *boot)
 	cmdline_parse_heeded(&doc->cmd, text, doc->d->conf.command_line);
 	doctor_watchdog(doc);
 	doctor_kernel(doc);
+	doctor_version(doc);
 	doctor_state(doc);
 	doctor_slots(doc);
 	doctor_mounts(doc);

@@ -3,7 +3,9 @@
 #include "cli/state/boot_json.h"
 #include "cli/doctor/doctor_checks.h"
 
+#include "lib/bdev.h"
 #include "lib/bytes.h"
+#include "lib/md_member.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +56,34 @@ static uint64_t partition_size(const struct doctor *doc, const char *path)
 	return size;
 }
 
+static bool is_member(const char *path)
+{
+	struct bdev_file file;
+	bool member;
+
+	if (bdev_file_open(&file, path, 0) != KB_OK)
+		return false;
+	member = md_member_is(&file.bdev);
+	bdev_file_close(&file);
+	return member;
+}
+
+static void check_member(struct doctor *doc, int slot, const char *cls, const char *path)
+{
+	char fix[DOCTOR_TEXT_LEN];
+
+	if (!is_member(path))
+		return;
+	snprintf(
+		fix, sizeof(fix),
+		"give the slot a partition of its own; if no array uses this one any more: wipefs -a -t linux_raid_member %.100s",
+		path);
+	doctor_report(
+		doc, DOCTOR_ERROR, "slot-container", fix,
+		"%s of slot %c is a member of a RAID array (linux_raid_member): nothing is installed there",
+		cls, state_slot_letter(slot));
+}
+
 /* A bundle that fits one slot has to fit the others. */
 static void check_partition(struct doctor *doc, int slot, const char *cls)
 {
@@ -69,6 +99,7 @@ static void check_partition(struct doctor *doc, int slot, const char *cls)
 						   : "no partition has that name");
 		return;
 	}
+	check_member(doc, slot, cls, path);
 	if (slot == 0 || device_slot_path(doc->d, 0, cls, first) != KB_OK)
 		return;
 	size = partition_size(doc, path);

@@ -4,6 +4,7 @@
 #include "cli/doctor/doctor_checks.h"
 
 #include "lib/bytes.h"
+#include "lib/disk_path.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -96,13 +97,15 @@ static bool is_counted(const char *part)
 /* The value of disk= for a disk "/dev/x". False: sysfs does not know it. */
 static bool path_glob(const struct doctor *doc, const char *dev, char *glob, size_t size)
 {
-	char path[DEVICE_PATH_MAX], link[DEVICE_PATH_MAX], *at;
+	const char *name = dev + (strncmp(dev, "/dev/", 5) == 0 ? 5 : 0), *from;
+	char link[DEVICE_PATH_MAX], at[DISK_PATH_LEN];
 
-	snprintf(path, sizeof(path), "%s/sys/class/block/%.60s", doc->sys_root,
-		 dev + (strncmp(dev, "/dev/", 5) == 0 ? 5 : 0));
-	if (os_readlink(path, link, sizeof(link)) != KB_OK ||
-	    (at = strstr(link, "/devices/")) == NULL)
+	snprintf(at, sizeof(at), "%.150s/sys/class/block/%.60s", doc->sys_root, name);
+	if (os_readlink(at, link, sizeof(link)) != KB_OK ||
+	    (from = strstr(link, "/devices/")) == NULL)
 		return false;
+	snprintf(at, sizeof(at), "%.255s", from);
+	disk_path_follow(at, doc->sys_root, name);
 	for (char *part = at + 1; (part = strchr(part, '/')) != NULL;) {
 		if (is_counted(++part)) {
 			*part = '\0';

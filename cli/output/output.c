@@ -49,6 +49,7 @@ int output_exit_code(enum kb_err err)
 	case KB_EEXEC:
 	case KB_ENOENT:
 	case KB_EPERM:
+	case KB_EMEMBER:
 	case KB_ENOCAND:
 		return OUTPUT_FAILURE;
 	}

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/disks/devices.h"
 
+#include "initramfs/disks/containers.h"
+#include "initramfs/disks/deferred.h"
 #include "initramfs/disks/devices_rank.h"
 #include "initramfs/disks/sources.h"
+#include "lib/container.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -20,6 +23,12 @@ static void set_name(char dst[DEVICES_NAME], const struct prober_part *part)
 	dst[0] = '\0';
 	if (part != NULL)
 		snprintf(dst, DEVICES_NAME, "%s", part->dev);
+}
+
+static void set_unless_container(char dst[DEVICES_NAME], const char *what,
+				 const struct prober_part *part)
+{
+	set_name(dst, containers_allow(what, part) ? part : NULL);
 }
 
 int devices_root_class(const struct conf *conf, unsigned slot)
@@ -51,6 +60,8 @@ choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
 		int root = devices_root_class(conf, i);
 		bool there = root >= 0 && d->slot[i].part[root][0] != '\0';
 
+		if (container_is(d->slot[i].fstype))
+			continue;
 		if (d->slot[i].fstype[0] != '\0' || (there && conf->fstype[0] != '\0'))
 			mask |= (choose_mask)(1u << i);
 	}
@@ -66,7 +77,7 @@ static void set_fstype(struct devices_slot *s, const struct probe_disk *disk,
 		      part->flags & PROBER_PART_UNREADABLE;
 	const char *type = part->fstype[0] == '\0' && unsure ? DEVICES_FSTYPE_UNSURE : part->fstype;
 
-	s->seen = part->fstype[0] != '\0' || ambiguous;
+	s->seen = (part->fstype[0] != '\0' && !container_is(part->fstype)) || ambiguous;
 	snprintf(s->fstype, sizeof(s->fstype), "%s", type);
 }
 
@@ -90,9 +101,11 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 	snprintf(d->disk, sizeof(d->disk), "%s", disk->dev);
 	snprintf(d->diskid, sizeof(d->diskid), "%s", disk->id);
 	d->firm = devices_rank_firm(conf, disk);
-	set_name(d->state, probe_find(p, disk, conf->state));
-	set_name(d->data, conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
-	set_name(d->raw, conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
+	set_unless_container(d->state, "state", probe_find(p, disk, conf->state));
+	set_unless_container(d->data, "data",
+			     conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
+	set_unless_container(d->raw, "raw",
+			     conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
 	for (unsigned i = 0; i < conf->nslots; i++)
 		take_slot(&d->slot[i], p, disk, &conf->slot[i]);
 }
@@ -161,6 +174,18 @@ static void report_copy(struct devices *d, const struct devices_rank *r, const c
 		    d->disk, pin, r->disk->id);
 }
 
+static void report_containers(struct devices *d, const struct probe *p,
+			      const struct probe_disk *disk, const struct conf *conf)
+{
+	char list[DEVICES_WARNING_LEN / 2];
+
+	if (containers_of_slots(list, sizeof(list), p, disk, conf))
+		add_warning(
+			d, "slot-container",
+			"slots that are not opened here: %s; a slot is a file system on a partition of %s",
+			list, disk->dev);
+}
+
 static void report_disk(struct devices *d, const struct probe *p, const struct devices_rank *r,
 			const struct conf *conf)
 {
@@ -174,6 +199,7 @@ static void report_disk(struct devices *d, const struct probe *p, const struct d
 	report_table(d, r->disk);
 	report_copy(d, r, state != NULL ? state->pin : "");
 	report_equal(d, r);
+	report_containers(d, p, r->disk, conf);
 	if (!r->complete)
 		report_missing(d, conf);
 }
@@ -232,6 +258,7 @@ static void report_none(const struct probe *p)
 		if (d->state == PROBE_FREE)
 			continue;
 		report_partitions(d);
+		containers_report(d);
 		if (d->removable || d->usb)
 			media++;
 		else
@@ -241,6 +268,7 @@ static void report_none(const struct probe *p)
 		return;
 	log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
 		media > 0 ? " except removable ones" : "");
+	deferred_report();
 }
 
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,

@@ -11,7 +11,7 @@
 #define DEVICES_FSTYPE_UNSURE \
 	"auto" /* the prober could not tell: root_mount() tries the usual ones */
 #define DEVICES_MEDIA_MAX    16
-#define DEVICES_WARNINGS_MAX 3 /* its table, a state of another disk, its equal */
+#define DEVICES_WARNINGS_MAX 4 /* its table, a state of another disk, its equal, containers */
 #define DEVICES_WARNING_LEN  256
 
 struct devices_slot {
@@ -88,7 +88,7 @@ bool devices_returned(struct devices *d, const struct probe *p, const struct con
 /* Index of class "root" of a slot, or -1. */
 int devices_root_class(const struct conf *conf, unsigned slot);
 
-/* The slots on whose root the prober saw a file system. */
+/* The slots on whose root the prober saw a file system, and no container of one. */
 choose_mask devices_seen(const struct devices *d, const struct conf *conf);
 
 /* The same, those into which it could not look, and those that root-filesystem= says to have one.

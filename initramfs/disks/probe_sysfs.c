@@ -3,6 +3,7 @@
 
 #include "initramfs/disks/probe_id.h"
 #include "lib/bytes.h"
+#include "lib/disk_path.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -204,6 +205,7 @@ bool probe_sysfs_read(struct probe_disk *d, const char *name)
 	while (strncmp(at, "../", 3) == 0)
 		at += 3;
 	snprintf(d->path, sizeof(d->path), "/%.254s", at);
+	disk_path_follow(d->path, "", name);
 	d->size = read_number(name, "size", INT64_MAX / SECTOR) * SECTOR;
 	if (d->size == 0)
 		return false;

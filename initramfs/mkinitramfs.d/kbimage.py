@@ -82,7 +82,7 @@ def _segments(data: bytes) -> tuple:
     return start + size * count, segments
 
 
-def _sections(data: bytes) -> dict:
+def elf_sections(data: bytes) -> dict:
     """{name: (offset, length)} of an ELF file of any machine."""
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     start, = struct.unpack_from(order + ("Q" if wide else "I"), data, 40 if wide else 32)
@@ -107,7 +107,7 @@ def strip(data: bytes) -> bytes:
     headers_end, segments = _segments(data)
     end = max([headers_end] + [offset + length for _, offset, length in segments])
     kept = bytearray(data[:end])
-    sections = _sections(data)
+    sections = elf_sections(data)
     for offset, length in (sections[name] for name in UNWIND if name in sections):
         if offset + length > end:
             raise struct.error("a section behind the end of the file")

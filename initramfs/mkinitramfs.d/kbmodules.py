@@ -4,6 +4,7 @@
 import configparser
 import difflib
 import fnmatch
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,10 @@ import kbcompress
 SUFFIXES = (".ko", ".ko.gz", ".ko.xz", ".ko.zst")
 SETS = Path(__file__).resolve().parent / "module-sets.ini"
 DEFAULT_SETS = ("watchdog-server", "watchdog", "pstore", "virtio", "nvme", "sd", "usb", "ext4", "vfat")
+# With --for-this-machine, whose /sys names the drivers of its disks. A watchdog may have no driver there yet.
+MACHINE_SETS = ("watchdog-server", "watchdog", "pstore", "usb", "ext4", "vfat")
+# Buses on which firmware or a driver says what is there. A driver of none of them looks for its hardware itself.
+TOLD = {"of", "acpi*", "platform", "amba", "i2c", "spi", "spmi", "rpmsg", "scmi", "pci"}
 
 
 class ModuleError(Exception):
@@ -38,14 +43,17 @@ class Set(NamedTuple):
     helpers: list
     soc: list
     load_first: bool
+    folders: list
+    without: list
 
 
 def read_sets(path: Path = SETS) -> dict:
     """{name: Set}"""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(path.read_text())
-    return {name: Set(parser[name]["modules"].split(), parser[name].get("helpers", "").split(),
-                      parser[name].get("soc", "").split(), parser[name].getboolean("load-first", False))
+    return {name: Set(parser[name].get("modules", "").split(), parser[name].get("helpers", "").split(),
+                      parser[name].get("soc", "").split(), parser[name].getboolean("load-first", False),
+                      parser[name].get("folders", "").split(), parser[name].get("without", "").split())
             for name in parser.sections()}
 
 
@@ -67,6 +75,7 @@ class Modules:
         self.of_pc = False      # a PC's kernel, as what is built into it shows
         self.soft = {}          # normal name: (pre, post)
         self.aliases = None     # read only when a soft dependency names one
+        self.devices = None     # [(begin, pattern, module)] of devices: read only when asked for
         if not self.folder.is_dir():
             raise ModuleError(f"{folder}: no such folder; it is usually /lib/modules/VERSION")
         self._read_depends()
@@ -114,6 +123,12 @@ class Modules:
     def is_builtin(self, name: str) -> bool:
         return normal(name) in self.builtin
 
+    def builtin_of(self, sets: list, explicit: list) -> list:
+        """What is wanted, and built into this kernel."""
+        table = read_sets()
+        wanted = [module for name in sets if name in table for module in table[name].modules] + explicit
+        return sorted({normal(module) for module in wanted if self.is_builtin(module)})
+
     def _providers(self, name: str) -> list:
         """The modules that a soft dependency means: it is a module's name, or an alias such as
         crypto-crc32c. Of several the portable one, whatever the processor can do."""
@@ -126,6 +141,35 @@ class Modules:
         found = sorted({module for alias, module in self.aliases
                         if fnmatch.fnmatchcase(normal(name), alias) and self.known(module)})
         return [module for module in found if module.endswith("_generic")] or found
+
+    def _device_aliases(self) -> list:
+        """Patterns of devices; what stands before the first wildcard must be equal, and is quicker to compare."""
+        if self.devices is None:
+            lines = (line.split() for line in self._lines("modules.alias", optional=True))
+            self.devices = [(re.split(r"[*?[]", words[1], maxsplit=1)[0], words[1], normal(words[2]))
+                            for words in lines if len(words) == 3 and words[0] == "alias" and ":" in words[1]]
+        return self.devices
+
+    def of_alias(self, alias: str) -> list:
+        """The modules that a device with this modalias may have as its driver."""
+        return sorted({module for begin, pattern, module in self._device_aliases()
+                       if alias.startswith(begin) and fnmatch.fnmatchcase(alias, pattern) and self.known(module)})
+
+    def in_folders(self, folders: list) -> list:
+        """Drivers below kernel/drivers/FOLDER, folder by folder, of devices that the board's firmware names."""
+        buses = {}
+        for _, pattern, module in self._device_aliases():
+            buses.setdefault(module, set()).add(pattern.split(":", 1)[0])
+        plugged = {name for name, kinds in buses.items() if "usb" in kinds} - {"usbcore"}     # which drives hubs
+
+        def may_be_packed(name: str) -> bool:
+            """What somebody plugs in is driven only if it is mass storage (docs/LIMITS.md)."""
+            needs = {normal(file_name(path)) for path in self.depends[name][1]}
+            return bool(buses.get(name, set()) & TOLD) and not plugged & {name, *needs}
+
+        drivers = [name for name in sorted(self.depends) if may_be_packed(name)]
+        return [name for folder in folders for name in drivers
+                if self.depends[name][0].startswith(f"kernel/drivers/{folder}/")]
 
     def order(self, names: list) -> list:
         """Paths of the modules and all that they need, each behind what it needs."""
@@ -174,10 +218,18 @@ class Modules:
         return data
 
 
-def choose(modules: Modules, sets: list, explicit: list) -> tuple:
-    """(names in load order, notes, warnings). First the sets that say so, in the order of their file;
-    then the others as they are given; then what is named singly. A module that this kernel lacks is an
-    error only if named singly; a set of which it has nothing is a warning."""
+def _take_folders(modules: Modules, name: str, one: Set, names: list, notes: list) -> None:
+    without = {normal(module) for module in one.without}
+    found = [module for module in modules.in_folders(one.folders) if module not in without]
+    names += found
+    if not found:
+        notes.append(f"set {name}: this kernel has no such drivers as modules")
+
+
+def choose(modules: Modules, sets: list, explicit: list, machine=()) -> tuple:
+    """(names in load order, notes, warnings). First the sets that say so, in the order of their file; what the machine
+    needs; then the other sets as they are given; then what is named singly. A module that this kernel lacks is an error
+    only if named singly; a set of which it has nothing is a warning."""
     table = read_sets()
     for name in sets:
         if name not in table:
@@ -187,7 +239,13 @@ def choose(modules: Modules, sets: list, explicit: list) -> tuple:
                               + f" There are: {', '.join(sorted(table))}")
     names, notes, warnings = [], [], []
     first = [name for name in table if table[name].load_first and name in sets]
-    for name in first + [name for name in sets if name not in first]:
+    for name in first + [None] + [name for name in sets if name not in first]:
+        if name is None:
+            names += machine
+            continue
+        if table[name].folders:
+            _take_folders(modules, name, table[name], names, notes)
+            continue
         wanted = table[name].modules + ([] if modules.of_pc else table[name].soc)
         if not any(modules.known(module) or modules.is_builtin(module) for module in wanted):
             few = ", ".join(wanted[:4]) + (", …" if len(wanted) > 4 else "")

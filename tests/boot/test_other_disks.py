@@ -48,6 +48,20 @@ def test_system_disk_on_another_bus(bench, bus, name, known):
         assert f"disk={bound}" in bench.ask(vm, "keelboot state show").splitlines()
 
 
+def test_namespace_with_two_controllers_is_named_by_the_first(bench):
+    """The kernel shows its head in /devices/virtual: no path of the board leads to it."""
+    disk = bench.disk("1.0", "2.0", good="a")
+    extra = ["-blockdev", f"driver=file,filename={disk},node-name=shared", "-device", "nvme-subsys,id=sub,nqn=box",
+             "-device", "nvme,serial=one,subsys=sub,id=one", "-device", "nvme,serial=one,subsys=sub,id=two",
+             "-device", "nvme-ns,drive=shared,bus=one,nsid=1,shared=on"]
+    pinned = bench.initramfs_with("disk=/devices/pci*/nvme/*", name="pinned", modules=("nvme", "ext4", "vfat"))
+    with bench.machine(None, initrd=pinned, extra=extra) as vm:
+        bench.up(vm, "2.0", "b")
+        disk, bound, *parts = bench.ask(vm, "cat /run/keelboot/devices").splitlines()
+        assert len(parts) == 4 and all(f" {disk[5:]}p" in line for line in parts) and "diskid wwid-" in bound
+        assert "/devices/virtual/nvme-subsystem/" in bench.ask(vm, f"readlink -f /sys/class/block/{disk[10:]}")
+
+
 def test_device_that_has_only_a_usb_disk(bench):
     disk = bench.disk("1.0", "2.0", good="a")
     usb = bench.initramfs_with("usb-disk=yes", name="usb-disk")

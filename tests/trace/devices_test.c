@@ -23,12 +23,55 @@ TEST(late_disk_is_waited_for)
 	assert_int_equal(machine.state.own.ops, 0);
 }
 
+/* A Debian with an encrypted LVM, as its installer makes it. */
+TEST(disk_with_a_container_in_place_of_slots_is_told_so)
+{
+	machine.disk.nparts = 2;
+	machine.disk.part[0].partlabel = NULL;
+	machine.disk.part[1].partlabel = NULL;
+	machine.disk.part[1].fstype = "crypto_LUKS";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_int_equal(
+		os_sim_count("# devices: /dev/vda2 holds crypto_LUKS, which is not opened"), 2);
+	machine_anew();
+	machine.disk.nparts = 0;
+	machine.disk.fstype = "linux_raid_member";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_int_equal(os_sim_count("# devices: /dev/vda holds linux_raid_member, which is not"),
+			 2);
+}
+
 TEST(disk_that_never_comes_ends_in_a_restart)
 {
 	machine.no_disk = true;
 	machine_reboots_as("no_disk_restarts");
 	assert_in_range(os_now_ms(), 60000, 61500);
 	assert_absent("exec");
+}
+
+/* A clock that no module drives: the disk's controller waits for it, and so do many others. */
+TEST(devices_that_wait_for_a_supplier_are_named)
+{
+	char text[1024] = "fe2c0000.mmc\tplatform: supplier fdd20000.clk not ready\nfe310000.mmc\n";
+
+	for (unsigned i = 0; i < 10; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "fe8a0%u00.usb2phy\tcut \x1b[2J off\n", i);
+	machine.no_disk = true;
+	os_sim_file("/sys/kernel/debug/devices_deferred", text);
+	machine_reboots_as("devices_wait_for_a_supplier");
+	assert_int_equal(os_sim_count("# devices: the driver of fe"), 8);
+	assert_once("# devices: and at least 4 more");
+}
+
+/* The kernel has no debugfs, or Secure Boot keeps it closed: nothing is known, and nothing said. */
+TEST(without_debugfs_no_device_is_said_to_wait)
+{
+	machine.no_disk = true;
+	os_sim_file("/sys/kernel/debug/devices_deferred", "fe2c0000.mmc\n");
+	os_sim_fail("mount debugfs", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("waits for another device");
 }
 
 TEST(damaged_partition_table_is_named)

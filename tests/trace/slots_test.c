@@ -60,6 +60,57 @@ TEST(slot_without_its_driver_costs_nothing)
 	machine_boots('b');
 }
 
+/* What the distribution's initramfs opens is not this one's; it costs no try, and is named. */
+TEST(slot_in_a_container_is_named_and_passed_over)
+{
+	static const char *const types[] = { "crypto_LUKS", "LVM2_member", "linux_raid_member" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(types); i++) {
+		char text[96];
+
+		machine_anew();
+		machine.conf = "[system]\ncompatible=trace\nroot-filesystem=ext4\n";
+		machine_put(machine_trial());
+		machine.disk.part[2].fstype = types[i];
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		if (i == 0)
+			trace_expect("container_next_candidate");
+		assert_absent("mount " SLOT_B_DEV);
+		snprintf(text, sizeof(text), "\"reason\":\"b: holds %s\"", types[i]);
+		machine_told(text);
+		machine_told("{\"id\":\"slot-container\"");
+		snprintf(text, sizeof(text), "not opened here: b: %s on " SLOT_B_DEV ";", types[i]);
+		machine_told(text);
+		EQUAL((machine_get().slot[1].tries, STATE_TRIES),
+		      (machine_get().slot[1].st, STATE_TRIAL));
+	}
+}
+
+/* A device of the kernel's that no disk has: the slot is missing, and its kind is told. */
+TEST(slot_on_a_loop_device_is_told_by_its_kind)
+{
+	machine.conf = "[system]\ncompatible=trace\n[slot.a]\nroot=PARTLABEL=root-a\n"
+		       "[slot.b]\nroot=/dev/nbd0p1\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("b: /dev/nbd0p1 is a network block device;");
+}
+
+/* It is written only by whoever opens it: neither a state nor an update is looked for in it. */
+TEST(state_and_data_in_a_container_are_left_alone)
+{
+	struct state s = machine_good();
+
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
+	machine.disk.part[0].fstype = "crypto_LUKS";
+	machine.disk.part[3].fstype = "LVM2_member";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# devices: state: " STATE_DEV " holds crypto_LUKS, which is not opened here");
+	assert_once("# devices: data: /dev/vda4 holds LVM2_member, which is not opened here");
+	assert_absent("spawn keelboot-apply");
+	assert_int_equal(machine.state.own.ops, 0);
+}
+
 TEST(good_slot_without_its_driver_keeps_its_trust)
 {
 	machine.disk.part[1].fstype = "squashfs";

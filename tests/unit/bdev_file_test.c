@@ -131,4 +131,57 @@ TEST(a_borrowed_descriptor_works)
 	assert_int_equal(f.fd, -1);
 }
 
+static void put_superblock(uint64_t off, bool old)
+{
+	uint32_t head[3] = { 0xa92b4efc, old ? 0 : 1, old ? 90 : 0 };
+	uint64_t sector = off / 512;
+	int fd = open(path, O_RDWR);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, head, sizeof(head), (off_t)off), sizeof(head));
+	if (!old)
+		assert_int_equal(pwrite(fd, &sector, 8, (off_t)off + 144), 8);
+	close(fd);
+}
+
+/* A leg of a mirror that is written alone is another disk than its twin from then on. */
+TEST(a_member_of_an_array_is_read_and_never_written)
+{
+	static const struct {
+		uint64_t off;
+		bool old;
+	} places[] = {
+		{ 0, false },
+		{ 4096, false },
+		{ (BLOCKS - 2) * BDEV_ALIGN, false },
+		{ 65536, true }, /* of 160 KiB: two of 64 KiB are whole */
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		assert_int_equal(truncate(path, 0), 0);
+		assert_int_equal(truncate(path, BLOCKS * BDEV_ALIGN), 0);
+		put_superblock(places[i].off, places[i].old);
+		FAILS(bdev_file_open(&f, path, BDEV_FILE_WRITE), KB_EMEMBER);
+		assert_int_equal(f.fd, -1);
+		FAILS(bdev_file_open(&f, path, BDEV_FILE_WRITE | BDEV_FILE_DIRECT), KB_EMEMBER);
+		OK(bdev_file_open(&f, path, 0));
+		bdev_file_close(&f);
+	}
+}
+
+/* An image in a slot may hold what an array has elsewhere. */
+TEST(a_superblock_in_the_wrong_place_is_none)
+{
+	static const uint64_t places[] = { 8192, 65536 };
+
+	for (size_t i = 0; i < 2; i++)
+		put_superblock(places[i], false);
+	put_superblock(4096, true);
+	OK(bdev_file_open(&f, path, BDEV_FILE_WRITE));
+	bdev_file_close(&f);
+	assert_int_equal(truncate(path, 100), 0);
+	OK(bdev_file_open(&f, path, BDEV_FILE_WRITE));
+	bdev_file_close(&f);
+}
+
 TEST_MAIN("bdev_file", .set_up = set_up, .tear_down = tear_down)

@@ -113,6 +113,37 @@ TEST(a_stick_is_the_device_only_if_disk_names_it)
 	assert_int_equal(d.nmedia, 0); /* its own disk is no medium */
 }
 
+/* Two controllers, one namespace: the board's path is that of a controller. */
+TEST(the_head_of_a_multipath_namespace_is_named_by_its_controller)
+{
+#define SUBSYS "/devices/virtual/nvme-subsystem/nvme-subsys0"
+	plug_in(disk("vda", "/devices/pci0000:00/0000:00:01.0/virtio0/block/vda", 4));
+	PLUG_IN(disk("nvme0n1", SUBSYS "/nvme0n1", 4), it.wwid = "eui.0025385b71b1b0a1");
+	os_sim_file("/sys" SUBSYS "/nqn", "nqn.2014-08.org.nvmexpress\n");
+	os_sim_link("/sys" SUBSYS "/nvme1", "../../../pci0000:00/0000:00:1d.0/nvme/nvme1");
+	os_sim_link("/sys" SUBSYS "/nvme2", "../../../pci0000:00/0000:00:1e.0/nvme/nvme2");
+	snprintf(conf.disk, sizeof(conf.disk), "%s", "/devices/pci0000:00/0000:00:1d.0/*");
+	assert_device("/dev/nvme0n1");
+	assert_true(d.firm);
+	assert_string_equal(d.diskid, "wwid-eui.0025385b71b1b0a1");
+	assert_string_equal(probe_disk_by_dev(&p, d.disk)->path,
+			    "/devices/pci0000:00/0000:00:1d.0/nvme/nvme1/nvme0n1");
+	snprintf(conf.disk, sizeof(conf.disk), "%s", "eui.0025385b71b1b0a1");
+	assert_device("/dev/nvme0n1");
+}
+
+/* Over a network there is no board, and a subsystem without controllers has no other path. */
+TEST(the_head_of_a_namespace_without_a_board_keeps_a_path)
+{
+	PLUG_IN(disk("nvme0n1", SUBSYS "/nvme0n1", 4), it.wwid = "eui.1");
+	snprintf(conf.disk, sizeof(conf.disk), "%s", SUBSYS "/*");
+	assert_device("/dev/nvme0n1");
+	os_sim_link("/sys" SUBSYS "/nvme0", "../../nvme-fabrics/ctl/nvme0");
+	snprintf(conf.disk, sizeof(conf.disk), "%s", "/devices/virtual/nvme-fabrics/ctl/nvme0/*");
+	assert_device("/dev/nvme0n1");
+#undef SUBSYS
+}
+
 TEST(disk_pins_one_and_hides_the_others)
 {
 	plug_in(disk("vda", "/devices/pci0/1/block/vda", 4));

@@ -341,6 +341,7 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_EBUDGET:
 	case KB_EREBUILT:
 	case KB_EBUSY:
+	case KB_EMEMBER:
 	case KB_ENOTARGET:
 	case KB_ENEWER:
 		return APPLY_FILE_LATER;

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an older kernel lacks that Keelboot uses. docs/KERNELS.md has the same table; a test
+ * compares them. */
+#include "cli/device/device_manifest.h"
+#include "cli/doctor/doctor_checks.h"
+
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <stdio.h>
+
+#define VERSION(major, minor) ((major)*1000u + (minor))
+
+/* A second one may have a slot for cards. */
+static bool has_two_mmc_hosts(const struct doctor *doc)
+{
+	char path[DEVICE_PATH_MAX], names[2][64];
+	unsigned n;
+
+	snprintf(path, sizeof(path), "%s/sys/class/mmc_host", doc->sys_root);
+	return os_list(path, names, KB_ARRAY_LEN(names), &n) == KB_OK && n > 1;
+}
+
+static bool has_device_tree(const struct doctor *doc)
+{
+	return doctor_exists(doc, "/sys/firmware/devicetree/base");
+}
+
+static bool has_root_hash(const struct doctor *doc)
+{
+	const struct manifest *m;
+
+	if (doc->d->conf.verify_slot == CONF_VERIFY_ALWAYS)
+		return true;
+	for (int slot = 0; doc->st.have_state && slot < doc->d->state.nslots; slot++) {
+		if (device_manifest_read(doc->d, slot, &m) != KB_OK)
+			continue;
+		for (unsigned i = 0; i < m->nimages; i++)
+			if (m->image[i].verity.present)
+				return true;
+	}
+	return false;
+}
+
+static bool has_no_root_hash(const struct doctor *doc)
+{
+	return !has_root_hash(doc);
+}
+
+static bool always(const struct doctor *doc)
+{
+	(void)doc;
+	return true;
+}
+
+static const struct loss {
+	/* the first kernel that has it */
+	unsigned since;
+	enum doctor_severity severity;
+	bool (*matters)(const struct doctor *doc);
+	const char *text;
+} losses[] = {
+	{ VERSION(4, 19), DOCTOR_NOTE, always,
+	  "a boot without a disk does not name the devices that wait for a supplier" },
+	{ VERSION(5, 9), DOCTOR_ERROR, has_root_hash,
+	  "a slot with a root hash does not boot: dm-verity cannot panic on a damaged block" },
+	{ VERSION(5, 9), DOCTOR_NOTE, has_no_root_hash,
+	  "no slot can have a root hash: dm-verity cannot panic on a damaged block" },
+	{ VERSION(5, 9), DOCTOR_NOTE, always, "the initramfs cannot be packed with zstd" },
+	{ VERSION(5, 10), DOCTOR_NOTE, has_device_tree,
+	  "keelboot image build --for-this-machine does not see the suppliers of a device" },
+	{ VERSION(6, 6), DOCTOR_NOTE, has_two_mmc_hosts,
+	  "an MMC card in a slot for cards looks like a fixed eMMC" },
+};
+
+#define OLDEST VERSION(4, 14)
+
+void doctor_version(struct doctor *doc)
+{
+	unsigned major, minor, version;
+	char text[64], fix[64];
+
+	if (!doctor_read(doc, "/proc/sys/kernel/osrelease", text, sizeof(text)) ||
+	    sscanf(text, "%4u.%4u", &major, &minor) != 2)
+		return;
+	version = VERSION(major, minor);
+	if (version < OLDEST)
+		doctor_report(doc, DOCTOR_ERROR, "kernel-old", "use Linux 4.14 or later",
+			      "Linux %u.%u is older than any kernel that Keelboot is made for",
+			      major, minor);
+	for (size_t i = 0; i < KB_ARRAY_LEN(losses); i++) {
+		const struct loss *l = &losses[i];
+
+		if (version >= l->since || !l->matters(doc))
+			continue;
+		snprintf(fix, sizeof(fix), "use Linux %u.%u or later", l->since / 1000,
+			 l->since % 1000);
+		doctor_report(doc, l->severity, "kernel-lacks", fix, "Linux %u.%u: %s", major,
+			      minor, l->text);
+	}
+}

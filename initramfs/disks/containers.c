@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/disks/containers.h"
+
+#include "lib/container.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What does not fit any more is left out: the log has it. */
+static void append(char *out, size_t size, const char *text)
+{
+	size_t len = strlen(out);
+
+	snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", text);
+}
+
+static void look_at_class(char *out, size_t size, char slot, const char *spec,
+			  const struct prober_part *part)
+{
+	const char *kind = container_of_path(spec);
+	char text[CONF_SPEC_MAX + 64] = "";
+
+	if (part != NULL && container_is(part->fstype))
+		snprintf(text, sizeof(text), "%c: %s on %s", slot, part->fstype, part->dev);
+	else if (part == NULL && kind != NULL)
+		snprintf(text, sizeof(text), "%c: %s is %s", slot, spec, kind);
+	if (text[0] != '\0')
+		append(out, size, text);
+}
+
+bool containers_of_slots(char *out, size_t size, const struct probe *p,
+			 const struct probe_disk *disk, const struct conf *conf)
+{
+	out[0] = '\0';
+	for (unsigned i = 0; i < conf->nslots; i++) {
+		const struct conf_slot *s = &conf->slot[i];
+
+		for (unsigned c = 0; c < s->nclasses; c++)
+			look_at_class(out, size, state_slot_letter((int)i), s->cls[c].part,
+				      probe_find(p, disk, s->cls[c].part));
+	}
+	return out[0] != '\0';
+}
+
+bool containers_allow(const char *what, const struct prober_part *part)
+{
+	/* What an older use left behind is no container when a state was made over it. */
+	if (part == NULL || !container_is(part->fstype) || part->flags & PROBER_PART_STATE)
+		return true;
+	log_warn("devices: %s: %s holds %s, which is not opened here; it is not used", what,
+		 part->dev, part->fstype);
+	return false;
+}
+
+static void report_part(const struct prober_part *part)
+{
+	if (container_is(part->fstype))
+		log_err("devices: %s holds %s, which is not opened here: what is in it cannot be a slot",
+			part->dev, part->fstype);
+}
+
+void containers_report(const struct probe_disk *disk)
+{
+	for (unsigned i = 0; i < disk->n; i++)
+		report_part(&disk->part[i]);
+	if (!disk->has_table)
+		report_part(&disk->whole);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names what a disk has in the place of file systems that can be booted: a LUKS container, a volume
+ * of LVM, a member of a RAID array. Nothing of that is opened here. PURE but for the log. */
+#pragma once
+
+#include "initramfs/disks/probe.h"
+#include "lib/conf.h"
+
+/* Of the slots: "a: crypto_LUKS on /dev/vda2, b: /dev/loop0 is a loop device". False: none. */
+bool containers_of_slots(char *out, size_t size, const struct probe *p,
+			 const struct probe_disk *disk, const struct conf *conf);
+
+/* Of state, data and the raw partition: true when it may be used; else that was logged. */
+bool containers_allow(const char *what, const struct prober_part *part);
+
+/* All of a disk that is not used, a line for each; the bare disk too. */
+void containers_report(const struct probe_disk *disk);

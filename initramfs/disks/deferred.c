@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/disks/deferred.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <string.h>
+#include <sys/mount.h>
+
+#define DEBUGFS	  "/sys/kernel/debug"
+#define LINES_MAX 8 /* one missing clock can hold up a hundred devices */
+
+/* "fe2c0000.mmc\tplatform: supplier …": since Linux 4.19, the reason since 5.9. */
+static void report_line(char *line)
+{
+	char *why = strchr(line, '\t');
+	char device[64], reason[160];
+
+	if (why != NULL)
+		*why++ = '\0';
+	util_print_safe(device, sizeof(device), line);
+	util_print_safe(reason, sizeof(reason), why != NULL ? why : "");
+	log_err("devices: the driver of %s waits for another device%s%s", device,
+		reason[0] != '\0' ? ": " : "", reason);
+}
+
+static void report_text(char *text)
+{
+	unsigned n = 0;
+
+	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+		if (line[0] != '\0' && n++ < LINES_MAX)
+			report_line(line);
+	}
+	if (n > LINES_MAX)
+		log_err("devices: and at least %u more", n - LINES_MAX);
+	if (n > 0)
+		log_err("devices: pack the drivers of what they wait for: keelboot image build --module-set soc, or --for-this-machine on the device");
+}
+
+void deferred_report(void)
+{
+	static char text[8192];
+	enum kb_err err = os_mount("debugfs", DEBUGFS, "debugfs",
+				   MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);
+
+	if (err == KB_OK || err == KB_EBUSY) {
+		if (os_read_file(DEBUGFS "/devices_deferred", text, sizeof(text), NULL) == KB_OK)
+			report_text(text);
+		if (err == KB_OK && os_umount(DEBUGFS) != KB_OK)
+			log_warn("devices: unable to unmount " DEBUGFS);
+	}
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which compression of an initramfs a kernel reads: by its configuration, else by its version."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+# Preferred first: docs/decisions/0002. Each kernel since 2.6.38 has all but lz4 (3.11) and zstd (5.9).
+PREFERRED = ("zstd", "gzip", "xz", "lz4", "none")
+SINCE = {"zstd": (5, 9), "lz4": (3, 11)}
+OPTION = re.compile(r"^CONFIG_RD_(\w+)=y$", re.M)
+
+
+class ConfigError(Exception):
+    """Says which kernel, and which compression to take."""
+
+
+class Kernel(NamedTuple):
+    """What is known of the kernel that is to read the image."""
+    version: tuple      # (6, 1); () when unknown
+    config: str         # its text; "" when it was not found
+    name: str           # for messages
+
+    def reads(self, form: str) -> bool:
+        if form == "none":
+            return True
+        if self.config:
+            return form.upper() in OPTION.findall(self.config)
+        return self.version >= SINCE.get(form, ()) if self.version else True
+
+
+def version_of(release: str) -> tuple:
+    """(6, 1) of "6.1.0-18-amd64"."""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    return (int(match[1]), int(match[2])) if match else ()
+
+
+def _places(modules: Path) -> list:
+    """Where distributions and builds leave the configuration of the kernel of a module folder."""
+    release = modules.name
+    return [modules / "config", modules / "build/.config", modules / "build/include/config/auto.conf",
+            *(above / f"boot/config-{release}" for above in list(modules.parents)[1:4])]
+
+
+def kernel_of(modules) -> Kernel:
+    """modules: /lib/modules/VERSION, or None."""
+    if not modules:
+        return Kernel((), "", "this kernel")
+    folder = Path(modules).resolve()
+    version = version_of(folder.name)
+    for path in _places(folder):
+        try:
+            text = path.read_text(errors="replace")
+        except OSError:
+            continue
+        if "CONFIG_" in text:
+            return Kernel(version, text, str(path))
+    return Kernel(version, "", f"Linux {folder.name}")
+
+
+def choose(kernel: Kernel, wanted) -> str:
+    """The compression to take; wanted: what the caller asked for, or None."""
+    best = next(form for form in PREFERRED if kernel.reads(form))
+    if wanted is None:
+        return best
+    if not kernel.reads(wanted):
+        why = f"has no CONFIG_RD_{wanted.upper()}=y" if kernel.config else \
+            f"is older than {'.'.join(map(str, SINCE[wanted]))}"
+        raise ConfigError(f"--compress {wanted}: {kernel.name} {why}, so this kernel cannot read the image; "
+                          f"use --compress {best}")
+    return wanted

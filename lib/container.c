@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/container.h"
+
+#include "lib/util.h"
+
+#include <string.h>
+
+bool container_is(const char *fstype)
+{
+	static const char *const types[] = { "crypto_LUKS", "LVM2_member", "linux_raid_member" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(types); i++)
+		if (strcmp(fstype, types[i]) == 0)
+			return true;
+	return false;
+}
+
+const char *container_of_path(const char *path)
+{
+	static const struct {
+		const char *prefix, *what;
+	} kinds[] = {
+		{ "/dev/loop", "a loop device" },
+		{ "/dev/nbd", "a network block device" },
+		{ "/dev/md", "a RAID array" },
+		{ "/dev/dm-", "of the device mapper (LVM or LUKS)" },
+		{ "/dev/mapper/", "of the device mapper (LVM or LUKS)" },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(kinds); i++)
+		if (strncmp(path, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return kinds[i].what;
+	return NULL;
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slots that hold a container in the place of a file system. Real machines have them: an encrypted root, a mirror that
+was taken apart, a disk out of another device."""
+
+import json
+import struct
+
+from kbdevice import run
+from kbdisk import parse_size
+
+SECTOR = 512
+
+
+def md_superblock(at: int) -> bytes:
+    """Of version 1, as mdadm writes it into a mirror's leg; its checksum is right."""
+    block = bytearray(512)
+    struct.pack_into("<II4xI16s32sQIIQII", block, 0, 0xa92b4efc, 1, 0, bytes(range(16)), b"box:0", 1, 1, 0, 65536, 0, 2)
+    struct.pack_into("<QQQ", block, 128, 0, 65536, at // SECTOR)
+    struct.pack_into("<I", block, 220, 128)
+    total = sum(struct.unpack("<128I", block))
+    struct.pack_into("<I", block, 216, ((total & 0xffffffff) + (total >> 32)) & 0xffffffff)
+    return bytes(block)
+
+
+def member(bench, content=b""):
+    """A leg with metadata 1.0: what is on it looks whole from its beginning on."""
+    size = parse_size(bench.device.slot_size)
+    image = bench.work / "member.img"
+    with open(image, "wb") as file:
+        file.write(content)
+        file.truncate(size)
+        file.seek(size - 8192)
+        file.write(md_superblock(size - 8192))
+    return image
+
+
+def findings(bench, vm) -> list:
+    return [one["id"] for one in json.loads(bench.ask(vm, "keelboot doctor --json || true"))["findings"]]
+
+
+def test_a_slot_in_luks_is_named_by_its_type_and_the_other_boots(bench):
+    image = bench.work / "luks.img"
+    with open(image, "wb") as file:
+        file.truncate(parse_size(bench.device.slot_size))
+    run("/usr/sbin/cryptsetup", "luksFormat", "--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000",
+        image, "-", input="secret")
+    disk = bench.disk("1.0", "2.0", good="a", slots=(..., image))
+    with bench.untouched(disk), bench.machine(disk) as vm:
+        said = bench.up(vm, "1.0", "a")
+        assert "devices: slots that are not opened here: b: crypto_LUKS on /dev/vda4" in said
+        assert "slot b: it holds crypto_LUKS, which is not opened here" in said
+        status = bench.status(vm)
+        assert status["booted"]["reason"] == "b: holds crypto_LUKS"
+        assert (status["slots"][1]["state"], status["slots"][1]["tries"]) == ("trial", 3)
+        assert findings(bench, vm).count("slot-container") == 1
+
+
+def test_a_member_of_an_array_is_not_written_by_a_stick_nor_by_the_command(bench):
+    leg = member(bench, bench.device.system("2.0").read_bytes()[:16 << 20])
+    disk = bench.disk("1.0", slots=(..., leg), data={"incoming/4.0.keel": bench.bundle("4.0")})
+    with bench.untouched(disk), bench.machine(disk, drives=[bench.stick(bench.bundle("3.0"))]) as vm:
+        said = bench.up(vm, "1.0", "a")
+        why = "root of slot b (/dev/vda4) cannot be opened: a member of a RAID array (linux_raid_member), which is never"
+        assert why in said and "b: linux_raid_member on /dev/vda4" in said
+        assert why in bench.refused(vm, "keelboot install /data/incoming/4.0.keel")
+        assert findings(bench, vm).count("slot-container") == 1
+        assert bench.causes(vm) == []
+
+
+def test_a_state_on_a_member_of_an_array_is_not_written(bench):
+    state = member(bench, bench.factory("1.0", "2.0")[0].read_bytes()[:8 << 20])
+    disk = bench.disk("1.0", "2.0", state=state, state_size=bench.device.slot_size)
+    before = disk.read_bytes()
+    with bench.machine(disk) as vm:
+        said = bench.up(vm, "1.0", "a")
+        assert "devices: state: /dev/vda1 holds linux_raid_member, which is not opened here" in said or \
+            "a member of a RAID array" in said
+    start, size = bench.partition(disk, "keelboot-state")
+    assert disk.read_bytes()[start:start + size] == before[start:start + size]

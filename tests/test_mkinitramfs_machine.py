@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""initramfs/mkinitramfs: what a real machine needs besides: suppliers, firmware, a compression that it reads."""
+
+import gzip
+import lzma
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+import kbcompress
+import kbfirmware
+import kbkconfig
+import kbkernel
+import kbmachine
+import kbmodules
+from cli_device import USAGE, call
+from test_mkinitramfs import add_modules, content, listing, make, modules, order, static
+
+__all__ = ["make", "modules", "static"]
+
+ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
+
+
+def module_with(*strings: str) -> bytes:
+    """An ELF file whose .modinfo has these strings, as each machine's kernel has it."""
+    modinfo = b"".join(text.encode() + b"\0" for text in strings)
+    names = b"\0.modinfo\0.shstrtab\0"
+    head = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 1, 183, 1, 0, 0,
+                       64 + len(modinfo) + len(names), 0, 64, 0, 0, 64, 3, 2)
+    section = [struct.pack("<II8x8xQQ24x", name, 1, at, size) for name, at, size in
+               ((0, 0, 0), (1, 64, len(modinfo)), (10, 64 + len(modinfo), len(names)))]
+    return head + modinfo + names + b"".join(section)
+
+
+# ---------------------------------------------------------------- suppliers, by folders
+
+def board_kernel(folder: Path) -> None:
+    add_modules(folder, """
+        kernel/drivers/clk/rockchip/clk-rk.ko:
+        kernel/drivers/clk/clk-test.ko:
+        kernel/drivers/regulator/fan53555.ko: kernel/drivers/base/regmap/regmap-i2c.ko
+        kernel/drivers/base/regmap/regmap-i2c.ko:
+        kernel/drivers/mfd/viperboard.ko:
+        kernel/drivers/gpio/gpio-viperboard.ko: kernel/drivers/mfd/viperboard.ko
+        kernel/drivers/gpio/gpio-sim.ko:
+        kernel/drivers/i2c/busses/i2c-elektor.ko:
+        kernel/drivers/i2c/busses/i2c-rk3x.ko:
+        kernel/drivers/mmc/host/dw_mmc-rockchip.ko:
+        kernel/drivers/net/phy/marvell.ko:
+        kernel/drivers/phy/rockchip/phy-rockchip-pcie.ko:
+    """)
+    with open(folder / "modules.alias", "a", encoding="ascii") as file:
+        file.write("alias of:N*T*Crockchip,rk3399-cruC* clk_rk\n"
+                   "alias of:N*T*Crockchip,rk3399-cru clk_rk\n"
+                   "alias i2c:fan53555 fan53555\nalias of:N*T*Cfcs,fan53555C* fan53555\n"
+                   "alias usb:v2058p1005d*dc*dsc*dp*ic*isc*ip*in* viperboard\n"
+                   "alias platform:viperboard-gpio gpio_viperboard\n"
+                   "alias of:N*T*Cgpio-simulator gpio_sim\n"
+                   "alias of:N*T*Crockchip,rk3399-i2cC* i2c_rk3x\n"
+                   "alias of:N*T*Crockchip,rk3288-dw-mshcC* dw_mmc_rockchip\n"
+                   "alias mdio:0000 marvell\n"
+                   "alias of:N*T*Crockchip,rk3399-pcie-phyC* phy_rockchip_pcie\n")
+
+
+def test_suppliers_are_packed_by_their_folders(make, modules):
+    """Neither tests nor what looks for an ISA card by itself, nor what hangs on USB, nor phys of networks."""
+    board_kernel(modules)
+    assert order(make("--modules-dir", modules, "--module-set", "soc").image) == [
+        "clk-rk", "i2c-rk3x", "regmap-i2c", "fan53555", "phy-rockchip-pcie", "dw_mmc-rockchip"]
+
+
+def test_a_kernel_with_all_suppliers_built_in_needs_none(make, modules):
+    result = make("-v", "--modules-dir", modules, "--module-set", "soc")
+    assert order(result.image) == [] and "warning" not in result.stderr
+    assert "set soc: this kernel has no such drivers as modules" in result.stderr
+
+
+# One of each folder of Debian 12's linux-image-arm64 (6.1.192) that has some as modules, and where others were or are.
+PLACES = """
+    bus/moxtet.ko clk/qcom/camcc-sdm845.ko reset/reset-imx7.ko soc/qcom/rpmpd.ko firmware/arm_scpi.ko dma/imx-sdma.ko
+    interconnect/imx/imx8mq-interconnect.ko mailbox/imx-mailbox.ko rpmsg/qcom_glink_rpm.ko irqchip/irq-imx-mu-msi.ko
+    pinctrl/pinctrl-axp209.ko gpio/gpio-sl28cpld.ko spi/spi-rockchip.ko i2c/busses/i2c-rk3x.ko
+    i2c/muxes/i2c-mux-pca954x.ko mfd/axp20x-i2c.ko regulator/fan53555.ko pwm/pwm-rockchip.ko
+    nvmem/nvmem-imx-ocotp.ko mux/mux-mmio.ko
+    extcon/extcon-ptn5150.ko phy/rockchip/phy-rockchip-pcie.ko pci/controller/dwc/pci-meson.ko ufs/host/ufs_qcom.ko
+    mmc/host/sdhci-of-dwcmshc.ko usb/phy/phy-tegra-usb.ko usb/dwc3/dwc3-imx8mp.ko usb/chipidea/usbmisc_imx.ko
+    usb/host/xhci-plat-hcd.ko usb/dwc2/dwc2.ko usb/musb/sunxi.ko
+    scsi/ufs/ufs-qcom.ko pci/host/pcie-rockchip.ko pci/dwc/pci-imx6.ko pmdomain/qcom/rpmpd.ko
+    """.split()
+
+
+def test_the_folders_are_those_in_which_kernels_have_suppliers():
+    folders = kbmodules.read_sets()["soc"].folders
+    assert [place for place in PLACES if not any(place.startswith(f"{folder}/") for folder in folders)] == []
+
+
+def test_no_folder_brings_what_a_stranger_plugs_in():
+    """Of a real kernel: nothing that binds to a device on USB, and nothing that needs such a driver."""
+    kernel = kbmodules.Modules(kbkernel.get().modules)
+    found = kernel.in_folders(kbmodules.read_sets()["soc"].folders)
+    assert "i2c_designware_platform" in found or kernel.is_builtin("i2c_designware_platform")
+    on_usb = {line.split()[2] for line in (kernel.folder / "modules.alias").read_text().splitlines()
+              if line.startswith("alias usb:")}
+    packed = {kbmodules.normal(kbmodules.file_name(path)) for path in kernel.order(found)}
+    assert len(found) > 20 and on_usb & packed <= {"usbcore"}
+
+
+# ---------------------------------------------------------------- this machine
+
+class Board:
+    """A /sys: devices by their path, links between them."""
+
+    def __init__(self, folder: Path):
+        self.sys = folder
+        (folder / "devices").mkdir(parents=True)
+
+    def device(self, path: str, modalias="", driver="", module=""):
+        device = self.sys / "devices" / path
+        device.mkdir(parents=True, exist_ok=True)
+        if modalias:
+            (device / "modalias").write_text(modalias + "\n")
+        if driver:
+            home = self.sys / "bus/platform/drivers" / driver
+            home.mkdir(parents=True, exist_ok=True)
+            (device / "driver").symlink_to(home)
+            if module:
+                (self.sys / "module" / module).mkdir(parents=True, exist_ok=True)
+                if not (home / "module").exists():
+                    (home / "module").symlink_to(self.sys / "module" / module)
+        return device
+
+    def entry(self, kind: str, device: Path) -> None:
+        (self.sys / kind).mkdir(parents=True, exist_ok=True)
+        (self.sys / kind / device.name).symlink_to(device)
+
+    def supplies(self, supplier: Path, consumer: Path) -> None:
+        link = self.sys / f"devices/virtual/devlink/{supplier.name}--{consumer.name}"
+        link.mkdir(parents=True)
+        (link / "supplier").symlink_to(supplier)
+        (link / "consumer").symlink_to(consumer)
+        (consumer / f"supplier:{supplier.name}").symlink_to(link)
+        (self.sys / "class/devlink").mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(name="board")
+def make_board(tmp_path, modules):
+    """A disk on MMC; its controller wants a clock, and a regulator on a bus that wants that clock, too."""
+    board_kernel(modules)
+    board = Board(tmp_path / "sys")
+    disk = board.device("platform/fe320000.mmc/mmc_host/mmc1/mmc1:0001/block/mmcblk1")
+    board.entry("class/block", disk)
+    board.entry("class/block", board.device("virtual/block/loop0"))
+    mmc = board.device("platform/fe320000.mmc", "of:NmmcT(null)Crockchip,rk3399-dw-mshcCrockchip,rk3288-dw-mshcC",
+                       "dwmmc_rockchip", "dw_mmc_rockchip")
+    clock = board.device("platform/ff760000.clock-controller", "of:Nclock-controllerT(null)Crockchip,rk3399-cruC")
+    bus = board.device("platform/ff3c0000.i2c", "of:Ni2cT(null)Crockchip,rk3399-i2cC", "rk3x-i2c", "i2c_rk3x")
+    regulator = board.device("platform/ff3c0000.i2c/i2c-0/0-0040", "of:NregulatorT(null)Cfcs,fan53555C")
+    board.supplies(clock, mmc)
+    board.supplies(regulator, mmc)
+    board.supplies(clock, bus)
+    board.device("platform/other.phy", "of:NphyT(null)Crockchip,rk3399-pcie-phyC")
+    return board
+
+
+def test_a_machine_gets_the_drivers_of_its_disk_and_their_suppliers(make, modules, board):
+    result = make("-v", "--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module", "top")
+    assert order(result.image)[:5] == ["clk-rk", "i2c-rk3x", "regmap-i2c", "fan53555", "dw_mmc-rockchip"]
+    assert "phy-rockchip-pcie" not in order(result.image)
+    assert "note: clk_rk is needed by /devices/platform/ff760000.clock-controller" in result.stderr
+    assert "warning" not in result.stderr
+
+
+def test_without_a_set_a_machine_gets_those_that_are_no_drivers_of_disks(make, modules, board):
+    result = make("--modules-dir", modules, "--for-this-machine", "--sys", board.sys)
+    assert "module set watchdog: this kernel has none" in result.stderr and "module set nvme" not in result.stderr
+
+
+def test_suppliers_in_a_circle_end(make, modules, board):
+    devices = board.sys / "devices/platform"
+    board.supplies(devices / "fe320000.mmc", devices / "ff760000.clock-controller")
+    image = make("--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module", "top").image
+    assert {"clk-rk", "dw_mmc-rockchip"} <= set(order(image))
+
+
+def test_a_driver_that_the_kernel_of_the_image_lacks_is_named(make, modules, board):
+    """The running kernel is not always the one that boots the image."""
+    board.device("platform/fe330000.mmc", "of:NmmcT(null)Cacme,mmcC", "acme", "acme_mmc")
+    board.entry("class/mmc_host", board.device("platform/fe330000.mmc/mmc_host/mmc0"))
+    result = make("--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module", "top")
+    assert f"/devices/platform/fe330000.mmc: its driver acme_mmc is not in {modules}" in result.stderr
+
+
+def test_both_controllers_of_a_namespace_with_multipath_are_found(modules, board):
+    """Its head is virtual, its controllers are not."""
+    add_modules(modules, "kernel/drivers/nvme/host/nvme.ko:")
+    board.entry("class/block", board.device("virtual/nvme-subsystem/nvme-subsys0/nvme0n1"))
+    board.device("pci0000:00/0000:00:1d.0", "pci:v00001", "nvme", "nvme")
+    board.entry("class/nvme", board.device("pci0000:00/0000:00:1d.0/nvme/nvme0"))
+    assert "nvme" in kbmachine.modules(board.sys, kbmodules.Modules(modules))[0]
+
+
+def test_a_kernel_that_tells_no_suppliers_is_no_reason_for_silence(make, modules, tmp_path):
+    board = Board(tmp_path / "old")
+    (board.sys / "firmware/devicetree/base").mkdir(parents=True)
+    result = make("--modules-dir", modules, "--for-this-machine", "--sys", board.sys)
+    assert "tells no suppliers (they need Linux 5.10): add --module-set soc" in result.stderr
+
+
+def test_a_folder_that_is_no_sys_is_refused(make, modules, tmp_path):
+    said = make("--modules-dir", modules, "--for-this-machine", "--sys", tmp_path, expect=1).stderr
+    assert f"{tmp_path}: not the /sys of a machine" in said
+    assert "--for-this-machine needs --modules-dir" in make("--for-this-machine", expect=USAGE, name="b.img").stderr
+
+
+def test_this_host_is_a_machine():
+    """Whatever it is: what is found is in the kernel, each once."""
+    kernel = kbmodules.Modules(kbkernel.get().modules)
+    names, _, _ = kbmachine.modules(Path("/sys"), kernel)
+    assert len(names) == len(set(names)) and all(kernel.known(name) for name in names)
+
+
+# ---------------------------------------------------------------- firmware
+
+@pytest.fixture(name="firmware")
+def make_firmware(tmp_path, modules):
+    """Modules that name firmware, and a folder that has some of it."""
+    (modules / "kernel/fs/top.ko").write_bytes(module_with(
+        "license=GPL", "firmware=usb/plain.mem", "firmware=imx/packed.bin", "firmware=board/*.txt",
+        "firmware=absent.bin"))
+    folder = tmp_path / "firmware"
+    for path, data in (("usb/plain.mem", b"plain"), ("board/one.txt", b"1"), ("other", b"-"),
+                       ("imx/packed.bin.xz", lzma.compress(b"packed", check=lzma.CHECK_CRC32)),
+                       ("board/two.txt.zst", kbcompress.compress(b"2", "zstd"))):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def test_firmware_that_modules_name_is_packed_and_what_is_absent_is_listed(make, modules, firmware):
+    result = make("--modules-dir", modules, "--module", "top", "--firmware-dir", firmware)
+    files = {name for name in listing(result.image) if name.startswith("lib/firmware/") and "." in name}
+    assert files == {"lib/firmware/usb/plain.mem", "lib/firmware/imx/packed.bin", "lib/firmware/board/one.txt",
+                     "lib/firmware/board/two.txt"}
+    # A kernel without CONFIG_FW_LOADER_COMPRESS reads it, too.
+    assert content(result.image, "lib/firmware/imx/packed.bin") == b"packed"
+    assert content(result.image, "lib/firmware/board/two.txt") == b"2"
+    assert "warning: module top names firmware that is not packed: absent.bin\n" in result.stderr
+
+
+def test_firmware_of_the_first_folder_counts(make, modules, firmware, tmp_path):
+    (tmp_path / "own/usb").mkdir(parents=True)
+    (tmp_path / "own/usb/plain.mem").write_bytes(b"own")
+    image = make("--modules-dir", modules, "--module", "top", "--firmware-dir", tmp_path / "own", "--firmware-dir",
+                 firmware).image
+    assert content(image, "lib/firmware/usb/plain.mem") == b"own"
+
+
+def test_without_a_folder_firmware_is_a_note(make, modules, firmware):
+    result = make("-v", "--modules-dir", modules, "--module", "top")
+    assert "note: module top names firmware that is not packed: absent.bin, board/*.txt, imx/packed.bin, " in \
+        result.stderr
+    assert "warning" not in result.stderr
+    assert "no such folder" in make("--firmware-dir", firmware / "nowhere", expect=1, name="b.img").stderr
+
+
+def test_firmware_of_a_driver_that_is_built_in_is_packed(make, modules, firmware):
+    (modules / "modules.builtin.modinfo").write_bytes(
+        b"ext4.license=GPL\0ext4.firmware=usb/plain.mem\0virtio_pci.firmware=board/one.txt\0")
+    image = make("--modules-dir", modules, "--module-set", "ext4", "--firmware-dir", firmware).image
+    files = listing(image)
+    assert "lib/firmware/usb/plain.mem" in files and "lib/firmware/board/one.txt" not in files
+
+
+def test_real_modules_name_their_firmware():
+    kernel = kbmodules.Modules(kbkernel.get().modules)
+    named = kbfirmware.named_by(kernel.read(kernel.depends["tg3"][0]))
+    assert "tigon/tg3.bin" in named
+    assert kbfirmware.named_by(b"\x7fELF") == [] == kbfirmware.named_by(b"\x7fELF" + bytes(70))
+
+
+# ---------------------------------------------------------------- compression
+
+def kernel_folder(tmp_path, release: str, config=None) -> Path:
+    folder = tmp_path / "lib/modules" / release
+    add_modules(folder, "kernel/a.ko:")
+    if config is not None:
+        (tmp_path / "boot").mkdir()
+        (tmp_path / f"boot/config-{release}").write_text(config)
+    return folder
+
+
+@pytest.mark.parametrize("release, config, magic", [
+    ("6.1.0-18-amd64", None, ZSTD), ("5.9.0", None, ZSTD), ("5.8.18", None, GZIP), ("4.14.336", None, GZIP),
+    ("6.1.0", "CONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set\n", GZIP),
+    ("5.4.0", "CONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n", ZSTD),                # a vendor's kernel has it, too
+    ("6.1.0", "CONFIG_RD_XZ=y\n", b"\xfd7zXZ"), ("6.1.0", "CONFIG_BLK_DEV_INITRD=y\n", b"070701")])
+def test_the_compression_is_one_that_the_kernel_reads(tmp_path, static, release, config, magic):
+    folder, out = kernel_folder(tmp_path, release, config), tmp_path / "out.img"
+    call(kbkernel.HERE.parent / "initramfs/mkinitramfs", "-o", out, "--init", static / "static", "--helper",
+         static / "static", "--guardian", static / "static", "--modules-dir", folder, "--module", "a")
+    assert out.read_bytes().startswith(magic)
+
+
+def test_a_compression_that_the_kernel_cannot_read_is_refused(make, tmp_path):
+    folder = kernel_folder(tmp_path, "4.19.0")
+    said = make("--compress", "zstd", "--modules-dir", folder, "--module", "a", expect=1).stderr
+    assert "--compress zstd: Linux 4.19.0 is older than 5.9" in said and "use --compress gzip" in said
+    folder = kernel_folder(tmp_path / "b", "6.1.0", "CONFIG_RD_GZIP=y\n")
+    said = make("--compress", "xz", "--modules-dir", folder, "--module", "a", expect=1, name="b.img").stderr
+    assert re.search(r"boot/config-6\.1\.0 has no CONFIG_RD_XZ=y, .* use --compress gzip", said)
+    assert gzip.decompress(make("--compress", "gzip", "--modules-dir", folder, "--module", "a", name="c.img"
+                                ).image.read_bytes()).startswith(b"070701")
+
+
+def test_the_configuration_of_debians_kernel_is_found():
+    kernel = kbkconfig.kernel_of(kbkernel.get().modules)
+    assert kernel.config and kernel.name.endswith(f"boot/config-{kbkernel.get().version}")
+    assert kbkconfig.choose(kernel, None) == "zstd" == kbkconfig.choose(kbkconfig.kernel_of(None), None)
