@@ -138,14 +138,25 @@ def test_image_that_a_stranger_signed_is_refused(bench):
 
 # --- the command line ---------------------------------------------------------------------------
 
-def with_boot_loader(bench, signer: Signer, image: Path, words: str) -> dict:
-    """An ESP whose boot loader, systemd-boot, is signed, and starts the image with words of its own."""
+def boot_loader(bench, signer: Signer) -> dict:
+    """systemd-boot, signed."""
     loader = bench.work / "loader.efi"
     run("sbsign", "--key", signer.options[1], "--cert", signer.options[3], "--output", loader,
         kbuki.STUBS / "systemd-bootx64.efi")
+    return {BOOT: loader, "loader/loader.conf": b"timeout 0\n"}
+
+
+def with_boot_loader(bench, signer: Signer, image: Path, words: str) -> dict:
+    """An ESP whose boot loader starts the image with words of its own."""
     entry = f"title device\nefi /EFI/device.efi\noptions {words}\n"
-    return {BOOT: loader, "EFI/device.efi": image, "loader/entries/device.conf": entry.encode(),
-            "loader/loader.conf": b"default device.conf\ntimeout 0\n"}
+    return {**boot_loader(bench, signer), "EFI/device.efi": image, "loader/entries/device.conf": entry.encode()}
+
+
+def test_systemd_boot_finds_the_image_by_itself(bench, trusted, stub):
+    """By what --uki says of the image in .osrel, where no os-release(5) is given."""
+    esp = {**boot_loader(bench, trusted), "EFI/Linux/acme.efi": image(bench, "signed", *stub, *trusted.options)}
+    with machine(bench, esp) as vm:
+        bench.up(vm, "2.0", "b", SLOW)
 
 
 def bound_image(bench, signer: Signer, *options) -> Path:
