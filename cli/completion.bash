@@ -26,7 +26,7 @@ _keelboot_words() {
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
 	image) echo build boot loop disk kernel ;;
-	'image build') echo --add --busybox --check --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --output --sys --verbose --window ;;
+	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
 	'image boot') echo --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog ;;
 	'image loop') echo --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog ;;
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
@@ -39,7 +39,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --attach | --boots | --build | --bundle | --busybox | --check | --chunk-size | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --kernel | --key | --keys | --level | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --run-dir | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --attach | --boots | --build | --bundle | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --kernel | --key | --keys | --level | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --run-dir | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
 	esac
 	return 1
 }

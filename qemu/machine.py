@@ -50,7 +50,8 @@ def _die_with_parent() -> None:
 class Machine(Disks):
     """Arguments that are not plain:
 
-    kernel    bzImage, or the uncompressed ELF, which starts seconds earlier (qemu/kernel)
+    kernel    bzImage, or the uncompressed ELF, which starts seconds earlier (qemu/kernel). None: the
+              firmware boots from a disk
     append    kernel command line; "console=ttyS0" is put in front unless it names a console
     watchdog  an i6300esb that resets the machine. In a new QEMU process its CARDRESET flag is
               clear.
@@ -91,7 +92,7 @@ class Machine(Disks):
                 raise MachineError(f"{file}: no such file")
         argv = [self.qemu, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp),
                 "-nodefaults", "-display", "none",
-                "-kernel", str(self.kernel), "-append", self.append,
+                *(["-kernel", str(self.kernel), "-append", self.append] if self.kernel else []),
                 "-action", f"watchdog=reset,reboot={'reset' if self.reboot else 'shutdown'}"]
         if self.firmware:
             argv += ["-bios", self.firmware]

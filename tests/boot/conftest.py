@@ -25,15 +25,16 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "checks", "consoles", "copy_of_the_disk", "debug_shell", "demo",
-        "disk_comes_and_goes", "disk_errors", "evil_sticks", "guardian", "guardian_debian", "init_exits", "integrate",
+        "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks", "guardian", "guardian_debian", "init_exits", "integrate",
         "marked_too_early", "other_kernels", "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
-        "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "verify_first",
+        "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "uki", "verify_first",
         "watchdog_handover", "what_hangs_is_reset")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
          "test_panic_is_told_by_ramoops_and_counts_once",
          "test_slot_that_lacks_a_required_file_is_passed_over",
+         "test_signed_image_boots", "test_altered_image_is_refused",
          "test_decisions_and_progress_are_on_every_console_of_a_quiet_kernel",
          "test_a_console_that_nobody_reads_holds_up_nothing")
 # Of the other files, what a neighbour, a golden trace or a test on the host proves, too.
