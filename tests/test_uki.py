@@ -336,7 +336,9 @@ def test_sections_of_a_stub_that_overlap_are_refused(make):
     assert "damaged: section .sdmagic ends behind the file" in said(make, "--uki", kernel(), "--stub", stub()[:-512])
 
 
-def test_programs_of_another_processor_are_refused(make, foreign):
+def test_programs_of_another_processor_are_refused(make, foreign, static, tmp_path):
+    (tmp_path / "m68k").write_bytes(static.read_bytes()[:18] + b"\4\0" + static.read_bytes()[20:])
+    assert "m68k: not a program for x86-64 or AArch64" in said(make, "--init", tmp_path / "m68k", "--addon")
     assert "not for x86-64, as" in said(make, *foreign, "--uki", kernel(), "--stub", stub())
     assert "but the kernel or /init is for AArch64" in said(make, *foreign, "--addon", "--stub", stub("addon"))
 
