@@ -77,6 +77,15 @@ def static(tmp_path_factory):
     return program
 
 
+@pytest.fixture
+def foreign(static, tmp_path):
+    """Options that take programs for AArch64: by what their headers say."""
+    data = bytearray(static.read_bytes())
+    data[18:20] = struct.pack("<H", 183)
+    (tmp_path / "foreign").write_bytes(data)
+    return [word for name in ("init", "helper", "guardian") for word in (f"--{name}", tmp_path / "foreign")]
+
+
 @pytest.fixture(scope="session")
 def signer(tmp_path_factory):
     """signer(name, kind) makes a key and a certificate; the options that sign with them."""
@@ -210,10 +219,13 @@ def test_image_bears_strict_memory_if_its_kernel_does(make, flags):
 
 @pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-objcopy"), reason="package binutils-aarch64-linux-gnu is not "
                                                                           "installed")
-def test_image_for_another_processor(make):
-    image = make("--uki", pe({".text": b"Linux version 6.1.9 (who@where)"}, AA64), "--stub", stub(machine=AA64)).image
+def test_image_and_addon_for_another_processor(make, foreign):
+    kernel_aa64 = pe({".text": b"Linux version 6.1.9 (who@where)"}, AA64)
+    image = make(*foreign, "--uki", kernel_aa64, "--stub", stub(machine=AA64)).image
     made = kbpe.check(kbpe.read(image.read_bytes(), "made"), "made")
     assert made.machine == AA64 and made.content(".uname") == b"6.1.9"
+    image = make(*foreign, "--addon", "--stub", stub("addon", machine=AA64), name="addon.efi").image
+    assert kbpe.read(image.read_bytes(), "made").machine == AA64
 
 
 @pytest.mark.parametrize("data", ADDON_STUBS)
@@ -289,7 +301,8 @@ REFUSED = {
     "i386": (("--uki", kernel(machine=I386)), "a processor that is not known here (PE machine 0x14c)"),
     "uki": (("--uki", pe({".text": b"x", ".linux": b"y"})), "a unified kernel image already"),
     "missing": (("--uki", "/none/vmlinuz"), "/none/vmlinuz: No such file or directory; needed as the kernel"),
-    "other processor": (("--uki", kernel(machine=AA64)), "for x86-64, but the kernel or /init is for AArch64"),
+    "other processor": (("--uki", kernel(machine=AA64)), "static: not for AArch64, as"),
+    "stub of another": (("--uki", kernel(), "--stub", stub(machine=AA64)), "but the kernel or /init is for x86-64"),
     "addon's stub": (("--uki", kernel(), "--stub", stub("addon")), "systemd-addon, but --uki needs systemd-stub"),
     "image's stub": (("--addon",), "systemd-stub, but --addon needs systemd-addon"),
     "no stub": (("--uki", kernel(), "--stub", kernel()), "not a stub of systemd"),
@@ -321,6 +334,13 @@ def test_sections_of_a_stub_that_overlap_are_refused(make):
     data[at + 12:at + 16] = struct.pack("<I", 0x900000)
     assert "damaged: section .sdmagic ends behind the image" in said(make, "--uki", kernel(), "--stub", bytes(data))
     assert "damaged: section .sdmagic ends behind the file" in said(make, "--uki", kernel(), "--stub", stub()[:-512])
+
+
+def test_programs_of_another_processor_are_refused(make, foreign, static, tmp_path):
+    (tmp_path / "m68k").write_bytes(static.read_bytes()[:18] + b"\4\0" + static.read_bytes()[20:])
+    assert "m68k: not a program for x86-64 or AArch64" in said(make, "--init", tmp_path / "m68k", "--addon")
+    assert "not for x86-64, as" in said(make, *foreign, "--uki", kernel(), "--stub", stub())
+    assert "but the kernel or /init is for AArch64" in said(make, *foreign, "--addon", "--stub", stub("addon"))
 
 
 def test_modules_of_another_kernel_are_refused(make, tmp_path):

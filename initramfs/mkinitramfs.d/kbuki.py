@@ -87,6 +87,9 @@ def make(args, initrd: bytes, time: int) -> tuple:
 def _image(args, initrd: bytes, time: int) -> tuple:
     kernel = _read(args.uki, "the kernel")
     machine, nx = _of_kernel(kernel, args.uki)
+    if _machine_of(args.init) != machine:
+        raise UkiError(f"{args.init}: not for {kbpe.MACHINES[machine]}, as {args.uki} is; name the programs of that "
+                       "processor with --init, --helper and --guardian")
     version = args.uname or _version(kernel) or _of_modules(args.modules_dir)
     _same_version(version, args)
     sections = {
@@ -181,12 +184,13 @@ def _os_release(path, version: str) -> bytes:
 
 
 def _machine_of(init: Path) -> int:
-    """The processor of an addon is that of the programs in it."""
+    """The processor that the programs of the initramfs are for."""
     head = _read(init, "the program /init")[:20]
     kinds = {62: 0x8664, 183: 0xaa64}       # e_machine
     kind = struct.unpack_from("<H", head, 18)[0] if len(head) == 20 and head[:4] == b"\x7fELF" else 0
     if kind not in kinds:
-        raise UkiError(f"{init}: not a program for {' or '.join(kbpe.MACHINES.values())}, which --addon needs")
+        known = " or ".join(kbpe.MACHINES.values())
+        raise UkiError(f"{init}: not a program for {known}; --uki and --addon make images for these")
     return kinds[kind]
 
 
