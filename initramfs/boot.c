@@ -8,6 +8,7 @@
 #include "initramfs/plain.h"
 #include "initramfs/rescue.h"
 #include "initramfs/root.h"
+#include "initramfs/root_overlay.h"
 #include "initramfs/settings.h"
 #include "initramfs/stages.h"
 #include "initramfs/updates.h"
@@ -124,6 +125,7 @@ enum kb_err boot(struct boot *b)
 		evidence_forget(&b->evidence);
 	watchdog_decide(b);
 	export_write(b);
+	root_overlay_plan(b); /* may fail: the root is read-only then */
 	guard_start(b);
 	export_boot(b);
 	watchdog_hand_over(b);

@@ -34,6 +34,7 @@ PAST = (
         "initramfs/init.c": "environ fwrite stderr",
         "initramfs/helper/helper.c": "fprintf stderr",
         "initramfs/guardian/guardian_main.c": "fwrite stderr",
+        "initramfs/overlay/overlay_main.c": "environ fwrite stderr",
         "lib/bootlog.c": "getenv",
         "update/apply/apply_file.c": "getenv",
     }),
