@@ -43,13 +43,14 @@ endif
 # only those behind it. OpenSSL, zstd and libblkid are on no line of process 1, so the linker refuses what wants them. The mains, and
 # the real ends of the two seams, stand apart; every other object goes unchanged into both the products and the tests.
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector lib
-OF_INIT     := initramfs initramfs/disks initramfs/watchdog hooks update/wire kernel-cmdline selector lib
+OF_INIT     := initramfs initramfs/disks initramfs/watchdog initramfs/overlay hooks update/wire kernel-cmdline selector lib
 OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
+OF_OVERLAY  := initramfs/overlay lib
 OF_COMMAND  := cli cli/doctor cli/check cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
-FOLDERS     := $(sort $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
-MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
+FOLDERS     := $(sort $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_COMMAND))
+MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/overlay/overlay_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
@@ -58,7 +59,7 @@ obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
 LIBKB   := $(B)/libkb.a
 LIBREAL := $(B)/libreal.a
-PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot
+PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
 # pkg-config is asked; where it does not know the module, the library alone has to do.
@@ -73,7 +74,7 @@ HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(ZSTD)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
-all: $(PROGS) $(if $(SAN),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian and keelboot
+all: $(PROGS) $(if $(SAN),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay and keelboot
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -118,6 +119,10 @@ $(B)/keelboot-helper: $(B)/obj/initramfs/helper/helper.o $(call archive,$(OF_HEL
 	$(call link,$(HELPER_LIBS))
 
 $(B)/keelboot-guardian: $(B)/obj/initramfs/guardian/guardian_main.o $(call archive,$(OF_GUARDIAN)) $(LIBREAL)
+	$(call step,LD)
+	$(call link,)
+
+$(B)/keelboot-overlay: $(B)/obj/initramfs/overlay/overlay_main.o $(call archive,$(OF_OVERLAY)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,)
 
@@ -309,10 +314,11 @@ install-both: all
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)
 	$(INSTALL_PROGRAM) $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
 	$(INSTALL_PROGRAM) $(B)/keelboot-helper $(DESTDIR)$(LIBDIR)/keelboot-helper
+	$(INSTALL_PROGRAM) $(B)/keelboot-overlay $(DESTDIR)$(LIBDIR)/keelboot-overlay
 	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
 	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES),$(MANPAGES)))
 
-install-device: install-both ## install what a device's root needs: the command and its helper
+install-device: install-both ## install what a device's root needs: the command, its helper, and keelboot-overlay
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
 
 # What the initramfs of a distribution is made of, and the glue of its generator.
@@ -360,7 +366,7 @@ install-strip install-device-strip install-host-strip:
 
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-pkcs11 mkinitramfs)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \

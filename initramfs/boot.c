@@ -8,6 +8,7 @@
 #include "initramfs/load_state.h"
 #include "initramfs/plain.h"
 #include "initramfs/root.h"
+#include "initramfs/root_overlay.h"
 #include "initramfs/settings.h"
 #include "initramfs/updates.h"
 #include "initramfs/watchdog.h"
@@ -87,6 +88,7 @@ enum kb_err boot(struct boot *b)
 	TRY(candidate_or_rescue(b));
 	watchdog_decide(b);
 	export_write(b);
+	root_overlay_plan(b); /* may fail: the root is read-only then */
 	guard_start(b);
 	export_boot(b);
 	watchdog_hand_over(b);

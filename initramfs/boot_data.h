@@ -10,6 +10,7 @@
 #include "initramfs/record.h"
 #include "initramfs/rescue.h"
 #include "initramfs/root.h"
+#include "initramfs/root_overlay.h"
 #include "initramfs/shell.h"
 #include "initramfs/watchdog/wdt.h"
 #include "kernel-cmdline/cmdline.h"
@@ -36,6 +37,7 @@ struct boot {
 	/* how a root is mounted, and what was */
 	struct root root;
 	struct root_mounted mounted;
+	struct root_overlay overlay;
 	/* of this image */
 	struct keyring_survey keys;
 	struct wdt wdt;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/export.h"
 
+#include "initramfs/overlay/overlay_report.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -152,6 +153,8 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_warning(t, "shell-missing", shell_finding(b));
 	for (unsigned i = 0; i < b->ndespite; i++)
 		put_despite(b, b->despite[i], t);
+	if (b->overlay.finding[0] != '\0')
+		put_warning(t, OVERLAY_REPORT_ID, b->overlay.finding);
 	if (b->guard.failed)
 		put_warning(
 			t, "guardian-gone",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/root.h"
 
+#include "initramfs/overlay/overlay.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -23,14 +24,20 @@ struct root root_settings(const struct conf *conf, const struct cmdline *cmd)
 	};
 }
 
-/* NULL: none can be started. */
-static const char *find_init(const struct root *r)
+const char *root_init(const struct root *r, const char *except)
 {
 	for (unsigned i = 0; i < KB_ARRAY_LEN(r->init); i++) {
-		if (r->init[i][0] == '/' && os_executable_in(ROOT_DIR, r->init[i]))
+		if (r->init[i][0] == '/' && strcmp(r->init[i], except) != 0 &&
+		    os_executable_in(ROOT_DIR, r->init[i]))
 			return r->init[i];
 	}
 	return NULL;
+}
+
+/* NULL: none can be started. */
+static const char *find_init(const struct root *r)
+{
+	return root_init(r, "");
 }
 
 static const char *mount_type(const struct root *r, const char *probed)
@@ -221,5 +228,7 @@ enum kb_err root_enter(const struct root *r, char *const *argv, char *const *env
 		args[n] = argv[n];
 	args[n] = NULL;
 	TRY(os_switch_root(ROOT_DIR));
+	if (r->overlay != NULL && strcmp(args[0], OVERLAY_PROGRAM) != 0)
+		overlay_enter(r->overlay);
 	return os_exec(args[0], args, (const char *const *)envp);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hooks/hook.h"
+#include "initramfs/overlay/overlay_plan.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
 
@@ -35,6 +36,8 @@ struct root {
 	bool writable;
 	/* filled by root_mount(); NULL: nobody asks */
 	struct root_mounted *mounted;
+	/* what comes to lie above it; NULL: nothing */
+	const struct overlay_plan *overlay;
 };
 
 /* What command line and system.conf say, the former first; both have to stay. PURE. */
@@ -54,8 +57,12 @@ const char *root_without_driver(const struct root *r, const char *fstype);
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype,
 		       char *reason) KB_MUST_CHECK;
 
+/* The init that root_enter() starts, but for this one; NULL: there is none. */
+const char *root_init(const struct root *r, const char *except);
+
 /*
- * Makes ROOT_DIR the root and becomes its init, with the arguments and the environment that the
- * kernel gave to us. Returns only on failure, and there is no way back then.
+ * Makes ROOT_DIR the root, lays the overlay above it unless its init does that, and becomes its
+ * init, with the arguments and the environment that the kernel gave to us. Returns only on failure,
+ * and there is no way back then.
  */
 enum kb_err root_enter(const struct root *r, char *const *argv, char *const *envp) KB_MUST_CHECK;

@@ -120,6 +120,11 @@ static const char *other_use(const struct conf *c, unsigned slot, unsigned cls, 
 	return NULL;
 }
 
+const char *conf_use_of(const struct conf *c, const char *part)
+{
+	return other_use(c, c->nslots, 0, part);
+}
+
 /* An install into a slot with a partition of something else would destroy that. */
 static bool check_slot(struct parse *p, unsigned slot)
 {

@@ -26,6 +26,7 @@
 #define CONF_NAME_MAX	 31
 #define CONF_SPEC_MAX	 127
 #define CONF_PATH_MAX	 127
+#define CONF_SIZE_MAX	 11
 #define CONF_LINE_MAX	 198
 #define CONF_FILE_MAX	 65536 /* bytes; a larger file is not a configuration */
 #define CONF_DROPINS_MAX 32
@@ -124,6 +125,10 @@ struct conf {
 	/* [system] root-filesystem=; "" means what the prober finds */
 	char fstype[CONF_NAME_MAX + 1];
 	char mount_options[CONF_SPEC_MAX + 1];
+	/* what is above the read-only root: "off", "tmpfs", or the partition that keeps it */
+	conf_spec overlay;
+	/* of a tmpfs: "64M", "20%" */
+	char overlay_size[CONF_SIZE_MAX + 1];
 
 	/* [source.data] */
 	bool data_enabled;
@@ -209,6 +214,8 @@ enum conf_kind {
 	CONF_KIND_PATH,	      /* absolute path without "..", */
 	CONF_KIND_SUBPATH,    /* relative path without ".." */
 	CONF_KIND_SPEC,	      /* conf_spec */
+	CONF_KIND_OVERLAY,    /* conf_spec, "tmpfs" or "off" */
+	CONF_KIND_SIZE,	      /* as tmpfs has it: "64M", "1G", or up to "90%" of the memory */
 	CONF_KIND_DEVICE,     /* "auto", "off", or a path below /dev */
 };
 
@@ -261,6 +268,9 @@ void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn
  * there was any. Warnings go to warn; NULL logs them.
  */
 void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx);
+
+/* What a partition is for already ("the state", "a slot", …), or NULL. PURE. */
+const char *conf_use_of(const struct conf *c, const char *part);
 
 /* The partition of a class in a slot, or NULL: also for a slot that there is not. */
 const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls);

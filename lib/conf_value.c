@@ -187,6 +187,28 @@ bool conf_value_is_spec(const char *value)
 	return is_device(value);
 }
 
+static bool is_overlay(const char *value)
+{
+	return strcmp(value, "off") == 0 || strcmp(value, "tmpfs") == 0 ||
+	       conf_value_is_spec(value);
+}
+
+/* tmpfs takes what is larger than the memory, and then there is no bound. */
+static bool is_size(const char *value)
+{
+	char digits[CONF_SIZE_MAX + 1];
+	size_t n = strspn(value, "0123456789");
+	uint64_t v;
+
+	if (n >= sizeof(digits) || value[n] == '\0' || value[n + 1] != '\0')
+		return false;
+	memcpy(digits, value, n);
+	digits[n] = '\0';
+	if (bytes_decimal(&v, digits, UINT32_MAX) != KB_OK || v == 0)
+		return false;
+	return value[n] == '%' ? v <= 90 : strchr("KMG", value[n]) != NULL;
+}
+
 static bool text_fits(enum conf_kind kind, const char *value)
 {
 	switch (kind) {
@@ -200,6 +222,10 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return *value != '\0' && *value != '/' && !has_dotdot(value);
 	case CONF_KIND_SPEC:
 		return conf_value_is_spec(value);
+	case CONF_KIND_OVERLAY:
+		return is_overlay(value);
+	case CONF_KIND_SIZE:
+		return is_size(value);
 	case CONF_KIND_DEVICE:
 		return strcmp(value, "auto") == 0 || strcmp(value, "off") == 0 || is_device(value);
 	case CONF_KIND_BOOL:
@@ -254,6 +280,8 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_PATH:
 	case CONF_KIND_SUBPATH:
 	case CONF_KIND_SPEC:
+	case CONF_KIND_OVERLAY:
+	case CONF_KIND_SIZE:
 	case CONF_KIND_DEVICE:
 		return set_text(out, key, value);
 	}

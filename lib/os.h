@@ -32,6 +32,11 @@ enum kb_err os_open(const char *path, int flags, int *fd) KB_MUST_CHECK; /* O_CL
 void os_close(int *fd);							 /* sets it to -1 */
 enum kb_err os_mkdir(const char *path, unsigned mode) KB_MUST_CHECK;	 /* KB_OK if it is there */
 enum kb_err os_unlink(const char *path) KB_MUST_CHECK;
+/* Gives a file or folder another name in the same file system, in one step. */
+enum kb_err os_rename(const char *from, const char *to) KB_MUST_CHECK;
+/* Deletes a folder and all that is in it, but nothing on another file system mounted inside.
+ * KB_ETIMEDOUT: not done when os_now_ms() is until_ms; another call goes on. */
+enum kb_err os_remove_folder(const char *path, uint64_t until_ms) KB_MUST_CHECK;
 bool os_exists(const char *path);
 bool os_is_file(const char *path);    /* a regular file, or a link to one */
 bool os_executable(const char *path); /* a regular file with an x bit */
@@ -73,6 +78,11 @@ enum kb_err os_umount(const char *target) KB_MUST_CHECK; /* MNT_DETACH when it i
  * of the four may have moved.
  */
 enum kb_err os_switch_root(const char *target) KB_MUST_CHECK;
+/*
+ * The same from one root to the next: nothing is deleted, /usr moves too, and what the root that is
+ * left shared with others is its own from now on. After a failure all is where it was.
+ */
+enum kb_err os_change_root(const char *target) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- modules, watchdog, reboot */
 enum kb_err os_finit_module(const char *path,

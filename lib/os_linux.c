@@ -135,6 +135,11 @@ enum kb_err os_unlink(const char *path)
 	return unlink(path) < 0 ? err_errno(errno) : KB_OK;
 }
 
+enum kb_err os_rename(const char *from, const char *to)
+{
+	return rename(from, to) < 0 ? err_errno(errno) : KB_OK;
+}
+
 bool os_exists(const char *path)
 {
 	struct stat st;

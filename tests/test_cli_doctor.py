@@ -595,6 +595,68 @@ def test_an_initramfs_with_a_shell(board):
         assert ("warning", "debug-shell") not in board.findings() or other == "x"
 
 
+OVERLAY = "[system]\nroot-overlay=PARTLABEL=overlay\n"
+SLOT_ROOT = "/dev/vda2 / ext4 ro 0 0\n"
+OVERLAY_ROOT = SLOT_ROOT + "overlay / overlay rw,lowerdir=/ 0 0\nproc /proc proc rw 0 0\n"
+
+
+def test_an_overlay_that_nothing_has_made(board):
+    board.put("proc/filesystems", "nodev\toverlay\n" + FILESYSTEMS)
+    board.put("proc/mounts", SLOT_ROOT)
+    assert board.findings() == set(), "none is wanted"
+    board.dev.configure(OVERLAY)
+    assert board.findings(FAILURE) == {("error", "overlay-absent")}
+    assert "init=/usr/lib/keelboot/keelboot-overlay" in board.told("overlay-absent")[0]["fix"]
+    board.put("proc/mounts", OVERLAY_ROOT)
+    assert board.findings() == set()
+    # Something covers it again.
+    board.put("proc/mounts", OVERLAY_ROOT + SLOT_ROOT)
+    assert board.findings() == {("error", "overlay-absent")}
+    # The boot knows why, and says it.
+    board.boot(warnings=[{"id": "root-overlay", "text": "read-only, without its overlay: no"}])
+    assert board.findings(OK) == {("warning", "boot-warned")}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_an_overlay_that_is_full(board):
+    aside = shutil.copytree(board.sys, board.dev.path / "aside")
+    call("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", board.sys)
+    try:
+        shutil.copytree(aside, board.sys, dirs_exist_ok=True)
+        board.put("proc/filesystems", "nodev\toverlay\n" + FILESYSTEMS)
+        board.put("proc/mounts", OVERLAY_ROOT)
+        board.dev.configure(OVERLAY)
+        assert board.findings() == set()
+        board.put("fill", "x" * (940 << 10))
+        assert board.findings(OK) == {("warning", "overlay-full")}
+    finally:
+        call("umount", board.sys)
+
+
+def test_an_overlay_that_only_the_initramfs_knows_of(board):
+    board.put("proc/mounts", SLOT_ROOT)
+    (board.dev.run / "overlay").write_text("upper tmpfs\n")
+    assert board.findings() == {("error", "overlay-absent")}
+
+
+def test_a_kernel_without_overlayfs(board):
+    board.put("proc/mounts", OVERLAY_ROOT)
+    board.dev.configure(OVERLAY)
+    assert board.findings(FAILURE) == {("error", "kernel-filesystem")}
+    finding, = board.told("kernel-filesystem")
+    assert finding["text"].endswith("the kernel has no overlay: the root is read-only, without its overlay")
+    assert "--module-set overlay" in finding["fix"] and "CONFIG_OVERLAY_FS=y" in finding["fix"]
+
+
+@pytest.mark.parametrize("overlay, verify, found", [
+    ("PARTLABEL=overlay", "always", True), ("tmpfs", "always", False), ("PARTLABEL=overlay", "boot", False)])
+def test_an_overlay_that_nobody_signs_above_a_slot_that_must_be_signed(board, overlay, verify, found):
+    board.put("proc/filesystems", "nodev\toverlay\n" + FILESYSTEMS)
+    board.put("proc/mounts", OVERLAY_ROOT)
+    board.dev.configure(f"[system]\nverify-slot={verify}\nroot-overlay={overlay}\n")
+    assert (("warning", "overlay-unsigned") in board.findings()) == found
+
+
 def test_two_equal_disks_and_one_that_moved(board):
     board.disk("sda\ndiskid /devices/other\nambiguous /dev/sdb")
     assert {("error", "disk-ambiguous"), ("warning", "disk-moved")} <= board.findings()

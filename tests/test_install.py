@@ -16,6 +16,7 @@ PREFIX = "opt/keelboot"
 STANDARD = ("bin", "lib", "share/man/man1", "share/man/man5", "share/man/man7", "share/man/man8", "share/doc",
             "share/bash-completion/completions")
 DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
+          f"{PREFIX}/lib/keelboot/keelboot-overlay",
           f"{PREFIX}/share/bash-completion/completions/keelboot",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"
             for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8"))}

@@ -44,6 +44,8 @@ EXAMPLES = {
     ("system", "command-line"): "quiet,panic,keelboot.log",
     ("system", "root-filesystem"): "squashfs",
     ("system", "mount-options"): "noatime",
+    ("system", "root-overlay"): "PARTLABEL=overlay",
+    ("system", "root-overlay-size"): "64M",
     ("state", "partition"): "PARTUUID=5f0c6a2e-01",
     ("source.data", "enabled"): "no",
     ("source.data", "partition"): "LABEL=userdata",

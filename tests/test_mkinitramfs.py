@@ -502,8 +502,8 @@ def module_name(path: str) -> str:
 def test_a_real_kernel(make):
     """Every dependency that the files of a real kernel name comes before what needs it."""
     folder = kbkernel.get().modules
-    image = make("--modules-dir", folder, "--module-set",
-                 "virtio,usb,sd,nvme,ext4,vfat,squashfs,erofs,watchdog,watchdog-server,softdog,pstore,verity").image
+    image = make("--modules-dir", folder, "--module-set", "virtio,usb,sd,nvme,ext4,vfat,squashfs,erofs,watchdog,"
+                 "watchdog-server,softdog,pstore,verity,overlay").image
     loaded = order(image)
     assert len(loaded) == len(set(loaded)) > 50
     needs = {}
@@ -514,7 +514,8 @@ def test_a_real_kernel(make):
     for name in loaded:
         for need in needs[name]:
             assert loaded.index(need) < loaded.index(name), f"{need} is needed by {name}"
-    for name in ("virtio_blk", "usb-storage", "sd_mod", "mmc_block", "nvme", "ext4", "vfat", "nls_cp437", "i6300esb"):
+    for name in ("virtio_blk", "usb-storage", "sd_mod", "mmc_block", "nvme", "ext4", "vfat", "nls_cp437", "i6300esb",
+                 "overlay"):
         assert name in loaded
     assert loaded.index("crc32c_generic") < loaded.index("ext4")
     # Debian 13's kernel has it built in.

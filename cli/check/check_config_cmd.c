@@ -76,8 +76,21 @@ static void check_kernel_line(struct checking *c, const char *keys, const char *
 	}
 }
 
-/* What each value by itself does not show. */
-static void check_whole(struct checking *c, const struct conf *conf, const char *file)
+static void check_overlay(struct checking *c, const struct conf *conf, const char *file)
+{
+	const char *use = conf_use_of(conf, conf->overlay);
+	char text[256];
+
+	if (use == NULL)
+		return;
+	snprintf(
+		text, sizeof(text),
+		"[system] root-overlay=%s is also the partition of %s; the root is read-only, without an overlay",
+		conf->overlay, use);
+	print_complaint(c, file, 0, text);
+}
+
+static void check_deadline(struct checking *c, const struct conf *conf, const char *file)
 {
 	char text[256];
 
@@ -90,6 +103,13 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 		(unsigned)(stall_limit_ms(conf, conf->watchdog_timeout_s) / 1000),
 		stall_timeout_s(conf));
 	print_complaint(c, file, 0, text);
+}
+
+/* What each value by itself does not show. */
+static void check_whole(struct checking *c, const struct conf *conf, const char *file)
+{
+	check_overlay(c, conf, file);
+	check_deadline(c, conf, file);
 }
 
 /* KB_ENOSPC: larger than size. */

@@ -11,6 +11,7 @@ void doctor_version(struct doctor *doc);
 void doctor_state(struct doctor *doc);
 void doctor_slots(struct doctor *doc);
 void doctor_mounts(struct doctor *doc);
+void doctor_overlay(struct doctor *doc);
 void doctor_update(struct doctor *doc);
 void doctor_boot(struct doctor *doc);
 void doctor_keys(struct doctor *doc);

@@ -35,6 +35,7 @@ static void look_at_device(struct doctor *doc, json_object *boot)
 	doctor_state(doc);
 	doctor_slots(doc);
 	doctor_mounts(doc);
+	doctor_overlay(doc);
 	doctor_update(doc);
 	doctor_boot(doc); /* last: it skips what was found */
 }

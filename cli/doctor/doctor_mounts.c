@@ -26,12 +26,14 @@ static const struct loss of_media = { DOCTOR_WARNING, "kernel-filesystem", "such
 				      true };
 static const struct loss of_slot = { DOCTOR_ERROR, "kernel-filesystem",
 				     "a slot that has it does not mount", false };
+static const struct loss of_overlay = { DOCTOR_ERROR, "kernel-filesystem",
+					"the root is read-only, without its overlay", false };
 static const struct loss of_verity = { DOCTOR_ERROR, "kernel-dm-verity",
 				       "a slot with a root hash is skipped", false };
 static const struct loss of_hash = { DOCTOR_ERROR, "kernel-dm-verity",
 				     "a slot whose hash tree uses it is skipped", false };
 
-#define LACKS_MAX 16 /* two of media, one of data, three of a slot */
+#define LACKS_MAX 17 /* two of media, one of data, one above a slot, three of a slot */
 
 /* One thing that the kernel has no driver for, and all that want it. */
 struct lack {
@@ -53,19 +55,27 @@ static const struct {
 } known[] = {
 	{ "ext4", "EXT4_FS" },	       { "vfat", "VFAT_FS" },	      { "exfat", "EXFAT_FS" },
 	{ "squashfs", "SQUASHFS" },    { "erofs", "EROFS_FS" },	      { "dm-verity", "DM_VERITY" },
-	{ "sha256", "CRYPTO_SHA256" }, { "sha512", "CRYPTO_SHA512" },
+	{ "sha256", "CRYPTO_SHA256" }, { "sha512", "CRYPTO_SHA512" }, { "overlay", "OVERLAY_FS" },
 };
+
+static bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *at = strstr(text, line); at != NULL; at = strstr(at + 1, line))
+		if ((at == text || at[-1] == '\n') && (at[len] == '\n' || at[len] == '\0'))
+			return true;
+	return false;
+}
 
 /* A line is "\tNAME", or "nodev\tNAME" for what lies on no device. */
 static bool has_filesystem(const char *text, const char *name)
 {
-	size_t len = strlen(name);
+	char line[64];
 
-	for (const char *at = strstr(text, name); at != NULL; at = strstr(at + 1, name))
-		if (at > text && at[-1] == '\t' && (at == text + 1 || at[-2] == '\n') &&
-		    (at[len] == '\n' || at[len] == '\0'))
-			return true;
-	return false;
+	snprintf(line, sizeof(line), "%s\t%.40s", strcmp(name, "overlay") == 0 ? "nodev" : "",
+		 name);
+	return has_line(text, line);
 }
 
 static void add_lack(struct mounts *m, const struct loss *loss, const char *name, const char *where)
@@ -198,6 +208,8 @@ void doctor_mounts(struct doctor *doc)
 	if (!doc->d->run_found)
 		return;
 	check_source_mounts(&m);
+	if (strcmp(doc->d->conf.overlay, "off") != 0)
+		want_filesystem(&m, &of_overlay, "overlay", "[system] root-overlay=");
 	for (int i = 0; doc->st.have_state && i < doc->d->state.nslots; i++)
 		if (state_is_usable(&doc->d->state.slot[i]))
 			check_slot(&m, i);

@@ -95,6 +95,17 @@ static void take_slot(struct devices_slot *s, const struct probe *p, const struc
 	}
 }
 
+static void take_overlay(struct devices *d, const struct probe *p, const struct probe_disk *disk,
+			 const struct conf *conf)
+{
+	const struct prober_part *part =
+		conf_value_is_spec(conf->overlay) ? probe_find(p, disk, conf->overlay) : NULL;
+
+	set_name(d->overlay, part);
+	snprintf(d->overlay_fstype, sizeof(d->overlay_fstype), "%s",
+		 part != NULL ? part->fstype : "");
+}
+
 static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
 		       const struct conf *conf)
 {
@@ -106,6 +117,7 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 			     conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
 	set_unless_container(d->raw, "raw",
 			     conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
+	take_overlay(d, p, disk, conf);
 	for (unsigned i = 0; i < conf->nslots; i++)
 		take_slot(&d->slot[i], p, disk, &conf->slot[i]);
 }

@@ -27,14 +27,16 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 LONG = ("both_exhausted_is_never_terminal", "checks", "consoles", "copy_of_the_disk", "debug_shell", "demo",
         "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks", "guardian", "guardian_debian",
         "init_exits", "integrate", "marked_too_early", "other_kernels", "reinstall_after_rollback_is_refused",
-        "rescue_never_ends", "reset_cause", "slot_that_cannot_be_written", "stick_pulled_mid_install",
-        "thousand_files", "uki", "verify_first", "watchdog_handover", "what_hangs_is_reset")
+        "rescue_never_ends", "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
+        "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
+        "what_hangs_is_reset")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
          "test_panic_is_told_by_ramoops_and_counts_once",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_signed_image_boots", "test_altered_image_is_refused",
+         "test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to",
          "test_decisions_and_progress_are_on_every_console_of_a_quiet_kernel",
          "test_a_console_that_nobody_reads_holds_up_nothing")
 # Of the other files, what a neighbour, a golden trace or a test on the host proves, too.
@@ -87,9 +89,12 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_unstaged_update_is_left_alone", "test_unwritable_state_boots_the_good_slot_not_the_trial",
         "test_usb_disk_is_no_device_unless_that_is_allowed",
         "test_watchdog_ends_three_tries_and_the_old_system_comes_back", "test_write_protected_stick_brings_an_update",
+        "test_partition_of_something_else_is_left_alone",
+        *(f"test_what_a_cut_leaves_on_the_partition_boots_with_its_overlay[{half}]"
+          for half in ("nothing", "folder", "release", "upper", "before the rename")),
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number not in (2, 6, 8, 10)))
 CACHE = TOP / "build/boot-cache"
-PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select")
+PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
            "tests/boot/distro.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.

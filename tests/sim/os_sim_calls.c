@@ -172,6 +172,12 @@ enum kb_err os_switch_root(const char *target)
 	return KB_OK;
 }
 
+/* As it is below: an overlay shows what the root has. */
+enum kb_err os_change_root(const char *target)
+{
+	return OS_SIM_CALL("change_root", KB_OK, "change_root %s", target);
+}
+
 /* ---------------------------------------------------------------- modules, ends */
 enum kb_err os_finit_module(const char *path, const char *params)
 {

@@ -217,6 +217,31 @@ enum kb_err os_unlink(const char *path)
 	return KB_OK;
 }
 
+enum kb_err os_rename(const char *from, const char *to)
+{
+	size_t len = strlen(from);
+
+	TRY(OS_SIM_CALL("rename", find(from) != NULL || is_folder(from) ? KB_OK : KB_ENOENT,
+			"rename %s %s", from, to));
+	for (unsigned i = 0; i < top; i++) {
+		char rest[192];
+
+		if (file[i].path[0] == '\0' || file[i].dev[0] != '\0' || !below(file[i].path, from))
+			continue;
+		snprintf(rest, sizeof(rest), "%s", file[i].path + len);
+		snprintf(file[i].path, sizeof(file[i].path), "%.90s%.100s", to, rest);
+	}
+	return KB_OK;
+}
+
+enum kb_err os_remove_folder(const char *path, uint64_t until_ms)
+{
+	TRY(OS_SIM_CALL("remove_folder", os_sim_now() < until_ms ? KB_OK : KB_ETIMEDOUT,
+			"remove_folder %s", path));
+	os_sim_remove(path);
+	return KB_OK;
+}
+
 bool os_exists(const char *path)
 {
 	return os_sim_turn("exists") == KB_OK && !os_sim_over() &&

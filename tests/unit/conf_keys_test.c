@@ -83,6 +83,10 @@ TEST(every_text_stays_in_its_array)
 		memcpy(longest, "/dev/", 5);
 		if (key->kind == CONF_KIND_NAME || key->kind == CONF_KIND_SUBPATH)
 			memcpy(longest, "xxxxx", 5);
+		if (key->kind == CONF_KIND_SIZE) {
+			memset(longest, '1', sizeof(longest));
+			longest[key->max - 1] = longest[key->max] = 'M';
+		}
 		longest[key->max + 1] = '\0';
 		FAILS(conf_value_set(&c, key, longest), KB_EINVAL);
 		assert_memory_equal(&before, &c, sizeof(c));
@@ -227,6 +231,24 @@ TEST(names)
 	REFUSES("system", "compatible", "", "a b", "a/b");
 	OK(set("system", "disk", "")); /* takes a pin away again */
 	refuses("system", "disk", "\x1b[2J");
+}
+
+TEST(overlay_is_off_in_memory_or_on_a_partition)
+{
+	OK(set("system", "root-overlay", "tmpfs"));
+	OK(set("system", "root-overlay", "PARTLABEL=overlay"));
+	REFUSES("system", "root-overlay", "", "no", "yes", "TMPFS", "overlay", "/run/x");
+	OK(set("system", "root-overlay", "off"));
+}
+
+TEST(size_of_an_overlay_has_a_unit_and_a_bound)
+{
+	static const char *const good[] = { "1K", "64M", "1G", "1%", "90%", "4294967295K" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		OK(set("system", "root-overlay-size", good[i]));
+	REFUSES("system", "root-overlay-size", "", "64", "0M", "0%", "91%", "M", "%", "64m", "1T",
+		"64MB", "64 M", "-1M", "1.5G", "20%,nr_inodes=1", "99999999999999999M");
 }
 
 TEST_MAIN("conf_keys")

@@ -319,4 +319,75 @@ TEST(a_tree_that_is_too_deep_stays_and_ends)
 	close(fd);
 }
 
+/* What stays is no link's target, nor behind the end of the time. */
+TEST(a_folder_is_deleted_as_far_as_the_time_goes)
+{
+	uint64_t later = os_now_ms() + 60000;
+
+	folder_run(
+		"mkdir -p t/a/b t/c && touch t/a/x t/a/b/y && ln -s /bin t/link && chmod 0 t/a/b");
+	FAILS(os_remove_folder(folder_at("t"), 1), KB_ETIMEDOUT);
+	assert_true(os_exists(folder_at("t/a/b")));
+	OK(os_remove_folder(folder_at("t"), later));
+	EQUAL((os_exists(folder_at("t")), false), (os_exists("/bin/sh"), true));
+	FAILS(os_remove_folder(folder_at("t"), later), KB_ENOENT);
+	folder_run("ln -s /bin t");
+	assert_true(os_remove_folder(folder_at("t"), later) != KB_OK);
+	assert_true(os_exists("/bin/sh"));
+}
+
+TEST(a_deep_folder_is_deleted)
+{
+	assert_int_equal(mkdir(folder_at("t"), 0755), 0);
+	folder_run("mkdir -p t/$(seq -s / 200)");
+	OK(os_remove_folder(folder_at("t"), os_now_ms() + 60000));
+	assert_false(os_exists(folder_at("t")));
+}
+
+TEST(a_folder_gets_another_name_in_one_step)
+{
+	folder_run("mkdir -p a/x b/y");
+	OK(os_rename(folder_at("a"), folder_at("c")));
+	EQUAL((os_exists(folder_at("c/x")), true), (os_exists(folder_at("a")), false));
+	assert_true(os_rename(folder_at("c"), folder_at("b")) != KB_OK);
+	FAILS(os_rename(folder_at("a"), folder_at("d")), KB_ENOENT);
+}
+
+/* 0: as it should be; 2: a container that may not mount. */
+static int change_root(void)
+{
+	static const char *const folders[] = { "t/dev", "t/proc", "t/sys", "t/run" };
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 ||
+	    mount("tmpfs", folder_at("t"), "tmpfs", 0, NULL) < 0)
+		return 2;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(folders); i++)
+		if (mkdir(folder_at(folders[i]), 0755) < 0)
+			return 2;
+	put("t/marker", 0644);
+	if (os_change_root(folder_at("plain")) != KB_EMOUNT || !os_exists("/bin/sh"))
+		return 3;
+	if (os_change_root(folder_at("t")) != KB_OK)
+		return 4;
+	return os_exists("/marker") && !os_exists("/bin/sh") ? 0 : 5;
+}
+
+/* Mounts that are shared, as systemd leaves them, cannot be moved before they are made private. */
+TEST(a_mount_becomes_the_root_and_a_folder_does_not)
+{
+	int code;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	folder_run("mkdir t plain");
+	pid = fork();
+	if (pid == 0)
+		_exit(change_root());
+	code = test_exit_code(pid);
+	if (code == 2)
+		skip();
+	assert_int_equal(code, 0);
+}
+
 TEST_MAIN("os_linux", .set_up = folder_make, .tear_down = folder_remove)

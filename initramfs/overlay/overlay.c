@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/overlay/overlay.h"
+
+#include "initramfs/overlay/overlay_report.h"
+#include "initramfs/overlay/overlay_sweep.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#define WHY_MAX	  320
+#define FULL_PART 20 /* less than a twentieth is left; ext4 keeps up to 2 % for itself */
+
+static bool is_tmpfs(const struct overlay_plan *p)
+{
+	return strcmp(p->upper, OVERLAY_PLAN_TMPFS) == 0;
+}
+
+/* ---------------------------------------------------------------- the upper file system */
+
+static enum kb_err mount_tmpfs(const struct overlay_plan *p, char *why)
+{
+	char options[40];
+	enum kb_err err;
+
+	snprintf(options, sizeof(options), "mode=0755,size=%s", p->size);
+	err = os_mount("tmpfs", OVERLAY_UPPER, "tmpfs", 0, options);
+	if (err != KB_OK)
+		snprintf(why, WHY_MAX, "no tmpfs of %s: %s", p->size, err_text(err));
+	return err;
+}
+
+static enum kb_err mount_partition(const struct overlay_plan *p, char *why)
+{
+	enum kb_err err;
+
+	if (p->fstype[0] == '\0') {
+		snprintf(why, WHY_MAX, "no file system on %s: make one, by mke2fs -t ext4",
+			 p->upper);
+		return KB_EFORMAT;
+	}
+	err = os_mount(p->upper, OVERLAY_UPPER, p->fstype, MS_NOATIME, NULL);
+	if (err != KB_OK)
+		snprintf(why, WHY_MAX, "unable to mount %s (%s): %s", p->upper, p->fstype,
+			 err_text(err));
+	return err;
+}
+
+static enum kb_err mount_upper(const struct overlay_plan *p, char *why)
+{
+	enum kb_err err = os_mkdir(OVERLAY_UPPER, 0700);
+
+	if (err != KB_OK) {
+		snprintf(why, WHY_MAX, "unable to make " OVERLAY_UPPER ": %s", err_text(err));
+		return err;
+	}
+	return is_tmpfs(p) ? mount_tmpfs(p, why) : mount_partition(p, why);
+}
+
+/* What a power cut leaves of these is made whole at the next boot: an empty folder is a new one. */
+static enum kb_err make_folders(const struct overlay_plan *p, char *why)
+{
+	static const char *const parts[] = { "", "/upper", "/work" };
+	enum kb_err err = os_mkdir(OVERLAY_FOLDER, 0700);
+	char path[192];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(parts) && err == KB_OK; i++) {
+		snprintf(path, sizeof(path), OVERLAY_FOLDER "/%s%s", p->release, parts[i]);
+		err = os_mkdir(path, 0755);
+	}
+	if (err != KB_OK)
+		snprintf(why, WHY_MAX, "unable to make the folders of the release on %s: %s",
+			 p->upper, err_text(err));
+	return err;
+}
+
+static void tell_if_full(const struct overlay_plan *p)
+{
+	uint64_t free_bytes, total;
+	char text[WHY_MAX];
+
+	if (os_free_space(OVERLAY_UPPER, &free_bytes, &total) != KB_OK ||
+	    free_bytes > total / FULL_PART)
+		return;
+	snprintf(text, sizeof(text),
+		 "the overlay on %s is full: %llu of %llu KiB are left; delete files", p->upper,
+		 (unsigned long long)free_bytes >> 10, (unsigned long long)total >> 10);
+	overlay_report(text);
+}
+
+/* ---------------------------------------------------------------- the root */
+
+/* A folder that every root has, and that nothing needs until the overlay is the root: below /run it
+ * could not be, which moves into it. */
+static const char *find_place(void)
+{
+	static const char *const places[] = { "/mnt", "/root", "/etc" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(places); i++) {
+		if (os_exists(places[i]))
+			return places[i];
+	}
+	return "/usr";
+}
+
+static enum kb_err mount_overlay(const struct overlay_plan *p, const char *place, char *why)
+{
+	char options[512];
+	enum kb_err err;
+
+	snprintf(options, sizeof(options),
+		 "lowerdir=/,upperdir=" OVERLAY_FOLDER "/%s/upper,workdir=" OVERLAY_FOLDER
+		 "/%s/work",
+		 p->release, p->release);
+	err = os_mount("overlay", place, "overlay", MS_NOATIME, options);
+	if (err != KB_OK && errno == ENODEV)
+		snprintf(
+			why, WHY_MAX,
+			"this kernel has no overlayfs: its module is neither in the initramfs (keelboot image build --module-set overlay) nor in the slot");
+	else if (err != KB_OK)
+		snprintf(why, WHY_MAX, "unable to mount the overlay on %s: %s", p->upper,
+			 err_text(err));
+	return err;
+}
+
+static enum kb_err enter_overlay(const char *place, char *why)
+{
+	enum kb_err err = os_change_root(place);
+
+	if (err == KB_OK)
+		return KB_OK;
+	snprintf(why, WHY_MAX, "unable to make the overlay the root: %s", err_text(err));
+	if (os_umount(place) != KB_OK)
+		log_warn("root: unable to unmount %s: %m", place);
+	return err;
+}
+
+/* The overlay holds the upper file system; nobody else needs to see it. */
+static void hide_upper(void)
+{
+	if (os_umount(OVERLAY_UPPER) != KB_OK)
+		log_warn("root: unable to unmount " OVERLAY_UPPER ": %m");
+}
+
+static enum kb_err make_root(const struct overlay_plan *p, char *why)
+{
+	const char *place = find_place();
+
+	overlay_sweep(p, OVERLAY_FOLDER);
+	TRY(make_folders(p, why));
+	tell_if_full(p);
+	TRY(mount_overlay(p, place, why));
+	return enter_overlay(place, why);
+}
+
+void overlay_enter(const struct overlay_plan *p)
+{
+	char why[WHY_MAX] = "", text[WHY_MAX + 48];
+	enum kb_err err = mount_upper(p, why);
+
+	if (err == KB_OK) {
+		err = make_root(p, why);
+		hide_upper();
+	}
+	if (err == KB_OK) {
+		log_notice("root: an overlay on %s, above the slot", p->upper);
+		return;
+	}
+	snprintf(text, sizeof(text), "read-only, without its overlay: %s", why);
+	overlay_report(text);
+}
