@@ -211,7 +211,8 @@ def test_a_kernel_that_tells_no_suppliers_is_no_reason_for_silence(make, modules
 def test_a_folder_that_is_no_sys_is_refused(make, modules, tmp_path):
     said = make("--modules-dir", modules, "--for-this-machine", "--sys", tmp_path, expect=1).stderr
     assert f"{tmp_path}: not the /sys of a machine" in said
-    assert "--for-this-machine needs --modules-dir" in make("--for-this-machine", expect=USAGE, name="b.img").stderr
+    said = make("--for-this-machine", "--sys", tmp_path, expect=USAGE, name="b.img").stderr
+    assert "--for-this-machine needs --modules-dir, as --sys is of another machine" in said
 
 
 def test_this_host_is_a_machine():

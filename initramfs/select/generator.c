@@ -105,16 +105,17 @@ static void put_emergency(const char *folder)
 	}
 }
 
-/* init= of the command line is systemd's own to heed. */
+/* What was handed out is started, where it is not what systemd starts by itself. */
 static void put_init(const char *folder, const struct boot *b)
 {
-	if (b->cmd.init[0] != '\0' || strcmp(b->conf.init, "/sbin/init") == 0)
+	bool usual = strcmp(b->conf.init, "/sbin/init") == 0 && strcmp(b->conf.overlay, "off") == 0;
+
+	if (usual || b->cmd.init[0] != '\0')
 		return;
 	if (make_folder(folder, "initrd-switch-root.service.d"))
-		put_unit(
-			folder, "initrd-switch-root.service.d/keelboot.conf",
-			"[Service]\nExecStart=\nExecStart=systemctl --no-block switch-root /sysroot %s\n",
-			b->conf.init);
+		put_unit(folder, "initrd-switch-root.service.d/keelboot.conf",
+			 "[Service]\nEnvironmentFile=" HANDOUT_FILE "\nExecStart=\n"
+			 "ExecStart=systemctl --no-block switch-root /sysroot ${KEELBOOT_INIT}\n");
 }
 
 int generator_main(int argc, char **argv)

@@ -7,6 +7,8 @@
 #include "initramfs/find.h"
 #include "initramfs/guard.h"
 #include "initramfs/load_state.h"
+#include "initramfs/overlay/overlay.h"
+#include "initramfs/root_overlay.h"
 #include "initramfs/select/handout.h"
 #include "initramfs/settings.h"
 #include "initramfs/updates.h"
@@ -16,6 +18,7 @@
 #include "lib/os_select.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOCK_FILE EXPORT_DIR "/select.lock"
@@ -64,11 +67,24 @@ enum select_end select_arm(struct boot *b)
 	return SELECT_DONE;
 }
 
+/* The overlay is made by a program of the slot, which starts the real init. */
+static void start_overlay(struct boot *b)
+{
+	if (os_executable_in(ROOT_DIR, OVERLAY_PROGRAM))
+		snprintf(b->mounted.init, sizeof(b->mounted.init), "%s", OVERLAY_PROGRAM);
+	else
+		log_warn("root-overlay=: the slot has no " OVERLAY_PROGRAM
+			 "; its root is read-only");
+}
+
 /* From a slot that is known to mount to one that is handed out. */
 static enum kb_err hand_out(struct boot *b)
 {
 	struct handout h;
 
+	root_overlay_plan(b); /* may fail: the root is read-only then */
+	if (b->root.overlay != NULL)
+		start_overlay(b);
 	TRY(os_umount(ROOT_DIR));
 	watchdog_decide(b);
 	export_write(b);

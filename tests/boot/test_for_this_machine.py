@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""keelboot image build --for-this-machine, with the /sys of a machine that runs: the image boots that machine, and has the
-drivers of no other."""
+"""keelboot image build --for-this-machine, with the /sys of a machine that runs: the image boots that machine, and has
+the drivers of no other."""
 
 from pathlib import Path
 
@@ -10,7 +10,9 @@ from kbdevice import run
 # What the program reads, a line each: a file with its text, or a link with what it leads to in the end.
 LOOK = """\
 find /sys/devices -name modalias | while read f; do echo "F $f $(cat $f)"; done
-find /sys/devices -type l \\( -name driver -o -name 'supplier*' \\) | while read l; do echo "L $l $(readlink -f $l)"; done
+find /sys/devices -type l \\( -name driver -o -name 'supplier*' \\) | while read l; do
+  echo "L $l $(readlink -f $l)"
+done
 for l in /sys/class/block/* /sys/class/nvme/* /sys/class/mmc_host/* /sys/class/watchdog/* /sys/bus/usb/devices/usb* \\
   /sys/bus/*/drivers/*/module; do [ -L $l ] && echo "L $l $(readlink -f $l)"; done
 """

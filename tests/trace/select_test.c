@@ -113,6 +113,20 @@ TEST(released_watchdog_covers_the_distribution_first)
 	assert_once("watchdog release");
 }
 
+TEST(overlay_is_started_by_a_program_of_the_slot)
+{
+	for (int has = 0; has <= 1; has++) {
+		machine.conf = "[system]\ncompatible=trace\nroot-overlay=tmpfs\n";
+		power_on();
+		if (has)
+			os_sim_fs_file(SLOT_A_DEV, "/usr/lib/keelboot/keelboot-overlay", NULL);
+		assert_int_equal(chooses(), SELECT_DONE);
+		handed_out(has ? "KEELBOOT_INIT='/usr/lib/keelboot/keelboot-overlay'\n"
+			       : "KEELBOOT_INIT='/sbin/init'\n");
+		machine_anew();
+	}
+}
+
 /* ---------------------------------------------------------------- the distribution fails */
 
 TEST(root_that_the_distribution_cannot_mount_is_noted_and_restarts)

@@ -173,8 +173,8 @@ TEST(a_gpt_whose_checksum_is_wrong_is_not_believed)
 {
 	make_gpt();
 	/* Both headers. */
-	shell("printf x | dd of=disk.img bs=1 seek=600 conv=notrunc; "
-	      "printf x | dd of=disk.img bs=1 seek=$((32*1048576 - 512 + 88)) conv=notrunc");
+	shell("printf xxxx | dd of=disk.img bs=1 seek=600 conv=notrunc; "
+	      "printf xxxx | dd of=disk.img bs=1 seek=$((32*1048576 - 512 + 88)) conv=notrunc");
 	look();
 	assert_string_not_equal(a.table, "gpt");
 }
