@@ -42,7 +42,7 @@ static unsigned sticks_on_bus(void)
 	return found;
 }
 
-/* Interfaces of mass storage that have no driver yet, where somebody else loads it: udev. */
+/* Interfaces of mass storage that have no driver yet, where udev loads it. */
 static unsigned sticks_without_driver(void)
 {
 	static char names[256][64];
