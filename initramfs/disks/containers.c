@@ -7,12 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What does not fit any more is left out: the log has it. */
+#define MORE ", and more"
+
+/* What does not fit any more is only counted as more. */
 static void append(char *out, size_t size, const char *text)
 {
 	size_t len = strlen(out);
+	bool fits = len + strlen(text) + sizeof(", " MORE) <= size;
 
-	snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", text);
+	if (fits)
+		snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", text);
+	else if (len < sizeof(MORE) || strcmp(out + len + 1 - sizeof(MORE), MORE) != 0)
+		snprintf(out + len, size - len, MORE);
 }
 
 static void look_at_class(char *out, size_t size, char slot, const char *spec,

@@ -113,6 +113,25 @@ TEST(a_stick_is_the_device_only_if_disk_names_it)
 	assert_int_equal(d.nmedia, 0); /* its own disk is no medium */
 }
 
+/* Eight slots, each of a partition with a long name: the list ends in order. */
+TEST(more_containers_than_a_warning_holds_are_told_as_more)
+{
+	conf.nslots = 8;
+	for (unsigned i = 0; i < conf.nslots; i++) {
+		conf.slot[i].nclasses = 1;
+		snprintf(conf.slot[i].cls[0].name, sizeof(conf.slot[i].cls[0].name), "root");
+		snprintf(conf.slot[i].cls[0].part, sizeof(conf.slot[i].cls[0].part),
+			 "/dev/mapper/system-root--%u", i);
+	}
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	OK(find_all());
+	assert_string_equal(d.warning[0].id, "slot-container");
+	assert_non_null(
+		strstr(d.warning[0].text, "a: /dev/mapper/system-root--0 is of the device mapper"));
+	assert_non_null(strstr(d.warning[0].text, ", and more; a slot is a file system on"));
+	assert_null(strstr(d.warning[0].text, "more, and more"));
+}
+
 /* Two controllers, one namespace: the board's path is that of a controller. */
 TEST(the_head_of_a_multipath_namespace_is_named_by_its_controller)
 {
