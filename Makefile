@@ -211,6 +211,13 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 check-long: ## make check, and the scenarios that take minutes: for a release
 	@$(MAKE) --no-print-directory check SUITES=--long
 
+check-distro: ## Debian systems started by the initramfs of initramfs-tools and dracut: build/report/distro.json; takes hours, as root
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@tests/run distro
+.PHONY: check-distro
+
 check-debian13: ## does it build and pass on a fresh Debian 13? Makes one below build/debian; as root
 	@qemu/deps check
 	@tests/debian13

@@ -27,7 +27,7 @@ def debian(request):
     return make
 
 
-@pytest.fixture(params=TARGETS)
+@pytest.fixture(params=TARGETS, ids=lambda name: f"{name}/")
 def board(request, debian, tmp_path):
     bench = Bench(debian(getattr(request, "init", "systemd")), tmp_path)
     bench.target = TARGETS[request.param]
