@@ -44,13 +44,14 @@ endif
 # the real ends of the two seams, stand apart; every other object goes unchanged into both the products and the tests.
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog initramfs/overlay hooks update/wire kernel-cmdline selector lib
+OF_PROBER   := initramfs/prober selector lib
 OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
 OF_COMMAND  := cli cli/doctor cli/check cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
 FOLDERS     := $(sort $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_COMMAND))
-MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/overlay/overlay_main.c cli/main.c
+MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
@@ -69,12 +70,21 @@ INIH    := $(call libs_of,inih,-linih)
 BLKID   := $(call libs_of,blkid,-lblkid)
 CRYPTO  := $(call libs_of,libcrypto,-lcrypto -ldl -pthread)
 ZSTD    := $(call libs_of,libzstd,-lzstd)
-INIT_LIBS   := $(INIH)
+INIT_LIBS    = $(INIH)
 HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(ZSTD)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
-all: $(PROGS) $(if $(SAN),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay and keelboot
+# `make DYNAMIC=1 …` links against the distribution's libraries, for its initramfs, which has them anyway.
+ifdef DYNAMIC
+B        := build/dynamic
+LDFLAGS  := -pie $(filter-out -static-pie,$(LDFLAGS))
+INIH     := -Wl,-Bstatic -linih -Wl,-Bdynamic
+BLKID    := -lblkid
+PROGS    := $(B)/keelboot-select $(B)/keelboot-prober $(B)/keelboot-guardian
+endif
+
+all: $(PROGS) $(if $(SAN)$(DYNAMIC),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay and keelboot
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -113,6 +123,10 @@ $(B)/init: $(B)/obj/initramfs/init.o $(call archive,$(OF_INIT)) $(LIBREAL)
 $(B)/keelboot-select: $(B)/obj/initramfs/select/select_main.o $(call archive,$(OF_SELECT)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(INIT_LIBS))
+
+$(B)/keelboot-prober: $(B)/obj/initramfs/prober/prober_main.o $(call archive,$(OF_PROBER)) $(LIBREAL)
+	$(call step,LD)
+	$(call link,$(BLKID))
 
 $(B)/keelboot-helper: $(B)/obj/initramfs/helper/helper.o $(call archive,$(OF_HELPER)) $(LIBREAL)
 	$(call step,LD)
@@ -329,9 +343,10 @@ install-device: install-both ## install what a device's root needs: the command,
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
 
 # What the initramfs of a distribution is made of, and the glue of its generator.
+BOOTPROGS := $(B)/keelboot-select $(B)/keelboot-guardian $(B)/keelboot-$(if $(DYNAMIC),prober,helper)
 install-boot: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
-	$(INSTALL_PROGRAM) $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
+	$(INSTALL_PROGRAM) $(BOOTPROGS) $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	@$(call pages,$(BOOTPAGES))
@@ -374,7 +389,7 @@ install-strip install-device-strip install-host-strip:
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot-prober pack.sh modules.awk)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator

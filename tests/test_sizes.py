@@ -36,3 +36,19 @@ def test_the_helper_is_below_its_limit(tmp_path):
     size = stripped.stat().st_size
     print(f"{size:,} bytes")
     assert size < 7_000_000, f"{size:,} bytes"
+
+
+@pytest.mark.parametrize("options, names, limit", [
+    (("DYNAMIC=1",), ("dynamic/keelboot-select", "dynamic/keelboot-prober", "dynamic/keelboot-guardian"), 300_000),
+    ((), ("keelboot-select", "keelboot-guardian", "keelboot-helper"), 3_000_000)], ids=["select-only", "with-apply"])
+def test_what_a_distributions_initramfs_gets_is_below_its_limit(tmp_path, options, names, limit):
+    """Stripped and compressed, as it lies in there."""
+    call("make", "-s", "-C", TOP, *options, "all", timeout=600)
+    size = 0
+    for name in names:
+        stripped, packed = tmp_path / "stripped", tmp_path / "packed"
+        call("strip", "-o", stripped, TOP / "build" / name)
+        call("zstd", "-q", "-f", "-19", "-o", packed, stripped)
+        size += packed.stat().st_size
+    print(f"{size:,} bytes")
+    assert size < limit, f"{size:,} bytes"

@@ -19,9 +19,12 @@ keelboot_missing() {
 		echo "there is no /etc/keelboot/system.conf"
 }
 
-# The programs, a path a line.
+# The programs, a path a line. Without keelboot-helper this initramfs installs nothing: with KEELBOOT_APPLY=no.
 keelboot_programs() {
-	for program in keelboot-select keelboot-guardian keelboot-helper; do
+	# shellcheck disable=SC1091
+	[ ! -r /etc/default/keelboot ] || . /etc/default/keelboot
+	for program in keelboot-select keelboot-guardian keelboot-prober keelboot-helper; do
+		[ "$program-${KEELBOOT_APPLY-yes}" != keelboot-helper-no ] || continue
 		[ ! -x "$KEELBOOT_LIB/$program" ] || echo "$KEELBOOT_LIB/$program"
 	done
 }

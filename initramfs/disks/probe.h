@@ -27,6 +27,8 @@
 #define PROBE_JOBS_MAX	  8  /* probers at the same time */
 #define PROBE_DEADLINE_MS \
 	5000 /* of a prober; the second and last one for a disk gets three times as long */
+/* The prober alone, in an initramfs that cannot install; else the helper is the prober, too. */
+#define PROBE_ALONE  "/usr/lib/keelboot/keelboot-prober"
 #define PROBE_HELPER "/usr/lib/keelboot/keelboot-helper"
 
 enum probe_state {

@@ -80,7 +80,11 @@ static void start_one(struct probe *p, struct probe_job *j, int index)
 	unsigned deadline = PROBE_DEADLINE_MS * (d->tries == 0 ? 1 : 3);
 	char budget[16];
 	const char *const argv[] = { "keelboot-prober", d->dev, budget, NULL };
-	struct os_spawn sp = { .path = PROBE_HELPER, .argv = argv, .cpu_s = deadline / 1000 };
+	struct os_spawn sp = {
+		.path = os_executable(PROBE_ALONE) ? PROBE_ALONE : PROBE_HELPER,
+		.argv = argv,
+		.cpu_s = deadline / 1000,
+	};
 	enum kb_err err;
 	int fds[2];
 
@@ -97,7 +101,7 @@ static void start_one(struct probe *p, struct probe_job *j, int index)
 	}
 	if (err != KB_OK) {
 		j->pid = 0;
-		log_err("disk %s: unable to start " PROBE_HELPER ": %m", d->dev);
+		log_err("disk %s: unable to start %s: %m", d->dev, sp.path);
 		give_up(p, d, err_text(err));
 		return;
 	}
