@@ -176,7 +176,7 @@ TEST(many_folders_cost_three_seconds_at_most)
 
 static unsigned warnings_after(const char *boot_json, const char *text)
 {
-	struct json_object *json, *list;
+	struct json_object *json, *list, *last;
 	unsigned n;
 
 	os_sim_file("/run/keelboot/boot.json", boot_json);
@@ -185,10 +185,11 @@ static unsigned warnings_after(const char *boot_json, const char *text)
 	assert_non_null(json);
 	assert_true(json_object_object_get_ex(json, "warnings", &list));
 	n = (unsigned)json_object_array_length(list);
-	json = json_object_array_get_idx(list, n - 1);
-	assert_string_equal(json_object_get_string(json_object_object_get(json, "text")), text);
-	assert_string_equal(json_object_get_string(json_object_object_get(json, "id")),
+	last = json_object_array_get_idx(list, n - 1);
+	assert_string_equal(json_object_get_string(json_object_object_get(last, "text")), text);
+	assert_string_equal(json_object_get_string(json_object_object_get(last, "id")),
 			    OVERLAY_REPORT_ID);
+	json_object_put(json);
 	return n;
 }
 
