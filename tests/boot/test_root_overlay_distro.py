@@ -91,8 +91,8 @@ def test_the_root_of_a_distributions_initramfs_can_be_written_to(maker, tree, tm
     mkext4(slot, "440M", tree, label="root", seed=maker)
     mkext4(upper, "64M", tmp_path / "empty", label="upper", seed=maker)
     before = slot.read_bytes()
-    # dracut's fsck notes in the superblock that it was there.
-    append = f"root=/dev/vda ro rd.skipfsck init=/{PROGRAM} panic=5 loglevel=4"
+    # An fsck of the slot notes in the superblock that it was there: docs/ROOT.md.
+    append = f"root=/dev/vda ro rd.skipfsck fsck.mode=skip init=/{PROGRAM} panic=5 loglevel=4"
     with Machine(kbkernel.get().vmlinux, initramfs, append,
                  drives=(Drive(slot, name="slot"), Drive(upper, name="upper")), memory=768,
                  log=str(tmp_path / "console.log")) as vm:
