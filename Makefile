@@ -325,7 +325,7 @@ MANPAGES   := $(wildcard docs/man/*.[1578])
 # What a device has no use for.
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
 BOOTPAGES  := docs/man/keelboot-select.8
-LIBFOLDERS := checks mkinitramfs.d qemu
+LIBFOLDERS := checks dynamic mkinitramfs.d qemu
 pages       = for page in $(1); do \
 	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
 
@@ -344,9 +344,10 @@ install-device: install-both ## install what a device's root needs: the command,
 
 # What the initramfs of a distribution is made of, and the glue of its generator.
 BOOTPROGS := $(B)/keelboot-select $(B)/keelboot-guardian $(B)/keelboot-$(if $(DYNAMIC),prober,helper)
+BOOTDIR   := $(LIBDIR)$(if $(DYNAMIC),/dynamic)
 install-boot: all
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
-	$(INSTALL_PROGRAM) $(BOOTPROGS) $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d $(DESTDIR)$(BOOTDIR)
+	$(INSTALL_PROGRAM) $(BOOTPROGS) $(DESTDIR)$(BOOTDIR)/
 	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	@$(call pages,$(BOOTPAGES))
@@ -362,7 +363,7 @@ SYSTEMDDIR := $(PREFIX)/lib/systemd
 install-systemd-initrd: install-boot
 	$(INSTALL) -d $(DESTDIR)$(SYSTEMDDIR)/system $(DESTDIR)$(SYSTEMDDIR)/system-generators
 	$(INSTALL) -m 644 hooks/systemd/*.service $(DESTDIR)$(SYSTEMDDIR)/system/
-	ln -sf ../../keelboot/keelboot-select $(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
+	ln -sf $(if $(DYNAMIC),../../keelboot/dynamic,../../keelboot)/keelboot-select $(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
 
 DRACUTDIR := $(PREFIX)/lib/dracut
 install-dracut: install-systemd-initrd ## install what dracut puts into its initramfs, with systemd in it or without
@@ -371,7 +372,7 @@ install-dracut: install-systemd-initrd ## install what dracut puts into its init
 	$(INSTALL) -m 644 hooks/dracut/50-keelboot.conf $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
-	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)/examples
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS))) $(DESTDIR)$(DOCDIR)/examples
 	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
@@ -389,7 +390,7 @@ install-strip install-device-strip install-host-strip:
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot-prober pack.sh modules.awk)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator

@@ -14,18 +14,26 @@ keelboot_modules() {
 
 # What is missing for a boot, in one line; nothing if all is there.
 keelboot_missing() {
-	[ -x "$KEELBOOT_LIB/keelboot-select" ] || { echo "$KEELBOOT_LIB/keelboot-select is missing"; return; }
+	case $(keelboot_programs) in
+	*/keelboot-select*) ;;
+	*) echo "$KEELBOOT_LIB/keelboot-select is missing"; return ;;
+	esac
 	[ -e /etc/keelboot/system.conf ] || [ -e /usr/lib/keelboot/system.conf ] ||
 		echo "there is no /etc/keelboot/system.conf"
 }
 
-# The programs, a path a line. Without keelboot-helper this initramfs installs nothing: with KEELBOOT_APPLY=no.
+# The programs, a line each: where it is, and where the initramfs wants it. Those that use the libraries of this
+# system go first. Without keelboot-helper the initramfs installs nothing: KEELBOOT_APPLY=no.
 keelboot_programs() {
 	# shellcheck disable=SC1091
 	[ ! -r /etc/default/keelboot ] || . /etc/default/keelboot
 	for program in keelboot-select keelboot-guardian keelboot-prober keelboot-helper; do
 		[ "$program-${KEELBOOT_APPLY-yes}" != keelboot-helper-no ] || continue
-		[ ! -x "$KEELBOOT_LIB/$program" ] || echo "$KEELBOOT_LIB/$program"
+		for folder in "$KEELBOOT_LIB/dynamic" "$KEELBOOT_LIB"; do
+			[ -x "$folder/$program" ] || continue
+			echo "$folder/$program $KEELBOOT_LIB/$program"
+			break
+		done
 	done
 }
 

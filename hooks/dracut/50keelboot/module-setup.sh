@@ -43,7 +43,8 @@ install_for_systemd() {
 	for unit in arm select aside enter; do
 		inst_simple "$systemdsystemunitdir/keelboot-$unit.service"
 	done
-	inst_simple "$systemdutildir/system-generators/keelboot-generator"
+	mkdir -p "$initdir$systemdutildir/system-generators"
+	ln -sf /usr/lib/keelboot/keelboot-select "$initdir$systemdutildir/system-generators/keelboot-generator"
 	# dracut's waits for the device of root=, which need not be there: ours stands in its place, and in front of it.
 	inst_simple "$(dracut_module_path dracut-systemd)/rootfs-generator.sh" /usr/lib/keelboot/rootfs-generator
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
@@ -64,14 +65,14 @@ install_for_shell() {
 
 # called by dracut
 install() {
-	local file
+	local file target
 	# Its emergency script stops the watchdog, which then covers no boot that ends there.
 	if [[ " $mods_to_load " == *" watchdog "* ]]; then
 		dfatal "keelboot: dracut's module watchdog stops the watchdog in an emergency: leave it out"
 		exit 1
 	fi
-	while read -r file; do
-		inst "$file"
+	while read -r file target; do
+		inst "$file" $target
 	done < <(keelboot_programs; keelboot_files)
 	mkdir -p "$initdir/etc/modprobe.d"
 	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
