@@ -387,6 +387,16 @@ install-strip install-device-strip install-host-strip:
 	@$(MAKE) --no-print-directory $(@:-strip=) \
 		INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s --strip-program=$(STRIP)'
 
+# The packages of debian/, in build/deb: built from a copy, so that nothing else lies beside them.
+deb: ## build the Debian packages into build/deb
+	@qemu/deps deb
+	rm -rf $(B)/deb && mkdir -p $(B)/deb/keelboot
+	git ls-files -z | xargs -0 cp --parents -t $(B)/deb/keelboot
+	cd $(B)/deb/keelboot && dpkg-buildpackage -us -uc -b >../build.log 2>&1 || { tail -n 30 ../build.log >&2; exit 1; }
+	rm -rf $(B)/deb/keelboot
+	@ls $(B)/deb/*.deb
+.PHONY: deb
+
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
