@@ -36,7 +36,16 @@ static bool may_step_aside(const struct boot *b)
 	return !b->conf.required && has_other_root(b);
 }
 
-static enum select_end step_aside(const struct boot *b, const char *why)
+/* Whoever goes on without us feeds no watchdog. */
+static void stop_watchdog(struct boot *b)
+{
+	watchdog_arm(b);
+	if (b->wdt.armed)
+		os_wdt_release(&b->wdt.fd);
+	b->wdt.armed = false;
+}
+
+static enum select_end step_aside(struct boot *b, const char *why)
 {
 	log_warn("%s: this boot goes on without Keelboot%s%s", why,
 		 has_other_root(b) ? ", with root=" : "", has_other_root(b) ? b->cmd.root : "");
@@ -45,13 +54,14 @@ static enum select_end step_aside(const struct boot *b, const char *why)
 	return SELECT_ASIDE;
 }
 
-/* At a prompt the watchdog counts on: it restarts a device that nobody looks at. */
 static enum select_end fail_boot(struct boot *b, enum kb_err err)
 {
-	if (b->conf.prompt)
+	if (b->conf.prompt) {
 		log_err("unable to boot: %s; [initramfs] prompt=yes: no restart", err_text(err));
-	else
+		stop_watchdog(b);
+	} else {
 		boot_recover(b, err);
+	}
 	return SELECT_FAILED;
 }
 
@@ -60,7 +70,7 @@ static enum select_end fail_boot(struct boot *b, enum kb_err err)
 enum select_end select_arm(struct boot *b)
 {
 	settings_peek(b);
-	if (!b->cmd.enable)
+	if (!b->cmd.enable || (!b->configured && may_step_aside(b)))
 		return SELECT_ASIDE;
 	watchdog_arm(b);
 	wdt_leave(&b->wdt);
@@ -117,14 +127,18 @@ static enum select_end run_choice(struct boot *b)
 		return step_aside(b, "no system.conf in this initramfs");
 	watchdog_arm(b);
 	err = find_devices(b);
-	if (err == KB_ENODEV && may_step_aside(b))
+	if (err == KB_ENODEV && may_step_aside(b)) {
+		stop_watchdog(b);
 		return step_aside(b, "no disk of this device");
+	}
 	if (err != KB_OK)
 		return fail_boot(b, err);
 	watchdog_arm_late(b);
 	load_state(b);
-	if (b->rec.health == RECORD_MISSING && may_step_aside(b))
+	if (b->rec.health == RECORD_MISSING && may_step_aside(b)) {
+		stop_watchdog(b);
 		return step_aside(b, "no usable state");
+	}
 	err = choose_and_hand_out(b);
 	return err == KB_OK ? SELECT_DONE : fail_boot(b, err);
 }
@@ -133,8 +147,10 @@ static enum select_end run_choice(struct boot *b)
  * do, for a moment. */
 static void hide_mounts(void)
 {
-	if (os_select_hide() != KB_OK || os_mkdir(ROOT_DIR, 0755) != KB_OK)
+	if (os_select_hide() != KB_OK)
 		log_debug("unable to mount unseen: %m");
+	if (os_mkdir(ROOT_DIR, 0755) != KB_OK)
+		log_warn("unable to make " ROOT_DIR ": %m");
 }
 
 enum select_end select_choose(struct boot *b)
@@ -181,8 +197,9 @@ enum select_end select_enter(struct boot *b, const char *path)
 	err = handout_read(&h);
 	if (err == KB_ENOENT)
 		return SELECT_ASIDE;
+	b->restart_s = BOOT_RESTART_S;
 	if (err != KB_OK)
-		return select_fail(b, "handed-out root was altered");
+		return fail_boot(b, err);
 	if (!os_select_mounted(path, h.root.dev)) {
 		log_err("%s is mounted from another device than slot %c, which is %s", path,
 			state_slot_letter(h.chosen.slot), h.root.dev);

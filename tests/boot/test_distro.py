@@ -187,6 +187,10 @@ def test_boot_goes_on_with_root_where_keelboot_cannot_choose(board, why):
         if why != "no-conf":
             vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
         vm.expect(r"system 2\.0 is up on slot", SLOW)
+        # Nobody feeds the watchdog, which was armed before.
+        vm.expect(r"system 2\.0 is ready", SLOW)
+        board.ask(vm, "sleep 70", 100)
+        assert board.causes(vm) == []
 
 
 def test_required_keelboot_restarts_where_it_cannot_choose(board):

@@ -161,10 +161,12 @@ TEST(prompt_is_for_a_maker_who_asks_for_it)
 	assert_int_equal(chooses(), SELECT_DONE);
 	assert_int_equal(select_fail(fresh_call(), "initramfs cannot mount it"), SELECT_FAILED);
 	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
+	assert_once("watchdog release");
 }
 
 TEST(handed_out_root_that_was_altered_is_not_entered)
 {
+	machine.cmdline = "root=/dev/vda2\n";
 	power_on();
 	assert_int_equal(chooses(), SELECT_DONE);
 	os_sim_file(HANDOUT_FILE, "KEELBOOT_SLOT='z'\n");
@@ -174,11 +176,15 @@ TEST(handed_out_root_that_was_altered_is_not_entered)
 
 /* ---------------------------------------------------------------- nothing to choose */
 
+/* Nobody would feed a watchdog that goes on. */
 static void steps_aside(const char *cmdline, const char *why)
 {
 	machine.cmdline = cmdline;
 	power_on();
+	(void)select_arm(fresh_call());
 	assert_int_equal(chooses(), SELECT_ASIDE);
+	assert_int_equal(os_sim_count("watchdog /dev/watchdog0") > 0,
+			 os_sim_count("watchdog release"));
 	assert_string_equal(os_sim_text(ASIDE_FILE), why);
 	/* And so does each later call of this boot. */
 	EQUAL((chooses(), SELECT_ASIDE), (select_enter(fresh_call(), "/root"), SELECT_ASIDE));
