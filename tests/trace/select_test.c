@@ -193,6 +193,19 @@ static void steps_aside(const char *cmdline, const char *why)
 	machine_anew();
 }
 
+/* break= of the command line asks for a prompt before anything was chosen. */
+TEST(boot_that_fails_before_the_choice_restarts_unless_keelboot_is_off)
+{
+	power_on();
+	assert_int_equal(select_fail(fresh_call(), "no root"), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+	machine_anew();
+	machine.cmdline = "keelboot.enable=0 break=premount\n";
+	power_on();
+	assert_int_equal(select_fail(fresh_call(), "no root"), SELECT_ASIDE);
+	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
+}
+
 TEST(boot_goes_on_with_root_where_nothing_can_be_chosen)
 {
 	steps_aside("root=/dev/vda2 keelboot.enable=0\n", "keelboot.enable=0");
