@@ -38,6 +38,12 @@ LDFLAGS  := -pie -fsanitize=address,undefined
 TEST_LDFLAGS := -pie
 endif
 
+# `make DYNAMIC=1 …` links against the distribution's libraries, for its initramfs, which has them anyway: a folder of its own, too.
+ifdef DYNAMIC
+B        := build/dynamic
+LDFLAGS  := -pie $(filter-out -static-pie,$(LDFLAGS))
+endif
+
 # ---------------------------------------------------------------- what is built from what
 # A folder is a library: its objects are one archive. A program is linked from the archives of its folders, each of which may want
 # only those behind it. OpenSSL, zstd and libblkid are on no line of process 1, so the linker refuses what wants them. The mains, and
@@ -75,10 +81,7 @@ HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(ZSTD)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
-# `make DYNAMIC=1 …` links against the distribution's libraries, for its initramfs, which has them anyway.
 ifdef DYNAMIC
-B        := build/dynamic
-LDFLAGS  := -pie $(filter-out -static-pie,$(LDFLAGS))
 INIH     := -Wl,-Bstatic -linih -Wl,-Bdynamic
 BLKID    := -lblkid
 PROGS    := $(B)/keelboot-select $(B)/keelboot-prober $(B)/keelboot-guardian
