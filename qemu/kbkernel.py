@@ -128,10 +128,12 @@ def _private_options(folder: Path) -> list:
 
 
 def _mirror() -> str:
-    """Where this system has its packages from; else Debian's own."""
+    """Where this system has its packages from."""
     result = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
-    return next((uri for uri in result.stdout.split() if uri.rstrip("/").endswith("/debian")),
-                "http://deb.debian.org/debian")
+    for uri in result.stdout.split():
+        if uri.rstrip("/").endswith("/debian"):
+            return uri
+    raise KernelError("cannot tell where Debian's packages are: apt knows no mirror; run apt-get update")
 
 
 def _suite_options(folder: Path, suite: str) -> list:
