@@ -12,6 +12,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 LUKS = "cryptsetup --key-file=/slot.key"
 CRYPTTAB = "root-a PARTLABEL=root-a /etc/slot.key luks,initramfs,x-initrd.attach\n" \
            "root-b PARTLABEL=root-b /etc/slot.key luks,initramfs,x-initrd.attach\n"
+KINDS = {"LVM": "lvm", "LUKS": "luks", "MD": "md"}
 # What makes the devices, before they are filled.
 MAKE = {
     "lvm": ("lvm pvcreate -qq /dev/vda3", "lvm vgcreate -qq kb /dev/vda3",
