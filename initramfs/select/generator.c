@@ -93,7 +93,8 @@ static void put_root(const char *folder, const struct root *root)
 /* Instead of a prompt: what notes the failure, and restarts. */
 static void put_emergency(const char *folder)
 {
-	static const char *const services[] = { "emergency.service.d", "rescue.service.d" };
+	static const char *const services[] = { "emergency.service.d", "rescue.service.d",
+						"dracut-emergency.service.d" };
 	char name[64];
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(services); i++) {

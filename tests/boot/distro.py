@@ -204,12 +204,12 @@ class Target:
 IT = Target("initramfs-tools",
             "systemd-sysv,udev,kmod,initramfs-tools,busybox,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
             "install-initramfs-tools",
-            "mkinitramfs -o {out} {version}")
+            "mkinitramfs -o {out} {version}", (("etc/initramfs-tools/conf.d/quick", "COMPRESSLEVEL=1\n"),))
 DRACUT = "systemd-sysv,udev,kmod,dracut,zstd,mawk,lvm2,cryptsetup-bin,mdadm"
 DRACUT_SYSTEMD = Target("dracut-systemd", DRACUT, "install-dracut",
-                        "dracut --force --no-hostonly --zstd --add systemd-initrd {out} {version}")
+                        'dracut --force --no-hostonly --compress "zstd -1" --add systemd-initrd {out} {version}')
 DRACUT_SHELL = Target("dracut-shell", DRACUT, "install-dracut",
-                      'dracut --force --no-hostonly --zstd --omit "systemd systemd-initrd dracut-systemd" '
+                      'dracut --force --no-hostonly --compress "zstd -1" --omit "systemd systemd-initrd dracut-systemd" '
                       "{out} {version}")
 TARGETS = {target.name: target for target in (IT, DRACUT_SYSTEMD, DRACUT_SHELL)}
 

@@ -50,6 +50,7 @@ install_for_systemd() {
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
 	mkdir -p "$initdir/etc/modules-load.d"
 	watchdog_modules >"$initdir/etc/modules-load.d/keelboot.conf"
+	inst_hook cmdline 01 "$moddir/unwait.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
 
