@@ -11,8 +11,8 @@
 #define DRIVERS_FILE "/etc/keelboot/watchdog-drivers"
 
 /*
- * Loads those for whose hardware the machine has a device. Where the watchdog dev ("": any) is not
- * there then, it loads all others too: some can only find out themselves. Takes a minute at most;
+ * Loads those for whose hardware the machine has a device. Where the watchdog dev ("": any) is
+ * missing then, it loads all others too: some can only find out themselves. Takes a minute at most;
  * nothing here is fatal, and each failure is logged.
  */
 void drivers_load_watchdog(const char *dev);
