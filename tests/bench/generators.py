@@ -52,7 +52,8 @@ def device_of(work: Path) -> tuple:
     """A device whose root ends the measurement, and its disk."""
     device = Shared(CACHE / f"{name_of_programs()}-generators", conf=CONF, compatible="debian-board")
     mark = compiled(work, "mark_root")
-    root = device.system("1.0", files={"sbin/init": mark, "usr/lib/systemd/systemd": mark, "etc/os-release": "ID=mark\n"})
+    root = device.system("1.0", files={"sbin/init": mark, "usr/lib/systemd/systemd": mark,
+                                       "etc/os-release": "ID=mark\n"})
     return device, device.disk(a=root)
 
 
