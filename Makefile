@@ -324,6 +324,9 @@ LIBDIR     := $(PREFIX)/lib/keelboot
 MANDIR     := $(PREFIX)/share/man
 DOCDIR     := $(PREFIX)/share/doc/keelboot
 COMPLETION := $(PREFIX)/share/bash-completion/completions/keelboot
+# Debian's zsh reads vendor-completions, and leaves site-functions to the administrator.
+ZSHDIR     := $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
+FISHDIR    := $(PREFIX)/share/fish/vendor_completions.d
 MANPAGES   := $(wildcard docs/man/*.[1578])
 # What a device has no use for.
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
@@ -340,6 +343,8 @@ install-both: all
 	$(INSTALL_PROGRAM) $(B)/keelboot-helper $(DESTDIR)$(LIBDIR)/keelboot-helper
 	$(INSTALL_PROGRAM) $(B)/keelboot-overlay $(DESTDIR)$(LIBDIR)/keelboot-overlay
 	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
+	$(INSTALL) -D -m 644 cli/completion.zsh $(DESTDIR)$(ZSHDIR)/_keelboot
+	$(INSTALL) -D -m 644 cli/completion.fish $(DESTDIR)$(FISHDIR)/keelboot.fish
 	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES),$(MANPAGES)))
 
 install-device: install-both ## install what a device's root needs: the command, its helper, and keelboot-overlay
@@ -351,7 +356,7 @@ BOOTDIR   := $(LIBDIR)$(if $(DYNAMIC),/dynamic)
 install-boot: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d $(DESTDIR)$(BOOTDIR)
 	$(INSTALL_PROGRAM) $(BOOTPROGS) $(DESTDIR)$(BOOTDIR)/
-	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk hooks/lib/drivers.awk $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	@$(call pages,$(BOOTPAGES))
 
@@ -407,9 +412,9 @@ deb: ## build the Debian packages into build/deb
 .PHONY: deb
 
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
-	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
+	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk drivers.awk)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator

@@ -570,6 +570,18 @@ def test_slots_that_the_initramfs_does_not_open(board):
     assert ("error", "slot-container") in board.findings(FAILURE)
 
 
+def test_a_slot_that_is_to_be_a_subvolume(board):
+    assert not board.told("slot-subvolume")
+    board.put("proc/cmdline", "root=UUID=1 rootflags=subvol=@rootfs")
+    finding, = board.told("slot-subvolume")
+    assert finding["text"] == "rootflags=subvol=@rootfs: a subvolume of Btrfs cannot be a slot"
+    board.put("proc/cmdline", "quiet")
+    conf = board.dev.root / "etc/keelboot/system.conf"
+    conf.write_text("[system]\nmount-options=noatime,subvolid=256\n" + conf.read_text().replace("[system]", "", 1))
+    assert board.told("slot-subvolume")[0]["text"].startswith("mount-options=noatime,subvolid=256: ")
+    assert ("error", "slot-subvolume") in board.findings(FAILURE)
+
+
 def test_a_slot_on_a_member_of_an_array_is_told_and_never_written(board, factory):
     """Metadata 1.0, at the end of a partition whose file system looks whole."""
     image = board.dev.slots["b"]

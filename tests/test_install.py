@@ -14,10 +14,11 @@ from cli_device import FAILURE, OK, TOP, USAGE, Device, call
 
 PREFIX = "opt/keelboot"
 STANDARD = ("bin", "lib", "share/man/man1", "share/man/man5", "share/man/man7", "share/man/man8", "share/doc",
-            "share/bash-completion/completions")
+            "share/bash-completion/completions", "share/zsh/vendor-completions", "share/fish/vendor_completions.d")
 DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
           f"{PREFIX}/lib/keelboot/keelboot-overlay",
-          f"{PREFIX}/share/bash-completion/completions/keelboot",
+          f"{PREFIX}/share/bash-completion/completions/keelboot", f"{PREFIX}/share/zsh/vendor-completions/_keelboot",
+          f"{PREFIX}/share/fish/vendor_completions.d/keelboot.fish",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"
             for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8"))}
 PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian")

@@ -125,6 +125,20 @@ static void check_partitions(struct doctor *doc)
 			check_partition(doc, (int)i, c->slot[i].cls[j].name);
 }
 
+/* The options are those of every slot, and an update replaces what it is written to as a whole. */
+static void check_subvolume(struct doctor *doc)
+{
+	const char *by_command_line = doc->cmd.rootflags;
+	bool flags = strstr(by_command_line, "subvol") != NULL;
+
+	if (flags || strstr(doc->d->conf.mount_options, "subvol") != NULL)
+		doctor_report(doc, DOCTOR_ERROR, "slot-subvolume",
+			      "give each slot a partition of its own, and take the option away",
+			      "%s=%.100s: a subvolume of Btrfs cannot be a slot",
+			      flags ? "rootflags" : "mount-options",
+			      flags ? by_command_line : doc->d->conf.mount_options);
+}
+
 static void check_streaks(struct doctor *doc)
 {
 	const struct state *s = &doc->d->state;
@@ -198,6 +212,7 @@ static void check_marking(struct doctor *doc)
 void doctor_slots(struct doctor *doc)
 {
 	check_booted(doc);
+	check_subvolume(doc);
 	if (!doc->st.have_state)
 		return;
 	check_partitions(doc);

@@ -4,12 +4,23 @@
 # system that makes the initramfs. docs/INTEGRATE.md has the contract.
 
 KEELBOOT_LIB=/usr/lib/keelboot
-# Watchdogs, records of crashes, and what carries updates and slots; the distribution brings the disks.
-KEELBOOT_SETS="watchdog-server watchdog pstore usb sd ext4 vfat exfat squashfs erofs verity"
+# shellcheck disable=SC1091
+[ ! -r /etc/default/keelboot ] || . /etc/default/keelboot
+# Watchdogs, records of crashes, what slots are of, and what carries updates; the distribution brings the disks.
+if [ -z "${KEELBOOT_SETS-}" ]; then
+	KEELBOOT_SETS="watchdog-server watchdog pstore ext4 squashfs erofs verity"
+	[ "${KEELBOOT_APPLY-yes}" = no ] || KEELBOOT_SETS="$KEELBOOT_SETS usb sd vfat exfat"
+fi
 
 # The names of the modules of these sets.
 keelboot_modules() {
 	awk -v sets="$*" -f "$KEELBOOT_LIB/modules.awk" "$KEELBOOT_LIB/mkinitramfs.d/module-sets.ini"
+}
+
+# What keelboot-select has to know of the watchdogs' drivers, of the kernel in the folder of modules $1.
+keelboot_watchdog_drivers() {
+	keelboot_modules watchdog-server watchdog |
+		awk -f "$KEELBOOT_LIB/drivers.awk" - "$1/modules.dep" "$1/modules.alias"
 }
 
 # What is missing for a boot, in one line; nothing if all is there.
@@ -25,8 +36,6 @@ keelboot_missing() {
 # The programs, a line each: where it is, and where the initramfs wants it. Those that use the libraries of this
 # system go first. Without keelboot-helper the initramfs installs nothing: KEELBOOT_APPLY=no.
 keelboot_programs() {
-	# shellcheck disable=SC1091
-	[ ! -r /etc/default/keelboot ] || . /etc/default/keelboot
 	for program in keelboot-select keelboot-guardian keelboot-prober keelboot-helper; do
 		[ "$program-${KEELBOOT_APPLY-yes}" != keelboot-helper-no ] || continue
 		for folder in "$KEELBOOT_LIB/dynamic" "$KEELBOOT_LIB"; do

@@ -9,6 +9,7 @@
 #include "initramfs/load_state.h"
 #include "initramfs/overlay/overlay.h"
 #include "initramfs/root_overlay.h"
+#include "initramfs/select/drivers.h"
 #include "initramfs/select/handout.h"
 #include "initramfs/settings.h"
 #include "initramfs/updates.h"
@@ -72,6 +73,7 @@ enum select_end select_arm(struct boot *b)
 	settings_peek(b);
 	if (!b->cmd.enable || (!b->configured && may_step_aside(b)))
 		return SELECT_ASIDE;
+	drivers_load_watchdog(b->conf.watchdog);
 	watchdog_arm(b);
 	wdt_leave(&b->wdt);
 	return SELECT_DONE;

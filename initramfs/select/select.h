@@ -21,7 +21,7 @@ enum select_end {
 	SELECT_FAILED = 4,
 };
 
-/* As early as possible: arms the watchdog, and leaves it counting. */
+/* As early as possible: loads the watchdog's driver, arms it, and leaves it counting. */
 enum select_end select_arm(struct boot *b);
 
 /*

@@ -2,6 +2,7 @@
 /* Boots in the initramfs of a distribution: what keelboot-select does in its calls. */
 #include "tests/trace/machine.h"
 
+#include "initramfs/select/drivers.h"
 #include "initramfs/select/handout.h"
 #include "initramfs/select/select.h"
 
@@ -44,6 +45,83 @@ TEST(healthy_boot_hands_the_preferred_slot_out_and_writes_nothing)
 	handed_out("KEELBOOT_PROTECTED='yes'\n");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
 }
+
+/* ---------------------------------------------------------------- the watchdog's driver */
+
+#define CHIPSET "/sys/bus/pci/devices/0000:00:1f.0/modalias"
+
+static void drivers_are(const char *table)
+{
+	os_sim_exec("/sbin/modprobe");
+	os_sim_file(DRIVERS_FILE, table);
+	os_sim_file("/sys/bus/usb/devices/1-1/modalias", "usb:v1D6Bp0002\n");
+	os_sim_file(CHIPSET, "pci:v00008086d00001C44sv00000000\n");
+}
+
+TEST(driver_is_loaded_that_the_hardware_asks_for)
+{
+	machine.no_watchdog = true;
+	power_on();
+	drivers_are(
+		"ipmi_watchdog acpi*:IPI0001:*\nlpc_ich pci:v00008086d00001C44sv*\n"
+		"lpc_ich pci:v00008086d00001C4[0-3]sv*\niTCO_wdt platform:iTCO_wdt\nit87_wdt\n");
+	machine_child((struct os_sim_child){ .argv0 = "modprobe" });
+	assert_int_equal(select_arm(fresh_call()), SELECT_DONE);
+	assert_once("spawn modprobe -q -a -- lpc_ich\n");
+	/* No watchdog came of it: some can only find out themselves. */
+	assert_once("spawn modprobe -q -a -- ipmi_watchdog iTCO_wdt it87_wdt\n");
+}
+
+TEST(no_driver_is_loaded_for_a_watchdog_that_is_there_or_not_wanted)
+{
+	for (int off = 0; off <= 1; off++) {
+		machine.no_watchdog = off;
+		machine.conf = off ? "[system]\ncompatible=trace\n[watchdog]\ndevice=off\n"
+				   : "[system]\ncompatible=trace\n";
+		power_on();
+		drivers_are("lpc_ich pci:*\nit87_wdt\n");
+		assert_int_equal(select_arm(fresh_call()), SELECT_DONE);
+		assert_absent("modprobe");
+		machine_anew();
+	}
+}
+
+/* Without Keelboot nothing of this boot is different. */
+TEST(no_driver_is_loaded_where_the_command_line_leaves_keelboot_out)
+{
+	machine.no_watchdog = true;
+	machine.cmdline = "root=/dev/vda2 keelboot.enable=0\n";
+	power_on();
+	drivers_are("lpc_ich pci:*\n");
+	assert_int_equal(select_arm(fresh_call()), SELECT_ASIDE);
+	assert_absent("modprobe");
+}
+
+TEST(driver_that_never_ends_loading_does_not_hold_up_the_boot)
+{
+	machine.no_watchdog = true;
+	power_on();
+	drivers_are("lpc_ich pci:*\n");
+	machine_child((struct os_sim_child){ .argv0 = "modprobe", .hangs = true });
+	assert_int_equal(select_arm(fresh_call()), SELECT_DONE);
+	assert_once("kill");
+}
+
+TEST(table_of_drivers_that_is_garbage_loads_nothing_and_is_survived)
+{
+	static char long_line[70000];
+
+	memset(long_line, 'x', sizeof(long_line) - 1);
+	machine.no_watchdog = true;
+	power_on();
+	for (int i = 0; i < 3; i++) {
+		drivers_are(i == 0 ? "" : i == 1 ? "\n\n \n  pci:*\n" : long_line);
+		machine_child((struct os_sim_child){ .argv0 = "modprobe" });
+		assert_int_equal(select_arm(fresh_call()), SELECT_DONE);
+	}
+}
+
+/* ---------------------------------------------------------------- the choice */
 
 TEST(trial_is_charged_before_it_is_handed_out)
 {

@@ -25,14 +25,6 @@ installkernel() {
 	hostonly='' instmods $(keelboot_modules $KEELBOOT_SETS)
 }
 
-# Those that this kernel has: systemd-modules-load fails for want of one.
-watchdog_modules() {
-	local module
-	for module in $(keelboot_modules watchdog-server watchdog); do
-		! modinfo -k "$kernel" "$module" >/dev/null 2>&1 || echo "$module"
-	done
-}
-
 # Slots that are no partitions are opened by dracut's queue, which is not at work unless somebody asks for it.
 want_queue() {
 	! grep -Eqs '^[a-z]+=/dev/(md|[^/]+/)' $(keelboot_files) || dracut_need_initqueue
@@ -48,9 +40,8 @@ install_for_systemd() {
 	# dracut's waits for the device of root=, which need not be there: ours stands in its place, and in front of it.
 	inst_simple "$(dracut_module_path dracut-systemd)/rootfs-generator.sh" /usr/lib/keelboot/rootfs-generator
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
-	mkdir -p "$initdir/etc/modules-load.d"
-	watchdog_modules >"$initdir/etc/modules-load.d/keelboot.conf"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
+	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
 
@@ -61,7 +52,6 @@ install_for_shell() {
 	inst_hook mount 10 "$moddir/mount.sh"
 	inst_hook pre-pivot 99 "$moddir/enter.sh"
 	inst_hook emergency 01 "$moddir/emergency.sh"
-	watchdog_modules >"$initdir/etc/keelboot/watchdog-modules"
 }
 
 # called by dracut
@@ -75,7 +65,8 @@ install() {
 	while read -r file target; do
 		inst "$file" $target
 	done < <(keelboot_programs; keelboot_files)
-	mkdir -p "$initdir/etc/modprobe.d"
+	mkdir -p "$initdir/etc/keelboot" "$initdir/etc/modprobe.d"
+	keelboot_watchdog_drivers "$srcmods" >"$initdir/etc/keelboot/watchdog-drivers"
 	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
 	want_queue
 	if dracut_module_included "systemd"; then

@@ -1,0 +1,94 @@
+#compdef keelboot
+# SPDX-License-Identifier: Apache-2.0
+# Completion of keelboot(1) for zsh. Made from the command's own help: tests/test_completion.py --write
+
+_keelboot_words() {
+	case $1 in
+	'') echo status mark stage unstage install switch history check doctor check-config state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	stage) echo --progress --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	unstage) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	install) echo --again --progress --reboot --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	switch) echo other --force --once --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	history) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
+	bundle) echo create sign verify inspect extract ;;
+	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
+	'bundle sign') echo --attach --emit-digest --help --key --output ;;
+	'bundle verify') echo --help --json --key --keys --signatures-required ;;
+	'bundle inspect') echo --help --json --key --keys --signatures-required ;;
+	'bundle extract') echo --help --image --key --keys --output --signatures-required ;;
+	key) echo generate show ;;
+	'key generate') echo --help --json --output --type ;;
+	'key show') echo --help --json --output --type ;;
+	image) echo build boot loop disk kernel ;;
+	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
+	'image boot') echo --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog ;;
+	'image loop') echo --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog ;;
+	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
+	'image kernel') echo --deb --dir --extract --help --package --print --suite --update ;;
+	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	help) echo status mark stage unstage install switch history check doctor check-config state bundle key image version help ;;
+	esac
+}
+
+# Options whose value is the next word.
+_keelboot_takes_value() {
+	case $1 in
+	--accel | --add | --allow-downgrade | --append | --attach | --boots | --build | --bundle | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --kernel | --key | --keys | --level | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --run-dir | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	esac
+	return 1
+}
+
+# The values of those that take one of a few: by verb and option.
+_keelboot_values() {
+	case "$1 $2" in
+	'stage --progress') echo auto bar plain json none ;;
+	'install --progress') echo auto bar plain json none ;;
+	'key --type') echo ed25519 p256 ;;
+	'bundle create --allow-downgrade') echo yes no ;;
+	'bundle create --compress') echo zstd none ;;
+	'key generate --type') echo ed25519 p256 ;;
+	'key show --type') echo ed25519 p256 ;;
+	'image build --compress') echo none gzip lz4 zstd xz ;;
+	'image loop --then') echo wait reset cut button ;;
+	'image disk --table') echo gpt mbr ;;
+	esac
+}
+
+_keelboot() {
+	local cur=${words[CURRENT]} prev=${words[CURRENT - 1]} verb= i
+	local -a offers
+
+	if [[ $cur == --*=* ]]; then
+		prev=${cur%%=*}
+		compset -P '*='
+	fi
+	for ((i = 2; i < CURRENT; i++)); do
+		if _keelboot_takes_value "${words[i]}"; then
+			((i += 1))
+		elif [[ ${words[i]} != -* ]]; then
+			verb="$verb ${words[i]}"
+			case $verb in
+			' bundle' | ' key' | ' image') ;;
+			*) break ;;
+			esac
+		fi
+	done
+	if _keelboot_takes_value "$prev"; then
+		offers=(${=$(_keelboot_values "${verb# }" "$prev")})
+		if ((! $#offers)); then
+			_files
+			return
+		fi
+	else
+		offers=(${=$(_keelboot_words "${verb# }")})
+	fi
+	compadd -a offers || { [[ -n $verb && $cur != -* ]] && ! _keelboot_takes_value "$prev" && _files; }
+}
+
+_keelboot "$@"

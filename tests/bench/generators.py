@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What Keelboot adds to a healthy boot by the initramfs of a distribution, for each generator of Debian: guest
+instructions from power-on to the root's init, and bytes of the initramfs. The same Debian tree makes each initramfs:
+without Keelboot; with one that selects, packed for slots of ext4 on a machine without BMC ("least"); with all that it
+packs by itself then ("select"); with one that installs, too. As root.
+
+QEMU's clock goes by instructions (-icount): a boot takes the same number each time, but for some in ten thousand.
+
+Example: tests/bench/generators.py --runs 3
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "tests/boot"), str(TOP / "tests")]
+
+from boot import compiled, plugin                   # noqa: E402
+from conftest import CACHE, Shared, name_of_programs        # noqa: E402
+from distro import CONF, MEMORY, TARGETS, run       # noqa: E402
+
+OWN_ROOT = "root=PARTLABEL=root-a ro"
+ABSENT = {"etc/keelboot/system.conf": None, "etc/default/keelboot": None}
+SELECTS = {"etc/default/keelboot": "KEELBOOT_APPLY=no\n"}
+LEAST = {"etc/default/keelboot": "KEELBOOT_APPLY=no\nKEELBOOT_SETS='watchdog ext4'\n"}
+APPLIES = {"etc/default/keelboot": None}
+# Name, what the tree is given, and the limits: million instructions, bytes.
+KINDS = {"without": (ABSENT, None, None), "least": (LEAST, 60, 300_000), "select": (SELECTS, None, None),
+         "apply": (APPLIES, None, 3_000_000)}
+CLOCK = ("-icount", "shift=0,sleep=off")
+REPORT = TOP / "build/report/bench-generators.json"
+
+
+def instructions(device, disk: Path, initrd: Path, so: Path, work: Path) -> float:
+    """Million, from power-on to the root's init. Each boot is the first of its disk: nobody marks this root good."""
+    own, out = work / "disk.img", work / "plugin.out"
+    out.unlink(missing_ok=True)
+    run("cp", "--sparse=always", disk, own)
+    with device.machine(own, initrd=initrd, append=OWN_ROOT, memory=MEMORY, watchdog=True,
+                        extra=("-plugin", so, "-d", "plugin", "-D", out, *CLOCK)) as machine:
+        machine.wait_shutdown(300)
+    return int(re.search(r"mark 2 (\d+)", out.read_text())[1]) / 1e6
+
+
+def device_of(work: Path) -> tuple:
+    """A device whose root ends the measurement, and its disk."""
+    device = Shared(CACHE / f"{name_of_programs()}-generators", conf=CONF, compatible="debian-board")
+    mark = compiled(work, "mark_root")
+    root = device.system("1.0", files={"sbin/init": mark, "usr/lib/systemd/systemd": mark,
+                                       "etc/os-release": "ID=mark\n"})
+    return device, device.disk(a=root)
+
+
+def measure(target, runs: int, work: Path) -> dict:
+    device, disk = device_of(work)
+    so = plugin(work)
+    target.tree()
+    run("make", "-s", "-C", TOP, "DYNAMIC=1", target.install, f"DESTDIR={target.tree()}",
+        "INSTALL_PROGRAM=install -s -m 755")
+    images = {kind: target.initramfs(device, name="bench-", files=files) for kind, (files, *_) in KINDS.items()}
+    counts = {kind: [] for kind in KINDS}
+    for _ in range(runs):
+        for kind, image in images.items():
+            counts[kind].append(round(instructions(device, disk, image, so, work), 1))
+    return {"instructions": counts, "bytes": {kind: image.stat().st_size for kind, image in images.items()}}
+
+
+def rows(target: str, measured: dict) -> list:
+    """What each kind adds, with its limits."""
+    median = {kind: statistics.median(values) for kind, values in measured["instructions"].items()}
+    size, result = measured["bytes"], []
+    for kind, (_, most, most_bytes) in KINDS.items():
+        added, added_bytes = median[kind] - median["without"], size[kind] - size["without"]
+        result.append({"target": target, "initramfs": kind, "million": round(median[kind], 1), "added": round(added, 1),
+                       "bytes": size[kind], "added_bytes": added_bytes,
+                       "met": (most is None or added <= most) and (most_bytes is None or added_bytes <= most_bytes)})
+    return result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--target", action="append", choices=TARGETS, help="one generator (default: all)")
+    args = parser.parse_args()
+    report = []
+    for name in args.target or TARGETS:
+        with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
+            measured = measure(TARGETS[name], args.runs, Path(temp))
+        print(f"{name}: all runs: {json.dumps(measured['instructions'])}")
+        for row in rows(name, measured):
+            print(f"{name:<16} {row['initramfs']:<8} {row['million']:8.1f} M instructions, {row['added']:+7.1f}; "
+                  f"{row['bytes']:>11,} bytes, {row['added_bytes']:+,}{'' if row['met'] else '   ABOVE ITS LIMIT'}")
+            report.append(row)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(report, indent=1) + "\n")
+    return int(not all(row["met"] for row in report))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the hooks of all generators share: the drivers that an initramfs is told about."""
+
+import subprocess
+
+import pytest
+
+import kbkernel
+from cli_device import TOP
+
+LIB = TOP / "hooks/lib"
+DEP = """\
+kernel/drivers/watchdog/hpwdt.ko.xz: kernel/drivers/watchdog/watchdog.ko.xz
+kernel/drivers/char/ipmi/ipmi_si.ko: kernel/drivers/char/ipmi/ipmi_msghandler.ko
+kernel/drivers/char/ipmi/ipmi_watchdog.ko:
+kernel/drivers/i2c/busses/i2c-i801.ko.zst:
+kernel/drivers/watchdog/it87_wdt.ko:
+"""
+ALIAS = """\
+# Aliases extracted from modules themselves.
+alias pci:v0000103Cd00003306sv*sd*bc*sc*i* hpwdt
+alias acpi*:IPI0001:* ipmi_si
+alias platform:dmi-ipmi-si ipmi_si
+alias pci:v00008086d00001C22sv*sd*bc*sc*i* i2c_i801
+alias platform:iTCO_wdt iTCO_wdt
+alias platform:other other
+"""
+
+
+def drivers(awk, folder, names: str) -> list:
+    return subprocess.run([*awk, "-f", LIB / "drivers.awk", "-", folder / "modules.dep", folder / "modules.alias"],
+                          input=names, text=True, capture_output=True, check=True).stdout.splitlines()
+
+
+@pytest.mark.parametrize("awk", [("mawk",), ("busybox", "awk")], ids=" ".join)
+def test_drivers_are_told_with_what_hardware_asks_for_them(tmp_path, awk):
+    (tmp_path / "modules.dep").write_text(DEP)
+    (tmp_path / "modules.alias").write_text(ALIAS)
+    assert drivers(awk, tmp_path, "ipmi_si\nhpwdt\nipmi_watchdog\ni2c-i801\niTCO_wdt\nit87_wdt\n") == [
+        "ipmi_si acpi*:IPI0001:*", "ipmi_si platform:dmi-ipmi-si",
+        "hpwdt pci:v0000103Cd00003306sv*sd*bc*sc*i*",
+        # The BMC's timer is where the BMC is.
+        "ipmi_watchdog acpi*:IPI0001:*", "ipmi_watchdog platform:dmi-ipmi-si",
+        "i2c_i801 pci:v00008086d00001C22sv*sd*bc*sc*i*",
+        # iTCO_wdt: this kernel has no such module. it87_wdt names no hardware.
+        "it87_wdt"]
+
+
+def test_debians_kernel_has_drivers_of_watchdogs_for_qemu_and_for_intel(tmp_path):
+    names = subprocess.run(["mawk", "-v", "sets=watchdog-server watchdog", "-f", LIB / "modules.awk",
+                            TOP / "initramfs/mkinitramfs.d/module-sets.ini"], text=True, capture_output=True,
+                           check=True).stdout
+    lines = drivers(("mawk",), kbkernel.get().modules, names)
+    told = [line.split()[0] for line in lines]
+    assert "i6300esb pci:v00008086d000025ABsv*sd*bc*sc*i*" in lines and "iTCO_wdt platform:iTCO_wdt" in lines
+    assert told.index("ipmi_watchdog") < told.index("iTCO_wdt") < told.index("it87_wdt")
+    # As large as keelboot-select reads: TABLE_MAX, PATTERNS_MAX and MODULES_MAX of drivers.c.
+    assert sum(len(line) + 1 for line in lines) < 65536 and len(lines) < 2048 and len(set(told)) < 64
+    assert all(len(line.split()) <= 2 for line in lines)
