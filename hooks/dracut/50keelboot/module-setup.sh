@@ -42,7 +42,6 @@ install_for_systemd() {
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
-	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
 
 install_for_shell() {
