@@ -73,6 +73,7 @@ RestartSec=1
 EXIT = "#!/bin/sh\necho 'system {version}: init ends' >/dev/console\nexit 1\n"
 HANG = "#!/bin/sh\necho 'system {version}: init hangs' >/dev/console\nwhile :; do sleep 1000; done\n"
 INITS = {"hang": HANG, "exit": EXIT}
+FSTAB = "LABEL=root / ext4 errors=remount-ro 0 1\nPARTLABEL=data /data ext4 defaults 0 2\n"
 WANTS = "etc/systemd/system/multi-user.target.wants"
 FILES = {
     "systemd": {"etc/systemd/system/up.service": UNIT, "etc/systemd/system/keelboot-clean.service": CLEAN,
@@ -105,10 +106,11 @@ class DebianDevice(Shared):
         shutil.rmtree(tree, ignore_errors=True)
         subprocess.run(["cp", "-a", base, tree], check=True)
         self.key()
-        verdict = "keelboot mark good" if kind == "ok" else ": # nobody marks it good"
+        verdict = ": # nobody marks it good" if kind in INITS else "keelboot mark good"
         files = {"usr/bin/keelboot": self.stripped("keelboot"),
                  "usr/lib/keelboot/keelboot-helper": self.stripped("keelboot-helper"),
-                 "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys", "etc/fstab": "",
+                 "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys",
+                 "etc/fstab": FSTAB if kind == "fstab" else "",
                  "etc/up": UP.format(version=version, verdict=verdict), **FILES[self.init], **(files or {})}
         if kind in INITS:
             # systemd in an initramfs starts the systemd of the root, whatever its /sbin/init is.
@@ -206,11 +208,11 @@ IT = Target("initramfs-tools",
             "install-initramfs-tools",
             "mkinitramfs -o {out} {version}", (("etc/initramfs-tools/conf.d/quick", "COMPRESSLEVEL=1\n"),))
 DRACUT = "systemd-sysv,udev,kmod,dracut,zstd,mawk,lvm2,cryptsetup-bin,mdadm"
+GENERIC = 'dracut --force --no-hostonly --compress "zstd -1"'
 DRACUT_SYSTEMD = Target("dracut-systemd", DRACUT, "install-dracut",
-                        'dracut --force --no-hostonly --compress "zstd -1" --add systemd-initrd {out} {version}')
+                        f"{GENERIC} --add systemd-initrd {{out}} {{version}}")
 DRACUT_SHELL = Target("dracut-shell", DRACUT, "install-dracut",
-                      'dracut --force --no-hostonly --compress "zstd -1" --omit "systemd systemd-initrd dracut-systemd" '
-                      "{out} {version}")
+                      f'{GENERIC} --omit "systemd systemd-initrd dracut-systemd" {{out}} {{version}}')
 TARGETS = {target.name: target for target in (IT, DRACUT_SYSTEMD, DRACUT_SHELL)}
 
 

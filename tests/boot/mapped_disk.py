@@ -40,7 +40,12 @@ FILES = {
                f"ARRAY /dev/md/root-{slot} metadata=1.2 name=any:root-{slot}\n" for slot in "ab"),
            "etc/dracut.conf.d/md.conf": 'mdadmconf="yes"\n'},
 }
-APPEND = {"lvm": "", "luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
+
+
+def append(kind: str, target: str) -> str:
+    """What dracut wants to be told. systemd, where it is in the initramfs, opens what /etc/crypttab lists."""
+    told = {"luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
+    return "" if (kind, "systemd" in target) == ("luks", True) else told.get(kind, "")
 
 
 def conf(kind: str, text: str) -> str:

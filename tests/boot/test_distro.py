@@ -10,6 +10,7 @@ import pytest
 import mapped_disk
 from conftest import CACHE, Bench, name_of_programs
 from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, SYSVINIT, TARGETS, DebianDevice
+from kbdevice import run
 from kbdisk import write_partition
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
@@ -82,6 +83,19 @@ def test_good_update_from_a_stick(board):
         vm.expect(r"slot b holds version 2\.0 on trial", SLOW)
         up(board, vm, "2.0", "b")
         assert board.status(vm)["slots"][1]["state"] == "good"
+
+
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"]], ids=named, indirect=True)
+def test_broken_update_and_then_a_good_one(board):
+    """The heart of the matter, in make check."""
+    disk = board.disk("1.0", "2.0 exit", good="a", data={"3.keel": board.bundle("3.0")})
+    with machine(board, disk) as vm:
+        up(board, vm, "1.0", "a")
+        assert len(board.causes(vm)) == 2 and board.status(vm)["slots"][1]["state"] == "bad"
+        board.ask(vm, "mount /dev/disk/by-partlabel/data /data && keelboot stage /data/3.keel && umount /data", 120)
+        vm.send("reboot")
+        up(board, vm, "3.0", "b")
+        assert [slot["state"] for slot in board.status(vm)["slots"]] == ["good", "good"]
 
 
 @on_more(*SYSVINIT, *NEWER)
@@ -185,6 +199,44 @@ def test_healthy_boot_writes_nothing(board):
         assert vm.stats()["disk"].written_bytes == before
 
 
+# ---------------------------------------------------------------- systems that are less polite
+
+def test_quiet_boot_with_a_swap_that_is_gone(board):
+    """resume= is left over from the installation."""
+    gone = "quiet splash resume=UUID=5a1ad5d0-1f5b-4c4f-8b3f-0d7d1e0c9b11"
+    with machine(board, board.disk("1.0"), append=f"{WRONG} {gone}") as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
+def test_passphrase_that_nobody_types_restarts(board):
+    """The console asks for that of another partition."""
+    secret = board.work / "secret.luks"
+    with open(secret, "wb") as file:
+        file.truncate(32 << 20)
+    run("/usr/sbin/cryptsetup", "luksFormat", "-q", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000", "--key-file=-",
+        secret, input="nobody knows")
+    tab = "secret PARTLABEL=secret none luks,initramfs,x-initrd.attach\n"
+    files = {"etc/crypttab": tab, "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab "\n'}
+    with machine(board, board.disk("1.0", extra=[("secret", "32M", secret)]), files=files, append=f"{WRONG} rd.auto=1",
+                 conf=CONF.replace("timeout=60", "timeout=25")) as vm:
+        vm.expect(r"(?i)passphrase", SLOW)
+        vm.wait_boot(2, SLOW)
+        assert board.causes(vm) == ["watchdog"] and "is up on slot" not in vm.text
+
+
+def test_fstab_of_an_installed_system_leaves_the_slot_as_it_is(board):
+    """Its line of the root asks for fsck, and to be written to."""
+    disk = board.disk("1.0 fstab")
+    with board.untouched(disk), machine(board, disk) as vm:
+        up(board, vm, "1.0", "a")
+        vm.send("reboot")
+        vm.wait_boot(2, SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == ["guest"]
+        assert board.ask(vm, "findmnt -no TARGET /data").strip() == "/data"
+
+
 # ---------------------------------------------------------------- without Keelboot
 
 @on_each("keelboot.enable=0", "no state", "no configuration")
@@ -232,8 +284,9 @@ def test_required_keelboot_restarts(board):
 def test_slots_on(board, what):
     kind = mapped_disk.KINDS[what]
     disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")
-    with machine(board, disk, append=f"{WRONG} {mapped_disk.APPEND[kind]}", conf=mapped_disk.conf(kind, CONF),
-                 files=mapped_disk.FILES[kind], drives=[board.stick(board.bundle("2.0"))]) as vm:
+    with machine(board, disk, append=f"{WRONG} {mapped_disk.append(kind, board.target.name)}",
+                 conf=mapped_disk.conf(kind, CONF), files=mapped_disk.FILES[kind],
+                 drives=[board.stick(board.bundle("2.0"))]) as vm:
         vm.expect(r"slot b holds version 2\.0 on trial", 2 * SLOW)
         up(board, vm, "2.0", "b")
         status = board.status(vm)
