@@ -106,6 +106,14 @@ static void put_emergency(const char *folder)
 	}
 }
 
+/* A system that sleeps remembers its disks as they were before we looked at them; and its device
+ * may be gone, for which systemd waits longer than the watchdog. */
+static void mask_resume(const char *folder)
+{
+	put_link(folder, "/dev/null", "systemd-hibernate-resume.service");
+	put_link(folder, "/dev/null", "systemd-hibernate-resume@.service");
+}
+
 /* What was handed out is started, where it is not what systemd starts by itself. */
 static void put_init(const char *folder, const struct boot *b)
 {
@@ -134,6 +142,7 @@ int generator_main(int argc, char **argv)
 	want_units(early);
 	put_root(early, &b.root);
 	put_emergency(early);
+	mask_resume(early);
 	put_init(early, &b);
 	return 0;
 }

@@ -67,6 +67,9 @@ install() {
 	mkdir -p "$initdir/etc/keelboot" "$initdir/etc/modprobe.d"
 	keelboot_watchdog_drivers "$srcmods" >"$initdir/etc/keelboot/watchdog-drivers"
 	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
+	# A system that sleeps remembers its disks as they were before Keelboot looked at them.
+	mkdir -p "$initdir/etc/cmdline.d"
+	echo noresume >"$initdir/etc/cmdline.d/50-keelboot.conf"
 	want_queue
 	if dracut_module_included "systemd"; then
 		install_for_systemd
