@@ -134,6 +134,13 @@ class DebianDevice(Shared):
 
 # ---------------------------------------------------------------- the initramfs
 
+def glue() -> list:
+    """What goes into an initramfs besides the programs."""
+    files = (path for name in ("dracut", "initramfs-tools", "lib", "systemd")
+             for path in (TOP / "hooks" / name).rglob("*"))
+    return sorted(path.read_text() for path in files if path.is_file())
+
+
 @dataclasses.dataclass(frozen=True)
 class Target:
     """A generator: the packages of the system that runs it, what `make` installs there, and its command. Its slots
@@ -165,7 +172,7 @@ class Target:
         conf = conf or device.conf
         WORK.mkdir(parents=True, exist_ok=True)
         files = {**dict(self.files), **(files or {})}
-        unique = hashlib.sha256(repr((conf, sorted(map(str, files.items())))).encode()).hexdigest()[:10]
+        unique = hashlib.sha256(repr((conf, sorted(map(str, files.items())), glue())).encode()).hexdigest()[:10]
         out = device.work / f"{self.name}-{name}{unique}.img"
         with open(WORK / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
