@@ -209,6 +209,18 @@ def test_quiet_boot_with_a_swap_that_is_gone(board):
         assert board.causes(vm) == []
 
 
+def crypttab(name: str) -> dict:
+    """The distribution opens that partition, with a passphrase."""
+    return {"etc/crypttab": f"{name} PARTLABEL={name} none luks,initramfs,x-initrd.attach\n",
+            "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab "\n'}
+
+
+def test_container_that_is_gone_costs_no_boot(board):
+    with machine(board, board.disk("1.0"), files=crypttab("gone")) as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
 def test_passphrase_that_nobody_types_restarts(board):
     """The console asks for that of another partition."""
     secret = board.work / "secret.luks"
@@ -216,10 +228,8 @@ def test_passphrase_that_nobody_types_restarts(board):
         file.truncate(32 << 20)
     run("/usr/sbin/cryptsetup", "luksFormat", "-q", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000", "--key-file=-",
         secret, input="nobody knows")
-    tab = "secret PARTLABEL=secret none luks,initramfs,x-initrd.attach\n"
-    files = {"etc/crypttab": tab, "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab "\n'}
-    with machine(board, board.disk("1.0", extra=[("secret", "32M", secret)]), files=files, append=f"{WRONG} rd.auto=1",
-                 conf=CONF.replace("timeout=60", "timeout=25")) as vm:
+    with machine(board, board.disk("1.0", extra=[("secret", "32M", secret)]), files=crypttab("secret"),
+                 append=f"{WRONG} rd.auto=1", conf=CONF.replace("timeout=60", "timeout=25")) as vm:
         vm.expect(r"(?i)passphrase", SLOW)
         vm.wait_boot(2, SLOW)
         assert board.causes(vm) == ["watchdog"] and "is up on slot" not in vm.text
