@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# dracut 106 with systemd: its queue waits for the device of root=, which has to be there only without Keelboot.
+# dracut 106 with systemd: its queue waits for the device of root=, which must be there only without Keelboot.
 # shellcheck disable=SC2154 # dracut's
 
 if getargbool 1 keelboot.enable; then
