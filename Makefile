@@ -239,6 +239,12 @@ check-debian13: ## does it build and pass on a fresh Debian 13? Makes one below 
 	@qemu/deps check
 	@tests/debian13
 
+check-deb: ## are the Debian packages complete, the same from two builds, and without a complaint of lintian?
+	@qemu/deps deb
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tests/deb $(B)/deb-check
+.PHONY: check-deb
+
 mutants: ## plant bugs in the sources, one by one: each must turn a test red (FRESH=1: also what is known, for a release)
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs
