@@ -12,6 +12,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 LUKS = "cryptsetup --key-file=/slot.key"
 CRYPTTAB = "root-a PARTLABEL=root-a /etc/slot.key luks,initramfs,x-initrd.attach\n" \
            "root-b PARTLABEL=root-b /etc/slot.key luks,initramfs,x-initrd.attach\n"
+KINDS = {"LVM": "lvm", "LUKS": "luks", "MD": "md"}
 # What makes the devices, before they are filled.
 MAKE = {
     "lvm": ("lvm pvcreate -qq /dev/vda3", "lvm vgcreate -qq kb /dev/vda3",
@@ -39,7 +40,12 @@ FILES = {
                f"ARRAY /dev/md/root-{slot} metadata=1.2 name=any:root-{slot}\n" for slot in "ab"),
            "etc/dracut.conf.d/md.conf": 'mdadmconf="yes"\n'},
 }
-APPEND = {"lvm": "", "luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
+
+
+def append(kind: str, target: str) -> str:
+    """What dracut wants to be told. systemd, where it is in the initramfs, opens what /etc/crypttab lists."""
+    told = {"luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
+    return "" if (kind, "systemd" in target) == ("luks", True) else told.get(kind, "")
 
 
 def conf(kind: str, text: str) -> str:
