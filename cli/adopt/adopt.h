@@ -67,7 +67,9 @@ struct adopt {
 	struct adopt_problem problem[ADOPT_PROBLEMS_MAX];
 };
 
-/* adopt_mounts.c: a line of mountinfo that matters here. */
+/* adopt_mounts.c: path below sys_root. */
+void adopt_path(const struct adopt *ad, char out[DEVICE_PATH_MAX], const char *path);
+/* A line of mountinfo that matters here. */
 struct adopt_mount {
 	unsigned major, minor;
 	char place[256], fstype[32];
@@ -76,8 +78,6 @@ struct adopt_mount {
 bool adopt_mount_at(const struct adopt *ad, const char *place, struct adopt_mount *m);
 bool adopt_mount_of(const struct adopt *ad, const struct prober_part *part, struct adopt_mount *m);
 
-/* Path below sys_root. */
-void adopt_path(const struct adopt *ad, char out[DEVICE_PATH_MAX], const char *path);
 void adopt_problem(struct adopt *ad, const char *fix, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -87,7 +87,7 @@ void adopt_look(struct adopt *ad);
 void adopt_check(struct adopt *ad);
 /* The one command that makes the partitions that are missing. */
 void adopt_check_partitions(struct adopt *ad);
-/* How large slot b has to be for the image of this root. */
+/* How large slot b must be for the image of this root. */
 uint64_t adopt_image_size(const struct adopt *ad);
 
 /* Looks for the generator, and whether Keelboot is in the initramfs of the running kernel. */

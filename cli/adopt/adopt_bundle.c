@@ -65,7 +65,7 @@ static enum kb_err hide_passing_files(void)
 	return KB_OK;
 }
 
-/* A snapshot is older than the configuration, which has to be in the bundle. */
+/* A snapshot is older than the configuration, which must be in the bundle. */
 static enum kb_err show_conf(const struct adopt *ad)
 {
 	char conf[DEVICE_PATH_MAX];

@@ -12,11 +12,6 @@
 
 #define LOOK_MS 20000
 
-void adopt_path(const struct adopt *ad, char out[DEVICE_PATH_MAX], const char *path)
-{
-	snprintf(out, DEVICE_PATH_MAX, "%s%s", ad->sys_root, path);
-}
-
 void adopt_problem(struct adopt *ad, const char *fix, const char *fmt, ...)
 {
 	struct adopt_problem *p = &ad->problem[ad->n];

@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+void adopt_path(const struct adopt *ad, char out[DEVICE_PATH_MAX], const char *path)
+{
+	snprintf(out, DEVICE_PATH_MAX, "%s%s", ad->sys_root, path);
+}
+
 /* "ID PARENT MAJOR:MINOR ROOT PLACE OPTIONS … - FSTYPE SOURCE …" */
 static bool take_line(const char *line, struct adopt_mount *m)
 {

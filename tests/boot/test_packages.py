@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian packages in a Debian: installed, upgraded and removed by dpkg. Whatever they do, the initramfs in /boot boots,
-and the device's state is kept."""
+"""The Debian packages in a Debian: installed, upgraded and removed by dpkg. Whatever they do, the initramfs in /boot
+boots, and the device's state is kept."""
 
 import fcntl
 import os
