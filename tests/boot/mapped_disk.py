@@ -10,8 +10,8 @@ from kbdisk import Disk, Ext4
 
 KEY = "0123456789abcdef0123456789abcdef"
 LUKS = "cryptsetup --key-file=/slot.key"
-CRYPTTAB = "root-a PARTLABEL=root-a /etc/slot.key luks,initramfs,x-initrd.attach\n" \
-           "root-b PARTLABEL=root-b /etc/slot.key luks,initramfs,x-initrd.attach\n"
+CRYPTTAB = "root-a {0}root-a /etc/slot.key luks,initramfs,x-initrd.attach\n" \
+           "root-b {0}root-b /etc/slot.key luks,initramfs,x-initrd.attach\n"
 KINDS = {"LVM": "lvm", "LUKS": "luks", "MD": "md"}
 # What makes the devices, before they are filled.
 MAKE = {
@@ -33,7 +33,7 @@ PARTITIONS = {"lvm": [("pool", "520M")], "luks": [("root-a", "250M"), ("root-b",
 # The distribution's own settings, for its own tools.
 FILES = {
     "lvm": {},
-    "luks": {"etc/crypttab": CRYPTTAB, "etc/slot.key": KEY,
+    "luks": {"etc/crypttab": CRYPTTAB.format("PARTLABEL="), "etc/slot.key": KEY,
              "etc/cryptsetup-initramfs/conf-hook": 'KEYFILE_PATTERN="/etc/*.key"\n',
              "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab /etc/slot.key "\n'},
     "md": {"etc/mdadm/mdadm.conf": "HOMEHOST <ignore>\n" + "".join(
@@ -42,10 +42,16 @@ FILES = {
 }
 
 
+def files(kind: str, target: str) -> dict:
+    """The settings; dracut without systemd reads no PARTLABEL= there."""
+    shell = {"etc/crypttab": CRYPTTAB.format("/dev/disk/by-partlabel/")} if "shell" in target else {}
+    return {**FILES[kind], **(shell if kind == "luks" else {})}
+
+
 def append(kind: str, target: str) -> str:
     """What dracut wants to be told. systemd, where it is in the initramfs, opens what /etc/crypttab lists."""
-    told = {"luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
-    return "" if (kind, "systemd" in target) == ("luks", True) else told.get(kind, "")
+    asked = kind == "md" or kind == "luks" and "systemd" not in target
+    return "rd.auto=1" if asked else ""
 
 
 def conf(kind: str, text: str) -> str:

@@ -295,7 +295,7 @@ def test_slots_on(board, what):
     kind = mapped_disk.KINDS[what]
     disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")
     with machine(board, disk, append=f"{WRONG} {mapped_disk.append(kind, board.target.name)}",
-                 conf=mapped_disk.conf(kind, CONF), files=mapped_disk.FILES[kind],
+                 conf=mapped_disk.conf(kind, CONF), files=mapped_disk.files(kind, board.target.name),
                  drives=[board.stick(board.bundle("2.0"))]) as vm:
         vm.expect(r"slot b holds version 2\.0 on trial", 2 * SLOW)
         up(board, vm, "2.0", "b")

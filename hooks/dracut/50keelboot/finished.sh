@@ -1,7 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # dracut: the queue, which opens volumes, containers and arrays, is at work until the slots are open. Not forever: a boot
-# with one slot is better than none.
+# with one slot is better than none, and the watchdog does not wait. Each call is a shell of its own.
 
-[ -e /run/keelboot/root.env ] || [ -e /run/keelboot/aside ] || [ "${main_loop:-0}" -gt 40 ] ||
-	/usr/lib/keelboot/keelboot-select missing >/dev/null
+[ -e /run/keelboot/root.env ] || [ -e /run/keelboot/aside ] || {
+	read -r keelboot_now _ </proc/uptime
+	[ -e /tmp/keelboot-waits ] || echo "${keelboot_now%.*}" >/tmp/keelboot-waits
+	read -r keelboot_since </tmp/keelboot-waits
+	[ $((${keelboot_now%.*} - keelboot_since)) -gt 20 ]
+} || /usr/lib/keelboot/keelboot-select missing >/dev/null
