@@ -49,6 +49,15 @@ static void load_command_line(struct boot *b)
 		b->cmdline[len - 1] = '\0';
 }
 
+/* False: keelboot.enable=0 does not count, for it would start what nobody checks. */
+static bool heed_enable(struct boot *b)
+{
+	bool heeded = b->cmd.enable || b->conf.verify_slot != CONF_VERIFY_ALWAYS;
+
+	b->cmd.enable = b->cmd.enable || !heeded;
+	return heeded;
+}
+
 /* Once more, for the keys that system.conf lets count. */
 static void heed_command_line(struct boot *b)
 {
@@ -63,10 +72,8 @@ static void heed_command_line(struct boot *b)
 		b->envp = envp;
 	}
 	set_log(&b->cmd);
-	if (!b->cmd.enable && b->conf.verify_slot == CONF_VERIFY_ALWAYS) {
+	if (!heed_enable(b))
 		log_warn("keelboot.enable=0: ignored with [system] verify-slot=always");
-		b->cmd.enable = true;
-	}
 	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
 		log_warn("%s", b->cmd.warning[i]);
 }
@@ -118,6 +125,7 @@ void settings_peek(struct boot *b)
 	conf_load(&b->conf, "", &b->configured, say_nothing, NULL);
 	cmdline_parse_heeded(&b->cmd, b->cmdline, b->conf.command_line);
 	set_log(&b->cmd);
+	heed_enable(b); /* settings_read() says so */
 	merge_command_line(b);
 }
 

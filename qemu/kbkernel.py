@@ -127,7 +127,7 @@ def _private_options(folder: Path) -> list:
             "-o", "APT::Sandbox::User=root"]
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Where this system has its packages from."""
     result = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
     for uri in result.stdout.split():
@@ -140,7 +140,7 @@ def _suite_options(folder: Path, suite: str) -> list:
     """The same, of one suite that the system itself may not use, such as bookworm-backports."""
     options = _private_options(folder)
     source = folder / "source.list"
-    source.write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {_mirror()} {suite} main\n")
+    source.write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror()} {suite} main\n")
     return [*options, "-o", f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=/dev/null"]
 
 

@@ -93,7 +93,8 @@ static void put_root(const char *folder, const struct root *root)
 /* Instead of a prompt: what notes the failure, and restarts. */
 static void put_emergency(const char *folder)
 {
-	static const char *const services[] = { "emergency.service.d", "rescue.service.d" };
+	static const char *const services[] = { "emergency.service.d", "rescue.service.d",
+						"dracut-emergency.service.d" };
 	char name[64];
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(services); i++) {
@@ -103,6 +104,14 @@ static void put_emergency(const char *folder)
 				 "[Service]\nExecStartPre=-" PROGRAM
 				 " fail \"initramfs cannot enter it\"\n");
 	}
+}
+
+/* A system that sleeps remembers its disks as they were before we looked at them; and its device
+ * may be gone, for which systemd waits longer than the watchdog. */
+static void mask_resume(const char *folder)
+{
+	put_link(folder, "/dev/null", "systemd-hibernate-resume.service");
+	put_link(folder, "/dev/null", "systemd-hibernate-resume@.service");
 }
 
 /* What was handed out is started, where it is not what systemd starts by itself. */
@@ -133,6 +142,7 @@ int generator_main(int argc, char **argv)
 	want_units(early);
 	put_root(early, &b.root);
 	put_emergency(early);
+	mask_resume(early);
 	put_init(early, &b);
 	return 0;
 }

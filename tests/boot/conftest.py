@@ -33,7 +33,7 @@ LONG = ("both_exhausted_is_never_terminal", "checks", "consoles", "copy_of_the_d
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
-         "test_panic_is_told_by_ramoops_and_counts_once",
+         "test_panic_is_told_by_ramoops_and_counts_once", "test_broken_update_and_then_a_good_one",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_signed_image_boots", "test_altered_image_is_refused",
          "test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to",

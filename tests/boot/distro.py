@@ -16,7 +16,10 @@ from kbroot import add_file
 
 TOP = Path(__file__).resolve().parents[2]
 WORK = TOP / "build/distro"
-SLOT = "330M"
+SLOT = "230M"
+# Half of a Debian, which no boot looks at.
+SPARE = ("usr/share/perl", "usr/lib/x86_64-linux-gnu/perl", "usr/lib/x86_64-linux-gnu/gconv", "usr/lib/udev/hwdb.d",
+         "usr/lib/udev/hwdb.bin", "usr/share/zoneinfo", "var/lib/dpkg/info")
 MEMORY = 640
 CONF = """\
 [system]
@@ -73,6 +76,7 @@ RestartSec=1
 EXIT = "#!/bin/sh\necho 'system {version}: init ends' >/dev/console\nexit 1\n"
 HANG = "#!/bin/sh\necho 'system {version}: init hangs' >/dev/console\nwhile :; do sleep 1000; done\n"
 INITS = {"hang": HANG, "exit": EXIT}
+FSTAB = "LABEL=root / ext4 errors=remount-ro 0 1\nPARTLABEL=data /data ext4 defaults 0 2\n"
 WANTS = "etc/systemd/system/multi-user.target.wants"
 FILES = {
     "systemd": {"etc/systemd/system/up.service": UNIT, "etc/systemd/system/keelboot-clean.service": CLEAN,
@@ -86,25 +90,31 @@ INITTAB = ("dn:06:wait:/etc/down\n", "up:2:once:/etc/up\nsh:2:respawn:/bin/sh </
 
 
 class DebianDevice(Shared):
-    """Its systems are Debian's; `init` says with which."""
+    """Its systems are Debian's, of that suite; `init` says with which."""
 
-    def __init__(self, work: Path, init: str):
+    def __init__(self, work: Path, init: str, suite: str):
         super().__init__(work, conf=CONF, compatible="debian-board", slot_size=SLOT, data_size="200M")
-        self.init = init
+        self.init, self.suite = init, suite
 
-    def system(self, version: str, kind: str = "ok", files=None, size="300M") -> Path:
+    def debian(self) -> Path:
+        base = TOP / "build/debian" / (self.init if self.suite == "bookworm" else f"{self.init}-{self.suite}")
+        run(TOP / "qemu/mkdebianroot", "--from", kbkernel.mirror(), "--suite", self.suite, self.init, base)
+        return base
+
+    def system(self, version: str, kind: str = "ok", files=None, size="200M") -> Path:
         image = self.work / f"root-{version}-{kind}.img"
         if image.exists():
             return image
-        base, tree = TOP / "build/debian" / self.init, self.work / f"tree-{version}-{kind}"
-        run(TOP / "qemu/mkdebianroot", self.init, base)
+        base, tree = self.debian(), self.work / f"tree-{version}-{kind}"
         shutil.rmtree(tree, ignore_errors=True)
         subprocess.run(["cp", "-a", base, tree], check=True)
+        run("rm", "-rf", *(tree / name for name in SPARE))
         self.key()
-        verdict = "keelboot mark good" if kind == "ok" else ": # nobody marks it good"
+        verdict = ": # nobody marks it good" if kind in INITS else "keelboot mark good"
         files = {"usr/bin/keelboot": self.stripped("keelboot"),
                  "usr/lib/keelboot/keelboot-helper": self.stripped("keelboot-helper"),
-                 "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys", "etc/fstab": "",
+                 "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys",
+                 "etc/fstab": FSTAB if kind == "fstab" else "",
                  "etc/up": UP.format(version=version, verdict=verdict), **FILES[self.init], **(files or {})}
         if kind in INITS:
             # systemd in an initramfs starts the systemd of the root, whatever its /sbin/init is.
@@ -128,23 +138,35 @@ class DebianDevice(Shared):
 
 # ---------------------------------------------------------------- the initramfs
 
+def glue() -> list:
+    """What goes into an initramfs besides the programs."""
+    files = (path for name in ("dracut", "initramfs-tools", "lib", "systemd")
+             for path in (TOP / "hooks" / name).rglob("*"))
+    return sorted(path.read_text() for path in files if path.is_file())
+
+
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A generator: the packages of the system that runs it, what `make` installs there, and its command."""
+    """A generator: the packages of the system that runs it, what `make` installs there, and its command. Its slots
+    hold systems of the same suite."""
     name: str
     packages: str
     install: str
     command: str
     files: tuple = ()
+    suite: str = "bookworm"
+    more_suites: tuple = ()
+    init: str = "systemd"
 
     def tree(self) -> Path:
         """A Debian that has the generator and Keelboot's glue."""
-        tree = WORK / hashlib.sha256(self.packages.encode()).hexdigest()[:8]
+        tree = WORK / hashlib.sha256((self.packages + self.suite).encode()).hexdigest()[:8]
+        sources = [f"deb {kbkernel.mirror()} {suite} main" for suite in (self.suite, *self.more_suites)]
         if not (tree / "etc/debian_version").exists():
             tree.parent.mkdir(parents=True, exist_ok=True)
             run("mmdebstrap", "--variant=minbase", f"--include={self.packages}",
                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--aptopt=Acquire::Languages \"none\"", "bookworm", tree.with_suffix(".new"))
+                "--aptopt=Acquire::Languages \"none\"", self.suite, tree.with_suffix(".new"), *sources)
             tree.with_suffix(".new").rename(tree)
         run("make", "-s", "-C", TOP, self.install, f"DESTDIR={tree}", "INSTALL_PROGRAM=install -s -m 755")
         return tree
@@ -154,7 +176,7 @@ class Target:
         conf = conf or device.conf
         WORK.mkdir(parents=True, exist_ok=True)
         files = {**dict(self.files), **(files or {})}
-        unique = hashlib.sha256(repr((conf, sorted(map(str, files.items())))).encode()).hexdigest()[:10]
+        unique = hashlib.sha256(repr((conf, sorted(map(str, files.items())), glue())).encode()).hexdigest()[:10]
         out = device.work / f"{self.name}-{name}{unique}.img"
         with open(WORK / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -195,14 +217,34 @@ class Target:
 IT = Target("initramfs-tools",
             "systemd-sysv,udev,kmod,initramfs-tools,busybox,zstd,mawk,lvm2,cryptsetup-initramfs,mdadm",
             "install-initramfs-tools",
-            "mkinitramfs -o {out} {version}")
+            "mkinitramfs -o {out} {version}", (("etc/initramfs-tools/conf.d/quick", "COMPRESSLEVEL=1\n"),))
 DRACUT = "systemd-sysv,udev,kmod,dracut,zstd,mawk,lvm2,cryptsetup-bin,mdadm"
+GENERIC = 'dracut --force --no-hostonly --compress "zstd -1"'
 DRACUT_SYSTEMD = Target("dracut-systemd", DRACUT, "install-dracut",
-                        "dracut --force --no-hostonly --zstd --add systemd-initrd {out} {version}")
+                        f"{GENERIC} --add systemd-initrd {{out}} {{version}}")
 DRACUT_SHELL = Target("dracut-shell", DRACUT, "install-dracut",
-                      'dracut --force --no-hostonly --zstd --omit "systemd systemd-initrd dracut-systemd" '
-                      "{out} {version}")
+                      f'{GENERIC} --omit "systemd systemd-initrd dracut-systemd" {{out}} {{version}}')
 TARGETS = {target.name: target for target in (IT, DRACUT_SYSTEMD, DRACUT_SHELL)}
+
+
+def variants(suffix: str, **changes) -> list:
+    return [dataclasses.replace(target, name=f"{target.name}-{suffix}", **changes) for target in TARGETS.values()]
+
+
+def newer(target: Target, name: str, packages: str, **changes) -> Target:
+    return dataclasses.replace(target, name=name, packages=packages, **changes)
+
+
+# dracut 106 is in Debian 13, and in the backports for Debian 12.
+DRACUT_13 = f"{DRACUT},systemd-cryptsetup"
+BACKPORTED = DRACUT.replace("dracut", "dracut/bookworm-backports,dracut-core/bookworm-backports")
+SYSVINIT = variants("sysvinit", init="sysvinit")
+DEBIAN_13 = [newer(IT, "initramfs-tools-13", IT.packages, suite="trixie"),
+             newer(DRACUT_SYSTEMD, "dracut-106-systemd", DRACUT_13, suite="trixie"),
+             newer(DRACUT_SHELL, "dracut-106-shell", DRACUT_13, suite="trixie")]
+BACKPORTS = [newer(DRACUT_SYSTEMD, "dracut-106-backports-systemd", BACKPORTED, more_suites=("bookworm-backports",)),
+             newer(DRACUT_SHELL, "dracut-106-backports-shell", BACKPORTED, more_suites=("bookworm-backports",))]
+ALL = [*TARGETS.values(), *SYSVINIT, *DEBIAN_13, *BACKPORTS]
 
 # ---------------------------------------------------------------- a distribution that misbehaves
 

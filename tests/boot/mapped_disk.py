@@ -12,10 +12,11 @@ KEY = "0123456789abcdef0123456789abcdef"
 LUKS = "cryptsetup --key-file=/slot.key"
 CRYPTTAB = "root-a PARTLABEL=root-a /etc/slot.key luks,initramfs,x-initrd.attach\n" \
            "root-b PARTLABEL=root-b /etc/slot.key luks,initramfs,x-initrd.attach\n"
+KINDS = {"LVM": "lvm", "LUKS": "luks", "MD": "md"}
 # What makes the devices, before they are filled.
 MAKE = {
     "lvm": ("lvm pvcreate -qq /dev/vda3", "lvm vgcreate -qq kb /dev/vda3",
-            *(f"lvm lvcreate -qq -y -Wn -Zn -n root-{slot} -L 332M kb" for slot in "ab")),
+            *(f"lvm lvcreate -qq -y -Wn -Zn -n root-{slot} -L 232M kb" for slot in "ab")),
     "luks": ("modprobe dm-crypt", f"printf {KEY} >/slot.key",
              *(step for part, slot in ((3, "a"), (4, "b")) for step in (
                  f"{LUKS} luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/vda{part}",
@@ -27,8 +28,8 @@ MAKE = {
 }
 NODES = {"lvm": "/dev/mapper/kb-root--{}", "luks": "/dev/mapper/root-{}", "md": "/dev/md/root-{}"}
 NAMES = {"lvm": "/dev/kb/root-{}", "luks": "/dev/mapper/root-{}", "md": "/dev/md/root-{}"}
-PARTITIONS = {"lvm": [("pool", "720M")], "luks": [("root-a", "350M"), ("root-b", "350M")],
-              "md": [(f"root-{slot}-{half}", "340M") for slot in "ab" for half in "12"]}
+PARTITIONS = {"lvm": [("pool", "520M")], "luks": [("root-a", "250M"), ("root-b", "250M")],
+              "md": [(f"root-{slot}-{half}", "240M") for slot in "ab" for half in "12"]}
 # The distribution's own settings, for its own tools.
 FILES = {
     "lvm": {},
@@ -39,7 +40,12 @@ FILES = {
                f"ARRAY /dev/md/root-{slot} metadata=1.2 name=any:root-{slot}\n" for slot in "ab"),
            "etc/dracut.conf.d/md.conf": 'mdadmconf="yes"\n'},
 }
-APPEND = {"lvm": "", "luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
+
+
+def append(kind: str, target: str) -> str:
+    """What dracut wants to be told. systemd, where it is in the initramfs, opens what /etc/crypttab lists."""
+    told = {"luks": "rd.auto=1 rd.luks.key=/etc/slot.key", "md": "rd.auto=1"}
+    return "" if (kind, "systemd" in target) == ("luks", True) else told.get(kind, "")
 
 
 def conf(kind: str, text: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 import mapped_disk
 from conftest import CACHE, Bench, name_of_programs
-from distro import CONF, HANGS, MEMORY, MISLEADS, TARGETS, DebianDevice
+from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, SYSVINIT, TARGETS, DebianDevice
+from kbdevice import run
 from kbdisk import write_partition
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
@@ -17,20 +18,33 @@ WRONG = "root=/dev/nothing"
 SLOW = 240      # seconds that a Debian may take to come up
 
 
-@pytest.fixture(scope="session")
-def debian(request):
-    """debian("sysvinit"): the device whose systems are started by that."""
-    def make(init: str) -> DebianDevice:
-        work = CACHE / f"{name_of_programs()}-{init}"
-        work.mkdir(parents=True, exist_ok=True)
-        return DebianDevice(work, init)
-    return make
+NEWER = [*DEBIAN_13, *BACKPORTS]
 
 
-@pytest.fixture(params=TARGETS, ids=lambda name: f"{name}/")
-def board(request, debian, tmp_path):
-    bench = Bench(debian(getattr(request, "init", "systemd")), tmp_path)
-    bench.target = TARGETS[request.param]
+def named(target) -> str:
+    """What is before the slash is the target in build/report/distro.json."""
+    return f"{target.name}/"
+
+
+def on_more(*targets):
+    """The scenario runs on these as well."""
+    return pytest.mark.parametrize("board", [*TARGETS.values(), *targets], ids=named, indirect=True)
+
+
+def on_each(*words, newer: int = 0):
+    """The scenario runs with each word, as `what`; with so many of the first ones on the newer targets, too."""
+    cases = [(target, words) for target in TARGETS.values()] + [(target, words[:newer]) for target in NEWER]
+    return pytest.mark.parametrize("board, what", [pytest.param(target, word, id=f"{named(target)}{word}")
+                                                   for target, some in cases for word in some], indirect=["board"])
+
+
+@pytest.fixture(params=TARGETS.values(), ids=named)
+def board(request, tmp_path):
+    target = request.param
+    work = CACHE / f"{name_of_programs()}-{target.suite}-{target.init}"
+    work.mkdir(parents=True, exist_ok=True)
+    bench = Bench(DebianDevice(work, target.init, target.suite), tmp_path)
+    bench.target = target
     yield bench
     for path in tmp_path.glob("*.img"):
         path.unlink()
@@ -49,7 +63,8 @@ def up(board, vm, version, slot):
 
 # ---------------------------------------------------------------- updates
 
-def test_staged_update_comes_up_and_is_marked_good(board):
+@on_more(*SYSVINIT, *NEWER)
+def test_good_update(board):
     disk = board.disk("1.0", data={"2.keel": board.bundle("2.0")})
     with machine(board, disk) as vm:
         up(board, vm, "1.0", "a")
@@ -62,7 +77,7 @@ def test_staged_update_comes_up_and_is_marked_good(board):
         assert board.causes(vm) == ["guest"]
 
 
-def test_stick_brings_an_update(board):
+def test_good_update_from_a_stick(board):
     disk = board.disk("1.0")
     with machine(board, disk, drives=[board.stick(board.bundle("2.0"))]) as vm:
         vm.expect(r"slot b holds version 2\.0 on trial", SLOW)
@@ -70,6 +85,20 @@ def test_stick_brings_an_update(board):
         assert board.status(vm)["slots"][1]["state"] == "good"
 
 
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"]], ids=named, indirect=True)
+def test_broken_update_and_then_a_good_one(board):
+    """The heart of the matter, in make check."""
+    disk = board.disk("1.0", "2.0 exit", good="a", data={"3.keel": board.bundle("3.0")})
+    with machine(board, disk) as vm:
+        up(board, vm, "1.0", "a")
+        assert len(board.causes(vm)) == 2 and board.status(vm)["slots"][1]["state"] == "bad"
+        board.ask(vm, "mount /dev/disk/by-partlabel/data /data && keelboot stage /data/3.keel && umount /data", 120)
+        vm.send("reboot")
+        up(board, vm, "3.0", "b")
+        assert [slot["state"] for slot in board.status(vm)["slots"]] == ["good", "good"]
+
+
+@on_more(*SYSVINIT, *NEWER)
 def test_broken_update_falls_back(board):
     """Its init ends: the kernel panics, and restarts without panic=."""
     with machine(board, board.disk("1.0", "2.0 exit", good="a")) as vm:
@@ -82,7 +111,7 @@ def test_broken_update_falls_back(board):
         assert status["booted"]["reason"] == "b: reset before it was marked good"
 
 
-def test_update_that_hangs_is_reset_by_the_watchdog(board):
+def test_hanging_update_falls_back(board):
     with machine(board, board.disk("1.0", "2.0 hang", good="a")) as vm:
         for number in (1, 2):
             vm.wait_boot(number, SLOW)
@@ -93,7 +122,7 @@ def test_update_that_hangs_is_reset_by_the_watchdog(board):
         assert board.status(vm)["slots"][1]["state"] == "bad"
 
 
-def test_twenty_power_cuts_while_an_update_is_written(board):
+def test_twenty_power_cuts_during_an_update(board):
     disk = board.disk("1.0")
     before = board.slots(disk)["a"]
     with machine(board, disk, drives=[board.stick(board.bundle("2.0"))], bps=24 << 20) as vm:
@@ -114,7 +143,7 @@ def test_twenty_power_cuts_while_an_update_is_written(board):
 
 # ---------------------------------------------------------------- slots that are not well
 
-def test_slot_that_does_not_mount_is_passed_over_in_the_same_boot(board):
+def test_slot_that_does_not_mount_is_passed_over(board):
     disk = board.disk("1.0", "2.0", good="a")
     write_partition(disk, "root-b", bytes(1 << 20), 4096)
     with machine(board, disk) as vm:
@@ -123,7 +152,7 @@ def test_slot_that_does_not_mount_is_passed_over_in_the_same_boot(board):
         assert board.causes(vm) == []
 
 
-def test_slot_that_the_distribution_cannot_mount_is_charged_and_left(board):
+def test_slot_that_the_distribution_cannot_mount_is_left(board):
     """Something of the distribution breaks the mount of slot b, behind Keelboot's back."""
     with machine(board, board.disk("1.0", "2.0", good="a"), files=MISLEADS[board.target.name]) as vm:
         for number in (1, 2):
@@ -133,8 +162,9 @@ def test_slot_that_the_distribution_cannot_mount_is_charged_and_left(board):
         assert board.status(vm)["slots"][1]["state"] == "bad"
 
 
-@pytest.mark.parametrize("append", ["", WRONG, "root=keelboot"])
-def test_nothing_to_boot_restarts_and_says_why(board, append):
+@on_each("wrong root=", "no root=", "root=keelboot", newer=1)
+def test_nothing_to_boot_restarts(board, what):
+    append = {"no root=": "", "wrong root=": WRONG}.get(what, what)
     disk = board.disk("1.0")
     for slot in "ab":
         write_partition(disk, f"root-{slot}", bytes(board.partition(disk, f"root-{slot}")[1]))
@@ -147,7 +177,7 @@ def test_nothing_to_boot_restarts_and_says_why(board, append):
         assert "(initramfs)" not in vm.text and "maintenance" not in vm.text
 
 
-def test_hook_of_the_distribution_that_hangs_is_reset(board):
+def test_hook_that_hangs_is_reset(board):
     with machine(board, board.disk("1.0", "2.0", good="a"), files=HANGS[board.target.name],
                  conf=CONF.replace("timeout=60", "timeout=25")) as vm:
         vm.expect(r"a hook of the distribution hangs", SLOW)
@@ -169,31 +199,88 @@ def test_healthy_boot_writes_nothing(board):
         assert vm.stats()["disk"].written_bytes == before
 
 
+# ---------------------------------------------------------------- systems that are less polite
+
+def test_quiet_boot_with_a_swap_that_is_gone(board):
+    """resume= is left over from the installation."""
+    gone = "quiet splash resume=UUID=5a1ad5d0-1f5b-4c4f-8b3f-0d7d1e0c9b11"
+    with machine(board, board.disk("1.0"), append=f"{WRONG} {gone}") as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
+def crypttab(name: str) -> dict:
+    """The distribution opens that partition, with a passphrase."""
+    return {"etc/crypttab": f"{name} PARTLABEL={name} none luks,initramfs,x-initrd.attach\n",
+            "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab "\n'}
+
+
+def test_container_that_is_gone_costs_no_boot(board):
+    with machine(board, board.disk("1.0"), files=crypttab("gone")) as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
+def test_passphrase_that_nobody_types_restarts(board):
+    """The console asks for that of another partition."""
+    secret = board.work / "secret.luks"
+    with open(secret, "wb") as file:
+        file.truncate(32 << 20)
+    run("/usr/sbin/cryptsetup", "luksFormat", "-q", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000", "--key-file=-",
+        secret, input="nobody knows")
+    with machine(board, board.disk("1.0", extra=[("secret", "32M", secret)]), files=crypttab("secret"),
+                 append=f"{WRONG} rd.auto=1", conf=CONF.replace("timeout=60", "timeout=25")) as vm:
+        vm.expect(r"(?i)passphrase", SLOW)
+        vm.wait_boot(2, SLOW)
+        assert board.causes(vm) == ["watchdog"] and "is up on slot" not in vm.text
+
+
+def test_fstab_of_an_installed_system_leaves_the_slot_as_it_is(board):
+    """Its line of the root asks for fsck, and to be written to."""
+    disk = board.disk("1.0 fstab")
+    with board.untouched(disk), machine(board, disk) as vm:
+        up(board, vm, "1.0", "a")
+        vm.send("reboot")
+        vm.wait_boot(2, SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == ["guest"]
+        assert board.ask(vm, "findmnt -no TARGET /data").strip() == "/data"
+
+
 # ---------------------------------------------------------------- without Keelboot
 
-@pytest.mark.parametrize("why", ["off", "no-state", "no-conf"])
-def test_boot_goes_on_with_root_where_keelboot_cannot_choose(board, why):
+@on_each("keelboot.enable=0", "no state", "no configuration")
+def test_goes_on_without_keelboot(board, what):
     disk = board.disk("1.0", "2.0", good="ab")
-    append, conf, files, said = "root=PARTLABEL=root-b rw", "", {}, {
-        "off": "keelboot.enable=0", "no-state": "no usable state", "no-conf": "no system.conf in this initramfs"}[why]
-    if why == "off":
-        append += " keelboot.enable=0"
-    elif why == "no-state":
-        conf = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n"
+    append, conf, files, said = "root=PARTLABEL=root-b rw", "", {}, None
+    if what == "keelboot.enable=0":
+        append += f" {what}"
+        # systemd starts nothing of Keelboot's then.
+        said = None if "systemd" in board.target.name else what
+    elif what == "no state":
+        conf, said = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n", "no usable state"
     else:
-        files = {"etc/keelboot/system.conf": "#\n"}
-        said = "no disk of this device|no usable state|system 2.0"
+        files = {"etc/keelboot/system.conf": None}
     with machine(board, disk, append=append, conf=conf, files=files) as vm:
-        if why != "no-conf":
+        if said:
             vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
         vm.expect(r"system 2\.0 is up on slot", SLOW)
-        # Nobody feeds the watchdog, which was armed before.
+        # Nobody feeds a watchdog that was armed before.
         vm.expect(r"system 2\.0 is ready", SLOW)
         board.ask(vm, "sleep 70", 100)
         assert board.causes(vm) == []
 
 
-def test_required_keelboot_restarts_where_it_cannot_choose(board):
+def test_broken_configuration_boots(board):
+    """What can be read of it counts, and the defaults."""
+    disk = board.disk("1.0", "2.0", good="ab")
+    with machine(board, disk, conf="[system\ntries=many\n[watchdog]\ntimeout=soon\n\0\xff=\n") as vm:
+        vm.expect(r"keelboot: /etc/keelboot/system\.conf", SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
+def test_required_keelboot_restarts(board):
     conf = CONF + "[system]\ntimeout=5\ndisk=nothing\n[initramfs]\nrequired=yes\n"
     with machine(board, board.disk("1.0"), append="root=PARTLABEL=root-a", conf=conf) as vm:
         vm.expect(r"keelboot: no disk found", SLOW)
@@ -203,11 +290,13 @@ def test_required_keelboot_restarts_where_it_cannot_choose(board):
 
 # ---------------------------------------------------------------- slots that are no partitions
 
-@pytest.mark.parametrize("kind", mapped_disk.MAKE)
-def test_slots_that_are_mapped_are_updated_and_booted(board, kind):
+@on_each(*mapped_disk.KINDS, newer=1)
+def test_slots_on(board, what):
+    kind = mapped_disk.KINDS[what]
     disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")
-    with machine(board, disk, append=f"{WRONG} {mapped_disk.APPEND[kind]}", conf=mapped_disk.conf(kind, CONF),
-                 files=mapped_disk.FILES[kind], drives=[board.stick(board.bundle("2.0"))]) as vm:
+    with machine(board, disk, append=f"{WRONG} {mapped_disk.append(kind, board.target.name)}",
+                 conf=mapped_disk.conf(kind, CONF), files=mapped_disk.FILES[kind],
+                 drives=[board.stick(board.bundle("2.0"))]) as vm:
         vm.expect(r"slot b holds version 2\.0 on trial", 2 * SLOW)
         up(board, vm, "2.0", "b")
         status = board.status(vm)
@@ -218,7 +307,7 @@ def test_slots_that_are_mapped_are_updated_and_booted(board, kind):
             root, mapped_disk.NODES[kind].format("b"), board.ask(vm, f"readlink -f {root}").strip())
 
 
-def test_slots_that_nobody_opens_do_not_hang_the_boot(board):
+def test_slots_that_nobody_opens_restart(board):
     conf = mapped_disk.conf("lvm", CONF) + "[system]\ntimeout=5\n"
     with machine(board, board.disk("1.0"), append="", conf=conf) as vm:
         vm.expect(r"keelboot: devices: slot a: /dev/kb/root-a not found", SLOW)

@@ -284,6 +284,15 @@ TEST(boot_that_fails_before_the_choice_restarts_unless_keelboot_is_off)
 	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
 }
 
+/* What nobody checks is not started by the command line, in whichever call. */
+TEST(keelboot_cannot_be_left_out_where_each_boot_checks_its_slot)
+{
+	machine.cmdline = "root=/dev/vda2 keelboot.enable=0\n";
+	machine.conf = "[system]\ncompatible=trace\nverify-slot=always\n";
+	power_on();
+	assert_int_equal(select_arm(fresh_call()), SELECT_DONE);
+}
+
 TEST(boot_goes_on_with_root_where_nothing_can_be_chosen)
 {
 	steps_aside("root=/dev/vda2 keelboot.enable=0\n", "keelboot.enable=0");

@@ -40,6 +40,10 @@ install_for_systemd() {
 	# dracut's waits for the device of root=, which need not be there: ours stands in its place, and in front of it.
 	inst_simple "$(dracut_module_path dracut-systemd)/rootfs-generator.sh" /usr/lib/keelboot/rootfs-generator
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
+	# By default it waits for a device that is gone longer than the watchdog.
+	mkdir -p "$initdir/etc/systemd/system.conf.d"
+	printf '[Manager]\nDefaultDeviceTimeoutSec=40s\n' >"$initdir/etc/systemd/system.conf.d/keelboot.conf"
+	inst_hook cmdline 01 "$moddir/unwait.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
 
@@ -66,6 +70,9 @@ install() {
 	mkdir -p "$initdir/etc/keelboot" "$initdir/etc/modprobe.d"
 	keelboot_watchdog_drivers "$srcmods" >"$initdir/etc/keelboot/watchdog-drivers"
 	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
+	# A system that sleeps remembers its disks as they were before Keelboot looked at them.
+	mkdir -p "$initdir/etc/cmdline.d"
+	echo noresume >"$initdir/etc/cmdline.d/50-keelboot.conf"
 	want_queue
 	if dracut_module_included "systemd"; then
 		install_for_systemd

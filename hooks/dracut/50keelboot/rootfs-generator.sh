@@ -1,6 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # dracut with systemd: only without Keelboot there is a device of root= to wait for.
+# shellcheck disable=SC1091 # what the distribution brings
 
-[ -e /run/keelboot/aside ] || exit 0
-exec /usr/lib/keelboot/rootfs-generator "$@"
+type getargbool >/dev/null 2>&1 || . /lib/dracut-lib.sh
+if [ -e /run/keelboot/aside ] || ! getargbool 1 keelboot.enable; then
+	exec /usr/lib/keelboot/rootfs-generator "$@"
+fi
