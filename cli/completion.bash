@@ -4,7 +4,7 @@
 
 _keelboot_words() {
 	case $1 in
-	'') echo status mark stage unstage install switch history check doctor check-config state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	'') echo status mark stage unstage install switch history check doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --progress --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -15,6 +15,7 @@ _keelboot_words() {
 	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	adopt) echo --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
 	bundle) echo create sign verify inspect extract ;;
 	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
@@ -32,14 +33,14 @@ _keelboot_words() {
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
 	'image kernel') echo --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	help) echo status mark stage unstage install switch history check doctor check-config state bundle key image version help ;;
+	help) echo status mark stage unstage install switch history check doctor check-config adopt state bundle key image version help ;;
 	esac
 }
 
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --attach | --boots | --build | --bundle | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --kernel | --key | --keys | --level | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --run-dir | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --attach | --boots | --build | --bundle | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --kernel | --key | --keys | --level | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --run-dir | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
 	esac
 	return 1
 }

@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch history check doctor check-config state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch history check doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -25,6 +25,8 @@ function __keelboot_words
             printf '%s\n' --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check-config
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+        case adopt
+            printf '%s\n' --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case state
             printf '%s\n' export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help
         case bundle
@@ -60,13 +62,13 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch history check doctor check-config state bundle key image version help
+            printf '%s\n' status mark stage unstage install switch history check doctor check-config adopt state bundle key image version help
     end
 end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --attach --boots --build --bundle --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --fs --good --guardian --helper --hooks --image --init --initrd --kernel --key --keys --level --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --progress --qemu-arg --reason --replace --run-dir --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --attach --boots --build --bundle --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --good --guardian --helper --hooks --image --init --initrd --kernel --key --keys --level --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --progress --qemu-arg --reason --replace --run-dir --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
 end
 
 # The values of those that take one of a few: by verb and option.

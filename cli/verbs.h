@@ -19,4 +19,5 @@ int history_cmd(struct args *a, struct device_options *o);
 int check_cmd(struct args *a, struct device_options *o);
 int doctor_cmd(struct args *a, struct device_options *o);
 int check_config_cmd(struct args *a, struct device_options *o);
+int adopt_cmd(struct args *a, struct device_options *o);
 int state_cmd(struct args *a, struct device_options *o);

@@ -19,6 +19,7 @@ PAST = (
         "cli/image/": "*",
     }),
     ("Run on devices too, by a person: files that this person named, beside slots and state.", {
+        "cli/adopt/adopt_check.c": "stat",              # whose disk a key lies on
         "cli/check/check_config_cmd.c": "open read",   # a pipe, too
         "cli/state/state_init.c": "access ftruncate open unlink",   # makes a new state file
         "cli/state/state_export.c": "freopen",          # -o FILE
@@ -28,6 +29,8 @@ PAST = (
     }),
     ("A program's own output, and what its caller's environment asks of it.", {
         "cli/": OUTPUT,
+        "cli/adopt/adopt_check.c": "geteuid",
+        "cli/adopt/adopt_cmd.c": "fgets isatty stdin",  # asks before it writes
         "cli/output/output.c": "fileno getenv isatty",
         "cli/output/output_progress.c": "isatty",
         "cli/output/output_json.c": "exit",             # no memory

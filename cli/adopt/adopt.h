@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `keelboot adopt`: from an installed Debian to slots (docs/decisions/0081). First it
+ * looks, and decides; then it tells, and asks; only then it writes. The initramfs is made last:
+ * until it is, the system boots as before.
+ */
+#pragma once
+
+#include "cli/device/device.h"
+#include "initramfs/prober/prober.h"
+
+#define ADOPT_PROBLEMS_MAX 16
+#define ADOPT_TEXT_LEN	   320
+#define ADOPT_FIX_LEN	   1024
+#define ADOPT_MIB	   (UINT64_C(1) << 20)
+
+enum adopt_role {
+	ADOPT_ROOT, /* the system that runs: slot a */
+	ADOPT_STATE,
+	ADOPT_SLOT_B,
+	ADOPT_DATA,
+	ADOPT_OVERLAY, /* without one, what is written to the root goes into memory */
+	ADOPT_ROLES,
+};
+
+/* What keeps the system from being adopted, and what to do about it: commands, a line each. */
+struct adopt_problem {
+	char text[ADOPT_TEXT_LEN], fix[ADOPT_FIX_LEN];
+};
+
+/* What makes the initramfs. */
+struct adopt_generator {
+	/* its package here; a file of our glue; the initramfs, before the kernel's version */
+	const char *package, *glue, *image;
+	/* lists what is in an initramfs; makes all of them */
+	const char *list;
+	const char *make[6];
+};
+
+struct adopt {
+	struct device_options *opts;
+	/* before /proc, /sys, /dev, /etc; "" */
+	const char *sys_root;
+	/* --key, --data, --from; NULL */
+	const char *key, *data, *from;
+	char compatible[CONF_NAME_MAX + 1];
+	const char *version, *sequence;
+	bool dry_run, yes;
+
+	/* what there is */
+	struct prober_answer disk;
+	/* "/dev/vda"; "" when root lies on no disk that could be found */
+	char disk_path[64];
+	/* file system of the root, and what it takes, in bytes */
+	char root_fstype[32];
+	uint64_t used;
+	/* where data is mounted; "" */
+	char data_mount[CONF_PATH_MAX + 1];
+	const struct prober_part *role[ADOPT_ROLES];
+	const struct adopt_generator *generator;
+	char kernel[128];
+
+	/* what was done before */
+	bool configured, has_state, has_bundle, in_initramfs;
+
+	unsigned n;
+	struct adopt_problem problem[ADOPT_PROBLEMS_MAX];
+};
+
+/* adopt_mounts.c: path below sys_root. */
+void adopt_path(const struct adopt *ad, char out[DEVICE_PATH_MAX], const char *path);
+/* A line of mountinfo that matters here. */
+struct adopt_mount {
+	unsigned major, minor;
+	char place[256], fstype[32];
+};
+/* What is mounted on a place, or where a partition is mounted; false: nothing, nowhere. */
+bool adopt_mount_at(const struct adopt *ad, const char *place, struct adopt_mount *m);
+bool adopt_mount_of(const struct adopt *ad, const struct prober_part *part, struct adopt_mount *m);
+
+void adopt_problem(struct adopt *ad, const char *fix, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Finds root and disk, and gives each partition its role. What is wrong becomes a problem. */
+void adopt_look(struct adopt *ad);
+/* What is missing, and the commands that make it; needs what adopt_look() found. */
+void adopt_check(struct adopt *ad);
+/* The one command that makes the partitions that are missing. */
+void adopt_check_partitions(struct adopt *ad);
+/* How large slot b must be for the image of this root. */
+uint64_t adopt_image_size(const struct adopt *ad);
+
+/* Looks for the generator, and whether Keelboot is in the initramfs of the running kernel. */
+void adopt_look_at_initramfs(struct adopt *ad);
+/* Makes it, and looks that Keelboot is in it. Reported. */
+enum kb_err adopt_make_initramfs(struct adopt *ad) KB_MUST_CHECK;
+
+/* Whether there is a system.conf that adopt made: then it stays. */
+void adopt_look_at_conf(struct adopt *ad);
+/* Writes system.conf, and the public key if there is none. Reported. */
+enum kb_err adopt_write_conf(struct adopt *ad) KB_MUST_CHECK;
+
+/* The first bundle, of the root as it runs. Reported. */
+enum kb_err adopt_make_bundle(struct adopt *ad) KB_MUST_CHECK;
+void adopt_bundle_path(const struct adopt *ad, char out[DEVICE_PATH_MAX]);
+
+void adopt_print(const struct adopt *ad);

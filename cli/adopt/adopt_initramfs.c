@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The initramfs of the distribution: who makes it, and is Keelboot in it? */
+#include "cli/adopt/adopt.h"
+
+#include "cli/bundle/bundle_mkfs.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/os_file.h"
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIST_MS 120000
+#define MAKE_MS 1800000 /* each kernel's, on a slow machine */
+#define WANTED	"etc/keelboot/system.conf\n"
+
+static const struct adopt_generator generators[] = {
+	{ "keelboot-initramfs-tools",
+	  "/usr/share/initramfs-tools/hooks/keelboot",
+	  "/boot/initrd.img-",
+	  "lsinitramfs",
+	  { "update-initramfs", "-u", "-k", "all", NULL } },
+	{ "keelboot-dracut",
+	  "/usr/lib/dracut/modules.d/50keelboot/module-setup.sh",
+	  "/boot/initrd.img-",
+	  "lsinitrd",
+	  { "dracut", "--force", "--regenerate-all", NULL } },
+};
+
+/* Runs a program of PATH. list: a file that takes what it prints; -1: ours does. */
+static enum kb_err run_program(const char *const argv[], int list, unsigned limit_ms)
+{
+	char program[PATH_MAX];
+	struct os_spawn sp = { .path = program, .argv = argv, .fd3 = list, .capture = list >= 0 };
+	int status = 0;
+	pid_t pid;
+
+	if (!bundle_mkfs_find(argv[0], program)) {
+		log_err("%s is not installed", argv[0]);
+		return KB_EEXEC;
+	}
+	TRY(os_spawn(&sp, &pid));
+	if (os_wait(pid, limit_ms, &status) != KB_OK) {
+		log_err("%s takes longer than %u s", argv[0], limit_ms / 1000);
+		TRY(os_kill(pid));
+		return KB_ETIMEDOUT;
+	}
+	return status == 0 ? KB_OK : KB_ECHILD;
+}
+
+/* Reads a list in pieces: what is looked for may lie on the border of two. */
+static bool list_has(int fd, const char *name)
+{
+	char buf[8192];
+	size_t keep = strlen(name) - 1, have = 0, got;
+	uint64_t off = 0;
+
+	while (os_file_read(fd, off, buf + have, sizeof(buf) - have - 1, &got) == KB_OK &&
+	       got > 0) {
+		off += got;
+		have += got;
+		buf[have] = '\0';
+		if (memmem(buf, have, name, strlen(name)) != NULL)
+			return true;
+		if (have > keep) {
+			memmove(buf, buf + have - keep, keep);
+			have = keep;
+		}
+	}
+	return false;
+}
+
+static bool is_in_initramfs(const struct adopt *ad)
+{
+	char file[256], path[DEVICE_PATH_MAX];
+	const char *argv[] = { ad->generator->list, path, NULL };
+	KB_CLEANUP_FD int list = -1;
+
+	snprintf(file, sizeof(file), "%s%s", ad->generator->image, ad->kernel);
+	adopt_path(ad, path, file);
+	return os_exists(path) && os_file_memory("", 0, &list) == KB_OK &&
+	       run_program(argv, list, LIST_MS) == KB_OK && list_has(list, WANTED);
+}
+
+void adopt_look_at_initramfs(struct adopt *ad)
+{
+	char path[DEVICE_PATH_MAX];
+
+	adopt_path(ad, path, "/proc/sys/kernel/osrelease");
+	if (os_read_file(path, ad->kernel, sizeof(ad->kernel), NULL) != KB_OK)
+		ad->kernel[0] = '\0';
+	ad->kernel[strcspn(ad->kernel, "\n")] = '\0';
+	for (size_t i = 0; i < KB_ARRAY_LEN(generators) && ad->generator == NULL; i++) {
+		adopt_path(ad, path, generators[i].glue);
+		if (os_exists(path))
+			ad->generator = &generators[i];
+	}
+	ad->in_initramfs = ad->generator != NULL && is_in_initramfs(ad);
+}
+
+enum kb_err adopt_make_initramfs(struct adopt *ad)
+{
+	enum kb_err err = run_program(ad->generator->make, -1, MAKE_MS);
+
+	if (err != KB_OK) {
+		log_err("%s failed, so the system boots as before; see what it said, and run `keelboot adopt` again",
+			ad->generator->make[0]);
+		return err;
+	}
+	if (is_in_initramfs(ad))
+		return KB_OK;
+	log_err("%s left Keelboot out of %s%s: see what it said; the system boots as before",
+		ad->generator->make[0], ad->generator->image, ad->kernel);
+	return KB_ENOENT;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What there is, what is missing, and what will be done. */
+#include "cli/adopt/adopt.h"
+
+#include "cli/output/output.h"
+#include "lib/container.h"
+#include "selector/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const roles[] = {
+	[ADOPT_ROOT] = "slot a: the system that runs",
+	[ADOPT_STATE] = "the state",
+	[ADOPT_SLOT_B] = "slot b",
+	[ADOPT_DATA] = "data: updates, and what has to last",
+	[ADOPT_OVERLAY] = "the overlay above the slot that runs",
+};
+
+static void print_guess(const struct adopt *ad, const struct prober_part *p, bool mounted)
+{
+	bool room = p->size >= adopt_image_size(ad);
+
+	if (container_is(p->fstype))
+		printf("cannot be used: a container\n");
+	else if (mounted)
+		printf("in use\n");
+	else if (p->fstype[0] != '\0' && strcmp(p->fstype, "ext4") == 0)
+		printf("could be data (--data %s)%s\n", p->dev,
+		       room ? ", or be overwritten as slot b" : "");
+	else if (p->fstype[0] == '\0' && room)
+		printf("could be slot b (--slot b:root=%s)\n", p->dev);
+	else if (p->fstype[0] == '\0' && p->size >= STORE_MIN_SIZE)
+		printf("could be the state (--state %s)\n", p->dev);
+	else
+		printf("not used\n");
+}
+
+static void print_part(const struct adopt *ad, const struct prober_part *p)
+{
+	struct adopt_mount m = { .place = "" };
+	bool mounted = adopt_mount_of(ad, p, &m);
+	char size[OUTPUT_TIME_LEN];
+
+	output_size(size, p->size);
+	printf("  %-15s %10s  %-6s %-8s  ", p->dev, size, p->fstype[0] != '\0' ? p->fstype : "-",
+	       mounted ? m.place : "-");
+	for (int r = 0; r < ADOPT_ROLES; r++) {
+		if (ad->role[r] == p) {
+			puts(roles[r]);
+			return;
+		}
+	}
+	print_guess(ad, p, mounted);
+}
+
+static void print_problems(const struct adopt *ad)
+{
+	printf("\nWhat is missing:\n");
+	for (unsigned i = 0; i < ad->n; i++) {
+		const char *fix = ad->problem[i].fix;
+
+		printf("- %s\n", ad->problem[i].text);
+		for (size_t n; *fix != '\0'; fix += n + (fix[n] == '\n')) {
+			n = strcspn(fix, "\n");
+			printf("    %.*s\n", (int)n, fix);
+		}
+	}
+}
+
+static void print_step(unsigned *n, bool done, const char *text)
+{
+	printf("  %u. %s%s\n", ++*n, text, done ? " (is done)" : "");
+}
+
+static void print_plan(const struct adopt *ad)
+{
+	const struct prober_part *b = ad->role[ADOPT_SLOT_B];
+	char bundle[DEVICE_PATH_MAX], text[2 * DEVICE_PATH_MAX];
+	unsigned n = 0;
+
+	adopt_bundle_path(ad, bundle);
+	printf("\nWhat adopt does:\n");
+	print_step(&n, ad->configured, "it writes /etc/keelboot/system.conf and the public key");
+	snprintf(text, sizeof(text), "it makes %s of the system that runs: %s, %s", bundle,
+		 ad->compatible, ad->version);
+	print_step(&n, ad->has_bundle, text);
+	snprintf(text, sizeof(text), "it writes the first state to %s", ad->role[ADOPT_STATE]->dev);
+	print_step(&n, ad->has_state, text);
+	snprintf(text, sizeof(text), "it installs that bundle into slot b, %s%s%s", b->dev,
+		 b->fstype[0] != '\0' && !ad->has_bundle ? ", and overwrites its " : "",
+		 !ad->has_bundle ? b->fstype : "");
+	print_step(&n, ad->has_bundle, text);
+	snprintf(text, sizeof(text), "it makes the initramfs: %s", ad->generator->make[0]);
+	print_step(&n, ad->in_initramfs, text);
+	if (ad->role[ADOPT_OVERLAY] == NULL)
+		puts("What the system writes to its root goes into memory: there is no partition keelboot-overlay.");
+	puts("Nothing in slot a changes but /etc/keelboot. Until step 5 the machine boots as before.");
+}
+
+void adopt_print(const struct adopt *ad)
+{
+	if (ad->disk.n > 0)
+		printf("Partitions of %s:\n", ad->disk_path);
+	for (unsigned i = 0; i < ad->disk.n; i++)
+		print_part(ad, &ad->disk.part[i]);
+	if (ad->n > 0)
+		print_problems(ad);
+	else
+		print_plan(ad);
+}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian packages in a Debian: installed, upgraded and removed by dpkg. Whatever they do, the initramfs in /boot
+boots, and the device's state is kept."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import kbkernel
+from conftest import CACHE, Bench, name_of_programs
+from distro import CONF, MEMORY, TARGETS, TOP, WORK, DebianDevice
+from kbdevice import run
+from kbroot import add_file
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dpkg-buildpackage"),
+                                reason="wants root, and dpkg-buildpackage (qemu/deps deb)")
+SLOW = 240
+OWN_ROOT, WRONG = "root=PARTLABEL=root-a ro", "root=/dev/nothing"
+GLUE = {"initramfs-tools": "keelboot-initramfs-tools", "dracut-systemd": "keelboot-dracut"}
+INITRD = "initrd.img-{}"
+
+
+class Debian:
+    """A system with a generator, a kernel in /boot, and nothing of Keelboot; its dpkg is asked in it."""
+
+    def __init__(self, target, work):
+        self.root, self.kernel = work / "debian", kbkernel.get()
+        self.glue = GLUE[target.name]
+        WORK.mkdir(parents=True, exist_ok=True)
+        with open(WORK / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            run("cp", "-a", target.tree(), self.root)
+        run("make", "-s", "-C", TOP, "uninstall", f"DESTDIR={self.root}")
+        shutil.rmtree(self.root / "etc/keelboot", ignore_errors=True)
+        left = [path for path in (self.root / "usr").rglob("*keelboot*") if path.is_file()]
+        assert not left, left
+        for name in ("vmlinuz", "config"):
+            source = self.kernel.bzimage.with_name(f"{name}-{self.kernel.version}")
+            shutil.copy(source, self.root / "boot")
+        (self.root / "lib/modules" / self.kernel.version).mkdir(parents=True, exist_ok=True)
+        shutil.copytree(TOP / "build/deb", self.root / "packages", ignore=lambda _, names: [
+            name for name in names if not name.endswith(".deb")])
+
+    def do(self, command: str, *, boot_of="", code=0) -> str:
+        """In the system. boot_of: the size of another /boot, which has what this one has."""
+        script = f"""
+            set -e
+            mount --bind {self.kernel.modules} {self.root}/lib/modules/{self.kernel.version}
+            mount -t proc proc {self.root}/proc
+            mount -t sysfs sysfs {self.root}/sys
+            mount --rbind /dev {self.root}/dev
+            if [ -n "{boot_of}" ]; then
+                cp -a {self.root}/boot {self.root}/boot.full
+                mount -t tmpfs -o size={boot_of or 0} none {self.root}/boot
+                cp -a {self.root}/boot.full/. {self.root}/boot
+            fi
+            export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
+            chroot {self.root} /bin/sh -c '{command}' && end=0 || end=$?
+            [ -z "{boot_of}" ] || {{ rm -r {self.root}/boot.full; cp -a {self.root}/boot {self.root}/boot.then; }}
+            exit $end
+        """
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], text=True, capture_output=True, timeout=900,
+                              check=False)
+        assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def initrd(self, folder="boot"):
+        return self.root / folder / INITRD.format(self.kernel.version)
+
+    def has_keelboot(self) -> bool:
+        tool = "lsinitramfs" if self.glue.endswith("tools") else "lsinitrd"
+        return "keelboot-select" in self.do(f"{tool} /boot/{INITRD.format(self.kernel.version)}")
+
+
+@pytest.fixture(scope="module", name="packages")
+def make_packages():
+    """build/deb, of this tree; and the same as a later version."""
+    run("make", "-s", "-C", TOP, "deb")
+    for deb in (TOP / "build/deb").glob("keelboot*_0*.deb"):
+        if "dbgsym" in deb.name:
+            continue
+        tree = deb.with_suffix(".tree")
+        run("dpkg-deb", "-R", deb, tree)
+        control = (tree / "DEBIAN/control").read_text()
+        (tree / "DEBIAN/control").write_text(re.sub(r"(?m)^Version: .*$", "Version: 99.0", control))
+        run("dpkg-deb", "-b", tree, deb.with_name(deb.name.split("_")[0] + "_99.0.deb"))
+        shutil.rmtree(tree)
+
+
+@pytest.mark.parametrize("name", GLUE)
+def test_initramfs_boots_before_and_after_each_step(name, packages, tmp_path):
+    work = CACHE / f"{name_of_programs()}-bookworm-systemd"
+    work.mkdir(parents=True, exist_ok=True)
+    device = DebianDevice(work, "systemd", "bookworm")
+    bench, system = Bench(device, tmp_path), Debian(TARGETS[name], tmp_path)
+    disk = bench.disk("1.0", "2.0", good="ab")
+
+    def boots(append, slot):
+        with bench.machine(disk, initrd=system.initrd(), append=append, memory=MEMORY, watchdog=True) as vm:
+            vm.expect(rf"system 1\.0 is up on slot {slot}\r?\n", SLOW)
+            vm.expect(r"system 1\.0 is ready", SLOW)
+            history = bench.ask(vm, "keelboot history 2>/dev/null | wc -l") if slot else ""
+            vm.send("poweroff")
+            vm.wait_shutdown(SLOW)
+        return history
+
+    make = "update-initramfs -c -k" if "tools" in system.glue else f"dracut -f /boot/{INITRD.format('')}$1"
+    version = system.kernel.version
+    system.do(f"set -- {version}; " + (f"{make} $1" if "tools" in system.glue else f"{make} $1"))
+    assert not system.has_keelboot()
+    boots(OWN_ROOT, "")
+
+    # Installed, and not configured: a warning, and the initramfs of before.
+    said = system.do(f"dpkg -i /packages/keelboot_0*.deb /packages/{system.glue}_0*.deb")
+    assert "there is no /etc/keelboot/system.conf: this initramfs boots without Keelboot" in said
+    assert not system.has_keelboot()
+    boots(OWN_ROOT, "")
+
+    # Configured: root= does not matter any more.
+    add_file(system.root, "etc/keelboot/system.conf", CONF)
+    add_file(system.root, "etc/keelboot/keys", device.work / "keys")
+    system.do(f"dpkg-trigger --no-await update-initramfs && dpkg --configure --pending && ls /boot >&2; "
+              f"dpkg-reconfigure {system.glue} >/dev/null 2>&1; dpkg --triggers-only --pending || :")
+    assert system.has_keelboot()
+    before = boots(WRONG, "a")
+
+    # A /boot that is full: what was there stays, and boots.
+    sums = system.initrd().read_bytes()
+    full = sum(path.stat().st_size for path in (system.root / "boot").iterdir()) + (4 << 20)
+    system.do(f"dpkg -i /packages/keelboot_99.0.deb /packages/{system.glue}_99.0.deb", boot_of=str(full), code=1)
+    assert system.initrd("boot.then").read_bytes() == sums
+
+    system.do(f"dpkg -i /packages/keelboot_99.0.deb /packages/{system.glue}_99.0.deb; dpkg --configure -a")
+    assert "99.0" in system.do("dpkg -s keelboot")
+    assert system.has_keelboot()
+    assert int(boots(WRONG, "a")) >= int(before) > 0
+
+    system.do(f"dpkg -r {system.glue} keelboot")
+    assert not system.has_keelboot()
+    boots(OWN_ROOT, "")
+    system.do(f"dpkg -P {system.glue} keelboot")
+    assert (system.root / "etc/keelboot/system.conf").exists() and (system.root / "etc/keelboot/keys/dev.pem").exists()
+    boots(OWN_ROOT, "")

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`keelboot adopt`: what it makes of an installed Debian, in files that stand for its disk; and each way to cut it."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+from cli_device import FAILURE, HELPER, KEELBOOT, MIB, NOTHING, OK, USAGE, call, run
+
+KERNEL = "6.1.0-test"
+GLUE = "usr/share/initramfs-tools/hooks/keelboot"
+# What the command starts: these say what they were asked, and do no more.
+TOOLS = {
+    "update-initramfs": "#!/bin/sh\n[ ! -e {root}/broken ] || exit 1\n"
+                        "[ ! -e {root}/deadly ] || {{ kill -9 $PPID; exit 1; }}\n"
+                        "echo \"$*\" >>{root}/asked\n"
+                        f"echo made >{{root}}/boot/initrd.img-{KERNEL}\n",
+    "lsinitramfs": "#!/bin/sh\n! grep -q made \"$1\" || echo etc/keelboot/system.conf\necho scripts/local\n",
+}
+# name: MiB, number; what there is in a disk that has all.
+PARTS = {"boot": 32, "root": 96, "keelboot-state": 16, "root-b": 96, "keelboot-overlay": 32, "data": 160}
+FSTAB = "# the root\nUUID=1234 / ext4 errors=remount-ro 0 1\nUUID=5678 /boot ext4 defaults 0 2\n"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="adopt mounts")
+
+
+class Installed:
+    """A Debian in files: /dev/vda has the table and file systems; what is written goes into vda1, vda2, …"""
+
+    def __init__(self, path, parts=None, table="gpt", fstype="ext4", boot=True):
+        self.root, self.bin, self.system = path / "sys", path / "bin", path / "system"
+        self.parts = PARTS if parts is None else parts
+        self.mounts = {"root": "/", "boot": "/boot", "data": "/data"}
+        if not boot:
+            del self.mounts["boot"]
+        for folder in ("dev", "proc/self", "sys/dev/block", "sys/class/block", "etc/keelboot/keys", "boot", "data",
+                       "usr/lib/keelboot"):
+            (self.root / folder).mkdir(parents=True)
+        self.system.mkdir()
+        for folder, mib in ((self.system, 64), (self.root / "data", 128)):
+            call("mount", "-t", "tmpfs", "-o", f"size={mib}M", "tmpfs", folder)
+        self.make_disk(table)
+        self.make_kernel(fstype)
+        self.put("etc/os-release", 'PRETTY_NAME="Debian"\nVERSION_ID="12"\nID=debian\n')
+        self.put(GLUE, "#!/bin/sh\n")
+        self.put("usr/lib/keelboot/keelboot-overlay", "#!/bin/sh\n")
+        (self.root / "usr/lib/keelboot/keelboot-overlay").chmod(0o755)
+        self.make_system()
+        for name, text in TOOLS.items():
+            self.bin.mkdir(exist_ok=True)
+            (self.bin / name).write_text(text.format(root=self.root))
+            (self.bin / name).chmod(0o755)
+        run("key", "generate", "-o", path / "vendor", code=OK)
+        self.key = path / "vendor.key"
+
+    def put(self, path, text):
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+
+    def make_disk(self, table):
+        disk, start = self.root / "dev/vda", 1
+        lines = [f"label: {table}"]
+        for number, (name, mib) in enumerate(self.parts.items(), 1):
+            lines.append(f"start={start}MiB, size={mib}MiB" + (f', name="{name}"' if table == "gpt" else ""))
+            with open(self.root / f"dev/vda{number}", "wb") as node:
+                node.truncate(mib * MIB)
+            start += mib
+        with open(disk, "wb") as file:
+            file.truncate((start + 8) * MIB)
+        call("sfdisk", "-q", disk, input="\n".join(lines) + "\n")
+        start = 1
+        for name, mib in self.parts.items():
+            if name in ("boot", "root", "data", "keelboot-overlay"):
+                call("mke2fs", "-q", "-t", "ext4", "-E", f"offset={start * MIB}", disk, f"{mib}M")
+            start += mib
+
+    def make_kernel(self, fstype):
+        lines = []
+        for number, name in enumerate(self.parts, 1):
+            block = self.root / f"sys/class/block/vda{number}"
+            block.mkdir()
+            (block / "dev").write_text(f"254:{number}\n")
+            (block / "partition").write_text(f"{number}\n")
+            (self.root / f"sys/dev/block/254:{number}").symlink_to(f"../../devices/pci/block/vda/vda{number}")
+            if name in self.mounts:
+                kind = fstype if name == "root" else "ext4"
+                lines.append(f"3{number} 1 254:{number} / {self.mounts[name]} rw,relatime shared:1 - {kind} /dev/x rw")
+        self.put("proc/self/mountinfo", "\n".join(lines) + "\n")
+        self.put("proc/sys/kernel/osrelease", KERNEL + "\n")
+        self.put(f"boot/initrd.img-{KERNEL}", "without\n")
+
+    def make_system(self):
+        """The root that is made a bundle of: what a snapshot shows."""
+        for path, text in {"etc/fstab": FSTAB, "sbin/init": "#!/bin/sh\n", "tmp/passing": "gone", "etc/hostname": "x",
+                           "etc/keelboot/README": ""}.items():
+            (self.system / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.system / path).write_text(text)
+
+    def end(self):
+        for folder in (self.system, self.root / "data"):
+            call("umount", folder)
+
+    def command(self, *options):
+        return [KEELBOOT, "adopt", "--sys-root", self.root, "--from", self.system, "--key", self.key, "--run-dir",
+                self.root / "run", *options]
+
+    def environ(self):
+        return {"PATH": f"{self.bin}:{os.environ['PATH']}", "LC_ALL": "C", "KEELBOOT_HELPER": HELPER}
+
+    def adopt(self, *options, code=OK):
+        return call(*self.command(*options), code=code, env=self.environ(), timeout=300, stdin=subprocess.DEVNULL)
+
+    def content(self):
+        """All that is there, to see that nothing changes."""
+        return {str(p.relative_to(self.root)): p.read_bytes() for p in sorted(self.root.rglob("*")) if p.is_file()}
+
+    def node(self, name):
+        return self.root / f"dev/vda{list(self.parts).index(name) + 1}"
+
+    def state(self):
+        return json.loads(run("--state", self.node("keelboot-state"), "state", "show", "--json", code=OK).stdout)
+
+
+@pytest.fixture(name="install")
+def make_install(tmp_path):
+    """Makes one; what it mounted is gone in the end."""
+    made = []
+
+    def install(**options):
+        made.append(Installed(tmp_path, **options))
+        return made[-1]
+    yield install
+    for one in made:
+        one.end()
+
+
+@pytest.fixture(name="debian")
+def make_debian(install):
+    return install()
+
+
+# ---------------------------------------------------------------- what it says
+
+def test_dry_run_tells_all_and_writes_nothing(debian):
+    before = debian.content()
+    told = debian.adopt("--dry-run").stdout
+    for line in (r"/dev/vda2 +96.0 MiB +ext4 +/ +slot a: the system that runs", r"/dev/vda3 .* the state",
+                 r"/dev/vda4 .* slot b", r"/dev/vda6 .* data", r"1\. it writes /etc/keelboot/system.conf",
+                 r"3\. it writes the first state to /dev/vda3", "Nothing was written"):
+        assert re.search(line, told), told
+    assert debian.content() == before
+
+
+def test_without_a_terminal_it_wants_to_be_told(debian):
+    before = debian.content()
+    assert "--dry-run, or --yes" in debian.adopt(code=USAGE).stderr
+    assert debian.content() == before
+
+
+def test_who_says_no_at_the_question_has_nothing_written(debian):
+    before = debian.content()
+    master, terminal = os.openpty()
+    with subprocess.Popen([str(word) for word in debian.command()], stdin=terminal, stdout=subprocess.PIPE,
+                          env=debian.environ(), text=True) as child:
+        os.write(master, b"n\n")
+        told = child.communicate(timeout=60)[0]
+    os.close(master)
+    os.close(terminal)
+    assert child.returncode == NOTHING and "Go on? [y/N]" in told and debian.content() == before
+
+
+REFUSED = {
+    "no-gpt": ({"table": "dos"}, "has no GPT", "sgdisk -g"),
+    "btrfs": ({"fstype": "btrfs"}, "subvolumes cannot be slots", "ext4, xfs or f2fs"),
+    "boot-inside": ({"boot": False}, "/boot lies inside of the root", "cp -a /boot/. /mnt"),
+    "no-partitions": ({"parts": {"boot": 32, "root": 96}}, "no partition for the state, slot b, data, and only",
+                      "enlarge the disk"),
+    "small-b": ({"parts": {**PARTS, "root-b": 12}}, "slot b (/dev/vda4) is too small: it has 12 MiB",
+                "sfdisk --delete /dev/vda 4"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_adopted_is_refused_with_what_to_do(install, case):
+    options, why, fix = REFUSED[case]
+    debian = install(**options)
+    before = debian.content()
+    told = debian.adopt("--yes", code=FAILURE).stdout
+    assert why in told and fix in told
+    assert debian.content() == before
+
+
+def test_the_command_for_missing_partitions_makes_what_it_needs(install):
+    """As it is printed; partx is the kernel's part of it."""
+    debian = install(parts={"boot": 32, "root": 96})
+    disk = debian.root / "dev/vda"
+    os.truncate(disk, 1024 * MIB)
+    call("sfdisk", "-q", "--relocate", "gpt-bak-std", disk)
+    told = debian.adopt("--dry-run", code=FAILURE).stdout
+    command = re.search(r"printf .*partx.*", told)[0].replace("/dev/vda", str(disk))
+    call("sh", "-ec", command.replace("partx -u", ": "))
+    names = re.findall(r'name="(.*?)"', call("sfdisk", "-d", disk).stdout)
+    assert names == ["boot", "root", "keelboot-state", "root-b", "keelboot-overlay", "data"]
+
+
+def test_no_glue_no_key_no_overlay_program(debian):
+    (debian.root / GLUE).unlink()
+    (debian.root / "usr/lib/keelboot/keelboot-overlay").unlink()
+    debian.key.unlink()
+    told = debian.adopt("--yes", code=FAILURE).stdout
+    assert "apt install keelboot-initramfs-tools" in told and "vendor.key: cannot be read" in told
+    assert "keelboot-overlay is missing" in told
+
+
+def test_a_configuration_of_somebody_else_stays(debian):
+    debian.put("etc/keelboot/system.conf", "[system]\ncompatible=mine\n")
+    assert "adopt did not make it" in debian.adopt("--yes", code=FAILURE).stdout
+    assert (debian.root / "etc/keelboot/system.conf").read_text() == "[system]\ncompatible=mine\n"
+
+
+def test_a_root_on_a_mapped_device_is_named(debian):
+    link = debian.root / "sys/dev/block/254:2"
+    link.unlink()
+    link.symlink_to("../../devices/virtual/block/dm-0")
+    assert "a volume of LVM, a LUKS container or an array" in debian.adopt("--yes", code=FAILURE).stdout
+
+
+# ---------------------------------------------------------------- what it makes
+
+def image_of(debian, tmp_path, path):
+    """A file of slot b."""
+    return call("debugfs", "-R", f"cat {path}", debian.node("root-b")).stdout
+
+
+def test_it_makes_configuration_state_bundle_and_initramfs(debian, tmp_path):
+    before = debian.node("root").read_bytes()
+    debian.adopt("--yes")
+    run("--conf-root", debian.root, "check-config", code=OK)
+    state = debian.state()
+    assert [(s["state"], s["version"]) for s in state["slots"]] == [("good", "as installed"), ("trial", "1.0")]
+    assert state["preferred"] == "b" and debian.node("root").read_bytes() == before
+    assert (debian.root / "asked").read_text() == "-u -k all\n"
+    # The root's line is gone, the others stay; what passes is not in it; the configuration is.
+    assert image_of(debian, tmp_path, "/etc/fstab") == "# the root\nUUID=5678 /boot ext4 defaults 0 2\n"
+    assert "passing" not in call("debugfs", "-R", "ls /tmp", debian.node("root-b")).stdout
+    assert image_of(debian, tmp_path, "/etc/keelboot/system.conf") == \
+        (debian.root / "etc/keelboot/system.conf").read_text()
+    assert (debian.system / "etc/fstab").read_text() == FSTAB
+
+
+def test_the_second_run_says_so_and_changes_nothing(debian):
+    debian.adopt("--yes")
+    before = debian.content()
+    assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
+    assert debian.content() == before
+
+
+def test_without_a_partition_the_overlay_is_memory(install):
+    debian = install(parts={name: mib for name, mib in PARTS.items() if name != "keelboot-overlay"})
+    assert "goes into memory" in debian.adopt("--yes").stdout
+    assert "root-overlay=tmpfs" in (debian.root / "etc/keelboot/system.conf").read_text()
+
+
+# ---------------------------------------------------------------- cut
+
+def kill_at(debian, step):
+    """Killed when it says that this step begins."""
+    with subprocess.Popen([str(word) for word in debian.command("--yes")], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=debian.environ(), text=True) as child:
+        for line in child.stdout:
+            if line == f"{step} ...\n":
+                child.kill()
+        assert child.wait(60) == -signal.SIGKILL
+
+
+def completes(debian):
+    debian.adopt("--yes")
+    assert [s["state"] for s in debian.state()["slots"]] == ["good", "trial"]
+    assert "made" in (debian.root / f"boot/initrd.img-{KERNEL}").read_text()
+    assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
+
+
+@pytest.mark.parametrize("step", ["configuration", "bundle", "state", "install", "initramfs"])
+def test_killed_at_any_step_it_boots_as_before_and_a_second_run_completes(debian, step):
+    root = debian.node("root").read_bytes()
+    kill_at(debian, step)
+    if step != "initramfs":         # the last one may be done by then
+        assert (debian.root / f"boot/initrd.img-{KERNEL}").read_text() == "without\n"
+    assert debian.node("root").read_bytes() == root
+    completes(debian)
+
+
+@pytest.mark.parametrize("tool", ["mke2fs", "update-initramfs"])
+def test_killed_in_the_midst_of_a_step_a_second_run_completes(debian, tool):
+    if tool == "mke2fs":
+        (debian.bin / tool).write_text("#!/bin/sh\nkill -9 $PPID\n")
+        (debian.bin / tool).chmod(0o755)
+    else:
+        debian.put("deadly", "")
+    assert debian.adopt("--yes", code=None).returncode == -signal.SIGKILL
+    (debian.bin / tool).unlink() if tool == "mke2fs" else (debian.root / "deadly").unlink()
+    completes(debian)
+
+
+def test_an_initramfs_that_cannot_be_made_leaves_the_old_one(debian):
+    debian.put("broken", "")
+    assert "boots as before" in debian.adopt("--yes", code=None).stderr
+    assert (debian.root / f"boot/initrd.img-{KERNEL}").read_text() == "without\n"
+    (debian.root / "broken").unlink()
+    completes(debian)
+
+
+def test_an_initramfs_without_keelboot_is_a_failure(debian):
+    (debian.bin / "lsinitramfs").write_text("#!/bin/sh\necho scripts/local\n")
+    assert "left Keelboot out" in debian.adopt("--yes", code=None).stderr
+
+
+def test_a_file_that_goes_away_while_the_root_is_read_costs_another_try(debian):
+    real = shutil.which("mke2fs", path="/usr/sbin:/sbin")
+    (debian.bin / "mke2fs").write_text(f"#!/bin/sh\n[ -e {debian.bin}/once ] || {{ >{debian.bin}/once; exit 1; }}\n"
+                                       f"exec {real} \"$@\"\n")
+    (debian.bin / "mke2fs").chmod(0o755)
+    assert "once more" in debian.adopt("--yes").stderr
