@@ -386,7 +386,7 @@ install-dracut: install-systemd-initrd ## install what dracut puts into its init
 	$(INSTALL) -m 644 hooks/dracut/50-keelboot.conf $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/
 
 INITCPIO := $(PREFIX)/lib/initcpio
-install-mkinitcpio: install-systemd-initrd ## install what mkinitcpio puts into its initramfs: hooks keelboot and sd-keelboot
+install-mkinitcpio: install-systemd-initrd ## install what mkinitcpio puts into its initramfs: the hook keelboot
 	$(INSTALL) -d $(DESTDIR)$(INITCPIO)/install $(DESTDIR)$(INITCPIO)/hooks
 	$(INSTALL) -m 755 hooks/mkinitcpio/install/* $(DESTDIR)$(INITCPIO)/install/
 	$(INSTALL) -m 755 hooks/mkinitcpio/hooks/keelboot $(DESTDIR)$(INITCPIO)/hooks/
@@ -424,7 +424,7 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
-	rm -f $(addprefix $(DESTDIR)$(INITCPIO)/,install/keelboot install/sd-keelboot hooks/keelboot)
+	rm -f $(addprefix $(DESTDIR)$(INITCPIO)/,install/keelboot hooks/keelboot)
 	rm -rf $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
 	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
