@@ -164,7 +164,8 @@ class Target:
         sources = [f"deb {kbkernel.mirror()} {suite} main" for suite in (self.suite, *self.more_suites)]
         if not (tree / "etc/debian_version").exists():
             tree.parent.mkdir(parents=True, exist_ok=True)
-            run("mmdebstrap", "--variant=minbase", f"--include={self.packages}",
+            # Some mount of it may be left.
+            run("unshare", "-m", "mmdebstrap", "--variant=minbase", f"--include={self.packages}",
                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
                 "--aptopt=Acquire::Languages \"none\"", self.suite, tree.with_suffix(".new"), *sources)
             tree.with_suffix(".new").rename(tree)

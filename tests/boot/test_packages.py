@@ -33,7 +33,7 @@ class Debian:
         WORK.mkdir(parents=True, exist_ok=True)
         with open(WORK / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            run("cp", "-a", target.tree(), self.root)
+            run("cp", "-ax", target.tree(), self.root)
         run("make", "-s", "-C", TOP, "uninstall", f"DESTDIR={self.root}")
         shutil.rmtree(self.root / "etc/keelboot", ignore_errors=True)
         left = [path for path in (self.root / "usr").rglob("*keelboot*") if path.is_file()]
