@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC1091,SC2154 # keys.sh sets key
 # Configuration and key of the device, into its root file system.
 set -e

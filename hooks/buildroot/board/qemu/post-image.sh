@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC1091,SC2154 # keys.sh sets key
 # The first bundle, the initramfs, and a disk that has the bundle's system in slot a.
 set -e
