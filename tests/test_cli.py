@@ -78,13 +78,14 @@ def test_each_verb_has_help_with_an_example(verb):
 
 
 @pytest.mark.parametrize("verb", ["status", "mark", "stage", "install", "switch", "history", "check", "doctor",
-                                  "check-config", "state"])
+                                  "check-config", "state", "adopt"])
 def test_the_man_page_has_every_option_of_the_help(verb):
     options = set(re.findall(r"Fl -([a-z][a-z-]+)", (TOP / "docs/man/keelboot.1").read_text()))
     told = set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", run("help", verb).stdout))
     assert told and told <= options
     # Every option in the page is one that some verb takes.
-    helps = "".join(run("help", v).stdout for v in ("mark", "install", "switch", "check", "doctor", "state", "history"))
+    helps = "".join(run("help", v).stdout for v in ("mark", "install", "switch", "check", "doctor", "state", "history",
+                                                "adopt"))
     assert [option for option in options - {"help"} if f"--{option}" not in helps] == []
 
 
