@@ -393,6 +393,12 @@ install-mkinitcpio: install-systemd-initrd ## install what mkinitcpio puts into 
 	$(INSTALL) -m 755 hooks/mkinitcpio/install/* $(DESTDIR)$(INITCPIO)/install/
 	$(INSTALL) -m 755 hooks/mkinitcpio/hooks/keelboot $(DESTDIR)$(INITCPIO)/hooks/
 
+MKOSI_INITRD := $(PREFIX)/lib/mkosi-initrd/mkosi.conf.d/50-keelboot
+install-mkosi-initrd: install-systemd-initrd ## install what mkosi-initrd puts into its initrd
+	$(INSTALL) -d $(DESTDIR)$(MKOSI_INITRD)/mkosi.conf.d
+	$(INSTALL) -m 755 hooks/mkosi-initrd/mkosi.postinst hooks/mkosi-initrd/mkosi.finalize $(DESTDIR)$(MKOSI_INITRD)/
+	$(INSTALL) -m 644 hooks/mkosi-initrd/mkosi.conf.d/*.conf $(DESTDIR)$(MKOSI_INITRD)/mkosi.conf.d/
+
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS))) $(DESTDIR)$(DOCDIR)/examples
 	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
@@ -427,7 +433,7 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
 	rm -f $(addprefix $(DESTDIR)$(INITCPIO)/,install/keelboot hooks/keelboot)
-	rm -rf $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
+	rm -rf $(DESTDIR)$(MKOSI_INITRD) $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
 	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true

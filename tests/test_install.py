@@ -98,12 +98,14 @@ def test_glue_of_each_generator_is_uninstalled_too(standard):
     for folder in ("share/initramfs-tools/hooks", "share/initramfs-tools/scripts/init-top", "lib/dracut/modules.d",
                    "share/initramfs-tools/scripts/local-top", "share/initramfs-tools/scripts/init-bottom",
                    "share/initramfs-tools/scripts/panic", "lib/dracut/dracut.conf.d", "lib/systemd/system",
-                   "lib/systemd/system-generators", "lib/initcpio/install", "lib/initcpio/hooks"):
+                   "lib/systemd/system-generators", "lib/initcpio/install", "lib/initcpio/hooks",
+                   "lib/mkosi-initrd/mkosi.conf.d"):
         (standard / PREFIX / folder).mkdir(parents=True, exist_ok=True)
     before = listing(standard)
     make("install-initramfs-tools", standard)
     make("install-dracut", standard)
     make("install-mkinitcpio", standard)
+    make("install-mkosi-initrd", standard)
     generator = standard / PREFIX / "lib/systemd/system-generators/keelboot-generator"
     assert generator.resolve() == standard / PREFIX / "lib/keelboot/keelboot-select"
     start(standard / PREFIX / "lib/keelboot/keelboot-select", "--version")

@@ -52,3 +52,8 @@ keelboot_files() {
 		[ ! -e "$folder" ] || find "$folder" -type f
 	done
 }
+
+# For the systemd of an initramfs: by default it waits for a device that is gone longer than the watchdog.
+keelboot_system_conf() {
+	printf '[Manager]\nDefaultDeviceTimeoutSec=40s\n'
+}

@@ -106,12 +106,15 @@ static void put_emergency(const char *folder)
 	}
 }
 
-/* A system that sleeps remembers its disks as they were before we looked at them; and its device
- * may be gone, for which systemd waits longer than the watchdog. */
-static void mask_resume(const char *folder)
+/* What would do harm in an initramfs. A system that sleeps remembers its disks as they were before
+ * we looked at them; and its device may be gone, for which systemd waits longer than the watchdog.
+ * The records of a panic would be moved into memory, before we read them; the system of the slot
+ * takes what we leave. */
+static void mask_units(const char *folder)
 {
 	put_link(folder, "/dev/null", "systemd-hibernate-resume.service");
 	put_link(folder, "/dev/null", "systemd-hibernate-resume@.service");
+	put_link(folder, "/dev/null", "systemd-pstore.service");
 }
 
 /* What was handed out is started, where it is not what systemd starts by itself. */
@@ -142,7 +145,7 @@ int generator_main(int argc, char **argv)
 	want_units(early);
 	put_root(early, &b.root);
 	put_emergency(early);
-	mask_resume(early);
+	mask_units(early);
 	put_init(early, &b);
 	return 0;
 }

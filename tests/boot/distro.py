@@ -158,6 +158,10 @@ class Target:
     more_suites: tuple = ()
     init: str = "systemd"
 
+    def has_systemd(self) -> bool:
+        """In its initramfs."""
+        return "systemd" in self.name or self.packages.endswith(",mkosi")
+
     def tree(self) -> Path:
         """A Debian that has the generator and Keelboot's glue."""
         tree = WORK / hashlib.sha256((self.packages + self.suite).encode()).hexdigest()[:8]
@@ -188,7 +192,7 @@ class Target:
     def _make(self, device: Shared, conf: str, files: dict, out: Path) -> None:
         tree, kernel = self.tree(), kbkernel.get()
         for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount", "etc/dracut.conf.d",
-                       "etc/cryptsetup-initramfs", "etc/mdadm"):
+                       "etc/cryptsetup-initramfs", "etc/mdadm", "etc/mkosi-initrd"):
             shutil.rmtree(tree / folder, ignore_errors=True)
         (tree / "etc/crypttab").unlink(missing_ok=True)
         device.key()
@@ -200,10 +204,12 @@ class Target:
                 add_file(tree, path, source)
         modules = tree / "lib/modules" / kernel.version
         modules.mkdir(parents=True, exist_ok=True)
-        config = kernel.bzimage.with_name(f"config-{kernel.version}")
-        shutil.copy(config, tree / "boot")
+        for name in ("config", "vmlinuz"):
+            shutil.copy(kernel.bzimage.with_name(f"{name}-{kernel.version}"), tree / "boot")
+        # A root that is mounted is one that mkosi can leave for its own.
         script = f"""
             set -e
+            mount --bind {tree} {tree}
             mount --bind {kernel.modules} {modules}
             mount -t proc proc {tree}/proc
             mount -t sysfs sysfs {tree}/sys
@@ -225,6 +231,13 @@ DRACUT_SYSTEMD = Target("dracut-systemd", DRACUT, "install-dracut",
                         f"{GENERIC} --add systemd-initrd {{out}} {{version}}")
 DRACUT_SHELL = Target("dracut-shell", DRACUT, "install-dracut",
                       f'{GENERIC} --omit "systemd systemd-initrd dracut-systemd" {{out}} {{version}}')
+# It installs packages; and where it runs, the kernel may have no modules, so no list of them.
+MKOSI = Target("mkosi-initrd", "systemd-sysv,udev,kmod,mawk,zstd,mkosi", "install-mkosi-initrd",
+               "apt-get -qq update && mkdir -p /usr/lib/firmware && "
+               "sed -i s,/proc/modules,/dev/null, /usr/lib/python3/dist-packages/mkosi/kmod.py && "
+               "mkosi-initrd --kernel-version {version} --kernel-image /boot/vmlinuz-{version} -O / "
+               "-o $(basename {out})",
+               (("etc/resolv.conf", Path("/etc/resolv.conf")),), suite="trixie")
 TARGETS = {target.name: target for target in (IT, DRACUT_SYSTEMD, DRACUT_SHELL)}
 
 
@@ -245,7 +258,7 @@ DEBIAN_13 = [newer(IT, "initramfs-tools-13", IT.packages, suite="trixie"),
              newer(DRACUT_SHELL, "dracut-106-shell", DRACUT_13, suite="trixie")]
 BACKPORTS = [newer(DRACUT_SYSTEMD, "dracut-106-backports-systemd", BACKPORTED, more_suites=("bookworm-backports",)),
              newer(DRACUT_SHELL, "dracut-106-backports-shell", BACKPORTED, more_suites=("bookworm-backports",))]
-ALL = [*TARGETS.values(), *SYSVINIT, *DEBIAN_13, *BACKPORTS]
+ALL = [*TARGETS.values(), MKOSI, *SYSVINIT, *DEBIAN_13, *BACKPORTS]
 
 # ---------------------------------------------------------------- a distribution that misbehaves
 
@@ -271,6 +284,13 @@ def unit(text: str) -> dict:
     return {f"{TO_SHELL}/module-setup.sh": SETUP.format(install=install), f"{TO_SHELL}/mischief.service": text}
 
 
+def extra(text: str) -> dict:
+    """The same unit, for mkosi-initrd."""
+    folder = "etc/mkosi-initrd/mkosi.extra/etc/systemd/system"
+    return {f"{folder}/mischief.service": text,
+            f"{folder}/initrd-root-fs.target.d/mischief.conf": "[Unit]\nRequires=mischief.service\n"}
+
+
 def hook(point: str, text: str) -> dict:
     """A module of dracut with a hook."""
     return {f"{TO_SHELL}/module-setup.sh": SETUP.format(install=f"inst_hook {point} $moddir/mischief.sh"),
@@ -282,7 +302,9 @@ def script(text: str) -> dict:
 
 
 HANGS = {"initramfs-tools": script(f"#!/bin/sh\n[ \"${{1-}}\" != prereqs ] || exit 0\n{SAY_HANG}\n"),
-         "dracut-systemd": unit(UNIT_HANG), "dracut-shell": hook("pre-pivot 10", SAY_HANG)}
+         "dracut-systemd": unit(UNIT_HANG), "dracut-shell": hook("pre-pivot 10", SAY_HANG),
+         "mkosi-initrd": extra(UNIT_HANG)}
 MISLEADS = {"initramfs-tools": script(IT_MISLEAD), "dracut-systemd": unit(UNIT_MISLEAD),
+            "mkosi-initrd": extra(UNIT_MISLEAD),
             "dracut-shell": hook("mount 09", 'if [ "$root" = keelboot ] && /usr/lib/keelboot/keelboot-select choose; '
                                  f"then\n{SHELL_MISLEAD}fi")}

@@ -30,15 +30,18 @@ NODES = {"lvm": "/dev/mapper/kb-root--{}", "luks": "/dev/mapper/root-{}", "md": 
 NAMES = {"lvm": "/dev/kb/root-{}", "luks": "/dev/mapper/root-{}", "md": "/dev/md/root-{}"}
 PARTITIONS = {"lvm": [("pool", "520M")], "luks": [("root-a", "250M"), ("root-b", "250M")],
               "md": [(f"root-{slot}-{half}", "240M") for slot in "ab" for half in "12"]}
+MDADM = "HOMEHOST <ignore>\n" + "".join(
+    f"ARRAY /dev/md/root-{slot} metadata=1.2 name=any:root-{slot}\n" for slot in "ab")
 # The distribution's own settings, for its own tools.
 FILES = {
     "lvm": {},
     "luks": {"etc/crypttab": CRYPTTAB.format("PARTLABEL="), "etc/slot.key": KEY,
              "etc/cryptsetup-initramfs/conf-hook": 'KEYFILE_PATTERN="/etc/*.key"\n',
-             "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab /etc/slot.key "\n'},
-    "md": {"etc/mdadm/mdadm.conf": "HOMEHOST <ignore>\n" + "".join(
-               f"ARRAY /dev/md/root-{slot} metadata=1.2 name=any:root-{slot}\n" for slot in "ab"),
-           "etc/dracut.conf.d/md.conf": 'mdadmconf="yes"\n'},
+             "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab /etc/slot.key "\n',
+             "etc/mkosi-initrd/mkosi.extra/etc/slot.key": KEY},
+    "md": {"etc/mdadm/mdadm.conf": MDADM, "etc/dracut.conf.d/md.conf": 'mdadmconf="yes"\n',
+           "etc/mkosi-initrd/mkosi.conf": "[Content]\nPackages=mdadm\n",
+           "etc/mkosi-initrd/mkosi.extra/etc/mdadm/mdadm.conf": MDADM},
 }
 
 

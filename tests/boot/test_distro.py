@@ -11,9 +11,10 @@ import pytest
 
 import mapped_disk
 from conftest import CACHE, Bench, name_of_programs
-from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, SYSVINIT, TARGETS, DebianDevice
+from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, SYSVINIT, TARGETS, DebianDevice
 from kbdevice import run
 from kbdisk import write_partition
+from test_reset_cause import PANIC, RAMOOPS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
 WRONG = "root=/dev/nothing"
@@ -35,7 +36,7 @@ def on_more(*targets):
 
 def on_each(*words, newer: int = 0):
     """The scenario runs with each word, as `what`; with so many of the first ones on the newer targets, too."""
-    cases = [(target, words) for target in TARGETS.values()] + [(target, words[:newer]) for target in NEWER]
+    cases = [(target, words) for target in (*TARGETS.values(), MKOSI)] + [(target, words[:newer]) for target in NEWER]
     return pytest.mark.parametrize("board, what", [pytest.param(target, word, id=f"{named(target)}{word}")
                                                    for target, some in cases for word in some], indirect=["board"])
 
@@ -65,7 +66,7 @@ def up(board, vm, version, slot):
 
 # ---------------------------------------------------------------- updates
 
-@on_more(*SYSVINIT, *NEWER)
+@on_more(*SYSVINIT, *NEWER, MKOSI)
 def test_good_update(board):
     disk = board.disk("1.0", data={"2.keel": board.bundle("2.0")})
     with machine(board, disk) as vm:
@@ -79,6 +80,7 @@ def test_good_update(board):
         assert board.causes(vm) == ["guest"]
 
 
+@on_more(MKOSI)
 def test_good_update_from_a_stick(board):
     disk = board.disk("1.0")
     with machine(board, disk, drives=[board.stick(board.bundle("2.0"))]) as vm:
@@ -100,7 +102,7 @@ def test_broken_update_and_then_a_good_one(board):
         assert [slot["state"] for slot in board.status(vm)["slots"]] == ["good", "good"]
 
 
-@on_more(*SYSVINIT, *NEWER)
+@on_more(*SYSVINIT, *NEWER, MKOSI)
 def test_broken_update_falls_back(board):
     """Its init ends: the kernel panics, and restarts without panic=."""
     with machine(board, board.disk("1.0", "2.0 exit", good="a")) as vm:
@@ -159,6 +161,7 @@ def test_slot_that_does_not_mount_is_passed_over(board):
         assert board.causes(vm) == []
 
 
+@on_more(MKOSI)
 def test_slot_that_the_distribution_cannot_mount_is_left(board):
     """Something of the distribution breaks the mount of slot b, behind Keelboot's back."""
     with machine(board, board.disk("1.0", "2.0", good="a"), files=MISLEADS[board.target.name]) as vm:
@@ -184,6 +187,7 @@ def test_nothing_to_boot_restarts(board, what):
         assert "(initramfs)" not in vm.text and "maintenance" not in vm.text
 
 
+@on_more(MKOSI)
 def test_hook_that_hangs_is_reset(board):
     with machine(board, board.disk("1.0", "2.0", good="a"), files=HANGS[board.target.name],
                  conf=CONF.replace("timeout=60", "timeout=25")) as vm:
@@ -195,6 +199,7 @@ def test_hook_that_hangs_is_reset(board):
 
 # ---------------------------------------------------------------- healthy boots
 
+@on_more(MKOSI)
 def test_healthy_boot_writes_nothing(board):
     disk = board.disk("1.0", "2.0", good="ab")
     with machine(board, disk) as vm:
@@ -222,6 +227,7 @@ def crypttab(name: str) -> dict:
             "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab "\n'}
 
 
+@on_more(MKOSI)
 def test_container_that_is_gone_costs_no_boot(board):
     with machine(board, board.disk("1.0"), files=crypttab("gone")) as vm:
         up(board, vm, "1.0", "a")
@@ -254,6 +260,19 @@ def test_fstab_of_an_installed_system_leaves_the_slot_as_it_is(board):
         assert board.ask(vm, "findmnt -no TARGET /data").strip() == "/data"
 
 
+@pytest.mark.parametrize("board", [MKOSI], ids=named, indirect=True)
+def test_record_of_a_panic_is_read_before_systemd_moves_it_away(board):
+    """What moves it waits for the driver that keeps it, in the initramfs, too."""
+    late = {"etc/mkosi-initrd/mkosi.extra/etc/modprobe.d/late.conf": "install efi_pstore /sbin/modprobe ramoops\n"}
+    with machine(board, board.disk("1.0"), append=f"{WRONG} {RAMOOPS} rd.modules_load=ramoops", files=late) as vm:
+        up(board, vm, "1.0", "a")
+        vm.shell(PANIC)
+        vm.expect(r"sysrq triggered crash", SLOW)
+        vm.wait_boot(2, SLOW)
+        vm.expect(r"keelboot: pstore: the kernel panicked \(dmesg-ramoops-0\)", SLOW)
+        up(board, vm, "1.0", "a")
+
+
 # ---------------------------------------------------------------- without Keelboot
 
 @on_each("keelboot.enable=0", "no state", "no configuration")
@@ -263,7 +282,7 @@ def test_goes_on_without_keelboot(board, what):
     if what == "keelboot.enable=0":
         append += f" {what}"
         # systemd starts nothing of Keelboot's then.
-        said = None if "systemd" in board.target.name else what
+        said = None if board.target.has_systemd() else what
     elif what == "no state":
         conf, said = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n", "no usable state"
     else:

@@ -40,9 +40,8 @@ install_for_systemd() {
 	# dracut's waits for the device of root=, which need not be there: ours stands in its place, and in front of it.
 	inst_simple "$(dracut_module_path dracut-systemd)/rootfs-generator.sh" /usr/lib/keelboot/rootfs-generator
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
-	# By default it waits for a device that is gone longer than the watchdog.
 	mkdir -p "$initdir/etc/systemd/system.conf.d"
-	printf '[Manager]\nDefaultDeviceTimeoutSec=40s\n' >"$initdir/etc/systemd/system.conf.d/keelboot.conf"
+	keelboot_system_conf >"$initdir/etc/systemd/system.conf.d/keelboot.conf"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
