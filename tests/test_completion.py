@@ -275,16 +275,17 @@ def by_bash(words: list) -> list:
     return call("bash", "-c", script, cwd=TOP).stdout.split()
 
 
-# A zsh at a terminal, in which Tab is pressed; what it is offered is printed.
+# A zsh at a terminal, in which Tab is pressed; what it is offered is printed. The terminal may not be in zsh's hands
+# yet: it would take Ctrl-D for itself.
 CAPTURE = r"""
 zmodload zsh/zpty
 zpty z zsh -f -i
 zpty -w z 'PS1=; stty -echo -onlcr; fpath=($FOLDER $fpath); autoload -U compinit; compinit -u -D -d $FOLDER/dump
 compadd() { local -a hits; builtin compadd -O hits "$@"; print -rl -- "<"$^hits">"; builtin compadd "$@" }
-done-line() { print -r -- "the"end; exit }; zle -N done-line; bindkey "^D" done-line; bindkey "^I" complete-word
+done-line() { print -r -- "the"end; exit }; zle -N done-line; bindkey "^G" done-line; bindkey "^I" complete-word
 print -r -- "the"start'
 while zpty -r z line && [[ $line != *thestart* ]]; do :; done
-zpty -w -n z "$1"$'\t\4'
+zpty -w -n z "$1"$'\t\a'
 while zpty -r z line; do
 	print -rn -- "$line"
 	[[ $line != *theend* ]] || break

@@ -391,10 +391,10 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.long)
 
 
-def forget_others(own: Path) -> None:
+def forget_others(version: str) -> None:
     """Removes the images of other versions of the programs that no session uses."""
     for folder in CACHE.iterdir():
-        if folder == own or not folder.is_dir():
+        if folder.name.startswith(version) or not folder.is_dir():
             continue
         with open(folder / "session", "w") as session:
             try:
@@ -404,17 +404,25 @@ def forget_others(own: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def device():
+@contextlib.contextmanager
+def images(kind: str = ""):
+    """The folder for images of this kind that are made with these programs; nobody removes it meanwhile."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        work = CACHE / name_of_programs()
+        version = name_of_programs()
+        work = CACHE / (version + kind)
         work.mkdir(exist_ok=True)
         session = open(work / "session", "w")
         fcntl.flock(session, fcntl.LOCK_SH)
-        forget_others(work)
+        forget_others(version)
     with session:
+        yield work
+
+
+@pytest.fixture(scope="session")
+def device():
+    with images() as work:
         # A false alarm on a busy host would be worse than a slow test: those that need the
         # watchdog to fire ask for a shorter time.
         yield Shared(work, watchdog=30)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole Debian systems in the slots, and the initramfs that a distribution's own generator makes."""
 
+import contextlib
 import dataclasses
 import fcntl
 import hashlib
@@ -9,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import kbkernel
-from conftest import Shared
+from conftest import Bench, Shared, images
 from kbdevice import run
 from kbdisk import mkext4
 from kbroot import add_file
@@ -134,6 +135,14 @@ class DebianDevice(Shared):
         shutil.rmtree(tree)
         image.with_suffix(".new").rename(image)
         return image
+
+
+@contextlib.contextmanager
+def debian_bench(folder: Path, init: str = "systemd", suite: str = "bookworm"):
+    with images(f"-{suite}-{init}") as work:
+        yield Bench(DebianDevice(work, init, suite), folder)
+    for path in folder.glob("*.img"):
+        path.unlink()
 
 
 # ---------------------------------------------------------------- the initramfs

@@ -10,8 +10,7 @@ import time
 import pytest
 
 import mapped_disk
-from conftest import CACHE, Bench, name_of_programs
-from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, SYSVINIT, TARGETS, DebianDevice
+from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, SYSVINIT, TARGETS, debian_bench
 from kbdevice import run
 from kbdisk import write_partition
 from test_reset_cause import PANIC, RAMOOPS
@@ -44,13 +43,9 @@ def on_each(*words, newer: int = 0):
 @pytest.fixture(params=TARGETS.values(), ids=named)
 def board(request, tmp_path):
     target = request.param
-    work = CACHE / f"{name_of_programs()}-{target.suite}-{target.init}"
-    work.mkdir(parents=True, exist_ok=True)
-    bench = Bench(DebianDevice(work, target.init, target.suite), tmp_path)
-    bench.target = target
-    yield bench
-    for path in tmp_path.glob("*.img"):
-        path.unlink()
+    with debian_bench(tmp_path, target.init, target.suite) as bench:
+        bench.target = target
+        yield bench
 
 
 def machine(board, disk, append=WRONG, conf="", files=None, **options):

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import kbkernel
-from conftest import CACHE, Bench, name_of_programs
-from distro import CONF, MEMORY, TOP, WORK, DebianDevice
+from distro import CONF, MEMORY, TOP, WORK, debian_bench
 from kbdevice import run
 from kbroot import add_file
 
@@ -88,13 +87,9 @@ def initramfs(tree: Path, device, kind: str) -> Path:
 
 @pytest.fixture(params=HOOKS, ids="mkinitcpio-{}/".format, name="board")
 def make_board(request, arch, tmp_path):
-    work = CACHE / f"{name_of_programs()}-bookworm-systemd"
-    work.mkdir(parents=True, exist_ok=True)
-    bench = Bench(DebianDevice(work, "systemd", "bookworm"), tmp_path)
-    bench.initrd = initramfs(arch, bench.device, request.param)
-    yield bench
-    for path in tmp_path.glob("*.img"):
-        path.unlink()
+    with debian_bench(tmp_path) as bench:
+        bench.initrd = initramfs(arch, bench.device, request.param)
+        yield bench
 
 
 # Debian's /sbin/init is an absolute link, which mkinitcpio follows in the initramfs.

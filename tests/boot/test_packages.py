@@ -11,8 +11,7 @@ import subprocess
 import pytest
 
 import kbkernel
-from conftest import CACHE, Bench, name_of_programs
-from distro import CONF, MEMORY, TARGETS, TOP, WORK, DebianDevice
+from distro import CONF, MEMORY, TARGETS, TOP, WORK, debian_bench
 from kbdevice import run
 from kbroot import add_file
 
@@ -92,27 +91,28 @@ def make_packages():
         shutil.rmtree(tree)
 
 
+@pytest.fixture(name="board")
+def make_board(tmp_path):
+    with debian_bench(tmp_path) as bench:
+        yield bench
+
+
 @pytest.mark.parametrize("name", GLUE)
-def test_initramfs_boots_before_and_after_each_step(name, packages, tmp_path):
-    work = CACHE / f"{name_of_programs()}-bookworm-systemd"
-    work.mkdir(parents=True, exist_ok=True)
-    device = DebianDevice(work, "systemd", "bookworm")
-    bench, system = Bench(device, tmp_path), Debian(TARGETS[name], tmp_path)
-    disk = bench.disk("1.0", "2.0", good="ab")
+def test_initramfs_boots_before_and_after_each_step(name, packages, board, tmp_path):
+    system, disk = Debian(TARGETS[name], tmp_path), board.disk("1.0", "2.0", good="ab")
 
     def boots(append, slot):
         version = "2.0" if slot else "1.0"
-        with bench.machine(disk, initrd=system.initrd(), append=append, memory=MEMORY, watchdog=True) as vm:
+        with board.machine(disk, initrd=system.initrd(), append=append, memory=MEMORY, watchdog=True) as vm:
             vm.expect(rf"system {version} is up on slot {slot}\r?\n", SLOW)
             vm.expect(f"system {version} is ready", SLOW)
-            history = bench.ask(vm, "keelboot history 2>/dev/null | wc -l") if slot else ""
+            history = board.ask(vm, "keelboot history 2>/dev/null | wc -l") if slot else ""
             vm.send("poweroff")
             vm.wait_shutdown(SLOW)
         return history
 
     make = "update-initramfs -c -k" if "tools" in system.glue else f"dracut -f /boot/{INITRD.format('')}$1"
-    version = system.kernel.version
-    system.do(f"set -- {version}; " + (f"{make} $1" if "tools" in system.glue else f"{make} $1"))
+    system.do(f"set -- {system.kernel.version}; {make} $1")
     assert not system.has_keelboot()
     boots(OWN_ROOT, "")
 
@@ -124,7 +124,7 @@ def test_initramfs_boots_before_and_after_each_step(name, packages, tmp_path):
 
     # Configured: root= does not matter any more.
     add_file(system.root, "etc/keelboot/system.conf", CONF)
-    add_file(system.root, "etc/keelboot/keys", device.work / "keys")
+    add_file(system.root, "etc/keelboot/keys", board.device.work / "keys")
     system.do(f"dpkg-trigger --no-await update-initramfs && dpkg --configure --pending && ls /boot >&2; "
               f"dpkg-reconfigure {system.glue} >/dev/null 2>&1; dpkg --triggers-only --pending || :")
     assert system.has_keelboot()
