@@ -4,6 +4,7 @@
 VERSION := 0.1.0
 B       := build
 CC      := gcc
+AR      := ar
 PREFIX  := /usr
 SYSCONFDIR := /etc
 SHELL   := /bin/sh
@@ -109,18 +110,18 @@ define archive_rule
 $(call archive,$(1)): $(call obj,$(filter $(wildcard $(1)/*.c),$(LIBSRC)))
 	@mkdir -p $$(@D)
 	$$(call step,AR)
-	$$(Q)rm -f $$@ && ar rcsD $$@ $$^
+	$$(Q)rm -f $$@ && $$(AR) rcsD $$@ $$^
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
 
 # All folders in one, for the tests.
 $(LIBKB): $(call obj,$(LIBSRC))
 	$(call step,AR)
-	$(Q)rm -f $@ && ar rcsD $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(LIBREAL): $(call obj,$(REAL))
 	$(call step,AR)
-	$(Q)rm -f $@ && ar rcsD $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 # The real ends log, and a log ends in them: lib stands on both sides. Linking libcrypto statically warns of dlopen and getaddrinfo,
 # which we never reach: shown only on failure. A part of that ld says on its standard output.
@@ -188,7 +189,7 @@ REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c)
 
 $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c),$(SIMSRC))) $(REALENDS)
 	$(call step,AR)
-	$(Q)rm -f $@ && ar rcsD $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 FILTER   := $(B)/obj/tests/unit/filter.o
 
@@ -416,6 +417,7 @@ install-dracut: install-systemd-initrd ## install what dracut puts into its init
 	$(INSTALL) -d $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d
 	$(INSTALL) -m 755 hooks/dracut/50keelboot/*.sh $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot/
 	$(INSTALL) -m 644 hooks/dracut/50-keelboot.conf $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/
+	$(INSTALL) -m 755 hooks/dracut/renew $(DESTDIR)$(LIBDIR)/dracut-renew
 
 INITCPIO := $(PREFIX)/lib/initcpio
 install-mkinitcpio: install-systemd-initrd ## install what mkinitcpio puts into its initramfs: the hook keelboot
@@ -452,7 +454,7 @@ deb: ## build the Debian packages into build/deb
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk drivers.awk)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk drivers.awk dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator

@@ -23,7 +23,7 @@ GENERATORS = {
     "dracut 106: Debian 13, backports of 12": r"dracut-106-.*",
     "mkinitcpio 41: Arch's scripts, in a Debian": r"mkinitcpio-.*",
     "mkosi-initrd": None,
-    "Buildroot": None,
+    "Buildroot": "tests/boot/test_buildroot.py",
     "Yocto": None,
 }
 

@@ -25,7 +25,7 @@ static const struct adopt_generator generators[] = {
 	  "/usr/lib/dracut/modules.d/50keelboot/module-setup.sh",
 	  "/boot/initrd.img-",
 	  "lsinitrd",
-	  { "dracut", "--force", "--regenerate-all", NULL } },
+	  { "sh", "/usr/lib/keelboot/dracut-renew", NULL } },
 };
 
 /* Runs a program of PATH. list: a file that takes what it prints; -1: ours does. */

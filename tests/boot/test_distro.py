@@ -4,6 +4,8 @@ root= is wrong and panic= is not set: neither may matter."""
 
 import os
 import re
+import shutil
+import time
 
 import pytest
 
@@ -124,18 +126,23 @@ def test_hanging_update_falls_back(board):
 
 def test_twenty_power_cuts_during_an_update(board):
     disk = board.disk("1.0")
-    before = board.slots(disk)["a"]
+    before, fresh, cuts = board.slots(disk)["a"], board.work / "fresh.img", 0
+    shutil.copy(disk, fresh)
     with machine(board, disk, drives=[board.stick(board.bundle("2.0"))], bps=24 << 20) as vm:
-        for cut in range(20):
-            vm.expect(rf"update: (writing|reading back), {'[0-9]' if cut % 2 else '[2-9]'}\d %|is up on slot b", SLOW)
-            if "is up on slot b" in vm.boot_text():
-                break
+        while cuts < 20:
+            said = vm.expect(r"update: writing, 0 %|system (1\.0|2\.0) is ready", 2 * SLOW)[1]
+            if said == "1.0":       # after three cuts the source waits for a good boot
+                vm.send("reboot")
+                continue
+            if not said:
+                time.sleep(cuts % 10 * 0.7)
+                cuts += 1
             vm.power_cut()
             assert board.slots(disk)["a"] == before
+            if said:
+                shutil.copy(fresh, disk)
             vm.start()
-        said = vm.expect(r"system (1\.0|2\.0) is ready", 2 * SLOW)[1]
-        assert board.causes(vm)[:3] == ["power-cut"] * 3
-        if said == "1.0":       # after three of them the source waits for a good boot
+        if vm.expect(r"system (1\.0|2\.0) is ready", 2 * SLOW)[1] == "1.0":
             vm.send("reboot")
             up(board, vm, "2.0", "b")
     assert board.slots(disk)["a"] == before

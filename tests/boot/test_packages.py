@@ -86,7 +86,8 @@ def make_packages():
         tree = deb.with_suffix(".tree")
         run("dpkg-deb", "-R", deb, tree)
         control = (tree / "DEBIAN/control").read_text()
-        (tree / "DEBIAN/control").write_text(re.sub(r"(?m)^Version: .*$", "Version: 99.0", control))
+        version, = re.findall(r"(?m)^Version: (.*)$", control)
+        (tree / "DEBIAN/control").write_text(control.replace(version, "99.0"))
         run("dpkg-deb", "-b", tree, deb.with_name(deb.name.split("_")[0] + "_99.0.deb"))
         shutil.rmtree(tree)
 
