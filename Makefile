@@ -57,7 +57,8 @@ OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
 OF_COMMAND  := cli cli/adopt cli/doctor cli/check cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/prober $(OF_UPDATE)
-FOLDERS     := $(sort $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_COMMAND))
+OF_LIBRARY  := libkeelboot
+FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
@@ -67,6 +68,11 @@ obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
 LIBKB   := $(B)/libkb.a
 LIBREAL := $(B)/libreal.a
+# For programs of others: docs/man/keelboot.3. The first number of ABI is raised when one that was built before would not run
+# any more, the second when there is a function more.
+ABI     := 0.0
+SONAME  := libkeelboot.so.$(firstword $(subst ., ,$(ABI)))
+LIBRARY := $(B)/libkeelboot.so.$(ABI) $(call archive,$(OF_LIBRARY))
 PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
@@ -80,6 +86,7 @@ ZSTD    := $(call libs_of,libzstd,-lzstd)
 INIT_LIBS    = $(INIH)
 HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(ZSTD)
+JSON        := $(or $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null),-ljson-c)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
 ifdef DYNAMIC
@@ -88,7 +95,7 @@ BLKID    := -lblkid
 PROGS    := $(B)/keelboot-select $(B)/keelboot-prober $(B)/keelboot-guardian
 endif
 
-all: $(PROGS) $(if $(SAN)$(DYNAMIC),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay and keelboot
+all: $(PROGS) $(if $(SAN)$(DYNAMIC),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay and keelboot
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -147,6 +154,14 @@ $(B)/keelboot-overlay: $(B)/obj/initramfs/overlay/overlay_main.o $(call archive,
 $(B)/keelboot: $(B)/obj/cli/main.o $(call archive,$(OF_COMMAND)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(CLI_LIBS))
+
+# In the process of another: at any place, and nothing of it is seen but what keelboot.h declares.
+$(call obj,$(wildcard libkeelboot/*.c)): HARDEN += -fPIC -fvisibility=hidden
+
+$(B)/libkeelboot.so.$(ABI): $(call archive,$(OF_LIBRARY)) libkeelboot/libkeelboot.map
+	$(call step,LD)
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libkeelboot/libkeelboot.map -Wl,-z,defs,-z,relro,-z,now,-z,noexecstack \
+		$(CFLAGS) -Wl,--build-id=none -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive $(JSON)
 
 # ---------------------------------------------------------------- tests
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
@@ -334,15 +349,16 @@ COMPLETION := $(PREFIX)/share/bash-completion/completions/keelboot
 # Debian's zsh reads vendor-completions, and leaves site-functions to the administrator.
 ZSHDIR     := $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 FISHDIR    := $(PREFIX)/share/fish/vendor_completions.d
-MANPAGES   := $(wildcard docs/man/*.[1578])
+MANPAGES   := $(wildcard docs/man/*.[13578])
 # What a device has no use for.
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
 BOOTPAGES  := docs/man/keelboot-select.8
+DEVPAGES   := docs/man/keelboot.3
 LIBFOLDERS := checks dynamic mkinitramfs.d qemu
 pages       = for page in $(1); do \
 	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
 
-install: install-device install-host ## install all below DESTDIR and PREFIX (default /usr)
+install: install-device install-host install-library install-dev ## install all below DESTDIR and PREFIX (default /usr)
 
 install-both: all
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)
@@ -352,10 +368,26 @@ install-both: all
 	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
 	$(INSTALL) -D -m 644 cli/completion.zsh $(DESTDIR)$(ZSHDIR)/_keelboot
 	$(INSTALL) -D -m 644 cli/completion.fish $(DESTDIR)$(FISHDIR)/keelboot.fish
-	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES),$(MANPAGES)))
+	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES) $(DEVPAGES),$(MANPAGES)))
 
 install-device: install-both ## install what a device's root needs: the command, its helper, and keelboot-overlay
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
+
+# Below PREFIX; where Debian's packages have it, by LIBARCH=lib/x86_64-linux-gnu.
+LIBARCH := lib
+install-library: all ## install the library that programs of others are linked with (LIBARCH=lib64: not into lib)
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/$(LIBARCH)
+	$(INSTALL_PROGRAM) -m 644 $(B)/libkeelboot.so.$(ABI) $(DESTDIR)$(PREFIX)/$(LIBARCH)/libkeelboot.so.$(ABI)
+	ln -sf libkeelboot.so.$(ABI) $(DESTDIR)$(PREFIX)/$(LIBARCH)/$(SONAME)
+
+install-dev: install-library ## install what one needs to compile such a program: header, static library, pkg-config file
+	$(INSTALL) -D -m 644 libkeelboot/keelboot.h $(DESTDIR)$(PREFIX)/include/keelboot.h
+	$(INSTALL) -D -m 644 $(call archive,$(OF_LIBRARY)) $(DESTDIR)$(PREFIX)/$(LIBARCH)/libkeelboot.a
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/$(LIBARCH)/pkgconfig
+	sed -e 's,@PREFIX@,$(PREFIX),; s,@LIBARCH@,$(LIBARCH),; s,@VERSION@,$(VERSION),' libkeelboot/libkeelboot.pc.in \
+		>$(DESTDIR)$(PREFIX)/$(LIBARCH)/pkgconfig/libkeelboot.pc
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/$(LIBARCH)/libkeelboot.so
+	@$(call pages,$(DEVPAGES))
 
 # What the initramfs of a distribution is made of, and the glue of its generator.
 BOOTPROGS := $(B)/keelboot-select $(B)/keelboot-guardian $(B)/keelboot-$(if $(DYNAMIC),prober,helper)
@@ -434,6 +466,8 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
 	rm -f $(addprefix $(DESTDIR)$(INITCPIO)/,install/keelboot hooks/keelboot)
 	rm -rf $(DESTDIR)$(MKOSI_INITRD) $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/$(LIBARCH)/,libkeelboot.so.$(ABI) $(SONAME) libkeelboot.so libkeelboot.a pkgconfig/libkeelboot.pc) \
+		$(DESTDIR)$(PREFIX)/include/keelboot.h
 	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
@@ -449,6 +483,6 @@ clean: ## remove what was built (the kernel, Debian roots that were unpacked, an
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean
-.PHONY: install-both install-device install-host install-strip install-device-strip install-host-strip
+.PHONY: install-both install-device install-host install-library install-dev install-strip install-device-strip install-host-strip
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -65,9 +65,21 @@ static json_object *store_json(const struct status *st)
 
 static json_object *staged_json(const struct status *st)
 {
+	static const char *const fates[] = {
+		[STATUS_INSTALLED] = "install",
+		[STATUS_SKIPPED] = "skip",
+		[STATUS_FORGOTTEN] = "forget",
+	};
 	json_object *o = state_json_staged(&st->d->state);
+	enum status_fate fate;
+	const char *why;
 
-	if (o != NULL && st->staged_path[0] != '\0') {
+	if (o == NULL)
+		return NULL;
+	fate = status_staged_fate(st, &why);
+	output_json_text(o, "next", fates[fate]);
+	output_json_text(o, "why", fate == STATUS_INSTALLED ? NULL : why);
+	if (st->staged_path[0] != '\0') {
 		output_json_text(o, "path", st->staged_path);
 		output_json_bool(o, "present", st->have_staged_file);
 	}

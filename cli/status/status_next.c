@@ -45,20 +45,36 @@ static const char *why_left_alone(const struct status *st)
 	return NULL;
 }
 
+enum status_fate status_staged_fate(const struct status *st, const char **why)
+{
+	enum kb_err err = would_accept(&st->d->state, why);
+	const char *skipped = why_left_alone(st);
+
+	if (skipped != NULL) {
+		*why = skipped;
+		return STATUS_SKIPPED;
+	}
+	if (err == KB_EREJECTED || err == KB_EAPPLIED)
+		return STATUS_FORGOTTEN;
+	return err == KB_OK ? STATUS_INSTALLED : STATUS_SKIPPED;
+}
+
 /* A sentence on the staged update, up to "uses slot a"; false where it changes nothing. */
 static bool print_staged_next(const struct status *st, char *out, size_t size)
 {
-	const char *skipped = why_left_alone(st), *why;
-	enum kb_err err = would_accept(&st->d->state, &why);
+	const char *why;
 
-	if (skipped != NULL)
-		snprintf(out, size, "skips the staged update (%s); uses", skipped);
-	else if (err == KB_EREJECTED || err == KB_EAPPLIED)
-		snprintf(out, size, "forgets the staged update (%s); uses", why);
-	else if (err != KB_OK)
-		snprintf(out, size, "skips the staged update (%s); uses", why);
-	else
+	switch (status_staged_fate(st, &why)) {
+	case STATUS_INSTALLED:
 		snprintf(out, size, "installs the staged update, or else uses");
+		break;
+	case STATUS_SKIPPED:
+		snprintf(out, size, "skips the staged update (%s); uses", why);
+		break;
+	case STATUS_FORGOTTEN:
+		snprintf(out, size, "forgets the staged update (%s); uses", why);
+		break;
+	}
 	return status_staged_on_trial(st) == STATE_NONE;
 }
 
