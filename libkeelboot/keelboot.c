@@ -17,19 +17,12 @@ int keelboot_new(struct keelboot **out)
 	return *out != NULL ? 0 : -ENOMEM;
 }
 
-void keelboot_free_list(char **list)
-{
-	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
-		free(list[i]);
-	free(list);
-}
-
 void keelboot_free(struct keelboot *kb)
 {
 	if (kb == NULL)
 		return;
 	free(kb->program);
-	keelboot_free_list(kb->options);
+	free(kb->options);
 	json_object_put(kb->status);
 	free(kb);
 }
@@ -65,6 +58,28 @@ int keelboot_set_program(struct keelboot *kb, const char *path)
 	return 0;
 }
 
+/* One piece of memory: the list, and behind it the texts. NULL if there is none. */
+static char **copy_list(const char *const *texts, size_t n)
+{
+	size_t size = (n + 1) * sizeof(*texts), len;
+	char **copy, *to;
+
+	for (size_t i = 0; i < n; i++)
+		size += strlen(texts[i]) + 1;
+	/* bound: OPTIONS_MAX pointers, and the caller's texts */
+	copy = calloc(1, size);
+	if (copy == NULL)
+		return NULL;
+	to = (char *)(copy + n + 1);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = to;
+		len = strlen(texts[i]) + 1;
+		memcpy(to, texts[i], len);
+		to += len;
+	}
+	return copy;
+}
+
 int keelboot_set_options(struct keelboot *kb, const char *const *options)
 {
 	char **copy;
@@ -74,19 +89,10 @@ int keelboot_set_options(struct keelboot *kb, const char *const *options)
 	while (options != NULL && options[n] != NULL)
 		if (++n > OPTIONS_MAX)
 			return keelboot_fail(kb, -E2BIG, "more than %d options", OPTIONS_MAX);
-	/* bound: OPTIONS_MAX pointers */
-	copy = calloc(n + 1, sizeof(*copy));
-	for (size_t i = 0; copy != NULL && i < n; i++) {
-		/* bound: the caller's text */
-		copy[i] = strdup(options[i]);
-		if (copy[i] == NULL) {
-			keelboot_free_list(copy);
-			copy = NULL;
-		}
-	}
+	copy = copy_list(options, n);
 	if (copy == NULL)
 		return keelboot_fail(kb, -ENOMEM, "no memory");
-	keelboot_free_list(kb->options);
+	free(kb->options);
 	kb->options = copy;
 	return 0;
 }

@@ -16,7 +16,7 @@ static int name_slot(struct keelboot *kb, int slot, char name[8])
 	if (slot != KEELBOOT_BOOTED && (slot < 'a' || slot > 'z'))
 		return keelboot_fail(kb, -EINVAL, "%d: no slot", slot);
 	if (slot == KEELBOOT_BOOTED)
-		strcpy(name, "booted");
+		snprintf(name, 8, "booted");
 	else
 		snprintf(name, 8, "%c", slot);
 	return 0;

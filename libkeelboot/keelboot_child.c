@@ -81,7 +81,7 @@ static void reset_signals(void)
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	/* Those that are not there, or cannot be set, need no reset. */
+	/* Those that nobody has, or nobody can set, need no reset. */
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)!sigaction(sig, &usual, NULL);
 	sigemptyset(&none);
@@ -104,7 +104,7 @@ static _Noreturn void become(const struct pipes *p, char *const *argv)
 	_exit(KEELBOOT_CHILD_NOT_STARTED);
 }
 
-/* The signal that ends the command comes to whoever tells of its end, too. */
+/* The signal that ends the command comes to whoever reports its end, too. */
 static void outlive_command(void)
 {
 	struct sigaction ignored = { .sa_handler = SIG_IGN };

@@ -11,7 +11,7 @@
 struct keelboot {
 	/* NULL: where it is installed as a rule */
 	char *program;
-	/* ends with NULL; or is NULL */
+	/* ends with NULL; or is NULL. One piece of memory, with the texts. */
 	char **options;
 	/* what `keelboot status --json` printed; NULL before keelboot_refresh() */
 	json_object *status;
@@ -21,9 +21,6 @@ struct keelboot {
 /* Keeps a text for keelboot_error(). Gives back err. */
 int keelboot_fail(struct keelboot *kb, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* Frees a list of texts that ends with NULL, and the texts. */
-void keelboot_free_list(char **list);
 
 /* A member of o (which may be NULL) as text; "" when it is missing or no string. */
 const char *keelboot_text(json_object *o, const char *key);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""libkeelboot as others use it: installed, found by pkg-config, compiled as C and as C++, linked shared and static, with
-the real command behind it. tests/unit/libkeelboot_test.c has what a command may do to it."""
+"""libkeelboot as others use it: installed, found by pkg-config, compiled as C and as C++, linked shared and static,
+with the real command behind it. tests/unit/libkeelboot_test.c has what a command may do to it."""
 import errno
 import os
 import re
@@ -212,7 +212,8 @@ def test_the_library_is_a_quiet_guest(dev_files):
     library, = dev_files.lib.glob("libkeelboot.so.*.*")
     needed = re.findall(r"NEEDED.*\[(.*)\]", call("readelf", "-d", library).stdout)
     assert sorted(name.split(".so")[0] for name in needed) == ["libc", "libjson-c"]
-    wanted = {line.split()[-1].split("@")[0] for line in call("nm", "-D", "--undefined-only", library).stdout.splitlines()}
+    undefined = call("nm", "-D", "--undefined-only", library).stdout.splitlines()
+    wanted = {line.split()[-1].split("@")[0] for line in undefined}
     assert not wanted & {"exit", "abort", "printf", "puts", "fputs", "fwrite", "stdout", "stderr", "setenv", "putenv",
                          "signal", "system", "environ", "getenv", "setlocale", "strerror", "fork"}
     objects = call("nm", "-f", "sysv", dev_files.lib / "libkeelboot.a").stdout

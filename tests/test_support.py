@@ -22,9 +22,9 @@ GENERATORS = {
     "dracut 059: Debian 12": r"dracut-(systemd|shell)(-sysvinit)?",
     "dracut 106: Debian 13, backports of 12": r"dracut-106-.*",
     "mkinitcpio 41: Arch's scripts, in a Debian": r"mkinitcpio-.*",
-    "mkosi-initrd": None,
+    "mkosi-initrd 25: Debian 13": "mkosi-initrd",
     "Buildroot": "tests/boot/test_buildroot.py",
-    "Yocto": None,
+    "Yocto: scarthgap, wrynose": "tests/boot/test_yocto.py",
 }
 
 

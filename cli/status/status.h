@@ -104,7 +104,7 @@ void status_guard_json(const struct status *st, json_object *o);
 /* The slot on trial that holds what is staged: the boot that installed it left that; STATE_NONE. */
 int status_staged_on_trial(const struct status *st);
 
-/* What the next boot does with what is staged; there has to be something. why: unless it is
+/* What the next boot does with what is staged; something must be staged. why: unless it is
  * installed. */
 enum status_fate { STATUS_INSTALLED, STATUS_SKIPPED, STATUS_FORGOTTEN };
 enum status_fate status_staged_fate(const struct status *st, const char **why);

@@ -29,7 +29,7 @@ LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "
         "init_exits", "integrate", "marked_too_early", "mkinitcpio", "other_kernels", "packages",
         "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause", "root_overlay_distro", "root_page",
         "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "uki", "verify_first",
-        "watchdog_handover", "what_hangs_is_reset")
+        "watchdog_handover", "what_hangs_is_reset", "yocto")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",

@@ -1,0 +1,1 @@
+require ${@bb.utils.contains('DISTRO_FEATURES', 'keelboot', 'linux-keelboot.inc', '', d)}
