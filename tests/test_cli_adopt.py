@@ -276,8 +276,8 @@ def kill_at(debian, step):
         assert child.wait(60) == -signal.SIGKILL
 
 
-def completes(debian):
-    debian.adopt("--yes")
+def completes(debian, code=OK):
+    assert debian.adopt("--yes", code=None).returncode in (OK, code)
     assert [s["state"] for s in debian.state()["slots"]] == ["good", "trial"]
     assert "made" in (debian.root / f"boot/initrd.img-{KERNEL}").read_text()
     assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
@@ -287,10 +287,11 @@ def completes(debian):
 def test_killed_at_any_step_it_boots_as_before_and_a_second_run_completes(debian, step):
     root = debian.node("root").read_bytes()
     kill_at(debian, step)
-    if step != "initramfs":         # the last one may be done by then
+    if step != "initramfs":
         assert (debian.root / f"boot/initrd.img-{KERNEL}").read_text() == "without\n"
     assert debian.node("root").read_bytes() == root
-    completes(debian)
+    # What was started for the last step outlives the command, and may be done by now.
+    completes(debian, code=NOTHING if step == "initramfs" else OK)
 
 
 @pytest.mark.parametrize("tool", ["mke2fs", "update-initramfs"])

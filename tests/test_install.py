@@ -13,7 +13,7 @@ import cli_device
 from cli_device import FAILURE, OK, TOP, USAGE, Device, call
 
 PREFIX = "opt/keelboot"
-STANDARD = ("bin", "lib", "share/man/man1", "share/man/man5", "share/man/man7", "share/man/man8", "share/doc",
+STANDARD = ("bin", "include", "lib", "lib/pkgconfig", *(f"share/man/man{n}" for n in (1, 3, 5, 7, 8)), "share/doc",
             "share/bash-completion/completions", "share/zsh/vendor-completions", "share/fish/vendor_completions.d")
 DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
           f"{PREFIX}/lib/keelboot/keelboot-overlay",
