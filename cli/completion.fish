@@ -26,7 +26,7 @@ function __keelboot_words
         case check-config
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case adopt
-            printf '%s\n' --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case state
             printf '%s\n' export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help
         case bundle

@@ -92,12 +92,14 @@ static const struct verb verbs[] = {
 	  "An unknown key or value is an error here; a boot only warns and ignores it.\n\n"
 	  "Example:  keelboot check-config ./system.conf\n" },
 	{ "adopt", adopt_cmd, NULL, "make an installed Debian a device with slots",
-	  "Usage: keelboot adopt --key FILE [--dry-run] [--yes] [--data DEVICE] [--from DIR]\n"
-	  "                      [--compatible NAME] [--version V] [--sequence N] [--sys-root DIR]\n\n"
+	  "Usage: keelboot adopt --key FILE [--dry-run | --commands | --yes] [--data DEVICE]\n"
+	  "                      [--from DIR] [--compatible NAME] [--version V] [--sequence N]\n"
+	  "                      [--sys-root DIR]\n\n"
 	  "Says which partitions can be state, slot b and data, what is missing, and how to get\n"
 	  "it. Then it makes configuration, state, the first bundle of the system that runs, and\n"
 	  "the initramfs; the next boot tries that bundle in slot b. It writes nothing before you\n"
-	  "have agreed (--yes: at once; --dry-run: never). --from DIR is a snapshot of the root.\n\n"
+	  "have agreed (--yes: at once; --dry-run: never). --commands prints a script for sh that\n"
+	  "makes what is missing. --from DIR is a snapshot of the root.\n\n"
 	  "Example:  keelboot adopt --dry-run\n" },
 	{ "state", state_cmd, NULL,
 	  "show or export the state record, or write a factory's first one",

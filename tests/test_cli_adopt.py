@@ -95,7 +95,7 @@ class Installed:
     def make_system(self):
         """The root that is made a bundle of: what a snapshot shows."""
         for path, text in {"etc/fstab": FSTAB, "sbin/init": "#!/bin/sh\n", "tmp/passing": "gone", "etc/hostname": "x",
-                           "etc/keelboot/README": ""}.items():
+                           "etc/keelboot/README": "", "boot/of-before": "hidden by the mount"}.items():
             (self.system / path).parent.mkdir(parents=True, exist_ok=True)
             (self.system / path).write_text(text)
 
@@ -175,7 +175,7 @@ def test_who_says_no_at_the_question_has_nothing_written(debian):
 REFUSED = {
     "no-gpt": ({"table": "dos"}, "has no GPT", "sgdisk -g"),
     "btrfs": ({"fstype": "btrfs"}, "subvolumes cannot be slots", "ext4, xfs or f2fs"),
-    "boot-inside": ({"boot": False}, "/boot lies inside of the root", "cp -a /boot/. /mnt"),
+    "boot-inside": ({"boot": False}, "/boot lies inside of the root", "cp -ax /boot/. /run/boot"),
     "no-partitions": ({"parts": {"boot": 32, "root": 96}}, "no partition for the state, slot b, data, and only",
                       "enlarge the disk"),
     "small-b": ({"parts": {**PARTS, "root-b": 12}}, "slot b (/dev/vda4) is too small: it has 12 MiB",
@@ -193,17 +193,43 @@ def test_what_cannot_be_adopted_is_refused_with_what_to_do(install, case):
     assert debian.content() == before
 
 
-def test_the_command_for_missing_partitions_makes_what_it_needs(install):
-    """As it is printed; partx is the kernel's part of it."""
+def script_of(debian, disk):
+    """What is printed, without what only a running system can do: partx, mounts, the boot loader."""
+    script = debian.adopt("--commands").stdout
+    for word in ("partx -u", "udevadm settle"):
+        script = script.replace(word, ":")
+    return script.replace("/dev/vda", str(disk))
+
+
+def test_the_commands_make_the_partitions_that_are_missing(install):
     debian = install(parts={"boot": 32, "root": 96})
     disk = debian.root / "dev/vda"
     os.truncate(disk, 1024 * MIB)
-    call("sfdisk", "-q", "--relocate", "gpt-bak-std", disk)
-    told = debian.adopt("--dry-run", code=FAILURE).stdout
-    command = re.search(r"printf .*partx.*", told)[0].replace("/dev/vda", str(disk))
-    call("sh", "-ec", command.replace("partx -u", ": "))
+    call("sh", "-ec", script_of(debian, disk).split("# the data partition")[0])
     names = re.findall(r'name="(.*?)"', call("sfdisk", "-d", disk).stdout)
     assert names == ["boot", "root", "keelboot-state", "root-b", "keelboot-overlay", "data"]
+
+
+def test_the_commands_give_boot_a_partition(install):
+    debian = install(parts={"root": 96}, boot=False)
+    os.truncate(debian.root / "dev/vda", 2048 * MIB)
+    script = debian.adopt("--commands").stdout
+    assert script.startswith("set -e\n# no partition for /boot, the state, slot b, data\n")
+    assert "'size=512M, name=\"boot\"'" in script and script.rstrip().count("mkfs.ext4 -q /dev/disk/by-partlabel/") == 3
+    steps = ["cp -ax /boot/. /run/boot", "'PARTLABEL=boot /boot ext4 defaults 0 2' >>/etc/fstab", "\nmount /boot\n",
+             "grub-install --force-extra-removable /dev/vda\nupdate-grub\n"]
+    assert [script.index(step) for step in steps] == sorted(script.index(step) for step in steps)
+    call("sh", "-n", input=script)
+
+
+def test_no_script_is_printed_where_a_person_has_to_decide(install):
+    debian = install(parts={"boot": 32, "root": 96})        # no room
+    done = debian.adopt("--commands", code=FAILURE)
+    assert done.stdout == "" and "enlarge the disk" in done.stderr
+
+
+def test_commands_of_a_system_that_lacks_nothing_do_nothing(debian):
+    assert debian.adopt("--commands").stdout == "set -e\n"
 
 
 def test_no_glue_no_key_no_overlay_program(debian):
@@ -245,7 +271,8 @@ def test_it_makes_configuration_state_bundle_and_initramfs(debian, tmp_path):
     assert (debian.root / "asked").read_text() == "-u -k all\n"
     # The root's line is gone, the others stay; what passes is not in it; the configuration is.
     assert image_of(debian, tmp_path, "/etc/fstab") == "# the root\nUUID=5678 /boot ext4 defaults 0 2\n"
-    assert "passing" not in call("debugfs", "-R", "ls /tmp", debian.node("root-b")).stdout
+    for folder, file in (("/tmp", "passing"), ("/boot", "of-before")):
+        assert file not in call("debugfs", "-R", f"ls {folder}", debian.node("root-b")).stdout
     assert image_of(debian, tmp_path, "/etc/keelboot/system.conf") == \
         (debian.root / "etc/keelboot/system.conf").read_text()
     assert (debian.system / "etc/fstab").read_text() == FSTAB

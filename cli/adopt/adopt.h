@@ -20,12 +20,15 @@ enum adopt_role {
 	ADOPT_SLOT_B,
 	ADOPT_DATA,
 	ADOPT_OVERLAY, /* without one, what is written to the root goes into memory */
+	ADOPT_BOOT,    /* kernel and initramfs, which serve both slots */
 	ADOPT_ROLES,
 };
 
-/* What keeps the system from being adopted, and what to do about it: commands, a line each. */
+/* What keeps the system from being adopted, and what to do about it. */
 struct adopt_problem {
 	char text[ADOPT_TEXT_LEN], fix[ADOPT_FIX_LEN];
+	/* the fix is commands for a shell, a line each; else advice */
+	bool commands;
 };
 
 /* What makes the initramfs. */
@@ -45,7 +48,7 @@ struct adopt {
 	const char *key, *data, *from;
 	char compatible[CONF_NAME_MAX + 1];
 	const char *version, *sequence;
-	bool dry_run, yes;
+	bool dry_run, yes, commands;
 
 	/* what there is */
 	struct prober_answer disk;
@@ -57,6 +60,8 @@ struct adopt {
 	/* where data is mounted; "" */
 	char data_mount[CONF_PATH_MAX + 1];
 	const struct prober_part *role[ADOPT_ROLES];
+	/* it is missing, and the commands of adopt_check_partitions() make it */
+	bool will_be[ADOPT_ROLES];
 	const struct adopt_generator *generator;
 	char kernel[128];
 
@@ -78,15 +83,22 @@ struct adopt_mount {
 bool adopt_mount_at(const struct adopt *ad, const char *place, struct adopt_mount *m);
 bool adopt_mount_of(const struct adopt *ad, const struct prober_part *part, struct adopt_mount *m);
 
-void adopt_problem(struct adopt *ad, const char *fix, const char *fmt, ...)
+/* What a person has to do, and what commands do. */
+void adopt_problem(struct adopt *ad, const char *advice, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void adopt_missing(struct adopt *ad, const char *commands, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The GPT label of each role's partition. */
+extern const char *const adopt_label[ADOPT_ROLES];
 /* Finds root and disk, and gives each partition its role. What is wrong becomes a problem. */
 void adopt_look(struct adopt *ad);
 /* What is missing, and the commands that make it; needs what adopt_look() found. */
 void adopt_check(struct adopt *ad);
-/* The one command that makes the partitions that are missing. */
+/* The commands that make the partitions that are missing. */
 void adopt_check_partitions(struct adopt *ad);
+/* Those that fill them: /boot, data, and the overlay. */
+void adopt_check_file_systems(struct adopt *ad);
 /* How large slot b must be for the image of this root. */
 uint64_t adopt_image_size(const struct adopt *ad);
 
@@ -105,3 +117,5 @@ enum kb_err adopt_make_bundle(struct adopt *ad) KB_MUST_CHECK;
 void adopt_bundle_path(const struct adopt *ad, char out[DEVICE_PATH_MAX]);
 
 void adopt_print(const struct adopt *ad);
+/* What is missing, as a script for sh; false: some of it needs a person, which is reported. */
+bool adopt_print_commands(const struct adopt *ad);

@@ -54,14 +54,19 @@ static enum kb_err hide_root_line(void)
 	return os_mount(FSTAB, VIEW "/etc/fstab", NULL, MS_BIND, NULL);
 }
 
+/* Below the mount of /boot there may be what was there before it got a partition. */
 static enum kb_err hide_passing_files(void)
 {
-	static const char *const folders[] = { VIEW "/tmp", VIEW "/var/tmp" };
+	static const struct {
+		const char *path, *mode;
+	} folders[] = { { VIEW "/tmp", "mode=1777" },
+			{ VIEW "/var/tmp", "mode=1777" },
+			{ VIEW "/boot", "mode=0755" } };
 
 	for (size_t i = 0; i < KB_ARRAY_LEN(folders); i++)
-		if (os_exists(folders[i]))
-			TRY(os_mount("tmpfs", folders[i], "tmpfs", MS_NOSUID | MS_NODEV,
-				     "mode=1777"));
+		if (os_exists(folders[i].path))
+			TRY(os_mount("tmpfs", folders[i].path, "tmpfs", MS_NOSUID | MS_NODEV,
+				     folders[i].mode));
 	return KB_OK;
 }
 

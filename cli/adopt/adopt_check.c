@@ -44,20 +44,6 @@ static void check_root(struct adopt *ad)
 				inside[i]);
 }
 
-static void check_boot(struct adopt *ad)
-{
-	struct adopt_mount m;
-
-	if (adopt_mount_at(ad, "/boot", &m))
-		return;
-	adopt_problem(
-		ad,
-		"echo 'size=512M, name=\"boot\"' | sfdisk -q --append --no-reread --force DISK; partx -u DISK\n"
-		"mkfs.ext4 /dev/disk/by-partlabel/boot; mount /dev/disk/by-partlabel/boot /mnt; cp -a /boot/. /mnt; umount /mnt\n"
-		"echo 'PARTLABEL=boot /boot ext4 defaults 0 2' >>/etc/fstab; mount /boot; grub-install DISK; update-grub",
-		"/boot lies inside of the root, so inside of slot a: kernel and initramfs serve both slots, and need a partition of their own");
-}
-
 static void check_slot_b(struct adopt *ad)
 {
 	const struct prober_part *b = ad->role[ADOPT_SLOT_B];
@@ -106,55 +92,13 @@ static void check_state(struct adopt *ad)
 		      s->fstype[0] != '\0' ? s->fstype : "it is mounted");
 }
 
-static void check_data(struct adopt *ad)
+static void check_program(struct adopt *ad)
 {
-	const struct prober_part *data = ad->role[ADOPT_DATA];
-	char fix[ADOPT_FIX_LEN], path[DEVICE_PATH_MAX];
-	uint64_t free_bytes, total;
+	char path[DEVICE_PATH_MAX];
 
-	if (data == NULL)
-		return;
-	if (data->fstype[0] == '\0' || ad->data_mount[0] == '\0') {
-		snprintf(
-			fix, sizeof(fix),
-			"%s%secho 'PARTUUID=%s /data ext4 defaults,nofail 0 2' >>/etc/fstab; mkdir -p /data; mount /data",
-			data->fstype[0] == '\0' ? "mkfs.ext4 " : "",
-			data->fstype[0] == '\0' ? data->dev : "", data->partuuid);
-		if (data->fstype[0] == '\0')
-			snprintf(
-				fix, sizeof(fix),
-				"mkfs.ext4 %s; mkdir -p /data; echo 'PARTUUID=%s /data ext4 defaults,nofail 0 2' >>/etc/fstab; mount /data",
-				data->dev, data->partuuid);
-		adopt_problem(ad, fix, "the data partition (%s) %s", data->dev,
-			      data->fstype[0] == '\0' ? "has no file system" : "is not mounted");
-		return;
-	}
-	adopt_path(ad, path, ad->data_mount);
-	if (os_free_space(path, &free_bytes, &total) == KB_OK && free_bytes < 2 * ad->used)
-		adopt_problem(ad, "make room there, or take a larger partition: --data DEVICE",
-			      "%s has %" PRIu64 " MiB left; the image and its bundle need %" PRIu64
-			      " MiB",
-			      ad->data_mount, free_bytes / ADOPT_MIB, 2 * ad->used / ADOPT_MIB);
-}
-
-static void check_overlay(struct adopt *ad)
-{
-	const struct prober_part *o = ad->role[ADOPT_OVERLAY];
-	char fix[ADOPT_FIX_LEN], path[DEVICE_PATH_MAX];
-	struct adopt_mount m;
-
-	if (o != NULL && o->fstype[0] == '\0') {
-		snprintf(fix, sizeof(fix), "mkfs.ext4 %s", o->dev);
-		adopt_problem(ad, fix, "the partition of the overlay (%s) has no file system",
-			      o->dev);
-	}
-	if (o != NULL && adopt_mount_of(ad, o, &m))
-		adopt_problem(ad, "umount it, and take its line out of /etc/fstab",
-			      "the partition of the overlay (%s) is mounted on %s", o->dev,
-			      m.place);
 	adopt_path(ad, path, "/usr/lib/keelboot/keelboot-overlay");
 	if (!os_executable(path))
-		adopt_problem(ad, "apt install keelboot",
+		adopt_missing(ad, "apt-get install -y keelboot",
 			      "%s is missing: it makes the overlay above a slot", path);
 }
 
@@ -197,12 +141,11 @@ void adopt_check(struct adopt *ad)
 	if (ad->role[ADOPT_ROOT] == NULL)
 		return;
 	check_root(ad);
-	check_boot(ad);
 	adopt_check_partitions(ad);
+	adopt_check_file_systems(ad);
 	check_state(ad);
 	check_slot_b(ad);
-	check_data(ad);
-	check_overlay(ad);
+	check_program(ad);
 	if (!ad->has_bundle)
 		check_key(ad);
 	check_initramfs(ad);

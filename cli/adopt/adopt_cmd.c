@@ -11,14 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DRY_RUN = 1, YES, KEY, DATA, FROM, COMPATIBLE, VERSION, SEQUENCE, SYS_ROOT };
+enum { DRY_RUN = 1, YES, KEY, DATA, FROM, COMPATIBLE, VERSION, SEQUENCE, SYS_ROOT, COMMANDS };
 
 static const struct args_option table[] = {
 	{ "dry-run", 0, false, DRY_RUN },  { "yes", 0, false, YES },
 	{ "key", 0, true, KEY },	   { "data", 0, true, DATA },
 	{ "from", 0, true, FROM },	   { "compatible", 0, true, COMPATIBLE },
 	{ "version", 0, true, VERSION },   { "sequence", 0, true, SEQUENCE },
-	{ "sys-root", 0, true, SYS_ROOT }, { .name = NULL },
+	{ "sys-root", 0, true, SYS_ROOT }, { "commands", 0, false, COMMANDS },
+	{ .name = NULL },
 };
 
 /* Large, and one at a time. */
@@ -36,6 +37,8 @@ static enum kb_err take_option(int id, const struct args *a)
 		ad.dry_run = true;
 	else if (id == YES)
 		ad.yes = true;
+	else if (id == COMMANDS)
+		ad.commands = true;
 	else if (id == COMPATIBLE && snprintf(ad.compatible, sizeof(ad.compatible), "%s",
 					      a->value) >= (int)sizeof(ad.compatible)) {
 		log_err("--compatible %s: longer than %d letters", a->value, CONF_NAME_MAX);
@@ -55,7 +58,7 @@ static int read_adopt_args(struct args *a, struct device_options *o)
 			return args_wrong(a, id, "adopt");
 		else if (take_option(id, a) != KB_OK)
 			return OUTPUT_USAGE;
-	if (!ad.dry_run && !ad.yes && isatty(STDIN_FILENO) == 0) {
+	if (!ad.dry_run && !ad.commands && !ad.yes && isatty(STDIN_FILENO) == 0) {
 		log_err("adopt: there is no terminal to ask on; pass --dry-run, or --yes");
 		return OUTPUT_USAGE;
 	}
@@ -211,6 +214,8 @@ static int decide(struct device_options *o)
 		puts("This system is adopted already; `keelboot status` and `keelboot doctor` say how it is.");
 		return OUTPUT_NOTHING;
 	}
+	if (ad.commands)
+		return adopt_print_commands(&ad) ? OUTPUT_OK : OUTPUT_FAILURE;
 	adopt_print(&ad);
 	if (ad.n > 0)
 		return OUTPUT_FAILURE;

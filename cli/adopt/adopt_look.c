@@ -12,17 +12,40 @@
 
 #define LOOK_MS 20000
 
-void adopt_problem(struct adopt *ad, const char *fix, const char *fmt, ...)
+const char *const adopt_label[] = {
+	[ADOPT_ROOT] = "",	[ADOPT_STATE] = "keelboot-state",
+	[ADOPT_SLOT_B] = "root-b", [ADOPT_DATA] = "data",
+	[ADOPT_OVERLAY] = "keelboot-overlay", [ADOPT_BOOT] = "boot",
+};
+
+static void add_problem(struct adopt *ad, bool commands, const char *fix, const char *fmt,
+			va_list args)
 {
 	struct adopt_problem *p = &ad->problem[ad->n];
-	va_list args;
 
 	if (ad->n == ADOPT_PROBLEMS_MAX)
 		return;
 	ad->n++;
+	p->commands = commands;
 	snprintf(p->fix, sizeof(p->fix), "%s", fix);
-	va_start(args, fmt);
 	vsnprintf(p->text, sizeof(p->text), fmt, args);
+}
+
+void adopt_problem(struct adopt *ad, const char *advice, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_problem(ad, false, advice, fmt, args);
+	va_end(args);
+}
+
+void adopt_missing(struct adopt *ad, const char *commands, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_problem(ad, true, commands, fmt, args);
 	va_end(args);
 }
 
@@ -113,9 +136,9 @@ static const struct prober_part *by_label(struct adopt *ad, const char *label)
 }
 
 /* What the command line names, else what has the label. */
-static void take_role(struct adopt *ad, enum adopt_role role, const char *named, const char *label)
+static void take_role(struct adopt *ad, enum adopt_role role, const char *named)
 {
-	ad->role[role] = named != NULL ? by_device(ad, named) : by_label(ad, label);
+	ad->role[role] = named != NULL ? by_device(ad, named) : by_label(ad, adopt_label[role]);
 	if (named != NULL && ad->role[role] == NULL)
 		adopt_problem(ad, "name a partition of the disk on which the root is",
 			      "%s is no partition of %s", named, ad->disk_path);
@@ -156,10 +179,11 @@ void adopt_look(struct adopt *ad)
 		return;
 	snprintf(dev, sizeof(dev), "/dev/%s", name);
 	ad->role[ADOPT_ROOT] = by_device(ad, dev);
-	take_role(ad, ADOPT_STATE, ad->opts->state, "keelboot-state");
-	take_role(ad, ADOPT_SLOT_B, named_slot_b(ad->opts), "root-b");
-	take_role(ad, ADOPT_DATA, ad->data, "data");
-	take_role(ad, ADOPT_OVERLAY, NULL, "keelboot-overlay");
+	take_role(ad, ADOPT_STATE, ad->opts->state);
+	take_role(ad, ADOPT_SLOT_B, named_slot_b(ad->opts));
+	take_role(ad, ADOPT_DATA, ad->data);
+	take_role(ad, ADOPT_OVERLAY, NULL);
+	take_role(ad, ADOPT_BOOT, NULL);
 	if (ad->role[ADOPT_DATA] != NULL && adopt_mount_of(ad, ad->role[ADOPT_DATA], &data))
 		snprintf(ad->data_mount, sizeof(ad->data_mount), "%.127s", data.place);
 	measure_root(ad);

@@ -2,19 +2,23 @@
 /* The partitions that are missing: how large, and is there room behind the others? */
 #include "cli/adopt/adopt.h"
 
+#include "lib/util.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#define BOOT_MIB    512 /* some kernels, each with its initramfs */
 #define STATE_MIB   16
 #define DATA_ROOM   64 /* MiB, beside image and bundle */
 #define OVERLAY_MIB 512
 #define GPT_ROOM    2 /* MiB: the copy of the table, and alignment */
 
+/* Data comes last: it takes what is left. */
 struct wanted {
-	const char *name, *what;
+	enum adopt_role role;
+	const char *what;
 	uint64_t mib;
-	bool missing;
 };
 
 static uint64_t free_mib(const struct adopt *ad)
@@ -35,56 +39,70 @@ static void append(char *out, size_t size, const char *text)
 	snprintf(out + len, size - len, "%s", text);
 }
 
-/* An overlay is asked for only together with others: without one, memory does. */
-static void write_command(const struct adopt *ad, const struct wanted *w, unsigned n,
-			  char fix[ADOPT_FIX_LEN])
+/* Where the disk grew, the copy of the table has to move to the end first. */
+static void write_commands(const struct adopt *ad, const struct wanted *w, size_t n,
+			   char fix[ADOPT_FIX_LEN])
 {
-	char line[192];
+	char line[224];
 
-	snprintf(fix, ADOPT_FIX_LEN, "printf '%%s\\n'");
-	for (unsigned i = 0; i < n; i++) {
-		if (!w[i].missing)
+	snprintf(fix, ADOPT_FIX_LEN,
+		 "sfdisk -q --relocate gpt-bak-std --no-reread --force %s\nprintf '%%s\\n'",
+		 ad->disk_path);
+	for (size_t i = 0; i < n; i++) {
+		if (!ad->will_be[w[i].role])
 			continue;
-		if (i == n - 1)
-			snprintf(line, sizeof(line), " 'name=\"%s\"'", w[i].name);
+		if (w[i].role == ADOPT_DATA)
+			snprintf(line, sizeof(line), " 'name=\"%s\"'", adopt_label[w[i].role]);
 		else
 			snprintf(line, sizeof(line), " 'size=%" PRIu64 "M, name=\"%s\"'", w[i].mib,
-				 w[i].name);
+				 adopt_label[w[i].role]);
 		append(fix, ADOPT_FIX_LEN, line);
 	}
-	snprintf(line, sizeof(line), " | sfdisk -q --append --no-reread --force %s; partx -u %s",
+	snprintf(line, sizeof(line),
+		 " | sfdisk -q --append --no-reread --force %s\npartx -u %s\nudevadm settle",
 		 ad->disk_path, ad->disk_path);
 	append(fix, ADOPT_FIX_LEN, line);
 }
 
+static bool is_missing(const struct adopt *ad, enum adopt_role role)
+{
+	struct adopt_mount m;
+
+	return ad->role[role] == NULL &&
+	       (role != ADOPT_BOOT || !adopt_mount_at(ad, "/boot", &m));
+}
+
+/* An overlay is asked for only together with others: without one, memory does. */
 void adopt_check_partitions(struct adopt *ad)
 {
 	uint64_t root = ad->role[ADOPT_ROOT]->size / ADOPT_MIB, room = free_mib(ad), sum = 0;
-	/* data comes last: it takes what is left */
-	struct wanted w[] = {
-		{ "keelboot-state", "the state", STATE_MIB, ad->role[ADOPT_STATE] == NULL },
-		{ "root-b", "slot b", root, ad->role[ADOPT_SLOT_B] == NULL },
-		{ "keelboot-overlay", "the overlay", OVERLAY_MIB, false },
-		{ "data", "data", 2 * ad->used / ADOPT_MIB + DATA_ROOM,
-		  ad->role[ADOPT_DATA] == NULL },
+	const struct wanted w[] = {
+		{ ADOPT_BOOT, "/boot", BOOT_MIB },
+		{ ADOPT_STATE, "the state", STATE_MIB },
+		{ ADOPT_SLOT_B, "slot b", root },
+		{ ADOPT_OVERLAY, "the overlay", OVERLAY_MIB },
+		{ ADOPT_DATA, "data", 2 * ad->used / ADOPT_MIB + DATA_ROOM },
 	};
 	char fix[ADOPT_FIX_LEN], names[96] = "";
 
-	for (unsigned i = 0; i < 4; i++) {
-		if (!w[i].missing)
+	for (size_t i = 0; i < KB_ARRAY_LEN(w); i++) {
+		if (w[i].role == ADOPT_OVERLAY || !is_missing(ad, w[i].role))
 			continue;
+		ad->will_be[w[i].role] = true;
 		sum += w[i].mib;
 		append(names, sizeof(names), names[0] != '\0' ? ", " : "");
 		append(names, sizeof(names), w[i].what);
 	}
 	if (sum == 0)
 		return;
-	w[2].missing = ad->role[ADOPT_OVERLAY] == NULL && room >= sum + OVERLAY_MIB;
-	write_command(ad, w, 4, fix);
 	if (room >= sum) {
-		adopt_problem(ad, fix, "no partition for %s", names);
+		ad->will_be[ADOPT_OVERLAY] =
+			ad->role[ADOPT_OVERLAY] == NULL && room >= sum + OVERLAY_MIB;
+		write_commands(ad, w, KB_ARRAY_LEN(w), fix);
+		adopt_missing(ad, fix, "no partition for %s", names);
 		return;
 	}
+	memset(ad->will_be, 0, sizeof(ad->will_be));
 	adopt_problem(
 		ad,
 		"enlarge the disk, or shrink a partition from another system (a stick with GParted); or name partitions that are free: --state, --slot b:root=, --data",

@@ -15,6 +15,7 @@ static const char *const roles[] = {
 	[ADOPT_SLOT_B] = "slot b",
 	[ADOPT_DATA] = "data: updates, and what has to last",
 	[ADOPT_OVERLAY] = "the overlay above the slot that runs",
+	[ADOPT_BOOT] = "kernel and initramfs, of both slots",
 };
 
 static void print_guess(const struct adopt *ad, const struct prober_part *p, bool mounted)
@@ -54,18 +55,48 @@ static void print_part(const struct adopt *ad, const struct prober_part *p)
 	print_guess(ad, p, mounted);
 }
 
+static void print_problem(FILE *out, const struct adopt_problem *p)
+{
+	const char *fix = p->fix;
+
+	fprintf(out, "- %s\n", p->text);
+	for (size_t n; *fix != '\0'; fix += n + (fix[n] == '\n')) {
+		n = strcspn(fix, "\n");
+		fprintf(out, "    %.*s\n", (int)n, fix);
+	}
+}
+
 static void print_problems(const struct adopt *ad)
 {
+	bool commands = true;
+
 	printf("\nWhat is missing:\n");
 	for (unsigned i = 0; i < ad->n; i++) {
-		const char *fix = ad->problem[i].fix;
-
-		printf("- %s\n", ad->problem[i].text);
-		for (size_t n; *fix != '\0'; fix += n + (fix[n] == '\n')) {
-			n = strcspn(fix, "\n");
-			printf("    %.*s\n", (int)n, fix);
-		}
+		print_problem(stdout, &ad->problem[i]);
+		commands = commands && ad->problem[i].commands;
 	}
+	if (commands)
+		puts("With --commands, adopt prints these as a script for sh.");
+}
+
+bool adopt_print_commands(const struct adopt *ad)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < ad->n; i++) {
+		if (ad->problem[i].commands)
+			continue;
+		if (all)
+			fprintf(stderr, "No script can make what is missing:\n");
+		all = false;
+		print_problem(stderr, &ad->problem[i]);
+	}
+	if (!all)
+		return false;
+	puts("set -e");
+	for (unsigned i = 0; i < ad->n; i++)
+		printf("# %s\n%s\n", ad->problem[i].text, ad->problem[i].fix);
+	return true;
 }
 
 static void print_step(unsigned *n, bool done, const char *text)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has a file system of its own beside the slots: /boot, data, and the overlay. */
+#include "cli/adopt/adopt.h"
+
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Its node, now or when the commands before have made it; and the one that makes its file system, if it has none. */
+struct blank {
+	char dev[72], mkfs[96], source[80];
+};
+
+static struct blank look(const struct adopt *ad, enum adopt_role role)
+{
+	const struct prober_part *p = ad->role[role];
+	struct blank b = { .mkfs = "" };
+
+	if (p == NULL) {
+		snprintf(b.dev, sizeof(b.dev), "/dev/disk/by-partlabel/%s", adopt_label[role]);
+		snprintf(b.source, sizeof(b.source), "PARTLABEL=%s", adopt_label[role]);
+	} else {
+		snprintf(b.dev, sizeof(b.dev), "%s", p->dev);
+		snprintf(b.source, sizeof(b.source), "PARTUUID=%s", p->partuuid);
+	}
+	if (p == NULL || p->fstype[0] == '\0')
+		snprintf(b.mkfs, sizeof(b.mkfs), "mkfs.ext4 -q %s\n", b.dev);
+	return b;
+}
+
+/* /boot/efi is below it, and unmounted meanwhile. The removable path of the firmware may be the one in use. */
+static void check_boot(struct adopt *ad)
+{
+	struct blank b = look(ad, ADOPT_BOOT);
+	struct adopt_mount m;
+	char fix[ADOPT_FIX_LEN];
+
+	if (adopt_mount_at(ad, "/boot", &m))
+		return;
+	snprintf(fix, sizeof(fix),
+		 "%smount --mkdir %s /run/boot\n"
+		 "cp -ax /boot/. /run/boot\n"
+		 "umount /run/boot\n"
+		 "! mountpoint -q /boot/efi || umount /boot/efi\n"
+		 "echo '%s /boot ext4 defaults 0 2' >>/etc/fstab\n"
+		 "mount /boot\n"
+		 "! grep -q '[[:space:]]/boot/efi[[:space:]]' /etc/fstab || mount /boot/efi\n"
+		 "grub-install --force-extra-removable %s\n"
+		 "update-grub",
+		 b.mkfs, b.dev, b.source, ad->disk_path);
+	(b.mkfs[0] != '\0' ? adopt_missing : adopt_problem)(
+		ad, fix,
+		"/boot lies inside of the root, so inside of slot a: kernel and initramfs serve both slots, and need a partition of their own");
+}
+
+static void check_room(struct adopt *ad)
+{
+	char path[DEVICE_PATH_MAX];
+	uint64_t free_bytes, total;
+
+	adopt_path(ad, path, ad->data_mount);
+	if (os_free_space(path, &free_bytes, &total) == KB_OK && free_bytes < 2 * ad->used)
+		adopt_problem(ad, "make room there, or take a larger partition: --data DEVICE",
+			      "%s has %" PRIu64 " MiB left; the image and its bundle need %" PRIu64
+			      " MiB",
+			      ad->data_mount, free_bytes / ADOPT_MIB, 2 * ad->used / ADOPT_MIB);
+}
+
+static void check_data(struct adopt *ad)
+{
+	const struct prober_part *data = ad->role[ADOPT_DATA];
+	struct blank b = look(ad, ADOPT_DATA);
+	char fix[ADOPT_FIX_LEN];
+
+	if (b.mkfs[0] == '\0' && ad->data_mount[0] != '\0') {
+		check_room(ad);
+		return;
+	}
+	snprintf(fix, sizeof(fix),
+		 "%secho '%s /data %s defaults,nofail 0 2' >>/etc/fstab\n"
+		 "mkdir -p /data\n"
+		 "mount /data",
+		 b.mkfs, b.source, b.mkfs[0] != '\0' ? "ext4" : data->fstype);
+	adopt_missing(ad, fix, "the data partition (%s) %s", b.dev,
+		      b.mkfs[0] != '\0' ? "has no file system" : "is not mounted");
+}
+
+static void check_overlay(struct adopt *ad)
+{
+	const struct prober_part *o = ad->role[ADOPT_OVERLAY];
+	struct blank b = look(ad, ADOPT_OVERLAY);
+	struct adopt_mount m;
+
+	if (o != NULL && adopt_mount_of(ad, o, &m))
+		adopt_problem(ad, "umount it, and take its line out of /etc/fstab",
+			      "the partition of the overlay (%s) is mounted on %s", o->dev,
+			      m.place);
+	else if (b.mkfs[0] != '\0')
+		adopt_missing(ad, b.mkfs, "the partition of the overlay (%s) has no file system",
+			      b.dev);
+}
+
+void adopt_check_file_systems(struct adopt *ad)
+{
+	if (ad->role[ADOPT_BOOT] != NULL || ad->will_be[ADOPT_BOOT])
+		check_boot(ad);
+	if (ad->role[ADOPT_DATA] != NULL || ad->will_be[ADOPT_DATA])
+		check_data(ad);
+	if (ad->role[ADOPT_OVERLAY] != NULL || ad->will_be[ADOPT_OVERLAY])
+		check_overlay(ad);
+}
