@@ -261,6 +261,12 @@ check-deb: ## are the Debian packages complete, the same from two builds, and wi
 	@tests/deb $(B)/deb-check
 .PHONY: check-deb
 
+check-autopkgtest: ## do the Debian packages work where they are installed? autopkgtest in a Debian of its own; as root
+	@qemu/deps autopkgtest
+	@$(MAKE) --no-print-directory deb
+	@tests/autopkgtest
+.PHONY: check-autopkgtest
+
 mutants: ## plant bugs in the sources, one by one: each must turn a test red (FRESH=1: also what is known, for a release)
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs

@@ -14,11 +14,16 @@
 enum { DRY_RUN = 1, YES, KEY, DATA, FROM, COMPATIBLE, VERSION, SEQUENCE, SYS_ROOT, COMMANDS };
 
 static const struct args_option table[] = {
-	{ "dry-run", 0, false, DRY_RUN },  { "yes", 0, false, YES },
-	{ "key", 0, true, KEY },	   { "data", 0, true, DATA },
-	{ "from", 0, true, FROM },	   { "compatible", 0, true, COMPATIBLE },
-	{ "version", 0, true, VERSION },   { "sequence", 0, true, SEQUENCE },
-	{ "sys-root", 0, true, SYS_ROOT }, { "commands", 0, false, COMMANDS },
+	{ "dry-run", 0, false, DRY_RUN },
+	{ "yes", 0, false, YES },
+	{ "key", 0, true, KEY },
+	{ "data", 0, true, DATA },
+	{ "from", 0, true, FROM },
+	{ "compatible", 0, true, COMPATIBLE },
+	{ "version", 0, true, VERSION },
+	{ "sequence", 0, true, SEQUENCE },
+	{ "sys-root", 0, true, SYS_ROOT },
+	{ "commands", 0, false, COMMANDS },
 	{ .name = NULL },
 };
 

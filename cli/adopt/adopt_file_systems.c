@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Its node, now or when the commands before have made it; and the one that makes its file system, if it has none. */
+/* Its node, now or when the commands before have made it; what makes its file system, or "". */
 struct blank {
 	char dev[72], mkfs[96], source[80];
 };
@@ -31,7 +31,7 @@ static struct blank look(const struct adopt *ad, enum adopt_role role)
 	return b;
 }
 
-/* /boot/efi is below it, and unmounted meanwhile. The removable path of the firmware may be the one in use. */
+/* /boot/efi is below it, and unmounted meanwhile. The firmware may use the removable path. */
 static void check_boot(struct adopt *ad)
 {
 	struct blank b = look(ad, ADOPT_BOOT);

@@ -13,9 +13,8 @@
 #define LOOK_MS 20000
 
 const char *const adopt_label[] = {
-	[ADOPT_ROOT] = "",	[ADOPT_STATE] = "keelboot-state",
-	[ADOPT_SLOT_B] = "root-b", [ADOPT_DATA] = "data",
-	[ADOPT_OVERLAY] = "keelboot-overlay", [ADOPT_BOOT] = "boot",
+	[ADOPT_ROOT] = "",     [ADOPT_STATE] = "keelboot-state",     [ADOPT_SLOT_B] = "root-b",
+	[ADOPT_DATA] = "data", [ADOPT_OVERLAY] = "keelboot-overlay", [ADOPT_BOOT] = "boot",
 };
 
 static void add_problem(struct adopt *ad, bool commands, const char *fix, const char *fmt,

@@ -68,8 +68,7 @@ static bool is_missing(const struct adopt *ad, enum adopt_role role)
 {
 	struct adopt_mount m;
 
-	return ad->role[role] == NULL &&
-	       (role != ADOPT_BOOT || !adopt_mount_at(ad, "/boot", &m));
+	return ad->role[role] == NULL && (role != ADOPT_BOOT || !adopt_mount_at(ad, "/boot", &m));
 }
 
 /* An overlay is asked for only together with others: without one, memory does. */

@@ -72,13 +72,15 @@ class Desk:
         os.close(end)
         self.text = ""
 
-    def expect(self, pattern: str, timeout: float) -> None:
+    def expect(self, pattern: str, timeout: float) -> str:
+        """What came before."""
         end = time.monotonic() + timeout
         while not (match := re.search(pattern, self.text)):
             assert time.monotonic() < end, f"no {pattern!r} in\n{self.text[-3000:]}"
             if select.select([self.fd], [], [], 1)[0]:
                 self.text += os.read(self.fd, 4096).decode(errors="replace")
-        self.text = self.text[match.end():]
+        said, self.text = self.text[:match.start()], self.text[match.end():]
+        return said
 
     def send(self, text: str) -> None:
         os.write(self.fd, text.encode())
