@@ -241,6 +241,13 @@ def test_no_glue_no_key_no_overlay_program(debian):
     assert "keelboot-overlay is missing" in told
 
 
+def test_a_slot_b_that_is_mounted_is_refused(debian):
+    with open(debian.root / "proc/self/mountinfo", "a") as mounts:
+        mounts.write("40 1 254:4 / /srv/old rw,relatime shared:1 - ext4 /dev/x rw\n")
+    told = debian.adopt("--yes", code=FAILURE).stdout
+    assert "slot b (/dev/vda4) is mounted on /srv/old: it would be overwritten" in told
+
+
 def test_a_configuration_of_somebody_else_stays(debian):
     debian.put("etc/keelboot/system.conf", "[system]\ncompatible=mine\n")
     assert "adopt did not make it" in debian.adopt("--yes", code=FAILURE).stdout

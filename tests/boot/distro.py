@@ -310,6 +310,7 @@ def script(text: str) -> dict:
     return {"etc/initramfs-tools/scripts/local-premount/mischief": text}
 
 
+REFUSES = hook("cmdline 50", 'die "a module of the distribution refuses"')
 HANGS = {"initramfs-tools": script(f"#!/bin/sh\n[ \"${{1-}}\" != prereqs ] || exit 0\n{SAY_HANG}\n"),
          "dracut-systemd": unit(UNIT_HANG), "dracut-shell": hook("pre-pivot 10", SAY_HANG),
          "mkosi-initrd": extra(UNIT_HANG)}

@@ -13,7 +13,7 @@ import pytest
 from test_integrate import TOP, Desk
 
 PAGE = TOP / "docs/DEBIAN.md"
-FIRMWARE = Path("/usr/share/ovmf/OVMF.fd")
+FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 PROMPT = r"root@\S+# "
 # Emulated, beside other tests. It makes an initramfs with all modules, twice.
 SLOW, SLOWEST = 600, 2700

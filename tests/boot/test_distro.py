@@ -10,7 +10,8 @@ import time
 import pytest
 
 import mapped_disk
-from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, SYSVINIT, TARGETS, debian_bench
+from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, REFUSES, SYSVINIT, TARGETS, \
+    debian_bench
 from kbdevice import run
 from kbdisk import write_partition
 from test_reset_cause import PANIC, RAMOOPS
@@ -21,6 +22,7 @@ SLOW = 240      # seconds that a Debian may take to come up
 
 
 NEWER = [*DEBIAN_13, *BACKPORTS]
+DRACUT_106 = [target for target in DEBIAN_13 if "dracut" in target.name]
 
 
 def named(target) -> str:
@@ -180,6 +182,16 @@ def test_nothing_to_boot_restarts(board, what):
             vm.expect(r"keelboot: rescue: no slot can be booted", SLOW)
         vm.wait_boot(3, SLOW)
         assert "(initramfs)" not in vm.text and "maintenance" not in vm.text
+
+
+@pytest.mark.parametrize("board", [TARGETS["dracut-systemd"], TARGETS["dracut-shell"], *DRACUT_106], ids=named,
+                         indirect=True)
+def test_dracut_that_refuses_to_continue_restarts(board):
+    with machine(board, board.disk("1.0", good="a"), files=REFUSES) as vm:
+        for number in (1, 2):
+            vm.wait_boot(number, SLOW)
+            vm.expect("a module of the distribution refuses", SLOW)
+        vm.wait_boot(3, SLOW)
 
 
 @on_more(MKOSI)

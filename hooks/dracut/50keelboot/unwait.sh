@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# dracut 106 with systemd: its queue waits for the device of root=, which must be there only without Keelboot.
-# shellcheck disable=SC2154 # dracut's
+# dracut with systemd: only without Keelboot has root= to be something that dracut knows. The queue of 106 would wait
+# for its device, too.
+# shellcheck disable=SC2034,SC2154 # dracut's
 
 if getargbool 1 keelboot.enable; then
+	[ -n "${root-}${root_unset-}" ] || root=keelboot
+	rootok=1
 	# No other hook came before: these waits are for root=.
 	for keelboot_wait in "$hookdir"/initqueue/finished/devexists-*.sh; do
 		[ -e "$keelboot_wait" ] || continue
