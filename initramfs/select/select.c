@@ -231,7 +231,7 @@ enum select_end select_fail(struct boot *b, const char *reason)
 	b->restart_s = BOOT_RESTART_S;
 	if (handout_read(&h) == KB_OK)
 		note_failure(b, &h, reason);
-	else if (!b->cmd.enable || os_exists(ASIDE_FILE) || may_step_aside(b))
+	else if (!b->cmd.enable || os_exists(ASIDE_FILE) || (!b->configured && may_step_aside(b)))
 		return SELECT_ASIDE;
 	else
 		log_err("%s", reason);

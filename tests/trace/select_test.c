@@ -274,6 +274,7 @@ static void steps_aside(const char *cmdline, const char *why)
 /* break= of the command line asks for a prompt before anything was chosen. */
 TEST(boot_that_fails_before_the_choice_restarts_unless_keelboot_is_off)
 {
+	machine.cmdline = "root=/dev/vda2\n";
 	power_on();
 	assert_int_equal(select_fail(fresh_call(), "no root"), SELECT_FAILED);
 	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
