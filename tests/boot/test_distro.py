@@ -194,14 +194,6 @@ def test_dracut_that_refuses_to_continue_restarts(board):
         vm.wait_boot(3, SLOW)
 
 
-@pytest.mark.parametrize("board, word", [
-    pytest.param(TARGETS["initramfs-tools"], "break=premount", id="initramfs-tools/"),
-    pytest.param(TARGETS["dracut-shell"], "rd.break=pre-mount", id="dracut-shell/")], indirect=["board"])
-def test_person_who_asks_for_a_prompt_gets_one(board, word):
-    with machine(board, board.disk("1.0", good="a"), append=f"{WRONG} {word}") as vm:
-        vm.expect(r"\(initramfs\) |pre-mount:/# ", SLOW)
-
-
 @on_more(MKOSI)
 def test_hook_that_hangs_is_reset(board):
     with machine(board, board.disk("1.0", "2.0", good="a"), files=HANGS[board.target.name],
