@@ -43,7 +43,9 @@ static int print_conf(const struct adopt *ad, char *text, size_t size)
 			      "[state]\npartition=PARTUUID=%s\n"
 			      "[slot.a]\nroot=PARTUUID=%s\n"
 			      "[slot.b]\nroot=PARTUUID=%s\n"
-			      "[source.data]\npartition=PARTUUID=%s\nfilesystem=%s\nmount=%s\n",
+			      "[source.data]\npartition=PARTUUID=%s\nfilesystem=%s\nmount=%s\n"
+			      "# root= of the boot loader names slot a, which updates overwrite.\n"
+			      "[initramfs]\nrequired=yes\n",
 			ad->compatible, overlay, r[ADOPT_STATE]->partuuid, r[ADOPT_ROOT]->partuuid,
 			r[ADOPT_SLOT_B]->partuuid, r[ADOPT_DATA]->partuuid, r[ADOPT_DATA]->fstype,
 			ad->data_mount);

@@ -120,9 +120,9 @@ static void mask_units(const char *folder)
 /* What was handed out is started, where it is not what systemd starts by itself. */
 static void put_init(const char *folder, const struct boot *b)
 {
-	bool usual = strcmp(b->conf.init, "/sbin/init") == 0 && strcmp(b->conf.overlay, "off") == 0;
+	bool usual = strcmp(b->conf.init, "/sbin/init") == 0 || b->cmd.init[0] != '\0';
 
-	if (usual || b->cmd.init[0] != '\0')
+	if (usual && strcmp(b->conf.overlay, "off") == 0)
 		return;
 	if (make_folder(folder, "initrd-switch-root.service.d"))
 		put_unit(folder, "initrd-switch-root.service.d/keelboot.conf",

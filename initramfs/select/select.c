@@ -32,9 +32,10 @@ static bool has_other_root(const struct boot *b)
 	return b->cmd.root[0] != '\0' && strcmp(b->cmd.root, "keelboot") != 0;
 }
 
+/* Nobody checks that one. */
 static bool may_step_aside(const struct boot *b)
 {
-	return !b->conf.required && has_other_root(b);
+	return !b->conf.required && b->conf.verify_slot != CONF_VERIFY_ALWAYS && has_other_root(b);
 }
 
 /* Whoever goes on without us feeds no watchdog. */

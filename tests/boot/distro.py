@@ -114,6 +114,7 @@ class DebianDevice(Shared):
         verdict = ": # nobody marks it good" if kind in INITS else "keelboot mark good"
         files = {"usr/bin/keelboot": self.stripped("keelboot"),
                  "usr/lib/keelboot/keelboot-helper": self.stripped("keelboot-helper"),
+                 "usr/lib/keelboot/keelboot-overlay": self.stripped("keelboot-overlay"),
                  "etc/keelboot/system.conf": self.conf, "etc/keelboot/keys": self.work / "keys",
                  "etc/fstab": FSTAB if kind == "fstab" else "",
                  "etc/up": UP.format(version=version, verdict=verdict), **FILES[self.init], **(files or {})}
@@ -149,7 +150,7 @@ def debian_bench(folder: Path, init: str = "systemd", suite: str = "bookworm"):
 
 def glue() -> list:
     """What goes into an initramfs besides the programs."""
-    files = (path for name in ("dracut", "initramfs-tools", "lib", "systemd")
+    files = (path for name in ("dracut", "initramfs-tools", "lib", "mkosi-initrd", "systemd")
              for path in (TOP / "hooks" / name).rglob("*"))
     return sorted(path.read_text() for path in files if path.is_file())
 

@@ -43,7 +43,7 @@ def do(desk: Desk, command: str) -> str:
         desk.send("y\r")
     said = desk.expect(PROMPT, SLOWEST)
     desk.send("echo \"end=$?\"\r")
-    assert "end=0\r\n" in desk.expect(PROMPT, SLOW), said
+    assert re.search(r"^end=0\r*$", desk.expect(PROMPT, SLOW), re.M), said
     return said
 
 

@@ -2,6 +2,7 @@
 """Debian systems in the slots, started by the initramfs of a distribution's own generator. Where nothing else is said,
 root= is wrong and panic= is not set: neither may matter."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -204,6 +205,36 @@ def test_hook_that_hangs_is_reset(board):
         assert board.causes(vm) == ["watchdog"]
 
 
+# ---------------------------------------------------------------- what is packed
+
+def asked(board, *options):
+    """The generator, with more options."""
+    words = board.target.command.replace("--no-hostonly ", "").replace("dracut ", f"dracut {' '.join(options)} ")
+    return dataclasses.replace(board.target, command=words, name="asked")
+
+
+on_dracut = pytest.mark.parametrize("board", [TARGETS["dracut-systemd"]], ids=named, indirect=True)
+
+
+@on_dracut
+def test_dracuts_module_watchdog_is_refused(board):
+    """Its emergency script stops the watchdog. Somebody else has taken our default away."""
+    with pytest.raises(RuntimeError, match="leave it out"):
+        asked(board, "--no-hostonly", "--add watchdog").initramfs(board.device, files={
+            "etc/dracut.conf.d/99-all.conf": 'omit_dracutmodules=""\n'})
+
+
+@on_dracut
+def test_initramfs_for_this_host_has_the_drivers_of_sticks(board):
+    image = asked(board, "--hostonly").initramfs(board.device)
+    tree = board.target.tree()
+    shutil.copy(image, tree / "image")
+    said = run("chroot", tree, "lsinitrd", "/image")
+    (tree / "image").unlink()
+    for name in ("usb-storage.ko", "xhci-pci.ko", "vfat.ko", "i6300esb.ko"):
+        assert f"/{name}" in said, name
+
+
 # ---------------------------------------------------------------- healthy boots
 
 @on_more(MKOSI)
@@ -282,6 +313,20 @@ def test_record_of_a_panic_is_read_before_systemd_moves_it_away(board):
         up(board, vm, "1.0", "a")
 
 
+# The distribution does not know that the overlay wants it.
+OVERLAY = {"usr/share/initramfs-tools/modules.d/overlay": "overlay\n",
+           "etc/dracut.conf.d/overlay.conf": 'force_drivers+=" overlay "\n'}
+
+
+@on_more(MKOSI)
+def test_overlay_above_the_slot(board):
+    """Whatever init= says."""
+    with machine(board, board.disk("1.0"), append=f"{WRONG} init=/sbin/init", files=OVERLAY,
+                 conf=CONF.replace("tries=2", "tries=2\nroot-overlay=tmpfs")) as vm:
+        up(board, vm, "1.0", "a")
+        assert board.ask(vm, "findmnt -no FSTYPE / && touch /etc/written").strip() == "overlay"
+
+
 # ---------------------------------------------------------------- without Keelboot
 
 @on_each("keelboot.enable=0", "no state", "no configuration")
@@ -312,6 +357,13 @@ def test_broken_configuration_boots(board):
     with machine(board, disk, conf="[system\ntries=many\n[watchdog]\ntimeout=soon\n\0\xff=\n") as vm:
         vm.expect(r"keelboot: /etc/keelboot/system\.conf", SLOW)
         up(board, vm, "2.0", "b")
+        assert board.causes(vm) == []
+
+
+def test_key_that_does_not_parse_costs_no_boot(board):
+    """Nothing signed by it is installed; that is all."""
+    with machine(board, board.disk("1.0"), files={"etc/keelboot/keys/torn.pem": "-----BEGIN PUBLIC KEY-----\nMCow\n"}) as vm:
+        up(board, vm, "1.0", "a")
         assert board.causes(vm) == []
 
 

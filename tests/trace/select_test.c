@@ -292,6 +292,13 @@ TEST(keelboot_cannot_be_left_out_where_each_boot_checks_its_slot)
 	machine.conf = "[system]\ncompatible=trace\nverify-slot=always\n";
 	power_on();
 	assert_int_equal(select_arm(fresh_call()), SELECT_DONE);
+	machine_anew();
+	machine.cmdline = "root=/dev/vda2\n";
+	machine.no_disk = true;
+	machine.conf = "[system]\ncompatible=trace\nverify-slot=always\ntimeout=2\n";
+	power_on();
+	assert_int_equal(chooses(), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
 }
 
 TEST(boot_goes_on_with_root_where_nothing_can_be_chosen)

@@ -60,7 +60,7 @@ install_for_shell() {
 install() {
 	local file target
 	# Its emergency script stops the watchdog, which then covers no boot that ends there.
-	if [[ " $mods_to_load " == *" watchdog "* ]]; then
+	if dracut_module_included watchdog; then
 		dfatal "keelboot: dracut's module watchdog stops the watchdog in an emergency: leave it out"
 		exit 1
 	fi
