@@ -140,8 +140,10 @@ int generator_main(int argc, char **argv)
 	if (!os_exists("/etc/initrd-release") || os_exists(ASIDE_FILE))
 		return 0;
 	settings_peek(&b);
-	if (!b.cmd.enable)
+	if (!b.cmd.enable) {
+		log_warn("keelboot.enable=0: this boot goes on without Keelboot");
 		return 0;
+	}
 	want_units(early);
 	put_root(early, &b.root);
 	put_emergency(early);

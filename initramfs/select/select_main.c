@@ -80,8 +80,10 @@ int main(int argc, char **argv)
 
 	b.argv = argv;
 	b.envp = environ;
-	if (argc > 0 && is_called(argv[0], "keelboot-generator"))
+	if (argc > 0 && is_called(argv[0], "keelboot-generator")) {
+		speak_to_kernel_log();
 		return generator_main(argc, argv);
+	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return SELECT_DONE;

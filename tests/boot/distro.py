@@ -168,10 +168,6 @@ class Target:
     more_suites: tuple = ()
     init: str = "systemd"
 
-    def has_systemd(self) -> bool:
-        """In its initramfs."""
-        return "systemd" in self.name or self.packages.endswith(",mkosi")
-
     def tree(self) -> Path:
         """A Debian that has the generator and Keelboot's glue."""
         tree = WORK / hashlib.sha256((self.packages + self.suite).encode()).hexdigest()[:8]

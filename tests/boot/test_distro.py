@@ -334,9 +334,7 @@ def test_goes_on_without_keelboot(board, what):
     disk = board.disk("1.0", "2.0", good="ab")
     append, conf, files, said = "root=PARTLABEL=root-b rw", "", {}, None
     if what == "keelboot.enable=0":
-        append += f" {what}"
-        # systemd starts nothing of Keelboot's then.
-        said = None if board.target.has_systemd() else what
+        append, said = f"{append} {what}", what
     elif what == "no state":
         conf, said = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n", "no usable state"
     else:
