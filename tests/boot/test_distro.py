@@ -283,7 +283,7 @@ def test_passphrase_that_nobody_types_restarts(board):
         secret, input="nobody knows")
     with machine(board, board.disk("1.0", extra=[("secret", "32M", secret)]), files=crypttab("secret"),
                  append=f"{WRONG} rd.auto=1", conf=CONF.replace("timeout=60", "timeout=25")) as vm:
-        vm.expect(r"(?i)passphrase", SLOW)
+        vm.expect(r"(?i)passphrase|unlock disk", SLOW)
         vm.wait_boot(2, SLOW)
         assert board.causes(vm) == ["watchdog"] and "is up on slot" not in vm.text
 
