@@ -361,7 +361,8 @@ def test_broken_configuration_boots(board):
 
 def test_key_that_does_not_parse_costs_no_boot(board):
     """Nothing signed by it is installed; that is all."""
-    with machine(board, board.disk("1.0"), files={"etc/keelboot/keys/torn.pem": "-----BEGIN PUBLIC KEY-----\nMCow\n"}) as vm:
+    torn = {"etc/keelboot/keys/torn.pem": "-----BEGIN PUBLIC KEY-----\nMCow\n"}
+    with machine(board, board.disk("1.0"), files=torn) as vm:
         up(board, vm, "1.0", "a")
         assert board.causes(vm) == []
 
