@@ -188,6 +188,10 @@ struct conf {
 	/* default: 10 */
 	uint32_t hook_timeout_s;
 
+	/* [health] */
+	/* default: 60 */
+	uint32_t health_timeout_s;
+
 	/* [keyring] */
 	/* default: "/etc/keelboot/keys" */
 	char keyring[CONF_PATH_MAX + 1];

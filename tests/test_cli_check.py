@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot check`: the health checks of the running system."""
+import re
 import time
 from pathlib import Path
 
@@ -19,6 +20,23 @@ def make_check(good):
     return put
 
 
+def lines(result) -> list:
+    """Without the times."""
+    return [" ".join(re.sub(r" +\d+\.\d s ", " ", line).split()) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(name="greenboot")
+def make_greenboot(good):
+    """Puts a file into its folders: "required.d/10-x.sh"."""
+    def put(name, body="exit 0", folder="etc/greenboot/check", mode=0o644):
+        path = good.root / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(mode)
+        return path
+    return put
+
+
 def test_without_checks_nothing_is_wrong(good):
     result = good("check")
     assert result.stdout == "" and "no checks" in result.stderr
@@ -31,9 +49,8 @@ def test_all_run_in_order_and_one_that_fails_fails_all(good, check):
     check("30-third", f"echo third >> {good.path}/ran", folder="etc")
     result = good("check", code=FAILURE)
     assert (good.path / "ran").read_text() == "first\nsecond\nthird\n"
-    assert result.stdout.splitlines() == [
-        "ok      10-first", "FAILED  20-second: exit 3", "        output: no modem",
-        "ok      30-third", "1 of 3 checks failed."]
+    assert lines(result) == ["ok 10-first", "FAILED 20-second exit 3", "output: no modem", "ok 30-third",
+                             "1 of 3 checks failed."]
     told = good.json("check", code=FAILURE)
     assert not told["ok"]
     assert [(c["name"], c["ok"], c["result"]) for c in told["checks"]] == [
@@ -42,7 +59,7 @@ def test_all_run_in_order_and_one_that_fails_fails_all(good, check):
 
 def test_what_passed_is_called_that(good, check):
     check("10-one", "exit 0")
-    assert good("check").stdout.splitlines() == ["ok      10-one", "The check passed."]
+    assert lines(good("check")) == ["ok 10-one", "The check passed."]
     check("20-two", "exit 0")
     assert good("check").stdout.splitlines()[-1] == "All 2 checks passed."
 
@@ -108,6 +125,78 @@ def test_what_a_check_prints_cannot_reach_the_terminal(good, check):
     check("10-evil", "printf '\\033[31mred\\007\\n'; exit 1")
     result = good("check", code=FAILURE)
     assert "\033" not in result.stdout + result.stderr and "?[31mred?" in result.stdout
+
+
+# ---------------------------------------------------------------- greenboot's
+
+VENDOR = "usr/lib/greenboot/check"
+
+
+def test_greenboots_run_in_its_order_behind_our_own(good, check, greenboot):
+    ran = good.path / "ran"
+    check("99-own", f"echo own >>{ran}")
+    for name, folder in (("wanted.d/10-a.sh", VENDOR), ("required.d/10-b.sh", "etc/greenboot/check"),
+                         ("required.d/20-c.sh", VENDOR), ("required.d/10-d.sh", VENDOR)):
+        greenboot(name, f"echo {name[-4]} >>{ran}", folder)
+    good("check")
+    assert ran.read_text().split() == ["own", "d", "c", "b", "a"]
+
+
+def test_one_that_is_only_wanted_fails_nothing(good, greenboot):
+    greenboot("required.d/10-a.sh")
+    greenboot("wanted.d/10-b.sh", "echo no modem; exit 1")
+    result = good("check")
+    assert lines(result) == ["ok required.d/10-a.sh", "failed wanted.d/10-b.sh exit 1; wanted only", "output: no modem",
+                             "All required checks passed; 1 of those that are only wanted failed."]
+    assert [c["required"] for c in good.json("check")["checks"]] == [True, False]
+
+
+def test_one_that_is_required_fails_all(good, greenboot):
+    greenboot("required.d/10-a.sh", "exit 4")
+    assert "FAILED required.d/10-a.sh exit 4" in lines(good("check", code=FAILURE))
+
+
+def test_bash_runs_what_ends_with_sh_and_nothing_else_needs_no_x(good, greenboot):
+    """-C: an existing file is not overwritten by >."""
+    (good.path / "there").write_text("kept\n")
+    greenboot("required.d/10-bash.sh", f"[[ -n $BASH_VERSION ]] && ! echo x 2>/dev/null >{good.path}/there")
+    greenboot("required.d/20-program", mode=0o755)
+    good("check")
+    assert (good.path / "there").read_text() == "kept\n"
+    greenboot("required.d/30-no-program")
+    assert "FAILED required.d/30-no-program not an executable file" in " ".join(lines(good("check", code=FAILURE)))
+
+
+def test_greenboot_without_required_checks_cannot_pass(good, greenboot):
+    greenboot("wanted.d/10-a.sh")
+    result = good("check", code=FAILURE)
+    assert "greenboot is there without check/required.d" in result.stderr
+
+
+def test_one_that_hangs_or_floods_is_ended(good, greenboot):
+    greenboot("required.d/10-hangs.sh", "trap '' TERM; while :; do sleep 300; done")
+    greenboot("required.d/20-floods.sh", "yes y | head -c 50000000; exit 1")
+    said = lines(good("check", "--timeout", 4, code=FAILURE))
+    assert "FAILED required.d/10-hangs.sh timed out" in said and "2 of 2 checks failed." in said
+
+
+@pytest.mark.parametrize("conf", [
+    'DISABLED_HEALTHCHECKS=("20-b.sh" "gone.sh")\n', "[x]\n  DISABLED_HEALTHCHECKS = ( '20-b.sh'\n# not ) this\n\tgone.sh )\n"])
+def test_what_greenboots_configuration_disables_does_not_run(good, greenboot, conf):
+    greenboot("required.d/10-a.sh")
+    greenboot("required.d/20-b.sh", "exit 1")
+    (good.root / "etc/greenboot/greenboot.conf").write_text(conf)
+    result = good("check")
+    assert lines(result)[1].startswith("- required.d/20-b.sh") and "disabled in greenboot.conf" in result.stdout
+    assert "names gone.sh, and there is no such check" in result.stderr
+
+
+@pytest.mark.parametrize("conf", [b"", b"DISABLED_HEALTHCHECKS", b"DISABLED_HEALTHCHECKS=(" + b"x" * 70000,
+                                  b"DISABLED_HEALTHCHECKS=\0\xff(((\n"])
+def test_a_configuration_that_is_garbage_disables_nothing(good, greenboot, conf):
+    greenboot("required.d/10-a.sh", "exit 1")
+    (good.root / "etc/greenboot/greenboot.conf").write_bytes(conf)
+    good("check", code=FAILURE)
 
 
 @pytest.mark.parametrize("args, code", [(["--timeout", "0"], USAGE), (["x"], USAGE), ([], OK)])

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #define STEP_MS 200
+#define BASH	"/bin/bash"
 
 struct running {
 	const char *name;
@@ -126,11 +127,13 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 	judge_end(run->r, err, status);
 }
 
-void check_run(const char *path, const struct check_run_env *env, struct check_run_result *r)
+void check_run(const char *path, bool by_bash, const struct check_run_env *env,
+	       struct check_run_result *r)
 {
 	char slot[32], status[48], version[96];
 	const char letter[2] = { env->slot != STATE_NONE ? state_slot_letter(env->slot) : '\0' };
-	const char *const argv[] = { path, NULL };
+	/* -C: as greenboot does; no redirection overwrites a file */
+	const char *const argv[] = { BASH, "-C", path, NULL };
 	const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 				     "KEELBOOT_STAGE=check",
 				     slot,
@@ -138,7 +141,9 @@ void check_run(const char *path, const struct check_run_env *env, struct check_r
 				     version,
 				     NULL };
 	struct os_spawn sp = {
-		.path = path, .argv = argv, .envp = envp, .capture = true, .cpu_s = env->timeout_s
+		.path = by_bash ? BASH : path,
+		.argv = by_bash ? argv : argv + 2,
+		.envp = envp, .capture = true, .cpu_s = env->timeout_s
 	};
 	struct running run = { .name = path, .r = r };
 	uint64_t begin = os_now_ms();
@@ -148,7 +153,7 @@ void check_run(const char *path, const struct check_run_env *env, struct check_r
 	snprintf(slot, sizeof(slot), "KEELBOOT_SLOT=%.1s", letter);
 	snprintf(status, sizeof(status), "KEELBOOT_STATUS=%.16s", env->status);
 	snprintf(version, sizeof(version), "KEELBOOT_VERSION=%.48s", env->version);
-	if (!os_executable(path)) {
+	if (!by_bash && !os_executable(path)) {
 		snprintf(r->what, sizeof(r->what), "not an executable file");
 		return;
 	}

@@ -24,11 +24,12 @@ struct check_run_result {
 };
 
 /*
- * Runs path without arguments, in a session of its own, with PATH, KEELBOOT_STAGE=check,
+ * Runs path without arguments, by bash if that is asked for, in a session of its own, with PATH, KEELBOOT_STAGE=check,
  * KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its lines go to the log (-v shows them).
  * What is left of it when it ends, or when its time is over, is killed.
  */
-void check_run(const char *path, const struct check_run_env *env, struct check_run_result *r);
+void check_run(const char *path, bool by_bash, const struct check_run_env *env,
+	       struct check_run_result *r);
 
 /* Reads a --timeout of 1 to 3600 seconds; false: reported. */
 bool check_run_timeout(const char *text, uint64_t *seconds);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The health checks of the running system: those of the device maker, and those of greenboot, whose
+ * folders run unchanged.
+ */
+#pragma once
+
+#include "cli/device/device.h"
+
+#include <stdbool.h>
+
+#define CHECK_FIND_MAX 256
+#define CHECK_FOLDER_MAX 64 /* entries of one folder */
+
+struct check_found {
+	/* what a person knows it by: "10-modem", "required.d/10-dns.sh" */
+	char name[80];
+	char path[DEVICE_PATH_MAX];
+	/* its failure rejects a trial; that of another one is only told */
+	bool required;
+	/* bash runs it, whatever its mode */
+	bool bash;
+	/* greenboot.conf says so */
+	bool disabled;
+};
+
+struct check_list {
+	unsigned n;
+	struct check_found check[CHECK_FIND_MAX];
+	/* greenboot is there, and in neither of its places required.d: none of its checks can have passed */
+	bool lacks_required;
+};
+
+/*
+ * In the order in which they run: /etc/keelboot/check.d and /usr/lib/keelboot/check.d by their names, of
+ * which the first counts where both have one; then required.d and then wanted.d of
+ * /usr/lib/greenboot/check and /etc/greenboot/check, a folder after the other. Paths are below root.
+ * KB_ENOSPC: too many; and other errors of folders that cannot be read: reported.
+ */
+enum kb_err check_find(struct check_list *l, const char *root) KB_MUST_CHECK;
