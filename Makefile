@@ -360,7 +360,7 @@ MANPAGES   := $(wildcard docs/man/*.[13578])
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
 BOOTPAGES  := docs/man/keelboot-select.8
 DEVPAGES   := docs/man/keelboot.3
-LIBFOLDERS := checks dynamic mkinitramfs.d qemu
+LIBFOLDERS := checks dynamic health mkinitramfs.d qemu
 pages       = for page in $(1); do \
 	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
 
@@ -376,8 +376,13 @@ install-both: all
 	$(INSTALL) -D -m 644 cli/completion.fish $(DESTDIR)$(FISHDIR)/keelboot.fish
 	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES) $(DEVPAGES),$(MANPAGES)))
 
-install-device: install-both ## install what a device's root needs: the command, its helper, and keelboot-overlay
-	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
+# Checks of the running system; those whose failure never is the network's run unless something of their name is in /etc.
+HEALTH := 20-failed-units 30-free-space 40-memory 50-kernel 60-readonly-root
+install-device: install-both ## install what a device's root needs: the command, its helper, keelboot-overlay, and checks
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,health check.d) $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
+	$(INSTALL) -m 755 hooks/health/* $(DESTDIR)$(LIBDIR)/health/
+	chmod 644 $(DESTDIR)$(LIBDIR)/health/common.sh
+	@for name in $(HEALTH); do ln -sf ../health/$${name#*-} $(DESTDIR)$(LIBDIR)/check.d/$$name; done
 
 # Below PREFIX; where Debian's packages have it, by LIBARCH=lib/x86_64-linux-gnu.
 LIBARCH := lib
@@ -476,7 +481,8 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 		$(DESTDIR)$(PREFIX)/include/keelboot.h
 	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
-	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/check.d/,$(HEALTH))
+	@rmdir $(DESTDIR)$(LIBDIR)/check.d $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
 
 dist: ## pack what is committed: build/dist/keelboot-VERSION.tar.xz and its SHA-256 (docs/RELEASE.md)
 	@tests/dist $(VERSION)

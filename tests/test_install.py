@@ -20,7 +20,10 @@ DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot
           f"{PREFIX}/share/bash-completion/completions/keelboot", f"{PREFIX}/share/zsh/vendor-completions/_keelboot",
           f"{PREFIX}/share/fish/vendor_completions.d/keelboot.fish",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"
-            for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8"))}
+            for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8")),
+          *(f"{PREFIX}/lib/keelboot/health/{path.name}" for path in (TOP / "hooks/health").iterdir()),
+          *(f"{PREFIX}/lib/keelboot/check.d/{name}"
+            for name in ("20-failed-units", "30-free-space", "40-memory", "50-kernel", "60-readonly-root"))}
 PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian")
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")

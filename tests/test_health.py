@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hooks/health: each check of the running system, with what the kernel and systemd would say to it."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_device import TOP
+
+HEALTH = TOP / "hooks/health"
+SOME = "some avg10=0.00 avg60={}.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+
+
+@pytest.fixture(name="health")
+def make_health(tmp_path):
+    """health(name, settings, files in /proc): its exit code and what it says."""
+    (tmp_path / "bin").mkdir()
+
+    def run(name, settings="", proc=None, code=0, tools=None, environ=None):
+        for path, text in (proc or {}).items():
+            (tmp_path / "proc" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "proc" / path).write_text(text)
+        (tmp_path / "health").mkdir(exist_ok=True)
+        (tmp_path / "health" / name).write_text(settings)
+        for tool, text in (tools or {}).items():
+            (tmp_path / "bin" / tool).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / "bin" / tool).chmod(0o755)
+        env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "KEELBOOT_CONF": str(tmp_path), **(environ or {})}
+        if proc is not None:
+            env["KEELBOOT_PROC"] = str(tmp_path / "proc")
+        done = subprocess.run([HEALTH / name], env=env, text=True, capture_output=True, timeout=60, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert done.stderr == ""
+        return done.stdout.strip()
+    run.folder = tmp_path
+    return run
+
+
+def failed_units(*names):
+    return {"systemctl": "\n".join(f"echo '{name} loaded failed failed What it is'" for name in names) or ":"}
+
+
+def test_failed_units(health):
+    health("failed-units", tools=failed_units())
+    assert health("failed-units", tools=failed_units("app.service", "b.mount"), code=1) == "failed: app.service b.mount"
+    health("failed-units", tools=failed_units("NetworkManager-wait-online.service"))
+    health("failed-units", "ignore = app.service b.mount \n", tools=failed_units("app.service", "b.mount"))
+    assert health("failed-units", "ignore=app.service\n", tools=failed_units("app.service", "c.service"), code=1) == \
+        "failed: c.service"
+
+
+def test_free_space(health):
+    (health.folder / "there").mkdir()
+    health("free-space", f"paths={health.folder}/there /gone\n")
+    assert "KiB free, wants" in health("free-space", f"paths={health.folder}/there\nminimum=900000G\n", code=1)
+
+
+def test_memory(health):
+    proc = {"meminfo": "MemTotal: 100000 kB\nMemAvailable:      9000 kB\n", "pressure/memory": SOME.format(12)}
+    health("memory", proc=proc)
+    assert health("memory", "minimum=9M\n", proc=proc, code=1) == "9000 KiB of memory available, wants 9216"
+    assert "12 % of the time, at most 11" in health("memory", "pressure=11\n", proc=proc, code=1)
+    (health.folder / "proc/pressure/memory").unlink()
+    health("memory", proc={"meminfo": "MemTotal: 1 kB\n"})
+
+
+@pytest.mark.parametrize("taint, said", [(0, ""), (512 + 4096, ""), (128, "had an oops"), (16384 + 1, "a soft lockup")])
+def test_kernel(health, taint, said):
+    assert said in health("kernel", proc={"sys/kernel/tainted": f"{taint}\n"}, code=1 if said else 0)
+
+
+@pytest.mark.parametrize("mounts, conf, code", [
+    ("/dev/vda2 / ext4 ro,relatime 0 0\n", "", 0), ("/dev/vda2 / ext4 rw,relatime 0 0\n", "", 1),
+    ("/dev/vda2 / ext4 rw 0 0\n", "[system]\nslots = writable\n", 0), ("/dev/vda2 / ext4 rw 0 0\n", "#slots=writable\n", 1),
+    ("rootfs / rootfs rw 0 0\n/dev/vda2 / squashfs ro 0 0\n/dev/b /mnt ext4 rw 0 0\n", "", 0),
+    ("/dev/vda2 / ext4 ro 0 0\noverlay / overlay rw,lowerdir=/ 0 0\n", "", 0)])
+def test_readonly_root(health, mounts, conf, code):
+    (health.folder / "system.conf").write_text(conf)
+    assert ("made writable" in health("readonly-root", proc={"mounts": mounts}, code=code)) == bool(code)
+
+
+ROUTE = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+ROUTE_6 = f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 00000001 00000000 00200200 lo\n"
+
+
+def test_default_route(health):
+    local = f"{ROUTE}eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+    proc = {"net/route": local, "net/ipv6_route": ROUTE_6}
+    assert health("default-route", "within=0\n", proc=proc, code=1) == "no default route"
+    health("default-route", proc={"net/route": f"{local}eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"})
+    health("default-route", proc={"net/route": local, "net/ipv6_route": ROUTE_6.replace(" lo", " eth0")})
+
+
+def test_listens(health):
+    """A real process, with a port and a path."""
+    path = health.folder / "sock"
+    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix:
+        tcp.bind(("127.0.0.1", 0))
+        unix.bind(str(path))
+        name, port = Path("/proc/self/comm").read_text().strip(), tcp.getsockname()[1]
+        pairs = f"sockets={name}:{port} {name}:{path}\nwithin=0\n"
+        assert health("listens", pairs, code=1) == f"nothing listens: {name}:{port}"
+        tcp.listen()
+        assert health("listens", pairs, code=1) == f"nothing listens: {name}:{path}"
+        unix.listen()
+        health("listens", pairs)
+        assert "nothing listens: other" in health("listens", f"sockets=other:{port}\nwithin=0\n", code=1)
+    assert "sockets= is not set" in health("listens", code=1)
+
+
+SERVER = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(404)
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+def test_server(health):
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline())
+        health("server", f"url=http://127.0.0.1:{port}/\nwithin=0\n")
+        server.kill()
+        server.wait()
+        assert health("server", f"url=http://127.0.0.1:{port}/\nwithin=1\n", code=1).endswith("no answer")
+    assert "url= is not set" in health("server", code=1)
+
+
+@pytest.mark.parametrize("ahead, code", ((-60, 0), (86400, 1)))
+def test_clock(health, ahead, code):
+    release = health.folder / "os-release"
+    release.write_text("")
+    os.utime(release, (time.time() + ahead,) * 2)
+    said = health("clock", "within=0\n", code=code, environ={"KEELBOOT_RELEASE": str(release)})
+    assert ("before the release was built" in said) == bool(code)
+
+
+def test_what_waits_for_a_network_is_off():
+    line = re.search(r"^HEALTH := (.*)$", (TOP / "Makefile").read_text(), re.M)[1]
+    on = {name.partition("-")[2] for name in line.split()}
+    for check in HEALTH.iterdir():
+        if check.name != "common.sh":
+            head = check.read_text().splitlines()[2]
+            assert re.match("# on: " if check.name in on else "# off: ", head), check.name
