@@ -16,7 +16,7 @@ struct check_found {
 	/* what a person knows it by: "10-modem", "required.d/10-dns.sh" */
 	char name[80];
 	char path[DEVICE_PATH_MAX];
-	/* its failure rejects a trial; that of another one is only told */
+	/* its failure counts; that of another one is only reported */
 	bool required;
 	/* bash runs it, whatever its mode */
 	bool bash;
