@@ -181,7 +181,8 @@ def test_one_that_hangs_or_floods_is_ended(good, greenboot):
 
 
 @pytest.mark.parametrize("conf", [
-    'DISABLED_HEALTHCHECKS=("20-b.sh" "gone.sh")\n', "[x]\n  DISABLED_HEALTHCHECKS = ( '20-b.sh'\n# not ) this\n\tgone.sh )\n"])
+    'DISABLED_HEALTHCHECKS=("20-b.sh" "gone.sh")\n',
+    "[x]\n  DISABLED_HEALTHCHECKS = ( '20-b.sh'\n# not ) this\n\tgone.sh )\n"])
 def test_what_greenboots_configuration_disables_does_not_run(good, greenboot, conf):
     greenboot("required.d/10-a.sh")
     greenboot("required.d/20-b.sh", "exit 1")

@@ -76,7 +76,8 @@ def test_kernel(health, taint, said):
 
 @pytest.mark.parametrize("mounts, conf, code", [
     ("/dev/vda2 / ext4 ro,relatime 0 0\n", "", 0), ("/dev/vda2 / ext4 rw,relatime 0 0\n", "", 1),
-    ("/dev/vda2 / ext4 rw 0 0\n", "[system]\nslots = writable\n", 0), ("/dev/vda2 / ext4 rw 0 0\n", "#slots=writable\n", 1),
+    ("/dev/vda2 / ext4 rw 0 0\n", "[system]\nslots = writable\n", 0),
+    ("/dev/vda2 / ext4 rw 0 0\n", "#slots=writable\n", 1),
     ("rootfs / rootfs rw 0 0\n/dev/vda2 / squashfs ro 0 0\n/dev/b /mnt ext4 rw 0 0\n", "", 0),
     ("/dev/vda2 / ext4 ro 0 0\noverlay / overlay rw,lowerdir=/ 0 0\n", "", 0)])
 def test_readonly_root(health, mounts, conf, code):

@@ -30,9 +30,9 @@ struct outcome {
 static void print_one(const struct check_found *c, const struct check_run_result *r)
 {
 	const char *word = c->disabled ? "-" : r->ok ? "ok" : c->required ? "FAILED" : "failed";
-	enum output_colour colour = c->disabled || (!r->ok && !c->required) ? OUTPUT_YELLOW :
-				    r->ok				    ? OUTPUT_GREEN :
-									      OUTPUT_RED;
+	enum output_colour colour = c->disabled || (!r->ok && !c->required) ? OUTPUT_YELLOW
+				    : r->ok				    ? OUTPUT_GREEN
+									    : OUTPUT_RED;
 
 	printf("%s%-6s%s  %-32s", output_colour(stdout, colour), word,
 	       output_colour(stdout, OUTPUT_PLAIN), c->name);

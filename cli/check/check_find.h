@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define CHECK_FIND_MAX 256
+#define CHECK_FIND_MAX	 256
 #define CHECK_FOLDER_MAX 64 /* entries of one folder */
 
 struct check_found {
@@ -27,14 +27,15 @@ struct check_found {
 struct check_list {
 	unsigned n;
 	struct check_found check[CHECK_FIND_MAX];
-	/* greenboot is there, and in neither of its places required.d: none of its checks can have passed */
+	/* greenboot is there, and in neither of its places required.d: none of its checks can have
+	 * passed */
 	bool lacks_required;
 };
 
 /*
- * In the order in which they run: /etc/keelboot/check.d and /usr/lib/keelboot/check.d by their names, of
- * which the first counts where both have one; then required.d and then wanted.d of
- * /usr/lib/greenboot/check and /etc/greenboot/check, a folder after the other. Paths are below root.
- * KB_ENOSPC: too many; and other errors of folders that cannot be read: reported.
+ * In the order in which they run: /etc/keelboot/check.d and /usr/lib/keelboot/check.d by their
+ * names, of which the first counts where both have one; then required.d and then wanted.d of
+ * /usr/lib/greenboot/check and /etc/greenboot/check, a folder after the other. Paths are below
+ * root. KB_ENOSPC: too many; and other errors of folders that cannot be read: reported.
  */
 enum kb_err check_find(struct check_list *l, const char *root) KB_MUST_CHECK;

@@ -4,6 +4,6 @@
 
 #include "cli/check/check_find.h"
 
-/* Marks what DISABLED_HEALTHCHECKS names, by file names; warns of names that no check has, and of a file that
- * cannot be read. */
+/* Marks what DISABLED_HEALTHCHECKS names, by file names; warns of names that no check has, and of a
+ * file that cannot be read. */
 void check_greenboot_disable(struct check_list *l, const char *root);

@@ -140,11 +140,11 @@ void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 				     status,
 				     version,
 				     NULL };
-	struct os_spawn sp = {
-		.path = by_bash ? BASH : path,
-		.argv = by_bash ? argv : argv + 2,
-		.envp = envp, .capture = true, .cpu_s = env->timeout_s
-	};
+	struct os_spawn sp = { .path = by_bash ? BASH : path,
+			       .argv = by_bash ? argv : argv + 2,
+			       .envp = envp,
+			       .capture = true,
+			       .cpu_s = env->timeout_s };
 	struct running run = { .name = path, .r = r };
 	uint64_t begin = os_now_ms();
 	int fds[2];
