@@ -378,11 +378,15 @@ install-both: all
 
 # Checks of the running system; those whose failure never is the network's run unless something of their name is in /etc.
 HEALTH := 20-failed-units 30-free-space 40-memory 50-kernel 60-readonly-root
-install-device: install-both ## install what a device's root needs: the command, its helper, keelboot-overlay, and checks
+install-device: install-both ## install what a device's root needs: the command, helper, overlay, checks, systemd's unit
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,health check.d) $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
 	$(INSTALL) -m 755 hooks/health/* $(DESTDIR)$(LIBDIR)/health/
 	chmod 644 $(DESTDIR)$(LIBDIR)/health/common.sh
 	@for name in $(HEALTH); do ln -sf ../health/$${name#*-} $(DESTDIR)$(LIBDIR)/check.d/$$name; done
+	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/system/*.service
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
+	@for unit in hooks/system/*.service; do \
+		ln -sf ../$${unit##*/} $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants/; done
 
 # Below PREFIX; where Debian's packages have it, by LIBARCH=lib/x86_64-linux-gnu.
 LIBARCH := lib
@@ -473,7 +477,8 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk drivers.awk dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
-	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/*))) \
+	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/*))) \
+		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/multi-user.target.wants/,$(notdir $(wildcard hooks/system/*))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
 	rm -f $(addprefix $(DESTDIR)$(INITCPIO)/,install/keelboot hooks/keelboot)
 	rm -rf $(DESTDIR)$(MKOSI_INITRD) $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf

@@ -52,15 +52,7 @@ ExecStart=/etc/up
 [Install]
 WantedBy=multi-user.target
 """
-CLEAN = """\
-[Unit]
-IgnoreOnIsolate=yes
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/true
-ExecStop=/usr/bin/keelboot mark clean
-"""
+CLEAN = TOP / "hooks/system/keelboot-clean.service"
 SHELL = """\
 [Unit]
 DefaultDependencies=no

@@ -316,7 +316,8 @@ def test_record_of_a_panic_is_read_before_systemd_moves_it_away(board):
 
 # The distribution does not know that the overlay wants it.
 OVERLAY = {"usr/share/initramfs-tools/modules.d/overlay": "overlay\n",
-           "etc/dracut.conf.d/overlay.conf": 'force_drivers+=" overlay "\n'}
+           "etc/dracut.conf.d/overlay.conf": 'force_drivers+=" overlay "\n',
+           "etc/mkosi-initrd/mkosi.extra/etc/modules-load.d/overlay.conf": "overlay\n"}
 
 
 @on_more(MKOSI)

@@ -68,16 +68,9 @@ SAY_DOWN = "#!/bin/sh\nkeelboot mark clean\n" \
 SAY_STUCK = "#!/bin/sh\ngrep -q kbstuck /proc/cmdline || exit 0\necho 'the start hangs' >/dev/console\nsleep 10000\n"
 
 
-def clean_unit() -> str:
-    """keelboot-clean.service, as docs/INTEGRATE.md has it."""
-    unit, = re.findall(r"^cat > rootfs/etc/systemd/system/keelboot-clean\.service <<'END'\n(.*?)^END$",
-                       (TOP / "docs/INTEGRATE.md").read_text(), re.M | re.S)
-    return unit
-
-
 FILES = {
     "systemd": {**{f"etc/systemd/system/{name}.service": text for name, text in UNITS.items()},
-                "etc/systemd/system/keelboot-clean.service": clean_unit(), "etc/work": WORK},
+                "etc/systemd/system/keelboot-clean.service": TOP / "hooks/system/keelboot-clean.service", "etc/work": WORK},
     "sysvinit": {"etc/up": SAY_UP, "etc/down": SAY_DOWN, "etc/stuck": SAY_STUCK, "etc/work": WORK},
 }
 # Before and behind what Debian has in /etc/inittab.
