@@ -42,7 +42,7 @@ install_for_systemd() {
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
 	mkdir -p "$initdir/etc/systemd/system.conf.d"
 	keelboot_system_conf >"$initdir/etc/systemd/system.conf.d/keelboot.conf"
-	inst_script "$moddir/halt.sh" "$systemdutildir/system-shutdown/keelboot"
+	inst_script "$moddir/died.sh" "$systemdutildir/system-shutdown/keelboot"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
