@@ -3,9 +3,11 @@
 
 import os
 import re
+import shutil
 import socket
+import socketserver
 import subprocess
-import sys
+import threading
 import time
 from pathlib import Path
 
@@ -114,27 +116,49 @@ def test_listens(health):
     assert "sockets= is not set" in health("listens", code=1)
 
 
-SERVER = """
-import http.server
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_error(404)
-    def log_message(self, *_):
-        pass
-server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-print(server.server_port, flush=True)
-server.serve_forever()
-"""
+class NotFound(socketserver.BaseRequestHandler):
+    """A server that answers with an error."""
+
+    def handle(self):
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")
 
 
-def test_server(health):
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
-        port = int(server.stdout.readline())
-        health("server", f"url=http://127.0.0.1:{port}/\nwithin=0\n")
-        server.kill()
-        server.wait()
-        assert health("server", f"url=http://127.0.0.1:{port}/\nwithin=1\n", code=1).endswith("no answer")
+def path_with(health, *more) -> dict:
+    """What a script needs to be started, and no other program that asks for a page."""
+    for tool in ("sh", "sed", "dirname", "readlink", "grep", "sleep", *more):
+        (health.folder / "bin" / tool).symlink_to(shutil.which(tool))
+    return {"PATH": str(health.folder / "bin")}
+
+
+@pytest.mark.parametrize("name", ("curl", "wget"))
+def test_server(health, name):
+    if not shutil.which(name):
+        pytest.skip(f"no {name}")
+    client = path_with(health, name)
+    with socketserver.TCPServer(("127.0.0.1", 0), NotFound) as server:
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        health("server", f"url={url}\nwithin=0\n", environ=client)
+        server.shutdown()
+        thread.join(60)
+    assert health("server", f"url={url}\nwithin=1\n", code=1, environ=client) == f"{url}: no answer"
     assert "url= is not set" in health("server", code=1)
+
+
+def test_server_asked_by_busybox(health):
+    """Its words; the static one of Debian cannot look up names."""
+    client = path_with(health)
+    health("server", "url=http://x/\nwithin=0\n", environ=client,
+           tools={"wget": "echo 'wget: server returned error: HTTP/1.1 404 Not Found' >&2; exit 1"})
+    assert "no answer" in health("server", "url=http://x/\nwithin=0\n", code=1, environ=client,
+                                 tools={"wget": "echo \"wget: can't connect to remote host: refused\" >&2; exit 1"})
+
+
+def test_server_without_a_program_that_asks_it(health):
+    assert health("server", "url=http://127.0.0.1/\n", code=1, environ=path_with(health)) == \
+        "neither curl nor wget is installed"
 
 
 @pytest.mark.parametrize("ahead, code", ((-60, 0), (86400, 1)))
