@@ -13,7 +13,8 @@ import cli_device
 from cli_device import FAILURE, OK, TOP, USAGE, Device, call
 
 PREFIX = "opt/keelboot"
-STANDARD = ("bin", "include", "lib", "lib/pkgconfig", "lib/systemd/system/multi-user.target.wants", *(f"share/man/man{n}" for n in (1, 3, 5, 7, 8)), "share/doc",
+STANDARD = ("bin", "include", "lib", "lib/pkgconfig", "lib/systemd/system/multi-user.target.wants",
+            *(f"share/man/man{n}" for n in (1, 3, 5, 7, 8)), "share/doc",
             "share/bash-completion/completions", "share/zsh/vendor-completions", "share/fish/vendor_completions.d")
 DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
           f"{PREFIX}/lib/keelboot/keelboot-overlay",
@@ -21,7 +22,8 @@ DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot
           f"{PREFIX}/share/fish/vendor_completions.d/keelboot.fish",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"
             for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8")),
-          *(f"{PREFIX}/lib/systemd/system/{folder}keelboot-clean.service" for folder in ("", "multi-user.target.wants/")),
+          *(f"{PREFIX}/lib/systemd/system/{folder}keelboot-clean.service"
+            for folder in ("", "multi-user.target.wants/")),
           *(f"{PREFIX}/lib/keelboot/health/{path.name}" for path in (TOP / "hooks/health").iterdir()),
           *(f"{PREFIX}/lib/keelboot/check.d/{name}"
             for name in ("20-failed-units", "30-free-space", "40-memory", "50-kernel", "60-readonly-root"))}

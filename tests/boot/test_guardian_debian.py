@@ -70,7 +70,8 @@ SAY_STUCK = "#!/bin/sh\ngrep -q kbstuck /proc/cmdline || exit 0\necho 'the start
 
 FILES = {
     "systemd": {**{f"etc/systemd/system/{name}.service": text for name, text in UNITS.items()},
-                "etc/systemd/system/keelboot-clean.service": TOP / "hooks/system/keelboot-clean.service", "etc/work": WORK},
+                "etc/systemd/system/keelboot-clean.service": TOP / "hooks/system/keelboot-clean.service",
+                "etc/work": WORK},
     "sysvinit": {"etc/up": SAY_UP, "etc/down": SAY_DOWN, "etc/stuck": SAY_STUCK, "etc/work": WORK},
 }
 # Before and behind what Debian has in /etc/inittab.
