@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,12 +79,13 @@ static int open_pipes(struct pipes *p)
  * call. */
 static void reset_signals(void)
 {
-	struct sigaction usual = { .sa_handler = SIG_DFL };
+	/* As the kernel has it: glibc's sigaction() refuses the two signals that it keeps for
+	 * itself, and those may be ignored as well. All zero is SIG_DFL. */
+	static const unsigned long usual[4];
 	sigset_t none;
 
-	/* Those that nobody has, or nobody can set, need no reset. */
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)!sigaction(sig, &usual, NULL);
+		syscall(SYS_rt_sigaction, sig, usual, NULL, NSIG / 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -46,7 +46,7 @@ PAST = (
     ("In the process of another program, to start the command: no code of the tree's own is below it.", {
         "libkeelboot/keelboot.c": "access",
         "libkeelboot/keelboot_child.c": "_Fork _exit close close_range dup2 execve fcntl open pipe2 pthread_sigmask "
-                                        "setpgid sigaction sigemptyset sigfillset sigprocmask waitpid write",
+                                        "setpgid sigaction sigemptyset sigfillset sigprocmask syscall waitpid write",
         "libkeelboot/keelboot_program.c": "access clock_gettime close kill poll read",
     }),
     ("A pipe that nobody reads any more is an error, not an end.", {
