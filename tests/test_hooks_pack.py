@@ -32,6 +32,25 @@ def drivers(awk, folder, names: str) -> list:
                           input=names, text=True, capture_output=True, check=True).stdout.splitlines()
 
 
+def sets(tmp_path, loaded=(), **env) -> list:
+    for module in loaded:
+        (tmp_path / "module" / module).mkdir(parents=True)
+    env = {"PATH": "/usr/bin:/bin", "KEELBOOT_SYS": str(tmp_path), **env}
+    return subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; echo $KEELBOOT_SETS"], text=True, capture_output=True,
+                          check=True, env=env).stdout.split()
+
+
+def test_what_only_selects_has_what_the_machine_uses(tmp_path):
+    assert sets(tmp_path, KEELBOOT_APPLY="no") == ["watchdog", "pstore", "ext4"]
+    assert sets(tmp_path, ("ipmi_si", "erofs", "dm_verity"), KEELBOOT_APPLY="no") == [
+        "watchdog", "pstore", "ext4", "watchdog-server", "erofs", "verity"]
+
+
+def test_what_installs_has_all_and_the_maker_may_say_what(tmp_path):
+    assert {"watchdog-server", "squashfs", "erofs", "verity", "usb", "sd"} <= set(sets(tmp_path))
+    assert sets(tmp_path, ("squashfs",), KEELBOOT_APPLY="no", KEELBOOT_SETS="usb") == ["usb"]
+
+
 @pytest.mark.parametrize("awk", [("mawk",), ("busybox", "awk")], ids=" ".join)
 def test_drivers_are_told_with_what_hardware_asks_for_them(tmp_path, awk):
     (tmp_path / "modules.dep").write_text(DEP)

@@ -6,10 +6,22 @@
 KEELBOOT_LIB=/usr/lib/keelboot
 # shellcheck disable=SC1091
 [ ! -r /etc/default/keelboot ] || . /etc/default/keelboot
-# Watchdogs, records of crashes, what slots are of, and what carries updates; the distribution brings the disks.
-if [ -z "${KEELBOOT_SETS-}" ]; then
-	KEELBOOT_SETS="watchdog-server watchdog pstore ext4 squashfs erofs verity"
-	[ "${KEELBOOT_APPLY-yes}" = no ] || KEELBOOT_SETS="$KEELBOOT_SETS usb sd vfat exfat"
+
+# Sets that not every machine needs; this one has them at work.
+keelboot_sets_at_work() {
+	for module in ipmi_si:watchdog-server squashfs:squashfs erofs:erofs dm_verity:verity; do
+		[ ! -d "${KEELBOOT_SYS-/sys}/module/${module%:*}" ] || echo "${module#*:}"
+	done
+}
+
+# Watchdogs, records of crashes, what slots are of, and what carries updates; the distribution brings the disks. An
+# initramfs that installs nothing is a small one.
+if [ -n "${KEELBOOT_SETS-}" ]; then
+	:
+elif [ "${KEELBOOT_APPLY-yes}" = no ]; then
+	KEELBOOT_SETS="watchdog pstore ext4 $(keelboot_sets_at_work)"
+else
+	KEELBOOT_SETS="watchdog-server watchdog pstore ext4 squashfs erofs verity usb sd vfat exfat"
 fi
 
 # The names of the modules of these sets.

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Keelboot adds to a healthy boot by the initramfs of a distribution, for each generator of Debian: guest
 instructions from power-on to the root's init, and bytes of the initramfs. The same Debian tree makes each initramfs:
-without Keelboot; with one that selects, packed for slots of ext4 on a machine without BMC ("least"); with all that it
-packs by itself then ("select"); with one that installs, too. As root.
+without Keelboot; with one that selects ("select"); with one that installs, too. As root.
 
 QEMU's clock goes by instructions (-icount): a boot takes the same number each time, but for some in ten thousand.
 
@@ -28,11 +27,9 @@ from distro import CONF, MEMORY, TARGETS, run       # noqa: E402
 OWN_ROOT = "root=PARTLABEL=root-a ro"
 ABSENT = {"etc/keelboot/system.conf": None, "etc/default/keelboot": None}
 SELECTS = {"etc/default/keelboot": "KEELBOOT_APPLY=no\n"}
-LEAST = {"etc/default/keelboot": "KEELBOOT_APPLY=no\nKEELBOOT_SETS='watchdog ext4'\n"}
 APPLIES = {"etc/default/keelboot": None}
 # Name, what the tree is given, and the limits: million instructions, bytes.
-KINDS = {"without": (ABSENT, None, None), "least": (LEAST, 60, 300_000), "select": (SELECTS, None, None),
-         "apply": (APPLIES, None, 3_000_000)}
+KINDS = {"without": (ABSENT, None, None), "select": (SELECTS, 60, 300_000), "apply": (APPLIES, None, 3_000_000)}
 CLOCK = ("-icount", "shift=0,sleep=off")
 REPORT = TOP / "build/report/bench-generators.json"
 
