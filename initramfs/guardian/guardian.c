@@ -15,7 +15,9 @@ static void log_step(const struct guardian_setup *s, const struct guardian_plan 
 {
 	char slot = s->attempt.slot == STATE_NONE ? '-' : state_slot_letter(s->attempt.slot);
 
-	if (step == GUARDIAN_ORDERLY)
+	if (step == GUARDIAN_ORDERLY && p->asked)
+		log_notice("slot %c is bad; rebooting", slot);
+	else if (step == GUARDIAN_ORDERLY)
 		log_notice("slot %c was not marked good within %u s%s; rebooting", slot,
 			   s->terms.deadline_s, p->recorded ? "; marked bad" : "; not recorded");
 	else if (step == GUARDIAN_SYNC)

@@ -91,6 +91,8 @@ static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_resu
 									     : GUARDIAN_DONE;
 	if (sig == SIGUSR1)
 		return GUARDIAN_NUDGED;
+	if (sig == SIGHUP)
+		return GUARDIAN_ASKED;
 	if (sig == SIGUSR2 || sig == SIGTERM || is_systemd_shutdown(GUARDIAN_FD_PROC))
 		return GUARDIAN_TOLD;
 	return GUARDIAN_TIME;

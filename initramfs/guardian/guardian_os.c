@@ -70,6 +70,7 @@ int guardian_os_hear(uint32_t ms)
 	int sig;
 
 	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGTERM);

@@ -71,9 +71,27 @@ static void enter_rest(struct guardian_plan *p)
 		enter_phase(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);
 }
 
+static void leave_slot(struct guardian_plan *p)
+{
+	p->feed_at = NEVER;
+	enter_phase(p, GUARDIAN_PHASE_ORDERLY, GUARDIAN_ORDERLY, 0);
+}
+
+/* A slot that cannot be marked bad is skipped all the same: its try is used up. */
+static void note_recorded(struct guardian_plan *p, bool durable)
+{
+	p->recorded = durable;
+	p->asked = false;
+	leave_slot(p);
+}
+
 /* A bad slot is not let go: the reboot that follows may hang. */
 static void note_closed(struct guardian_plan *p, bool good)
 {
+	if (!good && p->asked) {
+		leave_slot(p);
+		return;
+	}
 	enter_rest(p);
 	if (!good)
 		return;
@@ -90,14 +108,6 @@ static void note_released(struct guardian_plan *p)
 	p->next = GUARDIAN_WAIT;
 	if (p->phase != GUARDIAN_PHASE_PROVE)
 		enter_rest(p);
-}
-
-/* A slot that cannot be marked bad is skipped all the same: its try is used up. */
-static void note_recorded(struct guardian_plan *p, bool durable)
-{
-	p->recorded = durable;
-	p->feed_at = NEVER;
-	enter_phase(p, GUARDIAN_PHASE_ORDERLY, GUARDIAN_ORDERLY, 0);
 }
 
 /* Not yet on the way to a reboot of its own. An announced shutdown may have been called off: then
@@ -143,6 +153,8 @@ void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 {
 	if (e == GUARDIAN_NUDGED && p->terms.trial && is_undecided(p))
 		p->nudged = true;
+	if (e == GUARDIAN_ASKED && p->terms.trial)
+		p->asked = true;
 	if (e == GUARDIAN_TOLD && p->phase == GUARDIAN_PHASE_PROVE && p->terms.watchdog_s == 0)
 		enter_rest(p);
 	if (e == GUARDIAN_TOLD &&

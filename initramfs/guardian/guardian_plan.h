@@ -4,7 +4,8 @@
  * that only goes forward.
  *
  *	WATCH -- deadline --> a job records the verdict --> ORDERLY -- grace --> FORCE
- *	  |                                 `-- it is good: PROVE; bad: KEEP or the end
+ *	  |                                 `-- it is good: PROVE; bad: KEEP or the end,
+ *	  |                                     or ORDERLY, if that was asked for
  *	PROVE -- stable --> a job records that the slot has proved itself --> KEEP or the end
  *	  `-- shutdown announced --> SHUTDOWN -- limit --> FORCE
  *	                                `-- a verdict after all: KEEP or the end
@@ -40,6 +41,7 @@ enum guardian_event {
 	GUARDIAN_TIME,	 /* nothing but time has passed */
 	GUARDIAN_NUDGED, /* somebody wrote a verdict */
 	GUARDIAN_TOLD,	 /* an orderly shutdown is under way */
+	GUARDIAN_ASKED,	 /* to restart the machine as soon as the verdict is bad */
 	GUARDIAN_DONE,	 /* the job ended, with a result */
 };
 
@@ -86,6 +88,8 @@ struct guardian_plan {
 	enum guardian_phase phase;
 	/* a look is due */
 	bool nudged;
+	/* for a restart, should the verdict of another be bad */
+	bool asked;
 	/* by us */
 	bool recorded;
 	/* that runs; GUARDIAN_WAIT: none */

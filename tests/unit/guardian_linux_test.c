@@ -90,7 +90,9 @@ TEST(signals_are_heard)
 	folder_bytes("1/comm", "systemd-shutdow\n", 16); /* which tells nobody */
 	assert_int_equal(hear(1), GUARDIAN_TOLD);
 	folder_bytes("1/comm", "init\n", 5);
-	kill(getpid(), SIGHUP); /* stays where it is */
+	kill(getpid(), SIGHUP);
+	assert_int_equal(hear(5000), GUARDIAN_ASKED);
+	kill(getpid(), SIGPWR); /* stays where it is */
 	assert_int_equal(hear(1), GUARDIAN_TIME);
 }
 

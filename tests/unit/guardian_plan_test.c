@@ -59,6 +59,7 @@ static const struct word {
 	/* what it hears */
 	{ "nudged", EVENT, GUARDIAN_NUDGED },
 	{ "told", EVENT, GUARDIAN_TOLD },
+	{ "asked", EVENT, GUARDIAN_ASKED },
 	/* how its job ended */
 	{ "recorded", RESULT, GUARDIAN_RECORDED },
 	{ "failed", RESULT, GUARDIAN_FAILED },
@@ -173,6 +174,27 @@ TEST(verdict_ends_the_guardian)
 	play("150 nudged look, 151 closed end");
 	start();
 	play("150 nudged look, 151 good end");
+}
+
+TEST(bad_verdict_restarts_the_machine_if_that_was_asked_for)
+{
+	play("150 asked, 151 wait, 152 nudged look, 153 closed orderly, 182 wait, 183 sync");
+	start();
+	play("150 asked nudged look, 151 good end");
+	start();
+	play("150 asked, 151 told, 152 nudged look, 153 closed orderly");
+	start();
+	play("399 asked, 400 record, 401 closed orderly");
+	assert_true(plan.asked);
+	start();
+	play("399 asked, 400 record, 401 recorded orderly");
+	assert_true(plan.recorded && !plan.asked);
+}
+
+TEST(keeper_stops_feeding_when_it_restarts_the_machine)
+{
+	begin(300, 60, false);
+	play("150 asked nudged feed look, 151 closed orderly, 181 sync");
 }
 
 TEST(verdict_at_the_deadline_ends_the_guardian)
