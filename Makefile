@@ -56,7 +56,7 @@ OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
-OF_COMMAND  := cli cli/adopt cli/doctor cli/check cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/prober $(OF_UPDATE)
+OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/check cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/prober $(OF_UPDATE)
 OF_LIBRARY  := libkeelboot
 FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c cli/main.c
@@ -376,6 +376,11 @@ install-both: all
 	$(INSTALL) -D -m 644 cli/completion.fish $(DESTDIR)$(FISHDIR)/keelboot.fish
 	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES) $(DEVPAGES),$(MANPAGES)))
 
+# What `systemctl preset` would do, which a build host may not have (ENABLE=no: a package does it). $(1): with $folder and $unit.
+for-each-link = for unit in hooks/system/*.service; do \
+		for target in $$(sed -n 's/^WantedBy=\(.*\)/\1/p' $$unit | sed 's/[^ ]*/&.wants/g') $$(sed -n 's/^RequiredBy=\(.*\)/\1.requires/p' $$unit); do \
+			folder=$(DESTDIR)$(SYSCONFDIR)/systemd/system/$$target; $(1) || exit 1; done; done
+
 # Checks of the running system; those whose failure never is the network's run unless something of their name is in /etc.
 HEALTH := 20-failed-units 30-free-space 40-memory 50-kernel 60-readonly-root
 install-device: install-both ## install what a device's root needs: the command, helper, overlay, checks, systemd's unit
@@ -383,10 +388,10 @@ install-device: install-both ## install what a device's root needs: the command,
 	$(INSTALL) -m 755 hooks/health/* $(DESTDIR)$(LIBDIR)/health/
 	chmod 644 $(DESTDIR)$(LIBDIR)/health/common.sh
 	@for name in $(HEALTH); do ln -sf ../health/$${name#*-} $(DESTDIR)$(LIBDIR)/check.d/$$name; done
+	$(INSTALL) -m 755 hooks/system/keelboot.init $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/system/*.service
-	$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
-	@for unit in hooks/system/*.service; do \
-		ln -sf ../$${unit##*/} $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants/; done
+	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system-preset hooks/system/*.preset
+	@$(if $(filter no,$(ENABLE)),:,$(call for-each-link,mkdir -p $$folder && ln -sf $(PREFIX)/lib/systemd/system/$${unit##*/} $$folder/))
 
 # Below PREFIX; where Debian's packages have it, by LIBARCH=lib/x86_64-linux-gnu.
 LIBARCH := lib
@@ -475,11 +480,12 @@ deb: ## build the Debian packages into build/deb
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select pack.sh modules.awk drivers.awk dracut-renew)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init pack.sh modules.awk drivers.awk dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/*))) \
-		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/multi-user.target.wants/,$(notdir $(wildcard hooks/system/*))) \
+		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system-preset/,$(notdir $(wildcard hooks/system/*.preset))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
+	@$(call for-each-link,rm -f $$folder/$${unit##*/}; rmdir $$folder 2>/dev/null || true)
 	rm -f $(addprefix $(DESTDIR)$(INITCPIO)/,install/keelboot hooks/keelboot)
 	rm -rf $(DESTDIR)$(MKOSI_INITRD) $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/$(LIBARCH)/,libkeelboot.so.$(ABI) $(SONAME) libkeelboot.so libkeelboot.a pkgconfig/libkeelboot.pc) \

@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch history check doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch history check health doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -21,6 +21,8 @@ function __keelboot_words
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check
             printf '%s\n' --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+        case health
+            printf '%s\n' check commit --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case doctor
             printf '%s\n' --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check-config
@@ -62,7 +64,7 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch history check doctor check-config adopt state bundle key image version help
+            printf '%s\n' status mark stage unstage install switch history check health doctor check-config adopt state bundle key image version help
     end
 end
 

@@ -81,6 +81,12 @@ static const struct verb verbs[] = {
 	  "Runs each program in /usr/lib/keelboot/check.d and /etc/keelboot/check.d, in the order\n"
 	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
 	  "Example:  keelboot check && keelboot mark good\n" },
+	{ "health", health_cmd, NULL, "check this boot, and mark it good or bad",
+	  "Usage: keelboot health [check|commit]\n\n"
+	  "Runs the health checks. If they pass, it waits for commit-after= of a trial, and marks\n"
+	  "the running slot good. If one fails, it rejects a trial and restarts the machine.\n"
+	  "check and commit are its two halves, which systemd runs as services of their own.\n\n"
+	  "Example:  keelboot health\n" },
 	{ "doctor", doctor_cmd, NULL, "find what makes this device unsafe",
 	  "Usage: keelboot doctor [--json] [--sys-root DIR]\n\n"
 	  "Checks watchdog, kernel, state, slots, keys and staging, and says how to fix what it\n"

@@ -103,6 +103,8 @@ struct conf {
 	uint32_t commit_deadline_s;
 	/* default: 600; 0: the report proves it */
 	uint32_t stable_after_s;
+	/* a trial is marked good only so long after its checks passed; default: 0 */
+	uint32_t commit_after_s;
 	/* default: 300 */
 	uint32_t shutdown_deadline_s;
 	/* boots of a trial: 1..9, default 3 */

@@ -318,7 +318,7 @@ def test_status_of_a_trial_tells_the_tries_and_how_to_keep_it(dev):
     dev.init("--trial", "b", "--version", "2.0", "--sequence", 20)
     dev.boot("b", status="trial", version="2.0")
     first = dev("status").stdout.splitlines()[0]
-    assert first == "Slot b runs 2.0, on trial: 3 tries left. `keelboot mark good` keeps it."
+    assert first == "Slot b runs 2.0, on trial: try 1 of 3, waits for: `keelboot mark good`."
 
 
 def test_status_tells_a_rejection_and_its_reason(dev):
@@ -531,7 +531,7 @@ def trial_under_way(dev, token=37):
 
 def test_the_token_of_this_boot_gives_the_verdict(dev):
     trial_under_way(dev)
-    assert "2 tries left" in dev("status").stdout
+    assert "on trial: try 1 of 3, " in dev("status").stdout
     assert dev("mark", "good").stdout == "Slot b (2.0) is good and committed.\n"
     assert dev.json("state", "show")["open"] is None
 
@@ -551,7 +551,7 @@ def test_no_other_slot_is_marked_good_while_a_trial_is_under_way(dev):
 def test_the_last_try_is_told(dev):
     trial_under_way(dev)
     edit(dev, b_tries=0)
-    assert "this is its last try" in dev("status").stdout.splitlines()[0]
+    assert "on trial: try 3 of 3 (the last), " in dev("status").stdout.splitlines()[0]
     assert dev.json("status")["next"] == "b"  # an orderly reboot gives the try back
     edit(dev, b_grace=0)
     assert dev.json("status")["next"] == "a"

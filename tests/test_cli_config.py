@@ -35,6 +35,8 @@ def test_a_good_file_is_praised(tmp_path):
      "with [watchdog] timeout=60 an install is stopped after 40 s; set timeout=62 or more"),
     ("[system]\ncompatible=x\n[install]\nprogress-deadline=120\n[watchdog]\ntimeout=179\n",
      "stopped after 119 s; set timeout=180 or more"),
+    ("[system]\ncompatible=x\ncommit-after=300\n",
+     "rejected after 300 s (commit-deadline=), before it can be marked good"),
 ])
 def test_what_a_boot_passes_over_is_an_error_here(tmp_path, text, says):
     assert says in check(tmp_path, text, FAILURE).stderr
@@ -46,6 +48,7 @@ def test_what_a_boot_passes_over_is_an_error_here(tmp_path, text, says):
     "[system]\ncompatible=x\n[install]\nprogress-deadline=120\n[watchdog]\ntimeout=180\n",
     "[system]\ncompatible=x\n[install]\nprogress-deadline=120\n[watchdog]\ndevice=off\n",
     "[install]\nprogress-deadline=120\n",
+    "[system]\ncompatible=x\ncommit-after=300\ncommit-deadline=301\n",
 ])
 def test_a_deadline_that_counts_or_that_nobody_chose_is_fine(tmp_path, text):
     """A drop-in, which does not name the device, leaves the watchdog to the other files."""

@@ -51,6 +51,7 @@ def test_failed_units(health):
     health("failed-units", tools=failed_units())
     assert health("failed-units", tools=failed_units("app.service", "b.mount"), code=1) == "failed: app.service b.mount"
     health("failed-units", tools=failed_units("NetworkManager-wait-online.service"))
+    health("failed-units", tools=failed_units("keelboot-check.service", "keelboot-mark-good.service"))
     health("failed-units", "ignore = app.service b.mount \n", tools=failed_units("app.service", "b.mount"))
     assert health("failed-units", "ignore=app.service\n", tools=failed_units("app.service", "c.service"), code=1) == \
         "failed: c.service"

@@ -13,17 +13,20 @@ import cli_device
 from cli_device import FAILURE, OK, TOP, USAGE, Device, call
 
 PREFIX = "opt/keelboot"
-STANDARD = ("bin", "include", "lib", "lib/pkgconfig", "lib/systemd/system/multi-user.target.wants",
+STANDARD = ("bin", "include", "lib", "lib/pkgconfig", "lib/systemd/system", "lib/systemd/system-preset",
             *(f"share/man/man{n}" for n in (1, 3, 5, 7, 8)), "share/doc",
             "share/bash-completion/completions", "share/zsh/vendor-completions", "share/fish/vendor_completions.d")
+UNITS = {"keelboot-check": ["boot-complete.target.requires"], "keelboot-clean": ["multi-user.target.wants"],
+         "keelboot-mark-good": ["multi-user.target.wants", "default.target.wants"]}
 DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
-          f"{PREFIX}/lib/keelboot/keelboot-overlay",
+          f"{PREFIX}/lib/keelboot/keelboot-overlay", f"{PREFIX}/lib/keelboot/keelboot.init",
           f"{PREFIX}/share/bash-completion/completions/keelboot", f"{PREFIX}/share/zsh/vendor-completions/_keelboot",
           f"{PREFIX}/share/fish/vendor_completions.d/keelboot.fish",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"
             for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8")),
-          *(f"{PREFIX}/lib/systemd/system/{folder}keelboot-clean.service"
-            for folder in ("", "multi-user.target.wants/")),
+          *(f"{PREFIX}/lib/systemd/system/{unit}.service" for unit in UNITS),
+          f"{PREFIX}/lib/systemd/system-preset/80-keelboot.preset",
+          *(f"etc/systemd/system/{folder}/{unit}.service" for unit, folders in UNITS.items() for folder in folders),
           *(f"{PREFIX}/lib/keelboot/health/{path.name}" for path in (TOP / "hooks/health").iterdir()),
           *(f"{PREFIX}/lib/keelboot/check.d/{name}"
             for name in ("20-failed-units", "30-free-space", "40-memory", "50-kernel", "60-readonly-root"))}
@@ -43,13 +46,14 @@ def listing(folder: Path) -> set:
 def leaves(folder: Path) -> set:
     """Files, and folders with nothing in them, but those that every system has."""
     ends = (path for path in folder.rglob("*") if not path.is_dir() or not any(path.iterdir()))
-    return {str(path.relative_to(folder)) for path in ends} - {f"{PREFIX}/{name}" for name in STANDARD}
+    return {str(path.relative_to(folder)) for path in ends} - \
+        {"etc/systemd/system", *(f"{PREFIX}/{name}" for name in STANDARD)}
 
 
 @pytest.fixture(name="standard")
 def make_standard(tmp_path):
     """A system before Keelboot."""
-    for name in ("etc", *(f"{PREFIX}/{name}" for name in STANDARD)):
+    for name in ("etc/systemd/system", *(f"{PREFIX}/{name}" for name in STANDARD)):
         (tmp_path / "sys" / name).mkdir(parents=True)
     return tmp_path / "sys"
 

@@ -105,11 +105,26 @@ static void check_deadline(struct checking *c, const struct conf *conf, const ch
 	print_complaint(c, file, 0, text);
 }
 
+/* Its checks take time, too: what is left behind both is for them. */
+static void check_commit(struct checking *c, const struct conf *conf, const char *file)
+{
+	char text[256];
+
+	if (conf->commit_after_s < conf->commit_deadline_s)
+		return;
+	snprintf(
+		text, sizeof(text),
+		"[system] commit-after=%u: each trial is rejected after %u s (commit-deadline=), before it can be marked good; set a longer commit-deadline",
+		conf->commit_after_s, conf->commit_deadline_s);
+	print_complaint(c, file, 0, text);
+}
+
 /* What each value by itself does not show. */
 static void check_whole(struct checking *c, const struct conf *conf, const char *file)
 {
 	check_overlay(c, conf, file);
 	check_deadline(c, conf, file);
+	check_commit(c, conf, file);
 }
 
 /* KB_ENOSPC: larger than size. */

@@ -12,7 +12,7 @@
 /* Of two checks with one name the first folder's counts. */
 static const char *const own[] = { "/etc/keelboot/check.d", "/usr/lib/keelboot/check.d" };
 /* In its order. */
-static const char *const greenboot[] = { "/usr/lib/greenboot/check", "/etc/greenboot/check" };
+static const char *const greenboot[] = { "/usr/lib/greenboot", "/etc/greenboot" };
 
 static bool is_skipped(const char *name)
 {
@@ -79,15 +79,17 @@ static enum kb_err find_own(struct check_list *l, const char *root)
 	return KB_OK;
 }
 
+/* below: "check/required.d"; its checks are known as "required.d/10-dns.sh". */
 static enum kb_err find_greenboot(struct check_list *l, const char *root, const char *place,
-				  const char *kind)
+				  const char *below)
 {
+	const char *kind = strrchr(below, '/') != NULL ? strrchr(below, '/') + 1 : below;
 	static char names[CHECK_FOLDER_MAX][64];
 	char folder[DEVICE_PATH_MAX - 64], name[80];
 	unsigned first = l->n, n = 0;
 	struct check_found *c;
 
-	snprintf(folder, sizeof(folder), "%s%s/%s", root, place, kind);
+	snprintf(folder, sizeof(folder), "%s%s/%s", root, place, below);
 	TRY(list_folder(folder, names, &n));
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "%s/%s", kind, names[i]);
@@ -101,10 +103,10 @@ static enum kb_err find_greenboot(struct check_list *l, const char *root, const 
 }
 
 /* One kind after the other. True in found: a folder of that kind is there. */
-static enum kb_err find_kind(struct check_list *l, const char *root, const char *kind, bool *found)
+static enum kb_err find_kind(struct check_list *l, const char *root, const char *below, bool *found)
 {
 	for (unsigned i = 0; i < KB_ARRAY_LEN(greenboot); i++) {
-		enum kb_err err = find_greenboot(l, root, greenboot[i], kind);
+		enum kb_err err = find_greenboot(l, root, greenboot[i], below);
 
 		if (err != KB_OK && err != KB_ENOENT)
 			return err;
@@ -118,7 +120,7 @@ static bool has_greenboot(const char *root)
 	char path[DEVICE_PATH_MAX];
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(greenboot); i++) {
-		snprintf(path, sizeof(path), "%s%s", root, greenboot[i]);
+		snprintf(path, sizeof(path), "%s%s/check", root, greenboot[i]);
 		if (os_exists(path))
 			return true;
 	}
@@ -131,9 +133,18 @@ enum kb_err check_find(struct check_list *l, const char *root)
 
 	l->n = 0;
 	TRY(find_own(l, root));
-	TRY(find_kind(l, root, "required.d", &required));
-	TRY(find_kind(l, root, "wanted.d", &wanted));
+	TRY(find_kind(l, root, "check/required.d", &required));
+	TRY(find_kind(l, root, "check/wanted.d", &wanted));
 	l->lacks_required = !required && has_greenboot(root);
 	check_greenboot_disable(l, root);
 	return KB_OK;
+}
+
+enum kb_err check_find_after(struct check_list *l, const char *root, const char *kind)
+{
+	bool found = false;
+
+	l->n = 0;
+	l->lacks_required = false;
+	return find_kind(l, root, kind, &found);
 }

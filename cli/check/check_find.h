@@ -9,7 +9,12 @@
 
 #include <stdbool.h>
 
-#define CHECK_FIND_MAX	 256
+#define CHECK_FIND_MAX 256
+/* For a person: there are none; and what lacks_required means. */
+#define CHECK_FIND_NONE \
+	"no checks in /etc/keelboot/check.d, /usr/lib/keelboot/check.d, or greenboot's folders: nothing was checked"
+#define CHECK_FIND_LACKS \
+	"greenboot is there without check/required.d in /usr/lib/greenboot or /etc/greenboot: its checks cannot pass"
 #define CHECK_FOLDER_MAX 64 /* entries of one folder */
 
 struct check_found {
@@ -39,3 +44,7 @@ struct check_list {
  * root. KB_ENOSPC: too many; and other errors of folders that cannot be read: reported.
  */
 enum kb_err check_find(struct check_list *l, const char *root) KB_MUST_CHECK;
+
+/* The same for what greenboot runs behind its checks: "green.d" or "red.d". */
+enum kb_err check_find_after(struct check_list *l, const char *root,
+			     const char *kind) KB_MUST_CHECK;

@@ -130,16 +130,13 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	       struct check_run_result *r)
 {
-	char slot[32], status[48], version[96];
+	char stage[32], slot[32], status[48], version[96];
 	const char letter[2] = { env->slot != STATE_NONE ? state_slot_letter(env->slot) : '\0' };
 	/* -C: as greenboot does; no redirection overwrites a file */
 	const char *const argv[] = { BASH, "-C", path, NULL };
-	const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-				     "KEELBOOT_STAGE=check",
-				     slot,
-				     status,
-				     version,
-				     NULL };
+	const char *const envp[] = {
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", stage, slot, status, version, NULL
+	};
 	struct os_spawn sp = { .path = by_bash ? BASH : path,
 			       .argv = by_bash ? argv : argv + 2,
 			       .envp = envp,
@@ -150,6 +147,7 @@ void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	int fds[2];
 
 	*r = (struct check_run_result){ .ok = false };
+	snprintf(stage, sizeof(stage), "KEELBOOT_STAGE=%.16s", env->stage);
 	snprintf(slot, sizeof(slot), "KEELBOOT_SLOT=%.1s", letter);
 	snprintf(status, sizeof(status), "KEELBOOT_STATUS=%.16s", env->status);
 	snprintf(version, sizeof(version), "KEELBOOT_VERSION=%.48s", env->version);

@@ -10,6 +10,8 @@
 struct check_run_env {
 	/* that runs, or STATE_NONE */
 	int slot;
+	/* KEELBOOT_STAGE: "check"; "green" and "red" behind them */
+	const char *stage;
 	const char *status, *version;
 	unsigned timeout_s;
 };
@@ -25,7 +27,7 @@ struct check_run_result {
 
 /*
  * Runs path without arguments, by bash if that is asked for, in a session of its own, with PATH,
- * KEELBOOT_STAGE=check, KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its lines go to the
+ * KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its lines go to the
  * log (-v shows them). What is left of it when it ends, or when its time is over, is killed.
  */
 void check_run(const char *path, bool by_bash, const struct check_run_env *env,

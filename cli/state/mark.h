@@ -21,6 +21,9 @@ void mark_guardian_notify(const struct device *d, int sig);
 /* Has the guardian read the state again, since a verdict was written. No guardian: nothing. */
 void mark_guardian_nudge(const struct device *d);
 
+/* Has the guardian restart the machine as soon as the verdict is bad. No guardian: nothing. */
+void mark_guardian_ask(const struct device *d);
+
 /* Leaves word in the run folder that the running slot reported: for the guardian, and for `mark
  * clean`. */
 void mark_report(const struct device *d);
@@ -37,3 +40,10 @@ bool mark_is_stable(const struct device *d);
  * never calls the slot bad. Returns an exit code.
  */
 int mark_clean(const struct device_options *o);
+
+/*
+ * `keelboot mark good` and `mark bad` of the slot that name means ("booted", "other", a letter):
+ * writes the verdict, and prints what became of it. Return an exit code.
+ */
+int mark_good(const struct device_options *o, const char *name);
+int mark_bad(const struct device_options *o, const char *name, const char *reason);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/verbs.h"
 #include "cli/state/mark.h"
-#include "cli/stage/stage_files.h"
 
 #include "lib/log.h"
-#include "selector/verdict.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,64 +14,33 @@ static const struct args_option table[] = {
 	{ .name = NULL },
 };
 
-struct mark {
+struct words {
 	bool good;
 	/* no verdict: a shutdown begins */
 	bool clean;
 	/* of the slot */
 	const char *name;
 	const char *reason;
-	/* of the reason, what the slot's record has room for */
-	char brief[STATE_STR_MAX + 1];
-	/* and the history */
-	char whole[HISTORY_TEXT_MAX + 1];
-	int slot;
-	bool committed;
-	struct state before;
 };
 
-static bool take_operand(struct mark *m, bool *verdict, const char *word)
+static bool take_operand(struct words *w, bool *verdict, const char *word)
 {
-	if (*verdict && m->name == NULL) {
-		m->name = word;
+	if (*verdict && w->name == NULL) {
+		w->name = word;
 		return true;
 	}
 	if (*verdict)
 		return false;
-	m->clean = strcmp(word, "clean") == 0;
-	if (!m->clean && strcmp(word, "good") != 0 && strcmp(word, "bad") != 0)
+	w->clean = strcmp(word, "clean") == 0;
+	if (!w->clean && strcmp(word, "good") != 0 && strcmp(word, "bad") != 0)
 		return false;
-	m->good = strcmp(word, "good") == 0;
+	w->good = strcmp(word, "good") == 0;
 	*verdict = true;
 	return true;
 }
 
-/* As much of text as there is room for, to the end of a word. */
-static void cut_reason(char *dst, size_t size, const char *text)
-{
-	size_t len = strlen(text);
-	bool whole = len < size;
-
-	if (!whole) {
-		const char *blank = memrchr(text, ' ', size - sizeof("...") + 1);
-
-		len = blank != NULL ? (size_t)(blank - text) : size - sizeof("...");
-	}
-	snprintf(dst, size, "%.*s%s", (int)len, text, whole ? "" : "...");
-}
-
-static void take_reason(struct mark *m)
-{
-	if (m->reason == NULL)
-		m->reason = "marked bad by command";
-	cut_reason(m->brief, sizeof(m->brief), m->reason);
-	cut_reason(m->whole, sizeof(m->whole), m->reason);
-	if (strlen(m->reason) > HISTORY_TEXT_MAX)
-		log_warn("--reason: only its first %d characters are kept", HISTORY_TEXT_MAX);
-}
-
 /* An exit code, or OUTPUT_OK to go on. */
-static int read_mark_args(struct args *a, struct device_options *o, struct mark *m)
+static int read_mark_args(struct args *a, struct device_options *o, struct words *w)
 {
 	bool verdict = false;
 	int id;
@@ -82,219 +48,41 @@ static int read_mark_args(struct args *a, struct device_options *o, struct mark 
 	a->tables[0] = table;
 	while ((id = device_options_next(a, o)) != ARGS_END) {
 		if (id == REASON)
-			m->reason = a->value;
+			w->reason = a->value;
 		else if (id != ARGS_OPERAND)
 			return OUTPUT_USAGE;
-		else if (!take_operand(m, &verdict, a->value) && !verdict) {
+		else if (!take_operand(w, &verdict, a->value) && !verdict) {
 			log_err("mark: \"%s\" is not a verdict; expected good, bad or clean",
 				a->value);
 			return OUTPUT_USAGE;
-		} else if (m->name != NULL && a->value != m->name)
+		} else if (w->name != NULL && a->value != w->name)
 			return args_wrong(a, ARGS_OPERAND, "mark");
 	}
 	if (!verdict)
 		return args_missing("mark", "good, bad or clean");
-	if (m->clean && m->name != NULL)
+	if (w->clean && w->name != NULL)
 		return args_wrong(a, ARGS_OPERAND, "mark clean");
-	if ((m->good || m->clean) && m->reason != NULL) {
-		log_err("mark %s: takes no --reason", m->good ? "good" : "clean");
+	if ((w->good || w->clean) && w->reason != NULL) {
+		log_err("mark %s: takes no --reason", w->good ? "good" : "clean");
 		return OUTPUT_USAGE;
 	}
-	if (m->name == NULL)
-		m->name = "booted";
-	take_reason(m);
+	if (w->name == NULL)
+		w->name = "booted";
+	if (w->reason != NULL && strlen(w->reason) > HISTORY_TEXT_MAX)
+		log_warn("--reason: only its first %d characters are kept", HISTORY_TEXT_MAX);
+	if (w->reason == NULL)
+		w->reason = "marked bad by command";
 	return OUTPUT_OK;
-}
-
-static void report_unmarked(const struct device *d, const struct mark *m, enum kb_err err)
-{
-	const struct state *s = &d->state;
-	char letter = state_slot_letter(m->slot);
-
-	if (err == KB_EINVAL)
-		log_err("slot %c is %s: nothing to mark; install a bundle: keelboot install FILE",
-			letter, state_st_name(s->slot[m->slot].st));
-	else if (err == KB_ESTALE && s->open != STATE_NONE && s->open != m->slot)
-		log_err("slot %c: the open boot attempt is slot %c's; mark that slot first", letter,
-			state_slot_letter(s->open));
-	else if (err == KB_ESTALE && s->slot[m->slot].st == STATE_BAD)
-		log_err("slot %c was rejected after it was booted: %s; reboot, and decide then",
-			letter, s->slot[m->slot].reason);
-	else if (err == KB_ESTALE)
-		log_err("slot %c: this boot (token %" PRIu64
-			") is not the open attempt (token %" PRIu64
-			"); boot that slot again, and mark it there",
-			letter, d->token, s->open_token);
-	else
-		log_err("slot %c: cannot be marked: %s", letter, err_text(err));
-}
-
-/*
- * From its first commit on, the state knows its disk again; a copy of it on another disk names this
- * one, and is known for a copy. Moved to another disk, it is that one's from the next commit on.
- */
-static void bind_disk(struct device *d, const struct mark *m)
-{
-	if (m->committed && d->diskid[0] != '\0' && d->equal[0] == '\0' && d->opts->state == NULL)
-		state_set_text(d->state.disk, d->diskid);
-}
-
-static bool is_running(const struct device *d, const struct mark *m)
-{
-	return d->run_found && m->slot == d->booted;
-}
-
-/* A report of the running system says that it came up, and not yet that it stays up. Of a slot that
- * does not run a person says it, who knows. */
-static bool is_proof(const struct device *d, const struct mark *m)
-{
-	return !is_running(d, m) || mark_is_stable(d);
-}
-
-/* Changes d->state in memory. */
-static enum kb_err decide_verdict(struct device *d, struct mark *m)
-{
-	enum kb_err err;
-
-	TRY(device_slot(d, m->name, &m->slot));
-	m->before = d->state;
-	if (m->good) {
-		uint64_t token = is_running(d, m) ? d->token : 0;
-		bool trial = d->state.slot[m->slot].st != STATE_GOOD;
-
-		err = verdict_good(&d->state, m->slot, token, trial ? mark_floor(d, m->slot) : 0,
-				   &m->committed);
-		if (err == KB_OK)
-			bind_disk(d, m);
-		if (err == KB_OK && is_proof(d, m))
-			err = verdict_proven(&d->state, m->slot, token);
-	} else if (d->state.slot[m->slot].st == STATE_BAD) {
-		err = KB_OK;
-	} else {
-		err = verdict_bad(&d->state, m->slot, m->brief);
-	}
-	if (err != KB_OK)
-		report_unmarked(d, m, err);
-	return err;
-}
-
-/* Only after the state is durable: a cut in between leaves a file too much, not one too few. */
-static void remove_staged(const struct device *d, const struct mark *m)
-{
-	if (m->before.staged.source == STATE_SRC_DATA && d->state.staged.source == STATE_SRC_NONE)
-		stage_files_remove(&d->conf, m->before.staged.release);
-}
-
-static enum kb_err save_verdict(struct device *d, struct mark *m)
-{
-	TRY(device_save(d));
-	/* A good slot whose counters were cleared is no news. */
-	if (m->good && m->committed)
-		device_history(d, HISTORY_GOOD, m->slot, "", "committed");
-	else if (!m->good)
-		device_history(d, HISTORY_BAD, m->slot, m->whole, "command");
-	mark_guardian_nudge(d);
-	remove_staged(d, m);
-	return KB_OK;
-}
-
-static void print_next(const struct device *d, const struct mark *m)
-{
-	int next = device_next_boot(&d->state, mark_reported(d));
-	char text[80];
-
-	if (next == m->slot || next == STATE_NONE || d->state.slot[next].st == STATE_BAD) {
-		printf("No other slot is better: the next boot uses slot %c as a last resort.\n",
-		       state_slot_letter(next));
-		return;
-	}
-	device_slot_text(&d->state, next, text, sizeof(text));
-	printf("The next boot uses %s%s.\n", text,
-	       d->run_found && d->booted == m->slot ? "; reboot to leave this one" : "");
-}
-
-static void print_unproven(const struct device *d, const struct mark *m)
-{
-	unsigned crashes = d->state.slot[m->slot].streak;
-
-	if (m->good && crashes > 0)
-		printf("Its last resets count as %u crash%s, until it has run for %" PRIu32
-		       " s, or is shut down in order.\n",
-		       crashes, crashes == 1 ? "" : "es", d->conf.stable_after_s);
-}
-
-static void print_verdict(const struct device *d, const struct mark *m, bool changed)
-{
-	char text[80];
-
-	device_slot_text(&d->state, m->slot, text, sizeof(text));
-	text[0] = 'S';
-	if (!changed) {
-		printf("%s is %s already; nothing to change.\n", text, m->good ? "good" : "bad");
-		print_unproven(d, m);
-		return;
-	}
-	printf("%s is %s%s%s.\n", text,
-	       m->good ? "good" : "bad: ", m->good ? "" : d->state.slot[m->slot].reason,
-	       m->committed ? " and committed" : "");
-	if (d->state.floor != m->before.floor)
-		printf("The rollback floor is now %" PRIu64 ".\n", d->state.floor);
-	print_unproven(d, m);
-	if (!m->good)
-		print_next(d, m);
-}
-
-/*
- * First without the right to write: a unit marks every boot, a healthy boot writes nothing, and the
- * closing of a writer's descriptor alone would wake udev.
- */
-static enum kb_err look_without_lock(struct device *d, struct mark *m, bool *changed)
-{
-	enum kb_err err;
-
-	TRY(device_open_to_read(d));
-	err = device_need_state(d);
-	if (err == KB_OK)
-		err = decide_verdict(d, m);
-	*changed = err == KB_OK && !state_same(&d->state, &m->before);
-	device_close(d);
-	return err;
-}
-
-static enum kb_err write_verdict(struct device *d, struct mark *m, bool *changed)
-{
-	enum kb_err err;
-
-	TRY(device_open_to_change(d));
-	err = decide_verdict(d, m);
-	*changed = err == KB_OK && !state_same(&d->state, &m->before);
-	if (*changed)
-		err = save_verdict(d, m);
-	device_close(d);
-	return err;
 }
 
 int mark_cmd(struct args *a, struct device_options *o)
 {
-	static struct mark m;
-	static struct device d;
-	bool changed = false;
-	enum kb_err err;
-	int code = read_mark_args(a, o, &m);
+	struct words w = { .good = false };
+	int code = read_mark_args(a, o, &w);
 
 	if (code != OUTPUT_OK)
 		return code;
-	if (m.clean)
+	if (w.clean)
 		return mark_clean(o);
-	device_init(&d, o);
-	err = look_without_lock(&d, &m, &changed);
-	if (err == KB_OK && changed)
-		err = write_verdict(&d, &m, &changed);
-	if (err != KB_OK)
-		return output_exit_code(err);
-	if (m.good && is_running(&d, &m))
-		mark_report(&d);
-	print_verdict(&d, &m, changed);
-	/* The verdict is durable, whoever reads of it. */
-	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+	return w.good ? mark_good(o, w.name) : mark_bad(o, w.name, w.reason);
 }

@@ -44,3 +44,8 @@ void mark_guardian_nudge(const struct device *d)
 {
 	mark_guardian_notify(d, SIGUSR1);
 }
+
+void mark_guardian_ask(const struct device *d)
+{
+	mark_guardian_notify(d, SIGHUP);
+}

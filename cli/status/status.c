@@ -153,6 +153,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	collect_last(st);
 	if (!st->have_state)
 		return;
+	status_trial_collect(st);
 	st->protected = choose_fallback(&d->state, device_whole(&d->state));
 	st->next_proven = device_next_boot(&d->state, true);
 	st->next = d->run_found ? device_next_boot(&d->state, mark_reported(d)) : st->next_proven;

@@ -7,6 +7,7 @@
 
 #define STATUS_WARNINGS_MAX 24
 #define STATUS_WARNING_LEN  480
+#define STATUS_WAITS_LEN    256
 #define STATUS_PROBLEMS_MAX 16
 #define STATUS_PROBLEM_LEN  240
 
@@ -39,6 +40,15 @@ struct status_watchdog {
 	bool known;
 	char device[64], handover[16], feeder[16];
 	uint64_t timeout_s;
+};
+
+/* Of the trial that runs. */
+struct status_trial {
+	bool runs;
+	/* the number of this one, and how many there are */
+	unsigned number, tries;
+	/* what has to happen before it is marked good */
+	char waits[STATUS_WAITS_LEN];
 };
 
 /* What is wrong with the state, and what to do about it. */
@@ -80,6 +90,7 @@ struct status {
 	bool debug_shell;
 	struct status_guardian guardian;
 	struct status_watchdog watchdog;
+	struct status_trial trial;
 };
 
 /* Fills st from d, which device_init() was called on. Never fails: what is missing is a warning. */
@@ -100,6 +111,11 @@ void status_check_updates(struct status *st);
 void status_guard_collect(struct status *st);
 void status_guard_text(const struct status *st);
 void status_guard_json(const struct status *st, json_object *o);
+
+/* The part of it that is about the trial that runs; behind status_guard_collect(). */
+void status_trial_collect(struct status *st);
+void status_trial_text(const struct status *st);
+void status_trial_json(const struct status *st, json_object *o);
 
 /* The slot on trial that holds what is staged: the boot that installed it left that; STATE_NONE. */
 int status_staged_on_trial(const struct status *st);

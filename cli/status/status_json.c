@@ -98,6 +98,7 @@ json_object *status_json(const struct status *st)
 	if (st->have_state)
 		output_json_number(o, "floor", st->d->state.floor);
 	output_json_text(o, "compatible", st->d->conf.compatible);
+	status_trial_json(st, o);
 	status_guard_json(st, o);
 	output_json_add(o, "state", store_json(st));
 	for (unsigned i = 0; i < st->nwarnings; i++)

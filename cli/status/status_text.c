@@ -49,11 +49,7 @@ static void print_running(const struct status *st)
 	case STATE_TRIAL:
 		printf(", on %strial%s: ", output_colour(stdout, OUTPUT_YELLOW),
 		       output_colour(stdout, OUTPUT_PLAIN));
-		if (slot->tries == 0)
-			puts("this is its last try. `keelboot mark good` keeps it.");
-		else
-			printf("%u tr%s left. `keelboot mark good` keeps it.\n", slot->tries,
-			       slot->tries == 1 ? "y" : "ies");
+		status_trial_text(st);
 		break;
 	case STATE_BAD:
 	case STATE_EMPTY:

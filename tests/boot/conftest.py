@@ -24,15 +24,18 @@ from kbdevice import Device, run                                     # noqa: E40
 from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition     # noqa: E402
 
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
-LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk", "debian_page",
-        "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks", "guardian",
-        "guardian_debian", "init_exits", "integrate", "marked_too_early", "mkinitcpio", "other_kernels", "packages",
-        "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause", "root_overlay_distro", "root_page",
-        "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "uki", "verify_first",
-        "watchdog_handover", "what_hangs_is_reset", "yocto")
+LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
+        "debian_page", "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks",
+        "guardian", "guardian_debian", "health_debian", "init_exits", "integrate", "marked_too_early",
+        "mkinitcpio", "other_kernels", "packages", "reinstall_after_rollback_is_refused", "rescue_never_ends",
+        "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
+        "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
+        "what_hangs_is_reset", "yocto")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
+         "test_release_that_works_is_good_after_its_soak_time",
+         "test_release_whose_check_fails_is_rejected_with_its_words",
          "test_panic_is_told_by_ramoops_and_counts_once", "test_broken_update_and_then_a_good_one",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_signed_image_boots", "test_altered_image_is_refused",
@@ -96,7 +99,7 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
-           "tests/boot/distro.py")
+           "tests/boot/debian_slot.py", "tests/boot/distro.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.
 LEAN = ("virtio", "usb", "ext4", "vfat")
 KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.M)

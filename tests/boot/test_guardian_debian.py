@@ -5,17 +5,14 @@ Slot b holds Debian on trial, slot a a good tiny system."""
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from kbdevice import run
-from kbdisk import Disk, Ext4, mkext4
+import debian_slot
+from debian_slot import TOP
 from kbroot import add_file
 
-TOP = Path(__file__).resolve().parents[2]
 DEADLINE = 45          # the systems have to be up by then
 LATE = "keelboot.watchdog=/dev/watchdog0,300"
 GIVEN_UP = r"keelboot-guardian: slot b was not marked good within \d+ s; marked bad; rebooting"
@@ -87,38 +84,16 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root
 def debian(bench):
     """debian(kind): a disk with that system in slot b, on trial."""
     def make(kind: str) -> Path:
+        def fill(tree: Path) -> None:
+            for path, source in FILES[kind].items():
+                add_file(tree, path, source)
+            if kind == "sysvinit":
+                inittab = tree / "etc/inittab"
+                inittab.write_text(inittab.read_text().join(INITTAB))
+            for path, target in LINKS[kind].items():
+                (tree / path).symlink_to(target)
         name = hashlib.sha256(repr((FILES, INITTAB, LINKS)).encode()).hexdigest()[:8]
-        device, image = bench.device, bench.device.work / f"debian-{kind}-{name}.img"
-        with device.lock():
-            if not image.exists():
-                run(TOP / "qemu/mkdebianroot", kind, TOP / "build/debian" / kind)
-                tree = device.work / f"debian-{kind}"
-                shutil.rmtree(tree, ignore_errors=True)
-                subprocess.run(["cp", "-a", TOP / "build/debian" / kind, tree], check=True)
-                files = {"usr/bin/keelboot": device.stripped("keelboot"),
-                         "etc/keelboot/system.conf": device.conf, "etc/fstab": "", **FILES[kind]}
-                for path, source in files.items():
-                    add_file(tree, path, source)
-                if kind == "sysvinit":
-                    inittab = tree / "etc/inittab"
-                    inittab.write_text(inittab.read_text().join(INITTAB))
-                for path, target in LINKS[kind].items():
-                    (tree / path).symlink_to(target)
-                mkext4(image.with_suffix(".new"), "280M", tree, label="root", seed=kind)
-                shutil.rmtree(tree)
-                image.with_suffix(".new").rename(image)
-            system = device.system("1.0")
-        (bench.work / "data").mkdir()
-        state = bench.work / "state.img"
-        run(device.keelboot, "state", "init", state, "--slots", 2, "--good", "a", "--trial", "b")
-        run(device.keelboot, "switch", "b", "--state", state)
-        disk = Disk(seed=kind)
-        disk.add("keelboot-state", "16M", state)
-        disk.add("data", "32M", Ext4(bench.work / "data", label="data"))
-        disk.add("root-a", "40M", system)
-        disk.add("root-b", "280M", image)
-        disk.build(bench.work / "disk.img")
-        return bench.work / "disk.img"
+        return debian_slot.make(bench, kind, name, fill)
     return make
 
 

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 
+import debian_slot
 import kbkernel
 from drives import Drive
 from machine import Machine
 
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "docs" / "INTEGRATE.md"
-# What a test needs beside the page: a shell on the console without a password.
-LOGIN = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I vt220\n"
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
@@ -142,7 +141,7 @@ def make_debian(tmp_path_factory):
     run(["cp", "-a", TOP / "build/debian/systemd", folder / "rootfs"])
     login = folder / "rootfs/etc/systemd/system/serial-getty@ttyS0.service.d/login.conf"
     login.parent.mkdir()
-    login.write_text(LOGIN)
+    login.write_text(debian_slot.LOGIN)
     follow(folder, "systemd")
     yield folder
     tidy(folder)
@@ -169,13 +168,16 @@ class Debian:
         self.vm.stop()
 
     def up(self) -> None:
-        self.vm.expect(r"root@\S+:~# ", 300)
-        self.ask("bind 'set enable-bracketed-paste off'; stty -echo cols 400; export TERM=dumb")
+        debian_slot.log_in(self.vm)
 
     def state(self) -> str:
         """When all that is started has come to an end."""
         _, said = self.vm.shell("systemctl is-system-running --wait", 120)
         return said.strip()
+
+    def good(self) -> None:
+        """The release has reported, behind the start of the system."""
+        self.ask("while ! test -e /run/keelboot/good; do sleep 1; done")
 
     def ask(self, command: str, code=0) -> str:
         return ask(self.vm, command, code)
@@ -187,6 +189,7 @@ def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
     with Debian(made, tmp_path, (Drive(made / "stick.img", bus="usb", name="stick", plugged=False),)) as dev:
         dev.up()
         assert dev.state() == "running", dev.ask("systemctl --failed; systemctl list-jobs")
+        dev.good()
         assert "Slot a runs 1.0, which is good." in dev.ask("keelboot status")
         ident = dev.ask("cat /etc/machine-id").strip()
         assert re.fullmatch(r"[0-9a-f]{32}", ident) and dev.ask("cat /srv/machine-id").strip() == ident
@@ -199,13 +202,15 @@ def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
         dev.vm.wait_boot(2, 120)
         dev.up()
         assert dev.state() == "running", dev.ask("systemctl --failed; systemctl list-jobs")
+        dev.good()
         assert "Slot b runs 2.0, which is good." in dev.ask("keelboot status")
         assert dev.ask("cat /etc/machine-id").strip() == ident
         assert dev.ask("cat /var/lib/kept").strip() == "kept"
         # The journal is one, and goes back to the first boot.
         assert dev.ask("ls /var/log/journal").split() == [ident]
         assert len(re.findall(r"^ *-?\d ", dev.ask("journalctl --no-pager --list-boots"), re.M)) == 2
-        assert "Report to Keelboot that this system works" in dev.ask("journalctl --no-pager -b -1 -u keelboot-good")
+        assert "Report to Keelboot that the running release works" in \
+            dev.ask("journalctl --no-pager -b -1 -u keelboot-mark-good")
         dev.ask("journalctl --verify 2>&1")
     (tmp_path / "disk.img").unlink()
 

@@ -10,6 +10,7 @@
 #define UNWAITED_MAX 32 /* CHILDREN_MAX of lib/os_proc.c */
 #define FIRST_PID    1000
 #define DETACHED_PID 164
+#define COMMAND_PID  900
 #define ARGS_MAX     96
 
 struct proc {
@@ -254,6 +255,18 @@ static struct proc *by_pid(pid_t pid)
 	int i = pid - FIRST_PID;
 
 	return i >= 0 && i < nprocs && !proc[i].waited ? &proc[i] : NULL;
+}
+
+bool os_command_runs(pid_t pid)
+{
+	const struct proc *p = by_pid(pid);
+
+	return pid == DETACHED_PID || pid == COMMAND_PID || (p != NULL && p->ended == UINT64_MAX);
+}
+
+pid_t os_command_pid(void)
+{
+	return COMMAND_PID;
 }
 
 enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status)

@@ -51,7 +51,7 @@ endef
 KEELBOOT_INSTALL_IMAGES = YES
 
 define KEELBOOT_INSTALL_INIT_SYSV
-	$(INSTALL) -D -m 755 $(KEELBOOT_PKGDIR)/S99keelboot \
+	$(INSTALL) -D -m 755 $(@D)/hooks/system/keelboot.init \
 		$(TARGET_DIR)/etc/init.d/S99keelboot
 endef
 

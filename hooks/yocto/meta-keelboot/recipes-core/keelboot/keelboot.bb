@@ -35,7 +35,7 @@ do_install() {
 	oe_runmake -C ${S} install-device DESTDIR=${D}
 	install -m 755 ${B}/init ${D}/init
 	install -m 755 ${B}/keelboot-guardian ${D}${nonarch_libdir}/keelboot/
-	install -D -m 755 ${S}/hooks/buildroot/package/keelboot/S99keelboot ${D}${sysconfdir}/init.d/keelboot
+	install -D -m 755 ${S}/hooks/system/keelboot.init ${D}${sysconfdir}/init.d/keelboot
 }
 
 do_install:class-native() {

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/health/health.h"
+
+#include "cli/health/health_phase.h"
+#include "cli/output/output.h"
+#include "cli/state/mark.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/os_clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define AGAIN_MS 5000
+
+/* In the clock of the deadline, which stands still while the machine sleeps. */
+static void wait_awake(const struct device *d, uint32_t seconds)
+{
+	uint64_t until = os_clock_ms() + seconds * UINT64_C(1000), now;
+
+	printf("The checks passed; they run again in %" PRIu32 " s (commit-after=).\n", seconds);
+	(void)!output_flush();
+	health_phase_wait(d, until);
+	while ((now = os_clock_ms()) < until)
+		os_sleep_ms(until - now < 1000 ? (unsigned)(until - now) : 1000);
+	health_phase_end(d);
+}
+
+/* Not where the state cannot be read: `mark good` reports that. */
+static bool must_wait(struct device *d)
+{
+	bool trial;
+
+	if (d->conf.commit_after_s == 0 || device_open_to_read(d) != KB_OK)
+		return false;
+	trial = health_on_trial(d);
+	device_close(d);
+	return trial;
+}
+
+int health_commit(const struct device_options *o)
+{
+	static struct device d;
+	int code;
+
+	device_init(&d, o);
+	if (must_wait(&d)) {
+		wait_awake(&d, d.conf.commit_after_s);
+		code = health_check(o);
+		if (code != OUTPUT_OK)
+			return code;
+	}
+	/* An install holds the lock for as long as it writes. The deadline ends the waiting. */
+	while ((code = mark_good(o, "booted")) == OUTPUT_BUSY)
+		os_sleep_ms(AGAIN_MS);
+	if (code == OUTPUT_OK)
+		health_run_after(&d, "green.d");
+	return code;
+}
