@@ -33,8 +33,10 @@ def drivers(awk, folder, names: str) -> list:
 
 
 def sets(tmp_path, loaded=(), **env) -> list:
+    (tmp_path / "module/squashfs").mkdir(parents=True, exist_ok=True)      # built in, here
     for module in loaded:
-        (tmp_path / "module" / module).mkdir(parents=True)
+        (tmp_path / "module" / module).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "module" / module / "initstate").write_text("live\n")
     env = {"PATH": "/usr/bin:/bin", "KEELBOOT_SYS": str(tmp_path), **env}
     return subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; echo $KEELBOOT_SETS"], text=True, capture_output=True,
                           check=True, env=env).stdout.split()

@@ -7,10 +7,10 @@ KEELBOOT_LIB=/usr/lib/keelboot
 # shellcheck disable=SC1091
 [ ! -r /etc/default/keelboot ] || . /etc/default/keelboot
 
-# Sets that not every machine needs; this one has them at work.
+# Sets that not every machine needs; the kernel of this one has loaded a module of them.
 keelboot_sets_at_work() {
 	for module in ipmi_si:watchdog-server squashfs:squashfs erofs:erofs dm_verity:verity; do
-		[ ! -d "${KEELBOOT_SYS-/sys}/module/${module%:*}" ] || echo "${module#*:}"
+		[ ! -e "${KEELBOOT_SYS-/sys}/module/${module%:*}/initstate" ] || echo "${module#*:}"
 	done
 }
 
