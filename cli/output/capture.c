@@ -10,7 +10,7 @@
 static void read_all(int fd, uint64_t end, char *text, size_t size)
 {
 	size_t len = 0, n = 0;
-	char rest[512];
+	char rest[512] = "";
 	bool ready;
 
 	for (uint64_t now = os_now_ms(); now < end; now = os_now_ms()) {
