@@ -15,6 +15,7 @@
 #define COOKIE	       "Keelboot was here\n"
 #define COOKIE_LEN     (sizeof(COOKIE) - 1)
 #define RECORD_MAX     (64u << 10) /* bytes of a record, unpacked, that are looked at */
+#define PARTS_MAX      4	   /* newest parts of a panic that are kept as last words */
 #define PREFIX	       "dmesg-"
 #define PMSG_RECORD    "pmsg-ramoops-0"
 #define CONSOLE_RECORD "console-ramoops-0"
@@ -22,19 +23,22 @@
 /* ---------------------------------------------------------------- pstore */
 
 /* "Panic#1 Part1": the reason, which dump of that boot, and which part of it, newest first. */
-enum evidence_kind evidence_kind_of(const char *text)
+unsigned evidence_panic_part(const char *text)
 {
-	static const char panic[] = "Panic#", part[] = " Part1\n";
-	size_t digits;
+	static const char panic[] = "Panic#", part[] = " Part";
+	unsigned number = 0;
 
 	if (strncmp(text, panic, strlen(panic)) != 0)
-		return EVIDENCE_OTHER;
+		return 0;
 	text += strlen(panic);
-	digits = strspn(text, "0123456789");
-	if (digits == 0)
-		return EVIDENCE_OTHER;
-	return strncmp(text + digits, part, strlen(part)) == 0 ? EVIDENCE_PANIC
-							       : EVIDENCE_PANIC_MORE;
+	if (*text < '0' || *text > '9')
+		return 0;
+	text += strspn(text, "0123456789");
+	if (strncmp(text, part, strlen(part)) != 0)
+		return 0;
+	for (text += strlen(part); *text >= '0' && *text <= '9' && number < 1000; text++)
+		number = number * 10 + (unsigned)(*text - '0');
+	return *text == '\n' ? number : 0;
 }
 
 /* FNV-1a: tells records apart, and is no protection against anybody. */
@@ -84,12 +88,55 @@ static const char *keep_copy(struct evidence *e, const char *name, size_t *len)
 	return text;
 }
 
+/* The lines, each behind a "<LEVEL>" that is left out. */
+static void add_lines(struct tail *t, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	while (text < end) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		const char *line = text;
+
+		stop = stop != NULL ? stop + 1 : end;
+		if (stop - line > 3 && line[0] == '<' && line[2] == '>')
+			line += 3;
+		tail_add(t, line, (size_t)(stop - line));
+		text = stop;
+	}
+}
+
+/* A panic in parts: firmware has room for a KiB or so in each. */
+static struct tail parts[PARTS_MAX];
+
+static void keep_part(unsigned part, const char *text, size_t len)
+{
+	const char *line = memchr(text, '\n', len);
+
+	parts[part - 1] = (struct tail){ .len = 0 };
+	if (line != NULL)
+		add_lines(&parts[part - 1], line + 1, len - (size_t)(line + 1 - text));
+}
+
+static void join_parts(struct evidence *e)
+{
+	for (unsigned i = PARTS_MAX; i > 0; i--) {
+		struct tail *t = &parts[i - 1];
+
+		tail_add(&e->panic, t->text, t->len);
+		e->panic.cut |= t->cut;
+		t->len = 0;
+	}
+}
+
 static void read_panic(struct evidence *e, const char *name)
 {
 	size_t len;
 	const char *text = keep_copy(e, name, &len);
+	unsigned part = text != NULL ? evidence_panic_part(text) : 0;
 
-	if (text == NULL || evidence_kind_of(text) != EVIDENCE_PANIC)
+	if (part > 0 && part <= PARTS_MAX)
+		keep_part(part, text, len);
+	if (part != 1)
 		return;
 	log_notice("pstore: the kernel panicked (%s)", name);
 	/* In whatever order they come, and 0 is none. */
@@ -117,6 +164,7 @@ static void read_pstore(struct evidence *e)
 		memcpy(e->record[e->nrecords++], names[i], sizeof(names[i]));
 		read_panic(e, names[i]);
 	}
+	join_parts(e);
 }
 
 void evidence_forget(const struct evidence *e)
@@ -175,6 +223,7 @@ static void leave_cookie(const char *path)
 static bool take_kernel_log(struct evidence *e, const char *name, bool (*counts)(const char *path))
 {
 	char path[96];
+	const char *text;
 	bool found;
 	size_t len;
 
@@ -182,7 +231,9 @@ static bool take_kernel_log(struct evidence *e, const char *name, bool (*counts)
 	if (!os_exists(path))
 		return false;
 	found = counts(path);
-	keep_copy(e, name, &len);
+	text = keep_copy(e, name, &len);
+	if (text != NULL && strcmp(name, CONSOLE_RECORD) == 0)
+		tail_add(&e->console, text, len);
 	if (os_unlink(path) != KB_OK)
 		log_warn(
 			"cookie: unable to delete %s: %m; whoever deletes that file later deletes this boot's cookie with it",

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "initramfs/watchdog/wdt.h"
+#include "lib/tail.h"
 #include "selector/reset.h"
 
 #define EVIDENCE_PSTORE	     "/sys/fs/pstore"
@@ -24,6 +25,8 @@ struct evidence {
 	uint64_t ps;
 	/* bytes of the copies */
 	size_t kept;
+	/* the last lines of the panic, and of the console before the reset; empty: none */
+	struct tail panic, console;
 	/* there is a memory for it */
 	bool cookie_there;
 	/* and it held one */
@@ -63,10 +66,6 @@ void evidence_forget(const struct evidence *e);
  * nothing. PURE. */
 void evidence_boot_loader(struct reset_evidence *ev, const char *source);
 
-/* What the first line of a record is of. PURE. */
-enum evidence_kind {
-	EVIDENCE_OTHER,
-	EVIDENCE_PANIC,	     /* the newest part of a panic's record */
-	EVIDENCE_PANIC_MORE, /* an older part of it */
-};
-enum evidence_kind evidence_kind_of(const char *text);
+/* Which part of a panic's record that is, by its first line; 1: the newest, 0: of no panic. PURE.
+ */
+unsigned evidence_panic_part(const char *text);

@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/load_state.h"
 
+#include "initramfs/settings.h"
 #include "lib/log.h"
+
+/* Before what they are about is written: then the records count as seen. A power cut in between
+ * costs a second copy, which store_words_add() does without. The console also remembers a boot that
+ * ended in order, which needs no words. */
+static void keep_last_words(struct boot *b)
+{
+	const struct evidence *e = &b->evidence;
+
+	if (e->ev.crash_record)
+		record_words(&b->rec, WORDS_PANIC, &e->panic);
+	else if (b->rec.cause == RESET_CRASH || b->rec.cause == RESET_UNKNOWN)
+		record_words(&b->rec, WORDS_CONSOLE, &e->console);
+}
 
 static void settle_attempt(struct boot *b)
 {
@@ -11,6 +25,8 @@ static void settle_attempt(struct boot *b)
 			"watchdog: fired during an orderly shutdown: the shutdown hung, or the driver restarts by the watchdog; counted as clean");
 	b->attempt.charge_good = reset_charges_good_slots(b->conf.count, &b->evidence.ev);
 	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good);
+	if (!settings_is_forced(b))
+		keep_last_words(b);
 }
 
 void load_state(struct boot *b)

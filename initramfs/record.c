@@ -215,6 +215,8 @@ void record_settle(struct record *r, const struct reset_evidence *ev, bool charg
 	r->turned_bad = STATE_NONE;
 	r->unreported = 0;
 	r->cause = reset_classify(&r->s, ev);
+	r->ended = open == STATE_NONE && r->cause == RESET_CRASH ? r->s.last : open;
+	r->ended_token = open != STATE_NONE ? r->s.open_token : 0;
 	reset_settle(&r->s, r->cause, charge_good);
 	if (open != STATE_NONE)
 		report_end(&r->s, open, r->cause);
@@ -322,6 +324,20 @@ void record_history(struct record *r, enum history_kind kind, int slot, const ch
 
 	if (can_report(r))
 		add_event(r, &e);
+}
+
+void record_words(struct record *r, enum words_kind kind, const struct tail *tail)
+{
+	static struct words w; /* too large for a stack of process 1 */
+
+	if (!can_report(r) || r->ended == STATE_NONE || tail->len == 0)
+		return;
+	w = (struct words){
+		.kind = kind, .token = r->ended_token, .time = os_time_s(), .tail = *tail
+	};
+	words_of_slot(&w, &r->s, r->ended);
+	if (store_words_add(&r->store, &w) != KB_OK)
+		log_warn("unable to keep the kernel's last lines; nothing else is lost");
 }
 
 void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,

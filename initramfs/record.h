@@ -31,6 +31,10 @@ struct record {
 	enum reset_cause cause;
 	/* sequence of the record that this boot began with; 0: of none */
 	uint64_t loaded;
+	/* when it was settled: the attempt that had been open, or the slot that a crash is blamed
+	 * on; STATE_NONE: neither */
+	int ended;
+	uint64_t ended_token;
 	/* when it was settled: the preferred slot, or STATE_NONE */
 	int turned_bad;
 	/* slots that it made bad; in the history once that is durable */
@@ -77,6 +81,9 @@ enum kb_err record_save(struct record *r, struct state *s) KB_MUST_CHECK;
 /* Loads again what another process wrote. On failure r->s stays, and nothing is saved any more: it
  * would hide what that process wrote. */
 enum kb_err record_reload(struct record *r) KB_MUST_CHECK;
+
+/* Adds last words of the slot that ended, once; without a word where that cannot be. */
+void record_words(struct record *r, enum words_kind kind, const struct tail *tail);
 
 /* One line of history, if it can be written. */
 void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,

@@ -34,6 +34,7 @@ void history_encode(const struct history_event *e, uint8_t *cell)
 	text_put(&o, "kind", history_kind_name(e->kind));
 	text_put(&o, "slot", slot);
 	text_put_number(&o, "time", e->time);
+	text_put_number(&o, "record", e->record);
 	text_put_number(&o, "sequence", e->sequence);
 	text_put(&o, "version", e->version);
 	text_put(&o, "reason", e->reason);
@@ -55,6 +56,8 @@ static void read_line(struct history_event *e, const struct text_line *l)
 			e->slot = (int8_t)(l->val[0] - 'a');
 	} else if (text_is(l, "time")) {
 		text_number(&e->time, l->val, l->val_len, UINT64_MAX, 0);
+	} else if (text_is(l, "record")) {
+		text_number(&e->record, l->val, l->val_len, UINT64_MAX, 0);
 	} else if (text_is(l, "sequence")) {
 		text_number(&e->sequence, l->val, l->val_len, UINT64_MAX, 0);
 	} else if (text_is(l, "version")) {

@@ -21,6 +21,8 @@ enum history_kind {
 struct history_event {
 	/* counts up; set by store_history_add() */
 	uint64_t n;
+	/* sequence of the state's newest record then; set by store_history_add() */
+	uint64_t record;
 	/* seconds since 1970 as the clock said, which may be wrong; 0: not known */
 	uint64_t time;
 	enum history_kind kind;

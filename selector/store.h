@@ -9,11 +9,13 @@
 #include "lib/bdev.h"
 #include "selector/history.h"
 #include "selector/state.h"
+#include "selector/words.h"
 
 #define STORE_MIN_SIZE	   (16u << 20) /* bytes that the partition must have */
 #define STORE_REGION_APART (8u << 20)  /* at least: see store_second_of() */
 #define STORE_CELL	   HISTORY_CELL
 #define STORE_CELLS	   64u
+#define STORE_WORDS_TRIAL  16u /* cells of last words that a trial may have: 64 KiB */
 #define STORE_MANIFEST_MAX \
 	(256u << 10) /* room for a slot's header, signatures and manifest, with our own header */
 
@@ -125,6 +127,21 @@ bool store_history_has(struct store *st, unsigned newest, const struct history_e
 enum kb_err store_history_read(struct store *st, unsigned max,
 			       bool (*fn)(void *ctx, const struct history_event *e),
 			       void *ctx) KB_MUST_CHECK;
+
+/*
+ * Adds a piece of last words, flushed; w->n is set. It takes the place of the oldest one: of its
+ * own trial if that has STORE_WORDS_TRIAL, else of all. Nothing is written, and w->n is that of the
+ * piece which is there, where it says the same of the same attempt. A failure loses that piece, or
+ * the one whose place it took, and nothing else.
+ */
+enum kb_err store_words_add(struct store *st, struct words *w) KB_MUST_CHECK;
+
+/* Calls fn for each piece, the oldest first, until fn returns false. What cannot be read is left
+ * out. */
+void store_words_read(struct store *st, bool (*fn)(void *ctx, const struct words *w), void *ctx);
+
+/* Forgets all of them. */
+enum kb_err store_words_erase(struct store *st) KB_MUST_CHECK;
 
 /*
  * The lock between writers: flock on the partition's node, waited for up to timeout_ms. KB_EBUSY.

@@ -23,6 +23,7 @@ enum kb_err store_erase(struct store *st)
 	TRY(store_erase_ring(st->dev, STORE_REGION(1)));
 	TRY(store_erase_ring(st->dev, st->second));
 	TRY(store_erase_ring(st->dev, store_second_of(st->dev->size)));
+	TRY(store_words_erase(st)); /* tokens begin anew */
 	err = store_load(st, st->dev, &s, &found);
 	st->seq = seq; /* one that could not be read is older, should it come back */
 	return err == KB_OK && found != STORE_BLANK ? KB_EIO : err;

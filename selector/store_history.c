@@ -4,9 +4,7 @@
 
 #include <string.h>
 
-#define SCAN_CELLS 16u
-
-static uint8_t cells[SCAN_CELLS * HISTORY_CELL] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t scratch[HISTORY_CELL] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t out[HISTORY_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
 static unsigned event_index(uint64_t n)
@@ -25,25 +23,21 @@ static bool is_event(const uint8_t *cell, unsigned index, struct history_event *
 	return history_decode(e, cell) == KB_OK && e->n > 0 && event_index(e->n) == index;
 }
 
+static void take_number(void *ctx, unsigned index, const uint8_t *cell)
+{
+	struct history_event e;
+	uint64_t *newest = ctx;
+
+	if (is_event(cell, index, &e) && e.n > *newest)
+		*newest = e.n;
+}
+
 /* The number of the newest event, 0 when there is none. What can not be read is skipped. */
 static uint64_t find_newest(struct bdev *dev)
 {
-	struct history_event e;
 	uint64_t newest = 0;
 
-	for (unsigned at = 0; at < STORE_HISTORY_CELLS; at += SCAN_CELLS) {
-		bool whole = bdev_read(dev, cell_offset(at), cells, sizeof(cells)) == KB_OK;
-
-		for (unsigned i = 0; i < SCAN_CELLS; i++) {
-			uint8_t *cell = cells + (size_t)i * HISTORY_CELL;
-
-			if (!whole &&
-			    bdev_read(dev, cell_offset(at + i), cell, HISTORY_CELL) != KB_OK)
-				continue;
-			if (is_event(cell, at + i, &e) && e.n > newest)
-				newest = e.n;
-		}
-	}
+	store_scan(dev, STORE_HISTORY, STORE_HISTORY_CELLS, take_number, &newest);
 	return newest;
 }
 
@@ -51,9 +45,9 @@ static uint64_t find_newest(struct bdev *dev)
  * that follows is this one's too. */
 static enum kb_err begin_anew(struct store *st)
 {
-	memset(cells, 0, sizeof(cells));
-	for (unsigned at = 0; at < STORE_HISTORY_CELLS; at += SCAN_CELLS)
-		TRY(bdev_write(st->dev, cell_offset(at), cells, sizeof(cells)));
+	memset(scratch, 0, sizeof(scratch));
+	for (unsigned at = 0; at < STORE_HISTORY_CELLS; at++)
+		TRY(bdev_write(st->dev, cell_offset(at), scratch, sizeof(scratch)));
 	st->history_n = 0;
 	return KB_OK;
 }
@@ -67,8 +61,9 @@ enum kb_err store_history_add(struct store *st, const struct history_event *e)
 	if (st->history_n == UINT64_MAX)
 		TRY(begin_anew(st));
 	numbered.n = ++st->history_n;
+	numbered.record = st->seq;
 	history_encode(&numbered, out);
-	return store_write_durably(st->dev, cell_offset(event_index(numbered.n)), out, cells,
+	return store_write_durably(st->dev, cell_offset(event_index(numbered.n)), out, scratch,
 				   HISTORY_CELL);
 }
 

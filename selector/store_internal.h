@@ -12,6 +12,8 @@
 #define STORE_MAGIC		"KEELSTAT"
 #define STORE_HISTORY		((uint64_t)3 << 20)
 #define STORE_HISTORY_CELLS	256u
+#define STORE_WORDS		((uint64_t)4 << 20)
+#define STORE_WORDS_CELLS	128u
 #define STORE_SEQ_ANEW		(UINT64_C(1) << 62) /* behind UINT64_MAX; no device counts that far */
 
 /* Where a region, or a copy of the manifests, begins in this one. */
@@ -39,6 +41,10 @@ enum kb_err store_cell_open(const struct store *st, struct cell_info *info, cons
 /* From the medium, past the cache. */
 enum kb_err store_cell_read(const struct store *st, int region, unsigned index,
 			    uint8_t *cell) KB_MUST_CHECK;
+
+/* Calls fn for each of n cells from offset `at` on that can be read; n is a multiple of 16. */
+void store_scan(struct bdev *dev, uint64_t at, unsigned n,
+		void (*fn)(void *ctx, unsigned index, const uint8_t *cell), void *ctx);
 
 /* Zeroes over all cells of the ring that begins there, flushed. */
 enum kb_err store_erase_ring(struct bdev *dev, uint64_t at) KB_MUST_CHECK;

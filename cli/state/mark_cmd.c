@@ -14,7 +14,7 @@ static const struct args_option table[] = {
 	{ .name = NULL },
 };
 
-struct words {
+struct wanted {
 	bool good;
 	/* no verdict: a shutdown begins */
 	bool clean;
@@ -23,7 +23,7 @@ struct words {
 	const char *reason;
 };
 
-static bool take_operand(struct words *w, bool *verdict, const char *word)
+static bool take_operand(struct wanted *w, bool *verdict, const char *word)
 {
 	if (*verdict && w->name == NULL) {
 		w->name = word;
@@ -40,7 +40,7 @@ static bool take_operand(struct words *w, bool *verdict, const char *word)
 }
 
 /* An exit code, or OUTPUT_OK to go on. */
-static int read_mark_args(struct args *a, struct device_options *o, struct words *w)
+static int read_mark_args(struct args *a, struct device_options *o, struct wanted *w)
 {
 	bool verdict = false;
 	int id;
@@ -77,7 +77,7 @@ static int read_mark_args(struct args *a, struct device_options *o, struct words
 
 int mark_cmd(struct args *a, struct device_options *o)
 {
-	struct words w = { .good = false };
+	struct wanted w = { .good = false };
 	int code = read_mark_args(a, o, &w);
 
 	if (code != OUTPUT_OK)

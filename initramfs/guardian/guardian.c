@@ -32,8 +32,8 @@ static void log_step(const struct guardian_setup *s, const struct guardian_plan 
 
 static bool is_job(enum guardian_step step)
 {
-	return step == GUARDIAN_LOOK || step == GUARDIAN_RECORD || step == GUARDIAN_PROVE ||
-	       step == GUARDIAN_SYNC || step == GUARDIAN_REBOOT;
+	return step == GUARDIAN_LOOK || step == GUARDIAN_RECORD || step == GUARDIAN_NOTE ||
+	       step == GUARDIAN_PROVE || step == GUARDIAN_SYNC || step == GUARDIAN_REBOOT;
 }
 
 void guardian_run(const struct guardian_setup *setup, const struct guardian_ops *ops, void *ctx)

@@ -37,7 +37,8 @@ struct guardian_ops {
 	uint64_t (*now_ms)(void *ctx);
 	/* Waits up to ms for something to happen. *result only with GUARDIAN_DONE. */
 	enum guardian_event (*wait)(void *ctx, uint32_t ms, enum guardian_result *result);
-	/* Starts one of the jobs in a process of its own; false if that cannot be. */
+	/* Starts one of the jobs in a process of its own; false: that cannot be, or
+	 * there is nothing to do. */
 	bool (*job)(void *ctx, enum guardian_step job);
 	/* GUARDIAN_ORDERLY: sets the watchdog above the grace, asks process 1 to reboot. How many
 	 * seconds the watchdog counts now; 0: it is not ours. */

@@ -74,6 +74,8 @@ static bool take_result(struct guardian_linux *g, enum guardian_result *result)
 		if (pid != g->job)
 			continue;
 		g->job = 0;
+		if (g->notes && WIFEXITED(status) && WEXITSTATUS(status) != GUARDIAN_FAILED)
+			guardian_words_forget(&g->words);
 		*result = WIFEXITED(status) ? (enum guardian_result)WEXITSTATUS(status)
 					    : GUARDIAN_FAILED;
 		ended = true;
@@ -100,14 +102,30 @@ static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_resu
 
 /* ---------------------------------------------------------------- what it does */
 
-static enum guardian_result run_job(const struct guardian_linux *g, enum guardian_step job)
+/* The verdict first: what was said last only explains it. */
+static enum guardian_result record_verdict(struct guardian_linux *g)
+{
+	enum guardian_result result;
+
+	if (guardian_linux_shutting_down(GUARDIAN_FD_PROC))
+		return GUARDIAN_CLEAN;
+	result = guardian_record_bad(GUARDIAN_FD_STATE, &g->attempt, os_time_s());
+	guardian_words_listen(&g->words, GUARDIAN_FD_KMSG, guardian_os_now_ms());
+	if (result == GUARDIAN_RECORDED && g->words.tail.len > 0)
+		(void)!guardian_record_words(GUARDIAN_FD_STATE, &g->attempt, &g->words.tail,
+					     os_time_s());
+	return result;
+}
+
+static enum guardian_result run_job(struct guardian_linux *g, enum guardian_step job)
 {
 	if (job == GUARDIAN_LOOK)
 		return guardian_record_look(GUARDIAN_FD_STATE, &g->attempt);
 	if (job == GUARDIAN_RECORD)
-		return guardian_linux_shutting_down(GUARDIAN_FD_PROC)
-			       ? GUARDIAN_CLEAN
-			       : guardian_record_bad(GUARDIAN_FD_STATE, &g->attempt, os_time_s());
+		return record_verdict(g);
+	if (job == GUARDIAN_NOTE)
+		return guardian_record_words(GUARDIAN_FD_STATE, &g->attempt, &g->words.tail,
+					     os_time_s());
 	if (job == GUARDIAN_PROVE)
 		return guardian_os_exists(GUARDIAN_FD_RUN, GUARDIAN_REPORT_FILE)
 			       ? guardian_record_proven(GUARDIAN_FD_STATE, &g->attempt)
@@ -122,7 +140,7 @@ static enum guardian_result run_job(const struct guardian_linux *g, enum guardia
 }
 
 struct job {
-	const struct guardian_linux *g;
+	struct guardian_linux *g;
 	enum guardian_step step;
 };
 
@@ -133,11 +151,20 @@ static int job_main(void *ctx)
 	return (int)run_job(job->g, job->step);
 }
 
+static bool has_to_write(struct guardian_linux *g)
+{
+	guardian_words_listen(&g->words, GUARDIAN_FD_KMSG, guardian_os_now_ms());
+	return guardian_words_begin(&g->words, guardian_os_now_ms());
+}
+
 static bool start_job(void *ctx, enum guardian_step step)
 {
 	struct guardian_linux *g = ctx;
 	struct job job = { g, step };
 
+	g->notes = step == GUARDIAN_NOTE;
+	if (g->notes && !has_to_write(g))
+		return false;
 	g->job = guardian_os_start(job_main, &job);
 	if (g->job > 0)
 		return true;
@@ -218,6 +245,7 @@ static void carry_out(void *ctx, enum guardian_step step)
 	case GUARDIAN_ORDERLY:
 	case GUARDIAN_LOOK:
 	case GUARDIAN_RECORD:
+	case GUARDIAN_NOTE:
 	case GUARDIAN_PROVE:
 	case GUARDIAN_SYNC:
 	case GUARDIAN_REBOOT:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "initramfs/guardian/guardian.h"
+#include "initramfs/guardian/guardian_words.h"
 
 #include <sys/types.h>
 
@@ -11,6 +12,9 @@ struct guardian_linux {
 	uint32_t watchdog_s;
 	/* that runs; 0: none */
 	pid_t job;
+	/* it writes last words, which are these */
+	bool notes;
+	struct guardian_words words;
 };
 
 extern const struct guardian_ops guardian_linux_ops; /* ctx: struct guardian_linux */

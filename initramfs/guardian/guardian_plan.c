@@ -31,6 +31,7 @@ void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *t
 		.due = terms->deadline_s != 0 ? now + MS(terms->deadline_s) : NEVER,
 		.stable_at = terms->stable_s != 0 ? now + MS(terms->stable_s) : NEVER,
 		.job_end = NEVER,
+		.note_at = terms->trial ? now + MS(GUARDIAN_PLAN_NOTE_S) : NEVER,
 		.feed_at = terms->watchdog_s != 0 ? now : NEVER,
 	};
 	if (p->phase == GUARDIAN_PHASE_PROVE)
@@ -153,8 +154,10 @@ void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 {
 	if (e == GUARDIAN_NUDGED && p->terms.trial && is_undecided(p))
 		p->nudged = true;
-	if (e == GUARDIAN_ASKED && p->terms.trial)
+	if (e == GUARDIAN_ASKED && p->terms.trial) {
 		p->asked = true;
+		p->note_at = now;
+	}
 	if (e == GUARDIAN_TOLD && p->phase == GUARDIAN_PHASE_PROVE && p->terms.watchdog_s == 0)
 		enter_rest(p);
 	if (e == GUARDIAN_TOLD &&
@@ -207,6 +210,10 @@ static enum guardian_step next_undecided(struct guardian_plan *p, uint64_t now)
 		force_restart(p);
 		return next_forced(p, now);
 	}
+	if (p->phase == GUARDIAN_PHASE_WATCH && now >= p->note_at) {
+		p->note_at = now + MS(GUARDIAN_PLAN_NOTE_S);
+		return begin_job(p, GUARDIAN_NOTE, now);
+	}
 	if (!p->nudged)
 		return GUARDIAN_WAIT;
 	p->nudged = false;
@@ -257,5 +264,7 @@ uint32_t guardian_plan_wait_ms(const struct guardian_plan *p, uint64_t now)
 {
 	uint64_t at = earlier_of(p->feed_at, p->job != GUARDIAN_WAIT ? p->job_end : p->due);
 
+	if (p->job == GUARDIAN_WAIT && p->phase == GUARDIAN_PHASE_WATCH)
+		at = earlier_of(at, p->note_at);
 	return at <= now ? 0 : (uint32_t)earlier_of(at - now, WAIT_MAX_MS);
 }

@@ -19,6 +19,7 @@
 
 #define GUARDIAN_PLAN_GRACE_S  30 /* for a shutdown that the guardian asked for */
 #define GUARDIAN_PLAN_JOB_S    20 /* limit of one job */
+#define GUARDIAN_PLAN_NOTE_S   5  /* between two looks at the kernel's log */
 #define GUARDIAN_PLAN_MARGIN_S 30 /* how far the watchdog's timeout is above the grace */
 
 enum guardian_step {
@@ -26,6 +27,7 @@ enum guardian_step {
 	GUARDIAN_FEED,	    /* the watchdog */
 	GUARDIAN_LOOK,	    /* job: is the attempt still open? */
 	GUARDIAN_RECORD,    /* job: record the verdict, if it is */
+	GUARDIAN_NOTE,	    /* job: write what the kernel says, if that matters */
 	GUARDIAN_PROVE,	    /* job: record that the slot has proved itself, if it reported */
 	GUARDIAN_RELEASE,   /* stop the watchdog; it is fed no more */
 	GUARDIAN_KILL,	    /* the job that runs: its time is over */
@@ -98,6 +100,8 @@ struct guardian_plan {
 	enum guardian_step next;
 	uint64_t due, job_end, feed_at;
 	uint64_t stable_at;
+	/* the next look at the kernel's log, on a trial that waits for its verdict */
+	uint64_t note_at;
 };
 
 void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *terms, uint64_t now);

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define LOCK_MS 10000
+#define LOCK_MS	      10000
+#define WORDS_LOCK_MS 1000
 
 static struct state state;
 static struct store store;
@@ -124,6 +125,36 @@ enum guardian_result guardian_record_proven(int fd, const struct guardian_attemp
 	result = load_attempt(fd, a);
 	if (result == GUARDIAN_GOOD)
 		result = record_proof(a);
+	os_unlock(fd);
+	return result;
+}
+
+static bool add_words(const struct guardian_attempt *a, const struct tail *tail, uint64_t time_s)
+{
+	static struct words w;
+	enum kb_err err;
+
+	w = (struct words){
+		.kind = WORDS_KERNEL, .token = a->token, .time = time_s, .tail = *tail
+	};
+	words_of_slot(&w, &state, a->slot);
+	err = store_words_add(&store, &w);
+	if (err != KB_OK)
+		log_warn("unable to record the kernel's last lines: %s", err_text(err));
+	return err == KB_OK;
+}
+
+enum guardian_result guardian_record_words(int fd, const struct guardian_attempt *a,
+					   const struct tail *tail, uint64_t time_s)
+{
+	enum guardian_result result;
+
+	if (store_lock(fd, WORDS_LOCK_MS) != KB_OK)
+		return GUARDIAN_FAILED; /* an install holds it; later */
+	result = load_attempt(fd, a);
+	if ((result == GUARDIAN_OPEN || result == GUARDIAN_CLOSED) && a->slot < state.nslots &&
+	    !add_words(a, tail, time_s))
+		result = GUARDIAN_FAILED;
 	os_unlock(fd);
 	return result;
 }

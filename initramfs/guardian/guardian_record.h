@@ -5,6 +5,8 @@
 
 #include "initramfs/guardian/guardian_plan.h"
 
+#include "lib/tail.h"
+
 /* The attempt that a guardian is for. */
 struct guardian_attempt {
 	int slot;
@@ -27,3 +29,11 @@ enum guardian_result guardian_record_bad(int fd, const struct guardian_attempt *
  * durably. The lock is given back as above.
  */
 enum guardian_result guardian_record_proven(int fd, const struct guardian_attempt *a);
+
+/*
+ * Adds the kernel's last lines to the last words of the slot, unless it is good. The answer is that
+ * of guardian_record_look(); GUARDIAN_FAILED: also when they could not be written. The lock is
+ * given back as above.
+ */
+enum guardian_result guardian_record_words(int fd, const struct guardian_attempt *a,
+					   const struct tail *tail, uint64_t time_s);

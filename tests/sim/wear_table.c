@@ -5,16 +5,16 @@
 
 #include <stdio.h>
 
-#define HEAD "| path | records | history | manifest cells | measured by |"
+#define HEAD "| path | records | history | manifest cells | last words | measured by |"
 
-/* "| healthy boot | 0 | 0 | 0 | boot |" */
+/* "| healthy boot | 0 | 0 | 0 | 0 | boot |" */
 static bool parse_row(struct wear_table_row *r, const char *line)
 {
-	int n = sscanf(line, "| %95[^|]| %u | %u | %u | %15[a-z] |", r->name, &r->want.records,
-		       &r->want.history, &r->want.manifests, r->by);
+	int n = sscanf(line, "| %95[^|]| %u | %u | %u | %u | %15[a-z] |", r->name, &r->want.records,
+		       &r->want.history, &r->want.manifests, &r->want.words, r->by);
 	size_t len = strlen(r->name);
 
-	if (n != 5)
+	if (n != 6)
 		return false;
 	while (len > 0 && r->name[len - 1] == ' ')
 		r->name[--len] = '\0';
@@ -71,6 +71,8 @@ void wear_table_count(struct wear_table_counts *c, const char *verb, uint64_t of
 	if (off >= STORE_HISTORY &&
 	    off < STORE_HISTORY + (uint64_t)STORE_HISTORY_CELLS * STORE_CELL)
 		c->history++;
+	else if (off >= STORE_WORDS && off < STORE_WORDS + (uint64_t)STORE_WORDS_CELLS * WORDS_CELL)
+		c->words++;
 	else
 		c->others++;
 }
@@ -90,10 +92,10 @@ const char *wear_table_check(struct wear_table *t, const char *name,
 			return NULL;
 		snprintf(
 			why, sizeof(why),
-			"%s: %u records, %u events, %u writes of manifest cells, %u other changes; "
-			"the table says %u, %u, %u",
-			name, is->records, is->history, is->manifests, is->others, r->want.records,
-			r->want.history, r->want.manifests);
+			"%s: %u records, %u events, %u writes of manifest cells, %u last words, %u other changes; "
+			"the table says %u, %u, %u, %u",
+			name, is->records, is->history, is->manifests, is->words, is->others,
+			r->want.records, r->want.history, r->want.manifests, r->want.words);
 		return why;
 	}
 	snprintf(why, sizeof(why), "the table has no row \"%s\"", name);

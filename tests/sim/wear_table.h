@@ -13,7 +13,7 @@
 
 /* Writes to the state partition, by their purpose. */
 struct wear_table_counts {
-	unsigned records, history, manifests;
+	unsigned records, history, manifests, words;
 	unsigned others; /* anything else is changed: none may be */
 };
 

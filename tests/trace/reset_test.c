@@ -35,6 +35,96 @@ TEST(panic_of_a_good_slot_is_written_before_its_record_goes)
 	assert_once("unlink " RECORD);
 }
 
+static struct words heard;
+static unsigned nheard;
+
+static bool hear(void *ctx, const struct words *w)
+{
+	heard = *w;
+	nheard++;
+	return true;
+}
+
+static void words_are(unsigned n, enum words_kind kind, char slot, const char *text)
+{
+	enum store_finding found;
+	static struct state s;
+	struct store st;
+
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	nheard = 0;
+	store_words_read(&st, hear, NULL);
+	assert_int_equal(nheard, n);
+	if (n == 0)
+		return;
+	EQUAL((heard.kind, kind), (state_slot_letter(heard.slot), slot),
+	      (heard.tail.len, strlen(text)), (heard.version, s.slot[heard.slot].version));
+	assert_memory_equal(heard.tail.text, text, heard.tail.len);
+}
+
+TEST(panic_of_a_trial_is_told_once_before_it_counts)
+{
+	static const char words[] = "write " STATE_DEV " at 4096 KiB";
+	struct state s = machine_trial();
+
+	machine_put(s);
+	machine_boots('b');
+	words_are(0, WORDS_PANIC, 'b', "");
+	s = machine_get();
+	for (unsigned i = 0; i < 2; i++) {
+		machine_restart();
+		has_pstore(PANIC);
+		machine_boots('b');
+		words_are(1, WORDS_PANIC, 'b', "[    4.2] Kernel panic - not syncing\n");
+		assert_int_equal(heard.token, s.open_token);
+		if (i == 0)
+			assert_ptr_equal(strstr(os_sim_trace(), words),
+					 strstr(os_sim_trace(), "write " STATE_DEV));
+		else
+			assert_absent(words);
+		machine_put(s); /* as if the power had gone before the record */
+	}
+}
+
+TEST(last_lines_of_the_console_are_told_of_a_reset_that_nothing_explains)
+{
+	struct state s = machine_trial();
+
+	machine_put(s);
+	machine_boots('b');
+	machine_restart();
+	has_pstore(NULL);
+	os_sim_file("/sys/fs/pstore/console-ramoops-0", "[    9.1] and then nothing\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	words_are(1, WORDS_CONSOLE, 'b', "[    9.1] and then nothing\n");
+}
+
+TEST(console_of_a_boot_that_ended_in_order_is_not_told)
+{
+	struct state s = machine_trial();
+
+	machine_put(s);
+	machine_boots('b');
+	s = machine_get();
+	s.clean = true;
+	machine_put(s);
+	machine_restart();
+	has_pstore(NULL);
+	os_sim_file("/sys/fs/pstore/console-ramoops-0", "[    9.1] reboot: Restarting system\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	words_are(0, WORDS_CONSOLE, 'b', "");
+}
+
+TEST(forced_boot_keeps_no_words)
+{
+	machine_put(machine_good());
+	has_pstore(PANIC);
+	machine.cmdline = "keelboot.slot=b\n";
+	machine.state.writes = 0;
+	EQUAL((machine_boot(), OS_SIM_EXEC), (machine.state.writes, 0));
+	words_are(0, WORDS_PANIC, 'a', "");
+}
+
 TEST(panic_that_cannot_be_written_keeps_its_record)
 {
 	has_pstore(PANIC);

@@ -76,7 +76,7 @@ static const struct {
 	  .from = machine_trial,
 	  .fails = "write " STATE_DEV,
 	  .error = KB_EIO },
-	{ .row = "boot after a crash of a good slot",
+	{ .row = "boot after a crash of a good slot, with a record in pstore",
 	  .from = machine_good,
 	  .file = "/sys/fs/pstore/dmesg-ramoops-0" },
 	{ .row = "last resort", .from = machine_both_bad },

@@ -46,17 +46,47 @@ static void gather(const char *cookie)
 
 TEST(only_the_newest_part_of_a_panic_tells)
 {
-	static const char *const other[] = {
-		OOPS,	  "Emergency#1 Part1\n", "Shutdown#1 Part1\n", "",
-		"Panic#", "Panic# Part1\n",	 "\nPanic#1 Part1\n"
-	};
+	static const char *const other[] = { OOPS,
+					     "Emergency#1 Part1\n",
+					     "Shutdown#1 Part1\n",
+					     "",
+					     "Panic#",
+					     "Panic# Part1\n",
+					     "\nPanic#1 Part1\n",
+					     "Panic#1 Part\n",
+					     "Panic#1 Part1",
+					     "Panic#1 Part1x\n",
+					     "Panic#1 Partial\n" };
 
-	assert_int_equal(evidence_kind_of(PANIC), EVIDENCE_PANIC);
-	assert_int_equal(evidence_kind_of("Panic#12 Part1\n"), EVIDENCE_PANIC);
-	assert_int_equal(evidence_kind_of("Panic#1 Part2\n"), EVIDENCE_PANIC_MORE);
-	assert_int_equal(evidence_kind_of("Panic#1 Part10\n"), EVIDENCE_PANIC_MORE);
+	assert_int_equal(evidence_panic_part(PANIC), 1);
+	assert_int_equal(evidence_panic_part("Panic#12 Part1\n"), 1);
+	assert_int_equal(evidence_panic_part("Panic#1 Part2\n"), 2);
+	assert_int_equal(evidence_panic_part("Panic#1 Part10\n"), 10);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(other); i++)
-		assert_int_equal(evidence_kind_of(other[i]), EVIDENCE_OTHER);
+		assert_int_equal(evidence_panic_part(other[i]), 0);
+}
+
+static void has_text(const struct tail *t, const char *text)
+{
+	assert_int_equal(t->len, strlen(text));
+	assert_memory_equal(t->text, text, t->len);
+}
+
+TEST(last_lines_of_a_panic_are_put_together_from_its_parts)
+{
+	os_sim_file(RECORD, "Panic#1 Part1\n<0>[    4.2] Kernel panic\n<0>[    4.3] end");
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-1", "Panic#1 Part3\n<6>[    4.0] one\n");
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-2", "Panic#1 Part2\n<1>[    4.1] BUG\n");
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-3", "Panic#1 Part5\n<6>[    0.0] old\n");
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-4", OOPS);
+	gather("auto");
+	has_text(&e.panic, "[    4.0] one\n[    4.1] BUG\n[    4.2] Kernel panic\n[    4.3] end");
+	gather("auto");
+	has_text(&e.panic, "[    4.0] one\n[    4.1] BUG\n[    4.2] Kernel panic\n[    4.3] end");
+	os_sim_remove(RECORD);
+	os_sim_file(RECORD, "Panic#1 Part1");
+	gather("auto");
+	has_text(&e.panic, "[    4.0] one\n[    4.1] BUG\n");
 }
 
 TEST(no_back_end_no_mount)
@@ -228,6 +258,7 @@ TEST(console_of_the_kernel_does_as_well)
 	os_sim_file(CONSOLE_RECORD, "[    0.0] Linux version");
 	gather("auto");
 	assert_true(e.cookie_there && e.cookie_found && s.warm && e.nrecords == 0);
+	has_text(&e.console, "[    0.0] Linux version");
 	/* Deleting it empties the memory: a line of this boot goes there. */
 	assert_null(os_sim_text(CONSOLE_RECORD));
 	assert_non_null(os_sim_text(EVIDENCE_KEEP "/console-ramoops-0"));

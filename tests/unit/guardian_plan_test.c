@@ -12,6 +12,13 @@
 
 static struct guardian_plan plan;
 
+/* Without looks at the kernel's log, which have cases of their own. */
+static void begin_unheard(const struct guardian_terms *terms)
+{
+	guardian_plan_start(&plan, terms, S(100));
+	plan.note_at = UINT64_MAX;
+}
+
 static void begin(uint32_t deadline_s, uint32_t watchdog_s, bool release)
 {
 	const struct guardian_terms terms = {
@@ -22,7 +29,7 @@ static void begin(uint32_t deadline_s, uint32_t watchdog_s, bool release)
 		.release = release,
 	};
 
-	guardian_plan_start(&plan, &terms, S(100));
+	begin_unheard(&terms);
 }
 
 static void start(void)
@@ -46,6 +53,7 @@ static const struct word {
 	{ "wait", STEP, GUARDIAN_WAIT },
 	{ "look", STEP, GUARDIAN_LOOK },
 	{ "record", STEP, GUARDIAN_RECORD },
+	{ "note", STEP, GUARDIAN_NOTE },
 	{ "orderly", STEP, GUARDIAN_ORDERLY },
 	{ "sync", STEP, GUARDIAN_SYNC },
 	{ "read-only", STEP, GUARDIAN_READ_ONLY },
@@ -178,23 +186,59 @@ TEST(verdict_ends_the_guardian)
 
 TEST(bad_verdict_restarts_the_machine_if_that_was_asked_for)
 {
-	play("150 asked, 151 wait, 152 nudged look, 153 closed orderly, 182 wait, 183 sync");
+	play("150 asked note, 151 open wait, 152 nudged look, 153 closed orderly, 182 wait, 183 sync");
 	start();
-	play("150 asked nudged look, 151 good end");
+	play("150 asked nudged note open look, 151 good end");
 	start();
 	play("150 asked, 151 told, 152 nudged look, 153 closed orderly");
 	start();
-	play("399 asked, 400 record, 401 closed orderly");
+	play("399 asked note open, 400 record, 401 closed orderly");
 	assert_true(plan.asked);
 	start();
-	play("399 asked, 400 record, 401 recorded orderly");
+	play("399 asked note open, 400 record, 401 recorded orderly");
 	assert_true(plan.recorded && !plan.asked);
+}
+
+TEST(kernel_log_of_a_trial_is_looked_at_until_its_verdict)
+{
+	plan.note_at = S(105);
+	play("104 wait");
+	assert_int_equal(guardian_plan_wait_ms(&plan, S(104)), S(1));
+	play("105 note wait, 106 open wait, 109 wait, 110 note failed wait");
+	play("115 nudged note, 116 open look, 117 good end");
+}
+
+TEST(look_at_the_kernel_log_that_hangs_is_ended_before_the_verdict)
+{
+	plan.note_at = S(399);
+	play("399 note, 400 wait, 419 kill record, 420 recorded orderly wait, 449 wait, 450 sync");
+}
+
+TEST(kernel_log_of_a_shutdown_is_not_looked_at)
+{
+	plan.note_at = S(105);
+	play("104 told, 106 wait");
+	assert_true(guardian_plan_wait_ms(&plan, S(106)) > S(30));
+}
+
+TEST(kernel_log_is_looked_at_before_a_verdict_that_was_announced)
+{
+	plan.note_at = S(105);
+	play("101 asked nudged note, 102 closed orderly");
+}
+
+TEST(a_good_slot_is_not_listened_to)
+{
+	const struct guardian_terms terms = { .stable_s = 600, .shutdown_s = 120 };
+
+	guardian_plan_start(&plan, &terms, S(100));
+	play("106 wait, 699 wait, 700 prove");
 }
 
 TEST(keeper_stops_feeding_when_it_restarts_the_machine)
 {
 	begin(300, 60, false);
-	play("150 asked nudged feed look, 151 closed orderly, 181 sync");
+	play("150 asked nudged feed note open look, 151 closed orderly, 181 sync");
 }
 
 TEST(verdict_at_the_deadline_ends_the_guardian)
@@ -349,7 +393,7 @@ TEST(release_of_a_trial_without_a_deadline_waits_for_the_verdict)
 {
 	const struct guardian_terms terms = { .trial = true, .watchdog_s = 60, .release = true };
 
-	guardian_plan_start(&plan, &terms, S(100));
+	begin_unheard(&terms);
 	for (unsigned i = 0; i < 1000; i++) {
 		expect(GUARDIAN_FEED, S(100) + i * S(10));
 		expect(GUARDIAN_WAIT, S(100) + i * S(10));
@@ -375,7 +419,7 @@ static void begin_to_prove(bool trial, uint32_t watchdog_s, bool release)
 		.release = release,
 	};
 
-	guardian_plan_start(&plan, &terms, S(100));
+	begin_unheard(&terms);
 }
 
 TEST(good_slot_proves_itself_after_its_time)

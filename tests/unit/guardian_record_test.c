@@ -267,4 +267,43 @@ TEST(verdict_that_races_has_one_winner)
 	assert_true(good > 0 && bad > 0);
 }
 
+static bool keep_words(void *ctx, const struct words *w)
+{
+	*(struct words *)ctx = *w;
+	return true;
+}
+
+static void heard(const char *text, enum guardian_result answer)
+{
+	static struct words got;
+	struct tail tail = { .len = 0 };
+
+	tail_add(&tail, text, strlen(text));
+	assert_int_equal(guardian_record_words(fd, &attempt, &tail, 77), answer);
+	load();
+	store_words_read(&st, keep_words, &got);
+	EQUAL((got.kind, WORDS_KERNEL), (got.slot, 1), (got.time, 77), (got.token, attempt.token));
+	assert_string_equal(got.version, s.slot[1].version);
+	assert_memory_equal(got.tail.text, text, strlen(text));
+}
+
+TEST(the_kernels_last_lines_are_those_of_the_trial)
+{
+	heard("one\n", GUARDIAN_OPEN);
+	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_RECORDED);
+	heard("two\n", GUARDIAN_CLOSED);
+}
+
+TEST(a_good_slot_leaves_no_words)
+{
+	static struct words got;
+	struct tail tail = { .len = 1, .text = "x" };
+
+	good();
+	assert_int_equal(guardian_record_words(fd, &attempt, &tail, 77), GUARDIAN_GOOD);
+	load();
+	store_words_read(&st, keep_words, &got);
+	assert_int_equal(got.n, 0);
+}
+
 TEST_MAIN("guardian_record", .set_up = set_up, .tear_down = tear_down, .quiet = true)

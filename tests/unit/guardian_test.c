@@ -10,6 +10,7 @@ static struct fake {
 	char notes[512];
 	enum guardian_result record; /* what that job finds */
 	bool no_fork, looks;	     /* looks: a nudge comes at the first wait */
+	bool has_words;		     /* which a note writes */
 	enum guardian_step job;
 	uint32_t watchdog_s; /* that it counts once a reboot was asked for */
 	unsigned feeds;
@@ -28,7 +29,7 @@ static uint64_t now_ms(void *ctx)
 static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_result *result)
 {
 	if (fake.job != GUARDIAN_WAIT) {
-		*result = fake.record;
+		*result = fake.job == GUARDIAN_NOTE ? GUARDIAN_OPEN : fake.record;
 		fake.job = GUARDIAN_WAIT;
 		return GUARDIAN_DONE;
 	}
@@ -45,6 +46,7 @@ static const char *const names[] = {
 	[GUARDIAN_FEED] = "",
 	[GUARDIAN_LOOK] = "look ",
 	[GUARDIAN_RECORD] = "record ",
+	[GUARDIAN_NOTE] = "note ",
 	[GUARDIAN_PROVE] = "prove ",
 	[GUARDIAN_RELEASE] = "release ",
 	[GUARDIAN_KILL] = "",
@@ -57,6 +59,8 @@ static const char *const names[] = {
 
 static bool job(void *ctx, enum guardian_step step)
 {
+	if (step == GUARDIAN_NOTE && !fake.has_words)
+		return false;
 	note(names[step]);
 	fake.job = fake.no_fork ? GUARDIAN_WAIT : step;
 	return !fake.no_fork;
@@ -111,6 +115,12 @@ TEST(short_watchdog_is_fed_while_the_shutdown_goes_on)
 	fake.watchdog_s = 8;
 	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
 	assert_int_equal(fake.feeds, 15); /* each 2 s of 30 */
+}
+
+TEST(words_are_noted_before_the_verdict)
+{
+	fake.has_words = true;
+	assert_string_equal(guard(), "note record orderly sync read-only reboot reset");
 }
 
 TEST(verdict_ends_it)
