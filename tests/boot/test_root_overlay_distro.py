@@ -11,10 +11,11 @@ import pytest
 
 import kbkernel
 from drives import Drive
+from debian_slot import LOGIN
 from kbdevice import run
 from kbdisk import mkext4
 from machine import Machine
-from test_integrate import LOGIN, ask
+from test_integrate import ask
 
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = "usr/lib/keelboot/keelboot-overlay"

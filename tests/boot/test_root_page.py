@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import test_integrate
+from debian_slot import LOGIN
 from drives import Drive
 from kbdevice import run
 from kbdisk import Ext4, mkext4
 from kbroot import mkroot
-from test_integrate import LOGIN, TOP, Debian, from_the_factory, tidy
+from test_integrate import TOP, Debian, from_the_factory, tidy
 
 PAGE = TOP / "docs/ROOT.md"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
