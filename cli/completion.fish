@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch history check health doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch history why check health doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -18,6 +18,8 @@ function __keelboot_words
         case switch
             printf '%s\n' other --force --once --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case history
+            printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+        case why
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check
             printf '%s\n' --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
@@ -64,7 +66,7 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch history check health doctor check-config adopt state bundle key image version help
+            printf '%s\n' status mark stage unstage install switch history why check health doctor check-config adopt state bundle key image version help
     end
 end
 

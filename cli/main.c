@@ -76,6 +76,11 @@ static const struct verb verbs[] = {
 	  "Usage: keelboot history [-n N] [--json]\n\n"
 	  "Installs, verdicts, and the boots that changed something; newest first.\n\n"
 	  "Example:  keelboot history -n 5\n" },
+	{ "why", why_cmd, NULL, "why the last trial failed, with its last words",
+	  "Usage: keelboot why [N] [--json]\n\n"
+	  "What failed last, and what is kept of it: the check that failed, failed units, the\n"
+	  "kernel's last lines. N: the Nth failure, 1 is the newest. Writes nothing.\n\n"
+	  "Example:  keelboot why\n" },
 	{ "check", check_cmd, NULL, "run the health checks of this device",
 	  "Usage: keelboot check [--timeout SECONDS] [--json]\n\n"
 	  "Runs each program in /usr/lib/keelboot/check.d and /etc/keelboot/check.d, in the order\n"

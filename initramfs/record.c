@@ -216,7 +216,7 @@ void record_settle(struct record *r, const struct reset_evidence *ev, bool charg
 	r->unreported = 0;
 	r->cause = reset_classify(&r->s, ev);
 	r->ended = open == STATE_NONE && r->cause == RESET_CRASH ? r->s.last : open;
-	r->ended_token = open != STATE_NONE ? r->s.open_token : 0;
+	r->ended_token = open != STATE_NONE ? r->s.open_token : r->s.seq;
 	reset_settle(&r->s, r->cause, charge_good);
 	if (open != STATE_NONE)
 		report_end(&r->s, open, r->cause);

@@ -34,6 +34,7 @@ struct record {
 	/* when it was settled: the attempt that had been open, or the slot that a crash is blamed
 	 * on; STATE_NONE: neither */
 	int ended;
+	/* its token; of a boot that was no attempt, the newest record */
 	uint64_t ended_token;
 	/* when it was settled: the preferred slot, or STATE_NONE */
 	int turned_bad;

@@ -15,7 +15,8 @@
 #define STORE_REGION_APART (8u << 20)  /* at least: see store_second_of() */
 #define STORE_CELL	   HISTORY_CELL
 #define STORE_CELLS	   64u
-#define STORE_WORDS_TRIAL  16u /* cells of last words that a trial may have: 64 KiB */
+#define STORE_WORDS_CELLS  128u /* pieces of last words that there may be */
+#define STORE_WORDS_TRIAL  16u	/* of them that a trial may have: 64 KiB */
 #define STORE_MANIFEST_MAX \
 	(256u << 10) /* room for a slot's header, signatures and manifest, with our own header */
 

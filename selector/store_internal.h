@@ -13,7 +13,6 @@
 #define STORE_HISTORY		((uint64_t)3 << 20)
 #define STORE_HISTORY_CELLS	256u
 #define STORE_WORDS		((uint64_t)4 << 20)
-#define STORE_WORDS_CELLS	128u
 #define STORE_SEQ_ANEW		(UINT64_C(1) << 62) /* behind UINT64_MAX; no device counts that far */
 
 /* Where a region, or a copy of the manifests, begins in this one. */

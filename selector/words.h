@@ -22,7 +22,7 @@ struct words {
 	uint64_t n;
 	/* seconds since 1970 as the clock said, which may be wrong; 0: not known */
 	uint64_t time;
-	/* of the attempt: state.h */
+	/* of the attempt (state.h); of a boot that was none, the newest record then */
 	uint64_t token;
 	enum words_kind kind;
 	int8_t slot;

@@ -40,6 +40,7 @@ static void end_line(struct running *run)
 
 static void take_output(struct running *run, const char *text, size_t len)
 {
+	tail_add(&run->r->tail, text, len);
 	for (size_t i = 0; i < len; i++) {
 		bool printable = text[i] >= 0x20 && text[i] <= 0x7e;
 

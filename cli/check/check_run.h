@@ -2,6 +2,8 @@
 /* Runs one health check of the running system, within its time. */
 #pragma once
 
+#include "lib/tail.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +24,8 @@ struct check_run_result {
 	char what[32];
 	/* the last line that it printed */
 	char said[CHECK_RUN_SAID_MAX + 1];
+	/* its last lines */
+	struct tail tail;
 	uint64_t ms;
 };
 

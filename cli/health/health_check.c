@@ -2,6 +2,7 @@
 #include "cli/health/health.h"
 
 #include "cli/check/check_table.h"
+#include "cli/failure/failure_report.h"
 #include "cli/health/health_phase.h"
 #include "cli/output/output.h"
 #include "cli/state/boot_json.h"
@@ -81,6 +82,20 @@ static void reason_of(const struct check_table *t, char reason[REASON_MAX])
 			 t->why.said[0] != '\0' ? ": " : "", t->why.said);
 }
 
+/* "required.d/10-app: exit 1", and what it printed. */
+static void words_of(const struct check_table *t, struct tail *words)
+{
+	char head[128];
+
+	*words = (struct tail){ .len = 0 };
+	if (t->first == NULL)
+		return;
+	snprintf(head, sizeof(head), "%s: %s\n", t->first->name, t->why.what);
+	tail_add(words, head, strlen(head));
+	tail_add(words, t->why.tail.text, t->why.tail.len);
+	words->cut |= t->why.tail.cut;
+}
+
 /* Returns only if reboot(8) cannot be started. */
 static void restart(void)
 {
@@ -90,15 +105,19 @@ static void restart(void)
 		log_err("\"reboot\" cannot be started: %m; reboot by hand");
 }
 
-/* The guardian is asked first: it hears of the verdict while that is written. It restarts the
- * machine even if the shutdown hangs, and by itself at the deadline if nothing can be written. */
+/* The last words first: behind the verdict the machine goes down. The guardian is asked before the
+ * verdict: it hears of that while it is written. It restarts the machine even if the shutdown
+ * hangs, and by itself at the deadline if nothing can be written. */
 static void reject(const struct device *d, const struct check_table *t)
 {
 	char reason[REASON_MAX];
 	bool guarded = mark_guardian_find(d) != 0;
+	struct tail words;
 	int code;
 
 	reason_of(t, reason);
+	words_of(t, &words);
+	failure_report(d->opts, &words);
 	mark_guardian_ask(d);
 	code = mark_bad(d->opts, "booted", reason);
 	if (guarded && code == OUTPUT_OK)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/failure/failure.h"
 #include "cli/verbs.h"
 
 #include "lib/bytes.h"
@@ -27,18 +28,33 @@ static bool print_history_event(void *ctx, const struct history_event *e)
 	return true;
 }
 
+struct collecting {
+	json_object *events;
+	struct failure_list failures;
+};
+
 static bool collect_event(void *ctx, const struct history_event *e)
 {
-	output_json_append(ctx, output_event_json(e));
+	struct collecting *c = ctx;
+	unsigned number = failure_number(&c->failures, e);
+	json_object *o = output_event_json(e);
+
+	output_json_add(o, "words",
+			number > 0 ? failure_words_json(&c->failures.failure[number - 1]) : NULL);
+	output_json_append(c->events, o);
 	return true;
 }
 
 static int print_history_json(struct device *d, unsigned max)
 {
-	json_object *o = output_json_new(), *list = output_json_list();
-	enum kb_err err = store_history_read(&d->store, max, collect_event, list);
+	static struct collecting c;
+	json_object *o = output_json_new();
+	enum kb_err err;
 
-	output_json_add(o, "events", list);
+	c.events = output_json_list();
+	failure_collect(&c.failures, d);
+	err = store_history_read(&d->store, max, collect_event, &c);
+	output_json_add(o, "events", c.events);
 	if (err != KB_OK)
 		log_err("state partition %s: the history cannot be read: %s", d->state_path,
 			err_text(err));

@@ -2,13 +2,16 @@
 /* What the report of a slot, and the time that it has lived, mean when it is shut down. */
 #include "cli/state/mark.h"
 
+#include "cli/failure/failure_report.h"
 #include "cli/output/output.h"
+#include "cli/state/boot_json.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "selector/verdict.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 /* initramfs/guardian/guardian.h has the other end. */
 static void report_path(const struct device *d, char path[DEVICE_PATH_MAX + 16])
@@ -82,6 +85,30 @@ static enum kb_err write_clean(struct device *d)
 	return err;
 }
 
+/* The guardian's verdict on this boot, which nobody else explains. */
+static bool missed_deadline(const struct device *d)
+{
+	json_object *boot = boot_json_read(d->opts);
+	bool trial = strcmp(boot_json_text(boot, "status"), "trial") == 0;
+	const struct state_slot *t = &d->state.slot[d->booted];
+
+	json_object_put(boot);
+	return trial && t->st == STATE_BAD && strcmp(t->reason, "deadline") == 0;
+}
+
+/* Failed units are still known, as long as systemd has not ended. */
+static void report_deadline(struct device *d)
+{
+	bool missed;
+
+	if (device_open_to_read(d) != KB_OK)
+		return;
+	missed = d->finding == STORE_FOUND && d->booted < d->state.nslots && missed_deadline(d);
+	device_close(d);
+	if (missed)
+		failure_report(d->opts, NULL);
+}
+
 int mark_clean(const struct device_options *o)
 {
 	static struct device d;
@@ -93,6 +120,8 @@ int mark_clean(const struct device_options *o)
 	err = d.run_found ? write_clean(&d) : KB_OK;
 	/* In this order: once the flag is there, no deadline is held against the slot. */
 	mark_guardian_notify(&d, SIGUSR2);
+	if (d.run_found)
+		report_deadline(&d);
 	if (err == KB_OK && d.run_err != KB_OK) {
 		log_err("%s cannot be read: %s; the shutdown is not recorded", o->run_dir,
 			err_text(d.run_err));

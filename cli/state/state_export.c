@@ -2,6 +2,7 @@
 /* `keelboot state export`: all that the state partition knows, for whoever has to help. */
 #include "cli/state/state_export.h"
 
+#include "cli/failure/failure.h"
 #include "cli/state/boot_json.h"
 #include "cli/state/state_json.h"
 #include "lib/log.h"
@@ -92,6 +93,25 @@ static enum kb_err record_text(const struct device *d, char text[STATE_PAYLOAD_M
 	return KB_OK;
 }
 
+static bool export_piece(void *ctx, const struct words *w)
+{
+	json_object *o = failure_piece_json(w);
+
+	output_json_slot(o, "slot", w->slot);
+	output_json_text(o, "version", w->version);
+	output_json_number(o, "sequence", w->sequence);
+	output_json_append(ctx, o);
+	return true;
+}
+
+static json_object *export_words(struct device *d)
+{
+	json_object *list = output_json_list();
+
+	store_words_read(&d->store, export_piece, list);
+	return list;
+}
+
 static enum kb_err export_json(struct device *d)
 {
 	static char text[STATE_PAYLOAD_MAX + 1];
@@ -108,6 +128,7 @@ static enum kb_err export_json(struct device *d)
 	if (store_history_read(&d->store, 0, export_event, events) != KB_OK)
 		log_warn("the history cannot be read; it is missing here");
 	output_json_add(o, "history", events);
+	output_json_add(o, "words", export_words(d));
 	output_json_add(o, "boot", boot_json_read(d->opts));
 	return output_json_print(o, false);
 }

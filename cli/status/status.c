@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status/status.h"
 
+#include "cli/failure/failure.h"
 #include "cli/state/boot_json.h"
 #include "cli/state/mark.h"
 #include "cli/stage/stage_files.h"
@@ -44,6 +45,17 @@ static void collect_last(struct status *st)
 {
 	if (store_history_read(&st->d->store, 0, pick_last_event, st) != KB_OK)
 		status_warn(st, "the history cannot be read");
+}
+
+static void collect_why(struct status *st)
+{
+	static struct failure_list list;
+
+	failure_collect(&list, st->d);
+	if (st->have_last)
+		st->why = failure_number(&list, &st->last);
+	if (st->why == 0)
+		st->why = failure_unjudged(&list, &st->d->state);
 }
 
 static void collect_regions(struct status *st)
@@ -153,6 +165,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	collect_last(st);
 	if (!st->have_state)
 		return;
+	collect_why(st);
 	status_trial_collect(st);
 	st->protected = choose_fallback(&d->state, device_whole(&d->state));
 	st->next_proven = device_next_boot(&d->state, true);

@@ -70,6 +70,9 @@ struct status {
 	bool have_last;
 	/* the newest event that is more than a boot as usual, else the newest */
 	struct history_event last;
+	/* the number under which `keelboot why` has last words of it, or of boots of a slot that
+	 * crashed since; 0: there are none */
+	unsigned why;
 	int protected;
 	/* slot that an orderly reboot would take, or STATE_NONE */
 	int next;

@@ -92,6 +92,8 @@ json_object *status_json(const struct status *st)
 
 	output_json_add(o, "booted", boot_json(st));
 	output_json_add(o, "last", st->have_last ? output_event_json(&st->last) : NULL);
+	if (st->why > 0)
+		output_json_number(o, "why", st->why);
 	output_json_slot(o, "next", st->next);
 	output_json_add(o, "slots", slots_json(st));
 	output_json_add(o, "staged", st->have_state ? staged_json(st) : NULL);

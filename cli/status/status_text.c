@@ -107,6 +107,10 @@ static void print_last(const struct status *st)
 	output_time(when, st->last.time, false);
 	printf("Last: %s%s%s%s\n", sentence, when[0] != '\0' ? " (" : "", when,
 	       when[0] != '\0' ? ")" : "");
+	if (st->why == 1)
+		puts("      Its last words: keelboot why");
+	else if (st->why > 1)
+		printf("      Its last words: keelboot why %u\n", st->why);
 }
 
 static void notes_of(const struct status *st, int i, char *out, size_t size)

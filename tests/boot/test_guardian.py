@@ -45,15 +45,20 @@ def assert_given_up(bench, vm):
 
 
 def test_trial_that_nobody_marks_good_is_left_at_its_deadline(bench, image):
+    """And what the kernel said meanwhile is its last words."""
     with bench.machine(bench.disk("1.0", "2.0 nomark", good="a"), initrd=image()) as vm:
         vm.expect(r"keelboot: guardian: slot b has 10 s to be marked good")
         vm.expect(r"system 2\.0 is ready")
+        vm.shell("echo '<3>modem0: firmware is missing' >/dev/kmsg")
         vm.expect(GIVEN_UP)
         vm.expect(r"The system is going down NOW")
         assert_given_up(bench, vm)
         assert bench.causes(vm) == ["guest"], "an orderly reboot, not the watchdog"
         assert FORCED not in vm.text
         bench.ask(vm, "[ ! -e /run/keelboot/guardian ]")
+        why = bench.ask(vm, "keelboot why")
+        assert "2.0 in slot b was rejected: deadline (guardian)" in why and "The kernel's log of this trial" in why
+        assert "] modem0: firmware is missing" in why
 
 
 def test_guardian_ends_when_the_trial_is_marked_good(bench, image):

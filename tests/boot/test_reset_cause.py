@@ -37,6 +37,11 @@ def test_panic_is_told_by_ramoops_and_counts_once(bench):
             assert streak(bench, vm) == crashes
             assert "sysrq triggered crash" in bench.ask(vm, "cat /run/keelboot/crash/dmesg-*")
             assert bench.ask(vm, "ls /sys/fs/pstore").strip() == ""
+            why = bench.ask(vm, "keelboot why")
+            assert "1.0 in slot a crashed, and was not rejected" in why
+            assert "The kernel's last lines at its panic" in why
+            assert why.count("Kernel panic - not syncing: sysrq triggered crash") >= crashes
+            assert "Its last words: keelboot why" in bench.ask(vm, "keelboot status")
         vm.send("reboot -f")
         vm.wait_reset()
         bench.up(vm, "1.0", "a")
