@@ -24,7 +24,7 @@ function __keelboot_words
         case check
             printf '%s\n' --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case health
-            printf '%s\n' check commit --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' check commit migrate --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case doctor
             printf '%s\n' --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check-config

@@ -14,7 +14,7 @@ _keelboot_words() {
 	history) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	why) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	health) echo check commit --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	health) echo check commit migrate --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	adopt) echo --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;

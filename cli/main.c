@@ -87,10 +87,11 @@ static const struct verb verbs[] = {
 	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
 	  "Example:  keelboot check && keelboot mark good\n" },
 	{ "health", health_cmd, NULL, "check this boot, and mark it good or bad",
-	  "Usage: keelboot health [check|commit]\n\n"
-	  "Runs the health checks. If they pass, it waits for commit-after= of a trial, and marks\n"
-	  "the running slot good. If one fails, it rejects a trial and restarts the machine.\n"
-	  "check and commit are its two halves, which systemd runs as services of their own.\n\n"
+	  "Usage: keelboot health [migrate|check|commit]\n\n"
+	  "Runs the programs of a trial that migrate data, then the health checks. If they pass, it\n"
+	  "waits for commit-after= of a trial, and marks the running slot good. If one fails, it\n"
+	  "rejects a trial and restarts the machine. migrate, check and commit are its parts, which\n"
+	  "systemd runs as services of their own.\n\n"
 	  "Example:  keelboot health\n" },
 	{ "doctor", doctor_cmd, NULL, "find what makes this device unsafe",
 	  "Usage: keelboot doctor [--json] [--sys-root DIR]\n\n"

@@ -193,6 +193,8 @@ struct conf {
 	/* [health] */
 	/* default: 60 */
 	uint32_t health_timeout_s;
+	/* of each program in migrate.d */
+	uint32_t migrate_timeout_s;
 
 	/* [keyring] */
 	/* default: "/etc/keelboot/keys" */

@@ -130,6 +130,8 @@ struct os_spawn {
 	int fd3;
 	/* unshare(CLONE_NEWNS), with private propagation */
 	bool own_mounts;
+	/* its root; NULL: ours */
+	const char *root;
 	/* stdout and stderr go into fd3, which is then not open as descriptor 3; else to /dev/kmsg
 	 * if this is process 1, else where ours go */
 	bool capture;

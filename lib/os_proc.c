@@ -164,6 +164,7 @@ static void run_child(const struct os_spawn *sp, pid_t parent, int err_fd)
 	default_signals();
 	limit_child(sp);
 	if ((sp->fd3 < 0 || fd3 >= 0) && chdir("/") == 0 && child_fds(sp, fd3, parent == 1) &&
+	    (sp->root == NULL || (chroot(sp->root) == 0 && chdir("/") == 0)) &&
 	    (!sp->own_mounts || (unshare(CLONE_NEWNS) == 0 &&
 				 mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0))) {
 		if (err != 4 && dup3(err, 4, O_CLOEXEC) == 4)

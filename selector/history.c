@@ -10,7 +10,7 @@ static const char magic[CELL_MAGIC_LEN + 1] = "KEELHIST";
 static const char *const kind_names[HISTORY_KIND_COUNT] = {
 	[HISTORY_BOOT] = "boot",       [HISTORY_INSTALL] = "install", [HISTORY_REFUSED] = "refused",
 	[HISTORY_GOOD] = "good",       [HISTORY_BAD] = "bad",	      [HISTORY_STATE] = "state",
-	[HISTORY_REBUILT] = "rebuilt",
+	[HISTORY_REBUILT] = "rebuilt", [HISTORY_MIGRATE] = "migrate",
 };
 
 const char *history_kind_name(enum history_kind kind)

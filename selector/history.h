@@ -14,6 +14,7 @@ enum history_kind {
 	HISTORY_GOOD,	 /* a slot was marked good */
 	HISTORY_BAD,	 /* a slot became bad: reason */
 	HISTORY_REBUILT, /* the state was lost and made anew */
+	HISTORY_MIGRATE, /* a release began to migrate data, or that was undone: reason */
 	HISTORY_STATE,	 /* anything else about the state: reason */
 	HISTORY_KIND_COUNT,
 };
@@ -45,5 +46,5 @@ void history_encode(const struct history_event *e, uint8_t *cell);
 /* KB_EBLANK, KB_EFORMAT; bad single values become the harmless ones. */
 enum kb_err history_decode(struct history_event *e, const uint8_t *cell) KB_MUST_CHECK;
 
-/* "boot", "install", "refused", "good", "bad", "rebuilt", "state". */
+/* "boot", "install", "refused", "good", "bad", "rebuilt", "migrate", "state". */
 const char *history_kind_name(enum history_kind kind);

@@ -141,9 +141,6 @@ enum kb_err store_words_add(struct store *st, struct words *w) KB_MUST_CHECK;
  * out. */
 void store_words_read(struct store *st, bool (*fn)(void *ctx, const struct words *w), void *ctx);
 
-/* Forgets all of them. */
-enum kb_err store_words_erase(struct store *st) KB_MUST_CHECK;
-
 /*
  * The lock between writers: flock on the partition's node, waited for up to timeout_ms. KB_EBUSY.
  * It orders friends; correctness rests on sequence and read-back.

@@ -45,7 +45,10 @@ enum kb_err store_cell_read(const struct store *st, int region, unsigned index,
 void store_scan(struct bdev *dev, uint64_t at, unsigned n,
 		void (*fn)(void *ctx, unsigned index, const uint8_t *cell), void *ctx);
 
-/* Zeroes over all cells of the ring that begins there, flushed. */
+/* Zeroes over n cells from there on, flushed. */
+enum kb_err store_erase_cells(struct bdev *dev, uint64_t at, unsigned n) KB_MUST_CHECK;
+
+/* The same over all cells of the region that begins there. */
 enum kb_err store_erase_ring(struct bdev *dev, uint64_t at) KB_MUST_CHECK;
 
 /* Writes len bytes (a multiple of BDEV_ALIGN), flushes, and compares what the medium gives back,

@@ -9,7 +9,7 @@ static uint8_t out[WORDS_CELL] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t scratch[WORDS_CELL] __attribute__((aligned(BDEV_ALIGN)));
 static struct words seen; /* too large for a stack of process 1 */
 
-static uint64_t cell_offset(unsigned index)
+static uint64_t offset_of(unsigned index)
 {
 	return STORE_WORDS + (uint64_t)index * WORDS_CELL;
 }
@@ -58,14 +58,6 @@ static void look_at(void *ctx, unsigned index, const uint8_t *cell)
 		s->same = seen.n;
 }
 
-enum kb_err store_words_erase(struct store *st)
-{
-	memset(out, 0, sizeof(out));
-	for (unsigned i = 0; i < STORE_WORDS_CELLS; i++)
-		TRY(bdev_write(st->dev, cell_offset(i), out, WORDS_CELL));
-	return bdev_flush(st->dev);
-}
-
 enum kb_err store_words_add(struct store *st, struct words *w)
 {
 	struct search s = { .w = w, .oldest.n = UINT64_MAX, .own.n = UINT64_MAX };
@@ -78,13 +70,13 @@ enum kb_err store_words_add(struct store *st, struct words *w)
 	if (w->n != 0)
 		return KB_OK;
 	if (s.newest == UINT64_MAX) { /* which takes a forger */
-		TRY(store_words_erase(st));
+		TRY(store_erase_cells(st->dev, STORE_WORDS, STORE_WORDS_CELLS));
 		s.newest = 0;
 	}
 	p = s.count >= STORE_WORDS_TRIAL ? &s.own : &s.oldest;
 	w->n = s.newest + 1;
 	words_encode(w, p->index, out);
-	return store_write_durably(st->dev, cell_offset(p->index), out, scratch, WORDS_CELL);
+	return store_write_durably(st->dev, offset_of(p->index), out, scratch, WORDS_CELL);
 }
 
 struct order {
@@ -114,7 +106,7 @@ void store_words_read(struct store *st, bool (*fn)(void *ctx, const struct words
 	o.n = 0;
 	store_scan(st->dev, STORE_WORDS, STORE_WORDS_CELLS, insert, &o);
 	for (unsigned i = 0; i < o.n; i++) {
-		if (bdev_read(st->dev, cell_offset(o.place[i].index), out, WORDS_CELL) != KB_OK ||
+		if (bdev_read(st->dev, offset_of(o.place[i].index), out, WORDS_CELL) != KB_OK ||
 		    words_decode(&w, o.place[i].index, out) != KB_OK || w.n != o.place[i].n)
 			continue;
 		if (!fn(ctx, &w))

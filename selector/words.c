@@ -52,7 +52,7 @@ void words_encode(const struct words *w, unsigned place, uint8_t *cell)
 	cell_seal(cell, magic, &info);
 }
 
-static void read_line(struct words *w, const struct text_line *l)
+static void take_line(struct words *w, const struct text_line *l)
 {
 	if (text_is(l, "kind")) {
 		for (unsigned i = 0; i < WORDS_KIND_COUNT; i++)
@@ -93,7 +93,7 @@ enum kb_err words_decode(struct words *w, unsigned place, const uint8_t *cell)
 			tail_add(&w->tail, pos, (size_t)(end - pos));
 			break;
 		}
-		read_line(w, &l);
+		take_line(w, &l);
 	}
 	return KB_OK;
 }

@@ -22,7 +22,7 @@ def make_check(good):
 
 def lines(result) -> list:
     """Without the times."""
-    return [" ".join(re.sub(r" +\d+\.\d s ", " ", line).split()) for line in result.stdout.splitlines()]
+    return [" ".join(re.sub(r" +\d+\.\d s( |$)", " ", line).split()) for line in result.stdout.splitlines()]
 
 
 @pytest.fixture(name="greenboot")

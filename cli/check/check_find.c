@@ -58,24 +58,21 @@ static enum kb_err list_folder(const char *folder, char names[CHECK_FOLDER_MAX][
 	return err;
 }
 
-static enum kb_err find_own(struct check_list *l, const char *root)
+static enum kb_err find_own(struct check_list *l, const char *root, const char *below)
 {
 	static char names[CHECK_FOLDER_MAX][64];
+	char folder[DEVICE_PATH_MAX - 64];
 	struct check_found *c;
+	unsigned n = 0;
+	enum kb_err err;
 
-	for (unsigned f = 0; f < KB_ARRAY_LEN(own); f++) {
-		char folder[DEVICE_PATH_MAX - 64];
-		unsigned n = 0;
-		enum kb_err err;
-
-		snprintf(folder, sizeof(folder), "%s%s", root, own[f]);
-		err = list_folder(folder, names, &n);
-		if (err != KB_OK && err != KB_ENOENT)
-			return err;
-		for (unsigned i = 0; err == KB_OK && i < n; i++)
-			if (!is_skipped(names[i]) && insert(l, 0, names[i], &c))
-				snprintf(c->path, sizeof(c->path), "%s/%s", folder, names[i]);
-	}
+	snprintf(folder, sizeof(folder), "%s%s", root, below);
+	err = list_folder(folder, names, &n);
+	if (err != KB_OK)
+		return err == KB_ENOENT ? KB_OK : err;
+	for (unsigned i = 0; i < n; i++)
+		if (!is_skipped(names[i]) && insert(l, 0, names[i], &c))
+			snprintf(c->path, sizeof(c->path), "%s/%s", folder, names[i]);
 	return KB_OK;
 }
 
@@ -132,12 +129,20 @@ enum kb_err check_find(struct check_list *l, const char *root)
 	bool required = false, wanted = false;
 
 	l->n = 0;
-	TRY(find_own(l, root));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(own); i++)
+		TRY(find_own(l, root, own[i]));
 	TRY(find_kind(l, root, "check/required.d", &required));
 	TRY(find_kind(l, root, "check/wanted.d", &wanted));
 	l->lacks_required = !required && has_greenboot(root);
 	check_greenboot_disable(l, root);
 	return KB_OK;
+}
+
+enum kb_err check_find_in(struct check_list *l, const char *root, const char *folder)
+{
+	l->n = 0;
+	l->lacks_required = false;
+	return find_own(l, root, folder);
 }
 
 enum kb_err check_find_after(struct check_list *l, const char *root, const char *kind)

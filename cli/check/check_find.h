@@ -45,6 +45,9 @@ struct check_list {
  */
 enum kb_err check_find(struct check_list *l, const char *root) KB_MUST_CHECK;
 
+/* The programs in one folder, by their names; all are required. */
+enum kb_err check_find_in(struct check_list *l, const char *root, const char *folder) KB_MUST_CHECK;
+
 /* The same for what greenboot runs behind its checks: "green.d" or "red.d". */
 enum kb_err check_find_after(struct check_list *l, const char *root,
 			     const char *kind) KB_MUST_CHECK;

@@ -128,20 +128,28 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 	judge_end(run->r, err, status);
 }
 
+static bool can_run(const struct check_run_env *env, const char *seen, const char *path)
+{
+	return env->root != NULL ? os_executable_in(env->root, seen) : os_executable(path);
+}
+
 void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	       struct check_run_result *r)
 {
 	char stage[32], slot[32], status[48], version[96];
+	const char *root = env->root != NULL ? env->root : "";
+	const char *seen = path + strlen(root); /* by the program itself */
 	const char letter[2] = { env->slot != STATE_NONE ? state_slot_letter(env->slot) : '\0' };
 	/* -C: as greenboot does; no redirection overwrites a file */
-	const char *const argv[] = { BASH, "-C", path, NULL };
+	const char *const argv[] = { BASH, "-C", seen, NULL };
 	const char *const envp[] = {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", stage, slot, status, version, NULL
 	};
-	struct os_spawn sp = { .path = by_bash ? BASH : path,
+	struct os_spawn sp = { .path = by_bash ? BASH : seen,
 			       .argv = by_bash ? argv : argv + 2,
 			       .envp = envp,
 			       .capture = true,
+			       .root = env->root,
 			       .cpu_s = env->timeout_s };
 	struct running run = { .name = path, .r = r };
 	uint64_t begin = os_now_ms();
@@ -152,7 +160,7 @@ void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	snprintf(slot, sizeof(slot), "KEELBOOT_SLOT=%.1s", letter);
 	snprintf(status, sizeof(status), "KEELBOOT_STATUS=%.16s", env->status);
 	snprintf(version, sizeof(version), "KEELBOOT_VERSION=%.48s", env->version);
-	if (!by_bash && !os_executable(path)) {
+	if (!by_bash && !can_run(env, seen, path)) {
 		snprintf(r->what, sizeof(r->what), "not an executable file");
 		return;
 	}

@@ -15,6 +15,8 @@ struct check_run_env {
 	/* KEELBOOT_STAGE: "check"; "green" and "red" behind them */
 	const char *stage;
 	const char *status, *version;
+	/* becomes its root; NULL: that of the running system */
+	const char *root;
 	unsigned timeout_s;
 };
 
@@ -30,9 +32,10 @@ struct check_run_result {
 };
 
 /*
- * Runs path without arguments, by bash if that is asked for, in a session of its own, with PATH,
- * KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its lines go to the
- * log (-v shows them). What is left of it when it ends, or when its time is over, is killed.
+ * Runs path, which lies in root, without arguments, by bash if that is asked for, in a session of
+ * its own, with PATH, KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its
+ * lines go to the log (-v shows them). What is left of it when it ends, or when its time is over,
+ * is killed.
  */
 void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	       struct check_run_result *r);

@@ -132,7 +132,7 @@ void failure_collect(struct failure_list *l, struct device *d)
 	sort(l);
 }
 
-/* ---------------------------------------------------------------- how it is told */
+/* ---------------------------------------------------------------- how it is shown */
 
 unsigned failure_number(const struct failure_list *l, const struct history_event *e)
 {

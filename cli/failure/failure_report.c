@@ -11,7 +11,7 @@
 
 #define ASK_MS 5000
 
-/* A program that is not there says nothing. */
+/* A program that is missing says nothing. */
 static void add_output(struct tail *t, const char *head, const char *const *argv)
 {
 	static char text[32768];

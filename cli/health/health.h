@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `keelboot health`: checks the running system, and acts on what comes of it. Its two halves are
- * services under systemd: checks before boot-complete.target, the report behind it.
+ * `keelboot health`: migrates data for a release on trial, checks the running system, and acts on
+ * what comes of it. Its parts are services under systemd: the migration before basic.target, checks
+ * before boot-complete.target, the report behind it.
  */
 #pragma once
 
 #include "cli/device/device.h"
 
 #include <stdbool.h>
+
+/*
+ * On trial, runs the programs in migrate.d of the release; one that fails rejects it as a check
+ * does, and this waits for the restart. On any other boot, undoes what a release in another slot
+ * has begun. Once in a boot. Returns an exit code.
+ */
+int health_migrate(const struct device_options *o);
 
 /*
  * Runs the checks, and red.d behind one that fails. A trial that another slot can replace is then
@@ -19,9 +27,3 @@ int health_check(const struct device_options *o);
 /* A trial's [system] commit-after= with another round of checks, then `mark good` and green.d.
  * Returns an exit code. */
 int health_commit(const struct device_options *o);
-
-/* The slot that runs is on trial, and this boot is what the trial waits for. */
-bool health_on_trial(const struct device *d);
-
-/* Runs what greenboot runs behind its checks: "green.d" or "red.d". Failures are only printed. */
-void health_run_after(const struct device *d, const char *kind);

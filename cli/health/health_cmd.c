@@ -30,14 +30,20 @@ int health_cmd(struct args *a, struct device_options *o)
 			return args_wrong(a, id, "health");
 		half = a->value;
 	}
-	if (half != NULL && strcmp(half, "check") != 0 && strcmp(half, "commit") != 0) {
-		log_err("health: \"%s\" is not known; expected check, commit, or nothing", half);
+	if (half != NULL && strcmp(half, "migrate") != 0 && strcmp(half, "check") != 0 &&
+	    strcmp(half, "commit") != 0) {
+		log_err("health: \"%s\" is not known; expected migrate, check, commit, or nothing",
+			half);
 		return OUTPUT_USAGE;
 	}
 	if (!was_booted(o))
 		return OUTPUT_NOTHING;
-	if (half != NULL)
-		return strcmp(half, "check") == 0 ? health_check(o) : health_commit(o);
-	code = health_check(o);
-	return code == OUTPUT_OK ? health_commit(o) : code;
+	if (half != NULL && strcmp(half, "commit") == 0)
+		return health_commit(o);
+	/* Nothing is checked before it, so nothing becomes good without it. */
+	code = health_migrate(o);
+	if (half != NULL && strcmp(half, "migrate") == 0)
+		return code;
+	code = code == OUTPUT_OK ? health_check(o) : code;
+	return code == OUTPUT_OK && half == NULL ? health_commit(o) : code;
 }

@@ -2,6 +2,8 @@
 #include "cli/health/health.h"
 
 #include "cli/health/health_phase.h"
+#include "cli/health/health_reject.h"
+#include "cli/health/health_run.h"
 #include "cli/output/output.h"
 #include "cli/state/mark.h"
 #include "lib/log.h"

@@ -24,6 +24,7 @@ static const struct phrase phrases[HISTORY_KIND_COUNT] = {
 	[HISTORY_BAD] = { "was rejected", "was rejected", "" },
 	[HISTORY_REBUILT] = { "the state record was lost and rebuilt",
 			      "the state record was lost and rebuilt", "" },
+	[HISTORY_MIGRATE] = { "migrated data", "", "" },
 	[HISTORY_STATE] = { "the state was changed", "", "" },
 };
 

@@ -31,7 +31,7 @@ static bool take_cause(struct status *st, const struct history_event *e)
 static bool pick_last_event(void *ctx, const struct history_event *e)
 {
 	struct status *st = ctx;
-	bool news = e->kind != HISTORY_BOOT || e->reason[0] != '\0';
+	bool news = e->kind != HISTORY_MIGRATE && (e->kind != HISTORY_BOOT || e->reason[0] != '\0');
 
 	if (st->have_last && st->last.kind == HISTORY_REFUSED)
 		return take_cause(st, e);

@@ -12,7 +12,7 @@
 #define ROUND_MAX  8192 /* records at once; a kernel log seldom holds more */
 #define LEVEL_ERR  3
 
-/* A number and its comma. NULL: that is not there. */
+/* A number and its comma. NULL: that is missing. */
 static const char *take_number(const char *p, uint64_t *value)
 {
 	if (*p < '0' || *p > '9')

@@ -11,13 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GUARDIAN_WORDS_EVERY_S 20 /* between two writes, unless a line tells of an error */
+#define GUARDIAN_WORDS_EVERY_S 20 /* between two writes, unless a line reports an error */
 #define GUARDIAN_WORDS_MAX     12 /* writes of a boot */
 
 struct guardian_words {
 	/* that are not written yet */
 	struct tail tail;
-	/* one of them tells of an error */
+	/* one of them reports an error */
 	bool urgent;
 	/* when the first of them was heard, in ms */
 	uint64_t since;

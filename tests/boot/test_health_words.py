@@ -10,7 +10,7 @@ WATCHDOG = "keelboot.watchdog=/dev/watchdog0,20"
 WORDS = 4 << 20  # docs/STATE.md
 
 
-def bundle_that_hangs(bench, version="3.0"):
+def bundle_that_hangs(bench, version="8.1"):
     with bench.device.lock():
         image = bench.device.system(version, "nomark", files={"sbin/init": HANGS.format(version=version)})
     return bench.device.bundle(version, "nomark", image=image)
@@ -22,13 +22,13 @@ def test_hang_leaves_what_the_kernel_said_before_it(bench):
     stick = bench.stick(bundle_that_hangs(bench))
     with bench.machine(disk, drives=[stick], append=WATCHDOG) as vm:
         for _ in range(3):
-            vm.expect(r"system 3\.0: says something and hangs")
+            vm.expect(r"system 8\.1: says something and hangs")
             vm.wait_reset()
         vm.expect(r"keelboot: slot b is rejected: crashed or hung")
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == ["watchdog"] * 3
         why = bench.ask(vm, "keelboot why")
-        assert "3.0 in slot b was rejected: crashed or hung" in why
+        assert "8.1 in slot b was rejected: crashed or hung" in why
         assert why.count("] modem0: firmware is missing") == 3, "each of its tries"
         assert "Its last words: keelboot why" in bench.ask(vm, "keelboot status")
 
