@@ -251,6 +251,13 @@ check-distro: ## Debian systems started by the initramfs of initramfs-tools and 
 	@tests/run distro
 .PHONY: check-distro
 
+check-health: ## what comes behind the switch of the root: health, last words, data, guard, image test: build/report/health.json; as root
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@tests/run health
+.PHONY: check-health
+
 check-debian13: ## does it build and pass on a fresh Debian 13? Makes one below build/debian; as root
 	@qemu/deps check
 	@tests/debian13
