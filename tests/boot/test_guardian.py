@@ -69,7 +69,7 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         assert bench.ask(vm, "cat /run/sendsigs.omit.d/keelboot").strip() == pid
         assert bench.ask(vm, f"tr '\\0' ' ' < /proc/{pid}/cmdline; echo").startswith("@keelboot-guardian b ")
         assert bench.ask(vm, f"cat /proc/{pid}/oom_score_adj").strip() == "-1000"
-        assert 0 < int(bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()[1]) < 2048, "kB"
+        assert 0 < int(bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()[1]) < 1536, "kB"
         # It holds on to nothing of the root that it guards.
         assert "sysroot" not in bench.ask(vm, f"ls -l /proc/{pid}/fd /proc/{pid}/root /proc/{pid}/cwd")
         told = bench.status(vm)
