@@ -103,6 +103,9 @@ def test_release_whose_check_fails_is_rejected_with_its_words(bench, machine):
     with machine("systemd", "kbbad") as vm:
         vm.expect(r"red: b", 300)
         rejected(bench, vm, f"check 70-gateway: exit 1: {SAYS}")
+        why = bench.ask(vm, "keelboot why")
+        assert f"  70-gateway: exit 1\r\n  {SAYS}\r\n".replace("\r", "") in why.replace("\r", "")
+        assert "Failed units, and warnings of the system" in why
 
 
 def test_release_that_fails_while_it_soaks_is_rejected(bench, machine):
