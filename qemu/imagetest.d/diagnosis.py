@@ -172,6 +172,9 @@ def before(subject) -> list:
 
 # ---------------------------------------------------------------- once it was started
 
+# The first of them that was found is why a system does not come up with Keelboot.
+WORST = ("silent", "dead-end", "no-keelboot", "no-table", "no-state")
+
 SILENT = Finding("silent", "error", "it says nothing on its serial console",
                  "add console=ttyS0 to the kernel's command line (with UEFI: in the boot loader's configuration), "
                  "and the driver of 8250 serial ports to the kernel")
@@ -204,6 +207,12 @@ def of_console(subject, boot) -> list:
             found.append(Finding("no-conf", "warning", "Keelboot found no system.conf in its initramfs",
                                  "keelboot image build --conf system.conf"))
     return found
+
+
+def worst(findings: list):
+    """The error that explains most, or None."""
+    errors = [finding for finding in findings if finding.level == "error"]
+    return min(errors, key=lambda one: WORST.index(one.id) if one.id in WORST else len(WORST), default=None)
 
 
 UP_WITHOUT = re.compile(r"\blogin: ?$|Reached target (?:\S+ - )?Multi-User", re.M)

@@ -121,7 +121,7 @@ def prove(run: Run) -> None:
     run.machine()
     boot = run.boot()
     lab.find(diagnosis.of_console(subject, boot))
-    worst = next((found for found in lab.findings if found.level == "error"), None)
+    worst = diagnosis.worst(lab.findings)
     if boot.silent:
         raise Failed(diagnosis.SILENT.what, diagnosis.SILENT.todo)
     if worst and not (boot.up and boot.slot):

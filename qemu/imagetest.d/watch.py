@@ -101,7 +101,7 @@ class Watcher:
             return f"it was quiet for {QUIET:g} s in its slot"
         return ""
 
-    def _look(self, start: float) -> bool:
+    def _look(self, start: float, limit: float) -> bool:
         """True if this boot is decided."""
         now = time.monotonic()
         text = self._text()
@@ -115,13 +115,13 @@ class Watcher:
         self.boot.up = self._seen_up(quiet)
         if quiet > STUCK and not self.boot.up:
             self.boot.dead = dead_end(text)
-        self.boot.silent = not text.strip() and now - start > SILENT * PATIENCE
+        self.boot.silent = not text.strip() and now - start > min(SILENT, limit) * PATIENCE
         return bool(self.boot.up or self.boot.dead or self.boot.silent)
 
     def follow(self, limit: float) -> Boot:
         """Until the system is up, the boot is over, or `limit` seconds have passed."""
         start = self.vm.boots[self.boot.number - 1].at
-        while not self._look(start) and time.monotonic() - start < limit * PATIENCE:
+        while not self._look(start, limit) and time.monotonic() - start < (limit + 1) * PATIENCE:
             length = self._length
             self.vm.console.wait_for(lambda: len(self.vm.text) > length + self.vm.boots[self.boot.number - 1].start
                                      or self._over(), 0.5 / PATIENCE)
