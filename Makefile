@@ -357,7 +357,7 @@ ZSHDIR     := $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-co
 FISHDIR    := $(PREFIX)/share/fish/vendor_completions.d
 MANPAGES   := $(wildcard docs/man/*.[13578])
 # What a device has no use for.
-HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
+HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-image-test.1 keelboot-key.1 keelboot-mkinitramfs.8)
 BOOTPAGES  := docs/man/keelboot-select.8
 DEVPAGES   := docs/man/keelboot.3
 LIBFOLDERS := checks dynamic health mkinitramfs.d qemu

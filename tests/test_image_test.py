@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""keelboot image test, without a machine: what it reads of a system, the releases that it makes, and what it reports."""
+"""keelboot image test, without a machine: what it reads of a system, the releases that it makes, what it reports."""
 
 import gzip
 import io
@@ -221,7 +221,8 @@ def test_a_spoiled_system_differs_in_its_init_alone(real, tmp_path):
     made = releases.Releases(tmp_path, compatible="acme", keys=[tmp_path / "test.key"], root=root)
     made.get("hang")
     dumped = {name: subprocess.run(["/usr/sbin/debugfs", "-R", f"cat /{name}", tmp_path / "root-hang.img"],
-                                   capture_output=True, check=True).stdout for name in (real, "etc/os-release", "bin/tool")}
+                                   capture_output=True, check=True).stdout
+              for name in (real, "etc/os-release", "bin/tool")}
     assert dumped[real][:4] == b"\x7fELF" and dumped["bin/tool"] == dumped["etc/os-release"] == b"original"
     assert root.read_bytes() == before
     assert subprocess.run(["/usr/sbin/e2fsck", "-fn", tmp_path / "root-hang.img"], capture_output=True,
@@ -261,15 +262,16 @@ def test_the_last_slot_that_was_chosen_counts():
     assert len(boot.lines) == 3 and watch.UP.search(boot.after_slot())
 
 
-@pytest.mark.parametrize("text", ["debian login: ", "Debian GNU/Linux 12 host ttyS0\n\nhost login: ", "device:/# ", "$ ",
-                                  "Please press Enter to activate this console.",
+@pytest.mark.parametrize("text", ["debian login: ", "Debian GNU/Linux 12 host ttyS0\n\nhost login: ", "device:/# ",
+                                  "$ ", "Please press Enter to activate this console.",
                                   "[  OK  ] Reached target multi-user.target - Multi-User System.",
                                   "[  OK  ] Reached target Multi-User System."])
 def test_a_system_that_is_up_is_seen(text):
     assert watch.UP.search(f"noise\n{text}")
 
 
-@pytest.mark.parametrize("text", ["Last login: today", "login: root\n", "# a comment\n", "[ 1.0] random: crng init done\n"])
+@pytest.mark.parametrize("text", ["Last login: today", "login: root\n", "# a comment\n",
+                                  "[ 1.0] random: crng init done\n"])
 def test_what_only_resembles_it_is_not(text):
     assert not watch.UP.search(text)
 
@@ -277,7 +279,7 @@ def test_what_only_resembles_it_is_not(text):
 @pytest.mark.parametrize("text, why", [
     ("BdsDxe: No bootable option or device was found.\n", "firmware"), ("(initramfs) ", "shell"),
     ("Press Enter for maintenance\n(or press Control-D to continue): ", "emergency"), ("grub rescue> ", "GRUB"),
-    ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", "root file system")])
+    ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", "root file sys")])
 def test_a_dead_end_is_named(text, why):
     assert why in watch.dead_end(f"noise\n{text}") and watch.dead_end("all is well\n") == ""
 
@@ -433,8 +435,8 @@ def fake_lab(tmp_path, monkeypatch, first):
 
 def test_each_end_of_a_scenario_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
     made = fake_lab(tmp_path, monkeypatch, lambda run: None)
-    ends = {"update": None, "broken": Failed("why", "do that"), "hang": Skipped("no key"), "panic": OSError("disk full"),
-            "usb": KeyError("bug")}
+    ends = {"update": None, "broken": Failed("why", "do that"), "hang": Skipped("no key"),
+            "panic": OSError("disk full"), "usb": KeyError("bug")}
 
     def play(run, _):
         assert run.base == made.base

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""keelboot image test, used as others would: on busybox systems, on Debian's with its own initramfs, and on systems that
-were not made for Keelboot. What it is given stays as it was, byte for byte."""
+"""keelboot image test, used as others would: on busybox systems, on Debian's with its own initramfs, and on systems
+that were not made for Keelboot. What it is given stays as it was, byte for byte."""
 
 import hashlib
 import json
@@ -44,9 +44,9 @@ class Report:
         return next(one for one in self.json["scenarios"] if one["name"] == name)
 
 
-def image_test(folder: Path, *words, code=OK, keelboot=TOP / "build/keelboot") -> Report:
-    """Runs it on TCG, two scenarios at a time."""
-    done = call(keelboot, "image", "test", "-o", folder / "report", "--accel", "tcg", "--jobs", "2", *words, code=code,
+def image_test(folder: Path, *words, code=OK, jobs=1, keelboot=TOP / "build/keelboot") -> Report:
+    """Runs it on TCG."""
+    done = call(keelboot, "image", "test", "-o", folder / "report", "--accel", "tcg", "--jobs", jobs, *words, code=code,
                 timeout=3600, stdin=subprocess.DEVNULL, cwd=folder)
     report = Report(folder / "report", done)
     cases = ET.parse(folder / "report/junit.xml").getroot().findall("testsuite/testcase")
@@ -75,7 +75,7 @@ def test_update_of_two_roots_passes_and_they_are_only_read(roots, tmp_path):
 
 
 def test_each_scenario_passes_on_a_minimal_system(roots, tmp_path):
-    report = image_test(tmp_path, "--roots", *roots)
+    report = image_test(tmp_path, "--roots", *roots, jobs=2)
     assert report.results == dict.fromkeys(ALL, "pass"), report.done.stdout
     hangs = report.scenario("hang")["boots"]
     assert [boot["ended"] for boot in hangs] == ["reset by watchdog"] * 3 + [""] and hangs[-1]["slot"] == "a"
@@ -87,7 +87,8 @@ def test_each_scenario_passes_on_a_minimal_system(roots, tmp_path):
 
 def test_disk_with_its_kernel_is_tested_and_stays_as_it_was(bench, tmp_path):
     """qcow2; the initramfs of the test trusts a key that theirs does not."""
-    disk, initrd = tmp_path / "theirs.qcow2", bench.initramfs(modules=("virtio", "usb", "sd", "ext4", "vfat"), name="it")
+    disk = tmp_path / "theirs.qcow2"
+    initrd = bench.initramfs(modules=("virtio", "usb", "sd", "ext4", "vfat"), name="it")
     run("qemu-img", "convert", "-O", "qcow2", bench.disk("1.0", good=""), disk)
     before = digest(disk), digest(initrd)
     report = image_test(tmp_path, "--kernel", bench.device.kernel.bzimage, "--initrd", initrd, "--append", "panic=10",
@@ -128,9 +129,9 @@ def test_update_that_nobody_marks_good_fails_and_says_why(bench, roots, tmp_path
 
 
 def test_machine_without_a_watchdog_never_leaves_a_hang_and_the_test_ends(roots, tmp_path):
-    report = image_test(tmp_path, "--roots", *roots, "--scenario", "hang", "--no-watchdog", "--boot-limit", "60",
-                        code=FAILED)
-    assert "was not ended by a reset" in report.scenario("hang")["why"] and "i6300esb" in report.scenario("hang")["todo"]
+    hang = image_test(tmp_path, "--roots", *roots, "--scenario", "hang", "--no-watchdog", "--boot-limit", "60",
+                      code=FAILED).scenario("hang")
+    assert "was not ended by a reset" in hang["why"] and "i6300esb" in hang["todo"]
 
 
 def test_disk_that_says_nothing_ends_with_advice(tmp_path):
