@@ -47,7 +47,7 @@ IMAGETEST = TOP / "qemu/imagetest"
 
 @pytest.mark.parametrize("words, said", [
     ([], "give a DISK, or --roots OLD NEW"),
-    (["disk.img", "--scenario", "boom"], "expected some of update, broken"),
+    (["disk.img", "--scenario", "boom"], "expected some of boot, update, broken"),
     (["disk.img", "--scenario", ""], "expected some of"),
     (["no-such.img"], "no-such.img: no such file"),
     (["--roots", "a", "b", "--key", "k"], "leave out --initrd, --bundle and --key"),
@@ -125,7 +125,7 @@ CONF = b"""\
 [system]
 compatible=acme-box
 tries=5
-commit-deadline=2min
+commit-after=2min
 [slot.b]
 root=PARTLABEL=second
 [watchdog]
@@ -139,7 +139,7 @@ def test_system_conf_is_read_as_the_device_reads_it():
                              "usr/lib/keelboot/system.conf": b"[system]\ncompatible=other\n"})
     assert conf["system", "compatible"] == "acme-box" and conf["system", "tries"] == "2"
     made = subject.Subject(Path("none"), conf=conf)
-    assert (made.watchdog_s, made.deadline_s) == (17, 120)
+    assert (made.watchdog_s, made.soak_s) == (17, 120)
     assert subject.Subject(Path("none")).watchdog_s == 60
 
 
@@ -279,7 +279,7 @@ def test_what_only_resembles_it_is_not(text):
 @pytest.mark.parametrize("text, why", [
     ("BdsDxe: No bootable option or device was found.\n", "firmware"), ("(initramfs) ", "shell"),
     ("Press Enter for maintenance\n(or press Control-D to continue): ", "emergency"), ("grub rescue> ", "GRUB"),
-    ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", "root file sys")])
+    ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", "root file")])
 def test_a_dead_end_is_named(text, why):
     assert why in watch.dead_end(f"noise\n{text}") and watch.dead_end("all is well\n") == ""
 

@@ -53,15 +53,11 @@ def overlay(base, path) -> Path:
 
 def read_range(image, offset: int, size: int, out) -> Path:
     """Bytes of the disk into a file, holes left as holes; also while a machine runs from it."""
-    block = MIB
-    while offset % block or size % block:
-        block //= 2
-    if block < 512:
-        raise ImageError(f"{image}: {size} bytes at {offset}: not whole sectors")
     Path(out).unlink(missing_ok=True)
-    qemu_img("dd", "-U", "-f", format_of(image), "-O", "raw", f"bs={block}", f"skip={offset // block}",
-             f"count={(offset + size) // block}", f"if={image}", f"of={out}")
-    os.truncate(out, size)
+    name = str(image).replace(",", ",,")
+    qemu_img("convert", "-U", "-O", "raw", "--image-opts",
+             f"driver=raw,offset={offset},size={size},file.driver={format_of(image)},file.file.driver=file,"
+             f"file.file.filename={name}", out)
     return Path(out)
 
 

@@ -198,6 +198,10 @@ def play_all(lab: Lab, names: list, jobs: int, board: Board) -> None:
     def one(name: str) -> None:
         board.update(perform(lab, name, lab.base, lambda run: play(run, SCENARIOS[name]), board.update))
 
-    with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=jobs)
+    try:
         for future in [pool.submit(one, name) for name in names]:
             future.result()
+    finally:
+        # Who interrupts does not wait for the others.
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -80,7 +80,7 @@ class Run:
         self.result = Result(name, log=str(lab.output / f"{name}.log"))
         Path(self.result.log).unlink(missing_ok=True)
         self.began = time.monotonic()
-        self.deadline = self.began + lab.limit * PATIENCE
+        self.deadline = self.began + (lab.limit + 2 * self.subject.soak_s) * PATIENCE
         self.vm = None
         self.machines = 0
 
@@ -123,15 +123,15 @@ class Run:
             self.vm.close()
             self.vm = None
 
-    def boot(self, limit: float = 0, number: int = 0) -> Boot:
-        """Follows the latest boot, or that number, of the machine until it is up or over."""
+    def boot(self) -> Boot:
+        """Follows the latest boot of the machine until it is up or over."""
         vm = self.vm
-        number = number or len(vm.boots)
+        number, limit = len(vm.boots), self.lab.boot_limit + self.subject.soak_s
         begun = vm.boots[number - 1]
         boot = Boot(number, begun.cause, round(begun.at - self.began, 1))
         self.result.boots.append(boot)
         self.doing(f"boot {len(self.result.boots)} ({boot.cause})")
-        Watcher(vm, boot, self.is_good).follow(min(limit or self.lab.boot_limit, self.left() / PATIENCE))
+        Watcher(vm, boot, self.is_good).follow(min(limit, self.left() / PATIENCE))
         self.note(f"boot {len(self.result.boots)}: {boot}")
         return boot
 

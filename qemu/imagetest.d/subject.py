@@ -22,7 +22,7 @@ OVMF = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
 PVH = re.compile(rb"\x04\0\0\0.\0\0\0\x12\0\0\0Xen\0", re.S)     # the note by which QEMU starts an ELF
 DEFAULTS = {("state", "partition"): "PARTLABEL=keelboot-state", ("source.data", "partition"): "PARTLABEL=data",
             ("slot.a", "root"): "PARTLABEL=root-a", ("slot.b", "root"): "PARTLABEL=root-b"}
-WATCHDOG_S, DEADLINE_S = 60, 300      # what system.conf has if it says nothing
+WATCHDOG_S = 60         # what system.conf has if it says nothing
 
 
 class SubjectError(Exception):
@@ -104,10 +104,9 @@ class Subject:
         return seconds(self.conf.get(("watchdog", "timeout"), ""), WATCHDOG_S)
 
     @property
-    def deadline_s(self) -> int:
-        """Seconds that a trial may take to be marked good."""
-        return seconds(self.conf.get(("system", "commit-deadline"), ""), DEADLINE_S) + \
-            seconds(self.conf.get(("system", "commit-after"), ""), 0)
+    def soak_s(self) -> int:
+        """Seconds that a trial runs before it is marked good."""
+        return seconds(self.conf.get(("system", "commit-after"), ""), 0)
 
     # --- the machine ----------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -158,6 +159,23 @@ def test_debian_that_was_not_made_for_keelboot_is_told_what_is_missing(tmp_path)
     assert "Keelboot" in report.scenario("boot")["why"] and report.scenario("boot")["todo"]
     assert re.search(r"error +.*no Keelboot|Keelboot says nothing", report.done.stdout)
     assert digest(disk) == before
+
+
+def test_who_ends_the_test_ends_its_machines(roots, tmp_path):
+    """As a CI does that cancels a job."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([TOP / "build/keelboot", "image", "test", "--roots", *roots, "--accel", "tcg",
+                                "--scenario", "update"], cwd=tmp_path, stdout=subprocess.DEVNULL, env=environment)
+    log = tmp_path / "keelboot-image-test/boot.log"
+    while not (log.exists() and log.stat().st_size > 100):
+        assert process.poll() is None
+        time.sleep(0.2)
+    qemu = [int(pid) for pid in run("pgrep", "-P", process.pid).split()]
+    process.terminate()
+    assert process.wait(20) == 130
+    time.sleep(1)
+    assert qemu and not [pid for pid in qemu if Path(f"/proc/{pid}").exists()]
+    assert not list(tmp_path.glob("keelboot-image-test-*"))
 
 
 def test_without_qemu_the_test_cannot_be_made(roots, tmp_path):
