@@ -16,6 +16,7 @@ from watch import KERNEL
 
 KEELBOOT_FILES = ("usr/lib/keelboot/keelboot-select", "usr/lib/keelboot/keelboot-helper", "etc/keelboot/modules")
 DRIVER = "i6300esb"
+LEVELS = ("error", "warning", "note")
 MARKERS = ("usr/lib/systemd/system/keelboot-mark-good.service", "lib/systemd/system/keelboot-mark-good.service")
 
 

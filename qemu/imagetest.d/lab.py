@@ -46,6 +46,7 @@ class Lab:
         """Adds what was found, each once."""
         known = {finding.id for finding in self.findings}
         self.findings += [finding for finding in findings if finding.id not in known]
+        self.findings.sort(key=lambda finding: diagnosis.LEVELS.index(finding.level))
 
 
 # ---------------------------------------------------------------- keys

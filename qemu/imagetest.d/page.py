@@ -11,7 +11,7 @@ from scenarios import SCENARIOS
 
 STYLE = Path(__file__).with_name("page.css")
 WORDS = {"pass": "pass", "fail": "FAIL", "error": "ERROR", "skip": "skipped"}
-LEVELS = {"error": "fail", "warning": "skip", "note": "pass"}
+LEVELS = {"error": "fail", "warning": "skip", "note": "note"}
 FIRST = "The system as it is comes up, is good, and shuts down: what all others begin with."
 
 
@@ -28,9 +28,11 @@ def headline(results) -> str:
 
 def kind_of(boot, passed: bool) -> str:
     """The colour of a boot. Where the scenario passed, a reset is what it wanted."""
-    if boot.up:
+    if boot.up and boot.slot:
         return "trialup" if boot.status == "trial" else "up"
-    return "cut" if "power cut" in boot.ended else "meant" if passed else "reset"
+    if boot.up or "power cut" in boot.ended:
+        return "cut"
+    return "meant" if passed else "reset"
 
 
 def bar(result, whole: float) -> str:
@@ -44,17 +46,22 @@ def bar(result, whole: float) -> str:
     return f'<div class="bar">{"".join(parts)}</div>'
 
 
+def length(result) -> str:
+    return f"{result.seconds:.0f} s" if result.seconds else ""
+
+
 def overview(results) -> str:
     whole = max([boot.at + boot.seconds for result in results for boot in result.boots] +
                 [result.seconds for result in results] + [1.0])
     rows = [f'<tr><td><a href="#{result.name}">{esc(result.name)}</a></td>'
             f'<td><span class="badge {result.result}">{WORDS[result.result]}</span></td>'
-            f'<td style="width:45%">{bar(result, whole)}</td><td class="num">{result.seconds:.0f} s</td>'
+            f'<td style="width:45%">{bar(result, whole)}</td><td class="num">{length(result)}</td>'
             f'<td>{esc(result.why)}</td></tr>' for result in results]
     return ('<table><tr><th>scenario</th><th>result</th><th>boots, by slot</th><th></th><th></th></tr>' + "".join(rows)
             + '</table><p class="legend dim"><i class="up"></i>came up in a good slot<i class="trialup"></i>came up on '
               'trial, was marked good<i class="meant"></i>was reset, as it had to be<i class="reset"></i>did not come '
-              'up, or was reset<i class="cut"></i>power cut by the test</p>')
+              'up, or was reset<i class="cut"></i>power cut by the test, or up '
+              "without Keelboot</p>")
 
 
 def why_box(result) -> str:
