@@ -165,6 +165,25 @@ def test_partitions_are_found_in_either_format_and_the_disk_is_only_read(form, t
 
 
 @needs_qemu_img
+@needs_mke2fs
+def test_partitions_are_found_by_each_name_that_system_conf_may_use(tmp_path):
+    """Those of an MBR have the disk's signature in theirs; a label may be the file system's."""
+    disk, data = tmp_path / "disk", mkext4(tmp_path / "data", "4M", label="userdata")
+    Disk(table="mbr", seed="t").add("1", "1M").add("2", "1M").add("3", "4M", data).build(disk)
+    signature = int.from_bytes(disk.read_bytes()[440:444], "little")
+    identity = subprocess.run(["/usr/sbin/dumpe2fs", "-h", data], capture_output=True, text=True, check=True).stdout
+    identity = identity.split("Filesystem UUID:")[1].split()[0]
+    made = subject.Subject(disk)
+    made.look(tmp_path)
+    for wanted, number in ((f"PARTUUID={signature:08x}-02", 2), ("LABEL=userdata", 3), (f"UUID={identity}", 3),
+                           ("/dev/vda1", 1), ("LABEL=other", 0), ("/dev/vg/root", 0), ("/dev/vda11", 0)):
+        made.conf = {("state", "partition"): wanted}
+        assert getattr(made.part("state"), "number", 0) == number, wanted
+    made.conf = {("slot.a", "root"): "/dev/vg/a", ("slot.b", "root"): "/dev/vg/b"}
+    assert {finding.id: finding.level for finding in diagnosis.of_disk(made)}["hidden"] == "note"
+
+
+@needs_qemu_img
 def test_a_disk_without_anything_is_diagnosed(tmp_path):
     disk = tmp_path / "disk"
     disk.write_bytes(bytes(4 << 20))

@@ -39,15 +39,19 @@ def of_disk(subject) -> list:
                         "use an image of the whole disk, raw or qcow2, not of one file system")]
     found = []
     names = ", ".join(part.name or str(part.number) for part in subject.parts) or "none"
+    if hidden := subject.hidden(("slot.a", "root"), ("slot.b", "root"), ("source.data", "partition")):
+        found.append(Finding("hidden", "note",
+                             f"system.conf names what is no partition of this disk: {', '.join(hidden)}", "it is not "
+                             "examined from outside: a release of your own is --bundle, and sticks bring it"))
+    elif len(subject.slots()) < 2:
+        found.append(Finding("no-slots", "error", f"no two slots (labels root-a and root-b); there are: {names}",
+                             "an update needs a second partition for the root; system.conf names it in [slot.b]"))
     if subject.part("state") is None:
         found.append(Finding("no-state", "error",
                              f"no partition for the state (label keelboot-state); there are: {names}",
                              "make one of 16 MiB, and its first record: keelboot state init; on an installed Debian "
                              "keelboot adopt does both"))
-    if len(subject.slots()) < 2:
-        found.append(Finding("no-slots", "error", f"no two slots (labels root-a and root-b); there are: {names}",
-                             "an update needs a second partition for the root; system.conf names it in [slot.b]"))
-    if subject.part("source.data") is None:
+    if subject.part("source.data") is None and not hidden:
         found.append(Finding("no-data", "note", "no data partition (label data): nothing can be staged",
                              "sticks and cards still bring updates"))
     return found

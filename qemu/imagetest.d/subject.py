@@ -2,9 +2,11 @@
 """What is tested: somebody's disk, and the kernel or the firmware that starts it. The disk is only read; each run
 has an overlay of its own."""
 
+import os
 import re
 import tempfile
-from dataclasses import dataclass, field
+import uuid
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import images
@@ -44,11 +46,30 @@ def seconds(text: str, default: int) -> int:
     return int(match[1]) * {"min": 60, "h": 3600}.get(match[2], 1) if match else default
 
 
-def locate(parts: list, wanted: str):
-    """The partition that system.conf names, or None."""
+def read_table(image) -> list:
+    """The partitions; in an MBR, too, each has the name that the kernel gives it."""
+    with open(image, "rb") as file:
+        parts = ptable.read(file, os.stat(image).st_size)
+        file.seek(440)
+        signature = int.from_bytes(file.read(4), "little")
+    return [part if part.uuid else replace(part, uuid=f"{signature:08x}-{part.number:02x}") for part in parts]
+
+
+def ext4_names(head: bytes) -> dict:
+    """{"LABEL": …, "UUID": …} of the file system that begins so; {} if it is no ext4."""
+    if head[1080:1082] != b"\x53\xef":
+        return {}
+    return {"LABEL": head[1144:1160].split(b"\0")[0].decode(errors="replace"),
+            "UUID": str(uuid.UUID(bytes=head[1128:1144]))}
+
+
+def locate(parts: list, wanted: str, names: dict):
+    """The partition that system.conf names, or None. names: by number what ext4_names() found."""
     kind, _, value = wanted.partition("=")
     for part in parts:
         if (kind == "PARTLABEL" and part.name == value) or (kind == "PARTUUID" and part.uuid == value.lower()):
+            return part
+        if kind in ("LABEL", "UUID") and names.get(part.number, {}).get(kind) == value:
             return part
         if kind.startswith("/dev/") and re.search(rf"(?<!\d){part.number}$", kind):
             return part
@@ -71,6 +92,7 @@ class Subject:
     conf: dict = field(default_factory=dict)
     entries: object = None
     parts: list = field(default_factory=list)
+    names: dict = field(default_factory=dict)
     table_error: str = ""
     initrd_error: str = ""
 
@@ -78,8 +100,10 @@ class Subject:
         """Reads the partition table and the initramfs."""
         try:
             table = images.table_of(self.disk, folder / "table")
-            with open(table, "rb") as file:
-                self.parts = ptable.read(file, table.stat().st_size)
+            self.parts = read_table(table)
+            for part in self.parts:
+                head = images.read_range(self.disk, part.offset, min(part.size, 4096), folder / "head").read_bytes()
+                self.names[part.number] = ext4_names(head)
         except ptable.TableError as error:
             self.table_error = str(error)
         if self.initrd:
@@ -92,7 +116,11 @@ class Subject:
     def part(self, section: str, key: str = "partition"):
         """A partition by what system.conf says of it, else by its usual label; None if there is none."""
         wanted = self.conf.get((section, key)) or DEFAULTS.get((section, key), "")
-        return locate(self.parts, wanted) if wanted else None
+        return locate(self.parts, wanted, self.names) if wanted else None
+
+    def hidden(self, *keys) -> list:
+        """What system.conf names that no partition of the disk is, such as a volume of LVM."""
+        return [self.conf[key] for key in keys if key in self.conf and self.part(*key) is None]
 
     def slots(self) -> dict:
         """{letter: partition} of the slots that are on the disk."""
