@@ -447,9 +447,13 @@ def fake_lab(tmp_path, monkeypatch, first):
             self.result.result, self.result.why, self.result.todo = result, why, todo
             return self.result
 
+        def drop(self):
+            dropped.append(self.name)
+
+    dropped = []
     monkeypatch.setattr(lab, "Run", Run)
     monkeypatch.setattr(lab, "prove", first)
-    return types.SimpleNamespace(subject=types.SimpleNamespace(disk="disk"), base="after the first boot")
+    return types.SimpleNamespace(subject=types.SimpleNamespace(disk="disk"), base="after the first boot", dropped=dropped)
 
 
 def test_each_end_of_a_scenario_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
@@ -468,6 +472,7 @@ def test_each_end_of_a_scenario_is_reported_and_the_others_go_on(tmp_path, monke
     assert {name: result.result for name, result in board.results.items()} == {
         "boot": "pass", "update": "pass", "broken": "fail", "hang": "skip", "panic": "error", "usb": "error"}
     assert (board.results["broken"].why, board.results["broken"].todo) == ("why", "do that")
+    assert sorted(made.dropped) == sorted(ends)
     assert "KeyError" in board.results["usb"].why
 
 

@@ -22,6 +22,7 @@ from scenario import Failed, Result, Run, Skipped, slot_in
 from scenarios import SCENARIOS, play
 from subject import SubjectError, settings
 
+FIRST = "boot"          # the scenario that goes before all others
 TROUBLE = (MachineError, ExpectError, QmpError, DriveError, DiskError, images.ImageError, SubjectError,
            kbtools.ToolError, OSError, RuntimeError)
 
@@ -156,9 +157,18 @@ def _learn(lab: Lab, run: Run, boot) -> None:
 # ---------------------------------------------------------------- playing
 
 def perform(lab: Lab, name: str, base, function, on_start) -> Result:
-    """One scenario, whatever becomes of it."""
+    """One scenario, whatever becomes of it; its disk goes, but for the one that others begin with."""
     run = Run(lab, name, base)
     on_start(run.result)
+    try:
+        return end(run, function)
+    finally:
+        if name != FIRST:
+            run.drop()
+
+
+def end(run: Run, function) -> Result:
+    """How it ended."""
     try:
         function(run)
         return run.finish("pass")
@@ -189,7 +199,7 @@ class Board:
 
 def play_all(lab: Lab, names: list, jobs: int, board: Board) -> None:
     """The first boot, then the scenarios, `jobs` at a time. If the first boot fails, none of them is played."""
-    first = perform(lab, "boot", lab.subject.disk, prove, board.update)
+    first = perform(lab, FIRST, lab.subject.disk, prove, board.update)
     board.update(first)
     if first.result != "pass":
         for name in names:

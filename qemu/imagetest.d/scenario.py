@@ -240,11 +240,8 @@ class Run:
             path.unlink()
         return done
 
-    def keep(self) -> Path:
-        """The disk as this scenario leaves it, for others to begin with."""
-        return self.disk
-
     def drop(self) -> None:
+        """Removes its disk: there may be many, and /tmp may be in memory."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -15,6 +15,7 @@ import kbkernel
 import ptable
 import unpack
 from drives import Drive
+from kbdisk import DiskError, ext4_read
 from machine import TCG_WORDS, Machine
 
 OVMF = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
@@ -169,13 +170,8 @@ class Subject:
                        memory=self.memory, smp=self.smp, accel=self.accel, watchdog=self.watchdog, log=log,
                        firmware=firmware, extra=[*more, *extra], usb=True)
 
-    def read_file(self, part, name: str):
-        """One file of an ext4 partition; None if it cannot be read there."""
-        return self.read_files(part, [name]).get(name)
-
     def read_files(self, part, names: list) -> dict:
         """{name: bytes} of those files of an ext4 partition that are there."""
-        from kbdisk import DiskError, ext4_read
         found = {}
         with tempfile.TemporaryDirectory() as folder:
             if images.format_of(self.disk) == "raw":
