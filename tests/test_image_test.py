@@ -453,7 +453,8 @@ def fake_lab(tmp_path, monkeypatch, first):
     dropped = []
     monkeypatch.setattr(lab, "Run", Run)
     monkeypatch.setattr(lab, "prove", first)
-    return types.SimpleNamespace(subject=types.SimpleNamespace(disk="disk"), base="after the first boot", dropped=dropped)
+    return types.SimpleNamespace(subject=types.SimpleNamespace(disk="disk"), base="after the first boot",
+                                 dropped=dropped)
 
 
 def test_each_end_of_a_scenario_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
