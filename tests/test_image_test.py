@@ -235,6 +235,7 @@ def test_a_spoiled_system_differs_in_its_init_alone(real, tmp_path):
         (tree / "sbin").mkdir()
         (tree / "sbin/init").symlink_to(f"../{real}")
     root = mkext4(tmp_path / "root.img", "4M", tree)
+    root.chmod(0o444)
     before = root.read_bytes()
     call(TOP / "build/keelboot", "key", "generate", "-o", tmp_path / "test")
     made = releases.Releases(tmp_path, compatible="acme", keys=[tmp_path / "test.key"], root=root)
@@ -246,6 +247,26 @@ def test_a_spoiled_system_differs_in_its_init_alone(real, tmp_path):
     assert root.read_bytes() == before
     assert subprocess.run(["/usr/sbin/e2fsck", "-fn", tmp_path / "root-hang.img"], capture_output=True,
                           check=False).returncode == 0
+
+
+@needs_mke2fs
+def test_an_image_of_others_is_not_opened_for_writing(tmp_path, monkeypatch):
+    """Another user's may be read only; and whoever opens one for writing may change it."""
+    real = shutil.which("debugfs", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/debugfs").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/calls\nexec {real} "$@"\n')
+    (tmp_path / "bin/debugfs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    tree = tmp_path / "tree"
+    for name in ("usr/bin/keelboot", "boot/vmlinuz-1", "lib/modules/1/modules.dep", "etc/keelboot/system.conf"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("[system]\n")
+    root = mkext4(tmp_path / "root.img", "4M", tree)
+    (tmp_path / "calls").unlink()
+    assert diagnosis.of_roots(root) == [] and built.kernel_of(root, tmp_path).version == "1"
+    assert built.read_text(root, "etc/keelboot/system.conf") == "[system]\n"
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls and not [call for call in calls if "-w" in call.split()]
 
 
 def test_a_release_says_what_it_lacks(tmp_path):

@@ -48,11 +48,11 @@ def is_ext4(image) -> bool:
         return file.read(2) == b"\x53\xef"
 
 
-def debugfs(image, lines: list) -> str:
-    """Changes an ext4 image; what debugfs said."""
+def debugfs(image, lines: list, write: bool = False) -> str:
+    """Asks about an ext4 image, or changes it; what debugfs said. What others gave is never opened for writing."""
     env = dict(os.environ, PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin")
     try:
-        done = subprocess.run(["debugfs", "-w", "-f", "-", str(image)], input="\n".join(lines) + "\n", text=True,
+        done = subprocess.run(["debugfs", *(["-w"] if write else []), "-f", "-", str(image)], input="\n".join(lines) + "\n", text=True,
                               errors="replace", capture_output=True, env=env, check=False)
     except FileNotFoundError:
         raise ReleaseError("debugfs: not found; install e2fsprogs") from None
@@ -125,13 +125,16 @@ class Releases:
         init = self.folder / f"init-{kind}"
         init.write_bytes(program(kind, f"keelboot image test: the init of this release {kind}s"))
         subprocess.run(["cp", "--sparse=always", str(self.root), str(out)], check=True)
+        out.chmod(0o600)        # what was given may be read-only
         there = [path for path in INITS if "Inode:" in debugfs(out, [f"stat /{path}"])]
         lines = []
         for path in there:
             lines += [f"rm /{path}", f"write {init} /{path}", f"sif /{path} mode 0100755"]
-        debugfs(out, lines)
+        said = debugfs(out, lines, write=True)
         if not there:
             raise ReleaseError("the system has no init that could be replaced")
+        if any(f"Size: {init.stat().st_size}\n" not in debugfs(out, [f"stat /{path}"]) for path in there):
+            raise ReleaseError(f"unable to replace init: {said.strip().splitlines()[-1][:200]}")
 
     def _tiny(self, out: Path, kind: str) -> None:
         """A system that has nothing but such an init; ext4, as the one of the device cannot be changed from here."""
