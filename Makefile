@@ -364,7 +364,7 @@ ZSHDIR     := $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-co
 FISHDIR    := $(PREFIX)/share/fish/vendor_completions.d
 MANPAGES   := $(wildcard docs/man/*.[13578])
 # What a device has no use for.
-HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
+HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-image-test.1 keelboot-key.1 keelboot-mkinitramfs.8)
 BOOTPAGES  := docs/man/keelboot-select.8
 DEVPAGES   := docs/man/keelboot.3
 LIBFOLDERS := checks dynamic health mkinitramfs.d qemu
@@ -459,12 +459,13 @@ install-mkosi-initrd: install-systemd-initrd ## install what mkosi-initrd puts i
 	$(INSTALL) -m 644 hooks/mkosi-initrd/mkosi.conf.d/*.conf $(DESTDIR)$(MKOSI_INITRD)/mkosi.conf.d/
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
-	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS))) $(DESTDIR)$(DOCDIR)/examples
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS)) qemu/imagetest.d) $(DESTDIR)$(DOCDIR)/examples
 	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
-	$(INSTALL) -m 755 qemu/run qemu/bootloop qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/
+	$(INSTALL) -m 755 qemu/run qemu/bootloop qemu/imagetest qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/
 	$(INSTALL) -m 644 qemu/*.py $(DESTDIR)$(LIBDIR)/qemu/
+	$(INSTALL) -m 644 qemu/imagetest.d/*.* $(DESTDIR)$(LIBDIR)/qemu/imagetest.d/
 	$(INSTALL) -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
 	$(INSTALL) -m 644 docs/examples/*.conf $(DESTDIR)$(DOCDIR)/examples/
 	@$(call pages,$(HOSTPAGES))

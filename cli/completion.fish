@@ -52,13 +52,15 @@ function __keelboot_words
         case 'key show'
             printf '%s\n' --help --json --output --type
         case image
-            printf '%s\n' build boot loop disk kernel
+            printf '%s\n' build boot loop test disk kernel
         case 'image build'
             printf '%s\n' --add --addon --busybox --check --cmdline --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window
         case 'image boot'
             printf '%s\n' --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog
         case 'image loop'
             printf '%s\n' --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog
+        case 'image test'
+            printf '%s\n' --accel --append --boot-limit --bundle --bus --compatible --conf --firmware --help --initrd --jobs --kernel --key --limit --memory --modules-dir --no-watchdog --output --quiet --roots --scenario --smp
         case 'image disk'
             printf '%s\n' --extract --fs --help --list --part --replace --sector --seed --size --table
         case 'image kernel'
@@ -72,7 +74,7 @@ end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --attach --boots --build --bundle --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --good --guardian --helper --hooks --image --init --initrd --kernel --key --keys --level --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --progress --qemu-arg --reason --replace --run-dir --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --attach --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --progress --qemu-arg --reason --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
 end
 
 # The values of those that take one of a few: by verb and option.
@@ -96,6 +98,10 @@ function __keelboot_values
             printf '%s\n' none gzip lz4 zstd xz
         case 'image loop --then'
             printf '%s\n' wait reset cut button
+        case 'image test --accel'
+            printf '%s\n' auto kvm tcg
+        case 'image test --bus'
+            printf '%s\n' virtio nvme usb sd
         case 'image disk --table'
             printf '%s\n' gpt mbr
     end

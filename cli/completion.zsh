@@ -28,10 +28,11 @@ _keelboot_words() {
 	key) echo generate show ;;
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
-	image) echo build boot loop disk kernel ;;
+	image) echo build boot loop test disk kernel ;;
 	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
 	'image boot') echo --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog ;;
 	'image loop') echo --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog ;;
+	'image test') echo --accel --append --boot-limit --bundle --bus --compatible --conf --firmware --help --initrd --jobs --kernel --key --limit --memory --modules-dir --no-watchdog --output --quiet --roots --scenario --smp ;;
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
 	'image kernel') echo --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -42,7 +43,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --attach | --boots | --build | --bundle | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --kernel | --key | --keys | --level | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --run-dir | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
 	esac
 	return 1
 }
@@ -59,6 +60,8 @@ _keelboot_values() {
 	'key show --type') echo ed25519 p256 ;;
 	'image build --compress') echo none gzip lz4 zstd xz ;;
 	'image loop --then') echo wait reset cut button ;;
+	'image test --accel') echo auto kvm tcg ;;
+	'image test --bus') echo virtio nvme usb sd ;;
 	'image disk --table') echo gpt mbr ;;
 	esac
 }

@@ -4,16 +4,16 @@ for a device of your own."""
 
 import hashlib
 import os
-import subprocess
 from pathlib import Path
 
 import kbkernel
+import kbtools
 from kbdisk import Disk, Ext4, mkext4
 from kbroot import mkroot
-from machine import Machine
+from kbtools import run
+from machine import TCG_WORDS, Machine
 from drives import Drive
 
-TOP = Path(__file__).resolve().parent.parent
 COMPATIBLE = "demo-board"
 MODULES = ("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")
 FACTORY = ("--slots", "2", "--good", "a")
@@ -74,23 +74,16 @@ INITS = {"hang": HANG, "exit": EXIT, "panic": PANIC}
 VERDICTS = {"ok": "keelboot mark good", "nomark": ": # waits for a person"}
 
 
-def run(*command, **options) -> str:
-    """Runs a command; its output, or an error that shows what it said."""
-    result = subprocess.run([str(part) for part in command], text=True, capture_output=True, **options)
-    if result.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}: exit {result.returncode}\n{result.stdout}{result.stderr}")
-    return result.stdout
-
-
 class Device:
     """Makes what it is asked for below `work`, once: the same question gives the same file."""
 
-    def __init__(self, work, *, build=TOP / "build", compatible=COMPATIBLE, watchdog=8, tries=3, count="never",
+    def __init__(self, work, *, build=None, compatible=COMPATIBLE, watchdog=8, tries=3, count="never",
                  conf="", slot_size="40M", data_size="96M", kernel=None):
         self.work = Path(work)
         self.work.mkdir(parents=True, exist_ok=True)
-        self.build = Path(build)
-        self.keelboot = self.build / "keelboot"
+        # The programs of the boot; the command lies beside them, or where it was installed.
+        self.build = Path(build) if build else kbtools.find("keelboot-helper").parent
+        self.keelboot = self.build / "keelboot" if build else kbtools.find("keelboot")
         self.compatible = compatible
         self.watchdog = watchdog
         self.conf = conf or CONF.format(compatible=compatible, watchdog=watchdog, tries=tries, count=count)
@@ -166,7 +159,7 @@ class Device:
             conf.write_text(self.conf)
             self.key()
             sets = ("--modules-dir", self.kernel.modules, "--module-set", ",".join(modules)) if modules else ()
-            run(TOP / "initramfs/mkinitramfs", "-o", out, "--init", self.build / "init", "--helper",
+            run(kbtools.find("mkinitramfs"), "-o", out, "--init", self.build / "init", "--helper",
                 self.build / "keelboot-helper", "--guardian", self.build / "keelboot-guardian", "--conf", conf,
                 "--keys", self.work / "keys", *sets, *options)
         return out
@@ -203,10 +196,7 @@ class Device:
                 faults=(), bps=0, **options) -> Machine:
         """The device, switched off: use it in a `with`. disk None: it has none."""
         own = [Drive(disk, bus=bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
-        # no_timer_check: a host that is busy delays QEMU's timer so much that the kernel takes it for broken, and
-        # panics. norandmaps: TCG translates code once for each address that it runs at. A page of libc that hundreds of
-        # processes had at random ones takes QEMU minutes to forget, when the boot after a reset clears it.
         return Machine(self.kernel.vmlinux, initrd or self.initramfs(),
-                       f"quiet gpt no_timer_check norandmaps loglevel=6 {append}".strip(),
+                       f"quiet gpt {TCG_WORDS} loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,
                        log=log or os.path.join(self.work, "console.log"), **options)

@@ -8,7 +8,8 @@ import sys
 
 EXIT_USAGE = 3
 # Which verb of `keelboot image` is which tool here; cli/image/image.c has the same.
-VERBS = {"run": "boot", "bootloop": "loop", "mkdisk": "disk", "kernel": "kernel"}
+VERBS = {"run": "boot", "bootloop": "loop", "mkdisk": "disk", "kernel": "kernel",
+         "imagetest": "test"}
 
 
 def called(tool: str) -> str:

@@ -35,6 +35,11 @@ __all__ = ["Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "Expect
 
 
 SECOND_RESET = 0.7      # seconds
+# For the command line of a kernel that runs without help of the processor. no_timer_check: a host that is busy delays
+# QEMU's timer so much that the kernel takes it for broken, and panics. norandmaps: TCG translates code once for each
+# address that it runs at. A page of libc that hundreds of processes had at random ones takes QEMU minutes to forget,
+# when the boot after a reset clears it.
+TCG_WORDS = "no_timer_check norandmaps"
 KERNEL_LINES = r"(?:\[ *\d+\.\d{6}\][^\n]*\n)*"     # they may come between any two characters
 
 

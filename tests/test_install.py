@@ -163,7 +163,7 @@ def test_tools_are_verbs_of_image_and_say_so(standard, tmp_path):
     make("install-host", standard)
     keelboot = standard / PREFIX / "bin/keelboot"
     listed = start(keelboot, "image", "--help").stdout
-    for verb in ("build", "boot", "loop", "disk", "kernel"):
+    for verb in ("build", "boot", "loop", "test", "disk", "kernel"):
         told = start(keelboot, "image", verb, "--help").stdout
         assert told.startswith(f"usage: keelboot image {verb} ")
         assert f"  keelboot image {verb} " in told.split("examples:")[1]

@@ -4,7 +4,7 @@
 `python3 tests/test_man_pages.py --write` writes the lists of keys in keelboot-system.conf.5 and
 keelboot-init.8 anew from lib/conf_keys.c and kernel-cmdline/cmdline_keys.c; the text around them
 is written by hand. So are the lists of options in keelboot-mkinitramfs.8, keelboot-bundle.1 and
-keelboot-key.1, from the programs' own help.
+keelboot-key.1 and keelboot-image-test.1, from the programs' own help.
 """
 
 import os
@@ -116,10 +116,11 @@ def render_cmdline(rows: list) -> str:
     return out
 
 
-def mkinitramfs_options() -> list:
-    """(letter, option, value, meaning) as the program's own help has them."""
-    done = call(TOP / "initramfs/mkinitramfs", "--help", env={**os.environ, "COLUMNS": "1000"})
-    found = re.findall(r"^  (?:(-\w)(?: \S+)?, )?--([a-z-]+)(?: (\S+))?(?:  +|\n {10,})(\S.*)$", done.stdout, re.M)
+def tool_options(program: str) -> list:
+    """(letter, option, value, meaning) as the help of a program in Python has them."""
+    done = call(TOP / program, "--help", env={**os.environ, "COLUMNS": "1000"})
+    found = re.findall(r"^  (?:(-\w)(?: \S+)?, )?--([a-z-]+)(?: (\S+(?: [A-Z]\S+)?))?(?:  +|\n {10,})(\S.*)$",
+                       done.stdout, re.M)
     # Where the programs lie is this checkout's affair.
     return [(letter, name, value, text.replace(f"{TOP}/build", "/usr/lib/keelboot"))
             for letter, name, value, text in found]
@@ -164,7 +165,8 @@ PAGES = {
     "keelboot-bundle.1": lambda: of_command(
         *(f"bundle {verb}" for verb in ("create", "sign", "verify", "inspect", "extract"))),
     "keelboot-key.1": lambda: of_command("key"),
-    "keelboot-mkinitramfs.8": lambda: [render_options(mkinitramfs_options())],
+    "keelboot-image-test.1": lambda: [render_options(tool_options("qemu/imagetest"))],
+    "keelboot-mkinitramfs.8": lambda: [render_options(tool_options("initramfs/mkinitramfs"))],
     "keelboot-system.conf.5": lambda: [render_conf(dump_conf())],
     "keelboot-init.8": lambda: [render_cmdline(test_cmdline_keys.dump_table())],
 }

@@ -16,8 +16,8 @@ def usage(program, *args):
     return done.stderr
 
 
-@pytest.mark.parametrize("program", ["run", "bootloop", "mkdisk", "mkroot", "kernel", "demo", "deps", "mkdebianroot",
-                                     "mkdebiandisk"])
+@pytest.mark.parametrize("program", ["run", "bootloop", "imagetest", "mkdisk", "mkroot", "kernel", "demo", "deps",
+                                     "mkdebianroot", "mkdebiandisk"])
 def test_an_argument_that_nobody_knows_is_a_usage_error(program):
     assert "usage" in usage(program, "--frobnicate", "x", "y").lower() or program == "deps"
 

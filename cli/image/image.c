@@ -28,6 +28,9 @@ static const struct verb {
 	{ "loop",
 	  "boot it many times, and measure; cut its power, or reset it",
 	  { NULL, "../qemu/bootloop", "qemu/bootloop" } },
+	{ "test",
+	  "boot a system of yours through updates, failures and power cuts",
+	  { NULL, "../qemu/imagetest", "qemu/imagetest" } },
 	{ "disk",
 	  "make a disk image with partitions, or take one apart",
 	  { NULL, "../qemu/mkdisk", "qemu/mkdisk" } },
@@ -44,9 +47,10 @@ static void print_image_help(FILE *to)
 	      to);
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
 		fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].what);
-	fputs("\nEach has a --help of its own. They need Python 3; boot and loop also qemu-system-x86.\n\n"
+	fputs("\nEach has a --help of its own. They need Python 3; boot, loop and test also QEMU.\n\n"
 	      "Example:  keelboot image build -o i.img --conf system.conf --keys keys/\n"
-	      "          keelboot image boot --initrd i.img --disk disk.img --watchdog\n",
+	      "          keelboot image boot --initrd i.img --disk disk.img --watchdog\n"
+	      "          keelboot image test --roots rootfs-1.0/ rootfs-2.0/\n",
 	      to);
 }
 
@@ -78,8 +82,8 @@ int image_main(int argc, char **argv)
 		if (strcmp(verb, verbs[i].name) == 0)
 			return exec_tool(&verbs[i], argv + 1);
 	log_err(verb[0] == '\0'
-			? "image: expected \"build\", \"boot\", \"loop\", \"disk\" or \"kernel\""
-			: "image %s: unknown verb; expected \"build\", \"boot\", \"loop\", \"disk\" or \"kernel\"",
+			? "image: expected \"build\", \"boot\", \"loop\", \"test\", \"disk\" or \"kernel\""
+			: "image %s: unknown verb; expected \"build\", \"boot\", \"loop\", \"test\", \"disk\" or \"kernel\"",
 		verb);
 	print_image_help(stderr);
 	return OUTPUT_USAGE;

@@ -26,13 +26,15 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
         "debian_page", "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks",
-        "guardian", "guardian_debian", "health_debian", "health_migrate", "health_words", "init_exits",
-        "integrate", "marked_too_early", "mkinitcpio", "other_kernels", "packages", "reinstall_after_rollback_is_refused", "rescue_never_ends",
+        "guardian", "guardian_debian", "health_debian", "health_image", "health_migrate", "health_words",
+        "init_exits", "integrate", "marked_too_early", "mkinitcpio", "other_kernels", "packages",
+        "reinstall_after_rollback_is_refused", "rescue_never_ends",
         "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
         "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
         "what_hangs_is_reset", "yocto")
 # Of those files, what is quick and the heart of the matter.
-SHORT = ("test_trial_that_nobody_marks_good_is_left_at_its_deadline",
+SHORT = ("test_update_of_two_roots_passes_and_they_are_only_read", "test_without_qemu_the_test_cannot_be_made",
+         "test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
          "test_release_that_works_is_good_after_its_soak_time",
          "test_release_whose_check_fails_is_rejected_with_its_words",

@@ -1,0 +1,524 @@
+# SPDX-License-Identifier: Apache-2.0
+"""keelboot image test, without a machine: what it reads of a system, the releases that it makes, what it reports."""
+
+import gzip
+import io
+import json
+import lzma
+import os
+import shutil
+import subprocess
+import sys
+import types
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import TOP    # and the folders of the other modules
+from cli_device import USAGE, call
+
+sys.path[:0] = [str(TOP / "qemu"), str(TOP / "qemu/imagetest.d"), str(TOP / "initramfs/mkinitramfs.d")]
+
+import accel            # noqa: E402
+import built            # noqa: E402
+import diagnosis        # noqa: E402
+import images           # noqa: E402
+import kbcpio           # noqa: E402
+import lab              # noqa: E402
+import page             # noqa: E402
+import releases         # noqa: E402
+import report           # noqa: E402
+import show             # noqa: E402
+import subject          # noqa: E402
+import unpack           # noqa: E402
+import watch            # noqa: E402
+from kbdisk import Disk, mkext4      # noqa: E402
+from scenario import Failed, Result, Skipped  # noqa: E402
+from scenarios import NEEDS, SCENARIOS         # noqa: E402
+
+needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-utils is not installed")
+needs_mke2fs = pytest.mark.skipif(not shutil.which("mke2fs", path="/usr/sbin:/sbin:/usr/bin"),
+                                  reason="e2fsprogs is not installed")
+IMAGETEST = TOP / "qemu/imagetest"
+
+
+# ---------------------------------------------------------------- the command line
+
+@pytest.mark.parametrize("words, said", [
+    ([], "give a DISK, or --roots OLD NEW"),
+    (["disk.img", "--scenario", "boom"], "expected some of boot, update, broken"),
+    (["disk.img", "--scenario", ""], "expected some of"),
+    (["no-such.img"], "no-such.img: no such file"),
+    (["--roots", "a", "b", "--key", "k"], "leave out --initrd, --bundle and --key"),
+    (["disk.img", "--initrd", "disk.img"], "--initrd needs --kernel"),
+    (["disk.img", "--jobs", "-1"], "expected a positive number"),
+    (["disk.img", "--boot-limit", "0"], "expected a positive number"),
+    (["disk.img", "--memory", "32"], "expected a positive number")])
+def test_a_wrong_command_line_is_a_usage_error(words, said, tmp_path):
+    (tmp_path / "disk.img").write_bytes(b"x")
+    assert said in call(IMAGETEST, *words, code=USAGE, cwd=tmp_path).stderr
+    assert not (tmp_path / "keelboot-image-test").exists()
+
+
+def test_help_names_each_scenario():
+    told = call(IMAGETEST, "--help", env={"COLUMNS": "200", "PATH": os.environ["PATH"]}).stdout
+    assert [name for name in SCENARIOS if f"\n  {name} " not in told] == []
+    assert set(NEEDS) | {"watchdog"} == set(SCENARIOS)
+
+
+def test_a_root_that_is_not_there_cannot_be_tested(tmp_path):
+    if not shutil.which(accel.QEMU):
+        pytest.skip("no QEMU")
+    done = call(IMAGETEST, "--roots", tmp_path / "one", tmp_path / "two", code=1, cwd=tmp_path)
+    assert f"{tmp_path / 'one'}: no such image or folder" in done.stderr
+
+
+# ---------------------------------------------------------------- what is in an initramfs
+
+def archive(**files) -> bytes:
+    made = kbcpio.Archive(0)
+    for name, text in files.items():
+        made.file(name.replace("__", "/"), text.encode())
+    return made.pack()
+
+
+PACKED = {"plain": lambda data: data, "gzip": gzip.compress,
+          "xz": lambda data: lzma.compress(data, check=lzma.CHECK_CRC32)}
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_archives_one_behind_the_other_are_read(how, tmp_path):
+    """As with the microcode that is put in front."""
+    path = tmp_path / "initrd"
+    path.write_bytes(archive(early="microcode") + PACKED[how](archive(etc__keelboot__system="conf")))
+    assert unpack.unpack(path) == {"early": b"microcode", "etc/keelboot/system": b"conf"}
+
+
+def test_an_archive_that_is_added_does_not_change_the_first(tmp_path):
+    path, out = tmp_path / "initrd", tmp_path / "more"
+    path.write_bytes(gzip.compress(archive(init="theirs")) + b"x"[:0])
+    before = path.read_bytes()
+    unpack.append(path, archive(etc__keelboot__keys__test="key"), out)
+    assert path.read_bytes() == before
+    assert out.read_bytes().startswith(before) and out.stat().st_size % 4 == 0
+    # The kernel's own way to read it, by another program.
+    listed = subprocess.run(["cpio", "-it", "--quiet"], input=out.read_bytes()[-(-len(before) // 4) * 4:],
+                            capture_output=True, check=True).stdout.decode().split()
+    assert "etc/keelboot/keys/test" in listed
+
+
+@pytest.mark.parametrize("data, why", [
+    (b"", "no file in it"), (b"\0" * 512, "no file in it"), (b"hello, world", "not an initramfs"),
+    (b"\x1f\x8b" + b"garbage" * 9, "damaged"), (b"\xfd7zXZ\0" + b"\xff" * 64, "damaged"),
+    (b"070701" + b"ZZZZZZZZ" * 13, "damaged"), (b"070701" + b"00000001" * 13, "damaged"), (b"07070", "")])
+def test_what_is_no_initramfs_is_refused_with_a_reason(data, why, tmp_path):
+    (tmp_path / "initrd").write_bytes(data)
+    with pytest.raises(unpack.UnpackError) as caught:
+        unpack.unpack(tmp_path / "initrd")
+    assert why in str(caught.value)
+
+
+# ---------------------------------------------------------------- what it reads of a disk
+
+CONF = b"""\
+[system]
+compatible=acme-box
+tries=5
+commit-after=2min
+[slot.b]
+root=PARTLABEL=second
+[watchdog]
+timeout=17
+"""
+
+
+def test_system_conf_is_read_as_the_device_reads_it():
+    conf = subject.settings({"etc/keelboot/system.conf": CONF,
+                             "etc/keelboot/system.conf.d/10.conf": b"[system]\ntries=2\n",
+                             "usr/lib/keelboot/system.conf": b"[system]\ncompatible=other\n"})
+    assert conf["system", "compatible"] == "acme-box" and conf["system", "tries"] == "2"
+    made = subject.Subject(Path("none"), conf=conf)
+    assert (made.watchdog_s, made.soak_s) == (17, 120)
+    assert subject.Subject(Path("none")).watchdog_s == 60
+
+
+@needs_qemu_img
+@pytest.mark.parametrize("form", ["raw", "qcow2"])
+def test_partitions_are_found_in_either_format_and_the_disk_is_only_read(form, tmp_path):
+    raw = tmp_path / "disk.raw"
+    Disk(seed="t").add("keelboot-state", "1M", b"state").add("root-a", "1M", b"a" * 4096).add("second", "1M").build(raw)
+    disk = tmp_path / "disk"
+    call("qemu-img", "convert", "-f", "raw", "-O", form, raw, disk)
+    before = disk.read_bytes()
+    made = subject.Subject(disk)
+    made.look(tmp_path)
+    assert made.part("state").offset == 1 << 20 and list(made.slots()) == ["a"]
+    made.conf = subject.settings({"etc/keelboot/system.conf": CONF})
+    assert {letter: part.name for letter, part in made.slots().items()} == {"a": "root-a", "b": "second"}
+    above = images.overlay(disk, tmp_path / "above")
+    (tmp_path / "new").write_bytes(b"n" * 4096)
+    images.write_range(above, made.slots()["a"].offset, tmp_path / "new")
+    got = images.read_range(above, made.slots()["a"].offset, 1 << 20, tmp_path / "got")
+    assert got.read_bytes()[:4096] == b"n" * 4096
+    assert disk.read_bytes() == before
+
+
+@needs_qemu_img
+@needs_mke2fs
+def test_partitions_are_found_by_each_name_that_system_conf_may_use(tmp_path):
+    """Those of an MBR have the disk's signature in theirs; a label may be the file system's."""
+    disk, data = tmp_path / "disk", mkext4(tmp_path / "data", "4M", label="userdata")
+    Disk(table="mbr", seed="t").add("1", "1M").add("2", "1M").add("3", "4M", data).build(disk)
+    signature = int.from_bytes(disk.read_bytes()[440:444], "little")
+    identity = subprocess.run(["/usr/sbin/dumpe2fs", "-h", data], capture_output=True, text=True, check=True).stdout
+    identity = identity.split("Filesystem UUID:")[1].split()[0]
+    made = subject.Subject(disk)
+    made.look(tmp_path)
+    for wanted, number in ((f"PARTUUID={signature:08x}-02", 2), ("LABEL=userdata", 3), (f"UUID={identity}", 3),
+                           ("/dev/vda1", 1), ("LABEL=other", 0), ("/dev/vg/root", 0), ("/dev/vda11", 0)):
+        made.conf = {("state", "partition"): wanted}
+        assert getattr(made.part("state"), "number", 0) == number, wanted
+    made.conf = {("slot.a", "root"): "/dev/vg/a", ("slot.b", "root"): "/dev/vg/b"}
+    assert {finding.id: finding.level for finding in diagnosis.of_disk(made)}["hidden"] == "note"
+
+
+@needs_qemu_img
+def test_a_disk_without_anything_is_diagnosed(tmp_path):
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(4 << 20))
+    made = subject.Subject(disk)
+    made.look(tmp_path)
+    found = diagnosis.before(made)
+    assert [finding.id for finding in found] == ["no-table"] and all(finding.todo for finding in found)
+    Disk("8M").add("root", "1M").build(disk)
+    made = subject.Subject(disk, initrd=tmp_path / "initrd")
+    (tmp_path / "initrd").write_bytes(archive(init="#!/bin/sh", lib__modules__e1000="x"))
+    made.look(tmp_path)
+    found = {finding.id: finding for finding in diagnosis.before(made)}
+    assert {"no-state", "no-slots", "no-keelboot"} <= set(found) and "root" in found["no-state"].what
+
+
+def test_an_initramfs_is_keelboots_by_what_is_in_it():
+    assert diagnosis.is_keelboots({"usr/lib/keelboot/keelboot-select": b""})
+    assert diagnosis.is_keelboots({"init": b"\x7fELF keelboot: "})
+    assert not diagnosis.is_keelboots({"init": b"#!/bin/sh", "usr/lib/keelboot/other": b""})
+
+
+# ---------------------------------------------------------------- the releases
+
+@pytest.mark.parametrize("kind", releases.ENDS)
+def test_the_inits_that_fail_run_and_fail(kind, tmp_path):
+    init = tmp_path / "init"
+    init.write_bytes(releases.program(kind, "it speaks"))
+    init.chmod(0o755)
+    process = subprocess.Popen([init], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"it speaks\n"
+    if kind == "panic":
+        assert process.wait(10) == 1        # the end of process 1 is the kernel's
+    else:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+@needs_mke2fs
+@pytest.mark.parametrize("real", ["sbin/init", "usr/lib/systemd/systemd"])
+def test_a_spoiled_system_differs_in_its_init_alone(real, tmp_path):
+    tree = tmp_path / "tree"
+    for name in (real, "etc/os-release", "bin/tool"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("original")
+    if real != "sbin/init":
+        (tree / "sbin").mkdir()
+        (tree / "sbin/init").symlink_to(f"../{real}")
+    root = mkext4(tmp_path / "root.img", "4M", tree)
+    root.chmod(0o444)
+    before = root.read_bytes()
+    call(TOP / "build/keelboot", "key", "generate", "-o", tmp_path / "test")
+    made = releases.Releases(tmp_path, compatible="acme", keys=[tmp_path / "test.key"], root=root)
+    made.get("hang")
+    dumped = {name: subprocess.run(["/usr/sbin/debugfs", "-R", f"cat /{name}", tmp_path / "root-hang.img"],
+                                   capture_output=True, check=True).stdout
+              for name in (real, "etc/os-release", "bin/tool")}
+    assert dumped[real][:4] == b"\x7fELF" and dumped["bin/tool"] == dumped["etc/os-release"] == b"original"
+    assert root.read_bytes() == before
+    assert subprocess.run(["/usr/sbin/e2fsck", "-fn", tmp_path / "root-hang.img"], capture_output=True,
+                          check=False).returncode == 0
+
+
+@needs_mke2fs
+def test_an_image_of_others_is_not_opened_for_writing(tmp_path, monkeypatch):
+    """Another user's may be read only; and whoever opens one for writing may change it."""
+    real = shutil.which("debugfs", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/debugfs").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/calls\nexec {real} "$@"\n')
+    (tmp_path / "bin/debugfs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    tree = tmp_path / "tree"
+    for name in ("usr/bin/keelboot", "boot/vmlinuz-1", "lib/modules/1/modules.dep", "etc/keelboot/system.conf"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("[system]\n")
+    root = mkext4(tmp_path / "root.img", "4M", tree)
+    (tmp_path / "calls").unlink()
+    assert diagnosis.of_roots(root) == [] and built.kernel_of(root, tmp_path).version == "1"
+    assert built.read_text(root, "etc/keelboot/system.conf") == "[system]\n"
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls and not [call for call in calls if "-w" in call.split()]
+
+
+def test_a_release_says_what_it_lacks(tmp_path):
+    made = releases.Releases(tmp_path, compatible="")
+    assert "--key" in made.lacks("hang")
+    made.keys.append("k")
+    assert "--compatible" in made.lacks("hang")
+    made.compatible = "acme"
+    assert made.lacks("hang") == "" and "--bundle" in made.lacks("good")
+    with pytest.raises(releases.ReleaseError):
+        made.get("good")
+
+
+def test_file_system_of_an_image_is_known(tmp_path):
+    image = tmp_path / "image"
+    for head, name in ((b"hsqs", "squashfs"), (bytes(1024) + b"\xe2\xe1\xf5\xe0", "erofs"), (b"nothing", "")):
+        image.write_bytes(head.ljust(4096, b"\0"))
+        assert built.file_system(image) == name
+
+
+# ---------------------------------------------------------------- what a console says
+
+def boot_of(text: str) -> watch.Boot:
+    boot = watch.Boot(1, "power-on")
+    boot.read(text)
+    return boot
+
+
+def test_the_last_slot_that_was_chosen_counts():
+    boot = boot_of("[    7.4] keelboot: slot b: 2.0+rc1, trial, tries left: 1\n"
+                   "keelboot: slot b: no file system on /dev/vda4\nkeelboot: slot a: 1.0, good\nx login: ")
+    assert (boot.slot, boot.version, boot.status) == ("a", "1.0", "good")
+    assert len(boot.lines) == 3 and watch.UP.search(boot.after_slot())
+
+
+@pytest.mark.parametrize("text", ["debian login: ", "Debian GNU/Linux 12 host ttyS0\n\nhost login: ", "device:/# ",
+                                  "$ ", "Please press Enter to activate this console.",
+                                  "[  OK  ] Reached target multi-user.target - Multi-User System.",
+                                  "[  OK  ] Reached target Multi-User System."])
+def test_a_system_that_is_up_is_seen(text):
+    assert watch.UP.search(f"noise\n{text}")
+
+
+@pytest.mark.parametrize("text", ["Last login: today", "login: root\n", "# a comment\n",
+                                  "[ 1.0] random: crng init done\n"])
+def test_what_only_resembles_it_is_not(text):
+    assert not watch.UP.search(text)
+
+
+@pytest.mark.parametrize("text, why", [
+    ("BdsDxe: No bootable option or device was found.\n", "firmware"), ("(initramfs) ", "shell"),
+    ("Press Enter for maintenance\n(or press Control-D to continue): ", "emergency"), ("grub rescue> ", "GRUB"),
+    ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", "root file")])
+def test_a_dead_end_is_named(text, why):
+    assert why in watch.dead_end(f"noise\n{text}") and watch.dead_end("all is well\n") == ""
+
+
+def test_a_console_without_keelboot_says_so():
+    boot = boot_of("Linux version 6\nKernel command line: root=/dev/vda1\nhost login: ")
+    found = {finding.id: finding for finding in diagnosis.of_console(subject.Subject(Path("x")), boot)}
+    assert set(found) == {"no-keelboot", "no-panic"} and "it comes up, but" in found["no-keelboot"].what
+    silent = watch.Boot(1, "power-on", silent=True)
+    assert diagnosis.of_console(subject.Subject(Path("x")), silent) == [diagnosis.SILENT]
+    assert diagnosis.worst([found["no-panic"], diagnosis.SILENT]).id == "silent"
+
+
+# ---------------------------------------------------------------- reports
+
+def make_results(tmp_path) -> list:
+    """One of each kind; what the system said is as hostile as it can be."""
+    log = tmp_path / "hang.log"
+    log.write_text("--- boot 1: power-on ---\n[    0.000000] Linux <script>alert(1)</script> \x01\x1b[31mred\n"
+                   "keelboot: slot b: 2.0, trial\n")
+    good = Result("boot", "pass", seconds=12.5, boots=[watch.Boot(1, "power-on", 0.5, 11, "a", "1.0", "good", "login")])
+    bad = Result("hang", "fail", "it did <not> restart & hung\x02", "use a watchdog", 99.4, log=str(log),
+                 evidence=["keelboot: ]]> the last words"], events=[(0.0, "power on")],
+                 boots=[watch.Boot(1, "power-on", 1, 30, "b", "2.0", "trial", ended="reset by watchdog")])
+    return [good, bad, Result("sd", "skip", "no key"), Result("usb", "error", "QEMU ended")]
+
+
+FINDINGS = [diagnosis.Finding("no-state", "error", "no <state>", "make one")]
+FACTS = {"subject": "a <disk>", "started": "2026-01-01T00:00:00Z", "seconds": 120.0, "summary": ["tcg"]}
+
+
+def test_the_table_has_a_line_for_each_and_fits_the_terminal(tmp_path):
+    results = make_results(tmp_path)
+    lines = show.table(results, 0, 60)
+    assert len(lines) == 5 and all(len(line) <= 60 for line in lines)
+    assert lines[1].split()[:4] == ["boot", "pass", "1", "12.5"] and "FAIL" in lines[2] and "skipped" in lines[3]
+    assert show.table(results, 0, 60, True)[2].startswith("\033[31")
+    running = Result("update", doing="boot 2 (guest)", started=10)
+    assert show.row(running, 44) == "update      runs          -       34  boot 2 (guest)"
+    told = "\n".join(show.failures(results) + show.diagnosis(FINDINGS, 40))
+    assert "to do: use a watchdog" in told and "no <state>" in told and all(len(li) <= 40 for li in
+                                                                          show.diagnosis(FINDINGS, 40))
+
+
+def test_no_terminal_gets_one_line_when_a_scenario_ends(tmp_path):
+    out = io.StringIO()
+    out.isatty = lambda: False
+    board = lab.Board(["boot", "hang"], show.Screen(out=out))
+    good, bad = make_results(tmp_path)[:2]
+    board.update(Result("boot", doing="power on"))
+    for result in (good, good, bad):
+        board.update(result)
+    assert [line.split()[0] for line in out.getvalue().splitlines()] == ["boot", "hang"]
+
+
+def test_a_terminal_gets_the_table_again_and_again(tmp_path):
+    out = io.StringIO()
+    out.isatty = lambda: True
+    board = lab.Board(["boot", "hang"], show.Screen(out=out))
+    for result in make_results(tmp_path)[:2]:
+        board.update(result)
+    assert out.getvalue().count("scenario") == 2 and "\033[3A" in out.getvalue()
+
+
+def test_junit_is_xml_that_others_read(tmp_path):
+    report.write_junit(tmp_path / "junit.xml", FACTS, make_results(tmp_path))
+    suite = ET.parse(tmp_path / "junit.xml").getroot().find("testsuite")
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == \
+        {"tests": "4", "failures": "1", "errors": "1", "skipped": "1"}
+    cases = {case.get("name"): case for case in suite}
+    assert cases["hang"].find("failure").get("message") == "it did <not> restart & hung?"
+    assert "]]> the last words" in cases["hang"].find("failure").text
+    assert "<script>" in cases["hang"].find("system-out").text
+    assert cases["usb"].find("error") is not None and cases["sd"].find("skipped") is not None
+    assert list(cases["boot"]) == []
+
+
+def test_json_has_all_of_it(tmp_path):
+    report.write_json(tmp_path / "report.json", FACTS, make_results(tmp_path), FINDINGS)
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["schema"] == 1 and told["result"] == "fail" and told["findings"][0]["id"] == "no-state"
+    hang = told["scenarios"][1]
+    assert hang["boots"][0]["ended"] == "reset by watchdog" and hang["events"] == [{"at": 0.0, "text": "power on"}]
+    assert (hang["todo"], hang["log"]) == ("use a watchdog", "hang.log")
+
+
+@pytest.mark.parametrize("kinds, verdict", [(["pass"], "pass"), (["pass", "pass", "skip"], "pass"),
+                                            (["pass", "fail"], "fail"), (["pass", "error", "pass"], "fail"),
+                                            (["pass", "skip"], "skip"), (["fail", "skip"], "fail")])
+def test_nothing_that_was_not_played_counts_as_passed(kinds, verdict):
+    assert report.verdict([Result(str(number), kind) for number, kind in enumerate(kinds)]) == verdict
+
+
+class Page(HTMLParser):
+    """Which elements a page has, and whether each is closed."""
+
+    VOID = {"meta", "br", "!doctype"}
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.ids = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_safe_and_needs_nothing_from_elsewhere(tmp_path):
+    text = page.render(FACTS, make_results(tmp_path), FINDINGS)
+    made = Page(text)
+    assert made.open == []
+    assert not {"script", "link", "img", "iframe", "object"} & set(made.tags)
+    assert "http:" not in text and "https:" not in text and "url(" not in text and "@import" not in text
+    names = {value for key, value in made.attributes if key == "id"}
+    assert names == {"boot", "hang", "sd", "usb"}
+    assert {value for key, value in made.attributes if key == "href"} == {f"#{name}" for name in names}
+    assert "2 of 4 failed" in text and "1 could not be played" in text
+    # What failed comes first, with what to do.
+    assert text.index("What failed") < text.index("Scenarios</h2>") and "use a watchdog" in text
+    assert "&lt;script&gt;alert(1)" in text and "\x01" not in text
+
+
+def test_long_console_is_cut_at_its_beginning(tmp_path):
+    log = tmp_path / "long.log"
+    log.write_text("x" * report.LOG_MOST + "THE END")
+    text = report.log_text(Result("boot", log=str(log)))
+    assert text.endswith("THE END") and "characters are left out" in text.splitlines()[0]
+    assert len(text) < report.LOG_MOST + 100
+
+
+# ---------------------------------------------------------------- playing
+
+def fake_lab(tmp_path, monkeypatch, first):
+    """A lab whose scenarios start no machine."""
+    class Run:
+        def __init__(self, _, name, base):
+            self.result, self.base, self.name = Result(name), base, name
+
+        def finish(self, result, why="", todo=""):
+            self.result.result, self.result.why, self.result.todo = result, why, todo
+            return self.result
+
+        def drop(self):
+            dropped.append(self.name)
+
+    dropped = []
+    monkeypatch.setattr(lab, "Run", Run)
+    monkeypatch.setattr(lab, "prove", first)
+    return types.SimpleNamespace(subject=types.SimpleNamespace(disk="disk"), base="after the first boot",
+                                 dropped=dropped)
+
+
+def test_each_end_of_a_scenario_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
+    made = fake_lab(tmp_path, monkeypatch, lambda run: None)
+    ends = {"update": None, "broken": Failed("why", "do that"), "hang": Skipped("no key"),
+            "panic": OSError("disk full"), "usb": KeyError("bug")}
+
+    def play(run, _):
+        assert run.base == made.base
+        if ends[run.name]:
+            raise ends[run.name]
+
+    monkeypatch.setattr(lab, "play", play)
+    board = lab.Board(["boot", *ends], lambda *_: None)
+    lab.play_all(made, list(ends), 3, board)
+    assert {name: result.result for name, result in board.results.items()} == {
+        "boot": "pass", "update": "pass", "broken": "fail", "hang": "skip", "panic": "error", "usb": "error"}
+    assert (board.results["broken"].why, board.results["broken"].todo) == ("why", "do that")
+    assert sorted(made.dropped) == sorted(ends)
+    assert "KeyError" in board.results["usb"].why
+
+
+def test_a_system_that_fails_its_first_boot_is_not_played_on(tmp_path, monkeypatch):
+    def first(_):
+        raise Failed("says nothing")
+
+    made = fake_lab(tmp_path, monkeypatch, first)
+    monkeypatch.setattr(lab, "play", lambda *_: pytest.fail("played"))
+    board = lab.Board(["boot", "update"], lambda *_: None)
+    lab.play_all(made, ["update"], 1, board)
+    assert [result.result for result in board.results.values()] == ["fail", "skip"]
+
+
+def test_an_accelerator_is_judged_by_what_a_machine_says(tmp_path):
+    """Programs that stand for QEMU: one that speaks, one that hangs, one that refuses."""
+    for name, text in (("speaks", "printf K"), ("hangs", "exec sleep 60"), ("refuses", "echo no kvm >&2; exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    assert accel.speaks("kvm", str(tmp_path / "speaks")) == ""
+    assert "said nothing in 0.5 s" in accel.speaks("kvm", str(tmp_path / "hangs"), 0.5)
+    assert accel.speaks("kvm", str(tmp_path / "refuses")) == "no kvm"
+    assert accel.choose("auto", str(tmp_path / "speaks")) == ("kvm", "")
+    with pytest.raises(accel.NoQemu):
+        accel.choose("kvm", str(tmp_path / "refuses"))
+    with pytest.raises(accel.NoQemu):
+        accel.choose("auto", str(tmp_path / "missing"))
