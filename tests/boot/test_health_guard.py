@@ -18,7 +18,7 @@ FAILS = "#!/bin/sh\necho 'the modem does not register'\nexit 3\n"
 STUCK = "[Unit]\nBefore=multi-user.target\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\n" \
         "ExecStart=/bin/sh -c 'echo the start hangs >/dev/console; sleep 10000'\n"
 # Process 1 freezes itself, and nobody feeds the watchdog any more.
-HANG = "[Unit]\nDefaultDependencies=no\nAfter=sysinit.target\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '" \
+HANG = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '" \
        "echo the system hangs >/dev/console; kill -STOP $(cat /run/keelboot/guardian); kill -SEGV 1'\n"
 UP = "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nStandardOutput=tty\nTTYPath=/dev/console\n" \
      "ExecStart=/bin/sh -c 'echo \"release $(cat /usr/share/release) is up\"'\n"

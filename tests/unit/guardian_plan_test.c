@@ -185,6 +185,7 @@ TEST(verdict_may_have_a_limit_of_its_own)
 	};
 
 	guardian_plan_start(&plan, &terms, S(100));
+	plan.note_at = UINT64_MAX;
 	play("200 nudged look, 349 wait, 350 kill, 400 record, 549 wait, 550 kill orderly, "
 	     "580 sync, 599 wait, 600 kill read-only");
 }
