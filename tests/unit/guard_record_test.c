@@ -95,9 +95,8 @@ TEST(folders_that_were_made_are_durable_too)
 {
 	fake.missing = true;
 	OK(guard_record_save(&record, &options));
-	assert_string_equal(fake.notes,
-			    "mkdir sync-folder enter mkdir sync-folder enter "
-			    "mkdir sync-folder enter " WRITTEN);
+	assert_string_equal(fake.notes, "mkdir sync-folder enter mkdir sync-folder enter "
+					"mkdir sync-folder enter " WRITTEN);
 }
 
 TEST(no_failure_is_lost)
