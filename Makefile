@@ -56,7 +56,7 @@ OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
-OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/check cli/state cli/failure cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/prober $(OF_UPDATE)
+OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/check cli/state cli/failure cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/watchdog initramfs/prober $(OF_UPDATE)
 OF_LIBRARY  := libkeelboot
 FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c cli/main.c
@@ -378,6 +378,7 @@ install-both: all
 	$(INSTALL_PROGRAM) $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
 	$(INSTALL_PROGRAM) $(B)/keelboot-helper $(DESTDIR)$(LIBDIR)/keelboot-helper
 	$(INSTALL_PROGRAM) $(B)/keelboot-overlay $(DESTDIR)$(LIBDIR)/keelboot-overlay
+	$(INSTALL_PROGRAM) $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/keelboot-guardian
 	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
 	$(INSTALL) -D -m 644 cli/completion.zsh $(DESTDIR)$(ZSHDIR)/_keelboot
 	$(INSTALL) -D -m 644 cli/completion.fish $(DESTDIR)$(FISHDIR)/keelboot.fish
@@ -460,7 +461,7 @@ install-mkosi-initrd: install-systemd-initrd ## install what mkosi-initrd puts i
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS)) qemu/imagetest.d) $(DESTDIR)$(DOCDIR)/examples
-	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
+	$(INSTALL_PROGRAM) $(B)/init $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	$(INSTALL) -m 755 qemu/run qemu/bootloop qemu/imagetest qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/

@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch history why check health doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -25,6 +25,8 @@ function __keelboot_words
             printf '%s\n' --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case health
             printf '%s\n' check commit migrate --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+        case guard
+            printf '%s\n' bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case doctor
             printf '%s\n' --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check-config
@@ -68,7 +70,7 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch history why check health doctor check-config adopt state bundle key image version help
+            printf '%s\n' status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help
     end
 end
 

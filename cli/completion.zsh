@@ -4,7 +4,7 @@
 
 _keelboot_words() {
 	case $1 in
-	'') echo status mark stage unstage install switch history why check health doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	'') echo status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --progress --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -15,6 +15,7 @@ _keelboot_words() {
 	why) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	health) echo check commit migrate --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	guard) echo bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	adopt) echo --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -36,7 +37,7 @@ _keelboot_words() {
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
 	'image kernel') echo --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	help) echo status mark stage unstage install switch history why check health doctor check-config adopt state bundle key image version help ;;
+	help) echo status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help ;;
 	esac
 }
 

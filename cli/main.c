@@ -93,6 +93,17 @@ static const struct verb verbs[] = {
 	  "rejects a trial and restarts the machine. migrate, check and commit are its parts, which\n"
 	  "systemd runs as services of their own.\n\n"
 	  "Example:  keelboot health\n" },
+	{ "guard", guard_cmd, NULL, "trials of a system whose images are not Keelboot's",
+	  "Usage: keelboot guard [status] [--json]\n"
+	  "       keelboot guard why\n"
+	  "       keelboot guard begin|clean\n"
+	  "       keelboot guard good\n"
+	  "       keelboot guard bad [--reason TEXT]\n\n"
+	  "For bootc, ostree and the like, with [guard] in system.conf. A deployment that was not\n"
+	  "good yet is on trial. status says how the trial stands; why prints the last words of\n"
+	  "the deployment that was rejected last. Services call begin, early in the boot, health,\n"
+	  "and clean at a shutdown. good and bad are verdicts by hand; bad runs [guard] bad=.\n\n"
+	  "Example:  keelboot guard status\n" },
 	{ "doctor", doctor_cmd, NULL, "find what makes this device unsafe",
 	  "Usage: keelboot doctor [--json] [--sys-root DIR]\n\n"
 	  "Checks watchdog, kernel, state, slots, keys and staging, and says how to fix what it\n"

@@ -19,6 +19,7 @@ int why_cmd(struct args *a, struct device_options *o);
 int history_cmd(struct args *a, struct device_options *o);
 int check_cmd(struct args *a, struct device_options *o);
 int health_cmd(struct args *a, struct device_options *o);
+int guard_cmd(struct args *a, struct device_options *o);
 int doctor_cmd(struct args *a, struct device_options *o);
 int check_config_cmd(struct args *a, struct device_options *o);
 int adopt_cmd(struct args *a, struct device_options *o);

@@ -27,6 +27,7 @@
 #define CONF_SPEC_MAX	 127
 #define CONF_PATH_MAX	 127
 #define CONF_SIZE_MAX	 11
+#define CONF_COMMAND_MAX 175 /* bytes of a command for sh */
 #define CONF_LINE_MAX	 198
 #define CONF_FILE_MAX	 65536 /* bytes; a larger file is not a configuration */
 #define CONF_DROPINS_MAX 32
@@ -195,6 +196,18 @@ struct conf {
 	uint32_t health_timeout_s;
 	/* of each program in migrate.d */
 	uint32_t migrate_timeout_s;
+
+	/* [guard]: of a system without slots */
+	/* for sh; "": there is nothing to guard */
+	char guard_bad[CONF_COMMAND_MAX + 1];
+	/* for sh; "": nothing */
+	char guard_good[CONF_COMMAND_MAX + 1];
+	/* prints which deployment runs; "": it is found */
+	char guard_deployment[CONF_COMMAND_MAX + 1];
+	/* succeeds on a trial; "": every deployment that was not good yet is one */
+	char guard_trial[CONF_COMMAND_MAX + 1];
+	/* of each of these; default: 120 */
+	uint32_t guard_timeout_s;
 
 	/* [keyring] */
 	/* default: "/etc/keelboot/keys" */

@@ -88,6 +88,10 @@ def test_readonly_root(health, mounts, conf, code):
     assert ("made writable" in health("readonly-root", proc={"mounts": mounts}, code=code)) == bool(code)
 
 
+def test_readonly_root_is_none_without_a_slot(health):
+    health("readonly-root", proc={"mounts": "/dev/vda / ext4 rw 0 0\n"}, environ={"KEELBOOT_SLOT": ""})
+
+
 ROUTE = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 ROUTE_6 = f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 00000001 00000000 00200200 lo\n"
 

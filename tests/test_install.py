@@ -17,10 +17,12 @@ STANDARD = ("bin", "include", "lib", "lib/pkgconfig", "lib/systemd/system", "lib
             *(f"share/man/man{n}" for n in (1, 3, 5, 7, 8)), "share/doc",
             "share/bash-completion/completions", "share/zsh/vendor-completions", "share/fish/vendor_completions.d")
 UNITS = {"keelboot-check": ["boot-complete.target.requires"], "keelboot-clean": ["multi-user.target.wants"],
+         "keelboot-guard": ["sysinit.target.wants"],
          "keelboot-mark-good": ["multi-user.target.wants", "default.target.wants"],
          "keelboot-migrate": ["basic.target.wants"]}
 DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
-          f"{PREFIX}/lib/keelboot/keelboot-overlay", f"{PREFIX}/lib/keelboot/keelboot.init",
+          f"{PREFIX}/lib/keelboot/keelboot-overlay", f"{PREFIX}/lib/keelboot/keelboot-guardian",
+          f"{PREFIX}/lib/keelboot/keelboot.init",
           f"{PREFIX}/share/bash-completion/completions/keelboot", f"{PREFIX}/share/zsh/vendor-completions/_keelboot",
           f"{PREFIX}/share/fish/vendor_completions.d/keelboot.fish",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"

@@ -61,6 +61,10 @@ EXAMPLES = {
     ("watchdog", "bootstatus"): "ignore",
     ("hooks", "timeout"): "30",
     ("health", "timeout"): "120",
+    ("guard", "bad"): "bootc rollback",
+    ("guard", "good"): "logger $KEELBOOT_DEPLOYMENT is good",
+    ("guard", "deployment"): "cat /usr/share/acme/build-id",
+    ("guard", "trial"): "test -e /var/lib/acme/trial",
     ("keyring", "path"): "/usr/share/acme/keys",
 }
 # For a key that has neither an example above nor a default: by how its values are described.
@@ -242,7 +246,7 @@ def test_no_page_takes_the_name_of_another_project():
 
 def test_the_pages_name_each_other_rightly():
     here = {page.name for page in MAN.glob("*.[13578]")}
-    others = {"reboot.8", "systemd.8", "cpio.5", "veritysetup.8", "systemd-system.conf.5",
+    others = {"reboot.8", "systemd.8", "systemd-sysupdate.8", "cpio.5", "veritysetup.8", "systemd-system.conf.5",
               "bash.1", "depmod.8", "sh.1", "openssl.1", "mke2fs.8", "mksquashfs.1", "mkfs.erofs.1", "fakeroot.1"}
     for page in here:
         for name, number in re.findall(r"^\.Xr (\S+) (\d)", (MAN / page).read_text(), re.M):

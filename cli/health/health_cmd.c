@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/health/health.h"
+#include "cli/guard/guard.h"
 #include "cli/verbs.h"
 
 #include "lib/log.h"
@@ -8,15 +9,18 @@
 
 static const struct args_option table[] = { { .name = NULL } };
 
-static bool was_booted(const struct device_options *o)
+/* From a slot; or it is another's, and guarded. */
+static bool is_judged(const struct device_options *o)
 {
 	static struct device d;
 
 	device_init(&d, o);
-	if (!d.run_found)
-		log_warn("Keelboot did not boot the running system (no %s/slot): no verdict",
-			 o->run_dir);
-	return d.run_found;
+	if (d.run_found || guard_runs(o))
+		return true;
+	log_warn(
+		"Keelboot did not boot the running system (no %s/slot), and does not guard it: no verdict",
+		o->run_dir);
+	return false;
 }
 
 int health_cmd(struct args *a, struct device_options *o)
@@ -36,12 +40,12 @@ int health_cmd(struct args *a, struct device_options *o)
 			half);
 		return OUTPUT_USAGE;
 	}
-	if (!was_booted(o))
+	if (!is_judged(o))
 		return OUTPUT_NOTHING;
 	if (half != NULL && strcmp(half, "commit") == 0)
 		return health_commit(o);
 	/* Nothing is checked before it, so nothing becomes good without it. */
-	code = health_migrate(o);
+	code = guard_runs(o) ? OUTPUT_OK : health_migrate(o);
 	if (half != NULL && strcmp(half, "migrate") == 0)
 		return code;
 	code = code == OUTPUT_OK ? health_check(o) : code;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/health/health.h"
 
+#include "cli/guard/guard.h"
 #include "cli/health/health_phase.h"
 #include "cli/health/health_reject.h"
 #include "cli/health/health_run.h"
@@ -33,11 +34,20 @@ static bool must_wait(struct device *d)
 {
 	bool trial;
 
-	if (d->conf.commit_after_s == 0 || device_open_to_read(d) != KB_OK)
+	if (d->conf.commit_after_s == 0)
+		return false;
+	if (!d->run_found)
+		return guard_on_trial(d);
+	if (device_open_to_read(d) != KB_OK)
 		return false;
 	trial = health_on_trial(d);
 	device_close(d);
 	return trial;
+}
+
+static int mark_good_here(const struct device *d)
+{
+	return d->run_found ? mark_good(d->opts, "booted") : guard_good(d->opts);
 }
 
 int health_commit(const struct device_options *o)
@@ -53,7 +63,7 @@ int health_commit(const struct device_options *o)
 			return code;
 	}
 	/* An install holds the lock for as long as it writes. The deadline ends the waiting. */
-	while ((code = mark_good(o, "booted")) == OUTPUT_BUSY)
+	while ((code = mark_good_here(&d)) == OUTPUT_BUSY)
 		os_sleep_ms(AGAIN_MS);
 	if (code == OUTPUT_OK)
 		health_run_after(&d, "green.d");

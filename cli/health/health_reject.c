@@ -2,6 +2,7 @@
 #include "cli/health/health_reject.h"
 
 #include "cli/failure/failure_report.h"
+#include "cli/guard/guard.h"
 #include "cli/health/health_rollback.h"
 #include "cli/health/health_run.h"
 #include "cli/output/output.h"
@@ -64,6 +65,8 @@ bool health_reject(struct device *d, const char *reason, const struct tail *word
 	bool trial, replaced;
 
 	health_run_after(d, "red.d");
+	if (!d->run_found)
+		return guard_bad(d->opts, reason, words) == OUTPUT_OK;
 	if (device_open_to_read(d) != KB_OK)
 		return false;
 	trial = health_on_trial(d);

@@ -32,12 +32,21 @@ static void read_all(int fd, uint64_t end, char *text, size_t size)
 
 enum kb_err capture_run(const char *const *argv, unsigned ms, char *text, size_t size)
 {
+	int status;
+
+	return capture_run_with(argv, NULL, ms, text, size, &status);
+}
+
+enum kb_err capture_run_with(const char *const *argv, const char *const *envp, unsigned ms,
+			     char *text, size_t size, int *status)
+{
 	uint64_t end = os_now_ms() + ms, now;
-	struct os_spawn sp = { .path = argv[0], .argv = argv, .capture = true };
-	int fds[2], status = 0;
+	struct os_spawn sp = { .path = argv[0], .argv = argv, .envp = envp, .capture = true };
 	enum kb_err err;
+	int fds[2];
 	pid_t pid;
 
+	*status = CAPTURE_NO_END;
 	text[0] = '\0';
 	TRY(os_pipe(fds));
 	sp.fd3 = fds[1];
@@ -46,12 +55,15 @@ enum kb_err capture_run(const char *const *argv, unsigned ms, char *text, size_t
 	if (err == KB_OK) {
 		read_all(fds[0], end, text, size);
 		now = os_now_ms();
-		err = os_wait(pid, now < end ? (unsigned)(end - now) : 0, &status);
-		if (err != KB_OK && os_kill(pid) != KB_OK)
-			err = KB_ETIMEDOUT;
+		err = os_wait(pid, now < end ? (unsigned)(end - now) : 0, status);
+		if (err != KB_OK) {
+			*status = CAPTURE_NO_END;
+			if (os_kill(pid) != KB_OK)
+				err = KB_ETIMEDOUT;
+		}
 	}
 	os_close(&fds[0]);
-	if (err == KB_OK && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+	if (err == KB_OK && (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0))
 		err = KB_EIO;
 	return err;
 }

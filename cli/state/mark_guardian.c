@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PID_MAX 4194304 /* the kernel's own limit */
+#define PID_MAX 4194304		      /* the kernel's own limit */
+#define NAME	" (keelboot-guardi) " /* as much of its name as the kernel keeps */
 
 pid_t mark_guardian_find(const struct device *d)
 {
-	char path[DEVICE_PATH_MAX + 16], text[32];
+	char path[DEVICE_PATH_MAX + 16], text[256];
+	const char *state;
 	uint64_t pid;
 
 	snprintf(path, sizeof(path), "%s/guardian", d->opts->run_dir);
@@ -25,11 +27,12 @@ pid_t mark_guardian_find(const struct device *d)
 	text[strcspn(text, "\n")] = '\0';
 	if (bytes_decimal(&pid, text, PID_MAX) != KB_OK || pid <= 1)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/comm", pid);
-	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK ||
-	    strcmp(text, "keelboot-guardi\n") != 0) /* as much of its name as the kernel keeps */
+	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
 		return 0;
-	return (pid_t)pid;
+	state = strstr(text, NAME);
+	/* A zombie is gone, though whoever started it has not heard of it. */
+	return state != NULL && state[strlen(NAME)] != 'Z' ? (pid_t)pid : 0;
 }
 
 void mark_guardian_notify(const struct device *d, int sig)

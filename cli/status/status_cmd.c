@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/guard/guard.h"
 #include "cli/state/boot_json.h"
 #include "cli/verbs.h"
 #include "cli/status/status.h"
@@ -26,6 +27,8 @@ int status_cmd(struct args *a, struct device_options *o)
 		json = true;
 	}
 	device_init(&d, o);
+	if (!d.run_found && o->state == NULL && guard_runs(o))
+		return guard_status(o, json);
 	boot = boot_json_read(o);
 	status_collect(&st, &d, boot);
 	if (json) {

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "selector/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SECONDS_MAX 86400u
@@ -13,21 +14,24 @@
 static void log_step(const struct guardian_setup *s, const struct guardian_plan *p,
 		     enum guardian_step step)
 {
-	char slot = s->attempt.slot == STATE_NONE ? '-' : state_slot_letter(s->attempt.slot);
+	char what[24] = "this deployment";
 
+	if (s->program == NULL)
+		snprintf(what, sizeof(what), "slot %c",
+			 s->attempt.slot == STATE_NONE ? '-' : state_slot_letter(s->attempt.slot));
 	if (step == GUARDIAN_ORDERLY && p->asked)
-		log_notice("slot %c is bad; rebooting", slot);
+		log_notice("%s is bad; rebooting", what);
 	else if (step == GUARDIAN_ORDERLY)
-		log_notice("slot %c was not marked good within %u s%s; rebooting", slot,
+		log_notice("%s was not marked good within %u s%s; rebooting", what,
 			   s->terms.deadline_s, p->recorded ? "; marked bad" : "; not recorded");
 	else if (step == GUARDIAN_SYNC)
 		log_warn("the shutdown did not finish; forcing the reboot");
 	else if (step == GUARDIAN_KILL)
 		log_err("the disk does not answer; the guardian continues without it");
 	else if (step == GUARDIAN_END)
-		log_info("slot %c has a verdict; the guardian exits", slot);
+		log_info("%s has a verdict; the guardian exits", what);
 	else if (step == GUARDIAN_PROVE)
-		log_info("slot %c has run for %u s", slot, s->terms.stable_s);
+		log_info("%s has run for %u s", what, s->terms.stable_s);
 }
 
 static bool is_job(enum guardian_step step)
@@ -74,11 +78,42 @@ static bool take_seconds(uint32_t *out, const char *text)
 	return true;
 }
 
+/* What is there without slots. */
+static bool take_program(struct guardian_setup *s, int argc, char *const *argv)
+{
+	s->program = NULL;
+	s->terms.verdict_s = 0;
+	if (argc == 10)
+		return true;
+	if (argc != 12 || argv[11][0] != '/' || !take_seconds(&s->terms.verdict_s, argv[10]))
+		return false;
+	s->program = argv[11];
+	return true;
+}
+
+/* A deadline is for an attempt that was counted, a verdict for a trial, and what proves itself is a
+ * slot; and without either there is nothing to do. */
+static bool are_of_one_piece(const struct guardian_setup *s)
+{
+	const struct guardian_terms *t = &s->terms;
+	bool slot = s->attempt.slot != STATE_NONE;
+
+	if ((t->deadline_s != 0 || t->release) && !t->trial)
+		return false;
+	if (s->program != NULL)
+		return !slot && s->attempt.token == 0 && t->stable_s == 0 &&
+		       (t->trial || t->watchdog_s != 0);
+	if ((t->deadline_s != 0 && s->attempt.token == 0) ||
+	    ((t->trial || t->stable_s != 0) && !slot))
+		return false;
+	return t->deadline_s != 0 || t->stable_s != 0 || t->watchdog_s != 0;
+}
+
 bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
 {
 	struct guardian_terms *t = &s->terms;
 
-	if (argc != 10 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
+	if (argc < 10 || !take_program(s, argc, argv) || argv[1][0] == '\0' || argv[1][1] != '\0' ||
 	    bytes_decimal(&s->attempt.token, argv[2], UINT64_MAX) != KB_OK ||
 	    !take_seconds(&t->deadline_s, argv[4]) || !take_seconds(&t->stable_s, argv[5]) ||
 	    !take_seconds(&t->shutdown_s, argv[6]) || !take_seconds(&t->watchdog_s, argv[7]))
@@ -91,11 +126,5 @@ bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
 		return false;
 	t->release = strcmp(argv[8], "release") == 0;
 	t->trial = strcmp(argv[3], "trial") == 0;
-	/* A deadline is for an attempt that was counted, a verdict for a trial, and what proves
-	 * itself is a slot; and without either there is nothing to do. */
-	if ((t->deadline_s != 0 && s->attempt.token == 0) ||
-	    ((t->deadline_s != 0 || t->release) && !t->trial) ||
-	    ((t->trial || t->stable_s != 0) && s->attempt.slot == STATE_NONE))
-		return false;
-	return t->deadline_s != 0 || t->stable_s != 0 || t->watchdog_s != 0;
+	return are_of_one_piece(s);
 }

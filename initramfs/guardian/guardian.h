@@ -25,12 +25,17 @@ enum guardian_fd {
 #define GUARDIAN_REPORT_FILE "good"	/* there: `mark good` was called in this boot */
 #define GUARDIAN_OMIT_FILE   "../sendsigs.omit.d/keelboot" /* from there: sysvinit spares those */
 
+#define GUARDIAN_PROGRAM_EXIT 16 /* and the result: so the command ends as a job */
+
 struct guardian_setup {
 	/* slot STATE_NONE: of no concern; token 0: not counted */
 	struct guardian_attempt attempt;
 	struct guardian_terms terms;
 	/* as keelboot.log= has them: see lib/bootlog.h */
 	enum log_level log, show;
+	/* Where no slots are: the command, which has the last word (keelboot guard). NULL: the
+	 * state has it. */
+	const char *program;
 };
 
 struct guardian_ops {
@@ -52,5 +57,6 @@ void guardian_run(const struct guardian_setup *setup, const struct guardian_ops 
 
 /* argv: slot letter or "-", token, "trial" or "good", then in seconds the deadline, the time after
  * which it is stable, the limit of a shutdown and the timeout of the watchdog, "keep" or
- * "release", and bootlog_levels(). False: not these. */
+ * "release", and bootlog_levels(). Where no slots are, two more: how many seconds a verdict may
+ * take, and the absolute path of the command. False: not these. */
 bool guardian_args(struct guardian_setup *s, int argc, char *const *argv);

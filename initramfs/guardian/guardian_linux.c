@@ -63,6 +63,15 @@ int guardian_linux_reboot_signal(int proc, int run)
 
 /* ---------------------------------------------------------------- what it hears */
 
+/* A command that does not know its job ends by a code of its own, which is none of these. */
+static enum guardian_result result_of(const struct guardian_linux *g, int code)
+{
+	if (g->program != NULL)
+		code -= GUARDIAN_PROGRAM_EXIT;
+	return code >= GUARDIAN_FAILED && code <= GUARDIAN_RECORDED ? (enum guardian_result)code
+								    : GUARDIAN_FAILED;
+}
+
 /* True when the job is among the children that ended. Killed ones end when their disk lets them. */
 static bool take_result(struct guardian_linux *g, enum guardian_result *result)
 {
@@ -76,8 +85,7 @@ static bool take_result(struct guardian_linux *g, enum guardian_result *result)
 		g->job = 0;
 		if (g->notes && WIFEXITED(status) && WEXITSTATUS(status) != GUARDIAN_FAILED)
 			guardian_words_forget(&g->words);
-		*result = WIFEXITED(status) ? (enum guardian_result)WEXITSTATUS(status)
-					    : GUARDIAN_FAILED;
+		*result = WIFEXITED(status) ? result_of(g, WEXITSTATUS(status)) : GUARDIAN_FAILED;
 		ended = true;
 	}
 	return ended;
@@ -102,6 +110,24 @@ static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_resu
 
 /* ---------------------------------------------------------------- what it does */
 
+/* In the process of the job: becomes the command, which ends with GUARDIAN_PROGRAM_EXIT and the
+ * result. */
+static enum guardian_result ask_program(const struct guardian_linux *g, const char *what)
+{
+	const char *const argv[] = { g->program, "guard", what, NULL };
+	static const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+
+	if (os_exec(g->program, argv, envp) != KB_OK)
+		log_err("unable to start %s: %m", g->program);
+	return GUARDIAN_FAILED;
+}
+
+static enum guardian_result look(const struct guardian_linux *g)
+{
+	return g->program != NULL ? ask_program(g, "look")
+				  : guardian_record_look(GUARDIAN_FD_STATE, &g->attempt);
+}
+
 /* The verdict first: what was said last only explains it. */
 static enum guardian_result record_verdict(struct guardian_linux *g)
 {
@@ -109,6 +135,8 @@ static enum guardian_result record_verdict(struct guardian_linux *g)
 
 	if (guardian_linux_shutting_down(GUARDIAN_FD_PROC))
 		return GUARDIAN_CLEAN;
+	if (g->program != NULL)
+		return ask_program(g, "deadline");
 	result = guardian_record_bad(GUARDIAN_FD_STATE, &g->attempt, os_time_s());
 	guardian_words_listen(&g->words, GUARDIAN_FD_KMSG, guardian_os_now_ms());
 	if (result == GUARDIAN_RECORDED && g->words.tail.len > 0)
@@ -120,7 +148,7 @@ static enum guardian_result record_verdict(struct guardian_linux *g)
 static enum guardian_result run_job(struct guardian_linux *g, enum guardian_step job)
 {
 	if (job == GUARDIAN_LOOK)
-		return guardian_record_look(GUARDIAN_FD_STATE, &g->attempt);
+		return look(g);
 	if (job == GUARDIAN_RECORD)
 		return record_verdict(g);
 	if (job == GUARDIAN_NOTE)
@@ -148,7 +176,8 @@ static int job_main(void *ctx)
 {
 	const struct job *job = ctx;
 
-	return (int)run_job(job->g, job->step);
+	return (int)run_job(job->g, job->step) +
+	       (job->g->program != NULL ? GUARDIAN_PROGRAM_EXIT : 0);
 }
 
 static bool has_to_write(struct guardian_linux *g)
@@ -163,7 +192,7 @@ static bool start_job(void *ctx, enum guardian_step step)
 	struct job job = { g, step };
 
 	g->notes = step == GUARDIAN_NOTE;
-	if (g->notes && !has_to_write(g))
+	if (g->notes && (g->program != NULL || !has_to_write(g)))
 		return false;
 	g->job = guardian_os_start(job_main, &job);
 	if (g->job > 0)

@@ -15,6 +15,8 @@ struct guardian_linux {
 	/* it writes last words, which are these */
 	bool notes;
 	struct guardian_words words;
+	/* of struct guardian_setup */
+	const char *program;
 };
 
 extern const struct guardian_ops guardian_linux_ops; /* ctx: struct guardian_linux */

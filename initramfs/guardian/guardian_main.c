@@ -19,6 +19,7 @@ int main(int argc, char **argv)
 	hands = (struct guardian_linux){
 		.attempt = setup.attempt,
 		.watchdog_s = setup.terms.watchdog_s,
+		.program = setup.program,
 	};
 	guardian_run(&setup, &guardian_linux_ops, &hands);
 	return 0;

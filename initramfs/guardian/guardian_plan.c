@@ -177,10 +177,17 @@ void guardian_plan_counts(struct guardian_plan *p, uint32_t watchdog_s, uint64_t
 	p->feed_at = now + p->feed_ms;
 }
 
+static uint32_t limit_of(const struct guardian_plan *p, enum guardian_step job)
+{
+	if (p->terms.verdict_s != 0 && (job == GUARDIAN_LOOK || job == GUARDIAN_RECORD))
+		return p->terms.verdict_s;
+	return GUARDIAN_PLAN_JOB_S;
+}
+
 static enum guardian_step begin_job(struct guardian_plan *p, enum guardian_step job, uint64_t now)
 {
 	p->job = job;
-	p->job_end = now + MS(GUARDIAN_PLAN_JOB_S);
+	p->job_end = now + MS(limit_of(p, job));
 	return job;
 }
 

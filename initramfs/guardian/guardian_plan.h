@@ -81,6 +81,8 @@ struct guardian_terms {
 	uint32_t watchdog_s;
 	/* fed only until the slot is good: then GUARDIAN_RELEASE */
 	bool release;
+	/* limit of a look and of a record; 0: GUARDIAN_PLAN_JOB_S */
+	uint32_t verdict_s;
 };
 
 struct guardian_plan {

@@ -26,8 +26,9 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
         "debian_page", "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks",
-        "guardian", "guardian_debian", "health_debian", "health_image", "health_migrate", "health_words",
-        "init_exits", "integrate", "marked_too_early", "mkinitcpio", "other_kernels", "packages",
+        "guardian", "guardian_debian", "health_bless", "health_debian", "health_guard", "health_image",
+        "health_migrate", "health_words", "init_exits", "integrate", "marked_too_early", "mkinitcpio",
+        "other_kernels", "packages",
         "reinstall_after_rollback_is_refused", "rescue_never_ends",
         "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
         "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",

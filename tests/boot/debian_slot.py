@@ -14,15 +14,17 @@ TOP = Path(__file__).resolve().parents[2]
 LOGIN = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I vt220\n"
 
 
-def make(bench, kind: str, name: str, fill) -> Path:
-    """kind: its init system. fill(tree) adds to its root; the same name means the same addition."""
+def make(bench, kind: str, name: str, fill, packages="", extra=()) -> Path:
+    """kind: its init system. fill(tree) adds to its root; the same name means the same addition. packages: more of
+    Debian's; extra: more partitions, as (name, size, content)."""
     device, image = bench.device, bench.device.work / f"debian-{kind}-{name}.img"
     with device.lock():
         if not image.exists():
-            run(TOP / "qemu/mkdebianroot", kind, TOP / "build/debian" / kind)
+            base = TOP / "build/debian" / "-".join(filter(None, (kind, packages)))
+            run(TOP / "qemu/mkdebianroot", *(("--with", packages) if packages else ()), kind, base)
             tree = device.work / f"debian-{kind}"
             shutil.rmtree(tree, ignore_errors=True)
-            subprocess.run(["cp", "-a", TOP / "build/debian" / kind, tree], check=True)
+            subprocess.run(["cp", "-a", base, tree], check=True)
             for path, source in {"usr/bin/keelboot": device.stripped("keelboot"),
                                  "etc/keelboot/system.conf": device.conf, "etc/fstab": ""}.items():
                 add_file(tree, path, source)
@@ -40,6 +42,8 @@ def make(bench, kind: str, name: str, fill) -> Path:
     disk.add("data", "32M", Ext4(bench.work / "data", label="data"))
     disk.add("root-a", "40M", system)
     disk.add("root-b", "280M", image)
+    for part in extra:
+        disk.add(*part, type="esp" if part[0] == "esp" else "linux")
     disk.build(bench.work / "disk.img")
     return bench.work / "disk.img"
 

@@ -107,6 +107,35 @@ TEST(jobs_give_their_result)
 	EQUAL((hear_more_than_time(), GUARDIAN_DONE), (result, GUARDIAN_CLOSED));
 }
 
+static enum guardian_event ask(const char *script, enum guardian_step job)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", script);
+	folder_bytes("command", text, strlen(text));
+	folder_run("chmod 755 command");
+	hands.program = folder_at("command");
+	assert_true(ops->job(&hands, job));
+	return hear_more_than_time();
+}
+
+/* Where no slots are. Its exit code is the result, above the codes that a command has anyway. */
+TEST(command_is_asked_for_the_verdict)
+{
+	EQUAL((ask("[ \"$*\" = 'guard look' ] && exit 17", GUARDIAN_LOOK), GUARDIAN_DONE),
+	      (result, GUARDIAN_OPEN));
+	EQUAL((ask("[ \"$*\" = 'guard deadline' ] && exit 21", GUARDIAN_RECORD), GUARDIAN_DONE),
+	      (result, GUARDIAN_RECORDED));
+	EQUAL((ask("exit 3", GUARDIAN_LOOK), GUARDIAN_DONE), (result, GUARDIAN_FAILED));
+	EQUAL((ask("exit 22", GUARDIAN_LOOK), GUARDIAN_DONE), (result, GUARDIAN_FAILED));
+	EQUAL((ask("kill -9 $$", GUARDIAN_LOOK), GUARDIAN_DONE), (result, GUARDIAN_FAILED));
+	folder_bytes("1/cmdline", "init [6]\0\0\0", 11);
+	EQUAL((ask("exit 21", GUARDIAN_RECORD), GUARDIAN_DONE), (result, GUARDIAN_CLEAN));
+	hands.program = "/nonexistent";
+	assert_true(ops->job(&hands, GUARDIAN_LOOK));
+	EQUAL((hear_more_than_time(), GUARDIAN_DONE), (result, GUARDIAN_FAILED));
+}
+
 TEST(shutdown_of_process_1_is_seen_before_the_record)
 {
 	put_state();

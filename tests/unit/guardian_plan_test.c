@@ -177,6 +177,19 @@ TEST(every_job_has_a_limit)
 	play("492 wait");
 }
 
+/* Where a command has the last word; what follows has the limit of all others. */
+TEST(verdict_may_have_a_limit_of_its_own)
+{
+	const struct guardian_terms terms = {
+		.trial = true, .deadline_s = 300, .shutdown_s = 120, .verdict_s = 150
+	};
+
+	guardian_plan_start(&plan, &terms, S(100));
+	plan.note_at = UINT64_MAX;
+	play("200 nudged look, 349 wait, 350 kill, 400 record, 549 wait, 550 kill orderly, "
+	     "580 sync, 599 wait, 600 kill read-only");
+}
+
 TEST(verdict_ends_the_guardian)
 {
 	play("150 nudged look, 151 closed end");

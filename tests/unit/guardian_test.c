@@ -171,6 +171,35 @@ TEST(arguments_of_a_good_slot)
 	assert_false(guardian_args(&s, 10, (char *const *)argv)); /* it is good already */
 }
 
+TEST(arguments_where_no_slots_are)
+{
+	const char *argv[] = { "g",  "-",	"0",  "trial", "300",		"0", "90",
+			       "60", "release", "65", "150",   "/bin/keelboot", NULL };
+	struct guardian_setup s;
+
+	assert_true(guardian_args(&s, 12, (char *const *)argv));
+	EQUAL((s.program, "/bin/keelboot"), (s.terms.verdict_s, 150), (s.terms.trial, true));
+	EQUAL((s.attempt.slot, STATE_NONE), (s.terms.deadline_s, 300));
+	argv[4] = "0"; /* nothing was good before: there is no deadline, but a verdict to come */
+	assert_true(guardian_args(&s, 12, (char *const *)argv));
+	assert_false(guardian_args(&s, 11, (char *const *)argv));
+	argv[11] = "keelboot";
+	assert_false(guardian_args(&s, 12, (char *const *)argv));
+	argv[11] = "/bin/keelboot";
+	argv[10] = "soon";
+	assert_false(guardian_args(&s, 12, (char *const *)argv));
+	argv[10] = "150";
+	argv[1] = "b";
+	assert_false(guardian_args(&s, 12, (char *const *)argv));
+	argv[1] = "-";
+	argv[3] = "good";
+	assert_false(guardian_args(&s, 12, (char *const *)argv)); /* nothing to release it for */
+	argv[8] = "keep";
+	assert_true(guardian_args(&s, 12, (char *const *)argv));
+	argv[7] = "0";
+	assert_false(guardian_args(&s, 12, (char *const *)argv)); /* nothing to do */
+}
+
 TEST(good_slot_is_proven_in_time)
 {
 	const struct guardian_setup s = { .attempt = { .slot = 1, .token = 3 },
