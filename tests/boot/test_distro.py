@@ -334,16 +334,15 @@ def test_overlay_above_the_slot(board):
 @on_each("keelboot.enable=0", "no state", "no configuration")
 def test_goes_on_without_keelboot(board, what):
     disk = board.disk("1.0", "2.0", good="ab")
-    append, conf, files, said = "root=PARTLABEL=root-b rw", "", {}, None
+    append, conf, files = "root=PARTLABEL=root-b rw", "", {}
     if what == "keelboot.enable=0":
         append, said = f"{append} {what}", what
     elif what == "no state":
         conf, said = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n", "no usable state"
     else:
-        files = {"etc/keelboot/system.conf": None}
+        files, said = {"etc/keelboot/system.conf": None}, "there is no /etc/keelboot/system.conf"
     with machine(board, disk, append=append, conf=conf, files=files) as vm:
-        if said:
-            vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
+        vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
         vm.expect(r"system 2\.0 is up on slot", SLOW)
         # Nobody feeds a watchdog that was armed before.
         vm.expect(r"system 2\.0 is ready", SLOW)
@@ -364,6 +363,7 @@ def test_key_that_does_not_parse_costs_no_boot(board):
     """Nothing signed by it is installed; that is all."""
     torn = {"etc/keelboot/keys/torn.pem": "-----BEGIN PUBLIC KEY-----\nMCow\n"}
     with machine(board, board.disk("1.0"), files=torn) as vm:
+        vm.expect(r"keelboot: keyring: torn\.pem is not one PEM", SLOW)
         up(board, vm, "1.0", "a")
         assert board.causes(vm) == []
 

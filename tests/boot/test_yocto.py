@@ -137,7 +137,9 @@ def test_packages_have_what_they_are_for(build):
              for package in packages.iterdir()}
     assert files["keelboot-init"] == {"init", "usr/lib/keelboot/keelboot-guardian"}
     assert files["keelboot-helper"] == {"usr/lib/keelboot/keelboot-helper"}
-    assert {"usr/bin/keelboot", "etc/init.d/keelboot", "usr/lib/keelboot/keelboot-overlay"} <= files["keelboot"]
+    assert {"usr/bin/keelboot", "etc/init.d/keelboot", "usr/lib/keelboot/keelboot-overlay",
+            "usr/lib/systemd/system/keelboot-mark-good.service",
+            "usr/lib/systemd/system-preset/80-keelboot.preset"} <= files["keelboot"]
 
 
 @pytest.mark.parametrize("removed, says", (
