@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIX_MARK                                                        \
+#define FIX_MARK                                                     \
 	"run `keelboot health` at each boot, once the system works " \
 	"(the units that come with the command do it)"
 
@@ -26,10 +26,10 @@ static void check_booted(struct doctor *doc)
 			"mend what it names; if that is a file of /etc/keelboot, make the initramfs anew",
 			"the initramfs went on without Keelboot: %s", d->aside);
 	else if (!d->run_found)
-		doctor_report(doc, DOCTOR_ERROR, "not-booted",
-			      "boot with an initramfs that has Keelboot: keelboot image build makes one, or the package for the generator of your distribution",
-			      "Keelboot did not boot the running system (no %s/slot)",
-			      d->opts->run_dir);
+		doctor_report(
+			doc, DOCTOR_ERROR, "not-booted",
+			"boot with an initramfs that has Keelboot: keelboot image build makes one, or the package for the generator of your distribution",
+			"Keelboot did not boot the running system (no %s/slot)", d->opts->run_dir);
 	if (doc->st.boot == NULL)
 		return;
 	if (json_object_object_get_ex(doc->st.boot, "counted", &value) &&
