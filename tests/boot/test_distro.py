@@ -391,6 +391,8 @@ def test_slots_on(board, what):
         assert status["booted"]["slot"] == "b" and status["slots"][1]["state"] == "good"
         root = board.ask(vm, "sed -n \"s/^KEELBOOT_ROOT='\\(.*\\)'/\\1/p\" /run/keelboot/root.env").strip()
         assert re.match(r"/dev/(dm-\d+|md\d+)$", root)
+        assert board.ask(vm, "grep ^KEELBOOT_NAME= /run/keelboot/root.env").strip() == \
+            f"KEELBOOT_NAME='{mapped_disk.NAMES[kind].format('b')}'"
         assert board.ask(vm, "findmnt -no SOURCE /").strip() in (
             root, mapped_disk.NODES[kind].format("b"), board.ask(vm, f"readlink -f {root}").strip())
 
