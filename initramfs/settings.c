@@ -89,6 +89,12 @@ static void look_at_keys(struct boot *b)
 		log_err("INSECURE: %s: its key %s is %s, which is published",
 			keyring_pem_published_means(b->conf.signatures_required), key->name,
 			key->published);
+	if (b->keys.wrong[0] != '\0')
+		log_warn("keyring: %s is not " KEYRING_PEM_WANTED
+			 ": %s; replace it, and make the initramfs anew",
+			 b->keys.wrong,
+			 b->keys.ntrusted == 0 ? "no update is installed"
+					       : "what that key signed is not installed");
 }
 
 /* What both can say, the command line says last. */

@@ -217,6 +217,16 @@ def test_what_is_missing(board, what, severity, finding):
     assert (severity, finding) in board.findings()
 
 
+def test_why_the_initramfs_went_on_without_keelboot(board):
+    (board.dev.path / "run/slot").unlink()
+    (board.dev.path / "run/aside").write_text("no usable state")
+    finding, = board.told("not-booted")
+    assert finding["text"] == "the initramfs went on without Keelboot: no usable state"
+    assert board.dev("status").stdout.startswith(
+        "Which slot runs is not known: Keelboot did not boot this system: no usable state.\n")
+    assert "went on without Keelboot: no usable state" in board.dev("status", "--json").stdout
+
+
 @pytest.mark.parametrize("facts, severity, finding", [
     ({"status": "trial", "counted": False}, "error", "boot-not-counted"),
     ({"warnings": [{"id": "watchdog-timeout", "text": "it cannot count that long"}]}, "warning", "boot-warned"),

@@ -53,6 +53,21 @@ def test_what_installs_has_all_and_the_maker_may_say_what(tmp_path):
     assert sets(tmp_path, ("squashfs",), KEELBOOT_APPLY="no", KEELBOOT_SETS="usb") == ["usb"]
 
 
+def test_an_initramfs_without_keelboot_gets_what_says_so(tmp_path):
+    subprocess.run(["sh", "-euc", f". {LIB}/pack.sh; KEELBOOT_LIB={LIB}; "
+                    f"keelboot_pack_missing {tmp_path} 'there is no /etc/keelboot/system.conf'"],
+                   check=True, env={"PATH": "/usr/bin:/bin"})
+    assert (tmp_path / "etc/keelboot/missing").read_text() == "there is no /etc/keelboot/system.conf\n"
+    script = tmp_path / str(LIB)[1:] / "say-missing"
+    assert script.stat().st_mode & 0o111
+    for shell in (("dash",), ("busybox", "sh")):
+        said = tmp_path / "kmsg"
+        text = script.read_text().replace("/etc/keelboot", f"{tmp_path}/etc/keelboot").replace("/dev/kmsg", str(said))
+        subprocess.run([*shell, "-eu"], input=text, text=True, check=True)
+        assert said.read_text() == \
+            "<3>keelboot: there is no /etc/keelboot/system.conf: this boot goes on without Keelboot\n"
+
+
 @pytest.mark.parametrize("awk", [("mawk",), ("busybox", "awk")], ids=" ".join)
 def test_drivers_are_told_with_what_hardware_asks_for_them(tmp_path, awk):
     (tmp_path / "modules.dep").write_text(DEP)

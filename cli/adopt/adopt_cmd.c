@@ -208,7 +208,7 @@ static int do_all(const struct device_options *o)
 	say_step("initramfs");
 	err = adopt_make_initramfs(&ad);
 	if (err == KB_OK)
-		puts("Done. The next boot tries slot b; when it works, run `keelboot mark good` there.\n"
+		puts("Done. The next boot tries slot b; when it works, keelboot-mark-good.service marks it good (without systemd: run `keelboot health`).\n"
 		     "The system as it was stays in slot a; keelboot.enable=0 on the kernel's command line boots it as before.");
 	return output_exit_code(err);
 }

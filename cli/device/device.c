@@ -5,6 +5,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/util.h"
 #include "selector/reset.h"
 #include "selector/verdict.h"
 
@@ -42,6 +43,8 @@ static void read_boot(struct device *d)
 	if (text[0] != '\0' && text[1] == '\0')
 		d->booted = letter_slot(text[0]);
 	d->run_found = d->booted != STATE_NONE;
+	read_run(d, "aside", text, sizeof(text));
+	util_print_safe(d->aside, sizeof(d->aside), text);
 	read_run(d, "token", text, sizeof(text));
 	text[strcspn(text, "\n")] = '\0';
 	if (d->run_found && letter_slot(text[0]) == d->booted && text[1] == ' ' &&

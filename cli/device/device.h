@@ -48,6 +48,8 @@ struct device {
 
 	/* what init left; run_found: the running system was booted by Keelboot */
 	bool run_found;
+	/* why the initramfs of a distribution went on without Keelboot; "": it did not */
+	char aside[96];
 	/* of what is there, and cannot be read */
 	enum kb_err run_err;
 	/* slot, or STATE_NONE */

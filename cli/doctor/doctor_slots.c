@@ -11,20 +11,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIX_MARK                                                        \
-	"run `keelboot mark good` at each boot, once the system works " \
-	"(keelboot(1) has a unit for it)"
+#define FIX_MARK                                                     \
+	"run `keelboot health` at each boot, once the system works " \
+	"(the units that come with the command do it)"
 
 static void check_booted(struct doctor *doc)
 {
 	const struct device *d = doc->d;
 	json_object *value;
 
-	if (!d->run_found)
-		doctor_report(doc, DOCTOR_ERROR, "not-booted",
-			      "boot with an initramfs from keelboot image build",
-			      "Keelboot did not boot the running system (no %s/slot)",
-			      d->opts->run_dir);
+	if (!d->run_found && d->aside[0] != '\0')
+		doctor_report(
+			doc, DOCTOR_ERROR, "not-booted",
+			"mend what it names; if that is a file of /etc/keelboot, make the initramfs anew",
+			"the initramfs went on without Keelboot: %s", d->aside);
+	else if (!d->run_found)
+		doctor_report(
+			doc, DOCTOR_ERROR, "not-booted",
+			"boot with an initramfs that has Keelboot: keelboot image build makes one, or the package for the generator of your distribution",
+			"Keelboot did not boot the running system (no %s/slot)", d->opts->run_dir);
 	if (doc->st.boot == NULL)
 		return;
 	if (json_object_object_get_ex(doc->st.boot, "counted", &value) &&

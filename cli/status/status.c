@@ -104,7 +104,10 @@ static void warn_of_boot(struct status *st)
 			st,
 			"no system.conf in %s/etc/keelboot or %s/usr/lib/keelboot: defaults are used",
 			d->opts->conf_root, d->opts->conf_root);
-	if (!d->run_found)
+	if (!d->run_found && d->aside[0] != '\0')
+		status_warn(st, "this boot went on without Keelboot: %s; see keelboot doctor",
+			    d->aside);
+	else if (!d->run_found)
 		status_warn(
 			st,
 			"Keelboot did not boot the running system (no %s/slot): its initramfs must contain Keelboot's init",

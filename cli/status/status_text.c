@@ -78,7 +78,8 @@ static void print_head(const struct status *st)
 	const char *tier = status_boot_text(st, "tier");
 
 	if (!d->run_found)
-		puts("Which slot runs is not known: Keelboot did not boot this system.");
+		printf("Which slot runs is not known: Keelboot did not boot this system%s%s.\n",
+		       d->aside[0] != '\0' ? ": " : "", d->aside);
 	else if (st->have_state && d->booted < d->state.nslots)
 		print_running(st);
 	else

@@ -45,6 +45,13 @@ keelboot_missing() {
 		echo "there is no /etc/keelboot/system.conf"
 }
 
+# Into the initramfs in the folder $1: what each boot says where Keelboot is missing, for the reason $2.
+keelboot_pack_missing() {
+	mkdir -p "$1/etc/keelboot" "$1$KEELBOOT_LIB"
+	echo "$2" >"$1/etc/keelboot/missing"
+	cp "$KEELBOOT_LIB/say-missing" "$1$KEELBOOT_LIB/"
+}
+
 # The programs, a line each: where it is, and where the initramfs wants it. Those that use the libraries of this
 # system go first. Without keelboot-helper the initramfs installs nothing: KEELBOOT_APPLY=no.
 keelboot_programs() {

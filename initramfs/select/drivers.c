@@ -23,6 +23,8 @@ struct drivers {
 	char text[TABLE_MAX];
 	struct pattern {
 		const char *text;
+		/* so many letters stand for themselves: most devices differ in these */
+		size_t plain;
 		unsigned module;
 	} pattern[PATTERNS_MAX];
 	unsigned npatterns;
@@ -51,7 +53,9 @@ static void add_line(struct drivers *d, char *line)
 	if (m == d->nmodules)
 		d->module[d->nmodules++] = (struct module){ .name = line };
 	if (blank != NULL)
-		d->pattern[d->npatterns++] = (struct pattern){ .text = blank + 1, .module = m };
+		d->pattern[d->npatterns++] = (struct pattern){ .text = blank + 1,
+							       .plain = strcspn(blank + 1, "*?[\\"),
+							       .module = m };
 }
 
 static bool read_table(struct drivers *d)
@@ -72,6 +76,11 @@ static bool read_table(struct drivers *d)
 
 /* ---------------------------------------------------------------- the hardware */
 
+static bool asks_for(const char *alias, const struct pattern *p)
+{
+	return strncmp(p->text, alias, p->plain) == 0 && fnmatch(p->text, alias, 0) == 0;
+}
+
 static enum kb_err visit_device(void *ctx, const char *name)
 {
 	struct drivers *d = ctx;
@@ -82,7 +91,7 @@ static enum kb_err visit_device(void *ctx, const char *name)
 		return KB_OK;
 	alias[strcspn(alias, "\n")] = '\0';
 	for (unsigned i = 0; i < d->npatterns; i++) {
-		if (fnmatch(d->pattern[i].text, alias, 0) == 0)
+		if (asks_for(alias, &d->pattern[i]))
 			d->module[d->pattern[i].module].wanted = true;
 	}
 	return KB_OK;

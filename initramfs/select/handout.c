@@ -21,6 +21,7 @@ struct handout handout_of(const struct boot *b)
 		.chosen = b->attempt.chosen,
 		.root = b->mounted,
 		.protected = b->root.protect,
+		.name = b->conf.slot[slot].cls[cls].part,
 		.watchdog_s = b->conf.watchdog_timeout_s,
 		.shutdown_s = b->conf.shutdown_deadline_s,
 		.handover = b->wdt.handover,
@@ -72,6 +73,7 @@ static void put_handout(struct lines *l, const struct handout *h)
 	put_line(l, "INIT", h->root.init);
 	put_line(l, "PROTECTED", h->protected ? "yes" : "no");
 	put_line(l, "DEVICE", h->slot_dev);
+	put_line(l, "NAME", h->name);
 	put_line(l, "STATE", h->state_dev);
 	put_line(l, "TIER", choose_tier_name(h->chosen.tier));
 	put_line(l, "WATCHDOG", h->watchdog);

@@ -23,6 +23,8 @@ struct handout {
 	bool protected;
 	/* the partition or mapping that the slot is: root.dev, unless dm-verity stands between */
 	char slot_dev[DEVICES_NAME];
+	/* what system.conf calls that: "PARTLABEL=root-a", "/dev/mapper/root-a" */
+	const char *name;
 	/* "" where it is unknown */
 	char state_dev[DEVICES_NAME];
 	/* that select_enter() has to see to; "": none, or the guardian has it */

@@ -160,6 +160,11 @@ class Target:
     more_suites: tuple = ()
     init: str = "systemd"
 
+    @property
+    def kind(self) -> str:
+        """The target of which it is a variant with another init in its slots."""
+        return self.name.removesuffix("-sysvinit")
+
     def tree(self) -> Path:
         """A Debian that has the generator and Keelboot's glue."""
         tree = WORK / hashlib.sha256((self.packages + self.suite).encode()).hexdigest()[:8]

@@ -36,9 +36,11 @@ def on_more(*targets):
     return pytest.mark.parametrize("board", [*TARGETS.values(), *targets], ids=named, indirect=True)
 
 
-def on_each(*words, newer: int = 0):
-    """The scenario runs with each word, as `what`; with so many of the first ones on the newer targets, too."""
-    cases = [(target, words) for target in (*TARGETS.values(), MKOSI)] + [(target, words[:newer]) for target in NEWER]
+def on_each(*words, newer: int = 0, sysvinit: int = 0):
+    """The scenario runs with each word, as `what`; with so many of the first ones on the newer targets, and where
+    sysvinit is in the slots."""
+    cases = [(target, words) for target in (*TARGETS.values(), MKOSI)] + \
+        [(target, words[:newer]) for target in NEWER] + [(target, words[:sysvinit]) for target in SYSVINIT]
     return pytest.mark.parametrize("board, what", [pytest.param(target, word, id=f"{named(target)}{word}")
                                                    for target, some in cases for word in some], indirect=["board"])
 
@@ -78,7 +80,7 @@ def test_good_update(board):
         assert board.causes(vm) == ["guest"]
 
 
-@on_more(MKOSI)
+@on_more(*SYSVINIT, MKOSI)
 def test_good_update_from_a_stick(board):
     disk = board.disk("1.0")
     with machine(board, disk, drives=[board.stick(board.bundle("2.0"))]) as vm:
@@ -113,6 +115,7 @@ def test_broken_update_falls_back(board):
         assert status["booted"]["reason"] == "b: reset before it was marked good"
 
 
+@on_more(*SYSVINIT)
 def test_hanging_update_falls_back(board):
     with machine(board, board.disk("1.0", "2.0 hang", good="a")) as vm:
         for number in (1, 2):
@@ -124,6 +127,7 @@ def test_hanging_update_falls_back(board):
         assert board.status(vm)["slots"][1]["state"] == "bad"
 
 
+@on_more(*SYSVINIT)
 def test_twenty_power_cuts_during_an_update(board):
     disk = board.disk("1.0")
     before, fresh, cuts = board.slots(disk)["a"], board.work / "fresh.img", 0
@@ -150,6 +154,7 @@ def test_twenty_power_cuts_during_an_update(board):
 
 # ---------------------------------------------------------------- slots that are not well
 
+@on_more(*SYSVINIT)
 def test_slot_that_does_not_mount_is_passed_over(board):
     disk = board.disk("1.0", "2.0", good="a")
     write_partition(disk, "root-b", bytes(1 << 20), 4096)
@@ -170,7 +175,17 @@ def test_slot_that_the_distribution_cannot_mount_is_left(board):
         assert board.status(vm)["slots"][1]["state"] == "bad"
 
 
-@on_each("wrong root=", "no root=", "root=keelboot", newer=1)
+def test_prompt_for_a_maker_who_asks_for_it(board):
+    """The same, with [initramfs] prompt=yes. The watchdog would end a prompt, so it is stopped."""
+    conf = CONF.replace("timeout=60", "timeout=25") + "[initramfs]\nprompt=yes\n"
+    with machine(board, board.disk("1.0", "2.0", good="a"), conf=conf, files=MISLEADS[board.target.name]) as vm:
+        vm.expect(r"\[initramfs\] prompt=yes: no restart", SLOW)
+        vm.expect(r"\(initramfs\)|Press Enter for maintenance|dracut:/#", SLOW)
+        time.sleep(60)
+        assert board.causes(vm) == []
+
+
+@on_each("wrong root=", "no root=", "root=keelboot", newer=1, sysvinit=1)
 def test_nothing_to_boot_restarts(board, what):
     append = {"no root=": "", "wrong root=": WRONG}.get(what, what)
     disk = board.disk("1.0")
@@ -195,9 +210,9 @@ def test_dracut_that_refuses_to_continue_restarts(board):
         vm.wait_boot(3, SLOW)
 
 
-@on_more(MKOSI)
+@on_more(*SYSVINIT, MKOSI)
 def test_hook_that_hangs_is_reset(board):
-    with machine(board, board.disk("1.0", "2.0", good="a"), files=HANGS[board.target.name],
+    with machine(board, board.disk("1.0", "2.0", good="a"), files=HANGS[board.target.kind],
                  conf=CONF.replace("timeout=60", "timeout=25")) as vm:
         vm.expect(r"a hook of the distribution hangs", SLOW)
         vm.wait_boot(2, SLOW)
@@ -237,7 +252,7 @@ def test_initramfs_for_this_host_has_the_drivers_of_sticks(board):
 
 # ---------------------------------------------------------------- healthy boots
 
-@on_more(MKOSI)
+@on_more(*SYSVINIT, MKOSI)
 def test_healthy_boot_writes_nothing(board):
     """The watchdog's driver reports its resets, without announcing it: count=never."""
     disk = board.disk("1.0", "2.0", good="ab")
@@ -334,16 +349,15 @@ def test_overlay_above_the_slot(board):
 @on_each("keelboot.enable=0", "no state", "no configuration")
 def test_goes_on_without_keelboot(board, what):
     disk = board.disk("1.0", "2.0", good="ab")
-    append, conf, files, said = "root=PARTLABEL=root-b rw", "", {}, None
+    append, conf, files = "root=PARTLABEL=root-b rw", "", {}
     if what == "keelboot.enable=0":
         append, said = f"{append} {what}", what
     elif what == "no state":
         conf, said = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n", "no usable state"
     else:
-        files = {"etc/keelboot/system.conf": None}
+        files, said = {"etc/keelboot/system.conf": None}, "there is no /etc/keelboot/system.conf"
     with machine(board, disk, append=append, conf=conf, files=files) as vm:
-        if said:
-            vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
+        vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
         vm.expect(r"system 2\.0 is up on slot", SLOW)
         # Nobody feeds a watchdog that was armed before.
         vm.expect(r"system 2\.0 is ready", SLOW)
@@ -364,6 +378,7 @@ def test_key_that_does_not_parse_costs_no_boot(board):
     """Nothing signed by it is installed; that is all."""
     torn = {"etc/keelboot/keys/torn.pem": "-----BEGIN PUBLIC KEY-----\nMCow\n"}
     with machine(board, board.disk("1.0"), files=torn) as vm:
+        vm.expect(r"keelboot: keyring: torn\.pem is not one PEM", SLOW)
         up(board, vm, "1.0", "a")
         assert board.causes(vm) == []
 
@@ -378,7 +393,7 @@ def test_required_keelboot_restarts(board):
 
 # ---------------------------------------------------------------- slots that are no partitions
 
-@on_each(*mapped_disk.KINDS, newer=1)
+@on_each(*mapped_disk.KINDS, newer=1, sysvinit=2)
 def test_slots_on(board, what):
     kind = mapped_disk.KINDS[what]
     disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")
@@ -391,6 +406,8 @@ def test_slots_on(board, what):
         assert status["booted"]["slot"] == "b" and status["slots"][1]["state"] == "good"
         root = board.ask(vm, "sed -n \"s/^KEELBOOT_ROOT='\\(.*\\)'/\\1/p\" /run/keelboot/root.env").strip()
         assert re.match(r"/dev/(dm-\d+|md\d+)$", root)
+        assert board.ask(vm, "grep ^KEELBOOT_NAME= /run/keelboot/root.env").strip() == \
+            f"KEELBOOT_NAME='{mapped_disk.NAMES[kind].format('b')}'"
         assert board.ask(vm, "findmnt -no SOURCE /").strip() in (
             root, mapped_disk.NODES[kind].format("b"), board.ask(vm, f"readlink -f {root}").strip())
 

@@ -28,7 +28,7 @@ INHERIT:remove = "sanity"
 BB_NUMBER_THREADS = "1"
 BB_NO_NETWORK = "1"
 CONNECTIVITY_CHECK_URIS = ""
-DISTRO_FEATURES:append = " keelboot"
+DISTRO_FEATURES:append = " keelboot sysvinit"
 DISTRO_VERSION = "2026.08"
 ACME_FOLDER = "{folder}"
 KEELBOOT_COMPATIBLE = "acme-box-1"
@@ -39,6 +39,9 @@ IMAGE_FSTYPES:remove = "tar.bz2"
 KEELBOOT_APPEND = "console=ttyS0 loglevel=7"
 """
 BOOT = "#!/bin/sh\n/etc/init.d/keelboot start\necho \"Yocto is up on slot $(cat /run/keelboot/slot)\"\n"
+# The init script leaves the console to others while the checks take their time.
+WHEN_GOOD = "dmesg -n 1; for i in $(seq 60); do keelboot status | grep -q 'which is good' && break; sleep 1; done; " \
+            "keelboot status"
 pytestmark = pytest.mark.skipif(not SOURCE, reason="KEELBOOT_YOCTO names no folder with BitBake and OpenEmbedded")
 
 
@@ -137,7 +140,18 @@ def test_packages_have_what_they_are_for(build):
              for package in packages.iterdir()}
     assert files["keelboot-init"] == {"init", "usr/lib/keelboot/keelboot-guardian"}
     assert files["keelboot-helper"] == {"usr/lib/keelboot/keelboot-helper"}
-    assert {"usr/bin/keelboot", "etc/init.d/keelboot", "usr/lib/keelboot/keelboot-overlay"} <= files["keelboot"]
+    assert {"usr/bin/keelboot", "etc/init.d/keelboot", "usr/lib/keelboot/keelboot-overlay",
+            "usr/lib/systemd/system/keelboot-mark-good.service",
+            "usr/lib/systemd/system-preset/80-keelboot.preset"} <= files["keelboot"]
+
+
+def test_system_with_systemd_has_the_units_alone(build):
+    """systemd would take the init script for one more."""
+    (build.folder / "this-machine.conf").write_text('INHERIT += "this-machine"\nDISTRO_FEATURES:remove = "sysvinit"\n')
+    image = build.do(build.recipe("keelboot"), "install") / "image"
+    assert not (image / "etc/init.d/keelboot").exists()
+    assert (image / "etc/systemd/system/boot-complete.target.requires/keelboot-check.service").is_symlink()
+    (build.folder / "this-machine.conf").write_text('INHERIT += "this-machine"\n')
 
 
 @pytest.mark.parametrize("removed, says", (
@@ -193,7 +207,7 @@ def machine(folder: Path, *drives: Drive) -> Machine:
 def is_up(vm: Machine, slot: str) -> None:
     vm.expect(rf"keelboot: slot {slot}: 2026\.08, trial", SLOW)
     vm.expect(f"Yocto is up on slot {slot}", SLOW)
-    status, said = vm.shell("dmesg -n 1; keelboot status", 60)
+    status, said = vm.shell(WHEN_GOOD, 120)
     assert status == 0 and f"Slot {slot} runs 2026.08, which is good." in said, said
 
 

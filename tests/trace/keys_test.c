@@ -2,6 +2,7 @@
 /* What process 1 says of the keys that its image has. */
 #include "lib/util.h"
 #include "tests/trace/machine.h"
+#include "update/wire/keyring_pem.h"
 
 #define KEYS	  "/etc/keelboot/keys/"
 #define PEM(text) "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA" text "\n-----END PUBLIC KEY-----\n"
@@ -65,6 +66,20 @@ TEST(keys_of_ones_own_are_told_by_their_marks)
 	assert_absent("# INSECURE");
 	EQUAL((marks("\"trusted\""), 2), (marks("\"retired\""), 0));
 	machine_told("\"warnings\":[]");
+}
+
+/* A healthy boot verifies nothing, so nobody else would notice. */
+TEST(file_that_should_be_a_key_and_is_none_is_told_at_each_boot)
+{
+	os_sim_file(KEYS "a.pem", one);
+	os_sim_file(KEYS "torn.pem", "-----BEGIN PUBLIC KEY-----\nMCow\n");
+	boot_good();
+	assert_once("# keyring: torn.pem is not " KEYRING_PEM_WANTED
+		    ": what that key signed is not installed; replace it");
+	machine_anew();
+	os_sim_file(KEYS "torn.pem", "-----BEGIN PUBLIC KEY-----\nMCow\n");
+	boot_good();
+	assert_once("# keyring: torn.pem is not " KEYRING_PEM_WANTED ": no update is installed");
 }
 
 /* One that is retired is trusted by nobody, wherever it also lies, however its file is called; and

@@ -43,6 +43,7 @@ TEST(healthy_boot_hands_the_preferred_slot_out_and_writes_nothing)
 	handed_out("KEELBOOT_SLOT='a'\n");
 	handed_out("KEELBOOT_ROOT='/dev/vda2'\nKEELBOOT_FSTYPE='ext4'\nKEELBOOT_OPTIONS=''\n");
 	handed_out("KEELBOOT_PROTECTED='yes'\n");
+	handed_out("KEELBOOT_DEVICE='/dev/vda2'\nKEELBOOT_NAME='PARTLABEL=root-a'\n");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
 }
 

@@ -71,7 +71,7 @@ TEST(each_key_is_told_once_by_the_name_of_its_file)
 	write_file(folder, "c.pem", pem(ED25519, 1, ""), 0);
 	write_file(folder, "d.key", pem(ED25519, 3, ""), 0);
 	keyring_survey_read(&s, folder);
-	EQUAL((s.ntrusted, 2), (s.nretired, 0), (s.trusted[0].name, "a.pem"));
+	EQUAL((s.ntrusted, 2), (s.nretired, 0), (s.trusted[0].name, "a.pem"), (s.wrong, ""));
 	assert_string_equal(s.trusted[1].name, "b.pem");
 	assert_int_not_equal(s.trusted[0].mark, s.trusted[1].mark);
 	assert_null(keyring_survey_published(&s));
@@ -97,7 +97,20 @@ TEST(what_is_no_key_is_left_out)
 	write_file(folder, "e.pem", "-----BEGIN PUBLIC KEY-----\n", 0);
 	write_file(folder, "d.pem", pem(ED25519, 3, ""), KEYRING_PEM_MAX);
 	keyring_survey_read(&s, folder);
-	assert_int_equal(s.ntrusted, 0);
+	EQUAL((s.ntrusted, 0), (s.wrong, "a.pem"));
+}
+
+TEST(what_is_no_key_is_told_by_the_first_of_their_names)
+{
+	write_file(folder, "c.pem", "not a key\n", 0);
+	write_file(folder, "b.pem", "nor is this\n", 0);
+	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
+	write_file(folder, "A.txt", "not called one\n", 0);
+	keyring_survey_read(&s, folder);
+	EQUAL((s.ntrusted, 1), (s.wrong, "b.pem"));
+	write_file(make_retired(), "README", "of keys\n", 0);
+	keyring_survey_read(&s, folder);
+	EQUAL((s.ntrusted, 0), (s.wrong, "README"));
 }
 
 static void link_into(int to, const char *name)

@@ -65,6 +65,15 @@ static enum kb_err add_key(struct keyring_survey_key *keys, unsigned *n,
 	return KB_OK;
 }
 
+static void note_wrong(struct keyring_survey *s, const char *file)
+{
+	char name[sizeof(s->wrong)];
+
+	util_print_safe(name, sizeof(name), file);
+	if (s->wrong[0] == '\0' || strcmp(name, s->wrong) < 0)
+		snprintf(s->wrong, sizeof(s->wrong), "%s", name);
+}
+
 static enum kb_err visit_name(void *ctx, const char *name)
 {
 	struct folder *f = ctx;
@@ -77,6 +86,8 @@ static enum kb_err visit_name(void *ctx, const char *name)
 	if (f->files++ == KEYRING_FILES_MAX)
 		return KB_ENOSPC;
 	err = read_key(f->path, name, &key);
+	if (err != KB_OK)
+		note_wrong(s, name);
 	/* All that lies there is a key, or nobody knows which ones are trusted no more. */
 	if (f->is_retired)
 		return err == KB_OK ? add_key(s->retired, &s->nretired, &key) : err;
@@ -105,7 +116,7 @@ void keyring_survey_read(struct keyring_survey *s, const char *dir)
 
 	memset(s, 0, sizeof(*s));
 	if (read_retired(s, dir) != KB_OK || os_each(dir, visit_name, &trusted) != KB_OK)
-		memset(s, 0, sizeof(*s));
+		s->ntrusted = s->nretired = 0;
 }
 
 const struct keyring_survey_key *keyring_survey_published(const struct keyring_survey *s)

@@ -23,6 +23,8 @@ struct keyring_survey_key {
 struct keyring_survey {
 	unsigned ntrusted, nretired;
 	struct keyring_survey_key trusted[KEYRING_SURVEY_MAX], retired[KEYRING_SURVEY_MAX];
+	/* the first file, by its name, that should have a key and has none; "": each has one */
+	char wrong[64];
 };
 
 /*

@@ -7,11 +7,7 @@
 
 # called by dracut
 check() {
-	local missing
-	missing=$(keelboot_missing)
-	[ -n "$missing" ] || return 0
-	dwarn "keelboot: $missing: this initramfs boots without Keelboot"
-	return 1
+	return 0
 }
 
 # called by dracut
@@ -21,13 +17,14 @@ depends() {
 
 # called by dracut
 installkernel() {
+	[ -z "$(keelboot_missing)" ] || return 0
 	# A stick may come whatever the machine has now.
 	hostonly='' instmods $(keelboot_modules $KEELBOOT_SETS)
 }
 
 # Slots that are no partitions are opened by dracut's queue, which is not at work unless somebody asks for it.
 want_queue() {
-	! grep -Eqs '^[a-z]+=/dev/(md|[^/]+/)' $(keelboot_files) || dracut_need_initqueue
+	! grep -Eqs '[=:][[:space:]]*/dev/(md|[^/]+/)' $(keelboot_files) || dracut_need_initqueue
 }
 
 install_for_systemd() {
@@ -58,7 +55,14 @@ install_for_shell() {
 
 # called by dracut
 install() {
-	local file target
+	local file target missing
+	missing=$(keelboot_missing)
+	if [ -n "$missing" ]; then
+		dwarn "keelboot: $missing: this initramfs boots without Keelboot"
+		keelboot_pack_missing "$initdir" "$missing"
+		inst_hook cmdline 95 "$moddir/missing.sh"
+		return 0
+	fi
 	# Its emergency script stops the watchdog, which then covers no boot that ends there.
 	if dracut_module_included watchdog; then
 		dfatal "keelboot: dracut's module watchdog stops the watchdog in an emergency: leave it out"

@@ -35,7 +35,10 @@ do_install() {
 	oe_runmake -C ${S} install-device DESTDIR=${D}
 	install -m 755 ${B}/init ${D}/init
 	install -m 755 ${B}/keelboot-guardian ${D}${nonarch_libdir}/keelboot/
-	install -D -m 755 ${S}/hooks/system/keelboot.init ${D}${sysconfdir}/init.d/keelboot
+	# systemd would start it beside the units, which install-device brings.
+	if ${@bb.utils.contains("DISTRO_FEATURES", "sysvinit", "true", "false", d)}; then
+		install -D -m 755 ${S}/hooks/system/keelboot.init ${D}${sysconfdir}/init.d/keelboot
+	fi
 }
 
 do_install:class-native() {
@@ -48,7 +51,7 @@ FILES:${PN}-init = "/init ${nonarch_libdir}/keelboot/keelboot-guardian"
 RDEPENDS:${PN}-init = "${PN}-helper"
 SUMMARY:${PN}-helper = "What Keelboot's init and command start to read and to check bundles"
 FILES:${PN}-helper = "${nonarch_libdir}/keelboot/keelboot-helper"
-FILES:${PN} += "${nonarch_libdir}/keelboot ${datadir}/bash-completion ${datadir}/zsh ${datadir}/fish"
+FILES:${PN} += "${nonarch_libdir}/keelboot ${nonarch_libdir}/systemd ${datadir}/bash-completion ${datadir}/zsh ${datadir}/fish"
 RDEPENDS:${PN} = "${PN}-helper"
 
 BBCLASSEXTEND = "native"
