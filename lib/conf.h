@@ -26,6 +26,8 @@
 #define CONF_NAME_MAX	 31
 #define CONF_SPEC_MAX	 127
 #define CONF_PATH_MAX	 127
+#define CONF_PATHS_MAX	 8   /* in a list of paths */
+#define CONF_PATHS_LEN	 171 /* of such a list, so that the line has room for its key */
 #define CONF_SIZE_MAX	 11
 #define CONF_LINE_MAX	 198
 #define CONF_FILE_MAX	 65536 /* bytes; a larger file is not a configuration */
@@ -73,6 +75,14 @@ enum conf_slots { CONF_SLOTS_READONLY, CONF_SLOTS_WRITABLE };
 enum conf_bootstatus {
 	CONF_BOOTSTATUS_TRUST,
 	CONF_BOOTSTATUS_IGNORE, /* its driver restarts the machine by it, and says "fired" */
+};
+
+/* How a snapshot of the data that belongs to a release is made. */
+enum conf_data {
+	CONF_DATA_AUTO, /* the best that the file system can */
+	CONF_DATA_BTRFS,
+	CONF_DATA_REFLINK,
+	CONF_DATA_COPY,
 };
 
 /* Who feeds the watchdog once the real system runs. */
@@ -145,6 +155,13 @@ struct conf {
 	/* of each source, and of `keelboot install`: yes */
 	bool data_verify_first;
 
+	/* [data] */
+	/* on the data partition, what goes back with the release: "app,etc/network"; "" nothing */
+	char data_paths[CONF_PATHS_LEN + 1];
+	enum conf_data data_method;
+	/* of a plain copy; default: 256 */
+	uint32_t data_limit_mib;
+
 	/* [source.raw] */
 	bool raw_enabled;
 	/* default: "PARTLABEL=keelboot-stage" */
@@ -211,6 +228,7 @@ enum conf_kind {
 	CONF_KIND_BOOTSTATUS, /* enum conf_bootstatus */
 	CONF_KIND_VERIFY,     /* enum conf_verify */
 	CONF_KIND_SLOTS,      /* enum conf_slots */
+	CONF_KIND_DATA,	      /* enum conf_data */
 	CONF_KIND_NUMBER,     /* uint32_t */
 	CONF_KIND_JUMP,	      /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
 	CONF_KIND_SECONDS,    /* uint32_t: "30" or "30s" */
@@ -221,6 +239,7 @@ enum conf_kind {
 	CONF_KIND_NAME,	      /* letters, digits, '.', '_', '-', '+', ',' */
 	CONF_KIND_PATH,	      /* absolute path without "..", */
 	CONF_KIND_SUBPATH,    /* relative path without ".." */
+	CONF_KIND_SUBPATHS,   /* such paths, commas between, none in another; also nothing */
 	CONF_KIND_SPEC,	      /* conf_spec */
 	CONF_KIND_OVERLAY,    /* conf_spec, "tmpfs" or "off" */
 	CONF_KIND_SIZE,	      /* as tmpfs has it: "64M", "1G", or up to "90%" of the memory */

@@ -103,6 +103,21 @@ struct state_staged {
 	uint8_t fails;
 };
 
+/* What has to be done to the data that goes back with the release (selector/data.h). */
+enum state_data_phase {
+	STATE_DATA_NONE, /* nothing is kept */
+	STATE_DATA_DROP, /* what is kept, if anything, is of no use any more */
+	STATE_DATA_KEEP, /* as it was before the release was booted for the first time */
+	STATE_DATA_BACK, /* is being put back: before that is done, no slot may run with it */
+};
+
+struct state_data {
+	enum state_data_phase phase;
+	/* the trial that it is kept for; 0 for a release that is not known */
+	int8_t slot;
+	uint8_t release[STATE_LEDGER_ID_LEN];
+};
+
 /* A release whose automatic installs failed at the slot's own storage. */
 struct state_unwritable {
 	uint8_t release[STATE_LEDGER_ID_LEN];
@@ -140,6 +155,7 @@ struct state {
 	/* last resorts in a row: what their delay grows with */
 	uint8_t lr_count;
 	struct state_staged staged;
+	struct state_data data;
 	struct state_apply apply[STATE_SRC_COUNT];
 	/* automatic installs since the last commit */
 	uint8_t installs;
@@ -297,6 +313,9 @@ int state_slot_by_name(const struct state *s, const char *name);
 
 /* "empty", "writing", "trial", "good", "bad". */
 const char *state_st_name(enum state_st st);
+
+/* "none", "drop", "keep", "back". */
+const char *state_data_name(enum state_data_phase phase);
 
 /* "data", "raw", "sd", "usb", "command"; "none". */
 const char *state_source_name(enum state_source src);

@@ -97,7 +97,8 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
           for half in ("nothing", "folder", "release", "upper", "before the rename")),
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number not in (2, 6, 8, 10)))
 CACHE = TOP / "build/boot-cache"
-PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
+PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay",
+            "keelboot-data")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
            "tests/boot/debian_slot.py", "tests/boot/distro.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/data/kept_make.h"
+
+#include "lib/os_file.h"
+#include "lib/os_tree.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINKS "links" /* see tree_copy() */
+#define PROBE "probe"
+/* Beside what is copied: for names and folders, and so that the trial does not begin on a full
+ * disk. */
+#define SPARE (4u << 20)
+
+struct making {
+	struct tree_job *job;
+	int top, dir, links;
+	const struct conf *c;
+	const struct kept_list *l;
+	/* of paths, by how they were made */
+	unsigned snapshots;
+};
+
+/* ---------------------------------------------------------------- what the file system can */
+
+/* Two files of a block are cheaper than a copy that was not wanted. */
+static bool can_share(int dir)
+{
+	static const uint8_t block[4096];
+	KB_CLEANUP_FD int from = -1, to = -1;
+	bool can = os_file_create(dir, PROBE "1", &from) == KB_OK &&
+		   os_file_create(dir, PROBE "2", &to) == KB_OK &&
+		   os_file_write(from, block, sizeof(block)) == KB_OK &&
+		   os_tree_clone(from, to) == KB_OK;
+
+	(void)!os_tree_unlink(dir, PROBE "1");
+	(void)!os_tree_unlink(dir, PROBE "2");
+	return can;
+}
+
+static bool may_snapshot(const struct making *m, const struct os_tree_stat *st, int dir,
+			 const char *name)
+{
+	KB_CLEANUP_FD int fd = -1;
+
+	if (m->c->data_method != CONF_DATA_AUTO && m->c->data_method != CONF_DATA_BTRFS)
+		return false;
+	return st->kind == OS_TREE_SUBVOLUME && os_tree_open(dir, name, &fd) == KB_OK &&
+	       !os_tree_has_subvolumes(fd);
+}
+
+/* ---------------------------------------------------------------- room */
+
+static enum kb_err refuse_size(struct making *m, const char *what, uint64_t needs, uint64_t has)
+{
+	snprintf(m->job->why, sizeof(m->job->why),
+		 "a copy needs %" PRIu64 " MiB, but %s %" PRIu64 " MiB", (needs + (1u << 20) - 1) >> 20,
+		 what, has >> 20);
+	errno = ENOSPC;
+	return KB_ENOSPC;
+}
+
+/* Before anything is written: filling the disk would find out as well. */
+static enum kb_err check_room(struct making *m)
+{
+	uint64_t needs = 0, room, limit = (uint64_t)m->c->data_limit_mib << 20;
+
+	for (unsigned i = 0; i < m->l->n; i++) {
+		KB_CLEANUP_FD int dir = -1;
+		const char *name;
+		struct os_tree_stat st;
+
+		if (kept_list_walk(m->top, m->l->path[i], false, &dir, &name) == KB_OK &&
+		    os_tree_look(dir, name, &st) == KB_OK && !may_snapshot(m, &st, dir, name))
+			TRY(tree_measure(m->job, dir, name, &needs));
+	}
+	if (needs > limit)
+		return refuse_size(m, "[data] limit= is", needs, limit);
+	TRY(os_tree_room(m->top, &room));
+	if (needs + needs / 16 + SPARE > room)
+		return refuse_size(m, "the data partition has", needs + needs / 16 + SPARE, room);
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- one path */
+
+static enum kb_err note_absent(struct making *m, unsigned i)
+{
+	char name[24];
+	int fd = -1;
+	enum kb_err err;
+
+	snprintf(name, sizeof(name), "%u" KEPT_ABSENT, i);
+	err = os_file_create(m->dir, name, &fd);
+	util_close(&fd);
+	return err == KB_OK ? KB_OK : tree_job_failed(m->job, err, name, "cannot be made");
+}
+
+static enum kb_err take_snapshot(struct making *m, int dir, const char *last, const char *name)
+{
+	KB_CLEANUP_FD int fd = -1;
+	enum kb_err err = os_tree_open(dir, last, &fd);
+
+	if (err == KB_OK)
+		err = os_tree_snapshot(fd, m->dir, name);
+	m->snapshots++;
+	return err == KB_OK ? KB_OK : tree_job_failed(m->job, err, last, "no snapshot");
+}
+
+/* What lies in another subvolume could not be moved back from here. */
+static enum kb_err check_place(struct making *m, int dir, const char *path)
+{
+	struct os_tree_stat here, there;
+
+	TRY(os_tree_look(m->dir, ".", &here));
+	TRY(os_tree_look(dir, ".", &there));
+	if (here.dev == there.dev)
+		return KB_OK;
+	errno = EXDEV;
+	return tree_job_failed(m->job, KB_EINVAL, path,
+			   "in another subvolume than keelboot/: make the path itself a subvolume");
+}
+
+static enum kb_err make_one(struct making *m, unsigned i)
+{
+	const char *path = m->l->path[i], *last;
+	KB_CLEANUP_FD int dir = -1;
+	struct os_tree_stat st;
+	char name[24];
+	enum kb_err err = kept_list_walk(m->top, path, false, &dir, &last);
+
+	snprintf(name, sizeof(name), "%u", i);
+	if (err == KB_OK)
+		err = os_tree_look(dir, last, &st);
+	if (err == KB_ENOENT)
+		return note_absent(m, i);
+	if (err != KB_OK)
+		return tree_job_failed(m->job, err, path, "cannot be opened");
+	if (may_snapshot(m, &st, dir, last))
+		return take_snapshot(m, dir, last, name);
+	if (m->c->data_method == CONF_DATA_BTRFS) {
+		errno = EINVAL;
+		return tree_job_failed(m->job, KB_EINVAL, path,
+				   "no subvolume, or one that others begin in (method=btrfs)");
+	}
+	TRY(check_place(m, dir, path));
+	return tree_copy(m->job, dir, last, m->dir, name, m->links);
+}
+
+/* ---------------------------------------------------------------- all */
+
+static enum kb_err choose_way(struct making *m)
+{
+	bool share = m->c->data_method != CONF_DATA_COPY && can_share(m->dir);
+
+	m->job->limit = (uint64_t)m->c->data_limit_mib << 20;
+	if (m->c->data_method == CONF_DATA_REFLINK && !share) {
+		errno = EOPNOTSUPP;
+		return tree_job_failed(m->job, KB_EINVAL, "method=reflink", "this file system cannot");
+	}
+	m->job->how = m->c->data_method == CONF_DATA_REFLINK ? TREE_SHARE
+		      : share				     ? TREE_SHARE_OR_COPY
+							     : TREE_COPY;
+	return share ? KB_OK : check_room(m);
+}
+
+static enum kb_err make_all(struct making *m)
+{
+	TRY(choose_way(m));
+	for (unsigned i = 0; i < m->l->n; i++)
+		TRY(make_one(m, i));
+	return KB_OK;
+}
+
+static const char *method_of(const struct making *m)
+{
+	if (m->job->copied > 0 || (m->job->shared == 0 && m->snapshots == 0))
+		return "copy";
+	return m->job->shared > 0 ? "reflink" : "btrfs";
+}
+
+enum kb_err kept_make_paths(struct tree_job *job, int top, int dir, const struct conf *c,
+			    const struct kept_list *l, kept_method how)
+{
+	struct making m = { .job = job, .top = top, .dir = dir, .links = -1, .c = c, .l = l };
+	enum kb_err err = os_tree_make(dir, LINKS);
+
+	if (err == KB_OK)
+		err = os_tree_open(dir, LINKS, &m.links);
+	if (err != KB_OK)
+		return tree_job_failed(job, err, LINKS, "cannot be made");
+	err = make_all(&m);
+	util_close(&m.links);
+	if (err == KB_OK)
+		err = tree_remove(job, dir, LINKS);
+	snprintf(how, sizeof(kept_method), "%s", method_of(&m));
+	return err;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How each path of a snapshot is made: as a subvolume's snapshot, with shared blocks, or copied. */
+#pragma once
+
+#include "initramfs/data/kept_list.h"
+
+#define KEPT_ABSENT ".absent" /* behind the number of a path */
+#define KEPT_TRIAL  ".trial"
+
+/* Fills the folder `dir` with the paths of l as they are now. Part of kept_make(). */
+enum kb_err kept_make_paths(struct tree_job *job, int top, int dir, const struct conf *c,
+			    const struct kept_list *l, kept_method how) KB_MUST_CHECK;
