@@ -178,6 +178,7 @@ SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
 # What those simulations share that take the kernel seam from libreal.
 SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c command.c report.c set.c)
 FILECUT  := $(B)/tests/sim/filecut_sim
+DATACUT  := $(B)/tests/sim/datacut_sim
 LINEAR   := $(B)/tests/sim/linear_sim
 
 # A real end by other names, for the simulated one that stands in front of it; and what a worker becomes is the simulation's.
@@ -192,7 +193,7 @@ endef
 $(foreach end,$(REAL),$(eval $(call real_rule,$(end))))
 REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c)
 
-$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c),$(SIMSRC))) $(REALENDS)
+$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c tests/sim/datacut_*.c),$(SIMSRC))) $(REALENDS)
 	$(call step,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
@@ -209,7 +210,7 @@ $(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBR
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
-$(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(FILECUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(SIMLIB) $(LIBKB) -Wl,--end-group $(LIBREAL) $(LIBKB) $(TEST_LIBS)
@@ -227,6 +228,11 @@ $(WEAK): $(LIBREAL)
 
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/host_files.c $(SIMBASE)) \
             $(call real,os_file.c bdev_file.c) $(LIBKB) $(WEAK)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
+
+$(DATACUT): $(call obj,$(wildcard tests/sim/datacut_*.c) $(SIMBASE)) $(LIBKB) $(WEAK)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)

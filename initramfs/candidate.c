@@ -182,6 +182,7 @@ enum kb_err candidate_or_rescue(struct boot *b)
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = mount_candidate(b);
 	TRY(err);
+	data_ready_fill(b);
 	shell_end(b);		/* which a rescue may have opened */
 	if (b->attempt.counted) /* else what the crash records mean is not written yet */
 		evidence_forget(&b->evidence);

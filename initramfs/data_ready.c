@@ -3,8 +3,10 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/data_run.h"
+#include "initramfs/settings.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/factory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,7 +76,6 @@ static void report_made(struct boot *b, const struct state_data *whose, const st
 			slot, a->how, (unsigned long long)a->copied >> 10, (unsigned)a->ms);
 		return;
 	}
-	b->data.refused = true;
 	snprintf(reason, STATE_STR_MAX + 1, "%s", brief_of((enum data_wire_end)a->end));
 	log_err("slot %c: %s: %s", slot, reason, a->why);
 	record_news(&b->rec, HISTORY_BOOT, whose->slot, reason, a->why);
@@ -103,6 +104,19 @@ static void report_back(struct boot *b, const struct state_data *whose, const st
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 
+static void report_wiped(struct boot *b, const struct data_wire *a, enum kb_err err)
+{
+	if (err == KB_OK) {
+		log_notice("data: made anew, as it was asked for (%u ms)", (unsigned)a->ms);
+		record_history(&b->rec, HISTORY_STATE, STATE_NONE,
+			       "the data partition was made anew", "");
+		return;
+	}
+	note_finding(b, "not made anew, as it was asked for: %s; boot %d of %d that tried", a->why,
+		     b->rec.s.factory - 1, FACTORY_TRIES);
+	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
+}
+
 static void report(struct boot *b, enum data_job job, const struct state_data *whose,
 		   const struct data_wire *a, enum kb_err err, char *reason)
 {
@@ -121,7 +135,11 @@ static void report(struct boot *b, enum data_job job, const struct state_data *w
 		if (err != KB_OK)
 			log_info("data: what is kept cannot be used: %s", a->why);
 		break;
+	case DATA_JOB_WIPE:
+		report_wiped(b, a, err);
+		break;
 	case DATA_JOB_LOOK:
+	case DATA_JOB_FILL:
 		break;
 	}
 }
@@ -179,25 +197,25 @@ static bool has_fallback(const struct state *s, int slot)
 	return false;
 }
 
-static bool must_keep(const struct boot *b, const struct choose_candidate *c)
+static enum data_need need_of(const struct boot *b, const struct choose_candidate *c)
 {
-	const struct state *s = &b->rec.s;
-
-	return b->conf.data_paths[0] != '\0' && !b->data.despite &&
-	       s->slot[c->slot].st == STATE_TRIAL && c->tier != CHOOSE_LAST_RESORT &&
-	       has_fallback(s, c->slot);
+	if (b->conf.data_paths[0] == '\0' || b->data.despite || !has_fallback(&b->rec.s, c->slot))
+		return DATA_NEED_NONE;
+	return c->tier == CHOOSE_LAST_RESORT ? DATA_NEED_TRY : DATA_NEED_MUST;
 }
 
 enum kb_err data_ready_prepare(struct boot *b, const struct choose_candidate *c, char *reason)
 {
-	bool changed = false;
 	enum kb_err err;
 
 	if (b->rec.health == RECORD_MISSING)
 		return KB_OK; /* nothing is known of any boot before */
-	err = data_prepare(&b->rec.s, c->slot, must_keep(b, c), &ops, b, reason, &changed);
+	err = data_prepare(&b->rec.s, c->slot, need_of(b, c), &ops, b, reason);
+	if (err == KB_OK)
+		return KB_OK;
+	b->data.refused = true;
 	/* It might run: it is only not known how it would be left. */
-	return err == KB_OK ? KB_OK : KB_ECHECK;
+	return KB_ECHECK;
 }
 
 void data_ready_forced(struct boot *b, int slot)
@@ -227,6 +245,39 @@ void data_ready_adopt(struct boot *b)
 	memcpy(found.release, a.release, sizeof(found.release));
 	data_adopt(&b->rec.s, &found);
 	log_notice("data: what is kept on %s is of slot %c", b->dev.data, a.slot);
+}
+
+void data_ready_ask(struct boot *b)
+{
+	const char *token = b->cmd.reset_data;
+
+	if (token[0] == '\0' || b->rec.health == RECORD_MISSING)
+		return;
+	if (b->rec.health != RECORD_FOUND)
+		/* Else each loss of the state would be one of the data, too. */
+		factory_note(&b->rec.s, token);
+	else if (factory_ask_once(&b->rec.s, token))
+		log_notice("data: keelboot.reset-data= asks to make it anew");
+}
+
+/* Before anything of the slot has run: it is done in this boot, or never. */
+void data_ready_fill(struct boot *b)
+{
+	struct state *s = &b->rec.s;
+	static struct data_wire a;
+
+	if (!s->factory_fill)
+		return;
+	if (b->conf.data_template[0] != '\0' &&
+	    (data_run(b, DATA_JOB_FILL, &s->data, &a) != KB_OK || a.end != DATA_WIRE_DONE) &&
+	    a.end != DATA_WIRE_NONE) {
+		note_finding(b, "made anew, but not all of %.80s was copied to it: %s",
+			     b->conf.data_template, a.why);
+		record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
+	}
+	s->factory_fill = false;
+	if (!settings_is_forced(b) && record_save(&b->rec, s) != KB_OK)
+		log_warn("data: that it was filled is not written; the partition itself knows");
 }
 
 bool data_ready_despite(struct boot *b)

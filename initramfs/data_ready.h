@@ -24,6 +24,12 @@ void data_ready_forced(struct boot *b, int slot);
 /* The state was made anew: what is kept on the data partition says whose it is. */
 void data_ready_adopt(struct boot *b);
 
+/* keelboot.reset-data= of the command line, heeded once. */
+void data_ready_ask(struct boot *b);
+
+/* The slot is mounted: what it brings for a data partition that was made anew is copied there. */
+void data_ready_fill(struct boot *b);
+
 /* Nothing boots, and a trial was refused only because nothing could be kept: true, and the next run
  * takes it. */
 bool data_ready_despite(struct boot *b);

@@ -17,7 +17,8 @@
 
 static const char *const verbs[] = {
 	[DATA_JOB_CHECK] = "check", [DATA_JOB_MAKE] = "make", [DATA_JOB_BACK] = "back",
-	[DATA_JOB_DROP] = "drop",   [DATA_JOB_LOOK] = "look",
+	[DATA_JOB_DROP] = "drop",   [DATA_JOB_LOOK] = "look", [DATA_JOB_FILL] = "fill",
+	[DATA_JOB_WIPE] = "wipe",
 };
 
 /* What of the answer came so far. */

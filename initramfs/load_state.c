@@ -37,6 +37,7 @@ void load_state(struct boot *b)
 		    devices_seen(&b->dev, &b->conf));
 	settle_attempt(b);
 	data_ready_adopt(b);
+	data_ready_ask(b);
 }
 
 void load_state_again(struct boot *b)

@@ -161,6 +161,12 @@ struct conf {
 	enum conf_data data_method;
 	/* of a plain copy; default: 256 */
 	uint32_t data_limit_mib;
+	/* what a reset leaves: "keys,network" */
+	char data_keep[CONF_PATHS_LEN + 1];
+	/* folder of the slot that a reset copies to the data partition; "" none */
+	char data_template[CONF_PATH_MAX + 1];
+	/* bits of enum conf_media: media that may ask for a reset */
+	unsigned data_reset_media;
 
 	/* [source.raw] */
 	bool raw_enabled;
@@ -238,6 +244,7 @@ enum conf_kind {
 	CONF_KIND_TEXT,	      /* text, and so are all below: anything, also nothing */
 	CONF_KIND_NAME,	      /* letters, digits, '.', '_', '-', '+', ',' */
 	CONF_KIND_PATH,	      /* absolute path without "..", */
+	CONF_KIND_PATH_OR_NOT, /* or nothing */
 	CONF_KIND_SUBPATH,    /* relative path without ".." */
 	CONF_KIND_SUBPATHS,   /* such paths, commas between, none in another; also nothing */
 	CONF_KIND_SPEC,	      /* conf_spec */

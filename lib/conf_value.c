@@ -224,6 +224,8 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return is_name(value);
 	case CONF_KIND_PATH:
 		return has_prefix(value, "/") && !has_dotdot(value);
+	case CONF_KIND_PATH_OR_NOT:
+		return *value == '\0' || (has_prefix(value, "/") && !has_dotdot(value));
 	case CONF_KIND_SUBPATH:
 		return *value != '\0' && *value != '/' && !has_dotdot(value);
 	case CONF_KIND_SUBPATHS:
@@ -290,6 +292,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_PATH:
 	case CONF_KIND_SUBPATH:
 	case CONF_KIND_SUBPATHS:
+	case CONF_KIND_PATH_OR_NOT:
 	case CONF_KIND_SPEC:
 	case CONF_KIND_OVERLAY:
 	case CONF_KIND_SIZE:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/data.h"
 
+#include "selector/factory.h"
+
 #include <stdio.h>
 
 struct prepare {
@@ -8,7 +10,6 @@ struct prepare {
 	const struct data_ops *ops;
 	void *ctx;
 	char *reason;
-	bool *changed;
 };
 
 static void whose_of(const struct state *s, int slot, uint8_t release[STATE_LEDGER_ID_LEN])
@@ -46,7 +47,6 @@ static void forget(struct state *s)
 
 static enum kb_err save(const struct prepare *p)
 {
-	*p->changed = true;
 	return p->ops->save(p->ctx, p->s);
 }
 
@@ -84,19 +84,15 @@ static void drop(const struct prepare *p)
 		forget(p->s);
 }
 
-/* A good slot that was committed by a Keelboot which knew nothing of this; or one that is booted as
- * a last resort, which has the data that it had. */
+/* One that boots again, or was committed by a Keelboot which knew nothing of this. What cannot be
+ * looked at is believed to be there. */
 static enum kb_err settle_own(const struct prepare *p, int slot)
 {
-	enum kb_err err;
-
-	if (p->s->slot[slot].st == STATE_GOOD)
+	if (p->s->slot[slot].st == STATE_GOOD) {
 		p->s->data.phase = STATE_DATA_DROP;
-	if (p->s->slot[slot].st != STATE_TRIAL)
 		return KB_OK;
-	/* Its second boot, or a later one. What cannot be looked at is believed to be there. */
-	err = run(p, DATA_JOB_CHECK);
-	return err == KB_ENOENT ? put_back(p) : KB_OK;
+	}
+	return run(p, DATA_JOB_CHECK) == KB_ENOENT ? put_back(p) : KB_OK;
 }
 
 /* What was kept before is settled: the data is that of the slot, or what it begins with. */
@@ -121,7 +117,7 @@ static enum kb_err settle(const struct prepare *p, int slot)
 }
 
 /* The intention first: what a cut leaves of the snapshot is deleted by the next boot, whatever that
- * boots. If nothing can be written, nothing can be charged either: the caller finds that out. */
+ * boots. */
 static enum kb_err keep(const struct prepare *p, int slot)
 {
 	struct state_data *d = &p->s->data;
@@ -130,27 +126,47 @@ static enum kb_err keep(const struct prepare *p, int slot)
 	d->phase = STATE_DATA_DROP;
 	d->slot = (int8_t)slot;
 	whose_of(p->s, slot, d->release);
-	if (save(p) != KB_OK)
-		return KB_OK;
+	err = save(p);
+	if (err != KB_OK) {
+		snprintf(p->reason, STATE_STR_MAX + 1, "data cannot be kept: no state");
+		return err;
+	}
 	err = run(p, DATA_JOB_MAKE);
 	if (err == KB_OK)
 		d->phase = STATE_DATA_KEEP;
 	return err;
 }
 
-enum kb_err data_prepare(struct state *s, int slot, bool keeps, const struct data_ops *ops,
-			 void *ctx, char *reason, bool *changed)
+/*
+ * A reset that was asked for. What is kept goes with the rest: it must not come back. Each beginning
+ * is durable before anything is deleted.
+ */
+static void make_anew(const struct prepare *p)
 {
-	const struct prepare p = { s, ops, ctx, reason, changed };
+	if (!factory_is_asked(p->s) || !factory_begin(p->s))
+		return;
+	if (p->s->data.phase == STATE_DATA_KEEP)
+		p->s->data.phase = STATE_DATA_DROP;
+	if (save(p) != KB_OK)
+		return;
+	if (p->s->data.phase == STATE_DATA_DROP)
+		drop(p);
+	if (run(p, DATA_JOB_WIPE) == KB_OK)
+		factory_deleted(p->s);
+}
+
+enum kb_err data_prepare(struct state *s, int slot, enum data_need need,
+			 const struct data_ops *ops, void *ctx, char *reason)
+{
+	const struct prepare p = { s, ops, ctx, reason };
 	enum kb_err err = settle(&p, slot);
 
-	if (s->slot[slot].st != STATE_TRIAL)
+	make_anew(&p);
+	if (s->slot[slot].st == STATE_GOOD)
 		return KB_OK;
-	if (err != KB_OK) {
+	if (err != KB_OK)
 		snprintf(reason, STATE_STR_MAX + 1, "data was not put back");
-		return keeps ? err : KB_OK;
-	}
-	if (!keeps || s->data.phase == STATE_DATA_KEEP)
-		return KB_OK;
-	return keep(&p, slot);
+	else if (need != DATA_NEED_NONE && s->data.phase != STATE_DATA_KEEP)
+		err = keep(&p, slot);
+	return need == DATA_NEED_MUST ? err : KB_OK;
 }

@@ -22,6 +22,8 @@ enum data_job {
 	DATA_JOB_BACK,
 	DATA_JOB_DROP,
 	DATA_JOB_LOOK, /* whose is it? */
+	DATA_JOB_FILL, /* what the slot brings is copied there */
+	DATA_JOB_WIPE, /* all is deleted but what [data] keep= names */
 };
 
 struct data_ops {
@@ -36,14 +38,20 @@ struct data_ops {
 			   char *reason);
 };
 
+/* What is kept before a slot boots that has not proved itself. */
+enum data_need {
+	DATA_NEED_NONE,
+	DATA_NEED_TRY,	/* where it can be: nothing better is left than to boot it */
+	DATA_NEED_MUST, /* else it does not boot */
+};
+
 /*
  * Before the slot is charged, and anything of it is mounted. s is settled; it comes out with what
- * the charge has to make durable. keeps: paths are named, and the slot is a trial with something to
- * go back to. KB_OK: it may boot. Any other error: the trial may not, for this reason; another slot
- * may. A slot that is no trial always may. *changed: s was saved.
+ * the charge has to make durable. need is of no interest for a good slot, which always may boot.
+ * KB_OK: it may boot. Any other error: it may not, for this reason; another slot may.
  */
-enum kb_err data_prepare(struct state *s, int slot, bool keeps, const struct data_ops *ops,
-			 void *ctx, char *reason, bool *changed) KB_MUST_CHECK;
+enum kb_err data_prepare(struct state *s, int slot, enum data_need need,
+			 const struct data_ops *ops, void *ctx, char *reason) KB_MUST_CHECK;
 
 /* The slot was committed: what is kept for it is of no use any more. */
 void data_commit(struct state *s, int slot);

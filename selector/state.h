@@ -36,6 +36,7 @@
 #define STATE_LR_COUNT_MAX   16 /* counts no further: the delay has long reached its bound */
 #define STATE_FAILS_LIMIT    3	/* failures of one staged copy, then it is unstaged */
 #define STATE_UNWRITABLE_LEN 4	/* releases remembered that could not be written to a slot */
+#define STATE_FACTORY_MAX    9	/* counts no further */
 #define STATE_INSTALLS_LIMIT 8	/* automatic installs between two commits */
 
 enum state_st {
@@ -156,6 +157,12 @@ struct state {
 	uint8_t lr_count;
 	struct state_staged staged;
 	struct state_data data;
+	/* the data partition is to be made anew: 1 and the boots that began it; see factory.h */
+	uint8_t factory;
+	/* what the slot brings for it has still to be copied there */
+	bool factory_fill;
+	/* of the last marker that asked for it; 0: none */
+	uint64_t factory_token;
 	struct state_apply apply[STATE_SRC_COUNT];
 	/* automatic installs since the last commit */
 	uint8_t installs;

@@ -5,6 +5,7 @@
  * may crash or hang, and the boot goes on.
  */
 #include "initramfs/data/data_wire.h"
+#include "initramfs/data/anew.h"
 #include "initramfs/data/kept.h"
 #include "lib/bootlog.h"
 #include "lib/bytes.h"
@@ -18,6 +19,7 @@
 #include <sys/mount.h>
 
 #define MOUNT	   "/run/keelboot/data"
+#define SLOT_ROOT  "/sysroot" /* ROOT_DIR of initramfs/root.h */
 #define ANSWER_FD  3
 #define ALIVE_MS   100
 #define DELETE_MS  15000 /* of what nobody needs any more: the boot waits */
@@ -94,12 +96,29 @@ static enum kb_err do_drop(int top, const struct kept_owner *owner)
 	return kept_drop(&job, top);
 }
 
+static enum kb_err do_wipe(int top, const struct kept_owner *owner)
+{
+	(void)owner;
+	job.until_ms = 0;
+	return anew_wipe(&job, top, &conf);
+}
+
+static enum kb_err do_fill(int top, const struct kept_owner *owner)
+{
+	KB_CLEANUP_FD int root = -1;
+
+	(void)owner;
+	job.until_ms = 0;
+	TRY(os_file_folder(SLOT_ROOT, &root));
+	return anew_fill(&job, top, root, &conf);
+}
+
 static const struct verb {
 	const char *name;
 	enum kb_err (*run)(int top, const struct kept_owner *owner);
 } verbs[] = {
 	{ "make", do_make }, { "check", do_check }, { "back", do_back },
-	{ "drop", do_drop }, { "look", do_look },
+	{ "drop", do_drop }, { "look", do_look }, { "wipe", do_wipe }, { "fill", do_fill },
 };
 
 /* ---------------------------------------------------------------- around them */

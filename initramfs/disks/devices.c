@@ -109,7 +109,7 @@ static void take_overlay(struct devices *d, const struct probe *p, const struct 
 /* For updates, or for what goes back with the release. */
 static bool wants_data(const struct conf *conf)
 {
-	return conf->data_enabled || conf->data_paths[0] != '\0';
+	return conf->data_enabled || conf->data_paths[0] != '\0' || conf->data_keep[0] != '\0';
 }
 
 static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
