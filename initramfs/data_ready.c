@@ -166,6 +166,10 @@ static enum kb_err op_run(void *ctx, enum data_job job, const struct state_data 
 	enum kb_err err = KB_ENODEV;
 
 	wdt_feed(&b->wdt);
+	if (job == DATA_JOB_MAKE)
+		log_info("data: making a copy of what belongs to the release");
+	else if (job == DATA_JOB_BACK)
+		log_info("data: putting back what belongs to the release");
 	a = (struct data_wire){ .magic = 0 };
 	if (b->dev.data[0] != '\0')
 		err = data_run(b, job, whose, &a);

@@ -20,12 +20,6 @@ struct attempt_ops {
 	 * counts as a failed attempt. reason gets up to STATE_STR_MAX characters.
 	 */
 	enum kb_err (*preflight)(void *ctx, int slot, char *reason);
-	/*
-	 * Makes the data ready for the slot, before it is charged. May change the state, durably.
-	 * Any error: the slot is passed over, and counts as a failed attempt, with this reason. May
-	 * be NULL. Not called where nothing is counted.
-	 */
-	enum kb_err (*prepare)(void *ctx, const struct choose_candidate *c, char *reason);
 	/* Opens, mounts and checks the slot. Any error: next candidate, with this reason. Undoes
 	 * what it did. */
 	enum kb_err (*mount)(void *ctx, int slot, char *reason);
@@ -35,6 +29,12 @@ struct attempt_ops {
 	/* Whether another run would boot a slot that failed preflight, or its checks, in this one.
 	 * May be NULL: none would. */
 	bool (*next_run_accepts)(void *ctx);
+	/*
+	 * Makes the data ready for the slot, before it is charged. May change the state, durably.
+	 * Any error: the slot is passed over, and counts as a failed attempt, with this reason. May
+	 * be NULL. Not called where nothing is counted.
+	 */
+	enum kb_err (*prepare)(void *ctx, const struct choose_candidate *c, char *reason);
 };
 
 struct attempt {

@@ -126,7 +126,9 @@ enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c)
 	err = open_home(top, &home);
 	if (err == KB_OK)
 		err = os_tree_unlink(home, FILL);
-	if (err == KB_OK || err == KB_ENOENT)
+	if (err == KB_ENOENT)
+		err = KB_OK;
+	if (err == KB_OK && c->data_template[0] != '\0')
 		err = os_file_create(home, FILL, &fd);
 	if (err == KB_OK)
 		err = os_tree_sync(top);

@@ -3,6 +3,7 @@
 
 #include "initramfs/data/kept_list.h"
 #include "initramfs/data/kept_make.h"
+#include "lib/log.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
 #include "lib/util.h"
@@ -24,7 +25,8 @@ static enum kb_err open_home(struct tree_job *job, int top, bool make, int *home
 	if (err == KB_OK)
 		err = os_tree_open(top, KEPT_HOME, home);
 	if (err != KB_OK && err != KB_ENOENT)
-		return tree_job_failed(job, err, KEPT_HOME, "cannot be opened");
+		return tree_job_failed(job, err, KEPT_HOME,
+				       make ? "cannot be made" : "cannot be opened");
 	return err;
 }
 
@@ -52,10 +54,8 @@ static enum kb_err sync_all(struct tree_job *job, int dir)
 /* First it gets another name: what was deleted in part must never be taken for a snapshot. */
 static enum kb_err drop_all(struct tree_job *job, int home)
 {
-	enum kb_err err;
+	enum kb_err err = os_tree_move(home, KEPT, home, GONE);
 
-	TRY(tree_remove(job, home, NEW));
-	err = os_tree_move(home, KEPT, home, GONE);
 	if (err == KB_EBUSY) {
 		TRY(tree_remove(job, home, GONE));
 		err = os_tree_move(home, KEPT, home, GONE);
@@ -63,6 +63,7 @@ static enum kb_err drop_all(struct tree_job *job, int home)
 	if (err != KB_OK && err != KB_ENOENT)
 		return tree_job_failed(job, err, KEPT, "cannot be renamed");
 	TRY(sync_all(job, home)); /* a cut behind this leaves no snapshot */
+	TRY(tree_remove(job, home, NEW));
 	return tree_remove(job, home, GONE);
 }
 
@@ -79,7 +80,7 @@ enum kb_err kept_drop(struct tree_job *job, int top)
 /* ---------------------------------------------------------------- making */
 
 static enum kb_err fill_new(struct tree_job *job, int top, int home, const struct conf *c,
-			    const struct kept_list *l, kept_method how)
+			    struct kept_list *l, kept_method how)
 {
 	KB_CLEANUP_FD int dir = -1;
 	enum kb_err err = os_tree_make(home, NEW);
@@ -227,6 +228,26 @@ static enum kb_err move_back(struct tree_job *job, int top, int kept, const stru
 	return err == KB_OK ? KB_OK : tree_job_failed(job, err, l->path[i], "cannot be put back");
 }
 
+/* What was moved back of a path moves here again, and what was moved away to its place. */
+static enum kb_err undo_one(int top, int kept, const struct kept_list *l, unsigned i)
+{
+	KB_CLEANUP_FD int dir = -1, fd = -1;
+	char name[24], absent[24], trial[24];
+	const char *last;
+
+	name_of(name, i, "");
+	name_of(absent, i, KEPT_ABSENT);
+	name_of(trial, i, KEPT_TRIAL);
+	TRY(kept_list_walk(top, l->path[i], false, &dir, &last));
+	if (was_put_back(kept, i) && l->absent[i])
+		TRY(os_file_create(kept, absent, &fd));
+	else if (was_put_back(kept, i))
+		TRY(os_tree_move(dir, last, kept, name));
+	if (is_there(kept, trial))
+		TRY(os_tree_move(kept, trial, dir, last));
+	return KB_OK;
+}
+
 static enum kb_err each_path(struct tree_job *job, int top, int kept, const struct kept_list *l,
 			     enum kb_err (*step)(struct tree_job *, int, int,
 						 const struct kept_list *, unsigned))
@@ -236,18 +257,37 @@ static enum kb_err each_path(struct tree_job *job, int top, int kept, const stru
 	return sync_all(job, kept);
 }
 
+/* No slot may run with a mixture: all is as it was before, and what is kept is whole. */
+static void undo_all(int top, int kept, const struct kept_list *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (undo_one(top, kept, l, i) != KB_OK)
+			log_err("data: %s: neither put back nor left as it was: %m", l->path[i]);
+	if (os_tree_sync(kept) != KB_OK)
+		log_err("data: cannot be flushed to the disk: %m");
+}
+
 enum kb_err kept_put_back(struct tree_job *job, int top)
 {
 	KB_CLEANUP_FD int home = -1, kept = -1;
 	struct kept_list l;
 	struct tree_job whole = *job;
+	enum kb_err err;
 
 	whole.until_ms = 0; /* only what is left to delete may wait */
 	TRY(open_home(job, top, false, &home));
 	TRY(open_kept(home, &kept, &l));
 	/* Durable before the step behind it: else a cut could leave both in one place, or none. */
-	TRY(each_path(&whole, top, kept, &l, move_away));
-	TRY(each_path(&whole, top, kept, &l, move_back));
+	err = each_path(&whole, top, kept, &l, move_away);
+	if (err == KB_OK)
+		err = each_path(&whole, top, kept, &l, move_back);
+	memcpy(job->why, whole.why, sizeof(job->why));
+	if (err != KB_OK) {
+		undo_all(top, kept, &l);
+		return err == KB_ENOENT || err == KB_ETIMEDOUT ? KB_EIO : err;
+	}
 	util_close(&kept);
-	return drop_all(job, home);
+	err = drop_all(job, home);
+	/* All is in its place, durably: what is left to delete only costs room. */
+	return err == KB_OK ? KB_OK : KB_ETIMEDOUT;
 }

@@ -38,7 +38,8 @@ enum kb_err kept_list_write(int dir, const struct kept_list *l)
 	len = (size_t)snprintf(text, sizeof(text), HEAD "slot %c\nrelease %s\n", l->owner.slot,
 			       release);
 	for (unsigned i = 0; i < l->n; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "path %s\n", l->path[i]);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s\n",
+					l->absent[i] ? "none" : "path", l->path[i]);
 	len += (size_t)snprintf(text + len, sizeof(text) - len, END);
 	TRY(os_file_create(dir, KEPT_LIST_NAME, &fd));
 	return os_file_write(fd, text, len);
@@ -53,8 +54,10 @@ static bool take_line(struct kept_list *l, const char *line)
 	}
 	if (strncmp(line, "release ", 8) == 0)
 		return bytes_unhex(l->owner.release, STATE_LEDGER_ID_LEN, line + 8) == KB_OK;
-	if (strncmp(line, "path ", 5) != 0 || l->n == KEPT_PATHS_MAX ||
-	    !conf_paths_is_path(line + 5) || strlen(line + 5) > CONF_PATH_MAX)
+	l->absent[l->n % KEPT_PATHS_MAX] = strncmp(line, "none ", 5) == 0;
+	if ((strncmp(line, "path ", 5) != 0 && strncmp(line, "none ", 5) != 0) ||
+	    l->n == KEPT_PATHS_MAX || !conf_paths_is_path(line + 5) ||
+	    strlen(line + 5) > CONF_PATH_MAX)
 		return false;
 	memcpy(l->path[l->n++], line + 5, strlen(line + 5) + 1);
 	return true;

@@ -11,6 +11,8 @@ struct kept_list {
 	unsigned n;
 	/* "etc/network" */
 	char path[KEPT_PATHS_MAX][CONF_PATH_MAX + 1];
+	/* nothing was there */
+	bool absent[KEPT_PATHS_MAX];
 };
 
 /* Takes the paths of [data] paths=. KB_EINVAL: more than KEPT_PATHS_MAX, or one is too long. */

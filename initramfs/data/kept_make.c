@@ -20,7 +20,7 @@ struct making {
 	struct tree_job *job;
 	int top, dir, links;
 	const struct conf *c;
-	const struct kept_list *l;
+	struct kept_list *l;
 	/* of paths, by how they were made */
 	unsigned snapshots;
 };
@@ -94,6 +94,7 @@ static enum kb_err note_absent(struct making *m, unsigned i)
 	int fd = -1;
 	enum kb_err err;
 
+	m->l->absent[i] = true;
 	snprintf(name, sizeof(name), "%u" KEPT_ABSENT, i);
 	err = os_file_create(m->dir, name, &fd);
 	util_close(&fd);
@@ -184,7 +185,7 @@ static const char *method_of(const struct making *m)
 }
 
 enum kb_err kept_make_paths(struct tree_job *job, int top, int dir, const struct conf *c,
-			    const struct kept_list *l, kept_method how)
+			    struct kept_list *l, kept_method how)
 {
 	struct making m = { .job = job, .top = top, .dir = dir, .links = -1, .c = c, .l = l };
 	enum kb_err err = os_tree_make(dir, LINKS);

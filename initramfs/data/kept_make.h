@@ -7,6 +7,6 @@
 #define KEPT_ABSENT ".absent" /* behind the number of a path */
 #define KEPT_TRIAL  ".trial"
 
-/* Fills the folder `dir` with the paths of l as they are now. Part of kept_make(). */
+/* Fills the folder `dir` with the paths of l as they are now, and notes in l what is absent. Part of kept_make(). */
 enum kb_err kept_make_paths(struct tree_job *job, int top, int dir, const struct conf *c,
-			    const struct kept_list *l, kept_method how) KB_MUST_CHECK;
+			    struct kept_list *l, kept_method how) KB_MUST_CHECK;

@@ -127,7 +127,12 @@ int datacut_world_do(struct datacut_world *w, enum datacut_do what, int runs, bo
  * that boot. NULL, or what it should not have found there. */
 const char *datacut_world_run(struct datacut_world *w, int slot, bool writes, bool faulty);
 
+/* ---------------------------------------------------------------- datacut_anew.c */
+/* The story of a reset. */
+void datacut_anew_run(struct report_line *l);
+
 /* ---------------------------------------------------------------- datacut_walk.c */
 extern const struct report_column datacut_walk_columns[];
+extern uint64_t datacut_walk_depth; /* so many processes one after the other */
 const char *datacut_walk_story(unsigned i);
 void datacut_walk_run(unsigned i, struct report_line *l);

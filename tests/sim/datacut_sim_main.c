@@ -4,10 +4,13 @@
 
 int main(int argc, char **argv)
 {
-	static const struct report_option options[] = { { NULL, .flag = NULL } };
+	static const struct report_option options[] = {
+		{ "--depth", .number = &datacut_walk_depth },
+		{ NULL, .flag = NULL },
+	};
 	static const struct report r = {
 		.name = "datacut",
-		.usage = "",
+		.usage = " [--depth N]",
 		.options = options,
 		.columns = datacut_walk_columns,
 		.story = datacut_walk_story,

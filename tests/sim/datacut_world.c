@@ -127,6 +127,8 @@ static enum kb_err op_run(void *ctx, enum data_job what, const struct state_data
 	case DATA_JOB_DROP:
 		return kept_drop(&job, top);
 	case DATA_JOB_LOOK:
+	case DATA_JOB_FILL:
+	case DATA_JOB_WIPE:
 		break;
 	}
 	return KB_ENOENT;
