@@ -78,4 +78,4 @@ struct boot {
 /* The program that does what process 1 must not: probing, applying, verifying. */
 #define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"
 /* And what goes on on the data partition. */
-#define BOOT_DATA "/usr/lib/keelboot/keelboot-data"
+#define BOOT_DATA   "/usr/lib/keelboot/keelboot-data"

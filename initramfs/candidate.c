@@ -112,9 +112,8 @@ static enum kb_err attempt_once(struct boot *b)
  */
 static bool has_another_run(struct boot *b, unsigned *next)
 {
-	static bool (*const before_giving_up[])(struct boot *) = {
-		renew_record, begin_to_accept_rejected, data_ready_despite
-	};
+	static bool (*const before_giving_up[])(
+		struct boot *) = { renew_record, begin_to_accept_rejected, data_ready_despite };
 
 	while (*next < KB_ARRAY_LEN(before_giving_up)) {
 		if (before_giving_up[(*next)++](b))

@@ -98,8 +98,7 @@ static void report_back(struct boot *b, const struct state_data *whose, const st
 		record_history(&b->rec, HISTORY_STATE, STATE_NONE, line, "");
 		return;
 	}
-	note_finding(b,
-		     "not put back as it was before slot %c booted: %s; each boot tries again",
+	note_finding(b, "not put back as it was before slot %c booted: %s; each boot tries again",
 		     state_slot_letter(whose->slot), a->why);
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
@@ -230,9 +229,10 @@ void data_ready_forced(struct boot *b, int slot)
 	if (d->phase == STATE_DATA_BACK)
 		(void)!op_run(b, DATA_JOB_BACK, d, reason);
 	else if (d->phase == STATE_DATA_KEEP && !data_is_of(&b->rec.s, slot))
-		note_finding(b,
-			     "it is slot %c's, which is on trial: keelboot.slot= does not put it back",
-			     state_slot_letter(d->slot));
+		note_finding(
+			b,
+			"it is slot %c's, which is on trial: keelboot.slot= does not put it back",
+			state_slot_letter(d->slot));
 }
 
 void data_ready_adopt(struct boot *b)
@@ -289,7 +289,8 @@ bool data_ready_despite(struct boot *b)
 	if (!b->data.refused || b->data.despite)
 		return false;
 	b->data.despite = true;
-	note_finding(b,
-		     "nothing is kept of it, since no other slot boots: what the trial does to it stays");
+	note_finding(
+		b,
+		"nothing is kept of it, since no other slot boots: what the trial does to it stays");
 	return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data that goes back with the release, made ready for the slot that is to boot. docs/DATA.md. */
+/* The data that goes back with the release, made ready for the slot that is to boot. docs/DATA.md.
+ */
 #pragma once
 
 #include "selector/choose.h"

@@ -98,7 +98,9 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 {
 	char slot[2] = { whose->slot >= 0 ? state_slot_letter(whose->slot) : 'a', '\0' };
 	char release[2 * STATE_LEDGER_ID_LEN + 1];
-	const char *const argv[] = { "keelboot-data", verbs[job], b->dev.data, slot, release, NULL };
+	const char *const argv[] = {
+		"keelboot-data", verbs[job], b->dev.data, slot, release, NULL
+	};
 	struct os_spawn sp = { .path = BOOT_DATA, .argv = argv, .own_mounts = true };
 	struct reading r = { .at = (uint8_t *)answer };
 	enum kb_err err;

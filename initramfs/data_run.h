@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keelboot-data, run by process 1: with a time limit, and the watchdog fed while it makes progress. */
+/* keelboot-data, run by process 1: with a time limit, and the watchdog fed while it makes progress.
+ */
 #pragma once
 
 #include "initramfs/data/data_wire.h"

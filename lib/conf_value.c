@@ -57,7 +57,7 @@ static enum kb_err set_bits(unsigned *out, enum conf_kind kind, const char *valu
 }
 
 /* The words of the kinds that are an enum; the index is the value. */
-static const char *const enum_words[][5] = {
+static const char *const enum_words[][6] = {
 	[CONF_KIND_COUNT] = { [CONF_COUNT_AUTO] = "auto",
 			      [CONF_COUNT_ALWAYS] = "always",
 			      [CONF_COUNT_NEVER] = "never" },
@@ -72,7 +72,8 @@ static const char *const enum_words[][5] = {
 	[CONF_KIND_DATA] = { [CONF_DATA_AUTO] = "auto",
 			     [CONF_DATA_BTRFS] = "btrfs",
 			     [CONF_DATA_REFLINK] = "reflink",
-			     [CONF_DATA_COPY] = "copy" },
+			     [CONF_DATA_COPY] = "copy",
+			     [CONF_DATA_LVM] = "lvm" },
 	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
 			      [CONF_SLOTS_WRITABLE] = "writable" },
 };

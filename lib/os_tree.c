@@ -44,7 +44,7 @@ static enum os_tree_kind kind_of(int dir, const struct stat *st)
 	if (!S_ISDIR(st->st_mode))
 		return OS_TREE_NODE;
 	return st->st_ino == BTRFS_FIRST_FREE_OBJECTID && os_tree_is_btrfs(dir) ? OS_TREE_SUBVOLUME
-										 : OS_TREE_FOLDER;
+										: OS_TREE_FOLDER;
 }
 
 enum kb_err os_tree_look(int dir, const char *name, struct os_tree_stat *out)

@@ -57,8 +57,8 @@ static enum kb_err copy_attributes(const char *from, const char *to)
 	return KB_OK;
 }
 
-/* A new owner takes capabilities and the set-user-ID bit away, so both come after it; an ACL is part
- * of the mode. */
+/* A new owner takes capabilities and the set-user-ID bit away, so both come after it; an ACL is
+ * part of the mode. */
 enum kb_err os_tree_copy_meta(int from_dir, const char *from, int to_dir, const char *to,
 			      const struct os_tree_stat *st, const char **what)
 {

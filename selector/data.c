@@ -138,8 +138,8 @@ static enum kb_err keep(const struct prepare *p, int slot)
 }
 
 /*
- * A reset that was asked for. What is kept goes with the rest: it must not come back. Each beginning
- * is durable before anything is deleted.
+ * A reset that was asked for. What is kept goes with the rest: it must not come back. Each
+ * beginning is durable before anything is deleted.
  */
 static void make_anew(const struct prepare *p)
 {
@@ -155,8 +155,8 @@ static void make_anew(const struct prepare *p)
 		factory_deleted(p->s);
 }
 
-enum kb_err data_prepare(struct state *s, int slot, enum data_need need,
-			 const struct data_ops *ops, void *ctx, char *reason)
+enum kb_err data_prepare(struct state *s, int slot, enum data_need need, const struct data_ops *ops,
+			 void *ctx, char *reason)
 {
 	const struct prepare p = { s, ops, ctx, reason };
 	enum kb_err err = settle(&p, slot);

@@ -50,8 +50,8 @@ enum data_need {
  * the charge has to make durable. need is of no interest for a good slot, which always may boot.
  * KB_OK: it may boot. Any other error: it may not, for this reason; another slot may.
  */
-enum kb_err data_prepare(struct state *s, int slot, enum data_need need,
-			 const struct data_ops *ops, void *ctx, char *reason) KB_MUST_CHECK;
+enum kb_err data_prepare(struct state *s, int slot, enum data_need need, const struct data_ops *ops,
+			 void *ctx, char *reason) KB_MUST_CHECK;
 
 /* The slot was committed: what is kept for it is of no use any more. */
 void data_commit(struct state *s, int slot);

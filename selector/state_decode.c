@@ -84,7 +84,8 @@ static void get_staged(struct state_staged *field, const struct text_line *l)
 		*field = g;
 }
 
-/* What cannot be read says only that something may be there: the next boot looks, and deletes it. */
+/* What cannot be read says only that something may be there: the next boot looks, and deletes it.
+ */
 static void get_data(struct state_data *field, const struct state *s, const struct text_line *l)
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item;

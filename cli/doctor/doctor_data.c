@@ -53,10 +53,11 @@ static void look_at_path(struct looking *l, const char *path)
 	if (err == KB_OK)
 		err = os_tree_look(dir, name, &st);
 	if (err == KB_ENOENT)
-		doctor_report(l->doc, DOCTOR_NOTE, "data-path-missing",
-			      "nothing to do, if the name is right",
-			      "[data] paths=: %.80s is missing: it goes away when a trial that makes it is left",
-			      path);
+		doctor_report(
+			l->doc, DOCTOR_NOTE, "data-path-missing",
+			"nothing to do, if the name is right",
+			"[data] paths=: %.80s is missing: it goes away when a trial that makes it is left",
+			path);
 	else if (err != KB_OK)
 		doctor_report(l->doc, DOCTOR_ERROR, "data-path",
 			      "name folders; no symbolic link may be on the way",

@@ -40,7 +40,7 @@ static enum kb_err forget(struct device *d)
 
 static enum kb_err drop(const struct device *d)
 {
-	struct tree_job job = { .until_ms = os_now_ms() + DELETE_MS };
+	struct tree_job job = { .dev = d->data_path, .until_ms = os_now_ms() + DELETE_MS };
 	KB_CLEANUP_FD int top = -1;
 	enum kb_err err = open_data(d, &top);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The data partition made anew by the maker's rule: all goes but [data] keep=, Keelboot's own folder
- * and the stage folder; then the content of [data] template= of the slot comes. Each half may be cut
- * at any point, and begun again. Between them is the file keelboot/fill.
+ * The data partition made anew by the maker's rule: all goes but [data] keep=, Keelboot's own
+ * folder and the stage folder; then the content of [data] template= of the slot comes. Each half
+ * may be cut at any point, and begun again. Between them is the file keelboot/fill.
  */
 #pragma once
 

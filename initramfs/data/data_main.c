@@ -18,12 +18,12 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#define MOUNT	   "/run/keelboot/data"
-#define SLOT_ROOT  "/sysroot" /* ROOT_DIR of initramfs/root.h */
-#define ANSWER_FD  3
-#define ALIVE_MS   100
-#define DELETE_MS  15000 /* of what nobody needs any more: the boot waits */
-#define MOUNT_HOW  (MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOATIME)
+#define MOUNT	  "/run/keelboot/data"
+#define SLOT_ROOT "/sysroot" /* ROOT_DIR of initramfs/root.h */
+#define ANSWER_FD 3
+#define ALIVE_MS  100
+#define DELETE_MS 15000 /* of what nobody needs any more: the boot waits */
+#define MOUNT_HOW (MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOATIME)
 
 static struct data_wire answer = { .magic = DATA_WIRE_MAGIC, .end = DATA_WIRE_FAILED };
 static struct conf conf;
@@ -87,7 +87,7 @@ static enum kb_err do_check(int top, const struct kept_owner *owner)
 static enum kb_err do_back(int top, const struct kept_owner *owner)
 {
 	(void)owner;
-	return kept_put_back(&job, top);
+	return kept_put_back(&job, top, conf.data_fstype);
 }
 
 static enum kb_err do_drop(int top, const struct kept_owner *owner)
@@ -117,8 +117,8 @@ static const struct verb {
 	const char *name;
 	enum kb_err (*run)(int top, const struct kept_owner *owner);
 } verbs[] = {
-	{ "make", do_make }, { "check", do_check }, { "back", do_back },
-	{ "drop", do_drop }, { "look", do_look }, { "wipe", do_wipe }, { "fill", do_fill },
+	{ "make", do_make }, { "check", do_check }, { "back", do_back }, { "drop", do_drop },
+	{ "look", do_look }, { "wipe", do_wipe },   { "fill", do_fill },
 };
 
 /* ---------------------------------------------------------------- around them */
@@ -187,6 +187,7 @@ int main(int argc, char **argv)
 	bootlog_inherit();
 	conf_load(&conf, "", &found, NULL, NULL);
 	job.progress = report_alive;
+	job.dev = argv[2];
 	job.until_ms = begin + DELETE_MS;
 	run_verb(v, argv[2], &owner);
 	answer.ms = (uint32_t)(os_now_ms() - begin);

@@ -14,10 +14,10 @@
 
 enum data_wire_end {
 	DATA_WIRE_DONE,
-	DATA_WIRE_NONE, /* nothing is kept */
-	DATA_WIRE_LEFT, /* done, but not all is deleted */
-	DATA_WIRE_FULL, /* it does not fit, or is above the limit */
-	DATA_WIRE_CANNOT, /* not by this method, or not on this file system */
+	DATA_WIRE_NONE,	     /* nothing is kept */
+	DATA_WIRE_LEFT,	     /* done, but not all is deleted */
+	DATA_WIRE_FULL,	     /* it does not fit, or is above the limit */
+	DATA_WIRE_CANNOT,    /* not by this method, or not on this file system */
 	DATA_WIRE_UNMOUNTED, /* the data partition cannot be mounted */
 	DATA_WIRE_FAILED,
 };

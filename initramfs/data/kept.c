@@ -48,14 +48,29 @@ static enum kb_err sync_all(struct tree_job *job, int dir)
 {
 	enum kb_err err = os_tree_sync(dir);
 
-	return err == KB_OK ? KB_OK : tree_job_failed(job, err, KEPT, "cannot be flushed to the disk");
+	return err == KB_OK ? KB_OK
+			    : tree_job_failed(job, err, KEPT, "cannot be flushed to the disk");
+}
+
+/* Before the list that has its name goes. One that cannot be removed must not keep the rest. */
+static void drop_volume(struct tree_job *job, int home)
+{
+	KB_CLEANUP_FD int kept = -1;
+	struct tree_job quiet = { .dev = job->dev, .progress = job->progress };
+	struct kept_list l;
+
+	if (open_kept(home, &kept, &l) == KB_OK && l.lvm[0] != '\0' &&
+	    kept_lvm_remove(&quiet, l.lvm) != KB_OK)
+		log_warn("data: %s", quiet.why);
 }
 
 /* First it gets another name: what was deleted in part must never be taken for a snapshot. */
 static enum kb_err drop_all(struct tree_job *job, int home)
 {
-	enum kb_err err = os_tree_move(home, KEPT, home, GONE);
+	enum kb_err err;
 
+	drop_volume(job, home);
+	err = os_tree_move(home, KEPT, home, GONE);
 	if (err == KB_EBUSY) {
 		TRY(tree_remove(job, home, GONE));
 		err = os_tree_move(home, KEPT, home, GONE);
@@ -163,6 +178,8 @@ enum kb_err kept_check(int top, const struct kept_owner *owner)
 	if (l.owner.slot != owner->slot ||
 	    memcmp(l.owner.release, owner->release, sizeof(owner->release)) != 0)
 		return KB_ENOENT;
+	if (l.inside)
+		return kept_lvm_exists(&job, l.lvm) ? KB_OK : KB_ENOENT;
 	for (unsigned i = 0; i < l.n; i++)
 		if (was_put_back(kept, i) || was_moved_away(kept, i))
 			return KB_ENOENT;
@@ -267,7 +284,39 @@ static void undo_all(int top, int kept, const struct kept_list *l)
 		log_err("data: cannot be flushed to the disk: %m");
 }
 
-enum kb_err kept_put_back(struct tree_job *job, int top)
+/* What an earlier attempt left of the copies. */
+static enum kb_err clear_copies(struct tree_job *job, int kept, const struct kept_list *l)
+{
+	char name[24];
+
+	for (unsigned i = 0; i < l->n; i++) {
+		name_of(name, i, "");
+		TRY(tree_remove(job, kept, name));
+		name_of(name, i, KEPT_ABSENT);
+		TRY(tree_remove(job, kept, name));
+	}
+	return tree_remove(job, kept, KEPT_LINKS);
+}
+
+/* Out of the snapshot of the volume: from then on they are as if they had been copied before. */
+static enum kb_err take_out(struct tree_job *job, int kept, const char *fstype, struct kept_list *l)
+{
+	int source = -1;
+	enum kb_err err = clear_copies(job, kept, l);
+
+	if (err == KB_OK)
+		err = kept_lvm_open(job, l->lvm, fstype, &source);
+	if (err != KB_OK)
+		return err;
+	err = kept_make_copies(job, source, kept, l);
+	kept_lvm_close(job, l->lvm, &source);
+	l->inside = false;
+	if (err == KB_OK)
+		err = sync_all(job, kept);
+	return err == KB_OK ? kept_list_replace(kept, l) : err;
+}
+
+enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype)
 {
 	KB_CLEANUP_FD int home = -1, kept = -1;
 	struct kept_list l;
@@ -278,6 +327,12 @@ enum kb_err kept_put_back(struct tree_job *job, int top)
 	TRY(open_home(job, top, false, &home));
 	TRY(open_kept(home, &kept, &l));
 	/* Durable before the step behind it: else a cut could leave both in one place, or none. */
+	if (l.inside) {
+		err = take_out(&whole, kept, fstype, &l);
+		memcpy(job->why, whole.why, sizeof(job->why));
+		if (err != KB_OK)
+			return err == KB_ENOENT || err == KB_ETIMEDOUT ? KB_EIO : err;
+	}
 	err = each_path(&whole, top, kept, &l, move_away);
 	if (err == KB_OK)
 		err = each_path(&whole, top, kept, &l, move_back);

@@ -3,13 +3,13 @@
  * What is kept of the data partition while a release is on trial: a snapshot of the paths that
  * [data] names, as they were before its first boot. It lies on that partition:
  *
- *	keelboot/kept		whole, and durable: a file `list`, and for its paths 0, 1, …: "0", what
- *				was there; or "0.absent", where nothing was
- *	keelboot/kept.new	not yet whole
+ *	keelboot/kept		whole, and durable: a file `list`, and for its paths 0, 1, …: "0",
+ *what was there; or "0.absent", where nothing was keelboot/kept.new	not yet whole
  *	keelboot/kept.gone	dropped; what is left of it is deleted
  *
- * To put a path back, what is there moves to kept/0.trial, and then kept/0 to its place. So a kept/0
- * that is gone was put back: however often a cut ends that, the next call goes on where it was.
+ * To put a path back, what is there moves to kept/0.trial, and then kept/0 to its place. So a
+ *kept/0 that is gone was put back: however often a cut ends that, the next call goes on where it
+ *was.
  *
  * `top` is the open top folder of the data partition. No name in it is followed through a link.
  */
@@ -45,11 +45,11 @@ enum kb_err kept_check(int top, const struct kept_owner *owner) KB_MUST_CHECK;
 enum kb_err kept_look(int top, struct kept_owner *owner) KB_MUST_CHECK;
 
 /*
- * Puts all paths back, and drops the rest. KB_ENOENT: there is no snapshot (any more). KB_ETIMEDOUT:
- * all is put back, but not all is deleted. Any other error: not all is put back, and another call
- * goes on.
+ * Puts all paths back, and drops the rest. fstype: of the partition, for a snapshot of its volume.
+ * KB_ENOENT: there is no snapshot (any more). KB_ETIMEDOUT: all is put back, but not all is
+ * deleted. Any other error: not all is put back, and another call goes on.
  */
-enum kb_err kept_put_back(struct tree_job *job, int top) KB_MUST_CHECK;
+enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype) KB_MUST_CHECK;
 
 /* Forgets the snapshot at once, and deletes it. KB_ETIMEDOUT: not all of it. KB_OK also if there
  * was none. */

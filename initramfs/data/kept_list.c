@@ -13,7 +13,8 @@
 
 #define HEAD	 "keelboot-data 1\n"
 #define END	 "end\n"
-#define TEXT_MAX (KEPT_PATHS_MAX * (CONF_PATH_MAX + 16) + 128)
+#define LIST_NEW KEPT_LIST_NAME ".new"
+#define TEXT_MAX (KEPT_PATHS_MAX * (CONF_PATH_MAX + 16) + KEPT_LVM_NAME + 128)
 
 enum kb_err kept_list_paths(struct kept_list *l, const char *paths)
 {
@@ -28,7 +29,7 @@ enum kb_err kept_list_paths(struct kept_list *l, const char *paths)
 	return KB_OK;
 }
 
-enum kb_err kept_list_write(int dir, const struct kept_list *l)
+static enum kb_err write_list(int dir, const char *name, const struct kept_list *l)
 {
 	char text[TEXT_MAX], release[2 * STATE_LEDGER_ID_LEN + 1];
 	KB_CLEANUP_FD int fd = -1;
@@ -37,12 +38,42 @@ enum kb_err kept_list_write(int dir, const struct kept_list *l)
 	bytes_hex(release, l->owner.release, STATE_LEDGER_ID_LEN);
 	len = (size_t)snprintf(text, sizeof(text), HEAD "slot %c\nrelease %s\n", l->owner.slot,
 			       release);
+	if (l->lvm[0] != '\0')
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s\n",
+					l->inside ? "inside" : "beside", l->lvm);
 	for (unsigned i = 0; i < l->n; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s\n",
 					l->absent[i] ? "none" : "path", l->path[i]);
 	len += (size_t)snprintf(text + len, sizeof(text) - len, END);
-	TRY(os_file_create(dir, KEPT_LIST_NAME, &fd));
+	TRY(os_file_create(dir, name, &fd));
 	return os_file_write(fd, text, len);
+}
+
+enum kb_err kept_list_write(int dir, const struct kept_list *l)
+{
+	return write_list(dir, KEPT_LIST_NAME, l);
+}
+
+enum kb_err kept_list_replace(int dir, const struct kept_list *l)
+{
+	enum kb_err err = os_file_unlink(dir, LIST_NEW);
+
+	if (err == KB_OK || err == KB_ENOENT)
+		err = write_list(dir, LIST_NEW, l);
+	if (err == KB_OK)
+		err = os_tree_sync(dir);
+	if (err == KB_OK)
+		err = os_file_rename(dir, LIST_NEW, KEPT_LIST_NAME);
+	return err == KB_OK ? os_tree_sync(dir) : err;
+}
+
+static bool take_lvm(struct kept_list *l, const char *line)
+{
+	if (strlen(line + 7) >= sizeof(l->lvm) || !conf_paths_is_path(line + 7))
+		return false;
+	l->inside = line[0] == 'i';
+	memcpy(l->lvm, line + 7, strlen(line + 7) + 1);
+	return true;
 }
 
 /* Nobody but us writes the file, and what it says is checked even so: a path leads nowhere else. */
@@ -54,6 +85,8 @@ static bool take_line(struct kept_list *l, const char *line)
 	}
 	if (strncmp(line, "release ", 8) == 0)
 		return bytes_unhex(l->owner.release, STATE_LEDGER_ID_LEN, line + 8) == KB_OK;
+	if (strncmp(line, "inside ", 7) == 0 || strncmp(line, "beside ", 7) == 0)
+		return take_lvm(l, line);
 	l->absent[l->n % KEPT_PATHS_MAX] = strncmp(line, "none ", 5) == 0;
 	if ((strncmp(line, "path ", 5) != 0 && strncmp(line, "none ", 5) != 0) ||
 	    l->n == KEPT_PATHS_MAX || !conf_paths_is_path(line + 5) ||

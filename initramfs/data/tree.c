@@ -25,8 +25,7 @@ struct place {
 	const char *from, *to;
 };
 
-static enum kb_err copy_one(struct tree_job *job, const struct place *p, int links,
-			    unsigned depth);
+static enum kb_err copy_one(struct tree_job *job, const struct place *p, int links, unsigned depth);
 
 static enum kb_err copy_names(struct tree_job *job, int from, int to, int links, unsigned depth)
 {
@@ -98,8 +97,7 @@ static enum kb_err copy_content(struct tree_job *job, const struct place *p,
 	return KB_EINVAL;
 }
 
-static enum kb_err copy_one(struct tree_job *job, const struct place *p, int links,
-			    unsigned depth)
+static enum kb_err copy_one(struct tree_job *job, const struct place *p, int links, unsigned depth)
 {
 	bool was_there = false;
 	struct os_tree_stat st;
@@ -182,8 +180,7 @@ static enum kb_err remove_names(struct tree_job *job, int dir, const char *name,
 }
 
 /* A subvolume goes in one step, unless another one begins in it. */
-static enum kb_err remove_subvolume(struct tree_job *job, int dir, const char *name,
-				    unsigned depth)
+static enum kb_err remove_subvolume(struct tree_job *job, int dir, const char *name, unsigned depth)
 {
 	if (os_tree_delete_subvolume(dir, name) == KB_OK)
 		return KB_OK;

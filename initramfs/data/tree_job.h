@@ -19,6 +19,8 @@ struct tree_job {
 	enum tree_how how;
 	/* bytes that may be copied; those that share blocks do not count */
 	uint64_t limit;
+	/* what the file system lies on; NULL: not known */
+	const char *dev;
 	/* of os_now_ms(): when tree_remove() gives up; 0: never */
 	uint64_t until_ms;
 	/* Called again and again while there is progress. May be NULL. */

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """[data] paths=: what belongs to the release goes back with it, whatever ends the trial; and what is not named stays."""
 
+import dataclasses
+import os
 import shutil
 
 import pytest
 
 from conftest import LEAN
 from kbdevice import run
-from kbdisk import mkext4, partition
+from drives import Drive
+from kbdisk import Disk, mkext4, partition
 
 CONF = "[data]\npaths=app,etc/site,absent\n"
 # A file with holes, two names for one file, a link, a folder of another user, an ACL's and a user's attribute.
@@ -142,9 +145,9 @@ def test_data_above_the_limit_refuses_the_trial_until_it_is_rejected(bench):
         for _ in range(3):
             vm.send("reboot")
             refused(bench, vm, r"no room: a copy needs 4 MiB, but \[data\] limit= is 2 MiB")
-        assert bench.status(vm)["slots"][1]["state"] == "bad"
         vm.send("reboot")
         assert "keelboot: data" not in bench.up(vm, "1.0", "a")
+        assert bench.status(vm)["slots"][1]["state"] == "bad"
 
 
 def test_data_partition_that_does_not_mount_refuses_the_trial(bench):
@@ -306,3 +309,44 @@ def test_xfs_shares_blocks(bench):
         bench.up(vm, "1.0", "a")
         bench.ask(vm, "mount -t xfs /dev/vda2 /data")
         assert bench.ask(vm, f"{LOOK}; sha256sum /data/app/big", 120) == before
+
+
+# ---------------------------------------------------------------- LVM, in the initramfs of a distribution
+
+THIN = ("lvm pvcreate -qq /dev/vda2", "lvm vgcreate -qq kb /dev/vda2", "modprobe dm-thin-pool",
+        "lvm lvcreate -qq -y -L 120M -T kb/pool", "lvm lvcreate -qq -y -Wn -Zn -V 96M -T kb/pool -n data")
+THICK = ("lvm pvcreate -qq /dev/vda2", "lvm vgcreate -qq kb /dev/vda2", "lvm lvcreate -qq -y -Wn -Zn -L 96M -n data kb")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
+@pytest.mark.parametrize("volume, method", [(THIN, "auto"), (THICK, "lvm")], ids=["thin", "dm-snapshot"])
+def test_volume_of_lvm_is_kept_by_a_snapshot_in_a_distributions_initramfs(bench, volume, method):
+    from distro import IT           # what it needs takes minutes to make
+    maker = dataclasses.replace(IT, packages=f"{IT.packages},thin-provisioning-tools")
+    images = bench.factory("1.0", bench.bundle("2.0 nomark"), good="a")
+    disk = Disk(seed=method)
+    for part in (("keelboot-state", "16M", images[0]), ("pool", "200M"), ("root-a", "40M", images[1]), ("root-b", "40M", images[2])):
+        disk.add(*part)
+    disk.build(bench.work / "lvm.img")
+    tree, content = bench.work / "tree", bench.work / "content.img"
+    (tree / "app").mkdir(parents=True)
+    (tree / "app/db").write_text("old\n")
+    (tree / "other").write_text("old\n")
+    mkext4(content, "96M", tree, label="data")
+    conf = bench.device.conf.replace("PARTLABEL=data", "/dev/kb/data") + f"[data]\npaths=app,none\nmethod={method}\nlimit=24\n"
+    initrd = maker.initramfs(bench.device, conf=conf)
+    with bench.machine(bench.work / "lvm.img", initrd=initrd, drives=[Drive(content, name="content")], memory=900,
+                       append="break=premount keelboot.enable=0") as vm:
+        vm.expect(r"\(initramfs\)", 240)
+        for step in (*volume, "dd if=/dev/vdb of=/dev/mapper/kb-data bs=1M", "sync"):
+            bench.ask(vm, step, 240)
+    with bench.machine(bench.work / "lvm.img", initrd=initrd, memory=900, append="root=/dev/nothing") as vm:
+        vm.expect(r"first time \(lvm, 0 KiB copied, \d+ ms\)", 240)
+        bench.up(vm, "2.0", "b", 240)
+        bench.ask(vm, "echo new | tee /data/app/db >/data/other; mkdir /data/none; sync; keelboot mark bad")
+        vm.send("reboot")
+        vm.expect(BACK, 240)
+        bench.up(vm, "1.0", "a", 240)
+        assert bench.ask(vm, "cat /data/app/db /data/other; ls /data /data/keelboot").split() == \
+            ["old", "new", "/data:", "app", "keelboot", "lost+found", "other", "/data/keelboot:"]
+        assert bench.ask(vm, "ls /dev/mapper | grep kept || true").strip() == ""

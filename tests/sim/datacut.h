@@ -21,7 +21,7 @@
 #define DATACUT_NAMES 128
 #define DATACUT_NAME  32
 #define DATACUT_TEXT  160 /* bytes of a file */
-#define DATACUT_TOP   0   /* node of the top folder */
+#define DATACUT_TOP   0	  /* node of the top folder */
 
 struct datacut_node {
 	bool folder, subvolume;
@@ -95,8 +95,8 @@ void datacut_calls_images(void (*fn)(const struct datacut_fs *fs));
 struct datacut_world {
 	struct state s;
 	struct datacut_fs fs;
-	/* What was written last: by slot a; by the trial in slot b, "" if it has not run; by whoever,
-	 * once the trial is committed. */
+	/* What was written last: by slot a; by the trial in slot b, "" if it has not run; by
+	 * whoever, once the trial is committed. */
 	char old[8], trial[8];
 	bool committed;
 	/* Something failed, and the boot told so: slot a may run with what is not its own. */
@@ -105,12 +105,12 @@ struct datacut_world {
 
 /* How a process of the device ends. */
 enum datacut_do {
-	DATACUT_BOOT,	 /* after a power cut, or an orderly shutdown */
+	DATACUT_BOOT,	    /* after a power cut, or an orderly shutdown */
 	DATACUT_BOOT_CRASH, /* after a crash */
-	DATACUT_GOOD,	 /* `keelboot mark good` */
-	DATACUT_BAD,	 /* `keelboot mark bad` */
-	DATACUT_AWAY,	 /* `keelboot switch` to the other slot, or back */
-	DATACUT_ONCE,	 /* the same with --once */
+	DATACUT_GOOD,	    /* `keelboot mark good` */
+	DATACUT_BAD,	    /* `keelboot mark bad` */
+	DATACUT_AWAY,	    /* `keelboot switch` to the other slot, or back */
+	DATACUT_ONCE,	    /* the same with --once */
 	DATACUT_DOES,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The story `reset`: the two halves of a reset, cut and failing wherever they can. The slot's root is
- * a folder of the same file system, which stays. */
+/* The story `reset`: the two halves of a reset, cut and failing wherever they can. The slot's root
+ * is a folder of the same file system, which stays. */
 #include "initramfs/data/anew.h"
 #include "lib/os_tree.h"
 #include "tests/sim/datacut.h"
@@ -14,8 +14,9 @@
 
 enum half { WIPE, FILL };
 
-static const char before[] = "app(db=x;sub(y=y;))etc(keys(k=k;)other=o;)ids=42;keelboot(kept(0=a;list=l;)"
-			     "kept.new(x=;)stage(b=b;))slot(tmpl(app(db=new;)ids=none;))vol{old=o;)";
+static const char before[] =
+	"app(db=x;sub(y=y;))etc(keys(k=k;)other=o;)ids=42;keelboot(kept(0=a;list=l;)"
+	"kept.new(x=;)stage(b=b;))slot(tmpl(app(db=new;)ids=none;))vol{old=o;)";
 static const char after[] = "app(db=new;)etc(keys(k=k;))ids=42;keelboot(stage(b=b;))"
 			    "slot(tmpl(app(db=new;)ids=none;))vol{)";
 

@@ -141,7 +141,8 @@ static struct datacut_node *node_at(int fd)
 
 static int find(int dir, const char *name)
 {
-	return strcmp(name, ".") == 0 ? at(dir) : datacut_fs_find(&datacut_calls.now, at(dir), name);
+	return strcmp(name, ".") == 0 ? at(dir)
+				      : datacut_fs_find(&datacut_calls.now, at(dir), name);
 }
 
 /* ---------------------------------------------------------------- names */
@@ -154,8 +155,8 @@ enum kb_err os_tree_look(int dir, const char *name, struct os_tree_stat *st)
 		return failed(ENOENT);
 	*st = (struct os_tree_stat){ .kind = OS_TREE_FILE, .links = 1, .inode = (uint64_t)node };
 	if (datacut_calls.now.node[node].folder)
-		st->kind = datacut_calls.now.node[node].subvolume ? OS_TREE_SUBVOLUME
-								  : OS_TREE_FOLDER;
+		st->kind =
+			datacut_calls.now.node[node].subvolume ? OS_TREE_SUBVOLUME : OS_TREE_FOLDER;
 	st->size = st->stored = datacut_calls.now.node[node].len;
 	return KB_OK;
 }
@@ -360,11 +361,13 @@ enum kb_err os_tree_snapshot(int from, int dir, const char *name)
 
 	if (datacut_calls_turn())
 		return err_errno(errno);
-	datacut_fs_do(&datacut_calls.now, &(struct datacut_change){
-						  .kind = DATACUT_COPY, .node = at(from), .to_in = node });
+	datacut_fs_do(
+		&datacut_calls.now,
+		&(struct datacut_change){ .kind = DATACUT_COPY, .node = at(from), .to_in = node });
 	/* Below a node without a name: nothing of it is there until that is. */
-	datacut_fs_do(&datacut_calls.durable,
-		      &(struct datacut_change){ .kind = DATACUT_COPY, .node = at(from), .to_in = node });
+	datacut_fs_do(
+		&datacut_calls.durable,
+		&(struct datacut_change){ .kind = DATACUT_COPY, .node = at(from), .to_in = node });
 	snprintf(c.name, sizeof(c.name), "%s", name);
 	c.node = node;
 	datacut_calls.pending[datacut_calls.npending++] = c;

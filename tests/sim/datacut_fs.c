@@ -154,9 +154,9 @@ static size_t print_folder(const struct datacut_fs *fs, int in, char *out, size_
 		if (len + DATACUT_TEXT + 64 > size)
 			abort();
 		len += (size_t)snprintf(out + len, size - len, "%s%c", next->name,
-					!fs->node[next->node].folder	   ? '='
+					!fs->node[next->node].folder	 ? '='
 					: fs->node[next->node].subvolume ? '{'
-									   : '(');
+									 : '(');
 		if (is_litter(next->name) && !is_empty(fs, next->node)) {
 			len += (size_t)snprintf(out + len, size - len, "x=;");
 		} else if (fs->node[next->node].folder) {

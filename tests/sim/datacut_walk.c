@@ -111,14 +111,15 @@ static void add_image(const struct datacut_fs *fs)
 	pack(&cut_world, DATACUT_NOBODY);
 }
 
-static const char *const names[DATACUT_DOES] = { "boot", "boot after a crash", "mark good",
-						 "mark bad", "switch", "switch --once" };
+static const char *const names[DATACUT_DOES] = { "boot",      "boot after a crash",
+						 "mark good", "mark bad",
+						 "switch",    "switch --once" };
 
-static void violated(const struct packed *p, enum datacut_do what, const char *how,
-		     const char *why)
+static void violated(const struct packed *p, enum datacut_do what, const char *how, const char *why)
 {
-	(void)!report_violation(line, "", "%s%s: %s; in the world, at depth %u:\n%s\n%s", names[what],
-				how, why, p->depth, p->text, p->text + strlen(p->text) + 1);
+	(void)!report_violation(line, "", "%s%s: %s; in the world, at depth %u:\n%s\n%s",
+				names[what], how, why, p->depth, p->text,
+				p->text + strlen(p->text) + 1);
 }
 
 /* After a boot: the system runs, with what it finds; it may be switched off at any time. */

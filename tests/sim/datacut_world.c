@@ -123,7 +123,7 @@ static enum kb_err op_run(void *ctx, enum data_job what, const struct state_data
 	case DATA_JOB_CHECK:
 		return kept_check(top, &owner);
 	case DATA_JOB_BACK:
-		return kept_put_back(&job, top);
+		return kept_put_back(&job, top, "ext4");
 	case DATA_JOB_DROP:
 		return kept_drop(&job, top);
 	case DATA_JOB_LOOK:
@@ -160,7 +160,7 @@ static int boot(enum reset_cause cause)
 	attempt = (struct attempt){ .forced = STATE_NONE, .disk = ram };
 	reset_settle(&ram, cause, false);
 	return attempt_run(&attempt, &ram, &ops, NULL) == KB_OK ? attempt.chosen.slot
-								 : DATACUT_NOBODY;
+								: DATACUT_NOBODY;
 }
 
 /* ---------------------------------------------------------------- the command */
@@ -190,9 +190,10 @@ static int command(enum datacut_do what, int runs)
 	if (what == DATACUT_GOOD)
 		return mark_good(runs);
 	if (what == DATACUT_BAD)
-		return runs == B ? save_verdict(runs, verdict_bad(&ram, B, "by hand")) :
-				   DATACUT_NOBODY;
-	return save_verdict(runs, verdict_switch(&ram, A + B - runs, what == DATACUT_ONCE, true, 3));
+		return runs == B ? save_verdict(runs, verdict_bad(&ram, B, "by hand"))
+				 : DATACUT_NOBODY;
+	return save_verdict(runs,
+			    verdict_switch(&ram, A + B - runs, what == DATACUT_ONCE, true, 3));
 }
 
 /* ---------------------------------------------------------------- interface */
@@ -263,7 +264,7 @@ static bool goes_back(const struct datacut_world *w)
 
 	datacut_calls.cut_at = datacut_calls.fail_at = 0;
 	datacut_calls_begin(&w->fs);
-	back = kept_put_back(&job, datacut_calls_top()) == KB_OK &&
+	back = kept_put_back(&job, datacut_calls_top(), "ext4") == KB_OK &&
 	       sees(&datacut_calls.now, w->old);
 	return back && w->s.data.phase == STATE_DATA_KEEP && data_is_of(&w->s, B);
 }
@@ -276,7 +277,7 @@ static const char *check_view(struct datacut_world *w, int slot, bool faulty)
 		return sees(&w->fs, w->old) ? NULL : "what was committed is not there";
 	if (slot == A)
 		return sees(&w->fs, w->old) || w->excused ? NULL
-							     : "slot a runs with what is not its own";
+							  : "slot a runs with what is not its own";
 	if (w->excused && attempt.chosen.tier == CHOOSE_LAST_RESORT)
 		return NULL;
 	/* From its beginning, or where it was. */

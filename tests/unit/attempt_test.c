@@ -67,7 +67,7 @@ static bool op_next_run_accepts(void *ctx)
 }
 
 static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay,
-					op_next_run_accepts };
+					op_next_run_accepts, NULL };
 
 static void set_up(void)
 {

@@ -5,8 +5,10 @@
 
 TEST(lists_of_paths_inside_the_partition_are_taken)
 {
-	static const char *const good[] = { "", "app", "app,etc/site", "a,b,c,d,e,f,g,h", "app-2,app",
-					    "keelboots", "a.b,..c", "name with blanks" };
+	static const char *const good[] = {
+		"",	     "app",	  "app,etc/site", "a,b,c,d,e,f,g,h",
+		"app-2,app", "keelboots", "a.b,..c",	  "name with blanks"
+	};
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(good); i++)
 		if (!conf_paths_are_valid(good[i]))
@@ -15,10 +17,23 @@ TEST(lists_of_paths_inside_the_partition_are_taken)
 
 TEST(what_leads_out_of_it_or_into_each_other_is_refused)
 {
-	static const char *const bad[] = { "/app",    "..",	   "a/..",	"a/../b", "a//b",
-					   ".",	      "a/.",	   "a/",	",",	  "a,",
-					   ",a",      "a,,b",	   "app,app",	"app,app/x",
-					   "app/x,app", "keelboot", "keelboot/kept",
+	static const char *const bad[] = { "/app",
+					   "..",
+					   "a/..",
+					   "a/../b",
+					   "a//b",
+					   ".",
+					   "a/.",
+					   "a/",
+					   ",",
+					   "a,",
+					   ",a",
+					   "a,,b",
+					   "app,app",
+					   "app,app/x",
+					   "app/x,app",
+					   "keelboot",
+					   "keelboot/kept",
 					   "a,b,c,d,e,f,g,h,i" };
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(bad); i++)

@@ -77,7 +77,8 @@ TEST(what_is_kept_is_read_as_it_was_written)
 TEST(what_cannot_be_read_of_it_never_goes_back)
 {
 	static const char *const texts[] = { "data=\n", "data=back\n", "data=back,z,00\n",
-					     "data=back,b,0102\n", "data=other,b,"
+					     "data=back,b,0102\n",
+					     "data=other,b,"
 					     "00000000000000000000000000000000\n" };
 	char text[128];
 

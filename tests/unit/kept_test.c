@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is kept of the data partition, on a file system of this machine: all that a file has is kept,
- * and goes back. The order of it all is datacut_sim's. */
+/* What is kept of the data partition, on a file system of this machine: all that a file has is
+ * kept, and goes back. The order of it all is datacut_sim's. */
 #include "initramfs/data/kept.h"
 
 #include "initramfs/data/anew.h"
@@ -73,7 +73,7 @@ static void same_as(const struct stat *a, const char *name)
 static void migrate_and_leave(void)
 {
 	folder_run("rm -rf app etc/site && mkdir app none && echo new >app/db && echo x >none/x");
-	OK(kept_put_back(&job, top));
+	OK(kept_put_back(&job, top, "ext4"));
 	assert_int_equal(access(folder_at("none"), F_OK), -1);
 	assert_int_equal(access(folder_at("keelboot/kept"), F_OK), -1);
 }
@@ -86,18 +86,21 @@ TEST(what_was_there_goes_back_and_nothing_else)
 	holds("app/db", "old");
 	holds("etc/site", "site");
 	holds("other", "changed");
-	FAILS(kept_put_back(&job, top), KB_ENOENT);
+	FAILS(kept_put_back(&job, top, "ext4"), KB_ENOENT);
 }
 
 TEST(a_file_goes_back_with_all_that_it_has)
 {
 	struct stat db, pipe_, link_, dir;
 
-	folder_run("chmod 4751 app/db && mkdir app/sub && chmod 2770 app/sub && ln app/db app/sub/same && "
-		   "ln -s nowhere app/link && mkfifo app/pipe && touch -h -d @7 app/link && touch -d @9 app/sub app/pipe");
+	folder_run(
+		"chmod 4751 app/db && mkdir app/sub && chmod 2770 app/sub && ln app/db app/sub/same && "
+		"ln -s nowhere app/link && mkfifo app/pipe && touch -h -d @7 app/link && touch -d @9 app/sub app/pipe");
 	if (getuid() == 0)
-		folder_run("chown 12:34 app/db app/sub && chown -h 5:6 app/link && chmod 4751 app/db");
-	assert_true(setxattr(folder_at("app/db"), "user.name", "value", 5, 0) == 0 || errno == ENOTSUP);
+		folder_run(
+			"chown 12:34 app/db app/sub && chown -h 5:6 app/link && chmod 4751 app/db");
+	assert_true(setxattr(folder_at("app/db"), "user.name", "value", 5, 0) == 0 ||
+		    errno == ENOTSUP);
 	db = stat_of("app/db"), pipe_ = stat_of("app/pipe");
 	link_ = stat_of("app/link"), dir = stat_of("app/sub");
 	keep();
@@ -161,11 +164,11 @@ TEST(no_link_leads_out_of_the_partition)
 	job.why[0] = '\0';
 	keep();
 	folder_run("mv etc real && ln -s real etc && echo new >app/db");
-	assert_int_not_equal(kept_put_back(&job, top), KB_OK);
+	assert_int_not_equal(kept_put_back(&job, top, "ext4"), KB_OK);
 	holds("app/db", "new\n"); /* all is as the trial left it, nothing mixed */
 	OK(kept_check(top, &owner));
 	folder_run("rm etc && mv real etc");
-	OK(kept_put_back(&job, top));
+	OK(kept_put_back(&job, top, "ext4"));
 	holds("app/db", "old");
 }
 
@@ -186,7 +189,9 @@ TEST(snapshot_of_another_release_is_not_taken_for_it)
 TEST(list_that_is_damaged_is_no_snapshot)
 {
 	static const char *const lists[] = {
-		"", "keelboot-data 1\n", "keelboot-data 1\nslot b\nrelease 00\npath app\nend\n",
+		"",
+		"keelboot-data 1\n",
+		"keelboot-data 1\nslot b\nrelease 00\npath app\nend\n",
 		"keelboot-data 1\nslot b\nrelease 01020300000000000000000000000000\npath ../x\nend\n",
 		"keelboot-data 1\nslot b\nrelease 01020300000000000000000000000000\npath /app\nend\n",
 		"keelboot-data 1\nslot b\nrelease 01020300000000000000000000000000\npath app\n",
@@ -196,7 +201,7 @@ TEST(list_that_is_damaged_is_no_snapshot)
 		keep();
 		folder_put("keelboot/kept/list", lists[i]);
 		FAILS(kept_check(top, &owner), KB_ENOENT);
-		FAILS(kept_put_back(&job, top), KB_ENOENT);
+		FAILS(kept_put_back(&job, top, "ext4"), KB_ENOENT);
 		OK(kept_drop(&job, top));
 	}
 	holds("app/db", "old");
@@ -228,8 +233,9 @@ TEST(reset_leaves_what_the_maker_keeps_and_fills_the_rest)
 {
 	int root = -1;
 
-	folder_run("mkdir -p slot/tmpl/app slot/tmpl/ids && echo new >slot/tmpl/app/db && echo no >slot/tmpl/ids/n && "
-		   "mkdir -p ids etc/keys && echo 42 >ids/n && echo k >etc/keys/k && chmod 700 slot/tmpl/app");
+	folder_run(
+		"mkdir -p slot/tmpl/app slot/tmpl/ids && echo new >slot/tmpl/app/db && echo no >slot/tmpl/ids/n && "
+		"mkdir -p ids etc/keys && echo 42 >ids/n && echo k >etc/keys/k && chmod 700 slot/tmpl/app");
 	snprintf(conf.data_keep, sizeof(conf.data_keep), "ids,etc/keys,slot");
 	snprintf(conf.data_template, sizeof(conf.data_template), "/tmpl");
 	keep();

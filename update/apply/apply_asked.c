@@ -34,7 +34,8 @@ static bool read_token(const struct media *m, char token[TOKEN_MAX + 1])
 
 static void note_event(struct apply *a, enum state_source kind)
 {
-	struct history_event ev = { .time = os_time_s(), .kind = HISTORY_STATE,
+	struct history_event ev = { .time = os_time_s(),
+				    .kind = HISTORY_STATE,
 				    .slot = STATE_NONE };
 
 	history_set_text(ev.reason, "a medium asked for the data partition to be made anew");
