@@ -8,7 +8,7 @@
 struct boot;
 
 struct data_ready {
-	/* A trial was passed over because nothing could be kept; and nothing else mounts, so trials
+	/* A trial was skipped because nothing could be kept; and nothing else mounts, so trials
 	 * boot without that. */
 	bool refused, despite;
 	/* what a person should know; "" nothing */

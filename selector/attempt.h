@@ -31,7 +31,7 @@ struct attempt_ops {
 	bool (*next_run_accepts)(void *ctx);
 	/*
 	 * Makes the data ready for the slot, before it is charged. May change the state, durably.
-	 * Any error: the slot is passed over, and counts as a failed attempt, with this reason. May
+	 * Any error: the slot is skipped, and counts as a failed attempt, with this reason. May
 	 * be NULL. Not called where nothing is counted.
 	 */
 	enum kb_err (*prepare)(void *ctx, const struct choose_candidate *c, char *reason);

@@ -104,7 +104,7 @@ struct state_staged {
 	uint8_t fails;
 };
 
-/* What has to be done to the data that goes back with the release (selector/data.h). */
+/* What is to be done to the data that goes back with the release (selector/data.h). */
 enum state_data_phase {
 	STATE_DATA_NONE, /* nothing is kept */
 	STATE_DATA_DROP, /* what is kept, if anything, is of no use any more */

@@ -64,7 +64,7 @@ static enum kb_err do_make(int top, const struct kept_owner *owner)
 	job.until_ms = 0;
 	err = kept_make(&job, top, &conf, owner, how);
 	memcpy(answer.how, how, sizeof(answer.how) - 1);
-	/* Something that was to be copied is not there, or not as it was a moment ago. */
+	/* Something that was to be copied has gone meanwhile. */
 	return err == KB_ENOENT ? KB_EIO : err;
 }
 

@@ -31,5 +31,5 @@ enum kb_err kept_lvm_open(struct tree_job *job, const char *name, const char *fs
 			  int *top) KB_MUST_CHECK;
 void kept_lvm_close(struct tree_job *job, const char *name, int *top);
 
-/* KB_OK also if it is not there. */
+/* KB_OK also if it is missing. */
 enum kb_err kept_lvm_remove(struct tree_job *job, const char *name) KB_MUST_CHECK;

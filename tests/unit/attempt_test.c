@@ -66,8 +66,8 @@ static bool op_next_run_accepts(void *ctx)
 	return m.next_run_accepts;
 }
 
-static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay,
-					op_next_run_accepts, NULL };
+static const struct attempt_ops ops = { op_save,  op_preflight,	       op_mount,
+					op_delay, op_next_run_accepts, NULL };
 
 static void set_up(void)
 {
