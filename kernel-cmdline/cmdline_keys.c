@@ -275,7 +275,7 @@ const struct cmdline_key cmdline_keys[] = {
 	  "What is logged, and seen on each console: quiet decisions, problems, progress; debug every step.",
 	  set_log },
 	{ "keelboot.reset-data", "TEXT", "",
-	  "Makes the data partition anew, as keelboot reset-data does: once for each text, so that the line may stay.",
+	  "Makes the data partition anew, as keelboot reset-data does, once for each text: the line may stay.",
 	  set_reset_data },
 	{ "keelboot.shell", "0|1", "0",
 	  "1: a shell on the console where nothing boots, if keelboot image build --debug-shell made the image.",
