@@ -269,6 +269,12 @@ static bool goes_back(const struct datacut_world *w)
 	return back && w->s.data.phase == STATE_DATA_KEEP && data_is_of(&w->s, B);
 }
 
+/* What was left behind when putting back failed: told, and not mixed. */
+static bool sees_whole_trial(const struct datacut_world *w)
+{
+	return w->excused && w->trial[0] != '\0' && sees(&w->fs, w->trial);
+}
+
 static const char *check_view(struct datacut_world *w, int slot, bool faulty)
 {
 	if (!reads(&w->fs, "other", "stays"))
@@ -276,8 +282,9 @@ static const char *check_view(struct datacut_world *w, int slot, bool faulty)
 	if (w->committed)
 		return sees(&w->fs, w->old) ? NULL : "what was committed is not there";
 	if (slot == A)
-		return sees(&w->fs, w->old) || w->excused ? NULL
-							  : "slot a runs with what is not its own";
+		return sees(&w->fs, w->old) || sees_whole_trial(w)
+			       ? NULL
+			       : "slot a runs with what is not its own";
 	if (w->excused && attempt.chosen.tier == CHOOSE_LAST_RESORT)
 		return NULL;
 	/* From its beginning, or where it was. */
@@ -307,7 +314,7 @@ const char *datacut_world_run(struct datacut_world *w, int slot, bool writes, bo
 	if (why != NULL)
 		return why;
 	if (w->committed || slot == A) {
-		if (slot == A && !w->committed)
+		if (slot == A && !w->committed && !w->excused)
 			w->trial[0] = '\0';
 		if (writes && !w->excused)
 			write_next(w, w->old, w->committed ? 'b' : 'a');
