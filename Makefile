@@ -56,11 +56,12 @@ OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
-OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/check cli/state cli/failure cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/watchdog initramfs/prober $(OF_UPDATE)
+OF_DATA     := initramfs/data lib
+OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/check cli/state cli/failure cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/data initramfs/watchdog initramfs/prober $(OF_UPDATE)
 OF_LIBRARY  := libkeelboot
-FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_COMMAND))
-MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_worker.c lib/os_worker_child.c \
+FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
+MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c cli/main.c
+REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
@@ -73,7 +74,7 @@ LIBREAL := $(B)/libreal.a
 ABI     := 0.0
 SONAME  := libkeelboot.so.$(firstword $(subst ., ,$(ABI)))
 LIBRARY := $(B)/libkeelboot.so.$(ABI) $(call archive,$(OF_LIBRARY))
-PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot
+PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot-data $(B)/keelboot
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
 # pkg-config is asked; where it does not know the module, the library alone has to do.
@@ -92,10 +93,10 @@ TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 ifdef DYNAMIC
 INIH     := -Wl,-Bstatic -linih -Wl,-Bdynamic
 BLKID    := -lblkid
-PROGS    := $(B)/keelboot-select $(B)/keelboot-prober $(B)/keelboot-guardian
+PROGS    := $(B)/keelboot-select $(B)/keelboot-prober $(B)/keelboot-guardian $(B)/keelboot-data
 endif
 
-all: $(PROGS) $(if $(SAN)$(DYNAMIC),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay and keelboot
+all: $(PROGS) $(if $(SAN)$(DYNAMIC),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data and keelboot
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -151,6 +152,10 @@ $(B)/keelboot-overlay: $(B)/obj/initramfs/overlay/overlay_main.o $(call archive,
 	$(call step,LD)
 	$(call link,)
 
+$(B)/keelboot-data: $(B)/obj/initramfs/data/data_main.o $(call archive,$(OF_DATA)) $(LIBREAL)
+	$(call step,LD)
+	$(call link,$(INIT_LIBS))
+
 $(B)/keelboot: $(B)/obj/cli/main.o $(call archive,$(OF_COMMAND)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(CLI_LIBS))
@@ -173,6 +178,7 @@ SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
 # What those simulations share that take the kernel seam from libreal.
 SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c command.c report.c set.c)
 FILECUT  := $(B)/tests/sim/filecut_sim
+DATACUT  := $(B)/tests/sim/datacut_sim
 LINEAR   := $(B)/tests/sim/linear_sim
 
 # A real end by other names, for the simulated one that stands in front of it; and what a worker becomes is the simulation's.
@@ -187,7 +193,7 @@ endef
 $(foreach end,$(REAL),$(eval $(call real_rule,$(end))))
 REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c)
 
-$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c),$(SIMSRC))) $(REALENDS)
+$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c tests/sim/datacut_*.c),$(SIMSRC))) $(REALENDS)
 	$(call step,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
@@ -204,7 +210,7 @@ $(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBR
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
-$(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(FILECUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(SIMLIB) $(LIBKB) -Wl,--end-group $(LIBREAL) $(LIBKB) $(TEST_LIBS)
@@ -222,6 +228,11 @@ $(WEAK): $(LIBREAL)
 
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/host_files.c $(SIMBASE)) \
             $(call real,os_file.c bdev_file.c) $(LIBKB) $(WEAK)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
+
+$(DATACUT): $(call obj,$(wildcard tests/sim/datacut_*.c) $(SIMBASE)) $(LIBKB) $(WEAK)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
@@ -418,7 +429,7 @@ install-dev: install-library ## install what one needs to compile such a program
 	@$(call pages,$(DEVPAGES))
 
 # What the initramfs of a distribution is made of, and the glue of its generator.
-BOOTPROGS := $(B)/keelboot-select $(B)/keelboot-guardian $(B)/keelboot-$(if $(DYNAMIC),prober,helper)
+BOOTPROGS := $(B)/keelboot-select $(B)/keelboot-guardian $(B)/keelboot-data $(B)/keelboot-$(if $(DYNAMIC),prober,helper)
 BOOTDIR   := $(LIBDIR)$(if $(DYNAMIC),/dynamic)
 install-boot: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d $(DESTDIR)$(BOOTDIR)
@@ -462,7 +473,7 @@ install-mkosi-initrd: install-systemd-initrd ## install what mkosi-initrd puts i
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS)) qemu/imagetest.d) $(DESTDIR)$(DOCDIR)/examples
-	$(INSTALL_PROGRAM) $(B)/init $(DESTDIR)$(LIBDIR)/
+	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-data $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	$(INSTALL) -m 755 qemu/run qemu/bootloop qemu/imagetest qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/
@@ -489,7 +500,7 @@ deb: ## build the Debian packages into build/deb
 
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-pkcs11 mkinitramfs)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-data keelboot-pkcs11 mkinitramfs)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init pack.sh modules.awk drivers.awk say-missing dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/*))) \

@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -17,6 +17,8 @@ function __keelboot_words
             printf '%s\n' --again --progress --reboot --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case switch
             printf '%s\n' other --force --once --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+        case reset-data
+            printf '%s\n' --cancel --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case history
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case why
@@ -56,7 +58,7 @@ function __keelboot_words
         case image
             printf '%s\n' build boot loop test disk kernel
         case 'image build'
-            printf '%s\n' --add --addon --busybox --check --cmdline --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window
+            printf '%s\n' --add --addon --busybox --check --cmdline --compress --conf --conf-dir --data --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window
         case 'image boot'
             printf '%s\n' --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog
         case 'image loop'
@@ -70,7 +72,7 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help
     end
 end
 

@@ -4,13 +4,14 @@
 
 _keelboot_words() {
 	case $1 in
-	'') echo status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	'') echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --progress --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	unstage) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	install) echo --again --progress --reboot --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	switch) echo other --force --once --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	reset-data) echo --cancel --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	history) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	why) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -30,14 +31,14 @@ _keelboot_words() {
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
 	image) echo build boot loop test disk kernel ;;
-	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
+	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --data --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
 	'image boot') echo --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog ;;
 	'image loop') echo --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog ;;
 	'image test') echo --accel --append --boot-limit --bundle --bus --compatible --conf --firmware --help --initrd --jobs --kernel --key --limit --memory --modules-dir --no-watchdog --output --quiet --roots --scenario --smp ;;
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
 	'image kernel') echo --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	help) echo status mark stage unstage install switch history why check health guard doctor check-config adopt state bundle key image version help ;;
+	help) echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help ;;
 	esac
 }
 

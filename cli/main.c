@@ -72,6 +72,12 @@ static const struct verb verbs[] = {
 	  "failed here needs --force: a bad one gets a new trial, a good one is trusted again;\n"
 	  "with --once, it boots as it is. Nothing is rebooted.\n\n"
 	  "Example:  keelboot switch --once && reboot\n" },
+	{ "reset-data", reset_data_cmd, NULL, "make the data partition anew at the next boot",
+	  "Usage: keelboot reset-data [--cancel]\n\n"
+	  "The next boot deletes what is on the data partition, except what [data] keep= of\n"
+	  "system.conf names and what is staged, and copies template= of the slot to it.\n"
+	  "Slots stay as they are. --cancel takes that back, before it is done.\n\n"
+	  "Example:  keelboot reset-data && reboot\n" },
 	{ "history", history_cmd, NULL, "what happened, newest first",
 	  "Usage: keelboot history [-n N] [--json]\n\n"
 	  "Installs, verdicts, and the boots that changed something; newest first.\n\n"

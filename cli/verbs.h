@@ -16,6 +16,7 @@ int unstage_cmd(struct args *a, struct device_options *o);
 int install_cmd(struct args *a, struct device_options *o);
 int switch_cmd(struct args *a, struct device_options *o);
 int why_cmd(struct args *a, struct device_options *o);
+int reset_data_cmd(struct args *a, struct device_options *o);
 int history_cmd(struct args *a, struct device_options *o);
 int check_cmd(struct args *a, struct device_options *o);
 int health_cmd(struct args *a, struct device_options *o);

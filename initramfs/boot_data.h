@@ -5,6 +5,7 @@
 
 #include "initramfs/disks/devices.h"
 #include "initramfs/evidence.h"
+#include "initramfs/data_ready.h"
 #include "initramfs/guard.h"
 #include "initramfs/skipped.h"
 #include "initramfs/record.h"
@@ -46,6 +47,7 @@ struct boot {
 	struct evidence evidence;
 	struct record rec;
 	struct attempt attempt;
+	struct data_ready data;
 	struct rescue rescue;
 	struct guard guard;
 	struct shell shell;
@@ -75,3 +77,5 @@ struct boot {
 
 /* The program that does what process 1 must not: probing, applying, verifying. */
 #define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"
+/* And what goes on on the data partition. */
+#define BOOT_DATA   "/usr/lib/keelboot/keelboot-data"

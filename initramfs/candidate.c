@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/candidate.h"
 
+#include "initramfs/data_ready.h"
 #include "initramfs/rescue.h"
 #include "initramfs/settings.h"
 #include "initramfs/slot.h"
@@ -33,12 +34,26 @@ static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 	return err;
 }
 
-static enum kb_err op_mount(void *ctx, int slot, char *reason)
+static enum kb_err op_prepare(void *ctx, const struct choose_candidate *c, char *reason)
 {
-	enum kb_err err = slot_mount(ctx, slot, reason);
+	enum kb_err err = data_ready_prepare(ctx, c, reason);
 
 	if (err != KB_OK)
-		skipped_note(ctx, slot, reason);
+		skipped_note(ctx, c->slot, reason);
+	return err;
+}
+
+static enum kb_err op_mount(void *ctx, int slot, char *reason)
+{
+	struct boot *b = ctx;
+	enum kb_err err;
+
+	if (b->attempt.forced == slot)
+		data_ready_forced(b, slot);
+	err = slot_mount(b, slot, reason);
+
+	if (err != KB_OK)
+		skipped_note(b, slot, reason);
 	return err;
 }
 
@@ -82,6 +97,7 @@ static enum kb_err attempt_once(struct boot *b)
 	static const struct attempt_ops ops = {
 		.save = op_save,
 		.preflight = op_preflight,
+		.prepare = op_prepare,
 		.mount = op_mount,
 		.last_resort_delay = rescue_last_resort,
 		.next_run_accepts = op_next_run_accepts,
@@ -96,8 +112,8 @@ static enum kb_err attempt_once(struct boot *b)
  */
 static bool has_another_run(struct boot *b, unsigned *next)
 {
-	static bool (*const before_giving_up[])(struct boot *) = { renew_record,
-								   begin_to_accept_rejected };
+	static bool (*const before_giving_up[])(
+		struct boot *) = { renew_record, begin_to_accept_rejected, data_ready_despite };
 
 	while (*next < KB_ARRAY_LEN(before_giving_up)) {
 		if (before_giving_up[(*next)++](b))
@@ -165,6 +181,7 @@ enum kb_err candidate_or_rescue(struct boot *b)
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = mount_candidate(b);
 	TRY(err);
+	data_ready_fill(b);
 	shell_end(b);		/* which a rescue may have opened */
 	if (b->attempt.counted) /* else what the crash records mean is not written yet */
 		evidence_forget(&b->evidence);

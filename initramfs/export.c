@@ -155,6 +155,12 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_despite(b, b->despite[i], t);
 	if (b->overlay.finding[0] != '\0')
 		put_warning(t, OVERLAY_REPORT_ID, b->overlay.finding);
+	if (b->data.finding[0] != '\0') {
+		char line[sizeof(b->data.finding) + 8];
+
+		snprintf(line, sizeof(line), "data: %s", b->data.finding);
+		put_warning(t, "data", line);
+	}
 	if (b->guard.failed)
 		put_warning(
 			t, "guardian-gone",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/load_state.h"
 
+#include "initramfs/data_ready.h"
 #include "initramfs/settings.h"
 #include "lib/log.h"
 
@@ -35,6 +36,8 @@ void load_state(struct boot *b)
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));
 	settle_attempt(b);
+	data_ready_adopt(b);
+	data_ready_ask(b);
 }
 
 void load_state_again(struct boot *b)

@@ -15,6 +15,7 @@
 
 #define CMDLINE_MAX	     4096
 #define CMDLINE_TEXT_MAX     255
+#define CMDLINE_TOKEN_MAX    63
 #define CMDLINE_PATH_MAX     127 /* of a device: as system.conf has it */
 #define CMDLINE_WARNINGS_MAX 8
 
@@ -49,6 +50,8 @@ struct cmdline {
 	/* keelboot.log= */
 	enum cmdline_log log;
 	bool has_log;
+	/* keelboot.reset-data=: a text; "" none */
+	char reset_data[CMDLINE_TOKEN_MAX + 1];
 	/* keelboot.shell=: only an initramfs for debugging has one */
 	bool shell;
 	/* the kernel's own */

@@ -177,6 +177,15 @@ static bool set_log(struct cmdline *c, const char *value)
 	return false;
 }
 
+static bool set_reset_data(struct cmdline *c, const char *value)
+{
+	c->reset_data[0] = '\0';
+	if (value == NULL || *value == '\0' || strlen(value) > CMDLINE_TOKEN_MAX)
+		return false;
+	memcpy(c->reset_data, value, strlen(value) + 1);
+	return true;
+}
+
 static bool set_shell(struct cmdline *c, const char *value)
 {
 	return read_bool(&c->shell, value, false);
@@ -265,6 +274,9 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.log", "debug|info|quiet", "info",
 	  "What is logged, and seen on each console: quiet decisions, problems, progress; debug every step.",
 	  set_log },
+	{ "keelboot.reset-data", "TEXT", "",
+	  "Makes the data partition anew, as keelboot reset-data does, once for each text: the line may stay.",
+	  set_reset_data },
 	{ "keelboot.shell", "0|1", "0",
 	  "1: a shell on the console where nothing boots, if keelboot image build --debug-shell made the image.",
 	  set_shell },

@@ -26,6 +26,8 @@
 #define CONF_NAME_MAX	 31
 #define CONF_SPEC_MAX	 127
 #define CONF_PATH_MAX	 127
+#define CONF_PATHS_MAX	 8   /* in a list of paths */
+#define CONF_PATHS_LEN	 171 /* of such a list, so that the line has room for its key */
 #define CONF_SIZE_MAX	 11
 #define CONF_COMMAND_MAX 175 /* bytes of a command for sh */
 #define CONF_LINE_MAX	 198
@@ -74,6 +76,15 @@ enum conf_slots { CONF_SLOTS_READONLY, CONF_SLOTS_WRITABLE };
 enum conf_bootstatus {
 	CONF_BOOTSTATUS_TRUST,
 	CONF_BOOTSTATUS_IGNORE, /* its driver restarts the machine by it, and says "fired" */
+};
+
+/* How a snapshot of the data that belongs to a release is made. */
+enum conf_data {
+	CONF_DATA_AUTO, /* the best that the file system can */
+	CONF_DATA_BTRFS,
+	CONF_DATA_REFLINK,
+	CONF_DATA_COPY,
+	CONF_DATA_LVM,
 };
 
 /* Who feeds the watchdog once the real system runs. */
@@ -145,6 +156,19 @@ struct conf {
 	char data_mount[CONF_PATH_MAX + 1];
 	/* of each source, and of `keelboot install`: yes */
 	bool data_verify_first;
+
+	/* [data] */
+	/* on the data partition, what goes back with the release: "app,etc/network"; "" nothing */
+	char data_paths[CONF_PATHS_LEN + 1];
+	enum conf_data data_method;
+	/* of a plain copy; default: 256 */
+	uint32_t data_limit_mib;
+	/* what a reset leaves: "keys,network" */
+	char data_keep[CONF_PATHS_LEN + 1];
+	/* folder of the slot that a reset copies to the data partition; "" none */
+	char data_template[CONF_PATH_MAX + 1];
+	/* bits of enum conf_media: media that may ask for a reset */
+	unsigned data_reset_media;
 
 	/* [source.raw] */
 	bool raw_enabled;
@@ -218,26 +242,29 @@ struct conf {
 
 /* How the value of a key is written, and in what it is kept. */
 enum conf_kind {
-	CONF_KIND_BOOL,	      /* bool: yes, no, 1, 0, true, false */
-	CONF_KIND_COUNT,      /* enum conf_count */
-	CONF_KIND_HANDOVER,   /* enum conf_handover */
-	CONF_KIND_BOOTSTATUS, /* enum conf_bootstatus */
-	CONF_KIND_VERIFY,     /* enum conf_verify */
-	CONF_KIND_SLOTS,      /* enum conf_slots */
-	CONF_KIND_NUMBER,     /* uint32_t */
-	CONF_KIND_JUMP,	      /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
-	CONF_KIND_SECONDS,    /* uint32_t: "30" or "30s" */
-	CONF_KIND_MS,	      /* uint32_t, milliseconds: "500ms", or seconds as above */
-	CONF_KIND_FS,	      /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
-	CONF_KIND_MEDIA,      /* unsigned, bits of enum conf_media: "yes", "no", "usb,sd" */
-	CONF_KIND_TEXT,	      /* text, and so are all below: anything, also nothing */
-	CONF_KIND_NAME,	      /* letters, digits, '.', '_', '-', '+', ',' */
-	CONF_KIND_PATH,	      /* absolute path without "..", */
-	CONF_KIND_SUBPATH,    /* relative path without ".." */
-	CONF_KIND_SPEC,	      /* conf_spec */
-	CONF_KIND_OVERLAY,    /* conf_spec, "tmpfs" or "off" */
-	CONF_KIND_SIZE,	      /* as tmpfs has it: "64M", "1G", or up to "90%" of the memory */
-	CONF_KIND_DEVICE,     /* "auto", "off", or a path below /dev */
+	CONF_KIND_BOOL,	       /* bool: yes, no, 1, 0, true, false */
+	CONF_KIND_COUNT,       /* enum conf_count */
+	CONF_KIND_HANDOVER,    /* enum conf_handover */
+	CONF_KIND_BOOTSTATUS,  /* enum conf_bootstatus */
+	CONF_KIND_VERIFY,      /* enum conf_verify */
+	CONF_KIND_SLOTS,       /* enum conf_slots */
+	CONF_KIND_DATA,	       /* enum conf_data */
+	CONF_KIND_NUMBER,      /* uint32_t */
+	CONF_KIND_JUMP,	       /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
+	CONF_KIND_SECONDS,     /* uint32_t: "30" or "30s" */
+	CONF_KIND_MS,	       /* uint32_t, milliseconds: "500ms", or seconds as above */
+	CONF_KIND_FS,	       /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
+	CONF_KIND_MEDIA,       /* unsigned, bits of enum conf_media: "yes", "no", "usb,sd" */
+	CONF_KIND_TEXT,	       /* text, and so are all below: anything, also nothing */
+	CONF_KIND_NAME,	       /* letters, digits, '.', '_', '-', '+', ',' */
+	CONF_KIND_PATH,	       /* absolute path without "..", */
+	CONF_KIND_PATH_OR_NOT, /* or nothing */
+	CONF_KIND_SUBPATH,     /* relative path without ".." */
+	CONF_KIND_SUBPATHS,    /* such paths, commas between, none in another; also nothing */
+	CONF_KIND_SPEC,	       /* conf_spec */
+	CONF_KIND_OVERLAY,     /* conf_spec, "tmpfs" or "off" */
+	CONF_KIND_SIZE,	       /* as tmpfs has it: "64M", "1G", or up to "90%" of the memory */
+	CONF_KIND_DEVICE,      /* "auto", "off", or a path below /dev */
 };
 
 struct conf_key {

@@ -3,6 +3,7 @@
 #include "lib/conf.h"
 
 #include "lib/bytes.h"
+#include "lib/conf_paths.h"
 
 #include <string.h>
 
@@ -56,7 +57,7 @@ static enum kb_err set_bits(unsigned *out, enum conf_kind kind, const char *valu
 }
 
 /* The words of the kinds that are an enum; the index is the value. */
-static const char *const enum_words[][4] = {
+static const char *const enum_words[][6] = {
 	[CONF_KIND_COUNT] = { [CONF_COUNT_AUTO] = "auto",
 			      [CONF_COUNT_ALWAYS] = "always",
 			      [CONF_COUNT_NEVER] = "never" },
@@ -68,6 +69,11 @@ static const char *const enum_words[][4] = {
 	[CONF_KIND_VERIFY] = { [CONF_VERIFY_NEVER] = "never",
 			       [CONF_VERIFY_BOOT] = "boot",
 			       [CONF_VERIFY_ALWAYS] = "always" },
+	[CONF_KIND_DATA] = { [CONF_DATA_AUTO] = "auto",
+			     [CONF_DATA_BTRFS] = "btrfs",
+			     [CONF_DATA_REFLINK] = "reflink",
+			     [CONF_DATA_COPY] = "copy",
+			     [CONF_DATA_LVM] = "lvm" },
 	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
 			      [CONF_SLOTS_WRITABLE] = "writable" },
 };
@@ -76,7 +82,8 @@ _Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
 		       sizeof(enum conf_handover) == sizeof(unsigned) &&
 		       sizeof(enum conf_bootstatus) == sizeof(unsigned) &&
 		       sizeof(enum conf_verify) == sizeof(unsigned) &&
-		       sizeof(enum conf_slots) == sizeof(unsigned),
+		       sizeof(enum conf_slots) == sizeof(unsigned) &&
+		       sizeof(enum conf_data) == sizeof(unsigned),
 	       "set_word() writes enums as what they are: unsigned");
 
 static enum kb_err set_word(unsigned *out, enum conf_kind kind, const char *value)
@@ -218,8 +225,12 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return is_name(value);
 	case CONF_KIND_PATH:
 		return has_prefix(value, "/") && !has_dotdot(value);
+	case CONF_KIND_PATH_OR_NOT:
+		return *value == '\0' || (has_prefix(value, "/") && !has_dotdot(value));
 	case CONF_KIND_SUBPATH:
 		return *value != '\0' && *value != '/' && !has_dotdot(value);
+	case CONF_KIND_SUBPATHS:
+		return conf_paths_are_valid(value);
 	case CONF_KIND_SPEC:
 		return conf_value_is_spec(value);
 	case CONF_KIND_OVERLAY:
@@ -236,6 +247,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_BOOTSTATUS:
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
+	case CONF_KIND_DATA:
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_JUMP:
 	case CONF_KIND_SECONDS:
@@ -268,6 +280,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_BOOTSTATUS:
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
+	case CONF_KIND_DATA:
 		return set_word(out, key->kind, value);
 	case CONF_KIND_JUMP:
 		return set_jump(out, value);
@@ -279,6 +292,8 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_NAME:
 	case CONF_KIND_PATH:
 	case CONF_KIND_SUBPATH:
+	case CONF_KIND_SUBPATHS:
+	case CONF_KIND_PATH_OR_NOT:
 	case CONF_KIND_SPEC:
 	case CONF_KIND_OVERLAY:
 	case CONF_KIND_SIZE:

@@ -160,7 +160,8 @@ class Device:
             self.key()
             sets = ("--modules-dir", self.kernel.modules, "--module-set", ",".join(modules)) if modules else ()
             run(kbtools.find("mkinitramfs"), "-o", out, "--init", self.build / "init", "--helper",
-                self.build / "keelboot-helper", "--guardian", self.build / "keelboot-guardian", "--conf", conf,
+                self.build / "keelboot-helper", "--guardian", self.build / "keelboot-guardian",
+                "--data", self.build / "keelboot-data", "--conf", conf,
                 "--keys", self.work / "keys", *sets, *options)
         return out
 

@@ -100,6 +100,14 @@ static bool sit_out_delay(struct run *r, const struct choose_candidate *c)
 	return state_is_whole(&r->s->slot[c->slot]);
 }
 
+static enum kb_err prepare(struct run *r, const struct choose_candidate *c, char *reason)
+{
+	if (r->ops->prepare == NULL)
+		return KB_OK;
+	r->unsure = true; /* it may have saved the state */
+	return r->ops->prepare(r->ctx, c, reason);
+}
+
 /* Charges the candidate and mounts it. may_wait: there is something better to do when the charge
  * can not be written. */
 static enum step try_one(struct run *r, const struct choose_candidate *c, bool may_wait)
@@ -116,6 +124,11 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 	}
 	if (!sit_out_delay(r, c))
 		return STEP_NEXT;
+	err = prepare(r, c, reason);
+	if (err != KB_OK) {
+		failed_preflight(r, c, reason, err);
+		return STEP_NEXT;
+	}
 	charged = *r->s;
 	choose_charge(&charged, c, r->a->charge_good);
 	r->a->counted = save_changes(r, &charged) == KB_OK;

@@ -29,6 +29,12 @@ struct attempt_ops {
 	/* Whether another run would boot a slot that failed preflight, or its checks, in this one.
 	 * May be NULL: none would. */
 	bool (*next_run_accepts)(void *ctx);
+	/*
+	 * Makes the data ready for the slot, before it is charged. May change the state, durably.
+	 * Any error: the slot is skipped, and counts as a failed attempt, with this reason. May
+	 * be NULL. Not called where nothing is counted.
+	 */
+	enum kb_err (*prepare)(void *ctx, const struct choose_candidate *c, char *reason);
 };
 
 struct attempt {

@@ -44,6 +44,21 @@ const char *state_st_name(enum state_st st)
 	return (unsigned)st <= STATE_BAD ? st_names[st] : st_names[STATE_BAD];
 }
 
+const char *state_data_name(enum state_data_phase phase)
+{
+	switch (phase) {
+	case STATE_DATA_NONE:
+		return "none";
+	case STATE_DATA_DROP:
+		return "drop";
+	case STATE_DATA_KEEP:
+		return "keep";
+	case STATE_DATA_BACK:
+		return "back";
+	}
+	return "none";
+}
+
 const char *state_source_name(enum state_source src)
 {
 	return (unsigned)src <= STATE_SRC_NONE ? source_names[src] : source_names[STATE_SRC_NONE];

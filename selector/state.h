@@ -36,6 +36,7 @@
 #define STATE_LR_COUNT_MAX   16 /* counts no further: the delay has long reached its bound */
 #define STATE_FAILS_LIMIT    3	/* failures of one staged copy, then it is unstaged */
 #define STATE_UNWRITABLE_LEN 4	/* releases remembered that could not be written to a slot */
+#define STATE_FACTORY_MAX    9	/* counts no further */
 #define STATE_INSTALLS_LIMIT 8	/* automatic installs between two commits */
 
 enum state_st {
@@ -103,6 +104,21 @@ struct state_staged {
 	uint8_t fails;
 };
 
+/* What is to be done to the data that goes back with the release (selector/data.h). */
+enum state_data_phase {
+	STATE_DATA_NONE, /* nothing is kept */
+	STATE_DATA_DROP, /* what is kept, if anything, is of no use any more */
+	STATE_DATA_KEEP, /* as it was before the release was booted for the first time */
+	STATE_DATA_BACK, /* is being put back: before that is done, no slot may run with it */
+};
+
+struct state_data {
+	enum state_data_phase phase;
+	/* the trial that it is kept for; 0 for a release that is not known */
+	int8_t slot;
+	uint8_t release[STATE_LEDGER_ID_LEN];
+};
+
 /* A release whose automatic installs failed at the slot's own storage. */
 struct state_unwritable {
 	uint8_t release[STATE_LEDGER_ID_LEN];
@@ -140,6 +156,13 @@ struct state {
 	/* last resorts in a row: what their delay grows with */
 	uint8_t lr_count;
 	struct state_staged staged;
+	struct state_data data;
+	/* the data partition is to be made anew: 1 and the boots that began it; see factory.h */
+	uint8_t factory;
+	/* what the slot brings for it has still to be copied there */
+	bool factory_fill;
+	/* of the last marker that asked for it; 0: none */
+	uint64_t factory_token;
 	struct state_apply apply[STATE_SRC_COUNT];
 	/* automatic installs since the last commit */
 	uint8_t installs;
@@ -297,6 +320,9 @@ int state_slot_by_name(const struct state *s, const char *name);
 
 /* "empty", "writing", "trial", "good", "bad". */
 const char *state_st_name(enum state_st st);
+
+/* "none", "drop", "keep", "back". */
+const char *state_data_name(enum state_data_phase phase);
 
 /* "data", "raw", "sd", "usb", "command"; "none". */
 const char *state_source_name(enum state_source src);

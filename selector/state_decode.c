@@ -84,6 +84,31 @@ static void get_staged(struct state_staged *field, const struct text_line *l)
 		*field = g;
 }
 
+/* What cannot be read says only that something may be there: the next boot looks, and deletes it.
+ */
+static void get_data(struct state_data *field, const struct state *s, const struct text_line *l)
+{
+	const char *pos = l->val, *end = l->val + l->val_len, *item;
+	struct state_data d = { .phase = STATE_DATA_NONE, .slot = STATE_NONE };
+	size_t len;
+
+	*field = (struct state_data){ .phase = STATE_DATA_DROP };
+	if (!text_item(&pos, end, &item, &len))
+		return;
+	for (unsigned i = STATE_DATA_DROP; i <= STATE_DATA_BACK; i++)
+		if (text_equals(item, len, state_data_name((enum state_data_phase)i)))
+			d.phase = (enum state_data_phase)i;
+	if (!text_item(&pos, end, &item, &len) || len != 1 || item[0] < 'a' ||
+	    item[0] >= 'a' + s->nslots)
+		return;
+	d.slot = (int8_t)(item[0] - 'a');
+	if (!text_item(&pos, end, &item, &len) ||
+	    !read_id(d.release, STATE_LEDGER_ID_LEN, item, len))
+		return;
+	if (d.phase != STATE_DATA_NONE)
+		*field = d;
+}
+
 static void get_apply(struct state_apply *field, const struct text_line *l)
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item = "";
@@ -150,6 +175,9 @@ static void get_field(struct state *s, struct state_slot *t, const struct state_
 		break;
 	case STATE_KIND_STAGED:
 		get_staged(field, l);
+		break;
+	case STATE_KIND_DATA:
+		get_data(field, s, l);
 		break;
 	case STATE_KIND_APPLY:
 		get_apply(field, l);

@@ -46,6 +46,21 @@ static void put_staged(struct text_out *o, const char *key, const struct state_s
 	text_put(o, key, val);
 }
 
+/* "phase,slot,release" */
+static void put_data(struct text_out *o, const char *key, const struct state_data *d)
+{
+	char val[16 + 2 * STATE_LEDGER_ID_LEN + 1];
+	struct text_out v = { .buf = val, .size = sizeof(val) };
+
+	v.len = strlen(state_data_name(d->phase));
+	memcpy(val, state_data_name(d->phase), v.len);
+	val[v.len++] = ',';
+	val[v.len++] = state_slot_letter(d->slot);
+	val[v.len++] = ',';
+	bytes_hex(val + v.len, d->release, STATE_LEDGER_ID_LEN);
+	text_put(o, key, val);
+}
+
 /* "count,excused,open" */
 static void put_apply(struct text_out *o, const char *key, const struct state_apply *a)
 {
@@ -118,6 +133,8 @@ static bool is_set(const struct state *s, const struct state_key *key, const voi
 		return *(const char *)field != '\0';
 	case STATE_KIND_STAGED:
 		return s->staged.source != STATE_SRC_NONE;
+	case STATE_KIND_DATA:
+		return s->data.phase != STATE_DATA_NONE;
 	case STATE_KIND_APPLY:
 		return a->count != 0 || a->excused != 0 || a->open;
 	case STATE_KIND_APPLIED:
@@ -162,6 +179,9 @@ static void put_field(struct text_out *o, const char *name, const struct state *
 		break;
 	case STATE_KIND_STAGED:
 		put_staged(o, name, field);
+		break;
+	case STATE_KIND_DATA:
+		put_data(o, name, field);
 		break;
 	case STATE_KIND_APPLY:
 		put_apply(o, name, field);

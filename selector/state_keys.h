@@ -16,6 +16,7 @@ enum state_kind {
 	STATE_KIND_LETTER,  /* int8_t; a slot, or '-' */
 	STATE_KIND_TEXT,    /* char[]; what is not printable ASCII is '?' */
 	STATE_KIND_STAGED,  /* struct state_staged: "source,release,failures" */
+	STATE_KIND_DATA,    /* struct state_data: "phase,slot,release" */
 	STATE_KIND_APPLY,   /* struct state_apply: "count,excused,open" */
 	STATE_KIND_APPLIED, /* the ledgers: releases, commas between */
 	STATE_KIND_REJECTED,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/verdict.h"
 
+#include "selector/data.h"
 #include "selector/plan.h"
 
 #include <string.h>
@@ -154,6 +155,7 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 		s->pref = (int8_t)slot;
 	if (t->st != STATE_GOOD) {
 		commit(s, t, floor_of_release);
+		data_commit(s, slot);
 		*committed = true;
 	}
 	weigh_doubt(s, slot);

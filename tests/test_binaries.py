@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from cli_device import TOP, call
 
-PROGRAMS = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot")
+PROGRAMS = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot-data", "keelboot")
 
 
 def readelf(option: str, name: str) -> str:

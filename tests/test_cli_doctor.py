@@ -679,6 +679,53 @@ def test_an_overlay_that_nobody_signs_above_a_slot_that_must_be_signed(board, ov
     assert (("warning", "overlay-unsigned") in board.findings()) == found
 
 
+# ---------------------------------------------------------------- data that goes back with the release
+
+def test_data_that_can_be_kept_is_no_finding(board):
+    board.dev.configure("[data]\npaths=app,etc/site\n")
+    assert board.findings() == {("note", "data-path-missing")}
+    (board.dev.data / "app").mkdir()
+    (board.dev.data / "etc").mkdir()
+    (board.dev.data / "etc/site").write_text("x")
+    assert board.findings() == set()
+
+
+@pytest.mark.parametrize("keys, found", [
+    ("method=btrfs", ("error", "data-path")), ("method=reflink", ("error", "data-method")),
+    ("limit=1", ("error", "data-size")), ("limit=3", None)])
+def test_data_that_no_trial_would_boot_with(board, keys, found):
+    (board.dev.data / "app").write_bytes(bytes(range(1, 256)) * (2 * MIB // 255))
+    board.dev.configure(f"[data]\npaths=app\n{keys}\n")
+    assert board.findings(FAILURE if found else OK) == ({found} if found else set())
+
+
+def test_data_behind_a_link(board):
+    (board.dev.data / "real").mkdir()
+    (board.dev.data / "link").symlink_to("real")
+    board.dev.configure("[data]\npaths=link/app\n")
+    assert board.findings(FAILURE) == {("error", "data-path")}
+
+
+def test_data_that_is_not_on_the_data_partition(board):
+    (board.dev.data / "app").mkdir()
+    with open(board.dev.run / "devices", "a") as devices:
+        devices.write("data /dev/null\n")
+    assert ("error", "data-elsewhere") not in board.findings(), "nothing is named"
+    board.dev.configure("[data]\npaths=app\n")
+    assert ("error", "data-elsewhere") in board.findings(FAILURE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_data_for_whose_copy_there_is_no_room(board):
+    call("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", board.dev.data)
+    try:
+        (board.dev.data / "app").write_bytes(bytes(range(1, 256)) * (600 << 10 >> 8))
+        board.dev.configure("[data]\npaths=app\n")
+        assert ("error", "data-room") in board.findings(FAILURE)
+    finally:
+        call("umount", board.dev.data)
+
+
 def test_two_equal_disks_and_one_that_moved(board):
     board.disk("sda\ndiskid /devices/other\nambiguous /dev/sdb")
     assert {("error", "disk-ambiguous"), ("warning", "disk-moved")} <= board.findings()

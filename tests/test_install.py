@@ -33,7 +33,8 @@ DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot
           *(f"{PREFIX}/lib/keelboot/health/{path.name}" for path in (TOP / "hooks/health").iterdir()),
           *(f"{PREFIX}/lib/keelboot/check.d/{name}"
             for name in ("20-failed-units", "30-free-space", "40-memory", "50-kernel", "60-readonly-root"))}
-PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian")
+PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian",
+            "lib/keelboot/keelboot-data")
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
 

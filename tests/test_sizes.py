@@ -39,8 +39,10 @@ def test_the_helper_is_below_its_limit(tmp_path):
 
 
 @pytest.mark.parametrize("options, names, limit", [
-    (("DYNAMIC=1",), ("dynamic/keelboot-select", "dynamic/keelboot-prober", "dynamic/keelboot-guardian"), 300_000),
-    ((), ("keelboot-select", "keelboot-guardian", "keelboot-helper"), 3_000_000)], ids=["select-only", "with-apply"])
+    (("DYNAMIC=1",), ("dynamic/keelboot-select", "dynamic/keelboot-prober", "dynamic/keelboot-guardian",
+                      "dynamic/keelboot-data"), 300_000),
+    ((), ("keelboot-select", "keelboot-guardian", "keelboot-data", "keelboot-helper"), 3_100_000)],
+    ids=["select-only", "with-apply"])
 def test_what_a_distributions_initramfs_gets_is_below_its_limit(tmp_path, options, names, limit):
     """Stripped and compressed, as it lies in there."""
     call("make", "-s", "-C", TOP, *options, "all", timeout=600)

@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 
 #include "kernel-cmdline/cmdline.h"
+#include "lib/conf_paths.h"
 #include "lib/log.h"
 #include "lib/stall.h"
 #include "lib/util.h"
@@ -119,12 +120,30 @@ static void check_commit(struct checking *c, const struct conf *conf, const char
 	print_complaint(c, file, 0, text);
 }
 
+/* What is staged, or stays, would go back with the release. */
+static void check_data(struct checking *c, const struct conf *conf, const char *file)
+{
+	const char *rest = conf->data_paths;
+	char path[CONF_PATHS_LEN + 1], text[256];
+
+	while (conf_paths_next(&rest, path, sizeof(path))) {
+		if (!conf_paths_overlap(path, conf->data_stage))
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"[data] paths=%.60s: updates are staged there ([source.data] stage=%.60s); name another folder",
+			path, conf->data_stage);
+		print_complaint(c, file, 0, text);
+	}
+}
+
 /* What each value by itself does not show. */
 static void check_whole(struct checking *c, const struct conf *conf, const char *file)
 {
 	check_overlay(c, conf, file);
 	check_deadline(c, conf, file);
 	check_commit(c, conf, file);
+	check_data(c, conf, file);
 }
 
 /* KB_ENOSPC: larger than size. */

@@ -24,6 +24,12 @@ void mark_guardian_nudge(const struct device *d);
 /* Has the guardian restart the machine as soon as the verdict is bad. No guardian: nothing. */
 void mark_guardian_ask(const struct device *d);
 
+/*
+ * Deletes what was kept of the data for a trial that was committed: d is closed, and its state says
+ * STATE_DATA_DROP. What fails is left to the next boot. d is changed.
+ */
+void mark_drop_data(struct device *d);
+
 /* Leaves word in the run folder that the running slot reported: for the guardian, and for `mark
  * clean`. */
 void mark_report(const struct device *d);

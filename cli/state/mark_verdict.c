@@ -227,6 +227,8 @@ static int give_verdict(const struct device_options *o, struct mark *m)
 		return output_exit_code(err);
 	if (m->good && is_running(&d, m))
 		mark_report(&d);
+	if (changed && d.state.data.phase == STATE_DATA_DROP)
+		mark_drop_data(&d);
 	print_verdict(&d, m, changed);
 	/* The verdict is durable, whoever reads of it. */
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;

@@ -120,6 +120,10 @@ void status_trial_collect(struct status *st);
 void status_trial_text(const struct status *st);
 void status_trial_json(const struct status *st, json_object *o);
 
+/* The part of it that is about the data partition. */
+void status_data_text(const struct status *st);
+void status_data_json(const struct status *st, json_object *o);
+
 /* The slot on trial that holds what is staged: the boot that installed it left that; STATE_NONE. */
 int status_staged_on_trial(const struct status *st);
 

@@ -98,6 +98,8 @@ json_object *status_json(const struct status *st)
 	output_json_add(o, "slots", slots_json(st));
 	output_json_add(o, "staged", st->have_state ? staged_json(st) : NULL);
 	if (st->have_state)
+		status_data_json(st, o);
+	if (st->have_state)
 		output_json_number(o, "floor", st->d->state.floor);
 	output_json_text(o, "compatible", st->d->conf.compatible);
 	status_trial_json(st, o);

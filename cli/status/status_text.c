@@ -211,6 +211,7 @@ void status_text(const struct status *st)
 		status_next_text(st);
 		print_slots(st);
 		print_staged(st);
+		status_data_text(st);
 		printf("Floor:      %" PRIu64 "%s\n", st->d->state.floor,
 		       st->d->state.floor > 0 ? " (no lower sequence is installed)" : "");
 	}

@@ -55,7 +55,7 @@ keelboot_pack_missing() {
 # The programs, a line each: where it is, and where the initramfs wants it. Those that use the libraries of this
 # system go first. Without keelboot-helper the initramfs installs nothing: KEELBOOT_APPLY=no.
 keelboot_programs() {
-	for program in keelboot-select keelboot-guardian keelboot-prober keelboot-helper; do
+	for program in keelboot-select keelboot-guardian keelboot-data keelboot-prober keelboot-helper; do
 		[ "$program-${KEELBOOT_APPLY-yes}" != keelboot-helper-no ] || continue
 		for folder in "$KEELBOOT_LIB/dynamic" "$KEELBOOT_LIB"; do
 			[ -x "$folder/$program" ] || continue

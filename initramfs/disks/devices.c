@@ -106,6 +106,12 @@ static void take_overlay(struct devices *d, const struct probe *p, const struct 
 		 part != NULL ? part->fstype : "");
 }
 
+/* For updates, or for what goes back with the release. */
+static bool wants_data(const struct conf *conf)
+{
+	return conf->data_enabled || conf->data_paths[0] != '\0' || conf->data_keep[0] != '\0';
+}
+
 static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
 		       const struct conf *conf)
 {
@@ -114,7 +120,7 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 	d->firm = devices_rank_firm(conf, disk);
 	set_unless_container(d->state, "state", probe_find(p, disk, conf->state));
 	set_unless_container(d->data, "data",
-			     conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
+			     wants_data(conf) ? probe_find(p, disk, conf->data_part) : NULL);
 	set_unless_container(d->raw, "raw",
 			     conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
 	take_overlay(d, p, disk, conf);

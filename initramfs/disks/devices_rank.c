@@ -195,8 +195,15 @@ bool devices_rank_any_mapped(const struct conf *conf)
 	return false;
 }
 
+static bool is_data(const struct conf *conf, const char *name)
+{
+	return mapped_is_spec(conf->data_part) && mapped_is_named(name, conf->data_part);
+}
+
 const char *devices_rank_mapped(const struct conf *conf, const char *name)
 {
+	if (is_data(conf, name))
+		return conf->data_part;
 	for (unsigned i = 0; i < conf->nslots; i++) {
 		for (unsigned c = 0; c < conf->slot[i].nclasses; c++) {
 			const char *spec = conf->slot[i].cls[c].part;

@@ -13,6 +13,7 @@ import kbconf
 FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot")
 HELPER = "usr/lib/keelboot/keelboot-helper"
 GUARDIAN = "usr/lib/keelboot/keelboot-guardian"
+DATA = "usr/lib/keelboot/keelboot-data"
 CONF = "etc/keelboot/system.conf"
 UNWIND = (b".eh_frame_hdr", b".eh_frame")
 DEBUG_SHELL = "etc/keelboot/debug-shell"     # SHELL_MARKER of initramfs/shell.h
@@ -145,8 +146,8 @@ class Image:
         self.archive.file(path, data, executable=True, source=str(source))
         self.programs.append((path, str(source), data))
 
-    def init(self, source: Path, helper: Path, guardian: Path) -> None:
-        for path, file in (("init", source), (HELPER, helper), (GUARDIAN, guardian)):
+    def init(self, source: Path, helper: Path, guardian: Path, data_program: Path) -> None:
+        for path, file in (("init", source), (HELPER, helper), (GUARDIAN, guardian), (DATA, data_program)):
             data = read(file, "the program /" + path)
             if data[:4] != b"\x7fELF":
                 raise ImageError(f"{file}: not an ELF program, as /{path} must be; use the one that make built")

@@ -24,20 +24,22 @@ static bool is_open(const char *spec)
 	return false;
 }
 
+static unsigned list_one(const char *spec, FILE *out)
+{
+	if (!mapped_is_spec(spec) || is_open(spec))
+		return 0;
+	fprintf(out, "%s\n", spec);
+	return 1;
+}
+
 unsigned missing_list(struct boot *b, FILE *out)
 {
-	unsigned n = 0;
+	unsigned n;
 
 	settings_peek(b);
-	for (unsigned i = 0; i < b->conf.nslots; i++) {
-		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
-			const char *spec = b->conf.slot[i].cls[c].part;
-
-			if (!mapped_is_spec(spec) || is_open(spec))
-				continue;
-			fprintf(out, "%s\n", spec);
-			n++;
-		}
-	}
+	n = list_one(b->conf.data_part, out);
+	for (unsigned i = 0; i < b->conf.nslots; i++)
+		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++)
+			n += list_one(b->conf.slot[i].cls[c].part, out);
 	return n;
 }

@@ -26,9 +26,9 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
         "debian_page", "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks",
-        "guardian", "guardian_debian", "health_bless", "health_debian", "health_guard", "health_image",
-        "health_migrate", "health_words", "init_exits", "integrate", "marked_too_early", "mkinitcpio",
-        "other_kernels", "packages",
+        "guardian", "guardian_debian", "health_bless", "health_data", "health_debian", "health_guard",
+        "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
+        "marked_too_early", "mkinitcpio", "other_kernels", "packages",
         "reinstall_after_rollback_is_refused", "rescue_never_ends",
         "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
         "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
@@ -39,6 +39,7 @@ SHORT = ("test_update_of_two_roots_passes_and_they_are_only_read", "test_without
          "test_guardian_ends_when_the_trial_is_marked_good",
          "test_release_that_works_is_good_after_its_soak_time",
          "test_release_whose_check_fails_is_rejected_with_its_words",
+         "test_data_that_a_trial_changed_goes_back_when_it_is_left",
          "test_panic_is_told_by_ramoops_and_counts_once", "test_broken_update_and_then_a_good_one",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_signed_image_boots", "test_altered_image_is_refused",
@@ -100,7 +101,8 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
           for half in ("nothing", "folder", "release", "upper", "before the rename")),
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number not in (2, 6, 8, 10)))
 CACHE = TOP / "build/boot-cache"
-PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
+PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay",
+            "keelboot-data")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
            "tests/boot/debian_slot.py", "tests/boot/distro.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.
@@ -228,10 +230,11 @@ class Bench:
         new.rename(images[0])
 
     def disk(self, a="1.0", b=None, *, data=None, name="disk", state=..., slots=(..., ...),
-             size=None, extra=(), state_size="16M", **factory) -> Path:
+             size=None, extra=(), state_size="16M", data_image=None, **factory) -> Path:
         """A disk in the scenario's own folder. a and b: what is installed, see factory(). state:
         another image of it, None for a blank one; slots: other content of a and b. data: {path:
-        file} for the data partition. extra: more partitions, (name, size, content). """
+        file} for the data partition; data_image: what it is instead. extra: more partitions, (name, size,
+        content). """
         images = self.factory(a, b, **factory)
         tree = self.work / f"{name}-data"
         tree.mkdir()
@@ -240,7 +243,10 @@ class Bench:
             shutil.copy(source, tree / path)
         disk = Disk(size, seed=name)
         disk.add("keelboot-state", state_size, images[0] if state is ... else state)
-        disk.add("data", self.device.data_size, Ext4(tree, label="data"))
+        if data_image:
+            disk.add("data", data_image.stat().st_size, data_image)
+        else:
+            disk.add("data", self.device.data_size, Ext4(tree, label="data"))
         for letter, image, own in zip("ab", images[1:], slots):
             disk.add(f"root-{letter}", self.device.slot_size, image if own is ... else own)
         for partition_ in extra:

@@ -252,7 +252,7 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	return sim_truth_of(&b->w, slot) == SIM_NOMNT ? KB_EMOUNT : KB_OK;
 }
 
-static const struct attempt_ops ops = { op_save, op_preflight, op_mount, NULL, NULL };
+static const struct attempt_ops ops = { op_save, op_preflight, op_mount, NULL, NULL, NULL };
 
 void sim_boot_run(struct sim_boot *b)
 {

@@ -66,8 +66,8 @@ static bool op_next_run_accepts(void *ctx)
 	return m.next_run_accepts;
 }
 
-static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay,
-					op_next_run_accepts };
+static const struct attempt_ops ops = { op_save,  op_preflight,	       op_mount,
+					op_delay, op_next_run_accepts, NULL };
 
 static void set_up(void)
 {
@@ -363,7 +363,7 @@ TEST(what_cannot_be_counted_boots_when_no_good_slot_comes_back)
 
 TEST(delay_is_optional)
 {
-	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL, NULL };
+	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL, NULL, NULL };
 
 	state_init(&s, 1);
 	states_set(&s, 0, STATE_BAD, 1);

@@ -81,8 +81,11 @@ TEST(every_text_stays_in_its_array)
 		memset(&c, 0xa5, sizeof(c));
 		memcpy(&before, &c, sizeof(c));
 		memcpy(longest, "/dev/", 5);
-		if (key->kind == CONF_KIND_NAME || key->kind == CONF_KIND_SUBPATH)
+		if (key->kind == CONF_KIND_NAME || key->kind == CONF_KIND_SUBPATH ||
+		    key->kind == CONF_KIND_SUBPATHS)
 			memcpy(longest, "xxxxx", 5);
+		if (key->kind == CONF_KIND_SUBPATHS)
+			longest[100] = ','; /* no path is that long */
 		if (key->kind == CONF_KIND_SIZE) {
 			memset(longest, '1', sizeof(longest));
 			longest[key->max - 1] = longest[key->max] = 'M';

@@ -51,6 +51,11 @@ static void fill(struct state *st)
 	memset(st->staged.release, 0xab, STATE_ID_LEN);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		st->apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_APPLY_DIED, true };
+	st->data = (struct state_data){ .phase = STATE_DATA_KEEP, .slot = STATE_SLOTS_MAX - 1 };
+	memset(st->data.release, 0xcd, sizeof(st->data.release));
+	st->factory = STATE_FACTORY_MAX;
+	st->factory_fill = true;
+	st->factory_token = UINT64_MAX;
 	st->installs = STATE_INSTALLS_LIMIT;
 	st->rebuilt = true;
 	st->ps = UINT64_MAX;
@@ -75,6 +80,8 @@ static bool has_size_of_its_kind(const struct state_key *key)
 		return key->size == STATE_STR_MAX + 1;
 	case STATE_KIND_STAGED:
 		return key->size == sizeof(struct state_staged);
+	case STATE_KIND_DATA:
+		return key->size == sizeof(struct state_data);
 	case STATE_KIND_APPLY:
 		return key->size == sizeof(struct state_apply);
 	case STATE_KIND_ST:

@@ -5,6 +5,7 @@
  * anywhere, so a stick that is left in costs some milliseconds of a boot and no wear.
  */
 #include "update/apply/apply_progress.h"
+#include "update/apply/apply_asked.h"
 #include "update/apply/apply_sources.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -161,6 +162,8 @@ static void look_at_medium(struct apply *a, unsigned source)
 		look_at_file(a, source, "");
 	else
 		look_at_folder(a, source);
+	if (!a->media.raw)
+		apply_asked_look(a, source);
 	media_close(&a->media);
 }
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* [data]: would what it names be kept before the next trial, and go back? */
+#include "cli/doctor/doctor_checks.h"
+
+#include "initramfs/data/kept_list.h"
+#include "lib/os_file.h"
+#include "lib/os_tree.h"
+#include "lib/util.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct looking {
+	struct doctor *doc;
+	/* open top folder */
+	int top;
+	struct kept_list list;
+	/* what a copy would take */
+	uint64_t bytes;
+};
+
+static bool is_data_partition(const struct device *d, int top)
+{
+	struct os_file_at part;
+
+	return d->data_path[0] == '\0' || os_file_look(d->data_path, &part) != KB_OK ||
+	       os_tree_is_on(top, part.number);
+}
+
+static bool open_top(struct looking *l)
+{
+	const struct device *d = l->doc->d;
+
+	if (os_file_folder(d->conf.data_mount, &l->top) != KB_OK)
+		return false; /* found already, as the place where updates are staged */
+	if (is_data_partition(d, l->top))
+		return true;
+	doctor_report(l->doc, DOCTOR_ERROR, "data-elsewhere",
+		      "mount the data partition there, or set [source.data] mount=",
+		      "[data] paths=: %.60s is not on the data partition, %.60s",
+		      d->conf.data_mount, d->data_path);
+	return false;
+}
+
+static void look_at_path(struct looking *l, const char *path)
+{
+	struct tree_job job = { .limit = 0 };
+	KB_CLEANUP_FD int dir = -1;
+	struct os_tree_stat st;
+	const char *name;
+	enum kb_err err = kept_list_walk(l->top, path, false, &dir, &name);
+
+	if (err == KB_OK)
+		err = os_tree_look(dir, name, &st);
+	if (err == KB_ENOENT)
+		doctor_report(
+			l->doc, DOCTOR_NOTE, "data-path-missing",
+			"nothing to do, if the name is right",
+			"[data] paths=: %.80s is missing: it goes away when a trial that makes it is left",
+			path);
+	else if (err != KB_OK)
+		doctor_report(l->doc, DOCTOR_ERROR, "data-path",
+			      "name folders; no symbolic link may be on the way",
+			      "[data] paths=: %.80s cannot be opened: %s", path, err_text(err));
+	else if (l->doc->d->conf.data_method == CONF_DATA_BTRFS && st.kind != OS_TREE_SUBVOLUME)
+		doctor_report(l->doc, DOCTOR_ERROR, "data-path",
+			      "make it a subvolume, or set method=auto",
+			      "[data] method=btrfs: %.80s is no subvolume: no trial boots", path);
+	else if (tree_measure(&job, dir, name, &l->bytes) != KB_OK)
+		doctor_report(l->doc, DOCTOR_WARNING, "data-path", "look at that file",
+			      "[data] paths=: %.120s", job.why);
+}
+
+/* As far as the name of the file system tells: to try it out would be to write. */
+static bool may_share(const struct conf *c)
+{
+	return c->data_method != CONF_DATA_COPY &&
+	       (strcmp(c->data_fstype, "xfs") == 0 || strcmp(c->data_fstype, "btrfs") == 0 ||
+		strcmp(c->data_fstype, "bcachefs") == 0);
+}
+
+static void check_size(struct looking *l)
+{
+	const struct conf *c = &l->doc->d->conf;
+	uint64_t limit = (uint64_t)c->data_limit_mib << 20, room;
+
+	if (may_share(c))
+		return;
+	if (c->data_method == CONF_DATA_REFLINK)
+		doctor_report(l->doc, DOCTOR_ERROR, "data-method", "set method=auto",
+			      "[data] method=reflink: %.31s shares no blocks: no trial boots",
+			      c->data_fstype);
+	else if (l->bytes > limit)
+		doctor_report(
+			l->doc, DOCTOR_ERROR, "data-size",
+			"raise [data] limit=, or have a file system that shares blocks (XFS, Btrfs)",
+			"[data] paths= has %" PRIu64 " MiB, but limit= is %" PRIu32
+			": no trial boots",
+			l->bytes >> 20, c->data_limit_mib);
+	else if (os_tree_room(l->top, &room) == KB_OK && l->bytes > room)
+		doctor_report(l->doc, DOCTOR_ERROR, "data-room", "make room on it",
+			      "a copy of [data] paths= needs %" PRIu64
+			      " MiB, and %.60s has %" PRIu64 " left: no trial boots",
+			      l->bytes >> 20, c->data_mount, room >> 20);
+}
+
+void doctor_data(struct doctor *doc)
+{
+	struct looking l = { .doc = doc, .top = -1 };
+
+	if (doc->d->conf.data_paths[0] == '\0' ||
+	    kept_list_paths(&l.list, doc->d->conf.data_paths) != KB_OK || !open_top(&l)) {
+		util_close(&l.top);
+		return;
+	}
+	for (unsigned i = 0; i < l.list.n; i++)
+		look_at_path(&l, l.list.path[i]);
+	check_size(&l);
+	util_close(&l.top);
+}

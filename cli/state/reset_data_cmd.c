@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/verbs.h"
+
+#include "lib/log.h"
+#include "selector/factory.h"
+
+#include <stdio.h>
+
+enum { CANCEL = 1 };
+
+static const struct args_option table[] = {
+	{ "cancel", 0, false, CANCEL },
+	{ .name = NULL },
+};
+
+/* Large, and one at a time. */
+static struct device d;
+
+static enum kb_err change_marker(bool cancel)
+{
+	if (factory_is_asked(&d.state) != cancel)
+		return KB_ENOENT;
+	if (cancel)
+		factory_forget(&d.state);
+	else
+		factory_ask(&d.state);
+	TRY(device_save(&d));
+	device_history(&d, HISTORY_STATE, STATE_NONE,
+		       cancel ? "the data partition is not made anew"
+			      : "the data partition is to be made anew",
+		       "command");
+	return KB_OK;
+}
+
+static void print_marked(void)
+{
+	printf("The next boot deletes what is on the data partition");
+	if (d.conf.data_keep[0] != '\0')
+		printf(", but for %s", d.conf.data_keep);
+	if (d.conf.data_template[0] != '\0')
+		printf(", and copies %s of its slot to it", d.conf.data_template);
+	puts(".\nTo take that back: keelboot reset-data --cancel");
+}
+
+int reset_data_cmd(struct args *a, struct device_options *o)
+{
+	bool cancel = false;
+	enum kb_err err;
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id != CANCEL)
+			return args_wrong(a, id, "reset-data");
+		cancel = true;
+	}
+	device_init(&d, o);
+	err = device_open_to_change(&d);
+	if (err == KB_OK && d.state.newer)
+		err = KB_ENEWER;
+	if (err == KB_OK)
+		err = change_marker(cancel);
+	device_close(&d);
+	if (err == KB_ENOENT) {
+		log_warn("%s", cancel ? "no reset of the data is waiting"
+				      : "a reset of the data is waiting for the next boot already");
+		return OUTPUT_NOTHING;
+	}
+	if (err == KB_ENEWER)
+		log_err("the state was written by a newer Keelboot: use that one");
+	if (err != KB_OK)
+		return output_exit_code(err);
+	if (cancel)
+		puts("The data stays as it is.");
+	else
+		print_marked();
+	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of paths in system.conf: "app,etc/network". PURE. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True for a relative path of names, none of which is "." or "..". */
+bool conf_paths_is_path(const char *value);
+
+/* The next of a list of paths, taken off the list. False: none is left, or it has no room in path,
+ * which is of size bytes. */
+bool conf_paths_next(const char **list, char *path, size_t size);
+
+/* Whether one of two paths is the other one, or in it. */
+bool conf_paths_overlap(const char *a, const char *b);
+
+/* What CONF_KIND_SUBPATHS takes: at most CONF_PATHS_MAX, none in another one, and none in
+ * Keelboot's own folder; or nothing. */
+bool conf_paths_are_valid(const char *value);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/factory.h"
+
+/* FNV-1a: a text that is known again, no secret. */
+static uint64_t hash_of(const char *token)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (; *token != '\0'; token++)
+		hash = (hash ^ (uint8_t)*token) * 0x100000001b3;
+	return hash != 0 ? hash : 1;
+}
+
+void factory_ask(struct state *s)
+{
+	s->factory = 1;
+}
+
+bool factory_ask_once(struct state *s, const char *token)
+{
+	uint64_t hash = hash_of(token);
+
+	if (s->factory_token == hash)
+		return false;
+	s->factory_token = hash;
+	factory_ask(s);
+	return true;
+}
+
+void factory_note(struct state *s, const char *token)
+{
+	s->factory_token = hash_of(token);
+}
+
+void factory_forget(struct state *s)
+{
+	s->factory = 0;
+	s->factory_fill = false;
+}
+
+bool factory_begin(struct state *s)
+{
+	if (s->factory > FACTORY_TRIES) {
+		factory_forget(s);
+		return false;
+	}
+	s->factory++;
+	return true;
+}
+
+void factory_deleted(struct state *s)
+{
+	s->factory = 0;
+	s->factory_fill = true;
+}

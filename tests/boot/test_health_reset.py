@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`keelboot reset-data`, and the markers that ask for the same: the data partition is made anew once, by the maker's
+rule; slots stay as they are."""
+
+CONF = "[data]\nkeep=ids,etc/keys\n"
+MAKE = ("mkdir -p /data/app/deep /data/ids /data/etc/keys /data/etc/other && echo 1 >/data/app/deep/x && "
+        "echo 42 >/data/ids/serial && echo k >/data/etc/keys/k && echo o >/data/etc/other/o && echo t >/data/top && "
+        "ln -s /etc/hostname /data/link && sync")
+NAMES = "cd /data && find . ! -name lost+found | sort | tr '\\n' ' '; cd /"
+KEPT = ". ./etc ./etc/keys ./etc/keys/k ./ids ./ids/serial ./keelboot"
+ANEW = r"data: made anew, as it was asked for"
+
+
+def names(bench, vm) -> str:
+    return bench.ask(vm, NAMES).strip()
+
+
+def test_reset_deletes_all_but_what_the_maker_keeps_and_happens_once(bench):
+    disk = bench.disk("1.0", data={"incoming/2.0.keel": bench.bundle("2.0")})
+    with bench.untouched(disk), bench.machine(disk, initrd=bench.conf_initramfs("reset", CONF)) as vm:
+        bench.up(vm, "1.0", "a")
+        bench.ask(vm, MAKE)
+        assert "deletes what is on the data partition" in bench.ask(vm, "keelboot reset-data")
+        assert bench.status(vm)["data"]["reset"]
+        bench.ask(vm, "keelboot reset-data --cancel")
+        assert not bench.status(vm)["data"]["reset"]
+        bench.ask(vm, "keelboot reset-data")
+        vm.send("reboot")
+        vm.expect(ANEW)
+        bench.up(vm, "1.0", "a")
+        assert names(bench, vm) == KEPT and bench.ask(vm, "cat /data/ids/serial").strip() == "42"
+        assert [event["reason"] for event in bench.history(vm)][:1] == ["the data partition was made anew"]
+        bench.ask(vm, MAKE)
+        vm.send("reboot")
+        assert ANEW not in bench.up(vm, "1.0", "a")
+        assert bench.ask(vm, "cat /data/top").strip() == "t"
+
+
+def test_line_that_the_boot_loader_keeps_resets_once_for_each_text(bench):
+    disk = bench.disk("1.0")
+    with bench.machine(disk, initrd=bench.conf_initramfs("reset", CONF), append="keelboot.reset-data=rma-17") as vm:
+        vm.expect(r"data: keelboot\.reset-data= asks to make it anew")
+        vm.expect(ANEW)
+        bench.up(vm, "1.0", "a")
+        bench.ask(vm, MAKE)
+        vm.send("reboot")
+        assert ANEW not in bench.up(vm, "1.0", "a")
+        assert bench.ask(vm, "cat /data/top").strip() == "t"
