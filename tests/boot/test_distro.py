@@ -177,12 +177,13 @@ def test_slot_that_the_distribution_cannot_mount_is_left(board):
 
 def test_prompt_for_a_maker_who_asks_for_it(board):
     """The same, with [initramfs] prompt=yes. The watchdog would end a prompt, so it is stopped."""
-    conf = CONF.replace("timeout=60", "timeout=25") + "[initramfs]\nprompt=yes\n"
+    conf = f"{CONF}[initramfs]\nprompt=yes\n"
     with machine(board, board.disk("1.0", "2.0", good="a"), conf=conf, files=MISLEADS[board.target.name]) as vm:
         vm.expect(r"\[initramfs\] prompt=yes: no restart", SLOW)
         vm.expect(r"\(initramfs\)|Press Enter for maintenance|dracut:/#", SLOW)
-        time.sleep(60)
-        assert board.causes(vm) == []
+        before = board.causes(vm)       # a busy host may have had one
+        time.sleep(80)
+        assert board.causes(vm) == before
 
 
 @on_each("wrong root=", "no root=", "root=keelboot", newer=1, sysvinit=1)
