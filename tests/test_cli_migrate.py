@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot health migrate`: what a release does to data on trial, and how that is undone."""
+import fcntl
 import os
 
 import pytest
@@ -92,7 +93,7 @@ def test_what_cannot_be_recorded_is_not_begun(trial):
     trial.program("10-a")
     trial.state.chmod(0o400)
     with open(trial.state, "rb") as state:
-        import fcntl
+
         fcntl.flock(state, fcntl.LOCK_EX)
         trial("health", "migrate", "--wait", 0, code=None, env=trial.env)
     assert [line for line in trial.ran() if "migrate" in line] == []
@@ -178,6 +179,6 @@ class TestOthersRoot:
         assert crashed.events()[0] == "could not migrate data back"
 
     def test_a_slot_that_must_be_verified_is_not_run_from(self, crashed):
-        crashed.configure(f"[system]\nverify-slot=always\n")
+        crashed.configure("[system]\nverify-slot=always\n")
         assert "dm-verity" in crashed.health("migrate", code=FAILURE).stderr
         assert not (crashed.data / "ran").exists()

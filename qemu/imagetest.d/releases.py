@@ -51,9 +51,10 @@ def is_ext4(image) -> bool:
 def debugfs(image, lines: list, write: bool = False) -> str:
     """Asks about an ext4 image, or changes it; what debugfs said. What others gave is never opened for writing."""
     env = dict(os.environ, PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin")
+    command = ["debugfs", *(["-w"] if write else []), "-f", "-", str(image)]
     try:
-        done = subprocess.run(["debugfs", *(["-w"] if write else []), "-f", "-", str(image)], input="\n".join(lines) + "\n", text=True,
-                              errors="replace", capture_output=True, env=env, check=False)
+        done = subprocess.run(command, input="\n".join(lines) + "\n", text=True, errors="replace",
+                              capture_output=True, env=env, check=False)
     except FileNotFoundError:
         raise ReleaseError("debugfs: not found; install e2fsprogs") from None
     return done.stdout + done.stderr
