@@ -63,10 +63,16 @@ def image_test(folder: Path, *words, code=OK, jobs=1, keelboot=TOP / "build/keel
     return report
 
 
+def system(bench, *release) -> Path:
+    """Made by one test, while the others that run beside it wait."""
+    with bench.device.lock():
+        return bench.device.system(*release)
+
+
 @pytest.fixture(name="roots")
 def make_roots(bench):
     """The images of two systems that mark themselves good."""
-    return bench.device.system("1.0"), bench.device.system("2.0")
+    return system(bench, "1.0"), system(bench, "2.0")
 
 
 # ---------------------------------------------------------------- systems that are made for it
@@ -128,7 +134,7 @@ def test_debian_with_the_initramfs_of_its_distribution(tmp_path):
 # ---------------------------------------------------------------- systems that fail
 
 def test_update_that_nobody_marks_good_fails_and_says_why(bench, roots, tmp_path):
-    report = image_test(tmp_path, "--roots", roots[0], bench.device.system("3.0", "nomark"), "--scenario", "update",
+    report = image_test(tmp_path, "--roots", roots[0], system(bench, "3.0", "nomark"), "--scenario", "update",
                         "--boot-limit", "60", code=FAILED)
     failed = report.scenario("update")
     assert failed["result"] == "fail" and "slot b was not marked good" in failed["why"]
