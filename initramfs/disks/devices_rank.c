@@ -198,6 +198,8 @@ enum probe_worth devices_rank_worth(const struct probe *p, const struct conf *co
 
 bool devices_rank_any_mapped(const struct conf *conf)
 {
+	if (mapped_is_spec(conf->data_part))
+		return true;
 	for (unsigned i = 0; i < conf->nslots; i++)
 		for (unsigned c = 0; c < conf->slot[i].nclasses; c++)
 			if (mapped_is_spec(conf->slot[i].cls[c].part))
