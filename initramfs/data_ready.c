@@ -11,10 +11,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void note_finding(struct boot *b, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+static void note_data(struct boot *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static void note_finding(struct boot *b, const char *fmt, ...)
+static void note_data(struct boot *b, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -98,8 +97,8 @@ static void report_back(struct boot *b, const struct state_data *whose, const st
 		record_history(&b->rec, HISTORY_STATE, STATE_NONE, line, "");
 		return;
 	}
-	note_finding(b, "not put back as it was before slot %c booted: %s; each boot tries again",
-		     state_slot_letter(whose->slot), a->why);
+	note_data(b, "not put back as it was before slot %c booted: %s; each boot tries again",
+		  state_slot_letter(whose->slot), a->why);
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 
@@ -111,8 +110,8 @@ static void report_wiped(struct boot *b, const struct data_wire *a, enum kb_err 
 			       "the data partition was made anew", "");
 		return;
 	}
-	note_finding(b, "not made anew, as it was asked for: %s; boot %d of %d that tried", a->why,
-		     b->rec.s.factory - 1, FACTORY_TRIES);
+	note_data(b, "not made anew, as it was asked for: %s; boot %d of %d that tried", a->why,
+		  b->rec.s.factory - 1, FACTORY_TRIES);
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 
@@ -180,19 +179,19 @@ static enum kb_err op_run(void *ctx, enum data_job job, const struct state_data 
 	return err;
 }
 
-static enum kb_err op_save(void *ctx, struct state *s)
+static enum kb_err save_record(void *ctx, struct state *s)
 {
 	struct boot *b = ctx;
 
 	return record_save(&b->rec, s);
 }
 
-static const struct data_ops ops = { .save = op_save, .run = op_run };
+static const struct data_ops ops = { .save = save_record, .run = op_run };
 
 /* ---------------------------------------------------------------- interface */
 
 /* Another slot that could run with it. */
-static bool has_fallback(const struct state *s, int slot)
+static bool has_other_slot(const struct state *s, int slot)
 {
 	for (int i = 0; i < s->nslots; i++)
 		if (i != slot && state_is_whole(&s->slot[i]))
@@ -202,7 +201,7 @@ static bool has_fallback(const struct state *s, int slot)
 
 static enum data_need need_of(const struct boot *b, const struct choose_candidate *c)
 {
-	if (b->conf.data_paths[0] == '\0' || b->data.despite || !has_fallback(&b->rec.s, c->slot))
+	if (b->conf.data_paths[0] == '\0' || b->data.despite || !has_other_slot(&b->rec.s, c->slot))
 		return DATA_NEED_NONE;
 	return c->tier == CHOOSE_LAST_RESORT ? DATA_NEED_TRY : DATA_NEED_MUST;
 }
@@ -229,10 +228,9 @@ void data_ready_forced(struct boot *b, int slot)
 	if (d->phase == STATE_DATA_BACK)
 		(void)!op_run(b, DATA_JOB_BACK, d, reason);
 	else if (d->phase == STATE_DATA_KEEP && !data_is_of(&b->rec.s, slot))
-		note_finding(
-			b,
-			"it is slot %c's, which is on trial: keelboot.slot= does not put it back",
-			state_slot_letter(d->slot));
+		note_data(b,
+			  "it is slot %c's, which is on trial: keelboot.slot= does not put it back",
+			  state_slot_letter(d->slot));
 }
 
 void data_ready_adopt(struct boot *b)
@@ -275,8 +273,8 @@ void data_ready_fill(struct boot *b)
 	if (b->conf.data_template[0] != '\0' &&
 	    (data_run(b, DATA_JOB_FILL, &s->data, &a) != KB_OK || a.end != DATA_WIRE_DONE) &&
 	    a.end != DATA_WIRE_NONE) {
-		note_finding(b, "made anew, but not all of %.80s was copied to it: %s",
-			     b->conf.data_template, a.why);
+		note_data(b, "made anew, but not all of %.80s was copied to it: %s",
+			  b->conf.data_template, a.why);
 		record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 	}
 	s->factory_fill = false;
@@ -289,7 +287,7 @@ bool data_ready_despite(struct boot *b)
 	if (!b->data.refused || b->data.despite)
 		return false;
 	b->data.despite = true;
-	note_finding(
+	note_data(
 		b,
 		"nothing is kept of it, since no other slot boots: what the trial does to it stays");
 	return true;

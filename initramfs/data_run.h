@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "initramfs/data/data_wire.h"
+#include "update/wire/data_wire.h"
 #include "selector/data.h"
 
 struct boot;

@@ -206,7 +206,7 @@ enum kb_err os_tree_resize(int fd, uint64_t size)
 
 /* ---------------------------------------------------------------- subvolumes */
 
-static bool take_name(char *field, size_t size, const char *name)
+static bool put_name(char *field, size_t size, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -220,7 +220,7 @@ enum kb_err os_tree_snapshot(int from, int dir, const char *name)
 {
 	struct btrfs_ioctl_vol_args_v2 args = { .fd = from };
 
-	if (!take_name(args.name, sizeof(args.name), name))
+	if (!put_name(args.name, sizeof(args.name), name))
 		return KB_ENOSPC;
 	return result(ioctl(dir, BTRFS_IOC_SNAP_CREATE_V2, &args));
 }
@@ -236,7 +236,7 @@ enum kb_err os_tree_delete_subvolume(int dir, const char *name)
 {
 	struct btrfs_ioctl_vol_args args = { .fd = 0 };
 
-	if (!take_name(args.name, sizeof(args.name), name))
+	if (!put_name(args.name, sizeof(args.name), name))
 		return KB_ENOSPC;
 	return result(ioctl(dir, BTRFS_IOC_SNAP_DESTROY, &args));
 }

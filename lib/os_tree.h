@@ -2,7 +2,7 @@
 /*
  * The kernel calls of who copies, moves and deletes whole folders of the data partition, beside
  * those of os_file.h. Process 1 links none of them. Chosen at link time as those of os.h: os_tree.c
- * in the product, tests/sim/tree_fs.c in the simulation of power cuts.
+ * in the product, tests/sim/datacut_calls.c in the simulation of power cuts.
  *
  * A folder is a descriptor of the caller's, a name is one in it, and no symbolic link is followed.
  * Nothing is durable before an os_tree_sync() that returned KB_OK. The errors are those of

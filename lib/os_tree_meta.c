@@ -13,7 +13,7 @@
 #define NAMES_MAX 65536 /* of attributes, and the value of one: XATTR_LIST_MAX, XATTR_SIZE_MAX */
 #define PATH_LEN  320
 
-static enum kb_err result(int rc)
+static enum kb_err error_of_call(int rc)
 {
 	return rc == 0 ? KB_OK : err_errno(errno);
 }
@@ -68,12 +68,12 @@ enum kb_err os_tree_copy_meta(int from_dir, const char *from, int to_dir, const 
 	path_of(source, from_dir, from);
 	path_of(target, to_dir, to);
 	*what = "owner";
-	TRY(result(fchownat(to_dir, to, st->uid, st->gid, AT_SYMLINK_NOFOLLOW)));
+	TRY(error_of_call(fchownat(to_dir, to, st->uid, st->gid, AT_SYMLINK_NOFOLLOW)));
 	*what = "attributes";
 	TRY(copy_attributes(source, target));
 	*what = "mode";
 	if (st->kind != OS_TREE_LINK)
-		TRY(result(fchmodat(to_dir, to, st->mode & 07777, 0)));
+		TRY(error_of_call(fchmodat(to_dir, to, st->mode & 07777, 0)));
 	*what = "times";
-	return result(utimensat(to_dir, to, times, AT_SYMLINK_NOFOLLOW));
+	return error_of_call(utimensat(to_dir, to, times, AT_SYMLINK_NOFOLLOW));
 }

@@ -110,7 +110,7 @@ static enum kb_err wipe_all(struct tree_job *job, const struct conf *c, int top)
 	return KB_OK;
 }
 
-static enum kb_err open_home(int top, int *home)
+static enum kb_err open_own(int top, int *home)
 {
 	TRY(os_file_mkdir(top, KEPT_HOME, 0755));
 	return os_tree_open(top, KEPT_HOME, home);
@@ -123,7 +123,7 @@ enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c)
 
 	TRY(kept_drop(job, top));
 	TRY(wipe_all(job, c, top));
-	err = open_home(top, &home);
+	err = open_own(top, &home);
 	if (err == KB_OK)
 		err = os_tree_unlink(home, FILL);
 	if (err == KB_ENOENT)

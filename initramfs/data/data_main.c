@@ -4,7 +4,7 @@
  * partition's file system. The initramfs starts it, with mounts of its own and a time limit; it
  * may crash or hang, and the boot goes on.
  */
-#include "initramfs/data/data_wire.h"
+#include "update/wire/data_wire.h"
 #include "initramfs/data/anew.h"
 #include "initramfs/data/kept.h"
 #include "lib/bootlog.h"

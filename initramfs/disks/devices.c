@@ -240,7 +240,7 @@ static const char *name_in_conf(void *conf, const char *name)
  */
 static bool is_decided(const struct devices_rank *r, const struct conf *conf, uint64_t waited)
 {
-	if (r->disk == NULL || !r->complete)
+	if (r->disk == NULL || !r->complete || r->waits)
 		return false;
 	if (r->copy && conf->disk[0] == '\0')
 		return false;

@@ -151,6 +151,15 @@ static bool any_waiting(const struct probe *p, const struct conf *conf, enum dev
 	return false;
 }
 
+/* A volume of its own may come later than the partitions; a trial must not be refused for that. */
+static bool waits_for_data(const struct probe *p, const struct conf *conf,
+			   const struct probe_disk *disk)
+{
+	return p->mapped_as != NULL && conf->data_paths[0] != '\0' &&
+	       mapped_is_spec(conf->data_part) && disk != NULL &&
+	       probe_find(p, disk, conf->data_part) == NULL;
+}
+
 void devices_rank(struct devices_rank *r, const struct probe *p, const struct conf *conf)
 {
 	struct merits best = { .m = { 0 } };
@@ -163,6 +172,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 	if (r->disk == NULL)
 		return;
 	r->complete = best.m[STATE] > 0 && best.m[SLOTS] == conf->nslots;
+	r->waits = waits_for_data(p, conf, r->disk);
 	r->firm = devices_rank_firm(conf, r->disk);
 	r->copy = best.m[STATE] == 1;
 	r->more = any_waiting(p, conf, devices_rank_kind(r->disk));
@@ -188,6 +198,8 @@ enum probe_worth devices_rank_worth(const struct probe *p, const struct conf *co
 
 bool devices_rank_any_mapped(const struct conf *conf)
 {
+	if (mapped_is_spec(conf->data_part))
+		return true;
 	for (unsigned i = 0; i < conf->nslots; i++)
 		for (unsigned c = 0; c < conf->slot[i].nclasses; c++)
 			if (mapped_is_spec(conf->slot[i].cls[c].part))

@@ -34,6 +34,8 @@ struct devices_rank {
 	const struct probe_disk *equal;
 	/* it has the state and a root for each slot */
 	bool complete;
+	/* a volume with data that belongs to the release has not come yet */
+	bool waits;
 	/* see devices_rank_firm() */
 	bool firm;
 	/* its state is bound to a disk that is not here: it is a copy, or was moved */
