@@ -186,7 +186,7 @@ enum kb_err kept_lvm_make(struct tree_job *job, const char *name, unsigned thick
 
 enum kb_err kept_lvm_open(struct tree_job *job, const char *name, const char *fstype, int *top)
 {
-	const char *const args[] = { "lvchange", "-ay", "-K", name, NULL };
+	const char *const args[] = { "lvchange", "-ay", "-y", "-K", name, NULL };
 	/* It has the original's UUID, which XFS takes once. */
 	const char *options = strcmp(fstype, "xfs") == 0 ? "nouuid" : NULL;
 	char said[SAID_MAX], path[KEPT_LVM_NAME + 8];
