@@ -78,8 +78,7 @@ TEST(what_cannot_be_read_of_it_never_goes_back)
 {
 	static const char *const texts[] = { "data=\n", "data=back\n", "data=back,z,00\n",
 					     "data=back,b,0102\n",
-					     "data=other,b,"
-					     "00000000000000000000000000000000\n" };
+					     "data=other,b,00000000000000000000000000000000\n" };
 	char text[128];
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(texts); i++) {
