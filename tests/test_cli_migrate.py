@@ -120,6 +120,23 @@ def test_without_programs_nothing_is_written(trial):
     assert trial.state.read_bytes() == before
 
 
+def test_a_trial_that_nothing_can_replace_does_not_become_good_without_it(trial):
+    trial.program("10-a", "exit 1")
+    edit(trial, a_st="bad")
+    assert "There is no other slot to boot: the trial goes on." in trial.health("migrate", code=FAILURE).stdout
+    trial.health(code=FAILURE)
+    assert trial.ran() == ["10-a migrate"] * 2 and trial.slot("b")["state"] == "trial"
+
+
+def test_a_state_that_cannot_be_read_does_not_keep_checks_from_running(trial):
+    trial.state.unlink()
+    check = trial.root / "etc/keelboot/check.d/10-app"
+    check.parent.mkdir(parents=True)
+    check.write_text("#!/bin/sh\n")
+    check.chmod(0o755)
+    assert "The check passed." in trial.health("check").stdout
+
+
 def test_a_word_that_is_not_known(trial):
     assert "expected migrate, check, commit" in trial.health("sideways", code=USAGE).stderr
 
@@ -177,6 +194,12 @@ class TestOthersRoot:
         crashed.slots["b"].write_bytes(bytes(1 << 20))
         assert "data is not migrated back: cannot be mounted" in crashed.health("migrate", code=FAILURE).stderr
         assert crashed.events()[0] == "could not migrate data back"
+
+    def test_what_cannot_be_undone_of_another_release_is_not_the_fault_of_this_one(self, crashed):
+        crashed.slots["b"].write_bytes(bytes(1 << 20))
+        crashed.health("check")
+        crashed.health()
+        assert (crashed.run / "good").exists()
 
     def test_a_slot_that_must_be_verified_is_not_run_from(self, crashed):
         crashed.configure("[system]\nverify-slot=always\n")

@@ -13,9 +13,9 @@
 /*
  * On trial, runs the programs in migrate.d of the release; one that fails rejects it as a check
  * does, and this waits for the restart. On any other boot, undoes what a release in another slot
- * has begun. Once in a boot. Returns an exit code.
+ * has begun. Once in a boot. *trial: which of them. Returns an exit code.
  */
-int health_migrate(const struct device_options *o);
+int health_migrate(const struct device_options *o, bool *trial);
 
 /*
  * Runs the checks, and red.d behind one that fails. A trial that another slot can replace is then

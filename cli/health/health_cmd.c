@@ -25,8 +25,9 @@ static bool is_judged(const struct device_options *o)
 
 int health_cmd(struct args *a, struct device_options *o)
 {
+	int id, code = OUTPUT_OK;
 	const char *half = NULL;
-	int id, code;
+	bool trial = false;
 
 	a->tables[0] = table;
 	while ((id = device_options_next(a, o)) != ARGS_END) {
@@ -44,10 +45,12 @@ int health_cmd(struct args *a, struct device_options *o)
 		return OUTPUT_NOTHING;
 	if (half != NULL && strcmp(half, "commit") == 0)
 		return health_commit(o);
-	/* Nothing is checked before it, so nothing becomes good without it. */
-	code = guard_runs(o) ? OUTPUT_OK : health_migrate(o);
-	if (half != NULL && strcmp(half, "migrate") == 0)
+	/* Nothing is checked before it, so nothing becomes good without it. What cannot be undone
+	 * of another release is not the fault of this one. */
+	if (!guard_runs(o))
+		code = health_migrate(o, &trial);
+	if ((half != NULL && strcmp(half, "migrate") == 0) || (trial && code != OUTPUT_OK))
 		return code;
-	code = code == OUTPUT_OK ? health_check(o) : code;
+	code = health_check(o);
 	return code == OUTPUT_OK && half == NULL ? health_commit(o) : code;
 }

@@ -65,20 +65,22 @@ static int migrate(struct device *d)
 	return fail(d, reason, &words);
 }
 
-int health_migrate(const struct device_options *o)
+int health_migrate(const struct device_options *o, bool *trial)
 {
 	static struct device d;
-	bool trial;
 	int code;
 
+	*trial = false;
 	device_init(&d, o);
-	if (is_done(&d))
+	/* Without a state, nothing is known to be on trial. */
+	if (is_done(&d) || device_open_to_read(&d) != KB_OK)
 		return OUTPUT_OK;
-	if (device_open_to_read(&d) != KB_OK)
-		return OUTPUT_FAILURE;
-	trial = health_on_trial(&d);
+	*trial = health_on_trial(&d);
 	device_close(&d);
-	code = trial ? migrate(&d) : health_rollback_others(&d);
-	note_done(&d);
+	code = *trial ? migrate(&d) : health_rollback_others(&d);
+	/* What failed on a trial that nothing can replace is not done, so it does not become good.
+	 */
+	if (code == OUTPUT_OK || !*trial)
+		note_done(&d);
 	return output_flush() == KB_OK ? code : OUTPUT_FAILURE;
 }

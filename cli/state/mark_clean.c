@@ -120,7 +120,7 @@ int mark_clean(const struct device_options *o)
 	err = d.run_found ? write_clean(&d) : KB_OK;
 	/* In this order: once the flag is there, no deadline is held against the slot. */
 	mark_guardian_notify(&d, SIGUSR2);
-	if (d.run_found)
+	if (d.run_found && err == KB_OK)
 		report_deadline(&d);
 	if (err == KB_OK && d.run_err != KB_OK) {
 		log_err("%s cannot be read: %s; the shutdown is not recorded", o->run_dir,
