@@ -39,7 +39,7 @@ static bool is_number(enum conf_kind kind)
 static bool is_word(enum conf_kind kind)
 {
 	return kind == CONF_KIND_COUNT || kind == CONF_KIND_HANDOVER || kind == CONF_KIND_VERIFY ||
-	       kind == CONF_KIND_SLOTS;
+	       kind == CONF_KIND_SLOTS || kind == CONF_KIND_BOOTSTATUS || kind == CONF_KIND_DATA;
 }
 
 /* "auto|always|never" 1: "always". False: there is no such word. */
@@ -67,6 +67,10 @@ static void check_text(const struct conf_key *key, const char *text)
 	FUZZ_CHECK(fuzz_printable(text, key->max + 1u));
 	if (key->kind == CONF_KIND_PATH)
 		FUZZ_CHECK(text[0] == '/' && is_safe_path(text));
+	if (key->kind == CONF_KIND_PATH_OR_NOT)
+		FUZZ_CHECK(text[0] == '\0' || (text[0] == '/' && is_safe_path(text)));
+	if (key->kind == CONF_KIND_SUBPATHS)
+		FUZZ_CHECK(text[0] != '/' && is_safe_path(text));
 	if (key->kind == CONF_KIND_SUBPATH)
 		FUZZ_CHECK(text[0] != '/' && text[0] != '\0' && is_safe_path(text));
 	if (key->kind == CONF_KIND_SPEC)
@@ -161,7 +165,7 @@ static void write_conf(const struct conf *c, char *text, size_t size)
 	size_t n = 0;
 
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
-		char value[160];
+		char value[1024];
 
 		put_value(value, sizeof(value), c, key);
 		if (value[0] != '\0')
