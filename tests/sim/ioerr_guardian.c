@@ -333,7 +333,7 @@ static bool end_all(struct ioerr_world *w, pid_t pid)
 
 bool ioerr_guardian_run(struct ioerr_world *w)
 {
-	char *argv[COMMAND_WORDS + 1], path[64];
+	char *argv[COMMAND_WORDS + 1], path[64], stat[64];
 	struct guardian_setup setup;
 	int argc = w->story->guarded ? read_args(argv) : 0;
 	const char *is;
@@ -353,8 +353,9 @@ bool ioerr_guardian_run(struct ioerr_world *w)
 	if (setup.terms.deadline_s != 0 && w->boot.act != IOERR_WORLD_GOOD)
 		guard->script = w->script;
 	guard->pid = is != NULL ? atoi(is) : 0;
-	snprintf(path, sizeof(path), "/proc/%d/comm", guard->pid);
-	os_sim_file(path, "keelboot-guardi\n");
+	snprintf(path, sizeof(path), "/proc/%d/stat", guard->pid);
+	snprintf(stat, sizeof(stat), "%d (keelboot-guardi) S 1 1 1 0\n", guard->pid);
+	os_sim_file(path, stat);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		abort();
 	pid = ioerr_process_begin(w, IOERR_FAULT_GUARDIAN);
