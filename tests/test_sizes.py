@@ -43,11 +43,11 @@ SMALL = ("dynamic/keelboot-select", "dynamic/keelboot-prober", "dynamic/keelboot
 
 @pytest.mark.parametrize("names, limit", [
     (SMALL, 300_000), ((*SMALL, "keelboot-helper"), 3_000_000),
-    (("keelboot-select", "keelboot-guardian", "keelboot-data", "keelboot-helper"), 3_100_000)],
+    (("keelboot-select", "keelboot-guardian", "keelboot-data", "keelboot-helper"), 3_400_000)],
     ids=["select-only", "with-apply", "without-the-distributions-libraries"])
 def test_what_a_distributions_initramfs_gets_is_below_its_limit(tmp_path, names, limit):
     """Stripped and compressed, as it lies in there. The packages bring what uses the distribution's libraries; `make
-    install-initramfs-tools` alone does not (hooks/lib/pack.sh)."""
+    install-initramfs-tools` alone does not (hooks/lib/pack.sh), and Debian 13's OpenSSL is larger."""
     for options in (("DYNAMIC=1",), ()):
         call("make", "-s", "-C", TOP, *options, "all", timeout=600)
     size = 0
