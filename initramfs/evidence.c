@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/evidence.h"
 
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -39,16 +40,6 @@ unsigned evidence_panic_part(const char *text)
 	for (text += strlen(part); *text >= '0' && *text <= '9' && number < 1000; text++)
 		number = number * 10 + (unsigned)(*text - '0');
 	return *text == '\n' ? number : 0;
-}
-
-/* FNV-1a: tells records apart, and is no protection against anybody. */
-static uint64_t hash_text(const char *text, size_t len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-	return h;
 }
 
 /* The kernel shows "(null)" where there is none. */
@@ -140,7 +131,7 @@ static void read_panic(struct evidence *e, const char *name)
 		return;
 	log_notice("pstore: the kernel panicked (%s)", name);
 	/* In whatever order they come, and 0 is none. */
-	e->ps ^= hash_text(text, len);
+	e->ps ^= bytes_hash(BYTES_HASH_START, text, len);
 	if (e->ps == 0)
 		e->ps = 1;
 }

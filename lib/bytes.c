@@ -56,6 +56,15 @@ uint32_t bytes_crc32c(uint32_t crc, const void *buf, size_t len)
 	return ~crc;
 }
 
+uint64_t bytes_hash(uint64_t h, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 bool bytes_all(const void *buf, size_t len, uint8_t value)
 {
 	const uint8_t *p = buf;

@@ -19,6 +19,11 @@ void bytes_put64(uint8_t *p, uint64_t v);
  * attackers. */
 uint32_t bytes_crc32c(uint32_t crc, const void *buf, size_t len);
 
+/* FNV-1a of len bytes, continuing from h; start with BYTES_HASH_START. Tells texts apart, and keeps
+ * nobody out. */
+#define BYTES_HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t bytes_hash(uint64_t h, const void *buf, size_t len);
+
 /* True when all len bytes equal value. */
 bool bytes_all(const void *buf, size_t len, uint8_t value);
 

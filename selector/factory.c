@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/factory.h"
 
-/* FNV-1a: a text that is known again, no secret. */
+#include "lib/bytes.h"
+
+#include <string.h>
+
+/* A text that is known again, no secret; 0 is none. */
 static uint64_t hash_of(const char *token)
 {
-	uint64_t hash = 0xcbf29ce484222325;
+	uint64_t hash = bytes_hash(BYTES_HASH_START, token, strlen(token));
 
-	for (; *token != '\0'; token++)
-		hash = (hash ^ (uint8_t)*token) * 0x100000001b3;
 	return hash != 0 ? hash : 1;
 }
 

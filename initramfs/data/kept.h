@@ -3,13 +3,13 @@
  * What is kept of the data partition while a release is on trial: a snapshot of the paths that
  * [data] names, as they were before its first boot. It lies on that partition:
  *
- *	keelboot/kept		whole, and durable: a file `list`, and for its paths 0, 1, …: "0",
- *what was there; or "0.absent", where nothing was keelboot/kept.new	not yet whole
- *	keelboot/kept.gone	dropped; what is left of it is deleted
+ * - keelboot/kept: whole, and durable. A file `list`, and for its paths 0, 1, …: "0", what was
+ *   there; or "0.absent", where nothing was.
+ * - keelboot/kept.new: not yet whole.
+ * - keelboot/kept.gone: dropped; what is left of it is deleted.
  *
  * To put a path back, what is there moves to kept/0.trial, and then kept/0 to its place. So a
- *kept/0 that is gone was put back: however often a cut ends that, the next call goes on where it
- *was.
+ * kept/0 that is gone was put back: however often a cut ends that, the next call goes on.
  *
  * `top` is the open top folder of the data partition. No name in it is followed through a link.
  */

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/disks/probe_id.h"
 
+#include "lib/bytes.h"
 #include "lib/util.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define HASH_START 0xcbf29ce484222325ULL
-#define HASH_STEP  0x100000001b3ULL
-
-/* FNV-1a: tells disks apart, keeps nobody out. */
-static uint64_t hash_more(uint64_t h, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)text[i]) * HASH_STEP;
-	return h;
-}
 
 void probe_id_hardware(char out[STATE_STR_MAX + 1], const char *kind, const char *text)
 {
@@ -24,7 +14,7 @@ void probe_id_hardware(char out[STATE_STR_MAX + 1], const char *kind, const char
 
 	if (n >= (int)sizeof(plain))
 		snprintf(plain, sizeof(plain), "%.8s-#%016llx", kind,
-			 (unsigned long long)hash_more(HASH_START, text, strlen(text)));
+			 (unsigned long long)bytes_hash(BYTES_HASH_START, text, strlen(text)));
 	util_print_safe(out, STATE_STR_MAX + 1, plain);
 	for (char *c = out; *c != '\0'; c++) {
 		if (*c == ' ')
@@ -58,7 +48,7 @@ static void split(const char *part, size_t len, size_t *head, size_t *rest)
 
 void probe_id_path(char out[STATE_STR_MAX + 1], const char *path)
 {
-	uint64_t h = HASH_START;
+	uint64_t h = BYTES_HASH_START;
 	bool block = false;
 
 	for (const char *at = path; *at != '\0';) {
@@ -67,9 +57,9 @@ void probe_id_path(char out[STATE_STR_MAX + 1], const char *path)
 		/* "block/vda": the letter is an order of discovery, and nothing else. */
 		if (len > 0 && !(block && at[len] == '\0')) {
 			split(at, len, &head, &rest);
-			h = hash_more(h, "/", 1);
-			h = hash_more(h, at, head);
-			h = hash_more(h, at + rest, len - rest);
+			h = bytes_hash(h, "/", 1);
+			h = bytes_hash(h, at, head);
+			h = bytes_hash(h, at + rest, len - rest);
 		}
 		block = len == 5 && strncmp(at, "block", 5) == 0;
 		at += len + (at[len] == '/');

@@ -93,16 +93,19 @@ static bool take_result(struct guardian_linux *g, enum guardian_result *result)
 
 static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_result *result)
 {
+	struct guardian_linux *g = ctx;
 	int sig = guardian_os_hear(ms);
 
-	if (take_result(ctx, result))
+	if (take_result(g, result))
 		/* The other signal must not be lost; it is heard when it is sent again to us. */
 		return sig > 0 && sig != SIGCHLD && !guardian_os_repeat(sig) ? GUARDIAN_TOLD
 									     : GUARDIAN_DONE;
 	if (sig == SIGUSR1)
 		return GUARDIAN_NUDGED;
-	if (sig == SIGHUP)
+	if (sig == SIGHUP) {
+		g->words.urgent = true; /* the machine goes down soon */
 		return GUARDIAN_ASKED;
+	}
 	if (sig == SIGUSR2 || sig == SIGTERM || is_systemd_shutdown(GUARDIAN_FD_PROC))
 		return GUARDIAN_TOLD;
 	return GUARDIAN_TIME;

@@ -17,7 +17,7 @@
 struct guardian_words {
 	/* that are not written yet */
 	struct tail tail;
-	/* one of them reports an error */
+	/* one of them reports an error, or they will be the last */
 	bool urgent;
 	/* when the first of them was heard, in ms */
 	uint64_t since;

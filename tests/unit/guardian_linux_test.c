@@ -90,8 +90,10 @@ TEST(signals_are_heard)
 	folder_bytes("1/comm", "systemd-shutdow\n", 16); /* which tells nobody */
 	assert_int_equal(hear(1), GUARDIAN_TOLD);
 	folder_bytes("1/comm", "init\n", 5);
+	assert_false(hands.words.urgent);
 	kill(getpid(), SIGHUP);
 	assert_int_equal(hear(5000), GUARDIAN_ASKED);
+	assert_true(hands.words.urgent); /* no time to wait for more of them */
 	kill(getpid(), SIGPWR); /* stays where it is */
 	assert_int_equal(hear(1), GUARDIAN_TIME);
 }
