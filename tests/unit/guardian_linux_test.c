@@ -94,7 +94,7 @@ TEST(signals_are_heard)
 	kill(getpid(), SIGHUP);
 	assert_int_equal(hear(5000), GUARDIAN_ASKED);
 	assert_true(hands.words.urgent); /* no time to wait for more of them */
-	kill(getpid(), SIGPWR); /* stays where it is */
+	kill(getpid(), SIGPWR);		 /* stays where it is */
 	assert_int_equal(hear(1), GUARDIAN_TIME);
 }
 
