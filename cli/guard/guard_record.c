@@ -21,6 +21,11 @@ static const char *const words[] = {
 	[GUARD_TRIAL] = "trial", [GUARD_GOOD] = "good", [GUARD_BAD] = "bad"
 };
 
+const char *guard_record_word(enum guard_verdict verdict)
+{
+	return words[verdict];
+}
+
 static void folder_path(const struct device_options *o, char path[DEVICE_PATH_MAX])
 {
 	snprintf(path, DEVICE_PATH_MAX, "%s" GUARD_FOLDER, o->conf_root);

@@ -45,6 +45,9 @@ void guard_record_load(struct guard_record *r, const struct device_options *o);
 enum kb_err guard_record_save(const struct guard_record *r,
 			      const struct device_options *o) KB_MUST_CHECK;
 
+/* "trial", "good", "bad". */
+const char *guard_record_word(enum guard_verdict verdict);
+
 /* Waits until no other process changes the record, at most ms. KB_EBUSY; reported. os_close() of
  * *fd ends it. */
 enum kb_err guard_record_lock(const struct device_options *o, unsigned ms, int *fd) KB_MUST_CHECK;

@@ -13,10 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const words[] = {
-	[GUARD_TRIAL] = "trial", [GUARD_GOOD] = "good", [GUARD_BAD] = "bad"
-};
-
 /* Of its deadline; 0: nothing waits for that. */
 static uint64_t left_of(const struct guard_trial *t)
 {
@@ -49,7 +45,8 @@ static void print_running(const struct guard_trial *t, bool guarded)
 	} else if (t->entry->verdict == GUARD_BAD) {
 		printf("Deployment %s runs, and was rejected: %s.\n", name, t->entry->reason);
 	} else {
-		printf("Deployment %s runs, which is %s.\n", name, words[t->entry->verdict]);
+		printf("Deployment %s runs, which is %s.\n", name,
+		       guard_record_word(t->entry->verdict));
 	}
 }
 
@@ -75,8 +72,9 @@ static void print_others(const struct guard_record *r)
 
 		guard_find_short(e->id, name);
 		output_time(when, e->time, false);
-		printf("  %-24s  %-7s  %-8" PRIu32 "  %s%s%s\n", name, words[e->verdict],
-		       e->attempts, when, e->reason[0] != '\0' ? " " : "", e->reason);
+		printf("  %-24s  %-7s  %-8" PRIu32 "  %s%s%s\n", name,
+		       guard_record_word(e->verdict), e->attempts, when,
+		       e->reason[0] != '\0' ? " " : "", e->reason);
 	}
 }
 
@@ -88,6 +86,7 @@ static bool has_bad(const struct guard_record *r)
 	return false;
 }
 
+/* For others; the file has what only we need, too. */
 static json_object *entries_json(const struct guard_record *r)
 {
 	json_object *list = output_json_list();
@@ -97,7 +96,7 @@ static json_object *entries_json(const struct guard_record *r)
 		json_object *o = json_object_new_object();
 
 		output_json_text(o, "id", e->id);
-		output_json_text(o, "verdict", words[e->verdict]);
+		output_json_text(o, "verdict", guard_record_word(e->verdict));
 		output_json_number(o, "attempts", e->attempts);
 		output_json_number(o, "rollbacks", e->rollbacks);
 		output_json_text(o, "reason", e->reason[0] != '\0' ? e->reason : NULL);

@@ -86,32 +86,31 @@ TEST(panic_of_a_trial_is_told_once_before_it_counts)
 	}
 }
 
-TEST(last_lines_of_the_console_are_told_of_a_reset_that_nothing_explains)
-{
-	struct state s = machine_trial();
-
-	machine_put(s);
-	machine_boots('b');
-	machine_restart();
-	has_pstore(NULL);
-	os_sim_file("/sys/fs/pstore/console-ramoops-0", "[    9.1] and then nothing\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	words_are(1, WORDS_CONSOLE, 'b', "[    9.1] and then nothing\n");
-}
-
-TEST(console_of_a_boot_that_ended_in_order_is_not_told)
+/* The boot behind one of a trial, which ramoops has the console's text of. */
+static void boots_behind(const char *console, bool clean)
 {
 	struct state s = machine_trial();
 
 	machine_put(s);
 	machine_boots('b');
 	s = machine_get();
-	s.clean = true;
+	s.clean = clean;
 	machine_put(s);
 	machine_restart();
 	has_pstore(NULL);
-	os_sim_file("/sys/fs/pstore/console-ramoops-0", "[    9.1] reboot: Restarting system\n");
+	os_sim_file("/sys/fs/pstore/console-ramoops-0", console);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+}
+
+TEST(last_lines_of_the_console_are_told_of_a_reset_that_nothing_explains)
+{
+	boots_behind("[    9.1] and then nothing\n", false);
+	words_are(1, WORDS_CONSOLE, 'b', "[    9.1] and then nothing\n");
+}
+
+TEST(console_of_a_boot_that_ended_in_order_is_not_told)
+{
+	boots_behind("[    9.1] reboot: Restarting system\n", true);
 	words_are(0, WORDS_CONSOLE, 'b', "");
 }
 
