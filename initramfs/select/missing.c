@@ -32,12 +32,19 @@ static unsigned list_one(const char *spec, FILE *out)
 	return 1;
 }
 
+/* No boot waits for data that only brings updates: the system may open that later. */
+static bool needs_data(const struct conf *conf)
+{
+	return conf->data_paths[0] != '\0' || conf->data_keep[0] != '\0';
+}
+
 unsigned missing_list(struct boot *b, FILE *out)
 {
-	unsigned n;
+	unsigned n = 0;
 
 	settings_peek(b);
-	n = list_one(b->conf.data_part, out);
+	if (needs_data(&b->conf))
+		n = list_one(b->conf.data_part, out);
 	for (unsigned i = 0; i < b->conf.nslots; i++)
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++)
 			n += list_one(b->conf.slot[i].cls[c].part, out);
