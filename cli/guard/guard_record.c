@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/guard/guard_record.h"
 
+#include "cli/guard/guard_file.h"
 #include "cli/output/output.h"
 #include "cli/state/boot_json.h"
 #include "lib/log.h"
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #define NAME	 "guard.json"
-#define NEW	 "guard.json.new"
 #define LOCK	 "guard.lock"
 #define TEXT_MAX 16384
 #define AGAIN_MS 100
@@ -161,26 +161,6 @@ static enum kb_err open_folder(const struct device_options *o, int *dir)
 	return err == KB_ENOENT ? make_folder(o->conf_root, dir) : err;
 }
 
-static enum kb_err write_new(int dir, const char *text)
-{
-	enum kb_err err;
-	int fd = -1;
-
-	err = os_file_unlink(dir, NEW);
-	if (err != KB_OK && err != KB_ENOENT)
-		return err;
-	TRY(os_file_create(dir, NEW, &fd));
-	err = os_file_write(fd, text, strlen(text));
-	if (err == KB_OK)
-		err = os_file_sync(fd); /* else a power cut leaves an empty file of that name */
-	os_close(&fd);
-	if (err == KB_OK)
-		err = os_file_rename(dir, NEW, NAME);
-	if (err == KB_OK)
-		err = os_file_sync(dir); /* the name, before anything that relies on it */
-	return err;
-}
-
 enum kb_err guard_record_save(const struct guard_record *r, const struct device_options *o)
 {
 	json_object *doc = make_record(r);
@@ -188,7 +168,8 @@ enum kb_err guard_record_save(const struct guard_record *r, const struct device_
 	enum kb_err err = open_folder(o, &dir);
 
 	if (err == KB_OK)
-		err = write_new(dir, json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PRETTY));
+		err = guard_file_replace(
+			dir, NAME, json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PRETTY));
 	if (err != KB_OK)
 		log_err("%s" GUARD_FOLDER "/" NAME ": unable to write: %s", o->conf_root,
 			err_text(err));

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GUARD_FOLDER	  "/var/lib/keelboot"
 #define GUARD_ID_MAX	  127
 #define GUARD_REASON_MAX  240
 #define GUARD_ENTRIES_MAX 8

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/guard/guard_words.h"
 
+#include "cli/guard/guard_file.h"
 #include "cli/output/capture.h"
 #include "cli/output/output.h"
 #include "lib/log.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define NAME	   "last-words"
-#define NEW	   "last-words.new"
 #define ANSWER_MAX 8192
 #define ANSWER_MS  5000
 
@@ -56,23 +56,12 @@ static void ask(char *text, size_t *len, const struct question *q)
 static enum kb_err write_words(const struct device_options *o, const char *text)
 {
 	char path[DEVICE_PATH_MAX];
-	int dir = -1, fd = -1;
+	int dir = -1;
 	enum kb_err err;
 
 	snprintf(path, sizeof(path), "%s" GUARD_FOLDER, o->conf_root);
 	TRY(os_file_folder(path, &dir));
-	err = os_file_unlink(dir, NEW);
-	if (err == KB_OK || err == KB_ENOENT)
-		err = os_file_create(dir, NEW, &fd);
-	if (err == KB_OK)
-		err = os_file_write(fd, text, strlen(text));
-	if (err == KB_OK)
-		err = os_file_sync(fd);
-	os_close(&fd);
-	if (err == KB_OK)
-		err = os_file_rename(dir, NEW, NAME);
-	if (err == KB_OK)
-		err = os_file_sync(dir);
+	err = guard_file_replace(dir, NAME, text);
 	os_close(&dir);
 	return err;
 }
