@@ -2,18 +2,16 @@
 #include "initramfs/data_run.h"
 
 #include "initramfs/boot_data.h"
+#include "initramfs/follow.h"
 #include "lib/bootlog.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
-#include "lib/stall.h"
 #include "lib/util.h"
 
 #include <string.h>
 #include <sys/wait.h>
 
 #define WHOLE_LIMIT_MS (15u * 60 * 1000) /* a copy on the slowest card, of the largest size */
-#define STEP_MS	       500u
-#define EXIT_MS	       5000u
 
 static const char *const verbs[] = {
 	[DATA_JOB_CHECK] = "check", [DATA_JOB_MAKE] = "make", [DATA_JOB_BACK] = "back",
@@ -27,46 +25,35 @@ struct reading {
 	uint8_t *at;
 };
 
-/* False: more than an answer came. */
-static bool take_bytes(struct reading *r, const uint8_t *buf, size_t len)
+static uint64_t data_limit_ms(const void *ctx, uint64_t stall_ms)
 {
+	(void)ctx;
+	(void)stall_ms;
+	return WHOLE_LIMIT_MS;
+}
+
+/* Signs of life, and then the answer; more than that is none. */
+static enum follow_taken take_bytes(void *ctx, const char *buf, size_t len)
+{
+	struct reading *r = ctx;
+
 	for (size_t i = 0; i < len; i++) {
 		if (r->used == 0 && buf[i] == DATA_WIRE_ALIVE)
 			continue;
 		if (r->used == sizeof(struct data_wire))
-			return false;
-		r->at[r->used++] = buf[i];
+			return FOLLOW_REFUSED;
+		r->at[r->used++] = (uint8_t)buf[i];
 	}
-	return true;
+	return FOLLOW_MOVED;
 }
 
-/* Follows it to the end of its pipe. False: it stalls, takes too long, or says what it must not. */
-static bool follow(struct boot *b, int fd, struct reading *r)
+static void report_data_stopped(const void *ctx, uint64_t idle_ms)
 {
-	uint64_t start = os_now_ms(), moved = start, now = start;
-	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
-	uint8_t buf[256];
-	size_t len;
-	bool ready;
-
-	while (now - moved < limit && now - start < WHOLE_LIMIT_MS) {
-		enum kb_err err = os_poll(&fd, &ready, 1, STEP_MS);
-
-		now = os_now_ms();
-		if (err == KB_ETIMEDOUT)
-			continue;
-		err = err == KB_OK ? os_read(fd, buf, sizeof(buf), &len) : err;
-		if (err == KB_EBUSY)
-			continue;
-		if (err != KB_OK || len == 0)
-			return err == KB_OK;
-		if (!take_bytes(r, buf, len))
-			return false;
-		moved = now;
-		wdt_feed(&b->wdt);
-	}
-	log_err("data: no progress; stopped");
-	return false;
+	(void)ctx;
+	if (idle_ms > 0)
+		log_err("data: no progress for %u s; stopped", (unsigned)(idle_ms / 1000));
+	else
+		log_err("data: not done in %u minutes; stopped", WHOLE_LIMIT_MS / 60000);
 }
 
 static bool is_whole(struct data_wire *a, const struct reading *r)
@@ -78,15 +65,19 @@ static bool is_whole(struct data_wire *a, const struct reading *r)
 	return true;
 }
 
-static enum kb_err end_child(struct boot *b, pid_t pid, bool ended)
+static enum kb_err follow_data(struct boot *b, pid_t pid, int fd, struct reading *r)
 {
+	static const struct follow_ops ops = { data_limit_ms, take_bytes, report_data_stopped };
 	int status = 0;
 
-	wdt_feed(&b->wdt);
-	if (ended && os_wait(pid, EXIT_MS, &status) == KB_OK)
+	switch (follow_child(b, pid, fd, &ops, r, &status)) {
+	case FOLLOW_ENDED:
 		return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? KB_OK : KB_ECHILD;
-	if (os_kill(pid) == KB_OK)
+	case FOLLOW_KILLED:
 		return KB_ECHILD;
+	case FOLLOW_UNSTOPPABLE:
+		break;
+	}
 	/* It may still write. Only a reset ends that. */
 	log_err("data: " BOOT_DATA " cannot be stopped; restarting");
 	os_reboot();
@@ -106,7 +97,6 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 	enum kb_err err;
 	int fds[2];
 	pid_t pid;
-	bool ended;
 
 	memset(answer, 0, sizeof(*answer));
 	bytes_hex(release, whose->release, STATE_LEDGER_ID_LEN);
@@ -116,10 +106,8 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 	sp.fd3 = fds[1];
 	err = os_spawn(&sp, &pid);
 	os_close(&fds[1]);
-	if (err == KB_OK) {
-		ended = follow(b, fds[0], &r);
-		err = end_child(b, pid, ended);
-	}
+	if (err == KB_OK)
+		err = follow_data(b, pid, fds[0], &r);
 	os_close(&fds[0]);
 	return err != KB_OK || is_whole(answer, &r) ? err : KB_ECHILD;
 }

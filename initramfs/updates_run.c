@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/updates_run.h"
 
+#include "initramfs/follow.h"
 #include "initramfs/progress.h"
 #include "initramfs/stages.h"
 #include "lib/bootlog.h"
 #include "lib/os.h"
-#include "lib/stall.h"
 #include "update/wire/apply_wire.h"
 
 #include <stdio.h>
@@ -15,7 +15,6 @@
 /* Nobody's update takes longer, and an apply that was taken over may pretend to make progress. */
 #define APPLY_LIMIT_MS (4u * 3600 * 1000)
 #define LOOK_LIMIT_MS  120000u /* of looking at a source, before anything is installed */
-#define EXIT_MS	       10000u  /* from the end of its pipe to the end of apply */
 #define ARGS_MAX       128     /* eight slots of four partitions, all media, and the rest */
 #define ARG_LEN	       80
 
@@ -80,53 +79,53 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	}
 }
 
+/* ---------------------------------------------------------------- its progress */
+
+struct applying {
+	struct progress p;
+	enum plan_mode mode;
+	/* the step that was reported last */
+	unsigned reported;
+};
+
 /* For all of apply. Many short looks would hold up a boot; in a rescue the last one may help. */
-static uint64_t whole_limit_ms(const struct progress *p, uint64_t stall, enum plan_mode mode)
+static uint64_t whole_limit_ms(const void *ctx, uint64_t stall_ms)
 {
-	if (plan_is_rescue(mode) || p->candidate > 0)
+	const struct applying *a = ctx;
+
+	if (plan_is_rescue(a->mode) || a->p.candidate > 0)
 		return APPLY_LIMIT_MS;
-	return stall > LOOK_LIMIT_MS ? stall : LOOK_LIMIT_MS;
+	return stall_ms > LOOK_LIMIT_MS ? stall_ms : LOOK_LIMIT_MS;
 }
 
-/* Follows the child until its pipe is closed. False: it stalls, or takes too long. */
-static bool follow_apply(struct boot *b, int fd, struct progress *p, enum plan_mode mode)
+static enum follow_taken take_progress(void *ctx, const char *buf, size_t len)
 {
-	uint64_t start = os_now_ms(), moved = start, now = start;
-	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
-	unsigned reported = 0, step;
-	char buf[256];
-	size_t len;
-	bool ready;
+	struct applying *a = ctx;
+	const struct progress *p = &a->p;
+	unsigned step;
 
-	while (now - moved < limit && now - start < whole_limit_ms(p, limit, mode)) {
-		enum kb_err err = os_poll(&fd, &ready, 1, 500);
-
-		now = os_now_ms();
-		if (err == KB_ETIMEDOUT)
-			continue;
-		err = err == KB_OK ? os_read(fd, buf, sizeof(buf), &len) : err;
-		if (err == KB_EBUSY)
-			continue;
-		if (err != KB_OK || len == 0)
-			return true;
-		if (!progress_take(p, buf, len))
-			continue;
-		moved = now;
-		wdt_feed(&b->wdt);
-		step = (p->candidate * 8 + p->phase) * 1000 + progress_percent(p) / 20 * 20;
-		if (p->phase != PROGRESS_LOOK && step != reported) {
-			reported = step;
-			log_notice("update: %s, %u %%", progress_phase_name(p->phase),
-				   progress_percent(p));
-		}
+	if (!progress_take(&a->p, buf, len))
+		return FOLLOW_SAME;
+	step = (p->candidate * 8 + p->phase) * 1000 + progress_percent(p) / 20 * 20;
+	if (p->phase != PROGRESS_LOOK && step != a->reported) {
+		a->reported = step;
+		log_notice("update: %s, %u %%", progress_phase_name(p->phase), progress_percent(p));
 	}
-	if (now - moved >= limit)
-		log_err("update: no progress for %u s while %s; stopped",
-			(unsigned)((now - moved) / 1000), progress_phase_name(p->phase));
-	else
-		log_err("update: %s for too long; stopped", progress_phase_name(p->phase));
-	return false;
+	return FOLLOW_MOVED;
 }
+
+static void report_stopped(const void *ctx, uint64_t idle_ms)
+{
+	const struct applying *a = ctx;
+
+	if (idle_ms > 0)
+		log_err("update: no progress for %u s while %s; stopped",
+			(unsigned)(idle_ms / 1000), progress_phase_name(a->p.phase));
+	else
+		log_err("update: %s for too long; stopped", progress_phase_name(a->p.phase));
+}
+
+/* ---------------------------------------------------------------- its end */
 
 static enum updates_end end_of(int status)
 {
@@ -146,34 +145,31 @@ static enum updates_end end_of(int status)
 	}
 }
 
-/* Waits for the end of apply, or makes it. The watchdog is fed once for each step, so that a short
- * timeout does not come before the bound of the step. */
-static enum updates_end end_apply(struct boot *b, pid_t pid, bool ended)
+static enum updates_end follow_apply(struct boot *b, pid_t pid, int fd, enum plan_mode mode)
 {
-	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
-	enum kb_err err = KB_ETIMEDOUT;
+	static const struct follow_ops ops = { whole_limit_ms, take_progress, report_stopped };
+	struct applying a = { .p.phase = PROGRESS_NONE, .mode = mode };
 	int status = 0;
 
-	wdt_feed(&b->wdt);
-	if (ended)
-		err = os_wait(pid, limit < EXIT_MS ? (unsigned)limit : EXIT_MS, &status);
-	wdt_feed(&b->wdt);
-	if (err == KB_OK) {
-		os_kill_begin(pid); /* what it left behind */
+	switch (follow_child(b, pid, fd, &ops, &a, &status)) {
+	case FOLLOW_ENDED:
 		return end_of(status);
+	case FOLLOW_KILLED:
+		return UPDATES_CRASHED;
+	case FOLLOW_UNSTOPPABLE:
+		break;
 	}
-	return os_kill(pid) == KB_ETIMEDOUT ? UPDATES_UNSTOPPABLE : UPDATES_CRASHED;
+	return UPDATES_UNSTOPPABLE;
 }
 
 enum updates_end updates_run_apply(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	static struct args args;
 	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
-	struct progress p = { .phase = PROGRESS_NONE };
+	enum updates_end end;
 	enum kb_err err;
 	int fds[2];
 	pid_t pid;
-	bool ended;
 
 	/* A device that cannot boot has nothing to lose. */
 	if (!plan_is_rescue(mode) && !stages_pre_update(b, state_source_name(src)))
@@ -190,7 +186,7 @@ enum updates_end updates_run_apply(struct boot *b, enum state_source src, enum p
 		log_err("update: unable to start %s: %s", BOOT_HELPER, err_text(err));
 		return UPDATES_FAILED;
 	}
-	ended = follow_apply(b, fds[0], &p, mode);
+	end = follow_apply(b, pid, fds[0], mode);
 	os_close(&fds[0]);
-	return end_apply(b, pid, ended);
+	return end;
 }
