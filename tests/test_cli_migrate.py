@@ -2,12 +2,15 @@
 """`keelboot health migrate`: what a release does to data on trial, and how that is undone."""
 import fcntl
 import os
+import resource
+import signal
 
 import pytest
 from cli_device import FAILURE, OK, USAGE, edit
 
 BEGUN = "began to migrate data"
 BACK = "migrated data back"
+HISTORY = 3 << 20  # docs/STATE.md
 
 
 @pytest.fixture(name="trial")
@@ -97,6 +100,17 @@ def test_what_cannot_be_recorded_is_not_begun(trial):
         fcntl.flock(state, fcntl.LOCK_EX)
         trial("health", "migrate", "--wait", 0, code=None, env=trial.env)
     assert [line for line in trial.ran() if "migrate" in line] == []
+
+
+def test_what_the_history_does_not_take_is_not_begun(trial):
+    """The records can be written, and what stands behind them cannot."""
+    def limits():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (HISTORY, HISTORY))
+    trial.program("10-a")
+    trial("health", "migrate", code=None, env=trial.env, limits=limits)
+    assert [line for line in trial.ran() if "migrate" in line] == []
+    assert trial.slot("b")["reason"] == "migrate: cannot be recorded"
 
 
 def test_a_good_slot_migrates_nothing(trial):

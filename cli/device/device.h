@@ -134,9 +134,10 @@ choose_mask device_mounted(const struct device *d);
  * proves: a good slot whose attempt is open proves itself by it, since it has reported. */
 int device_next_boot(const struct state *s, bool proves);
 
-/* Adds an event with the slot's version and sequence. Failing costs a warning, no more. */
-void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
-		    const char *detail);
+/* Adds an event with the slot's version and sequence. Failing costs a warning; what it returns is
+ * for whoever relies on the event. */
+enum kb_err device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
+			   const char *detail);
 
 /* The same about a release that is in no slot. */
 void device_history_release(struct device *d, enum history_kind kind, const struct plan_release *r,

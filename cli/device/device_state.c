@@ -173,18 +173,22 @@ enum kb_err device_save(struct device *d)
 	return err;
 }
 
-static void add_history(struct device *d, struct history_event *e, const char *reason,
-			const char *detail)
+static enum kb_err add_history(struct device *d, struct history_event *e, const char *reason,
+			       const char *detail)
 {
+	enum kb_err err;
+
 	e->time = output_now();
 	history_set_text(e->reason, reason);
 	history_set_text(e->detail, detail);
-	if (store_history_add(&d->store, e) != KB_OK)
+	err = store_history_add(&d->store, e);
+	if (err != KB_OK)
 		log_warn("history: cannot add an entry; nothing else is lost");
+	return err;
 }
 
-void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
-		    const char *detail)
+enum kb_err device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
+			   const char *detail)
 {
 	struct history_event e = { .kind = kind, .slot = (int8_t)slot };
 
@@ -192,7 +196,7 @@ void device_history(struct device *d, enum history_kind kind, int slot, const ch
 		e.sequence = d->state.slot[slot].sequence;
 		memcpy(e.version, d->state.slot[slot].version, sizeof(e.version));
 	}
-	add_history(d, &e, reason, detail);
+	return add_history(d, &e, reason, detail);
 }
 
 void device_history_release(struct device *d, enum history_kind kind, const struct plan_release *r,

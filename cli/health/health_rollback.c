@@ -56,10 +56,12 @@ static struct record look_up(struct device *d, int slot)
 
 static enum kb_err note(struct device *d, int slot, const char *what, const char *detail)
 {
+	enum kb_err err;
+
 	TRY(device_open_to_change(d));
-	device_history(d, HISTORY_MIGRATE, slot, what, detail);
+	err = device_history(d, HISTORY_MIGRATE, slot, what, detail);
 	device_close(d);
-	return KB_OK;
+	return err;
 }
 
 enum kb_err health_rollback_arm(struct device *d)
