@@ -95,5 +95,5 @@ enum kb_err words_decode(struct words *w, unsigned place, const uint8_t *cell)
 		}
 		take_line(w, &l);
 	}
-	return KB_OK;
+	return w->slot != STATE_NONE ? KB_OK : KB_EFORMAT; /* words are of a slot */
 }

@@ -37,8 +37,8 @@ void words_of_slot(struct words *w, const struct state *s, int slot);
 /* Fills cell (WORDS_CELL bytes), which says that it belongs to this place of the ring. */
 void words_encode(const struct words *w, unsigned place, uint8_t *cell);
 
-/* KB_EBLANK, KB_EFORMAT: also when the cell belongs to another place. Bad single values become the
- * harmless ones. */
+/* KB_EBLANK, KB_EFORMAT: also when the cell belongs to another place, or names no slot. Other bad
+ * values become the harmless ones. */
 enum kb_err words_decode(struct words *w, unsigned place, const uint8_t *cell) KB_MUST_CHECK;
 
 /* "kernel", "panic", "console", "check", "system". */

@@ -146,18 +146,23 @@ def edit(dev, min_reader=1, seq=None, **changes):
     dev.state.write_bytes(image)
 
 
+def sealed(magic, n, lines, text=b"") -> bytes:
+    """A cell of the state partition with that number, and a checksum that is right."""
+    payload = "".join(f"{key}={value}\n" for key, value in lines.items()).encode() + text
+    cell = bytearray(4096)
+    cell[64:64 + len(payload)] = payload
+    struct.pack_into("<8sHHII4xQ", cell, 0, magic, 1, 1, len(payload), 4096, n)
+    struct.pack_into("<I", cell, 32, crc32c(cell[:64 + len(payload)]))
+    return bytes(cell)
+
+
 def add_event(dev, kind, **fields):
     """An event of the history, as a boot writes it."""
     image = bytearray(dev.state.read_bytes())
     cells = [3 * MIB + i * 4096 for i in range(256)]
     n = 1 + sum(image[at:at + 8] == b"KEELHIST" for at in cells)
     lines = {"kind": kind, "slot": "-", "time": 1700000000 + n, **fields}
-    payload = "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
-    cell = bytearray(4096)
-    cell[64:64 + len(payload)] = payload
-    struct.pack_into("<8sHHII4xQ", cell, 0, b"KEELHIST", 1, 1, len(payload), 4096, n)
-    struct.pack_into("<I", cell, 32, crc32c(cell[:64 + len(payload)]))
-    image[cells[n - 1]:cells[n - 1] + 4096] = cell
+    image[cells[n - 1]:cells[n - 1] + 4096] = sealed(b"KEELHIST", n, lines)
     dev.state.write_bytes(image)
 
 

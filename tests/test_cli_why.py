@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from cli_device import FAILURE, MIB, NOTHING, OK, USAGE, edit
+from cli_device import FAILURE, MIB, NOTHING, OK, USAGE, edit, sealed
 
 WORDS, CELL, CELLS = 4 * MIB, 4096, 128  # docs/STATE.md
 
@@ -86,6 +86,29 @@ def test_garbage_instead_of_words_costs_only_these(trial):
     assert "2.0 in slot b was rejected: check 10-app: exit 1: reason" in said
     assert "No last words of it are kept.\n" in said
     trial("status")
+
+
+def put_words(dev, **fields):
+    """A piece as somebody forged it, with a checksum that is right."""
+    lines = {"kind": "panic", "token": 1, "sequence": 20, "version": "2.0", "cut": 0, **fields}
+    with open(dev.state, "r+b") as state:
+        state.seek(WORDS)
+        state.write(sealed(b"KEELWORD", 1, lines, b"text=\nKernel panic\n"))
+
+
+def test_a_slot_that_crashed_is_told(dev):
+    dev.init("--good", "a", "--version", "2.0", "--sequence", 20, runs="a")
+    put_words(dev, slot="a")
+    assert "2.0 in slot a crashed, and was not rejected" in dev("why").stdout
+    assert dev.json("status")["why"] == 1
+
+
+@pytest.mark.parametrize("slot", ["-", "i", "aa", ""])
+def test_words_of_no_slot_are_none(dev, slot):
+    dev.init("--good", "a", "--version", "2.0", "--sequence", 20, runs="a")
+    put_words(dev, slot=slot)
+    assert dev("why", code=NOTHING).stdout == "Nothing has failed.\n"
+    assert "why" not in dev.json("status")
 
 
 def test_nothing_has_failed(dev):

@@ -67,7 +67,7 @@ static bool is_of_failure(const struct state *s, const struct words *w)
 
 	if (w->kind != WORDS_KERNEL)
 		return true;
-	if (w->slot == STATE_NONE || w->slot >= s->nslots)
+	if (w->slot >= s->nslots)
 		return false;
 	t = &s->slot[w->slot];
 	return t->st == STATE_TRIAL && t->sequence == w->sequence &&

@@ -20,7 +20,7 @@ static void check_tail(const struct tail *t)
 static void check_words(const struct words *w)
 {
 	FUZZ_CHECK((unsigned)w->kind < WORDS_KIND_COUNT && words_kind_name(w->kind)[0] != '\0');
-	FUZZ_CHECK(w->slot >= STATE_NONE && w->slot < STATE_SLOTS_MAX);
+	FUZZ_CHECK(w->slot >= 0 && w->slot < STATE_SLOTS_MAX);
 	FUZZ_CHECK(fuzz_printable(w->version, sizeof(w->version)));
 	check_tail(&w->tail);
 }
