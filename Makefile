@@ -15,6 +15,8 @@ WARN     := -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-p
             -Wwrite-strings
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero \
             -fno-strict-overflow -fno-delete-null-pointer-checks
+# Nothing is unwound at run time; a debugger has its own tables. They would be a tenth of what an initramfs gets.
+HARDEN   += -fno-asynchronous-unwind-tables
 # Landing pads for indirect jumps: they cost nothing, and work where the C library and the kernel bring theirs too.
 comma    := ,
 MACHINE  := $(shell $(CC) -dumpmachine)

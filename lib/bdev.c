@@ -37,7 +37,8 @@ enum kb_err bdev_discard(struct bdev *b, uint64_t off, uint64_t len)
 
 enum kb_err bdev_zero(struct bdev *b, uint64_t off, uint64_t len)
 {
-	static const uint8_t zeroes[16 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	/* Not const: that would take its size of each program. */
+	static uint8_t zeroes[16 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 
 	TRY(check_range(b, off, len));
 	if (b->ops->zero != NULL)

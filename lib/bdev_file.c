@@ -69,7 +69,8 @@ static enum kb_err file_discard(struct bdev *b, uint64_t off, uint64_t len)
 
 static enum kb_err write_zeroes(struct bdev *b, uint64_t off, uint64_t len)
 {
-	static const uint8_t zeroes[64 * 1024] __attribute__((aligned(BDEV_ALIGN)));
+	/* Not const: that would take its size of each program, and of each initramfs. */
+	static uint8_t zeroes[64 * 1024] __attribute__((aligned(BDEV_ALIGN)));
 
 	while (len > 0) {
 		size_t n = len < sizeof(zeroes) ? (size_t)len : sizeof(zeroes);

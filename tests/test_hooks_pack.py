@@ -43,14 +43,23 @@ def sets(tmp_path, loaded=(), **env) -> list:
 
 
 def test_what_only_selects_has_what_the_machine_uses(tmp_path):
-    assert sets(tmp_path, KEELBOOT_APPLY="no") == ["watchdog", "pstore", "ext4"]
-    assert sets(tmp_path, ("ipmi_si", "erofs", "dm_verity"), KEELBOOT_APPLY="no") == [
-        "watchdog", "pstore", "ext4", "watchdog-server", "erofs", "verity"]
+    assert sets(tmp_path, KEELBOOT_APPLY="no") == ["watchdog", "efi-pstore", "ext4"]
+    assert sets(tmp_path, ("ipmi_si", "ramoops", "erofs", "dm_verity"), KEELBOOT_APPLY="no") == [
+        "watchdog", "efi-pstore", "ext4", "watchdog-server", "pstore", "erofs", "verity"]
 
 
 def test_what_installs_has_all_and_the_maker_may_say_what(tmp_path):
     assert {"watchdog-server", "squashfs", "erofs", "verity", "usb", "sd"} <= set(sets(tmp_path))
     assert sets(tmp_path, ("squashfs",), KEELBOOT_APPLY="no", KEELBOOT_SETS="usb") == ["usb"]
+
+
+def test_whether_volumes_may_have_to_be_opened(tmp_path):
+    def opens(text: str) -> bool:
+        (tmp_path / "system.conf").write_text(text)
+        return subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; keelboot_files() {{ echo {tmp_path}/system.conf; }}; "
+                               "keelboot_names_paths"], env={"PATH": "/usr/bin:/bin"}).returncode == 0
+    assert opens("[slot.a]\nroot = /dev/vg/a\n") and opens("[slot.a]\nroot=/dev/mapper/a\n")
+    assert not opens("[slot.a]\nroot=PARTLABEL=root-a\n")
 
 
 def test_an_initramfs_without_keelboot_gets_what_says_so(tmp_path):

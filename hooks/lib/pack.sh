@@ -9,7 +9,7 @@ KEELBOOT_LIB=/usr/lib/keelboot
 
 # Sets that not every machine needs; the kernel of this one has loaded a module of them.
 keelboot_sets_at_work() {
-	for module in ipmi_si:watchdog-server squashfs:squashfs erofs:erofs dm_verity:verity; do
+	for module in ipmi_si:watchdog-server ramoops:pstore squashfs:squashfs erofs:erofs dm_verity:verity; do
 		[ ! -e "${KEELBOOT_SYS-/sys}/module/${module%:*}/initstate" ] || echo "${module#*:}"
 	done
 }
@@ -19,7 +19,7 @@ keelboot_sets_at_work() {
 if [ -n "${KEELBOOT_SETS-}" ]; then
 	:
 elif [ "${KEELBOOT_APPLY-yes}" = no ]; then
-	KEELBOOT_SETS="watchdog pstore ext4 $(keelboot_sets_at_work)"
+	KEELBOOT_SETS="watchdog efi-pstore ext4 $(keelboot_sets_at_work)"
 else
 	KEELBOOT_SETS="watchdog-server watchdog pstore ext4 squashfs erofs verity usb sd vfat exfat"
 fi
@@ -70,6 +70,16 @@ keelboot_files() {
 	for folder in /etc/keelboot /usr/lib/keelboot/system.conf /usr/lib/keelboot/system.conf.d /usr/lib/keelboot/hooks; do
 		[ ! -e "$folder" ] || find "$folder" -type f
 	done
+}
+
+# Whether system.conf names a device by a path: then volumes may need to be opened before a slot is chosen.
+keelboot_names_paths() {
+	keelboot_files | while read -r file; do
+		case $file in
+		*/keys/* | */hooks/*) ;;
+		*) cat "$file" ;;
+		esac
+	done | grep -q /dev/
 }
 
 # For the systemd of an initramfs: by default it waits for a device that is gone longer than the watchdog.

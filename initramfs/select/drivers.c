@@ -97,6 +97,19 @@ static enum kb_err visit_device(void *ctx, const char *name)
 	return KB_OK;
 }
 
+/* A bus that no pattern names has none of their devices, but for those that a device tree
+ * describes: of all buses. Servers have hundreds of "memory" devices. */
+static bool is_named(const struct drivers *d, const char *bus)
+{
+	for (unsigned i = 0; i < d->npatterns; i++) {
+		const char *text = d->pattern[i].text;
+
+		if (strncmp(text, bus, strlen(bus)) == 0 || strncmp(text, "of:", 3) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void look_at_hardware(struct drivers *d)
 {
 	static char buses[64][64];
@@ -105,7 +118,9 @@ static void look_at_hardware(struct drivers *d)
 	if (os_list(BUSES, buses, KB_ARRAY_LEN(buses), &n) != KB_OK)
 		return;
 	for (unsigned i = 0; i < n; i++) {
-		snprintf(d->devices, sizeof(d->devices), BUSES "/%s/devices", buses[i]);
+		if (!is_named(d, buses[i]))
+			continue;
+		snprintf(d->devices, sizeof(d->devices), BUSES "/%.63s/devices", buses[i]);
 		if (os_each(d->devices, visit_device, d) != KB_OK)
 			continue; /* a bus without that folder */
 	}

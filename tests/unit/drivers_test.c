@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which watchdog drivers the initramfs of a distribution loads, and on which buses it looks for
+ * them. */
+#include "tests/sim/os_sim_here.h"
+
+#include "initramfs/select/drivers.h"
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+#define ON_PCI	"pci:v00008086d000025ABsv00001AF4sd00001100bc08sc80i00\n"
+#define ON_TREE "of:NwatchdogT(null)Cacme,wdt\n"
+#define BY_PCI \
+	"i6300esb pci:v00008086d000025ABsv*sd*bc*sc*i*\nhpwdt pci:v0000103Cd*sv*sd*bc*sc*i*\n"
+#define BY_TREE "acme_wdt of:N*T*Cacme,wdt\n"
+
+static void add_watchdog(void *ctx, const char *const *argv)
+{
+	(void)ctx;
+	(void)argv;
+	os_sim_file("/dev/watchdog0", "");
+}
+
+/* Nothing but this one is started: with other arguments a driver would be missing. */
+static void set_up(void)
+{
+	os_sim_reset();
+	os_sim_exec("/sbin/modprobe");
+	os_sim_file("/sys/bus/pci/devices/0000:00:04.0/modalias", ON_PCI);
+	os_sim_file("/sys/bus/platform/devices/watchdog/modalias", ON_TREE);
+}
+
+static void expect(const char *table, const char *names)
+{
+	os_sim_child(&(struct os_sim_child){ .argv0 = "modprobe", .run = add_watchdog });
+	os_sim_file(DRIVERS_FILE, table);
+	drivers_load_watchdog("");
+	if (strstr(os_sim_trace(), names) == NULL)
+		fail_msg("no \"%s\" in:\n%s", names, os_sim_trace());
+}
+
+TEST(driver_of_a_device_that_is_there)
+{
+	expect(BY_PCI, "modprobe -q -a -- i6300esb\n");
+}
+
+TEST(driver_that_a_device_tree_asks_for_on_any_bus)
+{
+	expect(BY_TREE, "modprobe -q -a -- acme_wdt\n");
+}
+
+/* Of which a server has hundreds. */
+TEST(bus_that_no_pattern_names_is_not_looked_at)
+{
+	os_sim_file("/sys/bus/memory/devices/memory0/modalias", "pci:v0000103Cd00000000sv\n");
+	expect(BY_PCI, "modprobe -q -a -- i6300esb\n");
+}
+
+TEST(all_others_where_no_device_says_so)
+{
+	os_sim_remove("/sys/bus/pci");
+	expect(BY_PCI, "modprobe -q -a -- i6300esb hpwdt\n");
+}
+
+TEST_MAIN("drivers", .set_up = set_up)
