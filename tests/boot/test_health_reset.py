@@ -46,3 +46,29 @@ def test_line_that_the_boot_loader_keeps_resets_once_for_each_text(bench):
         vm.send("reboot")
         assert ANEW not in bench.up(vm, "1.0", "a")
         assert bench.ask(vm, "cat /data/top").strip() == "t"
+
+
+def test_stick_asks_and_the_template_of_the_slot_fills(bench):
+    """A stick that stays plugged in asks once; what the maker keeps is not replaced by the template's."""
+    folder = "usr/share/acme/data"
+    with bench.device.lock():
+        image = bench.device.system("1.0-template", files={f"{folder}/app/db": "as made\n", f"{folder}/ids/serial": "0\n"})
+    word = bench.work / "word"
+    word.write_text("rma-18\n")
+    stick = bench.stick(files={"keelboot/reset-data": word})
+    disk = bench.disk("1.0", slots=(image, ...))
+    for allowed in ("", "reset-media=usb\n"):
+        name = "template-asked" if allowed else "template"
+        initrd = bench.conf_initramfs(name, f"{CONF}template=/{folder}\n{allowed}")
+        with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
+            text = bench.up(vm, "1.0-template", "a")
+            assert (ANEW in text) == bool(allowed)
+            if not allowed:
+                assert "does not allow it" in text
+                bench.ask(vm, MAKE)
+                continue
+            assert bench.ask(vm, "cat /data/app/db /data/ids/serial").split() == ["as", "made", "42"]
+            bench.ask(vm, MAKE)
+            vm.send("reboot")
+            assert ANEW not in bench.up(vm, "1.0-template", "a")
+            assert bench.ask(vm, "cat /data/top").strip() == "t"
