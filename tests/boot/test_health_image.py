@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 
 import kbkernel
+import kbuki
 from cli_device import FAILURE, OK, call
 from conftest import TOP
 from distro import IT, debian_bench
-from kbdisk import Disk
+from kbdisk import Disk, Vfat
 from kbtools import run
 
 FAILED = 2
+FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 ALL = {"boot", "update", "broken", "hang", "panic", "powercut", "watchdog", "usb", "sd", "flicker", "io-error"}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
 
@@ -110,6 +112,21 @@ def test_disk_with_its_kernel_is_tested_and_stays_as_it_was(bench, tmp_path):
                         "--scenario", "update,usb,broken", disk)
     assert report.results == dict.fromkeys(("boot", "update", "usb", "broken"), "pass"), report.done.stdout
     assert (digest(disk), digest(initrd)) == before
+
+
+@pytest.mark.skipif(not FIRMWARE.is_file() or not kbuki.STUBS.is_dir(), reason="no package ovmf, or systemd-boot-efi")
+def test_disk_that_starts_by_itself_with_the_key_of_a_test_build(bench, tmp_path):
+    """Without the key nothing can be signed for it: it is only frozen."""
+    uki = bench.initramfs("--uki", kbkernel.get().bzimage, "--cmdline", "console=ttyS0 gpt panic=10 no_timer_check",
+                          name="it.efi")
+    disk = bench.disk("1.0", good="", extra=[("esp", "64M", Vfat({"EFI/BOOT/BOOTX64.EFI": uki}, label="ESP"))])
+    before = digest(disk)
+    report = image_test(tmp_path, "--key", bench.device.key(), "--scenario", "update,hang", disk)
+    assert report.results == dict.fromkeys(("boot", "update", "hang"), "pass"), report.done.stdout
+    shutil.rmtree(tmp_path / "report")
+    report = image_test(tmp_path, "--scenario", "watchdog,update", disk)
+    assert report.results["boot"] == report.results["watchdog"] == "pass", report.done.stdout
+    assert report.results.get("update") != "pass" and digest(disk) == before
 
 
 def test_what_is_installed_works_without_the_source(roots, bench, tmp_path):
