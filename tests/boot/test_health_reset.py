@@ -52,7 +52,8 @@ def test_stick_asks_and_the_template_of_the_slot_fills(bench):
     """A stick that stays plugged in asks once; what the maker keeps is not replaced by the template's."""
     folder = "usr/share/acme/data"
     with bench.device.lock():
-        image = bench.device.system("1.0-template", files={f"{folder}/app/db": "as made\n", f"{folder}/ids/serial": "0\n"})
+        files = {f"{folder}/app/db": "as made\n", f"{folder}/ids/serial": "0\n"}
+        image = bench.device.system("1.0-template", files=files)
     word = bench.work / "word"
     word.write_text("rma-18\n")
     stick = bench.stick(files={"keelboot/reset-data": word})
