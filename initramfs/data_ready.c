@@ -86,7 +86,7 @@ static void report_back(struct boot *b, const struct state_data *whose, const st
 	char line[HISTORY_TEXT_MAX + 1];
 
 	if (err == KB_ENOENT) {
-		log_info("data: nothing is kept on %s", b->dev.data);
+		log_info("data: nothing is left to put back on %s", b->dev.data);
 		return;
 	}
 	if (err == KB_OK || err == KB_ETIMEDOUT) {
@@ -97,8 +97,9 @@ static void report_back(struct boot *b, const struct state_data *whose, const st
 		record_history(&b->rec, HISTORY_STATE, STATE_NONE, line, "");
 		return;
 	}
-	note_data(b, "not put back as it was before slot %c booted: %s; each boot tries again",
-		  state_slot_letter(whose->slot), a->why);
+	note_data(b, "not put back as it was before slot %c booted: %s%s",
+		  state_slot_letter(whose->slot), a->why,
+		  whose->begun < STATE_DATA_BEGUN_MAX ? "; each boot tries again" : "");
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 
@@ -110,8 +111,11 @@ static void report_wiped(struct boot *b, const struct data_wire *a, enum kb_err 
 			       "the data partition was made anew", "");
 		return;
 	}
-	note_data(b, "not made anew, as it was asked for: %s; boot %d of %d that tried", a->why,
-		  b->rec.s.factory - 1, FACTORY_TRIES);
+	if (factory_is_asked(&b->rec.s))
+		note_data(b, "not made anew, as it was asked for: %s; boot %d of %d that tried",
+			  a->why, b->rec.s.factory - 1, FACTORY_TRIES);
+	else
+		note_data(b, "not made anew, as it was asked for: %s", a->why);
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 
@@ -179,6 +183,29 @@ static enum kb_err op_run(void *ctx, enum data_job job, const struct state_data 
 	return err;
 }
 
+/* One that could not be ended: a device holds it, or takes longer than the watchdog waits. */
+static enum kb_err op_refuse(void *ctx, enum data_job job, const struct state_data *whose,
+			     char *reason)
+{
+	struct data_wire a = { .end = DATA_WIRE_FAILED };
+
+	snprintf(a.why, sizeof(a.why), "given up: it did not end in %d boots; check the disk",
+		 job == DATA_JOB_WIPE ? FACTORY_TRIES : STATE_DATA_BEGUN_MAX);
+	report(ctx, job, whose, &a, KB_EIO, reason);
+	return KB_EIO;
+}
+
+static void op_lost(void *ctx, const struct state_data *whose)
+{
+	struct boot *b = ctx;
+
+	note_data(
+		b,
+		"what was kept before slot %c booted is gone, or damaged: it may stay as the trial left it",
+		state_slot_letter(whose->slot));
+	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
+}
+
 static enum kb_err save_record(void *ctx, struct state *s)
 {
 	struct boot *b = ctx;
@@ -186,7 +213,12 @@ static enum kb_err save_record(void *ctx, struct state *s)
 	return record_save(&b->rec, s);
 }
 
-static const struct data_ops ops = { .save = save_record, .run = op_run };
+static const struct data_ops ops = {
+	.save = save_record,
+	.run = op_run,
+	.refuse = op_refuse,
+	.lost = op_lost,
+};
 
 /* ---------------------------------------------------------------- interface */
 
@@ -262,22 +294,47 @@ void data_ready_ask(struct boot *b)
 		log_notice("data: keelboot.reset-data= asks to make it anew");
 }
 
+/* False: its beginning cannot be written, or it began too often. */
+static bool may_fill(struct boot *b, struct data_wire *a)
+{
+	a->end = DATA_WIRE_FAILED;
+	if (!factory_begin_fill(&b->rec.s)) {
+		snprintf(a->why, sizeof(a->why), "given up: it did not end in %d boots",
+			 FACTORY_TRIES);
+		return false;
+	}
+	if (settings_is_forced(b) || record_save(&b->rec, &b->rec.s) == KB_OK)
+		return true;
+	snprintf(a->why, sizeof(a->why), "the state cannot be written");
+	return false;
+}
+
+static bool copy_template(struct boot *b, struct data_wire *a)
+{
+	enum kb_err err;
+
+	if (!may_fill(b, a))
+		return false;
+	err = data_run(b, DATA_JOB_FILL, &b->rec.s.data, a);
+	if (err != KB_OK)
+		fail_without_run(b, a, err);
+	return a->end == DATA_WIRE_DONE || a->end == DATA_WIRE_NONE;
+}
+
 /* Before anything of the slot has run: it is done in this boot, or never. */
 void data_ready_fill(struct boot *b)
 {
 	struct state *s = &b->rec.s;
 	static struct data_wire a;
 
-	if (!s->factory_fill)
+	if (s->factory_fill == 0)
 		return;
-	if (b->conf.data_template[0] != '\0' &&
-	    (data_run(b, DATA_JOB_FILL, &s->data, &a) != KB_OK || a.end != DATA_WIRE_DONE) &&
-	    a.end != DATA_WIRE_NONE) {
+	if (b->conf.data_template[0] != '\0' && !copy_template(b, &a)) {
 		note_data(b, "made anew, but not all of %.80s was copied to it: %s",
 			  b->conf.data_template, a.why);
 		record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 	}
-	s->factory_fill = false;
+	s->factory_fill = 0;
 	if (!settings_is_forced(b) && record_save(&b->rec, s) != KB_OK)
 		log_warn("data: that it was filled is not written; the partition itself knows");
 }

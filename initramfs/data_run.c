@@ -65,7 +65,14 @@ static bool is_whole(struct data_wire *a, const struct reading *r)
 	return true;
 }
 
-static enum kb_err follow_data(struct boot *b, pid_t pid, int fd, struct reading *r)
+/* One that only looks harms nobody, wherever the kernel holds it. */
+static bool writes(enum data_job job)
+{
+	return job != DATA_JOB_CHECK && job != DATA_JOB_LOOK;
+}
+
+static enum kb_err follow_data(struct boot *b, enum data_job job, pid_t pid, int fd,
+			       struct reading *r)
 {
 	static const struct follow_ops ops = { data_limit_ms, take_bytes, report_data_stopped };
 	int status = 0;
@@ -78,7 +85,11 @@ static enum kb_err follow_data(struct boot *b, pid_t pid, int fd, struct reading
 	case FOLLOW_UNSTOPPABLE:
 		break;
 	}
-	/* It may still write. Only a reset ends that. */
+	if (!writes(job)) {
+		log_err("data: " BOOT_DATA " cannot be stopped; it is left running");
+		return KB_ECHILD;
+	}
+	/* Only a reset ends that; the count of such boots bounds how often. */
 	log_err("data: " BOOT_DATA " cannot be stopped; restarting");
 	os_reboot();
 	return KB_ECHILD;
@@ -107,7 +118,7 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 	err = os_spawn(&sp, &pid);
 	os_close(&fds[1]);
 	if (err == KB_OK)
-		err = follow_data(b, pid, fds[0], &r);
+		err = follow_data(b, job, pid, fds[0], &r);
 	os_close(&fds[0]);
 	return err != KB_OK || is_whole(answer, &r) ? err : KB_ECHILD;
 }

@@ -55,19 +55,38 @@ static enum kb_err run(const struct prepare *p, enum data_job job)
 	return p->ops->run(p->ctx, job, &p->s->data, p->reason);
 }
 
+/* One that writes. Where its beginning cannot be written, only what must be done is. What is done
+ * is written with what the boot writes next; that it failed is no change to that. */
+static enum kb_err run_counted(const struct prepare *p, enum data_job job)
+{
+	struct state_data *d = &p->s->data;
+	enum kb_err err;
+
+	if (d->begun >= STATE_DATA_BEGUN_MAX)
+		return p->ops->refuse(p->ctx, job, d, p->reason);
+	d->begun++;
+	err = save(p);
+	if (err == KB_OK || job == DATA_JOB_BACK)
+		err = run(p, job);
+	d->begun = 0;
+	if (err != KB_OK)
+		(void)!save(p);
+	return err;
+}
+
 /*
  * Durable first, so that a cut inside leads no later boot to anything else. Where that cannot be
  * written it is put back all the same: the data partition says how far that is.
  */
 static enum kb_err put_back(const struct prepare *p)
 {
+	bool is_begun = p->s->data.phase == STATE_DATA_BACK;
 	enum kb_err err;
 
-	if (p->s->data.phase != STATE_DATA_BACK) {
-		p->s->data.phase = STATE_DATA_BACK;
-		(void)!save(p);
-	}
-	err = run(p, DATA_JOB_BACK);
+	p->s->data.phase = STATE_DATA_BACK;
+	err = run_counted(p, DATA_JOB_BACK);
+	if (err == KB_ENOENT && !is_begun)
+		p->ops->lost(p->ctx, &p->s->data);
 	if (err == KB_OK || err == KB_ENOENT)
 		forget(p->s);
 	else if (err == KB_ETIMEDOUT)
@@ -80,19 +99,27 @@ static enum kb_err put_back(const struct prepare *p)
 /* What is left costs room, no more. */
 static void drop(const struct prepare *p)
 {
-	if (run(p, DATA_JOB_DROP) == KB_OK)
+	if (run_counted(p, DATA_JOB_DROP) == KB_OK)
 		forget(p->s);
 }
 
-/* One that boots again, or was committed by a Keelboot which knew nothing of this. What cannot be
- * looked at is believed to be there. */
+/*
+ * One that boots again, or was committed by a Keelboot which knew nothing of this. What cannot be
+ * looked at is believed to be there. What is lost is not made again: the data is the trial's by
+ * now.
+ */
 static enum kb_err settle_own(const struct prepare *p, int slot)
 {
+	enum kb_err err;
+
 	if (p->s->slot[slot].st == STATE_GOOD) {
 		p->s->data.phase = STATE_DATA_DROP;
 		return KB_OK;
 	}
-	return run(p, DATA_JOB_CHECK) == KB_ENOENT ? put_back(p) : KB_OK;
+	err = run(p, DATA_JOB_CHECK);
+	if (err == KB_ENOENT)
+		p->ops->lost(p->ctx, &p->s->data);
+	return err == KB_ETIMEDOUT ? put_back(p) : KB_OK;
 }
 
 /* What was kept before is settled: the data is that of the slot, or what it begins with. */
@@ -117,21 +144,16 @@ static enum kb_err settle(const struct prepare *p, int slot)
 }
 
 /* The intention first: what a cut leaves of the snapshot is deleted by the next boot, whatever that
- * boots. */
-static enum kb_err keep(const struct prepare *p, int slot)
+ * boots. begun: by the boots before this one, for the same trial. */
+static enum kb_err keep(const struct prepare *p, int slot, uint8_t begun)
 {
 	struct state_data *d = &p->s->data;
 	enum kb_err err;
 
-	d->phase = STATE_DATA_DROP;
-	d->slot = (int8_t)slot;
+	*d = (struct state_data){ .phase = STATE_DATA_DROP, .slot = (int8_t)slot, .begun = begun };
 	whose_of(p->s, slot, d->release);
-	err = save(p);
-	if (err != KB_OK) {
-		snprintf(p->reason, STATE_STR_MAX + 1, "data cannot be kept: no state");
-		return err;
-	}
-	err = run(p, DATA_JOB_MAKE);
+	snprintf(p->reason, STATE_STR_MAX + 1, "data cannot be kept: no state");
+	err = run_counted(p, DATA_JOB_MAKE);
 	if (err == KB_OK)
 		d->phase = STATE_DATA_KEEP;
 	return err;
@@ -143,8 +165,12 @@ static enum kb_err keep(const struct prepare *p, int slot)
  */
 static void make_anew(const struct prepare *p)
 {
-	if (!factory_is_asked(p->s) || !factory_begin(p->s))
+	if (!factory_is_asked(p->s))
 		return;
+	if (!factory_begin(p->s)) {
+		(void)!p->ops->refuse(p->ctx, DATA_JOB_WIPE, &p->s->data, p->reason);
+		return;
+	}
 	if (p->s->data.phase == STATE_DATA_KEEP)
 		p->s->data.phase = STATE_DATA_DROP;
 	if (save(p) != KB_OK)
@@ -159,6 +185,7 @@ enum kb_err data_prepare(struct state *s, int slot, enum data_need need, const s
 			 void *ctx, char *reason)
 {
 	const struct prepare p = { s, ops, ctx, reason };
+	uint8_t begun = data_is_of(s, slot) ? s->data.begun : 0;
 	enum kb_err err = settle(&p, slot);
 
 	make_anew(&p);
@@ -167,6 +194,6 @@ enum kb_err data_prepare(struct state *s, int slot, enum data_need need, const s
 	if (err != KB_OK)
 		snprintf(reason, STATE_STR_MAX + 1, "data was not put back");
 	else if (need != DATA_NEED_NONE && s->data.phase != STATE_DATA_KEEP)
-		err = keep(&p, slot);
+		err = keep(&p, slot, begun);
 	return need == DATA_NEED_MUST ? err : KB_OK;
 }

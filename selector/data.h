@@ -10,6 +10,9 @@
  *	no phase -> drop -> (snapshot) -> keep, with the charge of the trial's first boot
  *	keep -> drop, by the commit; drop -> (deleted) -> no phase
  *	keep -> back, when another release is to boot; back -> (put back) -> drop
+ *
+ * A step that cannot be ended, because a device holds it, ends by a restart. So the beginning of
+ * each step that writes is durable, too, and none begins in more than STATE_DATA_BEGUN_MAX boots.
  */
 #pragma once
 
@@ -31,11 +34,16 @@ struct data_ops {
 	enum kb_err (*save)(void *ctx, struct state *s);
 	/*
 	 * KB_ENOENT: CHECK, BACK, LOOK: nothing is kept (any more). KB_ETIMEDOUT: BACK, DROP: done,
-	 * but not all is deleted. Any other error: not done; of MAKE, reason gets up to
-	 * STATE_STR_MAX characters.
+	 * but not all is deleted; CHECK: it is there, but was put back in part. Any other error:
+	 * not done; of MAKE, reason gets up to STATE_STR_MAX characters.
 	 */
 	enum kb_err (*run)(void *ctx, enum data_job job, const struct state_data *whose,
 			   char *reason);
+	/* It began too often, and is not done: always an error, as from run(). */
+	enum kb_err (*refuse)(void *ctx, enum data_job job, const struct state_data *whose,
+			      char *reason);
+	/* What was kept is gone, or damaged. */
+	void (*lost)(void *ctx, const struct state_data *whose);
 };
 
 /* What is kept before a slot boots that has not proved itself. */

@@ -37,7 +37,7 @@ void factory_note(struct state *s, const char *token)
 void factory_forget(struct state *s)
 {
 	s->factory = 0;
-	s->factory_fill = false;
+	s->factory_fill = 0;
 }
 
 bool factory_begin(struct state *s)
@@ -53,5 +53,15 @@ bool factory_begin(struct state *s)
 void factory_deleted(struct state *s)
 {
 	s->factory = 0;
-	s->factory_fill = true;
+	s->factory_fill = 1;
+}
+
+bool factory_begin_fill(struct state *s)
+{
+	if (s->factory_fill > FACTORY_TRIES) {
+		s->factory_fill = 0;
+		return false;
+	}
+	s->factory_fill++;
+	return true;
 }

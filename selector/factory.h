@@ -33,3 +33,7 @@ bool factory_begin(struct state *s) KB_MUST_CHECK;
 
 /* All is deleted; what the slot brings has still to be copied. */
 void factory_deleted(struct state *s);
+
+/* The same for that copy: counts one more beginning. False: it was begun too often, and is
+ * forgotten. */
+bool factory_begin_fill(struct state *s) KB_MUST_CHECK;

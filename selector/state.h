@@ -37,7 +37,8 @@
 #define STATE_FAILS_LIMIT    3	/* failures of one staged copy, then it is unstaged */
 #define STATE_UNWRITABLE_LEN 4	/* releases remembered that could not be written to a slot */
 #define STATE_FACTORY_MAX    9	/* counts no further */
-#define STATE_INSTALLS_LIMIT 8	/* automatic installs between two commits */
+#define STATE_DATA_BEGUN_MAX 5
+#define STATE_INSTALLS_LIMIT 8 /* automatic installs between two commits */
 
 enum state_st {
 	STATE_EMPTY,   /* nothing was ever installed */
@@ -117,6 +118,8 @@ struct state_data {
 	/* the trial that it is kept for; 0 for a release that is not known */
 	int8_t slot;
 	uint8_t release[STATE_LEDGER_ID_LEN];
+	/* boots in a row that began a step which never came to an end; 0..STATE_DATA_BEGUN_MAX */
+	uint8_t begun;
 };
 
 /* A release whose automatic installs failed at the slot's own storage. */
@@ -159,8 +162,9 @@ struct state {
 	struct state_data data;
 	/* the data partition is to be made anew: 1 and the boots that began it; see factory.h */
 	uint8_t factory;
-	/* what the slot brings for it has still to be copied there */
-	bool factory_fill;
+	/* what the slot brings for it has still to be copied there: 1 and the boots that began it
+	 */
+	uint8_t factory_fill;
 	/* of the last marker that asked for it; 0: none */
 	uint64_t factory_token;
 	struct state_apply apply[STATE_SRC_COUNT];

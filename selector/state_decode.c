@@ -90,6 +90,7 @@ static void get_data(struct state_data *field, const struct state *s, const stru
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item;
 	struct state_data d = { .phase = STATE_DATA_NONE, .slot = STATE_NONE };
+	uint64_t begun = 0;
 	size_t len;
 
 	*field = (struct state_data){ .phase = STATE_DATA_DROP };
@@ -105,6 +106,9 @@ static void get_data(struct state_data *field, const struct state *s, const stru
 	if (!text_item(&pos, end, &item, &len) ||
 	    !read_id(d.release, STATE_LEDGER_ID_LEN, item, len))
 		return;
+	if (text_item(&pos, end, &item, &len))
+		text_number(&begun, item, len, STATE_DATA_BEGUN_MAX, STATE_DATA_BEGUN_MAX);
+	d.begun = (uint8_t)begun;
 	if (d.phase != STATE_DATA_NONE)
 		*field = d;
 }

@@ -46,10 +46,10 @@ static void put_staged(struct text_out *o, const char *key, const struct state_s
 	text_put(o, key, val);
 }
 
-/* "phase,slot,release" */
+/* "phase,slot,release,begun" */
 static void put_data(struct text_out *o, const char *key, const struct state_data *d)
 {
-	char val[16 + 2 * STATE_LEDGER_ID_LEN + 1];
+	char val[24 + 2 * STATE_LEDGER_ID_LEN + 1];
 	struct text_out v = { .buf = val, .size = sizeof(val) };
 
 	v.len = strlen(state_data_name(d->phase));
@@ -58,6 +58,9 @@ static void put_data(struct text_out *o, const char *key, const struct state_dat
 	val[v.len++] = state_slot_letter(d->slot);
 	val[v.len++] = ',';
 	bytes_hex(val + v.len, d->release, STATE_LEDGER_ID_LEN);
+	v.len += (size_t)2 * STATE_LEDGER_ID_LEN;
+	val[v.len++] = ',';
+	text_decimal(val + v.len, d->begun);
 	text_put(o, key, val);
 }
 

@@ -182,7 +182,7 @@ enum kb_err kept_check(int top, const struct kept_owner *owner)
 		return kept_lvm_exists(&job, l.lvm) ? KB_OK : KB_ENOENT;
 	for (unsigned i = 0; i < l.n; i++)
 		if (was_put_back(kept, i) || was_moved_away(kept, i))
-			return KB_ENOENT;
+			return KB_ETIMEDOUT;
 	return KB_OK;
 }
 
@@ -251,14 +251,18 @@ static enum kb_err undo_one(int top, int kept, const struct kept_list *l, unsign
 	KB_CLEANUP_FD int dir = -1, fd = -1;
 	char name[24], absent[24], trial[24];
 	const char *last;
+	enum kb_err err;
 
 	name_of(name, i, "");
 	name_of(absent, i, KEPT_ABSENT);
 	name_of(trial, i, KEPT_TRIAL);
-	TRY(kept_list_walk(top, l->path[i], false, &dir, &last));
 	if (was_put_back(kept, i) && l->absent[i])
 		TRY(os_file_create(kept, absent, &fd));
-	else if (was_put_back(kept, i))
+	/* The way to it may be missing, if nothing was there. */
+	err = kept_list_walk(top, l->path[i], false, &dir, &last);
+	if (err != KB_OK)
+		return err == KB_ENOENT && l->absent[i] ? KB_OK : err;
+	if (was_put_back(kept, i))
 		TRY(os_tree_move(dir, last, kept, name));
 	if (is_there(kept, trial))
 		TRY(os_tree_move(kept, trial, dir, last));

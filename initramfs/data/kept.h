@@ -38,7 +38,8 @@ typedef char kept_method[16];
 enum kb_err kept_make(struct tree_job *job, int top, const struct conf *c,
 		      const struct kept_owner *owner, kept_method how) KB_MUST_CHECK;
 
-/* Whether a whole snapshot of this owner is there, of which nothing was put back. KB_ENOENT: no. */
+/* Whether a whole snapshot of this owner is there. KB_ENOENT: no. KB_ETIMEDOUT: something of it was
+ * put back. */
 enum kb_err kept_check(int top, const struct kept_owner *owner) KB_MUST_CHECK;
 
 /* Whose snapshot is there. KB_ENOENT: none that is whole. */

@@ -14,6 +14,16 @@ static enum kb_err refuse_more(struct tree_job *job, const char *name)
 	return tree_job_failed(job, KB_ENOSPC, name, "more than [data] limit= allows");
 }
 
+/* A slow card would take minutes for all of it at the end, without a sign of life. */
+static enum kb_err flush_often(struct tree_job *job, int out, size_t got)
+{
+	job->unflushed += got;
+	if (job->unflushed < TREE_FLUSH)
+		return KB_OK;
+	job->unflushed = 0;
+	return os_tree_sync(out);
+}
+
 static enum kb_err copy_extent(struct tree_job *job, int in, int out, uint64_t at, uint64_t end,
 			       const char *name)
 {
@@ -28,6 +38,7 @@ static enum kb_err copy_extent(struct tree_job *job, int in, int out, uint64_t a
 		TRY(os_tree_write(out, at, block, got));
 		at += got;
 		job->copied += got;
+		TRY(flush_often(job, out, got));
 		tree_job_progress(job);
 	}
 	return KB_OK;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define TREE_JOB_WHY_MAX 160
+#define TREE_FLUSH	 (4u << 20)
 
 enum tree_how {
 	TREE_SHARE_OR_COPY, /* blocks are shared where the file system can */
@@ -27,6 +28,8 @@ struct tree_job {
 	void (*progress)(void);
 	/* Results: bytes that were copied, and files that share their blocks. */
 	uint64_t copied, shared;
+	/* bytes of those that only memory may have yet: at most TREE_FLUSH */
+	uint64_t unflushed;
 	/* what failed, and why: for a person */
 	char why[TREE_JOB_WHY_MAX];
 };

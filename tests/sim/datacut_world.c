@@ -16,6 +16,8 @@
 static struct datacut_world *world;
 static struct attempt attempt;
 static struct state ram;
+/* The process said that what was kept is gone. */
+static bool lost;
 
 /* ---------------------------------------------------------------- what the systems write */
 
@@ -40,7 +42,8 @@ static void take_away(struct datacut_fs *fs, const char *name)
 			fs->name[i].node = -1;
 }
 
-/* Slot a has a folder in a folder, and a file; the trial has neither, but another file. */
+/* Slot a has a folder in a folder, and a file; the trial has neither, but another file in a folder
+ * of its own. */
 static void write_all(struct datacut_fs *fs, const char *what)
 {
 	int app = datacut_fs_path(fs, "app");
@@ -48,7 +51,7 @@ static void write_all(struct datacut_fs *fs, const char *what)
 
 	take_away(fs, "app");
 	take_away(fs, "site");
-	take_away(fs, "none");
+	take_away(fs, "deep");
 	put(fs, "", "app", NULL);
 	fs->node[datacut_fs_path(fs, "app")].subvolume = subvolume;
 	put(fs, "app", "db", what);
@@ -57,7 +60,8 @@ static void write_all(struct datacut_fs *fs, const char *what)
 		put(fs, "app/sub", "x", what);
 		put(fs, "", "site", what);
 	} else {
-		put(fs, "", "none", what);
+		put(fs, "", "deep", NULL);
+		put(fs, "deep", "none", what);
 	}
 }
 
@@ -76,7 +80,7 @@ static bool sees(const struct datacut_fs *fs, const char *what)
 	bool a = what[0] == 'a';
 
 	return reads(fs, "app/db", what) && reads(fs, "app/sub/x", a ? what : NULL) &&
-	       reads(fs, "site", a ? what : NULL) && reads(fs, "none", a ? NULL : what);
+	       reads(fs, "site", a ? what : NULL) && reads(fs, "deep/none", a ? NULL : what);
 }
 
 /* ---------------------------------------------------------------- the state, and the data */
@@ -97,7 +101,7 @@ static struct conf conf_of(void)
 {
 	struct conf c = { .data_method = CONF_DATA_AUTO, .data_limit_mib = 1 };
 
-	snprintf(c.data_paths, sizeof(c.data_paths), "app,site,none");
+	snprintf(c.data_paths, sizeof(c.data_paths), "app,site,deep/none");
 	return c;
 }
 
@@ -134,9 +138,29 @@ static enum kb_err op_run(void *ctx, enum data_job what, const struct state_data
 	return KB_ENOENT;
 }
 
+/* No walk has as many cuts in a row. */
+static enum kb_err op_refuse(void *ctx, enum data_job what, const struct state_data *whose,
+			     char *reason)
+{
+	(void)ctx;
+	(void)what;
+	(void)whose;
+	(void)reason;
+	return KB_EIO;
+}
+
+static void op_lost(void *ctx, const struct state_data *whose)
+{
+	(void)ctx;
+	(void)whose;
+	lost = true;
+}
+
 static enum kb_err op_prepare(void *ctx, const struct choose_candidate *c, char *reason)
 {
-	static const struct data_ops ops = { .save = op_save, .run = op_run };
+	static const struct data_ops ops = {
+		.save = op_save, .run = op_run, .refuse = op_refuse, .lost = op_lost
+	};
 	enum data_need need = c->tier == CHOOSE_LAST_RESORT ? DATA_NEED_TRY : DATA_NEED_MUST;
 
 	return data_prepare(&ram, c->slot, need, &ops, ctx, reason) == KB_OK ? KB_OK : KB_ECHECK;
@@ -246,6 +270,7 @@ int datacut_world_do(struct datacut_world *w, enum datacut_do what, int runs, bo
 	ram = w->s;
 	datacut_calls_begin(&w->fs);
 	slot = DATACUT_NOBODY;
+	lost = false;
 	*cut = true;
 	if (setjmp(datacut_calls.cut) == 0) {
 		slot = process(what, runs);
@@ -277,6 +302,8 @@ static bool sees_whole_trial(const struct datacut_world *w)
 
 static const char *check_view(struct datacut_world *w, int slot, bool faulty)
 {
+	if (lost && !w->excused && !faulty)
+		return "it is said that what was kept is gone";
 	if (!reads(&w->fs, "other", "stays"))
 		return "what is not named did not stay as it is";
 	if (w->committed)

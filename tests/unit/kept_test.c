@@ -128,6 +128,15 @@ TEST(holes_stay_holes)
 	folder_run("tail -c 4 app/hole | grep -qx end");
 }
 
+/* What has to be flushed at the end must not take longer than a stall may. */
+TEST(copies_are_flushed_while_they_are_made)
+{
+	folder_run("head -c 9M /dev/urandom >app/big");
+	keep();
+	assert_in_range(job.unflushed, 1, TREE_FLUSH - 1);
+	assert_true(job.copied > 9u << 20);
+}
+
 TEST(device_nodes_are_kept_where_that_is_allowed)
 {
 	struct stat null_;

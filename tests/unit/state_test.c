@@ -51,10 +51,12 @@ static void fill(struct state *st)
 	memset(st->staged.release, 0xab, STATE_ID_LEN);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		st->apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_APPLY_DIED, true };
-	st->data = (struct state_data){ .phase = STATE_DATA_KEEP, .slot = STATE_SLOTS_MAX - 1 };
+	st->data = (struct state_data){ .phase = STATE_DATA_KEEP,
+					.slot = STATE_SLOTS_MAX - 1,
+					.begun = STATE_DATA_BEGUN_MAX };
 	memset(st->data.release, 0xcd, sizeof(st->data.release));
 	st->factory = STATE_FACTORY_MAX;
-	st->factory_fill = true;
+	st->factory_fill = STATE_FACTORY_MAX;
 	st->factory_token = UINT64_MAX;
 	st->installs = STATE_INSTALLS_LIMIT;
 	st->rebuilt = true;
