@@ -199,6 +199,26 @@ def test_trial_that_hangs_leaves_the_data_as_it_was(bench, device):
         assert bench.ask(vm, LOOK) == before
 
 
+def test_trial_that_deletes_what_is_kept_is_not_left_in_silence(bench):
+    """Nor is its own data kept in that place, at its next boot."""
+    lost = "what was kept before slot b booted is gone, or damaged"
+    disk = bench.disk("1.0", bench.bundle("2.0 nomark"), good="a")
+    with bench.machine(disk, initrd=initrd_of(bench)) as vm:
+        vm.expect(KEPT.format("copy, "))
+        bench.up(vm, "2.0", "b")
+        bench.ask(vm, "rm -rf /data/* && mkdir /data/app && echo new >/data/app/db && sync")
+        vm.send("reboot")
+        text = bench.up(vm, "2.0", "b")
+        assert lost in text and "data: kept as it is" not in text
+        assert lost in bench.ask(vm, "keelboot status")
+        bench.ask(vm, "keelboot mark bad")
+        vm.send("reboot")
+        text = bench.up(vm, "1.0", "a")
+        assert lost in text and "put back as it was" not in text
+        assert any(lost in event["reason"] for event in bench.history(vm))
+        assert bench.ask(vm, "cat /data/app/db").strip() == "new"
+
+
 def test_power_cut_while_data_is_kept_and_while_it_is_put_back(bench):
     disk = bench.disk("1.0", data={"incoming/2.0.keel": bench.bundle("2.0 nomark")})
     with bench.machine(disk, initrd=initrd_of(bench)) as vm:
