@@ -403,6 +403,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.long)
 
 
+@contextlib.contextmanager
+def alone_with_packages():
+    """`make deb` builds in a folder of its own, which nobody else makes anew meanwhile."""
+    with open(TOP / "build/deb.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def forget_others(version: str) -> None:
     """Removes the images of other versions of the programs that no session uses."""
     for folder in CACHE.iterdir():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import alone_with_packages
 from test_integrate import TOP, Desk
 
 PAGE = TOP / "docs/DEBIAN.md"
@@ -68,7 +69,9 @@ def test_the_page_leads_to_a_bad_update_that_is_rolled_back(tmp_path):
     (tmp_path / "keelboot").symlink_to(TOP)
     (_, host), *rest = blocks()
     *before, qemu = commands(host)
-    subprocess.run(["sh", "-ec", "\n".join(before)], cwd=tmp_path, check=True, timeout=SLOW, stdin=subprocess.DEVNULL)
+    with alone_with_packages():
+        subprocess.run(["sh", "-ec", "\n".join(before)], cwd=tmp_path, check=True, timeout=SLOW,
+                       stdin=subprocess.DEVNULL)
     said = None         # nobody has logged in
     with Desk(qemu, tmp_path) as desk:
         for kind, text in rest:

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 import kbkernel
+from conftest import alone_with_packages
 from distro import CONF, MEMORY, TARGETS, TOP, WORK, debian_bench
 from kbdevice import run
 from kbroot import add_file
@@ -26,7 +27,7 @@ INITRD = "initrd.img-{}"
 class Debian:
     """A system with a generator, a kernel in /boot, and nothing of Keelboot; its dpkg is asked in it."""
 
-    def __init__(self, target, work):
+    def __init__(self, target, work, packages):
         self.root, self.kernel = work / "debian", kbkernel.get()
         self.glue = GLUE[target.name]
         WORK.mkdir(parents=True, exist_ok=True)
@@ -41,8 +42,7 @@ class Debian:
             source = self.kernel.bzimage.with_name(f"{name}-{self.kernel.version}")
             shutil.copy(source, self.root / "boot")
         (self.root / "lib/modules" / self.kernel.version).mkdir(parents=True, exist_ok=True)
-        shutil.copytree(TOP / "build/deb", self.root / "packages", ignore=lambda _, names: [
-            name for name in names if not name.endswith(".deb")])
+        shutil.copytree(packages, self.root / "packages")
 
     def do(self, command: str, *, boot_of="", code=0) -> str:
         """In the system. boot_of: the size of another /boot, which has what this one has."""
@@ -76,10 +76,14 @@ class Debian:
 
 
 @pytest.fixture(scope="module", name="packages")
-def make_packages():
-    """build/deb, of this tree; and the same as a later version."""
-    run("make", "-s", "-C", TOP, "deb")
-    for deb in (TOP / "build/deb").glob("keelboot*_0*.deb"):
+def make_packages(tmp_path_factory):
+    """A folder with the packages of this tree; and the same as a later version."""
+    folder = tmp_path_factory.mktemp("packages")
+    with alone_with_packages():
+        run("make", "-s", "-C", TOP, "deb")
+        for deb in (TOP / "build/deb").glob("*.deb"):
+            shutil.copy(deb, folder)
+    for deb in folder.glob("keelboot*_0*.deb"):
         if "dbgsym" in deb.name:
             continue
         tree = deb.with_suffix(".tree")
@@ -89,6 +93,7 @@ def make_packages():
         (tree / "DEBIAN/control").write_text(control.replace(version, "99.0"))
         run("dpkg-deb", "-b", tree, deb.with_name(deb.name.split("_")[0] + "_99.0.deb"))
         shutil.rmtree(tree)
+    return folder
 
 
 @pytest.fixture(name="board")
@@ -99,7 +104,7 @@ def make_board(tmp_path):
 
 @pytest.mark.parametrize("name", GLUE)
 def test_initramfs_boots_before_and_after_each_step(name, packages, board, tmp_path):
-    system, disk = Debian(TARGETS[name], tmp_path), board.disk("1.0", "2.0", good="ab")
+    system, disk = Debian(TARGETS[name], tmp_path, packages), board.disk("1.0", "2.0", good="ab")
 
     def boots(append, slot):
         version = "2.0" if slot else "1.0"
