@@ -95,8 +95,10 @@ enum kb_err os_tree_move(int from_dir, const char *from, int to_dir, const char 
 	if (errno != EINVAL)
 		return refused_name();
 	/* A file system that does not know the flag. Nobody else is at work here. */
-	if (faccessat(to_dir, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (faccessat(to_dir, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
 		return KB_EBUSY;
+	}
 	return result(renameat(from_dir, from, to_dir, to));
 }
 

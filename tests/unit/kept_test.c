@@ -5,6 +5,7 @@
 
 #include "initramfs/data/anew.h"
 #include "lib/os_file.h"
+#include "lib/os_tree.h"
 #include "tests/unit/folder.h"
 
 #include <sys/sysmacros.h>
@@ -12,11 +13,23 @@
 
 static const struct kept_owner owner = { .slot = 'b', .release = { 1, 2, 3 } };
 static struct conf conf;
+static bool old_rename; /* as on a file system that knows no RENAME_NOREPLACE */
 static struct tree_job job;
 static int top;
 
+/* In front of the C library's. */
+int renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags)
+{
+	if (old_rename && flags != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from_at, from, to_at, to, flags);
+}
+
 static void set_up(void)
 {
+	old_rename = false;
 	folder_make();
 	conf_defaults(&conf);
 	snprintf(conf.data_paths, sizeof(conf.data_paths), "app,etc/site,none");
@@ -236,6 +249,17 @@ TEST(too_many_folders_inside_each_other_are_refused)
 	conf.data_method = CONF_DATA_COPY;
 	FAILS(kept_make(&job, top, &conf, &owner, how), KB_EINVAL);
 	assert_non_null(strstr(job.why, "too many folders"));
+}
+
+TEST(file_system_without_rename_flags_keeps_and_says_what_is_in_the_way)
+{
+	old_rename = true;
+	FAILS(os_tree_move(top, "other", top, "app"), KB_EBUSY);
+	assert_int_equal(errno, EEXIST);
+	holds("other", "other");
+	keep();
+	migrate_and_leave();
+	holds("app/db", "old");
 }
 
 TEST(reset_leaves_what_the_maker_keeps_and_fills_the_rest)
