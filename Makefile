@@ -181,6 +181,7 @@ SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
 SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c command.c report.c set.c)
 FILECUT  := $(B)/tests/sim/filecut_sim
 DATACUT  := $(B)/tests/sim/datacut_sim
+KEPTLVM  := $(B)/tests/unit/kept_lvm_test
 LINEAR   := $(B)/tests/sim/linear_sim
 
 # A real end by other names, for the simulated one that stands in front of it; and what a worker becomes is the simulation's.
@@ -202,7 +203,7 @@ $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c 
 FILTER   := $(B)/obj/tests/unit/filter.o
 
 # The linker takes the kernel seam from libreal for unit tests, from the simulation for traces.
-$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(KEPTLVM),$(UNIT)): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(TEST_LIBS)
@@ -230,6 +231,12 @@ $(WEAK): $(LIBREAL)
 
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/host_files.c $(SIMBASE)) \
             $(call real,os_file.c bdev_file.c) $(LIBKB) $(WEAK)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
+
+# Simulated children, on that simulation's file system.
+$(KEPTLVM): $(call obj,tests/unit/kept_lvm_test.c tests/sim/datacut_fs.c tests/sim/datacut_calls.c) $(FILTER) $(LIBKB) $(WEAK)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)

@@ -3,6 +3,7 @@
 
 #include "initramfs/data/kept_list.h"
 #include "initramfs/data/kept_make.h"
+#include "initramfs/data/kept_volume.h"
 #include "lib/log.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
@@ -52,25 +53,12 @@ static enum kb_err sync_all(struct tree_job *job, int dir)
 			    : tree_job_failed(job, err, KEPT, "cannot be flushed to the disk");
 }
 
-/* Before the list that has its name goes. One that cannot be removed must not keep the rest. */
-static void drop_volume(struct tree_job *job, int home)
+/* First it gets another name: what was deleted in part must never be taken for a snapshot. volume:
+ * what became of the snapshot of the volume, which must not keep the rest. */
+static enum kb_err drop_all(struct tree_job *job, int home, enum kb_err *volume)
 {
-	KB_CLEANUP_FD int kept = -1;
-	struct tree_job quiet = { .dev = job->dev, .progress = job->progress };
-	struct kept_list l;
+	enum kb_err err = os_tree_move(home, KEPT, home, GONE);
 
-	if (open_kept(home, &kept, &l) == KB_OK && l.lvm[0] != '\0' &&
-	    kept_lvm_remove(&quiet, l.lvm) != KB_OK)
-		log_warn("data: %s", quiet.why);
-}
-
-/* First it gets another name: what was deleted in part must never be taken for a snapshot. */
-static enum kb_err drop_all(struct tree_job *job, int home)
-{
-	enum kb_err err;
-
-	drop_volume(job, home);
-	err = os_tree_move(home, KEPT, home, GONE);
 	if (err == KB_EBUSY) {
 		TRY(tree_remove(job, home, GONE));
 		err = os_tree_move(home, KEPT, home, GONE);
@@ -78,6 +66,7 @@ static enum kb_err drop_all(struct tree_job *job, int home)
 	if (err != KB_OK && err != KB_ENOENT)
 		return tree_job_failed(job, err, KEPT, "cannot be renamed");
 	TRY(sync_all(job, home)); /* a cut behind this leaves no snapshot */
+	*volume = kept_volume_drop(job, home);
 	TRY(tree_remove(job, home, NEW));
 	return tree_remove(job, home, GONE);
 }
@@ -85,11 +74,12 @@ static enum kb_err drop_all(struct tree_job *job, int home)
 enum kb_err kept_drop(struct tree_job *job, int top)
 {
 	KB_CLEANUP_FD int home = -1;
-	enum kb_err err = open_home(job, top, false, &home);
+	enum kb_err err = open_home(job, top, false, &home), volume = KB_OK;
 
 	if (err != KB_OK)
 		return err == KB_ENOENT ? KB_OK : err;
-	return drop_all(job, home);
+	TRY(drop_all(job, home, &volume));
+	return volume;
 }
 
 /* ---------------------------------------------------------------- making */
@@ -104,11 +94,25 @@ static enum kb_err fill_new(struct tree_job *job, int top, int home, const struc
 		err = os_tree_open(home, NEW, &dir);
 	if (err != KB_OK)
 		return tree_job_failed(job, err, NEW, "cannot be made");
-	TRY(kept_make_paths(job, top, dir, c, l, how));
+	TRY(kept_make_paths(job, top, home, dir, c, l, how));
 	err = kept_list_write(dir, l);
 	if (err != KB_OK)
 		return tree_job_failed(job, err, KEPT_LIST_NAME, "cannot be written");
 	return sync_all(job, dir); /* whole and durable before it has its name */
+}
+
+/* Of a trial before: its room may be needed. A volume that stays is noted, and goes another time.
+ */
+static enum kb_err drop_old(struct tree_job *job, int home)
+{
+	enum kb_err err, volume = KB_OK;
+
+	err = drop_all(job, home, &volume);
+	if (err != KB_OK || volume == KB_OK)
+		return err;
+	log_warn("data: %s", job->why);
+	job->why[0] = '\0';
+	return KB_OK;
 }
 
 enum kb_err kept_make(struct tree_job *job, int top, const struct conf *c,
@@ -116,21 +120,23 @@ enum kb_err kept_make(struct tree_job *job, int top, const struct conf *c,
 {
 	struct kept_list l = { .n = 0 };
 	KB_CLEANUP_FD int home = -1;
-	struct tree_job undo = { .limit = 0 };
+	struct tree_job undo = { .progress = job->progress };
 	enum kb_err err;
 
 	TRY(kept_list_paths(&l, c->data_paths));
 	l.owner = *owner;
 	TRY(open_home(job, top, true, &home));
-	TRY(drop_all(job, home)); /* of a trial before; its room may be needed */
+	TRY(drop_old(job, home));
 	err = fill_new(job, top, home, c, &l, how);
 	if (err == KB_OK) {
 		err = os_tree_move(home, NEW, home, KEPT);
-		if (err != KB_OK)
-			return tree_job_failed(job, err, KEPT, "cannot be renamed");
-		return sync_all(job, home);
+		if (err == KB_OK)
+			return sync_all(job, home);
+		tree_job_failed(job, err, KEPT, "cannot be renamed");
 	}
-	(void)!tree_remove(&undo, home, NEW); /* else the next drop does it */
+	/* Else the next drop does it. */
+	(void)!kept_volume_drop(&undo, home);
+	(void)!tree_remove(&undo, home, NEW);
 	return err;
 }
 
@@ -179,7 +185,7 @@ enum kb_err kept_check(int top, const struct kept_owner *owner)
 	    memcmp(l.owner.release, owner->release, sizeof(owner->release)) != 0)
 		return KB_ENOENT;
 	if (l.inside)
-		return kept_lvm_exists(&job, l.lvm) ? KB_OK : KB_ENOENT;
+		return kept_lvm_exists(&job, l.lvm);
 	for (unsigned i = 0; i < l.n; i++)
 		if (was_put_back(kept, i) || was_moved_away(kept, i))
 			return KB_ETIMEDOUT;
@@ -302,6 +308,18 @@ static enum kb_err clear_copies(struct tree_job *job, int kept, const struct kep
 	return tree_remove(job, kept, KEPT_LINKS);
 }
 
+/* They must not fill the disk of who boots with what the trial left. Where the list knows the
+ * snapshot no more, they are all there is. */
+static void drop_copies(const struct tree_job *job, int kept, const struct kept_list *l)
+{
+	struct tree_job undo = { .progress = job->progress };
+	struct kept_list now;
+
+	if (kept_list_read(kept, &now) == KB_OK && now.inside &&
+	    clear_copies(&undo, kept, l) != KB_OK)
+		log_warn("data: %s", undo.why);
+}
+
 /* Out of the snapshot of the volume: from then on they are as if they had been copied before. */
 static enum kb_err take_out(struct tree_job *job, int kept, const char *fstype, struct kept_list *l)
 {
@@ -317,7 +335,11 @@ static enum kb_err take_out(struct tree_job *job, int kept, const char *fstype, 
 	l->inside = false;
 	if (err == KB_OK)
 		err = sync_all(job, kept);
-	return err == KB_OK ? kept_list_replace(kept, l) : err;
+	if (err == KB_OK)
+		err = kept_list_replace(kept, l);
+	if (err != KB_OK)
+		drop_copies(job, kept, l);
+	return err;
 }
 
 enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype)
@@ -325,7 +347,7 @@ enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype)
 	KB_CLEANUP_FD int home = -1, kept = -1;
 	struct kept_list l;
 	struct tree_job whole = *job;
-	enum kb_err err;
+	enum kb_err err, volume = KB_OK;
 
 	whole.until_ms = 0; /* only what is left to delete may wait */
 	TRY(open_home(job, top, false, &home));
@@ -346,7 +368,7 @@ enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype)
 		return err == KB_ENOENT || err == KB_ETIMEDOUT ? KB_EIO : err;
 	}
 	util_close(&kept);
-	err = drop_all(job, home);
+	err = drop_all(job, home, &volume);
 	/* All is in its place, durably: what is left to delete only costs room. */
-	return err == KB_OK ? KB_OK : KB_ETIMEDOUT;
+	return err == KB_OK && volume == KB_OK ? KB_OK : KB_ETIMEDOUT;
 }

@@ -7,6 +7,7 @@
  *   there; or "0.absent", where nothing was.
  * - keelboot/kept.new: not yet whole.
  * - keelboot/kept.gone: dropped; what is left of it is deleted.
+ * - keelboot/kept.volume: a snapshot of the volume is to be removed in the end (kept_volume.h).
  *
  * To put a path back, what is there moves to kept/0.trial, and then kept/0 to its place. So a
  * kept/0 that is gone was put back: however often a cut ends that, the next call goes on.
@@ -28,7 +29,7 @@ struct kept_owner {
 	uint8_t release[STATE_LEDGER_ID_LEN];
 };
 
-/* "btrfs", "reflink", "copy": how it was made, of several paths the dearest. */
+/* "btrfs", "reflink", "copy", "lvm": how it was made, of several paths the dearest. */
 typedef char kept_method[16];
 
 /*
@@ -52,6 +53,6 @@ enum kb_err kept_look(int top, struct kept_owner *owner) KB_MUST_CHECK;
  */
 enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype) KB_MUST_CHECK;
 
-/* Forgets the snapshot at once, and deletes it. KB_ETIMEDOUT: not all of it. KB_OK also if there
- * was none. */
+/* Forgets the snapshot at once, and deletes it. KB_OK also if there was none. KB_ETIMEDOUT: not all
+ * of it; any other error too, but then job->why says what: another call goes on. */
 enum kb_err kept_drop(struct tree_job *job, int top) KB_MUST_CHECK;

@@ -38,9 +38,8 @@ static enum kb_err write_list(int dir, const char *name, const struct kept_list 
 	bytes_hex(release, l->owner.release, STATE_LEDGER_ID_LEN);
 	len = (size_t)snprintf(text, sizeof(text), HEAD "slot %c\nrelease %s\n", l->owner.slot,
 			       release);
-	if (l->lvm[0] != '\0')
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s\n",
-					l->inside ? "inside" : "beside", l->lvm);
+	if (l->inside)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "inside %s\n", l->lvm);
 	for (unsigned i = 0; i < l->n; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s\n",
 					l->absent[i] ? "none" : "path", l->path[i]);
@@ -69,9 +68,9 @@ enum kb_err kept_list_replace(int dir, const struct kept_list *l)
 
 static bool take_lvm(struct kept_list *l, const char *line)
 {
-	if (strlen(line + 7) >= sizeof(l->lvm) || !conf_paths_is_path(line + 7))
+	if (strlen(line + 7) >= sizeof(l->lvm) || !kept_lvm_is_name(line + 7))
 		return false;
-	l->inside = line[0] == 'i';
+	l->inside = true;
 	memcpy(l->lvm, line + 7, strlen(line + 7) + 1);
 	return true;
 }
@@ -85,7 +84,7 @@ static bool take_line(struct kept_list *l, const char *line)
 	}
 	if (strncmp(line, "release ", 8) == 0)
 		return bytes_unhex(l->owner.release, STATE_LEDGER_ID_LEN, line + 8) == KB_OK;
-	if (strncmp(line, "inside ", 7) == 0 || strncmp(line, "beside ", 7) == 0)
+	if (strncmp(line, "inside ", 7) == 0)
 		return take_lvm(l, line);
 	l->absent[l->n % KEPT_PATHS_MAX] = strncmp(line, "none ", 5) == 0;
 	if ((strncmp(line, "path ", 5) != 0 && strncmp(line, "none ", 5) != 0) ||

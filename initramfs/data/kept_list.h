@@ -14,10 +14,9 @@ struct kept_list {
 	char path[KEPT_PATHS_MAX][CONF_PATH_MAX + 1];
 	/* nothing was there */
 	bool absent[KEPT_PATHS_MAX];
-	/* they are in this snapshot of the volume; "" no */
-	kept_lvm_name lvm;
-	/* and have not been copied out of it */
+	/* they are in the snapshot `lvm` of the volume, and have not been copied out of it */
 	bool inside;
+	kept_lvm_name lvm;
 };
 
 /* Takes the paths of [data] paths=. KB_EINVAL: more than KEPT_PATHS_MAX, or one is too long. */

@@ -66,6 +66,7 @@ static bool follow(struct tree_job *job, pid_t pid, int fd, char said[SAID_MAX])
 		return err == KB_OK && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	}
 	(void)!os_kill(pid);
+	snprintf(said, SAID_MAX, "no end after %u s", LIMIT_MS / 1000);
 	return false;
 }
 
@@ -78,7 +79,7 @@ static bool run_lvm(struct tree_job *job, const char *const *args, char said[SAI
 	bool done = false;
 	pid_t pid;
 
-	said[0] = '\0';
+	snprintf(said, SAID_MAX, "it cannot be started");
 	for (unsigned i = 0; i < ARGS_MAX && args[i] != NULL; i++)
 		argv[i + 1] = args[i];
 	if (sp.path == NULL || os_pipe(fds) != KB_OK)
@@ -86,6 +87,7 @@ static bool run_lvm(struct tree_job *job, const char *const *args, char said[SAI
 	sp.fd3 = fds[1];
 	if (os_spawn(&sp, &pid) == KB_OK) {
 		os_close(&fds[1]);
+		said[0] = '\0';
 		done = follow(job, pid, fds[0], said);
 	}
 	os_close(&fds[1]);
@@ -127,7 +129,14 @@ static bool is_name(const char *name, size_t len)
 	static const char ok[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+";
 
-	return len > 0 && len < 100 && strspn(name, ok) >= len;
+	return len > 0 && len < 100 && name[0] != '-' && strspn(name, ok) >= len;
+}
+
+bool kept_lvm_is_name(const char *name)
+{
+	size_t group = strcspn(name, "/");
+
+	return is_name(name, group) && strcmp(name + group, "/" SNAPSHOT) == 0;
 }
 
 enum kb_err kept_lvm_find(struct tree_job *job, kept_lvm_name name)
@@ -152,12 +161,36 @@ enum kb_err kept_lvm_find(struct tree_job *job, kept_lvm_name name)
 
 /* ---------------------------------------------------------------- the snapshot */
 
-bool kept_lvm_exists(struct tree_job *job, const char *name)
+static bool has_word(const char *said, const char *word)
 {
-	const char *const args[] = { "lvs", name, NULL };
-	char said[SAID_MAX];
+	const char *found = said;
+	size_t len = strlen(word);
 
-	return run_lvm(job, args, said);
+	while ((found = strstr(found, word)) != NULL) {
+		if ((found == said || strchr(" \t\n", found[-1]) != NULL) &&
+		    strchr(" \t\n", found[len]) != NULL)
+			return true;
+		found += len;
+	}
+	return false;
+}
+
+/* It asks for the group: lvm succeeds too where it sees no volume at all. Warnings may stand around
+ * the name, and cut it off. */
+enum kb_err kept_lvm_exists(struct tree_job *job, const char *name)
+{
+	char group[KEPT_LVM_NAME], said[SAID_MAX];
+	const char *const args[] = { "lvs", "--noheadings",	 "-o",	"lv_name",
+				     "-S",  "lv_name=" SNAPSHOT, group, NULL };
+	bool done;
+
+	snprintf(group, sizeof(group), "%.*s", (int)strcspn(name, "/"), name);
+	done = run_lvm(job, args, said);
+	if (has_word(said, SNAPSHOT))
+		return KB_OK;
+	if (done && strlen(said) < SAID_MAX - 1)
+		return KB_ENOENT;
+	return lvm_failed(job, name, "tell whether it is there", said);
 }
 
 enum kb_err kept_lvm_remove(struct tree_job *job, const char *name)
@@ -165,9 +198,11 @@ enum kb_err kept_lvm_remove(struct tree_job *job, const char *name)
 	const char *const args[] = { "lvremove", "-f", name, NULL };
 	char said[SAID_MAX];
 
-	if (!kept_lvm_exists(job, name) || run_lvm(job, args, said))
+	enum kb_err err = kept_lvm_exists(job, name);
+
+	if (err == KB_ENOENT || (err == KB_OK && run_lvm(job, args, said)))
 		return KB_OK;
-	return lvm_failed(job, name, "remove it", said);
+	return err != KB_OK ? err : lvm_failed(job, name, "remove it", said);
 }
 
 enum kb_err kept_lvm_make(struct tree_job *job, const char *name, unsigned thick_mib)

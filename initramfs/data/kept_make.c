@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/data/kept_make.h"
 
+#include "initramfs/data/kept_volume.h"
+#include "lib/log.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
 #include "lib/util.h"
@@ -17,7 +19,7 @@
 
 struct making {
 	struct tree_job *job;
-	int top, dir, links;
+	int top, home, dir, links;
 	const struct conf *c;
 	struct kept_list *l;
 	/* of paths, by how they were made */
@@ -72,7 +74,7 @@ static enum kb_err refuse_size(struct making *m, const char *what, uint64_t need
 /* Before anything is written: filling the disk would find out as well. */
 static enum kb_err check_room(struct making *m)
 {
-	uint64_t needs = 0, room, limit = (uint64_t)m->c->data_limit_mib << 20;
+	uint64_t needs = 0, room;
 
 	for (unsigned i = 0; i < m->l->n; i++) {
 		KB_CLEANUP_FD int dir = -1;
@@ -83,9 +85,9 @@ static enum kb_err check_room(struct making *m)
 		    os_tree_look(dir, name, &st) == KB_OK && !may_snapshot(m, &st, dir, name))
 			TRY(tree_measure(m->job, dir, name, &needs));
 	}
-	if (needs > limit)
-		return refuse_size(m, "[data] limit= is", needs, limit);
-	TRY(os_tree_room(m->top, &room));
+	if (needs > m->job->limit)
+		return refuse_size(m, "[data] limit= is", needs, m->job->limit);
+	TRY(os_tree_room(m->dir, &room));
 	if (needs + needs / 16 + SPARE > room)
 		return refuse_size(m, "the data partition has", needs + needs / 16 + SPARE, room);
 	return KB_OK;
@@ -193,6 +195,27 @@ static const char *method_of(const struct making *m)
 	return m->job->shared > 0 ? "reflink" : "btrfs";
 }
 
+/* What a failed lvm left: nothing, or a part that stays noted until it can be removed. */
+static void forget_volume(const struct making *m)
+{
+	struct tree_job own = { .progress = m->job->progress };
+
+	if (kept_volume_drop(&own, m->home) != KB_OK)
+		log_warn("data: %s", own.why);
+}
+
+static enum kb_err make_volume(struct making *m, unsigned thick_mib)
+{
+	enum kb_err err;
+
+	TRY(kept_lvm_find(m->job, m->l->lvm));
+	TRY(kept_volume_note(m->job, m->home, m->l->lvm));
+	err = kept_lvm_make(m->job, m->l->lvm, thick_mib);
+	if (err != KB_OK)
+		forget_volume(m);
+	return err;
+}
+
 /* Thin, it costs nothing; so it goes before a copy where nothing else was asked for. */
 static enum kb_err try_volume(struct making *m)
 {
@@ -201,13 +224,10 @@ static enum kb_err try_volume(struct making *m)
 
 	if (!asked && m->c->data_method != CONF_DATA_AUTO)
 		return KB_EINVAL;
-	err = kept_lvm_find(m->job, m->l->lvm);
-	if (err == KB_OK)
-		err = kept_lvm_make(m->job, m->l->lvm, asked ? m->c->data_limit_mib : 0);
+	err = make_volume(m, asked ? m->c->data_limit_mib : 0);
 	m->l->inside = err == KB_OK;
 	if (err == KB_OK)
 		return KB_OK;
-	m->l->lvm[0] = '\0';
 	if (!asked)
 		m->job->why[0] = '\0';
 	else if (err == KB_EINVAL)
@@ -234,6 +254,7 @@ static enum kb_err copy_all(struct making *m)
 {
 	m->job->limit = UINT64_MAX;
 	m->job->how = TREE_COPY;
+	TRY(check_room(m));
 	for (unsigned i = 0; i < m->l->n; i++)
 		TRY(make_one(m, i));
 	return KB_OK;
@@ -242,16 +263,21 @@ static enum kb_err copy_all(struct making *m)
 enum kb_err kept_make_copies(struct tree_job *job, int top, int dir, struct kept_list *l)
 {
 	static const struct conf c = { .data_method = CONF_DATA_COPY };
-	struct making m = { .job = job, .top = top, .dir = dir, .links = -1, .c = &c, .l = l };
+	struct making m = { .job = job, .top = top, .home = -1, .dir = dir, .links = -1, .c = &c };
+
+	m.l = l;
 
 	return with_links(&m, copy_all);
 }
 
-enum kb_err kept_make_paths(struct tree_job *job, int top, int dir, const struct conf *c,
+enum kb_err kept_make_paths(struct tree_job *job, int top, int home, int dir, const struct conf *c,
 			    struct kept_list *l, kept_method how)
 {
-	struct making m = { .job = job, .top = top, .dir = dir, .links = -1, .c = c, .l = l };
-	enum kb_err err = try_volume(&m);
+	struct making m = { .job = job, .top = top, .home = home, .dir = dir, .links = -1, .c = c };
+	enum kb_err err;
+
+	m.l = l;
+	err = try_volume(&m);
 
 	if (err == KB_OK || c->data_method == CONF_DATA_LVM) {
 		snprintf(how, sizeof(kept_method), "lvm");

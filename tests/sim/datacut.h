@@ -40,7 +40,14 @@ struct datacut_fs {
 	struct datacut_name name[DATACUT_NAMES];
 };
 
-enum datacut_kind { DATACUT_ADD, DATACUT_REMOVE, DATACUT_MOVE, DATACUT_WRITE, DATACUT_COPY };
+enum datacut_kind {
+	DATACUT_ADD,
+	DATACUT_REMOVE,
+	DATACUT_MOVE,
+	DATACUT_REPLACE, /* moves, and what has that name is gone */
+	DATACUT_WRITE,
+	DATACUT_COPY,
+};
 
 /* One change that a cut keeps or loses. */
 struct datacut_change {
@@ -74,7 +81,9 @@ extern struct datacut_calls {
 	struct datacut_fs now, durable;
 	unsigned npending;
 	struct datacut_change pending[DATACUT_PENDING];
-	bool shares; /* FICLONE works */
+	bool shares;   /* FICLONE works */
+	uint64_t room; /* that is left; 0: enough */
+	int mounted;   /* the folder at any path: datacut_calls_mount() */
 	/* What is to happen, and what has: operations that change something, syncs too. */
 	unsigned turn, cut_at, fail_at;
 	int fail_with;
@@ -87,6 +96,8 @@ void datacut_calls_begin(const struct datacut_fs *fs);
 bool datacut_calls_turn(void);
 /* The top folder, open. */
 int datacut_calls_top(void);
+/* Another file system is mounted: its copy, which no cut changes, is what any path leads to. */
+void datacut_calls_mount(const struct datacut_fs *other);
 /* fn for each image that a cut may leave now. */
 void datacut_calls_images(void (*fn)(const struct datacut_fs *fs));
 

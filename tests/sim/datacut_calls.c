@@ -25,6 +25,7 @@ void datacut_calls_begin(const struct datacut_fs *fs)
 	datacut_calls.durable = *fs;
 	datacut_calls.npending = 0;
 	datacut_calls.turn = 0;
+	datacut_calls.mounted = 0;
 	nfds = 0;
 }
 
@@ -134,6 +135,39 @@ int datacut_calls_top(void)
 	return open_node(DATACUT_TOP);
 }
 
+/* The same node in both images, so that a cut finds what it finds now. */
+static int import_node(const struct datacut_fs *other, int node)
+{
+	int copy = make_node(false);
+
+	datacut_calls.now.node[copy] = datacut_calls.durable.node[copy] = other->node[node];
+	for (unsigned i = 0; i < other->nnames; i++) {
+		struct datacut_change c = { .kind = DATACUT_ADD, .in = copy };
+
+		if (other->name[i].node < 0 || other->name[i].in != node)
+			continue;
+		snprintf(c.name, sizeof(c.name), "%s", other->name[i].name);
+		c.node = import_node(other, other->name[i].node);
+		datacut_fs_do(&datacut_calls.now, &c);
+		datacut_fs_do(&datacut_calls.durable, &c);
+	}
+	return copy;
+}
+
+void datacut_calls_mount(const struct datacut_fs *other)
+{
+	datacut_calls.mounted = import_node(other, DATACUT_TOP);
+}
+
+enum kb_err os_file_folder(const char *path, int *dir)
+{
+	(void)path;
+	if (datacut_calls.mounted == 0)
+		return failed(ENOENT);
+	*dir = open_node(datacut_calls.mounted);
+	return KB_OK;
+}
+
 static struct datacut_node *node_at(int fd)
 {
 	return &datacut_calls.now.node[at(fd)];
@@ -218,6 +252,17 @@ enum kb_err os_tree_move(int from_dir, const char *from, int to_dir, const char 
 	return change(&c);
 }
 
+enum kb_err os_file_rename(int dir, const char *from, const char *to)
+{
+	struct datacut_change c = { .kind = DATACUT_REPLACE, .in = at(dir), .to_in = at(dir) };
+
+	if (find(dir, from) < 0)
+		return failed(ENOENT);
+	snprintf(c.name, sizeof(c.name), "%s", from);
+	snprintf(c.to, sizeof(c.to), "%s", to);
+	return change(&c);
+}
+
 static enum kb_err remove_name(int dir, const char *name)
 {
 	struct datacut_change c = { .kind = DATACUT_REMOVE, .in = at(dir) };
@@ -229,6 +274,11 @@ static enum kb_err remove_name(int dir, const char *name)
 }
 
 enum kb_err os_tree_unlink(int dir, const char *name)
+{
+	return remove_name(dir, name);
+}
+
+enum kb_err os_file_unlink(int dir, const char *name)
 {
 	return remove_name(dir, name);
 }
@@ -384,7 +434,7 @@ bool os_tree_has_subvolumes(int subvolume)
 enum kb_err os_tree_room(int dir, uint64_t *bytes)
 {
 	(void)dir;
-	*bytes = 1u << 30;
+	*bytes = datacut_calls.room != 0 ? datacut_calls.room : 1u << 30;
 	return KB_OK;
 }
 

@@ -114,6 +114,14 @@ void datacut_fs_do(struct datacut_fs *fs, const struct datacut_change *c)
 		n->in = c->to_in;
 		snprintf(n->name, sizeof(n->name), "%s", c->to);
 		break;
+	case DATACUT_REPLACE:
+		if (n == NULL)
+			break;
+		if (find_name(fs, c->to_in, c->to) != NULL)
+			find_name(fs, c->to_in, c->to)->node = -1;
+		n->in = c->to_in;
+		snprintf(n->name, sizeof(n->name), "%s", c->to);
+		break;
 	case DATACUT_WRITE:
 		write_text(&fs->node[c->node], c);
 		break;
