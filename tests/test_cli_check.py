@@ -85,6 +85,34 @@ def test_what_is_no_check(good, check):
     assert "not an executable file" in good("check", code=FAILURE).stdout
 
 
+def test_name_of_any_length_is_a_check(good, check, greenboot):
+    """255 bytes are what a file system takes."""
+    check("10-" + "x" * 252, "exit 4")
+    greenboot("required.d/" + "y" * 252 + ".sh", "exit 5")
+    assert [(len(one["name"]), one["result"]) for one in good.json("check", code=FAILURE)["checks"]] == [
+        (255, "exit 4"), (266, "exit 5")]
+
+
+def fill(check, greenboot, number):
+    """So many checks, in six folders."""
+    for n in range(number):
+        if n < 100:
+            check(f"{n:03d}", "exit 0", folder=("etc", "usr/lib")[n % 2])
+        else:
+            greenboot(f"{('required', 'wanted')[n % 2]}.d/{n:03d}.sh", "exit 0",
+                      ("etc/greenboot/check", "usr/lib/greenboot/check")[n // 2 % 2])
+
+
+def test_all_of_256_run_and_one_more_is_an_error(good, check, greenboot):
+    """A check that is dropped would pass."""
+    fill(check, greenboot, 256)
+    check("000", "exit 1", folder="usr/lib")  # its namesake in /etc takes its place
+    assert good("check").stdout.endswith("All 256 checks passed.\n")
+    greenboot("wanted.d/999.sh", "exit 1")
+    result = good("check", code=FAILURE)
+    assert result.stdout == "" and "more than 256 programs" in result.stderr
+
+
 def runs(pid: int) -> bool:
     """It may end at any moment, even between the opening and the reading of what the kernel says of it."""
     try:

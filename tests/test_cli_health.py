@@ -110,6 +110,24 @@ def test_greenboot_without_required_checks_rejects(trial):
     assert trial.slot("b")["reason"] == "check: no required.d" and trial.rebooted()
 
 
+def test_folder_that_cannot_be_read_rejects_and_red_runs(trial):
+    """Whatever is in it did not pass."""
+    folder = trial.root / "etc/keelboot/check.d"
+    folder.symlink_to("check.d")
+    trial.script("etc/greenboot/red.d/10-red.sh", trial.note("red"))
+    assert "check.d: cannot be read" in trial.health().stderr
+    assert newest(trial)["reason"] == "check: /etc/keelboot/check.d cannot be read"
+    assert trial.ran() == ["red"] and trial.slot("b")["state"] == "bad" and trial.rebooted()
+
+
+def test_too_many_checks_reject(trial):
+    for n in range(257):
+        trial.check(f"{n:03d}")
+    trial.health()
+    assert newest(trial)["reason"] == "check: more than 256 programs, up to those in /etc/keelboot/check.d"
+    assert trial.rebooted()
+
+
 def test_a_good_slot_is_rejected_by_nothing(trial):
     edit(trial, b_st="good", b_tries=0)
     trial.check("10-app", "exit 1")

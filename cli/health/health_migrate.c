@@ -51,8 +51,10 @@ static int migrate(struct device *d)
 	static struct check_table t;
 	struct tail words;
 
-	if (check_find_in(&list, d->opts->conf_root, HEALTH_MIGRATE_DIR) != KB_OK)
-		return fail(d, "migrate: its folder cannot be read", NULL);
+	if (check_find_in(&list, d->opts->conf_root, HEALTH_MIGRATE_DIR) != KB_OK) {
+		snprintf(reason, sizeof(reason), "migrate: %s", list.why);
+		return fail(d, reason, NULL);
+	}
 	if (list.n == 0)
 		return OUTPUT_OK;
 	/* Before the first program: what cannot be undone is not begun. */

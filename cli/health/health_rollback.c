@@ -50,7 +50,7 @@ static struct record look_up(struct device *d, int slot)
 	struct record r = { .slot = &d->state.slot[slot], .letter = slot };
 
 	if (store_history_read(&d->store, 0, look_back, &r) != KB_OK)
-		log_warn("the history cannot be read; data may must be migrated back by hand");
+		log_warn("the history cannot be read; data may have to be migrated back by hand");
 	return r;
 }
 
@@ -94,7 +94,7 @@ static void undo(struct device *d, int slot, const char *root)
 					.slot = slot,
 					.version = d->state.slot[slot].version,
 					.timeout_s = d->conf.migrate_timeout_s };
-	char reason[HEALTH_REASON_MAX] = "migrate.d cannot be read";
+	char reason[HEALTH_REASON_MAX];
 	static struct check_list list;
 	static struct check_table t;
 	struct tail words;
@@ -107,6 +107,8 @@ static void undo(struct device *d, int slot, const char *root)
 		ok = t.failed == 0;
 		if (!ok)
 			health_run_reason(&t, "rollback", reason, &words);
+	} else {
+		snprintf(reason, sizeof(reason), "%s", list.why);
 	}
 	if (!ok)
 		log_err("slot %c: data could not be migrated back: %s", state_slot_letter(slot),
