@@ -196,6 +196,25 @@ def test_a_trial_that_fails_in_the_second_round_is_rejected(trial):
     assert trial.slot("b")["reason"] == "check 10-app: exit 1" and trial.rebooted()
 
 
+def test_state_that_cannot_be_read_at_once_makes_nothing_good_before_its_time(trial):
+    trial.configure("[system]\ncommit-after=1\n")
+    trial.check("10-app", trial.note("app"))
+    away = trial.state.rename(trial.path / "away")
+    with begin(trial, "commit") as health:
+        time.sleep(0.5)
+        away.rename(trial.state)
+        said = health.communicate(timeout=30)[0]
+    assert health.returncode == OK and "(commit-after=)" in said
+    assert trial.ran() == ["app"] and trial.slot("b")["state"] == "good"
+
+
+def test_state_that_cannot_be_read_is_an_error(trial):
+    trial.configure("[system]\ncommit-after=1\n")
+    trial.state.unlink()
+    trial.health("commit", code=FAILURE)
+    assert not (trial.run / "good").exists()
+
+
 def test_a_good_slot_reports_at_once(trial):
     trial.configure("[system]\ncommit-after=600\n")
     edit(trial, b_st="good", b_tries=0)

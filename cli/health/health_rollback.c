@@ -50,7 +50,8 @@ static struct record look_up(struct device *d, int slot)
 	struct record r = { .slot = &d->state.slot[slot], .letter = slot };
 
 	if (store_history_read(&d->store, 0, look_back, &r) != KB_OK)
-		log_warn("the history cannot be read; data may have to be migrated back by hand");
+		log_warn(
+			"the history cannot be read: data that was migrated stays so; migrate it back by hand");
 	return r;
 }
 
