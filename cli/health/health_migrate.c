@@ -79,7 +79,10 @@ int health_migrate(const struct device_options *o, bool *trial)
 		return OUTPUT_OK;
 	*trial = health_on_trial(&d);
 	device_close(&d);
-	code = *trial ? migrate(&d) : health_rollback_others(&d);
+	/* Before this release sees the data. What cannot be undone is not its fault. */
+	code = health_rollback_others(&d);
+	if (*trial)
+		code = migrate(&d);
 	/* What failed on a trial that nothing can replace is not done, so it does not become good.
 	 */
 	if (code == OUTPUT_OK || !*trial)
