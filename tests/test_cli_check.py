@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot check`: the health checks of the running system."""
+import os
 import re
+import signal
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
-from cli_device import FAILURE, OK, USAGE, run
+from cli_device import FAILURE, KEELBOOT, OK, USAGE, call, run
 
 
 @pytest.fixture(name="check")
@@ -133,6 +136,28 @@ def test_a_check_that_hangs_is_ended_with_all_its_children(good, check):
         time.sleep(0.1)
     else:
         pytest.fail("the child of the check still runs")
+
+
+@pytest.mark.parametrize("how, last", [("setsid sh", "exit 0"), ("setsid sh", "exit 1"), ("setsid sh", "sleep 300"),
+                                       ("setsid sh -c 'setsid \"$@\" & sleep 300' - sh", "kill -9 $$")])
+def test_nothing_of_a_check_outlives_it_in_a_session_of_its_own(good, check, how, last):
+    """It is there, and then it is not, without a pause."""
+    child = good.path / "child"
+    check("10-starts", f"{how} -c 'trap \"\" TERM HUP; echo $$ >{child}; sleep 300' & "
+                       f"while [ ! -s {child} ]; do sleep 0.1; done; {last}")
+    good("check", "--timeout", 4, code=None)
+    assert not runs(int(child.read_text()))
+
+
+def test_a_check_ends_no_child_of_others(good, check):
+    """A shell that becomes the command has left it its own."""
+    check("10-app", "exit 0")
+    child = good.path / "child"
+    call("sh", "-c", 'sleep 300 & echo $! >"$0"; exec "$@"', child, KEELBOOT, *good.options(), "check", stdout=DEVNULL,
+         stderr=DEVNULL, capture_output=False)
+    pid = int(child.read_text())
+    assert runs(pid)
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_check_that_dies(good, check):

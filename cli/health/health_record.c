@@ -118,7 +118,7 @@ unsigned health_record_lost(struct device *d, struct history_event lost[HEALTH_R
 	for (unsigned i = 0; i < r.n; i++) {
 		const struct health_record known = health_record_find(d, &lost[i]);
 
-		/* What failed once was told then. */
+		/* One that failed is on record already. */
 		if (known.begun && known.failures == 0 && !is_in_its_slot(d, &lost[i]))
 			lost[n++] = lost[i];
 	}
