@@ -303,28 +303,32 @@ void os_forget(pid_t pid)
 		*c = (struct child){ .pid = 0 };
 }
 
-/* The session of a process, as /proc/PID/stat has it: "PID (NAME) STATE PPID PGRP SESSION". */
-static long session_of(const char *pid_name)
+/* As /proc/PID/stat has it: "PID (NAME) STATE PPID PGRP SESSION". */
+bool os_proc_kin(const char *pid_name, pid_t *parent, pid_t *session)
 {
 	char path[80], text[256];
 	const char *p;
 	char *end;
 
+	if (pid_name[0] < '1' || pid_name[0] > '9' || strlen(pid_name) > 10)
+		return false;
 	snprintf(path, sizeof(path), "/proc/%s/stat", pid_name);
 	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
-		return -1;
+		return false;
 	p = strrchr(text, ')');
 	if (p == NULL || strlen(p) < 5)
-		return -1;
+		return false;
 	p += 4; /* ") S " */
-	strtol(p, &end, 10);
+	*parent = (pid_t)strtol(p, &end, 10);
 	strtol(end, &end, 10);
-	return strtol(end, &end, 10);
+	*session = (pid_t)strtol(end, &end, 10);
+	return true;
 }
 
 void os_kill_begin(pid_t pid)
 {
 	static char names[1024][64]; /* more processes than that no boot has */
+	pid_t parent, session;
 	struct child *c;
 	unsigned n;
 
@@ -338,9 +342,7 @@ void os_kill_begin(pid_t pid)
 	if (os_list("/proc", names, KB_ARRAY_LEN(names), &n) != KB_OK)
 		return;
 	for (unsigned i = 0; i < n; i++) {
-		if (names[i][0] < '1' || names[i][0] > '9' || strlen(names[i]) > 10)
-			continue;
-		if (session_of(names[i]) == pid)
+		if (os_proc_kin(names[i], &parent, &session) && session == pid)
 			kill((pid_t)strtol(names[i], NULL, 10), SIGKILL);
 	}
 }

@@ -2,11 +2,16 @@
 /* Between the files of the seam on Linux that start processes. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* The errno of a child that could not start its program, from the pipe that starting it closes; 0
  * when it did; ETIMEDOUT when neither came within 10 s. */
 int os_proc_started(int fd);
+
+/* The parent and the session of a process, whose number is a name in /proc. False: there is none.
+ */
+bool os_proc_kin(const char *pid_name, pid_t *parent, pid_t *session);
 
 /* Kills a child that nobody is to wait for, and takes it in if it ends within 5 s. Process 1 meets
  * it later while it looks for strangers. */

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot check`: the health checks of the running system."""
+import os
 import re
+import signal
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
-from cli_device import FAILURE, OK, USAGE, run
+from cli_device import FAILURE, KEELBOOT, OK, USAGE, call, run
 
 
 @pytest.fixture(name="check")
@@ -85,6 +88,34 @@ def test_what_is_no_check(good, check):
     assert "not an executable file" in good("check", code=FAILURE).stdout
 
 
+def test_name_of_any_length_is_a_check(good, check, greenboot):
+    """255 bytes are what a file system takes."""
+    check("10-" + "x" * 252, "exit 4")
+    greenboot("required.d/" + "y" * 252 + ".sh", "exit 5")
+    assert [(len(one["name"]), one["result"]) for one in good.json("check", code=FAILURE)["checks"]] == [
+        (255, "exit 4"), (266, "exit 5")]
+
+
+def fill(check, greenboot, number):
+    """So many checks, in six folders."""
+    for n in range(number):
+        if n < 100:
+            check(f"{n:03d}", "exit 0", folder=("etc", "usr/lib")[n % 2])
+        else:
+            greenboot(f"{('required', 'wanted')[n % 2]}.d/{n:03d}.sh", "exit 0",
+                      ("etc/greenboot/check", "usr/lib/greenboot/check")[n // 2 % 2])
+
+
+def test_all_of_256_run_and_one_more_is_an_error(good, check, greenboot):
+    """A check that is dropped would pass."""
+    fill(check, greenboot, 256)
+    check("000", "exit 1", folder="usr/lib")  # its namesake in /etc takes its place
+    assert good("check").stdout.endswith("All 256 checks passed.\n")
+    greenboot("wanted.d/999.sh", "exit 1")
+    result = good("check", code=FAILURE)
+    assert result.stdout == "" and "more than 256 programs" in result.stderr
+
+
 def runs(pid: int) -> bool:
     """It may end at any moment, even between the opening and the reading of what the kernel says of it."""
     try:
@@ -105,6 +136,28 @@ def test_a_check_that_hangs_is_ended_with_all_its_children(good, check):
         time.sleep(0.1)
     else:
         pytest.fail("the child of the check still runs")
+
+
+@pytest.mark.parametrize("how, last", [("setsid sh", "exit 0"), ("setsid sh", "exit 1"), ("setsid sh", "sleep 300"),
+                                       ("setsid sh -c 'setsid \"$@\" & sleep 300' - sh", "kill -9 $$")])
+def test_nothing_of_a_check_outlives_it_in_a_session_of_its_own(good, check, how, last):
+    """It is there, and then it is not, without a pause."""
+    child = good.path / "child"
+    check("10-starts", f"{how} -c 'trap \"\" TERM HUP; echo $$ >{child}; sleep 300' & "
+                       f"while [ ! -s {child} ]; do sleep 0.1; done; {last}")
+    good("check", "--timeout", 4, code=None)
+    assert not runs(int(child.read_text()))
+
+
+def test_a_check_ends_no_child_of_others(good, check):
+    """A shell that becomes the command has left it its own."""
+    check("10-app", "exit 0")
+    child = good.path / "child"
+    call("sh", "-c", 'sleep 300 & echo $! >"$0"; exec "$@"', child, KEELBOOT, *good.options(), "check", stdout=DEVNULL,
+         stderr=DEVNULL, capture_output=False)
+    pid = int(child.read_text())
+    assert runs(pid)
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_check_that_dies(good, check):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -225,6 +226,8 @@ def test_rollback_that_does_not_help_is_tried_so_often_and_no_more(system):
     before = system.record().stat().st_ino
     said = system.boot(NEXT)
     assert "stays, though it is bad: bad= did not help" in said
+    for _ in range(2):
+        system("guard", "look", code=OPEN)  # a CLOSED would restart the machine
     assert system.notes() == [] and system.record().stat().st_ino == before
     assert "was rejected: not marked good" in system("guard").stdout
     # Whoever has repaired it marks it good; and its checks do.
@@ -272,9 +275,25 @@ def test_rollback_that_cannot_be_counted_does_not_run(system):
     system.make_good(CURRENT).boot(NEXT)
     system.check("exit 1")
     system("health", code=FAILURE)
-    (system.root / "var/lib/keelboot/guard.json.new").mkdir()
-    system("guard", "look", code=JOB)
+    full = system.root / "var/lib/keelboot/guard.json.new"
+    full.mkdir()
+    for _ in range(2):
+        system("guard", "look", code=JOB)
+    system("guard", "deadline", code=CLOSED)
     assert not [note for note in system.notes() if note.startswith("bad")]
+    full.rmdir()
+    system("guard", "look", code=CLOSED)
+    assert len([note for note in system.notes() if note.startswith("bad")]) == 1
+
+
+def test_deadline_waits_for_a_verdict_that_is_being_recorded(system):
+    """Its last words take up to 25 s. A deadline that does not wait restarts the machine without bad=."""
+    system.make_good(CURRENT).boot(NEXT)
+    with subprocess.Popen(["flock", "-n", system.run_dir / "guard.lock", "sleep", "12"]) as holder:
+        time.sleep(0.5)
+        assert holder.poll() is None
+        system("guard", "deadline", code=RECORDED)
+    assert [note for note in system.notes() if note.startswith("bad")]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"deployments": 3}', '{"deployments": [{"id": "x"}]}', "\0" * 20,

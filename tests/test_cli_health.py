@@ -110,6 +110,24 @@ def test_greenboot_without_required_checks_rejects(trial):
     assert trial.slot("b")["reason"] == "check: no required.d" and trial.rebooted()
 
 
+def test_folder_that_cannot_be_read_rejects_and_red_runs(trial):
+    """Whatever is in it did not pass."""
+    folder = trial.root / "etc/keelboot/check.d"
+    folder.symlink_to("check.d")
+    trial.script("etc/greenboot/red.d/10-red.sh", trial.note("red"))
+    assert "check.d: cannot be read" in trial.health().stderr
+    assert newest(trial)["reason"] == "check: /etc/keelboot/check.d cannot be read"
+    assert trial.ran() == ["red"] and trial.slot("b")["state"] == "bad" and trial.rebooted()
+
+
+def test_too_many_checks_reject(trial):
+    for n in range(257):
+        trial.check(f"{n:03d}")
+    trial.health()
+    assert newest(trial)["reason"] == "check: more than 256 programs, up to those in /etc/keelboot/check.d"
+    assert trial.rebooted()
+
+
 def test_a_good_slot_is_rejected_by_nothing(trial):
     edit(trial, b_st="good", b_tries=0)
     trial.check("10-app", "exit 1")
@@ -176,6 +194,25 @@ def test_a_trial_that_fails_in_the_second_round_is_rejected(trial):
     trial.check("10-app", f"[ ! -e {trial.path}/ran ] || exit 1; {trial.note('app')}")
     trial.health()
     assert trial.slot("b")["reason"] == "check 10-app: exit 1" and trial.rebooted()
+
+
+def test_state_that_cannot_be_read_at_once_makes_nothing_good_before_its_time(trial):
+    trial.configure("[system]\ncommit-after=1\n")
+    trial.check("10-app", trial.note("app"))
+    away = trial.state.rename(trial.path / "away")
+    with begin(trial, "commit") as health:
+        time.sleep(0.5)
+        away.rename(trial.state)
+        said = health.communicate(timeout=30)[0]
+    assert health.returncode == OK and "(commit-after=)" in said
+    assert trial.ran() == ["app"] and trial.slot("b")["state"] == "good"
+
+
+def test_state_that_cannot_be_read_is_an_error(trial):
+    trial.configure("[system]\ncommit-after=1\n")
+    trial.state.unlink()
+    trial.health("commit", code=FAILURE)
+    assert not (trial.run / "good").exists()
 
 
 def test_a_good_slot_reports_at_once(trial):

@@ -6,7 +6,7 @@ import resource
 import signal
 
 import pytest
-from cli_device import FAILURE, OK, USAGE, edit
+from cli_device import FAILURE, OK, USAGE, add_event, edit
 
 BEGUN = "began to migrate data"
 BACK = "migrated data back"
@@ -151,6 +151,70 @@ def test_a_state_that_cannot_be_read_does_not_keep_checks_from_running(trial):
     assert "The check passed." in trial.health("check").stdout
 
 
+GONE = "could not migrate data back"
+
+
+def overwrite(trial, slot="a"):
+    """A stick writes 2.1 over 2.0, which had begun; then this slot starts."""
+    edit(trial, b_version="2.1", b_sequence=21)
+    (trial.run / "migrated").unlink(missing_ok=True)
+    (trial.path / "ran").unlink()
+    if slot == "a":
+        next_boot(trial)
+
+
+def test_release_that_finds_half_migrated_data_says_so_and_goes_on(trial):
+    trial.program("10-a")
+    trial.health("migrate")
+    overwrite(trial, "b")
+    said = trial.health("migrate").stderr
+    assert "slot b: 2.0 began to migrate data, and was overwritten before that was undone" in said
+    assert trial.ran() == ["10-a migrate"] and trial.events() == [BEGUN, GONE, BEGUN]
+    told = [e for e in trial.json("history")["events"] if e["reason"] == GONE]
+    assert [(e["version"], e["slot"], e["detail"]) for e in told] == [("2.0", "b", "its slot was overwritten")]
+    assert "2.0 could not migrate its data back" in trial("status").stdout
+    (trial.run / "migrated").unlink()
+    assert trial.health("migrate").stderr == "" and trial.events() == [BEGUN, GONE, BEGUN]
+    trial.health()
+    assert "migrate its data back" not in trial("status").stdout, "2.1 is good with that data"
+
+
+def test_slot_that_is_good_says_it_too_once(trial):
+    trial.program("10-a")
+    trial.health("migrate")
+    overwrite(trial)
+    assert "was overwritten before that was undone" in trial.health("migrate").stderr
+    (trial.run / "migrated").unlink()
+    assert trial.health("migrate").stderr == ""
+    assert trial.ran() == [] and trial.events() == [GONE, BEGUN]
+
+
+def test_what_cannot_be_recorded_is_said_again_in_the_next_boot(trial):
+    trial.program("10-a")
+    trial.health("migrate")
+    overwrite(trial)
+    with open(trial.state, "rb") as state:
+        fcntl.flock(state, fcntl.LOCK_EX)
+        said = trial("health", "migrate", "--wait", 0, env=trial.env).stderr
+    assert "the next boot tells it again" in said
+    (trial.run / "migrated").unlink()
+    assert "was overwritten" in trial.health("migrate").stderr and trial.events() == [GONE, BEGUN]
+
+
+def test_data_of_a_release_that_became_good_is_not_missed(trial):
+    trial.program("10-a")
+    trial.health()
+    overwrite(trial)
+    assert trial.health("migrate").stderr == "" and trial.events() == [BEGUN]
+
+
+def test_data_that_went_back_is_not_missed(trial):
+    trial.program("10-a", "[ $KEELBOOT_STAGE = rollback ]")
+    trial.health("migrate", code=None)
+    overwrite(trial)
+    assert trial.health("migrate").stderr == "" and trial.events() == [BACK, BEGUN]
+
+
 def test_a_word_that_is_not_known(trial):
     assert "expected migrate, check, commit" in trial.health("sideways", code=USAGE).stderr
 
@@ -198,6 +262,20 @@ class TestOthersRoot:
         assert crashed.events() == ["could not migrate data back"] * 3 + [BEGUN]
         told = crashed.json("history")["events"][0]
         assert told["detail"] == "rollback 20-b: exit 1: no space"
+
+    def test_release_that_is_installed_again_is_undone_by_its_own(self, crashed):
+        add_event(crashed, "install", slot="b", version="2.0", sequence=20)
+        crashed.health("migrate")
+        assert crashed.undone() == ["20-b rollback b 2.0", "10-a rollback b 2.0"]
+
+    def test_trial_undoes_what_a_third_slot_has_begun(self, crashed):
+        """Before it migrates for itself."""
+        edit(crashed, a_st="trial", a_tries=2, open="a", token=9)
+        crashed.boot("a", 9, status="trial", version="3.0")
+        crashed.program("10-a", f"cp {crashed.data}/ran {crashed.data}/before")
+        crashed.health("migrate")
+        assert (crashed.data / "before").read_text() == (crashed.data / "ran").read_text()
+        assert len(crashed.undone()) == 2 and crashed.events() == [BEGUN, BACK, BEGUN]
 
     def test_a_slot_that_holds_another_release_is_left_alone(self, crashed):
         edit(crashed, b_version="3.0", b_sequence=30)

@@ -26,54 +26,85 @@ static bool ends_with_sh(const char *name)
 	return len > 3 && strcmp(name + len - 3, ".sh") == 0;
 }
 
-/* Among those from `first` on, which are sorted. False: there is one of that name, or no room. */
-static bool insert(struct check_list *l, unsigned first, const char *name, struct check_found **out)
+/* One folder, while it is read. */
+struct folder {
+	struct check_list *list;
+	/* where its checks begin: those before it are another folder's */
+	unsigned first;
+	/* with the root before it, and without */
+	char path[DEVICE_PATH_MAX];
+	const char *below;
+	/* of greenboot: "required.d"; NULL: ours */
+	const char *kind;
+};
+
+/* Among those from first on, which are sorted; *out is NULL if there is one of that name. */
+static enum kb_err insert(struct check_list *l, unsigned first, const char *name,
+			  struct check_found **out)
 {
 	unsigned at = first;
 
+	*out = NULL;
 	while (at < l->n && strcmp(l->check[at].name, name) < 0)
 		at++;
-	if (l->n == CHECK_FIND_MAX || (at < l->n && strcmp(l->check[at].name, name) == 0))
-		return false;
+	if (at < l->n && strcmp(l->check[at].name, name) == 0)
+		return KB_OK;
+	if (l->n == CHECK_FIND_MAX)
+		return KB_ENOSPC;
 	memmove(&l->check[at + 1], &l->check[at], (l->n - at) * sizeof(l->check[0]));
 	l->n++;
 	*out = &l->check[at];
 	**out = (struct check_found){ .required = true };
 	snprintf((*out)->name, sizeof((*out)->name), "%s", name);
-	return true;
+	return KB_OK;
+}
+
+static enum kb_err take_name(void *ctx, const char *file)
+{
+	const struct folder *f = ctx;
+	char name[CHECK_NAME_MAX + 1];
+	struct check_found *c;
+
+	if (is_skipped(file))
+		return KB_OK;
+	snprintf(name, sizeof(name), "%s%s%s", f->kind != NULL ? f->kind : "",
+		 f->kind != NULL ? "/" : "", file);
+	TRY(insert(f->list, f->first, name, &c));
+	if (c == NULL)
+		return KB_OK;
+	snprintf(c->path, sizeof(c->path), "%s/%s", f->path, file);
+	c->required = f->kind == NULL || strcmp(f->kind, "required.d") == 0;
+	c->bash = f->kind != NULL && ends_with_sh(file);
+	return KB_OK;
 }
 
 /* KB_ENOENT: there is no such folder. */
-static enum kb_err list_folder(const char *folder, char names[CHECK_FOLDER_MAX][64], unsigned *n)
+static enum kb_err read_folder(struct folder *f)
 {
-	enum kb_err err = os_list(folder, names, CHECK_FOLDER_MAX, n);
+	struct check_list *l = f->list;
+	enum kb_err err = os_each(f->path, take_name, f);
 
-	if (err != KB_OK && err != KB_ENOENT)
-		log_err("%s: cannot be read: %s", folder, err_text(err));
-	if (err == KB_OK && *n == CHECK_FOLDER_MAX) {
-		log_err("%s: has %d entries or more; put the checks into fewer files", folder,
-			CHECK_FOLDER_MAX);
-		return KB_ENOSPC;
+	if (err == KB_OK || err == KB_ENOENT)
+		return err;
+	if (err == KB_ENOSPC) {
+		snprintf(l->why, sizeof(l->why), "more than %d programs, up to those in %s",
+			 CHECK_FIND_MAX, f->below);
+		log_err("%s; put them into fewer files", l->why);
+		return err;
 	}
+	snprintf(l->why, sizeof(l->why), "%s cannot be read", f->below);
+	log_err("%s: cannot be read: %s", f->path, err_text(err));
 	return err;
 }
 
 static enum kb_err find_own(struct check_list *l, const char *root, const char *below)
 {
-	static char names[CHECK_FOLDER_MAX][64];
-	char folder[DEVICE_PATH_MAX - 64];
-	struct check_found *c;
-	unsigned n = 0;
+	struct folder f = { .list = l, .below = below };
 	enum kb_err err;
 
-	snprintf(folder, sizeof(folder), "%s%s", root, below);
-	err = list_folder(folder, names, &n);
-	if (err != KB_OK)
-		return err == KB_ENOENT ? KB_OK : err;
-	for (unsigned i = 0; i < n; i++)
-		if (!is_skipped(names[i]) && insert(l, 0, names[i], &c))
-			snprintf(c->path, sizeof(c->path), "%s/%s", folder, names[i]);
-	return KB_OK;
+	snprintf(f.path, sizeof(f.path), "%s%s", root, below);
+	err = read_folder(&f);
+	return err == KB_ENOENT ? KB_OK : err;
 }
 
 /* below: "check/required.d"; its checks are known as "required.d/10-dns.sh". */
@@ -81,22 +112,12 @@ static enum kb_err find_greenboot(struct check_list *l, const char *root, const 
 				  const char *below)
 {
 	const char *kind = strrchr(below, '/') != NULL ? strrchr(below, '/') + 1 : below;
-	static char names[CHECK_FOLDER_MAX][64];
-	char folder[DEVICE_PATH_MAX - 64], name[80];
-	unsigned first = l->n, n = 0;
-	struct check_found *c;
+	char where[64];
+	struct folder f = { .list = l, .first = l->n, .below = where, .kind = kind };
 
-	snprintf(folder, sizeof(folder), "%s%s/%s", root, place, below);
-	TRY(list_folder(folder, names, &n));
-	for (unsigned i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "%s/%s", kind, names[i]);
-		if (is_skipped(names[i]) || !insert(l, first, name, &c))
-			continue;
-		snprintf(c->path, sizeof(c->path), "%s/%s", folder, names[i]);
-		c->required = strcmp(kind, "required.d") == 0;
-		c->bash = ends_with_sh(names[i]);
-	}
-	return KB_OK;
+	snprintf(where, sizeof(where), "%s/%s", place, below);
+	snprintf(f.path, sizeof(f.path), "%s%s", root, where);
+	return read_folder(&f);
 }
 
 /* One kind after the other. True in found: a folder of that kind is there. */
@@ -124,11 +145,18 @@ static bool has_greenboot(const char *root)
 	return false;
 }
 
+static void begin_list(struct check_list *l)
+{
+	l->n = 0;
+	l->lacks_required = false;
+	l->why[0] = '\0';
+}
+
 enum kb_err check_find(struct check_list *l, const char *root)
 {
 	bool required = false, wanted = false;
 
-	l->n = 0;
+	begin_list(l);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(own); i++)
 		TRY(find_own(l, root, own[i]));
 	TRY(find_kind(l, root, "check/required.d", &required));
@@ -140,8 +168,7 @@ enum kb_err check_find(struct check_list *l, const char *root)
 
 enum kb_err check_find_in(struct check_list *l, const char *root, const char *folder)
 {
-	l->n = 0;
-	l->lacks_required = false;
+	begin_list(l);
 	return find_own(l, root, folder);
 }
 
@@ -149,7 +176,6 @@ enum kb_err check_find_after(struct check_list *l, const char *root, const char 
 {
 	bool found = false;
 
-	l->n = 0;
-	l->lacks_required = false;
+	begin_list(l);
 	return find_kind(l, root, kind, &found);
 }

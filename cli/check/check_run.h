@@ -35,7 +35,7 @@ struct check_run_result {
  * Runs path, which lies in root, without arguments, by bash if that is asked for, in a session of
  * its own, with PATH, KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its
  * lines go to the log (-v shows them). What is left of it when it ends, or when its time is over,
- * is killed.
+ * is killed, in whatever session it is.
  */
 void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	       struct check_run_result *r);

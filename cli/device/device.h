@@ -139,6 +139,11 @@ int device_next_boot(const struct state *s, bool proves);
 enum kb_err device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
 			   const char *detail);
 
+/* The same about the release of another event, which may have left its slot: with its kind, slot,
+ * version and sequence. */
+enum kb_err device_history_for(struct device *d, const struct history_event *of, const char *reason,
+			       const char *detail);
+
 /* The same about a release that is in no slot. */
 void device_history_release(struct device *d, enum history_kind kind, const struct plan_release *r,
 			    const char *reason, const char *detail);

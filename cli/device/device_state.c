@@ -199,6 +199,15 @@ enum kb_err device_history(struct device *d, enum history_kind kind, int slot, c
 	return add_history(d, &e, reason, detail);
 }
 
+enum kb_err device_history_for(struct device *d, const struct history_event *of, const char *reason,
+			       const char *detail)
+{
+	struct history_event e = { .kind = of->kind, .slot = of->slot, .sequence = of->sequence };
+
+	memcpy(e.version, of->version, sizeof(e.version));
+	return add_history(d, &e, reason, detail);
+}
+
 void device_history_release(struct device *d, enum history_kind kind, const struct plan_release *r,
 			    const char *reason, const char *detail)
 {

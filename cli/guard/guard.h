@@ -14,7 +14,8 @@
 /* `keelboot guard begin` ran in this boot, and the deployment that runs is known. */
 bool guard_runs(const struct device_options *o);
 
-/* The deployment that runs waits for its verdict. False also where that cannot be read. */
+/* The deployment that runs waits for its verdict: also if it was counted and its record cannot be
+ * read. False where nothing is known of this boot. */
 bool guard_on_trial(const struct device *d);
 
 /*

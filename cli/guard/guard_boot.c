@@ -73,17 +73,19 @@ enum kb_err guard_boot_write(const struct device_options *o, const struct guard_
 	return err;
 }
 
-enum kb_err guard_boot_leave(const struct device_options *o, bool *before)
+bool guard_boot_left(const struct device_options *o)
 {
 	char path[PATH_MAX_HERE];
-	enum kb_err err;
 
 	path_of(o, "guard-left", path);
-	*before = os_exists(path);
-	if (*before)
-		return KB_OK;
-	err = os_write_file(path, "", 0);
-	if (err != KB_OK)
-		log_err("%s: unable to write: %m", path);
-	return err;
+	return os_exists(path);
+}
+
+void guard_boot_leave(const struct device_options *o)
+{
+	char path[PATH_MAX_HERE];
+
+	path_of(o, "guard-left", path);
+	if (os_write_file(path, "", 0) != KB_OK)
+		log_warn("%s: unable to write: %m; bad= may run again in this boot", path);
 }

@@ -22,6 +22,7 @@ bool guard_boot_read(const struct device_options *o, struct guard_boot *b);
 enum kb_err guard_boot_write(const struct device_options *o,
 			     const struct guard_boot *b) KB_MUST_CHECK;
 
-/* bad= was begun in this boot: it is not begun twice. True: it was before. KB_OK; KB_EIO: unknown,
- * and reported. */
-enum kb_err guard_boot_leave(const struct device_options *o, bool *before) KB_MUST_CHECK;
+/* bad= was begun in this boot: it is not begun twice. */
+bool guard_boot_left(const struct device_options *o);
+/* It begins now. A failure is reported. */
+void guard_boot_leave(const struct device_options *o);

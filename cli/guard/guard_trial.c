@@ -93,10 +93,8 @@ enum kb_err guard_trial_leave(struct guard_trial *t)
 {
 	const char *stays = guard_trial_stays(t);
 	char name[GUARD_SHORT_MAX + 1];
-	bool before;
 
-	TRY(guard_boot_leave(t->d->opts, &before));
-	if (before)
+	if (guard_boot_left(t->d->opts))
 		return KB_OK;
 	guard_find_short(t->boot.id, name);
 	if (stays != NULL) {
@@ -108,6 +106,8 @@ enum kb_err guard_trial_leave(struct guard_trial *t)
 	t->entry->rollbacks++;
 	/* Before the command: one that restarts the machine and changes nothing is counted, too. */
 	TRY(guard_record_save(&t->rec, t->d->opts));
+	/* Behind it: what could not be counted did not run, and is tried again. */
+	guard_boot_leave(t->d->opts);
 	run_bad(t);
 	return KB_OK;
 }

@@ -19,6 +19,8 @@
 #define RETURNED_MAX 5 /* attempts that orderly shutdowns give back */
 /* What a job of the guardian's has beside the command itself. */
 #define LOCK_MS	     10000
+/* What whoever has the lock needs beside good=: its last words, and the disk. */
+#define HOLDER_MS    40000
 
 static struct device device;
 static struct guard_trial trial;
@@ -34,7 +36,7 @@ bool guard_on_trial(const struct device *d)
 {
 	device = *d;
 	return guard_trial_read(&trial, &device) == KB_OK && trial.boot.attempt > 0 &&
-	       trial.entry != NULL && trial.entry->verdict == GUARD_TRIAL;
+	       (trial.entry == NULL || trial.entry->verdict == GUARD_TRIAL);
 }
 
 static enum kb_err open_trial(const struct device_options *o, unsigned ms)
@@ -230,7 +232,10 @@ int guard_deadline(const struct device_options *o)
 {
 	enum guardian_result result = GUARDIAN_FAILED;
 
-	if (open_trial(o, LOCK_MS) == KB_OK)
+	/* Nothing follows it but the restart: a verdict that is being recorded is waited for. */
+	device_init(&device, o);
+	if (guard_trial_open(&trial, &device, device.conf.guard_timeout_s * 1000 + HOLDER_MS) ==
+	    KB_OK)
 		result = end_trial();
 	guard_trial_close(&trial);
 	return job_exit(result);

@@ -16,6 +16,7 @@
 #define NAME	   "last-words"
 #define ANSWER_MAX 8192
 #define ANSWER_MS  5000
+#define ANSWERS_MS 25000 /* of all: the guardian's job waits for them */
 
 /* What is asked, of sh. The logs of the boot before tell more of one that crashed or hung. */
 static const struct question {
@@ -80,6 +81,7 @@ void guard_words_keep(const struct device *d, const struct guard_entry *e)
 {
 	static char text[GUARD_WORDS_MAX];
 	char when[OUTPUT_TIME_LEN], head[GUARD_ID_MAX + GUARD_REASON_MAX + 160];
+	uint64_t end = os_now_ms() + ANSWERS_MS;
 	size_t len = 0;
 
 	output_time(when, e->time, false);
@@ -88,7 +90,7 @@ void guard_words_keep(const struct device *d, const struct guard_entry *e)
 	append_safe(text, &len, head, SIZE_MAX);
 	/* The reason first: what follows may take its time, and so may the disk. */
 	save_words(d->opts, text);
-	for (unsigned i = 0; i < KB_ARRAY_LEN(questions); i++)
+	for (unsigned i = 0; i < KB_ARRAY_LEN(questions) && os_now_ms() < end; i++)
 		ask(text, &len, &questions[i]);
 	save_words(d->opts, text);
 }

@@ -11,9 +11,9 @@
 #include <stdbool.h>
 
 /*
- * On trial, runs the programs in migrate.d of the release; one that fails rejects it as a check
- * does, and this waits for the restart. On any other boot, undoes what a release in another slot
- * has begun. Once in a boot. *trial: which of them. Returns an exit code.
+ * Undoes what a release in another slot has begun. Then, on trial, runs the programs in migrate.d
+ * of the release; one that fails rejects it as a check does, and this waits for the restart. Once
+ * in a boot. *trial: it is one. Returns an exit code, on trial that of the release's own programs.
  */
 int health_migrate(const struct device_options *o, bool *trial);
 

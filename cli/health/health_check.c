@@ -6,6 +6,8 @@
 #include "cli/output/output.h"
 #include "lib/log.h"
 
+#include <stdio.h>
+
 static void reject_for(struct device *d, const struct check_table *t)
 {
 	char reason[HEALTH_REASON_MAX];
@@ -25,10 +27,14 @@ int health_check(const struct device_options *o)
 	static struct check_list list;
 	static struct device d;
 	static struct check_table t;
+	char reason[HEALTH_REASON_MAX];
 
 	device_init(&d, o);
-	if (check_find(&list, o->conf_root) != KB_OK)
+	if (check_find(&list, o->conf_root) != KB_OK) {
+		snprintf(reason, sizeof(reason), "check: %s", list.why);
+		health_reject(&d, reason, NULL);
 		return OUTPUT_FAILURE;
+	}
 	health_run(&d, &list, &run, &t);
 	if (list.lacks_required)
 		log_err(CHECK_FIND_LACKS);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #define AGAIN_MS 5000
+#define READS	 5
 
 /* In the clock of the deadline, which stands still while the machine sleeps. */
 static void wait_awake(const struct device *d, uint32_t seconds)
@@ -29,20 +30,25 @@ static void wait_awake(const struct device *d, uint32_t seconds)
 	health_phase_end(d);
 }
 
-/* Not where the state cannot be read: `mark good` reports that. */
-static bool must_wait(struct device *d)
+/* Of commit-after=. What cannot be read is asked again: a trial is not good before its time. */
+static enum kb_err find_wait(struct device *d, bool *wait)
 {
-	bool trial;
+	enum kb_err err = KB_OK;
 
+	*wait = false;
 	if (d->conf.commit_after_s == 0)
-		return false;
-	if (!d->run_found)
-		return guard_on_trial(d);
-	if (device_open_to_read(d) != KB_OK)
-		return false;
-	trial = health_on_trial(d);
+		return KB_OK;
+	if (!d->run_found) {
+		*wait = guard_on_trial(d);
+		return KB_OK;
+	}
+	for (int i = 0; i < READS && (err = device_open_to_read(d)) != KB_OK; i++)
+		os_sleep_ms(AGAIN_MS / READS);
+	if (err != KB_OK)
+		return err;
+	*wait = health_on_trial(d);
 	device_close(d);
-	return trial;
+	return KB_OK;
 }
 
 static int mark_good_here(const struct device *d)
@@ -53,10 +59,15 @@ static int mark_good_here(const struct device *d)
 int health_commit(const struct device_options *o)
 {
 	static struct device d;
+	enum kb_err err;
+	bool wait;
 	int code;
 
 	device_init(&d, o);
-	if (must_wait(&d)) {
+	err = find_wait(&d, &wait);
+	if (err != KB_OK)
+		return output_exit_code(err);
+	if (wait) {
 		wait_awake(&d, d.conf.commit_after_s);
 		code = health_check(o);
 		if (code != OUTPUT_OK)

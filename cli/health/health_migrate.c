@@ -51,8 +51,10 @@ static int migrate(struct device *d)
 	static struct check_table t;
 	struct tail words;
 
-	if (check_find_in(&list, d->opts->conf_root, HEALTH_MIGRATE_DIR) != KB_OK)
-		return fail(d, "migrate: its folder cannot be read", NULL);
+	if (check_find_in(&list, d->opts->conf_root, HEALTH_MIGRATE_DIR) != KB_OK) {
+		snprintf(reason, sizeof(reason), "migrate: %s", list.why);
+		return fail(d, reason, NULL);
+	}
 	if (list.n == 0)
 		return OUTPUT_OK;
 	/* Before the first program: what cannot be undone is not begun. */
@@ -77,7 +79,10 @@ int health_migrate(const struct device_options *o, bool *trial)
 		return OUTPUT_OK;
 	*trial = health_on_trial(&d);
 	device_close(&d);
-	code = *trial ? migrate(&d) : health_rollback_others(&d);
+	/* Before this release sees the data. What cannot be undone is not its fault. */
+	code = health_rollback_others(&d);
+	if (*trial)
+		code = migrate(&d);
 	/* What failed on a trial that nothing can replace is not done, so it does not become good.
 	 */
 	if (code == OUTPUT_OK || !*trial)

@@ -18,6 +18,7 @@ enum kb_err health_rollback_arm(struct device *d) KB_MUST_CHECK;
 /* Undoes what the running release has begun. */
 void health_rollback_own(struct device *d);
 
-/* Undoes what releases in other slots have begun, by their own programs in their own root. Returns
- * an exit code. */
+/* Undoes what releases in other slots have begun, by their own programs in their own root. What was
+ * overwritten meanwhile cannot be undone: that is reported, and recorded once. Returns an exit
+ * code. */
 int health_rollback_others(struct device *d);

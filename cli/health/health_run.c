@@ -51,10 +51,10 @@ void health_run_after(const struct device *d, const char *kind)
 void health_run_reason(const struct check_table *t, const char *what,
 		       char reason[HEALTH_REASON_MAX], struct tail *words)
 {
-	char head[128];
+	char head[CHECK_NAME_MAX + 48];
 
 	*words = (struct tail){ .len = 0 };
-	snprintf(reason, HEALTH_REASON_MAX, "%s %s: %s%s%s", what, t->first->name, t->why.what,
+	snprintf(reason, HEALTH_REASON_MAX, "%s %.96s: %s%s%s", what, t->first->name, t->why.what,
 		 t->why.said[0] != '\0' ? ": " : "", t->why.said);
 	snprintf(head, sizeof(head), "%s: %s\n", t->first->name, t->why.what);
 	tail_add(words, head, strlen(head));

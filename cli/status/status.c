@@ -2,6 +2,7 @@
 #include "cli/status/status.h"
 
 #include "cli/failure/failure.h"
+#include "cli/health/health_record.h"
 #include "cli/state/boot_json.h"
 #include "cli/state/mark.h"
 #include "cli/stage/stage_files.h"
@@ -45,6 +46,16 @@ static void collect_last(struct status *st)
 {
 	if (store_history_read(&st->d->store, 0, pick_last_event, st) != KB_OK)
 		status_warn(st, "the history cannot be read");
+}
+
+static void collect_migration(struct status *st)
+{
+	struct history_event e;
+
+	if (health_record_failed(st->d, &e))
+		status_warn(st,
+			    "%s could not migrate its data back, which may be half-migrated: %s",
+			    e.version, e.detail);
 }
 
 static void collect_why(struct status *st)
@@ -166,6 +177,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	collect_regions(st);
 	status_check_regions(st);
 	collect_last(st);
+	collect_migration(st);
 	if (!st->have_state)
 		return;
 	collect_why(st);
