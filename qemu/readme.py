@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-BEFORE = "the details of `status` left out:\n\n"
+BEFORE = "This is (b) and (c), shortened:\n\n"
 SCENES = ("b", "c")
 # Lines of `keelboot status` that README leaves out.
 DETAIL = re.compile(r"^ *\d+\.\d+s +(Staged|Floor|State|Guardian|Watchdog|Compatible|Warning):")

@@ -50,7 +50,7 @@ enum kb_err kept_volume_note(struct tree_job *job, int home, const char *name)
 
 enum kb_err kept_volume_drop(struct tree_job *job, int home)
 {
-	kept_lvm_name name;
+	kept_lvm_name name = "";
 	enum kb_err err = read_note(job, home, name);
 
 	if (err != KB_OK)
