@@ -97,8 +97,14 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_usb_disk_is_no_device_unless_that_is_allowed",
         "test_watchdog_ends_three_tries_and_the_old_system_comes_back", "test_write_protected_stick_brings_an_update",
         "test_partition_of_something_else_is_left_alone",
+        "test_each_release_has_a_root_of_its_own_that_goes_with_it",
+        "test_full_partition_boots_and_says_so_and_makes_room",
+        "test_power_cuts_while_an_old_release_is_thrown_away", "test_slot_of_squashfs_has_a_root_to_write_to",
+        "test_last_resort_does_not_use_what_may_be_to_blame", "test_three_kernel_crashes_then_the_old_system",
+        "test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to[as it is]",
         *(f"test_what_a_cut_leaves_on_the_partition_boots_with_its_overlay[{half}]"
-          for half in ("nothing", "folder", "release", "upper", "before the rename")),
+          for half in ("nothing", "folder", "release", "upper", "before the rename", "half deleted",
+                       "and it came back")),
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number not in (2, 6, 8, 10)))
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay",
