@@ -40,6 +40,8 @@ SHORT = ("test_update_of_two_roots_passes_and_they_are_only_read", "test_without
          "test_release_that_works_is_good_after_its_soak_time",
          "test_release_whose_check_fails_is_rejected_with_its_words",
          "test_data_that_a_trial_changed_goes_back_when_it_is_left",
+         "test_line_that_the_boot_loader_keeps_resets_once_for_each_text",
+         "test_hang_leaves_what_the_kernel_said_before_it",
          "test_panic_is_told_by_ramoops_and_counts_once", "test_broken_update_and_then_a_good_one",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_signed_image_boots", "test_altered_image_is_refused",

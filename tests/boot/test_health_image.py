@@ -18,6 +18,7 @@ import kbkernel
 import kbuki
 from cli_device import FAILURE, OK, call
 from conftest import TOP
+from console import PATIENCE
 from distro import IT, debian_bench
 from kbdisk import Disk, Vfat
 from kbtools import run
@@ -89,6 +90,15 @@ def test_update_of_two_roots_passes_and_they_are_only_read(roots, tmp_path):
     assert "system 2.0 is ready" in (tmp_path / "report/update.log").read_text()
     assert [digest(root) for root in roots] == before
     assert not list(tmp_path.glob("*.qcow2"))
+
+
+def test_update_of_64_mib_takes_less_than_90_seconds(bench, tmp_path):
+    """On two cores that are free, without KVM."""
+    with bench.device.lock():
+        roots = [bench.device.system(version, size="64M") for version in ("6.4", "7.4")]
+    report = image_test(tmp_path, "--roots", *roots, "--scenario", "update", jobs=2)
+    assert report.results == {"boot": "pass", "update": "pass"}, report.done.stdout
+    assert report.json["seconds"] < 90 * PATIENCE
 
 
 def test_each_scenario_passes_on_a_minimal_system(roots, tmp_path):
