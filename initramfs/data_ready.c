@@ -99,7 +99,8 @@ static void report_back(struct boot *b, const struct state_data *whose, const st
 	}
 	note_data(b, "not put back as it was before slot %c booted: %s%s",
 		  state_slot_letter(whose->slot), a->why,
-		  whose->begun < STATE_DATA_BEGUN_MAX ? "; each boot tries again" : "");
+		  whose->begun < STATE_DATA_BEGUN_MAX ? "; each boot tries again"
+						      : "; the next update tries again");
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 

@@ -34,6 +34,11 @@ void data_commit(struct state *s, int slot)
 		s->data.phase = STATE_DATA_DROP;
 }
 
+void data_retry(struct state *s)
+{
+	s->data.begun = 0;
+}
+
 void data_adopt(struct state *s, const struct state_data *found)
 {
 	if (s->data.phase == STATE_DATA_NONE && found->slot < s->nslots)
@@ -154,9 +159,11 @@ static enum kb_err keep(const struct prepare *p, int slot, uint8_t begun)
 	whose_of(p->s, slot, d->release);
 	snprintf(p->reason, STATE_STR_MAX + 1, "data cannot be kept: no state");
 	err = run_counted(p, DATA_JOB_MAKE);
-	if (err == KB_OK)
-		d->phase = STATE_DATA_KEEP;
-	return err;
+	if (err != KB_OK)
+		return err;
+	d->phase = STATE_DATA_KEEP;
+	p->reason[0] = '\0';
+	return KB_OK;
 }
 
 /*
@@ -171,8 +178,9 @@ static void make_anew(const struct prepare *p)
 		(void)!p->ops->refuse(p->ctx, DATA_JOB_WIPE, &p->s->data, p->reason);
 		return;
 	}
-	if (p->s->data.phase == STATE_DATA_KEEP)
+	if (p->s->data.phase != STATE_DATA_NONE)
 		p->s->data.phase = STATE_DATA_DROP;
+	data_retry(p->s);
 	if (save(p) != KB_OK)
 		return;
 	if (p->s->data.phase == STATE_DATA_DROP)

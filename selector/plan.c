@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/plan.h"
 
+#include "selector/data.h"
+
 #include <string.h>
 
 /* What a rule is asked: may r be installed on these terms? */
@@ -275,6 +277,7 @@ void plan_install_end(struct state *s, int target, const struct plan_release *r,
 	memcpy(t->release, r->id, STATE_ID_LEN);
 	state_set_text(t->version, r->version);
 	s->pref = (int8_t)target;
+	data_retry(s);
 	if (mode != PLAN_COMMAND && !state_installs_exhausted(s))
 		s->installs++;
 }

@@ -273,8 +273,10 @@ enum kb_err verdict_switch(struct state *s, int slot, bool once, bool force, uin
 		s->oneshot = (int8_t)slot;
 		return KB_OK;
 	}
-	if (has_failed(s, t))
+	if (has_failed(s, t)) {
 		give_another_chance(t, tries);
+		data_retry(s);
+	}
 	s->pref = (int8_t)slot;
 	s->oneshot = STATE_NONE;
 	return KB_OK;

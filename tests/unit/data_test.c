@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data that goes back: steps that hang, or fail, and what was kept and is gone. */
 #include "selector/data.h"
+#include "selector/factory.h"
+#include "selector/plan.h"
+#include "selector/verdict.h"
 #include "tests/unit/states.h"
 
 #include <setjmp.h>
@@ -116,6 +119,7 @@ TEST(next_release_is_tried_anew)
 	hangs = (enum data_job) - 1;
 	memcpy(disk.slot[B].release, states_id(3), sizeof(disk.slot[B].release));
 	OK(boot(B));
+	assert_string_equal(reason, "");
 	EQUAL((disk.data.phase, STATE_DATA_KEEP), (disk.data.begun, 0));
 }
 
@@ -137,6 +141,37 @@ TEST(good_slot_boots_though_deleting_hangs)
 	hangs_in_each_boot(A);
 	OK(boot(A));
 	EQUAL((refused, 1), (runs[DATA_JOB_DROP], STATE_DATA_BEGUN_MAX));
+}
+
+static void given_up(void)
+{
+	has_kept(STATE_DATA_BACK);
+	disk.data.begun = STATE_DATA_BEGUN_MAX;
+}
+
+/* Else no update could ever be tried again. */
+TEST(what_was_given_up_is_begun_again_for_the_next_update)
+{
+	struct plan_release r = { .sequence = 3 };
+
+	given_up();
+	plan_install_end(&disk, B, &r, PLAN_AUTOMATIC, 0);
+	OK(boot(B));
+	EQUAL((runs[DATA_JOB_BACK], 1), (runs[DATA_JOB_MAKE], 1), (refused, 0));
+	given_up();
+	disk.slot[B].st = STATE_BAD;
+	OK(verdict_switch(&disk, B, false, true, 3));
+	OK(boot(B));
+	assert_int_equal(refused, 0);
+}
+
+TEST(reset_ends_what_was_given_up)
+{
+	given_up();
+	factory_ask(&disk);
+	OK(boot(A));
+	EQUAL((runs[DATA_JOB_DROP], 1), (runs[DATA_JOB_WIPE], 1),
+	      (disk.data.phase, STATE_DATA_NONE));
 }
 
 TEST(failure_that_ends_is_tried_in_each_boot)
