@@ -2,18 +2,9 @@
 /* The kernel seam on Linux: other programs of the running system. */
 #include "lib/os_command.h"
 
-#include "lib/os.h"
-#include "lib/os_proc.h"
-
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#define END_MS	 5000
-#define AGAIN_MS 10
 
 enum kb_err os_command_signal(pid_t pid, int sig)
 {
@@ -34,74 +25,4 @@ enum kb_err os_command_become(const char *name, const char *const *argv)
 {
 	execvp(name, (char *const *)argv);
 	return KB_EEXEC;
-}
-
-/* 0: it is none. */
-static pid_t child_named(const char *name)
-{
-	pid_t parent, session;
-
-	return os_proc_kin(name, &parent, &session) && parent == getpid()
-		       ? (pid_t)strtol(name, NULL, 10)
-		       : 0;
-}
-
-static enum kb_err note_child(void *ctx, const char *name)
-{
-	struct os_command_children *c = ctx;
-	pid_t pid = child_named(name);
-
-	if (pid != 0 && c->n < OS_COMMAND_CHILDREN_MAX)
-		c->pid[c->n++] = pid;
-	return KB_OK;
-}
-
-void os_command_adopt(struct os_command_children *c)
-{
-	*c = (struct os_command_children){ .n = 0 };
-	/* Without /proc, or with too many, nobody could tell theirs from those of a check. */
-	if (os_each("/proc", note_child, c) == KB_OK && c->n < OS_COMMAND_CHILDREN_MAX)
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
-	else
-		c->n = OS_COMMAND_CHILDREN_MAX;
-}
-
-struct ending {
-	const struct os_command_children *before;
-	unsigned found;
-};
-
-static enum kb_err end_child(void *ctx, const char *name)
-{
-	struct ending *e = ctx;
-	pid_t pid = child_named(name);
-
-	for (unsigned i = 0; i < e->before->n; i++)
-		if (e->before->pid[i] == pid)
-			return KB_OK;
-	if (pid == 0)
-		return KB_OK;
-	e->found++;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, WNOHANG);
-	return KB_OK;
-}
-
-enum kb_err os_command_adopt_end(const struct os_command_children *c)
-{
-	struct ending e = { .before = c, .found = 1 };
-	uint64_t end = os_now_ms() + END_MS;
-	enum kb_err err = KB_OK;
-
-	if (c->n == OS_COMMAND_CHILDREN_MAX)
-		return KB_EIO;
-	/* What one leaves when it dies is ours in the next round. */
-	while (err == KB_OK && e.found > 0 && os_now_ms() < end) {
-		e.found = 0;
-		err = os_each("/proc", end_child, &e);
-		if (e.found > 0)
-			os_sleep_ms(AGAIN_MS);
-	}
-	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	return err == KB_OK && e.found > 0 ? KB_ETIMEDOUT : err;
 }

@@ -84,8 +84,10 @@ static enum kb_err read_folder(struct folder *f)
 	struct check_list *l = f->list;
 	enum kb_err err = os_each(f->path, take_name, f);
 
-	if (err == KB_OK || err == KB_ENOENT)
+	if (err == KB_OK || (err == KB_ENOENT && !os_exists(f->path)))
 		return err;
+	if (err == KB_ENOENT)
+		err = KB_EINVAL; /* what stands there is no folder: its checks are not to be seen */
 	if (err == KB_ENOSPC) {
 		snprintf(l->why, sizeof(l->why), "more than %d programs, up to those in %s",
 			 CHECK_FIND_MAX, f->below);

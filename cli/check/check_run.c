@@ -4,7 +4,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "lib/os_command.h"
+#include "lib/os_adopt.h"
 #include "selector/state.h"
 
 #include <stdio.h>
@@ -108,18 +108,18 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 			unsigned timeout_s)
 {
 	uint64_t end = os_now_ms() + (uint64_t)timeout_s * 1000;
-	struct os_command_children others;
+	struct os_adopt others;
 	int status = 0;
 	enum kb_err err;
 	pid_t pid;
 
-	os_command_adopt(&others);
+	os_adopt_begin(&others);
 	err = os_spawn(sp, &pid);
 	os_close(&fds[1]);
 	if (err != KB_OK) {
 		log_err("%s: %m (missing interpreter?)", run->name);
 		snprintf(run->r->what, sizeof(run->r->what), "cannot be started");
-		(void)!os_command_adopt_end(&others);
+		(void)!os_adopt_end(&others);
 		return;
 	}
 	err = follow_check(run, pid, fds[0], end, &status);
@@ -129,7 +129,7 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 		log_warn("%s: cannot be killed; it is left running", run->name);
 		os_forget(pid);
 	}
-	if (os_command_adopt_end(&others) != KB_OK)
+	if (os_adopt_end(&others) != KB_OK)
 		log_warn("%s: what it has started may be left running", run->name);
 	judge_end(run->r, err, status);
 }

@@ -131,6 +131,20 @@ TEST(one_that_cannot_be_killed_is_left_behind)
 	assert_string_equal(reason, "hook 10-a: timed out");
 }
 
+static enum kb_err fail_the_end(const char *call)
+{
+	return strcmp(call, "adopt_end") == 0 ? KB_ETIMEDOUT : KB_OK;
+}
+
+TEST(what_it_may_have_left_is_said)
+{
+	add("10-a", (struct os_sim_child){ .duration_ms = 10 });
+	os_sim_on_call(fail_the_end);
+	OK(hook_run_dir("post-mount", &env, 2, reason));
+	os_sim_on_call(NULL);
+	assert_int_equal(os_sim_count("# hook 10-a: what it has started may be left running"), 1);
+}
+
 TEST(a_flood_of_output_is_cut)
 {
 	static char flood[40000];

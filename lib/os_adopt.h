@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ends what a program of others leaves behind, also in a session of its own. */
+#pragma once
+
+#include "lib/err.h"
+
+#include <sys/types.h>
+
+#define OS_ADOPT_MAX 256
+
+/* The children that this process had before. */
+struct os_adopt {
+	pid_t pid[OS_ADOPT_MAX];
+	unsigned n;
+};
+
+/* From now on, what loses its parent below this process becomes its child, as it always does in
+ * process 1. Notes in a which children it has. */
+void os_adopt_begin(struct os_adopt *a);
+/* Kills each child that is not in a, with all that is below it, within 5 s, and adopts no more.
+ * Call it when each child of os_spawn() since then was waited for or forgotten. KB_ETIMEDOUT:
+ * something is left. KB_EIO and the like: not known. */
+enum kb_err os_adopt_end(const struct os_adopt *a) KB_MUST_CHECK;

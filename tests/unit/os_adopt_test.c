@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a program leaves behind is ended, in whatever session; on the real kernel. */
+#include "lib/os_adopt.h"
+
+#include "lib/os.h"
+#include "tests/unit/child.h"
+
+/* Runs a line of shell to its end; what it prints is in text. */
+static void run(const char *line, char *text, size_t size)
+{
+	const char *const argv[] = { "sh", "-c", line, NULL };
+	struct os_spawn sp = { .path = "/bin/sh", .argv = argv };
+	size_t len;
+	int fd, status;
+	pid_t pid;
+
+	fd = spawn_with_pipe(&sp, &pid);
+	OK(os_wait(pid, 5000, &status));
+	OK(os_read(fd, text, size - 1, &len));
+	text[len] = '\0';
+	os_close(&fd);
+}
+
+static bool runs(const char *number)
+{
+	pid_t pid = (pid_t)strtol(number, NULL, 10);
+
+	assert_true(pid > 1);
+	return kill(pid, 0) == 0;
+}
+
+TEST(what_left_its_session_is_ended)
+{
+	struct os_adopt others;
+	char number[32];
+
+	os_adopt_begin(&others);
+	run("setsid sleep 1000 & echo $! >&3", number, sizeof(number));
+	assert_true(runs(number));
+	OK(os_adopt_end(&others));
+	assert_false(runs(number));
+}
+
+TEST(what_one_of_them_leaves_is_ended_too)
+{
+	struct os_adopt others;
+	char number[32];
+
+	os_adopt_begin(&others);
+	run("setsid sh -c 'setsid sleep 1000 & echo $! >&3; sleep 1000' & sleep 0.3", number,
+	    sizeof(number));
+	assert_true(runs(number));
+	OK(os_adopt_end(&others));
+	assert_false(runs(number));
+}
+
+TEST(a_child_of_before_is_left_alone)
+{
+	const char *const argv[] = { "sleep", "1000", NULL };
+	struct os_spawn sp = { .path = "/bin/sleep", .argv = argv, .fd3 = -1 };
+	struct os_adopt others;
+	char number[32];
+	pid_t before;
+
+	OK(os_spawn(&sp, &before));
+	os_adopt_begin(&others);
+	run("setsid sleep 1000 & echo $! >&3", number, sizeof(number));
+	OK(os_adopt_end(&others));
+	assert_false(runs(number));
+	assert_int_equal(kill(before, 0), 0);
+	OK(os_kill(before));
+}
+
+TEST_MAIN("os_adopt")
