@@ -20,6 +20,9 @@ STUCK = "[Unit]\nBefore=multi-user.target\n[Service]\nType=oneshot\nTimeoutStart
 # Process 1 freezes itself, and nobody feeds the watchdog any more.
 HANG = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '" \
        "echo the system hangs >/dev/console; kill -STOP $(cat /run/keelboot/guardian); kill -SEGV 1'\n"
+FED_HANG = HANG.replace("echo the system hangs >/dev/console; kill -STOP $(cat /run/keelboot/guardian)",
+                        "keelboot guard >/dev/console; echo the system hangs >/dev/console")
+FED = {"etc/systemd/system.conf.d/dog.conf": "[Manager]\nRuntimeWatchdogSec=30\n"}
 UP = "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nStandardOutput=tty\nTTYPath=/dev/console\n" \
      "ExecStart=/bin/sh -c 'echo \"release $(cat /usr/share/release) is up\"'\n"
 
@@ -41,8 +44,8 @@ def make_system(tmp_path):
         one.close()
 
 
-def release(system, name, **files):
-    return system.commit(name, {"etc/systemd/system/up.service": UP,
+def release(system, name, more=(), **files):
+    return system.commit(name, {"etc/systemd/system/up.service": UP, **dict(more),
                                 **{f"etc/systemd/system/{unit}.service": text for unit, text in files.items()
                                    if unit != "check"},
                                 **({CHECK: files["check"]} if "check" in files else {})})
@@ -135,13 +138,17 @@ def test_deployment_that_does_not_come_up_is_left_at_the_deadline(system):
     assert "stuck.service" in ask(vm, "keelboot guard why | grep -A9 'still being started'")
 
 
-def test_deployment_that_hangs_is_left_after_its_attempts(system):
+@pytest.mark.parametrize("feeder", ("the guardian", "process 1"))
+def test_deployment_that_hangs_is_left_after_its_attempts(system, feeder):
     """The watchdog ends each; the third boot goes back before the hanging part of it starts."""
     one = system()
-    good, bad = trial(one, "2.0", hang=HANG)
+    fed = feeder == "process 1"
+    good, bad = trial(one, "2.0", hang=FED_HANG if fed else HANG, more=FED if fed else ())
     vm = one.boot()
     for number in (1, 2):
         vm.expect(f"deployment {bad[:12]} is on trial: attempt {number} of 2", BOOT_S)
+        if fed:
+            vm.expect("Watchdog: +process 1 feeds it", BOOT_S)
         vm.expect("the system hangs", BOOT_S)
         vm = one.again()
         assert [name for _, name, _ in vm.events].count("WATCHDOG") == number

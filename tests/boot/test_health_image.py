@@ -19,7 +19,7 @@ import kbuki
 from cli_device import FAILURE, OK, call
 from conftest import TOP
 from console import PATIENCE
-from distro import IT, debian_bench
+from distro import DRACUT_SYSTEMD, IT, debian_bench
 from kbdisk import Disk, Vfat
 from kbtools import run
 
@@ -148,10 +148,11 @@ def test_what_is_installed_works_without_the_source(roots, bench, tmp_path):
 
 
 @needs_root
-def test_debian_with_the_initramfs_of_its_distribution(tmp_path):
+@pytest.mark.parametrize("target", (IT, DRACUT_SYSTEMD), ids=lambda target: target.name)
+def test_debian_with_the_initramfs_of_its_distribution(target, tmp_path):
     with debian_bench(tmp_path) as board:
         disk = board.disk("1.0", good="")
-        initrd = IT.initramfs(board.device)
+        initrd = target.initramfs(board.device)
         report = image_test(tmp_path, "--kernel", board.device.kernel.bzimage, "--initrd", initrd, "--memory", "640",
                             "--append", "root=/dev/nothing quiet loglevel=4", "--limit", "1500",
                             "--scenario", "update,broken,panic", disk)
