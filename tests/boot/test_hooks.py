@@ -29,7 +29,8 @@ def stages(bench, **scripts):
 
 
 def test_hook_sees_its_environment_and_nothing_else(bench):
-    tell = "env | sort | sed 's/^/saw /'; mount -t tmpfs left /tmp; sleep 1000 & setsid sleep 2000 & ulimit -f; echo end"
+    tell = "env | sort | sed 's/^/saw /'; mount -t tmpfs left /tmp; sleep 1000 & setsid sleep 2000 & ulimit -f;" \
+           " echo end"
     with bench.machine(bench.disk("1.0", "2.0", good="a"), initrd=stages(bench, pre_mount=tell, post_mount=tell)) as vm:
         saw = re.findall(r"keelboot: hook 10-mine: (?:saw )?(.*?)\r?$", bench.up(vm, "2.0", "b"), re.M)
         common = ["KEELBOOT_DATA=/dev/vda2", "KEELBOOT_DATA_FILESYSTEM=ext4",
