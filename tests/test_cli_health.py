@@ -110,11 +110,14 @@ def test_greenboot_without_required_checks_rejects(trial):
     assert trial.slot("b")["reason"] == "check: no required.d" and trial.rebooted()
 
 
-@pytest.mark.parametrize("make", (lambda folder: folder.symlink_to("check.d"), lambda folder: folder.write_text("")),
-                         ids=("loop", "file"))
-def test_folder_that_cannot_be_read_rejects_and_red_runs(trial, make):
+@pytest.mark.parametrize("target", ("check.d", "/not-mounted/check.d", None), ids=("loop", "link to nothing", "file"))
+def test_folder_that_cannot_be_read_rejects_and_red_runs(trial, target):
     """Whatever is in it did not pass."""
-    make(trial.root / "etc/keelboot/check.d")
+    folder = trial.root / "etc/keelboot/check.d"
+    if target is None:
+        folder.write_text("")
+    else:
+        folder.symlink_to(target)
     trial.script("etc/greenboot/red.d/10-red.sh", trial.note("red"))
     assert "check.d: cannot be read" in trial.health().stderr
     assert newest(trial)["reason"] == "check: /etc/keelboot/check.d cannot be read"

@@ -78,16 +78,23 @@ static enum kb_err take_name(void *ctx, const char *file)
 	return KB_OK;
 }
 
+/* A file is no folder, and a link may lead to what is not mounted: nobody can say what is in them.
+ */
+static bool is_absent(const char *path)
+{
+	char to[8];
+
+	return !os_exists(path) && os_readlink(path, to, sizeof(to)) == KB_ENOENT;
+}
+
 /* KB_ENOENT: there is no such folder. */
 static enum kb_err read_folder(struct folder *f)
 {
 	struct check_list *l = f->list;
 	enum kb_err err = os_each(f->path, take_name, f);
 
-	if (err == KB_OK || (err == KB_ENOENT && !os_exists(f->path)))
+	if (err == KB_OK || (err == KB_ENOENT && is_absent(f->path)))
 		return err;
-	if (err == KB_ENOENT)
-		err = KB_EINVAL; /* what stands there is no folder: its checks are not to be seen */
 	if (err == KB_ENOSPC) {
 		snprintf(l->why, sizeof(l->why), "more than %d programs, up to those in %s",
 			 CHECK_FIND_MAX, f->below);
@@ -95,8 +102,11 @@ static enum kb_err read_folder(struct folder *f)
 		return err;
 	}
 	snprintf(l->why, sizeof(l->why), "%s cannot be read", f->below);
-	log_err("%s: cannot be read: %s", f->path, err_text(err));
-	return err;
+	if (err == KB_ENOENT)
+		log_err("%s: cannot be read: it is no folder, or a link to nothing", f->path);
+	else
+		log_err("%s: cannot be read: %s", f->path, err_text(err));
+	return err == KB_ENOENT ? KB_EINVAL : err;
 }
 
 static enum kb_err find_own(struct check_list *l, const char *root, const char *below)
