@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks/hook.h"
 
+#include "lib/guest.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "lib/os_adopt.h"
 #include "lib/util.h"
 
 #include <stdio.h>
@@ -157,20 +157,6 @@ static enum kb_err verdict_of_exit(char *reason, const char *name, enum kb_err e
 	return fail_hook(reason, name, what);
 }
 
-/* Also what it has left behind: nothing of it may hold the slot's file system. */
-static void end_hook(const char *name, pid_t pid, bool runs, const struct os_adopt *others)
-{
-	int status;
-
-	os_kill_begin(pid);
-	if (runs && os_wait(pid, 1000, &status) != KB_OK) {
-		log_warn("hook %s: cannot be killed; it is left running", name);
-		os_forget(pid);
-	}
-	if (os_adopt_end(others) != KB_OK)
-		log_warn("hook %s: what it has started may be left running", name);
-}
-
 static enum kb_err run_hook(const char *dir, const char *name, const struct vars *vars,
 			    const struct hook_env *env, unsigned timeout_s, char *reason)
 {
@@ -186,7 +172,10 @@ static enum kb_err run_hook(const char *dir, const char *name, const struct vars
 		.guest = true,
 	};
 	struct output out = { .name = name };
-	struct os_adopt others;
+	/* Nothing of it may hold the slot's file system. */
+	struct guest guest = {
+		.kind = "hook ", .name = name, .idle = env->idle, .idle_ctx = env->idle_ctx
+	};
 	int fds[2], status = 0;
 	enum kb_err err;
 	pid_t pid;
@@ -195,20 +184,20 @@ static enum kb_err run_hook(const char *dir, const char *name, const struct vars
 	if (os_pipe(fds) != KB_OK)
 		return fail_hook(reason, name, "cannot be started");
 	sp.fd3 = fds[1];
-	os_adopt_begin(&others);
+	guest_begin(&guest);
 	err = os_spawn(&sp, &pid);
 	os_close(&fds[1]);
 	if (err != KB_OK) {
 		os_close(&fds[0]);
 		log_err("hook %s: cannot be started: %m; is its interpreter in the initramfs?",
 			name);
-		(void)!os_adopt_end(&others);
+		guest_end(&guest, pid, false);
 		return fail_hook(reason, name, "cannot be started");
 	}
 	err = follow_hook(env, &out, pid, fds[0], timeout_s, &status);
 	end_line(&out);
 	os_close(&fds[0]);
-	end_hook(name, pid, err == KB_ETIMEDOUT, &others);
+	guest_end(&guest, pid, err == KB_ETIMEDOUT);
 	err = verdict_of_exit(reason, name, err, status);
 	if (err != KB_OK && env->said != NULL)
 		util_print_safe(env->said, HOOK_SAID_MAX + 1, out.last);

@@ -24,28 +24,34 @@ static pid_t child_named(const char *name)
 		       : 0;
 }
 
+void os_adopt_leave(struct os_adopt *a, pid_t pid)
+{
+	if (a->n < OS_ADOPT_MAX)
+		a->pid[a->n++] = pid;
+}
+
 static enum kb_err note_child(void *ctx, const char *name)
 {
-	struct os_adopt *c = ctx;
 	pid_t pid = child_named(name);
 
-	if (pid != 0 && c->n < OS_ADOPT_MAX)
-		c->pid[c->n++] = pid;
+	if (pid != 0)
+		os_adopt_leave(ctx, pid);
 	return KB_OK;
 }
 
-void os_adopt_begin(struct os_adopt *c)
+void os_adopt_begin(struct os_adopt *a)
 {
-	*c = (struct os_adopt){ .n = 0 };
+	*a = (struct os_adopt){ .n = 0 };
 	/* Without /proc, or with too many, nobody could tell theirs from those of a stranger. */
-	if (os_each("/proc", note_child, c) == KB_OK && c->n < OS_ADOPT_MAX)
+	if (os_each("/proc", note_child, a) == KB_OK && a->n < OS_ADOPT_MAX)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	else
-		c->n = OS_ADOPT_MAX;
+		a->n = OS_ADOPT_MAX;
 }
 
 struct ending {
 	const struct os_adopt *before;
+	uint64_t end;
 	unsigned found;
 };
 
@@ -54,6 +60,9 @@ static enum kb_err end_child(void *ctx, const char *name)
 	struct ending *e = ctx;
 	pid_t pid = child_named(name);
 
+	/* Who forks without a pause makes the list as long as there are numbers. */
+	if (os_now_ms() >= e->end)
+		return KB_ETIMEDOUT;
 	for (unsigned i = 0; i < e->before->n; i++)
 		if (e->before->pid[i] == pid)
 			return KB_OK;
@@ -65,21 +74,22 @@ static enum kb_err end_child(void *ctx, const char *name)
 	return KB_OK;
 }
 
-enum kb_err os_adopt_end(const struct os_adopt *c)
+enum kb_err os_adopt_end(const struct os_adopt *a, void (*idle)(void *ctx), void *ctx)
 {
-	struct ending e = { .before = c, .found = 1 };
-	uint64_t end = os_now_ms() + END_MS;
+	struct ending e = { .before = a, .end = os_now_ms() + END_MS, .found = 1 };
 	enum kb_err err = KB_OK;
 
-	if (c->n == OS_ADOPT_MAX)
+	if (a->n == OS_ADOPT_MAX)
 		return KB_EIO;
 	/* What one leaves when it dies is ours in the next round. */
-	while (err == KB_OK && e.found > 0 && os_now_ms() < end) {
+	while (err == KB_OK && e.found > 0) {
 		e.found = 0;
 		err = os_each("/proc", end_child, &e);
+		if (idle != NULL)
+			idle(ctx);
 		if (e.found > 0)
 			os_sleep_ms(AGAIN_MS);
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	return err == KB_OK && e.found > 0 ? KB_ETIMEDOUT : err;
+	return err;
 }

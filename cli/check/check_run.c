@@ -2,9 +2,9 @@
 #include "cli/check/check_run.h"
 
 #include "lib/bytes.h"
+#include "lib/guest.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "lib/os_adopt.h"
 #include "selector/state.h"
 
 #include <stdio.h>
@@ -108,29 +108,23 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 			unsigned timeout_s)
 {
 	uint64_t end = os_now_ms() + (uint64_t)timeout_s * 1000;
-	struct os_adopt others;
+	struct guest guest = { .kind = "", .name = run->name };
 	int status = 0;
 	enum kb_err err;
 	pid_t pid;
 
-	os_adopt_begin(&others);
+	guest_begin(&guest);
 	err = os_spawn(sp, &pid);
 	os_close(&fds[1]);
 	if (err != KB_OK) {
 		log_err("%s: %m (missing interpreter?)", run->name);
 		snprintf(run->r->what, sizeof(run->r->what), "cannot be started");
-		(void)!os_adopt_end(&others);
+		guest_end(&guest, pid, false);
 		return;
 	}
 	err = follow_check(run, pid, fds[0], end, &status);
 	end_line(run);
-	os_kill_begin(pid);
-	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
-		log_warn("%s: cannot be killed; it is left running", run->name);
-		os_forget(pid);
-	}
-	if (os_adopt_end(&others) != KB_OK)
-		log_warn("%s: what it has started may be left running", run->name);
+	guest_end(&guest, pid, err == KB_ETIMEDOUT);
 	judge_end(run->r, err, status);
 }
 

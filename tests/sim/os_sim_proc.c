@@ -304,9 +304,16 @@ void os_adopt_begin(struct os_adopt *a)
 	a->n = 0;
 }
 
-enum kb_err os_adopt_end(const struct os_adopt *a)
+void os_adopt_leave(struct os_adopt *a, pid_t pid)
+{
+	a->pid[a->n++] = pid;
+}
+
+enum kb_err os_adopt_end(const struct os_adopt *a, void (*idle)(void *ctx), void *ctx)
 {
 	(void)a;
+	if (idle != NULL)
+		idle(ctx);
 	return os_sim_turn("adopt_end");
 }
 

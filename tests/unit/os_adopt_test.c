@@ -12,10 +12,12 @@ static void run(const char *line, char *text, size_t size)
 	struct os_spawn sp = { .path = "/bin/sh", .argv = argv };
 	size_t len;
 	int fd, status;
+	bool ready;
 	pid_t pid;
 
 	fd = spawn_with_pipe(&sp, &pid);
 	OK(os_wait(pid, 5000, &status));
+	OK(os_poll(&fd, &ready, 1, 5000));
 	OK(os_read(fd, text, size - 1, &len));
 	text[len] = '\0';
 	os_close(&fd);
@@ -37,7 +39,7 @@ TEST(what_left_its_session_is_ended)
 	os_adopt_begin(&others);
 	run("setsid sleep 1000 & echo $! >&3", number, sizeof(number));
 	assert_true(runs(number));
-	OK(os_adopt_end(&others));
+	OK(os_adopt_end(&others, NULL, NULL));
 	assert_false(runs(number));
 }
 
@@ -47,10 +49,9 @@ TEST(what_one_of_them_leaves_is_ended_too)
 	char number[32];
 
 	os_adopt_begin(&others);
-	run("setsid sh -c 'setsid sleep 1000 & echo $! >&3; sleep 1000' & sleep 0.3", number,
-	    sizeof(number));
+	run("setsid sh -c 'setsid sleep 1000 & echo $! >&3; sleep 1000' &", number, sizeof(number));
 	assert_true(runs(number));
-	OK(os_adopt_end(&others));
+	OK(os_adopt_end(&others, NULL, NULL));
 	assert_false(runs(number));
 }
 
@@ -65,10 +66,50 @@ TEST(a_child_of_before_is_left_alone)
 	OK(os_spawn(&sp, &before));
 	os_adopt_begin(&others);
 	run("setsid sleep 1000 & echo $! >&3", number, sizeof(number));
-	OK(os_adopt_end(&others));
+	OK(os_adopt_end(&others, NULL, NULL));
 	assert_false(runs(number));
 	assert_int_equal(kill(before, 0), 0);
 	OK(os_kill(before));
+}
+
+TEST(a_child_that_is_left_stays)
+{
+	const char *const argv[] = { "sleep", "1000", NULL };
+	struct os_spawn sp = { .path = "/bin/sleep", .argv = argv, .fd3 = -1 };
+	struct os_adopt others;
+	pid_t pid;
+
+	os_adopt_begin(&others);
+	OK(os_spawn(&sp, &pid));
+	os_adopt_leave(&others, pid);
+	OK(os_adopt_end(&others, NULL, NULL));
+	assert_int_equal(kill(pid, 0), 0);
+	OK(os_kill(pid));
+}
+
+static unsigned idled;
+
+static void idle(void *ctx)
+{
+	(void)ctx;
+	idled++;
+}
+
+/* Each dies and is followed by another, for longer than anybody waits. */
+TEST(what_forks_without_a_pause_ends_in_time)
+{
+	struct os_adopt others;
+	char number[32];
+	uint64_t start;
+
+	os_adopt_begin(&others);
+	run("setsid sh -c 'n=0; echo $$ >&3; while [ $n -lt 400 ]; do setsid sleep 1000 & n=$((n + 1)); done' &",
+	    number, sizeof(number));
+	start = os_now_ms();
+	OK(os_adopt_end(&others, idle, NULL));
+	assert_in_range(os_now_ms() - start, 0, 5500);
+	assert_true(idled > 0);
+	assert_false(runs(number));
 }
 
 TEST_MAIN("os_adopt")
