@@ -15,7 +15,7 @@ WARN     := -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-p
             -Wwrite-strings
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero \
             -fno-strict-overflow -fno-delete-null-pointer-checks
-# Nothing is unwound at run time; a debugger has its own tables. They would be a tenth of what an initramfs gets.
+# Nothing is unwound at run time; a debugger has its own tables. no_unwind.ld drops those of the static libraries.
 HARDEN   += -fno-asynchronous-unwind-tables
 # Landing pads for indirect jumps: they cost nothing, and work where the C library and the kernel bring theirs too.
 comma    := ,
@@ -26,7 +26,7 @@ CFLAGS   := -O2 -g
 CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKB_VERSION='"$(VERSION)"'
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 LDFLAGS  := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack,-z,separate-code,-z,text \
-            -Wl,--build-id=none
+            -Wl,--build-id=none -Wl,--no-eh-frame-hdr -Wl,-T,lib/no_unwind.ld
 # Relocations take a twentieth of the helper; packed, next to nothing. A C library before glibc 2.36 starts no such program.
 LDFLAGS  += $(shell printf '\043include <features.h>\n\043if __GLIBC_PREREQ(2, 36)\n-Wl,-z,pack-relative-relocs\n\043endif\n' | \
             $(CC) -E -P - 2>/dev/null | grep -e -Wl,)
@@ -65,8 +65,9 @@ FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(O
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
+LEAN    := initramfs/helper/algorithms.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
-LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
+LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
 LIBKB   := $(B)/libkb.a
@@ -128,7 +129,8 @@ $(LIBREAL): $(call obj,$(REAL))
 
 # The real ends log, and a log ends in them: lib stands on both sides. Linking libcrypto statically warns of dlopen and getaddrinfo,
 # which we never reach: shown only on failure. A part of that ld says on its standard output.
-link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(call archive,lib) $(1) >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
+linked = $(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $(1) $(call archive,lib) $(2) >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
+link   = $(Q)$(call linked,$^,$(1))
 
 $(B)/init: $(B)/obj/initramfs/init.o $(call archive,$(OF_INIT)) $(LIBREAL)
 	$(call step,LD)
@@ -142,9 +144,13 @@ $(B)/keelboot-prober: $(B)/obj/initramfs/prober/prober_main.o $(call archive,$(O
 	$(call step,LD)
 	$(call link,$(BLKID))
 
-$(B)/keelboot-helper: $(B)/obj/initramfs/helper/helper.o $(call archive,$(OF_HELPER)) $(LIBREAL)
+# LEAN takes the place of parts of OpenSSL by their names, which another release of it may change. The sanitizers want it shared.
+helper   = $(B)/obj/initramfs/helper/helper.o $(1) $(call archive,$(OF_HELPER)) $(LIBREAL)
+$(B)/keelboot-helper: $(call helper,$(if $(SAN),,$(call obj,$(LEAN))))
 	$(call step,LD)
-	$(call link,$(HELPER_LIBS))
+	$(Q)($(call linked,$^,$(HELPER_LIBS))) 2>$@.lean || \
+		{ echo "  $@: linked with all of OpenSSL, as $(LEAN) does not fit this release of it: $@.lean says why"; \
+		  $(call linked,$(call helper,),$(HELPER_LIBS)); }
 
 $(B)/keelboot-guardian: $(B)/obj/initramfs/guardian/guardian_main.o $(call archive,$(OF_GUARDIAN)) $(LIBREAL)
 	$(call step,LD)

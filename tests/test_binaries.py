@@ -45,6 +45,12 @@ def test_has_full_relro_and_no_executable_stack(name):
     assert "TEXTREL" not in readelf("-d", name)
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_does_not_say_how_to_unwind_its_stack(name):
+    """A tenth of the helper, for debuggers and C++: lib/no_unwind.ld."""
+    assert not re.search(r"eh_frame|except_table", readelf("-S", name) + readelf("-l", name), re.I)
+
+
 COMPILED_WITH = {"-fPIE", "-fstack-protector-strong", "-fstack-clash-protection", "-ftrivial-auto-var-init=zero",
                  "-fno-strict-overflow", "-fno-delete-null-pointer-checks", "-fcf-protection=full"}
 
@@ -102,6 +108,14 @@ def test_openssl_brings_nothing_along_that_nobody_uses():
     brought = re.compile(r"deflate|inflate|Brotli\w+|ZSTD_CCtx_\w+|ossl_aes_gcm_\w+_avx512")
     ours = " W "  # weak: in the place of OpenSSL's
     assert [line for line in listed.splitlines() if brought.fullmatch(line.split()[-1]) and ours not in line] == []
+
+
+def test_the_helper_knows_no_algorithm_but_those_of_a_bundle():
+    """See initramfs/helper/algorithms.c. Where it did not fit OpenSSL, make has linked all of OpenSSL instead."""
+    known = {name for name in symbols("keelboot-helper") if re.fullmatch(r"ossl_\w+_functions", name)}
+    assert {"ossl_sha256_functions", "ossl_ecdsa_signature_functions", "ossl_ed25519_signature_functions"} <= known
+    others = [name for name in known if not re.match(r"ossl_(sha\d|ec_|ecdsa_|ed\d|x\d|sm2_)", name)]
+    assert others == [], (TOP / "build/keelboot-helper.lean").read_text()
 
 
 def test_nothing_names_the_folder_it_was_built_in():

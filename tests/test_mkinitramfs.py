@@ -5,7 +5,6 @@ import base64
 import gzip
 import lzma
 import os
-import re
 import shutil
 import stat
 import struct
@@ -151,34 +150,6 @@ def test_programs_are_stripped_and_still_run(make, static, tmp_path):
         assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1, name="x").stderr
     (tmp_path / "short").write_text("#!/bin/sh\n")
     assert "short: not an ELF program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
-
-
-THREADS = """
-#include <pthread.h>
-#include <stdio.h>
-static void *second(void *arg) { return arg; }
-int main(void)
-{
-	pthread_t thread;
-	void *result = NULL;
-	if (pthread_create(&thread, NULL, second, "done") != 0 || pthread_join(thread, &result) != 0)
-		return 1;
-	return puts(result) < 0;
-}
-"""
-
-
-def test_programs_do_not_say_how_to_unwind_their_stack(make, tmp_path):
-    """A tenth of the helper. A thread has to end without it."""
-    program, source = tmp_path / "threads", tmp_path / "main.c"
-    source.write_text(THREADS)
-    call("cc", "-static-pie", "-fPIE", "-pthread", "-o", program, source)
-    data = content(make("--init", program).image, "init")
-    places = re.findall(r"\.eh_frame(?:_hdr)?\s+PROGBITS\s+\S+ (\S+) (\S+)", call("readelf", "-SW", program).stdout)
-    assert len(places) == 2
-    for offset, length in ((int(a, 16), int(b, 16)) for a, b in places):
-        assert length > 100 and data[offset:offset + length] == bytes(length)
-    assert output(data, tmp_path) == "done\n"
 
 
 def test_folders_come_before_what_is_in_them(make):

@@ -15,7 +15,6 @@ HELPER = "usr/lib/keelboot/keelboot-helper"
 GUARDIAN = "usr/lib/keelboot/keelboot-guardian"
 DATA = "usr/lib/keelboot/keelboot-data"
 CONF = "etc/keelboot/system.conf"
-UNWIND = (b".eh_frame_hdr", b".eh_frame")
 DEBUG_SHELL = "etc/keelboot/debug-shell"     # SHELL_MARKER of initramfs/shell.h
 HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
@@ -101,18 +100,11 @@ def elf_sections(data: bytes) -> dict:
 
 def strip(data: bytes) -> bytes:
     """Without what is for linkers and debuggers: all that no segment covers. Their table is taken
-    out of the header. How to unwind a stack is in a segment, so that becomes zeroes: a tenth of the
-    helper's compressed size, for debuggers and C++. Needs no tool for the device's machine; the
-    file that was built keeps it."""
+    out of the header. Needs no tool for the device's machine; the file that was built keeps it."""
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     headers_end, segments = _segments(data)
-    end = max([headers_end] + [offset + length for _, offset, length in segments])
-    kept = bytearray(data[:end])
-    sections = elf_sections(data)
-    for offset, length in (sections[name] for name in UNWIND if name in sections):
-        if offset + length > end:
-            raise struct.error("a section behind the end of the file")
-        kept[offset:offset + length] = bytes(length)
+    elf_sections(data)      # of a file that was cut off, the table is missing
+    kept = bytearray(data[:max([headers_end] + [offset + length for _, offset, length in segments])])
     # e_shoff; e_shnum and e_shstrndx
     struct.pack_into(order + ("Q" if wide else "I"), kept, 40 if wide else 32, 0)
     struct.pack_into(order + "HH", kept, 60 if wide else 48, 0, 0)

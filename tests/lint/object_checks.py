@@ -51,14 +51,14 @@ def stems(tree, name: str) -> list:
 
 
 def exported_names(tree) -> list:
-    """Exported names begin with the stem of their file."""
+    """Exported names begin with the stem of their file. What is weak takes the place of another's, and has its name."""
     found = []
     sources = tree.sources(shipped=True)
     tree.compile(sources)
     for name in sources:
         allowed = stems(tree, name)
         for symbol in tree.symbols(name):
-            if symbol.kind not in "TDBRGSCVW" or symbol.section == "*UND*" or symbol.name == "main":
+            if symbol.kind not in "TDBRGSC" or symbol.section == "*UND*" or symbol.name == "main":
                 continue
             if not any(symbol.name == stem or symbol.name.startswith(stem + "_") for stem in allowed):
                 at = line_of(tree, name, symbol.name)

@@ -142,9 +142,12 @@ static enum verify_slot_end send_answer(struct verify *v)
 
 enum verify_slot_end verify_slot_main(int argc, char **argv)
 {
-	static struct verify v = { .root = "", .slot = -1, .dev = { .fd = -1 } };
+	static struct verify v; /* of zeroes, or half a MiB of them would lie in the file */
 	enum verify_slot_end end;
 
+	v.root = "";
+	v.slot = -1;
+	v.dev.fd = -1;
 	signal(SIGPIPE, SIG_IGN);
 	log_set_name("keelboot-verify");
 	if (!parse_options(&v, argc, argv)) {
