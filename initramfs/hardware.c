@@ -230,13 +230,8 @@ static void read_files(struct boot *b)
 /* ---------------------------------------------------------------- interface */
 
 /* A driver that has found its watchdog spares the boot the chipset's others. */
-void hardware_load_watchdog(struct boot *b)
+static void load_for_watchdog(struct boot *b)
 {
-	read_files(b);
-	if (!hw.by_table) {
-		load_rest(b);
-		return;
-	}
 	hw.until_armed = true;
 	load(b, MODULE_ALWAYS | MODULE_FIRST);
 	for (unsigned i = 0; i < ROUNDS && !is_armed(b); i++) {
@@ -250,7 +245,17 @@ void hardware_load_watchdog(struct boot *b)
 	hw.until_armed = false;
 }
 
-/* Something new, or all that is there: then once more for what came by that, unless it is told. */
+void hardware_load_watchdog(struct boot *b)
+{
+	read_files(b);
+	if (hw.by_table)
+		load_for_watchdog(b);
+	else
+		load_rest(b);
+	watchdog_arm(b);
+}
+
+/* Something new, or all that is there. What comes by that has uevents of its own. */
 static void hear(void *ctx, const char *uevent, size_t len)
 {
 	struct boot *b = ctx;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of the packed modules are loaded, and when: those that the hardware asks for by the table
- * of alias_table.h, at the start and whenever it says that something new is there; those of a file
- * system once there is one to mount. Without a table, or with one that is damaged, all of the list
+ * Which of the packed modules are loaded, and when. The hardware asks for its drivers by the table
+ * of alias_table.h, at the start and whenever the kernel reports something new. File systems are
+ * loaded once there is one to mount. Without a table, or with one that is damaged, all of the list
  * are loaded at the start.
  */
 #pragma once
 
 #include "initramfs/boot_data.h"
 
-/* Reads list and table, and loads what a watchdog needs, which arms it; see watchdog.h. */
+/* Reads list and table, loads what a watchdog needs, and arms it: from here on, hanging is
+ * rebooting. A device that has none boots nevertheless, with a warning. */
 void hardware_load_watchdog(struct boot *b);
 
-/* Has the hardware looked through, and b->probe tell of what appears: from now on, each
- * probe_start() and each uevent loads what is asked for. */
+/* Loads what is loaded always. From now on, each probe_start() of b->probe, and each of its
+ * uevents, loads what is asked for. */
 void hardware_listen(struct boot *b);
 
 /* Loads what this name asks for: "fs-ext4", "dm-verity". */

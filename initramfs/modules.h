@@ -59,8 +59,8 @@ struct module *modules_find(struct modules *m, const char *name, size_t len);
 
 /*
  * Loads what is wanted and was not tried, in the order of the list. A module that fails is logged
- * and skipped: hardware that is missing is no error. Returns how many are loaded now, those that
- * somebody else had loaded before included.
+ * and skipped: hardware that is missing is no error. Returns how many are loaded now, what was
+ * there already included.
  *
  * The files are deleted: an initramfs is memory, of which a small device has little to give.
  *

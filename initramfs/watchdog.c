@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/watchdog.h"
 
-#include "initramfs/hardware.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -38,13 +37,6 @@ void watchdog_arm(struct boot *b)
 		return;
 	err = wdt_arm(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s, WATCHDOG_WAIT_MS);
 	(void)err; /* logged there; a device without one boots nevertheless */
-}
-
-/* The loading of all others is covered already. */
-void watchdog_load_modules(struct boot *b)
-{
-	hardware_load_watchdog(b);
-	watchdog_arm(b);
 }
 
 void watchdog_decide(struct boot *b)

@@ -140,7 +140,7 @@ static void tell(struct probe *p, const char *uevent, size_t len)
 		p->hear(p->hear_ctx, uevent, len);
 }
 
-/* What nobody told. */
+/* For what came without an event. */
 static void look_again(struct probe *p)
 {
 	tell(p, NULL, 0);

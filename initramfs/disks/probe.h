@@ -126,8 +126,8 @@ struct probe {
 	 * is no slot. NULL for the function itself: no slot is such a device. */
 	const char *(*mapped_as)(void *ctx, const char *name);
 	void *ctx;
-	/* Gets each uevent before probe.c looks at it, of whatever device; NULL, 0: what is there
-	 * by now was not told. It may load what makes more of them. May be NULL; set before
+	/* Gets each uevent before probe.c looks at it, of whatever device; NULL, 0: something may
+	 * be there that had none. It may load what makes more of them. May be NULL; set before
 	 * probe_start(). */
 	void (*hear)(void *ctx, const char *uevent, size_t len);
 	void *hear_ctx;
