@@ -87,6 +87,7 @@ enum kb_err boot(struct boot *b)
 	if (!settings_is_forced(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	TRY(candidate_or_rescue(b));
+	hardware_leave_to(b);
 	watchdog_decide(b);
 	export_write(b);
 	root_overlay_plan(b); /* may fail: the root is read-only then */

@@ -307,6 +307,7 @@ void hardware_need_type(struct boot *b, const char *fstype)
 		hardware_need_type(b, any[i]);
 }
 
+/* A bare disk may hold what a prober takes for an empty table. */
 void hardware_need_mount(struct boot *b, const char *dev)
 {
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
@@ -314,13 +315,41 @@ void hardware_need_mount(struct boot *b, const char *dev)
 
 		if (d->state == PROBE_FREE)
 			continue;
-		if (strcmp(d->whole.dev, dev) == 0 && (d->whole.fstype[0] != '\0' || !d->has_table))
+		if (strcmp(d->whole.dev, dev) == 0 && (d->whole.fstype[0] != '\0' || d->n == 0))
 			hardware_need_type(b, d->whole.fstype);
 		for (unsigned k = 0; k < d->n; k++) {
 			if (strcmp(d->part[k].dev, dev) == 0)
 				hardware_need_type(b, d->part[k].fstype);
 		}
 	}
+}
+
+static bool has_modules(const char *release)
+{
+	static const char *const folders[] = { "/lib", "/usr/lib" };
+	char path[192];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(folders); i++) {
+		snprintf(path, sizeof(path), ROOT_DIR "%s/modules/%.90s/modules.dep", folders[i],
+			 release);
+		if (os_exists(path))
+			return true;
+	}
+	return false;
+}
+
+void hardware_leave_to(struct boot *b)
+{
+	char release[96];
+
+	if (!hw.by_table ||
+	    os_read_file("/proc/sys/kernel/osrelease", release, sizeof(release), NULL) != KB_OK)
+		return;
+	release[strcspn(release, "\n")] = '\0';
+	if (has_modules(release))
+		return;
+	log_info("modules: the root has none for %s, so it gets all that are packed", release);
+	load_rest(b);
 }
 
 void hardware_load_all(struct boot *b, const char *why)

@@ -26,5 +26,8 @@ void hardware_need_type(struct boot *b, const char *fstype);
 /* The same for what a prober saw on dev ("/dev/sda1"). */
 void hardware_need_mount(struct boot *b, const char *dev);
 
+/* A root that is mounted, and has no modules for this kernel, can load none itself: it gets all. */
+void hardware_leave_to(struct boot *b);
+
 /* Loads all others of the list, and says why. */
 void hardware_load_all(struct boot *b, const char *why);

@@ -133,13 +133,13 @@ class Modules:
 
     def _providers(self, name: str) -> list:
         """The modules that a soft dependency means: it is a module's name, or an alias such as
-        crypto-crc32c. Of several the portable one, whatever the processor can do."""
+        crypto-crc32c or crc32c. Of several the portable one, whatever the processor can do."""
         if self.known(name):
             return [normal(name)]
         if self.aliases is None:
             lines = (line.split() for line in self._lines("modules.alias", optional=True))
             self.aliases = [(normal(words[1]), normal(words[2])) for words in lines
-                            if len(words) == 3 and words[0] == "alias" and "-" in words[1]]
+                            if len(words) == 3 and words[0] == "alias" and ":" not in words[1]]
         found = sorted({module for alias, module in self.aliases
                         if fnmatch.fnmatchcase(normal(name), alias) and self.known(module)})
         return [module for module in found if module.endswith("_generic")] or found

@@ -25,6 +25,7 @@
 	"virtio:d00000002v* virtio_blk\n"         \
 	"watchdog i6300esb\n"
 
+#define RELEASE "6.1.0-test"
 #define DEVICE(bus, name, alias)                                \
 	os_sim_file("/sys/bus/" bus "/devices/" name "/uevent", \
 		    "DRIVER=x\nMODALIAS=" alias "\nX=y\n")
@@ -55,6 +56,8 @@ static void put_modules(void)
 		os_sim_file(path, "");
 	}
 	os_sim_file(MODULES_LIST, LIST);
+	os_sim_file("/proc/sys/kernel/osrelease", RELEASE "\n");
+	os_sim_fs_file(SLOT_A_DEV, "/usr/lib/modules/" RELEASE "/modules.dep", "");
 	put_table(LINES);
 }
 
@@ -190,6 +193,28 @@ TEST(a_slot_has_its_file_system_loaded)
 	machine_boots('a');
 	LOADED("erofs");
 	NOT_LOADED("vfat");
+}
+
+/* Its data, and the stick that comes later, need drivers, too. */
+TEST(a_root_without_modules_of_its_own_gets_all)
+{
+	os_sim_file("/proc/sys/kernel/osrelease", "6.1.1\n");
+	machine_boots('a');
+	LOADED("usb_storage");
+	LOADED("nvme");
+	assert_order("mount " SLOT_A_DEV, "finit_module " M "nvme.ko");
+	NOT_LOADED("blind_wdt");
+}
+
+TEST(an_empty_table_on_a_stick_may_be_a_file_system)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	stick.fstype = NULL;
+	machine_plug(stick);
+	machine_boots('a');
+	LOADED("vfat");
+	LOADED("erofs");
 }
 
 TEST_MAIN("hardware", .set_up = put_machine, .tear_down = machine_tear_down)
