@@ -305,6 +305,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 {
 	uint64_t start = os_now_ms(), waited = 0;
 	void (*missing)(void *ctx) = wait->missing;
+	struct sources_wait media = { .why = NULL };
 	struct devices_rank r;
 
 	p->worth = worth_of_disk;
@@ -314,7 +315,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	while (is_in_time(p, wait, waited)) {
 		devices_rank(&r, p, conf);
 		if (is_decided(&r, conf, waited) &&
-		    sources_all_came(p, conf, wait->sources, waited))
+		    sources_awaited(p, conf, wait->sources, &media, waited) == NULL)
 			break;
 		if (missing != NULL && is_missing(&r, p, wait, waited)) {
 			missing(wait->ctx);

@@ -136,6 +136,11 @@ static void handle_uevent(struct probe *p, const struct probe_uevent *e)
 
 static void tell(struct probe *p, const char *uevent, size_t len)
 {
+	const char *subsystem =
+		uevent != NULL ? probe_uevent_value(uevent, len, "SUBSYSTEM") : NULL;
+
+	if (subsystem != NULL && strcmp(subsystem, "usb") == 0)
+		p->usb_ms = os_now_ms();
 	if (p->hear != NULL)
 		p->hear(p->hear_ctx, uevent, len);
 }
@@ -189,6 +194,7 @@ void probe_start(struct probe *p)
 		p->job[i].fd = -1;
 	}
 	p->uevent_fd = -1;
+	p->usb_ms = os_now_ms();
 	p->changed = false;
 	probe_table_start(p);
 	/* The socket first: what comes between is then seen twice rather than never. */

@@ -110,6 +110,8 @@ struct probe {
 	/* in the order of appearance; gaps are PROBE_FREE */
 	struct probe_disk disk[PROBE_DISKS_MAX];
 	struct probe_job job[PROBE_JOBS_MAX];
+	/* when USB had its last uevent, or when probe_start() was called */
+	uint64_t usb_ms;
 	/* -1: none; then /sys is looked through again and again */
 	int uevent_fd;
 	uint64_t scanned_ms;
