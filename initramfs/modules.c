@@ -116,6 +116,7 @@ static bool load_module(const struct modules *m, const char *path, const char *l
 {
 	char params[MODULES_PARAMS_MAX] = "", own[MODULES_PARAMS_MAX];
 	bool whole = append_word(params, sizeof(params), "", listed, strlen(listed));
+	enum kb_err err;
 	size_t packed;
 
 	if (wants_to_go_on(path, listed))
@@ -127,8 +128,13 @@ static bool load_module(const struct modules *m, const char *path, const char *l
 	if (!whole)
 		log_warn("module %s: more than %d bytes of parameters; some are dropped", path,
 			 MODULES_PARAMS_MAX);
-	if (os_finit_module(path, params) == KB_OK)
+	err = os_finit_module(path, params);
+	if (err == KB_OK)
 		return true;
+	if (err == KB_ETIMEDOUT) {
+		log_warn("module %s: its init does not end; the boot goes on without it", path);
+		return false;
+	}
 	/* A typing error must not cost the disk. */
 	if (params[packed] != '\0') {
 		log_warn(

@@ -52,6 +52,20 @@ TEST(one_that_fails_is_passed_over)
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko\n"), 1);
 }
 
+/* It may end later; until then it would only wait for itself. */
+TEST(one_that_hangs_is_named_and_not_tried_again)
+{
+	os_sim_file(MODULES_LIST, M "virtio.ko\n" M "usb-storage.ko\n");
+	os_sim_fail("finit_module " M "virtio.ko", 1, KB_ETIMEDOUT);
+	EQUAL((load_all("virtio.queue=x", "all"), 1));
+	assert_int_equal(os_sim_count("# module " M
+				      "virtio.ko: its init does not end; the boot goes "
+				      "on without it"),
+			 1);
+	assert_int_equal(os_sim_count("finit_module " M "virtio.ko"), 1);
+	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko\n"), 1);
+}
+
 TEST(no_list_is_no_modules)
 {
 	EQUAL((load_all("", "all"), 0), (os_sim_trace(), ""));
