@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/find.h"
 
+#include "initramfs/driverless.h"
 #include "initramfs/hardware.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
@@ -27,6 +28,7 @@ enum kb_err find_devices(struct boot *b)
 	err = devices_find(&b->dev, &b->probe, &b->conf, &wait);
 	if (err != KB_ENODEV)
 		return err;
+	driverless_report();
 	log_err("no disk found: nothing can boot, and no stick can help; restarting in %u s unless the disk appears",
 		DISK_WAIT_S);
 	wait.timeout_s = DISK_WAIT_S;

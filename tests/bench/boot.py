@@ -65,7 +65,9 @@ def main() -> int:
         device = Device(work)
         mark, minimal = compiled(work, "mark_init"), compiled(work, "minimal_init")
         so = plugin(work)
-        image = device.system("1.0", files={"sbin/init": compiled(work, "mark_root")})
+        # A root with modules of its own, as most are: else the boot loads all for it.
+        own = f"lib/modules/{device.kernel.modules.name}/modules.dep"
+        image = device.system("1.0", files={"sbin/init": compiled(work, "mark_root"), own: ""})
         disk = device.disk(a=image)
         packed = {
             "keelboot": device.initramfs("--init", mark, "--add", f"{device.build / 'init'}:/init.measured",

@@ -172,6 +172,29 @@ TEST(a_disk_that_does_not_come_has_all_loaded)
 	NOT_LOADED("blind_wdt"); /* it has its watchdog */
 }
 
+/* NVMe, without its driver; a network card, and a disk that has one, are nothing to say. */
+TEST(a_disk_without_a_driver_is_named)
+{
+	machine.no_disk = true;
+	os_sim_file("/sys/bus/pci/devices/0000:00:05.0/uevent",
+		    "PCI_CLASS=10802\nMODALIAS=pci:v0000144Dd0000A80Asv0sd0bc01sc08i02\n");
+	os_sim_file("/sys/bus/pci/devices/0000:00:06.0/uevent",
+		    "MODALIAS=pci:v00008086d0000100Esv0sd0bc02sc00i00\n");
+	os_sim_file("/sys/bus/pci/devices/0000:00:07.0/uevent",
+		    "DRIVER=ahci\nMODALIAS=pci:v00008086d00002922sv0sd0bc01sc06i01\n");
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# devices: 0000:00:05.0 has no driver: none that is packed fits "
+		    "pci:v0000144Dd0000A80Asv0sd0bc01sc08i02, or it did not load");
+	assert_int_equal(os_sim_count("# devices: 0000:"), 1);
+}
+
+TEST(a_driver_that_hangs_does_not_hold_up_the_boot)
+{
+	os_sim_fail("finit_module " M "odd.ko", 1, KB_ETIMEDOUT);
+	machine_boots('a');
+	assert_once("# module " M "odd.ko: its init does not end; the boot goes on without it");
+}
+
 TEST(a_rescue_has_all_loaded)
 {
 	machine.init[0] = machine.init[1] = NULL;
