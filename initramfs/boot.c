@@ -5,6 +5,7 @@
 #include "initramfs/export.h"
 #include "initramfs/find.h"
 #include "initramfs/guard.h"
+#include "initramfs/hardware.h"
 #include "initramfs/load_state.h"
 #include "initramfs/plain.h"
 #include "initramfs/root.h"
@@ -77,7 +78,7 @@ enum kb_err boot(struct boot *b)
 
 	TRY(mount_early(b));
 	settings_read(b);
-	watchdog_load_modules(b); /* and arms it: from here on, hanging is rebooting */
+	hardware_load_watchdog(b); /* and arms it: from here on, hanging is rebooting */
 	if (!b->cmd.enable && plain_mount(b))
 		return space_restart(b, plain_enter(b));
 	TRY(find_devices(b));
@@ -86,6 +87,7 @@ enum kb_err boot(struct boot *b)
 	if (!settings_is_forced(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	TRY(candidate_or_rescue(b));
+	hardware_leave_to(b);
 	watchdog_decide(b);
 	export_write(b);
 	root_overlay_plan(b); /* may fail: the root is read-only then */

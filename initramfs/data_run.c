@@ -3,6 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/follow.h"
+#include "initramfs/hardware.h"
 #include "lib/bootlog.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
@@ -110,6 +111,8 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 	pid_t pid;
 
 	memset(answer, 0, sizeof(*answer));
+	hardware_need_mount(b, b->dev.data);
+	hardware_need_type(b, b->conf.data_fstype);
 	bytes_hex(release, whose->release, STATE_LEDGER_ID_LEN);
 	if (!os_executable(BOOT_DATA) || os_pipe(fds) != KB_OK)
 		return KB_EEXEC;

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/find.h"
 
+#include "initramfs/driverless.h"
+#include "initramfs/hardware.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 
 #define DISK_WAIT_S 30 /* for one that did not come within timeout= */
+
+static void load_all(void *boot)
+{
+	hardware_load_all(boot, "no disk has the state and all slots");
+}
 
 enum kb_err find_devices(struct boot *b)
 {
@@ -12,12 +19,16 @@ enum kb_err find_devices(struct boot *b)
 		.timeout_s = b->conf.timeout_s,
 		.sources = b->sources,
 		.idle = watchdog_idle,
+		.missing = load_all,
 		.ctx = b,
 	};
-	enum kb_err err = devices_find(&b->dev, &b->probe, &b->conf, &wait);
+	enum kb_err err;
 
+	hardware_listen(b);
+	err = devices_find(&b->dev, &b->probe, &b->conf, &wait);
 	if (err != KB_ENODEV)
 		return err;
+	driverless_report();
 	log_err("no disk found: nothing can boot, and no stick can help; restarting in %u s unless the disk appears",
 		DISK_WAIT_S);
 	wait.timeout_s = DISK_WAIT_S;

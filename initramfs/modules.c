@@ -9,16 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIST_MAX (64u << 10)
-#define BLANKS	 " \t\n\v\f\r\xa0" /* the kernel's isspace() */
+#define BLANKS " \t\n\v\f\r\xa0" /* the kernel's isspace() */
 
 static char dash_as_underscore(char c)
 {
 	return c == '-' ? '_' : c;
 }
 
-/* Length of the module's name in its path: "/lib/x/usb-storage.ko.xz" has "usb-storage". */
-static const char *module_name(const char *path, size_t *len)
+const char *modules_name(const char *path, size_t *len)
 {
 	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
 	const char *end = strstr(name, ".ko");
@@ -79,7 +77,7 @@ bool modules_params(char *out, size_t size, const char *path, const char *cmdlin
 		    const char *heeded)
 {
 	size_t len;
-	const char *name = module_name(path, &len), *end;
+	const char *name = modules_name(path, &len), *end;
 	bool whole = true;
 
 	out[0] = '\0';
@@ -108,30 +106,35 @@ bool modules_params(char *out, size_t size, const char *path, const char *cmdlin
 static bool wants_to_go_on(const char *path, const char *listed)
 {
 	size_t len;
-	const char *name = module_name(path, &len);
+	const char *name = modules_name(path, &len);
 
 	return len == 8 && memcmp(name, "watchdog", 8) == 0 &&
 	       strstr(listed, "stop_on_reboot") == NULL;
 }
 
-static bool load_module(const char *path, const char *listed, const char *cmdline,
-			const char *heeded)
+static bool load_module(const struct modules *m, const char *path, const char *listed)
 {
 	char params[MODULES_PARAMS_MAX] = "", own[MODULES_PARAMS_MAX];
 	bool whole = append_word(params, sizeof(params), "", listed, strlen(listed));
+	enum kb_err err;
 	size_t packed;
 
 	if (wants_to_go_on(path, listed))
 		whole = append_word(params, sizeof(params), "", "stop_on_reboot=0", 16) && whole;
 	packed = strlen(params);
-	whole = modules_params(own, sizeof(own), path, cmdline, heeded) && whole;
+	whole = modules_params(own, sizeof(own), path, m->cmdline, m->heeded) && whole;
 	if (own[0] != '\0')
 		whole = append_word(params, sizeof(params), "", own, strlen(own)) && whole;
 	if (!whole)
 		log_warn("module %s: more than %d bytes of parameters; some are dropped", path,
 			 MODULES_PARAMS_MAX);
-	if (os_finit_module(path, params) == KB_OK)
+	err = os_finit_module(path, params);
+	if (err == KB_OK)
 		return true;
+	if (err == KB_ETIMEDOUT) {
+		log_warn("module %s: its init does not end; the boot goes on without it", path);
+		return false;
+	}
 	/* A typing error must not cost the disk. */
 	if (params[packed] != '\0') {
 		log_warn(
@@ -160,35 +163,73 @@ static char *next_line(char **text)
 	return line;
 }
 
-unsigned modules_load(const char *list, const char *cmdline, const char *heeded,
-		      void (*after)(void *ctx), void *ctx)
+static void take_line(struct modules *m, char *line)
 {
-	static char text[LIST_MAX];
-	unsigned loaded = 0;
-	char *at = text, *line;
+	char *blank = strchr(line, ' ');
+
+	if (line[0] == '#' || line[0] == '\0')
+		return;
+	if (m->n == MODULES_MAX) {
+		log_warn("modules: more than %u; %s is not loaded", MODULES_MAX, line);
+		return;
+	}
+	if (blank != NULL)
+		*blank = '\0';
+	m->module[m->n++] = (struct module){
+		.path = line,
+		.params = blank != NULL ? blank + 1 : "",
+	};
+}
+
+void modules_read(struct modules *m, const char *list)
+{
+	char *at = m->text, *line;
 	size_t len;
 
-	if (os_read_file(list, text, sizeof(text), &len) != KB_OK) {
+	m->n = 0;
+	if (os_read_file(list, m->text, sizeof(m->text), &len) != KB_OK) {
 		log_info("modules: no list %s; all drivers must be built into the kernel", list);
-		return 0;
+		return;
 	}
-	if (len == sizeof(text) - 1)
+	if (len == sizeof(m->text) - 1)
 		log_warn("modules: %s is longer than %u bytes; the rest is not loaded", list,
-			 LIST_MAX);
-	while ((line = next_line(&at)) != NULL) {
-		char *blank = strchr(line, ' ');
+			 MODULES_TEXT);
+	while ((line = next_line(&at)) != NULL)
+		take_line(m, line);
+}
 
-		if (line[0] == '#' || line[0] == '\0')
+struct module *modules_find(struct modules *m, const char *name, size_t len)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		size_t own_len, same = 0;
+		const char *own = modules_name(m->module[i].path, &own_len);
+
+		while (same < len && own_len == len &&
+		       dash_as_underscore(own[same]) == dash_as_underscore(name[same]))
+			same++;
+		if (own_len == len && same == len)
+			return &m->module[i];
+	}
+	return NULL;
+}
+
+unsigned modules_load_wanted(struct modules *m)
+{
+	unsigned loaded = 0;
+	bool enough = false;
+
+	for (unsigned i = 0; i < m->n && !enough; i++) {
+		struct module *one = &m->module[i];
+
+		if ((one->is & (MODULE_WANTED | MODULE_TRIED)) != MODULE_WANTED)
 			continue;
-		if (blank != NULL)
-			*blank = '\0';
-		if (load_module(line, blank != NULL ? blank + 1 : "", cmdline, heeded))
-			loaded++;
+		one->is |= MODULE_TRIED;
+		loaded += load_module(m, one->path, one->params);
 		/* Its file is of no use any more, and an install wants the memory. */
-		if (os_unlink(line) != KB_OK)
-			log_debug("module %s: unable to delete its file: it takes up memory", line);
-		if (after != NULL)
-			after(ctx);
+		if (os_unlink(one->path) != KB_OK)
+			log_debug("module %s: unable to delete its file: it takes up memory",
+				  one->path);
+		enough = m->after != NULL && m->after(m->ctx);
 	}
 	return loaded;
 }

@@ -2,6 +2,7 @@
 #include "initramfs/plain.h"
 
 #include "initramfs/disks/devices_rank.h"
+#include "initramfs/hardware.h"
 #include "initramfs/root.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
@@ -80,9 +81,11 @@ static struct root plain_root(const struct boot *b)
 static bool mount_plain_root(struct boot *b)
 {
 	const struct root root = plain_root(b);
-	const struct prober_part *part = wait_for(b);
+	const struct prober_part *part;
 	char reason[STATE_STR_MAX + 1];
 
+	hardware_load_all(b, "keelboot.enable=0");
+	part = wait_for(b);
 	return part != NULL &&
 	       root_mount(&root, part->dev, part->fstype[0] != '\0' ? part->fstype : "auto",
 			  reason) == KB_OK;

@@ -6,6 +6,7 @@
 #include "initramfs/updates.h"
 #include "initramfs/watchdog.h"
 #include "initramfs/settings.h"
+#include "initramfs/hardware.h"
 #include "initramfs/load_state.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -167,6 +168,7 @@ static void begin_rescue(struct boot *b)
 	b->rescue.round_s = ROUND_S;
 	b->rescue.end_ms = os_now_ms() + wait_s * UINT64_C(1000);
 	log_err("rescue: no slot can be booted");
+	hardware_load_all(b, "no slot can be booted");
 	shell_open(b);
 }
 

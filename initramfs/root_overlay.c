@@ -2,6 +2,7 @@
 #include "initramfs/root_overlay.h"
 
 #include "initramfs/boot_data.h"
+#include "initramfs/hardware.h"
 #include "initramfs/overlay/overlay.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -146,6 +147,9 @@ void root_overlay_plan(struct boot *b)
 	memset(&plan, 0, sizeof(plan));
 	if (strcmp(b->conf.overlay, "off") == 0 || init == NULL || !take_upper(b, &plan))
 		return;
+	hardware_need(b, "fs-overlay");
+	if (b->dev.overlay[0] != '\0')
+		hardware_need_mount(b, b->dev.overlay);
 	name_folders(b, &plan);
 	snprintf(plan.init, sizeof(plan.init), "%s", init);
 	save_plan(&plan);

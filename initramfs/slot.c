@@ -2,6 +2,7 @@
 #include "initramfs/slot.h"
 
 #include "hooks/hook.h"
+#include "initramfs/hardware.h"
 #include "initramfs/root.h"
 #include "initramfs/stages.h"
 #include "initramfs/verity.h"
@@ -25,8 +26,12 @@ static enum kb_err no_driver(struct boot *b, int slot, const char *lacks, const 
 
 static enum kb_err check_driver(struct boot *b, int slot, char *reason)
 {
-	const char *lacks = root_without_driver(&b->root, b->dev.slot[slot].fstype);
+	const char *lacks;
 
+	hardware_need_type(b, b->dev.slot[slot].fstype);
+	if (b->root.fstype[0] != '\0')
+		hardware_need_type(b, b->root.fstype);
+	lacks = root_without_driver(&b->root, b->dev.slot[slot].fstype);
 	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module", lacks, reason);
 }
 
@@ -63,12 +68,13 @@ enum kb_err slot_look(struct boot *b, int slot, char *reason)
 enum kb_err slot_check_verity(struct boot *b, int slot, char *reason)
 {
 	const struct devices_slot *d = &b->dev.slot[slot];
-	const char *lacks = NULL;
+	const char *lacks;
 
-	if (b->manifest.verity != 0)
-		lacks = verity_lacks(&b->manifest,
-				     d->part[devices_root_class(&b->conf, (unsigned)slot)],
-				     state_slot_letter(slot));
+	if (b->manifest.verity == 0)
+		return KB_OK;
+	hardware_need(b, "dm-verity");
+	lacks = verity_lacks(&b->manifest, d->part[devices_root_class(&b->conf, (unsigned)slot)],
+			     state_slot_letter(slot));
 	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module-set", "verity", reason);
 }
 

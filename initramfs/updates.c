@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/updates.h"
 
+#include "initramfs/hardware.h"
 #include "initramfs/oops.h"
 #include "initramfs/disks/sources.h"
 #include "initramfs/updates_run.h"
@@ -60,6 +61,24 @@ static bool has_something(const struct boot *b, enum state_source src, enum plan
 	return false;
 }
 
+static bool is_removable(enum state_source src)
+{
+	return src == STATE_SRC_SD || src == STATE_SRC_USB;
+}
+
+/* What mounts it cannot load anything. */
+static void load_file_systems(struct boot *b, enum state_source src)
+{
+	if (src == STATE_SRC_DATA) {
+		hardware_need_mount(b, b->dev.data);
+		hardware_need_type(b, b->conf.data_fstype);
+	}
+	for (unsigned i = 0; i < b->dev.nmedia; i++) {
+		if (is_removable(src) && b->dev.medium_is_sd[i] == (src == STATE_SRC_SD))
+			hardware_need_mount(b, b->dev.media[i]);
+	}
+}
+
 /* A staged copy on which apply crashes or stalls is spent like one that cannot be read; what is
  * staged after it is another copy, and not to blame. */
 static void spend_staged(struct record *r)
@@ -87,11 +106,6 @@ static bool has_installed(const struct state_slot *was, const struct state *s)
 			return true;
 	}
 	return false;
-}
-
-static bool is_removable(enum state_source src)
-{
-	return src == STATE_SRC_SD || src == STATE_SRC_USB;
 }
 
 static void log_skipped(const struct state *s, enum state_source src)
@@ -205,6 +219,7 @@ static bool try_sources(struct boot *b, enum plan_mode mode)
 			continue;
 		}
 		log_info("update: looking at source %s", state_source_name(order[i]));
+		load_file_systems(b, order[i]);
 		end = run_counted(b, order[i], mode);
 		if (end == UPDATES_INSTALLED || end == UPDATES_REFUSED)
 			return end == UPDATES_INSTALLED;

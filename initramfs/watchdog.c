@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/watchdog.h"
 
-#include "initramfs/modules.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -30,11 +29,6 @@ void watchdog_arm_late(struct boot *b)
 	wdt_arm_late(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s);
 }
 
-static void arm_after_a_module(void *boot)
-{
-	watchdog_arm_late(boot);
-}
-
 void watchdog_arm(struct boot *b)
 {
 	enum kb_err err;
@@ -43,13 +37,6 @@ void watchdog_arm(struct boot *b)
 		return;
 	err = wdt_arm(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s, WATCHDOG_WAIT_MS);
 	(void)err; /* logged there; a device without one boots nevertheless */
-}
-
-/* The list begins with the watchdog's modules: the loading of all others is covered already. */
-void watchdog_load_modules(struct boot *b)
-{
-	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, arm_after_a_module, b);
-	watchdog_arm(b);
 }
 
 void watchdog_decide(struct boot *b)

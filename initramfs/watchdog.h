@@ -4,10 +4,6 @@
 
 #include "initramfs/boot_data.h"
 
-/* Loads the modules, the watchdog's first, and arms it: from here on, hanging is rebooting. A
- * device that has none boots nevertheless; that was said. */
-void watchdog_load_modules(struct boot *b);
-
 /* Arms it unless it is armed. A device that has none boots nevertheless; that was said. */
 void watchdog_arm(struct boot *b);
 

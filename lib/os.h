@@ -85,8 +85,9 @@ enum kb_err os_switch_root(const char *target) KB_MUST_CHECK;
 enum kb_err os_change_root(const char *target) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- modules, watchdog, reboot */
-enum kb_err os_finit_module(const char *path,
-			    const char *params) KB_MUST_CHECK; /* KB_OK if loaded already */
+/* KB_OK if it is there already. KB_ETIMEDOUT: its init does not end in four seconds, and goes on.
+ * KB_EIO and EFAULT: it crashed. */
+enum kb_err os_finit_module(const char *path, const char *params) KB_MUST_CHECK;
 
 struct os_wdt_info {
 	/* WDIOF_* of WDIOC_GETSUPPORT */

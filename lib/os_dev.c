@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel seam on Linux: modules, watchdog, uevents. */
+/* The kernel seam on Linux: watchdog, uevents. */
 #include "lib/os.h"
 
 #include "lib/util.h"
@@ -14,30 +14,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#define COMPRESSED    4 /* MODULE_INIT_COMPRESSED_FILE, which older headers lack */
 #define UEVENT_BUFFER (1 << 20)
-
-static bool is_compressed(const char *path)
-{
-	size_t len = strlen(path);
-
-	return len < 3 || strcmp(path + len - 3, ".ko") != 0;
-}
-
-enum kb_err os_finit_module(const char *path, const char *params)
-{
-	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_errno(errno);
-	if (syscall(SYS_finit_module, fd, params, is_compressed(path) ? COMPRESSED : 0) == 0 ||
-	    errno == EEXIST)
-		return KB_OK;
-	return err_errno(errno);
-}
 
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 {

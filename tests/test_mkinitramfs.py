@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import kbaliases
 import kbcompress
 import kbconf
 import kbcpio
@@ -114,6 +115,91 @@ def order(image: Path) -> list:
 
 
 # ---------------------------------------------------------------- content
+
+def table(image: Path) -> list:
+    """The lines of the table of aliases, but for the end."""
+    lines = content(image, "etc/keelboot/aliases").decode().splitlines()
+    data = "".join(line + "\n" for line in lines[:-1]).encode()
+    assert lines[-1] == f"end {len(lines) - 1} {kbaliases.crc32c(data):08x}"
+    assert lines[:-1] == sorted(lines[:-1])
+    return lines[:-1]
+
+
+def test_the_sum_of_the_table_is_that_of_init():
+    assert kbaliases.crc32c(b"123456789") == 0xe3069283     # as in tests/unit/bytes_test.c
+
+
+def test_table_says_what_asks_for_a_module_and_what_it_needs(make, modules):
+    """Those that are named singly are loaded always, and so is what nothing could ask for."""
+    with open(modules / "modules.alias", "a", encoding="ascii") as file:
+        file.write("alias fs-ring ring1\nalias cpu:type:x86* crc_fast\nalias of:N*T*Cacme,x-y mid_dle\n")
+    image = make("--modules-dir", modules, "--module", "top", "--module", "softdog", "--module", "ring1").image
+    assert table(image) == [
+        "always top softdog ring1",
+        "fs-ring ring1",
+        "needs:late base",
+        "needs:mid_dle base",
+        "needs:ring1 ring2",
+        "needs:ring2 ring1",
+        "needs:softdog watchdog",
+        "needs:top crc_generic base mid_dle late",
+        "of:N*T*Cacme,x-y mid_dle",
+        "pci:v00008086d* top",
+    ]
+
+
+def test_table_of_sets_tells_watchdogs_file_systems_and_what_looks_for_itself(make, tmp_path):
+    modules = fake_kernel(tmp_path / "other")
+    add_modules(modules, """
+        kernel/drivers/watchdog/i6300esb.ko: kernel/w/watchdog.ko
+        kernel/drivers/watchdog/it87_wdt.ko: kernel/w/watchdog.ko
+        kernel/drivers/char/ipmi/ipmi_si.ko:
+        kernel/drivers/char/ipmi/ipmi_watchdog.ko:
+        kernel/drivers/mfd/kempld-core.ko:
+        kernel/drivers/watchdog/kempld_wdt.ko: kernel/drivers/mfd/kempld-core.ko kernel/w/watchdog.ko
+        kernel/fs/vfat.ko:
+        kernel/fs/nls_utf8.ko:
+        kernel/drivers/md/dm-verity.ko:
+        kernel/crypto/sha256.ko:
+        kernel/fs/pstore/ramoops.ko:
+    """)
+    with open(modules / "modules.alias", "a", encoding="ascii") as file:
+        file.write("alias pci:v00008086d000025AB* i6300esb\nalias acpi*:IPI0001:* ipmi_si\nalias fs-vfat vfat\n"
+                   "alias acpi*:KEM0001:* kempld_core\nalias cpu:type:x86*sha* sha256\n")
+    image = make("--modules-dir", modules, "--module-set", "vfat,verity,pstore,watchdog,watchdog-server").image
+    lines = table(image)
+    for line in ("always ramoops", "blind it87_wdt", "dm-verity sha256 dm_verity", "fs-vfat vfat nls_utf8",
+                 "acpi*:IPI0001:* ipmi_si ipmi_watchdog", "acpi*:KEM0001:* kempld_core kempld_wdt",
+                 "first ipmi_si ipmi_watchdog watchdog i6300esb kempld_core kempld_wdt it87_wdt",
+                 "watchdog ipmi_watchdog i6300esb kempld_wdt"):
+        assert line in lines
+    assert not any("cpu:" in line for line in lines)
+
+
+def test_hooks_of_the_maker_find_the_file_systems_loaded(make, modules, static, tmp_path):
+    (tmp_path / "hooks/pre-mount.d").mkdir(parents=True)
+    shutil.copy(static / "static", tmp_path / "hooks/pre-mount.d/10-look")
+    with open(modules / "modules.alias", "a", encoding="ascii") as file:
+        file.write("alias fs-vfat vfat\n")
+    add_modules(modules, "kernel/fs/vfat.ko:")
+    assert "always vfat" not in table(make("--modules-dir", modules, "--module-set", "vfat").image)
+    image = make("--modules-dir", modules, "--module-set", "vfat", "--hooks", tmp_path / "hooks").image
+    assert "always vfat" in table(image)
+
+
+def test_load_all_packs_no_table(make, modules):
+    assert "etc/keelboot/aliases" in listing(make("--modules-dir", modules, "--module", "top").image)
+    assert "etc/keelboot/aliases" not in listing(make("--modules-dir", modules, "--module", "top", "--load-all").image)
+
+
+def test_table_that_init_would_refuse_is_left_out_and_says_so(make, modules):
+    with open(modules / "modules.alias", "a", encoding="ascii") as file:
+        file.writelines(f"alias usb:v{number:04X}* top\n" for number in range(8200))
+    result = make("--modules-dir", modules, "--module", "top")
+    assert "warning: the table of their aliases is too large (8" in result.stderr
+    assert "each boot loads all modules" in result.stderr
+    assert "etc/keelboot/aliases" not in listing(result.image)
+
 
 def test_least_image(make):
     files = listing(make().image)

@@ -11,6 +11,8 @@
 #define DEBUGFS	  "/sys/kernel/debug"
 #define LINES_MAX 8 /* one missing clock can hold up a hundred devices */
 
+static char list[8192];
+
 /* "fe2c0000.mmc\tplatform: supplier …": since Linux 4.19, the reason since 5.9. */
 static void report_line(char *line)
 {
@@ -39,16 +41,41 @@ static void report_text(char *text)
 		log_err("devices: pack the drivers of what they wait for: keelboot image build --module-set soc, or --for-this-machine on the device");
 }
 
-void deferred_report(void)
+/* False: it is not known. */
+static bool read_list(char *text, size_t size)
 {
-	static char text[8192];
 	enum kb_err err = os_mount("debugfs", DEBUGFS, "debugfs",
 				   MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);
+	bool known;
 
-	if (err == KB_OK || err == KB_EBUSY) {
-		if (os_read_file(DEBUGFS "/devices_deferred", text, sizeof(text), NULL) == KB_OK)
-			report_text(text);
-		if (err == KB_OK && os_umount(DEBUGFS) != KB_OK)
-			log_warn("devices: unable to unmount " DEBUGFS);
+	if (err != KB_OK && err != KB_EBUSY)
+		return false;
+	known = os_read_file(DEBUGFS "/devices_deferred", text, size, NULL) == KB_OK;
+	if (err == KB_OK && os_umount(DEBUGFS) != KB_OK)
+		log_warn("devices: unable to unmount " DEBUGFS);
+	return known;
+}
+
+void deferred_report(void)
+{
+	if (read_list(list, sizeof(list)))
+		report_text(list);
+}
+
+/* By the name of the device, which a board's maker chose after its kind: "fe800000.usb",
+ * "fd500000.pcie". */
+bool deferred_has_usb(void)
+{
+	static const char *const kinds[] = { "usb", "hci", "dwc3", "dwc2", "otg", "pci" };
+
+	if (!os_exists("/sys/firmware/devicetree") || !read_list(list, sizeof(list)))
+		return false;
+	for (char *rest = list, *line; (line = strsep(&rest, "\n")) != NULL;) {
+		line[strcspn(line, "\t")] = '\0';
+		for (unsigned i = 0; i < KB_ARRAY_LEN(kinds); i++) {
+			if (strstr(line, kinds[i]) != NULL)
+				return true;
+		}
 	}
+	return false;
 }

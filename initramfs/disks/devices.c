@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define STEP_MS	   100
+/* A stick on a real hub takes up to four seconds. */
+#define MISSING_MS 5000u
 /* A prober and its second try. */
 #define PROBERS_MS (5u * PROBE_DEADLINE_MS)
 
@@ -255,6 +257,15 @@ static bool is_in_time(const struct probe *p, const struct devices_wait *wait, u
 	return waited < limit || (probe_pending(p) > 0 && waited < limit + PROBERS_MS);
 }
 
+static bool is_missing(const struct devices_rank *r, const struct probe *p,
+		       const struct devices_wait *wait, uint64_t waited)
+{
+	uint64_t half = wait->timeout_s * UINT64_C(500);
+
+	return (r->disk == NULL || !r->complete) && probe_pending(p) == 0 &&
+	       waited >= (half < MISSING_MS ? half : MISSING_MS);
+}
+
 static void report_partitions(const struct probe_disk *d)
 {
 	if (d->gpt_backup && d->n == 0)
@@ -293,6 +304,8 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 			 const struct devices_wait *wait)
 {
 	uint64_t start = os_now_ms(), waited = 0;
+	void (*missing)(void *ctx) = wait->missing;
+	struct sources_wait media = { .why = NULL };
 	struct devices_rank r;
 
 	p->worth = worth_of_disk;
@@ -302,8 +315,12 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	while (is_in_time(p, wait, waited)) {
 		devices_rank(&r, p, conf);
 		if (is_decided(&r, conf, waited) &&
-		    sources_all_came(p, conf, wait->sources, waited))
+		    sources_awaited(p, conf, wait->sources, &media, waited) == NULL)
 			break;
+		if (missing != NULL && is_missing(&r, p, wait, waited)) {
+			missing(wait->ctx);
+			missing = NULL;
+		}
 		wait->idle(wait->ctx);
 		if (probe_step(p, STEP_MS) == KB_ETIMEDOUT)
 			log_debug("devices: waiting for disks");

@@ -61,6 +61,9 @@ struct devices_wait {
 	unsigned sources;
 	/* called at least once a second */
 	void (*idle)(void *ctx);
+	/* Called once where no disk has all by then, though none is being probed: its driver may
+	 * not be loaded. May be NULL. */
+	void (*missing)(void *ctx);
 	void *ctx;
 };
 

@@ -134,6 +134,24 @@ static void handle_uevent(struct probe *p, const struct probe_uevent *e)
 	note_disk(p, e->disk, !e->partition && e->action == PROBE_UEVENT_CHANGE);
 }
 
+static void tell(struct probe *p, const char *uevent, size_t len)
+{
+	const char *subsystem =
+		uevent != NULL ? probe_uevent_value(uevent, len, "SUBSYSTEM") : NULL;
+
+	if (subsystem != NULL && strcmp(subsystem, "usb") == 0)
+		p->usb_ms = os_now_ms();
+	if (p->hear != NULL)
+		p->hear(p->hear_ctx, uevent, len);
+}
+
+/* For what came without an event. */
+static void look_again(struct probe *p)
+{
+	tell(p, NULL, 0);
+	scan_sysfs(p);
+}
+
 static void take_uevents(struct probe *p)
 {
 	static char buf[8192];
@@ -142,7 +160,7 @@ static void take_uevents(struct probe *p)
 
 	/* Names of mapped devices come without an event of the kernel. */
 	if ((p->uevent_fd < 0 || p->mapped_as != NULL) && os_now_ms() - p->scanned_ms >= RESCAN_MS)
-		scan_sysfs(p);
+		p->uevent_fd < 0 ? look_again(p) : scan_sysfs(p);
 	if (p->uevent_fd < 0)
 		return;
 	for (unsigned i = 0; i < UEVENTS_PER_STEP; i++) {
@@ -152,14 +170,16 @@ static void take_uevents(struct probe *p)
 			return;
 		if (err == KB_ENOSPC) {
 			log_warn("disks: uevents were lost; looking through " PROBE_SYSFS_DISKS);
-			scan_sysfs(p);
+			look_again(p);
 		} else if (err != KB_OK) {
 			log_err("disks: no more uevents (%m); looking through " PROBE_SYSFS_DISKS
 				" instead");
 			os_close(&p->uevent_fd);
 			return;
-		} else if (probe_uevent_parse(&e, buf, len)) {
-			handle_uevent(p, &e);
+		} else {
+			tell(p, buf, len);
+			if (probe_uevent_parse(&e, buf, len))
+				handle_uevent(p, &e);
 		}
 	}
 }
@@ -174,12 +194,13 @@ void probe_start(struct probe *p)
 		p->job[i].fd = -1;
 	}
 	p->uevent_fd = -1;
+	p->usb_ms = os_now_ms();
 	p->changed = false;
 	probe_table_start(p);
 	/* The socket first: what comes between is then seen twice rather than never. */
 	if (os_uevent_open(&p->uevent_fd) != KB_OK)
 		log_warn("disks: no uevents (%m); looking through " PROBE_SYSFS_DISKS " instead");
-	scan_sysfs(p);
+	look_again(p);
 	probe_job_start(p);
 }
 

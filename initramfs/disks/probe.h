@@ -110,6 +110,8 @@ struct probe {
 	/* in the order of appearance; gaps are PROBE_FREE */
 	struct probe_disk disk[PROBE_DISKS_MAX];
 	struct probe_job job[PROBE_JOBS_MAX];
+	/* when USB had its last uevent, or when probe_start() was called */
+	uint64_t usb_ms;
 	/* -1: none; then /sys is looked through again and again */
 	int uevent_fd;
 	uint64_t scanned_ms;
@@ -126,6 +128,11 @@ struct probe {
 	 * is no slot. NULL for the function itself: no slot is such a device. */
 	const char *(*mapped_as)(void *ctx, const char *name);
 	void *ctx;
+	/* Gets each uevent before probe.c looks at it, of whatever device; NULL, 0: something may
+	 * be there that had none. It may load what makes more of them. May be NULL; set before
+	 * probe_start(). */
+	void (*hear)(void *ctx, const char *uevent, size_t len);
+	void *hear_ctx;
 };
 
 /*

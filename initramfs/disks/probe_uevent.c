@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The value of key in the NUL-separated text; NULL if it is missing. */
-static const char *value_of(const char *buf, size_t len, const char *key)
+const char *probe_uevent_value(const char *buf, size_t len, const char *key)
 {
 	size_t klen = strlen(key);
 
@@ -14,6 +13,13 @@ static const char *value_of(const char *buf, size_t len, const char *key)
 			return buf + at + klen + 1;
 	}
 	return NULL;
+}
+
+bool probe_uevent_is(const char *buf, size_t len, const char *action)
+{
+	const char *value = probe_uevent_value(buf, len, "ACTION");
+
+	return value != NULL && strcmp(value, action) == 0;
 }
 
 static bool action_of(const char *text, enum probe_uevent_action *action)
@@ -62,10 +68,10 @@ bool probe_uevent_parse(struct probe_uevent *e, const char *buf, size_t len)
 	memset(e, 0, sizeof(*e));
 	if (len == 0 || buf[len] != '\0')
 		return false;
-	action = value_of(buf, len, "ACTION");
-	path = value_of(buf, len, "DEVPATH");
-	subsystem = value_of(buf, len, "SUBSYSTEM");
-	type = value_of(buf, len, "DEVTYPE");
+	action = probe_uevent_value(buf, len, "ACTION");
+	path = probe_uevent_value(buf, len, "DEVPATH");
+	subsystem = probe_uevent_value(buf, len, "SUBSYSTEM");
+	type = probe_uevent_value(buf, len, "DEVTYPE");
 	if (action == NULL || path == NULL || subsystem == NULL || type == NULL ||
 	    strcmp(subsystem, "block") != 0 || !action_of(action, &e->action))
 		return false;

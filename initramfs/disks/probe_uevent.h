@@ -16,6 +16,12 @@ struct probe_uevent {
 	char name[64];
 };
 
+/* The value of key in len bytes of NUL-separated text that a NUL ends; NULL if it is missing. */
+const char *probe_uevent_value(const char *buf, size_t len, const char *key);
+
+/* True for a uevent of this action ("add"). */
+bool probe_uevent_is(const char *buf, size_t len, const char *action);
+
 /* Reads len bytes of NUL-separated text, ended by NUL. False: it is about something else, or
  * nonsense. */
 bool probe_uevent_parse(struct probe_uevent *e, const char *buf, size_t len);

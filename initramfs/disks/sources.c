@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/disks/sources.h"
 
+#include "initramfs/disks/deferred.h"
 #include "initramfs/disks/probe_sysfs.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -10,7 +11,8 @@
 #include <string.h>
 
 /* A stick that was seen on the bus, but is no disk yet, gets so much longer than settle=. */
-#define STICK_MS 5000
+#define STICK_MS  5000
+#define MMC_HOSTS "/sys/class/mmc_host"
 
 unsigned sources_allowed(const struct conf *conf, unsigned sources)
 {
@@ -98,35 +100,108 @@ static bool is_probing_media(const struct probe *p, unsigned sources)
 	return false;
 }
 
-static bool has_every_stick(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
-{
-	if (!os_exists("/sys/bus/usb/devices/usb1"))
-		return true;
-	if (waited_ms < conf->media_wait_ms)
-		return false;
-	return waited_ms >= conf->media_wait_ms + STICK_MS ||
-	       (!is_probing_media(p, CMDLINE_SOURCE_USB) &&
-		sticks_on_bus() + sticks_without_driver() <= usb_disks());
-}
-
-static bool has_every_card(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+static bool has_usb_host(void)
 {
 	static char names[1][64];
 	unsigned n = 0;
 
-	if (os_list("/sys/class/mmc_host", names, KB_ARRAY_LEN(names), &n) != KB_OK || n == 0)
-		return true;
-	if (waited_ms < conf->media_wait_ms)
-		return false;
-	return waited_ms >= conf->media_wait_ms + STICK_MS ||
-	       !is_probing_media(p, CMDLINE_SOURCE_SD);
+	return os_list("/sys/bus/usb/devices", names, KB_ARRAY_LEN(names), &n) == KB_OK && n > 0;
 }
 
-bool sources_all_came(const struct probe *p, const struct conf *conf, unsigned sources,
-		      uint64_t waited_ms)
+/* A host may be there that waits for its phy or its clock, or for the bus on which it is. It is
+ * asked once: what comes by then has uevents. */
+static bool usb_may_come(struct sources_wait *w)
 {
-	return (!(sources & CMDLINE_SOURCE_USB) || has_every_stick(p, conf, waited_ms)) &&
-	       (!(sources & CMDLINE_SOURCE_SD) || has_every_card(p, conf, waited_ms));
+	if (has_usb_host())
+		return true;
+	if (!w->asked)
+		w->deferred = deferred_has_usb();
+	w->asked = true;
+	return w->deferred;
+}
+
+/* Why a stick is still waited for; NULL: it is not. Hubs are asked one after the other, and each
+ * device that answers is a uevent. */
+static const char *stick_awaited(const struct probe *p, const struct conf *conf,
+				 struct sources_wait *w, uint64_t waited_ms)
+{
+	if (!usb_may_come(w) || waited_ms >= conf->media_wait_ms + STICK_MS)
+		return NULL;
+	if (os_now_ms() - p->usb_ms < conf->media_wait_ms)
+		return w->deferred && !has_usb_host()
+			       ? "the host of USB, whose driver waits for another"
+			       : "USB, which is not yet quiet";
+	if (is_probing_media(p, CMDLINE_SOURCE_USB) ||
+	    sticks_on_bus() + sticks_without_driver() > usb_disks())
+		return "a stick that is not yet a disk";
+	return NULL;
+}
+
+static bool is_card_without_disk(const char *host, const char *card)
+{
+	char path[192], type[16];
+
+	snprintf(path, sizeof(path), MMC_HOSTS "/%.60s/%.60s/type", host, card);
+	if (os_read_file(path, type, sizeof(type), NULL) != KB_OK || strncmp(type, "SD\n", 3) != 0)
+		return false;
+	snprintf(path, sizeof(path), MMC_HOSTS "/%.60s/%.60s/block", host, card);
+	return !os_exists(path);
+}
+
+/* Where something is soldered, or lies in the slot already, nothing more comes. NULL: so here. */
+static const char *slot_awaited(const char *host)
+{
+	static char names[64][64];
+	char path[128];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), MMC_HOSTS "/%.60s/device/of_node/non-removable", host);
+	if (os_exists(path))
+		return NULL;
+	snprintf(path, sizeof(path), MMC_HOSTS "/%.60s", host);
+	if (os_list(path, names, KB_ARRAY_LEN(names), &n) != KB_OK)
+		return NULL;
+	for (unsigned i = 0; i < n; i++) {
+		if (strncmp(names[i], host, strlen(host)) == 0 && names[i][strlen(host)] == ':')
+			return is_card_without_disk(host, names[i])
+				       ? "a card that is not yet a disk"
+				       : NULL;
+	}
+	return "an empty slot for cards";
+}
+
+static const char *card_awaited(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+{
+	static char hosts[16][64];
+	const char *why = NULL;
+	unsigned n = 0;
+
+	if (waited_ms >= conf->media_wait_ms + STICK_MS ||
+	    os_list(MMC_HOSTS, hosts, KB_ARRAY_LEN(hosts), &n) != KB_OK)
+		return NULL;
+	if (is_probing_media(p, CMDLINE_SOURCE_SD))
+		return "a card that is looked at";
+	for (unsigned i = 0; i < n && why == NULL && waited_ms < conf->media_wait_ms; i++)
+		why = slot_awaited(hosts[i]);
+	return why;
+}
+
+const char *sources_awaited(const struct probe *p, const struct conf *conf, unsigned sources,
+			    struct sources_wait *w, uint64_t waited_ms)
+{
+	const char *why = NULL;
+
+	if (sources & CMDLINE_SOURCE_USB)
+		why = stick_awaited(p, conf, w, waited_ms);
+	if (why == NULL && sources & CMDLINE_SOURCE_SD)
+		why = card_awaited(p, conf, waited_ms);
+	if (why != NULL && why != w->why)
+		log_info("media: waiting for %s", why);
+	if (why == NULL && w->why == NULL && sources & (CMDLINE_SOURCE_USB | CMDLINE_SOURCE_SD))
+		log_info(
+			"media: nothing is waited for: there is no host of USB, and no empty slot for cards");
+	w->why = why;
+	return why;
 }
 
 static void add_medium(struct devices *d, const char *dev, bool sd)

@@ -7,13 +7,22 @@
 /* What may be looked at: bits of enum cmdline_source that system.conf allows too. PURE. */
 unsigned sources_allowed(const struct conf *conf, unsigned sources);
 
+/* Of one wait for media; zeroed at its beginning. */
+struct sources_wait {
+	/* what was waited for last */
+	const char *why;
+	/* the kernel was asked for hosts of USB that wait for a supplier; and there were some */
+	bool asked, deferred;
+};
+
 /*
- * Whether the wait for media is over: settle= has passed, for each kind of medium that may be
- * looked at and whose bus exists, and the probers of what came are done. A stick that the bus
- * knows, but that is no disk yet, gets some seconds more.
+ * What is still waited for, of the kinds of media that may be looked at; NULL: nothing. Logs it
+ * when it changes. A stick: until settle= has passed without a uevent of USB, where a host is
+ * there, or may come. A card: settle=, where a slot is empty. The probers of what came are waited
+ * for, and a stick that the bus knows, but that is no disk yet, gets up to five seconds more.
  */
-bool sources_all_came(const struct probe *p, const struct conf *conf, unsigned sources,
-		      uint64_t waited_ms);
+const char *sources_awaited(const struct probe *p, const struct conf *conf, unsigned sources,
+			    struct sources_wait *w, uint64_t waited_ms);
 
 /* Fills d->media with every medium that is there and is not the device's own disk, and its
  * partitions: keelboot-apply finds out what they hold. */

@@ -45,6 +45,7 @@ class Set(NamedTuple):
     load_first: bool
     folders: list
     without: list
+    asked_with: dict
 
 
 def read_sets(path: Path = SETS) -> dict:
@@ -53,7 +54,8 @@ def read_sets(path: Path = SETS) -> dict:
     parser.read_string(path.read_text())
     return {name: Set(parser[name].get("modules", "").split(), parser[name].get("helpers", "").split(),
                       parser[name].get("soc", "").split(), parser[name].getboolean("load-first", False),
-                      parser[name].get("folders", "").split(), parser[name].get("without", "").split())
+                      parser[name].get("folders", "").split(), parser[name].get("without", "").split(),
+                      dict(pair.split(":", 1) for pair in parser[name].get("asked-with", "").split()))
             for name in parser.sections()}
 
 
@@ -131,13 +133,13 @@ class Modules:
 
     def _providers(self, name: str) -> list:
         """The modules that a soft dependency means: it is a module's name, or an alias such as
-        crypto-crc32c. Of several the portable one, whatever the processor can do."""
+        crypto-crc32c or crc32c. Of several the portable one, whatever the processor can do."""
         if self.known(name):
             return [normal(name)]
         if self.aliases is None:
             lines = (line.split() for line in self._lines("modules.alias", optional=True))
             self.aliases = [(normal(words[1]), normal(words[2])) for words in lines
-                            if len(words) == 3 and words[0] == "alias" and "-" in words[1]]
+                            if len(words) == 3 and words[0] == "alias" and ":" not in words[1]]
         found = sorted({module for alias, module in self.aliases
                         if fnmatch.fnmatchcase(normal(name), alias) and self.known(module)})
         return [module for module in found if module.endswith("_generic")] or found
@@ -149,6 +151,12 @@ class Modules:
             self.devices = [(re.split(r"[*?[]", words[1], maxsplit=1)[0], words[1], normal(words[2]))
                             for words in lines if len(words) == 3 and words[0] == "alias" and ":" in words[1]]
         return self.devices
+
+    def aliases_of(self, names: set) -> list:
+        """[(alias, module)] of these modules, normal names."""
+        lines = (line.split() for line in self._lines("modules.alias", optional=True))
+        return [(words[1], normal(words[2])) for words in lines
+                if len(words) == 3 and words[0] == "alias" and normal(words[2]) in names]
 
     def of_alias(self, alias: str) -> list:
         """The modules that a device with this modalias may have as its driver."""

@@ -10,6 +10,8 @@ def test_without_the_driver_of_the_disk_no_disk_is_seen(bench):
     with bench.machine(bench.disk("1.0"), initrd=initrd, append="keelboot.timeout=2") as vm:
         vm.expect(r"keelboot: devices: the kernel sees no disk; check its power and cable, and pack its driver "
                   r"\(keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME\)")
+        vm.expect(r"keelboot: devices: 0000:00:0\d\.0 has no driver: none that is packed fits "
+                  r"pci:v00001AF4d\w+bc01sc00i00, or it did not load")
         vm.expect(r"no disk found: nothing can boot, and no stick can help; restarting in 30 s")
         assert "its cable, and disk=" not in vm.boot_text()
 

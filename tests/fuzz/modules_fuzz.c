@@ -74,10 +74,25 @@ enum kb_err os_open(const char *path, int flags, int *fd)
 	return KB_ENOENT;
 }
 
-static void after(void *ctx)
+static bool after(void *ctx)
 {
 	FUZZ_CHECK(ctx == &s);
 	s.after++;
+	return false;
+}
+
+/* Each of the list is found by its name; the first one of several that share it. */
+static unsigned want_all(struct modules *m)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		size_t len;
+		const char *name = modules_name(m->module[i].path, &len);
+		const struct module *found = i < 8 ? modules_find(m, name, len) : &m->module[i];
+
+		FUZZ_CHECK(found != NULL && found <= &m->module[i]);
+		m->module[i].is |= MODULE_WANTED;
+	}
+	return modules_load_wanted(m);
 }
 
 /* Into a buffer of any size: what is there is ended, and each of its words is of the command line.
@@ -116,6 +131,7 @@ static void check_round_trip(const char *value)
 void fuzz_one(const uint8_t *data, size_t size)
 {
 	static const char *const heeded[] = { "all", "none", "usb_storage.quirks,a.b", "" };
+	static struct modules m;
 	struct fuzz_in in = { data, size };
 	uint8_t how = fuzz_u8(&in), room = fuzz_u8(&in);
 	const uint8_t *nul = in.left > 0 ? memchr(in.p, 0, in.left) : NULL;
@@ -127,8 +143,13 @@ void fuzz_one(const uint8_t *data, size_t size)
 	s.cmdline = fuzz_string(in.p, first);
 	fuzz_take(&in, nul != NULL ? first + 1 : first, &got);
 	s.list = fuzz_string(in.p, in.left);
-	FUZZ_CHECK(modules_load(MODULES_LIST, s.cmdline, heeded[how >> 3 & 3],
-				how & 0x80 ? after : NULL, &s) == s.loaded);
+	m.cmdline = s.cmdline;
+	m.heeded = heeded[how >> 3 & 3];
+	m.ctx = &s;
+	m.after = how & 0x80 ? after : NULL;
+	modules_read(&m, MODULES_LIST);
+	FUZZ_CHECK(want_all(&m) == s.loaded);
+	FUZZ_CHECK(modules_load_wanted(&m) == 0);
 	FUZZ_CHECK(s.unlinked <= fuzz_lines(s.list));
 	FUZZ_CHECK(s.unlinked <= s.asked && s.asked <= 2 * s.unlinked);
 	FUZZ_CHECK(s.after == (how & 0x80 ? s.unlinked : 0));

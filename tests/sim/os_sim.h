@@ -97,6 +97,8 @@ void os_sim_disk_type(const char *name, unsigned part, const char *fstype);
 void os_sim_disk_gone(const char *name, unsigned at_ms);
 /* A uevent as the kernel sends it. type "disk" or "partition". */
 void os_sim_uevent(const char *action, const char *devpath, const char *type);
+/* The same of a device for which no driver may be loaded yet. */
+void os_sim_uevent_device(const char *devpath, const char *modalias);
 /* How many uevent sockets may be opened; default 8. 0: the kernel has none. */
 void os_sim_uevent_sockets(unsigned n);
 /* What bdev_file_open(path) opens. Borrowed. Reads are not traced; writes and flushes are. */

@@ -55,16 +55,29 @@ void os_sim_uevent_sockets(unsigned n)
 	sockets = n;
 }
 
-void os_sim_uevent(const char *action, const char *devpath, const char *type)
+static struct uevent *next_uevent(void)
 {
-	struct uevent *u = &uevent[(uevent_first + nuevents) % UEVENTS_MAX];
-
 	if (nuevents == UEVENTS_MAX)
 		abort();
+	return &uevent[(uevent_first + nuevents++) % UEVENTS_MAX];
+}
+
+void os_sim_uevent_device(const char *devpath, const char *modalias)
+{
+	struct uevent *u = next_uevent();
+
+	u->len = (size_t)snprintf(u->text, sizeof(u->text),
+				  "add@%s%cACTION=add%cDEVPATH=%s%cMODALIAS=%s%c", devpath, 0, 0,
+				  devpath, 0, modalias, 0);
+}
+
+void os_sim_uevent(const char *action, const char *devpath, const char *type)
+{
+	struct uevent *u = next_uevent();
+
 	u->len = (size_t)snprintf(u->text, sizeof(u->text),
 				  "%s@%s%cACTION=%s%cDEVPATH=%s%cSUBSYSTEM=block%cDEVTYPE=%s%c",
 				  action, devpath, 0, action, 0, devpath, 0, 0, type, 0);
-	nuevents++;
 }
 
 bool os_sim_uevent_pending(void)

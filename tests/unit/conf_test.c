@@ -52,7 +52,7 @@ TEST(defaults_are_those_of_the_header)
 	EQUAL((conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b"), (c.fstype, ""));
 	EQUAL((c.mount_options, ""), (c.data_enabled, true), (c.data_part, "PARTLABEL=data"));
 	EQUAL((c.data_fstype, "ext4"), (c.data_stage, "keelboot/stage"), (c.data_mount, "/data"));
-	EQUAL((c.media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD), (c.media_wait_ms, 500));
+	EQUAL((c.media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD), (c.media_wait_ms, 1000));
 	EQUAL((c.data_verify_first, true), (c.raw_verify_first, true));
 	EQUAL((c.media_verify_first, true), (c.install_verify_first, true));
 	EQUAL((c.progress_deadline_s, 60), (c.watchdog, "auto"), (c.watchdog_timeout_s, 60));

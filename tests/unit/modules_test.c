@@ -16,11 +16,23 @@ static void bare_machine(void)
 	os_sim_file(M "softdog.ko.xz", "");
 }
 
+/* Whatever asks for it. */
+static unsigned load_all(const char *cmdline, const char *heeded)
+{
+	static struct modules m;
+
+	m = (struct modules){ .cmdline = cmdline, .heeded = heeded };
+	modules_read(&m, MODULES_LIST);
+	for (unsigned i = 0; i < m.n; i++)
+		m.module[i].is = MODULE_WANTED;
+	return modules_load_wanted(&m);
+}
+
 TEST(they_are_loaded_in_the_order_of_the_list)
 {
 	os_sim_file(MODULES_LIST, "# a comment\n\n" M "virtio.ko\n" M
 				  "softdog.ko.xz soft_margin=30 soft_panic=1\n" M "usb-storage.ko");
-	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 3);
+	assert_int_equal(load_all("", "all"), 3);
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "virtio.ko\n"
 			    "unlink " M "virtio.ko\n"
@@ -34,23 +46,35 @@ TEST(one_that_fails_is_passed_over)
 {
 	os_sim_file(MODULES_LIST, M "none.ko\n" M "virtio.ko\n" M "usb-storage.ko\n");
 	os_sim_fail("finit_module " M "virtio.ko", 1, KB_ENODEV);
-	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 1);
+	assert_int_equal(load_all("", "all"), 1);
 	assert_int_equal(os_sim_count("# module " M "none.ko: unable to load"), 1);
 	assert_int_equal(os_sim_count("# module " M "virtio.ko"), 0); /* no such hardware */
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko\n"), 1);
 }
 
+/* It may end later; until then it would only wait for itself. */
+TEST(one_that_hangs_is_named_and_not_tried_again)
+{
+	os_sim_file(MODULES_LIST, M "virtio.ko\n" M "usb-storage.ko\n");
+	os_sim_fail("finit_module " M "virtio.ko", 1, KB_ETIMEDOUT);
+	EQUAL((load_all("virtio.queue=x", "all"), 1));
+	assert_int_equal(os_sim_count("# module " M
+				      "virtio.ko: its init does not end; the boot goes "
+				      "on without it"),
+			 1);
+	assert_int_equal(os_sim_count("finit_module " M "virtio.ko"), 1);
+	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko\n"), 1);
+}
+
 TEST(no_list_is_no_modules)
 {
-	EQUAL((modules_load(MODULES_LIST, "", "all", NULL, NULL), 0), (os_sim_trace(), ""));
+	EQUAL((load_all("", "all"), 0), (os_sim_trace(), ""));
 }
 
 TEST(the_command_line_comes_after_the_list)
 {
 	os_sim_file(MODULES_LIST, M "usb-storage.ko delay_use=1\n");
-	EQUAL((modules_load(MODULES_LIST, "quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda",
-			    "all", NULL, NULL),
-	       1));
+	EQUAL((load_all("quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda", "all"), 1));
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "usb-storage.ko delay_use=1 delay_use=5\n"
 			    "unlink " M "usb-storage.ko\n");
@@ -59,11 +83,11 @@ TEST(the_command_line_comes_after_the_list)
 TEST(the_watchdog_core_is_told_to_go_on_at_a_reboot)
 {
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
-	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 1);
+	assert_int_equal(load_all("", "all"), 1);
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
 	bare_machine();
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
-	EQUAL((modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", "all", NULL, NULL), 1));
+	EQUAL((load_all("watchdog.stop_on_reboot=1", "all"), 1));
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0 "
 				      "stop_on_reboot=1\n"),
 			 1);
@@ -109,7 +133,7 @@ TEST(what_does_not_fit_is_left_out_whole)
 	memset(cmdline + 12, 'x', 2000);
 	cmdline[2012] = '\0';
 	os_sim_file(MODULES_LIST, M "usb-storage.ko a=1\n");
-	assert_int_equal(modules_load(MODULES_LIST, cmdline, "all", NULL, NULL), 1);
+	assert_int_equal(load_all(cmdline, "all"), 1);
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko a=1\n"), 1);
 	assert_int_equal(os_sim_count("# module " M "usb-storage.ko: more than"), 1);
 }
@@ -119,8 +143,7 @@ TEST(a_module_that_refuses_words_of_the_line_is_loaded_without)
 	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n" M "watchdog.ko\n");
 	os_sim_fail("finit_module " M "virtio.ko a=1 queue=x", 1, KB_EINVAL);
 	os_sim_fail("finit_module " M "watchdog.ko stop_on_reboot=0 y", 1, KB_EINVAL);
-	EQUAL((modules_load(MODULES_LIST, "virtio.queue=x watchdog.y virtio.z", "all", NULL, NULL),
-	       2));
+	EQUAL((load_all("virtio.queue=x watchdog.y virtio.z", "all"), 2));
 	EQUAL((os_sim_count("finit_module " M "virtio.ko a=1 queue=x z"), 1));
 	EQUAL((os_sim_count("finit_module " M "virtio.ko a=1\n"), 1));
 	EQUAL((os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1));
@@ -131,7 +154,7 @@ TEST(a_module_that_refuses_words_of_the_line_is_loaded_without)
 	bare_machine();
 	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n");
 	os_sim_fail("finit_module " M "virtio.ko", 0, KB_EINVAL);
-	assert_int_equal(modules_load(MODULES_LIST, "virtio.queue=x", "all", NULL, NULL), 0);
+	assert_int_equal(load_all("virtio.queue=x", "all"), 0);
 	assert_int_equal(os_sim_count("finit_module"), 2);
 	assert_int_equal(os_sim_count("# module " M "virtio.ko: unable to load"), 2);
 }
@@ -162,7 +185,7 @@ TEST(only_words_that_system_conf_names_reach_a_module)
 		assert_string_equal(out, cases[i].params);
 	}
 	os_sim_file(MODULES_LIST, M "virtio.ko\n");
-	EQUAL((modules_load(MODULES_LIST, "virtio.queue=x", "none", NULL, NULL), 1));
+	EQUAL((load_all("virtio.queue=x", "none"), 1));
 	EQUAL((os_sim_count("finit_module " M "virtio.ko\n"), 1));
 	EQUAL((os_sim_count("# virtio.queue: ignored: [system] command-line= does not name it"),
 	       1));

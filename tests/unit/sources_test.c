@@ -99,27 +99,113 @@ TEST(what_is_fixed_or_not_ready_is_no_medium)
 	EQUAL((d.nmedia, 1), (d.media[0], "/dev/sdb"));
 }
 
+static const char *awaited(unsigned sources, uint64_t waited_ms)
+{
+	struct sources_wait w = { .why = NULL };
+
+	return sources_awaited(&p, &conf, sources, &w, waited_ms);
+}
+
 TEST(cards_are_waited_for_only_where_there_is_a_slot)
 {
-	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 0));
+	assert_null(awaited(CMDLINE_SOURCE_ALL, 0));
 	os_sim_file(HOST, "");
-	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 499));
-	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 500));
-	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_USB, 0));
+	assert_string_equal(awaited(CMDLINE_SOURCE_ALL, 999), "an empty slot for cards");
+	assert_null(awaited(CMDLINE_SOURCE_ALL, 1000));
+	assert_null(awaited(CMDLINE_SOURCE_USB, 0));
 	conf.media_wait_ms = 2000;
-	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 1999));
+	assert_non_null(awaited(CMDLINE_SOURCE_SD, 1999));
 	conf.media_wait_ms = 0;
-	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 0));
+	assert_null(awaited(CMDLINE_SOURCE_SD, 0));
+}
+
+/* A board with eMMC alone has no slot; nor has one whose card is there, or is no storage. */
+TEST(no_card_is_waited_for_where_none_can_come)
+{
+	os_sim_file(HOST "/of_node/non-removable", "");
+	os_sim_file("/sys/class/mmc_host/mmc1/mmc1:0001/type", "MMC\n");
+	os_sim_file("/sys/class/mmc_host/mmc2/mmc2:0001/type", "SDIO\n");
+	os_sim_file("/sys/class/mmc_host/mmc3/mmc3:aaaa/type", "SD\n");
+	os_sim_file("/sys/class/mmc_host/mmc3/mmc3:aaaa/block/mmcblk3/dev", "");
+	assert_null(awaited(CMDLINE_SOURCE_SD, 0));
+	os_sim_file("/sys/class/mmc_host/mmc4/mmc4:0001/type", "SD\n");
+	assert_string_equal(awaited(CMDLINE_SOURCE_SD, 0), "a card that is not yet a disk");
+	os_sim_file("/sys/class/mmc_host/mmc4/mmc4:0001/block/mmcblk4/dev", "");
+	assert_null(awaited(CMDLINE_SOURCE_SD, 0));
+	os_sim_file("/sys/class/mmc_host/mmc5/uevent", "");
+	assert_string_equal(awaited(CMDLINE_SOURCE_SD, 0), "an empty slot for cards");
 }
 
 TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound)
 {
 	os_sim_file(HOST, "");
 	add(0, "/dev/mmcblk0", 0, false, true)->state = PROBE_WAITING;
-	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 5000));
-	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 5500));
+	assert_string_equal(awaited(CMDLINE_SOURCE_SD, 5000), "a card that is looked at");
+	assert_null(awaited(CMDLINE_SOURCE_SD, 6000));
 	p.disk[0].state = PROBE_READY;
-	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 500));
+	assert_null(awaited(CMDLINE_SOURCE_SD, 1000));
+}
+
+TEST(sticks_are_waited_for_until_usb_is_quiet)
+{
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	p.usb_ms = os_now_ms();
+	os_sim_advance(999);
+	assert_string_equal(awaited(CMDLINE_SOURCE_USB, 999), "USB, which is not yet quiet");
+	os_sim_advance(1);
+	assert_null(awaited(CMDLINE_SOURCE_USB, 1000));
+	/* A hub answers. */
+	p.usb_ms = os_now_ms();
+	os_sim_advance(900);
+	assert_non_null(awaited(CMDLINE_SOURCE_USB, 1900));
+	/* One that never ends to. */
+	p.usb_ms = os_now_ms();
+	assert_non_null(awaited(CMDLINE_SOURCE_USB, 5999));
+	assert_null(awaited(CMDLINE_SOURCE_USB, 6000));
+	assert_null(awaited(CMDLINE_SOURCE_SD, 0));
+}
+
+/* dwc3 waits for its phy, and VL805 for the host of PCIe. */
+TEST(a_host_that_waits_for_its_supplier_is_waited_for)
+{
+	static const struct {
+		const char *list;
+		bool awaited;
+	} cases[] = {
+		{ "", false },
+		{ "fe310000.mmc\tsupplier\n", false },
+		{ "fe310000.mmc\tplatform: supplier fe8a0000.usb2phy not ready\n", false },
+		{ "fe310000.mmc\nfcc00000.usb\tplatform: supplier not ready\n", true },
+		{ "fd500000.pcie\n", true },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		os_sim_file("/sys/kernel/debug/devices_deferred", cases[i].list);
+		/* A machine without a device tree is not even asked. */
+		os_sim_remove("/sys/firmware/devicetree");
+		p.usb_ms = os_now_ms();
+		assert_null(awaited(CMDLINE_SOURCE_USB, 0));
+		os_sim_file("/sys/firmware/devicetree/base/name", "");
+		assert_int_equal(awaited(CMDLINE_SOURCE_USB, 0) != NULL, cases[i].awaited);
+		os_sim_advance(1000);
+		assert_null(awaited(CMDLINE_SOURCE_USB, 1000));
+	}
+}
+
+TEST(what_is_waited_for_is_said_once)
+{
+	struct sources_wait w = { .why = NULL };
+
+	os_sim_log_level(LOG_LEVEL_INFO);
+	assert_null(sources_awaited(&p, &conf, CMDLINE_SOURCE_ALL, &w, 0));
+	assert_int_equal(
+		os_sim_count("# media: nothing is waited for: there is no host of USB, and no "
+			     "empty slot for cards"),
+		1);
+	os_sim_file(HOST, "");
+	for (unsigned i = 0; i < 3; i++)
+		assert_non_null(sources_awaited(&p, &conf, CMDLINE_SOURCE_ALL, &w, 0));
+	assert_int_equal(os_sim_count("# media: waiting for an empty slot for cards"), 1);
 }
 
 TEST_MAIN("sources", .set_up = bare_machine)

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/hardware.h"
+
+#include "initramfs/alias_table.h"
+#include "initramfs/disks/probe_uevent.h"
+#include "initramfs/modules.h"
+#include "initramfs/watchdog.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BUSES	   "/sys/bus"
+#define BUSES_MAX  96
+#define MODALIAS   "MODALIAS="
+/* A chipset's driver makes the device that the watchdog's looks for; a controller its disks. */
+#define ROUNDS	   6
+#define UEVENT_MAX 4097 /* sysfs has a page for it */
+
+static struct hardware {
+	struct alias_table table;
+	struct modules list;
+	/* else all of the list are loaded */
+	bool by_table;
+	/* what is loaded now stops when the watchdog is armed */
+	bool until_armed;
+	/* the table names a module that the list has not */
+	bool at_odds;
+	/* the folder that is looked at */
+	char devices[128];
+} hw;
+
+/* ---------------------------------------------------------------- what is asked for */
+
+struct mark {
+	unsigned is;
+};
+
+static void mark_module(void *ctx, const char *name, size_t len)
+{
+	const struct mark *mark = ctx;
+	struct module *m = modules_find(&hw.list, name, len);
+
+	if (m != NULL)
+		m->is |= mark->is;
+	else if (!hw.at_odds)
+		log_warn("modules: " ALIAS_TABLE_FILE " names %.*s, which is not in the list",
+			 (int)len, name);
+	hw.at_odds = hw.at_odds || m == NULL;
+}
+
+static void ask(const char *name, unsigned is)
+{
+	struct mark mark = { is };
+
+	alias_table_ask(&hw.table, name, mark_module, &mark);
+}
+
+/* A device may have one by ACPI, and one by the device tree. */
+static void ask_for_line(const char *line)
+{
+	if (strncmp(line, MODALIAS, strlen(MODALIAS)) == 0)
+		ask(line + strlen(MODALIAS), MODULE_ASKED);
+}
+
+/* False: it is about none that has come. */
+static bool ask_for_new(const char *uevent, size_t len)
+{
+	if (!probe_uevent_is(uevent, len, "add") ||
+	    probe_uevent_value(uevent, len, "MODALIAS") == NULL)
+		return false;
+	for (size_t at = 0; at < len; at += strnlen(uevent + at, len - at) + 1)
+		ask_for_line(uevent + at);
+	return true;
+}
+
+/* Of a file "uevent". */
+static void ask_for_device(char *text)
+{
+	for (char *line = text, *rest; line != NULL; line = rest) {
+		rest = strchr(line, '\n');
+		if (rest != NULL)
+			*rest++ = '\0';
+		ask_for_line(line);
+	}
+}
+
+static enum kb_err visit_device(void *ctx, const char *name)
+{
+	static char text[UEVENT_MAX];
+	char path[sizeof(hw.devices) + 96];
+
+	(void)ctx;
+	snprintf(path, sizeof(path), "%s/%.80s/uevent", hw.devices, name);
+	if (os_read_file(path, text, sizeof(text), NULL) == KB_OK)
+		ask_for_device(text);
+	return KB_OK;
+}
+
+/* A bus that no pattern names has none of their devices, but for those that a device tree
+ * describes: of all buses. Servers have hundreds of "memory" devices. */
+static void look_at_devices(void)
+{
+	static char buses[BUSES_MAX][64];
+	static char text[UEVENT_MAX];
+	bool tree = os_exists("/sys/firmware/devicetree") && alias_table_has_bus(&hw.table, "of");
+	unsigned n = 0;
+
+	if (os_list(BUSES, buses, BUSES_MAX, &n) != KB_OK)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		if (!tree && !alias_table_has_bus(&hw.table, buses[i]))
+			continue;
+		snprintf(hw.devices, sizeof(hw.devices), BUSES "/%.63s/devices", buses[i]);
+		if (os_each(hw.devices, visit_device, NULL) != KB_OK)
+			continue; /* a bus without that folder */
+	}
+	if (alias_table_has_bus(&hw.table, "dmi") &&
+	    os_read_file("/sys/class/dmi/id/uevent", text, sizeof(text), NULL) == KB_OK)
+		ask_for_device(text);
+}
+
+/* ---------------------------------------------------------------- what is loaded */
+
+static bool is_armed(const struct boot *b)
+{
+	return b->wdt.armed || strcmp(b->conf.watchdog, "off") == 0;
+}
+
+static bool arm_after_a_module(void *ctx)
+{
+	struct boot *b = ctx;
+
+	watchdog_arm_late(b);
+	return hw.until_armed && is_armed(b);
+}
+
+static void add_name(char *names, size_t size, const char *name, size_t len)
+{
+	size_t used = strlen(names);
+
+	snprintf(names + used, size - used, " %.*s", (int)len, name);
+}
+
+/* All that are this, and what they need. One watchdog is enough. Returns how many were loaded. */
+static unsigned load(const struct boot *b, unsigned is)
+{
+	char needs[96], names[256] = "";
+
+	for (unsigned i = 0; i < hw.list.n; i++) {
+		struct module *m = &hw.list.module[i];
+		size_t len;
+		const char *name = modules_name(m->path, &len);
+
+		if ((m->is & is) != is || m->is & (MODULE_WANTED | MODULE_TRIED))
+			continue;
+		if (m->is & (MODULE_DRIVER | MODULE_BLIND) && !(m->is & MODULE_ALWAYS) &&
+		    is_armed(b))
+			continue;
+		m->is |= MODULE_WANTED;
+		snprintf(needs, sizeof(needs), ALIAS_NEEDS "%.*s", (int)len, name);
+		ask(needs, MODULE_WANTED);
+		add_name(names, sizeof(names), name, len);
+	}
+	if (names[0] != '\0')
+		log_info("modules: loading%s", names);
+	return modules_load_wanted(&hw.list);
+}
+
+static void load_rest(const struct boot *b)
+{
+	hw.by_table = false;
+	for (unsigned i = 0; i < hw.list.n; i++) {
+		if (!(hw.list.module[i].is & (MODULE_DRIVER | MODULE_BLIND)) || !is_armed(b))
+			hw.list.module[i].is |= MODULE_WANTED;
+	}
+	modules_load_wanted(&hw.list);
+}
+
+static void load_what_is_asked_for(struct boot *b)
+{
+	load(b, MODULE_ASKED);
+	if (hw.at_odds && hw.by_table)
+		hardware_load_all(b, "the table is damaged");
+}
+
+/* ---------------------------------------------------------------- the files */
+
+static bool read_table(void)
+{
+	unsigned line;
+	const char *why;
+	size_t len;
+
+	hw.table.n = 0;
+	if (hw.list.n == 0 || !os_exists(ALIAS_TABLE_FILE))
+		return false;
+	if (os_read_file(ALIAS_TABLE_FILE, hw.table.text, sizeof(hw.table.text), &len) != KB_OK) {
+		log_warn("modules: unable to read " ALIAS_TABLE_FILE
+			 ": %m; all packed modules are loaded");
+		return false;
+	}
+	if (alias_table_parse(&hw.table, len, &line, &why) == KB_OK)
+		return true;
+	log_warn("modules: " ALIAS_TABLE_FILE
+		 " is damaged in line %u: %s; all packed modules are loaded",
+		 line, why);
+	return false;
+}
+
+static void read_files(struct boot *b)
+{
+	hw.list.cmdline = b->cmdline;
+	hw.list.heeded = b->conf.command_line;
+	hw.list.after = arm_after_a_module;
+	hw.list.ctx = b;
+	hw.at_odds = hw.until_armed = false;
+	modules_read(&hw.list, MODULES_LIST);
+	hw.by_table = read_table();
+	if (!hw.by_table)
+		return;
+	ask(ALIAS_ALWAYS, MODULE_ALWAYS);
+	ask(ALIAS_FIRST, MODULE_FIRST);
+	ask(ALIAS_DRIVER, MODULE_DRIVER);
+	ask(ALIAS_BLIND, MODULE_BLIND);
+}
+
+/* ---------------------------------------------------------------- interface */
+
+/* A driver that has found its watchdog spares the boot the chipset's others. */
+static void load_for_watchdog(struct boot *b)
+{
+	hw.until_armed = true;
+	load(b, MODULE_ALWAYS | MODULE_FIRST);
+	for (unsigned i = 0; i < ROUNDS && !is_armed(b); i++) {
+		look_at_devices();
+		if (load(b, MODULE_ASKED | MODULE_DRIVER) == 0 &&
+		    load(b, MODULE_ASKED | MODULE_FIRST) == 0)
+			break;
+	}
+	if (!is_armed(b))
+		load(b, MODULE_BLIND);
+	hw.until_armed = false;
+}
+
+void hardware_load_watchdog(struct boot *b)
+{
+	read_files(b);
+	if (hw.by_table)
+		load_for_watchdog(b);
+	else
+		load_rest(b);
+	watchdog_arm(b);
+}
+
+/* Something new, or all that is there. What comes by that has uevents of its own. */
+static void hear(void *ctx, const char *uevent, size_t len)
+{
+	struct boot *b = ctx;
+
+	if (!hw.by_table)
+		return;
+	if (uevent != NULL) {
+		if (!ask_for_new(uevent, len))
+			return;
+		load_what_is_asked_for(b);
+		return;
+	}
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		look_at_devices();
+		if (load(b, MODULE_ASKED) == 0 || b->probe.uevent_fd >= 0)
+			break;
+	}
+	load_what_is_asked_for(b);
+}
+
+void hardware_listen(struct boot *b)
+{
+	if (hw.by_table)
+		load(b, MODULE_ALWAYS);
+	b->probe.hear = hear;
+	b->probe.hear_ctx = b;
+}
+
+void hardware_need(struct boot *b, const char *name)
+{
+	if (!hw.by_table)
+		return;
+	ask(name, MODULE_ASKED);
+	load_what_is_asked_for(b);
+}
+
+void hardware_need_type(struct boot *b, const char *fstype)
+{
+	static const char *const any[] = { "ext4",  "squashfs", "erofs", "vfat",
+					   "exfat", "btrfs",	"xfs" };
+	char name[64];
+
+	if (fstype[0] != '\0' && strcmp(fstype, "auto") != 0) {
+		snprintf(name, sizeof(name), "fs-%.60s", fstype);
+		hardware_need(b, name);
+		return;
+	}
+	for (unsigned i = 0; i < KB_ARRAY_LEN(any); i++)
+		hardware_need_type(b, any[i]);
+}
+
+/* A bare disk may hold what a prober takes for an empty table. */
+void hardware_need_mount(struct boot *b, const char *dev)
+{
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		const struct probe_disk *d = &b->probe.disk[i];
+
+		if (d->state == PROBE_FREE)
+			continue;
+		if (strcmp(d->whole.dev, dev) == 0 && (d->whole.fstype[0] != '\0' || d->n == 0))
+			hardware_need_type(b, d->whole.fstype);
+		for (unsigned k = 0; k < d->n; k++) {
+			if (strcmp(d->part[k].dev, dev) == 0)
+				hardware_need_type(b, d->part[k].fstype);
+		}
+	}
+}
+
+static bool has_modules(const char *release)
+{
+	static const char *const folders[] = { "/lib", "/usr/lib" };
+	char path[192];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(folders); i++) {
+		snprintf(path, sizeof(path), ROOT_DIR "%s/modules/%.90s/modules.dep", folders[i],
+			 release);
+		if (os_exists(path))
+			return true;
+	}
+	return false;
+}
+
+void hardware_leave_to(struct boot *b)
+{
+	char release[96];
+
+	if (!hw.by_table ||
+	    os_read_file("/proc/sys/kernel/osrelease", release, sizeof(release), NULL) != KB_OK)
+		return;
+	release[strcspn(release, "\n")] = '\0';
+	if (has_modules(release))
+		return;
+	log_info("modules: the root has none for %s, so it gets all that are packed", release);
+	load_rest(b);
+}
+
+void hardware_load_all(struct boot *b, const char *why)
+{
+	unsigned left = 0;
+
+	if (!hw.by_table)
+		return;
+	for (unsigned i = 0; i < hw.list.n; i++)
+		left += !(hw.list.module[i].is & MODULE_TRIED);
+	log_warn("modules: %s: the hardware asked for %u of %u; all others are loaded, too", why,
+		 hw.list.n - left, hw.list.n);
+	load_rest(b);
+}

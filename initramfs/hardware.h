@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which of the packed modules are loaded, and when. The hardware asks for its drivers by the table
+ * of alias_table.h, at the start and whenever the kernel reports something new. File systems are
+ * loaded once there is one to mount. Without a table, or with one that is damaged, all of the list
+ * are loaded at the start.
+ */
+#pragma once
+
+#include "initramfs/boot_data.h"
+
+/* Reads list and table, loads what a watchdog needs, and arms it: from here on, hanging is
+ * rebooting. A device that has none boots nevertheless, with a warning. */
+void hardware_load_watchdog(struct boot *b);
+
+/* Loads what is loaded always. From now on, each probe_start() of b->probe, and each of its
+ * uevents, loads what is asked for. */
+void hardware_listen(struct boot *b);
+
+/* Loads what this name asks for: "fs-ext4", "dm-verity". */
+void hardware_need(struct boot *b, const char *name);
+
+/* Loads what mounting a device with this file system needs; "" and "auto": of any. */
+void hardware_need_type(struct boot *b, const char *fstype);
+
+/* The same for what a prober saw on dev ("/dev/sda1"). */
+void hardware_need_mount(struct boot *b, const char *dev);
+
+/* A root that is mounted, and has no modules for this kernel, can load none itself: it gets all. */
+void hardware_leave_to(struct boot *b);
+
+/* Loads all others of the list, and says why. */
+void hardware_load_all(struct boot *b, const char *why);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which modules a boot loads, by what the hardware asks for. */
+#include "initramfs/alias_table.h"
+#include "initramfs/modules.h"
+#include "tests/trace/machine.h"
+
+#define M "/lib/modules/"
+#define LIST                                                                                   \
+	M "lpc_ich.ko\n" M "i6300esb.ko\n" M "blind_wdt.ko\n" M "virtio.ko\n" M                \
+	  "virtio_blk.ko\n" M "nvme.ko\n" M "usb_storage.ko\n" M "crc32c.ko\n" M "ext4.ko\n" M \
+	  "erofs.ko\n" M "vfat.ko\n" M "odd.ko\n"
+#define LINES                                     \
+	"always odd\n"                            \
+	"blind blind_wdt\n"                       \
+	"first lpc_ich i6300esb blind_wdt\n"      \
+	"fs-erofs erofs\n"                        \
+	"fs-ext4 crc32c ext4\n"                   \
+	"fs-vfat vfat\n"                          \
+	"needs:ext4 crc32c\n"                     \
+	"needs:virtio_blk virtio\n"               \
+	"pci:v00008086d000025AB* i6300esb\n"      \
+	"pci:v00008086d00007000* lpc_ich\n"       \
+	"pci:v*d*sv*sd*bc01sc08i02* nvme\n"       \
+	"usb:v*p*d*dc*dsc*dp*ic08* usb_storage\n" \
+	"virtio:d00000002v* virtio_blk\n"         \
+	"watchdog i6300esb\n"
+
+#define RELEASE "6.1.0-test"
+#define DEVICE(bus, name, alias)                                \
+	os_sim_file("/sys/bus/" bus "/devices/" name "/uevent", \
+		    "DRIVER=x\nMODALIAS=" alias "\nX=y\n")
+#define LOADED(name)	 assert_once("finit_module " M name ".ko\n")
+#define NOT_LOADED(name) assert_absent("finit_module " M name ".ko")
+
+static void put_table(const char *lines)
+{
+	static char text[4096];
+	unsigned n = 0;
+
+	for (const char *s = lines; *s != '\0'; s++)
+		n += *s == '\n';
+	snprintf(text, sizeof(text), "%send %u %08x\n", lines, n,
+		 bytes_crc32c(0, lines, strlen(lines)));
+	os_sim_file(ALIAS_TABLE_FILE, text);
+}
+
+static void put_modules(void)
+{
+	static const char *const all[] = { "lpc_ich",	 "i6300esb", "blind_wdt",   "virtio",
+					   "virtio_blk", "nvme",     "usb_storage", "crc32c",
+					   "ext4",	 "erofs",    "vfat",	    "odd" };
+	char path[64];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(all); i++) {
+		snprintf(path, sizeof(path), M "%s.ko", all[i]);
+		os_sim_file(path, "");
+	}
+	os_sim_file(MODULES_LIST, LIST);
+	os_sim_file("/proc/sys/kernel/osrelease", RELEASE "\n");
+	os_sim_fs_file(SLOT_A_DEV, "/usr/lib/modules/" RELEASE "/modules.dep", "");
+	put_table(LINES);
+}
+
+static void put_machine(void)
+{
+	machine_set_up();
+	put_modules();
+	DEVICE("pci", "0000:00:02.0", "pci:v00008086d000025ABsv00001AF4sd00001100bc08sc80i00");
+	DEVICE("virtio", "virtio0", "virtio:d00000002v00001AF4");
+}
+
+TEST(only_what_the_hardware_asks_for_is_loaded_the_watchdog_first)
+{
+	machine_boots('a');
+	LOADED("i6300esb");
+	LOADED("virtio_blk");
+	LOADED("odd");
+	LOADED("ext4");
+	NOT_LOADED("lpc_ich");
+	NOT_LOADED("blind_wdt");
+	NOT_LOADED("nvme");
+	NOT_LOADED("usb_storage");
+	NOT_LOADED("erofs");
+	NOT_LOADED("vfat");
+	assert_order("finit_module " M "i6300esb.ko", "watchdog /dev/watchdog0");
+	assert_order("watchdog /dev/watchdog0", "finit_module " M "virtio.ko");
+	assert_order("finit_module " M "virtio.ko", "finit_module " M "virtio_blk.ko");
+	assert_order("finit_module " M "crc32c.ko", "finit_module " M "ext4.ko");
+	assert_absent("# modules: ");
+}
+
+TEST(without_a_watchdog_those_that_look_for_it_themselves_are_loaded)
+{
+	machine.no_watchdog = true;
+	machine_boots('a');
+	assert_order("finit_module " M "i6300esb.ko", "finit_module " M "blind_wdt.ko");
+	assert_order("finit_module " M "blind_wdt.ko", "finit_module " M "virtio_blk.ko");
+}
+
+TEST(a_watchdog_that_is_off_needs_no_driver)
+{
+	machine.cmdline = "keelboot.watchdog=off\n";
+	machine_boots('a');
+	NOT_LOADED("i6300esb");
+	NOT_LOADED("blind_wdt");
+	LOADED("virtio_blk");
+}
+
+static void plug_stick(void *ctx)
+{
+	os_sim_uevent_device("/devices/pci0000:00/usb1/1-1/1-1:1.0",
+			     "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00");
+}
+
+/* The disk comes late, so that the boot waits. */
+TEST(what_comes_later_is_loaded_when_it_says_so)
+{
+	machine.disk.at_ms = 1500;
+	os_sim_at(1000, plug_stick, NULL);
+	machine_boots('a');
+	LOADED("usb_storage");
+	assert_absent("# modules: ");
+}
+
+/* Two of them ask: by ACPI, and by the device tree. */
+TEST(a_device_may_have_two_names)
+{
+	os_sim_file("/sys/bus/pci/devices/0000:00:09.0/uevent",
+		    "MODALIAS=acpi:XY:\nMODALIAS=pci:v00001B36d00000010sv0sd0bc01sc08i02");
+	machine_boots('a');
+	LOADED("nvme");
+}
+
+TEST(without_uevents_the_buses_are_looked_through)
+{
+	os_sim_uevent_sockets(0);
+	machine_boots('a');
+	LOADED("virtio_blk");
+	NOT_LOADED("nvme");
+}
+
+TEST(a_damaged_table_loads_all_and_says_so)
+{
+	os_sim_file(ALIAS_TABLE_FILE, "always odd\nvirtio:d0000");
+	machine_boots('a');
+	assert_once("# modules: " ALIAS_TABLE_FILE
+		    " is damaged in line 2: it is cut off; all packed "
+		    "modules are loaded");
+	LOADED("nvme");
+	LOADED("vfat");
+	assert_order("watchdog /dev/watchdog0", "finit_module " M "nvme.ko");
+}
+
+TEST(a_table_of_another_list_loads_all_and_says_so)
+{
+	put_table(LINES "virtio:d* other\n");
+	machine_boots('a');
+	assert_once("# modules: " ALIAS_TABLE_FILE " names other, which is not in the list");
+	assert_once("# modules: the table is damaged: the hardware asked for ");
+	LOADED("nvme");
+}
+
+TEST(a_disk_that_does_not_come_has_all_loaded)
+{
+	machine.disk.at_ms = 7000;
+	machine_boots('a');
+	assert_once(
+		"# modules: no disk has the state and all slots: the hardware asked for 4 of 12; "
+		"all others are loaded, too");
+	LOADED("nvme");
+	LOADED("lpc_ich");
+	NOT_LOADED("blind_wdt"); /* it has its watchdog */
+}
+
+/* NVMe, without its driver; a network card, and a disk that has one, are nothing to say. */
+TEST(a_disk_without_a_driver_is_named)
+{
+	machine.no_disk = true;
+	os_sim_file("/sys/bus/pci/devices/0000:00:05.0/uevent",
+		    "PCI_CLASS=10802\nMODALIAS=pci:v0000144Dd0000A80Asv0sd0bc01sc08i02\n");
+	os_sim_file("/sys/bus/pci/devices/0000:00:06.0/uevent",
+		    "MODALIAS=pci:v00008086d0000100Esv0sd0bc02sc00i00\n");
+	os_sim_file("/sys/bus/pci/devices/0000:00:07.0/uevent",
+		    "DRIVER=ahci\nMODALIAS=pci:v00008086d00002922sv0sd0bc01sc06i01\n");
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# devices: 0000:00:05.0 has no driver: none that is packed fits "
+		    "pci:v0000144Dd0000A80Asv0sd0bc01sc08i02, or it did not load");
+	assert_int_equal(os_sim_count("# devices: 0000:"), 1);
+}
+
+TEST(a_driver_that_hangs_does_not_hold_up_the_boot)
+{
+	os_sim_fail("finit_module " M "odd.ko", 1, KB_ETIMEDOUT);
+	machine_boots('a');
+	assert_once("# module " M "odd.ko: its init does not end; the boot goes on without it");
+}
+
+TEST(a_rescue_has_all_loaded)
+{
+	machine.init[0] = machine.init[1] = NULL;
+	machine_boot();
+	assert_once("# modules: no slot can be booted: the hardware asked for ");
+	LOADED("usb_storage");
+}
+
+TEST(a_stick_has_its_file_system_loaded)
+{
+	machine_plug(machine_stick());
+	machine_boots('a');
+	LOADED("vfat");
+}
+
+TEST(a_slot_has_its_file_system_loaded)
+{
+	machine.disk.part[1].fstype = "erofs";
+	machine_boots('a');
+	LOADED("erofs");
+	NOT_LOADED("vfat");
+}
+
+/* Its data, and the stick that comes later, need drivers, too. */
+TEST(a_root_without_modules_of_its_own_gets_all)
+{
+	os_sim_file("/proc/sys/kernel/osrelease", "6.1.1\n");
+	machine_boots('a');
+	LOADED("usb_storage");
+	LOADED("nvme");
+	assert_order("mount " SLOT_A_DEV, "finit_module " M "nvme.ko");
+	NOT_LOADED("blind_wdt");
+}
+
+TEST(an_empty_table_on_a_stick_may_be_a_file_system)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	stick.fstype = NULL;
+	machine_plug(stick);
+	machine_boots('a');
+	LOADED("vfat");
+	LOADED("erofs");
+}
+
+TEST_MAIN("hardware", .set_up = put_machine, .tear_down = machine_tear_down)
