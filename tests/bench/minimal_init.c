@@ -11,6 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef ROOT
+#define ROOT "/dev/vda3"
+#endif
+
 static void load(const char *line)
 {
 	char path[256], params[256] = "";
@@ -36,10 +40,10 @@ int main(int argc, char **argv, char **envp)
 	list = fopen("/etc/keelboot/modules", "re");
 	while (list != NULL && fgets(line, sizeof(line), list) != NULL)
 		load(line);
-	while (access("/dev/vda3", F_OK) != 0)
+	while (access(ROOT, F_OK) != 0)
 		usleep(1000);
 	mkdir("/sysroot", 0755);
-	if (mount("/dev/vda3", "/sysroot", "ext4", MS_RDONLY, NULL) != 0)
+	if (mount(ROOT, "/sysroot", "ext4", MS_RDONLY, NULL) != 0)
 		return 1;
 	mount("/proc", "/sysroot/proc", NULL, MS_MOVE, NULL);
 	mount("/sys", "/sysroot/sys", NULL, MS_MOVE, NULL);

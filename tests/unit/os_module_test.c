@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel seam's modules, with a kernel that hangs, crashes or refuses. */
+#include "lib/os.h"
+#include "tests/unit/folder.h"
+#include "tests/unit/test.h"
+
+static enum { LOADS, IS_THERE, REFUSES_IT, CRASHES, HANGS } kernel;
+
+/* What a driver's init does to the process that loads it. */
+long syscall(long number, ...)
+{
+	__typeof__(syscall) *real = TEST_REAL(syscall);
+	long arg[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (unsigned i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	if (number != SYS_finit_module)
+		return real(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+	switch (kernel) {
+	case LOADS:
+		/* compressed, and this kernel unpacks it */
+		if (strcmp((const char *)arg[1], "packed") != 0 || arg[2] == 4)
+			return 0;
+		errno = ENOEXEC;
+		return -1;
+	case IS_THERE:
+		errno = EEXIST;
+		return -1;
+	case REFUSES_IT:
+		errno = ENODEV;
+		return -1;
+	case CRASHES:
+		kill(getpid(), SIGKILL);
+		break;
+	case HANGS:
+		sleep(5);
+		break;
+	}
+	return 0;
+}
+
+static void tidy_up(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	folder_remove();
+}
+
+TEST(it_is_loaded_or_the_kernels_word_is_kept)
+{
+	folder_bytes("a.ko", "x", 1);
+	folder_bytes("a.ko.xz", "x", 1);
+	kernel = LOADS;
+	OK(os_finit_module(folder_at("a.ko"), ""));
+	OK(os_finit_module(folder_at("a.ko.xz"), "packed"));
+	kernel = IS_THERE;
+	OK(os_finit_module(folder_at("a.ko"), ""));
+	kernel = REFUSES_IT;
+	FAILS(os_finit_module(folder_at("a.ko"), ""), KB_ENODEV);
+	assert_int_equal(errno, ENODEV);
+	FAILS(os_finit_module(folder_at("none.ko"), ""), KB_ENOENT);
+	assert_int_equal(errno, ENOENT);
+}
+
+TEST(a_child_that_dies_has_not_loaded)
+{
+	folder_bytes("a.ko", "x", 1);
+	kernel = CRASHES;
+	assert_int_not_equal(os_finit_module(folder_at("a.ko"), ""), KB_OK);
+	assert_int_equal(errno, EFAULT);
+}
+
+TEST(an_init_that_does_not_end_is_left_behind)
+{
+	uint64_t start = os_now_ms();
+
+	folder_bytes("a.ko", "x", 1);
+	kernel = HANGS;
+	FAILS(os_finit_module(folder_at("a.ko"), ""), KB_ETIMEDOUT);
+	assert_in_range(os_now_ms() - start, 3900, 10000);
+}
+
+TEST_MAIN("os_module", .set_up = folder_make, .tear_down = tidy_up)
