@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The storage of a device, made of loop devices: slots a and b, the state, and a file system for what is installed.
+
+A throttle is the kernel's: blkio of control groups version 1, set for each loop device in the root group, where the
+page cache is written back, too. It is lifted while the storage is prepared.
+"""
+
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+
+MB = 10 ** 6
+MIB = 1 << 20
+# Megabytes per second that are read, and written.
+SPEEDS = {"fast": None, "eMMC": (100, 30), "SD card": (20, 10)}
+BLKIO = Path("/sys/fs/cgroup/blkio")
+
+
+def run(*command, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL, **options)
+
+
+def can_throttle() -> bool:
+    return (BLKIO / "blkio.throttle.write_bps_device").exists()
+
+
+class Disk:
+    """Use it with `with`: at the end nothing of it is left."""
+
+    def __init__(self, folder: Path, slot_bytes: int, medium_bytes: int):
+        self.folder, self.loops, self.stack = folder, {}, contextlib.ExitStack()
+        self.sizes = {"a": slot_bytes, "b": slot_bytes, "state": 16 * MIB, "medium": medium_bytes}
+        self.medium = folder / "medium"
+
+    def __enter__(self):
+        try:
+            for name, size in self.sizes.items():
+                self.attach(name, size)
+            run("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", self.loops["medium"])
+            self.medium.mkdir(exist_ok=True)
+            run("mount", "-o", "noatime", self.loops["medium"], self.medium)
+            self.stack.callback(run, "umount", "-l", self.medium)
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_error):
+        self.set_speed("fast")
+        self.stack.close()
+
+    def attach(self, name: str, size: int) -> None:
+        path = self.folder / f"{name}.disk"
+        path.unlink(missing_ok=True)
+        run("fallocate", "-l", size, path)
+        self.stack.callback(path.unlink, missing_ok=True)
+        self.loops[name] = run("losetup", "-f", "--show", path, stdout=subprocess.PIPE, text=True).stdout.strip()
+        self.stack.callback(run, "losetup", "-d", self.loops[name])
+
+    def set_speed(self, name: str) -> None:
+        """As its caller needs it: `fast` is no limit."""
+        if not can_throttle():
+            return
+        read, write = SPEEDS[name] or (0, 0)
+        for loop in self.loops.values():
+            number = Path(f"/sys/class/block/{Path(loop).name}/dev").read_text().strip()
+            (BLKIO / "blkio.throttle.read_bps_device").write_text(f"{number} {read * MB}\n")
+            (BLKIO / "blkio.throttle.write_bps_device").write_text(f"{number} {write * MB}\n")
+
+    def traffic(self) -> tuple:
+        """Bytes read and written so far, of all of its devices."""
+        read = written = 0
+        for loop in self.loops.values():
+            fields = Path(f"/sys/class/block/{Path(loop).name}/stat").read_text().split()
+            read, written = read + int(fields[2]) * 512, written + int(fields[6]) * 512
+        return read, written
+
+    def flush(self) -> None:
+        for name in ("b", "state"):
+            fd = os.open(self.loops[name], os.O_RDONLY)
+            os.fsync(fd)
+            os.close(fd)
+
+    def fill(self, slot: str, image: Path | None) -> None:
+        """With an image, or with zeroes."""
+        loop = self.loops[slot]
+        if image is None:
+            run("blkdiscard", "-z", "-f", loop, stderr=subprocess.DEVNULL)
+        else:
+            run("dd", f"if={image}", f"of={loop}", "bs=1M", "conv=fsync", stderr=subprocess.DEVNULL)
+
+    def holds(self, slot: str, image: Path) -> bool:
+        return subprocess.run(["cmp", "-s", "-n", str(image.stat().st_size), image, self.loops[slot]],
+                              check=False).returncode == 0
