@@ -148,6 +148,7 @@ static void add_name(char *names, size_t size, const char *name, size_t len)
 static unsigned load(const struct boot *b, unsigned is)
 {
 	char needs[96], names[256] = "";
+	unsigned loaded;
 
 	for (unsigned i = 0; i < hw.list.n; i++) {
 		struct module *m = &hw.list.module[i];
@@ -166,7 +167,11 @@ static unsigned load(const struct boot *b, unsigned is)
 	}
 	if (names[0] != '\0')
 		log_info("modules: loading%s", names);
-	return modules_load_wanted(&hw.list);
+	loaded = modules_load_wanted(&hw.list);
+	/* What the first watchdog spared is not loaded later, either. */
+	for (unsigned i = 0; i < hw.list.n; i++)
+		hw.list.module[i].is &= ~(unsigned)MODULE_WANTED;
+	return loaded;
 }
 
 static void load_rest(const struct boot *b)

@@ -97,6 +97,20 @@ TEST(without_a_watchdog_those_that_look_for_it_themselves_are_loaded)
 	assert_order("finit_module " M "blind_wdt.ko", "finit_module " M "virtio_blk.ko");
 }
 
+TEST(the_first_of_two_watchdogs_that_the_hardware_names_spares_the_other)
+{
+	put_table("first i6300esb blind_wdt\n"
+		  "fs-ext4 crc32c ext4\n"
+		  "needs:virtio_blk virtio\n"
+		  "pci:v00008086d000025AB* i6300esb blind_wdt\n"
+		  "virtio:d00000002v* virtio_blk\n"
+		  "watchdog i6300esb blind_wdt\n");
+	machine_boots('a');
+	LOADED("i6300esb");
+	LOADED("virtio_blk");
+	NOT_LOADED("blind_wdt");
+}
+
 TEST(a_watchdog_that_is_off_needs_no_driver)
 {
 	machine.cmdline = "keelboot.watchdog=off\n";
