@@ -245,6 +245,12 @@ static void load_for_watchdog(struct boot *b)
 		    load(b, MODULE_ASKED | MODULE_FIRST) == 0)
 			break;
 	}
+	/* It may be on a bus whose host is among all others. */
+	for (unsigned i = 0; i < ROUNDS && !is_armed(b); i++) {
+		look_at_devices();
+		if (load(b, MODULE_ASKED) == 0)
+			break;
+	}
 	if (!is_armed(b))
 		load(b, MODULE_BLIND);
 	hw.until_armed = false;

@@ -11,9 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef ROOT
-#define ROOT "/dev/vda3"
-#endif
+/* -DROOT: the partition that it mounts */
 
 static void load(const char *line)
 {
