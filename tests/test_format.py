@@ -221,7 +221,7 @@ def forged_with_unknown(path, keys, sample, before):
                 f"payload-offset={at}\npayload-length={stored}\n")
 
     here = len(hashes) + (5 if before else 0)
-    known_text = section(2 if before else 1, "full", "zero,raw,zstd", here, len(table),
+    known_text = section(2 if before else 1, "full", ",".join(known["forms"]), here, len(table),
                          9 if before else 0, len(payload), known["table-digest"].hex())
     unknown_text = section(1 if before else 2, "hologram", "light\nlaser=blue",
                            len(hashes) + (0 if before else len(table)), 5,

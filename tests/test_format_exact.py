@@ -5,6 +5,7 @@ import os
 import resource
 import struct
 
+import frames
 import keelreader
 import pytest
 from cli_device import FAILURE, HELPER, INCOMPATIBLE as NEWER, MIB, OK, VERIFY as REFUSED, Device, call, run
@@ -112,28 +113,36 @@ UNKNOWN = struct.pack("<HH", 77, 3) + b"abc"
 EMPTY = struct.pack("<HH", 77, 0)
 
 
-def frame(plain, descriptor=0, before=b"", after=b""):
-    """A zstd frame of one raw block: magic, descriptor, window or nothing, dictionary id, content size, block."""
-    block = struct.pack("<I", len(plain) << 3 | 1)[:3] + plain
-    return b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + before + after + block
+def raw_frame(plain, head=b"\x28\xb5\x2f\xfd\0\x60", last=0):
+    """A zstd frame of one raw block."""
+    return head + struct.pack("<I", len(plain) << 3 | last)[:3] + plain
 
 
-def zstd(descriptor=0, before=b"\x58", after=b""):
+def zstd(head=b"\x28\xb5\x2f\xfd\0\x60", last=0, more=b""):
+    """Each chunk is in a frame of its own."""
     def how(_keys):
-        chunks = [(2, frame(IMAGE[at:at + CHUNK], descriptor, before, after), IMAGE[at:at + CHUNK])
-                  for at in range(0, len(IMAGE), CHUNK)]
-        return {"chunks": chunks}
+        return {"chunks": [(2, raw_frame(IMAGE[at:at + CHUNK], head, last) + more, IMAGE[at:at + CHUNK])
+                           for at in range(0, len(IMAGE), CHUNK)]}
     return how
 
 
-def single(content=None, dictionary=b""):
-    """Single segments tell their content's size, which is their window: 4 bytes of it."""
+def shared(forms="255", history=None, cut=0):
+    """The chunks share frames, which refer to the text before; 1: a chunk that is none of it. The last `cut` bytes of
+    the first chunk go to the second."""
     def how(_keys):
-        chunks = []
-        for at in range(0, len(IMAGE), CHUNK):
-            plain = IMAGE[at:at + CHUNK]
-            size = struct.pack("<I", content or len(plain))
-            chunks.append((2, frame(plain, 0xa0 | len(dictionary), dictionary, size), plain))
+        chunks, text, frame = [], b"", None
+        for i, form in enumerate(map(int, forms)):
+            plain = IMAGE[i * CHUNK:(i + 1) * CHUNK]
+            if form == 1:
+                chunks.append((1, plain, plain))
+                continue
+            if form == 2 or frame is None:
+                frame = frames.Frame(text if history is None else history)
+            chunks.append((form, frame.put(plain), plain))
+            text += plain
+        if cut:
+            (form, first, plain), (after, second, rest) = chunks[:2]
+            chunks[:2] = [(form, first[:-cut], plain), (after, first[-cut:] + second, rest)]
         return {"chunks": chunks}
     return how
 
@@ -264,15 +273,31 @@ CASES = {
 
     # zstd frames
     "zstd": (zstd(), OK),
-    "zstd: window above 2 MiB": (zstd(before=b"\x59"), REFUSED),
-    "zstd: dictionary id 0 in 1 byte": (zstd(1, b"\x58", b"\0"), OK),
-    "zstd: dictionary id 0 in 2 bytes": (zstd(2, b"\x58", b"\0\0"), OK),
-    "zstd: dictionary id 0 in 4 bytes": (zstd(3, b"\x58", bytes(4)), OK),
-    "zstd: dictionary id 7": (zstd(1, b"\x58", b"\7"), REFUSED),
-    "zstd: reserved bit": (zstd(8), REFUSED),
-    "zstd: single segment": (single(), OK),
-    "zstd: single segment of another size": (single(CHUNK + 1), REFUSED),
-    "zstd: single segment, dictionary id 0": (single(dictionary=b"\0"), OK),
+    "zstd: window of 1 KiB": (zstd(b"\x28\xb5\x2f\xfd\0\0"), REFUSED),
+    "zstd: window of 16 KiB": (zstd(b"\x28\xb5\x2f\xfd\0\x20"), OK),
+    "zstd: window above 4 MiB": (zstd(b"\x28\xb5\x2f\xfd\0\x61"), REFUSED),
+    "zstd: dictionary id 0": (zstd(b"\x28\xb5\x2f\xfd\1\x60\0"), REFUSED),
+    "zstd: dictionary id 7": (zstd(b"\x28\xb5\x2f\xfd\1\x60\7"), REFUSED),
+    "zstd: reserved bit": (zstd(b"\x28\xb5\x2f\xfd\x08\x60"), REFUSED),
+    "zstd: unused bit": (zstd(b"\x28\xb5\x2f\xfd\x10\x60"), REFUSED),
+    "zstd: checksum": (zstd(b"\x28\xb5\x2f\xfd\4\x60"), REFUSED),
+    "zstd: content size": (zstd(b"\x28\xb5\x2f\xfd\x80\x60" + struct.pack("<I", CHUNK)), REFUSED),
+    "zstd: single segment": (zstd(b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", CHUNK)), REFUSED),
+    "zstd: a last block": (zstd(last=1), REFUSED),
+    "zstd: an empty block more": (zstd(more=bytes(3)), OK),
+    "zstd: an empty last block": (zstd(more=b"\1\0\0"), REFUSED),
+    "zstd: a part of a block": (zstd(more=b"\0"), REFUSED),
+    "zstd: a second frame": (zstd(more=raw_frame(b"")), REFUSED),
+    "zstd: one frame": (shared(), OK),
+    "zstd: frames that refer back": (shared("222"), OK),
+    "zstd: a frame behind a frame": (shared("252"), OK),
+    "zstd: a frame goes on behind a raw chunk": (shared("215"), OK),
+    "zstd: no text of raw chunks": (shared("212", history=IMAGE[:2 * CHUNK]), REFUSED),
+    "zstd: a frame refers to what is not there": (shared("255", history=IMAGE), REFUSED),
+    "zstd: no frame to go on in": (shared("555"), REFUSED),
+    "zstd: no frame behind a raw chunk": (shared("155"), REFUSED),
+    "zstd: a block across chunks": (shared(cut=1), REFUSED),
+    "zstd: a block in the wrong chunk": (shared(cut=3), REFUSED),
 }
 
 

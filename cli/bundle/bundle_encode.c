@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_encode.h"
 
-#include "cli/bundle/bundle_chunk.h"
+#include "cli/bundle/bundle_frame.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -11,16 +11,16 @@
 #include <unistd.h>
 
 #define THREADS_MAX 32u
-#define JOBS_MAX    (2 * THREADS_MAX + 2)
+#define JOBS_MAX    (THREADS_MAX + 2)
 
-/* A chunk on its way. */
+/* A frame on its way. */
 struct job {
-	struct bundle_chunk chunk;
+	struct bundle_frame frame;
 	bool encoded;
 };
 
 /*
- * Jobs are numbered by chunk; number i lies in job[i % njobs]. All counters only go up, under the
+ * Jobs are numbered by frame, each of MANIFEST_FRAME_MAX bytes of the image; number i lies in job[i % njobs]. All counters only go up, under the
  * lock: written <= taken <= filled <= written + njobs.
  */
 struct work {
@@ -43,7 +43,7 @@ struct work {
 
 static struct job *job_at(struct work *w, uint64_t number)
 {
-	/* lint: core.DivideZero: bundle_encode_run() makes it 4 at least */
+	/* lint: core.DivideZero: bundle_encode_run() makes it 3 at least */
 	return &w->job[number % w->njobs];
 }
 
@@ -59,7 +59,7 @@ static void note_failure(struct work *w, enum kb_err err)
 
 /* ---------------------------------------------------------------- threads */
 
-/* The next chunk to encode, or NULL at the end. */
+/* The next frame to encode, or NULL at the end. */
 static struct job *take_job(struct work *w)
 {
 	struct job *j = NULL;
@@ -84,16 +84,16 @@ static void mark_encoded(struct work *w, struct job *j)
 static void *encode_thread(void *arg)
 {
 	struct work *w = arg;
-	struct bundle_chunk_coder coder;
-	enum kb_err err = bundle_chunk_coder_init(&coder, w->e->compress, w->e->level);
+	struct bundle_frame_coder coder;
+	enum kb_err err = bundle_frame_coder_init(&coder, w->e->compress, w->e->level);
 	struct job *j;
 
 	while (err == KB_OK && (j = take_job(w)) != NULL) {
-		err = bundle_chunk_encode(&coder, &j->chunk);
+		err = bundle_frame_encode(&coder, &j->frame);
 		if (err == KB_OK)
 			mark_encoded(w, j);
 	}
-	bundle_chunk_coder_free(&coder);
+	bundle_frame_coder_free(&coder);
 	if (err != KB_OK)
 		note_failure(w, err);
 	return NULL;
@@ -118,15 +118,23 @@ static enum kb_err append_payload(int fd, const uint8_t *buf, size_t len)
 	return KB_OK;
 }
 
+/* The text of the job before stays where it is until this one is put. */
 static enum kb_err fill_job(struct work *w, uint64_t number)
 {
 	struct bundle_source *s = w->e->source;
-	uint64_t off = number * w->e->chunk, left = s->size - off;
+	uint64_t off = number * MANIFEST_FRAME_MAX, left = s->size - off;
+	uint64_t end = off + (left < MANIFEST_FRAME_MAX ? left : MANIFEST_FRAME_MAX);
 	struct job *j = job_at(w, number);
 
 	j->encoded = false;
-	j->chunk.len = left < w->e->chunk ? (uint32_t)left : w->e->chunk;
-	TRY(bundle_source_read(s, off, j->chunk.plain, j->chunk.len, &j->chunk.hole));
+	bundle_frame_begin(&j->frame, number > 0 ? &job_at(w, number - 1)->frame : NULL);
+	for (uint32_t len; off < end; off += len) {
+		bool hole;
+
+		len = end - off < w->e->chunk ? (uint32_t)(end - off) : w->e->chunk;
+		TRY(bundle_source_read(s, off, bundle_frame_room(&j->frame), len, &hole));
+		bundle_frame_add(&j->frame, len, hole);
+	}
 	pthread_mutex_lock(&w->lock);
 	w->filled++;
 	pthread_cond_broadcast(&w->changed);
@@ -146,28 +154,39 @@ static enum kb_err wait_done(struct work *w, struct job *j)
 	return err;
 }
 
+static enum kb_err put_chunk(struct bundle_encode *e, uint32_t index,
+			     const struct bundle_frame_chunk *c)
+{
+	TRY(bundle_table_hash(&e->hashes, c->hash));
+	TRY(bundle_table_record(&e->records, index, e->payload_len, c->form, c->stored_len));
+	e->payload_len += c->stored_len;
+	e->forms |= MANIFEST_FORM(c->form);
+	return KB_OK;
+}
+
 static enum kb_err put_job(struct work *w, uint64_t number)
 {
 	struct bundle_encode *e = w->e;
 	struct job *j = job_at(w, number);
-	const struct bundle_chunk *c = &j->chunk;
+	const struct bundle_frame *f = &j->frame;
+	uint64_t done = number * MANIFEST_FRAME_MAX;
 
 	TRY(wait_done(w, j));
-	TRY(digest_add(&w->digest, c->blocks, c->blocks_len));
-	TRY(bundle_table_hash(&e->hashes, c->hash));
-	TRY(bundle_table_record(&e->records, (uint32_t)number, e->payload_len, c->form,
-				c->stored_len));
-	TRY(append_payload(e->payload_fd, c->stored, c->stored_len));
-	e->payload_len += c->stored_len;
-	e->forms |= MANIFEST_FORM(c->form);
+	TRY(digest_add(&w->digest, f->blocks, f->blocks_len));
+	for (unsigned i = 0; i < f->n; i++) {
+		TRY(put_chunk(e, (uint32_t)(done / e->chunk), &f->chunk[i]));
+		done += f->chunk[i].len;
+	}
+	TRY(append_payload(e->payload_fd, f->stored, f->stored_len));
 	if (e->progress != NULL)
-		e->progress(e->ctx, number * e->chunk + c->len);
+		e->progress(e->ctx, done);
 	return KB_OK;
 }
 
 static enum kb_err run_jobs(struct work *w)
 {
-	uint64_t n = (w->e->source->size + w->e->chunk - 1) / w->e->chunk, put_no = 0;
+	uint64_t n = (w->e->source->size + MANIFEST_FRAME_MAX - 1) / MANIFEST_FRAME_MAX;
+	uint64_t put_no = 0;
 
 	TRY(digest_init(&w->digest));
 	TRY(digest_begin(&w->digest));
@@ -218,18 +237,18 @@ enum kb_err bundle_encode_run(struct bundle_encode *e)
 		w->e = e;
 		e->threads = e->threads < 1 ? 1 : e->threads;
 		e->threads = e->threads > THREADS_MAX ? THREADS_MAX : e->threads;
-		w->njobs = 2 * e->threads + 2;
+		w->njobs = e->threads + 2;
 		pthread_mutex_init(&w->lock, NULL);
 		pthread_cond_init(&w->changed, NULL);
 		for (unsigned i = 0; err == KB_OK && i < w->njobs; i++)
-			err = bundle_chunk_alloc(&w->job[i].chunk, e->chunk);
+			err = bundle_frame_alloc(&w->job[i].frame);
 	}
 	if (err == KB_OK)
 		err = run_threads(w);
 	if (err != KB_OK)
 		log_err("image %s: encoding failed: %s", e->source->path, err_text(err));
 	for (unsigned i = 0; w != NULL && i < w->njobs; i++)
-		bundle_chunk_free(&w->job[i].chunk);
+		bundle_frame_free(&w->job[i].frame);
 	if (w != NULL)
 		digest_free(&w->digest);
 	free(w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One image into hashes, records and payload. One thread reads and writes, the others
- * hash and compress chunks; what comes out does not depend on how many there are.
+ * hash and compress frames; what comes out does not depend on how many there are.
  */
 #pragma once
 

@@ -6,7 +6,7 @@
 
 #include <json-c/json.h>
 
-#define BUNDLE_REPORT_FORMS 5
+#define BUNDLE_REPORT_FORMS 6
 
 struct bundle_report_encoding {
 	/* counted below */

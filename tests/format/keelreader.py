@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second reader of bundles, made from docs/FORMAT.md alone: it shares no code with Keelboot.
 
-Standard library, plus the `openssl` command (signatures) and the `zstd` command (chunks).
+Standard library, plus the `openssl` command (signatures) and libzstd (chunks).
 
 Example: keelreader.py acme-2.1.keel --key release.pem --extract root=rootfs.ext4
 prints what is in the bundle as JSON, having checked all of it; exit code 1 and a line when it is
@@ -11,6 +11,7 @@ refused.
 
 import argparse
 import base64
+import ctypes
 import hashlib
 import json
 import re
@@ -23,7 +24,7 @@ from pathlib import Path
 KIB = 1024
 PAGE = 64 * KIB
 DOMAIN = b"keelboot bundle v1\0"
-FORMS = ["zero", "raw", "zstd", "copy", "patch"]
+FORMS = ["zero", "raw", "zstd", "copy", "patch", "zstd-next"]
 INT64_MAX = (1 << 63) - 1
 
 
@@ -424,67 +425,81 @@ def record_table(tables: bytes, encoding: dict) -> list:
 
 # ---------------------------------------------------------------- section 6: payload
 
-def check_frame(data: bytes, plain: int) -> None:
-    """Exactly one zstd frame, without dictionary, with a small window (RFC 8878, 3.1.1)."""
-    must(data[:4] == b"\x28\xb5\x2f\xfd" and len(data) > 5, "no zstd frame")
-    descriptor, at = data[4], 5
-    single = descriptor & 0x20
-    must(descriptor & 0x08 == 0, "zstd: reserved bit")
-    window = plain
-    if not single:
-        window = (1 << 10 + (data[at] >> 3)) * (8 + (data[at] & 7)) // 8
-        at += 1
-    dictionary = [0, 1, 2, 4][descriptor & 3]
-    must(not any(data[at:at + dictionary]), "zstd: dictionary")
-    at += dictionary
-    size = [1 if single else 0, 2, 4, 8][descriptor >> 6]
-    content = int.from_bytes(data[at:at + size], "little") + (256 if size == 2 else 0)
-    must(size == 0 or content == plain, "zstd: content size")
-    must(window <= 2048 * KIB, "zstd: window")
-    at += size
-    last = False
-    while not last:
+FRAME_MAX, HISTORY = 4096 * KIB, 6144 * KIB
+ZSTD = ctypes.CDLL("libzstd.so.1")
+ZSTD.ZSTD_createDCtx.restype = ctypes.c_void_p
+ZSTD.ZSTD_decompressStream.restype = ZSTD.ZSTD_DCtx_refPrefix.restype = ctypes.c_size_t
+
+
+class Buffer(ctypes.Structure):
+    """ZSTD_inBuffer and ZSTD_outBuffer."""
+    _fields_ = [("at", ctypes.c_void_p), ("size", ctypes.c_size_t), ("pos", ctypes.c_size_t)]
+
+
+def check_blocks(data: bytes) -> None:
+    """Whole blocks, none of which is the last of its frame (RFC 8878, 3.1.1.2)."""
+    at = 0
+    while at < len(data):
         must(at + 3 <= len(data), "zstd: cut")
         head = int.from_bytes(data[at:at + 3], "little")
         last, kind, length = head & 1, head >> 1 & 3, head >> 3
+        must(not last, "zstd: the last block")
         must(kind != 3, "zstd: block type")
         at += 3 + (1 if kind == 1 else length)
-    at += 4 if descriptor & 4 else 0
-    must(at == len(data), "zstd: not exactly one frame")
+    must(at == len(data), "zstd: a block is cut")
 
 
-def unzstd(frames: list, lengths: list) -> list:
-    """All frames at once: as one file they are the chunks one behind the other."""
-    for frame, length in zip(frames, lengths):
-        check_frame(frame, length)
-    if not frames:
-        return []
-    done = subprocess.run(["zstd", "-dcq", "--no-progress"], input=b"".join(frames), capture_output=True, check=False)
-    must(done.returncode == 0 and len(done.stdout) == sum(lengths), "zstd does not decode")
-    found, at = [], 0
-    for length in lengths:
-        found.append(done.stdout[at:at + length])
-        at += length
-    return found
+class Frames:
+    """The text of an encoding, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self.context, self.text, self.length, self.prefix = ctypes.c_void_p(ZSTD.ZSTD_createDCtx()), b"", 0, None
+
+    def begin(self, data: bytes) -> None:
+        must(data[:5] == b"\x28\xb5\x2f\xfd\0" and len(data) > 5 and data[5] <= 0x60, "zstd: header")
+        self.text = self.prefix = self.text[-HISTORY:]
+        ZSTD.ZSTD_DCtx_reset(self.context, 1)
+        ZSTD.ZSTD_DCtx_refPrefix(self.context, self.prefix, ctypes.c_size_t(len(self.prefix)))
+        self.length = 0
+
+    def chunk(self, form: str, data: bytes, plain: int) -> bytes:
+        if form == "zstd":
+            self.begin(data)
+        must(self.prefix is not None, "zstd-next: no frame")
+        self.length += plain
+        must(self.length <= FRAME_MAX, "zstd: more than a frame")
+        check_blocks(data[6:] if form == "zstd" else data)
+        room = ctypes.create_string_buffer(plain + 1)
+        into = Buffer(ctypes.cast(room, ctypes.c_void_p), plain + 1, 0)
+        source = Buffer(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data), 0)
+        while source.pos < len(data):
+            before = (source.pos, into.pos)
+            left = ZSTD.ZSTD_decompressStream(self.context, ctypes.byref(into), ctypes.byref(source))
+            must(left < 1 << 63 and before != (source.pos, into.pos), "zstd does not decode")
+        must(into.pos == plain, "zstd: another length")
+        self.text += room.raw[:plain]
+        return room.raw[:plain]
+
+    def close(self) -> None:
+        ZSTD.ZSTD_freeDCtx(self.context)
 
 
 def decode(payload: bytes, image: dict, records: list) -> list:
     """The plain chunks, unchecked."""
-    chunks, frames, places, at = [], [], [], 0
+    chunks, at, frames = [], 0, Frames()
     must(len(records) == -(-image["size"] // image["chunk-size"]), "number of records")
-    for i, (form, stored) in enumerate(records):
-        plain = min(image["chunk-size"], image["size"] - i * image["chunk-size"])
-        data = payload[at:at + stored]
-        at += stored
-        must({"zero": stored == 0, "raw": stored == plain,
-              "zstd": 0 < stored <= plain + 4096}.get(form, False), "stored length")
-        if form == "zstd":
-            places.append(i)
-            frames.append(data)
-        chunks.append(bytes(plain) if form == "zero" else data)
-    lengths = [min(image["chunk-size"], image["size"] - i * image["chunk-size"]) for i in places]
-    for i, data in zip(places, unzstd(frames, lengths)):
-        chunks[i] = data
+    try:
+        for i, (form, stored) in enumerate(records):
+            plain = min(image["chunk-size"], image["size"] - i * image["chunk-size"])
+            data = payload[at:at + stored]
+            at += stored
+            must({"zero": stored == 0, "raw": stored == plain, "zstd": 0 < stored <= plain + 4096,
+                  "zstd-next": 0 < stored <= plain + 4096}.get(form, False), "stored length")
+            if form.startswith("zstd"):
+                data = frames.chunk(form, data, plain)
+            chunks.append(bytes(plain) if form == "zero" else data)
+    finally:
+        frames.close()
     return chunks
 
 

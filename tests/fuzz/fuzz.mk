@@ -14,7 +14,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c conf_
             $(addprefix selector/,cell.c history.c state.c state_decode.c state_keys.c \
               state_encode.c store.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c store_scan.c store_words.c text.c words.c) \
             $(filter-out update/decoder/decoder_limits.c,$(wildcard update/decoder/*.c)) \
-            $(wildcard update/keys/*.c update/wire/*.c update/bundle/*.c) update/crypto/digest.c $(addprefix update/install/,install_pipe.c decoder.c) \
+            $(wildcard update/keys/*.c update/wire/*.c update/bundle/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_pipe.c decoder.c) \
             $(addprefix initramfs/,alias_table.c modules.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
             cli/bundle/bundle_table.c \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))

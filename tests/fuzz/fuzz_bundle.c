@@ -261,7 +261,7 @@ static size_t put_manifest(const struct fuzz_image *im, size_t nchunks)
 		     "[bundle]\nformat=1.0\ncompatible=box\nversion=2.0\nsequence=2\nfloor=1\n"
 		     "allow-downgrade=yes\n[image.root]\nsize=%llu\nchunk-size=%u\ndigest=%s\n"
 		     "hashes-offset=0\nhashes-length=%zu\nhashes-digest=%s\n[encoding.1]\n"
-		     "image=root\nkind=full\nforms=zero,raw,zstd\ntable-offset=%zu\n"
+		     "image=root\nkind=full\nforms=zero,raw,zstd,zstd-next\ntable-offset=%zu\n"
 		     "table-length=%zu\ntable-digest=%s\npayload-offset=0\npayload-length=%llu\n",
 		     (unsigned long long)im->size, im->chunk, hashes, hlen, hashes, hlen, rlen,
 		     records, (unsigned long long)im->payload_len);

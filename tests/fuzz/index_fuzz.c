@@ -21,6 +21,7 @@ static uint8_t hashes[CHUNKS_MAX * DIGEST_LEN];
 static uint8_t pages[PAGES_MAX * READER_PAGE];
 static struct reader reader;
 static struct reader_walk walk;
+static uint64_t frame; /* plain bytes of the one that began last */
 
 struct index {
 	uint32_t nchunks, last;
@@ -97,7 +98,16 @@ static void check_chunk(const struct index *x, const struct reader_chunk *c, uin
 	FUZZ_CHECK(c->index == i && i < x->nchunks);
 	FUZZ_CHECK(c->len == (i + 1 < x->nchunks ? CHUNK : x->last));
 	FUZZ_CHECK(memcmp(c->hash, hashes + (size_t)i * DIGEST_LEN, DIGEST_LEN) == 0);
-	FUZZ_CHECK(c->form == READER_ZERO || c->form == READER_RAW || c->form == READER_ZSTD);
+	FUZZ_CHECK(c->form == READER_ZERO || c->form == READER_RAW || c->form == READER_ZSTD ||
+		   c->form == READER_ZSTD_NEXT);
+	if (i == 0)
+		frame = 0;
+	FUZZ_CHECK(c->form != READER_ZSTD_NEXT || frame > 0);
+	if (c->form == READER_ZSTD)
+		frame = 0;
+	if (c->form == READER_ZSTD || c->form == READER_ZSTD_NEXT)
+		frame += c->len;
+	FUZZ_CHECK(frame <= MANIFEST_FRAME_MAX);
 	FUZZ_CHECK(c->form != READER_ZERO || c->stored == 0);
 	FUZZ_CHECK(c->form != READER_RAW || c->stored == c->len);
 	FUZZ_CHECK(c->stored <= c->len + READER_STORED_MORE);

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Media that lie, end, come back as something else; bundles that are made to cost."""
-import ctypes
-import ctypes.util
 import json
 import os
 import shutil
@@ -10,6 +8,7 @@ import struct
 import keelreader
 import pytest
 
+from frames import Frame, compressed
 from hostile import CHUNK, FAILED, FAILURE, KEELBOOT, MIB, OK, VERIFY, Forge, driver, flipped, is_damaged, start
 
 # ---------------------------------------------------------------- threats 21, 22
@@ -82,28 +81,11 @@ def test_t36_resume_with_another_bundle(target, keys, image, cases):
 
 # ---------------------------------------------------------------- threat 31
 
-ZSTD = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
-ZSTD.ZSTD_compress.restype = ZSTD.ZSTD_compress2.restype = ZSTD.ZSTD_compressBound.restype = ctypes.c_size_t
-ZSTD.ZSTD_createCCtx.restype = ctypes.c_void_p
-WINDOW_LOG, CHECKSUM, CONTENT_SIZE = 101, 201, 200
-
-
-def compressed(data: bytes, **parameters) -> bytes:
-    context = ctypes.c_void_p(ZSTD.ZSTD_createCCtx())
-    for name, value in parameters.items():
-        ZSTD.ZSTD_CCtx_setParameter(context, globals()[name], value)
-    out = ctypes.create_string_buffer(len(data) + 65536)
-    size = ZSTD.ZSTD_compress2(context, out, ctypes.c_size_t(len(out)), data, ctypes.c_size_t(len(data)))
-    ZSTD.ZSTD_freeCCtx(context)
-    assert size < len(out)
-    return out.raw[:size]
-
-
 def frame(descriptor: int, rest: bytes) -> bytes:
     return b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + rest
 
 
-def rle(byte: bytes, size: int, last: bool = True) -> bytes:
+def rle(byte: bytes, size: int, last: bool = False) -> bytes:
     return struct.pack("<I", size << 3 | 2 | last)[:3] + byte
 
 
@@ -112,20 +94,27 @@ BOMBS = {
     "a thousand times as much": compressed(bytes(16 * MIB)),
     "one byte more": compressed(bytes(CHUNK + 1)),
     "one byte less": compressed(bytes(CHUNK - 1)),
-    "blocks without end": frame(0, b"\x58" + rle(b"\0", 128 * 1024, False) * 1000 + rle(b"\0", 1)),
+    "blocks without end": frame(0, b"\x58" + rle(b"\0", 128 * 1024) * 1000 + rle(b"\0", 1)),
     "content size of 2^64 - 1": frame(0xc0, b"\x58" + b"\xff" * 8 + rle(b"\0", CHUNK)),
     "content size of nearly nothing": frame(0x60, struct.pack("<H", 0) + rle(b"\0", CHUNK)),
-    "a window of 4 MiB": frame(0, b"\x60" + rle(b"\0", CHUNK)),
+    "a window of 4.5 MiB": frame(0, b"\x61" + rle(b"\0", CHUNK)),
+    "a window of 8 MiB": frame(0, b"\x68" + rle(b"\0", CHUNK)),
     "a window of 128 MiB": frame(0, b"\x88" + rle(b"\0", CHUNK)),
     "the largest window there is": frame(0, b"\xff" + rle(b"\0", CHUNK)),
     "two frames": compressed(bytes(8192)) * 2,
+    "a last block": frame(0, b"\x58" + rle(b"\0", CHUNK, True)),
+    "an empty last block": frame(0, b"\x58" + rle(b"\0", CHUNK) + b"\1\0\0"),
+    "a block that is cut": compressed(bytes(range(256)) * 64)[:-1],
+    "a part of a block's header": frame(0, b"\x58" + rle(b"\0", CHUNK) + b"\0"),
+    "no blocks": frame(0, b"\x58"),
     "a skippable frame first": struct.pack("<II", 0x184d2a50, 4) + b"skip" + compressed(PLAIN),
     "a skippable frame alone": struct.pack("<II", 0x184d2a50, 4) + b"skip",
     "a skippable frame of 4 GiB": struct.pack("<II", 0x184d2a50, 2 ** 32 - 1) + b"skip",
     "a dictionary": frame(1, b"\x58\x07" + rle(b"\0", CHUNK)),
     "a reserved bit": frame(8, b"\x58" + rle(b"\0", CHUNK)),
-    "a reserved block": frame(0, b"\x58" + struct.pack("<I", CHUNK << 3 | 7)[:3]),
-    "a wrong checksum": flipped(compressed(PLAIN, CHECKSUM=1), -1 % len(compressed(PLAIN, CHECKSUM=1))),
+    "a reserved block": frame(0, b"\x58" + struct.pack("<I", CHUNK << 3 | 6)[:3]),
+    "a checksum": frame(4, b"\x58" + rle(b"\0", CHUNK)),
+    "what is not there": Frame(bytes(range(1, 255)) * 60).put(bytes(range(1, 255)) * 60),
     "nothing but a magic": b"\x28\xb5\x2f\xfd",
     "an older format": b"\x27\xb5\x2f\xfd" + bytes(20),
     "rubbish": bytes(range(1, 200)),
@@ -146,11 +135,31 @@ def test_t31_bombs(target, keys, image, name):
         VERIFY, f"{bad}: image root, chunk 1 (byte {at} of the file): malformed or damaged data")
 
 
-@pytest.mark.parametrize("parameters", [{}, {"WINDOW_LOG": 21}, {"CHECKSUM": 1}, {"CONTENT_SIZE": 0}])
-def test_t31_frames_that_are_allowed(target, keys, image, parameters):
+@pytest.mark.parametrize("window_log", [14, 21, 22])
+def test_t31_frames_that_are_allowed(target, keys, image, window_log):
     forge = Forge(keys, image)
-    chunks = [(2, compressed(plain, **parameters), plain) for _, _, plain in forge.chunks]
+    chunks = [(2, Frame(window_log=window_log).put(plain), plain) for _, _, plain in forge.chunks]
     target.installs(Forge(keys, image, chunks).write(target.path / "good.keel"), image)
+
+
+@pytest.mark.parametrize("name, forms", [("first", "55"), ("behind raw", "15"), ("behind zero", "05")])
+def test_t31_chunks_that_go_on_in_no_frame(target, keys, name, forms):
+    plain = bytes(range(256)) * (CHUNK // 256)
+    stored = {"0": (0, b"", bytes(CHUNK)), "1": (1, plain, plain), "5": (5, Frame().put(plain)[6:], plain)}
+    chunks = [stored[form] for form in forms]
+    bad = target.forge(b"".join(chunk[2] for chunk in chunks), chunks)
+    target.refuses(bad, VERIFY, f"BUNDLE: image root: the record of chunk {forms.index('5')} is invalid")
+
+
+def test_t31_a_frame_of_more_than_4_mib(target, keys):
+    """One chunk more than a frame may have; without it, it is good."""
+    shared, plain = Frame(), [b"%04d" % n * (CHUNK // 4) for n in range(4 * MIB // CHUNK + 1)]
+    chunks = [(5 if n else 2, shared.put(text), text) for n, text in enumerate(plain)]
+    for length, code in ((len(chunks), VERIFY), (len(chunks) - 1, OK)):
+        bundle = Forge(keys, b"".join(plain[:length]), chunks[:length]).write(target.path / "frame.keel")
+        result = start([KEELBOOT, "bundle", "verify", bundle, "--key", keys.public("signer")])
+        assert result.code == code, result.err
+        assert not code or result.last == f"{bundle}: image root: the record of chunk {length - 1} is invalid"
 
 
 # ---------------------------------------------------------------- threat 32

@@ -89,8 +89,7 @@ void bundles_end(void)
 		fprintf(stderr, "%s stays\n", folder);
 }
 
-void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
-		  void (*twist)(struct fixture_chunk *c))
+void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw)
 {
 	const struct fixture_image im = { "root", r->data, r->size, chunk, raw };
 	const struct fixture_bundle b = { .image = &im,
@@ -98,7 +97,8 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 					  .version = r->version,
 					  .sequence = r->sequence,
 					  .key = &bundles_key,
-					  .twist = twist };
+					  .per_frame = 4,
+					  .raw_each = 5 };
 	static struct reader reader;
 	uint8_t *to;
 	char hex[2 * 8 + 1];

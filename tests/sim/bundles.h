@@ -33,9 +33,8 @@ void bundles_end(void);
 const char *bundles_path(const char *name);
 extern struct key_file bundles_key;
 
-/* Compresses nothing if raw. twist: NULL, or what is changed about each chunk. */
-void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
-		  void (*twist)(struct fixture_chunk *c));
+/* Compresses nothing if raw; else frames of several chunks, among which some are not compressed. */
+void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw);
 /* The slot holds it: st, no tries, and of a good one all the grace. */
 void bundles_slot(struct state_slot *t, const struct bundles_release *r, enum state_st st);
 

@@ -31,7 +31,7 @@ static void make_release(struct filecut_world_release *r, bool other)
 		r->image[i] = (uint8_t)(i * i >> 5 | 1) ^ (uint8_t)(other ? 0x20 : 0);
 	r->r.data = r->image;
 	r->r.size = IMAGE;
-	bundles_make(&r->r, 16384, true, NULL);
+	bundles_make(&r->r, 16384, true);
 	len = pread(r->r.bundle, buf, sizeof(buf), 0);
 	bundles_must(len > 0 && len < (ssize_t)sizeof(buf), "bundle");
 	put_file(other ? "other.keel" : "new.keel", buf, (size_t)len, 0);

@@ -47,16 +47,6 @@ static void make_images(void)
 	memset(image[2] + 12 * CHUNK, 0, CHUNK);
 }
 
-/* Each third chunk is not compressed. */
-static void twist(struct fixture_chunk *c)
-{
-	if (c->form != READER_ZSTD || c->index % 3 != 0)
-		return;
-	c->form = READER_RAW;
-	c->nstored = c->len;
-	memcpy(c->stored, image[2] + c->index * CHUNK, c->len);
-}
-
 void ioerr_world_make(void)
 {
 	static const char *const folders[] = { "data",	"data/keelboot",  "data/keelboot/stage",
@@ -67,7 +57,7 @@ void ioerr_world_make(void)
 	bundles_begin("ioerr", false, folders, sizeof(folders) / sizeof(folders[0]));
 	bundles_put("node", node, sizeof(node));
 	make_images();
-	bundles_make(update, CHUNK, false, twist);
+	bundles_make(update, CHUNK, false);
 	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update->file);
 	bundles_copy(update->bundle, name);
 	bundles_copy(update->bundle, "stick/keelboot/update.keel");

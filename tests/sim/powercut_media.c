@@ -55,7 +55,7 @@ void powercut_media_make(const struct powercut_story *s)
 		make_image(s, i);
 		snprintf(r->version, sizeof(r->version), "%u.0", i + 1);
 		r->sequence = i + 1;
-		bundles_make(r, CHUNK, true, NULL);
+		bundles_make(r, CHUNK, true);
 	}
 	/* As `keelboot stage` leaves it. */
 	snprintf(staged, sizeof(staged), "staged/keelboot/stage/%s", new->file);

@@ -12,6 +12,7 @@
 #include "lib/cage.h"
 #include "tests/unit/child.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/frame.h"
 
 #include <sys/socket.h>
 #include <dlfcn.h>
@@ -109,10 +110,7 @@ static void fill(uint8_t *p, size_t len, unsigned seed)
 
 static uint32_t pack(uint8_t *dst, const uint8_t *src, size_t len)
 {
-	size_t n = ZSTD_compress(dst, sizeof(packed), src, len, 3);
-
-	assert_false(ZSTD_isError(n));
-	return (uint32_t)n;
+	return frame_make(dst, sizeof(packed), src, len);
 }
 
 /* One request with these stored bytes, in a fresh decoder. */
@@ -169,29 +167,31 @@ TEST(refuses_wrong_lengths)
 	FAILS(once(packed, 0, CHUNK), KB_EFORMAT);
 }
 
-TEST(refuses_trailing_bytes_and_second_frames)
+TEST(refuses_what_follows_and_second_frames)
 {
-	uint32_t n, m;
+	uint32_t n;
 
 	fill(plain, CHUNK, 2);
 	n = pack(packed, plain, CHUNK);
 	packed[n] = 0;
 	FAILS(once(packed, n + 1, CHUNK), KB_EFORMAT);
+	memset(packed + n, 0, 3); /* an empty block, which is none that zstd writes */
+	OK(once(packed, n + 3, CHUNK));
+	packed[n] = 1; /* the last one */
+	FAILS(once(packed, n + 3, CHUNK), KB_EFORMAT);
 	n = pack(packed, plain, CHUNK / 2);
-	m = pack(packed + n, plain + CHUNK / 2, CHUNK / 2);
-	FAILS(once(packed, n + m, CHUNK), KB_EFORMAT);
-	n = (uint32_t)ZSTD_writeSkippableFrame(packed, sizeof(packed), "x", 1, 0);
-	m = pack(packed + n, plain, CHUNK);
-	FAILS(once(packed, n + m, CHUNK), KB_EFORMAT);
+	n += pack(packed + n, plain + CHUNK / 2, CHUNK / 2);
+	FAILS(once(packed, n, CHUNK), KB_EFORMAT);
 }
 
-/* It is whole, and decodes to as much as is wanted: nothing. */
-TEST(refuses_a_skippable_frame_alone)
+TEST(refuses_a_skippable_frame)
 {
-	uint32_t n = (uint32_t)ZSTD_writeSkippableFrame(packed, sizeof(packed), "", 0, 0);
+	uint32_t n = (uint32_t)ZSTD_writeSkippableFrame(packed, sizeof(packed), "x", 1, 0);
 
-	assert_int_equal(n, 8);
 	FAILS(once(packed, n, 0), KB_EFORMAT);
+	fill(plain, CHUNK, 2);
+	n += pack(packed + n, plain, CHUNK);
+	FAILS(once(packed, n, CHUNK), KB_EFORMAT);
 }
 
 /* Here, so that the sanitizers see it. */
@@ -201,15 +201,15 @@ TEST(reads_nothing_behind_a_header_that_is_cut)
 
 	fill(plain, CHUNK, 1);
 	n = pack(packed, plain, CHUNK);
-	FAILS(decoder_zstd(out, CHUNK, packed, n), KB_EINVAL); /* before its time */
+	FAILS(decoder_zstd(true, out, CHUNK, packed, n), KB_EINVAL); /* before its time */
 	OK(decoder_zstd_init());
-	OK(decoder_zstd(out, CHUNK, packed, n));
-	for (size_t len = 1; len < 8; len++) {
+	OK(decoder_zstd(true, out, CHUNK, packed, n));
+	for (size_t len = 1; len <= 9; len++) {
 		uint8_t *cut = malloc(len);
 
 		assert_non_null(cut);
 		memcpy(cut, packed, len);
-		FAILS(decoder_zstd(out, CHUNK, cut, len), KB_EFORMAT);
+		FAILS(decoder_zstd(true, out, CHUNK, cut, len), KB_EFORMAT);
 		free(cut);
 	}
 }
@@ -224,65 +224,137 @@ TEST(refuses_a_bomb)
 	FAILS(once(packed, n, MANIFEST_CHUNK_MAX), KB_EFORMAT);
 }
 
-/* A frame that does not say how long its content is. */
-static uint32_t pack_unsized(uint8_t *dst, const uint8_t *src, size_t len)
+TEST(refuses_every_other_header)
 {
-	ZSTD_CCtx *c = ZSTD_createCCtx();
-	ZSTD_outBuffer o = { dst, MANIFEST_CHUNK_MAX, 0 };
-	ZSTD_inBuffer i = { src, len, 0 };
-
-	assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_flush) == 0);
-	assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_end) == 0);
-	ZSTD_freeCCtx(c);
-	return (uint32_t)o.pos;
-}
-
-TEST(content_of_unknown_length_is_measured)
-{
-	uint32_t n, m;
+	static const struct {
+		unsigned at;
+		uint8_t is;
+	} other[] = { { 0, 0x50 }, { 3, 0xfc }, { 4, 0x20 }, { 4, 0x40 }, { 4, 0x80 },
+		      { 4, 0xc0 }, { 4, 0x04 }, { 4, 0x01 }, { 4, 0x08 }, { 4, 0x10 },
+		      { 5, 0x61 }, { 5, 0x68 }, { 5, 0xff } };
+	uint32_t n;
 
 	fill(plain, CHUNK, 5);
-	n = pack_unsized(packed, plain, CHUNK);
+	n = pack(packed, plain, CHUNK);
+	EQUAL((packed[4], 0), (packed[5], 0x60));
 	OK(once(packed, n, CHUNK));
-	FAILS(once(packed, n, CHUNK + 4096), KB_EFORMAT);
-	FAILS(once(packed, n, CHUNK - 4096), KB_EFORMAT);
-	n = pack_unsized(packed, plain, CHUNK / 2);
-	m = pack_unsized(packed + n, plain + CHUNK / 2, CHUNK / 2);
-	FAILS(once(packed, n + m, CHUNK), KB_EFORMAT);
-}
+	packed[5] = 0x40;
+	OK(once(packed, n, CHUNK));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(other); i++) {
+		uint8_t was = packed[other[i].at];
 
-/* The largest there is has the value by which libzstd says "unknown". */
-TEST(content_size_that_is_told_has_to_be_right)
-{
-	/* magic, descriptor, window of 2 MiB, content size, one block of 16 KiB of a byte */
-	static const uint8_t frame[] = { 0x28, 0xb5, 0x2f, 0xfd, 0xc0, 0x58, 0xff, 0xff, 0xff,
-					 0xff, 0xff, 0xff, 0xff, 0xff, 0x03, 0x00, 0x02, 0x00 };
-	static const uint8_t right[8] = { 0x00, 0x40 };
-
-	memcpy(packed, frame, sizeof(frame));
-	FAILS(once(packed, sizeof(frame), 16384), KB_EFORMAT);
-	memcpy(packed + 6, right, sizeof(right));
-	OK(once(packed, sizeof(frame), 16384));
-}
-
-TEST(refuses_a_window_above_2_mib)
-{
-	ZSTD_CCtx *c = ZSTD_createCCtx();
-
-	fill(plain, CHUNK, 3);
-	for (int log = 21; log <= 22; log++) {
-		ZSTD_outBuffer o = { packed, sizeof(packed), 0 };
-		ZSTD_inBuffer i = { plain, CHUNK, 0 };
-
-		/* Without a pledged size the frame has to say its window. */
-		ZSTD_CCtx_reset(c, ZSTD_reset_session_and_parameters);
-		ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, log);
-		assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_flush) == 0);
-		assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_end) == 0);
-		assert_int_equal(once(packed, (uint32_t)o.pos, CHUNK),
-				 log <= DECODER_ZSTD_WINDOW_LOG ? KB_OK : KB_EFORMAT);
+		packed[other[i].at] = other[i].is;
+		FAILS(once(packed, n, CHUNK), KB_EFORMAT);
+		packed[other[i].at] = was;
 	}
-	ZSTD_freeCCtx(c);
+	/* With all that zstd says of its own accord: sizes, and an end. */
+	n = (uint32_t)ZSTD_compress(packed, sizeof(packed), plain, CHUNK, 3);
+	FAILS(once(packed, n, CHUNK), KB_EFORMAT);
+}
+
+/* ---------------------------------------------------------------- frames of several chunks */
+
+#define TEXT_CHUNKS 48u /* 12 MiB: more than a frame and all that it refers to */
+
+static uint8_t pieces[TEXT_CHUNKS][CHUNK];
+
+/* One after the other, since the frame rests on what was before. */
+static enum kb_err one(enum reader_form form, const void *input, uint32_t n)
+{
+	memcpy(decoder_input(&d), input, n);
+	OK(decoder_ask(&d, form, n, CHUNK));
+	return decoder_get(&d, out, CHUNK, 10000);
+}
+
+static void known(unsigned i)
+{
+	memset(out, 0, CHUNK);
+	OK(one(READER_RAW, pieces[i], CHUNK));
+	assert_true(bytes_all(out, CHUNK, 0) || d.worker.pid > 0);
+}
+
+/* Chunk i, which differs from all others, but holds pieces of each before. */
+static void fill_text(void)
+{
+	for (unsigned i = 0; i < TEXT_CHUNKS; i++) {
+		fill(pieces[i], CHUNK, i);
+		for (unsigned k = 0; k < i; k++)
+			memcpy(pieces[i] + k * 4096, pieces[k] + (CHUNK - (k + 1) * 4096), 2048);
+	}
+}
+
+static void decodes_next(ZSTD_CCtx *z, unsigned i, bool begins)
+{
+	uint32_t n = frame_put(z, packed, sizeof(packed), pieces[i], CHUNK);
+
+	OK(one(begins ? READER_ZSTD : READER_ZSTD_NEXT, packed, n));
+	assert_memory_equal(out, pieces[i], CHUNK);
+}
+
+TEST(frames_go_on_and_refer_to_what_was_before)
+{
+	const size_t history = MANIFEST_HISTORY, frame = MANIFEST_FRAME_MAX / CHUNK;
+	ZSTD_CCtx *z = NULL;
+
+	fill_text();
+	OK(decoder_start(&d, TEST_SELF));
+	for (size_t i = 0; i < TEXT_CHUNKS; i++) {
+		size_t before = i * CHUNK < history ? i * CHUNK : history;
+
+		if (i % frame == 0) {
+			ZSTD_freeCCtx(z);
+			z = frame_begin(&pieces[0][0] + i * CHUNK - before, before);
+		}
+		decodes_next(z, (unsigned)i, i % frame == 0);
+	}
+	ZSTD_freeCCtx(z);
+	decoder_stop(&d);
+}
+
+TEST(what_is_known_counts_as_if_it_were_decoded)
+{
+	ZSTD_CCtx *z = frame_begin(pieces, 4 * CHUNK);
+
+	OK(decoder_start(&d, TEST_SELF));
+	for (unsigned i = 0; i < 4; i++)
+		known(i);
+	decodes_next(z, 4, true);
+	decodes_next(z, 5, false);
+	known(6); /* closes the frame */
+	FAILS(one(READER_ZSTD_NEXT, packed, 100), KB_EFORMAT);
+	ZSTD_freeCCtx(z);
+	decoder_stop(&d);
+}
+
+TEST(nothing_reaches_across_a_fresh_start)
+{
+	ZSTD_CCtx *z = frame_begin(pieces, CHUNK);
+	uint32_t n = frame_put(z, packed, sizeof(packed), pieces[0], CHUNK);
+
+	assert_true(n < 1000);
+	OK(decoder_start(&d, TEST_SELF));
+	known(0);
+	OK(one(READER_ZSTD, packed, n));
+	d.fresh = true;
+	FAILS(one(READER_ZSTD, packed, n), KB_EFORMAT);
+	ZSTD_freeCCtx(z);
+	decoder_stop(&d);
+}
+
+TEST(a_frame_holds_4_mib)
+{
+	ZSTD_CCtx *z = frame_begin(NULL, 0);
+	uint32_t n;
+
+	OK(decoder_start(&d, TEST_SELF));
+	FAILS(one(READER_ZSTD_NEXT, packed, 100), KB_EFORMAT); /* none is open */
+	for (unsigned i = 0; i < MANIFEST_FRAME_MAX / CHUNK; i++)
+		decodes_next(z, i, i == 0);
+	n = frame_put(z, packed, sizeof(packed), pieces[0], CHUNK);
+	FAILS(one(READER_ZSTD_NEXT, packed, n), KB_EFORMAT);
+	FAILS(one(READER_ZSTD_NEXT, packed, n), KB_EFORMAT); /* it is closed */
+	ZSTD_freeCCtx(z);
+	decoder_stop(&d);
 }
 
 TEST(survives_every_flipped_byte_of_a_small_frame)
@@ -314,6 +386,8 @@ TEST(refuses_other_forms)
 	OK(decoder_start(&d, TEST_SELF));
 	OK(decoder_ask(&d, READER_PATCH, 16, 4096));
 	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
+	OK(decoder_ask(&d, READER_ZERO, 4096, 4096));
+	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
 	FAILS(decoder_ask(&d, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1), KB_EINVAL);
 	decoder_stop(&d);
 }
@@ -322,11 +396,11 @@ TEST(refuses_other_forms)
 TEST(refuses_requests_out_of_bounds)
 {
 	static const struct decoder_ask bad[] = {
-		{ DECODER_SLOTS, READER_ZSTD, 16, 4096 },
-		{ 100000, READER_ZSTD, 16, 4096 },
-		{ 0, READER_ZSTD, DECODER_WIRE_STORED_MAX + 1, 4096 },
-		{ 0, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1 },
-		{ 0, READER_RAW, 16, 4096 },
+		{ DECODER_SLOTS, READER_ZSTD, 16, 4096, 0 },
+		{ 100000, READER_ZSTD, 16, 4096, 0 },
+		{ 0, READER_ZSTD, DECODER_WIRE_STORED_MAX + 1, 4096, 0 },
+		{ 0, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1, 0 },
+		{ 0, READER_RAW, 16, 4096, 0 },
 	};
 	struct decoder_answer a;
 
@@ -344,7 +418,7 @@ TEST(refuses_requests_out_of_bounds)
 
 TEST(ends_when_a_request_is_cut)
 {
-	static const struct decoder_ask q = { 0, READER_ZSTD, 16, 4096 };
+	static const struct decoder_ask q = { 0, READER_ZSTD, 16, 4096, 0 };
 	struct decoder_answer a;
 
 	OK(decoder_start(&d, TEST_SELF));

@@ -6,6 +6,7 @@
 #include "cli/key/key_file.h"
 #include "lib/bytes.h"
 #include "tests/sim/bdev_sim.h"
+#include "tests/unit/frame.h"
 #include "update/install/install.h"
 
 #include <stdio.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <zstd.h>
 
 /* What a test may change about a chunk before it is signed. */
 struct fixture_chunk {
@@ -41,6 +41,8 @@ struct fixture_bundle {
 	const struct key_file *key;		/* NULL: not signed */
 	void (*twist)(struct fixture_chunk *c); /* or NULL */
 	bool lies;				/* digest= of its images is another's */
+	uint32_t per_frame; /* chunks that share a frame, which refers back; 0: each is alone */
+	uint32_t raw_each;  /* chunks of which the first is not compressed; 0: all are */
 };
 
 /* Bytes that zstd has something to do with, and none of which is 0. */
@@ -85,11 +87,40 @@ static inline bool fixture_zero(const uint8_t *p, size_t len)
 	return p == NULL || bytes_all(p, len, 0);
 }
 
+/* The next chunk of frames that refer to what was before. */
+static inline void fixture_share(struct fixture_chunk *c, uint32_t per_frame, const uint8_t *p)
+{
+	static uint8_t text[32u << 20];
+	static size_t len;
+	static uint32_t n, index;
+	static unsigned image;
+	static ZSTD_CCtx *z;
+
+	if (c->image != image || c->index < index) /* another text */
+		len = n = 0;
+	image = c->image;
+	index = c->index;
+	c->form = n % per_frame == 0 ? READER_ZSTD : READER_ZSTD_NEXT;
+	if (c->form == READER_ZSTD) {
+		size_t before = len < MANIFEST_HISTORY ? len : MANIFEST_HISTORY;
+
+		ZSTD_freeCCtx(z);
+		z = frame_begin(text + len - before, before);
+	}
+	c->nstored = frame_put(z, c->stored, sizeof(c->stored), p, c->len);
+	if (len + c->len > sizeof(text))
+		abort();
+	memcpy(text + len, p, c->len);
+	len += c->len;
+	n++;
+}
+
 static inline void fixture_store(struct fixture_chunk *c, const struct fixture_image *im,
-				 struct digest *d)
+				 const struct fixture_bundle *b, struct digest *d)
 {
 	static const uint8_t zeroes[MANIFEST_CHUNK_MAX];
 	const uint8_t *p = im->data != NULL ? im->data + (uint64_t)c->index * im->chunk : NULL;
+	bool raw = b->raw_each > 0 && c->index % b->raw_each == 0;
 
 	if (fixture_zero(p, c->len)) {
 		static uint32_t known;
@@ -104,12 +135,15 @@ static inline void fixture_store(struct fixture_chunk *c, const struct fixture_i
 		return;
 	}
 	fixture_ok(digest_buf(d, p, c->len, c->hash));
-	c->form = im->raw ? READER_RAW : READER_ZSTD;
+	raw |= im->raw;
+	c->form = raw ? READER_RAW : READER_ZSTD;
 	c->nstored = c->len;
-	if (im->raw)
+	if (raw)
 		memcpy(c->stored, p, c->len);
+	else if (b->per_frame > 0)
+		fixture_share(c, b->per_frame, p);
 	else
-		c->nstored = (uint32_t)ZSTD_compress(c->stored, sizeof(c->stored), p, c->len, 3);
+		c->nstored = frame_make(c->stored, sizeof(c->stored), p, c->len);
 }
 
 /* What digest= says of an image. */
@@ -178,7 +212,7 @@ static inline int fixture_make(const struct fixture_bundle *b)
 			c.image = i;
 			c.index = n;
 			c.len = manifest_chunk_len(mi, n);
-			fixture_store(&c, im, &d);
+			fixture_store(&c, im, b, &d);
 			if (b->twist != NULL)
 				b->twist(&c);
 			fixture_append(spool, c.stored, c.nstored);

@@ -11,7 +11,8 @@
 
 #define HASHES_PER_PAGE 2048u
 
-static const char *const form_names[] = { "zero", "raw", "zstd", "copy", "patch" };
+static const char *const form_names[] = { "zero", "raw",	 "zstd",
+					  "copy", "patch", "zstd-next" };
 
 const char *manifest_form_name(unsigned form)
 {

@@ -60,8 +60,9 @@ enum manifest_encoding_kind {
 
 /* The forms of stored chunks by name, in the order of their numbers (enum reader_form). */
 #define MANIFEST_FORM(number) (1u << (number))
-#define MANIFEST_FORMS_FULL   0x07u /* zero, raw, zstd: all that an encoding of kind full may use */
-#define MANIFEST_FORMS_SEED   0x1fu /* and copy, patch */
+#define MANIFEST_FORMS_FULL \
+	0x27u /* zero, raw, zstd, zstd-next: all that an encoding of kind full may use */
+#define MANIFEST_FORMS_SEED 0x3fu /* and copy, patch */
 
 struct manifest_encoding {
 	/* index */

@@ -68,6 +68,8 @@ struct reader_walk {
 	uint32_t next, nchunks;
 	/* offset of the next stored bytes within the encoding's payload */
 	uint64_t payload;
+	/* plain bytes so far of the zstd frame that began last; 0: none did */
+	uint32_t frame;
 	/* private copies of the digest lists and of the pages in use */
 	uint8_t hash_list[READER_PAGE], hash_page[READER_PAGE];
 	uint8_t enc_list[READER_PAGE], enc_page[READER_PAGE];

@@ -143,12 +143,26 @@ static bool stored_fits(enum reader_form form, uint32_t stored, uint32_t plain)
 	case READER_RAW:
 		return stored == plain;
 	case READER_ZSTD:
+	case READER_ZSTD_NEXT:
 		return stored > 0 && stored <= plain + READER_STORED_MORE;
 	case READER_COPY:
 	case READER_PATCH:
 		return false; /* need a seed: reader_walk_begin() has refused such encodings */
 	}
 	return false;
+}
+
+/* A chunk goes on only in a frame that has begun, and that has room for it. */
+static bool frame_fits(struct reader_walk *w, const struct reader_chunk *c)
+{
+	if (c->form == READER_ZSTD)
+		w->frame = 0;
+	else if (c->form != READER_ZSTD_NEXT)
+		return true;
+	else if (w->frame == 0 || w->frame > MANIFEST_FRAME_MAX - c->len)
+		return false;
+	w->frame += c->len;
+	return true;
 }
 
 static enum kb_err get_record(struct reader_walk *w, struct reader_chunk *c)
@@ -159,12 +173,12 @@ static enum kb_err get_record(struct reader_walk *w, struct reader_chunk *c)
 	if (w->enc_pos >= w->enc_page_len)
 		return KB_EFORMAT;
 	form = w->enc_page[w->enc_pos++];
-	if (form > READER_PATCH || !(w->enc->forms & MANIFEST_FORM(form)))
+	if (form > READER_ZSTD_NEXT || !(w->enc->forms & MANIFEST_FORM(form)))
 		return KB_EFORMAT;
 	c->form = (enum reader_form)form;
 	TRY(get_varint(w, &c->stored));
 	TRY(get_varint(w, &params));
-	if (params != 0 || !stored_fits(c->form, c->stored, c->len))
+	if (params != 0 || !stored_fits(c->form, c->stored, c->len) || !frame_fits(w, c))
 		return KB_EFORMAT;
 	/* payload never exceeds payload_len, so this cannot wrap. */
 	return c->stored <= w->enc->payload_len - w->payload ? KB_OK : KB_EFORMAT;
@@ -196,6 +210,7 @@ enum kb_err reader_walk_begin(struct reader_walk *w, struct reader *r, unsigned 
 	w->next = 0;
 	w->nchunks = manifest_chunks(w->im);
 	w->payload = 0;
+	w->frame = 0;
 	w->hash_page_no = w->enc_page_no = NO_PAGE;
 	w->enc_pos = w->enc_page_len = 0;
 	w->enc_left = 0;

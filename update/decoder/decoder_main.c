@@ -21,10 +21,21 @@ static enum kb_err decode(uint8_t *shared, const struct decoder_ask *q)
 	uint8_t *area;
 
 	if (q->slot >= DECODER_SLOTS || q->stored > DECODER_WIRE_STORED_MAX ||
-	    q->plain > MANIFEST_CHUNK_MAX || q->form != READER_ZSTD)
+	    q->plain > MANIFEST_CHUNK_MAX)
 		return KB_EFORMAT;
 	area = shared + (size_t)q->slot * DECODER_WIRE_AREA;
-	return decoder_zstd(area + DECODER_WIRE_STORED_MAX, q->plain, area, q->stored);
+	if (q->fresh)
+		decoder_zstd_forget();
+	switch (q->form) {
+	case READER_ZSTD:
+	case READER_ZSTD_NEXT:
+		return decoder_zstd(q->form == READER_ZSTD, area + DECODER_WIRE_STORED_MAX,
+				    q->plain, area, q->stored);
+	case READER_RAW:
+		return q->stored == q->plain ? decoder_zstd_know(area, q->plain) : KB_EFORMAT;
+	default:
+		return KB_EFORMAT;
+	}
 }
 
 /* Until the parent closes its end. */

@@ -1,55 +1,134 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_initStaticDCtx, ZSTD_getFrameHeader */
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_initStaticDCtx, and decoding block by block */
+#define ZSTD_DISABLE_DEPRECATE_WARNINGS
 #include "update/decoder/decoder_zstd.h"
+
+#include "lib/bytes.h"
+#include "update/wire/manifest_limits.h"
 
 #include <stdalign.h>
 #include <stdint.h>
+#include <string.h>
 #include <zstd.h>
 
-/* Bits of a frame's descriptor (RFC 8878, 3.1.1.1): the size of that field, or a single segment. */
-#define SAYS_CONTENT_SIZE 0xe0u
+/* All of a frame's header: magic, a descriptor that promises nothing, the window. */
+#define HEAD_LEN   6u
+#define HEAD_MAGIC 0xfd2fb528u
+#define WINDOW_MAX 0x60u /* 4 MiB: MANIFEST_FRAME_MAX */
 
 /* zstd 1.5 needs about 160 KiB; newer ones may want a little more. */
 static alignas(64) uint8_t workspace[256u << 10];
 static ZSTD_DCtx *dctx;
 
+/* The end of the text. A frame lies behind what it refers to, so that libzstd writes it here. */
+static uint8_t text[MANIFEST_HISTORY + MANIFEST_FRAME_MAX];
+static size_t text_len;
+/* A frame is open, with so many bytes so far. */
+static bool open;
+static size_t frame_len;
+
 enum kb_err decoder_zstd_init(void)
 {
+	decoder_zstd_forget();
 	dctx = ZSTD_initStaticDCtx(workspace, sizeof(workspace));
 	return dctx != NULL ? KB_OK : KB_ENOSPC;
 }
 
-/*
- * ZSTD_decompressDCtx() would take several frames, skippable ones, and any window, since it needs
- * none itself; a decoder that streams needs one, so a bundle must not depend on which of them reads
- * it.
- */
-static enum kb_err check_frame(const void *src, size_t stored, size_t plain)
+void decoder_zstd_forget(void)
 {
-	const uint8_t *descriptor = (const uint8_t *)src + 4;
-	ZSTD_frameHeader fh;
+	open = false;
+	text_len = 0;
+}
 
-	if (ZSTD_getFrameHeader(&fh, src, stored) != 0)
+static size_t history_len(void)
+{
+	return text_len < MANIFEST_HISTORY ? text_len : MANIFEST_HISTORY;
+}
+
+/* For len more bytes of text, at most a frame. */
+static void make_room(size_t len)
+{
+	size_t keep = history_len();
+
+	if (sizeof(text) - text_len >= len)
+		return;
+	memmove(text, text + text_len - keep, keep);
+	text_len = keep;
+}
+
+enum kb_err decoder_zstd_know(const void *plain, size_t len)
+{
+	if (len > MANIFEST_CHUNK_MAX)
 		return KB_EFORMAT;
-	if (fh.frameType != ZSTD_frame || fh.dictID != 0)
-		return KB_EFORMAT;
-	if (fh.windowSize > 1ull << DECODER_ZSTD_WINDOW_LOG)
-		return KB_EFORMAT;
-	/* A size of 2^64 - 1 looks like ZSTD_CONTENTSIZE_UNKNOWN. */
-	if ((*descriptor & SAYS_CONTENT_SIZE) != 0 && fh.frameContentSize != plain)
-		return KB_EFORMAT;
-	if (ZSTD_findFrameCompressedSize(src, stored) != stored)
-		return KB_EFORMAT;
+	open = false;
+	make_room(len);
+	memcpy(text + text_len, plain, len);
+	text_len += len;
 	return KB_OK;
 }
 
-enum kb_err decoder_zstd(void *dst, size_t plain, const void *src, size_t stored)
+/* Nothing of a header is left to how a decoder takes it: one that differs is refused. */
+static bool is_head(const uint8_t *src, size_t stored)
 {
-	size_t n;
+	return stored >= HEAD_LEN && bytes_get32(src) == HEAD_MAGIC && src[4] == 0 &&
+	       src[5] <= WINDOW_MAX;
+}
+
+static enum kb_err begin_frame(const uint8_t *src, size_t stored)
+{
+	size_t history;
+
+	if (!is_head(src, stored))
+		return KB_EFORMAT;
+	make_room(MANIFEST_FRAME_MAX);
+	history = history_len();
+	if (ZSTD_isError(ZSTD_decompressBegin(dctx)) ||
+	    (history > 0 &&
+	     ZSTD_isError(ZSTD_insertBlock(dctx, text + text_len - history, history))))
+		return KB_EFORMAT;
+	frame_len = 0;
+	open = true;
+	return KB_OK;
+}
+
+/* Whole blocks, none of which is the last of a frame. */
+static enum kb_err decode_blocks(uint8_t *dst, size_t plain, const uint8_t *src, size_t stored)
+{
+	size_t done = 0;
+
+	while (stored > 0) {
+		size_t need = ZSTD_nextSrcSizeToDecompress(dctx), n;
+
+		if (need == 0 || need > stored)
+			return KB_EFORMAT;
+		n = ZSTD_decompressContinue(dctx, dst + done, plain - done, src, need);
+		if (ZSTD_isError(n))
+			return KB_EFORMAT;
+		src += need;
+		stored -= need;
+		done += n;
+	}
+	return done == plain && ZSTD_nextInputType(dctx) == ZSTDnit_blockHeader ? KB_OK
+										: KB_EFORMAT;
+}
+
+enum kb_err decoder_zstd(bool begins, void *dst, size_t plain, const void *src, size_t stored)
+{
+	enum kb_err err = KB_OK;
 
 	if (dctx == NULL)
 		return KB_EINVAL;
-	TRY(check_frame(src, stored, plain));
-	n = ZSTD_decompressDCtx(dctx, dst, plain, src, stored);
-	return !ZSTD_isError(n) && n == plain ? KB_OK : KB_EFORMAT;
+	if (begins)
+		err = begin_frame(src, stored);
+	if (err == KB_OK && (!open || plain > MANIFEST_FRAME_MAX - frame_len))
+		err = KB_EFORMAT;
+	if (err == KB_OK)
+		err = decode_blocks(text + text_len, plain, src, stored);
+	open = err == KB_OK;
+	if (err != KB_OK)
+		return err;
+	memcpy(dst, text + text_len, plain);
+	text_len += plain;
+	frame_len += plain;
+	return KB_OK;
 }

@@ -57,7 +57,7 @@ enum kb_err decoder_start(struct decoder *d, const char *helper)
 {
 	enum kb_err err;
 
-	*d = (struct decoder){ .area = DECODER_WIRE_AREA };
+	*d = (struct decoder){ .area = DECODER_WIRE_AREA, .fresh = true };
 	err = os_worker_start(&d->worker, helper, "keelboot-decoder", DECODER_LEN);
 	if (err != KB_OK)
 		log_err("unable to start the decoder: %s", strerror(errno));
@@ -75,7 +75,8 @@ uint8_t *decoder_input(struct decoder *d)
 
 enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t stored, uint32_t plain)
 {
-	struct decoder_ask q = { (uint32_t)(d->asked % DECODER_SLOTS), form, stored, plain };
+	struct decoder_ask q = { (uint32_t)(d->asked % DECODER_SLOTS), form, stored, plain,
+				 d->fresh };
 
 	if (d->asked - d->answered >= DECODER_SLOTS || stored > DECODER_WIRE_STORED_MAX ||
 	    plain > MANIFEST_CHUNK_MAX)
@@ -83,6 +84,7 @@ enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t store
 	if (os_worker_send(&d->worker, &q, sizeof(q)) != KB_OK)
 		return note_loss(d, KB_ECHILD);
 	d->asked++;
+	d->fresh = false;
 	return KB_OK;
 }
 
@@ -104,7 +106,8 @@ enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain, unsigne
 	d->answered++;
 	if (a.status != 0)
 		return KB_EFORMAT;
-	memcpy(out, d->worker.shared + slot * d->area + DECODER_WIRE_STORED_MAX, plain);
+	if (out != NULL)
+		memcpy(out, d->worker.shared + slot * d->area + DECODER_WIRE_STORED_MAX, plain);
 	return KB_OK;
 }
 

@@ -15,6 +15,9 @@ struct decoder {
 	struct os_worker worker;
 	size_t area;
 	uint64_t asked, answered;
+	/* The next request is for another text: it refers to nothing that was before. Set by the
+	 * caller. */
+	bool fresh;
 };
 
 /* Starts helper (path of keelboot-helper; argv[0] keelboot-decoder). KB_EEXEC, KB_EIO. */
@@ -23,14 +26,17 @@ enum kb_err decoder_start(struct decoder *d, const char *helper) KB_MUST_CHECK;
 /* Where the stored bytes of the next request go (chunk + 4096 bytes of room). */
 uint8_t *decoder_input(struct decoder *d);
 
-/* Asks for decoding what is in decoder_input(). At most DECODER_SLOTS may be under way: KB_EINVAL.
+/*
+ * Asks for decoding what is in decoder_input(). READER_RAW: it is plain text that stands here and
+ * was obtained elsewhere; frames behind it may refer to it. At most DECODER_SLOTS may be under way:
+ * KB_EINVAL.
  */
 enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t stored,
 			uint32_t plain) KB_MUST_CHECK;
 
 /*
  * Waits, at most timeout_ms, for the oldest request and copies its plain bytes to out (private
- * memory). KB_EFORMAT: it could not be decoded, or not to exactly `plain` bytes. KB_ECHILD: the
+ * memory), if that is not NULL. KB_EFORMAT: it could not be decoded, or not to exactly `plain` bytes. KB_ECHILD: the
  * decoder died or broke the protocol.
  */
 enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain,

@@ -60,6 +60,7 @@ static enum kb_err write_all(struct install_job *j)
 	TRY(look_afresh(j));
 	install_job_phase(j, INSTALL_WRITE, work_bytes(j));
 	j->pipe.have = install_write_has;
+	j->pipe.held = install_write_held;
 	j->pipe.ctx = j;
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(write_part(j, &j->part[i]));

@@ -38,7 +38,9 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 	 * others. */
 	if (p->decoding && p->dec.asked != p->dec.answered)
 		install_pipe_close(p);
-	p->ended = false;
+	p->ended = p->wanted = false;
+	p->dec.fresh = true;
+	install_gap_clear(&p->gap);
 	p->fed = p->taken = 0;
 	p->r->why[0] = '\0';
 	err = reader_walk_begin(&p->walk, p->r, image, enc);
@@ -67,7 +69,20 @@ static enum kb_err fail_unreadable(struct install_pipe *p, const struct reader_c
 			 image_name(p), c->index);
 }
 
-static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk *c)
+/* The stored bytes of c, or, if the text of c is known, its plain ones, as the slot has them. */
+static enum kb_err load_input(struct install_pipe *p, const struct reader_chunk *c, bool known)
+{
+	uint8_t *input = decoder_input(&p->dec);
+
+	if (known && p->held(p->ctx, c, input) != KB_OK)
+		return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read back from the slot",
+				 image_name(p), c->index);
+	if (!known && reader_stored(p->r, c, input) != KB_OK)
+		return fail_unreadable(p, c);
+	return KB_OK;
+}
+
+static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk *c, bool known)
 {
 	enum kb_err err;
 
@@ -77,13 +92,49 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 			return fail_pipe(p, err, "the decoder cannot be started (%s)", p->helper);
 		p->decoding = true;
 	}
-	if (reader_stored(p->r, c, decoder_input(&p->dec)) != KB_OK)
-		return fail_unreadable(p, c);
-	err = decoder_ask(&p->dec, c->form, c->stored, c->len);
+	TRY(load_input(p, c, known));
+	err = decoder_ask(&p->dec, known ? READER_RAW : c->form, known ? c->len : c->stored,
+			  c->len);
 	if (err != KB_OK)
 		return fail_pipe(p, err, "image %s: the decoder died before chunk %u",
 				 image_name(p), c->index);
 	return KB_OK;
+}
+
+/* Takes the next chunk from the walk. Text that the slot has goes into the gap, and text that is
+ * wanted waits until the decoder has what it needs of the gap. */
+static enum kb_err walk_on(struct install_pipe *p, struct install_pipe_item *it)
+{
+	enum kb_err err = reader_walk_next(&p->walk, &p->next);
+	bool text, fresh;
+
+	if (err != KB_OK)
+		return err;
+	it->c = p->next;
+	it->passed = false;
+	it->had = p->next.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &p->next);
+	text = install_gap_is_text(&p->next);
+	p->wanted = text && !it->had;
+	if (text && it->had) {
+		install_gap_add(&p->gap, &p->next);
+	} else if (p->wanted) {
+		install_gap_close(&p->gap, p->next.form == READER_ZSTD, &fresh);
+		p->dec.fresh |= fresh;
+	}
+	return KB_OK;
+}
+
+/* What the decoder needs before the chunk that is wanted, then that. */
+static enum kb_err ask_wanted(struct install_pipe *p, struct install_pipe_item *it)
+{
+	bool known = false;
+	const struct reader_chunk *c = install_gap_next(&p->gap, &known);
+
+	it->had = false;
+	it->passed = c != NULL;
+	it->c = c != NULL ? *c : p->next;
+	p->wanted = it->passed;
+	return ask_decoder(p, &it->c, known);
 }
 
 /* Takes chunks from the walk until the ring is full, and sets the decoder to work on them. */
@@ -91,7 +142,7 @@ static enum kb_err feed_decoder(struct install_pipe *p)
 {
 	while (!p->ended && p->fed - p->taken < DECODER_SLOTS) {
 		struct install_pipe_item *it = &p->ring[p->fed % DECODER_SLOTS];
-		enum kb_err err = reader_walk_next(&p->walk, &it->c);
+		enum kb_err err = p->wanted ? KB_OK : walk_on(p, it);
 
 		if (err == KB_ENOENT) {
 			p->ended = true;
@@ -99,9 +150,8 @@ static enum kb_err feed_decoder(struct install_pipe *p)
 		}
 		if (err != KB_OK)
 			return reader_said(p, err);
-		it->had = it->c.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &it->c);
-		if (!it->had && it->c.form == READER_ZSTD)
-			TRY(ask_decoder(p, &it->c));
+		if (p->wanted)
+			TRY(ask_wanted(p, it));
 		p->fed++;
 	}
 	return KB_OK;
@@ -117,10 +167,20 @@ static enum kb_err hash_zeroes(struct install_pipe *p, uint32_t len)
 	return KB_OK;
 }
 
+/* out NULL: the decoder alone needed it. */
+static enum kb_err hear_decoder(struct install_pipe *p, const struct reader_chunk *c, uint8_t *out)
+{
+	enum kb_err err = decoder_get(&p->dec, out, c->len, PIPE_DECODE_MS);
+
+	if (err == KB_OK)
+		return KB_OK;
+	return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
+			 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
+					   : "crashed the decoder");
+}
+
 static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chunk *c)
 {
-	enum kb_err err;
-
 	switch (c->form) {
 	case READER_ZERO:
 		return hash_zeroes(p, c->len);
@@ -129,12 +189,8 @@ static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chun
 			       ? KB_OK
 			       : fail_unreadable(p, c);
 	case READER_ZSTD:
-		err = decoder_get(&p->dec, plain, c->len, PIPE_DECODE_MS);
-		if (err == KB_OK)
-			return KB_OK;
-		return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
-				 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
-						   : "crashed the decoder");
+	case READER_ZSTD_NEXT:
+		return hear_decoder(p, c, plain);
 	case READER_COPY:
 	case READER_PATCH:
 		break;
@@ -198,11 +254,18 @@ static enum kb_err check_whole(struct install_pipe *p)
 
 enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out)
 {
-	const struct install_pipe_item *it = &p->ring[p->taken % DECODER_SLOTS];
+	const struct install_pipe_item *it;
 
-	TRY(feed_decoder(p));
-	if (p->taken == p->fed)
-		return check_whole(p);
+	for (;;) {
+		TRY(feed_decoder(p));
+		if (p->taken == p->fed)
+			return check_whole(p);
+		it = &p->ring[p->taken % DECODER_SLOTS];
+		if (!it->passed)
+			break;
+		TRY(hear_decoder(p, &it->c, NULL));
+		p->taken++;
+	}
 	*out = (struct install_pipe_chunk){ .c = it->c, .had = it->had };
 	if (!it->had) {
 		TRY(obtain_chunk(p, &it->c));

@@ -7,6 +7,7 @@
 
 #include "update/install/decoder.h"
 #include "update/bundle/reader.h"
+#include "update/install/install_gap.h"
 
 struct install_pipe {
 	/* set by the caller */
@@ -16,6 +17,8 @@ struct install_pipe {
 	/* Asked before a chunk is read: true when its bytes are where they should be already, so
 	 * that it need not be obtained. NULL: never. */
 	bool (*have)(void *ctx, const struct reader_chunk *c);
+	/* Puts into buf what stands where have() found the chunk, since others rest upon it. */
+	enum kb_err (*held)(void *ctx, const struct reader_chunk *c, void *buf);
 	void *ctx;
 	/* A context for the image's digest=, which is compared behind its last chunk; only without
 	 * have(), since it takes all chunks. NULL: it is not compared. */
@@ -24,10 +27,16 @@ struct install_pipe {
 	struct reader_walk walk;
 	struct decoder dec;
 	bool decoding, ended;
+	/* what is between the decoder and the next chunk; wanted: it is that which next waits for */
+	struct install_gap gap;
+	struct reader_chunk next;
+	bool wanted;
 	uint64_t fed, taken;
 	struct install_pipe_item {
 		struct reader_chunk c;
 		bool had;
+		/* it is only for the decoder */
+		bool passed;
 	} ring[DECODER_SLOTS];
 	/* what zero_hash is the hash of */
 	uint32_t zero_len;

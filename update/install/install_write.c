@@ -54,6 +54,20 @@ bool install_write_has(void *job, const struct reader_chunk *c)
 	return j->expect_same;
 }
 
+enum kb_err install_write_held(void *job, const struct reader_chunk *c, void *buf)
+{
+	struct install_job *j = job;
+	uint64_t off = offset_of_chunk(j, c), under = INSTALL_SEAL_LEN - off;
+
+	if (bdev_read(j->now->dev, off, buf, c->len) != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+					"%s cannot be read at byte %llu: the storage is failing",
+					j->now->name, (unsigned long long)off);
+	if (j->sealed && off < INSTALL_SEAL_LEN)
+		memcpy(buf, j->now->head + off, under < c->len ? under : c->len);
+	return KB_OK;
+}
+
 static enum kb_err write_failed(struct install_job *j, uint64_t off)
 {
 	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,

@@ -7,6 +7,9 @@
 /* For the pipe: whether the slot holds this chunk already. */
 bool install_write_has(void *job, const struct reader_chunk *c);
 
+/* For the pipe: what the slot holds of a chunk that it has, also under the seal. */
+enum kb_err install_write_held(void *job, const struct reader_chunk *c, void *buf) KB_MUST_CHECK;
+
 /* Brings one chunk of j->now to the slot, as far as blocks differ. */
 enum kb_err install_write_chunk(struct install_job *j,
 				const struct install_pipe_chunk *pc) KB_MUST_CHECK;

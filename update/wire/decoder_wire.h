@@ -16,8 +16,14 @@
 /* The answer when the limits are in force, before any request. */
 #define DECODER_WIRE_HELLO 0x6b6c6f48u
 
+/*
+ * READER_ZSTD, READER_ZSTD_NEXT: to be decoded. READER_RAW: the stored bytes are plain; frames that
+ * follow may refer to them. Nothing is written then.
+ */
 struct decoder_ask {
 	uint32_t slot, form, stored, plain;
+	/* 1: no frame from here on refers to anything before */
+	uint32_t fresh;
 };
 
 struct decoder_answer {

@@ -7,5 +7,6 @@ enum reader_form {
 	READER_RAW = 1,
 	READER_ZSTD = 2,
 	READER_COPY = 3,
-	READER_PATCH = 4
+	READER_PATCH = 4,
+	READER_ZSTD_NEXT = 5 /* goes on in the frame of the chunk before */
 };
