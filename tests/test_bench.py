@@ -43,7 +43,7 @@ def test_what_should_be_there_and_was_not_measured_is_missed():
 
 
 def test_what_was_left_out_is_no_target_missed():
-    assert judged(made_up("dd", 1.0, "incompressible")) == {}
+    assert judged(made_up("dd", 1.0, "incompressible"), made_up("dd", 1.0, storage="eMMC")) == {}
 
 
 def test_bytes_that_an_install_of_the_same_image_writes_are_judged_by_themselves():

@@ -20,6 +20,8 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/bench"))
 
 import installs         # noqa: E402
+import sizes            # noqa: E402
+import storage          # noqa: E402
 import bench_report as report     # noqa: E402
 import targets          # noqa: E402
 import workloads        # noqa: E402
@@ -34,7 +36,31 @@ def install_rows(shop, args):
             yield installs.measured(workload, args.dir, "fast", args.runs)
 
 
-GROUPS = {"installs": install_rows}
+SLOW_WAYS = ("keelboot install", "keelboot at boot, verify-first = no", "zstd -dc | dd", "sha256sum && zstd -dc | dd",
+             "RAUC, plain", "SWUpdate, installed-directly")
+
+
+def throttled_rows(shop, args):
+    """Storage as slow as a device's: over zeroes, and over the release before."""
+    if not storage.can_throttle():
+        print("throttled: not measured: this kernel has no blkio controller of control groups version 1")
+        return
+    old, new = shop.debian(1), shop.debian(2)
+    for workload in (workloads.Workload("blank", "Debian, over zeroes", new),
+                     workloads.Workload("rebuilt", "upgraded, mke2fs run anew", new, old, old)):
+        for speed in ("eMMC", "SD card"):
+            if not args.workload or workload.name in args.workload:
+                yield installs.measured(workload, args.dir, speed, args.runs, SLOW_WAYS)
+
+
+def size_rows(shop, args):
+    blank = workloads.Workload("whole", "the whole of Debian", shop.debian(2))
+    for workload in (blank, *workloads.pairs(shop)):
+        if not args.workload or workload.name in args.workload:
+            yield sizes.measured(workload, args.dir)
+
+
+GROUPS = {"sizes": size_rows, "installs": install_rows, "throttled": throttled_rows}
 
 
 def machine() -> str:

@@ -31,10 +31,14 @@ TARGETS = (
 )
 
 
+def same_place(row: dict, target: Target) -> bool:
+    return (row["group"], row["workload"], row.get("storage", "fast")) == \
+        (target.group, target.workload, target.storage)
+
+
 def find(rows: list, target: Target, way: str) -> dict | None:
     for row in rows:
-        if (row["group"], row["workload"], row["way"], row.get("storage", "fast")) == \
-                (target.group, target.workload, way, target.storage):
+        if same_place(row, target) and row["way"] == way:
             return row if target.figure in row else None
     return None
 
@@ -44,7 +48,7 @@ def judge(rows: list, targets: tuple = TARGETS) -> list:
     out; one that should be there and was not measured is."""
     result = []
     for target in targets:
-        if not any(row["group"] == target.group and row["workload"] == target.workload for row in rows):
+        if not any(same_place(row, target) for row in rows):
             continue
         row = find(rows, target, target.way)
         other = find(rows, target, target.against) if target.against else None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each way to bring an image into slot b: what it needs, how its artifact is made, and its command line.
 
-`make(workload, out, place)` writes the artifact once; it is copied to the device's medium, and the command is run there.
+`make(workload, out, place)` writes the artifact once; it is copied to the device's medium, and the command runs there.
 """
 
 import dataclasses
@@ -149,7 +149,7 @@ def make_xdelta(workload, out, _place):
 
 
 def make_patch(workload, out, _place):
-    run("zstd", "-q", "-19", "--long=31", f"--patch-from={workload.old}", workload.new, "-o", out)
+    run("zstd", "-qq", "-19", "--long=31", "-T0", f"--patch-from={workload.old}", workload.new, "-o", out)
 
 
 def make_casync(workload, out, _place):
@@ -173,8 +173,9 @@ def keelboot(place, artifact, _workload):
 
 
 def keelboot_boot(place, artifact, _workload):
-    return (f"KEELBOOT_HELPER={HELPER} {place.folder}/keelboot-apply --root {place.folder}/conf --state {place.state} --mountable 1 "
-            f"--slot a:root={place.a} --slot b:root={place.b} --source usb:{artifact}")
+    return (f"KEELBOOT_HELPER={HELPER} {place.folder}/keelboot-apply --root {place.folder}/conf "
+            f"--state {place.state} --mountable 1 --slot a:root={place.a} --slot b:root={place.b} "
+            f"--source usb:{artifact}")
 
 
 def rauc(place, artifact, _workload):
@@ -203,7 +204,8 @@ WAYS = (
         f"xdelta3 -d -c -B {workload.old.stat().st_size} -s {place.a} {artifact} | dd of={place.b} bs=1M conv=fsync",
         ("xdelta3",), delta=True),
     Way("zstd -d --patch-from | dd", "patch", make_patch, lambda place, artifact, workload:
-        f"zstd -d -c --long=31 --patch-from={place.disk.medium}/old.img {artifact} | dd of={place.b} bs=1M conv=fsync",
+        f"zstd -d -c --long=31 --patch-from={place.disk.medium}/old.img {artifact} | "
+        f"dd of={place.b} bs=1M conv=fsync",
         ("zstd",), delta=True),     # its base is a file: it takes no block device
     Way("casync extract --seed", "casync", make_casync, lambda place, artifact, _:
         f"tar -xf {artifact} -C {place.disk.medium} && casync extract --store={place.disk.medium}/new.castr "
