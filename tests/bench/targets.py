@@ -27,7 +27,6 @@ TARGETS = (
     Target("installs", "blank", "keelboot at boot, verify-first = no", "seconds", 1.5, BY_HAND),
     Target("installs", "rebuilt", "keelboot at boot, verify-first = no", "seconds", 1.5, BY_HAND),
     Target("installs", "same", "keelboot install", "written", MIB),      # the state, and nothing of the slot
-    Target("boot", "boot", "Keelboot", "million_instructions", 1.5, "a minimal C init"),
 )
 
 
