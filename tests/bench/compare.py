@@ -19,10 +19,11 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/bench"))
 
+import boots            # noqa: E402
 import installs         # noqa: E402
 import sizes            # noqa: E402
 import storage          # noqa: E402
-import bench_report as report     # noqa: E402
+import bench_report as report       # noqa: E402
 import targets          # noqa: E402
 import workloads        # noqa: E402
 from ways import NEEDED, install_line, missing      # noqa: E402
@@ -60,7 +61,12 @@ def size_rows(shop, args):
             yield sizes.measured(workload, args.dir)
 
 
-GROUPS = {"sizes": size_rows, "installs": install_rows, "throttled": throttled_rows}
+def boot_rows(_shop, args):
+    """Whole boots in QEMU."""
+    yield boots.measured(args.runs)
+
+
+GROUPS = {"boot": boot_rows, "sizes": size_rows, "installs": install_rows, "throttled": throttled_rows}
 
 
 def machine() -> str:
