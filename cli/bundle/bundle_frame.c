@@ -9,7 +9,7 @@
 
 #define WINDOW_LOG 22 /* 4 MiB: MANIFEST_FRAME_MAX; history is reached from all of such a frame */
 /* Each chunk may end a block early: a header of 3 bytes. */
-#define SPARE_LEN (ZSTD_COMPRESSBOUND(MANIFEST_FRAME_MAX) + BUNDLE_FRAME_CHUNKS * 16u)
+#define SPARE_LEN  (ZSTD_COMPRESSBOUND(MANIFEST_FRAME_MAX) + BUNDLE_FRAME_CHUNKS * 16u)
 
 enum kb_err bundle_frame_alloc(struct bundle_frame *f)
 {
@@ -87,7 +87,7 @@ void bundle_frame_coder_free(struct bundle_frame_coder *k)
 
 static enum kb_err begin_frame(ZSTD_CCtx *z, const struct bundle_frame *f)
 {
-	/* The size is not told, but little text needs little memory. */
+	/* The frame does not name its size, but little text needs little memory. */
 	if (ZSTD_isError(ZSTD_CCtx_reset(z, ZSTD_reset_session_only)) ||
 	    ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(z, f->len)) ||
 	    ZSTD_isError(ZSTD_CCtx_refPrefix(z, f->text, f->history)))

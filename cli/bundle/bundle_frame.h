@@ -45,7 +45,7 @@ void bundle_frame_begin(struct bundle_frame *f, const struct bundle_frame *befor
 /* Where the plain bytes of the next chunk go, at most MANIFEST_FRAME_MAX in all. */
 uint8_t *bundle_frame_room(struct bundle_frame *f);
 
-/* Adds the chunk whose bytes are there; hole: they are zeroes, and are not there. */
+/* Adds the chunk whose bytes are there; hole: they are zeroes, and were not put there. */
 void bundle_frame_add(struct bundle_frame *f, uint32_t len, bool hole);
 
 /* What a thread keeps. */

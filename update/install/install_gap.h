@@ -2,8 +2,8 @@
 /*
  * The text that the decoder has not seen, since the slot holds its chunks already: what lies
  * between what it decoded last and what is wanted next. A frame refers to the text before it, and
- * goes on from chunk to chunk, so the decoder gets of the gap what the wanted chunk rests upon: the
- * text before its frame as the slot holds it, and the chunks of its frame from the bundle. PURE.
+ * goes on from chunk to chunk. So the decoder gets of the gap what the wanted chunk rests upon: the
+ * text before its frame, from the slot, and the chunks of its frame, from the bundle. PURE.
  */
 #pragma once
 
