@@ -239,11 +239,9 @@ TEST(large_chunks_that_cross_the_seal)
 TEST(frames_refer_to_what_is_under_the_seal)
 {
 	const struct fixture_image im = { "root", image2, IMAGE, CHUNK, false };
-	const struct fixture_bundle b = { .image = &im,
-					  .nimages = 1,
-					  .version = "3.0",
-					  .sequence = 3,
-					  .per_frame = 1 };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "3.0", .sequence = 3, .per_frame = 1
+	};
 
 	memcpy(image2 + IMAGE - CHUNK, image2 + CHUNK / 2, CHUNK);
 	put(&root_dev, 0, image2, IMAGE);
