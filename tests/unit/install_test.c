@@ -235,6 +235,24 @@ TEST(large_chunks_that_cross_the_seal)
 }
 
 /* Its first writes to a partition seal it: those to its first block. */
+/* The last chunk refers to the first, which the slot holds, but for the seal that came between. */
+TEST(frames_refer_to_what_is_under_the_seal)
+{
+	const struct fixture_image im = { "root", image2, IMAGE, CHUNK, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "3.0", .sequence = 3, .per_frame = 1
+	};
+
+	memcpy(image2 + IMAGE - CHUNK, image2 + CHUNK / 2, CHUNK);
+	put(&root_dev, 0, image2, IMAGE);
+	put(&root_dev, 256 * KIB, before, CHUNK);
+	put(&root_dev, IMAGE - CHUNK, before, CHUNK);
+	open_bundle(fixture_make(&b));
+	forget_events();
+	installs(image2);
+	assert_int_equal(in.bytes_written, 2 * CHUNK + 2 * INSTALL_SEAL_LEN + INSTALL_TAIL);
+}
+
 static void assert_was_sealed(unsigned dev)
 {
 	for (unsigned i = 0; i < events.n; i++)
