@@ -24,7 +24,9 @@ ROOT = {"virtio": "/dev/vda3", "nvme": "/dev/nvme0n1p3", "sd": "/dev/mmcblk0p3",
 # What a machine with that disk needs, besides ext4 and its watchdog.
 LEAST = {"virtio": ("virtio_pci", "virtio_blk"), "nvme": ("nvme",), "sd": ("sdhci-pci", "mmc_block"),
          "usb": ("xhci-pci", "usb-storage", "sd_mod")}
-SETS = ("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")
+# Without "sata": this machine has an IDE controller, whose driver a minimal init would not load, and the hardware asks for.
+SETS = ("watchdog-server", "watchdog", "pstore", "virtio", "nvme", "sd", "usb", "ext4", "btrfs", "xfs", "vfat", "exfat",
+        "squashfs", "erofs", "verity", "overlay")
 
 
 def compiled(work: Path, name: str, *options) -> Path:
