@@ -32,7 +32,7 @@ def test_words_that_are_taken_and_wrong_stop_no_boot(bench):
     with bench.machine(disk, append="rootfstype=tmpfs keelboot.watchdog=/dev/vda3") as vm:
         text = bench.up(vm, "1.0", "a")
         assert "unable to mount /dev/vda3 (tmpfs): no init in it" in text
-        assert "unable to open /dev/vda3" in text
+        assert "watchdog: no /dev/vda3; /dev/watchdog0 is used" in text     # no disk is there yet
         assert bench.boot_json(vm)["watchdog"]["device"] != "/dev/vda3"
     assert read_partition(disk, "root-a") == before
 
