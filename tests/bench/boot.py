@@ -24,7 +24,7 @@ ROOT = {"virtio": "/dev/vda3", "nvme": "/dev/nvme0n1p3", "sd": "/dev/mmcblk0p3",
 # What a machine with that disk needs, besides ext4 and its watchdog.
 LEAST = {"virtio": ("virtio_pci", "virtio_blk"), "nvme": ("nvme",), "sd": ("sdhci-pci", "mmc_block"),
          "usb": ("xhci-pci", "usb-storage", "sd_mod")}
-# Without "sata": this machine has an IDE controller, whose driver a minimal init would not load, and the hardware asks for.
+# Without "sata": this machine has an IDE controller, which asks for its driver, and a minimal init would not load it.
 SETS = ("watchdog-server", "watchdog", "pstore", "virtio", "nvme", "sd", "usb", "ext4", "btrfs", "xfs", "vfat", "exfat",
         "squashfs", "erofs", "verity", "overlay")
 
