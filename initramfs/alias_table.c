@@ -11,7 +11,7 @@
 
 /* ---------------------------------------------------------------- patterns */
 
-static char dash_as_underscore(char c)
+char alias_table_letter(char c)
 {
 	return c == '-' ? '_' : c;
 }
@@ -48,7 +48,7 @@ static const char *fit_one(const char *pattern, char c)
 	if (end != NULL)
 		return set_has(pattern, end, c) ? end : NULL;
 	if (*pattern == '?' ||
-	    (*pattern != '\0' && dash_as_underscore(*pattern) == dash_as_underscore(c)))
+	    (*pattern != '\0' && alias_table_letter(*pattern) == alias_table_letter(c)))
 		return pattern + 1;
 	return NULL;
 }
@@ -106,7 +106,7 @@ static const char *check_end(const struct alias_table *t, const char *line, bool
 					 : "its lines or their sum are not what the end says";
 }
 
-static const char *take_line(struct alias_table *t, char *line)
+static const char *cut_line(struct alias_table *t, char *line)
 {
 	char *blank = strchr(line, ' ');
 
@@ -143,7 +143,7 @@ static const char *take_all(struct alias_table *t, size_t len)
 		}
 		crc = bytes_crc32c(crc, line, (size_t)(next - line));
 		next[-1] = '\0';
-		why = take_line(t, line);
+		why = cut_line(t, line);
 		if (why != NULL)
 			return why;
 	}
@@ -164,7 +164,7 @@ enum kb_err alias_table_parse(struct alias_table *t, size_t len, unsigned *line,
 static bool same_plain(const struct alias_line *l, const char *name)
 {
 	for (size_t i = 0; i < l->plain; i++) {
-		if (dash_as_underscore(l->pattern[i]) != dash_as_underscore(name[i]))
+		if (alias_table_letter(l->pattern[i]) != alias_table_letter(name[i]))
 			return false;
 	}
 	return true;

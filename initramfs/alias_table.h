@@ -50,6 +50,9 @@ void alias_table_ask(const struct alias_table *t, const char *name,
 /* Whether any device of this bus ("pci") may be asked about. */
 bool alias_table_has_bus(const struct alias_table *t, const char *bus);
 
+/* Of the name of a module or an alias, in which '-' and '_' are the same. */
+char alias_table_letter(char c);
+
 /* True if pattern fits all of name: '*', '?' and '[a-z]' are as in a shell, '-' and '_' are the
  * same. Takes no longer than the product of both lengths. */
 bool alias_table_fits(const char *pattern, const char *name);

@@ -48,7 +48,7 @@ static char *line_of(char *text, const char *key)
 	return at;
 }
 
-static enum kb_err visit_device(void *ctx, const char *name)
+static enum kb_err look_at_device(void *ctx, const char *name)
 {
 	static char text[UEVENT_MAX];
 	struct look *look = ctx;
@@ -81,7 +81,7 @@ void driverless_report(void)
 			continue;
 		look.bus = kinds[i].bus;
 		snprintf(path, sizeof(path), "/sys/bus/%s/devices", look.bus);
-		if (os_each(path, visit_device, &look) != KB_OK)
+		if (os_each(path, look_at_device, &look) != KB_OK)
 			continue; /* there is no such bus */
 	}
 }

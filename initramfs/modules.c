@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/modules.h"
 
+#include "initramfs/alias_table.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -10,11 +11,6 @@
 #include <string.h>
 
 #define BLANKS " \t\n\v\f\r\xa0" /* the kernel's isspace() */
-
-static char dash_as_underscore(char c)
-{
-	return c == '-' ? '_' : c;
-}
 
 const char *modules_name(const char *path, size_t *len)
 {
@@ -43,7 +39,7 @@ static const char *parameter_of(const char *word, const char *end, const char *n
 	if ((size_t)(end - word) < len + 2 || word[len] != '.')
 		return NULL;
 	for (size_t i = 0; i < len; i++) {
-		if (dash_as_underscore(word[i]) != dash_as_underscore(name[i]))
+		if (alias_table_letter(word[i]) != alias_table_letter(name[i]))
 			return NULL;
 	}
 	return word + len + 1;
@@ -163,7 +159,7 @@ static char *next_line(char **text)
 	return line;
 }
 
-static void take_line(struct modules *m, char *line)
+static void take_module(struct modules *m, char *line)
 {
 	char *blank = strchr(line, ' ');
 
@@ -195,7 +191,7 @@ void modules_read(struct modules *m, const char *list)
 		log_warn("modules: %s is longer than %u bytes; the rest is not loaded", list,
 			 MODULES_TEXT);
 	while ((line = next_line(&at)) != NULL)
-		take_line(m, line);
+		take_module(m, line);
 }
 
 struct module *modules_find(struct modules *m, const char *name, size_t len)
@@ -205,7 +201,7 @@ struct module *modules_find(struct modules *m, const char *name, size_t len)
 		const char *own = modules_name(m->module[i].path, &own_len);
 
 		while (same < len && own_len == len &&
-		       dash_as_underscore(own[same]) == dash_as_underscore(name[same]))
+		       alias_table_letter(own[same]) == alias_table_letter(name[same]))
 			same++;
 		if (own_len == len && same == len)
 			return &m->module[i];

@@ -20,8 +20,8 @@ struct job {
 };
 
 /*
- * Jobs are numbered by frame, each of MANIFEST_FRAME_MAX bytes of the image; number i lies in job[i % njobs]. All counters only go up, under the
- * lock: written <= taken <= filled <= written + njobs.
+ * Jobs are numbered by frame, each of MANIFEST_FRAME_MAX bytes of the image; number i lies in job[i
+ * % njobs]. All counters only go up, under the lock: written <= taken <= filled <= written + njobs.
  */
 struct work {
 	struct bundle_encode *e;

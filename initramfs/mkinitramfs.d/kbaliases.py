@@ -77,7 +77,8 @@ class Table:
 
     def lines(self, first: list, always: list) -> list:
         """Each sorted, without the end."""
-        blind = [name for name in first if not self.of[name] and not any(name in needs for needs in self.needs.values())]
+        needed = {need for needs in self.needs.values() for need in needs}
+        blind = [name for name in first if not self.of[name] and name not in needed]
         roots = [name for name in self.names if self.of[name] or name in blind or name in always]
         reached = {*roots, *(need for name in roots for need in self.needs[name])}
         silent = [name for name in self.names if name not in reached]
@@ -93,8 +94,8 @@ class Table:
 
 
 def text(modules: kbmodules.Modules, paths: list, sets: list, always: list, file_systems: bool) -> tuple:
-    """(the table, why there is none). always: modules that are loaded whatever the hardware is; file_systems: those, too,
-    as some program may mount what init does not know of."""
+    """(the table, why there is none). always: modules that are loaded whatever the hardware is; file_systems: those,
+    too, as some program may mount what init does not know of."""
     table = Table(modules, paths)
     always = [normal(name) for name in always if normal(name) in table.of]
     if file_systems:

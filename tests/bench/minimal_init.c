@@ -11,7 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* -DROOT: the partition that it mounts */
+/* The partition that it mounts. */
+#ifndef ROOT
+#define ROOT "/dev/vda3"
+#endif
 
 static void load(const char *line)
 {

@@ -111,7 +111,8 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay",
             "keelboot-data")
-SOURCES = ("initramfs/mkinitramfs", "initramfs/mkinitramfs.d/kbaliases.py", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
+SOURCES = ("initramfs/mkinitramfs", "initramfs/mkinitramfs.d/kbaliases.py",
+           "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
            "tests/boot/debian_slot.py", "tests/boot/distro.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.
 LEAN = ("virtio", "usb", "ext4", "vfat")

@@ -6,11 +6,12 @@ import kbaliases
 
 from drives import Drive
 
-SETS = ("watchdog-server", "watchdog", "pstore", "virtio", "nvme", "sd", "usb", "sata", "ext4", "vfat", "exfat", "squashfs",
-        "erofs", "verity")
+SETS = ("watchdog-server", "watchdog", "pstore", "virtio", "nvme", "sd", "usb", "sata", "ext4", "vfat", "exfat",
+        "squashfs", "erofs", "verity")
 CONF = "[system]\nusb-disk=yes\n"
 # By bus: some of what it needs, and nothing else of these.
-NEEDS = {"virtio": {"virtio_blk"}, "nvme": {"nvme"}, "sd": {"mmc_block", "sdhci_pci"}, "usb": {"usb_storage", "xhci_pci", "sd_mod"}}
+NEEDS = {"virtio": {"virtio_blk"}, "nvme": {"nvme"}, "sd": {"mmc_block", "sdhci_pci"},
+         "usb": {"usb_storage", "xhci_pci", "sd_mod"}}
 NEVER = {"vfat", "squashfs", "erofs", "dm_verity", "ahci", "it87_wdt", "w83627hf_wdt", "ipmi_si", "iTCO_wdt", "hpwdt"}
 
 
@@ -53,7 +54,8 @@ def test_damaged_table_boots_and_says_so(bench, own_modules):
     damaged.write_text("fs-ext4 ext4\npci:v0000")
     initrd = bench.initramfs("--load-all", "--add", f"{damaged}:/etc/keelboot/aliases", name="damaged-table")
     with bench.machine(bench.disk(slots=(own_modules, ...)), initrd=initrd) as vm:
-        vm.expect("keelboot: modules: /etc/keelboot/aliases is damaged in line 2: it is cut off; all packed modules are loaded")
+        vm.expect("keelboot: modules: /etc/keelboot/aliases is damaged in line 2: it is cut off; "
+                  "all packed modules are loaded")
         vm.expect("system 61.0 is ready", 90)
 
 
@@ -81,6 +83,7 @@ def test_stick_brings_its_drivers_and_file_system(bench, own_modules):
     initrd = bench.conf_initramfs("hardware-stick", "[source.media]\nsettle=2\n", modules=SETS)
     stick = bench.stick(bench.bundle("2.0"))
     assert isinstance(stick, Drive)
-    with bench.machine(bench.disk(slots=(own_modules, ...)), initrd=initrd, drives=[stick], append="keelboot.log=info") as vm:
+    with bench.machine(bench.disk(slots=(own_modules, ...)), initrd=initrd, drives=[stick],
+                       append="keelboot.log=info") as vm:
         vm.expect("keelboot: modules: loading vfat", 90)
         vm.expect("system 2.0 is up on slot b", 120)

@@ -172,8 +172,7 @@ static void check_decoded(const struct decoder_ask *q, bool first)
 	FUZZ_CHECK(q->form != READER_RAW || q->stored == q->plain);
 	if (q->form == READER_ZSTD) {
 		check_frame(input_of(q->slot), q->stored);
-		FUZZ_CHECK(!first ||
-			   frame_read(want, q->plain, input_of(q->slot), q->stored));
+		FUZZ_CHECK(!first || frame_read(want, q->plain, input_of(q->slot), q->stored));
 		FUZZ_CHECK(!first || memcmp(want, output_of(q->slot), q->plain) == 0);
 	}
 	free(want);

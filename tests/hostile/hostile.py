@@ -185,8 +185,9 @@ class Forge:
             "image.root": {"size": len(self.image), "chunk-size": CHUNK, "digest": sha256(zeroes).hex(),
                            "hashes-offset": 0, "hashes-length": len(hashes),
                            "hashes-digest": sha256(hashes[:32]).hex()},
-            "encoding.1": {"image": "root", "kind": "full", "forms": "zero,raw,zstd,zstd-next", "table-offset": len(hashes),
-                           "table-length": len(records), "table-digest": sha256(records[:32]).hex(),
+            "encoding.1": {"image": "root", "kind": "full", "forms": "zero,raw,zstd,zstd-next",
+                           "table-offset": len(hashes), "table-length": len(records),
+                           "table-digest": sha256(records[:32]).hex(),
                            "payload-offset": 0, "payload-length": len(payload)}}
         for where, value in self.how.get("lines", {}).items():
             section, key = where.split(" ")

@@ -74,7 +74,8 @@ TEST(what_the_decoder_does_later_changes_nothing)
 	close(fd);
 }
 
-/* ---------------------------------------------------------------- frames, of which some is there */
+/* ---------------------------------------------------------------- frames, of which some is there
+ */
 
 #define BIG_CHUNK  65536u
 #define BIG_CHUNKS 256u /* 16 MiB: more than a frame and all that it refers to */
@@ -114,7 +115,8 @@ static void fill_big(void)
 			p[k] = (uint8_t)(seed >> 24);
 		}
 		for (unsigned k = 1; k <= 16 && k * 6 <= i; k++)
-			memcpy(p + k * 2048, big + (size_t)(i - k * 6) * BIG_CHUNK + k * 1024, 2048);
+			memcpy(p + k * 2048, big + (size_t)(i - k * 6) * BIG_CHUNK + k * 1024,
+			       2048);
 	}
 }
 

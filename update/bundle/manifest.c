@@ -11,8 +11,7 @@
 
 #define HASHES_PER_PAGE 2048u
 
-static const char *const form_names[] = { "zero", "raw",	 "zstd",
-					  "copy", "patch", "zstd-next" };
+static const char *const form_names[] = { "zero", "raw", "zstd", "copy", "patch", "zstd-next" };
 
 const char *manifest_form_name(unsigned form)
 {

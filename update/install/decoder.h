@@ -36,8 +36,8 @@ enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t store
 
 /*
  * Waits, at most timeout_ms, for the oldest request and copies its plain bytes to out (private
- * memory), if that is not NULL. KB_EFORMAT: it could not be decoded, or not to exactly `plain` bytes. KB_ECHILD: the
- * decoder died or broke the protocol.
+ * memory), if that is not NULL. KB_EFORMAT: it could not be decoded, or not to exactly `plain`
+ * bytes. KB_ECHILD: the decoder died or broke the protocol.
  */
 enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain,
 			unsigned timeout_ms) KB_MUST_CHECK;

@@ -27,7 +27,8 @@ struct install_pipe {
 	struct reader_walk walk;
 	struct decoder dec;
 	bool decoding, ended;
-	/* what is between the decoder and the next chunk; wanted: it is that which next waits for */
+	/* what is between the decoder and the next chunk; wanted: it is that which next waits for
+	 */
 	struct install_gap gap;
 	struct reader_chunk next;
 	bool wanted;
