@@ -11,10 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The partition that it mounts. */
-#ifndef ROOT
-#define ROOT "/dev/vda3"
-#endif
+/* The partition that it mounts is the first of these. */
+static const char *const roots[] = { "/dev/vda3", "/dev/nvme0n1p3", "/dev/mmcblk0p3", "/dev/sda3" };
 
 static void load(const char *line)
 {
@@ -28,9 +26,19 @@ static void load(const char *line)
 	close(fd);
 }
 
+static const char *find_root(void)
+{
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		if (access(roots[i], F_OK) == 0)
+			return roots[i];
+	}
+	return NULL;
+}
+
 int main(int argc, char **argv, char **envp)
 {
 	char line[512];
+	const char *root;
 	FILE *list;
 
 	(void)argc;
@@ -41,10 +49,10 @@ int main(int argc, char **argv, char **envp)
 	list = fopen("/etc/keelboot/modules", "re");
 	while (list != NULL && fgets(line, sizeof(line), list) != NULL)
 		load(line);
-	while (access(ROOT, F_OK) != 0)
+	while ((root = find_root()) == NULL)
 		usleep(1000);
 	mkdir("/sysroot", 0755);
-	if (mount(ROOT, "/sysroot", "ext4", MS_RDONLY, NULL) != 0)
+	if (mount(root, "/sysroot", "ext4", MS_RDONLY, NULL) != 0)
 		return 1;
 	mount("/proc", "/sysroot/proc", NULL, MS_MOVE, NULL);
 	mount("/sys", "/sysroot/sys", NULL, MS_MOVE, NULL);
