@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import struct
 import subprocess
+import time
 
 import pytest
 from keelreader import crc32c
@@ -171,6 +172,9 @@ def sleeping_guardian(dev):
     """A process of its name, which a signal ends."""
     program = shutil.copy("/bin/sleep", dev.path / "keelboot-guardian")
     with subprocess.Popen([program, "600"]) as process:
+        # The kernel lets Popen go on a moment before it names the process anew.
+        while pathlib.Path(f"/proc/{process.pid}/comm").read_text() != "keelboot-guardi\n":
+            time.sleep(0.001)
         (dev.run / "guardian").write_text(f"{process.pid}\n")
         yield process
         process.kill()

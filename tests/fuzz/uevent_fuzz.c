@@ -42,6 +42,8 @@ void fuzz_one(const uint8_t *data, size_t size)
 	FUZZ_CHECK(buf != NULL);
 	fuzz_copy(buf, size, data, size);
 	buf[size] = '\0';
+	if (probe_uevent_is(buf, size, "add"))
+		FUZZ_CHECK(strcmp(probe_uevent_value(buf, size, "ACTION"), "add") == 0);
 	memset(&e, 0xa5, sizeof(e));
 	if (probe_uevent_parse(&e, buf, size)) {
 		FUZZ_CHECK(e.action <= PROBE_UEVENT_CHANGE);

@@ -5,7 +5,7 @@ import re
 from pathlib import PurePosixPath
 
 from libc import PROCESS_1, plain, wanted
-from tree import LintError, folders_of
+from tree import LintError, folders_of, listed
 
 # What is linked into /init beside our own archives.
 LIBRARIES_1 = {"libinih.a", "libc.a", "libgcc.a", "libgcc_eh.a"}
@@ -51,14 +51,14 @@ def stems(tree, name: str) -> list:
 
 
 def exported_names(tree) -> list:
-    """Exported names begin with the stem of their file. What is weak takes the place of another's, and has its name."""
+    """Exported names begin with the stem of their file. LEAN takes the place of others, by their names."""
     found = []
     sources = tree.sources(shipped=True)
     tree.compile(sources)
     for name in sources:
         allowed = stems(tree, name)
-        for symbol in tree.symbols(name):
-            if symbol.kind not in "TDBRGSC" or symbol.section == "*UND*" or symbol.name == "main":
+        for symbol in tree.symbols(name) if name not in listed(tree, "LEAN") else ():
+            if symbol.kind not in "TDBRGSCVW" or symbol.section == "*UND*" or symbol.name == "main":
                 continue
             if not any(symbol.name == stem or symbol.name.startswith(stem + "_") for stem in allowed):
                 at = line_of(tree, name, symbol.name)

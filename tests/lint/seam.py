@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Only the real ends of the seams (REAL in the Makefile) call the C library for what touches kernel or disk."""
 
-import re
-
 from libc import OUTPUT, PURE, is_library, wanted
 from object_checks import call_of
-from tree import folders_of
+from tree import folders_of, listed
 
 # Ends that process 1 links none of, as their headers say.
 BESIDE = ("os_file_", "os_mounts_", "os_clock_", "os_worker_", "os_command_", "os_select_", "os_tree_")
@@ -72,12 +70,6 @@ PAST = (
         "update/crypto/ossl.c": "OPENSSL_init_crypto abort",
     }),
 )
-
-
-def listed(tree, variable: str) -> set:
-    """The words of a variable of the Makefile."""
-    found = re.search(rf"^{variable} *:= ((?:.*\\\n)*.*)$", tree.text("Makefile"), re.M)
-    return set(found[1].replace("\\\n", " ").split()) if found else set()
 
 
 def entries() -> list:

@@ -54,6 +54,12 @@ def without_comments(text: str) -> str:
     return pattern.sub(blank, text)
 
 
+def listed(tree, variable: str) -> set:
+    """The words of a variable of the Makefile."""
+    found = re.search(rf"^{variable} *:= ((?:.*\\\n)*.*)$", tree.text("Makefile"), re.M)
+    return set(found[1].replace("\\\n", " ").split()) if found else set()
+
+
 def folders_of(tree, name: str) -> list:
     """What a list of the Makefile names: the folders of a program, each of which may want those behind it."""
     words = re.search(rf"^{name} *:= (.*)$", tree.text("Makefile"), re.M)[1].split()
