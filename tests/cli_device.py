@@ -8,8 +8,8 @@ import os
 import pathlib
 import shutil
 import struct
+import signal
 import subprocess
-import time
 
 import pytest
 from keelreader import crc32c
@@ -169,12 +169,9 @@ def add_event(dev, kind, **fields):
 
 @contextlib.contextmanager
 def sleeping_guardian(dev):
-    """A process of its name, which a signal ends."""
+    """A process of its name, which a signal ends, also where the tests run under nohup."""
     program = shutil.copy("/bin/sleep", dev.path / "keelboot-guardian")
-    with subprocess.Popen([program, "600"]) as process:
-        # The kernel lets Popen go on a moment before it names the process anew.
-        while pathlib.Path(f"/proc/{process.pid}/comm").read_text() != "keelboot-guardi\n":
-            time.sleep(0.001)
+    with subprocess.Popen([program, "600"], preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)) as process:
         (dev.run / "guardian").write_text(f"{process.pid}\n")
         yield process
         process.kill()
