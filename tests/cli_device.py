@@ -7,8 +7,8 @@ import json
 import os
 import pathlib
 import shutil
-import struct
 import signal
+import struct
 import subprocess
 
 import pytest
