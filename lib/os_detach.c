@@ -7,22 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FIRST	3
 #define FDS_MAX 16
-#define AWAY	64   /* where descriptors wait until their numbers are free */
-#define LAST_FD 1024 /* to close, where the kernel has no close_range() */
-
-static void close_from(int from)
-{
-	if (syscall(SYS_close_range, (unsigned)from, ~0u, 0u) == 0)
-		return;
-	for (int fd = from; fd < LAST_FD; fd++)
-		close(fd);
-}
+#define AWAY	64 /* where descriptors wait until their numbers are free */
 
 /* fds[i] becomes descriptor 3 + i, all others but err_fd are closed, err_fd gets another number. */
 static int arrange_fds(const int *fds, unsigned n, int err_fd)
@@ -42,7 +32,7 @@ static int arrange_fds(const int *fds, unsigned n, int err_fd)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
 		return -1;
 	err = dup3(err, FIRST + (int)n, O_CLOEXEC);
-	close_from(FIRST + (int)n + 1);
+	os_proc_close_from(FIRST + (int)n + 1);
 	return err;
 }
 

@@ -2,7 +2,7 @@
 /* The kernel seam on Linux: modules. Each is loaded by a child: the init of a driver runs in the
  * process that loads it, and may hang or crash there. */
 #include "lib/os.h"
-
+#include "lib/os_proc.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -40,11 +40,16 @@ static enum kb_err result_of(int errnum)
 	return errnum == 0 ? KB_OK : err_errno(errnum);
 }
 
+/* It may stay for ever: then it holds neither the watchdog nor the console. */
 static void load_and_exit(const char *path, const char *params, int fd)
 {
-	int errnum = load(path, params);
+	int errnum;
 
-	_exit(write(fd, &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum) ? 0 : 1);
+	if (dup2(fd, 0) != 0)
+		_exit(1);
+	os_proc_close_from(1);
+	errnum = load(path, params);
+	_exit(write(0, &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum) ? 0 : 1);
 }
 
 /* The answer of a child that may never give one. Its end is noticed by the next os_wait(). */
@@ -67,7 +72,7 @@ enum kb_err os_finit_module(const char *path, const char *params)
 	int fds[2];
 	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	if (os_pipe(fds) != KB_OK)
 		return result_of(load(path, params));
 	pid = fork();
 	if (pid == 0)

@@ -47,7 +47,7 @@ static struct child *find_child(pid_t pid)
 	return NULL;
 }
 
-static void close_others(int from)
+void os_proc_close_from(int from)
 {
 	if (syscall(SYS_close_range, (unsigned)from, ~0u, 0u) == 0)
 		return;
@@ -169,7 +169,7 @@ static void run_child(const struct os_spawn *sp, pid_t parent, int err_fd)
 				 mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0))) {
 		if (err != 4 && dup3(err, 4, O_CLOEXEC) == 4)
 			err = 4;
-		close_others(5);
+		os_proc_close_from(5);
 		execve(sp->path, (char *const *)sp->argv,
 		       (char *const *)(sp->envp != NULL ? sp->envp : bare));
 	}

@@ -13,6 +13,10 @@ int os_proc_started(int fd);
  */
 bool os_proc_kin(const char *pid_name, pid_t *parent, pid_t *session);
 
+/* Closes this descriptor and all above it: what a child holds is kept from whoever opens it next.
+ */
+void os_proc_close_from(int from);
+
 /* Kills a child that nobody is to wait for, and takes it in if it ends within 5 s. Process 1 meets
  * it later while it looks for strangers. */
 void os_proc_discard(pid_t pid);

@@ -4,6 +4,8 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/test.h"
 
+#include <poll.h>
+
 static enum { LOADS, IS_THERE, REFUSES_IT, CRASHES, HANGS } kernel;
 
 /* What a driver's init does to the process that loads it. */
@@ -36,7 +38,7 @@ long syscall(long number, ...)
 		kill(getpid(), SIGKILL);
 		break;
 	case HANGS:
-		sleep(5);
+		sleep(8);
 		break;
 	}
 	return 0;
@@ -81,6 +83,23 @@ TEST(an_init_that_does_not_end_is_left_behind)
 	kernel = HANGS;
 	FAILS(os_finit_module(folder_at("a.ko"), ""), KB_ETIMEDOUT);
 	assert_in_range(os_now_ms() - start, 3900, 10000);
+}
+
+/* It would keep the watchdog from the system that is started. */
+TEST(an_init_that_does_not_end_holds_nothing_of_ours)
+{
+	int fds[2];
+	struct pollfd ours = { .events = POLLIN };
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	folder_bytes("a.ko", "x", 1);
+	kernel = HANGS;
+	FAILS(os_finit_module(folder_at("a.ko"), ""), KB_ETIMEDOUT);
+	close(fds[1]);
+	ours.fd = fds[0];
+	assert_int_equal(poll(&ours, 1, 1000), 1);
+	assert_int_equal(ours.revents, POLLHUP);
+	close(fds[0]);
 }
 
 TEST_MAIN("os_module", .set_up = folder_make, .tear_down = tidy_up)
