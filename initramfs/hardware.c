@@ -2,6 +2,7 @@
 #include "initramfs/hardware.h"
 
 #include "initramfs/alias_table.h"
+#include "initramfs/bus.h"
 #include "initramfs/disks/probe_uevent.h"
 #include "initramfs/modules.h"
 #include "initramfs/watchdog.h"
@@ -12,12 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUSES	   "/sys/bus"
-#define BUSES_MAX  96
-#define MODALIAS   "MODALIAS="
+#define BUSES_MAX 96
+#define MODALIAS  "MODALIAS="
 /* A chipset's driver makes the device that the watchdog's looks for; a controller its disks. */
-#define ROUNDS	   6
-#define UEVENT_MAX 4097 /* sysfs has a page for it */
+#define ROUNDS	  6
 
 static struct hardware {
 	struct alias_table table;
@@ -28,23 +27,17 @@ static struct hardware {
 	bool until_armed;
 	/* the table names a module that the list has not */
 	bool at_odds;
-	/* the folder that is looked at */
-	char devices[128];
 } hw;
 
 /* ---------------------------------------------------------------- what is asked for */
 
-struct mark {
-	unsigned is;
-};
-
 static void mark_module(void *ctx, const char *name, size_t len)
 {
-	const struct mark *mark = ctx;
+	const unsigned *is = ctx;
 	struct module *m = modules_find(&hw.list, name, len);
 
 	if (m != NULL)
-		m->is |= mark->is;
+		m->is |= *is;
 	else if (!hw.at_odds)
 		log_warn("modules: " ALIAS_TABLE_FILE " names %.*s, which is not in the list",
 			 (int)len, name);
@@ -53,16 +46,16 @@ static void mark_module(void *ctx, const char *name, size_t len)
 
 static void ask(const char *name, unsigned is)
 {
-	struct mark mark = { is };
-
-	alias_table_ask(&hw.table, name, mark_module, &mark);
+	alias_table_ask(&hw.table, name, mark_module, &is);
 }
 
-/* A device may have one by ACPI, and one by the device tree. */
-static void ask_for_line(const char *line)
+/* A device may have one name by ACPI, and one by the device tree. */
+static void ask_for(const char *uevent, size_t len)
 {
-	if (strncmp(line, MODALIAS, strlen(MODALIAS)) == 0)
-		ask(line + strlen(MODALIAS), MODULE_ASKED);
+	for (size_t at = 0; at < len; at += strnlen(uevent + at, len - at) + 1) {
+		if (strncmp(uevent + at, MODALIAS, strlen(MODALIAS)) == 0)
+			ask(uevent + at + strlen(MODALIAS), MODULE_ASKED);
+	}
 }
 
 /* False: it is about none that has come. */
@@ -71,32 +64,14 @@ static bool ask_for_new(const char *uevent, size_t len)
 	if (!probe_uevent_is(uevent, len, "add") ||
 	    probe_uevent_value(uevent, len, "MODALIAS") == NULL)
 		return false;
-	for (size_t at = 0; at < len; at += strnlen(uevent + at, len - at) + 1)
-		ask_for_line(uevent + at);
+	ask_for(uevent, len);
 	return true;
 }
 
-/* Of a file "uevent". */
-static void ask_for_device(char *text)
+static void look_at_device(void *ctx, const char *name, const char *uevent, size_t len)
 {
-	for (char *line = text, *rest; line != NULL; line = rest) {
-		rest = strchr(line, '\n');
-		if (rest != NULL)
-			*rest++ = '\0';
-		ask_for_line(line);
-	}
-}
-
-static enum kb_err visit_device(void *ctx, const char *name)
-{
-	static char text[UEVENT_MAX];
-	char path[sizeof(hw.devices) + 96];
-
-	(void)ctx;
-	snprintf(path, sizeof(path), "%s/%.80s/uevent", hw.devices, name);
-	if (os_read_file(path, text, sizeof(text), NULL) == KB_OK)
-		ask_for_device(text);
-	return KB_OK;
+	(void)ctx, (void)name;
+	ask_for(uevent, len);
 }
 
 /* A bus that no pattern names has none of their devices, but for those that a device tree
@@ -104,22 +79,17 @@ static enum kb_err visit_device(void *ctx, const char *name)
 static void look_at_devices(void)
 {
 	static char buses[BUSES_MAX][64];
-	static char text[UEVENT_MAX];
 	bool tree = os_exists("/sys/firmware/devicetree") && alias_table_has_bus(&hw.table, "of");
 	unsigned n = 0;
 
-	if (os_list(BUSES, buses, BUSES_MAX, &n) != KB_OK)
+	if (os_list(BUS_DIR, buses, BUSES_MAX, &n) != KB_OK)
 		return;
 	for (unsigned i = 0; i < n; i++) {
-		if (!tree && !alias_table_has_bus(&hw.table, buses[i]))
-			continue;
-		snprintf(hw.devices, sizeof(hw.devices), BUSES "/%.63s/devices", buses[i]);
-		if (os_each(hw.devices, visit_device, NULL) != KB_OK)
-			continue; /* a bus without that folder */
+		if (tree || alias_table_has_bus(&hw.table, buses[i]))
+			bus_each(buses[i], look_at_device, NULL);
 	}
-	if (alias_table_has_bus(&hw.table, "dmi") &&
-	    os_read_file("/sys/class/dmi/id/uevent", text, sizeof(text), NULL) == KB_OK)
-		ask_for_device(text);
+	if (alias_table_has_bus(&hw.table, "dmi"))
+		bus_look("/sys/class/dmi/id", "dmi", look_at_device, NULL);
 }
 
 /* ---------------------------------------------------------------- what is loaded */
@@ -305,17 +275,20 @@ void hardware_need(struct boot *b, const char *name)
 
 void hardware_need_type(struct boot *b, const char *fstype)
 {
-	static const char *const any[] = { "ext4",  "squashfs", "erofs", "vfat",
-					   "exfat", "btrfs",	"xfs" };
 	char name[64];
 
+	if (!hw.by_table)
+		return;
 	if (fstype[0] != '\0' && strcmp(fstype, "auto") != 0) {
 		snprintf(name, sizeof(name), "fs-%.60s", fstype);
 		hardware_need(b, name);
 		return;
 	}
-	for (unsigned i = 0; i < KB_ARRAY_LEN(any); i++)
-		hardware_need_type(b, any[i]);
+	for (unsigned i = 0; i < hw.table.n; i++) {
+		if (strncmp(hw.table.line[i].pattern, "fs-", 3) == 0)
+			ask(hw.table.line[i].pattern, MODULE_ASKED);
+	}
+	load_what_is_asked_for(b);
 }
 
 /* A bare disk may hold what a prober takes for an empty table. */

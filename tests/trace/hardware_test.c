@@ -252,6 +252,23 @@ TEST(a_root_without_modules_of_its_own_gets_all)
 	NOT_LOADED("blind_wdt");
 }
 
+/* "auto" is every file system that is packed, whatever its name. */
+TEST(a_root_of_an_unknown_kind_has_every_file_system_loaded)
+{
+	put_table("fs-erofs erofs\n"
+		  "fs-ext4 ext4\n"
+		  "fs-f2fs odd\n"
+		  "pci:v00008086d000025AB* i6300esb\n"
+		  "needs:virtio_blk virtio\n"
+		  "virtio:d00000002v* virtio_blk\n"
+		  "watchdog i6300esb\n");
+	machine.cmdline = "rootfstype=auto\n";
+	machine_boots('a');
+	LOADED("erofs");
+	LOADED("odd");
+	NOT_LOADED("vfat");
+}
+
 TEST(an_empty_table_on_a_stick_may_be_a_file_system)
 {
 	struct os_sim_disk stick = machine_stick();
