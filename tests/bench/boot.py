@@ -41,6 +41,18 @@ def plugin(work: Path) -> Path:
     return out
 
 
+def own_modules(device: Device) -> dict:
+    """A root with modules of its own, as most are: else the boot loads all that are packed, for it."""
+    return {f"lib/modules/{device.kernel.modules.name}/modules.dep": ""}
+
+
+def least(device: Device, bus: str, *options) -> Path:
+    """An initramfs that loads what a machine with that disk needs, and nothing else."""
+    names = ("i6300esb", *LEAST[bus])
+    return device.initramfs(*options, "--load-all", *(word for name in names for word in ("--module", name)),
+                            name="least", modules=("ext4",))
+
+
 def window(device: Device, disk: Path, bus: str, initrd: Path, so: Path, work: Path) -> float:
     """Million instructions between the marks."""
     out = work / "plugin.out"
@@ -72,9 +84,7 @@ def main() -> int:
         mark = compiled(work, "mark_init")
         minimal = compiled(work, "minimal_init")
         so = plugin(work)
-        # A root with modules of its own, as most are: else the boot loads all for it.
-        own = f"lib/modules/{device.kernel.modules.name}/modules.dep"
-        image = device.system("1.0", files={"sbin/init": compiled(work, "mark_root"), own: ""})
+        image = device.system("1.0", files={"sbin/init": compiled(work, "mark_root"), **own_modules(device)})
         disk = device.disk(a=image)
         with open(disk, "ab") as file:      # an SD card has a power of two
             file.truncate(1 << (disk.stat().st_size - 1).bit_length())
@@ -83,9 +93,7 @@ def main() -> int:
                                          name="keelboot", modules=SETS),
             "all": device.initramfs("--init", mark, "--add", f"{minimal}:/init.measured", name="all",
                                         modules=SETS),
-            "least": device.initramfs("--init", mark, "--add", f"{minimal}:/init.measured", "--load-all",
-                                      *(word for name in ("i6300esb", *LEAST[args.bus]) for word in ("--module", name)),
-                                      name="least", modules=("ext4",)),
+            "least": least(device, args.bus, "--init", mark, "--add", f"{minimal}:/init.measured"),
         }
         sizes = {"with modules": device.initramfs(name="whole", modules=SETS).stat().st_size,
                  "without modules": device.initramfs(name="bare", modules=()).stat().st_size}

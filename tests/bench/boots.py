@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The group of boots: guest instructions from power-on to the root's init, and bytes of the initramfs.
 
-Each initramfs has the same modules, the same compressor, and mounts the same root; only what is started differs. The
-modules are those that Keelboot's is made with.
+Each initramfs has the same modules, those that Keelboot's is made with, and the same compressor, and mounts the same
+root. The others load what the machine needs, as a list that a person made for it would have it.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "qemu")]
 
-from boot import SETS, compiled, plugin         # noqa: E402
+from boot import SETS, compiled, least, own_modules, plugin     # noqa: E402
 from console import ExpectError                 # noqa: E402
 from kbdevice import Device                     # noqa: E402
 from storage import run                         # noqa: E402
@@ -39,11 +39,15 @@ exec busybox switch_root /sysroot /sbin/init
 """
 
 
-def unpacked(image: Path, work: Path) -> Path:
-    """The modules of Keelboot's initramfs, and their list, without Keelboot."""
-    tree, bare = work / "whole", work / "bare"
+def unpacked(image: Path, tree: Path) -> Path:
     tree.mkdir()
     run("sh", "-c", "zstd -dcq \"$0\" | cpio -idm --quiet", image, cwd=tree)
+    return tree
+
+
+def without_keelboot(image: Path, least: Path, work: Path) -> Path:
+    """The modules of Keelboot's initramfs, and a list of those that the machine needs."""
+    tree, bare = unpacked(image, work / "whole"), work / "bare"
     for folder in ("proc", "sys", "dev", "run", "sysroot", "target", "bin"):
         (bare / folder).mkdir(parents=True)
     for line in (tree / MODULES).read_text().splitlines():
@@ -51,7 +55,7 @@ def unpacked(image: Path, work: Path) -> Path:
         if path and not path.startswith("#"):
             (bare / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(tree / path, bare / path)
-    (bare / "modules").write_bytes((tree / MODULES).read_bytes())
+    (bare / "modules").write_bytes((unpacked(least, work / "least") / MODULES).read_bytes())
     return bare
 
 
@@ -73,7 +77,7 @@ def packed(bare: Path, files: dict, work: Path, name: str) -> Path:
 
 def initramfs_of_each(device: Device, work: Path) -> dict:
     own = device.initramfs(name="keelboot", modules=SETS)
-    bare = unpacked(own, work)
+    bare = without_keelboot(own, least(device, "virtio"), work)
     minimal = {"init": compiled(work, "minimal_init"), MODULES: bare / "modules"}
     images = {"Keelboot": own, "a minimal C init": packed(bare, minimal, work, "minimal"),
               "busybox, a script": packed(bare, {"init": SCRIPT, "bin/busybox": BUSYBOX}, work, "busybox")}
@@ -101,7 +105,8 @@ def measured(runs: int) -> list:
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
         device, so = Device(work), plugin(work)
-        disk = device.disk(a=device.system("1.0", files={"sbin/init": compiled(work, "mark_root")}))
+        files = {"sbin/init": compiled(work, "mark_root"), **own_modules(device)}
+        disk = device.disk(a=device.system("1.0", files=files))
         images = initramfs_of_each(device, work)
         counts, failed = {name: [] for name in images}, {}
         for name in [*images] * runs:

@@ -6,6 +6,7 @@ any machine). Version 1 has the packages of Debian's release, version 2 the upda
 """
 
 import dataclasses
+import platform
 import random
 import shutil
 import subprocess
@@ -13,12 +14,20 @@ from pathlib import Path
 
 from storage import MIB, run
 
-SUITE = "bookworm"
 PACKAGES = "linux-image-cloud-{arch},systemd-sysv,udev,openssh-server,python3,perl,openssl,ca-certificates,curl"
-MAIN = f"deb http://deb.debian.org/debian {SUITE} main"
-UPDATES = (f"deb http://deb.debian.org/debian {SUITE}-updates main",
-           f"deb http://deb.debian.org/debian-security {SUITE}-security main")
 FULL = 0.6      # of an image, by bytes of files; ext4 adds to it
+
+
+def sources() -> tuple:
+    """(this machine's release, apt's lines for it, those for its updates)"""
+    suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    told = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages",
+               stdout=subprocess.PIPE, text=True).stdout
+    lines = {release: f"deb {uri} {release} main" for uri, release in map(str.split, told.splitlines())}
+    if suite not in lines:
+        raise SystemExit(f"bench: apt has no source of {suite}: add one, and run apt-get update")
+    return suite, [lines[suite]], [line for release, line in lines.items() if release in
+                                   (f"{suite}-updates", f"{suite}-security")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +50,12 @@ class Workshop:
         out = self.folder / f"tree-{arch}-{version}"
         if not out.exists():
             new = out.with_suffix(".new")
+            suite, release, updates = sources()
             shutil.rmtree(new, ignore_errors=True)
             with open(self.folder / f"{out.name}.log", "w") as log:
                 run("mmdebstrap", "--variant=extract", f"--architectures={arch}",
-                    f"--include={PACKAGES.format(arch=arch)}", '--aptopt=Acquire::Languages "none"', SUITE, new, MAIN,
-                    *(UPDATES if version > 1 else ()), stdout=log, stderr=log)
+                    f"--include={PACKAGES.format(arch=arch)}", '--aptopt=Acquire::Languages "none"', suite, new, *release,
+                    *(updates if version > 1 else ()), stdout=log, stderr=log)
             new.rename(out)
         return out
 
