@@ -15,5 +15,5 @@ typedef void (*bus_fn)(void *ctx, const char *name, const char *uevent, size_t l
 /* Calls fn for the device of this folder, unless it cannot be read. */
 void bus_look(const char *folder, const char *name, bus_fn fn, void *ctx);
 
-/* Calls fn for each device of a bus ("pci"); a bus that is not there has none. */
+/* Calls fn for each device of a bus ("pci"); a bus that is missing has none. */
 void bus_each(const char *bus, bus_fn fn, void *ctx);

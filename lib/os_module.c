@@ -40,7 +40,7 @@ static enum kb_err result_of(int errnum)
 	return errnum == 0 ? KB_OK : err_errno(errnum);
 }
 
-/* It may stay for ever: then it holds neither the watchdog nor the console. */
+/* It may stay forever: then it holds neither the watchdog nor the console. */
 static void load_and_exit(const char *path, const char *params, int fd)
 {
 	int errnum;

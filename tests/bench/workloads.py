@@ -54,8 +54,8 @@ class Workshop:
             shutil.rmtree(new, ignore_errors=True)
             with open(self.folder / f"{out.name}.log", "w") as log:
                 run("mmdebstrap", "--variant=extract", f"--architectures={arch}",
-                    f"--include={PACKAGES.format(arch=arch)}", '--aptopt=Acquire::Languages "none"', suite, new, *release,
-                    *(updates if version > 1 else ()), stdout=log, stderr=log)
+                    f"--include={PACKAGES.format(arch=arch)}", '--aptopt=Acquire::Languages "none"', suite, new,
+                    *release, *(updates if version > 1 else ()), stdout=log, stderr=log)
             new.rename(out)
         return out
 
