@@ -348,7 +348,7 @@ ioerr: ## fail each operation of each story, once and for ever: build/report/ioe
 .PHONY: ioerr
 
 # GROUP=installs SIZE=64 RUNS=1 is a look in minutes.
-bench: ## Keelboot and its peers side by side: build/report/bench.html; takes a night (GROUP=, SIZE=, RUNS=: less), as root
+bench: ## Keelboot and its peers side by side: build/report/bench.html; takes hours (GROUP=, SIZE=, RUNS=: less), as root
 	@qemu/deps run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@/usr/bin/python3 tests/bench/compare.py $(addprefix --group ,$(GROUP)) $(addprefix --size ,$(SIZE)) $(addprefix --runs ,$(RUNS))
