@@ -247,6 +247,8 @@ TEST(refuses_every_other_header)
 		FAILS(once(packed, n, CHUNK), KB_EFORMAT);
 		packed[other[i].at] = was;
 	}
+	/* A frame of which nothing stands behind the header. */
+	FAILS(once(packed, 6, 0), KB_EFORMAT);
 	/* With all that zstd says of its own accord: sizes, and an end. */
 	n = (uint32_t)ZSTD_compress(packed, sizeof(packed), plain, CHUNK, 3);
 	FAILS(once(packed, n, CHUNK), KB_EFORMAT);

@@ -70,7 +70,7 @@ enum kb_err decoder_zstd_know(const void *plain, size_t len)
 /* Nothing of a header is left to how a decoder takes it: one that differs is refused. */
 static bool is_head(const uint8_t *src, size_t stored)
 {
-	return stored >= HEAD_LEN && bytes_get32(src) == HEAD_MAGIC && src[4] == 0 &&
+	return stored > HEAD_LEN && bytes_get32(src) == HEAD_MAGIC && src[4] == 0 &&
 	       src[5] <= WINDOW_MAX;
 }
 
