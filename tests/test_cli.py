@@ -870,7 +870,8 @@ def written(path, data):
 
 
 BAD = {
-    "flipped payload": (VERIFY, "chunk", lambda good, bad: flip(good, bad, good.stat().st_size - 100000)),
+    "flipped payload": (VERIFY, "its payload is not what was signed",
+                        lambda good, bad: flip(good, bad, good.stat().st_size - 100000)),
     "flipped header": (VERIFY, "", lambda good, bad: flip(good, bad, 40)),
     "flipped manifest": (VERIFY, "manifest", lambda good, bad: flip(good, bad, good.read_bytes().index(b"compatible"))),
     "truncated": (VERIFY, "", lambda good, bad: written(bad, good.read_bytes()[:-1])),

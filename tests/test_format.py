@@ -216,16 +216,17 @@ def forged_with_unknown(path, keys, sample, before):
     start = text.index("[encoding.1]")
 
     def section(number, kind, extra, offset, length, at, stored, digest):
+        sums = keelreader.payload_digest(stored).hex()
         return (f"[encoding.{number}]\nimage=root\nkind={kind}\nforms={extra}\n"
                 f"table-offset={offset}\ntable-length={length}\ntable-digest={digest}\n"
-                f"payload-offset={at}\npayload-length={stored}\n")
+                f"payload-offset={at}\npayload-length={len(stored)}\npayload-digest={sums}\n")
 
     here = len(hashes) + (5 if before else 0)
     known_text = section(2 if before else 1, "full", ",".join(known["forms"]), here, len(table),
-                         9 if before else 0, len(payload), known["table-digest"].hex())
+                         9 if before else 0, payload, known["table-digest"].hex())
     unknown_text = section(1 if before else 2, "hologram", "light\nlaser=blue",
                            len(hashes) + (0 if before else len(table)), 5,
-                           0 if before else len(payload), 9, "00" * 32)
+                           0 if before else len(payload), b"123456789", "00" * 32)
     if before:
         forge(path, keys, text[:start] + unknown_text + known_text, hashes + b"12345" + table, b"123456789" + payload)
     else:

@@ -52,6 +52,7 @@ def second(kind="hologram", forms="light", **more):
         tables = len(forge.hash_table()) + len(forge.record_table())
         values = {"image": "root", "kind": kind, "forms": forms, "table-offset": tables, "table-length": 0,
                   "table-digest": NONE, "payload-offset": len(IMAGE), "payload-length": 0,
+                  "payload-digest": NONE,
                   **{key.replace("_", "-"): value for key, value in more.items()}}
         text = "".join(f"{key}={one}\n" for key, value in values.items() if value is not None
                        for one in (value if isinstance(value, list) else [value]))
@@ -353,9 +354,8 @@ def refuse(device, path, want):
     return said
 
 
-@pytest.mark.parametrize("name", ["digest of another image", "digest of zeroes", "verity hash block 8192",
-                                  "verity 67 of 72 blocks", "verity tree at no data block", "format 65536.0",
-                                  "created ::", "manifest of 65537 bytes", "zstd: dictionary id 7"])
+@pytest.mark.parametrize("name", ["verity hash block 8192", "verity 67 of 72 blocks", "verity tree at no data block",
+                                  "format 65536.0", "created ::", "manifest of 65537 bytes", "zstd: dictionary id 7"])
 def test_a_device_says_the_same_and_writes_nothing(device, keys, name):
     refuse(device, *write(name, keys, device.path))
 
@@ -368,10 +368,12 @@ def test_a_device_takes_what_both_readers_take(device, keys):
 
 
 def test_a_digest_that_is_wrong_is_named(device, keys):
+    """By what decodes a whole image before it uses it. An install compares chunks."""
     path = Forge(keys, IMAGE, **lines(image_digest=NONE)).write(device.path / "x.keel")
     says = f"keelboot: {path}: image root: its chunks are right, but digest= in the manifest differs: the bundle was " \
            "made wrongly; make it again"
-    assert refuse(device, path, REFUSED) == [says, says]
+    assert device("stage", path, "--progress=none", code=REFUSED).stderr.splitlines()[-1] == says
+    assert not list(device.data.rglob("*.keel*"))
     assert run("bundle", "verify", path, "--key", keys.public("signer")).stderr.splitlines()[-1] == says
 
 

@@ -151,6 +151,7 @@ static enum kb_err encode_image(struct build *b, unsigned i)
 	me->kind = MANIFEST_ENC_FULL;
 	me->forms = e->forms;
 	me->payload_len = e->payload_len;
+	memcpy(me->payload_digest, e->payload_digest, DIGEST_LEN);
 	TRY(bundle_table_end(&e->hashes, &b->digest, &im->hashes));
 	return bundle_table_end(&e->records, &b->digest, &me->table);
 }

@@ -37,6 +37,18 @@ static enum kb_err check_chunks(struct bundle_check *k, struct reader *r, const 
 			   r->why);
 }
 
+/* Behind the chunks, which say where the damage is. */
+static enum kb_err check_payload(struct bundle_check *k, struct reader *r, const char *path,
+				 const struct manifest_encoding *enc)
+{
+	enum kb_err err = reader_payload_check(r, enc, NULL, NULL);
+
+	if (err == KB_OK)
+		return KB_OK;
+	return output_fail(k->why, sizeof(k->why), path, err, "image %s: %s",
+			   r->m.image[enc->image].name, r->why);
+}
+
 static enum kb_err check_encoding(struct bundle_check *k, struct reader *r, const char *path,
 				  unsigned image, const struct manifest_encoding *enc,
 				  struct digest *whole)
@@ -55,7 +67,7 @@ static enum kb_err check_encoding(struct bundle_check *k, struct reader *r, cons
 	if (memcmp(got, im->digest, DIGEST_LEN) != 0)
 		return output_fail(k->why, sizeof(k->why), path, KB_EDIGEST,
 				   MANIFEST_FITS_NOT_ITS_DIGEST, im->name);
-	return KB_OK;
+	return check_payload(k, r, path, enc);
 }
 
 enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const char *path,

@@ -16,7 +16,7 @@ struct bundle_check {
 	char why[MANIFEST_WHY];
 };
 
-/* Checks image `image` through `enc`, and the digest of the whole of it. What fails is reported,
- * after `path`. KB_EIO, KB_EDIGEST, KB_EFORMAT, KB_ENEWER, KB_ENOSPC. */
+/* Checks image `image` through `enc`, the digest of the whole of it, and that of its payload. What
+ * fails is reported, after `path`. KB_EIO, KB_EDIGEST, KB_EFORMAT, KB_ENEWER, KB_ENOSPC. */
 enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const char *path,
 			       unsigned image, const struct manifest_encoding *enc) KB_MUST_CHECK;

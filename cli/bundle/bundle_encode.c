@@ -3,6 +3,7 @@
 
 #include "cli/bundle/bundle_frame.h"
 #include "lib/log.h"
+#include "update/bundle/payload_digest.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -39,6 +40,7 @@ struct work {
 	enum kb_err err;
 	/* of the image */
 	struct digest digest;
+	struct payload_digest payload;
 };
 
 static struct job *job_at(struct work *w, uint64_t number)
@@ -177,6 +179,7 @@ static enum kb_err put_job(struct work *w, uint64_t number)
 		TRY(put_chunk(e, (uint32_t)(done / e->chunk), &f->chunk[i]));
 		done += f->chunk[i].len;
 	}
+	TRY(payload_digest_add(&w->payload, f->stored, f->stored_len));
 	TRY(append_payload(e->payload_fd, f->stored, f->stored_len));
 	if (e->progress != NULL)
 		e->progress(e->ctx, done);
@@ -190,6 +193,7 @@ static enum kb_err run_jobs(struct work *w)
 
 	TRY(digest_init(&w->digest));
 	TRY(digest_begin(&w->digest));
+	TRY(payload_digest_init(&w->payload));
 	for (uint64_t i = 0; i < n; i++) {
 		if (i - put_no == w->njobs)
 			TRY(put_job(w, put_no++));
@@ -197,6 +201,7 @@ static enum kb_err run_jobs(struct work *w)
 	}
 	while (put_no < n)
 		TRY(put_job(w, put_no++));
+	TRY(payload_digest_end(&w->payload, w->e->payload_digest));
 	return digest_end(&w->digest, w->e->digest);
 }
 
@@ -249,8 +254,10 @@ enum kb_err bundle_encode_run(struct bundle_encode *e)
 		log_err("image %s: encoding failed: %s", e->source->path, err_text(err));
 	for (unsigned i = 0; w != NULL && i < w->njobs; i++)
 		bundle_frame_free(&w->job[i].frame);
-	if (w != NULL)
+	if (w != NULL) {
 		digest_free(&w->digest);
+		payload_digest_free(&w->payload);
+	}
 	free(w);
 	return err;
 }

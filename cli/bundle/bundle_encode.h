@@ -28,6 +28,7 @@ struct bundle_encode {
 	/* of the whole image */
 	uint8_t digest[DIGEST_LEN];
 	uint64_t payload_len;
+	uint8_t payload_digest[DIGEST_LEN];
 	/* MANIFEST_FORM bits that were used */
 	unsigned forms;
 };

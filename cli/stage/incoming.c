@@ -123,6 +123,18 @@ enum kb_err incoming_tables(struct reader *r, const char *name)
 	return KB_OK;
 }
 
+/* Before it is decoded, since that takes longer. */
+static enum kb_err verify_payload(struct install_pipe *pipe, unsigned image,
+				  const struct manifest_encoding *enc)
+{
+	enum kb_err err = reader_payload_check(pipe->r, enc, NULL, NULL);
+
+	if (err != KB_OK)
+		snprintf(pipe->why, sizeof(pipe->why), "image %s: %.200s",
+			 pipe->r->m.image[image].name, pipe->r->why);
+	return err;
+}
+
 static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint64_t *done,
 				uint64_t total, struct output_progress *p)
 {
@@ -131,6 +143,7 @@ static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint6
 	enum kb_err err;
 
 	TRY(reader_pick_encoding(pipe->r, image, &enc));
+	TRY(verify_payload(pipe, image, enc));
 	TRY(install_pipe_begin(pipe, image, enc));
 	while ((err = install_pipe_next(pipe, &chunk)) == KB_OK) {
 		*done += chunk.c.len;

@@ -51,8 +51,8 @@ def garbage(bench):
 
 
 REFUSED = {
-    flipped: r"bad\.keel: version 2\.0: not installed: image root: chunk \d+ "
-             r"(is not what was signed|cannot be decoded): the bundle is damaged",
+    flipped: r"bad\.keel: version 2\.0: not installed: image root: its payload "
+             r"is not what was signed: the bundle is damaged; copy it again",
     truncated: r"bad\.keel: refused: truncated: (\d+) bytes present, (\d+) expected; copy it again",
     wrong_compatible: r'other\.keel: version 2\.0: skipped: made for "another-board", but this device is "demo-board"',
     foreign_key: r"bad\.keel: refused: not signed by the one trusted key",

@@ -253,7 +253,7 @@ KEYS = {  # section: key: (required, reader of its value)
         "image": (True, str), "kind": (True, str), "forms": (True, names),
         "seed": (False, digest), "table-offset": (True, OFFSET), "table-length": (True, LENGTH),
         "table-digest": (True, digest), "payload-offset": (True, OFFSET),
-        "payload-length": (True, LENGTH)},
+        "payload-length": (True, LENGTH), "payload-digest": (True, digest)},
 }
 
 
@@ -503,6 +503,10 @@ def decode(payload: bytes, image: dict, records: list) -> list:
     return chunks
 
 
+def payload_digest(stored: bytes) -> bytes:
+    return sha256(b"".join(sha256(stored[at:at + 1024 * KIB]) for at in range(0, len(stored), 1024 * KIB)))
+
+
 def image_digest(data: bytes) -> bytes:
     return sha256(b"".join(sha256(data[at:at + 16 * KIB]) for at in range(0, len(data), 16 * KIB)))
 
@@ -527,6 +531,7 @@ class Bundle:
         image = self.manifest.images[encoding["image"]]
         start = self.header.payload_off + encoding["payload-offset"]
         payload = self.data[start:start + encoding["payload-length"]]
+        must(payload_digest(payload) == encoding["payload-digest"], "digest of the payload")
         hashes = hash_table(self.tables, image)
         chunks = decode(payload, image, record_table(self.tables, encoding))
         for i, (chunk, want) in enumerate(zip(chunks, hashes)):

@@ -262,9 +262,10 @@ static size_t put_manifest(const struct fuzz_image *im, size_t nchunks)
 		     "allow-downgrade=yes\n[image.root]\nsize=%llu\nchunk-size=%u\ndigest=%s\n"
 		     "hashes-offset=0\nhashes-length=%zu\nhashes-digest=%s\n[encoding.1]\n"
 		     "image=root\nkind=full\nforms=zero,raw,zstd,zstd-next\ntable-offset=%zu\n"
-		     "table-length=%zu\ntable-digest=%s\npayload-offset=0\npayload-length=%llu\n",
+		     "table-length=%zu\ntable-digest=%s\npayload-offset=0\npayload-length=%llu\n"
+		     "payload-digest=%064d\n",
 		     (unsigned long long)im->size, im->chunk, hashes, hlen, hashes, hlen, rlen,
-		     records, (unsigned long long)im->payload_len);
+		     records, (unsigned long long)im->payload_len, 0);
 	return (size_t)n;
 }
 

@@ -83,9 +83,9 @@ static size_t put_manifest(char *text, size_t size, const struct store_manifest 
 		"064d\nhashes-offset=0\n"
 		"hashes-length=64\nhashes-digest=%064d\n[encoding.1]\nimage=root\nkind=full\n"
 		"forms=zero\ntable-offset=64\ntable-length=51\ntable-digest=%064d\n"
-		"payload-offset=0\npayload-length=0\n",
+		"payload-offset=0\npayload-length=0\npayload-digest=%064d\n",
 		compatible[m->release[0] % 4], (unsigned long long)m->sequence,
-		(unsigned long long)m->floor, 0, 0, 0);
+		(unsigned long long)m->floor, 0, 0, 0, 0);
 }
 
 /* By bits 4 to 6 of the place: a bundle with the numbers of the cell; one with a manifest from the

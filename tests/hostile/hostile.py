@@ -188,7 +188,8 @@ class Forge:
             "encoding.1": {"image": "root", "kind": "full", "forms": "zero,raw,zstd,zstd-next",
                            "table-offset": len(hashes), "table-length": len(records),
                            "table-digest": sha256(records[:32]).hex(),
-                           "payload-offset": 0, "payload-length": len(payload)}}
+                           "payload-offset": 0, "payload-length": len(payload),
+                           "payload-digest": keelreader.payload_digest(payload).hex()}}
         for where, value in self.how.get("lines", {}).items():
             section, key = where.split(" ")
             if value is None:
@@ -226,6 +227,10 @@ class Forge:
     def write(self, path: pathlib.Path) -> pathlib.Path:
         path.write_bytes(self.data())
         return path
+
+
+# What verifying first says, which reads the stored bytes as one.
+DAMAGED = "image root: its payload is not what was signed: the bundle is damaged; copy it again"
 
 
 def is_damaged(chunk) -> str:
@@ -337,6 +342,14 @@ class Target(Device):
             result = self.go(*verb.split(), bundle, "--progress=none")
             assert result.ends(code, says.replace("BUNDLE", str(bundle))).out == b"", verb
             self.untouched()
+
+    def gives_up(self, bundle, says: str) -> None:
+        """What nobody can decode, though it is signed: `stage` refuses it, and an install ends in the middle. It leaves
+        blocks of the image in a slot that does not boot."""
+        self.refuses(bundle, VERIFY, f"BUNDLE: {says}", verbs=("stage",))
+        result = self.go("install", bundle, "--progress=none")
+        assert result.ends(VERIFY, f"{bundle}: {says}").out == b""
+        assert self.slot("b")["state"] == "writing" and self.json("status")["next"] == "a"
 
     def installs(self, bundle, image: bytes) -> None:
         result = self.go("install", bundle, "--progress=none")

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from hostile import CHUNK, FAILURE, NOTHING, OK, VERIFY, Forge, driver, flipped, is_damaged, keelreader, start
+from hostile import CHUNK, DAMAGED, FAILURE, NOTHING, OK, VERIFY, Forge, driver, flipped, is_damaged, keelreader, start
 
 HEADER = "not a bundle, or its header is damaged; copy it again"
 RULES = "its header is whole, but breaks the format: the bundle was made wrongly; make it again"
@@ -159,7 +159,7 @@ def test_t01_bytes_all_over_the_payload(files, keys, cases, verify_first, step):
     parts = Parts(files / "small.keel")
     found = bent(files, keys, "small", parts.payload, parts.size, RAW, bits=0, step=step, verify_first=verify_first)
     for error, written, why in found:
-        assert (error, why) == (DIGEST, is_damaged("#"))
+        assert (error, why) == (DIGEST, DAMAGED if verify_first else is_damaged("#"))
         assert not verify_first or "slot" not in written.split()
     assert sum(found.values()) == len(range(parts.payload, parts.size, step))
     cases(sum(found.values()))
@@ -215,9 +215,7 @@ def test_t01_first_middle_and_last_byte_of_each_chunk(target, keys, image, tmp_p
                 bad = tmp_path / "bad.keel"
                 bad.write_bytes(flipped(data, place))
                 result = target.go("install", bad, "--progress=none")
-                assert result.code == VERIFY and result.last in (
-                    f"{bad}: image root: chunk {number} {why}: the bundle is damaged"
-                    for why in ("is not what was signed", "cannot be decoded")), result.err
+                result.ends(VERIFY, f"{bad}: {DAMAGED}")
                 target.untouched()
                 tried += 1
             at += length

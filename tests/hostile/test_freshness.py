@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from hostile import (FAILED, FAILURE, INCOMPATIBLE, INSTALLED, NOTHING, VERIFY, Forge, flipped, is_damaged, keelreader)
+from hostile import (DAMAGED, FAILED, FAILURE, INCOMPATIBLE, INSTALLED, NOTHING, VERIFY, Forge, flipped, is_damaged,
+                     keelreader)
 
 
 OLDER = "below this device's rollback floor; use a newer release"
@@ -147,9 +148,10 @@ def test_damaged_copies_do_not_poison_the_genuine_one(target, keys, genuine, ima
     bad = target.path / "damaged.keel"
     for first in "yes", "no":
         target.configure(f"[source.media]\nverify-first={first}\n")
+        why = DAMAGED if first == "yes" else is_damaged(2)
         for i in range(10):
             bad.write_bytes(flipped(data, len(data) - 1 - 97 * i))
-            target.apply_refuses(bad, f"version 2.0: not installed: {is_damaged(2)}", FAILED, written=first == "no")
+            target.apply_refuses(bad, f"version 2.0: not installed: {why}", FAILED, written=first == "no")
     shown = target.json("state", "show")
     assert (shown["rejected"], shown["applied"], shown["installs"], shown["unwritable"]) == ([], [], 0, [])
     assert target.apply(bad, genuine).code == INSTALLED

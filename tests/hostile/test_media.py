@@ -123,13 +123,13 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_t31_bombs(target, keys, image, name):
-    """Chunk 1 is a bomb; its hash is that of the plain bytes it stands for. `install` and `bundle verify` have no
-    more memory for it than for any other, and the slot is as it was."""
+    """Chunk 1 is a bomb; its hash is that of the plain bytes it stands for. Nobody has more memory for it than for
+    any other, and the slot holds nothing else than what is signed."""
     forge = Forge(keys, image[:CHUNK] + PLAIN + image[:4096])
     chunks = [forge.chunks[0], (2, BOMBS[name], PLAIN), forge.chunks[2]]
     bad = target.forge(forge.image, chunks)
-    target.refuses(bad, VERIFY, "BUNDLE: image root: chunk 1 cannot be decoded: the bundle is damaged",
-                   verbs=("install",))
+    target.gives_up(bad, "image root: chunk 1 cannot be decoded: the bundle is damaged")
+    target.only_signed(forge.image)
     at = keelreader.Header(bad.read_bytes()[:512]).payload_off + CHUNK
     start([KEELBOOT, "bundle", "verify", bad, "--key", keys.public("signer")]).ends(
         VERIFY, f"{bad}: image root, chunk 1 (byte {at} of the file): malformed or damaged data")

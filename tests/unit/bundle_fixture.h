@@ -139,22 +139,37 @@ static inline void fixture_hex(char out[65], const uint8_t *list, size_t len)
 	bytes_hex(out, d, 32);
 }
 
+/* payload-digest=, by the words of FORMAT.md. */
+static inline void fixture_payload(char out[65], const uint8_t *p, size_t len)
+{
+	uint8_t list[(FIXTURE_MAX >> 20) + 1][32];
+	size_t n = 0;
+
+	for (size_t at = 0; at < len; at += 1u << 20, n++) {
+		size_t left = len - at;
+
+		fixture_sha(p + at, left < 1u << 20 ? left : 1u << 20, list[n]);
+	}
+	fixture_hex(out, list[0], n * sizeof(list[0]));
+}
+
 static inline void fixture_manifest(struct fixture *f)
 {
-	char hashes[65], records[65];
+	char hashes[65], records[65], payload[65];
 	size_t hl = f->list_len[0] + f->hashes_len, rl = f->list_len[1] + f->records_len;
 
 	fixture_hex(hashes, f->lists[0], f->list_len[0]);
 	fixture_hex(records, f->lists[1], f->list_len[1]);
+	fixture_payload(payload, f->payload, f->payload_len);
 	f->manifest_len = (size_t)snprintf(
 		f->manifest, sizeof(f->manifest),
 		"[bundle]\nformat=1.0\ncompatible=box\nversion=2.0\nsequence=2\nfloor=1\n"
 		"allow-downgrade=yes\n[image.root]\nsize=%llu\nchunk-size=%u\ndigest=%s\n"
 		"hashes-offset=0\nhashes-length=%zu\nhashes-digest=%s\n[encoding.1]\nimage=root\n"
 		"kind=full\nforms=zero,raw,zstd\ntable-offset=%zu\ntable-length=%zu\n"
-		"table-digest=%s\npayload-offset=0\npayload-length=%zu\n",
+		"table-digest=%s\npayload-offset=0\npayload-length=%zu\npayload-digest=%s\n",
 		(unsigned long long)f->size, FIXTURE_CHUNK, hashes, hl, hashes, hl, rl, records,
-		f->payload_len);
+		f->payload_len, payload);
 }
 
 static inline void fixture_header(struct fixture *f)

@@ -191,7 +191,7 @@ static unsigned open_fds(void)
 	return n;
 }
 
-static enum kb_err install(const char *name, bool verify_first)
+static enum kb_err install(const char *name)
 {
 	static struct install in;
 	const char *path = folder_at(name);
@@ -203,7 +203,6 @@ static enum kb_err install(const char *name, bool verify_first)
 			       .store = &store,
 			       .s = &state,
 			       .target = 1,
-			       .verify_first = verify_first,
 			       .nparts = 1,
 			       .part = { { .cls = "root", .dev = &slot_disk.bdev } },
 			       .helper = path };
@@ -216,7 +215,7 @@ static enum kb_err install(const char *name, bool verify_first)
 }
 
 /* What the medium and the state have after the power was cut; they go then. */
-static void check(const char *name, enum kb_err err, bool verify_first)
+static void check(const char *name, enum kb_err err)
 {
 	enum store_finding found;
 	struct state s;
@@ -233,13 +232,11 @@ static void check(const char *name, enum kb_err err, bool verify_first)
 	if (err != KB_OK && s.slot[1].st != STATE_WRITING && s.slot[1].st != STATE_EMPTY)
 		fail_msg("%s: %s, and slot b is %s", name, err_text(err),
 			 state_st_name(s.slot[1].st));
-	if (err != KB_OK && verify_first && slot_disk.writes > 0)
-		fail_msg("%s: written before it was verified", name);
 	cut_disk_free(&state_disk);
 	cut_disk_free(&slot_disk);
 }
 
-static void try(const char *how, char point, unsigned n, bool verify_first)
+static void try(const char *how, char point, unsigned n)
 {
 	unsigned fds = open_fds();
 	struct timespec from, to;
@@ -248,7 +245,7 @@ static void try(const char *how, char point, unsigned n, bool verify_first)
 
 	begin();
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	err = install(name, verify_first);
+	err = install(name);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	if (to.tv_sec - from.tv_sec > LONGEST_S)
 		fail_msg("%s: takes %ld s", name, (long)(to.tv_sec - from.tv_sec));
@@ -256,7 +253,7 @@ static void try(const char *how, char point, unsigned n, bool verify_first)
 		fail_msg("%s: a descriptor stays open", name);
 	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
 		fail_msg("%s: the decoder stays", name);
-	check(name, err, verify_first);
+	check(name, err);
 }
 
 static const char *const ends[] = { "exit0", "exit7", "kill",  "segv",	    "hang",
@@ -266,14 +263,14 @@ static const char *const ends[] = { "exit0", "exit7", "kill",  "segv",	    "hang
 TEST(an_end_before_hello_is_no_install)
 {
 	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++)
-		try(ends[i], 'h', 0, false);
+		try(ends[i], 'h', 0);
 }
 
 static void at_each(char point)
 {
 	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++) {
 		for (unsigned n = 1; n <= CHUNKS; n++)
-			try(ends[i], point, n, false);
+			try(ends[i], point, n);
 	}
 }
 
@@ -288,17 +285,6 @@ TEST(an_end_after_each_answer_is_no_install_or_a_whole_one)
 	at_each('a');
 }
 
-/* Nothing is written meanwhile, so that one chunk is like another: but for the first and the last,
- * and where the slots of the decoder begin anew. */
-TEST(an_end_while_it_verifies_writes_nothing)
-{
-	static const unsigned chunks[] = { 1, DECODER_SLOTS, DECODER_SLOTS + 1, CHUNKS };
-
-	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++)
-		for (unsigned n = 0; n < KB_ARRAY_LEN(chunks); n++)
-			try(ends[i], 'r', chunks[n], true);
-}
-
 /* The answer to the next one would be taken for its own, and the bundle for a damaged one. */
 TEST(a_request_that_is_not_taken_ends_it)
 {
@@ -306,17 +292,17 @@ TEST(a_request_that_is_not_taken_ends_it)
 		begin();
 		sends = 0;
 		refused = n;
-		FAILS(install("nothing-r-0", false), KB_ECHILD);
+		FAILS(install("nothing-r-0"), KB_ECHILD);
 		refused = 0;
-		check("not taken", KB_ECHILD, false);
+		check("not taken", KB_ECHILD);
 	}
 }
 
 TEST(without_faults_it_installs)
 {
 	begin();
-	OK(install("nothing-r-0", true));
-	check("none", KB_OK, true);
+	OK(install("nothing-r-0"));
+	check("none", KB_OK);
 }
 
 static int decoder(void)

@@ -7,6 +7,7 @@
 #include "lib/bytes.h"
 #include "tests/sim/bdev_sim.h"
 #include "tests/unit/frame.h"
+#include "update/bundle/payload_digest.h"
 #include "update/install/install.h"
 
 #include <stdio.h>
@@ -40,7 +41,7 @@ struct fixture_bundle {
 	uint64_t sequence, floor;
 	const struct key_file *key;		/* NULL: not signed */
 	void (*twist)(struct fixture_chunk *c); /* or NULL */
-	bool lies;				/* digest= of its images is another's */
+	bool lies;				/* payload-digest= is another's */
 	uint32_t per_frame; /* chunks that share a frame, which refers back; 0: each is alone */
 	uint32_t raw_each;  /* chunks of which the first is not compressed; 0: all are */
 };
@@ -179,6 +180,7 @@ static inline int fixture_make(const struct fixture_bundle *b)
 	struct reader_header h = { .sig_cap = 512 };
 	uint8_t header[READER_HEADER_LEN], sig[512] = { 0 };
 	static char text[MANIFEST_MAX];
+	struct payload_digest stored;
 	struct digest d;
 	size_t len;
 
@@ -186,6 +188,7 @@ static inline int fixture_make(const struct fixture_bundle *b)
 	memset(hashes, 0, sizeof(hashes));
 	memset(records, 0, sizeof(records));
 	fixture_ok(digest_init(&d));
+	fixture_ok(payload_digest_init(&stored));
 	m.format_major = 1;
 	m.ncompatible = 1;
 	snprintf(m.compatible[0], sizeof(m.compatible[0]), "%s",
@@ -204,10 +207,10 @@ static inline int fixture_make(const struct fixture_bundle *b)
 		mi->size = im->size;
 		mi->chunk = im->chunk;
 		fixture_digest(&d, im, mi->digest);
-		mi->digest[0] ^= b->lies;
 		me->image = i;
 		me->kind = MANIFEST_ENC_FULL;
 		me->forms = MANIFEST_FORMS_FULL;
+		fixture_ok(payload_digest_begin(&stored));
 		for (uint32_t n = 0; n < manifest_chunks(mi); n++) {
 			c.image = i;
 			c.index = n;
@@ -216,6 +219,7 @@ static inline int fixture_make(const struct fixture_bundle *b)
 			if (b->twist != NULL)
 				b->twist(&c);
 			fixture_append(spool, c.stored, c.nstored);
+			fixture_ok(payload_digest_add(&stored, c.stored, c.nstored));
 			fixture_ok(bundle_table_hash(&hashes[i], c.hash));
 			fixture_ok(bundle_table_record(&records[i], n, at, c.form, c.nstored));
 			at += c.nstored;
@@ -227,6 +231,8 @@ static inline int fixture_make(const struct fixture_bundle *b)
 		tables += me->table.len;
 		me->payload_off = payload;
 		me->payload_len = at;
+		fixture_ok(payload_digest_end(&stored, me->payload_digest));
+		me->payload_digest[0] ^= b->lies;
 		payload += at;
 	}
 	fixture_ok(manifest_write(&m, text, sizeof(text), &len));
@@ -262,6 +268,7 @@ static inline int fixture_make(const struct fixture_bundle *b)
 		at += (uint64_t)n;
 	}
 	close(spool);
+	payload_digest_free(&stored);
 	digest_free(&d);
 	return out;
 }

@@ -376,7 +376,7 @@ TEST(a_flipped_byte_is_found_before_the_first_write)
 }
 
 /* It was there when the bundle was opened. It is the medium that is told of, not the bundle. */
-TEST(a_chunk_that_cannot_be_read_is_not_called_damaged)
+TEST(a_payload_that_cannot_be_read_is_not_called_damaged)
 {
 	static const bool raw[] = { false, true };
 
@@ -385,7 +385,7 @@ TEST(a_chunk_that_cannot_be_read_is_not_called_damaged)
 		assert_int_equal(ftruncate(bundle, lseek(bundle, 0, SEEK_END) - 1), 0);
 		in.verify_first = true;
 		refuses(KB_EIO, INSTALL_BLAME_BUNDLE);
-		assert_non_null(strstr(in.why, "cannot be read: the medium is bad or gone"));
+		assert_non_null(strstr(in.why, "the medium is bad or gone"));
 	}
 }
 
@@ -434,26 +434,27 @@ static void twist_form(struct fixture_chunk *c)
 		c->form = READER_PATCH;
 }
 
-TEST(refuses_signed_nonsense)
+/* What its maker signed, and nobody can install: the payload is what it should be, so that only
+ * what a table says is found before the first write. */
+TEST(signed_nonsense_never_boots)
 {
 	static const struct {
 		void (*twist)(struct fixture_chunk *);
 		enum kb_err err;
 	} cases[] = { { twist_hash, KB_EDIGEST },
 		      { twist_zero_hash, KB_EDIGEST },
-		      { twist_trailing, KB_EFORMAT },
-		      { twist_form, KB_EFORMAT } };
+		      { twist_trailing, KB_EFORMAT } };
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
 		make(image, false, cases[i].twist);
 		in.verify_first = true;
-		refuses(cases[i].err, INSTALL_BLAME_BUNDLE);
-		assert_true(in.why[0] != '\0');
+		FAILS(install_run(&in), cases[i].err);
+		EQUAL((in.blame, INSTALL_BLAME_BUNDLE), (in.why[0] != '\0', true));
+		assert_sealed();
 	}
 }
 
-/* Each chunk has its hash, and all of them together are not what digest= says. */
-TEST(an_image_that_is_not_its_digest_is_refused)
+TEST(a_payload_that_is_not_its_digest_is_refused)
 {
 	const struct fixture_image im = { "root", image, IMAGE, CHUNK, false };
 	const struct fixture_bundle b = {
@@ -463,7 +464,7 @@ TEST(an_image_that_is_not_its_digest_is_refused)
 	open_bundle(fixture_make(&b));
 	in.verify_first = true;
 	refuses(KB_EDIGEST, INSTALL_BLAME_BUNDLE);
-	assert_non_null(strstr(in.why, "digest"));
+	assert_non_null(strstr(in.why, "its payload is not what was signed"));
 }
 
 TEST(an_unknown_form_is_found_without_verify_first)

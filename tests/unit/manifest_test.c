@@ -51,6 +51,7 @@ static const char good[] = "[bundle]\n"
 			   "table-digest=" D32 "\n"
 			   "payload-offset=0\n"
 			   "payload-length=1000\n"
+			   "payload-digest=" D32 "\n"
 			   "\n"
 			   "[encoding.2]\n"
 			   "image=root\n"
@@ -61,6 +62,7 @@ static const char good[] = "[bundle]\n"
 			   "table-digest=" D32 "\n"
 			   "payload-offset=1000\n"
 			   "payload-length=0\n"
+			   "payload-digest=" D32 "\n"
 			   "\n"
 			   "[encoding.3]\n"
 			   "image=boot\n"
@@ -70,7 +72,8 @@ static const char good[] = "[bundle]\n"
 			   "table-length=51\n"
 			   "table-digest=" D32 "\n"
 			   "payload-offset=1000\n"
-			   "payload-length=4096\n";
+			   "payload-length=4096\n"
+			   "payload-digest=" D32 "\n";
 
 static struct manifest m;
 static char why[160], text[MANIFEST_MAX];
@@ -347,7 +350,7 @@ TEST(required_keys_are_required)
 		{ "[encoding.2]", "kind" },	      { "[encoding.2]", "forms" },
 		{ "[encoding.2]", "table-offset" },   { "[encoding.2]", "table-length" },
 		{ "[encoding.2]", "table-digest" },   { "[encoding.2]", "payload-offset" },
-		{ "[encoding.2]", "payload-length" },
+		{ "[encoding.2]", "payload-length" }, { "[encoding.2]", "payload-digest" },
 	};
 
 	/* Turned into an x- key, it is missing. */
@@ -483,7 +486,7 @@ TEST(counts_are_limited)
 		p += sprintf(p,
 			     "[encoding.%u]\nimage=a\nkind=full\nforms=raw\ntable-offset=%u\n"
 			     "table-length=51\ntable-digest=" D32
-			     "\npayload-offset=0\npayload-length=0\n",
+			     "\npayload-offset=0\npayload-length=0\npayload-digest=" D32 "\n",
 			     i, 64 + (i - 1) * 51);
 		assert_int_equal(parse(text), i <= MANIFEST_ENCODINGS_MAX ? KB_OK : KB_EFORMAT);
 	}

@@ -688,7 +688,7 @@ static enum kb_err with_pages(uint64_t pages)
 {
 	uint64_t len = pages * (READER_PAGE + DIGEST_LEN);
 	uint8_t *list = calloc(pages, DIGEST_LEN);
-	char digest[65];
+	char digest[65], payload[65];
 	enum kb_err err;
 	uint32_t n;
 	int fd;
@@ -696,12 +696,13 @@ static enum kb_err with_pages(uint64_t pages)
 	assert_non_null(list);
 	setup();
 	fixture_hex(digest, list, pages * DIGEST_LEN);
+	fixture_payload(payload, f.payload, f.payload_len);
 	free(list);
 	f.manifest_len = (size_t)(strstr(f.manifest, "table-length=") - f.manifest);
 	f.manifest_len += (size_t)sprintf(f.manifest + f.manifest_len,
 					  "table-length=%llu\ntable-digest=%s\npayload-offset=0\n"
-					  "payload-length=%zu\n",
-					  (unsigned long long)len, digest, f.payload_len);
+					  "payload-length=%zu\npayload-digest=%s\n",
+					  (unsigned long long)len, digest, f.payload_len, payload);
 	fixture_header(&f);
 	f.h.tables_len = f.list_len[0] + f.hashes_len + len;
 	f.h.payload_off = f.h.tables_off + f.h.tables_len;
@@ -770,25 +771,26 @@ static void with_unknown_encoding(bool before)
 	static const char *const unknown = "[encoding.%c]\nimage=root\nkind=hologram\nforms=light\n"
 					   "laser=blue\ntable-offset=%zu\ntable-length=7\n"
 					   "table-digest=%s\npayload-offset=%zu\n"
-					   "payload-length=11\n";
+					   "payload-length=11\npayload-digest=%s\n";
 	size_t hl = f.list_len[0] + f.hashes_len, rl = f.list_len[1] + f.records_len;
-	char digest[65], records[65], text[2048], *at;
+	char digest[65], records[65], payload[65], text[2048], *at;
 	int n;
 
 	fixture_hex(digest, f.lists[0], f.list_len[0]);
 	fixture_hex(records, f.lists[1], f.list_len[1]);
+	fixture_payload(payload, f.payload, f.payload_len);
 	at = strstr(f.manifest, "[encoding.1]");
 	n = 0;
 	if (before)
-		n += sprintf(text + n, unknown, '1', hl, digest, (size_t)0);
+		n += sprintf(text + n, unknown, '1', hl, digest, (size_t)0, digest);
 	n += sprintf(text + n,
 		     "[encoding.%d]\nimage=root\nkind=full\nforms=zero,raw,zstd\n"
 		     "table-offset=%zu\ntable-length=%zu\ntable-digest=%s\npayload-offset=%d\n"
-		     "payload-length=%zu\n",
+		     "payload-length=%zu\npayload-digest=%s\n",
 		     before ? 2 : 1, hl + (before ? 7 : 0), rl, records, before ? 11 : 0,
-		     f.payload_len);
+		     f.payload_len, payload);
 	if (!before)
-		n += sprintf(text + n, unknown, '2', hl + rl, digest, f.payload_len);
+		n += sprintf(text + n, unknown, '2', hl + rl, digest, f.payload_len, digest);
 	f.manifest_len = (size_t)(at - f.manifest) + (size_t)n;
 	memcpy(at, text, (size_t)n);
 }

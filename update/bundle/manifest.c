@@ -189,6 +189,7 @@ static void write_encoding(struct out *o, const struct manifest *m, unsigned i)
 	line_hex(o, "table-digest", e->table.digest, 32);
 	line_number(o, "payload-offset", e->payload_off);
 	line_number(o, "payload-length", e->payload_len);
+	line_hex(o, "payload-digest", e->payload_digest, 32);
 }
 
 enum kb_err manifest_write(const struct manifest *m, char *text, size_t size, size_t *len)

@@ -75,6 +75,7 @@ struct manifest_encoding {
 	struct manifest_table table;
 	/* from the header's payload_off */
 	uint64_t payload_off, payload_len;
+	uint8_t payload_digest[32];
 };
 
 struct manifest {

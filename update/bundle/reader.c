@@ -217,9 +217,13 @@ enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size, const
 	memset(r, 0, sizeof(*r));
 	r->fd = fd;
 	r->raw = raw;
-	if (digest_init(&r->digest) != KB_OK)
-		return reader_io_fail(r, KB_EIO, "SHA-256 is not available");
-	err = open_in_order(r, size, k);
+	err = digest_init(&r->digest);
+	if (err == KB_OK)
+		err = payload_digest_init(&r->payload);
+	if (err != KB_OK)
+		err = reader_io_fail(r, KB_EIO, "SHA-256 is not available");
+	else
+		err = open_in_order(r, size, k);
 	if (err != KB_OK)
 		reader_close(r);
 	return err;
@@ -228,4 +232,5 @@ enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size, const
 void reader_close(struct reader *r)
 {
 	digest_free(&r->digest);
+	payload_digest_free(&r->payload);
 }

@@ -9,6 +9,7 @@
 #include "update/crypto/digest.h"
 #include "update/keys/keyring.h"
 #include "update/bundle/manifest.h"
+#include "update/bundle/payload_digest.h"
 #include "update/wire/reader_form.h"
 #include "update/wire/reader_header.h"
 
@@ -33,6 +34,7 @@ struct reader {
 	/* who signed, "a, b" if more had to */
 	char signer[64];
 	struct digest digest;
+	struct payload_digest payload;
 	/* after a failure: what is wrong, for a person */
 	char why[MANIFEST_WHY];
 };
@@ -105,6 +107,14 @@ enum kb_err reader_walk_next(struct reader_walk *w, struct reader_chunk *c) KB_M
 /* A whole walk, which reads the tables and nothing of the payload. Errors of the two. */
 enum kb_err reader_walk_all(struct reader_walk *w, struct reader *r, unsigned image,
 			    const struct manifest_encoding *enc) KB_MUST_CHECK;
+
+/*
+ * Compares the stored bytes of an encoding, also one that this program cannot use, with
+ * payload-digest=. It reads them once, and decodes nothing. tick (NULL: none) is called with the
+ * bytes of each step. KB_EDIGEST, KB_EIO; r->why says what is wrong.
+ */
+enum kb_err reader_payload_check(struct reader *r, const struct manifest_encoding *enc,
+				 void (*tick)(void *ctx, uint64_t bytes), void *ctx) KB_MUST_CHECK;
 
 /* Reads the stored bytes of a chunk into buf, which holds c->stored bytes (none for READER_ZERO).
  * KB_EIO, also on a short read. */

@@ -32,7 +32,7 @@ struct install_job {
 	unsigned nparts;
 	/* being walked */
 	struct install_job_part *now;
-	struct digest digest, whole;
+	struct digest digest;
 	struct install_pipe pipe;
 	struct install_readback rb;
 	bool sealed;
