@@ -352,7 +352,13 @@ bench: ## Keelboot and its peers side by side: build/report/bench.html; takes ho
 	@qemu/deps run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@/usr/bin/python3 tests/bench/compare.py $(addprefix --group ,$(GROUP)) $(addprefix --size ,$(SIZE)) $(addprefix --runs ,$(RUNS))
-.PHONY: bench
+
+bench-quick: ## is anything that Keelboot costs 3 % more than tests/bench/quick.json says? A suite of make check, too
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@tests/bench/quick.py
+.PHONY: bench bench-quick
 
 proof: ## prove the record's codec and the arithmetic of chunks (build/report/proof.json)
 	@qemu/deps proof

@@ -12,6 +12,7 @@ from cli_device import TOP
 sys.path.insert(0, str(TOP / "tests/bench"))
 
 import compare        # noqa: E402
+import quick        # noqa: E402
 import bench_report as report     # noqa: E402
 import targets      # noqa: E402
 
@@ -74,3 +75,26 @@ def test_a_picture_is_well_formed_and_its_bars_are_in_proportion():
             if element.tag.endswith("rect")]
     assert float(bars[0].get("width")) == 2 * float(bars[1].get("width"))
     assert (bars[0].get("fill"), bars[1].get("fill")) == (report.OURS, report.THEIRS)
+
+
+# ---------------------------------------------------------------- bench-quick
+
+WANTED = {"everywhere": {"boot, of a minimal init": 1.05}, "debian": {"init: bytes": 1000}}
+
+
+@pytest.mark.parametrize("boot, size, good", [(1.05, 1000, 2), (1.08, 1030, 2), (1.05, 1031, 1), (1.09, 1031, 0)])
+def test_three_percent_more_are_too_much(boot, size, good):
+    passed, wrong = quick.compare({"boot, of a minimal init": boot, "init: bytes": size}, WANTED, "debian")
+    assert (passed, len(wrong)) == (good, 2 - good)
+
+
+def test_a_figure_that_nobody_measured_or_wants_is_no_success():
+    passed, wrong = quick.compare({"boot, of a minimal init": 1.0, "keelboot: bytes": 1}, WANTED, "debian")
+    assert passed == 1
+    assert [line.partition(":")[0] for line in wrong] == ["keelboot", "init"]
+
+
+def test_another_release_is_held_to_the_ratios_only(capsys):
+    assert quick.compare({"boot, of a minimal init": 2.0, "init: bytes": 5000}, WANTED, "sid")[0] == 0
+    assert len(quick.compare({"boot, of a minimal init": 1.0, "init: bytes": 5000}, WANTED, "sid")[1]) == 0
+    assert "no figures for sid" in capsys.readouterr().out

@@ -1,0 +1,215 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What of Keelboot's cost does not depend on how fast a machine is, against the figures in tests/bench/quick.json: a
+figure that is more than 3 % above its own there fails. `make bench-quick`; a suite of `make check`, too.
+
+Ratios hold everywhere. Sizes, instructions and memory depend on the compiler and on OpenSSL, so each release of Debian
+has figures of its own; one without is measured, and said so.
+
+Example: tests/bench/quick.py --write      # what is measured becomes what is wanted
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "tests/bench"), *(str(TOP / folder) for folder in ("tests", "tests/format", "qemu"))]
+
+import boot             # noqa: E402
+from cli_device import HELPER, KEELBOOT, Device         # noqa: E402
+from kbdevice import Device as Machine, run             # noqa: E402
+from measure import PERIOD, high_water      # noqa: E402
+
+WANTED = Path(__file__).with_suffix(".json")
+REPORT = TOP / "build/report/bench-quick.json"
+MIB = 1 << 20
+SIZE = 32 * MIB
+MORE = 1.03             # of what is wanted
+
+
+# ---------------------------------------------------------------- what is installed
+
+def image(seed: int) -> bytes:
+    """Text, holes, and bytes that do not shrink: the same each time. Another seed changes an eighth of it."""
+    blocks = []
+    for at in range(0, SIZE, 4096):
+        number = at // 4096
+        salt = seed if number % 8 == 3 else 0
+        if number % 4 == 0:
+            blocks.append(bytes(4096))
+        elif number % 4 == 1:
+            line = b"line %d of the text of release %d\n" % (number // 16, salt)
+            blocks.append((line * 200)[:4096])
+        else:
+            value, words = number * 2654435761 + salt + 1, []
+            for _ in range(512):
+                value = (value * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+                words.append((value >> 24).to_bytes(8, "little") if number % 4 == 2 else b"%08d" % (value % 4096))
+            blocks.append(b"".join(words))
+    return b"".join(blocks)
+
+
+class Watch(threading.Thread):
+    """The largest sum, at one time, of the high-water marks of this process's children and of theirs."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.most, self.over = 0, threading.Event()
+
+    def below(self, pid: str) -> list:
+        try:
+            children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
+        except OSError:
+            return []
+        return children + [one for child in children for one in self.below(child)]
+
+    def run(self) -> None:
+        while not self.over.wait(PERIOD):
+            self.most = max(self.most, sum(map(high_water, self.below(str(os.getpid())))))
+
+
+def install(device: Device, bundle: Path, before: bytes, again: bool = False) -> dict:
+    """Calls, bytes and memory of one `keelboot install`, of all its processes."""
+    device.slots["b"].write_bytes(before.ljust(SIZE + 8 * MIB, b"\0"))
+    if not again:
+        device("state", "init", "--force", "--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 1)
+    command = " ".join(map(str, [KEELBOOT, *device.options(), "install", "--progress=none", bundle]))
+    watch = Watch()
+    watch.start()
+    told = subprocess.run(["sh", "-c", f"{command} >/dev/null 2>&1; cat /proc/$$/io"], check=True, text=True,
+                          capture_output=True, env={**os.environ, "KEELBOOT_HELPER": str(HELPER)}).stdout
+    watch.over.set()
+    watch.join()
+    io = dict(line.split(": ") for line in told.splitlines())
+    return {"calls": int(io["syscr"]) + int(io["syscw"]), "read": int(io["rchar"]), "written": int(io["wchar"]),
+            "memory": watch.most}
+
+
+def installs(work: Path) -> dict:
+    """Over zeroes, over another image, over the same; and the bundle beside zstd's."""
+    one, two = image(1), image(2)
+    (work / "image").write_bytes(two)
+    run(KEELBOOT, "key", "generate", "-o", work / "k")
+    bundle = work / "x.keel"
+    run(KEELBOOT, "bundle", "create", "-o", bundle, "--compatible", "test-board", "--version", "2.0", "--sequence", 2,
+        "--image", f"root={work}/image", "--key", work / "k.key")
+    run("zstd", "-qq", "-9", "--long", work / "image", "-o", work / "image.zst")
+    device = Device(work / "device")
+    device.trust(work / "k.pem")
+    figures = {"bundle, of zstd -9 --long": bundle.stat().st_size / (work / "image.zst").stat().st_size}
+    for name, before in (("zeroes", b""), ("another image", one), ("the same image", two)):
+        got = install(device, bundle, before)
+        if device.slots["b"].read_bytes()[:SIZE] != two:
+            raise SystemExit(f"quick.py: over {name}: slot b does not hold the image")
+        figures.update({f"install over {name}: {what}": value for what, value in got.items()})
+    return figures
+
+
+# ---------------------------------------------------------------- what a boot costs
+
+def verify_instructions(work: Path) -> dict:
+    """Of keelboot-verify, on a slot of a trusted bundle."""
+    state, root = work / "verify.state", work / "device/root"
+    run(KEELBOOT, "state", "init", state, "--slots", "2", "--trial", "a", "--bundle", work / "x.keel")
+    link = work / "keelboot-verify"
+    link.symlink_to(HELPER)
+    done = subprocess.run(["bash", "-c", 'valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 3>/dev/null',
+                           "sh", link, "--state", state, "--slot", "a", "--root", root], check=False, text=True,
+                          capture_output=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode != 0 or found is None:
+        raise SystemExit(f"quick.py: keelboot-verify under valgrind: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return {"keelboot-verify: instructions": int(found[1])}
+
+
+def boots(work: Path) -> dict:
+    """The window from /init to the root's init, beside that of a minimal init; and the sizes of an initramfs."""
+    device = Machine(work / "machine")
+    so, disk, mark, minimal = boot.plugin(work), None, *(boot.compiled(work, name)
+                                                         for name in ("mark_init", "minimal_init"))
+    disk = device.disk(a=device.system("1.0", files={"sbin/init": boot.compiled(work, "mark_root"),
+                                                     **boot.own_modules(device)}))
+    ours = device.initramfs("--init", mark, "--add", f"{device.build / 'init'}:/init.measured", name="keelboot",
+                            modules=("virtio", "ext4", "watchdog"))
+    least = boot.least(device, "virtio", "--init", mark, "--add", f"{minimal}:/init.measured")
+    window = [boot.window(device, disk, "virtio", initrd, so, work) for initrd in (ours, least)]
+    return {"boot, of a minimal init": window[0] / window[1],
+            "initramfs without modules: bytes": device.initramfs(name="bare", modules=()).stat().st_size,
+            **{f"{name}: bytes": device.stripped(name).stat().st_size
+               for name in ("init", "keelboot-helper", "keelboot-guardian", "keelboot")}}
+
+
+# ---------------------------------------------------------------- the judgement
+
+def everywhere(name: str) -> bool:
+    return ", of " in name
+
+
+def release() -> str:
+    text = Path("/etc/os-release").read_text()
+    found = re.search(r"^VERSION_CODENAME=(\w+)", text, re.M)
+    return found[1] if found else "unknown"
+
+
+def compare(got: dict, wanted: dict, name: str) -> tuple:
+    """(figures that are no worse, lines about the others). name: of the release."""
+    own = wanted.get(name, {})
+    passed, wrong = 0, []
+    for what, value in got.items():
+        want = (wanted["everywhere"] if everywhere(what) else own).get(what)
+        if want is None:
+            if everywhere(what) or own:
+                wrong.append(f"{what}: {value:,.4g}, and tests/bench/quick.json has no figure: quick.py --write")
+        elif value > want * MORE:
+            wrong.append(f"{what}: {value:,.4g}, where {want:,.4g} is wanted: {100 * (value / want - 1):.1f} % more")
+        else:
+            passed += 1
+    wanted_names = {*wanted["everywhere"], *own}
+    wrong += [f"{what}: not measured" for what in sorted(wanted_names - set(got))]
+    if not own:
+        print(f"quick.py: no figures for {name}: only ratios are compared")
+    return passed, wrong
+
+
+def measured() -> dict:
+    with tempfile.TemporaryDirectory(prefix="keelboot-quick-") as temp:
+        work = Path(temp)
+        (work / "machine").mkdir()
+        return {**installs(work), **verify_instructions(work), **boots(work)}
+
+
+def write(got: dict) -> None:
+    wanted = json.loads(WANTED.read_text()) if WANTED.exists() else {}
+    wanted["everywhere"] = {what: round(value, 4) for what, value in got.items() if everywhere(what)}
+    wanted[release()] = {what: value for what, value in got.items() if not everywhere(what)}
+    WANTED.write_text(json.dumps(wanted, indent=1) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write what is measured to tests/bench/quick.json")
+    args = parser.parse_args()
+    got = measured()
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(got, indent=1) + "\n")
+    for what, value in got.items():
+        print(f"{what:<44} {value:>16,.3f}" if everywhere(what) else f"{what:<44} {value:>16,}")
+    if args.write:
+        write(got)
+        return 0
+    passed, wrong = compare(got, json.loads(WANTED.read_text()), release())
+    for line in wrong:
+        print(f"worse: {line}")
+    print(f"bench-quick: {passed} passed, {len(wrong)} failed")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
