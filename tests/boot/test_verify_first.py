@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """verify-first= decides what a damaged bundle costs: nothing, or the slot that is not in use."""
 
+import os
+import re
+
 import pytest
 
 
@@ -38,3 +41,31 @@ def test_staged_copy_that_decayed(bench, first):
     after = bench.slots(disk)
     assert after["b"] == before["b"]
     assert (after["a"] == before["a"]) == (first == "yes")
+
+
+def test_what_fits_into_memory_is_read_once(bench):
+    """It is verified first, and the second time it comes from the kernel's cache."""
+    image = bench.device.system("3.0", "once")
+    with open(image, "r+b") as file:        # bytes that do not shrink, behind the file system
+        file.seek(0, os.SEEK_END)
+        file.write(os.urandom(8 << 20))
+    bundle = bench.device.bundle("3.0", "once", image=image)
+    with bench.machine(bench.disk("1.0"), drives=[bench.stick(bundle)]) as vm:
+        said = bench.up(vm, "3.0", "b")
+        assert re.search(r"once\.keel: verified first, and read once: \d+ MiB fit into memory", said)
+        assert vm.stats()["stick"].read_bytes < 1.2 * bundle.stat().st_size
+
+
+def test_what_does_not_fit_is_read_twice_and_that_is_said(bench):
+    image = bench.work / "noise.img"
+    image.write_bytes(os.urandom(38 << 20))
+    stick = bench.stick(bench.device.bundle("3.0", "noise", image=image), folder="elsewhere")
+    with bench.machine(bench.disk("1.0"), drives=[stick]) as vm:
+        bench.up(vm, "1.0", "a")
+        bench.ask(vm, "mkdir -p /run/hog /run/stick; mount -t tmpfs -o size=90% hog /run/hog; "
+                      "mount /dev/sda /run/stick; have=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo); "
+                      "dd if=/dev/zero of=/run/hog/hog bs=1M count=$((have - 40)) 2>/dev/null")
+        before = vm.stats()["stick"].read_bytes
+        said = bench.ask(vm, "keelboot install /run/stick/elsewhere/*.keel --progress=none 2>&1", 120)
+        assert re.search(r"read twice: its \d+ MiB do not fit beside the install into the \d+ MiB of free", said), said
+        assert vm.stats()["stick"].read_bytes - before > 1.3 * (38 << 20), said
