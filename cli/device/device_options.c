@@ -86,7 +86,7 @@ static enum kb_err take_path(const char *option, const char *text, const char **
 	return KB_OK;
 }
 
-/* What runs below it has another working folder. A root that is not there is left to whoever reads
+/* What runs below it has another working folder. A root that is missing is left to whoever reads
  * it. */
 static enum kb_err take_root(const char *option, const char *text, const char **out)
 {
