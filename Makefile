@@ -268,6 +268,7 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 	@tests/run $(SUITES)
 
 check-long: ## make check, and the scenarios that take minutes: for a release
+	@qemu/deps long
 	@$(MAKE) --no-print-directory check SUITES=--long
 
 check-distro: ## Debian systems started by the initramfs of initramfs-tools and dracut: build/report/distro.json; takes hours, as root
@@ -278,7 +279,7 @@ check-distro: ## Debian systems started by the initramfs of initramfs-tools and 
 .PHONY: check-distro
 
 check-health: ## what comes behind the switch of the root: health, last words, data, guard, image test: build/report/health.json; as root
-	@qemu/deps check
+	@qemu/deps long
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel
 	@tests/run health

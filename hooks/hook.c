@@ -24,6 +24,8 @@ struct output {
 	char last[LINE_LEN];
 	size_t len;
 	unsigned lines;
+	/* or NULL */
+	struct tail *tail;
 };
 
 struct vars {
@@ -74,6 +76,8 @@ static void end_line(struct output *o)
 
 static void take_output(struct output *o, const char *text, size_t len)
 {
+	if (o->tail != NULL)
+		tail_add(o->tail, text, len);
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\n') {
 			end_line(o);
@@ -171,7 +175,7 @@ static enum kb_err run_hook(const char *dir, const char *name, const struct vars
 		.own_mounts = true,
 		.guest = true,
 	};
-	struct output out = { .name = name };
+	struct output out = { .name = name, .tail = env->tail };
 	/* Nothing of it may hold the slot's file system. */
 	struct guest guest = {
 		.kind = "hook ", .name = name, .idle = env->idle, .idle_ctx = env->idle_ctx
@@ -201,6 +205,8 @@ static enum kb_err run_hook(const char *dir, const char *name, const struct vars
 	err = verdict_of_exit(reason, name, err, status);
 	if (err != KB_OK && env->said != NULL)
 		util_print_safe(env->said, HOOK_SAID_MAX + 1, out.last);
+	if (err == KB_OK && env->tail != NULL)
+		*env->tail = (struct tail){ .len = 0 };
 	return err;
 }
 

@@ -21,6 +21,7 @@
 #pragma once
 
 #include "lib/err.h"
+#include "lib/tail.h"
 #include "selector/history.h"
 
 #define HOOK_DIR	"/usr/lib/keelboot/hooks"
@@ -41,6 +42,8 @@ struct hook_env {
 	/* Takes the last line that the failing hook printed (HOOK_SAID_MAX + 1 bytes, printable
 	 * ASCII), for the history; may be NULL. Untouched when nothing failed. */
 	char *said;
+	/* Has the last lines of the hook that failed, if it printed any; may be NULL. */
+	struct tail *tail;
 	/* Called at least once a second while hooks run, to feed the watchdog; may be NULL. The
 	 * time of a stage is bounded by HOOK_MAX * timeout_s. */
 	void (*idle)(void *ctx);

@@ -326,18 +326,28 @@ void record_history(struct record *r, enum history_kind kind, int slot, const ch
 		add_event(r, &e);
 }
 
-void record_words(struct record *r, enum words_kind kind, const struct tail *tail)
+static void add_words(struct record *r, enum words_kind kind, int slot, uint64_t token,
+		      const struct tail *tail)
 {
 	static struct words w; /* too large for a stack of process 1 */
 
-	if (!can_report(r) || r->ended == STATE_NONE || tail->len == 0)
+	if (!can_report(r) || slot == STATE_NONE || tail->len == 0)
 		return;
-	w = (struct words){
-		.kind = kind, .token = r->ended_token, .time = os_time_s(), .tail = *tail
-	};
-	words_of_slot(&w, &r->s, r->ended);
+	w = (struct words){ .kind = kind, .token = token, .time = os_time_s(), .tail = *tail };
+	words_of_slot(&w, &r->s, slot);
 	if (store_words_add(&r->store, &w) != KB_OK)
-		log_warn("unable to keep the kernel's last lines; nothing else is lost");
+		log_warn("unable to keep last words; nothing else is lost");
+}
+
+void record_words(struct record *r, enum words_kind kind, const struct tail *tail)
+{
+	add_words(r, kind, r->ended, r->ended_token, tail);
+}
+
+void record_trial_words(struct record *r, int slot, const struct tail *tail)
+{
+	if (r->s.open == slot && r->s.slot[slot].st == STATE_TRIAL)
+		add_words(r, WORDS_BOOT, slot, r->s.open_token, tail);
 }
 
 void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,

@@ -86,6 +86,10 @@ enum kb_err record_reload(struct record *r) KB_MUST_CHECK;
 /* Adds last words of the slot that ended, once; without a word where that cannot be. */
 void record_words(struct record *r, enum words_kind kind, const struct tail *tail);
 
+/* The same of a trial that this boot counted, and did not enter. Of other slots nothing is kept:
+ * they may fail in each boot. */
+void record_trial_words(struct record *r, int slot, const struct tail *tail);
+
 /* One line of history, if it can be written. */
 void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,
 		    const char *detail);

@@ -11,6 +11,7 @@
 #include "lib/log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Not the slot's fault: it costs nothing, and another initramfs boots it. option and pack: what
  * makes such a one. */
@@ -150,6 +151,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	const struct state_slot *s = &b->rec.s.slot[slot];
 	const char name[2] = { state_slot_letter(slot), '\0' };
 	char said[HOOK_SAID_MAX + 1];
+	static struct tail tail; /* too large for a stack of process 1 */
 	struct hook_env env = stages_env(b, said);
 	enum kb_err err;
 
@@ -159,6 +161,8 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	env.device = d->part[devices_root_class(&b->conf, (unsigned)slot)];
 	env.root = ROOT_DIR;
 	env.overrule = is_overruled;
+	tail = (struct tail){ .len = 0 };
+	env.tail = &tail;
 	wdt_feed(&b->wdt);
 	err = open_and_mount(b, &env, d->fstype, reason);
 	wdt_feed(&b->wdt);
@@ -168,5 +172,9 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	}
 	log_err("slot %s: %s", name, reason);
 	record_history(&b->rec, HISTORY_BOOT, slot, reason, said[0] != '\0' ? said : "not booted");
+	if (tail.len > 0 && tail.text[tail.len - 1] != '\n')
+		tail_add(&tail, "\n", 1);
+	tail_add(&tail, reason, strlen(reason));
+	record_trial_words(&b->rec, slot, &tail);
 	return err;
 }

@@ -18,20 +18,41 @@ void factory_ask(struct state *s)
 	s->factory = 1;
 }
 
-bool factory_ask_once(struct state *s, const char *token)
+static unsigned find(const struct state *s, uint64_t hash)
 {
-	uint64_t hash = hash_of(token);
+	unsigned i = 0;
 
-	if (s->factory_token == hash)
-		return false;
-	s->factory_token = hash;
-	factory_ask(s);
-	return true;
+	while (i < STATE_MARKERS_LEN && s->markers[i] != hash)
+		i++;
+	return i;
 }
 
-void factory_note(struct state *s, const char *token)
+/* The oldest one falls out if it was not there. */
+static void move_to_front(struct state *s, unsigned at, uint64_t hash)
 {
-	s->factory_token = hash_of(token);
+	if (at == STATE_MARKERS_LEN)
+		at--;
+	memmove(&s->markers[1], &s->markers[0], at * sizeof(hash));
+	s->markers[0] = hash;
+}
+
+bool factory_note(struct state *s, const char *token)
+{
+	uint64_t hash = hash_of(token);
+	unsigned at = find(s, hash);
+
+	/* Those of the newer half stay, else markers that stay would change the state each time. */
+	if (at >= STATE_MARKERS_LEN / 2)
+		move_to_front(s, at, hash);
+	return at == STATE_MARKERS_LEN;
+}
+
+bool factory_ask_once(struct state *s, const char *token)
+{
+	if (!factory_note(s, token))
+		return false;
+	factory_ask(s);
+	return true;
 }
 
 void factory_forget(struct state *s)

@@ -10,12 +10,15 @@
 /* The next boot makes the data anew. */
 void factory_ask(struct state *s);
 
-/* The same by a marker that stays where it is: once for each text that it has. False: it was heeded
- * before. */
+/*
+ * The same by a marker that stays where it is: once for each text, whoever brings it. False: it was
+ * heeded before. The last STATE_MARKERS_LEN texts are known, and so is, whatever others come, one
+ * that is seen again at least each STATE_MARKERS_LEN / 2 of them.
+ */
 bool factory_ask_once(struct state *s, const char *token);
 
-/* Takes such a marker for heeded, where nothing is known of any boot before. */
-void factory_note(struct state *s, const char *token);
+/* Takes such a marker for heeded, where nothing is known of any boot before. True: it was new. */
+bool factory_note(struct state *s, const char *token);
 
 /* Nobody wants it any more. */
 void factory_forget(struct state *s);

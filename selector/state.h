@@ -37,6 +37,7 @@
 #define STATE_FAILS_LIMIT    3	/* failures of one staged copy, then it is unstaged */
 #define STATE_UNWRITABLE_LEN 4	/* releases remembered that could not be written to a slot */
 #define STATE_FACTORY_MAX    9	/* counts no further */
+#define STATE_MARKERS_LEN    8	/* markers of a reset remembered as heeded */
 #define STATE_DATA_BEGUN_MAX 5
 #define STATE_INSTALLS_LIMIT 8 /* automatic installs between two commits */
 
@@ -165,8 +166,8 @@ struct state {
 	/* what the slot brings for it has still to be copied there: 1 and the boots that began it
 	 */
 	uint8_t factory_fill;
-	/* of the last marker that asked for it; 0: none */
-	uint64_t factory_token;
+	/* hashes of the markers that were heeded, newest first; 0: none. See factory.h */
+	uint64_t markers[STATE_MARKERS_LEN];
 	struct state_apply apply[STATE_SRC_COUNT];
 	/* automatic installs since the last commit */
 	uint8_t installs;

@@ -45,13 +45,25 @@ static void get_letter(int8_t *field, const struct state *s, const struct state_
 	*field = slot == STATE_NONE ? (int8_t)key->bad : slot;
 }
 
-static void get_hash(uint64_t *field, const struct text_line *l)
+/* 0: it is none. */
+static uint64_t read_hash(const char *val, size_t len)
 {
-	uint8_t hash[sizeof(*field)];
+	uint8_t hash[sizeof(uint64_t)];
 
-	*field = read_id(hash, sizeof(hash), l->val, l->val_len)
-			 ? __builtin_bswap64(bytes_get64(hash))
-			 : 0;
+	return read_id(hash, sizeof(hash), val, len) ? __builtin_bswap64(bytes_get64(hash)) : 0;
+}
+
+static void get_markers(uint64_t field[STATE_MARKERS_LEN], const struct text_line *l)
+{
+	const char *pos = l->val, *end = l->val + l->val_len, *item;
+	unsigned n = 0;
+	size_t len;
+
+	memset(field, 0, STATE_MARKERS_LEN * sizeof(*field));
+	while (n < STATE_MARKERS_LEN && text_item(&pos, end, &item, &len)) {
+		field[n] = read_hash(item, len);
+		n += field[n] != 0;
+	}
 }
 
 static void get_st(enum state_st *field, const struct state_key *key, const struct text_line *l)
@@ -169,7 +181,10 @@ static void get_field(struct state *s, struct state_slot *t, const struct state_
 		get_number(field, key, l);
 		break;
 	case STATE_KIND_HASH:
-		get_hash(field, l);
+		*(uint64_t *)field = read_hash(l->val, l->val_len);
+		break;
+	case STATE_KIND_MARKERS:
+		get_markers(field, l);
 		break;
 	case STATE_KIND_LETTER:
 		get_letter(field, s, key, l);

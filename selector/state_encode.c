@@ -12,14 +12,36 @@ static void put_letter(struct text_out *o, const char *key, int slot)
 	text_put(o, key, val);
 }
 
-static void put_hash(struct text_out *o, const char *key, uint64_t hash)
+#define HASH_HEX (2 * sizeof(uint64_t))
+
+static void hex_of_hash(char hex[HASH_HEX + 1], uint64_t hash)
 {
-	char hex[2 * sizeof(hash) + 1];
 	uint8_t bytes[sizeof(hash)];
 
 	bytes_put64(bytes, __builtin_bswap64(hash));
 	bytes_hex(hex, bytes, sizeof(bytes));
+}
+
+static void put_hash(struct text_out *o, const char *key, uint64_t hash)
+{
+	char hex[HASH_HEX + 1];
+
+	hex_of_hash(hex, hash);
 	text_put(o, key, hex);
+}
+
+static void put_markers(struct text_out *o, const char *key, const uint64_t *hashes)
+{
+	char val[STATE_MARKERS_LEN * (HASH_HEX + 1) + 1];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < STATE_MARKERS_LEN && hashes[i] != 0; i++) {
+		if (i > 0)
+			val[len++] = ',';
+		hex_of_hash(val + len, hashes[i]);
+		len += HASH_HEX;
+	}
+	text_put(o, key, val);
 }
 
 static void put_release(struct text_out *o, const char *key, const uint8_t *release)
@@ -146,6 +168,8 @@ static bool is_set(const struct state *s, const struct state_key *key, const voi
 		return s->nrejected > 0;
 	case STATE_KIND_UNWRITABLE:
 		return s->nunwritable > 0;
+	case STATE_KIND_MARKERS:
+		return s->markers[0] != 0;
 	case STATE_KIND_NSLOTS:
 	case STATE_KIND_SLOTS:
 	case STATE_KIND_NUMBER:
@@ -173,6 +197,9 @@ static void put_field(struct text_out *o, const char *name, const struct state *
 		break;
 	case STATE_KIND_HASH:
 		put_hash(o, name, number_of(key, field));
+		break;
+	case STATE_KIND_MARKERS:
+		put_markers(o, name, field);
 		break;
 	case STATE_KIND_LETTER:
 		put_letter(o, name, *(const int8_t *)field);

@@ -13,6 +13,7 @@ enum state_kind {
 	STATE_KIND_LIMIT,   /* uint64_t; a bad one is the highest sequence installed */
 	STATE_KIND_TOKEN,   /* uint64_t; 0 while no attempt is open */
 	STATE_KIND_HASH,    /* uint64_t; 16 hexadecimal digits */
+	STATE_KIND_MARKERS, /* uint64_t[]; such hashes, commas between, as far as they are not 0 */
 	STATE_KIND_LETTER,  /* int8_t; a slot, or '-' */
 	STATE_KIND_TEXT,    /* char[]; what is not printable ASCII is '?' */
 	STATE_KIND_STAGED,  /* struct state_staged: "source,release,failures" */

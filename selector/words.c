@@ -10,7 +10,7 @@ static const char magic[CELL_MAGIC_LEN + 1] = "KEELWORD";
 
 static const char *const kind_names[WORDS_KIND_COUNT] = {
 	[WORDS_KERNEL] = "kernel", [WORDS_PANIC] = "panic",   [WORDS_CONSOLE] = "console",
-	[WORDS_CHECK] = "check",   [WORDS_SYSTEM] = "system",
+	[WORDS_CHECK] = "check",   [WORDS_SYSTEM] = "system", [WORDS_BOOT] = "boot",
 };
 
 const char *words_kind_name(enum words_kind kind)

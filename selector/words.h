@@ -14,6 +14,7 @@ enum words_kind {
 	WORDS_CONSOLE, /* the console's last lines before a reset, from pstore */
 	WORDS_CHECK,   /* a health check that failed, with its last lines */
 	WORDS_SYSTEM,  /* failed units, and warnings of the journal */
+	WORDS_BOOT,    /* why the boot did not enter the slot, with the last lines of its hook */
 	WORDS_KIND_COUNT,
 };
 
@@ -41,7 +42,7 @@ void words_encode(const struct words *w, unsigned place, uint8_t *cell);
  * values become the harmless ones. */
 enum kb_err words_decode(struct words *w, unsigned place, const uint8_t *cell) KB_MUST_CHECK;
 
-/* "kernel", "panic", "console", "check", "system". */
+/* "kernel", "panic", "console", "check", "system", "boot". */
 const char *words_kind_name(enum words_kind kind);
 
 /* Of the same release in the same slot. */

@@ -157,6 +157,21 @@ def test_without_a_state_partition_the_boots_facts_are_not_blamed(dev):
     assert f"found neither {dev.run}/devices" in run(*options, "mark", "good").stderr
 
 
+@pytest.mark.parametrize("args", [(), ("--cancel",)])
+def test_a_reset_without_a_state_partition_is_a_failure_and_only_that(dev, args):
+    told = run("--conf-root", dev.root, "--run-dir", dev.run, "reset-data", *args, code=FAILURE)
+    assert "a reset" not in told.stderr and "no reset" not in told.stderr and told.stdout == ""
+
+
+@pytest.mark.parametrize("args, says", [((), "is waiting for the next boot already"),
+                                        (("--cancel",), "no reset of the data is waiting")])
+def test_a_reset_that_changes_nothing_says_so(good, args, says):
+    good("reset-data")
+    if args:
+        good("reset-data", *args)
+    assert says in good("reset-data", *args, code=NOTHING).stderr
+
+
 def holds(folder, size: int) -> bool:
     """Does this file system take a file so long? Debian 13's /tmp, a tmpfs, takes any."""
     probe = folder / "probe"

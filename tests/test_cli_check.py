@@ -80,6 +80,12 @@ def test_a_check_in_etc_takes_the_place_of_its_namesake(good, check):
     assert [c["ok"] for c in good.json("check")["checks"]] == [True]
 
 
+def test_a_root_may_be_a_relative_path(good, check):
+    check("10-one", "exit 0")
+    done = call(KEELBOOT, "--conf-root", good.root.name, "check", cwd=good.root.parent)
+    assert lines(done) == ["ok 10-one", "The check passed."]
+
+
 def test_what_is_no_check(good, check):
     check(".hidden", "exit 1")
     check("10-old~", "exit 1")
@@ -171,7 +177,7 @@ def test_the_environment_is_told_and_no_more(good, check):
     good("check", env={"SECRET": "x"})
     assert (good.path / "env").read_text().splitlines() == [
         "KEELBOOT_SLOT=a", "KEELBOOT_STAGE=check", "KEELBOOT_STATUS=good", "KEELBOOT_VERSION=1.0",
-        "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 
 
 def test_what_a_check_prints_cannot_reach_the_terminal(good, check):
@@ -216,8 +222,16 @@ def test_bash_runs_what_ends_with_sh_and_nothing_else_needs_no_x(good, greenboot
     greenboot("required.d/20-program", mode=0o755)
     good("check")
     assert (good.path / "there").read_text() == "kept\n"
-    greenboot("required.d/30-no-program")
-    assert "FAILED required.d/30-no-program not an executable file" in " ".join(lines(good("check", code=FAILURE)))
+
+
+def test_what_is_neither_a_script_nor_executable_is_no_check_of_greenboot(good, greenboot):
+    greenboot("required.d/10-a.sh")
+    greenboot("required.d/README")
+    greenboot("required.d/lib/functions.sh", "exit 1", mode=0o755)
+    greenboot("required.d/lib.sh/functions.sh", "exit 1", mode=0o755)
+    assert lines(good("check")) == ["ok required.d/10-a.sh", "The check passed."]
+    (good.root / "etc/greenboot/check/required.d/20-gone.sh").symlink_to("nowhere")
+    assert "FAILED required.d/20-gone.sh" in " ".join(lines(good("check", code=FAILURE)))
 
 
 def test_greenboot_without_required_checks_cannot_pass(good, greenboot):

@@ -59,20 +59,31 @@ static enum kb_err insert(struct check_list *l, unsigned first, const char *name
 	return KB_OK;
 }
 
+/* As greenboot has it: bash runs scripts by their names, a link to nothing too, which fails; the
+ * rest runs if it can. A README is no check, nor is a folder. */
+static bool is_of_greenboot(const char *path, const char *file)
+{
+	if (ends_with_sh(file) ? os_is_file(path) || !os_exists(path) : os_executable(path))
+		return true;
+	log_info("%s: neither *.sh nor an executable file: no check of greenboot", path);
+	return false;
+}
+
 static enum kb_err take_name(void *ctx, const char *file)
 {
 	const struct folder *f = ctx;
-	char name[CHECK_NAME_MAX + 1];
+	char name[CHECK_NAME_MAX + 1], path[CHECK_PATH_MAX];
 	struct check_found *c;
 
-	if (is_skipped(file))
+	snprintf(path, sizeof(path), "%s/%s", f->path, file);
+	if (is_skipped(file) || (f->kind != NULL && !is_of_greenboot(path, file)))
 		return KB_OK;
 	snprintf(name, sizeof(name), "%s%s%s", f->kind != NULL ? f->kind : "",
 		 f->kind != NULL ? "/" : "", file);
 	TRY(insert(f->list, f->first, name, &c));
 	if (c == NULL)
 		return KB_OK;
-	snprintf(c->path, sizeof(c->path), "%s/%s", f->path, file);
+	memcpy(c->path, path, sizeof(c->path));
 	c->required = f->kind == NULL || strcmp(f->kind, "required.d") == 0;
 	c->bash = f->kind != NULL && ends_with_sh(file);
 	return KB_OK;

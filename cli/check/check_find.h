@@ -45,9 +45,10 @@ struct check_list {
 /*
  * In the order in which they run: /etc/keelboot/check.d and /usr/lib/keelboot/check.d by their
  * names, of which the first counts where both have one; then required.d and then wanted.d of
- * /usr/lib/greenboot/check and /etc/greenboot/check, a folder after the other. Paths are below
- * root. KB_ENOSPC: more than CHECK_FIND_MAX; and other errors of folders that cannot be read:
- * reported, and l->why has it. Then nothing of the list may count: a check may be missing.
+ * /usr/lib/greenboot/check and /etc/greenboot/check, a folder after the other. Of greenboot's
+ * only what is *.sh, or executable, is a check; of ours each file, so that none is forgotten. Paths
+ * are below root. KB_ENOSPC: more than CHECK_FIND_MAX; and other errors of folders that cannot be
+ * read: reported, and l->why has it. Then nothing of the list may count: a check may be missing.
  */
 enum kb_err check_find(struct check_list *l, const char *root) KB_MUST_CHECK;
 

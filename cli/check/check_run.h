@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #define CHECK_RUN_SAID_MAX 160
+/* as under systemd: programs that greenboot finds are found */
+#define CHECK_RUN_PATH	   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct check_run_env {
 	/* that runs, or STATE_NONE */

@@ -4,7 +4,9 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void device_options_default(struct device_options *o)
@@ -84,13 +86,23 @@ static enum kb_err take_path(const char *option, const char *text, const char **
 	return KB_OK;
 }
 
+/* What runs below it has another working folder. A root that is missing is left to whoever reads
+ * it. */
+static enum kb_err take_root(const char *option, const char *text, const char **out)
+{
+	static char whole[PATH_MAX];
+	bool below = text[0] != '/' && realpath(text, whole) != NULL;
+
+	return take_path(option, below ? whole : text, out);
+}
+
 static enum kb_err take_global(struct device_options *o, int id, const struct args *a)
 {
 	switch (id) {
 	case STATE_PATH:
 		return take_path(a->option, a->value, &o->state);
 	case CONF_ROOT:
-		return take_path(a->option, a->value, &o->conf_root);
+		return take_root(a->option, a->value, &o->conf_root);
 	case RUN_DIR:
 		return take_path(a->option, a->value, &o->run_dir);
 	case SLOT:

@@ -155,6 +155,13 @@ unsigned failure_unjudged(const struct failure_list *l, const struct state *s)
 	return 0;
 }
 
+/* What there is of an attempt that has no verdict. */
+static const char *what_happened(const struct failure *f)
+{
+	return f->nwords > 0 && f->word[f->nwords - 1]->kind == WORDS_BOOT ? "was not booted"
+									   : "crashed";
+}
+
 void failure_sentence(char *out, size_t size, const struct failure *f)
 {
 	char sentence[OUTPUT_LINE_LEN];
@@ -163,8 +170,9 @@ void failure_sentence(char *out, size_t size, const struct failure *f)
 	if (is_rejected(f))
 		snprintf(out, size, "%s", sentence);
 	else
-		snprintf(out, size, "%s%sslot %c crashed, and was not rejected", f->e.version,
-			 f->e.version[0] != '\0' ? " in " : "", state_slot_letter(f->e.slot));
+		snprintf(out, size, "%s%sslot %c %s, and was not rejected", f->e.version,
+			 f->e.version[0] != '\0' ? " in " : "", state_slot_letter(f->e.slot),
+			 what_happened(f));
 }
 
 json_object *failure_piece_json(const struct words *w)

@@ -21,6 +21,7 @@ static const char *const heads[WORDS_KIND_COUNT] = {
 	[WORDS_CONSOLE] = "The console's last lines before the reset",
 	[WORDS_CHECK] = "The check that failed",
 	[WORDS_SYSTEM] = "Failed units, and warnings of the system",
+	[WORDS_BOOT] = "Why a boot did not enter it",
 };
 
 static void print_lines(const struct tail *t)

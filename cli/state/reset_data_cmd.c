@@ -16,10 +16,12 @@ static const struct args_option table[] = {
 /* Large, and one at a time. */
 static struct device d;
 
-static enum kb_err change_marker(bool cancel)
+/* *changed is false: it is as it shall be already. */
+static enum kb_err change_marker(bool cancel, bool *changed)
 {
-	if (factory_is_asked(&d.state) != cancel)
-		return KB_ENOENT;
+	*changed = factory_is_asked(&d.state) == cancel;
+	if (!*changed)
+		return KB_OK;
 	if (cancel)
 		factory_forget(&d.state);
 	else
@@ -42,9 +44,21 @@ static void print_marked(void)
 	puts(".\nTo take that back: keelboot reset-data --cancel");
 }
 
+static enum kb_err open_and_change(bool cancel, bool *changed)
+{
+	enum kb_err err;
+
+	TRY(device_open_to_change(&d));
+	err = d.state.newer ? KB_ENEWER : change_marker(cancel, changed);
+	device_close(&d);
+	if (err == KB_ENEWER)
+		log_err("the state was written by a newer Keelboot: use that one");
+	return err;
+}
+
 int reset_data_cmd(struct args *a, struct device_options *o)
 {
-	bool cancel = false;
+	bool cancel = false, changed = false;
 	enum kb_err err;
 	int id;
 
@@ -55,21 +69,14 @@ int reset_data_cmd(struct args *a, struct device_options *o)
 		cancel = true;
 	}
 	device_init(&d, o);
-	err = device_open_to_change(&d);
-	if (err == KB_OK && d.state.newer)
-		err = KB_ENEWER;
-	if (err == KB_OK)
-		err = change_marker(cancel);
-	device_close(&d);
-	if (err == KB_ENOENT) {
+	err = open_and_change(cancel, &changed);
+	if (err != KB_OK)
+		return output_exit_code(err);
+	if (!changed) {
 		log_warn("%s", cancel ? "no reset of the data is waiting"
 				      : "a reset of the data is waiting for the next boot already");
 		return OUTPUT_NOTHING;
 	}
-	if (err == KB_ENEWER)
-		log_err("the state was written by a newer Keelboot: use that one");
-	if (err != KB_OK)
-		return output_exit_code(err);
 	if (cancel)
 		puts("The data stays as it is.");
 	else

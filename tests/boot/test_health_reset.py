@@ -73,3 +73,20 @@ def test_stick_asks_and_the_template_of_the_slot_fills(bench):
             vm.send("reboot")
             assert ANEW not in bench.up(vm, "1.0-template", "a")
             assert bench.ask(vm, "cat /data/top").strip() == "t"
+
+
+def test_line_and_stick_that_both_stay_reset_once_each(bench):
+    """Each boot sees two texts: none of them makes the other one new."""
+    word = bench.work / "other-word"
+    word.write_text("rma-22\n")
+    stick = bench.stick(files={"keelboot/reset-data": word})
+    disk = bench.disk("1.0")
+    initrd = bench.conf_initramfs("reset-both", f"{CONF}reset-media=usb\n")
+    with bench.machine(disk, initrd=initrd, append="keelboot.reset-data=rma-21", drives=[stick]) as vm:
+        vm.expect(ANEW)
+        bench.up(vm, "1.0", "a")
+        bench.ask(vm, MAKE)
+        for _ in range(2):
+            vm.send("reboot")
+            assert ANEW not in bench.up(vm, "1.0", "a")
+            assert bench.ask(vm, "cat /data/top").strip() == "t"

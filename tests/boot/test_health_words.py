@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Last words: what a trial leaves on the state partition, whatever ends it, and whoever asks."""
+import re
 
 
 SAID = "<3>modem0: firmware is missing"
@@ -52,6 +53,23 @@ def test_power_cut_leaves_them_too_and_garbage_costs_only_them(bench):
         bench.up(vm, "1.0", "a")
         why = bench.ask(vm, "keelboot why")
         assert "2.0 in slot b was rejected: a person" in why and "No last words of it are kept." in why
+
+
+def test_hook_that_rejects_a_trial_leaves_its_last_lines(bench):
+    """Each of its tries; the old release runs all the while, and is asked."""
+    no = 'echo one; echo modem0: no firmware; [ "$KEELBOOT_STATUS" != trial ]'
+    with bench.machine(bench.disk("1.0", "2.0", good="a"),
+                       initrd=bench.initramfs(*bench.hooks(post_mount=no), name="words-hook")) as vm:
+        bench.up(vm, "1.0", "a")
+        why = bench.ask(vm, "keelboot why")
+        assert "2.0 in slot b was not booted, and was not rejected" in why
+        assert re.search(r"Why a boot did not enter it.*:\s+one\s+modem0: no firmware\s+hook 10-mine: exit 1", why)
+        assert "Its last words: keelboot why" in bench.ask(vm, "keelboot status")
+        for _ in range(2):
+            vm.send("reboot")
+            bench.up(vm, "1.0", "a")
+        why = bench.ask(vm, "keelboot why")
+        assert why.count("modem0: no firmware") == 3
 
 
 def test_healthy_boots_leave_none(bench):

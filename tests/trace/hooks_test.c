@@ -32,6 +32,30 @@ static const char *newest_event(void)
 	return events.last;
 }
 
+static struct words heard;
+static unsigned nheard;
+
+static bool hear(void *ctx, const struct words *w)
+{
+	(void)ctx;
+	heard = *w;
+	nheard++;
+	return true;
+}
+
+/* The last words on the state partition, which are so many pieces. */
+static const char *last_words(unsigned pieces)
+{
+	struct store st;
+
+	nheard = 0;
+	memset(&heard, 0, sizeof(heard));
+	machine_load(&st);
+	store_words_read(&st, hear, NULL);
+	assert_int_equal(nheard, pieces);
+	return heard.tail.text; /* a NUL follows, but for a full one */
+}
+
 static void hook(const char *path, int exit_code, const char *says)
 {
 	struct os_sim_child c = { .argv0 = path, .status = exit_code << 8 };
@@ -76,6 +100,21 @@ TEST(pre_mount_hook_rejects_a_slot_that_is_never_mounted)
 	assert_string_equal(machine_get().slot[1].reason, "hook 50-mine: exit 1");
 	newest_event();
 	assert_int_equal(events.n, 2); /* b was passed over, a boots */
+	assert_string_equal(last_words(1), "errors in /dev/vda3\nhook 50-mine: exit 1");
+	assert_int_equal(heard.kind, WORDS_BOOT);
+	assert_int_equal(heard.slot, 1);
+}
+
+/* It may fail in each boot, and each would write. */
+TEST(hook_that_rejects_a_good_slot_leaves_no_words)
+{
+	struct os_sim_child fails = { .argv0 = HOOK("pre-mount"), .status = 1 << 8, .times = 1 };
+
+	os_sim_exec(HOOK("pre-mount"));
+	os_sim_child(&fails);
+	machine_child((struct os_sim_child){ .argv0 = HOOK("pre-mount") });
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	last_words(0);
 }
 
 TEST(pre_update_hook_that_fails_keeps_apply_from_starting)

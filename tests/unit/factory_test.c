@@ -36,6 +36,44 @@ TEST(marker_that_stays_is_heeded_once_for_each_text)
 	assert_true(factory_ask_once(&s, ""));
 }
 
+/* What the askers of one boot, each of whom stays in place, do; true: one of them is heeded. */
+static bool boot_with(const char *const *tokens, unsigned n)
+{
+	bool heeded = false;
+
+	for (unsigned i = 0; i < n; i++)
+		heeded |= factory_ask_once(&s, tokens[i]);
+	factory_forget(&s);
+	s = read_back();
+	return heeded;
+}
+
+TEST(markers_that_stay_beside_each_other_are_heeded_once_each)
+{
+	static const char *const both[] = { "rma-17", "rma-18", "rma-19", "rma-20" };
+	struct state before;
+
+	assert_true(boot_with(both, 4));
+	before = s;
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(boot_with(both, 4));
+	assert_true(state_same(&s, &before)); /* a healthy boot writes nothing */
+}
+
+TEST(marker_that_stays_is_known_whatever_others_come_and_go)
+{
+	char stick[16];
+	const char *both[] = { "rma-17", stick };
+
+	for (unsigned i = 0; i < 5 * STATE_MARKERS_LEN; i++) {
+		snprintf(stick, sizeof(stick), "stick-%u", i);
+		assert_true(boot_with(both, 2));
+		assert_false(factory_ask_once(&s, "rma-17"));
+	}
+	assert_false(factory_ask_once(&s, stick));
+	assert_true(factory_ask_once(&s, "stick-0"));
+}
+
 TEST(reset_that_never_ends_is_given_up)
 {
 	factory_ask(&s);
@@ -53,7 +91,15 @@ TEST(marker_that_cannot_be_read_deletes_nothing)
 	static const char text[] = "nslots=2\nfactory=yes\nfactory.fill=maybe\nfactory.token=x\n";
 
 	OK(state_decode(&s, text, strlen(text), STATE_FORMAT));
-	EQUAL((s.factory, 0), (s.factory_fill, false), (s.factory_token, 0));
+	EQUAL((s.factory, 0), (s.factory_fill, false), (s.markers[0], 0));
+}
+
+TEST(markers_that_cannot_be_read_leave_the_others)
+{
+	static const char text[] = "nslots=2\nfactory.token=00000000000000aa,x,00000000000000bb,\n";
+
+	OK(state_decode(&s, text, strlen(text), STATE_FORMAT));
+	EQUAL((s.markers[0], 0xaa), (s.markers[1], 0xbb), (s.markers[2], 0));
 }
 
 TEST(what_is_kept_is_read_as_it_was_written)

@@ -181,6 +181,21 @@ TEST(last_line_of_the_one_that_fails_is_kept)
 	assert_string_equal(said, "no ?[1mlicence");
 }
 
+TEST(last_lines_of_the_one_that_fails_are_kept_and_of_no_other)
+{
+	struct tail tail = { .len = 0 };
+
+	env.tail = &tail;
+	add("10-a", (struct os_sim_child){ .say = { { 0, "fine\n", 0 } } });
+	OK(hook_run_dir("post-mount", &env, 10, reason));
+	assert_int_equal(tail.len, 0);
+	add("20-b",
+	    (struct os_sim_child){ .status = 1 << 8, .say = { { 0, "first\nno licence\n", 0 } } });
+	FAILS(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
+	assert_int_equal(tail.len, strlen("first\nno licence\n"));
+	assert_memory_equal(tail.text, "first\nno licence\n", tail.len);
+}
+
 TEST(a_long_name_is_cut_so_that_the_cause_is_read)
 {
 	add("10-a-name-that-is-much-longer-than-anybody-should-choose",

@@ -57,7 +57,7 @@ static void fill(struct state *st)
 	memset(st->data.release, 0xcd, sizeof(st->data.release));
 	st->factory = STATE_FACTORY_MAX;
 	st->factory_fill = STATE_FACTORY_MAX;
-	st->factory_token = UINT64_MAX;
+	memset(st->markers, 0xff, sizeof(st->markers));
 	st->installs = STATE_INSTALLS_LIMIT;
 	st->rebuilt = true;
 	st->ps = UINT64_MAX;
@@ -86,6 +86,8 @@ static bool has_size_of_its_kind(const struct state_key *key)
 		return key->size == sizeof(struct state_data);
 	case STATE_KIND_APPLY:
 		return key->size == sizeof(struct state_apply);
+	case STATE_KIND_MARKERS:
+		return key->size == STATE_MARKERS_LEN * sizeof(uint64_t);
 	case STATE_KIND_ST:
 		return key->size == sizeof(enum state_st) && key->when == STATE_WHEN_CORE;
 	case STATE_KIND_RELEASE:

@@ -44,11 +44,31 @@ static void note_event(struct apply *a, enum state_source kind)
 		log_warn("the history cannot be written");
 }
 
+/* What it asks for is durable before anything else is done. */
+static bool remember(struct apply *a, const struct apply_source *src)
+{
+	enum kb_err err = store_save(&a->store, &a->state);
+
+	if (err != KB_OK)
+		log_err("%s: keelboot/" MARKER ": the state cannot be written: %s", src->dev,
+			err_text(err));
+	return err == KB_OK;
+}
+
+/* Else each loss of the state would be one of the data, too. */
+static void note_only(struct apply *a, const struct apply_source *src, const char *token)
+{
+	if (factory_note(&a->state, token) && remember(a, src))
+		log_notice(
+			"%s: keelboot/" MARKER
+			": ignored: the state was lost, so it may have been heeded before; to ask again, write another word",
+			src->dev);
+}
+
 void apply_asked_look(struct apply *a, unsigned source)
 {
 	const struct apply_source *src = &a->o.source[source];
 	char token[TOKEN_MAX + 1];
-	enum kb_err err;
 
 	if (!read_token(&a->media, token))
 		return;
@@ -58,16 +78,16 @@ void apply_asked_look(struct apply *a, unsigned source)
 			   src->dev);
 		return;
 	}
+	if (a->state.rebuilt) {
+		note_only(a, src, token);
+		return;
+	}
 	if (!factory_ask_once(&a->state, token)) {
 		log_info("%s: keelboot/" MARKER ": was heeded before", src->dev);
 		return;
 	}
-	err = store_save(&a->store, &a->state);
-	if (err != KB_OK) {
-		log_err("%s: keelboot/" MARKER ": the state cannot be written: %s", src->dev,
-			err_text(err));
+	if (!remember(a, src))
 		return;
-	}
 	log_notice("%s: keelboot/" MARKER " asks to make the data anew", src->dev);
 	note_event(a, src->kind);
 }
