@@ -152,6 +152,16 @@ def test_install_strip_takes_the_symbols(standard, tmp_path):
     start(small, "version")
 
 
+def test_static_programs_replace_those_that_use_libraries(standard):
+    """An initramfs would pack the old ones; neither has symbols in it."""
+    library = standard / PREFIX / "lib/keelboot"
+    call("make", "-s", "DYNAMIC=1", "install-initramfs-tools", f"DESTDIR={standard}", f"PREFIX=/{PREFIX}", cwd=TOP)
+    assert not any(map(symbols, (library / "dynamic").iterdir()))
+    make("install-initramfs-tools", standard)
+    assert not (library / "dynamic").exists()
+    assert not any(symbols(library / f"keelboot-{name}") for name in ("select", "guardian", "data", "helper"))
+
+
 def test_examples_that_are_installed_are_good(standard):
     make("install-host", standard)
     for example in (standard / PREFIX / "share/doc/keelboot/examples").iterdir():
