@@ -230,7 +230,7 @@ def test_a_helper_that_is_missing_is_named(standard, device, factory, verb):
     helper.unlink()
     said = device(keelboot)(verb, factory("2.0", 20), code=FAILURE).stderr
     assert f"keelboot-helper is missing: it is not {keelboot.parent}/keelboot-helper, nor {helper}, nor " \
-           "/usr/lib/keelboot/keelboot-helper; install it: make install\n" in said
+           "/usr/lib/keelboot/keelboot-helper; install it: make install, or the package keelboot\n" in said
     assert "SECCOMP" not in said
 
 
@@ -300,4 +300,5 @@ def test_a_program_with_more_rights_than_its_caller_is_led_nowhere():
         keelboot.chmod(0o755)
         assert said() == "taken in\n"
         keelboot.chmod(0o4755)
-        assert "mkinitramfs is missing: it is not /usr/lib/keelboot/mkinitramfs; " in said()
+        assert "mkinitramfs is missing: it is not /usr/lib/keelboot/mkinitramfs; install it: make install, or the " \
+               "package keelboot-tools\n" in said()
