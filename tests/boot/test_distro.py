@@ -421,9 +421,9 @@ def test_slots_on(board, what):
         root = board.ask(vm, "sed -n \"s/^KEELBOOT_ROOT='\\(.*\\)'/\\1/p\" /run/keelboot/root.env").strip()
         assert re.match(r"/dev/(dm-\d+|md\d+)$", root)
         assert board.ask(vm, "grep ^KEELBOOT_NAME= /run/keelboot/root.env").strip() == \
-            f"KEELBOOT_NAME='{mapped_disk.NAMES[kind].format('b')}'"
+            f"KEELBOOT_NAME='{mapped_disk.NAMES[kind]['b']}'"
         assert board.ask(vm, "findmnt -no SOURCE /").strip() in (
-            root, mapped_disk.NODES[kind].format("b"), board.ask(vm, f"readlink -f {root}").strip())
+            root, mapped_disk.NODES[kind]["b"], board.ask(vm, f"readlink -f {root}").strip())
 
 
 def test_slots_that_nobody_opens_restart(board):
