@@ -113,8 +113,8 @@ static void print_holds(const struct adopt *ad)
 
 	adopt_path(ad, grub, "/usr/sbin/update-grub");
 	if (os_exists(grub))
-		printf("First keep apt from the kernel, which comes with a release: apt-mark hold linux-image-amd64 linux-image-%s grub-efi-amd64\n",
-		       ad->kernel);
+		puts("First keep apt from kernel and GRUB; a new kernel comes with a release:\n"
+		     "    dpkg-query -Wf '${db:Status-Abbrev} ${Package}\\n' 'linux-image-*' 'grub-*' | sed -n 's/^ii *//p' | xargs apt-mark hold");
 }
 
 static void print_plan(const struct adopt *ad)
