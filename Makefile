@@ -258,6 +258,7 @@ $(DATACUT): $(call obj,$(wildcard tests/sim/datacut_*.c) $(SIMBASE)) $(LIBKB) $(
 
 tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) ## build all test programs
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 test-programs)
+	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory DYNAMIC=1 all)
 
 test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
 
@@ -274,6 +275,7 @@ check-long: ## make check, and the scenarios that take minutes: for a release
 check-distro: ## Debian systems started by the initramfs of initramfs-tools and dracut: build/report/distro.json; takes hours, as root
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) DYNAMIC=1 all
 	@qemu/kernel
 	@tests/run distro
 .PHONY: check-distro
@@ -460,9 +462,12 @@ install-dev: install-library ## install what one needs to compile such a program
 # What the initramfs of a distribution is made of, and the glue of its generator.
 BOOTPROGS := $(B)/keelboot-select $(B)/keelboot-guardian $(B)/keelboot-data $(B)/keelboot-$(if $(DYNAMIC),prober,helper)
 BOOTDIR   := $(LIBDIR)$(if $(DYNAMIC),/dynamic)
+# Always without symbols (STRIP=true: somebody else takes them away): an initramfs packs them as they are. It prefers those in
+# dynamic/, which would hide newer ones.
 install-boot: all
+	$(if $(DYNAMIC),,rm -rf $(DESTDIR)$(LIBDIR)/dynamic)
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d $(DESTDIR)$(BOOTDIR)
-	$(INSTALL_PROGRAM) $(BOOTPROGS) $(DESTDIR)$(BOOTDIR)/
+	$(INSTALL) -m 755 -s --strip-program=$(STRIP) $(BOOTPROGS) $(DESTDIR)$(BOOTDIR)/
 	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk hooks/lib/drivers.awk $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 hooks/lib/say-missing $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/

@@ -15,6 +15,15 @@ bool container_is(const char *fstype)
 	return false;
 }
 
+/* "/dev/GROUP/VOLUME", and not a folder that udev fills with names of everything. */
+static bool is_volume(const char *path)
+{
+	const char *name = path + strlen("/dev/");
+
+	return strncmp(path, "/dev/", strlen("/dev/")) == 0 && strchr(name, '/') != NULL &&
+	       strncmp(name, "disk/", 5) != 0 && strncmp(name, "block/", 6) != 0;
+}
+
 const char *container_of_path(const char *path)
 {
 	static const struct {
@@ -30,5 +39,5 @@ const char *container_of_path(const char *path)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(kinds); i++)
 		if (strncmp(path, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
 			return kinds[i].what;
-	return NULL;
+	return is_volume(path) ? "a volume of LVM" : NULL;
 }

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from cli_device import FAILURE, HELPER, KEELBOOT, MIB, NOTHING, OK, USAGE, call, run
+from cli_device import FAILURE, HELPER, KEELBOOT, MIB, NOTHING, OK, TOP, USAGE, call, run
 
 KERNEL = "6.1.0-test"
 GLUE = "usr/share/initramfs-tools/hooks/keelboot"
@@ -220,6 +220,46 @@ def test_the_commands_give_boot_a_partition(install):
              "grub-install --force-extra-removable /dev/vda\nupdate-grub\n"]
     assert [script.index(step) for step in steps] == sorted(script.index(step) for step in steps)
     call("sh", "-n", input=script)
+
+
+def test_what_debians_page_says_of_the_script_fits_it(install):
+    debian = install(parts={"root": 96}, boot=False)
+    os.truncate(debian.root / "dev/vda", 2048 * MIB)
+    lines = debian.adopt("--commands").stdout.splitlines()
+    said = re.search(r"^- \*\*Without GRUB\*\*, (.*? out of the script)", (TOP / "docs/DEBIAN.md").read_text(),
+                     re.M | re.S)[1]
+    words = re.findall(r"`(.*?)`", said)
+    assert words == ["grub-install", "update-grub"]
+    for word in words:
+        assert len([line for line in lines if line.startswith(word)]) == 1
+
+
+def test_without_systemd_its_script_is_linked(debian):
+    link = "ln -s /usr/lib/keelboot/keelboot.init /etc/init.d/keelboot"
+    debian.put("run/systemd/system/x", "")
+    debian.put("etc/init.d/cron", "")
+    assert link not in debian.adopt("--dry-run").stdout
+    shutil.rmtree(debian.root / "run/systemd")
+    assert f"{link}\nupdate-rc.d keelboot defaults\n" in debian.adopt("--commands").stdout
+    debian.put("etc/init.d/keelboot", "")
+    assert link not in debian.adopt("--dry-run").stdout
+
+
+def test_a_key_on_the_disk_of_the_device_is_warned_of(debian):
+    assert "disk of this device" not in debian.adopt("--dry-run").stderr
+    place = os.stat(debian.key).st_dev
+    number = f"{os.major(place)}:{os.minor(place)}"
+    debian.put("sys/class/block/vda6/dev", f"{number}\n")
+    with open(debian.root / "proc/self/mountinfo", "a") as mounts:
+        mounts.write(f"40 1 {number} / /data rw,relatime shared:1 - ext4 /dev/x rw\n")
+    assert f"{debian.key} lies on the disk of this device" in debian.adopt("--dry-run").stderr
+
+
+def test_with_grub_apt_has_to_leave_the_kernel_alone(debian):
+    assert "apt-mark" not in debian.adopt("--dry-run").stdout
+    debian.put("usr/sbin/update-grub", "")
+    told = re.search(r"^ +(.* apt-mark hold)$", debian.adopt("--dry-run").stdout, re.M)[1]
+    assert f"\n{told}\n" in (TOP / "docs/DEBIAN.md").read_text()
 
 
 def test_no_script_is_printed_where_a_person_has_to_decide(install):

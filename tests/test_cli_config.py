@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot check-config`, and the examples of system.conf."""
+import re
+
 import pytest
 from cli_device import FAILURE, OK, TOP, USAGE, document, run
 
@@ -53,6 +55,41 @@ def test_what_a_boot_passes_over_is_an_error_here(tmp_path, text, says):
 def test_a_deadline_that_counts_or_that_nobody_chose_is_fine(tmp_path, text):
     """A drop-in, which does not name the device, leaves the watchdog to the other files."""
     check(tmp_path, text, OK)
+
+
+UNOPENED = """\
+[system]
+compatible=x
+root-overlay=/dev/loop0
+[state]
+partition=/dev/vg/state
+[slot.a]
+root=/dev/vg/a
+[slot.b]
+root=/dev/loop1
+[slot.c]
+root=/dev/disk/by-partlabel/c
+[source.data]
+partition=/dev/md/data
+"""
+
+
+def test_devices_that_keelboots_own_init_does_not_open_are_warned_of(tmp_path):
+    done = check(tmp_path, UNOPENED, OK)
+    told = re.findall(r"system.conf: (.*?)=/dev/\S+ is (a .*?): (only|no)", done.stderr)
+    assert told == [("[slot.a] root", "a volume of LVM", "only"), ("[slot.b] root", "a loop device", "no"),
+                    ("[state] partition", "a volume of LVM", "no"), ("[system] root-overlay", "a loop device", "no"),
+                    ("[source.data] partition", "a RAID array", "only")]
+    assert done.stdout.endswith("no errors found.\n")
+    file = tmp_path / "system.conf"
+    warnings = document("check-config", file)["warnings"]
+    assert len(warnings) == 5 and "[slot.a] root=/dev/vg/a is a volume of LVM" in warnings[0]["text"]
+
+
+def test_a_file_that_does_not_name_the_device_is_warned_of(tmp_path):
+    done = check(tmp_path, "[install]\nprogress-deadline=40\n", OK)
+    assert "[system] compatible= is missing: no bundle is installed" in done.stderr
+    assert "no problems found" not in done.stdout
 
 
 def test_complaints_in_json(tmp_path):

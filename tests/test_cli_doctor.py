@@ -628,7 +628,7 @@ def test_an_overlay_that_nothing_has_made(board):
     assert board.findings() == set(), "none is wanted"
     board.dev.configure(OVERLAY)
     assert board.findings(FAILURE) == {("error", "overlay-absent")}
-    assert "init=/usr/lib/keelboot/keelboot-overlay" in board.told("overlay-absent")[0]["fix"]
+    assert "update-initramfs -u" in board.told("overlay-absent")[0]["fix"]
     board.put("proc/mounts", OVERLAY_ROOT)
     assert board.findings() == set()
     # Something covers it again.
@@ -863,7 +863,7 @@ def test_what_matters_only_on_some_devices_is_told_there(board):
         (board.sys / "sys/class/mmc_host" / host).mkdir(parents=True)
     board.dev.configure("[system]\nverify-slot=always\n")
     more = set(lacks(board)) - before
-    assert {text.split()[0] for text in more} == {"a", "an", "keelboot"}
+    assert {text.split()[0] for text in more} == {"an", "keelboot"}
     assert ("error", "kernel-lacks") in board.findings(FAILURE)
     kernel(board, "6.1.0")
     assert lacks(board) == ["an MMC card in a slot for cards looks like a fixed eMMC"]
@@ -874,7 +874,7 @@ def test_the_page_of_kernels_has_what_doctor_says():
     told = re.findall(r'VERSION\((\d+), (\d+)\), DOCTOR_\w+, \w+,\s+"([^"]+)"', source)
     page = (TOP / "docs/KERNELS.md").read_text()
     rows = re.findall(r"^\| (\d+)\.(\d+) \| (.*?) \| (.*?) \|$", page, re.M)
-    assert [row[:3] for row in rows if "`kernel-lacks`" in row[3]] == told
+    assert [row[:3] for row in rows if "`kernel-lacks`" in row[3]] == list(dict.fromkeys(told))
     others = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row[3])} - {"kernel-lacks"}
     known = "".join(path.read_text() for path in (TOP / "cli/doctor").glob("*.c"))
     assert others and all(f'"{name}"' in known for name in others)

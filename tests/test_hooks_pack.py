@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hooks of all generators share: the drivers that an initramfs is told about."""
+"""What the hooks of all generators share: the drivers that an initramfs is told about. And the calls
+of mkinitcpio's hook."""
 
 import subprocess
 
@@ -102,3 +103,33 @@ def test_debians_kernel_has_drivers_of_watchdogs_for_qemu_and_for_intel(tmp_path
     # As large as keelboot-select reads: TABLE_MAX, PATTERNS_MAX and MODULES_MAX of drivers.c.
     assert sum(len(line) + 1 for line in lines) < 65536 and len(lines) < 2048 and len(set(told)) < 64
     assert all(len(line.split()) <= 2 for line in lines)
+
+
+# ---------------------------------------------------------------- mkinitcpio, busybox
+
+def calls(tmp_path, function: str, status: int, mounts: str = "") -> list:
+    """What the hook does where `choose` and `enter` end with that status."""
+    program = tmp_path / "keelboot-select"
+    program.write_text(f"#!/bin/sh\necho \"$*\" >>{tmp_path}/calls\n[ $1 = fail ] && exit 4\nexit {status}\n")
+    program.chmod(0o755)
+    (tmp_path / "calls").write_text("")
+    (tmp_path / "mounts").write_text(mounts)
+    hook = (TOP / "hooks/mkinitcpio/hooks/keelboot").read_text().replace("/usr/lib/keelboot", str(tmp_path)) \
+        .replace("/proc/mounts", f"{tmp_path}/mounts")
+    subprocess.run(["busybox", "ash"], text=True, check=True,
+                   input=f"{hook}\nlaunch_interactive_shell() {{ echo prompt >>{tmp_path}/calls; }}\n{function}\n")
+    return (tmp_path / "calls").read_text().splitlines()
+
+
+@pytest.mark.parametrize("status", [2, 3, 4])
+def test_mkinitcpio_notes_a_failure_before_its_prompt(tmp_path, status):
+    assert calls(tmp_path, "run_hook", status) == ["choose", "fail initramfs cannot choose a root", "prompt"]
+    assert calls(tmp_path, "run_latehook", status) == [
+        "enter /new_root", "fail initramfs cannot enter it", "prompt"]
+
+
+def test_mkinitcpio_tells_where_the_root_is_mounted(tmp_path):
+    assert calls(tmp_path, "run_hook", 1) == ["choose"]
+    assert calls(tmp_path, "run_latehook", 0, "proc /proc proc rw 0 0\n/dev/vda3 /new_root ext4 ro 0 0\n") == [
+        "enter /new_root"]
+    assert calls(tmp_path, "run_latehook", 0, "/dev/vda3 /sysroot ext4 ro 0 0\n") == ["enter /sysroot"]

@@ -152,6 +152,16 @@ def test_install_strip_takes_the_symbols(standard, tmp_path):
     start(small, "version")
 
 
+def test_static_programs_replace_those_that_use_libraries(standard):
+    """An initramfs would pack the old ones; neither has symbols in it."""
+    library = standard / PREFIX / "lib/keelboot"
+    call("make", "-s", "DYNAMIC=1", "install-initramfs-tools", f"DESTDIR={standard}", f"PREFIX=/{PREFIX}", cwd=TOP)
+    assert not any(map(symbols, (library / "dynamic").iterdir()))
+    make("install-initramfs-tools", standard)
+    assert not (library / "dynamic").exists()
+    assert not any(symbols(library / f"keelboot-{name}") for name in ("select", "guardian", "data", "helper"))
+
+
 def test_examples_that_are_installed_are_good(standard):
     make("install-host", standard)
     for example in (standard / PREFIX / "share/doc/keelboot/examples").iterdir():
@@ -220,7 +230,7 @@ def test_a_helper_that_is_missing_is_named(standard, device, factory, verb):
     helper.unlink()
     said = device(keelboot)(verb, factory("2.0", 20), code=FAILURE).stderr
     assert f"keelboot-helper is missing: it is not {keelboot.parent}/keelboot-helper, nor {helper}, nor " \
-           "/usr/lib/keelboot/keelboot-helper; install it: make install\n" in said
+           "/usr/lib/keelboot/keelboot-helper; install it: make install, or the package keelboot\n" in said
     assert "SECCOMP" not in said
 
 
@@ -290,4 +300,5 @@ def test_a_program_with_more_rights_than_its_caller_is_led_nowhere():
         keelboot.chmod(0o755)
         assert said() == "taken in\n"
         keelboot.chmod(0o4755)
-        assert "mkinitramfs is missing: it is not /usr/lib/keelboot/mkinitramfs; " in said()
+        assert "mkinitramfs is missing: it is not /usr/lib/keelboot/mkinitramfs; install it: make install, or the " \
+               "package keelboot-tools\n" in said()

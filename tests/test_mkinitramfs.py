@@ -5,6 +5,7 @@ import base64
 import gzip
 import lzma
 import os
+import re
 import shutil
 import stat
 import struct
@@ -20,6 +21,7 @@ import kbimage
 import kbkernel
 import kbmodules
 from cli_device import TOP, call
+from test_cli_config import UNOPENED
 
 PROGRAM = TOP / "initramfs" / "mkinitramfs"
 
@@ -396,6 +398,14 @@ def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
     image = make("--keys", tmp_path / "keys").image
     assert [name for name in listing(image) if "/keys/" in name and not name.endswith(".d")] == \
         [f"etc/keelboot/keys/{name}" for name in ("acme.pem", "retired.d/old.pem", "retired.d/older.pub")]
+
+
+def test_devices_that_this_initramfs_does_not_open_are_warned_of(make, tmp_path):
+    (tmp_path / "system.conf").write_text(UNOPENED)
+    said = make("--conf", tmp_path / "system.conf").stderr
+    told = re.findall(r"warning: (\[.*?\] .*?): this initramfs does not open it", said)
+    assert told == ["[system] root-overlay=/dev/loop0", "[state] partition=/dev/vg/state", "[slot.a] root=/dev/vg/a",
+                    "[slot.b] root=/dev/loop1", "[source.data] partition=/dev/md/data"]
 
 
 def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):

@@ -3,6 +3,7 @@
 #include "cli/adopt/adopt.h"
 
 #include "lib/container.h"
+#include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
 #include "selector/store.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define IMAGE_ROOM (16 * ADOPT_MIB) /* for a journal */
@@ -102,36 +104,76 @@ static void check_program(struct adopt *ad)
 			      "%s is missing: it makes the overlay above a slot", path);
 }
 
+/* Whether one of its file systems, which is mounted, has this number. */
+static bool is_on_disk(const struct adopt *ad, dev_t dev)
+{
+	struct adopt_mount m;
+
+	for (unsigned i = 0; i < ad->disk.n; i++)
+		if (adopt_mount_of(ad, &ad->disk.part[i], &m) && makedev(m.major, m.minor) == dev)
+			return true;
+	return false;
+}
+
 /* A private key in the root would come into the bundle, and onto each device that takes it. */
-static void check_key(struct adopt *ad)
+static void check_place_of_key(struct adopt *ad, dev_t dev)
 {
 	char root[DEVICE_PATH_MAX];
-	struct stat key, at;
+	struct stat at;
+
+	adopt_path(ad, root, "/");
+	if (ad->sys_root[0] == '\0' && stat(root, &at) == 0 && dev == at.st_dev)
+		adopt_problem(ad, "move it onto a stick",
+			      "%s lies on the root, and would become a part of the bundle",
+			      ad->key);
+	else if (is_on_disk(ad, dev))
+		log_warn(
+			"%s lies on the disk of this device: who gets hold of the device can sign releases; move it onto a stick",
+			ad->key);
+}
+
+static void check_key(struct adopt *ad)
+{
+	struct stat key;
 
 	if (ad->key == NULL) {
 		adopt_problem(
 			ad,
-			"keelboot key generate -o /data/vendor; then pass --key /data/vendor.key",
+			"mount a stick, and make a key on it: keelboot key generate -o /mnt/vendor; then pass --key /mnt/vendor.key",
 			"no private key to sign the first bundle with");
 		return;
 	}
 	if (strncmp(ad->key, "pkcs11:", 7) == 0)
 		return;
-	adopt_path(ad, root, "/");
 	if (stat(ad->key, &key) != 0)
-		adopt_problem(ad, "keelboot key generate -o /data/vendor", "%s: cannot be read: %m",
-			      ad->key);
-	else if (ad->sys_root[0] == '\0' && stat(root, &at) == 0 && key.st_dev == at.st_dev)
-		adopt_problem(ad, "move it onto the data partition, or onto a stick",
-			      "%s lies on the root, and would become a part of the bundle",
-			      ad->key);
+		adopt_problem(
+			ad, "mount the stick that has it, or make one there: keelboot key generate",
+			"%s: cannot be read: %m", ad->key);
+	else
+		check_place_of_key(ad, key.st_dev);
 }
 
 static void check_initramfs(struct adopt *ad)
 {
 	if (ad->generator == NULL)
-		adopt_problem(ad, "apt install keelboot-initramfs-tools (or keelboot-dracut)",
-			      "nothing puts Keelboot into the initramfs");
+		adopt_problem(
+			ad, "apt install keelboot-initramfs-tools (or keelboot-dracut)",
+			"nothing that adopt knows puts Keelboot into the initramfs; it does not know mkosi-initrd");
+}
+
+/* Packages enable the units of systemd; of another init, nobody else would mark a trial good. */
+static void check_init(struct adopt *ad)
+{
+	char systemd[DEVICE_PATH_MAX], scripts[DEVICE_PATH_MAX], ours[DEVICE_PATH_MAX];
+
+	adopt_path(ad, systemd, "/run/systemd/system");
+	adopt_path(ad, scripts, "/etc/init.d");
+	adopt_path(ad, ours, "/etc/init.d/keelboot");
+	if (!os_exists(systemd) && os_exists(scripts) && !os_exists(ours))
+		adopt_missing(ad,
+			      "ln -s /usr/lib/keelboot/keelboot.init /etc/init.d/keelboot\n"
+			      "update-rc.d keelboot defaults",
+			      "systemd does not run, and no script of sysvinit marks a trial good");
 }
 
 void adopt_check(struct adopt *ad)
@@ -149,4 +191,5 @@ void adopt_check(struct adopt *ad)
 	if (!ad->has_bundle)
 		check_key(ad);
 	check_initramfs(ad);
+	check_init(ad);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/output/output.h"
 #include "lib/container.h"
+#include "lib/os.h"
 #include "selector/store.h"
 
 #include <stdio.h>
@@ -104,6 +105,18 @@ static void print_step(unsigned *n, bool done, const char *text)
 	printf("  %u. %s%s\n", ++*n, text, done ? " (is done)" : "");
 }
 
+/* Above an overlay, GRUB's update-grub fails, and leaves the package that called it half
+ * configured. */
+static void print_holds(const struct adopt *ad)
+{
+	char grub[DEVICE_PATH_MAX];
+
+	adopt_path(ad, grub, "/usr/sbin/update-grub");
+	if (os_exists(grub))
+		puts("First keep apt from kernel and GRUB; a new kernel comes with a release:\n"
+		     "    dpkg-query -Wf '${db:Status-Abbrev} ${Package}\\n' 'linux-image-*' 'grub-*' | sed -n 's/^ii *//p' | xargs apt-mark hold");
+}
+
 static void print_plan(const struct adopt *ad)
 {
 	const struct prober_part *b = ad->role[ADOPT_SLOT_B];
@@ -126,6 +139,7 @@ static void print_plan(const struct adopt *ad)
 	print_step(&n, ad->in_initramfs, text);
 	if (ad->role[ADOPT_OVERLAY] == NULL)
 		puts("What the system writes to its root goes into memory: there is no partition keelboot-overlay.");
+	print_holds(ad);
 	puts("Nothing in slot a changes but /etc/keelboot. Until step 5 the machine boots as before.");
 }
 

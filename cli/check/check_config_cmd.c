@@ -5,9 +5,11 @@
 
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf_paths.h"
+#include "lib/container.h"
 #include "lib/log.h"
 #include "lib/stall.h"
 #include "lib/util.h"
+#include "selector/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,27 +28,41 @@ struct checking {
 	/* NULL: all of the device's */
 	const char *file;
 	bool json;
-	unsigned n;
-	json_object *list;
+	/* mistakes, and what may be right elsewhere */
+	unsigned n, warnings;
+	json_object *list, *warning_list;
 };
+
+static void add_to(json_object *list, const char *file, int line, const char *text)
+{
+	json_object *o = json_object_new_object();
+
+	output_json_text(o, "file", file);
+	output_json_number(o, "line", (uint64_t)line);
+	output_json_text(o, "text", text);
+	output_json_append(list, o);
+}
 
 static void print_complaint(void *ctx, const char *file, int line, const char *text)
 {
 	struct checking *c = ctx;
-	json_object *o;
 
 	c->n++;
-	if (!c->json && line > 0)
+	if (c->json)
+		add_to(c->list, file, line, text);
+	else if (line > 0)
 		log_err("%s:%d: %s", file, line, text);
-	else if (!c->json)
+	else
 		log_err("%s: %s", file, text);
-	if (!c->json)
-		return;
-	o = json_object_new_object();
-	output_json_text(o, "file", file);
-	output_json_number(o, "line", (uint64_t)line);
-	output_json_text(o, "text", text);
-	output_json_append(c->list, o);
+}
+
+static void print_warning(struct checking *c, const char *file, const char *text)
+{
+	c->warnings++;
+	if (c->json)
+		add_to(c->warning_list, file, 0, text);
+	else
+		log_warn("%s: %s", file, text);
 }
 
 /* A key that init reads, or MODULE.PARAMETER. */
@@ -137,6 +153,38 @@ static void check_data(struct checking *c, const struct conf *conf, const char *
 	}
 }
 
+/* Keelboot's own init opens partitions. Others can do more for some. */
+static void check_part(struct checking *c, const char *file, const char *key, const char *spec,
+		       bool may_be_opened)
+{
+	const char *kind = container_of_path(spec);
+	bool opened = may_be_opened && kind != NULL && strncmp(spec, "/dev/loop", 9) != 0 &&
+		      strncmp(spec, "/dev/nbd", 8) != 0;
+	char text[256];
+
+	if (kind == NULL)
+		return;
+	snprintf(text, sizeof(text), "%s=%.64s is %s: %s", key, spec, kind,
+		 opened ? "only the initramfs of a distribution opens that; Keelboot's own does not"
+			: "no initramfs finds it; name a partition of the disk");
+	print_warning(c, file, text);
+}
+
+static void check_parts(struct checking *c, const struct conf *conf, const char *file)
+{
+	char key[64];
+
+	for (unsigned i = 0; i < conf->nslots; i++)
+		for (unsigned n = 0; n < conf->slot[i].nclasses; n++) {
+			snprintf(key, sizeof(key), "[slot.%c] %.32s", state_slot_letter((int)i),
+				 conf->slot[i].cls[n].name);
+			check_part(c, file, key, conf->slot[i].cls[n].part, true);
+		}
+	check_part(c, file, "[state] partition", conf->state, false);
+	check_part(c, file, "[system] root-overlay", conf->overlay, false);
+	check_part(c, file, "[source.data] partition", conf->data_part, true);
+}
+
 /* What each value by itself does not show. */
 static void check_whole(struct checking *c, const struct conf *conf, const char *file)
 {
@@ -187,6 +235,11 @@ static enum kb_err check_file(struct checking *c)
 	/* A drop-in alone does not say what the others do; it does not name the device, either. */
 	if (conf.compatible[0] != '\0')
 		check_whole(c, &conf, c->file);
+	else
+		print_warning(
+			c, c->file,
+			"[system] compatible= is missing: no bundle is installed, unless another file has it");
+	check_parts(c, &conf, c->file);
 	return KB_OK;
 }
 
@@ -206,6 +259,7 @@ static void check_device_keys(struct checking *c, const struct device_options *o
 				"[system] compatible= is missing: no bundle is installed");
 	check_kernel_line(c, conf.command_line, "system.conf");
 	check_whole(c, &conf, "system.conf");
+	check_parts(c, &conf, "system.conf");
 }
 
 static int print_complaints(struct checking *c)
@@ -214,8 +268,8 @@ static int print_complaints(struct checking *c)
 
 	if (!c->json) {
 		if (c->n == 0)
-			printf("%s: no problems found.\n",
-			       c->file != NULL ? c->file : "system.conf");
+			printf("%s: no %s found.\n", c->file != NULL ? c->file : "system.conf",
+			       c->warnings == 0 ? "problems" : "errors");
 		if (output_flush() != KB_OK)
 			return OUTPUT_FAILURE;
 		return c->n == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
@@ -223,6 +277,7 @@ static int print_complaints(struct checking *c)
 	o = output_json_new();
 	output_json_bool(o, "ok", c->n == 0);
 	output_json_add(o, "complaints", c->list);
+	output_json_add(o, "warnings", c->warning_list);
 	if (output_json_print(o, false) != KB_OK)
 		return OUTPUT_FAILURE;
 	return c->n == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
@@ -243,8 +298,10 @@ int check_config_cmd(struct args *a, struct device_options *o)
 		else
 			c.file = a->value;
 	}
-	if (c.json)
+	if (c.json) {
 		c.list = output_json_list();
+		c.warning_list = output_json_list();
+	}
 	if (c.file != NULL)
 		err = check_file(&c);
 	else

@@ -53,7 +53,7 @@ static void check_made(struct doctor *doc)
 		return;
 	doctor_report(
 		doc, DOCTOR_ERROR, "overlay-absent",
-		"boot with an initramfs that has this system.conf; where a distribution's mounts the root, add init=/usr/lib/keelboot/keelboot-overlay to the kernel command line",
+		"make the initramfs anew, so that it has this system.conf (update-initramfs -u; /usr/lib/keelboot/dracut-renew), and boot again",
 		"[system] root-overlay= is set, but nothing has laid an overlay above the root");
 }
 

@@ -65,7 +65,7 @@ static const struct loss {
 	{ VERSION(5, 9), DOCTOR_ERROR, has_root_hash,
 	  "a slot with a root hash does not boot: dm-verity cannot panic on a damaged block" },
 	{ VERSION(5, 9), DOCTOR_NOTE, has_no_root_hash,
-	  "no slot can have a root hash: dm-verity cannot panic on a damaged block" },
+	  "a slot with a root hash does not boot: dm-verity cannot panic on a damaged block" },
 	{ VERSION(5, 9), DOCTOR_NOTE, always, "the initramfs cannot be packed with zstd" },
 	{ VERSION(5, 10), DOCTOR_NOTE, has_device_tree,
 	  "keelboot image build --for-this-machine does not see the suppliers of a device" },

@@ -71,7 +71,7 @@ static bool start(const struct device *d, const struct guard_boot *b, bool trial
 		  const struct wdt *w, const int *fds, pid_t *pid)
 {
 	static const struct tool tool = { "KEELBOOT_GUARDIAN", "keelboot-guardian",
-					  "keelboot-guardian" };
+					  "keelboot-guardian", "keelboot" };
 	char path[PATH_MAX], self[PATH_MAX], deadline[16], shutdown[16], watchdog[16], verdict[16];
 	bool release = trial && w->armed && w->handover == CONF_HANDOVER_RELEASE;
 	/* "@" as in an initramfs: it is there until the machine is off. systemd complains that it

@@ -15,28 +15,30 @@
 /* In the order of the help. The tools ask by NAME how they are called. */
 #define NAME "KEELBOOT_IMAGE"
 
+#define PACKAGE "keelboot-tools"
+
 static const struct verb {
 	const char *name, *what;
 	struct tool tool;
 } verbs[] = {
 	{ "build",
 	  "make an initramfs; keelboot-mkinitramfs(8)",
-	  { NULL, "../initramfs/mkinitramfs", "mkinitramfs" } },
+	  { NULL, "../initramfs/mkinitramfs", "mkinitramfs", PACKAGE } },
 	{ "boot",
 	  "run it in QEMU, with your disks, on this terminal",
-	  { NULL, "../qemu/run", "qemu/run" } },
+	  { NULL, "../qemu/run", "qemu/run", PACKAGE } },
 	{ "loop",
 	  "boot it many times, and measure; cut its power, or reset it",
-	  { NULL, "../qemu/bootloop", "qemu/bootloop" } },
+	  { NULL, "../qemu/bootloop", "qemu/bootloop", PACKAGE } },
 	{ "test",
 	  "boot a system of yours through updates, failures and power cuts",
-	  { NULL, "../qemu/imagetest", "qemu/imagetest" } },
+	  { NULL, "../qemu/imagetest", "qemu/imagetest", PACKAGE } },
 	{ "disk",
 	  "make a disk image with partitions, or take one apart",
-	  { NULL, "../qemu/mkdisk", "qemu/mkdisk" } },
+	  { NULL, "../qemu/mkdisk", "qemu/mkdisk", PACKAGE } },
 	{ "kernel",
 	  "fetch Debian's kernel for QEMU, without installing it",
-	  { NULL, "../qemu/kernel", "qemu/kernel" } },
+	  { NULL, "../qemu/kernel", "qemu/kernel", PACKAGE } },
 };
 
 static void print_image_help(FILE *to)

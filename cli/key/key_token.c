@@ -41,7 +41,7 @@ const char *key_token_shown(const char *key)
 static enum kb_err start_tool(const char *verb, const char *uri, int in, int out, pid_t *pid)
 {
 	static const struct tool tool = { "KEELBOOT_PKCS11", "../cli/keelboot-pkcs11",
-					  "keelboot-pkcs11" };
+					  "keelboot-pkcs11", "keelboot-tools" };
 	static char path[PATH_MAX];
 	char *argv[] = { path, (char *)verb, (char *)uri, NULL };
 	posix_spawn_file_actions_t actions;

@@ -104,7 +104,8 @@ static void report_missing_tool(const struct tool *tool, const struct places *p)
 	for (int i = 0; i < p->n && len < sizeof(text); i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
 					i > 0 ? ", nor " : "", p->path[i]);
-	log_err("%s is missing: it is not %s; install it: make install", tool->installed, text);
+	log_err("%s is missing: it is not %s; install it: make install, or the package %s",
+		tool->installed, text, tool->package);
 }
 
 bool tool_find(const struct tool *tool, char path[PATH_MAX])

@@ -14,6 +14,8 @@ struct tool {
 	const char *built;
 	/* in TOOL_FOLDER */
 	const char *installed;
+	/* of debian/, that has it */
+	const char *package;
 };
 
 /*

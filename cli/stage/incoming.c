@@ -21,8 +21,8 @@
 
 const char *incoming_helper(void)
 {
-	static const struct tool helper = { "KEELBOOT_HELPER", "keelboot-helper",
-					    "keelboot-helper" };
+	static const struct tool helper = { "KEELBOOT_HELPER", "keelboot-helper", "keelboot-helper",
+					    "keelboot" };
 	static char path[PATH_MAX];
 
 	return tool_find(&helper, path) ? path : NULL;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One key of the packed system.conf, read as the device reads it: lib/conf_load.c says which files
+"""Some keys of the packed system.conf, read as the device reads it: lib/conf_load.c says which files
 count, lib/conf.c and inih what a line is."""
+
+import re
 
 FOLDERS = ("etc/keelboot", "usr/lib/keelboot")      # /etc goes before /usr
 FILE_MAX, LINE_MAX, NAME_MAX, DROPINS_MAX, PATH_MAX = 65536, 198, 63, 32, 127
@@ -72,3 +74,19 @@ def keyring(entries: dict) -> str:
             if (section, key) == (b"keyring", b"path") and _is_path(value):
                 path = value.decode()
     return path
+
+
+# What Keelboot's own init does not open: container_of_path() of lib/container.c.
+UNOPENED = re.compile(rb"/dev/(loop|nbd|md|dm-|(?!disk/|block/)[^/]+/)")
+
+
+def unopened(entries: dict) -> list:
+    """"[slot.a] root=/dev/vg/a" of each device that is no partition of a disk."""
+    found = {}
+    for text in files(entries):
+        for section, key, value in pairs(text):
+            if section.startswith(b"slot.") or (section, key) in (
+                    (b"state", b"partition"), (b"system", b"root-overlay"), (b"source.data", b"partition")):
+                found[section, key] = value
+    return [f"[{section.decode()}] {key.decode()}={value.decode(errors='replace')}"
+            for (section, key), value in found.items() if UNOPENED.match(value)]

@@ -22,7 +22,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOCK_FILE EXPORT_DIR "/select.lock"
+#define LOCK_FILE   EXPORT_DIR "/select.lock"
+/* The choice has failed in this boot, and its prompt came. */
+#define FAILED_FILE EXPORT_DIR "/failed"
 
 /* ---------------------------------------------------------------- when nothing is chosen */
 
@@ -42,9 +44,7 @@ static bool may_step_aside(const struct boot *b)
 static void stop_watchdog(struct boot *b)
 {
 	watchdog_arm(b);
-	if (b->wdt.armed)
-		os_wdt_release(&b->wdt.fd);
-	b->wdt.armed = false;
+	wdt_stop(&b->wdt);
 }
 
 static enum select_end step_aside(struct boot *b, const char *why)
@@ -156,24 +156,54 @@ static void hide_mounts(void)
 		log_warn("unable to make " ROOT_DIR ": %m");
 }
 
+/* KB_EBUSY: another call has it. Any other, which is logged: nothing can be handed out. */
+static enum kb_err take_lock(int *lock)
+{
+	enum kb_err err = os_mkdir(EXPORT_DIR, 0755);
+
+	if (err == KB_OK)
+		err = os_write_file(LOCK_FILE, "", 0);
+	if (err == KB_OK)
+		err = os_open(LOCK_FILE, O_RDWR, lock);
+	if (err == KB_OK)
+		err = os_lock(*lock);
+	if (err != KB_OK && err != KB_EBUSY)
+		log_err("unable to lock " LOCK_FILE ": %m; is /run mounted, and writable?");
+	return err;
+}
+
+static enum select_end choose_once(struct boot *b)
+{
+	enum select_end end;
+
+	if (os_exists(HANDOUT_FILE))
+		return SELECT_DONE;
+	if (os_exists(ASIDE_FILE))
+		return SELECT_ASIDE;
+	if (os_exists(FAILED_FILE))
+		return SELECT_FAILED;
+	hide_mounts();
+	b->restart_s = BOOT_RESTART_S;
+	end = run_choice(b);
+	if (end == SELECT_FAILED && os_write_file(FAILED_FILE, "", 0) != KB_OK)
+		log_warn("unable to write " FAILED_FILE ": %m");
+	return end;
+}
+
 enum select_end select_choose(struct boot *b)
 {
 	enum select_end end;
 	int lock = -1;
+	enum kb_err err = take_lock(&lock);
 
-	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK || os_write_file(LOCK_FILE, "", 0) != KB_OK ||
-	    os_open(LOCK_FILE, O_RDWR, &lock) != KB_OK || os_lock(lock) != KB_OK) {
-		os_close(&lock);
-		return SELECT_BUSY;
-	}
-	if (os_exists(HANDOUT_FILE)) {
-		end = SELECT_DONE;
-	} else if (os_exists(ASIDE_FILE)) {
-		end = SELECT_ASIDE;
+	if (err == KB_OK) {
+		end = choose_once(b);
+	} else if (err == KB_EBUSY) {
+		end = SELECT_BUSY;
 	} else {
-		hide_mounts();
+		settings_peek(b);
 		b->restart_s = BOOT_RESTART_S;
-		end = run_choice(b);
+		end = fail_boot(b, err);
 	}
 	os_close(&lock);
 	return end;

@@ -109,6 +109,10 @@ enum kb_err wdt_hand_over(struct wdt *w, unsigned timeout_s, unsigned shutdown_s
 /* Its time begins anew, and it counts on without us: another program of this boot takes it over. */
 void wdt_leave(struct wdt *w);
 
+/* Nobody is going to feed it: it is stopped. A warning where it cannot be: it begins anew, and
+ * counts on. Without effect when there is none. */
+void wdt_stop(struct wdt *w);
+
 /* "system", "keeper", "release". */
 const char *wdt_handover_name(enum conf_handover handover);
 

@@ -188,6 +188,18 @@ const char *wdt_feeder(const struct wdt *w)
 	return w->handover == CONF_HANDOVER_KEEPER && is_nowayout(w) ? "system" : "nobody";
 }
 
+void wdt_stop(struct wdt *w)
+{
+	if (!w->armed)
+		return;
+	if (is_nowayout(w))
+		log_warn(
+			"watchdog: %s cannot be stopped (nowayout): it restarts the machine in %u s, unless something feeds it",
+			w->dev, w->info.timeout_s);
+	os_wdt_release(&w->fd);
+	w->armed = false;
+}
+
 void wdt_leave(struct wdt *w)
 {
 	if (!w->armed)

@@ -64,10 +64,7 @@ def as_shipped(target):
 def made(target, device, kind: str) -> Path:
     """The initramfs of that kind. "Without" is one of a system that never had Keelboot: else it would say so."""
     if kind == "without":
-        target = dataclasses.replace(target, install="uninstall")
-    else:
-        run("make", "-s", "-C", TOP, "DYNAMIC=1", target.install, f"DESTDIR={target.tree()}",
-            "INSTALL_PROGRAM=install -s -m 755")
+        target = dataclasses.replace(target, install="uninstall", dynamic=False)
     return target.initramfs(device, name="bench-", files=KINDS[kind][0])
 
 

@@ -150,7 +150,8 @@ def glue() -> list:
 @dataclasses.dataclass(frozen=True)
 class Target:
     """A generator: the packages of the system that runs it, what `make` installs there, and its command. Its slots
-    hold systems of the same suite."""
+    hold systems of the same suite. dynamic: with the programs that Debian's packages put into an initramfs; else with
+    those of `make install-…`."""
     name: str
     packages: str
     install: str
@@ -159,6 +160,7 @@ class Target:
     suite: str = "bookworm"
     more_suites: tuple = ()
     init: str = "systemd"
+    dynamic: bool = True
 
     @property
     def kind(self) -> str:
@@ -166,7 +168,7 @@ class Target:
         return self.name.removesuffix("-sysvinit")
 
     def tree(self) -> Path:
-        """A Debian that has the generator and Keelboot's glue."""
+        """A Debian that has the generator and Keelboot's glue. Targets share it, so all is installed anew."""
         tree = WORK / hashlib.sha256((self.packages + self.suite).encode()).hexdigest()[:8]
         sources = [f"deb {kbkernel.mirror()} {suite} main" for suite in (self.suite, *self.more_suites)]
         if not (tree / "etc/debian_version").exists():
@@ -176,7 +178,8 @@ class Target:
                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
                 "--aptopt=Acquire::Languages \"none\"", self.suite, tree.with_suffix(".new"), *sources)
             tree.with_suffix(".new").rename(tree)
-        run("make", "-s", "-C", TOP, self.install, f"DESTDIR={tree}", "INSTALL_PROGRAM=install -s -m 755")
+        for how in ((), ("DYNAMIC=1",)) if self.dynamic else ((),):
+            run("make", "-s", "-C", TOP, *how, self.install, f"DESTDIR={tree}")
         return tree
 
     def initramfs(self, device: Shared, *, conf: str = "", files=None, name: str = "") -> Path:
@@ -197,7 +200,8 @@ class Target:
         for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount", "etc/dracut.conf.d",
                        "etc/cryptsetup-initramfs", "etc/mdadm", "etc/mkosi-initrd"):
             shutil.rmtree(tree / folder, ignore_errors=True)
-        (tree / "etc/crypttab").unlink(missing_ok=True)
+        for name in ("etc/crypttab", "etc/default/keelboot"):
+            (tree / name).unlink(missing_ok=True)
         device.key()
         for path, source in {"etc/keelboot/system.conf": conf, "etc/keelboot/keys": device.work / "keys",
                              **files}.items():
@@ -255,7 +259,7 @@ def newer(target: Target, name: str, packages: str, **changes) -> Target:
 # dracut 106 is in Debian 13, and in the backports for Debian 12.
 DRACUT_13 = f"{DRACUT},systemd-cryptsetup"
 BACKPORTED = DRACUT.replace("dracut", "dracut/bookworm-backports,dracut-core/bookworm-backports")
-SYSVINIT = variants("sysvinit", init="sysvinit")
+SYSVINIT = variants("sysvinit", init="sysvinit", dynamic=False)
 DEBIAN_13 = [newer(IT, "initramfs-tools-13", IT.packages, suite="trixie"),
              newer(DRACUT_SYSTEMD, "dracut-106-systemd", DRACUT_13, suite="trixie"),
              newer(DRACUT_SHELL, "dracut-106-shell", DRACUT_13, suite="trixie")]

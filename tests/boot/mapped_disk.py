@@ -22,16 +22,19 @@ MAKE = {
                  f"{LUKS} luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/vda{part}",
                  f"{LUKS} open /dev/vda{part} root-{slot}"))),
     "md": ("modprobe raid1",
-           *(f"mdadm --create /dev/md/root-{slot} -q --run --assume-clean --level=1 --raid-devices=2 --metadata=1.2 "
+           *(f"mdadm --create {node} -q --run --assume-clean --level=1 --raid-devices=2 --metadata=1.2 "
              f"--homehost=any --name=root-{slot} /dev/vda{first} /dev/vda{first + 1}"
-             for slot, first in (("a", 3), ("b", 5)))),
+             for slot, node, first in (("a", "/dev/md/root-a", 3), ("b", "/dev/md1", 5)))),
 }
-NODES = {"lvm": "/dev/mapper/kb-root--{}", "luks": "/dev/mapper/root-{}", "md": "/dev/md/root-{}"}
-NAMES = {"lvm": "/dev/kb/root-{}", "luks": "/dev/mapper/root-{}", "md": "/dev/md/root-{}"}
+# The device of each slot; and how system.conf names it: in each way that docs/INTEGRATE.md allows.
+NODES = {"lvm": {"a": "/dev/mapper/kb-root--a", "b": "/dev/mapper/kb-root--b"},
+         "luks": {"a": "/dev/mapper/root-a", "b": "/dev/mapper/root-b"},
+         "md": {"a": "/dev/md/root-a", "b": "/dev/md1"}}
+NAMES = {**NODES, "lvm": {"a": "/dev/kb/root-a", "b": "/dev/mapper/kb-root--b"}}
 PARTITIONS = {"lvm": [("pool", "520M")], "luks": [("root-a", "250M"), ("root-b", "250M")],
               "md": [(f"root-{slot}-{half}", "240M") for slot in "ab" for half in "12"]}
 MDADM = "HOMEHOST <ignore>\n" + "".join(
-    f"ARRAY /dev/md/root-{slot} metadata=1.2 name=any:root-{slot}\n" for slot in "ab")
+    f"ARRAY {node} metadata=1.2 name=any:root-{slot}\n" for slot, node in NODES["md"].items())
 # The distribution's own settings, for its own tools.
 FILES = {
     "lvm": {},
@@ -59,7 +62,7 @@ def append(kind: str, target: str) -> str:
 
 def conf(kind: str, text: str) -> str:
     """system.conf for slots of that kind."""
-    return text + "".join(f"[slot.{slot}]\nroot={NAMES[kind].format(slot)}\n" for slot in "ab")
+    return text + "".join(f"[slot.{slot}]\nroot={NAMES[kind][slot]}\n" for slot in "ab")
 
 
 def make(board, maker, kind: str, a: str, b=None) -> Path:
@@ -83,7 +86,7 @@ def make(board, maker, kind: str, a: str, b=None) -> Path:
         for step in MAKE[kind]:
             board.ask(vm, step, 240)
         for slot, drive in zip("ab", "bc"):
-            board.ask(vm, f"dd if=/dev/vd{drive} of={NODES[kind].format(slot)} bs=1M", 300)
+            board.ask(vm, f"dd if=/dev/vd{drive} of={NODES[kind][slot]} bs=1M", 300)
         board.ask(vm, "sync")
         vm.power_cut()
     return path

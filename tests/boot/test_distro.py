@@ -115,6 +115,19 @@ def test_broken_update_falls_back(board):
         assert status["booted"]["reason"] == "b: reset before it was marked good"
 
 
+def test_initramfs_that_only_selects(board):
+    """It falls back; what is installed, the running system installs."""
+    disk = board.disk("1.0", "2.0 exit", good="a", data={"3.keel": board.bundle("3.0")})
+    with machine(board, disk, files={"etc/default/keelboot": "KEELBOOT_APPLY=no\n"}) as vm:
+        vm.expect(r"update: this initramfs has no \S*keelboot-helper: it installs nothing", SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.status(vm)["slots"][1]["state"] == "bad"
+        board.ask(vm, "mount /dev/disk/by-partlabel/data /data && keelboot install /data/3.keel && umount /data", 240)
+        vm.send("reboot")
+        up(board, vm, "3.0", "b")
+        assert [slot["state"] for slot in board.status(vm)["slots"]] == ["good", "good"]
+
+
 @on_more(*SYSVINIT)
 def test_hanging_update_falls_back(board):
     with machine(board, board.disk("1.0", "2.0 hang", good="a")) as vm:
@@ -408,9 +421,9 @@ def test_slots_on(board, what):
         root = board.ask(vm, "sed -n \"s/^KEELBOOT_ROOT='\\(.*\\)'/\\1/p\" /run/keelboot/root.env").strip()
         assert re.match(r"/dev/(dm-\d+|md\d+)$", root)
         assert board.ask(vm, "grep ^KEELBOOT_NAME= /run/keelboot/root.env").strip() == \
-            f"KEELBOOT_NAME='{mapped_disk.NAMES[kind].format('b')}'"
+            f"KEELBOOT_NAME='{mapped_disk.NAMES[kind]['b']}'"
         assert board.ask(vm, "findmnt -no SOURCE /").strip() in (
-            root, mapped_disk.NODES[kind].format("b"), board.ask(vm, f"readlink -f {root}").strip())
+            root, mapped_disk.NODES[kind]["b"], board.ask(vm, f"readlink -f {root}").strip())
 
 
 def test_slots_that_nobody_opens_restart(board):

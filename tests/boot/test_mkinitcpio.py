@@ -59,7 +59,7 @@ def make_arch():
                 put(file, library / folder / file.name)
     put(source / "mkinitcpio", tree / "usr/bin/mkinitcpio")
     shutil.copy(tree / "usr/bin/busybox", library / "busybox")
-    run("make", "-s", "-C", TOP, "install-mkinitcpio", f"DESTDIR={tree}", "INSTALL_PROGRAM=install -s -m 755")
+    run("make", "-s", "-C", TOP, "install-mkinitcpio", f"DESTDIR={tree}")
     return tree
 
 

@@ -4,6 +4,7 @@
 import pytest
 
 from drives import Drive
+from kbdevice import run
 from kbdisk import Disk, Ext4, read_partition
 
 MOUNT = "mkdir -p /run/m; mount -t vfat -o ro /dev/sda /run/m"
@@ -95,6 +96,22 @@ def test_disk_with_an_mbr_is_found_by_partuuid(bench):
     with bench.machine(disk, initrd=bench.initramfs_with(name="mbr", conf=conf)) as vm:
         devices = commits(bench, vm, "/dev/vda")
         assert "slot b root /dev/vda4" in devices and "state /dev/vda1" in devices
+
+
+def test_slots_are_found_by_each_name_that_a_partition_has(bench):
+    """An install would bring another UUID and label; this device gets its slots from somebody else."""
+    disk, _ = make_disk(bench, "names")
+    state = run("/usr/sbin/sfdisk", "--part-uuid", disk, "1").strip()
+    label = f"{disk}?offset={bench.partition(disk, 'root-b')[0]}"
+    run("/usr/sbin/tune2fs", "-L", "second", label)
+    run("/usr/sbin/tune2fs", "-f", "-U", "0b0e7a4c-3a5d-4c2b-9a53-77a1f0a3c1de",
+        f"{disk}?offset={bench.partition(disk, 'root-a')[0]}")
+    conf = bench.device.conf + "[slot.a]\nroot=UUID=0B0E7A4C-3a5d-4c2b-9a53-77a1f0a3c1de\n" \
+        "[slot.b]\nroot=LABEL=second\n" \
+        f"[source.data]\npartition=/dev/vda2\n[state]\npartition=PARTUUID={state}\n"
+    with bench.machine(disk, initrd=bench.initramfs_with(name="names", conf=conf)) as vm:
+        devices = commits(bench, vm, "/dev/vda")
+        assert {"slot a root /dev/vda3", "slot b root /dev/vda4", "data /dev/vda2", "state /dev/vda1"} <= set(devices)
 
 
 def test_disk_with_sectors_of_4096_bytes(bench):

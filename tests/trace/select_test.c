@@ -158,6 +158,22 @@ TEST(call_beside_another_one_does_nothing)
 	assert_absent("mount ");
 }
 
+static enum kb_err lock_is_refused(const char *call)
+{
+	return strcmp(call, "lock") == 0 ? KB_EIO : KB_OK;
+}
+
+/* That is no other call, so it does not end as if there were one. */
+TEST(lock_that_cannot_be_taken_is_told_and_restarts)
+{
+	power_on();
+	os_sim_on_call(lock_is_refused);
+	assert_int_equal(chooses(), SELECT_FAILED);
+	os_sim_on_call(NULL);
+	assert_once("# unable to lock /run/keelboot/select.lock");
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+}
+
 TEST(slot_that_does_not_mount_costs_no_restart)
 {
 	machine_put(machine_trial());
@@ -241,6 +257,26 @@ TEST(prompt_is_for_a_maker_who_asks_for_it)
 	assert_int_equal(select_fail(fresh_call(), "initramfs cannot mount it"), SELECT_FAILED);
 	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
 	assert_once("watchdog release");
+}
+
+TEST(second_call_after_a_choice_that_failed_looks_for_nothing)
+{
+	machine.conf = "[system]\ncompatible=trace\ntimeout=2\n[initramfs]\nprompt=yes\n";
+	machine.no_disk = true;
+	power_on();
+	EQUAL((chooses(), SELECT_FAILED), (chooses(), SELECT_FAILED));
+	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
+	assert_once("# unable to boot: ");
+}
+
+TEST(watchdog_that_cannot_be_stopped_is_told)
+{
+	machine.conf = "[system]\ncompatible=trace\n[initramfs]\nprompt=yes\n";
+	power_on();
+	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
+	assert_int_equal(select_fail(fresh_call(), "initramfs cannot mount it"), SELECT_FAILED);
+	assert_once(
+		"# watchdog: /dev/watchdog0 cannot be stopped (nowayout): it restarts the machine in ");
 }
 
 TEST(handed_out_root_that_was_altered_is_not_entered)
