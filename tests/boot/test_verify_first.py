@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_read_twice_and_that_is_said(bench):
     with bench.machine(bench.disk("1.0"), drives=[stick]) as vm:
         bench.up(vm, "1.0", "a")
         bench.ask(vm, "mkdir -p /run/hog /run/stick; mount -t tmpfs -o size=90% hog /run/hog; "
-                      "mount /dev/sda /run/stick; have=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo); "
+                      "mount /dev/sda /run/stick; have=$(awk '/^MemAvail/ { print int($2 / 1024) }' /proc/meminfo); "
                       "dd if=/dev/zero of=/run/hog/hog bs=1M count=$((have - 40)) 2>/dev/null")
         before = vm.stats()["stick"].read_bytes
         said = bench.ask(vm, "keelboot install /run/stick/elsewhere/*.keel --progress=none 2>&1", 120)
