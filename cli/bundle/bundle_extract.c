@@ -118,7 +118,7 @@ static enum kb_err extract_image(const struct wanted *w)
 
 	TRY(bundle_open_file(&bundle));
 	TRY(choose_image(w, &image));
-	err = reader_pick_encoding(r, image, &enc);
+	err = reader_pick_encoding(r, image, NULL, &enc);
 	if (err != KB_OK) {
 		log_err("%s: %s", bundle.path, r->why);
 		return err;

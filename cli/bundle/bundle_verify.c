@@ -51,7 +51,7 @@ static enum kb_err verify_images(void)
 	const struct manifest_encoding *enc;
 
 	for (unsigned i = 0; i < r->m.nimages; i++) {
-		enum kb_err err = reader_pick_encoding(r, i, &enc);
+		enum kb_err err = reader_pick_encoding(r, i, NULL, &enc);
 
 		if (err != KB_OK) {
 			log_err("%s: %s", path, r->why);

@@ -344,6 +344,7 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_EMEMBER:
 	case KB_ENOTARGET:
 	case KB_ENEWER:
+	case KB_ESEED:
 		return APPLY_FILE_LATER;
 	case KB_OK:
 	case KB_EIO:

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define VERSION_CHARS MANIFEST_VALUE_ALNUM "-._~^+"
+
 const char manifest_unknown_key[] = "unknown key";
 
 /* ---------------------------------------------------------------- [bundle] */
@@ -59,8 +61,7 @@ static const char *set_version(void *p, const char *value)
 {
 	struct manifest *m = p;
 
-	return manifest_value_copy(m->version, sizeof(m->version), value,
-				   MANIFEST_VALUE_ALNUM "-._~^+");
+	return manifest_value_copy(m->version, sizeof(m->version), value, VERSION_CHARS);
 }
 
 static const char *set_sequence(void *p, const char *value)
@@ -225,47 +226,6 @@ const struct manifest_key manifest_image_keys[] = {
 	{ NULL, false, NULL },
 };
 
-/* Bytes of the tree over so many data blocks: none over a single one, whose hash is the root's. */
-static uint64_t tree_len(const struct manifest_verity *v)
-{
-	uint64_t n = v->tree_off / v->data_block, blocks = 0;
-	uint64_t each = v->hash_block / v->root_hash_len;
-
-	while (n > 1) {
-		n = n / each + (n % each != 0);
-		blocks += n;
-	}
-	return blocks * v->hash_block;
-}
-
-const char *manifest_verity_check(const struct manifest_image *im)
-{
-	const struct manifest_verity *v = &im->verity;
-	size_t want = strcmp(v->algorithm, "sha512") == 0 ? 64 : 32;
-
-	if (!v->present)
-		return NULL;
-	if (v->root_hash_len == 0 || v->algorithm[0] == '\0' || v->data_block == 0 ||
-	    v->hash_block == 0 || v->tree_off == 0)
-		return "verity: needs root-hash, algorithm, data-block, hash-block and tree-offset";
-	if (v->root_hash_len != want)
-		return "verity-root-hash: not as long as a hash of verity-algorithm";
-	if (v->tree_off % v->hash_block != 0 || v->tree_off % v->data_block != 0)
-		return "verity-tree-offset: not a multiple of both blocks";
-	if (v->tree_off >= im->size || tree_len(v) > im->size - v->tree_off)
-		return "verity-tree-offset: the tree does not fit into the image";
-	return NULL;
-}
-
-uint32_t manifest_verity_block(const struct manifest_image *im)
-{
-	const struct manifest_verity *v = &im->verity;
-
-	if (!v->present)
-		return UINT32_MAX;
-	return v->data_block < v->hash_block ? v->data_block : v->hash_block;
-}
-
 const char *manifest_image_check(const struct manifest_image *im)
 {
 	if (im->size / im->chunk + (im->size % im->chunk != 0) > MANIFEST_CHUNKS_MAX)
@@ -320,6 +280,13 @@ static const char *set_seed(void *p, const char *value)
 	return manifest_value_sha256(((struct manifest_encoding *)p)->seed, value);
 }
 
+static const char *set_seed_version(void *p, const char *value)
+{
+	struct manifest_encoding *e = p;
+
+	return manifest_value_copy(e->seed_version, sizeof(e->seed_version), value, VERSION_CHARS);
+}
+
 static const char *set_table_offset(void *p, const char *value)
 {
 	return manifest_value_number(&((struct manifest_encoding *)p)->table.off, value, 0,
@@ -354,6 +321,7 @@ const struct manifest_key manifest_encoding_keys[] = {
 	{ "kind", true, NULL },
 	{ "forms", true, set_forms },
 	{ "seed", false, set_seed },
+	{ "seed-version", false, set_seed_version },
 	{ "table-offset", true, set_table_offset },
 	{ "table-length", true, set_table_length },
 	{ "table-digest", true, set_table_digest },
