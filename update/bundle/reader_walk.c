@@ -32,7 +32,7 @@ static enum kb_err fail_without(struct reader *r, const char *image,
 	bytes_hex(hex, e->seed, DIGEST_LEN);
 	return reader_io_fail(
 		r, KB_ESEED,
-		"image %s: the bundle has only the differences from %s%s%simage %.16s…, which no slot has; use a full bundle",
+		"image %s: the bundle has only the differences from %s%s%simage %.16s, which no slot has; use a full bundle",
 		image, named ? "version " : "", e->seed_version, named ? ", " : "", hex);
 }
 
@@ -51,8 +51,10 @@ enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct 
 		if (is_usable(e, seeds) && (best == NULL || e->payload_len < best->payload_len))
 			best = e;
 	}
+	if (best == NULL)
+		return fail_without(r, r->m.image[image].name, delta);
 	*enc = best;
-	return best != NULL ? KB_OK : fail_without(r, r->m.image[image].name, delta);
+	return KB_OK;
 }
 
 /* ---------------------------------------------------------------- pages */

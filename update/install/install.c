@@ -56,8 +56,10 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 		install_job_tick(j, c.c.len);
 	}
 	if (j->pipe.nfull > 0)
-		log_warn("install: image %s: %u chunks came whole, as slot and bundle did not fit",
-			 p->im->name, j->pipe.nfull);
+		log_warn(
+			"install: image %s: %u chunks came whole, since the version before has changed",
+			p->im->name, j->pipe.nfull);
+	j->in->came_whole += j->pipe.nfull;
 	return err == KB_ENOENT ? install_write_end(j) : err;
 }
 
@@ -126,7 +128,9 @@ enum kb_err install_run(struct install *in)
 
 	memset(&job, 0, sizeof(job));
 	job.in = in;
-	in->bytes_written = in->bytes_skipped = 0;
+	in->bytes_written = in->bytes_skipped = in->delta_bytes = 0;
+	in->made_from = STATE_NONE;
+	in->came_whole = 0;
 	in->blame = INSTALL_BLAME_NONE;
 	in->why[0] = '\0';
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)

@@ -81,6 +81,11 @@ struct install {
 	uint64_t bytes_written;
 	/* were right already */
 	uint64_t bytes_skipped;
+	/* the slot that the images were made from, or STATE_NONE; by so many stored bytes, and how
+	 * many chunks came whole all the same */
+	int made_from;
+	uint64_t delta_bytes;
+	uint32_t came_whole;
 	enum install_blame blame;
 	/* after a failure: what is wrong, for a person */
 	char why[MANIFEST_WHY];

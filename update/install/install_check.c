@@ -62,6 +62,8 @@ static enum kb_err choose_encoding(struct install_job *j, struct install_job_par
 	if (s == NULL) /* it was there just now */
 		return install_job_fail(j, INSTALL_BLAME_SYSTEM, KB_ESEED, "no seed");
 	p->seed = &s->at;
+	j->in->made_from = s->slot;
+	j->in->delta_bytes += p->enc->payload_len;
 	if (reader_pick_encoding(j->in->r, p->image, NULL, &p->full) != KB_OK)
 		p->full = NULL;
 	log_notice("install: image %s: %" PRIu64 " KiB that differ from slot %c%s", p->im->name,
