@@ -253,7 +253,7 @@ TEST(a_patch_is_one_frame_with_the_header_of_all)
 	stored[5] = DELTA_WINDOW + 1;
 	FAILS(decoder_patch(out, LEN, 0, stored, n, &seed), KB_EFORMAT);
 	FAILS(decoder_patch(out, LEN, 0, stored, 0, &seed), KB_EFORMAT);
-	FAILS(decoder_patch(out, MANIFEST_CHUNK_MAX + 1, 0, stored, n, &seed), KB_EFORMAT);
+	FAILS(decoder_patch(out, MANIFEST_CHUNK_MAX + 1, 0, stored, n, &seed), KB_EINVAL);
 }
 
 static void init(void)

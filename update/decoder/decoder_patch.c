@@ -32,8 +32,6 @@ enum kb_err decoder_patch_copy(void *dst, size_t plain, uint64_t at, const void 
 /* One frame, and nothing behind it. It needs no window: what it refers to lies in the output. */
 static enum kb_err decompress(const uint8_t *src, size_t stored, size_t room, size_t *len)
 {
-	if (dctx == NULL)
-		return KB_EINVAL;
 	if (!decoder_frame_is_head(src, stored, DELTA_WINDOW) ||
 	    ZSTD_findFrameCompressedSize(src, stored) != stored)
 		return KB_EFORMAT;
@@ -64,8 +62,8 @@ enum kb_err decoder_patch(void *dst, size_t plain, uint64_t at, const void *src,
 	struct delta_streams s;
 	size_t len;
 
-	if (plain > MANIFEST_CHUNK_MAX)
-		return KB_EFORMAT;
+	if (dctx == NULL || plain > MANIFEST_CHUNK_MAX)
+		return KB_EINVAL;
 	TRY(decompress(src, stored, plain + DELTA_MORE, &len));
 	TRY(split((struct delta_stream){ streams, streams + len }, &s));
 	return delta_patch(dst, plain, at, &s, seed);
