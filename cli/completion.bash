@@ -22,11 +22,11 @@ _keelboot_words() {
 	adopt) echo --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
 	bundle) echo create sign verify inspect extract ;;
-	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
+	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --from --full --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
 	'bundle sign') echo --attach --emit-digest --help --key --output ;;
-	'bundle verify') echo --help --json --key --keys --signatures-required ;;
-	'bundle inspect') echo --help --json --key --keys --signatures-required ;;
-	'bundle extract') echo --help --image --key --keys --output --signatures-required ;;
+	'bundle verify') echo --from --help --json --key --keys --signatures-required ;;
+	'bundle inspect') echo --from --help --json --key --keys --signatures-required ;;
+	'bundle extract') echo --from --help --image --key --keys --output --signatures-required ;;
 	key) echo generate show ;;
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
@@ -45,7 +45,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
 	esac
 	return 1
 }
@@ -58,6 +58,7 @@ _keelboot_values() {
 	'key --type') echo ed25519 p256 ;;
 	'bundle create --allow-downgrade') echo yes no ;;
 	'bundle create --compress') echo zstd none ;;
+	'bundle create --full') echo yes no ;;
 	'key generate --type') echo ed25519 p256 ;;
 	'key show --type') echo ed25519 p256 ;;
 	'image build --compress') echo none gzip lz4 zstd xz ;;

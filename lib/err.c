@@ -16,6 +16,7 @@ static const char *const texts[] = {
 	[KB_ESIG] = "not signed by a trusted key",
 	[KB_EDIGEST] = "content differs from its signed hash",
 	[KB_ECOMPAT] = "made for another device",
+	[KB_ESEED] = "made from a version that is not here",
 	[KB_EDOWNGRADE] = "not newer than what is installed",
 	[KB_EAHEAD] = "too far ahead of what proved itself here",
 	[KB_EREJECTED] = "this release failed on this device before",

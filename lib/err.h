@@ -20,6 +20,7 @@ enum kb_err {
 	KB_ESIG,       /* no key that we accept signed this: drop the update, boot on */
 	KB_EDIGEST,    /* bytes differ from their signed hash: drop the update, boot on */
 	KB_ECOMPAT,    /* made for another device: ignore the bundle */
+	KB_ESEED,      /* only what differs from a version that is not here: ignore the bundle */
 	KB_EDOWNGRADE, /* below the floor, or not newer than what runs: ignore the bundle */
 	KB_EAHEAD,     /* a sequence that would keep all later releases out: ignore the bundle */
 	KB_EREJECTED,  /* this release failed here before: ignore the bundle */

@@ -39,20 +39,26 @@ static enum kb_err make_shared(struct os_worker *w, size_t len, int *out)
 }
 
 /* Between fork and exec: only calls that are safe after a fork. */
-static void become_worker(const char *path, const char *argv0, int sock, int shared)
+static void become_worker(const char *path, const char *argv0, int sock, int shared, int given)
 {
 	const char *const argv[] = { argv0, NULL };
 	static const char *const envp[] = { NULL };
 	/* Out of the way first, since one may have the number that the other is to get. */
 	int a = fcntl(sock, F_DUPFD_CLOEXEC, AWAY), b = fcntl(shared, F_DUPFD_CLOEXEC, AWAY);
 
+	int c = given < 0 ? -1 : fcntl(given, F_DUPFD_CLOEXEC, AWAY);
+
 	if (a < 0 || b < 0 || dup2(a, OS_WORKER_SOCK) < 0 || dup2(b, OS_WORKER_SHARED) < 0)
+		_exit(126);
+	close(OS_WORKER_GIVEN);
+	if (given >= 0 && (c < 0 || dup2(c, OS_WORKER_GIVEN) < 0))
 		_exit(126);
 	execve(path, (char *const *)argv, (char *const *)envp);
 	_exit(send(OS_WORKER_SOCK, &errno, sizeof(errno), MSG_NOSIGNAL) < 0 ? 126 : 127);
 }
 
-enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *argv0, size_t len)
+enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *argv0, size_t len,
+			    int given)
 {
 	KB_CLEANUP_FD int shared = -1;
 	int pair[2];
@@ -63,7 +69,7 @@ enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *a
 		return KB_EIO;
 	w->pid = fork();
 	if (w->pid == 0)
-		become_worker(path, argv0, pair[1], shared);
+		become_worker(path, argv0, pair[1], shared, given);
 	util_close(&pair[1]);
 	w->sock = pair[0];
 	return w->pid < 0 ? KB_EEXEC : KB_OK;

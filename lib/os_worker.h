@@ -11,6 +11,7 @@
 
 #include "lib/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@
 /* Descriptors of the worker; beside them it has its standard ones. */
 #define OS_WORKER_SOCK	 3
 #define OS_WORKER_SHARED 4
+#define OS_WORKER_GIVEN	 5 /* to be read, if there is one */
 
 struct os_worker {
 	/* -1: none, or it ended, and that was heard */
@@ -32,11 +34,12 @@ struct os_worker {
 
 /*
  * Starts the program at path under the name argv0, without environment. len bytes of memory are
- * shared; the worker cannot make them less. KB_EIO: no memory or no socket; KB_EEXEC: no process.
- * os_worker_stop() has to follow, after a failure too.
+ * shared; the worker cannot make them less. given: a descriptor that it gets, too; -1: none.
+ * KB_EIO: no memory or no socket; KB_EEXEC: no process. os_worker_stop() has to follow, after a
+ * failure too.
  */
-enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *argv0,
-			    size_t len) KB_MUST_CHECK;
+enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *argv0, size_t len,
+			    int given) KB_MUST_CHECK;
 /* KB_ECHILD: nobody hears it. */
 enum kb_err os_worker_send(struct os_worker *w, const void *msg, size_t len) KB_MUST_CHECK;
 /* Waits up to timeout_ms for the next message. KB_ETIMEDOUT; KB_EEXEC: the program could not be
@@ -58,3 +61,7 @@ enum kb_err os_worker_memory(size_t len, uint8_t **shared) KB_MUST_CHECK;
 enum kb_err os_worker_take(void *msg, size_t len) KB_MUST_CHECK;
 /* KB_EIO: nobody hears it. */
 enum kb_err os_worker_reply(const void *msg, size_t len) KB_MUST_CHECK;
+/* True if it was given something to read. */
+bool os_worker_is_given(void);
+/* Reads exactly len bytes at off of that. KB_EIO. */
+enum kb_err os_worker_given(uint64_t off, void *buf, size_t len) KB_MUST_CHECK;

@@ -3,8 +3,10 @@
 #include "lib/os_worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum kb_err os_worker_memory(size_t len, uint8_t **shared)
 {
@@ -31,4 +33,27 @@ enum kb_err os_worker_take(void *msg, size_t len)
 enum kb_err os_worker_reply(const void *msg, size_t len)
 {
 	return send(OS_WORKER_SOCK, msg, len, MSG_NOSIGNAL) == (ssize_t)len ? KB_OK : KB_EIO;
+}
+
+bool os_worker_is_given(void)
+{
+	return fcntl(OS_WORKER_GIVEN, F_GETFD) >= 0;
+}
+
+enum kb_err os_worker_given(uint64_t off, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pread(OS_WORKER_GIVEN, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return KB_EIO;
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
 }

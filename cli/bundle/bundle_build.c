@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_build.h"
 
+#include "cli/bundle/bundle_delta.h"
 #include "cli/bundle/bundle_encode.h"
 #include "cli/bundle/bundle_folder.h"
+#include "cli/bundle/bundle_old.h"
 #include "cli/bundle/bundle_output.h"
 #include "cli/bundle/bundle_progress.h"
 #include "cli/bundle/bundle_verity.h"
@@ -20,6 +22,8 @@ struct build {
 	struct bundle_spec *s;
 	struct bundle_source source[MANIFEST_IMAGES_MAX];
 	struct bundle_encode enc[MANIFEST_IMAGES_MAX];
+	/* of each encoding of the manifest, all tables that are there */
+	struct bundle_table records[MANIFEST_ENCODINGS_MAX];
 	struct key_file key[BUNDLE_SPEC_KEYS];
 	unsigned nsources, nkeys;
 	int spool;
@@ -123,52 +127,138 @@ static enum kb_err prepare_image(struct build *b)
 	}
 	TRY(digest_init(&b->digest));
 	TRY(bundle_output_begin(&b->out, s->output));
-	bundle_progress_begin(&b->progress, "creating", total);
+	bundle_progress_begin(&b->progress, "creating", total * (1 + s->nfrom));
 	return bundle_output_spool(s->output, &b->spool);
 }
 
 /* ---------------------------------------------------------------- images */
 
+/* The next encoding of the manifest, once its payload is there. It takes the records. */
+static enum kb_err add_encoding(struct build *b, unsigned image, struct bundle_table *records,
+				unsigned forms, uint64_t payload_len,
+				const uint8_t payload_digest[DIGEST_LEN])
+{
+	struct manifest *m = &b->s->m;
+	struct manifest_encoding *me = &m->encoding[m->nencodings];
+
+	b->records[m->nencodings++] = *records;
+	*records = (struct bundle_table){ 0 };
+	me->image = image;
+	me->kind = MANIFEST_ENC_FULL;
+	me->forms = forms;
+	me->payload_len = payload_len;
+	memcpy(me->payload_digest, payload_digest, DIGEST_LEN);
+	return bundle_table_end(&b->records[m->nencodings - 1], &b->digest, &me->table);
+}
+
+/* The hashes of an image, and, unless there are to be deltas only, all of it. */
 static enum kb_err encode_image(struct build *b, unsigned i)
 {
 	struct bundle_spec *s = b->s;
 	struct bundle_encode *e = &b->enc[i];
 	struct manifest_image *im = &s->m.image[i];
-	struct manifest_encoding *me = &s->m.encoding[i];
 
 	e->source = &b->source[i];
 	e->chunk = s->chunk;
-	e->compress = s->compress;
+	e->compress = s->compress && s->full;
 	e->level = s->level;
 	e->threads = s->threads;
-	e->payload_fd = b->spool;
+	e->payload_fd = s->full ? b->spool : -1;
 	e->progress = bundle_progress_image;
 	e->ctx = &b->progress;
 	TRY(bundle_encode_run(e));
 	b->progress.before += im->size;
 	memcpy(im->digest, e->digest, DIGEST_LEN);
-	me->image = i;
-	me->kind = MANIFEST_ENC_FULL;
-	me->forms = e->forms;
-	me->payload_len = e->payload_len;
-	memcpy(me->payload_digest, e->payload_digest, DIGEST_LEN);
 	TRY(bundle_table_end(&e->hashes, &b->digest, &im->hashes));
-	return bundle_table_end(&e->records, &b->digest, &me->table);
+	if (!s->full)
+		return KB_OK;
+	return add_encoding(b, i, &e->records, e->forms, e->payload_len, e->payload_digest);
 }
 
-/* One encoding for each image: tables image by image, payloads likewise. */
+static enum kb_err encode_delta(struct build *b, unsigned i, const struct bundle_seed *seed,
+				const char *version)
+{
+	struct bundle_delta d = {
+		.source = &b->source[i],
+		.seed = seed,
+		.chunk = b->s->chunk,
+		.threads = b->s->threads,
+		.payload_fd = b->spool,
+		.progress = bundle_progress_image,
+		.ctx = &b->progress,
+	};
+	struct manifest_encoding *me = &b->s->m.encoding[b->s->m.nencodings];
+	enum kb_err err;
+
+	bundle_source_rewind(d.source);
+	err = bundle_delta_run(&d);
+	if (err == KB_OK)
+		err = add_encoding(b, i, &d.records, d.forms, d.payload_len, d.payload_digest);
+	bundle_table_free(&d.records);
+	TRY(err);
+	me->kind = MANIFEST_ENC_SEED;
+	memcpy(me->seed, seed->digest, DIGEST_LEN);
+	memcpy(me->seed_version, version, sizeof(me->seed_version));
+	return KB_OK;
+}
+
+static enum kb_err delta_from(struct build *b, unsigned i, const struct bundle_spec_from *f)
+{
+	struct manifest *m = &b->s->m;
+	char version[MANIFEST_STR_MAX + 1];
+	struct bundle_seed seed = { .size = 0 };
+	KB_CLEANUP_FD int fd = -1;
+	enum kb_err err;
+
+	err = bundle_old_open(f, m->image[i].name, m->nimages == 1, b->s->output, &fd, version);
+	if (err == KB_ENOENT)
+		return KB_OK;
+	if (err == KB_OK && m->nencodings == MANIFEST_ENCODINGS_MAX) {
+		log_err("more than %u encodings; use fewer --from", MANIFEST_ENCODINGS_MAX);
+		return KB_EINVAL;
+	}
+	TRY(err);
+	err = bundle_seed_open(&seed, fd);
+	if (err == KB_OK)
+		err = bundle_seed_index(&seed);
+	if (err != KB_OK)
+		log_err("--from %s: %s", f->file, err_text(err));
+	else
+		err = encode_delta(b, i, &seed, version);
+	bundle_seed_close(&seed);
+	b->progress.before += m->image[i].size;
+	return err;
+}
+
+static enum kb_err encode_all(struct build *b, unsigned i)
+{
+	unsigned before = b->s->m.nencodings;
+
+	TRY(encode_image(b, i));
+	for (unsigned k = 0; k < b->s->nfrom; k++)
+		TRY(delta_from(b, i, &b->s->from[k]));
+	if (b->s->m.nencodings > before)
+		return KB_OK;
+	log_err("image %s: no --from has an older one, so --full no leaves nothing",
+		b->s->m.image[i].name);
+	return KB_EINVAL;
+}
+
+/* Tables image by image, payloads likewise. */
 static void place_parts(struct manifest *m)
 {
 	uint64_t tables = 0, payload = 0;
+	unsigned e = 0;
 
-	m->nencodings = m->nimages;
 	for (unsigned i = 0; i < m->nimages; i++) {
 		m->image[i].hashes.off = tables;
 		tables += m->image[i].hashes.len;
-		m->encoding[i].table.off = tables;
-		tables += m->encoding[i].table.len;
-		m->encoding[i].payload_off = payload;
-		payload += m->encoding[i].payload_len;
+		for (; e < m->nencodings && m->encoding[e].image == i; e++) {
+			m->encoding[e].table.off = tables;
+			tables += m->encoding[e].table.len;
+			m->encoding[e].payload_off = payload;
+			payload += m->encoding[e].payload_len;
+		}
 	}
 }
 
@@ -233,14 +323,17 @@ static enum kb_err put_table(struct build *b, const struct bundle_table *t)
 
 static enum kb_err put_all(struct build *b)
 {
+	const struct manifest *m = &b->s->m;
+
 	TRY(bundle_output_write(&b->out, b->header, sizeof(b->header)));
 	TRY(bundle_output_write(&b->out, b->sig, b->s->sig_cap));
 	TRY(bundle_output_write(&b->out, b->text, b->text_len));
-	for (unsigned i = 0; i < b->s->m.nimages; i++) {
+	for (unsigned i = 0, e = 0; i < m->nimages; i++) {
 		TRY(put_table(b, &b->enc[i].hashes));
-		TRY(put_table(b, &b->enc[i].records));
+		for (; e < m->nencodings && m->encoding[e].image == i; e++)
+			TRY(put_table(b, &b->records[e]));
 	}
-	return bundle_output_copy(&b->out, b->spool, 0, manifest_payload_len(&b->s->m));
+	return bundle_output_copy(&b->out, b->spool, 0, manifest_payload_len(m));
 }
 
 /* Reads it back as a device would, before it gets its name. */
@@ -266,7 +359,7 @@ static enum kb_err build_all(struct build *b, struct bundle_build_result *result
 	TRY(prepare_image(b));
 	output_time(m->created, output_now(), true);
 	for (unsigned i = 0; i < m->nimages; i++) {
-		TRY(encode_image(b, i));
+		TRY(encode_all(b, i));
 		result->images_len += m->image[i].size;
 	}
 	TRY(make_manifest(b));
@@ -297,6 +390,8 @@ enum kb_err bundle_build(struct bundle_spec *s, struct bundle_build_result *resu
 		bundle_table_free(&b.enc[i].hashes);
 		bundle_table_free(&b.enc[i].records);
 	}
+	for (unsigned i = 0; i < s->m.nencodings; i++)
+		bundle_table_free(&b.records[i]);
 	for (unsigned i = 0; i < b.nkeys; i++)
 		key_file_free(&b.key[i]);
 	return err;

@@ -74,8 +74,14 @@ enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const c
 			       unsigned image, const struct manifest_encoding *enc)
 {
 	struct digest whole = { 0 };
+	struct delta_seed seed = { .read = bundle_seed_read };
 	enum kb_err err = bundle_chunk_decoder_init(&k->dec, r);
 
+	if (k->seed != NULL) {
+		seed.size = k->seed->size;
+		seed.ctx = (void *)(uintptr_t)k->seed;
+		k->dec.seed = &seed;
+	}
 	if (err == KB_OK)
 		err = digest_init(&whole);
 	if (err != KB_OK)
@@ -85,5 +91,6 @@ enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const c
 		err = check_encoding(k, r, path, image, enc, &whole);
 	digest_free(&whole);
 	bundle_chunk_decoder_free(&k->dec);
+	k->dec.seed = NULL;
 	return err;
 }

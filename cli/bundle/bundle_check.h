@@ -3,9 +3,12 @@
 #pragma once
 
 #include "cli/bundle/bundle_chunk.h"
+#include "cli/bundle/bundle_seed.h"
 
 struct bundle_check {
 	struct bundle_chunk_decoder dec;
+	/* what an encoding of kind seed is made from; NULL: it has none */
+	const struct bundle_seed *seed;
 	struct reader_walk walk;
 	/* called for each chunk that is right, with dec.buf; NULL: none */
 	enum kb_err (*chunk)(void *ctx, const struct reader_chunk *c, const struct bundle_chunk *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_chunk.h"
 
+#include "update/decoder/decoder_patch.h"
 #include "update/decoder/decoder_zstd.h"
 
 #include <stdlib.h>
@@ -11,7 +12,9 @@ enum kb_err bundle_chunk_decoder_init(struct bundle_chunk_decoder *d, struct rea
 	memset(d, 0, sizeof(*d));
 	d->r = r;
 	TRY(bundle_hasher_init(&d->hasher));
-	TRY(decoder_zstd_init()); /* the device's own: what it takes here, it takes there */
+	/* the device's own: what it takes here, it takes there */
+	TRY(decoder_zstd_init());
+	TRY(decoder_patch_init());
 	/* bound: MANIFEST_CHUNK_MAX, one chunk */
 	d->buf.plain = malloc(MANIFEST_CHUNK_MAX);
 	/* bound: the same, and READER_STORED_MORE */
@@ -27,6 +30,20 @@ void bundle_chunk_decoder_free(struct bundle_chunk_decoder *d)
 	d->buf.plain = d->buf.stored = NULL;
 }
 
+static enum kb_err decode_stored(struct bundle_chunk_decoder *d, const struct reader_chunk *c)
+{
+	struct bundle_chunk *b = &d->buf;
+
+	TRY(reader_stored(d->r, c, b->stored));
+	if (c->form == READER_ZSTD || c->form == READER_ZSTD_NEXT)
+		return decoder_zstd(c->form == READER_ZSTD, b->plain, c->len, b->stored, c->stored);
+	if (d->seed == NULL)
+		return KB_ESEED;
+	if (c->form == READER_COPY)
+		return decoder_patch_copy(b->plain, c->len, d->at, b->stored, c->stored, d->seed);
+	return decoder_patch(b->plain, c->len, d->at, b->stored, c->stored, d->seed);
+}
+
 enum kb_err bundle_chunk_decode(struct bundle_chunk_decoder *d, const struct reader_chunk *c)
 {
 	struct bundle_chunk *b = &d->buf;
@@ -34,12 +51,11 @@ enum kb_err bundle_chunk_decode(struct bundle_chunk_decoder *d, const struct rea
 
 	b->len = c->len;
 	b->hole = c->form == READER_ZERO;
-	if (c->form == READER_RAW) {
+	if (c->form == READER_RAW)
 		TRY(reader_stored(d->r, c, b->plain));
-	} else if (!b->hole) {
-		TRY(reader_stored(d->r, c, b->stored));
-		TRY(decoder_zstd(c->form == READER_ZSTD, b->plain, c->len, b->stored, c->stored));
-	}
+	else if (!b->hole)
+		TRY(decode_stored(d, c));
+	d->at += c->len;
 	b->blocks_len = 0;
 	TRY(bundle_hash(&d->hasher, b->hole ? NULL : b->plain, b->len, hash, b->blocks,
 			&b->blocks_len));

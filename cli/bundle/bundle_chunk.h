@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/bundle/bundle_hash.h"
+#include "update/decoder/delta.h"
 #include "update/bundle/reader.h"
 
 struct bundle_chunk {
@@ -21,6 +22,10 @@ struct bundle_chunk {
 /* One at a time. */
 struct bundle_chunk_decoder {
 	struct reader *r;
+	/* for copies and patches, of which there are none without it; set after init */
+	const struct delta_seed *seed;
+	/* where the next chunk is in its image */
+	uint64_t at;
 	struct bundle_hasher hasher;
 	struct bundle_chunk buf;
 };

@@ -28,6 +28,9 @@ static const char help[] =
 	"                            the floor)\n"
 	"      --image CLASS=FILE[,fs=TYPE][,size=SIZE]   an image for a partition of the slot,\n"
 	"                            or a folder, of which one is made; repeat it\n"
+	"      --from [CLASS=]OLD[,version=V]   also a delta from an older bundle or image: devices\n"
+	"                            that have it need only that; repeat it\n"
+	"      --full yes|no         the whole images, too, for all other devices (yes)\n"
 	"      --chunk-size SIZE     16K to 1M, a power of two (256K)\n"
 	"      --compress zstd|none  (zstd)\n"
 	"      --verity              a dm-verity tree behind the image root, and its root hash\n"
@@ -63,6 +66,8 @@ static const struct args_option options[] = {
 	{ "sequence", 0, true, OPT_SET },
 	{ "floor", 0, true, OPT_SET },
 	{ "allow-downgrade", 0, true, OPT_SET },
+	{ "from", 0, true, OPT_SET },
+	{ "full", 0, true, OPT_SET },
 	{ "chunk-size", 0, true, OPT_SET },
 	{ "compress", 0, true, OPT_SET },
 	{ "level", 0, true, OPT_SET },

@@ -2,14 +2,13 @@
 #include "cli/bundle/bundle_encode.h"
 
 #include "cli/bundle/bundle_frame.h"
+#include "cli/bundle/bundle_output.h"
 #include "lib/log.h"
 #include "update/bundle/payload_digest.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define THREADS_MAX 32u
 #define JOBS_MAX    (THREADS_MAX + 2)
@@ -103,23 +102,6 @@ static void *encode_thread(void *arg)
 
 /* ---------------------------------------------------------------- reading and writing, in order */
 
-static enum kb_err append_payload(int fd, const uint8_t *buf, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			log_err("unable to write the payload: %s", strerror(errno));
-			return err_errno(errno);
-		}
-		buf += n;
-		len -= (size_t)n;
-	}
-	return KB_OK;
-}
-
 /* The text of the job before stays where it is until this one is put. */
 static enum kb_err fill_job(struct work *w, uint64_t number)
 {
@@ -160,6 +142,8 @@ static enum kb_err put_chunk(struct bundle_encode *e, uint32_t index,
 			     const struct bundle_frame_chunk *c)
 {
 	TRY(bundle_table_hash(&e->hashes, c->hash));
+	if (e->payload_fd < 0)
+		return KB_OK;
 	TRY(bundle_table_record(&e->records, index, e->payload_len, c->form, c->stored_len));
 	e->payload_len += c->stored_len;
 	e->forms |= MANIFEST_FORM(c->form);
@@ -179,8 +163,10 @@ static enum kb_err put_job(struct work *w, uint64_t number)
 		TRY(put_chunk(e, (uint32_t)(done / e->chunk), &f->chunk[i]));
 		done += f->chunk[i].len;
 	}
-	TRY(payload_digest_add(&w->payload, f->stored, f->stored_len));
-	TRY(append_payload(e->payload_fd, f->stored, f->stored_len));
+	if (e->payload_fd >= 0) {
+		TRY(payload_digest_add(&w->payload, f->stored, f->stored_len));
+		TRY(bundle_output_append(e->payload_fd, f->stored, f->stored_len));
+	}
 	if (e->progress != NULL)
 		e->progress(e->ctx, done);
 	return KB_OK;

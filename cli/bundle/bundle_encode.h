@@ -18,7 +18,7 @@ struct bundle_encode {
 	int level;
 	/* that compress */
 	unsigned threads;
-	/* stored bytes are appended here */
+	/* stored bytes are appended here; -1: there are none, only hashes */
 	int payload_fd;
 	/* NULL, or called now and then with the bytes of the image that are done */
 	void (*progress)(void *ctx, uint64_t done);

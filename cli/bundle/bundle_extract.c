@@ -5,6 +5,7 @@
 #include "cli/bundle/bundle_check.h"
 #include "cli/bundle/bundle_open.h"
 #include "cli/bundle/bundle_output.h"
+#include "cli/bundle/bundle_seeds.h"
 #include "cli/output/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -28,6 +29,7 @@ static const char help[] =
 	"      --keys DIR      folder of public keys (*.pem), as on a device\n"
 	"      --key FILE      a public key; repeat it\n"
 	"      --signatures-required N   by so many of these keys (1)\n"
+	"      --from [CLASS=]OLD  an older bundle or image, if the bundle has only what differs from it\n"
 	"  -h, --help          this text\n"
 	"\n"
 	"Example:\n"
@@ -44,6 +46,7 @@ static const struct args_option options[] = {
 static struct bundle_open bundle;
 static struct bundle_check check;
 static struct bundle_output out;
+static struct bundle_seeds seeds;
 
 struct wanted {
 	const char *image, *output;
@@ -111,6 +114,7 @@ static enum kb_err write_chunk(void *ctx, const struct reader_chunk *c,
 
 static enum kb_err extract_image(const struct wanted *w)
 {
+	const struct reader_seeds have = { bundle_seeds_have, &seeds };
 	const struct manifest_encoding *enc;
 	struct reader *r = &bundle.r;
 	unsigned image;
@@ -118,7 +122,8 @@ static enum kb_err extract_image(const struct wanted *w)
 
 	TRY(bundle_open_file(&bundle));
 	TRY(choose_image(w, &image));
-	err = reader_pick_encoding(r, image, &enc);
+	TRY(bundle_seeds_open(&seeds, &bundle));
+	err = reader_pick_encoding(r, image, &have, &enc);
 	if (err != KB_OK) {
 		log_err("%s: %s", bundle.path, r->why);
 		return err;
@@ -130,6 +135,8 @@ static enum kb_err extract_image(const struct wanted *w)
 	}
 	check.chunk = write_chunk;
 	check.ctx = &r->m.image[image].chunk;
+	if (enc->kind == MANIFEST_ENC_SEED)
+		check.seed = bundle_seeds_find(&seeds, enc->seed);
 	TRY(bundle_check_image(&check, r, bundle.path, image, enc));
 	return bundle_output_commit(&out);
 }
@@ -149,6 +156,7 @@ int bundle_extract_main(int argc, char **argv)
 		code = output_exit_code(err);
 	}
 	bundle_output_abort(&out);
+	bundle_seeds_close(&seeds);
 	bundle_open_close(&bundle);
 	return code;
 }

@@ -2,6 +2,7 @@
 /* `keelboot bundle inspect`: arguments; bundle_report.c prints. */
 #include "cli/bundle/bundle.h"
 #include "cli/bundle/bundle_report.h"
+#include "cli/bundle/bundle_seeds.h"
 #include "cli/output/output.h"
 
 static const char help[] =
@@ -15,6 +16,7 @@ static const char help[] =
 	"      --keys DIR    folder of public keys (*.pem), as on a device\n"
 	"      --key FILE    a public key; repeat it\n"
 	"      --signatures-required N   by so many of these keys (1)\n"
+	"      --from [CLASS=]OLD    an older bundle or image: what a device that has it would need\n"
 	"  -h, --help        this text\n"
 	"\n"
 	"Example:\n"
@@ -22,11 +24,13 @@ static const char help[] =
 
 static struct bundle_open bundle;
 static struct bundle_report report;
+static struct bundle_seeds seeds;
 
 static enum kb_err inspect_bundle(bool json)
 {
 	TRY(bundle_open_file(&bundle));
-	TRY(bundle_report_collect(&report, &bundle));
+	TRY(bundle_seeds_open(&seeds, &bundle));
+	TRY(bundle_report_collect(&report, &bundle, &seeds));
 	if (json)
 		return bundle_report_json(&report);
 	bundle_report_text(&report);
@@ -42,6 +46,7 @@ int bundle_inspect_main(int argc, char **argv)
 	code = bundle_open_args(&bundle, argc, argv, &json);
 	if (code < 0)
 		code = output_exit_code(inspect_bundle(json));
+	bundle_seeds_close(&seeds);
 	bundle_open_close(&bundle);
 	return code;
 }

@@ -13,12 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HELP = BUNDLE_OPEN_DONE + 1, KEY, KEYS, REQUIRED };
+enum { HELP = BUNDLE_OPEN_DONE + 1, KEY, KEYS, REQUIRED, FROM };
 
 const struct args_option bundle_open_options[] = {
 	{ "help", 'h', false, HELP }, { "key", 0, true, KEY },
 	{ "keys", 0, true, KEYS },    { "signatures-required", 0, true, REQUIRED },
-	{ NULL, 0, false, 0 },
+	{ "from", 0, true, FROM },    { NULL, 0, false, 0 },
 };
 
 void bundle_open_init(struct bundle_open *b, const char *verb, const char *help)
@@ -69,6 +69,16 @@ static int set_required(struct bundle_open *b, const char *value)
 	return -1;
 }
 
+static int add_older(struct bundle_open *b, const char *value)
+{
+	if (b->nfrom == BUNDLE_OPEN_FROM) {
+		log_err("--from %s: more than %u older versions", value, BUNDLE_OPEN_FROM);
+		return bundle_open_usage(b);
+	}
+	b->from[b->nfrom++] = value;
+	return -1;
+}
+
 /* -1: it was dealt with; else the exit code. */
 static int take_option(struct bundle_open *b, int id, const char *value)
 {
@@ -78,6 +88,8 @@ static int take_option(struct bundle_open *b, int id, const char *value)
 		return add_trusted_key(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
 	if (id == REQUIRED)
 		return set_required(b, value);
+	if (id == FROM)
+		return add_older(b, value);
 	if (id == HELP) {
 		fputs(b->help, stdout);
 		return output_exit_code(output_flush());

@@ -5,6 +5,8 @@
 #include "cli/output/args.h"
 #include "update/bundle/reader.h"
 
+#define BUNDLE_OPEN_FROM 12
+
 struct bundle_open {
 	/* as inspect */
 	const char *verb;
@@ -17,13 +19,16 @@ struct bundle_open {
 	struct keyring k;
 	/* signatures by so many of them; 0: one */
 	unsigned required;
+	/* older versions that were named, for bundle_seeds.h */
+	unsigned nfrom;
+	const char *from[BUNDLE_OPEN_FROM];
 	struct reader r;
 };
 
 /* Nothing is open, no key is there. */
 void bundle_open_init(struct bundle_open *b, const char *verb, const char *help);
 
-/* --help, --key, --keys, --signatures-required: a table of the verb, beside its own. */
+/* --help, --key, --keys, --signatures-required, --from: a table of the verb, beside its own. */
 extern const struct args_option bundle_open_options[];
 
 /*

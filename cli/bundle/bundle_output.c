@@ -188,3 +188,22 @@ enum kb_err bundle_output_spool(const char *path, int *fd)
 	unlink(name);
 	return KB_OK;
 }
+
+enum kb_err bundle_output_append(int fd, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_err("unable to write the payload: %s", strerror(errno));
+			return err_errno(errno);
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
+}

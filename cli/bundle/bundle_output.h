@@ -36,3 +36,6 @@ void bundle_output_abort(struct bundle_output *o);
 
 /* A nameless file in the folder of path, for what is written before its place is known. */
 enum kb_err bundle_output_spool(const char *path, int *fd) KB_MUST_CHECK;
+
+/* Appends len bytes to such a file, or another that is open. KB_ENOSPC, KB_EIO. */
+enum kb_err bundle_output_append(int fd, const void *buf, size_t len) KB_MUST_CHECK;

@@ -15,7 +15,7 @@ static enum kb_err count_forms(struct bundle_report *p, struct reader *r, unsign
 	struct bundle_report_encoding *e = &p->enc[i];
 	struct reader_chunk c;
 
-	e->readable = r->m.encoding[i].kind == MANIFEST_ENC_FULL;
+	e->readable = r->m.encoding[i].kind != MANIFEST_ENC_UNKNOWN;
 	if (!e->readable)
 		return KB_OK;
 	TRY(reader_walk_begin(&p->walk, r, r->m.encoding[i].image, &r->m.encoding[i]));
@@ -28,10 +28,13 @@ static enum kb_err count_forms(struct bundle_report *p, struct reader *r, unsign
 	}
 }
 
-enum kb_err bundle_report_collect(struct bundle_report *p, struct bundle_open *b)
+enum kb_err bundle_report_collect(struct bundle_report *p, struct bundle_open *b,
+				  struct bundle_seeds *seeds)
 {
 	memset(p, 0, sizeof(*p));
 	p->b = b;
+	p->seeds = seeds;
+	p->r = &b->r;
 	for (unsigned i = 0; i < b->r.m.nencodings; i++) {
 		enum kb_err err = count_forms(p, &b->r, i);
 
@@ -132,7 +135,7 @@ static void text_bundle(const struct bundle_report *p)
 static void text_encoding(const struct bundle_report *p, unsigned i)
 {
 	const struct manifest_encoding *e = &p->b->r.m.encoding[i];
-	char stored[OUTPUT_TIME_LEN];
+	char stored[OUTPUT_TIME_LEN], seed[2 * DIGEST_LEN + 1];
 
 	output_size(stored, e->payload_len);
 	printf("%-12s %s, %s stored", i == 0 ? "encodings" : "", kind_name(e->kind), stored);
@@ -141,6 +144,38 @@ static void text_encoding(const struct bundle_report *p, unsigned i)
 			printf(", %u %s", p->enc[i].chunks[f], manifest_form_name(f));
 	}
 	printf("; for image %s\n", p->b->r.m.image[e->image].name);
+	if (e->kind != MANIFEST_ENC_SEED)
+		return;
+	bytes_hex(seed, e->seed, DIGEST_LEN);
+	printf("%-12s made from %s%s%simage %s\n", "", e->seed_version[0] != '\0' ? "version " : "",
+	       e->seed_version, e->seed_version[0] != '\0' ? ", " : "", seed);
+}
+
+/* The smallest encoding of an image that a device with those older versions can use. */
+static const struct manifest_encoding *usable_encoding(const struct bundle_report *p, unsigned i)
+{
+	const struct reader_seeds have = { bundle_seeds_have, p->seeds };
+	const struct manifest_encoding *enc = NULL;
+
+	return reader_pick_encoding(p->r, i, &have, &enc) == KB_OK ? enc : NULL;
+}
+
+/* How much of the payload such a device has to have, and how much is left out. */
+static void text_needs(const struct bundle_report *p, unsigned i)
+{
+	const struct manifest_encoding *e = usable_encoding(p, i);
+	char needs[OUTPUT_TIME_LEN], size[OUTPUT_TIME_LEN];
+	const struct manifest_image *im = &p->b->r.m.image[i];
+
+	if (e == NULL) {
+		printf("%-12s image %s: no device that has only that can use the bundle\n", "needs",
+		       im->name);
+		return;
+	}
+	output_size(needs, e->payload_len);
+	output_size(size, im->size);
+	printf("%-12s image %s: %s of encoding %u, for %s\n", "needs", im->name, needs,
+	       (unsigned)(e - p->b->r.m.encoding) + 1, size);
 }
 
 static void text_image(const struct manifest_image *im)
@@ -166,6 +201,8 @@ void bundle_report_text(const struct bundle_report *p)
 		text_image(&m->image[i]);
 	for (unsigned i = 0; i < m->nencodings; i++)
 		text_encoding(p, i);
+	for (unsigned i = 0; p->b->nfrom > 0 && i < m->nimages; i++)
+		text_needs(p, i);
 }
 
 /* ---------------------------------------------------------------- JSON */
@@ -203,6 +240,13 @@ static json_object *json_encoding(const struct bundle_report *p, unsigned i)
 			output_json_number(forms, manifest_form_name(f), p->enc[i].chunks[f]);
 	}
 	output_json_add(o, "chunks", forms);
+	if (e->kind == MANIFEST_ENC_SEED) {
+		output_json_hex(o, "seed", e->seed, DIGEST_LEN);
+		output_json_text(o, "seed_version",
+				 e->seed_version[0] != '\0' ? e->seed_version : NULL);
+	}
+	if (p->b->nfrom > 0)
+		output_json_bool(o, "chosen", usable_encoding(p, e->image) == e);
 	return o;
 }
 

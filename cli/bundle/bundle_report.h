@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/bundle/bundle_open.h"
+#include "cli/bundle/bundle_seeds.h"
 
 #include <json-c/json.h>
 
@@ -17,12 +18,17 @@ struct bundle_report_encoding {
 
 struct bundle_report {
 	const struct bundle_open *b;
+	/* of b: it says why something cannot be read */
+	struct reader *r;
+	/* older versions that a device may have */
+	struct bundle_seeds *seeds;
 	struct bundle_report_encoding enc[MANIFEST_ENCODINGS_MAX];
 	struct reader_walk walk;
 };
 
 /* Reads the tables of an opened bundle. KB_EIO, KB_EDIGEST, KB_EFORMAT, which it has reported. */
-enum kb_err bundle_report_collect(struct bundle_report *p, struct bundle_open *b) KB_MUST_CHECK;
+enum kb_err bundle_report_collect(struct bundle_report *p, struct bundle_open *b,
+				  struct bundle_seeds *seeds) KB_MUST_CHECK;
 
 void bundle_report_text(const struct bundle_report *p);
 

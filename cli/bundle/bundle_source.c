@@ -156,13 +156,18 @@ enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *b
 	return KB_OK;
 }
 
+void bundle_source_rewind(struct bundle_source *s)
+{
+	s->data_start = s->data_end = 0;
+}
+
 void bundle_source_append(struct bundle_source *s, uint8_t *tail, uint64_t len)
 {
 	s->tail = tail;
 	s->tail_off = s->size;
 	s->tail_len = len;
 	s->size += len;
-	s->data_start = s->data_end = 0;
+	bundle_source_rewind(s);
 }
 
 void bundle_source_filesystem(const struct bundle_source *s, char *name, size_t size)

@@ -38,6 +38,9 @@ void bundle_source_close(struct bundle_source *s);
 enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len,
 			       bool *hole) KB_MUST_CHECK;
 
+/* From now on the image is read from its beginning again. */
+void bundle_source_rewind(struct bundle_source *s);
+
 /* Puts bytes behind the image, which from now on is read from its beginning again. s frees them. */
 void bundle_source_append(struct bundle_source *s, uint8_t *tail, uint64_t len);
 

@@ -20,7 +20,7 @@ void bundle_spec_default(struct bundle_spec *s)
 	memset(s, 0, sizeof(*s));
 	s->m.format_major = 1;
 	s->chunk = MANIFEST_CHUNK_DEFAULT;
-	s->compress = true;
+	s->compress = s->full = true;
 	s->level = 9;
 	s->sig_cap = 16u << 10;
 }
@@ -67,6 +67,12 @@ static const char *set_verity(struct bundle_spec *s, const char *value)
 	return s->verity || strcmp(value, "no") == 0 ? NULL : "expected yes or no";
 }
 
+static const char *set_full(struct bundle_spec *s, const char *value)
+{
+	s->full = strcmp(value, "yes") == 0;
+	return s->full || strcmp(value, "no") == 0 ? NULL : "expected yes or no";
+}
+
 static const char *set_level(struct bundle_spec *s, const char *value)
 {
 	uint64_t v;
@@ -95,6 +101,51 @@ static const char *add_signing_key(struct bundle_spec *s, const char *dir, const
 	return set_path(s->key[s->nkeys++], key_token_is_uri(value) ? "" : dir, value);
 }
 
+/* A file name may hold "," too: only what ends the text is an option. Cuts the last one off. */
+static char *cut_option(char *path, const char *option)
+{
+	char *last = NULL;
+
+	for (char *p = path; (p = strstr(p, option)) != NULL; p++)
+		last = p;
+	if (last == NULL || strchr(last + strlen(option), ',') != NULL)
+		return NULL;
+	*last = '\0';
+	return last + strlen(option);
+}
+
+/* What is no class before a "=" is part of the path. */
+const char *bundle_spec_from_value(struct bundle_spec_from *f, const char *dir, const char *value)
+{
+	const char *eq = strchr(value, '=');
+	char name[sizeof(f->image)], path[BUNDLE_SPEC_PATH], *version;
+
+	*f = (struct bundle_spec_from){ .image = "" };
+	if (strlen(value) >= sizeof(path))
+		return "path too long";
+	if (eq != NULL && eq - value < (ptrdiff_t)sizeof(name)) {
+		snprintf(name, sizeof(name), "%.*s", (int)(eq - value), value);
+		if (manifest_check_name(name) == NULL) {
+			snprintf(f->image, sizeof(f->image), "%s", name);
+			value = eq + 1;
+		}
+	}
+	snprintf(path, sizeof(path), "%s", value);
+	version = cut_option(path, ",version=");
+	if (version != NULL && strlen(version) >= sizeof(f->version))
+		return "version too long";
+	if (version != NULL)
+		memcpy(f->version, version, strlen(version) + 1);
+	return set_path(f->file, dir, path);
+}
+
+static const char *add_from(struct bundle_spec *s, const char *dir, const char *value)
+{
+	if (s->nfrom == BUNDLE_SPEC_FROM)
+		return "more than 12 older versions";
+	return bundle_spec_from_value(&s->from[s->nfrom++], dir, value);
+}
+
 const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,
 			    const char *value)
 {
@@ -112,6 +163,10 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 		return set_sig_cap(s, value);
 	if (strcmp(key, "key") == 0)
 		return add_signing_key(s, dir, value);
+	if (strcmp(key, "from") == 0)
+		return add_from(s, dir, value);
+	if (strcmp(key, "full") == 0)
+		return set_full(s, value);
 	if (strcmp(key, "output") == 0)
 		return set_path(s->output, dir, value);
 	if (strcmp(key, "format") == 0 || strcmp(key, "created") == 0)
@@ -160,19 +215,6 @@ static const char *set_image(struct bundle_spec *s, const char *dir, const char 
 	return manifest_image_key(&s->m.image[i], key, value);
 }
 
-/* A file name may hold "," too: only what ends the text is an option. Cuts the last one off. */
-static char *cut_option(char *path, const char *option)
-{
-	char *last = NULL;
-
-	for (char *p = path; (p = strstr(p, option)) != NULL; p++)
-		last = p;
-	if (last == NULL || strchr(last + strlen(option), ',') != NULL)
-		return NULL;
-	*last = '\0';
-	return last + strlen(option);
-}
-
 const char *bundle_spec_image_option(struct bundle_spec *s, const char *value)
 {
 	char name[MANIFEST_STR_MAX], path[BUNDLE_SPEC_PATH], *fs, *size;
@@ -214,7 +256,7 @@ static int recipe_key(void *ctx, const char *section, const char *key, const cha
 	if (r->failed)
 		return 1;
 	snprintf(now, sizeof(now), "[%s] %s", section, key);
-	if (strcmp(now, r->before) == 0 && strcmp(key, "key") != 0)
+	if (strcmp(now, r->before) == 0 && strcmp(key, "key") != 0 && strcmp(key, "from") != 0)
 		wrong = "set twice, or the next line is indented";
 	else if (strcmp(section, "bundle") == 0)
 		wrong = bundle_spec_set(r->s, r->dir, key, value);
@@ -270,6 +312,8 @@ const char *bundle_spec_missing(const struct bundle_spec *s)
 		return "floor is above sequence: the release would refuse itself";
 	if (s->m.nimages == 0)
 		return "missing option: --image root=FILE";
+	if (!s->full && s->nfrom == 0)
+		return "--full no needs an older version: --from OLD";
 	for (unsigned i = 0; i < s->m.nimages; i++) {
 		if (s->file[i][0] == '\0')
 			return "an image has no file; use --image CLASS=FILE, or file= in the recipe";

@@ -7,6 +7,16 @@
 
 #define BUNDLE_SPEC_PATH 1024
 #define BUNDLE_SPEC_KEYS 8
+#define BUNDLE_SPEC_FROM 12
+
+/* An older version. */
+struct bundle_spec_from {
+	/* of which image it is; "": there is only one, or it is a bundle */
+	char image[MANIFEST_STR_MAX + 1];
+	char file[BUNDLE_SPEC_PATH];
+	/* "": not said */
+	char version[MANIFEST_STR_MAX + 1];
+};
 
 struct bundle_spec {
 	/* [bundle], and of each image: name, filesystem, verity */
@@ -15,6 +25,11 @@ struct bundle_spec {
 	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH];
 	/* of what is made of a folder; 0: as it needs */
 	uint64_t size[MANIFEST_IMAGES_MAX];
+	/* older images or bundles, from which deltas are made; whether whole images are there, too
+	 */
+	unsigned nfrom;
+	struct bundle_spec_from from[BUNDLE_SPEC_FROM];
+	bool full;
 	uint32_t chunk;
 	bool compress;
 	/* of the image "root" */
@@ -38,6 +53,9 @@ void bundle_spec_default(struct bundle_spec *s);
  */
 const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,
 			    const char *value);
+
+/* --from [CLASS=]OLD[,version=V], with a path relative to dir. NULL, or what is wrong. */
+const char *bundle_spec_from_value(struct bundle_spec_from *f, const char *dir, const char *value);
 
 /* --image CLASS=FILE[,fs=TYPE][,size=SIZE]. NULL, or what is wrong. */
 const char *bundle_spec_image_option(struct bundle_spec *s, const char *value);

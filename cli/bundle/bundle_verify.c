@@ -4,7 +4,9 @@
 #include "cli/bundle/bundle_check.h"
 #include "cli/bundle/bundle_open.h"
 #include "cli/bundle/bundle_report.h"
+#include "cli/bundle/bundle_seeds.h"
 #include "cli/output/output.h"
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -22,6 +24,7 @@ static const char help[] =
 	"      --keys DIR    folder of public keys (*.pem), as on a device\n"
 	"      --key FILE    a public key; repeat it\n"
 	"      --signatures-required N   by so many of these keys (1)\n"
+	"      --from [CLASS=]OLD    an older bundle or image, to check what is made from it; repeat it\n"
 	"  -h, --help        this text\n"
 	"\n"
 	"Example:\n"
@@ -29,6 +32,7 @@ static const char help[] =
 
 static struct bundle_open bundle;
 static struct bundle_check check;
+static struct bundle_seeds seeds;
 
 /* -1: go on; else the exit code. */
 static int read_verify_args(int argc, char **argv, bool *json)
@@ -43,29 +47,52 @@ static int read_verify_args(int argc, char **argv, bool *json)
 	return bundle_open_usage(&bundle);
 }
 
+/* What an encoding that is not checked needs. */
+static void warn_unchecked(unsigned i)
+{
+	const struct manifest_encoding *e = &bundle.r.m.encoding[i];
+	char hex[2 * DIGEST_LEN + 1];
+
+	bytes_hex(hex, e->seed, DIGEST_LEN);
+	if (e->kind == MANIFEST_ENC_UNKNOWN)
+		log_warn("%s: encoding %u was not checked: this program does not know its kind",
+			 bundle.path, i + 1);
+	else
+		log_warn(
+			"%s: encoding %u was not checked: it is made from%s%s%s image %s; name it: --from OLD",
+			bundle.path, i + 1, e->seed_version[0] != '\0' ? " version " : "",
+			e->seed_version, e->seed_version[0] != '\0' ? "," : "", hex);
+}
+
+static enum kb_err verify_encoding(unsigned i)
+{
+	const struct manifest_encoding *enc = &bundle.r.m.encoding[i];
+
+	check.seed = NULL;
+	if (enc->kind == MANIFEST_ENC_SEED)
+		check.seed = bundle_seeds_find(&seeds, enc->seed);
+	if (enc->kind == MANIFEST_ENC_FULL || check.seed != NULL)
+		return bundle_check_image(&check, &bundle.r, bundle.path, enc->image, enc);
+	warn_unchecked(i);
+	return KB_OK;
+}
+
 /* All encodings that this program can read; each image needs one of them. */
 static enum kb_err verify_images(void)
 {
-	const char *path = bundle.path;
+	const struct reader_seeds have = { bundle_seeds_have, &seeds };
 	struct reader *r = &bundle.r;
 	const struct manifest_encoding *enc;
 
+	for (unsigned i = 0; i < r->m.nencodings; i++)
+		TRY(verify_encoding(i));
 	for (unsigned i = 0; i < r->m.nimages; i++) {
-		enum kb_err err = reader_pick_encoding(r, i, &enc);
+		enum kb_err err = reader_pick_encoding(r, i, &have, &enc);
 
 		if (err != KB_OK) {
-			log_err("%s: %s", path, r->why);
+			log_err("%s: %s", bundle.path, r->why);
 			return err;
 		}
-	}
-	for (unsigned i = 0; i < r->m.nencodings; i++) {
-		enc = &r->m.encoding[i];
-		if (enc->kind == MANIFEST_ENC_FULL)
-			TRY(bundle_check_image(&check, r, path, enc->image, enc));
-		else
-			log_warn(
-				"%s: encoding %u was not checked: this program does not know its kind",
-				path, i + 1);
 	}
 	return KB_OK;
 }
@@ -73,6 +100,7 @@ static enum kb_err verify_images(void)
 static enum kb_err verify_bundle(void)
 {
 	TRY(bundle_open_file(&bundle));
+	TRY(bundle_seeds_open(&seeds, &bundle));
 	return verify_images();
 }
 
@@ -127,6 +155,7 @@ int bundle_verify_main(int argc, char **argv)
 			printed = print_verified_text();
 		code = output_exit_code(err != KB_OK ? err : printed);
 	}
+	bundle_seeds_close(&seeds);
 	bundle_open_close(&bundle);
 	return code;
 }

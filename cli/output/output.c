@@ -24,6 +24,7 @@ int output_exit_code(enum kb_err err)
 	case KB_EFORMAT:
 		return OUTPUT_VERIFY;
 	case KB_ECOMPAT:
+	case KB_ESEED:
 	case KB_EDOWNGRADE:
 	case KB_EAHEAD:
 	case KB_EREJECTED:

@@ -97,7 +97,7 @@ enum kb_err incoming_readable(struct reader *r, const char *name)
 	enum kb_err err = KB_OK;
 
 	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
-		err = reader_pick_encoding(r, i, &enc);
+		err = reader_pick_encoding(r, i, NULL, &enc);
 	if (err != KB_OK)
 		log_err("%s: %s", name, r->why);
 	return err;
@@ -113,7 +113,7 @@ enum kb_err incoming_tables(struct reader *r, const char *name)
 		char why[sizeof(r->why)];
 		enum kb_err err;
 
-		TRY(reader_pick_encoding(r, i, &enc));
+		TRY(reader_pick_encoding(r, i, NULL, &enc));
 		err = reader_walk_all(&walk, r, i, enc);
 		memcpy(why, r->why, sizeof(why));
 		if (err != KB_OK)
@@ -142,7 +142,7 @@ static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint6
 	struct install_pipe_chunk chunk;
 	enum kb_err err;
 
-	TRY(reader_pick_encoding(pipe->r, image, &enc));
+	TRY(reader_pick_encoding(pipe->r, image, NULL, &enc));
 	TRY(verify_payload(pipe, image, enc));
 	TRY(install_pipe_begin(pipe, image, enc));
 	while ((err = install_pipe_next(pipe, &chunk)) == KB_OK) {

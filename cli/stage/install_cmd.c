@@ -184,6 +184,21 @@ static enum kb_err install_file(struct install_args *in)
 	return err;
 }
 
+static void print_delta(void)
+{
+	char stored[OUTPUT_TIME_LEN];
+
+	if (job.made_from == STATE_NONE)
+		return;
+	output_size(stored, job.delta_bytes);
+	printf("It was made from slot %c and %s of differences", state_slot_letter(job.made_from),
+	       stored);
+	if (job.came_whole > 0)
+		printf("; %u chunk%s came whole, since slot %c has changed", job.came_whole,
+		       job.came_whole == 1 ? "" : "s", state_slot_letter(job.made_from));
+	puts(".");
+}
+
 static void print_installed(const struct install_args *in)
 {
 	char written[OUTPUT_TIME_LEN], skipped[OUTPUT_TIME_LEN];
@@ -192,6 +207,7 @@ static void print_installed(const struct install_args *in)
 	output_size(skipped, job.bytes_skipped);
 	printf("%s is in slot %c (%s written, %s were right already).\n", job.release.version,
 	       state_slot_letter(job.target), written, skipped);
+	print_delta();
 	if (!in->reboot)
 		puts("Reboot to try it.");
 }
@@ -210,6 +226,7 @@ static void print_install_json(enum kb_err err)
 	output_json_number(o, "sequence", job.verified ? job.release.sequence : 0);
 	output_json_number(o, "written", job.bytes_written);
 	output_json_number(o, "skipped", job.bytes_skipped);
+	output_json_slot(o, "made_from", err == KB_OK ? job.made_from : STATE_NONE);
 	output_json_bool(o, "reboot", err == KB_OK);
 	output_json_text(o, "error",
 			 err == KB_OK	      ? NULL

@@ -5,6 +5,7 @@
 Standard library, plus the `openssl` command (signatures) and libzstd (chunks).
 
 Example: keelreader.py acme-2.1.keel --key release.pem --extract root=rootfs.ext4
+(--seed OLD.ext4, which may be repeated: an image that encodings may be made from)
 prints what is in the bundle as JSON, having checked all of it; exit code 1 and a line when it is
 refused.
 """
@@ -251,9 +252,9 @@ KEYS = {  # section: key: (required, reader of its value)
         "verity-salt": (False, hexadecimal), "verity-tree-offset": (False, OFFSET)},
     "encoding": {
         "image": (True, str), "kind": (True, str), "forms": (True, names),
-        "seed": (False, digest), "table-offset": (True, OFFSET), "table-length": (True, LENGTH),
-        "table-digest": (True, digest), "payload-offset": (True, OFFSET),
-        "payload-length": (True, LENGTH), "payload-digest": (True, digest)},
+        "seed": (False, digest), "seed-version": (False, pattern("[A-Za-z0-9._~^+-]{1,48}")),
+        "table-offset": (True, OFFSET), "table-length": (True, LENGTH), "table-digest": (True, digest),
+        "payload-offset": (True, OFFSET), "payload-length": (True, LENGTH), "payload-digest": (True, digest)},
 }
 
 
@@ -316,6 +317,7 @@ class Manifest:
             if values["usable"]:
                 must(not values["unknown"], "unknown key in an encoding")
                 must(("seed" in values) == (values["kind"] == "seed"), "seed")
+                must("seed-version" not in values or values["kind"] == "seed", "seed-version")
                 must(values["kind"] == "seed" or not {"copy", "patch"} & set(values["forms"]), "forms that need a seed")
         verity = {key for key in values if key.startswith("verity-")} - {"verity-salt"}
         must(len(verity) in (0, 5) and (verity or "verity-salt" not in values), "verity-")
@@ -428,6 +430,7 @@ def record_table(tables: bytes, encoding: dict) -> list:
 FRAME_MAX, HISTORY = 4096 * KIB, 6144 * KIB
 ZSTD = ctypes.CDLL("libzstd.so.1")
 ZSTD.ZSTD_createDCtx.restype = ctypes.c_void_p
+ZSTD.ZSTD_decompress.restype = ZSTD.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t
 ZSTD.ZSTD_decompressStream.restype = ZSTD.ZSTD_DCtx_refPrefix.restype = ctypes.c_size_t
 
 
@@ -484,7 +487,85 @@ class Frames:
         ZSTD.ZSTD_freeDCtx(self.context)
 
 
-def decode(payload: bytes, image: dict, records: list) -> list:
+class Stream:
+    """Some bytes, read from the front."""
+
+    def __init__(self, data: bytes):
+        self.data, self.at = data, 0
+
+    def take(self, length: int) -> bytes:
+        must(length <= len(self.data) - self.at, "patch: a stream is too short")
+        self.at += length
+        return self.data[self.at - length:self.at]
+
+    def number(self) -> int:
+        value = 0
+        for shift in range(0, 70, 7):
+            byte = self.take(1)[0]
+            must(shift < 63 or byte <= 1, "patch: a number above 64 bits")
+            value |= (byte & 127) << shift
+            if byte < 128:
+                must(byte > 0 or shift == 0, "patch: a number that is not in its shortest form")
+                return value
+        raise Refused("patch: a number that is too long")
+
+    def check_end(self) -> None:
+        must(self.at == len(self.data), "patch: bytes are left over")
+
+
+def add_words(data: bytearray, gaps: Stream, words: Stream) -> None:
+    at = 0
+    while (gap := gaps.number()) > 0:
+        at += gap - 1
+        must(at < len(data), "patch: a word outside of its command")
+        length = min(4, len(data) - at)
+        total = int.from_bytes(data[at:at + length], "little") + int.from_bytes(words.take(4), "little")
+        data[at:at + length] = (total % (1 << 32)).to_bytes(4, "little")[:length]
+        at += length
+
+
+def make_from_seed(streams: list, seed: bytes, offset: int, plain: int) -> bytes:
+    """A chunk that is at offset in its image. streams: commands; of a patch also gaps, words, literals."""
+    commands, *others = streams
+    out, expected, count = bytearray(), offset, 0
+    while len(out) < plain:
+        count += 1
+        must(count <= plain // 16, "patch: too many commands")
+        command = commands.number()
+        length, kind = command >> 2, command & 3
+        must(0 < length <= plain - len(out), "patch: length")
+        if kind == 1:
+            zigzag = commands.number()
+            start = (expected + (zigzag >> 1 ^ -(zigzag & 1))) % (1 << 64)
+            must(start + length <= len(seed), "patch: outside of the seed")
+            piece = bytearray(seed[start:start + length])
+            expected = start
+            if others:
+                add_words(piece, others[0], others[1])
+        else:
+            must(kind == 3 or (kind == 2 and others != []), "patch: command")
+            piece = bytes(length) if kind == 3 else others[2].take(length)
+        out += piece
+        expected = (expected + length) % (1 << 64)
+    for stream in streams:
+        stream.check_end()
+    return bytes(out)
+
+
+def patch_streams(data: bytes, plain: int) -> list:
+    must(data[:5] == b"\x28\xb5\x2f\xfd\0" and len(data) > 6 and data[5] <= 0x58, "patch: header")
+    must(ZSTD.ZSTD_findFrameCompressedSize(data, ctypes.c_size_t(len(data))) == len(data), "patch: not one frame")
+    room = ctypes.create_string_buffer(plain + 4096)
+    length = ZSTD.ZSTD_decompress(room, ctypes.c_size_t(plain + 4096), data, ctypes.c_size_t(len(data)))
+    must(length <= plain + 4096, "patch: does not decode")
+    whole = Stream(room.raw[:length])
+    lengths = [whole.number() for _ in range(4)]
+    streams = [Stream(whole.take(length)) for length in lengths]
+    whole.check_end()
+    return streams
+
+
+def decode(payload: bytes, image: dict, records: list, seed: bytes = b"") -> list:
     """The plain chunks, unchecked."""
     chunks, at, frames = [], 0, Frames()
     must(len(records) == -(-image["size"] // image["chunk-size"]), "number of records")
@@ -494,9 +575,13 @@ def decode(payload: bytes, image: dict, records: list) -> list:
             data = payload[at:at + stored]
             at += stored
             must({"zero": stored == 0, "raw": stored == plain, "zstd": 0 < stored <= plain + 4096,
-                  "zstd-next": 0 < stored <= plain + 4096}.get(form, False), "stored length")
+                  "zstd-next": 0 < stored <= plain + 4096, "copy": 0 < stored <= plain + 4096,
+                  "patch": 0 < stored <= plain + 4096}[form], "stored length")
             if form.startswith("zstd"):
                 data = frames.chunk(form, data, plain)
+            elif form in ("copy", "patch"):
+                streams = [Stream(data)] if form == "copy" else patch_streams(data, plain)
+                data = make_from_seed(streams, seed, i * image["chunk-size"], plain)
             chunks.append(bytes(plain) if form == "zero" else data)
     finally:
         frames.close()
@@ -514,9 +599,9 @@ def image_digest(data: bytes) -> bytes:
 # ---------------------------------------------------------------- the whole
 
 class Bundle:
-    def __init__(self, data: bytes, keys: list):
-        """Checks all but the payload. keys: list of PublicKey."""
-        self.data = data
+    def __init__(self, data: bytes, keys: list, seeds: tuple = ()):
+        """Checks all but the payload. keys: list of PublicKey; seeds: images that there are."""
+        self.data, self.seeds = data, {image_digest(seed): seed for seed in seeds}
         self.header = head = Header(data[:512])
         must(len(data) == head.total_len, "truncated, or bytes behind the end")
         self.signer = check_signature(data[:512], data[512:512 + head.sig_cap], keys)
@@ -533,7 +618,7 @@ class Bundle:
         payload = self.data[start:start + encoding["payload-length"]]
         must(payload_digest(payload) == encoding["payload-digest"], "digest of the payload")
         hashes = hash_table(self.tables, image)
-        chunks = decode(payload, image, record_table(self.tables, encoding))
+        chunks = decode(payload, image, record_table(self.tables, encoding), self.seeds.get(encoding.get("seed"), b""))
         for i, (chunk, want) in enumerate(zip(chunks, hashes)):
             must(sha256(chunk) == want, f"chunk {i} damaged")
         data = b"".join(chunks)
@@ -541,10 +626,13 @@ class Bundle:
         return data
 
     def read_image(self, name: str) -> bytes:
-        """The image, from the first encoding that this reader can use."""
+        """The image, which each encoding that this reader can use must give."""
+        found = None
         for encoding in self.manifest.encodings:
-            if encoding["image"] == name and encoding["usable"] and encoding["kind"] == "full":
-                return self.read_encoding(encoding)
+            if encoding["image"] == name and encoding["usable"] and encoding.get("seed") in (None, *self.seeds):
+                found = self.read_encoding(encoding)
+        if found is not None:
+            return found
         raise Newer(f"image {name}: no encoding of a known kind")
 
     def summary(self) -> dict:
@@ -557,18 +645,20 @@ class Bundle:
                 "encodings": [plain(encoding) for encoding in self.manifest.encodings]}
 
 
-def read(path, key_paths) -> Bundle:
-    return Bundle(Path(path).read_bytes(), [PublicKey(Path(key)) for key in key_paths])
+def read(path, key_paths, seed_paths=()) -> Bundle:
+    return Bundle(Path(path).read_bytes(), [PublicKey(Path(key)) for key in key_paths],
+                  tuple(Path(seed).read_bytes() for seed in seed_paths))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle")
     parser.add_argument("--key", action="append", default=[], metavar="FILE.pem", required=True)
+    parser.add_argument("--seed", action="append", default=[], metavar="FILE")
     parser.add_argument("--extract", action="append", default=[], metavar="CLASS=FILE")
     args = parser.parse_args()
     try:
-        bundle = read(args.bundle, args.key)
+        bundle = read(args.bundle, args.key, args.seed)
         images = {name: bundle.read_image(name) for name in bundle.manifest.images}
     except Refused as refusal:
         print(f"{args.bundle}: {refusal}", file=sys.stderr)

@@ -278,7 +278,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 
 	FUZZ_CHECK(len > 0);
 	FUZZ_CHECK(reader_open(&reader, fd, false, len, fuzz_bundle_keys()) == KB_OK);
-	FUZZ_CHECK(reader_pick_encoding(&reader, 0, &enc) == KB_OK);
+	FUZZ_CHECK(reader_pick_encoding(&reader, 0, NULL, &enc) == KB_OK);
 	if (digest.ctx == NULL)
 		FUZZ_CHECK(digest_init(&digest) == KB_OK);
 	memset(&pipe_, 0, sizeof(pipe_));

@@ -64,6 +64,21 @@ enum kb_err fuzz_memory(size_t len, uint8_t **shared)
 	return KB_OK;
 }
 
+/* A seed, of which the last bytes cannot be read. */
+#define SEED_LEN 8192u
+#define SEED_BAD 16u
+
+enum kb_err fuzz_given(uint64_t off, void *buf, size_t len);
+enum kb_err fuzz_given(uint64_t off, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	FUZZ_CHECK(len > 0 && off <= SEED_LEN && len <= SEED_LEN - off);
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)((off + i) * 7);
+	return off + len > SEED_LEN - SEED_BAD ? KB_EIO : KB_OK;
+}
+
 static uint8_t *input_of(uint32_t slot)
 {
 	return s.shared + (size_t)slot * DECODER_WIRE_AREA;
@@ -107,6 +122,8 @@ static void take_request(struct fuzz_in *in, unsigned i)
 	q->form &= ~0x100u;
 	q->plain = how & 0x10 ? fuzz_u32(in) : fuzz_u16(in);
 	q->stored = how & 0x20 ? fuzz_u32(in) : 0;
+	q->at = q->form == READER_COPY || q->form == READER_PATCH ? fuzz_u16(in) : 0;
+	q->seed = SEED_LEN;
 	s.qlen[i] = (how & 0xc0) == 0xc0 ? fuzz_u8(in) % sizeof(*q) : sizeof(*q);
 	if (s.qlen[i] != sizeof(*q) && s.whole == s.n)
 		s.whole = i;
@@ -167,7 +184,8 @@ static void check_decoded(const struct decoder_ask *q, bool first)
 
 	FUZZ_CHECK(want != NULL && q->slot < DECODER_SLOTS);
 	FUZZ_CHECK(q->stored <= DECODER_WIRE_STORED_MAX && q->plain <= MANIFEST_CHUNK_MAX);
-	FUZZ_CHECK(q->form == READER_ZSTD || q->form == READER_ZSTD_NEXT || q->form == READER_RAW);
+	FUZZ_CHECK(q->form == READER_ZSTD || q->form == READER_ZSTD_NEXT || q->form == READER_RAW ||
+		   q->form == READER_COPY || q->form == READER_PATCH);
 	FUZZ_CHECK(q->form != READER_ZSTD_NEXT || !first);
 	FUZZ_CHECK(q->form != READER_RAW || q->stored == q->plain);
 	if (q->form == READER_ZSTD) {
@@ -228,7 +246,9 @@ static void check_answers(void)
 	FUZZ_CHECK(a.slot == 0 && a.status == DECODER_WIRE_HELLO);
 	for (unsigned i = 0; i < s.whole; i++) {
 		FUZZ_CHECK(recv(s.parent, &a, sizeof(a), flags) == sizeof(a));
-		FUZZ_CHECK(a.slot == s.q[i].slot && a.status <= 1);
+		FUZZ_CHECK(a.slot == s.q[i].slot && a.status <= DECODER_NO_SEED);
+		FUZZ_CHECK(a.status != DECODER_NO_SEED || s.q[i].form == READER_COPY ||
+			   s.q[i].form == READER_PATCH);
 		if (a.status == 0 && is_alone(i))
 			check_decoded(&s.q[i], i == 0 || s.q[i].fresh);
 	}

@@ -37,7 +37,8 @@ $(FUZZ_DIR)/$(1)/update/decoder/decoder_main.o: update/decoder/decoder_main.c
 	@mkdir -p $$(@D)
 	$$(call step,CC)
 	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
-	$$(Q)objcopy --redefine-sym _exit=fuzz_exit --redefine-sym os_worker_memory=fuzz_memory $$@
+	$$(Q)objcopy --redefine-sym _exit=fuzz_exit --redefine-sym os_worker_memory=fuzz_memory \
+		--redefine-sym os_worker_given=fuzz_given $$@
 
 $(FUZZ_DIR)/$(1)/libfuzz.a: $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.o,$$(FUZZ_SRC))
 	$$(call step,AR)

@@ -74,8 +74,8 @@ static enum kb_err start(const struct index *x, bool sign)
 	FUZZ_CHECK(size > 0);
 	FUZZ_CHECK(reader_open(&reader, fd, false, size, sign ? fuzz_bundle_keys() : NULL) ==
 		   KB_OK);
-	FUZZ_CHECK(reader_pick_encoding(&reader, 0, &enc) == KB_OK);
-	FUZZ_CHECK(reader_pick_encoding(&reader, 1, &enc) == KB_ENEWER);
+	FUZZ_CHECK(reader_pick_encoding(&reader, 0, NULL, &enc) == KB_OK);
+	FUZZ_CHECK(reader_pick_encoding(&reader, 1, NULL, &enc) == KB_ENEWER);
 	len = fuzz_bundle_tables(&off);
 	if (x->harm != 0) {
 		off += x->harm % len;
@@ -87,7 +87,7 @@ static enum kb_err start(const struct index *x, bool sign)
 		FUZZ_CHECK(ftruncate(fd, (off_t)(off + (x->harm != 0 ? 0 : len / 2))) == 0);
 	memset(&walk, 0xa5, sizeof(walk));
 	other = *enc;
-	other.kind = MANIFEST_ENC_SEED;
+	other.kind = MANIFEST_ENC_UNKNOWN;
 	FUZZ_CHECK(reader_walk_begin(&walk, &reader, 0, &other) == KB_ENEWER);
 	return reader_walk_begin(&walk, &reader, 0, enc);
 }
@@ -122,7 +122,7 @@ static void check_walk_all(bool whole)
 {
 	const struct manifest_encoding *enc;
 
-	FUZZ_CHECK(reader_pick_encoding(&reader, 0, &enc) == KB_OK);
+	FUZZ_CHECK(reader_pick_encoding(&reader, 0, NULL, &enc) == KB_OK);
 	FUZZ_CHECK((reader_walk_all(&walk, &reader, 0, enc) == KB_OK) == whole);
 }
 

@@ -44,13 +44,21 @@ CALL(wait, (struct os_worker * w, unsigned timeout_ms, int *status), (w, timeout
 CALL(memory, (size_t len, uint8_t **shared), (len, shared))
 CALL(take, (void *msg, size_t len), (msg, len))
 CALL(reply, (const void *msg, size_t len), (msg, len))
+CALL(given, (uint64_t off, void *buf, size_t len), (off, buf, len))
+
+__typeof__(os_worker_is_given) real_os_worker_is_given;
+bool os_worker_is_given(void)
+{
+	return real_os_worker_is_given();
+}
 
 __typeof__(os_worker_start) real_os_worker_start;
-enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *argv0, size_t len)
+enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *argv0, size_t len,
+			    int given)
 {
 	*w = (struct os_worker){ .pid = -1, .sock = -1 };
 	TRY(os_sim_turn("worker_start"));
-	return real_os_worker_start(w, path, argv0, len);
+	return real_os_worker_start(w, path, argv0, len, given);
 }
 
 __typeof__(os_worker_stop) real_os_worker_stop;

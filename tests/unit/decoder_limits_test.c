@@ -42,8 +42,8 @@ static void look(struct report *r)
 		r->status[0] = '\0';
 }
 
-/* In a child, which was root in all but its user id if keep_caps. */
-static void give_up(struct report *r, bool keep_caps)
+/* In a child, which was root in all but its user id if keep_caps; given: it has a seed. */
+static void give_up(struct report *r, bool keep_caps, bool given)
 {
 	int fds[2];
 	pid_t pid;
@@ -60,6 +60,9 @@ static void give_up(struct report *r, bool keep_caps)
 		dup2(any, STRAY_FD);
 		dup2(any, OS_WORKER_SHARED);
 		dup2(out, OS_WORKER_SOCK);
+		close(OS_WORKER_GIVEN);
+		if (given)
+			dup2(any, OS_WORKER_GIVEN);
 		r->err = decoder_limits_privileges();
 		look(r);
 		if (write(OS_WORKER_SOCK, r, sizeof(*r)) < 0)
@@ -75,7 +78,7 @@ TEST(nothing_is_left)
 {
 	struct report r;
 
-	give_up(&r, false);
+	give_up(&r, false, false);
 	EQUAL((r.dumpable, 0), (r.no_new_privs, 1), (r.death_signal, SIGKILL), (r.stray, -1));
 	for (size_t i = 0; i < KB_ARRAY_LEN(limits); i++) {
 		assert_true(r.limit[i].rlim_cur <= limits[i].at_most);
@@ -88,6 +91,16 @@ TEST(nothing_is_left)
 	EQUAL((status_number(r.status, "\nGid:\t", 10), 65532));
 }
 
+TEST(a_seed_is_one_descriptor_more)
+{
+	struct report r;
+
+	give_up(&r, false, true);
+	for (size_t i = 0; i < KB_ARRAY_LEN(limits); i++)
+		assert_true(r.limit[i].rlim_max <=
+			    limits[i].at_most + (limits[i].what == RLIMIT_NOFILE));
+}
+
 /* A change of user does not always take them along. */
 TEST(capabilities_go_by_themselves)
 {
@@ -96,7 +109,7 @@ TEST(capabilities_go_by_themselves)
 	if (geteuid() != 0)
 		skip();
 	for (int keep = 0; keep < 2; keep++) {
-		give_up(&r, keep);
+		give_up(&r, keep, false);
 		assert_no_capabilities(r.status);
 	}
 }

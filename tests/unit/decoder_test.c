@@ -12,7 +12,7 @@
 #include "lib/cage.h"
 #include "tests/unit/child.h"
 #include "tests/unit/folder.h"
-#include "tests/unit/frame.h"
+#include "tests/unit/patch.h"
 
 #include <sys/socket.h>
 #include <dlfcn.h>
@@ -42,6 +42,10 @@ static int hello_then(const char *how)
 		mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	else if (strcmp(how, "sends-elsewhere") == 0)
 		send(2, &a, sizeof(a), 0);
+	else if (strcmp(how, "writes-to-the-seed") == 0)
+		syscall(SYS_pwrite64, OS_WORKER_GIVEN, &a, sizeof(a), 0);
+	else if (strcmp(how, "reads-elsewhere") == 0)
+		syscall(SYS_pread64, OS_WORKER_SOCK, &a, sizeof(a), 0);
 	else if (strcmp(how, "dies") == 0)
 		_exit(3);
 	else if (strcmp(how, "babbles") == 0)
@@ -359,6 +363,71 @@ TEST(a_frame_holds_4_mib)
 	decoder_stop(&d);
 }
 
+/* ---------------------------------------------------------------- with a seed */
+
+#define SEED_LEN (2 * CHUNK)
+
+static struct decoder_seed seed = { .size = SEED_LEN };
+static uint8_t seed_bytes[SEED_LEN];
+
+static void start_with_seed(uint64_t holds)
+{
+	fill(seed_bytes, SEED_LEN, 77);
+	seed.fd = memfd_create("seed", MFD_CLOEXEC);
+	assert_int_equal(write(seed.fd, seed_bytes, holds), holds);
+	OK(decoder_start_with(&d, TEST_SELF, &seed));
+	close(seed.fd);
+}
+
+/* The second chunk of an image: a piece of the seed that begins where it does, or so much behind.
+ */
+static enum kb_err ask_copy(int64_t behind)
+{
+	static struct patch c;
+
+	memset(&c, 0, sizeof(c));
+	patch_seed(&c, CHUNK, behind);
+	memcpy(decoder_input(&d), c.commands.p, c.commands.n);
+	d.at = CHUNK;
+	OK(decoder_ask(&d, READER_COPY, (uint32_t)c.commands.n, CHUNK));
+	return decoder_get(&d, out, CHUNK, 10000);
+}
+
+TEST(copies_and_patches_are_made_from_the_seed)
+{
+	static struct patch p;
+
+	memset(&p, 0, sizeof(p));
+	start_with_seed(SEED_LEN);
+	OK(ask_copy(0));
+	assert_memory_equal(out, seed_bytes + CHUNK, CHUNK);
+	OK(ask_copy(-5));
+	assert_memory_equal(out, seed_bytes + CHUNK - 5, CHUNK);
+	FAILS(ask_copy(1), KB_EFORMAT);
+	patch_seed(&p, CHUNK - 3, -9);
+	patch_word(&p, 7, 0x01020304);
+	patch_end(&p);
+	patch_literal(&p, "abc", 3);
+	d.at = CHUNK;
+	OK(decoder_ask(&d, READER_PATCH, patch_stored(&p, decoder_input(&d), CHUNK), CHUNK));
+	OK(decoder_get(&d, out, CHUNK, 10000));
+	assert_memory_equal(out, seed_bytes + CHUNK - 9, 7);
+	assert_int_equal(bytes_get32(out + 7), bytes_get32(seed_bytes + CHUNK - 2) + 0x01020304);
+	assert_memory_equal(out + CHUNK - 3, "abc", 3);
+	decoder_stop(&d);
+}
+
+TEST(a_seed_that_is_too_short_or_missing_is_another_failure)
+{
+	start_with_seed(CHUNK + 4096);
+	FAILS(ask_copy(0), KB_EIO);
+	OK(ask_copy(4096 - (int64_t)CHUNK));
+	decoder_stop(&d);
+	OK(decoder_start(&d, TEST_SELF));
+	FAILS(ask_copy(0), KB_EFORMAT); /* of no bytes */
+	decoder_stop(&d);
+}
+
 TEST(survives_every_flipped_byte_of_a_small_frame)
 {
 	uint32_t n;
@@ -386,8 +455,6 @@ TEST(survives_every_flipped_byte_of_a_small_frame)
 TEST(refuses_other_forms)
 {
 	OK(decoder_start(&d, TEST_SELF));
-	OK(decoder_ask(&d, READER_PATCH, 16, 4096));
-	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
 	OK(decoder_ask(&d, READER_ZERO, 4096, 4096));
 	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
 	FAILS(decoder_ask(&d, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1), KB_EINVAL);
@@ -398,11 +465,14 @@ TEST(refuses_other_forms)
 TEST(refuses_requests_out_of_bounds)
 {
 	static const struct decoder_ask bad[] = {
-		{ DECODER_SLOTS, READER_ZSTD, 16, 4096, 0 },
-		{ 100000, READER_ZSTD, 16, 4096, 0 },
-		{ 0, READER_ZSTD, DECODER_WIRE_STORED_MAX + 1, 4096, 0 },
-		{ 0, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1, 0 },
-		{ 0, READER_RAW, 16, 4096, 0 },
+		{ .slot = DECODER_SLOTS, .form = READER_ZSTD, .stored = 16, .plain = 4096 },
+		{ .slot = 100000, .form = READER_ZSTD, .stored = 16, .plain = 4096 },
+		{ .slot = 0,
+		  .form = READER_ZSTD,
+		  .stored = DECODER_WIRE_STORED_MAX + 1,
+		  .plain = 4096 },
+		{ .slot = 0, .form = READER_ZSTD, .stored = 16, .plain = MANIFEST_CHUNK_MAX + 1 },
+		{ .slot = 0, .form = READER_RAW, .stored = 16, .plain = 4096 },
 	};
 	struct decoder_answer a;
 
@@ -420,7 +490,9 @@ TEST(refuses_requests_out_of_bounds)
 
 TEST(ends_when_a_request_is_cut)
 {
-	static const struct decoder_ask q = { 0, READER_ZSTD, 16, 4096, 0 };
+	static const struct decoder_ask q = {
+		.slot = 0, .form = READER_ZSTD, .stored = 16, .plain = 4096
+	};
 	struct decoder_answer a;
 
 	OK(decoder_start(&d, TEST_SELF));
@@ -524,6 +596,8 @@ TEST(is_killed_when_it_does_what_it_may_not)
 	FAILS(with_evil("evil-opens", true), KB_ECHILD);
 	FAILS(with_evil("evil-maps", true), KB_ECHILD);
 	FAILS(with_evil("evil-sends-elsewhere", true), KB_ECHILD);
+	FAILS(with_evil("evil-writes-to-the-seed", true), KB_ECHILD);
+	FAILS(with_evil("evil-reads-elsewhere", true), KB_ECHILD);
 }
 
 TEST(its_death_and_its_nonsense_are_noticed)

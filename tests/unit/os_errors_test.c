@@ -349,7 +349,7 @@ static enum kb_err ask_worker(struct os_worker *w)
 static enum kb_err try_worker(void)
 {
 	struct os_worker w;
-	enum kb_err err = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN);
+	enum kb_err err = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN, -1);
 
 	THEN(ask_worker(&w));
 	fault.on = false;

@@ -71,7 +71,7 @@ static enum kb_err walk_all(uint32_t *n)
 	enum kb_err err;
 
 	*n = 0;
-	TRY(reader_pick_encoding(&r, 0, &enc));
+	TRY(reader_pick_encoding(&r, 0, NULL, &enc));
 	TRY(reader_walk_begin(&w, &r, 0, enc));
 	while ((err = reader_walk_next(&w, &c)) == KB_OK)
 		++*n;
@@ -471,7 +471,7 @@ TEST(chunks_come_in_order_with_all_that_belongs_to_them)
 
 	OK(open_it());
 	off = r.h.payload_off;
-	OK(reader_pick_encoding(&r, 0, &enc));
+	OK(reader_pick_encoding(&r, 0, NULL, &enc));
 	OK(reader_walk_begin(&w, &r, 0, enc));
 	for (uint32_t i = 0; i < f.nchunks; i++) {
 		OK(reader_walk_next(&w, &c));
@@ -752,7 +752,7 @@ TEST(a_file_that_shrinks_under_us_is_an_io_error)
 	uint32_t n;
 
 	OK(open_it());
-	OK(reader_pick_encoding(&r, 0, &enc));
+	OK(reader_pick_encoding(&r, 0, NULL, &enc));
 	OK(reader_walk_begin(&w, &r, 0, enc));
 	for (uint32_t i = 0; i < 3; i++)
 		OK(reader_walk_next(&w, &c));
@@ -837,7 +837,7 @@ TEST(an_encoding_of_unknown_kind_is_passed_over)
 		OK(open_and_walk());
 		OK(open_it());
 		assert_int_equal(r.m.nencodings, 2);
-		OK(reader_pick_encoding(&r, 0, &enc));
+		OK(reader_pick_encoding(&r, 0, NULL, &enc));
 		assert_ptr_equal(enc, &r.m.encoding[before]);
 		OK(reader_walk_begin(&w, &r, 0, enc));
 		for (int i = 0; i < 3; i++)
@@ -854,7 +854,7 @@ TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer)
 	memcpy(strstr(f.manifest, "kind=full"), "kind=fuel", 9);
 	fixture_seal_manifest(&f, &key);
 	OK(open_it());
-	REFUSED(reader_pick_encoding(&r, 0, &enc), KB_ENEWER, "needs a newer Keelboot");
+	REFUSED(reader_pick_encoding(&r, 0, NULL, &enc), KB_ENEWER, "needs a newer Keelboot");
 	shut();
 }
 

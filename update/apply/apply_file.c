@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_file.h"
+#include "update/apply/apply_seeds.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -123,6 +124,7 @@ static enum kb_err look_at_bundle(struct apply_file_job *job)
 	job->target = STATE_NONE;
 	job->blame = INSTALL_BLAME_NONE;
 	job->bytes_written = job->bytes_skipped = 0;
+	job->made_from = STATE_NONE;
 	job->why[0] = '\0';
 	TRY(open_bundle(job));
 	return pick_target(job);
@@ -222,7 +224,8 @@ static void tell_what_is_read(const struct apply_file_job *job)
 static enum kb_err install_bundle(struct apply_file_job *job)
 {
 	static struct install in;
-	static struct apply_devs devs; /* as in, which points into it */
+	static struct apply_devs devs; /* as in, which points into both */
+	static struct apply_seeds seeds;
 	enum kb_err err;
 
 	devs = (struct apply_devs){ 0 };
@@ -240,6 +243,7 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 		.ctx = job->ctx,
 	};
 	err = open_parts(job, &devs, &in);
+	apply_seeds_open(&seeds, job, &reader.m, &in);
 	if (err == KB_OK) {
 		if (job->verify_first)
 			tell_what_is_read(job);
@@ -247,11 +251,15 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 		job->blame = in.blame;
 		job->bytes_written = in.bytes_written;
 		job->bytes_skipped = in.bytes_skipped;
+		job->made_from = in.made_from;
+		job->delta_bytes = in.delta_bytes;
+		job->came_whole = in.came_whole;
 		if (err != KB_OK && in.why[0] == '\0')
 			refuse_release(job, err);
 		else if (err != KB_OK)
 			fail_job(job, err, "%s", in.why);
 	}
+	apply_seeds_close(&seeds);
 	close_parts(&devs);
 	return err;
 }
@@ -365,6 +373,7 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_EMEMBER:
 	case KB_ENOTARGET:
 	case KB_ENEWER:
+	case KB_ESEED:
 		return APPLY_FILE_LATER;
 	case KB_OK:
 	case KB_EIO:

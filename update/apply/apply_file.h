@@ -80,6 +80,10 @@ struct apply_file_job {
 	/* whose fault a failure was */
 	enum install_blame blame;
 	uint64_t bytes_written, bytes_skipped;
+	/* as in struct install */
+	int made_from;
+	uint64_t delta_bytes;
+	uint32_t came_whole;
 	/* after a failure: what is wrong, for a person; never empty then */
 	char why[MANIFEST_WHY];
 };

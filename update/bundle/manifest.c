@@ -182,8 +182,10 @@ static void write_encoding(struct out *o, const struct manifest *m, unsigned i)
 	line_text(o, "image", m->image[e->image].name);
 	line_text(o, "kind", e->kind == MANIFEST_ENC_FULL ? "full" : "seed");
 	write_forms(o, e->forms);
-	if (e->kind == MANIFEST_ENC_SEED)
+	if (e->kind == MANIFEST_ENC_SEED) {
 		line_hex(o, "seed", e->seed, 32);
+		line_text(o, "seed-version", e->seed_version);
+	}
 	line_number(o, "table-offset", e->table.off);
 	line_number(o, "table-length", e->table.len);
 	line_hex(o, "table-digest", e->table.digest, 32);

@@ -72,6 +72,8 @@ struct manifest_encoding {
 	/* MANIFEST_FORM bits of the forms that its table uses */
 	unsigned forms;
 	uint8_t seed[32];
+	/* of the release that the seed is from, for people; "" when not said */
+	char seed_version[MANIFEST_STR_MAX + 1];
 	struct manifest_table table;
 	/* from the header's payload_off */
 	uint64_t payload_off, payload_len;
@@ -143,5 +145,5 @@ uint64_t manifest_hashes_len(uint32_t chunks);
 uint64_t manifest_tables_len(const struct manifest *m);
 uint64_t manifest_payload_len(const struct manifest *m);
 
-/* "zero", "raw", "zstd", "copy", "patch", for 0 to 4; NULL beyond. */
+/* "zero", "raw", "zstd", "copy", "patch", "zstd-next", for 0 to 5; NULL beyond. */
 const char *manifest_form_name(unsigned form);

@@ -48,6 +48,14 @@ static const char *set_seed(void *p, const char *value)
 	return manifest_value_sha256(((struct manifest_encoding *)p)->seed, value);
 }
 
+static const char *set_seed_version(void *p, const char *value)
+{
+	struct manifest_encoding *e = p;
+
+	return manifest_value_copy(e->seed_version, sizeof(e->seed_version), value,
+				   MANIFEST_VERSION_CHARS);
+}
+
 static const char *set_table_offset(void *p, const char *value)
 {
 	return manifest_value_number(&((struct manifest_encoding *)p)->table.off, value, 0,
@@ -87,6 +95,7 @@ const struct manifest_key manifest_encoding_keys[] = {
 	{ "kind", true, NULL },
 	{ "forms", true, set_forms },
 	{ "seed", false, set_seed },
+	{ "seed-version", false, set_seed_version },
 	{ "table-offset", true, set_table_offset },
 	{ "table-length", true, set_table_length },
 	{ "table-digest", true, set_table_digest },

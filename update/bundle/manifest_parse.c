@@ -71,7 +71,7 @@ static enum kb_err end_encoding(struct parse *p)
 		p->line = p->strange;
 		return fail_line(p, "%s: unknown key", p->title);
 	}
-	if (has_key(p, "seed") != p->seed_kind)
+	if (has_key(p, "seed") != p->seed_kind || (has_key(p, "seed-version") && !p->seed_kind))
 		return fail_line(p,
 				 "%s: seed= needs kind=seed, and kind=seed needs seed=", p->title);
 	if (!p->seed_kind && (e->forms & ~MANIFEST_FORMS_FULL) != 0)

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MANIFEST_VALUE_ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define MANIFEST_VALUE_ALNUM   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+/* Of a version. */
+#define MANIFEST_VERSION_CHARS MANIFEST_VALUE_ALNUM "-._~^+"
 
 /* Text of 1 to size - 1 characters, all among allowed, or printable ones when that is NULL. */
 const char *manifest_value_copy(char *out, size_t size, const char *value, const char *allowed);

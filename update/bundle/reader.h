@@ -82,12 +82,19 @@ struct reader_walk {
 	uint32_t enc_left;
 };
 
+/* Which images this device has, by their digest=. */
+struct reader_seeds {
+	bool (*have)(void *ctx, const uint8_t digest[DIGEST_LEN]);
+	void *ctx;
+};
+
 /*
- * The encoding of an image that this device can use: the first of kind full; the manifest says of
- * which forms, so that nothing is read for it. (Seeds come later.) KB_ENEWER: none is known; r->why
- * says so.
+ * Of the encodings of an image, the one with the smallest payload that this device can use: of kind
+ * full, or of kind seed if seeds (NULL: none) has that. The manifest says of which forms, so
+ * nothing is read for it. KB_ESEED: there are such, but not from what the device has; KB_ENEWER:
+ * none is known. r->why says so.
  */
-enum kb_err reader_pick_encoding(struct reader *r, unsigned image,
+enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct reader_seeds *seeds,
 				 const struct manifest_encoding **enc) KB_MUST_CHECK;
 
 /*

@@ -11,19 +11,50 @@
 
 #define NO_PAGE UINT32_MAX
 
-enum kb_err reader_pick_encoding(struct reader *r, unsigned image,
+static bool is_usable(const struct manifest_encoding *e, const struct reader_seeds *seeds)
+{
+	return e->kind == MANIFEST_ENC_FULL ||
+	       (e->kind == MANIFEST_ENC_SEED && seeds != NULL && seeds->have(seeds->ctx, e->seed));
+}
+
+/* No encoding can be used: e could be, on a device that has its seed. */
+static enum kb_err fail_without(struct reader *r, const char *image,
+				const struct manifest_encoding *e)
+{
+	bool named = e != NULL && e->seed_version[0] != '\0';
+	char hex[2 * DIGEST_LEN + 1];
+
+	if (e == NULL)
+		return reader_io_fail(
+			r, KB_ENEWER,
+			"image %s is stored in a way that needs a newer Keelboot; update Keelboot first",
+			image);
+	bytes_hex(hex, e->seed, DIGEST_LEN);
+	return reader_io_fail(
+		r, KB_ESEED,
+		"image %s: the bundle has only the differences from %s%s%simage %.16s, which no slot has; use a full bundle",
+		image, named ? "version " : "", e->seed_version, named ? ", " : "", hex);
+}
+
+enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct reader_seeds *seeds,
 				 const struct manifest_encoding **enc)
 {
+	const struct manifest_encoding *delta = NULL, *best = NULL;
+
 	for (unsigned i = 0; i < r->m.nencodings; i++) {
-		if (r->m.encoding[i].image == image && r->m.encoding[i].kind == MANIFEST_ENC_FULL) {
-			*enc = &r->m.encoding[i];
-			return KB_OK;
-		}
+		const struct manifest_encoding *e = &r->m.encoding[i];
+
+		if (e->image != image)
+			continue;
+		if (e->kind == MANIFEST_ENC_SEED)
+			delta = e;
+		if (is_usable(e, seeds) && (best == NULL || e->payload_len < best->payload_len))
+			best = e;
 	}
-	return reader_io_fail(
-		r, KB_ENEWER,
-		"image %s is stored in a way that needs a newer Keelboot; update Keelboot first",
-		r->m.image[image].name);
+	if (best == NULL)
+		return fail_without(r, r->m.image[image].name, delta);
+	*enc = best;
+	return KB_OK;
 }
 
 /* ---------------------------------------------------------------- pages */
@@ -144,10 +175,9 @@ static bool stored_fits(enum reader_form form, uint32_t stored, uint32_t plain)
 		return stored == plain;
 	case READER_ZSTD:
 	case READER_ZSTD_NEXT:
-		return stored > 0 && stored <= plain + READER_STORED_MORE;
 	case READER_COPY:
 	case READER_PATCH:
-		return false; /* need a seed: reader_walk_begin() has refused such encodings */
+		return stored > 0 && stored <= plain + READER_STORED_MORE;
 	}
 	return false;
 }
@@ -214,7 +244,7 @@ enum kb_err reader_walk_begin(struct reader_walk *w, struct reader *r, unsigned 
 	w->hash_page_no = w->enc_page_no = NO_PAGE;
 	w->enc_pos = w->enc_page_len = 0;
 	w->enc_left = 0;
-	if (enc->kind != MANIFEST_ENC_FULL || enc->image != image)
+	if (enc->kind == MANIFEST_ENC_UNKNOWN || enc->image != image)
 		return reader_io_fail(r, KB_ENEWER, "an encoding that this program cannot use");
 	return load_lists(w);
 }

@@ -16,14 +16,15 @@
 
 enum kb_err decoder_limits_privileges(void)
 {
-	static const struct cage cage = {
+	const bool given = os_worker_is_given();
+	const struct cage cage = {
 		.who = "decoder",
 		.user = CAGE_USER_DECODER,
 		.memory = LIMITS_AS,
 		.cpu_s = LIMITS_CPU,
-		.files = OS_WORKER_SHARED + 1,
-		.nkeep = 5,
-		.keep = { 0, 1, 2, OS_WORKER_SOCK, OS_WORKER_SHARED },
+		.files = OS_WORKER_SHARED + 1 + given,
+		.nkeep = 5 + given,
+		.keep = { 0, 1, 2, OS_WORKER_SOCK, OS_WORKER_SHARED, OS_WORKER_GIVEN },
 	};
 
 	return cage_enter(&cage);
@@ -34,6 +35,7 @@ enum kb_err decoder_limits_syscalls(void)
 	static const struct cage_rule rules[] = {
 		{ SYS_recvfrom, CAGE_EQUAL, 0, OS_WORKER_SOCK },
 		{ SYS_sendto, CAGE_EQUAL, 0, OS_WORKER_SOCK },
+		{ SYS_pread64, CAGE_EQUAL, 0, OS_WORKER_GIVEN },
 		{ SYS_exit_group, CAGE_ALWAYS, 0, 0 },
 		{ SYS_exit, CAGE_ALWAYS, 0, 0 },
 		{ SYS_rt_sigreturn, CAGE_ALWAYS, 0, 0 },

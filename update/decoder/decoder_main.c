@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decoder's side. After main's first lines it holds no descriptor but the socket. */
+/* The decoder's side. After main's first lines it holds no descriptor but the socket, and that of
+ * the seed, which it can only read. */
 #include "update/decoder/decoder_main.h"
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"
+#include "update/decoder/decoder_patch.h"
 #include "update/decoder/decoder_zstd.h"
 #include "lib/log.h"
 #include "lib/os_worker.h"
@@ -16,26 +18,44 @@ static enum kb_err send_reply(uint32_t slot, uint32_t status)
 	return os_worker_reply(&a, sizeof(a));
 }
 
+static enum kb_err read_seed(void *ctx, uint64_t off, void *buf, size_t len)
+{
+	(void)ctx;
+	return os_worker_given(off, buf, len);
+}
+
 static enum kb_err decode(uint8_t *shared, const struct decoder_ask *q)
 {
-	uint8_t *area;
+	const struct delta_seed seed = { .size = q->seed, .read = read_seed };
+	uint8_t *area, *dst;
 
 	if (q->slot >= DECODER_SLOTS || q->stored > DECODER_WIRE_STORED_MAX ||
 	    q->plain > MANIFEST_CHUNK_MAX)
 		return KB_EFORMAT;
 	area = shared + (size_t)q->slot * DECODER_WIRE_AREA;
+	dst = area + DECODER_WIRE_STORED_MAX;
 	if (q->fresh)
 		decoder_zstd_forget();
 	switch (q->form) {
 	case READER_ZSTD:
 	case READER_ZSTD_NEXT:
-		return decoder_zstd(q->form == READER_ZSTD, area + DECODER_WIRE_STORED_MAX,
-				    q->plain, area, q->stored);
+		return decoder_zstd(q->form == READER_ZSTD, dst, q->plain, area, q->stored);
+	case READER_COPY:
+		return decoder_patch_copy(dst, q->plain, q->at, area, q->stored, &seed);
+	case READER_PATCH:
+		return decoder_patch(dst, q->plain, q->at, area, q->stored, &seed);
 	case READER_RAW:
 		return q->stored == q->plain ? decoder_zstd_know(area, q->plain) : KB_EFORMAT;
 	default:
 		return KB_EFORMAT;
 	}
+}
+
+static enum decoder_status status_of(enum kb_err err)
+{
+	if (err == KB_OK)
+		return DECODER_DONE;
+	return err == KB_EIO ? DECODER_NO_SEED : DECODER_BAD;
 }
 
 /* Until the parent closes its end. */
@@ -46,7 +66,7 @@ static int serve(uint8_t *shared)
 		enum kb_err err = os_worker_take(&q, sizeof(q));
 
 		if (err == KB_OK)
-			err = send_reply(q.slot, decode(shared, &q) != KB_OK);
+			err = send_reply(q.slot, status_of(decode(shared, &q)));
 		if (err != KB_OK)
 			return err == KB_ENOENT ? 0 : 1;
 	}
@@ -63,7 +83,7 @@ int decoder_main(void)
 		log_err("decoder: unable to map the shared memory: only Keelboot can start it");
 		return 1;
 	}
-	if (decoder_zstd_init() != KB_OK) {
+	if (decoder_zstd_init() != KB_OK || decoder_patch_init() != KB_OK) {
 		log_err("decoder: this libzstd needs more memory than it is given");
 		return 1;
 	}

@@ -3,7 +3,7 @@
 #define ZSTD_DISABLE_DEPRECATE_WARNINGS
 #include "update/decoder/decoder_zstd.h"
 
-#include "lib/bytes.h"
+#include "update/decoder/decoder_frame.h"
 #include "update/wire/manifest_limits.h"
 
 #include <stdalign.h>
@@ -11,13 +11,9 @@
 #include <string.h>
 #include <zstd.h>
 
-/* All of a frame's header: magic, a descriptor that promises nothing, the window. */
-#define HEAD_LEN   6u
-#define HEAD_MAGIC 0xfd2fb528u
 #define WINDOW_MAX 0x60u /* 4 MiB: MANIFEST_FRAME_MAX */
 
-/* zstd 1.5 needs about 160 KiB; newer ones may want a little more. */
-static alignas(64) uint8_t workspace[256u << 10];
+static alignas(64) uint8_t workspace[DECODER_FRAME_WORKSPACE];
 static ZSTD_DCtx *dctx;
 
 /* The end of the text. A frame lies behind what it refers to, so that libzstd writes it here. */
@@ -67,18 +63,11 @@ enum kb_err decoder_zstd_know(const void *plain, size_t len)
 	return KB_OK;
 }
 
-/* Nothing of a header is left to how a decoder takes it: one that differs is refused. */
-static bool is_head(const uint8_t *src, size_t stored)
-{
-	return stored > HEAD_LEN && bytes_get32(src) == HEAD_MAGIC && src[4] == 0 &&
-	       src[5] <= WINDOW_MAX;
-}
-
 static enum kb_err begin_frame(const uint8_t *src, size_t stored)
 {
 	size_t history;
 
-	if (!is_head(src, stored))
+	if (!decoder_frame_is_head(src, stored, WINDOW_MAX))
 		return KB_EFORMAT;
 	make_room(MANIFEST_FRAME_MAX);
 	history = history_len();

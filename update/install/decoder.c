@@ -53,12 +53,14 @@ static enum kb_err await_hello(struct decoder *d, const char *helper)
 	return KB_EEXEC;
 }
 
-enum kb_err decoder_start(struct decoder *d, const char *helper)
+enum kb_err decoder_start_with(struct decoder *d, const char *helper,
+			       const struct decoder_seed *seed)
 {
 	enum kb_err err;
 
-	*d = (struct decoder){ .area = DECODER_WIRE_AREA, .fresh = true };
-	err = os_worker_start(&d->worker, helper, "keelboot-decoder", DECODER_LEN);
+	*d = (struct decoder){ .area = DECODER_WIRE_AREA, .fresh = true, .seed = seed };
+	err = os_worker_start(&d->worker, helper, "keelboot-decoder", DECODER_LEN,
+			      seed != NULL ? seed->fd : -1);
 	if (err != KB_OK)
 		log_err("unable to start the decoder: %s", strerror(errno));
 	else
@@ -68,6 +70,11 @@ enum kb_err decoder_start(struct decoder *d, const char *helper)
 	return err;
 }
 
+enum kb_err decoder_start(struct decoder *d, const char *helper)
+{
+	return decoder_start_with(d, helper, NULL);
+}
+
 uint8_t *decoder_input(struct decoder *d)
 {
 	return d->worker.shared + (d->asked % DECODER_SLOTS) * d->area;
@@ -75,8 +82,10 @@ uint8_t *decoder_input(struct decoder *d)
 
 enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t stored, uint32_t plain)
 {
-	struct decoder_ask q = { (uint32_t)(d->asked % DECODER_SLOTS), form, stored, plain,
-				 d->fresh };
+	struct decoder_ask q = {
+		(uint32_t)(d->asked % DECODER_SLOTS), form, stored, plain, d->fresh, d->at,
+		d->seed != NULL ? d->seed->size : 0
+	};
 
 	if (d->asked - d->answered >= DECODER_SLOTS || stored > DECODER_WIRE_STORED_MAX ||
 	    plain > MANIFEST_CHUNK_MAX)
@@ -99,13 +108,13 @@ enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain, unsigne
 	err = os_worker_receive(&d->worker, &a, sizeof(a), timeout_ms);
 	if (err != KB_OK)
 		return note_loss(d, err);
-	if (a.slot != slot || a.status > 1) {
+	if (a.slot != slot || a.status > DECODER_NO_SEED) {
 		log_err("the decoder broke its protocol");
 		return KB_ECHILD;
 	}
 	d->answered++;
-	if (a.status != 0)
-		return KB_EFORMAT;
+	if (a.status != DECODER_DONE)
+		return a.status == DECODER_NO_SEED ? KB_EIO : KB_EFORMAT;
 	if (out != NULL)
 		memcpy(out, d->worker.shared + slot * d->area + DECODER_WIRE_STORED_MAX, plain);
 	return KB_OK;

@@ -10,6 +10,13 @@
 #include "update/wire/decoder_wire.h"
 #include "update/bundle/reader.h"
 
+/* What copies and patches are made from: it is open to be read. */
+struct decoder_seed {
+	int fd;
+	/* bytes: of the image that it is */
+	uint64_t size;
+};
+
 struct decoder {
 	/* its memory is DECODER_SLOTS areas: stored bytes, then plain bytes */
 	struct os_worker worker;
@@ -18,10 +25,19 @@ struct decoder {
 	/* The next request is for another text: it refers to nothing that was before. Set by the
 	 * caller. */
 	bool fresh;
+	/* Where the chunk of the next request is in its image: copies and patches count from there.
+	 * Set by the caller. */
+	uint64_t at;
+	/* borrowed; NULL: none */
+	const struct decoder_seed *seed;
 };
 
 /* Starts helper (path of keelboot-helper; argv[0] keelboot-decoder). KB_EEXEC, KB_EIO. */
 enum kb_err decoder_start(struct decoder *d, const char *helper) KB_MUST_CHECK;
+
+/* The same, with a seed, which the decoder reads by itself. NULL: without one. */
+enum kb_err decoder_start_with(struct decoder *d, const char *helper,
+			       const struct decoder_seed *seed) KB_MUST_CHECK;
 
 /* Where the stored bytes of the next request go (chunk + 4096 bytes of room). */
 uint8_t *decoder_input(struct decoder *d);
@@ -37,7 +53,7 @@ enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t store
 /*
  * Waits, at most timeout_ms, for the oldest request and copies its plain bytes to out (private
  * memory), if that is not NULL. KB_EFORMAT: it could not be decoded, or not to exactly `plain`
- * bytes. KB_ECHILD: the decoder died or broke the protocol.
+ * bytes. KB_EIO: the seed cannot be read. KB_ECHILD: the decoder died or broke the protocol.
  */
 enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain,
 			unsigned timeout_ms) KB_MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "update/install/install_check.h"
 #include "update/install/install_seal.h"
 #include "update/install/install_write.h"
+#include "lib/log.h"
 
 #include <string.h>
 
@@ -42,15 +43,23 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 
 	j->now = p;
 	j->expect_same = true;
+	j->pipe.seed = p->seed;
+	j->pipe.full = p->full != NULL ? &j->full : NULL;
+	j->pipe.full_enc = p->full;
 	err = install_pipe_begin(&j->pipe, p->image, p->enc);
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->pipe.why);
 	bdev_prefetch(p->dev, 0, READ_AHEAD);
-	while ((err = install_job_next_chunk(j, &c)) == KB_OK) {
+	while ((err = install_job_chunk_failed(j, install_pipe_next(&j->pipe, &c))) == KB_OK) {
 		bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD, c.c.len);
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
 	}
+	if (j->pipe.nfull > 0)
+		log_warn(
+			"install: image %s: %u chunks came whole, since the version before has changed",
+			p->im->name, j->pipe.nfull);
+	j->in->came_whole += j->pipe.nfull;
 	return err == KB_ENOENT ? install_write_end(j) : err;
 }
 
@@ -119,7 +128,9 @@ enum kb_err install_run(struct install *in)
 
 	memset(&job, 0, sizeof(job));
 	job.in = in;
-	in->bytes_written = in->bytes_skipped = 0;
+	in->bytes_written = in->bytes_skipped = in->delta_bytes = 0;
+	in->made_from = STATE_NONE;
+	in->came_whole = 0;
 	in->blame = INSTALL_BLAME_NONE;
 	in->why[0] = '\0';
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)

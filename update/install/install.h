@@ -11,8 +11,9 @@
 #include "update/install/decoder.h"
 #include "update/bundle/reader.h"
 
-#define INSTALL_SEAL_LEN (128u << 10) /* first bytes of a slot, zeroed first and written last */
-#define INSTALL_TAIL	 (1u << 20)   /* last bytes of a partition, cleared of stale superblocks */
+#define INSTALL_SEAL_LEN  (128u << 10) /* first bytes of a slot, zeroed first and written last */
+#define INSTALL_SEEDS_MAX 16u
+#define INSTALL_TAIL	  (1u << 20) /* last bytes of a partition, cleared of stale superblocks */
 
 struct install_part {
 	/* class: matches the manifest's image names */
@@ -27,6 +28,16 @@ struct install_part {
 	struct bdev *readback;
 	/* for messages, borrowed; NULL: the class is named */
 	const char *path;
+};
+
+/* An image that this device has, and that encodings may be made from. */
+struct install_seed {
+	/* as a manifest has it */
+	uint8_t digest[DIGEST_LEN];
+	/* borrowed: open while the install runs */
+	struct decoder_seed at;
+	/* where it is, for messages */
+	int slot;
 };
 
 /* Whose fault a failure was: it decides what it costs. */
@@ -57,6 +68,8 @@ struct install {
 	uint8_t tries;
 	unsigned nparts;
 	struct install_part part[MANIFEST_IMAGES_MAX];
+	unsigned nseeds;
+	struct install_seed seed[INSTALL_SEEDS_MAX];
 	/* path of keelboot-helper, for the decoder */
 	const char *helper;
 	/* done and total are bytes of work in this phase; called at least once a second while there
@@ -68,6 +81,11 @@ struct install {
 	uint64_t bytes_written;
 	/* were right already */
 	uint64_t bytes_skipped;
+	/* the slot that the images were made from, or STATE_NONE; by so many stored bytes, and how
+	 * many chunks came whole all the same */
+	int made_from;
+	uint64_t delta_bytes;
+	uint32_t came_whole;
 	enum install_blame blame;
 	/* after a failure: what is wrong, for a person */
 	char why[MANIFEST_WHY];
@@ -78,7 +96,8 @@ struct install {
  * order it writes. In the end the state says trial and is on disk. If every block is right and the
  * slot already has this release in a bootable state, nothing is written at all (KB_EAPPLIED).
  * Before anything is written: KB_ECOMPAT (classes differ, or an image is larger than its
- * partition), KB_EDIGEST, KB_EFORMAT, KB_EIO. After: the same, and the slot stays `writing`: it
- * never boots, and the next install goes on where this one stopped.
+ * partition), KB_ESEED (only what differs from an image that in->seed does not have, or from one
+ * that has changed), KB_EDIGEST, KB_EFORMAT, KB_EIO. After: the same, and the slot stays `writing`:
+ * it never boots, and the next install goes on where this one stopped.
  */
 enum kb_err install_run(struct install *in) KB_MUST_CHECK;

@@ -2,6 +2,7 @@
 /* All that can be found out before the first write. */
 #include "update/install/install_check.h"
 
+#include "lib/log.h"
 #include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
@@ -30,6 +31,47 @@ static enum kb_err check_fits(struct install_job *j, const struct manifest_image
 	return KB_OK;
 }
 
+static const struct install_seed *seed_of(const struct install *in, const uint8_t *digest)
+{
+	for (unsigned i = 0; i < in->nseeds; i++)
+		if (memcmp(in->seed[i].digest, digest, DIGEST_LEN) == 0)
+			return &in->seed[i];
+	return NULL;
+}
+
+static bool have_seed(void *ctx, const uint8_t digest[DIGEST_LEN])
+{
+	return seed_of(ctx, digest) != NULL;
+}
+
+/* The smallest encoding that this device can use, and a whole one for what its seed does not give.
+ */
+static enum kb_err choose_encoding(struct install_job *j, struct install_job_part *p)
+{
+	const struct reader_seeds seeds = { have_seed, j->in };
+	enum kb_err err = reader_pick_encoding(j->in->r, p->image, &seeds, &p->enc);
+	const struct install_seed *s;
+
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->in->r->why);
+	p->seed = NULL;
+	p->full = NULL;
+	if (p->enc->kind == MANIFEST_ENC_FULL)
+		return KB_OK;
+	s = seed_of(j->in, p->enc->seed);
+	if (s == NULL) /* it was there just now */
+		return install_job_fail(j, INSTALL_BLAME_SYSTEM, KB_ESEED, "no seed");
+	p->seed = &s->at;
+	j->in->made_from = s->slot;
+	j->in->delta_bytes += p->enc->payload_len;
+	if (reader_pick_encoding(j->in->r, p->image, NULL, &p->full) != KB_OK)
+		p->full = NULL;
+	log_notice("install: image %s: %" PRIu64 " KiB that differ from slot %c%s", p->im->name,
+		   p->enc->payload_len / 1024, state_slot_letter(s->slot),
+		   p->full != NULL ? "" : "; the bundle has nothing else");
+	return KB_OK;
+}
+
 static enum kb_err pair_one(struct install_job *j, unsigned image)
 {
 	const struct manifest_image *im = &j->in->r->m.image[image];
@@ -46,8 +88,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	p->name = part->path != NULL ? part->path : im->name;
 	p->image = image;
 	p->head = heads[j->nparts];
-	if (reader_pick_encoding(j->in->r, image, &p->enc) != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENEWER, "%s", j->in->r->why);
+	TRY(choose_encoding(j, p));
 	j->nparts++;
 	return KB_OK;
 }
@@ -74,9 +115,10 @@ enum kb_err install_check_pair(struct install_job *j)
 }
 
 /* The records of all chunks, so that an unknown form is refused before anything is written. */
-static enum kb_err check_tables(struct install_job *j, const struct install_job_part *p)
+static enum kb_err check_tables(struct install_job *j, const struct install_job_part *p,
+				const struct manifest_encoding *enc)
 {
-	enum kb_err err = reader_walk_all(&j->pipe.walk, j->in->r, p->image, p->enc);
+	enum kb_err err = reader_walk_all(&j->pipe.walk, j->in->r, p->image, enc);
 
 	if (err == KB_OK)
 		return KB_OK;
@@ -101,17 +143,50 @@ static enum kb_err check_payload(struct install_job *j, const struct install_job
 				j->in->r->why);
 }
 
+/* Nothing but the seed gives its chunks, and it may have changed. */
+static bool needs_seed(const struct install_job_part *p)
+{
+	return p->seed != NULL && p->full == NULL;
+}
+
+/* That the seed gives all chunks. */
+static enum kb_err check_seed(struct install_job *j, const struct install_job_part *p)
+{
+	struct install_pipe_chunk c;
+	enum kb_err err;
+
+	j->pipe.seed = p->seed;
+	j->pipe.full = NULL;
+	err = install_pipe_begin(&j->pipe, p->image, p->enc);
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
+					j->pipe.why);
+	while ((err = install_pipe_next(&j->pipe, &c)) == KB_OK)
+		install_job_tick(j, c.c.len);
+	err = install_job_chunk_failed(j, err);
+	return err == KB_ENOENT ? KB_OK : err;
+}
+
+static enum kb_err check_part(struct install_job *j, const struct install_job_part *p)
+{
+	TRY(check_tables(j, p, p->enc));
+	if (p->full != NULL)
+		TRY(check_tables(j, p, p->full));
+	if (!j->in->verify_first)
+		return KB_OK;
+	TRY(check_payload(j, p));
+	return needs_seed(p) ? check_seed(j, p) : KB_OK;
+}
+
 enum kb_err install_check_all(struct install_job *j)
 {
 	uint64_t total = 0;
 
 	for (unsigned i = 0; i < j->nparts; i++)
-		total += j->part[i].enc->payload_len;
+		total += j->part[i].enc->payload_len +
+			 (needs_seed(&j->part[i]) ? j->part[i].im->size : 0);
 	install_job_phase(j, INSTALL_CHECK, j->in->verify_first ? total : 0);
-	for (unsigned i = 0; i < j->nparts; i++) {
-		TRY(check_tables(j, &j->part[i]));
-		if (j->in->verify_first)
-			TRY(check_payload(j, &j->part[i]));
-	}
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(check_part(j, &j->part[i]));
 	return KB_OK;
 }

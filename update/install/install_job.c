@@ -28,10 +28,8 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 	return err;
 }
 
-enum kb_err install_job_next_chunk(struct install_job *j, struct install_pipe_chunk *c)
+enum kb_err install_job_chunk_failed(struct install_job *j, enum kb_err err)
 {
-	enum kb_err err = install_pipe_next(&j->pipe, c);
-
 	if (err == KB_OK || err == KB_ENOENT)
 		return err;
 	return install_job_fail(j, err == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE,

@@ -19,6 +19,9 @@ struct install_job_part {
 	const char *name;
 	unsigned image;
 	const struct manifest_encoding *enc;
+	/* If enc is of kind seed: that, and the encoding for what it does not give, or NULL. */
+	const struct decoder_seed *seed;
+	const struct manifest_encoding *full;
 	/* What the first bytes will be; written last. Valid once sealed. */
 	uint8_t *head;
 	/* chunks that overlap it, to be checked before it is written */
@@ -33,7 +36,7 @@ struct install_job {
 	/* being walked */
 	struct install_job_part *now;
 	struct digest digest;
-	struct install_pipe pipe;
+	struct install_pipe pipe, full;
 	struct install_readback rb;
 	bool sealed;
 	/* the last chunk needed no write, so the next may not either */
@@ -53,9 +56,8 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 			     const char *fmt, ...)
 	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
 
-/* The next chunk of the pipe; a failure is noted as the bundle's. KB_ENOENT at the end. */
-enum kb_err install_job_next_chunk(struct install_job *j,
-				   struct install_pipe_chunk *c) KB_MUST_CHECK;
+/* What install_pipe_next() said; a failure is noted as the bundle's. */
+enum kb_err install_job_chunk_failed(struct install_job *j, enum kb_err err) KB_MUST_CHECK;
 
 /* The read-back found something else than what was written. */
 enum kb_err install_job_readback_failed(struct install_job *j) KB_MUST_CHECK;

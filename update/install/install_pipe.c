@@ -35,9 +35,12 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 	enum kb_err err;
 
 	/* A walk that was given up may have left requests behind; their answers would be taken for
-	 * others. */
-	if (p->decoding && p->dec.asked != p->dec.answered)
+	 * others. And a decoder keeps its seed. */
+	if (p->decoding && (p->dec.asked != p->dec.answered || p->dec.seed != p->seed))
 		install_pipe_close(p);
+	if (p->full != NULL)
+		p->full->begun = false;
+	p->nfull = 0;
 	p->ended = p->wanted = false;
 	p->dec.fresh = true;
 	install_gap_clear(&p->gap);
@@ -56,6 +59,8 @@ void install_pipe_close(struct install_pipe *p)
 	if (p->decoding)
 		decoder_stop(&p->dec);
 	p->decoding = false;
+	if (p->full != NULL)
+		install_pipe_close(p->full);
 }
 
 static const char *image_name(const struct install_pipe *p)
@@ -87,18 +92,24 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 	enum kb_err err;
 
 	if (!p->decoding) {
-		err = decoder_start(&p->dec, p->helper);
+		err = decoder_start_with(&p->dec, p->helper, p->seed);
 		if (err != KB_OK)
 			return fail_pipe(p, err, "the decoder cannot be started (%s)", p->helper);
 		p->decoding = true;
 	}
 	TRY(load_input(p, c, known));
+	p->dec.at = (uint64_t)c->index * p->walk.im->chunk;
 	err = decoder_ask(&p->dec, known ? READER_RAW : c->form, known ? c->len : c->stored,
 			  c->len);
 	if (err != KB_OK)
 		return fail_pipe(p, err, "image %s: the decoder died before chunk %u",
 				 image_name(p), c->index);
 	return KB_OK;
+}
+
+static bool is_seeded(const struct reader_chunk *c)
+{
+	return c->form == READER_COPY || c->form == READER_PATCH;
 }
 
 /* Takes the next chunk from the walk. Text that the slot has goes into the gap, and text that is
@@ -114,10 +125,10 @@ static enum kb_err walk_on(struct install_pipe *p, struct install_pipe_item *it)
 	it->passed = false;
 	it->had = p->next.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &p->next);
 	text = install_gap_is_text(&p->next);
-	p->wanted = text && !it->had;
+	p->wanted = (text || is_seeded(&p->next)) && !it->had;
 	if (text && it->had) {
 		install_gap_add(&p->gap, &p->next);
-	} else if (p->wanted) {
+	} else if (text) {
 		install_gap_close(&p->gap, p->next.form == READER_ZSTD, &fresh);
 		p->dec.fresh |= fresh;
 	}
@@ -128,8 +139,10 @@ static enum kb_err walk_on(struct install_pipe *p, struct install_pipe_item *it)
 static enum kb_err ask_wanted(struct install_pipe *p, struct install_pipe_item *it)
 {
 	bool known = false;
-	const struct reader_chunk *c = install_gap_next(&p->gap, &known);
+	const struct reader_chunk *c = NULL;
 
+	if (install_gap_is_text(&p->next))
+		c = install_gap_next(&p->gap, &known);
 	it->had = false;
 	it->passed = c != NULL;
 	it->c = c != NULL ? *c : p->next;
@@ -174,6 +187,11 @@ static enum kb_err hear_decoder(struct install_pipe *p, const struct reader_chun
 
 	if (err == KB_OK)
 		return KB_OK;
+	if (err == KB_EIO)
+		return fail_pipe(
+			p, KB_ESEED,
+			"image %s: chunk %u: the slot that holds the version before cannot be read",
+			image_name(p), c->index);
 	return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
 			 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
 					   : "crashed the decoder");
@@ -190,13 +208,11 @@ static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chun
 			       : fail_unreadable(p, c);
 	case READER_ZSTD:
 	case READER_ZSTD_NEXT:
-		return hear_decoder(p, c, plain);
 	case READER_COPY:
 	case READER_PATCH:
 		break;
 	}
-	return fail_pipe(p, KB_ENEWER, "image %s: chunk %u has a form that needs a newer Keelboot",
-			 image_name(p), c->index);
+	return hear_decoder(p, c, plain);
 }
 
 static enum kb_err check_chunk(struct install_pipe *p, const struct reader_chunk *c)
@@ -207,11 +223,16 @@ static enum kb_err check_chunk(struct install_pipe *p, const struct reader_chunk
 		memcpy(got, p->zero_hash, sizeof(got));
 	else if (digest_buf(p->digest, plain, c->len, got) != KB_OK)
 		return fail_pipe(p, KB_EIO, "SHA-256 failed");
-	if (memcmp(got, c->hash, sizeof(got)) != 0)
-		return fail_pipe(p, KB_EDIGEST,
-				 "image %s: chunk %u is not what was signed: the bundle is damaged",
-				 image_name(p), c->index);
-	return KB_OK;
+	if (memcmp(got, c->hash, sizeof(got)) == 0)
+		return KB_OK;
+	if (is_seeded(c))
+		return fail_pipe(
+			p, KB_ESEED,
+			"image %s: chunk %u is not what was signed: the slot that holds the version before has changed, or the bundle is damaged",
+			image_name(p), c->index);
+	return fail_pipe(p, KB_EDIGEST,
+			 "image %s: chunk %u is not what was signed: the bundle is damaged",
+			 image_name(p), c->index);
 }
 
 /* The blocks of digest=; of zeroes one is hashed for all. */
@@ -252,6 +273,68 @@ static enum kb_err check_whole(struct install_pipe *p)
 	return KB_ENOENT;
 }
 
+/* ---------------------------------------------------------------- in place of the seed */
+
+/* For p->full: what is before the chunk that is wanted stands in the slot. */
+static bool is_before(void *ctx, const struct reader_chunk *c)
+{
+	return c->index < ((const struct install_pipe *)ctx)->full->first;
+}
+
+static enum kb_err held_before(void *ctx, const struct reader_chunk *c, void *buf)
+{
+	const struct install_pipe *p = ctx;
+
+	return p->held(p->ctx, c, buf);
+}
+
+static enum kb_err begin_full(struct install_pipe *p)
+{
+	struct install_pipe *f = p->full;
+
+	f->r = p->r;
+	f->helper = p->helper;
+	f->digest = p->digest;
+	f->have = is_before;
+	f->held = held_before;
+	f->ctx = p;
+	TRY(install_pipe_begin(f, p->full_enc->image, p->full_enc));
+	f->begun = true;
+	return KB_OK;
+}
+
+/* Chunk `index` into plain, which both pipes share, checked. */
+static enum kb_err obtain_full(struct install_pipe *p, uint32_t index)
+{
+	struct install_pipe_chunk c = { .c = { .index = UINT32_MAX } };
+	enum kb_err err = KB_OK;
+
+	p->full->first = index;
+	if (!p->full->begun)
+		err = begin_full(p);
+	while (err == KB_OK && c.c.index != index)
+		err = install_pipe_next(p->full, &c);
+	if (err != KB_OK)
+		return fail_pipe(p, err, "%s", p->full->why);
+	if (c.plain == NULL)
+		memset(plain, 0, c.c.len);
+	p->nfull++;
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- chunk by chunk */
+
+static enum kb_err obtain_checked(struct install_pipe *p, const struct reader_chunk *c)
+{
+	enum kb_err err = obtain_chunk(p, c);
+
+	if (err == KB_OK)
+		err = check_chunk(p, c);
+	if (is_seeded(c) && p->full != NULL && (err == KB_ESEED || err == KB_EFORMAT))
+		return obtain_full(p, c->index);
+	return err;
+}
+
 enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out)
 {
 	const struct install_pipe_item *it;
@@ -268,8 +351,7 @@ enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk 
 	}
 	*out = (struct install_pipe_chunk){ .c = it->c, .had = it->had };
 	if (!it->had) {
-		TRY(obtain_chunk(p, &it->c));
-		TRY(check_chunk(p, &it->c));
+		TRY(obtain_checked(p, &it->c));
 		TRY(add_to_whole(p, &it->c));
 		if (it->c.form != READER_ZERO)
 			out->plain = plain;

@@ -20,6 +20,13 @@ struct install_pipe {
 	/* Puts into buf what stands where have() found the chunk, since others rest upon it. */
 	enum kb_err (*held)(void *ctx, const struct reader_chunk *c, void *buf);
 	void *ctx;
+	/* What copies and patches are made from; NULL: the encoding has none. */
+	const struct decoder_seed *seed;
+	/* Gives the chunks that the seed does not give, because it changed or cannot be read: by
+	 * full_enc, another encoding of the image. It needs held(). NULL: such a chunk is a
+	 * failure. The caller zeroes it. */
+	struct install_pipe *full;
+	const struct manifest_encoding *full_enc;
 	/* A context for the image's digest=, which is compared behind its last chunk; only without
 	 * have(), since it takes all chunks. NULL: it is not compared. */
 	struct digest *whole;
@@ -27,6 +34,9 @@ struct install_pipe {
 	struct reader_walk walk;
 	struct decoder dec;
 	bool decoding, ended;
+	/* of the chunks that came by full_enc, and for that: the first which is wanted */
+	uint32_t nfull, first;
+	bool begun;
 	/* what is between the decoder and the next chunk; wanted: it is that which next waits for
 	 */
 	struct install_gap gap;
@@ -65,9 +75,10 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 /*
  * The next chunk. KB_ENOENT behind the last one. KB_EDIGEST: it is not what was signed, or the
  * image is not the one of digest=; KB_EFORMAT, KB_ECHILD: it cannot be decoded; KB_EIO: it cannot
- * be read; KB_EEXEC: the decoder cannot be run.
+ * be read; KB_EEXEC: the decoder cannot be run. KB_ESEED: the seed is not what it was, or cannot be
+ * read.
  */
 enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out) KB_MUST_CHECK;
 
-/* Stops the decoder. */
+/* Stops the decoder, and that of p->full. */
 void install_pipe_close(struct install_pipe *p);

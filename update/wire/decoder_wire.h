@@ -17,17 +17,26 @@
 #define DECODER_WIRE_HELLO 0x6b6c6f48u
 
 /*
- * READER_ZSTD, READER_ZSTD_NEXT: to be decoded. READER_RAW: the stored bytes are plain; frames that
+ * READER_ZSTD, READER_ZSTD_NEXT: to be decoded. READER_COPY, READER_PATCH: to be made from the
+ * seed, which the decoder reads by itself. READER_RAW: the stored bytes are plain; frames that
  * follow may refer to them. Nothing is written then.
  */
 struct decoder_ask {
 	uint32_t slot, form, stored, plain;
 	/* 1: no frame from here on refers to anything before */
 	uint32_t fresh;
+	/* bytes: where the chunk is in its image, and the size of the seed */
+	uint64_t at, seed;
+};
+
+enum decoder_status {
+	DECODER_DONE,	 /* exactly `plain` bytes */
+	DECODER_BAD,	 /* it breaks the format */
+	DECODER_NO_SEED, /* the seed cannot be read */
 };
 
 struct decoder_answer {
 	uint32_t slot;
-	/* 0: decoded to exactly `plain` bytes; 1: not; or DECODER_WIRE_HELLO */
+	/* enum decoder_status, or DECODER_WIRE_HELLO */
 	uint32_t status;
 };

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One chunk, which is pieces of a seed, to stored bytes: the smallest of copy, patch and raw. */
+#pragma once
+
+#include "cli/bundle/bundle_match.h"
+#include "update/bundle/reader.h"
+
+#include <stdbool.h>
+
+#define BUNDLE_PATCH_ROOM (MANIFEST_CHUNK_MAX + DELTA_MORE)
+
+struct bundle_patch_stream {
+	uint8_t *p;
+	size_t n;
+};
+
+/* What a thread keeps. */
+struct bundle_patch {
+	const struct bundle_seed *seed;
+	/* ZSTD_CCtx */
+	void *zstd;
+	struct bundle_patch_stream commands, gaps, words, literals, all;
+	/* the frames of two ways to place words */
+	uint8_t *frame[2];
+	/* the next does not fit any more */
+	bool full;
+	/* of words: 1, or 4: at multiples of it, where that is possible */
+	unsigned align;
+	/* chunks that both ways were tried for, and what they gave */
+	unsigned tried;
+	uint64_t sum[2];
+	unsigned ncommands;
+	bool needs_patch;
+};
+
+/* The chunk, and what is made of it. */
+struct bundle_patch_chunk {
+	/* its bytes; where they are in the image, and in the job that the pieces count in */
+	const uint8_t *plain;
+	uint64_t at, in_job;
+	uint32_t len;
+	/* results; stored is valid until the next one */
+	enum reader_form form;
+	const uint8_t *stored;
+	uint32_t stored_len;
+};
+
+/* KB_ENOSPC, KB_EIO. bundle_patch_free() is due even then. */
+enum kb_err bundle_patch_alloc(struct bundle_patch *p,
+			       const struct bundle_seed *seed) KB_MUST_CHECK;
+void bundle_patch_free(struct bundle_patch *p);
+
+/* Before the chunks of a job: nothing is known of which way is better. */
+void bundle_patch_begin(struct bundle_patch *p);
+
+/* Makes the stored bytes of c from n pieces, the first of which has its first byte. KB_EIO. */
+enum kb_err bundle_patch_make(struct bundle_patch *p, struct bundle_patch_chunk *c,
+			      const struct bundle_match_piece *piece, size_t n) KB_MUST_CHECK;
