@@ -434,7 +434,7 @@ for-each-link = for unit in hooks/system/*.service; do \
 # Checks of the running system; those whose failure never is the network's run unless something of their name is in /etc.
 HEALTH := 20-failed-units 30-free-space 40-memory 50-kernel 60-readonly-root
 install-device: install-both ## install what a device's root needs: the command, helper, overlay, checks, systemd's unit
-	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,health check.d) $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,health check.d) $(addprefix $(DESTDIR)$(SYSCONFDIR)/keelboot/,keys check.d health)
 	$(INSTALL) -m 755 hooks/health/* $(DESTDIR)$(LIBDIR)/health/
 	chmod 644 $(DESTDIR)$(LIBDIR)/health/common.sh
 	@for name in $(HEALTH); do ln -sf ../health/$${name#*-} $(DESTDIR)$(LIBDIR)/check.d/$$name; done
@@ -548,7 +548,7 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/check.d/,$(HEALTH))
-	@rmdir $(DESTDIR)$(LIBDIR)/check.d $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
+	@rmdir $(DESTDIR)$(LIBDIR)/check.d $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/keelboot,/keys /check.d /health /) 2>/dev/null || true
 
 dist: ## pack what is committed: build/dist/keelboot-VERSION.tar.xz and its SHA-256 (docs/RELEASE.md)
 	@tests/dist $(VERSION)

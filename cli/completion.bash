@@ -15,7 +15,7 @@ _keelboot_words() {
 	history) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	why) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	health) echo check commit migrate --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	health) echo check commit migrate watch --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	guard) echo bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;

@@ -26,7 +26,7 @@ function __keelboot_words
         case check
             printf '%s\n' --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case health
-            printf '%s\n' check commit migrate --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' check commit migrate watch --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case guard
             printf '%s\n' bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case doctor

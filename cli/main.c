@@ -93,11 +93,12 @@ static const struct verb verbs[] = {
 	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
 	  "Example:  keelboot check && keelboot mark good\n" },
 	{ "health", health_cmd, NULL, "check this boot, and mark it good or bad",
-	  "Usage: keelboot health [migrate|check|commit]\n\n"
+	  "Usage: keelboot health [migrate|check|commit|watch]\n\n"
 	  "Runs the programs of a trial that migrate data, then the health checks. If they pass, it\n"
 	  "waits for commit-after= of a trial, and marks the running slot good. If one fails, it\n"
 	  "rejects a trial and restarts the machine. migrate, check and commit are its parts, which\n"
-	  "systemd runs as services of their own.\n\n"
+	  "systemd runs as services of their own; watch keeps what systemd knows for `keelboot why`,\n"
+	  "shortly before the deadline of a trial.\n\n"
 	  "Example:  keelboot health\n" },
 	{ "guard", guard_cmd, NULL, "trials of a system whose images are not Keelboot's",
 	  "Usage: keelboot guard [status] [--json]\n"

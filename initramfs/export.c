@@ -127,6 +127,20 @@ static void put_keys(const struct boot *b, struct text *t)
 	put_text(t, "},");
 }
 
+/* What this initramfs does with the data; `keelboot` compares it with the running system's. */
+static void put_data(const struct boot *b, struct text *t)
+{
+	const struct conf *c = &b->conf;
+
+	put_text(t, "\"data\":{\"paths\":");
+	put_string(t, c->data_paths);
+	put_text(t, ",\"keep\":");
+	put_string(t, c->data_keep);
+	put_text(t, ",\"template\":");
+	put_string(t, c->data_template);
+	put_text(t, "},");
+}
+
 static void put_published(const struct boot *b, struct text *t)
 {
 	const struct keyring_survey_key *key = keyring_survey_published(&b->keys);
@@ -218,6 +232,7 @@ static void write_json(const struct boot *b, struct text *t)
 	put_guardian(b, t);
 	put_text(t, ",");
 	put_keys(b, t);
+	put_data(b, t);
 	put_text(t, "\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
 		 b->shell.packed ? "\"shell\":true," : "");
 	put_warnings(b, t);

@@ -89,7 +89,7 @@ const struct conf_key conf_keys[] = {
 	  "Folders and files on the data partition that belong to the release: before a trial boots for the first time they are kept as they are, and go back if it is left. What is not named stays. docs/DATA.md explains it.",
 	  TEXT(SUBPATHS, data_paths) },
 	{ "data", "method", "auto|btrfs|reflink|lvm|copy", "auto",
-	  "How they are kept. btrfs takes snapshots of subvolumes. With reflink a copy shares its blocks with the original, on XFS, Btrfs and bcachefs. In the initramfs of a distribution, lvm takes a snapshot of the logical volume that is the data partition. A plain copy is made by copy. The first of these that works is auto.",
+	  "How they are kept. btrfs takes snapshots of subvolumes. With reflink a copy shares its blocks with the original, on XFS and Btrfs; on bcachefs that is not tested. In the initramfs of a distribution, lvm takes a snapshot of the logical volume that is the data partition. A plain copy is made by copy. The first of these that works is auto.",
 	  NUMBER(DATA, data_method, 0, 0) },
 	{ "data", "limit", "NUMBER (1..1048576)", "256",
 	  "MiB that a plain copy may have, or the changes beside a snapshot of a logical volume that is not thin. A trial whose data is larger is not booted.",

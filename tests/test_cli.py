@@ -163,6 +163,13 @@ def test_a_reset_without_a_state_partition_is_a_failure_and_only_that(dev, args)
     assert "a reset" not in told.stderr and "no reset" not in told.stderr and told.stdout == ""
 
 
+def test_a_reset_is_told_by_what_the_initramfs_has(good):
+    good.configure("[data]\nkeep=ids\n")
+    good.boot("a", data={"paths": "", "keep": "", "template": "/usr/share/acme"})
+    said = good("reset-data").stdout
+    assert "data partition, and copies /usr/share/acme of its slot to it." in said
+
+
 @pytest.mark.parametrize("args, says", [((), "is waiting for the next boot already"),
                                         (("--cancel",), "no reset of the data is waiting")])
 def test_a_reset_that_changes_nothing_says_so(good, args, says):

@@ -690,6 +690,17 @@ def test_data_that_can_be_kept_is_no_finding(board):
     assert board.findings() == set()
 
 
+def test_data_of_another_configuration_than_the_initramfs_has(board):
+    """It is the initramfs that keeps, puts back and resets."""
+    board.dev.configure("[data]\nkeep=ids\n")
+    board.dev.boot("a", data={"paths": "", "keep": "ids", "template": ""})
+    assert ("error", "data-differs") not in board.findings()
+    board.dev.boot("a", data={"paths": "", "keep": "", "template": "/usr/share/acme"})
+    assert ("error", "data-differs") in board.findings(FAILURE)
+    assert board.told("data-differs")[0]["text"].startswith(
+        "[data] keep=ids in system.conf, but the initramfs has keep=, which counts")
+
+
 @pytest.mark.parametrize("keys, found", [
     ("method=btrfs", ("error", "data-path")), ("method=reflink", ("error", "data-method")),
     ("limit=1", ("error", "data-size")), ("limit=3", None)])

@@ -396,11 +396,25 @@ def test_record_is_bounded_and_keeps_the_last_good_one(system):
 def test_nothing_to_guard(system):
     (system.root / "etc/keelboot/system.conf").write_text("[guard]\ngood=true\n")
     system.boot(CURRENT, code=NOTHING)
+    for words in (("begin",), (), ("good",), ("bad",)):
+        assert "Nothing to guard: system.conf has no bad= in [guard]." in system("guard", *words, code=NOTHING).stdout
+    assert "nothing to guard" in system("guard", "--json", code=NOTHING).stderr
     system.conf()
     system.run_dir.mkdir(exist_ok=True)
     (system.run_dir / "slot").write_text("a\n")
     system("guard", "begin", code=NOTHING)
     assert system.notes() == [] and not system.record().exists()
+
+
+def test_status_and_why_are_those_of_a_guarded_system(system):
+    """Also where the guard has not begun: no initramfs is asked for, and no state partition."""
+    assert re.search(r"begin.*did not run", system("status", code=FAILURE).stderr)
+    system.make_good(CURRENT)
+    assert "No deployment was rejected." in system("why", code=NOTHING).stdout
+    system.boot(NEXT)
+    system("guard", "bad", "--reason", "no modem")
+    assert "reason: no modem" in system("why").stdout
+    assert "keelboot guard why" in system("why", "--json", code=FAILURE).stderr
 
 
 def test_begin_runs_once_in_a_boot(system):

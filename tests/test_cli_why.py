@@ -111,6 +111,12 @@ def test_words_of_no_slot_are_none(dev, slot):
     assert "why" not in dev.json("status")
 
 
+def test_a_state_that_was_never_written_is_an_error(dev):
+    dev.state.write_bytes(bytes(16 * MIB))
+    assert "never written" in dev("why", code=FAILURE).stderr
+    assert dev("why", "--json", code=FAILURE).stdout == ""
+
+
 def test_nothing_has_failed(dev):
     dev.init("--good", "a", runs="a")
     assert dev("why", code=NOTHING).stdout == "Nothing has failed.\n"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TOP    # and the folders of the other modules
-from cli_device import USAGE, call
+from cli_device import FAILURE, USAGE, call
 
 sys.path[:0] = [str(TOP / "qemu"), str(TOP / "qemu/imagetest.d"), str(TOP / "initramfs/mkinitramfs.d")]
 
@@ -49,7 +49,6 @@ IMAGETEST = TOP / "qemu/imagetest"
     ([], "give a DISK, or --roots OLD NEW"),
     (["disk.img", "--scenario", "boom"], "expected some of boot, update, broken"),
     (["disk.img", "--scenario", ""], "expected some of"),
-    (["no-such.img"], "no-such.img: no such file"),
     (["--roots", "a", "b", "--key", "k"], "leave out --initrd, --bundle and --key"),
     (["disk.img", "--initrd", "disk.img"], "--initrd needs --kernel"),
     (["disk.img", "--jobs", "-1"], "expected a positive number"),
@@ -59,6 +58,17 @@ def test_a_wrong_command_line_is_a_usage_error(words, said, tmp_path):
     (tmp_path / "disk.img").write_bytes(b"x")
     assert said in call(IMAGETEST, *words, code=USAGE, cwd=tmp_path).stderr
     assert not (tmp_path / "keelboot-image-test").exists()
+
+
+@pytest.mark.parametrize("words, said", [
+    (["no-such.img"], "no-such.img: no such file"),
+    (["--kernel", "gone", "disk.img"], "gone: no such file"),
+    (["--kernel", "disk.img", "disk.img"], "--kernel disk.img: neither a bzImage nor an ELF"),
+    (["-o", "disk.img/report", "disk.img"], "-o disk.img/report: cannot be written"),
+    (["--roots", "disk.img", "disk.img"], "disk.img: no folder, nor an image of a file system that is known")])
+def test_a_file_that_cannot_be_used_is_no_usage_error(words, said, tmp_path):
+    (tmp_path / "disk.img").write_bytes(b"x" * 5000)
+    assert said in call(IMAGETEST, *words, code=FAILURE, cwd=tmp_path).stderr
 
 
 def test_help_names_each_scenario():
@@ -322,6 +332,14 @@ def test_what_only_resembles_it_is_not(text):
     ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", "root file")])
 def test_a_dead_end_is_named(text, why):
     assert why in watch.dead_end(f"noise\n{text}") and watch.dead_end("all is well\n") == ""
+
+
+def test_no_slot_that_boots_is_a_dead_end_with_its_reasons():
+    text = ("keelboot: slot a: no file system on /dev/vda3\nkeelboot: slot b: its partition is missing\n"
+            "keelboot: rescue: no slot can be booted\n" + "keelboot: modules: all are loaded\n" * 40)
+    assert watch.dead_end(text) == ("Keelboot found no slot that can be booted; slot a: no file system on /dev/vda3; "
+                                    "slot b: its partition is missing")
+    assert watch.dead_end(f"{text}keelboot: slot b: 2.0, trial, tries left: 2\n") == ""
 
 
 def test_a_console_without_keelboot_says_so():

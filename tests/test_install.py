@@ -19,8 +19,9 @@ STANDARD = ("bin", "include", "lib", "lib/pkgconfig", "lib/systemd/system", "lib
 UNITS = {"keelboot-check": ["boot-complete.target.requires"], "keelboot-clean": ["multi-user.target.wants"],
          "keelboot-guard": ["sysinit.target.wants"],
          "keelboot-mark-good": ["multi-user.target.wants", "default.target.wants"],
-         "keelboot-migrate": ["basic.target.wants"]}
-DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
+         "keelboot-migrate": ["basic.target.wants"], "keelboot-watch": ["sysinit.target.wants"]}
+DEVICE = {*(f"etc/keelboot/{folder}" for folder in ("keys", "check.d", "health")),
+          f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
           f"{PREFIX}/lib/keelboot/keelboot-overlay", f"{PREFIX}/lib/keelboot/keelboot-guardian",
           f"{PREFIX}/lib/keelboot/keelboot.init",
           f"{PREFIX}/share/bash-completion/completions/keelboot", f"{PREFIX}/share/zsh/vendor-completions/_keelboot",

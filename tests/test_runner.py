@@ -81,3 +81,21 @@ echo "[  SKIPPED ] as_root"
     result = runner.Result("unit")
     runner.cmocka(result, [program])
     assert (result.passed, result.failed, result.skipped) == (0, 0, ["some_test: as_root"])
+
+
+def test_the_report_has_what_was_skipped_and_fails_for_it(runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "TOP", tmp_path)
+    report = tmp_path / "build/report"
+    report.mkdir(parents=True)
+    (report / "health.xml").write_text(
+        '<testsuite><testcase classname="x.test_health_data" name="test_a[btrfs]" time="2.4"/>'
+        '<testcase classname="x.test_health_data" name="test_b" time="0"><skipped message="m"/></testcase>'
+        '<testcase classname="x.test_health_data" name="test_c" time="1"><failure/></testcase></testsuite>')
+
+    def row(file, scenario, parameters):
+        return {"part": file, "scenario": f"{scenario} {parameters}".strip()}
+    assert runner.write_rows("health", row, skips=True) == 1
+    rows = json.loads((report / "health.json").read_text())
+    assert [(one["scenario"], one["result"]) for one in rows] == [("a btrfs", "pass"), ("b", "skip"), ("c", "fail")]
+    assert runner.write_rows("health", row) == 0
+    assert len(json.loads((report / "health.json").read_text())) == 2

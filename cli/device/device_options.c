@@ -3,10 +3,9 @@
 
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void device_options_default(struct device_options *o)
@@ -86,14 +85,17 @@ static enum kb_err take_path(const char *option, const char *text, const char **
 	return KB_OK;
 }
 
-/* What runs below it has another working folder. A root that is missing is left to whoever reads
- * it. */
+/* What runs below it has another working folder. */
 static enum kb_err take_root(const char *option, const char *text, const char **out)
 {
-	static char whole[PATH_MAX];
-	bool below = text[0] != '/' && realpath(text, whole) != NULL;
+	static char whole[2 * DEVICE_PATH_MAX];
+	char here[DEVICE_PATH_MAX];
 
-	return take_path(option, below ? whole : text, out);
+	if (text[0] == '/' || text[0] == '\0' ||
+	    os_readlink("/proc/self/cwd", here, sizeof(here)) != KB_OK ||
+	    snprintf(whole, sizeof(whole), "%s/%s", here, text) >= (int)sizeof(whole))
+		return take_path(option, text, out);
+	return take_path(option, whole, out);
 }
 
 static enum kb_err take_global(struct device_options *o, int id, const struct args *a)

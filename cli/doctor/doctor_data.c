@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* [data]: would what it names be kept before the next trial, and go back? */
 #include "cli/doctor/doctor_checks.h"
+#include "cli/state/boot_json.h"
 
 #include "initramfs/data/kept_list.h"
 #include "lib/os_file.h"
@@ -104,10 +105,36 @@ static void check_size(struct looking *l)
 			      l->bytes >> 20, c->data_mount, room >> 20);
 }
 
+static void compare(struct doctor *doc, json_object *data, const char *key, const char *here)
+{
+	const char *there = boot_json_text(data, key);
+
+	if (strcmp(there, here) != 0)
+		doctor_report(
+			doc, DOCTOR_ERROR, "data-differs",
+			"make the initramfs anew, with the system.conf of this system",
+			"[data] %s=%.171s in system.conf, but the initramfs has %s=%.171s, which counts",
+			key, here, key, there);
+}
+
+static void compare_all(struct doctor *doc)
+{
+	const struct conf *c = &doc->d->conf;
+	json_object *data = NULL;
+
+	if (!doc->d->run_found || doc->st.boot == NULL ||
+	    !json_object_object_get_ex(doc->st.boot, "data", &data))
+		return;
+	compare(doc, data, "paths", c->data_paths);
+	compare(doc, data, "keep", c->data_keep);
+	compare(doc, data, "template", c->data_template);
+}
+
 void doctor_data(struct doctor *doc)
 {
 	struct looking l = { .doc = doc, .top = -1 };
 
+	compare_all(doc);
 	if (doc->d->conf.data_paths[0] == '\0' ||
 	    kept_list_paths(&l.list, doc->d->conf.data_paths) != KB_OK || !open_top(&l)) {
 		util_close(&l.top);

@@ -59,13 +59,13 @@ static struct failure *find_unjudged(struct failure_list *l, const struct words 
 	return NULL;
 }
 
-/* What the kernel says is no failure: of a trial that may become good, or did. An earlier try of
- * one that is still on trial failed. */
+/* What the kernel says, or systemd shortly before the deadline, is no failure: of a trial that may
+ * become good, or did. An earlier try of one that is still on trial failed. */
 static bool is_of_failure(const struct state *s, const struct words *w)
 {
 	const struct state_slot *t;
 
-	if (w->kind != WORDS_KERNEL)
+	if (w->kind != WORDS_KERNEL && w->kind != WORDS_SYSTEM)
 		return true;
 	if (w->slot >= s->nslots)
 		return false;

@@ -11,8 +11,27 @@
 
 #define ASK_MS 5000
 
-/* A program that is missing says nothing. */
-static void add_output(struct tail *t, const char *head, const char *const *argv)
+/* Takes all other lines away; NULL: none. */
+static void keep_lines(char *text, const char *with)
+{
+	char *out = text;
+
+	for (size_t len; with != NULL && *text != '\0'; text += len) {
+		const char *found = strstr(text, with);
+
+		len = strcspn(text, "\n");
+		len += text[len] == '\n';
+		if (found == NULL || found >= text + len)
+			continue;
+		memmove(out, text, len);
+		out += len;
+	}
+	if (with != NULL)
+		*out = '\0';
+}
+
+/* A program that is missing says nothing. with: what a line must have, or NULL. */
+static void add_output(struct tail *t, const char *head, const char *const *argv, const char *with)
 {
 	static char text[32768];
 
@@ -20,6 +39,7 @@ static void add_output(struct tail *t, const char *head, const char *const *argv
 		return;
 	if (capture_run(argv, ASK_MS, text, sizeof(text)) != KB_OK)
 		log_warn("%s: unable to ask; its part of the last words is missing", argv[0]);
+	keep_lines(text, with);
 	if (text[0] == '\0')
 		return;
 	tail_add(t, head, strlen(head));
@@ -45,6 +65,8 @@ static void ask_system(struct tail *t)
 		"--quiet",
 		NULL,
 	};
+	static const char *const jobs[] = { "/bin/systemctl", "list-jobs", "--no-legend",
+					    "--no-pager", NULL };
 	static const char *const failed[] = {
 		"/bin/systemctl", "list-units", "--state=failed", "--plain", "--no-legend",
 		"--no-pager",	  NULL,
@@ -52,8 +74,10 @@ static void ask_system(struct tail *t)
 
 	if (!os_exists("/run/systemd/system"))
 		return;
-	add_output(t, "Warnings:\n", warnings);
-	add_output(t, "Failed units:\n", failed);
+	add_output(t, "Warnings:\n", warnings, NULL);
+	/* Most of the others wait for these. */
+	add_output(t, "Still being started:\n", jobs, " running");
+	add_output(t, "Failed units:\n", failed, NULL);
 }
 
 static void add_words(struct device *d, enum words_kind kind, const struct tail *tail)

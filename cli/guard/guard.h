@@ -14,6 +14,10 @@
 /* `keelboot guard begin` ran in this boot, and the deployment that runs is known. */
 bool guard_runs(const struct device_options *o);
 
+/* Why there is nothing to guard here; NULL: `keelboot guard begin` ran, or [guard] says that it
+ * shall. */
+const char *guard_nothing(const struct device *d);
+
 /* The deployment that runs waits for its verdict: also if it was counted and its record cannot be
  * read. False where nothing is known of this boot. */
 bool guard_on_trial(const struct device *d);

@@ -162,12 +162,6 @@ int guard_begin(const struct device_options *o)
 
 	log_set_level(LOG_LEVEL_NOTICE);
 	device_init(&device, o);
-	if (device.run_found || device.conf.guard_bad[0] == '\0') {
-		log_info("nothing to guard: %s", device.run_found
-							 ? "Keelboot booted this system from a slot"
-							 : "system.conf has no bad= in [guard]");
-		return OUTPUT_NOTHING;
-	}
 	if (guard_runs(o)) {
 		log_notice("`keelboot guard begin` ran before in this boot");
 		return OUTPUT_NOTHING;

@@ -7,6 +7,7 @@
 #include "lib/os.h"
 #include "lib/util.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { JSON = 1, REASON };
@@ -33,6 +34,28 @@ static void log_as_guardian(void)
 	log_to(GUARDIAN_FD_KMSG, 1);
 	log_set_level(LOG_LEVEL_INFO);
 	log_show(LOG_LEVEL_NOTICE);
+}
+
+/* Of the rest, whatever calls them goes on. */
+static bool needs_guard(const char *what)
+{
+	return what == NULL || strcmp(what, "status") == 0 || strcmp(what, "begin") == 0 ||
+	       strcmp(what, "good") == 0 || strcmp(what, "bad") == 0;
+}
+
+/* True: that is said. No warning: the unit asks in each boot. */
+static bool is_nothing(const struct device_options *o, bool json)
+{
+	static struct device d;
+	const char *why;
+
+	device_init(&d, o);
+	why = guard_nothing(&d);
+	if (why != NULL && json)
+		log_warn("nothing to guard: %s", why);
+	else if (why != NULL)
+		printf("Nothing to guard: %s.\n", why);
+	return why != NULL;
 }
 
 static int run_word(const char *name, const struct device_options *o)
@@ -63,6 +86,8 @@ int guard_cmd(struct args *a, struct device_options *o)
 			what = a->value;
 	}
 	log_as_guardian();
+	if (needs_guard(what) && is_nothing(o, json))
+		return output_flush() == KB_OK ? OUTPUT_NOTHING : OUTPUT_FAILURE;
 	if (what == NULL || strcmp(what, "status") == 0)
 		return guard_status(o, json);
 	if (strcmp(what, "bad") == 0)

@@ -32,6 +32,15 @@ bool guard_runs(const struct device_options *o)
 	return guard_boot_read(o, &b);
 }
 
+const char *guard_nothing(const struct device *d)
+{
+	if (d->run_found)
+		return "Keelboot booted this system from a slot";
+	if (d->conf.guard_bad[0] == '\0' && !guard_runs(d->opts))
+		return "system.conf has no bad= in [guard]";
+	return NULL;
+}
+
 bool guard_on_trial(const struct device *d)
 {
 	device = *d;

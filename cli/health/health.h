@@ -24,6 +24,10 @@ int health_migrate(const struct device_options *o, bool *trial);
  */
 int health_check(const struct device_options *o);
 
+/* Waits until shortly before the deadline of a trial; if it has no verdict then, keeps what systemd
+ * knows as last words. Returns an exit code: OUTPUT_NOTHING where there is no deadline. */
+int health_watch(const struct device_options *o);
+
 /* A trial's [system] commit-after= with another round of checks, then `mark good` and green.d.
  * Returns an exit code. */
 int health_commit(const struct device_options *o);

@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 
 #include "lib/log.h"
+#include "lib/util.h"
 
 #include <string.h>
 
@@ -23,6 +24,16 @@ static bool is_judged(const struct device_options *o)
 	return false;
 }
 
+static bool is_part(const char *text)
+{
+	static const char *const parts[] = { "migrate", "check", "commit", "watch" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(parts); i++)
+		if (strcmp(text, parts[i]) == 0)
+			return true;
+	return false;
+}
+
 int health_cmd(struct args *a, struct device_options *o)
 {
 	int id, code = OUTPUT_OK;
@@ -35,9 +46,8 @@ int health_cmd(struct args *a, struct device_options *o)
 			return args_wrong(a, id, "health");
 		half = a->value;
 	}
-	if (half != NULL && strcmp(half, "migrate") != 0 && strcmp(half, "check") != 0 &&
-	    strcmp(half, "commit") != 0) {
-		log_err("health: \"%s\" is not known; expected migrate, check, commit, or nothing",
+	if (half != NULL && !is_part(half)) {
+		log_err("health: \"%s\" is not known; expected migrate, check, commit, watch, or nothing",
 			half);
 		return OUTPUT_USAGE;
 	}
@@ -45,6 +55,8 @@ int health_cmd(struct args *a, struct device_options *o)
 		return OUTPUT_NOTHING;
 	if (half != NULL && strcmp(half, "commit") == 0)
 		return health_commit(o);
+	if (half != NULL && strcmp(half, "watch") == 0)
+		return health_watch(o);
 	/* Nothing is checked before it, so nothing becomes good without it. What cannot be undone
 	 * of another release is not the fault of this one. */
 	if (!guard_runs(o))

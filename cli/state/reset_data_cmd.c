@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/state/boot_json.h"
 #include "cli/verbs.h"
 
 #include "lib/log.h"
@@ -34,14 +35,21 @@ static enum kb_err change_marker(bool cancel, bool *changed)
 	return KB_OK;
 }
 
+/* The initramfs does it, by its own system.conf: as far as the boot has reported that. */
 static void print_marked(void)
 {
+	json_object *boot = boot_json_read(d.opts), *data = NULL;
+	bool known = d.run_found && boot != NULL && json_object_object_get_ex(boot, "data", &data);
+	const char *keep = known ? boot_json_text(data, "keep") : d.conf.data_keep;
+	const char *template = known ? boot_json_text(data, "template") : d.conf.data_template;
+
 	printf("The next boot deletes what is on the data partition");
-	if (d.conf.data_keep[0] != '\0')
-		printf(", but for %s", d.conf.data_keep);
-	if (d.conf.data_template[0] != '\0')
-		printf(", and copies %s of its slot to it", d.conf.data_template);
+	if (keep[0] != '\0')
+		printf(", but for %s", keep);
+	if (template[0] != '\0')
+		printf(", and copies %s of its slot to it", template);
 	puts(".\nTo take that back: keelboot reset-data --cancel");
+	json_object_put(boot);
 }
 
 static enum kb_err open_and_change(bool cancel, bool *changed)

@@ -27,7 +27,7 @@ int status_cmd(struct args *a, struct device_options *o)
 		json = true;
 	}
 	device_init(&d, o);
-	if (!d.run_found && o->state == NULL && guard_runs(o))
+	if (o->state == NULL && guard_nothing(&d) == NULL)
 		return guard_status(o, json);
 	boot = boot_json_read(o);
 	status_collect(&st, &d, boot);

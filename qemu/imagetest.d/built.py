@@ -33,6 +33,9 @@ partition=PARTLABEL=data
 [source.media]
 enabled=yes
 """
+# Of file systems beside ext4: where they have it.
+MAGIC = {"squashfs": (0, b"hsqs"), "erofs": (1024, b"\xe2\xe1\xf5\xe0"), "btrfs": (0x10040, b"_BHRfS_M"),
+         "xfs": (0, b"XFSB"), "f2fs": (1024, b"\x10\x20\xf5\xf2")}
 CONFS = ("etc/keelboot/system.conf", "usr/lib/keelboot/system.conf")
 
 
@@ -52,6 +55,9 @@ def _folder_size(folder: Path) -> int:
 def as_image(root: Path, out: Path) -> Path:
     """The root as an image of a file system: itself, or made of a folder."""
     if root.is_file():
+        if not file_system(root):
+            raise SubjectError(f"{root}: no folder, nor an image of a file system that is known "
+                               f"({', '.join(('ext4', *MAGIC))}); a whole disk is given without --roots")
         return root
     if not root.is_dir():
         raise SubjectError(f"{root}: no such image or folder")
@@ -77,8 +83,8 @@ def file_system(image: Path) -> str:
     if is_ext4(image):
         return "ext4"
     with open(image, "rb") as file:
-        head = file.read(1028)
-    return "squashfs" if head[:4] == b"hsqs" else "erofs" if head[1024:1028] == b"\xe2\xe1\xf5\xe0" else ""
+        head = file.read(max(at + len(magic) for at, magic in MAGIC.values()))
+    return next((name for name, (at, magic) in MAGIC.items() if head[at:at + len(magic)] == magic), "")
 
 
 # ---------------------------------------------------------------- its kernel

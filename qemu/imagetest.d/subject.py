@@ -32,6 +32,13 @@ class SubjectError(Exception):
     """What is tested cannot be started, and why."""
 
 
+def is_kernel(path) -> bool:
+    """QEMU starts a bzImage, or an ELF."""
+    with open(path, "rb") as file:
+        head = file.read(0x206)
+    return head[:4] == b"\x7fELF" or head[0x202:] == b"HdrS"
+
+
 def settings(entries: dict) -> dict:
     """{(section, key): value} of the system.conf and its drop-ins among these files."""
     found = {}

@@ -25,6 +25,8 @@ DEAD_ENDS = (
     (r"No bootable device|BdsDxe: No bootable option or device was found|Shell> ?$",
      "the firmware found nothing to boot"),
     (r"Boot failed: not a bootable disk", "the firmware found nothing to boot"))
+RESCUE = re.compile(r"keelboot: rescue: no slot can be booted")
+AGAINST = re.compile(r"keelboot: (slot (\w): [^\r\n]+)")
 QUIET = 15.0        # seconds without a word after which a system that is in its slot is taken to be up
 SILENT = 100.0      # without any word since the start
 STUCK = 5.0         # a shell that nothing follows on for so long
@@ -65,10 +67,20 @@ class Boot:
         return f"{where}; {'up' if self.up else self.dead or self.ended or 'not up'}"
 
 
+def no_slot(text: str) -> str:
+    """What stands against the slots, if Keelboot chose none and waits for a medium."""
+    chosen = list(SLOT.finditer(text))
+    rescue = RESCUE.search(text, chosen[-1].end() if chosen else 0)
+    if not rescue:
+        return ""
+    against = {slot: line for line, slot in AGAINST.findall(text[:rescue.start()])}
+    return "Keelboot found no slot that can be booted" + "".join(f"; {line}" for line in against.values())
+
+
 def dead_end(text: str) -> str:
     """What a boot ended in, if these are its last words."""
     tail = text[-600:]
-    return next((why for pattern, why in DEAD_ENDS if re.search(pattern, tail, re.M)), "")
+    return next((why for pattern, why in DEAD_ENDS if re.search(pattern, tail, re.M)), "") or no_slot(text)
 
 
 class Watcher:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/failure/failure.h"
+#include "cli/guard/guard.h"
 #include "cli/verbs.h"
 
 #include "lib/bytes.h"
@@ -110,6 +111,15 @@ static int print_why(const struct failure_list *l, uint64_t number, bool json)
 	return json ? print_json(l, number) : print_text(l, number != 0 ? number : 1);
 }
 
+/* Where no slots are: only of the last one, as text. */
+static int why_guarded(const struct device_options *o, bool more)
+{
+	if (!more)
+		return guard_why(o);
+	log_err("this system has no slots, but is guarded: keelboot guard why has its last words");
+	return OUTPUT_FAILURE;
+}
+
 int why_cmd(struct args *a, struct device_options *o)
 {
 	static struct failure_list list;
@@ -132,11 +142,18 @@ int why_cmd(struct args *a, struct device_options *o)
 		}
 	}
 	device_init(&d, o);
+	if (o->state == NULL && guard_nothing(&d) == NULL)
+		return why_guarded(o, json || number > 1);
 	err = device_open_to_read(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
-	failure_collect(&list, &d);
-	code = print_why(&list, number, json);
+	/* One that is lost may have last words all the same. */
+	if (d.finding == STORE_BLANK) {
+		code = output_exit_code(device_need_state(&d));
+	} else {
+		failure_collect(&list, &d);
+		code = print_why(&list, number, json);
+	}
 	device_close(&d);
 	return code;
 }
