@@ -254,3 +254,52 @@ def test_a_damaged_delta_writes_nothing(runs_old, made, delta):
     told = runs_old("install", made / "bent.keel", code=None)
     assert told.returncode in (INCOMPATIBLE, VERIFY) and "damaged" in told.stderr
     assert runs_old.slots["a"].read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [[], ["--full", "no"]])
+def test_a_delta_is_staged_if_the_next_boot_can_use_it(runs_old, made, delta, options):
+    name = f"d{len(options)}.keel"
+    bundle = delta(name, *options)
+    assert "is staged" in runs_old("stage", bundle).stdout
+    assert "staged already" in runs_old("stage", bundle, code=NOTHING).stderr
+    runs_old("unstage")
+    damage_seed(runs_old, 1_500_000)
+    if options:
+        told = runs_old("stage", bundle, code=INCOMPATIBLE).stderr
+        assert "the slot that holds the version before has changed" in told
+    flip(bundle, made / "bent.keel", bundle.stat().st_size - 3000)
+    assert runs_old("stage", made / "bent.keel", code=None).returncode in (INCOMPATIBLE, VERIFY)
+
+
+def test_a_delta_from_the_slot_that_is_written_is_not_staged(runs_old, made, delta):
+    """Slot a holds the version that runs, and slot b, which comes next, the one that the delta is made from."""
+    runs_old("install", delta("d0.keel"))
+    runs_old.boot("a", status="trial")
+    runs_old("mark", "good")
+    create(made, "third.keel", "--version", "3.0", "--sequence", 4, *DEVICE, "--full", "no",
+           "--from", made / "old.keel")
+    for verb in "stage", "install":
+        assert "which no slot has" in runs_old(verb, made / "third.keel", code=INCOMPATIBLE).stderr
+
+
+def test_a_seed_that_changed_and_a_damaged_image_write_nothing(runs_old, made, delta):
+    """The whole image lies before the delta, which is whole."""
+    bundle = delta("d0.keel")
+    full = keelreader.read(bundle, [made / "k.pem"]).manifest.encodings[0]
+    end = keelreader.Header(bundle.read_bytes()[:512]).payload_off + full["payload-length"]
+    flip(bundle, made / "bent.keel", end - 2000)
+    before = runs_old.slots["a"].read_bytes()
+    damage_seed(runs_old, 1_500_000)
+    told = runs_old("install", made / "bent.keel", code=VERIFY).stderr
+    assert "the bundle is damaged" in told
+    assert runs_old.slots["a"].read_bytes() == before
+
+
+def test_a_slot_whose_key_is_not_trusted_is_no_older_version(runs_old, made, delta):
+    """What another key signed is not even looked at."""
+    good("key", "generate", "-o", made / "other")
+    runs_old.trust(made / "other.pem")
+    bundle = made / "resigned.keel"
+    bundle.write_bytes(delta("d2.keel", "--full", "no").read_bytes())
+    good("bundle", "sign", bundle, "--key", made / "other.key")
+    assert "which no slot has" in runs_old("install", bundle, code=INCOMPATIBLE).stderr

@@ -91,13 +91,90 @@ enum kb_err incoming_look(struct reader *r, const struct device *d, const struct
 	return err;
 }
 
-enum kb_err incoming_readable(struct reader *r, const char *name)
+/* ---------------------------------------------------------------- slots, and what they hold */
+
+/* A class twice, or a path that nobody can use: skipped; the engine names what it misses. */
+static void add_part(const struct device *d, struct apply_slot *slot, int n, const char *cls)
 {
+	struct apply_slot *s = &slot[n];
+	struct apply_part *p = &s->part[s->nparts];
+	char path[DEVICE_PATH_MAX];
+
+	for (unsigned i = 0; i < s->nparts; i++)
+		if (strcmp(s->part[i].cls, cls) == 0)
+			return;
+	if (s->nparts == CONF_CLASSES_MAX || device_slot_path(d, n, cls, path) != KB_OK ||
+	    strlen(path) > APPLY_FILE_PATH_MAX)
+		return;
+	snprintf(p->cls, sizeof(p->cls), "%s", cls);
+	memcpy(p->path, path, strlen(path) + 1);
+	s->nparts++;
+}
+
+void incoming_slots(const struct device *d, struct apply_slot *slot)
+{
+	for (unsigned i = 0; i < d->opts->nparts; i++)
+		add_part(d, slot, d->opts->part[i].slot, d->opts->part[i].cls);
+	for (unsigned i = 0; i < d->nparts; i++)
+		add_part(d, slot, d->part[i].slot, d->part[i].cls);
+	for (unsigned i = 0; i < d->conf.nslots; i++)
+		for (unsigned c = 0; c < d->conf.slot[i].nclasses; c++)
+			add_part(d, slot, (int)i, d->conf.slot[i].cls[c].name);
+}
+
+struct usable {
+	const struct apply_seeds *seeds;
+	int target;
+};
+
+static const struct install_seed *find_seed(const struct usable *u,
+					    const uint8_t digest[DIGEST_LEN])
+{
+	for (unsigned i = 0; i < u->seeds->n; i++)
+		if (u->seeds->seed[i].slot != u->target &&
+		    memcmp(u->seeds->seed[i].digest, digest, DIGEST_LEN) == 0)
+			return &u->seeds->seed[i];
+	return NULL;
+}
+
+static bool has_usable(void *ctx, const uint8_t digest[DIGEST_LEN])
+{
+	return find_seed(ctx, digest) != NULL;
+}
+
+enum kb_err incoming_readable(struct reader *r, const struct apply_seeds *seeds, int target,
+			      const char *name)
+{
+	struct usable u = { seeds, target };
+	const struct reader_seeds have = { has_usable, &u };
 	const struct manifest_encoding *enc;
 	enum kb_err err = KB_OK;
 
 	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
-		err = reader_pick_encoding(r, i, NULL, &enc);
+		err = reader_pick_encoding(r, i, &have, &enc);
+	if (err != KB_OK)
+		log_err("%s: %s", name, r->why);
+	return err;
+}
+
+/* ---------------------------------------------------------------- tables and chunks */
+
+static bool has_any(void *ctx, const uint8_t digest[DIGEST_LEN])
+{
+	(void)ctx;
+	(void)digest;
+	return true;
+}
+
+/* Of each image one encoding, at least, is of a kind that is known. */
+static enum kb_err check_kinds(struct reader *r, const char *name)
+{
+	const struct reader_seeds any = { has_any, NULL };
+	const struct manifest_encoding *enc;
+	enum kb_err err = KB_OK;
+
+	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
+		err = reader_pick_encoding(r, i, &any, &enc);
 	if (err != KB_OK)
 		log_err("%s: %s", name, r->why);
 	return err;
@@ -106,66 +183,81 @@ enum kb_err incoming_readable(struct reader *r, const char *name)
 enum kb_err incoming_tables(struct reader *r, const char *name)
 {
 	static struct reader_walk walk;
-	const struct manifest_encoding *enc;
 
-	TRY(incoming_readable(r, name));
-	for (unsigned i = 0; i < r->m.nimages; i++) {
+	TRY(check_kinds(r, name));
+	for (unsigned i = 0; i < r->m.nencodings; i++) {
+		const struct manifest_encoding *enc = &r->m.encoding[i];
 		char why[sizeof(r->why)];
-		enum kb_err err;
+		enum kb_err err = KB_OK;
 
-		TRY(reader_pick_encoding(r, i, NULL, &enc));
-		err = reader_walk_all(&walk, r, i, enc);
+		if (enc->kind != MANIFEST_ENC_UNKNOWN)
+			err = reader_walk_all(&walk, r, enc->image, enc);
 		memcpy(why, r->why, sizeof(why));
 		if (err != KB_OK)
 			return output_fail(r->why, sizeof(r->why), name, err, "image %s: %s",
-					   r->m.image[i].name, why);
+					   r->m.image[enc->image].name, why);
 	}
 	return KB_OK;
 }
 
 /* Before it is decoded, since that takes longer. */
-static enum kb_err verify_payload(struct install_pipe *pipe, unsigned image,
-				  const struct manifest_encoding *enc)
+static enum kb_err verify_payload(struct install_pipe *pipe, const struct manifest_encoding *enc)
 {
 	enum kb_err err = reader_payload_check(pipe->r, enc, NULL, NULL);
 
 	if (err != KB_OK)
 		snprintf(pipe->why, sizeof(pipe->why), "image %s: %.200s",
-			 pipe->r->m.image[image].name, pipe->r->why);
+			 pipe->r->m.image[enc->image].name, pipe->r->why);
 	return err;
 }
 
-static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint64_t *done,
-				uint64_t total, struct output_progress *p)
+static enum kb_err verify_encoding(struct install_pipe *pipe, const struct manifest_encoding *enc,
+				   const struct install_seed *seed, struct output_progress *p)
 {
-	const struct manifest_encoding *enc;
+	uint64_t done = 0, total = pipe->r->m.image[enc->image].size;
 	struct install_pipe_chunk chunk;
 	enum kb_err err;
 
-	TRY(reader_pick_encoding(pipe->r, image, NULL, &enc));
-	TRY(verify_payload(pipe, image, enc));
-	TRY(install_pipe_begin(pipe, image, enc));
+	TRY(verify_payload(pipe, enc));
+	pipe->seed = seed != NULL ? &seed->at : NULL;
+	TRY(install_pipe_begin(pipe, enc->image, enc));
 	while ((err = install_pipe_next(pipe, &chunk)) == KB_OK) {
-		*done += chunk.c.len;
-		output_progress_step(p, "verify", *done, total);
+		done += chunk.c.len;
+		output_progress_step(p, "verify", done, total);
 	}
 	return err == KB_ENOENT ? KB_OK : err;
 }
 
-enum kb_err incoming_verify(struct reader *r, const char *name, struct output_progress *p)
+/* What an install would take, and what stands in for a seed that changes until then. */
+static enum kb_err verify_image(struct install_pipe *pipe, const struct apply_seeds *seeds,
+				unsigned image, struct output_progress *p)
+{
+	struct usable u = { seeds, STATE_NONE };
+	const struct reader_seeds have = { has_usable, &u };
+	const struct manifest_encoding *enc, *full;
+
+	TRY(reader_pick_encoding(pipe->r, image, &have, &enc));
+	if (enc->kind == MANIFEST_ENC_SEED) {
+		TRY(verify_encoding(pipe, enc, find_seed(&u, enc->seed), p));
+		if (reader_pick_encoding(pipe->r, image, NULL, &full) != KB_OK)
+			return KB_OK;
+		enc = full;
+	}
+	return verify_encoding(pipe, enc, NULL, p);
+}
+
+enum kb_err incoming_verify(struct reader *r, const struct apply_seeds *seeds, const char *name,
+			    struct output_progress *p)
 {
 	static struct install_pipe pipe;
 	const char *helper;
-	uint64_t done = 0, total = 0;
 	struct digest digest = { 0 }, whole = { 0 };
 	enum kb_err err;
 
-	TRY(incoming_readable(r, name));
+	TRY(incoming_readable(r, seeds, STATE_NONE, name));
 	helper = incoming_helper();
 	if (helper == NULL)
 		return KB_EEXEC;
-	for (unsigned i = 0; i < r->m.nimages; i++)
-		total += r->m.image[i].size;
 	err = digest_init(&digest);
 	if (err == KB_OK)
 		err = digest_init(&whole);
@@ -173,7 +265,7 @@ enum kb_err incoming_verify(struct reader *r, const char *name, struct output_pr
 		.r = r, .helper = helper, .digest = &digest, .whole = &whole
 	};
 	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
-		err = verify_image(&pipe, i, &done, total, p);
+		err = verify_image(&pipe, seeds, i, p);
 	install_pipe_close(&pipe);
 	digest_free(&digest);
 	digest_free(&whole);

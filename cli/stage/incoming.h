@@ -5,6 +5,7 @@
 
 #include "cli/device/device.h"
 #include "cli/output/output_progress.h"
+#include "update/apply/apply_seeds.h"
 #include "update/bundle/reader.h"
 
 /* Opens a bundle for reading: a regular file. KB_ENOENT, KB_EPERM, KB_EINVAL, KB_EIO; reported. */
@@ -24,16 +25,22 @@ enum kb_err incoming_device_named(const struct device *d) KB_MUST_CHECK;
 enum kb_err incoming_look(struct reader *r, const struct device *d, const struct keyring *keys,
 			  int fd, uint64_t size, const char *name) KB_MUST_CHECK;
 
-/* Whether this program can read each image of r, as far as the manifest says. KB_ENEWER; reported,
- * as r->why says. */
-enum kb_err incoming_readable(struct reader *r, const char *name) KB_MUST_CHECK;
+/* The partitions of all slots of the device: STATE_SLOTS_MAX of them. */
+void incoming_slots(const struct device *d, struct apply_slot *slot);
 
-/* Whether the tables of each image of r hold what the manifest says: reads them, and nothing of the
- * payload. Reported, as r->why says. */
+/* Whether this program can read each image of r, as far as the manifest says, with these seeds;
+ * target: where they are of no use, or STATE_NONE. KB_ENEWER, KB_ESEED; reported, as r->why says.
+ */
+enum kb_err incoming_readable(struct reader *r, const struct apply_seeds *seeds, int target,
+			      const char *name) KB_MUST_CHECK;
+
+/* Whether the tables of all encodings of r hold what the manifest says: reads them, and nothing of
+ * the payload. Reported, as r->why says. */
 enum kb_err incoming_tables(struct reader *r, const char *name) KB_MUST_CHECK;
 
-/* Checks every chunk of every image of r against its signed hash. Reported, as r->why says. */
-enum kb_err incoming_verify(struct reader *r, const char *name,
+/* Checks every chunk of every image of r against its signed hash: of the encoding that an install
+ * with these seeds takes, and of the whole one. Reported, as r->why says. */
+enum kb_err incoming_verify(struct reader *r, const struct apply_seeds *seeds, const char *name,
 			    struct output_progress *p) KB_MUST_CHECK;
 
 /* Reports why plan_accept() refused release r in this mode, and what can be done. */

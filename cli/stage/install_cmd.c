@@ -72,35 +72,6 @@ static void show_progress(void *ctx, enum install_phase phase, uint64_t done, ui
 	output_progress_step(ctx, names[phase], done, total);
 }
 
-/* A class twice, or a path that nobody can use: skipped; the engine names what it misses. */
-static void add_part(int slot, const char *cls)
-{
-	struct apply_slot *s = &job.slot[slot];
-	struct apply_part *p = &s->part[s->nparts];
-	char path[DEVICE_PATH_MAX];
-
-	for (unsigned i = 0; i < s->nparts; i++)
-		if (strcmp(s->part[i].cls, cls) == 0)
-			return;
-	if (s->nparts == CONF_CLASSES_MAX || device_slot_path(&d, slot, cls, path) != KB_OK ||
-	    strlen(path) > APPLY_FILE_PATH_MAX)
-		return;
-	snprintf(p->cls, sizeof(p->cls), "%s", cls);
-	memcpy(p->path, path, strlen(path) + 1);
-	s->nparts++;
-}
-
-static void add_parts(void)
-{
-	for (unsigned i = 0; i < d.opts->nparts; i++)
-		add_part(d.opts->part[i].slot, d.opts->part[i].cls);
-	for (unsigned i = 0; i < d.nparts; i++)
-		add_part(d.part[i].slot, d.part[i].cls);
-	for (unsigned i = 0; i < d.conf.nslots; i++)
-		for (unsigned c = 0; c < d.conf.slot[i].nclasses; c++)
-			add_part((int)i, d.conf.slot[i].cls[c].name);
-}
-
 static void prepare_job(struct install_args *in, const struct keyring *keys, const char *helper,
 			int fd)
 {
@@ -125,7 +96,7 @@ static void prepare_job(struct install_args *in, const struct keyring *keys, con
 		.target = STATE_NONE,
 	};
 	snprintf(in->progress.file, sizeof(in->progress.file), "%s/progress", d.opts->run_dir);
-	add_parts();
+	incoming_slots(&d, job.slot);
 }
 
 static void report_refused(const struct install_args *in, enum kb_err err)

@@ -35,6 +35,7 @@ struct job {
 /* Large, and one at a time. */
 static struct reader reader, copy; /* the file that was given; what lies in the stage folder */
 static struct device d;
+static struct apply_seeds seeds; /* of all slots */
 
 static int read_stage_args(struct args *a, struct device_options *o, struct job *job)
 {
@@ -98,7 +99,7 @@ static enum kb_err verify_copy(const struct job *job, const char *path, const ch
 	TRY(incoming_look(&copy, &d, &job->keys, fd, size, name));
 	err = KB_EDIGEST;
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
-		err = incoming_verify(&copy, name, p);
+		err = incoming_verify(&copy, &seeds, name, p);
 	else
 		log_err("%s: changed while it was checked: it does not hold %s; stage it again",
 			name, job->release.version);
@@ -149,7 +150,17 @@ static enum kb_err check_accepted(const struct job *job)
 		return err;
 	}
 	TRY(stage_fits(&d, &reader.m, target));
-	return incoming_readable(&reader, job->file);
+	return incoming_readable(&reader, &seeds, target, job->file);
+}
+
+/* What the slots hold now is what the next boot finds there, but for the one that it writes to. */
+static void open_seeds(const struct job *job)
+{
+	static struct apply_slot slot[STATE_SLOTS_MAX];
+	const struct apply_seeds_place place = { &d.store, &job->keys, slot, STATE_NONE };
+
+	incoming_slots(&d, slot);
+	apply_seeds_open(&seeds, &place, &reader.m);
 }
 
 static enum kb_err check_with_state(const struct job *job)
@@ -159,6 +170,8 @@ static enum kb_err check_with_state(const struct job *job)
 
 	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
+	if (err == KB_OK)
+		open_seeds(job);
 	if (err == KB_OK && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
 		err = KB_EAPPLIED;
@@ -311,6 +324,7 @@ int stage_cmd(struct args *a, struct device_options *o)
 		err = incoming_keys(&d, &job.keys);
 	if (err == KB_OK)
 		err = stage_file(&job, fd, size);
+	apply_seeds_close(&seeds);
 	util_close(&job.dir);
 	util_close(&job.lock);
 	keyring_free(&job.keys);

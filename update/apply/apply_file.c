@@ -226,6 +226,7 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 	static struct install in;
 	static struct apply_devs devs; /* as in, which points into both */
 	static struct apply_seeds seeds;
+	const struct apply_seeds_place place = { job->store, job->keys, job->slot, job->target };
 	enum kb_err err;
 
 	devs = (struct apply_devs){ 0 };
@@ -243,7 +244,9 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 		.ctx = job->ctx,
 	};
 	err = open_parts(job, &devs, &in);
-	apply_seeds_open(&seeds, job, &reader.m, &in);
+	apply_seeds_open(&seeds, &place, &reader.m);
+	in.seed = seeds.seed;
+	in.nseeds = seeds.n;
 	if (err == KB_OK) {
 		if (job->verify_first)
 			tell_what_is_read(job);

@@ -25,10 +25,10 @@ static const struct apply_part *part_of(const struct apply_slot *slot, const cha
 	return NULL;
 }
 
-static void open_seed(struct apply_seeds *s, struct install *in, const struct apply_part *part,
+static void open_seed(struct apply_seeds *s, const struct apply_part *part,
 		      const struct manifest_image *im, int slot)
 {
-	struct install_seed *seed = &in->seed[in->nseeds];
+	struct install_seed *seed = &s->seed[s->n];
 	struct bdev_file *dev = &s->dev[s->n];
 	enum kb_err err = bdev_file_open(dev, part->path, 0);
 
@@ -37,24 +37,25 @@ static void open_seed(struct apply_seeds *s, struct install *in, const struct ap
 			 state_slot_letter(slot), part->path, err_text(err));
 		return;
 	}
-	s->n++;
-	if (dev->bytes < im->size)
+	if (dev->bytes < im->size) {
+		bdev_file_close(dev);
 		return;
+	}
 	memcpy(seed->digest, im->digest, DIGEST_LEN);
 	seed->at = (struct decoder_seed){ dev->fd, im->size };
 	seed->slot = slot;
-	in->nseeds++;
+	s->n++;
 }
 
-static void look_at_slot(struct apply_seeds *s, const struct apply_file_job *job,
-			 const struct manifest *m, struct install *in, int slot)
+static void look_at_slot(struct apply_seeds *s, const struct apply_slot *parts,
+			 const struct manifest *m, int slot)
 {
-	for (unsigned i = 0; i < cell_reader.m.nimages && s->n < INSTALL_SEEDS_MAX; i++) {
+	for (unsigned i = 0; i < cell_reader.m.nimages && s->n < APPLY_SEEDS_MAX; i++) {
 		const struct manifest_image *im = &cell_reader.m.image[i];
-		const struct apply_part *part = part_of(&job->slot[slot], im->name);
+		const struct apply_part *part = part_of(parts, im->name);
 
 		if (part != NULL && is_needed(m, im))
-			open_seed(s, in, part, im, slot);
+			open_seed(s, part, im, slot);
 	}
 }
 
@@ -66,19 +67,19 @@ static bool has_deltas(const struct manifest *m)
 	return false;
 }
 
-void apply_seeds_open(struct apply_seeds *s, const struct apply_file_job *job,
-		      const struct manifest *m, struct install *in)
+void apply_seeds_open(struct apply_seeds *s, const struct apply_seeds_place *at,
+		      const struct manifest *m)
 {
 	static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
 	struct store_manifest cell;
 
-	s->n = in->nseeds = 0;
+	s->n = 0;
 	for (int slot = 0; has_deltas(m) && slot < STATE_SLOTS_MAX; slot++) {
-		if (slot == job->target || job->slot[slot].nparts == 0 ||
-		    store_manifest_read(job->store, slot, &cell, blob, sizeof(blob)) != KB_OK)
+		if (slot == at->target || at->slot[slot].nparts == 0 ||
+		    store_manifest_read(at->store, slot, &cell, blob, sizeof(blob)) != KB_OK)
 			continue;
-		if (signed_floor_open(&cell_reader, blob, cell.len, job->keys) == KB_OK)
-			look_at_slot(s, job, m, in, slot);
+		if (signed_floor_open(&cell_reader, blob, cell.len, at->keys) == KB_OK)
+			look_at_slot(s, &at->slot[slot], m, slot);
 		reader_close(&cell_reader);
 	}
 }

@@ -11,9 +11,8 @@
 #include "update/install/decoder.h"
 #include "update/bundle/reader.h"
 
-#define INSTALL_SEAL_LEN  (128u << 10) /* first bytes of a slot, zeroed first and written last */
-#define INSTALL_SEEDS_MAX 16u
-#define INSTALL_TAIL	  (1u << 20) /* last bytes of a partition, cleared of stale superblocks */
+#define INSTALL_SEAL_LEN (128u << 10) /* first bytes of a slot, zeroed first and written last */
+#define INSTALL_TAIL	 (1u << 20)   /* last bytes of a partition, cleared of stale superblocks */
 
 struct install_part {
 	/* class: matches the manifest's image names */
@@ -68,8 +67,9 @@ struct install {
 	uint8_t tries;
 	unsigned nparts;
 	struct install_part part[MANIFEST_IMAGES_MAX];
+	/* images that there are, borrowed; none of them in the target */
 	unsigned nseeds;
-	struct install_seed seed[INSTALL_SEEDS_MAX];
+	const struct install_seed *seed;
 	/* path of keelboot-helper, for the decoder */
 	const char *helper;
 	/* done and total are bytes of work in this phase; called at least once a second while there
