@@ -80,8 +80,10 @@ def make_seeded(target, keys):
 def delta(target, chunk, plain=PLAIN):
     """Chunk 1 is this one, and stands for these bytes."""
     forge = Forge(target.keys, NEW)
-    return target.forge(NEW[:CHUNK] + plain + NEW[2 * CHUNK:], [forge.chunks[0], (*chunk, plain), forge.chunks[2]], lines={
-        "encoding.1 kind": "seed", "encoding.1 forms": "raw,copy,patch", "encoding.1 seed": image_digest(OLD).hex()})
+    lines = {"encoding.1 kind": "seed", "encoding.1 forms": "raw,copy,patch",
+             "encoding.1 seed": image_digest(OLD).hex()}
+    return target.forge(NEW[:CHUNK] + plain + NEW[2 * CHUNK:],
+                        [forge.chunks[0], (*chunk, plain), forge.chunks[2]], lines=lines)
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -349,7 +349,7 @@ static enum kb_err ask_worker(struct os_worker *w)
 static enum kb_err try_worker(void)
 {
 	struct os_worker w;
-	enum kb_err err = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN, -1);
+	enum kb_err err = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN, 0);
 
 	THEN(ask_worker(&w));
 	fault.on = false;
@@ -523,11 +523,11 @@ TEST(a_worker_that_fails_before_its_program_is_an_error)
 {
 	static const int errors[] = { EIO, EMFILE, ENOENT };
 
-	for (unsigned nth = 1; nth <= 5; nth++) {
+	for (unsigned nth = 1; nth <= 7; nth++) {
 		for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++)
 			assert_int_not_equal(run(try_worker, nth, errors[i], true), KB_OK);
 	}
-	FAILS(run(try_worker, 5, ENOENT, true), KB_EEXEC); /* the program itself */
+	FAILS(run(try_worker, 7, ENOENT, true), KB_EEXEC); /* the program itself */
 }
 
 TEST(a_lock_is_held_or_it_is_an_error)
