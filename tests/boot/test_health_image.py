@@ -188,6 +188,17 @@ def test_disk_that_says_nothing_ends_with_advice(tmp_path):
     assert "console=ttyS0" in report.scenario("boot")["todo"] and report.results["update"] == "skip"
 
 
+def test_disk_without_a_slot_that_boots_ends_with_the_reason(bench, tmp_path):
+    """Long before the limit: Keelboot waits for a stick that never comes."""
+    disk = bench.disk("1.0", "2.0", state=bench.factory("1.0", "2.0")[0], slots=(None, None))
+    report = image_test(tmp_path, "--kernel", bench.device.kernel.vmlinux, "--initrd", bench.initramfs(),
+                        "--scenario", "boot", disk, code=FAILED)
+    boot = report.scenario("boot")
+    assert "Keelboot found no slot that can be booted; slot " in boot["why"]
+    assert "slot a: no file system on /dev/vda3" in boot["why"]
+    assert boot["seconds"] < 120 * PATIENCE
+
+
 @needs_root
 def test_debian_that_was_not_made_for_keelboot_is_told_what_is_missing(tmp_path):
     """With the layout of a cloud image, started by UEFI and GRUB."""
