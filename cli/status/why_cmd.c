@@ -40,7 +40,7 @@ static void print_lines(const struct tail *t)
 	}
 }
 
-static void print_head(const char *head, uint64_t time)
+static void print_when(const char *head, uint64_t time)
 {
 	char when[OUTPUT_TIME_LEN];
 
@@ -54,11 +54,11 @@ static void print_failure(const struct failure *f)
 	char sentence[OUTPUT_LINE_LEN];
 
 	failure_sentence(sentence, sizeof(sentence), f);
-	print_head(sentence, f->e.time);
+	print_when(sentence, f->e.time);
 	puts(".");
 	for (unsigned i = 0; i < f->nwords; i++) {
 		puts("");
-		print_head(heads[f->word[i]->kind], f->word[i]->time);
+		print_when(heads[f->word[i]->kind], f->word[i]->time);
 		puts(":");
 		print_lines(&f->word[i]->tail);
 	}

@@ -4,7 +4,6 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
-#include "lib/os_memory.h"
 #include "lib/util.h"
 #include "selector/refused.h"
 #include "update/bundle/manifest_fits.h"
@@ -203,24 +202,6 @@ static const char *helper_path(const struct apply_file_job *job)
 	return env != NULL && env[0] != '\0' ? env : APPLY_FILE_HELPER;
 }
 
-#define MIB (UINT64_C(1) << 20)
-
-/* A slow stick is the usual medium, and what is read twice takes twice as long: unless the page
- * cache has it. */
-static void tell_what_is_read(const struct apply_file_job *job)
-{
-	uint64_t len = reader.h.payload_len, have = os_memory_available();
-
-	if (len + len / 8 <= have)
-		log_info("%s: verified first, and read once: %" PRIu64 " MiB fit into memory",
-			 job->name, (len + MIB - 1) / MIB);
-	else
-		log_warn("%s: verified first, and read twice: its %" PRIu64
-			 " MiB do not fit beside the install into the %" PRIu64
-			 " MiB of free memory",
-			 job->name, (len + MIB - 1) / MIB, have / MIB);
-}
-
 static enum kb_err install_bundle(struct apply_file_job *job)
 {
 	static struct install in;
@@ -248,8 +229,6 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 	in.seed = seeds.seed;
 	in.nseeds = seeds.n;
 	if (err == KB_OK) {
-		if (job->verify_first)
-			tell_what_is_read(job);
 		err = install_run(&in);
 		job->blame = in.blame;
 		job->bytes_written = in.bytes_written;

@@ -3,6 +3,7 @@
 #include "update/install/install_check.h"
 
 #include "lib/log.h"
+#include "lib/os_memory.h"
 #include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
@@ -178,13 +179,36 @@ static enum kb_err check_part(struct install_job *j, const struct install_job_pa
 	return needs_seed(p) ? check_seed(j, p) : KB_OK;
 }
 
+#define MIB (UINT64_C(1) << 20)
+
+/* A slow stick is the usual medium, and what is read twice takes twice as long: unless the page
+ * cache has it. */
+static void tell_what_is_read(uint64_t len)
+{
+	uint64_t have = os_memory_available();
+
+	if (len + len / 8 <= have)
+		log_info("install: verified first, and read once: %" PRIu64 " MiB fit into memory",
+			 (len + MIB - 1) / MIB);
+	else
+		log_warn("install: verified first, and read twice: %" PRIu64
+			 " MiB do not fit beside the install into the %" PRIu64
+			 " MiB of free memory",
+			 (len + MIB - 1) / MIB, have / MIB);
+}
+
 enum kb_err install_check_all(struct install_job *j)
 {
-	uint64_t total = 0;
+	uint64_t total = 0, stored = 0;
 
-	for (unsigned i = 0; i < j->nparts; i++)
-		total += j->part[i].enc->payload_len +
-			 (needs_seed(&j->part[i]) ? j->part[i].im->size : 0);
+	for (unsigned i = 0; i < j->nparts; i++) {
+		const struct install_job_part *p = &j->part[i];
+
+		stored += p->enc->payload_len;
+		total += p->enc->payload_len + (needs_seed(p) ? p->im->size : 0);
+	}
+	if (j->in->verify_first)
+		tell_what_is_read(stored);
 	install_job_phase(j, INSTALL_CHECK, j->in->verify_first ? total : 0);
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_part(j, &j->part[i]));
