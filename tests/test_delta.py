@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bundles with what differs from an older version: made by the command, read by it and by the second reader."""
+import json
 import random
 
 import keelreader
@@ -301,3 +302,26 @@ def test_a_slot_whose_key_is_not_trusted_is_no_older_version(runs_old, made, del
     bundle.write_bytes(delta("d2.keel", "--full", "no").read_bytes())
     good("bundle", "sign", bundle, "--key", made / "other.key")
     assert "which no slot has" in runs_old("install", bundle, code=INCOMPATIBLE).stderr
+
+
+def test_an_install_that_was_interrupted_goes_on(runs_old, made, delta):
+    """What is right in the slot already is neither made again nor written."""
+    new = (made / "new.img").read_bytes()
+    half = len(new) // 2
+    with open(runs_old.slots["a"], "r+b") as slot:
+        slot.seek(262_144)
+        slot.write(new[262_144:half])
+    edit(runs_old, a_st="writing")
+    told = json.loads(runs_old("install", delta("d2.keel", "--full", "no"), "--progress=json").stdout.splitlines()[-1])
+    assert holds_new(runs_old, made)
+    assert told["made_from"] == "b" and told["skipped"] >= half - 2 * 262_144
+
+
+def test_the_tree_of_dm_verity_is_part_of_what_is_made(made):
+    good("bundle", "create", "-o", made / "v1.keel", *BASE, "--version", "1.0", "--verity",
+         "--image", f"root={made}/old.img,fs=ext4",
+         "--key", made / "k.key")
+    bundle = create(made, "v2.keel", "--version", "2.0", "--verity", "--full", "no", "--from", made / "v1.keel")
+    got = extracted(made, bundle, "--from", made / "v1.keel")
+    new = (made / "new.img").read_bytes()
+    assert got[:len(new)] == new and len(got) > len(new)
