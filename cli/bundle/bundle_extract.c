@@ -114,7 +114,7 @@ static enum kb_err write_chunk(void *ctx, const struct reader_chunk *c,
 
 static enum kb_err extract_image(const struct wanted *w)
 {
-	const struct reader_seeds have = { bundle_seeds_have, &seeds };
+	const struct reader_seeds have = { bundle_seeds_have, &seeds, bundle_seeds_absent };
 	const struct manifest_encoding *enc;
 	struct reader *r = &bundle.r;
 	unsigned image;

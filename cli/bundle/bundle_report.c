@@ -154,7 +154,7 @@ static void text_encoding(const struct bundle_report *p, unsigned i)
 /* The smallest encoding of an image that a device with those older versions can use. */
 static const struct manifest_encoding *usable_encoding(const struct bundle_report *p, unsigned i)
 {
-	const struct reader_seeds have = { bundle_seeds_have, p->seeds };
+	const struct reader_seeds have = { .have = bundle_seeds_have, .ctx = p->seeds };
 	const struct manifest_encoding *enc = NULL;
 
 	return reader_pick_encoding(p->r, i, &have, &enc) == KB_OK ? enc : NULL;

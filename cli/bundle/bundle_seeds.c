@@ -58,6 +58,8 @@ const struct bundle_seed *bundle_seeds_find(const struct bundle_seeds *s,
 	return NULL;
 }
 
+const char bundle_seeds_absent[] = "nobody named: --from OLD";
+
 bool bundle_seeds_have(void *ctx, const uint8_t digest[DIGEST_LEN])
 {
 	return bundle_seeds_find(ctx, digest) != NULL;

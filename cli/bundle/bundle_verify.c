@@ -80,7 +80,7 @@ static enum kb_err verify_encoding(unsigned i)
 /* All encodings that this program can read; each image needs one of them. */
 static enum kb_err verify_images(void)
 {
-	const struct reader_seeds have = { bundle_seeds_have, &seeds };
+	const struct reader_seeds have = { bundle_seeds_have, &seeds, bundle_seeds_absent };
 	struct reader *r = &bundle.r;
 	const struct manifest_encoding *enc;
 

@@ -146,7 +146,7 @@ enum kb_err incoming_readable(struct reader *r, const struct apply_seeds *seeds,
 			      const char *name)
 {
 	struct usable u = { seeds, target };
-	const struct reader_seeds have = { has_usable, &u };
+	const struct reader_seeds have = { .have = has_usable, .ctx = &u };
 	const struct manifest_encoding *enc;
 	enum kb_err err = KB_OK;
 
@@ -169,7 +169,7 @@ static bool has_any(void *ctx, const uint8_t digest[DIGEST_LEN])
 /* Of each image one encoding, at least, is of a kind that is known. */
 static enum kb_err check_kinds(struct reader *r, const char *name)
 {
-	const struct reader_seeds any = { has_any, NULL };
+	const struct reader_seeds any = { .have = has_any };
 	const struct manifest_encoding *enc;
 	enum kb_err err = KB_OK;
 
@@ -233,7 +233,7 @@ static enum kb_err verify_image(struct install_pipe *pipe, const struct apply_se
 				unsigned image, struct output_progress *p)
 {
 	struct usable u = { seeds, STATE_NONE };
-	const struct reader_seeds have = { has_usable, &u };
+	const struct reader_seeds have = { .have = has_usable, .ctx = &u };
 	const struct manifest_encoding *enc, *full;
 
 	TRY(reader_pick_encoding(pipe->r, image, &have, &enc));

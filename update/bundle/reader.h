@@ -86,6 +86,8 @@ struct reader_walk {
 struct reader_seeds {
 	bool (*have)(void *ctx, const uint8_t digest[DIGEST_LEN]);
 	void *ctx;
+	/* what to say of one that it has not: NULL: no slot has it */
+	const char *absent;
 };
 
 /*

@@ -19,7 +19,7 @@ static bool is_usable(const struct manifest_encoding *e, const struct reader_see
 
 /* No encoding can be used: e could be, on a device that has its seed. */
 static enum kb_err fail_without(struct reader *r, const char *image,
-				const struct manifest_encoding *e)
+				const struct manifest_encoding *e, const char *absent)
 {
 	bool named = e != NULL && e->seed_version[0] != '\0';
 	char hex[2 * DIGEST_LEN + 1];
@@ -32,8 +32,9 @@ static enum kb_err fail_without(struct reader *r, const char *image,
 	bytes_hex(hex, e->seed, DIGEST_LEN);
 	return reader_io_fail(
 		r, KB_ESEED,
-		"image %s: the bundle has only the differences from %s%s%simage %.16s, which no slot has; use a full bundle",
-		image, named ? "version " : "", e->seed_version, named ? ", " : "", hex);
+		"image %s: the bundle has only the differences from %s%s%simage %.16s, which %s",
+		image, named ? "version " : "", e->seed_version, named ? ", " : "", hex,
+		absent != NULL ? absent : "no slot has; use a full bundle");
 }
 
 enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct reader_seeds *seeds,
@@ -52,7 +53,8 @@ enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct 
 			best = e;
 	}
 	if (best == NULL)
-		return fail_without(r, r->m.image[image].name, delta);
+		return fail_without(r, r->m.image[image].name, delta,
+				    seeds != NULL ? seeds->absent : NULL);
 	*enc = best;
 	return KB_OK;
 }

@@ -49,7 +49,7 @@ static bool have_seed(void *ctx, const uint8_t digest[DIGEST_LEN])
  */
 static enum kb_err choose_encoding(struct install_job *j, struct install_job_part *p)
 {
-	const struct reader_seeds seeds = { have_seed, j->in };
+	const struct reader_seeds seeds = { .have = have_seed, .ctx = j->in };
 	enum kb_err err = reader_pick_encoding(j->in->r, p->image, &seeds, &p->enc);
 	const struct install_seed *s;
 
