@@ -82,7 +82,7 @@ def test_a_bundle_of_deltas_only(made):
     out = ["extract", "-o", made / "out.img"]
     for verb, *options in ["verify"], out, [*out, "--from", made / "new.img"]:
         told = run("bundle", verb, bundle, "--key", pem, *options, code=INCOMPATIBLE).stderr
-        assert re.search(r"has only the differences from version 1\.0, image \w+, which nobody named: --from OLD$", told)
+        assert re.search(r"only the differences from version 1\.0, image \w+, which nobody named: --from OLD$", told)
     with pytest.raises(keelreader.Newer):
         keelreader.read(bundle, [pem]).read_image("root")
 

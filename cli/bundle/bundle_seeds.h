@@ -22,5 +22,5 @@ const struct bundle_seed *bundle_seeds_find(const struct bundle_seeds *s,
 
 /* The same for reader_pick_encoding(): ctx is the struct bundle_seeds. */
 bool bundle_seeds_have(void *ctx, const uint8_t digest[DIGEST_LEN]);
-/* What a person who named none of them is told. */
+/* For reader_pick_encoding(): nobody named it. */
 extern const char bundle_seeds_absent[];

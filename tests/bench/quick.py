@@ -3,9 +3,9 @@
 """What of Keelboot's cost does not depend on how fast a machine is, against the figures in tests/bench/quick.json: a
 figure that is more than 3 % above its own there fails. `make bench-quick`; a suite of `make check`, too.
 
-What a bundle is beside zstd's own output holds everywhere. The others depend on the compiler, on OpenSSL and on QEMU, so
-each release of Debian has figures of its own; one without is measured, and said so. Memory depends on the kernel, too: it
-is compared where that is the one of the figures.
+What a bundle is beside zstd's own output holds everywhere. The others depend on the compiler, on OpenSSL and on QEMU,
+so each release of Debian has figures of its own; one without is measured, and said so. Memory depends on the kernel,
+too: it is compared where that is the one of the figures.
 
 Example: tests/bench/quick.py --write      # what is measured becomes what is wanted
 """
