@@ -12,7 +12,7 @@
 struct text {
 	size_t len;
 	/* boot.json with all that can be wrong; who reads it takes 16384 */
-	char buf[14336];
+	char buf[15360];
 };
 
 static void put_text(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -50,21 +50,27 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 	return o->fd >= 0 ? KB_OK : fail_output(o->tmp);
 }
 
-enum kb_err bundle_output_write(struct bundle_output *o, const void *buf, size_t len)
+/* False: errno says why. */
+static bool append_all(int fd, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
 
 	while (len > 0) {
-		ssize_t n = write(o->fd, p, len);
+		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return fail_output(o->tmp);
+			return false;
 		p += n;
 		len -= (size_t)n;
 	}
-	return KB_OK;
+	return true;
+}
+
+enum kb_err bundle_output_write(struct bundle_output *o, const void *buf, size_t len)
+{
+	return append_all(o->fd, buf, len) ? KB_OK : fail_output(o->tmp);
 }
 
 enum kb_err bundle_output_write_at(struct bundle_output *o, uint64_t off, const void *buf,
@@ -191,19 +197,8 @@ enum kb_err bundle_output_spool(const char *path, int *fd)
 
 enum kb_err bundle_output_append(int fd, const void *buf, size_t len)
 {
-	const uint8_t *p = buf;
-
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			log_err("unable to write the payload: %s", strerror(errno));
-			return err_errno(errno);
-		}
-		p += n;
-		len -= (size_t)n;
-	}
-	return KB_OK;
+	if (append_all(fd, buf, len))
+		return KB_OK;
+	log_err("unable to write the payload: %s", strerror(errno));
+	return err_errno(errno);
 }

@@ -142,19 +142,26 @@ static bool has_usable(void *ctx, const uint8_t digest[DIGEST_LEN])
 	return find_seed(ctx, digest) != NULL;
 }
 
+static enum kb_err check_readable(struct reader *r, const struct reader_seeds *have,
+				  const char *name)
+{
+	const struct manifest_encoding *enc;
+	enum kb_err err = KB_OK;
+
+	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
+		err = reader_pick_encoding(r, i, have, &enc);
+	if (err != KB_OK)
+		log_err("%s: %s", name, r->why);
+	return err;
+}
+
 enum kb_err incoming_readable(struct reader *r, const struct apply_seeds *seeds, int target,
 			      const char *name)
 {
 	struct usable u = { seeds, target };
 	const struct reader_seeds have = { .have = has_usable, .ctx = &u };
-	const struct manifest_encoding *enc;
-	enum kb_err err = KB_OK;
 
-	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
-		err = reader_pick_encoding(r, i, &have, &enc);
-	if (err != KB_OK)
-		log_err("%s: %s", name, r->why);
-	return err;
+	return check_readable(r, &have, name);
 }
 
 /* ---------------------------------------------------------------- tables and chunks */
@@ -166,25 +173,13 @@ static bool has_any(void *ctx, const uint8_t digest[DIGEST_LEN])
 	return true;
 }
 
-/* Of each image one encoding, at least, is of a kind that is known. */
-static enum kb_err check_kinds(struct reader *r, const char *name)
-{
-	const struct reader_seeds any = { .have = has_any };
-	const struct manifest_encoding *enc;
-	enum kb_err err = KB_OK;
-
-	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
-		err = reader_pick_encoding(r, i, &any, &enc);
-	if (err != KB_OK)
-		log_err("%s: %s", name, r->why);
-	return err;
-}
-
 enum kb_err incoming_tables(struct reader *r, const char *name)
 {
 	static struct reader_walk walk;
+	const struct reader_seeds any = { .have = has_any };
 
-	TRY(check_kinds(r, name));
+	/* Of each image one encoding, at least, is of a kind that is known. */
+	TRY(check_readable(r, &any, name));
 	for (unsigned i = 0; i < r->m.nencodings; i++) {
 		const struct manifest_encoding *enc = &r->m.encoding[i];
 		char why[sizeof(r->why)];

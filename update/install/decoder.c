@@ -53,8 +53,7 @@ static enum kb_err await_hello(struct decoder *d, const char *helper)
 	return KB_EEXEC;
 }
 
-enum kb_err decoder_start_with(struct decoder *d, const char *helper,
-			       const struct decoder_seed *seed)
+enum kb_err decoder_start(struct decoder *d, const char *helper, const struct decoder_seed *seed)
 {
 	enum kb_err err;
 
@@ -68,11 +67,6 @@ enum kb_err decoder_start_with(struct decoder *d, const char *helper,
 	if (err != KB_OK)
 		decoder_stop(d);
 	return err;
-}
-
-enum kb_err decoder_start(struct decoder *d, const char *helper)
-{
-	return decoder_start_with(d, helper, NULL);
 }
 
 uint8_t *decoder_input(struct decoder *d)

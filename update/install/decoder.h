@@ -32,12 +32,10 @@ struct decoder {
 	const struct decoder_seed *seed;
 };
 
-/* Starts helper (path of keelboot-helper; argv[0] keelboot-decoder). KB_EEXEC, KB_EIO. */
-enum kb_err decoder_start(struct decoder *d, const char *helper) KB_MUST_CHECK;
-
-/* The same, with a seed, which the decoder reads by itself. NULL: without one. */
-enum kb_err decoder_start_with(struct decoder *d, const char *helper,
-			       const struct decoder_seed *seed) KB_MUST_CHECK;
+/* Starts helper (path of keelboot-helper; argv[0] keelboot-decoder), with a seed, which it reads by
+ * itself, or without one (NULL). KB_EEXEC, KB_EIO. */
+enum kb_err decoder_start(struct decoder *d, const char *helper,
+			  const struct decoder_seed *seed) KB_MUST_CHECK;
 
 /* Where the stored bytes of the next request go (chunk + 4096 bytes of room). */
 uint8_t *decoder_input(struct decoder *d);

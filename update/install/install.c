@@ -57,8 +57,8 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 	}
 	if (j->pipe.nfull > 0)
 		log_warn(
-			"install: image %s: %u chunks came whole, since the version before has changed",
-			p->im->name, j->pipe.nfull);
+			"install: image %s: %u chunk%s came whole, since the version before has changed",
+			p->im->name, j->pipe.nfull, j->pipe.nfull == 1 ? "" : "s");
 	j->in->came_whole += j->pipe.nfull;
 	return err == KB_ENOENT ? install_write_end(j) : err;
 }

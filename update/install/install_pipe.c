@@ -92,7 +92,7 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 	enum kb_err err;
 
 	if (!p->decoding) {
-		err = decoder_start_with(&p->dec, p->helper, p->seed);
+		err = decoder_start(&p->dec, p->helper, p->seed);
 		if (err != KB_OK)
 			return fail_pipe(p, err, "the decoder cannot be started (%s)", p->helper);
 		p->decoding = true;

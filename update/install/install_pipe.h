@@ -52,9 +52,6 @@ struct install_pipe {
 	/* what zero_hash is the hash of */
 	uint32_t zero_len;
 	uint8_t zero_hash[DIGEST_LEN];
-	/* the hash of MANIFEST_DIGEST_BLOCK zeroes */
-	uint8_t zero_block[DIGEST_LEN];
-	bool has_zero_block;
 	/* after a failure */
 	char why[MANIFEST_WHY];
 };
