@@ -9,6 +9,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_bundle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +56,31 @@ static void take_pages(struct index *x, struct fuzz_in *in)
 	used = x->pages_len;
 }
 
+static bool has_seed(void *ctx, const uint8_t digest[DIGEST_LEN])
+{
+	(void)digest;
+	return *(const bool *)ctx;
+}
+
+/* The same records as a delta: picked where its seed is, refused with a reason where it is not. */
+static void check_picked(const struct index *x)
+{
+	struct manifest_encoding *own = &reader.m.encoding[0];
+	const struct manifest_encoding *enc;
+	enum manifest_encoding_kind kind = own->kind;
+	bool has = (x->nchunks & 1) != 0;
+	struct reader_seeds seeds = { .have = has_seed, .ctx = &has };
+
+	FUZZ_CHECK(reader_pick_encoding(&reader, 0, NULL, &enc) == KB_OK && enc == own);
+	FUZZ_CHECK(reader_pick_encoding(&reader, 1, NULL, &enc) == KB_ENEWER);
+	own->kind = MANIFEST_ENC_SEED;
+	snprintf(own->seed_version, sizeof(own->seed_version), "%s", x->cut ? "" : "1.0");
+	FUZZ_CHECK(reader_pick_encoding(&reader, 0, NULL, &enc) == KB_ESEED);
+	FUZZ_CHECK(reader_pick_encoding(&reader, 0, &seeds, &enc) == (has ? KB_OK : KB_ESEED));
+	FUZZ_CHECK(fuzz_printable(reader.why, sizeof(reader.why)) && reader.why[0] != '\0');
+	own->kind = kind;
+}
+
 static enum kb_err start(const struct index *x, bool sign)
 {
 	const struct manifest_encoding *enc;
@@ -74,8 +100,8 @@ static enum kb_err start(const struct index *x, bool sign)
 	FUZZ_CHECK(size > 0);
 	FUZZ_CHECK(reader_open(&reader, fd, false, size, sign ? fuzz_bundle_keys() : NULL) ==
 		   KB_OK);
+	check_picked(x);
 	FUZZ_CHECK(reader_pick_encoding(&reader, 0, NULL, &enc) == KB_OK);
-	FUZZ_CHECK(reader_pick_encoding(&reader, 1, NULL, &enc) == KB_ENEWER);
 	len = fuzz_bundle_tables(&off);
 	if (x->harm != 0) {
 		off += x->harm % len;
