@@ -101,11 +101,9 @@ static enum kb_err file_zero(struct bdev *b, uint64_t off, uint64_t len)
 
 static enum kb_err file_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 {
-	int rc;
+	/* Also if it is read directly: the one that writes shares the cache. */
+	int rc = posix_fadvise(file_of(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
 
-	if (file_of(b)->direct)
-		return KB_OK;
-	rc = posix_fadvise(file_of(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
 	return rc == 0 ? KB_OK : err_errno(rc);
 }
 

@@ -100,8 +100,10 @@ def make_zst(workload, out, _place):
 
 
 def make_keel(workload, out, place):
+    # Noise and zeroes are no file system: the bundle names one that they could be.
+    named = ",fs=ext4" if workload.name in ("incompressible", "empty") else ""
     run(KEELBOOT, "bundle", "create", "-o", out, "--compatible", "bench", "--version", "2.0", "--sequence", 2,
-        "--image", f"root={workload.new}", "--key", place.keys / "k.key", stdout=DEVNULL)
+        "--image", f"root={workload.new}{named}", "--key", place.keys / "k.key", stdout=DEVNULL)
 
 
 def make_rauc(workload, out, place):

@@ -334,6 +334,7 @@ struct fixture_dev {
 	unsigned id;
 	uint64_t lie_off, lie_len;   /* writes that begin there are lost, and said to be fine */
 	uint64_t dead_off, dead_len; /* reads fail until it is written */
+	uint64_t nread;		     /* bytes */
 	bool no_writes;		     /* KB_EIO */
 };
 
@@ -368,6 +369,7 @@ static inline enum kb_err fixture_read(struct bdev *b, uint64_t off, void *buf, 
 
 	if (d->log->off || fixture_hit(off, len, d->dead_off, d->dead_len))
 		return KB_EIO;
+	d->nread += len;
 	return bdev_read(&d->sim.bdev, off, buf, len);
 }
 

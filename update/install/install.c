@@ -43,6 +43,7 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 
 	j->now = p;
 	j->expect_same = true;
+	j->foreign = 0;
 	j->pipe.seed = p->seed;
 	j->pipe.full = p->full != NULL ? &j->full : NULL;
 	j->pipe.full_enc = p->full;
@@ -51,7 +52,9 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->pipe.why);
 	bdev_prefetch(p->dev, 0, READ_AHEAD);
 	while ((err = install_job_chunk_failed(j, install_pipe_next(&j->pipe, &c))) == KB_OK) {
-		bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD, c.c.len);
+		if (c.plain == NULL || !install_write_is_blind(j))
+			bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD,
+				      c.c.len);
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
 	}

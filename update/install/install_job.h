@@ -41,6 +41,8 @@ struct install_job {
 	bool sealed;
 	/* the last chunk needed no write, so the next may not either */
 	bool expect_same;
+	/* chunks in a row of which the slot held next to nothing */
+	unsigned foreign;
 	/* that the slot could not be read */
 	bool warned;
 	/* Zeroing that was put off, since devices like it in large pieces */

@@ -10,6 +10,12 @@ bool install_write_has(void *job, const struct reader_chunk *c);
 /* For the pipe: what the slot holds of a chunk that it has, also under the seal. */
 enum kb_err install_write_held(void *job, const struct reader_chunk *c, void *buf) KB_MUST_CHECK;
 
+/*
+ * True: what the slot holds of the next chunks with data is not looked at, they are written as they
+ * are. It held next to nothing of those before, so that reading it costs more than it saves.
+ */
+bool install_write_is_blind(const struct install_job *j);
+
 /* Brings one chunk of j->now to the slot, as far as blocks differ. */
 enum kb_err install_write_chunk(struct install_job *j,
 				const struct install_pipe_chunk *pc) KB_MUST_CHECK;

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A slot that holds something else is not read for each chunk. This test is its own decoder. */
+#include "tests/unit/install_slot.h"
+#include "update/decoder/decoder_main.h"
+
+#define CHUNK (16 * KIB)
+#define IMAGE (1536 * KIB) /* 96 chunks */
+#define HALF  (IMAGE / 2)
+
+static uint8_t image[IMAGE];
+
+static void set_up(void)
+{
+	const struct fixture_image im = { "root", image, IMAGE, CHUNK, true };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+
+	fixture_fill(image, IMAGE, 1);
+	fixture_fill(before, IMAGE, 9); /* and nothing behind it */
+	fixture_open(&reader, &bundle, fixture_make(&b));
+}
+
+/* The slot holds what `before` says. */
+static void install(void)
+{
+	fixture_dev_init(&state_dev, &events, 0, STORE_MIN_SIZE);
+	fixture_dev_init(&root_dev, &events, 1, PART);
+	forget_events();
+	set_up_state(&state_dev.bdev);
+	put(&root_dev, 0, before, sizeof(before));
+	forget_events();
+	root_dev.nread = 0;
+	set_up_install(1, TEST_SELF);
+	set_up_part(0, "root", &root_dev.bdev);
+	OK(install_run(&in));
+	assert_memory_equal(content(&root_dev, 0, IMAGE), image, IMAGE);
+}
+
+TEST(next_to_nothing_of_another_image_is_read)
+{
+	/* What is behind the image is looked at, and read back. */
+	uint64_t read_back = IMAGE + 2 * (PART - IMAGE) + 4 * INSTALL_SEAL_LEN;
+
+	install();
+	/* The first eight chunks, and one of sixteen. */
+	assert_in_range(root_dev.nread, read_back, read_back + 16 * CHUNK);
+	assert_in_range(in.bytes_written, IMAGE, IMAGE + 2 * INSTALL_SEAL_LEN);
+}
+
+TEST(an_image_that_goes_on_as_the_slot_does_is_noticed)
+{
+	memcpy(before + HALF, image + HALF, HALF);
+	install();
+	assert_in_range(in.bytes_skipped, HALF - 16 * CHUNK, HALF);
+	assert_in_range(events.redundant, 0, 16 * CHUNK);
+}
+
+TEST(chunks_that_differ_in_a_block_are_always_read)
+{
+	memcpy(before, image, IMAGE);
+	for (uint32_t i = INSTALL_SEAL_LEN; i < IMAGE; i += CHUNK)
+		before[i + 5000] ^= 1;
+	install();
+	assert_int_equal(in.bytes_written,
+			 (IMAGE - INSTALL_SEAL_LEN) / CHUNK * 4096 + 2 * INSTALL_SEAL_LEN);
+}
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv,
+			 &(struct test_group){ "install_foreign", .set_up = set_up,
+					       .tear_down = free_devices, .quiet = true,
+					       .decoder = decoder_main });
+}
