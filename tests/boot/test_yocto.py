@@ -32,6 +32,8 @@ DISTRO_FEATURES:append = " keelboot sysvinit"
 DISTRO_VERSION = "2026.08"
 ACME_FOLDER = "{folder}"
 KEELBOOT_COMPATIBLE = "acme-box-1"
+# In a maker's layer, a .bbappend says so; -b reads none.
+FILESEXTRAPATHS:prepend:pn-keelboot-conf = "{files}:"
 KEELBOOT_KEYS = "{folder}/vendor.pem"
 KEELBOOT_KEY = "{folder}/vendor.key"
 KEELBOOT_SLOT_SIZE = "160M"
@@ -60,7 +62,7 @@ class Build:
         run(TOP / "build/keelboot", "key", "generate", "-o", folder / "vendor")
         layers = " ".join(map(str, (self.source / "meta", self.source / "meta-oe", LAYER, ACME)))
         (folder / "conf/bblayers.conf").write_text(f'BBPATH = "${{TOPDIR}}"\nBBFILES ?= ""\nBBLAYERS = "{layers}"\n')
-        (folder / "conf/local.conf").write_text(CONF.format(folder=folder))
+        (folder / "conf/local.conf").write_text(CONF.format(folder=folder, files=ACME / "files"))
         (folder / "this-machine.conf").write_text('INHERIT += "this-machine"\n')
         self.path = f"{self.source}/bitbake/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -167,7 +169,8 @@ def test_configuration_that_lacks_something_is_told(build, removed, says):
 def drivers(folder: Path) -> Path:
     """The modules of Debian's kernel, which has built in what linux.fragment asks for only as modules."""
     kernel, image = kbkernel.get(), folder / "drivers.img"
-    run(TOP / "build/keelboot", "image", "build", "-o", image, "--modules-dir", kernel.modules, "--compress", "none")
+    run(TOP / "build/keelboot", "image", "build", "-o", image, "--modules-dir", kernel.modules, "--compress", "none",
+        "--module-set", "watchdog,virtio,usb,ext4,vfat,overlay")
     tree = folder / "drivers"
     tree.mkdir()
     with open(image, "rb") as file:
@@ -207,6 +210,8 @@ def machine(folder: Path, *drives: Drive) -> Machine:
 def is_up(vm: Machine, slot: str) -> None:
     vm.expect(rf"keelboot: slot {slot}: 2026\.08, trial", SLOW)
     vm.expect(f"Yocto is up on slot {slot}", SLOW)
+    status, said = vm.shell("cat /proc/mounts; touch /written && rm /written", 60)
+    assert status == 0 and re.search(r"^overlay / overlay rw,", said, re.M), said
     status, said = vm.shell(WHEN_GOOD, 120)
     assert status == 0 and f"Slot {slot} runs 2026.08, which is good." in said, said
 
