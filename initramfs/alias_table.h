@@ -19,6 +19,7 @@
 
 #define ALIAS_NEEDS  "needs:" /* what a module needs, softdeps included */
 #define ALIAS_ALWAYS "always" /* wanted whatever the hardware is */
+#define ALIAS_GIVEN  "given"  /* wanted where it is given parameters */
 #define ALIAS_FIRST  "first"  /* of watchdogs: their drivers, and all that these need or wait for */
 #define ALIAS_DRIVER "watchdog" /* of these the drivers of watchdogs that name their hardware */
 #define ALIAS_BLIND  "blind"	/* and those that look for it themselves */

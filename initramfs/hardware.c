@@ -44,6 +44,16 @@ static void mark_module(void *ctx, const char *name, size_t len)
 	hw.at_odds = hw.at_odds || m == NULL;
 }
 
+/* For most machines it has nothing to do without. */
+static void mark_given(void *ctx, const char *name, size_t len)
+{
+	struct module *m = modules_find(&hw.list, name, len);
+
+	(void)ctx;
+	if (m != NULL && modules_is_given(&hw.list, m))
+		m->is |= MODULE_ALWAYS;
+}
+
 static void ask(const char *name, unsigned is)
 {
 	alias_table_ask(&hw.table, name, mark_module, &is);
@@ -197,6 +207,7 @@ static void read_files(struct boot *b)
 	if (!hw.by_table)
 		return;
 	ask(ALIAS_ALWAYS, MODULE_ALWAYS);
+	alias_table_ask(&hw.table, ALIAS_GIVEN, mark_given, NULL);
 	ask(ALIAS_FIRST, MODULE_FIRST);
 	ask(ALIAS_DRIVER, MODULE_DRIVER);
 	ask(ALIAS_BLIND, MODULE_BLIND);

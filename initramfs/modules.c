@@ -69,29 +69,48 @@ static bool is_heeded(const char *heeded, const char *word, const char *end)
 	return false;
 }
 
+/* Quotes may stand around the value, and then they stay there, or around the whole word. */
+static const char *next_word(const char **s, const char **quote)
+{
+	const char *word = *s + strspn(*s, BLANKS), *end = word_end(word);
+
+	*s = end;
+	*quote = "";
+	/* What follows a bare "--" is init's. */
+	if (word == end || (end - word == 2 && memcmp(word, "--", 2) == 0))
+		return NULL;
+	if (*word == '"') {
+		word++;
+		*quote = "\"";
+	}
+	return word;
+}
+
+bool modules_is_given(const struct modules *m, const struct module *one)
+{
+	const char *at = m->cmdline, *quote, *word;
+	size_t len;
+	const char *name = modules_name(one->path, &len);
+
+	while (one->params[0] == '\0' && (word = next_word(&at, &quote)) != NULL) {
+		if (parameter_of(word, at, name, len) != NULL)
+			return true;
+	}
+	return one->params[0] != '\0';
+}
+
 bool modules_params(char *out, size_t size, const char *path, const char *cmdline,
 		    const char *heeded)
 {
 	size_t len;
-	const char *name = modules_name(path, &len), *end;
+	const char *name = modules_name(path, &len), *end = cmdline, *quote, *word;
 	bool whole = true;
 
 	out[0] = '\0';
-	for (const char *s = cmdline; *s != '\0'; s = end + strspn(end, BLANKS)) {
-		const char *param, *quote = "";
+	while ((word = next_word(&end, &quote)) != NULL) {
+		const char *param = parameter_of(word, end, name, len);
 
-		end = word_end(s);
-		/* What follows a bare "--" is init's. */
-		if (end - s == 2 && memcmp(s, "--", 2) == 0)
-			break;
-		/* The quotes may also stand around the whole word: then they stay there, or
-		 * its value would become words of its own. */
-		if (*s == '"') {
-			s++;
-			quote = "\"";
-		}
-		param = parameter_of(s, end, name, len);
-		if (param != NULL && is_heeded(heeded, s, end))
+		if (param != NULL && is_heeded(heeded, word, end))
 			whole = append_word(out, size, quote, param, (size_t)(end - param)) &&
 				whole;
 	}

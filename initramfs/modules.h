@@ -57,6 +57,9 @@ void modules_read(struct modules *m, const char *list);
  */
 struct module *modules_find(struct modules *m, const char *name, size_t len);
 
+/* Whether the list or the command line has parameters for one of them, heeded or not. */
+bool modules_is_given(const struct modules *m, const struct module *one);
+
 /*
  * Loads what is wanted and was not tried, in the order of the list. A module that fails is logged
  * and skipped: hardware that is missing is no error. Returns how many are loaded now, what was

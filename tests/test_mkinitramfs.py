@@ -170,7 +170,7 @@ def test_table_of_sets_tells_watchdogs_file_systems_and_what_looks_for_itself(ma
                    "alias acpi*:KEM0001:* kempld_core\nalias cpu:type:x86*sha* sha256\n")
     image = make("--modules-dir", modules, "--module-set", "vfat,verity,pstore,watchdog,watchdog-server").image
     lines = table(image)
-    for line in ("always ramoops", "blind it87_wdt", "dm-verity sha256 dm_verity", "fs-vfat vfat nls_utf8",
+    for line in ("given ramoops", "blind it87_wdt", "dm-verity sha256 dm_verity", "fs-vfat vfat nls_utf8",
                  "acpi*:IPI0001:* ipmi_si ipmi_watchdog", "acpi*:KEM0001:* kempld_core kempld_wdt",
                  "first ipmi_si ipmi_watchdog watchdog i6300esb kempld_core kempld_wdt it87_wdt",
                  "watchdog ipmi_watchdog i6300esb kempld_wdt"):

@@ -75,14 +75,14 @@ class Table:
                     self.follow(name, other)
         return self._order(first)
 
-    def lines(self, first: list, always: list) -> list:
+    def lines(self, first: list, always: list, given: list) -> list:
         """Each sorted, without the end."""
         needed = {need for needs in self.needs.values() for need in needs}
         blind = [name for name in first if not self.of[name] and name not in needed]
-        roots = [name for name in self.names if self.of[name] or name in blind or name in always]
+        roots = [name for name in self.names if self.of[name] or name in blind or name in [*always, *given]]
         reached = {*roots, *(need for name in roots for need in self.needs[name])}
         silent = [name for name in self.names if name not in reached]
-        words = {"always": [*always, *silent], "first": first, "blind": blind,
+        words = {"always": [*always, *silent], "first": first, "blind": blind, "given": given,
                  "watchdog": [name for name in self.drivers if self.of[name]]}
         words.update((f"needs:{name}", needs) for name, needs in self.needs.items())
         words.update(self.asked)
@@ -100,10 +100,12 @@ def text(modules: kbmodules.Modules, paths: list, sets: list, always: list, file
     always = [normal(name) for name in always if normal(name) in table.of]
     if file_systems:
         always += [name for name, patterns in table.of.items() if any(text.startswith("fs-") for text in patterns)]
-    first = table.take_sets(sets, kbmodules.read_sets())
+    known = kbmodules.read_sets()
+    first = table.take_sets(sets, known)
+    given = [normal(name) for one in sets for name in known[one].given if normal(name) in table.of]
     explicit = [name for name in table.drivers if name in always and name not in first]
     first += [name for driver in explicit for name in [*table.needs[driver], driver] if name not in first]
-    lines = table.lines(first, always)
+    lines = table.lines(first, always, [name for name in given if name not in always])
     data = "".join(line + "\n" for line in lines).encode(errors="surrogateescape")
     if any(byte not in PRINTABLE for byte in data.translate(None, b" \n")):
         return b"", "an alias of a module is no plain text"

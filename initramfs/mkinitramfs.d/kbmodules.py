@@ -46,6 +46,7 @@ class Set(NamedTuple):
     folders: list
     without: list
     asked_with: dict
+    given: list
 
 
 def read_sets(path: Path = SETS) -> dict:
@@ -55,7 +56,8 @@ def read_sets(path: Path = SETS) -> dict:
     return {name: Set(parser[name].get("modules", "").split(), parser[name].get("helpers", "").split(),
                       parser[name].get("soc", "").split(), parser[name].getboolean("load-first", False),
                       parser[name].get("folders", "").split(), parser[name].get("without", "").split(),
-                      dict(pair.split(":", 1) for pair in parser[name].get("asked-with", "").split()))
+                      dict(pair.split(":", 1) for pair in parser[name].get("asked-with", "").split()),
+                      parser[name].get("given", "").split())
             for name in parser.sections()}
 
 

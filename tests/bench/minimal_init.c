@@ -3,6 +3,8 @@
  * What Keelboot's boot is measured against: the least that an init in an initramfs has to do. Loads
  * the same modules, waits for one fixed partition, mounts it, becomes its init.
  */
+#include "mark.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,14 +48,18 @@ int main(int argc, char **argv, char **envp)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	mount("tmpfs", "/run", "tmpfs", 0, NULL);
+	MARK("20");
 	list = fopen("/etc/keelboot/modules", "re");
 	while (list != NULL && fgets(line, sizeof(line), list) != NULL)
 		load(line);
+	MARK("21");
 	while ((root = find_root()) == NULL)
 		usleep(1000);
+	MARK("22");
 	mkdir("/sysroot", 0755);
 	if (mount(root, "/sysroot", "ext4", MS_RDONLY, NULL) != 0)
 		return 1;
+	MARK("23");
 	mount("/proc", "/sysroot/proc", NULL, MS_MOVE, NULL);
 	mount("/sys", "/sysroot/sys", NULL, MS_MOVE, NULL);
 	mount("/dev", "/sysroot/dev", NULL, MS_MOVE, NULL);

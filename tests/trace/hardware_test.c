@@ -4,8 +4,9 @@
 #include "initramfs/modules.h"
 #include "tests/trace/machine.h"
 
-#define M "/lib/modules/"
-#define LIST                                                                                   \
+#define M    "/lib/modules/"
+#define LIST LIST_BUT_MEMORY M "memory.ko\n"
+#define LIST_BUT_MEMORY                                                                        \
 	M "lpc_ich.ko\n" M "i6300esb.ko\n" M "blind_wdt.ko\n" M "virtio.ko\n" M                \
 	  "virtio_blk.ko\n" M "nvme.ko\n" M "usb_storage.ko\n" M "crc32c.ko\n" M "ext4.ko\n" M \
 	  "erofs.ko\n" M "vfat.ko\n" M "odd.ko\n"
@@ -13,6 +14,7 @@
 	"always odd\n"                            \
 	"blind blind_wdt\n"                       \
 	"first lpc_ich i6300esb blind_wdt\n"      \
+	"given memory\n"                          \
 	"fs-erofs erofs\n"                        \
 	"fs-ext4 crc32c ext4\n"                   \
 	"fs-vfat vfat\n"                          \
@@ -48,7 +50,8 @@ static void put_modules(void)
 {
 	static const char *const all[] = { "lpc_ich",	 "i6300esb", "blind_wdt",   "virtio",
 					   "virtio_blk", "nvme",     "usb_storage", "crc32c",
-					   "ext4",	 "erofs",    "vfat",	    "odd" };
+					   "ext4",	 "erofs",    "vfat",	    "odd",
+					   "memory" };
 	char path[64];
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(all); i++) {
@@ -82,11 +85,27 @@ TEST(only_what_the_hardware_asks_for_is_loaded_the_watchdog_first)
 	NOT_LOADED("usb_storage");
 	NOT_LOADED("erofs");
 	NOT_LOADED("vfat");
+	NOT_LOADED("memory");
 	assert_order("finit_module " M "i6300esb.ko", "watchdog /dev/watchdog0");
 	assert_order("watchdog /dev/watchdog0", "finit_module " M "virtio.ko");
 	assert_order("finit_module " M "virtio.ko", "finit_module " M "virtio_blk.ko");
 	assert_order("finit_module " M "crc32c.ko", "finit_module " M "ext4.ko");
 	assert_absent("# modules: ");
+}
+
+/* No hardware asks for it. */
+TEST(a_module_that_is_given_parameters_is_loaded)
+{
+	machine.cmdline = "memory.address=1 -- odd.x=1\n";
+	machine_boots('a');
+	assert_once("finit_module " M "memory.ko address=1\n");
+}
+
+TEST(so_is_one_that_the_list_has_parameters_for)
+{
+	os_sim_file(MODULES_LIST, LIST_BUT_MEMORY M "memory.ko address=1\n");
+	machine_boots('a');
+	assert_once("finit_module " M "memory.ko address=1\n");
 }
 
 /* The chipset's driver only makes devices for others. */
@@ -188,7 +207,7 @@ TEST(a_disk_that_does_not_come_has_all_loaded)
 	machine.disk.at_ms = 7000;
 	machine_boots('a');
 	assert_once(
-		"# modules: no disk has the state and all slots: the hardware asked for 4 of 12; "
+		"# modules: no disk has the state and all slots: the hardware asked for 4 of 13; "
 		"all others are loaded, too");
 	LOADED("nvme");
 	LOADED("lpc_ich");
