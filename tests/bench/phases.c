@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Marks where each step of the boot begins: linked around them by `-Wl,--wrap=` (phases.py). */
 
-#define STEP(number, name)                                         \
-	__asm__(".globl __wrap_" name "\n"                         \
-		"__wrap_" name ":\n"                               \
+#define STEP(number, name)                                      \
+	__asm__(".globl __wrap_" name "\n"                      \
+		"__wrap_" name ":\n"                            \
 		"	nopl 0x4b07b0" number "(%rax,%rax,1)\n" \
 		"	jmp __real_" name "\n")
 

@@ -22,8 +22,9 @@ from boot import LEAST, SETS, compiled, least, own_modules, plugin      # noqa: 
 from kbdevice import Device, run         # noqa: E402
 
 # What is done from a mark on, and the mark.
-STEPS = (("process 1 starts; /proc, /sys, /dev, /run", 1), ("settings", 0x10), ("the watchdog's driver; it is armed", 0x11),
-         ("disks: drivers, the prober, settling", 0x12), ("the state is read", 0x13), ("updates: media, staged ones", 0x14),
+STEPS = (("process 1 starts; /proc, /sys, /dev, /run", 1), ("settings", 0x10),
+         ("the watchdog's driver; it is armed", 0x11), ("disks: drivers, the prober, settling", 0x12),
+         ("the state is read", 0x13), ("updates: media, staged ones", 0x14),
          ("a slot is chosen, checked and mounted", 0x15), ("what is not needed goes", 0x16),
          ("/run/keelboot is written", 0x17), ("the guardian starts", 0x18), ("the watchdog is handed over", 0x19),
          ("the root is entered; its init starts", 0x1a))
@@ -73,11 +74,13 @@ def main() -> int:
         work = Path(temp)
         device, so, mark = Device(work), plugin(work), compiled(work, "mark_init")
         device.conf = device.conf.replace("[system]\n", "[system]\nusb-disk=yes\n")
-        disk = device.disk(a=device.system("1.0", files={"sbin/init": compiled(work, "mark_root"), **own_modules(device)}))
+        files = {"sbin/init": compiled(work, "mark_root"), **own_modules(device)}
+        disk = device.disk(a=device.system("1.0", files=files))
         with open(disk, "ab") as file:      # an SD card has a power of two
             file.truncate(1 << (disk.stat().st_size - 1).bit_length())
         minimal = compiled(work, "minimal_init")
-        own = device.initramfs("--init", mark, "--add", f"{marked_init(work)}:/init.measured", name="marked", modules=SETS)
+        own = device.initramfs("--init", mark, "--add", f"{marked_init(work)}:/init.measured", name="marked",
+                               modules=SETS)
         bare = least(device, args.bus, "--init", mark, "--add", f"{minimal}:/init.measured")
         table("Keelboot, every set packed", STEPS, marks(device, disk, args.bus, own, so, work))
         table("a minimal C init", MINIMAL, marks(device, disk, args.bus, bare, so, work))
