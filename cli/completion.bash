@@ -31,12 +31,12 @@ _keelboot_words() {
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
 	image) echo build boot loop test disk kernel ;;
-	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --data --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --load-all --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
+	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --data --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --load-all --module --module-set --modules-dir --os-release --output --programs --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
 	'image boot') echo --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog ;;
 	'image loop') echo --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog ;;
 	'image test') echo --accel --append --boot-limit --bundle --bus --compatible --conf --firmware --help --initrd --jobs --kernel --key --limit --memory --modules-dir --no-watchdog --output --quiet --roots --scenario --smp ;;
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
-	'image kernel') echo --deb --dir --extract --help --package --print --suite --update ;;
+	'image kernel') echo --arch --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	help) echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help ;;
 	esac
@@ -45,7 +45,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --arch | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --programs | --progress | --qemu-arg | --reason | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
 	esac
 	return 1
 }
@@ -66,6 +66,7 @@ _keelboot_values() {
 	'image test --accel') echo auto kvm tcg ;;
 	'image test --bus') echo virtio nvme usb sd ;;
 	'image disk --table') echo gpt mbr ;;
+	'image kernel --arch') echo amd64 arm64 ;;
 	esac
 }
 

@@ -58,7 +58,7 @@ function __keelboot_words
         case image
             printf '%s\n' build boot loop test disk kernel
         case 'image build'
-            printf '%s\n' --add --addon --busybox --check --cmdline --compress --conf --conf-dir --data --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --load-all --module --module-set --modules-dir --os-release --output --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window
+            printf '%s\n' --add --addon --busybox --check --cmdline --compress --conf --conf-dir --data --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --load-all --module --module-set --modules-dir --os-release --output --programs --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window
         case 'image boot'
             printf '%s\n' --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog
         case 'image loop'
@@ -68,7 +68,7 @@ function __keelboot_words
         case 'image disk'
             printf '%s\n' --extract --fs --help --list --part --replace --sector --seed --size --table
         case 'image kernel'
-            printf '%s\n' --deb --dir --extract --help --package --print --suite --update
+            printf '%s\n' --arch --deb --dir --extract --help --package --print --suite --update
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
@@ -78,7 +78,7 @@ end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --attach --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --progress --qemu-arg --reason --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --programs --progress --qemu-arg --reason --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
 end
 
 # The values of those that take one of a few: by verb and option.
@@ -110,6 +110,8 @@ function __keelboot_values
             printf '%s\n' virtio nvme usb sd
         case 'image disk --table'
             printf '%s\n' gpt mbr
+        case 'image kernel --arch'
+            printf '%s\n' amd64 arm64
     end
 end
 

@@ -23,11 +23,11 @@ __all__ = ["make", "modules", "static"]
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 
 
-def module_with(*strings: str) -> bytes:
+def module_with(*strings: str, processor: int = 62) -> bytes:
     """An ELF file whose .modinfo has these strings, as each machine's kernel has it."""
     modinfo = b"".join(text.encode() + b"\0" for text in strings)
     names = b"\0.modinfo\0.shstrtab\0"
-    head = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 1, 183, 1, 0, 0,
+    head = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 1, processor, 1, 0, 0,
                        64 + len(modinfo) + len(names), 0, 64, 0, 0, 64, 3, 2)
     section = [struct.pack("<II8x8xQQ24x", name, 1, at, size) for name, at, size in
                ((0, 0, 0), (1, 64, len(modinfo)), (10, 64 + len(modinfo), len(names)))]

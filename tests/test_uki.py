@@ -79,11 +79,16 @@ def static(tmp_path_factory):
 
 @pytest.fixture
 def foreign(static, tmp_path):
-    """Options that take programs for AArch64: by what their headers say."""
+    """Options that take programs for AArch64."""
+    return programs_for(183, static, tmp_path / "foreign")
+
+
+def programs_for(processor: int, static, path) -> list:
+    """Options that take programs for that processor: by what their headers say."""
     data = bytearray(static.read_bytes())
-    data[18:20] = struct.pack("<H", 183)
-    (tmp_path / "foreign").write_bytes(data)
-    return [word for name in ("init", "helper", "guardian") for word in (f"--{name}", tmp_path / "foreign")]
+    data[18:20] = struct.pack("<H", processor)
+    path.write_bytes(data)
+    return [word for name in ("init", "helper", "guardian", "data") for word in (f"--{name}", path)]
 
 
 @pytest.fixture(scope="session")
@@ -337,8 +342,8 @@ def test_sections_of_a_stub_that_overlap_are_refused(make):
 
 
 def test_programs_of_another_processor_are_refused(make, foreign, static, tmp_path):
-    (tmp_path / "m68k").write_bytes(static.read_bytes()[:18] + b"\4\0" + static.read_bytes()[20:])
-    assert "m68k: not a program for x86-64 or AArch64" in said(make, "--init", tmp_path / "m68k", "--addon")
+    m68k = programs_for(4, static, tmp_path / "m68k")
+    assert "m68k: not a program for x86-64 or AArch64" in said(make, *m68k, "--addon")
     assert "not for x86-64, as" in said(make, *foreign, "--uki", kernel(), "--stub", stub())
     assert "but the kernel or /init is for AArch64" in said(make, *foreign, "--addon", "--stub", stub("addon"))
 

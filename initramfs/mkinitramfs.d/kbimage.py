@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 import kbconf
+import kbprocessor
 
 FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot")
 HELPER = "usr/lib/keelboot/keelboot-helper"
@@ -250,15 +251,22 @@ class Image:
 
     def busybox(self, source) -> str:
         """busybox, /bin/sh and a link for each applet. Returns a note, or ''."""
-        self.program("bin/busybox", source, read(source, "busybox"))
-        applets, note = ["bin/sh"], ""
+        data = read(source, "busybox")
+        self.program("bin/busybox", source, data)
+        applets, note = [], ""
         try:
-            result = subprocess.run([str(Path(source).resolve()), "--list-full"],
-                                    capture_output=True, text=True, timeout=30, check=True)
-            applets += result.stdout.split()
+            if kbprocessor.is_here(data):
+                applets = subprocess.run([str(Path(source).resolve()), "--list-full"],
+                                         capture_output=True, text=True, timeout=30, check=True).stdout.split()
         except (OSError, subprocess.SubprocessError):
+            pass
+        if not applets:
+            applets = [f"bin/{name}" for name in kbprocessor.applets(data)]
+            note = f"{source} does not run here, so all links to its applets are in /bin"
+        if not applets:
             note = (f"{source} does not run here, so only the link /bin/sh was made; scripts use "
                     "`busybox APPLET`")
+        applets.insert(0, "bin/sh")
         for applet in applets:
             if not self.archive.has(applet):
                 self.archive.link(applet, "/bin/busybox", source=str(source))
@@ -283,9 +291,16 @@ class Image:
         else:
             self.archive.file(target, read(source, "--add"), source=str(source))
 
-    def check_programs(self) -> None:
-        """A hook whose shell is missing would reject every slot."""
+    def check_programs(self, kernel: int = 0) -> None:
+        """A hook whose shell is missing would reject every slot; and what was built for another processor than the
+        kernel (0: not known) would not start."""
+        first = kbprocessor.of(self.programs[0][2])
         for path, source, data in self.programs:
+            one = kbprocessor.of(data)
+            if not kbprocessor.starts(kernel or first, one):
+                whose = "the modules are those of" if kernel else f"{self.programs[0][1]} for"
+                raise ImageError(f"{source}: built for {kbprocessor.name(one)}, but {whose} "
+                                 f"{kbprocessor.name(kernel or first)}; take the programs of one build: --programs DIR")
             needs = self._of_elf(interpreter, source, data)
             if needs and not self.archive.has(needs):
                 shell = needs.rsplit("/", 1)[-1] in ("sh", "ash")
