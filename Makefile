@@ -5,9 +5,32 @@ VERSION := 0.1.0
 B       := build
 CC      := gcc
 AR      := ar
+NM      := nm
+OBJCOPY := objcopy
 PREFIX  := /usr
 SYSCONFDIR := /etc
 SHELL   := /bin/sh
+PKG_CONFIG := pkg-config
+
+# `make CROSS_COMPILE=aarch64-linux-gnu-` builds for another processor, in a folder of its own: build/aarch64. Libraries are Debian's,
+# unpacked by qemu/sysroot; SYSROOT=FOLDER takes another folder of them, SYSROOT= what the compiler itself finds.
+ifdef CROSS_COMPILE
+TRIPLET := $(patsubst %-,%,$(notdir $(CROSS_COMPILE)))
+B       := build/$(firstword $(subst -, ,$(TRIPLET)))
+ifeq ($(origin SYSROOT),undefined)
+ifeq ($(filter clean help lint,$(MAKECMDGOALS)),)
+SYSROOT := $(shell qemu/sysroot $(TRIPLET))
+$(if $(SYSROOT),,$(error no libraries for $(TRIPLET): see above, or name a folder that has them: SYSROOT=FOLDER))
+endif
+endif
+# -B: the C library of that folder, and not that of the package of the compiler, which gets no security updates.
+CC      := $(CROSS_COMPILE)gcc $(if $(SYSROOT),--sysroot=$(SYSROOT) -B$(SYSROOT)/usr/lib/$(TRIPLET)/)
+AR      := $(CROSS_COMPILE)ar
+NM      := $(CROSS_COMPILE)nm
+OBJCOPY := $(CROSS_COMPILE)objcopy
+PKG_CONFIG := $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+            PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig) pkg-config
+endif
 
 # ---------------------------------------------------------------- flags
 # Warnings are errors only under `make lint`: a newer compiler must not stop somebody's build.
@@ -34,7 +57,7 @@ TEST_LDFLAGS := -pie -Wl,-z,relro,-z,now
 
 # `make SAN=1 …` builds everything a second time with the sanitizers, in a folder of its own.
 ifdef SAN
-B        := build/san
+B        := $(B)/san
 HARDEN   := -fPIE
 CFLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS  := -pie -fsanitize=address,undefined
@@ -43,7 +66,7 @@ endif
 
 # `make DYNAMIC=1 …` links against the distribution's libraries, for its initramfs, which has them anyway: a folder of its own, too.
 ifdef DYNAMIC
-B        := build/dynamic
+B        := $(B)/dynamic
 LDFLAGS  := -pie $(filter-out -static-pie,$(LDFLAGS))
 endif
 
@@ -81,7 +104,6 @@ PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-gua
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
 # pkg-config is asked; where it does not know the module, the library alone has to do.
-PKG_CONFIG := pkg-config
 libs_of  = $(or $(shell $(PKG_CONFIG) --static --libs $(1) 2>/dev/null),$(2))
 INIH    := $(call libs_of,inih,-linih)
 BLKID   := $(call libs_of,blkid,-lblkid)
@@ -99,7 +121,7 @@ BLKID    := -lblkid
 PROGS    := $(B)/keelboot-select $(B)/keelboot-prober $(B)/keelboot-guardian $(B)/keelboot-data
 endif
 
-all: $(PROGS) $(if $(SAN)$(DYNAMIC),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data and keelboot
+all: $(PROGS) $(if $(SAN)$(DYNAMIC),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(CROSS_COMPILE),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data and keelboot
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -195,9 +217,9 @@ real = $(patsubst %.c,$(B)/obj/tests/sim/real_%.o,$(notdir $(1)))
 define real_rule
 $(call real,$(1)): $(call obj,$(1))
 	@mkdir -p $$(@D)
-	$$(Q)nm -g --defined-only $$< | sed 's/.* T \(.*\)/\1 real_\1/' >$$@.names
+	$$(Q)$$(NM) -g --defined-only $$< | sed 's/.* T \(.*\)/\1 real_\1/' >$$@.names
 	$$(Q)echo execve os_sim_worker_exec >>$$@.names
-	$$(Q)objcopy --redefine-syms=$$@.names $$< $$@
+	$$(Q)$$(OBJCOPY) --redefine-syms=$$@.names $$< $$@
 endef
 $(foreach end,$(REAL),$(eval $(call real_rule,$(end))))
 REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c)
@@ -233,7 +255,7 @@ $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(SIMBASE)) $(LIBKB) $(LIBREAL
 # Its own ends of the seams take the place of the real ones.
 WEAK := $(B)/libweak.a
 $(WEAK): $(LIBREAL)
-	$(Q)objcopy --weaken $< $@
+	$(Q)$(OBJCOPY) --weaken $< $@
 
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/host_files.c $(SIMBASE)) \
             $(call real,os_file.c bdev_file.c) $(LIBKB) $(WEAK)
@@ -265,8 +287,12 @@ test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
 check: ## install what is missing, build, run every test; ends with "N passed, N failed"
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) tests fuzz-programs fuzz-coverage-programs
+	@$(ARM64) all
 	@qemu/kernel
+	@qemu/kernel --arch arm64
 	@tests/run $(SUITES)
+
+ARM64 = $(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=aarch64-linux-gnu-
 
 check-long: ## make check, and the scenarios that take minutes: for a release
 	@qemu/deps long
@@ -396,7 +422,7 @@ demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at
 # ---------------------------------------------------------------- install
 INSTALL         := install
 INSTALL_PROGRAM  = $(INSTALL) -m 755
-STRIP           := strip
+STRIP           := $(CROSS_COMPILE)strip
 LIBDIR     := $(PREFIX)/lib/keelboot
 MANDIR     := $(PREFIX)/share/man
 DOCDIR     := $(PREFIX)/share/doc/keelboot
@@ -556,8 +582,8 @@ dist: ## pack what is committed: build/dist/keelboot-VERSION.tar.xz and its SHA-
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-clean: ## remove what was built (the kernel, Debian roots that were unpacked, and what fuzzing has found out stay)
-	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian ! -name fuzz -exec rm -rf {} + 2>/dev/null || true
+clean: ## remove what was built (kernels, libraries of other processors, Debian roots that were unpacked, and what fuzzing has found out stay)
+	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name sysroot ! -name debian ! -name fuzz -exec rm -rf {} + 2>/dev/null || true
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean

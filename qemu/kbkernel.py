@@ -16,17 +16,17 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from kbapt import ENV, AptError, mirror, options, run
 from kbusage import called, remedy
 
-PACKAGE = "linux-image-amd64"
+__all__ = ["Kernel", "KernelError", "extract_vmlinux", "get", "mirror"]
+PACKAGES = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64"}     # by Debian's name of the processor
+PACKAGE = PACKAGES["amd64"]
 HERE = Path(__file__).resolve().parent
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
 # In a source tree beside what is built there; installed, in the user's cache.
 DEFAULT_DIR = (HERE.parent / "build" if (HERE.parent / "Makefile").exists()
                else Path(CACHE, "keelboot")) / "kernel"
-# An ordinary user's PATH on Debian has no sbin, where depmod lives.
-ENV = dict(os.environ, LC_ALL="C",
-           PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin")
 
 
 class KernelError(Exception):
@@ -35,7 +35,8 @@ class KernelError(Exception):
 
 @dataclass(frozen=True)
 class Kernel:
-    """An unpacked kernel. `vmlinux` is the ELF for PVH boot, `bzimage` what kexec and UEFI take."""
+    """An unpacked kernel. `vmlinux` is the ELF for PVH boot, `bzimage` what kexec and UEFI take; of arm64, both are the
+    same file."""
     version: str
     vmlinux: Path
     bzimage: Path
@@ -90,16 +91,21 @@ def extract_vmlinux(bzimage: Path, vmlinux: Path) -> None:
     partial.rename(vmlinux)
 
 
+def _make_vmlinux(image: Path, vmlinux: Path) -> None:
+    """What QEMU starts fastest. Debian's arm64 kernel is not packed (Documentation/arm64/booting.rst)."""
+    with open(image, "rb") as file:
+        head = file.read(64)
+    if head[56:60] == b"ARM\x64":
+        vmlinux.symlink_to(image.name)
+    else:
+        extract_vmlinux(image, vmlinux)
+
+
 # --- apt ----------------------------------------------------------------------------------------
-
-def _run(command, cwd=None) -> subprocess.CompletedProcess:
-    return subprocess.run(command, cwd=cwd, env=ENV, text=True, capture_output=True, check=False,
-                          stdin=subprocess.DEVNULL)
-
 
 def _real_package(package: str, options: list) -> str:
     """`linux-image-amd64` is empty and depends on the one with the kernel in it. '' if unknown."""
-    result = _run(["apt-cache", *options, "depends", "--important", package])
+    result = run(["apt-cache", *options, "depends", "--important", package])
     names = re.findall(r"^\s*\|?Depends: (linux-image-\S+)", result.stdout, re.M)
     if names:
         return names[0]
@@ -113,55 +119,33 @@ def _download(package: str, options: list, work: Path) -> str:
         return ""
     # APT::Sandbox::User: apt as root drops to _apt, which cannot write to our folder, and says so
     # at length.
-    result = _run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "-qq", "download", name],
-                  cwd=work)
+    result = run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "-qq", "download", name],
+                 cwd=work)
     return name if result.returncode == 0 and list(work.glob("*.deb")) else ""
 
 
-def _private_options(folder: Path) -> list:
-    """Package lists of our own, which an ordinary user may refresh and which change nothing
-    outside."""
-    for sub in ("lists/partial", "cache/archives/partial"):
-        (folder / sub).mkdir(parents=True, exist_ok=True)
-    return ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache",
-            "-o", "APT::Sandbox::User=root"]
-
-
-def mirror() -> str:
-    """Where this system has its packages from."""
-    result = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
-    for uri in result.stdout.split():
-        if uri.rstrip("/").endswith("/debian"):
-            return uri
-    raise KernelError("cannot tell where Debian's packages are: apt knows no mirror; run apt-get update")
-
-
-def _suite_options(folder: Path, suite: str) -> list:
-    """The same, of one suite that the system itself may not use, such as bookworm-backports."""
-    options = _private_options(folder)
-    source = folder / "source.list"
-    source.write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror()} {suite} main\n")
-    return [*options, "-o", f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=/dev/null"]
-
-
-def _fetch(package: str, work: Path, apt_dir: Path, suite: str) -> str:
+def _fetch(package: str, work: Path, apt_dir: Path, suite: str, arch: str) -> str:
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if not shutil.which(tool, path=ENV["PATH"]):
             raise KernelError(f"{tool}: not found; on other systems than Debian give machines your "
                               "own kernel (--kernel FILE)")
+    foreign = arch if arch != "amd64" else ""
     # The system's lists first. They may be absent (a container) or older than the archive (404).
-    name = "" if suite else _download(package, [], work)
+    name = "" if suite or foreign else _download(package, [], work)
     if name:
         return name
-    options = _suite_options(apt_dir, suite) if suite else _private_options(apt_dir)
-    update = _run(["apt-get", *options, "-qq", "update"])
-    name = _download(package, options, work)
+    try:
+        own = options(apt_dir, suite, foreign)
+    except AptError as error:
+        raise KernelError(str(error)) from None
+    update = run(["apt-get", *own, "-qq", "update"])
+    name = _download(package, own, work)
     if name:
         return name
     raise KernelError(
         f"cannot fetch {package}{f' of {suite}' if suite else ''} with apt:\n{update.stderr.strip()[-1200:]}\n"
         "Is there a network, and a Debian source in /etc/apt/sources.list? Without one, put the\n"
-        f".deb of a linux-image-*-amd64 package somewhere and run: {called('kernel')} --deb FILE")
+        f".deb of a linux-image-*-{arch} package somewhere and run: {called('kernel')} --deb FILE")
 
 
 # --- the folder ---------------------------------------------------------------------------------
@@ -169,7 +153,7 @@ def _fetch(package: str, work: Path, apt_dir: Path, suite: str) -> str:
 def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unpack-") as temp:
         tree = Path(temp) / "tree"
-        result = _run(["dpkg-deb", "-x", str(deb), str(tree)])
+        result = run(["dpkg-deb", "-x", str(deb), str(tree)])
         images = sorted((tree / "boot").glob("vmlinuz-*")) if tree.is_dir() else []
         if result.returncode != 0 or len(images) != 1:
             raise KernelError(f"{deb}: not a kernel package: {result.stderr.strip()}")
@@ -177,16 +161,16 @@ def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
         places = (tree / "lib/modules" / version, tree / "usr/lib/modules" / version)
         modules = next((place for place in places if place.is_dir()), None)
         if modules is None:
-            raise KernelError(f"{deb}: has no modules; take the one that linux-image-amd64 names")
+            raise KernelError(f"{deb}: has no modules; take the one that linux-image-amd64 or -arm64 names")
         if modules.parts[-4] == "usr":      # merged-usr packages: one layout for those who use it
             (tree / "lib").mkdir(exist_ok=True)
             shutil.move(modules.parent, tree / "lib/modules")
         if not shutil.which("depmod", path=ENV["PATH"]):
             raise KernelError(f"depmod: not found; {remedy('build')}")
-        result = _run(["depmod", "-b", str(tree), version])
+        result = run(["depmod", "-b", str(tree), version])
         if result.returncode != 0:
             raise KernelError(f"depmod: {result.stderr.strip()}")
-        extract_vmlinux(images[0], tree / "boot" / f"vmlinux-{version}")
+        _make_vmlinux(images[0], tree / "boot" / f"vmlinux-{version}")
         shutil.rmtree(tree / "usr", ignore_errors=True)
         os.chmod(tree, 0o755)
         final = folder / version
@@ -210,12 +194,15 @@ def _known(folder: Path):
     return kernel if whole else None
 
 
-def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None,
-        update: bool = False, suite: str = "") -> Kernel:
+def folder_of(arch: str) -> Path:
+    return DEFAULT_DIR if arch == "amd64" else DEFAULT_DIR / arch
+
+
+def get(folder=None, package: str = "", deb=None, update: bool = False, suite: str = "", arch: str = "amd64") -> Kernel:
     """The unpacked kernel in `folder`; fetches it if it is missing, or if `update`. Safe to run
     twice at the same time. `deb`: unpack this package file instead of asking apt. `suite`: of another
-    one than the system uses."""
-    folder = Path(folder).resolve()
+    one than the system uses. arch: for another processor."""
+    folder, package = Path(folder or folder_of(arch)).resolve(), package or PACKAGES[arch]
     kernel = _known(folder)
     if kernel and not update and not deb:
         return kernel
@@ -228,7 +215,7 @@ def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None,
         if deb:
             return _unpack(Path(deb).resolve(), Path(deb).name.split("_")[0], folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-            name = _fetch(package, Path(work), folder / "apt", suite)
+            name = _fetch(package, Path(work), folder / "apt", suite, arch)
             found = next(Path(work).glob("*.deb"))
             if kernel and kernel.package == f"{name}={found.name.split('_')[1]}":
                 return kernel

@@ -8,20 +8,35 @@ import subprocess
 import pytest
 from cli_device import TOP, call
 
-PROGRAMS = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot-data", "keelboot")
+NATIVE = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot-data", "keelboot")
+AARCH64 = tuple(f"aarch64/{name}" for name in NATIVE)
+PROGRAMS = NATIVE + AARCH64
+DISASSEMBLED = (*NATIVE, "aarch64/init", "aarch64/keelboot-helper")     # which takes seconds
+
+
+def built(name: str):
+    if name in AARCH64 and not (TOP / "build" / name).exists():
+        pytest.skip("build/aarch64 was not built: make CROSS_COMPILE=aarch64-linux-gnu-")
+    return TOP / "build" / name
 
 
 def readelf(option: str, name: str) -> str:
-    return call("readelf", "-W", option, TOP / "build" / name).stdout
+    return call("readelf", "-W", option, built(name)).stdout
 
 
 @functools.lru_cache(maxsize=None)
 def disassembled(name: str) -> str:
-    return call("objdump", "-d", "--no-show-raw-insn", TOP / "build" / name).stdout
+    tool = "aarch64-linux-gnu-objdump" if name in AARCH64 else "objdump"
+    return call(tool, "-d", "--no-show-raw-insn", built(name)).stdout
 
 
 def symbols(name: str) -> set:
     return set(re.findall(r"\s(\w+)(?:@\S+)?$", readelf("-s", name), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", AARCH64)
+def test_is_for_the_processor_that_its_folder_names(name):
+    assert re.search(r"Machine:\s+AArch64$", readelf("-h", name), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -52,28 +67,33 @@ def test_does_not_say_how_to_unwind_its_stack(name):
 
 
 COMPILED_WITH = {"-fPIE", "-fstack-protector-strong", "-fstack-clash-protection", "-ftrivial-auto-var-init=zero",
-                 "-fno-strict-overflow", "-fno-delete-null-pointer-checks", "-fcf-protection=full"}
+                 "-fno-strict-overflow", "-fno-delete-null-pointer-checks"}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_source_was_compiled_with_every_hardening(name):
     """By what the compiler notes in the debugging information, which only our own objects have."""
-    listed = call("readelf", "--debug-dump=info", "--dwarf-depth=1", TOP / "build" / name).stdout
+    listed = call("readelf", "--debug-dump=info", "--dwarf-depth=1", built(name)).stdout
+    pads = "-mbranch-protection=standard" if name in AARCH64 else "-fcf-protection=full"
     units = re.findall(r"DW_AT_producer\s*:.*?: (GNU C\S* .*)", listed)
     assert len(units) > 5
     for flags in units:
-        assert COMPILED_WITH <= set(flags.split()), flags
+        assert COMPILED_WITH | {pads} <= set(flags.split()), flags
 
 
 def test_fortify_is_at_its_highest():
     assert "-D_FORTIFY_SOURCE=3" in call("make", "-s", "print-cflags", cwd=TOP).stdout.split()
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+# paciasp signs the return address, and is a landing pad, too.
+PADS = ("endbr64", "bti", "paciasp")
+
+
+@pytest.mark.parametrize("name", DISASSEMBLED)
 def test_our_own_functions_begin_with_a_landing_pad(name):
     first = dict(re.findall(r"^[0-9a-f]+ <(.+)>:\n\s*[0-9a-f]+:\s+(\w+)", disassembled(name), re.MULTILINE))
     mine = [function for function in ours() if function in first]
-    assert mine and [function for function in mine if first[function] != "endbr64"] == []
+    assert mine and [function for function in mine if first[function] not in PADS] == []
 
 
 def ours() -> set:
@@ -91,7 +111,7 @@ def callers(name: str, callee: str) -> set:
     return found
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", DISASSEMBLED)
 def test_our_own_functions_have_stack_protector_and_fortify(name):
     assert callers(name, "__stack_chk_fail") & ours()
     assert callers(name, r"__\w+_chk") & ours()

@@ -26,7 +26,7 @@ $(SKIPPED): $(B)/tests/hostile/skipped/%.o: %.c
 		-MMD -MP -c -o $@ $<
 $(LIB_skip): $(SKIPPED)
 	$(call step,AR)
-	$(Q)rm -f $@ && ar rcsD $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 $(B)/tests/hostile/skip: $(LIB_skip)
 
 -include $(SKIPPED:.o=.d) $(patsubst %.o,%.d,$(call obj,$(wildcard tests/hostile/*.c)))

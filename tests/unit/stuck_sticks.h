@@ -19,9 +19,11 @@ static inline void stuck_sticks(struct os_sim_disk like, unsigned n, unsigned st
 			.argv0 = "keelboot-prober", .arg = nodes[i], .hangs = true, .stuck = true
 		};
 
-		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
-		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/host0/block/%s", names[i]);
-		snprintf(nodes[i], sizeof(nodes[i]), "/dev/%s", names[i]);
+		char letter = (char)('a' + i);
+
+		snprintf(names[i], sizeof(names[i]), "sd%c", letter);
+		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/host0/block/sd%c", letter);
+		snprintf(nodes[i], sizeof(nodes[i]), "/dev/sd%c", letter);
 		like.name = names[i];
 		like.path = paths[i];
 		like.no_answer = true;
