@@ -11,7 +11,8 @@ import kbtools
 from kbdisk import Disk, Ext4, mkext4
 from kbroot import mkroot
 from kbtools import run
-from machine import TCG_WORDS, Machine
+from boards import BOARDS
+from machine import Machine
 from drives import Drive
 
 COMPATIBLE = "demo-board"
@@ -78,12 +79,17 @@ class Device:
     """Makes what it is asked for below `work`, once: the same question gives the same file."""
 
     def __init__(self, work, *, build=None, compatible=COMPATIBLE, watchdog=8, tries=3, count="never",
-                 conf="", slot_size="40M", data_size="96M", kernel=None):
+                 conf="", slot_size="40M", data_size="96M", kernel=None, arch="amd64"):
         self.work = Path(work)
         self.work.mkdir(parents=True, exist_ok=True)
+        self.arch = arch
         # The programs of the boot; the command lies beside them, or where it was installed.
         self.build = Path(build) if build else kbtools.find("keelboot-helper").parent
         self.keelboot = self.build / "keelboot" if build else kbtools.find("keelboot")
+        # What goes onto the device: of another processor's, it does not run here.
+        self.board = BOARDS[arch]
+        self.target = self.build / self.board.build
+        self.busybox = kbtools.TREE / self.board.busybox
         self.compatible = compatible
         self.watchdog = watchdog
         self.conf = conf or CONF.format(compatible=compatible, watchdog=watchdog, tries=tries, count=count)
@@ -94,7 +100,7 @@ class Device:
     @property
     def kernel(self) -> kbkernel.Kernel:
         """Debian's own, if it was not given another."""
-        return self.other_kernel or kbkernel.get()
+        return self.other_kernel or kbkernel.get(arch=self.arch)
 
     def key(self, name="dev", kind="ed25519") -> Path:
         """The private key NAME.key; its public half NAME.pem is trusted when it lies in the folder keys/."""
@@ -110,7 +116,7 @@ class Device:
         """A program without what only a debugger reads, as a device would have it."""
         out = self.work / name
         if not out.exists():
-            run("strip", "-o", out, self.build / name)
+            run(f"{self.board.binutils}strip", "-o", out, self.target / name)
         return out
 
     def system(self, version: str, kind: str = "ok", files=None, size="24M") -> Path:
@@ -130,7 +136,8 @@ class Device:
             files["sbin/init"] = INITS[kind].format(version=version)
         boot = (STILL if kind == "still" else BOOT).format(version=version, verdict=VERDICTS.get(kind, ":"),
                                                            watchdog=max(self.watchdog, 20))
-        mkroot(tree, name="Demo", version=version, boot=boot, files=files)
+        mkroot(tree, name="Demo", version=version, boot=boot, files=files,
+               tty=self.board.console, busybox=str(self.busybox))
         if kind == "noinit":
             (tree / "sbin/init").unlink()
         mkext4(image, size, tree, label="root", seed=f"root-{version}-{kind}")
@@ -159,9 +166,7 @@ class Device:
             conf.write_text(self.conf)
             self.key()
             sets = ("--modules-dir", self.kernel.modules, "--module-set", ",".join(modules)) if modules else ()
-            run(kbtools.find("mkinitramfs"), "-o", out, "--init", self.build / "init", "--helper",
-                self.build / "keelboot-helper", "--guardian", self.build / "keelboot-guardian",
-                "--data", self.build / "keelboot-data", "--conf", conf,
+            run(kbtools.find("mkinitramfs"), "-o", out, "--programs", self.target, "--conf", conf,
                 "--keys", self.work / "keys", *sets, *options)
         return out
 
@@ -197,7 +202,8 @@ class Device:
                 faults=(), bps=0, **options) -> Machine:
         """The device, switched off: use it in a `with`. disk None: it has none."""
         own = [Drive(disk, bus=bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
-        return Machine(self.kernel.vmlinux, initrd or self.initramfs(),
-                       f"quiet gpt {TCG_WORDS} loglevel=6 {append}".strip(),
+        options = {"arch": self.arch, "kernel": self.kernel.vmlinux, **options}
+        return Machine(options.pop("kernel"), initrd or self.initramfs(),
+                       f"quiet gpt {self.board.words} loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,
                        log=log or os.path.join(self.work, "console.log"), **options)

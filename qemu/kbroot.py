@@ -48,12 +48,13 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def _applets(busybox: str) -> list:
-    try:
-        result = subprocess.run([busybox, "--list-full"], text=True, capture_output=True,
-                                check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise RootError(f"{busybox}: {error}; run qemu/deps run") from None
-    return result.stdout.split()
+    """Debian's busybox of another processor has those of the one that runs here."""
+    for name in (busybox, BUSYBOX):
+        try:
+            return subprocess.run([name, "--list-full"], text=True, capture_output=True, check=True).stdout.split()
+        except (OSError, subprocess.CalledProcessError) as error:
+            why = f"{name}: {error}; run qemu/deps run"
+    raise RootError(why)
 
 
 def add_file(root: Path, name: str, source) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+TREE = HERE.parent      # of the sources
 
 
 class ToolError(Exception):

@@ -23,6 +23,7 @@ import threading
 import time
 from pathlib import Path
 
+from boards import BOARDS, TCG_WORDS
 from console import Console, ExpectError
 from drives import Drive, DriveError, Fault
 from hotplug import Disks
@@ -30,16 +31,11 @@ from kbusage import remedy
 from qmp import Qmp, QmpError
 from records import Boot, Stats
 
-__all__ = ["Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "ExpectError",
+__all__ = ["TCG_WORDS", "Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "ExpectError",
            "DriveError", "QmpError"]
 
 
 SECOND_RESET = 0.7      # seconds
-# For the command line of a kernel that runs without help of the processor. no_timer_check: a host that is busy delays
-# QEMU's timer so much that the kernel takes it for broken, and panics. norandmaps: TCG translates code once for each
-# address that it runs at. A page of libc that hundreds of processes had at random ones takes QEMU minutes to forget,
-# when the boot after a reset clears it.
-TCG_WORDS = "no_timer_check norandmaps"
 KERNEL_LINES = r"(?:\[ *\d+\.\d{6}\][^\n]*\n)*"     # they may come between any two characters
 
 
@@ -57,24 +53,26 @@ class Machine(Disks):
 
     kernel    bzImage, or the uncompressed ELF, which starts seconds earlier (qemu/kernel). None: the
               firmware boots from a disk
-    append    kernel command line; "console=ttyS0" is put in front unless it names a console
+    append    kernel command line; "console=ttyS0" (of arm64, ttyAMA0) is put in front unless it names a console
+    arch      amd64, or arm64: QEMU's board virt
     watchdog  an i6300esb that resets the machine. In a new QEMU process its CARDRESET flag is
               clear.
     reboot    False: a reboot of the guest ends the run, as a power-off does
     usb       a USB controller even if no drive needs one now (Machine.plug of later drives)
     log       file that the console is appended to; echo: a text file that it is copied to
     firmware  qboot, because SeaBIOS under TCG resets itself up to dozens of times after each reset.
-              "" for QEMU's own choice, or a file
+              "" for QEMU's own choice, or a file; None for what is best for the board
     extra     more arguments for QEMU
     """
 
     def __init__(self, kernel, initrd=None, append: str = "", *, drives=(), memory: int = 256,
                  smp: int = 1, cpu: str = "", accel: str = "tcg", watchdog: bool = False,
                  reboot: bool = True, usb: bool = False, log=None, echo=None, extra=(),
-                 firmware: str = "qboot.rom", qemu: str = "qemu-system-x86_64"):
-        self.firmware = firmware
-        self.kernel, self.initrd, self.qemu, self.extra = kernel, initrd, qemu, list(extra)
-        self.append = append if "console=" in append else f"console=ttyS0 {append}".strip()
+                 firmware=None, qemu: str = "", arch: str = "amd64"):
+        self.board = BOARDS[arch]
+        self.firmware = self.board.firmware if firmware is None else firmware
+        self.kernel, self.initrd, self.qemu, self.extra = kernel, initrd, qemu or self.board.qemu, list(extra)
+        self.append = append if "console=" in append else f"console={self.board.console} {append}".strip()
         self.memory, self.smp, self.cpu, self.accel = memory, smp, cpu, accel
         self.watchdog, self.reboot, self.usb = watchdog, reboot, usb
         self.drives = {}
@@ -95,7 +93,7 @@ class Machine(Disks):
         for file in filter(None, (self.kernel, self.initrd)):
             if not os.path.isfile(file):
                 raise MachineError(f"{file}: no such file")
-        argv = [self.qemu, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp),
+        argv = [self.qemu, *self.board.argv, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp),
                 "-nodefaults", "-display", "none",
                 *(["-kernel", str(self.kernel), "-append", self.append] if self.kernel else []),
                 "-action", f"watchdog=reset,reboot={'reset' if self.reboot else 'shutdown'}"]
