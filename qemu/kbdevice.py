@@ -90,6 +90,7 @@ class Device:
         self.board = BOARDS[arch]
         self.target = self.build / self.board.build
         self.busybox = kbtools.TREE / self.board.busybox
+        self.sysroot = kbtools.TREE / "build/sysroot" / arch
         self.compatible = compatible
         self.watchdog = watchdog
         self.conf = conf or CONF.format(compatible=compatible, watchdog=watchdog, tries=tries, count=count)

@@ -19,6 +19,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "qemu")]
 sys.path += [str(TOP / "tests"), str(TOP / "tests/hostile")]
 
+from boards import BOARDS                                            # noqa: E402
 from drives import Drive                                             # noqa: E402
 from kbdevice import Device, run                                     # noqa: E402
 from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition     # noqa: E402
@@ -108,6 +109,8 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
           for half in ("nothing", "folder", "release", "upper", "before the rename", "half deleted",
                        "and it came back")),
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number not in (2, 6, 8, 10)))
+# Of no other processor: tests/run arm64-boot.
+ARM64 = ("test_arm64_loaders",)
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay",
             "keelboot-data")
@@ -119,10 +122,10 @@ LEAN = ("virtio", "usb", "ext4", "vfat")
 KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.M)
 
 
-def name_of_programs() -> str:
-    """Changes when anything changes that goes into the images."""
+def name_of_programs(*more: str) -> str:
+    """Changes when anything changes that goes into the images. more: also the programs in these folders of build."""
     digest = hashlib.sha256()
-    for path in (*(f"build/{name}" for name in PROGRAMS), *SOURCES):
+    for path in (*(f"build/{folder}/{name}" for folder in (".", *more) for name in PROGRAMS), *SOURCES):
         digest.update((TOP / path).read_bytes())
     return digest.hexdigest()[:16]
 
@@ -136,10 +139,12 @@ class Shared(Device):
         programs.mkdir(parents=True, exist_ok=True)
         super().__init__(work, build=programs, **options)
         with self.lock():
-            for name in PROGRAMS:
-                if not (programs / name).exists():
-                    shutil.copy(TOP / "build" / name, programs / f"{name}.new")
-                    (programs / f"{name}.new").rename(programs / name)
+            for folder in {".", self.board.build}:
+                (programs / folder).mkdir(exist_ok=True)
+                for name in (f"{folder}/{name}" for name in PROGRAMS):
+                    if not (programs / name).exists():
+                        shutil.copy(TOP / "build" / name, programs / f"{name}.new")
+                        (programs / f"{name}.new").rename(programs / name)
 
     def lock(self):
         """To be used in a `with`: nobody else makes anything meanwhile."""
@@ -243,7 +248,7 @@ class Bench:
         """A disk in the scenario's own folder. a and b: what is installed, see factory(). state:
         another image of it, None for a blank one; slots: other content of a and b. data: {path:
         file} for the data partition; data_image: what it is instead. extra: more partitions, (name, size,
-        content). """
+        content), or with a type, such as esp, too. """
         images = self.factory(a, b, **factory)
         tree = self.work / f"{name}-data"
         tree.mkdir()
@@ -259,7 +264,7 @@ class Bench:
         for letter, image, own in zip("ab", images[1:], slots):
             disk.add(f"root-{letter}", self.device.slot_size, image if own is ... else own)
         for partition_ in extra:
-            disk.add(*partition_)
+            disk.add(*partition_[:3], type=(*partition_, "linux")[3])
         path = self.work / f"{name}.img"
         disk.build(path)
         return path
@@ -295,7 +300,7 @@ class Bench:
             hook.parent.mkdir(parents=True)
             hook.write_text(f"#!/bin/sh\n{text}\n")
             hook.chmod(0o755)
-        return "--hooks", self.work / "hooks", "--busybox", "/bin/busybox"
+        return "--hooks", self.work / "hooks", "--busybox", self.device.busybox
 
     def raw_stick(self, bundle, name="rawstick") -> Drive:
         """A stick without any file system: the bundle from its first byte on, garbage behind."""
@@ -400,12 +405,18 @@ class Bench:
         return partition(disk, name)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--arch", choices=sorted(BOARDS), default="amd64", help="the processor of the devices")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes; part of make check-long")
     config.addinivalue_line("markers", "threat(number): a test of this threat; see tests/hostile/threats.py")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("arch") == "amd64":
+        items[:] = [item for item in items if item.path.stem not in ARM64]
     for item in items:
         long = item.path.stem.removeprefix("test_") in LONG and item.originalname not in SHORT
         if long or item.originalname in SLOW or item.name in SLOW:
@@ -450,11 +461,12 @@ def images(kind: str = ""):
 
 
 @pytest.fixture(scope="session")
-def device():
-    with images() as work:
+def device(pytestconfig):
+    arch = pytestconfig.getoption("arch")
+    with images("" if arch == "amd64" else f"-{arch}-{name_of_programs(BOARDS[arch].build)}") as work:
         # A false alarm on a busy host would be worse than a slow test: those that need the
         # watchdog to fire ask for a shorter time.
-        yield Shared(work, watchdog=30)
+        yield Shared(work, watchdog=30, arch=arch)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_namespace_with_two_controllers_is_named_by_the_first(bench):
     extra = ["-blockdev", f"driver=file,filename={disk},node-name=shared", "-device", "nvme-subsys,id=sub,nqn=box",
              "-device", "nvme,serial=one,subsys=sub,id=one", "-device", "nvme,serial=one,subsys=sub,id=two",
              "-device", "nvme-ns,drive=shared,bus=one,nsid=1,shared=on"]
-    pinned = bench.initramfs_with("disk=/devices/pci*/nvme/*", name="pinned", modules=("nvme", "ext4", "vfat"))
+    pinned = bench.initramfs_with("disk=/devices/*pci*/nvme/*", name="pinned", modules=("nvme", "ext4", "vfat"))
     with bench.machine(None, initrd=pinned, extra=extra) as vm:
         bench.up(vm, "2.0", "b")
         disk, bound, *parts = bench.ask(vm, "cat /run/keelboot/devices").splitlines()
