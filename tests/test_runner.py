@@ -19,7 +19,8 @@ def load_runner():
 
 
 def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
-    assert set(runner.SUITES) - set(runner.chosen([], True)) == set(runner.APART) == {"distro", "health"}
+    assert set(runner.SUITES) - set(runner.chosen([], True)) == set(runner.APART) == {
+        "distro", "health", "arm64-unit", "arm64-trace", "arm64-sim", "arm64-boot"}
     assert set(runner.chosen([], True)) - set(runner.chosen([], False)) == set(runner.LONG) == {"boot-long"}
     assert runner.chosen(["unit"], False) == ["unit"]
 
@@ -27,6 +28,34 @@ def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
 def test_make_names_no_suites_of_its_own():
     """A list in the Makefile would be behind this one: it was."""
     assert re.findall(r"SUITES=(.*)", (TOP / "Makefile").read_text()) == ["--long"]
+
+
+def test_check_arm64_is_every_suite_of_that_processor(runner):
+    called = re.search(r"@tests/run (boot-arm64 .*)", (TOP / "Makefile").read_text())[1].split()
+    assert called == ["boot-arm64", *runner.ARM64] == [name for name in runner.SUITES if "arm64" in name]
+
+
+def test_files_of_the_boots_of_arm64_are_there(runner):
+    for name in (*runner.ARM64_SHORT, *runner.ARM64_CORE):
+        assert (TOP / f"tests/boot/test_{name}.py").is_file(), name
+
+
+def test_unit_tests_on_a_kernel_are_counted_one_by_one_and_what_ends_early_fails(runner, monkeypatch, tmp_path):
+    said = ("--- good_test\n[  SKIPPED ] not_here\n[  PASSED  ] 2 test(s).\nend 0\n"
+            "--- bad_test\n[  PASSED  ] 1 test(s).\n[  FAILED  ] 1 test(s), listed below:\nend 1\n"
+            "--- killed_test\n[ RUN      ] half\n\nend 137\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/on_kernel").write_text(f"#!/bin/sh\ncat <<'END'\n{said}END\nexit 1\n")
+    (tmp_path / "tests/on_kernel").chmod(0o755)
+    monkeypatch.setattr(runner, "TOP", tmp_path)
+    result = runner.Result("arm64-unit")
+    runner.on_kernel(result, [tmp_path / "one"])
+    assert (result.passed, result.failed) == (3, 2)
+    assert result.skipped == ["build/aarch64/tests/unit/good_test: not_here"]
+    (tmp_path / "tests/on_kernel").write_text("#!/bin/sh\necho no machine\nexit 1\n")
+    result = runner.Result("arm64-unit")
+    runner.on_kernel(result, [])
+    assert (result.passed, result.failed) == (0, 1)
 
 
 def test_usage_errors():
