@@ -302,6 +302,14 @@ class Bench:
             hook.chmod(0o755)
         return "--hooks", self.work / "hooks", "--busybox", self.device.busybox
 
+    def program(self, name: str, source: str) -> Path:
+        """A static program for the device's processor."""
+        (self.work / f"{name}.c").write_text(source)
+        libraries = sorted(self.device.sysroot.glob("usr/lib/*-linux-gnu"))
+        run(f"{self.device.board.binutils}gcc", *(f"--sysroot={self.device.sysroot}" for _ in libraries),
+            *(f"-B{folder}/" for folder in libraries), "-static", "-O1", "-o", self.work / name, self.work / f"{name}.c")
+        return self.work / name
+
     def raw_stick(self, bundle, name="rawstick") -> Drive:
         """A stick without any file system: the bundle from its first byte on, garbage behind."""
         image = self.work / f"{name}.img"

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stick that takes the kernel down whenever it is looked at: after three boots it is left alone."""
 
-import subprocess
-
 import pytest
 from conftest import LEAN
 
@@ -28,10 +26,7 @@ int main(int argc, char **argv)
 
 
 def crashing_initramfs(bench):
-    source, wrapper = bench.work / "wrapper.c", bench.work / "wrapper"
-    source.write_text(WRAPPER)
-    subprocess.run(["gcc", "-static", "-O1", "-o", wrapper, source], check=True)
-    helper = bench.device.build / "keelboot-helper"
+    wrapper, helper = bench.program("wrapper", WRAPPER), bench.device.target / "keelboot-helper"
     return bench.device.initramfs("--module", "i6300esb", "--level", "3", "--helper", wrapper,
                                   "--add", f"{helper}:/usr/lib/keelboot/true-helper",
                                   name="crash", modules=LEAN)
