@@ -304,11 +304,12 @@ class Bench:
 
     def program(self, name: str, source: str) -> Path:
         """A static program for the device's processor."""
-        (self.work / f"{name}.c").write_text(source)
+        code, out = self.work / f"{name}.c", self.work / name
+        code.write_text(source)
         libraries = sorted(self.device.sysroot.glob("usr/lib/*-linux-gnu"))
         run(f"{self.device.board.binutils}gcc", *(f"--sysroot={self.device.sysroot}" for _ in libraries),
-            *(f"-B{folder}/" for folder in libraries), "-static", "-O1", "-o", self.work / name, self.work / f"{name}.c")
-        return self.work / name
+            *(f"-B{folder}/" for folder in libraries), "-static", "-O1", "-o", out, code)
+        return out
 
     def raw_stick(self, bundle, name="rawstick") -> Drive:
         """A stick without any file system: the bundle from its first byte on, garbage behind."""
