@@ -424,7 +424,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("arch") == "amd64":
+    if config.getoption("arch", "amd64") == "amd64":
         items[:] = [item for item in items if item.path.stem not in ARM64]
     for item in items:
         long = item.path.stem.removeprefix("test_") in LONG and item.originalname not in SHORT
@@ -471,7 +471,7 @@ def images(kind: str = ""):
 
 @pytest.fixture(scope="session")
 def device(pytestconfig):
-    arch = pytestconfig.getoption("arch")
+    arch = pytestconfig.getoption("arch", "amd64")
     with images("" if arch == "amd64" else f"-{arch}-{name_of_programs(BOARDS[arch].build)}") as work:
         # A false alarm on a busy host would be worse than a slow test: those that need the
         # watchdog to fire ask for a shorter time.

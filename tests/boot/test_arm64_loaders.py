@@ -41,8 +41,7 @@ def machine(bench, files, drives, **options):
 
 
 @pytest.mark.parametrize("loader, told", [(from_uboot, "U-Boot 20"), (from_uefi, "EFI stub: ")])
-def test_update_is_installed_and_a_hanging_one_is_left(bench, loader, told):
-    """Both ways lead to the same device; and the watchdog's reset goes through the firmware."""
+def test_update_is_installed_and_boots_again_after_a_restart(bench, loader, told):
     stick = bench.stick(bench.bundle("2.0"))
     with loader(bench, bench.initramfs(), [stick]) as vm:
         vm.expect(told, SLOW)
