@@ -993,7 +993,8 @@ static int install_huge(const char *where)
 	printf("64 GiB: %.1f s, peak RSS %.1f MiB\n",
 	       (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9,
 	       (double)peak_rss() / (1 << 20));
-	if (t1.tv_sec - t0.tv_sec > 60)
+	/* tests/on_kernel: an emulated processor says nothing about time. */
+	if (getenv("KEELBOOT_EMULATED") == NULL && t1.tv_sec - t0.tv_sec > 60)
 		return 4;
 	return peak_rss() < 24u << 20 ? 0 : 5;
 }
