@@ -70,6 +70,12 @@ B        := $(B)/dynamic
 LDFLAGS  := -pie $(filter-out -static-pie,$(LDFLAGS))
 endif
 
+# `make RECOMPRESS=no …` leaves out the compressors that make blocks of squashfs and erofs again: a folder of its own, too. Such
+# a device takes another encoding of a bundle.
+ifeq ($(RECOMPRESS),no)
+B        := build/small
+endif
+
 # ---------------------------------------------------------------- what is built from what
 # A folder is a library: its objects are one archive. A program is linked from the archives of its folders, each of which may want
 # only those behind it. OpenSSL, zstd and libblkid are on no line of process 1, so the linker refuses what wants them. The mains, and
@@ -90,7 +96,9 @@ REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os
            initramfs/guardian/guardian_os.c
 LEAN    := initramfs/helper/algorithms.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
-LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN),$(SRC))
+WITH    := update/bundle/manifest_forms.c $(addprefix update/decoder/remake_,libraries.c zlib.c xz.c zstd.c lz4.c)
+WITHOUT := update/bundle/manifest_forms_none.c update/decoder/remake_none.c
+LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(if $(filter no,$(RECOMPRESS)),$(WITH),$(WITHOUT)),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
 LIBKB   := $(B)/libkb.a
@@ -110,8 +118,9 @@ BLKID   := $(call libs_of,blkid,-lblkid)
 CRYPTO  := $(call libs_of,libcrypto,-lcrypto -ldl -pthread)
 ZSTD    := $(call libs_of,libzstd,-lzstd)
 INIT_LIBS    = $(INIH)
-HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(ZSTD)
-CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(ZSTD)
+PACKERS := $(call libs_of,liblzma,-llzma) $(call libs_of,liblz4,-llz4) $(call libs_of,zlib,-lz)
+HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(PACKERS) $(ZSTD)
+CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(PACKERS) $(ZSTD)
 JSON        := $(or $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null),-ljson-c)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_build.h"
 
-#include "cli/bundle/bundle_delta.h"
 #include "cli/bundle/bundle_encode.h"
 #include "cli/bundle/bundle_folder.h"
 #include "cli/bundle/bundle_old.h"
 #include "cli/bundle/bundle_output.h"
 #include "cli/bundle/bundle_progress.h"
 #include "cli/bundle/bundle_verity.h"
+#include "cli/bundle/bundle_way.h"
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
 #include "cli/output/output.h"
@@ -175,12 +175,11 @@ static enum kb_err encode_image(struct build *b, unsigned i)
 	return add_encoding(b, i, &e->records, e->forms, e->payload_len, e->payload_digest);
 }
 
-static enum kb_err encode_delta(struct build *b, unsigned i, const struct bundle_seed *seed,
+static enum kb_err encode_delta(struct build *b, unsigned i, struct bundle_seed *seed, int fd,
 				const char *version)
 {
 	struct bundle_delta d = {
 		.source = &b->source[i],
-		.seed = seed,
 		.chunk = b->s->chunk,
 		.threads = b->s->threads,
 		.payload_fd = b->spool,
@@ -190,8 +189,7 @@ static enum kb_err encode_delta(struct build *b, unsigned i, const struct bundle
 	struct manifest_encoding *me = &b->s->m.encoding[b->s->m.nencodings];
 	enum kb_err err;
 
-	bundle_source_rewind(d.source);
-	err = bundle_delta_run(&d);
+	err = bundle_way_run(&d, seed, fd, b->s->recompress ? b->s->output : NULL);
 	if (err == KB_OK)
 		err = add_encoding(b, i, &d.records, d.forms, d.payload_len, d.payload_digest);
 	bundle_table_free(&d.records);
@@ -219,12 +217,10 @@ static enum kb_err delta_from(struct build *b, unsigned i, const struct bundle_s
 	}
 	TRY(err);
 	err = bundle_seed_open(&seed, fd);
-	if (err == KB_OK)
-		err = bundle_seed_index(&seed);
 	if (err != KB_OK)
 		log_err("--from %s: %s", f->file, err_text(err));
 	else
-		err = encode_delta(b, i, &seed, version);
+		err = encode_delta(b, i, &seed, fd, version);
 	bundle_seed_close(&seed);
 	b->progress.before += m->image[i].size;
 	return err;

@@ -19,7 +19,11 @@ enum kb_err bundle_chunk_decoder_init(struct bundle_chunk_decoder *d, struct rea
 	d->buf.plain = malloc(MANIFEST_CHUNK_MAX);
 	/* bound: the same, and READER_STORED_MORE */
 	d->buf.stored = malloc(MANIFEST_CHUNK_MAX + READER_STORED_MORE);
-	return d->buf.plain != NULL && d->buf.stored != NULL ? KB_OK : KB_ENOSPC;
+	/* bound: one struct, of 18 MiB */
+	d->remake = aligned_alloc(64, sizeof(*d->remake));
+	if (d->buf.plain == NULL || d->buf.stored == NULL || d->remake == NULL)
+		return KB_ENOSPC;
+	return remake_init(d->remake);
 }
 
 void bundle_chunk_decoder_free(struct bundle_chunk_decoder *d)
@@ -27,7 +31,21 @@ void bundle_chunk_decoder_free(struct bundle_chunk_decoder *d)
 	bundle_hasher_free(&d->hasher);
 	free(d->buf.plain);
 	free(d->buf.stored);
+	free(d->remake);
 	d->buf.plain = d->buf.stored = NULL;
+	d->remake = NULL;
+}
+
+static enum kb_err decode_remade(struct bundle_chunk_decoder *d, const struct reader_chunk *c)
+{
+	const struct remake_chunk m = {
+		.packer = (enum remake_packer)(c->form - READER_REMAKE_ZLIB),
+		.at = d->at,
+		.stored = d->buf.stored,
+		.stored_len = c->stored,
+	};
+
+	return remake_chunk(d->remake, d->buf.plain, c->len, &m, d->seed);
 }
 
 static enum kb_err decode_stored(struct bundle_chunk_decoder *d, const struct reader_chunk *c)
@@ -41,7 +59,9 @@ static enum kb_err decode_stored(struct bundle_chunk_decoder *d, const struct re
 		return KB_ESEED;
 	if (c->form == READER_COPY)
 		return decoder_patch_copy(b->plain, c->len, d->at, b->stored, c->stored, d->seed);
-	return decoder_patch(b->plain, c->len, d->at, b->stored, c->stored, d->seed);
+	if (c->form == READER_PATCH)
+		return decoder_patch(b->plain, c->len, d->at, b->stored, c->stored, d->seed);
+	return decode_remade(d, c);
 }
 
 enum kb_err bundle_chunk_decode(struct bundle_chunk_decoder *d, const struct reader_chunk *c)

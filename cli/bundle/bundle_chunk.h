@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/bundle/bundle_hash.h"
-#include "update/decoder/delta.h"
+#include "update/decoder/remake.h"
 #include "update/bundle/reader.h"
 
 struct bundle_chunk {
@@ -28,6 +28,8 @@ struct bundle_chunk_decoder {
 	uint64_t at;
 	struct bundle_hasher hasher;
 	struct bundle_chunk buf;
+	/* owned */
+	struct remake *remake;
 };
 
 /* For one image. KB_ENOSPC, KB_EIO. bundle_chunk_decoder_free() is due even then. */

@@ -31,6 +31,7 @@ static const char help[] =
 	"      --from [CLASS=]OLD[,version=V]   also a delta from an older bundle or image: devices\n"
 	"                            that have it need only that; repeat it\n"
 	"      --full yes|no         the whole images, too, for all other devices (yes)\n"
+	"      --recompress yes|no   deltas of squashfs and erofs compress again (yes)\n"
 	"      --chunk-size SIZE     16K to 1M, a power of two (256K)\n"
 	"      --compress zstd|none  (zstd)\n"
 	"      --verity              a dm-verity tree behind the image root, and its root hash\n"
@@ -57,26 +58,17 @@ static const char help[] =
 enum { OPT_HELP = 1, OPT_IMAGE, OPT_SET, OPT_VERITY };
 
 static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },
-	{ "image", 0, true, OPT_IMAGE },
+	{ "help", 'h', false, OPT_HELP },     { "image", 0, true, OPT_IMAGE },
 	{ "verity", 0, false, OPT_VERITY }, /* yes */
-	{ "output", 'o', true, OPT_SET },
-	{ "compatible", 0, true, OPT_SET },
-	{ "version", 0, true, OPT_SET },
-	{ "sequence", 0, true, OPT_SET },
-	{ "floor", 0, true, OPT_SET },
-	{ "allow-downgrade", 0, true, OPT_SET },
-	{ "from", 0, true, OPT_SET },
-	{ "full", 0, true, OPT_SET },
-	{ "chunk-size", 0, true, OPT_SET },
-	{ "compress", 0, true, OPT_SET },
-	{ "level", 0, true, OPT_SET },
-	{ "threads", 0, true, OPT_SET },
-	{ "key", 0, true, OPT_SET },
-	{ "sig-capacity", 0, true, OPT_SET },
-	{ "description", 0, true, OPT_SET },
-	{ "build", 0, true, OPT_SET },
-	{ NULL, 0, false, 0 },
+	{ "output", 'o', true, OPT_SET },     { "compatible", 0, true, OPT_SET },
+	{ "version", 0, true, OPT_SET },      { "sequence", 0, true, OPT_SET },
+	{ "floor", 0, true, OPT_SET },	      { "allow-downgrade", 0, true, OPT_SET },
+	{ "from", 0, true, OPT_SET },	      { "full", 0, true, OPT_SET },
+	{ "recompress", 0, true, OPT_SET },   { "chunk-size", 0, true, OPT_SET },
+	{ "compress", 0, true, OPT_SET },     { "level", 0, true, OPT_SET },
+	{ "threads", 0, true, OPT_SET },      { "key", 0, true, OPT_SET },
+	{ "sig-capacity", 0, true, OPT_SET }, { "description", 0, true, OPT_SET },
+	{ "build", 0, true, OPT_SET },	      { NULL, 0, false, 0 },
 };
 
 static int wrong_usage(void)

@@ -3,34 +3,22 @@
 #pragma once
 
 #include "cli/bundle/bundle_match.h"
+#include "cli/bundle/bundle_streams.h"
 #include "update/bundle/reader.h"
 
 #include <stdbool.h>
 
 #define BUNDLE_PATCH_ROOM (MANIFEST_CHUNK_MAX + DELTA_MORE)
 
-struct bundle_patch_stream {
-	uint8_t *p;
-	size_t n;
-};
-
 /* What a thread keeps. */
 struct bundle_patch {
 	const struct bundle_seed *seed;
-	/* ZSTD_CCtx */
-	void *zstd;
-	struct bundle_patch_stream commands, gaps, words, literals, all;
+	struct bundle_streams s;
 	/* the frames of two ways to place words */
 	uint8_t *frame[2];
-	/* the next does not fit any more */
-	bool full;
-	/* of words: 1, or 4: at multiples of it, where that is possible */
-	unsigned align;
 	/* chunks that both ways were tried for, and what they gave */
 	unsigned tried;
 	uint64_t sum[2];
-	unsigned ncommands;
-	bool needs_patch;
 };
 
 /* The chunk, and what is made of it. */

@@ -7,7 +7,7 @@
 
 #include <json-c/json.h>
 
-#define BUNDLE_REPORT_FORMS 6
+#define BUNDLE_REPORT_FORMS READER_FORMS
 
 struct bundle_report_encoding {
 	/* counted below */

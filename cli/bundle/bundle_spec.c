@@ -20,7 +20,7 @@ void bundle_spec_default(struct bundle_spec *s)
 	memset(s, 0, sizeof(*s));
 	s->m.format_major = 1;
 	s->chunk = MANIFEST_CHUNK_DEFAULT;
-	s->compress = s->full = true;
+	s->compress = s->full = s->recompress = true;
 	s->level = 9;
 	s->sig_cap = 16u << 10;
 }
@@ -71,6 +71,12 @@ static const char *set_full(struct bundle_spec *s, const char *value)
 {
 	s->full = strcmp(value, "yes") == 0;
 	return s->full || strcmp(value, "no") == 0 ? NULL : "expected yes or no";
+}
+
+static const char *set_recompress(struct bundle_spec *s, const char *value)
+{
+	s->recompress = strcmp(value, "yes") == 0;
+	return s->recompress || strcmp(value, "no") == 0 ? NULL : "expected yes or no";
 }
 
 static const char *set_level(struct bundle_spec *s, const char *value)
@@ -167,6 +173,8 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 		return add_from(s, dir, value);
 	if (strcmp(key, "full") == 0)
 		return set_full(s, value);
+	if (strcmp(key, "recompress") == 0)
+		return set_recompress(s, value);
 	if (strcmp(key, "output") == 0)
 		return set_path(s->output, dir, value);
 	if (strcmp(key, "format") == 0 || strcmp(key, "created") == 0)

@@ -30,6 +30,8 @@ struct bundle_spec {
 	unsigned nfrom;
 	struct bundle_spec_from from[BUNDLE_SPEC_FROM];
 	bool full;
+	/* compressed blocks of squashfs and erofs may be made again on the device */
+	bool recompress;
 	uint32_t chunk;
 	bool compress;
 	/* of the image "root" */

@@ -22,10 +22,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import remake
+
 KIB = 1024
 PAGE = 64 * KIB
 DOMAIN = b"keelboot bundle v1\0"
-FORMS = ["zero", "raw", "zstd", "copy", "patch", "zstd-next"]
+FORMS = ["zero", "raw", "zstd", "copy", "patch", "zstd-next", *remake.NAMES.values()]
+SEEDED = {"copy", "patch", *remake.NAMES.values()}
 INT64_MAX = (1 << 63) - 1
 
 
@@ -318,7 +321,7 @@ class Manifest:
                 must(not values["unknown"], "unknown key in an encoding")
                 must(("seed" in values) == (values["kind"] == "seed"), "seed")
                 must("seed-version" not in values or values["kind"] == "seed", "seed-version")
-                must(values["kind"] == "seed" or not {"copy", "patch"} & set(values["forms"]), "forms that need a seed")
+                must(values["kind"] == "seed" or not SEEDED & set(values["forms"]), "forms that need a seed")
         verity = {key for key in values if key.startswith("verity-")} - {"verity-salt"}
         must(len(verity) in (0, 5) and (verity or "verity-salt" not in values), "verity-")
         if verity:
@@ -524,42 +527,114 @@ def add_words(data: bytearray, gaps: Stream, words: Stream) -> None:
         at += length
 
 
-def make_from_seed(streams: list, seed: bytes, offset: int, plain: int) -> bytes:
-    """A chunk that is at offset in its image. streams: commands; of a patch also gaps, words, literals."""
-    commands, *others = streams
-    out, expected, count = bytearray(), offset, 0
-    while len(out) < plain:
-        count += 1
-        must(count <= plain // 16, "patch: too many commands")
+class Making:
+    """Bytes made from a seed, piece by piece. streams: commands; of a patch also gaps, words, literals."""
+
+    def __init__(self, streams: list, seed: bytes, offset: int, commands: int):
+        self.streams, self.seed, self.expected, self.left = streams, seed, offset, commands
+
+    def command(self, room: int) -> bytes:
+        commands, *others = self.streams
+        must(self.left > 0, "patch: too many commands")
+        self.left -= 1
         command = commands.number()
         length, kind = command >> 2, command & 3
-        must(0 < length <= plain - len(out), "patch: length")
+        must(0 < length <= room, "patch: length")
         if kind == 1:
             zigzag = commands.number()
-            start = (expected + (zigzag >> 1 ^ -(zigzag & 1))) % (1 << 64)
-            must(start + length <= len(seed), "patch: outside of the seed")
-            piece = bytearray(seed[start:start + length])
-            expected = start
+            start = (self.expected + (zigzag >> 1 ^ -(zigzag & 1))) % (1 << 64)
+            must(start + length <= len(self.seed), "patch: outside of the seed")
+            piece = bytearray(self.seed[start:start + length])
+            self.expected = start
             if others:
                 add_words(piece, others[0], others[1])
         else:
             must(kind == 3 or (kind == 2 and others != []), "patch: command")
             piece = bytes(length) if kind == 3 else others[2].take(length)
-        out += piece
-        expected = (expected + length) % (1 << 64)
-    for stream in streams:
-        stream.check_end()
-    return bytes(out)
+        self.expected = (self.expected + length) % (1 << 64)
+        return bytes(piece)
+
+    def make(self, length: int) -> bytes:
+        out = bytearray()
+        while len(out) < length:
+            out += self.command(length - len(out))
+        return bytes(out)
+
+    def check_end(self) -> None:
+        for stream in self.streams:
+            stream.check_end()
 
 
-def patch_streams(data: bytes, plain: int) -> list:
+def make_from_seed(streams: list, seed: bytes, offset: int, plain: int) -> bytes:
+    """A chunk that is at offset in its image."""
+    making = Making(streams, seed, offset, plain // 16)
+    out = making.make(plain)
+    making.check_end()
+    return out
+
+
+class Remade:
+    """A chunk in which compressed blocks are made again."""
+
+    def __init__(self, form: int, data: bytes, seed: bytes):
+        self.library, self.seed, self.text_left = remake.LIBRARIES[form], seed, 8 << 20
+        self.sources, self.pieces, *self.streams = patch_streams(data, (2 << 20) - 4096, 6)
+
+    def unpacked(self) -> bytes:
+        """The blocks of the seed that the chunk names, behind each other."""
+        at, view = 0, bytearray()
+        while self.sources.at < len(self.sources.data):
+            gap, stored, plain = (self.sources.number() for _ in range(3))
+            at += gap
+            must(0 < stored <= 1 << 20 and at + stored <= len(self.seed), "remake: a block outside of the seed")
+            must(0 < plain <= 1 << 20 and len(view) + plain <= 4 << 20, "remake: blocks that are too long")
+            view += self.library.unpack(self.seed[at:at + stored], plain)
+            at += stored
+        return bytes(view)
+
+    def piece(self, making: Making, room: int) -> bytes:
+        number = self.pieces.number()
+        kind, length = number & 3, number >> 2
+        must(length > 0 and kind < 3, "remake: piece")
+        if kind == 0:
+            must(length <= room, "remake: length")
+            return making.make(length)
+        must(length <= min(self.text_left, 1 << 20), "remake: too much text")
+        self.text_left -= length
+        making.left += length // 16
+        numbers = [self.pieces.number() for _ in range(4 if kind == 1 else 3)]
+        how, size = numbers[-2:]
+        must(how < 1 << 32 and size < 1 << 32, "remake: parameters")
+        if kind == 2:
+            must(self.library is remake.Lz4 and 0 < numbers[0] * size <= room, "remake: filled blocks")
+            return remake.Lz4.fill(making.make(length), how, size, numbers[0])
+        skip, take = numbers[:2]
+        must(0 < take <= room, "remake: length")
+        block = self.library.pack(making.make(length), how, size)
+        must(skip + take <= len(block), "remake: more than the block")
+        return block[skip:skip + take]
+
+    def make(self, offset: int, plain: int) -> bytes:
+        out = bytearray()
+        try:
+            making = Making(self.streams, self.seed + self.unpacked(), offset, plain // 16)
+            while self.pieces.at < len(self.pieces.data):
+                out += self.piece(making, plain - len(out))
+        except remake.Unfit as error:
+            raise Refused("remake: a block that cannot be made") from error
+        making.check_end()
+        must(len(out) == plain, "remake: another length")
+        return bytes(out)
+
+
+def patch_streams(data: bytes, plain: int, count: int = 4) -> list:
     must(data[:5] == b"\x28\xb5\x2f\xfd\0" and len(data) > 6 and data[5] <= 0x58, "patch: header")
     must(ZSTD.ZSTD_findFrameCompressedSize(data, ctypes.c_size_t(len(data))) == len(data), "patch: not one frame")
     room = ctypes.create_string_buffer(plain + 4096)
     length = ZSTD.ZSTD_decompress(room, ctypes.c_size_t(plain + 4096), data, ctypes.c_size_t(len(data)))
     must(length <= plain + 4096, "patch: does not decode")
     whole = Stream(room.raw[:length])
-    lengths = [whole.number() for _ in range(4)]
+    lengths = [whole.number() for _ in range(count)]
     streams = [Stream(whole.take(length)) for length in lengths]
     whole.check_end()
     return streams
@@ -576,12 +651,14 @@ def decode(payload: bytes, image: dict, records: list, seed: bytes = b"") -> lis
             at += stored
             must({"zero": stored == 0, "raw": stored == plain, "zstd": 0 < stored <= plain + 4096,
                   "zstd-next": 0 < stored <= plain + 4096, "copy": 0 < stored <= plain + 4096,
-                  "patch": 0 < stored <= plain + 4096}[form], "stored length")
+                  "patch": 0 < stored <= plain + 4096}.get(form, 0 < stored <= plain + 4096), "stored length")
             if form.startswith("zstd"):
                 data = frames.chunk(form, data, plain)
             elif form in ("copy", "patch"):
                 streams = [Stream(data)] if form == "copy" else patch_streams(data, plain)
                 data = make_from_seed(streams, seed, i * image["chunk-size"], plain)
+            elif form in SEEDED:
+                data = Remade(FORMS.index(form), data, seed).make(i * image["chunk-size"], plain)
             chunks.append(bytes(plain) if form == "zero" else data)
     finally:
         frames.close()

@@ -122,7 +122,7 @@ static void take_request(struct fuzz_in *in, unsigned i)
 	q->form &= ~0x100u;
 	q->plain = how & 0x10 ? fuzz_u32(in) : fuzz_u16(in);
 	q->stored = how & 0x20 ? fuzz_u32(in) : 0;
-	q->at = q->form == READER_COPY || q->form == READER_PATCH ? fuzz_u16(in) : 0;
+	q->at = q->form < READER_FORMS && reader_form_is_seeded(q->form) ? fuzz_u16(in) : 0;
 	q->seed = SEED_LEN;
 	s.qlen[i] = (how & 0xc0) == 0xc0 ? fuzz_u8(in) % sizeof(*q) : sizeof(*q);
 	if (s.qlen[i] != sizeof(*q) && s.whole == s.n)
@@ -185,7 +185,7 @@ static void check_decoded(const struct decoder_ask *q, bool first)
 	FUZZ_CHECK(want != NULL && q->slot < DECODER_SLOTS);
 	FUZZ_CHECK(q->stored <= DECODER_WIRE_STORED_MAX && q->plain <= MANIFEST_CHUNK_MAX);
 	FUZZ_CHECK(q->form == READER_ZSTD || q->form == READER_ZSTD_NEXT || q->form == READER_RAW ||
-		   q->form == READER_COPY || q->form == READER_PATCH);
+		   (q->form < READER_FORMS && reader_form_is_seeded(q->form)));
 	FUZZ_CHECK(q->form != READER_ZSTD_NEXT || !first);
 	FUZZ_CHECK(q->form != READER_RAW || q->stored == q->plain);
 	if (q->form == READER_ZSTD) {
@@ -247,8 +247,7 @@ static void check_answers(void)
 	for (unsigned i = 0; i < s.whole; i++) {
 		FUZZ_CHECK(recv(s.parent, &a, sizeof(a), flags) == sizeof(a));
 		FUZZ_CHECK(a.slot == s.q[i].slot && a.status <= DECODER_NO_SEED);
-		FUZZ_CHECK(a.status != DECODER_NO_SEED || s.q[i].form == READER_COPY ||
-			   s.q[i].form == READER_PATCH);
+		FUZZ_CHECK(a.status != DECODER_NO_SEED || reader_form_is_seeded(s.q[i].form));
 		if (a.status == 0 && is_alone(i))
 			check_decoded(&s.q[i], i == 0 || s.q[i].fresh);
 	}

@@ -13,17 +13,17 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c conf_
             $(wildcard kernel-cmdline/*.c) \
             $(addprefix selector/,cell.c history.c state.c state_decode.c state_keys.c \
               state_encode.c store.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c store_scan.c store_words.c text.c words.c) \
-            $(filter-out update/decoder/decoder_limits.c,$(wildcard update/decoder/*.c)) \
-            $(wildcard update/keys/*.c update/wire/*.c update/bundle/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_pipe.c decoder.c) \
+            $(filter-out update/decoder/decoder_limits.c $(WITHOUT),$(wildcard update/decoder/*.c update/bundle/*.c)) \
+            $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_pipe.c decoder.c) \
             $(addprefix initramfs/,alias_table.c modules.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
-            cli/bundle/bundle_table.c \
+            $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
 
 FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
 FUZZ_SANITIZE := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_COVERAGE := -O0 -fprofile-instr-generate -fcoverage-mapping
 FUZZ_LINK     := -fsanitize=fuzzer,address,undefined
-FUZZ_LIBS     := $(INIH) $(CRYPTO) $(ZSTD)
+FUZZ_LIBS     := $(INIH) $(CRYPTO) $(PACKERS) $(ZSTD)
 
 # $(1): folder below build/fuzz; $(2): flags to compile with; $(3): to link with
 define fuzz_rules

@@ -2,8 +2,10 @@
 """Bundles made from what a slot holds, by somebody whose key is trusted: what breaks a rule is refused in the cage,
 and nothing gets into a slot that was not signed."""
 import random
+import zlib
 
 import pytest
+import remake
 from cli_device import edit
 from frames import patch_frame as frame_of
 from hostile import CHUNK, INCOMPATIBLE, VERIFY, Forge, varint
@@ -64,11 +66,64 @@ BAD = {     # chunk 1, whose hash is that of what it stands for
 }
 
 
+# ---------------------------------------------------------------- chunks whose blocks are made again
+
+TEXT = (b"a text of some length; " * 900)[:CHUNK + 500]
+BLOCK = zlib.compress(TEXT, 9)
+SOURCE = varint(CHUNK) + varint(len(BLOCK)) + varint(len(TEXT))    # in chunk 1 of the old image
+ROOM = CHUNK - len(BLOCK)
+PACKED = BLOCK + OLD[:ROOM]                     # chunk 1 of the new image, then
+PACKED_OLD = OLD[:CHUNK] + BLOCK + OLD[CHUNK + len(BLOCK):]
+
+
+def remade(sources=SOURCE, pieces=None, commands=None, gaps=b"\0\0", words=b"", literals=b"", lengths=None) -> bytes:
+    """By default: the block of the seed, made again, and the begin of the seed as it is."""
+    if pieces is None:
+        pieces = block() + varint(ROOM << 2)
+    if commands is None:
+        commands = command(1, len(TEXT), len(OLD) - CHUNK) + command(1, ROOM, -len(OLD) - len(TEXT))
+    streams = (sources, pieces, commands, gaps, words, literals)
+    return frame_of(b"".join(map(varint, lengths or map(len, streams))) + b"".join(streams))
+
+
+def block(text=len(TEXT), skip=0, take=len(BLOCK), how=9, size=15, kind=1) -> bytes:
+    return varint(text << 2 | kind) + b"".join(map(varint, (skip, take, how, size)))
+
+
+REST = varint(ROOM << 2)
+BAD_REMADE = {
+    "a source behind the seed": remade(varint(len(OLD)) + varint(1) + varint(1)),
+    "a source at the end of all numbers": remade(varint((1 << 64) - 1) + varint(2) + varint(1)),
+    "a source of nothing": remade(SOURCE + varint(0) * 3),
+    "a source that is no block": remade(varint(5) + SOURCE[len(varint(CHUNK)):]),
+    "a source of another length": remade(varint(CHUNK) + varint(len(BLOCK)) + varint(len(TEXT) - 1)),
+    "a source that is a bomb": remade(varint(CHUNK) + varint(len(BLOCK)) + varint(1 << 40)),
+    "half a source": remade(SOURCE[:-1]),
+    "a text that is a bomb": remade(pieces=block(text=1 << 40) + REST),
+    "a text of nothing": remade(pieces=block(text=0) + REST),
+    "more than its block": remade(pieces=block(skip=1) + REST),
+    "a skip that wraps": remade(pieces=block(skip=(1 << 64) - 1) + REST),
+    "a block that takes all numbers": remade(pieces=block(take=(1 << 64) - 1) + REST),
+    "a block over the end of the chunk": remade(pieces=block(take=CHUNK + 1) + REST),
+    "parameters that are none": remade(pieces=block(how=0) + REST),
+    "parameters above 32 bits": remade(pieces=block(how=1 << 32 | 9) + REST),
+    "filled blocks of another compressor": remade(pieces=varint(len(TEXT) << 2 | 2) + varint(1) + varint(0) +
+                                                  varint(CHUNK)),
+    "a piece of a type that is none": remade(pieces=block(kind=3) + REST),
+    "a chunk that is cut": remade(pieces=block()),
+    "a chunk that is too long": remade(pieces=block() + varint(ROOM + 1 << 2)),
+    "streams that wrap": remade(lengths=((1 << 64) - 1, 2, 0, 0, 0, 0)),
+    "gaps left": remade(gaps=bytes(3)),
+    "streams that are a bomb": frame_of(bytes(16 << 20)),
+}
+
+
 @pytest.fixture(name="seeded")
-def make_seeded(target, keys):
-    """A device that runs what holds OLD, in slot b."""
-    old = Forge(keys, OLD, lines={"bundle version": "1.5", "bundle sequence": 15})
-    target.installs(old.write(target.path / "old.keel"), OLD)
+def make_seeded(target, keys, request):
+    """A device that runs what holds OLD, in slot b; or what the test is given."""
+    image = getattr(request, "param", OLD)
+    old = Forge(keys, image, lines={"bundle version": "1.5", "bundle sequence": 15})
+    target.installs(old.write(target.path / "old.keel"), image)
     edit(target, open="b", token=37, pref="b", b_tries=2)
     target.boot("b", token=37, status="trial")
     target("mark", "good")
@@ -104,3 +159,41 @@ def test_t31_a_delta_to_other_bytes_than_were_signed_writes_nothing(seeded, name
     seeded.refuses(delta(seeded, GOOD[name], bytes(range(256)) * (CHUNK // 256)), INCOMPATIBLE,
                    "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
                    "changed, or the bundle is damaged")
+
+
+def remade_bundle(target, stored, name=remake.NAMES[6], plain=PACKED):
+    """Chunk 1 is of form 6."""
+    new = OLD[:CHUNK] + plain + OLD[:4096]
+    forge = Forge(target.keys, new)
+    lines = {"encoding.1 kind": "seed", "encoding.1 forms": f"raw,{name}",
+             "encoding.1 seed": image_digest(PACKED_OLD).hex()}
+    return target.forge(new, [forge.chunks[0], (6, stored, plain), forge.chunks[2]], lines=lines)
+
+
+@pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
+def test_t31_a_block_that_is_made_again_is_installed(seeded):
+    result = seeded.go("install", remade_bundle(seeded, remade()), "--progress=none")
+    assert result.code == 0, result.err
+    assert seeded.slots["a"].read_bytes().startswith(OLD[:CHUNK] + PACKED)
+
+
+@pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
+@pytest.mark.parametrize("name", BAD_REMADE)
+def test_t31_a_remade_chunk_that_breaks_a_rule_is_refused_in_the_cage(seeded, name):
+    seeded.refuses(remade_bundle(seeded, BAD_REMADE[name]), INCOMPATIBLE,
+                   "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
+                   "changed, or the bundle is damaged")
+
+
+@pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
+def test_t31_a_remade_chunk_to_other_bytes_than_were_signed_writes_nothing(seeded):
+    seeded.refuses(remade_bundle(seeded, remade(), plain=PACKED[::-1]), INCOMPATIBLE,
+                   "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
+                   "changed, or the bundle is damaged")
+
+
+@pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
+def test_a_form_of_another_version_of_the_compressor_is_newer(seeded):
+    other = remake.NAMES[6] + ".1"
+    seeded.refuses(remade_bundle(seeded, remade(), other), INCOMPATIBLE,
+                   "BUNDLE: image root is stored in a way that needs a newer Keelboot; update Keelboot first")

@@ -27,7 +27,7 @@ SINGLE_1 = set("ini_parse_stream fnmatch getenv environ stderr fwrite".split())
 PROCESS_1 = MEMORY | STRINGS | FORMATTING | NUMBERS | ERRORS | ENDS_1 | SINGLE_1
 
 # Touches neither kernel nor disk. `make lint ONLY=bounded` looks after the heap.
-HEAP = set("malloc calloc realloc free strdup".split())
+HEAP = set("malloc calloc realloc free strdup mallopt".split())
 THREADS = set("""
     pthread_create pthread_join pthread_attr_init pthread_attr_setstacksize pthread_attr_destroy
     pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock pthread_mutex_destroy
@@ -37,8 +37,9 @@ THREADS = set("""
 PURE = MEMORY | STRINGS | FORMATTING | NUMBERS | ERRORS | HEAP | THREADS | set("""
     sscanf strerror strsignal gmtime_r strftime ini_parse_stream fnmatch ctype_b_loc
 """.split())
-# OpenSSL, zstd and json-c, as far as they work on memory.
-LIBRARIES = re.compile(r"^(EVP|ERR|OSSL_PARAM|ZSTD|json_object|json_tokener)_(?!\w*(file|fd|fp)\b)\w+$")
+# OpenSSL, zstd, LZ4, liblzma, json-c and zlib, as far as they work on memory.
+LIBRARIES = re.compile(r"^(?:(?:EVP|ERR|OSSL_PARAM|ZSTD|LZ4|lzma|json_object|json_tokener)_(?!\w*(?:file|fd|fp)\b)\w+"
+                       r"|(?:de|in)flate\w*)$")
 # A program's own output: without fopen() there are no streams but these two.
 OUTPUT = "printf fprintf puts putchar fputs fputc putc fwrite fflush ferror stdout stderr"
 

@@ -11,11 +11,9 @@
 
 #define HASHES_PER_PAGE 2048u
 
-static const char *const form_names[] = { "zero", "raw", "zstd", "copy", "patch", "zstd-next" };
-
 const char *manifest_form_name(unsigned form)
 {
-	return form < sizeof(form_names) / sizeof(form_names[0]) ? form_names[form] : NULL;
+	return form < READER_FORMS ? manifest_forms[form] : NULL;
 }
 
 bool manifest_is_for(const struct manifest *m, const char *name)
@@ -165,10 +163,10 @@ static void write_forms(struct out *o, unsigned forms)
 	char names[64] = "";
 	size_t len = 0;
 
-	for (unsigned i = 0; i < sizeof(form_names) / sizeof(form_names[0]); i++) {
+	for (unsigned i = 0; manifest_form_name(i) != NULL; i++) {
 		if (forms & MANIFEST_FORM(i))
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
-						len > 0 ? "," : "", form_names[i]);
+						len > 0 ? "," : "", manifest_form_name(i));
 	}
 	line_text(o, "forms", names);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "update/wire/reader_form.h"
 #include "lib/err.h"
 #include "update/wire/manifest_limits.h"
 
@@ -58,11 +59,13 @@ enum manifest_encoding_kind {
 /* Size of a text that says what is wrong with a bundle, for a person. */
 #define MANIFEST_WHY 256
 
-/* The forms of stored chunks by name, in the order of their numbers (enum reader_form). */
+/* The forms of stored chunks by name, in the order of their numbers (enum reader_form); NULL: one
+ * that this program does not have. */
+extern const char *const manifest_forms[READER_FORMS];
 #define MANIFEST_FORM(number) (1u << (number))
 #define MANIFEST_FORMS_FULL \
 	0x27u /* zero, raw, zstd, zstd-next: all that an encoding of kind full may use */
-#define MANIFEST_FORMS_SEED 0x3fu /* and copy, patch */
+#define MANIFEST_FORMS_SEED 0x3ffu /* and copy, patch, remake */
 
 struct manifest_encoding {
 	/* index */
@@ -145,5 +148,6 @@ uint64_t manifest_hashes_len(uint32_t chunks);
 uint64_t manifest_tables_len(const struct manifest *m);
 uint64_t manifest_payload_len(const struct manifest *m);
 
-/* "zero", "raw", "zstd", "copy", "patch", "zstd-next", for 0 to 5; NULL beyond. */
+/* "zero", "raw", "zstd", "copy", "patch", "zstd-next", "remake-…" with the version of a library,
+ * for 0 to 9; NULL beyond. */
 const char *manifest_form_name(unsigned form);

@@ -75,7 +75,7 @@ static enum kb_err end_encoding(struct parse *p)
 		return fail_line(p,
 				 "%s: seed= needs kind=seed, and kind=seed needs seed=", p->title);
 	if (!p->seed_kind && (e->forms & ~MANIFEST_FORMS_FULL) != 0)
-		return fail_line(p, "%s: forms copy and patch need kind=seed", p->title);
+		return fail_line(p, "%s: forms copy, patch and remake need kind=seed", p->title);
 	return KB_OK;
 }
 

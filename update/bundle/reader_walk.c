@@ -179,6 +179,10 @@ static bool stored_fits(enum reader_form form, uint32_t stored, uint32_t plain)
 	case READER_ZSTD_NEXT:
 	case READER_COPY:
 	case READER_PATCH:
+	case READER_REMAKE_ZLIB:
+	case READER_REMAKE_XZ:
+	case READER_REMAKE_ZSTD:
+	case READER_REMAKE_LZ4:
 		return stored > 0 && stored <= plain + READER_STORED_MORE;
 	}
 	return false;
@@ -205,7 +209,7 @@ static enum kb_err get_record(struct reader_walk *w, struct reader_chunk *c)
 	if (w->enc_pos >= w->enc_page_len)
 		return KB_EFORMAT;
 	form = w->enc_page[w->enc_pos++];
-	if (form > READER_ZSTD_NEXT || !(w->enc->forms & MANIFEST_FORM(form)))
+	if (form >= READER_FORMS || !(w->enc->forms & MANIFEST_FORM(form)))
 		return KB_EFORMAT;
 	c->form = (enum reader_form)form;
 	TRY(get_varint(w, &c->stored));

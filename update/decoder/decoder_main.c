@@ -6,10 +6,13 @@
 #include "update/wire/decoder_wire.h"
 #include "update/decoder/decoder_patch.h"
 #include "update/decoder/decoder_zstd.h"
+#include "update/decoder/remake.h"
 #include "lib/log.h"
 #include "lib/os_worker.h"
 
 #include <unistd.h>
+
+static struct remake remaker;
 
 static enum kb_err send_reply(uint32_t slot, uint32_t status)
 {
@@ -22,6 +25,19 @@ static enum kb_err read_seed(void *ctx, uint64_t off, void *buf, size_t len)
 {
 	(void)ctx;
 	return os_worker_given(off, buf, len);
+}
+
+static enum kb_err remake(uint8_t *dst, const uint8_t *area, const struct decoder_ask *q,
+			  const struct delta_seed *seed)
+{
+	const struct remake_chunk c = {
+		.packer = (enum remake_packer)(q->form - READER_REMAKE_ZLIB),
+		.at = q->at,
+		.stored = area,
+		.stored_len = q->stored,
+	};
+
+	return remake_chunk(&remaker, dst, q->plain, &c, seed);
 }
 
 static enum kb_err decode(uint8_t *shared, const struct decoder_ask *q)
@@ -44,6 +60,11 @@ static enum kb_err decode(uint8_t *shared, const struct decoder_ask *q)
 		return decoder_patch_copy(dst, q->plain, q->at, area, q->stored, &seed);
 	case READER_PATCH:
 		return decoder_patch(dst, q->plain, q->at, area, q->stored, &seed);
+	case READER_REMAKE_ZLIB:
+	case READER_REMAKE_XZ:
+	case READER_REMAKE_ZSTD:
+	case READER_REMAKE_LZ4:
+		return remake(dst, area, q, &seed);
 	case READER_RAW:
 		return q->stored == q->plain ? decoder_zstd_know(area, q->plain) : KB_EFORMAT;
 	default:
@@ -83,10 +104,12 @@ int decoder_main(void)
 		log_err("decoder: unable to map the shared memory: only Keelboot can start it");
 		return 1;
 	}
-	if (decoder_zstd_init() != KB_OK || decoder_patch_init() != KB_OK) {
+	if (decoder_zstd_init() != KB_OK || decoder_patch_init() != KB_OK ||
+	    remake_init(&remaker) != KB_OK) {
 		log_err("decoder: this libzstd needs more memory than it is given");
 		return 1;
 	}
+	remake_prepare();
 	if (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK)
 		_exit(1);
 	rc = send_reply(0, DECODER_WIRE_HELLO) == KB_OK ? serve(shared) : 1;

@@ -4,21 +4,9 @@
 #include "lib/bytes.h"
 #include "update/wire/delta_form.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define VARINT_LAST 63u /* the shift of the tenth byte, of which one bit is left */
-
-struct making {
-	const struct delta_seed *seed;
-	struct delta_streams s;
-	/* words are added, and literals may come */
-	bool patching;
-	uint8_t *dst;
-	size_t len, done;
-	/* where in the seed the next bytes are expected */
-	uint64_t expected;
-};
 
 static size_t left_in(const struct delta_stream *s)
 {
@@ -45,8 +33,25 @@ enum kb_err delta_number(struct delta_stream *s, uint64_t *out)
 	return KB_EFORMAT;
 }
 
+enum kb_err delta_split(struct delta_stream all, struct delta_stream *const streams[], unsigned n)
+{
+	uint64_t len[DELTA_STREAMS_MAX];
+
+	if (n > DELTA_STREAMS_MAX)
+		return KB_EINVAL;
+	for (unsigned i = 0; i < n; i++)
+		TRY(delta_number(&all, &len[i]));
+	for (unsigned i = 0; i < n; i++) {
+		if (len[i] > (uint64_t)(all.end - all.at))
+			return KB_EFORMAT;
+		*streams[i] = (struct delta_stream){ all.at, all.at + len[i] };
+		all.at += len[i];
+	}
+	return all.at == all.end ? KB_OK : KB_EFORMAT;
+}
+
 /* Adds the next word at p, where `left` bytes are; of fewer than four, the low ones count. */
-static enum kb_err add_word(struct making *m, uint8_t *p, size_t left, size_t *used)
+static enum kb_err add_word(struct delta_making *m, uint8_t *p, size_t left, size_t *used)
 {
 	uint8_t word[DELTA_WORD] = { 0 };
 
@@ -61,7 +66,7 @@ static enum kb_err add_word(struct making *m, uint8_t *p, size_t left, size_t *u
 }
 
 /* The gaps of one command lead from word to word, up to a zero. */
-static enum kb_err add_words(struct making *m, uint8_t *p, size_t len)
+static enum kb_err add_words(struct delta_making *m, uint8_t *p, size_t len)
 {
 	size_t pos = 0, used;
 	uint64_t gap;
@@ -78,7 +83,7 @@ static enum kb_err add_words(struct making *m, uint8_t *p, size_t len)
 	}
 }
 
-static enum kb_err from_seed(struct making *m, uint8_t *p, size_t len)
+static enum kb_err from_seed(struct delta_making *m, uint8_t *p, size_t len)
 {
 	uint64_t zigzag, off;
 
@@ -91,7 +96,7 @@ static enum kb_err from_seed(struct making *m, uint8_t *p, size_t len)
 	return m->patching ? add_words(m, p, len) : KB_OK;
 }
 
-static enum kb_err from_literals(struct making *m, uint8_t *p, size_t len)
+static enum kb_err from_literals(struct delta_making *m, uint8_t *p, size_t len)
 {
 	if (len > left_in(&m->s.literals))
 		return KB_EFORMAT;
@@ -101,7 +106,7 @@ static enum kb_err from_literals(struct making *m, uint8_t *p, size_t len)
 	return KB_OK;
 }
 
-static enum kb_err one_command(struct making *m)
+static enum kb_err one_command(struct delta_making *m)
 {
 	uint8_t *p = m->dst + m->done;
 	uint64_t v, len;
@@ -125,14 +130,21 @@ static enum kb_err one_command(struct making *m)
 	}
 }
 
-/* So many commands bound the reads of the seed. */
-static enum kb_err make(struct making *m)
+enum kb_err delta_make(struct delta_making *m, void *dst, size_t len)
 {
-	for (size_t left = m->len / DELTA_COMMAND_BYTES; m->done < m->len; left--) {
-		if (left == 0)
+	m->dst = dst;
+	m->len = len;
+	m->done = 0;
+	for (; m->done < m->len; m->left--) {
+		if (m->left == 0)
 			return KB_EFORMAT;
 		TRY(one_command(m));
 	}
+	return KB_OK;
+}
+
+enum kb_err delta_end(const struct delta_making *m)
+{
 	return left_in(&m->s.commands) + left_in(&m->s.gaps) + left_in(&m->s.words) +
 				       left_in(&m->s.literals) ==
 			       0
@@ -140,22 +152,25 @@ static enum kb_err make(struct making *m)
 		       : KB_EFORMAT;
 }
 
+static enum kb_err make_chunk(struct delta_making *m, void *dst, size_t len)
+{
+	m->left = len / DELTA_COMMAND_BYTES;
+	TRY(delta_make(m, dst, len));
+	return delta_end(m);
+}
+
 enum kb_err delta_copy(void *dst, size_t len, uint64_t at, const struct delta_stream *commands,
 		       const struct delta_seed *seed)
 {
-	struct making m = {
-		.seed = seed, .s = { .commands = *commands }, .dst = dst, .len = len, .expected = at
-	};
+	struct delta_making m = { .seed = seed, .s = { .commands = *commands }, .expected = at };
 
-	return make(&m);
+	return make_chunk(&m, dst, len);
 }
 
 enum kb_err delta_patch(void *dst, size_t len, uint64_t at, const struct delta_streams *s,
 			const struct delta_seed *seed)
 {
-	struct making m = {
-		.seed = seed, .s = *s, .patching = true, .dst = dst, .len = len, .expected = at
-	};
+	struct delta_making m = { .seed = seed, .s = *s, .patching = true, .expected = at };
 
-	return make(&m);
+	return make_chunk(&m, dst, len);
 }

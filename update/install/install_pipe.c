@@ -107,11 +107,6 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 	return KB_OK;
 }
 
-static bool is_seeded(const struct reader_chunk *c)
-{
-	return c->form == READER_COPY || c->form == READER_PATCH;
-}
-
 /* Takes the next chunk from the walk. Text that the slot has goes into the gap, and text that is
  * wanted waits until the decoder has what it needs of the gap. */
 static enum kb_err walk_on(struct install_pipe *p, struct install_pipe_item *it)
@@ -125,7 +120,7 @@ static enum kb_err walk_on(struct install_pipe *p, struct install_pipe_item *it)
 	it->passed = false;
 	it->had = p->next.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &p->next);
 	text = install_gap_is_text(&p->next);
-	p->wanted = (text || is_seeded(&p->next)) && !it->had;
+	p->wanted = (text || reader_form_is_seeded(p->next.form)) && !it->had;
 	if (text && it->had) {
 		install_gap_add(&p->gap, &p->next);
 	} else if (text) {
@@ -180,6 +175,14 @@ static enum kb_err hash_zeroes(struct install_pipe *p, uint32_t len)
 	return KB_OK;
 }
 
+static enum kb_err fail_seed(struct install_pipe *p, const struct reader_chunk *c)
+{
+	return fail_pipe(
+		p, KB_ESEED,
+		"image %s: chunk %u is not what was signed: the slot that holds the version before has changed, or the bundle is damaged",
+		image_name(p), c->index);
+}
+
 /* out NULL: the decoder alone needed it. */
 static enum kb_err hear_decoder(struct install_pipe *p, const struct reader_chunk *c, uint8_t *out)
 {
@@ -192,6 +195,8 @@ static enum kb_err hear_decoder(struct install_pipe *p, const struct reader_chun
 			p, KB_ESEED,
 			"image %s: chunk %u: the slot that holds the version before cannot be read",
 			image_name(p), c->index);
+	if (err == KB_EFORMAT && reader_form_is_remade(c->form)) /* a block does not unpack */
+		return fail_seed(p, c);
 	return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
 			 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
 					   : "crashed the decoder");
@@ -210,6 +215,10 @@ static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chun
 	case READER_ZSTD_NEXT:
 	case READER_COPY:
 	case READER_PATCH:
+	case READER_REMAKE_ZLIB:
+	case READER_REMAKE_XZ:
+	case READER_REMAKE_ZSTD:
+	case READER_REMAKE_LZ4:
 		break;
 	}
 	return hear_decoder(p, c, plain);
@@ -225,11 +234,8 @@ static enum kb_err check_chunk(struct install_pipe *p, const struct reader_chunk
 		return fail_pipe(p, KB_EIO, "SHA-256 failed");
 	if (memcmp(got, c->hash, sizeof(got)) == 0)
 		return KB_OK;
-	if (is_seeded(c))
-		return fail_pipe(
-			p, KB_ESEED,
-			"image %s: chunk %u is not what was signed: the slot that holds the version before has changed, or the bundle is damaged",
-			image_name(p), c->index);
+	if (reader_form_is_seeded(c->form))
+		return fail_seed(p, c);
 	return fail_pipe(p, KB_EDIGEST,
 			 "image %s: chunk %u is not what was signed: the bundle is damaged",
 			 image_name(p), c->index);
@@ -330,7 +336,8 @@ static enum kb_err obtain_checked(struct install_pipe *p, const struct reader_ch
 
 	if (err == KB_OK)
 		err = check_chunk(p, c);
-	if (is_seeded(c) && p->full != NULL && (err == KB_ESEED || err == KB_EFORMAT))
+	if (reader_form_is_seeded(c->form) && p->full != NULL &&
+	    (err == KB_ESEED || err == KB_EFORMAT))
 		return obtain_full(p, c->index);
 	return err;
 }

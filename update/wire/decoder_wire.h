@@ -17,9 +17,9 @@
 #define DECODER_WIRE_HELLO 0x6b6c6f48u
 
 /*
- * READER_ZSTD, READER_ZSTD_NEXT: to be decoded. READER_COPY, READER_PATCH: to be made from the
- * seed, which the decoder reads by itself. READER_RAW: the stored bytes are plain; frames that
- * follow may refer to them. Nothing is written then.
+ * READER_ZSTD, READER_ZSTD_NEXT: to be decoded. READER_COPY, READER_PATCH, READER_REMAKE_…: to be
+ * made from the seed, which the decoder reads by itself. READER_RAW: the stored bytes are plain;
+ * frames that follow may refer to them. Nothing is written then.
  */
 struct decoder_ask {
 	uint32_t slot, form, stored, plain;
