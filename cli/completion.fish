@@ -40,7 +40,7 @@ function __keelboot_words
         case bundle
             printf '%s\n' create sign verify inspect extract
         case 'bundle create'
-            printf '%s\n' --allow-downgrade --build --chunk-size --compatible --compress --description --floor --from --full --help --image --key --level --output --sequence --sig-capacity --threads --verity --version
+            printf '%s\n' --allow-downgrade --build --chunk-size --compatible --compress --description --floor --from --full --help --image --key --level --output --recompress --sequence --sig-capacity --threads --verity --version
         case 'bundle sign'
             printf '%s\n' --attach --emit-digest --help --key --output
         case 'bundle verify'
@@ -78,7 +78,7 @@ end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --programs --progress --qemu-arg --reason --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --programs --progress --qemu-arg --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
 end
 
 # The values of those that take one of a few: by verb and option.
@@ -95,6 +95,8 @@ function __keelboot_values
         case 'bundle create --compress'
             printf '%s\n' zstd none
         case 'bundle create --full'
+            printf '%s\n' yes no
+        case 'bundle create --recompress'
             printf '%s\n' yes no
         case 'key generate --type'
             printf '%s\n' ed25519 p256

@@ -22,7 +22,7 @@ _keelboot_words() {
 	adopt) echo --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
 	bundle) echo create sign verify inspect extract ;;
-	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --from --full --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
+	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --from --full --help --image --key --level --output --recompress --sequence --sig-capacity --threads --verity --version ;;
 	'bundle sign') echo --attach --emit-digest --help --key --output ;;
 	'bundle verify') echo --from --help --json --key --keys --signatures-required ;;
 	'bundle inspect') echo --from --help --json --key --keys --signatures-required ;;
@@ -45,7 +45,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --arch | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --programs | --progress | --qemu-arg | --reason | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --arch | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --programs | --progress | --qemu-arg | --reason | --recompress | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
 	esac
 	return 1
 }
@@ -59,6 +59,7 @@ _keelboot_values() {
 	'bundle create --allow-downgrade') echo yes no ;;
 	'bundle create --compress') echo zstd none ;;
 	'bundle create --full') echo yes no ;;
+	'bundle create --recompress') echo yes no ;;
 	'key generate --type') echo ed25519 p256 ;;
 	'key show --type') echo ed25519 p256 ;;
 	'image build --compress') echo none gzip lz4 zstd xz ;;

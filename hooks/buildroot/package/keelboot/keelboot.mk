@@ -10,13 +10,16 @@ KEELBOOT_SITE_METHOD = local
 KEELBOOT_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = --exclude /build
 KEELBOOT_LICENSE = Apache-2.0
 KEELBOOT_LICENSE_FILES = LICENSE
-KEELBOOT_DEPENDENCIES = host-pkgconf inih json-c openssl util-linux zstd
+KEELBOOT_DEPENDENCIES = host-pkgconf inih json-c lz4 openssl util-linux xz zlib zstd
 HOST_KEELBOOT_DEPENDENCIES = \
 	host-inih \
 	host-json-c \
+	host-lz4 \
 	host-openssl \
 	host-pkgconf \
 	host-util-linux \
+	host-xz \
+	host-zlib \
 	host-zstd
 
 KEELBOOT_MAKE = \
