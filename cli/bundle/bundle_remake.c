@@ -71,17 +71,14 @@ static size_t measure_text(const struct work *w, uint64_t off, uint64_t end, siz
 
 static enum kb_err make_room(struct bundle_text *t, size_t nparts)
 {
-	struct bundle_part *more;
-
 	if (nparts <= t->parts_room)
 		return KB_OK;
+	free(t->part); /* of another job: it is over */
 	/* bound: one for each block that reaches into JOB_MAX bytes, once for each chunk */
-	more = realloc(t->part, nparts * sizeof(*more));
-	if (more == NULL)
-		return KB_ENOSPC;
-	t->part = more;
-	t->parts_room = nparts;
-	return KB_OK;
+	t->part = malloc(nparts * sizeof(*t->part));
+	/* lint: -Wanalyzer-malloc-leak: it is the job's, and free_remaking() frees it */
+	t->parts_room = t->part != NULL ? nparts : 0;
+	return t->part != NULL ? KB_OK : KB_ENOSPC;
 }
 
 static enum kb_err fill_job(void *ctx, unsigned number, bool *end)
@@ -225,19 +222,24 @@ static void free_remaking(struct work *w)
 	payload_digest_free(&w->payload);
 }
 
+static enum kb_err map_file_at(uint8_t *p, const struct bundle_source *s)
+{
+	const int flags = MAP_PRIVATE | MAP_FIXED;
+	/* bound: the file */
+	const uint8_t *at = mmap(p, s->file_size, PROT_READ | PROT_WRITE, flags, s->fd, 0);
+
+	/* lint: memleak: it lies in what the caller mapped, and goes with that */
+	return at == p ? KB_OK : err_errno(errno);
+}
+
 /* The image in memory, as it is read: the file, padded, and what was put behind it. */
 static enum kb_err map_source(const struct bundle_source *s, uint8_t **p)
 {
-	void *file;
-
 	/* bound: the image */
 	*p = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (*p == MAP_FAILED)
 		return err_errno(errno);
-	/* bound: the file */
-	file = mmap(*p, s->file_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, s->fd, 0);
-	if (file == MAP_FAILED)
-		return err_errno(errno);
+	TRY(map_file_at(*p, s));
 	if (s->tail != NULL)
 		memcpy(*p + s->tail_off, s->tail, s->tail_len);
 	return KB_OK;

@@ -149,24 +149,30 @@ static enum kb_err unpack_behind(struct bundle_view *v, const uint8_t *image, in
 	return err;
 }
 
+static enum kb_err map_view_at(uint8_t *p, size_t len, int fd)
+{
+	const uint8_t *at;
+
+	if (len == 0)
+		return KB_OK;
+	/* bound: the image, or what it unpacks to */
+	at = mmap(p, len, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+	/* lint: memleak: it lies in what the caller mapped, and goes with that */
+	return at == p ? KB_OK : err_errno(errno);
+}
+
 /* Both files, side by side. */
 static enum kb_err map_both(struct bundle_view *v, int image, int unpacked)
 {
 	size_t more = v->seed.size - v->image;
-	void *at;
 	/* bound: the image and what it unpacks to */
 	uint8_t *p = mmap(NULL, v->seed.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return err_errno(errno);
 	v->seed.bytes = p;
-	/* bound: the same */
-	at = mmap(p, v->image, PROT_READ, MAP_SHARED | MAP_FIXED, image, 0);
-	if (at != MAP_FAILED && more > 0)
-		at = mmap(p + v->image, more, PROT_READ, MAP_SHARED | MAP_FIXED, unpacked, 0);
-	if (at == MAP_FAILED)
-		return err_errno(errno);
-	return KB_OK;
+	TRY(map_view_at(p, v->image, image));
+	return map_view_at(p + v->image, more, unpacked);
 }
 
 /* ---------------------------------------------------------------- blocks by what they hold */
