@@ -114,6 +114,19 @@ static void check_params(const char *path, size_t size)
 	free(whole);
 }
 
+/* A module that the command line has parameters for is given them, and no other one. */
+static void check_given(const struct modules *m, const char *path)
+{
+	const struct module one = { .path = path, .params = "" }, listed = { path, "x=1", 0 };
+	char *whole = malloc(strlen(s.cmdline) + 2);
+
+	FUZZ_CHECK(whole != NULL);
+	FUZZ_CHECK(modules_params(whole, strlen(s.cmdline) + 2, path, s.cmdline, "all"));
+	FUZZ_CHECK(modules_is_given(m, &one) == (whole[0] != '\0'));
+	FUZZ_CHECK(modules_is_given(m, &listed));
+	free(whole);
+}
+
 /* The word that asks for a parameter arrives as that parameter. */
 static void check_round_trip(const char *value)
 {
@@ -155,6 +168,8 @@ void fuzz_one(const uint8_t *data, size_t size)
 	FUZZ_CHECK(s.after == (how & 0x80 ? s.unlinked : 0));
 	check_params("/lib/modules/usb-storage.ko", 1u + room);
 	check_params(s.list, 1u + room);
+	check_given(&m, "/lib/modules/usb-storage.ko");
+	check_given(&m, s.list);
 	check_round_trip(s.cmdline);
 	free(s.cmdline);
 	free(s.list);
