@@ -309,6 +309,7 @@ def test_a_guardian_that_is_stopped_is_found(board, guardian):
     guardian("keeper", mode="keeper")
     pid = int((board.dev.run / "guardian").read_text())
     os.kill(pid, signal.SIGSTOP)
+    os.waitpid(pid, os.WUNTRACED)       # it stops a moment later
     assert board.findings() == {("error", "guardian-idle")}
     assert f"the guardian (process {pid}) is stopped: nobody feeds the watchdog" in board.doctor().stdout
 
