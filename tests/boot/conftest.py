@@ -134,6 +134,8 @@ class Shared(Device):
     """A device whose images are shared by scenarios that run side by side: one makes, the others
     wait. The programs are copied, so that a build in between does not mix two versions."""
 
+    locked = False
+
     def __init__(self, work: Path, **options):
         programs = work / "programs"
         programs.mkdir(parents=True, exist_ok=True)
@@ -146,11 +148,31 @@ class Shared(Device):
                         shutil.copy(TOP / "build" / name, programs / f"{name}.new")
                         (programs / f"{name}.new").rename(programs / name)
 
+    @contextlib.contextmanager
     def lock(self):
-        """To be used in a `with`: nobody else makes anything meanwhile."""
-        handle = open(self.work / "lock", "w")
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        return handle
+        """Nobody else makes anything meanwhile. Whoever has it may take it again."""
+        if self.locked:
+            yield
+            return
+        with open(self.work / "lock", "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            self.locked = True
+            try:
+                yield
+            finally:
+                self.locked = False
+
+    def key(self, *options, **rest):
+        with self.lock():
+            return super().key(*options, **rest)
+
+    def stripped(self, name):
+        with self.lock():
+            return super().stripped(name)
+
+    def system(self, *options, **rest):
+        with self.lock():
+            return super().system(*options, **rest)
 
     def bundle(self, version, kind="ok", *, options=(), **rest):
         with self.lock():
