@@ -141,7 +141,9 @@ def test_the_helper_knows_no_algorithm_but_those_of_a_bundle():
 
 def test_nothing_names_the_folder_it_was_built_in():
     for name in PROGRAMS:
-        assert str(TOP).encode() not in (TOP / "build" / name).read_bytes(), name
+        file = TOP / "build" / name
+        if file.exists() or not name.startswith("aarch64/"):    # that build is another command's
+            assert str(TOP).encode() not in file.read_bytes(), name
 
 
 def link_init(tmp_path, symbol: str) -> subprocess.CompletedProcess:
