@@ -11,7 +11,7 @@ NAMES = {3: "i386", 8: "MIPS", 20: "PowerPC", 21: "64-bit PowerPC", 22: "S/390",
 # Kernels of these start programs of those, too.
 STARTS = {62: (62, 3), 183: (183, 40)}
 HERE = {"x86_64": 62, "aarch64": 183}
-APPLETS = re.compile(rb"(?<=\0)\[\0(?:[\[a-zA-Z0-9_.+-]{1,31}\0){20,}")
+APPLETS = re.compile(rb"\[\0(?:[\[a-zA-Z0-9_.+-]{1,31}\0){20,}")
 
 
 def of(data: bytes) -> int:
