@@ -47,11 +47,10 @@ static void mark_module(void *ctx, const char *name, size_t len)
 /* For most machines it has nothing to do without. */
 static void mark_given(void *ctx, const char *name, size_t len)
 {
-	struct module *m = modules_find(&hw.list, name, len);
+	const struct module *m = modules_find(&hw.list, name, len);
 
-	(void)ctx;
-	if (m != NULL && modules_is_given(&hw.list, m))
-		m->is |= MODULE_ALWAYS;
+	if (m == NULL || modules_is_given(&hw.list, m))
+		mark_module(ctx, name, len);
 }
 
 static void ask(const char *name, unsigned is)
@@ -197,6 +196,8 @@ static bool read_table(void)
 
 static void read_files(struct boot *b)
 {
+	unsigned always = MODULE_ALWAYS;
+
 	hw.list.cmdline = b->cmdline;
 	hw.list.heeded = b->conf.command_line;
 	hw.list.after = arm_after_a_module;
@@ -207,7 +208,7 @@ static void read_files(struct boot *b)
 	if (!hw.by_table)
 		return;
 	ask(ALIAS_ALWAYS, MODULE_ALWAYS);
-	alias_table_ask(&hw.table, ALIAS_GIVEN, mark_given, NULL);
+	alias_table_ask(&hw.table, ALIAS_GIVEN, mark_given, &always);
 	ask(ALIAS_FIRST, MODULE_FIRST);
 	ask(ALIAS_DRIVER, MODULE_DRIVER);
 	ask(ALIAS_BLIND, MODULE_BLIND);
