@@ -9,16 +9,21 @@
 
 static uint8_t image[IMAGE];
 
-static void set_up(void)
+static int make_bundle(void)
 {
 	const struct fixture_image im = { "root", image, IMAGE, CHUNK, true };
 	const struct fixture_bundle b = {
 		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
 	};
 
+	return fixture_make(&b);
+}
+
+static void set_up(void)
+{
 	fixture_fill(image, IMAGE, 1);
 	fixture_fill(before, IMAGE, 9); /* and nothing behind it */
-	fixture_open(&reader, &bundle, fixture_make(&b));
+	fixture_open(&reader, &bundle, make_bundle());
 }
 
 /* The slot holds what `before` says. */
@@ -46,6 +51,20 @@ TEST(next_to_nothing_of_another_image_is_read)
 	/* The first eight chunks, and one of sixteen. */
 	assert_in_range(root_dev.nread, read_back, read_back + 16 * CHUNK);
 	assert_in_range(in.bytes_written, IMAGE, IMAGE + 2 * INSTALL_SEAL_LEN);
+}
+
+/* They are in the slot already, and say nothing of what is between them. */
+TEST(zeroes_between_the_chunks_make_no_slot_familiar)
+{
+	uint64_t read_back = IMAGE + 2 * (PART - IMAGE) + 4 * INSTALL_SEAL_LEN;
+
+	for (uint32_t at = 0; at < IMAGE; at += 4 * CHUNK)
+		memset(image + at, 0, CHUNK);
+	memset(before, 0, IMAGE);
+	fixture_open(&reader, &bundle, make_bundle());
+	install();
+	/* Of the others, the first eight and one of sixteen; of the zeroes all. */
+	assert_in_range(root_dev.nread, read_back, read_back + (8 + 72 / 16 + 24) * CHUNK);
 }
 
 TEST(an_image_that_goes_on_as_the_slot_does_is_noticed)

@@ -186,13 +186,12 @@ bool install_write_is_blind(const struct install_job *j)
 	return j->foreign >= FOREIGN_AFTER && (j->foreign - FOREIGN_AFTER) % FOREIGN_EVERY != 0;
 }
 
-/* Of a chunk that was written, so many bytes were in the slot already. */
-static void note_held(struct install_job *j, const struct install_pipe_chunk *pc, uint64_t held)
+/* Of a chunk, so many bytes were in the slot already. Zeroes are everywhere. */
+static void note_held(struct install_job *j, const struct reader_chunk *c, uint64_t held)
 {
-	/* Zeroes are everywhere. */
-	if (pc->plain == NULL)
+	if (c->form == READER_ZERO)
 		return;
-	j->foreign = held <= pc->c.len / 16 ? j->foreign + 1 : 0;
+	j->foreign = held <= c->len / 16 ? j->foreign + 1 : 0;
 }
 
 static bool is_same(struct install_job *j, const struct install_pipe_chunk *pc, uint64_t off,
@@ -228,7 +227,7 @@ enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe
 	if (j->sealed && !pc->had)
 		install_seal_keep(j->now, off, pc->plain, pc->c.len);
 	if (same) {
-		j->foreign = 0;
+		note_held(j, &pc->c, pc->c.len);
 		j->in->bytes_skipped += pc->c.len;
 		/* There is no hash that says so, and a lazy medium reads as zeroes once. */
 		return pc->c.form == READER_ZERO ? note_zeroed(j, off, pc->c.len) : KB_OK;
@@ -237,7 +236,7 @@ enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe
 		from = INSTALL_SEAL_LEN - off < pc->c.len ? (uint32_t)(INSTALL_SEAL_LEN - off)
 							  : pc->c.len;
 	TRY(write_runs(j, off, from, pc->c.len, pc->plain, known));
-	note_held(j, pc, j->in->bytes_skipped - skipped);
+	note_held(j, &pc->c, j->in->bytes_skipped - skipped);
 	return note_written(j, &pc->c, off);
 }
 
