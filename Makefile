@@ -70,10 +70,11 @@ B        := $(B)/dynamic
 LDFLAGS  := -pie $(filter-out -static-pie,$(LDFLAGS))
 endif
 
-# `make RECOMPRESS=no …` leaves out the compressors that make blocks of squashfs and erofs again: a folder of its own, too. Such
-# a device takes another encoding of a bundle.
-ifeq ($(RECOMPRESS),no)
-B        := build/small
+# `make RECOMPRESS=yes …` packs the compressors that make blocks of squashfs and erofs again, into the helper and the command. Programs
+# are in a folder of their own; the objects are the same.
+O        := $(B)
+ifeq ($(RECOMPRESS),yes)
+B        := $(B)/recompress
 endif
 
 # ---------------------------------------------------------------- what is built from what
@@ -96,10 +97,11 @@ REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os
            initramfs/guardian/guardian_os.c
 LEAN    := initramfs/helper/algorithms.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
-WITH    := update/bundle/manifest_forms.c $(addprefix update/decoder/remake_,libraries.c zlib.c xz.c zstd.c lz4.c)
+# Before the archives, they take the place of what wants the compressors.
 WITHOUT := update/bundle/manifest_forms_none.c update/decoder/remake_none.c
-LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(if $(filter no,$(RECOMPRESS)),$(WITH),$(WITHOUT)),$(SRC))
-obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
+LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(WITHOUT),$(SRC))
+obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
+PLAIN   := $(if $(filter yes,$(RECOMPRESS)),,$(call obj,$(WITHOUT)))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
 LIBKB   := $(B)/libkb.a
 LIBREAL := $(B)/libreal.a
@@ -136,7 +138,7 @@ all: $(PROGS) $(if $(SAN)$(DYNAMIC),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(CROSS_CO
 Q    := $(if $(V),,@)
 step  = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-3s %s\n' $(1) $@)
 
-$(B)/obj/%.o: %.c
+$(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call step,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -163,39 +165,39 @@ $(LIBREAL): $(call obj,$(REAL))
 linked = $(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $(1) $(call archive,lib) $(2) >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 link   = $(Q)$(call linked,$^,$(1))
 
-$(B)/init: $(B)/obj/initramfs/init.o $(call archive,$(OF_INIT)) $(LIBREAL)
+$(B)/init: $(O)/obj/initramfs/init.o $(call archive,$(OF_INIT)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(INIT_LIBS))
 
-$(B)/keelboot-select: $(B)/obj/initramfs/select/select_main.o $(call archive,$(OF_SELECT)) $(LIBREAL)
+$(B)/keelboot-select: $(O)/obj/initramfs/select/select_main.o $(call archive,$(OF_SELECT)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(INIT_LIBS))
 
-$(B)/keelboot-prober: $(B)/obj/initramfs/prober/prober_main.o $(call archive,$(OF_PROBER)) $(LIBREAL)
+$(B)/keelboot-prober: $(O)/obj/initramfs/prober/prober_main.o $(call archive,$(OF_PROBER)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(BLKID))
 
 # LEAN takes the place of parts of OpenSSL by their names, which another release of it may change. The sanitizers want it shared.
-helper   = $(B)/obj/initramfs/helper/helper.o $(1) $(call archive,$(OF_HELPER)) $(LIBREAL)
+helper   = $(O)/obj/initramfs/helper/helper.o $(PLAIN) $(1) $(call archive,$(OF_HELPER)) $(LIBREAL)
 $(B)/keelboot-helper: $(call helper,$(if $(SAN),,$(call obj,$(LEAN))))
 	$(call step,LD)
 	$(Q)($(call linked,$^,$(HELPER_LIBS))) 2>$@.lean || \
 		{ echo "  $@: linked with all of OpenSSL, as $(LEAN) does not fit this release of it: $@.lean says why"; \
 		  $(call linked,$(call helper,),$(HELPER_LIBS)); }
 
-$(B)/keelboot-guardian: $(B)/obj/initramfs/guardian/guardian_main.o $(call archive,$(OF_GUARDIAN)) $(LIBREAL)
+$(B)/keelboot-guardian: $(O)/obj/initramfs/guardian/guardian_main.o $(call archive,$(OF_GUARDIAN)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,)
 
-$(B)/keelboot-overlay: $(B)/obj/initramfs/overlay/overlay_main.o $(call archive,$(OF_OVERLAY)) $(LIBREAL)
+$(B)/keelboot-overlay: $(O)/obj/initramfs/overlay/overlay_main.o $(call archive,$(OF_OVERLAY)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,)
 
-$(B)/keelboot-data: $(B)/obj/initramfs/data/data_main.o $(call archive,$(OF_DATA)) $(LIBREAL)
+$(B)/keelboot-data: $(O)/obj/initramfs/data/data_main.o $(call archive,$(OF_DATA)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(INIT_LIBS))
 
-$(B)/keelboot: $(B)/obj/cli/main.o $(call archive,$(OF_COMMAND)) $(LIBREAL)
+$(B)/keelboot: $(O)/obj/cli/main.o $(PLAIN) $(call archive,$(OF_COMMAND)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(CLI_LIBS))
 
@@ -222,7 +224,7 @@ KEPTLVM  := $(B)/tests/unit/kept_lvm_test
 LINEAR   := $(B)/tests/sim/linear_sim
 
 # A real end by other names, for the simulated one that stands in front of it; and what a worker becomes is the simulation's.
-real = $(patsubst %.c,$(B)/obj/tests/sim/real_%.o,$(notdir $(1)))
+real = $(patsubst %.c,$(O)/obj/tests/sim/real_%.o,$(notdir $(1)))
 define real_rule
 $(call real,$(1)): $(call obj,$(1))
 	@mkdir -p $$(@D)
@@ -237,20 +239,20 @@ $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c 
 	$(call step,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
-FILTER   := $(B)/obj/tests/unit/filter.o
+FILTER   := $(O)/obj/tests/unit/filter.o
 
 # The linker takes the kernel seam from libreal for unit tests, from the simulation for traces.
-$(filter-out $(KEPTLVM),$(UNIT)): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(KEPTLVM),$(UNIT)): $(B)/tests/unit/%: $(O)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(TEST_LIBS)
 
-$(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(TRACE): $(B)/tests/trace/%: $(O)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
-$(filter-out $(FILECUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(FILECUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(O)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(SIMLIB) $(LIBKB) -Wl,--end-group $(LIBREAL) $(LIBKB) $(TEST_LIBS)
@@ -290,6 +292,7 @@ $(DATACUT): $(call obj,$(wildcard tests/sim/datacut_*.c) $(SIMBASE)) $(LIBKB) $(
 tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) ## build all test programs
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 test-programs)
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory DYNAMIC=1 all)
+	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory RECOMPRESS=yes all)
 
 test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
 

@@ -5,10 +5,11 @@ import re
 import shutil
 import subprocess
 
+import cli_device
 import keelreader
 import pytest
 import remake
-from cli_device import INCOMPATIBLE, KIB, NOTHING, OK, USAGE, edit, flip, run
+from cli_device import INCOMPATIBLE, KIB, NOTHING, OK, TOP, USAGE, edit, flip, run
 
 BASE = ["--compatible", "box", "--sequence", "2", "--level", "3", "--sig-capacity", "1K"]
 SQUASHFS = ["mksquashfs", "{tree}", "{image}", "-quiet", "-no-progress", "-noappend", "-all-root", "-all-time", "0",
@@ -27,7 +28,24 @@ MAKE = {    # the form, and how the image is made
     "erofs-lz4hc": (9, [*EROFS, "-zlz4hc", "{image}", "{tree}"]),
     "erofs-full-index": (9, [*EROFS, "-zlz4hc", "-Elegacy-compress", "{image}", "{tree}"]),
 }
+PROGRAMS = TOP / "build/recompress"
 FORMS = {name: remake.NAMES[form] for name, (form, _) in MAKE.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_compressors():
+    """The programs of `make RECOMPRESS=yes`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli_device, "KEELBOOT", str(PROGRAMS / "keelboot"))
+        patch.setattr(cli_device, "HELPER", str(PROGRAMS / "keelboot-helper"))
+        yield
+
+
+@pytest.fixture
+def without_compressors(monkeypatch):
+    """Those of `make`."""
+    monkeypatch.setattr(cli_device, "KEELBOOT", str(TOP / "build/keelboot"))
+    monkeypatch.setattr(cli_device, "HELPER", str(TOP / "build/keelboot-helper"))
 
 
 def good(*args, **kwargs):
@@ -83,8 +101,9 @@ def make(tmp_path_factory):
     return folder
 
 
-def create(made, name, kind, *options, version="new", older="old", base=BASE):
+def create(made, name, kind, *options, version="new", older="old", base=BASE, recompress="yes"):
     good("bundle", "create", "-o", made / name, *base, "--version", "2.0", "--key", made / "k.key",
+         "--recompress", recompress,
          "--image", f"root={image_of(made, kind, version)}", "--from", image_of(made, kind, older), *options)
     return made / name
 
@@ -103,7 +122,7 @@ def test_both_readers_make_the_blocks_again(made, kind):
     good("bundle", "verify", bundle, "--key", made / "k.pem", "--from", old)
     good("bundle", "extract", bundle, "--key", made / "k.pem", "-o", made / "out.img", "--from", old)
     assert (made / "out.img").read_bytes() == new
-    plain = create(made, "plain.keel", kind, "--full", "no", "--chunk-size", "64K", "--recompress", "no")
+    plain = create(made, "plain.keel", kind, "--full", "no", "--chunk-size", "64K", recompress="no")
     assert not FORMS[kind] in delta_of(made, plain)["forms"]
     assert delta_of(made, bundle)["payload-length"] * 2 < delta_of(made, plain)["payload-length"]
 
@@ -128,7 +147,7 @@ def test_the_tree_of_dm_verity_lies_behind_the_blocks(made):
          "--image", f"root={image_of(made, 'zstd', 'old')}")
     bundle = made / "verity.keel"
     good("bundle", "create", "-o", bundle, *BASE, "--version", "2.0", "--verity", "--key", made / "k.key",
-         "--image", f"root={image_of(made, 'zstd', 'new')}", "--from", old, "--full", "no")
+         "--image", f"root={image_of(made, 'zstd', 'new')}", "--from", old, "--full", "no", "--recompress", "yes")
     assert FORMS["zstd"] in delta_of(made, bundle)["forms"]
     good("bundle", "verify", bundle, "--key", made / "k.pem", "--from", old)
 
@@ -158,7 +177,7 @@ def test_an_image_that_is_damaged_is_an_image_still(made, kind, at):
     bent.write_bytes(data)
     bundle = made / "bent.keel"
     good("bundle", "create", "-o", bundle, *BASE, "--version", "2.0", "--key", made / "k.key", "--full", "no",
-         "--image", f"root={image_of(made, kind, 'new')}", "--from", bent)
+         "--image", f"root={image_of(made, kind, 'new')}", "--from", bent, "--recompress", "yes")
     good("bundle", "verify", bundle, "--key", made / "k.pem", "--from", bent)
 
 
@@ -166,6 +185,15 @@ def test_what_recompress_takes(made):
     told = run("bundle", "create", "-o", made / "x.keel", *BASE, "--version", "2.0",
                "--image", f"root={image_of(made, 'gzip', 'new')}", "--recompress", "maybe", code=USAGE).stderr
     assert "expected yes or no" in told
+
+
+def test_without_the_compressors_nothing_is_made_for_them(made, without_compressors):
+    images = ("--image", f"root={image_of(made, 'gzip', 'new')}", "--from", image_of(made, "gzip", "old"))
+    told = run("bundle", "create", "-o", made / "x.keel", *BASE, "--version", "2.0", *images, "--recompress", "yes",
+               code=USAGE).stderr
+    assert "this keelboot has no compressors; build it, and that of the devices, with make RECOMPRESS=yes" in told
+    good("bundle", "create", "-o", made / "plain.keel", *BASE, "--version", "2.0", "--key", made / "k.key", *images)
+    assert not FORMS["gzip"] in delta_of(made, made / "plain.keel")["forms"]
 
 
 # ---------------------------------------------------------------- on a device
@@ -210,6 +238,20 @@ def test_a_device_makes_the_blocks_again_in_the_cage(made, installed, kind):
     assert "It was made from slot b" in dev("install", bundle).stdout
     assert holds_new(dev, made, kind)
     assert "nothing to do" in dev("install", bundle, code=NOTHING).stderr
+
+
+def test_a_device_without_the_compressors_takes_the_whole_image_or_says_so(made, installed, without_compressors,
+                                                                           monkeypatch):
+    dev = installed("gzip")
+    with monkeypatch.context() as patch:
+        patch.setattr(cli_device, "KEELBOOT", str(PROGRAMS / "keelboot"))
+        patch.setattr(cli_device, "HELPER", str(PROGRAMS / "keelboot-helper"))
+        delta = for_device(made, "only.keel", "gzip", "--full", "no")
+        both = for_device(made, "both.keel", "gzip")
+    assert "root is stored for compressors that this Keelboot lacks, or has in another version; use a full bundle" in \
+        dev("install", delta, code=INCOMPATIBLE).stderr
+    assert "It was made from" not in dev("install", both).stdout
+    assert holds_new(dev, made, "gzip")
 
 
 def rot(dev):

@@ -31,7 +31,7 @@ static const char help[] =
 	"      --from [CLASS=]OLD[,version=V]   also a delta from an older bundle or image: devices\n"
 	"                            that have it need only that; repeat it\n"
 	"      --full yes|no         the whole images, too, for all other devices (yes)\n"
-	"      --recompress yes|no   deltas of squashfs and erofs compress again (yes)\n"
+	"      --recompress yes|no   devices that were built so compress squashfs and erofs again (no)\n"
 	"      --chunk-size SIZE     16K to 1M, a power of two (256K)\n"
 	"      --compress zstd|none  (zstd)\n"
 	"      --verity              a dm-verity tree behind the image root, and its root hash\n"

@@ -6,6 +6,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "update/bundle/reader.h"
+#include "update/decoder/remake_pack.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -20,7 +21,7 @@ void bundle_spec_default(struct bundle_spec *s)
 	memset(s, 0, sizeof(*s));
 	s->m.format_major = 1;
 	s->chunk = MANIFEST_CHUNK_DEFAULT;
-	s->compress = s->full = s->recompress = true;
+	s->compress = s->full = true;
 	s->level = 9;
 	s->sig_cap = 16u << 10;
 }
@@ -76,6 +77,8 @@ static const char *set_full(struct bundle_spec *s, const char *value)
 static const char *set_recompress(struct bundle_spec *s, const char *value)
 {
 	s->recompress = strcmp(value, "yes") == 0;
+	if (s->recompress && remake_library_of(REMAKE_ZLIB) == NULL)
+		return "this keelboot has no compressors; build it, and that of the devices, with make RECOMPRESS=yes";
 	return s->recompress || strcmp(value, "no") == 0 ? NULL : "expected yes or no";
 }
 

@@ -9,7 +9,7 @@ WRAP_skip := $(call hostile_names,WRAP,skip)
 CALLS_skip := $(call hostile_names,CALL,skip)
 WRAP_fail := $(call hostile_names,WRAP,fail)
 
-$(HOSTILE): $(B)/tests/hostile/%: $(call obj,tests/hostile/world.c) $(B)/obj/tests/hostile/%_main.o $(LIBKB) $(LIBREAL)
+$(HOSTILE): $(B)/tests/hostile/%: $(call obj,tests/hostile/world.c) $(O)/obj/tests/hostile/%_main.o $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAP_$*)) -o $@ $(filter %.o,$^) $(LIB_$*) \

@@ -4,6 +4,7 @@ and nothing gets into a slot that was not signed."""
 import random
 import zlib
 
+import hostile
 import pytest
 import remake
 from cli_device import edit
@@ -161,6 +162,13 @@ def test_t31_a_delta_to_other_bytes_than_were_signed_writes_nothing(seeded, name
                    "changed, or the bundle is damaged")
 
 
+@pytest.fixture
+def compressors(monkeypatch):
+    """The programs of `make RECOMPRESS=yes`."""
+    monkeypatch.setattr(hostile, "KEELBOOT", str(hostile.TOP / "build/recompress/keelboot"))
+    monkeypatch.setattr(hostile, "HELPER", str(hostile.TOP / "build/recompress/keelboot-helper"))
+
+
 def remade_bundle(target, stored, name=remake.NAMES[6], plain=PACKED):
     """Chunk 1 is of form 6."""
     new = OLD[:CHUNK] + plain + OLD[:4096]
@@ -171,7 +179,7 @@ def remade_bundle(target, stored, name=remake.NAMES[6], plain=PACKED):
 
 
 @pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
-def test_t31_a_block_that_is_made_again_is_installed(seeded):
+def test_t31_a_block_that_is_made_again_is_installed(compressors, seeded):
     result = seeded.go("install", remade_bundle(seeded, remade()), "--progress=none")
     assert result.code == 0, result.err
     assert seeded.slots["a"].read_bytes().startswith(OLD[:CHUNK] + PACKED)
@@ -179,21 +187,29 @@ def test_t31_a_block_that_is_made_again_is_installed(seeded):
 
 @pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
 @pytest.mark.parametrize("name", BAD_REMADE)
-def test_t31_a_remade_chunk_that_breaks_a_rule_is_refused_in_the_cage(seeded, name):
+def test_t31_a_remade_chunk_that_breaks_a_rule_is_refused_in_the_cage(compressors, seeded, name):
     seeded.refuses(remade_bundle(seeded, BAD_REMADE[name]), INCOMPATIBLE,
                    "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
                    "changed, or the bundle is damaged")
 
 
 @pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
-def test_t31_a_remade_chunk_to_other_bytes_than_were_signed_writes_nothing(seeded):
+def test_t31_a_remade_chunk_to_other_bytes_than_were_signed_writes_nothing(compressors, seeded):
     seeded.refuses(remade_bundle(seeded, remade(), plain=PACKED[::-1]), INCOMPATIBLE,
                    "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
                    "changed, or the bundle is damaged")
 
 
 @pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
-def test_a_form_of_another_version_of_the_compressor_is_newer(seeded):
-    other = remake.NAMES[6] + ".1"
-    seeded.refuses(remade_bundle(seeded, remade(), other), INCOMPATIBLE,
-                   "BUNDLE: image root is stored in a way that needs a newer Keelboot; update Keelboot first")
+@pytest.mark.parametrize("name, says", [
+    (remake.NAMES[6] + ".1", "for compressors that this Keelboot lacks, or has in another version; use a full bundle"),
+    ("fold", "in a way that needs a newer Keelboot; update Keelboot first")])
+def test_a_form_that_is_not_known_is_named_by_what_it_takes(compressors, seeded, name, says):
+    seeded.refuses(remade_bundle(seeded, remade(), name), INCOMPATIBLE, f"BUNDLE: image root is stored {says}")
+
+
+@pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
+def test_a_remade_chunk_is_not_for_those_without_compressors(seeded):
+    seeded.refuses(remade_bundle(seeded, remade()), INCOMPATIBLE,
+                   "BUNDLE: image root is stored for compressors that this Keelboot lacks, or has in another version; "
+                   "use a full bundle")

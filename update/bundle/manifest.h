@@ -62,6 +62,7 @@ enum manifest_encoding_kind {
 /* The forms of stored chunks by name, in the order of their numbers (enum reader_form); NULL: one
  * that this program does not have. */
 extern const char *const manifest_forms[READER_FORMS];
+#define MANIFEST_REMAKE	      "remake-" /* so do the names begin of those with a compressor */
 #define MANIFEST_FORM(number) (1u << (number))
 #define MANIFEST_FORMS_FULL \
 	0x27u /* zero, raw, zstd, zstd-next: all that an encoding of kind full may use */
@@ -72,6 +73,8 @@ struct manifest_encoding {
 	unsigned image;
 	/* also UNKNOWN when it uses a form that we do not know */
 	enum manifest_encoding_kind kind;
+	/* such a form is one of compressors */
+	bool lacks_compressor;
 	/* MANIFEST_FORM bits of the forms that its table uses */
 	unsigned forms;
 	uint8_t seed[32];

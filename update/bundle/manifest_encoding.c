@@ -34,10 +34,13 @@ static const char *set_forms(void *p, const char *value)
 		       (strlen(manifest_form_name(form)) != n ||
 			strncmp(manifest_form_name(form), value, n) != 0))
 			form++;
-		if (manifest_form_name(form) == NULL)
-			e->kind = MANIFEST_ENC_UNKNOWN;
-		else
+		if (manifest_form_name(form) != NULL)
 			e->forms |= MANIFEST_FORM(form);
+		else
+			e->kind = MANIFEST_ENC_UNKNOWN;
+		e->lacks_compressor |=
+			manifest_form_name(form) == NULL &&
+			strncmp(value, MANIFEST_REMAKE, strlen(MANIFEST_REMAKE)) == 0;
 		if (value[n] == '\0')
 			return NULL;
 	}

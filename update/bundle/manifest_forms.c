@@ -15,8 +15,8 @@ const char *const manifest_forms[READER_FORMS] = {
 	"copy",
 	"patch",
 	"zstd-next",
-	"remake-zlib-" ZLIB_VERSION,
-	"remake-xz-" LZMA_VERSION_STRING,
-	"remake-zstd-" ZSTD_VERSION_STRING,
-	"remake-lz4-" LZ4_VERSION_STRING,
+	MANIFEST_REMAKE "zlib-" ZLIB_VERSION,
+	MANIFEST_REMAKE "xz-" LZMA_VERSION_STRING,
+	MANIFEST_REMAKE "zstd-" ZSTD_VERSION_STRING,
+	MANIFEST_REMAKE "lz4-" LZ4_VERSION_STRING,
 };

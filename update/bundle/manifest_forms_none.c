@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The forms by name, without compressors: make RECOMPRESS=no. */
+/* The forms by name, without those of compressors: see RECOMPRESS in the Makefile. */
 #include "update/bundle/manifest.h"
 
 const char *const manifest_forms[READER_FORMS] = {

@@ -17,18 +17,32 @@ static bool is_usable(const struct manifest_encoding *e, const struct reader_see
 	       (e->kind == MANIFEST_ENC_SEED && seeds != NULL && seeds->have(seeds->ctx, e->seed));
 }
 
-/* No encoding can be used: e could be, on a device that has its seed. */
+static bool lacks_compressor(const struct reader *r, unsigned image)
+{
+	for (unsigned i = 0; i < r->m.nencodings; i++) {
+		if (r->m.encoding[i].image == image && r->m.encoding[i].lacks_compressor)
+			return true;
+	}
+	return false;
+}
+
+static enum kb_err fail_unknown(struct reader *r, unsigned image)
+{
+	return reader_io_fail(
+		r, KB_ENEWER,
+		lacks_compressor(r, image)
+			? "image %s is stored for compressors that this Keelboot lacks, or has in another version; use a full bundle"
+			: "image %s is stored in a way that needs a newer Keelboot; update Keelboot first",
+		r->m.image[image].name);
+}
+
+/* e could be used, on a device that has its seed. */
 static enum kb_err fail_without(struct reader *r, const char *image,
 				const struct manifest_encoding *e, const char *absent)
 {
-	bool named = e != NULL && e->seed_version[0] != '\0';
+	bool named = e->seed_version[0] != '\0';
 	char hex[2 * DIGEST_LEN + 1];
 
-	if (e == NULL)
-		return reader_io_fail(
-			r, KB_ENEWER,
-			"image %s is stored in a way that needs a newer Keelboot; update Keelboot first",
-			image);
 	bytes_hex(hex, e->seed, DIGEST_LEN);
 	return reader_io_fail(
 		r, KB_ESEED,
@@ -52,6 +66,8 @@ enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct 
 		if (is_usable(e, seeds) && (best == NULL || e->payload_len < best->payload_len))
 			best = e;
 	}
+	if (best == NULL && delta == NULL)
+		return fail_unknown(r, image);
 	if (best == NULL)
 		return fail_without(r, r->m.image[image].name, delta,
 				    seeds != NULL ? seeds->absent : NULL);
