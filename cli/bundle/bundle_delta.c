@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_delta.h"
 
-#include "cli/bundle/bundle_output.h"
 #include "cli/bundle/bundle_patch.h"
+#include "cli/bundle/bundle_put.h"
 #include "cli/bundle/bundle_queue.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
-#include "update/bundle/payload_digest.h"
-#include "update/decoder/decoder_patch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,15 +40,13 @@ struct coder {
 
 struct delta {
 	struct bundle_delta *d;
-	struct payload_digest payload;
+	struct bundle_put put;
 	struct bundle_queue queue;
 	struct job job[JOBS_MAX];
 	struct coder coder[THREADS_MAX];
 	/* what is read next, and which block of the seed is expected there */
 	uint64_t off;
 	uint32_t expected;
-	/* to compare with what was read */
-	uint8_t *check;
 };
 
 /* ---------------------------------------------------------------- filling, in order */
@@ -131,10 +127,10 @@ static enum kb_err make_chunk(struct coder *k, struct job *j, struct job_chunk *
 		return KB_OK;
 	}
 	TRY(bundle_patch_make(&k->patch, &c, m->piece + *piece, m->n - *piece));
-	jc->form = c.form;
-	jc->stored_len = c.stored_len;
-	memcpy(j->stored + j->stored_len, c.stored, c.stored_len);
-	j->stored_len += c.stored_len;
+	jc->form = c.stored.form;
+	jc->stored_len = c.stored.len;
+	memcpy(j->stored + j->stored_len, c.stored.p, c.stored.len);
+	j->stored_len += c.stored.len;
 	return KB_OK;
 }
 
@@ -160,46 +156,20 @@ static enum kb_err make_job(void *ctx, unsigned thread, unsigned number)
 
 /* ---------------------------------------------------------------- putting, in order */
 
-/* By the device's own decoder: what it makes here, it makes there. */
-static enum kb_err check_made(struct delta *w, const struct job_chunk *c, const uint8_t *plain,
-			      const uint8_t *stored, uint64_t at)
-{
-	const struct delta_seed seed = { .size = w->d->seed->size,
-					 .read = bundle_seed_read,
-					 .ctx = (void *)(uintptr_t)w->d->seed };
-
-	if (c->form == READER_COPY)
-		TRY(decoder_patch_copy(w->check, c->len, at, stored, c->stored_len, &seed));
-	else if (c->form == READER_PATCH)
-		TRY(decoder_patch(w->check, c->len, at, stored, c->stored_len, &seed));
-	else
-		return KB_OK;
-	return memcmp(w->check, plain, c->len) == 0 ? KB_OK : KB_EDIGEST;
-}
-
 static enum kb_err put_delta(void *ctx, unsigned number)
 {
 	struct delta *w = ctx;
-	struct bundle_delta *d = w->d;
 	const struct job *j = &w->job[number];
 	size_t at = 0, stored = 0;
 
 	for (unsigned i = 0; i < j->nchunks; i++) {
 		const struct job_chunk *c = &j->chunk[i];
-		uint64_t off = j->off + at;
+		const struct bundle_stored s = { c->form, j->stored + stored, c->stored_len };
 
-		TRY(check_made(w, c, j->plain + at, j->stored + stored, off));
-		TRY(bundle_table_record(&d->records, (uint32_t)(off / d->chunk), d->payload_len,
-					c->form, c->stored_len));
-		d->payload_len += c->stored_len;
-		d->forms |= MANIFEST_FORM(c->form);
+		TRY(bundle_put_chunk(&w->put, &s, j->plain + at, c->len));
 		at += c->len;
 		stored += c->stored_len;
 	}
-	TRY(payload_digest_add(&w->payload, j->stored, j->stored_len));
-	TRY(bundle_output_append(d->payload_fd, j->stored, j->stored_len));
-	if (d->progress != NULL)
-		d->progress(d->ctx, j->off + j->len);
 	return KB_OK;
 }
 
@@ -207,10 +177,6 @@ static enum kb_err put_delta(void *ctx, unsigned number)
 
 static enum kb_err alloc_all(struct delta *w)
 {
-	/* bound: a chunk */
-	w->check = malloc(MANIFEST_CHUNK_MAX);
-	if (w->check == NULL)
-		return KB_ENOSPC;
 	for (unsigned i = 0; i < w->queue.threads; i++) {
 		TRY(bundle_match_alloc(&w->coder[i].match, w->d->seed));
 		TRY(bundle_patch_alloc(&w->coder[i].patch, w->d->seed));
@@ -222,8 +188,7 @@ static enum kb_err alloc_all(struct delta *w)
 		if (w->job[i].plain == NULL || w->job[i].stored == NULL)
 			return KB_ENOSPC;
 	}
-	TRY(payload_digest_init(&w->payload));
-	return decoder_patch_init();
+	return bundle_put_begin(&w->put, w->d);
 }
 
 static void free_all(struct delta *w)
@@ -236,8 +201,7 @@ static void free_all(struct delta *w)
 		free(w->job[i].plain);
 		free(w->job[i].stored);
 	}
-	free(w->check);
-	payload_digest_free(&w->payload);
+	bundle_put_free(&w->put);
 }
 
 enum kb_err bundle_delta_run(struct bundle_delta *d)
@@ -247,12 +211,9 @@ enum kb_err bundle_delta_run(struct bundle_delta *d)
 	enum kb_err err = KB_ENOSPC;
 
 	if (w != NULL) {
-		unsigned threads = d->threads < 1 ? 1 : d->threads;
-
 		w->d = d;
 		w->expected = 0;
-		w->queue.threads = threads < THREADS_MAX ? threads : THREADS_MAX;
-		w->queue.jobs = w->queue.threads + 2;
+		bundle_queue_size(&w->queue, d->threads, THREADS_MAX);
 		w->queue.fill = fill_delta;
 		w->queue.work = make_job;
 		w->queue.put = put_delta;
@@ -261,7 +222,7 @@ enum kb_err bundle_delta_run(struct bundle_delta *d)
 		if (err == KB_OK)
 			err = bundle_queue_run(&w->queue);
 		if (err == KB_OK)
-			err = payload_digest_end(&w->payload, d->payload_digest);
+			err = bundle_put_end(&w->put);
 		free_all(w);
 	}
 	if (err != KB_OK)

@@ -128,13 +128,11 @@ enum kb_err bundle_encode_run(struct bundle_encode *e)
 {
 	/* bound: one struct */
 	struct work *w = calloc(1, sizeof(*w));
-	unsigned threads = e->threads < 1 ? 1 : e->threads;
 	enum kb_err err = KB_ENOSPC;
 
 	if (w != NULL) {
 		w->e = e;
-		w->queue.threads = threads < BUNDLE_QUEUE_THREADS ? threads : BUNDLE_QUEUE_THREADS;
-		w->queue.jobs = w->queue.threads + 2;
+		bundle_queue_size(&w->queue, e->threads, BUNDLE_QUEUE_THREADS);
 		w->queue.fill = fill_frame;
 		w->queue.work = encode_frame;
 		w->queue.put = put_frame;

@@ -3,30 +3,20 @@
 
 #include "lib/util.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define TRY_BOTH 3u /* chunks of which both ways are tried */
 
 enum kb_err bundle_patch_alloc(struct bundle_patch *p, const struct bundle_seed *seed)
 {
 	memset(p, 0, sizeof(*p));
 	p->seed = seed;
 	TRY(bundle_streams_alloc(&p->s, BUNDLE_PATCH_ROOM));
-	for (unsigned i = 0; i < 2; i++) {
-		/* bound: a chunk, what the streams may exceed it by, and zstd's own */
-		p->frame[i] = malloc(bundle_streams_frame_room(&p->s));
-		if (p->frame[i] == NULL)
-			return KB_ENOSPC;
-	}
-	return KB_OK;
+	return bundle_ways_alloc(&p->ways, bundle_streams_frame_room(&p->s));
 }
 
 void bundle_patch_free(struct bundle_patch *p)
 {
 	bundle_streams_free(&p->s);
-	free(p->frame[0]);
-	free(p->frame[1]);
+	bundle_ways_free(&p->ways);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -91,26 +81,9 @@ static void put_pieces(struct bundle_patch *p, const struct bundle_patch_chunk *
 
 /* ---------------------------------------------------------------- stored bytes */
 
-static void choose(struct bundle_patch_chunk *c, enum reader_form form, const uint8_t *stored,
-		   size_t n)
-{
-	if (n == 0 || n >= c->stored_len)
-		return;
-	c->form = form;
-	c->stored = stored;
-	c->stored_len = (uint32_t)n;
-}
-
 void bundle_patch_begin(struct bundle_patch *p)
 {
-	p->tried = 0;
-	p->sum[0] = p->sum[1] = 0;
-}
-
-/* Whether this way is worth a try: both at first, then the one that was better. */
-static bool is_worth(const struct bundle_patch *p, unsigned way)
-{
-	return p->tried < TRY_BOTH || (p->sum[1] < p->sum[0]) == (way == 1);
+	bundle_ways_begin(&p->ways);
 }
 
 static enum kb_err try_way(struct bundle_patch *p, struct bundle_patch_chunk *c, unsigned way)
@@ -120,32 +93,28 @@ static enum kb_err try_way(struct bundle_patch *p, struct bundle_patch_chunk *c,
 	size_t stored;
 
 	TRY(bundle_streams_compress(&p->s, streams, KB_ARRAY_LEN(streams), c->len + DELTA_MORE,
-				    p->frame[way], &stored));
-	choose(c, READER_PATCH, p->frame[way], stored);
-	if (p->tried < TRY_BOTH)
-		p->sum[way] += stored > 0 ? stored : c->len;
+				    p->ways.frame[way], &stored));
+	bundle_stored_try(&c->stored, READER_PATCH, p->ways.frame[way], stored);
+	bundle_ways_note(&p->ways, way, stored, c->len);
 	return KB_OK;
 }
 
 enum kb_err bundle_patch_make(struct bundle_patch *p, struct bundle_patch_chunk *c,
 			      const struct bundle_match_piece *piece, size_t n)
 {
-	static const unsigned aligns[] = { 1, DELTA_WORD };
-
-	c->form = READER_RAW;
-	c->stored = c->plain;
-	c->stored_len = c->len;
-	for (unsigned i = 0; i < 2; i++) {
-		p->s.align = aligns[i];
-		if (!is_worth(p, i))
+	c->stored = bundle_stored_raw(c->plain, c->len);
+	for (unsigned i = 0; i < BUNDLE_WAYS; i++) {
+		if (!bundle_ways_is_worth(&p->ways, i))
 			continue;
+		p->s.align = bundle_ways_align(i);
 		put_pieces(p, c, piece, n);
 		if (!p->s.needs_patch) {
-			choose(c, READER_COPY, p->s.commands.p, p->s.full ? 0 : p->s.commands.n);
+			bundle_stored_try(&c->stored, READER_COPY, p->s.commands.p,
+					  p->s.full ? 0 : p->s.commands.n);
 			return KB_OK; /* it has no words */
 		}
 		TRY(try_way(p, c, i));
 	}
-	p->tried++;
+	p->ways.tried++;
 	return KB_OK;
 }

@@ -4,9 +4,7 @@
 
 #include "cli/bundle/bundle_match.h"
 #include "cli/bundle/bundle_streams.h"
-#include "update/bundle/reader.h"
-
-#include <stdbool.h>
+#include "cli/bundle/bundle_ways.h"
 
 #define BUNDLE_PATCH_ROOM (MANIFEST_CHUNK_MAX + DELTA_MORE)
 
@@ -14,11 +12,7 @@
 struct bundle_patch {
 	const struct bundle_seed *seed;
 	struct bundle_streams s;
-	/* the frames of two ways to place words */
-	uint8_t *frame[2];
-	/* chunks that both ways were tried for, and what they gave */
-	unsigned tried;
-	uint64_t sum[2];
+	struct bundle_ways ways;
 };
 
 /* The chunk, and what is made of it. */
@@ -27,10 +21,8 @@ struct bundle_patch_chunk {
 	const uint8_t *plain;
 	uint64_t at, in_job;
 	uint32_t len;
-	/* results; stored is valid until the next one */
-	enum reader_form form;
-	const uint8_t *stored;
-	uint32_t stored_len;
+	/* the result, valid until the next one */
+	struct bundle_stored stored;
 };
 
 /* KB_ENOSPC, KB_EIO. bundle_patch_free() is due even then. */

@@ -126,6 +126,12 @@ static enum kb_err start_and_end(struct bundle_queue *q)
 	return q->err;
 }
 
+void bundle_queue_size(struct bundle_queue *q, unsigned threads, unsigned most)
+{
+	q->threads = threads < 1 ? 1 : threads < most ? threads : most;
+	q->jobs = q->threads + 2;
+}
+
 enum kb_err bundle_queue_run(struct bundle_queue *q)
 {
 	enum kb_err err;

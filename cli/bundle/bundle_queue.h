@@ -15,9 +15,8 @@
 #define BUNDLE_QUEUE_JOBS    (BUNDLE_QUEUE_THREADS + 2)
 
 struct bundle_queue {
-	/* set by the caller; jobs: at least 2, at most BUNDLE_QUEUE_JOBS */
 	unsigned threads, jobs;
-	/* Fills a job; *end: there was nothing left. */
+	/* Set by the caller: fills a job; *end: there was nothing left. */
 	enum kb_err (*fill)(void *ctx, unsigned job, bool *end);
 	/* By one of the threads. */
 	enum kb_err (*work)(void *ctx, unsigned thread, unsigned job);
@@ -39,6 +38,9 @@ struct bundle_queue {
 		pthread_t thread;
 	} thread[BUNDLE_QUEUE_THREADS];
 };
+
+/* As many threads as are wanted, but at least one and at most `most`, and two jobs more. */
+void bundle_queue_size(struct bundle_queue *q, unsigned threads, unsigned most);
 
 /* Runs all jobs. The first failure of a callback; KB_EIO: a thread cannot be started. */
 enum kb_err bundle_queue_run(struct bundle_queue *q) KB_MUST_CHECK;

@@ -2,12 +2,9 @@
 #include "cli/bundle/bundle_remade.h"
 
 #include "lib/util.h"
-#include "update/decoder/decoder_patch.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define TRY_BOTH 3u /* chunks of which both ways are tried */
 
 enum kb_err bundle_remade_alloc(struct bundle_remade *r, const struct bundle_view *view)
 {
@@ -18,14 +15,11 @@ enum kb_err bundle_remade_alloc(struct bundle_remade *r, const struct bundle_vie
 	/* bound: REMAKE_STREAMS_MAX */
 	r->sources.p = malloc(REMAKE_STREAMS_MAX);
 	r->pieces.p = malloc(REMAKE_STREAMS_MAX);
-	/* bound: the same, and what zstd may make it longer by */
-	r->frame[0] = malloc(bundle_streams_frame_room(&r->s));
-	r->frame[1] = malloc(bundle_streams_frame_room(&r->s));
+	TRY(bundle_ways_alloc(&r->ways, bundle_streams_frame_room(&r->s)));
 	/* bound: a chunk, and one struct */
 	r->check = malloc(MANIFEST_CHUNK_MAX);
 	r->remake = aligned_alloc(64, sizeof(*r->remake));
-	if (r->sources.p == NULL || r->pieces.p == NULL || r->frame[0] == NULL ||
-	    r->frame[1] == NULL || r->check == NULL || r->remake == NULL)
+	if (r->sources.p == NULL || r->pieces.p == NULL || r->check == NULL || r->remake == NULL)
 		return KB_ENOSPC;
 	return remake_init(r->remake);
 }
@@ -35,8 +29,7 @@ void bundle_remade_free(struct bundle_remade *r)
 	bundle_streams_free(&r->s);
 	free(r->sources.p);
 	free(r->pieces.p);
-	free(r->frame[0]);
-	free(r->frame[1]);
+	bundle_ways_free(&r->ways);
 	bundle_used_free(&r->used);
 	free(r->check);
 	free(r->remake);
@@ -44,8 +37,7 @@ void bundle_remade_free(struct bundle_remade *r)
 
 void bundle_remade_begin(struct bundle_remade *r)
 {
-	r->tried = 0;
-	r->sum[0] = r->sum[1] = 0;
+	bundle_ways_begin(&r->ways);
 }
 
 /* ---------------------------------------------------------------- commands */
@@ -152,35 +144,26 @@ static void end_as_is(struct bundle_remade *r)
 	r->as_is = 0;
 }
 
-static void add_block_part(struct bundle_remade *r, const struct bundle_remade_chunk *c,
-			   const struct bundle_part *part, uint64_t skip, uint64_t take)
+/* Of the compressed bytes, the chunk has `take`, behind `skip`; of filled blocks all. */
+static void add_made(struct bundle_remade *r, const struct bundle_remade_chunk *c,
+		     const struct bundle_part *part, uint64_t skip, uint64_t take)
 {
-	end_as_is(r);
-	add_text(r, c, part->text, part->text_len);
-	end_run(r);
-	r->nblocks++;
-	r->budget += part->text_len / DELTA_COMMAND_BYTES;
-	if (r->counting)
-		return;
-	bundle_streams_number(&r->s, &r->pieces, part->text_len << REMAKE_LEN_SHIFT | REMAKE_BLOCK);
-	bundle_streams_number(&r->s, &r->pieces, skip);
-	bundle_streams_number(&r->s, &r->pieces, take);
-	bundle_streams_number(&r->s, &r->pieces, part->how.how);
-	bundle_streams_number(&r->s, &r->pieces, part->how.size);
-}
+	bool filled = part->type == BUNDLE_PART_FILLED;
 
-static void add_filled(struct bundle_remade *r, const struct bundle_remade_chunk *c,
-		       const struct bundle_part *part)
-{
 	end_as_is(r);
 	add_text(r, c, part->text, part->text_len);
 	end_run(r);
 	r->nblocks++;
+	r->text_len += part->text_len;
 	r->budget += part->text_len / DELTA_COMMAND_BYTES;
 	if (r->counting)
 		return;
-	bundle_streams_number(&r->s, &r->pieces, part->text_len << REMAKE_LEN_SHIFT | REMAKE_FILL);
-	bundle_streams_number(&r->s, &r->pieces, part->len / part->how.size);
+	bundle_streams_number(&r->s, &r->pieces,
+			      part->text_len << REMAKE_LEN_SHIFT |
+				      (filled ? REMAKE_FILL : REMAKE_BLOCK));
+	bundle_streams_number(&r->s, &r->pieces, filled ? part->len / part->how.size : skip);
+	if (!filled)
+		bundle_streams_number(&r->s, &r->pieces, take);
 	bundle_streams_number(&r->s, &r->pieces, part->how.how);
 	bundle_streams_number(&r->s, &r->pieces, part->how.size);
 }
@@ -196,11 +179,7 @@ static void add_part(struct bundle_remade *r, const struct bundle_remade_chunk *
 
 	len = (end < last ? end : last) - from;
 	if (part->type >= BUNDLE_PART_BLOCK && part->text_len <= REMAKE_TEXT_MAX - r->text_len) {
-		r->text_len += part->text_len;
-		if (part->type == BUNDLE_PART_BLOCK)
-			add_block_part(r, c, part, in_block, len);
-		else
-			add_filled(r, c, part);
+		add_made(r, c, part, in_block, len);
 		return;
 	}
 	r->as_is += len;
@@ -233,27 +212,10 @@ static void add_parts(struct bundle_remade *r, const struct bundle_remade_chunk 
 
 /* ---------------------------------------------------------------- stored bytes */
 
-static void store_raw(struct bundle_remade_chunk *c)
-{
-	c->form = READER_RAW;
-	c->stored = c->plain;
-	c->stored_len = c->len;
-}
-
 /* No block is unpacked or made again. */
 static bool is_patch(const struct bundle_remade *r)
 {
 	return r->used.n == 0 && r->nblocks == 0;
-}
-
-static void choose_form(struct bundle_remade_chunk *c, enum reader_form form, const uint8_t *stored,
-			size_t n)
-{
-	if (n == 0 || n >= c->stored_len)
-		return;
-	c->form = form;
-	c->stored = stored;
-	c->stored_len = (uint32_t)n;
 }
 
 /* The frame of what the parts need: all streams, or those of a patch. */
@@ -268,37 +230,31 @@ static enum kb_err compress(struct bundle_remade *r, const struct bundle_remade_
 	return bundle_streams_compress(&r->s, all, KB_ARRAY_LEN(all), REMAKE_STREAMS_MAX, frame, n);
 }
 
-/* Whether this way is worth a try: both at first, then the one that was better. */
-static bool is_way_worth(const struct bundle_remade *r, unsigned way)
-{
-	return r->tried < TRY_BOTH || (r->sum[1] < r->sum[0]) == (way == 1);
-}
-
 static enum kb_err try_remade_way(struct bundle_remade *r, struct bundle_remade_chunk *c,
 				  const struct bundle_text_image *im, unsigned way)
 {
-	static const unsigned aligns[] = { 1, DELTA_WORD };
 	size_t n;
 
 	r->sources.n = r->pieces.n = 0;
 	bundle_streams_begin(&r->s, c->at);
-	r->s.align = aligns[way];
+	r->s.align = bundle_ways_align(way);
 	bundle_used_place(&r->used, &r->s, &r->sources);
 	add_parts(r, c, im, false);
 	r->s.full |= r->s.ncommands > r->budget;
 	if (is_patch(r) && !r->s.needs_patch) {
-		choose_form(c, READER_COPY, r->s.commands.p, r->s.full ? 0 : r->s.commands.n);
+		bundle_stored_try(&c->stored, READER_COPY, r->s.commands.p,
+				  r->s.full ? 0 : r->s.commands.n);
 		return KB_OK;
 	}
-	TRY(compress(r, c, r->frame[way], &n));
-	choose_form(c, is_patch(r) ? READER_PATCH : READER_REMAKE_ZLIB + r->view->blocks.packer,
-		    r->frame[way], n);
-	if (r->tried < TRY_BOTH)
-		r->sum[way] += n > 0 ? n : c->len;
+	TRY(compress(r, c, r->ways.frame[way], &n));
+	bundle_stored_try(&c->stored,
+			  is_patch(r) ? READER_PATCH : READER_REMAKE_ZLIB + r->view->blocks.packer,
+			  r->ways.frame[way], n);
+	bundle_ways_note(&r->ways, way, n, c->len);
 	return KB_OK;
 }
 
-/* By the device's own decoder: what it makes here, it makes there. */
+/* By the device's own decoder, as bundle_put_chunk() does with other forms. */
 static enum kb_err check_remade(struct bundle_remade *r, struct bundle_remade_chunk *c)
 {
 	const struct delta_seed seed = { .size = r->view->image,
@@ -306,16 +262,15 @@ static enum kb_err check_remade(struct bundle_remade *r, struct bundle_remade_ch
 					 .ctx = (void *)(uintptr_t)&r->view->seed };
 	const struct remake_chunk m = { .packer = r->view->blocks.packer,
 					.at = c->at,
-					.stored = c->stored,
-					.stored_len = c->stored_len };
-
+					.stored = c->stored.p,
+					.stored_len = c->stored.len };
 	enum kb_err err;
 
-	if (c->form < READER_REMAKE_ZLIB)
+	if (!reader_form_is_remade(c->stored.form))
 		return KB_OK;
 	err = remake_chunk(r->remake, r->check, c->len, &m, &seed);
 	if (err == KB_EFORMAT) { /* more than a device takes */
-		store_raw(c);
+		c->stored = bundle_stored_raw(c->plain, c->len);
 		return KB_OK;
 	}
 	TRY(err);
@@ -325,14 +280,14 @@ static enum kb_err check_remade(struct bundle_remade *r, struct bundle_remade_ch
 enum kb_err bundle_remade_make(struct bundle_remade *r, struct bundle_remade_chunk *c,
 			       const struct bundle_text_image *im)
 {
-	store_raw(c);
+	c->stored = bundle_stored_raw(c->plain, c->len);
 	bundle_used_begin(&r->used);
 	add_parts(r, c, im, true);
 	bundle_used_choose(&r->used);
-	for (unsigned way = 0; way < 2; way++) {
-		if (is_way_worth(r, way))
+	for (unsigned way = 0; way < BUNDLE_WAYS; way++) {
+		if (bundle_ways_is_worth(&r->ways, way))
 			TRY(try_remade_way(r, c, im, way));
 	}
-	r->tried += c->form != READER_COPY;
+	r->ways.tried += c->stored.form != READER_COPY;
 	return check_remade(r, c);
 }

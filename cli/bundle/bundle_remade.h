@@ -7,7 +7,7 @@
 #include "cli/bundle/bundle_streams.h"
 #include "cli/bundle/bundle_text.h"
 #include "cli/bundle/bundle_used.h"
-#include "update/bundle/reader.h"
+#include "cli/bundle/bundle_ways.h"
 #include "update/decoder/remake.h"
 
 /* What a thread keeps. */
@@ -15,11 +15,7 @@ struct bundle_remade {
 	const struct bundle_view *view;
 	struct bundle_streams s;
 	struct bundle_stream sources, pieces;
-	/* owned: the frames of two ways to place words */
-	uint8_t *frame[2];
-	/* chunks that both ways were tried for, and what they gave */
-	unsigned tried;
-	uint64_t sum[2];
+	struct bundle_ways ways;
 	struct bundle_used used;
 	/* what is put next, as it grows */
 	struct bundle_remade_run {
@@ -50,10 +46,8 @@ struct bundle_remade_chunk {
 	size_t npieces;
 	/* the first of its parts that reaches into the chunk */
 	size_t first;
-	/* results; stored is valid until the next one */
-	enum reader_form form;
-	const uint8_t *stored;
-	uint32_t stored_len;
+	/* the result, valid until the next one */
+	struct bundle_stored stored;
 };
 
 /* KB_ENOSPC, KB_EIO. bundle_remade_free() is due even then. */

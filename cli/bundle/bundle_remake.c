@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_remake.h"
 
-#include "cli/bundle/bundle_output.h"
+#include "cli/bundle/bundle_put.h"
 #include "cli/bundle/bundle_queue.h"
 #include "cli/bundle/bundle_remade.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
-#include "update/bundle/payload_digest.h"
-#include "update/decoder/decoder_patch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,7 +44,7 @@ struct work {
 	struct bundle_delta *d;
 	const struct bundle_view *view;
 	struct bundle_text_image image;
-	struct payload_digest payload;
+	struct bundle_put put;
 	struct bundle_queue queue;
 	struct job job[JOBS_MAX];
 	struct coder coder[THREADS_MAX];
@@ -126,10 +124,10 @@ static enum kb_err remake_one(struct work *w, struct coder *k, struct job *j, st
 	if (bytes_all(c.plain, c.len, 0))
 		return KB_OK;
 	TRY(bundle_remade_make(&k->remade, &c, &w->image));
-	jc->form = c.form;
-	jc->stored_len = c.stored_len;
-	memcpy(j->stored + j->stored_len, c.stored, c.stored_len);
-	j->stored_len += c.stored_len;
+	jc->form = c.stored.form;
+	jc->stored_len = c.stored.len;
+	memcpy(j->stored + j->stored_len, c.stored.p, c.stored.len);
+	j->stored_len += c.stored.len;
 	return KB_OK;
 }
 
@@ -160,23 +158,16 @@ static enum kb_err remake_job(void *ctx, unsigned thread, unsigned number)
 static enum kb_err put_job(void *ctx, unsigned number)
 {
 	struct work *w = ctx;
-	struct bundle_delta *d = w->d;
 	const struct job *j = &w->job[number];
-	uint64_t off = j->off;
+	size_t stored = 0;
 
 	for (unsigned i = 0; i < j->nchunks; i++) {
 		const struct job_chunk *c = &j->chunk[i];
+		const struct bundle_stored s = { c->form, j->stored + stored, c->stored_len };
 
-		TRY(bundle_table_record(&d->records, (uint32_t)(off / d->chunk), d->payload_len,
-					c->form, c->stored_len));
-		d->payload_len += c->stored_len;
-		d->forms |= MANIFEST_FORM(c->form);
-		off += c->len;
+		TRY(bundle_put_chunk(&w->put, &s, w->image.bytes.p + w->put.off, c->len));
+		stored += c->stored_len;
 	}
-	TRY(payload_digest_add(&w->payload, j->stored, j->stored_len));
-	TRY(bundle_output_append(d->payload_fd, j->stored, j->stored_len));
-	if (d->progress != NULL)
-		d->progress(d->ctx, off);
 	return KB_OK;
 }
 
@@ -202,7 +193,7 @@ static enum kb_err alloc_remaking(struct work *w)
 	}
 	for (unsigned i = 0; i < w->queue.jobs; i++)
 		TRY(alloc_job(&w->job[i]));
-	return payload_digest_init(&w->payload);
+	return bundle_put_begin(&w->put, w->d);
 }
 
 static void free_remaking(struct work *w)
@@ -219,7 +210,7 @@ static void free_remaking(struct work *w)
 		free(w->job[i].text.part);
 	}
 	bundle_text_close(&w->image);
-	payload_digest_free(&w->payload);
+	bundle_put_free(&w->put);
 }
 
 static enum kb_err map_file_at(uint8_t *p, const struct bundle_source *s)
@@ -247,19 +238,16 @@ static enum kb_err map_source(const struct bundle_source *s, uint8_t **p)
 
 static enum kb_err run_jobs(struct work *w, const uint8_t *image)
 {
-	unsigned threads = w->d->threads < 1 ? 1 : w->d->threads;
-
 	TRY(bundle_text_open(&w->image, (struct bundle_blocks_image){ image, w->d->source->size },
 			     w->d->chunk, w->view));
-	w->queue.threads = threads < THREADS_MAX ? threads : THREADS_MAX;
-	w->queue.jobs = w->queue.threads + 2;
+	bundle_queue_size(&w->queue, w->d->threads, THREADS_MAX);
 	w->queue.fill = fill_job;
 	w->queue.work = remake_job;
 	w->queue.put = put_job;
 	w->queue.ctx = w;
 	TRY(alloc_remaking(w));
 	TRY(bundle_queue_run(&w->queue));
-	return payload_digest_end(&w->payload, w->d->payload_digest);
+	return bundle_put_end(&w->put);
 }
 
 enum kb_err bundle_remake_run(struct bundle_delta *d, const struct bundle_view *view)

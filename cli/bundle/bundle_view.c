@@ -102,10 +102,7 @@ static enum kb_err put_blocks(void *ctx, unsigned number)
 
 static enum kb_err run_unpacking(struct unpacking *u, unsigned threads)
 {
-	u->queue.threads = threads < 1			    ? 1
-			   : threads < BUNDLE_QUEUE_THREADS ? threads
-							    : BUNDLE_QUEUE_THREADS;
-	u->queue.jobs = u->queue.threads + 2;
+	bundle_queue_size(&u->queue, threads, BUNDLE_QUEUE_THREADS);
 	u->queue.fill = fill_blocks;
 	u->queue.work = unpack_blocks;
 	u->queue.put = put_blocks;
