@@ -33,18 +33,19 @@ def run(command, cwd=None) -> subprocess.CompletedProcess:
 
 def _of_debian() -> list:
     """[(URI, suite)] of this system: Debian's own, its updates and its security."""
-    result = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"])
+    result = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages",
+                  "Origin: Debian"])
     pairs = [tuple(line.split()) for line in result.stdout.splitlines() if len(line.split()) == 2]
-    found = sorted({pair for pair in pairs if pair[0].rstrip("/").endswith(("/debian", "/debian-security"))
-                    and not pair[1].endswith("-backports")})
+    found = sorted({pair for pair in pairs if "-backports" not in pair[1]})
     if not found:
         raise AptError("cannot tell where Debian's packages are: apt knows no mirror; run apt-get update")
     return found
 
 
 def mirror() -> str:
-    """Where this system has its packages from."""
-    return next((uri for uri, _ in _of_debian() if uri.rstrip("/").endswith("/debian")), _of_debian()[0][0])
+    """Where this system has its packages from: all suites are there, but for security's."""
+    found = _of_debian()
+    return next((uri for uri, suite in found if "-" not in suite and "/" not in suite), found[0][0])
 
 
 def options(folder: Path, suite: str = "", arch: str = "") -> list:

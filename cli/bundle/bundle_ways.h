@@ -21,7 +21,7 @@ struct bundle_ways {
 
 struct bundle_stored {
 	enum reader_form form;
-	/* somebody else's */
+	/* borrowed */
 	const uint8_t *p;
 	uint32_t len;
 };

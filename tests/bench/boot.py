@@ -53,15 +53,29 @@ def least(device: Device, bus: str, *options) -> Path:
                             name="least", modules=("ext4",))
 
 
-def window(device: Device, disk: Path, bus: str, initrd: Path, so: Path, work: Path) -> float:
-    """Million instructions between the marks."""
+def own_disk(device: Device, work: Path) -> Path:
+    """A root that marks the end of the window."""
+    disk = device.disk(a=device.system("1.0", files={"sbin/init": compiled(work, "mark_root"), **own_modules(device)}))
+    with open(disk, "ab") as file:      # an SD card has a power of two
+        file.truncate(1 << (disk.stat().st_size - 1).bit_length())
+    return disk
+
+
+def marks(device: Device, disk: Path, bus: str, initrd: Path, so: Path, work: Path) -> dict:
+    """Million instructions at the first time of each mark."""
     out = work / "plugin.out"
     out.unlink(missing_ok=True)
     with device.machine(disk, bus=bus, initrd=initrd, watchdog=True,
                         extra=("-plugin", str(so), "-d", "plugin", "-D", str(out))) as machine:
         machine.wait_shutdown(120)
-    marks = dict(re.findall(r"mark (\d+) (\d+)", out.read_text()))
-    return (int(marks["2"]) - int(marks["1"])) / 1e6
+    found = re.findall(r"mark (\d+) (\d+)", out.read_text())
+    return {int(number): int(count) / 1e6 for number, count in reversed(found)}
+
+
+def window(*boot) -> float:
+    """Million instructions from /init to the root's init."""
+    found = marks(*boot)
+    return found[2] - found[1]
 
 
 def boot_seconds(device: Device, disk: Path, bus: str, initrd: Path) -> float:
@@ -84,10 +98,7 @@ def main() -> int:
         mark = compiled(work, "mark_init")
         minimal = compiled(work, "minimal_init")
         so = plugin(work)
-        image = device.system("1.0", files={"sbin/init": compiled(work, "mark_root"), **own_modules(device)})
-        disk = device.disk(a=image)
-        with open(disk, "ab") as file:      # an SD card has a power of two
-            file.truncate(1 << (disk.stat().st_size - 1).bit_length())
+        disk = own_disk(device, work)
         packed = {
             "keelboot": device.initramfs("--init", mark, "--add", f"{device.build / 'init'}:/init.measured",
                                          name="keelboot", modules=SETS),

@@ -18,7 +18,7 @@ TOP = Path(__file__).resolve().parents[2]
 BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH), str(TOP / "qemu")]
 
-from boot import LEAST, SETS, compiled, least, own_modules, plugin      # noqa: E402
+from boot import LEAST, SETS, compiled, least, marks, own_disk, plugin      # noqa: E402
 from kbdevice import Device, run         # noqa: E402
 
 # What is done from a mark on, and the mark.
@@ -47,17 +47,6 @@ def marked_init(work: Path) -> Path:
     return work / "init"
 
 
-def marks(device: Device, disk: Path, bus: str, initrd: Path, so: Path, work: Path) -> dict:
-    """Million instructions at the first time of each mark."""
-    out = work / "plugin.out"
-    out.unlink(missing_ok=True)
-    with device.machine(disk, bus=bus, initrd=initrd, watchdog=True,
-                        extra=("-plugin", str(so), "-d", "plugin", "-D", str(out))) as machine:
-        machine.wait_shutdown(240)
-    found = re.findall(r"mark (\d+) (\d+)", out.read_text())
-    return {int(number): int(count) / 1e6 for number, count in reversed(found)}
-
-
 def table(name: str, steps: tuple, found: dict) -> None:
     print(f"\n| {name} | M instructions |\n|---|---|")
     ends = [*[mark for _, mark in steps[1:]], 2]
@@ -74,10 +63,7 @@ def main() -> int:
         work = Path(temp)
         device, so, mark = Device(work), plugin(work), compiled(work, "mark_init")
         device.conf = device.conf.replace("[system]\n", "[system]\nusb-disk=yes\n")
-        files = {"sbin/init": compiled(work, "mark_root"), **own_modules(device)}
-        disk = device.disk(a=device.system("1.0", files=files))
-        with open(disk, "ab") as file:      # an SD card has a power of two
-            file.truncate(1 << (disk.stat().st_size - 1).bit_length())
+        disk = own_disk(device, work)
         minimal = compiled(work, "minimal_init")
         own = device.initramfs("--init", mark, "--add", f"{marked_init(work)}:/init.measured", name="marked",
                                modules=SETS)
