@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/attempt.h"
 
+#include "selector/pair.h"
+
 /* One run over the candidates. */
 struct run {
 	struct attempt *a;
@@ -12,11 +14,16 @@ struct run {
 	choose_mask failed;
 	/* a save failed: the disk has a->disk, or what was being saved */
 	bool unsure;
+	/* the loader could not be asked for a pair */
+	bool in_vain;
+	/* nothing else mounted: what had to wait is tried */
+	bool last_pass;
 };
 
 enum step {
-	STEP_NEXT,  /* this one is out */
-	STEP_LATER, /* could not be charged: only if nothing else mounts, in this run or the next */
+	STEP_NEXT,   /* this one is out */
+	STEP_LATER,  /* could not be charged, or handed over: only if nothing else mounts, in this
+		      * run or the next */
 	STEP_BOOTED, /* mounted */
 };
 
@@ -56,6 +63,11 @@ static void note_failure(struct run *r, const struct choose_candidate *c, const 
 		r->a->no_fallback |= (choose_mask)(1u << c->slot);
 }
 
+static bool is_elsewhere(const struct run *r, const struct choose_candidate *c)
+{
+	return pair_is_elsewhere(r->a->paired, r->a->running, c);
+}
+
 /* It was not booted, but costs what a boot of it would have cost. */
 static void failed_preflight(struct run *r, const struct choose_candidate *c, const char *reason,
 			     enum kb_err err)
@@ -69,10 +81,20 @@ static void failed_preflight(struct run *r, const struct choose_candidate *c, co
 	note_failure(r, c, reason, err);
 }
 
-static bool good_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
+/* Uncounted, a good one is better than what is not; else one whose pair runs, than one that would
+ * have to do without its own. */
+static bool is_better(const struct run *r, const struct choose_candidate *o,
+		      const struct choose_candidate *c)
+{
+	if (is_risky(r->s, o) != is_risky(r->s, c))
+		return is_risky(r->s, c);
+	return is_elsewhere(r, c) && !is_elsewhere(r, o);
+}
+
+static bool better_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
 {
 	for (unsigned i = at + 1; i < l->n; i++)
-		if (!is_risky(r->s, &l->c[i]) && !(r->failed >> l->c[i].slot & 1))
+		if (!(r->failed >> l->c[i].slot & 1) && is_better(r, &l->c[i], &l->c[at]))
 			return true;
 	return false;
 }
@@ -100,42 +122,49 @@ static bool sit_out_delay(struct run *r, const struct choose_candidate *c)
 	return state_is_whole(&r->s->slot[c->slot]);
 }
 
+/* Its own pair does not run, and the loader is to be asked for it. */
+static bool is_for_loader(const struct run *r, const struct choose_candidate *c)
+{
+	return is_elsewhere(r, c) && !r->in_vain;
+}
+
+/* Where the slot is handed over, its own pair does this. */
 static enum kb_err prepare(struct run *r, const struct choose_candidate *c, char *reason)
 {
-	if (r->ops->prepare == NULL)
+	if (r->ops->prepare == NULL || is_for_loader(r, c))
 		return KB_OK;
 	r->unsure = true; /* it may have saved the state */
 	return r->ops->prepare(r->ctx, c, reason);
 }
 
-/* Charges the candidate and mounts it. may_wait: there is something better to do when the charge
- * can not be written. */
-static enum step try_one(struct run *r, const struct choose_candidate *c, bool may_wait)
+static enum kb_err look_and_prepare(struct run *r, const struct choose_candidate *c, char *reason)
 {
-	char reason[STATE_STR_MAX + 1] = "";
-	struct state charged;
 	enum kb_err err = r->ops->preflight(r->ctx, c->slot, reason);
 
-	if (err == KB_ENODEV)
-		return STEP_NEXT;
-	if (err != KB_OK) {
-		failed_preflight(r, c, reason, err);
-		return STEP_NEXT;
-	}
-	if (!sit_out_delay(r, c))
-		return STEP_NEXT;
-	err = prepare(r, c, reason);
-	if (err != KB_OK) {
-		failed_preflight(r, c, reason, err);
-		return STEP_NEXT;
-	}
-	charged = *r->s;
-	choose_charge(&charged, c, r->a->charge_good);
+	if (err == KB_OK && !sit_out_delay(r, c))
+		return KB_ENODEV;
+	if (err == KB_OK)
+		err = prepare(r, c, reason);
+	return err;
+}
+
+/* Makes what booting it costs durable. */
+static bool charge(struct run *r, const struct choose_candidate *c)
+{
+	struct state charged = *r->s;
+
+	choose_charge(&charged, c, r->a->charge_good || is_for_loader(r, c));
+	charged.handed = is_for_loader(r, c);
 	r->a->counted = save_changes(r, &charged) == KB_OK;
 	if (r->a->counted)
 		*r->s = charged;
-	else if (may_wait || good_one_comes_back(r, c))
-		return STEP_LATER;
+	return r->a->counted;
+}
+
+static enum step mount(struct run *r, const struct choose_candidate *c, char *reason)
+{
+	enum kb_err err;
+
 	r->a->chosen = *c;
 	err = r->ops->mount(r->ctx, c->slot, reason);
 	if (err == KB_OK)
@@ -143,6 +172,72 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 	r->a->chosen = nobody;
 	note_failure(r, c, reason, err);
 	return STEP_NEXT;
+}
+
+/* It was charged. A loader that cannot be asked costs what a failed mount costs, but the slot may
+ * still be booted by the kernel that runs, if nothing else is left. */
+static enum step hand_over(struct run *r, const struct choose_candidate *c, char *reason)
+{
+	r->a->chosen = *c;
+	if (r->ops->hand_over(r->ctx, c->slot, reason) == KB_OK)
+		return STEP_BOOTED;
+	r->a->chosen = nobody;
+	r->in_vain = true;
+	choose_failed(r->s, c, reason);
+	return STEP_LATER;
+}
+
+/* Charges the candidate and enters it. may_wait: there is something better to do when the charge
+ * can not be written. */
+static enum step try_one(struct run *r, const struct choose_candidate *c, bool may_wait)
+{
+	char reason[STATE_STR_MAX + 1] = "";
+	enum kb_err err;
+
+	if (is_elsewhere(r, c) && r->in_vain && !r->last_pass)
+		return STEP_LATER;
+	err = look_and_prepare(r, c, reason);
+	if (err == KB_ENODEV)
+		return STEP_NEXT;
+	if (err != KB_OK) {
+		failed_preflight(r, c, reason, err);
+		return STEP_NEXT;
+	}
+	if (!charge(r, c) && (may_wait || good_one_comes_back(r, c))) {
+		r->a->uncountable |= (choose_mask)(1u << c->slot);
+		return STEP_LATER;
+	}
+	if (is_for_loader(r, c) && r->a->counted)
+		return hand_over(r, c, reason);
+	return mount(r, c, reason);
+}
+
+/* What it was charged with covers this boot, too. That it has arrived must be durable before it is
+ * entered: else a loader that starts this pair again would never be noticed. False: not entered. */
+static bool try_arrived(struct run *r)
+{
+	const struct choose_candidate c = {
+		.slot = r->s->open,
+		.tier = state_is_fit(&r->s->slot[r->s->open]) ||
+					r->s->slot[r->s->open].st == STATE_TRIAL
+				? CHOOSE_NORMAL
+				: CHOOSE_RETRY,
+	};
+	char reason[STATE_STR_MAX + 1] = "";
+	enum kb_err err = look_and_prepare(r, &c, reason);
+	struct state arrived;
+
+	if (err != KB_OK) {
+		note_failure(r, &c, reason, err);
+		return false;
+	}
+	arrived = *r->s;
+	arrived.handed = 0;
+	r->a->counted = save_changes(r, &arrived) == KB_OK;
+	if (!r->a->counted)
+		return false;
+	*r->s = arrived;
+	return mount(r, &c, reason) == STEP_BOOTED;
 }
 
 /* keelboot.slot=: a person decided; nothing is counted, and the state is not written. */
@@ -162,6 +257,22 @@ static bool try_forced(struct run *r)
 	return false;
 }
 
+/* The second time, one that could not be handed over is booted here. */
+static bool try_what_waited(struct run *r, const struct choose_list *l)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		enum step step = STEP_LATER;
+
+		if (r->failed >> l->c[i].slot & 1 || good_one_comes_back(r, &l->c[i]))
+			continue;
+		for (unsigned n = 0; n < 2 && step == STEP_LATER; n++)
+			step = try_one(r, &l->c[i], false);
+		if (step == STEP_BOOTED)
+			return true;
+	}
+	return false;
+}
+
 static bool try_all(struct run *r, const struct choose_list *l)
 {
 	struct choose_list later = { 0 };
@@ -171,22 +282,18 @@ static bool try_all(struct run *r, const struct choose_list *l)
 
 		if (r->failed >> c->slot & 1 || !state_is_whole(&r->s->slot[c->slot]))
 			continue;
-		switch (try_one(r, c, is_risky(r->s, c) && good_one_follows(r, l, i))) {
+		switch (try_one(r, c, better_one_follows(r, l, i))) {
 		case STEP_BOOTED:
 			return true;
 		case STEP_LATER:
 			later.c[later.n++] = *c;
-			r->a->uncountable |= (choose_mask)(1u << c->slot);
 			break;
 		case STEP_NEXT:
 			break;
 		}
 	}
-	for (unsigned i = 0; i < later.n; i++)
-		if (!(r->failed >> later.c[i].slot & 1) && !good_one_comes_back(r, &later.c[i]) &&
-		    try_one(r, &later.c[i], false) == STEP_BOOTED)
-			return true;
-	return false;
+	r->last_pass = true;
+	return try_what_waited(r, &later);
 }
 
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
@@ -203,6 +310,10 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 	a->token = 0;
 	if (try_forced(&r))
 		return KB_OK;
+	if (a->arrived && s->open != STATE_NONE && try_arrived(&r)) {
+		a->token = s->open_token;
+		return KB_OK;
+	}
 	/* A oneshot of a slot that is not whole is an order that nobody can carry out. */
 	if (s->oneshot != STATE_NONE && !state_is_whole(&s->slot[s->oneshot]))
 		s->oneshot = STATE_NONE;

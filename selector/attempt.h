@@ -35,6 +35,12 @@ struct attempt_ops {
 	 * be NULL. Not called where nothing is counted.
 	 */
 	enum kb_err (*prepare)(void *ctx, const struct choose_candidate *c, char *reason);
+	/*
+	 * Asks the boot loader for the slot's own pair, once, and restarts. KB_OK: the machine is
+	 * about to. Any error: next candidate, with this reason. May be NULL where no slot has
+	 * a pair.
+	 */
+	enum kb_err (*hand_over)(void *ctx, int slot, char *reason);
 };
 
 struct attempt {
@@ -43,6 +49,13 @@ struct attempt {
 	/* keelboot.slot=: this slot first, uncounted, and the state is not written; or STATE_NONE
 	 */
 	int forced;
+	/* the slot whose pair runs, or STATE_NONE */
+	int running;
+	/* slots that only their own pair may boot, but for a last resort; 0: any kernel boots any
+	 * slot */
+	choose_mask paired;
+	/* pair_arrived(): the attempt of s->open goes on */
+	bool arrived;
 	/* the state as it was last known to be durable */
 	struct state disk;
 	/* results */
@@ -61,10 +74,14 @@ struct attempt {
 };
 
 /*
- * Boots the first candidate of s (settled, in memory; a->disk is what the disk holds) that is
- * charged durably and then mounts. When a charge cannot be written, good slots go before trials
+ * An attempt that has arrived goes on first: it was charged where it was handed over.
+ *
+ * Then it boots the first candidate of s (settled, in memory; a->disk is what the disk holds) that
+ * is charged durably and then mounts. When a charge cannot be written, good slots go before trials
  * and oneshots. Those boot uncounted only when nothing else mounts, and no good slot failed that
- * another run would boot (KB_ENOCAND: make that run). a->chosen says what was mounted. A failure
+ * another run would boot (KB_ENOCAND: make that run). A candidate whose own pair does not run is
+ * charged and handed over; if it cannot be charged, it boots here like those. a->chosen says what
+ * was mounted, or handed over. A failure
  * that no later charge recorded is written at the end if anything changed. KB_ENOCAND: nothing
  * mounts; what was learned is written if that is possible.
  */

@@ -141,6 +141,7 @@ void choose_charge(struct state *s, const struct choose_candidate *c, bool charg
 		state_use_retry(t);
 	s->open = t->st != STATE_GOOD || charge_good || opens_attempt(s, c) ? c->slot : STATE_NONE;
 	s->open_token = 0;
+	s->handed = 0;
 	s->clean = false;
 }
 
@@ -151,9 +152,7 @@ void choose_failed(struct state *s, const struct choose_candidate *c, const char
 	state_set_text(t->reason, reason);
 	if (t->st == STATE_GOOD)
 		state_add_crash(t);
-	s->open = STATE_NONE;
-	s->open_token = 0;
-	s->clean = false;
+	state_close_attempt(s);
 }
 
 static bool is_in(choose_mask mask, int slot)

@@ -247,11 +247,8 @@ void plan_install_begin(struct state *s, int target, uint64_t back)
 	if (state_lost_trust(t))
 		state_use_retry(t);
 	*t = (struct state_slot){ .st = STATE_WRITING, .retries = t->retries };
-	if (s->open == target) {
-		s->open = STATE_NONE;
-		s->open_token = 0;
-		s->clean = false;
-	}
+	if (s->open == target)
+		state_close_attempt(s);
 	forget_slot(&s->last, target);
 	forget_slot(&s->lr, target);
 	forget_slot(&s->oneshot, target);

@@ -121,15 +121,38 @@ static void settle_good(struct state *s, enum reset_cause cause, bool charge_goo
 		add_doubt(t, cause);
 }
 
+static void give_back(struct state_slot *t)
+{
+	t->grace--;
+	if (t->st == STATE_TRIAL && t->tries < STATE_TRIES_MAX)
+		t->tries++;
+}
+
 static void settle_trial(struct state_slot *t, enum reset_cause cause)
 {
 	if (!is_explained(cause) || t->grace == 0) {
 		state_set_text(t->reason, reason_of_trial(cause));
 		return;
 	}
-	t->grace--;
-	if (t->st == STATE_TRIAL && t->tries < STATE_TRIES_MAX)
-		t->tries++;
+	give_back(t);
+}
+
+/* Whatever the reset's cause is: the loader did not start its pair, or that did not get so far. */
+static void settle_handed(struct state *s, enum reset_cause cause)
+{
+	struct state_slot *t = &s->slot[s->open];
+
+	if (is_explained(cause) && t->grace > 0 && was_retry(s)) {
+		return_retry(t);
+		return;
+	}
+	if (is_explained(cause) && t->grace > 0) {
+		give_back(t);
+		return;
+	}
+	if (t->st == STATE_GOOD)
+		state_add_crash(t);
+	state_set_text(t->reason, "its kernel did not come up");
 }
 
 /* True if one was under way. */
@@ -169,15 +192,20 @@ void reset_settle(struct state *s, enum reset_cause cause, bool charge_good)
 {
 	bool applying = settle_applies(s, cause);
 
-	if (s->open != STATE_NONE && s->slot[s->open].st == STATE_GOOD)
+	if (s->open != STATE_NONE && s->handed != 0)
+		settle_handed(s, cause);
+	else if (s->open != STATE_NONE && s->slot[s->open].st == STATE_GOOD)
 		settle_good(s, cause, charge_good);
 	else if (s->open != STATE_NONE)
 		settle_trial(&s->slot[s->open], cause);
 	else if (cause == RESET_CRASH && !applying && s->last != STATE_NONE &&
 		 s->slot[s->last].st == STATE_GOOD)
 		add_crash(&s->slot[s->last]);
-	s->open = STATE_NONE;
-	s->open_token = 0;
-	s->clean = false;
+	state_close_attempt(s);
 	settle_exhausted(s);
+}
+
+void reset_go_on(struct state *s, enum reset_cause cause)
+{
+	(void)settle_applies(s, cause);
 }

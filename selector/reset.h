@@ -62,3 +62,11 @@ const char *reset_name(enum reset_cause cause);
  * and `open` are cleared.
  */
 void reset_settle(struct state *s, enum reset_cause cause, bool charge_good);
+
+/*
+ * The same where the attempt goes on (pair_arrived()): only the applies are closed. An attempt that
+ * was handed to its own pair, and another one came up, is settled by reset_settle(): unless POWER
+ * or CLEAN excuses it, and while there is grace, a good slot has crashed, and a trial's try is
+ * spent.
+ */
+void reset_go_on(struct state *s, enum reset_cause cause);

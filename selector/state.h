@@ -151,6 +151,9 @@ struct state {
 	int8_t open;
 	/* seq of the record that charged it */
 	uint64_t open_token;
+	/* open_token of an attempt that was handed to the slot's own pair, which has not come up
+	 * yet; 0: none. Not 0 while open_token is: whoever writes the record makes them equal */
+	uint64_t handed;
 	/* the attempt under way ended by an orderly reboot; only while open */
 	bool clean;
 	/* slot to boot once, or STATE_NONE */
@@ -307,6 +310,15 @@ void state_return_retry(struct state_slot *t);
 
 /* What counted against a good slot is over. */
 void state_trust(struct state_slot *t);
+
+/* No attempt is under way any more. */
+static inline void state_close_attempt(struct state *s)
+{
+	s->open = STATE_NONE;
+	s->open_token = 0;
+	s->handed = 0;
+	s->clean = false;
+}
 
 /* The slot in which the release is on trial, with tries left; or STATE_NONE. */
 int state_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN]);

@@ -292,10 +292,10 @@ static void need_number(const struct state *s, uint64_t *v)
 /* What follows from the values together. */
 static void make_whole(struct state *s)
 {
-	if (s->open == STATE_NONE) {
-		s->open_token = 0;
-		s->clean = false;
-	}
+	if (s->open == STATE_NONE)
+		state_close_attempt(s);
+	if (s->handed != s->open_token) /* an older Keelboot has charged another one since */
+		s->handed = 0;
 	for (unsigned i = 0; i < s->nslots; i++) {
 		struct state_slot *t = &s->slot[i];
 

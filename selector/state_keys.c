@@ -24,6 +24,7 @@ const struct state_key state_keys[] = {
 	{ "clean", CORE, STATE_KIND_NUMBER, OF_STATE(clean), 1, 0 },
 	{ "lr", CORE, STATE_KIND_LETTER, OF_STATE(lr), 0, NONE },
 	{ "", CORE, STATE_KIND_SLOTS, OF_STATE(slot), 0, 0 },
+	{ "handed", SET, STATE_KIND_TOKEN, OF_STATE(handed), UINT64_MAX, 0 },
 	{ "oneshot", SET, STATE_KIND_LETTER, OF_STATE(oneshot), 0, NONE },
 	{ "lr.count", SET, STATE_KIND_NUMBER, OF_STATE(lr_count), STATE_LR_COUNT_MAX,
 	  STATE_LR_COUNT_MAX },

@@ -58,8 +58,10 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 
 	info.seq = ++st->seq;
 	info.index = (uint16_t)take_cell(st, region);
-	if (charge)
+	if (charge) {
 		s->open_token = info.seq;
+		s->handed = s->handed != 0 ? info.seq : 0;
+	}
 	err = encode_record(s, &info);
 	if (err == KB_OK)
 		err = store_write_durably(st->dev, store_cell_offset(st, region, info.index),

@@ -11,13 +11,6 @@ static bool is_whole_slot(const struct state *s, int slot)
 	return slot >= 0 && slot < s->nslots && state_is_whole(&s->slot[slot]);
 }
 
-static void close_attempt(struct state *s)
-{
-	s->open = STATE_NONE;
-	s->open_token = 0;
-	s->clean = false;
-}
-
 static bool token_fits(const struct state *s, int slot, uint64_t token)
 {
 	if (s->open != STATE_NONE)
@@ -185,7 +178,7 @@ enum kb_err verdict_proven(struct state *s, int slot, uint64_t token)
 	state_trust(t);
 	t->grace = STATE_GRACE;
 	state_set_text(t->reason, "");
-	close_attempt(s);
+	state_close_attempt(s);
 	s->last = (int8_t)slot;
 	s->lr = STATE_NONE;
 	s->lr_count = 0;
@@ -225,7 +218,7 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
 	state_set_text(t->reason, reason);
 	state_reject(s, t);
 	if (s->open == slot)
-		close_attempt(s);
+		state_close_attempt(s);
 	other = find_other_good(s, slot);
 	if (s->pref == slot && other != STATE_NONE)
 		s->pref = (int8_t)other;

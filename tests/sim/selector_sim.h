@@ -24,6 +24,7 @@ enum sim_truth {
 	SIM_LATE,  /* reports good in each boot, and crashes before it has proved itself */
 	SIM_NOMNT, /* does not mount */
 	SIM_UNFIT, /* preflight already sees that it is no file system */
+	SIM_DEAD,  /* its pair does not come up */
 };
 
 enum sim_event { SIM_POWER, SIM_CRASH, SIM_SOFT };
@@ -42,7 +43,7 @@ struct sim_slot {
 struct sim_state {
 	struct sim_slot slot[SIM_SLOTS];
 	int16_t pref : 3, last : 3, open : 3, lr : 3, oneshot : 3;
-	bool clean : 1, rebuilt : 1;
+	bool clean : 1, rebuilt : 1, handed : 1;
 	bool lost : 1; /* there is no record at all */
 	uint8_t installs;
 	uint8_t apply_count : 2, apply_excused : 3, apply_open : 1; /* of usb */
@@ -63,11 +64,13 @@ struct sim_world {
 	/* what a bystander knows, to hold the ledgers against */
 	uint8_t failed, committed; /* bit n: release n failed its trial / was marked good */
 	uint8_t top;		   /* highest sequence that was ever marked good */
+	uint8_t preset, once;	   /* the loader's; SIM_NONE: no pairs, or none */
+	uint8_t spare[2];
 };
 
 #define SIM_CELL 64u /* the slot's manifest cell is valid */
 
-_Static_assert(sizeof(struct sim_world) == 52, "worlds are compared as bytes: no padding");
+_Static_assert(sizeof(struct sim_world) == 56, "worlds are compared as bytes: no padding");
 
 enum sim_says { SIM_SAYS_TRUTH, SIM_SAYS_POWER, SIM_SAYS_CRASH, SIM_SAYS_NOTHING };
 
@@ -82,6 +85,7 @@ struct sim_config {
 	bool errors;	/* writes fail, with and without landing */
 	uint8_t losses; /* how often the newest record, or both, are lost */
 	bool decay;
+	bool pairs; /* each slot has one, and a loader starts it; one image's does not come up */
 	bool unfit; /* installed images include one that preflight refuses */
 	bool late;  /* ... and one that reports and then crashes */
 	/* a stick that is always in: its releases, newest first; 0 ends */
@@ -130,6 +134,7 @@ struct sim_boot {
 	/* results */
 	struct state settled;
 	struct attempt a;
+	bool handed; /* and restarted */
 	unsigned writes;
 	choose_mask tried;
 	bool killed; /* the apply took it down */
@@ -150,6 +155,20 @@ bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const str
 /* Checks what a whole boot must have kept to. */
 void sim_boot_check(const struct sim_boot *b, const struct sim_world *before);
 
+/* A world that can follow, unless b is quiet. */
+void sim_boot_emit(struct sim_boot *b, enum sim_event event, const char *step);
+/* How the next write goes; *is_first: what a cut leaves there is still to be told. */
+uint8_t sim_boot_way(struct sim_boot *b, bool *is_first);
+
+/* ---- selector_sim_loader.c */
+
+/* What it starts once is forgotten before it is started. The pair that runs. */
+int sim_loader_start(struct sim_boot *b);
+/* hand_over of struct attempt_ops. */
+enum kb_err sim_loader_ask(void *ctx, int slot, char *reason);
+/* Before any other pair is overwritten. */
+void sim_loader_secure(struct sim_boot *b, const struct state *s);
+
 /* ---- selector_sim_live.c */
 
 /* True if, with no more faults, a working slot is reached. */
@@ -159,6 +178,8 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w);
 
 /* All that may follow once b has booted a slot. */
 void sim_after(const struct sim_boot *b, const struct sim_world *before);
+/* ... and once b has handed one over. */
+void sim_after_handed(const struct sim_boot *b, const struct sim_world *before);
 /* The slot that b booted reports, as `mark good` does. False: its report is not accepted. */
 bool sim_after_report(const struct sim_boot *b, struct sim_world *w, bool *committed);
 /* Faults that come over a device that is off. */

@@ -37,25 +37,32 @@ void sim_after_check_target(const struct sim_config *cfg, const struct sim_world
 		sim_walk_violate("target: a trial gives way to what is not newer", w);
 }
 
+static bool is_made(const struct sim_config *cfg, enum sim_truth image)
+{
+	return (image != SIM_UNFIT || cfg->unfit) && (image != SIM_LATE || cfg->late) &&
+	       (image != SIM_DEAD || cfg->pairs);
+}
+
 /* From the running slot k, which is good. */
-static void install(const struct sim_config *cfg, const struct sim_world *good,
+static void install(const struct sim_boot *booted, const struct sim_world *good,
 		    const struct state *s, int k)
 {
-	static const enum sim_truth images[] = { SIM_WORK, SIM_HANG, SIM_NOMNT, SIM_UNFIT,
-						 SIM_LATE };
+	static const enum sim_truth images[] = { SIM_WORK,  SIM_HANG, SIM_NOMNT,
+						 SIM_UNFIT, SIM_LATE, SIM_DEAD };
+	const struct sim_config *cfg = booted->cfg;
 	const struct plan_release r = { .sequence = 0 };
+	unsigned mounted = 1u << k | (cfg->pairs ? 1u << booted->a.running : 0);
 	int target =
-		choose_target(s, sim_world_mountable(cfg, good), (choose_mask)(1u << k), 1, false);
+		choose_target(s, sim_world_mountable(cfg, good), (choose_mask)mounted, 1, false);
 
 	if (target == STATE_NONE)
 		return;
 	sim_after_check_target(cfg, good, s, target, 0);
 	for (unsigned i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
-		struct sim_boot b = { .cfg = cfg, .w = *good };
+		struct sim_boot b = { .cfg = cfg, .w = *good, .a.running = booted->a.running };
 		struct state ended = *s;
 
-		if ((images[i] == SIM_UNFIT && !cfg->unfit) ||
-		    (images[i] == SIM_LATE && !cfg->late))
+		if (!is_made(cfg, images[i]))
 			continue;
 		(void)sim_boot_install(&b, &ended, target, &r, PLAN_COMMAND, images[i]);
 		sim_walk_emit(&b.w, SIM_SOFT, "installed, rebooted");
@@ -164,11 +171,16 @@ static void mark_good(const struct sim_boot *b, const struct sim_world *booted, 
 	sim_walk_emit(&w, SIM_POWER, "marked good, power cut soon after");
 	sim_walk_emit(&w, SIM_CRASH, "marked good, crashed soon after");
 	sim_walk_emit(&w, SIM_SOFT, "marked good, rebooted soon after");
+	if (cfg->pairs && b->a.running == k && w.preset != k) {
+		w.preset = (uint8_t)k;
+		sim_walk_emit(&w, SIM_POWER, "its pair became the preset, power cut");
+		sim_walk_emit(&w, SIM_CRASH, "its pair became the preset, crashed");
+	}
 	if (sim_truth_of(&w, k) == SIM_LATE)
 		return;
 	sim_world_unpack(cfg, &w.new, &is);
 	if (cfg->installs)
-		install(cfg, &w, &is, k);
+		install(b, &w, &is, k);
 	if (!prove(b, &w)) {
 		sim_walk_violate("a slot that reported cannot prove itself", &w);
 		return;
@@ -261,6 +273,20 @@ void sim_after(const struct sim_boot *b, const struct sim_world *before)
 	sim_walk_emit(&w, SIM_SOFT, "booted, rebooted without a mark");
 	mark_clean(b, &w, k);
 	mark_good(b, &w, k);
+}
+
+void sim_after_handed(const struct sim_boot *b, const struct sim_world *before)
+{
+	int k = b->a.chosen.slot;
+	struct sim_world w = b->w;
+
+	/* One that comes up is counted there. */
+	if (w.fresh == k && sim_truth_of(&w, k) == SIM_DEAD) {
+		w.run++;
+		check_run(b, before, k, w.run);
+	}
+	sim_walk_emit(&w, SIM_SOFT, "handed over, restarted");
+	sim_walk_emit(&w, SIM_POWER, "handed over, power cut");
 }
 
 void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w)

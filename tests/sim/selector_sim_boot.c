@@ -2,6 +2,7 @@
 /* One boot, as initramfs/boot.c makes it: load, settle, apply, attempt. */
 #include "tests/sim/selector_sim.h"
 
+#include "selector/pair.h"
 #include "selector/store_internal.h"
 #include "tests/sim/bdev_sim.h"
 
@@ -65,7 +66,7 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 
 /* ---- writes */
 
-static void emit(struct sim_boot *b, enum sim_event event, const char *step)
+void sim_boot_emit(struct sim_boot *b, enum sim_event event, const char *step)
 {
 	if (!b->quiet)
 		sim_walk_emit(&b->w, event, step);
@@ -90,24 +91,31 @@ void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const stru
 		sim_walk_violate("floor: it rose before anything of that sequence was good", w);
 }
 
+uint8_t sim_boot_way(struct sim_boot *b, bool *is_first)
+{
+	*is_first = b->at == b->nchoices;
+	if (*is_first)
+		b->choice[b->nchoices++] = SIM_WRITE_OK;
+	return b->choice[b->at++];
+}
+
 static enum kb_err op_save(void *ctx, struct state *s)
 {
 	struct sim_boot *b = ctx;
-	uint8_t how;
+	bool is_first;
+	uint8_t how = sim_boot_way(b, &is_first);
 
 	s->seq++;
 	if (s->open != STATE_NONE && s->open_token == 0)
 		s->open_token = 1;
-	if (b->at == b->nchoices) {
+	if (is_first) {
 		struct sim_world was = b->w;
 
-		b->choice[b->nchoices++] = SIM_WRITE_OK;
-		emit(b, SIM_POWER, "power cut before a state write landed");
+		sim_boot_emit(b, SIM_POWER, "power cut before a state write landed");
 		sim_boot_land(b->cfg, &b->w, s);
-		emit(b, SIM_POWER, "power cut after a state write landed");
+		sim_boot_emit(b, SIM_POWER, "power cut after a state write landed");
 		b->w = was;
 	}
-	how = b->choice[b->at++];
 	if (how != SIM_WRITE_LOST)
 		sim_boot_land(b->cfg, &b->w, s);
 	if (how == SIM_WRITE_OK)
@@ -134,21 +142,23 @@ bool sim_boot_next(struct sim_boot *b)
 static void write_image(struct sim_boot *b, int target, unsigned release, enum sim_truth truth)
 {
 	sim_world_set_cell(&b->w, target, false, 0);
-	emit(b, SIM_POWER, "power cut after the manifest cell was cleared");
+	sim_boot_emit(b, SIM_POWER, "power cut after the manifest cell was cleared");
 	sim_world_set_truth(&b->w, target, SIM_PART);
 	b->w.fresh = (uint8_t)target;
 	b->w.run = 0;
-	emit(b, SIM_POWER, "power cut while data was written");
-	emit(b, SIM_CRASH, "crash while data was written");
+	sim_boot_emit(b, SIM_POWER, "power cut while data was written");
+	sim_boot_emit(b, SIM_CRASH, "crash while data was written");
 	sim_world_set_truth(&b->w, target, truth);
-	emit(b, SIM_POWER, "power cut after the data was whole");
+	sim_boot_emit(b, SIM_POWER, "power cut after the data was whole");
 	sim_world_set_cell(&b->w, target, true, release);
-	emit(b, SIM_POWER, "power cut after the manifest cell was written");
+	sim_boot_emit(b, SIM_POWER, "power cut after the manifest cell was written");
 }
 
 bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const struct plan_release *r,
 		      enum plan_mode mode, enum sim_truth truth)
 {
+	if (b->cfg->pairs)
+		sim_loader_secure(b, s);
 	plan_install_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
 	/* store_save_both(): store_test holds it to the two regions. */
 	if (op_save(b, s) != KB_OK || op_save(b, s) != KB_OK)
@@ -186,8 +196,11 @@ static bool apply_release(struct sim_boot *b, struct state *s, unsigned release,
 			  enum sim_truth truth)
 {
 	struct plan_release r = { .sequence = release, .allow_downgrade = b->cfg->stick_downgrade };
-	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC,
-					  .mountable = sim_world_mountable(b->cfg, &b->w) };
+	const struct plan_terms terms = {
+		.mode = PLAN_AUTOMATIC,
+		.mountable = sim_world_mountable(b->cfg, &b->w),
+		.mounted = b->cfg->pairs ? (choose_mask)(1u << b->a.running) : 0,
+	};
 	int target;
 
 	memset(r.id, (int)release, sizeof(r.id));
@@ -214,8 +227,8 @@ static void apply(struct sim_boot *b, struct state *s)
 		b->w.killed++;
 		if (b->w.killed > STATE_APPLY_LIMIT + STATE_GRACE + b->w.lost)
 			sim_walk_violate("I9: applies take the device down again and again", &b->w);
-		emit(b, SIM_CRASH, "apply took the kernel down");
-		emit(b, SIM_POWER, "power cut while applying");
+		sim_boot_emit(b, SIM_CRASH, "apply took the kernel down");
+		sim_boot_emit(b, SIM_POWER, "power cut while applying");
 		return;
 	}
 	for (unsigned i = 0; i < 2 && b->cfg->stick[i] != 0; i++)
@@ -252,15 +265,33 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	return sim_truth_of(&b->w, slot) == SIM_NOMNT ? KB_EMOUNT : KB_OK;
 }
 
-static const struct attempt_ops ops = { op_save, op_preflight, op_mount, NULL, NULL, NULL };
+static const struct attempt_ops ops = {
+	.save = op_save, .preflight = op_preflight, .mount = op_mount, .hand_over = sim_loader_ask
+};
+
+/* The applies look only where no attempt goes on. */
+static void settle_and_apply(struct sim_boot *b, struct state *s, const struct reset_evidence *ev)
+{
+	b->a.arrived = b->cfg->pairs && pair_arrived(s, b->a.running);
+	if (b->a.arrived)
+		reset_go_on(s, reset_classify(s, ev));
+	else
+		reset_settle(s, reset_classify(s, ev), b->a.charge_good);
+	b->settled = *s;
+	if (b->cfg->stick[0] != 0 && !b->a.arrived)
+		apply(b, s);
+}
 
 void sim_boot_run(struct sim_boot *b)
 {
-	struct reset_evidence ev = evidence(b->cfg, (enum sim_event)b->w.event);
+	struct reset_evidence ev;
 	static struct state s;
 
 	b->at = b->writes = b->tried = 0;
-	b->killed = b->died = b->booted = false;
+	b->killed = b->died = b->booted = b->handed = false;
+	b->a.paired = b->cfg->pairs ? (choose_mask)((1u << b->cfg->nslots) - 1) : 0;
+	b->a.running = b->cfg->pairs ? sim_loader_start(b) : STATE_NONE;
+	ev = evidence(b->cfg, (enum sim_event)b->w.event);
 	b->a.forced = STATE_NONE;
 	b->a.charge_good = reset_charges_good_slots(b->cfg->count, &ev);
 	if (b->w.new.lost) {
@@ -270,12 +301,9 @@ void sim_boot_run(struct sim_boot *b)
 		sim_world_unpack(b->cfg, &b->w.new, &s);
 		b->a.disk = s;
 	}
-	reset_settle(&s, reset_classify(&s, &ev), b->a.charge_good);
-	b->settled = s;
-	if (b->cfg->stick[0] != 0)
-		apply(b, &s);
+	settle_and_apply(b, &s, &ev);
 	if (!b->killed)
-		b->booted = attempt_run(&b->a, &s, &ops, b) == KB_OK;
+		b->booted = attempt_run(&b->a, &s, &ops, b) == KB_OK && !b->handed;
 }
 
 /* ---- what a boot must have kept to */
@@ -329,7 +357,7 @@ void sim_boot_check(const struct sim_boot *b, const struct sim_world *before)
 		sim_walk_violate("I5: no candidate is left", before);
 	if (b->killed)
 		return;
-	if (mounts && !b->booted)
+	if (mounts && !b->booted && !b->handed)
 		sim_walk_violate("I2: a slot could be mounted and nothing was booted", before);
 	check_quiet(b, before);
 	check_charges(b, before);

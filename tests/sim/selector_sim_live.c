@@ -7,10 +7,12 @@ static struct set live;
 /* Only these decide about what is to come. */
 static uint64_t key_of(const struct sim_world *w)
 {
-	uint8_t bytes[sizeof(w->new) + sizeof(w->truth) + 1];
+	uint8_t bytes[sizeof(w->new) + sizeof(w->truth) + 3];
 
 	memcpy(bytes, &w->new, sizeof(w->new));
 	memcpy(bytes + sizeof(w->new), w->truth, sizeof(w->truth));
+	bytes[sizeof(bytes) - 3] = w->preset;
+	bytes[sizeof(bytes) - 2] = w->once;
 	bytes[sizeof(bytes) - 1] = w->event;
 	return set_key(bytes, sizeof(bytes));
 }
@@ -45,7 +47,7 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w)
 	bool committed;
 	unsigned n = 0;
 
-	for (b.w = *w; n < 100; b.w.event = SIM_CRASH) {
+	for (b.w = *w; n < 100; b.w.event = b.handed ? SIM_SOFT : SIM_CRASH) {
 		uint64_t key = key_of(&b.w);
 
 		if (set_find(&live, key) != SET_NONE)
@@ -60,7 +62,7 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w)
 		sim_boot_run(&b);
 		if (!has_working(cfg, &b.settled, &b.w) || may_stay(cfg, &b.settled, &b.w))
 			break;
-		if (!b.killed && !b.booted)
+		if (!b.killed && !b.booted && !b.handed)
 			return false;
 		if (b.booted && sim_truth_of(&b.w, b.a.chosen.slot) == SIM_WORK)
 			break;

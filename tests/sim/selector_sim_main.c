@@ -36,6 +36,8 @@ static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[4])
 		w->old = w->new;
 		w->event = SIM_POWER;
 		w->fresh = SIM_NONE;
+		w->preset = cfg->pairs ? 0 : SIM_NONE;
+		w->once = SIM_NONE;
 	}
 	return 4;
 }
@@ -60,6 +62,19 @@ static const struct sim_config configs[] = {
 	  .count = CONF_COUNT_AUTO, .nslots = 2, .late = true, .installs = true },
 	{ "always says power, releases that report and crash", .says = SIM_SAYS_POWER,
 	  .count = CONF_COUNT_ALWAYS, .grace = 1, .nslots = 2, .late = true, .installs = true },
+	{ "pairs", .pairs = true, .count = CONF_COUNT_AUTO, .nslots = 2, .installs = true,
+	  .oneshots = true, .losses = 1 },
+	{ "pairs, and nothing is told", .pairs = true, .says = SIM_SAYS_NOTHING,
+	  .count = CONF_COUNT_AUTO, .nslots = 2, .installs = true, .oneshots = true },
+	{ "pairs, it always says power, and counts no good slots", .pairs = true,
+	  .says = SIM_SAYS_POWER, .count = CONF_COUNT_NEVER, .grace = 1, .nslots = 2,
+	  .installs = true },
+	{ "pairs of three slots", .pairs = true, .nslots = 3, .count = CONF_COUNT_AUTO,
+	  .installs = true },
+	{ "pairs, and a stick whose pair does not come up", .pairs = true, .stick = { 3, 2 },
+	  .stick_truth = { SIM_DEAD, SIM_WORK }, .losses = 1, STICK },
+	{ "pairs, and writes that fail", .pairs = true, .nslots = 2, .count = CONF_COUNT_AUTO,
+	  .installs = true, .errors = true },
 	{ "three slots", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true },
 	{ "three slots that decay", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true,
 	  .decay = true },

@@ -42,7 +42,7 @@ static enum kb_err op_enter(void *ctx, int slot, char *reason)
 	return KB_OK;
 }
 
-static const struct attempt_ops ops = { op_save, op_enter, op_enter, NULL, NULL, NULL };
+static const struct attempt_ops ops = { .save = op_save, .preflight = op_enter, .mount = op_enter };
 
 static void save(void)
 {

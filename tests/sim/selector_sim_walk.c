@@ -63,6 +63,8 @@ static void visit(const struct sim_world *w)
 		b.w = *w;
 		sim_boot_run(&b);
 		sim_boot_check(&b, w);
+		if (b.handed && broken == NULL)
+			sim_after_handed(&b, w);
 		if (b.booted && broken == NULL)
 			sim_after(&b, w);
 	} while (broken == NULL && sim_boot_next(&b));

@@ -54,7 +54,7 @@ static uint8_t pack_ledger(const uint8_t (*ids)[STATE_LEDGER_ID_LEN], unsigned n
 }
 
 /* Both have them under one name. */
-#define EACH(X)	      X(pref) X(last) X(open) X(lr) X(oneshot) X(clean) X(rebuilt)
+#define EACH(X)	      X(pref) X(last) X(open) X(lr) X(oneshot) X(clean) X(rebuilt) X(handed)
 #define PACK(field)   p->field = s->field;
 #define UNPACK(field) s->field = p->field;
 
@@ -87,6 +87,7 @@ void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, s
 		unpack_slot(cfg, p->slot[i], &s->slot[i]);
 	EACH(UNPACK)
 	s->open_token = s->open != STATE_NONE;
+	s->handed = p->handed;
 	s->installs = p->installs;
 	s->apply[STATE_SRC_USB] = (struct state_apply){ .count = p->apply_count,
 							.excused = p->apply_excused,
@@ -136,7 +137,8 @@ choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_w
 
 	/* The seal makes half an image look like nothing. */
 	for (int i = 0; i < cfg->nslots; i++)
-		if (sim_starts(sim_truth_of(w, i)) || sim_truth_of(w, i) == SIM_NOMNT)
+		if (sim_starts(sim_truth_of(w, i)) || sim_truth_of(w, i) == SIM_NOMNT ||
+		    sim_truth_of(w, i) == SIM_DEAD)
 			m |= (choose_mask)(1u << i);
 	return m;
 }
@@ -157,7 +159,7 @@ static void print_state(const struct sim_config *cfg, const char *what, const st
 void sim_world_print(const struct sim_config *cfg, const struct sim_world *w)
 {
 	static const char *const truths[] = { "nothing", "half",     "works", "hangs",
-					      "late",	 "no-mount", "unfit" };
+					      "late",	 "no-mount", "unfit", "dead" };
 	static const char *const events[] = { "power", "crash", "soft" };
 
 	print_state(cfg, "newest", &w->new);
@@ -170,4 +172,7 @@ void sim_world_print(const struct sim_config *cfg, const struct sim_world *w)
 	       "committed=%02x top=%u\n",
 	       events[w->event], w->fresh == SIM_NONE ? '-' : 'a' + w->fresh, w->run, w->lost,
 	       w->decayed, w->killed, w->failed, w->committed, w->top);
+	if (cfg->pairs)
+		printf("    loader: %c, once %c\n", 'a' + w->preset,
+		       w->once == SIM_NONE ? '-' : 'a' + w->once);
 }

@@ -6,6 +6,7 @@
 struct machine {
 	enum kb_err fit[STATE_SLOTS_MAX];
 	enum kb_err mounts[STATE_SLOTS_MAX];
+	enum kb_err hands[STATE_SLOTS_MAX];
 	unsigned fail_saves; /* bit i: the save number i fails */
 	unsigned saves;
 	uint64_t seq;
@@ -36,6 +37,8 @@ static enum kb_err op_save(void *ctx, struct state *to)
 	to->seq = ++m.seq;
 	if (to->open != STATE_NONE && to->open_token == 0)
 		to->open_token = to->seq;
+	if (to->handed != 0)
+		to->handed = to->open_token;
 	note("save", to->open);
 	m.disk = *to;
 	return KB_OK;
@@ -66,8 +69,19 @@ static bool op_next_run_accepts(void *ctx)
 	return m.next_run_accepts;
 }
 
-static const struct attempt_ops ops = { op_save,  op_preflight,	       op_mount,
-					op_delay, op_next_run_accepts, NULL };
+static enum kb_err op_hand_over(void *ctx, int slot, char *reason)
+{
+	note("hand", slot);
+	snprintf(reason, STATE_STR_MAX, "not heard");
+	return m.hands[slot];
+}
+
+static const struct attempt_ops ops = { .save = op_save,
+					.preflight = op_preflight,
+					.mount = op_mount,
+					.last_resort_delay = op_delay,
+					.next_run_accepts = op_next_run_accepts,
+					.hand_over = op_hand_over };
 
 static void set_up(void)
 {
@@ -361,9 +375,141 @@ TEST(what_cannot_be_counted_boots_when_no_good_slot_comes_back)
 	assert_int_equal(a.chosen.slot, 0);
 }
 
+/* ---- pairs */
+
+/* Slots a and b have one each; that of a runs. */
+static void have_pairs(void)
+{
+	a.paired = 3;
+	a.running = 0;
+}
+
+TEST(slot_whose_pair_does_not_run_is_charged_and_handed_over)
+{
+	have_pairs();
+	BOOTS("saveb handb ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.open, 1), (a.chosen.slot, 1));
+	assert_true(m.disk.handed == 101 && m.disk.open_token == 101);
+}
+
+TEST(slot_whose_pair_runs_is_mounted)
+{
+	have_pairs();
+	a.running = 1;
+	BOOTS("saveb mountb ");
+	assert_true(m.disk.handed == 0);
+}
+
+TEST(good_slot_is_charged_where_it_is_handed_over)
+{
+	states_fresh(&s);
+	have_pairs();
+	a.running = 1;
+	BOOTS("savea handa ");
+	EQUAL((m.disk.open, 0), (m.disk.slot[0].st, STATE_GOOD));
+}
+
+/* The try was spent where it was handed over, and the token is the one of then. */
+TEST(attempt_that_arrived_goes_on_and_is_not_charged_again)
+{
+	states_open(&s);
+	s.handed = 7;
+	have_pairs();
+	a.running = 1;
+	a.arrived = true;
+	BOOTS("saveb mountb ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.open, 1));
+	assert_true(m.disk.handed == 0 && a.token == 7 && a.counted);
+}
+
+TEST(last_try_that_arrived_boots)
+{
+	states_open(&s);
+	s.handed = 7;
+	s.slot[1].tries = 0;
+	have_pairs();
+	a.running = 1;
+	a.arrived = true;
+	BOOTS("saveb mountb ");
+	assert_int_equal(a.chosen.slot, 1);
+}
+
+TEST(attempt_that_arrived_and_does_not_mount_hands_over_to_the_good_slot)
+{
+	states_open(&s);
+	s.handed = 7;
+	have_pairs();
+	a.running = 1;
+	a.arrived = true;
+	m.mounts[1] = KB_EMOUNT;
+	s.slot[1].tries = 0;
+	BOOTS("saveb mountb savea handa ");
+	assert_string_equal(s.slot[1].reason, "no mount");
+}
+
+TEST(arrival_that_cannot_be_written_boots_a_good_slot)
+{
+	states_open(&s);
+	s.handed = 7;
+	have_pairs();
+	a.running = 1;
+	a.arrived = true;
+	m.fail_saves = ~0u;
+	OK(boot());
+	EQUAL((a.chosen.slot, 0), (a.counted, false));
+}
+
+TEST(loader_that_cannot_be_asked_costs_a_try_and_the_slot_whose_pair_runs_boots)
+{
+	have_pairs();
+	m.hands[1] = KB_EIO;
+	BOOTS("saveb handb save. mounta ");
+	EQUAL((a.chosen.slot, 0), (m.disk.slot[1].tries, STATE_TRIES - 1),
+	      (m.disk.open, STATE_NONE));
+	assert_string_equal(m.disk.slot[1].reason, "not heard");
+}
+
+/* Something boots: by the kernel that runs. */
+TEST(loader_that_cannot_be_asked_and_nothing_else_mounts)
+{
+	have_pairs();
+	m.hands[1] = KB_EIO;
+	m.mounts[0] = KB_EMOUNT;
+	OK(boot());
+	EQUAL((a.chosen.slot, 1), (a.counted, true));
+}
+
+TEST(what_cannot_be_counted_is_not_handed_over)
+{
+	have_pairs();
+	m.fail_saves = ~0u;
+	OK(boot());
+	EQUAL((a.chosen.slot, 0), (a.counted, false));
+	assert_null(strstr(m.trace, "hand"));
+}
+
+TEST(last_resort_boots_by_the_kernel_that_runs)
+{
+	state_init(&s, 2);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.pref = 1;
+	have_pairs();
+	BOOTS("delayb saveb mountb ");
+	assert_int_equal(a.chosen.tier, CHOOSE_LAST_RESORT);
+}
+
+TEST(forced_slot_boots_by_the_kernel_that_runs)
+{
+	have_pairs();
+	a.forced = 1;
+	BOOTS("mountb ");
+}
+
 TEST(delay_is_optional)
 {
-	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL, NULL, NULL };
+	const struct attempt_ops quick = { .save = op_save,
+					   .preflight = op_preflight,
+					   .mount = op_mount };
 
 	state_init(&s, 1);
 	states_set(&s, 0, STATE_BAD, 1);

@@ -136,6 +136,60 @@ TEST(last_try_is_given_back_before_it_is_judged)
 	EQUAL((s.slot[1].st, STATE_TRIAL), (s.slot[1].tries, 1));
 }
 
+/* ---- handed over, and another pair came up */
+
+static void ends_handed(int8_t slot, enum reset_cause cause)
+{
+	s.open = slot;
+	s.open_token = s.handed = 7;
+	reset_settle(&s, cause, false);
+	assert_true(s.open == STATE_NONE && s.handed == 0);
+}
+
+TEST(trial_whose_kernel_does_not_come_up_pays)
+{
+	static const enum reset_cause causes[] = { RESET_UNKNOWN, RESET_CRASH };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(causes); i++) {
+		states_open(&s);
+		ends_handed(1, causes[i]);
+		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+		assert_string_equal(s.slot[1].reason, "its kernel did not come up");
+	}
+}
+
+TEST(power_cut_of_a_handover_is_excused_while_there_is_grace)
+{
+	states_open(&s);
+	ends_handed(1, RESET_POWER);
+	EQUAL((s.slot[1].tries, STATE_TRIES), (s.slot[1].grace, STATE_GRACE - 1));
+	s.slot[1].tries--;
+	s.slot[1].grace = 0;
+	ends_handed(1, RESET_POWER);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+}
+
+/* Though good slots are not counted: else a loader that does not obey would be asked forever. */
+TEST(good_slot_whose_kernel_does_not_come_up_has_crashed)
+{
+	ends_handed(0, RESET_UNKNOWN);
+	assert_int_equal(s.slot[0].streak, 1);
+	ends_handed(0, RESET_POWER);
+	EQUAL((s.slot[0].streak, 1), (s.slot[0].grace, STATE_GRACE - 1));
+	s.slot[0].grace = 0;
+	ends_handed(0, RESET_POWER);
+	assert_int_equal(s.slot[0].streak, 2);
+}
+
+TEST(applies_are_closed_where_an_attempt_goes_on)
+{
+	states_open(&s);
+	s.apply[STATE_SRC_USB] = (struct state_apply){ 1, 0, true };
+	s.slot[1].tries = 0;
+	reset_go_on(&s, RESET_POWER);
+	EQUAL((s.apply[STATE_SRC_USB].open, false), (s.open, 1), (s.slot[1].st, STATE_TRIAL));
+}
+
 TEST(crash_without_an_attempt_is_blamed_on_last)
 {
 	for (int i = 1; i <= STATE_STREAK_LIMIT + 1; i++) {

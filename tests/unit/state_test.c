@@ -45,6 +45,7 @@ static void fill(struct state *st)
 		state_add_unwritable(st, states_id((uint8_t)(50 + i)), STATE_FAILS_LIMIT);
 	st->pref = st->last = st->open = st->oneshot = st->lr = STATE_SLOTS_MAX - 1;
 	st->open_token = UINT64_MAX;
+	st->handed = UINT64_MAX;
 	st->clean = true;
 	st->lr_count = STATE_LR_COUNT_MAX;
 	st->staged = (struct state_staged){ .source = STATE_SRC_COMMAND, .fails = 2 };

@@ -386,6 +386,23 @@ TEST(newer_record_keeps_its_format_and_lines)
 
 /* ---- save */
 
+TEST(attempt_that_is_handed_over_has_its_token)
+{
+	save_mark(&disk, 1);
+	load(&disk, &s);
+	s.open = 0;
+	s.open_token = 0;
+	s.handed = 1;
+	OK(store_save(&st, &s));
+	load(&disk, &s);
+	assert_true(s.open_token == 2 && s.handed == 2);
+	s.open_token = 0;
+	s.handed = 0;
+	OK(store_save(&st, &s));
+	load(&disk, &s);
+	assert_true(s.open_token == 3 && s.handed == 0);
+}
+
 TEST(open_token_is_the_sequence_of_the_charge)
 {
 	save_mark(&disk, 1);
