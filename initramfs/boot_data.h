@@ -9,6 +9,7 @@
 #include "initramfs/guard.h"
 #include "initramfs/skipped.h"
 #include "initramfs/record.h"
+#include "initramfs/pairs.h"
 #include "initramfs/rescue.h"
 #include "initramfs/root.h"
 #include "initramfs/root_overlay.h"
@@ -44,6 +45,7 @@ struct boot {
 	struct wdt wdt;
 	struct probe probe;
 	struct devices dev;
+	struct pairs pairs;
 	struct evidence evidence;
 	struct record rec;
 	struct attempt attempt;

@@ -19,10 +19,13 @@ static enum kb_err op_save(void *ctx, struct state *s)
 
 static enum kb_err check_before_charge(struct boot *b, int slot, char *reason)
 {
+	bool here = !pairs_is_elsewhere(b, slot);
+
 	b->ndespite = 0; /* what stood against the candidate before */
 	TRY(slot_look(b, slot, reason));
+	TRY(here ? slot_check_driver(b, slot, reason) : pairs_look(b, slot, reason));
 	TRY(verify_manifest(b, slot, reason));
-	return slot_check_verity(b, slot, reason);
+	return here ? slot_check_verity(b, slot, reason) : KB_OK;
 }
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
@@ -54,6 +57,15 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 
 	if (err != KB_OK)
 		skipped_note(b, slot, reason);
+	return err;
+}
+
+static enum kb_err op_hand_over(void *ctx, int slot, char *reason)
+{
+	enum kb_err err = pairs_hand_over(ctx, slot, reason);
+
+	if (err != KB_OK)
+		skipped_note(ctx, slot, reason);
 	return err;
 }
 
@@ -101,9 +113,12 @@ static enum kb_err attempt_once(struct boot *b)
 		.mount = op_mount,
 		.last_resort_delay = rescue_last_resort,
 		.next_run_accepts = op_next_run_accepts,
+		.hand_over = op_hand_over,
 	};
 
 	b->attempt.forced = b->cmd.slot;
+	b->attempt.running = b->pairs.running;
+	b->attempt.paired = b->pairs.paired;
 	b->attempt.disk = b->rec.disk;
 	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
 }

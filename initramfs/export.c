@@ -66,6 +66,9 @@ static void write_devices(const struct boot *b, struct text *t)
 		put_text(t, "state %s\n", b->dev.state);
 	if (b->dev.data[0] != '\0')
 		put_text(t, "data %s\n", b->dev.data);
+	if (b->pairs.paired != 0)
+		put_text(t, "loader %s %s\npair %c\n", conf_loader_word(b->conf.loader),
+			 b->pairs.where, state_slot_letter(b->pairs.running));
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
 			if (b->dev.slot[i].part[c][0] != '\0')
@@ -169,6 +172,8 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_despite(b, b->despite[i], t);
 	if (b->overlay.finding[0] != '\0')
 		put_warning(t, OVERLAY_REPORT_ID, b->overlay.finding);
+	if (b->pairs.finding[0] != '\0')
+		put_warning(t, "loader", b->pairs.finding);
 	if (b->data.finding[0] != '\0') {
 		char line[sizeof(b->data.finding) + 8];
 
@@ -233,6 +238,8 @@ static void write_json(const struct boot *b, struct text *t)
 	put_text(t, ",");
 	put_keys(b, t);
 	put_data(b, t);
+	if (b->pairs.paired != 0)
+		put_text(t, "\"pair\":\"%c\",", state_slot_letter(b->pairs.running));
 	put_text(t, "\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
 		 b->shell.packed ? "\"shell\":true," : "");
 	put_warnings(b, t);

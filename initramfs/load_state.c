@@ -2,6 +2,7 @@
 #include "initramfs/load_state.h"
 
 #include "initramfs/data_ready.h"
+#include "initramfs/pairs.h"
 #include "initramfs/settings.h"
 #include "lib/log.h"
 
@@ -25,13 +26,15 @@ static void settle_attempt(struct boot *b)
 		log_notice(
 			"watchdog: fired during an orderly shutdown: the shutdown hung, or the driver restarts by the watchdog; counted as clean");
 	b->attempt.charge_good = reset_charges_good_slots(b->conf.count, &b->evidence.ev);
-	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good);
+	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good, b->pairs.running);
+	b->attempt.arrived = b->rec.arrived && !settings_is_forced(b);
 	if (!settings_is_forced(b))
 		keep_last_words(b);
 }
 
 void load_state(struct boot *b)
 {
+	pairs_find(b);
 	evidence_gather(&b->evidence, &b->wdt, &b->conf);
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));

@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/pair.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -208,13 +209,26 @@ static void report_end(const struct state *s, int slot, enum reset_cause cause)
 			 reset_name(cause));
 }
 
-void record_settle(struct record *r, const struct reset_evidence *ev, bool charge_good)
+static void go_on(struct record *r)
+{
+	r->ended = STATE_NONE;
+	r->ended_token = r->s.seq;
+	reset_go_on(&r->s, r->cause);
+	log_notice("slot %c: its own kernel has come up", state_slot_letter(r->s.open));
+}
+
+void record_settle(struct record *r, const struct reset_evidence *ev, bool charge_good, int running)
 {
 	int open = r->s.open;
 
 	r->turned_bad = STATE_NONE;
 	r->unreported = 0;
 	r->cause = reset_classify(&r->s, ev);
+	r->arrived = pair_arrived(&r->s, running);
+	if (r->arrived) {
+		go_on(r);
+		return;
+	}
 	r->ended = open == STATE_NONE && r->cause == RESET_CRASH ? r->s.last : open;
 	r->ended_token = open != STATE_NONE ? r->s.open_token : r->s.seq;
 	reset_settle(&r->s, r->cause, charge_good);

@@ -38,6 +38,8 @@ struct record {
 	uint64_t ended_token;
 	/* when it was settled: the preferred slot, or STATE_NONE */
 	int turned_bad;
+	/* the attempt that had been open goes on: it was handed to the pair that runs */
+	bool arrived;
 	/* slots that it made bad; in the history once that is durable */
 	choose_mask unreported;
 };
@@ -68,9 +70,10 @@ bool record_return(struct record *r, const char *dev, unsigned nslots, choose_ma
 bool record_renew(struct record *r, unsigned nslots, choose_mask mountable,
 		  choose_mask seen) KB_MUST_CHECK;
 
-/* Classifies the reset and settles the attempt before; in memory only. charge_good:
- * reset_charges_good_slots(). */
-void record_settle(struct record *r, const struct reset_evidence *ev, bool charge_good);
+/* Classifies the reset and settles the attempt before, unless it goes on; in memory only.
+ * charge_good: reset_charges_good_slots(). running: the slot whose pair runs, or STATE_NONE. */
+void record_settle(struct record *r, const struct reset_evidence *ev, bool charge_good,
+		   int running);
 
 /*
  * Saves s if its text differs from r->disk, which it becomes; after an error in any case, since

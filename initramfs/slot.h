@@ -9,11 +9,12 @@
 
 /* reason has room for STATE_STR_MAX + 1 bytes, and is untouched when nothing fails. */
 
-/*
- * Whether there is something to mount, and a driver for it, without writing. KB_ENODEV: no
- * partition, or no driver, which is not the slot's fault. KB_EFORMAT: no file system.
- */
+/* Whether there is something to mount, without writing. KB_ENODEV: no partition, which is not the
+ * slot's fault. KB_EFORMAT: no file system. */
 enum kb_err slot_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
+
+/* Whether this kernel has a driver for it. KB_ENODEV: none, which is not the slot's fault. */
+enum kb_err slot_check_driver(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /* After verify_manifest(): whether this kernel can open the tree that the manifest names.
  * KB_ENODEV: it has no dm-verity, or not that hash, which is not the slot's fault. */

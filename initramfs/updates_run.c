@@ -63,6 +63,10 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	snprintf(spec, sizeof(spec), "%u",
 		 devices_mountable(&b->dev, &b->conf) & ~(unsigned)b->attempt.no_fallback);
 	add_arg(a, "--mountable", spec);
+	if (b->pairs.running != STATE_NONE) {
+		snprintf(spec, sizeof(spec), "%u", 1u << b->pairs.running);
+		add_arg(a, "--in-use", spec);
+	}
 	if (mode != PLAN_AUTOMATIC)
 		add_arg(a, mode == PLAN_RESCUE ? "--rescue" : "--last-resort", NULL);
 	if (src == STATE_SRC_DATA || src == STATE_SRC_RAW) {

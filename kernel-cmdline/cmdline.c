@@ -180,7 +180,9 @@ void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heede
 	char buf[CMDLINE_MAX + 1], *s, *end;
 	bool cut;
 
-	*c = (struct cmdline){ .enable = true, .slot = -1, .sources = CMDLINE_SOURCE_ALL };
+	*c = (struct cmdline){
+		.enable = true, .slot = -1, .pair = -1, .sources = CMDLINE_SOURCE_ALL
+	};
 	cut = copy_text(c, buf, text);
 	end = buf + strlen(buf);
 	s = skip_spaces(buf);

@@ -40,6 +40,8 @@ struct cmdline {
 	bool enable;
 	/* keelboot.slot=a: 0..7 for this boot only, uncounted; -1 */
 	int slot;
+	/* keelboot.pair=a: 0..7, the slot whose kernel the boot loader started; -1 */
+	int pair;
 	/* keelboot.sources= */
 	unsigned sources;
 	/* keelboot.timeout=; 0: as system.conf says */

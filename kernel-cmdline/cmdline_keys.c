@@ -72,13 +72,23 @@ static bool set_enable(struct cmdline *c, const char *value)
 	return read_bool(&c->enable, value, true);
 }
 
-static bool set_slot(struct cmdline *c, const char *value)
+static bool read_letter(int *slot, const char *value)
 {
-	c->slot = -1;
+	*slot = -1;
 	if (value == NULL || value[0] < 'a' || value[0] > 'h' || value[1] != '\0')
 		return false;
-	c->slot = value[0] - 'a';
+	*slot = value[0] - 'a';
 	return true;
+}
+
+static bool set_slot(struct cmdline *c, const char *value)
+{
+	return read_letter(&c->slot, value);
+}
+
+static bool set_pair(struct cmdline *c, const char *value)
+{
+	return read_letter(&c->pair, value);
 }
 
 /* One name of keelboot.sources=; 0 if there is no such source. */
@@ -259,6 +269,9 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.enable", "0|1", "1",
 	  "0: no update and no choice of a slot; root= is started as it is, if it mounts; else as with 1.",
 	  set_enable },
+	{ "keelboot.pair", "a|b|c|d|e|f|g|h", "",
+	  "From a boot loader that system.conf names: the slot whose kernel it started.",
+	  set_pair },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
 	  set_slot },

@@ -125,6 +125,9 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 			     wants_data(conf) ? probe_find(p, disk, conf->data_part) : NULL);
 	set_unless_container(d->raw, "raw",
 			     conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
+	set_name(d->loader, conf->loader == CONF_LOADER_GRUB
+				    ? probe_find(p, disk, conf->loader_environment)
+				    : NULL);
 	take_overlay(d, p, disk, conf);
 	for (unsigned i = 0; i < conf->nslots; i++)
 		take_slot(&d->slot[i], p, disk, &conf->slot[i]);

@@ -42,6 +42,8 @@ struct devices {
 	unsigned nwarnings;
 	/* "" if absent */
 	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME];
+	/* [loader] environment= names it, of GRUB */
+	char loader[DEVICES_NAME];
 	/* root-overlay= names it; and its file system, "" if there is none */
 	char overlay[DEVICES_NAME], overlay_fstype[DEVICES_NAME];
 	struct devices_slot slot[CONF_SLOTS_MAX];

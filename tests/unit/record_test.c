@@ -194,7 +194,7 @@ TEST(settling_rejects_a_trial_without_tries_and_tells)
 	s.slot[1].tries = 0;
 	put_and_load();
 	os_sim_log_level(LOG_LEVEL_NOTICE);
-	record_settle(&r, &ev, true);
+	record_settle(&r, &ev, true, STATE_NONE);
 	EQUAL((r.cause, RESET_CRASH), (r.s.slot[1].st, STATE_BAD));
 	assert_int_equal(os_sim_count("# slot b is rejected: crashed or hung"), 1);
 	assert_int_equal(get().slot[1].st, STATE_TRIAL); /* the next charge writes it */
@@ -319,7 +319,7 @@ TEST(a_rejection_is_history_once_it_is_durable)
 	states_open(&s);
 	s.slot[1].tries = 0;
 	put_and_load();
-	record_settle(&r, &ev, true);
+	record_settle(&r, &ev, true, STATE_NONE);
 	assert_int_equal(disk.own.ops, 0);
 	disk.dead[0].from = 0;
 	disk.dead[0].to = STORE_MIN_SIZE;

@@ -44,7 +44,7 @@ struct apply_file_job {
 	struct apply_slot slot[STATE_SLOTS_MAX];
 	/* as preflight or the running system knows; 0xff if not known */
 	choose_mask mountable;
-	/* the running slot; 0 at boot */
+	/* the running slot, and that of the pair that runs */
 	choose_mask mounted;
 
 	/* how */

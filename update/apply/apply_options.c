@@ -65,10 +65,18 @@ static bool take_source(struct apply_options *o, const char *v)
 	return false;
 }
 
+static bool take_mask(choose_mask *mask, const char *v)
+{
+	uint64_t n;
+
+	if (bytes_decimal(&n, v, 0xff) != KB_OK)
+		return false;
+	*mask = (choose_mask)n;
+	return true;
+}
+
 static bool take_option(struct apply_options *o, const char *name, const char *v)
 {
-	uint64_t mask;
-
 	if (strcmp(name, "--state") == 0)
 		return copy_text(o->state, sizeof(o->state), v, name);
 	if (strcmp(name, "--slot") == 0)
@@ -79,10 +87,10 @@ static bool take_option(struct apply_options *o, const char *name, const char *v
 		o->root = v;
 		return true;
 	}
-	if (strcmp(name, "--mountable") == 0 && bytes_decimal(&mask, v, 0xff) == KB_OK) {
-		o->mountable = (choose_mask)mask;
+	if (strcmp(name, "--mountable") == 0 && take_mask(&o->mountable, v))
 		return true;
-	}
+	if (strcmp(name, "--in-use") == 0 && take_mask(&o->in_use, v))
+		return true;
 	log_err("unknown option, or a bad value: %.32s %.64s", name, v);
 	return false;
 }
@@ -107,6 +115,6 @@ bool apply_options_parse(struct apply_options *o, int argc, char **argv)
 		}
 	}
 	if (o->state[0] == '\0' || o->nsources == 0)
-		log_err("usage: keelboot-apply --state DEVICE --slot SLOT:CLASS=DEVICE… [--mountable MASK] [--rescue | --last-resort] [--root DIR] --source data|raw|sd|usb:DEVICE…");
+		log_err("usage: keelboot-apply --state DEVICE --slot SLOT:CLASS=DEVICE… [--mountable MASK] [--in-use MASK] [--rescue | --last-resort] [--root DIR] --source data|raw|sd|usb:DEVICE…");
 	return o->state[0] != '\0' && o->nsources > 0;
 }

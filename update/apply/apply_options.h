@@ -16,6 +16,8 @@ struct apply_options {
 	char state[APPLY_FILE_PATH_MAX + 1];
 	struct apply_slot slot[STATE_SLOTS_MAX];
 	choose_mask mountable;
+	/* slots that must not be written: their pair runs */
+	choose_mask in_use;
 	/* AUTOMATIC, LAST_RESORT or RESCUE */
 	enum plan_mode mode;
 	/* "" */

@@ -33,6 +33,7 @@ void apply_shared_fill(struct apply *a, int fd, const char *from, enum state_sou
 		.store = &a->store,
 		.state = &a->state,
 		.mountable = a->o.mountable,
+		.mounted = a->o.in_use,
 		.source = kind,
 		.mode = a->o.mode,
 		.floor_bound = a->floor_bound,

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/pairs.h"
+
+#include "initramfs/boot_data.h"
+#include "initramfs/pairs_ask.h"
+#include "initramfs/settings.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static int class_of_pair(const struct conf *conf, unsigned slot)
+{
+	for (unsigned c = 0; c < conf->slot[slot].nclasses; c++)
+		if (strcmp(conf->slot[slot].cls[c].name, PAIR_CLASS) == 0)
+			return (int)c;
+	return -1;
+}
+
+/* Its partition; "" if it is missing, or the slot has none. */
+static const char *partition_of(const struct boot *b, unsigned slot)
+{
+	int c = class_of_pair(&b->conf, slot);
+
+	return c < 0 ? "" : b->dev.slot[slot].part[c];
+}
+
+static void find(struct pairs *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void find(struct pairs *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->finding, sizeof(p->finding), fmt, ap);
+	va_end(ap);
+	log_warn("boot loader: %s", p->finding);
+}
+
+static choose_mask slots_with_pair(const struct conf *conf)
+{
+	choose_mask mask = 0;
+
+	for (unsigned i = 0; i < conf->nslots; i++)
+		if (class_of_pair(conf, i) >= 0)
+			mask |= (choose_mask)(1u << i);
+	return mask;
+}
+
+/* UEFI: the partition of each pair; others: that of the environment, or the file that names it. */
+static void set_where(struct boot *b)
+{
+	struct pairs *p = &b->pairs;
+	size_t len = 0;
+
+	p->where[0] = '\0';
+	if (b->conf.loader == CONF_LOADER_GRUB)
+		snprintf(p->where, sizeof(p->where), "%s", b->dev.loader);
+	if (b->conf.loader == CONF_LOADER_UBOOT)
+		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
+	for (unsigned i = 0; b->conf.loader == CONF_LOADER_UEFI && i < b->conf.nslots; i++)
+		if (partition_of(b, i)[0] != '\0' && len < sizeof(p->where))
+			len += (size_t)snprintf(p->where + len, sizeof(p->where) - len, "%s%c=%s",
+						len > 0 ? "," : "", state_slot_letter((int)i),
+						partition_of(b, i));
+}
+
+static int running_pair(struct boot *b)
+{
+	int slot = b->cmd.pair;
+
+	if (slot < 0 && b->conf.loader == CONF_LOADER_UEFI)
+		slot = pairs_ask_booted(b);
+	return slot < (int)b->conf.nslots ? slot : STATE_NONE;
+}
+
+void pairs_find(struct boot *b)
+{
+	struct pairs *p = &b->pairs;
+	choose_mask paired = slots_with_pair(&b->conf);
+
+	*p = (struct pairs){ .running = STATE_NONE, .asked = b->conf.loader != CONF_LOADER_NONE };
+	if (!p->asked)
+		return;
+	set_where(b);
+	if (paired == 0) {
+		find(p, "system.conf names one, but no slot has a partition for " PAIR_CLASS
+			"=: this kernel boots every slot");
+		return;
+	}
+	p->running = running_pair(b);
+	if (p->running == STATE_NONE)
+		find(p,
+		     "it does not say whose kernel runs (keelboot.pair= on the command line): this kernel boots every slot");
+	else
+		p->paired = paired;
+}
+
+bool pairs_is_elsewhere(const struct boot *b, int slot)
+{
+	const struct choose_candidate c = {
+		.slot = (int8_t)slot,
+		.tier = choose_is_last_resort(&b->rec.s, slot) ? CHOOSE_LAST_RESORT : CHOOSE_NORMAL,
+	};
+
+	return b->cmd.slot != slot && pair_is_elsewhere(b->pairs.paired, b->pairs.running, &c);
+}
+
+enum kb_err pairs_look(struct boot *b, int slot, char *reason)
+{
+	if (partition_of(b, (unsigned)slot)[0] != '\0')
+		return KB_OK;
+	log_warn("slot %c: the partition of its kernel is missing", state_slot_letter(slot));
+	snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
+	return KB_ENODEV;
+}
+
+enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
+{
+	char letter = state_slot_letter(slot);
+	enum kb_err err = pairs_ask_once(b, slot);
+
+	if (err == KB_OK) {
+		log_notice("slot %c: it has a kernel of its own; restarting with that", letter);
+		evidence_forget(&b->evidence);
+		os_reboot();
+		log_err("slot %c: the kernel refuses to restart", letter);
+		err = KB_EIO;
+	}
+	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
+	record_history(&b->rec, HISTORY_BOOT, slot, reason, "not booted");
+	return err;
+}
+
+bool pairs_secure(struct boot *b)
+{
+	const struct pairs *p = &b->pairs;
+	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
+	struct pairs_answer is;
+	int preset;
+
+	if (!p->asked)
+		return true;
+	if (p->paired == 0 || pairs_ask(b, &is) != KB_OK) {
+		log_err("update: skipped: what the boot loader starts is not known, and might be overwritten");
+		return false;
+	}
+	preset = pair_safe_preset(&b->rec.s, mountable & (choose_mask)~b->attempt.no_fallback,
+				  is.preset, p->running);
+	if (preset == is.preset && is.once == STATE_NONE)
+		return true;
+	log_notice("boot loader: starts the kernel of slot %c from now on",
+		   state_slot_letter(preset));
+	if (pairs_ask_preset(b, preset) == KB_OK)
+		return true;
+	log_err("update: skipped: the boot loader might start a kernel that is overwritten");
+	return false;
+}

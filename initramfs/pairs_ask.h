@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What process 1 asks the boot loader's store, by a child: keelboot-loader. Bounded in time; what
+ * fails is in the log. */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdint.h>
+
+struct boot;
+
+/* Slots, or STATE_NONE. */
+struct pairs_answer {
+	int8_t preset, once;
+};
+
+enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is) KB_MUST_CHECK;
+
+/* The pair of the slot is started once, at the next start. */
+enum kb_err pairs_ask_once(struct boot *b, int slot) KB_MUST_CHECK;
+
+/* It is started from now on, and no other one once. */
+enum kb_err pairs_ask_preset(struct boot *b, int slot) KB_MUST_CHECK;
+
+/* The slot whose pair runs, or STATE_NONE. */
+int pairs_ask_booted(struct boot *b);

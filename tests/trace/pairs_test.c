@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slots that have a kernel of their own each, and the boot loader that is asked for it. */
+#include "tests/trace/applies.h"
+
+#define LOADER "keelboot-loader"
+#define ASKS   "spawn " LOADER " grub /dev/vda7 "
+#define SLOTS                                                      \
+	"[system]\ncompatible=trace\n"                             \
+	"[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n" \
+	"[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n"
+#define GRUB SLOTS "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n"
+
+static void add_partition(const char *label)
+{
+	machine.disk.part[machine.disk.nparts++] =
+		(struct os_sim_part){ .partlabel = label, .size = 32 * MIB };
+}
+
+static void has_pairs(const char *cmdline)
+{
+	machine.conf = GRUB;
+	machine.cmdline = cmdline;
+	add_partition("boot-a");
+	add_partition("boot-b");
+	add_partition("grubenv");
+}
+
+static void set_up(void)
+{
+	machine_set_up();
+	has_pairs("keelboot.pair=a\n");
+}
+
+/* What the loader's store is asked, and what it says. */
+static void loader_says(const char *verb, const char *text, int exit_code)
+{
+	machine_child((struct os_sim_child){ .argv0 = LOADER,
+					     .arg = verb,
+					     .say = { { 10, text, 0 } },
+					     .duration_ms = 20,
+					     .status = exit_code << 8 });
+}
+
+static void loader_obeys(void)
+{
+	loader_says("once", "default=a once=b\n", 0);
+	loader_says("get", "default=a once=-\n", 0);
+}
+
+/* b was charged, and handed over. */
+static struct state handed(uint8_t tries)
+{
+	struct state s = machine_trial_ended(tries);
+
+	s.handed = s.open_token;
+	return s;
+}
+
+/* The same device is started again, by that pair. */
+static void starts(const char *cmdline)
+{
+	machine_restart();
+	machine.cmdline = cmdline;
+}
+
+TEST(trial_is_charged_handed_over_and_booted_by_its_own_kernel)
+{
+	machine_put(machine_trial());
+	loader_obeys();
+	machine_reboots_as("pair_is_handed_over");
+	assert_order(ASKS "once b", "reboot");
+	assert_absent("mount " SLOT_B_DEV);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().open, 1));
+	assert_true(machine_get().handed == machine_get().open_token);
+
+	starts("keelboot.pair=b\n");
+	machine_boots_as("pair_has_come_up", 'b');
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().open, 1));
+	assert_true(machine_get().handed == 0);
+	assert_absent("spawn " LOADER);
+	machine_told("\"pair\":\"b\"");
+	assert_non_null(
+		strstr(os_sim_text("/run/keelboot/devices"), "loader grub /dev/vda7\npair b\n"));
+}
+
+TEST(healthy_boot_asks_the_loader_nothing_and_writes_nothing)
+{
+	machine_put(machine_good());
+	machine_boots_as("pair_of_a_good_slot", 'a');
+	assert_absent("spawn " LOADER);
+	assert_absent("write " STATE_DEV);
+}
+
+TEST(kernel_that_does_not_come_up_costs_a_try_each_time)
+{
+	machine_put(handed(2));
+	loader_obeys();
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT); /* one is left */
+	assert_int_equal(machine_get().slot[1].tries, 1);
+
+	starts("keelboot.pair=a\n");
+	loader_obeys();
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_int_equal(machine_get().slot[1].tries, 0);
+
+	starts("keelboot.pair=a\n");
+	machine_boots_as("pair_did_not_come_up", 'a');
+	assert_absent("spawn " LOADER);
+	machine_told("\"reason\":\"b: its kernel did not come up\"");
+	EQUAL((machine_get().slot[1].st, STATE_BAD), (machine_get().open, STATE_NONE));
+}
+
+/* The preferred slot is good, and its kernel is gone. */
+TEST(good_slot_whose_kernel_does_not_come_up_is_left)
+{
+	struct state s = machine_good();
+	unsigned asked = 0;
+
+	s.pref = 1;
+	machine_put(s);
+	loader_obeys();
+	for (; machine_boot() == OS_SIM_REBOOT && asked < 10; asked++) {
+		starts("keelboot.pair=a\n");
+		loader_obeys();
+	}
+	assert_int_equal(asked, STATE_STREAK_LIMIT);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_told("\"reason\":\"b: its kernel did not come up");
+}
+
+TEST(loader_that_cannot_be_asked_leaves_the_slot_whose_kernel_runs)
+{
+	machine_put(machine_trial());
+	loader_says("once", "/dev/vda7: no environment block\n", 1);
+	machine_boots_as("pair_cannot_be_asked_for", 'a');
+	machine_told("\"reason\":\"b: the boot loader cannot be asked for its kernel\"");
+	assert_once("# boot loader: once: /dev/vda7: no environment block");
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().handed, 0));
+}
+
+TEST(loader_that_hangs_is_ended)
+{
+	machine_put(machine_trial());
+	machine_child((struct os_sim_child){ .argv0 = LOADER, .hangs = true });
+	machine_boots('a');
+	assert_once("# boot loader: keelboot-loader does not end");
+}
+
+TEST(loader_that_says_too_much_is_no_answer)
+{
+	static char flood[600];
+
+	memset(flood, 'x', sizeof(flood) - 1);
+	machine_put(machine_trial());
+	loader_says("once", flood, 0);
+	machine_boots('a');
+}
+
+TEST(attempt_that_goes_on_looks_for_no_update)
+{
+	struct state s = handed(0); /* the last try */
+
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
+	machine.cmdline = "keelboot.pair=b\n";
+	machine_child(apply(0, NULL));
+	machine_boots('b');
+	assert_absent("spawn " APPLY);
+}
+
+/* Before an install, the loader's preset is a pair that stays. */
+TEST(preset_is_made_safe_before_an_install)
+{
+	machine_put(machine_staged());
+	loader_says("get", "default=b once=-\n", 0);
+	loader_says("default", "default=a once=-\n", 0);
+	machine_child(apply(2, NULL));
+	machine_boots_as("pair_preset_is_made_safe", 'a');
+	assert_order(ASKS "default a", "spawn " APPLY);
+	assert_once(
+		"spawn " APPLY
+		" --state /dev/vda1 --slot a:root=/dev/vda2 --slot a:boot=/dev/vda5 --slot b:root=/dev/vda3 --slot b:boot=/dev/vda6 --mountable 3 --in-use 1 ");
+}
+
+TEST(nothing_is_installed_while_the_loader_may_start_what_is_overwritten)
+{
+	static const struct {
+		const char *get;
+		int gets;
+	} cases[] = { { "default=b once=-\n", 0 },
+		      { "default=a once=b\n", 0 },
+		      { "what?\n", 0 },
+		      { "no block\n", 1 } };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		machine_anew();
+		has_pairs("keelboot.pair=a\n");
+		machine_put(machine_staged());
+		loader_says("get", cases[i].get, cases[i].gets);
+		loader_says("default", "read-only\n", 1);
+		machine_child(apply(0, NULL));
+		machine_boots('a');
+		assert_absent("spawn " APPLY);
+	}
+}
+
+TEST(without_a_word_of_the_loader_this_kernel_boots_every_slot)
+{
+	machine.cmdline = "quiet\n";
+	machine_put(machine_trial());
+	machine_boots('b');
+	assert_absent("spawn " LOADER);
+	machine_told("{\"id\":\"loader\",\"text\":\"it does not say whose kernel runs");
+}
+
+TEST(slots_without_pairs_are_told)
+{
+	machine_anew();
+	machine.conf = "[system]\ncompatible=trace\n[loader]\nkind=uefi\n";
+	machine_put(machine_trial());
+	machine_boots('b');
+	machine_told("no slot has a partition for boot=");
+}
+
+TEST(chosen_slot_boots_by_the_kernel_that_runs)
+{
+	machine.cmdline = "keelboot.pair=a keelboot.slot=b\n";
+	machine_put(machine_good());
+	machine_boots('b');
+	assert_absent("spawn " LOADER);
+}
+
+TEST(partition_of_a_kernel_that_is_gone_costs_nothing)
+{
+	machine.disk.part[5].partlabel = "other";
+	machine_put(machine_trial());
+	machine_boots('a');
+	machine_told("\"reason\":\"b: no partition of its kernel\"");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
+}
+
+/* Its own kernel has the driver that this one lacks. */
+TEST(drivers_of_this_kernel_do_not_matter_to_another)
+{
+	machine_put(machine_trial());
+	machine.disk.part[2].fstype = "squashfs";
+	os_sim_file("/proc/filesystems", "nodev\tsysfs\n\text4\n");
+	loader_obeys();
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+}
+
+/* The firmware says it, and not the command line, which is in the image. */
+TEST(firmware_says_whose_kernel_runs)
+{
+	machine.conf = SLOTS "[loader]\nkind=uefi\n";
+	machine.cmdline = "quiet\n";
+	machine_put(handed(2));
+	loader_says("booted", "booted=b\n", 0);
+	machine_boots_as("pair_by_the_firmware", 'b');
+	assert_once("spawn " LOADER " uefi a=/dev/vda5,b=/dev/vda6 booted");
+}
+
+TEST_MAIN("trace of the pairs", .set_up = set_up, .tear_down = machine_tear_down)
