@@ -30,6 +30,14 @@ void openssl_add_all_ciphers_int(void);
 void openssl_add_all_digests_int(void);
 int ossl_err_load_crypto_strings(void);
 
+/* How OpenSSL 3.5 computes on the curve SM2, by a table of 512 KiB on AArch64: no key is of that
+ * curve. */
+const void *EC_GFp_sm2p256_method(void);
+IN_ITS_PLACE const void *EC_GFp_sm2p256_method(void)
+{
+	return NULL;
+}
+
 /* Ed25519 hashes with SHA-512. */
 static const OSSL_ALGORITHM digests[] = {
 	{ "SHA2-256:SHA-256:SHA256:2.16.840.1.101.3.4.2.1", DEFAULT, ossl_sha256_functions, NULL },
