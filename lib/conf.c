@@ -113,6 +113,8 @@ static const char *other_use(const struct conf *c, unsigned slot, unsigned cls, 
 		return "data";
 	if (strcmp(part, c->raw_part) == 0)
 		return "raw bundles";
+	if (c->loader == CONF_LOADER_GRUB && strcmp(part, c->loader_environment) == 0)
+		return "the boot loader";
 	for (unsigned i = 0; i <= slot; i++)
 		for (unsigned j = 0; j < (i == slot ? cls : c->slot[i].nclasses); j++)
 			if (strcmp(part, c->slot[i].cls[j].part) == 0)
@@ -280,4 +282,13 @@ void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn
 const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls)
 {
 	return slot < c->nslots ? find_class(&c->slot[slot], cls) : NULL;
+}
+
+const char *conf_loader_environment(const struct conf *c)
+{
+	if (c->loader == CONF_LOADER_UBOOT && c->loader_environment[0] == '\0')
+		return "/etc/fw_env.config";
+	return c->loader == CONF_LOADER_GRUB || c->loader == CONF_LOADER_UBOOT
+		       ? c->loader_environment
+		       : "";
 }

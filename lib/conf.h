@@ -87,6 +87,14 @@ enum conf_data {
 	CONF_DATA_LVM,
 };
 
+/* What starts the pair of a slot, before Keelboot runs: selector/loader. */
+enum conf_loader {
+	CONF_LOADER_NONE, /* nothing that Keelboot knows: there is one pair */
+	CONF_LOADER_GRUB,
+	CONF_LOADER_UEFI,
+	CONF_LOADER_UBOOT,
+};
+
 /* Who feeds the watchdog once the real system runs. */
 enum conf_handover {
 	CONF_HANDOVER_SYSTEM,  /* the system; it counts until that opens it */
@@ -205,6 +213,11 @@ struct conf {
 	enum conf_handover handover;
 	enum conf_bootstatus bootstatus;
 
+	/* [loader] */
+	enum conf_loader loader;
+	/* GRUB: a conf_spec; U-Boot: a path; "" : see conf_loader_environment() */
+	conf_spec loader_environment;
+
 	/* [initramfs]: of a distribution, which calls keelboot-select */
 	/* without a slot of ours nothing boots */
 	bool required;
@@ -249,6 +262,7 @@ enum conf_kind {
 	CONF_KIND_VERIFY,      /* enum conf_verify */
 	CONF_KIND_SLOTS,       /* enum conf_slots */
 	CONF_KIND_DATA,	       /* enum conf_data */
+	CONF_KIND_LOADER,      /* enum conf_loader */
 	CONF_KIND_NUMBER,      /* uint32_t */
 	CONF_KIND_JUMP,	       /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
 	CONF_KIND_SECONDS,     /* uint32_t: "30" or "30s" */
@@ -262,6 +276,7 @@ enum conf_kind {
 	CONF_KIND_SUBPATH,     /* relative path without ".." */
 	CONF_KIND_SUBPATHS,    /* such paths, commas between, none in another; also nothing */
 	CONF_KIND_SPEC,	       /* conf_spec */
+	CONF_KIND_STORE,       /* conf_spec, absolute path without "..", or nothing */
 	CONF_KIND_OVERLAY,     /* conf_spec, "tmpfs" or "off" */
 	CONF_KIND_SIZE,	       /* as tmpfs has it: "64M", "1G", or up to "90%" of the memory */
 	CONF_KIND_DEVICE,      /* "auto", "off", or a path below /dev */
@@ -322,3 +337,7 @@ const char *conf_use_of(const struct conf *c, const char *part);
 
 /* The partition of a class in a slot, or NULL: also for a slot that there is not. */
 const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls);
+
+/* Where the loader's environment is: of GRUB a conf_spec, of U-Boot the path of fw_env.config(5),
+ * which has a default; else "". */
+const char *conf_loader_environment(const struct conf *c);

@@ -74,6 +74,10 @@ static const char *const enum_words[][6] = {
 			     [CONF_DATA_REFLINK] = "reflink",
 			     [CONF_DATA_COPY] = "copy",
 			     [CONF_DATA_LVM] = "lvm" },
+	[CONF_KIND_LOADER] = { [CONF_LOADER_NONE] = "none",
+			       [CONF_LOADER_GRUB] = "grub",
+			       [CONF_LOADER_UEFI] = "uefi",
+			       [CONF_LOADER_UBOOT] = "u-boot" },
 	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
 			      [CONF_SLOTS_WRITABLE] = "writable" },
 };
@@ -83,7 +87,8 @@ _Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
 		       sizeof(enum conf_bootstatus) == sizeof(unsigned) &&
 		       sizeof(enum conf_verify) == sizeof(unsigned) &&
 		       sizeof(enum conf_slots) == sizeof(unsigned) &&
-		       sizeof(enum conf_data) == sizeof(unsigned),
+		       sizeof(enum conf_data) == sizeof(unsigned) &&
+		       sizeof(enum conf_loader) == sizeof(unsigned),
 	       "set_word() writes enums as what they are: unsigned");
 
 static enum kb_err set_word(unsigned *out, enum conf_kind kind, const char *value)
@@ -233,6 +238,9 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return conf_paths_are_valid(value);
 	case CONF_KIND_SPEC:
 		return conf_value_is_spec(value);
+	case CONF_KIND_STORE:
+		return *value == '\0' || conf_value_is_spec(value) ||
+		       (has_prefix(value, "/") && !has_dotdot(value));
 	case CONF_KIND_OVERLAY:
 		return is_overlay(value);
 	case CONF_KIND_SIZE:
@@ -248,6 +256,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_DATA:
+	case CONF_KIND_LOADER:
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_JUMP:
 	case CONF_KIND_SECONDS:
@@ -281,6 +290,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_DATA:
+	case CONF_KIND_LOADER:
 		return set_word(out, key->kind, value);
 	case CONF_KIND_JUMP:
 		return set_jump(out, value);
@@ -295,6 +305,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_SUBPATHS:
 	case CONF_KIND_PATH_OR_NOT:
 	case CONF_KIND_SPEC:
+	case CONF_KIND_STORE:
 	case CONF_KIND_OVERLAY:
 	case CONF_KIND_SIZE:
 	case CONF_KIND_DEVICE:
