@@ -22,7 +22,7 @@
 
 enum loader_kind {
 	LOADER_NONE,  /* no loader of ours: there is one pair for all slots */
-	LOADER_GRUB,  /* an environment block on a raw partition */
+	LOADER_GRUB,  /* an environment block in a file, on a partition of its own */
 	LOADER_UEFI,  /* the firmware itself: BootOrder, BootNext, an entry for each pair */
 	LOADER_UBOOT, /* U-Boot's redundant environment */
 	LOADER_KINDS,
@@ -36,8 +36,9 @@ struct loader_choice {
 
 struct loader {
 	enum loader_kind kind;
-	/* GRUB: the partition, "/dev/vda5". U-Boot: the path of fw_env.config(5). UEFI: the
-	 * partitions of all pairs, "a=/dev/vda2,b=/dev/vda3". Borrowed. */
+	/* GRUB: the partition that holds grubenv, "/dev/vda5". U-Boot: the path of
+	 * fw_env.config(5). UEFI: the partitions of all pairs, "a=/dev/vda2,b=/dev/vda3". Borrowed.
+	 */
 	const char *where;
 	/* What stands before /sys and /dev; "" on a device. Borrowed. */
 	const char *root;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GRUB: an environment block at the beginning of a raw partition. See loader.h for the errors. */
+/*
+ * GRUB: an environment block in the file grubenv of a FAT partition of its own. One sector of that
+ * file is all that is written. See loader.h for the errors.
+ */
 #pragma once
 
 #include "lib/bdev.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/loader/loader_part.h"
 
-#include "lib/bdev.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
 #include "lib/util.h"
+#include "selector/loader/loader_disk.h"
 #include "selector/loader/loader_why.h"
 
 #include <stdio.h>
@@ -71,18 +71,6 @@ static enum kb_err ask_kernel(struct loader *l, const char *name, struct kernels
 		       : KB_ENODEV;
 }
 
-/* Bytes of the disk wherever they lie; at most a block. */
-static enum kb_err read_at(struct bdev *disk, uint64_t off, uint8_t *out, size_t len)
-{
-	static uint8_t buf[2 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-	uint64_t from = off - off % BDEV_ALIGN;
-	size_t all = off - from + len > BDEV_ALIGN ? sizeof(buf) : BDEV_ALIGN;
-
-	TRY(bdev_read(disk, from, buf, all));
-	memcpy(out, buf + (off - from), len);
-	return KB_OK;
-}
-
 /* The entry of the partition by the header in this block, if it is where the kernel has it. */
 static enum kb_err look_in_table(struct bdev *disk, uint64_t header, const struct kernels *k,
 				 struct loader_part *part)
@@ -90,13 +78,13 @@ static enum kb_err look_in_table(struct bdev *disk, uint64_t header, const struc
 	uint8_t h[92], e[ENTRY_END + 8];
 	uint64_t len, off, start = k->start * 512 / k->block;
 
-	TRY(read_at(disk, header * k->block, h, sizeof(h)));
+	TRY(loader_disk_read(disk, header * k->block, h, sizeof(h)));
 	len = bytes_get32(h + ENTRY_LEN);
 	if (memcmp(h, SIGNATURE, 8) != 0 || k->number > bytes_get32(h + ENTRIES_COUNT) ||
 	    len < 128 || len > ENTRY_MAX || bytes_get64(h + ENTRIES) > disk->size / k->block)
 		return KB_EFORMAT;
 	off = bytes_get64(h + ENTRIES) * k->block + (k->number - 1) * len;
-	TRY(read_at(disk, off, e, sizeof(e)));
+	TRY(loader_disk_read(disk, off, e, sizeof(e)));
 	*part = (struct loader_part){ .number = (uint32_t)k->number,
 				      .start = start,
 				      .blocks = k->sectors * 512 / k->block };

@@ -11,19 +11,63 @@
 #define HEADER "# GRUB Environment Block\n"
 #define START  HEADER "other=1\nkeelboot_default=a\nkeelboot_once=\n"
 
+#define ROOT  (5 * 512u)
+#define DATA  (37 * 512u)
+#define BLOCK (DATA + 1024) /* its second sector lies in another page */
+
 static struct cut_disk disk;
 static struct faulty faulty;
 static struct loader l = { .kind = LOADER_GRUB, .where = "/dev/vda5", .root = "" };
-static uint8_t page[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+/* What was on the disk before. */
+static uint8_t bytes[SIZE] __attribute__((aligned(BDEV_ALIGN)));
 static struct loader_choice c;
+
+static void put_bytes(void)
+{
+	OK(bdev_write(&disk.bdev, 0, bytes, sizeof(bytes)));
+	OK(bdev_flush(&disk.bdev));
+}
+
+static uint8_t *put_entry(unsigned n, const char *name, uint8_t attributes)
+{
+	uint8_t *e = bytes + ROOT + n * 32;
+
+	memcpy(e, name, 11);
+	e[11] = attributes;
+	return e;
+}
+
+/* As mkfs.vfat -s 2 makes one of a MiB, with a label, something deleted, half of a long name, a
+ * folder and the file. */
+static void put_file_system(void)
+{
+	uint8_t *e;
+
+	memset(bytes, 0, sizeof(bytes));
+	bytes_put16(bytes + 11, 512);
+	bytes[13] = 2;
+	bytes_put16(bytes + 14, 1);
+	bytes[16] = 2;
+	bytes_put16(bytes + 17, 512);
+	bytes_put16(bytes + 19, SIZE / 512);
+	bytes_put16(bytes + 22, 2);
+	bytes_put16(bytes + 510, 0xaa55);
+	put_entry(0, "GRUBENV    ", 0x08);
+	put_entry(1, "\xe5RUBENV    ", 0x20);
+	put_entry(2, "GRUBENV    ", 0x0f);
+	put_entry(3, "GRUBENV    ", 0x10);
+	e = put_entry(4, "GRUBENV    ", 0x20);
+	bytes_put16(e + 26, 3);
+	bytes_put32(e + 28, LOADER_BLOCK);
+}
 
 static void put_block(const char *text)
 {
-	memset(page, 0x5a, sizeof(page));
-	memset(page, '#', LOADER_BLOCK);
-	memcpy(page, text, strlen(text));
-	OK(bdev_write(&disk.bdev, 0, page, sizeof(page)));
-	OK(bdev_flush(&disk.bdev));
+	put_file_system();
+	memset(bytes + BLOCK, '#', LOADER_BLOCK);
+	memset(bytes + BLOCK + LOADER_BLOCK, 0x5a, 1024);
+	memcpy(bytes + BLOCK, text, strlen(text));
+	put_bytes();
 }
 
 static void set_up(void)
@@ -55,15 +99,15 @@ TEST(words_are_durable_when_they_are_set)
 	EQUAL((c.preset, 0), (c.once, 1));
 }
 
-TEST(only_the_first_sector_of_the_partition_changes)
+TEST(only_the_first_sector_of_the_file_changes)
 {
-	static uint8_t after[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	static uint8_t after[SIZE] __attribute__((aligned(BDEV_ALIGN)));
 
 	OK(set_choice(&disk.bdev, 1, STATE_NONE));
 	OK(bdev_read(&disk.bdev, 0, after, sizeof(after)));
-	assert_memory_equal(after + LOADER_BLOCK_SECTOR, page + LOADER_BLOCK_SECTOR,
-			    sizeof(after) - LOADER_BLOCK_SECTOR);
-	assert_memory_not_equal(after, page, LOADER_BLOCK_SECTOR);
+	assert_memory_not_equal(after + BLOCK, bytes + BLOCK, LOADER_BLOCK_SECTOR);
+	memcpy(after + BLOCK, bytes + BLOCK, LOADER_BLOCK_SECTOR);
+	assert_memory_equal(after, bytes, SIZE);
 }
 
 TEST(cut_leaves_the_old_words_or_the_new_ones)
@@ -126,9 +170,73 @@ TEST(torn_sector_is_read_as_a_slot_or_refused)
 	for (unsigned at = 0; at < LOADER_BLOCK_SECTOR; at++) {
 		for (unsigned garbage = 0; garbage < 2; garbage++) {
 			put_block(START);
-			memset(page + at, garbage ? 0xff : 0, LOADER_BLOCK_SECTOR - at);
-			OK(bdev_write(&disk.bdev, 0, page, sizeof(page)));
+			memset(bytes + BLOCK + at, garbage ? 0xff : 0, LOADER_BLOCK_SECTOR - at);
+			put_bytes();
 			FAILS(loader_grub_read_from(&l, &disk.bdev, &c), KB_EFORMAT);
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- its file system */
+
+static void is_refused(const char *why)
+{
+	put_bytes();
+	FAILS(loader_grub_read_from(&l, &disk.bdev, &c), KB_EFORMAT);
+	EQUAL((l.why, why));
+	FAILS(set_choice(&faulty.bdev, 0, 1), KB_EFORMAT);
+	EQUAL((faulty.op, ""));
+}
+
+TEST(partition_without_a_file_system_is_refused)
+{
+	static const char *const why =
+		"/dev/vda5 is no file system of FAT12 or FAT16: GRUB keeps no variables there";
+
+	memcpy(bytes, START, sizeof(START));
+	is_refused(why);
+	memset(bytes, 0xff, sizeof(bytes));
+	is_refused(why);
+	put_file_system();
+	bytes_put16(bytes + 17, 0); /* FAT32 */
+	is_refused(why);
+	put_file_system();
+	bytes[13] = 1;
+	is_refused("/dev/vda5 has clusters below 1024 bytes: make it by mkfs.vfat -s 4");
+}
+
+TEST(file_that_is_missing_or_damaged_is_refused)
+{
+	static const char *const damaged =
+		"/dev/vda5: its file grubenv is damaged, or has not 1024 bytes";
+	uint8_t *e = bytes + ROOT + 4 * 32;
+
+	bytes_put32(e + 28, 2048);
+	is_refused(damaged);
+	bytes_put32(e + 28, 1024);
+	bytes_put16(e + 26, 1);
+	is_refused(damaged);
+	bytes_put16(e + 26, 0xfff0);
+	is_refused(damaged);
+	e[0] = 'g';
+	is_refused("/dev/vda5 has no file grubenv: make one there by grub-editenv FILE create");
+	memset(bytes + ROOT, 0xe5, DATA - ROOT);
+	is_refused("/dev/vda5 has no file grubenv: make one there by grub-editenv FILE create");
+}
+
+/* No number in it leads out of the partition. */
+TEST(each_byte_of_the_file_system_may_be_damaged)
+{
+	for (unsigned at = 0; at < ROOT + 5 * 32; at = at == 64 ? 506 : at == 514 ? ROOT : at + 1) {
+		for (unsigned value = 0; value < 256; value += 5) {
+			put_file_system();
+			memcpy(bytes + BLOCK, HEADER, sizeof(HEADER) - 1);
+			memset(bytes + BLOCK + sizeof(HEADER) - 1, '#',
+			       LOADER_BLOCK - sizeof(HEADER) + 1);
+			bytes[at] = (uint8_t)value;
+			OK(bdev_write(&disk.bdev, 0, bytes, 6 * BDEV_ALIGN));
+			if (loader_grub_read_from(&l, &disk.bdev, &c) == KB_OK)
+				EQUAL((c.preset, STATE_NONE), (c.once, STATE_NONE));
 		}
 	}
 }
@@ -140,7 +248,7 @@ static void make_partition(void)
 	folder_make();
 	folder_run("mkdir dev");
 	set_up();
-	folder_bytes("dev/vda5", page, sizeof(page));
+	folder_bytes("dev/vda5", bytes, sizeof(bytes));
 	l.root = folder;
 }
 
@@ -164,7 +272,7 @@ TEST_WITH(preset_clears_once, make_partition, remove_partition)
 TEST_WITH(once_is_not_set_where_nothing_good_would_follow, make_partition, remove_partition)
 {
 	put_block(HEADER "keelboot_default=x\n");
-	folder_bytes("dev/vda5", page, sizeof(page));
+	folder_bytes("dev/vda5", bytes, sizeof(bytes));
 	FAILS(loader_set_once(&l, 1), KB_EFORMAT);
 	OK(loader_set_preset(&l, 0));
 	OK(loader_set_once(&l, 1));
@@ -186,10 +294,10 @@ TEST_WITH(what_does_not_fit_is_refused_with_a_reason, make_partition, remove_par
 	bad.kind = LOADER_NONE;
 	FAILS(loader_set_once(&bad, 0), KB_EINVAL);
 	EQUAL((bad.why, "system.conf names no boot loader"));
-	folder_bytes("dev/vda9", page, 512);
+	folder_bytes("dev/vda9", bytes, 512);
 	bad = (struct loader){ .kind = LOADER_GRUB, .where = "/dev/vda9", .root = folder };
 	FAILS(loader_read(&bad, &c), KB_EINVAL);
-	EQUAL((bad.why, "/dev/vda9 is too small: it needs 4096 bytes"));
+	EQUAL((bad.why, "/dev/vda9: cannot read: invalid value"));
 }
 
 TEST_MAIN("loader_grub", .set_up = set_up, .tear_down = tear_down)
