@@ -81,7 +81,7 @@ endif
 # A folder is a library: its objects are one archive. A program is linked from the archives of its folders, each of which may want
 # only those behind it. OpenSSL, zstd and libblkid are on no line of process 1, so the linker refuses what wants them. The mains, and
 # the real ends of the two seams, stand apart; every other object goes unchanged into both the products and the tests.
-OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector lib
+OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector/loader selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog initramfs/overlay hooks update/wire kernel-cmdline selector lib
 OF_PROBER   := initramfs/prober selector lib
 OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
@@ -93,7 +93,7 @@ OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/chec
 OF_LIBRARY  := libkeelboot
 FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_file.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
+REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_efivar.c lib/os_file.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 LEAN    := initramfs/helper/algorithms.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
@@ -121,8 +121,9 @@ CRYPTO  := $(call libs_of,libcrypto,-lcrypto -ldl -pthread)
 ZSTD    := $(call libs_of,libzstd,-lzstd)
 INIT_LIBS    = $(INIH)
 PACKERS := $(call libs_of,liblzma,-llzma) $(call libs_of,liblz4,-llz4) $(call libs_of,zlib,-lz)
-HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(PACKERS) $(ZSTD)
-CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(PACKERS) $(ZSTD)
+UBOOT   := $(call libs_of,libubootenv,-lubootenv -lz)
+HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
+CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
 JSON        := $(or $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null),-ljson-c)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
@@ -560,7 +561,7 @@ install-host: install-both ## install what a build host needs: also mkinitramfs,
 	$(INSTALL) -m 644 qemu/*.py $(DESTDIR)$(LIBDIR)/qemu/
 	$(INSTALL) -m 644 qemu/imagetest.d/*.* $(DESTDIR)$(LIBDIR)/qemu/imagetest.d/
 	$(INSTALL) -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
-	$(INSTALL) -m 644 docs/examples/*.conf $(DESTDIR)$(DOCDIR)/examples/
+	$(INSTALL) -m 644 docs/examples/*.conf kernel-cmdline/loaders/* $(DESTDIR)$(DOCDIR)/examples/
 	@$(call pages,$(HOSTPAGES))
 
 install-strip: ## install all, without symbols (STRIP= of another machine); so install-device-strip, install-host-strip

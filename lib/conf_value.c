@@ -243,7 +243,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return conf_paths_are_valid(value);
 	case CONF_KIND_SPEC:
 		return conf_value_is_spec(value);
-	case CONF_KIND_SPEC_OR_PATH:
+	case CONF_KIND_STORE:
 		return *value == '\0' || conf_value_is_spec(value) ||
 		       (has_prefix(value, "/") && !has_dotdot(value));
 	case CONF_KIND_OVERLAY:
@@ -310,7 +310,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_SUBPATHS:
 	case CONF_KIND_PATH_OR_NOT:
 	case CONF_KIND_SPEC:
-	case CONF_KIND_SPEC_OR_PATH:
+	case CONF_KIND_STORE:
 	case CONF_KIND_OVERLAY:
 	case CONF_KIND_SIZE:
 	case CONF_KIND_DEVICE:

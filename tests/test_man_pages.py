@@ -59,6 +59,8 @@ EXAMPLES = {
     ("watchdog", "timeout"): "30",
     ("watchdog", "handover"): "keeper",
     ("watchdog", "bootstatus"): "ignore",
+    ("loader", "kind"): "grub",
+    ("loader", "environment"): "PARTLABEL=grubenv",
     ("hooks", "timeout"): "30",
     ("health", "timeout"): "120",
     ("guard", "bad"): "bootc rollback",

@@ -5,6 +5,7 @@
  */
 #include "initramfs/prober/prober.h"
 #include "lib/bootlog.h"
+#include "selector/loader/loader_main.h"
 #include "update/apply/apply.h"
 #include "update/apply/apply_cage.h"
 #include "update/decoder/decoder_main.h"
@@ -42,8 +43,12 @@ int main(int argc, char **argv)
 		return prober_main(argc, argv);
 	if (strcmp(name, "keelboot-verify") == 0)
 		return ossl_alone() ? verify_slot_main(argc, argv) : VERIFY_SLOT_FAILED;
+	if (strcmp(name, "keelboot-loader") == 0)
+		return loader_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "loader") == 0)
+		return loader_main(argc - 1, argv + 1);
 	fprintf(stderr,
-		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts it\n",
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-loader, keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts it\n",
 		name);
 	return 3;
 }

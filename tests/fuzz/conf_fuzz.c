@@ -39,7 +39,8 @@ static bool is_number(enum conf_kind kind)
 static bool is_word(enum conf_kind kind)
 {
 	return kind == CONF_KIND_COUNT || kind == CONF_KIND_HANDOVER || kind == CONF_KIND_VERIFY ||
-	       kind == CONF_KIND_SLOTS || kind == CONF_KIND_BOOTSTATUS || kind == CONF_KIND_DATA;
+	       kind == CONF_KIND_SLOTS || kind == CONF_KIND_BOOTSTATUS || kind == CONF_KIND_DATA ||
+	       kind == CONF_KIND_LOADER;
 }
 
 /* "auto|always|never" 1: "always". False: there is no such word. */
@@ -75,6 +76,9 @@ static void check_text(const struct conf_key *key, const char *text)
 		FUZZ_CHECK(text[0] != '/' && text[0] != '\0' && is_safe_path(text));
 	if (key->kind == CONF_KIND_SPEC)
 		FUZZ_CHECK(conf_value_is_spec(text));
+	if (key->kind == CONF_KIND_STORE)
+		FUZZ_CHECK(text[0] == '\0' || conf_value_is_spec(text) ||
+			   (text[0] == '/' && is_safe_path(text)));
 	if (key->kind == CONF_KIND_DEVICE)
 		FUZZ_CHECK(strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 ||
 			   (strncmp(text, "/dev/", 5) == 0 && is_safe_path(text)));
@@ -110,6 +114,7 @@ static void check_part(const struct conf *c, unsigned slot, unsigned cls)
 
 	FUZZ_CHECK(conf_value_is_spec(part) && strcmp(part, c->state) != 0);
 	FUZZ_CHECK(strcmp(part, c->data_part) != 0 && strcmp(part, c->raw_part) != 0);
+	FUZZ_CHECK(c->loader != CONF_LOADER_GRUB || strcmp(part, c->loader_environment) != 0);
 	for (unsigned i = 0; i < slot; i++)
 		for (unsigned k = 0; k < c->slot[i].nclasses; k++)
 			FUZZ_CHECK(strcmp(part, c->slot[i].cls[k].part) != 0);

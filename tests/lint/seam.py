@@ -7,7 +7,7 @@ from tree import folders_of, listed
 
 # Ends that process 1 links none of, as their headers say.
 BESIDE = ("os_file_", "os_mounts_", "os_clock_", "os_worker_", "os_command_", "os_select_", "os_tree_",
-          "os_memory_")
+          "os_memory_", "os_efivar_")
 
 # What goes past the seams, and why: {a file, or a folder with all below it: its calls}. A file leaves this list, and
 # comes onto it only with a reason.
@@ -65,6 +65,10 @@ PAST = (
     ("Nothing depends on them: a line of the log that is lost, and the end of a descriptor.", {
         "lib/log.c": "write",
         "lib/util.c": "close",
+    }),
+    ("libubootenv reads and writes U-Boot's environment itself: it knows MTD, UBI and files.", {
+        "selector/loader/loader_uboot.c": "libuboot_close libuboot_env_store libuboot_exit libuboot_get_env "
+                                          "libuboot_initialize libuboot_open libuboot_read_config libuboot_set_env",
     }),
     ("OpenSSL starts without a file of settings, and not without memory; in the helper, with few algorithms.", {
         "initramfs/helper/algorithms.c": "*",

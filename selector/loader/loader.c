@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/loader/loader.h"
+
+#include "lib/util.h"
+#include "selector/loader/loader_grub.h"
+#include "selector/loader/loader_uboot.h"
+#include "selector/loader/loader_uefi.h"
+#include "selector/loader/loader_why.h"
+#include "selector/state.h"
+
+#include <string.h>
+
+static const struct kind {
+	const char *word;
+	enum kb_err (*read)(struct loader *l, struct loader_choice *c);
+	enum kb_err (*write)(struct loader *l, const struct loader_choice *c);
+} kinds[LOADER_KINDS] = {
+	[LOADER_NONE] = { "none", NULL, NULL },
+	[LOADER_GRUB] = { "grub", loader_grub_read, loader_grub_write },
+	[LOADER_UEFI] = { "uefi", loader_uefi_read, loader_uefi_write },
+	[LOADER_UBOOT] = { "u-boot", loader_uboot_read, loader_uboot_write },
+};
+
+enum loader_kind loader_kind_of(const char *word)
+{
+	unsigned i = 0;
+
+	while (i < LOADER_KINDS && strcmp(kinds[i].word, word) != 0)
+		i++;
+	return (enum loader_kind)i;
+}
+
+static enum kb_err has_store(struct loader *l)
+{
+	l->why[0] = '\0';
+	if ((unsigned)l->kind >= LOADER_KINDS || kinds[l->kind].read == NULL)
+		return loader_why(l, KB_EINVAL, "system.conf names no boot loader");
+	if (l->where == NULL || l->where[0] == '\0')
+		return loader_why(l, KB_EINVAL, "%s: system.conf does not say where its store is",
+				  kinds[l->kind].word);
+	return KB_OK;
+}
+
+enum kb_err loader_read(struct loader *l, struct loader_choice *c)
+{
+	*c = (struct loader_choice){ STATE_NONE, STATE_NONE };
+	TRY(has_store(l));
+	return kinds[l->kind].read(l, c);
+}
+
+/* A loader that starts another pair than was asked for would cost a good slot its trust. */
+static enum kb_err write_and_read_back(struct loader *l, const struct loader_choice *c)
+{
+	struct loader_choice is;
+
+	TRY(kinds[l->kind].write(l, c));
+	TRY(loader_read(l, &is));
+	if (is.preset == c->preset && is.once == c->once)
+		return KB_OK;
+	return loader_why(l, KB_EIO,
+			  "%s: wrote default=%c once=%c, but reads back default=%c once=%c",
+			  l->where, loader_why_letter(c->preset), loader_why_letter(c->once),
+			  loader_why_letter(is.preset), loader_why_letter(is.once));
+}
+
+static enum kb_err check_slot(struct loader *l, int slot)
+{
+	if (slot >= 0 && slot < STATE_SLOTS_MAX)
+		return KB_OK;
+	return loader_why(l, KB_EINVAL, "%d is no slot", slot);
+}
+
+enum kb_err loader_set_once(struct loader *l, int slot)
+{
+	struct loader_choice c;
+
+	TRY(check_slot(l, slot));
+	TRY(loader_read(l, &c));
+	c.once = (int8_t)slot;
+	return write_and_read_back(l, &c);
+}
+
+enum kb_err loader_set_preset(struct loader *l, int slot)
+{
+	struct loader_choice c = { (int8_t)slot, STATE_NONE };
+
+	TRY(check_slot(l, slot));
+	TRY(has_store(l));
+	return write_and_read_back(l, &c);
+}
+
+enum kb_err loader_booted(struct loader *l, int *slot)
+{
+	*slot = STATE_NONE;
+	TRY(has_store(l));
+	if (l->kind == LOADER_UEFI)
+		return loader_uefi_booted(l, slot);
+	return loader_why(l, KB_ENOENT, "%s says it by keelboot.pair= on the command line",
+			  kinds[l->kind].word);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The boot loader's half of a choice. A slot has a pair: what the loader starts before Keelboot
+ * runs. Which one that is stands in the loader's own store, as two words:
+ *
+ *	default  the slot whose pair is started when nothing else is asked
+ *	once     the slot whose pair is started once; the loader clears it durably before that
+ *
+ * What is in that store was written by others, too. It is checked before it is believed, and what
+ * does not fit is refused, with a reason; then nothing was written. Nothing here logs.
+ *
+ * Not for process 1: it starts keelboot-loader (loader_main.h), with a bounded wait.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOADER_WHY 240 /* bytes of a reason */
+
+enum loader_kind {
+	LOADER_NONE,  /* no loader of ours: there is one pair for all slots */
+	LOADER_GRUB,  /* an environment block in a file, on a partition of its own */
+	LOADER_UEFI,  /* the firmware itself: BootOrder, BootNext, an entry for each pair */
+	LOADER_UBOOT, /* U-Boot's redundant environment */
+	LOADER_KINDS,
+};
+
+/* Slots by number, or STATE_NONE. */
+struct loader_choice {
+	int8_t preset; /* the word "default" */
+	int8_t once;
+};
+
+struct loader {
+	enum loader_kind kind;
+	/* GRUB: the partition that holds grubenv, "/dev/vda5". U-Boot: the path of
+	 * fw_env.config(5). UEFI: the partitions of all pairs, "a=/dev/vda2,b=/dev/vda3". Borrowed.
+	 */
+	const char *where;
+	/* What stands before /sys and /dev; "" on a device. Borrowed. */
+	const char *root;
+	/* Why the last call failed, for a person; printable ASCII. */
+	char why[LOADER_WHY];
+};
+
+/* "none", "grub", "uefi", "u-boot"; LOADER_KINDS: it is another word. */
+enum loader_kind loader_kind_of(const char *word);
+
+/*
+ * What the loader will start, as the medium has it: a cache is not believed. STATE_NONE for a word
+ * that names no slot: it is unset, or the firmware starts something else first. KB_EFORMAT: the
+ * store is damaged, or holds what should not be there. KB_ENOENT, KB_EIO, KB_EINVAL (where).
+ */
+enum kb_err loader_read(struct loader *l, struct loader_choice *c) KB_MUST_CHECK;
+
+/*
+ * Makes it durable that the pair of a slot is started once, and reads it back. `default` stays.
+ * Errors as above; KB_ENOSPC when the store is full, KB_EPERM when it cannot be written. After
+ * KB_EIO what is there is unknown.
+ */
+enum kb_err loader_set_once(struct loader *l, int slot) KB_MUST_CHECK;
+
+/* The same for `default`; it clears `once`. */
+enum kb_err loader_set_preset(struct loader *l, int slot) KB_MUST_CHECK;
+
+/*
+ * Whose pair was started, where the loader says that itself: UEFI. GRUB and U-Boot put it on the
+ * command line, as keelboot.pair=. KB_ENOENT: nothing says it.
+ */
+enum kb_err loader_booted(struct loader *l, int *slot) KB_MUST_CHECK;

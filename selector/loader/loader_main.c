@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/loader/loader_main.h"
+
+#include "lib/log.h"
+#include "lib/os_file.h"
+#include "selector/loader/loader.h"
+#include "selector/loader/loader_why.h"
+#include "selector/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OUTPUT 1
+
+enum { DONE = 0, FAILED = 1, USAGE = 3 };
+
+static int usage(void)
+{
+	log_err("usage: keelboot-loader none|grub|uefi|u-boot WHERE get|booted|once SLOT|default SLOT");
+	return USAGE;
+}
+
+static enum kb_err print_line(struct loader *l, const char *line)
+{
+	enum kb_err err = os_file_write(OUTPUT, line, strlen(line));
+
+	return err == KB_OK ? KB_OK : loader_why(l, err, "standard output: %m");
+}
+
+static enum kb_err print_choice(struct loader *l)
+{
+	struct loader_choice c;
+	char line[32];
+
+	TRY(loader_read(l, &c));
+	snprintf(line, sizeof(line), "default=%c once=%c\n", loader_why_letter(c.preset),
+		 loader_why_letter(c.once));
+	return print_line(l, line);
+}
+
+static enum kb_err print_booted(struct loader *l)
+{
+	char line[16];
+	int slot;
+
+	TRY(loader_booted(l, &slot));
+	snprintf(line, sizeof(line), "booted=%c\n", loader_why_letter(slot));
+	return print_line(l, line);
+}
+
+/* STATE_NONE: no slot. */
+static int slot_of_word(const char *word)
+{
+	int8_t slot = STATE_NONE;
+
+	return word != NULL && loader_why_slot(word, &slot) == KB_OK ? slot : STATE_NONE;
+}
+
+static enum kb_err set_and_print(struct loader *l, enum kb_err (*set)(struct loader *, int),
+				 int slot)
+{
+	TRY(set(l, slot));
+	return print_choice(l);
+}
+
+static int run_verb(struct loader *l, const char *verb, const char *word)
+{
+	int slot = slot_of_word(word);
+	enum kb_err err;
+
+	if (strcmp(verb, "get") == 0 && word == NULL)
+		err = print_choice(l);
+	else if (strcmp(verb, "booted") == 0 && word == NULL)
+		err = print_booted(l);
+	else if (strcmp(verb, "once") == 0 && slot != STATE_NONE)
+		err = set_and_print(l, loader_set_once, slot);
+	else if (strcmp(verb, "default") == 0 && slot != STATE_NONE)
+		err = set_and_print(l, loader_set_preset, slot);
+	else
+		return usage();
+	if (err == KB_OK)
+		return DONE;
+	log_err("boot loader: %s", l->why);
+	return FAILED;
+}
+
+int loader_main(int argc, char **argv)
+{
+	struct loader l = { .kind = LOADER_KINDS, .root = "" };
+
+	log_set_name("keelboot-loader");
+	if (argc < 4 || argc > 5)
+		return usage();
+	l.kind = loader_kind_of(argv[1]);
+	l.where = argv[2];
+	return l.kind == LOADER_KINDS ? usage() : run_verb(&l, argv[3], argc == 5 ? argv[4] : NULL);
+}

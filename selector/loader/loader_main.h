@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keelboot-loader: the loader's store, for process 1, which waits for it with a bound. */
+#pragma once
+
+/*
+ * keelboot-loader KIND WHERE get|booted|once X|default X: KIND as in loader_kind_of(), WHERE as in
+ * struct loader. Prints one line, "default=a once=-", or for booted, "booted=a". Exit 0; 1 after a
+ * line on standard error that says why; 3 usage.
+ */
+int loader_main(int argc, char **argv);

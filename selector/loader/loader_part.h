@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A partition as the firmware knows it: by the GPT. */
+#pragma once
+
+#include "selector/loader/loader.h"
+
+#define LOADER_PART_GUID 37 /* "XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX" and its NUL */
+
+struct loader_part {
+	/* from 1 */
+	uint32_t number;
+	/* blocks of the disk */
+	uint64_t start, blocks;
+	/* as it lies in the table */
+	uint8_t guid[16];
+};
+
+/* Looks at "/dev/vda2": by sysfs, and by the table of its disk, either copy. KB_ENODEV: it is no
+ * partition; KB_EFORMAT: of no GPT, or the table is not what the kernel has. */
+enum kb_err loader_part_look(struct loader *l, const char *dev,
+			     struct loader_part *part) KB_MUST_CHECK;
+
+/* The text of a GUID, in capitals. PURE. */
+void loader_part_guid(const struct loader_part *part, char text[LOADER_PART_GUID]);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/loader/loader_uboot.h"
+
+#include "lib/bdev.h"
+#include "lib/os.h"
+#include "lib/os_file.h"
+#include "lib/util.h"
+#include "selector/loader/loader_why.h"
+#include "selector/state.h"
+
+#include <errno.h>
+#include <libuboot.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRESET	   "keelboot_default"
+#define ONCE	   "keelboot_once"
+#define CONFIG_MAX 4096
+#define COPIES	   2
+
+/* The files or devices that hold the copies. */
+struct copies {
+	unsigned n;
+	char dev[COPIES][128];
+};
+
+static enum kb_err refused(struct loader *l, int rc, const char *what)
+{
+	return loader_why(l, err_errno(-rc), "%s: cannot %s U-Boot's environment: %s", l->where,
+			  what, err_text(err_errno(-rc)));
+}
+
+/* ---------------------------------------------------------------- fw_env.config */
+
+/* One line: a device and four numbers, or a comment. */
+static enum kb_err take_config_line(struct loader *l, struct copies *c, const char *line,
+				    size_t len)
+{
+	size_t blank = 0, name;
+
+	while (blank < len && strchr(" \t\r", line[blank]) != NULL)
+		blank++;
+	line += blank;
+	len -= blank;
+	if (len == 0 || *line == '#')
+		return KB_OK;
+	for (name = 0; name < len && strchr(" \t\r", line[name]) == NULL;)
+		name++;
+	if (*line != '/' || name == len || name >= sizeof(c->dev[0]) || c->n == COPIES)
+		return loader_why(l, KB_EINVAL, "%s: expected two lines DEVICE OFFSET SIZE",
+				  l->where);
+	memcpy(c->dev[c->n], line, name);
+	c->dev[c->n++][name] = '\0';
+	return KB_OK;
+}
+
+static enum kb_err take_config(struct loader *l, struct copies *c, const char *text)
+{
+	for (const char *p = text; *p != '\0';) {
+		size_t len = strcspn(p, "\n");
+
+		TRY(take_config_line(l, c, p, len));
+		p += len + (p[len] == '\n' ? 1 : 0);
+	}
+	if (c->n == COPIES)
+		return KB_OK;
+	return loader_why(
+		l, KB_EINVAL,
+		"%s names %u copies of U-Boot's environment: two are needed, or a power cut loses it",
+		l->where, c->n);
+}
+
+/* What libubootenv will read, as far as we depend on it. */
+static enum kb_err read_config(struct loader *l, struct copies *c)
+{
+	static char text[CONFIG_MAX];
+	size_t len = 0;
+	enum kb_err err = os_read_file(l->where, text, sizeof(text), &len);
+
+	c->n = 0;
+	if (err != KB_OK)
+		return loader_why(l, err, "%s: %s; docs: fw_env.config(5)", l->where,
+				  err_text(err));
+	if (len == sizeof(text) - 1 || memchr(text, '\0', len) != NULL)
+		return loader_why(l, KB_EINVAL, "%s is no configuration", l->where);
+	return take_config(l, c, text);
+}
+
+/* So that reading asks the medium. An MTD has no cache. */
+static enum kb_err settle(struct loader *l, const struct copies *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		struct bdev_file f;
+		enum kb_err err = bdev_file_open(&f, c->dev[i], 0);
+
+		if (err == KB_EINVAL)
+			continue;
+		if (err == KB_OK)
+			err = bdev_flush(&f.bdev);
+		if (err == KB_OK)
+			err = bdev_drop_cache(&f.bdev, 0, f.bdev.size);
+		bdev_file_close(&f);
+		if (err != KB_OK)
+			return loader_why(l, err, "%s: %s", c->dev[i], err_text(err));
+	}
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- the library */
+
+static void close_library(struct uboot_ctx **ctx)
+{
+	if (*ctx == NULL)
+		return;
+	libuboot_close(*ctx);
+	libuboot_exit(*ctx);
+	*ctx = NULL;
+}
+
+#define CLEANUP_LIBRARY __attribute__((cleanup(close_library)))
+
+/* The library wants a lock there, and an initramfs has no such folder. Failing, it says so. */
+static bool make_lock_folder(void)
+{
+	return os_mkdir("/var", 0755) == KB_OK && os_mkdir("/var/lock", 0755) == KB_OK;
+}
+
+static enum kb_err open_library(struct loader *l, struct uboot_ctx **ctx)
+{
+	struct copies copies;
+	int rc;
+
+	TRY(read_config(l, &copies));
+	TRY(settle(l, &copies));
+	if (!make_lock_folder())
+		return loader_why(l, KB_EIO, "/var/lock: cannot make the folder: %m");
+	rc = libuboot_initialize(ctx, NULL);
+	if (rc != 0)
+		return refused(l, rc, "make room for");
+	rc = libuboot_read_config(*ctx, l->where);
+	if (rc != 0)
+		return loader_why(l, KB_EINVAL,
+				  "%s: libubootenv does not understand it, or lacks a device",
+				  l->where);
+	rc = libuboot_open(*ctx);
+	if (rc == -ENODATA)
+		return loader_why(
+			l, KB_EFORMAT,
+			"%s: both copies of U-Boot's environment are damaged: saveenv in U-Boot makes it anew",
+			l->where);
+	return rc == 0 ? KB_OK : refused(l, rc, "read");
+}
+
+static enum kb_err slot_of_variable(struct loader *l, struct uboot_ctx *ctx, const char *name,
+				    int8_t *slot)
+{
+	char *value = libuboot_get_env(ctx, name);
+	enum kb_err err = loader_why_slot(value == NULL ? "" : value, slot);
+
+	if (err != KB_OK)
+		err = loader_why(l, err, "%s: %s=%.16s: expected a slot, a to h", l->where, name,
+				 value);
+	free(value);
+	return err;
+}
+
+enum kb_err loader_uboot_read(struct loader *l, struct loader_choice *c)
+{
+	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
+
+	TRY(open_library(l, &ctx));
+	TRY(slot_of_variable(l, ctx, PRESET, &c->preset));
+	return slot_of_variable(l, ctx, ONCE, &c->once);
+}
+
+static enum kb_err set_variable(struct loader *l, struct uboot_ctx *ctx, const char *name, int slot)
+{
+	char value[2] = { loader_why_letter(slot), '\0' };
+	int rc = libuboot_set_env(ctx, name, slot == STATE_NONE ? NULL : value);
+
+	return rc == 0 ? KB_OK : refused(l, rc, "change");
+}
+
+/* One store for both: the copy that is not in use is written, whole. */
+enum kb_err loader_uboot_write(struct loader *l, const struct loader_choice *c)
+{
+	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
+	int rc;
+
+	TRY(open_library(l, &ctx));
+	TRY(set_variable(l, ctx, PRESET, c->preset));
+	TRY(set_variable(l, ctx, ONCE, c->once));
+	rc = libuboot_env_store(ctx);
+	return rc == 0 ? KB_OK : refused(l, rc, "write");
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* U-Boot's environment in two files: what is set is there, and each damage is refused. */
+#include "selector/loader/loader.h"
+#include "selector/state.h"
+#include "tests/unit/folder.h"
+
+#include <zlib.h>
+
+#define SIZE  4096u
+#define START "bootcmd=run x\0keelboot_default=a\0other=1"
+
+static struct loader l = { .kind = LOADER_UBOOT, .root = "" };
+static struct loader_choice c;
+static char where[96];
+static uint8_t copy[2][SIZE];
+
+/* A copy with a right checksum: variables with a NUL between them. */
+static void put_copy(unsigned n, uint8_t flags, const char *text, size_t len)
+{
+	uint32_t crc;
+
+	memset(copy[n], 0, SIZE);
+	copy[n][4] = flags;
+	memcpy(copy[n] + 5, text, len);
+	crc = (uint32_t)crc32(0, copy[n] + 5, SIZE - 5);
+	bytes_put32(copy[n], crc);
+	folder_bytes(n == 0 ? "env0" : "env1", copy[n], SIZE);
+}
+
+static void put_config(const char *text)
+{
+	folder_put("fw_env.config", text);
+}
+
+static void set_up(void)
+{
+	folder_make();
+	put_copy(0, 1, START, sizeof(START));
+	put_copy(1, 0, "old=1", sizeof("old=1"));
+	put_config(strf("# copies\n%s/env0 0x0 0x1000\n%s/env1 0x0 0x1000\n", folder, folder));
+	snprintf(where, sizeof(where), "%s/fw_env.config", folder);
+	l.where = where;
+}
+
+static void load_copies(void)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		int fd = open(folder_at(n == 0 ? "env0" : "env1"), O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(read(fd, copy[n], SIZE), SIZE);
+		close(fd);
+	}
+}
+
+static bool has_text(unsigned n, const char *text)
+{
+	return memmem(copy[n] + 5, SIZE - 5, text, strlen(text) + 1) != NULL;
+}
+
+TEST(words_are_read_from_the_newer_copy)
+{
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, 0), (c.once, STATE_NONE));
+	put_copy(1, 2, "keelboot_once=b", sizeof("keelboot_once=b"));
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, STATE_NONE), (c.once, 1));
+}
+
+TEST(counter_of_the_copies_wraps)
+{
+	put_copy(0, 0xff, START, sizeof(START));
+	put_copy(1, 0, "keelboot_default=b", sizeof("keelboot_default=b"));
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, 1));
+	OK(loader_set_once(&l, 0));
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, 1), (c.once, 0));
+}
+
+TEST(the_copy_not_in_use_is_written_and_the_rest_stays)
+{
+	static uint8_t old[SIZE];
+
+	memcpy(old, copy[0], SIZE);
+	OK(loader_set_once(&l, 1));
+	load_copies();
+	assert_memory_equal(copy[0], old, SIZE);
+	EQUAL((copy[1][4], 2), (has_text(1, "keelboot_once=b"), true),
+	      (has_text(1, "other=1"), true), (has_text(1, "bootcmd=run x"), true));
+}
+
+TEST(preset_clears_once)
+{
+	OK(loader_set_once(&l, 1));
+	OK(loader_set_preset(&l, 1));
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, 1), (c.once, STATE_NONE));
+	load_copies();
+	EQUAL((has_text(0, "keelboot_once=b"), false));
+}
+
+TEST(one_damaged_copy_is_passed_over_and_two_are_refused)
+{
+	copy[0][100] ^= 1;
+	folder_bytes("env0", copy[0], SIZE);
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, STATE_NONE));
+	copy[1][100] ^= 1;
+	folder_bytes("env1", copy[1], SIZE);
+	FAILS(loader_read(&l, &c), KB_EFORMAT);
+	assert_non_null(strstr(l.why, "both copies of U-Boot's environment are damaged"));
+	FAILS(loader_set_preset(&l, 0), KB_EFORMAT);
+}
+
+TEST(blank_flash_is_refused)
+{
+	memset(copy, 0xff, sizeof(copy));
+	folder_bytes("env0", copy[0], SIZE);
+	folder_bytes("env1", copy[1], SIZE);
+	FAILS(loader_read(&l, &c), KB_EFORMAT);
+	folder_blank("env0", SIZE);
+	folder_blank("env1", SIZE);
+	FAILS(loader_read(&l, &c), KB_EFORMAT);
+}
+
+TEST(word_that_is_no_slot_is_refused_and_can_be_set)
+{
+	put_copy(0, 1, "keelboot_default=1\n", sizeof("keelboot_default=1\n"));
+	FAILS(loader_read(&l, &c), KB_EFORMAT);
+	assert_non_null(strstr(l.why, "keelboot_default=1?: expected a slot, a to h"));
+	OK(loader_set_preset(&l, 0));
+}
+
+/* A checksum keeps no one out who can compute it. */
+TEST(environment_without_an_end_is_no_trouble)
+{
+	static char text[SIZE - 5];
+
+	memset(text, 'x', sizeof(text));
+	put_copy(0, 1, text, sizeof(text));
+	(void)!loader_read(&l, &c);
+	memset(text, '=', sizeof(text));
+	put_copy(0, 1, text, sizeof(text));
+	(void)!loader_read(&l, &c);
+}
+
+TEST(full_environment_takes_no_more)
+{
+	static char text[SIZE - 5];
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "keelboot_default=a\0x=", 21);
+	memset(text + sizeof(text) - 4, 0, 4);
+	put_copy(0, 1, text, sizeof(text));
+	assert_true(loader_set_once(&l, 1) != KB_OK);
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, 0), (c.once, STATE_NONE));
+}
+
+TEST(configuration_that_is_none_is_refused)
+{
+	static const char *const bad[] = { "", "# nothing\n", "litter\n", "/dev/x\n",
+					   "/a 0 0x1000\n/b 0 0x1000\n/c 0 0x1000\n" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(bad); i++) {
+		put_config(bad[i]);
+		FAILS(loader_read(&l, &c), KB_EINVAL);
+		assert_true(l.why[0] != '\0');
+	}
+	folder_blank("fw_env.config", 100);
+	FAILS(loader_read(&l, &c), KB_EINVAL);
+	folder_blank("fw_env.config", 10000);
+	FAILS(loader_read(&l, &c), KB_EINVAL);
+	unlink(where);
+	FAILS(loader_read(&l, &c), KB_ENOENT);
+}
+
+TEST(single_copy_is_refused)
+{
+	put_config(strf("%s/env0 0x0 0x1000\n", folder));
+	FAILS(loader_read(&l, &c), KB_EINVAL);
+	assert_non_null(strstr(l.why, "two are needed, or a power cut loses it"));
+}
+
+TEST(copy_that_is_missing_or_short_is_refused)
+{
+	put_config(strf("%s/env0 0 0x1000\n%s/env9 0 0x1000\n", folder, folder));
+	FAILS(loader_read(&l, &c), KB_ENOENT);
+	put_config(strf("%s/env0 0 0x2000\n%s/env1 0 0x2000\n", folder, folder));
+	assert_true(loader_read(&l, &c) != KB_OK);
+	put_config(strf("%s/env0 0 0\n%s/env1 0 0\n", folder, folder));
+	assert_true(loader_read(&l, &c) != KB_OK);
+	put_config(strf("%s/env0 -1 0x1000\n%s/env1 z q\n", folder, folder));
+	assert_true(loader_read(&l, &c) != KB_OK);
+}
+
+TEST_MAIN("loader_uboot", .set_up = set_up, .tear_down = folder_remove)
