@@ -72,8 +72,11 @@ static void take_device_line(struct device *d, const char *line)
 	    take_field(d->data_path, sizeof(d->data_path), line, "data ") ||
 	    take_field(d->disk, sizeof(d->disk), line, "disk ") ||
 	    take_field(d->diskid, sizeof(d->diskid), line, "diskid ") ||
-	    take_field(d->equal, sizeof(d->equal), line, "ambiguous "))
+	    take_field(d->equal, sizeof(d->equal), line, "ambiguous ") ||
+	    take_field(d->loader, sizeof(d->loader), line, "loader "))
 		return;
+	if (strncmp(line, "pair ", 5) == 0)
+		d->pair = letter_slot(line[5]);
 	if (d->nparts < DEVICE_PARTS_MAX &&
 	    sscanf(line, "slot %c %31s %511[^\n]", &slot, p->cls, p->path) == 3 &&
 	    letter_slot(slot) != STATE_NONE) {
@@ -97,6 +100,7 @@ void device_init(struct device *d, const struct device_options *opts)
 	memset(d, 0, sizeof(*d));
 	d->opts = opts;
 	d->file.fd = -1;
+	d->pair = STATE_NONE;
 	conf_load(&d->conf, opts->conf_root, &d->conf_found, NULL, NULL);
 	read_boot(d);
 	read_devices(d);

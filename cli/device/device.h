@@ -59,6 +59,10 @@ struct device {
 	char diskid[STATE_STR_MAX + 1];
 	/* which it is; another that may as well be it, or "" */
 	char disk[64], equal[64];
+	/* the slot whose pair runs, and what starts the pairs: "grub /dev/vda2"; STATE_NONE and ""
+	 * where init saw none */
+	int pair;
+	char loader[DEVICE_PATH_MAX];
 	/* the data partition; "" when init did not see it */
 	char data_path[DEVICE_PATH_MAX];
 	unsigned nparts;
@@ -127,7 +131,7 @@ enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 /* Slots that hold something bootable, as far as the state tells. */
 choose_mask device_whole(const struct state *s);
 
-/* Slots that run, or have a partition that is mounted. */
+/* Slots that run, or whose pair does, or that have a partition that is mounted. */
 choose_mask device_mounted(const struct device *d);
 
 /* The slot that an orderly reboot takes, staged updates aside; STATE_NONE: none can be booted.

@@ -27,6 +27,9 @@ choose_mask device_mounted(const struct device *d)
 {
 	choose_mask mask = d->run_found ? (choose_mask)(1u << d->booted) : 0;
 
+	if (d->pair != STATE_NONE)
+		mask |= (choose_mask)(1u << d->pair);
+
 	for (int i = 0; i < d->state.nslots; i++)
 		if (slot_is_mounted(d, i))
 			mask |= (choose_mask)(1u << i);

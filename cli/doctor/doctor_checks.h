@@ -14,5 +14,6 @@ void doctor_mounts(struct doctor *doc);
 void doctor_overlay(struct doctor *doc);
 void doctor_update(struct doctor *doc);
 void doctor_data(struct doctor *doc);
+void doctor_loader(struct doctor *doc);
 void doctor_boot(struct doctor *doc);
 void doctor_keys(struct doctor *doc);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/verbs.h"
 #include "cli/stage/incoming.h"
+#include "cli/device/device_loader.h"
 
 #include "lib/log.h"
 #include "lib/os_command.h"
@@ -122,8 +123,12 @@ static enum kb_err look_and_apply(struct install_args *in)
 		state_del_rejected(&d.state, job.release.id);
 		err = KB_OK;
 	}
-	if (err == KB_OK)
-		err = apply_file_install(&job);
+	if (err != KB_OK) {
+		report_refused(in, err);
+		return err;
+	}
+	TRY(device_loader_secure(&d));
+	err = apply_file_install(&job);
 	output_progress_end(&in->progress);
 	if (err != KB_OK)
 		report_refused(in, err);

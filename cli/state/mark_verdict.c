@@ -2,6 +2,7 @@
 /* A verdict on a slot: decided, made durable, and printed. */
 #include "cli/state/mark.h"
 
+#include "cli/device/device_loader.h"
 #include "cli/output/output.h"
 #include "cli/stage/stage_files.h"
 #include "lib/log.h"
@@ -216,7 +217,7 @@ static enum kb_err write_verdict(struct device *d, struct mark *m, bool *changed
 static int give_verdict(const struct device_options *o, struct mark *m)
 {
 	static struct device d;
-	bool changed = false;
+	bool changed = false, moved = false;
 	enum kb_err err;
 
 	device_init(&d, o);
@@ -225,11 +226,17 @@ static int give_verdict(const struct device_options *o, struct mark *m)
 		err = write_verdict(&d, m, &changed);
 	if (err != KB_OK)
 		return output_exit_code(err);
-	if (m->good && is_running(&d, m))
+	if (m->good && is_running(&d, m)) {
 		mark_report(&d);
+		err = device_loader_confirm(&d, &moved);
+	}
 	if (changed && d.state.data.phase == STATE_DATA_DROP)
 		mark_drop_data(&d);
 	print_verdict(&d, m, changed);
+	if (moved && err == KB_OK)
+		puts("The boot loader starts its kernel from now on.");
+	if (err != KB_OK)
+		return output_exit_code(err);
 	/* The verdict is durable, whoever reads of it. */
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

@@ -13,6 +13,7 @@ static json_object *boot_json(const struct status *st)
 	o = json_object_new_object();
 	output_json_slot(o, "slot", st->d->booted);
 	output_json_number(o, "token", st->d->token);
+	output_json_slot(o, "pair", st->d->pair);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (st->boot != NULL)
 			output_json_text(o, texts[i], status_boot_text(st, texts[i]));

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/device/device_loader.h"
+
+#include "lib/log.h"
+#include "selector/loader/loader.h"
+#include "selector/pair.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct asked {
+	struct loader l;
+	char where[DEVICE_PATH_MAX];
+	struct loader_choice is;
+};
+
+static bool has_pairs(const struct device *d)
+{
+	return d->loader[0] != '\0' && d->pair != STATE_NONE;
+}
+
+/* The file that names U-Boot's environment is where this system has it, and not where the initramfs
+ * did. */
+static void set_store(struct asked *a, const struct device *d)
+{
+	size_t len = strcspn(d->loader, " ");
+	char word[16];
+
+	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1),
+		 d->loader);
+	a->l = (struct loader){ .kind = loader_kind_of(word), .root = "" };
+	snprintf(a->where, sizeof(a->where), "%s",
+		 a->l.kind == LOADER_UBOOT ? conf_loader_environment(&d->conf)
+		 : d->loader[len] == ' '   ? d->loader + len + 1
+					   : "");
+	a->l.where = a->where;
+}
+
+static enum kb_err read_store(struct asked *a, const struct device *d)
+{
+	enum kb_err err;
+
+	set_store(a, d);
+	err = loader_read(&a->l, &a->is);
+	if (err != KB_OK)
+		log_err("boot loader: %s", a->l.why);
+	return err;
+}
+
+enum kb_err device_loader_read(const struct device *d, struct device_loader_is *is)
+{
+	struct asked a;
+	enum kb_err err = KB_ENOENT;
+
+	*is = (struct device_loader_is){ .preset = STATE_NONE, .once = STATE_NONE };
+	if (has_pairs(d)) {
+		set_store(&a, d);
+		err = loader_read(&a.l, &a.is);
+		is->preset = a.is.preset;
+		is->once = a.is.once;
+		snprintf(is->why, sizeof(is->why), "%s", a.l.why);
+	}
+	return err;
+}
+
+static enum kb_err set_preset(struct asked *a, int slot)
+{
+	enum kb_err err = loader_set_preset(&a->l, slot);
+
+	if (err != KB_OK)
+		log_err("boot loader: %s; it may start another kernel than that of slot %c",
+			a->l.why, state_slot_letter(slot));
+	return err;
+}
+
+enum kb_err device_loader_confirm(const struct device *d, bool *changed)
+{
+	struct asked a;
+
+	*changed = false;
+	if (!has_pairs(d) || d->pair != d->booted)
+		return KB_OK;
+	TRY(read_store(&a, d));
+	if (a.is.preset == d->pair)
+		return KB_OK;
+	*changed = true;
+	return set_preset(&a, d->pair);
+}
+
+enum kb_err device_loader_secure(const struct device *d)
+{
+	struct asked a;
+	int preset;
+
+	if (!has_pairs(d)) {
+		if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
+			return KB_OK;
+		log_err("install: whose kernel runs is not known, and it might be overwritten: keelboot doctor says why");
+		return KB_ENODEV;
+	}
+	TRY(read_store(&a, d));
+	preset = pair_safe_preset(&d->state, device_whole(&d->state), a.is.preset, d->pair);
+	if (preset == a.is.preset && a.is.once == STATE_NONE)
+		return KB_OK;
+	return set_preset(&a, preset);
+}

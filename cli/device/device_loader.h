@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The boot loader, where each slot has a pair of its own: what it starts, and will start. All of it
+ * is nothing on a device without pairs. What fails is reported. */
+#pragma once
+
+#include "cli/device/device.h"
+
+struct device_loader_is {
+	/* slots, or STATE_NONE */
+	int8_t preset, once;
+	/* why it cannot be read */
+	char why[240];
+};
+
+/* What it starts; unreported. KB_ENOENT: there are no pairs. */
+enum kb_err device_loader_read(const struct device *d, struct device_loader_is *is) KB_MUST_CHECK;
+
+/* The booted slot proved itself, and so did its pair, if that is the one that runs: the loader
+ * starts it from now on. *changed: it did not before. */
+enum kb_err device_loader_confirm(const struct device *d, bool *changed) KB_MUST_CHECK;
+
+/* Before an install, which may overwrite any other pair than those that run or are fallen back
+ * to: the loader starts one of these. */
+enum kb_err device_loader_secure(const struct device *d) KB_MUST_CHECK;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The boot loader's half: does it start the pair that it should, and fall back? */
+#include "cli/device/device_loader.h"
+#include "cli/doctor/doctor_checks.h"
+
+#include "selector/pair.h"
+
+#include <string.h>
+
+static bool has_pair(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->nslots; i++)
+		if (conf_slot_part(c, i, PAIR_CLASS) != NULL)
+			return true;
+	return false;
+}
+
+/* A kernel that panics before init has nobody else to restart it. */
+static void check_panic_line(struct doctor *doc)
+{
+	if (!doc->cmd.has_panic || doc->cmd.panic == 0)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-panic",
+			"add panic=10 to the command line of each pair, where the boot loader, or the unified kernel image, has it",
+			"a kernel that panics before init hangs: the boot loader never falls back");
+}
+
+static void check_preset(struct doctor *doc)
+{
+	struct device_loader_is is;
+
+	if (device_loader_read(doc->d, &is) != KB_OK) {
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-store",
+			"mend it as docs/KERNEL.md sets it up; until then, nothing is installed",
+			"the boot loader's store: %.180s", is.why);
+		return;
+	}
+	if (is.preset == STATE_NONE)
+		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
+			      "the boot loader has no pair to fall back to");
+	else if (doc->st.have_state && is.preset != doc->d->state.last &&
+		 is.preset != doc->d->state.pref)
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-preset",
+			"run keelboot mark good once the slot that runs is healthy",
+			"the boot loader falls back to the kernel of slot %c, which did not prove itself last",
+			state_slot_letter(is.preset));
+}
+
+void doctor_loader(struct doctor *doc)
+{
+	const struct device *d = doc->d;
+
+	if (d->conf.loader == CONF_LOADER_NONE && has_pair(&d->conf))
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-none",
+			"name it in [loader] kind= of system.conf, here and in the initramfs",
+			"slots have partitions for a kernel, but system.conf names no boot loader that Keelboot can ask: any kernel boots any slot");
+	if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
+		return;
+	if (d->pair == STATE_NONE) {
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-unused",
+			"make the initramfs anew with this system.conf; the boot loader passes keelboot.pair= (docs/KERNEL.md)",
+			"system.conf names a boot loader, but this boot did not know whose kernel runs");
+		return;
+	}
+	if (d->pair != d->booted)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-foreign",
+			"install a release whose kernel starts; keelboot history says why this one did not",
+			"slot %c runs with the kernel of slot %c", state_slot_letter(d->booted),
+			state_slot_letter(d->pair));
+	check_panic_line(doc);
+	check_preset(doc);
+}

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command and the boot loader, where each slot has a kernel of its own: `mark good` makes it the preset, and before
+an install the preset is a kernel that stays."""
+import os
+import sys
+
+import pytest
+from cli_device import FAILURE, NOTHING, OK, TOP, call
+from test_cli_doctor import Board
+
+sys.path.insert(0, str(TOP / "qemu"))
+import kbdisk   # noqa: E402
+
+LENGTH, PARTITION = 1024, 1 << 20
+HEAD = "# GRUB Environment Block\n"
+
+
+class Grub:
+    """A device whose slots have kernels, and the environment block of its GRUB."""
+
+    def __init__(self, dev, running="a"):
+        self.dev = dev
+        self.block = dev.path / "grubenv"
+        dev.configure("[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n")
+        self.put(keelboot_default="a")
+        self.runs(running)
+
+    def put(self, **values):
+        text = HEAD + "".join(f"{key}={value}\n" for key, value in values.items())
+        call("mkfs.vfat", "-s", "4", "-C", "--invariant", self.fresh(), PARTITION // 1024)
+        kbdisk.vfat_put(self.block, {"grubenv": text.encode().ljust(LENGTH, b"#")})
+
+    def fresh(self):
+        self.block.unlink(missing_ok=True)
+        return self.block
+
+    def get(self):
+        lines = call("mtype", "-i", self.block, "::grubenv").stdout.split("\n")
+        values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+        return {name: value for name, value in values.items() if value}
+
+    def runs(self, pair, *more):
+        lines = ["disk /dev/vda", f"loader grub {self.block}", f"pair {pair}", *more]
+        (self.dev.run / "devices").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(name="trial")
+def make_trial(dev):
+    """Slot b is on trial, and runs by its own kernel; a is what the loader starts."""
+    dev.init("--good", "a", "--trial", "b", "--version", "1.0", "--sequence", 10, runs="b")
+    return Grub(dev, "b")
+
+
+def test_mark_good_makes_the_kernel_that_runs_the_preset(trial):
+    told = trial.dev("mark", "good").stdout
+    assert "The boot loader starts its kernel from now on." in told
+    assert trial.get() == {"keelboot_default": "b"}
+
+
+def test_once_more_it_writes_nothing(trial):
+    trial.dev("mark", "good")
+    os.utime(trial.block, (1, 1))
+    assert "boot loader" not in trial.dev("mark", "good").stdout
+    assert trial.block.stat().st_mtime == 1
+
+
+def test_a_slot_that_runs_by_a_foreign_kernel_says_nothing_of_its_own(trial):
+    trial.runs("a")
+    trial.dev("mark", "good")
+    assert trial.get() == {"keelboot_default": "a"}
+    assert "It runs with the kernel of slot a" in trial.dev("status").stdout
+    assert trial.dev.json("status")["booted"]["pair"] == "a"
+
+
+def test_a_store_that_is_damaged_is_said_and_the_verdict_stands(trial):
+    trial.block.write_bytes(b"\xff" * PARTITION)
+    done = trial.dev("mark", "good", code=None)
+    assert done.returncode not in (OK, NOTHING) and str(trial.block) in done.stderr
+    assert trial.dev.slot("b")["state"] == "good"
+    trial.put(keelboot_default="a")
+    trial.dev("mark", "good")
+    assert trial.get()["keelboot_default"] == "b"
+
+
+def test_marking_bad_asks_the_loader_nothing(trial):
+    trial.block.write_bytes(b"\xff" * PARTITION)
+    trial.dev("mark", "bad", code=None)
+    assert trial.dev.slot("b")["state"] == "bad"
+
+
+@pytest.fixture(name="grub")
+def make_grub(ready):
+    return Grub(ready)
+
+
+@pytest.mark.parametrize("before", [{"keelboot_default": "b"}, {"keelboot_default": "a", "keelboot_once": "b"}, {}])
+def test_before_an_install_the_preset_is_a_kernel_that_stays(grub, factory, before):
+    grub.put(**before)
+    grub.dev("install", factory("2.0", 20))
+    assert grub.get() == {"keelboot_default": "a"}
+
+
+def test_nothing_is_installed_while_the_store_cannot_be_read(grub, factory):
+    grub.block.unlink()
+    slot = grub.dev.slots["b"].read_bytes()
+    said = grub.dev("install", factory("2.0", 20), code=None)
+    assert said.returncode != OK and str(grub.block) in said.stderr
+    assert grub.dev.slots["b"].read_bytes() == slot and grub.dev.slot("b")["state"] != "writing"
+
+
+def test_nothing_is_installed_where_nobody_knows_whose_kernel_runs(grub, factory):
+    (grub.dev.run / "devices").write_text("disk /dev/vda\n")
+    said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr
+    assert "whose kernel runs is not known" in said
+
+
+def test_the_kernel_that_runs_is_no_target(grub, factory):
+    grub.runs("b")
+    said = grub.dev("install", factory("2.0", 20), code=None)
+    assert said.returncode != OK
+    assert grub.dev.slot("b")["state"] != "writing"
+
+
+@pytest.fixture(name="board")
+def make_board(dev, factory):
+    dev.trust(factory.public)
+    dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
+    board = Board(dev)
+    board.grub = Grub(dev)
+    return board
+
+
+def told(board, finding):
+    return [(f["severity"], f["text"]) for f in board.told(finding)]
+
+
+def test_doctor_finds_nothing_wrong_with_a_healthy_loader(board):
+    assert not [f for f in board.findings() if f[1].startswith("loader")]
+
+
+def test_doctor_wants_panic_on_the_line(board):
+    board.put("proc/cmdline", "console=ttyS0 keelboot.pair=a")
+    assert told(board, "loader-panic")[0][0] == "error"
+
+
+def test_doctor_reads_the_loaders_store(board):
+    board.grub.put()
+    assert told(board, "loader-preset") == [("error", "the boot loader has no pair to fall back to")]
+    board.grub.block.write_bytes(b"\xff" * PARTITION)
+    assert str(board.grub.block) in told(board, "loader-store")[0][1]
+
+
+def test_doctor_names_a_loader_that_is_not_used(board):
+    (board.dev.run / "devices").write_text("disk /dev/vda\n")
+    assert told(board, "loader-unused")[0][0] == "error"
+    board.dev.configure("[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n")
+    assert told(board, "loader-none")[0][0] == "error"
+
+
+def test_doctor_names_a_foreign_kernel(board):
+    board.grub.runs("b")
+    assert told(board, "loader-foreign") == [("error", "slot a runs with the kernel of slot b")]
