@@ -92,6 +92,13 @@ def kbdisk_bytes(file, offset: int, length: int) -> bytes:
 
 # --- U-Boot -------------------------------------------------------------------------------------
 
+def uboot_environment(flags: int, size: int = 0x4000, **variables) -> bytes:
+    """One copy of a redundant environment; the higher flags are the newer copy."""
+    data = b"".join(f"{name}={value}\0".encode() for name, value in sorted(variables.items()))
+    data = data.ljust(size - 5, b"\0")
+    return struct.pack("<IB", zlib.crc32(data), flags) + data
+
+
 def uboot_script(words: str) -> bytes:
     """boot.scr, as mkimage makes it of boot.cmd: a header of 64 bytes, the length of the text, the text."""
     text = (LOADERS / "boot.cmd").read_text()
