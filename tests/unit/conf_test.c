@@ -289,6 +289,26 @@ TEST(one_partition_has_one_use)
 	slot_b_refused("root=/dev/s\n[state]\npartition=/dev/s\n",
 		       "is also the partition of the state");
 	slot_b_refused("root=PARTLABEL=data\n", "is also the partition of data");
+	slot_b_refused("root=/dev/g\n[loader]\nkind=grub\nenvironment=/dev/g\n",
+		       "is also the partition of the boot loader");
+}
+
+TEST(a_loader_has_an_environment)
+{
+	parse("[loader]\n", 0);
+	EQUAL((c.loader, CONF_LOADER_NONE), (conf_loader_environment(&c), ""));
+	parse("[loader]\nkind=u-boot\n", 0);
+	EQUAL((conf_loader_environment(&c), "/etc/fw_env.config"));
+	parse("[loader]\nkind=u-boot\nenvironment=/etc/env\n", 0);
+	EQUAL((conf_loader_environment(&c), "/etc/env"));
+	parse("[loader]\nkind=grub\nenvironment=PARTLABEL=env\n", 0);
+	EQUAL((conf_loader_environment(&c), "PARTLABEL=env"));
+	parse("[loader]\nkind=uefi\nenvironment=/dev/x\n", 0);
+	EQUAL((c.loader, CONF_LOADER_UEFI), (conf_loader_environment(&c), ""));
+	parse("[loader]\nkind=grub\nenvironment=/dev/../x\n", 1);
+	EQUAL((conf_loader_environment(&c), ""));
+	parse("[loader]\nkind=lilo\n", 1);
+	EQUAL((c.loader, CONF_LOADER_NONE));
 }
 
 TEST(bad_slot_lines_do_not_replace_the_defaults)

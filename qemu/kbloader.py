@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks that start by a real boot loader: GRUB from a BIOS or by UEFI, UEFI's own entries, U-Boot. What the loaders run
+is kernel-cmdline/loaders, as a maker would copy it."""
+
+import re
+import shutil
+import struct
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path
+
+import kbdisk
+from kbdisk import Vfat
+from kbtools import TREE, run
+
+LOADERS = TREE / "kernel-cmdline/loaders"
+GRUB = Path("/usr/lib/grub")
+GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", "part_gpt", "reboot", "serial", "sleep",
+                "tar", "terminal", "test")
+GRUB_DISKS = {"i386-pc": ("biosdisk",), "x86_64-efi": ()}
+# Before the script, by GRUB's rescue parser.
+GRUB_SERIAL = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\nset prefix=(memdisk)/grub\n"
+BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649"
+BLOCK = 1024
+BLOCK_HEADER = b"# GRUB Environment Block\n"
+SECTOR = 512
+
+
+# --- GRUB ---------------------------------------------------------------------------------------
+
+def grub_block(**variables) -> bytes:
+    """An environment block with these variables."""
+    text = BLOCK_HEADER + b"".join(f"{name}={value}\n".encode() for name, value in variables.items())
+    return text.ljust(BLOCK, b"#")
+
+
+def grub_environment(block: bytes) -> Vfat:
+    """The partition with the file of that block."""
+    return Vfat({"grubenv": block})
+
+
+def grub_variables(disk, partition: str) -> dict:
+    """Those of the block in a partition."""
+    text = kbdisk.read_partition(disk, partition)
+    at = text.index(BLOCK_HEADER)
+    lines = text[at:at + BLOCK].decode().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def grub_config(words: str, **parts) -> str:
+    """grub.cfg for a disk: a, b and block are partitions of it, "gpt6"."""
+    text = (LOADERS / "grub.cfg").read_text()
+    lines = {**{f"keelboot_{name}": value for name, value in parts.items()}, "keelboot_words": f'"{words}"'}
+    for name, value in lines.items():
+        text, n = re.subn(rf"(?m)^set {name}=.*$", f"set {name}={value}", text)
+        assert n == 1, name
+    return text
+
+
+def grub_image(out, platform: str, config: str) -> Path:
+    """GRUB with its modules and that configuration: core.img of i386-pc, or a program of x86_64-efi."""
+    with tempfile.TemporaryDirectory() as temp:
+        folder = Path(temp)
+        (folder / "grub.cfg").write_text(config)
+        (folder / "early.cfg").write_text(GRUB_SERIAL)
+        with tarfile.open(folder / "memdisk.tar", "w") as tar:
+            tar.add(folder / "grub.cfg", "grub/grub.cfg")
+        run("grub-mkimage", "-O", platform, "-d", GRUB / platform, "-p", "(memdisk)/grub", "-m", folder / "memdisk.tar",
+            "-c", folder / "early.cfg", "-o", out, *GRUB_MODULES, *GRUB_DISKS[platform])
+    return Path(out)
+
+
+def grub_into_mbr(disk, partition: str) -> None:
+    """What grub-install does for a BIOS, with core.img in that partition: the boot sector, and where core.img goes on."""
+    offset, _ = kbdisk.partition(disk, partition)
+    boot = bytearray((GRUB / "i386-pc/boot.img").read_bytes())
+    with open(disk, "r+b") as file:
+        boot[440:510] = kbdisk_bytes(file, 440, 70)     # the partition table
+        struct.pack_into("<Q", boot, 0x5c, offset // SECTOR)
+        file.seek(0)
+        file.write(boot)
+        # The last entry of the first sector's list: where the rest is.
+        file.seek(offset + SECTOR - 12)
+        file.write(struct.pack("<Q", offset // SECTOR + 1))
+
+
+def kbdisk_bytes(file, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)
+
+
+# --- U-Boot -------------------------------------------------------------------------------------
+
+def uboot_environment(flags: int, size: int = 0x4000, **variables) -> bytes:
+    """One copy of a redundant environment; the higher flags are the newer copy."""
+    data = b"".join(f"{name}={value}\0".encode() for name, value in sorted(variables.items()))
+    data = data.ljust(size - 5, b"\0")
+    return struct.pack("<IB", zlib.crc32(data), flags) + data
+
+
+def uboot_script(words: str) -> bytes:
+    """boot.scr, as mkimage makes it of boot.cmd: a header of 64 bytes, the length of the text, the text."""
+    text = (LOADERS / "boot.cmd").read_text()
+    text, n = re.subn(r"(?m)^setenv keelboot_words .*$", f'setenv keelboot_words "{words}"', text)
+    assert n == 1
+    data = struct.pack(">II", len(text), 0) + text.encode()
+    header = struct.pack(">7I4B32s", 0x27051956, 0, 0, len(data), 0, 0, zlib.crc32(data), 5, 22, 6, 0, b"boot.cmd")
+    return header[:4] + struct.pack(">I", zlib.crc32(header)) + header[8:] + data
+
+
+# --- disks --------------------------------------------------------------------------------------
+
+def pair(kernel, initramfs, kernel_name: str = "vmlinuz") -> dict:
+    """The files of a pair's partition; bytes or paths."""
+    return {kernel_name: kernel, "initramfs.img": initramfs}
+
+
+def firmware(variables: Path) -> list:
+    """Arguments for QEMU: OVMF without Secure Boot, and a file for its variables that is kept."""
+    ovmf = Path("/usr/share/OVMF")
+    if not variables.exists():
+        shutil.copy(ovmf / "OVMF_VARS_4M.fd", variables)
+    return ["-machine", "q35", "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={ovmf}/OVMF_CODE_4M.fd",
+            "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]

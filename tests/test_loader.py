@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""keelboot-helper loader: what process 1 starts to read and to set the boot loader's variables, on what the tools of
+others make, and read again."""
+
+import shutil
+import subprocess
+
+import kbloader
+import pytest
+from conftest import TOP
+from kbdisk import mkvfat
+
+HELPER = TOP / "build/keelboot-helper"
+needs_editenv = pytest.mark.skipif(not shutil.which("grub-editenv"), reason="package grub-common is not installed")
+
+
+def loader(*words, code=0):
+    """(what it prints, what it logs)"""
+    done = subprocess.run([HELPER, "loader", *map(str, words)], text=True, capture_output=True, timeout=60, check=False)
+    assert done.returncode == code, done
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(name="grub")
+def make_grub(tmp_path):
+    """A partition with an environment block."""
+    return mkvfat(tmp_path / "grubenv.img", "1M", {"grubenv": kbloader.grub_block(other="1", keelboot_default="a")})
+
+
+def test_grubs_words_are_set_and_printed(grub):
+    assert loader("grub", grub, "get") == ("default=a once=-\n", "")
+    assert loader("grub", grub, "once", "b") == ("default=a once=b\n", "")
+    assert loader("grub", grub, "default", "b") == ("default=b once=-\n", "")
+
+
+@needs_editenv
+def test_grubs_own_tool_reads_what_is_set_and_what_it_sets_is_read(grub, tmp_path):
+    block = tmp_path / "grubenv"
+
+    def editenv(*words):
+        subprocess.run(["mcopy", "-o", "-i", grub, "::grubenv", block], check=True)
+        out = subprocess.run(["grub-editenv", block, *words], text=True, check=True, capture_output=True).stdout
+        subprocess.run(["mcopy", "-o", "-i", grub, block, "::grubenv"], check=True)
+        return out
+    loader("grub", grub, "once", "b")
+    assert editenv("list") == "other=1\nkeelboot_default=a\nkeelboot_once=b\n"
+    editenv("set", "keelboot_once=", "keelboot_default=c")
+    assert loader("grub", grub, "get")[0] == "default=c once=-\n"
+    block.unlink()
+    subprocess.run(["grub-editenv", block, "create"], check=True)
+    subprocess.run(["mcopy", "-o", "-i", grub, block, "::grubenv"], check=True)
+    assert loader("grub", grub, "default", "a")[0] == "default=a once=-\n"
+
+
+def test_uboots_words_are_set_and_printed(tmp_path):
+    for name, flags in (("env0", 1), ("env1", 0)):
+        (tmp_path / name).write_bytes(kbloader.uboot_environment(flags, keelboot_default="a", bootcmd="run x"))
+    config = tmp_path / "fw_env.config"
+    config.write_text("".join(f"{tmp_path}/{name} 0x0 0x4000\n" for name in ("env0", "env1")))
+    assert loader("u-boot", config, "get")[0] == "default=a once=-\n"
+    assert loader("u-boot", config, "once", "b")[0] == "default=a once=b\n"
+    assert loader("u-boot", config, "default", "b")[0] == "default=b once=-\n"
+    assert b"bootcmd=run x\0" in (tmp_path / "env0").read_bytes()
+
+
+def test_failure_is_one_line_for_the_log(grub, tmp_path):
+    empty = tmp_path / "empty.img"
+    empty.write_bytes(bytes(1 << 20))
+    out, log = loader("grub", empty, "get", code=1)
+    assert out == "" and log.count("\n") == 1
+    assert log.startswith(f"keelboot-loader: boot loader: {empty} is no file system of FAT12 or FAT16")
+    assert "cannot open" in loader("grub", tmp_path / "none", "once", "a", code=1)[1]
+    assert "says it by keelboot.pair=" in loader("grub", grub, "booted", code=1)[1]
+    assert "names no boot loader" in loader("none", grub, "get", code=1)[1]
+
+
+@pytest.mark.parametrize("words", [(), ("grub",), ("grub", "/x"), ("lilo", "/x", "get"), ("grub", "/x", "once"),
+                                   ("grub", "/x", "once", "i"), ("grub", "/x", "default", ""), ("grub", "/x", "get", "a"),
+                                   ("grub", "/x", "put", "a"), ("grub", "/x", "once", "a", "b")])
+def test_wrong_words_are_a_usage_error(words):
+    out, log = loader(*words, code=3)
+    assert out == "" and log.startswith("keelboot-loader: usage: ")
