@@ -70,7 +70,6 @@ def test_release_brings_its_kernel_and_is_committed_with_it(bench):
         for line in ("slot b: it has a kernel of its own; restarting with that", "slot b: its own kernel has come up"):
             assert line in vm.text(), vm.text()
         assert pairs.pair(vm) == "b" and len(vm.boots) == 2
-        vm.expect("system 2.0 is ready")
         assert bench.status(vm)["slots"][1]["state"] == "good"
         assert pairs.variables() == {"keelboot_default": "b", "keelboot_once": ""}
         vm.send("reboot -f")
@@ -112,11 +111,9 @@ def test_next_release_overwrites_the_other_kernel_and_never_the_one_that_runs(be
     pairs = Pairs(bench)
     with pairs.machine(bench.stick(pairs.bundle("2.0"))) as vm:
         bench.up(vm, "2.0", "b", SLOW)
-        vm.expect("system 2.0 is ready")
     with pairs.machine(bench.stick(pairs.bundle("3.0"), name="second")) as vm:
         text = bench.up(vm, "3.0", "a", SLOW)
         assert "slot a: its own kernel has come up" in text and pairs.pair(vm) == "a"
-        vm.expect("system 3.0 is ready")
         assert pairs.variables()["keelboot_default"] == "a"
 
 
