@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* What is not there, or knows no flags, is not immutable. */
+/* What is missing, or knows no flags, is not immutable. */
 static enum kb_err make_mutable(const char *path)
 {
 	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);

@@ -20,7 +20,7 @@ GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", 
                 "tar", "terminal", "test")
 GRUB_DISKS = {"i386-pc": ("biosdisk",), "x86_64-efi": ()}
 # Before the script, by GRUB's rescue parser.
-GRUB_SERIAL = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\nset prefix=(memdisk)/grub\n"
+GRUB_SERIAL = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n"
 BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649"
 BLOCK = 1024
 BLOCK_HEADER = b"# GRUB Environment Block\n"
@@ -72,7 +72,7 @@ def grub_image(out, platform: str, config: str) -> Path:
 
 
 def grub_into_mbr(disk, partition: str) -> None:
-    """What grub-install does for a BIOS, with core.img in that partition: the boot sector, and where core.img goes on."""
+    """What grub-install does for a BIOS, with core.img in that partition: the boot sector, and where its rest is."""
     offset, _ = kbdisk.partition(disk, partition)
     boot = bytearray((GRUB / "i386-pc/boot.img").read_bytes())
     with open(disk, "r+b") as file:

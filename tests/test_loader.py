@@ -75,8 +75,9 @@ def test_failure_is_one_line_for_the_log(grub, tmp_path):
 
 
 @pytest.mark.parametrize("words", [(), ("grub",), ("grub", "/x"), ("lilo", "/x", "get"), ("grub", "/x", "once"),
-                                   ("grub", "/x", "once", "i"), ("grub", "/x", "default", ""), ("grub", "/x", "get", "a"),
-                                   ("grub", "/x", "put", "a"), ("grub", "/x", "once", "a", "b")])
+                                   ("grub", "/x", "once", "i"), ("grub", "/x", "default", ""),
+                                   ("grub", "/x", "get", "a"), ("grub", "/x", "put", "a"),
+                                   ("grub", "/x", "once", "a", "b")])
 def test_wrong_words_are_a_usage_error(words):
     out, log = loader(*words, code=3)
     assert out == "" and log.startswith("keelboot-loader: usage: ")

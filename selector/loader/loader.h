@@ -30,7 +30,8 @@ enum loader_kind {
 
 /* Slots by number, or STATE_NONE. */
 struct loader_choice {
-	int8_t preset; /* the word "default" */
+	/* the word "default" */
+	int8_t preset;
 	int8_t once;
 };
 

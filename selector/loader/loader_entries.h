@@ -34,7 +34,7 @@ struct loader_entries {
 enum kb_err loader_entries_look(struct loader *l, struct loader_entries *e) KB_MUST_CHECK;
 
 /* The slot whose pair an entry starts, STATE_NONE for a foreign one. KB_ENOENT: there is no such
- * entry, or the firmware passes over it. */
+ * entry, or the firmware skips it. */
 enum kb_err loader_entries_slot(struct loader *l, const struct loader_entries *e, unsigned number,
 				int *slot) KB_MUST_CHECK;
 

@@ -10,7 +10,7 @@
 #define LOADER_OPTION_TEXT 64	/* bytes of a description or path; a longer one is cut */
 
 struct loader_option {
-	/* else the firmware passes over it */
+	/* else the firmware skips it */
 	bool active;
 	/* '?' stands for what is not printable ASCII */
 	char description[LOADER_OPTION_TEXT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * U-Boot's environment, by libubootenv: the variables keelboot_default and keelboot_once. It has to
+ * U-Boot's environment, by libubootenv: the variables keelboot_default and keelboot_once. It must
  * be redundant: of one copy alone a power cut in a write would leave nothing. See loader.h.
  */
 #pragma once

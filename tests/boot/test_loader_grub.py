@@ -28,9 +28,10 @@ def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", **
     first = ("bios", "1M", core, kbloader.BIOS_BOOT)
     if platform == "x86_64-efi":
         first = ("esp", "64M", Vfat({"EFI/BOOT/BOOTX64.EFI": core}), "esp")
+    block = block or kbloader.grub_block(**variables)
     disk = bench.disk("1.0", extra=[first, ("boot-a", "64M", Vfat(kbloader.pair(kernel, initrd))),
                                     ("boot-b", "64M", Vfat(kbloader.pair(kernel_b or kernel, initrd_b or initrd))),
-                                    ("grubenv", "1M", kbloader.grub_environment(block or kbloader.grub_block(**variables)))])
+                                    ("grubenv", "1M", kbloader.grub_environment(block))])
     extra = []
     if platform == "i386-pc":
         kbloader.grub_into_mbr(disk, "bios")

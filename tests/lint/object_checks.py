@@ -13,7 +13,7 @@ LIBRARIES_1 = {"libinih.a", "libc.a", "libgcc.a", "libgcc_eh.a"}
 BESIDE_1 = re.compile(r"lib/(os_(file|memory|mounts|clock|command|select|tree|tree_meta|worker|worker_child)|"
                       r"cage|cage_filter)\.c$")
 PURE_FOLDERS = ("kernel-cmdline/", "selector/")
-NOT_PURE = re.compile(r"selector/store\w*\.[ch]$")
+NOT_PURE = re.compile(r"selector/(store\w*|loader/loader(?!_(block|option|why)\.)\w*)\.[ch]$")
 IO_HEADERS = re.compile(
     r"(unistd|fcntl|dirent|poll|signal|syslog|termios|dlfcn|pthread|threads|spawn|mntent|time)\.h$"
     r"|sys/|linux/|net|arpa/|lib/(os|log|bdev)\.h$")
