@@ -13,7 +13,8 @@ SHELL   := /bin/sh
 PKG_CONFIG := pkg-config
 
 # `make CROSS_COMPILE=aarch64-linux-gnu-` builds for another processor, in a folder of its own: build/aarch64. Libraries are Debian's,
-# unpacked by qemu/sysroot; SYSROOT=FOLDER takes another folder of them, SYSROOT= what the compiler itself finds.
+# unpacked by qemu/sysroot; SYSROOT=FOLDER takes another folder of them, SYSROOT= what the compiler itself finds. Debian's name of
+# their folder may differ from the compiler's: i386-linux-gnu, i686-linux-gnu.
 ifdef CROSS_COMPILE
 TRIPLET := $(patsubst %-,%,$(notdir $(CROSS_COMPILE)))
 B       := build/$(firstword $(subst -, ,$(TRIPLET)))
@@ -23,13 +24,14 @@ SYSROOT := $(shell qemu/sysroot $(TRIPLET))
 $(if $(SYSROOT),,$(error no libraries for $(TRIPLET): see above, or name a folder that has them: SYSROOT=FOLDER))
 endif
 endif
+MULTIARCH := $(or $(shell $(CROSS_COMPILE)gcc -print-multiarch 2>/dev/null),$(TRIPLET))
 # -B: the C library of that folder, and not that of the package of the compiler, which gets no security updates.
-CC      := $(CROSS_COMPILE)gcc $(if $(SYSROOT),--sysroot=$(SYSROOT) -B$(SYSROOT)/usr/lib/$(TRIPLET)/)
+CC      := $(CROSS_COMPILE)gcc $(if $(SYSROOT),--sysroot=$(SYSROOT) -B$(SYSROOT)/usr/lib/$(MULTIARCH)/)
 AR      := $(CROSS_COMPILE)ar
 NM      := $(CROSS_COMPILE)nm
 OBJCOPY := $(CROSS_COMPILE)objcopy
 PKG_CONFIG := $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
-            PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig) pkg-config
+            PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(MULTIARCH)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig) pkg-config
 endif
 
 # ---------------------------------------------------------------- flags
@@ -46,14 +48,19 @@ MACHINE  := $(shell $(CC) -dumpmachine)
 HARDEN   += $(if $(findstring x86_64,$(MACHINE)),-fcf-protection=full,$(if $(findstring aarch64,$(MACHINE)),\
             -mbranch-protection=standard))
 CFLAGS   := -O2 -g
-CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKB_VERSION='"$(VERSION)"'
+CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DKB_VERSION='"$(VERSION)"'
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
-LDFLAGS  := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack,-z,separate-code,-z,text \
-            -Wl,--build-id=none -Wl,--no-eh-frame-hdr -Wl,-T,lib/no_unwind.ld
+# Where the C library cannot relocate a static program (armhf: no rcrt1.o; i386: memset() of __memset_chk()), it lies at a fixed place,
+# and its first object wants its tables.
+PIE_TRY  := extern void *__memset_chk(void *, int, unsigned long, unsigned long); void *volatile p = __memset_chk; int main(void) { return 0; }
+STATIC   := $(if $(CROSS_COMPILE),$(shell echo '$(PIE_TRY)' | $(CC) -fPIE -static-pie -w -x c -o /dev/null - 2>/dev/null || echo fixed))
+STATIC   := $(if $(STATIC),-static -no-pie,-static-pie -Wl$(comma)-T$(comma)lib/no_unwind.ld)
+LDFLAGS  := $(STATIC) -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack,-z,separate-code,-z,text \
+            -Wl,--build-id=none -Wl,--no-eh-frame-hdr
 # Relocations take a twentieth of the helper; packed, next to nothing. A C library before glibc 2.36 starts no such program.
 LDFLAGS  += $(shell printf '\043include <features.h>\n\043if __GLIBC_PREREQ(2, 36)\n-Wl,-z,pack-relative-relocs\n\043endif\n' | \
             $(CC) -E -P - 2>/dev/null | grep -e -Wl,)
-TEST_LDFLAGS := -pie -Wl,-z,relro,-z,now
+TEST_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SYSROOT),-Wl$(comma)-rpath$(comma)$(SYSROOT)/usr/lib/$(MULTIARCH):$(SYSROOT)/lib/$(MULTIARCH))
 
 # `make SAN=1 …` builds everything a second time with the sanitizers, in a folder of its own.
 ifdef SAN
@@ -67,7 +74,7 @@ endif
 # `make DYNAMIC=1 …` links against the distribution's libraries, for its initramfs, which has them anyway: a folder of its own, too.
 ifdef DYNAMIC
 B        := $(B)/dynamic
-LDFLAGS  := -pie $(filter-out -static-pie,$(LDFLAGS))
+LDFLAGS  := -pie -Wl,-T,lib/no_unwind.ld $(filter-out $(STATIC),$(LDFLAGS))
 endif
 
 # `make RECOMPRESS=yes …` packs the compressors that make blocks of squashfs and erofs again, into the helper and the command. Programs
@@ -297,6 +304,8 @@ tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) ## build all test programs
 
 test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
 
+unit-programs: $(UNIT) $(TRACE)
+
 check: ## install what is missing, build, run every test; ends with "N passed, N failed"
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) tests fuzz-programs fuzz-coverage-programs
@@ -314,6 +323,14 @@ check-arm64: ## the tests of AArch64: unit tests on its kernel in QEMU, traces b
 	@qemu/kernel --arch arm64
 	@tests/run boot-arm64 arm64-unit arm64-trace arm64-boot
 .PHONY: check-arm64
+
+check-processors: ## build for every other processor of qemu/processors.py, and run its unit tests and traces; takes an hour
+	@qemu/deps processors
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@for machine in $$(qemu/sysroot --list | grep -v ^aarch64); do \
+		$(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=$$machine- all unit-programs || exit 1; done
+	@tests/run --processors
+.PHONY: check-processors unit-programs
 
 check-long: ## make check, and the scenarios that take minutes: for a release
 	@qemu/deps long

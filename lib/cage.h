@@ -6,27 +6,11 @@
  */
 #pragma once
 
+#include "lib/cage_calls.h"
 #include "lib/err.h"
 
-#include <linux/audit.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-
-#ifndef SYS_mount_setattr /* Linux 5.12 */
-#define SYS_mount_setattr 442
-#endif
-
-/* CAGE_PROCESSOR: calls that only some have, and that no caged process makes. */
-#if defined(__x86_64__)
-#define CAGE_ARCH	   AUDIT_ARCH_X86_64
-#define CAGE_PROCESSOR(of) of(SYS_ioperm) of(SYS_iopl) of(SYS_mknod) of(SYS_modify_ldt)
-#elif defined(__aarch64__)
-#define CAGE_ARCH AUDIT_ARCH_AARCH64
-#define CAGE_PROCESSOR(of)
-#else
-#error "cage.h: add the AUDIT_ARCH_* of this processor, if it is little-endian"
-#endif
 
 /* The sanitizers reserve terabytes of addresses, and use none of them; and they make calls of their
  * own, for which there is a rule. */

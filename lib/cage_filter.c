@@ -12,8 +12,6 @@
 
 #define NR			offsetof(struct seccomp_data, nr)
 #define ARCH			offsetof(struct seccomp_data, arch)
-/* Both supported processors are little-endian: the lower half comes first. */
-#define ARG(n)			((uint32_t)(offsetof(struct seccomp_data, args) + 8u * (n)))
 #define LOAD(at)		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
 #define RETURN(v)		BPF_STMT(BPF_RET | BPF_K, v)
 /* Goes on with the next instruction if the condition holds, else behind `n` of them. */
@@ -58,7 +56,7 @@ static void add_rule(struct program *p, const struct cage_rule *r)
 		return;
 	}
 	add_code(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, RULE_LEN - 1));
-	add_code(p, (struct sock_filter)LOAD(ARG(r->arg)));
+	add_code(p, (struct sock_filter)LOAD(CAGE_ARG(r->arg)));
 	add_code(p, r->when == CAGE_EQUAL ? equal : without);
 	add_code(p, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
 	add_code(p, (struct sock_filter)LOAD(NR));
@@ -77,12 +75,12 @@ static enum kb_err install_filter(const struct cage_rule *rules, size_t n, uint3
 	add_code(&p, (struct sock_filter)LOAD(NR));
 	add_code(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, OTHER_CALLS, 1));
 	add_code(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+	for (size_t i = 0; i < n; i++)
+		add_rule(&p, &rules[i]);
 	if (otherwise == SECCOMP_RET_ALLOW) {
 		add_code(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, LATER_CALLS, 1));
 		add_code(&p, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | ENOSYS));
 	}
-	for (size_t i = 0; i < n; i++)
-		add_rule(&p, &rules[i]);
 	add_code(&p, (struct sock_filter)RETURN(otherwise));
 	prog.len = p.len;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0)

@@ -105,8 +105,9 @@ static bool child_fds(const struct os_spawn *sp, int fd3, bool of_init)
 static void default_signals(void)
 {
 	/* As the kernel has it: glibc's sigaction() refuses the two signals that it keeps for
-	 * itself, and those may be ignored as well. All zero is SIG_DFL. */
-	static const unsigned long kernel_sigaction[4];
+	 * itself, and those may be ignored as well. All zero is SIG_DFL, and no
+	 * processor has a larger one. */
+	static const unsigned long kernel_sigaction[8];
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)

@@ -32,7 +32,7 @@ bool os_tree_is_btrfs(int dir)
 {
 	struct statfs st;
 
-	return fstatfs(dir, &st) == 0 && st.f_type == BTRFS_SUPER_MAGIC;
+	return fstatfs(dir, &st) == 0 && (unsigned long)st.f_type == BTRFS_SUPER_MAGIC;
 }
 
 static enum os_tree_kind kind_of(int dir, const struct stat *st)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define KB_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -16,6 +17,13 @@ void util_close(int *fd);
 
 /* Gives *fd away: returns it, and leaves -1, so that it is not closed. */
 int util_take(int *fd);
+
+/* Can a process of this processor map so many bytes? Where they do not fit into a size_t, mmap()
+ * would map fewer, and say nothing. */
+static inline bool util_maps(uint64_t size)
+{
+	return (size_t)size == size;
+}
 
 /* The next name of a path, without its slashes, taken off the path. False: none is left, or it has
  * no room in name, which is of size bytes. */

@@ -80,8 +80,9 @@ static int open_pipes(struct pipes *p)
 static void reset_signals(void)
 {
 	/* As the kernel has it: glibc's sigaction() refuses the two signals that it keeps for
-	 * itself, and those may be ignored as well. All zero is SIG_DFL. */
-	static const unsigned long usual[4];
+	 * itself, and those may be ignored as well. All zero is SIG_DFL, and no
+	 * processor has a larger one. */
+	static const unsigned long usual[8];
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)

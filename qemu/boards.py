@@ -27,4 +27,8 @@ BOARDS = {
     "amd64": Board("qemu-system-x86_64", (), "ttyS0", "qboot.rom", TCG_WORDS, ".", "/bin/busybox", ""),
     "arm64": Board("qemu-system-aarch64", ("-machine", "virt", "-cpu", "cortex-a72"), "ttyAMA0", "", "norandmaps",
                    "aarch64", "build/sysroot/arm64/bin/busybox", "aarch64-linux-gnu-"),
+    "armhf": Board("qemu-system-arm", ("-machine", "virt,highmem=off", "-cpu", "cortex-a15"), "ttyAMA0", "",
+                   "norandmaps", "arm", "build/sysroot/armhf/bin/busybox", "arm-linux-gnueabihf-"),
+    "riscv64": Board("qemu-system-riscv64", ("-machine", "virt"), "ttyS0", "", "norandmaps", "riscv64",
+                     "build/sysroot/riscv64/bin/busybox", "riscv64-linux-gnu-"),
 }

@@ -67,9 +67,9 @@ def options(folder: Path, suite: str = "", arch: str = "") -> list:
     return ["-c", str(folder / "apt.conf"), *words]
 
 
-def fetch(packages: list, folder: Path, arch: str) -> list:
+def fetch(packages: list, folder: Path, arch: str, suite: str = "") -> list:
     """The package files of these packages, and of all that they depend on, for another processor."""
-    words = options(folder, arch=arch)
+    words = options(folder, suite, arch)
     for old in (folder / "cache/archives").glob("*.deb"):
         old.unlink()
     update = run(["apt-get", *words, "-qq", "update"])

@@ -18,9 +18,12 @@ from pathlib import Path
 
 from kbapt import ENV, AptError, mirror, options, run
 from kbusage import called, remedy
+from processors import PROCESSORS
 
 __all__ = ["Kernel", "KernelError", "extract_vmlinux", "get", "mirror"]
-PACKAGES = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64"}     # by Debian's name of the processor
+# By Debian's name of the processor.
+PACKAGES = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64", "armhf": "linux-image-armmp",
+            "riscv64": "linux-image-riscv64"}
 PACKAGE = PACKAGES["amd64"]
 HERE = Path(__file__).resolve().parent
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -35,8 +38,8 @@ class KernelError(Exception):
 
 @dataclass(frozen=True)
 class Kernel:
-    """An unpacked kernel. `vmlinux` is the ELF for PVH boot, `bzimage` what kexec and UEFI take; of arm64, both are the
-    same file."""
+    """An unpacked kernel. `vmlinux` is the ELF for PVH boot, `bzimage` what kexec and UEFI take; of another processor,
+    both are the same file."""
     version: str
     vmlinux: Path
     bzimage: Path
@@ -92,13 +95,13 @@ def extract_vmlinux(bzimage: Path, vmlinux: Path) -> None:
 
 
 def _make_vmlinux(image: Path, vmlinux: Path) -> None:
-    """What QEMU starts fastest. Debian's arm64 kernel is not packed (Documentation/arm64/booting.rst)."""
+    """What QEMU starts fastest. Of other processors than x86 it takes the file as it is."""
     with open(image, "rb") as file:
-        head = file.read(64)
-    if head[56:60] == b"ARM\x64":
-        vmlinux.symlink_to(image.name)
-    else:
+        head = file.read(0x206)
+    if head[0x202:] == b"HdrS":
         extract_vmlinux(image, vmlinux)
+    else:
+        vmlinux.symlink_to(image.name)
 
 
 # --- apt ----------------------------------------------------------------------------------------
@@ -154,14 +157,15 @@ def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unpack-") as temp:
         tree = Path(temp) / "tree"
         result = run(["dpkg-deb", "-x", str(deb), str(tree)])
-        images = sorted((tree / "boot").glob("vmlinuz-*")) if tree.is_dir() else []
+        images = sorted((tree / "boot").glob("vmlinu[xz]-*")) if tree.is_dir() else []
         if result.returncode != 0 or len(images) != 1:
             raise KernelError(f"{deb}: not a kernel package: {result.stderr.strip()}")
-        version = images[0].name[len("vmlinuz-"):]
+        image, version = images[0].with_name(f"vmlinuz-{images[0].name[8:]}"), images[0].name[8:]
+        images[0].rename(image)
         places = (tree / "lib/modules" / version, tree / "usr/lib/modules" / version)
         modules = next((place for place in places if place.is_dir()), None)
         if modules is None:
-            raise KernelError(f"{deb}: has no modules; take the one that linux-image-amd64 or -arm64 names")
+            raise KernelError(f"{deb}: has no modules; take the one that {PACKAGE} or the like names")
         if modules.parts[-4] == "usr":      # merged-usr packages: one layout for those who use it
             (tree / "lib").mkdir(exist_ok=True)
             shutil.move(modules.parent, tree / "lib/modules")
@@ -170,7 +174,7 @@ def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
         result = run(["depmod", "-b", str(tree), version])
         if result.returncode != 0:
             raise KernelError(f"depmod: {result.stderr.strip()}")
-        _make_vmlinux(images[0], tree / "boot" / f"vmlinux-{version}")
+        _make_vmlinux(image, tree / "boot" / f"vmlinux-{version}")
         shutil.rmtree(tree / "usr", ignore_errors=True)
         os.chmod(tree, 0o755)
         final = folder / version
@@ -203,6 +207,7 @@ def get(folder=None, package: str = "", deb=None, update: bool = False, suite: s
     twice at the same time. `deb`: unpack this package file instead of asking apt. `suite`: of another
     one than the system uses. arch: for another processor."""
     folder, package = Path(folder or folder_of(arch)).resolve(), package or PACKAGES[arch]
+    suite = suite or (PROCESSORS[arch].suite if arch in PROCESSORS else "")
     kernel = _known(folder)
     if kernel and not update and not deb:
         return kernel

@@ -20,7 +20,7 @@ def load_runner():
 
 def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
     assert set(runner.SUITES) - set(runner.chosen([], True)) == set(runner.APART) == {
-        "distro", "health", "arm64-unit", "arm64-trace", "arm64-boot"}
+        "distro", "health", "arm64-unit", "arm64-trace", "arm64-boot", *runner.PROCESSOR_SUITES}
     assert set(runner.chosen([], True)) - set(runner.chosen([], False)) == set(runner.LONG) == {"boot-long"}
     assert runner.chosen(["unit"], False) == ["unit"]
 
@@ -33,6 +33,27 @@ def test_make_names_no_suites_of_its_own():
 def test_check_arm64_is_every_suite_of_that_processor(runner):
     called = re.search(r"@tests/run (boot-arm64 .*)", (TOP / "Makefile").read_text())[1].split()
     assert called == ["boot-arm64", *runner.ARM64] == [name for name in runner.SUITES if "arm64" in name]
+
+
+def test_check_processors_is_every_suite_of_the_others(runner):
+    assert "@tests/run --processors\n" in (TOP / "Makefile").read_text()
+    others = set(runner.PROCESSORS) - {"arm64"}
+    suites = {f"{name}-{kind}" for name in others for kind in ("unit", "trace")}
+    assert set(runner.PROCESSOR_SUITES) == suites | {f"{name}-kernel" for name in others & set(runner.BOARDS)}
+    wanted = call(TOP / "qemu/deps", "--list", "processors").stdout.split()
+    assert {f"gcc-{one.machine}" for name, one in runner.PROCESSORS.items() if name in others} <= set(wanted)
+
+
+def test_programs_that_an_emulator_cannot_run_are_listed_as_skipped(runner, monkeypatch):
+    ran = []
+    monkeypatch.setattr(runner, "cmocka", lambda result, programs, environment: ran.extend(programs))
+    result = runner.Result("armhf-unit")
+    runner.of_processor(result, "armhf", "unit")
+    assert {path.stem for path in ran}.isdisjoint(runner.CAGED) and len(ran) > 50
+    assert [line.split(":")[0].rpartition("/")[2] for line in result.skipped] == sorted(runner.CAGED)
+    ran.clear()
+    runner.of_processor(runner.Result("i386-unit"), "i386", "unit")
+    assert set(runner.CAGED) < {path.stem for path in ran}
 
 
 def test_files_of_the_boots_of_arm64_are_there(runner):
@@ -49,12 +70,12 @@ def test_unit_tests_on_a_kernel_are_counted_one_by_one_and_what_ends_early_fails
     (tmp_path / "tests/on_kernel").chmod(0o755)
     monkeypatch.setattr(runner, "TOP", tmp_path)
     result = runner.Result("arm64-unit")
-    runner.on_kernel(result, [tmp_path / "one"])
+    runner.on_kernel(result, "arm64")
     assert (result.passed, result.failed) == (3, 2)
     assert result.skipped == ["build/aarch64/tests/unit/good_test: not_here"]
     (tmp_path / "tests/on_kernel").write_text("#!/bin/sh\necho no machine\nexit 1\n")
     result = runner.Result("arm64-unit")
-    runner.on_kernel(result, [])
+    runner.on_kernel(result, "arm64")
     assert (result.passed, result.failed) == (0, 1)
 
 

@@ -5,6 +5,7 @@
 #include "cli/bundle/bundle_queue.h"
 #include "cli/bundle/bundle_remade.h"
 #include "lib/bytes.h"
+#include "lib/util.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -226,6 +227,8 @@ static enum kb_err map_file_at(uint8_t *p, const struct bundle_source *s)
 /* The image in memory, as it is read: the file, padded, and what was put behind it. */
 static enum kb_err map_source(const struct bundle_source *s, uint8_t **p)
 {
+	if (!util_maps(s->size))
+		return KB_ENOSPC;
 	/* bound: the image */
 	*p = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (*p == MAP_FAILED)

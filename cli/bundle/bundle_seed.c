@@ -3,6 +3,7 @@
 
 #include "cli/bundle/bundle_hash.h"
 #include "lib/bytes.h"
+#include "lib/util.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -132,6 +133,8 @@ enum kb_err bundle_seed_open(struct bundle_seed *s, int fd)
 		return KB_EINVAL;
 	s->nblocks = (uint32_t)blocks;
 	s->size = blocks * BUNDLE_SEED_BLOCK;
+	if (!util_maps(s->size))
+		return KB_ENOSPC;
 	/* bound: the file; its last page is filled up with zeroes */
 	p = mmap(NULL, s->size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)

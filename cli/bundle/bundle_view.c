@@ -161,15 +161,17 @@ static enum kb_err map_view_at(uint8_t *p, size_t len, int fd)
 /* Both files, side by side. */
 static enum kb_err map_both(struct bundle_view *v, int image, int unpacked)
 {
-	size_t more = v->seed.size - v->image;
-	/* bound: the image and what it unpacks to */
-	uint8_t *p = mmap(NULL, v->seed.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p;
 
+	if (!util_maps(v->seed.size))
+		return KB_ENOSPC;
+	/* bound: the image and what it unpacks to */
+	p = mmap(NULL, v->seed.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return err_errno(errno);
 	v->seed.bytes = p;
 	TRY(map_view_at(p, v->image, image));
-	return map_view_at(p + v->image, more, unpacked);
+	return map_view_at(p + v->image, v->seed.size - v->image, unpacked);
 }
 
 /* ---------------------------------------------------------------- blocks by what they hold */

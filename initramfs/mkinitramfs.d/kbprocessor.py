@@ -10,7 +10,7 @@ NAMES = {3: "i386", 8: "MIPS", 20: "PowerPC", 21: "64-bit PowerPC", 22: "S/390",
          183: "AArch64", 243: "RISC-V", 258: "LoongArch"}
 # Kernels of these start programs of those, too.
 STARTS = {62: (62, 3), 183: (183, 40)}
-HERE = {"x86_64": 62, "aarch64": 183}
+HERE = {"x86_64": 62, "aarch64": 183, "i686": 3, "armv7l": 40, "riscv64": 243, "s390x": 22}
 APPLETS = re.compile(rb"\[\0(?:[\[a-zA-Z0-9_.+-]{1,31}\0){20,}")
 
 

@@ -60,23 +60,22 @@ enum kb_err prober_cage_enter(int dev, int answer, unsigned budget_ms)
 enum kb_err prober_cage_worker(int dev, int say, unsigned budget_ms)
 {
 	static const struct cage_rule rules[] = {
-		{ SYS_lseek, CAGE_ALWAYS, 0, 0 },
+		{ CAGE_LSEEK, CAGE_ALWAYS, 0, 0 },
 		{ SYS_read, CAGE_ALWAYS, 0, 0 },
 		{ SYS_pread64, CAGE_ALWAYS, 0, 0 },
-		{ SYS_fadvise64, CAGE_ALWAYS, 0, 0 },
-		{ SYS_fstat, CAGE_ALWAYS, 0, 0 },
-		{ SYS_newfstatat, CAGE_ALWAYS, 0, 0 }, /* also of nothing but the descriptor */
+		{ CAGE_FADVISE, CAGE_ALWAYS, 0, 0 },
+		CAGE_STAT, /* also of nothing but the descriptor */
 		{ SYS_write, CAGE_ALWAYS, 0, 0 },
 		{ SYS_brk, CAGE_ALWAYS, 0, 0 },
 		{ SYS_munmap, CAGE_ALWAYS, 0, 0 },
 		{ SYS_madvise, CAGE_ALWAYS, 0, 0 },
 		{ SYS_getrandom, CAGE_ALWAYS, 0, 0 }, /* malloc() guards its lists with it */
-		{ SYS_clock_gettime, CAGE_ALWAYS, 0, 0 },
+		CAGE_CLOCK,
 		{ SYS_close, CAGE_ALWAYS, 0, 0 },
 		{ SYS_exit_group, CAGE_ALWAYS, 0, 0 },
 		{ SYS_exit, CAGE_ALWAYS, 0, 0 },
 		{ SYS_rt_sigreturn, CAGE_ALWAYS, 0, 0 },
-		{ SYS_mmap, CAGE_WITHOUT, 2, PROT_EXEC },
+		CAGE_MAPS,
 		{ SYS_mremap, CAGE_ALWAYS, 0, 0 },
 		{ SYS_mprotect, CAGE_WITHOUT, 2, PROT_EXEC },
 		/* What libblkid asks of a device. */
@@ -90,7 +89,7 @@ enum kb_err prober_cage_worker(int dev, int say, unsigned budget_ms)
 		{ SYS_ioctl, CAGE_EQUAL, 1, CDROMREADTOCENTRY },
 		{ SYS_ioctl, CAGE_EQUAL, 1, CDROMREADTOCHDR },
 		{ SYS_ioctl, CAGE_EQUAL, 1, CDROMMULTISESSION },
-		{ SYS_fcntl, CAGE_EQUAL, 1, F_GETFL },
+		{ CAGE_FCNTL, CAGE_EQUAL, 1, F_GETFL },
 		/* What it, or a newer one, asks that can be done without: sysfs, other commands. */
 		{ SYS_ioctl, CAGE_ABSENT, 0, 0 },
 		{ SYS_openat, CAGE_ABSENT, 0, 0 },

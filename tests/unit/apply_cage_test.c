@@ -32,7 +32,11 @@ static void call(const void *arg)
 	syscall(c[0], c[1], c[2], c[3], c[4], c[5], c[6]);
 }
 
-#define ROW(call) { call },
+#define ROW(call)  { call },
+#define FLAG(flag) [1 + CAGE_CLONE_FLAGS] = SIGCHLD | (flag)
+#define SOCKET_ROWS(call)                                                                      \
+	{ call, SYS_SOCKET }, { call, SYS_BIND }, { call, SYS_CONNECT }, { call, SYS_LISTEN }, \
+		{ call, SYS_ACCEPT }, { call, SYS_ACCEPT4 }, { call, SYS_SENDMSG },
 static const long deadly[][7] = {
 	{ SYS_mount, 0, 0, 0, 0 },
 	{ SYS_mount, 0, 0, 0, MS_BIND },
@@ -52,13 +56,13 @@ static const long deadly[][7] = {
 	{ SYS_mount_setattr },
 	{ SYS_unshare, CLONE_NEWNS },
 	{ SYS_setns },
-	{ SYS_clone, SIGCHLD | CLONE_NEWUSER },
-	{ SYS_clone, SIGCHLD | CLONE_NEWNS },
-	{ SYS_clone, SIGCHLD | CLONE_NEWPID },
-	{ SYS_clone, SIGCHLD | CLONE_NEWCGROUP },
-	{ SYS_clone, SIGCHLD | CLONE_NEWUTS },
-	{ SYS_clone, SIGCHLD | CLONE_NEWIPC },
-	{ SYS_clone, SIGCHLD | CLONE_NEWNET },
+	{ SYS_clone, FLAG(CLONE_NEWUSER) },
+	{ SYS_clone, FLAG(CLONE_NEWNS) },
+	{ SYS_clone, FLAG(CLONE_NEWPID) },
+	{ SYS_clone, FLAG(CLONE_NEWCGROUP) },
+	{ SYS_clone, FLAG(CLONE_NEWUTS) },
+	{ SYS_clone, FLAG(CLONE_NEWIPC) },
+	{ SYS_clone, FLAG(CLONE_NEWNET) },
 	{ SYS_process_vm_readv },
 	{ SYS_process_vm_writev },
 	{ SYS_kcmp },
@@ -67,7 +71,6 @@ static const long deadly[][7] = {
 	{ SYS_finit_module },
 	{ SYS_delete_module },
 	{ SYS_kexec_load },
-	{ SYS_kexec_file_load },
 	{ SYS_reboot },
 	{ SYS_bpf },
 	{ SYS_perf_event_open },
@@ -83,9 +86,8 @@ static const long deadly[][7] = {
 	{ SYS_bind },
 	{ SYS_connect },
 	{ SYS_listen },
-	{ SYS_accept },
 	{ SYS_accept4 },
-	{ SYS_mknodat },
+	CAGE_SOCKETCALL(SOCKET_ROWS){ SYS_mknodat },
 	CAGE_PROCESSOR(ROW){ SYS_open_by_handle_at },
 	{ SYS_clock_settime },
 	{ SYS_settimeofday },
@@ -94,10 +96,7 @@ static const long deadly[][7] = {
 	{ SYS_personality },
 	{ SYS_acct },
 	{ SYS_quotactl },
-	{ SYS_fanotify_init },
-	/* The numbers of another calling convention of the same processor. */
-	{ 0x40000000 + SYS_ptrace },
-	{ 0x40000000 + SYS_getpid },
+	CAGE_X32(ROW, SYS_ptrace) CAGE_X32(ROW, SYS_getpid){ SYS_fanotify_init },
 };
 
 TEST(what_an_exploit_would_call_kills)

@@ -142,7 +142,7 @@ static void pull(int fd)
 ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 {
 	static unsigned reads;
-	ssize_t n = syscall(SYS_pread64, fd, buf, len, off);
+	ssize_t n = raw_pread(fd, buf, len, off);
 	bool bundle = in_apply && !(fcntl(fd, F_GETFL) & O_ACCMODE) && len % BDEV_ALIGN != 0;
 
 	if (in_apply)

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "lib/cage_calls.h"
 #include "lib/os.h"
 #include "tests/unit/test.h"
 
@@ -93,7 +94,7 @@ static inline bool refuse_call(int nr, int kind, int errnum)
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, CAGE_ARG(0)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)kind, 0, kind == 0 ? 0 : 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)errnum),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),

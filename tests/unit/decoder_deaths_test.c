@@ -8,6 +8,7 @@
 #include "tests/unit/install_fixture.h"
 #include "update/wire/decoder_wire.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/raw.h"
 
 #include <sys/socket.h>
 #include <limits.h>
@@ -31,12 +32,11 @@ static int real_ms = REAL_MS; /* an honest one gets its time, on a busy machine 
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	const int ms = timeout > real_ms ? real_ms : timeout;
-	const struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
-	long rc = syscall(SYS_ppoll, fds, n, timeout < 0 ? NULL : &ts, NULL, 8);
+	int rc = raw_poll(fds, n, ms * 1000ll);
 
 	if (rc == 0 && timeout > real_ms)
 		skipped_ms += (uint64_t)(timeout - real_ms);
-	return (int)rc;
+	return rc;
 }
 
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
@@ -50,12 +50,12 @@ int nanosleep(const struct timespec *ts, struct timespec *rest)
 	const struct timespec ms = { 0, 1000000 };
 
 	skipped_ms += (uint64_t)ts->tv_sec * 1000 + (uint64_t)ts->tv_nsec / 1000000;
-	return (int)syscall(SYS_nanosleep, &ms, NULL);
+	return raw_sleep(&ms, NULL);
 }
 
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
-	long rc = syscall(SYS_clock_gettime, id, ts);
+	int rc = raw_clock(id, ts);
 
 	ts->tv_sec += (time_t)(skipped_ms / 1000);
 	ts->tv_nsec += (long)(skipped_ms % 1000) * 1000000;
@@ -63,7 +63,7 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 		ts->tv_sec++;
 		ts->tv_nsec -= 1000000000;
 	}
-	return (int)rc;
+	return rc;
 }
 
 /* ---------------------------------------------------------------- a request that is not taken */

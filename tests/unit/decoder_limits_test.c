@@ -5,6 +5,7 @@
 #include "update/wire/decoder_wire.h"
 
 #include "tests/unit/child.h"
+#include "tests/unit/raw.h"
 
 #define STRAY_FD 7
 
@@ -130,9 +131,9 @@ TEST(what_cannot_be_given_up_ends_it)
 		{ SYS_prctl, PR_SET_DUMPABLE },
 		{ SYS_prctl, PR_SET_PDEATHSIG },
 		{ SYS_chroot, 0 },
-		{ SYS_setgroups, 0 },
-		{ SYS_setresgid, 0 },
-		{ SYS_setresuid, 0 },
+		{ RAW_SETGROUPS, 0 },
+		{ RAW_SETRESGID, 0 },
+		{ RAW_SETRESUID, 0 },
 		{ SYS_capset, 0 },
 		{ SYS_prlimit64, 0 },
 	};

@@ -27,6 +27,17 @@ static struct decoder d;
 
 /* ---------------------------------------------------------------- decoders that misbehave */
 
+/* As the real one does it. */
+static void say(const void *msg, size_t len)
+{
+	syscall(SYS_sendto, OS_WORKER_SOCK, msg, len, MSG_NOSIGNAL, NULL, 0);
+}
+
+static void hear(struct decoder_ask *q)
+{
+	syscall(SYS_recvfrom, OS_WORKER_SOCK, q, sizeof(*q), 0, NULL, NULL);
+}
+
 static int hello_then(const char *how)
 {
 	struct decoder_answer a = { 0, DECODER_WIRE_HELLO };
@@ -34,14 +45,14 @@ static int hello_then(const char *how)
 
 	if (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK)
 		_exit(9);
-	send(OS_WORKER_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
-	recv(OS_WORKER_SOCK, &q, sizeof(q), 0);
+	say(&a, sizeof(a));
+	hear(&q);
 	if (strcmp(how, "opens") == 0)
 		open("/etc/passwd", O_RDONLY);
 	else if (strcmp(how, "maps") == 0)
 		mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	else if (strcmp(how, "sends-elsewhere") == 0)
-		send(2, &a, sizeof(a), 0);
+		syscall(SYS_sendto, 2, &a, sizeof(a), 0, NULL, 0);
 	else if (strcmp(how, "writes-to-the-seed") == 0)
 		syscall(SYS_pwrite64, OS_WORKER_GIVEN, &a, sizeof(a), 0);
 	else if (strcmp(how, "reads-elsewhere") == 0)
@@ -49,11 +60,11 @@ static int hello_then(const char *how)
 	else if (strcmp(how, "dies") == 0)
 		_exit(3);
 	else if (strcmp(how, "babbles") == 0)
-		send(OS_WORKER_SOCK, &q, 3, MSG_NOSIGNAL);
+		say(&q, 3);
 	else if (strcmp(how, "wrong-slot") == 0)
-		send(OS_WORKER_SOCK, &(struct decoder_answer){ 2, 0 }, sizeof(a), MSG_NOSIGNAL);
+		say(&(struct decoder_answer){ 2, 0 }, sizeof(a));
 	for (;;)
-		recv(OS_WORKER_SOCK, &q, sizeof(q), 0);
+		hear(&q);
 }
 
 /* What a decoder may still do: sent as text in the shared memory instead of plain bytes. */

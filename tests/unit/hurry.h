@@ -2,10 +2,9 @@
 /* While this is set, what is slept takes a hundredth of its time. */
 #pragma once
 
+#include "tests/unit/raw.h"
+
 #include <stdbool.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 static bool hurry;
 
@@ -15,5 +14,5 @@ int nanosleep(const struct timespec *time, struct timespec *rest)
 	const struct timespec less = { time->tv_sec / 100,
 				       (time->tv_nsec + time->tv_sec % 100 * 1000000000) / 100 };
 
-	return (int)syscall(SYS_nanosleep, hurry ? &less : time, rest);
+	return raw_sleep(hurry ? &less : time, rest);
 }

@@ -966,14 +966,14 @@ TEST(a_thread_reads_back)
 static uint64_t peak_rss(void)
 {
 	char line[128];
-	uint64_t kib = 0;
+	unsigned long kib = 0;
 	FILE *f = fopen("/proc/self/status", "re");
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
 		sscanf(line, "VmHWM: %lu", &kib);
 	if (f != NULL)
 		fclose(f);
-	return kib * 1024;
+	return (uint64_t)kib * 1024;
 }
 
 /* In a process of its own, so that only the engine's memory counts. `bundle` is descriptor 9. */

@@ -212,7 +212,7 @@ TEST(environment_descriptors_and_signals_stay_with_the_application)
 {
 	struct sigaction ignored = { .sa_handler = SIG_IGN }, usual = { .sa_handler = SIG_DFL };
 	/* One of the two that glibc keeps for itself: what started the application ignores it. */
-	const unsigned long kernel_ignored[4] = { 1 };
+	const unsigned long kernel_ignored[8] = { 1 };
 	sigset_t all, before;
 
 	command_is(

@@ -5,6 +5,7 @@
 #include "update/apply/media.h"
 #include "update/bundle/reader.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/raw.h"
 
 #include <sys/sysmacros.h>
 
@@ -97,9 +98,9 @@ TEST(goes_down_a_path_and_follows_no_link)
 static bool lies; /* what is asked for by name is a regular file, whatever it is */
 
 /* In front of the C library's: by it media_file() looks before it opens. */
-int fstatat64(int at, const char *name, struct stat64 *st, int flags)
+int fstatat(int at, const char *name, struct stat *st, int flags)
 {
-	int rc = (int)syscall(SYS_newfstatat, at, name, st, flags);
+	int rc = raw_stat(at, name, st, flags);
 
 	if (rc == 0 && lies)
 		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFREG;

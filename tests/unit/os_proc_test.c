@@ -2,6 +2,7 @@
 /* Real children: started, awaited, bounded, killed; and as process 1 of a namespace of its own. */
 #include "lib/os.h"
 #include "tests/unit/child.h"
+#include "tests/unit/raw.h"
 
 #include <sys/mount.h>
 
@@ -199,13 +200,10 @@ static int asked_ms = -1; /* of poll(), which then waits for a hundredth of it; 
 
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	struct timespec ts = { timeout / 1000, timeout % 1000 * 1000000L };
-
-	if (asked_ms >= 0) {
-		asked_ms = timeout;
-		ts = (struct timespec){ 0, timeout * 10000L };
-	}
-	return (int)syscall(SYS_ppoll, fds, n, timeout < 0 ? NULL : &ts, NULL, 8);
+	if (asked_ms < 0)
+		return raw_poll(fds, n, timeout * 1000ll);
+	asked_ms = timeout;
+	return raw_poll(fds, n, timeout * 10ll);
 }
 
 TEST(a_program_that_does_not_start_in_time_is_given_up)

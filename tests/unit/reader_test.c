@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/bundle_fixture.h"
 
+#include "tests/unit/raw.h"
 #include "tests/unit/test.h"
 
 static struct fixture f;
@@ -387,7 +388,7 @@ static unsigned preads, interrupted; /* this one, from 1; 0: none */
 ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 {
 	if (++preads != interrupted)
-		return syscall(SYS_pread64, fd, buf, len, off);
+		return raw_pread(fd, buf, len, off);
 	errno = EINTR;
 	return -1;
 }

@@ -55,6 +55,12 @@ TEST(a_closed_descriptor_is_not_closed_again)
 	close(other);
 }
 
+/* Of a file of 4 GiB and a page, mmap() would map the page on a processor of 32 bits. */
+TEST(what_has_no_address_cannot_be_mapped)
+{
+	EQUAL((util_maps(4096), true), (util_maps((4ull << 30) + 4096), sizeof(size_t) > 4));
+}
+
 TEST(what_cannot_be_printed_is_replaced)
 {
 	char out[300], in[256];

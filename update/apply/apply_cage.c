@@ -38,6 +38,14 @@ static const struct cage_open cage = {
 		call, CAGE_NEVER, 0, 0 \
 	}
 #define KILLS_TOO(call) KILLS(call),
+#define ALLOWS(call, arg, is)             \
+	{                                 \
+		call, CAGE_EQUAL, arg, is \
+	}
+/* What the decoder is started and spoken to with: a pair of sockets. */
+#define ONLY_A_PAIR(call)                                                                      \
+	ALLOWS(call, 0, SYS_SOCKETPAIR), ALLOWS(call, 0, SYS_SEND), ALLOWS(call, 0, SYS_RECV), \
+		ALLOWS(call, 0, SYS_SENDTO), ALLOWS(call, 0, SYS_RECVFROM), KILLS(call),
 
 /* What neither apply nor the start of its decoder makes, and an exploit would. */
 static const struct cage_rule rules[] = {
@@ -56,7 +64,7 @@ static const struct cage_rule rules[] = {
 	KILLS(SYS_fspick),
 	KILLS(SYS_mount_setattr),
 	/* threads and the decoder, but no other world for them */
-	{ SYS_clone, CAGE_WITHOUT, 0, NAMESPACES },
+	{ SYS_clone, CAGE_WITHOUT, CAGE_CLONE_FLAGS, NAMESPACES },
 	KILLS(SYS_clone),
 	{ SYS_clone3, CAGE_ABSENT, 0,
 	  ENOSYS }, /* clone3, whose flags cannot be seen: clone is taken */
@@ -72,7 +80,6 @@ static const struct cage_rule rules[] = {
 	KILLS(SYS_finit_module),
 	KILLS(SYS_delete_module),
 	KILLS(SYS_kexec_load),
-	KILLS(SYS_kexec_file_load),
 	KILLS(SYS_reboot),
 	KILLS(SYS_bpf),
 	KILLS(SYS_perf_event_open),
@@ -98,9 +105,9 @@ static const struct cage_rule rules[] = {
 	KILLS(SYS_bind),
 	KILLS(SYS_connect),
 	KILLS(SYS_listen),
-	KILLS(SYS_accept),
 	KILLS(SYS_accept4),
-	CAGE_PROCESSOR(KILLS_TOO){ SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
+	CAGE_SOCKETCALL(ONLY_A_PAIR) CAGE_STARTS CAGE_PROCESSOR(KILLS_TOO){
+		SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
 };
 
 /* Root needs no right to write there what the kernel is to start outside of any cage: core_pattern,
