@@ -68,7 +68,7 @@ def test_release_brings_its_kernel_and_is_committed_with_it(bench):
     with pairs.machine(bench.stick(pairs.bundle("2.0"))) as vm:
         bench.up(vm, "2.0", "b", SLOW)
         for line in ("slot b: it has a kernel of its own; restarting with that", "slot b: its own kernel has come up"):
-            assert line in vm.text(), vm.text()
+            assert line in vm.text, vm.text
         assert pairs.pair(vm) == "b" and len(vm.boots) == 2
         assert bench.status(vm)["slots"][1]["state"] == "good"
         assert pairs.variables() == {"keelboot_default": "b", "keelboot_once": ""}
