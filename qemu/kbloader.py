@@ -20,7 +20,8 @@ GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", 
                 "tar", "terminal", "test")
 GRUB_DISKS = {"i386-pc": ("biosdisk",), "x86_64-efi": ()}
 # Before the script, by GRUB's rescue parser.
-GRUB_SERIAL = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n"
+GRUB_EARLY = ("serial --unit=0 --speed=115200", "terminal_input serial", "terminal_output serial",
+              "set prefix=(memdisk)/grub")
 BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649"
 BLOCK = 1024
 BLOCK_HEADER = b"# GRUB Environment Block\n"
@@ -63,7 +64,7 @@ def grub_image(out, platform: str, config: str) -> Path:
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
         (folder / "grub.cfg").write_text(config)
-        (folder / "early.cfg").write_text(GRUB_SERIAL)
+        (folder / "early.cfg").write_text("\n".join([*GRUB_EARLY, ""]))
         with tarfile.open(folder / "memdisk.tar", "w") as tar:
             tar.add(folder / "grub.cfg", "grub/grub.cfg")
         run("grub-mkimage", "-O", platform, "-d", GRUB / platform, "-p", "(memdisk)/grub", "-m", folder / "memdisk.tar",
