@@ -100,14 +100,22 @@ def uboot_environment(flags: int, size: int = 0x4000, **variables) -> bytes:
     return struct.pack("<IB", zlib.crc32(data), flags) + data
 
 
-def uboot_script(words: str) -> bytes:
+def uboot_script(words: str, before: str = "") -> bytes:
     """boot.scr, as mkimage makes it of boot.cmd: a header of 64 bytes, the length of the text, the text."""
     text = (LOADERS / "boot.cmd").read_text()
     text, n = re.subn(r"(?m)^setenv keelboot_words .*$", f'setenv keelboot_words "{words}"', text)
     assert n == 1
+    text = before + text
     data = struct.pack(">II", len(text), 0) + text.encode()
     header = struct.pack(">7I4B32s", 0x27051956, 0, 0, len(data), 0, 0, zlib.crc32(data), 5, 22, 6, 0, b"boot.cmd")
     return header[:4] + struct.pack(">I", zlib.crc32(header)) + header[8:] + data
+
+
+def uboot_copy(size: int = 0x1000, **variables) -> bytes:
+    """An environment with one copy, for `env import -c`."""
+    data = b"".join(f"{name}={value}\0".encode() for name, value in sorted(variables.items()))
+    data = data.ljust(size - 4, b"\0")
+    return struct.pack("<I", zlib.crc32(data)) + data
 
 
 # --- disks --------------------------------------------------------------------------------------
