@@ -570,7 +570,7 @@ install-mkosi-initrd: install-systemd-initrd ## install what mkosi-initrd puts i
 	$(INSTALL) -m 644 hooks/mkosi-initrd/mkosi.conf.d/*.conf $(DESTDIR)$(MKOSI_INITRD)/mkosi.conf.d/
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
-	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS)) qemu/imagetest.d) $(DESTDIR)$(DOCDIR)/examples
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS)) qemu/imagetest.d) $(addprefix $(DESTDIR)$(DOCDIR)/,examples loaders)
 	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-data $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
@@ -578,7 +578,8 @@ install-host: install-both ## install what a build host needs: also mkinitramfs,
 	$(INSTALL) -m 644 qemu/*.py $(DESTDIR)$(LIBDIR)/qemu/
 	$(INSTALL) -m 644 qemu/imagetest.d/*.* $(DESTDIR)$(LIBDIR)/qemu/imagetest.d/
 	$(INSTALL) -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
-	$(INSTALL) -m 644 docs/examples/*.conf kernel-cmdline/loaders/* $(DESTDIR)$(DOCDIR)/examples/
+	$(INSTALL) -m 644 docs/examples/*.conf $(DESTDIR)$(DOCDIR)/examples/
+	$(INSTALL) -m 644 kernel-cmdline/loaders/* $(DESTDIR)$(DOCDIR)/loaders/
 	@$(call pages,$(HOSTPAGES))
 
 install-strip: ## install all, without symbols (STRIP= of another machine); so install-device-strip, install-host-strip

@@ -20,7 +20,8 @@ GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", 
                 "tar", "terminal", "test")
 GRUB_DISKS = {"i386-pc": ("biosdisk",), "x86_64-efi": ()}
 # Before the script, by GRUB's rescue parser.
-GRUB_SERIAL = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n"
+GRUB_EARLY = ("serial --unit=0 --speed=115200", "terminal_input serial", "terminal_output serial",
+              "set prefix=(memdisk)/grub")
 BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649"
 BLOCK = 1024
 BLOCK_HEADER = b"# GRUB Environment Block\n"
@@ -63,7 +64,7 @@ def grub_image(out, platform: str, config: str) -> Path:
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
         (folder / "grub.cfg").write_text(config)
-        (folder / "early.cfg").write_text(GRUB_SERIAL)
+        (folder / "early.cfg").write_text("\n".join([*GRUB_EARLY, ""]))
         with tarfile.open(folder / "memdisk.tar", "w") as tar:
             tar.add(folder / "grub.cfg", "grub/grub.cfg")
         run("grub-mkimage", "-O", platform, "-d", GRUB / platform, "-p", "(memdisk)/grub", "-m", folder / "memdisk.tar",
@@ -99,14 +100,22 @@ def uboot_environment(flags: int, size: int = 0x4000, **variables) -> bytes:
     return struct.pack("<IB", zlib.crc32(data), flags) + data
 
 
-def uboot_script(words: str) -> bytes:
+def uboot_script(words: str, before: str = "") -> bytes:
     """boot.scr, as mkimage makes it of boot.cmd: a header of 64 bytes, the length of the text, the text."""
     text = (LOADERS / "boot.cmd").read_text()
     text, n = re.subn(r"(?m)^setenv keelboot_words .*$", f'setenv keelboot_words "{words}"', text)
     assert n == 1
+    text = before + text
     data = struct.pack(">II", len(text), 0) + text.encode()
     header = struct.pack(">7I4B32s", 0x27051956, 0, 0, len(data), 0, 0, zlib.crc32(data), 5, 22, 6, 0, b"boot.cmd")
     return header[:4] + struct.pack(">I", zlib.crc32(header)) + header[8:] + data
+
+
+def uboot_copy(size: int = 0x1000, **variables) -> bytes:
+    """An environment with one copy, for `env import -c`."""
+    data = b"".join(f"{name}={value}\0".encode() for name, value in sorted(variables.items()))
+    data = data.ljust(size - 4, b"\0")
+    return struct.pack("<I", zlib.crc32(data)) + data
 
 
 # --- disks --------------------------------------------------------------------------------------

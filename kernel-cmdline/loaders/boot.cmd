@@ -7,15 +7,19 @@
 # while the only copy is written would leave U-Boot's defaults.
 setenv keelboot_words "panic=10"
 
+# A board that keeps the two variables elsewhere has commands for that in keelboot_load and keelboot_save.
+test -n "${keelboot_save}" || setenv keelboot_save saveenv
+if test -n "${keelboot_load}"; then run keelboot_load; fi
+
 keelboot_try=${keelboot_default}
 test -n "${keelboot_try}" || keelboot_try=a
 keelboot_next=${keelboot_try}
 
-# Cleared in flash before it is started: else a pair that hangs would be started forever.
+# Cleared durably before it is started: else a pair that hangs would be started forever.
 if test -n "${keelboot_once}"; then
 	keelboot_try=${keelboot_once}
 	setenv keelboot_once
-	saveenv || keelboot_try=${keelboot_next}
+	run keelboot_save || keelboot_try=${keelboot_next}
 fi
 
 for keelboot_pair in ${keelboot_try} ${keelboot_next} a b; do

@@ -19,10 +19,15 @@
 #define CONFIG_MAX 4096
 #define COPIES	   2
 
+#define COPY_MAX (1u << 20) /* of a copy, whose size the library takes memory for */
+#define OVERHEAD 5	    /* of a copy: checksum and counter */
+
 /* The files or devices that hold the copies. */
 struct copies {
 	unsigned n;
 	char dev[COPIES][128];
+	long offset[COPIES];
+	unsigned long size[COPIES];
 };
 
 static enum kb_err refused(struct loader *l, int rc, const char *what)
@@ -33,41 +38,69 @@ static enum kb_err refused(struct loader *l, int rc, const char *what)
 
 /* ---------------------------------------------------------------- fw_env.config */
 
-/* One line: a device and four numbers, or a comment. */
-static enum kb_err take_config_line(struct loader *l, struct copies *c, const char *line,
-				    size_t len)
+static size_t word_len(const char *p)
 {
-	size_t blank = 0, name;
+	return strcspn(p, " \t\r\n");
+}
 
-	while (blank < len && strchr(" \t\r", line[blank]) != NULL)
-		blank++;
-	line += blank;
-	len -= blank;
+static const char *next_word(const char *p)
+{
+	p += word_len(p);
+	return p + strspn(p, " \t\r");
+}
+
+/* As libubootenv reads them: the offset in any base, the size in hexadecimal. */
+static bool take_numbers(struct copies *c, const char *p)
+{
+	char *end;
+
+	p = next_word(p);
+	c->offset[c->n] = strtol(p, &end, 0);
+	if (word_len(p) == 0 || end != p + word_len(p))
+		return false;
+	p = next_word(p);
+	c->size[c->n] = strtoul(p, &end, 16);
+	return word_len(p) != 0 && end == p + word_len(p) && c->size[c->n] > OVERHEAD &&
+	       c->size[c->n] <= COPY_MAX;
+}
+
+/* One line: a device, two numbers, and more for an MTD; or a comment. */
+static enum kb_err take_config_line(struct loader *l, struct copies *c, const char *line)
+{
+	size_t len;
+
+	line += strspn(line, " \t\r");
+	len = word_len(line);
 	if (len == 0 || *line == '#')
 		return KB_OK;
-	for (name = 0; name < len && strchr(" \t\r", line[name]) == NULL;)
-		name++;
-	if (*line != '/' || name == len || name >= sizeof(c->dev[0]) || c->n == COPIES)
+	if (*line != '/' || c->n == COPIES || len >= sizeof(c->dev[0]) || !take_numbers(c, line))
 		return loader_why(l, KB_EINVAL, "%s: expected two lines DEVICE OFFSET SIZE",
 				  l->where);
-	memcpy(c->dev[c->n], line, name);
-	c->dev[c->n++][name] = '\0';
+	memcpy(c->dev[c->n], line, len);
+	c->dev[c->n++][len] = '\0';
 	return KB_OK;
+}
+
+static bool overlap(const struct copies *c)
+{
+	long far = c->offset[0] - c->offset[1];
+
+	return strcmp(c->dev[0], c->dev[1]) == 0 &&
+	       (unsigned long)(far < 0 ? -far : far) < c->size[0];
 }
 
 static enum kb_err take_config(struct loader *l, struct copies *c, const char *text)
 {
 	for (const char *p = text; *p != '\0';) {
-		size_t len = strcspn(p, "\n");
-
-		TRY(take_config_line(l, c, p, len));
-		p += len + (p[len] == '\n' ? 1 : 0);
+		TRY(take_config_line(l, c, p));
+		p += strcspn(p, "\n");
+		p += *p == '\n' ? 1 : 0;
 	}
-	if (c->n == COPIES)
+	if (c->n == COPIES && c->size[0] == c->size[1] && !overlap(c))
 		return KB_OK;
 	return loader_why(
 		l, KB_EINVAL,
-		"%s names %u copies of U-Boot's environment: two are needed, or a power cut loses it",
+		"%s names %u copies of U-Boot's environment: two apart are needed, or a power cut loses it",
 		l->where, c->n);
 }
 
@@ -126,13 +159,12 @@ static bool make_lock_folder(void)
 	return os_mkdir("/var", 0755) == KB_OK && os_mkdir("/var/lock", 0755) == KB_OK;
 }
 
-static enum kb_err open_library(struct loader *l, struct uboot_ctx **ctx)
+static enum kb_err open_library(struct loader *l, struct copies *copies, struct uboot_ctx **ctx)
 {
-	struct copies copies;
 	int rc;
 
-	TRY(read_config(l, &copies));
-	TRY(settle(l, &copies));
+	TRY(read_config(l, copies));
+	TRY(settle(l, copies));
 	if (!make_lock_folder())
 		return loader_why(l, KB_EIO, "/var/lock: cannot make the folder: %m");
 	rc = libuboot_initialize(ctx, NULL);
@@ -168,8 +200,9 @@ static enum kb_err slot_of_variable(struct loader *l, struct uboot_ctx *ctx, con
 enum kb_err loader_uboot_read(struct loader *l, struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
+	struct copies copies;
 
-	TRY(open_library(l, &ctx));
+	TRY(open_library(l, &copies, &ctx));
 	TRY(slot_of_variable(l, ctx, PRESET, &c->preset));
 	return slot_of_variable(l, ctx, ONCE, &c->once);
 }
@@ -182,15 +215,30 @@ static enum kb_err set_variable(struct loader *l, struct uboot_ctx *ctx, const c
 	return rc == 0 ? KB_OK : refused(l, rc, "change");
 }
 
+/* The library finds out as well, and forgets memory then. */
+static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx, const struct copies *copies)
+{
+	size_t len = OVERHEAD + 1;
+
+	for (void *v = libuboot_iterator(ctx, NULL); v != NULL; v = libuboot_iterator(ctx, v))
+		len += strlen(libuboot_getname(v)) + strlen(libuboot_getvalue(v)) + 2;
+	if (len <= copies->size[0])
+		return KB_OK;
+	return loader_why(l, KB_ENOSPC,
+			  "%s: U-Boot's environment is full: remove variables from it", l->where);
+}
+
 /* One store for both: the copy that is not in use is written, whole. */
 enum kb_err loader_uboot_write(struct loader *l, const struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
+	struct copies copies;
 	int rc;
 
-	TRY(open_library(l, &ctx));
+	TRY(open_library(l, &copies, &ctx));
 	TRY(set_variable(l, ctx, PRESET, c->preset));
 	TRY(set_variable(l, ctx, ONCE, c->once));
+	TRY(check_room(l, ctx, &copies));
 	rc = libuboot_env_store(ctx);
 	return rc == 0 ? KB_OK : refused(l, rc, "write");
 }

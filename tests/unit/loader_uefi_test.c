@@ -453,7 +453,7 @@ TEST(immutable_variables_are_changed)
 
 static void put_stub(const char *guid)
 {
-	uint8_t file[4 + 2 * 40] = { 6 };
+	uint8_t file[4 + 2 * 48] = { 6 };
 	size_t n = strlen(guid) + 1;
 
 	for (size_t i = 0; i < n; i++)
