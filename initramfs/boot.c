@@ -87,6 +87,7 @@ enum kb_err boot(struct boot *b)
 	if (!settings_is_forced(b) && !b->attempt.arrived)
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	TRY(candidate_or_rescue(b));
+	pairs_settle_preset(b);
 	hardware_leave_to(b);
 	watchdog_decide(b);
 	export_write(b);

@@ -46,6 +46,16 @@ static enum kb_err op_prepare(void *ctx, const struct choose_candidate *c, char 
 	return err;
 }
 
+/* A slot whose own kernel cannot be had was not asked what it needs of this one. */
+static enum kb_err mount_here(struct boot *b, int slot, char *reason)
+{
+	if (pairs_is_elsewhere(b, slot)) {
+		TRY(slot_check_driver(b, slot, reason));
+		TRY(slot_check_verity(b, slot, reason));
+	}
+	return slot_mount(b, slot, reason);
+}
+
 static enum kb_err op_mount(void *ctx, int slot, char *reason)
 {
 	struct boot *b = ctx;
@@ -53,7 +63,7 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 
 	if (b->attempt.forced == slot)
 		data_ready_forced(b, slot);
-	err = slot_mount(b, slot, reason);
+	err = mount_here(b, slot, reason);
 
 	if (err != KB_OK)
 		skipped_note(b, slot, reason);

@@ -66,7 +66,7 @@ static void write_devices(const struct boot *b, struct text *t)
 		put_text(t, "state %s\n", b->dev.state);
 	if (b->dev.data[0] != '\0')
 		put_text(t, "data %s\n", b->dev.data);
-	if (b->pairs.paired != 0)
+	if (b->pairs.asked)
 		put_text(t, "loader %s %s\npair %c\n", conf_loader_word(b->conf.loader),
 			 b->pairs.where, state_slot_letter(b->pairs.running));
 	for (unsigned i = 0; i < b->conf.nslots; i++) {

@@ -46,6 +46,7 @@ void load_state(struct boot *b)
 void load_state_again(struct boot *b)
 {
 	b->attempt.no_fallback = 0; /* what failed may have been the disk */
+	pairs_find(b);		    /* by its new names */
 	if (record_return(&b->rec, b->dev.state, b->conf.nslots,
 			  devices_mountable(&b->dev, &b->conf), devices_seen(&b->dev, &b->conf)))
 		settle_attempt(b);

@@ -67,13 +67,13 @@ static void set_where(struct boot *b)
 						partition_of(b, i));
 }
 
+/* The command line of a unified kernel image is the same in each slot: there the firmware says it.
+ */
 static int running_pair(struct boot *b)
 {
-	int slot = b->cmd.pair;
+	int slot = b->conf.loader == CONF_LOADER_UEFI ? pairs_ask_booted(b) : b->cmd.pair;
 
-	if (slot < 0 && b->conf.loader == CONF_LOADER_UEFI)
-		slot = pairs_ask_booted(b);
-	return slot < (int)b->conf.nslots ? slot : STATE_NONE;
+	return slot >= 0 && slot < (int)b->conf.nslots ? slot : STATE_NONE;
 }
 
 void pairs_find(struct boot *b)
@@ -90,19 +90,22 @@ void pairs_find(struct boot *b)
 			"=: this kernel boots every slot");
 		return;
 	}
+	p->paired = paired;
 	p->running = running_pair(b);
 	if (p->running == STATE_NONE)
 		find(p,
-		     "it does not say whose kernel runs (keelboot.pair= on the command line): this kernel boots every slot");
-	else
-		p->paired = paired;
+		     "%s: slots that proved themselves go before others, and nothing is installed",
+		     b->conf.loader == CONF_LOADER_UEFI
+			     ? "the firmware does not say whose kernel runs (the module efivarfs is packed?)"
+			     : "it does not say whose kernel runs (keelboot.pair= on the command line)");
 }
 
 bool pairs_is_elsewhere(const struct boot *b, int slot)
 {
+	bool last = b->rec.s.oneshot != slot && choose_is_last_resort(&b->rec.s, slot);
 	const struct choose_candidate c = {
 		.slot = (int8_t)slot,
-		.tier = choose_is_last_resort(&b->rec.s, slot) ? CHOOSE_LAST_RESORT : CHOOSE_NORMAL,
+		.tier = last ? CHOOSE_LAST_RESORT : CHOOSE_NORMAL,
 	};
 
 	return b->cmd.slot != slot && pair_is_elsewhere(b->pairs.paired, b->pairs.running, &c);
@@ -110,10 +113,19 @@ bool pairs_is_elsewhere(const struct boot *b, int slot)
 
 enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 {
-	if (partition_of(b, (unsigned)slot)[0] != '\0')
+	struct pairs_answer is;
+
+	if (b->pairs.running == STATE_NONE) /* it is not asked: attempt_run() knows */
 		return KB_OK;
-	log_warn("slot %c: the partition of its kernel is missing", state_slot_letter(slot));
-	snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
+	if (partition_of(b, (unsigned)slot)[0] == '\0') {
+		log_warn("slot %c: the partition of its kernel is missing",
+			 state_slot_letter(slot));
+		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
+		return KB_ENODEV;
+	}
+	if (pairs_ask(b, &is) == KB_OK)
+		return KB_OK;
+	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
 	return KB_ENODEV;
 }
 
@@ -134,27 +146,44 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 	return err;
 }
 
-bool pairs_secure(struct boot *b)
+/* One that cannot be read may still be written: what stands there is no pair's name. */
+static bool set_preset(struct boot *b, int preset)
+{
+	log_notice("boot loader: starts the kernel of slot %c from now on",
+		   state_slot_letter(preset));
+	return pairs_ask_preset(b, preset) == KB_OK;
+}
+
+bool pairs_secure(struct boot *b, enum plan_mode mode)
 {
 	const struct pairs *p = &b->pairs;
 	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
 	struct pairs_answer is;
+	bool is_read;
 	int preset;
 
-	if (!p->asked)
+	if (!p->asked || p->paired == 0)
 		return true;
-	if (p->paired == 0 || pairs_ask(b, &is) != KB_OK) {
-		log_err("update: skipped: what the boot loader starts is not known, and might be overwritten");
+	if (p->running == STATE_NONE) {
+		log_err("update: skipped: whose kernel runs is not known, and it might be overwritten");
 		return false;
 	}
-	preset = pair_safe_preset(&b->rec.s, mountable & (choose_mask)~b->attempt.no_fallback,
+	is_read = pairs_ask(b, &is) == KB_OK;
+	preset = pair_safe_preset(&b->rec.s, mountable & (choose_mask)~b->attempt.no_fallback, mode,
 				  is.preset, p->running);
-	if (preset == is.preset && is.once == STATE_NONE)
+	if (is_read && preset == is.preset && is.once == STATE_NONE)
 		return true;
-	log_notice("boot loader: starts the kernel of slot %c from now on",
-		   state_slot_letter(preset));
-	if (pairs_ask_preset(b, preset) == KB_OK)
+	if (set_preset(b, preset))
 		return true;
 	log_err("update: skipped: the boot loader might start a kernel that is overwritten");
 	return false;
+}
+
+void pairs_settle_preset(struct boot *b)
+{
+	int slot = b->attempt.chosen.slot;
+
+	if (b->rec.arrived && slot == b->pairs.running && b->rec.s.slot[slot].st == STATE_GOOD &&
+	    !settings_is_forced(b) && !set_preset(b, slot))
+		log_warn("boot loader: each start takes a restart more, until keelboot mark good");
 }

@@ -21,19 +21,19 @@ struct pairs {
 	bool asked;
 	/* where its store is, as keelboot-loader takes it */
 	char where[PAIRS_WHERE];
-	/* why the pairs are not heeded; "": nothing is wrong */
+	/* what is wrong with them; "": nothing */
 	char finding[PAIRS_FINDING];
 };
 
-/* After the devices were found, and before the state is settled. Never fails: without pairs, this
- * kernel boots every slot, and the finding says why. */
+/* After the devices were found, and before the state is settled. Never fails: if nobody says whose
+ * kernel runs, the finding says why, and every slot is one whose own kernel cannot be had. */
 void pairs_find(struct boot *b);
 
 /* The slot is booted by its own pair, which does not run. */
 bool pairs_is_elsewhere(const struct boot *b, int slot);
 
-/* Whether that pair is there to be asked for. KB_ENODEV: it is not, which costs the slot nothing;
- * reason says so. */
+/* Whether that pair is there, and the loader can be asked for it. KB_ENODEV: not, which costs the
+ * slot nothing; reason says so. */
 enum kb_err pairs_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /* Asks the loader for the pair, once, and restarts. Returns only if that fails: reason says why. */
@@ -43,4 +43,8 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason) KB_MUST_CHEC
  * Before anything is installed: the loader's preset becomes a pair that no install of this boot
  * writes. False: it could not be had, and nothing must be installed.
  */
-bool pairs_secure(struct boot *b) KB_MUST_CHECK;
+bool pairs_secure(struct boot *b, enum plan_mode mode) KB_MUST_CHECK;
+
+/* A slot that is good was handed over, and its root mounts: its pair becomes the preset, so that no
+ * later boot asks for it. What fails costs that boot a restart more. */
+void pairs_settle_preset(struct boot *b);

@@ -220,7 +220,7 @@ static bool try_sources(struct boot *b, enum plan_mode mode)
 		}
 		log_info("update: looking at source %s", state_source_name(order[i]));
 		load_file_systems(b, order[i]);
-		if (!pairs_secure(b))
+		if (!pairs_secure(b, mode))
 			return false;
 		end = run_counted(b, order[i], mode);
 		if (end == UPDATES_INSTALLED || end == UPDATES_REFUSED)

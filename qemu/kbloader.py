@@ -16,8 +16,8 @@ from kbtools import TREE, run
 
 LOADERS = TREE / "kernel-cmdline/loaders"
 GRUB = Path("/usr/lib/grub")
-GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", "part_gpt", "reboot", "serial", "sleep",
-                "tar", "terminal", "test")
+GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", "part_gpt", "reboot", "regexp",
+                "serial", "sleep", "tar", "terminal", "test")
 GRUB_DISKS = {"i386-pc": ("biosdisk",), "x86_64-efi": ()}
 # Before the script, by GRUB's rescue parser.
 GRUB_EARLY = ("serial --unit=0 --speed=115200", "terminal_input serial", "terminal_output serial",

@@ -224,19 +224,19 @@ static bool try_arrived(struct run *r)
 				: CHOOSE_RETRY,
 	};
 	char reason[STATE_STR_MAX + 1] = "";
-	enum kb_err err = look_and_prepare(r, &c, reason);
-	struct state arrived;
+	struct state arrived = *r->s;
+	enum kb_err err;
 
-	if (err != KB_OK) {
-		note_failure(r, &c, reason, err);
-		return false;
-	}
-	arrived = *r->s;
 	arrived.handed = 0;
 	r->a->counted = save_changes(r, &arrived) == KB_OK;
 	if (!r->a->counted)
 		return false;
 	*r->s = arrived;
+	err = look_and_prepare(r, &c, reason);
+	if (err != KB_OK) {
+		note_failure(r, &c, reason, err);
+		return false;
+	}
 	return mount(r, &c, reason) == STEP_BOOTED;
 }
 
@@ -258,12 +258,13 @@ static bool try_forced(struct run *r)
 }
 
 /* The second time, one that could not be handed over is booted here. */
-static bool try_what_waited(struct run *r, const struct choose_list *l)
+static bool try_those(struct run *r, const struct choose_list *l, bool risky)
 {
 	for (unsigned i = 0; i < l->n; i++) {
 		enum step step = STEP_LATER;
 
-		if (r->failed >> l->c[i].slot & 1 || good_one_comes_back(r, &l->c[i]))
+		if (is_risky(r->s, &l->c[i]) != risky || r->failed >> l->c[i].slot & 1 ||
+		    good_one_comes_back(r, &l->c[i]))
 			continue;
 		for (unsigned n = 0; n < 2 && step == STEP_LATER; n++)
 			step = try_one(r, &l->c[i], false);
@@ -271,6 +272,11 @@ static bool try_what_waited(struct run *r, const struct choose_list *l)
 			return true;
 	}
 	return false;
+}
+
+static bool try_what_waited(struct run *r, const struct choose_list *l)
+{
+	return try_those(r, l, false) || try_those(r, l, true);
 }
 
 static bool try_all(struct run *r, const struct choose_list *l)
@@ -299,7 +305,11 @@ static bool try_all(struct run *r, const struct choose_list *l)
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
 			void *ctx)
 {
-	struct run r = { .a = a, .s = s, .ops = ops, .ctx = ctx };
+	struct run r = { .a = a,
+			 .s = s,
+			 .ops = ops,
+			 .ctx = ctx,
+			 .in_vain = a->paired != 0 && a->running == STATE_NONE };
 	struct choose_list l;
 	enum kb_err saved;
 

@@ -49,7 +49,8 @@ struct attempt {
 	/* keelboot.slot=: this slot first, uncounted, and the state is not written; or STATE_NONE
 	 */
 	int forced;
-	/* the slot whose pair runs, or STATE_NONE */
+	/* the slot whose pair runs; STATE_NONE with `paired`: nobody knows, so no slot is handed
+	 * over, and good ones are booted before others */
 	int running;
 	/* slots that only their own pair may boot, but for a last resort; 0: any kernel boots any
 	 * slot */

@@ -7,9 +7,14 @@ bool pair_arrived(const struct state *s, int running)
 	       s->handed == s->open_token;
 }
 
-int pair_safe_preset(const struct state *s, choose_mask mountable, int preset, int running)
+int pair_safe_preset(const struct state *s, choose_mask mountable, enum plan_mode mode, int preset,
+		     int running)
 {
-	bool is_spared = preset == running || preset == choose_fallback(s, mountable);
+	int fallback = choose_fallback(s, mountable);
 
-	return preset != STATE_NONE && is_spared ? preset : running;
+	if (running == STATE_NONE || plan_is_rescue(mode) || preset == running)
+		return running;
+	if (fallback == STATE_NONE || (preset != fallback && !state_is_trusted(&s->slot[fallback])))
+		return running;
+	return fallback;
 }

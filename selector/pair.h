@@ -7,6 +7,7 @@
 #pragma once
 
 #include "selector/choose.h"
+#include "selector/plan.h"
 
 #define PAIR_CLASS "boot" /* in system.conf, and in a bundle */
 
@@ -14,11 +15,13 @@
 bool pair_arrived(const struct state *s, int running);
 
 /*
- * The pair that must be the loader's preset before any other one is overwritten: the preset, if
- * it is of a slot that no install may write; else the running one, which is known to start. Both
- * may be STATE_NONE: then what comes back is, too, and nothing must be overwritten.
+ * The pair that must be the loader's preset before an install in that mode overwrites another one:
+ * the preset, if no such install writes it; else that of a trusted fallback, or the running one. In
+ * a rescue only that one is safe, since the fallback may be the target. running STATE_NONE: nobody
+ * knows. Then STATE_NONE comes back, and nothing must be overwritten.
  */
-int pair_safe_preset(const struct state *s, choose_mask mountable, int preset, int running);
+int pair_safe_preset(const struct state *s, choose_mask mountable, enum plan_mode mode, int preset,
+		     int running);
 
 /* The slot may be booted only by its own pair, and another one runs. paired: the slots that have
  * one; none where no loader is asked. As a last resort, something boots. */

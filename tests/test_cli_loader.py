@@ -5,7 +5,7 @@ import os
 import sys
 
 import pytest
-from cli_device import FAILURE, NOTHING, OK, TOP, call
+from cli_device import FAILURE, NOTHING, OK, TOP, call, run
 from test_cli_doctor import Board
 
 sys.path.insert(0, str(TOP / "qemu"))
@@ -64,10 +64,12 @@ def test_once_more_it_writes_nothing(trial):
     assert trial.block.stat().st_mtime == 1
 
 
-def test_a_slot_that_runs_by_a_foreign_kernel_says_nothing_of_its_own(trial):
+def test_a_trial_that_runs_by_a_foreign_kernel_is_not_committed(trial):
     trial.runs("a")
-    trial.dev("mark", "good")
-    assert trial.get() == {"keelboot_default": "a"}
+    before = trial.dev.state.read_bytes()
+    said = trial.dev("mark", "good", code=None)
+    assert said.returncode != OK and "it runs with the kernel of slot a" in said.stderr
+    assert trial.get() == {"keelboot_default": "a"} and trial.dev.state.read_bytes() == before
     assert "It runs with the kernel of slot a" in trial.dev("status").stdout
     assert trial.dev.json("status")["booted"]["pair"] == "a"
 
@@ -109,9 +111,29 @@ def test_nothing_is_installed_while_the_store_cannot_be_read(grub, factory):
 
 
 def test_nothing_is_installed_where_nobody_knows_whose_kernel_runs(grub, factory):
-    (grub.dev.run / "devices").write_text("disk /dev/vda\n")
+    grub.runs("-")
     said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr
     assert "whose kernel runs is not known" in said
+
+
+def test_nothing_is_installed_where_keelboot_did_not_boot(grub, factory):
+    for file in grub.dev.run.iterdir():
+        file.unlink()
+    done = run("--run-dir", grub.dev.run, "--conf-root", grub.dev.root, "install", factory("2.0", 20), code=None)
+    assert done.returncode != OK
+
+
+def test_a_kernel_that_nobody_names_is_said_by_mark_good(trial):
+    trial.runs("-")
+    said = trial.dev("mark", "good", code=None)
+    assert said.returncode != OK and "whose kernel runs is not known" in said.stderr
+    assert trial.get() == {"keelboot_default": "a"}
+
+
+def test_words_that_name_no_kernel_are_written_over(trial):
+    trial.put(keelboot_default="A", keelboot_once="zz")
+    trial.dev("mark", "good")
+    assert trial.get() == {"keelboot_default": "b"}
 
 
 def test_the_kernel_that_runs_is_no_target(grub, factory):

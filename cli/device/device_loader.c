@@ -42,6 +42,9 @@ static enum kb_err read_store(struct asked *a, const struct device *d)
 
 	set_store(a, d);
 	err = loader_read(&a->l, &a->is);
+	/* What stands there names no pair: it can be written over. */
+	if (err == KB_EFORMAT)
+		err = KB_OK;
 	if (err != KB_OK)
 		log_err("boot loader: %s", a->l.why);
 	return err;
@@ -78,10 +81,14 @@ enum kb_err device_loader_confirm(const struct device *d, bool *changed)
 	struct asked a;
 
 	*changed = false;
-	if (!has_pairs(d) || d->pair != d->booted)
+	if (d->loader[0] == '\0' || (d->pair != STATE_NONE && d->pair != d->booted))
 		return KB_OK;
+	if (!has_pairs(d)) {
+		log_err("boot loader: whose kernel runs is not known, so it may start another one: keelboot doctor says why");
+		return KB_ENODEV;
+	}
 	TRY(read_store(&a, d));
-	if (a.is.preset == d->pair)
+	if (a.is.preset == d->pair && a.is.once == STATE_NONE)
 		return KB_OK;
 	*changed = true;
 	return set_preset(&a, d->pair);
@@ -93,13 +100,15 @@ enum kb_err device_loader_secure(const struct device *d)
 	int preset;
 
 	if (!has_pairs(d)) {
-		if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
+		if (d->loader[0] == '\0' &&
+		    (d->conf.loader == CONF_LOADER_NONE || d->opts->state != NULL))
 			return KB_OK;
 		log_err("install: whose kernel runs is not known, and it might be overwritten: keelboot doctor says why");
 		return KB_ENODEV;
 	}
 	TRY(read_store(&a, d));
-	preset = pair_safe_preset(&d->state, device_whole(&d->state), a.is.preset, d->pair);
+	preset = pair_safe_preset(&d->state, device_whole(&d->state), PLAN_COMMAND, a.is.preset,
+				  d->pair);
 	if (preset == a.is.preset && a.is.once == STATE_NONE)
 		return KB_OK;
 	return set_preset(&a, preset);

@@ -69,7 +69,7 @@ void doctor_loader(struct doctor *doc)
 	if (d->pair != d->booted)
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-foreign",
-			"install a release whose kernel starts; keelboot history says why this one did not",
+			"keelboot history says why; restart, or keelboot switch to the slot whose kernel runs, and install a release from there",
 			"slot %c runs with the kernel of slot %c", state_slot_letter(d->booted),
 			state_slot_letter(d->pair));
 	check_panic_line(doc);

@@ -91,6 +91,13 @@ static bool is_proof(const struct device *d, const struct mark *m)
 	return !is_running(d, m) || mark_is_stable(d);
 }
 
+/* What a release can do without its own kernel proves nothing of it. */
+static bool is_foreign_trial(const struct device *d, const struct mark *m)
+{
+	return is_running(d, m) && d->pair != STATE_NONE && d->pair != d->booted &&
+	       d->state.slot[m->slot].st != STATE_GOOD;
+}
+
 /* Changes d->state in memory. */
 static enum kb_err decide_verdict(struct device *d, struct mark *m)
 {
@@ -98,6 +105,11 @@ static enum kb_err decide_verdict(struct device *d, struct mark *m)
 
 	TRY(device_slot(d, m->name, &m->slot));
 	m->before = d->state;
+	if (m->good && is_foreign_trial(d, m)) {
+		log_err("slot %c: it runs with the kernel of slot %c, so its own is not tried; it cannot be marked good",
+			state_slot_letter(m->slot), state_slot_letter(d->pair));
+		return KB_ESTALE;
+	}
 	if (m->good) {
 		uint64_t token = is_running(d, m) ? d->token : 0;
 		bool trial = d->state.slot[m->slot].st != STATE_GOOD;

@@ -94,8 +94,7 @@ static void print_head(const struct status *st)
 	else if (strcmp(tier, "oneshot") == 0)
 		puts("It was chosen for one boot; the next boot uses the usual slot.");
 	if (d->run_found && d->pair != STATE_NONE && d->pair != d->booted)
-		printf("It runs with the kernel of slot %c, as its own did not come up.\n",
-		       state_slot_letter(d->pair));
+		printf("It runs with the kernel of slot %c.\n", state_slot_letter(d->pair));
 }
 
 static void print_last(const struct status *st)

@@ -115,6 +115,7 @@ static enum kb_err choose_and_hand_out(struct boot *b)
 	else if (!settings_is_forced(b) && !b->attempt.arrived)
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	TRY(candidate_or_rescue(b));
+	pairs_settle_preset(b);
 	return hand_out(b);
 }
 

@@ -5,7 +5,7 @@
 #
 # U-Boot needs the commands part and saveenv, and a redundant environment (CONFIG_SYS_REDUNDAND_ENVIRONMENT): a power cut
 # while the only copy is written would leave U-Boot's defaults.
-setenv keelboot_words "panic=10"
+setenv keelboot_words "gpt panic=10 watchdog.stop_on_reboot=0"
 
 # A board that keeps the two variables elsewhere has commands for that in keelboot_load and keelboot_save.
 test -n "${keelboot_save}" || setenv keelboot_save saveenv

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each slot has a unified kernel image of its own, which UEFI's firmware starts: a release brings it, and is left with it."""
+"""Each slot has a unified kernel image of its own, which UEFI's firmware starts: a release brings it, and is left with
+it."""
 
 import shutil
 from pathlib import Path
@@ -28,7 +29,8 @@ pytestmark = [
 
 
 def uki(bench) -> Path:
-    return bench.conf_initramfs("pairs", CONF, "--uki", kbkernel.get().bzimage, "--cmdline", LINE, "--module", "efivarfs")
+    return bench.conf_initramfs("pairs-uefi", CONF, "--uki", kbkernel.get().bzimage, "--cmdline", LINE,
+                                "--module", "efivarfs")
 
 
 def bundle(bench, version, image) -> Path:

@@ -167,7 +167,7 @@ int sim_loader_start(struct sim_boot *b);
 /* hand_over of struct attempt_ops. */
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason);
 /* Before any other pair is overwritten. */
-void sim_loader_secure(struct sim_boot *b, const struct state *s);
+void sim_loader_secure(struct sim_boot *b, const struct state *s, enum plan_mode mode);
 
 /* ---- selector_sim_live.c */
 

@@ -158,7 +158,7 @@ bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const str
 		      enum plan_mode mode, enum sim_truth truth)
 {
 	if (b->cfg->pairs)
-		sim_loader_secure(b, s);
+		sim_loader_secure(b, s, mode);
 	plan_install_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
 	/* store_save_both(): store_test holds it to the two regions. */
 	if (op_save(b, s) != KB_OK || op_save(b, s) != KB_OK)

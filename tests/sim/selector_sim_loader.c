@@ -46,10 +46,10 @@ enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 	return KB_OK;
 }
 
-void sim_loader_secure(struct sim_boot *b, const struct state *s)
+void sim_loader_secure(struct sim_boot *b, const struct state *s, enum plan_mode mode)
 {
-	int preset =
-		pair_safe_preset(s, sim_world_mountable(b->cfg, &b->w), b->w.preset, b->a.running);
+	int preset = pair_safe_preset(s, sim_world_mountable(b->cfg, &b->w), mode, b->w.preset,
+				      b->a.running);
 
 	b->w.once = SIM_NONE;
 	if (preset == b->w.preset)

@@ -131,11 +131,23 @@ TEST(good_slot_whose_kernel_does_not_come_up_is_left)
 TEST(loader_that_cannot_be_asked_leaves_the_slot_whose_kernel_runs)
 {
 	machine_put(machine_trial());
+	loader_says("get", "default=a once=-\n", 0);
 	loader_says("once", "/dev/vda7: no environment block\n", 1);
 	machine_boots_as("pair_cannot_be_asked_for", 'a');
 	machine_told("\"reason\":\"b: the boot loader cannot be asked for its kernel\"");
 	assert_once("# boot loader: once: /dev/vda7: no environment block");
 	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().handed, 0));
+}
+
+/* Nothing was restarted, so nothing can go on forever: it costs no try. */
+TEST(loader_that_cannot_even_be_read_costs_nothing)
+{
+	machine_put(machine_trial());
+	loader_says("get", "/dev/vda7: no environment block\n", 1);
+	machine_boots('a');
+	assert_absent(ASKS "once");
+	machine_told("\"reason\":\"b: the boot loader cannot be asked for its kernel\"");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
 
 TEST(loader_that_hangs_is_ended)
@@ -204,13 +216,51 @@ TEST(nothing_is_installed_while_the_loader_may_start_what_is_overwritten)
 	}
 }
 
-TEST(without_a_word_of_the_loader_this_kernel_boots_every_slot)
+/* Then what proved itself goes first, and nothing is installed. */
+TEST(without_a_word_of_the_loader_no_trial_is_booted_while_a_good_slot_mounts)
 {
+	struct state s = machine_trial();
+
 	machine.cmdline = "quiet\n";
-	machine_put(machine_trial());
-	machine_boots('b');
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
+	machine_child(apply(0, NULL));
+	machine_boots('a');
 	assert_absent("spawn " LOADER);
+	assert_absent("spawn " APPLY);
 	machine_told("{\"id\":\"loader\",\"text\":\"it does not say whose kernel runs");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
+	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "pair -\n"));
+}
+
+/* A restart that asks for it once was lost, and b is good: the next boots need none. */
+TEST(good_slot_that_was_handed_over_becomes_the_preset)
+{
+	struct state s = machine_good();
+
+	s.pref = 1;
+	s.open = 1;
+	s.open_token = s.handed = 7;
+	machine_put(s);
+	machine.cmdline = "keelboot.pair=b\n";
+	loader_says("default", "default=b once=-\n", 0);
+	machine_boots('b');
+	assert_once(ASKS "default b");
+	assert_order("mount " SLOT_B_DEV, ASKS "default b");
+}
+
+/* It was not asked what it needs of this one. */
+TEST(slot_that_boots_by_a_foreign_kernel_gets_its_driver_or_is_passed_over)
+{
+	machine_put(machine_trial());
+	machine.disk.part[2].fstype = "squashfs";
+	machine.disk.part[1].fstype = NULL;
+	os_sim_file("/proc/filesystems", "nodev\tsysfs\n\text4\n");
+	loader_says("get", "default=a once=-\n", 0);
+	loader_says("once", "read-only\n", 1);
+	(void)machine_boot();
+	assert_absent("mount " SLOT_B_DEV);
+	assert_true(os_sim_count("# slot b: this kernel has no squashfs") > 0);
 }
 
 TEST(slots_without_pairs_are_told)

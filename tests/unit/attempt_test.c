@@ -488,6 +488,19 @@ TEST(what_cannot_be_counted_is_not_handed_over)
 	assert_null(strstr(m.trace, "hand"));
 }
 
+/* Nobody says whose kernel runs: what proved itself goes first, and nothing is handed over. */
+TEST(unknown_kernel_boots_a_good_slot_before_a_trial)
+{
+	have_pairs();
+	a.running = STATE_NONE;
+	BOOTS("mounta ");
+	m = (struct machine){ .mounts = { KB_EMOUNT } };
+	states_trial(&s);
+	OK(boot());
+	EQUAL((a.chosen.slot, 1), (a.counted, true));
+	assert_null(strstr(m.trace, "hand"));
+}
+
 TEST(last_resort_boots_by_the_kernel_that_runs)
 {
 	state_init(&s, 2);

@@ -38,20 +38,61 @@ TEST(handed_of_another_attempt_is_forgotten_when_it_is_read)
 	assert_true(s.handed == 0 && s.open_token == 0);
 }
 
-TEST(preset_stays_where_no_install_writes)
+static int safe(enum plan_mode mode, choose_mask mountable, int preset, int running)
 {
-	assert_int_equal(pair_safe_preset(&s, 3, 0, 0), 0); /* it runs */
-	assert_int_equal(pair_safe_preset(&s, 3, 0, 1), 0); /* a is what the device falls back to */
+	return pair_safe_preset(&s, mountable, mode, preset, running);
 }
 
-TEST(preset_that_an_install_may_write_becomes_the_one_that_runs)
+TEST(preset_stays_where_no_install_writes)
 {
-	assert_int_equal(pair_safe_preset(&s, 3, 1, 0), 0);
-	assert_int_equal(pair_safe_preset(&s, 3, STATE_NONE, 1), 1);
-	assert_int_equal(pair_safe_preset(&s, 3, STATE_NONE, STATE_NONE), STATE_NONE);
+	assert_int_equal(safe(PLAN_AUTOMATIC, 3, 0, 0), 0); /* it runs */
+	assert_int_equal(safe(PLAN_AUTOMATIC, 3, 0, 1), 0); /* a is what the device falls back to */
+}
+
+TEST(preset_that_an_install_may_write_becomes_one_that_stays)
+{
+	assert_int_equal(safe(PLAN_AUTOMATIC, 3, 1, 0), 0);
+	assert_int_equal(safe(PLAN_COMMAND, 3, STATE_NONE, 1), 0); /* a trial runs */
 	/* a does not mount: b is what the device falls back to, and a may be written */
-	assert_int_equal(pair_safe_preset(&s, 2, 0, 1), 1);
-	assert_int_equal(pair_safe_preset(&s, 2, 1, 0), 1);
+	assert_int_equal(safe(PLAN_AUTOMATIC, 2, 0, 1), 1);
+	assert_int_equal(safe(PLAN_AUTOMATIC, 2, 1, 0), 1);
+}
+
+TEST(nobody_knows_what_runs)
+{
+	for (int preset = STATE_NONE; preset < 2; preset++)
+		assert_int_equal(safe(PLAN_AUTOMATIC, 3, preset, STATE_NONE), STATE_NONE);
+}
+
+/* Whatever an install writes, the loader does not start it. */
+TEST(no_install_of_any_mode_writes_the_preset)
+{
+	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING, STATE_TRIAL, STATE_GOOD,
+					    STATE_BAD };
+	const struct plan_release r = { .sequence = 9, .id = { 9 } };
+	unsigned installs = 0;
+
+	for (unsigned n = 0; n < 5 * 5 * 2 * 3 * 4 * 4 * 3; n++) {
+		unsigned k = n;
+		struct plan_terms terms = { .floor_bound = UINT64_MAX };
+		int preset, running, target;
+
+		state_init(&s, 2);
+		states_set(&s, 0, st[k % 5], 1);
+		states_set(&s, 1, st[k / 5 % 5], 2);
+		s.last = (int8_t)(k / 25 % 2);
+		s.pref = (int8_t)(1 - s.last);
+		running = (int)(k / 50 % 2);
+		terms.mode = (enum plan_mode)(k / 100 % 4);
+		terms.mountable = (choose_mask)(k / 400 % 4);
+		terms.mounted = (choose_mask)(1u << running);
+		preset = (int)(k / 1600 % 3) - 1;
+		if (plan_accept(&s, &r, &terms, &target) != KB_OK)
+			continue;
+		installs++;
+		assert_int_not_equal(target, safe(terms.mode, terms.mountable, preset, running));
+	}
+	assert_true(installs > 100);
 }
 
 TEST(slot_is_elsewhere_unless_its_pair_runs_or_nothing_else_is_left)
