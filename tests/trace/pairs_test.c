@@ -175,6 +175,7 @@ TEST(attempt_that_goes_on_looks_for_no_update)
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(s);
 	machine.cmdline = "keelboot.pair=b\n";
+	loader_says("get", "default=b once=-\n", 0);
 	machine_child(apply(0, NULL));
 	machine_boots('b');
 	assert_absent("spawn " APPLY);
