@@ -308,6 +308,15 @@ TEST(lists_that_are_none_are_refused)
 	OK(loader_set_preset(&l, 0)); /* which clears it */
 }
 
+TEST(variable_that_the_firmware_did_not_take_is_none)
+{
+	put_both();
+	folder_bytes(VARS "/BootNext-" GLOBAL, "", 0);
+	reads(0, STATE_NONE);
+	OK(loader_set_once(&l, 1));
+	reads(0, 1);
+}
+
 TEST(machine_without_uefi_is_told)
 {
 	folder_run("rmdir " VARS);
