@@ -353,6 +353,33 @@ def test_the_configuration_is_read_as_the_device_reads_it(tmp_path):
         assert kbconf.keyring(packed_files(conf)) == wanted, conf
 
 
+def loader_conf(tmp_path, text: str) -> tuple:
+    (tmp_path / "loader.conf").write_text(f"[loader]\n{text}\n")
+    return "--conf", tmp_path / "loader.conf"
+
+
+def test_boot_entries_of_uefi_take_a_module(make, modules, tmp_path):
+    uefi = (*loader_conf(tmp_path, "kind=uefi"), "--modules-dir", modules, "--module", "base")
+    assert "this kernel has no efivarfs" in make(*uefi).stderr
+    add_modules(modules, "kernel/fs/efivarfs/efivarfs.ko:")
+    made = make(*uefi)
+    assert "efivarfs" not in made.stderr and order(made.image) == ["base", "efivarfs"]
+    grub = (*loader_conf(tmp_path, "kind=grub"), "--modules-dir", modules, "--module", "base")
+    assert order(make(*grub).image) == ["base"]
+    with open(modules / "modules.builtin", "a") as file:
+        file.write("kernel/fs/efivarfs/efivarfs.ko\n")
+    assert "efivarfs" not in make(*loader_conf(tmp_path, "kind=uefi"), "--modules-dir", modules).stderr
+
+
+def test_environment_of_uboot_takes_a_file(make, tmp_path):
+    conf = loader_conf(tmp_path, "kind=u-boot\nenvironment=/etc/env.config")
+    assert "/etc/env.config is not packed; add it by --add FILE:/etc/env.config" in make(*conf).stderr
+    (tmp_path / "env").write_text("/dev/mtd0 0 0x1000\n/dev/mtd1 0 0x1000\n")
+    assert "not packed" not in make(*conf, "--add", f"{tmp_path}/env:/etc/env.config").stderr
+    assert "/etc/fw_env.config is not packed" in make(*loader_conf(tmp_path, "kind=u-boot")).stderr
+    assert "not packed" not in make(*loader_conf(tmp_path, "kind=lilo\nenvironment=/etc/env.config")).stderr
+
+
 def key_folder(tmp_path, text=KEY) -> Path:
     """A folder with the key acme.pem."""
     (tmp_path / "keys").mkdir(exist_ok=True)

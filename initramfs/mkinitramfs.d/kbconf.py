@@ -76,6 +76,22 @@ def keyring(entries: dict) -> str:
     return path
 
 
+LOADERS = ("none", "grub", "uefi", "u-boot")
+UBOOT_CONFIG = "/etc/fw_env.config"
+
+
+def loader(entries: dict) -> tuple:
+    """(kind, of u-boot the file that names its environment): [loader]."""
+    kind, path = LOADERS[0], UBOOT_CONFIG
+    for text in files(entries):
+        for section, key, value in pairs(text):
+            if (section, key) == (b"loader", b"kind") and value.decode(errors="replace") in LOADERS:
+                kind = value.decode()
+            elif (section, key) == (b"loader", b"environment") and _is_path(value):
+                path = value.decode()
+    return kind, path if kind == "u-boot" else ""
+
+
 # What Keelboot's own init does not open: container_of_path() of lib/container.c.
 UNOPENED = re.compile(rb"/dev/(loop|nbd|md|dm-|(?!disk/|block/)[^/]+/)")
 

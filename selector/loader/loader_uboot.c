@@ -200,7 +200,7 @@ static enum kb_err slot_of_variable(struct loader *l, struct uboot_ctx *ctx, con
 enum kb_err loader_uboot_read(struct loader *l, struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
-	struct copies copies;
+	struct copies copies = { .n = 0 };
 
 	TRY(open_library(l, &copies, &ctx));
 	TRY(slot_of_variable(l, ctx, PRESET, &c->preset));
@@ -232,7 +232,7 @@ static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx, const str
 enum kb_err loader_uboot_write(struct loader *l, const struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
-	struct copies copies;
+	struct copies copies = { .n = 0 };
 	int rc;
 
 	TRY(open_library(l, &copies, &ctx));

@@ -58,8 +58,9 @@ enum kb_err loader_var_read(struct loader *l, const char *name, const char *vend
 	path_of(l, name, vendor, path);
 	*len = 0;
 	err = os_read_file(path, text, sizeof(text), len);
-	if (err == KB_ENOENT)
-		return loader_why(l, err, "UEFI has no variable %s", name);
+	/* efivarfs has an empty file of one that the firmware did not take. */
+	if (err == KB_ENOENT || (err == KB_OK && *len == 0))
+		return loader_why(l, KB_ENOENT, "UEFI has no variable %s", name);
 	if (err != KB_OK)
 		return failed(l, err, "read", name);
 	if (*len < ATTRIBUTES || *len > ATTRIBUTES + LOADER_VAR_MAX)

@@ -112,6 +112,18 @@ TEST(one_damaged_copy_is_passed_over_and_two_are_refused)
 	FAILS(loader_set_preset(&l, 0), KB_EFORMAT);
 }
 
+/* The counter has no checksum: it decides which copy is newer. */
+TEST(each_byte_of_a_copy_may_be_damaged)
+{
+	for (unsigned at = 0; at < 60; at++) {
+		put_copy(0, 1, START, sizeof(START));
+		copy[0][at] ^= 0x10;
+		folder_bytes("env0", copy[0], SIZE);
+		OK(loader_read(&l, &c));
+		EQUAL((c.preset, at == 4 ? 0 : STATE_NONE), (c.once, STATE_NONE));
+	}
+}
+
 TEST(blank_flash_is_refused)
 {
 	memset(copy, 0xff, sizeof(copy));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* UEFI's variables as the loader's store, in folders that stand for sysfs, efivarfs and /dev. */
+#include "lib/os_efivar.h"
 #include "selector/loader/loader_entries.h"
 #include "selector/loader/loader_uefi.h"
 #include "tests/unit/folder.h"
@@ -118,11 +119,15 @@ static void put_var(const char *name, const void *value, size_t len)
 	written[0] = '\0';
 }
 
+static const char *boot_file(void)
+{
+	return strf("\\EFI\\BOOT\\%s", os_efivar_boot_file());
+}
+
 static void put_option(const char *name, const char *description, const struct loader_part *p)
 {
 	uint8_t value[512];
-	size_t len = loader_option_make(value, sizeof(value), description, p,
-					"\\EFI\\BOOT\\BOOTX64.EFI");
+	size_t len = loader_option_make(value, sizeof(value), description, p, boot_file());
 
 	put_var(name, value, len);
 }
@@ -303,6 +308,15 @@ TEST(lists_that_are_none_are_refused)
 	OK(loader_set_preset(&l, 0)); /* which clears it */
 }
 
+TEST(variable_that_the_firmware_did_not_take_is_none)
+{
+	put_both();
+	folder_bytes(VARS "/BootNext-" GLOBAL, "", 0);
+	reads(0, STATE_NONE);
+	OK(loader_set_once(&l, 1));
+	reads(0, 1);
+}
+
 TEST(machine_without_uefi_is_told)
 {
 	folder_run("rmdir " VARS);
@@ -386,8 +400,7 @@ TEST(entries_that_are_there_twice_are_removed)
 TEST(entry_that_is_off_is_made_again)
 {
 	uint8_t off[512];
-	size_t len = loader_option_make(off, sizeof(off), "keelboot a", &part[0],
-					"\\EFI\\BOOT\\BOOTX64.EFI");
+	size_t len = loader_option_make(off, sizeof(off), "keelboot a", &part[0], boot_file());
 
 	put_both();
 	off[0] = 0;
