@@ -113,7 +113,7 @@ function __keelboot_values
         case 'image disk --table'
             printf '%s\n' gpt mbr
         case 'image kernel --arch'
-            printf '%s\n' amd64 arm64
+            printf '%s\n' amd64 arm64 armhf
     end
 end
 

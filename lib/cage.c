@@ -124,11 +124,11 @@ static bool lower_limit(int what, rlim_t max)
 {
 	struct rlimit r;
 
-	if (getrlimit((__rlimit_resource_t)what, &r) < 0)
+	if (getrlimit(what, &r) < 0)
 		return false;
 	r.rlim_max = r.rlim_max < max ? r.rlim_max : max;
 	r.rlim_cur = r.rlim_cur < r.rlim_max ? r.rlim_cur : r.rlim_max;
-	return setrlimit((__rlimit_resource_t)what, &r) == 0;
+	return setrlimit(what, &r) == 0;
 }
 
 struct limit {

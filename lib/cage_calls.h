@@ -31,7 +31,7 @@
 		call, CAGE_ALWAYS, 0, 0 \
 	}
 
-#if defined(__x86_64__) && defined(__LP64__)
+#if defined(__x86_64__) && !defined(__ILP32__)
 #define CAGE_ARCH AUDIT_ARCH_X86_64
 #define CAGE_PROCESSOR(of)                                                               \
 	of(SYS_accept) of(SYS_kexec_file_load) of(SYS_ioperm) of(SYS_iopl) of(SYS_mknod) \

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -90,7 +91,8 @@ enum kb_err os_tree_make(int dir, const char *name)
 
 enum kb_err os_tree_move(int from_dir, const char *from, int to_dir, const char *to)
 {
-	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+	/* Not every C library has a function for it. */
+	if (syscall(SYS_renameat2, from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
 		return KB_OK;
 	if (errno != EINVAL)
 		return refused_name();

@@ -100,7 +100,7 @@ static _Noreturn void become(const struct pipes *p, char *const *argv)
 	    dup2(p->to[KEELBOOT_CHILD_MESSAGES], STDERR_FILENO) >= 0) {
 		/* What the application has open is not for the command. Linux before 5.9 leaves it.
 		 */
-		(void)!close_range(STDERR_FILENO + 1, ~0u, 0);
+		syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0u);
 		reset_signals();
 		execve(argv[0], argv, environment);
 	}
@@ -132,7 +132,7 @@ static _Noreturn void stand_between(const struct pipes *p, char *const *argv)
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
 	close(STDERR_FILENO);
-	(void)!close_range(STATUS_FD + 1, ~0u, 0);
+	syscall(SYS_close_range, STATUS_FD + 1, ~0u, 0u);
 	do
 		ended = waitpid(command, &status, 0);
 	while (ended < 0 && errno == EINTR);

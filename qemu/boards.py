@@ -29,6 +29,4 @@ BOARDS = {
                    "aarch64", "build/sysroot/arm64/bin/busybox", "aarch64-linux-gnu-"),
     "armhf": Board("qemu-system-arm", ("-machine", "virt,highmem=off", "-cpu", "cortex-a15"), "ttyAMA0", "",
                    "norandmaps", "arm", "build/sysroot/armhf/bin/busybox", "arm-linux-gnueabihf-"),
-    "riscv64": Board("qemu-system-riscv64", ("-machine", "virt"), "ttyS0", "", "norandmaps", "riscv64",
-                     "build/sysroot/riscv64/bin/busybox", "riscv64-linux-gnu-"),
 }

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processors that Keelboot is built for besides this one, in one table: a new one is a line here, one in boards.py if
-its kernel is to run in QEMU, and a block in lib/cage_calls.h."""
+"""The processors that Keelboot is built for besides this one, in one table: a new one is a line here, one in boards.py
+if its kernel is to run in QEMU, and a block in lib/cage_calls.h."""
 
 from typing import NamedTuple
 
 
 class Processor(NamedTuple):
-    """machine: as the names of its compiler's programs begin. build: the folder of its programs, below build/. emulator:
-    what runs them here; "" is this kernel. suite: of Debian, where that of this system has no such processor. efi: has it
-    systemd's stub?"""
+    """machine: as the names of its compiler's programs begin. emulator: what runs them here; "" is this kernel.
+    suite: of Debian, where that of this system has no such processor. efi: has it systemd's stub?"""
     machine: str
     emulator: str
     suite: str = ""

@@ -45,7 +45,7 @@ PAST = (
     }),
     ("In the process of another program, to start the command: no code of the tree's own is below it.", {
         "libkeelboot/keelboot.c": "access",
-        "libkeelboot/keelboot_child.c": "_Fork _exit close close_range dup2 execve fcntl open pipe2 pthread_sigmask "
+        "libkeelboot/keelboot_child.c": "_Fork _exit close dup2 execve fcntl open pipe2 pthread_sigmask "
                                         "setpgid sigaction sigemptyset sigfillset sigprocmask syscall waitpid write",
         "libkeelboot/keelboot_program.c": "access clock_gettime close kill poll read",
     }),

@@ -131,6 +131,19 @@ TEST_CHILD(calls_of_later_kernels_are_absent)
 	must(syscall(SYS_faccessat2, AT_FDCWD, "/proc", F_OK, 0) == 0, 99);
 }
 
+/* Is this program of the processor of the test? One of another would die in its filter at once. */
+static bool is_of_this_processor(const char *program)
+{
+	enum { HEAD = 20 }; /* class, byte order, e_machine */
+	char mine[HEAD], its[HEAD];
+	int fd = open(TEST_SELF, O_RDONLY | O_CLOEXEC), other = open(program, O_RDONLY | O_CLOEXEC);
+	bool both = read(fd, mine, HEAD) == HEAD && read(other, its, HEAD) == HEAD;
+
+	close(fd);
+	close(other);
+	return both && memcmp(mine, its, 6) == 0 && memcmp(mine + 18, its + 18, 2) == 0;
+}
+
 /* A child, and whatever it starts, is in the cage too. */
 static void exec_mount(const void *arg)
 {
@@ -144,7 +157,7 @@ TEST(nobody_gets_out_by_another_program)
 
 	int status;
 
-	if (geteuid() != 0 || system(probe) != 0)
+	if (geteuid() != 0 || !is_of_this_processor("/bin/sh") || system(probe) != 0)
 		skip();
 	status = end_of(exec_mount, NULL); /* the shell, or its own end if it needs no child */
 	assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == SIGSYS
@@ -181,7 +194,7 @@ TEST_CHILD(rights_that_it_does_not_need_are_gone)
 }
 
 /* A program gets no right back by being root's. */
-TEST_CHILD_OF_ROOT(nor_do_they_come_back_by_exec)
+TEST_CHILD_IF(geteuid() == 0 && is_of_this_processor("/bin/grep"), nor_do_they_come_back_by_exec)
 {
 	cage();
 	execl("/bin/grep", "grep", "-q", "CapEff:\t00000000002401e4", "/proc/self/status", NULL);

@@ -2,6 +2,8 @@
 #include "lib/bdev.h"
 #include "tests/unit/test.h"
 
+#include <endian.h>
+
 #define BLOCKS 40
 
 static char path[64];
@@ -133,8 +135,10 @@ TEST(a_borrowed_descriptor_works)
 
 static void put_superblock(uint64_t off, bool old)
 {
-	uint32_t head[3] = { 0xa92b4efc, old ? 0 : 1, old ? 90 : 0 };
-	uint64_t sector = off / 512;
+	/* The old format is in the order of the machine that made it. */
+	uint32_t magic = 0xa92b4efc,
+		 head[3] = { old ? magic : htole32(magic), old ? 0 : htole32(1), old ? 90 : 0 };
+	uint64_t sector = htole64(off / 512);
 	int fd = open(path, O_RDWR);
 
 	assert_true(fd >= 0);
