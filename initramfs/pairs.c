@@ -157,7 +157,7 @@ static bool set_preset(struct boot *b, int preset)
 bool pairs_secure(struct boot *b, enum plan_mode mode)
 {
 	const struct pairs *p = &b->pairs;
-	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
+	unsigned mountable = devices_mountable(&b->dev, &b->conf);
 	struct pairs_answer is;
 	bool is_read;
 	int preset;
@@ -169,8 +169,8 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return false;
 	}
 	is_read = pairs_ask(b, &is) == KB_OK;
-	preset = pair_safe_preset(&b->rec.s, mountable & (choose_mask)~b->attempt.no_fallback, mode,
-				  is.preset, p->running);
+	mountable &= ~(unsigned)b->attempt.no_fallback;
+	preset = pair_safe_preset(&b->rec.s, (choose_mask)mountable, mode, is.preset, p->running);
 	if (is_read && preset == is.preset && is.once == STATE_NONE)
 		return true;
 	if (set_preset(b, preset))

@@ -83,8 +83,8 @@ static void failed_preflight(struct run *r, const struct choose_candidate *c, co
 
 /* Uncounted, a good one is better than what is not; else one whose pair runs, than one that would
  * have to do without its own. */
-static bool is_better(const struct run *r, const struct choose_candidate *o,
-		      const struct choose_candidate *c)
+static bool goes_before(const struct run *r, const struct choose_candidate *o,
+			const struct choose_candidate *c)
 {
 	if (is_risky(r->s, o) != is_risky(r->s, c))
 		return is_risky(r->s, c);
@@ -94,7 +94,7 @@ static bool is_better(const struct run *r, const struct choose_candidate *o,
 static bool better_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
 {
 	for (unsigned i = at + 1; i < l->n; i++)
-		if (!(r->failed >> l->c[i].slot & 1) && is_better(r, &l->c[i], &l->c[at]))
+		if (!(r->failed >> l->c[i].slot & 1) && goes_before(r, &l->c[i], &l->c[at]))
 			return true;
 	return false;
 }
