@@ -370,6 +370,15 @@ check-health: ## what comes behind the switch of the root: health, last words, d
 	@tests/run health
 .PHONY: check-health
 
+check-loaders: ## a kernel for each slot, started by GRUB, UEFI and U-Boot: build/report/loaders.json
+	@qemu/deps arm64
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(ARM64) all
+	@qemu/kernel
+	@qemu/kernel --arch arm64
+	@tests/run loaders
+.PHONY: check-loaders
+
 check-debian13: ## does it build and pass on a fresh Debian 13? Makes one below build/debian; as root
 	@qemu/deps check
 	@tests/debian13

@@ -10,6 +10,7 @@
 static void check_bounds(const struct cmdline *c)
 {
 	FUZZ_CHECK(c->slot >= -1 && c->slot <= 7);
+	FUZZ_CHECK(c->pair >= -1 && c->pair <= 7);
 	FUZZ_CHECK(c->sources <= CMDLINE_SOURCE_ALL);
 	FUZZ_CHECK(c->timeout_s <= 3600);
 	FUZZ_CHECK(c->watchdog_timeout_s <= 65535);
@@ -32,8 +33,9 @@ static void check_bounds(const struct cmdline *c)
 
 static bool same(const struct cmdline *a, const struct cmdline *b)
 {
-	bool numbers = a->enable == b->enable && a->slot == b->slot && a->sources == b->sources &&
-		       a->timeout_s == b->timeout_s && a->log == b->log && a->shell == b->shell &&
+	bool numbers = a->enable == b->enable && a->slot == b->slot && a->pair == b->pair &&
+		       a->sources == b->sources && a->timeout_s == b->timeout_s &&
+		       a->log == b->log && a->shell == b->shell &&
 		       a->watchdog_timeout_s == b->watchdog_timeout_s && a->panic == b->panic &&
 		       a->rootwait == b->rootwait && a->rw == b->rw && a->has_log == b->has_log &&
 		       a->has_panic == b->has_panic && a->nwarnings == b->nwarnings;

@@ -11,7 +11,8 @@
 /* Of the test: true if it answers this call, with *result, and errno if that is -1. */
 static bool syscall_answers(long number, const long arg[6], long *result);
 
-long syscall(long number, ...)
+/* Whoever calls it need not give six: what else is read goes nowhere. */
+__attribute__((no_sanitize("address"))) long syscall(long number, ...)
 {
 	__typeof__(syscall) *real = TEST_REAL(syscall);
 	long arg[6], result;
