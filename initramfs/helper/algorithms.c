@@ -30,6 +30,20 @@ void openssl_add_all_ciphers_int(void);
 void openssl_add_all_digests_int(void);
 int ossl_err_load_crypto_strings(void);
 
+/* libubootenv 0.3.5 has a second kind of configuration, in YAML. It is not read here, and libyaml
+ * is left out. */
+#define NO_YAML(name)               \
+	int name(void);             \
+	IN_ITS_PLACE int name(void) \
+	{                           \
+		return 0;           \
+	}
+NO_YAML(yaml_parser_initialize)
+NO_YAML(yaml_parser_set_input_file)
+NO_YAML(yaml_parser_parse)
+NO_YAML(yaml_parser_delete)
+NO_YAML(yaml_event_delete)
+
 /* How OpenSSL 3.5 computes on the curve SM2, by a table of 512 KiB on AArch64: no key is of that
  * curve. */
 const void *EC_GFp_sm2p256_method(void);
