@@ -11,18 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static int class_of_pair(const struct conf *conf, unsigned slot)
-{
-	for (unsigned c = 0; c < conf->slot[slot].nclasses; c++)
-		if (strcmp(conf->slot[slot].cls[c].name, PAIR_CLASS) == 0)
-			return (int)c;
-	return -1;
-}
-
 /* Its partition; "" if it is missing, or the slot has none. */
 static const char *partition_of(const struct boot *b, unsigned slot)
 {
-	int c = class_of_pair(&b->conf, slot);
+	int c = devices_class(&b->conf, slot, PAIR_CLASS);
 
 	return c < 0 ? "" : b->dev.slot[slot].part[c];
 }
@@ -44,7 +36,7 @@ static choose_mask slots_with_pair(const struct conf *conf)
 	choose_mask mask = 0;
 
 	for (unsigned i = 0; i < conf->nslots; i++)
-		if (class_of_pair(conf, i) >= 0)
+		if (conf_slot_part(conf, i, PAIR_CLASS) != NULL)
 			mask |= (choose_mask)(1u << i);
 	return mask;
 }

@@ -89,10 +89,11 @@ enum conf_data {
 
 /* What starts the pair of a slot, before Keelboot runs: selector/loader. */
 enum conf_loader {
-	CONF_LOADER_NONE, /* nothing that Keelboot knows: there is one pair */
-	CONF_LOADER_GRUB,
-	CONF_LOADER_UEFI,
-	CONF_LOADER_UBOOT,
+	CONF_LOADER_NONE,  /* nothing that Keelboot knows: there is one pair */
+	CONF_LOADER_GRUB,  /* an environment block in a file, on a partition of its own */
+	CONF_LOADER_UEFI,  /* the firmware itself: BootOrder, BootNext, an entry for each pair */
+	CONF_LOADER_UBOOT, /* U-Boot's redundant environment */
+	CONF_LOADERS,
 };
 
 /* Who feeds the watchdog once the real system runs. */
@@ -338,8 +339,9 @@ const char *conf_use_of(const struct conf *c, const char *part);
 /* The partition of a class in a slot, or NULL: also for a slot that there is not. */
 const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls);
 
-/* As system.conf has it: "grub". */
+/* As system.conf has it: "grub"; and back. CONF_LOADERS: it is another word. */
 const char *conf_loader_word(enum conf_loader loader);
+enum conf_loader conf_loader_of(const char *word);
 
 /* Where the loader's environment is: of GRUB a conf_spec, of U-Boot the path of fw_env.config(5),
  * which has a default; else "". */

@@ -91,11 +91,6 @@ _Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
 		       sizeof(enum conf_loader) == sizeof(unsigned),
 	       "set_word() writes enums as what they are: unsigned");
 
-const char *conf_loader_word(enum conf_loader loader)
-{
-	return enum_words[CONF_KIND_LOADER][loader];
-}
-
 static enum kb_err set_word(unsigned *out, enum conf_kind kind, const char *value)
 {
 	for (unsigned i = 0; enum_words[kind][i] != NULL; i++) {
@@ -105,6 +100,19 @@ static enum kb_err set_word(unsigned *out, enum conf_kind kind, const char *valu
 		return KB_OK;
 	}
 	return KB_EINVAL;
+}
+
+const char *conf_loader_word(enum conf_loader loader)
+{
+	return enum_words[CONF_KIND_LOADER][loader];
+}
+
+enum conf_loader conf_loader_of(const char *word)
+{
+	unsigned loader;
+
+	return set_word(&loader, CONF_KIND_LOADER, word) == KB_OK ? (enum conf_loader)loader
+								  : CONF_LOADERS;
 }
 
 /* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.

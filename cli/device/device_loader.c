@@ -28,11 +28,11 @@ static void set_store(struct asked *a, const struct device *d)
 
 	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1),
 		 d->loader);
-	a->l = (struct loader){ .kind = loader_kind_of(word), .root = "" };
+	a->l = (struct loader){ .kind = conf_loader_of(word), .root = "" };
 	snprintf(a->where, sizeof(a->where), "%s",
-		 a->l.kind == LOADER_UBOOT ? conf_loader_environment(&d->conf)
-		 : d->loader[len] == ' '   ? d->loader + len + 1
-					   : "");
+		 a->l.kind == CONF_LOADER_UBOOT ? conf_loader_environment(&d->conf)
+		 : d->loader[len] == ' '	? d->loader + len + 1
+						: "");
 	a->l.where = a->where;
 }
 
@@ -43,8 +43,10 @@ static enum kb_err read_store(struct asked *a, const struct device *d)
 	set_store(a, d);
 	err = loader_read(&a->l, &a->is);
 	/* What stands there names no pair: it can be written over. */
-	if (err == KB_EFORMAT)
-		err = KB_OK;
+	if (err == KB_EFORMAT) {
+		a->is = (struct loader_choice){ STATE_NONE, STATE_NONE };
+		return KB_OK;
+	}
 	if (err != KB_OK)
 		log_err("boot loader: %s", a->l.why);
 	return err;

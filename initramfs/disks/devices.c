@@ -33,15 +33,20 @@ static void set_unless_container(char dst[DEVICES_NAME], const char *what,
 	set_name(dst, containers_allow(what, part) ? part : NULL);
 }
 
-int devices_root_class(const struct conf *conf, unsigned slot)
+int devices_class(const struct conf *conf, unsigned slot, const char *name)
 {
 	if (slot >= conf->nslots)
 		return -1;
 	for (unsigned i = 0; i < conf->slot[slot].nclasses; i++) {
-		if (strcmp(conf->slot[slot].cls[i].name, "root") == 0)
+		if (strcmp(conf->slot[slot].cls[i].name, name) == 0)
 			return (int)i;
 	}
 	return -1;
+}
+
+int devices_root_class(const struct conf *conf, unsigned slot)
+{
+	return devices_class(conf, slot, "root");
 }
 
 choose_mask devices_seen(const struct devices *d, const struct conf *conf)

@@ -92,7 +92,8 @@ void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf
 bool devices_returned(struct devices *d, const struct probe *p, const struct conf *conf,
 		      bool *gone) KB_MUST_CHECK;
 
-/* Index of class "root" of a slot, or -1. */
+/* Index of a class of a slot, or -1; and of its class "root". */
+int devices_class(const struct conf *conf, unsigned slot, const char *name);
 int devices_root_class(const struct conf *conf, unsigned slot);
 
 /* The slots on whose root the prober saw a file system, and no container of one. */

@@ -11,33 +11,23 @@
 #include <string.h>
 
 static const struct kind {
-	const char *word;
 	enum kb_err (*read)(struct loader *l, struct loader_choice *c);
 	enum kb_err (*write)(struct loader *l, const struct loader_choice *c);
-} kinds[LOADER_KINDS] = {
-	[LOADER_NONE] = { "none", NULL, NULL },
-	[LOADER_GRUB] = { "grub", loader_grub_read, loader_grub_write },
-	[LOADER_UEFI] = { "uefi", loader_uefi_read, loader_uefi_write },
-	[LOADER_UBOOT] = { "u-boot", loader_uboot_read, loader_uboot_write },
+} kinds[CONF_LOADERS] = {
+	[CONF_LOADER_NONE] = { NULL, NULL },
+	[CONF_LOADER_GRUB] = { loader_grub_read, loader_grub_write },
+	[CONF_LOADER_UEFI] = { loader_uefi_read, loader_uefi_write },
+	[CONF_LOADER_UBOOT] = { loader_uboot_read, loader_uboot_write },
 };
-
-enum loader_kind loader_kind_of(const char *word)
-{
-	unsigned i = 0;
-
-	while (i < LOADER_KINDS && strcmp(kinds[i].word, word) != 0)
-		i++;
-	return (enum loader_kind)i;
-}
 
 static enum kb_err has_store(struct loader *l)
 {
 	l->why[0] = '\0';
-	if ((unsigned)l->kind >= LOADER_KINDS || kinds[l->kind].read == NULL)
+	if ((unsigned)l->kind >= CONF_LOADERS || kinds[l->kind].read == NULL)
 		return loader_why(l, KB_EINVAL, "system.conf names no boot loader");
 	if (l->where == NULL || l->where[0] == '\0')
 		return loader_why(l, KB_EINVAL, "%s: system.conf does not say where its store is",
-				  kinds[l->kind].word);
+				  conf_loader_word(l->kind));
 	return KB_OK;
 }
 
@@ -93,8 +83,8 @@ enum kb_err loader_booted(struct loader *l, int *slot)
 {
 	*slot = STATE_NONE;
 	TRY(has_store(l));
-	if (l->kind == LOADER_UEFI)
+	if (l->kind == CONF_LOADER_UEFI)
 		return loader_uefi_booted(l, slot);
 	return loader_why(l, KB_ENOENT, "%s says it by keelboot.pair= on the command line",
-			  kinds[l->kind].word);
+			  conf_loader_word(l->kind));
 }

@@ -13,20 +13,12 @@
  */
 #pragma once
 
-#include "lib/err.h"
+#include "lib/conf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define LOADER_WHY 240 /* bytes of a reason */
-
-enum loader_kind {
-	LOADER_NONE,  /* no loader of ours: there is one pair for all slots */
-	LOADER_GRUB,  /* an environment block in a file, on a partition of its own */
-	LOADER_UEFI,  /* the firmware itself: BootOrder, BootNext, an entry for each pair */
-	LOADER_UBOOT, /* U-Boot's redundant environment */
-	LOADER_KINDS,
-};
 
 /* Slots by number, or STATE_NONE. */
 struct loader_choice {
@@ -36,7 +28,7 @@ struct loader_choice {
 };
 
 struct loader {
-	enum loader_kind kind;
+	enum conf_loader kind;
 	/* GRUB: the partition that holds grubenv, "/dev/vda5". U-Boot: the path of
 	 * fw_env.config(5). UEFI: the partitions of all pairs, "a=/dev/vda2,b=/dev/vda3". Borrowed.
 	 */
@@ -46,9 +38,6 @@ struct loader {
 	/* Why the last call failed, for a person; printable ASCII. */
 	char why[LOADER_WHY];
 };
-
-/* "none", "grub", "uefi", "u-boot"; LOADER_KINDS: it is another word. */
-enum loader_kind loader_kind_of(const char *word);
 
 /*
  * What the loader will start, as the medium has it: a cache is not believed. STATE_NONE for a word

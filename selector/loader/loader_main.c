@@ -86,12 +86,12 @@ static int run_verb(struct loader *l, const char *verb, const char *word)
 
 int loader_main(int argc, char **argv)
 {
-	struct loader l = { .kind = LOADER_KINDS, .root = "" };
+	struct loader l = { .kind = CONF_LOADERS, .root = "" };
 
 	log_set_name("keelboot-loader");
 	if (argc < 4 || argc > 5)
 		return usage();
-	l.kind = loader_kind_of(argv[1]);
+	l.kind = conf_loader_of(argv[1]);
 	l.where = argv[2];
-	return l.kind == LOADER_KINDS ? usage() : run_verb(&l, argv[3], argc == 5 ? argv[4] : NULL);
+	return l.kind == CONF_LOADERS ? usage() : run_verb(&l, argv[3], argc == 5 ? argv[4] : NULL);
 }

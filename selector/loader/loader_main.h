@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * keelboot-loader KIND WHERE get|booted|once X|default X: KIND as in loader_kind_of(), WHERE as in
+ * keelboot-loader KIND WHERE get|booted|once X|default X: KIND as in conf_loader_of(), WHERE as in
  * struct loader. Prints one line, "default=a once=-", or for booted, "booted=a". Exit 0; 1 after a
  * line on standard error that says why; 3 usage.
  */

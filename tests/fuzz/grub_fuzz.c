@@ -9,7 +9,7 @@
 
 #define HEADER "# GRUB Environment Block\n"
 
-static struct loader l = { .kind = LOADER_GRUB, .where = "/dev/vda5", .root = "" };
+static struct loader l = { .kind = CONF_LOADER_GRUB, .where = "/dev/vda5", .root = "" };
 
 static bool is_slot(int slot)
 {

@@ -384,6 +384,16 @@ static void have_pairs(void)
 	a.running = 0;
 }
 
+/* b was charged and handed over, and its pair has come up. */
+static void b_arrives(void)
+{
+	states_open(&s);
+	s.handed = s.open_token;
+	have_pairs();
+	a.running = 1;
+	a.arrived = true;
+}
+
 TEST(slot_whose_pair_does_not_run_is_charged_and_handed_over)
 {
 	have_pairs();
@@ -412,11 +422,7 @@ TEST(good_slot_is_charged_where_it_is_handed_over)
 /* The try was spent where it was handed over, and the token is the one of then. */
 TEST(attempt_that_arrived_goes_on_and_is_not_charged_again)
 {
-	states_open(&s);
-	s.handed = 7;
-	have_pairs();
-	a.running = 1;
-	a.arrived = true;
+	b_arrives();
 	BOOTS("saveb mountb ");
 	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.open, 1));
 	assert_true(m.disk.handed == 0 && a.token == 7 && a.counted);
@@ -424,23 +430,15 @@ TEST(attempt_that_arrived_goes_on_and_is_not_charged_again)
 
 TEST(last_try_that_arrived_boots)
 {
-	states_open(&s);
-	s.handed = 7;
+	b_arrives();
 	s.slot[1].tries = 0;
-	have_pairs();
-	a.running = 1;
-	a.arrived = true;
 	BOOTS("saveb mountb ");
 	assert_int_equal(a.chosen.slot, 1);
 }
 
 TEST(attempt_that_arrived_and_does_not_mount_hands_over_to_the_good_slot)
 {
-	states_open(&s);
-	s.handed = 7;
-	have_pairs();
-	a.running = 1;
-	a.arrived = true;
+	b_arrives();
 	m.mounts[1] = KB_EMOUNT;
 	s.slot[1].tries = 0;
 	BOOTS("saveb mountb savea handa ");
@@ -449,11 +447,7 @@ TEST(attempt_that_arrived_and_does_not_mount_hands_over_to_the_good_slot)
 
 TEST(arrival_that_cannot_be_written_boots_a_good_slot)
 {
-	states_open(&s);
-	s.handed = 7;
-	have_pairs();
-	a.running = 1;
-	a.arrived = true;
+	b_arrives();
 	m.fail_saves = ~0u;
 	OK(boot());
 	EQUAL((a.chosen.slot, 0), (a.counted, false));

@@ -7,7 +7,7 @@
 #define HEADER "# GRUB Environment Block\n"
 #define ROOM   (LOADER_BLOCK_SECTOR - (sizeof(HEADER) - 1))
 
-static struct loader l = { .kind = LOADER_GRUB, .where = "/dev/vda5", .root = "" };
+static struct loader l = { .kind = CONF_LOADER_GRUB, .where = "/dev/vda5", .root = "" };
 static uint8_t block[LOADER_BLOCK], before[LOADER_BLOCK];
 static struct loader_choice c;
 

@@ -17,7 +17,7 @@
 
 static struct cut_disk disk;
 static struct faulty faulty;
-static struct loader l = { .kind = LOADER_GRUB, .where = "/dev/vda5", .root = "" };
+static struct loader l = { .kind = CONF_LOADER_GRUB, .where = "/dev/vda5", .root = "" };
 /* What was on the disk before. */
 static uint8_t bytes[SIZE] __attribute__((aligned(BDEV_ALIGN)));
 static struct loader_choice c;
@@ -280,7 +280,7 @@ TEST_WITH(once_is_not_set_where_nothing_good_would_follow, make_partition, remov
 
 TEST_WITH(what_does_not_fit_is_refused_with_a_reason, make_partition, remove_partition)
 {
-	struct loader bad = { .kind = LOADER_GRUB, .where = "/dev/vda9", .root = folder };
+	struct loader bad = { .kind = CONF_LOADER_GRUB, .where = "/dev/vda9", .root = folder };
 	int slot;
 
 	FAILS(loader_read(&bad, &c), KB_ENOENT);
@@ -291,11 +291,11 @@ TEST_WITH(what_does_not_fit_is_refused_with_a_reason, make_partition, remove_par
 	FAILS(loader_booted(&l, &slot), KB_ENOENT);
 	bad.where = "";
 	FAILS(loader_set_preset(&bad, 0), KB_EINVAL);
-	bad.kind = LOADER_NONE;
+	bad.kind = CONF_LOADER_NONE;
 	FAILS(loader_set_once(&bad, 0), KB_EINVAL);
 	EQUAL((bad.why, "system.conf names no boot loader"));
 	folder_bytes("dev/vda9", bytes, 512);
-	bad = (struct loader){ .kind = LOADER_GRUB, .where = "/dev/vda9", .root = folder };
+	bad = (struct loader){ .kind = CONF_LOADER_GRUB, .where = "/dev/vda9", .root = folder };
 	FAILS(loader_read(&bad, &c), KB_EINVAL);
 	EQUAL((bad.why, "/dev/vda9: cannot read: invalid value"));
 }

@@ -9,7 +9,7 @@
 #define SIZE  4096u
 #define START "bootcmd=run x\0keelboot_default=a\0other=1"
 
-static struct loader l = { .kind = LOADER_UBOOT, .root = "" };
+static struct loader l = { .kind = CONF_LOADER_UBOOT, .root = "" };
 static struct loader_choice c;
 static char where[96];
 static uint8_t copy[2][SIZE];

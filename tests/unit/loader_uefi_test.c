@@ -13,7 +13,7 @@
 #define SYSTEMD "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 #define BLOCKS	4096u
 
-static struct loader l = { .kind = LOADER_UEFI, .where = "a=/dev/vda2,b=/dev/vda3" };
+static struct loader l = { .kind = CONF_LOADER_UEFI, .where = "a=/dev/vda2,b=/dev/vda3" };
 static struct loader_choice c;
 static struct loader_part part[2];
 static uint8_t image[BLOCKS * 512];
