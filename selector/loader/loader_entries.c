@@ -187,7 +187,15 @@ static enum kb_err make_entry(struct loader *l, struct loader_entries *e, int sl
 	return KB_OK;
 }
 
-static enum kb_err remove_old(struct loader *l, struct loader_entries *e)
+bool loader_entries_stays(const struct loader_entries *e, unsigned number)
+{
+	for (unsigned i = 0; i < e->nold; i++)
+		if (e->old[i] == number)
+			return false;
+	return is_set(e, number);
+}
+
+enum kb_err loader_entries_remove_old(struct loader *l, struct loader_entries *e)
 {
 	char name[9];
 
@@ -201,10 +209,10 @@ static enum kb_err remove_old(struct loader *l, struct loader_entries *e)
 	return KB_OK;
 }
 
-enum kb_err loader_entries_mend(struct loader *l, struct loader_entries *e)
+enum kb_err loader_entries_make(struct loader *l, struct loader_entries *e)
 {
 	for (int i = 0; i < STATE_SLOTS_MAX; i++)
 		if (e->pair[i].given && e->pair[i].entry < 0)
 			TRY(make_entry(l, e, i));
-	return remove_old(l, e);
+	return KB_OK;
 }

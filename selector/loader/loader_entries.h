@@ -38,5 +38,11 @@ enum kb_err loader_entries_look(struct loader *l, struct loader_entries *e) KB_M
 enum kb_err loader_entries_slot(struct loader *l, const struct loader_entries *e, unsigned number,
 				int *slot) KB_MUST_CHECK;
 
-/* Makes entries that are missing or wrong, and removes what of ours is left over. */
-enum kb_err loader_entries_mend(struct loader *l, struct loader_entries *e) KB_MUST_CHECK;
+/* Makes entries that are missing or wrong. What of ours is left over then is in e->old. */
+enum kb_err loader_entries_make(struct loader *l, struct loader_entries *e) KB_MUST_CHECK;
+
+/* Whether there is such an entry that stays. */
+bool loader_entries_stays(const struct loader_entries *e, unsigned number);
+
+/* Removes what is in e->old, once BootOrder can do without. */
+enum kb_err loader_entries_remove_old(struct loader *l, struct loader_entries *e) KB_MUST_CHECK;

@@ -77,7 +77,7 @@ static enum kb_err write_order(struct loader *l, int preset)
 		if (entries.pair[i].given)
 			add(&list, entries.pair[i].entry);
 	for (unsigned i = 0; i < order.n; i++)
-		if (entries.is_there[order.number[i] / 8] >> order.number[i] % 8 & 1)
+		if (loader_entries_stays(&entries, order.number[i]))
 			add(&list, order.number[i]);
 	return loader_var_put_numbers(l, "BootOrder", &list);
 }
@@ -98,9 +98,11 @@ enum kb_err loader_uefi_write(struct loader *l, const struct loader_choice *c)
 	TRY(check_given(l, c->once));
 	if (c->once == STATE_NONE)
 		TRY(loader_var_remove(l, "BootNext"));
-	TRY(loader_entries_mend(l, &entries));
-	if (c->preset != STATE_NONE && (c->once == STATE_NONE || preset_of(l) != c->preset))
+	TRY(loader_entries_make(l, &entries));
+	if (c->preset != STATE_NONE &&
+	    (c->once == STATE_NONE || entries.nold > 0 || preset_of(l) != c->preset))
 		TRY(write_order(l, c->preset));
+	TRY(loader_entries_remove_old(l, &entries));
 	if (c->once != STATE_NONE) {
 		struct loader_numbers next = { 1, { (uint16_t)entries.pair[c->once].entry } };
 

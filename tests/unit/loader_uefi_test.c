@@ -21,6 +21,10 @@ static uint8_t image[BLOCKS * 512];
 /* efivarfs: a write is all of a variable. What is written, in order: "BootNext BootOrder ". */
 static char written[512];
 static bool loses;
+/* A variable that must still be there while BootOrder is written: else a cut behind its removal
+ * leaves an order of nothing. */
+static const char *kept_for_order;
+static bool has_var(const char *name);
 
 ssize_t write(int fd, const void *buf, size_t n)
 {
@@ -34,6 +38,8 @@ ssize_t write(int fd, const void *buf, size_t n)
 	name = strrchr(path, '/');
 	if (strstr(path, "/efivars/") != NULL && loses)
 		return (ssize_t)n;
+	if (kept_for_order != NULL && strstr(path, "/BootOrder-") != NULL)
+		assert_true(has_var(kept_for_order));
 	if (strstr(path, "/efivars/") != NULL && ftruncate(fd, 0) == 0)
 		snprintf(written + strlen(written), sizeof(written) - strlen(written), "%.*s ",
 			 (int)strcspn(name + 1, "-"), name + 1);
@@ -101,6 +107,7 @@ static void set_up(void)
 	OK(loader_part_look(&l, "/dev/vda3", &part[1]));
 	written[0] = '\0';
 	loses = false;
+	kept_for_order = NULL;
 }
 
 /* ---------------------------------------------------------------- its variables */
@@ -390,11 +397,23 @@ TEST(entries_that_are_there_twice_are_removed)
 	put_option("Boot0003", "keelboot a", &part[0]);
 	put_option("Boot0004", "keelboot c", &part[0]);
 	LIST("BootOrder", "\3\0\1\0\2\0");
+	kept_for_order = "Boot0003";
 	OK(loader_set_once(&l, 1));
 	EQUAL((has_var("Boot0003"), false), (has_var("Boot0004"), true));
+	EQUAL((list("BootOrder"), "1 2 "), (written, "BootOrder BootNext "));
 	reads(0, 1);
+}
+
+/* The order names nothing but the copy that goes. */
+TEST(order_is_right_before_an_entry_is_removed)
+{
+	put_both();
+	put_option("Boot0003", "keelboot a", &part[0]);
+	LIST("BootOrder", "\3\0");
+	kept_for_order = "Boot0003";
 	OK(loader_set_preset(&l, 0));
-	EQUAL((list("BootOrder"), "1 2 "));
+	EQUAL((list("BootOrder"), "1 2 "), (has_var("Boot0003"), false));
+	reads(0, STATE_NONE);
 }
 
 TEST(entry_that_is_off_is_made_again)
