@@ -2,6 +2,7 @@
 """keelboot-helper loader: what process 1 starts to read and to set the boot loader's variables, on what the tools of
 others make, and read again."""
 
+import os
 import shutil
 import subprocess
 
@@ -31,6 +32,17 @@ def test_grubs_words_are_set_and_printed(grub):
     assert loader("grub", grub, "get") == ("default=a once=-\n", "")
     assert loader("grub", grub, "once", "b") == ("default=a once=b\n", "")
     assert loader("grub", grub, "default", "b") == ("default=b once=-\n", "")
+
+
+@needs_editenv
+def test_the_commands_of_the_page_make_the_partition(tmp_path):
+    lines = [line.strip() for line in (TOP / "docs/KERNEL.md").read_text().splitlines() if line.startswith("    ")]
+    commands = lines[lines.index("grub-editenv grubenv create"):][:4]
+    assert commands[-1] == "mcopy -i grubenv.img grubenv ::grubenv"
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    subprocess.run("\n".join(commands), shell=True, check=True, cwd=tmp_path, capture_output=True,
+                   env={**os.environ, "PATH": path})
+    assert loader("grub", tmp_path / "grubenv.img", "get") == ("default=a once=-\n", "")
 
 
 @needs_editenv
