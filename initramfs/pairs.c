@@ -68,6 +68,34 @@ static int running_pair(struct boot *b)
 	return slot >= 0 && slot < (int)b->conf.nslots ? slot : STATE_NONE;
 }
 
+/* One that cannot be read may still be written: what stands there is no pair's name. */
+static bool set_preset(struct boot *b, int preset)
+{
+	log_notice("boot loader: starts the kernel of slot %c from now on",
+		   state_slot_letter(preset));
+	return pairs_ask_preset(b, preset) == KB_OK;
+}
+
+/*
+ * What the loader waits to hear. A preset that did not come up is one no more, before anything is
+ * handed over to it: else each handover that fails would cost as many starts again.
+ */
+static void answer_loader(struct boot *b)
+{
+	struct pairs *p = &b->pairs;
+
+	if (b->cmd.start == CMDLINE_START_COUNTED && pairs_ask_came_up(b) != KB_OK)
+		find(p,
+		     "it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
+	if (b->cmd.start != CMDLINE_START_INSTEAD)
+		return;
+	find(p,
+	     "the kernel that it starts by default did not come up: it started that of slot %c instead",
+	     state_slot_letter(p->running));
+	if (!set_preset(b, p->running))
+		log_warn("boot loader: it will try the other kernel again");
+}
+
 void pairs_find(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -84,7 +112,9 @@ void pairs_find(struct boot *b)
 	}
 	p->paired = paired;
 	p->running = running_pair(b);
-	if (p->running == STATE_NONE)
+	if (p->running != STATE_NONE)
+		answer_loader(b);
+	else
 		find(p,
 		     "%s: slots that proved themselves go before others, and nothing is installed",
 		     b->conf.loader == CONF_LOADER_UEFI
@@ -136,14 +166,6 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
 	record_history(&b->rec, HISTORY_BOOT, slot, reason, "not booted");
 	return err;
-}
-
-/* One that cannot be read may still be written: what stands there is no pair's name. */
-static bool set_preset(struct boot *b, int preset)
-{
-	log_notice("boot loader: starts the kernel of slot %c from now on",
-		   state_slot_letter(preset));
-	return pairs_ask_preset(b, preset) == KB_OK;
 }
 
 bool pairs_secure(struct boot *b, enum plan_mode mode)

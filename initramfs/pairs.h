@@ -25,8 +25,9 @@ struct pairs {
 	char finding[PAIRS_FINDING];
 };
 
-/* After the devices were found, and before the state is settled. Never fails: if nobody says whose
- * kernel runs, the finding says why, and every slot is one whose own kernel cannot be had. */
+/* After the devices were found, and before the state is settled. The loader hears that this kernel
+ * came up, where it waits for that. Never fails: if nobody says whose kernel runs, the finding says
+ * why, and every slot is one whose own kernel cannot be had. */
 void pairs_find(struct boot *b);
 
 /* The slot is booted by its own pair, which does not run. */

@@ -129,6 +129,13 @@ enum kb_err pairs_ask_preset(struct boot *b, int slot)
 	return run_with_slot(b, "default", slot);
 }
 
+enum kb_err pairs_ask_came_up(struct boot *b)
+{
+	struct said said;
+
+	return run_loader(b, "came-up", NULL, &said);
+}
+
 int pairs_ask_booted(struct boot *b)
 {
 	struct said said;

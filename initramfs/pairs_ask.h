@@ -22,5 +22,8 @@ enum kb_err pairs_ask_once(struct boot *b, int slot) KB_MUST_CHECK;
 /* It is started from now on, and no other one once. */
 enum kb_err pairs_ask_preset(struct boot *b, int slot) KB_MUST_CHECK;
 
+/* The preset's kernel came up: its starts count anew. */
+enum kb_err pairs_ask_came_up(struct boot *b) KB_MUST_CHECK;
+
 /* The slot whose pair runs, or STATE_NONE. */
 int pairs_ask_booted(struct boot *b);

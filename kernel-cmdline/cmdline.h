@@ -34,6 +34,14 @@ enum cmdline_log {
 	CMDLINE_LOG_QUIET, /* decisions and problems */
 };
 
+/* How the boot loader came to start this kernel. */
+enum cmdline_start {
+	CMDLINE_START_PLAIN = 0,
+	CMDLINE_START_COUNTED, /* it counts starts, until it hears that one came up */
+	CMDLINE_START_INSTEAD, /* of its preset, whose kernel did not come up */
+	CMDLINE_START_ONCE,    /* it was asked for this one */
+};
+
 struct cmdline {
 	/* keelboot.* */
 	/* keelboot.enable=0 boots root= untouched */
@@ -42,6 +50,8 @@ struct cmdline {
 	int slot;
 	/* keelboot.pair=a: 0..7, the slot whose kernel the boot loader started; -1 */
 	int pair;
+	/* keelboot.pair=a,counted */
+	enum cmdline_start start;
 	/* keelboot.sources= */
 	unsigned sources;
 	/* keelboot.timeout=; 0: as system.conf says */

@@ -72,10 +72,11 @@ static bool set_enable(struct cmdline *c, const char *value)
 	return read_bool(&c->enable, value, true);
 }
 
-static bool read_letter(int *slot, const char *value)
+/* A slot, and behind it `rest`. */
+static bool read_letter(int *slot, const char *value, const char *rest)
 {
 	*slot = -1;
-	if (value == NULL || value[0] < 'a' || value[0] > 'h' || value[1] != '\0')
+	if (value == NULL || value[0] < 'a' || value[0] > 'h' || strcmp(value + 1, rest) != 0)
 		return false;
 	*slot = value[0] - 'a';
 	return true;
@@ -83,12 +84,25 @@ static bool read_letter(int *slot, const char *value)
 
 static bool set_slot(struct cmdline *c, const char *value)
 {
-	return read_letter(&c->slot, value);
+	return read_letter(&c->slot, value, "");
 }
 
 static bool set_pair(struct cmdline *c, const char *value)
 {
-	return read_letter(&c->pair, value);
+	static const char *const rest[] = {
+		[CMDLINE_START_PLAIN] = "",
+		[CMDLINE_START_COUNTED] = ",counted",
+		[CMDLINE_START_INSTEAD] = ",instead",
+		[CMDLINE_START_ONCE] = ",once",
+	};
+
+	for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+		c->start = (enum cmdline_start)i;
+		if (read_letter(&c->pair, value, rest[i]))
+			return true;
+	}
+	c->start = CMDLINE_START_PLAIN;
+	return false;
 }
 
 /* One name of keelboot.sources=; 0 if there is no such source. */
@@ -269,8 +283,8 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.enable", "0|1", "1",
 	  "0: no update and no choice of a slot; root= is started as it is, if it mounts; else as with 1.",
 	  set_enable },
-	{ "keelboot.pair", "a|b|c|d|e|f|g|h", "",
-	  "From a boot loader that system.conf names: the slot whose kernel it started.",
+	{ "keelboot.pair", "SLOT[,counted|,instead|,once]", "",
+	  "From a boot loader that system.conf names: the slot whose kernel it started; and how: it counts starts, it left another kernel, or it was asked to.",
 	  set_pair },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",

@@ -64,6 +64,12 @@ def test_once_more_it_writes_nothing(trial):
     assert trial.block.stat().st_mtime == 1
 
 
+def test_mark_good_answers_a_loader_that_counts_starts(trial):
+    trial.put(keelboot_default="b", keelboot_once="", keelboot_starts="11")
+    assert "boot loader" in trial.dev("mark", "good").stdout
+    assert trial.get() == {"keelboot_default": "b"}
+
+
 def test_a_trial_that_runs_by_a_foreign_kernel_is_not_committed(trial):
     trial.runs("a")
     before = trial.dev.state.read_bytes()
@@ -149,6 +155,7 @@ def make_board(dev, factory):
     dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
     board = Board(dev)
     board.grub = Grub(dev)
+    board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a,counted")
     return board
 
 
@@ -165,6 +172,17 @@ def test_doctor_wants_panic_on_the_line(board):
     assert ("error", "loader-panic") in board.findings()
 
 
+def test_doctor_wants_starts_to_be_counted(board):
+    for start in (",once", ",instead", ",counted"):
+        board.put("proc/cmdline", f"gpt panic=10 keelboot.pair=a{start}")
+        assert ("warning", "loader-uncounted") not in board.findings()
+    board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a")
+    assert told(board, "loader-uncounted")[0].startswith("the boot loader counts no starts")
+    board.dev.configure("[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n[loader]\nkind=uefi\n")
+    assert ("warning", "loader-uncounted") in board.findings()
+    assert told(board, "loader-uncounted")[0].startswith("the firmware counts no starts")
+
+
 def test_doctor_reads_the_loaders_store(board):
     board.grub.put()
     assert ("error", "loader-preset") in board.findings()
@@ -172,6 +190,11 @@ def test_doctor_reads_the_loaders_store(board):
     board.grub.block.write_bytes(b"\xff" * PARTITION)
     assert ("error", "loader-store") in board.findings()
     assert str(board.grub.block) in told(board, "loader-store")[0]
+
+
+def test_doctor_says_that_nobody_answers_the_count_of_starts(board):
+    board.grub.put(keelboot_default="a", keelboot_starts="1")
+    assert ("error", "loader-starts") in board.findings()
 
 
 def test_doctor_names_a_loader_that_is_not_used(board):

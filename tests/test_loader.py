@@ -34,6 +34,17 @@ def test_grubs_words_are_set_and_printed(grub):
     assert loader("grub", grub, "default", "b") == ("default=b once=-\n", "")
 
 
+def test_starts_are_printed_and_forgotten_when_one_came_up(tmp_path):
+    image = tmp_path / "grubenv.img"
+    mkvfat(image, "1M", {"grubenv": kbloader.grub_block(keelboot_default="a", keelboot_starts="11")})
+    assert loader("grub", image, "get") == ("default=a once=- starts=2\n", "")
+    assert loader("grub", image, "once", "b") == ("default=a once=b starts=2\n", "")
+    assert loader("grub", image, "came-up") == ("default=a once=b\n", "")
+    os.utime(image, (1, 1))
+    assert loader("grub", image, "came-up") == ("default=a once=b\n", "")
+    assert image.stat().st_mtime == 1, "written, and nothing was counted"
+
+
 @needs_editenv
 def test_the_commands_of_the_page_make_the_partition(tmp_path):
     lines = [line.strip() for line in (TOP / "docs/KERNEL.md").read_text().splitlines() if line.startswith("    ")]
@@ -73,6 +84,12 @@ def test_uboots_words_are_set_and_printed(tmp_path):
     assert loader("u-boot", config, "once", "b")[0] == "default=a once=b\n"
     assert loader("u-boot", config, "default", "b")[0] == "default=b once=-\n"
     assert b"bootcmd=run x\0" in (tmp_path / "env0").read_bytes()
+    for name in ("env0", "env1"):
+        (tmp_path / name).write_bytes(kbloader.uboot_environment(1, keelboot_default="a", keelboot_starts="111"))
+    assert loader("u-boot", config, "get")[0] == "default=a once=- starts=3\n"
+    assert loader("u-boot", config, "came-up")[0] == "default=a once=-\n"
+    (tmp_path / "env0").write_bytes(kbloader.uboot_environment(9, keelboot_starts="two"))
+    assert "keelboot_starts=two: expected a 1 for each start" in loader("u-boot", config, "get", code=1)[1]
 
 
 def test_failure_is_one_line_for_the_log(grub, tmp_path):
@@ -89,6 +106,7 @@ def test_failure_is_one_line_for_the_log(grub, tmp_path):
 @pytest.mark.parametrize("words", [(), ("grub",), ("grub", "/x"), ("lilo", "/x", "get"), ("grub", "/x", "once"),
                                    ("grub", "/x", "once", "i"), ("grub", "/x", "default", ""),
                                    ("grub", "/x", "get", "a"), ("grub", "/x", "put", "a"),
+                                   ("grub", "/x", "came-up", "a"),
                                    ("grub", "/x", "once", "a", "b")])
 def test_wrong_words_are_a_usage_error(words):
     out, log = loader(*words, code=3)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's table of initramfs generators says what `make check-distro` found, no more.
+"""README's tables of initramfs generators and boot loaders say what `make check-distro` and `make check-loaders` found.
 
-`python3 tests/test_support.py --write` takes build/report/distro.json into docs/distro.json, and writes the table anew.
+`python3 tests/test_support.py --write` takes build/report/distro.json and loaders.json into docs/, and writes the
+tables anew.
 """
 
+import dataclasses
 import json
 import re
 import sys
@@ -12,11 +14,48 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parent.parent
-README, RECORD, REPORT = TOP / "README.md", TOP / "docs/distro.json", TOP / "build/report/distro.json"
-HEAD = "| initramfs made by | Keelboot in it was |\n|---|---|\n"
+README = TOP / "README.md"
 HARNESS, UNTRIED = "tested in a harness", "written from the documentation, not run"
-# Who makes it: its targets in distro.json. Without a row there, nobody ran it.
-GENERATORS = {
+# No whole build was run.
+HARNESSES = ("buildroot", "yocto")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """name: of the report. key: of its rows, what `rows` are told apart by. rows: what a reader calls it, and the
+    expression for its keys. Without a row in the record, nobody ran it."""
+    name: str
+    key: str
+    head: str
+    rows: dict
+
+    def record(self) -> Path:
+        return TOP / f"docs/{self.name}.json"
+
+    def report(self) -> Path:
+        return TOP / f"build/report/{self.name}.json"
+
+    def status(self, of: str, found: list) -> str:
+        results = [row["result"] for row in found if re.fullmatch(of, row[self.key])]
+        how = HARNESS if of in HARNESSES else "tested in QEMU"
+        return f"{how}: {results.count('pass')} of {len(results)} scenarios pass" if results else UNTRIED
+
+    def text(self, found: list) -> str:
+        return f"{self.head}\n|---|---|\n" + "".join(
+            f"| {name} | {self.status(of, found)} |\n" for name, of in self.rows.items())
+
+    def merged(self, old: list, new: list) -> list:
+        """A run may have been of some keys only: the rows of the others stay."""
+        ran = {row[self.key] for row in new}
+        rows = [{key: row[key] for key in (self.key, "scenario", "result", "seconds")} for row in new]
+        return sorted([row for row in old if row[self.key] not in ran] + rows,
+                      key=lambda row: (row[self.key], row["scenario"]))
+
+    def found(self) -> list:
+        return json.loads(self.record().read_text()) if self.record().exists() else []
+
+
+GENERATORS = Table("distro", "target", "| initramfs made by | Keelboot in it was |", {
     "initramfs-tools 0.142: Debian 12": r"initramfs-tools(-sysvinit)?",
     "initramfs-tools 0.148: Debian 13": "initramfs-tools-13",
     "dracut 059: Debian 12": r"dracut-(systemd|shell)(-sysvinit)?",
@@ -25,52 +64,41 @@ GENERATORS = {
     "mkosi-initrd 25: Debian 13": "mkosi-initrd",
     "Buildroot 2026.08-rc1": "buildroot",
     "Yocto: scarthgap, wrynose": "yocto",
-}
-# No whole build was run.
-HARNESSES = ("buildroot", "yocto")
+})
+LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot | it was |", {
+    "GRUB 2.06, from a BIOS and from UEFI": "grub",
+    "UEFI's own boot entries: OVMF": "uefi",
+    "U-Boot 2023.01, AArch64: its script": "u-boot",
+})
+TABLES = (GENERATORS, LOADERS)
 
 
-def status(generator: str, rows: list) -> str:
-    of = GENERATORS[generator]
-    results = [row["result"] for row in rows if re.fullmatch(of, row["target"])]
-    how = HARNESS if of in HARNESSES else "tested in QEMU"
-    return f"{how}: {results.count('pass')} of {len(results)} scenarios pass" if results else UNTRIED
-
-
-def table(rows: list) -> str:
-    return HEAD + "".join(f"| {name} | {status(name, rows)} |\n" for name in GENERATORS)
-
-
-def merged(old: list, new: list) -> list:
-    """A run may have been of some targets only: those of the others stay."""
-    ran = {row["target"] for row in new}
-    rows = [{key: row[key] for key in ("target", "scenario", "result", "seconds")} for row in new]
-    return sorted([row for row in old if row["target"] not in ran] + rows,
-                  key=lambda row: (row["target"], row["scenario"]))
-
-
-def in_readme(text: str) -> str:
-    start = text.index(HEAD)
+def in_readme(table: Table, text: str) -> str:
+    start = text.index(table.head + "\n")
     return text[start:text.index("\n\n", start) + 1]
 
 
 def write() -> None:
-    rows = json.loads(RECORD.read_text()) if RECORD.exists() else []
-    if REPORT.exists():
-        rows = merged(rows, json.loads(REPORT.read_text()))
-    RECORD.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
     text = README.read_text()
-    README.write_text(text.replace(in_readme(text), table(rows)))
+    for table in TABLES:
+        rows = table.found()
+        if table.report().exists():
+            rows = table.merged(rows, json.loads(table.report().read_text()))
+        table.record().write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
+        text = text.replace(in_readme(table, text), table.text(rows))
+    README.write_text(text)
 
 
-def test_readme_says_what_the_record_says():
-    assert in_readme(README.read_text()) == table(json.loads(RECORD.read_text()))
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_readme_says_what_the_record_says(table):
+    assert in_readme(table, README.read_text()) == table.text(table.found())
 
 
-def test_each_target_of_the_record_is_in_the_table():
-    for row in json.loads(RECORD.read_text()):
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_each_row_of_the_record_is_in_the_table(table):
+    for row in table.found():
         assert row["result"] in ("pass", "fail")
-        assert [name for name, of in GENERATORS.items() if re.fullmatch(of, row["target"])], row
+        assert [name for name, of in table.rows.items() if re.fullmatch(of, row[table.key])], row
 
 
 @pytest.mark.parametrize("results, said", (
@@ -78,19 +106,19 @@ def test_each_target_of_the_record_is_in_the_table():
     (["pass", "fail"], "tested in QEMU: 1 of 2 scenarios pass")))
 def test_what_failed_is_said(results, said):
     rows = [{"target": "dracut-106-shell", "result": result} for result in results]
-    assert f"backports of 12 | {said} |" in table(rows)
+    assert f"backports of 12 | {said} |" in GENERATORS.text(rows)
 
 
 def test_what_nobody_ran_is_not_called_tested():
     """Its test is there, and skips itself."""
-    assert f"| Buildroot 2026.08-rc1 | {UNTRIED} |" in table([])
-    assert f"| {HARNESS}: 1 of 1 scenarios pass |" in table([{"target": "buildroot", "result": "pass"}])
+    assert f"| Buildroot 2026.08-rc1 | {UNTRIED} |" in GENERATORS.text([])
+    assert f"| {HARNESS}: 1 of 1 scenarios pass |" in GENERATORS.text([{"target": "buildroot", "result": "pass"}])
 
 
 def test_a_run_of_some_targets_leaves_the_others():
     old = [{"target": name, "scenario": "s", "result": "pass", "seconds": 1} for name in ("one", "two")]
     new = [{"target": "two", "scenario": "t", "result": "fail", "seconds": 2}]
-    assert merged(old, new) == [old[0], new[0]]
+    assert GENERATORS.merged(old, new) == [old[0], new[0]]
 
 
 if __name__ == "__main__":

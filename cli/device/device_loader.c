@@ -44,7 +44,7 @@ static enum kb_err read_store(struct asked *a, const struct device *d)
 	err = loader_read(&a->l, &a->is);
 	/* What stands there names no pair: it can be written over. */
 	if (err == KB_EFORMAT) {
-		a->is = (struct loader_choice){ STATE_NONE, STATE_NONE };
+		a->is = (struct loader_choice){ STATE_NONE, STATE_NONE, 0 };
 		return KB_OK;
 	}
 	if (err != KB_OK)
@@ -63,6 +63,7 @@ enum kb_err device_loader_read(const struct device *d, struct device_loader_is *
 		err = loader_read(&a.l, &a.is);
 		is->preset = a.is.preset;
 		is->once = a.is.once;
+		is->starts = a.is.starts;
 		snprintf(is->why, sizeof(is->why), "%s", a.l.why);
 	}
 	return err;
@@ -90,7 +91,7 @@ enum kb_err device_loader_confirm(const struct device *d, bool *changed)
 		return KB_ENODEV;
 	}
 	TRY(read_store(&a, d));
-	if (a.is.preset == d->pair && a.is.once == STATE_NONE)
+	if (a.is.preset == d->pair && a.is.once == STATE_NONE && a.is.starts == 0)
 		return KB_OK;
 	*changed = true;
 	return set_preset(&a, d->pair);

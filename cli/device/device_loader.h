@@ -8,6 +8,8 @@
 struct device_loader_is {
 	/* slots, or STATE_NONE */
 	int8_t preset, once;
+	/* of the preset, that nobody answered */
+	uint8_t starts;
 	/* why it cannot be read */
 	char why[240];
 };

@@ -25,6 +25,20 @@ static void check_panic_line(struct doctor *doc)
 			"a kernel that panics before init hangs: the boot loader never falls back");
 }
 
+static void check_count(struct doctor *doc)
+{
+	if (doc->d->conf.loader == CONF_LOADER_UEFI)
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-uncounted",
+			"start the kernels by GRUB or U-Boot, with the script in kernel-cmdline/loaders, if that must not happen",
+			"the firmware counts no starts: a kernel that was marked good and stops starting is started again and again");
+	else if (doc->cmd.start == CMDLINE_START_PLAIN)
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-uncounted",
+			"take the script of this release from kernel-cmdline/loaders, and leave keelboot_limit=111 in it",
+			"the boot loader counts no starts: a kernel that was marked good and stops starting is started again and again");
+}
+
 static void check_preset(struct doctor *doc)
 {
 	struct device_loader_is is;
@@ -36,6 +50,11 @@ static void check_preset(struct doctor *doc)
 			"the boot loader's store: %.180s", is.why);
 		return;
 	}
+	if (is.starts > 0)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-starts",
+			"keelboot status says why the initramfs could not answer it; keelboot mark good answers for this start",
+			"the boot loader counts starts, and this one was not answered: after some, it starts another kernel");
 	if (is.preset == STATE_NONE)
 		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
 			      "the boot loader has no pair to fall back to");
@@ -73,5 +92,6 @@ void doctor_loader(struct doctor *doc)
 			"slot %c runs with the kernel of slot %c", state_slot_letter(d->booted),
 			state_slot_letter(d->pair));
 	check_panic_line(doc);
+	check_count(doc);
 	check_preset(doc);
 }

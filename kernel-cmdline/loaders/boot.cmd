@@ -6,25 +6,47 @@
 # U-Boot needs the commands part and saveenv, and a redundant environment (CONFIG_SYS_REDUNDAND_ENVIRONMENT): a power cut
 # while the only copy is written would leave U-Boot's defaults.
 setenv keelboot_words "gpt panic=10 watchdog.stop_on_reboot=0"
+# A 1 for each start of a pair that Keelboot's init does not answer; then another pair is started. A start and its answer
+# are two writes of the environment. Without a value, starts are not counted, and a pair that stops starting is started
+# again and again.
+setenv keelboot_limit 111
 
 # A board that keeps the two variables elsewhere has commands for that in keelboot_load and keelboot_save.
 test -n "${keelboot_save}" || setenv keelboot_save saveenv
 if test -n "${keelboot_load}"; then run keelboot_load; fi
 
-keelboot_try=${keelboot_default}
-test -n "${keelboot_try}" || keelboot_try=a
-keelboot_next=${keelboot_try}
+test -n "${keelboot_default}" || keelboot_default=a
+keelboot_others="b a"
+test "${keelboot_default}" = a || keelboot_others="a b"
+keelboot_how=
 
 # Cleared durably before it is started: else a pair that hangs would be started forever.
 if test -n "${keelboot_once}"; then
 	keelboot_try=${keelboot_once}
 	setenv keelboot_once
-	run keelboot_save || keelboot_try=${keelboot_next}
+	keelboot_list="${keelboot_default} ${keelboot_others}"
+	if run keelboot_save; then
+		keelboot_list="${keelboot_try} ${keelboot_list}"
+		keelboot_how=,once
+	fi
+elif test -n "${keelboot_limit}" && test -n "${keelboot_starts}" && test "${keelboot_starts}" -ge "${keelboot_limit}"; then
+	echo "Keelboot: the pair of slot ${keelboot_default} did not come up: another one is started"
+	setenv keelboot_starts
+	run keelboot_save
+	keelboot_list="${keelboot_others}"
+	keelboot_how=,instead
+else
+	# Counted durably before it is started. What cannot be counted is started all the same.
+	keelboot_list="${keelboot_default} ${keelboot_others}"
+	if test -n "${keelboot_limit}"; then
+		setenv keelboot_starts "1${keelboot_starts}"
+		if run keelboot_save; then keelboot_how=,counted; fi
+	fi
 fi
 
-for keelboot_pair in ${keelboot_try} ${keelboot_next} a b; do
+for keelboot_pair in ${keelboot_list}; do
 	if part number ${devtype} ${devnum} boot-${keelboot_pair} keelboot_part; then
-		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}"
+		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}${keelboot_how}"
 		if load ${devtype} ${devnum}:${keelboot_part} ${ramdisk_addr_r} /initramfs.img; then
 			setenv keelboot_size ${filesize}
 			if load ${devtype} ${devnum}:${keelboot_part} ${kernel_addr_r} /Image; then
@@ -33,6 +55,7 @@ for keelboot_pair in ${keelboot_try} ${keelboot_next} a b; do
 		fi
 	fi
 	echo "Keelboot: the pair of slot ${keelboot_pair} cannot be loaded"
+	if test "${keelboot_how}" = ,once; then keelboot_how=; else keelboot_how=,instead; fi
 done
 sleep 10
 reset

@@ -33,7 +33,7 @@ static enum kb_err has_store(struct loader *l)
 
 enum kb_err loader_read(struct loader *l, struct loader_choice *c)
 {
-	*c = (struct loader_choice){ STATE_NONE, STATE_NONE };
+	*c = (struct loader_choice){ STATE_NONE, STATE_NONE, 0 };
 	TRY(has_store(l));
 	return kinds[l->kind].read(l, c);
 }
@@ -45,12 +45,16 @@ static enum kb_err write_and_read_back(struct loader *l, const struct loader_cho
 
 	TRY(kinds[l->kind].write(l, c));
 	TRY(loader_read(l, &is));
-	if (is.preset == c->preset && is.once == c->once)
+	if (is.preset != c->preset || is.once != c->once)
+		return loader_why(l, KB_EIO,
+				  "%s: wrote default=%c once=%c, but reads back default=%c once=%c",
+				  l->where, loader_why_letter(c->preset),
+				  loader_why_letter(c->once), loader_why_letter(is.preset),
+				  loader_why_letter(is.once));
+	if (is.starts == c->starts)
 		return KB_OK;
-	return loader_why(l, KB_EIO,
-			  "%s: wrote default=%c once=%c, but reads back default=%c once=%c",
-			  l->where, loader_why_letter(c->preset), loader_why_letter(c->once),
-			  loader_why_letter(is.preset), loader_why_letter(is.once));
+	return loader_why(l, KB_EIO, "%s: wrote that %u starts are counted, but reads back %u",
+			  l->where, c->starts, is.starts);
 }
 
 static enum kb_err check_slot(struct loader *l, int slot)
@@ -72,10 +76,21 @@ enum kb_err loader_set_once(struct loader *l, int slot)
 
 enum kb_err loader_set_preset(struct loader *l, int slot)
 {
-	struct loader_choice c = { (int8_t)slot, STATE_NONE };
+	struct loader_choice c = { (int8_t)slot, STATE_NONE, 0 };
 
 	TRY(check_slot(l, slot));
 	TRY(has_store(l));
+	return write_and_read_back(l, &c);
+}
+
+enum kb_err loader_came_up(struct loader *l)
+{
+	struct loader_choice c;
+
+	TRY(loader_read(l, &c));
+	if (c.starts == 0)
+		return KB_OK;
+	c.starts = 0;
 	return write_and_read_back(l, &c);
 }
 

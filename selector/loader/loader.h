@@ -6,6 +6,9 @@
  *	default  the slot whose pair is started when nothing else is asked
  *	once     the slot whose pair is started once; the loader clears it durably before that
  *
+ * A loader that can, counts how often it started the default in vain, and starts another pair in
+ * the end.
+ *
  * What is in that store was written by others, too. It is checked before it is believed, and what
  * does not fit is refused, with a reason; then nothing was written. Nothing here logs.
  *
@@ -18,13 +21,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOADER_WHY 240 /* bytes of a reason */
+#define LOADER_WHY	  240 /* bytes of a reason */
+#define LOADER_STARTS_MAX 9
 
 /* Slots by number, or STATE_NONE. */
 struct loader_choice {
 	/* the word "default" */
 	int8_t preset;
 	int8_t once;
+	/* of the default, since the last of which loader_came_up() knows; 0..LOADER_STARTS_MAX */
+	uint8_t starts;
 };
 
 struct loader {
@@ -53,8 +59,12 @@ enum kb_err loader_read(struct loader *l, struct loader_choice *c) KB_MUST_CHECK
  */
 enum kb_err loader_set_once(struct loader *l, int slot) KB_MUST_CHECK;
 
-/* The same for `default`; it clears `once`. */
+/* The same for `default`; it clears `once`, and the count of starts. */
 enum kb_err loader_set_preset(struct loader *l, int slot) KB_MUST_CHECK;
+
+/* The default came up: forgets how often it was started. Writes nothing where nothing was counted.
+ */
+enum kb_err loader_came_up(struct loader *l) KB_MUST_CHECK;
 
 /*
  * Whose pair was started, where the loader says that itself: UEFI. GRUB and U-Boot put it on the

@@ -12,8 +12,10 @@
 #define HEADER	   "# GRUB Environment Block\n"
 #define HEADER_LEN (sizeof(HEADER) - 1)
 
-enum { PRESET, ONCE, OURS };
-static const char *const names[OURS] = { "keelboot_default", "keelboot_once" };
+enum { PRESET, ONCE, STARTS, OURS };
+static const char *const names[OURS] = { "keelboot_default", "keelboot_once", "keelboot_starts" };
+
+#define VALUE_MAX LOADER_STARTS_MAX /* bytes of one of ours */
 
 /* One line, with its newline. */
 struct line {
@@ -104,19 +106,38 @@ static enum kb_err check_header(struct loader *l, const uint8_t *block)
 	return loader_why(l, KB_EFORMAT, "%s holds no environment block of GRUB", l->where);
 }
 
-static enum kb_err value_of(struct loader *l, const struct line *line, int8_t *slot)
+/* One that is too long is none of ours. */
+static void value_of(const struct line *line, char text[VALUE_MAX + 1])
 {
-	char text[3] = "?";
+	bool fits = line->value_len <= VALUE_MAX;
 
-	if (line->value_len < sizeof(text)) {
-		memcpy(text, line->value, line->value_len);
-		text[line->value_len] = '\0';
-	}
-	if (loader_why_slot(text, slot) == KB_OK)
-		return KB_OK;
-	return loader_why(l, KB_EFORMAT, "%s: %s=%.*s: expected a slot, a to h", l->where,
-			  names[line->ours], (int)(line->value_len < 16 ? line->value_len : 16),
-			  (const char *)line->value);
+	snprintf(text, VALUE_MAX + 1, "%.*s", fits ? (int)line->value_len : 1,
+		 fits ? (const char *)line->value : "?");
+}
+
+static enum kb_err refuse_value(struct loader *l, const struct line *line, const char *expected)
+{
+	return loader_why(l, KB_EFORMAT, "%s: %s=%.*s: expected %s", l->where, names[line->ours],
+			  (int)(line->value_len < 16 ? line->value_len : 16),
+			  (const char *)line->value, expected);
+}
+
+static enum kb_err slot_of(struct loader *l, const struct line *line, int8_t *slot)
+{
+	char text[VALUE_MAX + 1];
+
+	value_of(line, text);
+	return loader_why_slot(text, slot) == KB_OK ? KB_OK
+						    : refuse_value(l, line, "a slot, a to h");
+}
+
+static enum kb_err count_of(struct loader *l, const struct line *line, uint8_t *count)
+{
+	char text[VALUE_MAX + 1];
+
+	value_of(line, text);
+	return loader_why_count(text, count) == KB_OK ? KB_OK
+						      : refuse_value(l, line, "a 1 for each start");
 }
 
 /* Goes over all lines; of ours, seen[] tells which there are. GRUB changes the first of two that
@@ -143,12 +164,14 @@ enum kb_err loader_block_read(struct loader *l, const uint8_t *block, struct loa
 {
 	struct line seen[OURS] = { { NULL, 0, 0, NULL, 0 } };
 
-	*c = (struct loader_choice){ STATE_NONE, STATE_NONE };
+	*c = (struct loader_choice){ STATE_NONE, STATE_NONE, 0 };
 	TRY(check_lines(l, block, seen));
 	if (seen[PRESET].text != NULL)
-		TRY(value_of(l, &seen[PRESET], &c->preset));
+		TRY(slot_of(l, &seen[PRESET], &c->preset));
 	if (seen[ONCE].text != NULL)
-		TRY(value_of(l, &seen[ONCE], &c->once));
+		TRY(slot_of(l, &seen[ONCE], &c->once));
+	if (seen[STARTS].text != NULL)
+		TRY(count_of(l, &seen[STARTS], &c->starts));
 	return KB_OK;
 }
 
@@ -170,15 +193,17 @@ static void add_bytes(struct new_block *n, const void *bytes, size_t len)
 	n->len += len;
 }
 
+/* A count of none has no line: GRUB adds one. */
 static void add_ours(struct new_block *n, unsigned ours, const struct loader_choice *c)
 {
 	int slot = ours == PRESET ? c->preset : c->once;
+	char letter[2] = { slot == STATE_NONE ? '\0' : loader_why_letter(slot), '\0' };
 	char text[40];
-	int len = slot == STATE_NONE ? snprintf(text, sizeof(text), "%s=\n", names[ours])
-				     : snprintf(text, sizeof(text), "%s=%c\n", names[ours],
-						loader_why_letter(slot));
+	int len = snprintf(text, sizeof(text), "%s=%s\n", names[ours],
+			   ours == STARTS ? loader_why_ones(c->starts) : letter);
 
-	add_bytes(n, text, (size_t)len);
+	if (ours != STARTS || c->starts > 0)
+		add_bytes(n, text, (size_t)len);
 }
 
 static enum kb_err make_block(struct loader *l, struct new_block *n, const uint8_t *old,

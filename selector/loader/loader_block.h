@@ -3,8 +3,8 @@
  * GRUB's environment block: a line that names it, lines NAME=VALUE in which a backslash protects
  * the byte behind it, and '#' up to its end. PURE.
  *
- * Ours are keelboot_default and keelboot_once. Only the first sector of a block may change, because
- * a disk writes one sector as a whole.
+ * Ours are keelboot_default, keelboot_once and keelboot_starts. Only the first sector of a block
+ * may change, because a disk writes one sector as a whole.
  */
 #pragma once
 

@@ -16,7 +16,7 @@ enum { DONE = 0, FAILED = 1, USAGE = 3 };
 
 static int usage(void)
 {
-	log_err("usage: keelboot-loader none|grub|uefi|u-boot WHERE get|booted|once SLOT|default SLOT");
+	log_err("usage: keelboot-loader none|grub|uefi|u-boot WHERE get|booted|came-up|once SLOT|default SLOT");
 	return USAGE;
 }
 
@@ -30,11 +30,13 @@ static enum kb_err print_line(struct loader *l, const char *line)
 static enum kb_err print_choice(struct loader *l)
 {
 	struct loader_choice c;
-	char line[32];
+	char line[48], starts[16] = "";
 
 	TRY(loader_read(l, &c));
-	snprintf(line, sizeof(line), "default=%c once=%c\n", loader_why_letter(c.preset),
-		 loader_why_letter(c.once));
+	if (c.starts > 0)
+		snprintf(starts, sizeof(starts), " starts=%u", c.starts);
+	snprintf(line, sizeof(line), "default=%c once=%c%s\n", loader_why_letter(c.preset),
+		 loader_why_letter(c.once), starts);
 	return print_line(l, line);
 }
 
@@ -63,6 +65,12 @@ static enum kb_err set_and_print(struct loader *l, enum kb_err (*set)(struct loa
 	return print_choice(l);
 }
 
+static enum kb_err came_up_and_print(struct loader *l)
+{
+	TRY(loader_came_up(l));
+	return print_choice(l);
+}
+
 static int run_verb(struct loader *l, const char *verb, const char *word)
 {
 	int slot = slot_of_word(word);
@@ -72,6 +80,8 @@ static int run_verb(struct loader *l, const char *verb, const char *word)
 		err = print_choice(l);
 	else if (strcmp(verb, "booted") == 0 && word == NULL)
 		err = print_booted(l);
+	else if (strcmp(verb, "came-up") == 0 && word == NULL)
+		err = came_up_and_print(l);
 	else if (strcmp(verb, "once") == 0 && slot != STATE_NONE)
 		err = set_and_print(l, loader_set_once, slot);
 	else if (strcmp(verb, "default") == 0 && slot != STATE_NONE)

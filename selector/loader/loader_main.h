@@ -3,8 +3,9 @@
 #pragma once
 
 /*
- * keelboot-loader KIND WHERE get|booted|once X|default X: KIND as in conf_loader_of(), WHERE as in
- * struct loader. Prints one line, "default=a once=-", or for booted, "booted=a". Exit 0; 1 after a
- * line on standard error that says why; 3 usage.
+ * keelboot-loader KIND WHERE get|booted|came-up|once X|default X: KIND as in conf_loader_of(),
+ * WHERE as in struct loader. Prints one line, "default=a once=-", with " starts=2" behind it where
+ * the loader counted some; or for booted, "booted=a". Exit 0; 1 after a line on standard error that
+ * says why; 3 usage.
  */
 int loader_main(int argc, char **argv);

@@ -16,6 +16,7 @@
 
 #define PRESET	   "keelboot_default"
 #define ONCE	   "keelboot_once"
+#define STARTS	   "keelboot_starts"
 #define CONFIG_MAX 4096
 #define COPIES	   2
 
@@ -197,6 +198,18 @@ static enum kb_err slot_of_variable(struct loader *l, struct uboot_ctx *ctx, con
 	return err;
 }
 
+static enum kb_err count_of_variable(struct loader *l, struct uboot_ctx *ctx, uint8_t *count)
+{
+	char *value = libuboot_get_env(ctx, STARTS);
+	enum kb_err err = loader_why_count(value == NULL ? "" : value, count);
+
+	if (err != KB_OK)
+		err = loader_why(l, err, "%s: " STARTS "=%.16s: expected a 1 for each start",
+				 l->where, value);
+	free(value);
+	return err;
+}
+
 enum kb_err loader_uboot_read(struct loader *l, struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
@@ -204,15 +217,25 @@ enum kb_err loader_uboot_read(struct loader *l, struct loader_choice *c)
 
 	TRY(open_library(l, &copies, &ctx));
 	TRY(slot_of_variable(l, ctx, PRESET, &c->preset));
-	return slot_of_variable(l, ctx, ONCE, &c->once);
+	TRY(slot_of_variable(l, ctx, ONCE, &c->once));
+	return count_of_variable(l, ctx, &c->starts);
 }
 
-static enum kb_err set_variable(struct loader *l, struct uboot_ctx *ctx, const char *name, int slot)
+/* "": the variable goes. */
+static enum kb_err set_variable(struct loader *l, struct uboot_ctx *ctx, const char *name,
+				const char *value)
 {
-	char value[2] = { loader_why_letter(slot), '\0' };
-	int rc = libuboot_set_env(ctx, name, slot == STATE_NONE ? NULL : value);
+	int rc = libuboot_set_env(ctx, name, value[0] == '\0' ? NULL : value);
 
 	return rc == 0 ? KB_OK : refused(l, rc, "change");
+}
+
+static enum kb_err set_slot_variable(struct loader *l, struct uboot_ctx *ctx, const char *name,
+				     int slot)
+{
+	char value[2] = { slot == STATE_NONE ? '\0' : loader_why_letter(slot), '\0' };
+
+	return set_variable(l, ctx, name, value);
 }
 
 /* The library finds out as well, and forgets memory then. */
@@ -236,8 +259,9 @@ enum kb_err loader_uboot_write(struct loader *l, const struct loader_choice *c)
 	int rc;
 
 	TRY(open_library(l, &copies, &ctx));
-	TRY(set_variable(l, ctx, PRESET, c->preset));
-	TRY(set_variable(l, ctx, ONCE, c->once));
+	TRY(set_slot_variable(l, ctx, PRESET, c->preset));
+	TRY(set_slot_variable(l, ctx, ONCE, c->once));
+	TRY(set_variable(l, ctx, STARTS, loader_why_ones(c->starts)));
 	TRY(check_room(l, ctx, &copies));
 	rc = libuboot_env_store(ctx);
 	return rc == 0 ? KB_OK : refused(l, rc, "write");

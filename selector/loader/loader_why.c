@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum kb_err loader_why(struct loader *l, enum kb_err err, const char *fmt, ...)
 {
@@ -33,4 +34,22 @@ enum kb_err loader_why_slot(const char *text, int8_t *slot)
 		return KB_EFORMAT;
 	*slot = (int8_t)(text[0] - 'a');
 	return KB_OK;
+}
+
+enum kb_err loader_why_count(const char *text, uint8_t *count)
+{
+	size_t ones = strspn(text, "1");
+
+	*count = 0;
+	if (text[ones] != '\0' || ones > LOADER_STARTS_MAX)
+		return KB_EFORMAT;
+	*count = (uint8_t)ones;
+	return KB_OK;
+}
+
+const char *loader_why_ones(unsigned count)
+{
+	static const char ones[LOADER_STARTS_MAX + 1] = "111111111";
+
+	return ones + (count < LOADER_STARTS_MAX ? LOADER_STARTS_MAX - count : 0);
 }

@@ -21,10 +21,10 @@ GARBAGE = b"no kernel " * 1000
 pytestmark = pytest.mark.skipif(not shutil.which("grub-mkimage"), reason="package grub-common is not installed")
 
 
-def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", **variables) -> tuple:
+def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", limit="", **variables) -> tuple:
     """The machine, switched off, and its disk."""
     kernel, initrd = kbkernel.get().bzimage, bench.initramfs()
-    core = kbloader.grub_image(bench.work / "grub", platform, kbloader.grub_config(WORDS, **PARTS))
+    core = kbloader.grub_image(bench.work / "grub", platform, kbloader.grub_config(WORDS, **{**PARTS, "limit": limit}))
     first = ("bios", "1M", core, kbloader.BIOS_BOOT)
     if platform == "x86_64-efi":
         first = ("esp", "64M", Vfat({"EFI/BOOT/BOOTX64.EFI": core}), "esp")
@@ -43,7 +43,7 @@ def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", **
 
 
 def pair_of(bench, vm) -> str:
-    """Whose pair runs, by the kernel's command line."""
+    """Whose pair runs, by the kernel's command line, and how it was started."""
     bench.up(vm, "1.0", "a", SLOW)
     words = bench.ask(vm, "cat /proc/cmdline").split()
     return next(word.partition("=")[2] for word in words if word.startswith("keelboot.pair="))
@@ -58,7 +58,7 @@ def test_once_is_started_once_and_then_the_default(bench, platform):
         assert bench.ask(vm, f"{helper} once b") == "default=a once=b\n"
         vm.send("reboot -f")
         vm.wait_reset()
-        assert pair_of(bench, vm) == "b"
+        assert pair_of(bench, vm) == "b,once"
         assert kbloader.grub_variables(disk, "grubenv") == {
             "saved_entry": "0", "keelboot_default": "a", "keelboot_once": ""}
         assert bench.ask(vm, f"{helper} get") == "default=a once=-\n"
@@ -89,3 +89,21 @@ def test_damaged_block_starts_a_pair(bench):
         assert pair_of(bench, vm) == "a"
         said = bench.refused(vm, "/usr/lib/keelboot/keelboot-helper loader grub /dev/vda8 get")
         assert "is empty: write an environment block to it" in said
+
+
+def test_default_that_nobody_answers_is_left_after_its_starts(bench):
+    """The initramfs here knows no boot loader."""
+    vm, disk = machine(bench, "i386-pc", limit="11", keelboot_default="b", keelboot_starts="1")
+    with vm:
+        assert pair_of(bench, vm) == "b,counted"
+        assert kbloader.grub_variables(disk, "grubenv") == {"keelboot_default": "b", "keelboot_starts": "11"}
+        vm.send("reboot -f")
+        vm.expect("the pair of slot b did not come up: another one is started", SLOW)
+        assert pair_of(bench, vm) == "a,instead"
+        assert kbloader.grub_variables(disk, "grubenv") == {"keelboot_default": "b", "keelboot_starts": ""}
+
+
+def test_default_that_cannot_be_loaded_is_not_counted_for_the_other(bench):
+    vm, _ = machine(bench, "i386-pc", limit="111", kernel_b=GARBAGE, keelboot_default="b")
+    with vm:
+        assert pair_of(bench, vm) == "a,instead"

@@ -16,8 +16,9 @@ from machine import Machine
 UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 WORDS = "console=ttyAMA0 gpt panic=1 loglevel=4 norandmaps"
 KEPT = """\
-setenv keelboot_load 'load virtio 0:5 0x40300000 env && env import -c 0x40300000 0x1000 keelboot_default keelboot_once'
-setenv keelboot_save 'env export -c -s 0x1000 0x40300000 keelboot_default keelboot_once && run keelboot_put'
+setenv keelboot_vars keelboot_default keelboot_once keelboot_starts
+setenv keelboot_load 'load virtio 0:5 0x40300000 env && env import -c 0x40300000 0x1000 ${keelboot_vars}'
+setenv keelboot_save 'env export -c -s 0x1000 0x40300000 ${keelboot_vars} && run keelboot_put'
 setenv keelboot_put 'fatwrite virtio 0:5 0x40300000 env 0x1000'
 """
 SLOW = 300      # seconds: the firmware is emulated, too
@@ -26,11 +27,11 @@ GARBAGE = b"no kernel " * 1000
 pytestmark = pytest.mark.skipif(not UBOOT.is_file(), reason="package u-boot-qemu is not installed")
 
 
-def machine(bench, *, kernel_b=None, initrd_b=None) -> tuple:
+def machine(bench, *, kernel_b=None, initrd_b=None, **variables) -> tuple:
     """The machine, switched off, and its disk: b is to be started once."""
     kernel, initrd = bench.device.kernel.bzimage, bench.initramfs()
     esp = {"boot.scr": kbloader.uboot_script(WORDS, KEPT),
-           "env": kbloader.uboot_copy(keelboot_default="a", keelboot_once="b")}
+           "env": kbloader.uboot_copy(**{"keelboot_default": "a", **(variables or {"keelboot_once": "b"})})}
     disk = bench.disk("1.0", extra=[
         ("esp", "64M", Vfat(esp), "esp"), ("boot-a", "128M", Vfat(kbloader.pair(kernel, initrd, "Image"))),
         ("boot-b", "128M", Vfat(kbloader.pair(kernel_b or kernel, initrd_b or initrd, "Image")))])
@@ -45,7 +46,7 @@ def kept(bench, disk) -> bytes:
 
 
 def pair_of(bench, vm) -> str:
-    """Whose pair runs, by the kernel's command line."""
+    """Whose pair runs, by the kernel's command line, and how it was started."""
     bench.up(vm, "1.0", "a", SLOW)
     words = bench.ask(vm, "cat /proc/cmdline").split()
     return next(word.partition("=")[2] for word in words if word.startswith("keelboot.pair="))
@@ -54,11 +55,11 @@ def pair_of(bench, vm) -> str:
 def test_once_is_started_once_and_then_the_default(bench):
     vm, disk = machine(bench)
     with vm:
-        assert pair_of(bench, vm) == "b"
+        assert pair_of(bench, vm) == "b,once"
         assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a")
         vm.send("reboot -f")
         vm.wait_reset()
-        assert pair_of(bench, vm) == "a"
+        assert pair_of(bench, vm) == "a,counted"
 
 
 def test_kernel_that_cannot_be_loaded_falls_back_at_once(bench):
@@ -74,4 +75,15 @@ def test_kernel_that_panics_falls_back_by_a_reset(bench):
     with vm:
         vm.expect("Kernel panic", SLOW)
         vm.wait_reset()
-        assert pair_of(bench, vm) == "a"
+        assert pair_of(bench, vm) == "a,counted"
+
+
+def test_default_that_nobody_answers_is_left_after_its_starts(bench):
+    vm, disk = machine(bench, keelboot_starts="11")
+    with vm:
+        assert pair_of(bench, vm) == "a,counted"
+        assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a", keelboot_starts="111")
+        vm.send("reboot -f")
+        vm.expect("the pair of slot a did not come up: another one is started", SLOW)
+        assert pair_of(bench, vm) == "b,instead"
+        assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a")

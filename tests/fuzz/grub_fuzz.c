@@ -21,7 +21,7 @@ static void check_choice(const uint8_t *block)
 	struct loader_choice c;
 
 	if (loader_block_read(&l, block, &c) == KB_OK)
-		FUZZ_CHECK(is_slot(c.preset) && is_slot(c.once));
+		FUZZ_CHECK(is_slot(c.preset) && is_slot(c.once) && c.starts <= LOADER_STARTS_MAX);
 	else
 		FUZZ_CHECK(fuzz_printable(l.why, sizeof(l.why)) && l.why[0] != '\0');
 }
@@ -39,7 +39,7 @@ static void check_set(uint8_t *block, const struct loader_choice *want)
 	FUZZ_CHECK(memcmp(before + LOADER_BLOCK_SECTOR, block + LOADER_BLOCK_SECTOR,
 			  LOADER_BLOCK - LOADER_BLOCK_SECTOR) == 0);
 	FUZZ_CHECK(loader_block_read(&l, block, &is) == KB_OK);
-	FUZZ_CHECK(is.preset == want->preset && is.once == want->once);
+	FUZZ_CHECK(is.preset == want->preset && is.once == want->once && is.starts == want->starts);
 }
 
 void fuzz_one(const uint8_t *data, size_t size)
@@ -48,7 +48,8 @@ void fuzz_one(const uint8_t *data, size_t size)
 	struct fuzz_in in = { data, size };
 	uint8_t how = fuzz_u8(&in);
 	size_t head = how & 0x80 ? 0 : sizeof(HEADER) - 1;
-	struct loader_choice want = { (int8_t)(how % 8), (int8_t)(how / 8 % 8 - 1) };
+	struct loader_choice want = { (int8_t)(how % 8), (int8_t)(how / 8 % 8 - 1),
+				      (uint8_t)(how % (LOADER_STARTS_MAX + 1)) };
 
 	memset(block, '#', sizeof(block));
 	memcpy(block, HEADER, head);

@@ -38,7 +38,7 @@ import report
 from basis import basis
 from private_tree import ROOT, WORK, Red, Tree, check_green, digest, failed_cases, is_green, last_words, prepare
 
-QUICK = "sim/selector_sim --small"
+QUICK = "sim/selector_sim --small --stop"
 # Their cases are stories, each of which can be run alone.
 STORIES = ("sim/powercut_sim", "sim/ioerr_sim", "sim/datacut_sim")
 HOURS = "sim/powercut_sim"  # its heavy stories take so long where nothing is wrong: they are `make powercut`'s

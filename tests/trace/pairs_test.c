@@ -91,6 +91,49 @@ TEST(healthy_boot_asks_the_loader_nothing_and_writes_nothing)
 	assert_absent("write " STATE_DEV);
 }
 
+TEST(loader_that_counts_starts_hears_that_this_one_came_up)
+{
+	machine.cmdline = "keelboot.pair=a,counted\n";
+	machine_put(machine_good());
+	loader_says("came-up", "default=a once=-\n", 0);
+	machine_boots_as("pair_answers_the_count", 'a');
+	assert_once(ASKS "came-up");
+	assert_order(ASKS "came-up", "mount " SLOT_A_DEV);
+	assert_absent("write " STATE_DEV);
+}
+
+TEST(loader_that_cannot_be_answered_is_told_of)
+{
+	machine.cmdline = "keelboot.pair=a,counted\n";
+	machine_put(machine_good());
+	loader_says("came-up", "/dev/vda7: read-only\n", 1);
+	machine_boots('a');
+	machine_told("{\"id\":\"loader\",\"text\":\"it counts the starts of this kernel");
+}
+
+/* The preset is b, a good slot, and its kernel rotted: three starts, then a's. */
+TEST(preset_that_did_not_come_up_is_replaced_before_it_is_asked_for_again)
+{
+	struct state s = machine_good();
+
+	s.pref = 1;
+	machine_put(s);
+	machine.cmdline = "keelboot.pair=a,instead\n";
+	loader_says("default", "default=a once=-\n", 0);
+	loader_obeys();
+	machine_reboots_as("pair_instead_of_the_preset");
+	assert_order(ASKS "default a", ASKS "once b");
+
+	for (unsigned i = 1; i < STATE_STREAK_LIMIT; i++) {
+		starts("keelboot.pair=a\n");
+		loader_obeys();
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	}
+	starts("keelboot.pair=a\n");
+	machine_boots('a');
+	machine_told("\"reason\":\"b: its kernel did not come up");
+}
+
 TEST(kernel_that_does_not_come_up_costs_a_try_each_time)
 {
 	machine_put(handed(2));
@@ -230,6 +273,7 @@ TEST(without_a_word_of_the_loader_no_trial_is_booted_while_a_good_slot_mounts)
 	assert_absent("spawn " LOADER);
 	assert_absent("spawn " APPLY);
 	machine_told("{\"id\":\"loader\",\"text\":\"it does not say whose kernel runs");
+	machine_told("\"reason\":\"b: on trial, and nobody says whose kernel runs\"");
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "pair -\n"));
 }

@@ -100,6 +100,22 @@ TEST(slots_are_a_to_h)
 	}
 }
 
+TEST(pair_says_how_it_was_started)
+{
+	parse("keelboot.pair=b", 0);
+	EQUAL((c.pair, 1), (c.start, CMDLINE_START_PLAIN));
+	parse("keelboot.pair=h,counted", 0);
+	EQUAL((c.pair, 7), (c.start, CMDLINE_START_COUNTED));
+	parse("keelboot.pair=a,instead", 0);
+	EQUAL((c.pair, 0), (c.start, CMDLINE_START_INSTEAD));
+	parse("keelboot.pair=a,once", 0);
+	EQUAL((c.pair, 0), (c.start, CMDLINE_START_ONCE));
+	parse("keelboot.pair=a,counted keelboot.pair=a,", 1);
+	EQUAL((c.pair, -1), (c.start, CMDLINE_START_PLAIN));
+	parse("keelboot.pair=i,counted keelboot.pair=,counted keelboot.pair", 3);
+	EQUAL((c.pair, -1), (c.start, CMDLINE_START_PLAIN));
+}
+
 TEST(media_are_a_list)
 {
 	parse("keelboot.sources=none", 0);

@@ -27,7 +27,7 @@ static enum kb_err read_text(const char *text)
 
 static enum kb_err set_choice(int preset, int once)
 {
-	const struct loader_choice want = { (int8_t)preset, (int8_t)once };
+	const struct loader_choice want = { (int8_t)preset, (int8_t)once, 0 };
 
 	return loader_block_set(&l, block, &want);
 }
@@ -90,6 +90,24 @@ TEST(both_words_are_set_and_other_lines_stay)
 		     "keelboot_default=b\n");
 	OK(loader_block_read(&l, block, &c));
 	EQUAL((c.preset, 1), (c.once, 0));
+}
+
+TEST(starts_are_counted_by_ones_and_have_no_line_when_there_are_none)
+{
+	const struct loader_choice two = { 0, STATE_NONE, 2 };
+
+	OK(read_text(HEADER "keelboot_starts=111\nkeelboot_default=b\n"));
+	EQUAL((c.preset, 1), (c.starts, 3));
+	OK(loader_block_set(&l, block, &two));
+	holds(HEADER "keelboot_starts=11\nkeelboot_default=a\nkeelboot_once=\n");
+	OK(set_choice(0, 1));
+	holds(HEADER "keelboot_default=a\nkeelboot_once=b\n");
+	OK(loader_block_set(&l, block, &two));
+	holds(HEADER "keelboot_default=a\nkeelboot_once=\nkeelboot_starts=11\n");
+	FAILS(read_text(HEADER "keelboot_starts=12\n"), KB_EFORMAT);
+	EQUAL((l.why, "/dev/vda5: keelboot_starts=12: expected a 1 for each start"));
+	FAILS(read_text(HEADER "keelboot_starts=1111111111\n"), KB_EFORMAT);
+	EQUAL((l.why, "/dev/vda5: keelboot_starts=1111111111: expected a 1 for each start"));
 }
 
 TEST(what_is_no_block_is_refused)

@@ -85,7 +85,7 @@ static void tear_down(void)
 
 static enum kb_err set_choice(struct bdev *dev, int preset, int once)
 {
-	const struct loader_choice want = { (int8_t)preset, (int8_t)once };
+	const struct loader_choice want = { (int8_t)preset, (int8_t)once, 0 };
 
 	return loader_grub_write_to(&l, dev, &want);
 }
@@ -267,6 +267,22 @@ TEST_WITH(preset_clears_once, make_partition, remove_partition)
 	OK(loader_set_preset(&l, 1));
 	OK(loader_read(&l, &c));
 	EQUAL((c.preset, 1), (c.once, STATE_NONE));
+}
+
+TEST_WITH(starts_of_a_preset_are_none_of_the_next_ones, make_partition, remove_partition)
+{
+	put_block(HEADER "keelboot_default=a\nkeelboot_starts=111\n");
+	folder_bytes("dev/vda5", bytes, sizeof(bytes));
+	OK(loader_set_once(&l, 1));
+	OK(loader_read(&l, &c));
+	EQUAL((c.starts, 3), (c.once, 1));
+	OK(loader_came_up(&l));
+	OK(loader_read(&l, &c));
+	EQUAL((c.starts, 0), (c.preset, 0), (c.once, 1));
+	folder_bytes("dev/vda5", bytes, sizeof(bytes));
+	OK(loader_set_preset(&l, 1));
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, 1), (c.starts, 0));
 }
 
 TEST_WITH(once_is_not_set_where_nothing_good_would_follow, make_partition, remove_partition)
