@@ -110,15 +110,18 @@ OF_OVERLAY  := initramfs/overlay lib
 OF_DATA     := initramfs/data update/wire selector lib
 OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/check cli/state cli/failure cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/data initramfs/watchdog initramfs/prober $(OF_UPDATE)
 OF_LIBRARY  := libkeelboot
-FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
-MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c cli/main.c
+OF_FLEET    := fleet libkeelboot lib
+FOLDERS     := $(sort $(OF_LIBRARY) $(OF_FLEET) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
+MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c fleet/fleet_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_efivar.c lib/os_file.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 LEAN    := initramfs/helper/algorithms.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 # Before the archives, they take the place of what wants the compressors.
 WITHOUT := update/bundle/manifest_forms_none.c update/decoder/remake_none.c
-LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(WITHOUT),$(SRC))
+# It wants libcurl, which not each machine has that builds the rest: a program and tests of its own.
+FLEETSRC := $(filter-out $(MAINS),$(wildcard fleet/*.c))
+LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(WITHOUT) $(FLEETSRC),$(SRC))
 obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
 PLAIN   := $(if $(filter yes,$(RECOMPRESS)),,$(call obj,$(WITHOUT)))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
@@ -130,6 +133,9 @@ ABI     := 0.0
 SONAME  := libkeelboot.so.$(firstword $(subst ., ,$(ABI)))
 LIBRARY := $(B)/libkeelboot.so.$(ABI) $(call archive,$(OF_LIBRARY))
 PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot-data $(B)/keelboot
+# keelboot-fleet talks to servers: its libraries are the distribution's, which keeps them mended. FLEET=no: it is not built.
+FLEET   := $(if $(CROSS_COMPILE)$(DYNAMIC)$(MUSL),no,yes)
+PROGS   += $(if $(filter yes,$(FLEET)),$(B)/keelboot-fleet)
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
 # pkg-config is asked; where it does not know the module, the library alone has to do.
@@ -144,6 +150,7 @@ PACKERS := $(call libs_of,liblzma,-llzma) $(call libs_of,liblz4,-llz4) $(call li
 UBOOT   := $(call libs_of,libubootenv,-lubootenv -lz) $(shell $(PKG_CONFIG) --static --libs yaml-0.1 2>/dev/null)
 HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
+CURL        := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
 JSON        := $(or $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null),-ljson-c)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
@@ -169,7 +176,7 @@ $(O)/obj/%.o: %.c | $(KERNEL_HEADERS)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define archive_rule
-$(call archive,$(1)): $(call obj,$(filter $(wildcard $(1)/*.c),$(LIBSRC)))
+$(call archive,$(1)): $(call obj,$(filter $(wildcard $(1)/*.c),$(LIBSRC) $(FLEETSRC)))
 	@mkdir -p $$(@D)
 	$$(call step,AR)
 	$$(Q)rm -f $$@ && $$(AR) rcsD $$@ $$^
@@ -225,6 +232,11 @@ $(B)/keelboot-data: $(O)/obj/initramfs/data/data_main.o $(call archive,$(OF_DATA
 $(B)/keelboot: $(O)/obj/cli/main.o $(PLAIN) $(call archive,$(OF_COMMAND)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(CLI_LIBS))
+
+FLEET_LINK = $(CC) -pie $(filter-out $(STATIC),$(LDFLAGS)) -o $@ $(1) $(CURL) $(JSON) -Wl,-Bstatic -linih -Wl,-Bdynamic
+$(B)/keelboot-fleet: $(O)/obj/fleet/fleet_main.o $(call archive,$(OF_FLEET)) $(LIBREAL)
+	$(call step,LD)
+	$(Q)$(call FLEET_LINK,$^ $(call archive,lib))
 
 # In the process of another: at any place, and nothing of it is seen but what keelboot.h declares.
 $(call obj,$(wildcard libkeelboot/*.c)): HARDEN += -fPIC -fvisibility=hidden
@@ -310,16 +322,22 @@ $(DATACUT): $(call obj,$(wildcard tests/sim/datacut_*.c) $(SIMBASE)) $(LIBKB) $(
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
+FLEETTESTS := $(if $(filter yes,$(FLEET)),$(patsubst tests/fleet/%.c,$(B)/tests/fleet/%,$(sort $(wildcard tests/fleet/*_test.c))))
+$(FLEETTESTS): $(B)/tests/fleet/%: $(O)/obj/tests/fleet/%.o $(FILTER) $(call archive,$(OF_FLEET)) $(LIBREAL)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(call archive,lib) $(CURL) $(TEST_LIBS)
+
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c tests/fleet/*.c)))
 
 -include tests/hostile/hostile.mk
 
-tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) ## build all test programs
+tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) $(FLEETTESTS) ## build all test programs
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 test-programs)
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory DYNAMIC=1 all)
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory RECOMPRESS=yes all)
 
-test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
+test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) $(FLEETTESTS)
 
 unit-programs: $(UNIT) $(TRACE)
 
