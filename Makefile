@@ -164,7 +164,7 @@ ifdef MUSL
 PROGS    := $(B)/keelboot-guardian $(B)/keelboot-overlay
 endif
 
-all: $(PROGS) $(if $(SAN)$(DYNAMIC)$(MUSL),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(MUSL)$(CROSS_COMPILE),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data and keelboot
+all: $(PROGS) $(if $(SAN)$(DYNAMIC)$(MUSL),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(MUSL)$(CROSS_COMPILE),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data, keelboot and keelboot-fleet
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -520,11 +520,12 @@ MANPAGES   := $(wildcard docs/man/*.[13578])
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-image-test.1 keelboot-key.1 keelboot-mkinitramfs.8)
 BOOTPAGES  := docs/man/keelboot-select.8
 DEVPAGES   := docs/man/keelboot.3
+FLEETPAGES := docs/man/keelboot-fleet.8
 LIBFOLDERS := checks dynamic health mkinitramfs.d qemu
 pages       = for page in $(1); do \
 	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
 
-install: install-device install-host install-library install-dev ## install all below DESTDIR and PREFIX (default /usr)
+install: install-device install-host install-library install-dev $(if $(filter yes,$(FLEET)),install-fleet) ## install all below DESTDIR and PREFIX (default /usr)
 
 install-both: all
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)
@@ -535,7 +536,7 @@ install-both: all
 	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
 	$(INSTALL) -D -m 644 cli/completion.zsh $(DESTDIR)$(ZSHDIR)/_keelboot
 	$(INSTALL) -D -m 644 cli/completion.fish $(DESTDIR)$(FISHDIR)/keelboot.fish
-	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES) $(DEVPAGES),$(MANPAGES)))
+	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES) $(DEVPAGES) $(FLEETPAGES),$(MANPAGES)))
 
 # What `systemctl preset` would do, which a build host may not have (ENABLE=no: a package does it). $(1): with $folder and $unit.
 for-each-link = for unit in hooks/system/*.service; do \
@@ -553,6 +554,12 @@ install-device: install-both ## install what a device's root needs: the command,
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/system/*.service
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system-preset hooks/system/*.preset
 	@$(if $(filter no,$(ENABLE)),:,$(call for-each-link,mkdir -p $$folder && ln -sf $(PREFIX)/lib/systemd/system/$${unit##*/} $$folder/))
+
+install-fleet: all ## install keelboot-fleet, which asks a server for updates, and its units
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL_PROGRAM) $(B)/keelboot-fleet $(DESTDIR)$(PREFIX)/bin/keelboot-fleet
+	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/fleet/*.service hooks/fleet/*.timer
+	@$(call pages,$(FLEETPAGES))
 
 # Below PREFIX; where Debian's packages have it, by LIBARCH=lib/x86_64-linux-gnu.
 LIBARCH := lib
@@ -630,7 +637,7 @@ install-host: install-both ## install what a build host needs: also mkinitramfs,
 	@$(call pages,$(HOSTPAGES))
 
 install-strip: ## install all, without symbols (STRIP= of another machine); so install-device-strip, install-host-strip
-install-strip install-device-strip install-host-strip:
+install-strip install-device-strip install-host-strip install-fleet-strip:
 	@$(MAKE) --no-print-directory $(@:-strip=) \
 		INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s --strip-program=$(STRIP)'
 
@@ -645,11 +652,11 @@ deb: ## build the Debian packages into build/deb
 .PHONY: deb
 
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
-	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
+	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot-fleet $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-data keelboot-pkcs11 mkinitramfs)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init pack.sh modules.awk drivers.awk say-missing dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
-	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/*))) \
+	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/* hooks/fleet/*))) \
 		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system-preset/,$(notdir $(wildcard hooks/system/*.preset))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
 	@$(call for-each-link,rm -f $$folder/$${unit##*/}; rmdir $$folder 2>/dev/null || true)
@@ -673,6 +680,6 @@ clean: ## remove what was built (kernels, libraries of other processors, Debian 
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean
-.PHONY: install-both install-device install-host install-library install-dev install-strip install-device-strip install-host-strip
+.PHONY: install-both install-device install-host install-library install-dev install-fleet install-strip install-device-strip install-host-strip install-fleet-strip
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

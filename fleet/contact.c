@@ -76,7 +76,7 @@ static bool look_at_device(struct contact *c)
 		judge_action(c);
 		return true;
 	}
-	log_err("this device is asked about nothing: %s", why);
+	log_err("nothing is fetched, since the state of this device is not known: %s", why);
 	c->failed = true;
 	return false;
 }
@@ -109,7 +109,13 @@ static bool undo(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 {
 	if (c->a.phase != ACTION_STAGED || strcmp(c->facts.staged, c->a.release) != 0)
 		return true;
-	return facts_unstage(c->kb, why) <= FACTS_OK || strstr(why, "nothing is staged") != NULL;
+	switch (facts_unstage(c->kb, why)) {
+	case FACTS_OK:
+	case FACTS_NOTHING:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Ours, in the phase that decides. */
@@ -162,7 +168,7 @@ static void notice_withdrawal(struct contact *c, const struct ddi_poll *p)
 {
 	if (p->deployment[0] == '\0' && p->confirmation[0] == '\0' && p->cancel[0] == '\0' &&
 	    (c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED) && !c->dry_run)
-		forget(c, "the server does not offer it any more");
+		forget(c, "is over on the server");
 }
 
 static void work(struct contact *c, const struct ddi_poll *p)

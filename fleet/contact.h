@@ -8,6 +8,8 @@
 
 struct contact {
 	const struct conf *conf;
+	/* folder of the public keys */
+	char keys[FILES_PATH_MAX + 1];
 	struct keelboot *kb;
 	struct client client;
 	/* nothing is written, fetched, staged or answered */

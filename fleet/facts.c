@@ -136,12 +136,17 @@ const struct facts_slot *facts_slot_of(const struct facts *f, const char *releas
 
 /* ---------------------------------------------------------------- bundles */
 
-int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1])
+int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
+		  unsigned required, char why[FACTS_TEXT_MAX + 1])
 {
-	const char *const words[] = { "bundle", "inspect", "--json", path, NULL };
+	char number[16];
+	const char *const words[] = { "bundle", "inspect", "--json", "--keys", keys, "--signatures-required", number,
+				      path, NULL };
 	json_object *o;
-	int code = ask(kb, words, ASK_TIMEOUT_S, &o);
+	int code;
 
+	snprintf(number, sizeof(number), "%u", required);
+	code = ask(kb, words, ASK_TIMEOUT_S, &o);
 	memset(b, 0, sizeof(*b));
 	if (code == FACTS_OK) {
 		PUT_TEXT(b->release, o, "release");

@@ -34,7 +34,7 @@ struct facts {
 	char boot_reason[FACTS_TEXT_MAX + 1];
 };
 
-/* A bundle, as it says itself: nobody has checked the signature yet. */
+/* What a bundle holds. */
 struct facts_bundle {
 	char release[ACTION_RELEASE_LEN + 1], version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence;
@@ -58,8 +58,10 @@ const struct facts_slot *facts_booted(const struct facts *f);
 /* The slot with this release; NULL: none has it. */
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
 
-/* A facts_exit, or -1; why has a text then. */
-int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1]);
+/* A facts_exit, or -1; why has a text then. The keys in a folder, so many of which must have signed, come before
+ * anything that the bundle says. */
+int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
+		  unsigned required, char why[FACTS_TEXT_MAX + 1]);
 int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1]);
 int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
 

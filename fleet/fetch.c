@@ -116,7 +116,9 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 	/* What is here is no beginning of what it has. */
 	if (answer->status == 416)
 		d->a->etag[0] = '\0';
-	return whole && (answer->status == 404 || answer->status == 410) ? FETCH_NEVER : FETCH_LATER;
+	if (!whole || answer->status < 400 || answer->status > 499 || answer->status == 416 || answer->status == 429)
+		return FETCH_LATER;
+	return answer->status == 404 || answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
 }
 
 /* cut: the connection ended before the answer did. */

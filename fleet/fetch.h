@@ -6,9 +6,10 @@
 #include "fleet/http.h"
 
 enum fetch_end {
-	FETCH_WHOLE, /* it is here, of the size that was announced */
-	FETCH_LATER, /* another contact may bring more */
-	FETCH_NEVER, /* the answer is one that no retry mends */
+	FETCH_WHOLE,   /* it is here, of the size that was announced */
+	FETCH_LATER,   /* another contact may bring more */
+	FETCH_REFUSED, /* a person must do something, and may */
+	FETCH_NEVER,   /* the answer is one that no retry mends */
 };
 
 /* a: the action, whose name, size, digest and etag say what is here; it is saved as they change. why: for a person,

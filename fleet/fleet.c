@@ -3,26 +3,16 @@
 
 #include "fleet/polling.h"
 #include "lib/bytes.h"
-#include "lib/log.h"
 #include "lib/os.h"
 
 #include <inttypes.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_NOTHING = 2, EXIT_REBOOT = 4, EXIT_BUSY = 7 };
-
-static volatile sig_atomic_t stopped;
-
-static void take_signal(int sig)
-{
-	(void)sig;
-	stopped = 1;
-}
 
 int fleet_once(struct contact *c)
 {
@@ -41,44 +31,32 @@ int fleet_once(struct contact *c)
 
 static void wait_for(unsigned seconds)
 {
-	struct timespec left = { .tv_sec = seconds };
-
 	contact_print("Next contact in %u s.", seconds);
 	/* What libcurl and json-c used is not needed for minutes. */
 	malloc_trim(0);
-	if (!stopped)
-		(void)!nanosleep(&left, NULL);
+	while (seconds > 0)
+		seconds = sleep(seconds);
 }
 
-/* Ended by a signal, which must not come between the look at `stopped` and the sleep. */
-static void catch_signals(void)
-{
-	struct sigaction a = { .sa_handler = take_signal };
-
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGINT, &a, NULL);
-}
-
-int fleet_run(struct contact *c, bool now)
+/* A signal ends it wherever it is: what a power cut leaves, any end may leave. */
+void fleet_run(struct contact *c, bool now)
 {
 	const char *id = client_id(&c->client);
-	struct polling p = { .sleep_s = c->conf->fleet_poll_s, .n = os_now_ms(),
+	struct polling p = { .sleep_s = c->conf->fleet_poll_s,
+			     .n = os_now_ms(),
 			     .seed = bytes_hash(BYTES_HASH_START, id, strlen(id)) };
 
-	catch_signals();
 	if (!now)
 		wait_for(polling_first(&p));
-	while (!stopped) {
+	for (;;) {
 		bool ran = contact_run(c) == KB_OK;
 
 		p.failures = ran && !c->failed ? 0 : p.failures + 1;
 		p.sleep_s = ran && c->sleep_s > 0 ? c->sleep_s : c->conf->fleet_poll_s;
 		p.retry_after_s = ran ? c->retry_after_s : 0;
 		p.n++;
-		if (!stopped)
-			wait_for(polling_wait(&p));
+		wait_for(polling_wait(&p));
 	}
-	return EXIT_OK;
 }
 
 /* ---------------------------------------------------------------- status */

@@ -7,6 +7,6 @@
 /* One contact; an exit code of keelboot(1). */
 int fleet_once(struct contact *c);
 /* Contacts until a signal comes. now: the first one at once. */
-int fleet_run(struct contact *c, bool now);
+_Noreturn void fleet_run(struct contact *c, bool now);
 /* How the action stands, from the record alone. */
 int fleet_status(const struct conf *conf, bool json);

@@ -134,6 +134,7 @@ static enum kb_err set_options(struct keelboot *kb, const struct call *c)
 static int run_call(const struct call *c)
 {
 	contact.conf = &conf;
+	snprintf(contact.keys, sizeof(contact.keys), "%s%s", c->conf_root, conf.keyring);
 	contact.dry_run = c->dry_run;
 	if (strcmp(c->verb, "status") == 0)
 		return fleet_status(&conf, c->json);
@@ -148,7 +149,9 @@ static int run_call(const struct call *c)
 		log_err("--keelboot: expected an absolute path; and not more than 60 options of keelboot");
 		return EXIT_USAGE;
 	}
-	return strcmp(c->verb, "once") == 0 ? fleet_once(&contact) : fleet_run(&contact, c->now);
+	if (strcmp(c->verb, "run") == 0)
+		fleet_run(&contact, c->now);
+	return fleet_once(&contact);
 }
 
 int main(int argc, char **argv)

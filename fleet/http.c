@@ -215,6 +215,14 @@ static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
 	return false;
 }
 
+static bool take_redirect(struct http_answer *a, const char *where, char next[URL_MAX + 1])
+{
+	if (snprintf(next, URL_MAX + 1, "%s", where) <= URL_MAX)
+		return true;
+	set_error(a, "the server redirects to an address that is too long");
+	return false;
+}
+
 /* next: where it redirects to, or "". */
 static bool run_once(const struct http_config *c, const struct http_request *r, const char *url,
 		     struct http_answer *a, char next[URL_MAX + 1])
@@ -240,7 +248,7 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 	whole = finish(&t, curl_easy_perform(t.curl), curl_says);
 	if (whole && a->status >= 300 && a->status <= 399 && a->status != 304 &&
 	    curl_easy_getinfo(t.curl, CURLINFO_REDIRECT_URL, &where) == CURLE_OK && where != NULL)
-		snprintf(next, URL_MAX + 1, "%s", where);
+		whole = take_redirect(a, where, next);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(t.curl);
 	return whole;

@@ -22,14 +22,14 @@ static void set_phase(struct contact *c, enum action_phase phase, const char *wh
 }
 
 /* Something did not work now: it is tried again, but not for all time. */
-static void count_try(struct contact *c, const char *what, const char *why)
+static void count_try(struct contact *c, const char *what, const char *why, unsigned max)
 {
 	char text[ACTION_WHY_MAX + 1];
 
 	c->failed = true;
 	snprintf(text, sizeof(text), "%s: %.300s", what, why);
 	log_warn("action %s: %s", c->a.id, text);
-	if (++c->a.tries >= ACTION_TRIES_MAX)
+	if (++c->a.tries >= max)
 		set_phase(c, ACTION_FAILED, text);
 	else
 		contact_save(c);
@@ -90,7 +90,7 @@ static void take_result(struct contact *c, int code, const char *why)
 		set_phase(c, ACTION_FAILED, text);
 		break;
 	default:
-		count_try(c, "not staged", why);
+		count_try(c, "not staged", why, ACTION_TRIES_MAX);
 		break;
 	}
 }
@@ -99,14 +99,14 @@ static void stage_bundle(struct contact *c)
 {
 	struct facts_bundle b;
 	char why[FACTS_TEXT_MAX + 1] = "";
-	int code = facts_inspect(&b, c->kb, c->files.bundle, why);
+	int code = facts_inspect(&b, c->kb, c->files.bundle, c->keys, c->conf->signatures_required, why);
 
 	if (code == FACTS_VERIFY || code == FACTS_INCOMPATIBLE) {
 		take_damaged(c, why);
 		return;
 	}
 	if (code != FACTS_OK) {
-		count_try(c, "cannot be read", why);
+		count_try(c, "cannot be read", why, ACTION_TRIES_MAX);
 		return;
 	}
 	memcpy(c->a.release, b.release, sizeof(c->a.release));
@@ -140,16 +140,18 @@ static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 {
 	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
 	uint64_t before = files_bundle_size(&c->files), wait = 0;
+	enum fetch_end end = fetch_bundle(&c->files, &c->client.http, &c->a, d, why, &wait);
 
-	switch (fetch_bundle(&c->files, &c->client.http, &c->a, d, why, &wait)) {
+	switch (end) {
 	case FETCH_WHOLE:
 		take_whole(c, d);
 		break;
 	case FETCH_LATER:
+	case FETCH_REFUSED:
 		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
 		if (files_bundle_size(&c->files) > before)
 			c->a.tries = 0;
-		count_try(c, "not fetched", why);
+		count_try(c, "not fetched", why, end == FETCH_LATER ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;
 	case FETCH_NEVER:
 		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, why);

@@ -138,6 +138,8 @@ enum { VERSION, SEQUENCE, SLOT, STATE, COMPATIBLE, REASON, PROGRAM, ATTRIBUTES }
 struct attributes {
 	const char *pair[ATTRIBUTES][2];
 	char sequence[24];
+	/* hawkBit's bound of a value */
+	char reason[128];
 };
 
 static void collect(struct attributes *t, const struct facts *f)
@@ -159,7 +161,8 @@ static void collect(struct attributes *t, const struct facts *f)
 	t->pair[SLOT][1] = f->booted;
 	t->pair[STATE][1] = s->state;
 	t->pair[COMPATIBLE][1] = f->compatible;
-	t->pair[REASON][1] = f->boot_reason;
+	snprintf(t->reason, sizeof(t->reason), "%.127s", f->boot_reason);
+	t->pair[REASON][1] = t->reason;
 	t->pair[PROGRAM][1] = KB_VERSION;
 }
 
