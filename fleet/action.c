@@ -9,7 +9,7 @@
 #define SCHEMA 1
 
 static const char *const names[ACTION_PHASES] = {
-	[ACTION_NONE] = "none",	  [ACTION_SEEN] = "seen",   [ACTION_FETCHED] = "fetched",
+	[ACTION_NONE] = "none",	    [ACTION_SEEN] = "seen",   [ACTION_FETCHED] = "fetched",
 	[ACTION_STAGED] = "staged", [ACTION_TRIAL] = "trial", [ACTION_GOOD] = "good",
 	[ACTION_FAILED] = "failed",
 };
@@ -53,16 +53,29 @@ static const struct field {
 	/* of a text, with its end; 0: a number */
 	size_t size;
 } fields[] = {
-#define TEXT(key, member) { key, offsetof(struct action, member), sizeof(((struct action *)0)->member) }
-#define NUMBER(key, member) { key, offsetof(struct action, member), 0 }
-	TEXT("id", id),		      TEXT("name", name),
-	NUMBER("size", size),	      TEXT("digest", digest),
-	TEXT("etag", etag),	      NUMBER("tries", tries),
-	NUMBER("anew", anew),	      NUMBER("only_download", only_download),
+#define TEXT(key, member)                                                                  \
+	{                                                                                  \
+		key, offsetof(struct action, member), sizeof(((struct action *)0)->member) \
+	}
+#define NUMBER(key, member)                             \
+	{                                               \
+		key, offsetof(struct action, member), 0 \
+	}
+	TEXT("id", id),
+	TEXT("name", name),
+	NUMBER("size", size),
+	TEXT("digest", digest),
+	TEXT("etag", etag),
+	NUMBER("tries", tries),
+	NUMBER("anew", anew),
+	NUMBER("only_download", only_download),
 	NUMBER("rejected", rejected),
-	TEXT("release", release),     TEXT("version", version),
-	NUMBER("sequence", sequence), TEXT("why", why),
-	NUMBER("attributes", attributes), TEXT("installed", installed),
+	TEXT("release", release),
+	TEXT("version", version),
+	NUMBER("sequence", sequence),
+	TEXT("why", why),
+	NUMBER("attributes", attributes),
+	TEXT("installed", installed),
 };
 
 static bool read_phase(json_object *o, const char *key, enum action_phase *phase)
@@ -135,7 +148,8 @@ char *action_write(const struct action *a)
 	}
 	json_object_object_add(o, "phase", json_object_new_string(names[a->phase]));
 	json_object_object_add(o, "reported", json_object_new_string(names[a->reported]));
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
 	/* bound: the texts of a struct action, escaped: ACTION_TEXT_MAX */
 	copy = text != NULL ? strdup(text) : NULL;
 	json_object_put(o);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What becomes of an action of the server, from the first sight to the answer that closes it. It is kept as JSON in
- * a file of the data partition, which a power cut leaves as it was or as it is to be. What cannot be read counts as
- * none: the server offers its action again.
+ * What becomes of an action of the server, from the first sight to the answer that closes it. It is
+ * kept as JSON in a file of the data partition, which a power cut leaves as it was or as it is to
+ * be. What cannot be read counts as none: the server offers its action again.
  */
 #pragma once
 
@@ -13,7 +13,8 @@
 #define ACTION_RELEASE_LEN 64 /* hexadecimal digits */
 #define ACTION_WHY_MAX	   480
 #define ACTION_TEXT_MAX	   16384u
-#define ACTION_TRIES_MAX   8   /* contacts in a row that are refused something, until it is given up */
+#define ACTION_TRIES_MAX   8 /* contacts in a row that are refused something, until it is given up \
+			      */
 #define ACTION_WAITS_MAX   288 /* that bring nothing: a day of one each five minutes */
 
 /* In this order; names of it are in the file. */
@@ -34,15 +35,18 @@ struct action {
 	enum action_phase phase;
 	/* the last one that the server took; ACTION_NONE: none */
 	enum action_phase reported;
-	/* what the server calls the bundle; its size and digest tell whether a file that is here is that one */
+	/* what the server calls the bundle; its size and digest tell whether a file that is here is
+	 * that one */
 	char name[DDI_NAME_MAX + 1];
 	uint64_t size;
 	char digest[DDI_DIGEST_LEN + 1];
 	/* of the file that is here, or a part of it; "": it cannot be resumed */
 	char etag[HTTP_ETAG_MAX + 1];
-	/* contacts at which it could not be fetched or staged; whether it was fetched anew after it was found damaged */
+	/* contacts at which it could not be fetched or staged; whether it was fetched anew after it
+	 * was found damaged */
 	uint64_t tries, anew;
-	/* the server wants nothing but the download; it was answered that it is too late to cancel */
+	/* the server wants nothing but the download; it was answered that it is too late to cancel
+	 */
 	uint64_t only_download, rejected;
 	/* what the bundle holds, as it says itself; "" before it was read */
 	char release[ACTION_RELEASE_LEN + 1];

@@ -39,7 +39,7 @@ static enum kb_err read_token(struct client *c, const struct conf *conf)
 	const char *kind = conf->fleet_token_file[0] != '\0' ? "TargetToken" : "GatewayToken";
 	const char *key = conf->fleet_token_file[0] != '\0' ? "token-file" : "gateway-token-file";
 	const char *path = conf->fleet_token_file[0] != '\0' ? conf->fleet_token_file
-							      : conf->fleet_gateway_token_file;
+							     : conf->fleet_gateway_token_file;
 	char token[CLIENT_TOKEN_MAX + 1];
 
 	c->authorization[0] = '\0';
@@ -135,7 +135,8 @@ static bool take_text(void *data, struct http_answer *a, const void *bytes, size
 	struct client *c = data;
 
 	if (len > STRICT_MAX - c->len) {
-		snprintf(a->error, sizeof(a->error), "an answer of more than %u KiB", STRICT_MAX / 1024);
+		snprintf(a->error, sizeof(a->error), "an answer of more than %u KiB",
+			 STRICT_MAX / 1024);
 		return false;
 	}
 	memcpy(c->text + c->len, bytes, len);
@@ -149,7 +150,8 @@ static enum client_end run(struct client *c, struct http_request *r, const char 
 	struct http_answer a;
 	bool whole;
 
-	if (snprintf(url, sizeof(url), "%s%s%s", c->base, path[0] != '\0' ? "/" : "", path) >= (int)sizeof(url))
+	if (snprintf(url, sizeof(url), "%s%s%s", c->base, path[0] != '\0' ? "/" : "", path) >=
+	    (int)sizeof(url))
 		return CLIENT_LATER;
 	r->url = url;
 	r->data = c;
@@ -171,7 +173,8 @@ enum client_end client_get(struct client *c, const char *path)
 	return run(c, &r, path);
 }
 
-enum client_end client_send(struct client *c, const char *method, const char *path, const char *body)
+enum client_end client_send(struct client *c, const char *method, const char *path,
+			    const char *body)
 {
 	struct http_request r = { .method = method, .body = body };
 

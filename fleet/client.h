@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of the server, and what its answers mean: docs/FLEET.md has the table. What goes wrong is reported
- * here, in one line. */
+/* What is asked of the server, and what its answers mean: docs/FLEET.md has the table. What goes
+ * wrong is reported here, in one line. */
 #pragma once
 
 #include "fleet/ddi.h"
@@ -12,8 +12,8 @@
 
 enum client_end {
 	CLIENT_OK,
-	CLIENT_LATER,	/* not reached, 5xx, 409, or nothing that can be read: at the next contact */
-	CLIENT_DENIED,	/* 401, 403, or a redirect: a person must do something */
+	CLIENT_LATER,  /* not reached, 5xx, 409, or nothing that can be read: at the next contact */
+	CLIENT_DENIED, /* 401, 403, or a redirect: a person must do something */
 	CLIENT_MISSING, /* 404 */
 	CLIENT_OVER,	/* 410 */
 	CLIENT_FULL,	/* 429: too many requests, or a quota */
@@ -38,7 +38,8 @@ enum kb_err client_init(struct client *c, const struct conf *conf) KB_MUST_CHECK
 /* Asks for base/path; "" is the base. The answer is in c->text. */
 enum client_end client_get(struct client *c, const char *path);
 /* Sends JSON to base/path. */
-enum client_end client_send(struct client *c, const char *method, const char *path, const char *body);
+enum client_end client_send(struct client *c, const char *method, const char *path,
+			    const char *body);
 
 /* Who this device is on the server. */
 const char *client_id(const struct client *c);

@@ -41,9 +41,10 @@ static void explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
 	if (reason[0] != '\0')
 		snprintf(why, ACTION_WHY_MAX + 1, "%s was not installed: %s", c->a.version, reason);
 	else
-		snprintf(why, ACTION_WHY_MAX + 1,
-			 "%s is neither staged nor in a slot: it was unstaged, or another release took its place",
-			 c->a.version);
+		snprintf(
+			why, ACTION_WHY_MAX + 1,
+			"%s is neither staged nor in a slot: it was unstaged, or another release took its place",
+			c->a.version);
 }
 
 static void judge_action(struct contact *c)
@@ -88,7 +89,8 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 	const char *why;
 	enum client_end end = client_get(&c->client, "");
 
-	c->reached = end == CLIENT_OK && ddi_read_poll(p, c->client.text, c->client.len, &why) == KB_OK;
+	c->reached =
+		end == CLIENT_OK && ddi_read_poll(p, c->client.text, c->client.len, &why) == KB_OK;
 	c->retry_after_s = c->client.retry_after_s;
 	if (end == CLIENT_OK && !c->reached)
 		log_warn("%s: the server sends %s", c->conf->fleet_server, why);
@@ -155,15 +157,19 @@ static void answer_cancel(struct contact *c, const char *id)
 		log_warn("action %s: the server sends %s", id, why);
 		c->failed = true;
 	} else if (c->dry_run) {
-		contact_print("Action %s would be cancelled, or it would be answered that it is too late.", stop);
+		contact_print(
+			"Action %s would be cancelled, or it would be answered that it is too late.",
+			stop);
 	} else if (strcmp(stop, c->a.id) == 0 && !action_is_closed(&c->a)) {
 		cancel_action(c, id);
 	} else {
-		(void)!tell_cancelled(c, id, true, "nothing is known of it here, or it was closed before");
+		(void)!tell_cancelled(c, id, true,
+				      "nothing is known of it here, or it was closed before");
 	}
 }
 
-/* What is staged stays: it was signed, and asked for. What is not even that is not wanted any more. */
+/* What is staged stays: it was signed, and asked for. What is not even that is not wanted any more.
+ */
 static void notice_withdrawal(struct contact *c, const struct ddi_poll *p)
 {
 	if (p->deployment[0] == '\0' && p->confirmation[0] == '\0' && p->cancel[0] == '\0' &&
@@ -178,8 +184,9 @@ static void work(struct contact *c, const struct ddi_poll *p)
 	notice_withdrawal(c, p);
 	tell_phase(c);
 	if (p->confirmation[0] != '\0')
-		contact_print("Action %s waits for a confirmation, which is given on the server only.",
-			      p->confirmation);
+		contact_print(
+			"Action %s waits for a confirmation, which is given on the server only.",
+			p->confirmation);
 	if (p->deployment[0] != '\0')
 		take_deployment(c, p->deployment);
 	tell_phase(c);

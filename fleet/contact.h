@@ -32,8 +32,8 @@ struct contact {
 	uint64_t retry_after_s;
 };
 
-/* KB_EBUSY, KB_EIO, KB_EPERM and the like: it could not begin. What the server does is no error here: see reached
- * and failed. */
+/* KB_EBUSY, KB_EIO, KB_EPERM and the like: it could not begin. What the server does is no error
+ * here: see reached and failed. */
 enum kb_err contact_run(struct contact *c) KB_MUST_CHECK;
 
 /* Makes the record durable; without that, nothing more is done. */

@@ -32,8 +32,8 @@ static unsigned read_sleep(json_object *o)
 	return seconds_of(text);
 }
 
-/* The id that a link ends with: "…/deploymentBase/12?c=…". Its host is not looked at: where the server is, the
- * device's maker says. */
+/* The id that a link ends with: "…/deploymentBase/12?c=…". Its host is not looked at: where the
+ * server is, the device's maker says. */
 static enum kb_err read_link(json_object *links, const char *name, char id[URL_ID_MAX + 1])
 {
 	json_object *link;
@@ -182,7 +182,8 @@ static enum kb_err read_body(struct ddi_deployment *d, json_object *o)
 	return url_is_id(d->id) ? KB_OK : KB_EFORMAT;
 }
 
-enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size_t len, const char **why)
+enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size_t len,
+				const char **why)
 {
 	json_object *o = strict_parse(text, len, why);
 	enum kb_err err;
@@ -201,7 +202,8 @@ enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size
 
 /* ---------------------------------------------------------------- the end of one */
 
-enum kb_err ddi_read_cancel(char stop[URL_ID_MAX + 1], const char *text, size_t len, const char **why)
+enum kb_err ddi_read_cancel(char stop[URL_ID_MAX + 1], const char *text, size_t len,
+			    const char **why)
 {
 	json_object *o = strict_parse(text, len, why), *cancel;
 	bool ok;

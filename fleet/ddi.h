@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What hawkBit's Direct Device Integration says, and what it wants to hear. Reads answers of a server that may be
- * hostile; knows nothing of connections. docs/FLEET.md has the protocol as it is used here.
+ * What hawkBit's Direct Device Integration says, and what it wants to hear. Reads answers of a
+ * server that may be hostile; knows nothing of connections. docs/FLEET.md has the protocol as it is
+ * used here.
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DDI_SLEEP_MIN	 30u	/* seconds; hawkBit's own bounds */
+#define DDI_SLEEP_MIN	 30u /* seconds; hawkBit's own bounds */
 #define DDI_SLEEP_MAX	 86399u
 #define DDI_SIZE_MAX	 (UINT64_C(1) << 40) /* of an artifact */
 #define DDI_NAME_MAX	 127
@@ -36,7 +37,8 @@ struct ddi_deployment {
 	enum ddi_wish download, update;
 	/* a maintenance window that is not open now */
 	bool window_closed;
-	/* how many artifacts are bundles; the others are not looked at. The one that counts is the last. */
+	/* how many artifacts are bundles; the others are not looked at. The one that counts is the
+	 * last. */
 	unsigned bundles;
 	char name[DDI_NAME_MAX + 1];
 	uint64_t size;
@@ -47,11 +49,13 @@ struct ddi_deployment {
 };
 
 /* KB_EFORMAT: why says what is wrong with the answer. What it is read into is zero then. */
-enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len, const char **why) KB_MUST_CHECK;
+enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len,
+			  const char **why) KB_MUST_CHECK;
 enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size_t len,
 				const char **why) KB_MUST_CHECK;
 /* stop: the action that is to be stopped. */
-enum kb_err ddi_read_cancel(char stop[URL_ID_MAX + 1], const char *text, size_t len, const char **why) KB_MUST_CHECK;
+enum kb_err ddi_read_cancel(char stop[URL_ID_MAX + 1], const char *text, size_t len,
+			    const char **why) KB_MUST_CHECK;
 
 /* What is said about an action. */
 struct ddi_feedback {
@@ -69,6 +73,7 @@ void ddi_say(struct ddi_feedback *f, const char *fmt, ...) __attribute__((format
 /* As JSON, to be freed; NULL: no memory. */
 char *ddi_write_feedback(const struct ddi_feedback *f, const char *id);
 
-/* Names and values of attributes; and of the distribution set that runs. To be freed; NULL: no memory. */
+/* Names and values of attributes; and of the distribution set that runs. To be freed; NULL: no
+ * memory. */
 char *ddi_write_attributes(const char *const (*pairs)[2], size_t n);
 char *ddi_write_installed(const char *name, const char *version);

@@ -29,8 +29,8 @@ static void put_text(json_object *o, const char *key, const char *text)
 
 static char *to_text(json_object *o)
 {
-	const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-								     JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = json_object_to_json_string_ext(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	/* bound: DDI_MESSAGES_MAX messages of DDI_MESSAGE_MAX bytes, or a dozen attributes */
 	char *copy = text != NULL ? strdup(text) : NULL;
 

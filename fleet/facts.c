@@ -140,8 +140,9 @@ int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path,
 		  unsigned required, char why[FACTS_TEXT_MAX + 1])
 {
 	char number[16];
-	const char *const words[] = { "bundle", "inspect", "--json", "--keys", keys, "--signatures-required", number,
-				      path, NULL };
+	const char *const words[] = { "bundle", "inspect", "--json",
+				      "--keys", keys,	   "--signatures-required",
+				      number,	path,	   NULL };
 	json_object *o;
 	int code;
 
@@ -239,7 +240,8 @@ static void say_words(struct ddi_feedback *f, json_object *failure)
 	}
 }
 
-void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence, struct ddi_feedback *f)
+void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
+		   struct ddi_feedback *f)
 {
 	static const char *const words[] = { "why", "--json", NULL };
 	json_object *o, *list;
@@ -261,7 +263,8 @@ void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence, 
 	json_object_put(o);
 }
 
-void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence, char why[FACTS_TEXT_MAX + 1])
+void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
+		   char why[FACTS_TEXT_MAX + 1])
 {
 	static const char *const words[] = { "history", "-n", "50", "--json", NULL };
 	json_object *o, *list;
@@ -271,13 +274,15 @@ void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence, 
 	(void)ask(kb, words, ASK_TIMEOUT_S, &o);
 	if (strict_list(o, "events", &list) != KB_OK)
 		list = NULL;
-	for (size_t i = 0; list != NULL && why[0] == '\0' && i < json_object_array_length(list); i++) {
+	for (size_t i = 0; list != NULL && why[0] == '\0' && i < json_object_array_length(list);
+	     i++) {
 		json_object *one = json_object_array_get_idx(list, i);
 
 		PUT_TEXT(kind, one, "kind");
 		if (!is_about(one, version, sequence))
 			continue;
-		if (strcmp(kind, "refused") == 0 || strcmp(kind, "install") == 0 || strcmp(kind, "bad") == 0)
+		if (strcmp(kind, "refused") == 0 || strcmp(kind, "install") == 0 ||
+		    strcmp(kind, "bad") == 0)
 			put_text(why, FACTS_TEXT_MAX + 1, one, "reason");
 	}
 	json_object_put(o);

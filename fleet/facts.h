@@ -27,7 +27,8 @@ struct facts {
 	char booted[2];
 	unsigned nslots;
 	struct facts_slot slot[FACTS_SLOTS_MAX];
-	/* what is staged; "": nothing. What the next boot does with it ("install", "skip", "forget"), and why. */
+	/* what is staged; "": nothing. What the next boot does with it ("install", "skip",
+	 * "forget"), and why. */
 	char staged[ACTION_RELEASE_LEN + 1], staged_next[16], staged_why[FACTS_TEXT_MAX + 1];
 	char compatible[FACTS_TEXT_MAX + 1];
 	/* why the boot took another slot than the preferred one */
@@ -58,14 +59,16 @@ const struct facts_slot *facts_booted(const struct facts *f);
 /* The slot with this release; NULL: none has it. */
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
 
-/* A facts_exit, or -1; why has a text then. The keys in a folder, so many of which must have signed, come before
- * anything that the bundle says. */
+/* A facts_exit, or -1; why has a text then. The keys in a folder, so many of which must have
+ * signed, come before anything that the bundle says. */
 int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
 		  unsigned required, char why[FACTS_TEXT_MAX + 1]);
 int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1]);
 int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
 
 /* Adds what `keelboot why` has about this release: a sentence, and the last lines. */
-void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence, struct ddi_feedback *f);
+void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
+		   struct ddi_feedback *f);
 /* Why a boot refused this release, from the history; "" if it does not say. */
-void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence, char why[FACTS_TEXT_MAX + 1]);
+void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
+		   char why[FACTS_TEXT_MAX + 1]);

@@ -45,7 +45,8 @@ static bool take_head(void *data, struct http_answer *answer)
 		return begin_anew(d, answer);
 	if (answer->status != 206)
 		return end_with(answer, "the server answers with something that is no bundle");
-	return answer->from == d->have || end_with(answer, "the server sends another part than asked for");
+	return answer->from == d->have ||
+	       end_with(answer, "the server sends another part than asked for");
 }
 
 static bool take_bytes(void *data, struct http_answer *answer, const void *bytes, size_t len)
@@ -62,7 +63,8 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 
 /* ---------------------------------------------------------------- before and behind it */
 
-void fetch_expect(const struct files *f, struct action *a, const struct ddi_deployment *d, bool new_action)
+void fetch_expect(const struct files *f, struct action *a, const struct ddi_deployment *d,
+		  bool new_action)
 {
 	bool known = d->digest[0] != '\0' || !new_action;
 
@@ -96,19 +98,22 @@ static bool has_room(const struct files *f, const struct download *d, char *why)
 
 	if (os_free_space(f->folder, &left, &total) != KB_OK || left >= wanted)
 		return true;
-	snprintf(why, ACTION_WHY_MAX + 1, "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64 " are free",
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64 " are free",
 		 (wanted >> 20) + 1, left >> 20);
 	return false;
 }
 
-static enum fetch_end judge_answer(struct download *d, const struct http_answer *answer, bool whole, char *why)
+static enum fetch_end judge_answer(struct download *d, const struct http_answer *answer, bool whole,
+				   char *why)
 {
 	bool good = answer->status == 200 || answer->status == 206;
 
 	if (whole && good && d->have == d->size)
 		return FETCH_WHOLE;
 	if (whole && good)
-		snprintf(why, ACTION_WHY_MAX + 1, "the server sends %" PRIu64 " of %" PRIu64 " bytes", d->have, d->size);
+		snprintf(why, ACTION_WHY_MAX + 1,
+			 "the server sends %" PRIu64 " of %" PRIu64 " bytes", d->have, d->size);
 	else if (whole)
 		snprintf(why, ACTION_WHY_MAX + 1, "the server answers %d", answer->status);
 	else
@@ -116,18 +121,23 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 	/* What is here is no beginning of what it has. */
 	if (answer->status == 416)
 		d->a->etag[0] = '\0';
-	if (!whole || answer->status < 400 || answer->status > 499 || answer->status == 416 || answer->status == 429)
+	if (!whole || answer->status < 400 || answer->status > 499 || answer->status == 416 ||
+	    answer->status == 429)
 		return FETCH_LATER;
 	return answer->status == 404 || answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
 }
 
 /* cut: the connection ended before the answer did. */
-static enum fetch_end fetch_once(struct download *d, const struct http_config *c, const char *url, char *why,
-				 uint64_t *retry_after_s, bool *cut)
+static enum fetch_end fetch_once(struct download *d, const struct http_config *c, const char *url,
+				 char *why, uint64_t *retry_after_s, bool *cut)
 {
 	struct http_answer answer;
-	struct http_request r = { .method = "GET", .url = url, .download = true, .head = take_head,
-				  .take = take_bytes, .data = d };
+	struct http_request r = { .method = "GET",
+				  .url = url,
+				  .download = true,
+				  .head = take_head,
+				  .take = take_bytes,
+				  .data = d };
 	bool whole;
 
 	if (d->a->etag[0] == '\0')
@@ -152,12 +162,15 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, 
 			    const struct ddi_deployment *deployment, char why[ACTION_WHY_MAX + 1],
 			    uint64_t *retry_after_s)
 {
-	struct download d = { .f = f, .a = a, .size = a->size, .have = files_bundle_size(f), .fd = -1 };
+	struct download d = {
+		.f = f, .a = a, .size = a->size, .have = files_bundle_size(f), .fd = -1
+	};
 	const char *url = choose_url(c, deployment);
 	enum fetch_end end = FETCH_LATER;
 
 	if (url == NULL) {
-		snprintf(why, ACTION_WHY_MAX + 1, "the server is reached by https, and offers the bundle by http only");
+		snprintf(why, ACTION_WHY_MAX + 1,
+			 "the server is reached by https, and offers the bundle by http only");
 		return FETCH_NEVER;
 	}
 	if (d.have > d.size)

@@ -74,7 +74,8 @@ void files_load(const struct files *f, struct action *a)
 	if (err == KB_OK)
 		err = os_file_read(fd, 0, text, sizeof(text), &len);
 	if (err != KB_OK || !action_read(a, text, len))
-		log_warn("%s/%s: cannot be read; the server will offer its action again", f->folder, RECORD);
+		log_warn("%s/%s: cannot be read; the server will offer its action again", f->folder,
+			 RECORD);
 }
 
 static enum kb_err write_record(const struct files *f, const char *text)
@@ -98,7 +99,8 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 	enum kb_err err = text != NULL ? write_record(f, text) : KB_ENOSPC;
 
 	if (err != KB_OK)
-		log_err("%s/%s: %s", f->folder, RECORD, text != NULL ? strerror(errno) : "no memory");
+		log_err("%s/%s: %s", f->folder, RECORD,
+			text != NULL ? strerror(errno) : "no memory");
 	free(text);
 	return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of keelboot-fleet on the data partition: the record of the action, and the bundle that is fetched. No link
- * below the mount point is followed. Who has it open keeps other runs out. */
+/* The folder of keelboot-fleet on the data partition: the record of the action, and the bundle that
+ * is fetched. No link below the mount point is followed. Who has it open keeps other runs out. */
 #pragma once
 
 #include "fleet/action.h"
@@ -14,7 +14,8 @@ struct files {
 	char folder[FILES_FOLDER_MAX + 1], bundle[FILES_PATH_MAX + 1];
 };
 
-/* Makes the folder, if make. KB_ENOENT, KB_EBUSY: another run has it; KB_EPERM, KB_EIO, which it has reported. */
+/* Makes the folder, if make. KB_ENOENT, KB_EBUSY: another run has it; KB_EPERM, KB_EIO, which it
+ * has reported. */
 enum kb_err files_open(struct files *f, const struct conf *c, bool make) KB_MUST_CHECK;
 void files_close(struct files *f);
 

@@ -72,7 +72,8 @@ static void print_status(const struct action *a)
 		contact_print("  %s", a->why);
 	if (a->version[0] != '\0')
 		contact_print("  version %s, sequence %" PRIu64, a->version, a->sequence);
-	contact_print("  %s", action_owes(a) ? "the server does not know that yet" : "the server knows that");
+	contact_print("  %s", action_owes(a) ? "the server does not know that yet"
+					     : "the server knows that");
 }
 
 int fleet_status(const struct conf *conf, bool json)

@@ -43,7 +43,8 @@ struct call {
 static struct contact contact; /* large, and one at a time */
 static struct conf conf;
 
-/* The value of an option that has this name: behind '=', or the next word. NULL: it is another one. */
+/* The value of an option that has this name: behind '=', or the next word. NULL: it is another one.
+ */
 static const char *value_of(char ***at, const char *name)
 {
 	size_t len = strlen(name);

@@ -181,7 +181,8 @@ static struct curl_slist *make_headers(CURL *curl, const struct http_config *c,
 {
 	char line[HTTP_ETAG_MAX + 16];
 	struct curl_slist *headers = curl_slist_append(
-		NULL, r->download ? "Accept: */*" : "Accept: application/hal+json, application/json");
+		NULL,
+		r->download ? "Accept: */*" : "Accept: application/hal+json, application/json");
 
 	if (r->body != NULL)
 		headers = curl_slist_append(headers, "Content-Type: application/json");
@@ -210,7 +211,8 @@ static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
 	if (code == CURLE_OK && a->error[0] == '\0')
 		return true;
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		set_error(a, t->r->download ? "too slow, or it stands still" : "no whole answer in time");
+		set_error(a, t->r->download ? "too slow, or it stands still"
+					    : "no whole answer in time");
 	set_error(a, curl_says[0] != '\0' ? curl_says : curl_easy_strerror(code));
 	return false;
 }

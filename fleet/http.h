@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request and its answer, over libcurl. A server may be hostile: headers, time and the number of
- * redirects are bounded here; who takes the body bounds that. Nothing is unpacked.
+ * One request and its answer, over libcurl. A server may be hostile: headers, time and the number
+ * of redirects are bounded here; who takes the body bounds that. Nothing is unpacked.
  *
  * The token goes to the origin of `server` only. A redirect to another origin is followed for a
  * download alone, without the token, and never from https to http.
@@ -50,8 +50,8 @@ struct http_request {
 	/* how many bytes are here already, of this ETag; 0: none */
 	uint64_t from;
 	const char *if_range;
-	/* Is called with the head of an answer 2xx, before its first byte; then with its bytes. false ends it, and
-	 * may leave a reason in a->error. Either may be NULL. */
+	/* Is called with the head of an answer 2xx, before its first byte; then with its bytes.
+	 * false ends it, and may leave a reason in a->error. Either may be NULL. */
 	bool (*head)(void *data, struct http_answer *a);
 	bool (*take)(void *data, struct http_answer *a, const void *bytes, size_t len);
 	void *data;

@@ -23,8 +23,8 @@ static enum action_phase judge_slot(const struct facts *f, const struct facts_sl
 		return ACTION_GOOD;
 	}
 	if (strcmp(s->state, "bad") == 0) {
-		snprintf(why, ACTION_WHY_MAX + 1, "%s in slot %s fell back: %s", s->version, s->name,
-			 s->reason[0] != '\0' ? s->reason : "no reason is kept");
+		snprintf(why, ACTION_WHY_MAX + 1, "%s in slot %s fell back: %s", s->version,
+			 s->name, s->reason[0] != '\0' ? s->reason : "no reason is kept");
 		return ACTION_FAILED;
 	}
 	snprintf(why, ACTION_WHY_MAX + 1, "%s in slot %s is on trial", s->version, s->name);
@@ -36,7 +36,8 @@ bool judge_is_written(const struct facts *f, const char *release)
 	return facts_slot_of(f, release) != NULL;
 }
 
-enum action_phase judge_release(const struct facts *f, const char *release, char why[ACTION_WHY_MAX + 1])
+enum action_phase judge_release(const struct facts *f, const char *release,
+				char why[ACTION_WHY_MAX + 1])
 {
 	const struct facts_slot *s = facts_slot_of(f, release);
 

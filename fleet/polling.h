@@ -11,7 +11,8 @@ struct polling {
 	uint64_t retry_after_s;
 	/* contacts that failed one after the other */
 	unsigned failures;
-	/* of this device, so that each has its own times; and a number that differs between contacts */
+	/* of this device, so that each has its own times; and a number that differs between
+	 * contacts */
 	uint64_t seed, n;
 };
 

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static json_object *parse_with(json_tokener *tokener, const char *text, size_t len, const char **why)
+static json_object *parse_with(json_tokener *tokener, const char *text, size_t len,
+			       const char **why)
 {
 	/* bound: STRICT_MAX bytes of text, STRICT_DEPTH levels */
 	json_object *o = json_tokener_parse_ex(tokener, text, (int)len);
@@ -12,10 +13,10 @@ static json_object *parse_with(json_tokener *tokener, const char *text, size_t l
 
 	while (used < len && memchr(" \t\r\n", text[used], 4) != NULL)
 		used++;
-	*why = err == json_tokener_error_depth ? "JSON that nests too deep"
-	       : err == json_tokener_continue  ? "JSON that ends too early"
-	       : err != json_tokener_success   ? "no JSON"
-	       : used < len			  ? "more than one JSON document"
+	*why = err == json_tokener_error_depth		   ? "JSON that nests too deep"
+	       : err == json_tokener_continue		   ? "JSON that ends too early"
+	       : err != json_tokener_success		   ? "no JSON"
+	       : used < len				   ? "more than one JSON document"
 	       : !json_object_is_type(o, json_type_object) ? "JSON that is no object"
 							   : NULL;
 	if (*why == NULL)
@@ -45,7 +46,8 @@ json_object *strict_parse(const char *text, size_t len, const char **why)
 	return o;
 }
 
-static enum kb_err find_member(json_object *o, const char *key, enum json_type type, json_object **out)
+static enum kb_err find_member(json_object *o, const char *key, enum json_type type,
+			       json_object **out)
 {
 	json_object *value = NULL;
 

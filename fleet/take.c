@@ -99,7 +99,8 @@ static void stage_bundle(struct contact *c)
 {
 	struct facts_bundle b;
 	char why[FACTS_TEXT_MAX + 1] = "";
-	int code = facts_inspect(&b, c->kb, c->files.bundle, c->keys, c->conf->signatures_required, why);
+	int code = facts_inspect(&b, c->kb, c->files.bundle, c->keys, c->conf->signatures_required,
+				 why);
 
 	if (code == FACTS_VERIFY || code == FACTS_INCOMPATIBLE) {
 		take_damaged(c, why);
@@ -151,7 +152,8 @@ static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
 		if (files_bundle_size(&c->files) > before)
 			c->a.tries = 0;
-		count_try(c, "not fetched", why, end == FETCH_LATER ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
+		count_try(c, "not fetched", why,
+			  end == FETCH_LATER ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;
 	case FETCH_NEVER:
 		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, why);
@@ -169,7 +171,8 @@ static bool is_possible(struct contact *c, const struct ddi_deployment *d)
 
 	if (d->bundles == 1)
 		return true;
-	snprintf(text, sizeof(text), "the action has %u bundles (*.keel): expected one", d->bundles);
+	snprintf(text, sizeof(text), "the action has %u bundles (*.keel): expected one",
+		 d->bundles);
 	set_phase(c, ACTION_FAILED, text);
 	return false;
 }
@@ -193,13 +196,14 @@ static void print_plan(const struct contact *c, const struct ddi_deployment *d)
 		[DDI_SKIP] = "no", [DDI_ATTEMPT] = "yes", [DDI_FORCED] = "yes, forced"
 	};
 
-	contact_print("Action %s: %s, %" PRIu64 " bytes; download: %s; update: %s%s", d->id, d->name, d->size,
-		      wishes[d->download], wishes[d->update],
+	contact_print("Action %s: %s, %" PRIu64 " bytes; download: %s; update: %s%s", d->id,
+		      d->name, d->size, wishes[d->download], wishes[d->update],
 		      d->window_closed ? "; the maintenance window is closed" : "");
 	if (d->bundles != 1)
 		contact_print("It has %u bundles, and would be closed as failed.", d->bundles);
 	else if (c->a.phase >= ACTION_STAGED && strcmp(c->a.id, d->id) == 0)
-		contact_print("It is %s here; nothing would be fetched.", action_phase_name(c->a.phase));
+		contact_print("It is %s here; nothing would be fetched.",
+			      action_phase_name(c->a.phase));
 	else if (d->download == DDI_SKIP)
 		contact_print("Nothing would be fetched now.");
 	else
@@ -233,7 +237,8 @@ void take_deployment(struct contact *c, const char *id)
 	/* A lost answer is sent again. */
 	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
 		c->a.reported = ACTION_NONE;
-	if (!c->dry_run && (strcmp(c->a.id, id) == 0 ? c->a.phase >= ACTION_STAGED : !may_begin(c, id)))
+	if (!c->dry_run &&
+	    (strcmp(c->a.id, id) == 0 ? c->a.phase >= ACTION_STAGED : !may_begin(c, id)))
 		return;
 	snprintf(path, sizeof(path), "deploymentBase/%s", id);
 	end = client_get(&c->client, path);
@@ -242,8 +247,10 @@ void take_deployment(struct contact *c, const char *id)
 		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
 		return;
 	}
-	if (ddi_read_deployment(&d, c->client.text, c->client.len, &why) != KB_OK || strcmp(d.id, id) != 0) {
-		log_warn("action %s: the server sends %s", id, d.id[0] != '\0' ? "another action" : why);
+	if (ddi_read_deployment(&d, c->client.text, c->client.len, &why) != KB_OK ||
+	    strcmp(d.id, id) != 0) {
+		log_warn("action %s: the server sends %s", id,
+			 d.id[0] != '\0' ? "another action" : why);
 		c->failed = true;
 	} else if (c->dry_run) {
 		print_plan(c, &d);

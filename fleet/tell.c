@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* The one place where the server's waiting times and troubles are noted. */
-static enum client_end send_json(struct contact *c, const char *method, const char *path, char *body)
+static enum client_end send_json(struct contact *c, const char *method, const char *path,
+				 char *body)
 {
 	enum client_end end = client_send(&c->client, method, path, body);
 
@@ -27,7 +28,8 @@ static void say_release(const struct action *a, struct ddi_feedback *f)
 {
 	ddi_say(f, "%s", a->why);
 	if (a->release[0] != '\0')
-		ddi_say(f, "release %.16s, version %s, sequence %" PRIu64, a->release, a->version, a->sequence);
+		ddi_say(f, "release %.16s, version %s, sequence %" PRIu64, a->release, a->version,
+			a->sequence);
 }
 
 static void describe(struct contact *c, struct ddi_feedback *f)
@@ -84,7 +86,8 @@ static void settle(struct contact *c, enum client_end end)
 		a->reported = a->phase;
 	if ((end == CLIENT_MISSING || end == CLIENT_REFUSED) && final && action_owes(a) &&
 	    ++a->tries >= ACTION_TRIES_MAX) {
-		log_warn("action %s: the server does not take its end; it is not sent any more", a->id);
+		log_warn("action %s: the server does not take its end; it is not sent any more",
+			 a->id);
 		a->reported = a->phase;
 	}
 }
@@ -103,8 +106,8 @@ void tell_phase(struct contact *c)
 	snprintf(path, sizeof(path), "deploymentBase/%s/feedback", c->a.id);
 	end = send_json(c, "POST", path, ddi_write_feedback(&f, c->a.id));
 	if (end == CLIENT_OK)
-		contact_print("Reported for action %s: %s%s%s: %s", c->a.id, f.execution, final ? "/" : "",
-			      final ? f.finished : "", f.message[0]);
+		contact_print("Reported for action %s: %s%s%s: %s", c->a.id, f.execution,
+			      final ? "/" : "", final ? f.finished : "", f.message[0]);
 	settle(c, end);
 	contact_save(c);
 }
@@ -114,7 +117,8 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 	static struct ddi_feedback f;
 	char path[URL_ID_MAX + 64];
 
-	f = (struct ddi_feedback){ .execution = done ? "closed" : "rejected", .finished = done ? "success" : "none" };
+	f = (struct ddi_feedback){ .execution = done ? "closed" : "rejected",
+				   .finished = done ? "success" : "none" };
 	ddi_say(&f, "%s", why);
 	snprintf(path, sizeof(path), "cancelAction/%s/feedback", id);
 	switch (send_json(c, "POST", path, ddi_write_feedback(&f, id))) {
@@ -145,8 +149,12 @@ struct attributes {
 static void collect(struct attributes *t, const struct facts *f)
 {
 	static const char *const names[ATTRIBUTES] = {
-		[VERSION] = "keelboot.version", [SEQUENCE] = "keelboot.sequence", [SLOT] = "keelboot.slot",
-		[STATE] = "keelboot.state", [COMPATIBLE] = "keelboot.compatible", [REASON] = "keelboot.reason",
+		[VERSION] = "keelboot.version",
+		[SEQUENCE] = "keelboot.sequence",
+		[SLOT] = "keelboot.slot",
+		[STATE] = "keelboot.state",
+		[COMPATIBLE] = "keelboot.compatible",
+		[REASON] = "keelboot.reason",
 		[PROGRAM] = "keelboot.fleet",
 	};
 	static const struct facts_slot none = { .name = "" };

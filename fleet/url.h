@@ -18,5 +18,6 @@ bool url_is_secure(const char *url);
 /* Scheme and host, for messages: neither user, path nor query. */
 void url_origin(char *out, size_t size, const char *url);
 
-/* What may stand for an action or a device in a path: letters, digits, '.', '_', '-', ',' and '+'; not "." and ".." */
+/* What may stand for an action or a device in a path: letters, digits, '.', '_', '-', ',' and '+';
+ * not "." and ".." */
 bool url_is_id(const char *text);

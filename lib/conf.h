@@ -264,7 +264,8 @@ struct conf {
 	char fleet_ca_file[CONF_PATH_MAX + 1];
 	char fleet_certificate[CONF_PATH_MAX + 1];
 	char fleet_key[CONF_PATH_MAX + 1];
-	/* distribution set of the server that this device runs versions of; "": it is not reported */
+	/* distribution set of the server that this device runs versions of; "": it is not reported
+	 */
 	char fleet_distribution[CONF_SPEC_MAX + 1];
 	/* unless the server says another time; default: 300 */
 	uint32_t fleet_poll_s;

@@ -237,7 +237,7 @@ static bool is_size(const char *value)
 /* Where a token may be sent: what stands before an '@' would not be the host. */
 static bool is_url(const char *value)
 {
-	const char *host = has_prefix(value, "https://") ? value + 8
+	const char *host = has_prefix(value, "https://")  ? value + 8
 			   : has_prefix(value, "http://") ? value + 7
 							  : NULL;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of keelboot-fleet that decide without a server: answers, the record, verdicts, waiting times, addresses. */
+/* The parts of keelboot-fleet that decide without a server: answers, the record, verdicts, waiting
+ * times, addresses. */
 #include "fleet/action.h"
 #include "fleet/ddi.h"
 #include "fleet/judge.h"
@@ -57,9 +58,11 @@ TEST(a_poll_says_what_waits)
 {
 	struct ddi_poll p;
 
-	OK(read_poll(&p, "{\"config\":{\"polling\":{\"sleep\":\"00:10:30\"}},\"_links\":{"
-			 "\"deploymentBase\":{\"href\":\"https://h/t/controller/v1/d/deploymentBase/12?c=-3\"},"
-			 "\"configData\":{\"href\":\"https://h/t/controller/v1/d/configData\"}}}"));
+	OK(read_poll(
+		&p,
+		"{\"config\":{\"polling\":{\"sleep\":\"00:10:30\"}},\"_links\":{"
+		"\"deploymentBase\":{\"href\":\"https://h/t/controller/v1/d/deploymentBase/12?c=-3\"},"
+		"\"configData\":{\"href\":\"https://h/t/controller/v1/d/configData\"}}}"));
 	assert_int_equal(p.sleep_s, 630);
 	assert_string_equal(p.deployment, "12");
 	assert_string_equal(p.cancel, "");
@@ -74,12 +77,15 @@ TEST(a_sleep_out_of_bounds_is_moved_into_them)
 	static const struct {
 		const char *text;
 		unsigned is;
-	} sleeps[] = { { "00:00:01", 30 }, { "99:59:59", 86399 }, { "1:00:00", 3600 }, { "00:61:00", 0 },
-		       { "", 0 },	   { "a:b:c", 0 },	  { "00:01:00x", 0 }, { "00:01", 0 } };
+	} sleeps[] = { { "00:00:01", 30 },  { "99:59:59", 86399 },
+		       { "1:00:00", 3600 }, { "00:61:00", 0 },
+		       { "", 0 },	    { "a:b:c", 0 },
+		       { "00:01:00x", 0 },  { "00:01", 0 } };
 	struct ddi_poll p;
 
 	for (size_t i = 0; i < KB_ARRAY_LEN(sleeps); i++) {
-		OK(read_poll(&p, strf("{\"config\":{\"polling\":{\"sleep\":\"%s\"}}}", sleeps[i].text)));
+		OK(read_poll(
+			&p, strf("{\"config\":{\"polling\":{\"sleep\":\"%s\"}}}", sleeps[i].text)));
 		assert_int_equal(p.sleep_s, sleeps[i].is);
 	}
 }
@@ -87,16 +93,24 @@ TEST(a_sleep_out_of_bounds_is_moved_into_them)
 TEST(a_link_that_is_none_fails_the_whole_poll)
 {
 	static const char *const links[] = {
-		"7", "{}", "{\"href\":7}", "{\"href\":\"http://h/other/1\"}", "{\"href\":\"http://h/deploymentBase/\"}",
-		"{\"href\":\"http://h/deploymentBase/..\"}", "{\"href\":\"http://h/deploymentBase/a b\"}",
-		"{\"href\":\"http://h/deploymentBase/1\\u0000\"}", "[]",
+		"7",
+		"{}",
+		"{\"href\":7}",
+		"{\"href\":\"http://h/other/1\"}",
+		"{\"href\":\"http://h/deploymentBase/\"}",
+		"{\"href\":\"http://h/deploymentBase/..\"}",
+		"{\"href\":\"http://h/deploymentBase/a b\"}",
+		"{\"href\":\"http://h/deploymentBase/1\\u0000\"}",
+		"[]",
 	};
 	struct ddi_poll p;
 
 	for (size_t i = 0; i < KB_ARRAY_LEN(links); i++) {
-		FAILS(read_poll(&p, strf("{\"_links\":{\"cancelAction\":{\"href\":\"http://h/cancelAction/1\"},"
-					 "\"deploymentBase\":%s}}",
-					 links[i])),
+		FAILS(read_poll(
+			      &p,
+			      strf("{\"_links\":{\"cancelAction\":{\"href\":\"http://h/cancelAction/1\"},"
+				   "\"deploymentBase\":%s}}",
+				   links[i])),
 		      KB_EFORMAT);
 		assert_string_equal(why, "links that cannot be read");
 		assert_string_equal(p.cancel, "");
@@ -126,8 +140,9 @@ TEST(json_is_bounded_and_whole)
 
 TEST(numbers_and_texts_are_what_they_say_or_nothing)
 {
-	static const char text[] = "{\"n\":5,\"big\":18446744073709551616,\"neg\":-1,\"f\":1.5,\"s\":\"5\","
-				   "\"c\":\"a\\u0007b\",\"z\":\"a\\u0000b\",\"null\":null}";
+	static const char text[] =
+		"{\"n\":5,\"big\":18446744073709551616,\"neg\":-1,\"f\":1.5,\"s\":\"5\","
+		"\"c\":\"a\\u0007b\",\"z\":\"a\\u0000b\",\"null\":null}";
 	json_object *o = strict_parse(text, sizeof(text) - 1, &why);
 	char out[4];
 	uint64_t n;
@@ -147,17 +162,19 @@ TEST(numbers_and_texts_are_what_they_say_or_nothing)
 	json_object_put(o);
 }
 
-static enum kb_err read_deployment(struct ddi_deployment *d, const char *download, const char *more, const char *artifact)
+static enum kb_err read_deployment(struct ddi_deployment *d, const char *download, const char *more,
+				   const char *artifact)
 {
-	const char *text = strf("{\"id\":\"7\",\"deployment\":{\"download\":\"%s\",\"update\":\"forced\"%s,"
-				"\"chunks\":[{\"part\":\"os\",\"artifacts\":[%s]}]}}",
-				download, more, artifact);
+	const char *text =
+		strf("{\"id\":\"7\",\"deployment\":{\"download\":\"%s\",\"update\":\"forced\"%s,"
+		     "\"chunks\":[{\"part\":\"os\",\"artifacts\":[%s]}]}}",
+		     download, more, artifact);
 
 	return ddi_read_deployment(d, text, strlen(text), &why);
 }
 
-#define BUNDLE                                                                                           \
-	"{\"filename\":\"a.keel\",\"size\":9,\"hashes\":{\"sha256\":\"ab\"},"                          \
+#define BUNDLE                                                                \
+	"{\"filename\":\"a.keel\",\"size\":9,\"hashes\":{\"sha256\":\"ab\"}," \
 	"\"_links\":{\"download\":{\"href\":\"https://h/a\"},\"download-http\":{\"href\":\"http://h/a\"}}}"
 
 TEST(a_deployment_has_one_bundle_its_size_and_its_addresses)
@@ -173,7 +190,8 @@ TEST(a_deployment_has_one_bundle_its_size_and_its_addresses)
 	assert_string_equal(d.digest, "ab");
 	assert_string_equal(d.url, "https://h/a");
 	assert_string_equal(d.plain_url, "http://h/a");
-	OK(read_deployment(&d, "skip", ",\"maintenanceWindow\":\"unavailable\"", BUNDLE "," BUNDLE));
+	OK(read_deployment(&d, "skip", ",\"maintenanceWindow\":\"unavailable\"",
+			   BUNDLE "," BUNDLE));
 	assert_int_equal(d.bundles, 2);
 	assert_true(d.window_closed);
 	OK(read_deployment(&d, "skip", ",\"maintenanceWindow\":\"available\"", BUNDLE));
@@ -210,7 +228,8 @@ TEST(feedback_is_within_hawkbits_quotas)
 	OK(strict_list(status, "details", &details));
 	assert_int_equal(json_object_array_length(details), DDI_MESSAGES_MAX);
 	for (size_t i = 0; i < DDI_MESSAGES_MAX; i++)
-		assert_true(json_object_get_string_len(json_object_array_get_idx(details, i)) <= 512);
+		assert_true(json_object_get_string_len(json_object_array_get_idx(details, i)) <=
+			    512);
 	json_object_put(o);
 	free(text);
 }
@@ -289,7 +308,9 @@ static struct facts facts;
 
 static void put_slot(const char *state, const char *release)
 {
-	facts = (struct facts){ .nslots = 2, .booted = "a", .slot = { { .name = "a", .state = "good" }, { .name = "b" } } };
+	facts = (struct facts){ .nslots = 2,
+				.booted = "a",
+				.slot = { { .name = "a", .state = "good" }, { .name = "b" } } };
 	snprintf(facts.slot[1].state, sizeof(facts.slot[1].state), "%s", state);
 	snprintf(facts.slot[1].release, sizeof(facts.slot[1].release), "%s", release);
 	snprintf(facts.slot[1].version, sizeof(facts.slot[1].version), "2.0");
@@ -307,8 +328,11 @@ TEST(success_is_a_good_slot_and_nothing_else)
 	static const struct {
 		const char *state;
 		enum action_phase is;
-	} states[] = { { "good", ACTION_GOOD }, { "bad", ACTION_FAILED }, { "trial", ACTION_TRIAL },
-		       { "writing", ACTION_FAILED }, { "new-word", ACTION_TRIAL } };
+	} states[] = { { "good", ACTION_GOOD },
+		       { "bad", ACTION_FAILED },
+		       { "trial", ACTION_TRIAL },
+		       { "writing", ACTION_FAILED },
+		       { "new-word", ACTION_TRIAL } };
 	char text[ACTION_WHY_MAX + 1];
 
 	for (size_t i = 0; i < KB_ARRAY_LEN(states); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers of a server to keelboot-fleet, and its record. The first byte chooses the reader; "a" has the text read by
- * all of them.
+ * Answers of a server to keelboot-fleet, and its record. The first byte chooses the reader; "a" has
+ * the text read by all of them.
  */
 #include "fleet/action.h"
 #include "fleet/ddi.h"
@@ -28,7 +28,8 @@ static void try_poll(const char *text, size_t len)
 
 	check_why(err, why);
 	FUZZ_CHECK(p.sleep_s == 0 || (p.sleep_s >= DDI_SLEEP_MIN && p.sleep_s <= DDI_SLEEP_MAX));
-	FUZZ_CHECK(is_clean_id(p.deployment) && is_clean_id(p.cancel) && is_clean_id(p.confirmation));
+	FUZZ_CHECK(is_clean_id(p.deployment) && is_clean_id(p.cancel) &&
+		   is_clean_id(p.confirmation));
 	FUZZ_CHECK(err == KB_OK || memcmp(&p, &none, sizeof(p)) == 0);
 }
 
@@ -43,7 +44,8 @@ static void try_deployment(const char *text, size_t len)
 	if (err != KB_OK)
 		return;
 	FUZZ_CHECK(url_is_id(d.id) && d.download <= DDI_FORCED && d.update <= DDI_FORCED);
-	FUZZ_CHECK(fuzz_printable(d.name, sizeof(d.name)) && fuzz_printable(d.digest, sizeof(d.digest)));
+	FUZZ_CHECK(fuzz_printable(d.name, sizeof(d.name)) &&
+		   fuzz_printable(d.digest, sizeof(d.digest)));
 	FUZZ_CHECK(d.url[0] == '\0' || url_is_http(d.url));
 	FUZZ_CHECK(d.plain_url[0] == '\0' || url_is_http(d.plain_url));
 	FUZZ_CHECK(d.bundles == 0 || (d.size > 0 && d.size <= DDI_SIZE_MAX));
@@ -91,7 +93,8 @@ static void try_feedback(const char *text)
 	ddi_say(&f, "%s", text);
 	for (int i = 0; i < DDI_MESSAGES_MAX; i++)
 		ddi_say(&f, "%d", i);
-	FUZZ_CHECK(f.messages == DDI_MESSAGES_MAX && fuzz_printable(f.message[0], DDI_MESSAGE_MAX + 1));
+	FUZZ_CHECK(f.messages == DDI_MESSAGES_MAX &&
+		   fuzz_printable(f.message[0], DDI_MESSAGE_MAX + 1));
 	written = ddi_write_feedback(&f, "1");
 	FUZZ_CHECK(written != NULL);
 	free(written);
@@ -108,7 +111,8 @@ static void try_addresses(const char *text)
 	char origin[64];
 
 	url_origin(origin, sizeof(origin), text);
-	FUZZ_CHECK(strchr(origin, '@') == NULL || strncmp(text, "http", 4) != 0 || strchr(text, '@') != NULL);
+	FUZZ_CHECK(strchr(origin, '@') == NULL || strncmp(text, "http", 4) != 0 ||
+		   strchr(text, '@') != NULL);
 	FUZZ_CHECK(!url_same_origin("https://server.example", text) || url_is_secure(text));
 }
 
