@@ -13,9 +13,10 @@
 #define ACTION_RELEASE_LEN 64 /* hexadecimal digits */
 #define ACTION_WHY_MAX	   480
 #define ACTION_TEXT_MAX	   16384u
-#define ACTION_TRIES_MAX   8 /* contacts in a row that are refused something, until it is given up \
+#define ACTION_TRIES_MAX                                                                           \
+	8		     /* contacts in a row that are refused something, until it is given up \
 			      */
-#define ACTION_WAITS_MAX   288 /* that bring nothing: a day of one each five minutes */
+#define ACTION_WAITS_MAX 288 /* that bring nothing: a day of one each five minutes */
 
 /* In this order; names of it are in the file. */
 enum action_phase {

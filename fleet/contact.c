@@ -196,7 +196,7 @@ static void work(struct contact *c, const struct ddi_poll *p)
 enum kb_err contact_run(struct contact *c)
 {
 	static struct ddi_poll p;
-	enum kb_err err = files_open(&c->files, c->conf, !c->dry_run);
+	enum kb_err err = files_open(&c->files, c->conf, c->dry_run ? FILES_HAVE : FILES_MAKE);
 	bool known;
 
 	memset(&c->a, 0, sizeof(c->a));

@@ -11,7 +11,7 @@
 #define ASK_TIMEOUT_S	 60
 #define CHANGE_TIMEOUT_S 120
 
-static void put_text(char *out, size_t size, json_object *o, const char *key)
+static void copy_text(char *out, size_t size, json_object *o, const char *key)
 {
 	json_object *value;
 	const char *text = NULL;
@@ -22,7 +22,7 @@ static void put_text(char *out, size_t size, json_object *o, const char *key)
 	util_print_safe(out, size, text != NULL ? text : "");
 }
 
-#define PUT_TEXT(array, o, key) put_text(array, sizeof(array), o, key)
+#define COPY_TEXT(array, o, key) copy_text(array, sizeof(array), o, key)
 
 static uint64_t number_of(json_object *o, const char *key)
 {
@@ -71,11 +71,11 @@ static void take_error(char why[FACTS_TEXT_MAX + 1], struct keelboot *kb)
 
 static void read_slot(struct facts_slot *s, json_object *o)
 {
-	PUT_TEXT(s->name, o, "slot");
-	PUT_TEXT(s->state, o, "state");
-	PUT_TEXT(s->release, o, "release");
-	PUT_TEXT(s->version, o, "version");
-	PUT_TEXT(s->reason, o, "reason");
+	COPY_TEXT(s->name, o, "slot");
+	COPY_TEXT(s->state, o, "state");
+	COPY_TEXT(s->release, o, "release");
+	COPY_TEXT(s->version, o, "version");
+	COPY_TEXT(s->reason, o, "reason");
 	s->sequence = number_of(o, "sequence");
 }
 
@@ -91,15 +91,15 @@ static bool read_status(struct facts *f, json_object *o)
 		f->nslots++;
 	}
 	if (strict_object(o, "booted", &booted) == KB_OK) {
-		PUT_TEXT(f->booted, booted, "slot");
-		PUT_TEXT(f->boot_reason, booted, "reason");
+		COPY_TEXT(f->booted, booted, "slot");
+		COPY_TEXT(f->boot_reason, booted, "reason");
 	}
 	if (strict_object(o, "staged", &staged) == KB_OK) {
-		PUT_TEXT(f->staged, staged, "release");
-		PUT_TEXT(f->staged_next, staged, "next");
-		PUT_TEXT(f->staged_why, staged, "why");
+		COPY_TEXT(f->staged, staged, "release");
+		COPY_TEXT(f->staged_next, staged, "next");
+		COPY_TEXT(f->staged_why, staged, "why");
 	}
-	PUT_TEXT(f->compatible, o, "compatible");
+	COPY_TEXT(f->compatible, o, "compatible");
 	return true;
 }
 
@@ -150,8 +150,8 @@ int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path,
 	code = ask(kb, words, ASK_TIMEOUT_S, &o);
 	memset(b, 0, sizeof(*b));
 	if (code == FACTS_OK) {
-		PUT_TEXT(b->release, o, "release");
-		PUT_TEXT(b->version, o, "version");
+		COPY_TEXT(b->release, o, "release");
+		COPY_TEXT(b->version, o, "version");
 		b->sequence = number_of(o, "sequence");
 	}
 	if (code != FACTS_OK)
@@ -169,7 +169,7 @@ int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX +
 
 	why[0] = '\0';
 	if (code != FACTS_OK)
-		put_text(why, FACTS_TEXT_MAX + 1, o, "error");
+		copy_text(why, FACTS_TEXT_MAX + 1, o, "error");
 	if (code != FACTS_OK && why[0] == '\0')
 		take_error(why, kb);
 	json_object_put(o);
@@ -194,7 +194,7 @@ static bool is_about(json_object *o, const char *version, uint64_t sequence)
 {
 	char text[ACTION_VERSION_MAX + 1];
 
-	PUT_TEXT(text, o, "version");
+	COPY_TEXT(text, o, "version");
 	return strcmp(text, version) == 0 && number_of(o, "sequence") == sequence;
 }
 
@@ -231,7 +231,7 @@ static void say_words(struct ddi_feedback *f, json_object *failure)
 		json_object *one = json_object_array_get_idx(words, i);
 		char kind[32];
 
-		PUT_TEXT(kind, one, "kind");
+		COPY_TEXT(kind, one, "kind");
 		if (!json_object_object_get_ex(one, "text", &text) ||
 		    !json_object_is_type(text, json_type_string))
 			continue;
@@ -255,7 +255,7 @@ void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
 
 		if (!is_about(one, version, sequence))
 			continue;
-		PUT_TEXT(sentence, one, "sentence");
+		COPY_TEXT(sentence, one, "sentence");
 		ddi_say(f, "%s", sentence);
 		say_words(f, one);
 		break;
@@ -278,12 +278,12 @@ void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
 	     i++) {
 		json_object *one = json_object_array_get_idx(list, i);
 
-		PUT_TEXT(kind, one, "kind");
+		COPY_TEXT(kind, one, "kind");
 		if (!is_about(one, version, sequence))
 			continue;
 		if (strcmp(kind, "refused") == 0 || strcmp(kind, "install") == 0 ||
 		    strcmp(kind, "bad") == 0)
-			put_text(why, FACTS_TEXT_MAX + 1, one, "reason");
+			copy_text(why, FACTS_TEXT_MAX + 1, one, "reason");
 	}
 	json_object_put(o);
 }

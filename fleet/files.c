@@ -29,7 +29,7 @@ static enum kb_err enter_folder(int *dir, bool make)
 	return KB_OK;
 }
 
-enum kb_err files_open(struct files *f, const struct conf *c, bool make)
+enum kb_err files_open(struct files *f, const struct conf *c, enum files_use use)
 {
 	enum kb_err err;
 
@@ -38,12 +38,12 @@ enum kb_err files_open(struct files *f, const struct conf *c, bool make)
 	snprintf(f->bundle, sizeof(f->bundle), "%s/%s", f->folder, BUNDLE);
 	err = os_file_folder(c->data_mount, &f->dir);
 	if (err == KB_OK)
-		err = enter_folder(&f->dir, make);
-	if (err == KB_OK)
+		err = enter_folder(&f->dir, use == FILES_MAKE);
+	if (err == KB_OK && use != FILES_LOOK)
 		err = os_file_private(f->dir, "lock", &f->lock);
-	if (err == KB_OK)
+	if (err == KB_OK && use != FILES_LOOK)
 		err = os_lock(f->lock);
-	if (err == KB_OK || (err == KB_ENOENT && !make))
+	if (err == KB_OK || (err == KB_ENOENT && use != FILES_MAKE))
 		return err;
 	if (err == KB_EBUSY)
 		log_err("another run of keelboot-fleet is under way");

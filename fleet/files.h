@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The folder of keelboot-fleet on the data partition: the record of the action, and the bundle that
- * is fetched. No link below the mount point is followed. Who has it open keeps other runs out. */
+ * is fetched. No link below the mount point is followed. */
 #pragma once
 
 #include "fleet/action.h"
@@ -14,9 +14,15 @@ struct files {
 	char folder[FILES_FOLDER_MAX + 1], bundle[FILES_PATH_MAX + 1];
 };
 
-/* Makes the folder, if make. KB_ENOENT, KB_EBUSY: another run has it; KB_EPERM, KB_EIO, which it
- * has reported. */
-enum kb_err files_open(struct files *f, const struct conf *c, bool make) KB_MUST_CHECK;
+enum files_use {
+	FILES_LOOK, /* as it is; another run may change it */
+	FILES_HAVE, /* and keep other runs out */
+	FILES_MAKE, /* and make it if it is missing */
+};
+
+/* KB_ENOENT: it is missing, and not to be made. KB_EBUSY: another run has it; KB_EPERM, KB_EIO:
+ * these were reported. */
+enum kb_err files_open(struct files *f, const struct conf *c, enum files_use use) KB_MUST_CHECK;
 void files_close(struct files *f);
 
 /* What is kept of an action; zero where nothing is, or what cannot be read, which is reported. */

@@ -80,11 +80,11 @@ int fleet_status(const struct conf *conf, bool json)
 {
 	struct files f;
 	struct action a = { .phase = ACTION_NONE };
-	enum kb_err err = files_open(&f, conf, false);
+	enum kb_err err = files_open(&f, conf, FILES_LOOK);
 	char *text;
 
 	if (err != KB_OK && err != KB_ENOENT)
-		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
+		return EXIT_FAILED;
 	if (err == KB_OK)
 		files_load(&f, &a);
 	files_close(&f);

@@ -39,7 +39,7 @@ static void set_error(struct http_answer *a, const char *text)
 /* ---------------------------------------------------------------- headers */
 
 /* The value of this header, or NULL; what is behind it is cut off. */
-static const char *value_of(char *line, const char *name)
+static const char *header_value(char *line, const char *name)
 {
 	size_t len = strlen(name);
 	char *value, *end;
@@ -74,11 +74,11 @@ static void look_at_header(struct transfer *t, char *line)
 		t->a->etag[0] = '\0';
 		t->a->from = UINT64_MAX;
 	}
-	if ((value = value_of(line, "ETag")) != NULL)
+	if ((value = header_value(line, "ETag")) != NULL)
 		take_etag(t->a, value);
-	if ((value = value_of(line, "Content-Range")) != NULL)
+	if ((value = header_value(line, "Content-Range")) != NULL)
 		take_range(t->a, value);
-	if ((value = value_of(line, "Content-Encoding")) != NULL && value[0] != '\0' &&
+	if ((value = header_value(line, "Content-Encoding")) != NULL && value[0] != '\0' &&
 	    strcasecmp(value, "identity") != 0)
 		set_error(t->a, "the server packs its answer, which was not asked for");
 }
@@ -132,8 +132,8 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
 
 /* ---------------------------------------------------------------- one connection */
 
-static void set_options(CURL *curl, const struct http_config *c, const struct http_request *r,
-			const char *url)
+static void set_transfer(CURL *curl, const struct http_config *c, const struct http_request *r,
+			 const char *url)
 {
 	char range[32];
 
@@ -240,7 +240,7 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 		set_error(a, "no memory");
 		return false;
 	}
-	set_options(t.curl, c, r, url);
+	set_transfer(t.curl, c, r, url);
 	headers = make_headers(t.curl, c, r, url);
 	curl_easy_setopt(t.curl, CURLOPT_ERRORBUFFER, curl_says);
 	curl_easy_setopt(t.curl, CURLOPT_HEADERFUNCTION, take_header);

@@ -36,10 +36,16 @@ static bool split_origin(struct origin *o, const char *url)
 	return ok;
 }
 
+/* false also where one is not known. */
+static bool same_word(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcasecmp(a, b) == 0;
+}
+
 static bool has_scheme(const char *url, const char *scheme)
 {
 	struct origin o;
-	bool same = split_origin(&o, url) && strcasecmp(o.scheme, scheme) == 0;
+	bool same = split_origin(&o, url) && same_word(o.scheme, scheme);
 
 	free_origin(&o);
 	return same;
@@ -60,8 +66,8 @@ bool url_same_origin(const char *a, const char *b)
 	struct origin one, two;
 	bool same = split_origin(&one, a);
 
-	same = split_origin(&two, b) && same && strcasecmp(one.scheme, two.scheme) == 0 &&
-	       strcasecmp(one.host, two.host) == 0 && strcmp(one.port, two.port) == 0;
+	same = split_origin(&two, b) && same && same_word(one.scheme, two.scheme) &&
+	       same_word(one.host, two.host) && same_word(one.port, two.port);
 	free_origin(&one);
 	free_origin(&two);
 	return same;

@@ -393,6 +393,7 @@ def test_two_runs_do_not_meet(fleet):
     fleet.once()
     said = call("flock", fleet.folder / "lock", *fleet.command("once"), code=BUSY, env=fleet.environment()).stderr
     assert "another run of keelboot-fleet is under way" in said
+    call("flock", fleet.folder / "lock", *fleet.command("status"), code=NOTHING, env=fleet.environment())
 
 
 def test_a_device_without_state_asks_and_takes_nothing(fleet, server, bundle):
