@@ -263,7 +263,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.error(404, "entityNotFound")
         elif not action.active:
             self.error(410, "gone")
-        elif self.server.dialect == "0.x" and self.body.get("id") != number:
+        elif self.server.dialect == "0.x" and str(self.body.get("id")) != number:
             self.error(400, "id")
         elif status.get("execution") not in EXECUTIONS or status.get("result", {}).get("finished") not in FINISHED \
                 or any(len(message) > LETTERS for message in status.get("details", [])):
