@@ -80,6 +80,8 @@ def test_a_lost_answer_is_sent_again_and_closed_once(fleet, server, bundle):
     for _ in range(10):
         fleet.once(code=FAILURE)
     del server.on["feedback"]
+    # Also where the server does not ask for it.
+    server.on["poll"] = lambda handler: handler.reply(200, {})
     fleet.once()
     assert action.told[-1] == "closed/success" and action.told.count("closed/success") == 1
 
