@@ -110,15 +110,18 @@ OF_OVERLAY  := initramfs/overlay lib
 OF_DATA     := initramfs/data update/wire selector lib
 OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/check cli/state cli/failure cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline initramfs/data initramfs/watchdog initramfs/prober $(OF_UPDATE)
 OF_LIBRARY  := libkeelboot
-FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
-MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c cli/main.c
+OF_FLEET    := fleet libkeelboot lib
+FOLDERS     := $(sort $(OF_LIBRARY) $(OF_FLEET) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
+MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c fleet/fleet_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_efivar.c lib/os_file.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 LEAN    := initramfs/helper/algorithms.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 # Before the archives, they take the place of what wants the compressors.
 WITHOUT := update/bundle/manifest_forms_none.c update/decoder/remake_none.c
-LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(WITHOUT),$(SRC))
+# It wants libcurl, which not each machine has that builds the rest: a program and tests of its own.
+FLEETSRC := $(filter-out $(MAINS),$(wildcard fleet/*.c))
+LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(WITHOUT) $(FLEETSRC),$(SRC))
 obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
 PLAIN   := $(if $(filter yes,$(RECOMPRESS)),,$(call obj,$(WITHOUT)))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
@@ -130,6 +133,9 @@ ABI     := 0.0
 SONAME  := libkeelboot.so.$(firstword $(subst ., ,$(ABI)))
 LIBRARY := $(B)/libkeelboot.so.$(ABI) $(call archive,$(OF_LIBRARY))
 PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot-data $(B)/keelboot
+# keelboot-fleet talks to servers: its libraries are the distribution's, which keeps them mended. FLEET=no: it is not built.
+FLEET   := $(if $(CROSS_COMPILE)$(DYNAMIC)$(MUSL),no,yes)
+PROGS   += $(if $(filter yes,$(FLEET)),$(B)/keelboot-fleet)
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
 # pkg-config is asked; where it does not know the module, the library alone has to do.
@@ -144,6 +150,7 @@ PACKERS := $(call libs_of,liblzma,-llzma) $(call libs_of,liblz4,-llz4) $(call li
 UBOOT   := $(call libs_of,libubootenv,-lubootenv -lz) $(shell $(PKG_CONFIG) --static --libs yaml-0.1 2>/dev/null)
 HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
+CURL        := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
 JSON        := $(or $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null),-ljson-c)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
@@ -157,7 +164,7 @@ ifdef MUSL
 PROGS    := $(B)/keelboot-guardian $(B)/keelboot-overlay
 endif
 
-all: $(PROGS) $(if $(SAN)$(DYNAMIC)$(MUSL),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(MUSL)$(CROSS_COMPILE),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data and keelboot
+all: $(PROGS) $(if $(SAN)$(DYNAMIC)$(MUSL),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(MUSL)$(CROSS_COMPILE),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data, keelboot and keelboot-fleet
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -169,7 +176,7 @@ $(O)/obj/%.o: %.c | $(KERNEL_HEADERS)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define archive_rule
-$(call archive,$(1)): $(call obj,$(filter $(wildcard $(1)/*.c),$(LIBSRC)))
+$(call archive,$(1)): $(call obj,$(filter $(wildcard $(1)/*.c),$(LIBSRC) $(FLEETSRC)))
 	@mkdir -p $$(@D)
 	$$(call step,AR)
 	$$(Q)rm -f $$@ && $$(AR) rcsD $$@ $$^
@@ -225,6 +232,11 @@ $(B)/keelboot-data: $(O)/obj/initramfs/data/data_main.o $(call archive,$(OF_DATA
 $(B)/keelboot: $(O)/obj/cli/main.o $(PLAIN) $(call archive,$(OF_COMMAND)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(CLI_LIBS))
+
+FLEET_LINK = $(CC) -pie $(filter-out $(STATIC),$(LDFLAGS)) -o $@ $(1) $(CURL) $(JSON) -Wl,-Bstatic -linih -Wl,-Bdynamic
+$(B)/keelboot-fleet: $(O)/obj/fleet/fleet_main.o $(call archive,$(OF_FLEET)) $(LIBREAL)
+	$(call step,LD)
+	$(Q)$(call FLEET_LINK,$^ $(call archive,lib))
 
 # In the process of another: at any place, and nothing of it is seen but what keelboot.h declares.
 $(call obj,$(wildcard libkeelboot/*.c)): HARDEN += -fPIC -fvisibility=hidden
@@ -310,16 +322,22 @@ $(DATACUT): $(call obj,$(wildcard tests/sim/datacut_*.c) $(SIMBASE)) $(LIBKB) $(
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
+FLEETTESTS := $(if $(filter yes,$(FLEET)),$(patsubst tests/fleet/%.c,$(B)/tests/fleet/%,$(sort $(wildcard tests/fleet/*_test.c))))
+$(FLEETTESTS): $(B)/tests/fleet/%: $(O)/obj/tests/fleet/%.o $(FILTER) $(call archive,$(OF_FLEET)) $(LIBREAL)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(call archive,lib) $(CURL) $(TEST_LIBS)
+
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c tests/fleet/*.c)))
 
 -include tests/hostile/hostile.mk
 
-tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) ## build all test programs
+tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) $(FLEETTESTS) ## build all test programs
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 test-programs)
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory DYNAMIC=1 all)
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory RECOMPRESS=yes all)
 
-test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
+test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) $(FLEETTESTS)
 
 unit-programs: $(UNIT) $(TRACE)
 
@@ -502,11 +520,12 @@ MANPAGES   := $(wildcard docs/man/*.[13578])
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-image-test.1 keelboot-key.1 keelboot-mkinitramfs.8)
 BOOTPAGES  := docs/man/keelboot-select.8
 DEVPAGES   := docs/man/keelboot.3
+FLEETPAGES := docs/man/keelboot-fleet.8
 LIBFOLDERS := checks dynamic health mkinitramfs.d qemu
 pages       = for page in $(1); do \
 	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
 
-install: install-device install-host install-library install-dev ## install all below DESTDIR and PREFIX (default /usr)
+install: install-device install-host install-library install-dev $(if $(filter yes,$(FLEET)),install-fleet) ## install all below DESTDIR and PREFIX (default /usr)
 
 install-both: all
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)
@@ -517,7 +536,7 @@ install-both: all
 	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
 	$(INSTALL) -D -m 644 cli/completion.zsh $(DESTDIR)$(ZSHDIR)/_keelboot
 	$(INSTALL) -D -m 644 cli/completion.fish $(DESTDIR)$(FISHDIR)/keelboot.fish
-	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES) $(DEVPAGES),$(MANPAGES)))
+	@$(call pages,$(filter-out $(HOSTPAGES) $(BOOTPAGES) $(DEVPAGES) $(FLEETPAGES),$(MANPAGES)))
 
 # What `systemctl preset` would do, which a build host may not have (ENABLE=no: a package does it). $(1): with $folder and $unit.
 for-each-link = for unit in hooks/system/*.service; do \
@@ -535,6 +554,12 @@ install-device: install-both ## install what a device's root needs: the command,
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/system/*.service
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system-preset hooks/system/*.preset
 	@$(if $(filter no,$(ENABLE)),:,$(call for-each-link,mkdir -p $$folder && ln -sf $(PREFIX)/lib/systemd/system/$${unit##*/} $$folder/))
+
+install-fleet: all ## install keelboot-fleet, which asks a server for updates, and its units
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL_PROGRAM) $(B)/keelboot-fleet $(DESTDIR)$(PREFIX)/bin/keelboot-fleet
+	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/fleet/*.service hooks/fleet/*.timer
+	@$(call pages,$(FLEETPAGES))
 
 # Below PREFIX; where Debian's packages have it, by LIBARCH=lib/x86_64-linux-gnu.
 LIBARCH := lib
@@ -612,7 +637,7 @@ install-host: install-both ## install what a build host needs: also mkinitramfs,
 	@$(call pages,$(HOSTPAGES))
 
 install-strip: ## install all, without symbols (STRIP= of another machine); so install-device-strip, install-host-strip
-install-strip install-device-strip install-host-strip:
+install-strip install-device-strip install-host-strip install-fleet-strip:
 	@$(MAKE) --no-print-directory $(@:-strip=) \
 		INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s --strip-program=$(STRIP)'
 
@@ -627,11 +652,11 @@ deb: ## build the Debian packages into build/deb
 .PHONY: deb
 
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
-	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
+	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot-fleet $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-data keelboot-pkcs11 mkinitramfs)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init pack.sh modules.awk drivers.awk say-missing dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
-	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/*))) \
+	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/* hooks/fleet/*))) \
 		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system-preset/,$(notdir $(wildcard hooks/system/*.preset))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
 	@$(call for-each-link,rm -f $$folder/$${unit##*/}; rmdir $$folder 2>/dev/null || true)
@@ -655,6 +680,6 @@ clean: ## remove what was built (kernels, libraries of other processors, Debian 
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean
-.PHONY: install-both install-device install-host install-library install-dev install-strip install-device-strip install-host-strip
+.PHONY: install-both install-device install-host install-library install-dev install-fleet install-strip install-device-strip install-host-strip install-fleet-strip
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -28,6 +28,7 @@
 #define CONF_PATH_MAX	 127
 #define CONF_PATHS_MAX	 8   /* in a list of paths */
 #define CONF_PATHS_LEN	 171 /* of such a list, so that the line has room for its key */
+#define CONF_URL_MAX	 149
 #define CONF_SIZE_MAX	 11
 #define CONF_COMMAND_MAX 175 /* bytes of a command for sh */
 #define CONF_LINE_MAX	 198
@@ -247,6 +248,30 @@ struct conf {
 	/* of each of these; default: 120 */
 	uint32_t guard_timeout_s;
 
+	/* [fleet]: of keelboot-fleet, which asks a server for updates */
+	/* "https://updates.example.com"; "": there is none */
+	char fleet_server[CONF_URL_MAX + 1];
+	/* default: "DEFAULT" */
+	char fleet_tenant[CONF_NAME_MAX + 1];
+	/* of this device; "": what the file says */
+	char fleet_id[CONF_NAME_MAX + 1];
+	/* default: "/etc/machine-id" */
+	char fleet_id_file[CONF_PATH_MAX + 1];
+	/* of this device, of all devices; "" none */
+	char fleet_token_file[CONF_PATH_MAX + 1];
+	char fleet_gateway_token_file[CONF_PATH_MAX + 1];
+	/* PEM; "": those of the system, and none */
+	char fleet_ca_file[CONF_PATH_MAX + 1];
+	char fleet_certificate[CONF_PATH_MAX + 1];
+	char fleet_key[CONF_PATH_MAX + 1];
+	/* distribution set of the server that this device runs versions of; "": it is not reported
+	 */
+	char fleet_distribution[CONF_SPEC_MAX + 1];
+	/* unless the server says another time; default: 300 */
+	uint32_t fleet_poll_s;
+	/* default: 60 */
+	uint32_t fleet_timeout_s;
+
 	/* [keyring] */
 	/* default: "/etc/keelboot/keys" */
 	char keyring[CONF_PATH_MAX + 1];
@@ -278,6 +303,7 @@ enum conf_kind {
 	CONF_KIND_SUBPATHS,    /* such paths, commas between, none in another; also nothing */
 	CONF_KIND_SPEC,	       /* conf_spec */
 	CONF_KIND_STORE,       /* conf_spec, absolute path without "..", or nothing */
+	CONF_KIND_URL,	       /* http:// or https://, a host, without user and query; or nothing */
 	CONF_KIND_OVERLAY,     /* conf_spec, "tmpfs" or "off" */
 	CONF_KIND_SIZE,	       /* as tmpfs has it: "64M", "1G", or up to "90%" of the memory */
 	CONF_KIND_DEVICE,      /* "auto", "off", or a path below /dev */

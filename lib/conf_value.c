@@ -234,6 +234,17 @@ static bool is_size(const char *value)
 	return value[n] == '%' ? v <= 90 : strchr("KMG", value[n]) != NULL;
 }
 
+/* Where a token may be sent: what stands before an '@' would not be the host. */
+static bool is_url(const char *value)
+{
+	const char *host = has_prefix(value, "https://")  ? value + 8
+			   : has_prefix(value, "http://") ? value + 7
+							  : NULL;
+
+	return host != NULL && *host != '/' && *host != ':' && strpbrk(host, " @?#\\") == NULL &&
+	       !has_dotdot(host);
+}
+
 static bool text_fits(enum conf_kind kind, const char *value)
 {
 	switch (kind) {
@@ -254,6 +265,8 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_STORE:
 		return *value == '\0' || conf_value_is_spec(value) ||
 		       (has_prefix(value, "/") && !has_dotdot(value));
+	case CONF_KIND_URL:
+		return *value == '\0' || is_url(value);
 	case CONF_KIND_OVERLAY:
 		return is_overlay(value);
 	case CONF_KIND_SIZE:
@@ -319,6 +332,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_PATH_OR_NOT:
 	case CONF_KIND_SPEC:
 	case CONF_KIND_STORE:
+	case CONF_KIND_URL:
 	case CONF_KIND_OVERLAY:
 	case CONF_KIND_SIZE:
 	case CONF_KIND_DEVICE:

@@ -67,6 +67,15 @@ EXAMPLES = {
     ("guard", "good"): "logger $KEELBOOT_DEPLOYMENT is good",
     ("guard", "deployment"): "cat /usr/share/acme/build-id",
     ("guard", "trial"): "test -e /var/lib/acme/trial",
+    ("fleet", "server"): "https://updates.example.com",
+    ("fleet", "id"): "gateway-17",
+    ("fleet", "id-file"): "/data/serial",
+    ("fleet", "token-file"): "/data/keelboot-token",
+    ("fleet", "gateway-token-file"): "/etc/keelboot/gateway-token",
+    ("fleet", "ca-file"): "/etc/keelboot/fleet-ca.pem",
+    ("fleet", "certificate"): "/data/device.pem",
+    ("fleet", "private-key"): "/data/device.key",
+    ("fleet", "distribution"): "gateway",
     ("keyring", "path"): "/usr/share/acme/keys",
 }
 # For a key that has neither an example above nor a default: by how its values are described.

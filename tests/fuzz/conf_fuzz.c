@@ -79,6 +79,9 @@ static void check_text(const struct conf_key *key, const char *text)
 	if (key->kind == CONF_KIND_STORE)
 		FUZZ_CHECK(text[0] == '\0' || conf_value_is_spec(text) ||
 			   (text[0] == '/' && is_safe_path(text)));
+	if (key->kind == CONF_KIND_URL)
+		FUZZ_CHECK(text[0] == '\0' ||
+			   (strncmp(text, "http", 4) == 0 && strpbrk(text, " @?#\\") == NULL));
 	if (key->kind == CONF_KIND_DEVICE)
 		FUZZ_CHECK(strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 ||
 			   (strncmp(text, "/dev/", 5) == 0 && is_safe_path(text)));

@@ -49,6 +49,9 @@ PAST = (
                                         "setpgid sigaction sigemptyset sigfillset sigprocmask syscall waitpid write",
         "libkeelboot/keelboot_program.c": "access clock_gettime close kill poll read",
     }),
+    ("A program of its own, which talks to servers: slots and state it reaches by the command only.", {
+        "fleet/": "*",
+    }),
     ("A pipe that nobody reads any more is an error, not an end.", {
         "cli/main.c": "signal",
         "update/apply/apply.c": "signal",

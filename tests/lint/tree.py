@@ -13,7 +13,7 @@ from pathlib import Path
 
 JOBS = 2
 # Folders whose sources are part of what is shipped.
-SHIPPED = ("lib", "kernel-cmdline", "selector", "update", "hooks", "initramfs", "cli", "libkeelboot")
+SHIPPED = ("lib", "kernel-cmdline", "selector", "update", "hooks", "initramfs", "cli", "libkeelboot", "fleet")
 
 
 class LintError(Exception):

@@ -72,7 +72,6 @@ TEST(every_text_stays_in_its_array)
 {
 	char longest[300];
 
-	memset(longest, 'x', sizeof(longest));
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
 		struct conf before;
 
@@ -80,10 +79,13 @@ TEST(every_text_stays_in_its_array)
 			continue;
 		memset(&c, 0xa5, sizeof(c));
 		memcpy(&before, &c, sizeof(c));
+		memset(longest, 'x', sizeof(longest));
 		memcpy(longest, "/dev/", 5);
 		if (key->kind == CONF_KIND_NAME || key->kind == CONF_KIND_SUBPATH ||
 		    key->kind == CONF_KIND_SUBPATHS)
 			memcpy(longest, "xxxxx", 5);
+		if (key->kind == CONF_KIND_URL)
+			memcpy(longest, "http://", 7);
 		if (key->kind == CONF_KIND_SUBPATHS)
 			longest[100] = ','; /* no path is that long */
 		if (key->kind == CONF_KIND_SIZE) {

@@ -23,7 +23,7 @@ HOST_KEELBOOT_DEPENDENCIES = \
 	host-zstd
 
 KEELBOOT_MAKE = \
-	$(TARGET_MAKE_ENV) $(MAKE) -C $(@D) \
+	$(TARGET_MAKE_ENV) $(MAKE) -C $(@D) FLEET=no \
 	CC="$(TARGET_CC)" \
 	AR="$(TARGET_AR)" \
 	CFLAGS="$(TARGET_CFLAGS)" \
@@ -31,7 +31,7 @@ KEELBOOT_MAKE = \
 
 # The libraries of a build host are shared.
 HOST_KEELBOOT_MAKE = \
-	$(HOST_MAKE_ENV) $(MAKE) -C $(@D) \
+	$(HOST_MAKE_ENV) $(MAKE) -C $(@D) FLEET=no \
 	CC="$(HOSTCC)" \
 	AR="$(HOSTAR)" \
 	CFLAGS="$(HOST_CFLAGS)" \

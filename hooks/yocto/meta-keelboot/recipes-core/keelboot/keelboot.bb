@@ -24,7 +24,7 @@ INITSCRIPT_PARAMS = "start 99 2 3 4 5 . stop 01 0 1 6 ."
 
 # Shared libraries, as anywhere in an image of OpenEmbedded: its recipes build no static ones.
 EXTRA_OEMAKE = "B='${B}' CC='${CC}' AR='${AR}' CFLAGS='${CFLAGS}' LDFLAGS='-pie ${LDFLAGS}' \
-                PREFIX='${prefix}' SYSCONFDIR='${sysconfdir}' LIBDIR='${nonarch_libdir}/keelboot' \
+                FLEET=no PREFIX='${prefix}' SYSCONFDIR='${sysconfdir}' LIBDIR='${nonarch_libdir}/keelboot' \
                 ZSHDIR='${datadir}/zsh/site-functions' -o compile_commands.json"
 
 do_compile() {

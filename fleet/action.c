@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/action.h"
+
+#include "fleet/strict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEMA 1
+
+static const char *const names[ACTION_PHASES] = {
+	[ACTION_NONE] = "none",	    [ACTION_SEEN] = "seen",   [ACTION_FETCHED] = "fetched",
+	[ACTION_STAGED] = "staged", [ACTION_TRIAL] = "trial", [ACTION_GOOD] = "good",
+	[ACTION_FAILED] = "failed",
+};
+
+const char *action_phase_name(enum action_phase phase)
+{
+	return names[phase];
+}
+
+bool action_owes(const struct action *a)
+{
+	return a->phase != ACTION_NONE && a->phase != a->reported;
+}
+
+bool action_is_closed(const struct action *a)
+{
+	return a->phase >= ACTION_GOOD && !action_owes(a);
+}
+
+void action_begin(struct action *a, const char *id)
+{
+	struct action old = *a;
+
+	memset(a, 0, sizeof(*a));
+	memcpy(a->name, old.name, sizeof(a->name));
+	memcpy(a->digest, old.digest, sizeof(a->digest));
+	memcpy(a->etag, old.etag, sizeof(a->etag));
+	memcpy(a->installed, old.installed, sizeof(a->installed));
+	a->size = old.size;
+	a->attributes = old.attributes;
+	strncpy(a->id, id, sizeof(a->id) - 1);
+	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* Texts and numbers of the file, by one table for both ways. */
+static const struct field {
+	const char *key;
+	size_t offset;
+	/* of a text, with its end; 0: a number */
+	size_t size;
+} fields[] = {
+#define TEXT(key, member)                                                                  \
+	{                                                                                  \
+		key, offsetof(struct action, member), sizeof(((struct action *)0)->member) \
+	}
+#define NUMBER(key, member)                             \
+	{                                               \
+		key, offsetof(struct action, member), 0 \
+	}
+	TEXT("id", id),
+	TEXT("name", name),
+	NUMBER("size", size),
+	TEXT("digest", digest),
+	TEXT("etag", etag),
+	NUMBER("tries", tries),
+	NUMBER("anew", anew),
+	NUMBER("only_download", only_download),
+	NUMBER("rejected", rejected),
+	TEXT("release", release),
+	TEXT("version", version),
+	NUMBER("sequence", sequence),
+	TEXT("why", why),
+	NUMBER("attributes", attributes),
+	TEXT("installed", installed),
+};
+
+static bool read_phase(json_object *o, const char *key, enum action_phase *phase)
+{
+	char text[16];
+
+	if (strict_text(o, key, text, sizeof(text)) != KB_OK)
+		return false;
+	for (int i = ACTION_NONE; i < ACTION_PHASES; i++) {
+		if (strcmp(text, names[i]) != 0)
+			continue;
+		*phase = (enum action_phase)i;
+		return true;
+	}
+	return false;
+}
+
+static bool read_field(struct action *a, json_object *o, const struct field *f)
+{
+	void *member = (char *)a + f->offset;
+
+	if (f->size > 0)
+		return strict_text(o, f->key, member, f->size) == KB_OK;
+	return strict_number(o, f->key, member, INT64_MAX) == KB_OK;
+}
+
+static bool read_all(struct action *a, json_object *o)
+{
+	uint64_t schema;
+
+	if (strict_number(o, "schema", &schema, SCHEMA) != KB_OK || schema != SCHEMA)
+		return false;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (!read_field(a, o, &fields[i]))
+			return false;
+	return read_phase(o, "phase", &a->phase) && read_phase(o, "reported", &a->reported) &&
+	       (a->phase == ACTION_NONE ? a->id[0] == '\0' : url_is_id(a->id));
+}
+
+bool action_read(struct action *a, const char *text, size_t len)
+{
+	const char *why;
+	json_object *o = len <= ACTION_TEXT_MAX ? strict_parse(text, len, &why) : NULL;
+	bool ok;
+
+	memset(a, 0, sizeof(*a));
+	if (o == NULL)
+		return false;
+	ok = read_all(a, o);
+	json_object_put(o);
+	if (!ok)
+		memset(a, 0, sizeof(*a));
+	return ok;
+}
+
+char *action_write(const struct action *a)
+{
+	json_object *o = json_object_new_object();
+	const char *text;
+	char *copy;
+
+	json_object_object_add(o, "schema", json_object_new_int(SCHEMA));
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		const void *member = (const char *)a + fields[i].offset;
+
+		json_object_object_add(o, fields[i].key,
+				       fields[i].size > 0
+					       ? json_object_new_string(member)
+					       : json_object_new_uint64(*(const uint64_t *)member));
+	}
+	json_object_object_add(o, "phase", json_object_new_string(names[a->phase]));
+	json_object_object_add(o, "reported", json_object_new_string(names[a->reported]));
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	/* bound: the texts of a struct action, escaped: ACTION_TEXT_MAX */
+	copy = text != NULL ? strdup(text) : NULL;
+	json_object_put(o);
+	return copy;
+}

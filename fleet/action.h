@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What becomes of an action of the server, from the first sight to the answer that closes it. It is
+ * kept as JSON in a file of the data partition, which a power cut leaves as it was or as it is to
+ * be. What cannot be read counts as none: the server offers its action again.
+ */
+#pragma once
+
+#include "fleet/ddi.h"
+#include "fleet/http.h"
+
+#define ACTION_VERSION_MAX 63
+#define ACTION_RELEASE_LEN 64 /* hexadecimal digits */
+#define ACTION_WHY_MAX	   480
+#define ACTION_TEXT_MAX	   16384u
+#define ACTION_TRIES_MAX                                                                           \
+	8		     /* contacts in a row that are refused something, until it is given up \
+			      */
+#define ACTION_WAITS_MAX 288 /* that bring nothing: a day of one each five minutes */
+
+/* In this order; names of it are in the file. */
+enum action_phase {
+	ACTION_NONE,
+	ACTION_SEEN,	/* being fetched */
+	ACTION_FETCHED, /* the bundle is here, and waits until it may be staged */
+	ACTION_STAGED,	/* the next boot installs it */
+	ACTION_TRIAL,	/* it is in a slot, on trial */
+	ACTION_GOOD,	/* it is good: closed with success */
+	ACTION_FAILED,	/* it fell back, or was refused: closed with failure */
+	ACTION_PHASES,
+};
+
+struct action {
+	/* the server's; "" with ACTION_NONE */
+	char id[URL_ID_MAX + 1];
+	enum action_phase phase;
+	/* the last one that the server took; ACTION_NONE: none */
+	enum action_phase reported;
+	/* what the server calls the bundle; its size and digest tell whether a file that is here is
+	 * that one */
+	char name[DDI_NAME_MAX + 1];
+	uint64_t size;
+	char digest[DDI_DIGEST_LEN + 1];
+	/* of the file that is here, or a part of it; "": it cannot be resumed */
+	char etag[HTTP_ETAG_MAX + 1];
+	/* contacts at which it could not be fetched or staged; whether it was fetched anew after it
+	 * was found damaged */
+	uint64_t tries, anew;
+	/* the server wants nothing but the download; it was answered that it is too late to cancel
+	 */
+	uint64_t only_download, rejected;
+	/* what the bundle holds, as it says itself; "" before it was read */
+	char release[ACTION_RELEASE_LEN + 1];
+	char version[ACTION_VERSION_MAX + 1];
+	uint64_t sequence;
+	/* why it failed, or how it stands */
+	char why[ACTION_WHY_MAX + 1];
+	/* of the attributes that the server has; of the release that it was said to run */
+	uint64_t attributes;
+	char installed[ACTION_VERSION_MAX + 1];
+};
+
+/* "seen", "fetched", …; ACTION_PHASES: no such name. */
+const char *action_phase_name(enum action_phase phase);
+
+/* An answer is due: the server does not know this phase yet. */
+bool action_owes(const struct action *a);
+/* It is closed, and the server knows it. */
+bool action_is_closed(const struct action *a);
+
+/* A new one of this id; what is known of file and server stays. */
+void action_begin(struct action *a, const char *id);
+
+/* false: it is none; *a is zero then. */
+bool action_read(struct action *a, const char *text, size_t len);
+/* To be freed; NULL: no memory. */
+char *action_write(const struct action *a);

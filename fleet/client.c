@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/client.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- who and where */
+
+/* The first line of a file, which is printable. KB_EINVAL, which was reported. */
+static enum kb_err read_line(char *out, size_t size, const char *path, const char *key)
+{
+	char text[512];
+	enum kb_err err = os_read_file(path, text, sizeof(text), NULL);
+	size_t len;
+
+	if (err != KB_OK) {
+		log_err("[fleet] %s=%s: %s", key, path, strerror(errno));
+		return KB_EINVAL;
+	}
+	len = strcspn(text, " \t\r\n");
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < 0x21 || text[i] > 0x7e)
+			len = 0;
+	if (len == 0 || len >= size) {
+		log_err("[fleet] %s=%s: expected one word in its first line", key, path);
+		return KB_EINVAL;
+	}
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return KB_OK;
+}
+
+static enum kb_err read_token(struct client *c, const struct conf *conf)
+{
+	const char *kind = conf->fleet_token_file[0] != '\0' ? "TargetToken" : "GatewayToken";
+	const char *key = conf->fleet_token_file[0] != '\0' ? "token-file" : "gateway-token-file";
+	const char *path = conf->fleet_token_file[0] != '\0' ? conf->fleet_token_file
+							     : conf->fleet_gateway_token_file;
+	char token[CLIENT_TOKEN_MAX + 1];
+
+	c->authorization[0] = '\0';
+	if (path[0] == '\0')
+		return KB_OK;
+	TRY(read_line(token, sizeof(token), path, key));
+	snprintf(c->authorization, sizeof(c->authorization), "Authorization: %s %s", kind, token);
+	return KB_OK;
+}
+
+static enum kb_err read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
+{
+	if (conf->fleet_id[0] != '\0')
+		snprintf(id, URL_ID_MAX + 1, "%s", conf->fleet_id);
+	else
+		TRY(read_line(id, URL_ID_MAX + 1, conf->fleet_id_file, "id-file"));
+	if (url_is_id(id) && url_is_id(conf->fleet_tenant))
+		return KB_OK;
+	log_err("[fleet] id, tenant: expected letters, digits and . _ - + , only");
+	return KB_EINVAL;
+}
+
+enum kb_err client_init(struct client *c, const struct conf *conf)
+{
+	char id[URL_ID_MAX + 1];
+	size_t len = strlen(conf->fleet_server);
+
+	if (len == 0) {
+		log_err("no server: set [fleet] server= in system.conf");
+		return KB_EINVAL;
+	}
+	TRY(read_id(id, conf));
+	TRY(read_token(c, conf));
+	while (len > 0 && conf->fleet_server[len - 1] == '/')
+		len--;
+	snprintf(c->base, sizeof(c->base), "%.*s/%s/controller/v1/%s", (int)len, conf->fleet_server,
+		 conf->fleet_tenant, id);
+	c->http = (struct http_config){
+		.server = conf->fleet_server,
+		.authorization = c->authorization,
+		.ca = conf->fleet_ca_file,
+		.certificate = conf->fleet_certificate,
+		.key = conf->fleet_key,
+		.timeout_s = conf->fleet_timeout_s,
+	};
+	if (c->authorization[0] != '\0' && !url_is_secure(conf->fleet_server))
+		log_warn("%s: the token is sent unencrypted; use https", conf->fleet_server);
+	return KB_OK;
+}
+
+const char *client_id(const struct client *c)
+{
+	return strrchr(c->base, '/') + 1;
+}
+
+/* ---------------------------------------------------------------- what a status means */
+
+static const struct rule {
+	int first, last;
+	enum client_end end;
+	/* NULL: nothing is said */
+	const char *text;
+} rules[] = {
+	{ 200, 299, CLIENT_OK, NULL },
+	{ 401, 401, CLIENT_DENIED,
+	  "it does not accept this device's token or certificate (401); see [fleet] token-file=, certificate=" },
+	{ 403, 403, CLIENT_DENIED, "it forbids this device that (403)" },
+	{ 404, 404, CLIENT_MISSING, "it does not know this (404); see [fleet] tenant=, id=" },
+	{ 409, 409, CLIENT_LATER, "it is at odds with itself (409)" },
+	{ 410, 410, CLIENT_OVER, "this is over (410)" },
+	{ 429, 429, CLIENT_FULL, "too many requests, or a quota is used up (429)" },
+	{ 400, 499, CLIENT_REFUSED, "it refuses that" },
+	{ 500, 599, CLIENT_LATER, "it has an error" },
+	{ 100, 999, CLIENT_LATER, "nothing that this program understands" },
+};
+
+/* Who asked for an action that is no more is not worth a line. */
+static enum client_end judge_status(const char *url, int status)
+{
+	const struct rule *r = rules;
+	char origin[160];
+
+	while (r->last != 999 && (status < r->first || status > r->last))
+		r++;
+	url_origin(origin, sizeof(origin), url);
+	if (r->text != NULL && r->end != CLIENT_OVER)
+		log_warn("%s: answers %d: %s", origin, status, r->text);
+	return r->end;
+}
+
+static bool take_text(void *data, struct http_answer *a, const void *bytes, size_t len)
+{
+	struct client *c = data;
+
+	if (len > STRICT_MAX - c->len) {
+		snprintf(a->error, sizeof(a->error), "an answer of more than %u KiB",
+			 STRICT_MAX / 1024);
+		return false;
+	}
+	memcpy(c->text + c->len, bytes, len);
+	c->len += len;
+	return true;
+}
+
+static enum client_end run(struct client *c, struct http_request *r, const char *path)
+{
+	char url[URL_MAX + 1], origin[160];
+	struct http_answer a;
+	bool whole;
+
+	if (snprintf(url, sizeof(url), "%s%s%s", c->base, path[0] != '\0' ? "/" : "", path) >=
+	    (int)sizeof(url))
+		return CLIENT_LATER;
+	r->url = url;
+	r->data = c;
+	c->len = 0;
+	whole = http_run(&c->http, r, &a);
+	c->text[c->len] = '\0';
+	c->retry_after_s = a.retry_after_s;
+	if (whole)
+		return judge_status(url, a.status);
+	url_origin(origin, sizeof(origin), url);
+	log_warn("%s: %s", origin, a.error);
+	return a.status >= 300 && a.status <= 399 ? CLIENT_DENIED : CLIENT_LATER;
+}
+
+enum client_end client_get(struct client *c, const char *path)
+{
+	struct http_request r = { .method = "GET", .take = take_text };
+
+	return run(c, &r, path);
+}
+
+enum client_end client_send(struct client *c, const char *method, const char *path,
+			    const char *body)
+{
+	struct http_request r = { .method = method, .body = body };
+
+	return body != NULL ? run(c, &r, path) : CLIENT_LATER;
+}

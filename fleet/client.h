@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of the server, and what its answers mean: docs/FLEET.md has the table. What goes
+ * wrong is reported here, in one line. */
+#pragma once
+
+#include "fleet/ddi.h"
+#include "fleet/http.h"
+#include "fleet/strict.h"
+#include "lib/conf.h"
+
+#define CLIENT_TOKEN_MAX 255
+
+enum client_end {
+	CLIENT_OK,
+	CLIENT_LATER,  /* not reached, 5xx, 409, or nothing that can be read: at the next contact */
+	CLIENT_DENIED, /* 401, 403, or a redirect: a person must do something */
+	CLIENT_MISSING, /* 404 */
+	CLIENT_OVER,	/* 410 */
+	CLIENT_FULL,	/* 429: too many requests, or a quota */
+	CLIENT_REFUSED, /* any other 4xx: it will not take that */
+};
+
+struct client {
+	struct http_config http;
+	/* "…/DEFAULT/controller/v1/ID" */
+	char base[URL_MAX + 1];
+	char authorization[CLIENT_TOKEN_MAX + 64];
+	/* what the last answer asked for; 0: nothing */
+	uint64_t retry_after_s;
+	/* of the last answer that was asked for */
+	size_t len;
+	char text[STRICT_MAX + 1];
+};
+
+/* KB_EINVAL: [fleet] lacks something, which was reported. */
+enum kb_err client_init(struct client *c, const struct conf *conf) KB_MUST_CHECK;
+
+/* Asks for base/path; "" is the base. The answer is in c->text. */
+enum client_end client_get(struct client *c, const char *path);
+/* Sends JSON to base/path. */
+enum client_end client_send(struct client *c, const char *method, const char *path,
+			    const char *body);
+
+/* Who this device is on the server. */
+const char *client_id(const struct client *c);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One contact with the server: look at the device, ask, answer, fetch, stage. */
+#pragma once
+
+#include "fleet/client.h"
+#include "fleet/facts.h"
+#include "fleet/files.h"
+
+struct contact {
+	const struct conf *conf;
+	/* folder of the public keys */
+	char keys[FILES_PATH_MAX + 1];
+	struct keelboot *kb;
+	struct client client;
+	/* nothing is written, fetched, staged or answered */
+	bool dry_run;
+
+	/* What the contact found, and left. */
+	struct files files;
+	struct action a;
+	struct facts facts;
+	/* the server has said something */
+	bool reached;
+	/* what the server was said in this contact: once */
+	enum action_phase told;
+	/* something must be mended or tried again */
+	bool failed;
+	/* an orderly reboot installs what is staged */
+	bool reboot;
+	/* what the server wants; 0: it says nothing */
+	unsigned sleep_s;
+	uint64_t retry_after_s;
+};
+
+/* KB_EBUSY, KB_EIO, KB_EPERM and the like: it could not begin. What the server does is no error
+ * here: see reached and failed. */
+enum kb_err contact_run(struct contact *c) KB_MUST_CHECK;
+
+/* Makes the record durable; without that, nothing more is done. */
+bool contact_save(struct contact *c);
+/* A line for the person who watches. */
+void contact_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

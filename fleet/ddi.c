@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/ddi.h"
+
+#include "fleet/strict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- the poll */
+
+/* "HH:MM:SS"; what lies outside of hawkBit's bounds is moved into them. 0: it is none. */
+static unsigned seconds_of(const char *text)
+{
+	unsigned h, m, s;
+	char rest;
+
+	if (sscanf(text, "%2u:%2u:%2u%c", &h, &m, &s, &rest) != 3 || m > 59 || s > 59)
+		return 0;
+	s += h * 3600 + m * 60;
+	return s < DDI_SLEEP_MIN ? DDI_SLEEP_MIN : s > DDI_SLEEP_MAX ? DDI_SLEEP_MAX : s;
+}
+
+static unsigned read_sleep(json_object *o)
+{
+	json_object *config, *polling;
+	char text[16];
+
+	if (strict_object(o, "config", &config) != KB_OK ||
+	    strict_object(config, "polling", &polling) != KB_OK ||
+	    strict_text(polling, "sleep", text, sizeof(text)) != KB_OK)
+		return 0;
+	return seconds_of(text);
+}
+
+/* The id that a link ends with: "…/deploymentBase/12?c=…". Its host is not looked at: where the
+ * server is, the device's maker says. */
+static enum kb_err read_link(json_object *links, const char *name, char id[URL_ID_MAX + 1])
+{
+	json_object *link;
+	char href[URL_MAX + 1], mark[32], *at;
+	enum kb_err err;
+
+	id[0] = '\0';
+	err = strict_object(links, name, &link);
+	if (err == KB_ENOENT)
+		return KB_OK;
+	if (err != KB_OK || strict_text(link, "href", href, sizeof(href)) != KB_OK)
+		return KB_EFORMAT;
+	href[strcspn(href, "?#")] = '\0';
+	snprintf(mark, sizeof(mark), "/%s/", name);
+	at = strstr(href, mark);
+	if (at == NULL || !url_is_id(at + strlen(mark)))
+		return KB_EFORMAT;
+	snprintf(id, URL_ID_MAX + 1, "%s", at + strlen(mark));
+	return KB_OK;
+}
+
+static enum kb_err read_links(struct ddi_poll *p, json_object *o)
+{
+	json_object *links, *link;
+	enum kb_err err = strict_object(o, "_links", &links);
+
+	if (err == KB_ENOENT)
+		return KB_OK;
+	TRY(err);
+	TRY(read_link(links, "deploymentBase", p->deployment));
+	TRY(read_link(links, "cancelAction", p->cancel));
+	TRY(read_link(links, "confirmationBase", p->confirmation));
+	p->config_data = strict_object(links, "configData", &link) == KB_OK;
+	return KB_OK;
+}
+
+enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len, const char **why)
+{
+	json_object *o = strict_parse(text, len, why);
+	enum kb_err err;
+
+	memset(p, 0, sizeof(*p));
+	if (o == NULL)
+		return KB_EFORMAT;
+	p->sleep_s = read_sleep(o);
+	err = read_links(p, o);
+	json_object_put(o);
+	if (err == KB_OK)
+		return KB_OK;
+	memset(p, 0, sizeof(*p));
+	*why = "links that cannot be read";
+	return KB_EFORMAT;
+}
+
+/* ---------------------------------------------------------------- the deployment */
+
+/* A word that is not known asks for nothing. */
+static enum kb_err read_wish(json_object *o, const char *key, enum ddi_wish *wish)
+{
+	static const char *const words[] = {
+		[DDI_SKIP] = "skip", [DDI_ATTEMPT] = "attempt", [DDI_FORCED] = "forced"
+	};
+	char text[16];
+
+	TRY(strict_text(o, key, text, sizeof(text)));
+	for (int i = DDI_SKIP; i <= DDI_FORCED; i++) {
+		if (strcmp(text, words[i]) != 0)
+			continue;
+		*wish = (enum ddi_wish)i;
+		return KB_OK;
+	}
+	return KB_EFORMAT;
+}
+
+static bool is_bundle(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 5 && strcmp(name + len - 5, ".keel") == 0;
+}
+
+static enum kb_err read_url(json_object *links, const char *name, char url[URL_MAX + 1])
+{
+	json_object *link;
+	enum kb_err err = strict_object(links, name, &link);
+
+	url[0] = '\0';
+	if (err == KB_ENOENT)
+		return KB_OK;
+	TRY(err);
+	TRY(strict_text(link, "href", url, URL_MAX + 1));
+	return url_is_http(url) ? KB_OK : KB_EFORMAT;
+}
+
+static enum kb_err read_artifact(struct ddi_deployment *d, json_object *o)
+{
+	json_object *hashes, *links;
+
+	TRY(strict_text(o, "filename", d->name, sizeof(d->name)));
+	if (!is_bundle(d->name))
+		return KB_OK;
+	d->bundles++;
+	TRY(strict_number(o, "size", &d->size, DDI_SIZE_MAX));
+	TRY(strict_object(o, "_links", &links));
+	TRY(read_url(links, "download", d->url));
+	TRY(read_url(links, "download-http", d->plain_url));
+	if (d->size == 0 || (d->url[0] == '\0' && d->plain_url[0] == '\0'))
+		return KB_EFORMAT;
+	if (strict_object(o, "hashes", &hashes) == KB_OK &&
+	    strict_text(hashes, "sha256", d->digest, sizeof(d->digest)) == KB_EFORMAT)
+		return KB_EFORMAT;
+	return KB_OK;
+}
+
+static enum kb_err read_chunk(struct ddi_deployment *d, json_object *chunk)
+{
+	json_object *artifacts;
+
+	if (!json_object_is_type(chunk, json_type_object))
+		return KB_EFORMAT;
+	TRY(strict_list(chunk, "artifacts", &artifacts));
+	for (size_t i = 0; i < json_object_array_length(artifacts); i++) {
+		json_object *one = json_object_array_get_idx(artifacts, i);
+
+		if (!json_object_is_type(one, json_type_object))
+			return KB_EFORMAT;
+		TRY(read_artifact(d, one));
+	}
+	return KB_OK;
+}
+
+static enum kb_err read_body(struct ddi_deployment *d, json_object *o)
+{
+	json_object *deployment, *chunks;
+	char window[16];
+
+	TRY(strict_text(o, "id", d->id, sizeof(d->id)));
+	TRY(strict_object(o, "deployment", &deployment));
+	TRY(read_wish(deployment, "download", &d->download));
+	TRY(read_wish(deployment, "update", &d->update));
+	if (strict_text(deployment, "maintenanceWindow", window, sizeof(window)) != KB_ENOENT)
+		d->window_closed = strcmp(window, "available") != 0;
+	TRY(strict_list(deployment, "chunks", &chunks));
+	for (size_t i = 0; i < json_object_array_length(chunks); i++)
+		TRY(read_chunk(d, json_object_array_get_idx(chunks, i)));
+	return url_is_id(d->id) ? KB_OK : KB_EFORMAT;
+}
+
+enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size_t len,
+				const char **why)
+{
+	json_object *o = strict_parse(text, len, why);
+	enum kb_err err;
+
+	memset(d, 0, sizeof(*d));
+	if (o == NULL)
+		return KB_EFORMAT;
+	err = read_body(d, o);
+	json_object_put(o);
+	if (err == KB_OK)
+		return KB_OK;
+	memset(d, 0, sizeof(*d));
+	*why = "a deployment that cannot be read";
+	return KB_EFORMAT;
+}
+
+/* ---------------------------------------------------------------- the end of one */
+
+enum kb_err ddi_read_cancel(char stop[URL_ID_MAX + 1], const char *text, size_t len,
+			    const char **why)
+{
+	json_object *o = strict_parse(text, len, why), *cancel;
+	bool ok;
+
+	stop[0] = '\0';
+	if (o == NULL)
+		return KB_EFORMAT;
+	ok = strict_object(o, "cancelAction", &cancel) == KB_OK &&
+	     strict_text(cancel, "stopId", stop, URL_ID_MAX + 1) == KB_OK && url_is_id(stop);
+	json_object_put(o);
+	if (ok)
+		return KB_OK;
+	stop[0] = '\0';
+	*why = "a cancellation that cannot be read";
+	return KB_EFORMAT;
+}

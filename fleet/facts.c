@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/facts.h"
+
+#include "fleet/strict.h"
+#include "lib/util.h"
+#include "libkeelboot/keelboot_program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ASK_TIMEOUT_S	 60
+#define CHANGE_TIMEOUT_S 120
+
+static void copy_text(char *out, size_t size, json_object *o, const char *key)
+{
+	json_object *value;
+	const char *text = NULL;
+
+	if (o != NULL && json_object_object_get_ex(o, key, &value) &&
+	    json_object_is_type(value, json_type_string))
+		text = json_object_get_string(value);
+	util_print_safe(out, size, text != NULL ? text : "");
+}
+
+#define COPY_TEXT(array, o, key) copy_text(array, sizeof(array), o, key)
+
+static uint64_t number_of(json_object *o, const char *key)
+{
+	uint64_t n;
+
+	return strict_number(o, key, &n, INT64_MAX) == KB_OK ? n : 0;
+}
+
+/* The last document that the command prints; to be released. */
+static int take_document(void *data, json_object *document)
+{
+	json_object **last = data;
+
+	if (document == NULL)
+		return 0;
+	json_object_put(*last);
+	*last = json_object_get(document);
+	return 0;
+}
+
+/* Its exit code, or -1. *o: what it printed, or NULL. */
+static int ask(struct keelboot *kb, const char *const *words, int timeout_s, json_object **o)
+{
+	const struct keelboot_program p = {
+		.words = words, .take = take_document, .data = o, .timeout_s = timeout_s
+	};
+	int code = -1;
+
+	*o = NULL;
+	(void)keelboot_program_run(kb, &p, &code);
+	return code;
+}
+
+static void take_error(char why[FACTS_TEXT_MAX + 1], struct keelboot *kb)
+{
+	const char *text = keelboot_error(kb);
+
+	if (strncmp(text, "keelboot: ", 10) == 0)
+		text += 10;
+	snprintf(why, FACTS_TEXT_MAX + 1, "%.*s", (int)strcspn(text, "\n"), text);
+	if (why[0] == '\0')
+		snprintf(why, FACTS_TEXT_MAX + 1, "keelboot does not say why");
+}
+
+/* ---------------------------------------------------------------- status */
+
+static void read_slot(struct facts_slot *s, json_object *o)
+{
+	COPY_TEXT(s->name, o, "slot");
+	COPY_TEXT(s->state, o, "state");
+	COPY_TEXT(s->release, o, "release");
+	COPY_TEXT(s->version, o, "version");
+	COPY_TEXT(s->reason, o, "reason");
+	s->sequence = number_of(o, "sequence");
+}
+
+static bool read_status(struct facts *f, json_object *o)
+{
+	json_object *slots, *booted, *staged;
+
+	memset(f, 0, sizeof(*f));
+	if (strict_list(o, "slots", &slots) != KB_OK || json_object_array_length(slots) == 0)
+		return false;
+	while (f->nslots < FACTS_SLOTS_MAX && f->nslots < json_object_array_length(slots)) {
+		read_slot(&f->slot[f->nslots], json_object_array_get_idx(slots, f->nslots));
+		f->nslots++;
+	}
+	if (strict_object(o, "booted", &booted) == KB_OK) {
+		COPY_TEXT(f->booted, booted, "slot");
+		COPY_TEXT(f->boot_reason, booted, "reason");
+	}
+	if (strict_object(o, "staged", &staged) == KB_OK) {
+		COPY_TEXT(f->staged, staged, "release");
+		COPY_TEXT(f->staged_next, staged, "next");
+		COPY_TEXT(f->staged_why, staged, "why");
+	}
+	COPY_TEXT(f->compatible, o, "compatible");
+	return true;
+}
+
+bool facts_read(struct facts *f, struct keelboot *kb, char why[FACTS_TEXT_MAX + 1])
+{
+	static const char *const words[] = { "status", "--json", NULL };
+	json_object *o;
+	int code = ask(kb, words, ASK_TIMEOUT_S, &o);
+	bool known = read_status(f, o);
+
+	json_object_put(o);
+	if (!known && code == FACTS_OK)
+		snprintf(why, FACTS_TEXT_MAX + 1, "this system has no slots");
+	else if (!known)
+		take_error(why, kb);
+	return known;
+}
+
+const struct facts_slot *facts_booted(const struct facts *f)
+{
+	for (unsigned i = 0; i < f->nslots; i++)
+		if (f->booted[0] != '\0' && strcmp(f->slot[i].name, f->booted) == 0)
+			return &f->slot[i];
+	return NULL;
+}
+
+const struct facts_slot *facts_slot_of(const struct facts *f, const char *release)
+{
+	for (unsigned i = 0; i < f->nslots; i++)
+		if (release[0] != '\0' && strcmp(f->slot[i].release, release) == 0)
+			return &f->slot[i];
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- bundles */
+
+int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
+		  unsigned required, char why[FACTS_TEXT_MAX + 1])
+{
+	char number[16];
+	const char *const words[] = { "bundle", "inspect", "--json",
+				      "--keys", keys,	   "--signatures-required",
+				      number,	path,	   NULL };
+	json_object *o;
+	int code;
+
+	snprintf(number, sizeof(number), "%u", required);
+	code = ask(kb, words, ASK_TIMEOUT_S, &o);
+	memset(b, 0, sizeof(*b));
+	if (code == FACTS_OK) {
+		COPY_TEXT(b->release, o, "release");
+		COPY_TEXT(b->version, o, "version");
+		b->sequence = number_of(o, "sequence");
+	}
+	if (code != FACTS_OK)
+		take_error(why, kb);
+	json_object_put(o);
+	return code;
+}
+
+int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1])
+{
+	const char *const words[] = { "stage", "--progress=json", path, NULL };
+	json_object *o;
+	/* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
+	int code = ask(kb, words, 0, &o);
+
+	why[0] = '\0';
+	if (code != FACTS_OK)
+		copy_text(why, FACTS_TEXT_MAX + 1, o, "error");
+	if (code != FACTS_OK && why[0] == '\0')
+		take_error(why, kb);
+	json_object_put(o);
+	return code;
+}
+
+int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1])
+{
+	static const char *const words[] = { "unstage", NULL };
+	const struct keelboot_program p = { .words = words, .timeout_s = CHANGE_TIMEOUT_S };
+	int code = -1;
+
+	(void)keelboot_program_run(kb, &p, &code);
+	if (code != FACTS_OK)
+		take_error(why, kb);
+	return code;
+}
+
+/* ---------------------------------------------------------------- why */
+
+static bool is_about(json_object *o, const char *version, uint64_t sequence)
+{
+	char text[ACTION_VERSION_MAX + 1];
+
+	COPY_TEXT(text, o, "version");
+	return strcmp(text, version) == 0 && number_of(o, "sequence") == sequence;
+}
+
+/* The last lines of a text, as messages. */
+static void say_tail(struct ddi_feedback *f, const char *text, unsigned lines)
+{
+	const char *at = text + strlen(text);
+
+	while (at > text && at[-1] == '\n')
+		at--;
+	while (at > text) {
+		if (at[-1] == '\n' && --lines == 0)
+			break;
+		at--;
+	}
+	while (*at != '\0') {
+		int len = (int)strcspn(at, "\n");
+
+		if (len > 0)
+			ddi_say(f, "  %.*s", len, at);
+		at += len + (at[len] == '\n' ? 1 : 0);
+	}
+}
+
+static void say_words(struct ddi_feedback *f, json_object *failure)
+{
+	json_object *words, *text;
+	size_t n;
+
+	if (strict_list(failure, "words", &words) != KB_OK)
+		return;
+	n = json_object_array_length(words);
+	for (size_t i = 0; i < n; i++) {
+		json_object *one = json_object_array_get_idx(words, i);
+		char kind[32];
+
+		COPY_TEXT(kind, one, "kind");
+		if (!json_object_object_get_ex(one, "text", &text) ||
+		    !json_object_is_type(text, json_type_string))
+			continue;
+		ddi_say(f, "last words (%s):", kind);
+		say_tail(f, json_object_get_string(text), 4);
+	}
+}
+
+void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
+		   struct ddi_feedback *f)
+{
+	static const char *const words[] = { "why", "--json", NULL };
+	json_object *o, *list;
+	char sentence[DDI_MESSAGE_MAX + 1];
+
+	(void)ask(kb, words, ASK_TIMEOUT_S, &o);
+	if (strict_list(o, "failures", &list) != KB_OK)
+		list = NULL;
+	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
+		json_object *one = json_object_array_get_idx(list, i);
+
+		if (!is_about(one, version, sequence))
+			continue;
+		COPY_TEXT(sentence, one, "sentence");
+		ddi_say(f, "%s", sentence);
+		say_words(f, one);
+		break;
+	}
+	json_object_put(o);
+}
+
+void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
+		   char why[FACTS_TEXT_MAX + 1])
+{
+	static const char *const words[] = { "history", "-n", "50", "--json", NULL };
+	json_object *o, *list;
+	char kind[16];
+
+	why[0] = '\0';
+	(void)ask(kb, words, ASK_TIMEOUT_S, &o);
+	if (strict_list(o, "events", &list) != KB_OK)
+		list = NULL;
+	for (size_t i = 0; list != NULL && why[0] == '\0' && i < json_object_array_length(list);
+	     i++) {
+		json_object *one = json_object_array_get_idx(list, i);
+
+		COPY_TEXT(kind, one, "kind");
+		if (!is_about(one, version, sequence))
+			continue;
+		if (strcmp(kind, "refused") == 0 || strcmp(kind, "install") == 0 ||
+		    strcmp(kind, "bad") == 0)
+			copy_text(why, FACTS_TEXT_MAX + 1, one, "reason");
+	}
+	json_object_put(o);
+}

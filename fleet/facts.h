@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Keelboot says of this device: by its command, as any other program asks it. */
+#pragma once
+
+#include "fleet/action.h"
+#include "libkeelboot/keelboot.h"
+
+#include <stdbool.h>
+
+#define FACTS_SLOTS_MAX 8
+#define FACTS_TEXT_MAX	255
+
+struct facts_slot {
+	/* "a" */
+	char name[2];
+	/* "empty", "writing", "trial", "good", "bad" */
+	char state[16];
+	char release[ACTION_RELEASE_LEN + 1];
+	char version[ACTION_VERSION_MAX + 1];
+	uint64_t sequence;
+	/* why it is bad */
+	char reason[FACTS_TEXT_MAX + 1];
+};
+
+struct facts {
+	/* of the slot that runs; "": Keelboot did not boot this system */
+	char booted[2];
+	unsigned nslots;
+	struct facts_slot slot[FACTS_SLOTS_MAX];
+	/* what is staged; "": nothing. What the next boot does with it ("install", "skip",
+	 * "forget"), and why. */
+	char staged[ACTION_RELEASE_LEN + 1], staged_next[16], staged_why[FACTS_TEXT_MAX + 1];
+	char compatible[FACTS_TEXT_MAX + 1];
+	/* why the boot took another slot than the preferred one */
+	char boot_reason[FACTS_TEXT_MAX + 1];
+};
+
+/* What a bundle holds. */
+struct facts_bundle {
+	char release[ACTION_RELEASE_LEN + 1], version[ACTION_VERSION_MAX + 1];
+	uint64_t sequence;
+};
+
+/* Exit codes of keelboot(1). */
+enum facts_exit {
+	FACTS_OK = 0,
+	FACTS_FAILURE = 1,
+	FACTS_NOTHING = 2,
+	FACTS_VERIFY = 5,
+	FACTS_INCOMPATIBLE = 6,
+	FACTS_BUSY = 7,
+};
+
+/* false: why has a text. Without a state that can be read, nothing is known. */
+bool facts_read(struct facts *f, struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
+
+/* The slot that runs; NULL: not known. */
+const struct facts_slot *facts_booted(const struct facts *f);
+/* The slot with this release; NULL: none has it. */
+const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
+
+/* A facts_exit, or -1; why has a text then. The keys in a folder, so many of which must have
+ * signed, come before anything that the bundle says. */
+int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
+		  unsigned required, char why[FACTS_TEXT_MAX + 1]);
+int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1]);
+int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
+
+/* Adds what `keelboot why` has about this release: a sentence, and the last lines. */
+void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
+		   struct ddi_feedback *f);
+/* Why a boot refused this release, from the history; "" if it does not say. */
+void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
+		   char why[FACTS_TEXT_MAX + 1]);

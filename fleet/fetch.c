@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/fetch.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/os_file.h"
+#include "lib/util.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RESUMES_MAX 8 /* in one contact, each of which brought something */
+
+struct download {
+	const struct files *f;
+	struct action *a;
+	/* of the bundle, and how much of it is here */
+	uint64_t size, have;
+	int fd;
+};
+
+static bool end_with(struct http_answer *answer, const char *text)
+{
+	snprintf(answer->error, sizeof(answer->error), "%s", text);
+	return false;
+}
+
+/* Which file the bytes to come are of is durable before the first of them. */
+static bool begin_anew(struct download *d, struct http_answer *answer)
+{
+	d->have = 0;
+	if (ftruncate(d->fd, 0) != 0 || lseek(d->fd, 0, SEEK_SET) != 0)
+		return end_with(answer, "the file cannot be written");
+	memcpy(d->a->etag, answer->etag, sizeof(d->a->etag));
+	return files_save(d->f, d->a) == KB_OK || end_with(answer, "the record cannot be written");
+}
+
+static bool take_head(void *data, struct http_answer *answer)
+{
+	struct download *d = data;
+
+	if (answer->status == 200)
+		return begin_anew(d, answer);
+	if (answer->status != 206)
+		return end_with(answer, "the server answers with something that is no bundle");
+	return answer->from == d->have ||
+	       end_with(answer, "the server sends another part than asked for");
+}
+
+static bool take_bytes(void *data, struct http_answer *answer, const void *bytes, size_t len)
+{
+	struct download *d = data;
+
+	if (len > d->size - d->have)
+		return end_with(answer, "the bundle is larger than announced");
+	if (os_file_write(d->fd, bytes, len) != KB_OK)
+		return end_with(answer, "the file cannot be written: is the data partition full?");
+	d->have += len;
+	return true;
+}
+
+/* ---------------------------------------------------------------- before and behind it */
+
+void fetch_expect(const struct files *f, struct action *a, const struct ddi_deployment *d,
+		  bool new_action)
+{
+	bool known = d->digest[0] != '\0' || !new_action;
+
+	if (known && a->size == d->size && strcmp(a->digest, d->digest) == 0)
+		return;
+	files_bundle_drop(f);
+	a->etag[0] = '\0';
+	a->size = d->size;
+	memcpy(a->digest, d->digest, sizeof(a->digest));
+	memcpy(a->name, d->name, sizeof(a->name));
+}
+
+/* From a server by https, nothing is fetched by http. */
+static const char *choose_url(const struct http_config *c, const struct ddi_deployment *d)
+{
+	const char *const urls[] = { d->url, d->plain_url };
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(urls); i++)
+		if (urls[i][0] != '\0' && url_same_origin(urls[i], c->server))
+			return urls[i];
+	for (size_t i = 0; i < KB_ARRAY_LEN(urls); i++)
+		if (urls[i][0] != '\0' && (url_is_secure(urls[i]) || !url_is_secure(c->server)))
+			return urls[i];
+	return NULL;
+}
+
+/* The stage has a copy of its own. */
+static bool has_room(const struct files *f, const struct download *d, char *why)
+{
+	uint64_t left, total, wanted = 2 * d->size - d->have;
+
+	if (os_free_space(f->folder, &left, &total) != KB_OK || left >= wanted)
+		return true;
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64 " are free",
+		 (wanted >> 20) + 1, left >> 20);
+	return false;
+}
+
+static enum fetch_end judge_answer(struct download *d, const struct http_answer *answer, bool whole,
+				   char *why)
+{
+	bool good = answer->status == 200 || answer->status == 206;
+
+	if (whole && good && d->have == d->size)
+		return FETCH_WHOLE;
+	if (whole && good)
+		snprintf(why, ACTION_WHY_MAX + 1,
+			 "the server sends %" PRIu64 " of %" PRIu64 " bytes", d->have, d->size);
+	else if (whole)
+		snprintf(why, ACTION_WHY_MAX + 1, "the server answers %d", answer->status);
+	else
+		snprintf(why, ACTION_WHY_MAX + 1, "%s", answer->error);
+	/* What is here is no beginning of what it has. */
+	if (answer->status == 416)
+		d->a->etag[0] = '\0';
+	if (!whole || answer->status < 400 || answer->status > 499 || answer->status == 416 ||
+	    answer->status == 429)
+		return FETCH_LATER;
+	return answer->status == 404 || answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
+}
+
+/* cut: the connection ended before the answer did. */
+static enum fetch_end fetch_once(struct download *d, const struct http_config *c, const char *url,
+				 char *why, uint64_t *retry_after_s, bool *cut)
+{
+	struct http_answer answer;
+	struct http_request r = { .method = "GET",
+				  .url = url,
+				  .download = true,
+				  .head = take_head,
+				  .take = take_bytes,
+				  .data = d };
+	bool whole;
+
+	if (d->a->etag[0] == '\0')
+		d->have = 0;
+	*cut = false;
+	if (files_bundle_open(d->f, d->have, &d->fd) != KB_OK) {
+		snprintf(why, ACTION_WHY_MAX + 1, "%s: cannot be written", d->f->bundle);
+		return FETCH_LATER;
+	}
+	r.from = d->have;
+	r.if_range = d->a->etag;
+	whole = http_run(c, &r, &answer);
+	if (os_file_sync(d->fd) != KB_OK)
+		whole = end_with(&answer, "the file cannot be written");
+	util_close(&d->fd);
+	*retry_after_s = answer.retry_after_s;
+	*cut = !whole;
+	return judge_answer(d, &answer, whole, why);
+}
+
+enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,
+			    const struct ddi_deployment *deployment, char why[ACTION_WHY_MAX + 1],
+			    uint64_t *retry_after_s)
+{
+	struct download d = {
+		.f = f, .a = a, .size = a->size, .have = files_bundle_size(f), .fd = -1
+	};
+	const char *url = choose_url(c, deployment);
+	enum fetch_end end = FETCH_LATER;
+
+	if (url == NULL) {
+		snprintf(why, ACTION_WHY_MAX + 1,
+			 "the server is reached by https, and offers the bundle by http only");
+		return FETCH_NEVER;
+	}
+	if (d.have > d.size)
+		d.have = 0;
+	if (d.have == d.size)
+		return FETCH_WHOLE;
+	if (!has_room(f, &d, why))
+		return FETCH_LATER;
+	for (int i = 0; i <= RESUMES_MAX && end == FETCH_LATER; i++) {
+		uint64_t before = d.have;
+		bool cut;
+
+		end = fetch_once(&d, c, url, why, retry_after_s, &cut);
+		if (!cut || d.have <= before)
+			break;
+	}
+	return end;
+}

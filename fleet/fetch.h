@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brings the bundle of an action here; goes on where an earlier run, or a boot, ended. */
+#pragma once
+
+#include "fleet/files.h"
+#include "fleet/http.h"
+
+enum fetch_end {
+	FETCH_WHOLE,   /* it is here, of the size that was announced */
+	FETCH_LATER,   /* another contact may bring more */
+	FETCH_REFUSED, /* a person must do something, and may */
+	FETCH_NEVER,   /* the answer is one that no retry mends */
+};
+
+/* a: the action, whose name, size, digest and etag say what is here; it is saved as they change.
+ * why: for a person, unless it is whole. *retry_after_s: what the server asks for. */
+enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,
+			    const struct ddi_deployment *d, char why[ACTION_WHY_MAX + 1],
+			    uint64_t *retry_after_s);
+
+/* Makes a know the bundle of d; what is here of another one is removed. */
+void fetch_expect(const struct files *f, struct action *a, const struct ddi_deployment *d,
+		  bool new_action);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/fleet.h"
+
+#include "fleet/polling.h"
+#include "lib/bytes.h"
+#include "lib/os.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_NOTHING = 2, EXIT_REBOOT = 4, EXIT_BUSY = 7 };
+
+int fleet_once(struct contact *c)
+{
+	enum kb_err err = contact_run(c);
+
+	if (err != KB_OK)
+		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
+	if (c->failed)
+		return EXIT_FAILED;
+	if (c->reboot)
+		contact_print("A reboot installs %s.", c->a.version);
+	return c->reboot ? EXIT_REBOOT : EXIT_OK;
+}
+
+/* ---------------------------------------------------------------- the daemon */
+
+static void wait_for(unsigned seconds)
+{
+	contact_print("Next contact in %u s.", seconds);
+	/* What libcurl and json-c used is not needed for minutes. */
+	malloc_trim(0);
+	while (seconds > 0)
+		seconds = sleep(seconds);
+}
+
+/* A signal ends it wherever it is: what a power cut leaves, any end may leave. */
+void fleet_run(struct contact *c, bool now)
+{
+	const char *id = client_id(&c->client);
+	struct polling p = { .sleep_s = c->conf->fleet_poll_s,
+			     .n = os_now_ms(),
+			     .seed = bytes_hash(BYTES_HASH_START, id, strlen(id)) };
+
+	if (!now)
+		wait_for(polling_first(&p));
+	for (;;) {
+		bool ran = contact_run(c) == KB_OK;
+
+		p.failures = ran && !c->failed ? 0 : p.failures + 1;
+		p.sleep_s = ran && c->sleep_s > 0 ? c->sleep_s : c->conf->fleet_poll_s;
+		p.retry_after_s = ran ? c->retry_after_s : 0;
+		p.n++;
+		wait_for(polling_wait(&p));
+	}
+}
+
+/* ---------------------------------------------------------------- status */
+
+static void print_status(const struct action *a)
+{
+	if (a->phase == ACTION_NONE) {
+		contact_print("The server has offered nothing yet, or took it back.");
+		return;
+	}
+	contact_print("Action %s: %s", a->id, action_phase_name(a->phase));
+	if (a->why[0] != '\0')
+		contact_print("  %s", a->why);
+	if (a->version[0] != '\0')
+		contact_print("  version %s, sequence %" PRIu64, a->version, a->sequence);
+	contact_print("  %s", action_owes(a) ? "the server does not know that yet"
+					     : "the server knows that");
+}
+
+int fleet_status(const struct conf *conf, bool json)
+{
+	struct files f;
+	struct action a = { .phase = ACTION_NONE };
+	enum kb_err err = files_open(&f, conf, FILES_LOOK);
+	char *text;
+
+	if (err != KB_OK && err != KB_ENOENT)
+		return EXIT_FAILED;
+	if (err == KB_OK)
+		files_load(&f, &a);
+	files_close(&f);
+	if (json) {
+		text = action_write(&a);
+		contact_print("%s", text != NULL ? text : "{}");
+		free(text);
+	} else {
+		print_status(&a);
+	}
+	return a.phase == ACTION_NONE ? EXIT_NOTHING : EXIT_OK;
+}

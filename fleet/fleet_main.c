@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/fleet.h"
+
+#include "lib/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 3 };
+
+static const char help[] =
+	"Usage: keelboot-fleet once|run|status [OPTIONS] [-- OPTIONS of keelboot]\n"
+	"\n"
+	"Asks a server that speaks hawkBit's Direct Device Integration for updates, and stages them.\n"
+	"The server is answered once a release has proved itself here, or fell back.\n"
+	"\n"
+	"  once     one contact; exit code 4: a reboot installs what is staged\n"
+	"  run      contacts until it is stopped\n"
+	"  status   how the action of the server stands\n"
+	"\n"
+	"Options:\n"
+	"      --dry-run         of once: ask, and say what would be done\n"
+	"      --now             of run: the first contact at once\n"
+	"      --json            of status: for programs\n"
+	"      --conf-root DIR   read system.conf below DIR\n"
+	"      --keelboot FILE   the command, if it is not /usr/bin/keelboot\n"
+	"      --version         the version of this program\n"
+	"  -h, --help            this text\n"
+	"\n"
+	"Exit: 0 ok, 1 failure, 2 nothing to show, 3 usage, 4 reboot needed, 7 busy.\n"
+	"\n"
+	"Example:\n"
+	"  keelboot-fleet once --dry-run\n";
+
+struct call {
+	const char *verb, *conf_root, *keelboot;
+	bool dry_run, now, json;
+	/* of keelboot; ends with NULL */
+	char **options;
+};
+
+static struct contact contact; /* large, and one at a time */
+static struct conf conf;
+
+/* The value of an option that has this name: behind '=', or the next word. NULL: it is another one.
+ */
+static const char *value_of(char ***at, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(**at, name, len) != 0)
+		return NULL;
+	if ((**at)[len] == '=')
+		return **at + len + 1;
+	return (**at)[len] == '\0' && (*at)[1] != NULL ? *++*at : NULL;
+}
+
+static bool read_flag(struct call *c, const char *word)
+{
+	bool *flag = strcmp(word, "--dry-run") == 0 ? &c->dry_run
+		     : strcmp(word, "--now") == 0   ? &c->now
+		     : strcmp(word, "--json") == 0  ? &c->json
+						    : NULL;
+
+	if (flag != NULL)
+		*flag = true;
+	return flag != NULL;
+}
+
+static bool read_word(struct call *c, char ***at)
+{
+	const char *value;
+
+	if (read_flag(c, **at))
+		return true;
+	if ((value = value_of(at, "--conf-root")) != NULL)
+		c->conf_root = value;
+	else if ((value = value_of(at, "--keelboot")) != NULL)
+		c->keelboot = value;
+	else if ((**at)[0] != '-' && c->verb == NULL)
+		c->verb = **at;
+	else
+		return false;
+	return true;
+}
+
+static bool fits(const struct call *c)
+{
+	bool once = strcmp(c->verb, "once") == 0, run = strcmp(c->verb, "run") == 0;
+
+	return (once || run || strcmp(c->verb, "status") == 0) && (once || !c->dry_run) &&
+	       (run || !c->now) && (!once && !run ? true : !c->json);
+}
+
+static bool read_call(struct call *c, char **argv)
+{
+	static char *none[] = { NULL };
+
+	*c = (struct call){ .conf_root = "", .options = none };
+	for (char **at = argv; *at != NULL; at++) {
+		if (strcmp(*at, "--") == 0) {
+			c->options = at + 1;
+			break;
+		}
+		if (!read_word(c, &at)) {
+			log_err("%s: not understood; see keelboot-fleet --help", *at);
+			return false;
+		}
+	}
+	if (c->verb != NULL && fits(c))
+		return true;
+	log_err("expected once, run or status, with its own options; see keelboot-fleet --help");
+	return false;
+}
+
+/* Also for the command, which reads the same configuration. */
+static enum kb_err set_options(struct keelboot *kb, const struct call *c)
+{
+	const char *words[64] = { NULL };
+	size_t n = 0;
+
+	if (c->conf_root[0] != '\0') {
+		words[n++] = "--conf-root";
+		words[n++] = c->conf_root;
+	}
+	for (size_t i = 0; c->options[i] != NULL; i++) {
+		if (n == sizeof(words) / sizeof(words[0]) - 1)
+			return KB_EINVAL;
+		words[n++] = c->options[i];
+	}
+	return keelboot_set_options(kb, words) == 0 ? KB_OK : KB_EINVAL;
+}
+
+static int run_call(const struct call *c)
+{
+	contact.conf = &conf;
+	snprintf(contact.keys, sizeof(contact.keys), "%s%s", c->conf_root, conf.keyring);
+	contact.dry_run = c->dry_run;
+	if (strcmp(c->verb, "status") == 0)
+		return fleet_status(&conf, c->json);
+	if (client_init(&contact.client, &conf) != KB_OK)
+		return EXIT_USAGE;
+	if (!http_start() || keelboot_new(&contact.kb) != 0) {
+		log_err("no memory");
+		return 1;
+	}
+	if (set_options(contact.kb, c) != KB_OK ||
+	    (c->keelboot != NULL && keelboot_set_program(contact.kb, c->keelboot) != 0)) {
+		log_err("--keelboot: expected an absolute path; and not more than 60 options of keelboot");
+		return EXIT_USAGE;
+	}
+	if (strcmp(c->verb, "run") == 0)
+		fleet_run(&contact, c->now);
+	return fleet_once(&contact);
+}
+
+int main(int argc, char **argv)
+{
+	struct call call;
+	bool found;
+
+	log_to(2, 0);
+	log_set_name("keelboot-fleet");
+	log_set_level(LOG_LEVEL_WARNING);
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs(help, stdout);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("keelboot-fleet " KB_VERSION);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	if (argc == 0 || !read_call(&call, argv + 1))
+		return EXIT_USAGE;
+	conf_load(&conf, call.conf_root, &found, NULL, NULL);
+	return run_call(&call);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/http.h"
+
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HEADERS_MAX   32768u /* bytes of one answer */
+#define NOISE_MAX     65536u /* bytes of the body of an error */
+#define REDIRECTS_MAX 5
+#define CONNECT_S     30L
+#define CRAWL	      256L /* bytes in a second that a download has at least */
+
+struct transfer {
+	const struct http_request *r;
+	struct http_answer *a;
+	CURL *curl;
+	size_t headers, noise;
+	/* the body was offered to head() */
+	bool begun;
+	/* it was cut off here, and its status is what counts */
+	bool enough;
+};
+
+bool http_start(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+static void set_error(struct http_answer *a, const char *text)
+{
+	if (a->error[0] == '\0')
+		snprintf(a->error, sizeof(a->error), "%s", text);
+}
+
+/* ---------------------------------------------------------------- headers */
+
+/* The value of this header, or NULL; what is behind it is cut off. */
+static const char *header_value(char *line, const char *name)
+{
+	size_t len = strlen(name);
+	char *value, *end;
+
+	if (strncasecmp(line, name, len) != 0 || line[len] != ':')
+		return NULL;
+	value = line + len + 1 + strspn(line + len + 1, " \t");
+	end = value + strlen(value);
+	while (end > value && strchr(" \t\r\n", end[-1]) != NULL)
+		*--end = '\0';
+	return value;
+}
+
+/* A weak one says nothing about bytes. */
+static void take_etag(struct http_answer *a, const char *value)
+{
+	if (value[0] == '"' && strlen(value) <= HTTP_ETAG_MAX)
+		snprintf(a->etag, sizeof(a->etag), "%s", value);
+}
+
+static void take_range(struct http_answer *a, const char *value)
+{
+	if (sscanf(value, "bytes %" SCNu64 "-", &a->from) != 1)
+		a->from = UINT64_MAX;
+}
+
+static void look_at_header(struct transfer *t, char *line)
+{
+	const char *value;
+
+	if (strncmp(line, "HTTP/", 5) == 0) {
+		t->a->etag[0] = '\0';
+		t->a->from = UINT64_MAX;
+	}
+	if ((value = header_value(line, "ETag")) != NULL)
+		take_etag(t->a, value);
+	if ((value = header_value(line, "Content-Range")) != NULL)
+		take_range(t->a, value);
+	if ((value = header_value(line, "Content-Encoding")) != NULL && value[0] != '\0' &&
+	    strcasecmp(value, "identity") != 0)
+		set_error(t->a, "the server packs its answer, which was not asked for");
+}
+
+static size_t take_header(char *bytes, size_t size, size_t n, void *data)
+{
+	struct transfer *t = data;
+	size_t len = size * n;
+	char line[512];
+
+	t->headers += len;
+	if (t->headers > HEADERS_MAX)
+		set_error(t->a, "headers without end");
+	snprintf(line, sizeof(line), "%.*s", len < sizeof(line) ? (int)len : (int)sizeof(line) - 1,
+		 bytes);
+	look_at_header(t, line);
+	return t->a->error[0] == '\0' ? len : 0;
+}
+
+/* ---------------------------------------------------------------- body */
+
+static int status_of(CURL *curl)
+{
+	long status = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
+static bool begin_body(struct transfer *t)
+{
+	t->begun = true;
+	return t->r->head == NULL || t->r->head(t->r->data, t->a);
+}
+
+static size_t take_body(char *bytes, size_t size, size_t n, void *data)
+{
+	struct transfer *t = data;
+	size_t len = size * n;
+
+	t->a->status = status_of(t->curl);
+	if (t->a->status < 200 || t->a->status > 299) {
+		t->noise += len;
+		t->enough = t->noise > NOISE_MAX;
+		return t->enough ? 0 : len;
+	}
+	if (!t->begun && !begin_body(t))
+		return 0;
+	return t->r->take == NULL || t->r->take(t->r->data, t->a, bytes, len) ? len : 0;
+}
+
+/* ---------------------------------------------------------------- one connection */
+
+static void set_transfer(CURL *curl, const struct http_config *c, const struct http_request *r,
+			 const char *url)
+{
+	char range[32];
+
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
+			 c->timeout_s < CONNECT_S ? (long)c->timeout_s : CONNECT_S);
+	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "keelboot-fleet/" KB_VERSION);
+	if (c->ca[0] != '\0')
+		curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca);
+	if (r->download) {
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, CRAWL);
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)c->timeout_s);
+		curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 65536L);
+	} else {
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)c->timeout_s);
+	}
+	if (r->from > 0) {
+		snprintf(range, sizeof(range), "%" PRIu64 "-", r->from);
+		curl_easy_setopt(curl, CURLOPT_RANGE, range);
+	}
+	if (r->body != NULL)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body);
+	if (strcmp(r->method, "GET") != 0)
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
+/* Who this device is goes to the server alone; a proxy does not see it either. */
+static struct curl_slist *add_identity(CURL *curl, const struct http_config *c, const char *url,
+				       struct curl_slist *headers)
+{
+	if (!url_same_origin(c->server, url))
+		return headers;
+	if (c->certificate[0] != '\0')
+		curl_easy_setopt(curl, CURLOPT_SSLCERT, c->certificate);
+	if (c->key[0] != '\0')
+		curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key);
+	return c->authorization[0] != '\0' ? curl_slist_append(headers, c->authorization) : headers;
+}
+
+static struct curl_slist *make_headers(CURL *curl, const struct http_config *c,
+				       const struct http_request *r, const char *url)
+{
+	char line[HTTP_ETAG_MAX + 16];
+	struct curl_slist *headers = curl_slist_append(
+		NULL,
+		r->download ? "Accept: */*" : "Accept: application/hal+json, application/json");
+
+	if (r->body != NULL)
+		headers = curl_slist_append(headers, "Content-Type: application/json");
+	if (r->from > 0) {
+		snprintf(line, sizeof(line), "If-Range: %s", r->if_range);
+		headers = curl_slist_append(headers, line);
+	}
+	headers = curl_slist_append(headers, "Expect:");
+	headers = add_identity(curl, c, url, headers);
+	curl_easy_setopt(curl, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	return headers;
+}
+
+static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
+{
+	struct http_answer *a = t->a;
+	curl_off_t wait = 0;
+
+	a->status = status_of(t->curl);
+	if (curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
+		a->retry_after_s = (uint64_t)wait;
+	if (t->enough && a->error[0] == '\0')
+		return true;
+	/* Also where the last header was the one that says so. */
+	if (code == CURLE_OK && a->error[0] == '\0')
+		return true;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		set_error(a, t->r->download ? "too slow, or it stands still"
+					    : "no whole answer in time");
+	set_error(a, curl_says[0] != '\0' ? curl_says : curl_easy_strerror(code));
+	return false;
+}
+
+static bool take_redirect(struct http_answer *a, const char *where, char next[URL_MAX + 1])
+{
+	if (snprintf(next, URL_MAX + 1, "%s", where) <= URL_MAX)
+		return true;
+	set_error(a, "the server redirects to an address that is too long");
+	return false;
+}
+
+/* next: where it redirects to, or "". */
+static bool run_once(const struct http_config *c, const struct http_request *r, const char *url,
+		     struct http_answer *a, char next[URL_MAX + 1])
+{
+	struct transfer t = { .r = r, .a = a, .curl = curl_easy_init() };
+	char curl_says[CURL_ERROR_SIZE] = "", *where = NULL;
+	struct curl_slist *headers;
+	bool whole;
+
+	*a = (struct http_answer){ .from = UINT64_MAX };
+	next[0] = '\0';
+	if (t.curl == NULL) {
+		set_error(a, "no memory");
+		return false;
+	}
+	set_transfer(t.curl, c, r, url);
+	headers = make_headers(t.curl, c, r, url);
+	curl_easy_setopt(t.curl, CURLOPT_ERRORBUFFER, curl_says);
+	curl_easy_setopt(t.curl, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(t.curl, CURLOPT_HEADERDATA, &t);
+	curl_easy_setopt(t.curl, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(t.curl, CURLOPT_WRITEDATA, &t);
+	whole = finish(&t, curl_easy_perform(t.curl), curl_says);
+	if (whole && a->status >= 300 && a->status <= 399 && a->status != 304 &&
+	    curl_easy_getinfo(t.curl, CURLINFO_REDIRECT_URL, &where) == CURLE_OK && where != NULL)
+		whole = take_redirect(a, where, next);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(t.curl);
+	return whole;
+}
+
+/* ---------------------------------------------------------------- redirects */
+
+static bool may_follow(const struct http_config *c, const struct http_request *r, const char *from,
+		       const char *to, struct http_answer *a)
+{
+	char origin[160];
+
+	url_origin(origin, sizeof(origin), to);
+	if (strcmp(r->method, "GET") != 0)
+		snprintf(a->error, sizeof(a->error),
+			 "the server redirects a message to %s: not followed", origin);
+	else if (!url_is_http(to) || (url_is_secure(from) && !url_is_secure(to)))
+		snprintf(a->error, sizeof(a->error),
+			 "the server redirects from https to %s: not followed", origin);
+	else if (!r->download && !url_same_origin(c->server, to))
+		snprintf(a->error, sizeof(a->error),
+			 "the server redirects to another host, %s: not followed", origin);
+	return a->error[0] == '\0';
+}
+
+bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a)
+{
+	char url[URL_MAX + 1], next[URL_MAX + 1];
+
+	snprintf(url, sizeof(url), "%s", r->url);
+	for (int i = 0; i <= REDIRECTS_MAX; i++) {
+		if (!run_once(c, r, url, a, next))
+			return false;
+		if (next[0] == '\0')
+			return true;
+		if (!may_follow(c, r, url, next, a))
+			return false;
+		memcpy(url, next, sizeof(url));
+	}
+	set_error(a, "redirects without end");
+	return false;
+}

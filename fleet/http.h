@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request and its answer, over libcurl. A server may be hostile: headers, time and the number
+ * of redirects are bounded here; who takes the body bounds that. Nothing is unpacked.
+ *
+ * The token goes to the origin of `server` only. A redirect to another origin is followed for a
+ * download alone, without the token, and never from https to http.
+ */
+#pragma once
+
+#include "fleet/url.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_ETAG_MAX  127
+#define HTTP_ERROR_MAX 255
+
+struct http_config {
+	/* whose origin gets the token and the certificate */
+	const char *server;
+	/* "Authorization: …"; "": none */
+	const char *authorization;
+	/* files; "": none */
+	const char *ca, *certificate, *key;
+	/* of a whole answer; of a download: how long it may crawl */
+	unsigned timeout_s;
+};
+
+struct http_answer {
+	/* 0: no answer came */
+	int status;
+	/* "": none */
+	char etag[HTTP_ETAG_MAX + 1];
+	/* where the bytes of a 206 begin; UINT64_MAX: it does not say */
+	uint64_t from;
+	/* what the server asks for; 0: nothing */
+	uint64_t retry_after_s;
+	/* why the answer is missing or not whole; "": it is whole */
+	char error[HTTP_ERROR_MAX + 1];
+};
+
+struct http_request {
+	/* "GET", "POST" or "PUT" */
+	const char *method, *url;
+	/* JSON; NULL: none */
+	const char *body;
+	bool download;
+	/* how many bytes are here already, of this ETag; 0: none */
+	uint64_t from;
+	const char *if_range;
+	/* Is called with the head of an answer 2xx, before its first byte; then with its bytes.
+	 * false ends it, and may leave a reason in a->error. Either may be NULL. */
+	bool (*head)(void *data, struct http_answer *a);
+	bool (*take)(void *data, struct http_answer *a, const void *bytes, size_t len);
+	void *data;
+};
+
+/* Once, before all else. false: no memory. */
+bool http_start(void);
+
+/* true: a whole answer came, with whatever status. false: a->error says why. */
+bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a);

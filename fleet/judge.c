@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Whether it is written by halves for good depends on what is staged. */
+static enum action_phase judge_half(const struct facts *f, const struct facts_slot *s, char *why)
+{
+	bool again = strcmp(f->staged, s->release) == 0;
+
+	snprintf(why, ACTION_WHY_MAX + 1, "%s is half written to slot %s%s", s->version, s->name,
+		 again ? "; the next boot goes on" : ", and not staged any more");
+	return again ? ACTION_STAGED : ACTION_FAILED;
+}
+
+static enum action_phase judge_slot(const struct facts *f, const struct facts_slot *s, char *why)
+{
+	if (strcmp(s->state, "writing") == 0)
+		return judge_half(f, s, why);
+	if (strcmp(s->state, "good") == 0) {
+		snprintf(why, ACTION_WHY_MAX + 1, "%s in slot %s is good", s->version, s->name);
+		return ACTION_GOOD;
+	}
+	if (strcmp(s->state, "bad") == 0) {
+		snprintf(why, ACTION_WHY_MAX + 1, "%s in slot %s fell back: %s", s->version,
+			 s->name, s->reason[0] != '\0' ? s->reason : "no reason is kept");
+		return ACTION_FAILED;
+	}
+	snprintf(why, ACTION_WHY_MAX + 1, "%s in slot %s is on trial", s->version, s->name);
+	return ACTION_TRIAL;
+}
+
+bool judge_is_written(const struct facts *f, const char *release)
+{
+	return facts_slot_of(f, release) != NULL;
+}
+
+enum action_phase judge_release(const struct facts *f, const char *release,
+				char why[ACTION_WHY_MAX + 1])
+{
+	const struct facts_slot *s = facts_slot_of(f, release);
+
+	why[0] = '\0';
+	if (s != NULL)
+		return judge_slot(f, s, why);
+	if (release[0] == '\0' || strcmp(f->staged, release) != 0)
+		return ACTION_NONE;
+	if (strcmp(f->staged_next, "install") == 0) {
+		snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot installs it");
+		return ACTION_STAGED;
+	}
+	snprintf(why, ACTION_WHY_MAX + 1, "staged, but the next boot does not install it: %s",
+		 f->staged_why[0] != '\0' ? f->staged_why : "no reason is given");
+	return ACTION_FAILED;
+}

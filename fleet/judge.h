@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What became of a release that was staged, by what the device says. PURE. */
+#pragma once
+
+#include "fleet/facts.h"
+
+/*
+ * ACTION_STAGED, ACTION_TRIAL, ACTION_GOOD or ACTION_FAILED; why has a sentence. ACTION_NONE: it is
+ * neither staged nor in a slot, so that only the history knows.
+ */
+enum action_phase judge_release(const struct facts *f, const char *release,
+				char why[ACTION_WHY_MAX + 1]);
+
+/* Has a slot got it, or a part of it? Then it is too late to cancel. */
+bool judge_is_written(const struct facts *f, const char *release);

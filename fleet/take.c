@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/take.h"
+
+#include "fleet/fetch.h"
+#include "fleet/judge.h"
+#include "fleet/tell.h"
+
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set_phase(struct contact *c, enum action_phase phase, const char *why)
+{
+	c->a.phase = phase;
+	c->a.tries = 0;
+	if (why != c->a.why)
+		snprintf(c->a.why, sizeof(c->a.why), "%s", why);
+	contact_print("Action %s: %s", c->a.id, c->a.why);
+	contact_save(c);
+}
+
+/* Something did not work now: it is tried again, but not for all time. */
+static void count_try(struct contact *c, const char *what, const char *why, unsigned max)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	c->failed = true;
+	snprintf(text, sizeof(text), "%s: %.300s", what, why);
+	log_warn("action %s: %s", c->a.id, text);
+	if (++c->a.tries >= max)
+		set_phase(c, ACTION_FAILED, text);
+	else
+		contact_save(c);
+}
+
+/* ---------------------------------------------------------------- staging */
+
+/* What is here is not what was signed: the way may have damaged it, once. */
+static void take_damaged(struct contact *c, const char *why)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	files_bundle_drop(&c->files);
+	c->a.etag[0] = '\0';
+	snprintf(text, sizeof(text), "%s is no bundle for this device: %.300s", c->a.name, why);
+	if (c->a.anew > 0) {
+		set_phase(c, ACTION_FAILED, text);
+		return;
+	}
+	c->a.anew = 1;
+	c->failed = true;
+	log_warn("action %s: %s; it is fetched anew", c->a.id, text);
+	contact_save(c);
+}
+
+/* It is in a slot already, or staged: that, and nothing else, says how the action stands. */
+static bool take_known(struct contact *c)
+{
+	char why[FACTS_TEXT_MAX + 1], verdict[ACTION_WHY_MAX + 1];
+	enum action_phase phase;
+
+	if (!facts_read(&c->facts, c->kb, why))
+		return false;
+	phase = judge_release(&c->facts, c->a.release, verdict);
+	if (phase == ACTION_NONE)
+		return false;
+	files_bundle_drop(&c->files);
+	set_phase(c, phase, verdict);
+	return true;
+}
+
+static void take_result(struct contact *c, int code, const char *why)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	snprintf(text, sizeof(text), "%s was refused: %s", c->a.version, why);
+	switch (code) {
+	case FACTS_OK:
+	case FACTS_NOTHING:
+		if (!take_known(c))
+			set_phase(c, ACTION_FAILED, text);
+		break;
+	case FACTS_VERIFY:
+		take_damaged(c, why);
+		break;
+	case FACTS_INCOMPATIBLE:
+		files_bundle_drop(&c->files);
+		set_phase(c, ACTION_FAILED, text);
+		break;
+	default:
+		count_try(c, "not staged", why, ACTION_TRIES_MAX);
+		break;
+	}
+}
+
+static void stage_bundle(struct contact *c)
+{
+	struct facts_bundle b;
+	char why[FACTS_TEXT_MAX + 1] = "";
+	int code = facts_inspect(&b, c->kb, c->files.bundle, c->keys, c->conf->signatures_required,
+				 why);
+
+	if (code == FACTS_VERIFY || code == FACTS_INCOMPATIBLE) {
+		take_damaged(c, why);
+		return;
+	}
+	if (code != FACTS_OK) {
+		count_try(c, "cannot be read", why, ACTION_TRIES_MAX);
+		return;
+	}
+	memcpy(c->a.release, b.release, sizeof(c->a.release));
+	memcpy(c->a.version, b.version, sizeof(c->a.version));
+	c->a.sequence = b.sequence;
+	if (!contact_save(c) || take_known(c))
+		return;
+	code = facts_stage(c->kb, c->files.bundle, why);
+	take_result(c, code, why);
+}
+
+/* ---------------------------------------------------------------- fetching */
+
+/* Between what is here and what the server wants: nothing, a wait, or the stage. */
+static void take_whole(struct contact *c, const struct ddi_deployment *d)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	if (d->update != DDI_SKIP && !d->window_closed) {
+		stage_bundle(c);
+		return;
+	}
+	c->a.only_download = d->window_closed ? 0 : 1;
+	snprintf(text, sizeof(text), "%s is fetched, %" PRIu64 " bytes%s", c->a.name, c->a.size,
+		 d->window_closed ? "; the maintenance window is closed" : "");
+	if (c->a.phase != ACTION_FETCHED)
+		set_phase(c, ACTION_FETCHED, text);
+}
+
+static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
+{
+	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
+	uint64_t before = files_bundle_size(&c->files), wait = 0;
+	enum fetch_end end = fetch_bundle(&c->files, &c->client.http, &c->a, d, why, &wait);
+
+	switch (end) {
+	case FETCH_WHOLE:
+		take_whole(c, d);
+		break;
+	case FETCH_LATER:
+	case FETCH_REFUSED:
+		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
+		if (files_bundle_size(&c->files) > before)
+			c->a.tries = 0;
+		count_try(c, "not fetched", why,
+			  end == FETCH_LATER ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
+		break;
+	case FETCH_NEVER:
+		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, why);
+		set_phase(c, ACTION_FAILED, text);
+		break;
+	}
+}
+
+/* ---------------------------------------------------------------- what is offered */
+
+/* false: this device cannot do that. */
+static bool is_possible(struct contact *c, const struct ddi_deployment *d)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	if (d->bundles == 1)
+		return true;
+	snprintf(text, sizeof(text), "the action has %u bundles (*.keel): expected one",
+		 d->bundles);
+	set_phase(c, ACTION_FAILED, text);
+	return false;
+}
+
+/* One at a time: what is being tried, or not answered yet, goes before. */
+static bool may_begin(struct contact *c, const char *id)
+{
+	const struct action *a = &c->a;
+
+	if (a->phase == ACTION_NONE || action_is_closed(a) || a->phase <= ACTION_FETCHED)
+		return true;
+	if (a->phase == ACTION_STAGED && !judge_is_written(&c->facts, a->release))
+		return true;
+	contact_print("Action %s waits for the end of action %s.", id, a->id);
+	return false;
+}
+
+static void print_plan(const struct contact *c, const struct ddi_deployment *d)
+{
+	static const char *const wishes[] = {
+		[DDI_SKIP] = "no", [DDI_ATTEMPT] = "yes", [DDI_FORCED] = "yes, forced"
+	};
+
+	contact_print("Action %s: %s, %" PRIu64 " bytes; download: %s; update: %s%s", d->id,
+		      d->name, d->size, wishes[d->download], wishes[d->update],
+		      d->window_closed ? "; the maintenance window is closed" : "");
+	if (d->bundles != 1)
+		contact_print("It has %u bundles, and would be closed as failed.", d->bundles);
+	else if (c->a.phase >= ACTION_STAGED && strcmp(c->a.id, d->id) == 0)
+		contact_print("It is %s here; nothing would be fetched.",
+			      action_phase_name(c->a.phase));
+	else if (d->download == DDI_SKIP)
+		contact_print("Nothing would be fetched now.");
+	else
+		contact_print("It would be fetched%s.", d->update == DDI_SKIP || d->window_closed
+								? ", and not staged yet"
+								: " and staged");
+}
+
+static void take_offer(struct contact *c, const struct ddi_deployment *d)
+{
+	bool fresh = strcmp(c->a.id, d->id) != 0;
+
+	if (fresh)
+		action_begin(&c->a, d->id);
+	fetch_expect(&c->files, &c->a, d, fresh);
+	if (!contact_save(c) || !is_possible(c, d) || d->download == DDI_SKIP)
+		return;
+	tell_phase(c);
+	/* The answer may have been that it is over. */
+	if (c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED)
+		fetch_and_stage(c, d);
+}
+
+void take_deployment(struct contact *c, const char *id)
+{
+	static struct ddi_deployment d;
+	char path[URL_ID_MAX + 32];
+	const char *why;
+	enum client_end end;
+
+	/* A lost answer is sent again. */
+	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
+		c->a.reported = ACTION_NONE;
+	if (!c->dry_run &&
+	    (strcmp(c->a.id, id) == 0 ? c->a.phase >= ACTION_STAGED : !may_begin(c, id)))
+		return;
+	snprintf(path, sizeof(path), "deploymentBase/%s", id);
+	end = client_get(&c->client, path);
+	/* 404: it is being cancelled, or waits for a confirmation. */
+	if (end != CLIENT_OK) {
+		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
+		return;
+	}
+	if (ddi_read_deployment(&d, c->client.text, c->client.len, &why) != KB_OK ||
+	    strcmp(d.id, id) != 0) {
+		log_warn("action %s: the server sends %s", id,
+			 d.id[0] != '\0' ? "another action" : why);
+		c->failed = true;
+	} else if (c->dry_run) {
+		print_plan(c, &d);
+	} else {
+		take_offer(c, &d);
+	}
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/tell.h"
+
+#include "lib/bytes.h"
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The one place where the server's waiting times and troubles are noted. */
+static enum client_end send_json(struct contact *c, const char *method, const char *path,
+				 char *body)
+{
+	enum client_end end = client_send(&c->client, method, path, body);
+
+	free(body);
+	if (c->client.retry_after_s > c->retry_after_s)
+		c->retry_after_s = c->client.retry_after_s;
+	c->failed = c->failed || end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FULL;
+	return end;
+}
+
+/* ---------------------------------------------------------------- the action */
+
+static void say_release(const struct action *a, struct ddi_feedback *f)
+{
+	ddi_say(f, "%s", a->why);
+	if (a->release[0] != '\0')
+		ddi_say(f, "release %.16s, version %s, sequence %" PRIu64, a->release, a->version,
+			a->sequence);
+}
+
+static void describe(struct contact *c, struct ddi_feedback *f)
+{
+	const struct action *a = &c->a;
+
+	*f = (struct ddi_feedback){ .execution = "proceeding", .finished = "none" };
+	switch (a->phase) {
+	case ACTION_SEEN:
+		ddi_say(f, "fetching %s, %" PRIu64 " bytes", a->name, a->size);
+		break;
+	case ACTION_FETCHED:
+		if (a->only_download > 0)
+			f->execution = "downloaded";
+		ddi_say(f, "%s", a->why);
+		break;
+	case ACTION_STAGED:
+	case ACTION_TRIAL:
+		say_release(a, f);
+		break;
+	case ACTION_GOOD:
+		f->execution = "closed";
+		f->finished = "success";
+		say_release(a, f);
+		break;
+	case ACTION_FAILED:
+		f->execution = "closed";
+		f->finished = "failure";
+		say_release(a, f);
+		if (a->version[0] != '\0')
+			facts_say_why(c->kb, a->version, a->sequence, f);
+		break;
+	case ACTION_NONE:
+	case ACTION_PHASES:
+		break;
+	}
+}
+
+/* What the server's word means for what it was answered. */
+static void settle(struct contact *c, enum client_end end)
+{
+	struct action *a = &c->a;
+	bool final = a->phase >= ACTION_GOOD;
+
+	if (end == CLIENT_OVER && !final)
+		contact_print("Action %s is over on the server.", a->id);
+	if (end == CLIENT_OVER && a->phase <= ACTION_FETCHED) {
+		action_begin(a, "");
+		return;
+	}
+	/* A quota: of all answers, the last one must not be the one that is lost. */
+	if (end == CLIENT_OK || end == CLIENT_OVER ||
+	    ((end == CLIENT_FULL || end == CLIENT_REFUSED) && !final))
+		a->reported = a->phase;
+	if ((end == CLIENT_MISSING || end == CLIENT_REFUSED) && final && action_owes(a) &&
+	    ++a->tries >= ACTION_TRIES_MAX) {
+		log_warn("action %s: the server does not take its end; it is not sent any more",
+			 a->id);
+		a->reported = a->phase;
+	}
+}
+
+void tell_phase(struct contact *c)
+{
+	static struct ddi_feedback f;
+	char path[URL_ID_MAX + 64];
+	bool final = c->a.phase >= ACTION_GOOD;
+	enum client_end end;
+
+	if (!action_owes(&c->a) || c->dry_run || c->told == c->a.phase)
+		return;
+	c->told = c->a.phase;
+	describe(c, &f);
+	snprintf(path, sizeof(path), "deploymentBase/%s/feedback", c->a.id);
+	end = send_json(c, "POST", path, ddi_write_feedback(&f, c->a.id));
+	if (end == CLIENT_OK)
+		contact_print("Reported for action %s: %s%s%s: %s", c->a.id, f.execution,
+			      final ? "/" : "", final ? f.finished : "", f.message[0]);
+	settle(c, end);
+	contact_save(c);
+}
+
+bool tell_cancelled(struct contact *c, const char *id, bool done, const char *why)
+{
+	static struct ddi_feedback f;
+	char path[URL_ID_MAX + 64];
+
+	f = (struct ddi_feedback){ .execution = done ? "closed" : "rejected",
+				   .finished = done ? "success" : "none" };
+	ddi_say(&f, "%s", why);
+	snprintf(path, sizeof(path), "cancelAction/%s/feedback", id);
+	switch (send_json(c, "POST", path, ddi_write_feedback(&f, id))) {
+	case CLIENT_OK:
+	case CLIENT_MISSING:
+	case CLIENT_OVER:
+	case CLIENT_REFUSED:
+		return true;
+	case CLIENT_LATER:
+	case CLIENT_DENIED:
+	case CLIENT_FULL:
+		break;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------- the device */
+
+enum { VERSION, SEQUENCE, SLOT, STATE, COMPATIBLE, REASON, PROGRAM, ATTRIBUTES };
+
+struct attributes {
+	const char *pair[ATTRIBUTES][2];
+	char sequence[24];
+	/* hawkBit's bound of a value */
+	char reason[128];
+};
+
+static void collect(struct attributes *t, const struct facts *f)
+{
+	static const char *const names[ATTRIBUTES] = {
+		[VERSION] = "keelboot.version",
+		[SEQUENCE] = "keelboot.sequence",
+		[SLOT] = "keelboot.slot",
+		[STATE] = "keelboot.state",
+		[COMPATIBLE] = "keelboot.compatible",
+		[REASON] = "keelboot.reason",
+		[PROGRAM] = "keelboot.fleet",
+	};
+	static const struct facts_slot none = { .name = "" };
+	const struct facts_slot *s = facts_booted(f);
+
+	s = s != NULL ? s : &none;
+	for (int i = 0; i < ATTRIBUTES; i++)
+		t->pair[i][0] = names[i];
+	snprintf(t->sequence, sizeof(t->sequence), "%" PRIu64, s->sequence);
+	t->pair[VERSION][1] = s->version;
+	t->pair[SEQUENCE][1] = t->sequence;
+	t->pair[SLOT][1] = f->booted;
+	t->pair[STATE][1] = s->state;
+	t->pair[COMPATIBLE][1] = f->compatible;
+	snprintf(t->reason, sizeof(t->reason), "%.127s", f->boot_reason);
+	t->pair[REASON][1] = t->reason;
+	t->pair[PROGRAM][1] = KB_VERSION;
+}
+
+static uint64_t hash_of(const struct attributes *t)
+{
+	uint64_t h = BYTES_HASH_START;
+
+	for (int i = 0; i < ATTRIBUTES; i++)
+		h = bytes_hash(h, t->pair[i][1], strlen(t->pair[i][1]) + 1);
+	return h & INT64_MAX;
+}
+
+static void tell_attributes(struct contact *c, bool asked)
+{
+	struct attributes t;
+	enum client_end end;
+	uint64_t hash;
+
+	collect(&t, &c->facts);
+	hash = hash_of(&t);
+	if (!asked && hash == c->a.attributes)
+		return;
+	end = send_json(c, "PUT", "configData",
+			ddi_write_attributes((const char *const(*)[2])t.pair, ATTRIBUTES));
+	/* What the server will not have is not sent again and again. */
+	if (end == CLIENT_LATER || end == CLIENT_DENIED)
+		return;
+	c->a.attributes = hash;
+	contact_save(c);
+}
+
+/* hawkBit calls this experimental, other servers do not know it. */
+static void tell_installed(struct contact *c)
+{
+	const struct facts_slot *s = facts_booted(&c->facts);
+	enum client_end end;
+
+	if (c->conf->fleet_distribution[0] == '\0' || s == NULL || strcmp(s->state, "good") != 0 ||
+	    s->version[0] == '\0' || strcmp(s->version, c->a.installed) == 0)
+		return;
+	end = send_json(c, "PUT", "installedBase",
+			ddi_write_installed(c->conf->fleet_distribution, s->version));
+	if (end == CLIENT_LATER || end == CLIENT_DENIED)
+		return;
+	snprintf(c->a.installed, sizeof(c->a.installed), "%s", s->version);
+	contact_save(c);
+}
+
+void tell_device(struct contact *c, bool asked)
+{
+	if (c->dry_run)
+		return;
+	tell_attributes(c, asked);
+	/* While an action is open, its end says which release runs. */
+	if (c->a.phase == ACTION_NONE || action_is_closed(&c->a))
+		tell_installed(c);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server is answered. */
+#pragma once
+
+#include "fleet/contact.h"
+
+/* How the action stands, if the server does not know that yet. */
+void tell_phase(struct contact *c);
+/* To a cancellation: done, or too late. true: the server took it. */
+bool tell_cancelled(struct contact *c, const char *id, bool done, const char *why);
+/* Attributes, if they changed or the server asks; then which release runs. */
+void tell_device(struct contact *c, bool asked);

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device in a folder with the real command, keelboot-fleet on it, and a server on the loopback."""
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
+from ddi_server import Server                                             # noqa: E402
+
+FLEET = os.environ.get("KEELBOOT_FLEET", str(TOP / "build/keelboot-fleet"))
+CODES = {"ok": OK, "failure": FAILURE, "reboot": REBOOT}
+
+
+class Fleet:
+    """One device and its server: once() is a contact."""
+
+    def __init__(self, dev, server, folder):
+        self.dev, self.server, self.folder = dev, server, dev.data / "keelboot/fleet"
+        self.token = folder / "token"
+        self.token.write_text("secret\n")
+        self.said = ""
+        self.configure()
+
+    def configure(self, url=None, timeout=5, **keys):
+        """Keys of [fleet] with "_" for "-"."""
+        keys = {"server": url or self.server.url, "id": "device-1", "token-file": self.token, "timeout": timeout,
+                **{key.replace("_", "-"): value for key, value in keys.items()}}
+        self.dev.configure("[fleet]\n" + "".join(f"{key}={value}\n" for key, value in keys.items()))
+
+    def command(self, *words):
+        """The program as it is called, before the options of keelboot."""
+        options = self.dev.options()
+        at = options.index("--conf-root")
+        return [FLEET, *words, "--conf-root", options[at + 1], "--keelboot", KEELBOOT, "--",
+                *options[:at], *options[at + 2:]]
+
+    def environment(self, **more):
+        return {"PATH": os.environ["PATH"], "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **more}
+
+    def __call__(self, *words, code=OK, **options):
+        done = call(*self.command(*words), code=code, env=self.environment(), timeout=120, **options)
+        self.said = done.stdout + done.stderr
+        return self.said
+
+    def once(self, code=OK):
+        return self("once", code=code)
+
+    @property
+    def record(self):
+        return json.loads((self.folder / "action.json").read_text())
+
+    @property
+    def staged(self):
+        staged = self.dev.json("status")["staged"]
+        return staged and staged["next"] == "install"
+
+    def reboot(self):
+        """The boot installs what is staged, into slot b, and starts it."""
+        self.dev("install", self.dev.json("status")["staged"]["path"])
+        self.dev("unstage")
+        self.start()
+
+    def start(self):
+        """Slot b, with an attempt that is open."""
+        slot, token = self.dev.slot("b"), self.dev.json("status")["state"]["sequence"]
+        edit(self.dev, open="b", token=token, b_tries=slot["tries"] - 1)
+        self.dev.boot("b", token, status="trial", version=slot["version"])
+
+    def good(self):
+        self.dev("mark", "good", "b")
+
+    def fall_back(self, reason):
+        self.dev("mark", "bad", "b", "--reason", reason)
+        self.dev.boot("a", version="1.0", reason="b: rejected")
+
+
+@pytest.fixture(name="server")
+def make_server():
+    with Server().running() as server:
+        yield server
+
+
+@pytest.fixture(name="fleet")
+def make_fleet(ready, server, tmp_path):
+    return Fleet(ready, server, tmp_path)
+
+
+@pytest.fixture(name="bundle")
+def make_bundle(factory):
+    return factory("2.0", 20)

@@ -1,0 +1,344 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A server that speaks hawkBit's Direct Device Integration as far as a device sees it, for tests: targets, actions with
+one bundle, cancellations, feedback, attributes; and whatever a test wants it to do wrong.
+
+It answers as hawkBit 1.x (dialect "1.x") or as its releases before 0.4 ("0.x"), which want the id in each feedback.
+
+Example: tests/fleet/ddi_server.py --id gateway-1 --token secret acme-2.0.keel
+"""
+
+import argparse
+import contextlib
+import hashlib
+import http.server
+import itertools
+import json
+import re
+import ssl
+import sys
+import threading
+import time
+from pathlib import Path
+
+EXECUTIONS = {"closed", "proceeding", "canceled", "scheduled", "rejected", "resumed", "download", "downloaded"}
+FINISHED = {"success", "failure", "none"}
+STATUSES, MESSAGES, LETTERS = 1000, 50, 512      # hawkBit's quotas
+PATH = re.compile(r"/(?P<tenant>\w+)/controller/v1/(?P<target>[\w.+,-]+)(?:/(?P<rest>.*))?$")
+
+
+class Action:
+    """One update of one target."""
+
+    def __init__(self, number, bundle, **how):
+        self.id, self.bundle, self.statuses, self.state = str(number), Path(bundle), [], "running"
+        self.name = how.get("name", self.bundle.name)
+        self.download, self.update = how.get("download", "forced"), how.get("update", "forced")
+        self.window = how.get("window")          # None: there is none
+        self.more = how.get("more", ())          # names of other artifacts
+        self.link = how.get("link")              # of the artifact, in place of the server's own
+        self.retrieved = False
+
+    @property
+    def active(self):
+        return self.state in ("running", "canceling")
+
+    def add(self, status):
+        """What hawkBit makes of a feedback."""
+        execution, finished = status["execution"], status["result"]["finished"]
+        self.statuses.append((execution, finished, status.get("details", [])))
+        if execution == "closed":
+            self.state = "error" if finished == "failure" else "finished"
+        elif execution == "downloaded" and self.update == "skip" and not self.window:
+            self.state = "downloaded"
+        elif execution == "canceled":
+            self.state = "canceled"
+
+    def add_to_cancel(self, status):
+        execution, finished = status["execution"], status["result"]["finished"]
+        self.statuses.append((f"cancel {execution}", finished, status.get("details", [])))
+        if execution == "closed":
+            self.state = "canceled" if finished == "success" else "error"
+        elif execution == "rejected":
+            self.state = "running"
+
+    @property
+    def told(self):
+        """What was reported, without the messages."""
+        return [f"{execution}/{finished}" for execution, finished, _ in self.statuses]
+
+    @property
+    def messages(self):
+        return [message for *_, details in self.statuses for message in details]
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """on[KIND]: in place of its own answer to poll, deployment, feedback, cancel, cancel-feedback, attributes,
+    installed or artifact; called with the handler. A list is used up one by one; None in it: its own answer."""
+    daemon_threads = True
+    request_queue_size = 32
+
+    def __init__(self, target="device-1", token="secret", gateway=None, dialect="1.x", tls=None, port=0):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.target, self.token, self.gateway, self.dialect = target, token, gateway, dialect
+        self.sleep, self.actions, self.attributes, self.installed = "00:05:00", [], None, []
+        self.wants_attributes, self.seen, self.on, self.tls = True, [], {}, tls
+        self.confirmation = None
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+
+    @property
+    def url(self):
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server_port}"
+
+    def assign(self, bundle, **how):
+        """As a person does on its screen."""
+        self.actions.append(Action(len(self.actions) + 1, bundle, **how))
+        return self.actions[-1]
+
+    def cancel(self, action):
+        action.state = "canceling"
+
+    def current(self):
+        return next((action for action in self.actions if action.active), None)
+
+    def requests(self, kind):
+        return [headers for what, headers in self.seen if what == kind]
+
+    def handle_error(self, request, client_address):
+        """A client that has enough goes away."""
+        if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
+            super().handle_error(request, client_address)
+
+    @contextlib.contextmanager
+    def running(self):
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield self
+        self.shutdown()
+        self.server_close()
+        thread.join()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, *_):
+        pass
+
+    # ------------------------------------------------------------ answers
+
+    def reply(self, status, body=b"", headers=(), kind="application/hal+json;charset=UTF-8"):
+        """A whole answer."""
+        body = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+        self.send_response(status)
+        headers = dict(headers)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def raw(self, *pieces, then=(), pause=0):
+        """Bytes as they are, after which the connection ends; then: more of them, one by one."""
+        self.close_connection = True
+        for piece in itertools.chain(pieces, then):
+            self.wfile.write(piece)
+            self.wfile.flush()
+            if pause:
+                time.sleep(pause)
+
+    def error(self, status, text="x", headers=()):
+        self.reply(status, {"errorCode": f"hawkbit.server.error.{text}", "message": text}, headers)
+
+    # ------------------------------------------------------------ what is asked
+
+    def allowed(self):
+        given = self.headers.get("Authorization", "")
+        known = {f"TargetToken {self.server.token}"} | (
+            {f"GatewayToken {self.server.gateway}"} if self.server.gateway else set())
+        return given in known or self.server.token is None
+
+    def answer(self, kind, own):
+        self.server.seen.append((kind, dict(self.headers)))
+        other = self.server.on.get(kind)
+        if isinstance(other, list):
+            other = other.pop(0) if other else None
+        (other or own)(*([self] if other else []))
+
+    def do_GET(self):
+        match = PATH.match(self.path.partition("?")[0])
+        rest = match["rest"] or "" if match else ""
+        if not match or match["tenant"] != "DEFAULT" or match["target"] != self.server.target:
+            self.error(404, "entityNotFound")
+        elif not self.allowed():
+            self.server.seen.append(("denied", dict(self.headers)))
+            self.error(401, "unauthorized")
+        elif rest == "":
+            self.answer("poll", self.send_poll)
+        elif rest.startswith("deploymentBase/"):
+            self.answer("deployment", lambda: self.send_deployment(rest.split("/")[1]))
+        elif rest.startswith("cancelAction/"):
+            self.answer("cancel", lambda: self.send_cancel(rest.split("/")[1]))
+        elif rest.startswith("softwaremodules/"):
+            self.answer("artifact", lambda: self.send_artifact(rest.split("/")[-1]))
+        else:
+            self.error(404, "entityNotFound")
+
+    def do_POST(self):
+        match = PATH.match(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not match or not self.allowed():
+            self.error(401)
+            return
+        words = (match["rest"] or "").split("/")
+        self.body = json.loads(body)
+        if words[0] in ("deploymentBase", "cancelAction") and words[2:] == ["feedback"]:
+            kind = "feedback" if words[0] == "deploymentBase" else "cancel-feedback"
+            self.answer(kind, lambda: self.take_feedback(words[1], words[0] == "cancelAction"))
+        elif words == ["configData"]:
+            self.answer("attributes", self.take_attributes)
+        elif words == ["installedBase"] and self.server.dialect != "0.x":
+            self.answer("installed", self.take_installed)
+        else:
+            self.error(404 if words != ["installedBase"] else 405)
+
+    do_PUT = do_POST
+
+    # ------------------------------------------------------------ hawkBit's own answers
+
+    @property
+    def base(self):
+        return f"{self.server.url}/DEFAULT/controller/v1/{self.server.target}"
+
+    def send_poll(self):
+        action, links = self.server.current(), {}
+        if self.server.confirmation:
+            links["confirmationBase"] = {"href": f"{self.base}/confirmationBase/{self.server.confirmation}"}
+        elif action and action.state == "canceling":
+            links["cancelAction"] = {"href": f"{self.base}/cancelAction/{action.id}"}
+        elif action:
+            links["deploymentBase"] = {"href": f"{self.base}/deploymentBase/{action.id}?c=-1080456478"}
+        if self.server.wants_attributes:
+            links["configData"] = {"href": f"{self.base}/configData"}
+        self.reply(200, {"config": {"polling": {"sleep": self.server.sleep}}, "_links": links})
+
+    def artifact_of(self, action, name):
+        data = action.bundle.read_bytes()
+        href = action.link or f"{self.base}/softwaremodules/7/artifacts/{name}"
+        http_only = not href.startswith("https:")
+        return {"filename": name, "size": len(data),
+                "hashes": {"sha1": hashlib.sha1(data).hexdigest(), "md5": hashlib.md5(data).hexdigest(),
+                           "sha256": hashlib.sha256(data).hexdigest()},
+                "_links": {"download-http" if http_only else "download": {"href": href},
+                           "md5sum-http" if http_only else "md5sum": {"href": f"{href}.MD5SUM"}}}
+
+    def send_deployment(self, number):
+        action = next((action for action in self.server.actions if action.id == number), None)
+        if action is None or action.state == "canceling":
+            self.error(404, "entityNotFound")
+            return
+        action.retrieved = True
+        names = [action.name, *action.more]
+        deployment = {"download": action.download,
+                      "update": "skip" if action.window == "unavailable" else action.update,
+                      "chunks": [{"part": "os", "version": "2.0", "name": "gateway",
+                                  "artifacts": [self.artifact_of(action, name) for name in names]}]}
+        if action.window:
+            deployment["maintenanceWindow"] = action.window
+        self.reply(200, {"id": action.id, "deployment": deployment,
+                         "actionHistory": {"status": "RUNNING", "messages": []}})
+
+    def send_cancel(self, number):
+        action = next((action for action in self.server.actions if action.id == number), None)
+        if action is None or action.state != "canceling":
+            self.error(404, "entityNotFound")
+        else:
+            self.reply(200, {"id": number, "cancelAction": {"stopId": number}})
+
+    def take_feedback(self, number, of_cancel):
+        action, status = next((a for a in self.server.actions if a.id == number), None), self.body.get("status", {})
+        if action is None:
+            self.error(404, "entityNotFound")
+        elif not action.active:
+            self.error(410, "gone")
+        elif self.server.dialect == "0.x" and str(self.body.get("id")) != number:
+            self.error(400, "id")
+        elif status.get("execution") not in EXECUTIONS or status.get("result", {}).get("finished") not in FINISHED \
+                or any(len(message) > LETTERS for message in status.get("details", [])):
+            self.error(400, "body")
+        elif len(status.get("details", [])) > MESSAGES or len(action.statuses) >= STATUSES:
+            self.error(429, "quota.tooManyEntries")
+        else:
+            (action.add_to_cancel if of_cancel else action.add)(status)
+            self.reply(200)
+
+    def take_attributes(self):
+        data = self.body.get("data")
+        if not isinstance(data, dict) or self.server.dialect == "0.x" and "status" not in self.body:
+            self.error(400, "body")
+            return
+        self.server.attributes, self.server.wants_attributes = data, False
+        self.reply(200)
+
+    def take_installed(self):
+        self.server.installed.append((self.body["name"], self.body["version"]))
+        self.reply(200)
+
+    def send_artifact(self, name):
+        action = next((action for action in self.server.actions if name in (action.name, *action.more)), None)
+        if action is None:
+            self.error(404, "entityNotFound")
+            return
+        send_file(self, action.bundle.read_bytes())
+
+
+def send_file(handler, data, etag=None):
+    """With one range, if the ETag is still that; as hawkBit does."""
+    etag = etag or f'"{hashlib.sha1(data).hexdigest()}"'
+    wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    headers = {"ETag": etag, "Accept-Ranges": "bytes"}
+    if not wanted or handler.headers.get("If-Range", etag) != etag:
+        handler.reply(200, data, headers, kind="application/octet-stream")
+    elif int(wanted[1]) >= len(data):
+        handler.reply(416, b"", {**headers, "Content-Range": f"bytes */{len(data)}"})
+    else:
+        begin = int(wanted[1])
+        headers["Content-Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
+        handler.reply(206, data[begin:], headers, kind="application/octet-stream")
+
+
+def cut_after(length, etag=None):
+    """An artifact whose connection ends after so many bytes."""
+    def answer(handler):
+        data = handler.server.actions[-1].bundle.read_bytes()
+        tag = f'"{hashlib.sha1(data).hexdigest()}"' if etag is None else etag
+        begin = int((re.search(r"\d+", handler.headers.get("Range", "")) or ["0"])[0])
+        head = f"HTTP/1.1 {206 if begin else 200} OK\r\nContent-Length: {len(data) - begin}\r\nETag: {tag}\r\n"
+        if begin:
+            head += f"Content-Range: bytes {begin}-{len(data) - 1}/{len(data)}\r\n"
+        handler.raw(head.encode() + b"\r\n", data[begin:begin + length])
+    return answer
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", nargs="*", type=Path, help="assigned one after the other")
+    parser.add_argument("--id", default="device-1")
+    parser.add_argument("--token", default="secret")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--dialect", choices=("1.x", "0.x"), default="1.x")
+    args = parser.parse_args()
+    server = Server(args.id, args.token, dialect=args.dialect, port=args.port)
+    for bundle in args.bundle:
+        server.assign(bundle)
+    print(f"{server.url}, tenant DEFAULT, target {args.id}", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

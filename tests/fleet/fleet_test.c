@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of keelboot-fleet that decide without a server: answers, the record, verdicts, waiting
+ * times, addresses. */
+#include "fleet/action.h"
+#include "fleet/ddi.h"
+#include "fleet/judge.h"
+#include "fleet/polling.h"
+#include "fleet/strict.h"
+#include "tests/unit/test.h"
+
+static const char *why;
+
+static enum kb_err read_poll(struct ddi_poll *p, const char *text)
+{
+	return ddi_read_poll(p, text, strlen(text), &why);
+}
+
+/* ---------------------------------------------------------------- addresses */
+
+TEST(the_token_goes_to_one_origin)
+{
+	assert_true(url_same_origin("https://a.example", "https://A.example:443/x?y"));
+	assert_true(url_same_origin("http://a.example:80", "http://a.example/"));
+	assert_false(url_same_origin("https://a.example", "http://a.example"));
+	assert_false(url_same_origin("https://a.example", "https://a.example:444"));
+	assert_false(url_same_origin("https://a.example", "https://a.example.evil"));
+	assert_false(url_same_origin("https://a.example", "https://a.example@evil/"));
+	assert_false(url_same_origin("https://a.example", "https://evil/https://a.example"));
+	assert_false(url_same_origin("https://a.example", "no address"));
+	assert_false(url_same_origin("no address", "no address"));
+}
+
+TEST(an_id_is_no_path)
+{
+	assert_true(url_is_id("12"));
+	assert_true(url_is_id("device-1.a_b"));
+	assert_false(url_is_id(""));
+	assert_false(url_is_id(".."));
+	assert_false(url_is_id("a/b"));
+	assert_false(url_is_id("1?x"));
+	assert_false(url_is_id("1 2"));
+	assert_false(url_is_id(strf("%065d", 1)));
+}
+
+TEST(messages_name_an_origin_and_no_secret)
+{
+	char out[64];
+
+	url_origin(out, sizeof(out), "https://me:secret@h.example/path?token=secret");
+	assert_string_equal(out, "https://h.example:443");
+	url_origin(out, sizeof(out), "\033[2J");
+	assert_string_equal(out, "an address that cannot be read");
+}
+
+/* ---------------------------------------------------------------- answers of the server */
+
+TEST(a_poll_says_what_waits)
+{
+	struct ddi_poll p;
+
+	OK(read_poll(
+		&p,
+		"{\"config\":{\"polling\":{\"sleep\":\"00:10:30\"}},\"_links\":{"
+		"\"deploymentBase\":{\"href\":\"https://h/t/controller/v1/d/deploymentBase/12?c=-3\"},"
+		"\"configData\":{\"href\":\"https://h/t/controller/v1/d/configData\"}}}"));
+	assert_int_equal(p.sleep_s, 630);
+	assert_string_equal(p.deployment, "12");
+	assert_string_equal(p.cancel, "");
+	assert_true(p.config_data);
+	OK(read_poll(&p, "{}"));
+	assert_int_equal(p.sleep_s, 0);
+	OK(read_poll(&p, "{\"_links\":null,\"config\":null}"));
+}
+
+TEST(a_sleep_out_of_bounds_is_moved_into_them)
+{
+	static const struct {
+		const char *text;
+		unsigned is;
+	} sleeps[] = { { "00:00:01", 30 },  { "99:59:59", 86399 },
+		       { "1:00:00", 3600 }, { "00:61:00", 0 },
+		       { "", 0 },	    { "a:b:c", 0 },
+		       { "00:01:00x", 0 },  { "00:01", 0 } };
+	struct ddi_poll p;
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(sleeps); i++) {
+		OK(read_poll(
+			&p, strf("{\"config\":{\"polling\":{\"sleep\":\"%s\"}}}", sleeps[i].text)));
+		assert_int_equal(p.sleep_s, sleeps[i].is);
+	}
+}
+
+TEST(a_link_that_is_none_fails_the_whole_poll)
+{
+	static const char *const links[] = {
+		"7",
+		"{}",
+		"{\"href\":7}",
+		"{\"href\":\"http://h/other/1\"}",
+		"{\"href\":\"http://h/deploymentBase/\"}",
+		"{\"href\":\"http://h/deploymentBase/..\"}",
+		"{\"href\":\"http://h/deploymentBase/a b\"}",
+		"{\"href\":\"http://h/deploymentBase/1\\u0000\"}",
+		"[]",
+	};
+	struct ddi_poll p;
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(links); i++) {
+		FAILS(read_poll(
+			      &p,
+			      strf("{\"_links\":{\"cancelAction\":{\"href\":\"http://h/cancelAction/1\"},"
+				   "\"deploymentBase\":%s}}",
+				   links[i])),
+		      KB_EFORMAT);
+		assert_string_equal(why, "links that cannot be read");
+		assert_string_equal(p.cancel, "");
+	}
+}
+
+TEST(json_is_bounded_and_whole)
+{
+	static char large[STRICT_MAX + 2];
+	json_object *o;
+
+	memset(large, ' ', sizeof(large));
+	large[0] = '{';
+	large[STRICT_MAX - 1] = '}';
+	o = strict_parse(large, STRICT_MAX, &why);
+	assert_non_null(o);
+	json_object_put(o);
+	assert_null(strict_parse(large, STRICT_MAX + 1, &why));
+	assert_string_equal(why, "an answer that is too large");
+	assert_null(strict_parse("{}x", 3, &why));
+	assert_null(strict_parse("{\"a\":'1'}", 9, &why));
+	assert_null(strict_parse("{\"a\":1,}", 8, &why));
+	assert_null(strict_parse("", 0, &why));
+	assert_string_equal(why, "an empty answer");
+}
+
+TEST(numbers_and_texts_are_what_they_say_or_nothing)
+{
+	static const char text[] =
+		"{\"n\":5,\"big\":18446744073709551616,\"neg\":-1,\"f\":1.5,\"s\":\"5\","
+		"\"c\":\"a\\u0007b\",\"z\":\"a\\u0000b\",\"null\":null}";
+	json_object *o = strict_parse(text, sizeof(text) - 1, &why);
+	char out[4];
+	uint64_t n;
+
+	assert_non_null(o);
+	OK(strict_number(o, "n", &n, 5));
+	FAILS(strict_number(o, "n", &n, 4), KB_EFORMAT);
+	FAILS(strict_number(o, "big", &n, INT64_MAX), KB_EFORMAT);
+	FAILS(strict_number(o, "neg", &n, 5), KB_EFORMAT);
+	FAILS(strict_number(o, "f", &n, 5), KB_EFORMAT);
+	FAILS(strict_number(o, "s", &n, 5), KB_EFORMAT);
+	FAILS(strict_number(o, "null", &n, 5), KB_ENOENT);
+	OK(strict_text(o, "s", out, sizeof(out)));
+	FAILS(strict_text(o, "c", out, sizeof(out)), KB_EFORMAT);
+	FAILS(strict_text(o, "z", out, sizeof(out)), KB_EFORMAT);
+	FAILS(strict_text(o, "s", out, 1), KB_EFORMAT);
+	json_object_put(o);
+}
+
+static enum kb_err read_deployment(struct ddi_deployment *d, const char *download, const char *more,
+				   const char *artifact)
+{
+	const char *text =
+		strf("{\"id\":\"7\",\"deployment\":{\"download\":\"%s\",\"update\":\"forced\"%s,"
+		     "\"chunks\":[{\"part\":\"os\",\"artifacts\":[%s]}]}}",
+		     download, more, artifact);
+
+	return ddi_read_deployment(d, text, strlen(text), &why);
+}
+
+#define BUNDLE                                                                \
+	"{\"filename\":\"a.keel\",\"size\":9,\"hashes\":{\"sha256\":\"ab\"}," \
+	"\"_links\":{\"download\":{\"href\":\"https://h/a\"},\"download-http\":{\"href\":\"http://h/a\"}}}"
+
+TEST(a_deployment_has_one_bundle_its_size_and_its_addresses)
+{
+	static struct ddi_deployment d;
+
+	OK(read_deployment(&d, "attempt", "", BUNDLE ",{\"filename\":\"notes.txt\"}"));
+	assert_int_equal(d.bundles, 1);
+	assert_int_equal(d.download, DDI_ATTEMPT);
+	assert_int_equal(d.update, DDI_FORCED);
+	assert_false(d.window_closed);
+	assert_int_equal(d.size, 9);
+	assert_string_equal(d.digest, "ab");
+	assert_string_equal(d.url, "https://h/a");
+	assert_string_equal(d.plain_url, "http://h/a");
+	OK(read_deployment(&d, "skip", ",\"maintenanceWindow\":\"unavailable\"",
+			   BUNDLE "," BUNDLE));
+	assert_int_equal(d.bundles, 2);
+	assert_true(d.window_closed);
+	OK(read_deployment(&d, "skip", ",\"maintenanceWindow\":\"available\"", BUNDLE));
+	assert_false(d.window_closed);
+	FAILS(read_deployment(&d, "later", "", BUNDLE), KB_EFORMAT);
+	assert_int_equal(d.bundles, 0);
+}
+
+TEST(a_window_that_is_not_said_to_be_open_is_closed)
+{
+	static struct ddi_deployment d;
+
+	OK(read_deployment(&d, "forced", ",\"maintenanceWindow\":\"perhaps\"", BUNDLE));
+	assert_true(d.window_closed);
+	OK(read_deployment(&d, "forced", ",\"maintenanceWindow\":7", BUNDLE));
+	assert_true(d.window_closed);
+}
+
+/* ---------------------------------------------------------------- what the server hears */
+
+TEST(feedback_is_within_hawkbits_quotas)
+{
+	static struct ddi_feedback f;
+	json_object *o, *status, *details;
+	char *text;
+
+	f = (struct ddi_feedback){ .execution = "closed", .finished = "failure" };
+	ddi_say(&f, "%0600d \033[2J\xff", 1);
+	for (int i = 0; i < 100; i++)
+		ddi_say(&f, "line %d \"quoted\"", i);
+	text = ddi_write_feedback(&f, "12");
+	o = strict_parse(text, strlen(text), &why);
+	OK(strict_object(o, "status", &status));
+	OK(strict_list(status, "details", &details));
+	assert_int_equal(json_object_array_length(details), DDI_MESSAGES_MAX);
+	for (size_t i = 0; i < DDI_MESSAGES_MAX; i++)
+		assert_true(json_object_get_string_len(json_object_array_get_idx(details, i)) <=
+			    512);
+	json_object_put(o);
+	free(text);
+}
+
+/* ---------------------------------------------------------------- the record */
+
+static void fill(struct action *a)
+{
+	*a = (struct action){ .id = "12",
+			      .phase = ACTION_TRIAL,
+			      .reported = ACTION_STAGED,
+			      .name = "a.keel",
+			      .size = 5000,
+			      .digest = "ab",
+			      .etag = "\"x\\y\"",
+			      .tries = 3,
+			      .release = "00ff",
+			      .version = "2.0",
+			      .sequence = INT64_MAX,
+			      .why = "it \"says\" so",
+			      .attributes = 77,
+			      .installed = "1.0" };
+}
+
+TEST(a_record_is_read_as_it_was_written)
+{
+	static struct action a, b;
+	char *text;
+
+	fill(&a);
+	text = action_write(&a);
+	assert_true(action_read(&b, text, strlen(text)));
+	assert_memory_equal(&a, &b, sizeof(a));
+	free(text);
+}
+
+TEST(a_record_that_was_cut_or_changed_is_none)
+{
+	static struct action a, b, none;
+	char *text;
+	size_t len;
+
+	fill(&a);
+	text = action_write(&a);
+	len = strlen(text);
+	for (size_t n = 0; n < len; n++) {
+		assert_false(action_read(&b, text, n));
+		assert_memory_equal(&b, &none, sizeof(b));
+	}
+	text[0] = '\0';
+	assert_false(action_read(&b, text, len));
+	free(text);
+}
+
+TEST(a_new_action_keeps_what_is_known_of_file_and_server)
+{
+	static struct action a;
+
+	fill(&a);
+	action_begin(&a, "13");
+	assert_string_equal(a.id, "13");
+	assert_int_equal(a.phase, ACTION_SEEN);
+	assert_int_equal(a.reported, ACTION_NONE);
+	assert_string_equal(a.etag, "\"x\\y\"");
+	assert_int_equal(a.attributes, 77);
+	assert_string_equal(a.version, "");
+	action_begin(&a, "");
+	assert_int_equal(a.phase, ACTION_NONE);
+	assert_false(action_owes(&a));
+	assert_false(action_is_closed(&a));
+}
+
+/* ---------------------------------------------------------------- verdicts */
+
+static struct facts facts;
+
+static void put_slot(const char *state, const char *release)
+{
+	facts = (struct facts){ .nslots = 2,
+				.booted = "a",
+				.slot = { { .name = "a", .state = "good" }, { .name = "b" } } };
+	snprintf(facts.slot[1].state, sizeof(facts.slot[1].state), "%s", state);
+	snprintf(facts.slot[1].release, sizeof(facts.slot[1].release), "%s", release);
+	snprintf(facts.slot[1].version, sizeof(facts.slot[1].version), "2.0");
+}
+
+static void put_staged(const char *release, const char *next, const char *because)
+{
+	snprintf(facts.staged, sizeof(facts.staged), "%s", release);
+	snprintf(facts.staged_next, sizeof(facts.staged_next), "%s", next);
+	snprintf(facts.staged_why, sizeof(facts.staged_why), "%s", because);
+}
+
+TEST(success_is_a_good_slot_and_nothing_else)
+{
+	static const struct {
+		const char *state;
+		enum action_phase is;
+	} states[] = { { "good", ACTION_GOOD },
+		       { "bad", ACTION_FAILED },
+		       { "trial", ACTION_TRIAL },
+		       { "writing", ACTION_FAILED },
+		       { "new-word", ACTION_TRIAL } };
+	char text[ACTION_WHY_MAX + 1];
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(states); i++) {
+		put_slot(states[i].state, "r2");
+		assert_int_equal(judge_release(&facts, "r2", text), states[i].is);
+		assert_true(text[0] != '\0');
+		assert_int_equal(judge_release(&facts, "r3", text), ACTION_NONE);
+	}
+	assert_int_equal(judge_release(&facts, "", text), ACTION_NONE);
+}
+
+TEST(what_is_staged_waits_unless_the_next_boot_skips_it)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	put_slot("empty", "");
+	put_staged("r2", "install", "");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	assert_false(judge_is_written(&facts, "r2"));
+	put_staged("r2", "skip", "the source is skipped");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_FAILED);
+	assert_non_null(strstr(text, "the source is skipped"));
+	put_slot("writing", "r2");
+	put_staged("r2", "install", "");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	assert_true(judge_is_written(&facts, "r2"));
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+TEST(devices_do_not_ask_at_the_same_time)
+{
+	struct polling p = { .sleep_s = 300 };
+	unsigned in[10] = { 0 }, least = ~0u, most = 0;
+
+	for (p.seed = 0; p.seed < 10000; p.seed++) {
+		unsigned first = polling_first(&p), wait = polling_wait(&p);
+
+		assert_true(first < 300);
+		in[first / 30]++;
+		assert_true(wait >= 270 && wait <= 331);
+		least = wait < least ? wait : least;
+		most = wait > most ? wait : most;
+	}
+	/* No tenth of the time has more than its share and a fifth. */
+	for (int i = 0; i < 10; i++)
+		assert_in_range(in[i], 800, 1200);
+	assert_true(least < 275 && most > 325);
+}
+
+TEST(after_failures_it_asks_ever_more_rarely)
+{
+	struct polling p = { .sleep_s = 60, .seed = 7 };
+	static const unsigned middle[] = { 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600 };
+
+	for (p.failures = 1; p.failures < 9; p.failures++) {
+		unsigned wait = polling_wait(&p);
+
+		assert_in_range(wait, middle[p.failures] / 2, middle[p.failures] * 3 / 2 + 1);
+	}
+	p.failures = 1000000;
+	assert_in_range(polling_wait(&p), 1800, 5401);
+	p.sleep_s = 86400;
+	assert_in_range(polling_wait(&p), 43200, 86400);
+}
+
+TEST(it_waits_as_long_as_the_server_asks_and_not_longer_than_a_day)
+{
+	struct polling p = { .sleep_s = 300, .retry_after_s = 5000 };
+
+	for (p.seed = 0; p.seed < 100; p.seed++)
+		assert_in_range(polling_wait(&p), 5000, 5061);
+	p.retry_after_s = UINT64_MAX / 2;
+	assert_int_equal(polling_wait(&p), 86400);
+	p = (struct polling){ .sleep_s = 0 };
+	assert_in_range(polling_wait(&p), 30, 33);
+}
+
+TEST_MAIN("fleet", .quiet = true)

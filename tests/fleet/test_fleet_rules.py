@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each answer of the server means: a test for each row of the table in docs/FLEET.md; and the ways in: tokens,
+certificates, redirects."""
+import json
+import re
+import socket
+import subprocess
+import ssl
+import time
+
+import pytest
+from cli_device import FAILURE, OK, REBOOT, TOP, call
+from conftest import Fleet
+from ddi_server import Server, cut_after, send_file
+
+PAGE = (TOP / "docs/FLEET.md").read_text()
+ROWS = re.findall(r"^\| (\d[\dx, ]*?)(?:, or none)? \|", PAGE, re.M)
+
+
+def answers(status, headers=()):
+    return lambda handler: handler.error(status, headers=headers)
+
+
+def test_the_page_has_a_row_for_each_status_that_is_tested_here():
+    assert ROWS == ["2xx", "3xx", "401, 403", "404", "409", "410", "416", "429", "4xx", "5xx"]
+
+
+# ---------------------------------------------------------------- the poll
+
+
+@pytest.mark.parametrize("status, says", [
+    (401, "does not accept this device's token or certificate (401)"), (403, "forbids this device that (403)"),
+    (404, "does not know this (404); see [fleet] tenant=, id="), (409, "at odds with itself (409)"),
+    (429, "too many requests, or a quota is used up (429)"), (400, "it refuses that"), (500, "it has an error"),
+    (503, "it has an error"), (304, "nothing that this program understands"),
+])
+def test_a_poll_that_fails_says_why_and_changes_nothing(fleet, server, bundle, status, says):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    before = fleet.record
+    server.on["poll"] = answers(status)
+    assert says in fleet.once(code=FAILURE)
+    assert fleet.record == before and fleet.staged and len(action.statuses) == 2
+    del server.on["poll"]
+    fleet.once(code=REBOOT)
+
+
+def test_a_wrong_token_is_said_once_and_is_in_no_message(fleet, server):
+    fleet.token.write_text("wrong-token\n")
+    said = fleet.once(code=FAILURE)
+    assert said.count("(401)") == 1 and "wrong-token" not in said and "secret" not in said
+
+
+def test_a_gateway_token_serves_all_devices(fleet, server, tmp_path):
+    server.gateway = "of-all"
+    (tmp_path / "gateway").write_text("of-all")
+    fleet.configure(token_file="", gateway_token_file=tmp_path / "gateway")
+    fleet.once()
+    assert server.requests("poll")[0]["Authorization"] == "GatewayToken of-all"
+
+
+def test_a_server_that_cannot_be_reached_is_tried_again(fleet, server):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))        # nobody listens there
+        fleet.configure(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert "connect" in fleet.once(code=FAILURE)
+    fleet.configure()
+    fleet.once()
+
+
+# ---------------------------------------------------------------- the deployment
+
+
+@pytest.mark.parametrize("status, code", [(404, OK), (410, OK), (401, FAILURE), (403, FAILURE), (409, FAILURE),
+                                          (429, FAILURE), (400, FAILURE), (500, FAILURE)])
+def test_a_deployment_that_cannot_be_read_waits_for_the_next_contact(fleet, server, bundle, status, code):
+    server.assign(bundle)
+    server.on["deployment"] = [answers(status)]
+    fleet.once(code=code)
+    assert not server.requests("artifact")
+    fleet.once(code=REBOOT)
+
+
+# ---------------------------------------------------------------- feedback
+
+
+@pytest.mark.parametrize("status, again", [(401, True), (403, True), (409, True), (500, True), (503, True),
+                                           (404, True), (429, False), (400, False)])
+def test_feedback_on_the_way_never_stops_an_update(fleet, server, bundle, status, again):
+    """429 may be a quota that no retry heals: what is not the end is not sent again then."""
+    server.assign(bundle)
+    server.on["feedback"] = answers(status)
+    fleet.once(code=None)
+    assert fleet.staged
+    server.on["feedback"] = answers(status)
+    before = len(server.requests("feedback"))
+    fleet.once(code=None)
+    assert (len(server.requests("feedback")) > before) == again
+
+
+def test_410_before_the_end_of_a_fetch_ends_the_action(fleet, server, bundle):
+    server.assign(bundle)
+    server.on["feedback"] = [answers(410)]
+    assert "is over on the server" in fleet.once()
+    assert not server.requests("artifact") and fleet.record["phase"] == "none"
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 429, 500])
+def test_the_end_of_an_action_is_sent_until_it_is_taken(fleet, server, bundle, status):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    server.on["feedback"] = [answers(status)] * 9
+    for _ in range(9):
+        fleet.once(code=FAILURE)
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+@pytest.mark.parametrize("status", [404, 400])
+def test_the_end_that_the_server_does_not_know_is_sent_eight_times(fleet, server, bundle, status):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    server.on["feedback"] = answers(status)
+    before = len(server.requests("feedback"))
+    for _ in range(10):
+        fleet.once(code=None)
+    assert len(server.requests("feedback")) - before == 8
+    assert fleet.record["reported"] == "good"
+
+
+def test_a_quota_of_status_entries_still_has_room_for_the_end(fleet, server, bundle):
+    """Ten contacts on trial make one message, not ten."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    for _ in range(10):
+        fleet.once()
+    fleet.good()
+    fleet.once()
+    assert len(action.statuses) == 4 and action.state == "finished"
+
+
+# ---------------------------------------------------------------- the artifact
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_artifact_that_is_gone_closes_the_action_as_failed(fleet, server, bundle, status):
+    action = server.assign(bundle)
+    server.on["artifact"] = answers(status)
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and f"the server answers {status}" in action.messages[-1]
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 400])
+def test_an_artifact_that_is_refused_is_tried_eight_times_and_no_more(fleet, server, bundle, status):
+    action = server.assign(bundle)
+    server.on["artifact"] = answers(status)
+    for _ in range(7):
+        assert f"not fetched: the server answers {status}" in fleet.once(code=FAILURE)
+        assert action.told == ["proceeding/none"]
+    fleet.once(code=FAILURE)
+    assert action.told == ["proceeding/none", "closed/failure"]
+    assert len(server.requests("artifact")) == 8
+    fleet.once()
+    assert len(server.requests("artifact")) == 8
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_artifact_that_does_not_come_is_waited_for_a_day_and_no_longer(fleet, server, bundle, status):
+    action = server.assign(bundle)
+    server.on["artifact"] = answers(status)
+    for _ in range(9):
+        fleet.once(code=FAILURE)
+    record = fleet.record
+    assert record["tries"] == 9 and action.told == ["proceeding/none"]
+    (fleet.folder / "action.json").write_text(json.dumps({**record, "tries": 287}))
+    fleet.once(code=FAILURE)
+    assert action.told == ["proceeding/none", "closed/failure"]
+
+
+def test_what_was_fetched_is_kept_and_the_rest_asked_for(fleet, server, bundle):
+    size = bundle.stat().st_size
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(size // 3), cut_after(size // 3)]
+    fleet.once(code=REBOOT)
+    ranges = [headers.get("Range") for headers in server.requests("artifact")]
+    assert ranges[0] is None and len(ranges) == 3 and all(r.startswith("bytes=") for r in ranges[1:])
+    assert server.requests("artifact")[1]["If-Range"].startswith('"')
+
+
+def test_a_fetch_goes_on_in_a_later_contact(fleet, server, bundle):
+    """As after a power cut: the file and its ETag are there."""
+    size = bundle.stat().st_size
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(size // 2), answers(503)]
+    fleet.once(code=FAILURE)
+    assert 0 < (fleet.folder / "bundle.keel").stat().st_size < size
+    del server.on["artifact"]
+    fleet.once(code=REBOOT)
+    assert server.requests("artifact")[-1]["Range"] == f"bytes={size // 2}-"
+
+
+def test_another_etag_begins_anew(fleet, server, bundle):
+    size = bundle.stat().st_size
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(size // 2, etag='"old"'), answers(503)]
+    fleet.once(code=FAILURE)
+    del server.on["artifact"]
+    fleet.once(code=REBOOT)
+    assert server.requests("artifact")[-1]["If-Range"] == '"old"' and fleet.staged
+
+
+@pytest.mark.parametrize("etag", ['W/"weak"', "", '"' + "x" * 200 + '"'])
+def test_without_an_etag_that_says_something_it_begins_anew(fleet, server, bundle, etag):
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(1000, etag=etag), answers(503)]
+    fleet.once(code=FAILURE)
+    del server.on["artifact"]
+    fleet.once(code=REBOOT)
+    assert "Range" not in server.requests("artifact")[-1]
+
+
+def test_416_begins_anew(fleet, server, bundle):
+    size = bundle.stat().st_size
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(size // 2), answers(416)]
+    fleet.once(code=FAILURE)
+    fleet.once(code=REBOOT)
+    assert "Range" not in server.requests("artifact")[-1]
+
+
+def test_an_artifact_that_the_server_changed_is_fetched_from_its_beginning(fleet, server, factory, bundle):
+    action = server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000), answers(503)]
+    fleet.once(code=FAILURE)
+    del server.on["artifact"]
+    action.bundle = factory("3.0", 30)
+    fleet.once(code=REBOOT)
+    assert "Range" not in server.requests("artifact")[-1] and fleet.record["version"] == "3.0"
+
+
+def test_twenty_cuts_of_a_download_still_give_the_bundle(fleet, server, bundle):
+    size = bundle.stat().st_size
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(size // 21 + 1) for _ in range(20)]
+    for _ in range(4):
+        fleet.once(code=None)
+    assert fleet.staged
+
+
+def test_no_room_is_said_before_anything_is_fetched(fleet, server, bundle):
+    action = server.assign(bundle)
+
+    def claim(handler):
+        deployment = {"id": action.id, "deployment": {
+            "download": "forced", "update": "forced",
+            "chunks": [{"part": "os", "version": "1", "name": "x", "artifacts": [
+                {**handler.artifact_of(action, bundle.name), "size": 1 << 39}]}]}}
+        handler.reply(200, deployment)
+    server.on["deployment"] = claim
+    assert "no room: 1048577 MiB are wanted" in fleet.once(code=FAILURE)
+    assert not server.requests("artifact")
+
+
+# ---------------------------------------------------------------- waiting
+
+
+def test_the_daemon_waits_as_long_as_the_server_asks(fleet, server):
+    """And a signal ends it at once."""
+    server.on["poll"] = [answers(429, {"Retry-After": "1234"}), answers(503, {"Retry-After": "7200"})]
+    process = subprocess.Popen(list(map(str, fleet.command("run", "--now"))), env=fleet.environment(), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    line = process.stdout.readline()
+    wait = int(re.search(r"Next contact in (\d+) s", line)[1])
+    process.terminate()
+    begun = time.monotonic()
+    process.wait(timeout=10)
+    assert 1234 <= wait <= 1234 + 60 and time.monotonic() - begun < 3 and process.returncode == -15
+
+
+def test_the_daemon_takes_the_servers_time_between_polls(fleet, server):
+    server.sleep = "01:00:00"
+    process = subprocess.Popen(list(map(str, fleet.command("run", "--now"))), env=fleet.environment(), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait = int(re.search(r"Next contact in (\d+) s", process.stdout.readline())[1])
+    memory = int(re.search(r"RssAnon:\s+(\d+)", open(f"/proc/{process.pid}/status").read())[1])
+    process.terminate()
+    process.wait(timeout=10)
+    assert 3240 <= wait <= 3960
+    print(f"{memory} KiB between polls")
+    assert memory < 6 * 1024
+
+
+# ---------------------------------------------------------------- redirects
+
+
+def redirect(status, where):
+    return lambda handler: handler.reply(status, b"", {"Location": where(handler) if callable(where) else where})
+
+
+def test_a_redirect_on_the_same_host_is_followed(fleet, server):
+    server.on["poll"] = [redirect(307, lambda handler: f"{handler.base}?again")]
+    fleet.once()
+    assert len(server.requests("poll")) == 2 and "Authorization" in server.requests("poll")[1]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_is_not_followed(fleet, server, status):
+    with Server().running() as other:
+        server.on["poll"] = redirect(status, lambda handler: f"{other.url}{handler.path}")
+        assert "redirects to another host" in fleet.once(code=FAILURE)
+        assert other.seen == []
+
+
+def test_redirects_without_end_end(fleet, server):
+    server.on["poll"] = redirect(302, lambda handler: handler.base)
+    assert "redirects without end" in fleet.once(code=FAILURE)
+    assert len(server.requests("poll")) == 6
+
+
+def test_a_message_is_not_redirected(fleet, server):
+    server.on["attributes"] = redirect(307, lambda handler: f"{handler.base}/configData")
+    assert "redirects a message" in fleet.once(code=FAILURE)
+    assert len(server.requests("attributes")) == 1
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_bundle_may_lie_on_another_host_which_does_not_get_the_token(fleet, server, bundle, status):
+    with Server().running() as store:
+        store.token = None
+        store.assign(bundle)
+        server.assign(bundle)
+        server.on["artifact"] = redirect(status, lambda handler: f"{store.url}{handler.path}")
+        fleet.once(code=REBOOT)
+        headers, = store.requests("artifact")
+        assert "Authorization" not in headers and "Authorization" in server.requests("artifact")[0]
+
+
+def test_a_link_to_another_host_does_not_get_the_token_either(fleet, server, bundle):
+    with Server().running() as store:
+        store.token = None
+        name = store.assign(bundle).name
+        server.assign(bundle, link=f"{store.url}/DEFAULT/controller/v1/device-1/softwaremodules/7/artifacts/{name}")
+        fleet.once(code=REBOOT)
+        assert "Authorization" not in store.requests("artifact")[0]
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://127.0.0.1/x.keel", "gopher://127.0.0.1/", "/x.keel"])
+def test_only_http_is_fetched(fleet, server, bundle, link):
+    server.assign(bundle, link=link)
+    assert "a deployment that cannot be read" in fleet.once(code=FAILURE)
+
+
+# ---------------------------------------------------------------- TLS
+
+
+@pytest.fixture(name="authority", scope="module")
+def make_authority(tmp_path_factory):
+    """CA, server and client certificates; and those of another CA."""
+    folder = tmp_path_factory.mktemp("ca")
+
+    def run(*words):
+        call("openssl", *words, cwd=folder)
+    for ca in ("ca", "other"):
+        run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{ca}.key",
+            "-out", f"{ca}.pem", "-days", "30", "-subj", f"/CN={ca}")
+    for name, ca in (("server", "ca"), ("device", "ca"), ("stranger", "other")):
+        run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
+            f"{name}.csr", "-subj", f"/CN={name}")
+        (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1\n")
+        run("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial",
+            "-days", "30", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+    return folder
+
+
+def secure(authority, name="server", client=False):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / f"{name}.pem", authority / f"{name}.key")
+    if client:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(authority / "ca.pem")
+    return context
+
+
+def test_an_update_over_https_with_the_vendors_authority(ready, tmp_path, authority, bundle):
+    with Server(tls=secure(authority)).running() as server:
+        fleet = Fleet(ready, server, tmp_path)
+        fleet.configure(ca_file=authority / "ca.pem")
+        server.assign(bundle)
+        assert "unencrypted" not in fleet.once(code=REBOOT)
+        assert fleet.staged
+
+
+@pytest.mark.parametrize("ca", ["other.pem", None])
+def test_a_server_of_another_authority_gets_no_token(ready, tmp_path, authority, ca):
+    with Server(tls=secure(authority)).running() as server:
+        fleet = Fleet(ready, server, tmp_path)
+        fleet.configure(**({"ca_file": authority / ca} if ca else {}))
+        assert "certificate" in fleet.once(code=FAILURE)
+        assert server.seen == []
+
+
+def test_a_certificate_in_place_of_a_token(ready, tmp_path, authority):
+    with Server(tls=secure(authority, client=True), token=None).running() as server:
+        fleet = Fleet(ready, server, tmp_path)
+        fleet.configure(ca_file=authority / "ca.pem", token_file="", certificate=authority / "device.pem",
+                        private_key=authority / "device.key")
+        fleet.once()
+        fleet.configure(ca_file=authority / "ca.pem", token_file="", certificate=authority / "stranger.pem",
+                        private_key=authority / "stranger.key")
+        fleet.once(code=FAILURE)
+        assert len(server.requests("poll")) == 1
+
+
+def test_from_https_nothing_leads_to_http(ready, tmp_path, authority, bundle):
+    with Server(tls=secure(authority)).running() as server, Server().running() as plain:
+        plain.token = None
+        plain.assign(bundle)
+        fleet = Fleet(ready, server, tmp_path)
+        fleet.configure(ca_file=authority / "ca.pem")
+        path = f"{plain.url}/DEFAULT/controller/v1/device-1/softwaremodules/7/artifacts/{bundle.name}"
+        action = server.assign(bundle)
+        server.on["artifact"] = redirect(302, path)
+        assert "redirects from https" in fleet.once(code=FAILURE)
+        action.link = path
+        fleet.once()
+        assert action.told[-1] == "closed/failure" and "by http only" in action.messages[-1]
+        assert plain.seen == []
+
+
+def test_a_plain_server_is_warned_of(fleet):
+    assert "the token is sent unencrypted; use https" in fleet.once()
+
+
+def test_the_test_server_sends_ranges_as_hawkbit_does(server, bundle):
+    """What the tests above rest on."""
+    server.token = None
+    server.assign(bundle)
+    assert send_file
+    url = f"{server.url}/DEFAULT/controller/v1/device-1/softwaremodules/7/artifacts/{bundle.name}"
+    done = call("curl", "-s", "-r", "10-", "-D", "-", "-o", "/dev/null", url)
+    assert "206" in done.stdout and f"bytes 10-{bundle.stat().st_size - 1}/" in done.stdout

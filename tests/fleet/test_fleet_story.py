@@ -1,0 +1,440 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of an action, with the real command, signed bundles, and a server that answers as hawkBit does."""
+import json
+
+import pytest
+from cli_device import BUSY, FAILURE, NOTHING, OK, REBOOT, USAGE, call, flip
+from ddi_server import Server
+
+
+def test_nothing_waits_and_the_server_learns_what_runs(fleet, server):
+    fleet.once()
+    assert server.attributes["keelboot.version"] == "1.0" and server.attributes["keelboot.slot"] == "a"
+    assert server.attributes["keelboot.state"] == "good" and server.attributes["keelboot.compatible"] == "test-board"
+    fleet.once()
+    assert [kind for kind, _ in server.seen] == ["poll", "attributes", "poll"]
+
+
+def test_an_update_is_closed_after_it_is_good_and_not_before(fleet, server, bundle):
+    action = server.assign(bundle)
+    said = fleet.once(code=REBOOT)
+    assert "A reboot installs 2.0." in said
+    assert fleet.staged and action.told == ["proceeding/none"] * 2
+    assert action.messages[0] == f"fetching {bundle.name}, {bundle.stat().st_size} bytes"
+    assert action.messages[1] == "staged; the next boot installs it"
+    assert not (fleet.folder / "bundle.keel").exists()
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.once()
+    assert action.told == ["proceeding/none"] * 3 and "2.0 in slot b is on trial" in action.messages
+    fleet.once()
+    assert len(action.statuses) == 3 and action.state == "running"
+    fleet.good()
+    fleet.once()
+    assert action.told[3:] == ["closed/success"] and action.state == "finished"
+    assert action.messages[-2] == "2.0 in slot b is good"
+    assert action.messages[-1].endswith(", version 2.0, sequence 20")
+    assert server.attributes["keelboot.version"] == "2.0"
+    fleet.once()
+    assert len(action.statuses) == 4
+
+
+def test_a_release_that_falls_back_is_closed_as_failed_with_its_reason(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.fall_back("modem does not register")
+    fleet.once()
+    assert action.told == ["proceeding/none", "proceeding/none", "closed/failure"] and action.state == "error"
+    said = "\n".join(action.statuses[-1][2])
+    assert "2.0 in slot b fell back: modem does not register" in said
+    assert "2.0 in slot b was rejected: modem does not register" in said
+    assert server.attributes["keelboot.version"] == "1.0" and server.attributes["keelboot.reason"] == "b: rejected"
+
+
+def test_last_words_of_a_trial_reach_the_server(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    check = fleet.dev.root / "etc/keelboot/check.d/10-app"
+    check.parent.mkdir(parents=True)
+    check.write_text("#!/bin/sh\necho 'port 80: refused'\nexit 1\n")
+    check.chmod(0o755)
+    tools = fleet.dev.path / "bin"
+    tools.mkdir()
+    (tools / "reboot").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "reboot").chmod(0o755)
+    fleet.dev("health", code=FAILURE, env={"PATH": f"{tools}:/usr/bin:/bin"})
+    fleet.once()
+    assert action.told[-1] == "closed/failure"
+    assert "last words (check):" in action.messages and "  port 80: refused" in action.messages
+    assert all(len(message) <= 512 for message in action.messages)
+
+
+def test_a_lost_answer_is_sent_again_and_closed_once(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    server.on["feedback"] = lambda handler: handler.raw()
+    for _ in range(10):
+        fleet.once(code=FAILURE)
+    del server.on["feedback"]
+    # Also where the server does not ask for it.
+    server.on["poll"] = lambda handler: handler.reply(200, {})
+    fleet.once()
+    assert action.told[-1] == "closed/success" and action.told.count("closed/success") == 1
+
+
+def test_what_the_server_took_and_did_not_acknowledge_is_settled_by_its_410(fleet, server, bundle):
+    """Its answer was lost: the client sends again, and 410 says that it is known."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    action.state = "finished"
+    fleet.once()
+    assert fleet.record["reported"] == "good"
+    before = len(server.requests("feedback"))
+    fleet.once()
+    assert len(server.requests("feedback")) == before
+
+
+def test_an_action_that_is_offered_again_is_answered_again_and_not_fetched(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    action.state = "running"
+    fleet.once()
+    assert action.told[-2:] == ["closed/success"] * 2 and len(server.requests("artifact")) == 1
+
+
+def test_a_release_that_is_installed_already_is_closed_at_once(fleet, server, bundle):
+    fleet.dev("install", bundle)
+    fleet.start()
+    fleet.good()
+    action = server.assign(bundle)
+    fleet.once()
+    assert action.told == ["proceeding/none", "closed/success"]
+
+
+def test_the_record_may_be_garbage_or_gone(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    for garbage in (b"", b"{", b"\0" * 4096, b'{"schema":1}', b'{"schema":1,"phase":7}', b"[" * 5000):
+        (fleet.folder / "action.json").write_bytes(garbage)
+        assert "cannot be read; the server will offer its action again" in fleet.once(code=REBOOT)
+        assert fleet.staged and fleet.record["phase"] == "staged"
+    (fleet.folder / "action.json").unlink()
+    fleet.reboot()
+    fleet.once()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+# ---------------------------------------------------------------- what the server wants
+
+
+def test_a_download_only_is_fetched_reported_and_not_staged(fleet, server, bundle):
+    action = server.assign(bundle, download="forced", update="skip")
+    fleet.once()
+    assert action.told == ["proceeding/none", "downloaded/none"] and action.state == "downloaded"
+    assert not fleet.staged and (fleet.folder / "bundle.keel").read_bytes() == bundle.read_bytes()
+    # The same bundle to be installed: what is here is used.
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    assert fleet.staged and len(server.requests("artifact")) == 1
+
+
+def test_a_maintenance_window_is_waited_for_with_the_bundle_at_hand(fleet, server, bundle):
+    action = server.assign(bundle, window="unavailable")
+    fleet.once()
+    fleet.once()
+    assert not fleet.staged and action.told == ["proceeding/none"] * 2
+    assert action.messages[-1].endswith("bytes; the maintenance window is closed")
+    action.window = "available"
+    fleet.once(code=REBOOT)
+    assert fleet.staged and len(server.requests("artifact")) == 1
+
+
+def test_what_is_not_to_be_downloaded_is_not(fleet, server, bundle):
+    server.assign(bundle, download="skip", update="skip")
+    fleet.once()
+    assert not server.requests("artifact") and fleet.record["phase"] == "seen"
+
+
+def test_soft_is_forced_here(fleet, server, bundle):
+    server.assign(bundle, download="attempt", update="attempt")
+    fleet.once(code=REBOOT)
+    assert fleet.staged
+
+
+@pytest.mark.parametrize("name, more", [("2.0.swu", ()), ("2.0.keel", ("other.keel",))], ids=["none", "two"])
+def test_an_action_without_one_bundle_is_closed_as_failed(fleet, server, bundle, name, more):
+    action = server.assign(bundle, name=name, more=more)
+    fleet.once()
+    assert action.told == ["closed/failure"] and "expected one" in action.messages[0]
+
+
+def test_what_lies_beside_the_bundle_is_ignored(fleet, server, bundle):
+    server.assign(bundle, more=("release-notes.txt",))
+    fleet.once(code=REBOOT)
+
+
+def test_a_confirmation_is_given_on_the_server_only(fleet, server, bundle):
+    action = server.assign(bundle)
+    server.confirmation = action.id
+    assert "waits for a confirmation" in fleet.once()
+    assert not action.retrieved
+    server.confirmation = None
+    fleet.once(code=REBOOT)
+
+
+def test_what_the_server_takes_back_is_forgotten_before_it_is_staged(fleet, server, bundle):
+    action = server.assign(bundle, window="unavailable")
+    fleet.once()
+    action.state = "canceled"
+    assert "is over on the server" in fleet.once()
+    assert fleet.record["phase"] == "none"
+
+
+def test_a_newer_action_replaces_one_that_is_only_staged(fleet, server, factory, bundle):
+    first = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    first.state = "canceled"
+    second = server.assign(factory("3.0", 30))
+    fleet.once(code=REBOOT)
+    assert fleet.record["id"] == second.id and fleet.record["version"] == "3.0"
+
+
+def test_a_newer_action_waits_for_the_end_of_a_trial(fleet, server, factory, bundle):
+    first = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    first.state = "canceled"
+    second = server.assign(factory("3.0", 30))
+    assert "waits for the end of action 1" in fleet.once()
+    assert not second.retrieved
+    fleet.good()
+    fleet.once(code=REBOOT)
+    assert fleet.record["id"] == second.id
+
+
+# ---------------------------------------------------------------- cancellations
+
+
+def test_a_cancel_before_the_fetch_is_honoured(fleet, server, bundle):
+    action = server.assign(bundle)
+    server.cancel(action)
+    fleet.once()
+    assert action.state == "canceled" and action.told == ["cancel closed/success"]
+
+
+def test_a_cancel_of_what_is_staged_unstages_it(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.cancel(action)
+    fleet.once()
+    assert action.state == "canceled" and fleet.dev.json("status")["staged"] is None
+    assert fleet.record["phase"] == "none"
+
+
+def test_a_cancel_in_the_trial_is_rejected_once_and_its_end_is_told(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.once()
+    server.cancel(action)
+    fleet.once()
+    assert action.told[-1] == "cancel rejected/none" and action.state == "running"
+    assert "2.0 in slot b is on trial" in action.messages[-1]
+    server.cancel(action)
+    fleet.once()
+    assert action.told.count("cancel rejected/none") == 1
+    action.state = "running"
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+def test_a_cancel_that_comes_when_a_boot_has_written_the_slot_is_too_late(fleet, server, bundle):
+    """The server learns of the cut-off only from us: the client had no contact since it staged."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    server.cancel(action)
+    fleet.once()
+    assert "cancel rejected/none" in action.told and fleet.dev.slot("b")["state"] == "trial"
+
+
+def test_what_is_staged_by_hand_is_not_unstaged_by_a_cancel(fleet, server, factory, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.dev("stage", factory("3.0", 30))
+    server.cancel(action)
+    fleet.once()
+    assert fleet.staged and action.told[-2:] == ["cancel rejected/none", "closed/failure"]
+
+
+def test_what_is_unstaged_by_hand_is_closed_as_failed(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.dev("unstage")
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and "neither staged nor in a slot" in action.messages[-2]
+
+
+# ---------------------------------------------------------------- bundles
+
+
+def test_a_bundle_of_a_stranger_is_fetched_anew_once_and_then_closed_as_failed(fleet, server, factory):
+    action = server.assign(factory("2.0", 20, key="stranger"))
+    assert "it is fetched anew" in fleet.once(code=FAILURE)
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and len(server.requests("artifact")) == 2
+    assert not fleet.staged and "is no bundle for this device" in action.messages[-1]
+
+
+def test_a_bundle_for_another_device_is_closed_as_failed(fleet, server, factory):
+    action = server.assign(factory("2.0", 20, compatible="other"))
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and "2.0 was refused: " in action.messages[1]
+
+
+def test_an_older_release_is_closed_as_failed(fleet, server, factory):
+    action = server.assign(factory("0.9", 5))
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and "0.9 was refused: " in action.messages[1]
+
+
+def test_a_release_that_fell_back_here_is_not_tried_again(fleet, server, bundle):
+    first = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.fall_back("no network")
+    fleet.once()
+    assert first.state == "error"
+    second = server.assign(bundle)
+    fleet.once()
+    assert second.told[-1] == "closed/failure" and "no network" in " ".join(second.messages)
+
+
+def test_a_damaged_download_is_fetched_anew(fleet, server, bundle, tmp_path):
+    action = server.assign(bundle)
+    damaged = flip(bundle, tmp_path / "damaged.keel", bundle.stat().st_size // 2).read_bytes()
+    server.on["artifact"] = [lambda handler: handler.reply(200, damaged, kind="application/octet-stream")]
+    fleet.once(code=FAILURE)
+    fleet.once(code=REBOOT)
+    assert fleet.staged and action.state == "running"
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def test_old_hawkbits_are_understood(ready, tmp_path, bundle):
+    from conftest import Fleet
+    with Server(dialect="0.x").running() as server:
+        fleet = Fleet(ready, server, tmp_path)
+        action = server.assign(bundle)
+        fleet.once(code=REBOOT)
+        assert server.attributes["keelboot.version"] == "1.0"
+        fleet.reboot()
+        fleet.good()
+        fleet.once()
+        assert action.state == "finished"
+
+
+def test_which_release_runs_is_told_also_after_an_update_by_hand(fleet, server, bundle):
+    fleet.configure(distribution="gateway")
+    fleet.once()
+    fleet.once()
+    assert server.installed == [("gateway", "1.0")]
+    fleet.dev("install", bundle)
+    fleet.start()
+    fleet.once()
+    assert server.installed == [("gateway", "1.0")]
+    fleet.good()
+    fleet.once()
+    assert server.installed == [("gateway", "1.0"), ("gateway", "2.0")]
+
+
+def test_a_server_that_knows_no_installed_base_is_asked_once(fleet, server):
+    server.dialect = "0.x"
+    fleet.configure(distribution="gateway")
+    fleet.once()
+    fleet.once()
+    assert [kind for kind, _ in server.seen].count("poll") == 2 and server.installed == []
+    assert fleet.record["installed"] == "1.0"
+
+
+def test_a_dry_run_changes_nothing(fleet, server, bundle):
+    action = server.assign(bundle)
+    said = fleet("once", "--dry-run")
+    assert f"Action 1: {bundle.name}, {bundle.stat().st_size} bytes; download: yes, forced; update: yes" in said
+    assert "It would be fetched and staged." in said
+    assert not fleet.folder.exists() and not action.statuses and server.attributes is None
+    server.cancel(action)
+    assert "Action 1 would be cancelled" in fleet("once", "--dry-run")
+    assert action.state == "canceling"
+
+
+def test_status_says_how_the_action_stands(fleet, server, bundle):
+    assert "offered nothing yet" in fleet("status", code=NOTHING)
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    said = fleet("status")
+    assert "Action 1: staged\n  staged; the next boot installs it\n  version 2.0, sequence 20\n" in said
+    assert "the server knows that" in said
+    assert json.loads(fleet("status", "--json"))["phase"] == "staged"
+
+
+def test_two_runs_do_not_meet(fleet):
+    fleet.once()
+    said = call("flock", fleet.folder / "lock", *fleet.command("once"), code=BUSY, env=fleet.environment()).stderr
+    assert "another run of keelboot-fleet is under way" in said
+    call("flock", fleet.folder / "lock", *fleet.command("status"), code=NOTHING, env=fleet.environment())
+
+
+def test_a_device_without_state_asks_and_takes_nothing(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.dev.state.unlink()
+    fleet.once(code=FAILURE)
+    assert not action.retrieved and [kind for kind, _ in server.seen] == ["poll"]
+
+
+@pytest.mark.parametrize("words, says", [
+    (["frobnicate"], "expected once, run or status"), ([], "expected once, run or status"),
+    (["once", "--jsno"], "--jsno: not understood"), (["run", "--dry-run"], "with its own options"),
+    (["status", "--now"], "with its own options"), (["once", "--conf-root"], "--conf-root: not understood"),
+])
+def test_wrong_usage_names_the_way_out(fleet, words, says):
+    said = call(fleet.command()[0], *words, code=USAGE).stderr
+    assert says in said
+
+
+def test_help_and_version(fleet):
+    said = call(fleet.command()[0], "--help").stdout
+    assert said.startswith("Usage: keelboot-fleet once|run|status") and max(map(len, said.splitlines())) <= 95
+    assert call(fleet.command()[0], "--version").stdout.startswith("keelboot-fleet ")
+
+
+@pytest.mark.parametrize("keys, says", [
+    ({"server": ""}, "set [fleet] server="),
+    ({"token_file": "/nowhere"}, "token-file=/nowhere: No such file"),
+    ({"id": "a/b"}, "expected NAME"),
+    ({"server": "https://me:you@updates.example.com"}, "expected URL"),
+])
+def test_a_configuration_that_lacks_something_says_what(fleet, keys, says):
+    fleet.configure(**keys)
+    done = call(*fleet.command("once"), code=None, env=fleet.environment())
+    assert done.returncode in (USAGE, OK, FAILURE) and says in done.stderr
+
+
+def test_the_id_may_come_from_a_file(fleet, server, tmp_path):
+    (tmp_path / "serial").write_text("device-1\nmore\n")
+    fleet.configure(id="", id_file=tmp_path / "serial")
+    fleet.once()
+    assert server.requests("poll")
