@@ -103,7 +103,7 @@ endif
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector/loader selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog initramfs/overlay hooks update/wire kernel-cmdline selector lib
 OF_PROBER   := initramfs/prober selector lib
-OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
+OF_HELPER   := initramfs/helper initramfs/prober initramfs/kexec update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
@@ -112,7 +112,7 @@ OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/chec
 OF_LIBRARY  := libkeelboot
 FOLDERS     := $(sort $(OF_LIBRARY) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_efivar.c lib/os_file.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
+REAL    := lib/bdev_file.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_efivar.c lib/os_file.c lib/os_kexec.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 LEAN    := initramfs/helper/algorithms.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))

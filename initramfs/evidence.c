@@ -308,6 +308,13 @@ void evidence_weigh(struct evidence *e, struct state *s)
 	e->ev.orderly = !e->ev.crash_record;
 }
 
+void evidence_of_no_reset(struct evidence *e)
+{
+	e->ev.crash_record = e->ev.watchdog_fired = e->ev.loader_watchdog = false;
+	e->ev.power_cause = e->ev.cookie_lost = false;
+	e->ev.orderly = true;
+}
+
 bool evidence_is_doubtful(const struct evidence *e, const struct state *s)
 {
 	return e->ev.watchdog_fired && reset_classify(s, &e->ev) == RESET_CLEAN;

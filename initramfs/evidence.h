@@ -55,6 +55,10 @@ void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf 
  */
 void evidence_weigh(struct evidence *e, struct state *s);
 
+/* Instead of that, where another kernel started this one: it has weighed what the hardware said of
+ * the reset before, and there was none since. PURE. */
+void evidence_of_no_reset(struct evidence *e);
+
 /* The watchdog fired though the shutdown was announced: either it hung, or the driver restarts the
  * machine by the watchdog. It counts as clean. s as before reset_settle(). PURE. */
 bool evidence_is_doubtful(const struct evidence *e, const struct state *s);

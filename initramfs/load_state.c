@@ -21,14 +21,19 @@ static void keep_last_words(struct boot *b)
 
 static void settle_attempt(struct boot *b)
 {
-	evidence_weigh(&b->evidence, &b->rec.s);
+	bool reset = b->pairs.role != ATTEMPT_BY_BASE;
+
+	if (reset)
+		evidence_weigh(&b->evidence, &b->rec.s);
+	else
+		evidence_of_no_reset(&b->evidence);
 	if (evidence_is_doubtful(&b->evidence, &b->rec.s))
 		log_notice(
 			"watchdog: fired during an orderly shutdown: the shutdown hung, or the driver restarts by the watchdog; counted as clean");
 	b->attempt.charge_good = reset_charges_good_slots(b->conf.count, &b->evidence.ev);
 	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good, b->pairs.running);
 	b->attempt.arrived = b->rec.arrived && !settings_is_forced(b);
-	if (!settings_is_forced(b))
+	if (reset && !settings_is_forced(b))
 		keep_last_words(b);
 }
 
