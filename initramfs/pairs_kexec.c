@@ -79,6 +79,7 @@ enum kb_err pairs_kexec(struct boot *b, int slot, char *reason)
 	TRY(mount_and_load(b, slot, reason));
 	log_notice("slot %c: starting its kernel", state_slot_letter(slot));
 	evidence_forget(&b->evidence);
+	evidence_mark(&b->evidence);
 	wdt_feed(&b->wdt);
 	os_kexec();
 	log_err("slot %c: this kernel refuses to start another one: %m", state_slot_letter(slot));

@@ -8,11 +8,18 @@
 #define CONF  "[system]\ncompatible=trace\n[loader]\nkind=kexec\n"
 #define TYPE  "/proc/sys/kernel/bootloader_type"
 
+#define PMSG   "/dev/pmsg0"
+#define RECORD "/sys/fs/pstore/pmsg-ramoops-0"
+#define COOKIE "Keelboot was here\n"
+#define MARK   "Keelboot starts another kernel\n"
+
+/* Hardware that reports hangs and panics, of a kernel before its init, too. */
 static void set_up(void)
 {
 	machine_set_up();
 	machine.conf = CONF;
 	machine.cmdline = "quiet panic=10\n";
+	os_sim_file(PMSG, "");
 }
 
 static void kernel_of(const char *slot, int exit_code, const char *says)
@@ -36,12 +43,14 @@ static void starts(const char *cmdline)
 	machine_restart();
 	machine.cmdline = cmdline;
 	os_sim_file(TYPE, "208\n");
+	os_sim_file(PMSG, "");
 }
 
 static void reset(void)
 {
 	machine_restart();
 	machine.cmdline = "quiet panic=10\n";
+	os_sim_file(PMSG, "");
 }
 
 TEST(trial_is_charged_loaded_and_booted_by_its_own_kernel)
@@ -122,6 +131,53 @@ TEST(good_slot_whose_kernel_hangs_is_left)
 	assert_string_equal(machine_get().slot[0].reason, "crashed or hung");
 }
 
+/* It panics before its init, and restarts: nothing but a mark in memory says so. From then on the
+ * slot is counted. */
+TEST(good_slot_whose_kernel_panics_early_is_left)
+{
+	unsigned boots = 0;
+
+	machine_put(machine_good());
+	for (;; boots++) {
+		kernels_load();
+		assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+		assert_once("write " PMSG " " MARK);
+		if (os_sim_count("# slot b: starting its kernel") > 0)
+			break;
+		assert_int_equal(os_sim_count("write " STATE_DEV) > 0, boots > 0);
+		reset();
+		os_sim_file(RECORD, COOKIE MARK);
+		assert_true(boots < 10);
+	}
+	assert_int_equal(boots, 1 + STATE_STREAK_LIMIT);
+	assert_string_equal(machine_get().slot[0].reason, "its kernel did not come up");
+}
+
+/* A kernel without a driver for that memory leaves it, and has come up all the same. */
+TEST(mark_alone_costs_nothing_but_the_count)
+{
+	machine_put(machine_good());
+	os_sim_file(RECORD, COOKIE MARK);
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	EQUAL((machine_get().slot[0].streak, 0), (machine_get().open, 0));
+	starts("keelboot.pair=a quiet panic=10\n");
+	machine_boots('a');
+	EQUAL((machine_get().slot[0].streak, 0), (machine_get().slot[0].doubt, 0));
+	assert_true(machine_get().handed == 0);
+}
+
+TEST(good_slots_are_counted_where_no_memory_keeps_a_mark)
+{
+	machine_anew();
+	machine.conf = CONF;
+	machine.cmdline = "quiet panic=10\n";
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_int_equal(machine_get().open, 0);
+	assert_true(machine_get().handed != 0);
+}
+
 /* The base has settled it: the same report must not count twice. */
 TEST(what_the_hardware_says_again_counts_once)
 {
@@ -140,10 +196,8 @@ TEST(what_the_hardware_says_again_counts_once)
 TEST(memory_that_survives_kexec_proves_nothing)
 {
 	machine_put(machine_good());
-	os_sim_file("/dev/pmsg0", "");
-	os_sim_file("/sys/fs/pstore/pmsg-ramoops-0", "Keelboot was here\n");
 	starts("keelboot.pair=a quiet panic=10\n");
-	os_sim_file("/sys/fs/pstore/pmsg-ramoops-0", "Keelboot was here\n");
+	os_sim_file(RECORD, COOKIE);
 	machine_boots('a');
 	assert_false(machine_get().warm);
 }
