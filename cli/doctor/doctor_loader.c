@@ -82,14 +82,14 @@ void doctor_loader(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-none",
 			"name it in [loader] kind= of system.conf, here and in the initramfs",
 			"slots have partitions for a kernel, but system.conf names no boot loader that Keelboot can ask: any kernel boots any slot");
-	if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
-		return;
 	if (device_loader_is_kexec(d)) {
 		check_kexec(doc);
 		check_foreign(doc);
 		check_panic_line(doc);
 		return;
 	}
+	if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
+		return;
 	if (d->pair == STATE_NONE) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-unused",

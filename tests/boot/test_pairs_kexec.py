@@ -10,6 +10,8 @@ CONF = "[system]\ntries={tries}\n[loader]\nkind=kexec\n"
 SIZE = "36M"
 SLOW = 120      # seconds: a kernel unpacks itself in the emulated processor
 GARBAGE = b"no initramfs " * 1000
+# A kernel that hangs is only noticed by it, and one that unpacks itself on a busy host must not be.
+WATCHDOG = "keelboot.watchdog=/dev/watchdog0,{}"
 STARTS = "slot {}: starting its kernel"
 RUNS = "slot {}: this is its own kernel"
 
@@ -38,9 +40,10 @@ class Releases:
         self.system(release, **files)
         return self.bench.bundle(release, options=options)
 
-    def machine(self, disk, *sticks, append="panic=1", **options):
-        return self.bench.device.machine(disk, drives=sticks, initrd=self.initrd, memory=384, append=append,
-                                         log=str(self.bench.work / "console.log"), **options)
+    def machine(self, disk, *sticks, append="panic=1", watchdog=90):
+        return self.bench.device.machine(disk, drives=sticks, initrd=self.initrd, memory=384,
+                                         append=f"{append} {WATCHDOG.format(watchdog)}",
+                                         log=str(self.bench.work / "console.log"))
 
 
 def words_of_kernel(bench, vm) -> list:
@@ -97,10 +100,9 @@ def test_release_whose_kernel_hangs_is_reset_by_the_watchdog_that_the_first_one_
     """It panics, and stays there."""
     releases = Releases(bench, tries=1)
     releases.system("1.70")
-    append = "panic=0 keelboot.watchdog=/dev/watchdog0,20"
     with releases.machine(bench.disk("1.70"), bench.stick(releases.bundle("2.72", initramfs_img=GARBAGE)),
-                          append=append) as vm:
-        vm.expect("Kernel panic", SLOW)
+                          append="panic=0", watchdog=40) as vm:
+        vm.expect(STARTS.format("b"), SLOW)
         text = bench.up(vm, "1.70", "a", SLOW)
         assert bench.causes(vm) == ["watchdog"]
         assert "slot b is rejected: its kernel did not come up" in text
@@ -111,7 +113,7 @@ def test_good_slot_whose_kernel_hangs_is_left_though_it_is_not_counted(bench):
     releases = Releases(bench)
     releases.system("1.70")
     with releases.machine(bench.disk("1.70", releases.bundle("2.72", initramfs_img=GARBAGE)),
-                          append="panic=0 keelboot.watchdog=/dev/watchdog0,20") as vm:
+                          append="panic=0", watchdog=40) as vm:
         bench.up(vm, "1.70", "a", 4 * SLOW)
         assert bench.causes(vm) == ["watchdog"] * 3
         assert slot_b(bench, vm) == ("good", "crashed or hung")
@@ -176,7 +178,8 @@ def test_kernel_of_a_verified_slot_is_read_through_dm_verity(bench):
     disk = bench.disk("1.70", releases.bundle("2.70", options=("--verity",)), good="ab")
     with releases.machine(disk) as vm:
         text = bench.up(vm, "2.70", "b", SLOW)
-        assert text.count("slot b: dm-verity on") == 2 and RUNS.format("b") in text
+        assert RUNS.format("b") in text
+        assert "/dev/dm-0 / ext4" in bench.ask(vm, "cat /proc/mounts")
 
 
 def test_first_kernel_that_must_not_start_another_boots_the_good_slot_and_says_so(bench):
