@@ -371,7 +371,7 @@ check-health: ## what comes behind the switch of the root: health, last words, d
 	@tests/run health
 .PHONY: check-health
 
-check-loaders: ## a kernel for each slot, started by GRUB, UEFI and U-Boot: build/report/loaders.json
+check-loaders: ## a kernel for each slot, started by GRUB, UEFI, U-Boot, and by kexec: build/report/loaders.json
 	@qemu/deps arm64
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(ARM64) all
