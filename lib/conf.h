@@ -219,8 +219,8 @@ struct conf {
 	enum conf_loader loader;
 	/* GRUB: a conf_spec; U-Boot: a path; "" : see conf_loader_environment() */
 	conf_spec loader_environment;
-	/* kexec, in the slot: default: one of the usual names; its kernel's command line gets the
-	 * words of the third */
+	/* kexec, in the slot; "": one of the usual names. Its kernel's command line gets the words
+	 * of the third */
 	char loader_kernel[CONF_PATH_MAX + 1];
 	char loader_initramfs[CONF_PATH_MAX + 1];
 	char loader_words[CONF_PATH_MAX + 1];

@@ -23,13 +23,14 @@ struct image {
 	char slot;
 	int kernel, initramfs;
 	uint64_t kernel_size, initramfs_size;
-	char words[KEXEC_WORDS_MAX + 1];
+	char text[KEXEC_WORDS_MAX + 1];
 	char line[KEXEC_LINE_MAX + 1];
 };
 
 static const char *const kernels[] = { "/boot/vmlinuz", "/vmlinuz", "/boot/Image", "/Image", NULL };
 static const char *const initramfses[] = { "/boot/initramfs.img", "/boot/initrd.img",
 					   "/initramfs.img", "/initrd.img", NULL };
+static const char *const words[] = { "/boot/kernel-words", "/kernel-words", NULL };
 
 /* A journal is not replayed: what is there stays as it was installed. */
 static enum kexec_end mount_device(const char *dev, const char *root)
@@ -102,32 +103,41 @@ static enum kexec_end check_size(const struct image *m)
 	return KEXEC_OF_SLOT;
 }
 
-static enum kexec_end read_words(struct image *m, const char *path)
+static enum kb_err read_words_of(struct image *m, const char *path)
 {
 	size_t len = 0, got = 1;
-	enum kb_err err;
 	uint64_t size;
 	int fd;
+	enum kb_err err = os_kexec_open(m->root, path, &fd, &size);
 
-	if (path[0] == '\0')
-		return KEXEC_LOADED;
-	err = os_kexec_open(m->root, path, &fd, &size);
-	if (err == KB_ENOENT)
-		return KEXEC_LOADED;
 	if (err == KB_OK && size > KEXEC_WORDS_MAX) {
 		errno = EFBIG;
 		err = KB_ENOSPC;
 	}
 	while (err == KB_OK && got > 0 && len < KEXEC_WORDS_MAX) {
-		err = os_read(fd, m->words + len, KEXEC_WORDS_MAX - len, &got);
+		err = os_read(fd, m->text + len, KEXEC_WORDS_MAX - len, &got);
 		len += err == KB_OK ? got : 0;
 	}
-	if (err == KB_OK && memchr(m->words, '\0', len) != NULL) {
+	if (err == KB_OK && memchr(m->text, '\0', len) != NULL) {
 		errno = EINVAL;
 		err = KB_EFORMAT;
 	}
 	os_close(&fd);
-	if (err == KB_OK)
+	return err;
+}
+
+/* It may be missing. */
+static enum kexec_end read_words(struct image *m, const char *path)
+{
+	const char *const given[] = { path, NULL };
+	const char *const *at = path[0] != '\0' ? given : words;
+	enum kb_err err = KB_ENOENT;
+
+	for (; *at != NULL && err == KB_ENOENT; at++) {
+		path = *at;
+		err = read_words_of(m, path);
+	}
+	if (err == KB_OK || err == KB_ENOENT)
 		return KEXEC_LOADED;
 	log_err("%s: %m; it is a text of at most %d bytes", path, KEXEC_WORDS_MAX);
 	return KEXEC_OF_SLOT;
@@ -139,7 +149,7 @@ static enum kexec_end make_line(struct image *m)
 	enum kb_err err = os_read_file("/proc/cmdline", base, sizeof(base), NULL);
 
 	if (err == KB_OK)
-		err = kexec_line_make(m->line, base, m->words, m->slot);
+		err = kexec_line_make(m->line, base, m->text, m->slot);
 	if (err == KB_OK)
 		return KEXEC_LOADED;
 	log_err("its command line: %s%s",

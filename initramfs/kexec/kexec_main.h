@@ -13,7 +13,7 @@ enum kexec_end {
 /*
  * keelboot-kexec ROOT DEVICE SLOT KERNEL INITRAMFS WORDS: ROOT is where the slot's root is mounted;
  * with a DEVICE, that partition is mounted there, read-only. SLOT is a letter; the others are paths
- * below ROOT, or "" for the usual ones, and for no words. A line on standard error says why it
+ * below ROOT, or "" for the usual ones. A line on standard error says why it
  * failed.
  */
 int kexec_main(int argc, char **argv);

@@ -103,7 +103,7 @@ def test_release_whose_kernel_hangs_is_reset_by_the_watchdog_that_the_first_one_
     with releases.machine(bench.disk("1.70"), bench.stick(releases.bundle("2.72", initramfs_img=GARBAGE)),
                           append="panic=0", watchdog=40) as vm:
         vm.expect(STARTS.format("b"), SLOW)
-        text = bench.up(vm, "1.70", "a", SLOW)
+        text = bench.up(vm, "1.70", "a", 2 * SLOW)
         assert bench.causes(vm) == ["watchdog"]
         assert "slot b is rejected: its kernel did not come up" in text
 
@@ -132,8 +132,8 @@ def test_release_without_a_kernel_that_can_be_loaded_is_left_in_the_same_boot(be
         assert slot_b(bench, vm)[1] == "its kernel cannot be started"
 
 
-def test_power_cut_while_a_kernel_starts_costs_nothing(bench):
-    releases = Releases(bench, tries=1)
+def test_power_cut_while_a_kernel_starts_leads_to_another_try(bench):
+    releases = Releases(bench, tries=2)
     releases.system("1.70")
     disk = bench.disk("1.70")
     with releases.machine(disk, bench.stick(releases.bundle("2.70"))) as vm:
@@ -162,7 +162,7 @@ def test_kernels_lie_in_partitions_of_their_own(bench):
                         "[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n")
     pair = {"vmlinuz": releases.kernel, "initramfs.img": releases.initrd}
     image = bench.work / "boot.img"
-    mkvfat(image, "32M", {**pair, "boot/kernel-words": b"release=own\n"})
+    mkvfat(image, "32M", {**pair, "kernel-words": b"release=own\n"})
     disk = bench.disk("1.0", extra=[("boot-a", "32M", Vfat(pair)), ("boot-b", "32M", None)])
     bundle = bench.bundle("2.0", options=("--image", f"boot={image}"))
     with releases.machine(disk, bench.stick(bundle)) as vm:

@@ -343,12 +343,12 @@ TEST(kernel_lies_in_a_partition_of_its_own)
 	machine.conf = "[system]\ncompatible=trace\n"
 		       "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
 		       "[slot.b]\nroot=PARTLABEL=root-b\n"
-		       "[loader]\nkind=kexec\nkernel=/k\ninitramfs=/i\nkernel-words=\n";
+		       "[loader]\nkind=kexec\nkernel=/k\ninitramfs=/i\nkernel-words=/w\n";
 	machine.disk.part[machine.disk.nparts++] =
 		(struct os_sim_part){ .partlabel = "boot-a", .size = 32 * MIB };
 	kernels_load();
 	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
-	assert_once(LOADS "/dev/vda5 a /k /i ");
+	assert_once(LOADS "/dev/vda5 a /k /i /w");
 	reset();
 	machine.disk.part[machine.disk.nparts - 1].partlabel = "other";
 	kernels_load();
