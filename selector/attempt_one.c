@@ -187,8 +187,9 @@ static enum attempt_step hand_over(struct attempt_run *r, const struct choose_ca
 	return ATTEMPT_NEXT;
 }
 
-/* Only the base starts a pair. That this one's slot failed must be durable before: else the base
- * would choose it again, forever. False: that cannot be, and the kernel that runs boots any. */
+/* Only the base starts a pair, and judges its slot: this kernel's initramfs is another slot's. That
+ * that one failed must be durable before: else the base would choose it again, forever. False: that
+ * cannot be, and the kernel that runs boots any. */
 static bool goes_back(struct attempt_run *r, const struct choose_candidate *c, char *reason)
 {
 	bool failed = r->failed >> r->a->running & 1;
@@ -213,6 +214,8 @@ enum attempt_step attempt_one_try(struct attempt_run *r, const struct choose_can
 
 	if (is_elsewhere(r, c) && is_in_vain(r, c) && !r->by_any)
 		return ATTEMPT_LATER;
+	if (is_for_loader(r, c) && r->a->role == ATTEMPT_BY_BASE && goes_back(r, c, reason))
+		return ATTEMPT_BOOTED;
 	err = look_and_prepare(r, c, reason);
 	if (err == KB_ENODEV)
 		return ATTEMPT_NEXT;
@@ -220,8 +223,6 @@ enum attempt_step attempt_one_try(struct attempt_run *r, const struct choose_can
 		failed_preflight(r, c, reason, err);
 		return ATTEMPT_NEXT;
 	}
-	if (is_for_loader(r, c) && r->a->role == ATTEMPT_BY_BASE)
-		return goes_back(r, c, reason) ? ATTEMPT_BOOTED : attempt_one_try(r, c, may_wait);
 	if (!charge(r, c) && (may_wait || attempt_one_good_comes_back(r, c))) {
 		r->a->uncountable |= (choose_mask)(1u << c->slot);
 		return ATTEMPT_LATER;

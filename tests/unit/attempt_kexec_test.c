@@ -102,6 +102,18 @@ TEST(what_the_base_started_goes_back_when_it_fails)
 	assert_string_equal(m.disk.slot[1].reason, "no mount");
 }
 
+/* What this initramfs thinks of it proves nothing. */
+TEST(other_slot_is_not_judged_by_a_kernel_that_is_not_its_own)
+{
+	states_open(&s);
+	s.handed = s.open_token;
+	kernel_runs(1);
+	a.arrived = true;
+	m.fit[0] = m.fit[1] = KB_ECHECK;
+	BOOTS("saveb save. handa ");
+	EQUAL((m.disk.slot[0].streak, 0), (m.disk.slot[1].tries, STATE_TRIES - 1));
+}
+
 TEST(good_slot_that_fails_under_its_own_kernel_has_crashed)
 {
 	two_good();
