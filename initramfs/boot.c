@@ -84,7 +84,7 @@ enum kb_err boot(struct boot *b)
 	TRY(find_devices(b));
 	watchdog_arm_late(b);
 	load_state(b);
-	if (!settings_is_forced(b) && !b->attempt.arrived)
+	if (!settings_is_forced(b) && !pairs_goes_on(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	TRY(candidate_or_rescue(b));
 	pairs_settle_preset(b);

@@ -19,11 +19,14 @@ static enum kb_err op_save(void *ctx, struct state *s)
 
 static enum kb_err check_before_charge(struct boot *b, int slot, char *reason)
 {
-	bool here = !pairs_is_elsewhere(b, slot);
+	bool elsewhere = pairs_is_elsewhere(b, slot), here = !elsewhere || pairs_mounts(b);
 
 	b->ndespite = 0; /* what stood against the candidate before */
 	TRY(slot_look(b, slot, reason));
-	TRY(here ? slot_check_driver(b, slot, reason) : pairs_look(b, slot, reason));
+	if (elsewhere)
+		TRY(pairs_look(b, slot, reason));
+	if (here)
+		TRY(slot_check_driver(b, slot, reason));
 	TRY(verify_manifest(b, slot, reason));
 	return here ? slot_check_verity(b, slot, reason) : KB_OK;
 }
@@ -127,6 +130,7 @@ static enum kb_err attempt_once(struct boot *b)
 	};
 
 	b->attempt.forced = b->cmd.slot;
+	b->attempt.role = b->pairs.role;
 	b->attempt.running = b->pairs.running;
 	b->attempt.paired = b->pairs.paired;
 	b->attempt.disk = b->rec.disk;

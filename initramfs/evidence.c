@@ -15,6 +15,7 @@
 #define PMSG	       "/dev/pmsg0"
 #define COOKIE	       "Keelboot was here\n"
 #define COOKIE_LEN     (sizeof(COOKIE) - 1)
+#define MARK	       "Keelboot starts another kernel\n"
 #define RECORD_MAX     (64u << 10) /* bytes of a record, unpacked, that are looked at */
 #define PARTS_MAX      4	   /* newest parts of a panic that are kept as last words */
 #define PREFIX	       "dmesg-"
@@ -204,6 +205,21 @@ static bool starts_with_cookie(const char *path)
 	return os_read_file(path, text, sizeof(text), NULL) == KB_OK && strcmp(text, COOKIE) == 0;
 }
 
+/* Behind the cookie of the boot that left it. */
+static bool has_mark(const char *path)
+{
+	char text[sizeof(COOKIE MARK)];
+
+	return os_read_file(path, text, sizeof(text), NULL) == KB_OK &&
+	       strcmp(text, COOKIE MARK) == 0;
+}
+
+void evidence_mark(const struct evidence *e)
+{
+	if (e->can_mark && os_write_file(PMSG, MARK, strlen(MARK)) != KB_OK)
+		log_warn("unable to write to " PMSG ": %m");
+}
+
 static void leave_cookie(const char *path)
 {
 	if (os_write_file(path, COOKIE, COOKIE_LEN) != KB_OK)
@@ -240,6 +256,8 @@ static void kernels_cookie(struct evidence *e, const char *backend)
 	bool pmsg = ramoops && os_exists(PMSG);
 	bool console = ramoops && take_kernel_log(e, CONSOLE_RECORD, os_exists);
 
+	e->can_mark = pmsg;
+	e->marked = pmsg && has_mark(EVIDENCE_PSTORE "/" PMSG_RECORD);
 	e->cookie_found = console;
 	if (pmsg && take_kernel_log(e, PMSG_RECORD, starts_with_cookie))
 		e->cookie_found = true;
@@ -306,6 +324,13 @@ void evidence_weigh(struct evidence *e, struct state *s)
 	/* A reboot that was orderly until it panicked was not. But many a driver restarts the
 	 * machine by its watchdog, which then says that it fired. */
 	e->ev.orderly = !e->ev.crash_record;
+}
+
+void evidence_of_no_reset(struct evidence *e)
+{
+	e->ev.crash_record = e->ev.watchdog_fired = e->ev.loader_watchdog = false;
+	e->ev.power_cause = e->ev.cookie_lost = false;
+	e->ev.orderly = true;
 }
 
 bool evidence_is_doubtful(const struct evidence *e, const struct state *s)

@@ -31,6 +31,9 @@ struct evidence {
 	bool cookie_there;
 	/* and it held one */
 	bool cookie_found;
+	/* There is a memory for a mark, evidence_mark(); and that of the boot before is there: the
+	 * kernel that it started did not take it away. */
+	bool can_mark, marked;
 	/* of crashes, survived ones too, and shutdowns */
 	unsigned nrecords;
 	char record[EVIDENCE_RECORDS_MAX][64];
@@ -54,6 +57,17 @@ void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf 
  * only. PURE.
  */
 void evidence_weigh(struct evidence *e, struct state *s);
+
+/*
+ * Leaves a mark in memory, before another kernel is started: its init deletes it, since it gathers
+ * evidence, too. One that dies earlier leaves it, where nothing else reports that; but so does one
+ * that has no driver for that memory.
+ */
+void evidence_mark(const struct evidence *e);
+
+/* Instead of that, where another kernel started this one: it has weighed what the hardware said of
+ * the reset before, and there was none since. PURE. */
+void evidence_of_no_reset(struct evidence *e);
 
 /* The watchdog fired though the shutdown was announced: either it hung, or the driver restarts the
  * machine by the watchdog. It counts as clean. s as before reset_settle(). PURE. */

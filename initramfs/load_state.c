@@ -19,16 +19,35 @@ static void keep_last_words(struct boot *b)
 		record_words(&b->rec, WORDS_CONSOLE, &e->console);
 }
 
+/* Nothing else reports a kernel that dies before its init: then good slots are counted. */
+static void weigh_kernel(struct boot *b)
+{
+	struct evidence *e = &b->evidence;
+
+	if (b->pairs.role != ATTEMPT_BASE)
+		return;
+	if (e->marked)
+		log_notice("the kernel that was started last did not come up, or has no pstore");
+	if (!e->can_mark || e->marked)
+		e->ev.can_report_panic = false;
+}
+
 static void settle_attempt(struct boot *b)
 {
-	evidence_weigh(&b->evidence, &b->rec.s);
+	bool reset = b->pairs.role != ATTEMPT_BY_BASE;
+
+	if (reset)
+		evidence_weigh(&b->evidence, &b->rec.s);
+	else
+		evidence_of_no_reset(&b->evidence);
+	weigh_kernel(b);
 	if (evidence_is_doubtful(&b->evidence, &b->rec.s))
 		log_notice(
 			"watchdog: fired during an orderly shutdown: the shutdown hung, or the driver restarts by the watchdog; counted as clean");
 	b->attempt.charge_good = reset_charges_good_slots(b->conf.count, &b->evidence.ev);
 	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good, b->pairs.running);
 	b->attempt.arrived = b->rec.arrived && !settings_is_forced(b);
-	if (!settings_is_forced(b))
+	if (reset && !settings_is_forced(b))
 		keep_last_words(b);
 }
 

@@ -3,6 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/pairs_ask.h"
+#include "initramfs/pairs_kexec.h"
 #include "initramfs/settings.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -96,6 +97,42 @@ static void answer_loader(struct boot *b)
 		log_warn("boot loader: it will try the other kernel again");
 }
 
+static void find_base(struct pairs *p)
+{
+	enum kb_err err = os_can_kexec();
+
+	if (err == KB_OK)
+		p->role = ATTEMPT_BASE;
+	else
+		find(p,
+		     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
+		     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y"
+				      : "it is forbidden (kernel.kexec_load_disabled)");
+}
+
+/* Of a kernel that was started by kexec only its command line says whose it is: a loader's line
+ * that somebody copied must not. */
+static void find_kexec(struct boot *b)
+{
+	struct pairs *p = &b->pairs;
+	bool came = pairs_kexec_came();
+	bool is_said = b->cmd.pair >= 0 && b->cmd.pair < (int)b->conf.nslots;
+
+	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
+	if (!came) {
+		find_base(p);
+		if (is_said)
+			find(p, "keelboot.pair= is not for a boot loader with kind=kexec; ignored");
+	} else if (is_said) {
+		p->role = ATTEMPT_BY_BASE;
+		p->running = b->cmd.pair;
+		log_notice("slot %c: this is its own kernel", state_slot_letter(p->running));
+	} else {
+		find(p,
+		     "kexec started this kernel, but nobody says whose it is (keelboot.pair= on its command line): nothing is installed");
+	}
+}
+
 void pairs_find(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -104,6 +141,10 @@ void pairs_find(struct boot *b)
 	*p = (struct pairs){ .running = STATE_NONE, .asked = b->conf.loader != CONF_LOADER_NONE };
 	if (!p->asked)
 		return;
+	if (b->conf.loader == CONF_LOADER_KEXEC) {
+		find_kexec(b);
+		return;
+	}
 	set_where(b);
 	if (paired == 0) {
 		find(p, "system.conf names one, but no slot has a partition for " PAIR_CLASS
@@ -133,25 +174,55 @@ bool pairs_is_elsewhere(const struct boot *b, int slot)
 	return b->cmd.slot != slot && pair_is_elsewhere(b->pairs.paired, b->pairs.running, &c);
 }
 
+bool pairs_mounts(const struct boot *b)
+{
+	return b->pairs.role == ATTEMPT_BASE;
+}
+
+bool pairs_goes_on(const struct boot *b)
+{
+	return b->attempt.arrived || b->pairs.role == ATTEMPT_BY_BASE;
+}
+
+/* With a loader each slot has one; by kexec, its root may have the kernel. */
+static bool lacks_partition(const struct boot *b, int slot)
+{
+	bool needs = b->conf.loader != CONF_LOADER_KEXEC ||
+		     conf_slot_part(&b->conf, (unsigned)slot, PAIR_CLASS) != NULL;
+
+	return needs && partition_of(b, (unsigned)slot)[0] == '\0';
+}
+
 enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 {
 	struct pairs_answer is;
 
-	if (b->pairs.running == STATE_NONE) /* it is not asked: attempt_run() knows */
+	/* where it is not asked, attempt_run() knows */
+	if (b->pairs.running == STATE_NONE && b->pairs.role != ATTEMPT_BASE)
 		return KB_OK;
-	if (partition_of(b, (unsigned)slot)[0] == '\0') {
+	if (lacks_partition(b, slot)) {
 		log_warn("slot %c: the partition of its kernel is missing",
 			 state_slot_letter(slot));
 		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
 		return KB_ENODEV;
 	}
-	if (pairs_ask(b, &is) == KB_OK)
+	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)
 		return KB_OK;
 	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
 	return KB_ENODEV;
 }
 
-enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
+/* What the base started has failed, and that is written: another slot is had by a restart. */
+static enum kb_err return_to_base(struct boot *b)
+{
+	log_notice("restarting: only the first kernel starts that of another slot");
+	evidence_forget(&b->evidence);
+	os_reboot();
+	log_err("the kernel refuses to restart");
+	return KB_EIO;
+}
+
+static enum kb_err ask_and_restart(struct boot *b, int slot, char *reason)
 {
 	char letter = state_slot_letter(slot);
 	enum kb_err err = pairs_ask_once(b, slot);
@@ -168,6 +239,19 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 	return err;
 }
 
+enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
+{
+	switch (b->pairs.role) {
+	case ATTEMPT_BASE:
+		return pairs_kexec(b, slot, reason);
+	case ATTEMPT_BY_BASE:
+		return return_to_base(b);
+	case ATTEMPT_LOADER:
+		break;
+	}
+	return ask_and_restart(b, slot, reason);
+}
+
 bool pairs_secure(struct boot *b, enum plan_mode mode)
 {
 	const struct pairs *p = &b->pairs;
@@ -176,8 +260,12 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 	bool is_read;
 	int preset;
 
-	if (!p->asked || p->paired == 0)
+	if (!p->asked || p->paired == 0 || p->role != ATTEMPT_LOADER)
 		return true;
+	if (b->conf.loader == CONF_LOADER_KEXEC) {
+		log_err("update: skipped: the kernel of no slot can be started, so none could be tried");
+		return false;
+	}
 	if (p->running == STATE_NONE) {
 		log_err("update: skipped: whose kernel runs is not known, and it might be overwritten");
 		return false;
@@ -197,7 +285,7 @@ void pairs_settle_preset(struct boot *b)
 {
 	int slot = b->attempt.chosen.slot;
 
-	if (b->rec.arrived && slot == b->pairs.running && b->rec.s.slot[slot].st == STATE_GOOD &&
-	    !settings_is_forced(b) && !set_preset(b, slot))
+	if (b->pairs.role == ATTEMPT_LOADER && b->rec.arrived && slot == b->pairs.running &&
+	    b->rec.s.slot[slot].st == STATE_GOOD && !settings_is_forced(b) && !set_preset(b, slot))
 		log_warn("boot loader: each start takes a restart more, until keelboot mark good");
 }

@@ -3,6 +3,7 @@
  * The rules are those of selector/pair.h. */
 #pragma once
 
+#include "selector/attempt.h"
 #include "selector/pair.h"
 
 #include <stdbool.h>
@@ -13,7 +14,10 @@ struct boot;
 #define PAIRS_WHERE   320 /* eight slots, "a=/dev/mmcblk0p12," */
 
 struct pairs {
-	/* the slot whose pair runs; STATE_NONE: nobody says it, or there are none */
+	/* who starts them; ATTEMPT_LOADER where nobody can */
+	enum attempt_role role;
+	/* the slot whose pair runs; STATE_NONE: nobody says it, there are none, or this is the base
+	 */
 	int running;
 	/* slots that have a pair of their own; 0: any kernel boots any slot */
 	choose_mask paired;
@@ -33,11 +37,18 @@ void pairs_find(struct boot *b);
 /* The slot is booted by its own pair, which does not run. */
 bool pairs_is_elsewhere(const struct boot *b, int slot);
 
+/* A slot is mounted by this kernel before its own pair is started. */
+bool pairs_mounts(const struct boot *b);
+
+/* What was decided before this kernel was started goes on: no update is looked for. */
+bool pairs_goes_on(const struct boot *b);
+
 /* Whether that pair is there, and the loader can be asked for it. KB_ENODEV: not, which costs the
  * slot nothing; reason says so. */
 enum kb_err pairs_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
-/* Asks the loader for the pair, once, and restarts. Returns only if that fails: reason says why. */
+/* Starts the pair: see hand_over of struct attempt_ops. Returns only if that fails: reason says
+ * why. */
 enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /*

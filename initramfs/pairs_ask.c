@@ -11,13 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define ASK_LIMIT_MS 20000u /* a firmware writes its flash */
-
-/* What the child said; its end is not ours. */
-struct said {
-	size_t len;
-	char text[512];
-};
+#define ASK_LIMIT_MS 60000u /* a firmware writes its flash; a kernel is read and checked */
 
 static uint64_t ask_limit_ms(const void *ctx, uint64_t stall_ms)
 {
@@ -28,7 +22,7 @@ static uint64_t ask_limit_ms(const void *ctx, uint64_t stall_ms)
 
 static enum follow_taken take_text(void *ctx, const char *buf, size_t len)
 {
-	struct said *s = ctx;
+	struct pairs_said *s = ctx;
 
 	if (len > sizeof(s->text) - 1 - s->len)
 		return FOLLOW_REFUSED;
@@ -39,30 +33,25 @@ static enum follow_taken take_text(void *ctx, const char *buf, size_t len)
 
 static void report_ask_stopped(const void *ctx, uint64_t idle_ms)
 {
-	(void)ctx;
 	(void)idle_ms;
-	log_err("boot loader: keelboot-loader does not end; stopped");
+	log_err("boot loader: %s does not end; stopped", ((const struct pairs_said *)ctx)->name);
 }
 
-static enum kb_err follow_loader(struct boot *b, pid_t pid, int fd, struct said *said)
+static enum kb_err follow_loader(struct boot *b, pid_t pid, int fd, struct pairs_said *said,
+				 int *code)
 {
 	static const struct follow_ops ops = { ask_limit_ms, take_text, report_ask_stopped };
 	int status = 0;
 
 	if (follow_child(b, pid, fd, &ops, said, &status) != FOLLOW_ENDED)
 		return KB_ETIMEDOUT;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? KB_OK : KB_ECHILD;
+	*code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return *code < 0 ? KB_ECHILD : KB_OK;
 }
 
-/* slot NULL: the verb takes none. */
-static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot, struct said *said)
+enum kb_err pairs_ask_child(struct boot *b, const char *const *argv, struct pairs_said *said,
+			    int *code)
 {
-	const char *const argv[] = { "keelboot-loader",
-				     conf_loader_word(b->conf.loader),
-				     b->pairs.where,
-				     verb,
-				     slot,
-				     NULL };
 	struct os_spawn sp = {
 		.path = BOOT_HELPER, .argv = argv, .capture = true, .own_mounts = true
 	};
@@ -70,16 +59,34 @@ static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot
 	int fds[2];
 	pid_t pid;
 
-	*said = (struct said){ .len = 0 };
+	*said = (struct pairs_said){ .name = argv[0] };
 	TRY(os_pipe(fds));
 	sp.envp = bootlog_env();
 	sp.fd3 = fds[1];
 	err = os_spawn(&sp, &pid);
 	os_close(&fds[1]);
 	if (err == KB_OK)
-		err = follow_loader(b, pid, fds[0], said);
+		err = follow_loader(b, pid, fds[0], said, code);
 	os_close(&fds[0]);
 	said->text[strcspn(said->text, "\n")] = '\0';
+	return err;
+}
+
+/* slot NULL: the verb takes none. */
+static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot,
+			      struct pairs_said *said)
+{
+	const char *const argv[] = { "keelboot-loader",
+				     conf_loader_word(b->conf.loader),
+				     b->pairs.where,
+				     verb,
+				     slot,
+				     NULL };
+	int code = 0;
+	enum kb_err err = pairs_ask_child(b, argv, said, &code);
+
+	if (err == KB_OK && code != 0)
+		err = KB_ECHILD;
 	if (err != KB_OK)
 		log_err("boot loader: %s: %s", verb,
 			said->text[0] != '\0' ? said->text : err_text(err));
@@ -89,7 +96,7 @@ static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot
 static enum kb_err run_with_slot(struct boot *b, const char *verb, int slot)
 {
 	const char letter[2] = { state_slot_letter(slot), '\0' };
-	struct said said;
+	struct pairs_said said;
 
 	return run_loader(b, verb, letter, &said);
 }
@@ -107,7 +114,7 @@ static const char *slot_behind(const char *text, const char *word, int8_t *slot)
 
 enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is)
 {
-	struct said said;
+	struct pairs_said said;
 	const char *at;
 
 	*is = (struct pairs_answer){ STATE_NONE, STATE_NONE };
@@ -131,14 +138,14 @@ enum kb_err pairs_ask_preset(struct boot *b, int slot)
 
 enum kb_err pairs_ask_came_up(struct boot *b)
 {
-	struct said said;
+	struct pairs_said said;
 
 	return run_loader(b, "came-up", NULL, &said);
 }
 
 int pairs_ask_booted(struct boot *b)
 {
-	struct said said;
+	struct pairs_said said;
 	int8_t slot = STATE_NONE;
 
 	if (run_loader(b, "booted", NULL, &said) == KB_OK)

@@ -75,6 +75,7 @@ static struct root plain_root(const struct boot *b)
 	struct root root = b->root;
 
 	root.writable = b->cmd.rw;
+	root.protect = false; /* it is no slot */
 	return root;
 }
 

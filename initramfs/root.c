@@ -157,11 +157,6 @@ static enum kb_err mount_root(const struct root *r, const char *dev, const char 
 	return mount_any(r, dev, probed, NULL);
 }
 
-static bool is_protected(const struct root *r)
-{
-	return r->env != NULL && r->protect;
-}
-
 /*
  * Even a read-only mount writes: ext4 replays its journal, and notes errors. A slot has to stay
  * what was signed, so its device is write-protected first. A journal that is not empty then keeps
@@ -172,7 +167,7 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 {
 	enum kb_err err;
 
-	if (!is_protected(r))
+	if (!r->protect)
 		return mount_root(r, dev, probed);
 	err = os_protect(dev, true);
 	if (err != KB_OK)
@@ -191,10 +186,17 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 
 static void allow_writing(const struct root *r, const char *dev)
 {
-	enum kb_err err = is_protected(r) ? os_protect(dev, false) : KB_OK;
+	enum kb_err err = r->protect ? os_protect(dev, false) : KB_OK;
 
 	if (err != KB_OK)
 		log_warn("root: unable to lift the write-protection of %s: %s", dev, err_text(err));
+}
+
+void root_umount(const struct root *r, const char *dev)
+{
+	if (os_umount(ROOT_DIR) != KB_OK)
+		log_warn("root: unable to unmount %s: %m", dev);
+	allow_writing(r, dev);
 }
 
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype, char *reason)
@@ -210,9 +212,7 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 	err = find_init_and_run_hooks(r, reason);
 	if (err == KB_OK)
 		return KB_OK;
-	if (os_umount(ROOT_DIR) != KB_OK)
-		log_warn("root: unable to unmount %s after a failed check", dev);
-	allow_writing(r, dev);
+	root_umount(r, dev);
 	return err;
 }
 

@@ -57,6 +57,9 @@ const char *root_without_driver(const struct root *r, const char *fstype);
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype,
 		       char *reason) KB_MUST_CHECK;
 
+/* Takes that back. */
+void root_umount(const struct root *r, const char *dev);
+
 /* The init that root_enter() starts, but for this one; NULL: there is none. */
 const char *root_init(const struct root *r, const char *except);
 

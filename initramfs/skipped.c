@@ -55,7 +55,8 @@ static const char *reason_of(const struct boot *b, int slot)
 		return "unexplained resets: another slot gets a chance";
 	if (b->attempt.uncountable >> slot & 1)
 		return "state not writable: its boot cannot be counted";
-	if (b->pairs.paired >> slot & 1 && b->pairs.running == STATE_NONE)
+	if (b->pairs.role == ATTEMPT_LOADER && b->pairs.paired >> slot & 1 &&
+	    b->pairs.running == STATE_NONE)
 		return "on trial, and nobody says whose kernel runs";
 	return why_not(&b->rec.s, slot);
 }

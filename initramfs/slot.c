@@ -9,6 +9,7 @@
 #include "initramfs/settings.h"
 #include "lib/container.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -127,6 +128,40 @@ static enum kb_err open_and_mount(struct boot *b, const struct hook_env *env, co
 	if (err != KB_OK)
 		verity_close(slot);
 	return err;
+}
+
+static enum kb_err mount_bare(struct boot *b, int slot, char *reason)
+{
+	const struct devices_slot *d = &b->dev.slot[slot];
+	const char *dev = d->part[devices_root_class(&b->conf, (unsigned)slot)];
+	char node[OS_DM_NODE], letter = state_slot_letter(slot);
+	enum kb_err err;
+
+	if (b->manifest.verity == 0)
+		return root_mount(&b->root, dev, d->fstype, reason);
+	TRY(verity_open(&b->manifest, dev, letter, node, reason));
+	err = root_mount(&b->root, node, d->fstype, reason);
+	if (err != KB_OK)
+		verity_close(letter);
+	return err;
+}
+
+enum kb_err slot_mount_to_look(struct boot *b, int slot, char *reason)
+{
+	enum kb_err err = mount_bare(b, slot, reason);
+
+	if (err == KB_OK)
+		return KB_OK;
+	log_err("slot %c: %s", state_slot_letter(slot), reason);
+	record_history(&b->rec, HISTORY_BOOT, slot, reason, "not booted");
+	return err;
+}
+
+void slot_umount(struct boot *b, int slot)
+{
+	root_umount(&b->root, b->mounted.dev);
+	if (b->manifest.verity != 0)
+		verity_close(state_slot_letter(slot));
 }
 
 void slot_despite(struct boot *b, int slot, const char *why)

@@ -27,6 +27,15 @@ enum kb_err slot_check_verity(struct boot *b, int slot, char *reason) KB_MUST_CH
  */
 enum kb_err slot_mount(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
+/*
+ * Mounts the slot's root on ROOT_DIR as slot_mount() does, but for the hooks: to read what is in
+ * it. On failure nothing stays mounted, and the log and the history have the reason.
+ */
+enum kb_err slot_mount_to_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
+
+/* Takes that back. */
+void slot_umount(struct boot *b, int slot);
+
 /* Notes what the candidate is tried despite: for the log and boot.json, and for the history if it
  * is a last resort and mounts. */
 void slot_despite(struct boot *b, int slot, const char *why);

@@ -94,6 +94,7 @@ enum conf_loader {
 	CONF_LOADER_GRUB,  /* an environment block in a file, on a partition of its own */
 	CONF_LOADER_UEFI,  /* the firmware itself: BootOrder, BootNext, an entry for each pair */
 	CONF_LOADER_UBOOT, /* U-Boot's redundant environment */
+	CONF_LOADER_KEXEC, /* init itself, in the one kernel that any boot loader starts: no store */
 	CONF_LOADERS,
 };
 
@@ -219,6 +220,11 @@ struct conf {
 	enum conf_loader loader;
 	/* GRUB: a conf_spec; U-Boot: a path; "" : see conf_loader_environment() */
 	conf_spec loader_environment;
+	/* kexec, in the slot; "": one of the usual names. Its kernel's command line gets the words
+	 * of the third */
+	char loader_kernel[CONF_PATH_MAX + 1];
+	char loader_initramfs[CONF_PATH_MAX + 1];
+	char loader_words[CONF_PATH_MAX + 1];
 
 	/* [initramfs]: of a distribution, which calls keelboot-select */
 	/* without a slot of ours nothing boots */

@@ -77,7 +77,8 @@ static const char *const enum_words[][6] = {
 	[CONF_KIND_LOADER] = { [CONF_LOADER_NONE] = "none",
 			       [CONF_LOADER_GRUB] = "grub",
 			       [CONF_LOADER_UEFI] = "uefi",
-			       [CONF_LOADER_UBOOT] = "u-boot" },
+			       [CONF_LOADER_UBOOT] = "u-boot",
+			       [CONF_LOADER_KEXEC] = "kexec" },
 	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
 			      [CONF_SLOTS_WRITABLE] = "writable" },
 };

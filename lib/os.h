@@ -117,6 +117,12 @@ enum kb_err os_wdt_left(int fd, unsigned *left_s) KB_MUST_CHECK;
 /* RB_AUTOBOOT after sync of at most some seconds (in a child). Returns only when the kernel
  * refused. */
 void os_reboot(void);
+/* Whether this kernel could start another one. KB_ENOENT: it was made without that
+ * (CONFIG_KEXEC_FILE). KB_EPERM: it must not. */
+enum kb_err os_can_kexec(void) KB_MUST_CHECK;
+/* As os_reboot(), but starts the kernel that lib/os_kexec.h loaded. Returns only when the kernel
+ * refused; then nothing is loaded any more. */
+void os_kexec(void);
 
 /* ---------------------------------------------------------------- processes */
 #define OS_SPAWN_FILE_MAX (64u << 20) /* the initramfs is memory */

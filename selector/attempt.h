@@ -36,21 +36,33 @@ struct attempt_ops {
 	 */
 	enum kb_err (*prepare)(void *ctx, const struct choose_candidate *c, char *reason);
 	/*
-	 * Asks the boot loader for the slot's own pair, once, and restarts. KB_OK: the machine is
-	 * about to. Any error: next candidate, with this reason. May be NULL where no slot has
-	 * a pair.
+	 * Starts the slot's own pair: asks the boot loader for it, once, and restarts; the base
+	 * loads and starts it itself; what the base started restarts, for the base. KB_OK: the
+	 * machine is about to. KB_EMOUNT, KB_EEXEC: the slot does not mount: next candidate, with
+	 * this reason. KB_EFORMAT: no pair that can be started is there; any other: no pair at all
+	 * can be had: the slot is for the kernel that runs, if nothing else mounts. May be NULL
+	 * where no slot has a pair.
 	 */
 	enum kb_err (*hand_over)(void *ctx, int slot, char *reason);
 };
 
+/* Who starts a pair. */
+enum attempt_role {
+	ATTEMPT_LOADER,	 /* the boot loader, what it was asked for; it started this kernel, too */
+	ATTEMPT_BASE,	 /* this kernel, by kexec: it is the base, and no slot's own */
+	ATTEMPT_BY_BASE, /* the base, which started this kernel; a restart brings it back */
+};
+
 struct attempt {
+	/* ATTEMPT_BY_BASE: what the base chose goes first */
+	enum attempt_role role;
 	/* reset_charges_good_slots() */
 	bool charge_good;
 	/* keelboot.slot=: this slot first, uncounted, and the state is not written; or STATE_NONE
 	 */
 	int forced;
-	/* the slot whose pair runs; STATE_NONE with `paired`: nobody knows, so no slot is handed
-	 * over, and good ones are booted before others */
+	/* the slot whose pair runs; STATE_NONE with `paired`, but for the base: nobody knows, so no
+	 * slot is handed over, and good ones are booted before others */
 	int running;
 	/* slots that only their own pair may boot, but for a last resort; 0: any kernel boots any
 	 * slot */
@@ -81,7 +93,9 @@ struct attempt {
  * is charged durably and then mounts. When a charge cannot be written, good slots go before trials
  * and oneshots. Those boot uncounted only when nothing else mounts, and no good slot failed that
  * another run would boot (KB_ENOCAND: make that run). A candidate whose own pair does not run is
- * charged and handed over; if it cannot be charged, it boots here like those. a->chosen says what
+ * charged and handed over; if it cannot be charged, it boots here like those. The base charges what
+ * it would charge to boot it here. What the base started hands over nothing but its own failure,
+ * once that is durable. a->chosen says what
  * was mounted, or handed over. A failure
  * that no later charge recorded is written at the end if anything changed. KB_ENOCAND: nothing
  * mounts; what was learned is written if that is possible.

@@ -52,6 +52,13 @@ static enum kb_err read_store(struct asked *a, const struct device *d)
 	return err;
 }
 
+bool device_loader_is_kexec(const struct device *d)
+{
+	const char *word = conf_loader_word(CONF_LOADER_KEXEC);
+
+	return strncmp(d->loader, word, strlen(word)) == 0;
+}
+
 enum kb_err device_loader_read(const struct device *d, struct device_loader_is *is)
 {
 	struct asked a;
@@ -84,7 +91,8 @@ enum kb_err device_loader_confirm(const struct device *d, bool *changed)
 	struct asked a;
 
 	*changed = false;
-	if (d->loader[0] == '\0' || (d->pair != STATE_NONE && d->pair != d->booted))
+	if (d->loader[0] == '\0' || (d->pair != STATE_NONE && d->pair != d->booted) ||
+	    device_loader_is_kexec(d))
 		return KB_OK;
 	if (!has_pairs(d)) {
 		log_err("boot loader: whose kernel runs is not known, so it may start another one: keelboot doctor says why");
@@ -102,6 +110,8 @@ enum kb_err device_loader_secure(const struct device *d)
 	struct asked a;
 	int preset;
 
+	if (device_loader_is_kexec(d)) /* what runs is in memory, and the first kernel in no slot */
+		return KB_OK;
 	if (!has_pairs(d)) {
 		if (d->loader[0] == '\0' &&
 		    (d->conf.loader == CONF_LOADER_NONE || d->opts->state != NULL))

@@ -5,6 +5,9 @@
 
 #include "cli/device/device.h"
 
+/* Init starts the kernels of the slots itself, and no boot loader keeps anything. */
+bool device_loader_is_kexec(const struct device *d);
+
 struct device_loader_is {
 	/* slots, or STATE_NONE */
 	int8_t preset, once;

@@ -67,6 +67,31 @@ static void check_preset(struct doctor *doc)
 			state_slot_letter(is.preset));
 }
 
+/* Why is in what the boot found, which is reported as well. */
+static void check_kexec(struct doctor *doc)
+{
+	const struct device *d = doc->d;
+
+	if (d->pair == STATE_NONE)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-kexec",
+			"the first kernel needs CONFIG_KEXEC_FILE=y, no kernel.kexec_load_disabled=1, and, if it is locked down, a slot's kernel that is signed by a key that it trusts; keelboot history says why (docs/KERNEL.md)",
+			"slot %c runs with the first kernel: its own was not started",
+			state_slot_letter(d->booted));
+}
+
+static void check_foreign(struct doctor *doc)
+{
+	const struct device *d = doc->d;
+
+	if (d->pair != STATE_NONE && d->pair != d->booted)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-foreign",
+			"keelboot history says why; restart, or keelboot switch to the slot whose kernel runs, and install a release from there",
+			"slot %c runs with the kernel of slot %c", state_slot_letter(d->booted),
+			state_slot_letter(d->pair));
+}
+
 void doctor_loader(struct doctor *doc)
 {
 	const struct device *d = doc->d;
@@ -76,6 +101,12 @@ void doctor_loader(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-none",
 			"name it in [loader] kind= of system.conf, here and in the initramfs",
 			"slots have partitions for a kernel, but system.conf names no boot loader that Keelboot can ask: any kernel boots any slot");
+	if (device_loader_is_kexec(d)) {
+		check_kexec(doc);
+		check_foreign(doc);
+		check_panic_line(doc);
+		return;
+	}
 	if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
 		return;
 	if (d->pair == STATE_NONE) {
@@ -85,12 +116,7 @@ void doctor_loader(struct doctor *doc)
 			"system.conf names a boot loader, but this boot did not know whose kernel runs");
 		return;
 	}
-	if (d->pair != d->booted)
-		doctor_report(
-			doc, DOCTOR_ERROR, "loader-foreign",
-			"keelboot history says why; restart, or keelboot switch to the slot whose kernel runs, and install a release from there",
-			"slot %c runs with the kernel of slot %c", state_slot_letter(d->booted),
-			state_slot_letter(d->pair));
+	check_foreign(doc);
 	check_panic_line(doc);
 	check_count(doc);
 	check_preset(doc);

@@ -94,8 +94,23 @@ static bool is_proof(const struct device *d, const struct mark *m)
 /* What a release can do without its own kernel proves nothing of it. */
 static bool is_foreign_trial(const struct device *d, const struct mark *m)
 {
-	return is_running(d, m) && d->pair != STATE_NONE && d->pair != d->booted &&
+	bool by_base = d->pair == STATE_NONE && device_loader_is_kexec(d);
+
+	return is_running(d, m) && (by_base || (d->pair != STATE_NONE && d->pair != d->booted)) &&
 	       d->state.slot[m->slot].st != STATE_GOOD;
+}
+
+static enum kb_err report_foreign_trial(const struct device *d, const struct mark *m)
+{
+	char slot = state_slot_letter(m->slot);
+
+	if (d->pair == STATE_NONE)
+		log_err("slot %c: it runs with the first kernel, so its own is not tried; it cannot be marked good",
+			slot);
+	else
+		log_err("slot %c: it runs with the kernel of slot %c, so its own is not tried; it cannot be marked good",
+			slot, state_slot_letter(d->pair));
+	return KB_ESTALE;
 }
 
 /* Changes d->state in memory. */
@@ -105,11 +120,8 @@ static enum kb_err decide_verdict(struct device *d, struct mark *m)
 
 	TRY(device_slot(d, m->name, &m->slot));
 	m->before = d->state;
-	if (m->good && is_foreign_trial(d, m)) {
-		log_err("slot %c: it runs with the kernel of slot %c, so its own is not tried; it cannot be marked good",
-			state_slot_letter(m->slot), state_slot_letter(d->pair));
-		return KB_ESTALE;
-	}
+	if (m->good && is_foreign_trial(d, m))
+		return report_foreign_trial(d, m);
 	if (m->good) {
 		uint64_t token = is_running(d, m) ? d->token : 0;
 		bool trial = d->state.slot[m->slot].st != STATE_GOOD;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status/status.h"
 
+#include "cli/device/device_loader.h"
 #include "lib/bytes.h"
 
 #include <inttypes.h>
@@ -95,6 +96,8 @@ static void print_head(const struct status *st)
 		puts("It was chosen for one boot; the next boot uses the usual slot.");
 	if (d->run_found && d->pair != STATE_NONE && d->pair != d->booted)
 		printf("It runs with the kernel of slot %c.\n", state_slot_letter(d->pair));
+	if (d->run_found && d->pair == STATE_NONE && device_loader_is_kexec(d))
+		puts("It runs with the first kernel, and not with its own.");
 }
 
 static void print_last(const struct status *st)

@@ -3,6 +3,7 @@
  * The helper programs of the boot in one file, distinguished by the name that they are started
  * under: one static program with OpenSSL, zstd and libblkid is a quarter of the size of four.
  */
+#include "initramfs/kexec/kexec_main.h"
 #include "initramfs/prober/prober.h"
 #include "lib/bootlog.h"
 #include "selector/loader/loader_main.h"
@@ -45,10 +46,12 @@ int main(int argc, char **argv)
 		return ossl_alone() ? verify_slot_main(argc, argv) : VERIFY_SLOT_FAILED;
 	if (strcmp(name, "keelboot-loader") == 0)
 		return loader_main(argc, argv);
+	if (strcmp(name, "keelboot-kexec") == 0)
+		return kexec_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "loader") == 0)
 		return loader_main(argc - 1, argv + 1);
 	fprintf(stderr,
-		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-loader, keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts it\n",
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-kexec, keelboot-loader, keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts it\n",
 		name);
 	return 3;
 }

@@ -76,7 +76,7 @@ def keyring(entries: dict) -> str:
     return path
 
 
-LOADERS = ("none", "grub", "uefi", "u-boot")
+LOADERS = ("none", "grub", "uefi", "u-boot", "kexec")
 UBOOT_CONFIG = "/etc/fw_env.config"
 
 

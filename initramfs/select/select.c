@@ -112,7 +112,7 @@ static enum kb_err choose_and_hand_out(struct boot *b)
 {
 	if (!os_executable(BOOT_HELPER))
 		log_info("update: this initramfs has no " BOOT_HELPER ": it installs nothing");
-	else if (!settings_is_forced(b) && !b->attempt.arrived)
+	else if (!settings_is_forced(b) && !pairs_goes_on(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	TRY(candidate_or_rescue(b));
 	pairs_settle_preset(b);

@@ -18,7 +18,7 @@ if test -n "${keelboot_load}"; then run keelboot_load; fi
 test -n "${keelboot_default}" || keelboot_default=a
 keelboot_others="b a"
 test "${keelboot_default}" = a || keelboot_others="a b"
-keelboot_how=
+keelboot_how=plain
 
 # Cleared durably before it is started: else a pair that hangs would be started forever.
 if test -n "${keelboot_once}"; then
@@ -27,26 +27,27 @@ if test -n "${keelboot_once}"; then
 	keelboot_list="${keelboot_default} ${keelboot_others}"
 	if run keelboot_save; then
 		keelboot_list="${keelboot_try} ${keelboot_list}"
-		keelboot_how=,once
+		keelboot_how=once
 	fi
 elif test -n "${keelboot_limit}" && test -n "${keelboot_starts}" && test "${keelboot_starts}" -ge "${keelboot_limit}"; then
 	echo "Keelboot: the pair of slot ${keelboot_default} did not come up: another one is started"
 	setenv keelboot_starts
 	run keelboot_save
 	keelboot_list="${keelboot_others}"
-	keelboot_how=,instead
+	keelboot_how=instead
 else
 	# Counted durably before it is started. What cannot be counted is started all the same.
 	keelboot_list="${keelboot_default} ${keelboot_others}"
 	if test -n "${keelboot_limit}"; then
 		setenv keelboot_starts "1${keelboot_starts}"
-		if run keelboot_save; then keelboot_how=,counted; fi
+		if run keelboot_save; then keelboot_how=counted; fi
 	fi
 fi
 
 for keelboot_pair in ${keelboot_list}; do
 	if part number ${devtype} ${devnum} boot-${keelboot_pair} keelboot_part; then
-		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}${keelboot_how}"
+		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}"
+		test ${keelboot_how} = plain || setenv bootargs "${bootargs},${keelboot_how}"
 		if load ${devtype} ${devnum}:${keelboot_part} ${ramdisk_addr_r} /initramfs.img; then
 			setenv keelboot_size ${filesize}
 			if load ${devtype} ${devnum}:${keelboot_part} ${kernel_addr_r} /Image; then
@@ -55,7 +56,7 @@ for keelboot_pair in ${keelboot_list}; do
 		fi
 	fi
 	echo "Keelboot: the pair of slot ${keelboot_pair} cannot be loaded"
-	if test "${keelboot_how}" = ,once; then keelboot_how=; else keelboot_how=,instead; fi
+	if test ${keelboot_how} = once; then keelboot_how=plain; else keelboot_how=instead; fi
 done
 sleep 10
 reset

@@ -156,7 +156,7 @@ def test_committed_kernel_that_stops_starting_is_left(bench):
         assert len(vm.boots) == 4
         text = bench.up(vm, "1.0", "a", 6 * SLOW)
         assert "slot b is preferred, but skipped: its kernel did not come up" in text and pairs.pair(vm) == "a"
-        told = [boot for boot in range(len(vm.boots)) if "did not come up: it started that of slot a instead" in
+        told = [boot for boot in range(1, len(vm.boots) + 1) if "did not come up: it started that of slot a instead" in
                 vm.boot_text(boot)]
         assert len(told) == 1
         assert pairs.variables() == {"keelboot_default": "a", "keelboot_once": ""}

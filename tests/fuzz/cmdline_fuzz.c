@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel command line; behind a NUL, the list of the keys that are heeded. */
+#include "initramfs/kexec/kexec_line.h"
 #include "kernel-cmdline/cmdline.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -92,6 +93,25 @@ static void check_heeded(const char *text, const struct cmdline *all, const char
 	FUZZ_CHECK(c.slot == -1 || c.slot == all->slot);
 }
 
+/* Whatever the base and the slot have there, init reads whose kernel it is, and panic= of the base.
+ */
+static void check_kexec(const char *base, const char *words)
+{
+	char line[KEXEC_LINE_MAX + 1];
+	struct cmdline of_base, c;
+	enum kb_err err = kexec_line_make(line, base, words, 'f');
+
+	FUZZ_CHECK(err == KB_OK || err == KB_ENOSPC || err == KB_EFORMAT);
+	if (err != KB_OK)
+		return;
+	FUZZ_CHECK(fuzz_ended(line, sizeof(line)));
+	cmdline_parse(&c, line);
+	cmdline_parse(&of_base, base);
+	FUZZ_CHECK(c.pair == 5);
+	FUZZ_CHECK(c.has_panic == of_base.has_panic && c.panic == of_base.panic);
+	FUZZ_CHECK(c.enable == of_base.enable && c.slot == of_base.slot);
+}
+
 static void check_names(const char *name)
 {
 	size_t len = strcspn(name, " ="), known = 0;
@@ -114,6 +134,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	check_round_trip(&c);
 	heeded = fuzz_string(data + first, size - first);
 	check_heeded(text, &c, heeded);
+	check_kexec(text, heeded);
 	check_names(text);
 	free(heeded);
 	/* Outside of quotes, and with room, what follows is words of its own. */

@@ -23,7 +23,7 @@
 #include "lib/os.h"
 
 /* ---------------------------------------------------------------- the run */
-enum os_sim_end { OS_SIM_RUNS, OS_SIM_EXEC, OS_SIM_REBOOT, OS_SIM_WATCHDOG };
+enum os_sim_end { OS_SIM_RUNS, OS_SIM_EXEC, OS_SIM_REBOOT, OS_SIM_WATCHDOG, OS_SIM_KEXEC };
 
 /* A bare machine at time 0: no files, no devices, no watchdog. Logging goes to the trace. */
 void os_sim_reset(void);

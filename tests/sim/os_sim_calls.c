@@ -213,6 +213,17 @@ void os_reboot(void)
 		os_sim_finish(OS_SIM_REBOOT);
 }
 
+enum kb_err os_can_kexec(void)
+{
+	return os_sim_call(KB_OK, "can kexec");
+}
+
+void os_kexec(void)
+{
+	if (os_sim_turn("kexec") == KB_OK && os_sim_call(KB_OK, "kexec") == KB_OK)
+		os_sim_finish(OS_SIM_KEXEC);
+}
+
 void os_stdio(void)
 {
 }

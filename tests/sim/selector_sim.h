@@ -86,6 +86,8 @@ struct sim_config {
 	uint8_t losses; /* how often the newest record, or both, are lost */
 	bool decay;
 	bool pairs; /* each slot has one, and a loader starts it; one image's does not come up */
+	bool kexec; /* ... and not a loader starts them, but the base; `once` is what it has loaded
+		     */
 	bool unfit; /* installed images include one that preflight refuses */
 	bool late;  /* ... and one that reports and then crashes */
 	/* a stick that is always in: its releases, newest first; 0 ends */
@@ -162,8 +164,8 @@ uint8_t sim_boot_way(struct sim_boot *b, bool *is_first);
 
 /* ---- selector_sim_loader.c */
 
-/* What it starts once is forgotten before it is started. The pair that runs. */
-int sim_loader_start(struct sim_boot *b);
+/* What it starts once is forgotten before it is started: a->running, and a->role. */
+void sim_loader_start(struct sim_boot *b);
 /* hand_over of struct attempt_ops. */
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason);
 /* Before any other pair is overwritten. */

@@ -51,7 +51,8 @@ static void install(const struct sim_boot *booted, const struct sim_world *good,
 						 SIM_UNFIT, SIM_LATE, SIM_DEAD };
 	const struct sim_config *cfg = booted->cfg;
 	const struct plan_release r = { .sequence = 0 };
-	unsigned mounted = 1u << k | (cfg->pairs ? 1u << booted->a.running : 0);
+	unsigned mounted =
+		1u << k | (booted->a.running != STATE_NONE ? 1u << booted->a.running : 0);
 	int target =
 		choose_target(s, sim_world_mountable(cfg, good), (choose_mask)mounted, 1, false);
 
@@ -280,12 +281,14 @@ void sim_after_handed(const struct sim_boot *b, const struct sim_world *before)
 	int k = b->a.chosen.slot;
 	struct sim_world w = b->w;
 
-	/* One that comes up is counted there. */
-	if (w.fresh == k && sim_truth_of(&w, k) == SIM_DEAD) {
+	/* One that comes up is counted there; and of a kernel that was loaded a cut leaves nothing.
+	 */
+	if (w.fresh == k && b->a.role != ATTEMPT_BY_BASE && sim_truth_of(&w, k) == SIM_DEAD) {
 		w.run++;
 		check_run(b, before, k, w.run);
 	}
 	sim_walk_emit(&w, SIM_SOFT, "handed over, restarted");
+	w.once = b->cfg->kexec ? SIM_NONE : w.once;
 	sim_walk_emit(&w, SIM_POWER, "handed over, power cut");
 }
 

@@ -199,7 +199,7 @@ static bool apply_release(struct sim_boot *b, struct state *s, unsigned release,
 	const struct plan_terms terms = {
 		.mode = PLAN_AUTOMATIC,
 		.mountable = sim_world_mountable(b->cfg, &b->w),
-		.mounted = b->cfg->pairs ? (choose_mask)(1u << b->a.running) : 0,
+		.mounted = b->a.running != STATE_NONE ? (choose_mask)(1u << b->a.running) : 0,
 	};
 	int target;
 
@@ -278,7 +278,7 @@ static void settle_and_apply(struct sim_boot *b, struct state *s, const struct r
 	else
 		reset_settle(s, reset_classify(s, ev), b->a.charge_good);
 	b->settled = *s;
-	if (b->cfg->stick[0] != 0 && !b->a.arrived)
+	if (b->cfg->stick[0] != 0 && !b->a.arrived && b->a.role != ATTEMPT_BY_BASE)
 		apply(b, s);
 }
 
@@ -290,8 +290,10 @@ void sim_boot_run(struct sim_boot *b)
 	b->at = b->writes = b->tried = 0;
 	b->killed = b->died = b->booted = b->handed = false;
 	b->a.paired = b->cfg->pairs ? (choose_mask)((1u << b->cfg->nslots) - 1) : 0;
-	b->a.running = b->cfg->pairs ? sim_loader_start(b) : STATE_NONE;
+	sim_loader_start(b);
 	ev = evidence(b->cfg, (enum sim_event)b->w.event);
+	if (b->a.role == ATTEMPT_BY_BASE) /* as evidence_of_no_reset() has it */
+		ev.watchdog_fired = ev.power_cause = false;
 	b->a.forced = STATE_NONE;
 	b->a.charge_good = reset_charges_good_slots(b->cfg->count, &ev);
 	if (b->w.new.lost) {

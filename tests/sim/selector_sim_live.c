@@ -25,7 +25,8 @@ static bool may_stay(const struct sim_config *cfg, const struct state *s, const 
 	    (cfg->says != SIM_SAYS_POWER && cfg->says != SIM_SAYS_NOTHING))
 		return false;
 	for (int i = 0; i < cfg->nslots; i++)
-		if ((sim_truth_of(w, i) == SIM_HANG || sim_truth_of(w, i) == SIM_LATE) &&
+		if ((sim_truth_of(w, i) == SIM_HANG || sim_truth_of(w, i) == SIM_LATE ||
+		     (cfg->kexec && sim_truth_of(w, i) == SIM_DEAD)) &&
 		    s->slot[i].st == STATE_GOOD)
 			return true;
 	return false;

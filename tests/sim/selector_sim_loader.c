@@ -11,7 +11,26 @@ static bool comes_up(const struct sim_world *w, unsigned pair)
 	return t != SIM_NOTHING && t != SIM_PART && t != SIM_DEAD;
 }
 
-int sim_loader_start(struct sim_boot *b)
+/* One that does not come up hangs, until the watchdog brings the base. */
+static void start_by_kexec(struct sim_boot *b)
+{
+	unsigned loaded = b->w.once;
+
+	b->a.role = ATTEMPT_BASE;
+	b->a.running = STATE_NONE;
+	b->w.once = SIM_NONE;
+	if (loaded == SIM_NONE)
+		return;
+	if (comes_up(&b->w, loaded)) {
+		b->a.role = ATTEMPT_BY_BASE;
+		b->a.running = (int)loaded;
+		return;
+	}
+	sim_boot_emit(b, SIM_POWER, "power cut while the kernel of a slot hung");
+	b->w.event = SIM_CRASH;
+}
+
+static int start_by_loader(struct sim_boot *b)
 {
 	unsigned once = b->w.once;
 
@@ -28,13 +47,42 @@ int sim_loader_start(struct sim_boot *b)
 	return b->w.preset;
 }
 
+void sim_loader_start(struct sim_boot *b)
+{
+	b->a.role = ATTEMPT_LOADER;
+	b->a.running = STATE_NONE;
+	if (b->cfg->kexec)
+		start_by_kexec(b);
+	else if (b->cfg->pairs)
+		b->a.running = start_by_loader(b);
+}
+
+/* The base mounts the slot, to load what is in it. */
+static enum kb_err hand_over_by_kexec(struct sim_boot *b, int slot)
+{
+	b->handed = b->a.role == ATTEMPT_BY_BASE;
+	if (b->handed)
+		return KB_OK;
+	b->tried |= (choose_mask)(1u << slot);
+	if (sim_truth_of(&b->w, slot) == SIM_PART)
+		sim_walk_violate("I6: the kernel of a half-written slot is started", &b->w);
+	if (sim_truth_of(&b->w, slot) == SIM_NOMNT)
+		return KB_EMOUNT;
+	b->w.once = (uint8_t)slot;
+	b->handed = true;
+	return KB_OK;
+}
+
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 {
 	struct sim_boot *b = ctx;
 	bool is_first;
-	uint8_t how = sim_boot_way(b, &is_first);
+	uint8_t how;
 
 	reason[0] = '\0';
+	if (b->cfg->kexec)
+		return hand_over_by_kexec(b, slot);
+	how = sim_boot_way(b, &is_first);
 	b->tried |= (choose_mask)(1u << slot);
 	if (is_first)
 		sim_boot_emit(b, SIM_POWER, "power cut before the loader was asked");
@@ -48,9 +96,12 @@ enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 
 void sim_loader_secure(struct sim_boot *b, const struct state *s, enum plan_mode mode)
 {
-	int preset = pair_safe_preset(s, sim_world_mountable(b->cfg, &b->w), mode, b->w.preset,
-				      b->a.running);
+	int preset;
 
+	if (b->cfg->kexec)
+		return;
+	preset = pair_safe_preset(s, sim_world_mountable(b->cfg, &b->w), mode, b->w.preset,
+				  b->a.running);
 	b->w.once = SIM_NONE;
 	if (preset == b->w.preset)
 		return;

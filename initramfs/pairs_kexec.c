@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/pairs_kexec.h"
+
+#include "initramfs/boot_data.h"
+#include "initramfs/hardware.h"
+#include "initramfs/kexec/kexec_main.h"
+#include "initramfs/pairs_ask.h"
+#include "initramfs/slot.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOADER_TYPE "/proc/sys/kernel/bootloader_type"		       /* x86 */
+#define OF_NOTE	    "/proc/device-tree/chosen/linux,booted-from-kexec" /* others */
+#define OF_KEXEC    "208\n" /* 0xd0: Documentation/arch/x86/boot.rst */
+
+bool pairs_kexec_came(void)
+{
+	char type[16];
+
+	return os_exists(OF_NOTE) ||
+	       (os_read_file(LOADER_TYPE, type, sizeof(type), NULL) == KB_OK &&
+		strcmp(type, OF_KEXEC) == 0);
+}
+
+/* Its partition for a kernel, or "": that lies in its root. */
+static const char *partition_of_kernel(const struct boot *b, int slot)
+{
+	int c = devices_class(&b->conf, (unsigned)slot, PAIR_CLASS);
+
+	return c < 0 ? "" : b->dev.slot[slot].part[c];
+}
+
+static enum kb_err load(struct boot *b, int slot, const char *dev, char *reason)
+{
+	const char letter[2] = { state_slot_letter(slot), '\0' };
+	const char *const argv[] = { "keelboot-kexec",
+				     ROOT_DIR,
+				     dev,
+				     letter,
+				     b->conf.loader_kernel,
+				     b->conf.loader_initramfs,
+				     b->conf.loader_words,
+				     NULL };
+	struct pairs_said said;
+	int code = KEXEC_OF_BASE;
+	enum kb_err err = pairs_ask_child(b, argv, &said, &code);
+
+	if (err == KB_OK && code == KEXEC_LOADED)
+		return KB_OK;
+	log_err("slot %s: its kernel: %s", letter,
+		said.text[0] != '\0' ? said.text : err_text(err));
+	snprintf(reason, STATE_STR_MAX + 1, "its kernel cannot be started");
+	record_history(&b->rec, HISTORY_BOOT, slot, reason,
+		       said.text[0] != '\0' ? said.text : "not booted");
+	return err == KB_OK && code != KEXEC_OF_BASE ? KB_EFORMAT : KB_ECHILD;
+}
+
+/* The root is mounted where the kernel is in its own partition, too: a slot that does not mount is
+ * left before its kernel is started. */
+static enum kb_err mount_and_load(struct boot *b, int slot, char *reason)
+{
+	const char *dev = partition_of_kernel(b, slot);
+	enum kb_err err;
+
+	TRY(slot_mount_to_look(b, slot, reason));
+	if (dev[0] != '\0')
+		hardware_need_type(b, "auto");
+	err = load(b, slot, dev, reason);
+	slot_umount(b, slot);
+	return err;
+}
+
+enum kb_err pairs_kexec(struct boot *b, int slot, char *reason)
+{
+	wdt_feed(&b->wdt);
+	TRY(mount_and_load(b, slot, reason));
+	log_notice("slot %c: starting its kernel", state_slot_letter(slot));
+	evidence_forget(&b->evidence);
+	evidence_mark(&b->evidence);
+	wdt_feed(&b->wdt);
+	os_kexec();
+	log_err("slot %c: this kernel refuses to start another one: %m", state_slot_letter(slot));
+	snprintf(reason, STATE_STR_MAX + 1, "its kernel cannot be started");
+	return KB_EIO;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/attempt_one.h"
+
+#include "selector/pair.h"
+
+const struct choose_candidate attempt_one_nobody = { .slot = STATE_NONE, .tier = CHOOSE_NORMAL };
+
+static bool is_good(const struct state *s, int slot)
+{
+	return s->slot[slot].st == STATE_GOOD;
+}
+
+/* What must not happen again and again uncounted. */
+bool attempt_one_is_risky(const struct state *s, const struct choose_candidate *c)
+{
+	return !is_good(s, c->slot) || c->tier == CHOOSE_ONESHOT || c->tier == CHOOSE_RETRY;
+}
+
+/* Makes *s durable, if that would change anything. On a device record_save() asks the same once
+ * more; the models have no record. */
+static enum kb_err save_changes(struct attempt_run *r, struct state *s)
+{
+	if (!r->unsure && state_same(s, &r->a->disk))
+		return KB_OK;
+	r->unsure = true;
+	TRY(r->ops->save(r->ctx, s));
+	r->unsure = false;
+	r->a->disk = *s;
+	return KB_OK;
+}
+
+/* A good slot stays what the device may fall back to, whatever happens to it in one boot. */
+static void note_failure(struct attempt_run *r, const struct choose_candidate *c,
+			 const char *reason, enum kb_err err)
+{
+	choose_failed(r->s, c, reason);
+	r->failed |= (choose_mask)(1u << c->slot);
+	if (err != KB_ECHECK && !is_good(r->s, c->slot))
+		r->a->no_fallback |= (choose_mask)(1u << c->slot);
+}
+
+static bool is_elsewhere(const struct attempt_run *r, const struct choose_candidate *c)
+{
+	return pair_is_elsewhere(r->a->paired, r->a->running, c);
+}
+
+/* It was not booted, but costs what a boot of it would have cost. */
+static void failed_preflight(struct attempt_run *r, const struct choose_candidate *c,
+			     const char *reason, enum kb_err err)
+{
+	struct state_slot *t = &r->s->slot[c->slot];
+
+	if (c->tier == CHOOSE_ONESHOT)
+		r->s->oneshot = STATE_NONE;
+	if (state_has_tries(t))
+		t->tries--;
+	note_failure(r, c, reason, err);
+}
+
+/* Uncounted, a good one is better than what is not; else one whose pair runs, than one that would
+ * have to do without its own. */
+bool attempt_one_goes_before(const struct attempt_run *r, const struct choose_candidate *o,
+			     const struct choose_candidate *c)
+{
+	if (attempt_one_is_risky(r->s, o) != attempt_one_is_risky(r->s, c))
+		return attempt_one_is_risky(r->s, c);
+	return is_elsewhere(r, c) && !is_elsewhere(r, o);
+}
+
+/* A good one failed, and the next run would boot it: that is better than to boot this one
+ * uncounted, again and again. */
+bool attempt_one_good_comes_back(const struct attempt_run *r, const struct choose_candidate *c)
+{
+	if (is_good(r->s, c->slot) || r->ops->next_run_accepts == NULL ||
+	    !r->ops->next_run_accepts(r->ctx))
+		return false;
+	for (int i = 0; i < r->s->nslots; i++)
+		if (is_good(r->s, i) && r->failed >> i & 1)
+			return true;
+	return false;
+}
+
+/* False: meanwhile an install began to overwrite the slot, and did not end. */
+static bool sit_out_delay(struct attempt_run *r, const struct choose_candidate *c)
+{
+	if (c->tier != CHOOSE_LAST_RESORT || r->ops->last_resort_delay == NULL)
+		return true;
+	r->ops->last_resort_delay(r->ctx, c->slot);
+	r->unsure = true; /* a medium that came may have changed the state */
+	return state_is_whole(&r->s->slot[c->slot]);
+}
+
+static bool is_in_vain(const struct attempt_run *r, const struct choose_candidate *c)
+{
+	return r->in_vain >> c->slot & 1;
+}
+
+/* Its own pair does not run, and the loader, or the base, is to start it. */
+static bool is_for_loader(const struct attempt_run *r, const struct choose_candidate *c)
+{
+	return is_elsewhere(r, c) && !is_in_vain(r, c);
+}
+
+/* A loader that does not obey would be asked forever, for a good slot as well. The base obeys
+ * itself, and its next start notices what it notices of a slot that it boots. */
+static bool is_charged(const struct attempt_run *r, const struct choose_candidate *c)
+{
+	return r->a->charge_good || (is_for_loader(r, c) && (r->a->role == ATTEMPT_LOADER ||
+							     attempt_one_is_risky(r->s, c)));
+}
+
+/* Where the slot is handed over, its own pair does this. */
+static enum kb_err prepare(struct attempt_run *r, const struct choose_candidate *c, char *reason)
+{
+	if (r->ops->prepare == NULL || is_for_loader(r, c))
+		return KB_OK;
+	r->unsure = true; /* it may have saved the state */
+	return r->ops->prepare(r->ctx, c, reason);
+}
+
+static enum kb_err look_and_prepare(struct attempt_run *r, const struct choose_candidate *c,
+				    char *reason)
+{
+	enum kb_err err = r->ops->preflight(r->ctx, c->slot, reason);
+
+	if (err == KB_OK && !sit_out_delay(r, c))
+		return KB_ENODEV;
+	if (err == KB_OK)
+		err = prepare(r, c, reason);
+	return err;
+}
+
+/* Makes what booting it costs durable. */
+static bool charge(struct attempt_run *r, const struct choose_candidate *c)
+{
+	struct state charged = *r->s;
+
+	choose_charge(&charged, c, is_charged(r, c));
+	charged.handed = is_for_loader(r, c) && charged.open == c->slot;
+	r->a->counted = save_changes(r, &charged) == KB_OK;
+	if (r->a->counted)
+		*r->s = charged;
+	return r->a->counted;
+}
+
+static enum attempt_step mount(struct attempt_run *r, const struct choose_candidate *c,
+			       char *reason)
+{
+	enum kb_err err;
+
+	r->a->chosen = *c;
+	err = r->ops->mount(r->ctx, c->slot, reason);
+	if (err == KB_OK)
+		return ATTEMPT_BOOTED;
+	r->a->chosen = attempt_one_nobody;
+	note_failure(r, c, reason, err);
+	return ATTEMPT_NEXT;
+}
+
+/* It was charged, and still may be booted by the kernel that runs, if nothing else is left. A
+ * loader that cannot be asked costs what a failed mount costs; so does a pair that cannot be
+ * started. */
+static enum attempt_step keep_for_later(struct attempt_run *r, const struct choose_candidate *c,
+					const char *reason, enum kb_err err)
+{
+	r->in_vain |= err == KB_EFORMAT ? (choose_mask)(1u << c->slot) : ATTEMPT_ALL_SLOTS;
+	if (err == KB_EFORMAT || r->a->role == ATTEMPT_LOADER)
+		choose_failed(r->s, c, reason);
+	else /* the base can start none: no slot's fault */
+		state_close_attempt(r->s);
+	return ATTEMPT_LATER;
+}
+
+static enum attempt_step hand_over(struct attempt_run *r, const struct choose_candidate *c,
+				   char *reason)
+{
+	enum kb_err err;
+
+	r->a->chosen = *c;
+	err = r->ops->hand_over(r->ctx, c->slot, reason);
+	if (err == KB_OK)
+		return ATTEMPT_BOOTED;
+	r->a->chosen = attempt_one_nobody;
+	if (err != KB_EMOUNT && err != KB_EEXEC)
+		return keep_for_later(r, c, reason, err);
+	note_failure(r, c, reason, err);
+	return ATTEMPT_NEXT;
+}
+
+/* Only the base starts a pair, and judges its slot: this kernel's initramfs is another slot's. That
+ * that one failed must be durable before: else the base would choose it again, forever. False: that
+ * cannot be, and the kernel that runs boots any. */
+static bool goes_back(struct attempt_run *r, const struct choose_candidate *c, char *reason)
+{
+	bool failed = r->failed >> r->a->running & 1;
+
+	r->a->chosen = *c;
+	if (failed && save_changes(r, r->s) == KB_OK &&
+	    r->ops->hand_over(r->ctx, c->slot, reason) == KB_OK)
+		return true;
+	r->a->chosen = attempt_one_nobody;
+	r->in_vain = ATTEMPT_ALL_SLOTS;
+	r->by_any = true;
+	return false;
+}
+
+/* Charges the candidate and enters it. may_wait: there is something better to do when the charge
+ * can not be written. */
+enum attempt_step attempt_one_try(struct attempt_run *r, const struct choose_candidate *c,
+				  bool may_wait)
+{
+	char reason[STATE_STR_MAX + 1] = "";
+	enum kb_err err;
+
+	if (is_elsewhere(r, c) && is_in_vain(r, c) && !r->by_any)
+		return ATTEMPT_LATER;
+	if (is_for_loader(r, c) && r->a->role == ATTEMPT_BY_BASE && goes_back(r, c, reason))
+		return ATTEMPT_BOOTED;
+	err = look_and_prepare(r, c, reason);
+	if (err == KB_ENODEV)
+		return ATTEMPT_NEXT;
+	if (err != KB_OK) {
+		failed_preflight(r, c, reason, err);
+		return ATTEMPT_NEXT;
+	}
+	if (!charge(r, c) && (may_wait || attempt_one_good_comes_back(r, c))) {
+		r->a->uncountable |= (choose_mask)(1u << c->slot);
+		return ATTEMPT_LATER;
+	}
+	if (is_for_loader(r, c) && r->a->counted)
+		return hand_over(r, c, reason);
+	return mount(r, c, reason);
+}
+
+/* What it was charged with covers this boot, too. That it has arrived must be durable before it is
+ * entered: else a loader that starts this pair again would never be noticed. False: not entered. */
+static bool try_arrived(struct attempt_run *r)
+{
+	const struct choose_candidate c = {
+		.slot = r->s->open,
+		.tier = state_is_fit(&r->s->slot[r->s->open]) ||
+					r->s->slot[r->s->open].st == STATE_TRIAL
+				? CHOOSE_NORMAL
+				: CHOOSE_RETRY,
+	};
+	char reason[STATE_STR_MAX + 1] = "";
+	struct state arrived = *r->s;
+	enum kb_err err;
+
+	arrived.handed = 0;
+	r->a->counted = save_changes(r, &arrived) == KB_OK;
+	if (!r->a->counted)
+		return false;
+	*r->s = arrived;
+	err = look_and_prepare(r, &c, reason);
+	if (err != KB_OK) {
+		note_failure(r, &c, reason, err);
+		return false;
+	}
+	return mount(r, &c, reason) == ATTEMPT_BOOTED;
+}
+
+/* The base chose it, and had nothing to charge since it is good. It goes first here, too: else this
+ * boot might choose what the base could not boot. */
+static bool try_own(struct attempt_run *r)
+{
+	const struct choose_candidate c = { .slot = (int8_t)r->a->running, .tier = CHOOSE_NORMAL };
+	char reason[STATE_STR_MAX + 1] = "";
+	enum kb_err err;
+
+	if (!state_is_trusted(&r->s->slot[c.slot]))
+		return false;
+	err = look_and_prepare(r, &c, reason);
+	if (err != KB_OK) {
+		note_failure(r, &c, reason, err);
+		return false;
+	}
+	(void)charge(r, &c); /* it is good: it boots uncounted, too */
+	return mount(r, &c, reason) == ATTEMPT_BOOTED;
+}
+
+/* Where a handover, charged or not, has led here. */
+bool attempt_one_handed(struct attempt_run *r)
+{
+	if (r->a->arrived && r->s->open != STATE_NONE)
+		return try_arrived(r);
+	return r->a->role == ATTEMPT_BY_BASE && try_own(r);
+}
+
+enum kb_err attempt_one_save(struct attempt_run *r)
+{
+	return save_changes(r, r->s);
+}

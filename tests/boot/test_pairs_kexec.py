@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each root has a kernel of its own, which the kernel that the boot loader starts loads by kexec: a release brings it, and
+is left with it."""
+
+import kbkernel
+import pytest
+from kbdisk import Vfat, mkvfat
+
+CONF = "[system]\ntries={tries}\n[loader]\nkind=kexec\n"
+SIZE = "36M"
+SLOW = 120      # seconds: a kernel unpacks itself in the emulated processor
+GARBAGE = b"no initramfs " * 1000
+# A kernel that hangs is only noticed by it, and one that unpacks itself on a busy host must not be.
+WATCHDOG = "keelboot.watchdog=/dev/watchdog0,{}"
+STARTS = "slot {}: starting its kernel"
+RUNS = "slot {}: this is its own kernel"
+
+
+class Releases:
+    """A device whose first kernel no release has, and releases with a kernel each. Its words name the release."""
+
+    def __init__(self, bench, *, tries=3, conf="", name="kexec", modules=None):
+        self.bench = bench
+        self.kernel = kbkernel.get().bzimage
+        more = {} if modules is None else {"modules": modules}
+        self.initrd = bench.conf_initramfs(f"{name}-{tries}", CONF.format(tries=tries) + conf, **more)
+        # All scenarios share their systems, and these have that initramfs.
+        self.minor = {"kexec": 70, "kexec-boot": 80, "kexec-verity": 90}[name] + tries
+
+    def version(self, major) -> str:
+        return f"{major}.{self.minor}"
+
+    def files(self, version, **files):
+        """Kernel, initramfs and words of a release; one of None is left out."""
+        files = {"vmlinuz": self.kernel, "initramfs.img": self.initrd, "kernel-words": f"release={version}\n",
+                 **{name.replace("_", "."): content for name, content in files.items()}}
+        return {f"boot/{name}": content for name, content in files.items() if content is not None}
+
+    def system(self, major, kind="ok", **files) -> str:
+        """A root with them; its name, as disk() takes it. Another major number for other files."""
+        version = self.version(major)
+        self.bench.device.system(version, kind, size=SIZE, files=self.files(version, **files))
+        return f"{version} {kind}"
+
+    def bundle(self, major, *, options=(), **files):
+        return self.bench.bundle(self.system(major, **files), options=options)
+
+    def machine(self, disk, *sticks, append="panic=1", watchdog=90):
+        return self.bench.device.machine(disk, drives=sticks, initrd=self.initrd, memory=384,
+                                         append=f"{append} {WATCHDOG.format(watchdog)}",
+                                         log=str(self.bench.work / "console.log"))
+
+
+def words_of_kernel(bench, vm) -> list:
+    return bench.ask(vm, "cat /proc/cmdline").split()
+
+
+def slot_b(bench, vm) -> tuple:
+    slot = bench.status(vm)["slots"][1]
+    return slot["state"], slot["reason"]
+
+
+def test_release_is_started_by_its_own_kernel_and_becomes_good(bench):
+    releases = Releases(bench)
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(2))) as vm:
+        text = bench.up(vm, releases.version(2), "b", SLOW)
+        for line in (STARTS.format("b"), RUNS.format("b"), "slot b: its own kernel has come up"):
+            assert line in text, text
+        words = words_of_kernel(bench, vm)
+        assert words.count("keelboot.pair=b") == 1 and f"release={releases.version(2)}" in words and "panic=1" in words
+        assert bench.boot_json(vm)["pair"] == "b" and len(vm.boots) == 1
+        assert slot_b(bench, vm)[0] == "good"
+
+
+def test_healthy_boot_by_kexec_writes_nothing(bench):
+    releases = Releases(bench)
+    disk = bench.disk(releases.system(1, "still"))
+    content = disk.read_bytes()
+    with releases.machine(disk) as vm:
+        bench.up(vm, releases.version(1), "a", SLOW)
+        assert f"release={releases.version(1)}" in words_of_kernel(bench, vm)
+        assert vm.writes() == {}, vm.stats()
+        vm.send("reboot -f")
+        vm.wait_reset()
+        text = bench.up(vm, releases.version(1), "a", SLOW)
+        assert STARTS.format("a") in text and vm.writes() == {}, vm.stats()
+    assert disk.read_bytes() == content
+
+
+def test_release_whose_own_kernel_panics_is_left_and_says_why(bench):
+    releases = Releases(bench, tries=1)
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(3, initramfs_img=GARBAGE))) as vm:
+        vm.expect(STARTS.format("b"), SLOW)
+        vm.expect("Kernel panic", SLOW)
+        text = bench.up(vm, releases.version(1), "a", SLOW)
+        assert "slot b is rejected: its kernel did not come up" in text and RUNS.format("a") in text
+        assert slot_b(bench, vm) == ("bad", "its kernel did not come up")
+        assert f"release={releases.version(1)}" in words_of_kernel(bench, vm)
+
+
+def test_release_whose_kernel_hangs_is_reset_by_the_watchdog_that_the_first_one_armed(bench):
+    """It panics, and stays there."""
+    releases = Releases(bench, tries=1)
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(3, initramfs_img=GARBAGE)),
+                          append="panic=0", watchdog=60) as vm:
+        vm.expect(STARTS.format("b"), SLOW)
+        text = bench.up(vm, releases.version(1), "a", 2 * SLOW)
+        assert bench.causes(vm) == ["watchdog"]
+        assert "slot b is rejected: its kernel did not come up" in text
+
+
+def test_good_slot_whose_kernel_hangs_is_left_though_it_is_not_counted(bench):
+    """The watchdog's report says it, and each time the first kernel writes that."""
+    releases = Releases(bench)
+    old = releases.system(1)
+    with releases.machine(bench.disk(old, releases.bundle(3, initramfs_img=GARBAGE)),
+                          append="panic=0", watchdog=60) as vm:
+        bench.up(vm, releases.version(1), "a", 4 * SLOW)
+        assert bench.causes(vm) == ["watchdog"] * 3
+        assert slot_b(bench, vm) == ("good", "crashed or hung")
+
+
+@pytest.mark.parametrize("major, files", [
+    (4, {"vmlinuz": b"no kernel " * 1000}), (5, {"vmlinuz": None}), (6, {"initramfs_img": None})],
+                         ids=["garbage", "no-kernel", "no-initramfs"])
+def test_release_without_a_kernel_that_can_be_loaded_is_left_in_the_same_boot(bench, major, files):
+    releases = Releases(bench, tries=1)
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(major, **files))) as vm:
+        text = bench.up(vm, releases.version(1), "a", SLOW)
+        assert "slot b: its kernel: keelboot-kexec: " in text and RUNS.format("a") in text
+        assert len(vm.boots) == 1
+        assert slot_b(bench, vm)[1] == "its kernel cannot be started"
+
+
+def test_power_cut_while_a_kernel_starts_leads_to_another_try(bench):
+    releases = Releases(bench, tries=2)
+    old = releases.system(1)
+    disk = bench.disk(old)
+    with releases.machine(disk, bench.stick(releases.bundle(2))) as vm:
+        vm.expect(STARTS.format("b"), SLOW)
+        vm.power_cut()
+    with releases.machine(disk) as vm:
+        bench.up(vm, releases.version(2), "b", SLOW)
+        assert slot_b(bench, vm)[0] == "good"
+
+
+def test_root_that_its_own_kernel_rejects_goes_back_to_the_other_slot(bench):
+    """A check of its initramfs; the first kernel starts the other slot's then."""
+    releases = Releases(bench, tries=1)
+    old = releases.system(1)
+    options = bench.hooks(post_mount="echo not this one; exit 1")
+    other = bench.conf_initramfs("kexec-rejects", CONF.format(tries=1), *options)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(7, initramfs_img=other))) as vm:
+        vm.expect("restarting: only the first kernel starts that of another slot", SLOW)
+        text = bench.up(vm, releases.version(1), "a", SLOW)
+        assert RUNS.format("a") in text and len(vm.boots) == 2
+        assert slot_b(bench, vm)[0] == "bad"
+
+
+def test_kernels_lie_in_partitions_of_their_own(bench):
+    releases = Releases(bench, name="kexec-boot", conf="[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
+                        "[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n")
+    pair = {"vmlinuz": releases.kernel, "initramfs.img": releases.initrd}
+    image = bench.work / "boot.img"
+    mkvfat(image, "32M", {**pair, "kernel-words": b"release=own\n"})
+    disk = bench.disk("1.0", extra=[("boot-a", "32M", Vfat(pair)), ("boot-b", "32M", None)])
+    bundle = bench.bundle("2.0", options=("--image", f"boot={image}"))
+    with releases.machine(disk, bench.stick(bundle)) as vm:
+        text = bench.up(vm, "2.0", "b", SLOW)
+        assert RUNS.format("b") in text and "release=own" in words_of_kernel(bench, vm)
+        assert slot_b(bench, vm)[0] == "good"
+
+
+def test_kernel_of_a_verified_slot_is_read_through_dm_verity(bench):
+    releases = Releases(bench, name="kexec-verity", conf="[system]\nverify-slot=always\n",
+                        modules=("virtio", "usb", "ext4", "vfat", "verity"))
+    old = releases.system(1)
+    disk = bench.disk(old, releases.bundle(2, options=("--verity",)), good="ab")
+    with releases.machine(disk) as vm:
+        text = bench.up(vm, releases.version(2), "b", SLOW)
+        assert RUNS.format("b") in text
+        assert "/dev/dm-0 / ext4" in bench.ask(vm, "cat /proc/mounts")
+
+
+def test_first_kernel_that_must_not_start_another_boots_the_good_slot_and_says_so(bench):
+    releases = Releases(bench)
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), append="panic=1 sysctl.kernel.kexec_load_disabled=1") as vm:
+        bench.up(vm, releases.version(1), "a", SLOW)
+        assert bench.boot_json(vm)["pair"] == "-"
+        assert any("it is forbidden (kernel.kexec_load_disabled)" in text for text in bench.boot_warnings(vm))
+        assert "runs with the first kernel" in bench.ask(vm, "keelboot doctor; true")

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command where init starts the kernels of the slots by kexec: nothing is to be asked of a boot loader, and a trial
+that runs with the first kernel proves nothing."""
+
+import pytest
+from cli_device import OK
+from test_cli_doctor import Board
+
+
+class Kexec:
+    """A device whose init starts the kernels."""
+
+    def __init__(self, dev, running):
+        self.dev = dev
+        dev.configure("[loader]\nkind=kexec\n")
+        self.runs(running)
+
+    def runs(self, pair, *more):
+        (self.dev.run / "devices").write_text("\n".join(["disk /dev/vda", "loader kexec ", f"pair {pair}", *more]) + "\n")
+
+
+@pytest.fixture(name="trial")
+def make_trial(dev):
+    """Slot b is on trial, and runs by its own kernel."""
+    dev.init("--good", "a", "--trial", "b", "--version", "1.0", "--sequence", 10, runs="b")
+    return Kexec(dev, "b")
+
+
+def test_mark_good_asks_no_boot_loader(trial):
+    said = trial.dev("mark", "good")
+    assert "boot loader" not in said.stdout + said.stderr
+    assert trial.dev.slot("b")["state"] == "good"
+
+
+def test_a_trial_that_runs_with_the_first_kernel_is_not_committed(trial):
+    trial.runs("-")
+    before = trial.dev.state.read_bytes()
+    said = trial.dev("mark", "good", code=None)
+    assert said.returncode != OK and "it runs with the first kernel" in said.stderr
+    assert trial.dev.state.read_bytes() == before
+    assert "It runs with the first kernel, and not with its own." in trial.dev("status").stdout
+
+
+def test_a_good_slot_is_marked_whatever_kernel_runs(dev):
+    dev.init("--good", "a", "--version", "1.0", "--sequence", 10, runs="a")
+    Kexec(dev, "-")
+    dev("mark", "good")
+
+
+@pytest.mark.parametrize("pair", ["a", "-"])
+def test_nothing_is_secured_before_an_install(dev, factory, pair):
+    dev.trust(factory.public)
+    dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
+    Kexec(dev, pair)
+    said = dev("install", factory("2.0", 20), code=None)
+    assert "boot loader" not in said.stderr and "whose kernel runs" not in said.stderr
+
+
+@pytest.fixture(name="board")
+def make_board(dev, factory):
+    dev.trust(factory.public)
+    dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
+    board = Board(dev)
+    board.kexec = Kexec(dev, "a")
+    return board
+
+
+def test_doctor_finds_nothing_wrong_with_a_slot_that_has_its_kernel(board):
+    assert not [f for f in board.findings() if f[1].startswith("loader")]
+
+
+def test_doctor_names_a_slot_that_runs_with_the_first_kernel(board):
+    board.kexec.runs("-")
+    assert ("error", "loader-kexec") in board.findings()
+    assert [f["text"] for f in board.told("loader-kexec")] == [
+        "slot a runs with the first kernel: its own was not started"]
+
+
+def test_doctor_wants_panic_on_the_line(board):
+    board.put("proc/cmdline", "console=ttyS0 keelboot.pair=a")
+    assert ("error", "loader-panic") in board.findings()

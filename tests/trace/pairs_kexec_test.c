@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slots that have a kernel of their own each, which the one that a boot loader starts loads. */
+#include "tests/trace/applies.h"
+#include "initramfs/kexec/kexec_main.h"
+
+#define CHILD "keelboot-kexec"
+#define LOADS "spawn " CHILD " /sysroot "
+#define CONF  "[system]\ncompatible=trace\n[loader]\nkind=kexec\n"
+#define TYPE  "/proc/sys/kernel/bootloader_type"
+
+#define PMSG   "/dev/pmsg0"
+#define RECORD "/sys/fs/pstore/pmsg-ramoops-0"
+#define COOKIE "Keelboot was here\n"
+#define MARK   "Keelboot starts another kernel\n"
+
+/* Hardware that reports hangs and panics, of a kernel before its init, too. */
+static void set_up(void)
+{
+	machine_set_up();
+	machine.conf = CONF;
+	machine.cmdline = "quiet panic=10\n";
+	os_sim_file(PMSG, "");
+}
+
+static void kernel_of(const char *slot, int exit_code, const char *says)
+{
+	machine_child((struct os_sim_child){ .argv0 = CHILD,
+					     .arg = slot,
+					     .say = { { 10, says, 0 } },
+					     .duration_ms = 20,
+					     .status = exit_code << 8 });
+}
+
+static void kernels_load(void)
+{
+	kernel_of("a", KEXEC_LOADED, "");
+	kernel_of("b", KEXEC_LOADED, "");
+}
+
+/* The kernel that was loaded starts: nothing was reset, and the watchdog runs. */
+static void starts(const char *cmdline)
+{
+	machine_restart();
+	machine.cmdline = cmdline;
+	os_sim_file(TYPE, "208\n");
+	os_sim_file(PMSG, "");
+}
+
+static void reset(void)
+{
+	machine_restart();
+	machine.cmdline = "quiet panic=10\n";
+	os_sim_file(PMSG, "");
+}
+
+TEST(trial_is_charged_loaded_and_booted_by_its_own_kernel)
+{
+	machine_put(machine_trial());
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	trace_expect("kexec_is_handed_over");
+	assert_order("mount " SLOT_B_DEV, LOADS);
+	assert_order(LOADS, "umount /sysroot");
+	assert_order("umount /sysroot", "kexec");
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().open, 1));
+
+	starts("keelboot.pair=b quiet panic=10\n");
+	machine_boots_as("kexec_has_come_up", 'b');
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().open, 1));
+	assert_true(machine_get().handed == 0);
+	assert_absent("spawn " CHILD);
+	machine_told("\"pair\":\"b\"");
+	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "loader kexec \npair b\n"));
+}
+
+TEST(healthy_boot_loads_its_kernel_and_writes_nothing)
+{
+	machine_put(machine_good());
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	trace_expect("kexec_of_a_good_slot");
+	assert_absent("write " STATE_DEV);
+
+	starts("keelboot.pair=a quiet panic=10\n");
+	machine_boots_as("kexec_good_slot_has_come_up", 'a');
+	assert_absent("write " STATE_DEV);
+	assert_absent("spawn " CHILD);
+}
+
+TEST(watchdog_is_fed_right_before_and_not_stopped)
+{
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_absent("wdt release");
+	assert_absent("wdt stop");
+}
+
+TEST(kernel_that_does_not_come_up_costs_a_try_each_time)
+{
+	machine_put(machine_trial());
+	for (unsigned tries = STATE_TRIES; tries > 0; tries--) {
+		kernels_load();
+		assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+		assert_once("# slot b: starting its kernel");
+		EQUAL((machine_get().slot[1].tries, tries - 1), (machine_get().open, 1));
+		reset();
+	}
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_once("# slot a: starting its kernel");
+	EQUAL((machine_get().slot[1].st, STATE_BAD), (machine_get().open, STATE_NONE));
+	assert_string_equal(machine_get().slot[1].reason, "its kernel did not come up");
+}
+
+/* Its kernel hangs, and the watchdog says that it has fired. */
+TEST(good_slot_whose_kernel_hangs_is_left)
+{
+	unsigned boots = 0;
+
+	machine_put(machine_good());
+	for (;; boots++) {
+		kernels_load();
+		assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+		if (os_sim_count("# slot b: starting its kernel") > 0)
+			break;
+		reset();
+		machine.watchdog.bootstatus = WDIOF_CARDRESET;
+		assert_true(boots < 10);
+	}
+	assert_int_equal(boots, STATE_STREAK_LIMIT);
+	assert_string_equal(machine_get().slot[0].reason, "crashed or hung");
+}
+
+/* It panics before its init, and restarts: nothing but a mark in memory says so. From then on the
+ * slot is counted. */
+TEST(good_slot_whose_kernel_panics_early_is_left)
+{
+	unsigned boots = 0;
+
+	machine_put(machine_good());
+	for (;; boots++) {
+		kernels_load();
+		assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+		assert_once("write " PMSG " " MARK);
+		if (os_sim_count("# slot b: starting its kernel") > 0)
+			break;
+		assert_int_equal(os_sim_count("write " STATE_DEV) > 0, boots > 0);
+		reset();
+		os_sim_file(RECORD, COOKIE MARK);
+		assert_true(boots < 10);
+	}
+	assert_int_equal(boots, 1 + STATE_STREAK_LIMIT);
+	assert_string_equal(machine_get().slot[0].reason, "its kernel did not come up");
+}
+
+/* A kernel without a driver for that memory leaves it, and has come up all the same. */
+TEST(mark_alone_costs_nothing_but_the_count)
+{
+	machine_put(machine_good());
+	os_sim_file(RECORD, COOKIE MARK);
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	EQUAL((machine_get().slot[0].streak, 0), (machine_get().open, 0));
+	starts("keelboot.pair=a quiet panic=10\n");
+	machine_boots('a');
+	EQUAL((machine_get().slot[0].streak, 0), (machine_get().slot[0].doubt, 0));
+	assert_true(machine_get().handed == 0);
+}
+
+TEST(good_slots_are_counted_where_no_memory_keeps_a_mark)
+{
+	machine_anew();
+	machine.conf = CONF;
+	machine.cmdline = "quiet panic=10\n";
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_int_equal(machine_get().open, 0);
+	assert_true(machine_get().handed != 0);
+}
+
+/* The base has settled it: the same report must not count twice. */
+TEST(what_the_hardware_says_again_counts_once)
+{
+	machine_put(machine_good());
+	machine.watchdog.bootstatus = WDIOF_CARDRESET;
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_int_equal(machine_get().slot[0].streak, 1);
+	starts("keelboot.pair=a quiet panic=10\n");
+	machine_boots('a');
+	EQUAL((machine_get().slot[0].streak, 1), (machine_get().warm, false));
+	assert_absent("write " STATE_DEV);
+}
+
+/* No reset was survived: who believed that would excuse each crash by the missing cookie. */
+TEST(memory_that_survives_kexec_proves_nothing)
+{
+	machine_put(machine_good());
+	starts("keelboot.pair=a quiet panic=10\n");
+	os_sim_file(RECORD, COOKIE);
+	machine_boots('a');
+	assert_false(machine_get().warm);
+}
+
+/* At most one kexec for each start of the base, whatever the slot's kernel finds. */
+TEST(kernel_that_the_base_started_starts_no_other)
+{
+	struct state s = machine_good();
+
+	machine_put(s);
+	starts("keelboot.pair=a quiet panic=10\n");
+	kernels_load();
+	machine.init[0] = NULL;
+	machine_reboots_as("kexec_goes_back");
+	assert_absent("spawn " CHILD);
+	assert_int_equal(machine_get().slot[0].streak, 1);
+}
+
+TEST(failure_that_cannot_be_written_restarts_nothing)
+{
+	machine_put(machine_good());
+	starts("keelboot.pair=a quiet panic=10\n");
+	kernels_load();
+	machine.init[0] = NULL;
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	machine_boots('b');
+	assert_absent("kexec");
+}
+
+/* Else a line that somebody copied would be believed. */
+TEST(line_of_a_boot_loader_names_no_pair)
+{
+	machine.cmdline = "keelboot.pair=b quiet panic=10\n";
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_once("# slot a: starting its kernel");
+}
+
+TEST(kernel_by_kexec_that_nobody_named_starts_no_other)
+{
+	starts("quiet panic=10\n");
+	kernels_load();
+	machine_boots('a');
+	assert_absent("spawn " CHILD);
+	machine_told("nobody says whose it is");
+}
+
+TEST(kernel_without_kexec_boots_what_proved_itself_and_says_so)
+{
+	static const struct {
+		enum kb_err err;
+		const char *says;
+	} cases[] = { { KB_ENOENT, "it needs CONFIG_KEXEC_FILE=y" },
+		      { KB_EPERM, "it is forbidden" } };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		machine_anew();
+		machine.conf = CONF;
+		machine.cmdline = "quiet panic=10\n";
+		os_sim_fail("can kexec", 1, cases[i].err);
+		machine_put(machine_trial());
+		machine_boots('a');
+		assert_absent("spawn " CHILD);
+		machine_told(cases[i].says);
+		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
+	}
+}
+
+TEST(slot_without_a_kernel_is_left_and_says_why)
+{
+	machine_put(machine_trial());
+	kernel_of("b", KEXEC_OF_SLOT, "keelboot-kexec: the slot has no kernel\n");
+	kernel_of("a", KEXEC_LOADED, "");
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_once("# slot a: starting its kernel");
+	assert_once("# slot b: its kernel: keelboot-kexec: the slot has no kernel");
+	assert_string_equal(machine_get().slot[1].reason, "its kernel cannot be started");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+}
+
+/* Something boots. */
+TEST(slots_without_kernels_boot_by_the_base)
+{
+	kernel_of("a", KEXEC_OF_SLOT, "no kernel\n");
+	kernel_of("b", KEXEC_OF_SLOT, "no kernel\n");
+	machine_boots('a');
+	machine_told("\"pair\":\"-\"");
+}
+
+TEST(base_that_is_refused_boots_the_good_slot_itself)
+{
+	kernel_of("a", KEXEC_OF_BASE, "not here\n");
+	machine_boots('a');
+	assert_int_equal(machine_get().slot[0].streak, 0);
+}
+
+TEST(start_that_the_kernel_refuses_boots_the_good_slot_itself)
+{
+	kernels_load();
+	os_sim_fail("kexec", 1, KB_EPERM);
+	machine_boots('a');
+	assert_once("# slot a: this kernel refuses to start another one");
+}
+
+TEST(child_that_hangs_is_ended)
+{
+	machine_child((struct os_sim_child){ .argv0 = CHILD, .hangs = true });
+	machine_boots('a');
+	assert_once("# boot loader: keelboot-kexec does not end");
+}
+
+TEST(trial_that_does_not_mount_costs_no_restart)
+{
+	machine_put(machine_trial());
+	machine.init[1] = NULL;
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_absent("spawn " CHILD " /sysroot  b");
+	assert_once("# slot a: starting its kernel");
+}
+
+/* The base has looked, and a medium that crashes it would crash this one. */
+TEST(kernel_that_the_base_started_looks_for_no_update)
+{
+	machine_put(machine_staged());
+	starts("keelboot.pair=a quiet panic=10\n");
+	machine_child(apply(0, NULL));
+	machine_boots('a');
+	assert_absent("spawn " APPLY);
+}
+
+TEST(base_installs_before_it_starts_a_kernel)
+{
+	machine_put(machine_staged());
+	machine_child(apply(2, NULL));
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_order("spawn " APPLY, LOADS);
+}
+
+TEST(kernel_lies_in_a_partition_of_its_own)
+{
+	machine.conf = "[system]\ncompatible=trace\n"
+		       "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
+		       "[slot.b]\nroot=PARTLABEL=root-b\n"
+		       "[loader]\nkind=kexec\nkernel=/k\ninitramfs=/i\nkernel-words=/w\n";
+	machine.disk.part[machine.disk.nparts++] =
+		(struct os_sim_part){ .partlabel = "boot-a", .size = 32 * MIB };
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_once(LOADS "/dev/vda5 a /k /i /w");
+	reset();
+	machine.disk.part[machine.disk.nparts - 1].partlabel = "other";
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_once("# slot b: starting its kernel");
+}
+
+TEST(chosen_slot_boots_by_the_base)
+{
+	machine.cmdline = "keelboot.slot=b\n";
+	machine_boots('b');
+	assert_absent("spawn " CHILD);
+}
+
+TEST_MAIN("trace of the pairs by kexec", .set_up = set_up, .tear_down = machine_tear_down)

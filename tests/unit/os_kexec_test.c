@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A slot's kernel is found inside of the slot, and what is none is refused. */
+#include "initramfs/kexec/kexec_main.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/os_kexec.h"
+#include "tests/unit/folder.h"
+
+static int fd;
+static uint64_t size;
+
+static void set_up(void)
+{
+	folder_make();
+	folder_run("mkdir boot");
+	folder_put("boot/vmlinuz", "kernel");
+	folder_put("boot/initramfs.img", "initramfs");
+}
+
+static void tear_down(void)
+{
+	folder_remove();
+}
+
+static enum kb_err opens(const char *path)
+{
+	enum kb_err err = os_kexec_open(folder, path, &fd, &size);
+
+	os_close(&fd);
+	return err;
+}
+
+TEST(file_is_opened_with_its_size)
+{
+	OK(opens("/boot/vmlinuz"));
+	assert_true(size == strlen("kernel"));
+	assert_int_equal(opens("/boot/none"), KB_ENOENT);
+}
+
+/* As Debian has it: /vmlinuz leads to boot/vmlinuz-6.1. */
+TEST(link_leads_to_what_is_below_the_root)
+{
+	folder_put("secret", "1234");
+	folder_run(
+		"mkdir slot && mkdir slot/boot && echo ok > slot/boot/k && ln -s boot/k slot/relative"
+		" && ln -s /boot/k slot/absolute && ln -s ../secret slot/up && ln -s %s/secret slot/out",
+		folder);
+	folder_run("ln -s /proc/self/exe slot/magic");
+	OK(os_kexec_open(folder_at("slot"), "/relative", &fd, &size));
+	os_close(&fd);
+	OK(os_kexec_open(folder_at("slot"), "/absolute", &fd, &size));
+	os_close(&fd);
+	assert_true(size == 3);
+	assert_int_equal(os_kexec_open(folder_at("slot"), "/up", &fd, &size), KB_ENOENT);
+	assert_int_equal(os_kexec_open(folder_at("slot"), "/out", &fd, &size), KB_ENOENT);
+	assert_int_equal(os_kexec_open(folder_at("slot"), "/magic", &fd, &size), KB_ENOENT);
+}
+
+TEST(what_is_no_file_is_refused_and_not_waited_for)
+{
+	folder_run("mkfifo pipe && ln -s loop loop");
+	assert_int_equal(opens("/pipe"), KB_EINVAL);
+	assert_int_equal(opens("/boot"), KB_EINVAL);
+	assert_int_not_equal(opens("/loop"), KB_OK);
+}
+
+/* The program, which comes up to the kernel's own refusal. */
+static int loads(const char *kernel, const char *initramfs, const char *words)
+{
+	const char *const argv[] = { "keelboot-kexec", folder, "", "b", kernel, initramfs, words };
+
+	return kexec_main(7, (char **)(uintptr_t)argv);
+}
+
+TEST(slot_that_lacks_a_file_is_at_fault)
+{
+	assert_int_equal(loads("/boot/none", "", ""), KEXEC_OF_SLOT);
+	assert_int_equal(loads("", "/boot/none", ""), KEXEC_OF_SLOT);
+	folder_run("rm boot/initramfs.img");
+	assert_int_equal(loads("", "", ""), KEXEC_OF_SLOT);
+	folder_run("rm boot/vmlinuz");
+	assert_int_equal(loads("", "", ""), KEXEC_OF_SLOT);
+}
+
+TEST(garbage_is_never_loaded)
+{
+	assert_int_not_equal(loads("", "", ""), KEXEC_LOADED);
+	assert_int_not_equal(loads("", "", "/boot/no-words"), KEXEC_LOADED);
+}
+
+TEST(files_that_are_too_large_are_refused_before_they_are_read)
+{
+	folder_run("truncate -s 129M boot/vmlinuz");
+	assert_int_equal(loads("", "", ""), KEXEC_OF_SLOT);
+	folder_run("truncate -s 1M boot/vmlinuz && truncate -s 513M boot/initramfs.img");
+	assert_int_equal(loads("", "", ""), KEXEC_OF_SLOT);
+}
+
+TEST(words_that_are_no_text_are_refused)
+{
+	folder_run("truncate -s 1024 words");
+	assert_int_equal(loads("", "", "/words"), KEXEC_OF_SLOT);
+	folder_bytes("words", "a\0b", 3);
+	assert_int_equal(loads("", "", "/words"), KEXEC_OF_SLOT);
+	folder_put("words", "a=\"b");
+	assert_int_equal(loads("", "", "/words"), KEXEC_OF_SLOT);
+}
+
+TEST(device_that_is_none_is_no_slot)
+{
+	const char *const argv[] = { "keelboot-kexec", folder, "/dev/null", "b", "", "", "" };
+
+	assert_int_equal(kexec_main(7, (char **)(uintptr_t)argv), KEXEC_OF_SLOT);
+}
+
+TEST(program_wants_all_its_arguments)
+{
+	const char *const argv[] = { "keelboot-kexec", folder };
+
+	assert_int_equal(kexec_main(2, (char **)(uintptr_t)argv), KEXEC_USAGE);
+}
+
+TEST_MAIN("os_kexec", .set_up = set_up, .tear_down = tear_down)
