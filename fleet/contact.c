@@ -106,10 +106,13 @@ static void forget(struct contact *c, const char *why)
 	contact_save(c);
 }
 
-/* Until it is in a slot. */
+/* Cut before the end of this, or without an answer, the next contact does the rest. */
 static bool undo(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 {
-	if (c->a.phase != ACTION_STAGED || strcmp(c->facts.staged, c->a.release) != 0)
+	c->a.phase = c->a.reported = ACTION_SEEN;
+	if (!contact_save(c))
+		return false;
+	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.release) != 0)
 		return true;
 	switch (facts_unstage(c->kb, why)) {
 	case FACTS_OK:
@@ -124,8 +127,7 @@ static bool undo(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 static void cancel_action(struct contact *c, const char *id)
 {
 	char why[FACTS_TEXT_MAX + 1] = "";
-	bool late = c->a.phase >= ACTION_TRIAL ||
-		    (c->a.phase == ACTION_STAGED && judge_is_written(&c->facts, c->a.release));
+	bool late = c->a.phase >= ACTION_TRIAL || judge_is_written(&c->facts, c->a.release);
 
 	if (late) {
 		if (c->a.rejected == 0 && tell_cancelled(c, id, false, c->a.why)) {
