@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One contact with the server: look at the device, ask, answer, fetch, stage. */
+/* What the steps of one contact with the server share. */
 #pragma once
 
 #include "fleet/client.h"
@@ -31,10 +31,6 @@ struct contact {
 	unsigned sleep_s;
 	uint64_t retry_after_s;
 };
-
-/* KB_EBUSY, KB_EIO, KB_EPERM and the like: it could not begin. What the server does is no error
- * here: see reached and failed. */
-enum kb_err contact_run(struct contact *c) KB_MUST_CHECK;
 
 /* Makes the record durable; without that, nothing more is done. */
 bool contact_save(struct contact *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fleet.h"
 
+#include "fleet/cycle.h"
 #include "fleet/polling.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
@@ -16,7 +17,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_NOTHING = 2, EXIT_REBOOT = 4, EXIT_BUS
 
 int fleet_once(struct contact *c)
 {
-	enum kb_err err = contact_run(c);
+	enum kb_err err = cycle_run(c);
 
 	if (err != KB_OK)
 		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
@@ -49,7 +50,7 @@ void fleet_run(struct contact *c, bool now)
 	if (!now)
 		wait_for(polling_first(&p));
 	for (;;) {
-		bool ran = contact_run(c) == KB_OK;
+		bool ran = cycle_run(c) == KB_OK;
 
 		p.failures = ran && !c->failed ? 0 : p.failures + 1;
 		p.sleep_s = ran && c->sleep_s > 0 ? c->sleep_s : c->conf->fleet_poll_s;

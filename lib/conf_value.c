@@ -242,8 +242,8 @@ static bool is_url(const char *value)
 			   : has_prefix(value, "http://") ? value + 7
 							  : NULL;
 
-	return host != NULL && *host != '/' && *host != ':' && strpbrk(host, " @?#\\") == NULL &&
-	       !has_dotdot(host);
+	return host != NULL && *host != '/' && *host != ':' &&
+	       host[strcspn(host, " @?#\\")] == '\0' && !has_dotdot(host);
 }
 
 static bool text_fits(enum conf_kind kind, const char *value)

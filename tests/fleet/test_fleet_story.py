@@ -242,6 +242,27 @@ def test_a_cancel_of_what_is_staged_unstages_it(fleet, server, bundle):
     assert fleet.record["phase"] == "none"
 
 
+def test_a_cancel_whose_answer_is_lost_is_answered_again(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.cancel(action)
+    server.on["cancel-feedback"] = [lambda handler: handler.raw()]
+    fleet.once(code=FAILURE)
+    assert fleet.dev.json("status")["staged"] is None and action.state == "canceling"
+    fleet.once()
+    assert action.told[-1] == "cancel closed/success" and action.state == "canceled"
+
+
+def test_a_cancel_that_was_cut_before_it_unstaged_is_done_by_the_next_contact(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.cancel(action)
+    record = {**fleet.record, "phase": "seen", "reported": "seen"}
+    (fleet.folder / "action.json").write_text(json.dumps(record))
+    fleet.once()
+    assert fleet.dev.json("status")["staged"] is None and action.state == "canceled"
+
+
 def test_a_cancel_in_the_trial_is_rejected_once_and_its_end_is_told(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One contact with the server: look at the device, ask, answer, fetch, stage. */
+#pragma once
+
+#include "fleet/contact.h"
+
+/* KB_EBUSY, KB_EIO, KB_EPERM and the like: it could not begin. What the server does is no error
+ * here: see reached and failed. */
+enum kb_err cycle_run(struct contact *c) KB_MUST_CHECK;
