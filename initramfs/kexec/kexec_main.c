@@ -6,6 +6,7 @@
 #include "lib/os.h"
 #include "lib/os_kexec.h"
 #include "lib/util.h"
+#include "update/wire/kexec_end.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -50,8 +51,8 @@ static enum kexec_end mount_device(const char *dev, const char *root)
 }
 
 /* path: of system.conf; "": the first of the usual ones that is there. */
-static enum kexec_end open_file(const struct image *m, const char *what, const char *path,
-				const char *const *usual, int *fd, uint64_t *size)
+static enum kexec_end open_image(const struct image *m, const char *what, const char *path,
+				 const char *const *usual, int *fd, uint64_t *size)
 {
 	const char *const given[] = { path, NULL };
 	enum kb_err err = KB_ENOENT;
@@ -178,7 +179,7 @@ static const char *why_refused(int errnum)
 	}
 }
 
-static enum kexec_end load(const struct image *m)
+static enum kexec_end load_image(const struct image *m)
 {
 	if (os_kexec_load(m->kernel, m->initramfs, m->line) == KB_OK)
 		return KEXEC_LOADED;
@@ -193,17 +194,17 @@ static enum kexec_end load_all(struct image *m, char **argv)
 	if (argv[2][0] != '\0')
 		end = mount_device(argv[2], m->root);
 	if (end == KEXEC_LOADED)
-		end = open_file(m, "kernel", argv[4], kernels, &m->kernel, &m->kernel_size);
+		end = open_image(m, "kernel", argv[4], kernels, &m->kernel, &m->kernel_size);
 	if (end == KEXEC_LOADED)
-		end = open_file(m, "initramfs", argv[5], initramfses, &m->initramfs,
-				&m->initramfs_size);
+		end = open_image(m, "initramfs", argv[5], initramfses, &m->initramfs,
+				 &m->initramfs_size);
 	if (end == KEXEC_LOADED)
 		end = check_size(m);
 	if (end == KEXEC_LOADED)
 		end = read_words(m, argv[6]);
 	if (end == KEXEC_LOADED)
 		end = make_line(m);
-	return end == KEXEC_LOADED ? load(m) : end;
+	return end == KEXEC_LOADED ? load_image(m) : end;
 }
 
 int kexec_main(int argc, char **argv)
