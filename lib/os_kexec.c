@@ -35,7 +35,7 @@ enum kb_err os_kexec_open(const char *root, const char *path, int *fd, uint64_t 
 	return KB_EINVAL;
 }
 
-static long load(int kernel, int initramfs, const char *cmdline, unsigned long flags)
+static long load_pair(int kernel, int initramfs, const char *cmdline, unsigned long flags)
 {
 #ifdef SYS_kexec_file_load
 	size_t len = cmdline != NULL ? strlen(cmdline) + 1 : 0;
@@ -50,13 +50,13 @@ static long load(int kernel, int initramfs, const char *cmdline, unsigned long f
 
 enum kb_err os_kexec_load(int kernel, int initramfs, const char *cmdline)
 {
-	return load(kernel, initramfs, cmdline, 0) == 0 ? KB_OK : err_errno(errno);
+	return load_pair(kernel, initramfs, cmdline, 0) == 0 ? KB_OK : err_errno(errno);
 }
 
 /* A flag that there is none of is refused, but only by who would load. */
 enum kb_err os_can_kexec(void)
 {
-	if (load(-1, -1, NULL, 1ul << 31) == 0 || errno == EINVAL)
+	if (load_pair(-1, -1, NULL, 1ul << 31) == 0 || errno == EINVAL)
 		return KB_OK;
 	return errno == ENOSYS ? KB_ENOENT : KB_EPERM;
 }
