@@ -3,11 +3,11 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/hardware.h"
-#include "initramfs/kexec/kexec_main.h"
 #include "initramfs/pairs_ask.h"
 #include "initramfs/slot.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "update/wire/kexec_end.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static const char *partition_of_kernel(const struct boot *b, int slot)
 	return c < 0 ? "" : b->dev.slot[slot].part[c];
 }
 
-static enum kb_err load(struct boot *b, int slot, const char *dev, char *reason)
+static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *reason)
 {
 	const char letter[2] = { state_slot_letter(slot), '\0' };
 	const char *const argv[] = { "keelboot-kexec",
@@ -68,7 +68,7 @@ static enum kb_err mount_and_load(struct boot *b, int slot, char *reason)
 	TRY(slot_mount_to_look(b, slot, reason));
 	if (dev[0] != '\0')
 		hardware_need_type(b, "auto");
-	err = load(b, slot, dev, reason);
+	err = load_kernel(b, slot, dev, reason);
 	slot_umount(b, slot);
 	return err;
 }

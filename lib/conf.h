@@ -94,7 +94,8 @@ enum conf_loader {
 	CONF_LOADER_GRUB,  /* an environment block in a file, on a partition of its own */
 	CONF_LOADER_UEFI,  /* the firmware itself: BootOrder, BootNext, an entry for each pair */
 	CONF_LOADER_UBOOT, /* U-Boot's redundant environment */
-	CONF_LOADER_KEXEC, /* init itself, in the one kernel that any boot loader starts: no store */
+	CONF_LOADER_KEXEC, /* init itself, in the one kernel that any boot loader starts: no store
+			    */
 	CONF_LOADERS,
 };
 

@@ -120,8 +120,7 @@ void os_reboot(void);
 /* Whether this kernel could start another one. KB_ENOENT: it was made without that
  * (CONFIG_KEXEC_FILE). KB_EPERM: it must not. */
 enum kb_err os_can_kexec(void) KB_MUST_CHECK;
-/* As os_reboot(), but starts the kernel that lib/os_kexec.h loaded. Returns only when the kernel
- * refused; then nothing is loaded any more. */
+/* As os_reboot(), but starts the kernel that lib/os_kexec.h loaded. */
 void os_kexec(void);
 
 /* ---------------------------------------------------------------- processes */

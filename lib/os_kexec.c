@@ -35,14 +35,28 @@ enum kb_err os_kexec_open(const char *root, const char *path, int *fd, uint64_t 
 	return KB_EINVAL;
 }
 
-enum kb_err os_kexec_load(int kernel, int initramfs, const char *cmdline)
+static long load_pair(int kernel, int initramfs, const char *cmdline, unsigned long flags)
 {
 #ifdef SYS_kexec_file_load
-	if (syscall(SYS_kexec_file_load, kernel, initramfs, strlen(cmdline) + 1, cmdline, 0ul) == 0)
-		return KB_OK;
+	size_t len = cmdline != NULL ? strlen(cmdline) + 1 : 0;
+
+	return syscall(SYS_kexec_file_load, kernel, initramfs, len, cmdline, flags);
 #else
-	(void)kernel, (void)initramfs, (void)cmdline;
+	(void)kernel, (void)initramfs, (void)cmdline, (void)flags;
 	errno = ENOSYS;
+	return -1;
 #endif
-	return err_errno(errno);
+}
+
+enum kb_err os_kexec_load(int kernel, int initramfs, const char *cmdline)
+{
+	return load_pair(kernel, initramfs, cmdline, 0) == 0 ? KB_OK : err_errno(errno);
+}
+
+/* A flag that there is none of is refused, but only by who would load. */
+enum kb_err os_can_kexec(void)
+{
+	if (load_pair(-1, -1, NULL, 1ul << 31) == 0 || errno == EINVAL)
+		return KB_OK;
+	return errno == ENOSYS ? KB_ENOENT : KB_EPERM;
 }

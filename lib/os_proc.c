@@ -29,8 +29,7 @@
 #define SYNC_WAIT_MS 5000
 #define LAST_FD	     1024 /* to close, where the kernel has no close_range() */
 
-/* The children that we started and nobody has waited for: in process 1, waitpid(-1) may meet any of
- * them while it looks for strangers. */
+/* Children that nobody has waited for: waitpid(-1) of process 1 may meet them beside strangers. */
 static struct child {
 	/* 0: free */
 	pid_t pid;
@@ -394,35 +393,8 @@ void os_reboot(void)
 	reboot(RB_AUTOBOOT);
 }
 
-#ifdef SYS_kexec_file_load
-static long load_nothing(unsigned long flags)
-{
-	return syscall(SYS_kexec_file_load, -1, -1, 0ul, NULL, flags);
-}
-#else
-static long load_nothing(unsigned long flags)
-{
-	(void)flags;
-	errno = ENOSYS;
-	return -1;
-}
-#endif
-
-/* A flag that there is none of is refused, but only by who would load. */
-enum kb_err os_can_kexec(void)
-{
-	if (load_nothing(1ul << 31) == 0 || errno == EINVAL)
-		return KB_OK;
-	return errno == ENOSYS ? KB_ENOENT : KB_EPERM;
-}
-
 void os_kexec(void)
 {
-	int errnum;
-
 	sync_bounded();
 	reboot(RB_KEXEC);
-	errnum = errno;
-	(void)load_nothing(1); /* KEXEC_FILE_UNLOAD */
-	errno = errnum;
 }

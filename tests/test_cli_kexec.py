@@ -16,7 +16,8 @@ class Kexec:
         self.runs(running)
 
     def runs(self, pair, *more):
-        (self.dev.run / "devices").write_text("\n".join(["disk /dev/vda", "loader kexec ", f"pair {pair}", *more]) + "\n")
+        lines = ["disk /dev/vda", "loader kexec ", f"pair {pair}", *more]
+        (self.dev.run / "devices").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture(name="trial")

@@ -5,12 +5,13 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_kexec.h"
+#include "lib/os_memory.h"
 #include "lib/util.h"
+#include "update/wire/kexec_end.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -50,8 +51,8 @@ static enum kexec_end mount_device(const char *dev, const char *root)
 }
 
 /* path: of system.conf; "": the first of the usual ones that is there. */
-static enum kexec_end open_file(const struct image *m, const char *what, const char *path,
-				const char *const *usual, int *fd, uint64_t *size)
+static enum kexec_end open_image(const struct image *m, const char *what, const char *path,
+				 const char *const *usual, int *fd, uint64_t *size)
 {
 	const char *const given[] = { path, NULL };
 	enum kb_err err = KB_ENOENT;
@@ -72,29 +73,17 @@ static enum kexec_end open_file(const struct image *m, const char *what, const c
 	return errno == ENOSYS ? KEXEC_OF_BASE : KEXEC_OF_SLOT;
 }
 
-/* What is free, as far as that is known. */
-static uint64_t memory_left(void)
-{
-	static const char name[] = "MemAvailable:";
-	char text[2048];
-	const char *at = NULL;
-
-	if (os_read_file("/proc/meminfo", text, sizeof(text), NULL) == KB_OK)
-		at = strstr(text, name);
-	return at == NULL ? UINT64_MAX : strtoull(at + strlen(name), NULL, 10) << 10;
-}
-
 /* The kernel has each of them twice for a moment. */
 static enum kexec_end check_size(const struct image *m)
 {
-	uint64_t needs = 2 * (m->kernel_size + m->initramfs_size), left = memory_left();
+	uint64_t needs = 2 * (m->kernel_size + m->initramfs_size), left = os_memory_available();
 
 	if (m->kernel_size > KERNEL_MAX || m->initramfs_size > INITRAMFS_MAX)
 		log_err("kernel or initramfs too large: %" PRIu64 " and %" PRIu64
 			" MiB; at most %llu and %llu",
 			m->kernel_size >> 20, m->initramfs_size >> 20, KERNEL_MAX >> 20,
 			INITRAMFS_MAX >> 20);
-	else if (needs > left)
+	else if (left != 0 && needs > left)
 		log_err("not enough memory: kernel and initramfs need %" PRIu64 " MiB, and %" PRIu64
 			" are free",
 			needs >> 20, left >> 20);
@@ -178,7 +167,7 @@ static const char *why_refused(int errnum)
 	}
 }
 
-static enum kexec_end load(const struct image *m)
+static enum kexec_end load_image(const struct image *m)
 {
 	if (os_kexec_load(m->kernel, m->initramfs, m->line) == KB_OK)
 		return KEXEC_LOADED;
@@ -193,17 +182,17 @@ static enum kexec_end load_all(struct image *m, char **argv)
 	if (argv[2][0] != '\0')
 		end = mount_device(argv[2], m->root);
 	if (end == KEXEC_LOADED)
-		end = open_file(m, "kernel", argv[4], kernels, &m->kernel, &m->kernel_size);
+		end = open_image(m, "kernel", argv[4], kernels, &m->kernel, &m->kernel_size);
 	if (end == KEXEC_LOADED)
-		end = open_file(m, "initramfs", argv[5], initramfses, &m->initramfs,
-				&m->initramfs_size);
+		end = open_image(m, "initramfs", argv[5], initramfses, &m->initramfs,
+				 &m->initramfs_size);
 	if (end == KEXEC_LOADED)
 		end = check_size(m);
 	if (end == KEXEC_LOADED)
 		end = read_words(m, argv[6]);
 	if (end == KEXEC_LOADED)
 		end = make_line(m);
-	return end == KEXEC_LOADED ? load(m) : end;
+	return end == KEXEC_LOADED ? load_image(m) : end;
 }
 
 int kexec_main(int argc, char **argv)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a boot by kexec costs beside one whose kernel the boot loader starts: guest instructions, from power-on and of each
-part.
+"""What a boot by kexec costs beside one whose kernel the boot loader starts: guest instructions, from power-on and of
+each part.
 
 Example: tests/bench/kexec.py --runs 3
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each root has a kernel of its own, which the kernel that the boot loader starts loads by kexec: a release brings it, and
-is left with it."""
+"""Each root has a kernel of its own, which the kernel that the boot loader starts loads by kexec: a release brings it,
+and is left with it."""
 
 import kbkernel
 import pytest

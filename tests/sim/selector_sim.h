@@ -136,7 +136,8 @@ struct sim_boot {
 	/* results */
 	struct state settled;
 	struct attempt a;
-	bool handed; /* and restarted */
+	bool handed;  /* and restarted */
+	bool instead; /* of the loader's preset, which did not come up */
 	unsigned writes;
 	choose_mask tried;
 	bool killed; /* the apply took it down */

@@ -294,7 +294,9 @@ void sim_after_handed(const struct sim_boot *b, const struct sim_world *before)
 
 void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w)
 {
-	static const enum sim_truth worse[] = { SIM_HANG, SIM_NOMNT, SIM_UNFIT };
+	static const enum sim_truth roots[] = { SIM_HANG, SIM_NOMNT, SIM_UNFIT },
+				    pairs[] = { SIM_DEAD, SIM_NOMNT };
+	const enum sim_truth *worse = cfg->pairs ? pairs : roots;
 	struct sim_world x;
 
 	for (int i = 0; cfg->decay && w->decayed == 0 && i < cfg->nslots; i++)

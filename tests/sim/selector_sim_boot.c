@@ -317,7 +317,8 @@ static void check_quiet(const struct sim_boot *b, const struct sim_world *before
 	static struct state s;
 	int k = b->a.chosen.slot;
 
-	if (!b->booted || b->writes <= allowed || before->new.lost || b->cfg->stick[0] != 0)
+	if (!b->booted || b->instead || b->writes <= allowed || before->new.lost ||
+	    b->cfg->stick[0] != 0)
 		return;
 	sim_world_unpack(b->cfg, &before->new, &s);
 	for (int i = 0; i < s.nslots; i++) /* that one becomes bad, which is written once */

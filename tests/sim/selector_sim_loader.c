@@ -30,6 +30,21 @@ static void start_by_kexec(struct sim_boot *b)
 	b->w.event = SIM_CRASH;
 }
 
+/* It was counted, and another one is started, whose init makes it the preset. */
+static int start_instead(struct sim_boot *b)
+{
+	for (unsigned i = 0; i < b->cfg->nslots; i++) {
+		if (!comes_up(&b->w, i))
+			continue;
+		b->w.event = SIM_CRASH;
+		sim_boot_emit(b, SIM_POWER, "power cut before the pair that came up is the preset");
+		b->w.preset = (uint8_t)i;
+		b->instead = true;
+		return (int)i;
+	}
+	return b->w.preset;
+}
+
 static int start_by_loader(struct sim_boot *b)
 {
 	unsigned once = b->w.once;
@@ -42,15 +57,18 @@ static int start_by_loader(struct sim_boot *b)
 			return (int)once;
 		b->w.event = SIM_SOFT; /* as if nothing had been */
 	}
-	if (!comes_up(&b->w, b->w.preset))
+	if (comes_up(&b->w, b->w.preset))
+		return b->w.preset;
+	if (!b->cfg->decay)
 		sim_walk_violate("I10: what the loader starts does not come up", &b->w);
-	return b->w.preset;
+	return start_instead(b);
 }
 
 void sim_loader_start(struct sim_boot *b)
 {
 	b->a.role = ATTEMPT_LOADER;
 	b->a.running = STATE_NONE;
+	b->instead = false;
 	if (b->cfg->kexec)
 		start_by_kexec(b);
 	else if (b->cfg->pairs)

@@ -64,6 +64,8 @@ static const struct sim_config configs[] = {
 	  .count = CONF_COUNT_ALWAYS, .grace = 1, .nslots = 2, .late = true, .installs = true },
 	{ "pairs", .pairs = true, .count = CONF_COUNT_AUTO, .nslots = 2, .installs = true,
 	  .oneshots = true, .losses = 1 },
+	{ "pairs that decay", .pairs = true, .count = CONF_COUNT_AUTO, .nslots = 2,
+	  .installs = true, .decay = true },
 	{ "pairs, and nothing is told", .pairs = true, .says = SIM_SAYS_NOTHING,
 	  .count = CONF_COUNT_AUTO, .nslots = 2, .installs = true, .oneshots = true },
 	{ "pairs, it always says power, and counts no good slots", .pairs = true,

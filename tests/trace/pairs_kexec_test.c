@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots that have a kernel of their own each, which the one that a boot loader starts loads. */
 #include "tests/trace/applies.h"
-#include "initramfs/kexec/kexec_main.h"
+#include "update/wire/kexec_end.h"
 
 #define CHILD "keelboot-kexec"
 #define LOADS "spawn " CHILD " /sysroot "

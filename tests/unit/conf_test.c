@@ -314,8 +314,8 @@ TEST(a_loader_has_an_environment)
 TEST(kernel_for_kexec_has_paths_in_the_slot)
 {
 	parse("[loader]\nkind=kexec\n", 0);
-	EQUAL((c.loader, CONF_LOADER_KEXEC), (conf_loader_environment(&c), ""), (c.loader_kernel, ""),
-	      (c.loader_initramfs, ""), (c.loader_words, ""));
+	EQUAL((c.loader, CONF_LOADER_KEXEC), (conf_loader_environment(&c), ""),
+	      (c.loader_kernel, ""), (c.loader_initramfs, ""), (c.loader_words, ""));
 	parse("[loader]\nkernel=/k\ninitramfs=/i\nkernel-words=/w\n", 0);
 	EQUAL((c.loader_kernel, "/k"), (c.loader_initramfs, "/i"), (c.loader_words, "/w"));
 	parse("[loader]\nkernel=k\ninitramfs=/../i\n", 2);

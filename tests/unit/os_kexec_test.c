@@ -5,6 +5,7 @@
 #include "lib/os.h"
 #include "lib/os_kexec.h"
 #include "tests/unit/folder.h"
+#include "update/wire/kexec_end.h"
 
 static int fd;
 static uint64_t size;
