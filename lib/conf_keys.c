@@ -15,7 +15,6 @@
 	STRICT(kind, member, 0, sizeof(((struct conf *)0)->member) - 1, bad)
 
 /* One that is so long is laid out in columns, and reads no more. */
-/* clang-format off */
 const struct conf_key conf_keys[] = {
 	{ "system", "compatible", "NAME", "",
 	  "What this device is: only bundles for it are installed; without this key, none.",
@@ -237,4 +236,3 @@ const struct conf_key conf_keys[] = {
 	  STRICT(NUMBER, signatures_required, 1, 16, "16") },
 	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0, NULL },
 };
-/* clang-format on */

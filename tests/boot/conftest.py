@@ -47,7 +47,6 @@ SHORT = ("test_update_of_two_roots_passes_and_they_are_only_read", "test_without
          "test_broken_update_and_then_a_good_one[initramfs-tools/]", "test_broken_update_falls_back[dracut-systemd/]",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_release_brings_its_kernel_and_is_committed_with_it",
-         "test_release_whose_kernel_panics_is_left_and_says_why",
          "test_release_brings_its_image_and_is_committed_with_it",
          "test_release_is_started_by_its_own_kernel_and_becomes_good",
          "test_healthy_boot_by_kexec_writes_nothing",
