@@ -40,6 +40,7 @@ enum cmdline_start {
 	CMDLINE_START_COUNTED, /* it counts starts, until it hears that one came up */
 	CMDLINE_START_INSTEAD, /* of its preset, whose kernel did not come up */
 	CMDLINE_START_ONCE,    /* it was asked for this one */
+	CMDLINE_START_UNSAVED, /* it would count them, and cannot write its store */
 };
 
 struct cmdline {

@@ -90,10 +90,9 @@ static bool set_slot(struct cmdline *c, const char *value)
 static bool set_pair(struct cmdline *c, const char *value)
 {
 	static const char *const rest[] = {
-		[CMDLINE_START_PLAIN] = "",
-		[CMDLINE_START_COUNTED] = ",counted",
-		[CMDLINE_START_INSTEAD] = ",instead",
-		[CMDLINE_START_ONCE] = ",once",
+		[CMDLINE_START_PLAIN] = "",	      [CMDLINE_START_COUNTED] = ",counted",
+		[CMDLINE_START_INSTEAD] = ",instead", [CMDLINE_START_ONCE] = ",once",
+		[CMDLINE_START_UNSAVED] = ",unsaved",
 	};
 
 	for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
@@ -283,8 +282,8 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.enable", "0|1", "1",
 	  "0: no update and no choice of a slot; root= is started as it is, if it mounts; else as with 1.",
 	  set_enable },
-	{ "keelboot.pair", "SLOT[,counted|,instead|,once]", "",
-	  "From what system.conf names in [loader]: the slot whose kernel it started; and how: it counts starts, it left another kernel, or it was asked to.",
+	{ "keelboot.pair", "SLOT[,counted|,instead|,once|,unsaved]", "",
+	  "From what system.conf names in [loader]: the slot whose kernel it started; and how: it counts starts, it left another kernel, it was asked to, or it cannot write its store.",
 	  set_pair },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",

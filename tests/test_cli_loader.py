@@ -178,6 +178,8 @@ def test_doctor_wants_starts_to_be_counted(board):
         assert ("warning", "loader-uncounted") not in board.findings()
     board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a")
     assert told(board, "loader-uncounted")[0].startswith("the boot loader counts no starts")
+    board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a,unsaved")
+    assert ("error", "loader-unsaved") in board.findings()
     board.dev.configure("[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n[loader]\nkind=uefi\n")
     assert ("warning", "loader-uncounted") in board.findings()
     assert told(board, "loader-uncounted")[0].startswith("the firmware counts no starts")

@@ -32,10 +32,15 @@ static void check_count(struct doctor *doc)
 			doc, DOCTOR_WARNING, "loader-uncounted",
 			"start the kernels by GRUB or U-Boot, with the script in kernel-cmdline/loaders, if that must not happen",
 			"the firmware counts no starts: a kernel that was marked good and stops starting is started again and again");
+	else if (doc->cmd.start == CMDLINE_START_UNSAVED)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-unsaved",
+			"see what the boot loader prints at its start: is its medium write-protected, or its file missing?",
+			"the boot loader cannot write its store: a trial of a kernel is never started");
 	else if (doc->cmd.start == CMDLINE_START_PLAIN)
 		doctor_report(
 			doc, DOCTOR_WARNING, "loader-uncounted",
-			"take the script of this release from kernel-cmdline/loaders, and leave keelboot_limit=111 in it",
+			"once both slots have a kernel of this release, take the script from its kernel-cmdline/loaders, and leave keelboot_limit=111 in it",
 			"the boot loader counts no starts: a kernel that was marked good and stops starting is started again and again");
 }
 

@@ -11,7 +11,8 @@ setenv keelboot_words "gpt panic=10 watchdog.stop_on_reboot=0"
 # again and again.
 setenv keelboot_limit 111
 
-# A board that keeps the two variables elsewhere has commands for that in keelboot_load and keelboot_save.
+# A board that keeps keelboot_default, keelboot_once and keelboot_starts elsewhere has commands for that in keelboot_load
+# and keelboot_save.
 test -n "${keelboot_save}" || setenv keelboot_save saveenv
 if test -n "${keelboot_load}"; then run keelboot_load; fi
 
@@ -40,7 +41,7 @@ else
 	keelboot_list="${keelboot_default} ${keelboot_others}"
 	if test -n "${keelboot_limit}"; then
 		setenv keelboot_starts "1${keelboot_starts}"
-		if run keelboot_save; then keelboot_how=counted; fi
+		if run keelboot_save; then keelboot_how=counted; else keelboot_how=unsaved; fi
 	fi
 fi
 

@@ -110,6 +110,8 @@ TEST(pair_says_how_it_was_started)
 	EQUAL((c.pair, 0), (c.start, CMDLINE_START_INSTEAD));
 	parse("keelboot.pair=a,once", 0);
 	EQUAL((c.pair, 0), (c.start, CMDLINE_START_ONCE));
+	parse("keelboot.pair=a,unsaved", 0);
+	EQUAL((c.pair, 0), (c.start, CMDLINE_START_UNSAVED));
 	parse("keelboot.pair=a,counted keelboot.pair=a,", 1);
 	EQUAL((c.pair, -1), (c.start, CMDLINE_START_PLAIN));
 	parse("keelboot.pair=i,counted keelboot.pair=,counted keelboot.pair", 3);
