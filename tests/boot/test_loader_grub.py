@@ -21,7 +21,8 @@ GARBAGE = b"no kernel " * 1000
 pytestmark = pytest.mark.skipif(not shutil.which("grub-mkimage"), reason="package grub-common is not installed")
 
 
-def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", limit="", **variables) -> tuple:
+def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", limit="", readonly=False,
+            **variables) -> tuple:
     """The machine, switched off, and its disk."""
     kernel, initrd = kbkernel.get().bzimage, bench.initramfs()
     core = kbloader.grub_image(bench.work / "grub", platform, kbloader.grub_config(WORDS, **{**PARTS, "limit": limit}))
@@ -37,8 +38,8 @@ def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", li
         kbloader.grub_into_mbr(disk, "bios")
     else:
         extra = kbloader.firmware(bench.work / "variables.fd")
-    vm = Machine(None, drives=[Drive(disk, name="disk")], memory=512, firmware="", watchdog=True, extra=extra,
-                 log=str(bench.work / "console.log"))
+    vm = Machine(None, drives=[Drive(disk, name="disk", readonly=readonly)], memory=512, firmware="", watchdog=True,
+                 extra=extra, log=str(bench.work / "console.log"))
     return vm, disk
 
 
@@ -107,3 +108,9 @@ def test_default_that_cannot_be_loaded_is_not_counted_for_the_other(bench):
     vm, _ = machine(bench, "i386-pc", limit="111", kernel_b=GARBAGE, keelboot_default="b")
     with vm:
         assert pair_of(bench, vm) == "a,instead"
+
+
+def test_store_that_cannot_be_written_starts_the_default_and_says_so(bench):
+    vm, _ = machine(bench, "i386-pc", limit="111", readonly=True, keelboot_default="b", keelboot_starts="11")
+    with vm:
+        assert pair_of(bench, vm) == "b,unsaved"
