@@ -283,7 +283,7 @@ const struct cmdline_key cmdline_keys[] = {
 	  "0: no update and no choice of a slot; root= is started as it is, if it mounts; else as with 1.",
 	  set_enable },
 	{ "keelboot.pair", "SLOT[,counted|,instead|,once|,unsaved]", "",
-	  "From what system.conf names in [loader]: the slot whose kernel it started; and how: it counts starts, it left another kernel, it was asked to, or it cannot write its store.",
+	  "From what [loader] of system.conf names: the slot whose kernel it started, and how (docs/KERNEL.md).",
 	  set_pair },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
