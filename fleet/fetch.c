@@ -155,6 +155,8 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	util_close(&d->fd);
 	*retry_after_s = answer.retry_after_s;
 	*cut = !whole;
+	if (answer.status == 206 && d->have > r.from)
+		d->a->tries = 0;
 	return judge_answer(d, &answer, whole, why);
 }
 

@@ -53,11 +53,17 @@ static const char *header_value(char *line, const char *name)
 	return value;
 }
 
-/* A weak one says nothing about bytes. */
+/* A weak one says nothing about bytes. hawkBit's have no quotes, so that any word is one; it goes
+ * back as it came. */
 static void take_etag(struct http_answer *a, const char *value)
 {
-	if (value[0] == '"' && strlen(value) <= HTTP_ETAG_MAX)
-		snprintf(a->etag, sizeof(a->etag), "%s", value);
+	size_t len = strlen(value);
+
+	for (size_t i = 0; i < len; i++)
+		if (value[i] <= ' ' || value[i] > '~')
+			return;
+	if (strncasecmp(value, "W/", 2) != 0 && len <= HTTP_ETAG_MAX)
+		memcpy(a->etag, value, len + 1);
 }
 
 static void take_range(struct http_answer *a, const char *value)

@@ -140,7 +140,7 @@ static void take_whole(struct contact *c, const struct ddi_deployment *d)
 static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 {
 	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
-	uint64_t before = files_bundle_size(&c->files), wait = 0;
+	uint64_t wait = 0;
 	enum fetch_end end = fetch_bundle(&c->files, &c->client.http, &c->a, d, why, &wait);
 
 	switch (end) {
@@ -150,8 +150,6 @@ static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 	case FETCH_LATER:
 	case FETCH_REFUSED:
 		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
-		if (files_bundle_size(&c->files) > before)
-			c->a.tries = 0;
 		count_try(c, "not fetched", why,
 			  end == FETCH_LATER ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;

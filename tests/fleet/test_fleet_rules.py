@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each answer of the server means: a test for each row of the table in docs/FLEET.md; and the ways in: tokens,
 certificates, redirects."""
+import hashlib
 import json
 import re
 import socket
@@ -189,7 +190,16 @@ def test_what_was_fetched_is_kept_and_the_rest_asked_for(fleet, server, bundle):
     fleet.once(code=REBOOT)
     ranges = [headers.get("Range") for headers in server.requests("artifact")]
     assert ranges[0] is None and len(ranges) == 3 and all(r.startswith("bytes=") for r in ranges[1:])
-    assert server.requests("artifact")[1]["If-Range"].startswith('"')
+    assert server.requests("artifact")[1]["If-Range"] == hashlib.sha1(bundle.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("etag", ['"in-quotes"', "bare-1.0", "*"])
+def test_an_etag_goes_back_byte_for_byte(fleet, server, bundle, etag):
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000, etag), lambda handler: send_file(handler, bundle.read_bytes(), etag)]
+    fleet.once(code=REBOOT)
+    first, second = server.requests("artifact")
+    assert "Range" not in first and second["Range"] == "bytes=5000-" and second["If-Range"] == etag
 
 
 def test_a_fetch_goes_on_in_a_later_contact(fleet, server, bundle):
@@ -214,7 +224,7 @@ def test_another_etag_begins_anew(fleet, server, bundle):
     assert server.requests("artifact")[-1]["If-Range"] == '"old"' and fleet.staged
 
 
-@pytest.mark.parametrize("etag", ['W/"weak"', "", '"' + "x" * 200 + '"'])
+@pytest.mark.parametrize("etag", ['W/"weak"', "", '"' + "x" * 200 + '"', "two words", "x\x7f", "x\xe9", "w/weak"])
 def test_without_an_etag_that_says_something_it_begins_anew(fleet, server, bundle, etag):
     server.assign(bundle)
     server.on["artifact"] = [cut_after(1000, etag=etag), answers(503)]
@@ -241,6 +251,21 @@ def test_an_artifact_that_the_server_changed_is_fetched_from_its_beginning(fleet
     action.bundle = factory("3.0", 30)
     fleet.once(code=REBOOT)
     assert "Range" not in server.requests("artifact")[-1] and fleet.record["version"] == "3.0"
+
+
+def test_bytes_that_begin_anew_each_time_are_no_progress(fleet, server, bundle):
+    """Only what is added to what is here is: a server without ETags, which is cut ever later, has its tries, too."""
+    server.assign(bundle)
+    for n in range(1, 4):
+        server.on["artifact"] = [cut_after(5000 * n, etag=""), answers(503)]
+        fleet.once(code=FAILURE)
+    assert fleet.record["tries"] == 3
+    server.on["artifact"] = [cut_after(20000), answers(503)]
+    fleet.once(code=FAILURE)
+    assert fleet.record["tries"] == 4
+    server.on["artifact"] = [cut_after(20000), answers(503)]
+    fleet.once(code=FAILURE)
+    assert fleet.record["tries"] == 1
 
 
 def test_twenty_cuts_of_a_download_still_give_the_bundle(fleet, server, bundle):
