@@ -150,8 +150,11 @@ static void set_transfer(CURL *curl, const struct http_config *c, const struct h
 			 c->timeout_s < CONNECT_S ? (long)c->timeout_s : CONNECT_S);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "keelboot-fleet/" KB_VERSION);
-	if (c->ca[0] != '\0')
+	if (c->ca[0] != '\0') {
 		curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca);
+		/* The distribution's folder would count beside it. */
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	}
 	if (r->download) {
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, CRAWL);
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)c->timeout_s);

@@ -429,6 +429,31 @@ def test_a_server_of_another_authority_gets_no_token(ready, tmp_path, authority,
         assert server.seen == []
 
 
+CAN_HIDE = subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not CAN_HIDE, reason="no mount namespace here")
+def test_an_authority_that_is_named_is_the_only_one(ready, tmp_path, authority):
+    """The server's is among those of the distribution, which count without ca-file=, and only then."""
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    (certs / "ca.pem").write_bytes((authority / "ca.pem").read_bytes())
+    call("openssl", "rehash", certs)
+    (certs / "ca-certificates.crt").write_bytes((authority / "other.pem").read_bytes())
+
+    def once(code):
+        script = 'mount --bind "$0" /etc/ssl/certs && exec "$@"'
+        return call("unshare", "-m", "sh", "-c", script, certs, *fleet.command("once"), code=code, timeout=60,
+                    env=fleet.environment()).stderr
+    with Server(tls=secure(authority)).running() as server:
+        fleet = Fleet(ready, server, tmp_path)
+        once(OK)
+        assert len(server.requests("poll")) == 1
+        fleet.configure(ca_file=authority / "other.pem")
+        assert "certificate" in once(FAILURE)
+        assert len(server.requests("poll")) == 1
+
+
 def test_a_certificate_in_place_of_a_token(ready, tmp_path, authority):
     with Server(tls=secure(authority, client=True), token=None).running() as server:
         fleet = Fleet(ready, server, tmp_path)
