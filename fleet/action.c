@@ -21,7 +21,21 @@ const char *action_phase_name(enum action_phase phase)
 
 bool action_owes(const struct action *a)
 {
-	return a->phase != ACTION_NONE && a->phase != a->reported;
+	return a->phase != ACTION_NONE &&
+	       (a->phase != a->reported || (a->phase < ACTION_GOOD && a->news != ACTION_NO_NEWS));
+}
+
+void action_note(struct action *a, enum action_news news)
+{
+	if ((a->old_news & news) == 0)
+		a->news = news;
+}
+
+void action_told(struct action *a)
+{
+	a->reported = a->phase;
+	a->old_news |= a->news;
+	a->news = ACTION_NO_NEWS;
 }
 
 bool action_is_closed(const struct action *a)
@@ -74,6 +88,10 @@ static const struct field {
 	TEXT("version", version),
 	NUMBER("sequence", sequence),
 	TEXT("why", why),
+	NUMBER("news", news),
+	NUMBER("old_news", old_news),
+	TEXT("boot", boot),
+	NUMBER("boots", boots),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
 };

@@ -25,7 +25,7 @@ struct contact {
 	enum action_phase told;
 	/* something must be mended or tried again */
 	bool failed;
-	/* an orderly reboot installs what is staged */
+	/* an orderly reboot installs what is staged, and is asked for */
 	bool reboot;
 	/* what the server wants; 0: it says nothing */
 	unsigned sleep_s;

@@ -2,6 +2,7 @@
 #include "fleet/cycle.h"
 
 #include "fleet/judge.h"
+#include "fleet/reboot.h"
 #include "fleet/take.h"
 #include "fleet/tell.h"
 
@@ -38,6 +39,10 @@ static void judge_action(struct contact *c)
 	if (phase == ACTION_NONE) {
 		phase = ACTION_FAILED;
 		explain_loss(c, why);
+	}
+	if (phase == ACTION_STAGED && reboot_is_given_up(c)) {
+		reboot_explain(c, why);
+		action_note(&c->a, ACTION_NEWS_BOOTS);
 	}
 	if (phase == c->a.phase && strcmp(why, c->a.why) == 0)
 		return;
@@ -192,7 +197,7 @@ enum kb_err cycle_run(struct contact *c)
 	known = look_at_device(c);
 	if (poll_server(c, &p) && known)
 		work(c, &p);
-	c->reboot = c->a.phase == ACTION_STAGED;
+	c->reboot = reboot_ask(c);
 	files_close(&c->files);
 	return KB_OK;
 }

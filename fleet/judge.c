@@ -36,6 +36,12 @@ bool judge_is_written(const struct facts *f, const char *release)
 	return facts_slot_of(f, release) != NULL;
 }
 
+bool judge_is_installed_next(const struct facts *f, const char *release)
+{
+	return release[0] != '\0' && strcmp(f->staged, release) == 0 &&
+	       strcmp(f->staged_next, "install") == 0;
+}
+
 enum action_phase judge_release(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1])
 {
@@ -46,7 +52,7 @@ enum action_phase judge_release(const struct facts *f, const char *release,
 		return judge_slot(f, s, why);
 	if (release[0] == '\0' || strcmp(f->staged, release) != 0)
 		return ACTION_NONE;
-	if (strcmp(f->staged_next, "install") == 0) {
+	if (judge_is_installed_next(f, release)) {
 		snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot installs it");
 		return ACTION_STAGED;
 	}

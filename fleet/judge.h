@@ -11,5 +11,8 @@
 enum action_phase judge_release(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1]);
 
+/* It is staged, and the next boot installs it. */
+bool judge_is_installed_next(const struct facts *f, const char *release);
+
 /* Has a slot got it, or a part of it? Then it is too late to cancel. */
 bool judge_is_written(const struct facts *f, const char *release);

@@ -83,7 +83,7 @@ static void settle(struct contact *c, enum client_end end)
 	/* A quota: of all answers, the last one must not be the one that is lost. */
 	if (end == CLIENT_OK || end == CLIENT_OVER ||
 	    ((end == CLIENT_FULL || end == CLIENT_REFUSED) && !final))
-		a->reported = a->phase;
+		action_told(a);
 	if ((end == CLIENT_MISSING || end == CLIENT_REFUSED) && final && action_owes(a) &&
 	    ++a->tries >= ACTION_TRIES_MAX) {
 		log_warn("action %s: the server does not take its end; it is not sent any more",

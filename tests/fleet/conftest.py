@@ -54,6 +54,10 @@ class Fleet:
     def record(self):
         return json.loads((self.folder / "action.json").read_text())
 
+    def change(self, **record):
+        """Its record, as another run may have left it."""
+        (self.folder / "action.json").write_text(json.dumps({**self.record, **record}))
+
     @property
     def staged(self):
         staged = self.dev.json("status")["staged"]

@@ -249,6 +249,9 @@ static void fill(struct action *a)
 			      .version = "2.0",
 			      .sequence = INT64_MAX,
 			      .why = "it \"says\" so",
+			      .news = ACTION_NEWS_BOOTS,
+			      .boot = "0f",
+			      .boots = 2,
 			      .attributes = 77,
 			      .installed = "1.0" };
 }
@@ -295,10 +298,28 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_string_equal(a.etag, "\"x\\y\"");
 	assert_int_equal(a.attributes, 77);
 	assert_string_equal(a.version, "");
+	assert_int_equal(a.boots, 0);
+	assert_int_equal(a.news, ACTION_NO_NEWS);
 	action_begin(&a, "");
 	assert_int_equal(a.phase, ACTION_NONE);
 	assert_false(action_owes(&a));
 	assert_false(action_is_closed(&a));
+}
+
+TEST(news_of_a_phase_is_told_once)
+{
+	struct action a = { .phase = ACTION_STAGED, .reported = ACTION_STAGED };
+
+	assert_false(action_owes(&a));
+	action_note(&a, ACTION_NEWS_BOOTS);
+	assert_true(action_owes(&a));
+	action_told(&a);
+	assert_false(action_owes(&a));
+	action_note(&a, ACTION_NEWS_BOOTS);
+	assert_false(action_owes(&a));
+	a = (struct action){ .phase = ACTION_GOOD, .reported = ACTION_GOOD };
+	action_note(&a, ACTION_NEWS_BOOTS);
+	assert_true(action_is_closed(&a));
 }
 
 /* ---------------------------------------------------------------- verdicts */

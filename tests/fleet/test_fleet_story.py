@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from cli_device import BUSY, FAILURE, NOTHING, OK, REBOOT, USAGE, call, flip
+from cli_device import BUSY, FAILURE, NOTHING, OK, REBOOT, USAGE, add_event, call, flip
 from ddi_server import Server
 
 
@@ -133,6 +133,46 @@ def test_the_record_may_be_garbage_or_gone(fleet, server, bundle):
     fleet.good()
     fleet.once()
     assert action.told[-1] == "closed/success"
+
+
+# ---------------------------------------------------------------- reboots
+
+
+def test_a_server_that_is_away_does_not_keep_a_reboot_from_installing(fleet, server, bundle):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.on["poll"] = lambda handler: handler.raw()
+    said = fleet.once(code=REBOOT)
+    assert "A reboot installs 2.0." in said and server.url in said
+
+
+def test_a_boot_that_leaves_it_staged_is_asked_for_three_times_and_no_more(fleet, server, bundle):
+    """As a hook does that says no: else a device reboots after each contact."""
+    action = server.assign(bundle)
+    for n in range(3):
+        for _ in range(2):
+            fleet.once(code=REBOOT)
+        assert fleet.record["boots"] == n + 1
+        fleet.change(boot=f"another-{n}")
+    add_event(fleet.dev, "refused", version="2.0", sequence=20, reason="the hook 10-trip says no")
+    assert "Action 1: staged; 3 boots did not install it: the hook 10-trip says no" in fleet.once()
+    fleet.once()
+    assert action.told == ["proceeding/none"] * 3
+    assert action.messages[-2] == \
+        "staged; 3 boots did not install it: the hook 10-trip says no; no more reboots are asked for"
+    # A boot that does install it counts as ever; and the next action has boots of its own.
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+def test_a_dry_run_asks_for_no_boot_that_counts(fleet, server, bundle):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.change(boot="another")
+    fleet("once", "--dry-run", code=REBOOT)
+    assert fleet.record["boots"] == 1
 
 
 # ---------------------------------------------------------------- what the server wants
