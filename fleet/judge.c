@@ -60,3 +60,16 @@ enum action_phase judge_release(const struct facts *f, const char *release,
 		 f->staged_why[0] != '\0' ? f->staged_why : "no reason is given");
 	return ACTION_FAILED;
 }
+
+enum action_phase judge_unasked(const struct facts *f, const char *release,
+				char why[ACTION_WHY_MAX + 1])
+{
+	enum action_phase phase = judge_release(f, release, why);
+	const struct facts_slot *s = facts_slot_of(f, release), *booted = facts_booted(f);
+
+	if (phase != ACTION_GOOD || s == booted)
+		return phase;
+	snprintf(why, ACTION_WHY_MAX + 1, "%s is in slot %s, the fallback; %s runs", s->version,
+		 s->name, booted != NULL ? booted->version : "no slot");
+	return ACTION_FAILED;
+}

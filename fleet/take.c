@@ -63,7 +63,7 @@ static bool take_known(struct contact *c)
 
 	if (!facts_read(&c->facts, c->kb, why))
 		return false;
-	phase = judge_release(&c->facts, c->a.release, verdict);
+	phase = judge_unasked(&c->facts, c->a.release, verdict);
 	if (phase == ACTION_NONE)
 		return false;
 	files_bundle_drop(&c->files);

@@ -364,6 +364,22 @@ TEST(success_is_a_good_slot_and_nothing_else)
 	assert_int_equal(judge_release(&facts, "", text), ACTION_NONE);
 }
 
+TEST(a_good_slot_that_was_not_asked_for_is_a_success_where_it_runs)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	put_slot("good", "r2");
+	snprintf(facts.slot[0].version, sizeof(facts.slot[0].version), "3.0");
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_FAILED);
+	assert_string_equal(text, "2.0 is in slot b, the fallback; 3.0 runs");
+	facts.booted[0] = '\0';
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_FAILED);
+	facts.booted[0] = 'b';
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_GOOD);
+	put_slot("trial", "r2");
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_TRIAL);
+}
+
 TEST(what_is_staged_waits_unless_the_next_boot_skips_it)
 {
 	char text[ACTION_WHY_MAX + 1];

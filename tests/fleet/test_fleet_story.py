@@ -120,6 +120,18 @@ def test_a_release_that_is_installed_already_is_closed_at_once(fleet, server, bu
     assert action.told == ["proceeding/none", "closed/success"]
 
 
+def test_a_release_that_is_the_fallback_is_no_success(fleet, server, bundle):
+    """It is good, and does not run: to say that it was installed would be wrong."""
+    fleet.dev("install", bundle)
+    fleet.start()
+    fleet.good()
+    fleet.dev.boot("a", version="1.0")
+    action = server.assign(bundle)
+    fleet.once()
+    assert action.told == ["proceeding/none", "closed/failure"]
+    assert action.messages[1] == "2.0 is in slot b, the fallback; 1.0 runs"
+
+
 def test_the_record_may_be_garbage_or_gone(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
