@@ -35,6 +35,7 @@ enum action_phase {
 enum action_news {
 	ACTION_NO_NEWS = 0,
 	ACTION_NEWS_BOOTS = 1 << 0, /* boots did not install what is staged */
+	ACTION_NEWS_SKIP = 1 << 1,  /* the next boot skips it */
 };
 
 struct action {

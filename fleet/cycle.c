@@ -40,10 +40,8 @@ static void judge_action(struct contact *c)
 		phase = ACTION_FAILED;
 		explain_loss(c, why);
 	}
-	if (phase == ACTION_STAGED && reboot_is_given_up(c)) {
-		reboot_explain(c, why);
-		action_note(&c->a, ACTION_NEWS_BOOTS);
-	}
+	if (phase == ACTION_STAGED)
+		reboot_note(c, why);
 	if (phase == c->a.phase && strcmp(why, c->a.why) == 0)
 		return;
 	if (phase != c->a.phase)

@@ -24,15 +24,15 @@ static bool read_boot(char boot[ACTION_BOOT_LEN + 1])
 	return known;
 }
 
-bool reboot_is_given_up(const struct contact *c)
+/* Each boot that was asked for left it staged. */
+static bool is_given_up(const struct contact *c)
 {
 	char now[ACTION_BOOT_LEN + 1];
 
-	return c->a.boots >= REBOOT_MAX && read_boot(now) && strcmp(c->a.boot, now) != 0 &&
-	       judge_is_installed_next(&c->facts, c->a.release);
+	return c->a.boots >= REBOOT_MAX && read_boot(now) && strcmp(c->a.boot, now) != 0;
 }
 
-void reboot_explain(const struct contact *c, char why[ACTION_WHY_MAX + 1])
+static void explain_boots(const struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	char reason[FACTS_TEXT_MAX + 1];
 
@@ -40,6 +40,16 @@ void reboot_explain(const struct contact *c, char why[ACTION_WHY_MAX + 1])
 	snprintf(why, ACTION_WHY_MAX + 1,
 		 "staged; %d boots did not install it%s%s; no more reboots are asked for",
 		 REBOOT_MAX, reason[0] != '\0' ? ": " : "", reason);
+}
+
+void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1])
+{
+	if (!judge_is_installed_next(&c->facts, c->a.release)) {
+		action_note(&c->a, ACTION_NEWS_SKIP);
+	} else if (is_given_up(c)) {
+		explain_boots(c, why);
+		action_note(&c->a, ACTION_NEWS_BOOTS);
+	}
 }
 
 bool reboot_ask(struct contact *c)

@@ -7,10 +7,9 @@
 
 #define REBOOT_MAX 3 /* boots that are asked for, one after the other, for one action */
 
-/* Each of them left it staged. */
-bool reboot_is_given_up(const struct contact *c);
-/* Why no more boots are asked for, by the history. */
-void reboot_explain(const struct contact *c, char why[ACTION_WHY_MAX + 1]);
+/* Of what is staged: the server is to know that the next boot skips it, or that boots left it as it
+ * is. In that case why becomes the reason, by the history. */
+void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1]);
 
 /* A reboot installs what the action staged, and is asked for: noted in the record before it is
  * said, but not in a dry run. */

@@ -3,6 +3,7 @@
 
 #include "fleet/fetch.h"
 #include "fleet/judge.h"
+#include "fleet/reboot.h"
 #include "fleet/tell.h"
 
 #include "lib/log.h"
@@ -67,6 +68,8 @@ static bool take_known(struct contact *c)
 	if (phase == ACTION_NONE)
 		return false;
 	files_bundle_drop(&c->files);
+	if (phase == ACTION_STAGED)
+		reboot_note(c, verdict);
 	set_phase(c, phase, verdict);
 	return true;
 }

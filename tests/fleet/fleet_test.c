@@ -380,7 +380,7 @@ TEST(a_good_slot_that_was_not_asked_for_is_a_success_where_it_runs)
 	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_TRIAL);
 }
 
-TEST(what_is_staged_waits_unless_the_next_boot_skips_it)
+TEST(what_is_staged_waits_unless_the_next_boot_forgets_it)
 {
 	char text[ACTION_WHY_MAX + 1];
 
@@ -388,10 +388,20 @@ TEST(what_is_staged_waits_unless_the_next_boot_skips_it)
 	put_staged("r2", "install", "");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
 	assert_false(judge_is_written(&facts, "r2"));
-	put_staged("r2", "skip", "the source is skipped");
+	assert_true(judge_is_installed_next(&facts, "r2"));
+	put_staged("r2", "skip", "its source is skipped");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	assert_string_equal(text, "staged; the next boot skips it: its source is skipped");
+	assert_false(judge_is_installed_next(&facts, "r2"));
+	put_staged("r2", "", "");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	put_staged("r2", "forget", "it failed before");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_FAILED);
-	assert_non_null(strstr(text, "the source is skipped"));
+	assert_string_equal(text, "staged; the next boot forgets it: it failed before");
 	put_slot("writing", "r2");
+	put_staged("r2", "skip", "its file is missing");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	assert_string_equal(text, "staged; the next boot skips it: its file is missing");
 	put_staged("r2", "install", "");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
 	assert_true(judge_is_written(&facts, "r2"));

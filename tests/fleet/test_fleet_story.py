@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of an action, with the real command, signed bundles, and a server that answers as hawkBit does."""
 import json
+from pathlib import Path
 
 import pytest
 from cli_device import BUSY, FAILURE, NOTHING, OK, REBOOT, USAGE, add_event, call, flip
@@ -173,6 +174,25 @@ def test_a_boot_that_leaves_it_staged_is_asked_for_three_times_and_no_more(fleet
     assert action.messages[-2] == \
         "staged; 3 boots did not install it: the hook 10-trip says no; no more reboots are asked for"
     # A boot that does install it counts as ever; and the next action has boots of its own.
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+def test_what_the_next_boot_skips_may_be_installed_by_a_later_one(fleet, server, bundle):
+    """The reason passes: the server hears it once, and later how it went."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    file = Path(fleet.dev.json("status")["staged"]["path"])
+    for _ in range(2):
+        file.rename(file.with_suffix(".away"))
+        fleet.once()
+        fleet.once()
+        file.with_suffix(".away").rename(file)
+        fleet.once(code=REBOOT)
+    assert action.told == ["proceeding/none"] * 3
+    assert action.messages[-2] == "staged; the next boot skips it: its file is missing"
     fleet.reboot()
     fleet.good()
     fleet.once()
