@@ -85,6 +85,7 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 static void forget(struct contact *c, const char *why)
 {
 	contact_print("Action %s: %s", c->a.id, why);
+	files_bundle_drop(&c->files);
 	action_begin(&c->a, "");
 	contact_save(c);
 }
@@ -93,6 +94,7 @@ static void forget(struct contact *c, const char *why)
 static bool undo(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 {
 	c->a.phase = c->a.reported = ACTION_SEEN;
+	snprintf(why, FACTS_TEXT_MAX + 1, "the record cannot be written");
 	if (!contact_save(c))
 		return false;
 	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.release) != 0)
@@ -189,7 +191,7 @@ enum kb_err cycle_run(struct contact *c)
 		files_load(&c->files, &c->a);
 	else if (!c->dry_run || err != KB_ENOENT)
 		return err;
-	c->reached = c->failed = c->reboot = false;
+	c->reached = c->failed = c->unsaved = c->reboot = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	known = look_at_device(c);

@@ -14,6 +14,8 @@
 
 static void set_phase(struct contact *c, enum action_phase phase, const char *why)
 {
+	if (phase == ACTION_FAILED)
+		files_bundle_drop(&c->files);
 	c->a.phase = phase;
 	c->a.tries = 0;
 	if (why != c->a.why)
@@ -89,7 +91,6 @@ static void take_result(struct contact *c, int code, const char *why)
 		take_damaged(c, why);
 		break;
 	case FACTS_INCOMPATIBLE:
-		files_bundle_drop(&c->files);
 		set_phase(c, ACTION_FAILED, text);
 		break;
 	default:

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The one place where the server's waiting times and troubles are noted. */
+/* The one place where the server's waiting times and troubles are noted. What cannot be noted here
+ * would be said anew by each contact, until a quota is used up. */
 static enum client_end send_json(struct contact *c, const char *method, const char *path,
 				 char *body)
 {
-	enum client_end end = client_send(&c->client, method, path, body);
+	enum client_end end =
+		contact_save(c) ? client_send(&c->client, method, path, body) : CLIENT_LATER;
 
 	free(body);
 	if (c->client.retry_after_s > c->retry_after_s)
@@ -77,6 +79,7 @@ static void settle(struct contact *c, enum client_end end)
 	if (end == CLIENT_OVER && !final)
 		contact_print("Action %s is over on the server.", a->id);
 	if (end == CLIENT_OVER && a->phase <= ACTION_FETCHED) {
+		files_bundle_drop(&c->files);
 		action_begin(a, "");
 		return;
 	}

@@ -291,6 +291,46 @@ def test_no_room_is_said_before_anything_is_fetched(fleet, server, bundle):
     assert not server.requests("artifact")
 
 
+def test_what_cannot_be_noted_is_not_told(fleet, server, bundle):
+    """Else each contact would say it anew, and use up the quota of the action."""
+    fleet.once()
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    record = fleet.folder / "action.json"
+    kept, in_the_way = record.read_bytes(), fleet.folder / "action.json.new"
+    for clean in (False, True):
+        record.write_bytes(kept) if not clean else record.unlink()
+        in_the_way.mkdir()
+        for _ in range(3):
+            assert fleet.once(code=FAILURE).count("action.json: ") == 1
+        assert len(action.statuses) == 2 and len(server.requests("feedback")) == 2
+        in_the_way.rmdir()
+    record.write_bytes(kept)
+    fleet.once()
+    assert len(action.statuses) == 3
+
+
+@pytest.mark.parametrize("how", ["failed", "withdrawn", "cancelled", "gone"])
+def test_of_an_action_that_is_over_no_bundle_is_kept(fleet, server, bundle, how):
+    action = server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000), answers(503)]
+    fleet.once(code=FAILURE)
+    assert (fleet.folder / "bundle.keel").stat().st_size == 5000
+    if how == "failed":
+        server.on["artifact"] = answers(404)
+    elif how == "withdrawn":
+        action.state = "canceled"
+    elif how == "cancelled":
+        server.cancel(action)
+    else:
+        fleet.change(reported="none")
+        server.on["feedback"] = [answers(410)]
+        server.on["deployment"] = answers(410)
+    fleet.once()
+    assert not (fleet.folder / "bundle.keel").exists()
+
+
 # ---------------------------------------------------------------- waiting
 
 
