@@ -81,6 +81,7 @@ static const struct field {
 	TEXT("digest", digest),
 	TEXT("etag", etag),
 	NUMBER("tries", tries),
+	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
 	NUMBER("only_download", only_download),
 	NUMBER("rejected", rejected),

@@ -51,9 +51,10 @@ struct action {
 	char digest[DDI_DIGEST_LEN + 1];
 	/* of the file that is here, or a part of it; "": it cannot be resumed */
 	char etag[HTTP_ETAG_MAX + 1];
-	/* contacts at which it could not be fetched or staged; whether it was fetched anew after it
+	/* contacts in a row at which it could not be fetched or staged, and how many of these there
+	 * may be; whether it was fetched anew after it
 	 * was found damaged */
-	uint64_t tries, anew;
+	uint64_t tries, tries_max, anew;
 	/* the server wants nothing but the download; it was answered that it is too late to cancel
 	 */
 	uint64_t only_download, rejected;

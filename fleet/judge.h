@@ -11,8 +11,8 @@
 enum action_phase judge_release(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1]);
 
-/* The same before anything was staged for the action: a release that is good is no success then, but
- * where it runs. */
+/* The same before anything was staged for the action: a release that is good is no success then,
+ * but where it runs. */
 enum action_phase judge_unasked(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1]);
 

@@ -32,6 +32,10 @@ static void count_try(struct contact *c, const char *what, const char *why, unsi
 	c->failed = true;
 	snprintf(text, sizeof(text), "%s: %.300s", what, why);
 	log_warn("action %s: %s", c->a.id, text);
+	/* Of another kind: what was before it is no part of this row. */
+	if (c->a.tries_max != max)
+		c->a.tries = 0;
+	c->a.tries_max = max;
 	if (++c->a.tries >= max)
 		set_phase(c, ACTION_FAILED, text);
 	else

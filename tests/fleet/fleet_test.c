@@ -245,6 +245,7 @@ static void fill(struct action *a)
 			      .digest = "ab",
 			      .etag = "\"x\\y\"",
 			      .tries = 3,
+			      .tries_max = 8,
 			      .release = "00ff",
 			      .version = "2.0",
 			      .sequence = INT64_MAX,

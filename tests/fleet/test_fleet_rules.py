@@ -183,6 +183,31 @@ def test_an_artifact_that_does_not_come_is_waited_for_a_day_and_no_longer(fleet,
     assert action.told == ["proceeding/none", "closed/failure"]
 
 
+def test_waits_and_refusals_are_counted_apart(fleet, server, bundle):
+    """A day of waits is not cut short by the first refusal behind them."""
+    action = server.assign(bundle)
+    server.on["artifact"] = [answers(503)] * 9 + [answers(403)] * 7 + [answers(503)] + [answers(403)] * 8
+    for _ in range(24):
+        fleet.once(code=FAILURE)
+        assert action.told == ["proceeding/none"]
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure"
+
+
+def test_once_it_is_whole_the_tries_to_stage_it_are_counted_from_the_first(fleet, server, bundle):
+    action = server.assign(bundle)
+    server.on["artifact"] = [answers(403)] * 7
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    in_the_way = fleet.dev.data / "keelboot/stage"
+    in_the_way.write_text("no folder")
+    for _ in range(7):
+        assert "not staged" in fleet.once(code=FAILURE)
+    assert action.told == ["proceeding/none"] and len(server.requests("artifact")) == 8
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure"
+
+
 def test_what_was_fetched_is_kept_and_the_rest_asked_for(fleet, server, bundle):
     size = bundle.stat().st_size
     server.assign(bundle)
