@@ -3,10 +3,16 @@
  * times, addresses. */
 #include "fleet/action.h"
 #include "fleet/ddi.h"
+#include "fleet/files.h"
 #include "fleet/judge.h"
 #include "fleet/polling.h"
 #include "fleet/strict.h"
 #include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static const char *why;
 
@@ -321,6 +327,47 @@ TEST(news_of_a_phase_is_told_once)
 	a = (struct action){ .phase = ACTION_GOOD, .reported = ACTION_GOOD };
 	action_note(&a, ACTION_NEWS_BOOTS);
 	assert_true(action_is_closed(&a));
+}
+
+/* ---------------------------------------------------------------- the folder */
+
+static unsigned open_files(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+TEST(a_folder_that_cannot_be_opened_leaves_nothing_open)
+{
+	static struct conf conf;
+	struct files f;
+	char folder[] = "/tmp/fleet_test.XXXXXX";
+	unsigned before = open_files();
+	int fd;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(conf.data_mount, sizeof(conf.data_mount), "%s", folder);
+	FAILS(files_open(&f, &conf, FILES_LOOK), KB_ENOENT);
+	FAILS(files_open(&f, &conf, FILES_HAVE), KB_ENOENT);
+	assert_int_equal(open_files(), before);
+	fd = open(strf("%s/keelboot", folder), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_not_equal(files_open(&f, &conf, FILES_MAKE), KB_OK);
+	assert_int_equal(open_files(), before);
+	assert_int_equal(f.dir, -1);
+	unlink(strf("%s/keelboot", folder));
+	OK(files_open(&f, &conf, FILES_MAKE));
+	assert_int_equal(open_files(), before + 2);
+	files_close(&f);
+	assert_int_equal(open_files(), before);
+	unlink(strf("%s/keelboot/fleet/lock", folder));
+	rmdir(strf("%s/keelboot/fleet", folder));
+	rmdir(strf("%s/keelboot", folder));
+	rmdir(folder);
 }
 
 /* ---------------------------------------------------------------- verdicts */
