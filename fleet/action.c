@@ -51,6 +51,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(a->name, old.name, sizeof(a->name));
 	memcpy(a->digest, old.digest, sizeof(a->digest));
 	memcpy(a->etag, old.etag, sizeof(a->etag));
+	memcpy(a->own, old.own, sizeof(a->own));
 	memcpy(a->installed, old.installed, sizeof(a->installed));
 	a->size = old.size;
 	a->attributes = old.attributes;
@@ -88,6 +89,7 @@ static const struct field {
 	TEXT("release", release),
 	TEXT("version", version),
 	NUMBER("sequence", sequence),
+	TEXT("own", own),
 	TEXT("why", why),
 	NUMBER("news", news),
 	NUMBER("old_news", old_news),

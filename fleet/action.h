@@ -36,6 +36,7 @@ enum action_news {
 	ACTION_NO_NEWS = 0,
 	ACTION_NEWS_BOOTS = 1 << 0, /* boots did not install what is staged */
 	ACTION_NEWS_SKIP = 1 << 1,  /* the next boot skips it */
+	ACTION_NEWS_WAITS = 1 << 2, /* it waits until another release is done with */
 };
 
 struct action {
@@ -62,6 +63,8 @@ struct action {
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence;
+	/* the last release that was staged for an action */
+	char own[ACTION_RELEASE_LEN + 1];
 	/* why it failed, or how it stands */
 	char why[ACTION_WHY_MAX + 1];
 	/* an enum action_news that the server does not know yet; and those that it knows */

@@ -84,3 +84,22 @@ enum action_phase judge_unasked(const struct facts *f, const char *release,
 		 s->name, booted != NULL ? booted->version : "no slot");
 	return ACTION_FAILED;
 }
+
+bool judge_is_preceded(const struct facts *f, const char *release, const char *own,
+		       char why[ACTION_WHY_MAX + 1])
+{
+	for (unsigned i = 0; i < f->nslots; i++) {
+		const struct facts_slot *s = &f->slot[i];
+
+		if (strcmp(s->state, "trial") != 0 || strcmp(s->release, release) == 0)
+			continue;
+		snprintf(why, ACTION_WHY_MAX + 1, "waits until %s in slot %s has ended its trial",
+			 s->version, s->name);
+		return true;
+	}
+	if (f->staged[0] == '\0' || strcmp(f->staged, release) == 0 || strcmp(f->staged, own) == 0)
+		return false;
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "waits, since release %.16s is staged here, and not by this server", f->staged);
+	return true;
+}

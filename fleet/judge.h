@@ -16,6 +16,11 @@ enum action_phase judge_release(const struct facts *f, const char *release,
 enum action_phase judge_unasked(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1]);
 
+/* What goes before this release: another one on trial, or one that is staged and not by an action
+ * (own: the last one that was). true: why says which. */
+bool judge_is_preceded(const struct facts *f, const char *release, const char *own,
+		       char why[ACTION_WHY_MAX + 1]);
+
 /* It is staged, and the next boot installs it. */
 bool judge_is_installed_next(const struct facts *f, const char *release);
 

@@ -103,6 +103,20 @@ static void take_result(struct contact *c, int code, const char *why)
 	}
 }
 
+/* What a person staged, or a stick brought, is not replaced without a word. */
+static bool must_wait(struct contact *c)
+{
+	char why[ACTION_WHY_MAX + 1], text[ACTION_WHY_MAX + 1];
+
+	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own, why))
+		return false;
+	snprintf(text, sizeof(text), "%s is fetched, and %.300s", c->a.version, why);
+	c->a.only_download = 0;
+	action_note(&c->a, ACTION_NEWS_WAITS);
+	set_phase(c, ACTION_FETCHED, text);
+	return true;
+}
+
 static void stage_bundle(struct contact *c)
 {
 	struct facts_bundle b;
@@ -121,7 +135,10 @@ static void stage_bundle(struct contact *c)
 	memcpy(c->a.release, b.release, sizeof(c->a.release));
 	memcpy(c->a.version, b.version, sizeof(c->a.version));
 	c->a.sequence = b.sequence;
-	if (!contact_save(c) || take_known(c))
+	if (!contact_save(c) || take_known(c) || must_wait(c))
+		return;
+	memcpy(c->a.own, b.release, sizeof(c->a.own));
+	if (!contact_save(c))
 		return;
 	code = facts_stage(c->kb, c->files.bundle, why);
 	take_result(c, code, why);

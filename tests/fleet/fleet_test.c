@@ -255,6 +255,7 @@ static void fill(struct action *a)
 			      .release = "00ff",
 			      .version = "2.0",
 			      .sequence = INT64_MAX,
+			      .own = "00fe",
 			      .why = "it \"says\" so",
 			      .news = ACTION_NEWS_BOOTS,
 			      .boot = "0f",
@@ -305,6 +306,7 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_string_equal(a.etag, "\"x\\y\"");
 	assert_int_equal(a.attributes, 77);
 	assert_string_equal(a.version, "");
+	assert_string_equal(a.own, "00fe");
 	assert_int_equal(a.boots, 0);
 	assert_int_equal(a.news, ACTION_NO_NEWS);
 	action_begin(&a, "");
@@ -453,6 +455,23 @@ TEST(what_is_staged_waits_unless_the_next_boot_forgets_it)
 	put_staged("r2", "install", "");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
 	assert_true(judge_is_written(&facts, "r2"));
+}
+
+TEST(another_trial_and_what_a_person_staged_go_before)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	put_slot("trial", "r2");
+	assert_false(judge_is_preceded(&facts, "r2", "", text));
+	assert_true(judge_is_preceded(&facts, "r3", "", text));
+	assert_string_equal(text, "waits until 2.0 in slot b has ended its trial");
+	put_slot("good", "r2");
+	assert_false(judge_is_preceded(&facts, "r3", "", text));
+	put_staged("r4", "install", "");
+	assert_true(judge_is_preceded(&facts, "r3", "", text));
+	assert_string_equal(text, "waits, since release r4 is staged here, and not by this server");
+	assert_false(judge_is_preceded(&facts, "r3", "r4", text));
+	assert_false(judge_is_preceded(&facts, "r4", "", text));
 }
 
 /* ---------------------------------------------------------------- waiting */

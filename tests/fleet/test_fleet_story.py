@@ -295,6 +295,35 @@ def test_a_newer_action_waits_for_the_end_of_a_trial(fleet, server, factory, bun
     assert fleet.record["id"] == second.id
 
 
+def test_what_a_person_staged_goes_before_an_action(fleet, server, factory, bundle):
+    """And is neither replaced nor unstaged; the server hears that once."""
+    fleet.once()
+    fleet.dev("stage", factory("3.0", 30))
+    mine = fleet.dev.json("status")["staged"]["release"]
+    action = server.assign(bundle)
+    for _ in range(3):
+        assert "2.0 is fetched, and waits, since release" in fleet.once()
+    assert fleet.dev.json("status")["staged"]["release"] == mine
+    assert action.told == ["proceeding/none"] * 2 and "is staged here, and not by this server" in action.messages[-1]
+    fleet.dev("unstage")
+    fleet.once(code=REBOOT)
+    assert fleet.record["version"] == "2.0" and len(server.requests("artifact")) == 1
+
+
+def test_a_trial_of_a_stick_goes_before_an_action(fleet, server, factory, bundle):
+    fleet.dev("install", bundle)
+    fleet.start()
+    action = server.assign(factory("3.0", 30), window="unavailable")
+    fleet.once()
+    action.window = "available"
+    for _ in range(3):
+        assert "3.0 is fetched, and waits until 2.0 in slot b has ended its trial" in fleet.once()
+    assert action.told == ["proceeding/none"] * 3 and fleet.dev.json("status")["staged"] is None
+    fleet.good()
+    fleet.once(code=REBOOT)
+    assert fleet.staged
+
+
 # ---------------------------------------------------------------- cancellations
 
 
