@@ -56,11 +56,14 @@ static bool look_at_device(struct contact *c)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (facts_read(&c->facts, c->kb, why)) {
+	if (facts_read(&c->facts, c->kb, why) && !c->facts.data_elsewhere) {
 		judge_action(c);
 		return true;
 	}
-	log_err("nothing is fetched, since the state of this device is not known: %s", why);
+	if (c->facts.data_elsewhere)
+		snprintf(why, sizeof(why), "the data partition is not mounted at %s",
+			 c->conf->data_mount);
+	log_err("nothing is fetched or answered: %s", why);
 	c->failed = true;
 	return false;
 }

@@ -527,6 +527,16 @@ def test_a_device_without_state_asks_and_takes_nothing(fleet, server, bundle):
     assert not action.retrieved and [kind for kind, _ in server.seen] == ["poll"]
 
 
+def test_nothing_is_fetched_where_the_data_partition_is_not_mounted(fleet, server, bundle):
+    """It would land on the root file system, where no boot looks for it."""
+    action = server.assign(bundle)
+    (fleet.dev.run / "devices").write_text("data /dev/null\n")
+    assert f"the data partition is not mounted at {fleet.dev.data}" in fleet.once(code=FAILURE)
+    assert not action.retrieved and not (fleet.folder / "bundle.keel").exists()
+    (fleet.dev.run / "devices").unlink()
+    fleet.once(code=REBOOT)
+
+
 @pytest.mark.parametrize("words, says", [
     (["frobnicate"], "expected once, run or status"), ([], "expected once, run or status"),
     (["once", "--jsno"], "--jsno: not understood"), (["run", "--dry-run"], "with its own options"),
