@@ -62,15 +62,23 @@ static void take_damaged(struct contact *c, const char *why)
 	contact_save(c);
 }
 
+/* What is staged, and on trial, decides. */
+static bool look_again(struct contact *c)
+{
+	char why[FACTS_TEXT_MAX + 1];
+
+	if (facts_read(&c->facts, c->kb, why))
+		return true;
+	count_try(c, "not staged", why, ACTION_TRIES_MAX);
+	return false;
+}
+
 /* It is in a slot already, or staged: that, and nothing else, says how the action stands. */
 static bool take_known(struct contact *c)
 {
-	char why[FACTS_TEXT_MAX + 1], verdict[ACTION_WHY_MAX + 1];
-	enum action_phase phase;
+	char verdict[ACTION_WHY_MAX + 1];
+	enum action_phase phase = judge_unasked(&c->facts, c->a.release, verdict);
 
-	if (!facts_read(&c->facts, c->kb, why))
-		return false;
-	phase = judge_unasked(&c->facts, c->a.release, verdict);
 	if (phase == ACTION_NONE)
 		return false;
 	files_bundle_drop(&c->files);
@@ -88,7 +96,7 @@ static void take_result(struct contact *c, int code, const char *why)
 	switch (code) {
 	case FACTS_OK:
 	case FACTS_NOTHING:
-		if (!take_known(c))
+		if (look_again(c) && !take_known(c))
 			set_phase(c, ACTION_FAILED, text);
 		break;
 	case FACTS_VERIFY:
@@ -111,6 +119,11 @@ static bool must_wait(struct contact *c)
 	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own, why))
 		return false;
 	snprintf(text, sizeof(text), "%s is fetched, and %.300s", c->a.version, why);
+	/* Each contact looks; the record is for what is new. */
+	if (c->a.phase == ACTION_FETCHED && strcmp(c->a.why, text) == 0) {
+		contact_print("Action %s: %s", c->a.id, text);
+		return true;
+	}
 	c->a.only_download = 0;
 	action_note(&c->a, ACTION_NEWS_WAITS);
 	set_phase(c, ACTION_FETCHED, text);
@@ -135,7 +148,7 @@ static void stage_bundle(struct contact *c)
 	memcpy(c->a.release, b.release, sizeof(c->a.release));
 	memcpy(c->a.version, b.version, sizeof(c->a.version));
 	c->a.sequence = b.sequence;
-	if (!contact_save(c) || take_known(c) || must_wait(c))
+	if (!contact_save(c) || !look_again(c) || take_known(c) || must_wait(c))
 		return;
 	memcpy(c->a.own, b.release, sizeof(c->a.own));
 	if (!contact_save(c))

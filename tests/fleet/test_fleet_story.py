@@ -520,6 +520,27 @@ def test_two_runs_do_not_meet(fleet):
     call("flock", fleet.folder / "lock", *fleet.command("status"), code=NOTHING, env=fleet.environment())
 
 
+@pytest.mark.parametrize("n, staged", [(2, False), (3, True)], ids=["before", "behind"])
+def test_a_status_that_fails_beside_the_stage_closes_no_action(fleet, server, bundle, tmp_path, n, staged):
+    """What is staged is not known then: it is neither replaced, nor said to be refused."""
+    action = server.assign(bundle)
+    script, calls = tmp_path / "keelboot", tmp_path / "calls"
+    script.write_text(f"""#!/bin/sh
+case " $* " in *" status "*)
+    echo x >> {calls}
+    test $(wc -l < {calls}) != {n} || exit 1 ;;
+esac
+exec {fleet.keelboot} "$@"
+""")
+    script.chmod(0o755)
+    own, fleet.keelboot = fleet.keelboot, script
+    assert "not staged" in fleet.once(code=FAILURE)
+    fleet.keelboot = own
+    assert bool(fleet.staged) == staged and action.told == ["proceeding/none"]
+    fleet.once(code=REBOOT)
+    assert action.told == ["proceeding/none"] * 2
+
+
 def test_a_device_without_state_asks_and_takes_nothing(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.dev.state.unlink()
