@@ -21,7 +21,21 @@ const char *action_phase_name(enum action_phase phase)
 
 bool action_owes(const struct action *a)
 {
-	return a->phase != ACTION_NONE && a->phase != a->reported;
+	return a->phase != ACTION_NONE &&
+	       (a->phase != a->reported || (a->phase < ACTION_GOOD && a->news != ACTION_NO_NEWS));
+}
+
+void action_note(struct action *a, enum action_news news)
+{
+	if ((a->old_news & news) == 0)
+		a->news = news;
+}
+
+void action_told(struct action *a)
+{
+	a->reported = a->phase;
+	a->old_news |= a->news;
+	a->news = ACTION_NO_NEWS;
 }
 
 bool action_is_closed(const struct action *a)
@@ -37,6 +51,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(a->name, old.name, sizeof(a->name));
 	memcpy(a->digest, old.digest, sizeof(a->digest));
 	memcpy(a->etag, old.etag, sizeof(a->etag));
+	memcpy(a->own, old.own, sizeof(a->own));
 	memcpy(a->installed, old.installed, sizeof(a->installed));
 	a->size = old.size;
 	a->attributes = old.attributes;
@@ -67,13 +82,19 @@ static const struct field {
 	TEXT("digest", digest),
 	TEXT("etag", etag),
 	NUMBER("tries", tries),
+	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
 	NUMBER("only_download", only_download),
 	NUMBER("rejected", rejected),
 	TEXT("release", release),
 	TEXT("version", version),
 	NUMBER("sequence", sequence),
+	TEXT("own", own),
 	TEXT("why", why),
+	NUMBER("news", news),
+	NUMBER("old_news", old_news),
+	TEXT("boot", boot),
+	NUMBER("boots", boots),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
 };

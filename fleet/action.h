@@ -12,6 +12,7 @@
 #define ACTION_VERSION_MAX 63
 #define ACTION_RELEASE_LEN 64 /* hexadecimal digits */
 #define ACTION_WHY_MAX	   480
+#define ACTION_BOOT_LEN	   36 /* of a boot's id */
 #define ACTION_TEXT_MAX	   16384u
 #define ACTION_TRIES_MAX                                                                           \
 	8		     /* contacts in a row that are refused something, until it is given up \
@@ -30,6 +31,14 @@ enum action_phase {
 	ACTION_PHASES,
 };
 
+/* What the server learns within a phase, each once for each action. */
+enum action_news {
+	ACTION_NO_NEWS = 0,
+	ACTION_NEWS_BOOTS = 1 << 0, /* boots did not install what is staged */
+	ACTION_NEWS_SKIP = 1 << 1,  /* the next boot skips it */
+	ACTION_NEWS_WAITS = 1 << 2, /* it waits until another release is done with */
+};
+
 struct action {
 	/* the server's; "" with ACTION_NONE */
 	char id[URL_ID_MAX + 1];
@@ -43,9 +52,10 @@ struct action {
 	char digest[DDI_DIGEST_LEN + 1];
 	/* of the file that is here, or a part of it; "": it cannot be resumed */
 	char etag[HTTP_ETAG_MAX + 1];
-	/* contacts at which it could not be fetched or staged; whether it was fetched anew after it
+	/* contacts in a row at which it could not be fetched or staged, and how many of these there
+	 * may be; whether it was fetched anew after it
 	 * was found damaged */
-	uint64_t tries, anew;
+	uint64_t tries, tries_max, anew;
 	/* the server wants nothing but the download; it was answered that it is too late to cancel
 	 */
 	uint64_t only_download, rejected;
@@ -53,8 +63,15 @@ struct action {
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence;
+	/* the last release that was staged for an action */
+	char own[ACTION_RELEASE_LEN + 1];
 	/* why it failed, or how it stands */
 	char why[ACTION_WHY_MAX + 1];
+	/* an enum action_news that the server does not know yet; and those that it knows */
+	uint64_t news, old_news;
+	/* the last boot in which a reboot was asked for; in how many boots that was */
+	char boot[ACTION_BOOT_LEN + 1];
+	uint64_t boots;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
 	char installed[ACTION_VERSION_MAX + 1];
@@ -63,7 +80,12 @@ struct action {
 /* "seen", "fetched", …; ACTION_PHASES: no such name. */
 const char *action_phase_name(enum action_phase phase);
 
-/* An answer is due: the server does not know this phase yet. */
+/* The server is to know this, unless it does. */
+void action_note(struct action *a, enum action_news news);
+/* It knows the phase and the news. */
+void action_told(struct action *a);
+
+/* An answer is due: the server does not know this phase yet, or not its news. */
 bool action_owes(const struct action *a);
 /* It is closed, and the server knows it. */
 bool action_is_closed(const struct action *a);

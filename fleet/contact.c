@@ -17,8 +17,9 @@ void contact_print(const char *fmt, ...)
 
 bool contact_save(struct contact *c)
 {
-	if (c->dry_run || files_save(&c->files, &c->a) == KB_OK)
-		return true;
-	c->failed = true;
-	return false;
+	if (c->dry_run || c->unsaved)
+		return !c->unsaved;
+	c->unsaved = files_save(&c->files, &c->a) != KB_OK;
+	c->failed = c->failed || c->unsaved;
+	return !c->unsaved;
 }

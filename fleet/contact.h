@@ -23,16 +23,18 @@ struct contact {
 	bool reached;
 	/* what the server was said in this contact: once */
 	enum action_phase told;
+	/* the record cannot be written */
+	bool unsaved;
 	/* something must be mended or tried again */
 	bool failed;
-	/* an orderly reboot installs what is staged */
+	/* an orderly reboot installs what is staged, and is asked for */
 	bool reboot;
 	/* what the server wants; 0: it says nothing */
 	unsigned sleep_s;
 	uint64_t retry_after_s;
 };
 
-/* Makes the record durable; without that, nothing more is done. */
+/* Makes the record durable; without that, nothing more is done or sent in this contact. */
 bool contact_save(struct contact *c);
 /* A line for the person who watches. */
 void contact_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

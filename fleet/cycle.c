@@ -2,6 +2,7 @@
 #include "fleet/cycle.h"
 
 #include "fleet/judge.h"
+#include "fleet/reboot.h"
 #include "fleet/take.h"
 #include "fleet/tell.h"
 
@@ -39,6 +40,8 @@ static void judge_action(struct contact *c)
 		phase = ACTION_FAILED;
 		explain_loss(c, why);
 	}
+	if (phase == ACTION_STAGED)
+		reboot_note(c, why);
 	if (phase == c->a.phase && strcmp(why, c->a.why) == 0)
 		return;
 	if (phase != c->a.phase)
@@ -53,11 +56,14 @@ static bool look_at_device(struct contact *c)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (facts_read(&c->facts, c->kb, why)) {
+	if (facts_read(&c->facts, c->kb, why) && !c->facts.data_elsewhere) {
 		judge_action(c);
 		return true;
 	}
-	log_err("nothing is fetched, since the state of this device is not known: %s", why);
+	if (c->facts.data_elsewhere)
+		snprintf(why, sizeof(why), "the data partition is not mounted at %s",
+			 c->conf->data_mount);
+	log_err("nothing is fetched or answered: %s", why);
 	c->failed = true;
 	return false;
 }
@@ -82,6 +88,7 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 static void forget(struct contact *c, const char *why)
 {
 	contact_print("Action %s: %s", c->a.id, why);
+	files_bundle_drop(&c->files);
 	action_begin(&c->a, "");
 	contact_save(c);
 }
@@ -90,6 +97,7 @@ static void forget(struct contact *c, const char *why)
 static bool undo(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 {
 	c->a.phase = c->a.reported = ACTION_SEEN;
+	snprintf(why, FACTS_TEXT_MAX + 1, "the record cannot be written");
 	if (!contact_save(c))
 		return false;
 	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.release) != 0)
@@ -186,13 +194,13 @@ enum kb_err cycle_run(struct contact *c)
 		files_load(&c->files, &c->a);
 	else if (!c->dry_run || err != KB_ENOENT)
 		return err;
-	c->reached = c->failed = c->reboot = false;
+	c->reached = c->failed = c->unsaved = c->reboot = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	known = look_at_device(c);
 	if (poll_server(c, &p) && known)
 		work(c, &p);
-	c->reboot = c->a.phase == ACTION_STAGED;
+	c->reboot = reboot_ask(c);
 	files_close(&c->files);
 	return KB_OK;
 }

@@ -31,6 +31,8 @@ struct facts {
 	 * "forget"), and why. */
 	char staged[ACTION_RELEASE_LEN + 1], staged_next[16], staged_why[FACTS_TEXT_MAX + 1];
 	char compatible[FACTS_TEXT_MAX + 1];
+	/* something else lies where the data partition is to be mounted */
+	bool data_elsewhere;
 	/* why the boot took another slot than the preferred one */
 	char boot_reason[FACTS_TEXT_MAX + 1];
 };

@@ -128,6 +128,13 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 }
 
 /* cut: the connection ended before the answer did. */
+/* What began anew is none, unless it is all. */
+static bool is_progress(const struct download *d, const struct http_answer *answer, uint64_t before,
+			enum fetch_end end)
+{
+	return end == FETCH_WHOLE || (answer->status == 206 && d->have > before);
+}
+
 static enum fetch_end fetch_once(struct download *d, const struct http_config *c, const char *url,
 				 char *why, uint64_t *retry_after_s, bool *cut)
 {
@@ -138,6 +145,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 				  .head = take_head,
 				  .take = take_bytes,
 				  .data = d };
+	enum fetch_end end;
 	bool whole;
 
 	if (d->a->etag[0] == '\0')
@@ -155,7 +163,10 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	util_close(&d->fd);
 	*retry_after_s = answer.retry_after_s;
 	*cut = !whole;
-	return judge_answer(d, &answer, whole, why);
+	end = judge_answer(d, &answer, whole, why);
+	if (is_progress(d, &answer, r.from, end))
+		d->a->tries = 0;
+	return end;
 }
 
 enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,

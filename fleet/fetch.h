@@ -13,6 +13,7 @@ enum fetch_end {
 };
 
 /* a: the action, whose name, size, digest and etag say what is here; it is saved as they change.
+ * What is added to what is here clears its tries; what begins anew does not, unless it is whole.
  * why: for a person, unless it is whole. *retry_after_s: what the server asks for. */
 enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,
 			    const struct ddi_deployment *d, char why[ACTION_WHY_MAX + 1],

@@ -43,13 +43,14 @@ enum kb_err files_open(struct files *f, const struct conf *c, enum files_use use
 		err = os_file_private(f->dir, "lock", &f->lock);
 	if (err == KB_OK && use != FILES_LOOK)
 		err = os_lock(f->lock);
-	if (err == KB_OK || (err == KB_ENOENT && use != FILES_MAKE))
-		return err;
+	if (err == KB_OK)
+		return KB_OK;
 	if (err == KB_EBUSY)
 		log_err("another run of keelboot-fleet is under way");
-	else
+	else if (err != KB_ENOENT || use == FILES_MAKE)
 		log_err("%s: %s%s", f->folder, strerror(errno),
 			err == KB_EPERM ? "; run as root" : "; is the data partition mounted?");
+	files_close(f);
 	return err;
 }
 

@@ -20,8 +20,8 @@ enum files_use {
 	FILES_MAKE, /* and make it if it is missing */
 };
 
-/* KB_ENOENT: it is missing, and not to be made. KB_EBUSY: another run has it; KB_EPERM, KB_EIO:
- * these were reported. */
+/* Leaves nothing open where it fails. KB_ENOENT: it is missing, and not to be made. KB_EBUSY:
+ * another run has it; KB_EPERM, KB_EIO: these were reported. */
 enum kb_err files_open(struct files *f, const struct conf *c, enum files_use use) KB_MUST_CHECK;
 void files_close(struct files *f);
 

@@ -21,11 +21,10 @@ int fleet_once(struct contact *c)
 
 	if (err != KB_OK)
 		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
-	if (c->failed)
-		return EXIT_FAILED;
 	if (c->reboot)
 		contact_print("A reboot installs %s.", c->a.version);
-	return c->reboot ? EXIT_REBOOT : EXIT_OK;
+	/* Also without the server, which may be away for long. */
+	return c->reboot ? EXIT_REBOOT : c->failed ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---------------------------------------------------------------- the daemon */

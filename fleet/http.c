@@ -53,11 +53,17 @@ static const char *header_value(char *line, const char *name)
 	return value;
 }
 
-/* A weak one says nothing about bytes. */
+/* A weak one says nothing about bytes. hawkBit's have no quotes, so that any word is one; it goes
+ * back as it came. */
 static void take_etag(struct http_answer *a, const char *value)
 {
-	if (value[0] == '"' && strlen(value) <= HTTP_ETAG_MAX)
-		snprintf(a->etag, sizeof(a->etag), "%s", value);
+	size_t len = strlen(value);
+
+	for (size_t i = 0; i < len; i++)
+		if (value[i] <= ' ' || value[i] > '~')
+			return;
+	if (strncasecmp(value, "W/", 2) != 0 && len <= HTTP_ETAG_MAX)
+		memcpy(a->etag, value, len + 1);
 }
 
 static void take_range(struct http_answer *a, const char *value)
@@ -144,8 +150,11 @@ static void set_transfer(CURL *curl, const struct http_config *c, const struct h
 			 c->timeout_s < CONNECT_S ? (long)c->timeout_s : CONNECT_S);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "keelboot-fleet/" KB_VERSION);
-	if (c->ca[0] != '\0')
+	if (c->ca[0] != '\0') {
 		curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca);
+		/* The distribution's folder would count beside it. */
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	}
 	if (r->download) {
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, CRAWL);
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)c->timeout_s);

@@ -4,11 +4,28 @@
 #include <stdio.h>
 #include <string.h>
 
+static enum action_phase judge_staged(const struct facts *f, char *why)
+{
+	bool forgets = strcmp(f->staged_next, "forget") == 0;
+
+	if (strcmp(f->staged_next, "install") == 0) {
+		snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot installs it");
+		return ACTION_STAGED;
+	}
+	/* Reasons to skip it pass. */
+	snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot %s it: %s",
+		 forgets ? "forgets" : "skips",
+		 f->staged_why[0] != '\0' ? f->staged_why : "no reason is given");
+	return forgets ? ACTION_FAILED : ACTION_STAGED;
+}
+
 /* Whether it is written by halves for good depends on what is staged. */
 static enum action_phase judge_half(const struct facts *f, const struct facts_slot *s, char *why)
 {
 	bool again = strcmp(f->staged, s->release) == 0;
 
+	if (again && !judge_is_installed_next(f, s->release))
+		return judge_staged(f, why);
 	snprintf(why, ACTION_WHY_MAX + 1, "%s is half written to slot %s%s", s->version, s->name,
 		 again ? "; the next boot goes on" : ", and not staged any more");
 	return again ? ACTION_STAGED : ACTION_FAILED;
@@ -36,6 +53,12 @@ bool judge_is_written(const struct facts *f, const char *release)
 	return facts_slot_of(f, release) != NULL;
 }
 
+bool judge_is_installed_next(const struct facts *f, const char *release)
+{
+	return release[0] != '\0' && strcmp(f->staged, release) == 0 &&
+	       strcmp(f->staged_next, "install") == 0;
+}
+
 enum action_phase judge_release(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1])
 {
@@ -46,11 +69,37 @@ enum action_phase judge_release(const struct facts *f, const char *release,
 		return judge_slot(f, s, why);
 	if (release[0] == '\0' || strcmp(f->staged, release) != 0)
 		return ACTION_NONE;
-	if (strcmp(f->staged_next, "install") == 0) {
-		snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot installs it");
-		return ACTION_STAGED;
-	}
-	snprintf(why, ACTION_WHY_MAX + 1, "staged, but the next boot does not install it: %s",
-		 f->staged_why[0] != '\0' ? f->staged_why : "no reason is given");
+	return judge_staged(f, why);
+}
+
+enum action_phase judge_unasked(const struct facts *f, const char *release,
+				char why[ACTION_WHY_MAX + 1])
+{
+	enum action_phase phase = judge_release(f, release, why);
+	const struct facts_slot *s = facts_slot_of(f, release), *booted = facts_booted(f);
+
+	if (phase != ACTION_GOOD || s == booted)
+		return phase;
+	snprintf(why, ACTION_WHY_MAX + 1, "%s is in slot %s, the fallback; %s runs", s->version,
+		 s->name, booted != NULL ? booted->version : "no slot");
 	return ACTION_FAILED;
+}
+
+bool judge_is_preceded(const struct facts *f, const char *release, const char *own,
+		       char why[ACTION_WHY_MAX + 1])
+{
+	for (unsigned i = 0; i < f->nslots; i++) {
+		const struct facts_slot *s = &f->slot[i];
+
+		if (strcmp(s->state, "trial") != 0 || strcmp(s->release, release) == 0)
+			continue;
+		snprintf(why, ACTION_WHY_MAX + 1, "waits until %s in slot %s has ended its trial",
+			 s->version, s->name);
+		return true;
+	}
+	if (f->staged[0] == '\0' || strcmp(f->staged, release) == 0 || strcmp(f->staged, own) == 0)
+		return false;
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "waits, since release %.16s is staged here, and not by this server", f->staged);
+	return true;
 }

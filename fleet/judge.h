@@ -11,5 +11,18 @@
 enum action_phase judge_release(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1]);
 
+/* The same before anything was staged for the action: a release that is good is no success then,
+ * but where it runs. */
+enum action_phase judge_unasked(const struct facts *f, const char *release,
+				char why[ACTION_WHY_MAX + 1]);
+
+/* What goes before this release: another one on trial, or one that is staged and not by an action
+ * (own: the last one that was). true: why says which. */
+bool judge_is_preceded(const struct facts *f, const char *release, const char *own,
+		       char why[ACTION_WHY_MAX + 1]);
+
+/* It is staged, and the next boot installs it. */
+bool judge_is_installed_next(const struct facts *f, const char *release);
+
 /* Has a slot got it, or a part of it? Then it is too late to cancel. */
 bool judge_is_written(const struct facts *f, const char *release);

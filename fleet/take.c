@@ -3,6 +3,7 @@
 
 #include "fleet/fetch.h"
 #include "fleet/judge.h"
+#include "fleet/reboot.h"
 #include "fleet/tell.h"
 
 #include "lib/log.h"
@@ -13,6 +14,8 @@
 
 static void set_phase(struct contact *c, enum action_phase phase, const char *why)
 {
+	if (phase == ACTION_FAILED)
+		files_bundle_drop(&c->files);
 	c->a.phase = phase;
 	c->a.tries = 0;
 	if (why != c->a.why)
@@ -29,6 +32,10 @@ static void count_try(struct contact *c, const char *what, const char *why, unsi
 	c->failed = true;
 	snprintf(text, sizeof(text), "%s: %.300s", what, why);
 	log_warn("action %s: %s", c->a.id, text);
+	/* Of another kind: what was before it is no part of this row. */
+	if (c->a.tries_max != max)
+		c->a.tries = 0;
+	c->a.tries_max = max;
 	if (++c->a.tries >= max)
 		set_phase(c, ACTION_FAILED, text);
 	else
@@ -55,18 +62,28 @@ static void take_damaged(struct contact *c, const char *why)
 	contact_save(c);
 }
 
+/* What is staged, and on trial, decides. */
+static bool look_again(struct contact *c)
+{
+	char why[FACTS_TEXT_MAX + 1];
+
+	if (facts_read(&c->facts, c->kb, why))
+		return true;
+	count_try(c, "not staged", why, ACTION_TRIES_MAX);
+	return false;
+}
+
 /* It is in a slot already, or staged: that, and nothing else, says how the action stands. */
 static bool take_known(struct contact *c)
 {
-	char why[FACTS_TEXT_MAX + 1], verdict[ACTION_WHY_MAX + 1];
-	enum action_phase phase;
+	char verdict[ACTION_WHY_MAX + 1];
+	enum action_phase phase = judge_unasked(&c->facts, c->a.release, verdict);
 
-	if (!facts_read(&c->facts, c->kb, why))
-		return false;
-	phase = judge_release(&c->facts, c->a.release, verdict);
 	if (phase == ACTION_NONE)
 		return false;
 	files_bundle_drop(&c->files);
+	if (phase == ACTION_STAGED)
+		reboot_note(c, verdict);
 	set_phase(c, phase, verdict);
 	return true;
 }
@@ -79,20 +96,38 @@ static void take_result(struct contact *c, int code, const char *why)
 	switch (code) {
 	case FACTS_OK:
 	case FACTS_NOTHING:
-		if (!take_known(c))
+		if (look_again(c) && !take_known(c))
 			set_phase(c, ACTION_FAILED, text);
 		break;
 	case FACTS_VERIFY:
 		take_damaged(c, why);
 		break;
 	case FACTS_INCOMPATIBLE:
-		files_bundle_drop(&c->files);
 		set_phase(c, ACTION_FAILED, text);
 		break;
 	default:
 		count_try(c, "not staged", why, ACTION_TRIES_MAX);
 		break;
 	}
+}
+
+/* What a person staged, or a stick brought, is not replaced without a word. */
+static bool must_wait(struct contact *c)
+{
+	char why[ACTION_WHY_MAX + 1], text[ACTION_WHY_MAX + 1];
+
+	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own, why))
+		return false;
+	snprintf(text, sizeof(text), "%s is fetched, and %.300s", c->a.version, why);
+	/* Each contact looks; the record is for what is new. */
+	if (c->a.phase == ACTION_FETCHED && strcmp(c->a.why, text) == 0) {
+		contact_print("Action %s: %s", c->a.id, text);
+		return true;
+	}
+	c->a.only_download = 0;
+	action_note(&c->a, ACTION_NEWS_WAITS);
+	set_phase(c, ACTION_FETCHED, text);
+	return true;
 }
 
 static void stage_bundle(struct contact *c)
@@ -113,7 +148,10 @@ static void stage_bundle(struct contact *c)
 	memcpy(c->a.release, b.release, sizeof(c->a.release));
 	memcpy(c->a.version, b.version, sizeof(c->a.version));
 	c->a.sequence = b.sequence;
-	if (!contact_save(c) || take_known(c))
+	if (!contact_save(c) || !look_again(c) || take_known(c) || must_wait(c))
+		return;
+	memcpy(c->a.own, b.release, sizeof(c->a.own));
+	if (!contact_save(c))
 		return;
 	code = facts_stage(c->kb, c->files.bundle, why);
 	take_result(c, code, why);
@@ -140,7 +178,7 @@ static void take_whole(struct contact *c, const struct ddi_deployment *d)
 static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 {
 	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
-	uint64_t before = files_bundle_size(&c->files), wait = 0;
+	uint64_t wait = 0;
 	enum fetch_end end = fetch_bundle(&c->files, &c->client.http, &c->a, d, why, &wait);
 
 	switch (end) {
@@ -150,8 +188,6 @@ static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 	case FETCH_LATER:
 	case FETCH_REFUSED:
 		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
-		if (files_bundle_size(&c->files) > before)
-			c->a.tries = 0;
 		count_try(c, "not fetched", why,
 			  end == FETCH_LATER ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The one place where the server's waiting times and troubles are noted. */
+/* The one place where the server's waiting times and troubles are noted. What cannot be noted here
+ * would be said anew by each contact, until a quota is used up. */
 static enum client_end send_json(struct contact *c, const char *method, const char *path,
 				 char *body)
 {
-	enum client_end end = client_send(&c->client, method, path, body);
+	enum client_end end =
+		contact_save(c) ? client_send(&c->client, method, path, body) : CLIENT_LATER;
 
 	free(body);
 	if (c->client.retry_after_s > c->retry_after_s)
@@ -77,13 +79,14 @@ static void settle(struct contact *c, enum client_end end)
 	if (end == CLIENT_OVER && !final)
 		contact_print("Action %s is over on the server.", a->id);
 	if (end == CLIENT_OVER && a->phase <= ACTION_FETCHED) {
+		files_bundle_drop(&c->files);
 		action_begin(a, "");
 		return;
 	}
 	/* A quota: of all answers, the last one must not be the one that is lost. */
 	if (end == CLIENT_OK || end == CLIENT_OVER ||
 	    ((end == CLIENT_FULL || end == CLIENT_REFUSED) && !final))
-		a->reported = a->phase;
+		action_told(a);
 	if ((end == CLIENT_MISSING || end == CLIENT_REFUSED) && final && action_owes(a) &&
 	    ++a->tries >= ACTION_TRIES_MAX) {
 		log_warn("action %s: the server does not take its end; it is not sent any more",

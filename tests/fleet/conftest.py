@@ -23,7 +23,7 @@ class Fleet:
         self.dev, self.server, self.folder = dev, server, dev.data / "keelboot/fleet"
         self.token = folder / "token"
         self.token.write_text("secret\n")
-        self.said = ""
+        self.said, self.keelboot = "", KEELBOOT
         self.configure()
 
     def configure(self, url=None, timeout=5, **keys):
@@ -36,7 +36,7 @@ class Fleet:
         """The program as it is called, before the options of keelboot."""
         options = self.dev.options()
         at = options.index("--conf-root")
-        return [FLEET, *words, "--conf-root", options[at + 1], "--keelboot", KEELBOOT, "--",
+        return [FLEET, *words, "--conf-root", options[at + 1], "--keelboot", self.keelboot, "--",
                 *options[:at], *options[at + 2:]]
 
     def environment(self, **more):
@@ -53,6 +53,10 @@ class Fleet:
     @property
     def record(self):
         return json.loads((self.folder / "action.json").read_text())
+
+    def change(self, **record):
+        """Its record, as another run may have left it."""
+        (self.folder / "action.json").write_text(json.dumps({**self.record, **record}))
 
     @property
     def staged(self):

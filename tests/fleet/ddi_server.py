@@ -295,8 +295,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def send_file(handler, data, etag=None):
-    """With one range, if the ETag is still that; as hawkBit does."""
-    etag = etag or f'"{hashlib.sha1(data).hexdigest()}"'
+    """With one range, if the ETag is still that; as hawkBit does, whose ETags have no quotes."""
+    etag = etag or hashlib.sha1(data).hexdigest()
     wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}
     if not wanted or handler.headers.get("If-Range", etag) != etag:
@@ -313,7 +313,7 @@ def cut_after(length, etag=None):
     """An artifact whose connection ends after so many bytes."""
     def answer(handler):
         data = handler.server.actions[-1].bundle.read_bytes()
-        tag = f'"{hashlib.sha1(data).hexdigest()}"' if etag is None else etag
+        tag = hashlib.sha1(data).hexdigest() if etag is None else etag
         begin = int((re.search(r"\d+", handler.headers.get("Range", "")) or ["0"])[0])
         head = f"HTTP/1.1 {206 if begin else 200} OK\r\nContent-Length: {len(data) - begin}\r\nETag: {tag}\r\n"
         if begin:

@@ -3,10 +3,16 @@
  * times, addresses. */
 #include "fleet/action.h"
 #include "fleet/ddi.h"
+#include "fleet/files.h"
 #include "fleet/judge.h"
 #include "fleet/polling.h"
 #include "fleet/strict.h"
 #include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static const char *why;
 
@@ -245,10 +251,15 @@ static void fill(struct action *a)
 			      .digest = "ab",
 			      .etag = "\"x\\y\"",
 			      .tries = 3,
+			      .tries_max = 8,
 			      .release = "00ff",
 			      .version = "2.0",
 			      .sequence = INT64_MAX,
+			      .own = "00fe",
 			      .why = "it \"says\" so",
+			      .news = ACTION_NEWS_BOOTS,
+			      .boot = "0f",
+			      .boots = 2,
 			      .attributes = 77,
 			      .installed = "1.0" };
 }
@@ -295,10 +306,70 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_string_equal(a.etag, "\"x\\y\"");
 	assert_int_equal(a.attributes, 77);
 	assert_string_equal(a.version, "");
+	assert_string_equal(a.own, "00fe");
+	assert_int_equal(a.boots, 0);
+	assert_int_equal(a.news, ACTION_NO_NEWS);
 	action_begin(&a, "");
 	assert_int_equal(a.phase, ACTION_NONE);
 	assert_false(action_owes(&a));
 	assert_false(action_is_closed(&a));
+}
+
+TEST(news_of_a_phase_is_told_once)
+{
+	struct action a = { .phase = ACTION_STAGED, .reported = ACTION_STAGED };
+
+	assert_false(action_owes(&a));
+	action_note(&a, ACTION_NEWS_BOOTS);
+	assert_true(action_owes(&a));
+	action_told(&a);
+	assert_false(action_owes(&a));
+	action_note(&a, ACTION_NEWS_BOOTS);
+	assert_false(action_owes(&a));
+	a = (struct action){ .phase = ACTION_GOOD, .reported = ACTION_GOOD };
+	action_note(&a, ACTION_NEWS_BOOTS);
+	assert_true(action_is_closed(&a));
+}
+
+/* ---------------------------------------------------------------- the folder */
+
+static unsigned open_files(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+TEST(a_folder_that_cannot_be_opened_leaves_nothing_open)
+{
+	static struct conf conf;
+	struct files f;
+	char folder[] = "/tmp/fleet_test.XXXXXX";
+	unsigned before = open_files();
+	int fd;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(conf.data_mount, sizeof(conf.data_mount), "%s", folder);
+	FAILS(files_open(&f, &conf, FILES_LOOK), KB_ENOENT);
+	FAILS(files_open(&f, &conf, FILES_HAVE), KB_ENOENT);
+	assert_int_equal(open_files(), before);
+	fd = open(strf("%s/keelboot", folder), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_not_equal(files_open(&f, &conf, FILES_MAKE), KB_OK);
+	assert_int_equal(open_files(), before);
+	assert_int_equal(f.dir, -1);
+	unlink(strf("%s/keelboot", folder));
+	OK(files_open(&f, &conf, FILES_MAKE));
+	assert_int_equal(open_files(), before + 2);
+	files_close(&f);
+	assert_int_equal(open_files(), before);
+	unlink(strf("%s/keelboot/fleet/lock", folder));
+	rmdir(strf("%s/keelboot/fleet", folder));
+	rmdir(strf("%s/keelboot", folder));
+	rmdir(folder);
 }
 
 /* ---------------------------------------------------------------- verdicts */
@@ -343,7 +414,23 @@ TEST(success_is_a_good_slot_and_nothing_else)
 	assert_int_equal(judge_release(&facts, "", text), ACTION_NONE);
 }
 
-TEST(what_is_staged_waits_unless_the_next_boot_skips_it)
+TEST(a_good_slot_that_was_not_asked_for_is_a_success_where_it_runs)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	put_slot("good", "r2");
+	snprintf(facts.slot[0].version, sizeof(facts.slot[0].version), "3.0");
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_FAILED);
+	assert_string_equal(text, "2.0 is in slot b, the fallback; 3.0 runs");
+	facts.booted[0] = '\0';
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_FAILED);
+	facts.booted[0] = 'b';
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_GOOD);
+	put_slot("trial", "r2");
+	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_TRIAL);
+}
+
+TEST(what_is_staged_waits_unless_the_next_boot_forgets_it)
 {
 	char text[ACTION_WHY_MAX + 1];
 
@@ -351,13 +438,40 @@ TEST(what_is_staged_waits_unless_the_next_boot_skips_it)
 	put_staged("r2", "install", "");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
 	assert_false(judge_is_written(&facts, "r2"));
-	put_staged("r2", "skip", "the source is skipped");
+	assert_true(judge_is_installed_next(&facts, "r2"));
+	put_staged("r2", "skip", "its source is skipped");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	assert_string_equal(text, "staged; the next boot skips it: its source is skipped");
+	assert_false(judge_is_installed_next(&facts, "r2"));
+	put_staged("r2", "", "");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	put_staged("r2", "forget", "it failed before");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_FAILED);
-	assert_non_null(strstr(text, "the source is skipped"));
+	assert_string_equal(text, "staged; the next boot forgets it: it failed before");
 	put_slot("writing", "r2");
+	put_staged("r2", "skip", "its file is missing");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	assert_string_equal(text, "staged; the next boot skips it: its file is missing");
 	put_staged("r2", "install", "");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
 	assert_true(judge_is_written(&facts, "r2"));
+}
+
+TEST(another_trial_and_what_a_person_staged_go_before)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	put_slot("trial", "r2");
+	assert_false(judge_is_preceded(&facts, "r2", "", text));
+	assert_true(judge_is_preceded(&facts, "r3", "", text));
+	assert_string_equal(text, "waits until 2.0 in slot b has ended its trial");
+	put_slot("good", "r2");
+	assert_false(judge_is_preceded(&facts, "r3", "", text));
+	put_staged("r4", "install", "");
+	assert_true(judge_is_preceded(&facts, "r3", "", text));
+	assert_string_equal(text, "waits, since release r4 is staged here, and not by this server");
+	assert_false(judge_is_preceded(&facts, "r3", "r4", text));
+	assert_false(judge_is_preceded(&facts, "r4", "", text));
 }
 
 /* ---------------------------------------------------------------- waiting */

@@ -106,7 +106,7 @@ def test_what_is_staged_survives_every_one_of_them(fleet, server, bundle):
     fleet.configure(timeout=1)
     for name in ("1 GB of JSON", "nesting", "HTML", "headers without end", "gzip"):
         server.on["poll"] = ANSWERS[name][0]
-        fleet.once(code=FAILURE)
+        fleet.once(code=REBOOT)
     assert fleet.record == record and fleet.dev.state.read_bytes() == before and fleet.staged
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each answer of the server means: a test for each row of the table in docs/FLEET.md; and the ways in: tokens,
 certificates, redirects."""
+import hashlib
 import json
 import re
 import socket
@@ -39,7 +40,7 @@ def test_a_poll_that_fails_says_why_and_changes_nothing(fleet, server, bundle, s
     fleet.once(code=REBOOT)
     before = fleet.record
     server.on["poll"] = answers(status)
-    assert says in fleet.once(code=FAILURE)
+    assert says in fleet.once(code=REBOOT)
     assert fleet.record == before and fleet.staged and len(action.statuses) == 2
     del server.on["poll"]
     fleet.once(code=REBOOT)
@@ -182,6 +183,31 @@ def test_an_artifact_that_does_not_come_is_waited_for_a_day_and_no_longer(fleet,
     assert action.told == ["proceeding/none", "closed/failure"]
 
 
+def test_waits_and_refusals_are_counted_apart(fleet, server, bundle):
+    """A day of waits is not cut short by the first refusal behind them."""
+    action = server.assign(bundle)
+    server.on["artifact"] = [answers(503)] * 9 + [answers(403)] * 7 + [answers(503)] + [answers(403)] * 8
+    for _ in range(24):
+        fleet.once(code=FAILURE)
+        assert action.told == ["proceeding/none"]
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure"
+
+
+def test_once_it_is_whole_the_tries_to_stage_it_are_counted_from_the_first(fleet, server, bundle):
+    action = server.assign(bundle)
+    server.on["artifact"] = [answers(403)] * 7
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    in_the_way = fleet.dev.data / "keelboot/stage"
+    in_the_way.write_text("no folder")
+    for _ in range(7):
+        assert "not staged" in fleet.once(code=FAILURE)
+    assert action.told == ["proceeding/none"] and len(server.requests("artifact")) == 8
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure"
+
+
 def test_what_was_fetched_is_kept_and_the_rest_asked_for(fleet, server, bundle):
     size = bundle.stat().st_size
     server.assign(bundle)
@@ -189,7 +215,16 @@ def test_what_was_fetched_is_kept_and_the_rest_asked_for(fleet, server, bundle):
     fleet.once(code=REBOOT)
     ranges = [headers.get("Range") for headers in server.requests("artifact")]
     assert ranges[0] is None and len(ranges) == 3 and all(r.startswith("bytes=") for r in ranges[1:])
-    assert server.requests("artifact")[1]["If-Range"].startswith('"')
+    assert server.requests("artifact")[1]["If-Range"] == hashlib.sha1(bundle.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("etag", ['"in-quotes"', "bare-1.0", "*"])
+def test_an_etag_goes_back_byte_for_byte(fleet, server, bundle, etag):
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000, etag), lambda handler: send_file(handler, bundle.read_bytes(), etag)]
+    fleet.once(code=REBOOT)
+    first, second = server.requests("artifact")
+    assert "Range" not in first and second["Range"] == "bytes=5000-" and second["If-Range"] == etag
 
 
 def test_a_fetch_goes_on_in_a_later_contact(fleet, server, bundle):
@@ -214,7 +249,7 @@ def test_another_etag_begins_anew(fleet, server, bundle):
     assert server.requests("artifact")[-1]["If-Range"] == '"old"' and fleet.staged
 
 
-@pytest.mark.parametrize("etag", ['W/"weak"', "", '"' + "x" * 200 + '"'])
+@pytest.mark.parametrize("etag", ['W/"weak"', "", '"' + "x" * 200 + '"', "two words", "x\x7f", "x\xe9", "w/weak"])
 def test_without_an_etag_that_says_something_it_begins_anew(fleet, server, bundle, etag):
     server.assign(bundle)
     server.on["artifact"] = [cut_after(1000, etag=etag), answers(503)]
@@ -243,6 +278,21 @@ def test_an_artifact_that_the_server_changed_is_fetched_from_its_beginning(fleet
     assert "Range" not in server.requests("artifact")[-1] and fleet.record["version"] == "3.0"
 
 
+def test_bytes_that_begin_anew_each_time_are_no_progress(fleet, server, bundle):
+    """Only what is added to what is here is: a server without ETags, which is cut ever later, has its tries, too."""
+    server.assign(bundle)
+    for n in range(1, 4):
+        server.on["artifact"] = [cut_after(5000 * n, etag=""), answers(503)]
+        fleet.once(code=FAILURE)
+    assert fleet.record["tries"] == 3
+    server.on["artifact"] = [cut_after(20000), answers(503)]
+    fleet.once(code=FAILURE)
+    assert fleet.record["tries"] == 4
+    server.on["artifact"] = [cut_after(20000), answers(503)]
+    fleet.once(code=FAILURE)
+    assert fleet.record["tries"] == 1
+
+
 def test_twenty_cuts_of_a_download_still_give_the_bundle(fleet, server, bundle):
     size = bundle.stat().st_size
     server.assign(bundle)
@@ -264,6 +314,46 @@ def test_no_room_is_said_before_anything_is_fetched(fleet, server, bundle):
     server.on["deployment"] = claim
     assert "no room: 1048577 MiB are wanted" in fleet.once(code=FAILURE)
     assert not server.requests("artifact")
+
+
+def test_what_cannot_be_noted_is_not_told(fleet, server, bundle):
+    """Else each contact would say it anew, and use up the quota of the action."""
+    fleet.once()
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    record = fleet.folder / "action.json"
+    kept, in_the_way = record.read_bytes(), fleet.folder / "action.json.new"
+    for clean in (False, True):
+        record.write_bytes(kept) if not clean else record.unlink()
+        in_the_way.mkdir()
+        for _ in range(3):
+            assert fleet.once(code=FAILURE).count("action.json: ") == 1
+        assert len(action.statuses) == 2 and len(server.requests("feedback")) == 2
+        in_the_way.rmdir()
+    record.write_bytes(kept)
+    fleet.once()
+    assert len(action.statuses) == 3
+
+
+@pytest.mark.parametrize("how", ["failed", "withdrawn", "cancelled", "gone"])
+def test_of_an_action_that_is_over_no_bundle_is_kept(fleet, server, bundle, how):
+    action = server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000), answers(503)]
+    fleet.once(code=FAILURE)
+    assert (fleet.folder / "bundle.keel").stat().st_size == 5000
+    if how == "failed":
+        server.on["artifact"] = answers(404)
+    elif how == "withdrawn":
+        action.state = "canceled"
+    elif how == "cancelled":
+        server.cancel(action)
+    else:
+        fleet.change(reported="none")
+        server.on["feedback"] = [answers(410)]
+        server.on["deployment"] = answers(410)
+    fleet.once()
+    assert not (fleet.folder / "bundle.keel").exists()
 
 
 # ---------------------------------------------------------------- waiting
@@ -402,6 +492,31 @@ def test_a_server_of_another_authority_gets_no_token(ready, tmp_path, authority,
         fleet.configure(**({"ca_file": authority / ca} if ca else {}))
         assert "certificate" in fleet.once(code=FAILURE)
         assert server.seen == []
+
+
+CAN_HIDE = subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not CAN_HIDE, reason="no mount namespace here")
+def test_an_authority_that_is_named_is_the_only_one(ready, tmp_path, authority):
+    """The server's is among those of the distribution, which count without ca-file=, and only then."""
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    (certs / "ca.pem").write_bytes((authority / "ca.pem").read_bytes())
+    call("openssl", "rehash", certs)
+    (certs / "ca-certificates.crt").write_bytes((authority / "other.pem").read_bytes())
+
+    def once(code):
+        script = 'mount --bind "$0" /etc/ssl/certs && exec "$@"'
+        return call("unshare", "-m", "sh", "-c", script, certs, *fleet.command("once"), code=code, timeout=60,
+                    env=fleet.environment()).stderr
+    with Server(tls=secure(authority)).running() as server:
+        fleet = Fleet(ready, server, tmp_path)
+        once(OK)
+        assert len(server.requests("poll")) == 1
+        fleet.configure(ca_file=authority / "other.pem")
+        assert "certificate" in once(FAILURE)
+        assert len(server.requests("poll")) == 1
 
 
 def test_a_certificate_in_place_of_a_token(ready, tmp_path, authority):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of an action, with the real command, signed bundles, and a server that answers as hawkBit does."""
 import json
+from pathlib import Path
 
 import pytest
-from cli_device import BUSY, FAILURE, NOTHING, OK, REBOOT, USAGE, call, flip
+from cli_device import BUSY, FAILURE, NOTHING, OK, REBOOT, USAGE, add_event, call, flip
 from ddi_server import Server
 
 
@@ -120,6 +121,18 @@ def test_a_release_that_is_installed_already_is_closed_at_once(fleet, server, bu
     assert action.told == ["proceeding/none", "closed/success"]
 
 
+def test_a_release_that_is_the_fallback_is_no_success(fleet, server, bundle):
+    """It is good, and does not run: to say that it was installed would be wrong."""
+    fleet.dev("install", bundle)
+    fleet.start()
+    fleet.good()
+    fleet.dev.boot("a", version="1.0")
+    action = server.assign(bundle)
+    fleet.once()
+    assert action.told == ["proceeding/none", "closed/failure"]
+    assert action.messages[1] == "2.0 is in slot b, the fallback; 1.0 runs"
+
+
 def test_the_record_may_be_garbage_or_gone(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
@@ -133,6 +146,65 @@ def test_the_record_may_be_garbage_or_gone(fleet, server, bundle):
     fleet.good()
     fleet.once()
     assert action.told[-1] == "closed/success"
+
+
+# ---------------------------------------------------------------- reboots
+
+
+def test_a_server_that_is_away_does_not_keep_a_reboot_from_installing(fleet, server, bundle):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.on["poll"] = lambda handler: handler.raw()
+    said = fleet.once(code=REBOOT)
+    assert "A reboot installs 2.0." in said and server.url in said
+
+
+def test_a_boot_that_leaves_it_staged_is_asked_for_three_times_and_no_more(fleet, server, bundle):
+    """As a hook does that says no: else a device reboots after each contact."""
+    action = server.assign(bundle)
+    for n in range(3):
+        for _ in range(2):
+            fleet.once(code=REBOOT)
+        assert fleet.record["boots"] == n + 1
+        fleet.change(boot=f"another-{n}")
+    add_event(fleet.dev, "refused", version="2.0", sequence=20, reason="the hook 10-trip says no")
+    assert "Action 1: staged; 3 boots did not install it: the hook 10-trip says no" in fleet.once()
+    fleet.once()
+    assert action.told == ["proceeding/none"] * 3
+    assert action.messages[-2] == \
+        "staged; 3 boots did not install it: the hook 10-trip says no; no more reboots are asked for"
+    # A boot that does install it counts as ever; and the next action has boots of its own.
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+def test_what_the_next_boot_skips_may_be_installed_by_a_later_one(fleet, server, bundle):
+    """The reason passes: the server hears it once, and later how it went."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    file = Path(fleet.dev.json("status")["staged"]["path"])
+    for _ in range(2):
+        file.rename(file.with_suffix(".away"))
+        fleet.once()
+        fleet.once()
+        file.with_suffix(".away").rename(file)
+        fleet.once(code=REBOOT)
+    assert action.told == ["proceeding/none"] * 3
+    assert action.messages[-2] == "staged; the next boot skips it: its file is missing"
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+def test_a_dry_run_asks_for_no_boot_that_counts(fleet, server, bundle):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.change(boot="another")
+    fleet("once", "--dry-run", code=REBOOT)
+    assert fleet.record["boots"] == 1
 
 
 # ---------------------------------------------------------------- what the server wants
@@ -221,6 +293,35 @@ def test_a_newer_action_waits_for_the_end_of_a_trial(fleet, server, factory, bun
     fleet.good()
     fleet.once(code=REBOOT)
     assert fleet.record["id"] == second.id
+
+
+def test_what_a_person_staged_goes_before_an_action(fleet, server, factory, bundle):
+    """And is neither replaced nor unstaged; the server hears that once."""
+    fleet.once()
+    fleet.dev("stage", factory("3.0", 30))
+    mine = fleet.dev.json("status")["staged"]["release"]
+    action = server.assign(bundle)
+    for _ in range(3):
+        assert "2.0 is fetched, and waits, since release" in fleet.once()
+    assert fleet.dev.json("status")["staged"]["release"] == mine
+    assert action.told == ["proceeding/none"] * 2 and "is staged here, and not by this server" in action.messages[-1]
+    fleet.dev("unstage")
+    fleet.once(code=REBOOT)
+    assert fleet.record["version"] == "2.0" and len(server.requests("artifact")) == 1
+
+
+def test_a_trial_of_a_stick_goes_before_an_action(fleet, server, factory, bundle):
+    fleet.dev("install", bundle)
+    fleet.start()
+    action = server.assign(factory("3.0", 30), window="unavailable")
+    fleet.once()
+    action.window = "available"
+    for _ in range(3):
+        assert "3.0 is fetched, and waits until 2.0 in slot b has ended its trial" in fleet.once()
+    assert action.told == ["proceeding/none"] * 3 and fleet.dev.json("status")["staged"] is None
+    fleet.good()
+    fleet.once(code=REBOOT)
+    assert fleet.staged
 
 
 # ---------------------------------------------------------------- cancellations
@@ -419,11 +520,42 @@ def test_two_runs_do_not_meet(fleet):
     call("flock", fleet.folder / "lock", *fleet.command("status"), code=NOTHING, env=fleet.environment())
 
 
+@pytest.mark.parametrize("n, staged", [(2, False), (3, True)], ids=["before", "behind"])
+def test_a_status_that_fails_beside_the_stage_closes_no_action(fleet, server, bundle, tmp_path, n, staged):
+    """What is staged is not known then: it is neither replaced, nor said to be refused."""
+    action = server.assign(bundle)
+    script, calls = tmp_path / "keelboot", tmp_path / "calls"
+    script.write_text(f"""#!/bin/sh
+case " $* " in *" status "*)
+    echo x >> {calls}
+    test $(wc -l < {calls}) != {n} || exit 1 ;;
+esac
+exec {fleet.keelboot} "$@"
+""")
+    script.chmod(0o755)
+    own, fleet.keelboot = fleet.keelboot, script
+    assert "not staged" in fleet.once(code=FAILURE)
+    fleet.keelboot = own
+    assert bool(fleet.staged) == staged and action.told == ["proceeding/none"]
+    fleet.once(code=REBOOT)
+    assert action.told == ["proceeding/none"] * 2
+
+
 def test_a_device_without_state_asks_and_takes_nothing(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.dev.state.unlink()
     fleet.once(code=FAILURE)
     assert not action.retrieved and [kind for kind, _ in server.seen] == ["poll"]
+
+
+def test_nothing_is_fetched_where_the_data_partition_is_not_mounted(fleet, server, bundle):
+    """It would land on the root file system, where no boot looks for it."""
+    action = server.assign(bundle)
+    (fleet.dev.run / "devices").write_text("data /dev/null\n")
+    assert f"the data partition is not mounted at {fleet.dev.data}" in fleet.once(code=FAILURE)
+    assert not action.retrieved and not (fleet.folder / "bundle.keel").exists()
+    (fleet.dev.run / "devices").unlink()
+    fleet.once(code=REBOOT)
 
 
 @pytest.mark.parametrize("words, says", [

@@ -78,6 +78,9 @@ static void try_record(const char *text, size_t len)
 	FUZZ_CHECK(written != NULL && action_read(&again, written, strlen(written)));
 	FUZZ_CHECK(memcmp(&a, &again, sizeof(a)) == 0);
 	free(written);
+	action_note(&a, ACTION_NEWS_BOOTS);
+	action_told(&a);
+	FUZZ_CHECK(!action_owes(&a));
 	action_begin(&a, "1");
 	FUZZ_CHECK(a.phase == ACTION_SEEN && action_owes(&a) && !action_is_closed(&a));
 }

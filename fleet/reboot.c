@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/reboot.h"
+
+#include "fleet/judge.h"
+
+#include "lib/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+static bool read_boot(char boot[ACTION_BOOT_LEN + 1])
+{
+	FILE *f = fopen(BOOT_ID, "re");
+	bool known = f != NULL && fgets(boot, ACTION_BOOT_LEN + 1, f) != NULL;
+
+	if (!known)
+		log_warn("%s: cannot be read: %s; no reboot is asked for", BOOT_ID,
+			 strerror(errno));
+	if (f != NULL)
+		fclose(f);
+	return known;
+}
+
+/* Each boot that was asked for left it staged. */
+static bool is_given_up(const struct contact *c)
+{
+	char now[ACTION_BOOT_LEN + 1];
+
+	return c->a.boots >= REBOOT_MAX && read_boot(now) && strcmp(c->a.boot, now) != 0;
+}
+
+static void explain_boots(const struct contact *c, char why[ACTION_WHY_MAX + 1])
+{
+	char reason[FACTS_TEXT_MAX + 1];
+
+	facts_refusal(c->kb, c->a.version, c->a.sequence, reason);
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "staged; %d boots did not install it%s%s; no more reboots are asked for",
+		 REBOOT_MAX, reason[0] != '\0' ? ": " : "", reason);
+}
+
+void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1])
+{
+	if (!judge_is_installed_next(&c->facts, c->a.release)) {
+		action_note(&c->a, ACTION_NEWS_SKIP);
+	} else if (is_given_up(c)) {
+		explain_boots(c, why);
+		action_note(&c->a, ACTION_NEWS_BOOTS);
+	}
+}
+
+bool reboot_ask(struct contact *c)
+{
+	char now[ACTION_BOOT_LEN + 1];
+
+	if (c->a.phase != ACTION_STAGED || !judge_is_installed_next(&c->facts, c->a.release) ||
+	    !read_boot(now))
+		return false;
+	if (strcmp(c->a.boot, now) == 0)
+		return true;
+	if (c->a.boots >= REBOOT_MAX)
+		return false;
+	c->a.boots++;
+	memcpy(c->a.boot, now, sizeof(now));
+	return contact_save(c);
+}

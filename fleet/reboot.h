@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a reboot is asked for. A boot may leave what is staged as it is, as a hook wants it: so
+ * the boots that were asked for are counted, and are not asked for without end. */
+#pragma once
+
+#include "fleet/contact.h"
+
+#define REBOOT_MAX 3 /* boots that are asked for, one after the other, for one action */
+
+/* Of what is staged: the server is to know that the next boot skips it, or that boots left it as it
+ * is. In that case why becomes the reason, by the history. */
+void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1]);
+
+/* A reboot installs what the action staged, and is asked for: noted in the record before it is
+ * said, but not in a dry run. */
+bool reboot_ask(struct contact *c);
