@@ -18,7 +18,7 @@ static void explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	char reason[FACTS_TEXT_MAX + 1];
 
-	facts_refusal(c->kb, c->a.version, c->a.sequence, reason);
+	facts_refusal(c->kb, c->a.version, c->a.sequence, false, reason);
 	if (reason[0] != '\0')
 		snprintf(why, ACTION_WHY_MAX + 1, "%s was not installed: %s", c->a.version, reason);
 	else

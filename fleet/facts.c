@@ -266,12 +266,24 @@ void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
 	json_object_put(o);
 }
 
-void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
+static bool is_refusal(json_object *o, const char *version, uint64_t sequence, bool any)
+{
+	char kind[16], of[ACTION_VERSION_MAX + 1];
+
+	COPY_TEXT(kind, o, "kind");
+	COPY_TEXT(of, o, "version");
+	if (any && strcmp(kind, "refused") == 0 && of[0] == '\0')
+		return true;
+	return is_about(o, version, sequence) &&
+	       (strcmp(kind, "refused") == 0 || strcmp(kind, "install") == 0 ||
+		strcmp(kind, "bad") == 0);
+}
+
+void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence, bool any,
 		   char why[FACTS_TEXT_MAX + 1])
 {
 	static const char *const words[] = { "history", "-n", "50", "--json", NULL };
 	json_object *o, *list;
-	char kind[16];
 
 	why[0] = '\0';
 	(void)ask(kb, words, ASK_TIMEOUT_S, &o);
@@ -281,11 +293,7 @@ void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
 	     i++) {
 		json_object *one = json_object_array_get_idx(list, i);
 
-		COPY_TEXT(kind, one, "kind");
-		if (!is_about(one, version, sequence))
-			continue;
-		if (strcmp(kind, "refused") == 0 || strcmp(kind, "install") == 0 ||
-		    strcmp(kind, "bad") == 0)
+		if (is_refusal(one, version, sequence, any))
 			copy_text(why, FACTS_TEXT_MAX + 1, one, "reason");
 	}
 	json_object_put(o);

@@ -71,6 +71,7 @@ int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
 /* Adds what `keelboot why` has about this release: a sentence, and the last lines. */
 void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
 		   struct ddi_feedback *f);
-/* Why a boot refused this release, from the history; "" if it does not say. */
-void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence,
+/* Why a boot refused this release, from the history; "" if it does not say. any: or why it refused
+ * to look at all, as hooks have it. */
+void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence, bool any,
 		   char why[FACTS_TEXT_MAX + 1]);

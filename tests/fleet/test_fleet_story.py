@@ -167,7 +167,11 @@ def test_a_boot_that_leaves_it_staged_is_asked_for_three_times_and_no_more(fleet
             fleet.once(code=REBOOT)
         assert fleet.record["boots"] == n + 1
         fleet.change(boot=f"another-{n}")
-    add_event(fleet.dev, "refused", version="2.0", sequence=20, reason="the hook 10-trip says no")
+    # The boot does not know yet which release it is, when it asks the hooks.
+    add_event(fleet.dev, "refused", reason="the hook 20-night says no")
+    add_event(fleet.dev, "refused", version="3.0", sequence=30, reason="no key signed it")
+    add_event(fleet.dev, "refused", reason="the hook 10-trip says no")
+    add_event(fleet.dev, "refused", version="4.0", sequence=40, reason="no key signed it")
     assert "Action 1: staged; 3 boots did not install it: the hook 10-trip says no" in fleet.once()
     fleet.once()
     assert action.told == ["proceeding/none"] * 3
