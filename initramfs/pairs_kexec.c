@@ -34,7 +34,7 @@ static const char *partition_of_kernel(const struct boot *b, int slot)
 }
 
 /* One that does not end, or dies, does so by what the slot has. */
-static bool is_of_slot(enum kb_err err, int code)
+static bool is_slots_fault(enum kb_err err, int code)
 {
 	return err == KB_OK ? code != KEXEC_OF_BASE : err == KB_ETIMEDOUT || err == KB_ECHILD;
 }
@@ -61,7 +61,7 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 	snprintf(reason, STATE_STR_MAX + 1, "its kernel cannot be started");
 	record_history(&b->rec, HISTORY_BOOT, slot, reason,
 		       said.text[0] != '\0' ? said.text : "not booted");
-	return is_of_slot(err, code) ? KB_EFORMAT : KB_ECHILD;
+	return is_slots_fault(err, code) ? KB_EFORMAT : KB_ECHILD;
 }
 
 /* The root is mounted where the kernel is in its own partition, too: a slot that does not mount is
