@@ -78,23 +78,27 @@ static bool set_preset(struct boot *b, int preset)
 }
 
 /*
- * What the loader waits to hear. A preset that did not come up is one no more, before anything is
- * handed over to it: else each handover that fails would cost as many starts again.
+ * What the loader waits to hear, once in a boot. A preset that did not come up is one no more,
+ * before anything is handed over to it: else each handover that fails would cost as many starts
+ * again.
  */
 static void answer_loader(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
 
-	if (b->cmd.start == CMDLINE_START_COUNTED && pairs_ask_came_up(b) != KB_OK)
+	if (b->cmd.start == CMDLINE_START_INSTEAD) {
 		find(p,
-		     "it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
-	if (b->cmd.start != CMDLINE_START_INSTEAD)
-		return;
-	find(p,
-	     "the kernel that it starts by default did not come up: it started that of slot %c instead",
-	     state_slot_letter(p->running));
-	if (!set_preset(b, p->running))
-		log_warn("boot loader: it will try the other kernel again");
+		     "the kernel that it starts by default did not come up: it started that of slot %c instead",
+		     state_slot_letter(p->running));
+		p->answered = p->answered || set_preset(b, p->running);
+		if (!p->answered)
+			log_warn("boot loader: it will try the other kernel again");
+	} else if (b->cmd.start == CMDLINE_START_COUNTED) {
+		p->answered = p->answered || pairs_ask_came_up(b) == KB_OK;
+		if (!p->answered)
+			find(p,
+			     "it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
+	}
 }
 
 static void find_base(struct pairs *p)
@@ -138,7 +142,9 @@ void pairs_find(struct boot *b)
 	struct pairs *p = &b->pairs;
 	choose_mask paired = slots_with_pair(&b->conf);
 
-	*p = (struct pairs){ .running = STATE_NONE, .asked = b->conf.loader != CONF_LOADER_NONE };
+	*p = (struct pairs){ .running = STATE_NONE,
+			     .asked = b->conf.loader != CONF_LOADER_NONE,
+			     .answered = p->answered };
 	if (!p->asked)
 		return;
 	if (b->conf.loader == CONF_LOADER_KEXEC) {

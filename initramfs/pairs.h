@@ -23,6 +23,8 @@ struct pairs {
 	choose_mask paired;
 	/* system.conf names a loader */
 	bool asked;
+	/* the loader heard what it waits for */
+	bool answered;
 	/* where its store is, as keelboot-loader takes it */
 	char where[PAIRS_WHERE];
 	/* what is wrong with them; "": nothing */

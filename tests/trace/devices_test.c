@@ -195,6 +195,28 @@ TEST(disk_that_comes_back_boots_without_a_restart)
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
 }
 
+/* Its store is written once. */
+TEST(loader_is_answered_once_though_the_disk_comes_back)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		machine_anew();
+		machine.conf = "[system]\ncompatible=trace\n"
+			       "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
+			       "[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n"
+			       "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n";
+		machine.cmdline =
+			i == 0 ? "keelboot.pair=a,counted\n" : "keelboot.pair=a,instead\n";
+		machine_child((struct os_sim_child){ .argv0 = "keelboot-loader",
+						     .say = { { 10, "default=a once=-\n", 0 } },
+						     .duration_ms = 20 });
+		pull_out_and_plug_in(machine_good(), VDB_PATH);
+		machine_boots('a');
+		assert_once("# rescue: the disk is back");
+		assert_once(i == 0 ? "spawn keelboot-loader grub  came-up"
+				   : "spawn keelboot-loader grub  default a");
+	}
+}
+
 /* Nor do slots of a card reader that hang keep it from being seen. */
 TEST(disk_that_comes_back_is_seen_beside_media_that_hang)
 {
