@@ -103,7 +103,7 @@ endif
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector/loader selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog initramfs/overlay hooks update/wire kernel-cmdline selector lib
 OF_PROBER   := initramfs/prober selector lib
-OF_HELPER   := initramfs/helper initramfs/prober initramfs/kexec update/verify $(OF_UPDATE)
+OF_HELPER   := initramfs/helper initramfs/prober initramfs/kexec kernel-cmdline update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel-cmdline/cmdline.h"
 
+#include "kernel-cmdline/cmdline_word.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,32 +13,6 @@ struct word {
 	char *value;
 };
 
-/* The kernel's isspace(): Latin-1, so the no-break space counts. */
-static bool is_space(char c)
-{
-	return (c >= '\t' && c <= '\r') || c == ' ' || (unsigned char)c == 0xa0;
-}
-
-static char *skip_spaces(char *s)
-{
-	while (is_space(*s))
-		s++;
-	return s;
-}
-
-static bool equal_names(const char *a, size_t alen, const char *b, size_t blen)
-{
-	if (alen != blen)
-		return false;
-	for (size_t i = 0; i < alen; i++) {
-		char x = a[i] == '-' ? '_' : a[i], y = b[i] == '-' ? '_' : b[i];
-
-		if (x != y)
-			return false;
-	}
-	return true;
-}
-
 bool cmdline_is_heeded(const char *heeded, const char *name, size_t len)
 {
 	if (strcmp(heeded, "all") == 0)
@@ -44,7 +20,7 @@ bool cmdline_is_heeded(const char *heeded, const char *name, size_t len)
 	for (;;) {
 		size_t n = strcspn(heeded, ",");
 
-		if (equal_names(name, len, heeded, n))
+		if (cmdline_word_equal(name, len, heeded, n))
 			return true;
 		if (heeded[n] == '\0')
 			return false;
@@ -69,23 +45,12 @@ static void add_warning(struct cmdline *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* The end of the word at s: the first space outside of quotes, or the end of the text. */
-static char *word_end(char *s, char **equals)
+/* As in the kernel, a '=' in the first place belongs to the name. */
+static char *find_equals(char *s, size_t len)
 {
-	bool in_quote = false;
+	size_t first = *s == '"' ? 2 : 1;
 
-	*equals = NULL;
-	for (char *start = s; *s != '\0'; s++) {
-		if (is_space(*s) && !in_quote)
-			break;
-		/* As in the kernel, a '=' in the first place belongs to the name. */
-		if (*s == '=' && *equals == NULL && s != start &&
-		    !(s == start + 1 && *start == '"'))
-			*equals = s;
-		if (*s == '"')
-			in_quote = !in_quote;
-	}
-	return s;
+	return len > first ? memchr(s + first, '=', len - first) : NULL;
 }
 
 /*
@@ -94,7 +59,8 @@ static char *word_end(char *s, char **equals)
  */
 static char *take_word(char *s, struct word *w)
 {
-	char *equals, *end = word_end(s, &equals), *last = end - 1;
+	size_t len = cmdline_word_len(s);
+	char *equals = find_equals(s, len), *end = s + len, *last = end - 1;
 	bool more = *end != '\0', quoted = *s == '"';
 
 	*end = '\0';
@@ -111,7 +77,7 @@ static char *take_word(char *s, struct word *w)
 	}
 	if (quoted && last > s && *last == '"')
 		*last = '\0';
-	return more ? skip_spaces(end + 1) : end;
+	return more ? end + 1 + cmdline_word_spaces(end + 1) : end;
 }
 
 static void bad_value(struct cmdline *c, const struct cmdline_key *key, const char *value)
@@ -131,7 +97,7 @@ static void apply_key(struct cmdline *c, const struct word *w, const char *heede
 	static const char prefix[] = "keelboot.";
 
 	for (const struct cmdline_key *key = cmdline_keys; key->name != NULL; key++) {
-		if (!equal_names(key->name, strlen(key->name), w->name, strlen(w->name)))
+		if (!cmdline_word_equal(key->name, strlen(key->name), w->name, strlen(w->name)))
 			continue;
 		if (!cmdline_is_heeded(heeded, key->name, strlen(key->name)))
 			add_warning(c, "%s: ignored: [system] command-line= does not name it",
@@ -158,13 +124,13 @@ static bool copy_text(struct cmdline *c, char *buf, const char *text)
 	}
 	memcpy(buf, text, len);
 	buf[len] = '\0';
-	return cut && !is_space(text[len]);
+	return cut && !cmdline_word_space(text[len]);
 }
 
 bool cmdline_is_key(const char *name, size_t len)
 {
 	for (const struct cmdline_key *key = cmdline_keys; key->name != NULL; key++) {
-		if (equal_names(key->name, strlen(key->name), name, len))
+		if (cmdline_word_equal(key->name, strlen(key->name), name, len))
 			return true;
 	}
 	return false;
@@ -185,13 +151,12 @@ void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heede
 	};
 	cut = copy_text(c, buf, text);
 	end = buf + strlen(buf);
-	s = skip_spaces(buf);
+	s = buf + cmdline_word_spaces(buf);
 	while (*s != '\0') {
-		char *equals;
 		struct word w;
 
 		/* Half a word could mean something else than the whole one. */
-		if (cut && word_end(s, &equals) == end)
+		if (cut && s + cmdline_word_len(s) == end)
 			return;
 		s = take_word(s, &w);
 		if (w.value == NULL && strcmp(w.name, "--") == 0)

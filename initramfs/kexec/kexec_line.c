@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/kexec/kexec_line.h"
 
+#include "kernel-cmdline/cmdline_word.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,23 +15,12 @@ struct word {
 	size_t len;
 };
 
-/* The kernel's isspace(): Latin-1, so the no-break space counts. */
-static bool is_space(char c)
-{
-	return (c >= '\t' && c <= '\r') || c == ' ' || (unsigned char)c == 0xa0;
-}
-
 /* False at the end. *at is behind the word then. */
 static bool next_word(const char **at, struct word *w)
 {
-	bool quoted = false;
-
-	while (is_space(**at))
-		(*at)++;
-	w->text = *at;
-	for (; **at != '\0' && (quoted || !is_space(**at)); (*at)++)
-		quoted = quoted != (**at == '"');
-	w->len = (size_t)(*at - w->text);
+	w->text = *at + cmdline_word_spaces(*at);
+	w->len = cmdline_word_len(w->text);
+	*at = w->text + w->len;
 	return w->len > 0;
 }
 
@@ -38,30 +29,35 @@ static bool is_text(const char *text)
 	bool quoted = false;
 
 	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text < ' ' && !is_space(*text))
+		if ((unsigned char)*text < ' ' && !cmdline_word_space(*text))
 			return false;
 		quoted = quoted != (*text == '"');
 	}
 	return !quoted;
 }
 
-/* '-' and '_' are the same in a name. */
-static bool is_same(char a, char b)
+/* Without its value, and the quote before it. */
+static struct word name_of(const struct word *w)
 {
-	return (a == '-' ? '_' : a) == (b == '-' ? '_' : b);
+	size_t quote = w->text[0] == '"' ? 1 : 0, len = strcspn(w->text + quote, "=\"");
+
+	return (struct word){ w->text + quote, len < w->len - quote ? len : w->len - quote };
 }
 
-/* Its name begins with that one; whole: it is that one. */
-static bool is_named(const struct word *w, const char *name, bool whole)
+static bool is_named(const struct word *w, const char *name)
 {
-	const char *s = w->text, *end = w->text + w->len;
+	struct word n = name_of(w);
 
-	if (s < end && *s == '"')
-		s++;
-	for (; *name != '\0'; name++, s++)
-		if (s == end || !is_same(*s, *name))
-			return false;
-	return !whole || s == end || *s == '=' || *s == '"';
+	return cmdline_word_equal(n.text, n.len, name, strlen(name));
+}
+
+static bool is_keelboots(const struct word *w)
+{
+	static const char prefix[] = "keelboot.";
+	struct word n = name_of(w);
+	size_t len = sizeof(prefix) - 1;
+
+	return n.len >= len && cmdline_word_equal(n.text, len, prefix, len);
 }
 
 static bool is_end(const struct word *w)
@@ -71,13 +67,12 @@ static bool is_end(const struct word *w)
 
 static bool is_of_base(const struct word *w)
 {
-	return !is_named(w, PAIR, true) && !is_named(w, "BOOT_IMAGE", true) &&
-	       !is_named(w, "initrd", true);
+	return !is_named(w, PAIR) && !is_named(w, "BOOT_IMAGE") && !is_named(w, "initrd");
 }
 
 static bool is_of_slot(const struct word *w)
 {
-	return !is_named(w, "keelboot.", false) && !is_named(w, "panic", true);
+	return !is_keelboots(w) && !is_named(w, "panic");
 }
 
 static enum kb_err add(char *out, const char *text, size_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The source itself, to reach equal_names(): no key has a '-' or '_' in its name today. */
-#include "kernel-cmdline/cmdline.c"
+#include "kernel-cmdline/cmdline.h"
+#include "kernel-cmdline/cmdline_word.h"
 #include "tests/unit/garbage.h"
 #include "tests/unit/test.h"
 
@@ -245,7 +245,7 @@ TEST(a_bad_last_one_is_the_default)
 	assert_defaults();
 }
 
-#define EQUAL_NAMES(a, b) equal_names(a, strlen(a), b, strlen(b))
+#define EQUAL_NAMES(a, b) cmdline_word_equal(a, strlen(a), b, strlen(b))
 
 TEST(dash_and_underscore_are_one_in_names)
 {
