@@ -134,6 +134,9 @@ choose_mask device_whole(const struct state *s);
 /* Slots that run, or whose pair does, or that have a partition that is mounted. */
 choose_mask device_mounted(const struct device *d);
 
+/* Something else lies where the data partition is to be mounted. False too where there is none. */
+bool device_data_is_elsewhere(const struct device *d);
+
 /* The slot that an orderly reboot takes, staged updates aside; STATE_NONE: none can be booted.
  * proves: a good slot whose attempt is open proves itself by it, since it has reported. */
 int device_next_boot(const struct state *s, bool proves);

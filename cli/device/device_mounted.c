@@ -35,3 +35,11 @@ choose_mask device_mounted(const struct device *d)
 			mask |= (choose_mask)(1u << i);
 	return mask;
 }
+
+bool device_data_is_elsewhere(const struct device *d)
+{
+	struct os_file_at mount, part;
+
+	return d->data_path[0] != '\0' && os_file_look(d->data_path, &part) == KB_OK &&
+	       (os_file_look(d->conf.data_mount, &mount) != KB_OK || mount.lies_on != part.number);
+}

@@ -67,14 +67,11 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
  */
 static enum kb_err check_data(void)
 {
-	struct os_file_at mount, part;
-
 	if (!d.conf.data_enabled) {
 		log_err("[source.data] enabled=no in system.conf: nothing can be staged; set enabled=yes");
 		return KB_EINVAL;
 	}
-	if (d.data_path[0] == '\0' || os_file_look(d.data_path, &part) != KB_OK ||
-	    os_file_look(d.conf.data_mount, &mount) != KB_OK || mount.lies_on == part.number)
+	if (!device_data_is_elsewhere(&d))
 		return KB_OK;
 	log_err("%s: the data partition (%s) is not mounted there; mount it, or set [source.data] mount=",
 		d.conf.data_mount, d.data_path);

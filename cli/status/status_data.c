@@ -2,7 +2,6 @@
 /* `keelboot status`: the data that goes back with the release, and a reset that waits. */
 #include "cli/status/status.h"
 
-#include "lib/os_file.h"
 #include "selector/factory.h"
 
 #include <stdio.h>
@@ -33,15 +32,6 @@ void status_data_text(const struct status *st)
 		puts("Reset:      the next boot makes the data partition anew");
 }
 
-/* Something else lies where the data partition is to be mounted. */
-static bool is_elsewhere(const struct device *d)
-{
-	struct os_file_at mount, part;
-
-	return d->data_path[0] != '\0' && os_file_look(d->data_path, &part) == KB_OK &&
-	       (os_file_look(d->conf.data_mount, &mount) != KB_OK || mount.lies_on != part.number);
-}
-
 void status_data_json(const struct status *st, json_object *o)
 {
 	const struct state *s = &st->d->state;
@@ -51,6 +41,6 @@ void status_data_json(const struct status *st, json_object *o)
 	output_json_slot(data, "slot",
 			 s->data.phase == STATE_DATA_NONE ? STATE_NONE : s->data.slot);
 	output_json_bool(data, "reset", factory_is_asked(s));
-	output_json_bool(data, "mounted", !is_elsewhere(st->d));
+	output_json_bool(data, "mounted", !device_data_is_elsewhere(st->d));
 	output_json_add(o, "data", data);
 }
