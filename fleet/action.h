@@ -14,10 +14,9 @@
 #define ACTION_WHY_MAX	   480
 #define ACTION_BOOT_LEN	   36 /* of a boot's id */
 #define ACTION_TEXT_MAX	   16384u
-#define ACTION_TRIES_MAX                                                                           \
-	8		     /* contacts in a row that are refused something, until it is given up \
-			      */
-#define ACTION_WAITS_MAX 288 /* that bring nothing: a day of one each five minutes */
+/* contacts in a row: that are refused something, until it is given up; that bring nothing */
+#define ACTION_TRIES_MAX   8
+#define ACTION_WAITS_MAX   288 /* a day of one each five minutes */
 
 /* In this order; names of it are in the file. */
 enum action_phase {
@@ -53,8 +52,7 @@ struct action {
 	/* of the file that is here, or a part of it; "": it cannot be resumed */
 	char etag[HTTP_ETAG_MAX + 1];
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
-	 * may be; whether it was fetched anew after it
-	 * was found damaged */
+	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;
 	/* the server wants nothing but the download; it was answered that it is too late to cancel
 	 */

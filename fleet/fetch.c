@@ -127,7 +127,6 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 	return answer->status == 404 || answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
 }
 
-/* cut: the connection ended before the answer did. */
 /* What began anew is none, unless it is all. */
 static bool is_progress(const struct download *d, const struct http_answer *answer, uint64_t before,
 			enum fetch_end end)
@@ -135,6 +134,7 @@ static bool is_progress(const struct download *d, const struct http_answer *answ
 	return end == FETCH_WHOLE || (answer->status == 206 && d->have > before);
 }
 
+/* cut: the connection ended before the answer did. */
 static enum fetch_end fetch_once(struct download *d, const struct http_config *c, const char *url,
 				 char *why, uint64_t *retry_after_s, bool *cut)
 {

@@ -95,10 +95,9 @@ struct attempt {
  * another run would boot (KB_ENOCAND: make that run). A candidate whose own pair does not run is
  * charged and handed over; if it cannot be charged, it boots here like those. The base charges what
  * it would charge to boot it here. What the base started hands over nothing but its own failure,
- * once that is durable. a->chosen says what
- * was mounted, or handed over. A failure
- * that no later charge recorded is written at the end if anything changed. KB_ENOCAND: nothing
- * mounts; what was learned is written if that is possible.
+ * once that is durable. a->chosen says what was mounted, or handed over. A failure that no later
+ * charge recorded is written at the end if anything changed. KB_ENOCAND: nothing mounts; what was
+ * learned is written if that is possible.
  */
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
 			void *ctx) KB_MUST_CHECK;

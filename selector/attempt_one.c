@@ -232,6 +232,17 @@ enum attempt_step attempt_one_try(struct attempt_run *r, const struct choose_can
 	return mount(r, c, reason);
 }
 
+/* For one that goes before all candidates: else it is one of them, that failed. */
+static bool is_ready(struct attempt_run *r, const struct choose_candidate *c)
+{
+	char reason[STATE_STR_MAX + 1] = "";
+	enum kb_err err = look_and_prepare(r, c, reason);
+
+	if (err != KB_OK)
+		note_failure(r, c, reason, err);
+	return err == KB_OK;
+}
+
 /* What it was charged with covers this boot, too. That it has arrived must be durable before it is
  * entered: else a loader that starts this pair again would never be noticed. False: not entered. */
 static bool try_arrived(struct attempt_run *r)
@@ -245,19 +256,13 @@ static bool try_arrived(struct attempt_run *r)
 	};
 	char reason[STATE_STR_MAX + 1] = "";
 	struct state arrived = *r->s;
-	enum kb_err err;
 
 	arrived.handed = 0;
 	r->a->counted = save_changes(r, &arrived) == KB_OK;
 	if (!r->a->counted)
 		return false;
 	*r->s = arrived;
-	err = look_and_prepare(r, &c, reason);
-	if (err != KB_OK) {
-		note_failure(r, &c, reason, err);
-		return false;
-	}
-	return mount(r, &c, reason) == ATTEMPT_BOOTED;
+	return is_ready(r, &c) && mount(r, &c, reason) == ATTEMPT_BOOTED;
 }
 
 /* The base chose it, and had nothing to charge since it is good. It goes first here, too: else this
@@ -266,15 +271,11 @@ static bool try_own(struct attempt_run *r)
 {
 	const struct choose_candidate c = { .slot = (int8_t)r->a->running, .tier = CHOOSE_NORMAL };
 	char reason[STATE_STR_MAX + 1] = "";
-	enum kb_err err;
 
 	if (!state_is_trusted(&r->s->slot[c.slot]))
 		return false;
-	err = look_and_prepare(r, &c, reason);
-	if (err != KB_OK) {
-		note_failure(r, &c, reason, err);
+	if (!is_ready(r, &c))
 		return false;
-	}
 	(void)charge(r, &c); /* it is good: it boots uncounted, too */
 	return mount(r, &c, reason) == ATTEMPT_BOOTED;
 }
