@@ -54,6 +54,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(a->own, old.own, sizeof(a->own));
 	memcpy(a->installed, old.installed, sizeof(a->installed));
 	a->size = old.size;
+	a->durable = old.durable;
 	a->attributes = old.attributes;
 	strncpy(a->id, id, sizeof(a->id) - 1);
 	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
@@ -81,6 +82,7 @@ static const struct field {
 	NUMBER("size", size),
 	TEXT("digest", digest),
 	TEXT("etag", etag),
+	NUMBER("durable", durable),
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),

@@ -51,6 +51,8 @@ struct action {
 	char digest[DDI_DIGEST_LEN + 1];
 	/* of the file that is here, or a part of it; "": it cannot be resumed */
 	char etag[HTTP_ETAG_MAX + 1];
+	/* of that file, the bytes that a power cut leaves as they are */
+	uint64_t durable;
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;

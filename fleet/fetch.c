@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RESUMES_MAX 8 /* in one contact, each of which brought something */
+#define RESUMES_MAX  8		 /* in one contact, each of which brought something */
+#define DURABLE_STEP (16u << 20) /* bytes: so many a power cut costs */
 
 struct download {
 	const struct files *f;
@@ -27,6 +28,15 @@ static bool end_with(struct http_answer *answer, const char *text)
 	return false;
 }
 
+/* Bytes that are not on the disk are fetched again: the file may be as long as if they were. */
+static bool make_durable(struct download *d, struct http_answer *answer)
+{
+	if (os_file_sync(d->fd) != KB_OK)
+		return end_with(answer, "the file cannot be written");
+	d->a->durable = d->have;
+	return files_save(d->f, d->a) == KB_OK || end_with(answer, "the record cannot be written");
+}
+
 /* Which file the bytes to come are of is durable before the first of them. */
 static bool begin_anew(struct download *d, struct http_answer *answer)
 {
@@ -34,7 +44,7 @@ static bool begin_anew(struct download *d, struct http_answer *answer)
 	if (ftruncate(d->fd, 0) != 0 || lseek(d->fd, 0, SEEK_SET) != 0)
 		return end_with(answer, "the file cannot be written");
 	memcpy(d->a->etag, answer->etag, sizeof(d->a->etag));
-	return files_save(d->f, d->a) == KB_OK || end_with(answer, "the record cannot be written");
+	return make_durable(d, answer);
 }
 
 static bool take_head(void *data, struct http_answer *answer)
@@ -58,7 +68,7 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 	if (os_file_write(d->fd, bytes, len) != KB_OK)
 		return end_with(answer, "the file cannot be written: is the data partition full?");
 	d->have += len;
-	return true;
+	return d->have - d->a->durable < DURABLE_STEP || make_durable(d, answer);
 }
 
 /* ---------------------------------------------------------------- before and behind it */
@@ -150,6 +160,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 
 	if (d->a->etag[0] == '\0')
 		d->have = 0;
+	d->a->durable = d->have;
 	*cut = false;
 	if (files_bundle_open(d->f, d->have, &d->fd) != KB_OK) {
 		snprintf(why, ACTION_WHY_MAX + 1, "%s: cannot be written", d->f->bundle);
@@ -158,8 +169,8 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	r.from = d->have;
 	r.if_range = d->a->etag;
 	whole = http_run(c, &r, &answer);
-	if (os_file_sync(d->fd) != KB_OK)
-		whole = end_with(&answer, "the file cannot be written");
+	if (d->have != d->a->durable && !make_durable(d, &answer))
+		whole = false;
 	util_close(&d->fd);
 	*retry_after_s = answer.retry_after_s;
 	*cut = !whole;
@@ -173,9 +184,12 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, 
 			    const struct ddi_deployment *deployment, char why[ACTION_WHY_MAX + 1],
 			    uint64_t *retry_after_s)
 {
-	struct download d = {
-		.f = f, .a = a, .size = a->size, .have = files_bundle_size(f), .fd = -1
-	};
+	uint64_t here = files_bundle_size(f);
+	struct download d = { .f = f,
+			      .a = a,
+			      .size = a->size,
+			      .have = here < a->durable ? here : a->durable,
+			      .fd = -1 };
 	const char *url = choose_url(c, deployment);
 	enum fetch_end end = FETCH_LATER;
 

@@ -250,6 +250,7 @@ static void fill(struct action *a)
 			      .size = 5000,
 			      .digest = "ab",
 			      .etag = "\"x\\y\"",
+			      .durable = 4096,
 			      .tries = 3,
 			      .tries_max = 8,
 			      .release = "00ff",
@@ -304,6 +305,7 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_int_equal(a.phase, ACTION_SEEN);
 	assert_int_equal(a.reported, ACTION_NONE);
 	assert_string_equal(a.etag, "\"x\\y\"");
+	assert_int_equal(a.durable, 4096);
 	assert_int_equal(a.attributes, 77);
 	assert_string_equal(a.version, "");
 	assert_string_equal(a.own, "00fe");

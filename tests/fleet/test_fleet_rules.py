@@ -3,6 +3,7 @@
 certificates, redirects."""
 import hashlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -237,6 +238,37 @@ def test_a_fetch_goes_on_in_a_later_contact(fleet, server, bundle):
     del server.on["artifact"]
     fleet.once(code=REBOOT)
     assert server.requests("artifact")[-1]["Range"] == f"bytes={size // 2}-"
+
+
+def test_what_a_power_cut_leaves_behind_the_durable_bytes_is_fetched_again(fleet, server, bundle):
+    """The file's length may be on the disk before its bytes are."""
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000), answers(503)]
+    fleet.once(code=FAILURE)
+    with open(fleet.folder / "bundle.keel", "ab") as file:
+        file.write(bytes(3000))
+    del server.on["artifact"]
+    fleet.once(code=REBOOT)
+    assert server.requests("artifact")[-1]["Range"] == "bytes=5000-" and len(server.requests("artifact")) == 3
+
+
+def test_a_long_download_is_durable_piece_by_piece(fleet, server, tmp_path):
+    """So that a device that loses its power each hour gets it at last."""
+    large = tmp_path / "large.keel"
+    large.write_bytes(os.urandom(20 << 20))
+    server.assign(large)
+    server.on["artifact"] = [lambda handler: (cut_after(18 << 20)(handler), time.sleep(20))]
+    with subprocess.Popen(fleet.command("once"), env=fleet.environment(), stderr=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL) as run:
+        end = time.monotonic() + 60
+        while not (fleet.folder / "action.json").exists() or fleet.record["durable"] < 16 << 20:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        run.kill()
+    durable = fleet.record["durable"]
+    assert durable <= 18 << 20
+    fleet.once(code=FAILURE)    # it is no bundle
+    assert server.requests("artifact")[-1]["Range"] == f"bytes={durable}-"
 
 
 def test_another_etag_begins_anew(fleet, server, bundle):
