@@ -105,13 +105,15 @@ static void find_base(struct pairs *p)
 {
 	enum kb_err err = os_can_kexec();
 
-	if (err == KB_OK)
+	if (err == KB_OK) {
 		p->role = ATTEMPT_BASE;
-	else
-		find(p,
-		     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
-		     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y"
-				      : "it is forbidden (kernel.kexec_load_disabled)");
+		return;
+	}
+	snprintf(p->where, sizeof(p->where), PAIR_NONE);
+	find(p,
+	     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
+	     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y"
+			      : "it is forbidden (kernel.kexec_load_disabled)");
 }
 
 /* Of a kernel that was started by kexec only its command line says whose it is: a loader's line
@@ -132,6 +134,7 @@ static void find_kexec(struct boot *b)
 		p->running = b->cmd.pair;
 		log_notice("slot %c: this is its own kernel", state_slot_letter(p->running));
 	} else {
+		snprintf(p->where, sizeof(p->where), PAIR_NONE);
 		find(p,
 		     "kexec started this kernel, but nobody says whose it is (keelboot.pair= on its command line): nothing is installed");
 	}

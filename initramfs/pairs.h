@@ -25,7 +25,7 @@ struct pairs {
 	bool asked;
 	/* the loader heard what it waits for */
 	bool answered;
-	/* where its store is, as keelboot-loader takes it */
+	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE, or "" */
 	char where[PAIRS_WHERE];
 	/* what is wrong with them; "": nothing */
 	char finding[PAIRS_FINDING];

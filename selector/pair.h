@@ -10,6 +10,7 @@
 #include "selector/plan.h"
 
 #define PAIR_CLASS "boot" /* in system.conf, and in a bundle */
+#define PAIR_NONE  "none" /* by kexec, in /run/keelboot/devices: no slot's pair can be started */
 
 /* The attempt under way was handed to its slot's own pair, and that one runs: it goes on. */
 bool pair_arrived(const struct state *s, int running);

@@ -15,8 +15,8 @@ class Kexec:
         dev.configure("[loader]\nkind=kexec\n")
         self.runs(running)
 
-    def runs(self, pair, *more):
-        lines = ["disk /dev/vda", "loader kexec ", f"pair {pair}", *more]
+    def runs(self, pair, starts=""):
+        lines = ["disk /dev/vda", f"loader kexec {starts}", f"pair {pair}"]
         (self.dev.run / "devices").write_text("\n".join(lines) + "\n")
 
 
@@ -55,6 +55,16 @@ def test_nothing_is_secured_before_an_install(dev, factory, pair):
     Kexec(dev, pair)
     said = dev("install", factory("2.0", 20), code=None)
     assert "boot loader" not in said.stderr and "whose kernel runs" not in said.stderr
+
+
+def test_nothing_is_installed_where_no_slots_kernel_can_be_started(dev, factory):
+    dev.trust(factory.public)
+    dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
+    Kexec(dev, "-").runs("-", "none")
+    slot = dev.slots["b"].read_bytes()
+    said = dev("install", factory("2.0", 20), code=None)
+    assert said.returncode != OK and "the kernel of no slot can be started here" in said.stderr
+    assert dev.slots["b"].read_bytes() == slot and dev.slot("b")["state"] == "good"
 
 
 @pytest.fixture(name="board")

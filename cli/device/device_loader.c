@@ -105,13 +105,24 @@ enum kb_err device_loader_confirm(const struct device *d, bool *changed)
 	return set_preset(&a, d->pair);
 }
 
+/* What runs is in memory, and the first kernel in no slot. */
+static enum kb_err secure_kexec(const struct device *d)
+{
+	const char *field = strchr(d->loader, ' ');
+
+	if (field == NULL || strcmp(field + 1, PAIR_NONE) != 0)
+		return KB_OK;
+	log_err("install: the kernel of no slot can be started here, so the new one would never be tried: keelboot doctor says why");
+	return KB_ENODEV;
+}
+
 enum kb_err device_loader_secure(const struct device *d)
 {
 	struct asked a;
 	int preset;
 
-	if (device_loader_is_kexec(d)) /* what runs is in memory, and the first kernel in no slot */
-		return KB_OK;
+	if (device_loader_is_kexec(d))
+		return secure_kexec(d);
 	if (!has_pairs(d)) {
 		if (d->loader[0] == '\0' &&
 		    (d->conf.loader == CONF_LOADER_NONE || d->opts->state != NULL))

@@ -206,9 +206,7 @@ TEST(loader_is_answered_once_though_the_disk_comes_back)
 			       "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n";
 		machine.cmdline =
 			i == 0 ? "keelboot.pair=a,counted\n" : "keelboot.pair=a,instead\n";
-		machine_child((struct os_sim_child){ .argv0 = "keelboot-loader",
-						     .say = { { 10, "default=a once=-\n", 0 } },
-						     .duration_ms = 20 });
+		machine_child_says("keelboot-loader", NULL, "default=a once=-\n", 0);
 		pull_out_and_plug_in(machine_good(), VDB_PATH);
 		machine_boots('a');
 		assert_once("# rescue: the disk is back");

@@ -283,3 +283,14 @@ static inline void machine_child(struct os_sim_child c)
 {
 	os_sim_child(&c);
 }
+
+/* One with this word among its own, or with any (NULL), says a text, and ends. */
+static inline void machine_child_says(const char *argv0, const char *arg, const char *text,
+				      int exit_code)
+{
+	machine_child((struct os_sim_child){ .argv0 = argv0,
+					     .arg = arg,
+					     .say = { { 10, text, 0 } },
+					     .duration_ms = 20,
+					     .status = exit_code << 8 });
+}

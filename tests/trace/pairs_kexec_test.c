@@ -24,11 +24,7 @@ static void set_up(void)
 
 static void kernel_of(const char *slot, int exit_code, const char *says)
 {
-	machine_child((struct os_sim_child){ .argv0 = CHILD,
-					     .arg = slot,
-					     .say = { { 10, says, 0 } },
-					     .duration_ms = 20,
-					     .status = exit_code << 8 });
+	machine_child_says(CHILD, slot, says, exit_code);
 }
 
 static void kernels_load(void)
@@ -262,6 +258,7 @@ TEST(kernel_by_kexec_that_nobody_named_starts_no_other)
 	machine_boots('a');
 	assert_absent("spawn " CHILD);
 	machine_told("nobody says whose it is");
+	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "loader kexec none\n"));
 }
 
 TEST(kernel_without_kexec_boots_what_proved_itself_and_says_so)
@@ -281,6 +278,8 @@ TEST(kernel_without_kexec_boots_what_proved_itself_and_says_so)
 		machine_boots('a');
 		assert_absent("spawn " CHILD);
 		machine_told(cases[i].says);
+		assert_non_null(
+			strstr(os_sim_text("/run/keelboot/devices"), "loader kexec none\n"));
 		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 	}
 }

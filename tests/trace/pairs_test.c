@@ -34,11 +34,7 @@ static void set_up(void)
 /* What the loader's store is asked, and what it says. */
 static void loader_says(const char *verb, const char *text, int exit_code)
 {
-	machine_child((struct os_sim_child){ .argv0 = LOADER,
-					     .arg = verb,
-					     .say = { { 10, text, 0 } },
-					     .duration_ms = 20,
-					     .status = exit_code << 8 });
+	machine_child_says(LOADER, verb, text, exit_code);
 }
 
 static void loader_obeys(void)
