@@ -81,7 +81,7 @@ static void read_slot(struct facts_slot *s, json_object *o)
 
 static bool read_status(struct facts *f, json_object *o)
 {
-	json_object *slots, *booted, *staged, *data, *mounted;
+	json_object *slots, *booted, *staged, *mounted;
 
 	memset(f, 0, sizeof(*f));
 	if (strict_list(o, "slots", &slots) != KB_OK || json_object_array_length(slots) == 0)
@@ -99,9 +99,8 @@ static bool read_status(struct facts *f, json_object *o)
 		COPY_TEXT(f->staged_next, staged, "next");
 		COPY_TEXT(f->staged_why, staged, "why");
 	}
-	if (strict_object(o, "data", &data) == KB_OK)
-		f->data_elsewhere = json_object_object_get_ex(data, "mounted", &mounted) &&
-				    !json_object_get_boolean(mounted);
+	f->data_elsewhere = json_object_object_get_ex(o, "data_mounted", &mounted) &&
+			    !json_object_get_boolean(mounted);
 	COPY_TEXT(f->compatible, o, "compatible");
 	return true;
 }

@@ -41,6 +41,6 @@ void status_data_json(const struct status *st, json_object *o)
 	output_json_slot(data, "slot",
 			 s->data.phase == STATE_DATA_NONE ? STATE_NONE : s->data.slot);
 	output_json_bool(data, "reset", factory_is_asked(s));
-	output_json_bool(data, "mounted", !device_data_is_elsewhere(st->d));
 	output_json_add(o, "data", data);
+	output_json_bool(o, "data_mounted", !device_data_is_elsewhere(st->d));
 }
