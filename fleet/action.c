@@ -88,6 +88,8 @@ static const struct field {
 	NUMBER("anew", anew),
 	NUMBER("only_download", only_download),
 	NUMBER("rejected", rejected),
+	NUMBER("forced", forced),
+	TEXT("edition", edition),
 	TEXT("release", release),
 	TEXT("version", version),
 	NUMBER("sequence", sequence),
@@ -116,13 +118,14 @@ static bool read_phase(json_object *o, const char *key, enum action_phase *phase
 	return false;
 }
 
+/* One that is missing is as in a new record: the release before, or the next one, wrote it. */
 static bool read_field(struct action *a, json_object *o, const struct field *f)
 {
 	void *member = (char *)a + f->offset;
+	enum kb_err err = f->size > 0 ? strict_text(o, f->key, member, f->size)
+				      : strict_number(o, f->key, member, INT64_MAX);
 
-	if (f->size > 0)
-		return strict_text(o, f->key, member, f->size) == KB_OK;
-	return strict_number(o, f->key, member, INT64_MAX) == KB_OK;
+	return err == KB_OK || err == KB_ENOENT;
 }
 
 static bool read_all(struct action *a, json_object *o)

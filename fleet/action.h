@@ -59,6 +59,9 @@ struct action {
 	/* the server wants nothing but the download; it was answered that it is too late to cancel
 	 */
 	uint64_t only_download, rejected;
+	/* it is forced: nobody is asked before a reboot; of what the server said last */
+	uint64_t forced;
+	char edition[DDI_EDITION_MAX + 1];
 	/* what the bundle holds, as it says itself; "" before it was read */
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];

@@ -8,6 +8,8 @@
 
 struct contact {
 	const struct conf *conf;
+	/* a part of the configuration is ignored: what may forbid a reboot, for all we know */
+	bool conf_doubtful;
 	/* folder of the public keys */
 	char keys[FILES_PATH_MAX + 1];
 	struct keelboot *kb;
@@ -27,8 +29,8 @@ struct contact {
 	bool unsaved;
 	/* something must be mended or tried again */
 	bool failed;
-	/* an orderly reboot installs what is staged, and is asked for */
-	bool reboot;
+	/* an orderly reboot installs what is staged, and is asked for, or waits for permission */
+	bool reboot, reboot_waits;
 	/* what the server wants; 0: it says nothing */
 	unsigned sleep_s;
 	uint64_t retry_after_s;

@@ -178,29 +178,47 @@ static void work(struct contact *c, const struct ddi_poll *p)
 			"Action %s waits for a confirmation, which is given on the server only.",
 			p->confirmation);
 	if (p->deployment[0] != '\0')
-		take_deployment(c, p->deployment);
+		take_deployment(c, p);
 	tell_phase(c);
 	tell_device(c, p->config_data);
 }
 
-enum kb_err cycle_run(struct contact *c)
+/* KB_OK: known says whether the device could be looked at. */
+static enum kb_err begin(struct contact *c, bool *known)
 {
-	static struct ddi_poll p;
 	enum kb_err err = files_open(&c->files, c->conf, c->dry_run ? FILES_HAVE : FILES_MAKE);
-	bool known;
 
 	memset(&c->a, 0, sizeof(c->a));
 	if (err == KB_OK)
 		files_load(&c->files, &c->a);
 	else if (!c->dry_run || err != KB_ENOENT)
 		return err;
-	c->reached = c->failed = c->unsaved = c->reboot = false;
+	c->reached = c->failed = c->unsaved = c->reboot = c->reboot_waits = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
-	known = look_at_device(c);
+	*known = look_at_device(c);
+	return KB_OK;
+}
+
+enum kb_err cycle_run(struct contact *c)
+{
+	static struct ddi_poll p;
+	bool known;
+
+	TRY(begin(c, &known));
 	if (poll_server(c, &p) && known)
 		work(c, &p);
 	c->reboot = reboot_ask(c);
+	files_close(&c->files);
+	return KB_OK;
+}
+
+enum kb_err cycle_look(struct contact *c)
+{
+	bool known;
+
+	TRY(begin(c, &known));
+	c->reboot = known && reboot_ask(c);
 	files_close(&c->files);
 	return KB_OK;
 }

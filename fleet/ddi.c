@@ -32,21 +32,24 @@ static unsigned read_sleep(json_object *o)
 	return seconds_of(text);
 }
 
-/* The id that a link ends with: "…/deploymentBase/12?c=…". Its host is not looked at: where the
- * server is, the device's maker says. */
-static enum kb_err read_link(json_object *links, const char *name, char id[URL_ID_MAX + 1])
+/* The id that a link ends with, and what stands behind the '?': "…/deploymentBase/12?c=…". Its host
+ * is not looked at: where the server is, the device's maker says. */
+static enum kb_err read_link(json_object *links, const char *name, char id[URL_ID_MAX + 1],
+			     char edition[DDI_EDITION_MAX + 1])
 {
 	json_object *link;
 	char href[URL_MAX + 1], mark[32], *at;
 	enum kb_err err;
 
-	id[0] = '\0';
+	id[0] = edition[0] = '\0';
 	err = strict_object(links, name, &link);
 	if (err == KB_ENOENT)
 		return KB_OK;
 	if (err != KB_OK || strict_text(link, "href", href, sizeof(href)) != KB_OK)
 		return KB_EFORMAT;
-	href[strcspn(href, "?#")] = '\0';
+	at = href + strcspn(href, "?#");
+	snprintf(edition, DDI_EDITION_MAX + 1, "%.*s", DDI_EDITION_MAX, at);
+	*at = '\0';
 	snprintf(mark, sizeof(mark), "/%s/", name);
 	at = strstr(href, mark);
 	if (at == NULL || !url_is_id(at + strlen(mark)))
@@ -59,13 +62,14 @@ static enum kb_err read_links(struct ddi_poll *p, json_object *o)
 {
 	json_object *links, *link;
 	enum kb_err err = strict_object(o, "_links", &links);
+	char none[DDI_EDITION_MAX + 1];
 
 	if (err == KB_ENOENT)
 		return KB_OK;
 	TRY(err);
-	TRY(read_link(links, "deploymentBase", p->deployment));
-	TRY(read_link(links, "cancelAction", p->cancel));
-	TRY(read_link(links, "confirmationBase", p->confirmation));
+	TRY(read_link(links, "deploymentBase", p->deployment, p->edition));
+	TRY(read_link(links, "cancelAction", p->cancel, none));
+	TRY(read_link(links, "confirmationBase", p->confirmation, none));
 	p->config_data = strict_object(links, "configData", &link) == KB_OK;
 	return KB_OK;
 }

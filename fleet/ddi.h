@@ -18,6 +18,7 @@
 #define DDI_SIZE_MAX	 (UINT64_C(1) << 40) /* of an artifact */
 #define DDI_NAME_MAX	 127
 #define DDI_DIGEST_LEN	 64
+#define DDI_EDITION_MAX	 63
 #define DDI_MESSAGES_MAX 16  /* of one feedback; hawkBit takes 50 */
 #define DDI_MESSAGE_MAX	 500 /* hawkBit takes 512 */
 
@@ -26,6 +27,8 @@ struct ddi_poll {
 	/* 0: the server says none */
 	unsigned sleep_s;
 	char deployment[URL_ID_MAX + 1], cancel[URL_ID_MAX + 1], confirmation[URL_ID_MAX + 1];
+	/* behind the '?' of the deployment's link: another one says that the deployment changed */
+	char edition[DDI_EDITION_MAX + 1];
 	/* the server wants attributes */
 	bool config_data;
 };

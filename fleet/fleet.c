@@ -2,7 +2,9 @@
 #include "fleet/fleet.h"
 
 #include "fleet/cycle.h"
+#include "fleet/permit.h"
 #include "fleet/polling.h"
+#include "fleet/reboot.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
 
@@ -12,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LOOK_S 30 /* between two looks whether a reboot is permitted now */
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_NOTHING = 2, EXIT_REBOOT = 4, EXIT_BUSY = 7 };
 
@@ -23,19 +27,28 @@ int fleet_once(struct contact *c)
 		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
 	if (c->reboot)
 		contact_print("A reboot installs %s.", c->a.version);
+	reboot_begin(c);
 	/* Also without the server, which may be away for long. */
 	return c->reboot ? EXIT_REBOOT : c->failed ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---------------------------------------------------------------- the daemon */
 
-static void wait_for(unsigned seconds)
+/* A reboot that waits for permission does not wait for the server. */
+static void wait_for(struct contact *c, unsigned seconds)
 {
 	contact_print("Next contact in %u s.", seconds);
 	/* What libcurl and json-c used is not needed for minutes. */
 	malloc_trim(0);
-	while (seconds > 0)
-		seconds = sleep(seconds);
+	while (seconds > 0) {
+		unsigned part = c->reboot_waits && seconds > LOOK_S ? LOOK_S : seconds;
+
+		seconds -= part;
+		while (part > 0)
+			part = sleep(part);
+		if (c->reboot_waits && seconds > 0 && cycle_look(c) == KB_OK)
+			reboot_begin(c);
+	}
 }
 
 /* A signal ends it wherever it is: what a power cut leaves, any end may leave. */
@@ -47,7 +60,7 @@ void fleet_run(struct contact *c, bool now)
 			     .seed = bytes_hash(BYTES_HASH_START, id, strlen(id)) };
 
 	if (!now)
-		wait_for(polling_first(&p));
+		wait_for(c, polling_first(&p));
 	for (;;) {
 		bool ran = cycle_run(c) == KB_OK;
 
@@ -55,13 +68,23 @@ void fleet_run(struct contact *c, bool now)
 		p.sleep_s = ran && c->sleep_s > 0 ? c->sleep_s : c->conf->fleet_poll_s;
 		p.retry_after_s = ran ? c->retry_after_s : 0;
 		p.n++;
-		wait_for(polling_wait(&p));
+		if (ran)
+			reboot_begin(c);
+		wait_for(c, polling_wait(&p));
 	}
 }
 
 /* ---------------------------------------------------------------- status */
 
-static void print_status(const struct action *a)
+static void print_permit(const struct conf *conf)
+{
+	char text[PERMIT_WHY_MAX + 1];
+
+	permit_describe(text, sizeof(text), conf);
+	contact_print("  %s", text);
+}
+
+static void print_status(const struct conf *conf, const struct action *a)
 {
 	if (a->phase == ACTION_NONE) {
 		contact_print("The server has offered nothing yet, or took it back.");
@@ -72,6 +95,8 @@ static void print_status(const struct action *a)
 		contact_print("  %s", a->why);
 	if (a->version[0] != '\0')
 		contact_print("  version %s, sequence %" PRIu64, a->version, a->sequence);
+	if (a->phase == ACTION_STAGED)
+		print_permit(conf);
 	contact_print("  %s", action_owes(a) ? "the server does not know that yet"
 					     : "the server knows that");
 }
@@ -93,7 +118,7 @@ int fleet_status(const struct conf *conf, bool json)
 		contact_print("%s", text != NULL ? text : "{}");
 		free(text);
 	} else {
-		print_status(&a);
+		print_status(conf, &a);
 	}
 	return a.phase == ACTION_NONE ? EXIT_NOTHING : EXIT_OK;
 }

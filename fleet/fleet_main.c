@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fleet.h"
 
+#include "fleet/permit.h"
+
 #include "lib/log.h"
 
 #include <signal.h>
@@ -132,6 +134,15 @@ static enum kb_err set_options(struct keelboot *kb, const struct call *c)
 	return keelboot_set_options(kb, words) == 0 ? KB_OK : KB_EINVAL;
 }
 
+static void note_warning(void *ctx, const char *file, int line, const char *text)
+{
+	*(bool *)ctx = true;
+	if (line > 0)
+		log_warn("%s:%d: %s", file, line, text);
+	else
+		log_warn("%s: %s", file, text);
+}
+
 static int run_call(const struct call *c)
 {
 	contact.conf = &conf;
@@ -139,7 +150,7 @@ static int run_call(const struct call *c)
 	contact.dry_run = c->dry_run;
 	if (strcmp(c->verb, "status") == 0)
 		return fleet_status(&conf, c->json);
-	if (client_init(&contact.client, &conf) != KB_OK)
+	if (!permit_check(&conf) || client_init(&contact.client, &conf) != KB_OK)
 		return EXIT_USAGE;
 	if (!http_start() || keelboot_new(&contact.kb) != 0) {
 		log_err("no memory");
@@ -174,6 +185,6 @@ int main(int argc, char **argv)
 	}
 	if (argc == 0 || !read_call(&call, argv + 1))
 		return EXIT_USAGE;
-	conf_load(&conf, call.conf_root, &found, NULL, NULL);
+	conf_load(&conf, call.conf_root, &found, note_warning, &contact.conf_doubtful);
 	return run_call(&call);
 }

@@ -2,8 +2,10 @@
 #include "fleet/reboot.h"
 
 #include "fleet/judge.h"
+#include "fleet/permit.h"
 
 #include "lib/log.h"
+#include "lib/os_command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,18 +54,45 @@ void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1])
 	}
 }
 
+static bool is_permitted(struct contact *c)
+{
+	char why[PERMIT_WHY_MAX + 1] =
+		"a part of system.conf is ignored, which may forbid it; see keelboot check-config";
+
+	if (!c->conf->fleet_reboot || c->dry_run ||
+	    (!c->conf_doubtful &&
+	     permit_reboot(c->conf, c->a.forced > 0, c->a.version, time(NULL), why)))
+		return true;
+	contact_print("The reboot that installs %s waits: %s.", c->a.version, why);
+	c->reboot_waits = true;
+	return false;
+}
+
 bool reboot_ask(struct contact *c)
 {
 	char now[ACTION_BOOT_LEN + 1];
+	bool again;
 
 	if (c->a.phase != ACTION_STAGED || !judge_is_installed_next(&c->facts, c->a.release) ||
 	    !read_boot(now))
 		return false;
-	if (strcmp(c->a.boot, now) == 0)
-		return true;
-	if (c->a.boots >= REBOOT_MAX)
+	again = strcmp(c->a.boot, now) == 0;
+	if ((!again && c->a.boots >= REBOOT_MAX) || !is_permitted(c))
 		return false;
+	if (again)
+		return true;
 	c->a.boots++;
 	memcpy(c->a.boot, now, sizeof(now));
 	return contact_save(c);
+}
+
+void reboot_begin(const struct contact *c)
+{
+	static const char *const argv[] = { "reboot", NULL };
+
+	if (!c->reboot || !c->conf->fleet_reboot || c->dry_run)
+		return;
+	contact_print("Reboots.");
+	if (os_command_become("reboot", argv) != KB_OK)
+		log_err("\"reboot\" cannot be started: %s; reboot by hand", strerror(errno));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a reboot is asked for. A boot may leave what is staged as it is, as a hook wants it: so
- * the boots that were asked for are counted, and are not asked for without end. */
+/* Whether a reboot is asked for, and permitted. A boot may leave what is staged as it is, as a hook
+ * wants it: so the boots that were asked for are counted, and are not asked for without end. */
 #pragma once
 
 #include "fleet/contact.h"
@@ -11,6 +11,10 @@
  * is. In that case why becomes the reason, by the history. */
 void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1]);
 
-/* A reboot installs what the action staged, and is asked for: noted in the record before it is
- * said, but not in a dry run. */
+/* A reboot installs what the action staged, is asked for, and permitted where we reboot ourselves:
+ * noted in the record before it is said, but not in a dry run. Else reboot_waits says whether
+ * permission is all that is missing. */
 bool reboot_ask(struct contact *c);
+
+/* With reboot=yes, becomes the program that reboots, where a reboot is asked for. Returns else. */
+void reboot_begin(const struct contact *c);

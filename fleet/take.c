@@ -200,6 +200,12 @@ static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 
 /* ---------------------------------------------------------------- what is offered */
 
+static void note_edition(struct contact *c, const struct ddi_deployment *d, const char *edition)
+{
+	c->a.forced = d->update == DDI_FORCED ? 1 : 0;
+	snprintf(c->a.edition, sizeof(c->a.edition), "%s", edition);
+}
+
 /* false: this device cannot do that. */
 static bool is_possible(struct contact *c, const struct ddi_deployment *d)
 {
@@ -248,12 +254,13 @@ static void print_plan(const struct contact *c, const struct ddi_deployment *d)
 								: " and staged");
 }
 
-static void take_offer(struct contact *c, const struct ddi_deployment *d)
+static void take_offer(struct contact *c, const struct ddi_deployment *d, const char *edition)
 {
 	bool fresh = strcmp(c->a.id, d->id) != 0;
 
 	if (fresh)
 		action_begin(&c->a, d->id);
+	note_edition(c, d, edition);
 	fetch_expect(&c->files, &c->a, d, fresh);
 	if (!contact_save(c) || !is_possible(c, d) || d->download == DDI_SKIP)
 		return;
@@ -263,18 +270,37 @@ static void take_offer(struct contact *c, const struct ddi_deployment *d)
 		fetch_and_stage(c, d);
 }
 
-void take_deployment(struct contact *c, const char *id)
+/* It is staged: no more than its force is of interest. */
+static void take_edition(struct contact *c, const struct ddi_deployment *d, const char *edition)
+{
+	if (d->update == DDI_FORCED && c->a.forced == 0)
+		contact_print("Action %s is forced now.", d->id);
+	note_edition(c, d, edition);
+	contact_save(c);
+}
+
+/* Whether the server is asked for more than the id. */
+static bool is_wanted(struct contact *c, const struct ddi_poll *p)
+{
+	if (c->dry_run)
+		return true;
+	if (strcmp(c->a.id, p->deployment) != 0)
+		return may_begin(c, p->deployment);
+	return c->a.phase < ACTION_STAGED ||
+	       (c->a.phase == ACTION_STAGED && strcmp(c->a.edition, p->edition) != 0);
+}
+
+void take_deployment(struct contact *c, const struct ddi_poll *p)
 {
 	static struct ddi_deployment d;
+	const char *id = p->deployment, *why;
 	char path[URL_ID_MAX + 32];
-	const char *why;
 	enum client_end end;
 
 	/* A lost answer is sent again. */
 	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
 		c->a.reported = ACTION_NONE;
-	if (!c->dry_run &&
-	    (strcmp(c->a.id, id) == 0 ? c->a.phase >= ACTION_STAGED : !may_begin(c, id)))
+	if (!is_wanted(c, p))
 		return;
 	snprintf(path, sizeof(path), "deploymentBase/%s", id);
 	end = client_get(&c->client, path);
@@ -290,7 +316,9 @@ void take_deployment(struct contact *c, const char *id)
 		c->failed = true;
 	} else if (c->dry_run) {
 		print_plan(c, &d);
+	} else if (strcmp(c->a.id, id) == 0 && c->a.phase == ACTION_STAGED) {
+		take_edition(c, &d, p->edition);
 	} else {
-		take_offer(c, &d);
+		take_offer(c, &d, p->edition);
 	}
 }

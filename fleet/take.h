@@ -4,5 +4,5 @@
 
 #include "fleet/contact.h"
 
-/* Goes on with the action of this id, which the poll named. */
-void take_deployment(struct contact *c, const char *id);
+/* Goes on with the deployment that the poll named. */
+void take_deployment(struct contact *c, const struct ddi_poll *p);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/tell.h"
 
+#include "fleet/permit.h"
+
 #include "lib/bytes.h"
 #include "lib/log.h"
 
@@ -37,6 +39,7 @@ static void say_release(const struct action *a, struct ddi_feedback *f)
 static void describe(struct contact *c, struct ddi_feedback *f)
 {
 	const struct action *a = &c->a;
+	char permit[PERMIT_WHY_MAX + 1];
 
 	*f = (struct ddi_feedback){ .execution = "proceeding", .finished = "none" };
 	switch (a->phase) {
@@ -49,6 +52,12 @@ static void describe(struct contact *c, struct ddi_feedback *f)
 		ddi_say(f, "%s", a->why);
 		break;
 	case ACTION_STAGED:
+		say_release(a, f);
+		if (c->conf->fleet_reboot) {
+			permit_describe(permit, sizeof(permit), c->conf);
+			ddi_say(f, "%s", permit);
+		}
+		break;
 	case ACTION_TRIAL:
 		say_release(a, f);
 		break;

@@ -274,6 +274,14 @@ struct conf {
 	/* distribution set of the server that this device runs versions of; "": it is not reported
 	 */
 	char fleet_distribution[CONF_SPEC_MAX + 1];
+	/* whether keelboot-fleet reboots what is staged, and what it waits for before: "": nothing
+	 */
+	bool fleet_reboot;
+	char fleet_reboot_window[CONF_NAME_MAX + 1];
+	/* paths, by white space */
+	char fleet_reboot_inhibit[CONF_COMMAND_MAX + 1];
+	/* for sh */
+	char fleet_reboot_consent[CONF_COMMAND_MAX + 1];
 	/* unless the server says another time; default: 300 */
 	uint32_t fleet_poll_s;
 	/* default: 60 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/failure/failure_report.h"
 
-#include "cli/output/capture.h"
+#include "lib/capture.h"
 #include "cli/output/output.h"
 #include "lib/log.h"
 #include "lib/os.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/guard/guard_command.h"
 
-#include "cli/output/capture.h"
+#include "lib/capture.h"
 #include "lib/util.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "cli/guard/guard_words.h"
 
 #include "cli/guard/guard_file.h"
-#include "cli/output/capture.h"
+#include "lib/capture.h"
 #include "cli/output/output.h"
 #include "lib/log.h"
 #include "lib/os.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/health/health_root.h"
 
-#include "cli/output/capture.h"
+#include "lib/capture.h"
 #include "lib/os.h"
 #include "lib/os_mounts.h"
 #include "lib/util.h"

@@ -2,7 +2,7 @@
 #include "cli/status/status_trial.h"
 
 #include "cli/health/health_phase.h"
-#include "cli/output/capture.h"
+#include "lib/capture.h"
 #include "cli/status/status.h"
 #include "lib/os.h"
 

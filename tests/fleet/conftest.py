@@ -23,7 +23,7 @@ class Fleet:
         self.dev, self.server, self.folder = dev, server, dev.data / "keelboot/fleet"
         self.token = folder / "token"
         self.token.write_text("secret\n")
-        self.said, self.keelboot = "", KEELBOOT
+        self.said, self.keelboot, self.path = "", KEELBOOT, os.environ["PATH"]
         self.configure()
 
     def configure(self, url=None, timeout=5, **keys):
@@ -40,7 +40,7 @@ class Fleet:
                 *options[:at], *options[at + 2:]]
 
     def environment(self, **more):
-        return {"PATH": os.environ["PATH"], "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **more}
+        return {"PATH": self.path, "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **more}
 
     def __call__(self, *words, code=OK, **options):
         done = call(*self.command(*words), code=code, env=self.environment(), timeout=120, **options)

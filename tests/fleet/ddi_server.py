@@ -19,6 +19,7 @@ import ssl
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 EXECUTIONS = {"closed", "proceeding", "canceled", "scheduled", "rejected", "resumed", "download", "downloaded"}
@@ -38,6 +39,11 @@ class Action:
         self.more = how.get("more", ())          # names of other artifacts
         self.link = how.get("link")              # of the artifact, in place of the server's own
         self.retrieved = False
+
+    @property
+    def edition(self):
+        """hawkBit's link changes with what the action wants."""
+        return zlib.crc32(repr((self.download, self.update, self.window)).encode())
 
     @property
     def active(self):
@@ -219,7 +225,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif action and action.state == "canceling":
             links["cancelAction"] = {"href": f"{self.base}/cancelAction/{action.id}"}
         elif action:
-            links["deploymentBase"] = {"href": f"{self.base}/deploymentBase/{action.id}?c=-1080456478"}
+            links["deploymentBase"] = {"href": f"{self.base}/deploymentBase/{action.id}?c={action.edition}"}
         if self.server.wants_attributes:
             links["configData"] = {"href": f"{self.base}/configData"}
         self.reply(200, {"config": {"polling": {"sleep": self.server.sleep}}, "_links": links})

@@ -2,9 +2,11 @@
 /* The parts of keelboot-fleet that decide without a server: answers, the record, verdicts, waiting
  * times, addresses. */
 #include "fleet/action.h"
+#include "fleet/daily.h"
 #include "fleet/ddi.h"
 #include "fleet/files.h"
 #include "fleet/judge.h"
+#include "fleet/permit.h"
 #include "fleet/polling.h"
 #include "fleet/strict.h"
 #include "tests/unit/test.h"
@@ -71,6 +73,7 @@ TEST(a_poll_says_what_waits)
 		"\"configData\":{\"href\":\"https://h/t/controller/v1/d/configData\"}}}"));
 	assert_int_equal(p.sleep_s, 630);
 	assert_string_equal(p.deployment, "12");
+	assert_string_equal(p.edition, "?c=-3");
 	assert_string_equal(p.cancel, "");
 	assert_true(p.config_data);
 	OK(read_poll(&p, "{}"));
@@ -524,6 +527,52 @@ TEST(it_waits_as_long_as_the_server_asks_and_not_longer_than_a_day)
 	assert_int_equal(polling_wait(&p), 86400);
 	p = (struct polling){ .sleep_s = 0 };
 	assert_in_range(polling_wait(&p), 30, 33);
+}
+
+/* ---------------------------------------------------------------- reboots */
+
+TEST(a_time_of_the_day_may_last_over_midnight)
+{
+	static const char *const none[] = { "",
+					    "2-4",
+					    "24:00-01:00",
+					    "23:60-01:00",
+					    "02:00-04:00x",
+					    "02:00-02:00",
+					    "-1:00-02:00",
+					    "02:00-04" };
+	struct daily d;
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(daily_read(&d, none[i]));
+	assert_true(daily_read(&d, "02:00-04:30"));
+	assert_false(daily_has(&d, 119));
+	assert_true(daily_has(&d, 120));
+	assert_true(daily_has(&d, 269));
+	assert_false(daily_has(&d, 270));
+	assert_true(daily_read(&d, "22:30-04:00"));
+	assert_true(daily_has(&d, 1439));
+	assert_true(daily_has(&d, 0));
+	assert_false(daily_has(&d, 240));
+	assert_false(daily_has(&d, 1349));
+}
+
+TEST(a_clock_that_was_never_set_is_in_no_window)
+{
+	struct conf c;
+	char reason[PERMIT_WHY_MAX + 1];
+
+	conf_defaults(&c);
+	c.fleet_reboot = true;
+	assert_true(permit_reboot(&c, false, "2.0", 0, reason));
+	strcpy(c.fleet_reboot_window, "00:00-23:59");
+	assert_false(permit_reboot(&c, true, "2.0", 0, reason));
+	assert_string_equal(reason,
+			    "reboot-window=00:00-23:59, and the clock of this device is not set");
+	setenv("TZ", "UTC0", 1);
+	assert_true(permit_reboot(&c, false, "2.0", 1764115200, reason));
+	assert_false(permit_reboot(&c, false, "2.0", 1764115200 - 30, reason));
+	assert_string_equal(reason, "reboot-window=00:00-23:59; it is 23:59 here");
 }
 
 TEST_MAIN("fleet", .quiet = true)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status/status_trial.h"
 
-#include "cli/output/capture.h"
+#include "lib/capture.h"
 #include "lib/os.h"
 #include "tests/unit/test.h"
 

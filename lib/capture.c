@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/output/capture.h"
+#include "lib/capture.h"
 
 #include "lib/os.h"
 

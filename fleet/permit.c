@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/permit.h"
+
+#include "fleet/daily.h"
+
+#include "lib/capture.h"
+#include "lib/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BLANKS	 " \t"
+#define SET_YEAR 2025 /* a clock of before was never set */
+
+/* ---------------------------------------------------------------- the time of the day */
+
+static bool is_in_window(const char *text, time_t now, char *why)
+{
+	struct daily window;
+	struct tm tm;
+
+	if (!daily_read(&window, text) || localtime_r(&now, &tm) == NULL ||
+	    tm.tm_year + 1900 < SET_YEAR) {
+		snprintf(why, PERMIT_WHY_MAX + 1,
+			 "reboot-window=%s, and the clock of this device is not set", text);
+		return false;
+	}
+	if (daily_has(&window, (unsigned)(tm.tm_hour * 60 + tm.tm_min)))
+		return true;
+	snprintf(why, PERMIT_WHY_MAX + 1, "reboot-window=%s; it is %02d:%02d here", text,
+		 tm.tm_hour, tm.tm_min);
+	return false;
+}
+
+/* ---------------------------------------------------------------- files */
+
+static bool has_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *e = NULL;
+
+	if (dir == NULL)
+		return errno != ENOENT && errno != ENOTDIR;
+	do
+		e = readdir(dir);
+	while (e != NULL && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+	closedir(dir);
+	return e != NULL;
+}
+
+/* What cannot be looked at counts as there: its owner wants no reboot. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	if (path[strlen(path) - 1] == '/')
+		return has_entries(path);
+	return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+static bool is_inhibited(const char *paths, char *why)
+{
+	char list[CONF_COMMAND_MAX + 1], *rest = NULL;
+
+	snprintf(list, sizeof(list), "%s", paths);
+	for (char *path = strtok_r(list, BLANKS, &rest); path != NULL;
+	     path = strtok_r(NULL, BLANKS, &rest)) {
+		if (!is_there(path))
+			continue;
+		snprintf(why, PERMIT_WHY_MAX + 1, "%s is there (reboot-inhibit=)", path);
+		return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------- a program */
+
+static bool is_consented(const struct conf *conf, const char *version, char *why)
+{
+	const char *const argv[] = { "/bin/sh", "-c",	 conf->fleet_reboot_consent,
+				     "sh",	version, NULL };
+	char says[160];
+	enum kb_err err = capture_run(argv, conf->fleet_timeout_s * 1000, says, sizeof(says));
+
+	if (err == KB_OK)
+		return true;
+	for (char *at = says; *at != '\0'; at++)
+		*at = *at == '\n' && at[1] == '\0' ? '\0' : *at >= 0x20 && *at <= 0x7e ? *at : ' ';
+	if (err == KB_ETIMEDOUT)
+		snprintf(why, PERMIT_WHY_MAX + 1, "reboot-consent= gave no answer for %u s",
+			 conf->fleet_timeout_s);
+	else
+		snprintf(why, PERMIT_WHY_MAX + 1, "reboot-consent= says no%s%s",
+			 says[0] != '\0' ? ": " : "", says);
+	return false;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+bool permit_check(const struct conf *conf)
+{
+	char list[CONF_COMMAND_MAX + 1], *rest = NULL;
+	struct daily window;
+
+	if (conf->fleet_reboot_window[0] != '\0' &&
+	    !daily_read(&window, conf->fleet_reboot_window)) {
+		log_err("[fleet] reboot-window=%s: expected a time of the day as 22:30-04:00",
+			conf->fleet_reboot_window);
+		return false;
+	}
+	snprintf(list, sizeof(list), "%s", conf->fleet_reboot_inhibit);
+	for (char *path = strtok_r(list, BLANKS, &rest); path != NULL;
+	     path = strtok_r(NULL, BLANKS, &rest)) {
+		if (path[0] == '/')
+			continue;
+		log_err("[fleet] reboot-inhibit=%s: expected absolute paths", path);
+		return false;
+	}
+	return true;
+}
+
+void permit_describe(char *text, size_t size, const struct conf *conf)
+{
+	bool window = conf->fleet_reboot_window[0] != '\0',
+	     files = conf->fleet_reboot_inhibit[0] != '\0';
+	bool consent = conf->fleet_reboot_consent[0] != '\0';
+
+	if (!conf->fleet_reboot)
+		snprintf(text, size, "the reboot is left to others");
+	else
+		snprintf(text, size, "reboots by itself%s%s%s%s%s",
+			 window || files || consent ? "" : " at once", window ? ", between " : "",
+			 window ? conf->fleet_reboot_window : "",
+			 files ? ", unless a file of reboot-inhibit= is there" : "",
+			 consent ? ", if reboot-consent= says yes" : "");
+}
+
+bool permit_reboot(const struct conf *conf, bool forced, const char *version, time_t now,
+		   char why[PERMIT_WHY_MAX + 1])
+{
+	if (conf->fleet_reboot_window[0] != '\0' &&
+	    !is_in_window(conf->fleet_reboot_window, now, why))
+		return false;
+	if (is_inhibited(conf->fleet_reboot_inhibit, why))
+		return false;
+	return conf->fleet_reboot_consent[0] == '\0' || forced || is_consented(conf, version, why);
+}

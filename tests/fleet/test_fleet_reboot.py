@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device reboots by itself what is staged: at once, in a window, without files that forbid it, with consent."""
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from cli_device import OK, REBOOT, USAGE
+
+
+@pytest.fixture(name="rebooted")
+def make_rebooted(fleet):
+    """`reboot` notes that it ran."""
+    tools, noted = fleet.dev.path / "bin", fleet.dev.path / "rebooted"
+    tools.mkdir()
+    (tools / "reboot").write_text(f"#!/bin/sh\necho rebooted >>{noted}\n")
+    (tools / "reboot").chmod(0o755)
+    fleet.path = f"{tools}:{fleet.path}"
+    return lambda: len(noted.read_text().split()) if noted.exists() else 0
+
+
+def clock(hours):
+    return time.strftime("%H:%M", time.localtime(time.time() + hours * 3600))
+
+
+def test_by_default_others_reboot_and_the_exit_code_says_when(fleet, server, bundle, rebooted):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    assert not rebooted() and "the reboot is left to others" in fleet("status")
+
+
+def test_at_once(fleet, server, bundle, rebooted):
+    action = server.assign(bundle)
+    fleet.configure(reboot="yes")
+    fleet("once", "--dry-run")
+    assert not rebooted()
+    said = fleet.once()
+    assert said.index("A reboot installs 2.0.") < said.index("Reboots.") and rebooted() == 1
+    assert action.messages[-1] == "reboots by itself at once" and "reboots by itself at once" in fleet("status")
+    assert fleet.record["boots"] == 1
+    fleet.reboot()
+    fleet.once()
+    assert rebooted() == 1
+
+
+def test_what_cannot_reboot_says_so_and_leaves_it_to_others(fleet, server, bundle):
+    server.assign(bundle)
+    fleet.configure(reboot="yes")
+    fleet.path = "/nonexistent"
+    assert '"reboot" cannot be started' in fleet.once(code=REBOOT)
+
+
+def test_a_boot_that_leaves_it_staged_is_not_repeated_for_all_time(fleet, server, bundle, rebooted):
+    server.assign(bundle)
+    fleet.configure(reboot="yes")
+    for n in range(5):
+        fleet.once()
+        fleet.change(boot=f"another-{n}")
+    assert rebooted() == 3
+
+
+def test_a_window_is_waited_for(fleet, server, bundle, rebooted):
+    server.assign(bundle)
+    fleet.configure(reboot="yes", reboot_window=f"{clock(2)}-{clock(3)}")
+    said = fleet.once()
+    assert re.search(r"The reboot that installs 2\.0 waits: reboot-window=[\d:-]{11}; it is \d\d:\d\d here\.", said)
+    assert not rebooted() and fleet.staged and fleet.record["boots"] == 0
+    assert f"reboots by itself, between {clock(2)[:2]}" in fleet("status")
+    fleet.configure(reboot="yes", reboot_window=f"{clock(-1)}-{clock(1)}")
+    fleet.once()
+    assert rebooted() == 1
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
+def test_no_reboot_while_a_file_forbids_it_also_when_forced(fleet, server, bundle, rebooted, folder):
+    busy = fleet.dev.path / "busy"
+    server.assign(bundle)
+    fleet.configure(reboot="yes", reboot_inhibit=f"/nonexistent/file {busy}{'/' if folder else ''}")
+    if folder:
+        busy.mkdir()
+    (busy / "pump" if folder else busy).touch()
+    assert f"waits: {busy}{'/' if folder else ''} is there (reboot-inhibit=)." in fleet.once()
+    assert not rebooted()
+    (busy / "pump" if folder else busy).unlink()
+    fleet.once()
+    assert rebooted() == 1
+
+
+def test_a_soft_action_waits_for_consent_and_a_forced_one_does_not(fleet, server, bundle, rebooted):
+    """Also one that is forced later: hawkBit's time-forced actions, and a person who loses patience."""
+    asked = fleet.dev.path / "asked"
+    action = server.assign(bundle, download="attempt", update="attempt")
+    fleet.configure(reboot="yes", reboot_consent=f"echo $1 >>{asked}; echo the patient sleeps; exit 1")
+    said = fleet.once()
+    assert "waits: reboot-consent= says no: the patient sleeps." in said and asked.read_text() == "2.0\n"
+    fleet.once()
+    assert not rebooted() and len(server.requests("deployment")) == 1
+    action.download = action.update = "forced"
+    assert "Action 1 is forced now." in fleet.once()
+    assert rebooted() == 1 and len(server.requests("deployment")) == 2
+    fleet.once()
+    assert len(server.requests("deployment")) == 2 and len(asked.read_text().split()) == 2
+
+
+def test_consent_is_given(fleet, server, bundle, rebooted):
+    server.assign(bundle, download="attempt", update="attempt")
+    fleet.configure(reboot="yes", reboot_consent='test "$1" = 2.0')
+    fleet.once()
+    assert rebooted() == 1
+
+
+def test_a_program_that_does_not_answer_consents_to_nothing(fleet, server, bundle, rebooted):
+    server.assign(bundle, download="attempt", update="attempt")
+    fleet.configure(reboot="yes", reboot_consent="sleep 100", timeout=1)
+    start = time.monotonic()
+    assert "waits: reboot-consent= gave no answer for 1 s." in fleet.once()
+    assert not rebooted() and time.monotonic() - start < 60
+
+
+def test_a_reboot_that_waits_does_not_wait_for_the_server(fleet, server, bundle, rebooted):
+    """The daemon looks twice a minute; the server is away, and the next contact hours off."""
+    busy = fleet.dev.path / "busy"
+    busy.touch()
+    server.assign(bundle)
+    server.sleep = "12:00:00"
+    fleet.configure(reboot="yes", reboot_inhibit=busy)
+    daemon = subprocess.Popen(fleet.command("run", "--now"), env=fleet.environment(), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+    try:
+        for line in daemon.stdout:
+            if line.startswith("Next contact"):
+                break
+        polls = len(server.requests("poll"))
+        busy.unlink()
+        assert daemon.wait(timeout=120) == OK
+    finally:
+        if daemon.poll() is None:
+            daemon.send_signal(signal.SIGKILL)
+        rest = daemon.communicate()[0]
+    assert rebooted() == 1 and len(server.requests("poll")) == polls and rest.endswith("Reboots.\n")
+
+
+@pytest.mark.parametrize("keys, says", [
+    ({"reboot_window": "2-4"}, "reboot-window=2-4: expected a time of the day as 22:30-04:00"),
+    ({"reboot_window": "22:00-22:00"}, "expected a time of the day"),
+    ({"reboot_window": "22:00-24:00"}, "expected a time of the day"),
+    ({"reboot_inhibit": "/run/busy busy"}, "reboot-inhibit=busy: expected absolute paths"),
+], ids=["no-minutes", "empty", "no-such-hour", "relative"])
+def test_a_policy_that_cannot_be_understood_is_refused(fleet, keys, says):
+    fleet.configure(reboot="yes", **keys)
+    assert says in fleet("once", code=USAGE)
+
+
+@pytest.mark.parametrize("letters", [178, 300], ids=["value", "line"])
+def test_no_reboot_while_a_line_of_the_configuration_is_ignored(fleet, server, bundle, rebooted, letters):
+    """It may be the one that forbids it."""
+    server.assign(bundle)
+    fleet.configure(reboot="yes", reboot_inhibit="/" + letters * "x")
+    assert "; ignored" in (said := fleet.once())
+    assert "waits: a part of system.conf is ignored, which may forbid it; see keelboot check-config." in said
+    assert not rebooted() and fleet.staged
+
+
+def test_a_record_of_another_release_is_read(fleet, server, bundle):
+    """An update, or the way back, brings another keelboot-fleet, which knows other keys."""
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    record = {key: value for key, value in fleet.record.items() if key not in ("forced", "edition", "boots", "own")}
+    (fleet.folder / "action.json").write_text(json.dumps({**record, "of-the-future": [1]}))
+    fleet.reboot()
+    said = fleet.once()
+    assert "cannot be read" not in said and "2.0 in slot b is on trial" in said
+    assert len(server.requests("artifact")) == 1
