@@ -3,10 +3,16 @@
 
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_file.h"
+#include "lib/util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define PEM_MAX (1u << 20)
 
 /* ---------------------------------------------------------------- who and where */
 
@@ -50,6 +56,34 @@ static enum kb_err read_token(struct client *c, const struct conf *conf)
 	return KB_OK;
 }
 
+/* Whole, for as long as this process lives. */
+static enum kb_err read_pem(struct http_pem *pem, const char *path, const char *key)
+{
+	KB_CLEANUP_FD int fd = -1;
+
+	*pem = (struct http_pem){ .text = NULL };
+	if (path[0] == '\0')
+		return KB_OK;
+	/* bound: PEM_MAX, three times */
+	pem->text = malloc(PEM_MAX);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (pem->text != NULL && fd >= 0 &&
+	    os_file_read(fd, 0, pem->text, PEM_MAX, &pem->len) == KB_OK && pem->len < PEM_MAX)
+		return KB_OK;
+	log_err("[fleet] %s=%s: %s", key, path,
+		pem->len == PEM_MAX ? "larger than 1 MiB" : strerror(errno));
+	free(pem->text);
+	pem->text = NULL;
+	return KB_EINVAL;
+}
+
+static enum kb_err read_pems(struct http_config *h, const struct conf *conf)
+{
+	TRY(read_pem(&h->ca, conf->fleet_ca_file, "ca-file"));
+	TRY(read_pem(&h->certificate, conf->fleet_certificate, "certificate"));
+	return read_pem(&h->key, conf->fleet_key, "private-key");
+}
+
 static enum kb_err read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
 {
 	if (conf->fleet_id[0] != '\0')
@@ -80,11 +114,9 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 	c->http = (struct http_config){
 		.server = conf->fleet_server,
 		.authorization = c->authorization,
-		.ca = conf->fleet_ca_file,
-		.certificate = conf->fleet_certificate,
-		.key = conf->fleet_key,
 		.timeout_s = conf->fleet_timeout_s,
 	};
+	TRY(read_pems(&c->http, conf));
 	if (c->authorization[0] != '\0' && !url_is_secure(conf->fleet_server))
 		log_warn("%s: the token is sent unencrypted; use https", conf->fleet_server);
 	return KB_OK;

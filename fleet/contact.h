@@ -10,9 +10,7 @@ struct contact {
 	const struct conf *conf;
 	/* a part of the configuration is ignored: what may forbid a reboot, for all we know */
 	bool conf_doubtful;
-	/* folder of the public keys */
-	char keys[FILES_PATH_MAX + 1];
-	struct keelboot *kb;
+	struct monitor monitor;
 	struct client client;
 	/* nothing is written, fetched, staged or answered */
 	bool dry_run;

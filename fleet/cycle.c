@@ -18,7 +18,7 @@ static void explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	char reason[FACTS_TEXT_MAX + 1];
 
-	facts_refusal(c->kb, c->a.version, c->a.sequence, false, reason);
+	facts_refusal(&c->monitor, c->a.version, c->a.sequence, false, reason);
 	if (reason[0] != '\0')
 		snprintf(why, ACTION_WHY_MAX + 1, "%s was not installed: %s", c->a.version, reason);
 	else
@@ -56,7 +56,7 @@ static bool look_at_device(struct contact *c)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (facts_read(&c->facts, c->kb, why) && !c->facts.data_elsewhere) {
+	if (facts_read(&c->facts, &c->monitor, why) && !c->facts.data_elsewhere) {
 		judge_action(c);
 		return true;
 	}
@@ -85,10 +85,12 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 	return c->reached;
 }
 
+/* A download that was all that was wanted is kept: the next action may want to install it. */
 static void forget(struct contact *c, const char *why)
 {
 	contact_print("Action %s: %s", c->a.id, why);
-	files_bundle_drop(&c->files);
+	if (c->a.phase != ACTION_FETCHED || c->a.only_download == 0)
+		files_bundle_drop(&c->files);
 	action_begin(&c->a, "");
 	contact_save(c);
 }
@@ -102,7 +104,7 @@ static bool undo(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 		return false;
 	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.release) != 0)
 		return true;
-	switch (facts_unstage(c->kb, why)) {
+	switch (facts_unstage(&c->monitor, why)) {
 	case FACTS_OK:
 	case FACTS_NOTHING:
 		return true;
@@ -186,7 +188,7 @@ static void work(struct contact *c, const struct ddi_poll *p)
 /* KB_OK: known says whether the device could be looked at. */
 static enum kb_err begin(struct contact *c, bool *known)
 {
-	enum kb_err err = files_open(&c->files, c->conf, c->dry_run ? FILES_HAVE : FILES_MAKE);
+	enum kb_err err = files_open(&c->files, &c->monitor, c->dry_run ? FILES_HAVE : FILES_MAKE);
 
 	memset(&c->a, 0, sizeof(c->a));
 	if (err == KB_OK)

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/facts.h"
 
+#include "fleet/monitor_link.h"
 #include "fleet/strict.h"
 #include "lib/util.h"
-#include "libkeelboot/keelboot_program.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define ASK_TIMEOUT_S	 60
-#define CHANGE_TIMEOUT_S 120
 
 static void copy_text(char *out, size_t size, json_object *o, const char *key)
 {
@@ -31,40 +28,18 @@ static uint64_t number_of(json_object *o, const char *key)
 	return strict_number(o, key, &n, INT64_MAX) == KB_OK ? n : 0;
 }
 
-/* The last document that the command prints; to be released. */
-static int take_document(void *data, json_object *document)
+/* Its exit code, or -1. *o: what it printed, or NULL; *r says why. */
+static int ask(struct monitor *m, enum monitor_work work, json_object **o, struct monitor_result *r)
 {
-	json_object **last = data;
+	const struct monitor_order order = { .work = work };
 
-	if (document == NULL)
-		return 0;
-	json_object_put(*last);
-	*last = json_object_get(document);
-	return 0;
+	monitor_do(m, &order, r, o, NULL);
+	return r->code;
 }
 
-/* Its exit code, or -1. *o: what it printed, or NULL. */
-static int ask(struct keelboot *kb, const char *const *words, int timeout_s, json_object **o)
+static void copy_why(char why[FACTS_TEXT_MAX + 1], const struct monitor_result *r)
 {
-	const struct keelboot_program p = {
-		.words = words, .take = take_document, .data = o, .timeout_s = timeout_s
-	};
-	int code = -1;
-
-	*o = NULL;
-	(void)keelboot_program_run(kb, &p, &code);
-	return code;
-}
-
-static void take_error(char why[FACTS_TEXT_MAX + 1], struct keelboot *kb)
-{
-	const char *text = keelboot_error(kb);
-
-	if (strncmp(text, "keelboot: ", 10) == 0)
-		text += 10;
-	snprintf(why, FACTS_TEXT_MAX + 1, "%.*s", (int)strcspn(text, "\n"), text);
-	if (why[0] == '\0')
-		snprintf(why, FACTS_TEXT_MAX + 1, "keelboot does not say why");
+	snprintf(why, FACTS_TEXT_MAX + 1, "%s", r->why);
 }
 
 /* ---------------------------------------------------------------- status */
@@ -105,18 +80,18 @@ static bool read_status(struct facts *f, json_object *o)
 	return true;
 }
 
-bool facts_read(struct facts *f, struct keelboot *kb, char why[FACTS_TEXT_MAX + 1])
+bool facts_read(struct facts *f, struct monitor *m, char why[FACTS_TEXT_MAX + 1])
 {
-	static const char *const words[] = { "status", "--json", NULL };
+	struct monitor_result r;
 	json_object *o;
-	int code = ask(kb, words, ASK_TIMEOUT_S, &o);
+	int code = ask(m, MONITOR_STATUS, &o, &r);
 	bool known = read_status(f, o);
 
 	json_object_put(o);
 	if (!known && code == FACTS_OK)
 		snprintf(why, FACTS_TEXT_MAX + 1, "this system has no slots");
 	else if (!known)
-		take_error(why, kb);
+		copy_why(why, &r);
 	return known;
 }
 
@@ -138,55 +113,48 @@ const struct facts_slot *facts_slot_of(const struct facts *f, const char *releas
 
 /* ---------------------------------------------------------------- bundles */
 
-int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
-		  unsigned required, char why[FACTS_TEXT_MAX + 1])
+int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1])
 {
-	char number[16];
-	const char *const words[] = { "bundle", "inspect", "--json",
-				      "--keys", keys,	   "--signatures-required",
-				      number,	path,	   NULL };
+	struct monitor_result r;
 	json_object *o;
-	int code;
+	int code = ask(m, MONITOR_INSPECT, &o, &r);
 
-	snprintf(number, sizeof(number), "%u", required);
-	code = ask(kb, words, ASK_TIMEOUT_S, &o);
 	memset(b, 0, sizeof(*b));
 	if (code == FACTS_OK) {
 		COPY_TEXT(b->release, o, "release");
 		COPY_TEXT(b->version, o, "version");
 		b->sequence = number_of(o, "sequence");
+	} else {
+		copy_why(why, &r);
 	}
-	if (code != FACTS_OK)
-		take_error(why, kb);
 	json_object_put(o);
 	return code;
 }
 
-int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1])
+int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1])
 {
-	const char *const words[] = { "stage", "--progress=json", path, NULL };
+	struct monitor_result r;
 	json_object *o;
-	/* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
-	int code = ask(kb, words, 0, &o);
+	int code = ask(m, MONITOR_STAGE, &o, &r);
 
 	why[0] = '\0';
 	if (code != FACTS_OK)
 		copy_text(why, FACTS_TEXT_MAX + 1, o, "error");
 	if (code != FACTS_OK && why[0] == '\0')
-		take_error(why, kb);
+		copy_why(why, &r);
 	json_object_put(o);
 	return code;
 }
 
-int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1])
+int facts_unstage(struct monitor *m, char why[FACTS_TEXT_MAX + 1])
 {
-	static const char *const words[] = { "unstage", NULL };
-	const struct keelboot_program p = { .words = words, .timeout_s = CHANGE_TIMEOUT_S };
-	int code = -1;
+	struct monitor_result r;
+	json_object *o;
+	int code = ask(m, MONITOR_UNSTAGE, &o, &r);
 
-	(void)keelboot_program_run(kb, &p, &code);
 	if (code != FACTS_OK)
-		take_error(why, kb);
+		copy_why(why, &r);
+	json_object_put(o);
 	return code;
 }
 
@@ -242,14 +210,14 @@ static void say_words(struct ddi_feedback *f, json_object *failure)
 	}
 }
 
-void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
+void facts_say_why(struct monitor *m, const char *version, uint64_t sequence,
 		   struct ddi_feedback *f)
 {
-	static const char *const words[] = { "why", "--json", NULL };
+	struct monitor_result r;
 	json_object *o, *list;
 	char sentence[DDI_MESSAGE_MAX + 1];
 
-	(void)ask(kb, words, ASK_TIMEOUT_S, &o);
+	(void)ask(m, MONITOR_WHY, &o, &r);
 	if (strict_list(o, "failures", &list) != KB_OK)
 		list = NULL;
 	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
@@ -278,14 +246,14 @@ static bool is_refusal(json_object *o, const char *version, uint64_t sequence, b
 		strcmp(kind, "bad") == 0);
 }
 
-void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence, bool any,
+void facts_refusal(struct monitor *m, const char *version, uint64_t sequence, bool any,
 		   char why[FACTS_TEXT_MAX + 1])
 {
-	static const char *const words[] = { "history", "-n", "50", "--json", NULL };
+	struct monitor_result r;
 	json_object *o, *list;
 
 	why[0] = '\0';
-	(void)ask(kb, words, ASK_TIMEOUT_S, &o);
+	(void)ask(m, MONITOR_HISTORY, &o, &r);
 	if (strict_list(o, "events", &list) != KB_OK)
 		list = NULL;
 	for (size_t i = 0; list != NULL && why[0] == '\0' && i < json_object_array_length(list);

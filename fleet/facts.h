@@ -3,7 +3,8 @@
 #pragma once
 
 #include "fleet/action.h"
-#include "libkeelboot/keelboot.h"
+#include "fleet/ddi.h"
+#include "fleet/monitor.h"
 
 #include <stdbool.h>
 
@@ -54,24 +55,23 @@ enum facts_exit {
 };
 
 /* false: why has a text. Without a state that can be read, nothing is known. */
-bool facts_read(struct facts *f, struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
+bool facts_read(struct facts *f, struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
 
 /* The slot that runs; NULL: not known. */
 const struct facts_slot *facts_booted(const struct facts *f);
 /* The slot with this release; NULL: none has it. */
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
 
-/* A facts_exit, or -1; why has a text then. The keys in a folder, so many of which must have
- * signed, come before anything that the bundle says. */
-int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
-		  unsigned required, char why[FACTS_TEXT_MAX + 1]);
-int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1]);
-int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
+/* Of the bundle that is here: a facts_exit, or -1; why has a text then. The keys, so many of which
+ * must have signed, come before anything that the bundle says. */
+int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
+int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
+int facts_unstage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
 
 /* Adds what `keelboot why` has about this release: a sentence, and the last lines. */
-void facts_say_why(struct keelboot *kb, const char *version, uint64_t sequence,
+void facts_say_why(struct monitor *m, const char *version, uint64_t sequence,
 		   struct ddi_feedback *f);
 /* Why a boot refused this release, from the history; "" if it does not say. any: or why it refused
  * to look at all, as hooks have it. */
-void facts_refusal(struct keelboot *kb, const char *version, uint64_t sequence, bool any,
+void facts_refusal(struct monitor *m, const char *version, uint64_t sequence, bool any,
 		   char why[FACTS_TEXT_MAX + 1]);

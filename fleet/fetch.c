@@ -104,9 +104,9 @@ static const char *choose_url(const struct http_config *c, const struct ddi_depl
 /* The stage has a copy of its own. */
 static bool has_room(const struct files *f, const struct download *d, char *why)
 {
-	uint64_t left, total, wanted = 2 * d->size - d->have;
+	uint64_t left = files_room(f), wanted = 2 * d->size - d->have;
 
-	if (os_free_space(f->folder, &left, &total) != KB_OK || left >= wanted)
+	if (left >= wanted)
 		return true;
 	snprintf(why, ACTION_WHY_MAX + 1,
 		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64 " are free",
@@ -163,7 +163,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	d->a->durable = d->have;
 	*cut = false;
 	if (files_bundle_open(d->f, d->have, &d->fd) != KB_OK) {
-		snprintf(why, ACTION_WHY_MAX + 1, "%s: cannot be written", d->f->bundle);
+		snprintf(why, ACTION_WHY_MAX + 1, "%s: cannot be written", d->f->folder.bundle);
 		return FETCH_LATER;
 	}
 	r.from = d->have;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/files.h"
 
+#include "fleet/monitor_link.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -11,36 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define RECORD	   "action.json"
-#define RECORD_NEW "action.json.new"
-#define BUNDLE	   "bundle.keel"
-
-static enum kb_err enter_folder(int *dir, bool make)
+enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use)
 {
-	static const char *const names[] = { "keelboot", "fleet" };
-
-	for (size_t i = 0; i < KB_ARRAY_LEN(names); i++) {
-		if (make)
-			TRY(os_file_mkdir(*dir, names[i], i == 0 ? 0755 : 0700));
-		TRY(os_file_enter(dir, names[i]));
-	}
-	return KB_OK;
-}
-
-enum kb_err files_open(struct files *f, const struct conf *c, enum files_use use)
-{
+	const struct monitor_order order = { .work = MONITOR_FOLDER, .flag = use == FILES_MAKE };
+	struct monitor_result r;
 	enum kb_err err;
 
-	*f = (struct files){ .dir = -1, .lock = -1 };
-	snprintf(f->folder, sizeof(f->folder), "%s/keelboot/fleet", c->data_mount);
-	snprintf(f->bundle, sizeof(f->bundle), "%s/%s", f->folder, BUNDLE);
-	err = os_file_folder(c->data_mount, &f->dir);
-	if (err == KB_OK)
-		err = enter_folder(&f->dir, use == FILES_MAKE);
+	*f = (struct files){ .dir = -1, .lock = -1, .folder = m->folder };
+	monitor_do(m, &order, &r, NULL, &f->dir);
+	err = r.code >= 0 ? (enum kb_err)r.code : KB_EIO;
 	if (err == KB_OK && use != FILES_LOOK)
-		err = os_file_private(f->dir, "lock", &f->lock);
+		err = os_file_private(f->dir, FOLDER_LOCK, &f->lock);
 	if (err == KB_OK && use != FILES_LOOK)
 		err = os_lock(f->lock);
 	if (err == KB_OK)
@@ -48,8 +33,7 @@ enum kb_err files_open(struct files *f, const struct conf *c, enum files_use use
 	if (err == KB_EBUSY)
 		log_err("another run of keelboot-fleet is under way");
 	else if (err != KB_ENOENT || use == FILES_MAKE)
-		log_err("%s: %s%s", f->folder, strerror(errno),
-			err == KB_EPERM ? "; run as root" : "; is the data partition mounted?");
+		log_err("%s: %s", f->folder.path, r.why[0] != '\0' ? r.why : strerror(errno));
 	files_close(f);
 	return err;
 }
@@ -67,7 +51,7 @@ void files_load(const struct files *f, struct action *a)
 	static char text[ACTION_TEXT_MAX + 1];
 	KB_CLEANUP_FD int fd = -1;
 	size_t len = 0;
-	enum kb_err err = os_file_open(f->dir, RECORD, &fd);
+	enum kb_err err = os_file_open(f->dir, FOLDER_RECORD, &fd);
 
 	memset(a, 0, sizeof(*a));
 	if (err == KB_ENOENT)
@@ -75,22 +59,22 @@ void files_load(const struct files *f, struct action *a)
 	if (err == KB_OK)
 		err = os_file_read(fd, 0, text, sizeof(text), &len);
 	if (err != KB_OK || !action_read(a, text, len))
-		log_warn("%s/%s: cannot be read; the server will offer its action again", f->folder,
-			 RECORD);
+		log_warn("%s/%s: cannot be read; the server will offer its action again",
+			 f->folder.path, FOLDER_RECORD);
 }
 
 static enum kb_err write_record(const struct files *f, const char *text)
 {
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err err = os_file_unlink(f->dir, RECORD_NEW);
+	enum kb_err err = os_file_unlink(f->dir, FOLDER_RECORD_NEW);
 
 	if (err != KB_OK && err != KB_ENOENT)
 		return err;
-	TRY(os_file_create(f->dir, RECORD_NEW, &fd));
+	TRY(os_file_create(f->dir, FOLDER_RECORD_NEW, &fd));
 	TRY(os_file_write(fd, text, strlen(text)));
 	TRY(os_file_sync(fd));
 	/* Cut here, the old one counts. */
-	TRY(os_file_rename(f->dir, RECORD_NEW, RECORD));
+	TRY(os_file_rename(f->dir, FOLDER_RECORD_NEW, FOLDER_RECORD));
 	return os_file_sync(f->dir);
 }
 
@@ -100,7 +84,7 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 	enum kb_err err = text != NULL ? write_record(f, text) : KB_ENOSPC;
 
 	if (err != KB_OK)
-		log_err("%s/%s: %s", f->folder, RECORD,
+		log_err("%s/%s: %s", f->folder.path, FOLDER_RECORD,
 			text != NULL ? strerror(errno) : "no memory");
 	free(text);
 	return err;
@@ -108,19 +92,30 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 
 /* ---------------------------------------------------------------- the bundle */
 
+uint64_t files_room(const struct files *f)
+{
+	struct statvfs fs;
+	uint64_t room;
+
+	if (fstatvfs(f->dir, &fs) != 0 ||
+	    __builtin_mul_overflow((uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &room))
+		return UINT64_MAX;
+	return room;
+}
+
 uint64_t files_bundle_size(const struct files *f)
 {
 	KB_CLEANUP_FD int fd = -1;
 	uint64_t size;
 
-	if (os_file_open(f->dir, BUNDLE, &fd) != KB_OK || os_file_size(fd, &size) != KB_OK)
+	if (os_file_open(f->dir, FOLDER_BUNDLE, &fd) != KB_OK || os_file_size(fd, &size) != KB_OK)
 		return 0;
 	return size;
 }
 
 enum kb_err files_bundle_open(const struct files *f, uint64_t from, int *fd)
 {
-	TRY(os_file_private(f->dir, BUNDLE, fd));
+	TRY(os_file_private(f->dir, FOLDER_BUNDLE, fd));
 	if (ftruncate(*fd, (off_t)from) != 0 || lseek(*fd, (off_t)from, SEEK_SET) < 0)
 		return err_errno(errno);
 	return KB_OK;
@@ -128,8 +123,8 @@ enum kb_err files_bundle_open(const struct files *f, uint64_t from, int *fd)
 
 void files_bundle_drop(const struct files *f)
 {
-	enum kb_err err = os_file_unlink(f->dir, BUNDLE);
+	enum kb_err err = os_file_unlink(f->dir, FOLDER_BUNDLE);
 
 	if (err != KB_OK && err != KB_ENOENT)
-		log_warn("%s: cannot be removed: %s", f->bundle, strerror(errno));
+		log_warn("%s: cannot be removed: %s", f->folder.bundle, strerror(errno));
 }

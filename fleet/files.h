@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of keelboot-fleet on the data partition: the record of the action, and the bundle that
- * is fetched. No link below the mount point is followed. */
+/* What keelboot-fleet has in its folder: the record of the action, and the bundle that is fetched.
+ */
 #pragma once
 
 #include "fleet/action.h"
-#include "lib/conf.h"
-
-#define FILES_FOLDER_MAX (CONF_PATH_MAX + 16)
-#define FILES_PATH_MAX	 (FILES_FOLDER_MAX + 16)
+#include "fleet/monitor.h"
 
 struct files {
 	int dir, lock;
-	char folder[FILES_FOLDER_MAX + 1], bundle[FILES_PATH_MAX + 1];
+	struct folder folder;
 };
 
 enum files_use {
@@ -22,7 +19,7 @@ enum files_use {
 
 /* Leaves nothing open where it fails. KB_ENOENT: it is missing, and not to be made. KB_EBUSY:
  * another run has it; KB_EPERM, KB_EIO: these were reported. */
-enum kb_err files_open(struct files *f, const struct conf *c, enum files_use use) KB_MUST_CHECK;
+enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use) KB_MUST_CHECK;
 void files_close(struct files *f);
 
 /* What is kept of an action; zero where nothing is, or what cannot be read, which is reported. */
@@ -30,6 +27,8 @@ void files_load(const struct files *f, struct action *a);
 /* Durable when it returns KB_OK. KB_EIO, KB_ENOSPC, which it has reported. */
 enum kb_err files_save(const struct files *f, const struct action *a) KB_MUST_CHECK;
 
+/* Bytes that this user may add on the data partition; UINT64_MAX: not known. */
+uint64_t files_room(const struct files *f);
 /* How many bytes of a bundle are here; 0: none. */
 uint64_t files_bundle_size(const struct files *f);
 /* Opens it, behind the first `from` bytes, and cuts off the rest. KB_EIO, KB_EINVAL. */

@@ -101,11 +101,11 @@ static void print_status(const struct conf *conf, const struct action *a)
 					     : "the server knows that");
 }
 
-int fleet_status(const struct conf *conf, bool json)
+int fleet_status(struct monitor *m, bool json)
 {
 	struct files f;
 	struct action a = { .phase = ACTION_NONE };
-	enum kb_err err = files_open(&f, conf, FILES_LOOK);
+	enum kb_err err = files_open(&f, m, FILES_LOOK);
 	char *text;
 
 	if (err != KB_OK && err != KB_ENOENT)
@@ -118,7 +118,7 @@ int fleet_status(const struct conf *conf, bool json)
 		contact_print("%s", text != NULL ? text : "{}");
 		free(text);
 	} else {
-		print_status(conf, &a);
+		print_status(m->conf, &a);
 	}
 	return a.phase == ACTION_NONE ? EXIT_NOTHING : EXIT_OK;
 }

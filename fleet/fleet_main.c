@@ -2,6 +2,7 @@
 #include "fleet/fleet.h"
 
 #include "fleet/permit.h"
+#include "fleet/split.h"
 
 #include "lib/log.h"
 
@@ -143,23 +144,35 @@ static void note_warning(void *ctx, const char *file, int line, const char *text
 		log_warn("%s: %s", file, text);
 }
 
+/* The processes part after all that only root may read was read, and before anything of the network
+ * is. */
 static int run_call(const struct call *c)
 {
+	struct monitor *m = &contact.monitor;
+
 	contact.conf = &conf;
-	snprintf(contact.keys, sizeof(contact.keys), "%s%s", c->conf_root, conf.keyring);
 	contact.dry_run = c->dry_run;
+	*m = (struct monitor){ .conf = &conf, .link = -1 };
+	snprintf(m->keys, sizeof(m->keys), "%s%s", c->conf_root, conf.keyring);
+	folder_init(&m->folder, conf.data_mount);
 	if (strcmp(c->verb, "status") == 0)
-		return fleet_status(&conf, c->json);
+		return fleet_status(m, c->json);
 	if (!permit_check(&conf) || client_init(&contact.client, &conf) != KB_OK)
 		return EXIT_USAGE;
-	if (!http_start() || keelboot_new(&contact.kb) != 0) {
+	if (keelboot_new(&m->kb) != 0) {
 		log_err("no memory");
 		return 1;
 	}
-	if (set_options(contact.kb, c) != KB_OK ||
-	    (c->keelboot != NULL && keelboot_set_program(contact.kb, c->keelboot) != 0)) {
+	if (set_options(m->kb, c) != KB_OK ||
+	    (c->keelboot != NULL && keelboot_set_program(m->kb, c->keelboot) != 0)) {
 		log_err("--keelboot: expected an absolute path; and not more than 60 options of keelboot");
 		return EXIT_USAGE;
+	}
+	if (!split(m))
+		return 1;
+	if (!http_start()) {
+		log_err("no memory");
+		return 1;
 	}
 	if (strcmp(c->verb, "run") == 0)
 		fleet_run(&contact, c->now);

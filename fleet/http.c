@@ -138,6 +138,15 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
 
 /* ---------------------------------------------------------------- one connection */
 
+/* It outlives the transfer. */
+static void set_pem(CURL *curl, CURLoption option, const struct http_pem *pem)
+{
+	struct curl_blob blob = { .data = pem->text, .len = pem->len, .flags = CURL_BLOB_NOCOPY };
+
+	if (pem->text != NULL)
+		curl_easy_setopt(curl, option, &blob);
+}
+
 static void set_transfer(CURL *curl, const struct http_config *c, const struct http_request *r,
 			 const char *url)
 {
@@ -150,8 +159,8 @@ static void set_transfer(CURL *curl, const struct http_config *c, const struct h
 			 c->timeout_s < CONNECT_S ? (long)c->timeout_s : CONNECT_S);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "keelboot-fleet/" KB_VERSION);
-	if (c->ca[0] != '\0') {
-		curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca);
+	if (c->ca.text != NULL) {
+		set_pem(curl, CURLOPT_CAINFO_BLOB, &c->ca);
 		/* The distribution's folder would count beside it. */
 		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	}
@@ -178,10 +187,8 @@ static struct curl_slist *add_identity(CURL *curl, const struct http_config *c, 
 {
 	if (!url_same_origin(c->server, url))
 		return headers;
-	if (c->certificate[0] != '\0')
-		curl_easy_setopt(curl, CURLOPT_SSLCERT, c->certificate);
-	if (c->key[0] != '\0')
-		curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key);
+	set_pem(curl, CURLOPT_SSLCERT_BLOB, &c->certificate);
+	set_pem(curl, CURLOPT_SSLKEY_BLOB, &c->key);
 	return c->authorization[0] != '\0' ? curl_slist_append(headers, c->authorization) : headers;
 }
 

@@ -17,13 +17,18 @@
 #define HTTP_ETAG_MAX  127
 #define HTTP_ERROR_MAX 255
 
+struct http_pem {
+	char *text;
+	size_t len;
+};
+
 struct http_config {
 	/* whose origin gets the token and the certificate */
 	const char *server;
 	/* "Authorization: …"; "": none */
 	const char *authorization;
-	/* files; "": none */
-	const char *ca, *certificate, *key;
+	/* PEM, in memory: who asks may have no rights to read the files; NULL: none */
+	struct http_pem ca, certificate, key;
 	/* of a whole answer; of a download: how long it may crawl */
 	unsigned timeout_s;
 };

@@ -2,13 +2,13 @@
 #include "fleet/reboot.h"
 
 #include "fleet/judge.h"
-#include "fleet/permit.h"
+#include "fleet/monitor_link.h"
 
 #include "lib/log.h"
-#include "lib/os_command.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
@@ -34,11 +34,11 @@ static bool is_given_up(const struct contact *c)
 	return c->a.boots >= REBOOT_MAX && read_boot(now) && strcmp(c->a.boot, now) != 0;
 }
 
-static void explain_boots(const struct contact *c, char why[ACTION_WHY_MAX + 1])
+static void explain_boots(struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	char reason[FACTS_TEXT_MAX + 1];
 
-	facts_refusal(c->kb, c->a.version, c->a.sequence, true, reason);
+	facts_refusal(&c->monitor, c->a.version, c->a.sequence, true, reason);
 	snprintf(why, ACTION_WHY_MAX + 1,
 		 "staged; %d boots did not install it%s%s; no more reboots are asked for",
 		 REBOOT_MAX, reason[0] != '\0' ? ": " : "", reason);
@@ -56,14 +56,19 @@ void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1])
 
 static bool is_permitted(struct contact *c)
 {
-	char why[PERMIT_WHY_MAX + 1] =
-		"a part of system.conf is ignored, which may forbid it; see keelboot check-config";
+	struct monitor_order order = { .work = MONITOR_PERMIT, .flag = c->a.forced > 0 };
+	struct monitor_result r = {
+		.why = "a part of system.conf is ignored, which may forbid it; see keelboot check-config"
+	};
 
-	if (!c->conf->fleet_reboot || c->dry_run ||
-	    (!c->conf_doubtful &&
-	     permit_reboot(c->conf, c->a.forced > 0, c->a.version, time(NULL), why)))
+	if (!c->conf->fleet_reboot || c->dry_run)
 		return true;
-	contact_print("The reboot that installs %s waits: %s.", c->a.version, why);
+	memcpy(order.version, c->a.version, sizeof(order.version));
+	if (!c->conf_doubtful)
+		monitor_do(&c->monitor, &order, &r, NULL, NULL);
+	if (r.code == 1)
+		return true;
+	contact_print("The reboot that installs %s waits: %s.", c->a.version, r.why);
 	c->reboot_waits = true;
 	return false;
 }
@@ -86,13 +91,16 @@ bool reboot_ask(struct contact *c)
 	return contact_save(c);
 }
 
-void reboot_begin(const struct contact *c)
+void reboot_begin(struct contact *c)
 {
-	static const char *const argv[] = { "reboot", NULL };
+	const struct monitor_order order = { .work = MONITOR_REBOOT };
+	struct monitor_result r;
 
 	if (!c->reboot || !c->conf->fleet_reboot || c->dry_run)
 		return;
 	contact_print("Reboots.");
-	if (os_command_become("reboot", argv) != KB_OK)
-		log_err("\"reboot\" cannot be started: %s; reboot by hand", strerror(errno));
+	monitor_do(&c->monitor, &order, &r, NULL, NULL);
+	if (r.code == MONITOR_GONE) /* it is the program now that reboots */
+		exit(0);
+	log_err("%s; reboot by hand", r.why);
 }

@@ -16,5 +16,6 @@ void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1]);
  * permission is all that is missing. */
 bool reboot_ask(struct contact *c);
 
-/* With reboot=yes, becomes the program that reboots, where a reboot is asked for. Returns else. */
-void reboot_begin(const struct contact *c);
+/* With reboot=yes, reboots where that is asked for; the monitor becomes the program that does it.
+ * Returns else, and if it cannot. */
+void reboot_begin(struct contact *c);

@@ -67,7 +67,7 @@ static bool look_again(struct contact *c)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (facts_read(&c->facts, c->kb, why))
+	if (facts_read(&c->facts, &c->monitor, why))
 		return true;
 	count_try(c, "not staged", why, ACTION_TRIES_MAX);
 	return false;
@@ -134,8 +134,7 @@ static void stage_bundle(struct contact *c)
 {
 	struct facts_bundle b;
 	char why[FACTS_TEXT_MAX + 1] = "";
-	int code = facts_inspect(&b, c->kb, c->files.bundle, c->keys, c->conf->signatures_required,
-				 why);
+	int code = facts_inspect(&b, &c->monitor, why);
 
 	if (code == FACTS_VERIFY || code == FACTS_INCOMPATIBLE) {
 		take_damaged(c, why);
@@ -153,7 +152,7 @@ static void stage_bundle(struct contact *c)
 	memcpy(c->a.own, b.release, sizeof(c->a.own));
 	if (!contact_save(c))
 		return;
-	code = facts_stage(c->kb, c->files.bundle, why);
+	code = facts_stage(&c->monitor, why);
 	take_result(c, code, why);
 }
 

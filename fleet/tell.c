@@ -71,7 +71,7 @@ static void describe(struct contact *c, struct ddi_feedback *f)
 		f->finished = "failure";
 		say_release(a, f);
 		if (a->version[0] != '\0')
-			facts_say_why(c->kb, a->version, a->sequence, f);
+			facts_say_why(&c->monitor, a->version, a->sequence, f);
 		break;
 	case ACTION_NONE:
 	case ACTION_PHASES:

@@ -274,6 +274,8 @@ struct conf {
 	/* distribution set of the server that this device runs versions of; "": it is not reported
 	 */
 	char fleet_distribution[CONF_SPEC_MAX + 1];
+	/* default: "keelboot-fleet" */
+	char fleet_user[CONF_NAME_MAX + 1];
 	/* whether keelboot-fleet reboots what is staged, and what it waits for before: "": nothing
 	 */
 	bool fleet_reboot;

@@ -23,12 +23,13 @@ class Fleet:
         self.dev, self.server, self.folder = dev, server, dev.data / "keelboot/fleet"
         self.token = folder / "token"
         self.token.write_text("secret\n")
-        self.said, self.keelboot, self.path = "", KEELBOOT, os.environ["PATH"]
+        self.said, self.keelboot, self.path, self.user = "", KEELBOOT, os.environ["PATH"], "nobody"
         self.configure()
 
     def configure(self, url=None, timeout=5, **keys):
         """Keys of [fleet] with "_" for "-"."""
-        keys = {"server": url or self.server.url, "id": "device-1", "token-file": self.token, "timeout": timeout,
+        keys = {"user": self.user, "server": url or self.server.url, "id": "device-1", "token-file": self.token,
+                "timeout": timeout,
                 **{key.replace("_", "-"): value for key, value in keys.items()}}
         self.dev.configure("[fleet]\n" + "".join(f"{key}={value}\n" for key, value in keys.items()))
 

@@ -5,6 +5,7 @@
 #include "fleet/daily.h"
 #include "fleet/ddi.h"
 #include "fleet/files.h"
+#include "fleet/monitor_link.h"
 #include "fleet/judge.h"
 #include "fleet/permit.h"
 #include "fleet/polling.h"
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char *why;
@@ -350,6 +352,7 @@ static unsigned open_files(void)
 TEST(a_folder_that_cannot_be_opened_leaves_nothing_open)
 {
 	static struct conf conf;
+	struct monitor h = { .conf = &conf, .link = -1 };
 	struct files f;
 	char folder[] = "/tmp/fleet_test.XXXXXX";
 	unsigned before = open_files();
@@ -357,17 +360,17 @@ TEST(a_folder_that_cannot_be_opened_leaves_nothing_open)
 
 	assert_non_null(mkdtemp(folder));
 	snprintf(conf.data_mount, sizeof(conf.data_mount), "%s", folder);
-	FAILS(files_open(&f, &conf, FILES_LOOK), KB_ENOENT);
-	FAILS(files_open(&f, &conf, FILES_HAVE), KB_ENOENT);
+	FAILS(files_open(&f, &h, FILES_LOOK), KB_ENOENT);
+	FAILS(files_open(&f, &h, FILES_HAVE), KB_ENOENT);
 	assert_int_equal(open_files(), before);
 	fd = open(strf("%s/keelboot", folder), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_not_equal(files_open(&f, &conf, FILES_MAKE), KB_OK);
+	assert_int_not_equal(files_open(&f, &h, FILES_MAKE), KB_OK);
 	assert_int_equal(open_files(), before);
 	assert_int_equal(f.dir, -1);
 	unlink(strf("%s/keelboot", folder));
-	OK(files_open(&f, &conf, FILES_MAKE));
+	OK(files_open(&f, &h, FILES_MAKE));
 	assert_int_equal(open_files(), before + 2);
 	files_close(&f);
 	assert_int_equal(open_files(), before);
@@ -527,6 +530,56 @@ TEST(it_waits_as_long_as_the_server_asks_and_not_longer_than_a_day)
 	assert_int_equal(polling_wait(&p), 86400);
 	p = (struct polling){ .sleep_s = 0 };
 	assert_in_range(polling_wait(&p), 30, 33);
+}
+
+/* ---------------------------------------------------------------- two processes */
+
+/* What the one with rights makes of it. */
+static bool is_served(const struct monitor_order *order)
+{
+	static struct conf conf;
+	struct monitor h = { .conf = &conf, .link = -1 };
+	int ends[2];
+	bool served;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(send(ends[0], order, sizeof(*order), 0), sizeof(*order));
+	served = monitor_link_answer(ends[1], &h);
+	close(ends[0]);
+	close(ends[1]);
+	return served;
+}
+
+TEST(only_orders_that_are_known_are_served)
+{
+	struct monitor_order order = { .work = MONITOR_PERMIT };
+
+	assert_true(is_served(&order));
+	order.work = MONITOR_WORKS;
+	assert_false(is_served(&order));
+	memset(&order.work, 0xff, sizeof(order.work));
+	assert_false(is_served(&order));
+	order.work = MONITOR_PERMIT;
+	memset(order.version, 'x', sizeof(order.version));
+	assert_false(is_served(&order));
+}
+
+TEST(a_monitor_that_has_ended_is_an_error)
+{
+	struct monitor h = { .link = -1 };
+	const struct monitor_order order = { .work = MONITOR_STATUS };
+	struct monitor_result r;
+	json_object *o;
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	close(ends[1]);
+	h.link = ends[0];
+	monitor_do(&h, &order, &r, &o, NULL);
+	assert_int_equal(r.code, MONITOR_GONE);
+	assert_null(o);
+	assert_string_equal(r.why, "the process that stages has ended");
+	close(ends[0]);
 }
 
 /* ---------------------------------------------------------------- reboots */

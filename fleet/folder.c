@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/folder.h"
+
+#include "lib/os_file.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void folder_init(struct folder *f, const char *data_mount)
+{
+	snprintf(f->path, sizeof(f->path), "%s/keelboot/fleet", data_mount);
+	snprintf(f->bundle, sizeof(f->bundle), "%s/%s", f->path, FOLDER_BUNDLE);
+}
+
+static enum kb_err enter(int *dir, bool make)
+{
+	static const char *const names[] = { "keelboot", "fleet" };
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(names); i++) {
+		if (make)
+			TRY(os_file_mkdir(*dir, names[i], i == 0 ? 0755 : 0700));
+		TRY(os_file_enter(dir, names[i]));
+	}
+	return KB_OK;
+}
+
+/* What is no file of this folder alone is not given away, and has no use here: a link may lead to
+ * a file of root's. */
+static bool hand_over_file(int dir, const char *name, unsigned user, unsigned group)
+{
+	KB_CLEANUP_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return true;
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return unlinkat(dir, name, 0) == 0;
+	return fchown(fd, user, group) == 0;
+}
+
+/* Slots may know the same user by different numbers. The folder goes last: cut before, all is done
+ * again. */
+static bool hand_over(int dir, unsigned user, unsigned group)
+{
+	static const char *const names[] = { FOLDER_RECORD, FOLDER_RECORD_NEW, FOLDER_BUNDLE,
+					     FOLDER_LOCK };
+	struct stat st;
+
+	if (fstat(dir, &st) != 0)
+		return false;
+	if (st.st_uid == user)
+		return true;
+	for (size_t i = 0; i < KB_ARRAY_LEN(names); i++)
+		if (!hand_over_file(dir, names[i], user, group))
+			return false;
+	return fchown(dir, user, group) == 0;
+}
+
+enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned user, unsigned group,
+			char *why, size_t size)
+{
+	enum kb_err err = os_file_folder(data_mount, dir);
+
+	why[0] = '\0';
+	if (err == KB_OK)
+		err = enter(dir, make);
+	if (err == KB_OK && user != 0 && !hand_over(*dir, user, group))
+		err = err_errno(errno);
+	if (err == KB_OK)
+		return KB_OK;
+	if (why[0] == '\0')
+		snprintf(why, size, "%s%s", strerror(errno),
+			 err == KB_EPERM ? "; run as root" : "; is the data partition mounted?");
+	util_close(dir);
+	return err;
+}

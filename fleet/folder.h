@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The folder of keelboot-fleet on the data partition: where it is, and whose. No link below the
+ * mount point is followed. */
+#pragma once
+
+#include "lib/conf.h"
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FOLDER_MAX	(CONF_PATH_MAX + 16)
+#define FOLDER_PATH_MAX (FOLDER_MAX + 16)
+
+#define FOLDER_RECORD	  "action.json"
+#define FOLDER_RECORD_NEW "action.json.new"
+#define FOLDER_BUNDLE	  "bundle.keel"
+#define FOLDER_LOCK	  "lock"
+
+struct folder {
+	/* itself, and the bundle in it */
+	char path[FOLDER_MAX + 1], bundle[FOLDER_PATH_MAX + 1];
+};
+
+void folder_init(struct folder *f, const char *data_mount);
+
+/*
+ * Opens it, after making it if asked to. user is not 0: what root or another user has there becomes
+ * that user's, once. KB_ENOENT, KB_EPERM, KB_EIO and the like: *dir is -1, and why says it.
+ */
+enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned user, unsigned group,
+			char *why, size_t size) KB_MUST_CHECK;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/monitor.h"
+
+#include "fleet/permit.h"
+
+#include "lib/log.h"
+#include "lib/os_command.h"
+#include "lib/util.h"
+#include "libkeelboot/keelboot_program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ASK_TIMEOUT_S	 60
+#define CHANGE_TIMEOUT_S 120
+
+/* ---------------------------------------------------------------- the command */
+
+/* The last document that it prints. */
+static int take_document(void *data, json_object *document)
+{
+	json_object **last = data;
+
+	if (document == NULL)
+		return 0;
+	json_object_put(*last);
+	*last = json_object_get(document);
+	return 0;
+}
+
+static void take_error(struct monitor_result *r, struct keelboot *kb)
+{
+	const char *text = keelboot_error(kb);
+
+	if (strncmp(text, "keelboot: ", 10) == 0)
+		text += 10;
+	snprintf(r->why, sizeof(r->why), "%.*s", (int)strcspn(text, "\n"), text);
+	if (r->why[0] == '\0')
+		snprintf(r->why, sizeof(r->why), "keelboot does not say why");
+}
+
+static void call(struct monitor *m, const char *const *words, int timeout_s,
+		 struct monitor_result *r, json_object **document)
+{
+	json_object *last = NULL;
+	const struct keelboot_program p = { .words = words,
+					    .take = document != NULL ? take_document : NULL,
+					    .data = &last,
+					    .timeout_s = timeout_s };
+
+	(void)keelboot_program_run(m->kb, &p, &r->code);
+	if (r->code != 0)
+		take_error(r, m->kb);
+	if (document != NULL)
+		*document = last;
+}
+
+static void inspect(struct monitor *m, struct monitor_result *r, json_object **document)
+{
+	char number[16];
+	const char *const words[] = { "bundle", "inspect",	  "--json",
+				      "--keys", m->keys,	  "--signatures-required",
+				      number,	m->folder.bundle, NULL };
+
+	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
+	call(m, words, ASK_TIMEOUT_S, r, document);
+}
+
+/* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
+static void stage(struct monitor *m, struct monitor_result *r, json_object **document)
+{
+	const char *const words[] = { "stage", "--progress=json", m->folder.bundle, NULL };
+
+	call(m, words, 0, r, document);
+}
+
+/* ---------------------------------------------------------------- the machine */
+
+static void permit(const struct monitor *m, const struct monitor_order *order,
+		   struct monitor_result *r)
+{
+	r->code = permit_reboot(m->conf, order->flag, order->version, time(NULL), r->why) ? 1 : 0;
+}
+
+static void reboot_machine(struct monitor_result *r)
+{
+	static const char *const argv[] = { "reboot", NULL };
+
+	if (os_command_become("reboot", argv) != KB_OK)
+		snprintf(r->why, sizeof(r->why), "\"reboot\" cannot be started: %s",
+			 strerror(errno));
+}
+
+/* ---------------------------------------------------------------- orders */
+
+void monitor_work(struct monitor *m, const struct monitor_order *order, struct monitor_result *r,
+		  json_object **document, int *fd)
+{
+	static const char *const status[] = { "status", "--json", NULL };
+	static const char *const why[] = { "why", "--json", NULL };
+	static const char *const history[] = { "history", "-n", "50", "--json", NULL };
+	static const char *const unstage[] = { "unstage", NULL };
+
+	*r = (struct monitor_result){ .code = -1 };
+	switch (order->work) {
+	case MONITOR_STATUS:
+		call(m, status, ASK_TIMEOUT_S, r, document);
+		break;
+	case MONITOR_WHY:
+		call(m, why, ASK_TIMEOUT_S, r, document);
+		break;
+	case MONITOR_HISTORY:
+		call(m, history, ASK_TIMEOUT_S, r, document);
+		break;
+	case MONITOR_INSPECT:
+		inspect(m, r, document);
+		break;
+	case MONITOR_STAGE:
+		stage(m, r, document);
+		break;
+	case MONITOR_UNSTAGE:
+		call(m, unstage, CHANGE_TIMEOUT_S, r, NULL);
+		break;
+	case MONITOR_FOLDER:
+		r->code = (int)folder_open(fd, m->conf->data_mount, order->flag, m->user, m->group,
+					   r->why, sizeof(r->why));
+		break;
+	case MONITOR_PERMIT:
+		permit(m, order, r);
+		break;
+	case MONITOR_REBOOT:
+		reboot_machine(r);
+		break;
+	case MONITOR_WORKS:
+		break;
+	}
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What needs the rights of root, and nothing else does: Keelboot's command, the folder on the data
+ * partition, the reboot. Either this process does it, or the one that it came from (split.h), which
+ * takes no word of ours but these orders.
+ */
+#pragma once
+
+#include "fleet/action.h"
+#include "fleet/folder.h"
+#include "libkeelboot/keelboot.h"
+
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#define MONITOR_WHY_MAX	 255
+#define MONITOR_GONE	 (-2)	    /* a code: the process that does the work has ended */
+#define MONITOR_TEXT_MAX (4u << 20) /* bytes of a document of the command */
+
+enum monitor_work {
+	MONITOR_STATUS,
+	MONITOR_INSPECT, /* the bundle that is here */
+	MONITOR_STAGE,	 /* the same */
+	MONITOR_UNSTAGE,
+	MONITOR_WHY,
+	MONITOR_HISTORY,
+	MONITOR_FOLDER, /* flag: it is made if it is missing */
+	MONITOR_PERMIT, /* flag: the action is forced */
+	MONITOR_REBOOT, /* returns only if it cannot */
+	MONITOR_WORKS,
+};
+
+struct monitor {
+	const struct conf *conf;
+	struct keelboot *kb;
+	/* of the public keys */
+	char keys[FOLDER_PATH_MAX + 1];
+	struct folder folder;
+	/* whose folder it is to be, if not ours; 0: ours */
+	unsigned user, group;
+	/* to the process that does the work; -1: this one does it */
+	int link;
+};
+
+struct monitor_order {
+	enum monitor_work work;
+	bool flag;
+	/* of what a reboot installs */
+	char version[ACTION_VERSION_MAX + 1];
+};
+
+struct monitor_result {
+	/* an exit code of keelboot(1), or -1; of a folder an enum kb_err; of a permission 0 or 1 */
+	int code;
+	/* where the code is no 0, for a person */
+	char why[MONITOR_WHY_MAX + 1];
+};
+
+/* Does it. *document: the last one that the command printed, to be released, or as it was; *fd: an
+ * open folder, or as it was. */
+void monitor_work(struct monitor *m, const struct monitor_order *order,
+		  struct monitor_result *result, json_object **document, int *fd);

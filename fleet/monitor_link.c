@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/monitor_link.h"
+
+#include "lib/util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* What goes before the text of a document. */
+struct answer {
+	struct monitor_result result;
+	/* bytes of it; 0: none */
+	uint32_t len;
+	bool has_fd;
+};
+
+union space {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* ---------------------------------------------------------------- bytes */
+
+static bool send_all(int link, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t n = send(link, at, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static bool receive_all(int link, void *bytes, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = recv(link, bytes, len, MSG_WAITALL);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)len;
+}
+
+/* ---------------------------------------------------------------- an answer's head */
+
+static bool send_head(int link, const struct answer *a, int fd)
+{
+	union space space = { .bytes = { 0 } };
+	struct iovec data = { .iov_base = (void *)a, .iov_len = sizeof(*a) };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (a->has_fd) {
+		m.msg_control = space.bytes;
+		m.msg_controllen = sizeof(space.bytes);
+		c = CMSG_FIRSTHDR(&m);
+		*c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+				       .cmsg_type = SCM_RIGHTS,
+				       .cmsg_len = CMSG_LEN(sizeof(int)) };
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(link, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*a);
+}
+
+static bool receive_head(int link, struct answer *a, int *fd)
+{
+	union space space = { .bytes = { 0 } };
+	struct iovec data = { .iov_base = a, .iov_len = sizeof(*a) };
+	struct msghdr m = { .msg_iov = &data,
+			    .msg_iovlen = 1,
+			    .msg_control = space.bytes,
+			    .msg_controllen = sizeof(space.bytes) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	do
+		n = recvmsg(link, &m, MSG_WAITALL | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(*a))
+		return false;
+	c = CMSG_FIRSTHDR(&m);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return a->len <= MONITOR_TEXT_MAX;
+}
+
+/* ---------------------------------------------------------------- both sides */
+
+static bool receive_document(int link, size_t len, json_object **document)
+{
+	/* bound: MONITOR_TEXT_MAX */
+	char *text = malloc(len + 1);
+	bool whole = text != NULL && receive_all(link, text, len);
+
+	if (whole) {
+		text[len] = '\0';
+		*document = json_tokener_parse(text);
+	}
+	free(text);
+	return whole;
+}
+
+static bool ask_link(int link, const struct monitor_order *order, struct monitor_result *result,
+		     json_object **document, int *fd)
+{
+	struct answer a;
+
+	if (!send_all(link, order, sizeof(*order)) || !receive_head(link, &a, fd))
+		return false;
+	*result = a.result;
+	return a.len == 0 || receive_document(link, a.len, document);
+}
+
+void monitor_do(struct monitor *m, const struct monitor_order *order, struct monitor_result *r,
+		json_object **document, int *fd)
+{
+	json_object *unused = NULL;
+	int none = -1;
+
+	document = document != NULL ? document : &unused;
+	fd = fd != NULL ? fd : &none;
+	*document = NULL;
+	*fd = -1;
+	if (m->link < 0)
+		monitor_work(m, order, r, document, fd);
+	else if (!ask_link(m->link, order, r, document, fd))
+		*r = (struct monitor_result){ .code = MONITOR_GONE,
+					      .why = "the process that stages has ended" };
+	json_object_put(unused);
+	util_close(&none);
+}
+
+static bool is_order(struct monitor_order *o)
+{
+	return o->work < MONITOR_WORKS && o->version[sizeof(o->version) - 1] == '\0';
+}
+
+bool monitor_link_answer(int link, struct monitor *m)
+{
+	struct monitor_order order;
+	struct answer a = { .len = 0 };
+	json_object *document = NULL;
+	KB_CLEANUP_FD int fd = -1;
+	const char *text = NULL;
+	size_t len;
+	bool sent;
+
+	if (!receive_all(link, &order, sizeof(order)) || !is_order(&order))
+		return false;
+	monitor_work(m, &order, &a.result, &document, &fd);
+	text = document != NULL ? json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN)
+				: NULL;
+	len = text != NULL ? strlen(text) : 0;
+	/* What is larger is none of Keelboot's. */
+	a.len = len <= MONITOR_TEXT_MAX ? (uint32_t)len : 0;
+	a.has_fd = fd >= 0;
+	sent = send_head(link, &a, fd) && (a.len == 0 || send_all(link, text, a.len));
+	json_object_put(document);
+	return sent;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Orders and their results between the two processes of keelboot-fleet. */
+#pragma once
+
+#include "fleet/monitor.h"
+
+/* Does it, or has it done. *document: the last one that the command printed, to be released, or
+ * NULL; *fd: an open folder, or -1. Both may be NULL. */
+void monitor_do(struct monitor *m, const struct monitor_order *order, struct monitor_result *result,
+		json_object **document, int *fd);
+
+/* The process with rights: takes one order, checks it, and answers it. false: the other one has
+ * ended, or sends what is no order. */
+bool monitor_link_answer(int link, struct monitor *m);

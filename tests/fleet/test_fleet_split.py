@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes: what comes from the network is read by a user without rights; root only serves its orders."""
+import os
+import pwd
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from cli_device import FAILURE, OK, REBOOT
+
+NOBODY = pwd.getpwnam("nobody")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root parts from its rights")
+
+
+def facts_of(pid):
+    """Uid and the like of /proc/PID/status."""
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def children_of(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def until(what, seconds=30):
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "it did not come to that in time"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture(name="daemon")
+def make_daemon(fleet, server):
+    """`keelboot-fleet run` between two contacts, and the process that talks to the server."""
+    server.sleep = "12:00:00"
+    with subprocess.Popen(fleet.command("run", "--now"), env=fleet.environment(), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, extra_groups=[0, 6]) as daemon:
+        for line in daemon.stdout:
+            if line.startswith("Next contact"):
+                break
+        yield daemon, children_of(daemon.pid)[0]
+        if daemon.poll() is None:
+            daemon.send_signal(signal.SIGKILL)
+
+
+def test_who_talks_to_the_server_has_no_rights(daemon):
+    parent, child = daemon
+    facts = facts_of(child)
+    assert set(facts["Uid"].split()) == {str(NOBODY.pw_uid)} and set(facts["Gid"].split()) == {str(NOBODY.pw_gid)}
+    assert facts["Groups"].strip() == "" and facts["NoNewPrivs"] == "1"
+    assert int(facts["CapPrm"], 16) == int(facts["CapEff"], 16) == 0
+    assert set(facts_of(parent.pid)["Uid"].split()) == {"0"}
+    # Another process of that user cannot look into it: it has the token.
+    assert os.stat(f"/proc/{child}/mem").st_uid == 0
+
+
+def test_who_serves_has_read_nothing_of_the_network(daemon):
+    """The resolver, TLS and whatever else libcurl starts, it never started."""
+    parent, child = daemon
+    sockets = [os.readlink(f"/proc/{parent.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{parent.pid}/fd")]
+    assert len([link for link in sockets if link.startswith("socket:")]) == 1
+    assert child
+
+
+def test_what_only_root_may_read_is_read_before(fleet, server, bundle):
+    """As are a private key and the authorities' file: test_fleet_rules.py, whose files lie where root alone gets to."""
+    server.token = "secret"
+    fleet.token.chmod(0o600)
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    assert action.told and (fleet.folder / "action.json").stat().st_uid == NOBODY.pw_uid
+    assert fleet.folder.stat().st_uid == NOBODY.pw_uid and fleet.folder.stat().st_mode & 0o777 == 0o700
+    assert (fleet.dev.data / "keelboot").stat().st_uid == 0
+
+
+def test_what_root_had_is_handed_over_once(fleet, server, bundle):
+    server.assign(bundle, download="forced", update="skip")
+    fleet.user = "root"
+    fleet.configure()
+    fleet.once()
+    assert (fleet.folder / "bundle.keel").stat().st_uid == 0
+    fleet.user = "nobody"
+    fleet.configure()
+    fleet.once()
+    assert {path.stat().st_uid for path in fleet.folder.iterdir()} == {NOBODY.pw_uid}
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    assert len(server.requests("artifact")) == 1
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_link_in_the_folder_leads_root_nowhere(fleet, server, bundle, link):
+    secret = fleet.dev.path / "secret"
+    secret.write_text("secret\n")
+    server.assign(bundle)
+    fleet.user = "root"
+    fleet.configure()
+    fleet.once(code=REBOOT)
+    for name in ("bundle.keel", "action.json.new", "lock"):
+        (fleet.folder / name).unlink(missing_ok=True)
+        getattr(fleet.folder / name, link)(secret)
+    fleet.user = "nobody"
+    fleet.configure()
+    fleet.once(code=REBOOT)
+    assert secret.stat().st_uid == 0 and secret.read_text() == "secret\n"
+    assert not (fleet.folder / "bundle.keel").exists()
+
+
+def test_the_user_has_another_number_in_the_new_release(fleet, server, bundle):
+    """The images of two releases are made on their own."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    for path in [fleet.folder, *fleet.folder.iterdir()]:
+        os.chown(path, 12345, 12345)
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success" and len(server.requests("artifact")) == 1
+
+
+def test_without_such_a_user_it_goes_on_and_says_what_that_means(fleet, server, bundle):
+    fleet.user = "no-such-user"
+    fleet.configure()
+    server.assign(bundle)
+    said = fleet.once(code=REBOOT)
+    assert "no user no-such-user ([fleet] user=): what comes from the network is read as root" in said
+    assert (fleet.folder / "action.json").stat().st_uid == 0
+
+
+def test_root_as_user_is_one_process_and_no_warning(fleet, server, bundle):
+    fleet.user = "root"
+    fleet.configure(url=server.url)
+    server.assign(bundle)
+    assert "no user" not in fleet.once(code=REBOOT)
+
+
+def test_the_end_of_one_process_is_the_end_of_the_other(daemon):
+    parent, child = daemon
+    parent.send_signal(signal.SIGTERM)
+    parent.wait(timeout=30)
+    until(lambda: not Path(f"/proc/{child}").exists())
+
+
+def test_a_crash_of_who_talks_to_the_server_is_said(daemon):
+    parent, child = daemon
+    os.kill(child, signal.SIGSEGV)
+    assert parent.wait(timeout=30) == FAILURE
+    assert "the process that talks to the server died of signal 11" in parent.stdout.read()
+
+
+def test_the_exit_code_is_that_of_who_talked_to_the_server(fleet, server, bundle):
+    fleet.once(code=OK)
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.token.unlink()
+    fleet("once", code=3)
