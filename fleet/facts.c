@@ -56,7 +56,7 @@ static void read_slot(struct facts_slot *s, json_object *o)
 
 static bool read_status(struct facts *f, json_object *o)
 {
-	json_object *slots, *booted, *staged, *mounted;
+	json_object *slots, *booted, *staged, *mounted, *state, *warnings;
 
 	memset(f, 0, sizeof(*f));
 	if (strict_list(o, "slots", &slots) != KB_OK || json_object_array_length(slots) == 0)
@@ -68,6 +68,7 @@ static bool read_status(struct facts *f, json_object *o)
 	if (strict_object(o, "booted", &booted) == KB_OK) {
 		COPY_TEXT(f->booted, booted, "slot");
 		COPY_TEXT(f->boot_reason, booted, "reason");
+		COPY_TEXT(f->reset, booted, "cause");
 	}
 	if (strict_object(o, "staged", &staged) == KB_OK) {
 		COPY_TEXT(f->staged, staged, "release");
@@ -76,6 +77,10 @@ static bool read_status(struct facts *f, json_object *o)
 	}
 	f->data_elsewhere = json_object_object_get_ex(o, "data_mounted", &mounted) &&
 			    !json_object_get_boolean(mounted);
+	if (strict_object(o, "state", &state) == KB_OK)
+		f->writes = number_of(state, "sequence");
+	if (strict_list(o, "warnings", &warnings) == KB_OK)
+		f->warnings = (unsigned)json_object_array_length(warnings);
 	COPY_TEXT(f->compatible, o, "compatible");
 	return true;
 }

@@ -34,8 +34,11 @@ struct facts {
 	char compatible[FACTS_TEXT_MAX + 1];
 	/* something else lies where the data partition is to be mounted */
 	bool data_elsewhere;
-	/* why the boot took another slot than the preferred one */
-	char boot_reason[FACTS_TEXT_MAX + 1];
+	/* why the boot took another slot than the preferred one; what reset the machine before */
+	char boot_reason[FACTS_TEXT_MAX + 1], reset[32];
+	/* of the state, so far; lines that warn */
+	uint64_t writes;
+	unsigned warnings;
 };
 
 /* What a bundle holds. */

@@ -2,10 +2,12 @@
 #include "fleet/fleet.h"
 
 #include "fleet/cycle.h"
+#include "fleet/metrics.h"
 #include "fleet/permit.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
 #include "lib/bytes.h"
+#include "lib/log.h"
 #include "lib/os.h"
 
 #include <inttypes.h>
@@ -101,18 +103,26 @@ static void print_status(const struct conf *conf, const struct action *a)
 					     : "the server knows that");
 }
 
-int fleet_status(struct monitor *m, bool json)
+/* Zero where nothing is kept. */
+static bool load_record(struct monitor *m, struct action *a)
 {
 	struct files f;
-	struct action a = { .phase = ACTION_NONE };
 	enum kb_err err = files_open(&f, m, FILES_LOOK);
+
+	memset(a, 0, sizeof(*a));
+	if (err == KB_OK)
+		files_load(&f, a);
+	files_close(&f);
+	return err == KB_OK || err == KB_ENOENT;
+}
+
+int fleet_status(struct monitor *m, bool json)
+{
+	struct action a;
 	char *text;
 
-	if (err != KB_OK && err != KB_ENOENT)
+	if (!load_record(m, &a))
 		return EXIT_FAILED;
-	if (err == KB_OK)
-		files_load(&f, &a);
-	files_close(&f);
 	if (json) {
 		text = action_write(&a);
 		contact_print("%s", text != NULL ? text : "{}");
@@ -121,4 +131,20 @@ int fleet_status(struct monitor *m, bool json)
 		print_status(m->conf, &a);
 	}
 	return a.phase == ACTION_NONE ? EXIT_NOTHING : EXIT_OK;
+}
+
+int fleet_metrics(struct monitor *m)
+{
+	static struct facts f;
+	struct action a;
+	char why[FACTS_TEXT_MAX + 1];
+
+	if (!load_record(m, &a))
+		return EXIT_FAILED;
+	if (!facts_read(&f, m, why)) {
+		log_err("no metrics: %s", why);
+		return EXIT_FAILED;
+	}
+	metrics_print(&f, &a);
+	return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 }

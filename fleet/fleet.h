@@ -10,3 +10,5 @@ int fleet_once(struct contact *c);
 _Noreturn void fleet_run(struct contact *c, bool now);
 /* How the action stands, from the record alone. */
 int fleet_status(struct monitor *m, bool json);
+/* What runs here, and how the action stands, as text for Prometheus. */
+int fleet_metrics(struct monitor *m);

@@ -26,6 +26,7 @@ static const char help[] =
 	"      --dry-run         of once: ask, and say what would be done\n"
 	"      --now             of run: the first contact at once\n"
 	"      --json            of status: for programs\n"
+	"      --metrics         of status: what runs here, as text for Prometheus; as root\n"
 	"      --conf-root DIR   read system.conf below DIR\n"
 	"      --keelboot FILE   the command, if it is not /usr/bin/keelboot\n"
 	"      --version         the version of this program\n"
@@ -38,7 +39,7 @@ static const char help[] =
 
 struct call {
 	const char *verb, *conf_root, *keelboot;
-	bool dry_run, now, json;
+	bool dry_run, now, json, metrics;
 	/* of keelboot; ends with NULL */
 	char **options;
 };
@@ -61,10 +62,11 @@ static const char *value_of(char ***at, const char *name)
 
 static bool read_flag(struct call *c, const char *word)
 {
-	bool *flag = strcmp(word, "--dry-run") == 0 ? &c->dry_run
-		     : strcmp(word, "--now") == 0   ? &c->now
-		     : strcmp(word, "--json") == 0  ? &c->json
-						    : NULL;
+	bool *flag = strcmp(word, "--dry-run") == 0   ? &c->dry_run
+		     : strcmp(word, "--now") == 0     ? &c->now
+		     : strcmp(word, "--json") == 0    ? &c->json
+		     : strcmp(word, "--metrics") == 0 ? &c->metrics
+						      : NULL;
 
 	if (flag != NULL)
 		*flag = true;
@@ -93,7 +95,8 @@ static bool fits(const struct call *c)
 	bool once = strcmp(c->verb, "once") == 0, run = strcmp(c->verb, "run") == 0;
 
 	return (once || run || strcmp(c->verb, "status") == 0) && (once || !c->dry_run) &&
-	       (run || !c->now) && (!once && !run ? true : !c->json);
+	       (run || !c->now) &&
+	       (!once && !run ? !c->json || !c->metrics : !c->json && !c->metrics);
 }
 
 static bool read_call(struct call *c, char **argv)
@@ -144,31 +147,33 @@ static void note_warning(void *ctx, const char *file, int line, const char *text
 		log_warn("%s: %s", file, text);
 }
 
-/* The processes part after all that only root may read was read, and before anything of the network
- * is. */
-static int run_call(const struct call *c)
+static int make_monitor(const struct call *c)
 {
 	struct monitor *m = &contact.monitor;
 
-	contact.conf = &conf;
-	contact.dry_run = c->dry_run;
 	*m = (struct monitor){ .conf = &conf, .link = -1 };
 	snprintf(m->keys, sizeof(m->keys), "%s%s", c->conf_root, conf.keyring);
 	folder_init(&m->folder, conf.data_mount);
-	if (strcmp(c->verb, "status") == 0)
-		return fleet_status(m, c->json);
-	if (!permit_check(&conf) || client_init(&contact.client, &conf) != KB_OK)
-		return EXIT_USAGE;
 	if (keelboot_new(&m->kb) != 0) {
 		log_err("no memory");
 		return 1;
 	}
-	if (set_options(m->kb, c) != KB_OK ||
-	    (c->keelboot != NULL && keelboot_set_program(m->kb, c->keelboot) != 0)) {
-		log_err("--keelboot: expected an absolute path; and not more than 60 options of keelboot");
+	if (set_options(m->kb, c) == KB_OK &&
+	    (c->keelboot == NULL || keelboot_set_program(m->kb, c->keelboot) == 0))
+		return 0;
+	log_err("--keelboot: expected an absolute path; and not more than 60 options of keelboot");
+	return EXIT_USAGE;
+}
+
+/* The processes part after all that only root may read was read, and before anything of the network
+ * is. */
+static int run_contacts(const struct call *c)
+{
+	contact.conf = &conf;
+	contact.dry_run = c->dry_run;
+	if (!permit_check(&conf) || client_init(&contact.client, &conf) != KB_OK)
 		return EXIT_USAGE;
-	}
-	if (!split(m))
+	if (!split(&contact.monitor))
 		return 1;
 	if (!http_start()) {
 		log_err("no memory");
@@ -177,6 +182,18 @@ static int run_call(const struct call *c)
 	if (strcmp(c->verb, "run") == 0)
 		fleet_run(&contact, c->now);
 	return fleet_once(&contact);
+}
+
+static int run_call(const struct call *c)
+{
+	int code = make_monitor(c);
+
+	if (code != 0)
+		return code;
+	if (strcmp(c->verb, "status") != 0)
+		return run_contacts(c);
+	return c->metrics ? fleet_metrics(&contact.monitor)
+			  : fleet_status(&contact.monitor, c->json);
 }
 
 int main(int argc, char **argv)

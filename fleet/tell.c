@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/tell.h"
 
+#include "fleet/attributes.h"
 #include "fleet/permit.h"
 
-#include "lib/bytes.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -149,68 +149,25 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 
 /* ---------------------------------------------------------------- the device */
 
-enum { VERSION, SEQUENCE, SLOT, STATE, COMPATIBLE, REASON, PROGRAM, ATTRIBUTES };
-
-struct attributes {
-	const char *pair[ATTRIBUTES][2];
-	char sequence[24];
-	/* hawkBit's bound of a value */
-	char reason[128];
-};
-
-static void collect(struct attributes *t, const struct facts *f)
-{
-	static const char *const names[ATTRIBUTES] = {
-		[VERSION] = "keelboot.version",
-		[SEQUENCE] = "keelboot.sequence",
-		[SLOT] = "keelboot.slot",
-		[STATE] = "keelboot.state",
-		[COMPATIBLE] = "keelboot.compatible",
-		[REASON] = "keelboot.reason",
-		[PROGRAM] = "keelboot.fleet",
-	};
-	static const struct facts_slot none = { .name = "" };
-	const struct facts_slot *s = facts_booted(f);
-
-	s = s != NULL ? s : &none;
-	for (int i = 0; i < ATTRIBUTES; i++)
-		t->pair[i][0] = names[i];
-	snprintf(t->sequence, sizeof(t->sequence), "%" PRIu64, s->sequence);
-	t->pair[VERSION][1] = s->version;
-	t->pair[SEQUENCE][1] = t->sequence;
-	t->pair[SLOT][1] = f->booted;
-	t->pair[STATE][1] = s->state;
-	t->pair[COMPATIBLE][1] = f->compatible;
-	snprintf(t->reason, sizeof(t->reason), "%.127s", f->boot_reason);
-	t->pair[REASON][1] = t->reason;
-	t->pair[PROGRAM][1] = KB_VERSION;
-}
-
-static uint64_t hash_of(const struct attributes *t)
-{
-	uint64_t h = BYTES_HASH_START;
-
-	for (int i = 0; i < ATTRIBUTES; i++)
-		h = bytes_hash(h, t->pair[i][1], strlen(t->pair[i][1]) + 1);
-	return h & INT64_MAX;
-}
-
 static void tell_attributes(struct contact *c, bool asked)
 {
-	struct attributes t;
+	static struct attributes t;
+	const char *pairs[ATTRIBUTES_MAX][2];
 	enum client_end end;
-	uint64_t hash;
 
-	collect(&t, &c->facts);
-	hash = hash_of(&t);
-	if (!asked && hash == c->a.attributes)
+	attributes_collect(&t, &c->facts, c->conf);
+	if (!asked && t.hash == c->a.attributes)
 		return;
+	for (unsigned i = 0; i < t.n; i++) {
+		pairs[i][0] = t.name[i];
+		pairs[i][1] = t.value[i];
+	}
 	end = send_json(c, "PUT", "configData",
-			ddi_write_attributes((const char *const(*)[2])t.pair, ATTRIBUTES));
+			ddi_write_attributes((const char *const(*)[2])pairs, t.n));
 	/* What the server will not have is not sent again and again. */
 	if (end == CLIENT_LATER || end == CLIENT_DENIED)
 		return;
-	c->a.attributes = hash;
+	c->a.attributes = t.hash;
 	contact_save(c);
 }
 

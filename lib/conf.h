@@ -284,6 +284,8 @@ struct conf {
 	char fleet_reboot_inhibit[CONF_COMMAND_MAX + 1];
 	/* for sh */
 	char fleet_reboot_consent[CONF_COMMAND_MAX + 1];
+	/* attributes that are not sent, by white space */
+	char fleet_omit[CONF_SPEC_MAX + 1];
 	/* unless the server says another time; default: 300 */
 	uint32_t fleet_poll_s;
 	/* default: 60 */

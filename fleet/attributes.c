@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/attributes.h"
+
+#include "lib/bytes.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#define PREFIX "keelboot."
+#define BLANKS " \t"
+
+/* omit= has the name, with or without what all names begin with. */
+static bool is_omitted(const char *name, const struct conf *conf)
+{
+	char list[CONF_SPEC_MAX + 1], *rest = NULL;
+
+	snprintf(list, sizeof(list), "%s", conf->fleet_omit);
+	for (char *word = strtok_r(list, BLANKS, &rest); word != NULL;
+	     word = strtok_r(NULL, BLANKS, &rest))
+		if (strcmp(word, name) == 0 || strcmp(word, name + strlen(PREFIX)) == 0)
+			return true;
+	return false;
+}
+
+static void add(struct attributes *t, const struct conf *conf, const char *name, const char *value)
+{
+	if (is_omitted(name, conf) || t->n == ATTRIBUTES_MAX)
+		return;
+	t->name[t->n] = name;
+	snprintf(t->value[t->n++], ATTRIBUTES_VALUE_MAX + 1, "%s", value);
+}
+
+static void add_number(struct attributes *t, const struct conf *conf, const char *name, uint64_t n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, n);
+	add(t, conf, name, text);
+}
+
+/* "": neither a device tree nor a firmware says it. */
+static void find_hardware(char name[ATTRIBUTES_VALUE_MAX + 1])
+{
+	static const char *const files[] = { "/proc/device-tree/model",
+					     "/sys/class/dmi/id/product_name" };
+	char text[ATTRIBUTES_VALUE_MAX + 1];
+
+	name[0] = '\0';
+	for (size_t i = 0; i < KB_ARRAY_LEN(files) && name[0] == '\0'; i++) {
+		if (os_read_file(files[i], text, sizeof(text), NULL) != KB_OK)
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		util_print_safe(name, ATTRIBUTES_VALUE_MAX + 1, text);
+	}
+}
+
+static void add_machine(struct attributes *t, const struct conf *conf)
+{
+	char hardware[ATTRIBUTES_VALUE_MAX + 1];
+	struct utsname u;
+
+	if (uname(&u) == 0)
+		add(t, conf, PREFIX "kernel", u.release);
+	find_hardware(hardware);
+	if (hardware[0] != '\0')
+		add(t, conf, PREFIX "hardware", hardware);
+}
+
+static uint64_t hash_of(const struct attributes *t)
+{
+	uint64_t h = BYTES_HASH_START;
+
+	for (unsigned i = 0; i < t->n; i++) {
+		h = bytes_hash(h, t->name[i], strlen(t->name[i]) + 1);
+		h = bytes_hash(h, t->value[i], strlen(t->value[i]) + 1);
+	}
+	return (h & INT64_MAX) | 1;
+}
+
+void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf)
+{
+	static const struct facts_slot none = { .name = "" };
+	const struct facts_slot *s = facts_booted(f);
+
+	s = s != NULL ? s : &none;
+	t->n = 0;
+	add(t, conf, PREFIX "version", s->version);
+	add_number(t, conf, PREFIX "sequence", s->sequence);
+	add(t, conf, PREFIX "slot", f->booted);
+	add(t, conf, PREFIX "state", s->state);
+	add(t, conf, PREFIX "compatible", f->compatible);
+	add(t, conf, PREFIX "reason", f->boot_reason);
+	add(t, conf, PREFIX "fleet", KB_VERSION);
+	add(t, conf, PREFIX "reset", f->reset);
+	add_machine(t, conf);
+	t->hash = hash_of(t);
+	/* It grows with each boot: no news of its own. */
+	add_number(t, conf, PREFIX "writes", f->writes);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a server learns of the device itself, besides its actions. */
+#pragma once
+
+#include "fleet/facts.h"
+#include "lib/conf.h"
+
+#define ATTRIBUTES_MAX	     12
+#define ATTRIBUTES_VALUE_MAX 127 /* hawkBit's bound */
+
+struct attributes {
+	unsigned n;
+	const char *name[ATTRIBUTES_MAX];
+	char value[ATTRIBUTES_MAX][ATTRIBUTES_VALUE_MAX + 1];
+	/* of those whose change is worth a message; never 0 */
+	uint64_t hash;
+};
+
+/* Without those that [fleet] omit= names. */
+void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf);

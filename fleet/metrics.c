@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/metrics.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* In quotes; the texts are printable already. */
+static void print_label(const char *name, const char *value, const char *behind)
+{
+	printf("%s=\"", name);
+	for (; *value != '\0'; value++)
+		printf(*value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
+	printf("\"%s", behind);
+}
+
+static void print_head(const char *name, const char *help)
+{
+	printf("# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+}
+
+static void print_slots(const struct facts *f)
+{
+	print_head("keelboot_slot_info", "A slot, its release and its state.");
+	for (unsigned i = 0; i < f->nslots; i++) {
+		const struct facts_slot *s = &f->slot[i];
+
+		printf("keelboot_slot_info{");
+		print_label("slot", s->name, ",");
+		print_label("state", s->state, ",");
+		print_label("version", s->version, ",");
+		print_label("booted", strcmp(s->name, f->booted) == 0 ? "yes" : "no", "} 1\n");
+	}
+	print_head("keelboot_slot_sequence", "Sequence of the release in a slot.");
+	for (unsigned i = 0; i < f->nslots; i++) {
+		printf("keelboot_slot_sequence{");
+		print_label("slot", f->slot[i].name, "} ");
+		printf("%" PRIu64 "\n", f->slot[i].sequence);
+	}
+}
+
+static void print_action(const struct action *a)
+{
+	print_head("keelboot_fleet_action", "The action of the server: 1 for its phase.");
+	for (int i = ACTION_NONE; i < ACTION_PHASES; i++) {
+		printf("keelboot_fleet_action{");
+		print_label("phase", action_phase_name((enum action_phase)i), "} ");
+		printf("%d\n", (int)a->phase == i);
+	}
+	print_head("keelboot_fleet_unreported", "Whether the server does not know that phase yet.");
+	printf("keelboot_fleet_unreported %d\n", action_owes(a));
+}
+
+void metrics_print(const struct facts *f, const struct action *a)
+{
+	print_head("keelboot_booted_info", "How this boot went.");
+	printf("keelboot_booted_info{");
+	print_label("slot", f->booted, ",");
+	print_label("reset", f->reset, ",");
+	print_label("reason", f->boot_reason, "} 1\n");
+	print_slots(f);
+	print_head("keelboot_staged", "Whether the next boot installs a staged release.");
+	printf("keelboot_staged %d\n", strcmp(f->staged_next, "install") == 0);
+	print_head("keelboot_warnings", "Lines of keelboot status that warn.");
+	printf("keelboot_warnings %u\n", f->warnings);
+	print_head("keelboot_state_writes", "Writes of the state so far: its wear.");
+	printf("keelboot_state_writes %" PRIu64 "\n", f->writes);
+	print_action(a);
+}

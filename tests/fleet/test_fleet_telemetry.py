@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a server and Prometheus learn of the device, and what they do not."""
+import json
+import os
+import platform
+import re
+
+import pytest
+from cli_device import FAILURE, OK, REBOOT, USAGE
+
+
+def test_the_server_learns_what_this_device_is(fleet, server):
+    (fleet.dev.run / "boot.json").write_text(json.dumps({"slot": "a", "token": 1, "cause": "watchdog"}))
+    fleet.once()
+    told = server.attributes
+    assert told["keelboot.kernel"] == platform.release() and told["keelboot.reset"] == "watchdog"
+    assert told["keelboot.writes"] == str(fleet.dev.json("status")["state"]["sequence"])
+    assert all(len(name) <= 128 and len(value) <= 127 for name, value in told.items())
+
+
+def test_wear_alone_is_no_message(fleet, server):
+    fleet.once()
+    before = server.attributes["keelboot.writes"]
+    fleet.dev("switch", "--once", "a", code=None)
+    fleet.dev("mark", "good", "a", code=None)
+    fleet.once()
+    assert [kind for kind, _ in server.seen].count("attributes") == 1
+    server.wants_attributes = True
+    fleet.once()
+    assert int(server.attributes["keelboot.writes"]) >= int(before)
+
+
+def test_what_is_to_be_kept_back_is(fleet, server):
+    fleet.configure(omit="kernel keelboot.hardware")
+    fleet.once()
+    assert "keelboot.version" in server.attributes
+    assert not {"keelboot.kernel", "keelboot.hardware"} & set(server.attributes)
+
+
+LABEL = r'\w+="(?:[^"\\]|\\.)*"'
+SAMPLE = re.compile(r"(\w+(?:\{" + LABEL + "(?:," + LABEL + r")*\})?) (\d+)")
+
+
+def samples(text):
+    """Each line of the text format: its name with labels, and its value."""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            assert re.fullmatch(r"# (HELP \w+ .+\.|TYPE \w+ gauge)", line), line
+            continue
+        name, value = SAMPLE.fullmatch(line).groups()
+        assert name not in found, line
+        found[name] = int(value)
+    return found
+
+
+def test_metrics_say_what_status_says(fleet, server, bundle):
+    found = samples(fleet("status", "--metrics"))
+    assert found['keelboot_slot_info{slot="a",state="good",version="1.0",booted="yes"}'] == 1
+    assert found["keelboot_staged"] == 0 and found['keelboot_fleet_action{phase="none"}'] == 1
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet("status", "--metrics", "--json", code=USAGE)
+    found = samples(fleet("status", "--metrics", code=OK))
+    assert found["keelboot_staged"] == 1 and found['keelboot_fleet_action{phase="staged"}'] == 1
+    assert found['keelboot_fleet_action{phase="none"}'] == 0 and found["keelboot_fleet_unreported"] == 0
+    assert found["keelboot_state_writes"] == fleet.dev.json("status")["state"]["sequence"]
+    assert found['keelboot_slot_sequence{slot="a"}'] == 10
+
+
+def test_a_reason_with_quotes_is_a_label(fleet):
+    (fleet.dev.run / "boot.json").write_text(json.dumps(
+        {"slot": "a", "token": 1, "cause": "none", "reason": 'b: check said "no\\'}))
+    found = samples(fleet("status", "--metrics"))
+    assert [name for name in found if 'reason="b: check said \\"no\\\\"' in name]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may see the state")
+def test_metrics_without_a_state_are_an_error(fleet):
+    fleet.dev.state.unlink()
+    assert "no metrics: " in fleet("status", "--metrics", code=FAILURE)
