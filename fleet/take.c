@@ -248,12 +248,25 @@ static void print_plan(const struct contact *c, const struct ddi_deployment *d)
 								: " and staged");
 }
 
+/* goosebit's ids are those of releases, and come again. What failed before it reached a slot may
+ * succeed now. A server that takes no end must not have a bundle fetched in each contact. */
+static bool is_begun_again(const struct contact *c, const char *id)
+{
+	const struct action *a = &c->a;
+
+	return a->phase == ACTION_FAILED && action_is_closed(a) && strcmp(a->id, id) == 0 &&
+	       !judge_is_written(&c->facts, a->release) && a->again < ACTION_TRIES_MAX;
+}
+
 static void take_offer(struct contact *c, const struct ddi_deployment *d)
 {
-	bool fresh = strcmp(c->a.id, d->id) != 0;
+	bool again = is_begun_again(c, d->id), fresh = again || strcmp(c->a.id, d->id) != 0;
+	uint64_t count = again ? c->a.again + 1 : 0;
 
-	if (fresh)
+	if (fresh) {
 		action_begin(&c->a, d->id);
+		c->a.again = count;
+	}
 	fetch_expect(&c->files, &c->a, d, fresh);
 	if (!contact_save(c) || !is_possible(c, d) || d->download == DDI_SKIP)
 		return;
@@ -270,10 +283,13 @@ void take_deployment(struct contact *c, const char *id)
 	const char *why;
 	enum client_end end;
 
+	bool again = is_begun_again(c, id);
+
 	/* A lost answer is sent again. */
-	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
+	if (!again && action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 &&
+	    c->a.tries < ACTION_TRIES_MAX)
 		c->a.reported = ACTION_NONE;
-	if (!c->dry_run &&
+	if (!c->dry_run && !again &&
 	    (strcmp(c->a.id, id) == 0 ? c->a.phase >= ACTION_STAGED : !may_begin(c, id)))
 		return;
 	snprintf(path, sizeof(path), "deploymentBase/%s", id);

@@ -140,7 +140,7 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 
 /* ---------------------------------------------------------------- the device */
 
-enum { VERSION, SEQUENCE, SLOT, STATE, COMPATIBLE, REASON, PROGRAM, ATTRIBUTES };
+enum { VERSION, SEQUENCE, SLOT, STATE, COMPATIBLE, REASON, PROGRAM, SW_VERSION, ATTRIBUTES };
 
 struct attributes {
 	const char *pair[ATTRIBUTES][2];
@@ -159,6 +159,8 @@ static void collect(struct attributes *t, const struct facts *f)
 		[COMPATIBLE] = "keelboot.compatible",
 		[REASON] = "keelboot.reason",
 		[PROGRAM] = "keelboot.fleet",
+		/* goosebit's own: it offers what it does not find here */
+		[SW_VERSION] = "sw_version",
 	};
 	static const struct facts_slot none = { .name = "" };
 	const struct facts_slot *s = facts_booted(f);
@@ -175,6 +177,7 @@ static void collect(struct attributes *t, const struct facts *f)
 	snprintf(t->reason, sizeof(t->reason), "%.127s", f->boot_reason);
 	t->pair[REASON][1] = t->reason;
 	t->pair[PROGRAM][1] = KB_VERSION;
+	t->pair[SW_VERSION][1] = s->version;
 }
 
 static uint64_t hash_of(const struct attributes *t)

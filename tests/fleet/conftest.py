@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
 from ddi_server import Server                                             # noqa: E402
 from way import Way                                                       # noqa: E402
+import goose                                                              # noqa: E402
+import goose_dialect                                                      # noqa: E402
 import hawkbit                                                            # noqa: E402
 import own_shop                                                           # noqa: E402
 
@@ -20,12 +22,14 @@ CODES = {"ok": OK, "failure": FAILURE, "reboot": REBOOT}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--servers", default="own", help="of test_fleet_servers.py: own,hawkbit")
+    parser.addoption("--servers", default="own", help="of the stories that several play: own,hawkbit,goosebit")
 
 
 def pytest_generate_tests(metafunc):
-    if "shop" in metafunc.fixturenames:
-        metafunc.parametrize("shop", metafunc.config.getoption("--servers").split(","), indirect=True)
+    for fixture, not_it in (("shop", "goosebit"), ("goose", "hawkbit")):
+        if fixture in metafunc.fixturenames:
+            servers = [one for one in metafunc.config.getoption("--servers").split(",") if one != not_it]
+            metafunc.parametrize(fixture, servers, indirect=True)
 
 
 class Fleet:
@@ -131,15 +135,33 @@ def make_shop(request):
         yield own_shop.Shop(server, hawkbit.QUOTA)
 
 
+@pytest.fixture(name="goosebit", scope="session")
+def make_goosebit(tmp_path_factory):
+    with goose.running(tmp_path_factory.mktemp("goosebit")) as server:
+        yield server
+
+
+@pytest.fixture(name="goose")
+def make_goose(request):
+    """As shop, of goosebit's dialect."""
+    if request.param == "goosebit":
+        yield goose.Shop(request.getfixturevalue("goosebit"))
+        return
+    with goose_dialect.Goose().running() as server:
+        yield goose_dialect.Shop(server)
+
+
 @pytest.fixture(name="way")
-def make_way(shop):
-    with Way(shop.url).running() as way:
+def make_way(request):
+    names = set(request.fixturenames) & {"shop", "goose"}
+    with Way(request.getfixturevalue(names.pop()).url).running() as way:
         yield way
 
 
 @pytest.fixture(name="device")
-def make_fleet_device(ready, shop, way, tmp_path):
+def make_fleet_device(request, ready, way, tmp_path):
     """As fleet, behind a way to one of the servers."""
+    shop = request.getfixturevalue("goose" if "goose" in request.fixturenames else "shop")
     device = Fleet(ready, way, tmp_path, shop.target)
     device.configure(distribution=shop.target)
     return device

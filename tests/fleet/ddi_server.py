@@ -194,7 +194,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif rest.startswith("softwaremodules/"):
             self.answer("artifact", lambda: self.send_artifact(rest.split("/")[-1]))
         else:
-            self.error(404, "entityNotFound")
+            self.send_other(rest)
+
+    def send_other(self, _):
+        """Of a dialect."""
+        self.error(404, "entityNotFound")
 
     def do_POST(self):
         match = PATH.match(self.path)

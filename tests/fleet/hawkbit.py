@@ -39,6 +39,14 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
+def form(bundle, name) -> tuple:
+    """A file as browsers send it: the mark between its parts, and all of them."""
+    mark = uuid.uuid4().hex
+    head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n' \
+           "Content-Type: application/octet-stream\r\n\r\n"
+    return mark, head.encode() + bundle.read_bytes() + f"\r\n--{mark}--\r\n".encode()
+
+
 class Refused(Exception):
     """What the server did not want, with its status."""
 
@@ -80,11 +88,9 @@ class Hawkbit:
 
     def upload(self, module, bundle, name=None) -> int:
         """The number of the artifact."""
-        mark = uuid.uuid4().hex
-        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name or bundle.name}"\r\n' \
-               "Content-Type: application/octet-stream\r\n\r\n"
-        return self("POST", f"softwaremodules/{module}/artifacts", kind=f"multipart/form-data; boundary={mark}",
-                    data=head.encode() + bundle.read_bytes() + f"\r\n--{mark}--\r\n".encode())["id"]
+        mark, data = form(bundle, name or bundle.name)
+        return self("POST", f"softwaremodules/{module}/artifacts", data=data,
+                    kind=f"multipart/form-data; boundary={mark}")["id"]
 
     def distribution(self, name, version, *modules) -> int:
         return self("POST", "distributionsets", [{"name": name, "version": version, "type": "os",

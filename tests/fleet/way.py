@@ -18,14 +18,16 @@ KEPT = ("content-type", "etag", "accept-ranges", "content-range", "last-modified
 class Way(http.server.ThreadingHTTPServer):
     """seen: (kind, headers, status) of each request. away: no answer comes. lose: kinds whose next answer is lost,
     after the server had it. cut: how many bytes of the next artifacts pass, one by one. pace: bytes a second, of
-    artifacts; passed: how many of them passed."""
+    artifacts; passed: how many of them passed. spoil: how many of the next artifacts are damaged. before[KIND]: what is
+    done before such a request is passed on, once."""
     daemon_threads = True
 
     def __init__(self, url, host="127.0.0.1"):
         super().__init__((host, 0), Handler)
         self.there = urllib.parse.urlsplit(url).netloc
         self.seen, self.away, self.lose, self.cut = [], False, [], []
-        self.pace = self.passed = 0
+        self.pace = self.passed = self.spoil = 0
+        self.before = {}
 
     @property
     def url(self):
@@ -65,6 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         path = self.path.partition("?")[0]
         kind = next((kind for pattern, kind in KINDS if re.search(pattern, path)), "poll")
+        self.server.before.pop(kind, lambda: None)()
         there = http.client.HTTPConnection(self.server.there, timeout=60)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         there.request(self.command, self.path, body or None, headers)
@@ -77,6 +80,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.lose.remove(kind)
             self.close_connection = True
             return
+        if kind == "artifact" and self.server.spoil:
+            self.server.spoil, data = self.server.spoil - 1, data[:-9] + bytes(9)
         self.give(answer, data, self.server.cut.pop(0) if kind == "artifact" and self.server.cut else None)
 
     def give(self, answer, data, cut):
