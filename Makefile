@@ -511,6 +511,13 @@ demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at
 	@qemu/kernel
 	@qemu/demo $(if $(filter manual,$(DEMO)),--manual) $(if $(filter readme,$(DEMO)),--update-readme) $(if $(filter check,$(DEMO)),--check-readme)
 
+demo-fleet: ## hawkBit and five devices in QEMU: a rollout that stops by itself (KEELBOOT_HAWKBIT=: a checkout of hawkBit)
+	@qemu/deps fleet
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@tests/boot/fleet_demo.py
+.PHONY: demo-fleet
+
 # ---------------------------------------------------------------- install
 INSTALL         := install
 INSTALL_PROGRAM  = $(INSTALL) -m 755

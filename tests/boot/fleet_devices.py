@@ -8,7 +8,6 @@ import time
 import uuid
 from pathlib import Path
 
-from kbdevice import run
 from kbdisk import mkext4
 from kbroot import mkroot
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Started by the Python of goosebit's venv: goosebit, on the loopback, which also takes bundles.
 
-goosebit knows two formats by their first bytes, and no way to add one but to stand in front of its parser. The version of
-a bundle is the first word of its name: 2.0-gateway.keel.
+goosebit knows two formats by their first bytes, and has no way to add one but to stand in front of its parser.
 
 Example: build/fleet/goosebit/bin/python tests/fleet/goosebit_keel.py 60053
 """
@@ -26,9 +25,9 @@ async def parse_file(file):
     data = await file.read_bytes()
     if data[:8] != MAGIC:
         return await theirs(file)
-    # The name is lost on the way to here: the version stands in the bundle's header, which is text of ours.
     return {"version": Version.parse(version_of(data)), "size": len(data), "hash": hashlib.sha1(data).hexdigest(),
-            "image_format": SoftwareImageFormat.SWU, "compatibility": [{"hw_model": "default", "hw_revision": "default"}]}
+            "image_format": SoftwareImageFormat.SWU,
+            "compatibility": [{"hw_model": "default", "hw_revision": "default"}]}
 
 
 def version_of(data) -> str:

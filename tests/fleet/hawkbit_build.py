@@ -3,7 +3,7 @@
 """Build hawkBit's update server from a checkout of its sources, once, into build/fleet.
 
 Maven has neither the server that one starts, nor all modules that it is made of; what these depend on, it has. A copy
-of the sources loses the tests and what only they need. Spring Boot is a version of its line of which nothing is missing.
+of the sources loses the tests and what only they need. Spring Boot is a version of its line that is there as a whole.
 
 Example: KEELBOOT_HAWKBIT=~/hawkbit tests/fleet/hawkbit_build.py
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""goosebit's dialect: the id of an action is that of its software and comes again, there are no cancellations, and after
-a failure nothing is offered until a person forces it."""
+"""goosebit's dialect: the id of an action is that of its software and comes again, there are no cancellations, and
+after a failure nothing is offered until a person forces it."""
 from cli_device import FAILURE, REBOOT
 
 
