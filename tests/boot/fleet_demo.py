@@ -19,7 +19,8 @@ sys.path[:0] = [str(TOP / folder) for folder in ("tests/boot", "tests/fleet", "t
 
 import hawkbit                                                                    # noqa: E402
 from conftest import Bench, Shared, images                                        # noqa: E402
-from fleet_devices import BROKEN, Fleet, Rollout, actions, running, targets       # noqa: E402
+from fleet_devices import (BROKEN, Fleet, Rollout, actions, running, targets,  # noqa: E402
+                           wait_for_version)
 
 
 class Story:
@@ -71,10 +72,9 @@ def play(story, server, bench) -> tuple:
         while rollout.shown["status"] == "running" and time.monotonic() < end:
             story.groups(look(rollout, names))
             time.sleep(2)
+        for name in names:
+            wait_for_version(server, name, "1.0")
         after = look(rollout, names)
-        while any(device["runs"] != "1.0" for device in after["devices"]) and time.monotonic() < end:
-            time.sleep(5)
-            after = look(rollout, names)
     story.groups(after)
     for device in after["devices"]:
         said = [text for one in device["actions"] for text in one["messages"]]

@@ -142,6 +142,14 @@ class Rollout:
             time.sleep(0.5)
 
 
+def wait_for_version(hawkbit, name, version, seconds=240) -> None:
+    """Until the device has said that it runs this."""
+    end = time.monotonic() + seconds
+    while hawkbit("GET", f"targets/{name}/attributes").get("keelboot.version") != version:
+        assert time.monotonic() < end, hawkbit("GET", f"targets/{name}/attributes")
+        time.sleep(1)
+
+
 def actions(hawkbit, name) -> list:
     """Of a device, with what the server has of each: its state, and what was said."""
     return [{**one, "entries": hawkbit.content(f"targets/{name}/actions/{one['id']}/status")}

@@ -9,7 +9,8 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "fleet"))
 
 import hawkbit                                                                    # noqa: E402
-from fleet_devices import BROKEN, Fleet, Rollout, actions, running, targets       # noqa: E402
+from fleet_devices import (BROKEN, Fleet, Rollout, actions, running, targets,  # noqa: E402
+                           wait_for_version)
 from way import Way                                                               # noqa: E402
 
 
@@ -58,8 +59,7 @@ def test_a_rollout_stops_by_itself_when_its_first_group_falls_back(fleet, server
             else:
                 assert "system 2.0" not in machine.text and "Action" not in machine.text
                 assert [one["status"] for one in shown] in ([], ["scheduled"])
-            attributes = server("GET", f"targets/{name}/attributes")
-            assert attributes["keelboot.version"] == "1.0"
+            wait_for_version(server, name, "1.0")
 
 
 def test_a_good_rollout_reaches_the_last_group(fleet, server):

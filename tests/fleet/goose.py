@@ -10,7 +10,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import venv
 from pathlib import Path
 
 from hawkbit import Refused, form, free_port
@@ -25,6 +24,7 @@ def install() -> Path:
     """The Python of a venv that has it, made once."""
     python = FOLDER / "bin/python"
     if not (FOLDER / "complete").exists():
+        import venv     # Debian has a package for it
         venv.create(FOLDER, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", f"goosebit=={VERSION}"], check=True)
         (FOLDER / "complete").touch()

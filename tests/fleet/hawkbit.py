@@ -193,7 +193,7 @@ class Shop:
         return self.sets[version]
 
     def assign(self, bundle, kind="forced", window=None, confirm=False):
-        """window: "closed" (it opens in ten seconds), or "open"."""
+        """window: "closed" (it opens in ten seconds), or "short" (for two of them, then)."""
         body = {"id": self.target, "type": kind, "confirmationRequired": confirm}
         if kind == "timeforced":
             body["forcetime"] = int(time.time() * 1000) + 3_600_000
@@ -201,7 +201,8 @@ class Shop:
             # Its schedule has no seconds before the present one.
             self.opens = time.time() + 10
             at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=10)
-            body["maintenanceWindow"] = {"schedule": at.strftime("%S %M %H %d %m ? %Y"), "duration": "00:30:00",
+            body["maintenanceWindow"] = {"schedule": at.strftime("%S %M %H %d %m ? %Y"),
+                                         "duration": "00:00:02" if window == "short" else "00:30:00",
                                          "timezone": "+00:00"}
         version = bundle.name.partition("-")[0]
         done = self.hawkbit("POST", f"distributionsets/{self.release(version, bundle)}/assignedTargets", [body])
@@ -218,6 +219,17 @@ class Shop:
 
     def wait_for_window(self, _):
         time.sleep(max(0, self.opens - time.time()) + 1)
+
+    def wait_for_lapse(self, _):
+        time.sleep(max(0, self.opens - time.time()) + 4)
+
+    @contextlib.contextmanager
+    def gateway(self, token):
+        """Devices with this token may be any target meanwhile."""
+        self.hawkbit.configure("authentication.gatewaytoken.key", token)
+        self.hawkbit.configure("authentication.gatewaytoken.enabled", True)
+        yield
+        self.hawkbit.configure("authentication.gatewaytoken.enabled", False)
 
     def _file(self):
         """Of the artifact that was uploaded last, in the server's store."""

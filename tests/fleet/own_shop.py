@@ -26,7 +26,7 @@ class Shop:
             if other.active:
                 self.server.cancel(other)
         action = self.server.assign(bundle, download=download, update=update,
-                                    window={"closed": "unavailable", "open": "available"}.get(window))
+                                    window="unavailable" if window else None)
         if confirm:
             self.server.confirmation = action.id
         return action
@@ -42,6 +42,14 @@ class Shop:
 
     def wait_for_window(self, action):
         action.window = "available"
+
+    def wait_for_lapse(self, action):
+        self.server.cancel(action)
+
+    @contextlib.contextmanager
+    def gateway(self, token):
+        self.server.gateway = token
+        yield
 
     @contextlib.contextmanager
     def lost_file(self, action):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same stories on hawkBit itself (`make check-fleet`) and on the server of our own, which so is held to the truth:
 what a person sees on the one is what he sees on the other."""
+import random
+
 import pytest
 from cli_device import FAILURE, REBOOT, flip
 
@@ -168,7 +170,7 @@ def test_a_wrong_token_is_refused_and_nothing_is_lost(device, shop, way, bundle)
     device.once(code=REBOOT)
 
 
-def test_a_target_that_the_server_does_not_know_is_said(device, way):
+def test_a_target_that_the_server_does_not_know_is_said(device, shop, way):
     device.configure(id="nobody-knows-it")
     device.once(code=FAILURE)
     assert way.answers("poll") == [401]
@@ -183,6 +185,36 @@ def test_a_download_that_is_cut_goes_on_where_it_ended(device, shop, way, bundle
     assert [headers.get("Range") for headers in way.requests("artifact")][1:] == \
         [f"bytes={size // 8 * n}-" for n in range(1, 7)]
     assert action.shown == STAGED
+
+
+def test_twenty_cuts_at_random_points_still_give_the_bundle(device, shop, way, bundle):
+    shop.assign(bundle)
+    rest = random.Random(20)
+    way.cut, contacts = [rest.randrange(1, bundle.stat().st_size // 20) for _ in range(20)], 0
+    while not device.staged:
+        device.once(code=None)
+        contacts += 1
+    assert contacts <= 21 and way.answers("artifact") == [200] + [206] * 20
+
+
+def test_a_gateway_token_opens_the_same_door(device, shop, tmp_path, bundle):
+    (tmp_path / "gateway").write_text("of-the-gateway\n")
+    device.configure(token_file="", gateway_token_file=tmp_path / "gateway")
+    device.once(code=FAILURE)
+    with shop.gateway("of-the-gateway"):
+        action = shop.assign(bundle)
+        device.once(code=REBOOT)
+    assert action.shown == STAGED
+
+
+def test_a_window_that_lapses_ends_the_action(device, shop, way, bundle):
+    """The device fetched, and had no contact while it was open."""
+    action = shop.assign(bundle, window="short")
+    device.once()
+    shop.wait_for_lapse(action)
+    device.once(code=None)
+    device.once()
+    assert action.state == "canceled" and not device.staged and device.record["phase"] == "none"
 
 
 def test_a_server_that_is_away_for_ten_contacts_learns_the_end(device, shop, way, bundle):
