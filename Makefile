@@ -398,6 +398,13 @@ check-loaders: ## a kernel for each slot, started by GRUB, UEFI, U-Boot, and by 
 	@tests/run loaders
 .PHONY: check-loaders
 
+check-fleet: ## hawkBit itself, devices in QEMU, and keelboot-fleet: build/report/fleet.json (KEELBOOT_HAWKBIT=: a checkout of hawkBit)
+	@qemu/deps fleet
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@tests/run servers
+.PHONY: check-fleet
+
 check-debian13: ## does it build and pass on a fresh Debian 13? Makes one below build/debian; as root
 	@qemu/deps check
 	@tests/debian13
@@ -503,6 +510,13 @@ demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel
 	@qemu/demo $(if $(filter manual,$(DEMO)),--manual) $(if $(filter readme,$(DEMO)),--update-readme) $(if $(filter check,$(DEMO)),--check-readme)
+
+demo-fleet: ## hawkBit and five devices in QEMU: a rollout that stops by itself (KEELBOOT_HAWKBIT=: a checkout of hawkBit)
+	@qemu/deps fleet
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@tests/boot/fleet_demo.py
+.PHONY: demo-fleet
 
 # ---------------------------------------------------------------- install
 INSTALL         := install
@@ -675,8 +689,8 @@ dist: ## pack what is committed: build/dist/keelboot-VERSION.tar.xz and its SHA-
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-clean: ## remove what was built (kernels, libraries of other processors, Debian roots that were unpacked, and what fuzzing has found out stay)
-	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name sysroot ! -name debian ! -name fuzz -exec rm -rf {} + 2>/dev/null || true
+clean: ## remove what was built (kernels, libraries of other processors, Debian roots that were unpacked, servers of others, and what fuzzing has found out stay)
+	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name sysroot ! -name debian ! -name fuzz ! -name fleet -exec rm -rf {} + 2>/dev/null || true
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean

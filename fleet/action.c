@@ -86,6 +86,7 @@ static const struct field {
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
+	NUMBER("again", again),
 	NUMBER("only_download", only_download),
 	NUMBER("rejected", rejected),
 	NUMBER("forced", forced),

@@ -56,6 +56,8 @@ struct action {
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;
+	/* how often it was begun again: ids of a server that come again */
+	uint64_t again;
 	/* the server wants nothing but the download; it was answered that it is too late to cancel
 	 */
 	uint64_t only_download, rejected;

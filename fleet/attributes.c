@@ -21,7 +21,8 @@ static bool is_omitted(const char *name, const struct conf *conf)
 	snprintf(list, sizeof(list), "%s", conf->fleet_omit);
 	for (char *word = strtok_r(list, BLANKS, &rest); word != NULL;
 	     word = strtok_r(NULL, BLANKS, &rest))
-		if (strcmp(word, name) == 0 || strcmp(word, name + strlen(PREFIX)) == 0)
+		if (strcmp(word, name) == 0 || (strncmp(name, PREFIX, strlen(PREFIX)) == 0 &&
+						strcmp(word, name + strlen(PREFIX)) == 0))
 			return true;
 	return false;
 }
@@ -95,6 +96,8 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 	add(t, conf, PREFIX "compatible", f->compatible);
 	add(t, conf, PREFIX "reason", f->boot_reason);
 	add(t, conf, PREFIX "fleet", KB_VERSION);
+	/* goosebit's own: it offers what it does not find here */
+	add(t, conf, "sw_version", s->version);
 	add(t, conf, PREFIX "reset", f->reset);
 	add_machine(t, conf);
 	t->hash = hash_of(t);

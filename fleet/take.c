@@ -253,12 +253,25 @@ static void print_plan(const struct contact *c, const struct ddi_deployment *d)
 								: " and staged");
 }
 
+/* goosebit's ids are those of releases, and come again. What failed before it reached a slot may
+ * succeed now. A server that takes no end must not have a bundle fetched in each contact. */
+static bool is_begun_again(const struct contact *c, const char *id)
+{
+	const struct action *a = &c->a;
+
+	return a->phase == ACTION_FAILED && action_is_closed(a) && strcmp(a->id, id) == 0 &&
+	       !judge_is_written(&c->facts, a->release) && a->again < ACTION_TRIES_MAX;
+}
+
 static void take_offer(struct contact *c, const struct ddi_deployment *d, const char *edition)
 {
-	bool fresh = strcmp(c->a.id, d->id) != 0;
+	bool again = is_begun_again(c, d->id), fresh = again || strcmp(c->a.id, d->id) != 0;
+	uint64_t count = again ? c->a.again + 1 : 0;
 
-	if (fresh)
+	if (fresh) {
 		action_begin(&c->a, d->id);
+		c->a.again = count;
+	}
 	note_edition(c, d, edition);
 	fetch_expect(&c->files, &c->a, d, fresh);
 	if (!contact_save(c) || !is_possible(c, d) || d->download == DDI_SKIP)
@@ -281,12 +294,19 @@ static void take_edition(struct contact *c, const struct ddi_deployment *d, cons
 /* Whether the server is asked for more than the id. */
 static bool is_wanted(struct contact *c, const struct ddi_poll *p)
 {
-	if (c->dry_run)
+	if (c->dry_run || is_begun_again(c, p->deployment))
 		return true;
 	if (strcmp(c->a.id, p->deployment) != 0)
 		return may_begin(c, p->deployment);
 	return c->a.phase < ACTION_STAGED ||
 	       (c->a.phase == ACTION_STAGED && strcmp(c->a.edition, p->edition) != 0);
+}
+
+/* One that was lost is sent again. */
+static void repeat_answer(struct contact *c, const char *id)
+{
+	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
+		c->a.reported = ACTION_NONE;
 }
 
 void take_deployment(struct contact *c, const struct ddi_poll *p)
@@ -296,11 +316,10 @@ void take_deployment(struct contact *c, const struct ddi_poll *p)
 	char path[URL_ID_MAX + 32];
 	enum client_end end;
 
-	/* A lost answer is sent again. */
-	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
-		c->a.reported = ACTION_NONE;
-	if (!is_wanted(c, p))
+	if (!is_wanted(c, p)) {
+		repeat_answer(c, id);
 		return;
+	}
 	snprintf(path, sizeof(path), "deploymentBase/%s", id);
 	end = client_get(&c->client, path);
 	/* 404: it is being cancelled, or waits for a confirmation. */

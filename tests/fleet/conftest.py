@@ -11,16 +11,32 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
 from ddi_server import Server                                             # noqa: E402
+from way import Way                                                       # noqa: E402
+import goose                                                              # noqa: E402
+import goose_dialect                                                      # noqa: E402
+import hawkbit                                                            # noqa: E402
+import own_shop                                                           # noqa: E402
 
 FLEET = os.environ.get("KEELBOOT_FLEET", str(TOP / "build/keelboot-fleet"))
 CODES = {"ok": OK, "failure": FAILURE, "reboot": REBOOT}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--servers", default="own", help="of the stories that several play: own,hawkbit,goosebit")
+
+
+def pytest_generate_tests(metafunc):
+    for fixture, not_it in (("shop", "goosebit"), ("goose", "hawkbit")):
+        if fixture in metafunc.fixturenames:
+            servers = [one for one in metafunc.config.getoption("--servers").split(",") if one != not_it]
+            metafunc.parametrize(fixture, servers, indirect=True)
+
+
 class Fleet:
     """One device and its server: once() is a contact."""
 
-    def __init__(self, dev, server, folder):
-        self.dev, self.server, self.folder = dev, server, dev.data / "keelboot/fleet"
+    def __init__(self, dev, server, folder, id="device-1"):
+        self.id, self.dev, self.server, self.folder = id, dev, server, dev.data / "keelboot/fleet"
         self.token = folder / "token"
         self.token.write_text("secret\n")
         self.said, self.keelboot, self.path, self.user = "", KEELBOOT, os.environ["PATH"], "nobody"
@@ -28,7 +44,7 @@ class Fleet:
 
     def configure(self, url=None, timeout=5, **keys):
         """Keys of [fleet] with "_" for "-"."""
-        keys = {"user": self.user, "server": url or self.server.url, "id": "device-1", "token-file": self.token,
+        keys = {"user": self.user, "server": url or self.server.url, "id": self.id, "token-file": self.token,
                 "timeout": timeout,
                 **{key.replace("_", "-"): value for key, value in keys.items()}}
         self.dev.configure("[fleet]\n" + "".join(f"{key}={value}\n" for key, value in keys.items()))
@@ -98,3 +114,55 @@ def make_fleet(ready, server, tmp_path):
 @pytest.fixture(name="bundle")
 def make_bundle(factory):
     return factory("2.0", 20)
+
+
+@pytest.fixture(name="hawkbit", scope="session")
+def make_hawkbit(tmp_path_factory):
+    """hawkBit itself, once for all stories."""
+    why = hawkbit.missing()
+    if why:
+        pytest.skip(why)
+    with hawkbit.running(tmp_path_factory.mktemp("hawkbit")) as server:
+        yield server
+
+
+@pytest.fixture(name="shop")
+def make_shop(request):
+    """What a person sees and does on a server: ours, or hawkBit."""
+    if request.param == "hawkbit":
+        yield hawkbit.Shop(request.getfixturevalue("hawkbit"))
+        return
+    with Server(dialect="1.x").running() as server:
+        yield own_shop.Shop(server, hawkbit.QUOTA)
+
+
+@pytest.fixture(name="goosebit", scope="session")
+def make_goosebit(tmp_path_factory):
+    with goose.running(tmp_path_factory.mktemp("goosebit")) as server:
+        yield server
+
+
+@pytest.fixture(name="goose")
+def make_goose(request):
+    """As shop, of goosebit's dialect."""
+    if request.param == "goosebit":
+        yield goose.Shop(request.getfixturevalue("goosebit"))
+        return
+    with goose_dialect.Goose().running() as server:
+        yield goose_dialect.Shop(server)
+
+
+@pytest.fixture(name="way")
+def make_way(request):
+    names = set(request.fixturenames) & {"shop", "goose"}
+    with Way(request.getfixturevalue(names.pop()).url).running() as way:
+        yield way
+
+
+@pytest.fixture(name="device")
+def make_fleet_device(request, ready, way, tmp_path):
+    """As fleet, behind a way to one of the servers."""
+    shop = request.getfixturevalue("goose" if "goose" in request.fixturenames else "shop")
+    device = Fleet(ready, way, tmp_path, shop.target)
+    device.configure(distribution=shop.target)
+    return device

@@ -33,12 +33,17 @@ class Action:
 
     def __init__(self, number, bundle, **how):
         self.id, self.bundle, self.statuses, self.state = str(number), Path(bundle), [], "running"
+        self.shown = ["running"]                 # as hawkBit lists it, with what the server itself notes
         self.name = how.get("name", self.bundle.name)
         self.download, self.update = how.get("download", "forced"), how.get("update", "forced")
         self.window = how.get("window")          # None: there is none
         self.more = how.get("more", ())          # names of other artifacts
         self.link = how.get("link")              # of the artifact, in place of the server's own
-        self.retrieved = False
+        self.retrieved = self.gone = False
+
+    def note(self, *kinds):
+        """An entry of the server's own: it says once in a row that something was retrieved."""
+        self.shown += [kind for kind in kinds if (kind, self.shown[-1]) != ("retrieved", "retrieved")]
 
     @property
     def edition(self):
@@ -53,8 +58,11 @@ class Action:
         """What hawkBit makes of a feedback."""
         execution, finished = status["execution"], status["result"]["finished"]
         self.statuses.append((execution, finished, status.get("details", [])))
+        end = "error" if finished == "failure" else "finished"
+        self.shown.append({"closed": end, "proceeding": "running", "rejected": "warning", "resumed": "running"}
+                          .get(execution, execution))
         if execution == "closed":
-            self.state = "error" if finished == "failure" else "finished"
+            self.state = end
         elif execution == "downloaded" and self.update == "skip" and not self.window:
             self.state = "downloaded"
         elif execution == "canceled":
@@ -63,10 +71,11 @@ class Action:
     def add_to_cancel(self, status):
         execution, finished = status["execution"], status["result"]["finished"]
         self.statuses.append((f"cancel {execution}", finished, status.get("details", [])))
-        if execution == "closed":
-            self.state = "canceled" if finished == "success" else "error"
-        elif execution == "rejected":
-            self.state = "running"
+        end = ("error" if finished == "failure" else "canceled") if execution == "closed" else \
+            {"rejected": "cancel_rejected", "canceled": "warning"}.get(execution, "running")
+        self.shown.append(end)
+        # A cancellation that failed leaves the action as it was.
+        self.state = {"canceled": "canceled", "error": "running", "cancel_rejected": "running"}.get(end, self.state)
 
     @property
     def told(self):
@@ -89,7 +98,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.target, self.token, self.gateway, self.dialect = target, token, gateway, dialect
         self.sleep, self.actions, self.attributes, self.installed = "00:05:00", [], None, []
         self.wants_attributes, self.seen, self.on, self.tls = True, [], {}, tls
-        self.confirmation = None
+        self.confirmation, self.quota = None, STATUSES
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
 
@@ -104,6 +113,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def cancel(self, action):
         action.state = "canceling"
+        action.note("canceling")
 
     def current(self):
         return next((action for action in self.actions if action.active), None)
@@ -176,9 +186,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         match = PATH.match(self.path.partition("?")[0])
         rest = match["rest"] or "" if match else ""
-        if not match or match["tenant"] != "DEFAULT" or match["target"] != self.server.target:
+        if not match or match["tenant"] != "DEFAULT":
             self.error(404, "entityNotFound")
-        elif not self.allowed():
+        elif not self.allowed() or match["target"] != self.server.target:
             self.server.seen.append(("denied", dict(self.headers)))
             self.error(401, "unauthorized")
         elif rest == "":
@@ -190,7 +200,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif rest.startswith("softwaremodules/"):
             self.answer("artifact", lambda: self.send_artifact(rest.split("/")[-1]))
         else:
-            self.error(404, "entityNotFound")
+            self.send_other(rest)
+
+    def send_other(self, _):
+        """Of a dialect."""
+        self.error(404, "entityNotFound")
 
     def do_POST(self):
         match = PATH.match(self.path)
@@ -216,7 +230,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     @property
     def base(self):
-        return f"{self.server.url}/DEFAULT/controller/v1/{self.server.target}"
+        """By the name that the device asked for, as hawkBit does."""
+        scheme = "https" if self.server.tls else "http"
+        return f"{scheme}://{self.headers['Host']}/DEFAULT/controller/v1/{self.server.target}"
 
     def send_poll(self):
         action, links = self.server.current(), {}
@@ -242,10 +258,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def send_deployment(self, number):
         action = next((action for action in self.server.actions if action.id == number), None)
-        if action is None or action.state == "canceling":
+        if action is None or action.state in ("canceling", "canceled"):
             self.error(404, "entityNotFound")
             return
         action.retrieved = True
+        action.note("retrieved")
         names = [action.name, *action.more]
         deployment = {"download": action.download,
                       "update": "skip" if action.window == "unavailable" else action.update,
@@ -253,14 +270,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                   "artifacts": [self.artifact_of(action, name) for name in names]}]}
         if action.window:
             deployment["maintenanceWindow"] = action.window
-        self.reply(200, {"id": action.id, "deployment": deployment,
-                         "actionHistory": {"status": "RUNNING", "messages": []}})
+        self.reply(200, {"id": action.id, "deployment": deployment})
 
     def send_cancel(self, number):
         action = next((action for action in self.server.actions if action.id == number), None)
         if action is None or action.state != "canceling":
             self.error(404, "entityNotFound")
         else:
+            action.note("retrieved")
             self.reply(200, {"id": number, "cancelAction": {"stopId": number}})
 
     def take_feedback(self, number, of_cancel):
@@ -274,7 +291,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif status.get("execution") not in EXECUTIONS or status.get("result", {}).get("finished") not in FINISHED \
                 or any(len(message) > LETTERS for message in status.get("details", [])):
             self.error(400, "body")
-        elif len(status.get("details", [])) > MESSAGES or len(action.statuses) >= STATUSES:
+        elif len(status.get("details", [])) > MESSAGES \
+                or status["execution"] != "closed" and len(action.shown) >= self.server.quota:
             self.error(429, "quota.tooManyEntries")
         else:
             (action.add_to_cancel if of_cancel else action.add)(status)
@@ -296,8 +314,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         action = next((action for action in self.server.actions if name in (action.name, *action.more)), None)
         if action is None:
             self.error(404, "entityNotFound")
-            return
-        send_file(self, action.bundle.read_bytes())
+        elif action.gone:
+            self.error(500, "artifact.notFound")
+        elif "Range" not in self.headers and len(action.shown) >= self.server.quota:
+            self.error(429, "quota.tooManyEntries")
+        else:
+            if "Range" not in self.headers:
+                action.note("download")
+            send_file(self, action.bundle.read_bytes())
 
 
 def send_file(handler, data, etag=None):

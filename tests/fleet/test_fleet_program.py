@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program itself: what it is linked with, how it is installed, and that its pages say what it does."""
+import json
 import re
 import shutil
 
 import pytest
 from cli_device import OK, TOP, call, run
 from conftest import FLEET
+from rollout_svg import PICTURE, RECORDED, draw
 
 UNITS = sorted((TOP / "hooks/fleet").iterdir())
 PAGE = (TOP / "docs/FLEET.md").read_text()
@@ -72,3 +74,7 @@ def test_the_page_names_tests_that_exist():
     assert len(names) >= 4
     for name in names:
         assert f"def test_{name}" in sources, name
+
+
+def test_the_picture_of_a_rollout_is_what_the_server_showed():
+    assert PICTURE.read_text() == draw(json.loads(RECORDED.read_text()))

@@ -591,3 +591,14 @@ def test_the_test_server_sends_ranges_as_hawkbit_does(server, bundle):
     url = f"{server.url}/DEFAULT/controller/v1/device-1/softwaremodules/7/artifacts/{bundle.name}"
     done = call("curl", "-s", "-r", "10-", "-D", "-", "-o", "/dev/null", url)
     assert "206" in done.stdout and f"bytes 10-{bundle.stat().st_size - 1}/" in done.stdout
+
+
+def test_an_id_that_comes_again_after_a_failure_is_begun_again_eight_times(fleet, server, factory):
+    """goosebit's ids do, when a person forces an update; a server that takes no end has it fetched no more."""
+    action = server.assign(factory("2.0", 20, key="stranger"))
+    for _ in range(12):
+        fleet.once(code=None)
+        fleet.once(code=None)
+        assert action.told[-1] == "closed/failure"
+        action.state = "running"
+    assert len(server.requests("artifact")) == 2 * (1 + 8)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices in QEMU, each of which asks hawkBit itself for updates: `make check-fleet`."""
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "fleet"))
+
+import hawkbit                                                                    # noqa: E402
+from fleet_devices import (BROKEN, Fleet, Rollout, actions, running, targets,  # noqa: E402
+                           wait_for_version)
+from way import Way                                                               # noqa: E402
+
+
+@pytest.fixture(name="server", scope="module")
+def make_server(tmp_path_factory):
+    why = hawkbit.missing()
+    if why:
+        pytest.skip(why)
+    with hawkbit.running(tmp_path_factory.mktemp("hawkbit")) as server:
+        yield server
+
+
+@pytest.fixture(name="fleet")
+def make_fleet(bench):
+    return Fleet(bench)
+
+
+def devices(fleet, server, number, port=None):
+    """Their names, and machines that run 1.0."""
+    names, first = [f"{fleet.name}-{n}" for n in range(1, number + 1)], fleet.image("1.0")
+    targets(server, names)
+    return names, [fleet.machine(fleet.disk(name, port or server.port, first)) for name in names]
+
+
+def test_a_rollout_stops_by_itself_when_its_first_group_falls_back(fleet, server):
+    """Five devices in three groups. Those of the later groups are never offered the release, and run the old one."""
+    names, machines = devices(fleet, server, 5)
+    broken = server.release(fleet.name, "2.0", fleet.bundle("2.0", BROKEN))
+    with running(machines):
+        for machine in machines:
+            machine.expect(r"system 1\.0 is ready", 240)
+        rollout = Rollout(server, fleet, broken, groups=3)
+        members = [rollout.members(group) for group in rollout.groups]
+        assert sum(members, []) == names and len(members[0]) == 2
+        assert rollout.wait("paused", seconds=500) == "paused"
+        time.sleep(20)      # more contacts of all of them
+        assert rollout.shown["status"] == "paused"
+        assert [group["status"] for group in rollout.groups] == ["error", "scheduled", "scheduled"]
+        for name, machine in zip(names, machines):
+            shown = actions(server, name)
+            if name in members[0]:
+                machine.expect(r"system 1\.0 is up on slot a", 240)
+                assert [one["status"] for one in shown] == ["error"]
+                said = "\n".join(text for one in shown[0]["entries"] for text in one["messages"])
+                assert "2.0 in slot b fell back" in said and "modem0: firmware 2.1 does not register" in said
+            else:
+                assert "system 2.0" not in machine.text and "Action" not in machine.text
+                assert [one["status"] for one in shown] in ([], ["scheduled"])
+            wait_for_version(server, name, "1.0")
+
+
+def test_a_good_rollout_reaches_the_last_group(fleet, server):
+    names, machines = devices(fleet, server, 2)
+    good = server.release(fleet.name, "2.0", fleet.bundle("2.0"))
+    with running(machines):
+        for machine in machines:
+            machine.expect(r"system 1\.0 is ready", 240)
+        rollout = Rollout(server, fleet, good, groups=2)
+        rollout.wait("finished", seconds=500)
+        assert [group["status"] for group in rollout.groups] == ["finished"] * 2
+        for name, machine in zip(names, machines):
+            assert "system 2.0 is up on slot b" in machine.text
+            assert [one["status"] for one in actions(server, name)] == ["finished"]
+            assert server("GET", f"targets/{name}/installedDS")["version"] == "2.0"
+
+
+def test_a_power_cut_in_the_download_costs_nothing_but_time(fleet, server):
+    with Way(server.url).running() as way:
+        (name,), (machine,) = devices(fleet, server, 1, way.server_port)
+        good = server.release(fleet.name, "2.0", fleet.bundle("2.0"))
+        with running([machine]):
+            machine.expect(r"system 1\.0 is ready", 240)
+            way.pace = 256 << 10
+            server("POST", f"distributionsets/{good}/assignedTargets", [{"id": name, "type": "forced"}])
+            end = time.monotonic() + 120
+            while way.passed < 1 << 20 and time.monotonic() < end:
+                time.sleep(0.2)
+            assert way.passed >= 1 << 20
+            machine.power_cut()
+            way.pace = 0
+            machine.start()
+            machine.expect(r"system 2\.0 is ready", 300)
+            end = time.monotonic() + 120
+            while [one["status"] for one in actions(server, name)] != ["finished"] and time.monotonic() < end:
+                time.sleep(0.5)
+            assert [one["status"] for one in actions(server, name)] == ["finished"]
+            assert len(way.requests("artifact")) >= 2
