@@ -4,6 +4,9 @@ import json
 import os
 import platform
 import re
+import select
+import socket
+import threading
 
 import pytest
 from cli_device import FAILURE, OK, REBOOT, USAGE
@@ -79,3 +82,46 @@ def test_a_reason_with_quotes_is_a_label(fleet):
 def test_metrics_without_a_state_are_an_error(fleet):
     fleet.dev.state.unlink()
     assert "no metrics: " in fleet("status", "--metrics", code=FAILURE)
+
+
+class Relay(threading.Thread):
+    """Passes bytes on to the server, and counts connections and the bytes of both ways."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.connections, self.bytes = port, 0, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def run(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with near, socket.create_connection(("127.0.0.1", self.port)) as far:
+                ways = {near: far, far: near}
+                while ways:
+                    for source in select.select(list(ways), [], [])[0]:
+                        data = source.recv(65536)
+                        self.bytes += len(data)
+                        if data:
+                            ways[source].sendall(data)
+                        else:
+                            ways.clear()
+                            break
+
+
+def test_an_idle_contact_is_one_request_of_less_than_2_kb(fleet, server):
+    fleet.once()
+    relay = Relay(int(server.url.rsplit(":", 1)[1]))
+    relay.start()
+    try:
+        fleet.configure(url=relay.url)
+        before = len(server.seen)
+        fleet.once()
+    finally:
+        relay.listener.close()
+    assert len(server.seen) == before + 1 and relay.connections == 1
+    assert 200 < relay.bytes <= 2048, relay.bytes
