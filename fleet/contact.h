@@ -4,10 +4,15 @@
 
 #include "fleet/client.h"
 #include "fleet/facts.h"
+#include "fleet/feed_record.h"
 #include "fleet/files.h"
+
+struct way;
 
 struct contact {
 	const struct conf *conf;
+	/* set by each contact */
+	const struct way *way;
 	/* folder of the public keys */
 	char keys[FILES_PATH_MAX + 1];
 	struct keelboot *kb;
@@ -19,6 +24,7 @@ struct contact {
 	struct files files;
 	struct action a;
 	struct facts facts;
+	struct feed_record feed;
 	/* the server has said something */
 	bool reached;
 	/* what the server was said in this contact: once */

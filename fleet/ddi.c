@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/ddi.h"
 
-#include "fleet/strict.h"
+#include "channel/strict.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,18 +91,18 @@ enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len, cons
 /* ---------------------------------------------------------------- the deployment */
 
 /* A word that is not known asks for nothing. */
-static enum kb_err read_wish(json_object *o, const char *key, enum ddi_wish *wish)
+static enum kb_err read_wish(json_object *o, const char *key, enum offer_wish *wish)
 {
 	static const char *const words[] = {
-		[DDI_SKIP] = "skip", [DDI_ATTEMPT] = "attempt", [DDI_FORCED] = "forced"
+		[OFFER_SKIP] = "skip", [OFFER_ATTEMPT] = "attempt", [OFFER_FORCED] = "forced"
 	};
 	char text[16];
 
 	TRY(strict_text(o, key, text, sizeof(text)));
-	for (int i = DDI_SKIP; i <= DDI_FORCED; i++) {
+	for (int i = OFFER_SKIP; i <= OFFER_FORCED; i++) {
 		if (strcmp(text, words[i]) != 0)
 			continue;
-		*wish = (enum ddi_wish)i;
+		*wish = (enum offer_wish)i;
 		return KB_OK;
 	}
 	return KB_EFORMAT;
@@ -128,7 +128,7 @@ static enum kb_err read_url(json_object *links, const char *name, char url[URL_M
 	return url_is_http(url) ? KB_OK : KB_EFORMAT;
 }
 
-static enum kb_err read_artifact(struct ddi_deployment *d, json_object *o)
+static enum kb_err read_artifact(struct offer *d, json_object *o)
 {
 	json_object *hashes, *links;
 
@@ -148,7 +148,7 @@ static enum kb_err read_artifact(struct ddi_deployment *d, json_object *o)
 	return KB_OK;
 }
 
-static enum kb_err read_chunk(struct ddi_deployment *d, json_object *chunk)
+static enum kb_err read_chunk(struct offer *d, json_object *chunk)
 {
 	json_object *artifacts;
 
@@ -165,7 +165,7 @@ static enum kb_err read_chunk(struct ddi_deployment *d, json_object *chunk)
 	return KB_OK;
 }
 
-static enum kb_err read_body(struct ddi_deployment *d, json_object *o)
+static enum kb_err read_body(struct offer *d, json_object *o)
 {
 	json_object *deployment, *chunks;
 	char window[16];
@@ -182,8 +182,7 @@ static enum kb_err read_body(struct ddi_deployment *d, json_object *o)
 	return url_is_id(d->id) ? KB_OK : KB_EFORMAT;
 }
 
-enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size_t len,
-				const char **why)
+enum kb_err ddi_read_deployment(struct offer *d, const char *text, size_t len, const char **why)
 {
 	json_object *o = strict_parse(text, len, why);
 	enum kb_err err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/facts.h"
 
-#include "fleet/strict.h"
+#include "channel/strict.h"
 #include "lib/util.h"
 #include "libkeelboot/keelboot_program.h"
 
@@ -79,6 +79,16 @@ static void read_slot(struct facts_slot *s, json_object *o)
 	s->sequence = number_of(o, "sequence");
 }
 
+static void read_rejected(struct facts *f, json_object *o)
+{
+	json_object *list;
+
+	if (strict_list(o, "rejected", &list) != KB_OK)
+		return;
+	for (size_t i = 0; i < json_object_array_length(list) && i < FACTS_REJECTED_MAX; i++)
+		COPY_TEXT(f->rejected[i], json_object_array_get_idx(list, i), "release");
+}
+
 static bool read_status(struct facts *f, json_object *o)
 {
 	json_object *slots, *booted, *staged, *mounted;
@@ -102,6 +112,8 @@ static bool read_status(struct facts *f, json_object *o)
 	f->data_elsewhere = json_object_object_get_ex(o, "data_mounted", &mounted) &&
 			    !json_object_get_boolean(mounted);
 	COPY_TEXT(f->compatible, o, "compatible");
+	f->floor = number_of(o, "floor");
+	read_rejected(f, o);
 	return true;
 }
 
@@ -136,6 +148,15 @@ const struct facts_slot *facts_slot_of(const struct facts *f, const char *releas
 	return NULL;
 }
 
+bool facts_is_rejected(const struct facts *f, const char *release)
+{
+	for (unsigned i = 0; i < FACTS_REJECTED_MAX; i++)
+		if (f->rejected[i][0] != '\0' &&
+		    strncmp(release, f->rejected[i], strlen(f->rejected[i])) == 0)
+			return true;
+	return false;
+}
+
 /* ---------------------------------------------------------------- bundles */
 
 int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
@@ -160,6 +181,26 @@ int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path,
 		take_error(why, kb);
 	json_object_put(o);
 	return code;
+}
+
+json_object *facts_channel(struct keelboot *kb, const char *path, const char *keys,
+			   unsigned required, char why[FACTS_TEXT_MAX + 1])
+{
+	char number[16];
+	const char *const words[] = { "channel", "inspect", "--json",
+				      "--keys",	 keys,	    "--signatures-required",
+				      number,	 path,	    NULL };
+	json_object *o, *channel = NULL;
+	int code;
+
+	snprintf(number, sizeof(number), "%u", required);
+	code = ask(kb, words, ASK_TIMEOUT_S, &o);
+	if (code == FACTS_OK && strict_object(o, "channel", &channel) == KB_OK)
+		channel = json_object_get(channel);
+	else
+		take_error(why, kb);
+	json_object_put(o);
+	return channel;
 }
 
 int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1])

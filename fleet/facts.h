@@ -5,10 +5,14 @@
 #include "fleet/action.h"
 #include "libkeelboot/keelboot.h"
 
+#include <json-c/json.h>
+
 #include <stdbool.h>
 
-#define FACTS_SLOTS_MAX 8
-#define FACTS_TEXT_MAX	255
+#define FACTS_SLOTS_MAX	   8
+#define FACTS_TEXT_MAX	   255
+#define FACTS_REJECTED_MAX 8
+#define FACTS_REJECTED_LEN 32 /* hexadecimal digits */
 
 struct facts_slot {
 	/* "a" */
@@ -31,6 +35,10 @@ struct facts {
 	 * "forget"), and why. */
 	char staged[ACTION_RELEASE_LEN + 1], staged_next[16], staged_why[FACTS_TEXT_MAX + 1];
 	char compatible[FACTS_TEXT_MAX + 1];
+	/* nothing below this sequence is installed */
+	uint64_t floor;
+	/* the beginnings of releases that failed here; "" where there is none */
+	char rejected[FACTS_REJECTED_MAX][FACTS_REJECTED_LEN + 1];
 	/* something else lies where the data partition is to be mounted */
 	bool data_elsewhere;
 	/* why the boot took another slot than the preferred one */
@@ -58,6 +66,8 @@ bool facts_read(struct facts *f, struct keelboot *kb, char why[FACTS_TEXT_MAX + 
 
 /* The slot that runs; NULL: not known. */
 const struct facts_slot *facts_booted(const struct facts *f);
+/* It failed here before. */
+bool facts_is_rejected(const struct facts *f, const char *release);
 /* The slot with this release; NULL: none has it. */
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
 
@@ -65,6 +75,10 @@ const struct facts_slot *facts_slot_of(const struct facts *f, const char *releas
  * signed, come before anything that the bundle says. */
 int facts_inspect(struct facts_bundle *b, struct keelboot *kb, const char *path, const char *keys,
 		  unsigned required, char why[FACTS_TEXT_MAX + 1]);
+/* What a channel file says, to be released, once as many of these keys signed it; NULL: why has a
+ * text. */
+json_object *facts_channel(struct keelboot *kb, const char *path, const char *keys,
+			   unsigned required, char why[FACTS_TEXT_MAX + 1]);
 int facts_stage(struct keelboot *kb, const char *path, char why[FACTS_TEXT_MAX + 1]);
 int facts_unstage(struct keelboot *kb, char why[FACTS_TEXT_MAX + 1]);
 

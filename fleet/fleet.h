@@ -9,4 +9,4 @@ int fleet_once(struct contact *c);
 /* Contacts until a signal comes. now: the first one at once. */
 _Noreturn void fleet_run(struct contact *c, bool now);
 /* How the action stands, from the record alone. */
-int fleet_status(const struct conf *conf, bool json);
+int fleet_status(struct contact *c, bool json);

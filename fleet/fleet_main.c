@@ -12,12 +12,13 @@ enum { EXIT_USAGE = 3 };
 static const char help[] =
 	"Usage: keelboot-fleet once|run|status [OPTIONS] [-- OPTIONS of keelboot]\n"
 	"\n"
-	"Asks a server that speaks hawkBit's Direct Device Integration for updates, and stages them.\n"
-	"The server is answered once a release has proved itself here, or fell back.\n"
+	"Asks a server that speaks hawkBit's Direct Device Integration for updates, or a channel file\n"
+	"on any web server, and stages them. What became of a release is reported once it has proved\n"
+	"itself here, or fell back.\n"
 	"\n"
 	"  once     one contact; exit code 4: a reboot installs what is staged\n"
 	"  run      contacts until it is stopped\n"
-	"  status   how the action of the server stands\n"
+	"  status   how the update stands, or why there is none\n"
 	"\n"
 	"Options:\n"
 	"      --dry-run         of once: ask, and say what would be done\n"
@@ -138,7 +139,7 @@ static int run_call(const struct call *c)
 	snprintf(contact.keys, sizeof(contact.keys), "%s%s", c->conf_root, conf.keyring);
 	contact.dry_run = c->dry_run;
 	if (strcmp(c->verb, "status") == 0)
-		return fleet_status(&conf, c->json);
+		return fleet_status(&contact, c->json);
 	if (client_init(&contact.client, &conf) != KB_OK)
 		return EXIT_USAGE;
 	if (!http_start() || keelboot_new(&contact.kb) != 0) {

@@ -4,5 +4,8 @@
 
 #include "fleet/contact.h"
 
-/* Goes on with the action of this id, which the poll named. */
-void take_deployment(struct contact *c, const char *id);
+/* Is there anything to do for the action of this id? What is under way may go before it, which is
+ * printed then. */
+bool take_wants(struct contact *c, const char *id);
+/* Goes on with that action; in a dry run, prints what would be done. */
+void take_offer(struct contact *c, const struct offer *o);

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
+from channel_site import Publisher, Site, private_key                     # noqa: E402
 from ddi_server import Server                                             # noqa: E402
 
 FLEET = os.environ.get("KEELBOOT_FLEET", str(TOP / "build/keelboot-fleet"))
@@ -97,3 +98,35 @@ def make_fleet(ready, server, tmp_path):
 @pytest.fixture(name="bundle")
 def make_bundle(factory):
     return factory("2.0", 20)
+
+
+class ByChannel(Fleet):
+    """The same device with a channel in place of a server."""
+
+    def configure(self, url=None, timeout=5, **keys):
+        keys = {"channel": url or f"{self.server.url}/stable.channel", "id": "device-1", "timeout": timeout,
+                **{key.replace("_", "-"): value for key, value in keys.items()}}
+        self.dev.configure("[fleet]\n" + "".join(f"{key}={value}\n" for key, value in keys.items()))
+
+    @property
+    def seen(self):
+        """Its record of the channel."""
+        return json.loads((self.folder / "channel.json").read_text())
+
+
+@pytest.fixture(name="site")
+def make_site():
+    with Site().running() as site:
+        yield site
+
+
+@pytest.fixture(name="publish")
+def make_publisher(site, factory, tmp_path):
+    folder = tmp_path / "publisher"
+    folder.mkdir()
+    return Publisher(site, folder, private_key(factory))
+
+
+@pytest.fixture(name="device")
+def make_channel_device(ready, site, tmp_path):
+    return ByChannel(ready, site, tmp_path)

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An action that is not wanted any more, before a boot has written it to a slot. */
+#pragma once
+
+#include "fleet/contact.h"
+
+/* A boot has written it, or it is over: it is too late. */
+bool drop_is_late(const struct contact *c);
+/* Unstages what the action staged. false: why says what failed; the next contact may go on. */
+bool drop_staged(struct contact *c, char why[FACTS_TEXT_MAX + 1]);
+/* The action and its bundle are gone; why is printed. */
+void drop_action(struct contact *c, const char *why);
