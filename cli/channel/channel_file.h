@@ -9,7 +9,7 @@
 #include "update/keys/keyring.h"
 #include "update/wire/reader_header.h"
 
-#define CHANNEL_FILE_SIG_CAP 4096u /* room for signatures */
+#define CHANNEL_FILE_SIG_CAP 1024u /* room for signatures */
 
 struct channel_file {
 	uint8_t header[READER_HEADER_LEN];

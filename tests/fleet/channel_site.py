@@ -139,7 +139,7 @@ class Publisher:
         return file
 
 
-def seal(document: bytes, key: Path, magic=b"KEELCHAN", domain=b"keelboot channel 1", room=4096, length=None) -> bytes:
+def seal(document: bytes, key: Path, magic=b"KEELCHAN", domain=b"keelboot channel 1", room=1024, length=None) -> bytes:
     """A channel file, as docs/CHANNEL.md says; or what is almost one. Ed25519 keys only."""
     begin = 512 + room
     end = begin + (len(document) if length is None else length)
