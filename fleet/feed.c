@@ -63,13 +63,20 @@ uint64_t feed_now(const struct contact *c)
 static json_object *verify_bytes(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 {
 	KB_CLEANUP_FD int fd = -1;
+	json_object *o;
 	char path[64];
+	size_t len;
 
 	snprintf(why, FACTS_TEXT_MAX + 1, "no memory");
 	if (os_file_memory(c->client.text, c->client.len, &fd) != KB_OK)
 		return NULL;
 	snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), fd);
-	return facts_channel(c->kb, path, c->keys, c->conf->signatures_required, why);
+	len = strlen(path);
+	o = facts_channel(c->kb, path, c->keys, c->conf->signatures_required, why);
+	/* Of the reason, not where the file was. */
+	if (o == NULL && strncmp(why, path, len) == 0 && strncmp(why + len, ": ", 2) == 0)
+		memmove(why, why + len + 2, strlen(why + len + 2) + 1);
+	return o;
 }
 
 static bool is_older(const struct feed_record *r, const struct channel *channel)

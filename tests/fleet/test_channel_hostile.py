@@ -26,6 +26,15 @@ def test_it_cannot_replay_an_older_file(device, publish, site, bundle):
     device.once(code=REBOOT)
 
 
+def test_what_was_seen_is_kept_before_anything_is_done_by_it(device, publish, site, bundle):
+    """Else a power cut behind the download would make the device forget it."""
+    publish(bundle)
+    kept = []
+    site.on[bundle.name] = lambda visitor: (kept.append(device.seen["sequence"]), visitor.reply(503))
+    device.once(code=FAILURE)
+    assert kept == [1]
+
+
 def test_it_cannot_freeze_a_device_beyond_the_expiry(device, publish, site, bundle):
     publish(bundle, created=int(time.time()) - 40 * 86400)
     assert "not believed: it expired at" in device.once(code=FAILURE)
@@ -90,7 +99,8 @@ def test_it_cannot_forge_a_file(device, publish, site, factory, bundle, what):
         conf = device.dev.root / "etc/keelboot/system.conf"
         conf.write_text(conf.read_text() + "[keyring]\nsignatures-required=2\n")
     said = device.once(code=FAILURE)
-    assert "not believed" in said and not device.staged and not site.requests(bundle.name)
+    assert "not believed: " in said and "/proc/" not in said
+    assert not device.staged and not site.requests(bundle.name)
     assert not (device.folder / "channel.json").exists()
     if what == "one of two":
         site.files["stable.channel"] = publish.sign(publish.sign(document), key=stranger).read_bytes()
