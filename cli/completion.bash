@@ -4,7 +4,7 @@
 
 _keelboot_words() {
 	case $1 in
-	'') echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	'') echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --progress --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -27,6 +27,10 @@ _keelboot_words() {
 	'bundle verify') echo --from --help --json --key --keys --signatures-required ;;
 	'bundle inspect') echo --from --help --json --key --keys --signatures-required ;;
 	'bundle extract') echo --from --help --image --key --keys --output --signatures-required ;;
+	channel) echo create sign inspect ;;
+	'channel create') echo --attribute --daily --expires --from --help --name --not-after --not-before --output --percent --sequence --url --valid --withdrawn ;;
+	'channel sign') echo --help --key --output ;;
+	'channel inspect') echo --help --json --key --keys --signatures-required ;;
 	key) echo generate show ;;
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
@@ -38,14 +42,14 @@ _keelboot_words() {
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
 	'image kernel') echo --arch --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	help) echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help ;;
+	help) echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle channel key image version help ;;
 	esac
 }
 
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --arch | --attach | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --data | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --os-release | --output | --package | --part | --programs | --progress | --qemu-arg | --reason | --recompress | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --usb | --version | --wait | --window | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --arch | --attach | --attribute | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --daily | --data | --deb | --description | --dir | --disk | --emit-digest | --expires | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --name | --not-after | --not-before | --nvme | --offset | --os-release | --output | --package | --part | --percent | --programs | --progress | --qemu-arg | --reason | --recompress | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --url | --usb | --valid | --version | --wait | --window | --withdrawn | -n | -o) return 0 ;;
 	esac
 	return 1
 }

@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -49,6 +49,14 @@ function __keelboot_words
             printf '%s\n' --from --help --json --key --keys --signatures-required
         case 'bundle extract'
             printf '%s\n' --from --help --image --key --keys --output --signatures-required
+        case channel
+            printf '%s\n' create sign inspect
+        case 'channel create'
+            printf '%s\n' --attribute --daily --expires --from --help --name --not-after --not-before --output --percent --sequence --url --valid --withdrawn
+        case 'channel sign'
+            printf '%s\n' --help --key --output
+        case 'channel inspect'
+            printf '%s\n' --help --json --key --keys --signatures-required
         case key
             printf '%s\n' generate show
         case 'key generate'
@@ -72,13 +80,13 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle key image version help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle channel key image version help
     end
 end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --data --deb --description --dir --disk --emit-digest --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --nvme --offset --os-release --output --package --part --programs --progress --qemu-arg --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --usb --version --wait --window -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --attribute --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --daily --data --deb --description --dir --disk --emit-digest --expires --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --name --not-after --not-before --nvme --offset --os-release --output --package --part --percent --programs --progress --qemu-arg --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --url --usb --valid --version --wait --window --withdrawn -n -o
 end
 
 # The values of those that take one of a few: by verb and option.
@@ -127,7 +135,7 @@ function __keelboot_verb
             set skip 1
         else if not string match -q -- '-*' $word
             set -a verb $word
-            contains -- "$verb" bundle key image; or break
+            contains -- "$verb" bundle channel key image; or break
         end
     end
     echo "$verb"

@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "cli/bundle/bundle.h"
+#include "cli/channel/channel_cmd.h"
 #include "cli/image/image.h"
 #include "cli/key/key.h"
 #include "lib/log.h"
@@ -149,6 +150,8 @@ static const struct verb verbs[] = {
 	  "Example:  keelboot state init disk.img --offset 1M --size 16M \\\n"
 	  "              --good a --version 1.0 --sequence 10\n" },
 	{ "bundle", NULL, bundle_main, "make, sign, check and take apart bundles (host)", NULL },
+	{ "channel", NULL, channel_cmd_main, "say which devices may take which bundles (host)",
+	  NULL },
 	{ "key", NULL, key_main, "make keys to sign bundles with (host)", NULL },
 	{ "image", NULL, image_main, "make an initramfs, and run it in QEMU (host)", NULL },
 	{ "version", version_cmd, NULL, "the version of this program",

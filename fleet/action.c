@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/action.h"
 
-#include "fleet/strict.h"
+#include "channel/strict.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,11 +158,9 @@ bool action_read(struct action *a, const char *text, size_t len)
 	return ok;
 }
 
-char *action_write(const struct action *a)
+json_object *action_json(const struct action *a)
 {
 	json_object *o = json_object_new_object();
-	const char *text;
-	char *copy;
 
 	json_object_object_add(o, "schema", json_object_new_int(SCHEMA));
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -175,6 +173,15 @@ char *action_write(const struct action *a)
 	}
 	json_object_object_add(o, "phase", json_object_new_string(names[a->phase]));
 	json_object_object_add(o, "reported", json_object_new_string(names[a->reported]));
+	return o;
+}
+
+char *action_write(const struct action *a)
+{
+	json_object *o = action_json(a);
+	const char *text;
+	char *copy;
+
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);
 	/* bound: the texts of a struct action, escaped: ACTION_TEXT_MAX */

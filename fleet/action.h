@@ -9,6 +9,8 @@
 #include "fleet/ddi.h"
 #include "fleet/http.h"
 
+#include <json-c/json.h>
+
 #define ACTION_VERSION_MAX 63
 #define ACTION_RELEASE_LEN 64 /* hexadecimal digits */
 #define ACTION_WHY_MAX	   480
@@ -46,9 +48,9 @@ struct action {
 	enum action_phase reported;
 	/* what the server calls the bundle; its size and digest tell whether a file that is here is
 	 * that one */
-	char name[DDI_NAME_MAX + 1];
+	char name[OFFER_NAME_MAX + 1];
 	uint64_t size;
-	char digest[DDI_DIGEST_LEN + 1];
+	char digest[OFFER_DIGEST_LEN + 1];
 	/* of the file that is here, or a part of it; "": it cannot be resumed */
 	char etag[HTTP_ETAG_MAX + 1];
 	/* of that file, the bytes that a power cut leaves as they are */
@@ -63,7 +65,7 @@ struct action {
 	uint64_t only_download, rejected;
 	/* it is forced: nobody is asked before a reboot; of what the server said last */
 	uint64_t forced;
-	char edition[DDI_EDITION_MAX + 1];
+	char edition[OFFER_EDITION_MAX + 1];
 	/* what the bundle holds, as it says itself; "" before it was read */
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];
@@ -100,5 +102,7 @@ void action_begin(struct action *a, const char *id);
 
 /* false: it is none; *a is zero then. */
 bool action_read(struct action *a, const char *text, size_t len);
-/* To be freed; NULL: no memory. */
+/* The record, to be released. */
+json_object *action_json(const struct action *a);
+/* The same as text, to be freed; NULL: no memory. */
 char *action_write(const struct action *a);

@@ -96,23 +96,41 @@ static enum kb_err read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
 	return KB_EINVAL;
 }
 
-enum kb_err client_init(struct client *c, const struct conf *conf)
+/* What is asked: of a server, the device's own address. */
+static enum kb_err set_base(struct client *c, const struct conf *conf)
 {
-	char id[URL_ID_MAX + 1];
 	size_t len = strlen(conf->fleet_server);
 
-	if (len == 0) {
-		log_err("no server: set [fleet] server= in system.conf");
-		return KB_EINVAL;
+	if (conf->fleet_channel[0] != '\0') {
+		snprintf(c->base, sizeof(c->base), "%s", conf->fleet_channel);
+		return KB_OK;
 	}
-	TRY(read_id(id, conf));
 	TRY(read_token(c, conf));
 	while (len > 0 && conf->fleet_server[len - 1] == '/')
 		len--;
 	snprintf(c->base, sizeof(c->base), "%.*s/%s/controller/v1/%s", (int)len, conf->fleet_server,
-		 conf->fleet_tenant, id);
+		 conf->fleet_tenant, c->id);
+	return KB_OK;
+}
+
+static enum kb_err check_ways(const struct conf *conf)
+{
+	bool server = conf->fleet_server[0] != '\0', channel = conf->fleet_channel[0] != '\0';
+
+	if (server != channel)
+		return KB_OK;
+	log_err(server ? "[fleet] server= and channel= are both set: remove one of them"
+		       : "no server: set [fleet] server= or channel= in system.conf");
+	return KB_EINVAL;
+}
+
+enum kb_err client_init(struct client *c, const struct conf *conf)
+{
+	TRY(check_ways(conf));
+	TRY(read_id(c->id, conf));
+	TRY(set_base(c, conf));
 	c->http = (struct http_config){
-		.server = conf->fleet_server,
+		.server = conf->fleet_channel[0] != '\0' ? conf->fleet_channel : conf->fleet_server,
 		.authorization = c->authorization,
 		.timeout_s = conf->fleet_timeout_s,
 	};
@@ -120,11 +138,6 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 	if (c->authorization[0] != '\0' && !url_is_secure(conf->fleet_server))
 		log_warn("%s: the token is sent unencrypted; use https", conf->fleet_server);
 	return KB_OK;
-}
-
-const char *client_id(const struct client *c)
-{
-	return strrchr(c->base, '/') + 1;
 }
 
 /* ---------------------------------------------------------------- what a status means */
@@ -139,7 +152,8 @@ static const struct rule {
 	{ 401, 401, CLIENT_DENIED,
 	  "it does not accept this device's token or certificate (401); see [fleet] token-file=, certificate=" },
 	{ 403, 403, CLIENT_DENIED, "it forbids this device that (403)" },
-	{ 404, 404, CLIENT_MISSING, "it does not know this (404); see [fleet] tenant=, id=" },
+	{ 404, 404, CLIENT_MISSING,
+	  "it does not know this (404); see [fleet] tenant=, id=, channel=" },
 	{ 409, 409, CLIENT_LATER, "it is at odds with itself (409)" },
 	{ 410, 410, CLIENT_OVER, "this is over (410)" },
 	{ 429, 429, CLIENT_FULL, "too many requests, or a quota is used up (429)" },
@@ -190,7 +204,10 @@ static enum client_end run(struct client *c, struct http_request *r, const char 
 	c->len = 0;
 	whole = http_run(&c->http, r, &a);
 	c->text[c->len] = '\0';
+	memcpy(c->etag, a.etag, sizeof(c->etag));
 	c->retry_after_s = a.retry_after_s;
+	if (whole && a.status == 304 && r->if_none_match != NULL)
+		return CLIENT_SAME;
 	if (whole)
 		return judge_status(url, a.status);
 	url_origin(origin, sizeof(origin), url);
@@ -203,6 +220,14 @@ enum client_end client_get(struct client *c, const char *path)
 	struct http_request r = { .method = "GET", .take = take_text };
 
 	return run(c, &r, path);
+}
+
+enum client_end client_get_file(struct client *c, const char *etag)
+{
+	struct http_request r = { .method = "GET", .take = take_text, .file = true };
+
+	r.if_none_match = etag[0] != '\0' ? etag : NULL;
+	return run(c, &r, "");
 }
 
 enum client_end client_send(struct client *c, const char *method, const char *path,

@@ -5,13 +5,14 @@
 
 #include "fleet/ddi.h"
 #include "fleet/http.h"
-#include "fleet/strict.h"
+#include "channel/strict.h"
 #include "lib/conf.h"
 
 #define CLIENT_TOKEN_MAX 255
 
 enum client_end {
 	CLIENT_OK,
+	CLIENT_SAME,   /* 304: the file that is here is still the one */
 	CLIENT_LATER,  /* not reached, 5xx, 409, or nothing that can be read: at the next contact */
 	CLIENT_DENIED, /* 401, 403, or a redirect: a person must do something */
 	CLIENT_MISSING, /* 404 */
@@ -22,12 +23,15 @@ enum client_end {
 
 struct client {
 	struct http_config http;
-	/* "…/DEFAULT/controller/v1/ID" */
+	/* "…/DEFAULT/controller/v1/ID", or the channel file */
 	char base[URL_MAX + 1];
+	/* who this device is */
+	char id[URL_ID_MAX + 1];
 	char authorization[CLIENT_TOKEN_MAX + 64];
 	/* what the last answer asked for; 0: nothing */
 	uint64_t retry_after_s;
 	/* of the last answer that was asked for */
+	char etag[HTTP_ETAG_MAX + 1];
 	size_t len;
 	char text[STRICT_MAX + 1];
 };
@@ -37,9 +41,8 @@ enum kb_err client_init(struct client *c, const struct conf *conf) KB_MUST_CHECK
 
 /* Asks for base/path; "" is the base. The answer is in c->text. */
 enum client_end client_get(struct client *c, const char *path);
+/* Asks for base, a file; etag: of the one that is here, "" none. */
+enum client_end client_get_file(struct client *c, const char *etag);
 /* Sends JSON to base/path. */
 enum client_end client_send(struct client *c, const char *method, const char *path,
 			    const char *body);
-
-/* Who this device is on the server. */
-const char *client_id(const struct client *c);

@@ -4,13 +4,18 @@
 
 #include "fleet/client.h"
 #include "fleet/facts.h"
+#include "fleet/feed_record.h"
 #include "fleet/files.h"
+
+struct way;
 
 struct contact {
 	const struct conf *conf;
 	/* a part of the configuration is ignored: what may forbid a reboot, for all we know */
 	bool conf_doubtful;
 	struct monitor monitor;
+	/* set by each contact */
+	const struct way *way;
 	struct client client;
 	/* nothing is written, fetched, staged or answered */
 	bool dry_run;
@@ -19,6 +24,7 @@ struct contact {
 	struct files files;
 	struct action a;
 	struct facts facts;
+	struct feed_record feed;
 	/* the server has said something */
 	bool reached;
 	/* what the server was said in this contact: once */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/ddi.h"
 
-#include "fleet/strict.h"
+#include "channel/strict.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static unsigned read_sleep(json_object *o)
 /* The id that a link ends with, and what stands behind the '?': "…/deploymentBase/12?c=…". Its host
  * is not looked at: where the server is, the device's maker says. */
 static enum kb_err read_link(json_object *links, const char *name, char id[URL_ID_MAX + 1],
-			     char edition[DDI_EDITION_MAX + 1])
+			     char edition[OFFER_EDITION_MAX + 1])
 {
 	json_object *link;
 	char href[URL_MAX + 1], mark[32], *at;
@@ -48,7 +48,7 @@ static enum kb_err read_link(json_object *links, const char *name, char id[URL_I
 	if (err != KB_OK || strict_text(link, "href", href, sizeof(href)) != KB_OK)
 		return KB_EFORMAT;
 	at = href + strcspn(href, "?#");
-	snprintf(edition, DDI_EDITION_MAX + 1, "%.*s", DDI_EDITION_MAX, at);
+	snprintf(edition, OFFER_EDITION_MAX + 1, "%.*s", OFFER_EDITION_MAX, at);
 	*at = '\0';
 	snprintf(mark, sizeof(mark), "/%s/", name);
 	at = strstr(href, mark);
@@ -62,7 +62,7 @@ static enum kb_err read_links(struct ddi_poll *p, json_object *o)
 {
 	json_object *links, *link;
 	enum kb_err err = strict_object(o, "_links", &links);
-	char none[DDI_EDITION_MAX + 1];
+	char none[OFFER_EDITION_MAX + 1];
 
 	if (err == KB_ENOENT)
 		return KB_OK;
@@ -95,18 +95,18 @@ enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len, cons
 /* ---------------------------------------------------------------- the deployment */
 
 /* A word that is not known asks for nothing. */
-static enum kb_err read_wish(json_object *o, const char *key, enum ddi_wish *wish)
+static enum kb_err read_wish(json_object *o, const char *key, enum offer_wish *wish)
 {
 	static const char *const words[] = {
-		[DDI_SKIP] = "skip", [DDI_ATTEMPT] = "attempt", [DDI_FORCED] = "forced"
+		[OFFER_SKIP] = "skip", [OFFER_ATTEMPT] = "attempt", [OFFER_FORCED] = "forced"
 	};
 	char text[16];
 
 	TRY(strict_text(o, key, text, sizeof(text)));
-	for (int i = DDI_SKIP; i <= DDI_FORCED; i++) {
+	for (int i = OFFER_SKIP; i <= OFFER_FORCED; i++) {
 		if (strcmp(text, words[i]) != 0)
 			continue;
-		*wish = (enum ddi_wish)i;
+		*wish = (enum offer_wish)i;
 		return KB_OK;
 	}
 	return KB_EFORMAT;
@@ -132,7 +132,7 @@ static enum kb_err read_url(json_object *links, const char *name, char url[URL_M
 	return url_is_http(url) ? KB_OK : KB_EFORMAT;
 }
 
-static enum kb_err read_artifact(struct ddi_deployment *d, json_object *o)
+static enum kb_err read_artifact(struct offer *d, json_object *o)
 {
 	json_object *hashes, *links;
 
@@ -152,7 +152,7 @@ static enum kb_err read_artifact(struct ddi_deployment *d, json_object *o)
 	return KB_OK;
 }
 
-static enum kb_err read_chunk(struct ddi_deployment *d, json_object *chunk)
+static enum kb_err read_chunk(struct offer *d, json_object *chunk)
 {
 	json_object *artifacts;
 
@@ -169,7 +169,7 @@ static enum kb_err read_chunk(struct ddi_deployment *d, json_object *chunk)
 	return KB_OK;
 }
 
-static enum kb_err read_body(struct ddi_deployment *d, json_object *o)
+static enum kb_err read_body(struct offer *d, json_object *o)
 {
 	json_object *deployment, *chunks;
 	char window[16];
@@ -186,8 +186,7 @@ static enum kb_err read_body(struct ddi_deployment *d, json_object *o)
 	return url_is_id(d->id) ? KB_OK : KB_EFORMAT;
 }
 
-enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size_t len,
-				const char **why)
+enum kb_err ddi_read_deployment(struct offer *d, const char *text, size_t len, const char **why)
 {
 	json_object *o = strict_parse(text, len, why);
 	enum kb_err err;

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "fleet/url.h"
+#include "fleet/offer.h"
 #include "lib/err.h"
 
 #include <stdbool.h>
@@ -16,11 +16,8 @@
 #define DDI_SLEEP_MIN	 30u /* seconds; hawkBit's own bounds */
 #define DDI_SLEEP_MAX	 86399u
 #define DDI_SIZE_MAX	 (UINT64_C(1) << 40) /* of an artifact */
-#define DDI_NAME_MAX	 127
-#define DDI_DIGEST_LEN	 64
-#define DDI_EDITION_MAX	 63
-#define DDI_MESSAGES_MAX 16  /* of one feedback; hawkBit takes 50 */
-#define DDI_MESSAGE_MAX	 500 /* hawkBit takes 512 */
+#define DDI_MESSAGES_MAX 16		     /* of one feedback; hawkBit takes 50 */
+#define DDI_MESSAGE_MAX	 500		     /* hawkBit takes 512 */
 
 /* An answer to the poll: what waits. "" where nothing does. */
 struct ddi_poll {
@@ -28,33 +25,15 @@ struct ddi_poll {
 	unsigned sleep_s;
 	char deployment[URL_ID_MAX + 1], cancel[URL_ID_MAX + 1], confirmation[URL_ID_MAX + 1];
 	/* behind the '?' of the deployment's link: another one says that the deployment changed */
-	char edition[DDI_EDITION_MAX + 1];
+	char edition[OFFER_EDITION_MAX + 1];
 	/* the server wants attributes */
 	bool config_data;
-};
-
-enum ddi_wish { DDI_SKIP, DDI_ATTEMPT, DDI_FORCED };
-
-struct ddi_deployment {
-	char id[URL_ID_MAX + 1];
-	enum ddi_wish download, update;
-	/* a maintenance window that is not open now */
-	bool window_closed;
-	/* how many artifacts are bundles; the others are not looked at. The one that counts is the
-	 * last. */
-	unsigned bundles;
-	char name[DDI_NAME_MAX + 1];
-	uint64_t size;
-	/* hexadecimal SHA-256 or "": tells artifacts apart, and is no proof */
-	char digest[DDI_DIGEST_LEN + 1];
-	/* where it is, by https and by http; "" */
-	char url[URL_MAX + 1], plain_url[URL_MAX + 1];
 };
 
 /* KB_EFORMAT: why says what is wrong with the answer. What it is read into is zero then. */
 enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len,
 			  const char **why) KB_MUST_CHECK;
-enum kb_err ddi_read_deployment(struct ddi_deployment *d, const char *text, size_t len,
+enum kb_err ddi_read_deployment(struct offer *d, const char *text, size_t len,
 				const char **why) KB_MUST_CHECK;
 /* stop: the action that is to be stopped. */
 enum kb_err ddi_read_cancel(char stop[URL_ID_MAX + 1], const char *text, size_t len,

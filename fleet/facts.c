@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/facts.h"
 
+#include "channel/strict.h"
 #include "fleet/monitor_link.h"
-#include "fleet/strict.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 
 #include <stdio.h>
@@ -54,6 +55,16 @@ static void read_slot(struct facts_slot *s, json_object *o)
 	s->sequence = number_of(o, "sequence");
 }
 
+static void read_rejected(struct facts *f, json_object *o)
+{
+	json_object *list;
+
+	if (strict_list(o, "rejected", &list) != KB_OK)
+		return;
+	for (size_t i = 0; i < json_object_array_length(list) && i < FACTS_REJECTED_MAX; i++)
+		COPY_TEXT(f->rejected[i], json_object_array_get_idx(list, i), "release");
+}
+
 static bool read_status(struct facts *f, json_object *o)
 {
 	json_object *slots, *booted, *staged, *mounted, *state, *warnings;
@@ -82,6 +93,8 @@ static bool read_status(struct facts *f, json_object *o)
 	if (strict_list(o, "warnings", &warnings) == KB_OK)
 		f->warnings = (unsigned)json_object_array_length(warnings);
 	COPY_TEXT(f->compatible, o, "compatible");
+	f->floor = number_of(o, "floor");
+	read_rejected(f, o);
 	return true;
 }
 
@@ -116,6 +129,15 @@ const struct facts_slot *facts_slot_of(const struct facts *f, const char *releas
 	return NULL;
 }
 
+bool facts_is_rejected(const struct facts *f, const char *release)
+{
+	for (unsigned i = 0; i < FACTS_REJECTED_MAX; i++)
+		if (f->rejected[i][0] != '\0' &&
+		    strncmp(release, f->rejected[i], strlen(f->rejected[i])) == 0)
+			return true;
+	return false;
+}
+
 /* ---------------------------------------------------------------- bundles */
 
 int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1])
@@ -134,6 +156,25 @@ int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT
 	}
 	json_object_put(o);
 	return code;
+}
+
+/* From memory: what is not believed is on no disk. */
+json_object *facts_channel(struct monitor *m, const void *bytes, size_t len,
+			   char why[FACTS_TEXT_MAX + 1])
+{
+	const struct monitor_order order = { .work = MONITOR_CHANNEL };
+	struct monitor_result r = { .why = "no memory" };
+	json_object *o = NULL, *channel = NULL;
+	KB_CLEANUP_FD int fd = -1;
+
+	if (os_file_memory(bytes, len, &fd) == KB_OK)
+		monitor_do(m, &order, &r, &o, &fd);
+	if (r.code == FACTS_OK && strict_object(o, "channel", &channel) == KB_OK)
+		channel = json_object_get(channel);
+	else
+		copy_why(why, &r);
+	json_object_put(o);
+	return channel;
 }
 
 int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1])

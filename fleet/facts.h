@@ -6,10 +6,14 @@
 #include "fleet/ddi.h"
 #include "fleet/monitor.h"
 
+#include <json-c/json.h>
+
 #include <stdbool.h>
 
-#define FACTS_SLOTS_MAX 8
-#define FACTS_TEXT_MAX	255
+#define FACTS_SLOTS_MAX	   8
+#define FACTS_TEXT_MAX	   255
+#define FACTS_REJECTED_MAX 8
+#define FACTS_REJECTED_LEN 32 /* hexadecimal digits */
 
 struct facts_slot {
 	/* "a" */
@@ -32,6 +36,10 @@ struct facts {
 	 * "forget"), and why. */
 	char staged[ACTION_RELEASE_LEN + 1], staged_next[16], staged_why[FACTS_TEXT_MAX + 1];
 	char compatible[FACTS_TEXT_MAX + 1];
+	/* nothing below this sequence is installed */
+	uint64_t floor;
+	/* the beginnings of releases that failed here; "" where there is none */
+	char rejected[FACTS_REJECTED_MAX][FACTS_REJECTED_LEN + 1];
 	/* something else lies where the data partition is to be mounted */
 	bool data_elsewhere;
 	/* why the boot took another slot than the preferred one; what reset the machine before */
@@ -62,12 +70,18 @@ bool facts_read(struct facts *f, struct monitor *m, char why[FACTS_TEXT_MAX + 1]
 
 /* The slot that runs; NULL: not known. */
 const struct facts_slot *facts_booted(const struct facts *f);
+/* It failed here before. */
+bool facts_is_rejected(const struct facts *f, const char *release);
 /* The slot with this release; NULL: none has it. */
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
 
 /* Of the bundle that is here: a facts_exit, or -1; why has a text then. The keys, so many of which
  * must have signed, come before anything that the bundle says. */
 int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
+/* What a channel file says, to be released, once as many of these keys signed it; NULL: why has a
+ * text. */
+json_object *facts_channel(struct monitor *m, const void *bytes, size_t len,
+			   char why[FACTS_TEXT_MAX + 1]);
 int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
 int facts_unstage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
 

@@ -73,8 +73,7 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 
 /* ---------------------------------------------------------------- before and behind it */
 
-void fetch_expect(const struct files *f, struct action *a, const struct ddi_deployment *d,
-		  bool new_action)
+void fetch_expect(const struct files *f, struct action *a, const struct offer *d, bool new_action)
 {
 	bool known = d->digest[0] != '\0' || !new_action;
 
@@ -88,7 +87,7 @@ void fetch_expect(const struct files *f, struct action *a, const struct ddi_depl
 }
 
 /* From a server by https, nothing is fetched by http. */
-static const char *choose_url(const struct http_config *c, const struct ddi_deployment *d)
+static const char *choose_url(const struct http_config *c, const struct offer *d)
 {
 	const char *const urls[] = { d->url, d->plain_url };
 
@@ -181,7 +180,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 }
 
 enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,
-			    const struct ddi_deployment *deployment, char why[ACTION_WHY_MAX + 1],
+			    const struct offer *deployment, char why[ACTION_WHY_MAX + 1],
 			    uint64_t *retry_after_s)
 {
 	uint64_t here = files_bundle_size(f);

@@ -16,9 +16,8 @@ enum fetch_end {
  * What is added to what is here clears its tries; what begins anew does not, unless it is whole.
  * why: for a person, unless it is whole. *retry_after_s: what the server asks for. */
 enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,
-			    const struct ddi_deployment *d, char why[ACTION_WHY_MAX + 1],
+			    const struct offer *d, char why[ACTION_WHY_MAX + 1],
 			    uint64_t *retry_after_s);
 
 /* Makes a know the bundle of d; what is here of another one is removed. */
-void fetch_expect(const struct files *f, struct action *a, const struct ddi_deployment *d,
-		  bool new_action);
+void fetch_expect(const struct files *f, struct action *a, const struct offer *d, bool new_action);

@@ -46,46 +46,65 @@ void files_close(struct files *f)
 
 /* ---------------------------------------------------------------- the record */
 
+enum kb_err files_read(const struct files *f, const char *name, void *buf, size_t size, size_t *len)
+{
+	KB_CLEANUP_FD int fd = -1;
+
+	*len = 0;
+	TRY(os_file_open(f->dir, name, &fd));
+	return os_file_read(fd, 0, buf, size, len);
+}
+
+static enum kb_err write_anew(const struct files *f, const char *name, const void *buf, size_t len)
+{
+	KB_CLEANUP_FD int fd = -1;
+	char fresh[32];
+	enum kb_err err;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", name);
+	err = os_file_unlink(f->dir, fresh);
+	if (err != KB_OK && err != KB_ENOENT)
+		return err;
+	TRY(os_file_create(f->dir, fresh, &fd));
+	TRY(os_file_write(fd, buf, len));
+	TRY(os_file_sync(fd));
+	/* Cut here, the old one counts. */
+	TRY(os_file_rename(f->dir, fresh, name));
+	return os_file_sync(f->dir);
+}
+
+enum kb_err files_write(const struct files *f, const char *name, const void *buf, size_t len)
+{
+	enum kb_err err = write_anew(f, name, buf, len);
+
+	if (err != KB_OK)
+		log_err("%s/%s: %s", f->folder.path, name, strerror(errno));
+	return err;
+}
+
 void files_load(const struct files *f, struct action *a)
 {
 	static char text[ACTION_TEXT_MAX + 1];
-	KB_CLEANUP_FD int fd = -1;
-	size_t len = 0;
-	enum kb_err err = os_file_open(f->dir, FOLDER_RECORD, &fd);
+	size_t len;
+	enum kb_err err = files_read(f, FOLDER_RECORD, text, sizeof(text), &len);
 
 	memset(a, 0, sizeof(*a));
 	if (err == KB_ENOENT)
 		return;
-	if (err == KB_OK)
-		err = os_file_read(fd, 0, text, sizeof(text), &len);
 	if (err != KB_OK || !action_read(a, text, len))
 		log_warn("%s/%s: cannot be read; the server will offer its action again",
 			 f->folder.path, FOLDER_RECORD);
 }
 
-static enum kb_err write_record(const struct files *f, const char *text)
-{
-	KB_CLEANUP_FD int fd = -1;
-	enum kb_err err = os_file_unlink(f->dir, FOLDER_RECORD_NEW);
-
-	if (err != KB_OK && err != KB_ENOENT)
-		return err;
-	TRY(os_file_create(f->dir, FOLDER_RECORD_NEW, &fd));
-	TRY(os_file_write(fd, text, strlen(text)));
-	TRY(os_file_sync(fd));
-	/* Cut here, the old one counts. */
-	TRY(os_file_rename(f->dir, FOLDER_RECORD_NEW, FOLDER_RECORD));
-	return os_file_sync(f->dir);
-}
-
 enum kb_err files_save(const struct files *f, const struct action *a)
 {
 	char *text = action_write(a);
-	enum kb_err err = text != NULL ? write_record(f, text) : KB_ENOSPC;
+	enum kb_err err = KB_ENOSPC;
 
-	if (err != KB_OK)
-		log_err("%s/%s: %s", f->folder.path, FOLDER_RECORD,
-			text != NULL ? strerror(errno) : "no memory");
+	if (text != NULL)
+		err = files_write(f, FOLDER_RECORD, text, strlen(text));
+	else
+		log_err("%s/%s: no memory", f->folder.path, FOLDER_RECORD);
 	free(text);
 	return err;
 }

@@ -22,6 +22,13 @@ enum files_use {
 enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use) KB_MUST_CHECK;
 void files_close(struct files *f);
 
+/* Another file of the folder, as it is. KB_ENOENT, KB_EIO. */
+enum kb_err files_read(const struct files *f, const char *name, void *buf, size_t size,
+		       size_t *len) KB_MUST_CHECK;
+/* The file anew, in the place of the old one, and durable when it returns KB_OK; else reported. */
+enum kb_err files_write(const struct files *f, const char *name, const void *buf,
+			size_t len) KB_MUST_CHECK;
+
 /* What is kept of an action; zero where nothing is, or what cannot be read, which is reported. */
 void files_load(const struct files *f, struct action *a);
 /* Durable when it returns KB_OK. KB_EIO, KB_ENOSPC, which it has reported. */

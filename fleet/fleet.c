@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fleet.h"
 
+#include "channel/utc.h"
 #include "fleet/cycle.h"
+#include "fleet/feed.h"
 #include "fleet/metrics.h"
 #include "fleet/permit.h"
 #include "fleet/polling.h"
@@ -56,7 +58,7 @@ static void wait_for(struct contact *c, unsigned seconds)
 /* A signal ends it wherever it is: what a power cut leaves, any end may leave. */
 void fleet_run(struct contact *c, bool now)
 {
-	const char *id = client_id(&c->client);
+	const char *id = c->client.id;
 	struct polling p = { .sleep_s = c->conf->fleet_poll_s,
 			     .n = os_now_ms(),
 			     .seed = bytes_hash(BYTES_HASH_START, id, strlen(id)) };
@@ -86,65 +88,94 @@ static void print_permit(const struct conf *conf)
 	contact_print("  %s", text);
 }
 
-static void print_status(const struct conf *conf, const struct action *a)
+static void print_action(const struct contact *c)
 {
-	if (a->phase == ACTION_NONE) {
-		contact_print("The server has offered nothing yet, or took it back.");
-		return;
-	}
+	const struct action *a = &c->a;
+
 	contact_print("Action %s: %s", a->id, action_phase_name(a->phase));
 	if (a->why[0] != '\0')
 		contact_print("  %s", a->why);
 	if (a->version[0] != '\0')
 		contact_print("  version %s, sequence %" PRIu64, a->version, a->sequence);
 	if (a->phase == ACTION_STAGED)
-		print_permit(conf);
-	contact_print("  %s", action_owes(a) ? "the server does not know that yet"
-					     : "the server knows that");
+		print_permit(c->conf);
+	if (c->conf->fleet_channel[0] == '\0')
+		contact_print("  %s", action_owes(a) ? "the server does not know that yet"
+						     : "the server knows that");
+}
+
+static void print_feed(const struct feed_record *r)
+{
+	char time[UTC_LEN + 1];
+
+	if (r->name[0] == '\0') {
+		contact_print("No file of the channel was here yet.");
+		return;
+	}
+	utc_write(time, r->expires);
+	contact_print("Channel %s: sequence %" PRIu64 ", expires %s", r->name, r->sequence, time);
+	if (r->why[0] != '\0')
+		contact_print("  nothing is taken: %s", r->why);
+}
+
+static void print_status(const struct contact *c)
+{
+	bool channel = c->conf->fleet_channel[0] != '\0';
+
+	if (channel)
+		print_feed(&c->feed);
+	if (c->a.phase != ACTION_NONE)
+		print_action(c);
+	else if (!channel)
+		contact_print("The server has offered nothing yet, or took it back.");
+}
+
+static void print_status_json(const struct contact *c)
+{
+	json_object *o = action_json(&c->a);
+
+	if (c->conf->fleet_channel[0] != '\0')
+		json_object_object_add(o, "channel", feed_record_json(&c->feed));
+	contact_print("%s", json_object_to_json_string_ext(
+				    o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
 }
 
 /* Zero where nothing is kept. */
-static bool load_record(struct monitor *m, struct action *a)
+static bool load_records(struct contact *c)
 {
-	struct files f;
-	enum kb_err err = files_open(&f, m, FILES_LOOK);
+	enum kb_err err = files_open(&c->files, &c->monitor, FILES_LOOK);
 
-	memset(a, 0, sizeof(*a));
+	memset(&c->a, 0, sizeof(c->a));
 	if (err == KB_OK)
-		files_load(&f, a);
-	files_close(&f);
+		files_load(&c->files, &c->a);
+	if (c->conf->fleet_channel[0] != '\0')
+		feed_load(c);
+	files_close(&c->files);
 	return err == KB_OK || err == KB_ENOENT;
 }
 
-int fleet_status(struct monitor *m, bool json)
+int fleet_status(struct contact *c, bool json)
 {
-	struct action a;
-	char *text;
-
-	if (!load_record(m, &a))
+	if (!load_records(c))
 		return EXIT_FAILED;
-	if (json) {
-		text = action_write(&a);
-		contact_print("%s", text != NULL ? text : "{}");
-		free(text);
-	} else {
-		print_status(m->conf, &a);
-	}
-	return a.phase == ACTION_NONE ? EXIT_NOTHING : EXIT_OK;
+	if (json)
+		print_status_json(c);
+	else
+		print_status(c);
+	return c->a.phase == ACTION_NONE && c->feed.name[0] == '\0' ? EXIT_NOTHING : EXIT_OK;
 }
 
-int fleet_metrics(struct monitor *m)
+int fleet_metrics(struct contact *c)
 {
-	static struct facts f;
-	struct action a;
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (!load_record(m, &a))
+	if (!load_records(c))
 		return EXIT_FAILED;
-	if (!facts_read(&f, m, why)) {
+	if (!facts_read(&c->facts, &c->monitor, why)) {
 		log_err("no metrics: %s", why);
 		return EXIT_FAILED;
 	}
-	metrics_print(&f, &a);
+	metrics_print(&c->facts, &c->a);
 	return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 }

@@ -9,6 +9,6 @@ int fleet_once(struct contact *c);
 /* Contacts until a signal comes. now: the first one at once. */
 _Noreturn void fleet_run(struct contact *c, bool now);
 /* How the action stands, from the record alone. */
-int fleet_status(struct monitor *m, bool json);
+int fleet_status(struct contact *c, bool json);
 /* What runs here, and how the action stands, as text for Prometheus. */
-int fleet_metrics(struct monitor *m);
+int fleet_metrics(struct contact *c);

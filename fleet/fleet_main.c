@@ -15,12 +15,13 @@ enum { EXIT_USAGE = 3 };
 static const char help[] =
 	"Usage: keelboot-fleet once|run|status [OPTIONS] [-- OPTIONS of keelboot]\n"
 	"\n"
-	"Asks a server that speaks hawkBit's Direct Device Integration for updates, and stages them.\n"
-	"The server is answered once a release has proved itself here, or fell back.\n"
+	"Asks a server that speaks hawkBit's Direct Device Integration for updates, or a channel file\n"
+	"on any web server, and stages them. What became of a release is reported once it has proved\n"
+	"itself here, or fell back.\n"
 	"\n"
 	"  once     one contact; exit code 4: a reboot installs what is staged\n"
 	"  run      contacts until it is stopped\n"
-	"  status   how the action of the server stands\n"
+	"  status   how the update stands, or why there is none\n"
 	"\n"
 	"Options:\n"
 	"      --dry-run         of once: ask, and say what would be done\n"
@@ -169,8 +170,6 @@ static int make_monitor(const struct call *c)
  * is. */
 static int run_contacts(const struct call *c)
 {
-	contact.conf = &conf;
-	contact.dry_run = c->dry_run;
 	if (!permit_check(&conf) || client_init(&contact.client, &conf) != KB_OK)
 		return EXIT_USAGE;
 	if (!split(&contact.monitor))
@@ -188,12 +187,13 @@ static int run_call(const struct call *c)
 {
 	int code = make_monitor(c);
 
+	contact.conf = &conf;
+	contact.dry_run = c->dry_run;
 	if (code != 0)
 		return code;
 	if (strcmp(c->verb, "status") != 0)
 		return run_contacts(c);
-	return c->metrics ? fleet_metrics(&contact.monitor)
-			  : fleet_status(&contact.monitor, c->json);
+	return c->metrics ? fleet_metrics(&contact) : fleet_status(&contact, c->json);
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include "lib/os_file.h"
 #include "lib/util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,22 +44,33 @@ static bool hand_over_file(int dir, const char *name, unsigned user, unsigned gr
 	return fchown(fd, user, group) == 0;
 }
 
+static bool hand_over_entries(int dir, unsigned user, unsigned group)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *e;
+	bool ok = entries != NULL;
+
+	while (ok && (e = readdir(entries)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			ok = hand_over_file(dir, e->d_name, user, group);
+	if (entries != NULL)
+		closedir(entries);
+	else
+		util_close(&fd);
+	return ok;
+}
+
 /* Slots may know the same user by different numbers. The folder goes last: cut before, all is done
  * again. */
 static bool hand_over(int dir, unsigned user, unsigned group)
 {
-	static const char *const names[] = { FOLDER_RECORD, FOLDER_RECORD_NEW, FOLDER_BUNDLE,
-					     FOLDER_LOCK };
 	struct stat st;
 
 	if (fstat(dir, &st) != 0)
 		return false;
-	if (st.st_uid == user)
-		return true;
-	for (size_t i = 0; i < KB_ARRAY_LEN(names); i++)
-		if (!hand_over_file(dir, names[i], user, group))
-			return false;
-	return fchown(dir, user, group) == 0;
+	return st.st_uid == user ||
+	       (hand_over_entries(dir, user, group) && fchown(dir, user, group) == 0);
 }
 
 enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned user, unsigned group,

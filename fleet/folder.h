@@ -12,10 +12,9 @@
 #define FOLDER_MAX	(CONF_PATH_MAX + 16)
 #define FOLDER_PATH_MAX (FOLDER_MAX + 16)
 
-#define FOLDER_RECORD	  "action.json"
-#define FOLDER_RECORD_NEW "action.json.new"
-#define FOLDER_BUNDLE	  "bundle.keel"
-#define FOLDER_LOCK	  "lock"
+#define FOLDER_RECORD "action.json"
+#define FOLDER_BUNDLE "bundle.keel"
+#define FOLDER_LOCK   "lock"
 
 struct folder {
 	/* itself, and the bundle in it */

@@ -181,6 +181,12 @@ static void set_transfer(CURL *curl, const struct http_config *c, const struct h
 		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
+static const char *choose_types(const struct http_request *r)
+{
+	return r->download || r->file ? "Accept: */*"
+				      : "Accept: application/hal+json, application/json";
+}
+
 /* Who this device is goes to the server alone; a proxy does not see it either. */
 static struct curl_slist *add_identity(CURL *curl, const struct http_config *c, const char *url,
 				       struct curl_slist *headers)
@@ -195,15 +201,17 @@ static struct curl_slist *add_identity(CURL *curl, const struct http_config *c, 
 static struct curl_slist *make_headers(CURL *curl, const struct http_config *c,
 				       const struct http_request *r, const char *url)
 {
-	char line[HTTP_ETAG_MAX + 16];
-	struct curl_slist *headers = curl_slist_append(
-		NULL,
-		r->download ? "Accept: */*" : "Accept: application/hal+json, application/json");
+	char line[HTTP_ETAG_MAX + 24];
+	struct curl_slist *headers = curl_slist_append(NULL, choose_types(r));
 
 	if (r->body != NULL)
 		headers = curl_slist_append(headers, "Content-Type: application/json");
 	if (r->from > 0) {
 		snprintf(line, sizeof(line), "If-Range: %s", r->if_range);
+		headers = curl_slist_append(headers, line);
+	}
+	if (r->if_none_match != NULL && r->if_none_match[0] != '\0') {
+		snprintf(line, sizeof(line), "If-None-Match: %s", r->if_none_match);
 		headers = curl_slist_append(headers, line);
 	}
 	headers = curl_slist_append(headers, "Expect:");
@@ -286,7 +294,7 @@ static bool may_follow(const struct http_config *c, const struct http_request *r
 	else if (!url_is_http(to) || (url_is_secure(from) && !url_is_secure(to)))
 		snprintf(a->error, sizeof(a->error),
 			 "the server redirects from https to %s: not followed", origin);
-	else if (!r->download && !url_same_origin(c->server, to))
+	else if (!r->download && !r->file && !url_same_origin(c->server, to))
 		snprintf(a->error, sizeof(a->error),
 			 "the server redirects to another host, %s: not followed", origin);
 	return a->error[0] == '\0';

@@ -4,7 +4,7 @@
  * of redirects are bounded here; who takes the body bounds that. Nothing is unpacked.
  *
  * The token goes to the origin of `server` only. A redirect to another origin is followed for a
- * download alone, without the token, and never from https to http.
+ * download and for a file that is signed, without the token, and never from https to http.
  */
 #pragma once
 
@@ -52,6 +52,10 @@ struct http_request {
 	/* JSON; NULL: none */
 	const char *body;
 	bool download;
+	/* a file of a web server, of any type, which may lie on another host: it is signed */
+	bool file;
+	/* of the file that is here: 304 says that it is still the one; NULL: none is */
+	const char *if_none_match;
 	/* how many bytes are here already, of this ETag; 0: none */
 	uint64_t from;
 	const char *if_range;

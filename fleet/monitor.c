@@ -4,6 +4,7 @@
 #include "fleet/permit.h"
 
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/os_command.h"
 #include "lib/util.h"
 #include "libkeelboot/keelboot_program.h"
@@ -11,6 +12,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #define ASK_TIMEOUT_S	 60
 #define CHANGE_TIMEOUT_S 120
@@ -67,6 +71,28 @@ static void inspect(struct monitor *m, struct monitor_result *r, json_object **d
 	call(m, words, ASK_TIMEOUT_S, r, document);
 }
 
+/* By a path that each process of root has. Of the reason, not where the file was. */
+static void inspect_channel(struct monitor *m, struct monitor_result *r, json_object **document,
+			    int fd)
+{
+	char number[16], path[64];
+	const char *const words[] = { "channel", "inspect", "--json",
+				      "--keys",	 m->keys,   "--signatures-required",
+				      number,	 path,	    NULL };
+	struct stat st;
+	size_t len;
+
+	snprintf(r->why, sizeof(r->why), "no file");
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return;
+	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
+	snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), fd);
+	call(m, words, ASK_TIMEOUT_S, r, document);
+	len = strlen(path);
+	if (strncmp(r->why, path, len) == 0 && strncmp(r->why + len, ": ", 2) == 0)
+		memmove(r->why, r->why + len + 2, strlen(r->why + len + 2) + 1);
+}
+
 /* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
 static void stage(struct monitor *m, struct monitor_result *r, json_object **document)
 {
@@ -90,6 +116,23 @@ static void reboot_machine(struct monitor_result *r)
 	if (os_command_become("reboot", argv) != KB_OK)
 		snprintf(r->why, sizeof(r->why), "\"reboot\" cannot be started: %s",
 			 strerror(errno));
+}
+
+static void read_attributes_file(const struct monitor *m, struct monitor_result *r,
+				 json_object **document)
+{
+	char text[MONITOR_ATTRIBUTES_MAX + 1];
+
+	if (os_read_file(m->conf->fleet_attributes_file, text, sizeof(text), NULL) != KB_OK) {
+		snprintf(r->why, sizeof(r->why), "%s", strerror(errno));
+		return;
+	}
+	/* One is as good as the other between two attributes. */
+	for (char *at = text; *at != '\0'; at++)
+		*at = *at == '\n' || *at == '\t' || *at == '\r' ? ' ' : *at;
+	*document = json_object_new_object();
+	json_object_object_add(*document, "text", json_object_new_string(text));
+	r->code = 0;
 }
 
 /* ---------------------------------------------------------------- orders */
@@ -118,6 +161,12 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		break;
 	case MONITOR_STAGE:
 		stage(m, r, document);
+		break;
+	case MONITOR_CHANNEL:
+		inspect_channel(m, r, document, *fd);
+		break;
+	case MONITOR_ATTRIBUTES:
+		read_attributes_file(m, r, document);
 		break;
 	case MONITOR_UNSTAGE:
 		call(m, unstage, CHANGE_TIMEOUT_S, r, NULL);

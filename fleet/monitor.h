@@ -13,14 +13,17 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-#define MONITOR_WHY_MAX	 255
-#define MONITOR_GONE	 (-2)	    /* a code: the process that does the work has ended */
-#define MONITOR_TEXT_MAX (4u << 20) /* bytes of a document of the command */
+#define MONITOR_WHY_MAX	       255
+#define MONITOR_GONE	       (-2) /* a code: the process that does the work has ended */
+#define MONITOR_ATTRIBUTES_MAX 4095
+#define MONITOR_TEXT_MAX       (4u << 20) /* bytes of a document of the command */
 
 enum monitor_work {
 	MONITOR_STATUS,
-	MONITOR_INSPECT, /* the bundle that is here */
-	MONITOR_STAGE,	 /* the same */
+	MONITOR_INSPECT,    /* the bundle that is here */
+	MONITOR_STAGE,	    /* the same */
+	MONITOR_CHANNEL,    /* what is in the file that comes with the order */
+	MONITOR_ATTRIBUTES, /* {"text": …} of [fleet] attributes-file= */
 	MONITOR_UNSTAGE,
 	MONITOR_WHY,
 	MONITOR_HISTORY,
@@ -56,7 +59,7 @@ struct monitor_result {
 	char why[MONITOR_WHY_MAX + 1];
 };
 
-/* Does it. *document: the last one that the command printed, to be released, or as it was; *fd: an
- * open folder, or as it was. */
+/* Does it. *fd, if it is not -1, came with the order. *document: the last one that the command
+ * printed, to be released, or as it was; *fd: an open folder, or as it was. */
 void monitor_work(struct monitor *m, const struct monitor_order *order,
 		  struct monitor_result *result, json_object **document, int *fd);

@@ -14,7 +14,6 @@ struct answer {
 	struct monitor_result result;
 	/* bytes of it; 0: none */
 	uint32_t len;
-	bool has_fd;
 };
 
 union space {
@@ -51,16 +50,17 @@ static bool receive_all(int link, void *bytes, size_t len)
 	return n == (ssize_t)len;
 }
 
-/* ---------------------------------------------------------------- an answer's head */
+/* ---------------------------------------------------------------- with a file */
 
-static bool send_head(int link, const struct answer *a, int fd)
+/* fd: -1: none goes with it. */
+static bool send_head(int link, const void *head, size_t size, int fd)
 {
 	union space space = { .bytes = { 0 } };
-	struct iovec data = { .iov_base = (void *)a, .iov_len = sizeof(*a) };
+	struct iovec data = { .iov_base = (void *)head, .iov_len = size };
 	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1 };
 	struct cmsghdr *c;
 
-	if (a->has_fd) {
+	if (fd >= 0) {
 		m.msg_control = space.bytes;
 		m.msg_controllen = sizeof(space.bytes);
 		c = CMSG_FIRSTHDR(&m);
@@ -69,13 +69,13 @@ static bool send_head(int link, const struct answer *a, int fd)
 				       .cmsg_len = CMSG_LEN(sizeof(int)) };
 		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	}
-	return sendmsg(link, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*a);
+	return sendmsg(link, &m, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
-static bool receive_head(int link, struct answer *a, int *fd)
+static bool receive_head(int link, void *head, size_t size, int *fd)
 {
 	union space space = { .bytes = { 0 } };
-	struct iovec data = { .iov_base = a, .iov_len = sizeof(*a) };
+	struct iovec data = { .iov_base = head, .iov_len = size };
 	struct msghdr m = { .msg_iov = &data,
 			    .msg_iovlen = 1,
 			    .msg_control = space.bytes,
@@ -86,12 +86,10 @@ static bool receive_head(int link, struct answer *a, int *fd)
 	do
 		n = recvmsg(link, &m, MSG_WAITALL | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(*a))
-		return false;
-	c = CMSG_FIRSTHDR(&m);
+	c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return a->len <= MONITOR_TEXT_MAX;
+	return n == (ssize_t)size;
 }
 
 /* ---------------------------------------------------------------- both sides */
@@ -115,7 +113,10 @@ static bool ask_link(int link, const struct monitor_order *order, struct monitor
 {
 	struct answer a;
 
-	if (!send_all(link, order, sizeof(*order)) || !receive_head(link, &a, fd))
+	if (!send_head(link, order, sizeof(*order), *fd))
+		return false;
+	util_close(fd);
+	if (!receive_head(link, &a, sizeof(a), fd) || a.len > MONITOR_TEXT_MAX)
 		return false;
 	*result = a.result;
 	return a.len == 0 || receive_document(link, a.len, document);
@@ -130,7 +131,6 @@ void monitor_do(struct monitor *m, const struct monitor_order *order, struct mon
 	document = document != NULL ? document : &unused;
 	fd = fd != NULL ? fd : &none;
 	*document = NULL;
-	*fd = -1;
 	if (m->link < 0)
 		monitor_work(m, order, r, document, fd);
 	else if (!ask_link(m->link, order, r, document, fd))
@@ -155,7 +155,7 @@ bool monitor_link_answer(int link, struct monitor *m)
 	size_t len;
 	bool sent;
 
-	if (!receive_all(link, &order, sizeof(order)) || !is_order(&order))
+	if (!receive_head(link, &order, sizeof(order), &fd) || !is_order(&order))
 		return false;
 	monitor_work(m, &order, &a.result, &document, &fd);
 	text = document != NULL ? json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN)
@@ -163,8 +163,8 @@ bool monitor_link_answer(int link, struct monitor *m)
 	len = text != NULL ? strlen(text) : 0;
 	/* What is larger is none of Keelboot's. */
 	a.len = len <= MONITOR_TEXT_MAX ? (uint32_t)len : 0;
-	a.has_fd = fd >= 0;
-	sent = send_head(link, &a, fd) && (a.len == 0 || send_all(link, text, a.len));
+	sent = send_head(link, &a, sizeof(a), order.work == MONITOR_FOLDER ? fd : -1) &&
+	       (a.len == 0 || send_all(link, text, a.len));
 	json_object_put(document);
 	return sent;
 }

@@ -5,7 +5,8 @@
 #include "fleet/monitor.h"
 
 /* Does it, or has it done. *document: the last one that the command printed, to be released, or
- * NULL; *fd: an open folder, or -1. Both may be NULL. */
+ * NULL; *fd: a file that goes with the order, and is closed, or -1; behind it an open folder,
+ * or -1. Both may be NULL. */
 void monitor_do(struct monitor *m, const struct monitor_order *order, struct monitor_result *result,
 		json_object **document, int *fd);
 

@@ -4,7 +4,7 @@
 #include "fleet/fetch.h"
 #include "fleet/judge.h"
 #include "fleet/reboot.h"
-#include "fleet/tell.h"
+#include "fleet/way.h"
 
 #include "lib/log.h"
 
@@ -130,7 +130,7 @@ static bool must_wait(struct contact *c)
 	return true;
 }
 
-static void stage_bundle(struct contact *c)
+static void stage_bundle(struct contact *c, const struct offer *o)
 {
 	struct facts_bundle b;
 	char why[FACTS_TEXT_MAX + 1] = "";
@@ -142,6 +142,13 @@ static void stage_bundle(struct contact *c)
 	}
 	if (code != FACTS_OK) {
 		count_try(c, "cannot be read", why, ACTION_TRIES_MAX);
+		return;
+	}
+	/* Genuine, and another one: a server that was taken over has mixed them. */
+	if (o->release[0] != '\0' && strcmp(b.release, o->release) != 0) {
+		snprintf(why, sizeof(why), "it holds release %.16s, and %.16s was announced",
+			 b.release, o->release);
+		take_damaged(c, why);
 		return;
 	}
 	memcpy(c->a.release, b.release, sizeof(c->a.release));
@@ -159,36 +166,38 @@ static void stage_bundle(struct contact *c)
 /* ---------------------------------------------------------------- fetching */
 
 /* Between what is here and what the server wants: nothing, a wait, or the stage. */
-static void take_whole(struct contact *c, const struct ddi_deployment *d)
+static void take_whole(struct contact *c, const struct offer *o)
 {
 	char text[ACTION_WHY_MAX + 1];
 
-	if (d->update != DDI_SKIP && !d->window_closed) {
-		stage_bundle(c);
+	if (o->update != OFFER_SKIP && !o->window_closed) {
+		stage_bundle(c, o);
 		return;
 	}
-	c->a.only_download = d->window_closed ? 0 : 1;
+	c->a.only_download = o->window_closed ? 0 : 1;
 	snprintf(text, sizeof(text), "%s is fetched, %" PRIu64 " bytes%s", c->a.name, c->a.size,
-		 d->window_closed ? "; the maintenance window is closed" : "");
+		 o->window_closed ? "; the maintenance window is closed" : "");
 	if (c->a.phase != ACTION_FETCHED)
 		set_phase(c, ACTION_FETCHED, text);
 }
 
-static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
+static void fetch_and_stage(struct contact *c, const struct offer *o)
 {
 	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
 	uint64_t wait = 0;
-	enum fetch_end end = fetch_bundle(&c->files, &c->client.http, &c->a, d, why, &wait);
+	enum fetch_end end = fetch_bundle(&c->files, &c->client.http, &c->a, o, why, &wait);
 
+	if (end == FETCH_NEVER && o->lasting)
+		end = FETCH_REFUSED;
 	switch (end) {
 	case FETCH_WHOLE:
-		take_whole(c, d);
+		take_whole(c, o);
 		break;
 	case FETCH_LATER:
 	case FETCH_REFUSED:
 		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
 		count_try(c, "not fetched", why,
-			  end == FETCH_LATER ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
+			  end == FETCH_LATER || o->lasting ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;
 	case FETCH_NEVER:
 		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, why);
@@ -199,21 +208,15 @@ static void fetch_and_stage(struct contact *c, const struct ddi_deployment *d)
 
 /* ---------------------------------------------------------------- what is offered */
 
-static void note_edition(struct contact *c, const struct ddi_deployment *d, const char *edition)
-{
-	c->a.forced = d->update == DDI_FORCED ? 1 : 0;
-	snprintf(c->a.edition, sizeof(c->a.edition), "%s", edition);
-}
-
 /* false: this device cannot do that. */
-static bool is_possible(struct contact *c, const struct ddi_deployment *d)
+static bool is_possible(struct contact *c, const struct offer *o)
 {
 	char text[ACTION_WHY_MAX + 1];
 
-	if (d->bundles == 1)
+	if (o->bundles == 1)
 		return true;
 	snprintf(text, sizeof(text), "the action has %u bundles (*.keel): expected one",
-		 d->bundles);
+		 o->bundles);
 	set_phase(c, ACTION_FAILED, text);
 	return false;
 }
@@ -231,24 +234,24 @@ static bool may_begin(struct contact *c, const char *id)
 	return false;
 }
 
-static void print_plan(const struct contact *c, const struct ddi_deployment *d)
+static void print_plan(const struct contact *c, const struct offer *o)
 {
 	static const char *const wishes[] = {
-		[DDI_SKIP] = "no", [DDI_ATTEMPT] = "yes", [DDI_FORCED] = "yes, forced"
+		[OFFER_SKIP] = "no", [OFFER_ATTEMPT] = "yes", [OFFER_FORCED] = "yes, forced"
 	};
 
-	contact_print("Action %s: %s, %" PRIu64 " bytes; download: %s; update: %s%s", d->id,
-		      d->name, d->size, wishes[d->download], wishes[d->update],
-		      d->window_closed ? "; the maintenance window is closed" : "");
-	if (d->bundles != 1)
-		contact_print("It has %u bundles, and would be closed as failed.", d->bundles);
-	else if (c->a.phase >= ACTION_STAGED && strcmp(c->a.id, d->id) == 0)
+	contact_print("Action %s: %s, %" PRIu64 " bytes; download: %s; update: %s%s", o->id,
+		      o->name, o->size, wishes[o->download], wishes[o->update],
+		      o->window_closed ? "; the maintenance window is closed" : "");
+	if (o->bundles != 1)
+		contact_print("It has %u bundles, and would be closed as failed.", o->bundles);
+	else if (c->a.phase >= ACTION_STAGED && strcmp(c->a.id, o->id) == 0)
 		contact_print("It is %s here; nothing would be fetched.",
 			      action_phase_name(c->a.phase));
-	else if (d->download == DDI_SKIP)
+	else if (o->download == OFFER_SKIP)
 		contact_print("Nothing would be fetched now.");
 	else
-		contact_print("It would be fetched%s.", d->update == DDI_SKIP || d->window_closed
+		contact_print("It would be fetched%s.", o->update == OFFER_SKIP || o->window_closed
 								? ", and not staged yet"
 								: " and staged");
 }
@@ -263,80 +266,59 @@ static bool is_begun_again(const struct contact *c, const char *id)
 	       !judge_is_written(&c->facts, a->release) && a->again < ACTION_TRIES_MAX;
 }
 
-static void take_offer(struct contact *c, const struct ddi_deployment *d, const char *edition)
+bool take_wants(struct contact *c, const char *id, const char *edition)
 {
-	bool again = is_begun_again(c, d->id), fresh = again || strcmp(c->a.id, d->id) != 0;
-	uint64_t count = again ? c->a.again + 1 : 0;
+	if (c->dry_run || is_begun_again(c, id))
+		return true;
+	if (strcmp(c->a.id, id) != 0)
+		return may_begin(c, id);
+	return c->a.phase < ACTION_STAGED ||
+	       (c->a.phase == ACTION_STAGED && strcmp(c->a.edition, edition) != 0);
+}
 
-	if (fresh) {
-		action_begin(&c->a, d->id);
-		c->a.again = count;
-	}
-	note_edition(c, d, edition);
-	fetch_expect(&c->files, &c->a, d, fresh);
-	if (!contact_save(c) || !is_possible(c, d) || d->download == DDI_SKIP)
-		return;
-	tell_phase(c);
-	/* The answer may have been that it is over. */
-	if (c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED)
-		fetch_and_stage(c, d);
+static void note_edition(struct contact *c, const struct offer *o)
+{
+	c->a.forced = o->update == OFFER_FORCED ? 1 : 0;
+	memcpy(c->a.edition, o->edition, sizeof(c->a.edition));
 }
 
 /* It is staged: no more than its force is of interest. */
-static void take_edition(struct contact *c, const struct ddi_deployment *d, const char *edition)
+static void take_edition(struct contact *c, const struct offer *o)
 {
-	if (d->update == DDI_FORCED && c->a.forced == 0)
-		contact_print("Action %s is forced now.", d->id);
-	note_edition(c, d, edition);
+	if (o->update == OFFER_FORCED && c->a.forced == 0)
+		contact_print("Action %s is forced now.", o->id);
+	note_edition(c, o);
 	contact_save(c);
 }
 
-/* Whether the server is asked for more than the id. */
-static bool is_wanted(struct contact *c, const struct ddi_poll *p)
+static void begin_action(struct contact *c, const struct offer *o)
 {
-	if (c->dry_run || is_begun_again(c, p->deployment))
-		return true;
-	if (strcmp(c->a.id, p->deployment) != 0)
-		return may_begin(c, p->deployment);
-	return c->a.phase < ACTION_STAGED ||
-	       (c->a.phase == ACTION_STAGED && strcmp(c->a.edition, p->edition) != 0);
+	bool again = is_begun_again(c, o->id), fresh = again || strcmp(c->a.id, o->id) != 0;
+	uint64_t count = again ? c->a.again + 1 : 0;
+
+	if (fresh) {
+		action_begin(&c->a, o->id);
+		c->a.again = count;
+	}
+	note_edition(c, o);
+	fetch_expect(&c->files, &c->a, o, fresh);
 }
 
-/* One that was lost is sent again. */
-static void repeat_answer(struct contact *c, const char *id)
+void take_offer(struct contact *c, const struct offer *o)
 {
-	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
-		c->a.reported = ACTION_NONE;
-}
-
-void take_deployment(struct contact *c, const struct ddi_poll *p)
-{
-	static struct ddi_deployment d;
-	const char *id = p->deployment, *why;
-	char path[URL_ID_MAX + 32];
-	enum client_end end;
-
-	if (!is_wanted(c, p)) {
-		repeat_answer(c, id);
+	if (c->dry_run) {
+		print_plan(c, o);
 		return;
 	}
-	snprintf(path, sizeof(path), "deploymentBase/%s", id);
-	end = client_get(&c->client, path);
-	/* 404: it is being cancelled, or waits for a confirmation. */
-	if (end != CLIENT_OK) {
-		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
+	if (strcmp(c->a.id, o->id) == 0 && c->a.phase == ACTION_STAGED) {
+		take_edition(c, o);
 		return;
 	}
-	if (ddi_read_deployment(&d, c->client.text, c->client.len, &why) != KB_OK ||
-	    strcmp(d.id, id) != 0) {
-		log_warn("action %s: the server sends %s", id,
-			 d.id[0] != '\0' ? "another action" : why);
-		c->failed = true;
-	} else if (c->dry_run) {
-		print_plan(c, &d);
-	} else if (strcmp(c->a.id, id) == 0 && c->a.phase == ACTION_STAGED) {
-		take_edition(c, &d, p->edition);
-	} else {
-		take_offer(c, &d, p->edition);
-	}
+	begin_action(c, o);
+	if (!contact_save(c) || !is_possible(c, o) || o->download == OFFER_SKIP)
+		return;
+	c->way->tell(c);
+	/* The answer may have been that it is over. */
+	if (c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED)
+		fetch_and_stage(c, o);
 }

@@ -4,5 +4,8 @@
 
 #include "fleet/contact.h"
 
-/* Goes on with the deployment that the poll named. */
-void take_deployment(struct contact *c, const struct ddi_poll *p);
+/* Is there anything to do for the action of this id, of which the server has this edition? What is
+ * under way may go before it, which is printed then. */
+bool take_wants(struct contact *c, const char *id, const char *edition);
+/* Goes on with that action; in a dry run, prints what would be done. */
+void take_offer(struct contact *c, const struct offer *o);

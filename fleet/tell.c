@@ -36,7 +36,7 @@ static void say_release(const struct action *a, struct ddi_feedback *f)
 			a->sequence);
 }
 
-static void describe(struct contact *c, struct ddi_feedback *f)
+void tell_describe(struct contact *c, struct ddi_feedback *f)
 {
 	const struct action *a = &c->a;
 	char permit[PERMIT_WHY_MAX + 1];
@@ -114,7 +114,7 @@ void tell_phase(struct contact *c)
 	if (!action_owes(&c->a) || c->dry_run || c->told == c->a.phase)
 		return;
 	c->told = c->a.phase;
-	describe(c, &f);
+	tell_describe(c, &f);
 	snprintf(path, sizeof(path), "deploymentBase/%s/feedback", c->a.id);
 	end = send_json(c, "POST", path, ddi_write_feedback(&f, c->a.id));
 	if (end == CLIENT_OK)
@@ -135,6 +135,7 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 	snprintf(path, sizeof(path), "cancelAction/%s/feedback", id);
 	switch (send_json(c, "POST", path, ddi_write_feedback(&f, id))) {
 	case CLIENT_OK:
+	case CLIENT_SAME:
 	case CLIENT_MISSING:
 	case CLIENT_OVER:
 	case CLIENT_REFUSED:

@@ -4,6 +4,8 @@
 
 #include "fleet/contact.h"
 
+/* What is to be said of how the action stands. */
+void tell_describe(struct contact *c, struct ddi_feedback *f);
 /* How the action stands, if the server does not know that yet. */
 void tell_phase(struct contact *c);
 /* To a cancellation: done, or too late. true: the server took it. */

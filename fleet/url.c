@@ -73,6 +73,22 @@ bool url_same_origin(const char *a, const char *b)
 	return same;
 }
 
+bool url_resolve(char out[URL_MAX + 1], const char *base, const char *ref)
+{
+	CURLU *u = curl_url();
+	char *whole = NULL;
+	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
+		  curl_url_set(u, CURLUPART_URL, ref, 0) == CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_URL, &whole, 0) == CURLUE_OK &&
+		  snprintf(out, URL_MAX + 1, "%s", whole) <= URL_MAX && url_is_http(out);
+
+	if (!ok)
+		out[0] = '\0';
+	curl_free(whole);
+	curl_url_cleanup(u);
+	return ok;
+}
+
 void url_origin(char *out, size_t size, const char *url)
 {
 	struct origin o;

@@ -15,6 +15,9 @@ bool url_same_origin(const char *a, const char *b);
 bool url_is_http(const char *url);
 bool url_is_secure(const char *url);
 
+/* The address that ref is on a page at base. false: it is none by http or https, or too long. */
+bool url_resolve(char out[URL_MAX + 1], const char *base, const char *ref);
+
 /* Scheme and host, for messages: neither user, path nor query. */
 void url_origin(char *out, size_t size, const char *url);
 

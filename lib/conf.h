@@ -258,6 +258,13 @@ struct conf {
 	/* [fleet]: of keelboot-fleet, which asks a server for updates */
 	/* "https://updates.example.com"; "": there is none */
 	char fleet_server[CONF_URL_MAX + 1];
+	/* "https://cdn.example.com/stable.channel"; "": there is none */
+	char fleet_channel[CONF_URL_MAX + 1];
+	/* "name=value name=value"; and a file with more, "": none */
+	char fleet_attributes[CONF_SPEC_MAX + 1];
+	char fleet_attributes_file[CONF_PATH_MAX + 1];
+	/* "": nothing is reported */
+	char fleet_report[CONF_URL_MAX + 1];
 	/* default: "DEFAULT" */
 	char fleet_tenant[CONF_NAME_MAX + 1];
 	/* of this device; "": what the file says */

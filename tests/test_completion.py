@@ -14,7 +14,7 @@ from cli_device import OK, call, run
 
 FOLDER = TOP / "cli"
 FILES = {shell: FOLDER / f"completion.{shell}" for shell in ("bash", "zsh", "fish")}
-GROUPS = ("bundle", "key", "image")     # verbs that have verbs
+GROUPS = ("bundle", "channel", "key", "image")     # verbs that have verbs
 MADE = "# Completion of keelboot(1) for {}. Made from the command's own help: tests/test_completion.py --write\n"
 HEADS = {
     "bash": "# SPDX-License-Identifier: Apache-2.0\n" + MADE.format("bash")

@@ -68,6 +68,10 @@ EXAMPLES = {
     ("guard", "deployment"): "cat /usr/share/acme/build-id",
     ("guard", "trial"): "test -e /var/lib/acme/trial",
     ("fleet", "server"): "https://updates.example.com",
+    ("fleet", "channel"): "https://cdn.example.com/acme/stable.channel",
+    ("fleet", "attributes"): "site=lab model=x2",
+    ("fleet", "attributes-file"): "/data/attributes",
+    ("fleet", "report"): "https://updates.example.com/reports",
     ("fleet", "id"): "gateway-17",
     ("fleet", "id-file"): "/data/serial",
     ("fleet", "token-file"): "/data/keelboot-token",
@@ -179,6 +183,7 @@ def of_command(*verbs) -> list:
 PAGES = {
     "keelboot-bundle.1": lambda: of_command(
         *(f"bundle {verb}" for verb in ("create", "sign", "verify", "inspect", "extract"))),
+    "keelboot-channel.1": lambda: of_command(*(f"channel {verb}" for verb in ("create", "sign", "inspect"))),
     "keelboot-key.1": lambda: of_command("key"),
     "keelboot-image-test.1": lambda: [render_options(tool_options("qemu/imagetest"))],
     "keelboot-mkinitramfs.8": lambda: [render_options(tool_options("initramfs/mkinitramfs"))],
@@ -204,13 +209,16 @@ def test_a_difference_is_noticed():
     assert split("keelboot-system.conf.5")[1] != render_conf(rows)
 
 
-def test_every_example_is_a_good_value(tmp_path):
+@pytest.mark.parametrize("other", ["server", "channel"])
+def test_every_example_is_a_good_value(tmp_path, other):
+    """[fleet] server= and channel= exclude each other."""
     text, section = "", None
     for row in dump_conf():
         if row[0] != section:
             section = row[0]
             text += f"[{section}]\n"
-        text += f"{row[1]}={example(row)}\n"
+        if row[:2] != ["fleet", other]:
+            text += f"{row[1]}={example(row)}\n"
     file = tmp_path / "system.conf"
     file.write_text(text)
     run("check-config", file, code=OK)

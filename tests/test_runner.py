@@ -106,8 +106,8 @@ def test_a_mistyped_word_is_named():
 def test_an_editor_knows_how_each_source_is_compiled():
     call("make", "-s", "-C", TOP, "compile_commands.json")
     known = {entry["file"] for entry in json.loads((TOP / "compile_commands.json").read_text())}
-    folders = ("lib", "kernel-cmdline", "selector", "update", "hooks", "initramfs", "libkeelboot", "cli", "fleet",
-               "tests")
+    folders = ("lib", "kernel-cmdline", "selector", "update", "hooks", "initramfs", "libkeelboot", "cli",
+               "channel", "fleet", "tests")
     assert known == {str(path.relative_to(TOP)) for folder in folders for path in (TOP / folder).rglob("*.c")}
 
 

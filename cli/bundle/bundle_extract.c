@@ -65,7 +65,7 @@ static int read_extract_args(struct wanted *w, int argc, char **argv)
 			return code;
 		*(id == OPT_IMAGE ? &w->image : &w->output) = a.value;
 	}
-	if (w->output != NULL && bundle.have_keys)
+	if (w->output != NULL && bundle.keys.given)
 		return -1;
 	log_err("bundle extract: %s", w->output == NULL
 					      ? "missing option: -o FILE"

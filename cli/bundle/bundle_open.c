@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_open.h"
 
-#include "cli/key/key_token.h"
 #include "cli/output/output.h"
-#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -13,12 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HELP = BUNDLE_OPEN_DONE + 1, KEY, KEYS, REQUIRED, FROM };
+enum { HELP = BUNDLE_OPEN_DONE + 1, FROM };
 
 const struct args_option bundle_open_options[] = {
-	{ "help", 'h', false, HELP }, { "key", 0, true, KEY },
-	{ "keys", 0, true, KEYS },    { "signatures-required", 0, true, REQUIRED },
-	{ "from", 0, true, FROM },    { NULL, 0, false, 0 },
+	{ "help", 'h', false, HELP },
+	KEY_OPTIONS_ROWS,
+	{ "from", 0, true, FROM },
+	{ NULL, 0, false, 0 },
 };
 
 void bundle_open_init(struct bundle_open *b, const char *verb, const char *help)
@@ -31,42 +30,20 @@ void bundle_open_init(struct bundle_open *b, const char *verb, const char *help)
 
 /* ---------------------------------------------------------------- arguments */
 
-static enum kb_err add_keys(struct bundle_open *b, const char *dir)
-{
-	TRY(keyring_load(&b->k, dir));
-	b->have_keys = true;
-	return KB_OK;
-}
-
-static enum kb_err add_trusted_key(struct bundle_open *b, const char *path)
-{
-	enum kb_err err = keyring_add(&b->k, path);
-
-	if (err != KB_OK) {
-		log_err("key %s: %s; want " KEYRING_PEM_WANTED " (the .pem, not the .key)",
-			key_token_shown(path), err_text(err));
-		return err;
-	}
-	b->have_keys = true;
-	return KB_OK;
-}
-
 int bundle_open_usage(const struct bundle_open *b)
 {
 	log_err("`keelboot bundle %s --help` shows the options", b->verb);
 	return OUTPUT_USAGE;
 }
 
-static int set_required(struct bundle_open *b, const char *value)
+/* A value that is none is wrong usage; a key that cannot be read is a failure. */
+static int take_key(struct bundle_open *b, int id, const char *value)
 {
-	uint64_t n;
+	enum kb_err err = key_options_take(&b->keys, id, value);
 
-	if (bytes_decimal(&n, value, KEYRING_KEYS_MAX) != KB_OK || n == 0) {
-		log_err("--signatures-required %.20s: want 1 to %d", value, KEYRING_KEYS_MAX);
-		return bundle_open_usage(b);
-	}
-	b->required = (unsigned)n;
-	return -1;
+	if (err == KB_OK)
+		return -1;
+	return id == KEY_OPTIONS_REQUIRED ? bundle_open_usage(b) : OUTPUT_FAILURE;
 }
 
 static int add_older(struct bundle_open *b, const char *value)
@@ -82,12 +59,8 @@ static int add_older(struct bundle_open *b, const char *value)
 /* -1: it was dealt with; else the exit code. */
 static int take_option(struct bundle_open *b, int id, const char *value)
 {
-	if (id == KEYS)
-		return add_keys(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
-	if (id == KEY)
-		return add_trusted_key(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
-	if (id == REQUIRED)
-		return set_required(b, value);
+	if (id >= KEY_OPTIONS_KEY && id < KEY_OPTIONS_END)
+		return take_key(b, id, value);
 	if (id == FROM)
 		return add_older(b, value);
 	if (id == HELP) {
@@ -170,13 +143,12 @@ enum kb_err bundle_open_file(struct bundle_open *b)
 	enum kb_err err;
 
 	b->fd = -1;
-	b->k.required = b->required;
 	err = open_path(b, &raw, &size);
 	if (err != KB_OK) {
 		util_close(&b->fd);
 		return err;
 	}
-	err = reader_open(&b->r, b->fd, raw, size, b->have_keys ? &b->k : NULL);
+	err = reader_open(&b->r, b->fd, raw, size, key_options_ring(&b->keys));
 	if (err != KB_OK) {
 		log_err("%s: %s", b->path, b->r.why);
 		util_close(&b->fd);
@@ -188,5 +160,5 @@ void bundle_open_close(struct bundle_open *b)
 {
 	reader_close(&b->r);
 	util_close(&b->fd);
-	keyring_free(&b->k);
+	keyring_free(&b->keys.ring);
 }

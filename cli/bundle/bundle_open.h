@@ -2,6 +2,7 @@
 /* Arguments of the verbs that read one bundle, and opening it. */
 #pragma once
 
+#include "cli/key/key_options.h"
 #include "cli/output/args.h"
 #include "update/bundle/reader.h"
 
@@ -14,11 +15,8 @@ struct bundle_open {
 	const char *help;
 	const char *path;
 	int fd;
-	/* a keyring was given: k is what the signature was checked with */
-	bool have_keys;
-	struct keyring k;
-	/* signatures by so many of them; 0: one */
-	unsigned required;
+	/* what the signature was checked with, if any were given */
+	struct key_options keys;
 	/* older versions that were named, for bundle_seeds.h */
 	unsigned nfrom;
 	const char *from[BUNDLE_OPEN_FROM];

@@ -86,8 +86,8 @@ static void text_signatures(const struct bundle_report *p)
 	unsigned n = 0;
 
 	for (; next_signature(p, &pos, &e); n++) {
-		const struct keyring_key *key = keyring_find(&p->b->k, e.value + 2);
-		const struct keyring_key *old = keyring_find_retired(&p->b->k, e.value + 2);
+		const struct keyring_key *key = keyring_find(&p->b->keys.ring, e.value + 2);
+		const struct keyring_key *old = keyring_find_retired(&p->b->keys.ring, e.value + 2);
 		char id[2 * KEYRING_ID_LEN + 1];
 
 		bytes_hex(id, e.value + 2, KEYRING_ID_LEN);
@@ -102,7 +102,7 @@ static void text_signatures(const struct bundle_report *p)
 	}
 	if (n == 0)
 		print_line("signatures", "none: no device installs it");
-	if (p->b->have_keys)
+	if (p->b->keys.given)
 		printf("%-12s valid signature by %s\n", "checked", p->b->r.signer);
 	else
 		print_line("checked", "no: signature not checked; use --keys DIR or --key FILE");
@@ -214,13 +214,13 @@ static json_object *json_signatures(const struct bundle_report *p)
 	size_t pos = 0;
 
 	while (next_signature(p, &pos, &e)) {
-		const struct keyring_key *key = keyring_find(&p->b->k, e.value + 2);
+		const struct keyring_key *key = keyring_find(&p->b->keys.ring, e.value + 2);
 		json_object *o = json_object_new_object();
 
 		output_json_text(o, "algorithm", keyring_alg_name(e.value[0]));
 		output_json_hex(o, "key", e.value + 2, KEYRING_ID_LEN);
 		output_json_text(o, "name", key != NULL ? key->name : NULL);
-		if (keyring_find_retired(&p->b->k, e.value + 2) != NULL)
+		if (keyring_find_retired(&p->b->keys.ring, e.value + 2) != NULL)
 			output_json_bool(o, "retired", true);
 		json_object_array_add(all, o);
 	}
@@ -298,8 +298,8 @@ static void json_bundle(json_object *o, const struct bundle_report *p)
 	output_json_text(o, "created", m->created[0] != '\0' ? m->created : NULL);
 	output_json_text(o, "build", m->build[0] != '\0' ? m->build : NULL);
 	output_json_text(o, "description", m->description[0] != '\0' ? m->description : NULL);
-	output_json_bool(o, "signature_checked", p->b->have_keys);
-	output_json_text(o, "signer", p->b->have_keys ? p->b->r.signer : NULL);
+	output_json_bool(o, "signature_checked", p->b->keys.given);
+	output_json_text(o, "signer", p->b->keys.given ? p->b->r.signer : NULL);
 	output_json_add(o, "signatures", json_signatures(p));
 }
 

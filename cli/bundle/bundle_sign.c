@@ -118,7 +118,7 @@ static enum kb_err emit_signed_bytes(struct sign *s)
 	uint8_t data[KEYRING_SIGNED_LEN], digest[DIGEST_LEN];
 	char hex[2 * DIGEST_LEN + 1];
 
-	keyring_signed_bytes(data, s->b.r.header);
+	keyring_signed_bytes(data, KEYRING_BUNDLE, s->b.r.header);
 	TRY(digest_buf(&s->b.r.digest, data, sizeof(data), digest));
 	TRY(bundle_output_begin(&s->out, s->emit));
 	TRY(bundle_output_write(&s->out, data, sizeof(data)));
@@ -146,14 +146,14 @@ static enum kb_err attach_signature(struct sign *s, const char *path)
 	size_t len;
 
 	TRY(read_signature(s->attach, sig, sizeof(sig), &len));
-	err = keyring_add(&s->b.k, path);
+	err = keyring_add(&s->b.keys.ring, path);
 	if (err != KB_OK) {
 		log_err("key %s: %s; --attach needs the public half (.pem) of the key that signed: " KEYRING_PEM_WANTED,
 			key_token_shown(path), err_text(err));
 		return err;
 	}
-	err = key_file_attach(&s->b.k, r->header, r->sig, r->h.sig_cap, sig, len);
-	note_signer(s, &s->b.k.key[0]);
+	err = key_file_attach(&s->b.keys.ring, r->header, r->sig, r->h.sig_cap, sig, len);
+	note_signer(s, &s->b.keys.ring.key[0]);
 	if (err != KB_ESIG)
 		return report_failure(s, "attach", s->attach, err);
 	log_err("%s: not a signature of this bundle by %s; sign the file that --emit-digest wrote: see keelboot-bundle(1)",

@@ -41,7 +41,7 @@ static int read_verify_args(int argc, char **argv, bool *json)
 
 	if (code >= 0)
 		return code;
-	if (bundle.have_keys)
+	if (bundle.keys.given)
 		return -1;
 	log_err("bundle verify: missing option: --keys DIR or --key FILE");
 	return bundle_open_usage(&bundle);

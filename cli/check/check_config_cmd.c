@@ -185,6 +185,18 @@ static void check_parts(struct checking *c, const struct conf *conf, const char 
 	check_part(c, file, "[source.data] partition", conf->data_part, true);
 }
 
+static void check_fleet(struct checking *c, const struct conf *conf, const char *file)
+{
+	char text[256];
+
+	if (conf->fleet_server[0] == '\0' || conf->fleet_channel[0] == '\0')
+		return;
+	snprintf(
+		text, sizeof(text),
+		"[fleet] channel= and server= are both set: keelboot-fleet takes updates by one of them; remove the other");
+	print_complaint(c, file, 0, text);
+}
+
 /* What each value by itself does not show. */
 static void check_whole(struct checking *c, const struct conf *conf, const char *file)
 {
@@ -192,6 +204,7 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 	check_deadline(c, conf, file);
 	check_commit(c, conf, file);
 	check_data(c, conf, file);
+	check_fleet(c, conf, file);
 }
 
 /* KB_ENOSPC: larger than size. */

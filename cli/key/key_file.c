@@ -308,7 +308,7 @@ enum kb_err key_file_sign(const struct key_file *k, const uint8_t header[512], u
 	struct signature sig = { .len = 0 };
 	enum kb_err err;
 
-	keyring_signed_bytes(data, header);
+	keyring_signed_bytes(data, k->ring.document, header);
 	TRY(k->uri != NULL ? sign_in_token(k, data, &sig) : sign_here(k, data, &sig));
 	err = put_signature(&k->ring, header, area, cap, &sig);
 	return err == KB_ESIG ? KB_EIO : err;

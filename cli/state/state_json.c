@@ -50,6 +50,11 @@ static json_object *ledger_json(const uint8_t (*ids)[STATE_LEDGER_ID_LEN], unsig
 	return list;
 }
 
+json_object *state_json_rejected(const struct state *s)
+{
+	return ledger_json(s->rejected, s->nrejected);
+}
+
 static json_object *applies_json(const struct state *s)
 {
 	json_object *o = json_object_new_object();
@@ -104,7 +109,7 @@ json_object *state_json(const struct state *s)
 	output_json_number(o, "back", s->back);
 	output_json_text(o, "disk", s->disk);
 	output_json_add(o, "applied", ledger_json(s->applied, s->napplied));
-	output_json_add(o, "rejected", ledger_json(s->rejected, s->nrejected));
+	output_json_add(o, "rejected", state_json_rejected(s));
 	output_json_number(o, "rejected_max", s->rejected_max);
 	output_json_number(o, "forgotten_max", s->forgotten_max);
 	output_json_add(o, "unwritable", unwritable_json(s));

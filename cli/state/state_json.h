@@ -11,5 +11,8 @@ json_object *state_json_slot(const struct state *s, int slot);
 /* What is staged: source, release, fails. NULL (JSON's null) when nothing is. */
 json_object *state_json_staged(const struct state *s);
 
+/* The beginnings of the releases that failed here. */
+json_object *state_json_rejected(const struct state *s);
+
 /* Everything, with "schema". */
 json_object *state_json(const struct state *s);

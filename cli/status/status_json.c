@@ -102,6 +102,8 @@ json_object *status_json(const struct status *st)
 		status_data_json(st, o);
 	if (st->have_state)
 		output_json_number(o, "floor", st->d->state.floor);
+	if (st->have_state)
+		output_json_add(o, "rejected", state_json_rejected(&st->d->state));
 	output_json_text(o, "compatible", st->d->conf.compatible);
 	status_trial_json(st, o);
 	status_guard_json(st, o);

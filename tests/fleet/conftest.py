@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
+from channel_site import Publisher, Site, private_key                     # noqa: E402
 from ddi_server import Server                                             # noqa: E402
 from way import Way                                                       # noqa: E402
 import goose                                                              # noqa: E402
@@ -159,10 +160,40 @@ def make_way(request):
         yield way
 
 
+class ByChannel(Fleet):
+    """The same device with a channel in place of a server."""
+
+    def configure(self, url=None, timeout=5, **keys):
+        keys = {"user": self.user, "channel": url or f"{self.server.url}/stable.channel", "id": "device-1",
+                "timeout": timeout,
+                **{key.replace("_", "-"): value for key, value in keys.items()}}
+        self.dev.configure("[fleet]\n" + "".join(f"{key}={value}\n" for key, value in keys.items()))
+
+    @property
+    def seen(self):
+        """Its record of the channel."""
+        return json.loads((self.folder / "channel.json").read_text())
+
+
+@pytest.fixture(name="site")
+def make_site():
+    with Site().running() as site:
+        yield site
+
+
+@pytest.fixture(name="publish")
+def make_publisher(site, factory, tmp_path):
+    folder = tmp_path / "publisher"
+    folder.mkdir()
+    return Publisher(site, folder, private_key(factory))
+
+
 @pytest.fixture(name="device")
-def make_fleet_device(request, ready, way, tmp_path):
-    """As fleet, behind a way to one of the servers."""
+def make_device(request, ready, tmp_path):
+    """As fleet: behind a way to one of the servers, or with a channel."""
+    if not {"goose", "shop"} & set(request.fixturenames):
+        return ByChannel(ready, request.getfixturevalue("site"), tmp_path)
     shop = request.getfixturevalue("goose" if "goose" in request.fixturenames else "shop")
-    device = Fleet(ready, way, tmp_path, shop.target)
+    device = Fleet(ready, request.getfixturevalue("way"), tmp_path, shop.target)
     device.configure(distribution=shop.target)
     return device

@@ -9,7 +9,7 @@
 #include "fleet/judge.h"
 #include "fleet/permit.h"
 #include "fleet/polling.h"
-#include "fleet/strict.h"
+#include "channel/strict.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
@@ -172,7 +172,7 @@ TEST(numbers_and_texts_are_what_they_say_or_nothing)
 	json_object_put(o);
 }
 
-static enum kb_err read_deployment(struct ddi_deployment *d, const char *download, const char *more,
+static enum kb_err read_deployment(struct offer *d, const char *download, const char *more,
 				   const char *artifact)
 {
 	const char *text =
@@ -189,12 +189,12 @@ static enum kb_err read_deployment(struct ddi_deployment *d, const char *downloa
 
 TEST(a_deployment_has_one_bundle_its_size_and_its_addresses)
 {
-	static struct ddi_deployment d;
+	static struct offer d;
 
 	OK(read_deployment(&d, "attempt", "", BUNDLE ",{\"filename\":\"notes.txt\"}"));
 	assert_int_equal(d.bundles, 1);
-	assert_int_equal(d.download, DDI_ATTEMPT);
-	assert_int_equal(d.update, DDI_FORCED);
+	assert_int_equal(d.download, OFFER_ATTEMPT);
+	assert_int_equal(d.update, OFFER_FORCED);
 	assert_false(d.window_closed);
 	assert_int_equal(d.size, 9);
 	assert_string_equal(d.digest, "ab");
@@ -212,7 +212,7 @@ TEST(a_deployment_has_one_bundle_its_size_and_its_addresses)
 
 TEST(a_window_that_is_not_said_to_be_open_is_closed)
 {
-	static struct ddi_deployment d;
+	static struct offer d;
 
 	OK(read_deployment(&d, "forced", ",\"maintenanceWindow\":\"perhaps\"", BUNDLE));
 	assert_true(d.window_closed);

@@ -35,7 +35,7 @@ static void try_poll(const char *text, size_t len)
 
 static void try_deployment(const char *text, size_t len)
 {
-	static struct ddi_deployment d, none;
+	static struct offer d, none;
 	const char *why = NULL;
 	enum kb_err err = ddi_read_deployment(&d, text, len, &why);
 
@@ -43,7 +43,7 @@ static void try_deployment(const char *text, size_t len)
 	FUZZ_CHECK(err == KB_OK || memcmp(&d, &none, sizeof(d)) == 0);
 	if (err != KB_OK)
 		return;
-	FUZZ_CHECK(url_is_id(d.id) && d.download <= DDI_FORCED && d.update <= DDI_FORCED);
+	FUZZ_CHECK(url_is_id(d.id) && d.download <= OFFER_FORCED && d.update <= OFFER_FORCED);
 	FUZZ_CHECK(fuzz_printable(d.name, sizeof(d.name)) &&
 		   fuzz_printable(d.digest, sizeof(d.digest)));
 	FUZZ_CHECK(d.url[0] == '\0' || url_is_http(d.url));
@@ -111,8 +111,10 @@ static void try_feedback(const char *text)
 
 static void try_addresses(const char *text)
 {
-	char origin[64];
+	char origin[64], whole[URL_MAX + 1];
 
+	FUZZ_CHECK(url_resolve(whole, "https://cdn.example/a", text) == (whole[0] != '\0'));
+	FUZZ_CHECK(whole[0] == '\0' || url_is_http(whole));
 	url_origin(origin, sizeof(origin), text);
 	FUZZ_CHECK(strchr(origin, '@') == NULL || strncmp(text, "http", 4) != 0 ||
 		   strchr(text, '@') != NULL);

@@ -18,7 +18,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c conf_
             $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_pipe.c decoder.c) \
             $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
             $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
-            $(addprefix fleet/,action.c ddi.c ddi_write.c strict.c url.c) \
+            $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c url.c) $(wildcard channel/*.c) \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
 
 FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
@@ -51,7 +51,7 @@ $$(FUZZ_NAMES:%=$(FUZZ_DIR)/$(1)/%_fuzz): $(FUZZ_DIR)/$(1)/%_fuzz: $(FUZZ_DIR)/$
 	$$(call step,LD)
 	$$(Q)$(FUZZ_CC) $(3) -o $$@ $$< $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o \
 		$$(if $$(filter $$*,$$(FUZZ_FIXING)),$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o) \
-		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter ddi,$$*),$$(CURL) $$(JSON))
+		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter channel ddi,$$*),$$(CURL) $$(JSON))
 
 -include $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.d,$$(FUZZ_SRC) $$(wildcard tests/fuzz/*.c))
 endef

@@ -70,7 +70,7 @@ void fuzz_bundle_sign(const uint8_t header[READER_HEADER_LEN], uint8_t entry[FUZ
 	size_t n = 64;
 
 	key = key != NULL ? key : private_ed25519();
-	keyring_signed_bytes(data, header);
+	keyring_signed_bytes(data, KEYRING_BUNDLE, header);
 	bytes_put16(entry, KEYRING_TAG_SIGNATURE);
 	bytes_put16(entry + 2, KEYRING_SIG_HEAD + 64);
 	entry[4] = KEYRING_ED25519;

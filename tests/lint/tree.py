@@ -13,7 +13,8 @@ from pathlib import Path
 
 JOBS = 2
 # Folders whose sources are part of what is shipped.
-SHIPPED = ("lib", "kernel-cmdline", "selector", "update", "hooks", "initramfs", "cli", "libkeelboot", "fleet")
+SHIPPED = ("lib", "kernel-cmdline", "selector", "update", "hooks", "initramfs", "cli", "libkeelboot", "channel",
+           "fleet")
 
 
 class LintError(Exception):

@@ -22,7 +22,8 @@ from pathlib import Path
 import c_mutations
 
 PLANTED = Path(__file__).parent / "planted"
-FOLDERS = ("cli", "fleet", "hooks", "initramfs", "kernel-cmdline", "lib", "libkeelboot", "selector", "update")
+FOLDERS = ("channel", "cli", "fleet", "hooks", "initramfs", "kernel-cmdline", "lib", "libkeelboot", "selector",
+           "update")
 HEADER = re.compile(r"(?P<name>[a-z0-9-]+): (?P<what>.+)\n(?P<killers>(?:Killed by: \S.*\n)+)(?P<places>(?:.|\n)+)")
 PLACE = re.compile(r"^In (?:(?P<function>\w+) of )?(?P<file>[\w.]+):\n(?P<edits>(?: .*\n)+)", re.M)
 EDIT = re.compile(r"\s+(?:replace `([^`]+)`\s+by `([^`]*)`|delete `([^`]+)`"

@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/mutants"
 GREEN = WORK / "green.json"     # seconds of the tests that were green, by the hash of their program
 FILES = ("Makefile", "README.md")
-FOLDERS = ("cli", "fleet", "hooks", "initramfs", "kernel-cmdline", "lib", "libkeelboot", "qemu", "selector", "tests",
-           "update", "docs")
+FOLDERS = ("channel", "cli", "fleet", "hooks", "initramfs", "kernel-cmdline", "lib", "libkeelboot", "qemu", "selector",
+           "tests", "update", "docs")
 BUILT = ("obj", "tests", "archives", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot", "keelboot-helper",
          "keelboot-guardian", "keelboot-data", "keelboot-fleet", "san/obj", "san/libkb.a", "san/libreal.a",
          "san/libsim.a")

@@ -138,7 +138,7 @@ static bool make(enum sig kind, unsigned i, struct made *m)
 	uint8_t data[KEYRING_SIGNED_LEN];
 
 	memset(m, 0, sizeof(*m));
-	keyring_signed_bytes(data, header);
+	keyring_signed_bytes(data, KEYRING_BUNDLE, header);
 	m->value[0] = (uint8_t)key_file_public(k)->alg;
 	memcpy(m->value + 2, key_file_public(k)->id, KEYRING_ID_LEN);
 	if (kind == SIG_OF_OTHER_HEADER)

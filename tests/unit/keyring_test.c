@@ -157,9 +157,35 @@ TEST(what_is_signed_is_the_domain_and_the_whole_header)
 	uint8_t out[KEYRING_SIGNED_LEN];
 
 	assert_int_equal(sizeof(out), sizeof(domain) + 512);
-	keyring_signed_bytes(out, header);
+	keyring_signed_bytes(out, KEYRING_BUNDLE, header);
 	assert_memory_equal(out, domain, sizeof(domain));
 	assert_memory_equal(out + sizeof(domain), header, 512);
+}
+
+/* The same key over the same bytes: neither passes for the other. */
+TEST(a_signature_of_a_bundle_is_none_of_a_channel_file)
+{
+	const struct key_file *const keys[] = { &ed, &ec };
+	uint8_t one[KEYRING_SIGNED_LEN], other[KEYRING_SIGNED_LEN];
+
+	keyring_signed_bytes(one, KEYRING_BUNDLE, header);
+	keyring_signed_bytes(other, KEYRING_CHANNEL, header);
+	assert_memory_equal(other, "keelboot channel 1", sizeof("keelboot channel 1"));
+	assert_memory_not_equal(one, other, sizeof(one));
+	for (unsigned i = 0; i < 2; i++) {
+		struct key_file k = *keys[i];
+
+		setup();
+		sign(&k);
+		trust(&k, "it");
+		ring.document = KEYRING_CHANNEL;
+		FAILS(verify(), KB_ESIG);
+		k.ring.document = KEYRING_CHANNEL;
+		sign(&k);
+		OK(verify());
+		ring.document = KEYRING_BUNDLE;
+		FAILS(verify(), KB_ESIG);
+	}
 }
 
 TEST(a_signature_of_another_key_is_none)

@@ -91,29 +91,6 @@ static enum kb_err check_form(struct reader *r)
 	return KB_OK;
 }
 
-static enum kb_err not_trusted(struct reader *r, const struct keyring *k,
-			       const struct keyring_verdict *v)
-{
-	if (v->retired != NULL && v->valid > 0) /* either alone would be half of the reason */
-		return reader_io_fail(
-			r, KB_ESIG,
-			"signed by %u trusted key%s (%.40s), but %u must sign; the retired key \"%.30s\" does not count",
-			v->valid, v->valid == 1 ? "" : "s", r->signer, k->required,
-			v->retired->name);
-	if (v->retired != NULL)
-		return reader_io_fail(
-			r, KB_ESIG,
-			"signed by the retired key \"%.40s\", which this device no longer trusts",
-			v->retired->name);
-	if (v->valid > 0)
-		return reader_io_fail(r, KB_ESIG,
-				      "signed by %u trusted key%s (%.40s), but %u must sign",
-				      v->valid, v->valid == 1 ? "" : "s", r->signer, k->required);
-	if (k->n == 1)
-		return reader_io_fail(r, KB_ESIG, "not signed by the one trusted key");
-	return reader_io_fail(r, KB_ESIG, "not signed by any of the %u trusted keys", k->n);
-}
-
 static enum kb_err open_signature(struct reader *r, const struct keyring *k)
 {
 	struct keyring_verdict v;
@@ -126,7 +103,9 @@ static enum kb_err open_signature(struct reader *r, const struct keyring *k)
 	if (err == KB_EFORMAT)
 		return reader_io_fail(r, err, "its signature area is damaged; copy it again");
 	keyring_signers(k, &v, r->signer, sizeof(r->signer));
-	return err == KB_OK ? KB_OK : not_trusted(r, k, &v);
+	if (err != KB_OK)
+		keyring_explain(k, &v, r->why, sizeof(r->why));
+	return err;
 }
 
 static enum kb_err open_manifest(struct reader *r)

@@ -40,9 +40,13 @@ const struct keyring_key *keyring_find_retired(const struct keyring *k,
 	return find_key(k->retired, k->nretired, id);
 }
 
-void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], const uint8_t header[512])
+_Static_assert(sizeof(KEYRING_DOMAIN) == sizeof(KEYRING_DOMAIN_CHANNEL), "one length");
+
+void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], enum keyring_document document,
+			  const uint8_t header[512])
 {
-	memcpy(out, KEYRING_DOMAIN, sizeof(KEYRING_DOMAIN));
+	memcpy(out, document == KEYRING_CHANNEL ? KEYRING_DOMAIN_CHANNEL : KEYRING_DOMAIN,
+	       sizeof(KEYRING_DOMAIN));
 	memcpy(out + sizeof(KEYRING_DOMAIN), header, 512);
 }
 
@@ -159,7 +163,7 @@ enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const 
 
 	*v = (struct keyring_verdict){ 0 };
 	TRY(check_area(area, cap));
-	keyring_signed_bytes(data, header);
+	keyring_signed_bytes(data, k->document, header);
 	while (keyring_next(area, cap, &pos, &e) == KB_OK) {
 		const struct keyring_key *key;
 
@@ -197,4 +201,29 @@ void keyring_signers(const struct keyring *k, const struct keyring_verdict *v, c
 			len += (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "",
 						k->key[i].name);
 	}
+}
+
+/* Either of a retired key and too few trusted ones, alone, would be half of the reason. */
+void keyring_explain(const struct keyring *k, const struct keyring_verdict *v, char *out,
+		     size_t size)
+{
+	char names[64];
+
+	keyring_signers(k, v, names, sizeof(names));
+	if (v->retired != NULL && v->valid > 0)
+		snprintf(
+			out, size,
+			"signed by %u trusted key%s (%.40s), but %u must sign; the retired key \"%.30s\" does not count",
+			v->valid, v->valid == 1 ? "" : "s", names, k->required, v->retired->name);
+	else if (v->retired != NULL)
+		snprintf(out, size,
+			 "signed by the retired key \"%.40s\", which this device no longer trusts",
+			 v->retired->name);
+	else if (v->valid > 0)
+		snprintf(out, size, "signed by %u trusted key%s (%.40s), but %u must sign",
+			 v->valid, v->valid == 1 ? "" : "s", names, k->required);
+	else if (k->n == 1)
+		snprintf(out, size, "not signed by the one trusted key");
+	else
+		snprintf(out, size, "not signed by any of the %u trusted keys", k->n);
 }

@@ -14,17 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYRING_KEYS_MAX 16
-#define KEYRING_ID_LEN	 16
-#define KEYRING_DOMAIN \
-	"keelboot bundle v1" /* with its NUL, before the header, is what a signature covers */
-#define KEYRING_SIGNED_LEN (sizeof(KEYRING_DOMAIN) + 512u)
+#define KEYRING_KEYS_MAX       16
+#define KEYRING_ID_LEN	       16
+/* With its NUL, before the header, is what a signature covers: one of a bundle is none of a channel
+ * file. Both are of one length. */
+#define KEYRING_DOMAIN	       "keelboot bundle v1"
+#define KEYRING_DOMAIN_CHANNEL "keelboot channel 1"
+#define KEYRING_SIGNED_LEN     (sizeof(KEYRING_DOMAIN) + 512u)
 
 #define KEYRING_TAG_SIGNATURE 1u  /* the one tag of format 1; 0 ends the area */
 #define KEYRING_SIG_HEAD      18u /* bytes before the signature proper in such an entry */
 #define KEYRING_SIG_MAX	      80u /* bytes of a signature proper: 64, or up to 72 of DER */
 #define KEYRING_ENTRIES_MAX   64u /* entries in an area, so that checking it takes a bounded time */
 #define KEYRING_TRIES	      2u  /* of them are verified for one key: an honest signer makes one */
+
+enum keyring_document { KEYRING_BUNDLE, KEYRING_CHANNEL };
 
 struct keyring_key {
 	enum keyring_alg alg;
@@ -45,6 +49,8 @@ struct keyring {
 	struct keyring_key retired[KEYRING_KEYS_MAX];
 	/* so many different keys must have signed; 0 means 1 */
 	unsigned required;
+	/* what they are to have signed; set behind keyring_load() */
+	enum keyring_document document;
 };
 
 /* What a signature area is worth. */
@@ -112,16 +118,17 @@ const char *keyring_alg_name(unsigned alg);
 enum kb_err keyring_next(const uint8_t *area, size_t cap, size_t *pos,
 			 struct keyring_entry *e) KB_MUST_CHECK;
 
-/* What a signature covers: the domain with its NUL, then the header. */
-void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], const uint8_t header[512]);
+/* What a signature covers: the document's domain with its NUL, then the header. */
+void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], enum keyring_document document,
+			  const uint8_t header[512]);
 
 /*
- * Checks the signature area of a bundle over header (512 bytes). KB_OK when as many different keys
- * of k as it requires have made a valid signature; however often one of them signed, it is one key.
- * Entries of unknown tags, keys or algorithms are skipped, and those of a key beyond the first
- * KEYRING_TRIES that could be its; an entry whose algorithm is not that of its key is none. The
- * whole area must be well-formed TLV and zero after its last entry: KB_EFORMAT. KB_ESIG otherwise.
- * *v is filled in any case.
+ * Checks the signature area of a bundle, or whatever k is for, over header (512 bytes). KB_OK when
+ * as many different keys of k as it requires have made a valid signature; however often one of them
+ * signed, it is one key. Entries of unknown tags, keys or algorithms are skipped, and those of a
+ * key beyond the first KEYRING_TRIES that could be its; an entry whose algorithm is not that of its
+ * key is none. The whole area must be well-formed TLV and zero after its last entry: KB_EFORMAT.
+ * KB_ESIG otherwise. *v is filled in any case.
  */
 enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const uint8_t *area,
 			  size_t cap, struct keyring_verdict *v) KB_MUST_CHECK;
@@ -132,4 +139,8 @@ enum kb_err keyring_verify(const struct keyring *k, const uint8_t *header, const
 
 /* The names of the keys that signed, "a, b", cut to fit. */
 void keyring_signers(const struct keyring *k, const struct keyring_verdict *v, char *out,
+		     size_t size);
+
+/* Why a verdict is not enough, for a person. */
+void keyring_explain(const struct keyring *k, const struct keyring_verdict *v, char *out,
 		     size_t size);

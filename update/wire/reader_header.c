@@ -11,7 +11,7 @@
 #define MIN_READER 1u
 #define INCOMPAT   0u /* the incompatible features that we know */
 
-static const char magic[8] = "KEELBNDL"; /* without its NUL */
+static const char bundle_magic[READER_MAGIC_LEN] = "KEELBNDL"; /* without its NUL */
 
 enum offset {
 	OFF_MAGIC = 0,
@@ -63,9 +63,11 @@ static void get_fields(struct reader_header *h, const uint8_t *raw)
 	memcpy(h->manifest_digest, raw + OFF_MANIFEST_DIGEST, sizeof(h->manifest_digest));
 }
 
-enum kb_err reader_header_parse(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN])
+enum kb_err reader_header_parse_as(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN],
+				   const char magic[READER_MAGIC_LEN])
 {
-	if (!reader_header_is(raw) || bytes_get32(raw + OFF_CRC) != bytes_crc32c(0, raw, OFF_CRC))
+	if (memcmp(raw + OFF_MAGIC, magic, READER_MAGIC_LEN) != 0 ||
+	    bytes_get32(raw + OFF_CRC) != bytes_crc32c(0, raw, OFF_CRC))
 		return KB_EDIGEST;
 	if (bytes_get16(raw + OFF_MIN_READER) > FORMAT)
 		return KB_ENEWER;
@@ -82,15 +84,26 @@ enum kb_err reader_header_parse(struct reader_header *h, const uint8_t raw[READE
 	return KB_OK;
 }
 
+enum kb_err reader_header_parse(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN])
+{
+	return reader_header_parse_as(h, raw, bundle_magic);
+}
+
 bool reader_header_is(const uint8_t raw[READER_HEADER_LEN])
 {
-	return memcmp(raw + OFF_MAGIC, magic, sizeof(magic)) == 0;
+	return memcmp(raw + OFF_MAGIC, bundle_magic, READER_MAGIC_LEN) == 0;
 }
 
 void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN])
 {
+	reader_header_write_as(h, raw, bundle_magic);
+}
+
+void reader_header_write_as(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN],
+			    const char magic[READER_MAGIC_LEN])
+{
 	memset(raw, 0, READER_HEADER_LEN);
-	memcpy(raw + OFF_MAGIC, magic, sizeof(magic));
+	memcpy(raw + OFF_MAGIC, magic, READER_MAGIC_LEN);
 	bytes_put16(raw + OFF_FORMAT, FORMAT);
 	bytes_put16(raw + OFF_MIN_READER, MIN_READER);
 	bytes_put32(raw + OFF_HEADER_LEN, READER_HEADER_LEN);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fleet/strict.h"
+#include "channel/strict.h"
 
 #include <string.h>
 

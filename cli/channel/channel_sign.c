@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot channel sign` */
+#include "cli/bundle/bundle_output.h"
+#include "cli/channel/channel_file.h"
+#include "cli/channel/channel_usage.h"
+#include "cli/channel/channel_verbs.h"
+#include "cli/key/key_file.h"
+#include "cli/key/key_token.h"
+#include "cli/output/args.h"
+#include "cli/output/output.h"
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define KEYS_MAX 8
+
+static const char help[] =
+	"Usage: keelboot channel sign DOCUMENT.json -o FILE --key FILE|URI [--key FILE|URI]...\n"
+	"       keelboot channel sign FILE --key FILE|URI [--key FILE|URI]... [-o FILE]\n"
+	"\n"
+	"Makes a channel file of a document, which devices take if they trust the key; or adds a\n"
+	"signature by each private key to a channel file. A document that breaks a rule is not\n"
+	"signed. The keys are those that sign bundles, and as many must have signed.\n"
+	"\n"
+	"Options:\n"
+	"      --key FILE|URI   private key: PEM, or pkcs11:… for one in a token\n"
+	"  -o, --output FILE    the channel file: NAME.channel, by the channel's name\n"
+	"  -h, --help           this text\n"
+	"\n"
+	"Example:\n"
+	"  keelboot channel sign stable.json --key release.key -o stable.channel\n";
+
+enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT };
+
+static const struct args_option options[] = {
+	{ "help", 'h', false, OPT_HELP },
+	{ "key", 0, true, OPT_KEY },
+	{ "output", 'o', true, OPT_OUTPUT },
+	{ NULL, 0, false, 0 },
+};
+
+struct signing {
+	const char *input, *output;
+	unsigned nkeys;
+	const char *key[KEYS_MAX];
+	struct channel_file f;
+	struct bundle_output out;
+};
+
+static enum kb_err sign_with(struct signing *s, const char *path)
+{
+	struct key_file k;
+	enum kb_err err;
+
+	TRY(key_file_load(&k, path));
+	k.ring.document = KEYRING_CHANNEL;
+	err = key_file_sign(&k, s->f.header, s->f.sig, s->f.h.sig_cap);
+	if (err != KB_OK)
+		log_err("%s: unable to sign with %s: %s", s->input, key_token_shown(path),
+			err_text(err));
+	key_file_free(&k);
+	return err;
+}
+
+/* Devices compare the name with that of the file, so that no channel stands in for another. */
+static enum kb_err check_name(const struct signing *s)
+{
+	if (channel_is_named(s->f.c.name, s->output))
+		return KB_OK;
+	log_err("%s: the channel is named %s, and no device takes it by another name; write %s.channel",
+		s->output, s->f.c.name, s->f.c.name);
+	return KB_EINVAL;
+}
+
+static enum kb_err write_signed(struct signing *s)
+{
+	TRY(bundle_output_begin(&s->out, s->output));
+	TRY(bundle_output_write(&s->out, s->f.header, READER_HEADER_LEN));
+	TRY(bundle_output_write(&s->out, s->f.sig, s->f.h.sig_cap));
+	TRY(bundle_output_write(&s->out, s->f.text, s->f.len));
+	TRY(bundle_output_commit(&s->out));
+	printf("%s: channel %s, sequence %" PRIu64 ", %u releases, signed\n", s->output,
+	       s->f.c.name, s->f.c.sequence, s->f.c.nreleases);
+	return KB_OK;
+}
+
+static enum kb_err sign_channel(struct signing *s)
+{
+	bool fresh;
+
+	TRY(channel_file_open_any(&s->f, s->input, &fresh));
+	if (s->output == NULL && fresh) {
+		log_err("channel sign: %s is a document: missing option: -o FILE", s->input);
+		return KB_EINVAL;
+	}
+	if (s->output == NULL)
+		s->output = s->input;
+	TRY(check_name(s));
+	for (unsigned i = 0; i < s->nkeys; i++)
+		TRY(sign_with(s, s->key[i]));
+	return write_signed(s);
+}
+
+/* -1: go on; else the exit code. */
+static int read_signing_args(struct signing *s, int argc, char **argv)
+{
+	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
+	int id;
+
+	while ((id = args_next(&a)) != ARGS_END) {
+		if (id == OPT_HELP) {
+			fputs(help, stdout);
+			return output_exit_code(output_flush());
+		}
+		if (id == OPT_OUTPUT)
+			s->output = a.value;
+		else if (id == OPT_KEY && s->nkeys < KEYS_MAX)
+			s->key[s->nkeys++] = a.value;
+		else if (id == ARGS_OPERAND && s->input == NULL)
+			s->input = a.value;
+		else
+			return channel_usage("sign");
+	}
+	if (s->input != NULL && s->nkeys > 0)
+		return -1;
+	log_err("channel sign: missing %s",
+		s->input == NULL ? "argument: DOCUMENT.json" : "option: --key FILE");
+	return channel_usage("sign");
+}
+
+int channel_sign_main(int argc, char **argv)
+{
+	static struct signing s;
+	enum kb_err err;
+	int code;
+
+	memset(&s, 0, sizeof(s));
+	s.out.fd = -1;
+	code = read_signing_args(&s, argc, argv);
+	if (code >= 0)
+		return code;
+	err = sign_channel(&s);
+	bundle_output_abort(&s.out);
+	channel_file_free(&s.f);
+	return output_exit_code(err != KB_OK ? err : output_flush());
+}

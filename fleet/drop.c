@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/drop.h"
+
+#include "fleet/judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool drop_is_late(const struct contact *c)
+{
+	return c->a.phase >= ACTION_TRIAL || judge_is_written(&c->facts, c->a.release);
+}
+
+void drop_action(struct contact *c, const char *why)
+{
+	contact_print("Action %s: %s", c->a.id, why);
+	/* A download that was all that was wanted is kept: the next action may want to install it.
+	 */
+	if (c->a.phase != ACTION_FETCHED || c->a.only_download == 0)
+		files_bundle_drop(&c->files);
+	action_begin(&c->a, "");
+	contact_save(c);
+}
+
+/* Cut before the end of this, or without an answer, the next contact does the rest. */
+bool drop_staged(struct contact *c, char why[FACTS_TEXT_MAX + 1])
+{
+	c->a.phase = c->a.reported = ACTION_SEEN;
+	snprintf(why, FACTS_TEXT_MAX + 1, "the record cannot be written");
+	if (!contact_save(c))
+		return false;
+	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.release) != 0)
+		return true;
+	switch (facts_unstage(&c->monitor, why)) {
+	case FACTS_OK:
+	case FACTS_NOTHING:
+		c->facts.staged[0] = '\0';
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An action that is not wanted any more, before a boot has written it to a slot. */
+#pragma once
+
+#include "fleet/contact.h"
+
+/* A boot has written it, or it is over: it is too late. */
+bool drop_is_late(const struct contact *c);
+/* Unstages what the action staged. false: why says what failed; the next contact may go on. */
+bool drop_staged(struct contact *c, char why[FACTS_TEXT_MAX + 1]);
+/* The action is gone, and its bundle with it, unless no more than that was wanted; why is printed.
+ */
+void drop_action(struct contact *c, const char *why);

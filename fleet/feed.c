@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/feed.h"
+
+#include "channel/utc.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECORD	  "channel.json"
+#define FEED_FILE "channel"
+
+/* ---------------------------------------------------------------- the record */
+
+void feed_load(struct contact *c)
+{
+	static char text[FEED_RECORD_TEXT_MAX + 1];
+	size_t len;
+	enum kb_err err = c->files.dir >= 0
+				  ? files_read(&c->files, RECORD, text, sizeof(text), &len)
+				  : KB_ENOENT;
+
+	memset(&c->feed, 0, sizeof(c->feed));
+	if (err == KB_ENOENT)
+		return;
+	if (err != KB_OK || !feed_record_read(&c->feed, text, len))
+		log_warn(
+			"%s/%s: cannot be read; which channel file was the last one is not known any more",
+			c->files.folder.path, RECORD);
+}
+
+bool feed_save(struct contact *c)
+{
+	json_object *o;
+	const char *text;
+
+	if (c->dry_run || c->unsaved)
+		return !c->unsaved;
+	o = feed_record_json(&c->feed);
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	c->unsaved = text == NULL || files_write(&c->files, RECORD, text, strlen(text)) != KB_OK;
+	c->failed = c->failed || c->unsaved;
+	json_object_put(o);
+	return !c->unsaved;
+}
+
+uint64_t feed_now(const struct contact *c)
+{
+	uint64_t clock = os_time_s();
+
+	return clock > c->feed.created ? clock : c->feed.created;
+}
+
+/* ---------------------------------------------------------------- the file */
+
+static bool is_older(const struct feed_record *r, const struct channel *channel)
+{
+	return strcmp(r->name, channel->name) == 0 && channel->sequence < r->sequence;
+}
+
+static bool judge_file(const struct contact *c, const struct channel *channel,
+		       char why[FACTS_TEXT_MAX + 1])
+{
+	char time[UTC_LEN + 1];
+	uint64_t now = feed_now(c);
+
+	utc_write(time, channel->expires);
+	/* The name is signed: another channel, signed by the same keys, is not this one. */
+	if (!channel_is_named(channel->name, c->conf->fleet_channel))
+		snprintf(why, FACTS_TEXT_MAX + 1, "it is a file of the channel %s", channel->name);
+	else if (is_older(&c->feed, channel))
+		snprintf(why, FACTS_TEXT_MAX + 1,
+			 "its sequence is %" PRIu64 ", and %" PRIu64 " was here before",
+			 channel->sequence, c->feed.sequence);
+	else if (channel->expires < now)
+		snprintf(why, FACTS_TEXT_MAX + 1, "it expired at %s; is this device's clock right?",
+			 time);
+	else
+		return true;
+	return false;
+}
+
+static bool read_file(struct contact *c, struct channel *channel)
+{
+	char why[FACTS_TEXT_MAX + 1], wrong[CHANNEL_WHY];
+	json_object *o = facts_channel(&c->monitor, c->client.text, c->client.len, why);
+	bool good = false;
+
+	if (o != NULL && channel_read(channel, o, wrong) != KB_OK)
+		snprintf(why, sizeof(why), "%s", wrong);
+	else if (o != NULL)
+		good = judge_file(c, channel, why);
+	json_object_put(o);
+	if (!good)
+		log_warn("%s: not believed: %s", c->conf->fleet_channel, why);
+	return good;
+}
+
+/* ---------------------------------------------------------------- fetching */
+
+/* Durable before anything is done by it: the file, then what it was. */
+static bool keep_file(struct contact *c, const struct channel *channel)
+{
+	struct feed_record *r = &c->feed;
+
+	if (!c->dry_run &&
+	    files_write(&c->files, FEED_FILE, c->client.text, c->client.len) != KB_OK) {
+		c->failed = true;
+		return false;
+	}
+	/* Sequences of another channel count anew. */
+	if (strcmp(r->name, channel->name) != 0)
+		r->failed = 0;
+	memcpy(r->name, channel->name, sizeof(r->name));
+	memcpy(r->etag, c->client.etag, sizeof(r->etag));
+	r->sequence = channel->sequence;
+	r->expires = channel->expires;
+	if (channel->created > r->created)
+		r->created = channel->created;
+	return feed_save(c);
+}
+
+/* What is here was believed before; it may have expired since. */
+static bool read_kept(struct contact *c, struct channel *channel)
+{
+	bool good = files_read(&c->files, FEED_FILE, c->client.text, STRICT_MAX, &c->client.len) ==
+			    KB_OK &&
+		    read_file(c, channel);
+
+	if (good)
+		return true;
+	/* Asked for anew by the next contact. */
+	c->feed.etag[0] = '\0';
+	feed_save(c);
+	return false;
+}
+
+bool feed_ask(struct contact *c, struct channel *channel)
+{
+	enum client_end end = client_get_file(&c->client, c->feed.etag);
+	bool good = false;
+
+	c->retry_after_s = c->client.retry_after_s;
+	if (end == CLIENT_SAME)
+		good = read_kept(c, channel);
+	else if (end == CLIENT_OK)
+		good = read_file(c, channel) && keep_file(c, channel);
+	c->failed = c->failed || !good;
+	return good;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/feed_record.h"
+
+#include <string.h>
+
+#define SCHEMA 1
+
+static bool read_members(struct feed_record *r, json_object *o)
+{
+	uint64_t schema;
+
+	return strict_number(o, "schema", &schema, SCHEMA) == KB_OK && schema == SCHEMA &&
+	       strict_text(o, "name", r->name, sizeof(r->name)) == KB_OK &&
+	       strict_number(o, "sequence", &r->sequence, INT64_MAX - 1) == KB_OK &&
+	       strict_number(o, "created", &r->created, INT64_MAX - 1) == KB_OK &&
+	       strict_number(o, "expires", &r->expires, INT64_MAX - 1) == KB_OK &&
+	       strict_text(o, "etag", r->etag, sizeof(r->etag)) == KB_OK &&
+	       strict_number(o, "failed", &r->failed, INT64_MAX - 1) == KB_OK &&
+	       strict_text(o, "why", r->why, sizeof(r->why)) == KB_OK && channel_is_name(r->name);
+}
+
+bool feed_record_read(struct feed_record *r, const char *text, size_t len)
+{
+	const char *why;
+	json_object *o = len <= FEED_RECORD_TEXT_MAX ? strict_parse(text, len, &why) : NULL;
+	bool ok;
+
+	memset(r, 0, sizeof(*r));
+	ok = o != NULL && read_members(r, o);
+	json_object_put(o);
+	if (!ok)
+		memset(r, 0, sizeof(*r));
+	return ok;
+}
+
+static void put(json_object *o, const char *key, json_object *value)
+{
+	json_object_object_add(o, key, value);
+}
+
+json_object *feed_record_json(const struct feed_record *r)
+{
+	json_object *o = json_object_new_object();
+
+	put(o, "schema", json_object_new_int(SCHEMA));
+	put(o, "name", json_object_new_string(r->name));
+	put(o, "sequence", json_object_new_uint64(r->sequence));
+	put(o, "created", json_object_new_uint64(r->created));
+	put(o, "expires", json_object_new_uint64(r->expires));
+	put(o, "etag", json_object_new_string(r->etag));
+	put(o, "failed", json_object_new_uint64(r->failed));
+	put(o, "why", json_object_new_string(r->why));
+	return o;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/pick.h"
+
+#include "channel/utc.h"
+#include "lib/bytes.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+bool pick_add_attributes(struct pick *p, const char *text)
+{
+	static const char blanks[] = " \t\r\n";
+
+	for (text += strspn(text, blanks); *text != '\0'; text += strspn(text, blanks)) {
+		size_t len = strcspn(text, blanks);
+
+		if (p->nattributes == PICK_ATTRIBUTES_MAX ||
+		    !channel_read_attribute(&p->attribute[p->nattributes], text, len))
+			return false;
+		p->nattributes++;
+		text += len;
+	}
+	return true;
+}
+
+/* ---------------------------------------------------------------- the device */
+
+/* What runs; 0: it is not known. */
+static uint64_t running_sequence(const struct facts *f)
+{
+	const struct facts_slot *s = facts_booted(f);
+
+	return s != NULL ? s->sequence : 0;
+}
+
+/* The least that a release must be above: what runs, is good or tried in another slot, or is
+ * staged. */
+static uint64_t newest_here(const struct facts *f, const struct channel *c)
+{
+	uint64_t newest = running_sequence(f);
+
+	for (unsigned i = 0; i < f->nslots; i++) {
+		const struct facts_slot *s = &f->slot[i];
+		bool whole = strcmp(s->state, "good") == 0 || strcmp(s->state, "trial") == 0;
+
+		if (whole && s->sequence > newest)
+			newest = s->sequence;
+	}
+	for (unsigned i = 0; i < c->nreleases && f->staged[0] != '\0'; i++)
+		if (strcmp(c->release[i].release, f->staged) == 0 &&
+		    c->release[i].sequence > newest)
+			newest = c->release[i].sequence;
+	return newest;
+}
+
+static bool is_compatible(const struct facts *f, const struct channel_release *r)
+{
+	for (unsigned i = 0; i < r->ncompatible; i++)
+		if (f->compatible[0] != '\0' && strcmp(r->compatible[i], f->compatible) == 0)
+			return true;
+	return false;
+}
+
+/* What the device itself would refuse, or did. */
+static bool suits_device(const struct pick *p, const struct channel_release *r, char *why)
+{
+	const struct facts_slot *s = facts_slot_of(p->facts, r->release);
+
+	if (!is_compatible(p->facts, r))
+		snprintf(why, ACTION_WHY_MAX + 1, "it is not for %.48s", p->facts->compatible);
+	else if (r->sequence < p->facts->floor)
+		snprintf(why, ACTION_WHY_MAX + 1, "it is below this device's floor, %" PRIu64,
+			 p->facts->floor);
+	else if (s != NULL && strcmp(s->state, "bad") == 0)
+		snprintf(why, ACTION_WHY_MAX + 1, "it fell back here: %s",
+			 s->reason[0] != '\0' ? s->reason : "no reason is kept");
+	else if (facts_is_rejected(p->facts, r->release))
+		snprintf(why, ACTION_WHY_MAX + 1, "it failed here before");
+	else if (strcmp(p->failed, r->release) == 0)
+		snprintf(why, ACTION_WHY_MAX + 1, "%.380s; a newer channel file tries it again",
+			 p->failed_why);
+	else
+		return true;
+	return false;
+}
+
+/* ---------------------------------------------------------------- the rollout */
+
+/* Mixed once more (the end of splitmix64): neighbours in FNV differ in few bits. */
+unsigned pick_share(const char *id, const char *release)
+{
+	uint64_t h = bytes_hash(BYTES_HASH_START, id, strlen(id) + 1);
+
+	h = bytes_hash(h, release, strlen(release));
+	h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
+	h ^= h >> 31;
+	return (unsigned)(h % 100);
+}
+
+static const struct channel_attribute *find_missing(const struct pick *p,
+						    const struct channel_release *r)
+{
+	for (unsigned i = 0; i < r->nattributes; i++) {
+		unsigned k = 0;
+
+		while (k < p->nattributes &&
+		       (strcmp(p->attribute[k].name, r->attribute[i].name) != 0 ||
+			strcmp(p->attribute[k].value, r->attribute[i].value) != 0))
+			k++;
+		if (k == p->nattributes)
+			return &r->attribute[i];
+	}
+	return NULL;
+}
+
+static bool is_in_day(const struct channel_release *r, uint64_t now)
+{
+	unsigned minute = (unsigned)(now / 60 % 1440);
+
+	if (r->daily_from == r->daily_to)
+		return true;
+	if (r->daily_from < r->daily_to)
+		return minute >= r->daily_from && minute < r->daily_to;
+	return minute >= r->daily_from || minute < r->daily_to;
+}
+
+static bool is_open(const struct pick *p, const struct channel_release *r, char *why)
+{
+	char time[UTC_LEN + 1];
+
+	utc_write(time, p->now < r->not_before ? r->not_before : r->not_after);
+	if (p->now < r->not_before)
+		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %s", time);
+	else if (r->not_after > 0 && p->now > r->not_after)
+		snprintf(why, ACTION_WHY_MAX + 1, "its window closed at %s", time);
+	else if (!is_in_day(r, p->now))
+		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %02u:%02u UTC",
+			 r->daily_from / 60, r->daily_from % 60);
+	else
+		return true;
+	return false;
+}
+
+static bool is_meant(const struct pick *p, const struct channel_release *r, char *why)
+{
+	const struct channel_attribute *missing = find_missing(p, r);
+
+	if (r->withdrawn[0] != '\0')
+		snprintf(why, ACTION_WHY_MAX + 1, "it is withdrawn: %s", r->withdrawn);
+	else if (r->unknown[0] != '\0')
+		snprintf(why, ACTION_WHY_MAX + 1,
+			 "it has a condition that this version does not know: %s", r->unknown);
+	else if (running_sequence(p->facts) < r->from)
+		snprintf(why, ACTION_WHY_MAX + 1, "it needs sequence %" PRIu64 " or later first",
+			 r->from);
+	else if (missing != NULL)
+		snprintf(why, ACTION_WHY_MAX + 1, "it is for %s=%s", missing->name, missing->value);
+	else if (pick_share(p->id, r->release) >= r->percent)
+		snprintf(why, ACTION_WHY_MAX + 1, "this device is not in the first %u %%",
+			 r->percent);
+	else
+		return is_open(p, r, why);
+	return false;
+}
+
+const struct channel_release *pick_release(const struct pick *p, const struct channel *c,
+					   char why[ACTION_WHY_MAX + 1])
+{
+	const struct channel_release *best = NULL, *refused = NULL;
+	uint64_t newest = newest_here(p->facts, c);
+	char text[ACTION_WHY_MAX + 1];
+
+	snprintf(why, ACTION_WHY_MAX + 1, "nothing in the channel is newer than what is here");
+	for (unsigned i = 0; i < c->nreleases; i++) {
+		const struct channel_release *r = &c->release[i];
+
+		if (r->sequence <= newest || (best != NULL && r->sequence <= best->sequence))
+			continue;
+		if (suits_device(p, r, text) && is_meant(p, r, text)) {
+			best = r;
+		} else if (refused == NULL || r->sequence > refused->sequence) {
+			refused = r;
+			snprintf(why, ACTION_WHY_MAX + 1, "%s: %.400s", r->version, text);
+		}
+	}
+	return best;
+}

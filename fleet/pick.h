@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which release of a channel this device takes, and why it takes no other. PURE. */
+#pragma once
+
+#include "channel/channel.h"
+#include "fleet/facts.h"
+
+#define PICK_ATTRIBUTES_MAX 16
+
+struct pick {
+	const struct facts *facts;
+	/* of this device */
+	const char *id;
+	unsigned nattributes;
+	struct channel_attribute attribute[PICK_ATTRIBUTES_MAX];
+	/* seconds since 1970 */
+	uint64_t now;
+	/* the release of an action that failed, and is not tried again by this file; "": none. Why
+	 * it failed. */
+	const char *failed, *failed_why;
+};
+
+/* Adds "name=value name=value", with blanks or line ends between them. false: one is none. */
+bool pick_add_attributes(struct pick *p, const char *text);
+
+/* The newest release that this device may take; NULL: why says what keeps it from the newest. */
+const struct channel_release *pick_release(const struct pick *p, const struct channel *c,
+					   char why[ACTION_WHY_MAX + 1]);
+
+/* Where this device stands in the rollout of a release: 0 to 99. It takes part if that is below the
+ * percent of it. */
+unsigned pick_share(const char *id, const char *release);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/report.h"
+
+#include "channel/utc.h"
+#include "fleet/feed.h"
+#include "fleet/tell.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define QUEUE	  "reports.json"
+#define KEPT_MAX  16 /* then the oldest is dropped */
+#define QUEUE_MAX STRICT_MAX
+
+/* ---------------------------------------------------------------- what is kept */
+
+/* A list, to be released; an empty one where nothing is, or nothing that can be read. */
+static json_object *load_queue(const struct contact *c)
+{
+	static char text[QUEUE_MAX + 1];
+	json_object *o = NULL, *list = NULL;
+	const char *why;
+	size_t len;
+
+	if (files_read(&c->files, QUEUE, text, sizeof(text), &len) == KB_OK)
+		o = strict_parse(text, len, &why);
+	if (strict_list(o, "reports", &list) == KB_OK)
+		json_object_get(list);
+	json_object_put(o);
+	return list != NULL ? list : json_object_new_array();
+}
+
+static bool save_queue(const struct contact *c, json_object *list)
+{
+	json_object *o = json_object_new_object();
+	const char *text;
+	bool ok;
+
+	json_object_object_add(o, "reports", json_object_get(list));
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
+	json_object_put(o);
+	return ok;
+}
+
+/* ---------------------------------------------------------------- a report */
+
+static void add_text(json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, json_object_new_string(text));
+}
+
+static json_object *make_report(const struct contact *c, const char *phase, const char *reason,
+				const struct ddi_feedback *f)
+{
+	static const struct facts_slot none = { .name = "" };
+	const struct facts_slot *s = facts_booted(&c->facts);
+	json_object *o = json_object_new_object(), *details = json_object_new_array();
+	char time[UTC_LEN + 1];
+
+	s = s != NULL ? s : &none;
+	utc_write(time, feed_now(c));
+	json_object_object_add(o, "schema", json_object_new_int(1));
+	add_text(o, "id", c->client.id);
+	add_text(o, "time", time);
+	add_text(o, "version", s->version);
+	add_text(o, "slot", c->facts.booted);
+	add_text(o, "state", s->state);
+	add_text(o, "action", c->a.id);
+	add_text(o, "action-version", c->a.version);
+	add_text(o, "phase", phase);
+	add_text(o, "result", f->finished);
+	add_text(o, "reason", reason);
+	for (unsigned i = 0; i < f->messages; i++)
+		json_object_array_add(details, json_object_new_string(f->message[i]));
+	json_object_object_add(o, "details", details);
+	return o;
+}
+
+static bool keep_report(struct contact *c, json_object *report)
+{
+	json_object *list = load_queue(c);
+	bool ok;
+
+	json_object_array_add(list, report);
+	while (json_object_array_length(list) > KEPT_MAX)
+		json_object_array_del_idx(list, 0, 1);
+	ok = save_queue(c, list);
+	c->failed = c->failed || !ok;
+	json_object_put(list);
+	return ok;
+}
+
+bool report_phase(struct contact *c)
+{
+	static struct ddi_feedback f;
+
+	if (c->conf->fleet_report[0] == '\0')
+		return true;
+	tell_describe(c, &f);
+	return keep_report(c, make_report(c, action_phase_name(c->a.phase), c->a.why, &f));
+}
+
+void report_withdrawn(struct contact *c, const char *why)
+{
+	static const struct ddi_feedback f = { .finished = "none" };
+
+	if (c->conf->fleet_report[0] != '\0')
+		(void)keep_report(c, make_report(c, "withdrawn", why, &f));
+}
+
+/* ---------------------------------------------------------------- sending */
+
+/* true: it was taken, or never will be. */
+static bool post_report(const struct contact *c, json_object *report)
+{
+	struct http_config config = c->client.http;
+	struct http_request r = { .method = "POST", .url = c->conf->fleet_report };
+	struct http_answer a;
+	char origin[160];
+	bool whole, later;
+
+	config.server = c->conf->fleet_report;
+	r.body = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN |
+								JSON_C_TO_STRING_NOSLASHESCAPE);
+	whole = http_run(&config, &r, &a);
+	if (whole && a.status >= 200 && a.status <= 299)
+		return true;
+	url_origin(origin, sizeof(origin), c->conf->fleet_report);
+	later = !whole || a.status < 400 || a.status > 499 || a.status == 401 || a.status == 403 ||
+		a.status == 404 || a.status == 408 || a.status == 429;
+	if (whole)
+		log_warn("%s: answers a report with %d%s", origin, a.status,
+			 later ? "; it is sent again" : "; it is dropped");
+	else
+		log_warn("%s: no report: %s", origin, a.error);
+	return !later;
+}
+
+void report_send(struct contact *c)
+{
+	json_object *list;
+
+	if (c->conf->fleet_report[0] == '\0' || c->dry_run)
+		return;
+	list = load_queue(c);
+	while (json_object_array_length(list) > 0 &&
+	       post_report(c, json_object_array_get_idx(list, 0))) {
+		json_object_array_del_idx(list, 0, 1);
+		/* Cut here, it is sent again. */
+		if (!save_queue(c, list))
+			break;
+	}
+	json_object_put(list);
+}

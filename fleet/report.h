@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What became of an update, to an address of the maker's: [fleet] report=. Each change is kept in a
+ * file until it was taken; no update waits for that.
+ */
+#pragma once
+
+#include "fleet/contact.h"
+
+/* Keeps how the action stands. false: it cannot be kept now. Nothing is to be done without report=.
+ */
+bool report_phase(struct contact *c);
+/* The same of an action that is dropped, since its release was withdrawn. */
+void report_withdrawn(struct contact *c, const char *why);
+/* Sends what is kept, oldest first, as long as each is taken. */
+void report_send(struct contact *c);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* By a channel file on any web server: what an action is to a server, a release is here. */
+#include "fleet/drop.h"
+#include "fleet/feed.h"
+#include "fleet/monitor_link.h"
+#include "fleet/pick.h"
+#include "fleet/report.h"
+#include "fleet/take.h"
+#include "fleet/way.h"
+
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ID_LEN 16 /* digits of the release that an action is named by */
+
+/* ---------------------------------------------------------------- what is under way */
+
+static bool is_action_of(const struct action *a, const struct channel_release *r)
+{
+	return strlen(a->id) == ID_LEN && strncmp(a->id, r->release, ID_LEN) == 0;
+}
+
+static const struct channel_release *find_under_way(const struct action *a,
+						    const struct channel *channel)
+{
+	for (unsigned i = 0; i < channel->nreleases; i++)
+		if (is_action_of(a, &channel->release[i]))
+			return &channel->release[i];
+	return NULL;
+}
+
+static void withdraw(struct contact *c, const struct channel_release *r)
+{
+	char why[FACTS_TEXT_MAX + 1], text[CHANNEL_REASON_MAX + 80];
+
+	snprintf(text, sizeof(text), "%.48s is withdrawn: %s", r->version, r->withdrawn);
+	if (drop_is_late(c)) {
+		contact_print("Action %s: %s; it is too late: %s", c->a.id, text, c->a.why);
+	} else if (c->dry_run) {
+		contact_print("Action %s: %s; it would be dropped", c->a.id, text);
+	} else if (!drop_staged(c, why)) {
+		log_warn("action %s: cannot be withdrawn: %s", c->a.id, why);
+		c->failed = true;
+	} else {
+		report_withdrawn(c, text);
+		drop_action(c, text);
+	}
+}
+
+/* What is staged stays, although the channel does not name it any more: it was signed. */
+static void look_at_action(struct contact *c, const struct channel *channel)
+{
+	const struct channel_release *r = find_under_way(&c->a, channel);
+	bool begun = c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED;
+
+	if (c->a.phase == ACTION_NONE || c->a.phase >= ACTION_GOOD)
+		return;
+	if (r != NULL && r->withdrawn[0] != '\0')
+		withdraw(c, r);
+	else if (r == NULL && begun && !c->dry_run)
+		drop_action(c, "is not in the channel any more");
+}
+
+/* ---------------------------------------------------------------- what is offered */
+
+static void make_offer(struct offer *o, const struct channel_release *r)
+{
+	const char *slash = strrchr(r->url, '/');
+
+	*o = (struct offer){ .download = OFFER_FORCED,
+			     .update = OFFER_ATTEMPT,
+			     .bundles = 1,
+			     .size = r->size,
+			     .lasting = true };
+	snprintf(o->id, sizeof(o->id), "%.*s", ID_LEN, r->release);
+	snprintf(o->name, sizeof(o->name), "%.127s", slash != NULL ? slash + 1 : r->url);
+	snprintf(o->digest, sizeof(o->digest), "%s", r->digest);
+	snprintf(o->release, sizeof(o->release), "%s", r->release);
+}
+
+static void note_failed(struct contact *c, uint64_t sequence)
+{
+	if (c->feed.failed == sequence)
+		return;
+	c->feed.failed = sequence;
+	feed_save(c);
+}
+
+static void take_release(struct contact *c, const struct channel *channel,
+			 const struct channel_release *r)
+{
+	static struct offer o;
+
+	make_offer(&o, r);
+	if (!url_resolve(o.url, c->conf->fleet_channel, r->url)) {
+		log_warn("%s: no address of a bundle: %.100s", r->version, r->url);
+		c->failed = true;
+		return;
+	}
+	/* By a newer file: once more, from the beginning. */
+	if (c->a.phase == ACTION_FAILED && is_action_of(&c->a, r) && !c->dry_run)
+		action_begin(&c->a, "");
+	if (!take_wants(c, o.id, ""))
+		return;
+	note_failed(c, 0);
+	take_offer(c, &o);
+	if (c->a.phase == ACTION_FAILED)
+		note_failed(c, channel->sequence);
+}
+
+static bool add_from_file(struct contact *c, struct pick *p)
+{
+	const struct monitor_order order = { .work = MONITOR_ATTRIBUTES };
+	char text[MONITOR_ATTRIBUTES_MAX + 1];
+	struct monitor_result r;
+	json_object *o;
+	bool ok;
+
+	monitor_do(&c->monitor, &order, &r, &o, NULL);
+	ok = r.code == 0 && strict_text(o, "text", text, sizeof(text)) == KB_OK;
+	json_object_put(o);
+	if (r.code != 0)
+		log_err("[fleet] attributes-file=%s: %s", c->conf->fleet_attributes_file, r.why);
+	return ok && pick_add_attributes(p, text);
+}
+
+static bool read_attributes(struct contact *c, struct pick *p)
+{
+	bool ok = pick_add_attributes(p, c->conf->fleet_attributes);
+
+	if (ok && c->conf->fleet_attributes_file[0] != '\0')
+		ok = add_from_file(c, p);
+	if (!ok)
+		log_err("[fleet] attributes=, attributes-file=: expected up to %d of name=value",
+			PICK_ATTRIBUTES_MAX);
+	return ok;
+}
+
+static void note_why(struct contact *c, const char *why)
+{
+	if (why[0] != '\0')
+		contact_print("Nothing is taken: %s", why);
+	if (strcmp(c->feed.why, why) == 0)
+		return;
+	snprintf(c->feed.why, sizeof(c->feed.why), "%s", why);
+	feed_save(c);
+}
+
+/* The release of an action that failed, by this file: by a newer one, what was amiss may be mended.
+ */
+static const char *find_failed(struct contact *c, const struct channel *channel)
+{
+	const struct channel_release *r = find_under_way(&c->a, channel);
+
+	if (r == NULL || c->a.phase != ACTION_FAILED)
+		return "";
+	if (c->feed.failed == 0)
+		note_failed(c, channel->sequence);
+	return channel->sequence <= c->feed.failed ? r->release : "";
+}
+
+static void choose(struct contact *c, const struct channel *channel)
+{
+	static struct pick p;
+	const struct channel_release *r;
+	char why[ACTION_WHY_MAX + 1];
+
+	p = (struct pick){ .facts = &c->facts,
+			   .id = c->client.id,
+			   .now = feed_now(c),
+			   .failed = find_failed(c, channel),
+			   .failed_why = c->a.why };
+	if (!read_attributes(c, &p)) {
+		c->failed = true;
+		return;
+	}
+	r = pick_release(&p, channel, why);
+	note_why(c, r == NULL ? why : "");
+	if (r != NULL)
+		take_release(c, channel, r);
+}
+
+/* ---------------------------------------------------------------- the contact */
+
+static void tell_home(struct contact *c)
+{
+	if (!action_owes(&c->a) || c->dry_run)
+		return;
+	/* A report that is sent twice is better than none. */
+	if (!report_phase(c))
+		return;
+	action_told(&c->a);
+	contact_save(c);
+}
+
+static void converse_by_file(struct contact *c, bool known)
+{
+	static struct channel channel;
+
+	feed_load(c);
+	if (known)
+		tell_home(c);
+	if (feed_ask(c, &channel) && known) {
+		look_at_action(c, &channel);
+		choose(c, &channel);
+		tell_home(c);
+	}
+	report_send(c);
+}
+
+const struct way way_channel = { .converse = converse_by_file, .tell = tell_home };

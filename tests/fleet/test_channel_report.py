@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""[fleet] report=: what became of an update, at least once, and in nobody's way."""
+import json
+import time
+
+import pytest
+from cli_device import OK, REBOOT
+
+
+@pytest.fixture(name="told")
+def make_told(device, site):
+    device.configure(report=f"{site.url}/reports")
+    return device
+
+
+def phases(site):
+    return [report["phase"] for report in site.reports]
+
+
+def test_each_change_is_reported_once(told, site, publish, bundle):
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.once(code=REBOOT)
+    assert phases(site) == ["seen", "staged"]
+    told.reboot()
+    told.once()
+    told.good()
+    told.once()
+    told.once()
+    assert phases(site) == ["seen", "staged", "trial", "good"]
+    last = site.reports[-1]
+    assert last["id"] == "device-1" and last["result"] == "success" and last["reason"] == "2.0 in slot b is good"
+    assert last["version"] == "2.0" and last["slot"] == "b" and last["state"] == "good"
+    assert last["action-version"] == "2.0" and last["action"] == told.record["id"] and last["time"].startswith("2")
+    assert site.reports[0]["version"] == "1.0" and site.reports[0]["result"] == "none"
+
+
+def test_a_fallback_is_reported_with_its_reason_and_details(told, site, publish, bundle):
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.reboot()
+    told.fall_back("modem does not register")
+    told.once()
+    last = site.reports[-1]
+    assert last["result"] == "failure" and last["reason"] == "2.0 in slot b fell back: modem does not register"
+    assert any("was rejected: modem does not register" in line for line in last["details"])
+
+
+def test_a_withdrawal_is_reported(told, site, publish, bundle):
+    publish(bundle)
+    told.once(code=REBOOT)
+    publish((bundle, "--withdrawn", "no wifi"))
+    told.once()
+    assert phases(site) == ["seen", "staged", "withdrawn"] and site.reports[-1]["reason"] == "2.0 is withdrawn: no wifi"
+
+
+def test_reports_are_kept_while_nobody_takes_them_and_no_update_waits(told, site, publish, bundle):
+    publish(bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    assert "answers a report with 503; it is sent again" in told.once(code=REBOOT)
+    told.reboot()
+    told.once()
+    told.good()
+    for _ in range(3):
+        told.once(code=OK)
+    assert not site.reports
+    del site.on["reports"]
+    told.once()
+    assert phases(site) == ["seen", "staged", "trial", "good"]
+    assert json.loads((told.folder / "reports.json").read_text()) == {"reports": []}
+
+
+def test_a_lost_answer_costs_a_second_report_and_no_lost_one(told, site, publish, bundle):
+    publish(bundle)
+
+    def lost(visitor):
+        site.reports.append("taken, and not acknowledged")
+        visitor.raw()
+    site.on["reports"] = [lost]
+    told.once(code=REBOOT)
+    told.once(code=REBOOT)
+    assert site.reports.pop(0) == "taken, and not acknowledged" and phases(site) == ["seen", "staged"]
+
+
+@pytest.mark.parametrize("status, kept", [(400, False), (413, False), (401, True), (403, True), (404, True),
+                                          (408, True), (429, True), (500, True), (302, True), (204, False)])
+def test_what_an_answer_means_for_a_report(told, site, publish, bundle, status, kept):
+    publish((bundle, "--percent", 0))
+    told.once()
+    publish(bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(status, headers={"Location": "/elsewhere"})
+    told.once(code=REBOOT)
+    assert bool(json.loads((told.folder / "reports.json").read_text())["reports"]) == kept
+    assert not site.requests("elsewhere")
+
+
+def test_the_oldest_of_too_many_are_dropped(told, site, publish, bundle):
+    site.on["reports"] = lambda visitor: visitor.reply(500)
+    for turn in range(12):
+        publish((bundle, *(("--withdrawn", "no") if turn % 2 else ())))
+        told.once(code=None)
+    kept = json.loads((told.folder / "reports.json").read_text())["reports"]
+    assert len(kept) == 16 and kept[-1]["phase"] == "withdrawn"
+
+
+def test_a_home_that_hangs_costs_one_timeout(told, site, publish, bundle):
+    told.configure(report=f"{site.url}/reports", timeout=1)
+    publish(bundle)
+    site.on["reports"] = lambda visitor: time.sleep(3)
+    begun = time.monotonic()
+    told.once(code=REBOOT)
+    assert time.monotonic() - begun < 4 and told.staged
+
+
+def test_a_queue_that_cannot_be_read_is_begun_anew(told, site, publish, bundle):
+    publish()
+    told.once()
+    (told.folder / "reports.json").write_text("[" * 1000)
+    publish(bundle)
+    told.once(code=REBOOT)
+    assert phases(site) == ["seen", "staged"]
+
+
+def test_without_an_address_nothing_is_kept(device, publish, bundle):
+    publish(bundle)
+    device.once(code=REBOOT)
+    assert not (device.folder / "reports.json").exists()
+
+
+def test_a_dry_run_reports_nothing(told, site, publish, bundle):
+    publish(bundle)
+    told("once", "--dry-run")
+    assert not site.reports
