@@ -28,6 +28,8 @@ def links(**names):
                        "_links": {name: {"href": href} for name, href in names.items()}}).encode()
 
 
+# Made before it is asked for: the device waits for two seconds.
+BOMB = gzip.compress(b"{}" + b" " * 50 * MIB, 1)
 ANSWERS = {
     "1 GB of JSON": (endless(HEAD + b"Content-Length: 1073741824\r\n\r\n{\"a\":\"", b"x" * 65536), "more than 256 KiB"),
     "JSON without end": (endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"10\r\n" + b"[" * 16 + b"\r\n"),
@@ -50,7 +52,7 @@ ANSWERS = {
     "a length that is no number": (lambda h: h.raw(HEAD + b"Content-Length: many\r\n\r\n{}"), ""),
     "no HTTP": (lambda h: h.raw(b"220 mail.example.com ESMTP\r\n"), ""),
     "nothing at all": (lambda h: h.raw(), ""),
-    "gzip": (lambda h: h.reply(200, gzip.compress(b"{}" + b" " * 50 * MIB), {"Content-Encoding": "gzip"}),
+    "gzip": (lambda h: h.reply(200, BOMB, {"Content-Encoding": "gzip"}),
              "packs its answer"),
     "gzip that is not announced": (body(gzip.compress(b"{}")), "no JSON"),
     "links of other types": (body(b'{"_links": {"deploymentBase": "x"}}'), "links that cannot be read"),
