@@ -48,7 +48,9 @@ def adapt(folder) -> None:
 
 
 def build(checkout) -> Path:
-    """The jar; made if it is missing."""
+    """The jar; made if it is missing. checkout: or such a jar, made elsewhere."""
+    if checkout and Path(checkout).is_file():
+        return Path(checkout)
     if JAR.exists():
         return JAR
     if not checkout:

@@ -28,8 +28,8 @@ def links(**names):
                        "_links": {name: {"href": href} for name, href in names.items()}}).encode()
 
 
-# Made once: a host that is busy needs seconds for it.
-BOMB = gzip.compress(b"{}" + b" " * 50 * MIB)
+# Made before it is asked for: the device waits for two seconds.
+BOMB = gzip.compress(b"{}" + b" " * 50 * MIB, 1)
 ANSWERS = {
     "1 GB of JSON": (endless(HEAD + b"Content-Length: 1073741824\r\n\r\n{\"a\":\"", b"x" * 65536), "more than 256 KiB"),
     "JSON without end": (endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"10\r\n" + b"[" * 16 + b"\r\n"),
