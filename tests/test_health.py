@@ -49,7 +49,8 @@ def make_health(request, tmp_path):
 
 
 def failed_units(*names):
-    return {"systemctl": "\n".join(f"echo '{name} loaded failed failed What it is'" for name in names) or ":"}
+    lines = [f"printf '%s\\n' '{name} loaded failed failed What it is'" for name in names]
+    return {"systemctl": "\n".join(lines) or ":"}
 
 
 def test_failed_units(health):
@@ -60,6 +61,20 @@ def test_failed_units(health):
     health("failed-units", "ignore = app.service b.mount \n", tools=failed_units("app.service", "b.mount"))
     assert health("failed-units", "ignore=app.service\n", tools=failed_units("app.service", "c.service"), code=1) == \
         "failed: c.service"
+
+
+NETWORK = ("networking.service", "ifup@eth0.service", "systemd-networkd-wait-online@eth0.service",
+           "chrony-wait.service", "NetworkManager-wait-online.service", "systemd-time-wait-sync.service")
+
+
+def test_network_that_is_down_is_no_failed_unit_whatever_else_is_ignored(health):
+    """ifupdown without an answer by DHCP is one."""
+    units = failed_units(*NETWORK, "app.service", "modem@0.service", r"srv-a\x2db.mount")
+    health("failed-units", tools=failed_units(*NETWORK))
+    assert health("failed-units", tools=units, code=1) == r"failed: app.service modem@0.service srv-a\x2db.mount"
+    health("failed-units", "ignore=app modem@* srv-a\\x2db.mount\n", tools=units)
+    (health.folder / "app.service").write_text("")      # no pattern stands for files
+    assert health("failed-units", "ignore=a*p.service m*\n", tools=units, code=1) == r"failed: srv-a\x2db.mount"
 
 
 def test_free_space(health):
