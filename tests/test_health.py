@@ -170,6 +170,27 @@ def test_default_route(health):
     health("default-route", proc={"net/route": local, "net/ipv6_route": ROUTE_6.replace(" lo", " eth0")})
 
 
+@pytest.mark.parametrize("line", ["*\t00000000\t00000000\t0201", "*\t00000000\t00000000\t0001",
+                                  "eth0\t00000000\t00000000\t0200", "eth0\t00000000\t00000000\t0A03"])
+def test_default_route_that_leads_nowhere_is_none(health, line):
+    """As the kernel shows what is unreachable, prohibited, a black hole."""
+    proc = {"net/route": f"{ROUTE}{line}\t0\t0\t0\t00000000\t0\t0\t0\n", "net/ipv6_route": ROUTE_6}
+    assert health("default-route", "within=0\n", proc=proc, code=1) == "no default route"
+
+
+def test_listens_finds_a_process_whose_name_the_kernel_cuts(health):
+    """It keeps 15 bytes."""
+    program = health.folder / "keelboot-very-long-daemon"
+    shutil.copy(Path("/usr/bin/python3").resolve(), program)
+    line = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    with subprocess.Popen([program, "-Ic", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as daemon:
+        port = daemon.stdout.readline().strip()
+        health("listens", f"sockets=keelboot-very-long-daemon:{port}\nwithin=0\n")
+        assert "nothing listens" in health("listens", f"sockets=keelboot-very-short:{port}\nwithin=0\n", code=1)
+        assert "nothing listens" in health("listens", f"sockets=keelboot-very:{port}\nwithin=0\n", code=1)
+        daemon.communicate("\n")
+
+
 def test_listens(health):
     """A real process, with a port and a path."""
     path = health.folder / "sock"
@@ -185,6 +206,9 @@ def test_listens(health):
         health("listens", pairs)
         assert "nothing listens: other" in health("listens", f"sockets=other:{port}\nwithin=0\n", code=1)
     assert "sockets= is not set" in health("listens", code=1)
+    for wrong in ("sshd", "22", "sshd:ssh", ":22", "sshd:", "sshd:run/x"):
+        assert health("listens", f"sockets=a:1 {wrong}\n", code=1) == \
+            f"{wrong} in {health.folder}/health/listens: expected PROCESS:PORT or PROCESS:/PATH"
 
 
 class NotFound(socketserver.BaseRequestHandler):
