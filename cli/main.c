@@ -91,7 +91,9 @@ static const struct verb verbs[] = {
 	{ "check", check_cmd, NULL, "run the health checks of this device",
 	  "Usage: keelboot check [--timeout SECONDS] [--json]\n\n"
 	  "Runs each program in /usr/lib/keelboot/check.d and /etc/keelboot/check.d, in the order\n"
-	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
+	  "of their names, then greenboot's in check/required.d and check/wanted.d of\n"
+	  "/usr/lib/greenboot and /etc/greenboot. It fails if one does that is not only wanted.\n"
+	  "A link to /dev/null switches its namesake off. It gives no verdict on the slot.\n\n"
 	  "Example:  keelboot check && keelboot mark good\n" },
 	{ "health", health_cmd, NULL, "check this boot, and mark it good or bad",
 	  "Usage: keelboot health [migrate|check|commit|watch]\n\n"

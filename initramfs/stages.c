@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/stages.h"
 
+#include "initramfs/hardware.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 
@@ -22,6 +23,9 @@ bool stages_pre_update(struct boot *b, const char *source)
 	struct hook_env env = stages_env(b, said);
 
 	env.source = source;
+	/* A hook may mount it, and cannot load a driver. */
+	if (b->dev.data[0] != '\0')
+		hardware_need_type(b, b->conf.data_fstype);
 	if (hook_run_dir("pre-update", &env, b->conf.hook_timeout_s, reason) == KB_OK)
 		return true;
 	log_warn("update: skipped in this boot: %s", reason);

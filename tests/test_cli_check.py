@@ -80,10 +80,40 @@ def test_a_check_in_etc_takes_the_place_of_its_namesake(good, check):
     assert [c["ok"] for c in good.json("check")["checks"]] == [True]
 
 
+def test_a_link_to_dev_null_switches_its_namesake_off(good, check):
+    check("10-app", "exit 0")
+    check("40-memory", "exit 1")
+    (good.root / "etc/keelboot/check.d").mkdir()
+    (good.root / "etc/keelboot/check.d/40-memory").symlink_to("/dev/null")
+    assert lines(good("check")) == ["ok 10-app", "- 40-memory - off: a link to /dev/null", "The check passed."]
+    assert [(one["name"], one["disabled"], one["ok"]) for one in good.json("check")["checks"]] == [
+        ("10-app", False, True), ("40-memory", True, True)]
+    (good.root / "usr/lib/keelboot/check.d/10-app").unlink()
+    assert good("check").stdout.splitlines()[-1] == "No check ran: all of them are off."
+
+
+@pytest.mark.parametrize("target", ("/dev/nul", "/dev/null/x", "/dev/zero", "nothing", "../check.d/40-memory"))
+def test_a_link_to_anything_else_is_a_check_that_runs(good, check, target):
+    check("40-memory", "exit 0", folder="usr/lib")
+    (good.root / "etc/keelboot/check.d").mkdir()
+    (good.root / "etc/keelboot/check.d/40-memory").symlink_to(target)
+    assert lines(good("check", code=FAILURE))[0].startswith("FAILED 40-memory")
+    (good.root / "etc/keelboot/check.d/40-memory").unlink()
+    (good.root / "usr/lib/keelboot/check.d/50-link").symlink_to("40-memory")
+    assert lines(good("check"))[:2] == ["ok 40-memory", "ok 50-link"]
+
+
 def test_a_root_may_be_a_relative_path(good, check):
     check("10-one", "exit 0")
     done = call(KEELBOOT, "--conf-root", good.root.name, "check", cwd=good.root.parent)
     assert lines(done) == ["ok 10-one", "The check passed."]
+
+
+def test_help_names_all_folders_and_whose_failure_counts():
+    told = run("check", "--help", code=OK).stdout
+    for word in ("/usr/lib/keelboot/check.d", "/etc/keelboot/check.d", "/usr/lib/greenboot", "/etc/greenboot",
+                 "check/required.d", "check/wanted.d", "only wanted", "/dev/null"):
+        assert word in told
 
 
 def test_what_is_no_check(good, check):

@@ -74,6 +74,14 @@ def test_one_that_fails_is_undone_and_rejects_with_its_output(trial):
     assert trial.events() == [BACK, BEGUN]
 
 
+def test_none_of_them_can_be_switched_off(trial):
+    """A link to /dev/null is that of a check only: a migration that did not run is not done."""
+    trial.program("10-a")
+    (trial.root / "usr/lib/keelboot/migrate.d/20-b").symlink_to("/dev/null")
+    trial.health("migrate", code=None)
+    assert trial.slot("b")["reason"] == "migrate 20-b: not an executable file"
+
+
 def test_a_check_that_fails_undoes_them_too(trial):
     trial.program("10-a")
     trial.health("migrate")

@@ -12,14 +12,18 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_device import TOP
+from cli_device import FAILURE, KEELBOOT, TOP
 
 HEALTH = TOP / "hooks/health"
 SOME = "some avg10=0.00 avg60={}.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
 
 
-@pytest.fixture(name="health")
-def make_health(tmp_path):
+SHELLS = {"sh": [], "busybox": [shutil.which("busybox"), "sh"]}       # its applets go before all other programs
+only_sh = pytest.mark.parametrize("health", ["sh"], indirect=True)
+
+
+@pytest.fixture(name="health", params=SHELLS)
+def make_health(request, tmp_path):
     """health(name, settings, files in /proc): its exit code and what it says."""
     (tmp_path / "bin").mkdir()
 
@@ -35,7 +39,8 @@ def make_health(tmp_path):
         env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "KEELBOOT_CONF": str(tmp_path), **(environ or {})}
         if proc is not None:
             env["KEELBOOT_PROC"] = str(tmp_path / "proc")
-        done = subprocess.run([HEALTH / name], env=env, text=True, capture_output=True, timeout=60, check=False)
+        done = subprocess.run([*SHELLS[request.param], HEALTH / name], env=env, text=True, capture_output=True,
+                              timeout=60, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         assert done.stderr == ""
         return done.stdout.strip()
@@ -44,7 +49,8 @@ def make_health(tmp_path):
 
 
 def failed_units(*names):
-    return {"systemctl": "\n".join(f"echo '{name} loaded failed failed What it is'" for name in names) or ":"}
+    lines = [f"printf '%s\\n' '{name} loaded failed failed What it is'" for name in names]
+    return {"systemctl": "\n".join(lines) or ":"}
 
 
 def test_failed_units(health):
@@ -57,10 +63,37 @@ def test_failed_units(health):
         "failed: c.service"
 
 
+NETWORK = ("networking.service", "ifup@eth0.service", "systemd-networkd-wait-online@eth0.service",
+           "chrony-wait.service", "NetworkManager-wait-online.service", "systemd-time-wait-sync.service")
+
+
+def test_network_that_is_down_is_no_failed_unit_whatever_else_is_ignored(health):
+    """ifupdown without an answer by DHCP is one."""
+    units = failed_units(*NETWORK, "app.service", "modem@0.service", r"srv-a\x2db.mount")
+    health("failed-units", tools=failed_units(*NETWORK))
+    assert health("failed-units", tools=units, code=1) == r"failed: app.service modem@0.service srv-a\x2db.mount"
+    health("failed-units", "ignore=app modem@* srv-a\\x2db.mount\n", tools=units)
+    (health.folder / "app.service").write_text("")      # no pattern stands for files
+    assert health("failed-units", "ignore=a*p.service m*\n", tools=units, code=1) == r"failed: srv-a\x2db.mount"
+
+
 def test_free_space(health):
     (health.folder / "there").mkdir()
     health("free-space", f"paths={health.folder}/there /gone\n")
     assert "KiB free, wants" in health("free-space", f"paths={health.folder}/there\nminimum=900000G\n", code=1)
+
+
+@pytest.mark.parametrize("mounts, code", [
+    ("/dev/a / ext4 rw 0 0\n/dev/b {} squashfs ro,relatime 0 0\n", 0), ("/dev/a / ext4 ro 0 0\n", 0),
+    ("/dev/a / ext4 ro 0 0\n/dev/b {} ext4 rw,relatime 0 0\n/dev/c {}/there/below ext4 ro 0 0\n", 1),
+    ("/dev/b {} ext4 ro 0 0\noverlay {} overlay rw,lowerdir=/ 0 0\n", 1),
+    ("/dev/a / ext4 rw 0 0\n/dev/b {}/the ext4 ro 0 0\n", 1)])
+def test_free_space_passes_over_what_is_mounted_read_only(health, mounts, code):
+    """A squashfs is always full. Shells differ in what [ -w ] says of it."""
+    (health.folder / "there").mkdir()
+    (health.folder / "link").symlink_to("there")
+    assert ("KiB free" in health("free-space", f"paths={health.folder}/link\nminimum=900000G\n", code=code,
+                                 proc={"mounts": mounts.replace("{}", str(health.folder))})) == bool(code)
 
 
 def test_memory(health):
@@ -88,8 +121,41 @@ def test_readonly_root(health, mounts, conf, code):
     assert ("made writable" in health("readonly-root", proc={"mounts": mounts}, code=code)) == bool(code)
 
 
+@pytest.mark.parametrize("files, code", [
+    ({"vendor/system.conf": "[system]\nslots=writable\n"}, 0),
+    ({"vendor/system.conf": "[system]\nslots=writable\n", "system.conf": "[system]\n"}, 1),
+    ({"vendor/system.conf.d/50-a.conf": "[system]\nslots: writable ; as ever\n"}, 0),
+    ({"vendor/system.conf.d/50-a.conf": "[system]\nslots=writable\n", "system.conf.d/50-a.conf": ""}, 1),
+    ({"vendor/system.conf.d/50-a.conf": "[system]\nslots=writable\n", "system.conf": "[system]\nslots=readonly\n"}, 0),
+    ({"vendor/system.conf.d/60-b.conf": "[system]\nslots=readonly\n",
+      "system.conf.d/50-a.conf": "[system]\nslots=writable\n"}, 1),
+    ({"vendor/system.conf": "[system]\nslots=writable\n", "system.conf.d/50-a.conf": "[system]\nslots=both\n"}, 0),
+    ({"vendor/system.conf": "[system]\n[data]\nslots=writable\n"}, 1)])
+def test_readonly_root_reads_the_files_as_keelboot_does(health, files, code):
+    for path, text in files.items():
+        (health.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (health.folder / path).write_text(text)
+    health("readonly-root", proc={"mounts": "/dev/vda2 / ext4 rw 0 0\n"}, code=code,
+           environ={"KEELBOOT_VENDOR": str(health.folder / "vendor")})
+
+
 def test_readonly_root_is_none_without_a_slot(health):
     health("readonly-root", proc={"mounts": "/dev/vda / ext4 rw 0 0\n"}, environ={"KEELBOOT_SLOT": ""})
+
+
+@pytest.mark.parametrize("name, line, wants", [
+    ("free-space", "minimum=16MB", "a number and K, M or G"),
+    ("free-space", "minimum=1.5G", "a number and K, M or G"),
+    ("free-space", "minimum=garbage", "a number and K, M or G"), ("memory", "minimum=16m", "a number and K, M or G"),
+    ("memory", "minimum=010K", "a number and K, M or G"), ("memory", f"minimum={'9' * 13}G", "a number and K, M or G"),
+    ("memory", "pressure=60%", "a number"), ("server", "within=10s", "a number of seconds"),
+    ("listens", "within=-1", "a number of seconds"), ("default-route", "within=1 0", "a number of seconds"),
+    ("clock", "within=0x10", "a number of seconds")])
+def test_setting_that_is_wrong_is_named(health, name, line, wants):
+    more = {"server": "url=http://127.0.0.1:1/\n", "listens": "sockets=no:1\n"}.get(name, "")
+    proc = {"meminfo": "MemAvailable: 9000 kB\n", "pressure/memory": SOME.format(0), "net/route": ""}
+    assert health(name, f"{more} {line} \n", code=1, proc=proc if name in ("memory", "default-route") else None) == \
+        f"{line} in {health.folder}/health/{name}: expected {wants}"
 
 
 ROUTE = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
@@ -102,6 +168,27 @@ def test_default_route(health):
     assert health("default-route", "within=0\n", proc=proc, code=1) == "no default route"
     health("default-route", proc={"net/route": f"{local}eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"})
     health("default-route", proc={"net/route": local, "net/ipv6_route": ROUTE_6.replace(" lo", " eth0")})
+
+
+@pytest.mark.parametrize("line", ["*\t00000000\t00000000\t0201", "*\t00000000\t00000000\t0001",
+                                  "eth0\t00000000\t00000000\t0200", "eth0\t00000000\t00000000\t0A03"])
+def test_default_route_that_leads_nowhere_is_none(health, line):
+    """As the kernel shows what is unreachable, prohibited, a black hole."""
+    proc = {"net/route": f"{ROUTE}{line}\t0\t0\t0\t00000000\t0\t0\t0\n", "net/ipv6_route": ROUTE_6}
+    assert health("default-route", "within=0\n", proc=proc, code=1) == "no default route"
+
+
+def test_listens_finds_a_process_whose_name_the_kernel_cuts(health):
+    """It keeps 15 bytes."""
+    program = health.folder / "keelboot-very-long-daemon"
+    shutil.copy(Path("/usr/bin/python3").resolve(), program)
+    line = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    with subprocess.Popen([program, "-Ic", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as daemon:
+        port = daemon.stdout.readline().strip()
+        health("listens", f"sockets=keelboot-very-long-daemon:{port}\nwithin=0\n")
+        assert "nothing listens" in health("listens", f"sockets=keelboot-very-short:{port}\nwithin=0\n", code=1)
+        assert "nothing listens" in health("listens", f"sockets=keelboot-very:{port}\nwithin=0\n", code=1)
+        daemon.communicate("\n")
 
 
 def test_listens(health):
@@ -119,6 +206,9 @@ def test_listens(health):
         health("listens", pairs)
         assert "nothing listens: other" in health("listens", f"sockets=other:{port}\nwithin=0\n", code=1)
     assert "sockets= is not set" in health("listens", code=1)
+    for wrong in ("sshd", "22", "sshd:ssh", ":22", "sshd:", "sshd:run/x"):
+        assert health("listens", f"sockets=a:1 {wrong}\n", code=1) == \
+            f"{wrong} in {health.folder}/health/listens: expected PROCESS:PORT or PROCESS:/PATH"
 
 
 class NotFound(socketserver.BaseRequestHandler):
@@ -152,6 +242,21 @@ def test_server(health, name):
     assert "url= is not set" in health("server", code=1)
 
 
+@pytest.mark.parametrize("name", ("curl", "wget"))
+def test_server_that_accepts_and_says_nothing_takes_no_longer_than_it_may(health, name):
+    """A few seconds more than within=, for the last try."""
+    if not shutil.which(name):
+        pytest.skip(f"no {name}")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        url, begin = f"http://127.0.0.1:{server.getsockname()[1]}/", time.monotonic()
+        said = health("server", f"url={url}\nwithin=2\n", code=1, environ=path_with(health, name))
+        assert said == f"{url}: no answer"
+        assert time.monotonic() - begin < 12
+
+
+@only_sh
 def test_server_asked_by_busybox(health):
     """Its words; the static one of Debian cannot look up names."""
     client = path_with(health)
@@ -161,6 +266,7 @@ def test_server_asked_by_busybox(health):
                                  tools={"wget": "echo \"wget: can't connect to remote host: refused\" >&2; exit 1"})
 
 
+@only_sh
 def test_server_without_a_program_that_asks_it(health):
     assert health("server", "url=http://127.0.0.1/\n", code=1, environ=path_with(health)) == \
         "neither curl nor wget is installed"
@@ -173,6 +279,36 @@ def test_clock(health, ahead, code):
     os.utime(release, (time.time() + ahead,) * 2)
     said = health("clock", "within=0\n", code=code, environ={"KEELBOOT_RELEASE": str(release)})
     assert ("before the release was built" in said) == bool(code)
+
+
+def later(folder: Path, name: str, settings: str) -> subprocess.Popen:
+    """`keelboot check` with this one, whose clock is behind and which knows no network."""
+    (folder / "etc/keelboot/check.d").mkdir(parents=True)
+    (folder / "health").mkdir()
+    (folder / "health" / name).write_text(settings)
+    release = folder / "os-release"
+    release.write_text("")
+    os.utime(release, (time.time() + 86400,) * 2)
+    check = folder / "etc/keelboot/check.d/10-it"
+    check.write_text(f"#!/bin/sh\nKEELBOOT_CONF={folder} KEELBOOT_PROC={folder} KEELBOOT_RELEASE={release} "
+                     f"exec {HEALTH / name}\n")
+    check.chmod(0o755)
+    return subprocess.Popen([KEELBOOT, "--conf-root", folder, "check"], stdout=subprocess.PIPE, text=True)
+
+
+def test_each_check_that_waits_says_its_sentence_before_it_is_killed(tmp_path):
+    """With the time that each has by default, and that `keelboot check` gives it."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        wants = {"server": (f"url={url}\n", f"{url}: no answer"), "default-route": ("", "no default route"),
+                 "listens": ("sockets=no:1\n", "nothing listens: no:1"), "clock": ("", "the clock is before the ")}
+        running = {name: later(tmp_path / name, name, settings) for name, (settings, _) in wants.items()}
+        for name, one in running.items():
+            said = one.communicate(timeout=120)[0]
+            assert one.returncode == FAILURE and f"output: {wants[name][1]}" in said, said
+            assert "exit 1" in said
 
 
 def test_what_waits_for_a_network_is_off():

@@ -14,6 +14,8 @@ static const char *const own[] = { "/etc/keelboot/check.d", "/usr/lib/keelboot/c
 /* In its order. */
 static const char *const greenboot[] = { "/usr/lib/greenboot", "/etc/greenboot" };
 
+#define NOTHING "/dev/null"
+
 static bool is_skipped(const char *name)
 {
 	return name[0] == '.' || name[strlen(name) - 1] == '~';
@@ -36,6 +38,8 @@ struct folder {
 	const char *below;
 	/* of greenboot: "required.d"; NULL: ours */
 	const char *kind;
+	/* a link to NOTHING is a check that is off */
+	bool may_be_off;
 };
 
 /* Among those from first on, which are sorted; *out is NULL if there is one of that name. */
@@ -69,6 +73,13 @@ static bool is_of_greenboot(const char *path, const char *file)
 	return false;
 }
 
+static bool is_link_to_nothing(const char *path)
+{
+	char to[sizeof(NOTHING) + 1];
+
+	return os_readlink(path, to, sizeof(to)) == KB_OK && strcmp(to, NOTHING) == 0;
+}
+
 static enum kb_err take_name(void *ctx, const char *file)
 {
 	const struct folder *f = ctx;
@@ -86,6 +97,8 @@ static enum kb_err take_name(void *ctx, const char *file)
 	memcpy(c->path, path, sizeof(c->path));
 	c->required = f->kind == NULL || strcmp(f->kind, "required.d") == 0;
 	c->bash = f->kind != NULL && ends_with_sh(file);
+	if (f->may_be_off && is_link_to_nothing(path))
+		c->off = "off: a link to " NOTHING;
 	return KB_OK;
 }
 
@@ -120,9 +133,10 @@ static enum kb_err read_folder(struct folder *f)
 	return err == KB_ENOENT ? KB_EINVAL : err;
 }
 
-static enum kb_err find_own(struct check_list *l, const char *root, const char *below)
+static enum kb_err find_own(struct check_list *l, const char *root, const char *below,
+			    bool may_be_off)
 {
-	struct folder f = { .list = l, .below = below };
+	struct folder f = { .list = l, .below = below, .may_be_off = may_be_off };
 	enum kb_err err;
 
 	snprintf(f.path, sizeof(f.path), "%s%s", root, below);
@@ -181,7 +195,7 @@ enum kb_err check_find(struct check_list *l, const char *root)
 
 	begin_list(l);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(own); i++)
-		TRY(find_own(l, root, own[i]));
+		TRY(find_own(l, root, own[i], true));
 	TRY(find_kind(l, root, "check/required.d", &required));
 	TRY(find_kind(l, root, "check/wanted.d", &wanted));
 	l->lacks_required = !required && has_greenboot(root);
@@ -192,7 +206,7 @@ enum kb_err check_find(struct check_list *l, const char *root)
 enum kb_err check_find_in(struct check_list *l, const char *root, const char *folder)
 {
 	begin_list(l);
-	return find_own(l, root, folder);
+	return find_own(l, root, folder, false);
 }
 
 enum kb_err check_find_after(struct check_list *l, const char *root, const char *kind)

@@ -28,8 +28,8 @@ struct check_found {
 	bool required;
 	/* bash runs it, whatever its mode */
 	bool bash;
-	/* greenboot.conf says so */
-	bool disabled;
+	/* why it does not run: "disabled in greenboot.conf"; NULL: it runs */
+	const char *off;
 };
 
 struct check_list {
@@ -46,13 +46,14 @@ struct check_list {
  * In the order in which they run: /etc/keelboot/check.d and /usr/lib/keelboot/check.d by their
  * names, of which the first counts where both have one; then required.d and then wanted.d of
  * /usr/lib/greenboot/check and /etc/greenboot/check, a folder after the other. Of greenboot's
- * only what is *.sh, or executable, is a check; of ours each file, so that none is forgotten. Paths
- * are below root. KB_ENOSPC: more than CHECK_FIND_MAX; and other errors of folders that cannot be
- * read: reported, and l->why has it. Then nothing of the list may count: a check may be missing.
+ * only what is *.sh, or executable, is a check; of ours each file, so that none is forgotten, and a
+ * link to /dev/null is one that is off. Paths are below root. KB_ENOSPC: more than CHECK_FIND_MAX;
+ * and other errors of folders that cannot be read: reported, and l->why has it. Then nothing of the
+ * list may count: a check may be missing.
  */
 enum kb_err check_find(struct check_list *l, const char *root) KB_MUST_CHECK;
 
-/* The programs in one folder, by their names; all are required. */
+/* The programs in one folder, by their names; all are required, and run. */
 enum kb_err check_find_in(struct check_list *l, const char *root, const char *folder) KB_MUST_CHECK;
 
 /* The same for what greenboot runs behind its checks: "green.d" or "red.d". */

@@ -48,7 +48,8 @@ static bool disable(struct check_list *l, const char *name)
 
 		if (strchr(c->name, '/') == NULL || strcmp(file, name) != 0)
 			continue;
-		c->disabled = known = true;
+		c->off = "disabled in greenboot.conf";
+		known = true;
 	}
 	return known;
 }

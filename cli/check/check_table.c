@@ -5,19 +5,19 @@
 
 static void print_one(const struct check_found *c, const struct check_run_result *r)
 {
-	const char *word = c->disabled ? "-" : r->ok ? "ok" : c->required ? "FAILED" : "failed";
-	enum output_colour colour = c->disabled || (!r->ok && !c->required) ? OUTPUT_YELLOW
-				    : r->ok				    ? OUTPUT_GREEN
-									    : OUTPUT_RED;
+	const char *word = c->off != NULL ? "-" : r->ok ? "ok" : c->required ? "FAILED" : "failed";
+	enum output_colour colour = c->off != NULL || (!r->ok && !c->required) ? OUTPUT_YELLOW
+				    : r->ok				       ? OUTPUT_GREEN
+									       : OUTPUT_RED;
 
 	printf("%s%-6s%s  %-32s", output_colour(stdout, colour), word,
 	       output_colour(stdout, OUTPUT_PLAIN), c->name);
-	if (c->disabled)
-		printf("  %8s  disabled in greenboot.conf\n", "-");
+	if (c->off != NULL)
+		printf("  %8s  %s\n", "-", c->off);
 	else
 		printf("  %6.1f s%s%s%s\n", (double)r->ms / 1000, r->ok ? "" : "  ",
 		       r->ok ? "" : r->what, r->ok || c->required ? "" : "; wanted only");
-	if (!c->disabled && !r->ok && r->said[0] != '\0')
+	if (c->off == NULL && !r->ok && r->said[0] != '\0')
 		printf("        output: %s\n", r->said);
 }
 
@@ -28,8 +28,8 @@ static json_object *print_one_json(const struct check_found *c, const struct che
 	output_json_text(o, "name", c->name);
 	output_json_text(o, "path", c->path);
 	output_json_bool(o, "required", c->required);
-	output_json_bool(o, "disabled", c->disabled);
-	output_json_bool(o, "ok", c->disabled || r->ok);
+	output_json_bool(o, "disabled", c->off != NULL);
+	output_json_bool(o, "ok", c->off != NULL || r->ok);
 	output_json_text(o, "result", r->what);
 	output_json_text(o, "said", r->said);
 	output_json_number(o, "ms", r->ms);
@@ -58,7 +58,7 @@ void check_table_run(struct check_table *t, const struct check_list *l,
 		const struct check_found *c = &l->check[i];
 		struct check_run_result r = { .ok = false };
 
-		if (!c->disabled) {
+		if (c->off == NULL) {
 			if (mode->begins != NULL)
 				mode->begins(mode->ctx, c->name);
 			check_run(c->path, c->bash, env, &r);
@@ -78,6 +78,8 @@ void check_table_sum(const struct check_table *t)
 	else if (t->warned != 0)
 		printf("All required checks passed; %u of those that are only wanted failed.\n",
 		       t->warned);
+	else if (t->ran == 0)
+		puts("No check ran: all of them are off.");
 	else if (t->ran == 1)
 		puts("The check passed.");
 	else

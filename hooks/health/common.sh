@@ -14,33 +14,58 @@ fail() {
 	exit 1
 }
 
-# setting NAME DEFAULT: the value of NAME=VALUE in the file of this check, if there is one.
+# setting NAME DEFAULT: $value becomes that of NAME=VALUE in the file of this check, if there is one.
 setting() {
 	value=
 	if [ -f "$CONF/$CHECK" ]; then
 		value=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$CONF/$CHECK" |
 			sed -n '1s/[[:space:]]*$//p')
 	fi
-	printf '%s\n' "${value:-$2}"
+	value=${value:-$2}
 }
 
-# kib SIZE: 16M, 1G, 512K or bytes, as KiB.
-kib() {
+# Shells read 010 as eight, and wrap what is too long.
+is_number() {
 	case $1 in
-	*K) echo $((${1%K})) ;;
-	*M) echo $((${1%M} * 1024)) ;;
-	*G) echo $((${1%G} * 1024 * 1024)) ;;
-	*) echo $(($1 / 1024)) ;;
+	'' | *[!0-9]* | 0?* | ?????????????*) return 1 ;;
 	esac
 }
 
-# within SECONDS COMMAND...: tries it until it succeeds, for so long.
+# number NAME DEFAULT [WHAT]: a setting that is a whole number.
+number() {
+	setting "$1" "$2"
+	is_number "$value" || fail "$1=$value in $CONF/$CHECK: expected ${3-a number}"
+}
+
+# size NAME DEFAULT: $kib becomes a setting such as 16M, 1G, 512K or bytes, as KiB.
+size() {
+	setting "$1" "$2"
+	count=${value%[KMG]}
+	is_number "$count" || fail "$1=$value in $CONF/$CHECK: expected a number and K, M or G"
+	case $value in
+	*K) kib=$count ;;
+	*M) kib=$((count * 1024)) ;;
+	*G) kib=$((count * 1024 * 1024)) ;;
+	*) kib=$((count / 1024)) ;;
+	esac
+}
+
+# Seconds since the kernel started: nobody sets that clock meanwhile.
+look_at_clock() {
+	read -r now _ </proc/uptime
+	now=${now%.*}
+}
+
+# within DEFAULT COMMAND...: tries it until it succeeds, for the seconds of the setting within=. $left has what is left of them.
 within() {
-	left=$1
+	number within "$1" 'a number of seconds'
 	shift
-	until "$@"; do
-		[ "$left" -gt 0 ] || return 1
-		left=$((left - 1))
+	look_at_clock
+	end=$((now + value))
+	while left=$((end - now)) && ! "$@"; do
+		look_at_clock
+		[ "$now" -lt "$end" ] || return 1
 		sleep 1
+		look_at_clock
 	done
 }

@@ -66,6 +66,15 @@ def test_full_data_partition_puts_an_update_off(bench, image):
     assert read_partition(disk, "data") == before, "a look at the data partition writes nothing"
 
 
+def test_minimum_that_cannot_be_read_is_named(bench, image):
+    """No update then: nobody knows how much room the maker wants."""
+    stick = bench.stick(bench.bundle("2.0"))
+    with bench.machine(bench.disk("1.0"), initrd=image("free-space=minimum=16MB\n"), append="init=/bin/sh",
+                       drives=[stick]) as vm:
+        vm.expect(r"hook 20-free-space: minimum=16MB in /etc/keelboot/checks/free-space: expected a number and K, M")
+        vm.expect(r"update: skipped in this boot: hook 20-free-space: exit 1")
+
+
 def test_slot_whose_file_system_has_noted_errors_is_passed_over(bench, image):
     disk = bench.disk("1.0", "2.0", good="a")
     patch(disk, "b", 1024 + 58, lambda byte: byte | 2)

@@ -288,6 +288,19 @@ TEST(a_root_of_an_unknown_kind_has_every_file_system_loaded)
 	NOT_LOADED("vfat");
 }
 
+/* It may mount data, and cannot load a driver. */
+TEST(a_hook_before_an_update_finds_the_file_system_of_data)
+{
+	struct os_sim_child hook = { .argv0 = HOOK_DIR "/pre-update.d/50-mine" };
+
+	machine_plug(machine_stick());
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
+	os_sim_exec(hook.argv0);
+	os_sim_child(&hook);
+	machine_boots('a');
+	assert_order("finit_module " M "ext4.ko", "spawn " HOOK_DIR "/pre-update.d/50-mine");
+}
+
 TEST(an_empty_table_on_a_stick_may_be_a_file_system)
 {
 	struct os_sim_disk stick = machine_stick();
