@@ -170,6 +170,19 @@ def test_a_reset_is_told_by_what_the_initramfs_has(good):
     assert "data partition, and copies /usr/share/acme of its slot to it." in said
 
 
+@pytest.mark.parametrize("rule", ["keep=/ids,etc/keys", "paths=app,app/db", "template=usr/share/acme"])
+def test_a_reset_by_a_rule_that_cannot_be_read_is_refused(good, rule):
+    key = rule.split("=")[0]
+    good.configure(f"[data]\n{rule}\n")
+    told = good("reset-data", code=FAILURE)
+    assert f"[data] {key}= of system.conf cannot be read: nothing is reset" in told.stderr and told.stdout == ""
+    good.configure("[data]\nkeep=ids, etc/keys\n")
+    good.boot("a", data={"paths": "", "keep": "", "template": "", key: None})
+    told = good("reset-data", code=FAILURE)
+    assert f"[data] {key}= of the initramfs cannot be read: nothing is reset" in told.stderr and told.stdout == ""
+    assert "no reset of the data is waiting" in good("reset-data", "--cancel", code=NOTHING).stderr
+
+
 @pytest.mark.parametrize("args, says", [((), "is waiting for the next boot already"),
                                         (("--cancel",), "no reset of the data is waiting")])
 def test_a_reset_that_changes_nothing_says_so(good, args, says):

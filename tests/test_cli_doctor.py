@@ -702,6 +702,23 @@ def test_data_of_another_configuration_than_the_initramfs_has(board):
         "[data] keep=ids in system.conf, but the initramfs has keep=, which counts")
 
 
+@pytest.mark.parametrize("rule, says", [
+    ("paths=/data/app", '[data] paths=: "/data/app" begins with /, but is taken from the top of the data partition; '
+                        'no trial boots, and no data is reset until it is mended'),
+    ("keep=ids,ids/a", '[data] keep=: "ids/a" is in another one of the list, or has one in it; no data is reset')])
+def test_rule_of_the_data_that_cannot_be_read_is_an_error_that_names_it(board, rule, says):
+    board.dev.configure(f"[data]\n{rule}\n")
+    assert board.findings(FAILURE) == {("error", "data-rule")}
+    assert says in board.told("data-rule")[0]["text"]
+
+
+def test_rule_of_the_data_that_the_initramfs_cannot_read(board):
+    board.dev.configure("[data]\nkeep=ids\n")
+    board.dev.boot("a", data={"paths": "", "keep": None, "template": ""})
+    assert ("error", "data-rule") in board.findings(FAILURE)
+    assert board.told("data-rule")[0]["text"] == "[data] keep= of the initramfs cannot be read: no data is reset"
+
+
 @pytest.mark.parametrize("keys, found", [
     ("method=btrfs", ("error", "data-path")), ("method=reflink", ("error", "data-method")),
     ("limit=1", ("error", "data-size")), ("limit=3", None)])

@@ -3,6 +3,7 @@
 
 #include "initramfs/data/kept.h"
 #include "initramfs/data/tree.h"
+#include "lib/conf_data.h"
 #include "lib/conf_paths.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
@@ -121,6 +122,10 @@ enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c)
 	KB_CLEANUP_FD int home = -1, fd = -1;
 	enum kb_err err;
 
+	if (conf_data_bars_reset(c) != NULL) {
+		errno = EINVAL;
+		return tree_job_failed(job, KB_EINVAL, conf_data_bars_reset(c), "cannot be read");
+	}
 	TRY(kept_drop(job, top));
 	TRY(wipe_all(job, c, top));
 	err = open_own(top, &home);

@@ -9,8 +9,9 @@
 #include "initramfs/data/tree_job.h"
 #include "lib/conf.h"
 
-/* Deletes what does not stay. A subvolume that is a path of its own for [data] paths=, or that lies
- * at the top, is emptied: it may be mounted by its name. Durable after KB_OK. */
+/* Deletes what does not stay. KB_EINVAL: the rule cannot be read, and nothing was touched. A
+ * subvolume that is a path of its own for [data] paths=, or that lies at the top, is emptied: it
+ * may be mounted by its name. Durable after KB_OK. */
 enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c) KB_MUST_CHECK;
 
 /* root: the slot's, open. What is in the way is replaced, but for what stays. KB_ENOENT: this is
