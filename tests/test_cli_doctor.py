@@ -719,6 +719,18 @@ def test_rule_of_the_data_that_the_initramfs_cannot_read(board):
     assert board.told("data-rule")[0]["text"] == "[data] keep= of the initramfs cannot be read: no data is reset"
 
 
+def test_template_of_a_reset_that_the_system_lacks(board):
+    """The boot would notice it when all is deleted."""
+    board.dev.configure("[data]\ntemplate=/usr/share/acme\n")
+    assert board.findings(FAILURE) == {("error", "data-template")}
+    (board.sys / "usr/share").mkdir(parents=True, exist_ok=True)
+    (board.sys / "usr/share/acme").symlink_to("/usr")
+    assert board.findings(FAILURE) == {("error", "data-template")}
+    (board.sys / "usr/share/acme").unlink()
+    (board.sys / "usr/share/acme").mkdir()
+    assert board.findings() == set()
+
+
 @pytest.mark.parametrize("keys, found", [
     ("method=btrfs", ("error", "data-path")), ("method=reflink", ("error", "data-method")),
     ("limit=1", ("error", "data-size")), ("limit=3", None)])

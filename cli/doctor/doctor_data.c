@@ -3,6 +3,7 @@
 #include "cli/doctor/doctor_checks.h"
 #include "cli/state/boot_json.h"
 
+#include "initramfs/data/anew.h"
 #include "initramfs/data/kept_list.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
@@ -173,12 +174,38 @@ static void compare_all(struct doctor *doc)
 		compare(doc, data, k);
 }
 
+/* Of the initramfs, which counts, where the boot says what that has. */
+static void check_template(struct doctor *doc)
+{
+	KB_CLEANUP_FD int root = -1, dir = -1;
+	const char *path = doc->d->conf.data_template;
+	json_object *data = NULL;
+	enum kb_err err;
+
+	if (!doc->d->run_found)
+		return;
+	if (doc->st.boot != NULL && json_object_object_get_ex(doc->st.boot, "data", &data))
+		path = boot_json_text(data, "template");
+	if (path[0] == '\0')
+		return;
+	err = os_file_folder(doc->sys_root[0] != '\0' ? doc->sys_root : "/", &root);
+	if (err == KB_OK)
+		err = anew_open_template(root, path, &dir);
+	if (err != KB_OK)
+		doctor_report(
+			doc, DOCTOR_ERROR, "data-template",
+			"add that folder to the next release, or correct template=, and make the initramfs anew",
+			"[data] template=%.100s is no folder of this system (%s): a reset would delete the data, and copy nothing",
+			path, err_text(err));
+}
+
 void doctor_data(struct doctor *doc)
 {
 	struct looking l = { .doc = doc, .top = -1 };
 
 	read_again(doc);
 	compare_all(doc);
+	check_template(doc);
 	if (doc->d->conf.data_paths[0] == '\0' ||
 	    kept_list_paths(&l.list, doc->d->conf.data_paths) != KB_OK || !open_top(&l)) {
 		util_close(&l.top);

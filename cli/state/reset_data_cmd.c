@@ -2,8 +2,10 @@
 #include "cli/state/boot_json.h"
 #include "cli/verbs.h"
 
+#include "initramfs/data/anew.h"
 #include "lib/conf_data.h"
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/factory.h"
 
@@ -74,6 +76,24 @@ static enum kb_err check_rule(const struct rule *r)
 	return KB_EINVAL;
 }
 
+/* What is missing is noticed by the boot when all is deleted. With --conf-root, it is not known
+ * where that root is. */
+static enum kb_err check_template(const struct rule *r)
+{
+	KB_CLEANUP_FD int root = -1, dir = -1;
+	enum kb_err err;
+
+	if (r->template[0] == '\0' || !d.run_found || d.opts->conf_root[0] != '\0')
+		return KB_OK;
+	err = os_file_folder("/", &root);
+	if (err == KB_OK)
+		err = anew_open_template(root, r->template, &dir);
+	if (err != KB_OK)
+		log_err("[data] template=%s is no folder of the running system (%s): nothing is reset; the data would be deleted, and nothing copied",
+			r->template, err_text(err));
+	return err == KB_OK ? KB_OK : KB_EINVAL;
+}
+
 static void print_marked(const struct rule *r)
 {
 	printf("The next boot deletes what is on the data partition");
@@ -101,6 +121,8 @@ static int change(bool cancel, const struct rule *r)
 	bool changed = false;
 	enum kb_err err = cancel ? KB_OK : check_rule(r);
 
+	if (err == KB_OK && !cancel)
+		err = check_template(r);
 	if (err == KB_OK)
 		err = open_and_change(cancel, &changed);
 	if (err != KB_OK)

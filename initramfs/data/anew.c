@@ -206,7 +206,7 @@ static enum kb_err fill_folder(const struct filling *f, int from, int to, const 
 	return err == KB_ENOENT ? KB_OK : tree_job_failed(f->job, err, path, "cannot be filled");
 }
 
-static enum kb_err open_template(int root, const char *path, int *dir)
+enum kb_err anew_open_template(int root, const char *path, int *dir)
 {
 	KB_CLEANUP_FD int at = -1;
 	char name[OS_FILE_NAME_MAX + 1];
@@ -228,7 +228,7 @@ static enum kb_err fill_all(struct tree_job *job, int top, int home, int root, c
 {
 	struct filling f = { .job = job, .c = c, .links = -1 };
 	KB_CLEANUP_FD int from = -1;
-	enum kb_err err = open_template(root, c->data_template, &from);
+	enum kb_err err = anew_open_template(root, c->data_template, &from);
 
 	if (err != KB_OK) {
 		tree_job_failed(job, err, c->data_template, "not in the slot");
