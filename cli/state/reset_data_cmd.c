@@ -89,7 +89,7 @@ static enum kb_err check_template(const struct rule *r)
 	if (err == KB_OK)
 		err = anew_open_template(root, r->template, &dir);
 	if (err != KB_OK)
-		log_err("[data] template=%s is no folder of the running system (%s): nothing is reset; the data would be deleted, and nothing copied",
+		log_err("[data] template=%s is no folder of the running system (%s): nothing is reset; add it to the release, or correct template= and make the initramfs anew",
 			r->template, err_text(err));
 	return err == KB_OK ? KB_OK : KB_EINVAL;
 }
