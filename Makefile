@@ -564,7 +564,7 @@ install-device: install-both ## install what a device's root needs: the command,
 	$(INSTALL) -m 755 hooks/health/* $(DESTDIR)$(LIBDIR)/health/
 	chmod 644 $(DESTDIR)$(LIBDIR)/health/common.sh
 	@for name in $(HEALTH); do ln -sf ../health/$${name#*-} $(DESTDIR)$(LIBDIR)/check.d/$$name; done
-	$(INSTALL) -m 755 hooks/system/keelboot.init $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 755 hooks/system/*.init $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/system/*.service
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system-preset hooks/system/*.preset
 	@$(if $(filter no,$(ENABLE)),:,$(call for-each-link,mkdir -p $$folder && ln -sf $(PREFIX)/lib/systemd/system/$${unit##*/} $$folder/))
@@ -668,7 +668,7 @@ deb: ## build the Debian packages into build/deb
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot-fleet $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-data keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init pack.sh modules.awk drivers.awk say-missing dracut-renew)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init keelboot-early.init pack.sh modules.awk drivers.awk say-missing dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/* hooks/fleet/*))) \
 		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system-preset/,$(notdir $(wildcard hooks/system/*.preset))) \

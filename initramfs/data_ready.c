@@ -4,6 +4,7 @@
 #include "initramfs/boot_data.h"
 #include "initramfs/data_run.h"
 #include "initramfs/settings.h"
+#include "lib/conf_data.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "selector/factory.h"
@@ -234,9 +235,24 @@ static bool has_other_slot(const struct state *s, int slot)
 
 static enum data_need need_of(const struct boot *b, const struct choose_candidate *c)
 {
-	if (b->conf.data_paths[0] == '\0' || b->data.despite || !has_other_slot(&b->rec.s, c->slot))
+	if (!conf_data_is_kept(&b->conf) || b->data.despite || !has_other_slot(&b->rec.s, c->slot))
 		return DATA_NEED_NONE;
 	return c->tier == CHOOSE_LAST_RESORT ? DATA_NEED_TRY : DATA_NEED_MUST;
+}
+
+/* The rule says what stays: without it nothing is deleted, nor is what is kept for a trial. */
+static void refuse_reset(struct boot *b)
+{
+	const char *key = conf_data_bars_reset(&b->conf);
+
+	if (key == NULL || !factory_is_asked(&b->rec.s))
+		return;
+	factory_forget(&b->rec.s);
+	note_data(
+		b,
+		"not made anew, as it was asked for: [data] %s= of the initramfs cannot be read; make it anew with a good system.conf, and ask again",
+		key);
+	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 
 enum kb_err data_ready_prepare(struct boot *b, const struct choose_candidate *c, char *reason)
@@ -245,6 +261,7 @@ enum kb_err data_ready_prepare(struct boot *b, const struct choose_candidate *c,
 
 	if (b->rec.health == RECORD_MISSING)
 		return KB_OK; /* nothing is known of any boot before */
+	refuse_reset(b);
 	err = data_prepare(&b->rec.s, c->slot, need_of(b, c), &ops, b, reason);
 	if (err == KB_OK)
 		return KB_OK;
@@ -272,7 +289,7 @@ void data_ready_adopt(struct boot *b)
 	static struct data_wire a;
 
 	if ((b->rec.health != RECORD_REBUILT && b->rec.health != RECORD_BLANK) ||
-	    b->conf.data_paths[0] == '\0' || b->dev.data[0] == '\0' ||
+	    !conf_data_is_kept(&b->conf) || b->dev.data[0] == '\0' ||
 	    data_run(b, DATA_JOB_LOOK, &found, &a) != KB_OK || a.end != DATA_WIRE_DONE ||
 	    a.slot < 'a' || a.slot >= 'a' + STATE_SLOTS_MAX)
 		return;

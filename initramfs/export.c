@@ -130,17 +130,26 @@ static void put_keys(const struct boot *b, struct text *t)
 	put_text(t, "},");
 }
 
+/* null: it could not be read. */
+static void put_value(struct text *t, const struct conf *c, const char *value)
+{
+	if (conf_is_bad(c, value))
+		put_text(t, "null");
+	else
+		put_string(t, value);
+}
+
 /* What this initramfs does with the data; `keelboot` compares it with the running system's. */
 static void put_data(const struct boot *b, struct text *t)
 {
 	const struct conf *c = &b->conf;
 
 	put_text(t, "\"data\":{\"paths\":");
-	put_string(t, c->data_paths);
+	put_value(t, c, c->data_paths);
 	put_text(t, ",\"keep\":");
-	put_string(t, c->data_keep);
+	put_value(t, c, c->data_keep);
 	put_text(t, ",\"template\":");
-	put_string(t, c->data_template);
+	put_value(t, c, c->data_template);
 	put_text(t, "},");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf.h"
 
+#include "lib/conf_paths.h"
 #include "lib/util.h"
 
 #include <ini.h>
@@ -19,8 +20,8 @@ struct parse {
 	const char *next;
 	/* that inih has now */
 	int line;
-	/* for inih to find a key in it */
-	bool waiting;
+	/* for inih to find a key in it; it was too long, so the value is not all of it */
+	bool waiting, cut;
 	const char *file;
 	conf_warn_fn warn;
 	void *ctx;
@@ -172,7 +173,7 @@ static void check_slots(struct parse *p)
 
 /* ---------------------------------------------------------------- lines */
 
-static bool set_key(struct parse *p, const char *section, const char *name, const char *value)
+static const struct conf_key *find_key(struct parse *p, const char *section, const char *name)
 {
 	bool known = false;
 
@@ -180,20 +181,56 @@ static bool set_key(struct parse *p, const char *section, const char *name, cons
 		if (strcmp(key->section, section) != 0)
 			continue;
 		known = true;
-		if (strcmp(key->key, name) != 0)
-			continue;
-		if (conf_value_set(p->c, key, value) == KB_OK)
-			return true;
-		warn_of_line(p, p->line, "[%s] %s=%.64s: expected %s; %s%s", section, name, value,
-			     key->values, key->bad == NULL ? "ignored" : "read as ",
-			     key->bad == NULL ? "" : key->bad);
-		if (key->bad != NULL && conf_value_set(p->c, key, key->bad) != KB_OK)
-			continue; /* cannot be: a unit test sets them all */
-		return false;
+		if (strcmp(key->key, name) == 0)
+			return key;
 	}
 	warn_of_line(p, p->line, "[%.48s] %.48s: %s; ignored", section, name,
 		     known ? "unknown key" : "unknown section");
-	return false;
+	return NULL;
+}
+
+/* What becomes of a value that cannot be read. */
+static void name_outcome(const struct conf_key *key, char out[80])
+{
+	snprintf(out, 80, "%s%s%s", key->bad != NULL ? "read as " : "",
+		 key->bad != NULL     ? key->bad
+		 : key->stops != NULL ? key->stops
+				      : "ignored",
+		 key->stops != NULL ? " until it is mended" : "");
+}
+
+static void take_bad(struct parse *p, const struct conf_key *key, const char *value)
+{
+	char path[CONF_PATHS_LEN + 1], outcome[80];
+	const char *why = key->kind == CONF_KIND_SUBPATHS ? conf_paths_fault(value, path) : NULL;
+
+	name_outcome(key, outcome);
+	if (p->cut)
+		warn_of_line(p, p->line, "longer than %d bytes: [%s] %s=: %s", CONF_LINE_MAX,
+			     key->section, key->key, outcome);
+	else if (why != NULL)
+		warn_of_line(p, p->line, "[%s] %s=: \"%.48s\" %s; %s", key->section, key->key, path,
+			     why, outcome);
+	else
+		warn_of_line(p, p->line, "[%s] %s=%.64s: expected %s; %s", key->section, key->key,
+			     value, key->values, outcome);
+	p->c->bad[key - conf_keys] = true;
+	if (key->bad != NULL)
+		(void)!conf_value_set(p->c, key, key->bad); /* a unit test sets them all */
+}
+
+static bool set_key(struct parse *p, const char *section, const char *name, const char *value)
+{
+	const struct conf_key *key = find_key(p, section, name);
+
+	if (key == NULL)
+		return false;
+	if (p->cut || conf_value_set(p->c, key, value) != KB_OK) {
+		take_bad(p, key, value);
+		return false;
+	}
+	p->c->bad[key - conf_keys] = false;
+	return true;
 }
 
 static int take_line(void *user, const char *section, const char *name, const char *value)
@@ -201,18 +238,23 @@ static int take_line(void *user, const char *section, const char *name, const ch
 	struct parse *p = user;
 
 	p->waiting = false;
-	if (strncmp(section, "slot.", 5) == 0 && section[5] >= 'a' &&
-	    section[5] < 'a' + CONF_SLOTS_MAX && section[6] == '\0')
+	if (strncmp(section, "slot.", 5) != 0 || section[5] < 'a' ||
+	    section[5] >= 'a' + CONF_SLOTS_MAX || section[6] != '\0')
+		return set_key(p, section, name, value);
+	if (!p->cut)
 		return set_slot(p, section[5], name, value);
-	return set_key(p, section, name, value);
+	warn_of_line(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
+	return false;
 }
 
 /* inih ignores a line in which it finds nothing, and reports nothing. */
 static void line_done(struct parse *p)
 {
-	if (p->waiting)
+	if (p->waiting && p->cut)
+		warn_of_line(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
+	else if (p->waiting)
 		warn_of_line(p, p->line, "neither [section] nor key=value; ignored");
-	p->waiting = false;
+	p->waiting = p->cut = false;
 }
 
 /* What inih is given instead of a line that it must not see. A heading must not be lost: the keys
@@ -243,8 +285,8 @@ static char *next_line(char *buf, int size, void *stream)
 	}
 	for (; len > 0 && (*s == ' ' || *s == '\t' || *s == '\r'); len--)
 		s++;
-	if (len > CONF_LINE_MAX) {
-		if (*s != '#' && *s != ';')
+	if (len > CONF_LINE_MAX && strchr("#;[", *s) != NULL) {
+		if (*s == '[')
 			warn_of_line(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
 		snprintf(buf, (size_t)size, "%s", replacement_of_line(*s));
 	} else if (len > 0 && *s == '[' && memchr(s, ']', len) == NULL) {
@@ -253,7 +295,8 @@ static char *next_line(char *buf, int size, void *stream)
 		snprintf(buf, (size_t)size, "%s", replacement_of_line(*s));
 	} else {
 		p->waiting = len > 0 && strchr("#;[", *s) == NULL;
-		snprintf(buf, (size_t)size, "%.*s\n", (int)len, s);
+		p->cut = len > CONF_LINE_MAX;
+		snprintf(buf, (size_t)size, "%.*s\n", p->cut ? CONF_LINE_MAX : (int)len, s);
 	}
 	return buf;
 }
@@ -267,6 +310,16 @@ void conf_defaults(struct conf *c)
 		if (key->def[0] != '\0' && conf_value_set(c, key, key->def) != KB_OK)
 			continue; /* cannot be: a unit test reads them all */
 	default_slots(c);
+}
+
+bool conf_is_bad(const struct conf *c, const void *member)
+{
+	size_t offset = (size_t)((const char *)member - (const char *)c);
+
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++)
+		if (key->offset == offset)
+			return c->bad[key - conf_keys];
+	return true; /* no key has it: a mistake of the caller's */
 }
 
 void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn warn, void *ctx)

@@ -7,8 +7,9 @@
  *
  * A bad value is ignored with a warning: what an earlier file or the default says stays. So is an
  * unknown key. Where a key decides what is trusted, a bad value is taken for the one that trusts
- * least; but for verify-slot=, whose strictest one boots nothing that has no manifest. A bad file
- * never stops a boot; `keelboot check-config` finds it before it is packed.
+ * least; but for verify-slot=, whose strictest one boots nothing that has no manifest. Where it
+ * decides which data is lost, it stops what would lose it: conf_is_bad(). A bad file never stops a
+ * boot; `keelboot check-config` finds it before it is packed.
  *
  * The format is inih's: [section], key=value, '#' or ';' begins a comment line, " ;" a comment
  * behind a value. A line has at most CONF_LINE_MAX bytes.
@@ -32,6 +33,7 @@
 #define CONF_SIZE_MAX	 11
 #define CONF_COMMAND_MAX 175 /* bytes of a command for sh */
 #define CONF_LINE_MAX	 198
+#define CONF_KEYS_MAX	 128
 #define CONF_FILE_MAX	 65536 /* bytes; a larger file is not a configuration */
 #define CONF_DROPINS_MAX 32
 
@@ -303,6 +305,9 @@ struct conf {
 	char keyring[CONF_PATH_MAX + 1];
 	/* by different keys: 1..16 */
 	uint32_t signatures_required;
+
+	/* by the index in conf_keys[]: see conf_is_bad() */
+	bool bad[CONF_KEYS_MAX];
 };
 
 /* How the value of a key is written, and in what it is kept. */
@@ -350,6 +355,8 @@ struct conf_key {
 	uint32_t min, max;
 	/* What a bad value is taken for, where it decides what is trusted; NULL: it is ignored. */
 	const char *bad;
+	/* What a bad value stops until it is mended; NULL: nothing. */
+	const char *stops;
 };
 
 /* Every key but those of [slot.X]; ended by a NULL section. The man page is checked against it. */
@@ -358,6 +365,10 @@ extern const struct conf_key conf_keys[];
 /* Reads value for key into c. KB_EINVAL leaves c as it was. PURE. */
 enum kb_err conf_value_set(struct conf *c, const struct conf_key *key,
 			   const char *value) KB_MUST_CHECK;
+
+/* Whether the last value that a file has for a key could not be read. member: of c, such as
+ * c->data_keep. PURE. */
+bool conf_is_bad(const struct conf *c, const void *member);
 
 /* True for what can name a partition: see conf_spec. PURE. */
 bool conf_value_is_spec(const char *value);

@@ -7,12 +7,15 @@
 
 /* kind, member, min, max of a number, what a bad value is taken for; or of a text, whose max is its
  * array. */
-#define STRICT(kind, member, min, max, bad) \
-	CONF_KIND_##kind, offsetof(struct conf, member), min, max, bad
-#define NUMBER(kind, member, min, max) STRICT(kind, member, min, max, NULL)
-#define TEXT(kind, member)	       STRICT_TEXT(kind, member, NULL)
+#define KEY(kind, member, min, max, bad, stops) \
+	CONF_KIND_##kind, offsetof(struct conf, member), min, max, bad, stops
+#define STRICT(kind, member, min, max, bad) KEY(kind, member, min, max, bad, NULL)
+#define NUMBER(kind, member, min, max)	    STRICT(kind, member, min, max, NULL)
+#define TEXT(kind, member)		    STRICT_TEXT(kind, member, NULL)
 #define STRICT_TEXT(kind, member, bad) \
 	STRICT(kind, member, 0, sizeof(((struct conf *)0)->member) - 1, bad)
+#define STOPPING_TEXT(kind, member, stops) \
+	KEY(kind, member, 0, sizeof(((struct conf *)0)->member) - 1, NULL, stops)
 
 /* One that is so long is laid out in columns, and reads no more. */
 const struct conf_key conf_keys[] = {
@@ -87,8 +90,8 @@ const struct conf_key conf_keys[] = {
 	  "Reads the whole bundle once before the first write: a decayed file then costs no slot.",
 	  NUMBER(BOOL, data_verify_first, 0, 0) },
 	{ "data", "paths", "LIST of FOLDERs", "",
-	  "Folders and files on the data partition that belong to the release: before a trial boots for the first time they are kept as they are, and go back if it is left. What is not named stays. docs/DATA.md explains it.",
-	  TEXT(SUBPATHS, data_paths) },
+	  "Folders and files on the data partition that belong to the release: before a trial boots for the first time they are kept as they are, and go back if it is left. What is not named stays. Each is named as it lies on that partition: not /data/app, but app. docs/DATA.md explains it.",
+	  STOPPING_TEXT(SUBPATHS, data_paths, "no trial boots, and no data is reset") },
 	{ "data", "method", "auto|btrfs|reflink|lvm|copy", "auto",
 	  "How they are kept. btrfs takes snapshots of subvolumes. With reflink a copy shares its blocks with the original, on XFS and Btrfs; on bcachefs that is not tested. In the initramfs of a distribution, lvm takes a snapshot of the logical volume that is the data partition. A plain copy is made by copy. The first of these that works is auto.",
 	  NUMBER(DATA, data_method, 0, 0) },
@@ -97,10 +100,10 @@ const struct conf_key conf_keys[] = {
 	  NUMBER(NUMBER, data_limit_mib, 1, 1048576) },
 	{ "data", "keep", "LIST of FOLDERs", "",
 	  "What keelboot reset-data leaves on the data partition, beside Keelboot's own folder and what is staged.",
-	  TEXT(SUBPATHS, data_keep) },
+	  STOPPING_TEXT(SUBPATHS, data_keep, "no data is reset") },
 	{ "data", "template", "PATH", "",
 	  "Folder of the slot whose content a reset copies to the data partition.",
-	  TEXT(PATH_OR_NOT, data_template) },
+	  STOPPING_TEXT(PATH_OR_NOT, data_template, "no data is reset") },
 	{ "data", "reset-media", "yes|no|LIST of usb,sd", "no",
 	  "Media that may ask for a reset, by a file keelboot/reset-data: once for each text that is in it.",
 	  STRICT(MEDIA, data_reset_media, 0, 0, "no") },
@@ -264,5 +267,5 @@ const struct conf_key conf_keys[] = {
 	{ "keyring", "signatures-required", "NUMBER (1..16)", "1",
 	  "How many of these keys must have signed a bundle; one that signed twice counts once.",
 	  STRICT(NUMBER, signatures_required, 1, 16, "16") },
-	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0, NULL, NULL },
 };

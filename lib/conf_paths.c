@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define OWN "keelboot" /* on the data partition: what is kept, and what is staged as a rule */
+#define OWN	"keelboot" /* on the data partition: what is kept, and what is staged as a rule */
+#define STRANGE "\"'*;?\\" /* who writes one means no name that has it */
 
 bool conf_paths_is_path(const char *value)
 {
@@ -26,13 +27,19 @@ bool conf_paths_is_path(const char *value)
 
 bool conf_paths_next(const char **list, char *path, size_t size)
 {
-	size_t n = strcspn(*list, ",");
+	const char *at = *list;
+	size_t n = strcspn(at, ","), blanks;
 
-	if (**list == '\0' || n >= size)
+	if (*at == '\0' || n >= size)
 		return false;
-	memcpy(path, *list, n);
+	*list += n + (at[n] == ',' ? 1 : 0);
+	blanks = strspn(at, " \t");
+	at += blanks < n ? blanks : n;
+	n -= blanks < n ? blanks : n;
+	while (n > 0 && (at[n - 1] == ' ' || at[n - 1] == '\t'))
+		n--;
+	memcpy(path, at, n);
 	path[n] = '\0';
-	*list += n + ((*list)[n] == ',' ? 1 : 0);
 	return true;
 }
 
@@ -50,27 +57,46 @@ static bool fits_before(const char *list, const char *end, const char *path)
 {
 	char other[CONF_PATHS_LEN + 1];
 
-	if (conf_paths_overlap(path, OWN))
-		return false;
 	while (list < end && conf_paths_next(&list, other, sizeof(other)))
 		if (conf_paths_overlap(path, other))
 			return false;
 	return true;
 }
 
-bool conf_paths_are_valid(const char *value)
+static const char *fault_of(const char *path)
 {
-	const char *rest = value, *begin = value;
-	char path[CONF_PATHS_LEN + 1];
+	if (*path == '\0')
+		return "has no name";
+	if (*path == '/')
+		return "begins with /, but is taken from the top of the data partition";
+	if (path[strlen(path) - 1] == '/')
+		return "ends with /";
+	if (strpbrk(path, STRANGE) != NULL)
+		return "has one of " STRANGE;
+	if (!conf_paths_is_path(path) || strstr(path, " /") != NULL || strstr(path, "/ ") != NULL)
+		return "has an empty part, . or .., or a blank beside /";
+	if (strlen(path) > CONF_PATH_MAX)
+		return "is too long";
+	return conf_paths_overlap(path, OWN) ? "is Keelboot's own folder, or in it" : NULL;
+}
+
+const char *conf_paths_fault(const char *value, char path[CONF_PATHS_LEN + 1])
+{
+	const char *rest = value, *why = NULL;
 	unsigned n = 0;
 
-	if (*value == '\0')
-		return true;
-	while (conf_paths_next(&rest, path, sizeof(path))) {
-		if (++n > CONF_PATHS_MAX || strlen(path) > CONF_PATH_MAX ||
-		    !conf_paths_is_path(path) || !fits_before(value, begin, path))
-			return false;
-		begin = rest;
+	path[0] = '\0';
+	for (bool more = *value != '\0'; more && why == NULL;) {
+		const char *begin = rest;
+
+		if (!conf_paths_next(&rest, path, CONF_PATHS_LEN + 1))
+			return *rest == '\0' ? fault_of("") : "is too long";
+		why = fault_of(path);
+		if (why == NULL && !fits_before(value, begin, path))
+			why = "is in another one of the list, or has one in it";
+		if (why == NULL && ++n > CONF_PATHS_MAX)
+			why = "is one more than the eight that a list may have";
+		more = *rest != '\0' || rest[-1] == ',';
 	}
-	return *rest == '\0' && rest[-1] != ',';
+	return why;
 }

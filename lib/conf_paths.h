@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of paths in system.conf: "app,etc/network". PURE. */
+/* Lists of paths in system.conf: "app, etc/network"; blanks around a comma mean nothing. PURE. */
 #pragma once
+
+#include "lib/conf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,5 +18,13 @@ bool conf_paths_next(const char **list, char *path, size_t size);
 bool conf_paths_overlap(const char *a, const char *b);
 
 /* What CONF_KIND_SUBPATHS takes: at most CONF_PATHS_MAX, none in another one, and none in
- * Keelboot's own folder; or nothing. */
-bool conf_paths_are_valid(const char *value);
+ * Keelboot's own folder; or nothing. NULL: it is such a list; else why not, and path is the item
+ * that it is said of. */
+const char *conf_paths_fault(const char *value, char path[CONF_PATHS_LEN + 1]);
+
+static inline bool conf_paths_are_valid(const char *value)
+{
+	char path[CONF_PATHS_LEN + 1];
+
+	return conf_paths_fault(value, path) == NULL;
+}

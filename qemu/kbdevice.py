@@ -72,7 +72,7 @@ while :; do sleep 1000; done
 EXIT = "#!/bin/sh\necho 'system {version}: init ends'\nexit 1\n"
 PANIC = "#!/bin/sh\necho 'system {version}: init panics'\nmount -t proc proc /proc\necho c > /proc/sysrq-trigger\n"
 INITS = {"hang": HANG, "exit": EXIT, "panic": PANIC}
-VERDICTS = {"ok": "keelboot mark good", "nomark": ": # waits for a person"}
+VERDICTS = {"ok": "keelboot mark good", "health": "keelboot health", "nomark": ": # waits for a person"}
 
 
 class Device:
@@ -121,8 +121,8 @@ class Device:
         return out
 
     def system(self, version: str, kind: str = "ok", files=None, size="24M") -> Path:
-        """An ext4 image of a tiny system. kind: ok (marks itself good), nomark, still (like ok, but mounts nothing),
-        hang, exit, panic, noinit."""
+        """An ext4 image of a tiny system. kind: ok (marks itself good), health (by its checks), nomark, still (like ok,
+        but mounts nothing), hang, exit, panic, noinit."""
         image = self.work / f"root-{version}-{kind}.img"
         if image.exists():
             return image

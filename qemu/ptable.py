@@ -142,7 +142,7 @@ def read(file, size: int) -> list:
     """The partitions of an open image; the GPT's backup stands in for a broken primary."""
     for sector in (512, 4096):
         for lba in (1, size // sector - 1):
-            parts = _read_gpt_at(file, lba, sector)
+            parts = _read_gpt_at(file, lba, sector) if lba > 0 else None
             if parts is not None:
                 return parts
     file.seek(0)

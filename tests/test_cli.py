@@ -170,6 +170,34 @@ def test_a_reset_is_told_by_what_the_initramfs_has(good):
     assert "data partition, and copies /usr/share/acme of its slot to it." in said
 
 
+@pytest.mark.parametrize("rule", ["keep=/ids,etc/keys", "paths=app,app/db", "template=usr/share/acme"])
+def test_a_reset_by_a_rule_that_cannot_be_read_is_refused(good, rule):
+    key = rule.split("=")[0]
+    good.configure(f"[data]\n{rule}\n")
+    told = good("reset-data", code=FAILURE)
+    assert f"[data] {key}= of system.conf cannot be read: nothing is reset" in told.stderr and told.stdout == ""
+    good.configure("[data]\nkeep=ids, etc/keys\n")
+    good.boot("a", data={"paths": "", "keep": "", "template": "", key: None})
+    told = good("reset-data", code=FAILURE)
+    assert f"[data] {key}= of the initramfs cannot be read: nothing is reset" in told.stderr and told.stdout == ""
+    assert "no reset of the data is waiting" in good("reset-data", "--cancel", code=NOTHING).stderr
+
+
+ETC = 'mount -t tmpfs none /etc && mkdir /etc/keelboot && cat >/etc/keelboot/system.conf && exec "$@"'
+
+
+@pytest.mark.parametrize("template, code", [("/usr/share/nowhere", FAILURE), ("/usr/share", OK)])
+def test_a_reset_asks_for_its_template_before_it_deletes(good, template, code):
+    """The running root is asked, so system.conf is that of a mount namespace."""
+    alone = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else []), "--"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounts nothing here")
+    told = call(*alone, "sh", "-c", ETC, "sh", KEELBOOT, "--state", good.state, "--run-dir", good.run, "reset-data",
+                code=code, input=f"[system]\ncompatible=test-board\n[data]\ntemplate={template}\n")
+    assert (f"[data] template={template} is no folder of the running system" in told.stderr) == (code == FAILURE)
+    assert ("data partition, and copies /usr/share of its slot" in told.stdout) == (code == OK)
+
+
 @pytest.mark.parametrize("args, says", [((), "is waiting for the next boot already"),
                                         (("--cancel",), "no reset of the data is waiting")])
 def test_a_reset_that_changes_nothing_says_so(good, args, says):

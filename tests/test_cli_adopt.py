@@ -241,6 +241,8 @@ def test_without_systemd_its_script_is_linked(debian):
     assert link not in debian.adopt("--dry-run").stdout
     shutil.rmtree(debian.root / "run/systemd")
     assert f"{link}\nupdate-rc.d keelboot defaults\n" in debian.adopt("--commands").stdout
+    early = "ln -s /usr/lib/keelboot/keelboot-early.init /etc/init.d/keelboot-early"
+    assert f"{early}\nupdate-rc.d keelboot-early defaults\n" in debian.adopt("--commands").stdout
     debian.put("etc/init.d/keelboot", "")
     assert link not in debian.adopt("--dry-run").stdout
 

@@ -12,6 +12,7 @@ import struct
 import pytest
 from cli_device import FAILURE, MIB, OK, REGIONS, TOP, call, edit, run, sleeping_guardian
 from keelreader import crc32c
+from test_cli_guard import CURRENT, NEXT, System
 
 OPTIONS = ("BLK_DEV_INITRD", "DEVTMPFS", "TMPFS", "NAMESPACES", "SECCOMP_FILTER", "MEMFD_CREATE",
            "WATCHDOG", "WATCHDOG_SYSFS", "PSTORE", "MAGIC_SYSRQ", "MULTIUSER", "NET", "UNIX")
@@ -702,6 +703,35 @@ def test_data_of_another_configuration_than_the_initramfs_has(board):
         "[data] keep=ids in system.conf, but the initramfs has keep=, which counts")
 
 
+@pytest.mark.parametrize("rule, says", [
+    ("paths=/data/app", '[data] paths=: "/data/app" begins with /, but is taken from the top of the data partition; '
+                        'no trial boots, and no data is reset until it is mended'),
+    ("keep=ids,ids/a", '[data] keep=: "ids/a" is in another one of the list, or has one in it; no data is reset')])
+def test_rule_of_the_data_that_cannot_be_read_is_an_error_that_names_it(board, rule, says):
+    board.dev.configure(f"[data]\n{rule}\n")
+    assert board.findings(FAILURE) == {("error", "data-rule")}
+    assert says in board.told("data-rule")[0]["text"]
+
+
+def test_rule_of_the_data_that_the_initramfs_cannot_read(board):
+    board.dev.configure("[data]\nkeep=ids\n")
+    board.dev.boot("a", data={"paths": "", "keep": None, "template": ""})
+    assert ("error", "data-rule") in board.findings(FAILURE)
+    assert board.told("data-rule")[0]["text"] == "[data] keep= of the initramfs cannot be read: no data is reset"
+
+
+def test_template_of_a_reset_that_the_system_lacks(board):
+    """The boot would notice it when all is deleted."""
+    board.dev.configure("[data]\ntemplate=/usr/share/acme\n")
+    assert board.findings(FAILURE) == {("error", "data-template")}
+    (board.sys / "usr/share").mkdir(parents=True, exist_ok=True)
+    (board.sys / "usr/share/acme").symlink_to("/usr")
+    assert board.findings(FAILURE) == {("error", "data-template")}
+    (board.sys / "usr/share/acme").unlink()
+    (board.sys / "usr/share/acme").mkdir()
+    assert board.findings() == set()
+
+
 @pytest.mark.parametrize("keys, found", [
     ("method=btrfs", ("error", "data-path")), ("method=reflink", ("error", "data-method")),
     ("limit=1", ("error", "data-size")), ("limit=3", None)])
@@ -901,3 +931,75 @@ def test_every_finding_has_its_test():
     assert len(ids) > 40
     # These need a history or a disk that fails, which no file can show.
     assert ids - here == {"trials-fail", "history-unreadable", "state-region-unreadable", "staging-space"}
+
+
+# ---------------------------------------------------------------- systems that are guarded
+
+MOUNTS = "/dev/vda2 / ext4 ro,noatime 0 0\n/dev/vda3 /var ext4 rw 0 0\ntmpfs /var/lib/other tmpfs rw 0 0\n"
+
+
+@pytest.fixture(name="around")
+def make_around(tmp_path):
+    """A healthy kernel around a guarded system, in files."""
+    for path, text in {"proc/mounts": MOUNTS, "proc/sys/kernel/panic": "10\n",
+                       "sys/class/watchdog/watchdog0/identity": "iTCO_wdt\n",
+                       "sys/module/pstore/parameters/backend": "(null)\n", "var/log/journal/x": ""}.items():
+        (tmp_path / "sys" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sys" / path).write_text(text)
+    return tmp_path / "sys"
+
+
+@pytest.fixture(name="system")
+def make_system(tmp_path):
+    system = System(tmp_path)
+    yield system
+    system.end_guardian()
+
+
+def findings(system, *args, code):
+    told = json.loads(system("doctor", "--json", *args, code=code).stdout)
+    return {(one["severity"], one["id"]) for one in told["findings"]}
+
+
+def test_doctor_reports_of_a_guarded_system_only_what_concerns_the_guard(system, around):
+    system.make_good(CURRENT)
+    assert findings(system, "--sys-root", around, code=OK) == set()
+    system.boot(NEXT)
+    assert findings(system, "--sys-root", around, code=OK) == set()
+    system.end_guardian()
+    assert findings(system, "--sys-root", around, code=FAILURE) == {("error", "guardian-gone")}
+
+
+@pytest.mark.parametrize("path, text, found", [
+    ("proc/mounts", "/dev/vda2 / ext4 ro,noatime 0 0\n", ("error", "guard-record")),
+    ("proc/mounts", f"{MOUNTS}tmpfs /var/lib tmpfs rw 0 0\n", ("error", "guard-record")),
+    ("proc/sys/kernel/panic", "0\n", ("warning", "panic-hangs")),
+    ("sys/class/watchdog/watchdog0", None, ("warning", "watchdog-none")),
+    ("var/log/journal", None, ("warning", "guard-words"))])
+def test_doctor_says_what_a_guarded_system_lacks(system, around, path, text, found):
+    system.make_good(CURRENT)
+    if text is None:
+        (around / path).rename(around / "gone")
+    else:
+        (around / path).write_text(text)
+    code = FAILURE if found[0] == "error" else OK
+    assert findings(system, "--sys-root", around, code=code) == {found}
+
+
+def test_doctor_says_that_a_system_to_guard_was_not_counted(system, around):
+    """bad= is in system.conf, and nobody called `guard begin`."""
+    assert findings(system, "--sys-root", around, code=FAILURE) == {("error", "guard-begin")}
+
+
+def test_doctor_looks_for_the_commands_of_a_guard(system):
+    system.make_good(CURRENT)
+    conf = system.root / "etc/keelboot/system.conf"
+    good = conf.read_text()
+    assert "guard-command" not in {name for _, name in findings(system, code=None)}
+    for line in ("bad=no-such-bootc rollback", "bad=/no/such/program"):
+        conf.write_text(f"{good}\n[guard]\n{line}\n")
+        assert ("error", "guard-command") in findings(system, code=FAILURE)
+    conf.write_text(f"{good}\n[guard]\nbad=[ -e /x ] && no-such-bootc\ngood=no-such-tool\n")
+    assert ("warning", "guard-command") in findings(system, code=None)
+    conf.write_text(f"{good}\n[guard]\nbad=\n")
+    assert ("error", "guard-bad") in findings(system, code=FAILURE)

@@ -34,7 +34,7 @@ import subject          # noqa: E402
 import unpack           # noqa: E402
 import watch            # noqa: E402
 from kbdisk import Disk, mkext4      # noqa: E402
-from scenario import Failed, Result, Skipped  # noqa: E402
+from scenario import Failed, Result, Run, Skipped  # noqa: E402
 from scenarios import NEEDS, SCENARIOS         # noqa: E402
 
 needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-utils is not installed")
@@ -52,6 +52,7 @@ IMAGETEST = TOP / "qemu/imagetest"
     (["--roots", "a", "b", "--key", "k"], "leave out --initrd, --bundle and --key"),
     (["disk.img", "--initrd", "disk.img"], "--initrd needs --kernel"),
     (["disk.img", "--jobs", "-1"], "expected a positive number"),
+    (["disk.img", "--jobs", "0"], "expected a positive number"),
     (["disk.img", "--boot-limit", "0"], "expected a positive number"),
     (["disk.img", "--memory", "32"], "expected a positive number")])
 def test_a_wrong_command_line_is_a_usage_error(words, said, tmp_path):
@@ -62,12 +63,16 @@ def test_a_wrong_command_line_is_a_usage_error(words, said, tmp_path):
 
 @pytest.mark.parametrize("words, said", [
     (["no-such.img"], "no-such.img: no such file"),
+    (["/tmp"], "/tmp: no regular file; copy a disk into one first"),
+    (["/dev/zero"], "/dev/zero: no regular file; copy a disk into one first"),
     (["--kernel", "gone", "disk.img"], "gone: no such file"),
     (["--kernel", "disk.img", "disk.img"], "--kernel disk.img: neither a bzImage nor an ELF"),
+    (["--roots", "a", "b", "--conf", "junk.conf"], "--conf junk.conf: no text, so no system.conf"),
     (["-o", "disk.img/report", "disk.img"], "-o disk.img/report: cannot be written"),
     (["--roots", "disk.img", "disk.img"], "disk.img: no folder, nor an image of a file system that is known")])
 def test_a_file_that_cannot_be_used_is_no_usage_error(words, said, tmp_path):
     (tmp_path / "disk.img").write_bytes(b"x" * 5000)
+    (tmp_path / "junk.conf").write_bytes(b"\xff\xfe\x80")
     assert said in call(IMAGETEST, *words, code=FAILURE, cwd=tmp_path).stderr
 
 
@@ -191,6 +196,15 @@ def test_partitions_are_found_by_each_name_that_system_conf_may_use(tmp_path):
         assert getattr(made.part("state"), "number", 0) == number, wanted
     made.conf = {("slot.a", "root"): "/dev/vg/a", ("slot.b", "root"): "/dev/vg/b"}
     assert {finding.id: finding.level for finding in diagnosis.of_disk(made)}["hidden"] == "note"
+
+
+@needs_qemu_img
+@pytest.mark.parametrize("size", [1, 100, 512, 700, 5000])
+def test_a_disk_that_is_too_small_for_a_table_has_none(size, tmp_path):
+    (tmp_path / "disk").write_bytes(b"x" * size)
+    made = subject.Subject(tmp_path / "disk")
+    made.look(tmp_path)
+    assert [finding.id for finding in diagnosis.before(made)] == ["no-table"]
 
 
 @needs_qemu_img
@@ -340,6 +354,39 @@ def test_no_slot_that_boots_is_a_dead_end_with_its_reasons():
     assert watch.dead_end(text) == ("Keelboot found no slot that can be booted; slot a: no file system on /dev/vda3; "
                                     "slot b: its partition is missing")
     assert watch.dead_end(f"{text}keelboot: slot b: 2.0, trial, tries left: 2\n") == ""
+
+
+CHECKED = ("keelboot: slot a: 1.0, trial, tries left: 2\n"
+           "ok      10-failed-units                      0.1 s\n"
+           "\x1b[31mFAILED\x1b[0m  30-free-space                        0.2 s  exit 1\r\n"
+           "        output: /var: 0 KiB free, wants 16384\r\n"
+           "1 of 2 checks failed.\nThere is no other slot to boot: the trial goes on.\n")
+WHY = "the check 30-free-space failed: exit 1: /var: 0 KiB free, wants 16384"
+
+
+def test_a_check_that_failed_is_named_with_its_output():
+    assert boot_of(CHECKED).check == WHY
+    silent = CHECKED.replace("        output: /var: 0 KiB free, wants 16384\r\n", "")
+    assert boot_of(silent).check == "the check 30-free-space failed: exit 1"
+    assert boot_of(f"{CHECKED}keelboot: slot b: 2.0, good\n").check == "", "of the boot of another slot"
+    assert boot_of(CHECKED.split("1 of 2")[0]).check == "", "they still run"
+    assert boot_of("keelboot: slot a: 1.0, trial, tries left: 2\n[FAILED] Failed to start x.\n").check == ""
+    found = diagnosis.of_console(subject.Subject(Path("x")), boot_of(CHECKED))
+    assert diagnosis.worst(found).what == WHY and "keelboot check" in diagnosis.worst(found).todo
+
+
+def test_a_trial_that_goes_on_without_its_checks_ends_the_wait_at_once():
+    text = [CHECKED.split("FAILED")[0]]
+    vm = types.SimpleNamespace(boots=[types.SimpleNamespace(at=0.0, start=0, cause="power-on")], ended=lambda: "",
+                               boot_text=lambda number: text[0])
+    boot = watch.Boot(1, "power-on")
+    watcher = watch.Watcher(vm, boot, lambda slot: False)
+    assert not watcher._look(0.0, 240.0) and boot.dead == ""
+    text[0] = CHECKED
+    assert watcher._look(0.0, 240.0) and boot.dead == WHY
+    with pytest.raises(Failed) as caught:
+        Run.must_be_up(None, boot, "a", "the first boot")
+    assert caught.value.why == f"the first boot: {WHY}" and "keelboot check" in caught.value.todo
 
 
 def test_a_console_without_keelboot_says_so():

@@ -23,7 +23,7 @@ UNITS = {"keelboot-check": ["boot-complete.target.requires"], "keelboot-clean": 
 DEVICE = {*(f"etc/keelboot/{folder}" for folder in ("keys", "check.d", "health")),
           f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
           f"{PREFIX}/lib/keelboot/keelboot-overlay", f"{PREFIX}/lib/keelboot/keelboot-guardian",
-          f"{PREFIX}/lib/keelboot/keelboot.init",
+          f"{PREFIX}/lib/keelboot/keelboot.init", f"{PREFIX}/lib/keelboot/keelboot-early.init",
           f"{PREFIX}/share/bash-completion/completions/keelboot", f"{PREFIX}/share/zsh/vendor-completions/_keelboot",
           f"{PREFIX}/share/fish/vendor_completions.d/keelboot.fish",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"

@@ -170,10 +170,13 @@ static void check_init(struct adopt *ad)
 	adopt_path(ad, scripts, "/etc/init.d");
 	adopt_path(ad, ours, "/etc/init.d/keelboot");
 	if (!os_exists(systemd) && os_exists(scripts) && !os_exists(ours))
-		adopt_missing(ad,
-			      "ln -s /usr/lib/keelboot/keelboot.init /etc/init.d/keelboot\n"
-			      "update-rc.d keelboot defaults",
-			      "systemd does not run, and no script of sysvinit marks a trial good");
+		adopt_missing(
+			ad,
+			"ln -s /usr/lib/keelboot/keelboot.init /etc/init.d/keelboot\n"
+			"update-rc.d keelboot defaults\n"
+			"ln -s /usr/lib/keelboot/keelboot-early.init /etc/init.d/keelboot-early\n"
+			"update-rc.d keelboot-early defaults",
+			"systemd does not run, and no script of sysvinit marks a trial good");
 }
 
 void adopt_check(struct adopt *ad)

@@ -17,3 +17,8 @@ void doctor_data(struct doctor *doc);
 void doctor_loader(struct doctor *doc);
 void doctor_boot(struct doctor *doc);
 void doctor_keys(struct doctor *doc);
+
+/* A system without slots, whose deployments `keelboot guard` holds to a trial: there, only the
+ * second counts. */
+bool doctor_is_guarded(const struct doctor *doc);
+void doctor_guard(struct doctor *doc);

@@ -26,6 +26,10 @@ static void look_at_device(struct doctor *doc, json_object *boot)
 {
 	static char text[CMDLINE_MAX + 1];
 
+	if (doctor_is_guarded(doc)) {
+		doctor_guard(doc);
+		return;
+	}
 	status_collect(&doc->st, doc->d, boot);
 	(void)doctor_read(doc, "/proc/cmdline", text, sizeof(text));
 	cmdline_parse_heeded(&doc->cmd, text, doc->d->conf.command_line);

@@ -3,12 +3,14 @@
 #include "cli/doctor/doctor_checks.h"
 #include "cli/state/boot_json.h"
 
+#include "initramfs/data/anew.h"
 #include "initramfs/data/kept_list.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
 #include "lib/util.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct looking {
@@ -105,36 +107,105 @@ static void check_size(struct looking *l)
 			      l->bytes >> 20, c->data_mount, room >> 20);
 }
 
-static void compare(struct doctor *doc, json_object *data, const char *key, const char *here)
-{
-	const char *there = boot_json_text(data, key);
+/* ---------------------------------------------------------------- the rules */
 
-	if (strcmp(there, here) != 0)
+static const struct conf_key *next_rule(const struct conf_key *key)
+{
+	while (key->section != NULL && key->stops == NULL)
+		key++;
+	return key;
+}
+
+static const char *value_of(const struct conf *c, const struct conf_key *key)
+{
+	return (const char *)c + key->offset;
+}
+
+/* What the parser says of each rule that it could not read; a later file may have mended it. */
+static void take_complaint(void *ctx, const char *file, int line, const char *text)
+{
+	struct doctor *doc = ctx;
+	const struct conf *c = &doc->d->conf;
+	char name[64];
+
+	for (const struct conf_key *k = conf_keys; (k = next_rule(k))->section != NULL; k++) {
+		snprintf(name, sizeof(name), "[%s] %s=", k->section, k->key);
+		if (conf_is_bad(c, value_of(c, k)) && strstr(text, name) != NULL)
+			doctor_report(
+				doc, DOCTOR_ERROR, "data-rule",
+				"mend it, and make the initramfs anew; docs/DATA.md has examples",
+				"%s:%d: %s", strrchr(file, '/') + 1, line, text);
+	}
+}
+
+static void read_again(struct doctor *doc)
+{
+	static struct conf c;
+	bool found;
+
+	conf_load(&c, doc->d->opts->conf_root, &found, take_complaint, doc);
+}
+
+static void compare(struct doctor *doc, json_object *data, const struct conf_key *k)
+{
+	const struct conf *c = &doc->d->conf;
+	const char *there = boot_json_text(data, k->key), *here = value_of(c, k);
+
+	if (boot_json_is_null(data, k->key))
+		doctor_report(doc, DOCTOR_ERROR, "data-rule",
+			      "make the initramfs anew, with a good system.conf",
+			      "[data] %s= of the initramfs cannot be read: %s", k->key, k->stops);
+	else if (!conf_is_bad(c, here) && strcmp(there, here) != 0)
 		doctor_report(
 			doc, DOCTOR_ERROR, "data-differs",
 			"make the initramfs anew, with the system.conf of this system",
 			"[data] %s=%.171s in system.conf, but the initramfs has %s=%.171s, which counts",
-			key, here, key, there);
+			k->key, here, k->key, there);
 }
 
 static void compare_all(struct doctor *doc)
 {
-	const struct conf *c = &doc->d->conf;
 	json_object *data = NULL;
 
 	if (!doc->d->run_found || doc->st.boot == NULL ||
 	    !json_object_object_get_ex(doc->st.boot, "data", &data))
 		return;
-	compare(doc, data, "paths", c->data_paths);
-	compare(doc, data, "keep", c->data_keep);
-	compare(doc, data, "template", c->data_template);
+	for (const struct conf_key *k = conf_keys; (k = next_rule(k))->section != NULL; k++)
+		compare(doc, data, k);
+}
+
+/* Of the initramfs, which counts, where the boot says what that has. */
+static void check_template(struct doctor *doc)
+{
+	KB_CLEANUP_FD int root = -1, dir = -1;
+	const char *path = doc->d->conf.data_template;
+	json_object *data = NULL;
+	enum kb_err err;
+
+	if (!doc->d->run_found)
+		return;
+	if (doc->st.boot != NULL && json_object_object_get_ex(doc->st.boot, "data", &data))
+		path = boot_json_text(data, "template");
+	if (path[0] == '\0')
+		return;
+	err = os_file_folder(doc->sys_root[0] != '\0' ? doc->sys_root : "/", &root);
+	if (err == KB_OK)
+		err = anew_open_template(root, path, &dir);
+	if (err != KB_OK)
+		doctor_report(
+			doc, DOCTOR_ERROR, "data-template",
+			"add that folder to the next release, or correct template=, and make the initramfs anew",
+			"[data] template=%.100s is no folder of this system (%s): a reset would delete the data, and copy nothing",
+			path, err_text(err));
 }
 
 void doctor_data(struct doctor *doc)
 {
 	struct looking l = { .doc = doc, .top = -1 };
 
+	read_again(doc);
 	compare_all(doc);
+	check_template(doc);
 	if (doc->d->conf.data_paths[0] == '\0' ||
 	    kept_list_paths(&l.list, doc->d->conf.data_paths) != KB_OK || !open_top(&l)) {
 		util_close(&l.top);

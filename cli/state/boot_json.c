@@ -44,6 +44,13 @@ const char *boot_json_text(json_object *boot, const char *key)
 	return json_object_get_string(value);
 }
 
+bool boot_json_is_null(json_object *boot, const char *key)
+{
+	json_object *value;
+
+	return boot != NULL && json_object_object_get_ex(boot, key, &value) && value == NULL;
+}
+
 json_object *boot_json_warnings(json_object *boot)
 {
 	json_object *list;

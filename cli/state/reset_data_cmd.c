@@ -2,7 +2,11 @@
 #include "cli/state/boot_json.h"
 #include "cli/verbs.h"
 
+#include "initramfs/data/anew.h"
+#include "lib/conf_data.h"
 #include "lib/log.h"
+#include "lib/os_file.h"
+#include "lib/util.h"
 #include "selector/factory.h"
 
 #include <stdio.h>
@@ -36,20 +40,68 @@ static enum kb_err change_marker(bool cancel, bool *changed)
 }
 
 /* The initramfs does it, by its own system.conf: as far as the boot has reported that. */
-static void print_marked(void)
-{
-	json_object *boot = boot_json_read(d.opts), *data = NULL;
-	bool known = d.run_found && boot != NULL && json_object_object_get_ex(boot, "data", &data);
-	const char *keep = known ? boot_json_text(data, "keep") : d.conf.data_keep;
-	const char *template = known ? boot_json_text(data, "template") : d.conf.data_template;
+struct rule {
+	json_object *boot, *data;
+	const char *keep, *template;
+};
 
+static void read_rule(struct rule *r)
+{
+	*r = (struct rule){ .boot = boot_json_read(d.opts),
+			    .keep = d.conf.data_keep,
+			    .template = d.conf.data_template };
+	if (!d.run_found || r->boot == NULL ||
+	    !json_object_object_get_ex(r->boot, "data", &r->data))
+		return;
+	r->keep = boot_json_text(r->data, "keep");
+	r->template = boot_json_text(r->data, "template");
+}
+
+/* One that cannot be read must not delete what it was to keep. */
+static enum kb_err check_rule(const struct rule *r)
+{
+	static const char *const keys[] = { "paths", "keep", "template" };
+	const char *key = conf_data_bars_reset(&d.conf);
+
+	for (unsigned i = 0; key == NULL && i < KB_ARRAY_LEN(keys); i++)
+		if (boot_json_is_null(r->data, keys[i])) {
+			log_err("[data] %s= of the initramfs cannot be read: nothing is reset; make it anew, with a good system.conf",
+				keys[i]);
+			return KB_EINVAL;
+		}
+	if (key == NULL)
+		return KB_OK;
+	log_err("[data] %s= of system.conf cannot be read: nothing is reset; mend it (keelboot check-config), and make the initramfs anew",
+		key);
+	return KB_EINVAL;
+}
+
+/* What is missing is noticed by the boot when all is deleted. With --conf-root, it is not known
+ * where that root is. */
+static enum kb_err check_template(const struct rule *r)
+{
+	KB_CLEANUP_FD int root = -1, dir = -1;
+	enum kb_err err;
+
+	if (r->template[0] == '\0' || !d.run_found || d.opts->conf_root[0] != '\0')
+		return KB_OK;
+	err = os_file_folder("/", &root);
+	if (err == KB_OK)
+		err = anew_open_template(root, r->template, &dir);
+	if (err != KB_OK)
+		log_err("[data] template=%s is no folder of the running system (%s): nothing is reset; add it to the release, or correct template= and make the initramfs anew",
+			r->template, err_text(err));
+	return err == KB_OK ? KB_OK : KB_EINVAL;
+}
+
+static void print_marked(const struct rule *r)
+{
 	printf("The next boot deletes what is on the data partition");
-	if (keep[0] != '\0')
-		printf(", but for %s", keep);
-	if (template[0] != '\0')
-		printf(", and copies %s of its slot to it", template);
+	if (r->keep[0] != '\0')
+		printf(", but for %s", r->keep);
+	if (r->template[0] != '\0')
+		printf(", and copies %s of its slot to it", r->template);
 	puts(".\nTo take that back: keelboot reset-data --cancel");
-	json_object_put(boot);
 }
 
 static enum kb_err open_and_change(bool cancel, bool *changed)
@@ -64,20 +116,15 @@ static enum kb_err open_and_change(bool cancel, bool *changed)
 	return err;
 }
 
-int reset_data_cmd(struct args *a, struct device_options *o)
+static int change(bool cancel, const struct rule *r)
 {
-	bool cancel = false, changed = false;
-	enum kb_err err;
-	int id;
+	bool changed = false;
+	enum kb_err err = cancel ? KB_OK : check_rule(r);
 
-	a->tables[0] = table;
-	while ((id = device_options_next(a, o)) != ARGS_END) {
-		if (id != CANCEL)
-			return args_wrong(a, id, "reset-data");
-		cancel = true;
-	}
-	device_init(&d, o);
-	err = open_and_change(cancel, &changed);
+	if (err == KB_OK && !cancel)
+		err = check_template(r);
+	if (err == KB_OK)
+		err = open_and_change(cancel, &changed);
 	if (err != KB_OK)
 		return output_exit_code(err);
 	if (!changed) {
@@ -88,6 +135,25 @@ int reset_data_cmd(struct args *a, struct device_options *o)
 	if (cancel)
 		puts("The data stays as it is.");
 	else
-		print_marked();
+		print_marked(r);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}
+
+int reset_data_cmd(struct args *a, struct device_options *o)
+{
+	bool cancel = false;
+	struct rule r;
+	int id, code;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id != CANCEL)
+			return args_wrong(a, id, "reset-data");
+		cancel = true;
+	}
+	device_init(&d, o);
+	read_rule(&r);
+	code = change(cancel, &r);
+	json_object_put(r.boot);
+	return code;
 }

@@ -3,6 +3,7 @@
 
 #include "initramfs/data/kept.h"
 #include "initramfs/data/tree.h"
+#include "lib/conf_data.h"
 #include "lib/conf_paths.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
@@ -121,6 +122,10 @@ enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c)
 	KB_CLEANUP_FD int home = -1, fd = -1;
 	enum kb_err err;
 
+	if (conf_data_bars_reset(c) != NULL) {
+		errno = EINVAL;
+		return tree_job_failed(job, KB_EINVAL, conf_data_bars_reset(c), "cannot be read");
+	}
 	TRY(kept_drop(job, top));
 	TRY(wipe_all(job, c, top));
 	err = open_own(top, &home);
@@ -201,7 +206,7 @@ static enum kb_err fill_folder(const struct filling *f, int from, int to, const 
 	return err == KB_ENOENT ? KB_OK : tree_job_failed(f->job, err, path, "cannot be filled");
 }
 
-static enum kb_err open_template(int root, const char *path, int *dir)
+enum kb_err anew_open_template(int root, const char *path, int *dir)
 {
 	KB_CLEANUP_FD int at = -1;
 	char name[OS_FILE_NAME_MAX + 1];
@@ -223,7 +228,7 @@ static enum kb_err fill_all(struct tree_job *job, int top, int home, int root, c
 {
 	struct filling f = { .job = job, .c = c, .links = -1 };
 	KB_CLEANUP_FD int from = -1;
-	enum kb_err err = open_template(root, c->data_template, &from);
+	enum kb_err err = anew_open_template(root, c->data_template, &from);
 
 	if (err != KB_OK) {
 		tree_job_failed(job, err, c->data_template, "not in the slot");

@@ -4,6 +4,7 @@
 #include "initramfs/data/kept_list.h"
 #include "initramfs/data/kept_make.h"
 #include "initramfs/data/kept_volume.h"
+#include "lib/conf_data.h"
 #include "lib/log.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
@@ -123,6 +124,11 @@ enum kb_err kept_make(struct tree_job *job, int top, const struct conf *c,
 	struct tree_job undo = { .progress = job->progress };
 	enum kb_err err;
 
+	if (conf_is_bad(c, c->data_paths)) {
+		errno = EINVAL;
+		return tree_job_failed(job, KB_EINVAL, "[data] paths= of the initramfs",
+				       "cannot be read");
+	}
 	TRY(kept_list_paths(&l, c->data_paths));
 	l.owner = *owner;
 	TRY(open_home(job, top, true, &home));

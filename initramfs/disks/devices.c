@@ -5,6 +5,7 @@
 #include "initramfs/disks/deferred.h"
 #include "initramfs/disks/devices_rank.h"
 #include "initramfs/disks/sources.h"
+#include "lib/conf_data.h"
 #include "lib/container.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -113,12 +114,6 @@ static void take_overlay(struct devices *d, const struct probe *p, const struct 
 		 part != NULL ? part->fstype : "");
 }
 
-/* For updates, or for what goes back with the release. */
-static bool wants_data(const struct conf *conf)
-{
-	return conf->data_enabled || conf->data_paths[0] != '\0' || conf->data_keep[0] != '\0';
-}
-
 static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
 		       const struct conf *conf)
 {
@@ -127,7 +122,9 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 	d->firm = devices_rank_firm(conf, disk);
 	set_unless_container(d->state, "state", probe_find(p, disk, conf->state));
 	set_unless_container(d->data, "data",
-			     wants_data(conf) ? probe_find(p, disk, conf->data_part) : NULL);
+			     conf->data_enabled || conf_data_is_needed(conf)
+				     ? probe_find(p, disk, conf->data_part)
+				     : NULL);
 	set_unless_container(d->raw, "raw",
 			     conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
 	set_name(d->loader, conf->loader == CONF_LOADER_GRUB

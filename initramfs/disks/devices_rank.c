@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/disks/devices_rank.h"
 
+#include "lib/conf_data.h"
+
 #include <fnmatch.h>
 #include <string.h>
 
@@ -155,9 +157,8 @@ static bool any_waiting(const struct probe *p, const struct conf *conf, enum dev
 static bool waits_for_data(const struct probe *p, const struct conf *conf,
 			   const struct probe_disk *disk)
 {
-	return p->mapped_as != NULL && conf->data_paths[0] != '\0' &&
-	       mapped_is_spec(conf->data_part) && disk != NULL &&
-	       probe_find(p, disk, conf->data_part) == NULL;
+	return p->mapped_as != NULL && conf_data_is_kept(conf) && mapped_is_spec(conf->data_part) &&
+	       disk != NULL && probe_find(p, disk, conf->data_part) == NULL;
 }
 
 void devices_rank(struct devices_rank *r, const struct probe *p, const struct conf *conf)

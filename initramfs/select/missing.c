@@ -4,6 +4,7 @@
 #include "initramfs/disks/mapped.h"
 #include "initramfs/disks/probe_sysfs.h"
 #include "initramfs/settings.h"
+#include "lib/conf_data.h"
 #include "lib/os.h"
 
 #include <string.h>
@@ -32,18 +33,13 @@ static unsigned list_one(const char *spec, FILE *out)
 	return 1;
 }
 
-/* No boot waits for data that only brings updates: the system may open that later. */
-static bool needs_data(const struct conf *conf)
-{
-	return conf->data_paths[0] != '\0' || conf->data_keep[0] != '\0';
-}
-
 unsigned missing_list(struct boot *b, FILE *out)
 {
 	unsigned n = 0;
 
 	settings_peek(b);
-	if (needs_data(&b->conf))
+	/* No boot waits for data that only brings updates: the system may open that later. */
+	if (conf_data_is_needed(&b->conf))
 		n = list_one(b->conf.data_part, out);
 	for (unsigned i = 0; i < b->conf.nslots; i++)
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++)

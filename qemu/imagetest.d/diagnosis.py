@@ -12,7 +12,7 @@ import unpack
 from kbdisk import DiskError
 from kbdisk import ext4_read
 from releases import debugfs, is_ext4
-from watch import KERNEL
+from watch import CHECK_TODO, KERNEL
 
 KEELBOOT_FILES = ("usr/lib/keelboot/keelboot-select", "usr/lib/keelboot/keelboot-helper", "etc/keelboot/modules")
 DRIVER = "i6300esb"
@@ -178,7 +178,7 @@ def before(subject) -> list:
 # ---------------------------------------------------------------- once it was started
 
 # The first of them that was found is why a system does not come up with Keelboot.
-WORST = ("silent", "dead-end", "no-keelboot", "no-table", "no-state")
+WORST = ("silent", "check-failed", "dead-end", "no-keelboot", "no-table", "no-state")
 
 SILENT = Finding("silent", "error", "it says nothing on its serial console",
                  "add console=ttyS0 to the kernel's command line (with UEFI: in the boot loader's configuration), "
@@ -197,7 +197,9 @@ def of_console(subject, boot) -> list:
     if not KERNEL.search(text) and not boot.slot and not boot.up:
         found.append(Finding("no-kernel-console", "warning", "the console shows no message of the kernel",
                              "add console=ttyS0 to the kernel's command line, and take quiet away"))
-    if boot.dead:
+    if boot.check:
+        found.append(Finding("check-failed", "warning" if boot.up else "error", boot.check, CHECK_TODO))
+    elif boot.dead:
         found.append(Finding("dead-end", "error", f"the boot ended: {boot.dead}", _cure(boot)))
     elif not boot.lines:
         up = "it comes up, but " if UP_WITHOUT.search(text) else ""

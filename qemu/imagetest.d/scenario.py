@@ -14,7 +14,7 @@ from console import PATIENCE
 from drives import Drive
 from kbdisk import DiskError, mkvfat
 from releases import ReleaseError
-from watch import Boot, Watcher
+from watch import CHECK_TODO, Boot, Watcher
 
 SHUTDOWN = 60.0     # seconds for a system to shut down in order
 SLOW = 8            # seconds in which a slow medium is read once
@@ -223,11 +223,14 @@ class Run:
             raise Failed(f"{what}: slot {boot.slot} came up, not slot {slot}", refusal(boot))
         if boot.silent:
             raise Failed(f"{what}: it said nothing")
+        if boot.check and boot.slot == slot:
+            raise Failed(f"{what}: {boot.check}", CHECK_TODO)
         if boot.dead or boot.ended:
             raise Failed(f"{what}: {boot.dead or boot.ended}", refusal(boot))
         if boot.slot == slot and boot.status == "trial":
             raise Failed(f"{what}: slot {slot} was not marked good in {boot.seconds:g} s",
-                         "its system must call `keelboot health` (keelboot-mark-good.service), or `keelboot mark good`")
+                         "its system must call `keelboot health` (keelboot-mark-good.service), or `keelboot mark "
+                         "good`; if it does, a check fails or hangs: `keelboot check` in it says which")
         raise Failed(f"{what}: it was not up after {boot.seconds:g} s", "--boot-limit SECONDS gives a boot more time")
 
     def finish(self, result: str, why: str = "", todo: str = "") -> Result:

@@ -48,7 +48,9 @@ def fill(kind: str, tree: Path) -> None:
         add_file(tree, path, source)
     if kind == "sysvinit":
         (tree / "etc/init.d/keelboot").symlink_to("/usr/lib/keelboot/keelboot.init")
-        run("chroot", tree, "update-rc.d", "keelboot", "defaults")
+        (tree / "etc/init.d/keelboot-early").symlink_to("/usr/lib/keelboot/keelboot-early.init")
+        for script in ("keelboot", "keelboot-early"):
+            run("chroot", tree, "update-rc.d", script, "defaults")
         with open(tree / "etc/inittab", "a") as inittab:
             inittab.write("S0:2:respawn:/sbin/agetty --autologin root --noclear ttyS0 vt220\n")
 

@@ -170,6 +170,16 @@ def test_update_that_nobody_marks_good_fails_and_says_why(bench, roots, tmp_path
     assert "update: the update: slot b was not marked good" in report.done.stdout
 
 
+def test_check_that_fails_ends_the_wait_at_once_and_is_named_with_its_output(bench, tmp_path):
+    check = {"usr/lib/keelboot/check.d/10-licence": "#!/bin/sh\necho no licence\nexit 1\n"}
+    with bench.device.lock():
+        root = bench.device.system("8.0", "health", files=check)
+    report = image_test(tmp_path, "--roots", root, root, "--scenario", "update", code=FAILED)
+    first = report.scenario("boot")
+    assert first["why"] == "the check 10-licence failed: exit 1: no licence" and "keelboot check" in first["todo"]
+    assert first["seconds"] < 120 * PATIENCE and report.results["update"] == "skip"
+
+
 def test_machine_without_a_watchdog_never_leaves_a_hang_and_the_test_ends(roots, tmp_path):
     hang = image_test(tmp_path, "--roots", *roots, "--scenario", "hang", "--no-watchdog", "--boot-limit", "60",
                       code=FAILED).scenario("hang")

@@ -90,3 +90,29 @@ def test_line_and_stick_that_both_stay_reset_once_each(bench):
             vm.send("reboot")
             assert ANEW not in bench.up(vm, "1.0", "a")
             assert bench.ask(vm, "cat /data/top").strip() == "t"
+
+
+def test_reset_by_a_rule_that_cannot_be_read_deletes_nothing(bench):
+    disk = bench.disk("1.0")
+    initrd = bench.conf_initramfs("reset-bad", "[data]\nkeep=/ids,etc/keys\n")
+    with bench.machine(disk, initrd=initrd) as vm:
+        bench.up(vm, "1.0", "a")
+        bench.ask(vm, MAKE)
+        said = bench.ask(vm, "keelboot reset-data || :")
+        assert "[data] keep= of the initramfs cannot be read: nothing is reset" in said
+    with bench.machine(disk, initrd=initrd, append="keelboot.reset-data=rma-30") as vm:
+        vm.expect(r"data: not made anew, as it was asked for: \[data\] keep= of the initramfs cannot be read")
+        bench.up(vm, "1.0", "a")
+        assert bench.ask(vm, "cat /data/top").strip() == "t" and not bench.status(vm)["data"]["reset"]
+
+
+def test_blank_behind_a_comma_keeps_what_is_named(bench):
+    disk = bench.disk("1.0")
+    with bench.machine(disk, initrd=bench.conf_initramfs("reset-blank", "[data]\nkeep=ids, etc/keys\n")) as vm:
+        bench.up(vm, "1.0", "a")
+        bench.ask(vm, MAKE)
+        bench.ask(vm, "keelboot reset-data")
+        vm.send("reboot")
+        vm.expect(ANEW)
+        bench.up(vm, "1.0", "a")
+        assert names(bench, vm) == KEPT

@@ -7,7 +7,8 @@ TEST(lists_of_paths_inside_the_partition_are_taken)
 {
 	static const char *const good[] = {
 		"",	     "app",	  "app,etc/site", "a,b,c,d,e,f,g,h",
-		"app-2,app", "keelboots", "a.b,..c",	  "name with blanks"
+		"app-2,app", "keelboots", "a.b,..c",	  "name with blanks",
+		"a, b",	     " a ,\tb",	  "app , app2"
 	};
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(good); i++)
@@ -39,6 +40,47 @@ TEST(what_leads_out_of_it_or_into_each_other_is_refused)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(bad); i++)
 		if (conf_paths_are_valid(bad[i]))
 			fail_msg("%s", bad[i]);
+}
+
+TEST(blanks_around_a_comma_belong_to_no_name)
+{
+	const char *rest = " ids ,\tetc/my keys";
+	char path[CONF_PATHS_LEN + 1];
+
+	assert_true(conf_paths_next(&rest, path, sizeof(path)));
+	assert_string_equal(path, "ids");
+	assert_true(conf_paths_next(&rest, path, sizeof(path)));
+	assert_string_equal(path, "etc/my keys");
+	assert_false(conf_paths_next(&rest, path, sizeof(path)));
+}
+
+TEST(fault_of_a_list_names_the_item_and_says_why)
+{
+	static const struct {
+		const char *list, *item, *why;
+	} bad[] = {
+		{ "ids,/etc/keys", "/etc/keys", "begins with /" },
+		{ "app/", "app/", "ends with /" },
+		{ "ids, \"etc\"", "\"etc\"", "has one of" },
+		{ "app;etc", "app;etc", "has one of" },
+		{ "app/*", "app/*", "has one of" },
+		{ "app,a /b", "a /b", "a blank beside /" },
+		{ "app,a/../b", "a/../b", ". or .." },
+		{ "app, app/db", "app/db", "in another one" },
+		{ "app, keelboot/x", "keelboot/x", "Keelboot's own" },
+		{ "a,b,c,d,e,f,g,h,i", "i", "eight" },
+		{ "app, ", "", "has no name" },
+		{ "app,,b", "", "has no name" },
+	};
+	char path[CONF_PATHS_LEN + 1];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(bad); i++) {
+		const char *why = conf_paths_fault(bad[i].list, path);
+
+		if (why == NULL || strstr(why, bad[i].why) == NULL)
+			fail_msg("%s: %s", bad[i].list, why);
+		assert_string_equal(path, bad[i].item);
+	}
 }
 
 TEST(path_that_is_too_long_is_refused)

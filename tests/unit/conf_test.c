@@ -163,6 +163,38 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 	assert_int_equal(strict, 5);
 }
 
+/* It must not be taken for a rule that keeps nothing. */
+TEST(a_bad_value_that_decides_which_data_is_lost_is_remembered)
+{
+	parse("[data]\nkeep=/ids,etc/keys\npaths=app,app/db\ntemplate=usr/share/x\n", 3);
+	assert_said(0, "2: [data] keep=: \"/ids\" begins with /");
+	assert_said(0, "; no data is reset until it is mended");
+	assert_said(1,
+		    "\"app/db\" is in another one of the list, or has one in it; no trial boots");
+	assert_said(2, "expected PATH; no data is reset until it is mended");
+	assert_true(conf_is_bad(&c, c.data_keep) && conf_is_bad(&c, c.data_paths) &&
+		    conf_is_bad(&c, c.data_template) && !conf_is_bad(&c, &c.data_method));
+	more("[data]\nkeep=ids, etc/keys\npaths=\ntemplate=/usr/share/x\n", 0);
+	assert_false(conf_is_bad(&c, c.data_keep) || conf_is_bad(&c, c.data_paths) ||
+		     conf_is_bad(&c, c.data_template));
+	more("[data]\nkeep=a,,b\n", 1);
+	assert_true(conf_is_bad(&c, c.data_keep));
+}
+
+TEST(a_value_in_a_line_that_is_too_long_is_a_bad_value)
+{
+	char text[600] = "[data]\nkeep=ids,";
+
+	memset(text + 16, 'k', 200);
+	strcpy(text + 216, "\n[keyring]\nsignatures-required=");
+	memset(text + strlen(text), '1', 200);
+	parse(text, 2);
+	assert_said(0, "2: longer than 198 bytes: [data] keep=: no data is reset");
+	assert_said(1, "4: longer than 198 bytes: [keyring] signatures-required=: read as 16");
+	assert_true(conf_is_bad(&c, c.data_keep));
+	EQUAL((c.signatures_required, 16));
+}
+
 TEST(what_nobody_knows_is_named)
 {
 	parse("early=1\n[system]\nspeed=9\n[sytem]\ntries=2\n[slot.i]\nroot=/dev/i\n[slot.]\nx=1\n"

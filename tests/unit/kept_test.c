@@ -287,4 +287,50 @@ TEST(reset_leaves_what_the_maker_keeps_and_fills_the_rest)
 	util_close(&root);
 }
 
+static void conf_says(const char *text)
+{
+	conf_parse(&conf, text, "system.conf", NULL, NULL);
+}
+
+TEST(reset_by_a_rule_that_cannot_be_read_deletes_nothing)
+{
+	static const char *const bad[] = { "keep=/ids,etc/keys", "paths=app/",
+					   "template=usr/share/x" };
+	char text[80];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(bad); i++) {
+		conf_defaults(&conf);
+		snprintf(text, sizeof(text), "[data]\n%s\n", bad[i]);
+		conf_says(text);
+		job.why[0] = '\0';
+		FAILS(anew_wipe(&job, top, &conf), KB_EINVAL);
+		assert_non_null(strstr(job.why, "cannot be read"));
+		holds("app/db", "old");
+		holds("other", "other");
+	}
+	conf_defaults(&conf);
+	conf_says("[data]\nkeep=app, etc/site\n");
+	OK(anew_wipe(&job, top, &conf));
+	holds("app/db", "old");
+	holds("etc/site", "site");
+	assert_int_equal(access(folder_at("other"), F_OK), -1);
+}
+
+TEST(paths_that_cannot_be_read_keep_nothing_and_say_so)
+{
+	kept_method how;
+
+	conf_says("[data]\npaths=/app\n");
+	FAILS(kept_make(&job, top, &conf, &owner, how), KB_EINVAL);
+	assert_non_null(strstr(job.why, "[data] paths= of the initramfs: cannot be read"));
+	FAILS(kept_check(top, &owner), KB_ENOENT);
+	job.why[0] = '\0';
+	conf_says("[data]\npaths=app , etc/site\n");
+	keep();
+	folder_run("rm -rf app etc/site");
+	OK(kept_put_back(&job, top, "ext4"));
+	holds("app/db", "old");
+	holds("etc/site", "site");
+}
+
 TEST_MAIN("kept", .set_up = set_up, .tear_down = tear_down)

@@ -54,6 +54,8 @@ endef
 KEELBOOT_INSTALL_IMAGES = YES
 
 define KEELBOOT_INSTALL_INIT_SYSV
+	$(INSTALL) -D -m 755 $(@D)/hooks/system/keelboot-early.init \
+		$(TARGET_DIR)/etc/init.d/S00keelboot-early
 	$(INSTALL) -D -m 755 $(@D)/hooks/system/keelboot.init \
 		$(TARGET_DIR)/etc/init.d/S99keelboot
 endef

@@ -38,6 +38,9 @@ do_install() {
 	# systemd would start it beside the units, which install-device brings.
 	if ${@bb.utils.contains("DISTRO_FEATURES", "sysvinit", "true", "false", d)}; then
 		install -D -m 755 ${S}/hooks/system/keelboot.init ${D}${sysconfdir}/init.d/keelboot
+		install -D -m 755 ${S}/hooks/system/keelboot-early.init ${D}${sysconfdir}/init.d/keelboot-early
+		install -d ${D}${sysconfdir}/rcS.d
+		ln -s ../init.d/keelboot-early ${D}${sysconfdir}/rcS.d/S40keelboot-early
 	fi
 }
 
