@@ -257,48 +257,35 @@ struct conf {
 	/* of each of these; default: 120 */
 	uint32_t guard_timeout_s;
 
-	/* [fleet]: of keelboot-fleet, which asks a server for updates */
-	/* "https://updates.example.com"; "": there is none */
-	char fleet_server[CONF_URL_MAX + 1];
-	/* "https://cdn.example.com/stable.channel"; "": there is none */
-	char fleet_channel[CONF_URL_MAX + 1];
-	/* "name=value name=value"; and a file with more, "": none */
-	char fleet_attributes[CONF_SPEC_MAX + 1];
-	char fleet_attributes_file[CONF_PATH_MAX + 1];
-	/* "": nothing is reported */
-	char fleet_report[CONF_URL_MAX + 1];
-	/* default: "DEFAULT" */
-	char fleet_tenant[CONF_NAME_MAX + 1];
-	/* of this device; "": what the file says */
-	char fleet_id[CONF_NAME_MAX + 1];
-	/* default: "/etc/machine-id" */
-	char fleet_id_file[CONF_PATH_MAX + 1];
+	/* [fleet]: of keelboot-fleet, which asks a server or a channel for updates; lists are by
+	 * white space */
+	/* "https://updates.example.com", "https://cdn.example.com/stable.channel"; "": there is
+	 * none; "": nothing is reported */
+	char fleet_server[CONF_URL_MAX + 1], fleet_channel[CONF_URL_MAX + 1],
+		fleet_report[CONF_URL_MAX + 1];
+	/* "name=value"; and a file with more, "": none */
+	char fleet_attributes[CONF_SPEC_MAX + 1], fleet_attributes_file[CONF_PATH_MAX + 1];
+	/* default: "DEFAULT"; "keelboot-fleet" */
+	char fleet_tenant[CONF_NAME_MAX + 1], fleet_user[CONF_NAME_MAX + 1];
+	/* of this device; "": what the file says, by default /etc/machine-id */
+	char fleet_id[CONF_NAME_MAX + 1], fleet_id_file[CONF_PATH_MAX + 1];
 	/* of this device, of all devices; "" none */
-	char fleet_token_file[CONF_PATH_MAX + 1];
-	char fleet_gateway_token_file[CONF_PATH_MAX + 1];
+	char fleet_token_file[CONF_PATH_MAX + 1], fleet_gateway_token_file[CONF_PATH_MAX + 1];
 	/* PEM; "": those of the system, and none */
-	char fleet_ca_file[CONF_PATH_MAX + 1];
-	char fleet_certificate[CONF_PATH_MAX + 1];
-	char fleet_key[CONF_PATH_MAX + 1];
+	char fleet_ca_file[CONF_PATH_MAX + 1], fleet_certificate[CONF_PATH_MAX + 1],
+		fleet_key[CONF_PATH_MAX + 1];
 	/* distribution set of the server that this device runs versions of; "": it is not reported
 	 */
 	char fleet_distribution[CONF_SPEC_MAX + 1];
-	/* default: "keelboot-fleet" */
-	char fleet_user[CONF_NAME_MAX + 1];
-	/* whether keelboot-fleet reboots what is staged, and what it waits for before: "": nothing
-	 */
+	/* whether keelboot-fleet reboots what is staged */
 	bool fleet_reboot;
-	char fleet_reboot_window[CONF_NAME_MAX + 1];
-	/* paths, by white space */
-	char fleet_reboot_inhibit[CONF_COMMAND_MAX + 1];
-	/* for sh */
-	char fleet_reboot_consent[CONF_COMMAND_MAX + 1];
-	/* attributes that are not sent, by white space */
+	/* what that waits for, "": nothing: a time of the day, paths, a command for sh */
+	char fleet_reboot_window[CONF_NAME_MAX + 1], fleet_reboot_inhibit[CONF_COMMAND_MAX + 1],
+		fleet_reboot_consent[CONF_COMMAND_MAX + 1];
+	/* attributes that are not sent */
 	char fleet_omit[CONF_SPEC_MAX + 1];
-	/* unless the server says another time; default: 300 */
-	uint32_t fleet_poll_s;
-	/* default: 60 */
-	uint32_t fleet_timeout_s;
+	/* unless the server says another time, default: 300; default: 60 */
+	uint32_t fleet_poll_s, fleet_timeout_s;
 
 	/* [keyring] */
 	/* default: "/etc/keelboot/keys" */
