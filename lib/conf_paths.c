@@ -71,7 +71,7 @@ static const char *fault_of(const char *path)
 		return "begins with /, but is taken from the top of the data partition";
 	if (path[strlen(path) - 1] == '/')
 		return "ends with /";
-	if (strpbrk(path, STRANGE) != NULL)
+	if (path[strcspn(path, STRANGE)] != '\0')
 		return "has one of " STRANGE;
 	if (!conf_paths_is_path(path) || strstr(path, " /") != NULL || strstr(path, "/ ") != NULL)
 		return "has an empty part, . or .., or a blank beside /";
