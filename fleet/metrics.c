@@ -39,7 +39,7 @@ static void print_slots(const struct facts *f)
 	}
 }
 
-static void print_action(const struct action *a)
+static void print_phases(const struct action *a)
 {
 	print_head("keelboot_fleet_action", "The action of the server: 1 for its phase.");
 	for (int i = ACTION_NONE; i < ACTION_PHASES; i++) {
@@ -65,5 +65,5 @@ void metrics_print(const struct facts *f, const struct action *a)
 	printf("keelboot_warnings %u\n", f->warnings);
 	print_head("keelboot_state_writes", "Writes of the state so far: its wear.");
 	printf("keelboot_state_writes %" PRIu64 "\n", f->writes);
-	print_action(a);
+	print_phases(a);
 }

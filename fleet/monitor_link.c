@@ -102,6 +102,7 @@ static bool receive_document(int link, size_t len, json_object **document)
 
 	if (whole) {
 		text[len] = '\0';
+		/* bound: MONITOR_TEXT_MAX, written by the process with rights */
 		*document = json_tokener_parse(text);
 	}
 	free(text);

@@ -49,11 +49,12 @@ static bool drop_rights(const struct monitor *m, pid_t parent)
 static bool find_user(struct monitor *m)
 {
 	const char *name = m->conf->fleet_user;
-	const struct passwd *user;
+	struct passwd entry, *user = NULL;
+	char space[4096];
 
 	if (geteuid() != 0)
 		return false;
-	user = getpwnam(name);
+	(void)!getpwnam_r(name, &entry, space, sizeof(space), &user);
 	if (user == NULL)
 		log_warn("no user %s ([fleet] user=): what comes from the network is read as root",
 			 name);
