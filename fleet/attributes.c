@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 
 #define PREFIX "keelboot."
-#define BLANKS " \t"
+#define BLANKS " \t," /* between two of a list */
 
 /* omit= has the name, with or without what all names begin with. */
 static bool is_omitted(const char *name, const struct conf *conf)

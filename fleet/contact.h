@@ -17,6 +17,8 @@ struct contact {
 	/* set by each contact */
 	const struct way *way;
 	struct client client;
+	/* between two contacts: what was said is not said again */
+	bool looks;
 	/* nothing is written, fetched, staged or answered */
 	bool dry_run;
 

@@ -87,6 +87,7 @@ enum kb_err cycle_run(struct contact *c)
 {
 	bool known;
 
+	c->looks = false;
 	TRY(begin(c, &known));
 	c->way->converse(c, known);
 	c->reboot = reboot_ask(c);
@@ -98,6 +99,7 @@ enum kb_err cycle_look(struct contact *c)
 {
 	bool known;
 
+	c->looks = true;
 	TRY(begin(c, &known));
 	c->reboot = known && reboot_ask(c);
 	files_close(&c->files);

@@ -39,6 +39,8 @@ static bool hand_over_file(int dir, const char *name, unsigned user, unsigned gr
 
 	if (fd < 0 && errno == ENOENT)
 		return true;
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == user)
+		return true;
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return unlinkat(dir, name, 0) == 0;
 	return fchown(fd, user, group) == 0;
@@ -61,16 +63,11 @@ static bool hand_over_entries(int dir, unsigned user, unsigned group)
 	return ok;
 }
 
-/* Slots may know the same user by different numbers. The folder goes last: cut before, all is done
- * again. */
+/* Slots may know the same user by different numbers, and one of them may run an older program as
+ * root: each entry is looked at, always. The folder goes last: cut before, all is done again. */
 static bool hand_over(int dir, unsigned user, unsigned group)
 {
-	struct stat st;
-
-	if (fstat(dir, &st) != 0)
-		return false;
-	return st.st_uid == user ||
-	       (hand_over_entries(dir, user, group) && fchown(dir, user, group) == 0);
+	return hand_over_entries(dir, user, group) && fchown(dir, user, group) == 0;
 }
 
 enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned user, unsigned group,
@@ -87,7 +84,9 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
 		return KB_OK;
 	if (why[0] == '\0')
 		snprintf(why, size, "%s%s", strerror(errno),
-			 err == KB_EPERM ? "; run as root" : "; is the data partition mounted?");
+			 err != KB_EPERM ? "; is the data partition mounted?"
+			 : user != 0 ? "; if its file system keeps no owners, set [fleet] user=root"
+				     : "; run as root");
 	util_close(dir);
 	return err;
 }

@@ -91,7 +91,9 @@ bool judge_is_preceded(const struct facts *f, const char *release, const char *o
 	for (unsigned i = 0; i < f->nslots; i++) {
 		const struct facts_slot *s = &f->slot[i];
 
-		if (strcmp(s->state, "trial") != 0 || strcmp(s->release, release) == 0)
+		bool tried = strcmp(s->state, "trial") == 0 || strcmp(s->state, "writing") == 0;
+
+		if (!tried || strcmp(s->release, release) == 0)
 			continue;
 		snprintf(why, ACTION_WHY_MAX + 1, "waits until %s in slot %s has ended its trial",
 			 s->version, s->name);

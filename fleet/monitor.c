@@ -109,10 +109,14 @@ static void permit(const struct monitor *m, const struct monitor_order *order,
 	r->code = permit_reboot(m->conf, order->flag, order->version, time(NULL), r->why) ? 1 : 0;
 }
 
-static void reboot_machine(struct monitor_result *r)
+/* Whoever asks, the window and the files of the policy hold. */
+static void reboot_machine(const struct monitor *m, struct monitor_result *r)
 {
 	static const char *const argv[] = { "reboot", NULL };
 
+	snprintf(r->why, sizeof(r->why), "reboot=no");
+	if (!m->conf->fleet_reboot || !permit_reboot(m->conf, true, "", time(NULL), r->why))
+		return;
 	if (os_command_become("reboot", argv) != KB_OK)
 		snprintf(r->why, sizeof(r->why), "\"reboot\" cannot be started: %s",
 			 strerror(errno));
@@ -179,7 +183,7 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		permit(m, order, r);
 		break;
 	case MONITOR_REBOOT:
-		reboot_machine(r);
+		reboot_machine(m, r);
 		break;
 	case MONITOR_WORKS:
 		break;

@@ -16,9 +16,10 @@ struct answer {
 	uint32_t len;
 };
 
+/* CMSG_LEN: with room for a second one, that would stay open. */
 union space {
 	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int))];
+	char bytes[CMSG_LEN(sizeof(int))];
 };
 
 /* ---------------------------------------------------------------- bytes */
@@ -143,7 +144,12 @@ void monitor_do(struct monitor *m, const struct monitor_order *order, struct mon
 
 static bool is_order(struct monitor_order *o)
 {
-	return o->work < MONITOR_WORKS && o->version[sizeof(o->version) - 1] == '\0';
+	if (o->work >= MONITOR_WORKS || o->version[sizeof(o->version) - 1] != '\0')
+		return false;
+	for (const char *at = o->version; *at != '\0'; at++)
+		if (*at < 0x20 || *at > 0x7e)
+			return false;
+	return true;
 }
 
 bool monitor_link_answer(int link, struct monitor *m)

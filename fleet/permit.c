@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BLANKS	 " \t"
-#define SET_YEAR 2025 /* a clock of before was never set */
+#define BLANKS	 " \t," /* between two of a list */
+#define SET_YEAR 2025	/* a clock of before was never set */
 
 /* ---------------------------------------------------------------- the time of the day */
 
@@ -22,6 +22,8 @@ static bool is_in_window(const char *text, time_t now, char *why)
 	struct daily window;
 	struct tm tm;
 
+	/* A person may have changed the zone since the start. */
+	tzset();
 	if (!daily_read(&window, text) || localtime_r(&now, &tm) == NULL ||
 	    tm.tm_year + 1900 < SET_YEAR) {
 		snprintf(why, PERMIT_WHY_MAX + 1,

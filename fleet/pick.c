@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/pick.h"
 
+#include "fleet/daily.h"
+
 #include "channel/utc.h"
 #include "lib/bytes.h"
 
@@ -121,9 +123,7 @@ static bool is_in_day(const struct channel_release *r, uint64_t now)
 
 	if (r->daily_from == r->daily_to)
 		return true;
-	if (r->daily_from < r->daily_to)
-		return minute >= r->daily_from && minute < r->daily_to;
-	return minute >= r->daily_from || minute < r->daily_to;
+	return daily_has(&(struct daily){ r->daily_from, r->daily_to }, minute);
 }
 
 static bool is_open(const struct pick *p, const struct channel_release *r, char *why)

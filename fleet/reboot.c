@@ -68,9 +68,21 @@ static bool is_permitted(struct contact *c)
 		monitor_do(&c->monitor, &order, &r, NULL, NULL);
 	if (r.code == 1)
 		return true;
-	contact_print("The reboot that installs %s waits: %s.", c->a.version, r.why);
+	if (!c->looks)
+		contact_print("The reboot that installs %s waits: %s.", c->a.version, r.why);
 	c->reboot_waits = true;
 	return false;
+}
+
+/* A person has begun with another release since: a boot would get between that and its end. */
+static bool is_preceded(const struct contact *c)
+{
+	char why[ACTION_WHY_MAX + 1];
+
+	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own, why))
+		return false;
+	contact_print("The reboot that installs %s %s.", c->a.version, why);
+	return true;
 }
 
 bool reboot_ask(struct contact *c)
@@ -79,7 +91,7 @@ bool reboot_ask(struct contact *c)
 	bool again;
 
 	if (c->a.phase != ACTION_STAGED || !judge_is_installed_next(&c->facts, c->a.release) ||
-	    !read_boot(now))
+	    is_preceded(c) || !read_boot(now))
 		return false;
 	again = strcmp(c->a.boot, now) == 0;
 	if ((!again && c->a.boots >= REBOOT_MAX) || !is_permitted(c))

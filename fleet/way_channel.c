@@ -2,6 +2,7 @@
 /* By a channel file on any web server: what an action is to a server, a release is here. */
 #include "fleet/drop.h"
 #include "fleet/feed.h"
+#include "fleet/judge.h"
 #include "fleet/monitor_link.h"
 #include "fleet/pick.h"
 #include "fleet/report.h"
@@ -46,6 +47,32 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 	} else {
 		report_withdrawn(c, text);
 		drop_action(c, text);
+	}
+}
+
+/* What an earlier action staged is ours as well, and no action's any more. */
+static void withdraw_staged(struct contact *c, const struct channel *channel)
+{
+	char why[FACTS_TEXT_MAX + 1];
+
+	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.own) != 0 ||
+	    strcmp(c->facts.staged, c->a.release) == 0 || judge_is_written(&c->facts, c->a.own))
+		return;
+	for (unsigned i = 0; i < channel->nreleases; i++) {
+		const struct channel_release *r = &channel->release[i];
+
+		if (r->withdrawn[0] == '\0' || strcmp(r->release, c->a.own) != 0)
+			continue;
+		contact_print("%.48s is withdrawn: %s; it %s unstaged", r->version, r->withdrawn,
+			      c->dry_run ? "would be" : "is");
+		if (c->dry_run)
+			return;
+		if (facts_unstage(&c->monitor, why) == FACTS_OK) {
+			c->facts.staged[0] = '\0';
+			return;
+		}
+		log_warn("%.48s: cannot be unstaged: %s", r->version, why);
+		c->failed = true;
 	}
 }
 
@@ -204,6 +231,7 @@ static void converse_by_file(struct contact *c, bool known)
 		tell_home(c);
 	if (feed_ask(c, &channel) && known) {
 		look_at_action(c, &channel);
+		withdraw_staged(c, &channel);
 		choose(c, &channel);
 		tell_home(c);
 	}

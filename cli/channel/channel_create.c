@@ -284,6 +284,9 @@ int channel_create_main(int argc, char **argv)
 	code = read_create_args(&n, argc, argv);
 	if (code >= 0)
 		return code;
+	if (getenv("SOURCE_DATE_EPOCH") != NULL)
+		log_warn(
+			"the time of the channel file is that of SOURCE_DATE_EPOCH: devices refuse one that is older than what they have seen; unset it");
 	err = write_document(&n);
 	bundle_output_abort(&n.out);
 	return output_exit_code(err != KB_OK ? err : output_flush());

@@ -562,6 +562,8 @@ TEST(only_orders_that_are_known_are_served)
 	order.work = MONITOR_PERMIT;
 	memset(order.version, 'x', sizeof(order.version));
 	assert_false(is_served(&order));
+	strcpy(order.version, "2.0\n");
+	assert_false(is_served(&order));
 }
 
 TEST(a_monitor_that_has_ended_is_an_error)
@@ -580,6 +582,26 @@ TEST(a_monitor_that_has_ended_is_an_error)
 	assert_null(o);
 	assert_string_equal(r.why, "the process that stages has ended");
 	close(ends[0]);
+}
+
+/* A program that is not found stands for the reboot: on this machine, none is wanted. */
+TEST(whoever_asks_the_policy_holds)
+{
+	static struct conf conf;
+	struct monitor m = { .conf = &conf, .link = -1 };
+	const struct monitor_order order = { .work = MONITOR_REBOOT };
+	struct monitor_result r;
+
+	setenv("PATH", "/nonexistent", 1);
+	monitor_work(&m, &order, &r, NULL, NULL);
+	assert_string_equal(r.why, "reboot=no");
+	conf.fleet_reboot = true;
+	strcpy(conf.fleet_reboot_inhibit, "/none, /proc/self/");
+	monitor_work(&m, &order, &r, NULL, NULL);
+	assert_string_equal(r.why, "/proc/self/ is there (reboot-inhibit=)");
+	conf.fleet_reboot_inhibit[0] = '\0';
+	monitor_work(&m, &order, &r, NULL, NULL);
+	assert_string_equal(r.why, "\"reboot\" cannot be started: No such file or directory");
 }
 
 /* ---------------------------------------------------------------- reboots */
@@ -603,6 +625,9 @@ TEST(a_time_of_the_day_may_last_over_midnight)
 	assert_true(daily_has(&d, 120));
 	assert_true(daily_has(&d, 269));
 	assert_false(daily_has(&d, 270));
+	assert_true(daily_read(&d, "22:00 - 24:00"));
+	assert_true(daily_has(&d, 1439));
+	assert_false(daily_has(&d, 0));
 	assert_true(daily_read(&d, "22:30-04:00"));
 	assert_true(daily_has(&d, 1439));
 	assert_true(daily_has(&d, 0));

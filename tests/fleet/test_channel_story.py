@@ -176,6 +176,21 @@ def test_withdrawn_while_it_is_staged_it_is_unstaged(device, publish, bundle):
     assert "it is withdrawn" in device.once()
 
 
+def test_what_an_earlier_release_staged_is_unstaged_when_it_is_withdrawn(device, publish, site, bundle, factory):
+    """A newer one has begun since, and did not come yet."""
+    newer = factory("3.0", 30)
+    publish(bundle)
+    device.once(code=REBOOT)
+    site.on[newer.name] = lambda visitor: visitor.reply(503)
+    publish(bundle, newer)
+    device.once(code=FAILURE)
+    assert device.record["phase"] == "seen" and device.staged
+    publish((bundle, "--withdrawn", "no wifi"), newer)
+    assert "2.0 is withdrawn: no wifi; it would be unstaged" in device("once", "--dry-run") and device.staged
+    assert "2.0 is withdrawn: no wifi; it is unstaged" in device.once(code=FAILURE)
+    assert not device.dev.json("status")["staged"]
+
+
 def test_a_withdrawal_that_was_cut_is_done_by_the_next_contact(device, publish, bundle, tmp_path):
     publish(bundle)
     device.once(code=REBOOT)

@@ -120,6 +120,19 @@ def test_the_user_has_another_number_in_the_new_release(fleet, server, bundle):
     assert action.told[-1] == "closed/success" and len(server.requests("artifact")) == 1
 
 
+def test_what_an_older_program_wrote_as_root_is_handed_over(fleet, server, bundle):
+    """A fallback ran it; the folder is the user's already."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    for name in ("action.json", "lock"):
+        os.chown(fleet.folder / name, 0, 0)
+        (fleet.folder / name).chmod(0o600)
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success" and len(server.requests("artifact")) == 1
+
+
 def test_without_such_a_user_it_goes_on_and_says_what_that_means(fleet, server, bundle):
     fleet.user = "no-such-user"
     fleet.configure()
