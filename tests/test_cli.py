@@ -183,6 +183,16 @@ def test_a_reset_by_a_rule_that_cannot_be_read_is_refused(good, rule):
     assert "no reset of the data is waiting" in good("reset-data", "--cancel", code=NOTHING).stderr
 
 
+def test_a_reset_refuses_blanks_for_commas(good):
+    """One name with a blank in it, by the rule; and what it means is deleted."""
+    good.boot("a", data={"paths": "", "keep": "ids etc/keys", "template": ""})
+    told = good("reset-data", code=FAILURE)
+    assert 'nothing is called "ids etc/keys" on the data partition: nothing is reset' in told.stderr
+    (good.data / "ids etc").mkdir(parents=True)
+    (good.data / "ids etc/keys").touch()
+    good("reset-data", code=OK)
+
+
 ETC = 'mount -t tmpfs none /etc && mkdir /etc/keelboot && cat >/etc/keelboot/system.conf && exec "$@"'
 
 

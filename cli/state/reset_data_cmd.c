@@ -4,12 +4,15 @@
 
 #include "initramfs/data/anew.h"
 #include "lib/conf_data.h"
+#include "lib/conf_paths.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/factory.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { CANCEL = 1 };
 
@@ -76,6 +79,23 @@ static enum kb_err check_rule(const struct rule *r)
 	return KB_EINVAL;
 }
 
+/* "ids etc/keys" is one name, and hardly meant as such. */
+static enum kb_err check_blanks(const struct rule *r)
+{
+	const char *list = r->keep;
+	char one[CONF_PATHS_LEN + 1], path[DEVICE_PATH_MAX];
+
+	while (conf_paths_next(&list, one, sizeof(one))) {
+		snprintf(path, sizeof(path), "%s/%s", d.conf.data_mount, one);
+		if (strchr(one, ' ') == NULL || os_exists(path))
+			continue;
+		log_err("[data] keep=%s: nothing is called \"%s\" on the data partition: nothing is reset; separate names by commas, and make the initramfs anew",
+			r->keep, one);
+		return KB_EINVAL;
+	}
+	return KB_OK;
+}
+
 /* What is missing is noticed by the boot when all is deleted. With --conf-root, it is not known
  * where that root is. */
 static enum kb_err check_template(const struct rule *r)
@@ -121,6 +141,8 @@ static int change(bool cancel, const struct rule *r)
 	bool changed = false;
 	enum kb_err err = cancel ? KB_OK : check_rule(r);
 
+	if (err == KB_OK && !cancel)
+		err = check_blanks(r);
 	if (err == KB_OK && !cancel)
 		err = check_template(r);
 	if (err == KB_OK)
