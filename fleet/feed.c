@@ -113,7 +113,7 @@ static bool keep_file(struct contact *c, const struct channel *channel)
 	}
 	/* Sequences of another channel count anew. */
 	if (strcmp(r->name, channel->name) != 0)
-		r->failed = 0;
+		r->failed = r->failed_releases[0] = 0;
 	memcpy(r->name, channel->name, sizeof(r->name));
 	memcpy(r->etag, c->client.etag, sizeof(r->etag));
 	r->sequence = channel->sequence;

@@ -5,6 +5,12 @@
 
 #define SCHEMA 1
 
+/* One that is missing is as in a new record: the release before, or the next one, wrote it. */
+static bool is_read(enum kb_err err)
+{
+	return err == KB_OK || err == KB_ENOENT;
+}
+
 static bool read_members(struct feed_record *r, json_object *o)
 {
 	uint64_t schema;
@@ -14,9 +20,11 @@ static bool read_members(struct feed_record *r, json_object *o)
 	       strict_number(o, "sequence", &r->sequence, INT64_MAX - 1) == KB_OK &&
 	       strict_number(o, "created", &r->created, INT64_MAX - 1) == KB_OK &&
 	       strict_number(o, "expires", &r->expires, INT64_MAX - 1) == KB_OK &&
-	       strict_text(o, "etag", r->etag, sizeof(r->etag)) == KB_OK &&
-	       strict_number(o, "failed", &r->failed, INT64_MAX - 1) == KB_OK &&
-	       strict_text(o, "why", r->why, sizeof(r->why)) == KB_OK && channel_is_name(r->name);
+	       is_read(strict_text(o, "etag", r->etag, sizeof(r->etag))) &&
+	       is_read(strict_number(o, "failed", &r->failed, INT64_MAX - 1)) &&
+	       is_read(strict_text(o, "failed_releases", r->failed_releases,
+				   sizeof(r->failed_releases))) &&
+	       is_read(strict_text(o, "why", r->why, sizeof(r->why))) && channel_is_name(r->name);
 }
 
 bool feed_record_read(struct feed_record *r, const char *text, size_t len)
@@ -49,6 +57,7 @@ json_object *feed_record_json(const struct feed_record *r)
 	put(o, "expires", json_object_new_uint64(r->expires));
 	put(o, "etag", json_object_new_string(r->etag));
 	put(o, "failed", json_object_new_uint64(r->failed));
+	put(o, "failed_releases", json_object_new_string(r->failed_releases));
 	put(o, "why", json_object_new_string(r->why));
 	return o;
 }

@@ -8,6 +8,8 @@
 #include "fleet/http.h"
 
 #define FEED_RECORD_TEXT_MAX 4096u
+#define FEED_ID_LEN	     16
+#define FEED_FAILED_MAX	     8
 
 struct feed_record {
 	/* of the last file that was believed; "": none was */
@@ -19,8 +21,10 @@ struct feed_record {
 	uint64_t expires;
 	/* of that file, on its server; "": unknown */
 	char etag[HTTP_ETAG_MAX + 1];
-	/* the sequence by which the action failed: a later one tries again; 0: it did not */
+	/* the sequence by which releases failed: a later one tries them again; 0: none did. The
+	 * first FEED_ID_LEN digits of each, and a blank. */
 	uint64_t failed;
+	char failed_releases[FEED_FAILED_MAX * (FEED_ID_LEN + 1) + 1];
 	/* why nothing is taken; "": something is */
 	char why[ACTION_WHY_MAX + 1];
 };

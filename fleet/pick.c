@@ -64,6 +64,23 @@ static bool is_compatible(const struct facts *f, const struct channel_release *r
 	return false;
 }
 
+/* By its first digits, as actions are called. */
+static bool is_failed(const struct pick *p, const struct channel_release *r)
+{
+	char id[FEED_ID_LEN + 1];
+
+	snprintf(id, sizeof(id), "%.*s", FEED_ID_LEN, r->release);
+	return strstr(p->failed, id) != NULL;
+}
+
+/* Of the last action the reason is known. */
+static const char *explain_failure(const struct pick *p, const struct channel_release *r)
+{
+	bool last = p->action == NULL || strncmp(p->action, r->release, FEED_ID_LEN) == 0;
+
+	return last ? p->failed_why : "it failed by this channel file";
+}
+
 /* What the device itself would refuse, or did. */
 static bool suits_device(const struct pick *p, const struct channel_release *r, char *why)
 {
@@ -79,9 +96,9 @@ static bool suits_device(const struct pick *p, const struct channel_release *r, 
 			 s->reason[0] != '\0' ? s->reason : "no reason is kept");
 	else if (facts_is_rejected(p->facts, r->release))
 		snprintf(why, ACTION_WHY_MAX + 1, "it failed here before");
-	else if (strcmp(p->failed, r->release) == 0)
+	else if (is_failed(p, r))
 		snprintf(why, ACTION_WHY_MAX + 1, "%.380s; a newer channel file tries it again",
-			 p->failed_why);
+			 explain_failure(p, r));
 	else
 		return true;
 	return false;

@@ -4,6 +4,7 @@
 
 #include "channel/channel.h"
 #include "fleet/facts.h"
+#include "fleet/feed_record.h"
 
 #define PICK_ATTRIBUTES_MAX 16
 
@@ -15,9 +16,9 @@ struct pick {
 	struct channel_attribute attribute[PICK_ATTRIBUTES_MAX];
 	/* seconds since 1970 */
 	uint64_t now;
-	/* the release of an action that failed, and is not tried again by this file; "": none. Why
-	 * it failed. */
-	const char *failed, *failed_why;
+	/* the beginnings of releases that failed, and are not tried again by this file; "": none.
+	 * Why the release of this action did; NULL: whichever. */
+	const char *failed, *failed_why, *action;
 };
 
 /* Adds "name=value name=value", with blanks or line ends between them. false: one is none. */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ID_LEN 16 /* digits of the release that an action is named by */
+#define ID_LEN FEED_ID_LEN /* digits of the release that an action is named by */
 
 /* ---------------------------------------------------------------- what is under way */
 
@@ -107,11 +107,19 @@ static void make_offer(struct offer *o, const struct channel_release *r)
 	snprintf(o->release, sizeof(o->release), "%s", r->release);
 }
 
-static void note_failed(struct contact *c, uint64_t sequence)
+/* By this file: a later one tries it again. */
+static void note_failed(struct contact *c, const struct channel *channel, const char *release)
 {
-	if (c->feed.failed == sequence)
-		return;
-	c->feed.failed = sequence;
+	struct feed_record *f = &c->feed;
+	size_t len;
+
+	if (f->failed != channel->sequence)
+		f->failed_releases[0] = '\0';
+	f->failed = channel->sequence;
+	len = strlen(f->failed_releases);
+	if (len + FEED_ID_LEN + 1 < sizeof(f->failed_releases))
+		snprintf(f->failed_releases + len, sizeof(f->failed_releases) - len, "%.*s ",
+			 FEED_ID_LEN, release);
 	feed_save(c);
 }
 
@@ -131,10 +139,9 @@ static void take_release(struct contact *c, const struct channel *channel,
 		action_begin(&c->a, "");
 	if (!take_wants(c, o.id, ""))
 		return;
-	note_failed(c, 0);
 	take_offer(c, &o);
 	if (c->a.phase == ACTION_FAILED)
-		note_failed(c, channel->sequence);
+		note_failed(c, channel, r->release);
 }
 
 static bool add_from_file(struct contact *c, struct pick *p)
@@ -175,17 +182,15 @@ static void note_why(struct contact *c, const char *why)
 	feed_save(c);
 }
 
-/* The release of an action that failed, by this file: by a newer one, what was amiss may be mended.
- */
+/* The releases that failed by this file: by a later one, what was amiss may be mended. */
 static const char *find_failed(struct contact *c, const struct channel *channel)
 {
 	const struct channel_release *r = find_under_way(&c->a, channel);
 
-	if (r == NULL || c->a.phase != ACTION_FAILED)
-		return "";
-	if (c->feed.failed == 0)
-		note_failed(c, channel->sequence);
-	return channel->sequence <= c->feed.failed ? r->release : "";
+	if (r != NULL && c->a.phase == ACTION_FAILED &&
+	    strstr(c->feed.failed_releases, c->a.id) == NULL)
+		note_failed(c, channel, r->release);
+	return channel->sequence <= c->feed.failed ? c->feed.failed_releases : "";
 }
 
 static void choose(struct contact *c, const struct channel *channel)
@@ -198,7 +203,8 @@ static void choose(struct contact *c, const struct channel *channel)
 			   .id = c->client.id,
 			   .now = feed_now(c),
 			   .failed = find_failed(c, channel),
-			   .failed_why = c->a.why };
+			   .failed_why = c->a.why,
+			   .action = c->a.id };
 	if (!read_attributes(c, &p)) {
 		c->failed = true;
 		return;

@@ -153,6 +153,29 @@ def test_a_step_goes_before_what_needs_it(device, publish, factory, bundle):
     assert device.record["version"] == "3.0"
 
 
+def test_what_failed_is_not_tried_again_while_an_older_release_takes_its_place(device, publish, site, bundle, factory):
+    """Each by turns would fetch both in each contact."""
+    newer = factory("3.0", 30)
+    publish(bundle, newer)
+    site.files[newer.name] = flip_bytes(newer.read_bytes())
+    device.once(code=FAILURE)
+    device.once()
+    assert device.record["phase"] == "failed" and device.record["version"] == ""
+    device.once(code=REBOOT)
+    assert device.record["version"] == "2.0" and device.staged
+    before = len(site.requests(newer.name))
+    for _ in range(3):
+        device.once(code=REBOOT)
+    assert device.record["version"] == "2.0" and len(site.requests(newer.name)) == before
+    publish(bundle, newer)
+    device.once(code=REBOOT)
+    assert device.record["version"] == "3.0"
+
+
+def flip_bytes(data):
+    return data[:600] + bytes(byte ^ 0xff for byte in data[600:700]) + data[700:]
+
+
 # ---------------------------------------------------------------- withdrawn
 
 

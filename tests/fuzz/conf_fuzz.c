@@ -129,6 +129,8 @@ static void check_bounds(const struct conf *c)
 {
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++)
 		check_key(c, key);
+	/* Whatever is no member of a key is bad. */
+	FUZZ_CHECK(conf_is_bad(c, c + 1));
 	FUZZ_CHECK(conf_loader_of(conf_loader_word(c->loader)) == c->loader);
 	FUZZ_CHECK(conf_loader_of("grub2") == CONF_LOADERS);
 	FUZZ_CHECK(c->loader != CONF_LOADER_UBOOT || conf_loader_environment(c)[0] != '\0');
