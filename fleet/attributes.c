@@ -2,6 +2,7 @@
 #include "fleet/attributes.h"
 
 #include "lib/bytes.h"
+#include "lib/conf_fleet.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -11,7 +12,6 @@
 #include <sys/utsname.h>
 
 #define PREFIX "keelboot."
-#define BLANKS " \t," /* between two of a list */
 
 /* omit= has the name, with or without what all names begin with. */
 static bool is_omitted(const char *name, const struct conf *conf)
@@ -19,8 +19,8 @@ static bool is_omitted(const char *name, const struct conf *conf)
 	char list[CONF_SPEC_MAX + 1], *rest = NULL;
 
 	snprintf(list, sizeof(list), "%s", conf->fleet_omit);
-	for (char *word = strtok_r(list, BLANKS, &rest); word != NULL;
-	     word = strtok_r(NULL, BLANKS, &rest))
+	for (char *word = strtok_r(list, CONF_FLEET_BLANKS, &rest); word != NULL;
+	     word = strtok_r(NULL, CONF_FLEET_BLANKS, &rest))
 		if (strcmp(word, name) == 0 || (strncmp(name, PREFIX, strlen(PREFIX)) == 0 &&
 						strcmp(word, name + strlen(PREFIX)) == 0))
 			return true;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/permit.h"
 
-#include "fleet/daily.h"
-
 #include "lib/capture.h"
+#include "lib/conf_fleet.h"
+#include "lib/daily.h"
 #include "lib/log.h"
 
 #include <dirent.h>
@@ -12,8 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BLANKS	 " \t," /* between two of a list */
-#define SET_YEAR 2025	/* a clock of before was never set */
+#define SET_YEAR 2025 /* a clock of before was never set */
 
 /* ---------------------------------------------------------------- the time of the day */
 
@@ -68,8 +67,8 @@ static bool is_inhibited(const char *paths, char *why)
 	char list[CONF_COMMAND_MAX + 1], *rest = NULL;
 
 	snprintf(list, sizeof(list), "%s", paths);
-	for (char *path = strtok_r(list, BLANKS, &rest); path != NULL;
-	     path = strtok_r(NULL, BLANKS, &rest)) {
+	for (char *path = strtok_r(list, CONF_FLEET_BLANKS, &rest); path != NULL;
+	     path = strtok_r(NULL, CONF_FLEET_BLANKS, &rest)) {
 		if (!is_there(path))
 			continue;
 		snprintf(why, PERMIT_WHY_MAX + 1, "%s is there (reboot-inhibit=)", path);
@@ -104,24 +103,12 @@ static bool is_consented(const struct conf *conf, const char *version, char *why
 
 bool permit_check(const struct conf *conf)
 {
-	char list[CONF_COMMAND_MAX + 1], *rest = NULL;
-	struct daily window;
+	char why[CONF_COMMAND_MAX + 80];
+	bool clear = conf_fleet_reboot_is_clear(conf, why, sizeof(why));
 
-	if (conf->fleet_reboot_window[0] != '\0' &&
-	    !daily_read(&window, conf->fleet_reboot_window)) {
-		log_err("[fleet] reboot-window=%s: expected a time of the day as 22:30-04:00",
-			conf->fleet_reboot_window);
-		return false;
-	}
-	snprintf(list, sizeof(list), "%s", conf->fleet_reboot_inhibit);
-	for (char *path = strtok_r(list, BLANKS, &rest); path != NULL;
-	     path = strtok_r(NULL, BLANKS, &rest)) {
-		if (path[0] == '/')
-			continue;
-		log_err("[fleet] reboot-inhibit=%s: expected absolute paths", path);
-		return false;
-	}
-	return true;
+	if (!clear)
+		log_err("%s", why);
+	return clear;
 }
 
 void permit_describe(char *text, size_t size, const struct conf *conf)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/pick.h"
 
-#include "fleet/daily.h"
-
 #include "channel/utc.h"
 #include "lib/bytes.h"
+#include "lib/daily.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 
 #include "kernel-cmdline/cmdline.h"
+#include "lib/conf_fleet.h"
 #include "lib/conf_paths.h"
 #include "lib/container.h"
 #include "lib/log.h"
@@ -189,6 +190,8 @@ static void check_fleet(struct checking *c, const struct conf *conf, const char 
 {
 	char text[256];
 
+	if (!conf_fleet_reboot_is_clear(conf, text, sizeof(text)))
+		print_complaint(c, file, 0, text);
 	if (conf->fleet_server[0] == '\0' || conf->fleet_channel[0] == '\0')
 		return;
 	snprintf(

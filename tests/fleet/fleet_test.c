@@ -2,7 +2,7 @@
 /* The parts of keelboot-fleet that decide without a server: answers, the record, verdicts, waiting
  * times, addresses. */
 #include "fleet/action.h"
-#include "fleet/daily.h"
+#include "lib/daily.h"
 #include "fleet/ddi.h"
 #include "fleet/files.h"
 #include "fleet/monitor_link.h"

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from cli_device import OK, REBOOT
+from cli_device import FAILURE, OK, REBOOT, run
 
 
 @pytest.fixture(name="rebooted")
@@ -154,6 +154,7 @@ def test_with_a_policy_that_cannot_be_understood_the_reboot_waits(fleet, server,
     fleet.configure(reboot="yes", **keys)
     said = fleet.once()
     assert says in said and "The reboot that installs 2.0 waits: a part of system.conf is ignored" in said
+    assert says in run("check-config", fleet.dev.root / "etc/keelboot/system.conf", code=FAILURE).stderr
     assert fleet.staged and not rebooted()
 
 

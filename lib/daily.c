@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fleet/daily.h"
+#include "lib/daily.h"
 
 #include <stdio.h>
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of [fleet] that no value shows by itself. */
+#pragma once
+
+#include "lib/conf.h"
+
+#include <stdbool.h>
+
+#define CONF_FLEET_BLANKS " \t," /* between two of a list */
+
+/* When keelboot-fleet reboots can be understood. false: why says what cannot. PURE. */
+bool conf_fleet_reboot_is_clear(const struct conf *c, char *why, size_t size);
