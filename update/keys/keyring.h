@@ -14,8 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYRING_KEYS_MAX       16
-#define KEYRING_ID_LEN	       16
+#define KEYRING_KEYS_MAX 16
+#define KEYRING_ID_LEN	 16
+
 /* With its NUL, before the header, is what a signature covers: one of a bundle is none of a channel
  * file. Both are of one length. */
 #define KEYRING_DOMAIN	       "keelboot bundle v1"
