@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/daily.h"
 
-#include <stdio.h>
+static bool read_number(const char **at, unsigned *n)
+{
+	const char *begin = *at;
+
+	for (*n = 0; **at >= '0' && **at <= '9' && *at - begin < 2; ++*at)
+		*n = *n * 10 + (unsigned)(**at - '0');
+	return *at > begin;
+}
+
+/* "22:30", as minutes of the day, and the blanks behind it. */
+static bool read_minutes(const char **at, unsigned *minutes)
+{
+	unsigned hours, rest;
+
+	if (!read_number(at, &hours) || *(*at)++ != ':' || !read_number(at, &rest) || rest > 59)
+		return false;
+	*minutes = hours * 60 + rest;
+	while (**at == ' ')
+		++*at;
+	return true;
+}
 
 bool daily_read(struct daily *d, const char *text)
 {
-	unsigned h[2], m[2];
-	int n = -1;
-
-	if (sscanf(text, "%2u:%2u - %2u:%2u %n", &h[0], &m[0], &h[1], &m[1], &n) != 4 ||
-	    text[n] != '\0')
+	if (!read_minutes(&text, &d->from) || *text++ != '-')
 		return false;
-	d->from = h[0] * 60 + m[0];
-	d->to = h[1] * 60 + m[1];
-	return h[0] < 24 && m[0] < 60 && m[1] < 60 && d->to <= 24 * 60 && d->from != d->to;
+	while (*text == ' ')
+		text++;
+	return read_minutes(&text, &d->to) && *text == '\0' && d->from < 24 * 60 &&
+	       d->to <= 24 * 60 && d->from != d->to;
 }
 
 bool daily_has(const struct daily *d, unsigned minute)

@@ -9,6 +9,7 @@
 #include "cli/output/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -284,9 +285,9 @@ int channel_create_main(int argc, char **argv)
 	code = read_create_args(&n, argc, argv);
 	if (code >= 0)
 		return code;
-	if (getenv("SOURCE_DATE_EPOCH") != NULL)
+	if (n.c.created + DAY_S < os_time_s() || n.c.created > os_time_s() + DAY_S)
 		log_warn(
-			"the time of the channel file is that of SOURCE_DATE_EPOCH: devices refuse one that is older than what they have seen; unset it");
+			"the time of the channel file is not today's, since SOURCE_DATE_EPOCH is set: devices refuse one that is older than what they have seen; unset it");
 	err = write_document(&n);
 	bundle_output_abort(&n.out);
 	return output_exit_code(err != KB_OK ? err : output_flush());
