@@ -39,7 +39,8 @@ static bool hand_over_file(int dir, const char *name, unsigned user, unsigned gr
 
 	if (fd < 0 && errno == ENOENT)
 		return true;
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == user)
+	/* A folder is none of ours: whoever needs its name will say so. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_uid == user || S_ISDIR(st.st_mode)))
 		return true;
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return unlinkat(dir, name, 0) == 0;
