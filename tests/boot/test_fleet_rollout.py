@@ -16,10 +16,7 @@ from way import Way                                                             
 
 @pytest.fixture(name="server", scope="module")
 def make_server(tmp_path_factory):
-    why = hawkbit.missing()
-    if why:
-        pytest.skip(why)
-    with hawkbit.running(tmp_path_factory.mktemp("hawkbit")) as server:
+    with hawkbit.running_or_skipped(tmp_path_factory.mktemp("hawkbit")) as server:
         yield server
 
 

@@ -1,83 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """A web server with a channel file and its bundles, and who publishes there, for tests."""
 
-import contextlib
 import hashlib
-import http.server
-import itertools
 import json
 import os
 import struct
-import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 from cli_device import OK, call, run
 from ddi_server import send_file
 from keelreader import crc32c
+from loopback import Loopback, Visit
 
 
-class Site(http.server.ThreadingHTTPServer):
-    """files: by name; on[NAME]: in place of its own answer, called with the handler. A list is used up one by one."""
-    daemon_threads = True
+class Site(Loopback):
+    """files: by name; so are on and seen."""
 
     def __init__(self, tls=None):
-        super().__init__(("127.0.0.1", 0), Visitor)
-        self.files, self.on, self.seen, self.reports, self.tls = {}, {}, [], [], tls
-        if tls:
-            self.socket = tls.wrap_socket(self.socket, server_side=True)
-
-    @property
-    def url(self):
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server_port}"
-
-    def requests(self, name):
-        return [headers for what, headers in self.seen if what == name]
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-    @contextlib.contextmanager
-    def running(self):
-        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield self
-        self.shutdown()
-        self.server_close()
-        thread.join()
+        super().__init__(Visitor, tls)
+        self.files, self.reports = {}, []
 
 
-class Visitor(http.server.BaseHTTPRequestHandler):
+class Visitor(Visit):
     """One connection."""
-    protocol_version = "HTTP/1.1"
     server: Site
-
-    def log_message(self, *_):
-        pass
-
-    def reply(self, status, body=b"", headers=(), kind="application/octet-stream"):
-        self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **dict(headers)}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def raw(self, *pieces, then=(), pause=0):
-        self.close_connection = True
-        for piece in itertools.chain(pieces, then):
-            self.wfile.write(piece)
-            self.wfile.flush()
-            if pause:
-                time.sleep(pause)
-
-    def other(self, name):
-        other = self.server.on.get(name)
-        if isinstance(other, list):
-            other = other.pop(0) if other else None
-        return other
 
     def do_GET(self):
         name = self.path.lstrip("/").partition("?")[0]

@@ -120,10 +120,7 @@ def make_bundle(factory):
 @pytest.fixture(name="hawkbit", scope="session")
 def make_hawkbit(tmp_path_factory):
     """hawkBit itself, once for all stories."""
-    why = hawkbit.missing()
-    if why:
-        pytest.skip(why)
-    with hawkbit.running(tmp_path_factory.mktemp("hawkbit")) as server:
+    with hawkbit.running_or_skipped(tmp_path_factory.mktemp("hawkbit")) as server:
         yield server
 
 

@@ -9,18 +9,13 @@ Example: tests/fleet/ddi_server.py --id gateway-1 --token secret acme-2.0.keel
 """
 
 import argparse
-import contextlib
 import hashlib
-import http.server
-import itertools
 import json
 import re
-import ssl
-import sys
-import threading
-import time
 import zlib
 from pathlib import Path
+
+from loopback import Loopback, Visit
 
 EXECUTIONS = {"closed", "proceeding", "canceled", "scheduled", "rejected", "resumed", "download", "downloaded"}
 FINISHED = {"success", "failure", "none"}
@@ -87,24 +82,14 @@ class Action:
         return [message for *_, details in self.statuses for message in details]
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """on[KIND]: in place of its own answer to poll, deployment, feedback, cancel, cancel-feedback, attributes,
-    installed or artifact; called with the handler. A list is used up one by one; None in it: its own answer."""
-    daemon_threads = True
-    request_queue_size = 32
+class Server(Loopback):
+    """Kinds of requests are poll, deployment, feedback, cancel, cancel-feedback, attributes, installed, artifact."""
 
     def __init__(self, target="device-1", token="secret", gateway=None, dialect="1.x", tls=None, port=0):
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(Handler, tls, port=port)
         self.target, self.token, self.gateway, self.dialect = target, token, gateway, dialect
         self.sleep, self.actions, self.attributes, self.installed = "00:05:00", [], None, []
-        self.wants_attributes, self.seen, self.on, self.tls = True, [], {}, tls
-        self.confirmation, self.quota = None, STATUSES
-        if tls:
-            self.socket = tls.wrap_socket(self.socket, server_side=True)
-
-    @property
-    def url(self):
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server_port}"
+        self.wants_attributes, self.confirmation, self.quota = True, None, STATUSES
 
     def assign(self, bundle, **how):
         """As a person does on its screen."""
@@ -118,52 +103,12 @@ class Server(http.server.ThreadingHTTPServer):
     def current(self):
         return next((action for action in self.actions if action.active), None)
 
-    def requests(self, kind):
-        return [headers for what, headers in self.seen if what == kind]
-
-    def handle_error(self, request, client_address):
-        """A client that has enough goes away."""
-        if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
-            super().handle_error(request, client_address)
-
-    @contextlib.contextmanager
-    def running(self):
-        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield self
-        self.shutdown()
-        self.server_close()
-        thread.join()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Visit):
     """One connection."""
-    protocol_version = "HTTP/1.1"
+    media = "application/hal+json;charset=UTF-8"
     server: Server
-
-    def log_message(self, *_):
-        pass
-
-    # ------------------------------------------------------------ answers
-
-    def reply(self, status, body=b"", headers=(), kind="application/hal+json;charset=UTF-8"):
-        """A whole answer."""
-        body = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
-        self.send_response(status)
-        headers = dict(headers)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def raw(self, *pieces, then=(), pause=0):
-        """Bytes as they are, after which the connection ends; then: more of them, one by one."""
-        self.close_connection = True
-        for piece in itertools.chain(pieces, then):
-            self.wfile.write(piece)
-            self.wfile.flush()
-            if pause:
-                time.sleep(pause)
 
     def error(self, status, text="x", headers=()):
         self.reply(status, {"errorCode": f"hawkbit.server.error.{text}", "message": text}, headers)
@@ -178,9 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, kind, own):
         self.server.seen.append((kind, dict(self.headers)))
-        other = self.server.on.get(kind)
-        if isinstance(other, list):
-            other = other.pop(0) if other else None
+        other = self.other(kind)
         (other or own)(*([self] if other else []))
 
     def do_GET(self):

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from hawkbit import Refused, form, free_port
+from loopback import stop
 
 TOP = Path(__file__).resolve().parents[2]
 VERSION = "0.2.12"
@@ -74,12 +75,7 @@ def running(folder):
                 time.sleep(0.5)
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
 
 
 class Shop:

@@ -16,6 +16,7 @@ import uuid
 
 import hawkbit_build
 import way
+from loopback import stop
 
 QUOTA = 20          # status entries of an action; hawkBit's own is 1000
 JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar"]
@@ -120,12 +121,18 @@ def running(folder):
         server.configure("pollingTime", "00:00:30")
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
+
+
+@contextlib.contextmanager
+def running_or_skipped(folder):
+    """The same for tests, where there is one."""
+    import pytest       # `make demo-fleet` needs none
+    why = missing()
+    if why:
+        pytest.skip(why)
+    with running(folder) as server:
+        yield server
 
 
 def wait_for(server, process, log, seconds=300):

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The way between a device and a server: it passes on what is asked, as it is, and notes it. A test cuts it."""
-import contextlib
 import http.client
-import http.server
 import json
 import re
-import threading
 import time
 import urllib.parse
+
+from loopback import Loopback, Visit
 
 KINDS = ((r"/softwaremodules/|/download$", "artifact"), (r"/deploymentBase/[^/]+/feedback$", "feedback"),
          (r"/cancelAction/[^/]+/feedback$", "cancel-feedback"), (r"/deploymentBase/", "deployment"),
@@ -15,50 +14,27 @@ KINDS = ((r"/softwaremodules/|/download$", "artifact"), (r"/deploymentBase/[^/]+
 KEPT = ("content-type", "etag", "accept-ranges", "content-range", "last-modified", "retry-after", "location")
 
 
-class Way(http.server.ThreadingHTTPServer):
+class Way(Loopback):
     """seen: (kind, headers, status) of each request. away: no answer comes. lose: kinds whose next answer is lost,
     after the server had it. cut: how many bytes of the next artifacts pass, one by one. pace: bytes a second, of
     artifacts; passed: how many of them passed. spoil: how many of the next artifacts are damaged. before[KIND]: what is
     done before such a request is passed on, once."""
-    daemon_threads = True
 
     def __init__(self, url, host="127.0.0.1"):
-        super().__init__((host, 0), Handler)
+        super().__init__(Handler, host=host)
         self.there = urllib.parse.urlsplit(url).netloc
-        self.seen, self.away, self.lose, self.cut = [], False, [], []
+        self.away, self.lose, self.cut = False, [], []
         self.pace = self.passed = self.spoil = 0
         self.before = {}
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def requests(self, kind):
-        return [headers for what, headers, _ in self.seen if what == kind]
 
     def answers(self, kind):
         return [status for what, _, status in self.seen if what == kind]
 
-    def handle_error(self, request, client_address):
-        """A client that has enough goes away."""
-
-    @contextlib.contextmanager
-    def running(self):
-        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield self
-        self.shutdown()
-        self.server_close()
-        thread.join()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Visit):
     """One connection. The server sees the name by which the device asks, and links to that."""
-    protocol_version = "HTTP/1.1"
     server: Way
-
-    def log_message(self, *_):
-        pass
 
     def pass_on(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the servers of the tests share: a port of the loopback, whole answers, what is none; and how real ones end."""
+import contextlib
+import http.server
+import itertools
+import json
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+
+class Loopback(http.server.ThreadingHTTPServer):
+    """seen: (kind, headers, …) of each request. on[KIND]: in place of its own answer, called with the handler. A list
+    is used up one by one; None in it: its own answer."""
+    daemon_threads = True
+    request_queue_size = 32
+
+    def __init__(self, handler, tls=None, host="127.0.0.1", port=0):
+        super().__init__((host, port), handler)
+        self.seen, self.on, self.tls = [], {}, tls
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+
+    @property
+    def url(self):
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server_port}"
+
+    def requests(self, kind):
+        return [headers for what, headers, *_ in self.seen if what == kind]
+
+    def handle_error(self, request, client_address):
+        """A client that has enough goes away."""
+        if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
+            super().handle_error(request, client_address)
+
+    @contextlib.contextmanager
+    def running(self):
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield self
+        self.shutdown()
+        self.server_close()
+        thread.join()
+
+
+class Visit(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+    protocol_version = "HTTP/1.1"
+    media = "application/octet-stream"    # of its answers
+
+    def log_message(self, *_):
+        pass
+
+    def reply(self, status, body=b"", headers=(), kind=None):
+        """A whole answer."""
+        body = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+        self.send_response(status)
+        for name, value in {"Content-Type": kind or self.media, "Content-Length": str(len(body)),
+                            **dict(headers)}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def raw(self, *pieces, then=(), pause=0):
+        """Bytes as they are, after which the connection ends; then: more of them, one by one."""
+        self.close_connection = True
+        for piece in itertools.chain(pieces, then):
+            self.wfile.write(piece)
+            self.wfile.flush()
+            if pause:
+                time.sleep(pause)
+
+    def other(self, kind):
+        """What a test wants in place of the server's own answer."""
+        other = self.server.on.get(kind)
+        if isinstance(other, list):
+            other = other.pop(0) if other else None
+        return other
+
+
+def stop(process):
+    """Of a server that was started."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
