@@ -11,8 +11,6 @@ struct way;
 
 struct contact {
 	const struct conf *conf;
-	/* a part of the configuration is ignored: what may forbid a reboot, for all we know */
-	bool conf_doubtful;
 	struct monitor monitor;
 	/* set by each contact */
 	const struct way *way;

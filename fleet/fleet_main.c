@@ -139,15 +139,6 @@ static enum kb_err set_options(struct keelboot *kb, const struct call *c)
 	return keelboot_set_options(kb, words) == 0 ? KB_OK : KB_EINVAL;
 }
 
-static void note_warning(void *ctx, const char *file, int line, const char *text)
-{
-	*(bool *)ctx = true;
-	if (line > 0)
-		log_warn("%s:%d: %s", file, line, text);
-	else
-		log_warn("%s: %s", file, text);
-}
-
 static int make_monitor(const struct call *c)
 {
 	struct monitor *m = &contact.monitor;
@@ -173,8 +164,7 @@ static int run_contacts(const struct call *c)
 	if (client_init(&contact.client, &conf) != KB_OK)
 		return EXIT_USAGE;
 	/* Updates go on, and so does the way to a configuration that can be understood. */
-	if (!permit_check(&conf))
-		contact.conf_doubtful = true;
+	permit_check(&conf);
 	if (!split(&contact.monitor))
 		return 1;
 	if (!http_start()) {
@@ -218,6 +208,6 @@ int main(int argc, char **argv)
 	}
 	if (argc == 0 || !read_call(&call, argv + 1))
 		return EXIT_USAGE;
-	conf_load(&conf, call.conf_root, &found, note_warning, &contact.conf_doubtful);
+	conf_load(&conf, call.conf_root, &found, NULL, NULL);
 	return run_call(&call);
 }

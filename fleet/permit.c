@@ -42,14 +42,17 @@ static bool has_entries(const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *e = NULL;
+	bool failed;
 
 	if (dir == NULL)
 		return errno != ENOENT && errno != ENOTDIR;
-	do
+	do {
+		errno = 0;
 		e = readdir(dir);
-	while (e != NULL && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+	} while (e != NULL && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+	failed = e == NULL && errno != 0;
 	closedir(dir);
-	return e != NULL;
+	return e != NULL || failed;
 }
 
 /* What cannot be looked at counts as there: its owner wants no reboot. */
@@ -101,14 +104,12 @@ static bool is_consented(const struct conf *conf, const char *version, char *why
 
 /* ---------------------------------------------------------------- all of it */
 
-bool permit_check(const struct conf *conf)
+void permit_check(const struct conf *conf)
 {
 	char why[CONF_COMMAND_MAX + 80];
-	bool clear = conf_fleet_reboot_is_clear(conf, why, sizeof(why));
 
-	if (!clear)
+	if (!conf_fleet_reboot_is_clear(conf, why, sizeof(why)))
 		log_err("%s", why);
-	return clear;
 }
 
 void permit_describe(char *text, size_t size, const struct conf *conf)
@@ -127,9 +128,25 @@ void permit_describe(char *text, size_t size, const struct conf *conf)
 			 consent ? ", if reboot-consent= says yes" : "");
 }
 
+/* A line that is ignored may have been the one that forbids it. */
+static bool is_doubtful(const struct conf *c)
+{
+	char why[CONF_COMMAND_MAX + 80];
+
+	return c->lost || conf_is_bad(c, c->fleet_reboot_window) ||
+	       conf_is_bad(c, c->fleet_reboot_inhibit) || conf_is_bad(c, c->fleet_reboot_consent) ||
+	       !conf_fleet_reboot_is_clear(c, why, sizeof(why));
+}
+
 bool permit_reboot(const struct conf *conf, bool forced, const char *version, time_t now,
 		   char why[PERMIT_WHY_MAX + 1])
 {
+	if (is_doubtful(conf)) {
+		snprintf(
+			why, PERMIT_WHY_MAX + 1,
+			"a part of system.conf is ignored, which may forbid it; see keelboot check-config");
+		return false;
+	}
 	if (conf->fleet_reboot_window[0] != '\0' &&
 	    !is_in_window(conf->fleet_reboot_window, now, why))
 		return false;

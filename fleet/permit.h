@@ -10,14 +10,15 @@
 
 #define PERMIT_WHY_MAX 255
 
-/* false, and an error is logged: a key cannot be understood. */
-bool permit_check(const struct conf *conf);
+/* Logs which key cannot be understood. */
+void permit_check(const struct conf *conf);
 
 /* What reboot= and the keys behind it say, for the server and for people. */
 void permit_describe(char *text, size_t size, const struct conf *conf);
 
 /*
- * With reboot=yes: nothing is against it now. false: why has the reason. forced: reboot-consent= is
+ * With reboot=yes: nothing is against it now; where a part of the configuration is ignored, that
+ * may be. false: why has the reason. forced: reboot-consent= is
  * not asked. It is asked last, with the version, and for no longer than [fleet] timeout=.
  */
 bool permit_reboot(const struct conf *conf, bool forced, const char *version, time_t now,

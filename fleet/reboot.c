@@ -57,15 +57,12 @@ void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1])
 static bool is_permitted(struct contact *c)
 {
 	struct monitor_order order = { .work = MONITOR_PERMIT, .flag = c->a.forced > 0 };
-	struct monitor_result r = {
-		.why = "a part of system.conf is ignored, which may forbid it; see keelboot check-config"
-	};
+	struct monitor_result r;
 
 	if (!c->conf->fleet_reboot || c->dry_run)
 		return true;
 	memcpy(order.version, c->a.version, sizeof(order.version));
-	if (!c->conf_doubtful)
-		monitor_do(&c->monitor, &order, &r, NULL, NULL);
+	monitor_do(&c->monitor, &order, &r, NULL, NULL);
 	if (r.code == 1)
 		return true;
 	if (!c->looks)

@@ -243,15 +243,15 @@ static enum data_need need_of(const struct boot *b, const struct choose_candidat
 /* The rule says what stays: without it nothing is deleted, nor is what is kept for a trial. */
 static void refuse_reset(struct boot *b)
 {
-	const char *key = conf_data_bars_reset(&b->conf);
+	char what[CONF_DATA_WHAT_MAX + 1];
 
-	if (key == NULL || !factory_is_asked(&b->rec.s))
+	if (!conf_data_bars_reset(&b->conf, what) || !factory_is_asked(&b->rec.s))
 		return;
 	factory_forget(&b->rec.s);
 	note_data(
 		b,
-		"not made anew, as it was asked for: [data] %s= of the initramfs cannot be read; make it anew with a good system.conf, and ask again",
-		key);
+		"not made anew, as it was asked for: %s of the initramfs cannot be read; make it anew with a good system.conf, and ask again (a marker: with another text)",
+		what);
 	record_news(&b->rec, HISTORY_STATE, STATE_NONE, b->data.finding, "");
 }
 

@@ -111,8 +111,7 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 	pid_t pid;
 
 	memset(answer, 0, sizeof(*answer));
-	hardware_need_mount(b, b->dev.data);
-	hardware_need_type(b, b->conf.data_fstype);
+	hardware_need_data(b);
 	bytes_hex(release, whose->release, STATE_LEDGER_ID_LEN);
 	if (!os_executable(BOOT_DATA) || os_pipe(fds) != KB_OK)
 		return KB_EEXEC;

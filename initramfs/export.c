@@ -130,26 +130,23 @@ static void put_keys(const struct boot *b, struct text *t)
 	put_text(t, "},");
 }
 
-/* null: it could not be read. */
-static void put_value(struct text *t, const struct conf *c, const char *value)
-{
-	if (conf_is_bad(c, value))
-		put_text(t, "null");
-	else
-		put_string(t, value);
-}
-
-/* What this initramfs does with the data; `keelboot` compares it with the running system's. */
+/* What this initramfs does with the data; `keelboot` compares it with the running system's. null:
+ * it could not be read. */
 static void put_data(const struct boot *b, struct text *t)
 {
-	const struct conf *c = &b->conf;
+	const char *before = "\"data\":{", *value;
 
-	put_text(t, "\"data\":{\"paths\":");
-	put_value(t, c, c->data_paths);
-	put_text(t, ",\"keep\":");
-	put_value(t, c, c->data_keep);
-	put_text(t, ",\"template\":");
-	put_value(t, c, c->data_template);
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
+		if (key->stops == NULL)
+			continue;
+		value = (const char *)&b->conf + key->offset;
+		put_text(t, "%s\"%s\":", before, key->key);
+		if (conf_is_bad(&b->conf, value))
+			put_text(t, "null");
+		else
+			put_string(t, value);
+		before = ",";
+	}
 	put_text(t, "},");
 }
 

@@ -360,3 +360,11 @@ void hardware_load_all(struct boot *b, const char *why)
 		 hw.list.n - left, hw.list.n);
 	load_rest(b);
 }
+
+void hardware_need_data(struct boot *b)
+{
+	if (b->dev.data[0] == '\0')
+		return;
+	hardware_need_mount(b, b->dev.data);
+	hardware_need_type(b, b->conf.data_fstype);
+}

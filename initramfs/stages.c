@@ -23,9 +23,7 @@ bool stages_pre_update(struct boot *b, const char *source)
 	struct hook_env env = stages_env(b, said);
 
 	env.source = source;
-	/* A hook may mount it, and cannot load a driver. */
-	if (b->dev.data[0] != '\0')
-		hardware_need_type(b, b->conf.data_fstype);
+	hardware_need_data(b);
 	if (hook_run_dir("pre-update", &env, b->conf.hook_timeout_s, reason) == KB_OK)
 		return true;
 	log_warn("update: skipped in this boot: %s", reason);

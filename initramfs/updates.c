@@ -69,10 +69,8 @@ static bool is_removable(enum state_source src)
 /* What mounts it cannot load anything. */
 static void load_file_systems(struct boot *b, enum state_source src)
 {
-	if (src == STATE_SRC_DATA) {
-		hardware_need_mount(b, b->dev.data);
-		hardware_need_type(b, b->conf.data_fstype);
-	}
+	if (src == STATE_SRC_DATA)
+		hardware_need_data(b);
 	for (unsigned i = 0; i < b->dev.nmedia; i++) {
 		if (is_removable(src) && b->dev.medium_is_sd[i] == (src == STATE_SRC_SD))
 			hardware_need_mount(b, b->dev.media[i]);

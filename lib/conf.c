@@ -184,6 +184,7 @@ static const struct conf_key *find_key(struct parse *p, const char *section, con
 		if (strcmp(key->key, name) == 0)
 			return key;
 	}
+	p->c->lost = true;
 	warn_of_line(p, p->line, "[%.48s] %.48s: %s; ignored", section, name,
 		     known ? "unknown key" : "unknown section");
 	return NULL;
@@ -208,6 +209,9 @@ static void take_bad(struct parse *p, const struct conf_key *key, const char *va
 	if (p->cut)
 		warn_of_line(p, p->line, "longer than %d bytes: [%s] %s=: %s", CONF_LINE_MAX,
 			     key->section, key->key, outcome);
+	else if (why == NULL && key->kind == CONF_KIND_SUBPATHS)
+		warn_of_line(p, p->line, "[%s] %s=: longer than %u bytes; %s", key->section,
+			     key->key, (unsigned)key->max, outcome);
 	else if (why != NULL)
 		warn_of_line(p, p->line, "[%s] %s=: \"%.48s\" %s; %s", key->section, key->key, path,
 			     why, outcome);
@@ -250,6 +254,7 @@ static int take_line(void *user, const char *section, const char *name, const ch
 /* inih ignores a line in which it finds nothing, and reports nothing. */
 static void line_done(struct parse *p)
 {
+	p->c->lost = p->c->lost || p->waiting;
 	if (p->waiting && p->cut)
 		warn_of_line(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
 	else if (p->waiting)
@@ -262,6 +267,15 @@ static void line_done(struct parse *p)
 static const char *replacement_of_line(char first)
 {
 	return first == '[' ? "[?]\n" : "\n";
+}
+
+/* What is cut off is a comment, as inih knows it. */
+static bool ends_in_comment(const char *s)
+{
+	for (size_t i = 1; i < CONF_LINE_MAX; i++)
+		if (s[i] == ';' && (s[i - 1] == ' ' || s[i - 1] == '\t'))
+			return true;
+	return false;
 }
 
 /*
@@ -295,8 +309,9 @@ static char *next_line(char *buf, int size, void *stream)
 		snprintf(buf, (size_t)size, "%s", replacement_of_line(*s));
 	} else {
 		p->waiting = len > 0 && strchr("#;[", *s) == NULL;
-		p->cut = len > CONF_LINE_MAX;
-		snprintf(buf, (size_t)size, "%.*s\n", p->cut ? CONF_LINE_MAX : (int)len, s);
+		p->cut = len > CONF_LINE_MAX && !ends_in_comment(s);
+		snprintf(buf, (size_t)size, "%.*s\n",
+			 len > CONF_LINE_MAX ? CONF_LINE_MAX : (int)len, s);
 	}
 	return buf;
 }

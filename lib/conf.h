@@ -293,6 +293,8 @@ struct conf {
 	/* by different keys: 1..16 */
 	uint32_t signatures_required;
 
+	/* a line or a file is not understood: any key may be meant */
+	bool lost;
 	/* by the index in conf_keys[]: see conf_is_bad() */
 	bool bad[CONF_KEYS_MAX];
 };

@@ -18,12 +18,8 @@ static inline bool conf_data_is_needed(const struct conf *c)
 	return conf_data_is_kept(c) || c->data_keep[0] != '\0';
 }
 
-/* The key by which nothing may be reset, since it cannot be read; NULL: there is none. */
-static inline const char *conf_data_bars_reset(const struct conf *c)
-{
-	if (conf_is_bad(c, c->data_keep))
-		return "keep";
-	if (conf_is_bad(c, c->data_paths))
-		return "paths";
-	return conf_is_bad(c, c->data_template) ? "template" : NULL;
-}
+#define CONF_DATA_WHAT_MAX 40
+
+/* Nothing may be reset, since what says what stays cannot be read: what has "[data] keep=", or "a
+ * line or a file". */
+bool conf_data_bars_reset(const struct conf *c, char what[CONF_DATA_WHAT_MAX + 1]);

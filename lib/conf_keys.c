@@ -269,3 +269,6 @@ const struct conf_key conf_keys[] = {
 	  STRICT(NUMBER, signatures_required, 1, 16, "16") },
 	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0, NULL, NULL },
 };
+
+_Static_assert(sizeof(conf_keys) / sizeof(conf_keys[0]) <= CONF_KEYS_MAX,
+	       "struct conf has a mark for each");

@@ -63,8 +63,10 @@ static bool load_file(struct load *l, const char *folder, const char *name)
 			err == KB_EINVAL   ? "not a regular file; ignored"
 			: err == KB_ENOSPC ? "larger than 64 KiB; ignored"
 					   : "cannot be read; ignored");
+		l->c->lost = true;
 		return false;
 	}
+	l->c->lost = l->c->lost || memchr(text, '\0', len) != NULL;
 	if (memchr(text, '\0', len) != NULL)
 		l->warn(l->ctx, path, 0, "holds NUL bytes; the file may be damaged");
 	for (size_t i = 0; i < len; i++)
@@ -90,6 +92,7 @@ static void add_dropin(struct load *l, unsigned folder, const char *name)
 	unsigned at = 0;
 
 	if (len > DROPIN_NAME_MAX) {
+		l->c->lost = true;
 		l->warn(l->ctx, name, 0, "name of a drop-in is longer than 63 bytes; ignored");
 		return;
 	}
@@ -98,6 +101,7 @@ static void add_dropin(struct load *l, unsigned folder, const char *name)
 	if (at < l->ndropins && strcmp(l->dropin[at].name, name) == 0)
 		return;
 	if (l->ndropins == CONF_DROPINS_MAX) {
+		l->c->lost = true;
 		l->warn(l->ctx, at == l->ndropins ? name : l->dropin[l->ndropins - 1].name, 0,
 			"more than 32 drop-ins; this one is ignored");
 		if (at == l->ndropins)
@@ -134,6 +138,7 @@ static void list_dropins(struct load *l, unsigned folder)
 
 	snprintf(path, sizeof(path), "%s%s/system.conf.d", l->root, folders[folder]);
 	err = os_each(path, take_if_dropin, &listing);
+	l->c->lost = l->c->lost || (err != KB_OK && err != KB_ENOENT);
 	if (err != KB_OK && err != KB_ENOENT)
 		l->warn(l->ctx, path, 0, "cannot be read; its drop-ins are ignored");
 }

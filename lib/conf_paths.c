@@ -90,7 +90,7 @@ const char *conf_paths_fault(const char *value, char path[CONF_PATHS_LEN + 1])
 		const char *begin = rest;
 
 		if (!conf_paths_next(&rest, path, CONF_PATHS_LEN + 1))
-			return *rest == '\0' ? fault_of("") : "is too long";
+			return *rest == '\0' ? fault_of(strcpy(path, "")) : "is too long";
 		why = fault_of(path);
 		if (why == NULL && !fits_before(value, begin, path))
 			why = "is in another one of the list, or has one in it";

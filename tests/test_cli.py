@@ -183,9 +183,21 @@ def test_a_reset_by_a_rule_that_cannot_be_read_is_refused(good, rule):
     assert "no reset of the data is waiting" in good("reset-data", "--cancel", code=NOTHING).stderr
 
 
+@pytest.mark.parametrize("text", ["[data]\nkeep ids\n", "[data]\nkep=ids\n", "[dta]\nkeep=ids\n", "[data\nkeep=ids\n"])
+def test_a_reset_is_refused_where_a_line_is_not_understood(good, text):
+    """It may be the one that says what stays."""
+    good.configure(text)
+    told = good("reset-data", code=FAILURE)
+    assert "a line or a file of system.conf cannot be read: nothing is reset" in told.stderr
+
+
 def test_a_reset_refuses_blanks_for_commas(good):
     """One name with a blank in it, by the rule; and what it means is deleted."""
     good.boot("a", data={"paths": "", "keep": "ids etc/keys", "template": ""})
+    (good.data / "etc/keys").mkdir(parents=True)
+    good("reset-data", code=OK)                 # one name, which is not there yet
+    good("reset-data", "--cancel")
+    (good.data / "ids").mkdir()
     told = good("reset-data", code=FAILURE)
     assert 'nothing is called "ids etc/keys" on the data partition: nothing is reset' in told.stderr
     (good.data / "ids etc").mkdir(parents=True)

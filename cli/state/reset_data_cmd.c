@@ -63,31 +63,46 @@ static void read_rule(struct rule *r)
 /* One that cannot be read must not delete what it was to keep. */
 static enum kb_err check_rule(const struct rule *r)
 {
-	static const char *const keys[] = { "paths", "keep", "template" };
-	const char *key = conf_data_bars_reset(&d.conf);
+	char what[CONF_DATA_WHAT_MAX + 1];
 
-	for (unsigned i = 0; key == NULL && i < KB_ARRAY_LEN(keys); i++)
-		if (boot_json_is_null(r->data, keys[i])) {
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++)
+		if (key->stops != NULL && boot_json_is_null(r->data, key->key)) {
 			log_err("[data] %s= of the initramfs cannot be read: nothing is reset; make it anew, with a good system.conf",
-				keys[i]);
+				key->key);
 			return KB_EINVAL;
 		}
-	if (key == NULL)
+	if (!conf_data_bars_reset(&d.conf, what))
 		return KB_OK;
-	log_err("[data] %s= of system.conf cannot be read: nothing is reset; mend it (keelboot check-config), and make the initramfs anew",
-		key);
+	log_err("%s of system.conf cannot be read: nothing is reset; mend it (keelboot check-config), and make the initramfs anew",
+		what);
 	return KB_EINVAL;
 }
 
-/* "ids etc/keys" is one name, and hardly meant as such. */
+/* Each part of "ids etc/keys" is on the data partition, and the whole is not. */
+static bool is_meant_as_list(const char *name)
+{
+	char parts[CONF_PATHS_LEN + 1], path[DEVICE_PATH_MAX], *rest = NULL;
+
+	snprintf(path, sizeof(path), "%s/%s", d.conf.data_mount, name);
+	if (strchr(name, ' ') == NULL || os_exists(path))
+		return false;
+	snprintf(parts, sizeof(parts), "%s", name);
+	for (char *part = strtok_r(parts, " ", &rest); part != NULL;
+	     part = strtok_r(NULL, " ", &rest)) {
+		snprintf(path, sizeof(path), "%s/%s", d.conf.data_mount, part);
+		if (!os_exists(path))
+			return false;
+	}
+	return true;
+}
+
 static enum kb_err check_blanks(const struct rule *r)
 {
 	const char *list = r->keep;
-	char one[CONF_PATHS_LEN + 1], path[DEVICE_PATH_MAX];
+	char one[CONF_PATHS_LEN + 1];
 
-	while (conf_paths_next(&list, one, sizeof(one))) {
-		snprintf(path, sizeof(path), "%s/%s", d.conf.data_mount, one);
-		if (strchr(one, ' ') == NULL || os_exists(path))
+	while (!device_data_is_elsewhere(&d) && conf_paths_next(&list, one, sizeof(one))) {
+		if (!is_meant_as_list(one))
 			continue;
 		log_err("[data] keep=%s: nothing is called \"%s\" on the data partition: nothing is reset; separate names by commas, and make the initramfs anew",
 			r->keep, one);

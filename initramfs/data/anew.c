@@ -120,11 +120,12 @@ static enum kb_err open_own(int top, int *home)
 enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c)
 {
 	KB_CLEANUP_FD int home = -1, fd = -1;
+	char what[CONF_DATA_WHAT_MAX + 1];
 	enum kb_err err;
 
-	if (conf_data_bars_reset(c) != NULL) {
+	if (conf_data_bars_reset(c, what)) {
 		errno = EINVAL;
-		return tree_job_failed(job, KB_EINVAL, conf_data_bars_reset(c), "cannot be read");
+		return tree_job_failed(job, KB_EINVAL, what, "cannot be read");
 	}
 	TRY(kept_drop(job, top));
 	TRY(wipe_all(job, c, top));

@@ -47,7 +47,8 @@ def pairs(text: bytes):
             line = line[3:]
         line = line.lstrip(b" \t\r")
         heading = line.startswith(b"[")
-        if len(line) > LINE_MAX or heading and b"]" not in line:
+        cut = len(line) > LINE_MAX and (heading or _find(line[:LINE_MAX], b"") == LINE_MAX)     # else of a comment
+        if cut or heading and b"]" not in line:
             section = b"?" if heading else section
             continue
         line = line.strip(BLANKS)

@@ -29,7 +29,7 @@ RESCUE = re.compile(r"keelboot: rescue: no slot can be booted")
 AGAINST = re.compile(r"keelboot: (slot (\w): [^\r\n]+)")
 # What `keelboot health` prints of its checks: the first that failed, and that the trial cannot be left.
 CHECK = re.compile(r"\bFAILED +(\S+) +[\d.]+ s +([^\r\n]*)(?:\r*\n[^\n]{0,40} output: ([^\r\n]*))?")
-CHECKS_FAILED = re.compile(r"\b\d+ of \d+ checks failed\.")
+CHECKS_OVER = re.compile(r"\b\d+ of \d+ checks (failed)\.|\bAll (?:required checks|\d+ checks) passed\b")
 GOES_ON = re.compile(r"no other slot to boot: the trial goes on")
 CHECK_TODO = "mend what the check found, or its settings: `keelboot check` in the system runs it alone (docs/HOOKS.md)"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -78,8 +78,8 @@ class Boot:
 def failed_check(text: str) -> str:
     """Which check of `keelboot health` failed, and why, if the last run of them failed."""
     text = ESCAPES.sub("", text)
-    over = list(CHECKS_FAILED.finditer(text))
-    found = list(CHECK.finditer(text, 0, over[-1].start())) if over else []
+    over = list(CHECKS_OVER.finditer(text))
+    found = list(CHECK.finditer(text, 0, over[-1].start())) if over and over[-1][1] else []
     if not found:
         return ""
     name, result, output = found[-1].groups()

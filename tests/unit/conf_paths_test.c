@@ -70,6 +70,7 @@ TEST(fault_of_a_list_names_the_item_and_says_why)
 		{ "app, keelboot/x", "keelboot/x", "Keelboot's own" },
 		{ "a,b,c,d,e,f,g,h,i", "i", "eight" },
 		{ "app, ", "", "has no name" },
+		{ "app,", "", "has no name" },
 		{ "app,,b", "", "has no name" },
 	};
 	char path[CONF_PATHS_LEN + 1];

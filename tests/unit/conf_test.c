@@ -195,6 +195,59 @@ TEST(a_value_in_a_line_that_is_too_long_is_a_bad_value)
 	EQUAL((c.signatures_required, 16));
 }
 
+/* What is left of them would be good values. */
+TEST(half_a_value_is_none)
+{
+	char text[700] = "[data]\nkeep=ids";
+	size_t len = strlen(text);
+
+	memset(text + len, ' ', 250);
+	strcpy(text + len + 250, ",etc\n[keyring]\nsignatures-required=2");
+	len = strlen(text);
+	memset(text + len, ' ', 250);
+	strcpy(text + len + 250, "x\n");
+	parse(text, 2);
+	assert_true(conf_is_bad(&c, c.data_keep) && c.data_keep[0] == '\0');
+	EQUAL((c.signatures_required, 16));
+}
+
+TEST(a_comment_may_be_as_long_as_it_likes)
+{
+	char text[600] = "[data]\nkeep=ids ; ";
+	size_t len = strlen(text);
+
+	memset(text + len, 'x', 300);
+	strcpy(text + len + 300, "\n");
+	parse(text, 0);
+	assert_string_equal(c.data_keep, "ids");
+	assert_false(conf_is_bad(&c, c.data_keep) || c.lost);
+}
+
+TEST(what_is_not_understood_may_have_been_any_key)
+{
+	parse("[data]\nkeep ids\n", 1);
+	assert_true(c.lost);
+	parse("[data]\nkep=ids\n", 1);
+	assert_true(c.lost);
+	parse("[dta]\nkeep=ids\n", 1);
+	assert_true(c.lost);
+	parse("[data\nkeep=ids\n", 2);
+	assert_true(c.lost);
+	parse("[data]\nkeep=ids\n", 0);
+	assert_false(c.lost);
+}
+
+TEST(a_list_that_is_too_long_says_so)
+{
+	char text[300] = "[data]\npaths=";
+
+	for (int i = 0; i < 6; i++)
+		sprintf(text + strlen(text), "%s%d%029d", i > 0 ? "," : "", i, 0);
+	strcat(text, "\n");
+	parse(text, 1);
+	assert_said(0, "2: [data] paths=: longer than 171 bytes; no trial boots");
+}
+
 TEST(what_nobody_knows_is_named)
 {
 	parse("early=1\n[system]\nspeed=9\n[sytem]\ntries=2\n[slot.i]\nroot=/dev/i\n[slot.]\nx=1\n"
