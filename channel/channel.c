@@ -71,13 +71,8 @@ bool channel_read_attribute(struct channel_attribute *a, const char *text, size_
 
 bool channel_read_daily(struct channel_release *r, const char *text)
 {
-	char from[6];
-
-	if (strlen(text) != 11 || text[5] != '-')
-		return false;
-	snprintf(from, sizeof(from), "%.5s", text);
-	return utc_read_minutes(&r->daily_from, from) && utc_read_minutes(&r->daily_to, text + 6) &&
-	       r->daily_from != r->daily_to;
+	return strlen(text) == DAILY_LEN && strspn(text, "0123456789:-") == DAILY_LEN &&
+	       daily_read(&r->daily, text) && r->daily.to < 24 * 60;
 }
 
 /* ---------------------------------------------------------------- values */

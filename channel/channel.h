@@ -7,6 +7,7 @@
 #pragma once
 
 #include "channel/strict.h"
+#include "lib/daily.h"
 
 #include <stdbool.h>
 
@@ -49,7 +50,7 @@ struct channel_release {
 	/* seconds since 1970; 0: no bound */
 	uint64_t not_before, not_after;
 	/* minutes of the day, UTC; both the same: at any time */
-	unsigned daily_from, daily_to;
+	struct daily daily;
 	/* the least sequence that runs before; 0: any */
 	uint64_t from;
 	/* nobody takes it any more, because; "": it is not withdrawn */

@@ -36,7 +36,7 @@ static void put_attributes(json_object *o, const struct channel_release *r)
 /* A condition that holds for all devices is not written. */
 static void put_conditions(json_object *o, const struct channel_release *r)
 {
-	char daily[32];
+	char daily[DAILY_LEN + 1];
 
 	if (r->percent != 100)
 		put_number(o, "percent", r->percent);
@@ -46,9 +46,8 @@ static void put_conditions(json_object *o, const struct channel_release *r)
 		put_time(o, "not-before", r->not_before);
 	if (r->not_after > 0)
 		put_time(o, "not-after", r->not_after);
-	snprintf(daily, sizeof(daily), "%02u:%02u-%02u:%02u", r->daily_from / 60,
-		 r->daily_from % 60, r->daily_to / 60, r->daily_to % 60);
-	if (r->daily_from != r->daily_to)
+	daily_write(daily, &r->daily);
+	if (r->daily.from != r->daily.to)
 		put_word(o, "daily", daily);
 	if (r->from > 0)
 		put_number(o, "from", r->from);

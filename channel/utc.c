@@ -52,23 +52,3 @@ bool utc_read(uint64_t *seconds, const char *text)
 	*seconds = (uint64_t)t;
 	return true;
 }
-
-static bool is_digits(const char *text)
-{
-	return text[0] >= '0' && text[0] <= '9' && text[1] >= '0' && text[1] <= '9';
-}
-
-bool utc_read_minutes(unsigned *minutes, const char *text)
-{
-	unsigned h, m;
-
-	*minutes = 0;
-	if (strlen(text) != 5 || !is_digits(text) || text[2] != ':' || !is_digits(text + 3))
-		return false;
-	h = (unsigned)(text[0] - '0') * 10 + (unsigned)(text[1] - '0');
-	m = (unsigned)(text[3] - '0') * 10 + (unsigned)(text[4] - '0');
-	if (h > 23 || m > 59)
-		return false;
-	*minutes = h * 60 + m;
-	return true;
-}

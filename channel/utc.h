@@ -10,6 +10,3 @@
 /* Seconds since 1970; false: not a time in this form, or no day of the calendar. */
 bool utc_read(uint64_t *seconds, const char *text);
 void utc_write(char out[UTC_LEN + 1], uint64_t seconds);
-
-/* Minutes of a day, of "22:00"; false: it is none. */
-bool utc_read_minutes(unsigned *minutes, const char *text);

@@ -25,8 +25,6 @@ struct contact {
 	struct action a;
 	struct facts facts;
 	struct feed_record feed;
-	/* the server has said something */
-	bool reached;
 	/* what the server was said in this contact: once */
 	enum action_phase told;
 	/* the record cannot be written */

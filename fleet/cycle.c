@@ -75,7 +75,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 		files_load(&c->files, &c->a);
 	else if (!c->dry_run || err != KB_ENOENT)
 		return err;
-	c->reached = c->failed = c->unsaved = c->reboot = c->reboot_waits = false;
+	c->failed = c->unsaved = c->reboot = c->reboot_waits = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	c->way = c->conf->fleet_channel[0] != '\0' ? &way_channel : &way_ddi;

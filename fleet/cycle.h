@@ -5,7 +5,7 @@
 #include "fleet/contact.h"
 
 /* KB_EBUSY, KB_EIO, KB_EPERM and the like: it could not begin. What the server does is no error
- * here: see reached and failed. */
+ * here: see failed. */
 enum kb_err cycle_run(struct contact *c) KB_MUST_CHECK;
 
 /* The same without the server: whether a reboot is asked for now. */

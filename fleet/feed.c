@@ -101,12 +101,22 @@ static bool read_file(struct contact *c, struct channel *channel)
 
 /* ---------------------------------------------------------------- fetching */
 
+/* Some servers know no ETag: what is here already is not written again in each contact. */
+static bool is_kept(const struct contact *c)
+{
+	static char kept[STRICT_MAX + 1];
+	size_t len;
+
+	return files_read(&c->files, FEED_FILE, kept, sizeof(kept), &len) == KB_OK &&
+	       len == c->client.len && memcmp(kept, c->client.text, len) == 0;
+}
+
 /* Durable before anything is done by it: the file, then what it was. */
 static bool keep_file(struct contact *c, const struct channel *channel)
 {
-	struct feed_record *r = &c->feed;
+	struct feed_record *r = &c->feed, old = *r;
 
-	if (!c->dry_run &&
+	if (!c->dry_run && !is_kept(c) &&
 	    files_write(&c->files, FEED_FILE, c->client.text, c->client.len) != KB_OK) {
 		c->failed = true;
 		return false;
@@ -120,7 +130,7 @@ static bool keep_file(struct contact *c, const struct channel *channel)
 	r->expires = channel->expires;
 	if (channel->created > r->created)
 		r->created = channel->created;
-	return feed_save(c);
+	return memcmp(&old, r, sizeof(old)) == 0 || feed_save(c);
 }
 
 /* What is here was believed before; it may have expired since. */

@@ -9,7 +9,7 @@
 
 #define FEED_RECORD_TEXT_MAX 4096u
 #define FEED_ID_LEN	     16
-#define FEED_FAILED_MAX	     8
+#define FEED_FAILED_MAX	     CHANNEL_RELEASES_MAX
 
 struct feed_record {
 	/* of the last file that was believed; "": none was */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/folder.h"
 
+#include "lib/os.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 
@@ -30,6 +31,19 @@ static enum kb_err enter(int *dir, bool make)
 	return KB_OK;
 }
 
+/* Whether a user may have linked a file of another one into the folder: in one that was root's, and
+ * under a kernel that forbids it, nobody has. */
+static bool may_hold_links(int dir)
+{
+	struct stat st;
+	char text[8];
+
+	return (fstat(dir, &st) != 0 || st.st_uid != 0) &&
+	       (os_read_file("/proc/sys/fs/protected_hardlinks", text, sizeof(text), NULL) !=
+			KB_OK ||
+		text[0] == '0');
+}
+
 /* What is no file of this folder alone is not given away, and has no use here: a link may lead to
  * a file of root's. */
 static bool hand_over_file(int dir, const char *name, unsigned user, unsigned group)
@@ -42,7 +56,8 @@ static bool hand_over_file(int dir, const char *name, unsigned user, unsigned gr
 	/* A folder is none of ours: whoever needs its name will say so. */
 	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_uid == user || S_ISDIR(st.st_mode)))
 		return true;
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+	    may_hold_links(dir))
 		return unlinkat(dir, name, 0) == 0;
 	return fchown(fd, user, group) == 0;
 }
@@ -68,7 +83,11 @@ static bool hand_over_entries(int dir, unsigned user, unsigned group)
  * root: each entry is looked at, always. The folder goes last: cut before, all is done again. */
 static bool hand_over(int dir, unsigned user, unsigned group)
 {
-	return hand_over_entries(dir, user, group) && fchown(dir, user, group) == 0;
+	struct stat st;
+
+	if (fstat(dir, &st) != 0 || !hand_over_entries(dir, user, group))
+		return false;
+	return st.st_uid == user || fchown(dir, user, group) == 0;
 }
 
 enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned user, unsigned group,

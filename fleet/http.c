@@ -53,16 +53,16 @@ static const char *header_value(char *line, const char *name)
 	return value;
 }
 
-/* A weak one says nothing about bytes. hawkBit's have no quotes, so that any word is one; it goes
- * back as it came. */
-static void take_etag(struct http_answer *a, const char *value)
+/* A weak one says nothing about bytes: a download cannot go on by it, but a file may be the same.
+ * hawkBit's have no quotes, so that any word is one; it goes back as it came. */
+static void take_etag(struct http_answer *a, const char *value, bool weak)
 {
 	size_t len = strlen(value);
 
 	for (size_t i = 0; i < len; i++)
 		if (value[i] <= ' ' || value[i] > '~')
 			return;
-	if (strncasecmp(value, "W/", 2) != 0 && len <= HTTP_ETAG_MAX)
+	if ((weak || strncasecmp(value, "W/", 2) != 0) && len <= HTTP_ETAG_MAX)
 		memcpy(a->etag, value, len + 1);
 }
 
@@ -81,7 +81,7 @@ static void look_at_header(struct transfer *t, char *line)
 		t->a->from = UINT64_MAX;
 	}
 	if ((value = header_value(line, "ETag")) != NULL)
-		take_etag(t->a, value);
+		take_etag(t->a, value, t->r->file);
 	if ((value = header_value(line, "Content-Range")) != NULL)
 		take_range(t->a, value);
 	if ((value = header_value(line, "Content-Encoding")) != NULL && value[0] != '\0' &&
@@ -138,13 +138,25 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
 
 /* ---------------------------------------------------------------- one connection */
 
-/* It outlives the transfer. */
-static void set_pem(CURL *curl, CURLoption option, const struct http_pem *pem)
+/* It outlives the transfer. false: this libcurl cannot; without that, it would trust others. */
+static bool set_pem(CURL *curl, CURLoption option, const struct http_pem *pem)
 {
 	struct curl_blob blob = { .data = pem->text, .len = pem->len, .flags = CURL_BLOB_NOCOPY };
 
-	if (pem->text != NULL)
-		curl_easy_setopt(curl, option, &blob);
+	return pem->text == NULL || curl_easy_setopt(curl, option, &blob) == CURLE_OK;
+}
+
+/* Whom this device trusts; and who it is, which goes to the server alone. */
+static bool set_trust(CURL *curl, const struct http_config *c, const char *url)
+{
+	bool ours = url_same_origin(c->server, url);
+
+	/* The distribution's folder would count beside it. */
+	if (c->ca.text != NULL)
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	return set_pem(curl, CURLOPT_CAINFO_BLOB, &c->ca) &&
+	       (!ours || (set_pem(curl, CURLOPT_SSLCERT_BLOB, &c->certificate) &&
+			  set_pem(curl, CURLOPT_SSLKEY_BLOB, &c->key)));
 }
 
 static void set_transfer(CURL *curl, const struct http_config *c, const struct http_request *r,
@@ -159,11 +171,6 @@ static void set_transfer(CURL *curl, const struct http_config *c, const struct h
 			 c->timeout_s < CONNECT_S ? (long)c->timeout_s : CONNECT_S);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "keelboot-fleet/" KB_VERSION);
-	if (c->ca.text != NULL) {
-		set_pem(curl, CURLOPT_CAINFO_BLOB, &c->ca);
-		/* The distribution's folder would count beside it. */
-		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-	}
 	if (r->download) {
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, CRAWL);
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)c->timeout_s);
@@ -187,15 +194,13 @@ static const char *choose_types(const struct http_request *r)
 				      : "Accept: application/hal+json, application/json";
 }
 
-/* Who this device is goes to the server alone; a proxy does not see it either. */
-static struct curl_slist *add_identity(CURL *curl, const struct http_config *c, const char *url,
-				       struct curl_slist *headers)
+/* The token goes to the server alone; a proxy does not see it either. */
+static struct curl_slist *add_token(const struct http_config *c, const char *url,
+				    struct curl_slist *headers)
 {
-	if (!url_same_origin(c->server, url))
+	if (c->authorization[0] == '\0' || !url_same_origin(c->server, url))
 		return headers;
-	set_pem(curl, CURLOPT_SSLCERT_BLOB, &c->certificate);
-	set_pem(curl, CURLOPT_SSLKEY_BLOB, &c->key);
-	return c->authorization[0] != '\0' ? curl_slist_append(headers, c->authorization) : headers;
+	return curl_slist_append(headers, c->authorization);
 }
 
 static struct curl_slist *make_headers(CURL *curl, const struct http_config *c,
@@ -215,7 +220,7 @@ static struct curl_slist *make_headers(CURL *curl, const struct http_config *c,
 		headers = curl_slist_append(headers, line);
 	}
 	headers = curl_slist_append(headers, "Expect:");
-	headers = add_identity(curl, c, url, headers);
+	headers = add_token(c, url, headers);
 	curl_easy_setopt(curl, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	return headers;
@@ -256,7 +261,7 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 	struct transfer t = { .r = r, .a = a, .curl = curl_easy_init() };
 	char curl_says[CURL_ERROR_SIZE] = "", *where = NULL;
 	struct curl_slist *headers;
-	bool whole;
+	bool whole = false;
 
 	*a = (struct http_answer){ .from = UINT64_MAX };
 	next[0] = '\0';
@@ -271,7 +276,11 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 	curl_easy_setopt(t.curl, CURLOPT_HEADERDATA, &t);
 	curl_easy_setopt(t.curl, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(t.curl, CURLOPT_WRITEDATA, &t);
-	whole = finish(&t, curl_easy_perform(t.curl), curl_says);
+	if (set_trust(t.curl, c, url))
+		whole = finish(&t, curl_easy_perform(t.curl), curl_says);
+	else
+		set_error(a,
+			  "this libcurl takes no certificates from memory: build it with OpenSSL");
 	if (whole && a->status >= 300 && a->status <= 399 && a->status != 304 &&
 	    curl_easy_getinfo(t.curl, CURLINFO_REDIRECT_URL, &where) == CURLE_OK && where != NULL)
 		whole = take_redirect(a, where, next);

@@ -37,8 +37,9 @@ static uint64_t running_sequence(const struct facts *f)
 
 /* The least that a release must be above: what runs, is good or tried in another slot, or is
  * staged. */
-static uint64_t newest_here(const struct facts *f, const struct channel *c)
+static uint64_t newest_here(const struct pick *p, const struct channel *c)
 {
+	const struct facts *f = p->facts;
 	uint64_t newest = running_sequence(f);
 
 	for (unsigned i = 0; i < f->nslots; i++) {
@@ -48,6 +49,8 @@ static uint64_t newest_here(const struct facts *f, const struct channel *c)
 		if (whole && s->sequence > newest)
 			newest = s->sequence;
 	}
+	if (p->staged > newest)
+		newest = p->staged;
 	for (unsigned i = 0; i < c->nreleases && f->staged[0] != '\0'; i++)
 		if (strcmp(c->release[i].release, f->staged) == 0 &&
 		    c->release[i].sequence > newest)
@@ -137,9 +140,9 @@ static bool is_in_day(const struct channel_release *r, uint64_t now)
 {
 	unsigned minute = (unsigned)(now / 60 % 1440);
 
-	if (r->daily_from == r->daily_to)
+	if (r->daily.from == r->daily.to)
 		return true;
-	return daily_has(&(struct daily){ r->daily_from, r->daily_to }, minute);
+	return daily_has(&r->daily, minute);
 }
 
 static bool is_open(const struct pick *p, const struct channel_release *r, char *why)
@@ -153,7 +156,7 @@ static bool is_open(const struct pick *p, const struct channel_release *r, char 
 		snprintf(why, ACTION_WHY_MAX + 1, "its window closed at %s", time);
 	else if (!is_in_day(r, p->now))
 		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %02u:%02u UTC",
-			 r->daily_from / 60, r->daily_from % 60);
+			 r->daily.from / 60, r->daily.from % 60);
 	else
 		return true;
 	return false;
@@ -185,7 +188,7 @@ const struct channel_release *pick_release(const struct pick *p, const struct ch
 					   char why[ACTION_WHY_MAX + 1])
 {
 	const struct channel_release *best = NULL, *refused = NULL;
-	uint64_t newest = newest_here(p->facts, c);
+	uint64_t newest = newest_here(p, c);
 	char text[ACTION_WHY_MAX + 1];
 
 	snprintf(why, ACTION_WHY_MAX + 1, "nothing in the channel is newer than what is here");

@@ -16,6 +16,8 @@ struct pick {
 	struct channel_attribute attribute[PICK_ATTRIBUTES_MAX];
 	/* seconds since 1970 */
 	uint64_t now;
+	/* sequence of what is staged, also where the channel does not name it; 0: not known */
+	uint64_t staged;
 	/* the beginnings of releases that failed, and are not tried again by this file; "": none.
 	 * Why the release of this action did; NULL: whichever. */
 	const char *failed, *failed_why, *action;

@@ -131,6 +131,8 @@ static void take_release(struct contact *c, const struct channel *channel,
 	make_offer(&o, r);
 	if (!url_resolve(o.url, c->conf->fleet_channel, r->url)) {
 		log_warn("%s: no address of a bundle: %.100s", r->version, r->url);
+		/* Else it would stand before an older one for as long as this file counts. */
+		note_failed(c, channel, r->release);
 		c->failed = true;
 		return;
 	}
@@ -202,6 +204,7 @@ static void choose(struct contact *c, const struct channel *channel)
 	p = (struct pick){ .facts = &c->facts,
 			   .id = c->client.id,
 			   .now = feed_now(c),
+			   .staged = strcmp(c->facts.staged, c->a.release) == 0 ? c->a.sequence : 0,
 			   .failed = find_failed(c, channel),
 			   .failed_why = c->a.why,
 			   .action = c->a.id };

@@ -14,15 +14,15 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 {
 	const char *why;
 	enum client_end end = client_get(&c->client, "");
-
-	c->reached =
+	bool reached =
 		end == CLIENT_OK && ddi_read_poll(p, c->client.text, c->client.len, &why) == KB_OK;
+
 	c->retry_after_s = c->client.retry_after_s;
-	if (end == CLIENT_OK && !c->reached)
+	if (end == CLIENT_OK && !reached)
 		log_warn("%s: the server sends %s", c->conf->fleet_server, why);
-	c->failed = c->failed || !c->reached;
-	c->sleep_s = c->reached ? p->sleep_s : 0;
-	return c->reached;
+	c->failed = c->failed || !reached;
+	c->sleep_s = reached ? p->sleep_s : 0;
+	return reached;
 }
 
 /* Ours, in the phase that decides. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/daily.h"
 
+#include <stdio.h>
+
 static bool read_number(const char **at, unsigned *n)
 {
 	const char *begin = *at;
@@ -38,4 +40,10 @@ bool daily_has(const struct daily *d, unsigned minute)
 	if (d->from < d->to)
 		return minute >= d->from && minute < d->to;
 	return minute >= d->from || minute < d->to;
+}
+
+void daily_write(char out[DAILY_LEN + 1], const struct daily *d)
+{
+	snprintf(out, DAILY_LEN + 1, "%02u:%02u-%02u:%02u", d->from / 60 % 100, d->from % 60,
+		 d->to / 60 % 100, d->to % 60);
 }

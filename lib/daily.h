@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#define DAILY_LEN 11 /* "22:30-04:00" */
+
 struct daily {
 	/* minutes of the day: the first that is in it, and the first behind it */
 	unsigned from, to;
@@ -14,3 +16,5 @@ bool daily_read(struct daily *d, const char *text);
 
 /* Whether that minute of the day is in it; one that ends before it begins lasts over midnight. */
 bool daily_has(const struct daily *d, unsigned minute);
+
+void daily_write(char out[DAILY_LEN + 1], const struct daily *d);

@@ -67,9 +67,8 @@ static void add_times(char *out, size_t size, const struct channel_release *r)
 		snprintf(word, sizeof(word), "until %s", time);
 		add_word(out, size, word);
 	}
-	if (r->daily_from != r->daily_to) {
-		snprintf(word, sizeof(word), "%02u:%02u-%02u:%02u", r->daily_from / 60,
-			 r->daily_from % 60, r->daily_to / 60, r->daily_to % 60);
+	if (r->daily.from != r->daily.to) {
+		daily_write(word, &r->daily);
 		add_word(out, size, word);
 	}
 }
@@ -105,7 +104,7 @@ static void describe_who(char *out, size_t size, const struct channel_release *r
 static enum kb_err print_table(const struct inspect *in)
 {
 	const struct channel *c = &in->f.c;
-	char created[UTC_LEN + 1], expires[UTC_LEN + 1], who[512];
+	char created[UTC_LEN + 1], expires[UTC_LEN + 1], who[1536];
 
 	utc_write(created, c->created);
 	utc_write(expires, c->expires);

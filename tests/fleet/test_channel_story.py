@@ -172,6 +172,39 @@ def test_what_failed_is_not_tried_again_while_an_older_release_takes_its_place(d
     assert device.record["version"] == "3.0"
 
 
+def test_as_many_releases_may_fail_as_a_channel_has(device, publish, site, factory):
+    bundles = [factory(f"{n}.0", 10 * n) for n in range(2, 12)]
+    publish(*bundles)
+    for bundle in bundles:
+        site.files[bundle.name] = flip_bytes(site.files[bundle.name])
+    for _ in range(3 * len(bundles)):
+        device.once(code=None)
+    before = len(site.seen)
+    for _ in range(3):
+        device.once()
+    assert len(site.seen) == before + 3        # the channel file, and no bundle
+
+
+def test_what_is_staged_counts_where_the_channel_does_not_name_it(device, publish, bundle, factory):
+    publish(bundle, factory("3.0", 30))
+    device.once(code=REBOOT)
+    assert device.record["version"] == "3.0"
+    publish(bundle)
+    device.once(code=REBOOT)
+    assert device.record["version"] == "3.0" and device.staged
+
+
+def test_a_server_without_etags_costs_no_writes(device, publish, site, bundle):
+    file = publish((bundle, "--percent", 0))
+    for headers in ((), {"ETag": 'W/"1"'}):
+        site.on[file.name] = lambda visitor, headers=headers: visitor.reply(200, site.files[file.name], headers=headers)
+        device.once()
+        before = {path.name: path.stat().st_ino for path in device.folder.iterdir()}
+        device.once()
+        assert {path.name: path.stat().st_ino for path in device.folder.iterdir()} == before
+    assert site.requests(file.name)[-1]["If-None-Match"] == 'W/"1"'
+
+
 def flip_bytes(data):
     return data[:600] + bytes(byte ^ 0xff for byte in data[600:700]) + data[700:]
 
