@@ -246,8 +246,10 @@ static void write_json(const struct boot *b, struct text *t)
 	put_data(b, t);
 	if (b->pairs.paired != 0)
 		put_text(t, "\"pair\":\"%c\",", state_slot_letter(b->pairs.running));
-	put_text(t, "\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
-		 b->shell.packed ? "\"shell\":true," : "");
+	put_text(t, "\"ambiguous\":%s,%s%s\"warnings\":[",
+		 b->dev.equal[0] != '\0' ? "true" : "false",
+		 b->shell.packed ? "\"shell\":true," : "",
+		 b->conf.slots == CONF_SLOTS_WRITABLE ? "\"writable\":true," : "");
 	put_warnings(b, t);
 	put_text(t, "]}\n");
 	save_file("boot.json", t);

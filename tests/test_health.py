@@ -121,22 +121,14 @@ def test_readonly_root(health, mounts, conf, code):
     assert ("made writable" in health("readonly-root", proc={"mounts": mounts}, code=code)) == bool(code)
 
 
-@pytest.mark.parametrize("files, code", [
-    ({"vendor/system.conf": "[system]\nslots=writable\n"}, 0),
-    ({"vendor/system.conf": "[system]\nslots=writable\n", "system.conf": "[system]\n"}, 1),
-    ({"vendor/system.conf.d/50-a.conf": "[system]\nslots: writable ; as ever\n"}, 0),
-    ({"vendor/system.conf.d/50-a.conf": "[system]\nslots=writable\n", "system.conf.d/50-a.conf": ""}, 1),
-    ({"vendor/system.conf.d/50-a.conf": "[system]\nslots=writable\n", "system.conf": "[system]\nslots=readonly\n"}, 0),
-    ({"vendor/system.conf.d/60-b.conf": "[system]\nslots=readonly\n",
-      "system.conf.d/50-a.conf": "[system]\nslots=writable\n"}, 1),
-    ({"vendor/system.conf": "[system]\nslots=writable\n", "system.conf.d/50-a.conf": "[system]\nslots=both\n"}, 0),
-    ({"vendor/system.conf": "[system]\n[data]\nslots=writable\n"}, 1)])
-def test_readonly_root_reads_the_files_as_keelboot_does(health, files, code):
-    for path, text in files.items():
-        (health.folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (health.folder / path).write_text(text)
+@pytest.mark.parametrize("boot, code", [
+    ('{"schema":1,"slot":"a","ambiguous":false,"writable":true,"warnings":[]}\n', 0),
+    ('{"schema":1,"slot":"a","ambiguous":false,"warnings":[]}\n', 1), (None, 1)])
+def test_readonly_root_asks_the_initramfs_that_mounted_it(health, boot, code):
+    if boot:
+        (health.folder / "boot.json").write_text(boot)
     health("readonly-root", proc={"mounts": "/dev/vda2 / ext4 rw 0 0\n"}, code=code,
-           environ={"KEELBOOT_VENDOR": str(health.folder / "vendor")})
+           environ={"KEELBOOT_RUN": str(health.folder)})
 
 
 def test_readonly_root_is_none_without_a_slot(health):

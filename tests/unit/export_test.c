@@ -182,6 +182,15 @@ TEST(no_text_breaks_the_json)
 	assert_int_equal(strlen(text_of("reason")), SKIPPED_TEXT_MAX - 7);
 }
 
+TEST(slots_that_may_be_written_to_are_said)
+{
+	export_json();
+	assert_null(json_object_object_get(json, "writable"));
+	b.conf.slots = CONF_SLOTS_WRITABLE;
+	export_json();
+	assert_string_equal(text_of("writable"), "true");
+}
+
 TEST(a_full_run_stops_nothing)
 {
 	os_sim_fail("write /run/keelboot", 0, KB_ENOSPC);
