@@ -313,6 +313,13 @@ def test_file_system_of_an_image_is_known(tmp_path):
 
 # ---------------------------------------------------------------- what a console says
 
+def test_checks_that_pass_when_they_are_repeated_failed_nothing():
+    failed = "FAILED   30-app             0.1 s  exit 1\n         output: no modem\n1 of 2 checks failed.\n"
+    assert watch.failed_check(failed) == "the check 30-app failed: exit 1: no modem"
+    for passed in ("All 2 checks passed.\n", "All required checks passed; 1 of those that are only wanted failed.\n"):
+        assert watch.failed_check(failed + passed) == "" and watch.failed_check(failed + passed + failed) != ""
+
+
 def boot_of(text: str) -> watch.Boot:
     boot = watch.Boot(1, "power-on")
     boot.read(text)
