@@ -89,8 +89,10 @@ const char *conf_paths_fault(const char *value, char path[CONF_PATHS_LEN + 1])
 	for (bool more = *value != '\0'; more && why == NULL;) {
 		const char *begin = rest;
 
-		if (!conf_paths_next(&rest, path, CONF_PATHS_LEN + 1))
-			return *rest == '\0' ? fault_of(strcpy(path, "")) : "is too long";
+		if (!conf_paths_next(&rest, path, CONF_PATHS_LEN + 1)) {
+			path[0] = '\0';
+			return *rest == '\0' ? fault_of(path) : "is too long";
+		}
 		why = fault_of(path);
 		if (why == NULL && !fits_before(value, begin, path))
 			why = "is in another one of the list, or has one in it";

@@ -81,15 +81,14 @@ static enum kb_err check_rule(const struct rule *r)
 /* Each part of "ids etc/keys" is on the data partition, and the whole is not. */
 static bool is_meant_as_list(const char *name)
 {
-	char parts[CONF_PATHS_LEN + 1], path[DEVICE_PATH_MAX], *rest = NULL;
+	char path[DEVICE_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", d.conf.data_mount, name);
 	if (strchr(name, ' ') == NULL || os_exists(path))
 		return false;
-	snprintf(parts, sizeof(parts), "%s", name);
-	for (char *part = strtok_r(parts, " ", &rest); part != NULL;
-	     part = strtok_r(NULL, " ", &rest)) {
-		snprintf(path, sizeof(path), "%s/%s", d.conf.data_mount, part);
+	for (size_t len; *name != '\0'; name += len + (name[len] == ' ')) {
+		len = strcspn(name, " ");
+		snprintf(path, sizeof(path), "%s/%.*s", d.conf.data_mount, (int)len, name);
 		if (!os_exists(path))
 			return false;
 	}
