@@ -65,6 +65,7 @@ def test_a_trial_that_fails_is_rejected_with_its_reason_and_left(trial):
     assert (b["state"], b["reason"]) == ("bad", "check 10-app: exit 3: there is no licence on...")
     assert newest(trial)["reason"] == "check 10-app: exit 3: there is no licence on this device"
     assert trial.rebooted() and "Slot b (2.0) is bad: check 10-app" in said.stdout
+    assert "keelboot: check 10-app: exit 3: there is no licence on this device; this release is rejected\n" in said.stderr
 
 
 def test_the_guardian_restarts_what_it_guards(trial):
@@ -135,14 +136,16 @@ def test_too_many_checks_reject(trial):
 def test_a_good_slot_is_rejected_by_nothing(trial):
     edit(trial, b_st="good", b_tries=0)
     trial.check("10-app", "exit 1")
-    assert "This boot is not a trial: nothing is rejected." in trial.health(code=FAILURE).stdout
+    said = trial.health(code=FAILURE).stderr
+    assert "keelboot: check 10-app: exit 1; this boot is not a trial: nothing is rejected\n" in said
     assert trial.slot("b")["state"] == "good" and not trial.rebooted() and not (trial.run / "good").exists()
 
 
 def test_the_only_slot_is_not_taken_away(trial):
     edit(trial, a_st="bad")
     trial.check("10-app", "exit 1")
-    assert "There is no other slot to boot: the trial goes on." in trial.health(code=FAILURE).stdout
+    said = trial.health(code=FAILURE).stderr
+    assert "keelboot: check 10-app: exit 1; there is no other slot to boot: the trial goes on\n" in said
     assert trial.slot("b")["state"] == "trial" and not trial.rebooted()
 
 
@@ -150,7 +153,7 @@ def test_a_boot_that_was_not_counted_is_not_judged(trial):
     """keelboot.slot= of a person at the console."""
     trial.boot("b", 0, status="trial")
     trial.check("10-app", "exit 1")
-    assert "This boot is not a trial" in trial.health(code=FAILURE).stdout
+    assert "check 10-app: exit 1; this boot is not a trial" in trial.health(code=FAILURE).stderr
     assert not trial.rebooted()
 
 

@@ -145,7 +145,8 @@ def test_without_programs_nothing_is_written(trial):
 def test_a_trial_that_nothing_can_replace_does_not_become_good_without_it(trial):
     trial.program("10-a", "exit 1")
     edit(trial, a_st="bad")
-    assert "There is no other slot to boot: the trial goes on." in trial.health("migrate", code=FAILURE).stdout
+    said = trial.health("migrate", code=FAILURE).stderr
+    assert "keelboot: migrate 10-a: exit 1; there is no other slot to boot: the trial goes on\n" in said
     trial.health(code=FAILURE)
     assert trial.ran() == ["10-a migrate"] * 2 and trial.slot("b")["state"] == "trial"
 

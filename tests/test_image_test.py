@@ -314,10 +314,11 @@ def test_file_system_of_an_image_is_known(tmp_path):
 # ---------------------------------------------------------------- what a console says
 
 def test_checks_that_pass_when_they_are_repeated_failed_nothing():
-    failed = "FAILED   30-app             0.1 s  exit 1\n         output: no modem\n1 of 2 checks failed.\n"
-    assert watch.failed_check(failed) == "the check 30-app failed: exit 1: no modem"
-    for passed in ("All 2 checks passed.\n", "All required checks passed; 1 of those that are only wanted failed.\n"):
-        assert watch.failed_check(failed + passed) == "" and watch.failed_check(failed + passed + failed) != ""
+    failed = "keelboot: check 30-app: exit 1: no modem; this boot is not a trial: nothing is rejected\n"
+    assert watch.failed_check(failed) == ("the check 30-app failed: exit 1: no modem", False)
+    for passed in ("All 2 checks passed.\n", "The check passed.\n",
+                   "All required checks passed; 1 of those that are only wanted failed.\n"):
+        assert watch.failed_check(failed + passed) == ("", False) and watch.failed_check(failed + passed + failed)[0]
 
 
 def boot_of(text: str) -> watch.Boot:
@@ -367,16 +368,22 @@ CHECKED = ("keelboot: slot a: 1.0, trial, tries left: 2\n"
            "ok      10-failed-units                      0.1 s\n"
            "\x1b[31mFAILED\x1b[0m  30-free-space                        0.2 s  exit 1\r\n"
            "        output: /var: 0 KiB free, wants 16384\r\n"
-           "1 of 2 checks failed.\nThere is no other slot to boot: the trial goes on.\n")
+           "1 of 2 checks failed.\n"
+           "keelboot: check 30-free-space: exit 1: /var: 0 KiB free, wants 16384; "
+           "there is no other slot to boot: the trial goes on\n")
 WHY = "the check 30-free-space failed: exit 1: /var: 0 KiB free, wants 16384"
 
 
 def test_a_check_that_failed_is_named_with_its_output():
     assert boot_of(CHECKED).check == WHY
-    silent = CHECKED.replace("        output: /var: 0 KiB free, wants 16384\r\n", "")
+    silent = CHECKED.replace(": /var: 0 KiB free, wants 16384;", ";")
     assert boot_of(silent).check == "the check 30-free-space failed: exit 1"
     assert boot_of(f"{CHECKED}keelboot: slot b: 2.0, good\n").check == "", "of the boot of another slot"
     assert boot_of(CHECKED.split("1 of 2")[0]).check == "", "they still run"
+    journal = CHECKED.replace("keelboot: check", "[   30.123456] keelboot[412]: keelboot: check")
+    assert (boot_of(journal).check, boot_of(journal).unfit) == (WHY, True), "as the journal brings it to the console"
+    rejected = CHECKED.replace("there is no other slot to boot: the trial goes on", "this release is rejected")
+    assert (boot_of(rejected).check, boot_of(rejected).unfit) == (WHY, False)
     assert boot_of("keelboot: slot a: 1.0, trial, tries left: 2\n[FAILED] Failed to start x.\n").check == ""
     found = diagnosis.of_console(subject.Subject(Path("x")), boot_of(CHECKED))
     assert diagnosis.worst(found).what == WHY and "keelboot check" in diagnosis.worst(found).todo

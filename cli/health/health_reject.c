@@ -49,6 +49,7 @@ static void reject(struct device *d, const char *reason, const struct tail *word
 	bool guarded = mark_guardian_find(d) != 0;
 	int code;
 
+	log_err("%s; this release is rejected", reason);
 	failure_report(d->opts, words);
 	health_rollback_own(d);
 	mark_guardian_ask(d);
@@ -73,9 +74,9 @@ bool health_reject(struct device *d, const char *reason, const struct tail *word
 	replaced = trial && can_be_replaced(d);
 	device_close(d);
 	if (!trial)
-		puts("This boot is not a trial: nothing is rejected.");
+		log_err("%s; this boot is not a trial: nothing is rejected", reason);
 	else if (!replaced)
-		puts("There is no other slot to boot: the trial goes on.");
+		log_err("%s; there is no other slot to boot: the trial goes on", reason);
 	else
 		reject(d, reason, words);
 	(void)!output_flush();

@@ -27,10 +27,10 @@ DEAD_ENDS = (
     (r"Boot failed: not a bootable disk", "the firmware found nothing to boot"))
 RESCUE = re.compile(r"keelboot: rescue: no slot can be booted")
 AGAINST = re.compile(r"keelboot: (slot (\w): [^\r\n]+)")
-# What `keelboot health` prints of its checks: the first that failed, and that the trial cannot be left.
-CHECK = re.compile(r"\bFAILED +(\S+) +[\d.]+ s +([^\r\n]*)(?:\r*\n[^\n]{0,40} output: ([^\r\n]*))?")
-CHECKS_OVER = re.compile(r"\b\d+ of \d+ checks (failed)\.|\bAll (?:required checks|\d+ checks) passed\b")
-GOES_ON = re.compile(r"no other slot to boot: the trial goes on")
+# What `keelboot health` says on the console of the check that failed, and what comes of it.
+CHECK = re.compile(r"keelboot: check (\S+): ([^\r\n]+); (?:this release is rejected|"
+                   r"this boot is not a trial|(there is no other slot to boot))")
+PASSED = re.compile(r"\bAll (?:required checks|\d+ checks) passed\b|\bThe check passed\.")
 CHECK_TODO = "mend what the check found, or its settings: `keelboot check` in the system runs it alone (docs/HOOKS.md)"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = 15.0        # seconds without a word after which a system that is in its slot is taken to be up
@@ -53,6 +53,7 @@ class Boot:
     dead: str = ""
     silent: bool = False
     check: str = ""             # a check of `keelboot health` that failed, and what it printed
+    unfit: bool = False         # for that the trial cannot become good, and no other slot can take its place
     text: str = ""
     lines: list = field(default_factory=list)
 
@@ -63,7 +64,7 @@ class Boot:
         if chosen:
             self.slot, self.version, self.status = chosen[-1][:3]
         self.lines = list(dict.fromkeys(KEELBOOT.findall(text)))
-        self.check = failed_check(self.after_slot())
+        self.check, self.unfit = failed_check(self.after_slot())
 
     def after_slot(self) -> str:
         """What was said after Keelboot chose."""
@@ -75,15 +76,14 @@ class Boot:
         return f"{where}; {'up' if self.up else self.dead or self.ended or 'not up'}"
 
 
-def failed_check(text: str) -> str:
-    """Which check of `keelboot health` failed, and why, if the last run of them failed."""
+def failed_check(text: str) -> tuple[str, bool]:
+    """Which check failed in the last run of them, and why; and whether the trial goes on without it."""
     text = ESCAPES.sub("", text)
-    over = list(CHECKS_OVER.finditer(text))
-    found = list(CHECK.finditer(text, 0, over[-1].start())) if over and over[-1][1] else []
-    if not found:
-        return ""
-    name, result, output = found[-1].groups()
-    return f"the check {name} failed: {result.strip()}" + (f": {output.strip()}" if output else "")
+    found = list(CHECK.finditer(text))
+    if not found or PASSED.search(text, found[-1].end()):
+        return "", False
+    name, why, goes_on = found[-1].groups()
+    return f"the check {name} failed: {why}", goes_on is not None
 
 
 def no_slot(text: str) -> str:
@@ -144,7 +144,7 @@ class Watcher:
         if self.boot.ended:
             return True
         self.boot.up = self._seen_up(quiet)
-        if not self.boot.up and self.boot.check and GOES_ON.search(self.boot.after_slot()):
+        if not self.boot.up and self.boot.unfit:
             self.boot.dead = self.boot.check
         elif quiet > STUCK and not self.boot.up:
             self.boot.dead = dead_end(text)

@@ -108,6 +108,7 @@ def test_release_that_works_is_good_after_its_soak_time(bench, machine):
 def test_release_whose_check_fails_is_rejected_with_its_words(bench, machine):
     with machine("systemd", "kbbad") as vm:
         vm.expect(r"red: b", 300)
+        vm.expect(rf"keelboot: check 70-gateway: exit 1: {re.escape(SAYS)}; this release is rejected", 60)
         rejected(bench, vm, f"check 70-gateway: exit 1: {SAYS}")
         why = bench.ask(vm, "keelboot why")
         assert f"  70-gateway: exit 1\r\n  {SAYS}\r\n".replace("\r", "") in why.replace("\r", "")
