@@ -206,8 +206,8 @@ def test_the_environment_is_told_and_no_more(good, check):
     good.boot("a", token=0, status="good", version="1.0")
     good("check", env={"SECRET": "x"})
     assert (good.path / "env").read_text().splitlines() == [
-        "KEELBOOT_SLOT=a", "KEELBOOT_STAGE=check", "KEELBOOT_STATUS=good", "KEELBOOT_VERSION=1.0",
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        "KEELBOOT_SLOT=a", "KEELBOOT_STAGE=check", "KEELBOOT_STATUS=good", "KEELBOOT_TIMEOUT=60",
+        "KEELBOOT_VERSION=1.0", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 
 
 def test_what_a_check_prints_cannot_reach_the_terminal(good, check):

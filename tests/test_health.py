@@ -218,6 +218,16 @@ def path_with(health, *more) -> dict:
     return {"PATH": str(health.folder / "bin")}
 
 
+@pytest.mark.parametrize("timeout, most", ((12, 2), (5, 0)))
+def test_a_check_ends_before_it_would_be_killed(health, timeout, most):
+    proc, begin = {"net/route": "Iface\n", "net/ipv6_route": ""}, time.monotonic()
+    said = health("default-route", "within=600\n", proc=proc, code=1, environ={"KEELBOOT_TIMEOUT": str(timeout)})
+    assert said == f"no default route (after {most} s, not within=600: each check may take {timeout} s)"
+    assert time.monotonic() - begin < most + 5
+    assert health("default-route", "within=1\n", proc=proc, code=1, environ={"KEELBOOT_TIMEOUT": "12"}) == \
+        "no default route"
+
+
 @pytest.mark.parametrize("name", ("curl", "wget"))
 def test_server(health, name):
     if not shutil.which(name):

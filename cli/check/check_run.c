@@ -136,13 +136,13 @@ static bool can_run(const struct check_run_env *env, const char *seen, const cha
 void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	       struct check_run_result *r)
 {
-	char stage[32], slot[32], status[48], version[96];
+	char stage[32], slot[32], status[48], version[96], limit[32];
 	const char *root = env->root != NULL ? env->root : "";
 	const char *seen = path + strlen(root); /* by the program itself */
 	const char letter[2] = { env->slot != STATE_NONE ? state_slot_letter(env->slot) : '\0' };
 	/* -C: as greenboot does; no redirection overwrites a file */
 	const char *const argv[] = { BASH, "-C", seen, NULL };
-	const char *const envp[] = { "PATH=" CHECK_RUN_PATH, stage, slot, status, version, NULL };
+	const char *const envp[] = { "PATH=" CHECK_RUN_PATH, stage, slot, status, version, limit, NULL };
 	struct os_spawn sp = { .path = by_bash ? BASH : seen,
 			       .argv = by_bash ? argv : argv + 2,
 			       .envp = envp,
@@ -158,6 +158,7 @@ void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	snprintf(slot, sizeof(slot), "KEELBOOT_SLOT=%.1s", letter);
 	snprintf(status, sizeof(status), "KEELBOOT_STATUS=%.16s", env->status);
 	snprintf(version, sizeof(version), "KEELBOOT_VERSION=%.48s", env->version);
+	snprintf(limit, sizeof(limit), "KEELBOOT_TIMEOUT=%u", env->timeout_s);
 	if (!by_bash && !can_run(env, seen, path)) {
 		snprintf(r->what, sizeof(r->what), "not an executable file");
 		return;

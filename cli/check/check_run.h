@@ -35,7 +35,7 @@ struct check_run_result {
 
 /*
  * Runs path, which lies in root, without arguments, by bash if that is asked for, in a session of
- * its own, with PATH, KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its
+ * its own, with PATH, KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS, KEELBOOT_VERSION and KEELBOOT_TIMEOUT. Its
  * lines go to the log (-v shows them). What is left of it when it ends, or when its time is over,
  * is killed, in whatever session it is.
  */

@@ -10,7 +10,7 @@ PROC=${KEELBOOT_PROC-/proc}
 
 # The check fails: its last line is what a person sees.
 fail() {
-	printf '%s\n' "$*"
+	printf '%s\n' "$*${shorter-}"
 	exit 1
 }
 
@@ -56,9 +56,19 @@ look_at_clock() {
 	now=${now%.*}
 }
 
+# Ten seconds before its own time is over a check ends by itself: it could not say why when it is killed.
+heed_timeout() {
+	is_number "${KEELBOOT_TIMEOUT-}" || return 0
+	most=$((KEELBOOT_TIMEOUT > 10 ? KEELBOOT_TIMEOUT - 10 : 0))
+	[ "$value" -gt "$most" ] || return 0
+	shorter=" (after $most s, not within=$value: each check may take $KEELBOOT_TIMEOUT s)"
+	value=$most
+}
+
 # within DEFAULT COMMAND...: tries it until it succeeds, for the seconds of the setting within=. $left has what is left of them.
 within() {
 	number within "$1" 'a number of seconds'
+	heed_timeout
 	shift
 	look_at_clock
 	end=$((now + value))
