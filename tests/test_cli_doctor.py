@@ -720,6 +720,16 @@ def test_rule_of_the_data_that_the_initramfs_cannot_read(board):
     assert board.told("data-rule")[0]["text"] == "[data] keep= of the initramfs cannot be read: no data is reset"
 
 
+def test_what_a_reset_would_keep_is_missing(board):
+    board.dev.configure("[data]\nkeep=ids,etc keys\n")
+    for name in ("ids", "etc", "keys"):
+        (board.dev.data / name).mkdir()
+    assert board.findings() == {("note", "data-keep-missing")}
+    assert '"etc keys" is missing' in board.told("data-keep-missing")[0]["text"]
+    (board.dev.data / "etc keys").mkdir()
+    assert board.findings() == set()
+
+
 def test_template_of_a_reset_that_the_system_lacks(board):
     """The boot would notice it when all is deleted."""
     board.dev.configure("[data]\ntemplate=/usr/share/acme\n")

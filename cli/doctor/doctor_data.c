@@ -5,6 +5,7 @@
 
 #include "initramfs/data/anew.h"
 #include "initramfs/data/kept_list.h"
+#include "lib/conf_paths.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"
 #include "lib/util.h"
@@ -199,6 +200,33 @@ static void check_template(struct doctor *doc)
 			path, err_text(err));
 }
 
+/* Two names with a blank between them in place of a comma would be deleted. */
+static void check_keep(struct doctor *doc)
+{
+	const struct conf *c = &doc->d->conf;
+	const char *rest = c->data_keep, *name;
+	char path[CONF_PATHS_LEN + 1];
+	KB_CLEANUP_FD int top = -1;
+	struct os_tree_stat st;
+
+	if (*rest == '\0' || os_file_folder(c->data_mount, &top) != KB_OK ||
+	    !is_data_partition(doc->d, top))
+		return;
+	while (conf_paths_next(&rest, path, sizeof(path))) {
+		KB_CLEANUP_FD int dir = -1;
+		enum kb_err err = kept_list_walk(top, path, false, &dir, &name);
+
+		if (err == KB_OK)
+			err = os_tree_look(dir, name, &st);
+		if (err == KB_ENOENT)
+			doctor_report(
+				doc, DOCTOR_NOTE, "data-keep-missing",
+				"nothing to do, if the name is right; commas separate names",
+				"[data] keep=: \"%.80s\" is missing: a reset has nothing of that name to keep",
+				path);
+	}
+}
+
 void doctor_data(struct doctor *doc)
 {
 	struct looking l = { .doc = doc, .top = -1 };
@@ -206,6 +234,7 @@ void doctor_data(struct doctor *doc)
 	read_again(doc);
 	compare_all(doc);
 	check_template(doc);
+	check_keep(doc);
 	if (doc->d->conf.data_paths[0] == '\0' ||
 	    kept_list_paths(&l.list, doc->d->conf.data_paths) != KB_OK || !open_top(&l)) {
 		util_close(&l.top);
