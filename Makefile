@@ -569,9 +569,10 @@ install-device: install-both ## install what a device's root needs: the command,
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system-preset hooks/system/*.preset
 	@$(if $(filter no,$(ENABLE)),:,$(call for-each-link,mkdir -p $$folder && ln -sf $(PREFIX)/lib/systemd/system/$${unit##*/} $$folder/))
 
-install-fleet: all ## install keelboot-fleet, which asks a server for updates, and its units
+install-fleet: all ## install keelboot-fleet, which asks a server for updates, its units and start script
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL_PROGRAM) $(B)/keelboot-fleet $(DESTDIR)$(PREFIX)/bin/keelboot-fleet
+	$(INSTALL) -D -m 755 -t $(DESTDIR)$(LIBDIR) hooks/fleet/*.init
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/fleet/*.service hooks/fleet/*.timer
 	@$(call pages,$(FLEETPAGES))
 
@@ -668,7 +669,7 @@ deb: ## build the Debian packages into build/deb
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot-fleet $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-data keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init keelboot-early.init pack.sh modules.awk drivers.awk say-missing dracut-renew)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init keelboot-early.init keelboot-fleet.init pack.sh modules.awk drivers.awk say-missing dracut-renew)
 	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/* hooks/fleet/*))) \
 		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system-preset/,$(notdir $(wildcard hooks/system/*.preset))) \

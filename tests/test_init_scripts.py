@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import time
 
 import pytest
 from cli_device import TOP
@@ -53,3 +54,102 @@ def test_shutdown_is_announced_to_whoever_counts(script, mark, called):
 def test_package_manager_that_restarts_services_changes_nothing(script, word):
     assert script(EARLY, word, "slot") == script(LATE, word, "slot") == ([], 0)
     assert script(EARLY, "stop", "slot") == ([], 0)
+
+
+# ---------------------------------------------------------------- keelboot-fleet
+
+FLEET_STUB = """#!/bin/sh
+echo "run $*" >>"$NOTES"
+read -r code <"$CODES"
+[ "$code" = stay ] || exit "$code"
+trap 'echo ended >>"$NOTES"; exit 0' TERM
+while :; do sleep 0.1; done
+"""
+
+
+class Fleet:
+    """The start script of keelboot-fleet, with a program in its place that ends as `says` has it, or stays."""
+
+    def __init__(self, folder):
+        self.notes, self.codes, self.run = folder / "notes", folder / "codes", folder / "run"
+        (folder / "bin").mkdir()
+        (folder / "bin/keelboot-fleet").write_text(FLEET_STUB)
+        (folder / "bin/keelboot-fleet").chmod(0o755)
+        (folder / "bin/logger").write_text("#!/bin/sh\nexec cat >>\"$LOG\"\n")
+        (folder / "bin/logger").chmod(0o755)
+        self.run.mkdir()
+        (self.run / "slot").write_text("a\n")
+        self.log = folder / "log"
+        self.env = {"PATH": f"{folder}/bin:{os.environ['PATH']}", "KEELBOOT_RUN": str(self.run), "KEELBOOT_PAUSE": "0.2",
+                    "NOTES": str(self.notes), "CODES": str(self.codes), "LOG": str(self.log)}
+
+    def says(self, code):
+        self.codes.write_text(f"{code}\n")
+
+    def call(self, word, code=0):
+        done = subprocess.run([TOP / "hooks/fleet/keelboot-fleet.init", word], env=self.env, text=True,
+                              capture_output=True, timeout=20, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def until(self, text, times=1):
+        end = time.monotonic() + 20
+        while not self.notes.exists() or self.notes.read_text().count(text) < times:
+            assert time.monotonic() < end, f"no {text}"
+            time.sleep(0.05)
+
+    def until_stopped(self):
+        end = time.monotonic() + 20
+        while "is running" in subprocess.run([TOP / "hooks/fleet/keelboot-fleet.init", "status"], env=self.env, text=True,
+                                             capture_output=True, check=False).stdout:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+@pytest.fixture(name="fleet")
+def make_fleet(tmp_path):
+    fleet = Fleet(tmp_path)
+    yield fleet
+    fleet.call("stop")
+
+
+def test_fleet_runs_once_until_it_is_stopped(fleet):
+    fleet.says("stay")
+    fleet.call("start")
+    fleet.until("run run")
+    assert "runs already" in fleet.call("start") and "is running" in fleet.call("status")
+    fleet.call("stop")
+    fleet.until("ended")
+    assert "is stopped" in fleet.call("status", code=3) and fleet.notes.read_text().count("run run") == 1
+
+
+def test_fleet_that_fails_is_started_again(fleet):
+    fleet.says("1")
+    fleet.call("start")
+    fleet.until("run run", 3)
+    assert "keelboot-fleet: ended with exit code 1; again in 0.2 s" in fleet.log.read_text()
+
+
+@pytest.mark.parametrize("code", (0, 3))
+def test_fleet_that_was_ended_or_lacks_a_key_is_left_alone(fleet, code):
+    fleet.says(code)
+    fleet.call("start")
+    fleet.until("run run")
+    fleet.until_stopped()
+    time.sleep(0.5)
+    assert fleet.notes.read_text().count("run run") == 1
+
+
+def test_fleet_is_not_started_where_no_slot_runs(fleet):
+    (fleet.run / "slot").unlink()
+    fleet.says("stay")
+    assert "no slot of Keelboot runs" in fleet.call("start")
+    assert "is stopped" in fleet.call("status", code=3)
+
+
+def test_fleet_ends_nobody_who_has_its_number_by_now(fleet):
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (fleet.run / "fleet.pid").write_text(f"{other.pid}\n")
+        fleet.call("stop")
+        assert other.poll() is None
+        other.kill()
