@@ -77,6 +77,11 @@ void factory_deleted(struct state *s)
 	s->factory_fill = 1;
 }
 
+void factory_fill_again(struct state *s)
+{
+	s->factory_fill = 1;
+}
+
 bool factory_begin_fill(struct state *s)
 {
 	if (s->factory_fill > FACTORY_TRIES) {

@@ -37,6 +37,9 @@ bool factory_begin(struct state *s) KB_MUST_CHECK;
 /* All is deleted; what the slot brings has still to be copied. */
 void factory_deleted(struct state *s);
 
+/* What was kept goes back, and may be of a time before that copy: the data partition knows. */
+void factory_fill_again(struct state *s);
+
 /* The same for that copy: counts one more beginning. False: it was begun too often, and is
  * forgotten. */
 bool factory_begin_fill(struct state *s) KB_MUST_CHECK;

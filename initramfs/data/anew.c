@@ -13,37 +13,37 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILL	 "fill" /* in Keelboot's folder: the second half is due */
 #define LINKS	 "fill.links"
 #define PATH_LEN (2 * (OS_FILE_NAME_MAX + 1))
 
-enum stays { GOES, STAYS, PART_STAYS };
+/* A path, seen from a list of paths. */
+enum where { OUTSIDE, INSIDE, ABOVE };
 
 /* ---------------------------------------------------------------- what stays */
 
 /* Whether `path` is in one of the list, or one of the list in it. */
-static enum stays by_list(const char *list, const char *path)
+static enum where by_list(const char *list, const char *path)
 {
 	char one[CONF_PATHS_LEN + 1];
-	enum stays found = GOES;
+	enum where found = OUTSIDE;
 
 	while (conf_paths_next(&list, one, sizeof(one))) {
 		if (!conf_paths_overlap(one, path))
 			continue;
 		if (strlen(one) <= strlen(path))
-			return STAYS;
-		found = PART_STAYS;
+			return INSIDE;
+		found = ABOVE;
 	}
 	return found;
 }
 
-static enum stays of(const struct conf *c, const char *path)
+static enum where of(const struct conf *c, const char *path)
 {
-	enum stays kept = by_list(c->data_keep, path), staged = by_list(c->data_stage, path);
+	enum where kept = by_list(c->data_keep, path), staged = by_list(c->data_stage, path);
 
-	if (strcmp(path, KEPT_HOME) == 0 || kept == STAYS || staged == STAYS)
-		return STAYS;
-	return kept == PART_STAYS || staged == PART_STAYS ? PART_STAYS : GOES;
+	if (strcmp(path, KEPT_HOME) == 0 || kept == INSIDE || staged == INSIDE)
+		return INSIDE;
+	return kept == ABOVE || staged == ABOVE ? ABOVE : OUTSIDE;
 }
 
 static void join(char path[PATH_LEN], const char *folder, const char *name)
@@ -79,7 +79,7 @@ static enum kb_err wipe_folder(struct tree_job *job, const struct conf *c, int d
 
 static bool is_named(const struct conf *c, const char *path)
 {
-	return by_list(c->data_paths, path) != GOES;
+	return by_list(c->data_paths, path) != OUTSIDE;
 }
 
 static enum kb_err wipe_one(struct tree_job *job, const struct conf *c, int dir, const char *folder,
@@ -88,16 +88,16 @@ static enum kb_err wipe_one(struct tree_job *job, const struct conf *c, int dir,
 	KB_CLEANUP_FD int sub = -1;
 	char path[PATH_LEN];
 	struct os_tree_stat st;
-	enum stays stays;
+	enum where stays;
 
 	join(path, folder, name);
 	stays = of(c, path);
-	if (stays == STAYS)
+	if (stays == INSIDE)
 		return KB_OK;
 	TRY(os_tree_look(dir, name, &st));
 	if (st.kind == OS_TREE_SUBVOLUME && (folder[0] == '\0' || is_named(c, path)))
-		stays = PART_STAYS;
-	if (stays == GOES || (st.kind != OS_TREE_FOLDER && st.kind != OS_TREE_SUBVOLUME))
+		stays = ABOVE;
+	if (stays == OUTSIDE || (st.kind != OS_TREE_FOLDER && st.kind != OS_TREE_SUBVOLUME))
 		return tree_remove(job, dir, name);
 	TRY(os_tree_open(dir, name, &sub));
 	return wipe_folder(job, c, sub, path);
@@ -117,6 +117,15 @@ static enum kb_err open_own(int top, int *home)
 	return os_tree_open(top, KEPT_HOME, home);
 }
 
+static enum kb_err forget_fill(int home)
+{
+	enum kb_err err = os_tree_unlink(home, KEPT_FILL);
+
+	if (err == KB_OK || err == KB_ENOENT)
+		err = os_tree_unlink(home, KEPT_FILL_NAMED);
+	return err == KB_ENOENT ? KB_OK : err;
+}
+
 enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c)
 {
 	KB_CLEANUP_FD int home = -1, fd = -1;
@@ -131,14 +140,12 @@ enum kb_err anew_wipe(struct tree_job *job, int top, const struct conf *c)
 	TRY(wipe_all(job, c, top));
 	err = open_own(top, &home);
 	if (err == KB_OK)
-		err = os_tree_unlink(home, FILL);
-	if (err == KB_ENOENT)
-		err = KB_OK;
+		err = forget_fill(home);
 	if (err == KB_OK && c->data_template[0] != '\0')
-		err = os_file_create(home, FILL, &fd);
+		err = os_file_create(home, KEPT_FILL, &fd);
 	if (err == KB_OK)
 		err = os_tree_sync(top);
-	return err == KB_OK ? KB_OK : tree_job_failed(job, err, FILL, "cannot be written");
+	return err == KB_OK ? KB_OK : tree_job_failed(job, err, KEPT_FILL, "cannot be written");
 }
 
 /* ---------------------------------------------------------------- filling */
@@ -147,6 +154,8 @@ struct filling {
 	struct tree_job *job;
 	const struct conf *c;
 	int links;
+	/* Only what [data] paths= names: the rest is in use since the reset. */
+	bool named;
 };
 
 static enum kb_err fill_folder(const struct filling *f, int from, int to, const char *path);
@@ -173,16 +182,27 @@ static enum kb_err fill_one(const struct filling *f, int from, int to, const cha
 			    const char *name)
 {
 	struct os_tree_stat st, there;
+	enum where due = INSIDE;
 	char path[PATH_LEN];
 	enum kb_err err;
 
 	join(path, folder, name);
+	if (f->named)
+		due = by_list(f->c->data_paths, path);
+	if (due == OUTSIDE)
+		return KB_OK;
 	err = os_tree_look(to, name, &there);
-	if (err == KB_OK && of(f->c, path) == STAYS)
+	if (err == KB_OK && of(f->c, path) == INSIDE)
 		return KB_OK;
 	TRY(os_tree_look(from, name, &st));
 	if (err == KB_OK && is_folder(&st) && is_folder(&there))
 		return fill_into(f, from, to, path, name, &st);
+	if (due == ABOVE) {
+		if (err != KB_ENOENT || !is_folder(&st))
+			return KB_OK;
+		TRY(os_tree_make(to, name));
+		return fill_into(f, from, to, path, name, &st);
+	}
 	if (err == KB_OK)
 		err = tree_remove(f->job, to, name);
 	if (err != KB_OK && err != KB_ENOENT)
@@ -225,39 +245,41 @@ enum kb_err anew_open_template(int root, const char *path, int *dir)
 }
 
 /* What a cut left in between is in the way, and is replaced. */
-static enum kb_err fill_all(struct tree_job *job, int top, int home, int root, const struct conf *c)
+static enum kb_err fill_all(struct filling *f, int top, int home, int root)
 {
-	struct filling f = { .job = job, .c = c, .links = -1 };
 	KB_CLEANUP_FD int from = -1;
-	enum kb_err err = anew_open_template(root, c->data_template, &from);
+	enum kb_err err = anew_open_template(root, f->c->data_template, &from);
 
 	if (err != KB_OK) {
-		tree_job_failed(job, err, c->data_template, "not in the slot");
+		tree_job_failed(f->job, err, f->c->data_template, "not in the slot");
 		return KB_EINVAL;
 	}
-	TRY(tree_remove(job, home, LINKS));
+	TRY(tree_remove(f->job, home, LINKS));
 	TRY(os_tree_make(home, LINKS));
-	TRY(os_tree_open(home, LINKS, &f.links));
-	err = fill_folder(&f, from, top, "");
-	util_close(&f.links);
+	TRY(os_tree_open(home, LINKS, &f->links));
+	err = fill_folder(f, from, top, "");
+	util_close(&f->links);
 	if (err == KB_OK)
-		err = tree_remove(job, home, LINKS);
+		err = tree_remove(f->job, home, LINKS);
 	return err;
 }
 
 enum kb_err anew_fill(struct tree_job *job, int top, int root, const struct conf *c)
 {
+	struct filling f = { .job = job, .c = c, .links = -1 };
 	KB_CLEANUP_FD int home = -1;
 	struct os_tree_stat st;
 	enum kb_err err;
 
 	TRY(os_tree_open(top, KEPT_HOME, &home));
-	TRY(os_tree_look(home, FILL, &st));
+	f.named = os_tree_look(home, KEPT_FILL, &st) == KB_ENOENT;
+	if (f.named)
+		TRY(os_tree_look(home, KEPT_FILL_NAMED, &st));
 	job->limit = UINT64_MAX;
-	err = fill_all(job, top, home, root, c);
+	err = fill_all(&f, top, home, root);
 	/* What failed is not tried again once the system has written there. */
-	if (os_tree_sync(top) != KB_OK || os_tree_unlink(home, FILL) != KB_OK ||
-	    os_tree_sync(top) != KB_OK)
-		return tree_job_failed(job, err == KB_OK ? KB_EIO : err, FILL, "cannot be removed");
+	if (os_tree_sync(top) != KB_OK || forget_fill(home) != KB_OK || os_tree_sync(top) != KB_OK)
+		return tree_job_failed(job, err == KB_OK ? KB_EIO : err, KEPT_FILL,
+				       "cannot be removed");
 	return err;
 }

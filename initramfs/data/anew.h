@@ -2,7 +2,9 @@
 /*
  * The data partition made anew by the maker's rule: all goes but [data] keep=, Keelboot's own
  * folder and the stage folder; then the content of [data] template= of the slot comes. Each half
- * may be cut at any point, and begun again. Between them is the file keelboot/fill.
+ * may be cut at any point, and begun again. Between them is the file keelboot/fill. The second half
+ * comes once more, for [data] paths= only, when a trial that began between them is left
+ * (keelboot/fill.named).
  */
 #pragma once
 

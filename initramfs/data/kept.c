@@ -348,6 +348,16 @@ static enum kb_err take_out(struct tree_job *job, int kept, const char *fstype, 
 	return err;
 }
 
+/* The slot that boots next has not been asked for what it brings. */
+static enum kb_err fill_again(struct tree_job *job, int home, int kept)
+{
+	if (!is_there(kept, KEPT_FILL) || is_there(home, KEPT_FILL) ||
+	    is_there(home, KEPT_FILL_NAMED))
+		return KB_OK;
+	TRY(kept_make_note(job, home, KEPT_FILL_NAMED));
+	return sync_all(job, home);
+}
+
 enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype)
 {
 	KB_CLEANUP_FD int home = -1, kept = -1;
@@ -368,6 +378,8 @@ enum kb_err kept_put_back(struct tree_job *job, int top, const char *fstype)
 	err = each_path(&whole, top, kept, &l, move_away);
 	if (err == KB_OK)
 		err = each_path(&whole, top, kept, &l, move_back);
+	if (err == KB_OK)
+		err = fill_again(&whole, home, kept);
 	memcpy(job->why, whole.why, sizeof(job->why));
 	if (err != KB_OK) {
 		undo_all(top, kept, &l);

@@ -9,6 +9,10 @@
  * - keelboot/kept.gone: dropped; what is left of it is deleted.
  * - keelboot/kept.volume: a snapshot of the volume is to be removed in the end (kept_volume.h).
  *
+ * - keelboot/fill: a reset has deleted all, and what the slot brings is to be copied (anew.h). A
+ *   snapshot of that time has a file `fill`, too: when it is put back, keelboot/fill.named asks for
+ *   what the slot that boots then brings of its paths.
+ *
  * To put a path back, what is there moves to kept/0.trial, and then kept/0 to its place. So a
  * kept/0 that is gone was put back: however often a cut ends that, the next call goes on.
  *
@@ -20,8 +24,10 @@
 #include "lib/conf.h"
 #include "selector/state.h"
 
-#define KEPT_HOME      "keelboot"
-#define KEPT_PATHS_MAX CONF_PATHS_MAX
+#define KEPT_HOME	"keelboot"
+#define KEPT_FILL	"fill"
+#define KEPT_FILL_NAMED "fill.named"
+#define KEPT_PATHS_MAX	CONF_PATHS_MAX
 
 /* Of whom the snapshot is. */
 struct kept_owner {

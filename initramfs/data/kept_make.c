@@ -95,17 +95,21 @@ static enum kb_err check_room(struct making *m)
 
 /* ---------------------------------------------------------------- one path */
 
+enum kb_err kept_make_note(struct tree_job *job, int dir, const char *name)
+{
+	KB_CLEANUP_FD int fd = -1;
+	enum kb_err err = os_file_create(dir, name, &fd);
+
+	return err == KB_OK ? KB_OK : tree_job_failed(job, err, name, "cannot be made");
+}
+
 static enum kb_err note_absent(struct making *m, unsigned i)
 {
 	char name[24];
-	int fd = -1;
-	enum kb_err err;
 
 	m->l->absent[i] = true;
 	snprintf(name, sizeof(name), "%u" KEPT_ABSENT, i);
-	err = os_file_create(m->dir, name, &fd);
-	util_close(&fd);
-	return err == KB_OK ? KB_OK : tree_job_failed(m->job, err, name, "cannot be made");
+	return kept_make_note(m->job, m->dir, name);
 }
 
 static enum kb_err take_snapshot(struct making *m, int dir, const char *last, const char *name)
@@ -270,6 +274,17 @@ enum kb_err kept_make_copies(struct tree_job *job, int top, int dir, struct kept
 	return with_links(&m, copy_all);
 }
 
+/* Nothing was there, since a reset has deleted it: put back, it is to be filled as well. */
+static enum kb_err note_fill(const struct making *m)
+{
+	struct os_tree_stat st;
+
+	if (os_tree_look(m->home, KEPT_FILL, &st) != KB_OK &&
+	    os_tree_look(m->home, KEPT_FILL_NAMED, &st) != KB_OK)
+		return KB_OK;
+	return kept_make_note(m->job, m->dir, KEPT_FILL);
+}
+
 enum kb_err kept_make_paths(struct tree_job *job, int top, int home, int dir, const struct conf *c,
 			    struct kept_list *l, kept_method how)
 {
@@ -277,8 +292,8 @@ enum kb_err kept_make_paths(struct tree_job *job, int top, int home, int dir, co
 	enum kb_err err;
 
 	m.l = l;
+	TRY(note_fill(&m));
 	err = try_volume(&m);
-
 	if (err == KB_OK || c->data_method == CONF_DATA_LVM) {
 		snprintf(how, sizeof(kept_method), "lvm");
 		return err;

@@ -13,6 +13,9 @@
 enum kb_err kept_make_copies(struct tree_job *job, int top, int dir,
 			     struct kept_list *l) KB_MUST_CHECK;
 
+/* Makes an empty file, which says something by its name. What failed is in job->why. */
+enum kb_err kept_make_note(struct tree_job *job, int dir, const char *name) KB_MUST_CHECK;
+
 /* Fills the folder `dir` of `home` with the paths of l as they are now, and notes in l what is
  * absent. Part of kept_make(). */
 enum kb_err kept_make_paths(struct tree_job *job, int top, int home, int dir, const struct conf *c,

@@ -235,4 +235,18 @@ TEST(without_a_state_it_is_put_back_and_nothing_is_kept)
 	assert_string_equal(reason, "data cannot be kept: no state");
 }
 
+/* The partition knows whether what goes back is of a time before the slot's part of a reset. */
+TEST(what_is_put_back_is_asked_for_the_rest_of_a_reset)
+{
+	static const enum kb_err ends[] = { KB_OK, KB_ENOENT, KB_ETIMEDOUT, KB_EIO };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++) {
+		set_up();
+		has_kept(STATE_DATA_KEEP);
+		answers[DATA_JOB_BACK] = ends[i];
+		OK(boot(A));
+		assert_int_equal(disk.factory_fill, ends[i] != KB_EIO);
+	}
+}
+
 TEST_MAIN("data", .set_up = set_up)
