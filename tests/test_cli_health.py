@@ -157,6 +157,18 @@ def test_a_boot_that_was_not_counted_is_not_judged(trial):
     assert not trial.rebooted()
 
 
+@pytest.mark.parametrize("st", ("trial", "bad"))
+def test_a_boot_that_was_not_counted_proves_nothing(trial, st):
+    """Neither its data was migrated, nor has it waited, nor could a check have rejected it."""
+    edit(trial, open="-", b_st=st)
+    trial.boot("b", 0, status=st)
+    said = trial.health(code=NOTHING).stderr
+    assert "slot b is not marked good: this boot of it was not counted; boot it as it is chosen, or run keelboot mark good" in said
+    assert trial.slot("b")["state"] == st and not (trial.run / "good").exists()
+    trial("mark", "good")
+    assert trial.slot("b")["state"] == "good"
+
+
 def test_its_halves(trial):
     trial.check("10-app", trial.note("app"))
     trial.script("etc/greenboot/check/required.d/10-d.sh")

@@ -121,6 +121,26 @@ def test_what_the_history_does_not_take_is_not_begun(trial):
     assert trial.slot("b")["reason"] == "migrate: cannot be recorded"
 
 
+def last_resort(trial):
+    edit(trial, a_st="bad", b_st="bad", b_tries=0)
+    trial.program("10-a", "[ ! -e $(dirname $0)/fails ]")
+
+
+def test_a_bad_slot_that_is_the_last_resort_migrates_before_it_becomes_good(trial):
+    """When it was rejected, its data went back to what other releases know."""
+    last_resort(trial)
+    trial.health()
+    assert trial.ran() == ["10-a migrate"] and trial.slot("b")["state"] == "good"
+
+
+def test_a_bad_slot_whose_migration_fails_stays_bad_and_runs(trial):
+    last_resort(trial)
+    (trial.root / "usr/lib/keelboot/migrate.d/fails").mkdir()
+    said = trial.health(code=FAILURE).stderr
+    assert "keelboot: migrate 10-a: exit 1; this boot is not a trial: nothing is rejected" in said
+    assert trial.slot("b")["state"] == "bad" and "reboot" not in trial.ran()
+
+
 def test_a_good_slot_migrates_nothing(trial):
     trial.program("10-a")
     edit(trial, b_st="good", b_tries=0)

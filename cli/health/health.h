@@ -11,11 +11,12 @@
 #include <stdbool.h>
 
 /*
- * Undoes what a release in another slot has begun. Then, on trial, runs the programs in migrate.d
- * of the release; one that fails rejects it as a check does, and this waits for the restart. Once
- * in a boot. *trial: it is one. Returns an exit code, on trial that of the release's own programs.
+ * Undoes what a release in another slot has begun. Then, in a slot that is not good, runs the
+ * programs in migrate.d of the release; one that fails rejects a trial as a check does, and this
+ * waits for the restart. Once in a boot. *unproven: it is not good. Returns an exit code, then that
+ * of the release's own programs.
  */
-int health_migrate(const struct device_options *o, bool *trial);
+int health_migrate(const struct device_options *o, bool *unproven);
 
 /*
  * Runs the checks, and red.d behind one that fails. A trial that another slot can replace is then
@@ -28,6 +29,6 @@ int health_check(const struct device_options *o);
  * knows as last words. Returns an exit code: OUTPUT_NOTHING where there is no deadline. */
 int health_watch(const struct device_options *o);
 
-/* A trial's [system] commit-after= with another round of checks, then `mark good` and green.d.
- * Returns an exit code. */
+/* [system] commit-after= of a slot that is not good, with another round of checks, then `mark good`
+ * and green.d. Returns an exit code: OUTPUT_NOTHING where such a slot boots uncounted. */
 int health_commit(const struct device_options *o);

@@ -38,7 +38,7 @@ int health_cmd(struct args *a, struct device_options *o)
 {
 	int id, code = OUTPUT_OK;
 	const char *half = NULL;
-	bool trial = false;
+	bool unproven = false;
 
 	a->tables[0] = table;
 	while ((id = device_options_next(a, o)) != ARGS_END) {
@@ -60,8 +60,8 @@ int health_cmd(struct args *a, struct device_options *o)
 	/* Nothing is checked before it, so nothing becomes good without it. What cannot be undone
 	 * of another release is not the fault of this one. */
 	if (!guard_runs(o))
-		code = health_migrate(o, &trial);
-	if ((half != NULL && strcmp(half, "migrate") == 0) || (trial && code != OUTPUT_OK))
+		code = health_migrate(o, &unproven);
+	if ((half != NULL && strcmp(half, "migrate") == 0) || (unproven && code != OUTPUT_OK))
 		return code;
 	code = health_check(o);
 	return code == OUTPUT_OK && half == NULL ? health_commit(o) : code;

@@ -30,25 +30,41 @@ static void wait_awake(const struct device *d, uint32_t seconds)
 	health_phase_end(d);
 }
 
-/* Of commit-after=. What cannot be read is asked again: a trial is not good before its time. */
+/* A person forced it, or the state could not be written: neither its data was migrated, nor could a
+ * check have rejected it. */
+static bool is_uncounted(const struct device *d)
+{
+	const struct state *s = &d->state;
+
+	return d->finding == STORE_FOUND && d->booted < s->nslots &&
+	       (s->slot[d->booted].st == STATE_TRIAL || s->slot[d->booted].st == STATE_BAD) &&
+	       s->open == STATE_NONE;
+}
+
+/* wait: commit-after= is for this boot. What cannot be read is asked again: a trial is not good
+ * before its time. KB_ESTALE, reported: this boot proves nothing. */
 static enum kb_err find_wait(struct device *d, bool *wait)
 {
-	enum kb_err err = KB_OK;
+	bool soaks = d->conf.commit_after_s != 0;
+	enum kb_err err = KB_EIO;
 
 	*wait = false;
-	if (d->conf.commit_after_s == 0)
-		return KB_OK;
 	if (!d->run_found) {
-		*wait = guard_on_trial(d);
+		*wait = soaks && guard_on_trial(d);
 		return KB_OK;
 	}
-	for (int i = 0; i < READS && (err = device_open_to_read(d)) != KB_OK; i++)
+	for (int i = 0; i < (soaks ? READS : 1) && (err = device_open_to_read(d)) != KB_OK; i++)
 		os_sleep_ms(AGAIN_MS / READS);
 	if (err != KB_OK)
 		return err;
-	*wait = health_on_trial(d);
+	*wait = soaks && health_is_unproven(d);
+	err = is_uncounted(d) ? KB_ESTALE : KB_OK;
 	device_close(d);
-	return KB_OK;
+	if (err != KB_OK)
+		log_warn(
+			"slot %c is not marked good: this boot of it was not counted; boot it as it is chosen, or run keelboot mark good",
+			state_slot_letter(d->booted));
+	return err;
 }
 
 static int mark_good_here(const struct device *d)
@@ -66,7 +82,7 @@ int health_commit(const struct device_options *o)
 	device_init(&d, o);
 	err = find_wait(&d, &wait);
 	if (err != KB_OK)
-		return output_exit_code(err);
+		return err == KB_ESTALE ? OUTPUT_NOTHING : output_exit_code(err);
 	if (wait) {
 		wait_awake(&d, d.conf.commit_after_s);
 		code = health_check(o);

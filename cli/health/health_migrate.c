@@ -67,25 +67,25 @@ static int migrate(struct device *d)
 	return fail(d, reason, &words);
 }
 
-int health_migrate(const struct device_options *o, bool *trial)
+int health_migrate(const struct device_options *o, bool *unproven)
 {
 	static struct device d;
 	int code;
 
-	*trial = false;
+	*unproven = false;
 	device_init(&d, o);
-	/* Without a state, nothing is known to be on trial. */
+	/* Without a state, nothing is known to be unproven. */
 	if (is_done(&d) || device_open_to_read(&d) != KB_OK)
 		return OUTPUT_OK;
-	*trial = health_on_trial(&d);
+	*unproven = health_is_unproven(&d);
 	device_close(&d);
 	/* Before this release sees the data. What cannot be undone is not its fault. */
 	code = health_rollback_others(&d);
-	if (*trial)
+	if (*unproven)
 		code = migrate(&d);
-	/* What failed on a trial that nothing can replace is not done, so it does not become good.
+	/* What failed on a slot that nothing can replace is not done, so it does not become good.
 	 */
-	if (code == OUTPUT_OK || !*trial)
+	if (code == OUTPUT_OK || !*unproven)
 		note_done(&d);
 	return output_flush() == KB_OK ? code : OUTPUT_FAILURE;
 }

@@ -12,13 +12,18 @@
 
 #include <stdio.h>
 
-bool health_on_trial(const struct device *d)
+bool health_is_unproven(const struct device *d)
 {
 	const struct state *s = &d->state;
 
 	return d->finding == STORE_FOUND && d->run_found && d->booted < s->nslots &&
-	       s->slot[d->booted].st == STATE_TRIAL && d->token != 0 && s->open == d->booted &&
+	       s->slot[d->booted].st != STATE_GOOD && d->token != 0 && s->open == d->booted &&
 	       s->open_token == d->token;
+}
+
+bool health_on_trial(const struct device *d)
+{
+	return health_is_unproven(d) && d->state.slot[d->booted].st == STATE_TRIAL;
 }
 
 /* The guardian's rule, too: without another slot a verdict would only take the last one away. */

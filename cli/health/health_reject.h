@@ -11,6 +11,10 @@
  * device_open_to_read(). */
 bool health_on_trial(const struct device *d);
 
+/* The same, or it is bad and boots as the last resort: a verdict of this boot makes it good, for
+ * the first time or again. */
+bool health_is_unproven(const struct device *d);
+
 /*
  * Runs red.d. A trial that another slot can replace then leaves its last words (NULL: only those of
  * the system), has its data migrated back, is marked bad, and the machine restarts: by the
