@@ -192,7 +192,7 @@ const struct conf_key conf_keys[] = {
 	  "Prints which deployment runs, as one line; for a system where Keelboot cannot tell.",
 	  TEXT(TEXT, guard_deployment) },
 	{ "guard", "trial", "COMMAND", "",
-	  "Succeeds if this boot is on trial. Without it, each deployment is that was not marked good yet.",
+	  "Succeeds if this boot is on trial. Without it or its answer, what was not marked good yet is.",
 	  TEXT(TEXT, guard_trial) },
 	{ "guard", "timeout", "SECONDS (1..3600)", "120",
 	  "A command of this section that runs longer is killed and counts as failed.",

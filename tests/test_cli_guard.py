@@ -383,6 +383,18 @@ def test_command_says_what_is_a_trial(system):
     assert "attempt 2 of 2" in system.boot(CURRENT)
 
 
+@pytest.mark.parametrize("command, why", [("/nonexistent/trial", "exit 127"), ("sleep 30", "timed out"),
+                                          ("kill -9 $$", "signal 9")])
+def test_command_that_does_not_say_it_leaves_nothing_unguarded(system, command, why):
+    """Early in a boot, its file system may not be mounted yet."""
+    system.conf(more=f"trial={command}\n")
+    said = system.boot(CURRENT)
+    assert f"[guard] trial= gives no answer: {why}" in said and "never good, and counts as a trial" in said
+    assert "attempt 1 of 2" in said
+    system("health")
+    assert "was good, and counts as no trial" in system.boot(CURRENT) and not system.status()["trial"]
+
+
 def test_record_is_bounded_and_keeps_the_last_good_one(system):
     system.make_good(CURRENT)
     for number in range(12):

@@ -29,16 +29,24 @@ enum duty {
 	DUTY_STAY,  /* bad, and nothing helps */
 };
 
-/* trial= says so; without it, whatever was not good yet is a trial. */
+/* trial= says so; without it, or where that gives no answer, whatever was not good yet is a trial.
+ */
 static bool is_trial(void)
 {
 	const struct guard_command_for about = { .deployment = trial.boot.id, .reason = "" };
+	bool unproven = trial.entry == NULL || trial.entry->verdict != GUARD_GOOD;
 	struct guard_command_end end;
 
 	if (device.conf.guard_trial[0] == '\0')
-		return trial.entry == NULL || trial.entry->verdict != GUARD_GOOD;
+		return unproven;
 	guard_command_run(&device, device.conf.guard_trial, &about, &end);
-	return end.ok;
+	if (end.answered)
+		return end.ok;
+	log_err("[guard] trial= gives no answer: %s%s%s; %s", end.what,
+		end.said[0] != '\0' ? ": " : "", end.said,
+		unproven ? "this deployment was never good, and counts as a trial"
+			 : "this deployment was good, and counts as no trial");
+	return unproven;
 }
 
 /* One that was good, and that trial= calls a trial, begins anew. */

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define SHELL "/bin/sh"
+#define SHELL	     "/bin/sh"
+#define CANNOT_START 126 /* of the shell, and above: it found no program, or that was killed */
 
 /* Of the part that was kept: a command that floods has no better one. */
 static void take_last_line(char *text, char said[GUARD_SAID_MAX + 1])
@@ -54,6 +55,8 @@ void guard_command_run(const struct device *d, const char *command,
 	err = capture_run_with(argv, envp, d->conf.guard_timeout_s * 1000, text, sizeof(text),
 			       &status);
 	end->ok = err == KB_OK;
+	end->answered = err != KB_ETIMEDOUT && status != CAPTURE_NO_END && WIFEXITED(status) &&
+			WEXITSTATUS(status) < CANNOT_START;
 	take_last_line(text, end->said);
 	tell_end(end, err, status);
 }

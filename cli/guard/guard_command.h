@@ -8,6 +8,8 @@
 
 struct guard_command_end {
 	bool ok;
+	/* it ran, and ended by itself: "exit 1" is an answer, "exit 127" of the shell is none */
+	bool answered;
 	/* "exit 1", "timed out", … */
 	char what[32];
 	/* the last line that it printed */

@@ -27,6 +27,8 @@ static const struct question {
 	{ "kernel log", "dmesg | tail -n 60 | tail -c 8000" },
 	{ "kernel log of a crash",
 	  "cat /sys/fs/pstore/dmesg-* /var/lib/systemd/pstore/*/dmesg.txt | tail -c 8000" },
+	{ "warnings of this boot",
+	  "journalctl -b 0 -p warning -n 40 --no-pager -o short-monotonic | tail -c 8000" },
 	{ "journal of the boot before",
 	  "journalctl -b -1 -n 40 --no-pager -o short-monotonic | tail -c 8000" },
 };
