@@ -3,12 +3,14 @@
 import contextlib
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
-from cli_device import FAILURE, KEELBOOT, NOTHING, OK, USAGE, edit, sleeping_guardian
+from cli_device import FAILURE, KEELBOOT, NOTHING, OK, USAGE, edit, let_others_in, sleeping_guardian
 
 
 @pytest.fixture(name="trial")
@@ -66,6 +68,22 @@ def test_a_trial_that_fails_is_rejected_with_its_reason_and_left(trial):
     assert newest(trial)["reason"] == "check 10-app: exit 3: there is no licence on this device"
     assert trial.rebooted() and "Slot b (2.0) is bad: check 10-app" in said.stdout
     assert "keelboot: check 10-app: exit 3: there is no licence on this device; this release is rejected\n" in said.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user, who may have few processes")
+def test_a_check_that_forks_without_end_is_ended_and_rejects(trial):
+    """While it does, no process can be started: the verdict is written, and the machine restarts."""
+    nobody, crowd = let_others_in(trial.path), 54321
+    assert nobody
+    trial.configure("[health]\ntimeout=3\n")
+    trial.check("10-app", "f() { f & f & wait; }\nf 2>/dev/null &\nwhile :; do :; done")
+    for path in (trial.path, *trial.path.rglob("*")):
+        os.chown(path, crowd, crowd, follow_symlinks=False)
+    done = trial("health", env=trial.env, user=crowd, code=None,
+                 limits=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (100, 100)))
+    assert trial.slot("b")["reason"].startswith("check 10-app: timed out") and trial.rebooted(), done.stderr
+    left = [pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and pid.stat().st_uid == crowd]
+    assert not left, "what it started is gone, too"
 
 
 def test_the_guardian_restarts_what_it_guards(trial):

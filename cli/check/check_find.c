@@ -63,13 +63,16 @@ static enum kb_err insert(struct check_list *l, unsigned first, const char *name
 	return KB_OK;
 }
 
-/* As greenboot has it: bash runs scripts by their names, a link to nothing too, which fails; the
- * rest runs if it can. A README is no check, nor is a folder. */
+/* As greenboot has it: bash runs scripts by their names, the rest runs if it can. A README is no
+ * check, nor is a folder, nor a link that leads nowhere. */
 static bool is_of_greenboot(const char *path, const char *file)
 {
-	if (ends_with_sh(file) ? os_is_file(path) || !os_exists(path) : os_executable(path))
+	if (ends_with_sh(file) ? os_is_file(path) : os_executable(path))
 		return true;
-	log_info("%s: neither *.sh nor an executable file: no check of greenboot", path);
+	if (!os_exists(path))
+		log_warn("%s: leads nowhere: skipped, as greenboot skips it", path);
+	else
+		log_info("%s: neither *.sh nor an executable file: no check of greenboot", path);
 	return false;
 }
 
