@@ -75,6 +75,29 @@ def test_stick_asks_and_the_template_of_the_slot_fills(bench):
             assert bench.ask(vm, "cat /data/top").strip() == "t"
 
 
+def test_trial_that_begins_with_a_reset_and_is_left_leaves_no_gap(bench):
+    """A stick brings the release and asks for the reset. The old release finds what it brings itself."""
+    folder = "usr/share/acme/data"
+    with bench.device.lock():
+        images = [bench.device.system(version, kind, files={f"{folder}/app/db": f"of {version}\n"})
+                  for version, kind in (("1.7", "ok"), ("2.7", "nomark"))]
+    word = bench.work / "gap-word"
+    word.write_text("rma-27\n")
+    stick = bench.stick(bench.bundle("2.7 nomark"), name="gap", files={"keelboot/reset-data": word})
+    disk = bench.disk("1.7", slots=(images[0], ...))
+    initrd = bench.conf_initramfs("reset-gap", f"[data]\npaths=app\ntemplate=/{folder}\nreset-media=usb\n")
+    with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
+        vm.expect(ANEW)
+        bench.up(vm, "2.7", "b")
+        assert bench.ask(vm, "cat /data/app/db").strip() == "of 2.7"
+        bench.ask(vm, "echo new >/data/app/db; echo o >/data/own; sync")
+        bench.ask(vm, "keelboot mark bad && sync")
+        vm.send("reboot")
+        bench.up(vm, "1.7", "a")
+        assert bench.ask(vm, "cat /data/app/db /data/own").split() == ["of", "1.7", "o"]
+        assert names(bench, vm) == ". ./app ./app/db ./keelboot ./own"
+
+
 def test_line_and_stick_that_both_stay_reset_once_each(bench):
     """Each boot sees two texts: none of them makes the other one new."""
     word = bench.work / "other-word"
