@@ -67,7 +67,7 @@ def test_a_trial_that_fails_is_rejected_with_its_reason_and_left(trial):
     assert (b["state"], b["reason"]) == ("bad", "check 10-app: exit 3: there is no licence on...")
     assert newest(trial)["reason"] == "check 10-app: exit 3: there is no licence on this device"
     assert trial.rebooted() and "Slot b (2.0) is bad: check 10-app" in said.stdout
-    assert "keelboot: check 10-app: exit 3: there is no licence on this device; this release is rejected\n" in said.stderr
+    assert "check 10-app: exit 3: there is no licence on this device; this release is rejected\n" in said.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user, who may have few processes")
@@ -181,7 +181,8 @@ def test_a_boot_that_was_not_counted_proves_nothing(trial, st):
     edit(trial, open="-", b_st=st)
     trial.boot("b", 0, status=st)
     said = trial.health(code=NOTHING).stderr
-    assert "slot b is not marked good: this boot of it was not counted; boot it as it is chosen, or run keelboot mark good" in said
+    assert "slot b is not marked good: this boot of it was not counted; boot it as it is chosen, or run " \
+        "keelboot mark good" in said
     assert trial.slot("b")["state"] == st and not (trial.run / "good").exists()
     trial("mark", "good")
     assert trial.slot("b")["state"] == "good"

@@ -142,7 +142,9 @@ void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	const char letter[2] = { env->slot != STATE_NONE ? state_slot_letter(env->slot) : '\0' };
 	/* -C: as greenboot does; no redirection overwrites a file */
 	const char *const argv[] = { BASH, "-C", seen, NULL };
-	const char *const envp[] = { "PATH=" CHECK_RUN_PATH, stage, slot, status, version, limit, NULL };
+	const char *const envp[] = {
+		"PATH=" CHECK_RUN_PATH, stage, slot, status, version, limit, NULL
+	};
 	struct os_spawn sp = { .path = by_bash ? BASH : seen,
 			       .argv = by_bash ? argv : argv + 2,
 			       .envp = envp,

@@ -35,9 +35,9 @@ struct check_run_result {
 
 /*
  * Runs path, which lies in root, without arguments, by bash if that is asked for, in a session of
- * its own, with PATH, KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS, KEELBOOT_VERSION and KEELBOOT_TIMEOUT. Its
- * lines go to the log (-v shows them). What is left of it when it ends, or when its time is over,
- * is killed, in whatever session it is.
+ * its own, with PATH, KEELBOOT_STAGE, KEELBOOT_SLOT, KEELBOOT_STATUS, KEELBOOT_VERSION and
+ * KEELBOOT_TIMEOUT. Its lines go to the log (-v shows them). What is left of it when it ends, or
+ * when its time is over, is killed, in whatever session it is.
  */
 void check_run(const char *path, bool by_bash, const struct check_run_env *env,
 	       struct check_run_result *r);

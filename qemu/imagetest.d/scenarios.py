@@ -190,8 +190,8 @@ def watchdog(run: Run) -> None:
     comes_up(run, lab.home, "the system")
     boots, idle, limit = len(vm.boots), timeout * IDLE + IDLE_MORE, timeout * 1.5 + RESET
     if idle + limit > run.left():
-        raise Skipped(f"its {timeout} s are more than --limit {lab.limit:g} leaves to wait for: give it "
-                      f"{lab.limit + idle + limit:.0f}")
+        raise Skipped(f"the watchdog's {timeout} s are more than --limit {lab.limit:g} leaves; --limit "
+                      f"{lab.limit + idle + limit:.0f} is enough")
     run.doing(f"runs for {idle:.0f} s without a reset")
     if vm.console.wait_for(lambda: len(vm.boots) > boots or vm.ended(), min(idle, run.left())):
         raise Failed("the working system was reset: nothing feeds the watchdog",
