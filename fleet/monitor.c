@@ -3,6 +3,7 @@
 
 #include "fleet/permit.h"
 
+#include "channel/strict.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_command.h"
@@ -109,13 +110,33 @@ static void permit(const struct monitor *m, const struct monitor_order *order,
 	r->code = permit_reboot(m->conf, order->flag, order->version, time(NULL), r->why) ? 1 : 0;
 }
 
-/* Whoever asks, the window and the files of the policy hold. */
-static void reboot_machine(const struct monitor *m, struct monitor_result *r)
+static bool is_install_next(struct monitor *m)
+{
+	static const char *const status[] = { "status", "--json", NULL };
+	json_object *document = NULL, *staged;
+	struct monitor_result r;
+	char next[16];
+	bool is;
+
+	call(m, status, ASK_TIMEOUT_S, &r, &document);
+	is = strict_object(document, "staged", &staged) == KB_OK &&
+	     strict_text(staged, "next", next, sizeof(next)) == KB_OK &&
+	     strcmp(next, "install") == 0;
+	json_object_put(document);
+	return is;
+}
+
+/* Whoever asks, the window and the files of the policy hold; and what a signature is good for is
+ * all that a reboot can bring. */
+static void reboot_machine(struct monitor *m, struct monitor_result *r)
 {
 	static const char *const argv[] = { "reboot", NULL };
 
 	snprintf(r->why, sizeof(r->why), "reboot=no");
 	if (!m->conf->fleet_reboot || !permit_reboot(m->conf, true, "", time(NULL), r->why))
+		return;
+	snprintf(r->why, sizeof(r->why), "the next boot installs nothing");
+	if (!is_install_next(m))
 		return;
 	if (os_command_become("reboot", argv) != KB_OK)
 		snprintf(r->why, sizeof(r->why), "\"reboot\" cannot be started: %s",

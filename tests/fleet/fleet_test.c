@@ -584,6 +584,19 @@ TEST(a_monitor_that_has_ended_is_an_error)
 	close(ends[0]);
 }
 
+static char status_path[64];
+
+/* Stands for keelboot(1): its status says what becomes of a staged release. */
+static void status_says(struct keelboot *kb, const char *next)
+{
+	int fd = open(status_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+
+	assert_true(fd >= 0);
+	dprintf(fd, "#!/bin/sh\necho '{\"schema\":1,\"staged\":{\"next\":\"%s\"}}'\n", next);
+	close(fd);
+	assert_int_equal(keelboot_set_program(kb, status_path), 0);
+}
+
 /* A program that is not found stands for the reboot: on this machine, none is wanted. */
 TEST(whoever_asks_the_policy_holds)
 {
@@ -600,8 +613,16 @@ TEST(whoever_asks_the_policy_holds)
 	monitor_work(&m, &order, &r, NULL, NULL);
 	assert_string_equal(r.why, "/proc/self/ is there (reboot-inhibit=)");
 	conf.fleet_reboot_inhibit[0] = '\0';
+	snprintf(status_path, sizeof(status_path), "/tmp/keelboot-status-%d", (int)getpid());
+	assert_int_equal(keelboot_new(&m.kb), 0);
+	status_says(m.kb, "skip");
+	monitor_work(&m, &order, &r, NULL, NULL);
+	assert_string_equal(r.why, "the next boot installs nothing");
+	status_says(m.kb, "install");
 	monitor_work(&m, &order, &r, NULL, NULL);
 	assert_string_equal(r.why, "\"reboot\" cannot be started: No such file or directory");
+	unlink(status_path);
+	keelboot_free(m.kb);
 }
 
 /* ---------------------------------------------------------------- reboots */
