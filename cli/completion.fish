@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -37,6 +37,8 @@ function __keelboot_words
             printf '%s\n' --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case state
             printf '%s\n' export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help
+        case fleet
+            printf '%s\n' once run status --conf-root --dry-run --help --json --keelboot --metrics --now --version --offset --run-dir --size --slot --state --verbose --wait
         case bundle
             printf '%s\n' create sign verify inspect extract
         case 'bundle create'
@@ -80,13 +82,13 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state bundle channel key image version help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state fleet bundle channel key image version help
     end
 end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --attribute --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --daily --data --deb --description --dir --disk --emit-digest --expires --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --name --not-after --not-before --nvme --offset --os-release --output --package --part --percent --programs --progress --qemu-arg --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --url --usb --valid --version --wait --window --withdrawn -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --attribute --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --daily --data --deb --description --dir --disk --emit-digest --expires --extract --firmware --firmware-dir --floor --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --keelboot --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --name --not-after --not-before --nvme --offset --os-release --output --package --part --percent --programs --progress --qemu-arg --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --url --usb --valid --version --wait --window --withdrawn -n -o
 end
 
 # The values of those that take one of a few: by verb and option.

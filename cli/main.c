@@ -3,6 +3,7 @@
 
 #include "cli/bundle/bundle.h"
 #include "cli/channel/channel_cmd.h"
+#include "cli/fleet/fleet_verb.h"
 #include "cli/image/image.h"
 #include "cli/key/key.h"
 #include "lib/log.h"
@@ -151,6 +152,8 @@ static const struct verb verbs[] = {
 	  "      --trial; without it, --version and --sequence describe them.\n\n"
 	  "Example:  keelboot state init disk.img --offset 1M --size 16M \\\n"
 	  "              --good a --version 1.0 --sequence 10\n" },
+	{ "fleet", NULL, fleet_verb_main, "ask a server for updates (package keelboot-fleet)",
+	  NULL },
 	{ "bundle", NULL, bundle_main, "make, sign, check and take apart bundles (host)", NULL },
 	{ "channel", NULL, channel_cmd_main, "say which devices may take which bundles (host)",
 	  NULL },

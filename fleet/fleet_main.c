@@ -13,7 +13,7 @@
 enum { EXIT_USAGE = 3 };
 
 static const char help[] =
-	"Usage: keelboot-fleet once|run|status [OPTIONS] [-- OPTIONS of keelboot]\n"
+	"Usage: keelboot-fleet once|run|status [OPTIONS] [-- KEELBOOT-OPTIONS]\n"
 	"\n"
 	"Asks a server that speaks hawkBit's Direct Device Integration for updates, or a channel file\n"
 	"on any web server, and stages them. What became of a release is reported once it has proved\n"

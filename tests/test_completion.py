@@ -61,7 +61,7 @@ _keelboot() {
 		elif [[ ${COMP_WORDS[i]} != -* ]]; then
 			verb="$verb ${COMP_WORDS[i]}"
 			case $verb in
-			' bundle' | ' key' | ' image') ;;
+			@GROUPS@) ;;
 			*) break ;;
 			esac
 		fi
@@ -96,7 +96,7 @@ _keelboot() {
 		elif [[ ${words[i]} != -* ]]; then
 			verb="$verb ${words[i]}"
 			case $verb in
-			' bundle' | ' key' | ' image') ;;
+			@GROUPS@) ;;
 			*) break ;;
 			esac
 		fi
@@ -197,7 +197,7 @@ def operands(verb: str, text: str) -> list:
     """The literal words of the usage lines: "good|bad [booted|other|SLOT]"."""
     usage = re.sub(r"--[a-z-]+(=\S+| [A-Z]+)?", "", text.split("\n\n")[0])
     words = re.findall(r"[A-Za-z-]+", usage.replace("Usage: ", ""))
-    return sorted({w for w in words if re.fullmatch(r"[a-z]+(-[a-z]+)*", w)} - {"keelboot", verb})
+    return sorted({w for w in words if re.fullmatch(r"[a-z]+(-[a-z]+)*", w)} - {"keelboot", f"keelboot-{verb}", verb})
 
 
 def all_help() -> dict:
@@ -260,7 +260,8 @@ def render() -> dict:
                        for name, some in table.items())
     fish = FISH.replace("@WORDS@", cases(words)).replace("@VALUED@", " ".join(valued(texts))).replace(
         "@CHOICES@", cases(values_of(texts))).replace("@GROUPS@", " ".join(GROUPS))
-    return {"bash": HEADS["bash"] + tables + BASH, "zsh": HEADS["zsh"] + tables + ZSH, "fish": HEADS["fish"] + fish}
+    bash, zsh = (text.replace("@GROUPS@", " | ".join(f"' {verb}'" for verb in GROUPS)) for text in (BASH, ZSH))
+    return {"bash": HEADS["bash"] + tables + bash, "zsh": HEADS["zsh"] + tables + zsh, "fish": HEADS["fish"] + fish}
 
 
 # ---------------------------------------------------------------- the shells
@@ -326,6 +327,8 @@ def test_the_files_are_made_from_the_help(shell):
     (["switch", "--o"], {"--once"}),
     (["--state", "/dev/vda1", "install", "--a"], {"--again"}),
     (["state", ""], {"show", "init", "export"}),
+    (["fleet", ""], {"once", "run", "status"}),
+    (["channel", "create", "--perc"], {"--percent"}),
     (["bundle", ""], {"create", "sign", "verify", "inspect", "extract"}),
     (["bundle", "create", "--comp"], {"--compatible", "--compress"}),
     (["stage", "README"], {"README.md"}),

@@ -15,6 +15,7 @@ PAST = (
     ("Bundles, keys and images are made of the files of a person: on a build host, as a rule.", {
         "cli/bundle/": "*",
         "cli/key/": "*",
+        "cli/fleet/": "*",
         "cli/image/": "*",
     }),
     ("Run on devices too, by a person: files that this person named, beside slots and state.", {
