@@ -9,7 +9,7 @@ from cli_device import OK, TOP, call, run
 from conftest import FLEET
 from rollout_svg import PICTURE, RECORDED, draw
 
-UNITS = sorted((TOP / "hooks/fleet").iterdir())
+UNITS = sorted(path for path in (TOP / "hooks/fleet").iterdir() if path.suffix != ".init")
 PAGE = (TOP / "docs/FLEET.md").read_text()
 MAN = (TOP / "docs/man/keelboot-fleet.8").read_text()
 
@@ -32,6 +32,7 @@ def test_what_is_installed_is_uninstalled(tmp_path):
     make("install-fleet")
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {"usr/bin/keelboot-fleet", "usr/share/man/man8/keelboot-fleet.8",
+                     "usr/lib/keelboot/keelboot-fleet.init",
                      *(f"usr/lib/systemd/system/{unit.name}" for unit in UNITS)}
     make("uninstall")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
