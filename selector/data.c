@@ -45,9 +45,10 @@ void data_adopt(struct state *s, const struct state_data *found)
 		s->data = *found;
 }
 
-static void forget(struct state *s)
+void data_forget(struct state *s)
 {
 	s->data = (struct state_data){ .phase = STATE_DATA_NONE };
+	s->factory_refill = false;
 }
 
 static enum kb_err save(const struct prepare *p)
@@ -91,11 +92,11 @@ static enum kb_err put_back(const struct prepare *p)
 	p->s->data.phase = STATE_DATA_BACK;
 	err = run_counted(p, DATA_JOB_BACK);
 	if (err == KB_OK || err == KB_ENOENT || err == KB_ETIMEDOUT)
-		factory_fill_again(p->s);
+		factory_put_back(p->s);
 	if (err == KB_ENOENT && !is_begun)
 		p->ops->lost(p->ctx, &p->s->data);
 	if (err == KB_OK || err == KB_ENOENT)
-		forget(p->s);
+		data_forget(p->s);
 	else if (err == KB_ETIMEDOUT)
 		p->s->data.phase = STATE_DATA_DROP;
 	else
@@ -107,7 +108,7 @@ static enum kb_err put_back(const struct prepare *p)
 static void drop(const struct prepare *p)
 {
 	if (run_counted(p, DATA_JOB_DROP) == KB_OK)
-		forget(p->s);
+		data_forget(p->s);
 }
 
 /*
@@ -160,6 +161,7 @@ static enum kb_err keep(const struct prepare *p, int slot, uint8_t begun)
 	*d = (struct state_data){ .phase = STATE_DATA_DROP, .slot = (int8_t)slot, .begun = begun };
 	whose_of(p->s, slot, d->release);
 	snprintf(p->reason, STATE_STR_MAX + 1, "data cannot be kept: no state");
+	factory_kept(p->s);
 	err = run_counted(p, DATA_JOB_MAKE);
 	if (err != KB_OK)
 		return err;

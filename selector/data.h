@@ -64,6 +64,9 @@ enum kb_err data_prepare(struct state *s, int slot, enum data_need need, const s
 /* The slot was committed: what is kept for it is of no use any more. */
 void data_commit(struct state *s, int slot);
 
+/* Nothing is kept any more. */
+void data_forget(struct state *s);
+
 /* Something is to be tried again: so is each step that was given up. */
 void data_retry(struct state *s);
 

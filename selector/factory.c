@@ -77,9 +77,16 @@ void factory_deleted(struct state *s)
 	s->factory_fill = 1;
 }
 
-void factory_fill_again(struct state *s)
+void factory_kept(struct state *s)
 {
-	s->factory_fill = 1;
+	s->factory_refill = s->factory_fill > 0;
+}
+
+void factory_put_back(struct state *s)
+{
+	if (s->factory_refill)
+		s->factory_fill = 1;
+	s->factory_refill = false;
 }
 
 bool factory_begin_fill(struct state *s)

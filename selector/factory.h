@@ -37,8 +37,11 @@ bool factory_begin(struct state *s) KB_MUST_CHECK;
 /* All is deleted; what the slot brings has still to be copied. */
 void factory_deleted(struct state *s);
 
-/* What was kept goes back, and may be of a time before that copy: the data partition knows. */
-void factory_fill_again(struct state *s);
+/* Data is kept, or nothing is any more: whether it is of a time between the two halves. */
+void factory_kept(struct state *s);
+
+/* It went back. If it is of that time, the slot that boots has the second half still to do. */
+void factory_put_back(struct state *s);
 
 /* The same for that copy: counts one more beginning. False: it was begun too often, and is
  * forgotten. */

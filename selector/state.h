@@ -169,6 +169,8 @@ struct state {
 	/* what the slot brings for it has still to be copied there: 1 and the boots that began it
 	 */
 	uint8_t factory_fill;
+	/* what is kept was kept before that: when it goes back, it is to be done again */
+	bool factory_refill;
 	/* hashes of the markers that were heeded, newest first; 0: none. See factory.h */
 	uint64_t markers[STATE_MARKERS_LEN];
 	struct state_apply apply[STATE_SRC_COUNT];

@@ -34,6 +34,7 @@ const struct state_key state_keys[] = {
 	/* What cannot be read deletes nothing. */
 	{ "factory", SET, STATE_KIND_NUMBER, OF_STATE(factory), STATE_FACTORY_MAX, 0 },
 	{ "factory.fill", SET, STATE_KIND_NUMBER, OF_STATE(factory_fill), STATE_FACTORY_MAX, 0 },
+	{ "factory.refill", SET, STATE_KIND_NUMBER, OF_STATE(factory_refill), 1, 0 },
 	{ "factory.token", SET, STATE_KIND_MARKERS, OF_STATE(markers), 0, 0 },
 	{ "apply.data", SET, STATE_KIND_APPLY, OF_STATE(apply[STATE_SRC_DATA]), 0, 0 },
 	{ "apply.raw", SET, STATE_KIND_APPLY, OF_STATE(apply[STATE_SRC_RAW]), 0, 0 },

@@ -36,7 +36,7 @@ static bool is_uncounted(const struct device *d)
 {
 	const struct state *s = &d->state;
 
-	return d->finding == STORE_FOUND && d->booted < s->nslots &&
+	return d->finding == STORE_FOUND && d->booted < s->nslots && d->token == 0 &&
 	       (s->slot[d->booted].st == STATE_TRIAL || s->slot[d->booted].st == STATE_BAD) &&
 	       s->open == STATE_NONE;
 }

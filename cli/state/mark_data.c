@@ -3,6 +3,7 @@
 #include "cli/state/mark.h"
 
 #include "initramfs/data/kept.h"
+#include "selector/data.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -31,7 +32,7 @@ static enum kb_err forget(struct device *d)
 
 	TRY(device_open_to_change(d));
 	if (d->state.data.phase == STATE_DATA_DROP) {
-		d->state.data = (struct state_data){ .phase = STATE_DATA_NONE };
+		data_forget(&d->state);
 		err = device_save(d);
 	}
 	device_close(d);

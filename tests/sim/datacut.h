@@ -140,7 +140,7 @@ const char *datacut_world_run(struct datacut_world *w, int slot, bool writes, bo
 
 /* ---------------------------------------------------------------- datacut_anew.c */
 /* The story of a reset. */
-void datacut_anew_run(struct report_line *l);
+void datacut_anew_run(struct report_line *l, bool trial);
 
 /* ---------------------------------------------------------------- datacut_walk.c */
 extern const struct report_column datacut_walk_columns[];

@@ -204,7 +204,7 @@ static int mark_good(int runs)
 		return DATACUT_NOBODY;
 	if (ram.data.phase != STATE_DATA_DROP || kept_drop(&job, datacut_calls_top()) != KB_OK)
 		return runs;
-	ram.data = (struct state_data){ .phase = STATE_DATA_NONE };
+	data_forget(&ram);
 	(void)!op_save(NULL, &ram);
 	return runs;
 }

@@ -235,7 +235,21 @@ TEST(without_a_state_it_is_put_back_and_nothing_is_kept)
 	assert_string_equal(reason, "data cannot be kept: no state");
 }
 
-/* The partition knows whether what goes back is of a time before the slot's part of a reset. */
+/* A file that asks for it may be left on the partition of a reset that was given up. */
+TEST(what_is_put_back_is_filled_only_if_a_reset_had_emptied_it)
+{
+	for (int reset = 0; reset < 2; reset++) {
+		set_up();
+		disk.factory_fill = reset != 0;
+		OK(boot(B));
+		assert_int_equal(disk.factory_refill, reset);
+		disk.factory_fill = 0; /* the trial's part is done */
+		OK(boot(A));
+		EQUAL((runs[DATA_JOB_BACK], 1), (disk.factory_fill, reset),
+		      (disk.factory_refill, false));
+	}
+}
+
 TEST(what_is_put_back_is_asked_for_the_rest_of_a_reset)
 {
 	static const enum kb_err ends[] = { KB_OK, KB_ENOENT, KB_ETIMEDOUT, KB_EIO };
@@ -243,10 +257,20 @@ TEST(what_is_put_back_is_asked_for_the_rest_of_a_reset)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++) {
 		set_up();
 		has_kept(STATE_DATA_KEEP);
+		disk.factory_refill = true;
 		answers[DATA_JOB_BACK] = ends[i];
 		OK(boot(A));
-		assert_int_equal(disk.factory_fill, ends[i] != KB_EIO);
+		EQUAL((disk.factory_fill, ends[i] != KB_EIO),
+		      (disk.factory_refill, ends[i] == KB_EIO));
 	}
+}
+
+TEST(committed_trial_leaves_nothing_to_fill)
+{
+	has_kept(STATE_DATA_DROP);
+	disk.factory_refill = true;
+	OK(boot(A));
+	EQUAL((disk.factory_fill, 0), (disk.factory_refill, false));
 }
 
 TEST_MAIN("data", .set_up = set_up)

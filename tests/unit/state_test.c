@@ -58,6 +58,7 @@ static void fill(struct state *st)
 	memset(st->data.release, 0xcd, sizeof(st->data.release));
 	st->factory = STATE_FACTORY_MAX;
 	st->factory_fill = STATE_FACTORY_MAX;
+	st->factory_refill = true;
 	memset(st->markers, 0xff, sizeof(st->markers));
 	st->installs = STATE_INSTALLS_LIMIT;
 	st->rebuilt = true;
