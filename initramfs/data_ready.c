@@ -275,9 +275,12 @@ void data_ready_forced(struct boot *b, int slot)
 	const struct state_data *d = &b->rec.s.data;
 	char reason[STATE_STR_MAX + 1];
 
-	if (d->phase == STATE_DATA_BACK)
-		(void)!op_run(b, DATA_JOB_BACK, d, reason);
-	else if (d->phase == STATE_DATA_KEEP && !data_is_of(&b->rec.s, slot))
+	if (d->phase == STATE_DATA_BACK) {
+		/* Nothing of that is written; but what the slot brings has to come before it runs.
+		 */
+		if (data_is_back(op_run(b, DATA_JOB_BACK, d, reason)))
+			factory_put_back(&b->rec.s);
+	} else if (d->phase == STATE_DATA_KEEP && !data_is_of(&b->rec.s, slot))
 		note_data(b,
 			  "it is slot %c's, which is on trial: keelboot.slot= does not put it back",
 			  state_slot_letter(d->slot));

@@ -91,7 +91,7 @@ static enum kb_err put_back(const struct prepare *p)
 
 	p->s->data.phase = STATE_DATA_BACK;
 	err = run_counted(p, DATA_JOB_BACK);
-	if (err == KB_OK || err == KB_ENOENT || err == KB_ETIMEDOUT)
+	if (data_is_back(err))
 		factory_put_back(p->s);
 	if (err == KB_ENOENT && !is_begun)
 		p->ops->lost(p->ctx, &p->s->data);

@@ -64,6 +64,12 @@ enum kb_err data_prepare(struct state *s, int slot, enum data_need need, const s
 /* The slot was committed: what is kept for it is of no use any more. */
 void data_commit(struct state *s, int slot);
 
+/* How DATA_JOB_BACK ends where nothing is left to put back. */
+static inline bool data_is_back(enum kb_err err)
+{
+	return err == KB_OK || err == KB_ENOENT || err == KB_ETIMEDOUT;
+}
+
 /* Nothing is kept any more. */
 void data_forget(struct state *s);
 

@@ -64,11 +64,12 @@ def test_failed_units(health):
 
 
 def test_systemd_that_does_not_answer_is_no_good_sign(health):
-    dead = {"systemctl": "echo Failed to connect to bus; exit 1"}
+    dead = {"systemctl": "echo Failed to connect to bus >&2; exit 1"}
     here, gone = {"KEELBOOT_SYSTEMD": str(health.folder)}, {"KEELBOOT_SYSTEMD": f"{health.folder}/gone"}
     assert health("failed-units", tools=dead, environ=here, code=1) == \
         "systemd does not answer: Failed to connect to bus"
     health("failed-units", tools=dead, environ=gone)
+    health("failed-units", tools={"systemctl": "echo Warning: a unit file changed >&2"}, environ=here)
 
 
 NETWORK = ("networking.service", "ifup@eth0.service", "systemd-networkd-wait-online@eth0.service",

@@ -122,6 +122,18 @@ def test_fleet_runs_once_until_it_is_stopped(fleet):
     assert "is stopped" in fleet.call("status", code=3) and fleet.notes.read_text().count("run run") == 1
 
 
+def test_fleet_is_over_when_stop_returns(fleet):
+    """A start at once would meet its lock."""
+    stub = fleet.notes.parent / "bin/keelboot-fleet"
+    stub.write_text(FLEET_STUB.replace("trap '", "trap 'sleep 1; "))
+    fleet.says("stay")
+    fleet.call("start")
+    fleet.until("run run")
+    fleet.call("restart")
+    fleet.until("run run", 2)
+    assert fleet.notes.read_text().splitlines()[:3] == ["run run", "ended", "run run"]
+
+
 def test_fleet_that_fails_is_started_again(fleet):
     fleet.says("1")
     fleet.call("start")

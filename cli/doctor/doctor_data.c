@@ -46,16 +46,23 @@ static bool open_top(struct looking *l)
 	return false;
 }
 
+/* *dir is the folder that it is in, under the name *name. */
+static enum kb_err find_path(int top, const char *path, int *dir, const char **name,
+			     struct os_tree_stat *st)
+{
+	enum kb_err err = kept_list_walk(top, path, false, dir, name);
+
+	return err == KB_OK ? os_tree_look(*dir, *name, st) : err;
+}
+
 static void look_at_path(struct looking *l, const char *path)
 {
 	struct tree_job job = { .limit = 0 };
 	KB_CLEANUP_FD int dir = -1;
 	struct os_tree_stat st;
 	const char *name;
-	enum kb_err err = kept_list_walk(l->top, path, false, &dir, &name);
+	enum kb_err err = find_path(l->top, path, &dir, &name, &st);
 
-	if (err == KB_OK)
-		err = os_tree_look(dir, name, &st);
 	if (err == KB_ENOENT)
 		doctor_report(
 			l->doc, DOCTOR_NOTE, "data-path-missing",
@@ -214,11 +221,8 @@ static void check_keep(struct doctor *doc)
 		return;
 	while (conf_paths_next(&rest, path, sizeof(path))) {
 		KB_CLEANUP_FD int dir = -1;
-		enum kb_err err = kept_list_walk(top, path, false, &dir, &name);
 
-		if (err == KB_OK)
-			err = os_tree_look(dir, name, &st);
-		if (err == KB_ENOENT)
+		if (find_path(top, path, &dir, &name, &st) == KB_ENOENT)
 			doctor_report(
 				doc, DOCTOR_NOTE, "data-keep-missing",
 				"nothing to do, if the name is right; commas separate names",

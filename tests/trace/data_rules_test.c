@@ -78,4 +78,32 @@ TEST(trial_whose_data_cannot_be_named_is_refused)
 	machine_told("\"paths\":null");
 }
 
+/* A trial that began with a reset goes back, in a boot that a person may have forced. */
+static void puts_back(bool refill, bool forced)
+{
+	struct state s = machine_trial();
+
+	machine_restart();
+	conf_has("[system]\ncompatible=trace\n[data]\npaths=app\ntemplate=/share\n");
+	machine.cmdline = forced ? "keelboot.slot=a\n" : "quiet\n";
+	s.slot[1].st = STATE_BAD;
+	s.pref = 0;
+	s.data = (struct state_data){ .phase = STATE_DATA_BACK, .slot = 1 };
+	memcpy(s.data.release, s.slot[1].release, sizeof(s.data.release));
+	s.factory_refill = refill;
+	machine_put(s);
+	add_child(DATA_WIRE_DONE);
+	boots('a');
+	assert_once("spawn " DATA " back");
+	assert_int_equal(os_sim_count("spawn " DATA " fill"), refill);
+	EQUAL((machine_get().factory_refill, refill && forced), (machine_get().factory_fill, 0));
+}
+
+TEST(what_goes_back_of_a_reset_is_filled_before_the_slot_runs)
+{
+	puts_back(false, false);
+	puts_back(true, false);
+	puts_back(true, true);
+}
+
 TEST_MAIN("data_rules", .set_up = set_up, .tear_down = machine_tear_down)

@@ -295,17 +295,22 @@ static void fill_from(const char *slot)
 	OK(anew_fill(&job, top, root, &conf));
 }
 
-/* The trial began on an emptied partition; the slot that boots then brings what was named, and what
- * the trial has beside that stays. */
+/* A trial begins on an emptied partition. */
+static void reset_and_keep(void)
+{
+	snprintf(conf.data_keep, sizeof(conf.data_keep), "slot-a,slot-b");
+	snprintf(conf.data_template, sizeof(conf.data_template), "/t");
+	OK(anew_wipe(&job, top, &conf));
+	keep();
+}
+
+/* The slot that boots then brings what was named, and what the trial has beside that stays. */
 TEST(trial_that_began_with_a_reset_leaves_what_the_next_slot_brings)
 {
 	folder_run(
 		"for s in a b; do mkdir -p slot-$s/t/app slot-$s/t/etc && echo $s >slot-$s/t/app/db && "
 		"echo $s >slot-$s/t/etc/site && echo $s >slot-$s/t/etc/more && echo $s >slot-$s/t/own; done");
-	snprintf(conf.data_keep, sizeof(conf.data_keep), "slot-a,slot-b");
-	snprintf(conf.data_template, sizeof(conf.data_template), "/t");
-	OK(anew_wipe(&job, top, &conf));
-	keep();
+	reset_and_keep();
 	fill_from("slot-b");
 	holds("app/db", "b\n");
 	folder_run(
@@ -323,10 +328,7 @@ TEST(trial_that_began_with_a_reset_leaves_what_the_next_slot_brings)
 TEST(reset_whose_second_half_was_cut_is_filled_whole_by_the_next_slot)
 {
 	folder_run("mkdir -p slot-a/t/app && echo a >slot-a/t/app/db && echo a >slot-a/t/own");
-	snprintf(conf.data_keep, sizeof(conf.data_keep), "slot-a");
-	snprintf(conf.data_template, sizeof(conf.data_template), "/t");
-	OK(anew_wipe(&job, top, &conf));
-	keep();
+	reset_and_keep();
 	OK(kept_put_back(&job, top, "ext4"));
 	fill_from("slot-a");
 	holds("app/db", "a\n");
@@ -337,10 +339,7 @@ TEST(way_to_what_a_reset_is_to_fill_is_made)
 {
 	folder_run(
 		"mkdir -p slot-a/t/etc && echo a >slot-a/t/etc/site && echo a >slot-a/t/etc/more && chmod 750 slot-a/t/etc");
-	snprintf(conf.data_keep, sizeof(conf.data_keep), "slot-a");
-	snprintf(conf.data_template, sizeof(conf.data_template), "/t");
-	OK(anew_wipe(&job, top, &conf));
-	keep();
+	reset_and_keep();
 	folder_run("rm keelboot/fill");
 	OK(kept_put_back(&job, top, "ext4"));
 	fill_from("slot-a");
