@@ -31,6 +31,12 @@ def call(*command, code=OK, **options):
     return done
 
 
+def make_dynamic(*arguments) -> None:
+    """`make DYNAMIC=1 …`, one at a time: two side by side would write the same programs."""
+    lock = TOP / "build/dynamic.lock"
+    call("flock", lock, "make", "-s", "-C", TOP, "DYNAMIC=1", *arguments, timeout=1200)
+
+
 def run(*args, code=None, env=None, user=None, limits=None):
     """The command's result: code, out, err."""
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **(env or {})}

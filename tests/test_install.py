@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import cli_device
-from cli_device import FAILURE, OK, TOP, USAGE, Device, call
+from cli_device import FAILURE, OK, TOP, USAGE, Device, call, make_dynamic
 
 PREFIX = "opt/keelboot"
 STANDARD = ("bin", "include", "lib", "lib/pkgconfig", "lib/systemd/system", "lib/systemd/system-preset",
@@ -156,7 +156,7 @@ def test_install_strip_takes_the_symbols(standard, tmp_path):
 def test_static_programs_replace_those_that_use_libraries(standard):
     """An initramfs would pack the old ones; neither has symbols in it."""
     library = standard / PREFIX / "lib/keelboot"
-    call("make", "-s", "DYNAMIC=1", "install-initramfs-tools", f"DESTDIR={standard}", f"PREFIX=/{PREFIX}", cwd=TOP)
+    make_dynamic("install-initramfs-tools", f"DESTDIR={standard}", f"PREFIX=/{PREFIX}")
     assert not any(map(symbols, (library / "dynamic").iterdir()))
     make("install-initramfs-tools", standard)
     assert not (library / "dynamic").exists()

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import kbkernel
-from cli_device import TOP, call
+from cli_device import TOP, call, make_dynamic
 
 BOARD = ("--module-set", "virtio,usb,sd,nvme,ext4,vfat,watchdog")
 
@@ -46,9 +46,8 @@ PACKED = {"select-only": (SMALL, 300_000), "with apply": ((*SMALL, "keelboot-hel
 
 def test_what_a_distributions_initramfs_gets_is_below_its_limit(tmp_path):
     """Stripped and compressed, as it lies in there. The packages bring what uses the distribution's libraries; `make
-    install-initramfs-tools` alone does not (hooks/lib/pack.sh), and Debian 13's OpenSSL is larger. One test: two that
-    build the same programs at once would be in each other's way."""
-    call("make", "-s", "-C", TOP, "DYNAMIC=1", "all", timeout=600)
+    install-initramfs-tools` alone does not (hooks/lib/pack.sh), and Debian 13's OpenSSL is larger."""
+    make_dynamic("all")
     for kind, (names, limit) in PACKED.items():
         size = 0
         for name in names:
