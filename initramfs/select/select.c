@@ -222,6 +222,22 @@ static void take_watchdog_over(struct boot *b, const struct handout *h)
 		log_warn("watchdog: not running: a hung system will not be restarted");
 }
 
+/* What mounted it never asked for a slot, as a root from the network does not; or a person did, at
+ * the prompt. */
+static enum select_end enter_unchosen(struct boot *b)
+{
+	if (!b->cmd.enable || os_exists(ASIDE_FILE) || os_exists(FAILED_FILE) ||
+	    (!b->configured && may_step_aside(b)))
+		return SELECT_ASIDE;
+	if (may_step_aside(b)) {
+		stop_watchdog(b);
+		return step_aside(b, "the root was mounted without a slot being asked for");
+	}
+	log_err("the root was mounted without a slot being asked for, and none but a slot may be");
+	b->restart_s = BOOT_RESTART_S;
+	return fail_boot(b, KB_EINVAL);
+}
+
 enum select_end select_enter(struct boot *b, const char *path)
 {
 	struct handout h;
@@ -230,7 +246,7 @@ enum select_end select_enter(struct boot *b, const char *path)
 	settings_peek(b);
 	err = handout_read(&h);
 	if (err == KB_ENOENT)
-		return SELECT_ASIDE;
+		return enter_unchosen(b);
 	b->restart_s = BOOT_RESTART_S;
 	if (err != KB_OK)
 		return fail_boot(b, err);

@@ -291,6 +291,29 @@ TEST(handed_out_root_that_was_altered_is_not_entered)
 
 /* ---------------------------------------------------------------- nothing to choose */
 
+/* initramfs-tools with boot=nfs or live never comes to the call. */
+TEST(root_that_was_mounted_without_a_choice_stops_the_watchdog)
+{
+	machine.cmdline = "root=/dev/nfs\n";
+	power_on();
+	(void)select_arm(fresh_call());
+	assert_int_equal(os_sim_count("watchdog release"), 0);
+	assert_int_equal(select_enter(fresh_call(), "/root"), SELECT_ASIDE);
+	assert_once("watchdog release");
+	assert_once(
+		"# the root was mounted without a slot being asked for: this boot goes on without Keelboot");
+	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
+}
+
+TEST(root_that_was_mounted_without_a_choice_is_not_entered_where_slots_are_required)
+{
+	machine.cmdline = "root=/dev/nfs\n";
+	machine.conf = "[system]\ncompatible=trace\n[initramfs]\nrequired=yes\n";
+	power_on();
+	assert_int_equal(select_enter(fresh_call(), "/root"), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+}
+
 /* Nobody would feed a watchdog that goes on. */
 static void steps_aside(const char *cmdline, const char *why)
 {
