@@ -216,10 +216,81 @@ def test_the_commands_give_boot_a_partition(install):
     script = debian.adopt("--commands").stdout
     assert script.startswith("set -e\n# no partition for /boot, the state, slot b, data\n")
     assert "'size=512M, name=\"boot\"'" in script and script.rstrip().count("mkfs.ext4 -q /dev/disk/by-partlabel/") == 3
-    steps = ["cp -ax /boot/. /run/boot", "'PARTLABEL=boot /boot ext4 defaults 0 2' >>/etc/fstab", "\nmount /boot\n",
-             "grub-install --force-extra-removable /dev/vda\nupdate-grub\n"]
+    line = "PARTUUID=$(blkid -o value -s PARTUUID /dev/disk/by-partlabel/boot) /boot ext4 defaults 0 2"
+    steps = ["cp -ax /boot/. /run/boot", "\nmount /dev/disk/by-partlabel/boot /boot\n",
+             "grub-install --force-extra-removable /dev/vda\nupdate-grub\n", f'echo "{line}" >>/etc/fstab']
     assert [script.index(step) for step in steps] == sorted(script.index(step) for step in steps)
     call("sh", "-n", input=script)
+
+
+def test_commands_that_failed_at_the_boot_loader_can_be_run_again(install, tmp_path):
+    """Until then /boot is the folder that the boot loader reads."""
+    debian = install(parts={"root": 96}, boot=False)
+    os.truncate(debian.root / "dev/vda", 2048 * MIB)
+    part = debian.adopt("--commands").stdout.split("# /boot lies inside")[1].split("\n# ")[0].split("\n", 1)[1]
+    fstab, log = tmp_path / "fstab", tmp_path / "log"
+    for name in ("mkfs.ext4", "mount", "umount", "cp", "mountpoint", "blkid", "grub-install", "update-grub"):
+        tool = tmp_path / "bin" / name
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(f'#!/bin/sh\necho {name} "$@" >>{log}\n[ {name} != "$FAILS" ]\n')
+        tool.chmod(0o755)
+
+    def run_it(fails: str, code: int) -> list:
+        fstab.write_text("")
+        log.write_text("")
+        call("sh", "-ec", part.replace("/etc/fstab", str(fstab)), code=code,
+             env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "FAILS": fails})
+        return log.read_text().splitlines()
+    for fails in ("grub-install", "update-grub"):
+        assert run_it(fails, 1)[-1] == "umount -R /boot" and fstab.read_text() == ""
+    assert "umount -R /boot" not in run_it("none", 0) and " /boot ext4 defaults 0 2\n" in fstab.read_text()
+
+
+def test_a_partition_with_two_roles_is_a_problem(debian):
+    said = debian.adopt("--dry-run", "--state", "/dev/vda4", code=FAILURE).stdout
+    assert "/dev/vda4 would be both keelboot-state and root-b" in said
+
+
+def test_a_label_that_another_disk_has_is_a_problem(install):
+    """udev's link may lead to either."""
+    debian = install(parts={"root": 96}, boot=False)
+    os.truncate(debian.root / "dev/vda", 2048 * MIB)
+    debian.put("dev/disk/by-partlabel/data", "of a stick")
+    said = debian.adopt("--dry-run", code=FAILURE).stdout
+    assert 'another disk has a partition labelled "data"' in said and "unplug that disk" in said
+
+
+def test_a_swap_file_is_a_problem(debian):
+    """The kernel refuses it above an overlay, and a unit that fails rejects the trial."""
+    debian.put("etc/fstab", f"{FSTAB}/dev/vda9 none swap sw 0 0\n/swap.img none swap sw 0 0\n")
+    said = debian.adopt("--dry-run", code=FAILURE).stdout
+    assert "the swap file /swap.img lies in the root" in said and "vda9" not in said
+
+
+def test_each_kernel_has_keelboot_or_it_is_not_adopted(debian):
+    """From the boot loader's menu, an older one would boot root= without it."""
+    debian.adopt("--yes")
+    debian.put("boot/initrd.img-6.0.0-old", "without\n")
+    debian.put("boot/initrd.img-5.0.0-gone", "without\n")
+    assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
+    (debian.root / "lib/modules/6.0.0-old").mkdir(parents=True)
+    assert "adopted already" not in debian.adopt("--yes", code=None).stdout
+
+
+HELD = "keelboot-adopt"
+
+
+@pytest.mark.parametrize("step, held", [("bundle", True), ("install", True), ("initramfs", None)])
+def test_until_all_is_made_nobody_else_puts_it_into_the_initramfs(debian, step, held):
+    """A trigger of another package would switch a half adopted system over."""
+    kill_at(debian, step)
+    if held is not None:
+        assert (debian.root / "boot" / HELD).exists() == held
+    pack = f"KEELBOOT_BOOT={debian.root}/boot; export KEELBOOT_BOOT; . {TOP}/hooks/lib/pack.sh; keelboot_missing"
+    if held:
+        assert "has not finished: run it again" in call("sh", "-c", pack).stdout
+    completes(debian, code=NOTHING if step == "initramfs" else OK)
+    assert not (debian.root / "boot" / HELD).exists()
 
 
 def test_what_debians_page_says_of_the_script_fits_it(install):

@@ -102,8 +102,11 @@ void adopt_check_file_systems(struct adopt *ad);
 /* How large slot b must be for the image of this root. */
 uint64_t adopt_image_size(const struct adopt *ad);
 
-/* Looks for the generator, and whether Keelboot is in the initramfs of the running kernel. */
+/* Looks for the generator, and whether Keelboot is in the initramfs of each kernel. */
 void adopt_look_at_initramfs(struct adopt *ad);
+/* From now on nobody else puts Keelboot into it: a file in /boot, which both slots have and no
+ * bundle, says to the glue that the rest is not made yet. Reported. */
+enum kb_err adopt_hold_initramfs(const struct adopt *ad) KB_MUST_CHECK;
 /* Makes it, and looks that Keelboot is in it. Reported. */
 enum kb_err adopt_make_initramfs(struct adopt *ad) KB_MUST_CHECK;
 

@@ -179,6 +179,29 @@ static void check_init(struct adopt *ad)
 			"systemd does not run, and no script of sysvinit marks a trial good");
 }
 
+/* Above an overlay the kernel refuses it, and a unit that fails rejects the first trial. */
+static void check_swap_file(struct adopt *ad)
+{
+	static char text[64u << 10];
+	char path[DEVICE_PATH_MAX], *rest = text, *line, fix[ADOPT_FIX_LEN];
+	char file[256], place[256], type[16];
+
+	adopt_path(ad, path, "/etc/fstab");
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (sscanf(line, "%255s %255s %15s", file, place, type) != 3 || file[0] != '/' ||
+		    strcmp(type, "swap") != 0 || strncmp(file, "/dev/", 5) == 0)
+			continue;
+		snprintf(
+			fix, sizeof(fix),
+			"swapoff %s; rm %s; and take its line out of /etc/fstab: swap needs a partition, or zram",
+			file, file);
+		adopt_problem(ad, fix, "the swap file %s lies in the root, which gets read-only",
+			      file);
+	}
+}
+
 void adopt_check(struct adopt *ad)
 {
 	if (geteuid() != 0)
@@ -195,4 +218,5 @@ void adopt_check(struct adopt *ad)
 		check_key(ad);
 	check_initramfs(ad);
 	check_init(ad);
+	check_swap_file(ad);
 }

@@ -188,7 +188,9 @@ static int do_all(const struct device_options *o)
 	int code = OUTPUT_OK;
 
 	say_step("configuration");
-	err = adopt_write_conf(&ad);
+	err = adopt_hold_initramfs(&ad);
+	if (err == KB_OK)
+		err = adopt_write_conf(&ad);
 	if (err == KB_OK && !ad.has_bundle) {
 		say_step("bundle");
 		err = adopt_make_bundle(&ad);

@@ -11,7 +11,7 @@
 
 /* Its node, now or when the commands before have made it; what makes its file system, or "". */
 struct blank {
-	char dev[72], mkfs[96], source[80];
+	char dev[72], mkfs[96], source[128];
 };
 
 static struct blank look(const struct adopt *ad, enum adopt_role role)
@@ -21,7 +21,8 @@ static struct blank look(const struct adopt *ad, enum adopt_role role)
 
 	if (p == NULL) {
 		snprintf(b.dev, sizeof(b.dev), "/dev/disk/by-partlabel/%s", adopt_label[role]);
-		snprintf(b.source, sizeof(b.source), "PARTLABEL=%s", adopt_label[role]);
+		snprintf(b.source, sizeof(b.source), "PARTUUID=$(blkid -o value -s PARTUUID %s)",
+			 b.dev);
 	} else {
 		snprintf(b.dev, sizeof(b.dev), "%s", p->dev);
 		snprintf(b.source, sizeof(b.source), "PARTUUID=%s", p->partuuid);
@@ -31,26 +32,32 @@ static struct blank look(const struct adopt *ad, enum adopt_role role)
 	return b;
 }
 
-/* /boot/efi is below it, and unmounted meanwhile. The firmware may use the removable path. */
+/* /boot/efi is below it, and unmounted meanwhile. The firmware may use the removable path. Where
+ * the boot loader cannot be installed, /boot is as before, and the commands can be run again. */
 static void check_boot(struct adopt *ad)
 {
 	struct blank b = look(ad, ADOPT_BOOT);
 	struct adopt_mount m;
 	char fix[ADOPT_FIX_LEN];
+	int len;
 
 	if (adopt_mount_at(ad, "/boot", &m))
 		return;
-	snprintf(fix, sizeof(fix),
-		 "%smount --mkdir %s /run/boot\n"
-		 "cp -ax /boot/. /run/boot\n"
-		 "umount /run/boot\n"
+	len = snprintf(fix, sizeof(fix),
+		       "%smount --mkdir %s /run/boot\n"
+		       "cp -ax /boot/. /run/boot\n"
+		       "umount /run/boot\n",
+		       b.mkfs, b.dev);
+	snprintf(fix + len, sizeof(fix) - (size_t)len,
 		 "! mountpoint -q /boot/efi || umount /boot/efi\n"
-		 "echo '%s /boot ext4 defaults 0 2' >>/etc/fstab\n"
-		 "mount /boot\n"
+		 "mount %s /boot\n"
+		 "trap 'umount -R /boot' EXIT\n"
 		 "! grep -q '[[:space:]]/boot/efi[[:space:]]' /etc/fstab || mount /boot/efi\n"
 		 "grub-install --force-extra-removable %s\n"
-		 "update-grub",
-		 b.mkfs, b.dev, b.source, ad->disk_path);
+		 "update-grub\n"
+		 "trap - EXIT\n"
+		 "echo \"%s /boot ext4 defaults 0 2\" >>/etc/fstab",
+		 b.dev, ad->disk_path, b.source);
 	(b.mkfs[0] != '\0' ? adopt_missing : adopt_problem)(
 		ad, fix,
 		"/boot lies inside of the root, so inside of slot a: kernel and initramfs serve both slots, and need a partition of their own");
@@ -76,14 +83,15 @@ static void check_data(struct adopt *ad)
 	char fix[ADOPT_FIX_LEN];
 
 	if (b.mkfs[0] == '\0' && ad->data_mount[0] != '\0') {
-		check_room(ad);
+		if (!ad->has_bundle)
+			check_room(ad);
 		return;
 	}
 	snprintf(fix, sizeof(fix),
-		 "%secho '%s /data %s defaults,nofail 0 2' >>/etc/fstab\n"
-		 "mkdir -p /data\n"
-		 "mount /data",
-		 b.mkfs, b.source, b.mkfs[0] != '\0' ? "ext4" : data->fstype);
+		 "%smkdir -p /data\n"
+		 "mount %s /data\n"
+		 "echo \"%s /data %s defaults,nofail 0 2\" >>/etc/fstab",
+		 b.mkfs, b.dev, b.source, b.mkfs[0] != '\0' ? "ext4" : data->fstype);
 	adopt_missing(ad, fix, "the data partition (%s) %s", b.dev,
 		      b.mkfs[0] != '\0' ? "has no file system" : "is not mounted");
 }
@@ -103,8 +111,29 @@ static void check_overlay(struct adopt *ad)
 			      b.dev);
 }
 
+/* The commands know what they have made by its label, and so does udev: the link is another one's.
+ */
+static void check_label(struct adopt *ad, enum adopt_role role)
+{
+	char file[96], path[DEVICE_PATH_MAX], fix[ADOPT_FIX_LEN];
+
+	if (ad->role[role] != NULL || !ad->will_be[role])
+		return;
+	snprintf(file, sizeof(file), "/dev/disk/by-partlabel/%s", adopt_label[role]);
+	adopt_path(ad, path, file);
+	if (!os_exists(path))
+		return;
+	snprintf(
+		fix, sizeof(fix),
+		"unplug that disk, or give its partition another label: sfdisk --part-label DISK NUMBER NAME");
+	adopt_problem(ad, fix, "another disk has a partition labelled \"%s\": %s",
+		      adopt_label[role], path);
+}
+
 void adopt_check_file_systems(struct adopt *ad)
 {
+	for (int role = 0; role < ADOPT_ROLES; role++)
+		check_label(ad, (enum adopt_role)role);
 	if (ad->role[ADOPT_BOOT] != NULL || ad->will_be[ADOPT_BOOT])
 		check_boot(ad);
 	if (ad->role[ADOPT_DATA] != NULL || ad->will_be[ADOPT_DATA])

@@ -14,6 +14,7 @@
 #define LIST_MS 120000
 #define MAKE_MS 1800000 /* each kernel's, on a slow machine */
 #define WANTED	"etc/keelboot/system.conf\n"
+#define HOLD	"/boot/keelboot-adopt"
 
 static const struct adopt_generator generators[] = {
 	{ "keelboot-initramfs-tools",
@@ -71,16 +72,50 @@ static bool list_has(int fd, const char *name)
 	return false;
 }
 
-static bool is_in_initramfs(const struct adopt *ad)
+static bool has_keelboot(const struct adopt *ad, const char *path)
 {
-	char file[256], path[DEVICE_PATH_MAX];
 	const char *argv[] = { ad->generator->list, path, NULL };
 	KB_CLEANUP_FD int list = -1;
 
-	snprintf(file, sizeof(file), "%s%s", ad->generator->image, ad->kernel);
-	adopt_path(ad, path, file);
 	return os_exists(path) && os_file_memory("", 0, &list) == KB_OK &&
 	       run_program(argv, list, LIST_MS) == KB_OK && list_has(list, WANTED);
+}
+
+struct images {
+	const struct adopt *ad;
+	bool lacks;
+};
+
+/* Of another kernel that is installed; not what a generator left beside it. */
+static enum kb_err look_at_image(void *ctx, const char *name)
+{
+	struct images *images = ctx;
+	const char *image = strrchr(images->ad->generator->image, '/') + 1;
+	char modules[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX], file[512];
+	size_t len = strlen(image);
+
+	if (images->lacks || strncmp(name, image, len) != 0)
+		return KB_OK;
+	snprintf(file, sizeof(file), "/lib/modules/%s", name + len);
+	adopt_path(images->ad, modules, file);
+	snprintf(file, sizeof(file), "/boot/%s", name);
+	adopt_path(images->ad, path, file);
+	images->lacks = os_exists(modules) && !has_keelboot(images->ad, path);
+	return KB_OK;
+}
+
+/* Any of them may be started, and each would boot root= without Keelboot. */
+static bool is_in_initramfs(const struct adopt *ad)
+{
+	struct images images = { .ad = ad };
+	char file[256], path[DEVICE_PATH_MAX];
+
+	snprintf(file, sizeof(file), "%s%s", ad->generator->image, ad->kernel);
+	adopt_path(ad, path, file);
+	if (!has_keelboot(ad, path))
+		return false;
+	adopt_path(ad, path, "/boot");
+	return os_each(path, look_at_image, &images) == KB_OK && !images.lacks;
 }
 
 void adopt_look_at_initramfs(struct adopt *ad)
@@ -99,12 +134,30 @@ void adopt_look_at_initramfs(struct adopt *ad)
 	ad->in_initramfs = ad->generator != NULL && is_in_initramfs(ad);
 }
 
+enum kb_err adopt_hold_initramfs(const struct adopt *ad)
+{
+	static const char text[] = "keelboot adopt has not finished: run it again\n";
+	char path[DEVICE_PATH_MAX];
+	enum kb_err err;
+
+	adopt_path(ad, path, HOLD);
+	err = os_write_file(path, text, sizeof(text) - 1);
+	if (err != KB_OK)
+		log_err("%s: unable to write: %m", path);
+	return err;
+}
+
 enum kb_err adopt_make_initramfs(struct adopt *ad)
 {
-	enum kb_err err = run_program(ad->generator->make, -1, MAKE_MS);
+	char path[DEVICE_PATH_MAX];
+	enum kb_err err;
 
+	adopt_path(ad, path, HOLD);
+	err = os_unlink(path);
+	if (err == KB_OK || err == KB_ENOENT)
+		err = run_program(ad->generator->make, -1, MAKE_MS);
 	if (err != KB_OK) {
-		log_err("%s failed, so the system boots as before; see what it said, and run `keelboot adopt` again",
+		log_err("%s failed: a kernel whose initramfs it did not make anew boots as before; see what it said, and run `keelboot adopt` again",
 			ad->generator->make[0]);
 		return err;
 	}

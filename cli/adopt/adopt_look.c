@@ -143,6 +143,17 @@ static void take_role(struct adopt *ad, enum adopt_role role, const char *named)
 			      "%s is no partition of %s", named, ad->disk_path);
 }
 
+/* Each would be written over by the other. */
+static void check_apart(struct adopt *ad)
+{
+	for (int i = 0; i < ADOPT_ROLES; i++)
+		for (int j = 0; j < i; j++)
+			if (ad->role[i] != NULL && ad->role[i] == ad->role[j])
+				adopt_problem(ad, "name another partition for one of them",
+					      "%s would be both %s and %s", ad->role[i]->dev,
+					      adopt_label[j], adopt_label[i]);
+}
+
 static const char *named_slot_b(const struct device_options *o)
 {
 	for (unsigned i = 0; i < o->nparts; i++)
@@ -183,6 +194,7 @@ void adopt_look(struct adopt *ad)
 	take_role(ad, ADOPT_DATA, ad->data);
 	take_role(ad, ADOPT_OVERLAY, NULL);
 	take_role(ad, ADOPT_BOOT, NULL);
+	check_apart(ad);
 	if (ad->role[ADOPT_DATA] != NULL && adopt_mount_of(ad, ad->role[ADOPT_DATA], &data))
 		snprintf(ad->data_mount, sizeof(ad->data_mount), "%.127s", data.place);
 	measure_root(ad);
