@@ -63,6 +63,31 @@ def test_whether_volumes_may_have_to_be_opened(tmp_path):
     assert not opens("[slot.a]\nroot=PARTLABEL=root-a\n")
 
 
+def test_an_initramfs_that_a_trial_makes_is_warned_of(tmp_path):
+    """It starts the other slot, too, and is still there when the trial is rejected."""
+    def warned() -> str:
+        return subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; keelboot_warning"], text=True, check=True,
+                              capture_output=True, env={"PATH": "/usr/bin:/bin", "KEELBOOT_RUN": str(tmp_path)}).stdout
+    assert warned() == ""
+    (tmp_path / "slot").write_text("b\n")
+    (tmp_path / "boot.json").write_text('{"slot":"b","status":"good"}\n')
+    assert warned() == ""
+    (tmp_path / "boot.json").write_text('{"slot":"b","status":"trial"}\n')
+    assert warned().startswith("slot b is on trial, and this initramfs starts the other slot, too")
+    (tmp_path / "good").write_text("")
+    assert warned() == ""
+
+
+@pytest.mark.parametrize("line, left", [("root=/dev/nfs", True), ("netroot=nfs:x", True), ("root=live:CD", True),
+                                        ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False)])
+def test_dracuts_roots_from_elsewhere_are_left_to_it(line, left):
+    """Without systemd: the name of what is no slot is not taken away."""
+    script = TOP / "hooks/dracut/50keelboot/cmdline.sh"
+    said = subprocess.run(["sh", "-uc", f"{line}\n. {script}\necho $root"], text=True,
+                          capture_output=True, check=True, env={"PATH": "/usr/bin:/bin", "root": ""}).stdout.strip()
+    assert (said != "keelboot") == left
+
+
 def test_an_initramfs_without_keelboot_gets_what_says_so(tmp_path):
     subprocess.run(["sh", "-euc", f". {LIB}/pack.sh; KEELBOOT_LIB={LIB}; "
                     f"keelboot_pack_missing {tmp_path} 'there is no /etc/keelboot/system.conf'"],

@@ -56,6 +56,28 @@ def test_package_manager_that_restarts_services_changes_nothing(script, word):
     assert script(EARLY, "stop", "slot") == ([], 0)
 
 
+# ---------------------------------------------------------------- taking it out of the initramfs
+
+@pytest.mark.parametrize("cmdline, remains", [
+    ("quiet root=UUID=12-34 ro", True), ("root=UUID=56", False), ("root=PARTLABEL=root-a", True), ("quiet", False),
+    ("root=/dev/vda2", True), ("root=/dev/vda3", False), ("root=keelboot", False)])
+def test_it_stays_where_the_boot_loader_names_no_root_that_is_here(tmp_path, cmdline, remains):
+    """An update gives a slot another UUID, and nothing in it makes the boot loader's configuration anew."""
+    for name in ("disk/by-uuid/12-34", "disk/by-partlabel/root-a", "vda2"):
+        (tmp_path / "dev" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dev" / name).write_text("")
+    (tmp_path / "cmdline").write_text(f"BOOT_IMAGE=/vmlinuz {cmdline}\n")
+    env = {**os.environ, "KEELBOOT_RUN": str(tmp_path), "KEELBOOT_PROC": str(tmp_path),
+           "KEELBOOT_DEV": str(tmp_path / "dev")}
+
+    def ask():
+        return subprocess.run([TOP / "hooks/lib/root-remains"], env=env, text=True, capture_output=True, check=False)
+    assert ask().returncode == 0, "Keelboot did not boot this system"
+    (tmp_path / "slot").write_text("b\n")
+    done = ask()
+    assert done.returncode == (0 if remains else 1) and ("would not boot" in done.stderr) != remains
+
+
 # ---------------------------------------------------------------- keelboot-fleet
 
 FLEET_STUB = """#!/bin/sh

@@ -37,12 +37,23 @@ keelboot_watchdog_drivers() {
 
 # What is missing for a boot, in one line; nothing if all is there.
 keelboot_missing() {
+	if [ -e "${KEELBOOT_BOOT-/boot}/keelboot-adopt" ]; then
+		echo "keelboot adopt has not finished: run it again"
+		return
+	fi
 	case $(keelboot_programs) in
 	*/keelboot-select*) ;;
 	*) echo "$KEELBOOT_LIB/keelboot-select is missing"; return ;;
 	esac
-	[ -e /etc/keelboot/system.conf ] || [ -e /usr/lib/keelboot/system.conf ] ||
+	[ -f /etc/keelboot/system.conf ] || [ -f /usr/lib/keelboot/system.conf ] ||
 		echo "there is no /etc/keelboot/system.conf"
+}
+
+# A warning, if there is one: what a trial makes outlives its rejection.
+keelboot_warning() {
+	run=${KEELBOOT_RUN-/run/keelboot}
+	[ -e "$run/good" ] || ! grep -qs '"status": *"trial"' "$run/boot.json" ||
+		echo "slot $(cat "$run/slot") is on trial, and this initramfs starts the other slot, too: make it anew if the trial is rejected"
 }
 
 # Into the initramfs in the folder $1: what each boot says where Keelboot is missing, for the reason $2.
@@ -65,10 +76,11 @@ keelboot_programs() {
 	done
 }
 
-# Configuration, keys and hooks of the boot, a path a line.
+# Configuration, keys and hooks of the boot, a path a line; a link is what it leads to. Checks are of the running system.
 keelboot_files() {
 	for folder in /etc/keelboot /usr/lib/keelboot/system.conf /usr/lib/keelboot/system.conf.d /usr/lib/keelboot/hooks; do
-		[ ! -e "$folder" ] || find "$folder" -type f
+		[ ! -e "$folder" ] || find -L "$folder" \( -path /etc/keelboot/check.d -o -path /etc/keelboot/health \) -prune -o \
+			-type f -print
 	done
 }
 

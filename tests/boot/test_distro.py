@@ -358,6 +358,20 @@ def test_overlay_above_the_slot(board):
         assert board.ask(vm, "findmnt -no FSTYPE / && touch /etc/written").strip() == "overlay"
 
 
+def test_fallback_of_an_adopted_system_comes_up(board):
+    """Slot a is what was installed: with its own line of the root in fstab, below an overlay."""
+    disk = board.disk("1.0 fstab", "2.0 exit", good="a")
+    with board.untouched(disk), machine(board, disk, files=OVERLAY,
+                                        conf=CONF.replace("tries=2", "tries=2\nroot-overlay=tmpfs")) as vm:
+        for number in (1, 2):
+            vm.wait_boot(number, SLOW)
+        up(board, vm, "1.0", "a")
+        said = board.ask(vm, "findmnt -no FSTYPE / && touch /etc/written && "
+                             "systemctl --failed --no-legend '*.service' '*.mount'")
+        assert said.strip() == "overlay"
+        assert board.status(vm)["slots"][1]["state"] == "bad"
+
+
 # ---------------------------------------------------------------- without Keelboot
 
 @on_each("keelboot.enable=0", "no state", "no configuration")
@@ -374,6 +388,27 @@ def test_goes_on_without_keelboot(board, what):
         vm.expect(rf"keelboot: {re.escape(said)}: this boot goes on without Keelboot", SLOW)
         vm.expect(r"system 2\.0 is up on slot", SLOW)
         # Nobody feeds a watchdog that was armed before.
+        vm.expect(r"system 2\.0 is ready", SLOW)
+        board.ask(vm, "sleep 70", 100)
+        assert board.causes(vm) == []
+
+
+# As boot=nfs does.
+ELSEWHERE = """\
+mountroot() {
+    wait_for_udev 10
+    mount -t ext4 -o ro /dev/disk/by-partlabel/root-b "$rootmnt"
+}
+"""
+
+
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
+def test_root_that_is_mounted_by_other_means_is_left_alone(board):
+    """Keelboot was never asked for one."""
+    files = {"etc/initramfs-tools/scripts/elsewhere": ELSEWHERE}
+    with machine(board, board.disk("1.0", "2.0", good="ab"), append="boot=elsewhere root=any", files=files) as vm:
+        vm.expect(r"keelboot: the root was mounted without a slot being asked for: this boot goes on without Keelboot",
+                  SLOW)
         vm.expect(r"system 2\.0 is ready", SLOW)
         board.ask(vm, "sleep 70", 100)
         assert board.causes(vm) == []

@@ -24,7 +24,7 @@ installkernel() {
 
 # Slots that are no partitions are opened by dracut's queue, which is not at work unless somebody asks for it.
 want_queue() {
-	! grep -Eqs '[=:][[:space:]]*/dev/(md|[^/]+/)' $(keelboot_files) || dracut_need_initqueue
+	! grep -Eqs '[=:][[:space:]]*/dev/(md|[^/]+/)' $(keelboot_files) /dev/null || dracut_need_initqueue
 }
 
 install_for_systemd() {
@@ -55,7 +55,7 @@ install_for_shell() {
 
 # called by dracut
 install() {
-	local file target missing
+	local file target missing said
 	missing=$(keelboot_missing)
 	if [ -n "$missing" ]; then
 		dwarn "keelboot: $missing: this initramfs boots without Keelboot"
@@ -68,9 +68,14 @@ install() {
 		dfatal "keelboot: dracut's module watchdog stops the watchdog in an emergency: leave it out"
 		exit 1
 	fi
+	said=$(keelboot_warning)
+	[ -z "$said" ] || dwarn "keelboot: $said"
 	while read -r file target; do
 		inst "$file" $target
-	done < <(keelboot_programs; keelboot_files)
+	done < <(keelboot_programs)
+	while IFS= read -r file; do
+		inst "$file"
+	done < <(keelboot_files)
 	mkdir -p "$initdir/etc/keelboot" "$initdir/etc/modprobe.d"
 	keelboot_watchdog_drivers "$srcmods" >"$initdir/etc/keelboot/watchdog-drivers"
 	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
