@@ -55,6 +55,9 @@ void action_begin(struct action *a, const char *id)
 	memcpy(a->installed, old.installed, sizeof(a->installed));
 	a->size = old.size;
 	a->durable = old.durable;
+	a->day = old.day;
+	a->day_bytes = old.day_bytes;
+	a->day_uptime = old.day_uptime;
 	a->attributes = old.attributes;
 	strncpy(a->id, id, sizeof(a->id) - 1);
 	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
@@ -100,6 +103,9 @@ static const struct field {
 	NUMBER("old_news", old_news),
 	TEXT("boot", boot),
 	NUMBER("boots", boots),
+	NUMBER("day", day),
+	NUMBER("day_bytes", day_bytes),
+	NUMBER("day_uptime", day_uptime),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
 };

@@ -38,6 +38,7 @@ enum action_news {
 	ACTION_NEWS_BOOTS = 1 << 0, /* boots did not install what is staged */
 	ACTION_NEWS_SKIP = 1 << 1,  /* the next boot skips it */
 	ACTION_NEWS_WAITS = 1 << 2, /* it waits until another release is done with */
+	ACTION_NEWS_LIMIT = 1 << 3, /* its download waits for another day */
 };
 
 struct action {
@@ -79,6 +80,9 @@ struct action {
 	/* the last boot in which a reboot was asked for; in how many boots that was */
 	char boot[ACTION_BOOT_LEN + 1];
 	uint64_t boots;
+	/* the day, counted from 1970, whose bytes are counted, 0: none that the clock knew; how
+	 * many bundles took in it, or may have; the uptime, in seconds, when that began */
+	uint64_t day, day_bytes, day_uptime;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
 	char installed[ACTION_VERSION_MAX + 1];

@@ -133,6 +133,7 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 		.server = conf->fleet_channel[0] != '\0' ? conf->fleet_channel : conf->fleet_server,
 		.authorization = c->authorization,
 		.timeout_s = conf->fleet_timeout_s,
+		.bandwidth = conf->fleet_bandwidth,
 	};
 	TRY(read_pems(&c->http, conf));
 	if (c->authorization[0] != '\0' && !url_is_secure(conf->fleet_server))

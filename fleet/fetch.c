@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fetch.h"
 
+#include "fleet/pace.h"
+
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -13,12 +15,18 @@
 
 #define RESUMES_MAX  8		 /* in one contact, each of which brought something */
 #define DURABLE_STEP (16u << 20) /* bytes: so many a power cut costs */
+#define UNREAD_MAX   131072u	 /* bytes that the kernel may have of an answer that is not read */
 
 struct download {
 	const struct files *f;
 	struct action *a;
 	/* of the bundle, and how much of it is here */
 	uint64_t size, have;
+	const struct limits *limits;
+	/* bytes that came today, of whichever bundles */
+	uint64_t spent;
+	/* the server does not send parts of it */
+	bool indivisible;
 	int fd;
 };
 
@@ -28,12 +36,37 @@ static bool end_with(struct http_answer *answer, const char *text)
 	return false;
 }
 
-/* Bytes that are not on the disk are fetched again: the file may be as long as if they were. */
-static bool make_durable(struct download *d, struct http_answer *answer)
+/* false: they are more than this day has left, which is used up then. */
+static bool count_bytes(struct download *d, size_t len)
+{
+	uint64_t left = limits_left(d->limits, d->spent);
+
+	if (d->limits->daily > 0)
+		d->spent += len < left ? len : left;
+	return len <= left;
+}
+
+/* They are counted before they come. */
+static void count_ahead(struct download *d, bool more)
+{
+	uint64_t left = limits_left(d->limits, d->spent), ahead = d->size - d->have;
+
+	if (!more)
+		ahead = 0;
+	else if (ahead > DURABLE_STEP + PACE_PIECE_MAX)
+		ahead = DURABLE_STEP + PACE_PIECE_MAX;
+	if (d->limits->daily > 0)
+		d->a->day_bytes = d->spent + (ahead < left ? ahead : left);
+}
+
+/* Bytes that are not on the disk are fetched again: the file may be as long as if they were. more:
+ * bytes will come before the next time. */
+static bool make_durable(struct download *d, bool more, struct http_answer *answer)
 {
 	if (os_file_sync(d->fd) != KB_OK)
 		return end_with(answer, "the file cannot be written");
 	d->a->durable = d->have;
+	count_ahead(d, more);
 	return files_save(d->f, d->a) == KB_OK || end_with(answer, "the record cannot be written");
 }
 
@@ -44,19 +77,40 @@ static bool begin_anew(struct download *d, struct http_answer *answer)
 	if (ftruncate(d->fd, 0) != 0 || lseek(d->fd, 0, SEEK_SET) != 0)
 		return end_with(answer, "the file cannot be written");
 	memcpy(d->a->etag, answer->etag, sizeof(d->a->etag));
-	return make_durable(d, answer);
+	return make_durable(d, true, answer);
+}
+
+/* What does not fit into this day comes in parts, or not today. */
+static bool fits_today(struct download *d, struct http_answer *answer)
+{
+	bool part = answer->status == 206 && (d->have > 0 || answer->etag[0] != '\0');
+
+	if (part || limits_left(d->limits, d->spent) >= d->size)
+		return true;
+	if (d->have > 0) {
+		d->a->etag[0] = '\0';
+		return end_with(answer, "the server has another file than the one that was begun");
+	}
+	d->indivisible = true;
+	(void)count_bytes(d, d->size > d->limits->daily ? UNREAD_MAX : d->limits->daily);
+	return end_with(answer, "the server sends no parts of it");
 }
 
 static bool take_head(void *data, struct http_answer *answer)
 {
 	struct download *d = data;
 
+	if (answer->status != 200 && answer->status != 206)
+		return end_with(answer, "the server answers with something that is no bundle");
+	if (!fits_today(d, answer))
+		return false;
 	if (answer->status == 200)
 		return begin_anew(d, answer);
-	if (answer->status != 206)
-		return end_with(answer, "the server answers with something that is no bundle");
-	return answer->from == d->have ||
-	       end_with(answer, "the server sends another part than asked for");
+	if (answer->from != d->have)
+		return end_with(answer, "the server sends another part than asked for");
+	if (d->have == 0)
+		return begin_anew(d, answer);
+	return d->limits->daily == 0 || make_durable(d, true, answer);
 }
 
 static bool take_bytes(void *data, struct http_answer *answer, const void *bytes, size_t len)
@@ -65,10 +119,12 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 
 	if (len > d->size - d->have)
 		return end_with(answer, "the bundle is larger than announced");
+	if (!count_bytes(d, len))
+		return end_with(answer, "the server sends more than asked for");
 	if (os_file_write(d->fd, bytes, len) != KB_OK)
 		return end_with(answer, "the file cannot be written: is the data partition full?");
 	d->have += len;
-	return d->have - d->a->durable < DURABLE_STEP || make_durable(d, answer);
+	return d->have - d->a->durable < DURABLE_STEP || make_durable(d, true, answer);
 }
 
 /* ---------------------------------------------------------------- before and behind it */
@@ -136,11 +192,31 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 	return answer->status == 404 || answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
 }
 
+/* Also on the way there may be what answers with the whole file, once: so this is tried again. */
+static enum fetch_end judge_limits(const struct download *d, enum fetch_end end, char *why)
+{
+	bool never = d->indivisible && d->size > d->limits->daily;
+
+	if (end != FETCH_LATER || (!never && limits_left(d->limits, d->spent) > 0))
+		return end;
+	if (!never) {
+		limits_explain(d->limits, d->a, d->have, why);
+		return FETCH_PAUSED;
+	}
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "the server sends no parts of it, and a day of this device takes %" PRIu64
+		 " bytes; raise [fleet] daily-bytes= there to %" PRIu64
+		 ", or offer a smaller bundle",
+		 d->limits->daily, d->size);
+	return FETCH_REFUSED;
+}
+
 /* What began anew is none, unless it is all. */
 static bool is_progress(const struct download *d, const struct http_answer *answer, uint64_t before,
 			enum fetch_end end)
 {
-	return end == FETCH_WHOLE || (answer->status == 206 && d->have > before);
+	return end == FETCH_WHOLE ||
+	       (answer->status == 206 && d->have > before && d->a->etag[0] != '\0');
 }
 
 /* cut: the connection ended before the answer did. */
@@ -154,6 +230,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 				  .head = take_head,
 				  .take = take_bytes,
 				  .data = d };
+	uint64_t left = limits_left(d->limits, d->spent);
 	enum fetch_end end;
 	bool whole;
 
@@ -167,19 +244,44 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	}
 	r.from = d->have;
 	r.if_range = d->a->etag;
+	r.to = left < d->size - d->have ? d->have + left : 0;
 	whole = http_run(c, &r, &answer);
-	if (d->have != d->a->durable && !make_durable(d, &answer))
+	if ((d->have != d->a->durable || d->spent != d->a->day_bytes) &&
+	    !make_durable(d, false, &answer))
 		whole = false;
 	util_close(&d->fd);
 	*retry_after_s = answer.retry_after_s;
 	*cut = !whole;
-	end = judge_answer(d, &answer, whole, why);
+	end = judge_limits(d, judge_answer(d, &answer, whole, why), why);
 	if (is_progress(d, &answer, r.from, end))
 		d->a->tries = 0;
 	return end;
 }
 
-enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,
+/* Whether anything is asked for in this contact; if not, *end and why say it. */
+static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
+{
+	*end = FETCH_LATER;
+	if (!limits_permit(d->limits, d->size, why)) {
+		*end = FETCH_BEYOND;
+		return false;
+	}
+	if (!has_room(d->f, d, why))
+		return false;
+	if (limits_begin_day(d->limits, d->a) && files_save(d->f, d->a) != KB_OK) {
+		snprintf(why, ACTION_WHY_MAX + 1, "the record cannot be written");
+		return false;
+	}
+	d->spent = d->a->day_bytes;
+	if (limits_left(d->limits, d->spent) > 0)
+		return true;
+	limits_explain(d->limits, d->a, d->have, why);
+	*end = FETCH_PAUSED;
+	return false;
+}
+
+enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
+			    const struct limits *limits, struct action *a,
 			    const struct offer *deployment, char why[ACTION_WHY_MAX + 1],
 			    uint64_t *retry_after_s)
 {
@@ -188,9 +290,10 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, 
 			      .a = a,
 			      .size = a->size,
 			      .have = here < a->durable ? here : a->durable,
+			      .limits = limits,
 			      .fd = -1 };
 	const char *url = choose_url(c, deployment);
-	enum fetch_end end = FETCH_LATER;
+	enum fetch_end end;
 
 	if (url == NULL) {
 		snprintf(why, ACTION_WHY_MAX + 1,
@@ -201,8 +304,8 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, 
 		d.have = 0;
 	if (d.have == d.size)
 		return FETCH_WHOLE;
-	if (!has_room(f, &d, why))
-		return FETCH_LATER;
+	if (!is_allowed(&d, &end, why))
+		return end;
 	for (int i = 0; i <= RESUMES_MAX && end == FETCH_LATER; i++) {
 		uint64_t before = d.have;
 		bool cut;

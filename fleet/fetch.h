@@ -4,10 +4,13 @@
 
 #include "fleet/files.h"
 #include "fleet/http.h"
+#include "fleet/limits.h"
 
 enum fetch_end {
 	FETCH_WHOLE,   /* it is here, of the size that was announced */
 	FETCH_LATER,   /* another contact may bring more */
+	FETCH_PAUSED,  /* another day may: this device's limit is reached */
+	FETCH_BEYOND,  /* this device never fetches so much; nothing of it was asked for */
 	FETCH_REFUSED, /* a person must do something, and may */
 	FETCH_NEVER,   /* the answer is one that no retry mends */
 };
@@ -15,9 +18,9 @@ enum fetch_end {
 /* a: the action, whose name, size, digest and etag say what is here; it is saved as they change.
  * What is added to what is here clears its tries; what begins anew does not, unless it is whole.
  * why: for a person, unless it is whole. *retry_after_s: what the server asks for. */
-enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c, struct action *a,
-			    const struct offer *d, char why[ACTION_WHY_MAX + 1],
-			    uint64_t *retry_after_s);
+enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
+			    const struct limits *limits, struct action *a, const struct offer *d,
+			    char why[ACTION_WHY_MAX + 1], uint64_t *retry_after_s);
 
 /* Makes a know the bundle of d; what is here of another one is removed. */
 void fetch_expect(const struct files *f, struct action *a, const struct offer *d, bool new_action);

@@ -4,6 +4,7 @@
 #include "channel/utc.h"
 #include "fleet/cycle.h"
 #include "fleet/feed.h"
+#include "fleet/limits.h"
 #include "fleet/metrics.h"
 #include "fleet/permit.h"
 #include "fleet/polling.h"
@@ -118,6 +119,18 @@ static void print_feed(const struct feed_record *r)
 		contact_print("  nothing is taken: %s", r->why);
 }
 
+static void print_day(const struct contact *c)
+{
+	const struct limits l = limits_now(c->conf);
+	struct action a = c->a;
+
+	if (l.daily == 0)
+		return;
+	limits_begin_day(&l, &a);
+	contact_print("Today: %" PRIu64 " of %" PRIu64 " bytes (daily-bytes=) are used up.",
+		      a.day_bytes, l.daily);
+}
+
 static void print_status(const struct contact *c)
 {
 	bool channel = c->conf->fleet_channel[0] != '\0';
@@ -128,6 +141,7 @@ static void print_status(const struct contact *c)
 		print_action(c);
 	else if (!channel)
 		contact_print("The server has offered nothing yet, or took it back.");
+	print_day(c);
 }
 
 static void print_status_json(const struct contact *c)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/http.h"
 
+#include "fleet/pace.h"
+#include "lib/os.h"
+
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +21,7 @@ struct transfer {
 	const struct http_request *r;
 	struct http_answer *a;
 	CURL *curl;
+	struct pace pace;
 	size_t headers, noise;
 	/* the body was offered to head() */
 	bool begun;
@@ -124,6 +128,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
 {
 	struct transfer *t = data;
 	size_t len = size * n;
+	uint32_t wait_ms;
 
 	t->a->status = status_of(t->curl);
 	if (t->a->status < 200 || t->a->status > 299) {
@@ -133,7 +138,13 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
 	}
 	if (!t->begun && !begin_body(t))
 		return 0;
-	return t->r->take == NULL || t->r->take(t->r->data, t->a, bytes, len) ? len : 0;
+	if (t->r->take != NULL && !t->r->take(t->r->data, t->a, bytes, len))
+		return 0;
+	wait_ms = pace_wait(&t->pace, len, os_now_ms());
+	/* What is not taken from the kernel, the server does not send. */
+	if (wait_ms > 0)
+		os_sleep_ms(wait_ms);
+	return len;
 }
 
 /* ---------------------------------------------------------------- one connection */
@@ -159,11 +170,22 @@ static bool set_trust(CURL *curl, const struct http_config *c, const char *url)
 			  set_pem(curl, CURLOPT_SSLKEY_BLOB, &c->key)));
 }
 
+static void set_range(CURL *curl, const struct http_request *r)
+{
+	char range[48];
+
+	if (r->to > 0)
+		snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, r->from, r->to - 1);
+	else if (r->from > 0)
+		snprintf(range, sizeof(range), "%" PRIu64 "-", r->from);
+	else
+		return;
+	curl_easy_setopt(curl, CURLOPT_RANGE, range);
+}
+
 static void set_transfer(CURL *curl, const struct http_config *c, const struct http_request *r,
 			 const char *url)
 {
-	char range[32];
-
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -174,14 +196,11 @@ static void set_transfer(CURL *curl, const struct http_config *c, const struct h
 	if (r->download) {
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, CRAWL);
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)c->timeout_s);
-		curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 65536L);
+		curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)pace_piece(c->bandwidth));
 	} else {
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)c->timeout_s);
 	}
-	if (r->from > 0) {
-		snprintf(range, sizeof(range), "%" PRIu64 "-", r->from);
-		curl_easy_setopt(curl, CURLOPT_RANGE, range);
-	}
+	set_range(curl, r);
 	if (r->body != NULL)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body);
 	if (strcmp(r->method, "GET") != 0)
@@ -264,6 +283,7 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 	bool whole = false;
 
 	*a = (struct http_answer){ .from = UINT64_MAX };
+	t.pace.bandwidth = r->download ? c->bandwidth : 0;
 	next[0] = '\0';
 	if (t.curl == NULL) {
 		set_error(a, "no memory");

@@ -31,6 +31,8 @@ struct http_config {
 	struct http_pem ca, certificate, key;
 	/* of a whole answer; of a download: how long it may crawl */
 	unsigned timeout_s;
+	/* bytes of a download in a second; 0: as many as come */
+	uint64_t bandwidth;
 };
 
 struct http_answer {
@@ -59,6 +61,8 @@ struct http_request {
 	/* how many bytes are here already, of this ETag; 0: none */
 	uint64_t from;
 	const char *if_range;
+	/* the first byte that is not wanted; 0: all are */
+	uint64_t to;
 	/* Is called with the head of an answer 2xx, before its first byte; then with its bytes.
 	 * false ends it, and may leave a reason in a->error. Either may be NULL. */
 	bool (*head)(void *data, struct http_answer *a);

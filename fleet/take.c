@@ -181,12 +181,31 @@ static void take_whole(struct contact *c, const struct offer *o)
 		set_phase(c, ACTION_FETCHED, text);
 }
 
+/* No failure, and no try: the next day goes on. */
+static void pause_fetch(struct contact *c, const char *why)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	snprintf(text, sizeof(text), "%s waits: %.340s", c->a.name, why);
+	contact_print("Action %s: %s", c->a.id, text);
+	/* Each contact says it; the record is for what is new. */
+	if (strcmp(c->a.why, text) == 0)
+		return;
+	memcpy(c->a.why, text, sizeof(text));
+	action_note(&c->a, ACTION_NEWS_LIMIT);
+	contact_save(c);
+}
+
 static void fetch_and_stage(struct contact *c, const struct offer *o)
 {
 	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
+	const struct limits limits = limits_now(c->conf);
 	uint64_t wait = 0;
-	enum fetch_end end = fetch_bundle(&c->files, &c->client.http, &c->a, o, why, &wait);
+	enum fetch_end end =
+		fetch_bundle(&c->files, &c->client.http, &limits, &c->a, o, why, &wait);
 
+	if (end != FETCH_PAUSED && c->a.phase == ACTION_SEEN)
+		c->a.why[0] = '\0';
 	if (end == FETCH_NEVER && o->lasting)
 		end = FETCH_REFUSED;
 	switch (end) {
@@ -198,6 +217,13 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
 		count_try(c, "not fetched", why,
 			  end == FETCH_LATER || o->lasting ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
+		break;
+	case FETCH_PAUSED:
+		pause_fetch(c, why);
+		break;
+	case FETCH_BEYOND:
+		snprintf(text, sizeof(text), "%s is not fetched: %.330s", c->a.name, why);
+		set_phase(c, ACTION_FAILED, text);
 		break;
 	case FETCH_NEVER:
 		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, why);
@@ -234,6 +260,25 @@ static bool may_begin(struct contact *c, const char *id)
 	return false;
 }
 
+static void print_fetching(const struct contact *c, const struct offer *o)
+{
+	const struct limits l = limits_now(c->conf);
+	struct action a = c->a;
+	char why[ACTION_WHY_MAX + 1];
+
+	if (!limits_permit(&l, o->size, why)) {
+		contact_print("It would be closed as failed: %s.", why);
+		return;
+	}
+	contact_print("It would be fetched%s.", o->update == OFFER_SKIP || o->window_closed
+							? ", and not staged yet"
+							: " and staged");
+	limits_begin_day(&l, &a);
+	if (l.daily > 0)
+		contact_print("%" PRIu64 " bytes may be fetched today (daily-bytes=).",
+			      limits_left(&l, a.day_bytes));
+}
+
 static void print_plan(const struct contact *c, const struct offer *o)
 {
 	static const char *const wishes[] = {
@@ -251,9 +296,7 @@ static void print_plan(const struct contact *c, const struct offer *o)
 	else if (o->download == OFFER_SKIP)
 		contact_print("Nothing would be fetched now.");
 	else
-		contact_print("It would be fetched%s.", o->update == OFFER_SKIP || o->window_closed
-								? ", and not staged yet"
-								: " and staged");
+		print_fetching(c, o);
 }
 
 /* goosebit's ids are those of releases, and come again. What failed before it reached a slot may

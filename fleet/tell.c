@@ -44,7 +44,10 @@ void tell_describe(struct contact *c, struct ddi_feedback *f)
 	*f = (struct ddi_feedback){ .execution = "proceeding", .finished = "none" };
 	switch (a->phase) {
 	case ACTION_SEEN:
-		ddi_say(f, "fetching %s, %" PRIu64 " bytes", a->name, a->size);
+		if (a->why[0] != '\0')
+			ddi_say(f, "%s", a->why);
+		else
+			ddi_say(f, "fetching %s, %" PRIu64 " bytes", a->name, a->size);
 		break;
 	case ACTION_FETCHED:
 		if (a->only_download > 0)

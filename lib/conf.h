@@ -286,6 +286,9 @@ struct conf {
 	char fleet_omit[CONF_SPEC_MAX + 1];
 	/* unless the server says another time, default: 300; default: 60 */
 	uint32_t fleet_poll_s, fleet_timeout_s;
+	/* bytes that bundles may take: in a second, in a day, each of them; 0: as many as they have
+	 */
+	uint64_t fleet_bandwidth, fleet_daily_bytes, fleet_max_bytes;
 
 	/* [keyring] */
 	/* default: "/etc/keelboot/keys" */
@@ -313,6 +316,7 @@ enum conf_kind {
 	CONF_KIND_JUMP,	       /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
 	CONF_KIND_SECONDS,     /* uint32_t: "30" or "30s" */
 	CONF_KIND_MS,	       /* uint32_t, milliseconds: "500ms", or seconds as above */
+	CONF_KIND_BYTES,       /* uint64_t: 0, or min to 2^63 - 1; "64K", "10M", "2G": times 1024 */
 	CONF_KIND_FS,	       /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
 	CONF_KIND_MEDIA,       /* unsigned, bits of enum conf_media: "yes", "no", "usb,sd" */
 	CONF_KIND_TEXT,	       /* text, and so are all below: anything, also nothing */

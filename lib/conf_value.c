@@ -159,6 +159,28 @@ static enum kb_err set_jump(uint64_t *out, const char *value)
 	return KB_OK;
 }
 
+/* As sizes of tmpfs are written; what is 0 has no limit. */
+static enum kb_err set_bytes(uint64_t *out, const struct conf_key *key, const char *value)
+{
+	static const char units[] = "KMG";
+	char digits[20];
+	size_t n = strspn(value, "0123456789");
+	const char *unit = value[n] != '\0' ? strchr(units, value[n]) : NULL;
+	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+	uint64_t v;
+
+	if (n >= sizeof(digits) || value[n + (unit != NULL)] != '\0')
+		return KB_EINVAL;
+	memcpy(digits, value, n);
+	digits[n] = '\0';
+	if (bytes_decimal(&v, digits, INT64_MAX >> shift) != KB_OK)
+		return KB_EINVAL;
+	if (v != 0 && v << shift < key->min)
+		return KB_EINVAL;
+	*out = v << shift;
+	return KB_OK;
+}
+
 /* ---------------------------------------------------------------- texts */
 
 static bool is_printable(const char *value)
@@ -288,6 +310,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_JUMP:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:
+	case CONF_KIND_BYTES:
 		break;
 	}
 	return false;
@@ -321,6 +344,8 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 		return set_word(out, key->kind, value);
 	case CONF_KIND_JUMP:
 		return set_jump(out, value);
+	case CONF_KIND_BYTES:
+		return set_bytes(out, key, value);
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:

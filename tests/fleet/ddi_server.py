@@ -270,16 +270,16 @@ class Handler(Visit):
 def send_file(handler, data, etag=None):
     """With one range, if the ETag is still that; as hawkBit does, whose ETags have no quotes."""
     etag = etag or hashlib.sha1(data).hexdigest()
-    wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}
     if not wanted or handler.headers.get("If-Range", etag) != etag:
         handler.reply(200, data, headers, kind="application/octet-stream")
     elif int(wanted[1]) >= len(data):
         handler.reply(416, b"", {**headers, "Content-Range": f"bytes */{len(data)}"})
     else:
-        begin = int(wanted[1])
-        headers["Content-Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
-        handler.reply(206, data[begin:], headers, kind="application/octet-stream")
+        begin, end = int(wanted[1]), min(int(wanted[2] or len(data)) + 1, len(data))
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(data)}"
+        handler.reply(206, data[begin:end], headers, kind="application/octet-stream")
 
 
 def cut_after(length, etag=None):
@@ -287,9 +287,10 @@ def cut_after(length, etag=None):
     def answer(handler):
         data = handler.server.actions[-1].bundle.read_bytes()
         tag = hashlib.sha1(data).hexdigest() if etag is None else etag
-        begin = int((re.search(r"\d+", handler.headers.get("Range", "")) or ["0"])[0])
-        head = f"HTTP/1.1 {206 if begin else 200} OK\r\nContent-Length: {len(data) - begin}\r\nETag: {tag}\r\n"
-        if begin:
+        wanted = re.search(r"\d+", handler.headers.get("Range", ""))
+        begin = int(wanted[0]) if wanted else 0
+        head = f"HTTP/1.1 {206 if wanted else 200} OK\r\nContent-Length: {len(data) - begin}\r\nETag: {tag}\r\n"
+        if wanted:
             head += f"Content-Range: bytes {begin}-{len(data) - 1}/{len(data)}\r\n"
         handler.raw(head.encode() + b"\r\n", data[begin:begin + length])
     return answer

@@ -266,6 +266,9 @@ static void fill(struct action *a)
 			      .news = ACTION_NEWS_BOOTS,
 			      .boot = "0f",
 			      .boots = 2,
+			      .day = 20783,
+			      .day_bytes = 700,
+			      .day_uptime = 30,
 			      .attributes = 77,
 			      .installed = "1.0" };
 }
@@ -315,6 +318,10 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_string_equal(a.version, "");
 	assert_string_equal(a.own, "00fe");
 	assert_int_equal(a.boots, 0);
+	/* Or a new action would have a day's bytes of its own. */
+	assert_int_equal(a.day, 20783);
+	assert_int_equal(a.day_bytes, 700);
+	assert_int_equal(a.day_uptime, 30);
 	assert_int_equal(a.news, ACTION_NO_NEWS);
 	action_begin(&a, "");
 	assert_int_equal(a.phase, ACTION_NONE);

@@ -102,6 +102,9 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 		FUZZ_CHECK((*(const unsigned *)p & ~(CONF_MEDIA_USB | CONF_MEDIA_SD)) == 0);
 	else if (key->kind == CONF_KIND_JUMP)
 		FUZZ_CHECK(*(const uint64_t *)p <= INT64_MAX);
+	else if (key->kind == CONF_KIND_BYTES)
+		FUZZ_CHECK(*(const uint64_t *)p == 0 ||
+			   (*(const uint64_t *)p >= key->min && *(const uint64_t *)p <= INT64_MAX));
 	else if (is_number(key->kind))
 		FUZZ_CHECK(*(const uint32_t *)p >= key->min && *(const uint32_t *)p <= key->max);
 	else if (is_word(key->kind))
@@ -163,7 +166,7 @@ static int put_value(char *out, size_t size, const struct conf *c, const struct 
 		return snprintf(out, size, "%s", media[*(const unsigned *)p]);
 	if (key->kind == CONF_KIND_JUMP && *(const uint64_t *)p == 0)
 		return snprintf(out, size, "none");
-	if (key->kind == CONF_KIND_JUMP)
+	if (key->kind == CONF_KIND_JUMP || key->kind == CONF_KIND_BYTES)
 		return snprintf(out, size, "%llu", (unsigned long long)*(const uint64_t *)p);
 	if (is_number(key->kind))
 		return snprintf(out, size, "%u%s", *(const uint32_t *)p, unit);

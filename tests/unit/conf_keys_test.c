@@ -68,6 +68,24 @@ TEST(jump_is_a_number_or_none)
 	TAKES("install", "max-sequence-jump", "none", max_jump, 0);
 }
 
+TEST(bytes_have_the_suffixes_of_sizes)
+{
+	TAKES("fleet", "max-bytes", "1", fleet_max_bytes, 1);
+	TAKES("fleet", "max-bytes", "64K", fleet_max_bytes, 65536);
+	TAKES("fleet", "max-bytes", "3M", fleet_max_bytes, 3145728);
+	TAKES("fleet", "max-bytes", "2G", fleet_max_bytes, 2147483648);
+	TAKES("fleet", "max-bytes", "9223372036854775807", fleet_max_bytes, INT64_MAX);
+	TAKES("fleet", "max-bytes", "8589934591G", fleet_max_bytes, 8589934591ull << 30);
+	TAKES("fleet", "max-bytes", "0", fleet_max_bytes, 0);
+	REFUSES("fleet", "max-bytes", "", "K", "-1", "1KB", "1k", "1 M", "1%", "1T", "8589934592G",
+		"9223372036854775808", "00000000000000000001");
+	TAKES("fleet", "bandwidth", "1K", fleet_bandwidth, 1024);
+	TAKES("fleet", "bandwidth", "0", fleet_bandwidth, 0);
+	REFUSES("fleet", "bandwidth", "1023", "1", "64KB");
+	TAKES("fleet", "daily-bytes", "64K", fleet_daily_bytes, 65536);
+	REFUSES("fleet", "daily-bytes", "65535", "20");
+}
+
 TEST(every_text_stays_in_its_array)
 {
 	char longest[300];

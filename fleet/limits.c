@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/limits.h"
+
+#include "lib/os.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define DAY_S	86400u
+#define SET_DAY 20089u /* 2025-01-01: a clock of before was never set */
+
+struct limits limits_now(const struct conf *conf)
+{
+	return (struct limits){ .daily = conf->fleet_daily_bytes,
+				.max = conf->fleet_max_bytes,
+				.clock_s = os_time_s(),
+				.uptime_s = os_now_ms() / 1000 };
+}
+
+/* 0: the clock does not know. */
+static uint64_t today_of(const struct limits *l)
+{
+	uint64_t day = l->clock_s / DAY_S;
+
+	return day >= SET_DAY ? day : 0;
+}
+
+static bool is_clock_behind(const struct limits *l, const struct action *a)
+{
+	uint64_t today = today_of(l);
+
+	return today == 0 || today < a->day;
+}
+
+/* A clock that jumps back, or begins at 1970 with each boot, gives no bytes anew; one that was
+ * ahead by years does not stop updates until then. In another boot, so much uptime is so much time.
+ */
+bool limits_begin_day(const struct limits *l, struct action *a)
+{
+	bool behind = is_clock_behind(l, a), restarted = l->uptime_s < a->day_uptime;
+
+	if (behind ? !restarted && l->uptime_s - a->day_uptime < DAY_S : today_of(l) == a->day)
+		return false;
+	a->day_uptime = l->uptime_s;
+	if (behind && restarted)
+		return true;
+	a->day = today_of(l);
+	a->day_bytes = 0;
+	return true;
+}
+
+uint64_t limits_left(const struct limits *l, uint64_t spent)
+{
+	if (l->daily == 0)
+		return UINT64_MAX;
+	return spent < l->daily ? l->daily - spent : 0;
+}
+
+bool limits_permit(const struct limits *l, uint64_t bytes, char why[ACTION_WHY_MAX + 1])
+{
+	if (l->max == 0 || bytes <= l->max)
+		return true;
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "its download has %" PRIu64 " bytes, and this device allows %" PRIu64
+		 "; raise [fleet] max-bytes= there, offer a smaller bundle, or update it by stick",
+		 bytes, l->max);
+	return false;
+}
+
+void limits_explain(const struct limits *l, const struct action *a, uint64_t have,
+		    char why[ACTION_WHY_MAX + 1])
+{
+	snprintf(
+		why, ACTION_WHY_MAX + 1,
+		"%" PRIu64 " of %" PRIu64 " bytes are here; daily-bytes=%" PRIu64
+		" of this device leaves no more today; it goes on %s",
+		have, a->size, l->daily,
+		is_clock_behind(l, a)
+			? "after 24 hours of running, since its clock is not set or was later before"
+			: "when the next day begins, by UTC");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What bundles may take of the network: [fleet] daily-bytes= and max-bytes=. Bytes are counted in
+ * the record of the action, by days of UTC, and before they come: after a power cut the count may
+ * be too high, and is never too low.
+ */
+#pragma once
+
+#include "fleet/action.h"
+#include "lib/conf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct limits {
+	/* bytes: of all bundles in a day, of one; 0: no limit */
+	uint64_t daily, max;
+	/* seconds: since 1970; since some point in the past, of this boot */
+	uint64_t clock_s, uptime_s;
+};
+
+/* As system.conf has them, now. */
+struct limits limits_now(const struct conf *conf);
+
+/* Begins another day in the record, where the clock has reached one; or after 24 hours of running,
+ * while it is not set, or stands before the day that is counted. true: the record has changed.
+ * PURE. */
+bool limits_begin_day(const struct limits *l, struct action *a);
+
+/* How many bytes more may come today, if so many came; UINT64_MAX: there is no limit. PURE. */
+uint64_t limits_left(const struct limits *l, uint64_t spent);
+
+/* Whether a bundle that takes so many bytes is fetched at all. false: why says what a person can
+ * do. PURE. */
+bool limits_permit(const struct limits *l, uint64_t bytes, char why[ACTION_WHY_MAX + 1]);
+
+/* Why a download waits of which `have` bytes are here, and for what. PURE. */
+void limits_explain(const struct limits *l, const struct action *a, uint64_t have,
+		    char why[ACTION_WHY_MAX + 1]);

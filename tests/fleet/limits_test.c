@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bundles may take of the network: by day, by clock, by second. */
+#include "fleet/limits.h"
+#include "fleet/pace.h"
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+#define DAY_S 86400u
+#define TODAY 20783u /* some day of 2026 */
+
+static struct action a;
+
+/* At this second of a day, so many seconds after the boot. */
+static struct limits at(uint64_t day, uint64_t second, uint64_t uptime_s)
+{
+	return (struct limits){ .daily = 1000,
+				.clock_s = day * DAY_S + second,
+				.uptime_s = uptime_s };
+}
+
+static bool begins(struct limits l)
+{
+	return limits_begin_day(&l, &a);
+}
+
+static void spent(uint64_t day, uint64_t uptime_s)
+{
+	a = (struct action){ .day = day, .day_bytes = 700, .day_uptime = uptime_s };
+}
+
+/* ---------------------------------------------------------------- days */
+
+TEST(a_day_begins_at_midnight_and_has_all_its_bytes)
+{
+	spent(TODAY, 50);
+	assert_false(begins(at(TODAY, 0, 60)));
+	assert_false(begins(at(TODAY, DAY_S - 1, 60)));
+	assert_int_equal(a.day_bytes, 700);
+	assert_true(begins(at(TODAY + 1, 0, 60)));
+	assert_int_equal(a.day, TODAY + 1);
+	assert_int_equal(a.day_bytes, 0);
+	assert_int_equal(a.day_uptime, 60);
+}
+
+TEST(a_device_that_was_off_for_weeks_has_one_day_and_no_more)
+{
+	spent(TODAY, 50);
+	assert_true(begins(at(TODAY + 30, 0, 60)));
+	a.day_bytes = 700;
+	assert_false(begins(at(TODAY + 30, 1, 61)));
+	assert_int_equal(a.day_bytes, 700);
+}
+
+TEST(a_clock_that_jumps_back_gives_nothing_anew)
+{
+	spent(TODAY, 50);
+	assert_false(begins(at(TODAY - 1, 0, 60)));
+	assert_false(begins(at(0, 0, 60)));
+	assert_false(begins(at(TODAY, 0, 70)));
+	assert_int_equal(a.day, TODAY);
+	assert_int_equal(a.day_bytes, 700);
+}
+
+TEST(a_boot_at_1970_gives_nothing_anew)
+{
+	/* No clock at all, boot after boot; then the network sets it. */
+	spent(TODAY, 50);
+	for (unsigned boot = 0; boot < 5; boot++) {
+		(void)begins(at(0, 0, 40));
+		(void)begins(at(0, 900, 940));
+		assert_false(begins(at(TODAY, 900, 950)));
+		assert_int_equal(a.day, TODAY);
+		assert_int_equal(a.day_bytes, 700);
+	}
+}
+
+TEST(without_a_clock_a_day_is_so_long_a_time_of_running)
+{
+	a = (struct action){ .day_bytes = 0 };
+	assert_false(begins(at(0, 0, 40)));
+	a.day_bytes = 700;
+	assert_false(begins(at(0, 0, DAY_S - 1)));
+	/* Another boot: its time counts anew, which must be kept. */
+	a.day_uptime = 5000;
+	assert_true(begins(at(0, 0, 30)));
+	assert_int_equal(a.day_bytes, 700);
+	assert_int_equal(a.day_uptime, 30);
+	assert_false(begins(at(0, 0, 30 + DAY_S - 1)));
+	assert_true(begins(at(0, 0, 30 + DAY_S)));
+	assert_int_equal(a.day_bytes, 0);
+	assert_int_equal(a.day_uptime, 30 + DAY_S);
+}
+
+TEST(a_clock_that_was_ahead_by_years_does_not_stop_updates_for_years)
+{
+	spent(TODAY + 5000, 50);
+	assert_false(begins(at(TODAY, 0, 60)));
+	assert_true(begins(at(TODAY, 0, 50 + DAY_S)));
+	assert_int_equal(a.day, TODAY);
+	assert_int_equal(a.day_bytes, 0);
+}
+
+TEST(a_clock_of_before_this_program_was_never_set)
+{
+	a = (struct action){ .day_bytes = 700 };
+	assert_false(begins(at(20088, DAY_S - 1, 60)));
+	assert_true(begins(at(20089, 0, 60)));
+}
+
+/* ---------------------------------------------------------------- bytes */
+
+TEST(what_is_left_is_never_less_than_nothing)
+{
+	struct limits l = { .daily = 1000 };
+
+	assert_int_equal(limits_left(&l, 0), 1000);
+	assert_int_equal(limits_left(&l, 999), 1);
+	assert_int_equal(limits_left(&l, 1000), 0);
+	assert_int_equal(limits_left(&l, UINT64_MAX), 0);
+	l.daily = 0;
+	assert_true(limits_left(&l, UINT64_MAX) == UINT64_MAX);
+}
+
+TEST(a_bundle_of_the_largest_size_is_permitted)
+{
+	struct limits l = { .max = 1000 };
+	char why[ACTION_WHY_MAX + 1] = "";
+
+	assert_true(limits_permit(&l, 1000, why));
+	assert_false(limits_permit(&l, 1001, why));
+	assert_non_null(strstr(why, "1001 bytes, and this device allows 1000"));
+	l.max = 0;
+	assert_true(limits_permit(&l, UINT64_MAX, why));
+}
+
+/* ---------------------------------------------------------------- seconds */
+
+/* How long so many bytes take that come as fast as they are taken. */
+static uint64_t time_of(uint64_t bandwidth, uint64_t bytes)
+{
+	struct pace p = { .bandwidth = bandwidth };
+	uint64_t now = 5000;
+
+	while (bytes > 0) {
+		size_t piece = pace_piece(bandwidth);
+
+		piece = piece < bytes ? piece : (size_t)bytes;
+		bytes -= piece;
+		now += pace_wait(&p, piece, now);
+	}
+	return now - 5000;
+}
+
+TEST(a_download_takes_as_long_as_its_bytes_do_at_that_speed)
+{
+	assert_int_equal(time_of(0, UINT64_C(1) << 24), 0);
+	assert_int_equal(time_of(1024, 10240), 10000);
+	assert_int_equal(time_of(100000, 1000000), 10000);
+	assert_int_equal(time_of(262144, UINT64_C(10) << 20), 40000);
+	/* Also where a piece takes less than a millisecond. */
+	assert_int_equal(time_of(UINT64_C(1) << 30, UINT64_C(1) << 31), 2000);
+	assert_int_equal(time_of(INT64_MAX, UINT64_C(1) << 31), 0);
+}
+
+TEST(a_piece_is_no_more_than_a_part_of_a_second)
+{
+	assert_int_equal(pace_piece(0), PACE_PIECE_MAX);
+	assert_int_equal(pace_piece(1024), 1024);
+	assert_int_equal(pace_piece(100000), 25000);
+	assert_int_equal(pace_piece(INT64_MAX), PACE_PIECE_MAX);
+}
+
+TEST(what_a_server_is_slow_with_is_not_made_up_for)
+{
+	struct pace p = { .bandwidth = 1000 };
+
+	assert_int_equal(pace_wait(&p, 1000, 5000), 1000);
+	/* In time, late by less than a second, and by a minute. */
+	assert_int_equal(pace_wait(&p, 1000, 6000), 1000);
+	assert_int_equal(pace_wait(&p, 1000, 7500), 500);
+	assert_int_equal(pace_wait(&p, 1000, 68000), 1000);
+	assert_int_equal(pace_wait(&p, 1000, 69000), 1000);
+}
+
+TEST_MAIN("limits", .quiet = true)
