@@ -56,7 +56,7 @@ function __keelboot_words
         case 'channel create'
             printf '%s\n' --attribute --daily --expires --from --help --name --not-after --not-before --output --percent --sequence --url --valid --withdrawn
         case 'channel sign'
-            printf '%s\n' --help --key --output
+            printf '%s\n' --attach --emit-digest --help --key --output
         case 'channel inspect'
             printf '%s\n' --help --json --key --keys --signatures-required
         case key

@@ -30,7 +30,7 @@ _keelboot_words() {
 	'bundle extract') echo --from --help --image --key --keys --output --signatures-required ;;
 	channel) echo create sign inspect ;;
 	'channel create') echo --attribute --daily --expires --from --help --name --not-after --not-before --output --percent --sequence --url --valid --withdrawn ;;
-	'channel sign') echo --help --key --output ;;
+	'channel sign') echo --attach --emit-digest --help --key --output ;;
 	'channel inspect') echo --help --json --key --keys --signatures-required ;;
 	key) echo generate show ;;
 	'key generate') echo --help --json --output --type ;;

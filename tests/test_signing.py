@@ -2,6 +2,7 @@
 """Signing where the private key is not in a file beside Keelboot: on a machine that has only openssl, and in a
 token (PKCS#11, with softhsm2 for one)."""
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -144,6 +145,99 @@ def test_wrong_use_says_what_is_missing(bundle, keys, tmp_path):
     (tmp_path / "sig").write_bytes(bytes(64))
     result = run("bundle", "sign", bundle, "--attach", tmp_path / "sig", "--key", private)
     assert result.returncode != OK and "needs the public half" in result.stderr
+
+
+# ---------------------------------------------------------------- the same of a channel file
+
+
+@pytest.fixture(name="channel")
+def make_channel(bundle):
+    """A document that nobody signed yet."""
+    path = bundle.with_name("stable.json")
+    run("channel", "create", "--name", "stable", "--sequence", 7, "-o", path, bundle, code=OK)
+    return path
+
+
+def emit_channel(path):
+    tbs = path.with_suffix(".tbs")
+    done = run("channel", "sign", path, "--emit-digest", tbs, code=OK)
+    assert done.stdout == f"{hashlib.sha256(tbs.read_bytes()).hexdigest()}  {tbs}\n"
+    return tbs
+
+
+def signers(path, *public, required=1):
+    args = [arg for key in public for arg in ("--key", key)]
+    done = run("channel", "inspect", path, "--json", *args, "--signatures-required", required)
+    return json.loads(done.stdout)["signer"] if done.returncode == OK else done.returncode
+
+
+def test_of_a_channel_what_is_emitted_is_what_its_page_says(channel, tmp_path):
+    before, tbs = channel.read_bytes(), emit_channel(channel).read_bytes()
+    assert tbs[:19] == b"keelboot channel 1\0" and len(tbs) == 19 + 512 and hashlib.sha256(before).digest() in tbs
+    assert channel.read_bytes() == before and not list(tmp_path.glob("*.channel"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_a_channel_openssl_signs_and_it_is_attached(channel, keys, kind):
+    signature, out = sign(keys, kind, emit_channel(channel)), channel.with_suffix(".channel")
+    attach = ("--attach", signature, "--key", keys / f"{kind}.pem")
+    assert "missing option: -o FILE" in run("channel", "sign", channel, *attach, code=FAILURE).stderr
+    run("channel", "sign", channel, *attach, "-o", out, code=OK)
+    assert signers(out, keys / f"{kind}.pem") == kind
+    # What Keelboot signs itself is the same file.
+    once = out.read_bytes()
+    if kind == "ed25519":
+        run("channel", "sign", channel, "--key", keys / f"{kind}.key", "-o", out, code=OK)
+        assert out.read_bytes() == once
+    run("channel", "sign", out, *attach, code=OK)
+    assert out.read_bytes() == once, "the same key's signature is replaced"
+
+
+def test_of_a_channel_signatures_made_apart_count_together(channel, keys):
+    tbs, out = emit_channel(channel), channel.with_suffix(".channel")
+    run("channel", "sign", channel, "--attach", sign(keys, "p256", tbs), "--key", keys / "p256.pem", "-o", out, code=OK)
+    # Of the file it is the same as of its document.
+    assert emit_channel(out).read_bytes() == (tbs.read_bytes())
+    run("channel", "sign", out, "--attach", sign(keys, "ed25519", tbs), "--key", keys / "ed25519.pem", code=OK)
+    assert signers(out, keys / "p256.pem", keys / "ed25519.pem", required=2) == "p256, ed25519"
+    assert signers(out, keys / "p256.pem", keys / "other-p256.pem", required=2) == VERIFY
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_a_channel_what_is_no_signature_of_it_is_not_attached(channel, bundle, keys, kind, tmp_path):
+    tbs, out = emit_channel(channel), channel.with_suffix(".channel")
+    good = sign(keys, kind, tbs).read_bytes()
+    bad = [b"", good[:-1], good + b"\0", bytes(64), b"x" * 1000, sign(keys, f"other-{kind}", tbs).read_bytes(),
+           sign(keys, kind, emit(bundle)).read_bytes()]
+    for text in bad:
+        (tmp_path / "bad.sig").write_bytes(text)
+        said = run("channel", "sign", channel, "--attach", tmp_path / "bad.sig", "--key", keys / f"{kind}.pem", "-o", out,
+                   code=VERIFY).stderr
+        assert "not a signature of this channel file by" in said and "keelboot-channel(1)" in said
+        assert not out.exists()
+    # Nor has a bundle any use for it.
+    (tmp_path / "good.sig").write_bytes(good)
+    run("bundle", "sign", bundle, "--attach", tmp_path / "good.sig", "--key", keys / f"{kind}.pem", code=VERIFY)
+
+
+def test_of_a_channel_wrong_use_says_what_is_missing(channel, keys, tmp_path):
+    public, private, out = keys / "p256.pem", keys / "p256.key", channel.with_suffix(".channel")
+    for args, says in (
+            (("--attach", "x", "-o", out), "--attach needs one --key"),
+            (("--attach", "x", "--key", public, "--key", public), "--attach needs one --key"),
+            (("--emit-digest", "x", "--key", private), "--emit-digest takes no --key"),
+            (("--emit-digest", "x", "-o", out), "--emit-digest takes no --key"),
+            (("--emit-digest", "x", "--attach", "y"), "--emit-digest takes no --key"),
+            ((), "missing option: --key")):
+        assert says in run("channel", "sign", channel, *args, code=USAGE).stderr
+    assert "none: not found" in run("channel", "sign", channel, "--attach", tmp_path / "none", "--key", public, "-o", out,
+                                    code=FAILURE).stderr
+    (tmp_path / "sig").write_bytes(bytes(64))
+    done = run("channel", "sign", channel, "--attach", tmp_path / "sig", "--key", private, "-o", out)
+    assert done.returncode != OK and "needs the public half" in done.stderr and not out.exists()
+    assert "no device takes it by another name" in run(
+        "channel", "sign", channel, "--attach", sign(keys, "p256", emit_channel(channel)), "--key", public, "-o",
+        tmp_path / "beta.channel", code=None).stderr
 
 
 # ---------------------------------------------------------------- public keys that a device does not take

@@ -2,6 +2,7 @@
 /* `keelboot bundle sign`: adds signatures; nothing that others signed changes. */
 #include "cli/output/args.h"
 #include "cli/bundle/bundle.h"
+#include "cli/bundle/bundle_elsewhere.h"
 #include "cli/bundle/bundle_open.h"
 #include "cli/bundle/bundle_output.h"
 #include "cli/key/key_file.h"
@@ -9,7 +10,6 @@
 #include "cli/output/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
-#include "lib/os.h"
 
 #include <string.h>
 
@@ -111,49 +111,16 @@ static enum kb_err add_signature(struct sign *s, const char *path)
 	return report_failure(s, "sign with", key_token_shown(path), err);
 }
 
-/* ---------------------------------------------------------------- signed elsewhere */
-
-static enum kb_err emit_signed_bytes(struct sign *s)
-{
-	uint8_t data[KEYRING_SIGNED_LEN], digest[DIGEST_LEN];
-	char hex[2 * DIGEST_LEN + 1];
-
-	keyring_signed_bytes(data, KEYRING_BUNDLE, s->b.r.header);
-	TRY(digest_buf(&s->b.r.digest, data, sizeof(data), digest));
-	TRY(bundle_output_begin(&s->out, s->emit));
-	TRY(bundle_output_write(&s->out, data, sizeof(data)));
-	TRY(bundle_output_commit(&s->out));
-	bytes_hex(hex, digest, DIGEST_LEN);
-	printf("%s  %s\n", hex, s->emit); /* as sha256sum has it */
-	return KB_OK;
-}
-
-static enum kb_err read_signature(const char *path, uint8_t *sig, size_t size, size_t *len)
-{
-	enum kb_err err = os_read_file(path, (char *)sig, size, len);
-
-	if (err != KB_OK)
-		log_err("%s: %s", path, err_text(err));
-	return err;
-}
-
-/* The reader of files would cut what is too long: so the room is a byte more than there may be. */
 static enum kb_err attach_signature(struct sign *s, const char *path)
 {
-	uint8_t sig[KEYRING_SIG_MAX + 2];
+	struct keyring *ring = &s->b.keys.ring;
+	struct bundle_elsewhere_signature sig;
 	struct reader *r = &s->b.r;
 	enum kb_err err;
-	size_t len;
 
-	TRY(read_signature(s->attach, sig, sizeof(sig), &len));
-	err = keyring_add(&s->b.keys.ring, path);
-	if (err != KB_OK) {
-		log_err("key %s: %s; --attach needs the public half (.pem) of the key that signed: " KEYRING_PEM_WANTED,
-			key_token_shown(path), err_text(err));
-		return err;
-	}
-	err = key_file_attach(&s->b.keys.ring, r->header, r->sig, r->h.sig_cap, sig, len);
-	note_signer(s, &s->b.keys.ring.key[0]);
+	TRY(bundle_elsewhere_read(&sig, s->attach, ring, path));
+	err = key_file_attach(ring, r->header, r->sig, r->h.sig_cap, sig.bytes, sig.len);
+	note_signer(s, &ring->key[0]);
 	if (err != KB_ESIG)
 		return report_failure(s, "attach", s->attach, err);
 	log_err("%s: not a signature of this bundle by %s; sign the file that --emit-digest wrote: see keelboot-bundle(1)",
@@ -178,7 +145,7 @@ static enum kb_err sign_all(struct sign *s)
 	s->b.path = s->bundle;
 	TRY(bundle_open_file(&s->b));
 	if (s->emit != NULL)
-		return emit_signed_bytes(s);
+		return bundle_elsewhere_emit(s->emit, KEYRING_BUNDLE, s->b.r.header);
 	if (s->attach != NULL)
 		TRY(attach_signature(s, s->key[0]));
 	for (unsigned i = 0; i < s->nkeys && s->attach == NULL; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `keelboot channel sign` */
+#include "cli/bundle/bundle_elsewhere.h"
 #include "cli/bundle/bundle_output.h"
 #include "cli/channel/channel_file.h"
 #include "cli/channel/channel_usage.h"
@@ -18,30 +19,37 @@
 static const char help[] =
 	"Usage: keelboot channel sign DOCUMENT.json -o FILE --key FILE|URI [--key FILE|URI]...\n"
 	"       keelboot channel sign FILE --key FILE|URI [--key FILE|URI]... [-o FILE]\n"
+	"       keelboot channel sign DOCUMENT.json|FILE --emit-digest FILE\n"
+	"       keelboot channel sign DOCUMENT.json|FILE --attach FILE --key PUBLIC.pem [-o FILE]\n"
 	"\n"
 	"Makes a channel file of a document, which devices take if they trust the key; or adds a\n"
 	"signature by each private key to a channel file. A document that breaks a rule is not\n"
 	"signed. The keys are those that sign bundles, and as many must have signed.\n"
 	"\n"
+	"Where the key is on a machine without Keelboot: --emit-digest writes what must be\n"
+	"signed (531 bytes, and prints their SHA-256), openssl signs it there, --attach checks\n"
+	"the signature and adds it.\n"
+	"\n"
 	"Options:\n"
-	"      --key FILE|URI   private key: PEM, or pkcs11:… for one in a token\n"
-	"  -o, --output FILE    the channel file: NAME.channel, by the channel's name\n"
-	"  -h, --help           this text\n"
+	"      --key FILE|URI       private key: PEM, or pkcs11:… for one in a token\n"
+	"      --emit-digest FILE   write what a signature covers; nothing is signed\n"
+	"      --attach FILE        a signature of that, by the public key (PEM) of --key\n"
+	"  -o, --output FILE        the channel file: NAME.channel, by the channel's name\n"
+	"  -h, --help               this text\n"
 	"\n"
 	"Example:\n"
 	"  keelboot channel sign stable.json --key release.key -o stable.channel\n";
 
-enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT };
+enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT, OPT_EMIT, OPT_ATTACH };
 
 static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },
-	{ "key", 0, true, OPT_KEY },
-	{ "output", 'o', true, OPT_OUTPUT },
-	{ NULL, 0, false, 0 },
+	{ "help", 'h', false, OPT_HELP },     { "key", 0, true, OPT_KEY },
+	{ "emit-digest", 0, true, OPT_EMIT }, { "attach", 0, true, OPT_ATTACH },
+	{ "output", 'o', true, OPT_OUTPUT },  { NULL, 0, false, 0 },
 };
 
 struct signing {
-	const char *input, *output;
+	const char *input, *output, *emit, *attach;
 	unsigned nkeys;
 	const char *key[KEYS_MAX];
 	struct channel_file f;
@@ -60,6 +68,25 @@ static enum kb_err sign_with(struct signing *s, const char *path)
 		log_err("%s: unable to sign with %s: %s", s->input, key_token_shown(path),
 			err_text(err));
 	key_file_free(&k);
+	return err;
+}
+
+static enum kb_err attach_signature_of(struct signing *s, const char *key)
+{
+	struct keyring ring = { .document = KEYRING_CHANNEL };
+	struct bundle_elsewhere_signature sig;
+	enum kb_err err = bundle_elsewhere_read(&sig, s->attach, &ring, key);
+
+	if (err == KB_OK) {
+		err = key_file_attach(&ring, s->f.header, s->f.sig, s->f.h.sig_cap, sig.bytes,
+				      sig.len);
+		if (err == KB_ESIG)
+			log_err("%s: not a signature of this channel file by %s; sign the file that --emit-digest wrote: see keelboot-channel(1)",
+				s->attach, key);
+		else if (err != KB_OK)
+			log_err("%s: unable to attach %s: %s", s->input, s->attach, err_text(err));
+	}
+	keyring_free(&ring);
 	return err;
 }
 
@@ -90,6 +117,8 @@ static enum kb_err sign_channel(struct signing *s)
 	bool fresh;
 
 	TRY(channel_file_open_any(&s->f, s->input, &fresh));
+	if (s->emit != NULL)
+		return bundle_elsewhere_emit(s->emit, KEYRING_CHANNEL, s->f.header);
 	if (s->output == NULL && fresh) {
 		log_err("channel sign: %s is a document: missing option: -o FILE", s->input);
 		return KB_EINVAL;
@@ -97,9 +126,23 @@ static enum kb_err sign_channel(struct signing *s)
 	if (s->output == NULL)
 		s->output = s->input;
 	TRY(check_name(s));
-	for (unsigned i = 0; i < s->nkeys; i++)
+	if (s->attach != NULL)
+		TRY(attach_signature_of(s, s->key[0]));
+	for (unsigned i = 0; i < s->nkeys && s->attach == NULL; i++)
 		TRY(sign_with(s, s->key[i]));
 	return write_signed(s);
+}
+
+/* NULL: nothing is missing. */
+static const char *find_missing_option(const struct signing *s)
+{
+	if (s->input == NULL)
+		return "missing argument: DOCUMENT.json";
+	if (s->emit != NULL && (s->attach != NULL || s->nkeys > 0 || s->output != NULL))
+		return "--emit-digest takes no --key, --attach or -o: it signs nothing";
+	if (s->attach != NULL && s->nkeys != 1)
+		return "--attach needs one --key: the public half of the key that signed";
+	return s->emit == NULL && s->nkeys == 0 ? "missing option: --key FILE" : NULL;
 }
 
 /* -1: go on; else the exit code. */
@@ -115,6 +158,10 @@ static int read_signing_args(struct signing *s, int argc, char **argv)
 		}
 		if (id == OPT_OUTPUT)
 			s->output = a.value;
+		else if (id == OPT_EMIT)
+			s->emit = a.value;
+		else if (id == OPT_ATTACH)
+			s->attach = a.value;
 		else if (id == OPT_KEY && s->nkeys < KEYS_MAX)
 			s->key[s->nkeys++] = a.value;
 		else if (id == ARGS_OPERAND && s->input == NULL)
@@ -122,10 +169,9 @@ static int read_signing_args(struct signing *s, int argc, char **argv)
 		else
 			return channel_usage("sign");
 	}
-	if (s->input != NULL && s->nkeys > 0)
+	if (find_missing_option(s) == NULL)
 		return -1;
-	log_err("channel sign: missing %s",
-		s->input == NULL ? "argument: DOCUMENT.json" : "option: --key FILE");
+	log_err("channel sign: %s", find_missing_option(s));
 	return channel_usage("sign");
 }
 
