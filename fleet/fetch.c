@@ -268,7 +268,8 @@ static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
 	}
 	if (!has_room(d->f, d, why))
 		return false;
-	if (limits_begin_day(d->limits, d->a) && files_save(d->f, d->a) != KB_OK) {
+	if (d->limits->daily > 0 && limits_begin_day(d->limits, d->a) &&
+	    files_save(d->f, d->a) != KB_OK) {
 		snprintf(why, ACTION_WHY_MAX + 1, "the record cannot be written");
 		return false;
 	}

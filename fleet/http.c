@@ -141,7 +141,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
 	if (t->r->take != NULL && !t->r->take(t->r->data, t->a, bytes, len))
 		return 0;
 	wait_ms = pace_wait(&t->pace, len, os_now_ms());
-	/* What is not taken from the kernel, the server does not send. */
+	/* What stays in the kernel keeps the server from sending more. */
 	if (wait_ms > 0)
 		os_sleep_ms(wait_ms);
 	return len;

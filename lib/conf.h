@@ -7,9 +7,9 @@
  *
  * A bad value is ignored with a warning: what an earlier file or the default says stays. So is an
  * unknown key. Where a key decides what is trusted, a bad value is taken for the one that trusts
- * least; but for verify-slot=, whose strictest one boots nothing that has no manifest. Where it
- * decides which data is lost, it stops what would lose it: conf_is_bad(). A bad file never stops a
- * boot; `keelboot check-config` finds it before it is packed.
+ * least, but for verify-slot=, whose strictest one boots nothing that has no manifest; where it
+ * decides what a fetch costs, for a small one. Where it decides which data is lost, it stops what
+ * would lose it: conf_is_bad(). A bad file never stops a boot; `check-config` finds it before.
  *
  * The format is inih's: [section], key=value, '#' or ';' begins a comment line, " ;" a comment
  * behind a value. A line has at most CONF_LINE_MAX bytes.
@@ -257,10 +257,8 @@ struct conf {
 	/* of each of these; default: 120 */
 	uint32_t guard_timeout_s;
 
-	/* [fleet]: of keelboot-fleet, which asks a server or a channel for updates; lists are by
-	 * white space */
-	/* "https://updates.example.com", "https://cdn.example.com/stable.channel"; "": there is
-	 * none; "": nothing is reported */
+	/* [fleet]: of keelboot-fleet; lists are by white space */
+	/* "https://updates.example.com", "https://example.com/stable.channel"; "" none */
 	char fleet_server[CONF_URL_MAX + 1], fleet_channel[CONF_URL_MAX + 1],
 		fleet_report[CONF_URL_MAX + 1];
 	/* "name=value"; and a file with more, "": none */
@@ -274,8 +272,7 @@ struct conf {
 	/* PEM; "": those of the system, and none */
 	char fleet_ca_file[CONF_PATH_MAX + 1], fleet_certificate[CONF_PATH_MAX + 1],
 		fleet_key[CONF_PATH_MAX + 1];
-	/* distribution set of the server that this device runs versions of; "": it is not reported
-	 */
+	/* the server's distribution set, whose version runs; "": it is not reported */
 	char fleet_distribution[CONF_SPEC_MAX + 1];
 	/* whether keelboot-fleet reboots what is staged */
 	bool fleet_reboot;
@@ -286,8 +283,7 @@ struct conf {
 	char fleet_omit[CONF_SPEC_MAX + 1];
 	/* unless the server says another time, default: 300; default: 60 */
 	uint32_t fleet_poll_s, fleet_timeout_s;
-	/* bytes that bundles may take: in a second, in a day, each of them; 0: as many as they have
-	 */
+	/* bytes of bundles in a second, in a day, of each; 0: no limit */
 	uint64_t fleet_bandwidth, fleet_daily_bytes, fleet_max_bytes;
 
 	/* [keyring] */

@@ -6,9 +6,9 @@ import subprocess
 import time
 
 import pytest
-from cli_device import FAILURE, OK, REBOOT
-from conftest import ByChannel, Fleet
-from ddi_server import cut_after, send_file
+from cli_device import FAILURE, REBOOT
+from conftest import ByChannel
+from ddi_server import cut_after
 
 DAILY = 400 << 10
 STEP = (16 << 20) + 65536                 # counted ahead of the bytes
