@@ -65,6 +65,34 @@ def test_a_bundle_of_a_stranger_is_an_error(device, shop, factory):
     assert not device.staged
 
 
+# ---------------------------------------------------------------- what the network may cost
+
+
+def test_a_download_that_takes_three_days_is_asked_for_in_parts(device, shop, way, bundle):
+    device.configure(distribution=shop.target, daily_bytes="400K")
+    action, daily = shop.assign(bundle), 400 << 10
+    for day in range(1, 3):
+        for _ in range(2):
+            assert f"{day * daily} of {bundle.stat().st_size} bytes are here" in device.once()
+        device.change(day=device.record["day"] - 1)
+    device.once(code=REBOOT)
+    assert way.answers("artifact") == [206] * 3 and device.staged
+    assert [headers["Range"] for headers in way.requests("artifact")] == \
+        [f"bytes=0-{daily - 1}", f"bytes={daily}-{2 * daily - 1}", f"bytes={2 * daily}-"]
+    device.reboot()
+    device.good()
+    device.once()
+    assert action.state == "finished" and "leaves no more today" in " ".join(action.messages)
+
+
+def test_a_release_that_is_too_large_for_the_device_is_an_error(device, shop, way, bundle):
+    device.configure(distribution=shop.target, max_bytes="1000K")
+    action = shop.assign(bundle)
+    device.once()
+    assert action.state == "error" and "raise [fleet] max-bytes= there" in action.messages[-1]
+    assert not way.requests("artifact")
+
+
 # ---------------------------------------------------------------- cancellations
 
 
