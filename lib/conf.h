@@ -7,7 +7,7 @@
  *
  * A bad value is ignored with a warning: what an earlier file or the default says stays. So is an
  * unknown key. Where a key decides what is trusted, a bad value is taken for the one that trusts
- * least, but for verify-slot=, whose strictest one boots nothing that has no manifest; where it
+ * least, but for verify-slot=, whose strictest one boots nothing that has no manifest. Where it
  * decides what a fetch costs, for a small one. Where it decides which data is lost, it stops what
  * would lose it: conf_is_bad(). A bad file never stops a boot; `check-config` finds it before.
  *

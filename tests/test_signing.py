@@ -211,8 +211,8 @@ def test_of_a_channel_what_is_no_signature_of_it_is_not_attached(channel, bundle
            sign(keys, kind, emit(bundle)).read_bytes()]
     for text in bad:
         (tmp_path / "bad.sig").write_bytes(text)
-        said = run("channel", "sign", channel, "--attach", tmp_path / "bad.sig", "--key", keys / f"{kind}.pem", "-o", out,
-                   code=VERIFY).stderr
+        attach = ("--attach", tmp_path / "bad.sig", "--key", keys / f"{kind}.pem")
+        said = run("channel", "sign", channel, *attach, "-o", out, code=VERIFY).stderr
         assert "not a signature of this channel file by" in said and "keelboot-channel(1)" in said
         assert not out.exists()
     # Nor has a bundle any use for it.
@@ -230,8 +230,8 @@ def test_of_a_channel_wrong_use_says_what_is_missing(channel, keys, tmp_path):
             (("--emit-digest", "x", "--attach", "y"), "--emit-digest takes no --key"),
             ((), "missing option: --key")):
         assert says in run("channel", "sign", channel, *args, code=USAGE).stderr
-    assert "none: not found" in run("channel", "sign", channel, "--attach", tmp_path / "none", "--key", public, "-o", out,
-                                    code=FAILURE).stderr
+    none = ("--attach", tmp_path / "none", "--key", public)
+    assert "none: not found" in run("channel", "sign", channel, *none, "-o", out, code=FAILURE).stderr
     (tmp_path / "sig").write_bytes(bytes(64))
     done = run("channel", "sign", channel, "--attach", tmp_path / "sig", "--key", private, "-o", out)
     assert done.returncode != OK and "needs the public half" in done.stderr and not out.exists()
