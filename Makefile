@@ -300,6 +300,14 @@ $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(SIMBASE)) $(LIBKB) $(LIBREAL
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
+# The command with all forms, for deltas. Simulations that make some run it.
+TOOL := $(B)/tests/sim/keelboot
+$(TOOL): $(call obj,cli/main.c) $(LIBKB) $(LIBREAL)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(TEST_LIBS)
+$(B)/tests/sim/powercut_sim $(B)/tests/sim/ioerr_sim: | $(TOOL)
+
 # Its own ends of the seams take the place of the real ones.
 WEAK := $(B)/libweak.a
 $(WEAK): $(LIBREAL)

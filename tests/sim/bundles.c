@@ -99,11 +99,17 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw)
 					  .key = &bundles_key,
 					  .per_frame = 4,
 					  .raw_each = 5 };
+
+	r->bundle = fixture_make(&b);
+	bundles_take(r);
+}
+
+void bundles_take(struct bundles_release *r)
+{
 	static struct reader reader;
 	uint8_t *to;
 	char hex[2 * 8 + 1];
 
-	r->bundle = fixture_make(&b);
 	fixture_ok(reader_open(&reader, r->bundle, false, (uint64_t)lseek(r->bundle, 0, SEEK_END),
 			       &bundles_key.ring));
 	memcpy(r->id, reader.release.id, sizeof(r->id));

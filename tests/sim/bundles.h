@@ -33,6 +33,8 @@ void bundles_end(void);
 const char *bundles_path(const char *name);
 extern struct key_file bundles_key;
 
+/* Reads out what the device knows of the bundle that r has. */
+void bundles_take(struct bundles_release *r);
 /* Compresses nothing if raw; else frames of several chunks, among which some are not compressed. */
 void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw);
 /* The slot holds it: st, no tries, and of a good one all the grace. */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tests/sim/check.h"
+#include "tests/sim/deltas.h"
 #include "tests/sim/os_sim.h"
 #include "tests/sim/report.h"
 #include "tests/sim/wear_table.h"
@@ -156,18 +157,35 @@ void ioerr_disk_restart(struct ioerr_disk *d, bool keep);
 #define IOERR_CONTENT_STICK  "sdq"
 
 #define IOERR_CONTENT_IMAGE (224u << 10)
+#define IOERR_CONTENT_ROT   58152u     /* of a chunk that is made from there */
 #define IOERR_CONTENT_SLOT  (4u << 20) /* so that there is something to discard and to clear */
 
 /* The releases: what slot b holds in the beginning, what slot a holds, and the bundle. Each image
  * has IOERR_CONTENT_IMAGE bytes. */
 #define IOERR_CONTENT_RELEASES 3
 const struct bundles_release *ioerr_content_release(unsigned sequence);
-/* That of an image; NULL: of none. */
+/* That of an image; NULL: of none. One that rots counts as what it was. */
 const struct bundles_release *ioerr_content_of(const uint8_t *image);
+/* What a run is about: three releases, and the file of the last one's bundle, as above. NULL: those
+ * of most stories. super: where a superblock begins; rots: at IOERR_CONTENT_ROT, what slot a holds
+ * is not what it was. */
+struct ioerr_content_set {
+	struct bundles_release release[IOERR_CONTENT_RELEASES];
+	char bundle[256];
+	unsigned super;
+	bool rots;
+};
+void ioerr_content_use(const struct ioerr_content_set *set);
+unsigned ioerr_content_super(void);
+
+/* ---------------------------------------------------------------- ioerr_delta.c */
+/* Of both slots and the bundle: one of that kind, which is made from what slot a holds; with the
+ * whole image beside it, or without. rots: slot a has changed in one chunk since. */
+void ioerr_delta_begin(enum deltas_kind kind, bool whole, bool rots);
 /* Puts the bundle onto the raw stage partition. */
 void ioerr_content_raw(void);
 /* The bundle's path on this machine. */
-extern char ioerr_content_bundle[];
+extern char ioerr_content_bundle[256];
 
 /* ---------------------------------------------------------------- ioerr_world.c */
 /*
@@ -244,6 +262,8 @@ struct ioerr_story {
 	bool a_broken;			/* slot a does not mount, though the state calls it good */
 	bool guarded;			/* there is a guardian, which feeds the watchdog too */
 	enum ioerr_world_script script; /* of a trial; a system that is good says so */
+	bool delta;			/* only what reads the slots and the bundle fails */
+	bool keeps;			/* slot b is not touched, whatever fails */
 	bool narrow; /* only the state, and what the guardian and the command call, fails */
 };
 

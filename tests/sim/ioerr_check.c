@@ -241,6 +241,8 @@ void ioerr_check_claims(struct ioerr_world *w)
 	static struct state s;
 
 	s = ioerr_world_get();
+	if (w->story->keeps && w->fault.written[1] != 0)
+		ioerr_world_fail(w, "slot b is written, for an update that cannot be made");
 	check_state(w, &s);
 	check_history(w, &s);
 	if (w->boot.apply == 0 && !has_new(&s))

@@ -14,10 +14,29 @@ static struct bundles_release release[IOERR_CONTENT_RELEASES] = {
 	  .size = IOERR_CONTENT_IMAGE },
 };
 static struct bundles_release *const update = &release[2];
+static const struct ioerr_content_set *used; /* NULL: those above */
+static char usual[256];
+
+void ioerr_content_use(const struct ioerr_content_set *set)
+{
+	used = set;
+	snprintf(ioerr_content_bundle, sizeof(ioerr_content_bundle), "%s",
+		 set != NULL ? set->bundle : usual);
+}
+
+unsigned ioerr_content_super(void)
+{
+	return used != NULL ? used->super : 0;
+}
+
+static const struct bundles_release *releases(void)
+{
+	return used != NULL ? used->release : release;
+}
 
 const struct bundles_release *ioerr_content_release(unsigned sequence)
 {
-	const struct bundles_release *r = release;
+	const struct bundles_release *r = releases();
 
 	while (r->sequence != sequence)
 		r++;
@@ -26,9 +45,17 @@ const struct bundles_release *ioerr_content_release(unsigned sequence)
 
 const struct bundles_release *ioerr_content_of(const uint8_t *is)
 {
-	for (unsigned i = 0; i < IOERR_CONTENT_RELEASES; i++)
-		if (memcmp(is, image[i], IOERR_CONTENT_IMAGE) == 0)
-			return &release[i];
+	const struct bundles_release *r = releases();
+	const size_t behind = IOERR_CONTENT_ROT + 1;
+
+	for (unsigned i = 0; i < IOERR_CONTENT_RELEASES; i++) {
+		bool rots = used != NULL && used->rots && r[i].sequence == IOERR_WORLD_NOW;
+
+		if (memcmp(is, r[i].data, IOERR_CONTENT_ROT) == 0 &&
+		    memcmp(is + behind, r[i].data + behind, IOERR_CONTENT_IMAGE - behind) == 0 &&
+		    (rots || is[behind - 1] == r[i].data[behind - 1]))
+			return &r[i];
+	}
 	return NULL;
 }
 
@@ -61,7 +88,8 @@ void ioerr_world_make(void)
 	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update->file);
 	bundles_copy(update->bundle, name);
 	bundles_copy(update->bundle, "stick/keelboot/update.keel");
-	snprintf(ioerr_content_bundle, sizeof(ioerr_content_bundle), "%s", bundles_path(name));
+	snprintf(usual, sizeof(usual), "%s", bundles_path(name));
+	ioerr_content_use(NULL);
 }
 
 /* ---------------------------------------------------------------- media */

@@ -90,6 +90,43 @@ static void lost(struct ioerr_world *w)
 			       sizeof(garbage));
 }
 
+static void delta(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_begin(DELTAS_PLAIN, true, false);
+}
+
+static void delta_only(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_begin(DELTAS_PLAIN, false, false);
+}
+
+/* Slot a is not what it was any more. */
+static void rotten(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_begin(DELTAS_PLAIN, true, true);
+}
+
+static void rotten_only(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_begin(DELTAS_PLAIN, false, true);
+}
+
+static void squashfs(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_begin(DELTAS_SQUASHFS, false, false);
+}
+
+static void erofs(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_begin(DELTAS_EROFS, true, false);
+}
+
 #define NOW IOERR_WORLD_NOW
 #define NEW IOERR_WORLD_NEW
 
@@ -104,6 +141,18 @@ const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "stick", stick, 2, NEW },
 	{ .name = "raw", raw, 3, NEW },
 	{ .name = "install", NULL, 2, NEW, .installs = true },
+	{ .name = "delta", delta, 2, NEW, .installs = true, .delta = true },
+	{ .name = "delta-only", delta_only, 2, NEW, .installs = true, .delta = true },
+	{ .name = "rotten", rotten, 2, NEW, .installs = true, .delta = true },
+	{ .name = "rotten-only",
+	  rotten_only,
+	  2,
+	  NOW,
+	  .installs = true,
+	  .delta = true,
+	  .keeps = true },
+	{ .name = "squashfs", squashfs, 2, NEW, .installs = true, .delta = true },
+	{ .name = "erofs", erofs, 2, NEW, .installs = true, .delta = true },
 	{ .name = "switch", NULL, 2, IOERR_WORLD_OLD, .switches = true, .narrow = true },
 	{ .name = "rescue", rescue, 2, NEW, .a_broken = true },
 	{ .name = "rebuild", lost, 2, IOERR_STORY_ANY },

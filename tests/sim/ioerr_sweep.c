@@ -160,6 +160,8 @@ static void make_plan(const struct ioerr_story *story, counts ops)
 		/* Of some stories the rest is another one's. */
 		if (story->narrow && target != IOERR_FAULT_STATE && target < IOERR_FAULT_COMMAND)
 			continue;
+		if (story->delta && (target == IOERR_FAULT_STATE || target == IOERR_FAULT_INIT))
+			continue;
 		for (f.n = 1; f.n <= ops[target][op]; f.n++)
 			(op == IOERR_FAULT_CALL ? add_call
 						: add_device)(f, &tallies[story - ioerr_story_all]);

@@ -57,11 +57,11 @@ const struct bundles_release *ioerr_world_holds(int slot, bool durable)
 	return ioerr_content_of(durable ? slot_disk[slot].durable : slot_disk[slot].now);
 }
 
-/* The superblock is the first sector, as squashfs has it: what the seal takes first and brings
- * last. One byte that came wrong into a sector of zeroes makes none. */
+/* The superblock is the first sector, as squashfs has it, or where erofs has it: what the seal takes
+ * first and brings last. One byte that came wrong into a sector of zeroes makes none. */
 static bool mounts(int slot)
 {
-	return !bytes_all(slot_disk[slot].now, SUPERBLOCK, 0);
+	return !bytes_all(slot_disk[slot].now + ioerr_content_super(), SUPERBLOCK, 0);
 }
 
 /* In a broken slot a there is a file system all the same. */
@@ -76,6 +76,7 @@ struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 	struct state s;
 
 	ioerr_fault_use(NULL);
+	ioerr_content_use(NULL);
 	ioerr_disk_init(&state_disk, STORE_MIN_SIZE, IOERR_FAULT_STATE, IOERR_FAULT_STATE);
 	ioerr_disk_init(&slot_disk[0], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_A, IOERR_FAULT_SLOT_A);
 	ioerr_disk_init(&slot_disk[1], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_B,

@@ -78,6 +78,15 @@ static struct open *find_open(const void *b)
 	return NULL;
 }
 
+struct bdev *os_sim_bdev_of(int fd)
+{
+	for (unsigned i = 0; i < OPEN_MAX; i++) {
+		if (opens[i].file != NULL && opens[i].file->fd == fd)
+			return opens[i].to;
+	}
+	return NULL;
+}
+
 static enum kb_err sim_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
 	struct open *o = find_open(b);

@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define FDS 128 /* more than are ever open */
+#define FDS	  128	     /* more than are ever open */
+#define GIVEN_MAX (2u << 20) /* more than is read of it at once */
 
 static int (*program)(void);
+static struct bdev *given_dev; /* NULL: none, or a real one */
 
 void os_sim_worker(int (*run)(void))
 {
@@ -44,7 +46,27 @@ CALL(wait, (struct os_worker * w, unsigned timeout_ms, int *status), (w, timeout
 CALL(memory, (size_t len, uint8_t **shared), (len, shared))
 CALL(take, (void *msg, size_t len), (msg, len))
 CALL(reply, (const void *msg, size_t len), (msg, len))
-CALL(given, (uint64_t off, void *buf, size_t len), (off, buf, len))
+
+/* As the kernel reads of a device what somebody wants of it. */
+static enum kb_err read_given(uint64_t off, void *buf, size_t len)
+{
+	static uint8_t blocks[GIVEN_MAX] __attribute__((aligned(BDEV_ALIGN)));
+	uint64_t from = off - off % BDEV_ALIGN;
+	uint64_t end = (off + len + BDEV_ALIGN - 1) / BDEV_ALIGN * BDEV_ALIGN;
+
+	if (end - from > sizeof(blocks))
+		return KB_EIO;
+	TRY(bdev_read(given_dev, from, blocks, (size_t)(end - from)));
+	memcpy(buf, blocks + (off - from), len);
+	return KB_OK;
+}
+
+__typeof__(os_worker_given) real_os_worker_given;
+enum kb_err os_worker_given(uint64_t off, void *buf, size_t len)
+{
+	TRY(os_sim_turn("worker_given"));
+	return given_dev != NULL ? read_given(off, buf, len) : real_os_worker_given(off, buf, len);
+}
 
 __typeof__(os_worker_is_given) real_os_worker_is_given;
 bool os_worker_is_given(void)
@@ -58,6 +80,7 @@ enum kb_err os_worker_start(struct os_worker *w, const char *path, const char *a
 {
 	*w = (struct os_worker){ .pid = -1, .sock = -1 };
 	TRY(os_sim_turn("worker_start"));
+	given_dev = given >= 0 ? os_sim_bdev_of(given) : NULL;
 	return real_os_worker_start(w, path, argv0, len, given);
 }
 

@@ -8,6 +8,7 @@
 
 #include "selector/store_internal.h"
 #include "tests/sim/check.h"
+#include "tests/sim/deltas.h"
 #include "tests/sim/report.h"
 #include "tests/sim/set.h"
 
@@ -73,8 +74,9 @@ struct powercut_story {
 	bool bad_spare;	 /* slot b begins bad, with another release */
 	bool both_bad;	 /* and so does slot a, which works nevertheless */
 	bool no_state;	 /* the state partition was never written */
-	bool heavy;	 /* not in the small geometry: the counts of an apply multiply everything */
-	unsigned unit;	 /* sectors of a physical one: 1, 8 */
+	enum deltas_kind delta; /* of the update, from what slot a holds; the whole is not there */
+	bool heavy;    /* not in the small geometry: the counts of an apply multiply everything */
+	unsigned unit; /* sectors of a physical one: 1, 8 */
 	enum cut_discarded discarded;
 	enum powercut_behaviour does; /* the update */
 	unsigned events;	      /* of enum powercut_event */

@@ -20,6 +20,26 @@ static void fill_block(uint8_t *data, unsigned release, uint64_t block, unsigned
 		}
 }
 
+/* The update's sectors behind the superblock are made of those that run: in a block with an odd
+ * number moved by some bytes, with another word; else in another order. */
+static void move_sectors(const struct powercut_story *s, uint64_t block)
+{
+	size_t at = block * BDEV_ALIGN;
+	const uint8_t *old = powercut_release[1].data + at;
+	uint8_t *new = powercut_release[POWERCUT_NEW].data + at;
+
+	while (bytes_all(old, CUT_SECTOR, 0)) {
+		old += CUT_SECTOR;
+		new += CUT_SECTOR;
+	}
+	memcpy(new, old + CUT_SECTOR, (s->w - 1) * CUT_SECTOR);
+	memcpy(new + (s->w - 1) * CUT_SECTOR, old, CUT_SECTOR);
+	if (block % 2 == 0)
+		return;
+	memmove(new, new + 8, s->w * CUT_SECTOR - 8);
+	new[100] ^= 0x10;
+}
+
 /*
  * The head: the block with the superblock, and one more; then c chunks with one block each. ext4
  * has its superblock in sectors 2 and 3 of a block that holds nothing else; squashfs in sector 0 of
@@ -28,14 +48,22 @@ static void fill_block(uint8_t *data, unsigned release, uint64_t block, unsigned
 static void make_image(const struct powercut_story *s, unsigned release)
 {
 	struct bundles_release *r = &powercut_release[release];
+	bool is_moved = s->delta == DELTAS_PLAIN && release == POWERCUT_NEW;
 
 	r->size = INSTALL_SEAL_LEN + (uint64_t)s->c * CHUNK;
 	r->data = cut_content_must(calloc(1, r->size));
+	if (s->delta > DELTAS_PLAIN) {
+		deltas_image(s->delta, release, r->data, r->size);
+		return;
+	}
 	fill_block(r->data, release, 0, s->squashfs ? 0 : 2, s->squashfs && s->w > 2 ? s->w : 2);
 	fill_block(r->data, release, 5, 1, s->w);
 	for (unsigned i = 0; i < s->c; i++)
 		fill_block(r->data, release, (INSTALL_SEAL_LEN + i * CHUNK) / BDEV_ALIGN + i % 4,
 			   i % 3, s->w);
+	for (uint64_t block = 1; is_moved && block < r->size / BDEV_ALIGN; block++)
+		if (!bytes_all(r->data + block * BDEV_ALIGN, BDEV_ALIGN, 0))
+			move_sectors(s, block);
 }
 
 void powercut_media_make(const struct powercut_story *s)
@@ -55,7 +83,10 @@ void powercut_media_make(const struct powercut_story *s)
 		make_image(s, i);
 		snprintf(r->version, sizeof(r->version), "%u.0", i + 1);
 		r->sequence = i + 1;
-		bundles_make(r, CHUNK, true);
+		if (s->delta != DELTAS_NONE && i == POWERCUT_NEW)
+			deltas_make(r, &powercut_release[1], s->delta, CHUNK, false);
+		else
+			bundles_make(r, CHUNK, true);
 	}
 	/* As `keelboot stage` leaves it. */
 	snprintf(staged, sizeof(staged), "staged/keelboot/stage/%s", new->file);

@@ -55,6 +55,14 @@ static const struct powercut_story stories[] = {
 	{ "4k-raw", "the same, applied at boot", .heavy = true, .raw = true, .unit = 8 },
 	{ "4k-lost-state", "the same, and the state is lost at any point", .heavy = true,
 	  .command = true, .unit = 8, .squashfs = true, .events = POWERCUT_LOSES_BOTH },
+	{ "delta", "the update is made from what runs, and nothing else of it is there",
+	  .command = true, .delta = DELTAS_PLAIN },
+	{ "delta-staged", "the same, applied at boot", .heavy = true, .data = true,
+	  .delta = DELTAS_PLAIN },
+	{ "delta-squashfs", "its blocks are compressed again", .command = true, .squashfs = true,
+	  .delta = DELTAS_SQUASHFS },
+	{ "delta-erofs", "the same, of another file system", .command = true,
+	  .delta = DELTAS_EROFS },
 	{ "tail", "what is behind the image is cleared and discarded, and reads as garbage",
 	  .command = true, .discarded = CUT_DISCARD_GARBAGE, .tail = 3072 },
 	{ "tail-kept", "the same, and what is discarded reads as before", .heavy = true,
@@ -84,6 +92,9 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 	/* What is in a slot is multiplied by all that a state that was lost may be again. */
 	at = size -
 	     (out->events & (POWERCUT_LOSES_BOTH | POWERCUT_RESETS) && size != POWERCUT_SMALL);
+	/* A file system with files fills the blocks that it has. */
+	if (out->delta > DELTAS_PLAIN)
+		at = POWERCUT_SMALL;
 	out->w = of[at].w;
 	out->c = of[at].c;
 	out->unit = out->unit == 0 ? 1 : out->unit;
