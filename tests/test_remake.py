@@ -108,6 +108,12 @@ def create(made, name, kind, *options, version="new", older="old", base=BASE, re
     return made / name
 
 
+def create_says(made, kind, version):
+    return good("bundle", "create", "-o", made / "said.keel", *BASE, "--version", "2.0", "--key", made / "k.key",
+                "--recompress", "yes", "--full", "no", "--image", f"root={image_of(made, kind, version)}",
+                "--from", image_of(made, kind, "old")).stdout
+
+
 def delta_of(made, bundle):
     return keelreader.read(bundle, [made / "k.pem"]).manifest.encodings[-1]
 
@@ -139,6 +145,35 @@ def test_the_same_bytes_by_any_number_of_threads(made):
     made_by = [create(made, f"{threads}.keel", "xz", "--full", "no", "--chunk-size", "16K", "--threads",
                       threads).read_bytes()[2 * KIB:] for threads in ("1", "3")]
     assert made_by[0] == made_by[1]
+
+
+@pytest.mark.parametrize("kind", ["gzip", "erofs-lz4hc"])
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("file,smaller", [("program", "remade"), ("noise", "plain")])
+def test_the_smaller_of_a_plain_delta_and_a_remade_one_is_kept(made, kind, threads, file, smaller):
+    """A change in a block that is compressed, and in one that is not: there, a plain delta has less to say."""
+    changed = made / f"changed-{file}"
+    if not changed.exists():
+        shutil.copytree(made / "old", changed, symlinks=True)
+        data = bytearray((changed / file).read_bytes())
+        for at in range(5000, len(data) if file == "program" else 5001, 7000):
+            data[at] ^= 1
+        (changed / file).write_bytes(data)
+    made_by = {}
+    for option in ("yes", "no"):
+        create(made, f"{option}.keel", kind, "--full", "no", "--threads", threads, version=changed.name,
+               recompress=option)
+        made_by[option] = delta_of(made, made / f"{option}.keel")
+    told = create_says(made, kind, changed.name)
+    assert (FORMS[kind] in made_by["yes"]["forms"]) == (smaller == "remade")
+    if smaller == "plain":
+        assert (made / "yes.keel").read_bytes()[2 * KIB:] == (made / "no.keel").read_bytes()[2 * KIB:]
+        assert re.search(r"^image root: a plain delta: \d+ bytes; with blocks compressed again it has ", told)
+    else:
+        assert made_by["yes"]["payload-length"] < made_by["no"]["payload-length"]
+        assert re.search(r"^image root: blocks are compressed again: [\d.]+ \w+; a plain delta has ", told)
+    read = keelreader.read(made / "yes.keel", [made / "k.pem"], [image_of(made, kind, "old")])
+    assert read.read_image("root") == image_of(made, kind, changed.name).read_bytes()
 
 
 def test_the_tree_of_dm_verity_lies_behind_the_blocks(made):

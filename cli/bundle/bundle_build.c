@@ -7,7 +7,6 @@
 #include "cli/bundle/bundle_output.h"
 #include "cli/bundle/bundle_progress.h"
 #include "cli/bundle/bundle_verity.h"
-#include "cli/bundle/bundle_way.h"
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
 #include "cli/output/output.h"
@@ -176,7 +175,7 @@ static enum kb_err encode_image(struct build *b, unsigned i)
 }
 
 static enum kb_err encode_delta(struct build *b, unsigned i, struct bundle_seed *seed, int fd,
-				const char *version)
+				const char *version, struct bundle_way *ways)
 {
 	struct bundle_delta d = {
 		.source = &b->source[i],
@@ -189,7 +188,8 @@ static enum kb_err encode_delta(struct build *b, unsigned i, struct bundle_seed 
 	struct manifest_encoding *me = &b->s->m.encoding[b->s->m.nencodings];
 	enum kb_err err;
 
-	err = bundle_way_run(&d, seed, fd, b->s->recompress ? b->s->output : NULL);
+	err = bundle_way_run(&d, seed, fd, b->s->recompress ? b->s->output : NULL,
+			     &ways[b->s->m.nencodings]);
 	if (err == KB_OK)
 		err = add_encoding(b, i, &d.records, d.forms, d.payload_len, d.payload_digest);
 	bundle_table_free(&d.records);
@@ -200,7 +200,8 @@ static enum kb_err encode_delta(struct build *b, unsigned i, struct bundle_seed 
 	return KB_OK;
 }
 
-static enum kb_err delta_from(struct build *b, unsigned i, const struct bundle_spec_from *f)
+static enum kb_err delta_from(struct build *b, unsigned i, const struct bundle_spec_from *f,
+			      struct bundle_way *ways)
 {
 	struct manifest *m = &b->s->m;
 	char version[MANIFEST_STR_MAX + 1];
@@ -220,19 +221,19 @@ static enum kb_err delta_from(struct build *b, unsigned i, const struct bundle_s
 	if (err != KB_OK)
 		log_err("--from %s: %s", f->file, err_text(err));
 	else
-		err = encode_delta(b, i, &seed, fd, version);
+		err = encode_delta(b, i, &seed, fd, version, ways);
 	bundle_seed_close(&seed);
 	b->progress.before += m->image[i].size;
 	return err;
 }
 
-static enum kb_err encode_all(struct build *b, unsigned i)
+static enum kb_err encode_all(struct build *b, unsigned i, struct bundle_way *ways)
 {
 	unsigned before = b->s->m.nencodings;
 
 	TRY(encode_image(b, i));
 	for (unsigned k = 0; k < b->s->nfrom; k++)
-		TRY(delta_from(b, i, &b->s->from[k]));
+		TRY(delta_from(b, i, &b->s->from[k], ways));
 	if (b->s->m.nencodings > before)
 		return KB_OK;
 	log_err("image %s: no --from has an older one, so --full no leaves nothing",
@@ -355,7 +356,7 @@ static enum kb_err build_all(struct build *b, struct bundle_build_result *result
 	TRY(prepare_image(b));
 	output_time(m->created, output_now(), true);
 	for (unsigned i = 0; i < m->nimages; i++) {
-		TRY(encode_all(b, i));
+		TRY(encode_all(b, i, result->way));
 		result->images_len += m->image[i].size;
 	}
 	TRY(make_manifest(b));

@@ -3,11 +3,14 @@
 #pragma once
 
 #include "cli/bundle/bundle_spec.h"
+#include "cli/bundle/bundle_way.h"
 #include "update/crypto/digest.h"
 
 struct bundle_build_result {
 	uint8_t release[DIGEST_LEN];
 	uint64_t bundle_len, images_len;
+	/* of each encoding of the manifest: of a delta, how it was chosen */
+	struct bundle_way way[MANIFEST_ENCODINGS_MAX];
 };
 
 /* Writes s->output. Failures are reported; nothing appears under that name then. */

@@ -132,10 +132,31 @@ static int read_options(struct bundle_spec *s, int argc, char **argv)
 	return OUTPUT_OK;
 }
 
+/* Of a delta for which two ways were tried. */
+static void print_way(const struct manifest *m, unsigned encoding, const struct bundle_way *w)
+{
+	const struct manifest_encoding *e = &m->encoding[encoding];
+	char plain[OUTPUT_TIME_LEN], remade[OUTPUT_TIME_LEN];
+	bool named = e->seed_version[0] != '\0';
+
+	output_size(plain, w->plain_len);
+	output_size(remade, w->remade_len);
+	printf("image %s%s%s: ", m->image[e->image].name, named ? ", from version " : "",
+	       e->seed_version);
+	if (w->remade)
+		printf("blocks are compressed again: %s; a plain delta has %s\n", remade, plain);
+	else
+		printf("a plain delta: %s; with blocks compressed again it has %s\n", plain,
+		       remade);
+}
+
 static void print_summary(const struct bundle_spec *s, const struct bundle_build_result *b)
 {
 	char id[2 * DIGEST_LEN + 1], bundle[OUTPUT_TIME_LEN], images[OUTPUT_TIME_LEN];
 
+	for (unsigned i = 0; i < s->m.nencodings; i++)
+		if (b->way[i].compared)
+			print_way(&s->m, i, &b->way[i]);
 	bytes_hex(id, b->release, DIGEST_LEN);
 	output_size(bundle, b->bundle_len);
 	output_size(images, b->images_len);
