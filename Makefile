@@ -480,6 +480,7 @@ ioerr: ## fail each operation of each story, once and for ever: build/report/ioe
 bench: ## Keelboot and its peers side by side: build/report/bench.html; takes hours (GROUP=, SIZE=, RUNS=: less), as root
 	@qemu/deps run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) RECOMPRESS=yes all
 	@/usr/bin/python3 tests/bench/compare.py $(addprefix --group ,$(GROUP)) $(addprefix --size ,$(SIZE)) $(addprefix --runs ,$(RUNS))
 
 bench-quick: ## is anything that Keelboot costs 3 % more than tests/bench/quick.json says? A suite of make check, too

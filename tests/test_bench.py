@@ -12,9 +12,11 @@ from cli_device import TOP
 sys.path.insert(0, str(TOP / "tests/bench"))
 
 import compare        # noqa: E402
+import installs     # noqa: E402
 import quick        # noqa: E402
 import bench_report as report     # noqa: E402
 import targets      # noqa: E402
+import workloads        # noqa: E402
 
 OURS = targets.OURS
 
@@ -75,6 +77,24 @@ def test_a_picture_is_well_formed_and_its_bars_are_in_proportion():
             if element.tag.endswith("rect")]
     assert float(bars[0].get("width")) == 2 * float(bars[1].get("width"))
     assert (bars[0].get("fill"), bars[1].get("fill")) == (report.OURS, report.THEIRS)
+
+
+def test_a_delta_is_held_against_those_of_others():
+    def created(way, **figures):
+        return {"group": "creates", "workload": "rebuilt", "title": "upgraded", "way": way, **figures}
+    rows = [created("keelboot, delta", bytes=52, memory=2 << 30, seconds=1.0), created("xdelta3 -9", bytes=100),
+            created("bsdiff, file by file", bytes=50)]
+    found = {(one["figure"], one["want"].rpartition(" × ")[2]): one["met"] for one in targets.judge(rows)}
+    assert found[("bytes", "xdelta3 -9")] is True and found[("bytes", "bsdiff, file by file")] is False
+    assert found[("memory", "at most 1,610,612,736 bytes")] is False
+    assert "1.00 s" in report.page({"machine": "m", "rows": rows, "targets": []})
+
+
+def test_only_images_with_compressed_blocks_have_a_remade_delta():
+    def ways(name):
+        return {way.name for way in installs.wanted(workloads.Workload(name, "", "new", "old", "old"), ())}
+    assert ways("erofs") - ways("rebuilt") == {"keelboot install, delta remade"}
+    assert "keelboot install, delta" in ways("rebuilt")
 
 
 # ---------------------------------------------------------------- bench-quick

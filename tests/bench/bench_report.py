@@ -30,7 +30,7 @@ COLUMNS = {
     "memory": ("peak memory", size), "memory_and_cache": ("with page cache", size),
     "written": ("written", size), "read": ("read", size), "artifact": ("artifact", size),
 }
-SHOWN = {"installs": "seconds", "sizes": "bytes", "boot": "million_instructions"}
+SHOWN = {"installs": "seconds", "creates": "seconds", "sizes": "bytes", "boot": "million_instructions"}
 
 
 def ours(row: dict) -> bool:

@@ -20,6 +20,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/bench"))
 
 import boots            # noqa: E402
+import creates          # noqa: E402
 import installs         # noqa: E402
 import sizes            # noqa: E402
 import storage          # noqa: E402
@@ -61,12 +62,18 @@ def size_rows(shop, args):
             yield sizes.measured(workload, args.dir)
 
 
+def create_rows(shop, args):
+    for workload in workloads.pairs(shop):
+        if not args.workload or workload.name in args.workload:
+            yield creates.measured(workload, args.dir)
+
+
 def boot_rows(_shop, args):
     """Whole boots in QEMU."""
     yield boots.measured(args.runs)
 
 
-GROUPS = {"boot": boot_rows, "sizes": size_rows, "installs": install_rows, "throttled": throttled_rows}
+GROUPS = {"boot": boot_rows, "sizes": size_rows, "creates": create_rows, "installs": install_rows, "throttled": throttled_rows}
 
 
 def machine() -> str:

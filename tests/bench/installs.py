@@ -10,7 +10,7 @@ from pathlib import Path
 
 import measure
 from storage import MIB, Disk, run
-from ways import WAYS, Place, install_line, missing
+from ways import WAYS, Place, install_line, make_old_keel, missing
 
 ROOM = 64 * MIB     # of a slot, beyond its image
 
@@ -32,7 +32,18 @@ def artifact_of(way, workload, place: Place, cache: Path) -> Path:
 
 def wanted(workload, only: tuple) -> list:
     """The ways for this workload: deltas where there is an old image."""
-    return [way for way in WAYS if (not way.delta or workload.old) and (not only or way.name in only)]
+    return [way for way in WAYS if (not way.delta or workload.old) and (not only or way.name in only)
+            and (not way.only or workload.name in way.only)]
+
+
+def old_bundle(workload, place: Place) -> Path:
+    out = place.folder.parent / "artifacts" / f"{workload.name}.old.keel"
+    if not out.exists():
+        new = out.with_name(f"new-{out.name}")
+        new.unlink(missing_ok=True)
+        make_old_keel(workload, new, place)
+        new.rename(out)
+    return out
 
 
 def prepare(workload, place: Place, artifact: Path, way) -> Path:
@@ -44,7 +55,7 @@ def prepare(workload, place: Place, artifact: Path, way) -> Path:
     if way.delta:
         run("cp", "--sparse=always", workload.old, disk.medium / "old.img")
     disk.fill("b", workload.before)
-    place.new_state()
+    place.new_state(old_bundle(workload, place) if way.delta and way.ours else None)
     on_medium = disk.medium / f"release.{way.suffix}"
     run("cp", "--sparse=never", artifact, on_medium)
     return on_medium

@@ -34,6 +34,16 @@ TARGETS = (
     Target("installs", "same", OURS, "written", MIB),      # the state, and nothing of the slot
     Target("sizes", "rebuilt", "keelboot, level 9", "bytes", 1.04, "zstd --long -9"),
     Target("sizes", "rebuilt", "keelboot, level 19", "bytes", 1.04, "zstd --long -19"),
+    *(Target("creates", workload, "keelboot, delta", "bytes", most, "xdelta3 -9")
+      for workload, most in (("rebuilt", 0.52), ("modules", 0.68), ("in-place", 0.55))),
+    Target("creates", "rebuilt", "keelboot, delta", "bytes", 0.92, "bsdiff, file by file"),
+    *(Target("creates", workload, "keelboot, delta remade", "bytes", 0.35, "xdelta3 -9")
+      for workload in ("squashfs", "erofs")),
+    Target("creates", "rebuilt", "keelboot, delta", "memory", 1536 * MIB),
+    Target("installs", "rebuilt", "keelboot install, delta", "seconds", 1.1, OURS),
+    *(Target("installs", workload, way, "memory", 24 * MIB)
+      for workload, way in (("rebuilt", "keelboot install, delta"), ("squashfs", "keelboot install, delta remade"),
+                            ("erofs", "keelboot install, delta remade"))),
     Target("boot", "boot", "Keelboot", "million_instructions", 1.1, "a minimal C init"),
     Target("boot", "boot", "Keelboot", "million_instructions", 1.02, "tiny-initramfs"),
 )

@@ -14,6 +14,8 @@ from storage import run
 
 TOP = Path(__file__).resolve().parents[2]
 KEELBOOT, HELPER = TOP / "build/keelboot", TOP / "build/keelboot-helper"
+REMAKING = TOP / "build/recompress"      # programs that compress blocks again
+PACKED = ("squashfs", "erofs")           # workloads that have such blocks
 # Programs, and Debian's packages that bring them.
 PACKAGES = {"rauc": "rauc", "dbus-run-session": "dbus", "mksquashfs": "squashfs-tools", "swupdate": "swupdate",
             "xdelta3": "xdelta3", "zstd": "zstd", "casync": "casync", "bsdiff": "bsdiff", "cpio": "cpio",
@@ -57,11 +59,11 @@ class Place:
         path.symlink_to(target)
         return path
 
-    def new_state(self) -> None:
-        """Slot a runs and is good; of slot b nothing is known."""
+    def new_state(self, runs: Path | None = None) -> None:
+        """Slot a runs and is good; of slot b nothing is known. runs: the bundle that slot a got; deltas want it."""
         self.disk.fill("state", None)
-        run(KEELBOOT, "state", "init", self.state, "--good", "a", "--version", "0.1", "--sequence", 1, "--force",
-            stdout=DEVNULL, stderr=DEVNULL)
+        of = ["--bundle", runs, "--conf-root", self.folder / "conf"] if runs else ["--version", "0.1", "--sequence", 1]
+        run(KEELBOOT, "state", "init", self.state, "--good", "a", *of, "--force", stdout=DEVNULL, stderr=DEVNULL)
 
     def shown(self, command: str) -> str:
         """A command line for people: without this machine's paths."""
@@ -89,6 +91,7 @@ class Way:
     programs: tuple = ()
     delta: bool = False         # takes the old image, in slot a, as its base
     ours: bool = False
+    only: tuple = ()            # workloads; none: all
 
 
 def make_raw(workload, out, _place):
@@ -104,6 +107,25 @@ def make_keel(workload, out, place):
     named = ",fs=ext4" if workload.name in ("incompressible", "empty") else ""
     run(KEELBOOT, "bundle", "create", "-o", out, "--compatible", "bench", "--version", "2.0", "--sequence", 2,
         "--image", f"root={workload.new}{named}", "--key", place.keys / "k.key", stdout=DEVNULL)
+
+
+def make_old_keel(workload, out: Path, place) -> None:
+    """The bundle that slot a got."""
+    run(KEELBOOT, "bundle", "create", "-o", out, "--compatible", "bench", "--version", "1.0", "--sequence", 1,
+        "--level", 1, "--image", f"root={workload.old}", "--key", place.keys / "k.key", stdout=DEVNULL)
+
+
+def delta_line(workload, out: Path, place, remade: bool) -> list:
+    """The command that makes a delta without the whole image."""
+    return [REMAKING / "keelboot" if remade else KEELBOOT, "bundle", "create", "-o", out, "--compatible", "bench",
+            "--version", "2.0", "--sequence", 2, "--full", "no", "--recompress", "yes" if remade else "no",
+            "--image", f"root={workload.new}", "--from", f"{workload.old},version=1.0", "--key", place.keys / "k.key"]
+
+
+def make_delta(remade: bool) -> Callable:
+    def make(workload, out, place):
+        run(*delta_line(workload, out, place, remade), stdout=DEVNULL)
+    return make
 
 
 def make_rauc(workload, out, place):
@@ -146,12 +168,20 @@ def make_swu(direct: str) -> Callable:
     return make
 
 
+def xdelta_line(workload, out) -> list:
+    return ["xdelta3", "-e", "-9", "-f", "-B", workload.old.stat().st_size, "-s", workload.old, workload.new, out]
+
+
 def make_xdelta(workload, out, _place):
-    run("xdelta3", "-e", "-9", "-f", "-B", workload.old.stat().st_size, "-s", workload.old, workload.new, out)
+    run(*xdelta_line(workload, out))
+
+
+def patch_line(workload, out) -> list:
+    return ["zstd", "-qq", "-19", "--long=31", "-T0", f"--patch-from={workload.old}", workload.new, "-o", out]
 
 
 def make_patch(workload, out, _place):
-    run("zstd", "-qq", "-19", "--long=31", "-T0", f"--patch-from={workload.old}", workload.new, "-o", out)
+    run(*patch_line(workload, out))
 
 
 def make_casync(workload, out, _place):
@@ -172,6 +202,11 @@ def make_casync(workload, out, _place):
 def keelboot(place, artifact, _workload):
     return (f"{KEELBOOT} install {artifact} --state {place.state} --slot a:root={place.a} --slot b:root={place.b} "
             f"--conf-root {place.folder}/conf --run-dir {place.folder}/run --progress=none")
+
+
+def keelboot_remaking(place, artifact, workload):
+    line = keelboot(place, artifact, workload).replace(str(KEELBOOT), str(REMAKING / "keelboot"), 1)
+    return f"KEELBOOT_HELPER={REMAKING}/keelboot-helper {line}"
 
 
 def keelboot_boot(place, artifact, _workload):
@@ -202,6 +237,9 @@ WAYS = (
     Way("RAUC, plain", "raucb", make_rauc, rauc, ("rauc", "dbus-run-session", "mksquashfs")),
     Way("SWUpdate, copied first", "copied.swu", make_swu("false"), swupdate, ("swupdate", "cpio", "openssl")),
     Way("SWUpdate, installed-directly", "direct.swu", make_swu("true"), swupdate, ("swupdate", "cpio", "openssl")),
+    Way("keelboot install, delta", "delta.keel", make_delta(False), keelboot, delta=True, ours=True),
+    Way("keelboot install, delta remade", "remade.keel", make_delta(True), keelboot_remaking, delta=True, ours=True,
+        only=PACKED),
     Way("xdelta3 -d | dd", "xdelta", make_xdelta, lambda place, artifact, workload:
         f"xdelta3 -d -c -B {workload.old.stat().st_size} -s {place.a} {artifact} | dd of={place.b} bs=1M conv=fsync",
         ("xdelta3",), delta=True),
