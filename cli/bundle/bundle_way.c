@@ -42,7 +42,7 @@ static enum kb_err run_remake(struct bundle_delta *d, const struct bundle_seed *
 /* ---------------------------------------------------------------- the smaller of two */
 
 /* Its results become those of `to`, whose payload gets what it has in a file of its own. */
-static enum kb_err take(struct bundle_delta *to, struct bundle_delta *from)
+static enum kb_err take_results(struct bundle_delta *to, struct bundle_delta *from)
 {
 	struct bundle_output payload = { .fd = to->payload_fd, .tmp = "payload" };
 
@@ -61,7 +61,7 @@ static enum kb_err keep_smaller(struct bundle_delta *d, struct bundle_delta *pla
 				    .remade = remade->payload_len < plain->payload_len,
 				    .plain_len = plain->payload_len,
 				    .remade_len = remade->payload_len };
-	return take(d, way->remade ? remade : plain);
+	return take_results(d, way->remade ? remade : plain);
 }
 
 /* Each way is half of the work. */

@@ -73,7 +73,8 @@ def boot_rows(_shop, args):
     yield boots.measured(args.runs)
 
 
-GROUPS = {"boot": boot_rows, "sizes": size_rows, "creates": create_rows, "installs": install_rows, "throttled": throttled_rows}
+GROUPS = {"boot": boot_rows, "sizes": size_rows, "creates": create_rows, "installs": install_rows,
+          "throttled": throttled_rows}
 
 
 def machine() -> str:

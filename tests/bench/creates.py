@@ -10,7 +10,7 @@ from pathlib import Path
 
 import measure
 from sizes import Unmounted, bsdiff
-from ways import KEELBOOT, PACKED, delta_line, install_line, missing, patch_line, xdelta_line
+from ways import PACKED, delta_line, install_line, missing, patch_line, xdelta_line
 
 
 class NoDisk:

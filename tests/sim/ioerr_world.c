@@ -57,8 +57,8 @@ const struct bundles_release *ioerr_world_holds(int slot, bool durable)
 	return ioerr_content_of(durable ? slot_disk[slot].durable : slot_disk[slot].now);
 }
 
-/* The superblock is the first sector, as squashfs has it, or where erofs has it: what the seal takes
- * first and brings last. One byte that came wrong into a sector of zeroes makes none. */
+/* The superblock is the first sector, as squashfs has it, or where erofs has it: what the seal
+ * takes first and brings last. One byte that came wrong into a sector of zeroes makes none. */
 static bool mounts(int slot)
 {
 	return !bytes_all(slot_disk[slot].now + ioerr_content_super(), SUPERBLOCK, 0);
