@@ -367,7 +367,7 @@ def test_fallback_of_an_adopted_system_comes_up(board):
             vm.wait_boot(number, SLOW)
         up(board, vm, "1.0", "a")
         said = board.ask(vm, "findmnt -no FSTYPE / && touch /etc/written && "
-                             "systemctl --failed --no-legend '*.service' '*.mount'")
+                             "systemctl list-units --failed --no-legend '*.service' '*.mount'")
         assert said.strip() == "overlay"
         assert board.status(vm)["slots"][1]["state"] == "bad"
 
