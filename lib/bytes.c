@@ -128,3 +128,24 @@ enum kb_err bytes_decimal(uint64_t *out, const char *text, uint64_t max)
 	*out = v;
 	return KB_OK;
 }
+
+enum kb_err bytes_size(uint64_t *out, const char *text, uint64_t max)
+{
+	static const char units[] = "KMGT";
+	size_t len = strlen(text);
+	unsigned shift = 0;
+	char digits[24];
+	uint64_t n;
+
+	if (len == 0 || len >= sizeof(digits))
+		return KB_EFORMAT;
+	for (unsigned i = 0; units[i] != '\0'; i++)
+		if (text[len - 1] == units[i])
+			shift = 10 * (i + 1);
+	len -= shift != 0;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	TRY(bytes_decimal(&n, digits, max >> shift));
+	*out = n << shift;
+	return KB_OK;
+}

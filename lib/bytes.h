@@ -38,3 +38,6 @@ enum kb_err bytes_unhex(uint8_t *out, size_t len, const char *hex) KB_MUST_CHECK
  * string. KB_EFORMAT, or KB_EINVAL when it is above max; *out is untouched then.
  */
 enum kb_err bytes_decimal(uint64_t *out, const char *text, uint64_t max) KB_MUST_CHECK;
+
+/* The same of a number of bytes: behind its digits there may be one of K M G T (of 1024). */
+enum kb_err bytes_size(uint64_t *out, const char *text, uint64_t max) KB_MUST_CHECK;

@@ -159,25 +159,16 @@ static enum kb_err set_jump(uint64_t *out, const char *value)
 	return KB_OK;
 }
 
-/* As sizes of tmpfs are written; what is 0 has no limit. */
+/* With the units of root-overlay-size=, and no more digits than INT64_MAX has; 0: no limit. */
 static enum kb_err set_bytes(uint64_t *out, const struct conf_key *key, const char *value)
 {
-	static const char units[] = "KMG";
-	char digits[20];
-	size_t n = strspn(value, "0123456789");
-	const char *unit = value[n] != '\0' ? strchr(units, value[n]) : NULL;
-	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
 	uint64_t v;
 
-	if (n >= sizeof(digits) || value[n + (unit != NULL)] != '\0')
+	if (strspn(value, "0123456789") > 19 || strchr(value, 'T') != NULL)
 		return KB_EINVAL;
-	memcpy(digits, value, n);
-	digits[n] = '\0';
-	if (bytes_decimal(&v, digits, INT64_MAX >> shift) != KB_OK)
+	if (bytes_size(&v, value, INT64_MAX) != KB_OK || (v != 0 && v < key->min))
 		return KB_EINVAL;
-	if (v != 0 && v << shift < key->min)
-		return KB_EINVAL;
-	*out = v << shift;
+	*out = v;
 	return KB_OK;
 }
 

@@ -51,21 +51,6 @@ static int print_conf(const struct adopt *ad, char *text, size_t size)
 			ad->data_mount);
 }
 
-/* Whole or not at all: what reads it is the next boot. */
-static enum kb_err write_whole(const char *path, const char *text, size_t len)
-{
-	struct bundle_output o;
-	enum kb_err err;
-
-	TRY(bundle_output_begin(&o, path));
-	err = bundle_output_write(&o, text, len);
-	if (err == KB_OK)
-		err = bundle_output_commit(&o);
-	if (err != KB_OK)
-		bundle_output_abort(&o);
-	return err;
-}
-
 static enum kb_err find_pem(void *found, const char *name)
 {
 	size_t len = strlen(name);
@@ -87,7 +72,7 @@ static enum kb_err copy_public_key(const struct adopt *ad, const char *keys)
 		name = strrchr(from, '/');
 		snprintf(to, sizeof(to), "%s/%s", keys, name != NULL ? name + 1 : from);
 		if (os_read_file(from, text, sizeof(text), &len) == KB_OK)
-			return write_whole(to, text, len);
+			return bundle_output_whole(to, text, len);
 	}
 	log_err("%s has no public key, and there is none beside %s; copy it: install -m 644 PUBLIC.pem %s",
 		keys, ad->key != NULL ? ad->key : "--key", keys);
@@ -117,5 +102,5 @@ enum kb_err adopt_write_conf(struct adopt *ad)
 	if (err != KB_OK || ad->configured)
 		return err;
 	adopt_path(ad, path, CONF_FILE);
-	return write_whole(path, text, (size_t)print_conf(ad, text, sizeof(text)));
+	return bundle_output_whole(path, text, (size_t)print_conf(ad, text, sizeof(text)));
 }

@@ -23,19 +23,6 @@ static enum kb_err hash_bytes(const uint8_t *data, size_t len, uint8_t out[DIGES
 	return err;
 }
 
-static enum kb_err write_bytes(const char *path, const uint8_t *data, size_t len)
-{
-	struct bundle_output out = { .fd = -1 };
-	enum kb_err err = bundle_output_begin(&out, path);
-
-	if (err == KB_OK)
-		err = bundle_output_write(&out, data, len);
-	if (err == KB_OK)
-		err = bundle_output_commit(&out);
-	bundle_output_abort(&out);
-	return err;
-}
-
 enum kb_err bundle_elsewhere_emit(const char *path, enum keyring_document document,
 				  const uint8_t header[512])
 {
@@ -44,7 +31,7 @@ enum kb_err bundle_elsewhere_emit(const char *path, enum keyring_document docume
 
 	keyring_signed_bytes(data, document, header);
 	TRY(hash_bytes(data, sizeof(data), digest));
-	TRY(write_bytes(path, data, sizeof(data)));
+	TRY(bundle_output_whole(path, data, sizeof(data)));
 	bytes_hex(hex, digest, DIGEST_LEN);
 	printf("%s  %s\n", hex, path); /* as sha256sum has it */
 	return KB_OK;

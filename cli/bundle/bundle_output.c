@@ -179,6 +179,19 @@ void bundle_output_abort(struct bundle_output *o)
 	util_close(&o->fd);
 }
 
+enum kb_err bundle_output_whole(const char *path, const void *buf, size_t len)
+{
+	struct bundle_output o = { .fd = -1 };
+	enum kb_err err = bundle_output_begin(&o, path);
+
+	if (err == KB_OK)
+		err = bundle_output_write(&o, buf, len);
+	if (err == KB_OK)
+		err = bundle_output_commit(&o);
+	bundle_output_abort(&o);
+	return err;
+}
+
 enum kb_err bundle_output_spool(const char *path, int *fd)
 {
 	char dir[BUNDLE_OUTPUT_PATH], name[BUNDLE_OUTPUT_PATH + 24];

@@ -34,6 +34,9 @@ enum kb_err bundle_output_commit(struct bundle_output *o) KB_MUST_CHECK;
 /* Removes what was written; without effect after a commit. */
 void bundle_output_abort(struct bundle_output *o);
 
+/* All of these at once: the file has these bytes, durably, or is as it was. */
+enum kb_err bundle_output_whole(const char *path, const void *buf, size_t len) KB_MUST_CHECK;
+
 /* A nameless file in the folder of path, for what is written before its place is known. */
 enum kb_err bundle_output_spool(const char *path, int *fd) KB_MUST_CHECK;
 

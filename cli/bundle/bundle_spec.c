@@ -39,8 +39,8 @@ static const char *set_chunk(struct bundle_spec *s, const char *value)
 {
 	uint64_t v;
 
-	if (args_bytes(&v, value) != KB_OK || v < MANIFEST_CHUNK_MIN || v > MANIFEST_CHUNK_MAX ||
-	    (v & (v - 1)) != 0)
+	if (bytes_size(&v, value, UINT64_MAX) != KB_OK || v < MANIFEST_CHUNK_MIN ||
+	    v > MANIFEST_CHUNK_MAX || (v & (v - 1)) != 0)
 		return "expected a power of two from 16K to 1M";
 	s->chunk = (uint32_t)v;
 	return NULL;
@@ -50,7 +50,7 @@ static const char *set_sig_cap(struct bundle_spec *s, const char *value)
 {
 	uint64_t v;
 
-	if (args_bytes(&v, value) != KB_OK || v < 512 || v > READER_SIG_CAP_MAX)
+	if (bytes_size(&v, value, UINT64_MAX) != KB_OK || v < 512 || v > READER_SIG_CAP_MAX)
 		return "want 512 to 128K";
 	s->sig_cap = (uint32_t)v;
 	return NULL;
@@ -217,7 +217,7 @@ static const char *set_image(struct bundle_spec *s, const char *dir, const char 
 	if (strcmp(key, "file") == 0)
 		return set_path(s->file[i], dir, value);
 	if (strcmp(key, "size") == 0)
-		return args_bytes(&s->size[i], value) == KB_OK && s->size[i] > 0 &&
+		return bytes_size(&s->size[i], value, UINT64_MAX) == KB_OK && s->size[i] > 0 &&
 				       s->size[i] <= SIZE_MAX_
 			       ? NULL
 			       : "want a size, as 512M";

@@ -56,7 +56,7 @@ static const struct args_option table[] = {
 
 static enum kb_err take_bytes(const char *option, const char *text, uint64_t *out)
 {
-	enum kb_err err = args_bytes(out, text);
+	enum kb_err err = bytes_size(out, text, UINT64_MAX);
 
 	if (err != KB_OK)
 		log_err("--%s %s: expected bytes, for example 1048576 or 1M", option, text);

@@ -124,25 +124,6 @@ int args_missing(const char *verb, const char *what)
 	return OUTPUT_USAGE;
 }
 
-enum kb_err args_bytes(uint64_t *out, const char *text)
-{
-	static const char units[] = "KMGT";
-	size_t len = strlen(text);
-	unsigned shift = 0;
-	char digits[24];
-	uint64_t n;
-
-	if (len == 0 || len >= sizeof(digits))
-		return KB_EFORMAT;
-	for (unsigned i = 0; units[i] != '\0'; i++)
-		if (text[len - 1] == units[i])
-			shift = 10 * (i + 1);
-	snprintf(digits, sizeof(digits), "%.*s", (int)(shift != 0 ? len - 1 : len), text);
-	TRY(bytes_decimal(&n, digits, UINT64_MAX >> shift));
-	*out = n << shift;
-	return KB_OK;
-}
-
 static size_t smallest_of(size_t a, size_t b, size_t c)
 {
 	size_t ab = a < b ? a : b;

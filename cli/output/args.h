@@ -54,12 +54,6 @@ int args_wrong(const struct args *a, int id, const char *verb);
 int args_missing(const char *verb, const char *what);
 
 /*
- * A number of bytes: decimal digits and one of K M G T (of 1024) or nothing. KB_EFORMAT, or
- * KB_EINVAL when it does not fit 64 bits.
- */
-enum kb_err args_bytes(uint64_t *out, const char *text) KB_MUST_CHECK;
-
-/*
  * The one of n names nearest to word: one that begins with it, else the one with the fewest wrong
  * letters if those are few. NULL: none is near.
  */

@@ -117,4 +117,42 @@ TEST(bad_decimal_numbers_leave_the_result)
 	assert_true(v == 7);
 }
 
+TEST(bytes_take_units)
+{
+	static const struct {
+		const char *text;
+		uint64_t want;
+	} right[] = {
+		{ "0", 0 },
+		{ "4096", 4096 },
+		{ "1K", 1024 },
+		{ "16M", 16u << 20 },
+		{ "3G", UINT64_C(3) << 30 },
+		{ "2T", UINT64_C(2) << 40 },
+		{ "18446744073709551615", UINT64_MAX },
+		{ "16777215T", UINT64_C(16777215) << 40 },
+	};
+	uint64_t n;
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(right); i++) {
+		OK(bytes_size(&n, right[i].text, UINT64_MAX));
+		assert_true(n == right[i].want);
+	}
+}
+
+TEST(bytes_refuse_what_is_no_number_or_too_large)
+{
+	static const char *const wrong[] = { "",	  "K",
+					     "1k",	  "1KB",
+					     "-1",	  " 1",
+					     "0x10",	  "1.5M",
+					     "16777216T", "18446744073709551616",
+					     "1MM",	  "999999999999999999999999999999999" };
+	uint64_t n = 7;
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(wrong); i++)
+		assert_int_not_equal(bytes_size(&n, wrong[i], UINT64_MAX), KB_OK);
+	assert_true(n == 7);
+}
+
 TEST_MAIN("bytes")
