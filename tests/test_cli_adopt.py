@@ -23,6 +23,7 @@ TOOLS = {
 # name: MiB, number; what there is in a disk that has all.
 PARTS = {"boot": 32, "root": 96, "keelboot-state": 16, "root-b": 96, "keelboot-overlay": 32, "data": 160}
 FSTAB = "# the root\nUUID=1234 / ext4 errors=remount-ro 0 1\nUUID=5678 /boot ext4 defaults 0 2\n"
+HELD = "keelboot-adopt"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="adopt mounts")
 
@@ -267,6 +268,20 @@ def test_a_swap_file_is_a_problem(debian):
     assert "the swap file /swap.img lies in the root" in said and "vda9" not in said
 
 
+def test_a_swap_file_on_data_stays(debian):
+    debian.put("etc/fstab", f"{FSTAB}/data/some/swap.img none swap sw 0 0\n")
+    assert "swap file" not in debian.adopt("--dry-run").stdout
+
+
+def test_a_hold_that_came_back_is_taken_away(debian):
+    """Power went before the disk knew that it was gone: the next kernel's initramfs would lack Keelboot."""
+    debian.adopt("--yes")
+    debian.put(f"boot/{HELD}", "")
+    assert "adopted already" not in debian.adopt("--yes").stdout
+    assert not (debian.root / "boot" / HELD).exists()
+    assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
+
+
 def test_each_kernel_has_keelboot_or_it_is_not_adopted(debian):
     """From the boot loader's menu, an older one would boot root= without it."""
     debian.adopt("--yes")
@@ -275,9 +290,6 @@ def test_each_kernel_has_keelboot_or_it_is_not_adopted(debian):
     assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
     (debian.root / "lib/modules/6.0.0-old").mkdir(parents=True)
     assert "adopted already" not in debian.adopt("--yes", code=None).stdout
-
-
-HELD = "keelboot-adopt"
 
 
 @pytest.mark.parametrize("step, held", [("bundle", True), ("install", True), ("initramfs", None)])

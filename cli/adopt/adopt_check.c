@@ -179,6 +179,20 @@ static void check_init(struct adopt *ad)
 			"systemd does not run, and no script of sysvinit marks a trial good");
 }
 
+static bool lies_in_root(const struct adopt *ad, const char *file)
+{
+	struct adopt_mount m;
+	char place[256], *slash;
+
+	snprintf(place, sizeof(place), "%s", file);
+	while ((slash = strrchr(place, '/')) != NULL && slash != place) {
+		*slash = '\0';
+		if (adopt_mount_at(ad, place, &m))
+			return false;
+	}
+	return true;
+}
+
 /* Above an overlay the kernel refuses it, and a unit that fails rejects the first trial. */
 static void check_swap_file(struct adopt *ad)
 {
@@ -191,7 +205,8 @@ static void check_swap_file(struct adopt *ad)
 		return;
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		if (sscanf(line, "%255s %255s %15s", file, place, type) != 3 || file[0] != '/' ||
-		    strcmp(type, "swap") != 0 || strncmp(file, "/dev/", 5) == 0)
+		    strcmp(type, "swap") != 0 || strncmp(file, "/dev/", 5) == 0 ||
+		    !lies_in_root(ad, file))
 			continue;
 		snprintf(
 			fix, sizeof(fix),

@@ -3,6 +3,7 @@
 #include "cli/adopt/adopt.h"
 
 #include "cli/bundle/bundle_mkfs.h"
+#include "cli/bundle/bundle_output.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -131,20 +132,17 @@ void adopt_look_at_initramfs(struct adopt *ad)
 		if (os_exists(path))
 			ad->generator = &generators[i];
 	}
-	ad->in_initramfs = ad->generator != NULL && is_in_initramfs(ad);
+	adopt_path(ad, path, HOLD);
+	ad->in_initramfs = ad->generator != NULL && !os_exists(path) && is_in_initramfs(ad);
 }
 
 enum kb_err adopt_hold_initramfs(const struct adopt *ad)
 {
 	static const char text[] = "keelboot adopt has not finished: run it again\n";
 	char path[DEVICE_PATH_MAX];
-	enum kb_err err;
 
 	adopt_path(ad, path, HOLD);
-	err = os_write_file(path, text, sizeof(text) - 1);
-	if (err != KB_OK)
-		log_err("%s: unable to write: %m", path);
-	return err;
+	return bundle_output_whole(path, text, sizeof(text) - 1);
 }
 
 enum kb_err adopt_make_initramfs(struct adopt *ad)
