@@ -7,7 +7,7 @@ _keelboot_words() {
 	'') echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	stage) echo --progress --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	stage) echo --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	unstage) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	install) echo --again --progress --reboot --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	switch) echo other --force --once --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -23,7 +23,7 @@ _keelboot_words() {
 	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
 	fleet) echo once run status --conf-root --dry-run --help --json --keelboot --metrics --now --version --offset --run-dir --size --slot --state --verbose --wait ;;
 	bundle) echo create sign verify inspect extract ;;
-	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --from --full --help --image --key --level --output --recompress --sequence --sig-capacity --threads --verity --version ;;
+	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --frame-size --from --full --help --image --key --level --output --recompress --sequence --sig-capacity --threads --verity --version ;;
 	'bundle sign') echo --attach --emit-digest --help --key --output ;;
 	'bundle verify') echo --from --help --json --key --keys --signatures-required ;;
 	'bundle inspect') echo --from --help --json --key --keys --signatures-required ;;
@@ -50,7 +50,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --arch | --attach | --attribute | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --daily | --data | --deb | --description | --dir | --disk | --emit-digest | --expires | --extract | --firmware | --firmware-dir | --floor | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --keelboot | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --name | --not-after | --not-before | --nvme | --offset | --os-release | --output | --package | --part | --percent | --programs | --progress | --qemu-arg | --reason | --recompress | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --url | --usb | --valid | --version | --wait | --window | --withdrawn | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --arch | --attach | --attribute | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --daily | --data | --deb | --description | --dir | --disk | --emit-digest | --expires | --extract | --firmware | --firmware-dir | --floor | --frame-size | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --keelboot | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --name | --not-after | --not-before | --nvme | --offset | --os-release | --output | --package | --part | --percent | --programs | --progress | --qemu-arg | --ranges | --reason | --recompress | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --url | --usb | --valid | --version | --wait | --window | --withdrawn | -n | -o) return 0 ;;
 	esac
 	return 1
 }

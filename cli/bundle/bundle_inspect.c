@@ -43,6 +43,7 @@ int bundle_inspect_main(int argc, char **argv)
 	int code;
 
 	bundle_open_init(&bundle, "inspect", help);
+	bundle.partial = true;
 	code = bundle_open_args(&bundle, argc, argv, &json);
 	if (code < 0)
 		code = output_exit_code(inspect_bundle(json));

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -149,6 +150,13 @@ enum kb_err bundle_open_file(struct bundle_open *b)
 		return err;
 	}
 	err = reader_open(&b->r, b->fd, raw, size, key_options_ring(&b->keys));
+	if (err == KB_OK && reader_is_partial(&b->r) && !b->partial) {
+		reader_close(&b->r);
+		snprintf(
+			b->r.why, sizeof(b->r.why),
+			"a partial bundle, whose rest is in the slots of a device; use the whole one");
+		err = KB_EINVAL;
+	}
 	if (err != KB_OK) {
 		log_err("%s: %s", b->path, b->r.why);
 		util_close(&b->fd);

@@ -14,6 +14,8 @@ struct bundle_open {
 	/* for --help */
 	const char *help;
 	const char *path;
+	/* a partial bundle will do, too */
+	bool partial;
 	int fd;
 	/* what the signature was checked with, if any were given */
 	struct key_options keys;

@@ -108,6 +108,21 @@ static void text_signatures(const struct bundle_report *p)
 		print_line("checked", "no: signature not checked; use --keys DIR or --key FILE");
 }
 
+/* Of a partial bundle: how many bytes of it are here. */
+static uint64_t bytes_here(const struct reader *r)
+{
+	return partial_form_size(&r->part) - r->part.range[0].at;
+}
+
+static void text_partial(const struct reader *r)
+{
+	char size[OUTPUT_TIME_LEN];
+
+	output_size(size, bytes_here(r));
+	printf("%-12s %s of it are here, in %" PRIu32 " ranges; the rest must be in slots\n",
+	       "partial", size, r->part.n);
+}
+
 static void text_bundle(const struct bundle_report *p)
 {
 	const struct manifest *m = &p->b->r.m;
@@ -118,6 +133,8 @@ static void text_bundle(const struct bundle_report *p)
 	util_print_safe(path, sizeof(path), p->b->path);
 	printf("%-12s %s, %s, format %" PRIu64 ".%" PRIu64 "\n", "bundle", path, size,
 	       m->format_major, m->format_minor);
+	if (reader_is_partial(&p->b->r))
+		text_partial(&p->b->r);
 	print_line("version", m->version);
 	printf("%-12s %" PRIu64 "%s", "sequence", m->sequence,
 	       m->allow_downgrade ? "; may replace a newer release" : "");
@@ -289,6 +306,15 @@ void bundle_report_json_release(json_object *o, const struct reader *r)
 	output_json_bool(o, "allow_downgrade", m->allow_downgrade);
 }
 
+static json_object *json_partial(const struct reader *r)
+{
+	json_object *o = json_object_new_object();
+
+	output_json_number(o, "bytes", bytes_here(r));
+	output_json_number(o, "ranges", r->part.n);
+	return o;
+}
+
 static void json_bundle(json_object *o, const struct bundle_report *p)
 {
 	const struct manifest *m = &p->b->r.m;
@@ -298,6 +324,7 @@ static void json_bundle(json_object *o, const struct bundle_report *p)
 	output_json_text(o, "created", m->created[0] != '\0' ? m->created : NULL);
 	output_json_text(o, "build", m->build[0] != '\0' ? m->build : NULL);
 	output_json_text(o, "description", m->description[0] != '\0' ? m->description : NULL);
+	output_json_add(o, "partial", reader_is_partial(&p->b->r) ? json_partial(&p->b->r) : NULL);
 	output_json_bool(o, "signature_checked", p->b->keys.given);
 	output_json_text(o, "signer", p->b->keys.given ? p->b->r.signer : NULL);
 	output_json_add(o, "signatures", json_signatures(p));

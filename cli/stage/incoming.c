@@ -142,6 +142,15 @@ static bool has_usable(void *ctx, const uint8_t digest[DIGEST_LEN])
 	return find_seed(ctx, digest) != NULL;
 }
 
+bool incoming_can_use(const struct manifest_encoding *enc, const struct apply_seeds *seeds,
+		      int target)
+{
+	const struct usable u = { seeds, target };
+
+	return enc->kind == MANIFEST_ENC_FULL ||
+	       (enc->kind == MANIFEST_ENC_SEED && find_seed(&u, enc->seed) != NULL);
+}
+
 static enum kb_err check_readable(struct reader *r, const struct reader_seeds *have,
 				  const char *name)
 {
@@ -149,7 +158,9 @@ static enum kb_err check_readable(struct reader *r, const struct reader_seeds *h
 	enum kb_err err = KB_OK;
 
 	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
-		err = reader_pick_encoding(r, i, have, &enc);
+		err = r->part.n > 0 && r->part.encoding[i] != 0
+			      ? reader_carried_encoding(r, i, have, &enc)
+			      : reader_pick_encoding(r, i, have, &enc);
 	if (err != KB_OK)
 		log_err("%s: %s", name, r->why);
 	return err;
@@ -213,7 +224,8 @@ static enum kb_err verify_encoding(struct install_pipe *pipe, const struct manif
 	struct install_pipe_chunk chunk;
 	enum kb_err err;
 
-	TRY(verify_payload(pipe, enc));
+	if (!reader_is_partial(pipe->r))
+		TRY(verify_payload(pipe, enc));
 	pipe->seed = seed != NULL ? &seed->at : NULL;
 	TRY(install_pipe_begin(pipe, enc->image, enc));
 	while ((err = install_pipe_next(pipe, &chunk)) == KB_OK) {
@@ -223,6 +235,14 @@ static enum kb_err verify_encoding(struct install_pipe *pipe, const struct manif
 	return err == KB_ENOENT ? KB_OK : err;
 }
 
+/* That an install takes. */
+static enum kb_err pick_encoding(struct reader *r, unsigned image, const struct reader_seeds *have,
+				 const struct manifest_encoding **enc)
+{
+	return reader_is_partial(r) ? reader_carried_encoding(r, image, have, enc)
+				    : reader_pick_encoding(r, image, have, enc);
+}
+
 /* What an install would take, and what stands in for a seed that changes until then. */
 static enum kb_err verify_image(struct install_pipe *pipe, const struct apply_seeds *seeds,
 				unsigned image, struct output_progress *p)
@@ -230,18 +250,25 @@ static enum kb_err verify_image(struct install_pipe *pipe, const struct apply_se
 	struct usable u = { seeds, STATE_NONE };
 	const struct reader_seeds have = { .have = has_usable, .ctx = &u };
 	const struct manifest_encoding *enc, *full;
+	enum kb_err err;
 
-	TRY(reader_pick_encoding(pipe->r, image, &have, &enc));
+	err = pick_encoding(pipe->r, image, &have, &enc);
+	if (err != KB_OK) {
+		memcpy(pipe->why, pipe->r->why, sizeof(pipe->why));
+		return err;
+	}
 	if (enc->kind == MANIFEST_ENC_SEED) {
 		TRY(verify_encoding(pipe, enc, find_seed(&u, enc->seed), p));
-		if (reader_pick_encoding(pipe->r, image, NULL, &full) != KB_OK)
+		if (reader_is_partial(pipe->r) ||
+		    reader_pick_encoding(pipe->r, image, NULL, &full) != KB_OK)
 			return KB_OK;
 		enc = full;
 	}
 	return verify_encoding(pipe, enc, NULL, p);
 }
 
-enum kb_err incoming_verify(struct reader *r, const struct apply_seeds *seeds, const char *name,
+enum kb_err incoming_verify(struct reader *r, const struct apply_seeds *seeds,
+			    const struct install_lack *lack, const char *name,
 			    struct output_progress *p)
 {
 	static struct install_pipe pipe;
@@ -257,7 +284,7 @@ enum kb_err incoming_verify(struct reader *r, const struct apply_seeds *seeds, c
 	if (err == KB_OK)
 		err = digest_init(&whole);
 	pipe = (struct install_pipe){
-		.r = r, .helper = helper, .digest = &digest, .whole = &whole
+		.r = r, .helper = helper, .digest = &digest, .whole = &whole, .lack = lack
 	};
 	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
 		err = verify_image(&pipe, seeds, i, p);

@@ -28,6 +28,10 @@ enum kb_err incoming_look(struct reader *r, const struct device *d, const struct
 /* The partitions of all slots of the device: STATE_SLOTS_MAX of them. */
 void incoming_slots(const struct device *d, struct apply_slot *slot);
 
+/* Whether an install to target can use an encoding with these seeds. */
+bool incoming_can_use(const struct manifest_encoding *enc, const struct apply_seeds *seeds,
+		      int target);
+
 /* Whether this program can read each image of r, as far as the manifest says, with these seeds;
  * target: where they are of no use, or STATE_NONE. KB_ENEWER, KB_ESEED; reported, as r->why says.
  */
@@ -39,8 +43,10 @@ enum kb_err incoming_readable(struct reader *r, const struct apply_seeds *seeds,
 enum kb_err incoming_tables(struct reader *r, const char *name) KB_MUST_CHECK;
 
 /* Checks every chunk of every image of r against its signed hash: of the encoding that an install
- * with these seeds takes, and of the whole one. Reported, as r->why says. */
-enum kb_err incoming_verify(struct reader *r, const struct apply_seeds *seeds, const char *name,
+ * with these seeds takes, and of the whole one. What a partial bundle lacks is looked for in lack.
+ * Reported, as r->why says. */
+enum kb_err incoming_verify(struct reader *r, const struct apply_seeds *seeds,
+			    const struct install_lack *lack, const char *name,
 			    struct output_progress *p) KB_MUST_CHECK;
 
 /* Reports why plan_accept() refused release r in this mode, and what can be done. */

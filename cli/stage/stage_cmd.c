@@ -4,24 +4,29 @@
 #include "cli/stage/stage_copy.h"
 #include "cli/stage/stage_files.h"
 #include "cli/stage/stage_fits.h"
+#include "cli/stage/stage_ranges.h"
 
 #include "lib/log.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/refused.h"
+#include "update/apply/apply_lacks.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { PROGRESS = 1 };
+enum { PROGRESS = 1, RANGES };
 
 static const struct args_option table[] = {
 	{ "progress", 0, true, PROGRESS },
+	{ "ranges", 0, false, RANGES },
 	{ .name = NULL },
 };
 
 struct job {
 	const char *file;
+	/* nothing is staged: what is to be fetched is printed */
+	bool ranges;
 	struct output_progress progress;
 	struct keyring keys;
 	struct plan_release release;
@@ -36,6 +41,7 @@ struct job {
 static struct reader reader, copy; /* the file that was given; what lies in the stage folder */
 static struct device d;
 static struct apply_seeds seeds; /* of all slots */
+static struct apply_lacks lacks; /* the same, for a partial bundle */
 
 static int read_stage_args(struct args *a, struct device_options *o, struct job *job)
 {
@@ -46,6 +52,8 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
 		if (id == PROGRESS) {
 			if (output_progress_parse(&job->progress, a->value) != KB_OK)
 				return OUTPUT_USAGE;
+		} else if (id == RANGES) {
+			job->ranges = true;
 		} else if (id != ARGS_OPERAND || job->file != NULL) {
 			return args_wrong(a, id, "stage");
 		} else {
@@ -96,7 +104,7 @@ static enum kb_err verify_copy(const struct job *job, const char *path, const ch
 	TRY(incoming_look(&copy, &d, &job->keys, fd, size, name));
 	err = KB_EDIGEST;
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
-		err = incoming_verify(&copy, &seeds, name, p);
+		err = incoming_verify(&copy, &seeds, &lacks.lack, name, p);
 	else
 		log_err("%s: changed while it was checked: it does not hold %s; stage it again",
 			name, job->release.version);
@@ -126,8 +134,8 @@ static bool is_staged(const struct job *job)
 	       stage_files_sync(&d.conf) == KB_OK;
 }
 
-/* Would the next boot take it, after a person asked for it anew? Nothing is mounted then. */
-static enum kb_err check_accepted(const struct job *job)
+/* Where the next boot installs it. Nothing is mounted then. Errors of plan_accept(). */
+static enum kb_err find_target(const struct job *job, int *target)
 {
 	const struct plan_terms terms = {
 		.mode = PLAN_AUTOMATIC,
@@ -136,12 +144,18 @@ static enum kb_err check_accepted(const struct job *job)
 								   no target */
 		.max_jump = d.conf.max_jump,
 	};
-	int target;
-	enum kb_err err;
 
 	/* Saved with what is staged. */
 	state_del_unwritable(&d.state, job->release.id);
-	err = plan_accept(&d.state, &job->release, &terms, &target);
+	return plan_accept(&d.state, &job->release, &terms, target);
+}
+
+/* Would the next boot take it, after a person asked for it anew? */
+static enum kb_err check_accepted(const struct job *job)
+{
+	int target;
+	enum kb_err err = find_target(job, &target);
+
 	if (err != KB_OK) {
 		incoming_report_refused(&d.state, &job->release, PLAN_AUTOMATIC, err);
 		return err;
@@ -151,13 +165,16 @@ static enum kb_err check_accepted(const struct job *job)
 }
 
 /* What the slots hold now is what the next boot finds there, but for the one that it writes to. */
-static void open_seeds(const struct job *job)
+static void open_slots(const struct job *job)
 {
 	static struct apply_slot slot[STATE_SLOTS_MAX];
 	const struct apply_seeds_place place = { &d.store, &job->keys, slot, STATE_NONE };
+	int target;
 
 	incoming_slots(&d, slot);
 	apply_seeds_open(&seeds, &place, &reader.m);
+	if ((job->ranges || reader_is_partial(&reader)) && find_target(job, &target) == KB_OK)
+		apply_lacks_open(&lacks, slot, target, &reader.m);
 }
 
 static enum kb_err check_with_state(const struct job *job)
@@ -168,7 +185,7 @@ static enum kb_err check_with_state(const struct job *job)
 	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
 	if (err == KB_OK)
-		open_seeds(job);
+		open_slots(job);
 	if (err == KB_OK && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
 		err = KB_EAPPLIED;
@@ -279,6 +296,32 @@ static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 	return err;
 }
 
+/* Of which ranges of the bundle this device would need: FILE has its tables, if nothing else. */
+static enum kb_err print_ranges(struct job *job, int fd, uint64_t size)
+{
+	int target = STATE_NONE;
+	enum kb_err err;
+
+	TRY(device_may_install(&d));
+	TRY(look_at_file(job, fd, size));
+	TRY(device_open_to_read(&d));
+	err = device_need_state(&d);
+	if (err == KB_OK) {
+		open_slots(job);
+		err = check_accepted(job);
+	}
+	if (err == KB_OK)
+		err = find_target(job, &target);
+	if (err == KB_OK)
+		err = incoming_look(&reader, &d, &job->keys, fd, size, job->file);
+	if (err == KB_OK) {
+		err = stage_ranges_print(&reader, &seeds, target, &lacks.lack, job->file);
+		reader_close(&reader);
+	}
+	device_close(&d);
+	return err;
+}
+
 static void print_staged_result(const struct job *job, enum kb_err err)
 {
 	int code = output_exit_code(err);
@@ -320,12 +363,14 @@ int stage_cmd(struct args *a, struct device_options *o)
 	if (err == KB_OK)
 		err = incoming_keys(&d, &job.keys);
 	if (err == KB_OK)
-		err = stage_file(&job, fd, size);
+		err = job.ranges ? print_ranges(&job, fd, size) : stage_file(&job, fd, size);
 	apply_seeds_close(&seeds);
+	apply_lacks_close(&lacks);
 	util_close(&job.dir);
 	util_close(&job.lock);
 	keyring_free(&job.keys);
-	print_staged_result(&job, err);
+	if (!job.ranges)
+		print_staged_result(&job, err);
 	if (err == KB_OK)
 		err = output_flush();
 	return output_exit_code(err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_file.h"
+#include "update/apply/apply_lacks.h"
 #include "update/apply/apply_seeds.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -53,6 +54,7 @@ static enum kb_err open_bundle(struct apply_file_job *job)
 	job->blame = INSTALL_BLAME_NONE;
 	job->release = reader.release;
 	job->verified = true;
+	job->partial = reader_is_partial(&reader);
 	err = manifest_fits_device(why, &reader.m, job->compatible);
 	return err == KB_OK ? KB_OK : fail_job(job, err, "%s", why);
 }
@@ -119,7 +121,7 @@ static enum kb_err pick_target(struct apply_file_job *job)
 
 static enum kb_err look_at_bundle(struct apply_file_job *job)
 {
-	job->verified = false;
+	job->verified = job->partial = false;
 	job->target = STATE_NONE;
 	job->blame = INSTALL_BLAME_NONE;
 	job->bytes_written = job->bytes_skipped = 0;
@@ -207,6 +209,7 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 	static struct install in;
 	static struct apply_devs devs; /* as in, which points into both */
 	static struct apply_seeds seeds;
+	static struct apply_lacks lacks;
 	const struct apply_seeds_place place = { job->store, job->keys, job->slot, job->target };
 	enum kb_err err;
 
@@ -228,6 +231,9 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 	apply_seeds_open(&seeds, &place, &reader.m);
 	in.seed = seeds.seed;
 	in.nseeds = seeds.n;
+	if (err == KB_OK && job->partial)
+		apply_lacks_open(&lacks, job->slot, job->target, &reader.m);
+	in.lack = &lacks.lack;
 	if (err == KB_OK) {
 		err = install_run(&in);
 		job->blame = in.blame;
@@ -241,6 +247,7 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 		else if (err != KB_OK)
 			fail_job(job, err, "%s", in.why);
 	}
+	apply_lacks_close(&lacks);
 	apply_seeds_close(&seeds);
 	close_parts(&devs);
 	return err;

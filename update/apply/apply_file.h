@@ -71,8 +71,8 @@ struct apply_file_job {
 	/* results */
 	/* valid once `verified` */
 	struct plan_release release;
-	/* the bundle's signature was good */
-	bool verified;
+	/* the bundle's signature was good; it has only what no slot had when it was fetched */
+	bool verified, partial;
 	/* or STATE_NONE */
 	int target;
 	/* for plan_install_begin(): what plan_back() said; 0 in rescue */

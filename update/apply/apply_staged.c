@@ -62,6 +62,9 @@ static enum apply_end drop_staged(struct apply *a)
 /* What becomes of it when it was not installed. */
 static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 {
+	/* A slot that changed does not change back: what is missing must be fetched. */
+	if (err == KB_ESEED && a->job.partial)
+		return drop_staged(a);
 	if (apply_file_copy_failed(&a->job, err))
 		return count_copy_failure(a, a->job.why);
 	switch (apply_file_verdict(err)) {

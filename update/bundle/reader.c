@@ -4,30 +4,13 @@
 #include "update/bundle/reader.h"
 
 #include "lib/bytes.h"
-#include "lib/os_file.h"
 #include "update/bundle/reader_io.h"
+#include "update/bundle/reader_partial.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-enum kb_err reader_io_fail(struct reader *r, enum kb_err err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(r->why, sizeof(r->why), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-enum kb_err reader_io_read(const struct reader *r, uint64_t off, void *buf, size_t len)
-{
-	size_t got;
-
-	return os_file_read(r->fd, off, buf, len, &got) == KB_OK && got == len ? KB_OK : KB_EIO;
-}
 
 static enum kb_err read_part(struct reader *r, const char *what, uint64_t off, void *buf,
 			     size_t len)
@@ -42,6 +25,8 @@ static enum kb_err check_size(struct reader *r, uint64_t size)
 {
 	uint64_t want = r->h.total_len;
 
+	if (reader_is_partial(r))
+		return reader_partial_fits(r);
 	if (size < want)
 		return reader_io_fail(r, KB_EFORMAT,
 				      "truncated: %" PRIu64 " bytes present, %" PRIu64
@@ -58,6 +43,7 @@ static enum kb_err open_header(struct reader *r, uint64_t size)
 {
 	enum kb_err err;
 
+	TRY(reader_partial_open(r, size));
 	if (size < READER_HEADER_LEN)
 		return reader_io_fail(r, KB_EFORMAT,
 				      "shorter than the header of a bundle; copy it again");
@@ -193,7 +179,9 @@ enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size, const
 {
 	enum kb_err err;
 
-	memset(r, 0, sizeof(*r));
+	/* The last part is large, and is filled only if the bundle is a partial one. */
+	memset(r, 0, offsetof(struct reader, part));
+	r->part.n = 0;
 	r->fd = fd;
 	r->raw = raw;
 	err = digest_init(&r->digest);

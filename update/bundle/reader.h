@@ -10,6 +10,7 @@
 #include "update/keys/keyring.h"
 #include "update/bundle/manifest.h"
 #include "update/bundle/payload_digest.h"
+#include "update/wire/partial_form.h"
 #include "update/wire/reader_form.h"
 #include "update/wire/reader_header.h"
 
@@ -37,6 +38,8 @@ struct reader {
 	struct payload_digest payload;
 	/* after a failure: what is wrong, for a person */
 	char why[MANIFEST_WHY];
+	/* of a partial bundle, what it has; n is 0 for one that has all */
+	struct partial_form part;
 };
 
 /*
@@ -47,6 +50,12 @@ struct reader {
 enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size,
 			const struct keyring *k) KB_MUST_CHECK;
 void reader_close(struct reader *r);
+
+/* Chunks may be missing: docs/FORMAT.md, "Partial bundles". */
+static inline bool reader_is_partial(const struct reader *r)
+{
+	return r->part.n > 0;
+}
 
 struct reader_chunk {
 	uint32_t index;
@@ -100,6 +109,14 @@ enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct 
 				 const struct manifest_encoding **enc) KB_MUST_CHECK;
 
 /*
+ * The encoding that a partial bundle carries for an image. KB_EFORMAT: none, or another image's;
+ * KB_ESEED, KB_ENEWER: it cannot be used here. r->why says so.
+ */
+enum kb_err reader_carried_encoding(struct reader *r, unsigned image,
+				    const struct reader_seeds *seeds,
+				    const struct manifest_encoding **enc) KB_MUST_CHECK;
+
+/*
  * Starts at chunk 0: reads and checks the lists. r and enc must outlive w. KB_EIO, KB_EDIGEST,
  * KB_EFORMAT, KB_ENEWER (an encoding that cannot be walked). After a failure, here or in
  * reader_walk_next(), r->why says what is wrong.
@@ -124,6 +141,9 @@ enum kb_err reader_walk_all(struct reader_walk *w, struct reader *r, unsigned im
  */
 enum kb_err reader_payload_check(struct reader *r, const struct manifest_encoding *enc,
 				 void (*tick)(void *ctx, uint64_t bytes), void *ctx) KB_MUST_CHECK;
+
+/* A partial bundle lacks its stored bytes. */
+bool reader_is_hole(const struct reader *r, const struct reader_chunk *c);
 
 /* Reads the stored bytes of a chunk into buf, which holds c->stored bytes (none for READER_ZERO).
  * KB_EIO, also on a short read. */

@@ -75,6 +75,24 @@ enum kb_err reader_pick_encoding(struct reader *r, unsigned image, const struct 
 	return KB_OK;
 }
 
+enum kb_err reader_carried_encoding(struct reader *r, unsigned image,
+				    const struct reader_seeds *seeds,
+				    const struct manifest_encoding **enc)
+{
+	unsigned n = r->part.encoding[image];
+
+	if (n == 0 || n > r->m.nencodings || r->m.encoding[n - 1].image != image)
+		return reader_io_fail(r, KB_EFORMAT,
+				      "image %s: the partial bundle carries no encoding of it",
+				      r->m.image[image].name);
+	*enc = &r->m.encoding[n - 1];
+	if ((*enc)->kind == MANIFEST_ENC_UNKNOWN)
+		return fail_unknown(r, image);
+	if (is_usable(*enc, seeds))
+		return KB_OK;
+	return fail_without(r, r->m.image[image].name, *enc, seeds != NULL ? seeds->absent : NULL);
+}
+
 /* ---------------------------------------------------------------- pages */
 
 /* Reads len bytes of a table at off (from the header's tables_off) and compares their hash. */

@@ -72,6 +72,7 @@ static enum kb_err write_all(struct install_job *j)
 	TRY(look_afresh(j));
 	install_job_phase(j, INSTALL_WRITE, work_bytes(j));
 	j->pipe.have = install_write_has;
+	j->pipe.have_lacking = install_write_has_lacking;
 	j->pipe.held = install_write_held;
 	j->pipe.ctx = j;
 	for (unsigned i = 0; i < j->nparts; i++)
@@ -112,6 +113,9 @@ static bool is_known(const struct install *in)
 static enum kb_err run_steps(struct install_job *j)
 {
 	TRY(install_check_pair(j));
+	/* Of what the bundle lacks, it is the medium that says whether it is there. */
+	if (reader_is_partial(j->in->r))
+		TRY(look_afresh(j));
 	TRY(install_check_all(j));
 	TRY(write_all(j));
 	TRY(read_back(j));
@@ -144,6 +148,7 @@ enum kb_err install_run(struct install *in)
 	if (err == KB_OK) {
 		job.pipe.r = in->r;
 		job.pipe.helper = in->helper;
+		job.pipe.lack = in->lack;
 		job.pipe.digest = &job.digest;
 		err = run_steps(&job);
 	}

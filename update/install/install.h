@@ -9,6 +9,7 @@
 #include "selector/plan.h"
 #include "selector/store.h"
 #include "update/install/decoder.h"
+#include "update/install/install_lack.h"
 #include "update/bundle/reader.h"
 
 #define INSTALL_SEAL_LEN (128u << 10) /* first bytes of a slot, zeroed first and written last */
@@ -70,6 +71,9 @@ struct install {
 	/* images that there are, borrowed; none of them in the target */
 	unsigned nseeds;
 	const struct install_seed *seed;
+	/* partitions of slots, the target's among them, for what a partial bundle lacks; borrowed.
+	 * NULL: there are none */
+	const struct install_lack *lack;
 	/* path of keelboot-helper, for the decoder */
 	const char *helper;
 	/* done and total are bytes of work in this phase; called at least once a second while there

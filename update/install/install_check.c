@@ -50,9 +50,14 @@ static bool have_seed(void *ctx, const uint8_t digest[DIGEST_LEN])
 static enum kb_err choose_encoding(struct install_job *j, struct install_job_part *p)
 {
 	const struct reader_seeds seeds = { .have = have_seed, .ctx = j->in };
-	enum kb_err err = reader_pick_encoding(j->in->r, p->image, &seeds, &p->enc);
+	bool partial = reader_is_partial(j->in->r);
 	const struct install_seed *s;
+	enum kb_err err;
 
+	if (partial)
+		err = reader_carried_encoding(j->in->r, p->image, &seeds, &p->enc);
+	else
+		err = reader_pick_encoding(j->in->r, p->image, &seeds, &p->enc);
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->in->r->why);
 	p->seed = NULL;
@@ -65,7 +70,7 @@ static enum kb_err choose_encoding(struct install_job *j, struct install_job_par
 	p->seed = &s->at;
 	j->in->made_from = s->slot;
 	j->in->delta_bytes += p->enc->payload_len;
-	if (reader_pick_encoding(j->in->r, p->image, NULL, &p->full) != KB_OK)
+	if (partial || reader_pick_encoding(j->in->r, p->image, NULL, &p->full) != KB_OK)
 		p->full = NULL;
 	log_notice("install: image %s: %" PRIu64 " KiB that differ from slot %c%s", p->im->name,
 		   p->enc->payload_len / 1024, state_slot_letter(s->slot),
@@ -150,8 +155,8 @@ static bool needs_seed(const struct install_job_part *p)
 	return p->seed != NULL && p->full == NULL;
 }
 
-/* That the seed gives all chunks. */
-static enum kb_err check_seed(struct install_job *j, const struct install_job_part *p)
+/* That the seed gives all chunks, and slots those that the bundle lacks. */
+static enum kb_err check_chunks(struct install_job *j, const struct install_job_part *p)
 {
 	struct install_pipe_chunk c;
 	enum kb_err err;
@@ -173,10 +178,13 @@ static enum kb_err check_part(struct install_job *j, const struct install_job_pa
 	TRY(check_tables(j, p, p->enc));
 	if (p->full != NULL)
 		TRY(check_tables(j, p, p->full));
+	/* Nothing else can say whether it is a whole one. */
+	if (reader_is_partial(j->in->r))
+		return check_chunks(j, p);
 	if (!j->in->verify_first)
 		return KB_OK;
 	TRY(check_payload(j, p));
-	return needs_seed(p) ? check_seed(j, p) : KB_OK;
+	return needs_seed(p) ? check_chunks(j, p) : KB_OK;
 }
 
 #define MIB (UINT64_C(1) << 20)
@@ -199,17 +207,19 @@ static void tell_what_is_read(uint64_t len)
 
 enum kb_err install_check_all(struct install_job *j)
 {
+	bool partial = reader_is_partial(j->in->r), first = j->in->verify_first || partial;
 	uint64_t total = 0, stored = 0;
 
 	for (unsigned i = 0; i < j->nparts; i++) {
 		const struct install_job_part *p = &j->part[i];
 
-		stored += p->enc->payload_len;
-		total += p->enc->payload_len + (needs_seed(p) ? p->im->size : 0);
+		stored += partial ? 0 : p->enc->payload_len;
+		total += (partial ? 0 : p->enc->payload_len) +
+			 (partial || needs_seed(p) ? p->im->size : 0);
 	}
-	if (j->in->verify_first)
+	if (first && !partial)
 		tell_what_is_read(stored);
-	install_job_phase(j, INSTALL_CHECK, j->in->verify_first ? total : 0);
+	install_job_phase(j, INSTALL_CHECK, first ? total : 0);
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_part(j, &j->part[i]));
 	return KB_OK;

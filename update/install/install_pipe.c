@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define PIPE_DECODE_MS 60000u /* for one chunk of at most 1 MiB */
+#define PIPE_LACKS \
+	"image %s: chunk %u is neither in the partial bundle nor in a slot: a slot has changed; " PARTIAL_FORM_AGAIN
 
 /* Private memory: what is hashed is what is used. */
 static uint8_t plain[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
@@ -74,11 +76,30 @@ static enum kb_err fail_unreadable(struct install_pipe *p, const struct reader_c
 			 image_name(p), c->index);
 }
 
-/* The stored bytes of c, or, if the text of c is known, its plain ones, as the slot has them. */
+/* A chunk that the bundle lacks, into plain, checked. */
+static enum kb_err obtain_lacking(struct install_pipe *p, const struct reader_chunk *c)
+{
+	enum kb_err err = install_lack_find(p->lack, p->digest, p->walk.im, c, plain);
+
+	if (err == KB_ENOENT)
+		return fail_pipe(p, KB_ESEED, PIPE_LACKS, image_name(p), c->index);
+	return err == KB_OK ? err : fail_pipe(p, err, "SHA-256 failed");
+}
+
+/* The stored bytes of c, or, if the text of c is known, its plain ones, as a slot has them. */
 static enum kb_err load_input(struct install_pipe *p, const struct reader_chunk *c, bool known)
 {
 	uint8_t *input = decoder_input(&p->dec);
 
+	if (reader_is_hole(p->r, c)) {
+		if (!known)
+			return fail_pipe(p, KB_EFORMAT,
+					 "image %s: chunk %u, which others rest upon, is missing",
+					 image_name(p), c->index);
+		TRY(obtain_lacking(p, c));
+		memcpy(input, plain, c->len);
+		return KB_OK;
+	}
 	if (known && p->held(p->ctx, c, input) != KB_OK)
 		return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read back from the slot",
 				 image_name(p), c->index);
@@ -107,21 +128,31 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 	return KB_OK;
 }
 
+/* The next chunk is where it should be. */
+static bool stands_there(struct install_pipe *p, bool hole)
+{
+	bool (*have)(void *ctx, const struct reader_chunk *c) = hole ? p->have_lacking : p->have;
+
+	return p->next.form != READER_ZERO && have != NULL && have(p->ctx, &p->next);
+}
+
 /* Takes the next chunk from the walk. Text that the slot has goes into the gap, and text that is
  * wanted waits until the decoder has what it needs of the gap. */
 static enum kb_err walk_on(struct install_pipe *p, struct install_pipe_item *it)
 {
 	enum kb_err err = reader_walk_next(&p->walk, &p->next);
-	bool text, fresh;
+	bool text, fresh, elsewhere;
 
 	if (err != KB_OK)
 		return err;
 	it->c = p->next;
 	it->passed = false;
-	it->had = p->next.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &p->next);
+	it->hole = reader_is_hole(p->r, &p->next);
+	it->had = stands_there(p, it->hole);
+	elsewhere = it->had || it->hole;
 	text = install_gap_is_text(&p->next);
-	p->wanted = (text || reader_form_is_seeded(p->next.form)) && !it->had;
-	if (text && it->had) {
+	p->wanted = (text || reader_form_is_seeded(p->next.form)) && !elsewhere;
+	if (text && elsewhere) {
 		install_gap_add(&p->gap, &p->next);
 	} else if (text) {
 		install_gap_close(&p->gap, p->next.form == READER_ZSTD, &fresh);
@@ -138,7 +169,7 @@ static enum kb_err ask_wanted(struct install_pipe *p, struct install_pipe_item *
 
 	if (install_gap_is_text(&p->next))
 		c = install_gap_next(&p->gap, &known);
-	it->had = false;
+	it->had = it->hole = false;
 	it->passed = c != NULL;
 	it->c = c != NULL ? *c : p->next;
 	p->wanted = it->passed;
@@ -358,7 +389,7 @@ enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk 
 	}
 	*out = (struct install_pipe_chunk){ .c = it->c, .had = it->had };
 	if (!it->had) {
-		TRY(obtain_checked(p, &it->c));
+		TRY(it->hole ? obtain_lacking(p, &it->c) : obtain_checked(p, &it->c));
 		TRY(add_to_whole(p, &it->c));
 		if (it->c.form != READER_ZERO)
 			out->plain = plain;

@@ -8,6 +8,7 @@
 #include "update/install/decoder.h"
 #include "update/bundle/reader.h"
 #include "update/install/install_gap.h"
+#include "update/install/install_lack.h"
 
 struct install_pipe {
 	/* set by the caller */
@@ -20,6 +21,11 @@ struct install_pipe {
 	/* Puts into buf what stands where have() found the chunk, since others rest upon it. */
 	enum kb_err (*held)(void *ctx, const struct reader_chunk *c, void *buf);
 	void *ctx;
+	/* Asked about a chunk that the bundle lacks: as have(), but of no other chunk. NULL: never.
+	 */
+	bool (*have_lacking)(void *ctx, const struct reader_chunk *c);
+	/* Where such a chunk comes from; NULL: it is a failure. */
+	const struct install_lack *lack;
 	/* What copies and patches are made from; NULL: the encoding has none. */
 	const struct decoder_seed *seed;
 	/* Gives the chunks that the seed does not give, because it changed or cannot be read: by
@@ -48,6 +54,8 @@ struct install_pipe {
 		bool had;
 		/* it is only for the decoder */
 		bool passed;
+		/* the bundle lacks it */
+		bool hole;
 	} ring[DECODER_SLOTS];
 	/* what zero_hash is the hash of */
 	uint32_t zero_len;
@@ -73,7 +81,7 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
  * The next chunk. KB_ENOENT behind the last one. KB_EDIGEST: it is not what was signed, or the
  * image is not the one of digest=; KB_EFORMAT, KB_ECHILD: it cannot be decoded; KB_EIO: it cannot
  * be read; KB_EEXEC: the decoder cannot be run. KB_ESEED: the seed is not what it was, or cannot be
- * read.
+ * read; or no slot has what the bundle lacks.
  */
 enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out) KB_MUST_CHECK;
 

@@ -56,6 +56,17 @@ bool install_write_has(void *job, const struct reader_chunk *c)
 	return j->expect_same;
 }
 
+bool install_write_has_lacking(void *job, const struct reader_chunk *c)
+{
+	struct install_job *j = job;
+	uint64_t off = offset_of_chunk(j, c);
+	uint8_t got[DIGEST_LEN];
+
+	return off >= INSTALL_SEAL_LEN && read_old(j, j->now, off, c->len) &&
+	       digest_buf(&j->digest, old, c->len, got) == KB_OK &&
+	       memcmp(got, c->hash, sizeof(got)) == 0;
+}
+
 enum kb_err install_write_held(void *job, const struct reader_chunk *c, void *buf)
 {
 	struct install_job *j = job;

@@ -7,6 +7,9 @@
 /* For the pipe: whether the slot holds this chunk already. */
 bool install_write_has(void *job, const struct reader_chunk *c);
 
+/* The same of a chunk that the bundle lacks: it is looked at whatever the slot held before it. */
+bool install_write_has_lacking(void *job, const struct reader_chunk *c);
+
 /* For the pipe: what the slot holds of a chunk that it has, also under the seal. */
 enum kb_err install_write_held(void *job, const struct reader_chunk *c, void *buf) KB_MUST_CHECK;
 
