@@ -161,6 +161,7 @@ static enum kb_err encode_image(struct build *b, unsigned i)
 	e->chunk = s->chunk;
 	e->compress = s->compress && s->full;
 	e->level = s->level;
+	e->frame = s->frame;
 	e->threads = s->threads;
 	e->payload_fd = s->full ? b->spool : -1;
 	e->progress = bundle_progress_image;

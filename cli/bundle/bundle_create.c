@@ -37,6 +37,8 @@ static const char help[] =
 	"      --verity              a dm-verity tree behind the image root, and its root hash\n"
 	"                            in the manifest; in the recipe: verity=yes\n"
 	"      --level N             1 quick … 22 small (9)\n"
+	"      --frame-size SIZE     16K to 4M that zstd compresses as one (4M); the smaller, the less\n"
+	"                            a fleet fetches of what changed, and the longer this takes\n"
 	"      --threads N           that compress (one for each processor)\n"
 	"      --key FILE            private key to sign with; repeat it\n"
 	"      --sig-capacity SIZE   room for signatures, 512 to 128K (16K)\n"
@@ -58,17 +60,28 @@ static const char help[] =
 enum { OPT_HELP = 1, OPT_IMAGE, OPT_SET, OPT_VERITY };
 
 static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },     { "image", 0, true, OPT_IMAGE },
+	{ "help", 'h', false, OPT_HELP },
+	{ "image", 0, true, OPT_IMAGE },
 	{ "verity", 0, false, OPT_VERITY }, /* yes */
-	{ "output", 'o', true, OPT_SET },     { "compatible", 0, true, OPT_SET },
-	{ "version", 0, true, OPT_SET },      { "sequence", 0, true, OPT_SET },
-	{ "floor", 0, true, OPT_SET },	      { "allow-downgrade", 0, true, OPT_SET },
-	{ "from", 0, true, OPT_SET },	      { "full", 0, true, OPT_SET },
-	{ "recompress", 0, true, OPT_SET },   { "chunk-size", 0, true, OPT_SET },
-	{ "compress", 0, true, OPT_SET },     { "level", 0, true, OPT_SET },
-	{ "threads", 0, true, OPT_SET },      { "key", 0, true, OPT_SET },
-	{ "sig-capacity", 0, true, OPT_SET }, { "description", 0, true, OPT_SET },
-	{ "build", 0, true, OPT_SET },	      { NULL, 0, false, 0 },
+	{ "output", 'o', true, OPT_SET },
+	{ "compatible", 0, true, OPT_SET },
+	{ "version", 0, true, OPT_SET },
+	{ "sequence", 0, true, OPT_SET },
+	{ "floor", 0, true, OPT_SET },
+	{ "allow-downgrade", 0, true, OPT_SET },
+	{ "from", 0, true, OPT_SET },
+	{ "full", 0, true, OPT_SET },
+	{ "recompress", 0, true, OPT_SET },
+	{ "chunk-size", 0, true, OPT_SET },
+	{ "compress", 0, true, OPT_SET },
+	{ "level", 0, true, OPT_SET },
+	{ "threads", 0, true, OPT_SET },
+	{ "key", 0, true, OPT_SET },
+	{ "sig-capacity", 0, true, OPT_SET },
+	{ "description", 0, true, OPT_SET },
+	{ "build", 0, true, OPT_SET },
+	{ "frame-size", 0, true, OPT_SET },
+	{ NULL, 0, false, 0 },
 };
 
 static int wrong_usage(void)

@@ -99,7 +99,8 @@ static enum kb_err prepare_all(struct work *w)
 	TRY(digest_begin(&w->digest));
 	TRY(payload_digest_init(&w->payload));
 	for (unsigned i = 0; i < w->queue.threads; i++)
-		TRY(bundle_frame_coder_init(&w->coder[i], w->e->compress, w->e->level));
+		TRY(bundle_frame_coder_init(&w->coder[i], w->e->compress, w->e->level,
+					    w->e->frame));
 	for (unsigned i = 0; i < w->queue.jobs; i++)
 		TRY(bundle_frame_alloc(&w->frame[i]));
 	return KB_OK;

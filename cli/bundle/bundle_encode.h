@@ -14,8 +14,9 @@ struct bundle_encode {
 	uint32_t chunk;
 	/* with zstd; else raw and zero only */
 	bool compress;
-	/* of zstd */
+	/* of zstd; bytes of text in one frame, at most MANIFEST_FRAME_MAX */
 	int level;
+	uint32_t frame;
 	/* that compress */
 	unsigned threads;
 	/* stored bytes are appended here; -1: there are none, only hashes */

@@ -60,9 +60,11 @@ static bool set_parameter(ZSTD_CCtx *z, ZSTD_cParameter name, int value)
 	return !ZSTD_isError(ZSTD_CCtx_setParameter(z, name, value));
 }
 
-enum kb_err bundle_frame_coder_init(struct bundle_frame_coder *k, bool compress, int level)
+enum kb_err bundle_frame_coder_init(struct bundle_frame_coder *k, bool compress, int level,
+				    uint32_t size)
 {
 	k->zstd = NULL;
+	k->size = size;
 	TRY(bundle_hasher_init(&k->hasher));
 	if (!compress)
 		return KB_OK;
@@ -85,40 +87,54 @@ void bundle_frame_coder_free(struct bundle_frame_coder *k)
 	k->zstd = NULL;
 }
 
-static enum kb_err begin_frame(ZSTD_CCtx *z, const struct bundle_frame *f)
+/* One of the text from chunk i on, of as many chunks as fit, at least one. */
+static enum kb_err begin_frame(struct bundle_frame_coder *k, const struct bundle_frame *f,
+			       unsigned i, const uint8_t *plain)
 {
+	size_t before = (size_t)(plain - f->text), len = 0;
+	size_t history = before < MANIFEST_HISTORY ? before : MANIFEST_HISTORY;
+
+	for (; i < f->n && (len == 0 || len + f->chunk[i].len <= k->size); i++)
+		len += f->chunk[i].zero ? 0 : f->chunk[i].len;
 	/* The frame does not name its size, but little text needs little memory. */
-	if (ZSTD_isError(ZSTD_CCtx_reset(z, ZSTD_reset_session_only)) ||
-	    ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(z, f->len)) ||
-	    ZSTD_isError(ZSTD_CCtx_refPrefix(z, f->text, f->history)))
+	if (ZSTD_isError(ZSTD_CCtx_reset(k->zstd, ZSTD_reset_session_only)) ||
+	    ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(k->zstd, len)) ||
+	    ZSTD_isError(ZSTD_CCtx_refPrefix(k->zstd, plain - history, history)))
 		return KB_EIO;
+	k->left = len;
 	return KB_OK;
 }
 
 /* The blocks of a chunk, up to its end; those of the first come behind the header of the frame. */
-static enum kb_err compress_chunk(ZSTD_CCtx *z, struct bundle_frame *f,
-				  struct bundle_frame_chunk *c, const uint8_t *plain)
+static enum kb_err compress_chunk(struct bundle_frame_coder *k, struct bundle_frame *f, unsigned i,
+				  const uint8_t *plain)
 {
+	struct bundle_frame_chunk *c = &f->chunk[i];
 	ZSTD_inBuffer in = { plain, c->len, 0 };
 	ZSTD_outBuffer out = { f->spare, SPARE_LEN, f->stored_len };
 
-	if (ZSTD_compressStream2(z, &out, &in, ZSTD_e_flush) != 0)
+	c->form = k->left == 0 ? READER_ZSTD : READER_ZSTD_NEXT;
+	if (k->left == 0)
+		TRY(begin_frame(k, f, i, plain));
+	if (ZSTD_compressStream2(k->zstd, &out, &in, ZSTD_e_flush) != 0)
 		return KB_EIO;
-	c->form = f->stored_len == 0 ? READER_ZSTD : READER_ZSTD_NEXT;
+	k->left -= c->len;
 	c->stored_len = (uint32_t)(out.pos - f->stored_len);
 	f->stored_len = out.pos;
 	return KB_OK;
 }
 
-static enum kb_err encode_chunk(struct bundle_frame_coder *k, struct bundle_frame *f,
-				struct bundle_frame_chunk *c, const uint8_t *plain)
+static enum kb_err encode_chunk(struct bundle_frame_coder *k, struct bundle_frame *f, unsigned i,
+				const uint8_t *plain)
 {
+	struct bundle_frame_chunk *c = &f->chunk[i];
+
 	TRY(bundle_hash(&k->hasher, c->zero ? NULL : plain, c->len, c->hash, f->blocks,
 			&f->blocks_len));
 	c->form = c->zero ? READER_ZERO : READER_RAW;
 	c->stored_len = c->zero ? 0 : c->len;
 	if (!c->zero && k->zstd != NULL)
-		return compress_chunk(k->zstd, f, c, plain);
+		return compress_chunk(k, f, i, plain);
 	f->stored_len += c->stored_len;
 	return KB_OK;
 }
@@ -129,13 +145,10 @@ enum kb_err bundle_frame_encode(struct bundle_frame_coder *k, struct bundle_fram
 
 	f->blocks_len = f->stored_len = 0;
 	f->stored = k->zstd != NULL ? f->spare : plain;
-	if (k->zstd != NULL)
-		TRY(begin_frame(k->zstd, f));
+	k->left = 0;
 	for (unsigned i = 0; i < f->n; i++) {
-		struct bundle_frame_chunk *c = &f->chunk[i];
-
-		TRY(encode_chunk(k, f, c, plain));
-		plain += c->zero ? 0 : c->len;
+		TRY(encode_chunk(k, f, i, plain));
+		plain += f->chunk[i].zero ? 0 : f->chunk[i].len;
 	}
 	return KB_OK;
 }

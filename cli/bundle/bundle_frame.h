@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Some chunks of an image on a host, from plain to stored bytes: so many as a zstd frame may hold.
- * The frame refers to the text before it, which lies before it in memory, so that frames can be
- * encoded at the same time.
+ * Some chunks of an image on a host, from plain to stored bytes: so many as a zstd frame may hold,
+ * in one or in smaller ones. A frame refers to the text before it, which lies before it in memory,
+ * so that frames can be encoded at the same time.
  */
 #pragma once
 
@@ -53,11 +53,14 @@ struct bundle_frame_coder {
 	/* ZSTD_CCtx, or NULL: not compressing */
 	void *zstd;
 	struct bundle_hasher hasher;
+	/* a zstd frame has so much text, or one chunk that is larger; what is left of the one that
+	 * began last */
+	size_t size, left;
 };
 
 /* KB_EIO, KB_ENOSPC. bundle_frame_coder_free() is due even then. */
-enum kb_err bundle_frame_coder_init(struct bundle_frame_coder *k, bool compress,
-				    int level) KB_MUST_CHECK;
+enum kb_err bundle_frame_coder_init(struct bundle_frame_coder *k, bool compress, int level,
+				    uint32_t size) KB_MUST_CHECK;
 void bundle_frame_coder_free(struct bundle_frame_coder *k);
 
 /* Hashes the chunks, and makes their stored bytes. KB_EIO. */

@@ -23,6 +23,7 @@ void bundle_spec_default(struct bundle_spec *s)
 	s->chunk = MANIFEST_CHUNK_DEFAULT;
 	s->compress = s->full = true;
 	s->level = 9;
+	s->frame = MANIFEST_FRAME_MAX;
 	s->sig_cap = 16u << 10;
 }
 
@@ -43,6 +44,16 @@ static const char *set_chunk(struct bundle_spec *s, const char *value)
 	    v > MANIFEST_CHUNK_MAX || (v & (v - 1)) != 0)
 		return "expected a power of two from 16K to 1M";
 	s->chunk = (uint32_t)v;
+	return NULL;
+}
+
+static const char *set_frame(struct bundle_spec *s, const char *value)
+{
+	uint64_t v;
+
+	if (bytes_size(&v, value, MANIFEST_FRAME_MAX) != KB_OK || v < MANIFEST_CHUNK_MIN)
+		return "want 16K to 4M";
+	s->frame = (uint32_t)v;
 	return NULL;
 }
 
@@ -166,6 +177,8 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 		return set_verity(s, value);
 	if (strcmp(key, "level") == 0)
 		return set_level(s, value);
+	if (strcmp(key, "frame-size") == 0)
+		return set_frame(s, value);
 	if (strcmp(key, "threads") == 0)
 		return set_threads(s, value);
 	if (strcmp(key, "sig-capacity") == 0)

@@ -37,6 +37,8 @@ struct bundle_spec {
 	/* of the image "root" */
 	bool verity;
 	int level;
+	/* bytes of text in one frame of zstd */
+	uint32_t frame;
 	/* 0: as many as there are processors */
 	unsigned threads;
 	uint32_t sig_cap;
