@@ -58,6 +58,7 @@ void action_begin(struct action *a, const char *id)
 	a->day = old.day;
 	a->day_bytes = old.day_bytes;
 	a->day_uptime = old.day_uptime;
+	a->parts = old.parts;
 	a->attributes = old.attributes;
 	strncpy(a->id, id, sizeof(a->id) - 1);
 	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
@@ -86,6 +87,7 @@ static const struct field {
 	TEXT("digest", digest),
 	TEXT("etag", etag),
 	NUMBER("durable", durable),
+	NUMBER("parts", parts),
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),

@@ -56,6 +56,8 @@ struct action {
 	char etag[HTTP_ETAG_MAX + 1];
 	/* of that file, the bytes that a power cut leaves as they are */
 	uint64_t durable;
+	/* 1: it is a partial bundle (parts.h) */
+	uint64_t parts;
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;

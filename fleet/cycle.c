@@ -4,14 +4,27 @@
 #include "fleet/judge.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
+#include "update/wire/partial_form.h"
 
 #include "lib/log.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* A boot found that a slot had changed since then: it is fetched anew, once. */
+static bool is_fetched_anew(struct contact *c, const char *reason)
+{
+	if (c->a.parts == 0 || c->a.anew > 0 || strstr(reason, PARTIAL_FORM_AGAIN) == NULL)
+		return false;
+	c->a.anew = 1;
+	c->a.parts = c->a.durable = 0;
+	c->a.etag[0] = '\0';
+	c->a.reported = ACTION_SEEN;
+	return true;
+}
+
 /* Neither staged nor in a slot: a boot refused it, or a person did something else. */
-static void explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
+static enum action_phase explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	char reason[FACTS_TEXT_MAX + 1];
 
@@ -23,6 +36,7 @@ static void explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
 			why, ACTION_WHY_MAX + 1,
 			"%s is neither staged nor in a slot: it was unstaged, or another release took its place",
 			c->a.version);
+	return is_fetched_anew(c, reason) ? ACTION_SEEN : ACTION_FAILED;
 }
 
 static void judge_action(struct contact *c)
@@ -33,10 +47,8 @@ static void judge_action(struct contact *c)
 	if (c->a.phase != ACTION_STAGED && c->a.phase != ACTION_TRIAL)
 		return;
 	phase = judge_release(&c->facts, c->a.release, why);
-	if (phase == ACTION_NONE) {
-		phase = ACTION_FAILED;
-		explain_loss(c, why);
-	}
+	if (phase == ACTION_NONE)
+		phase = explain_loss(c, why);
 	if (phase == ACTION_STAGED)
 		reboot_note(c, why);
 	if (phase == c->a.phase && strcmp(why, c->a.why) == 0)

@@ -192,6 +192,16 @@ int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1])
 	return code;
 }
 
+int facts_ranges(struct monitor *m, json_object **ranges, char why[FACTS_TEXT_MAX + 1])
+{
+	struct monitor_result r;
+	int code = ask(m, MONITOR_RANGES, ranges, &r);
+
+	if (code != FACTS_OK)
+		copy_why(why, &r);
+	return code;
+}
+
 int facts_unstage(struct monitor *m, char why[FACTS_TEXT_MAX + 1])
 {
 	struct monitor_result r;

@@ -83,6 +83,9 @@ int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT
 json_object *facts_channel(struct monitor *m, const void *bytes, size_t len,
 			   char why[FACTS_TEXT_MAX + 1]);
 int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
+/* Which ranges of the bundle are to be fetched, whose index is here: what `keelboot stage --ranges`
+ * prints, to be released. */
+int facts_ranges(struct monitor *m, json_object **ranges, char why[FACTS_TEXT_MAX + 1]);
 int facts_unstage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
 
 /* Adds what `keelboot why` has about this release: a sentence, and the last lines. */

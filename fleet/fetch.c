@@ -143,7 +143,7 @@ void fetch_expect(const struct files *f, struct action *a, const struct offer *d
 }
 
 /* From a server by https, nothing is fetched by http. */
-static const char *choose_url(const struct http_config *c, const struct offer *d)
+const char *fetch_url(const struct http_config *c, const struct offer *d)
 {
 	const char *const urls[] = { d->url, d->plain_url };
 
@@ -293,7 +293,7 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
 			      .have = here < a->durable ? here : a->durable,
 			      .limits = limits,
 			      .fd = -1 };
-	const char *url = choose_url(c, deployment);
+	const char *url = fetch_url(c, deployment);
 	enum fetch_end end;
 
 	if (url == NULL) {

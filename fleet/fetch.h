@@ -22,5 +22,8 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
 			    const struct limits *limits, struct action *a, const struct offer *d,
 			    char why[ACTION_WHY_MAX + 1], uint64_t *retry_after_s);
 
+/* Where it is fetched from; NULL: by http only, though the server is reached by https. */
+const char *fetch_url(const struct http_config *c, const struct offer *d);
+
 /* Makes a know the bundle of d; what is here of another one is removed. */
 void fetch_expect(const struct files *f, struct action *a, const struct offer *d, bool new_action);

@@ -34,6 +34,17 @@ bool http_start(void)
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
+void http_keep(struct http_config *c)
+{
+	c->kept = curl_easy_init();
+}
+
+void http_drop(struct http_config *c)
+{
+	curl_easy_cleanup(c->kept);
+	c->kept = NULL;
+}
+
 static void set_error(struct http_answer *a, const char *text)
 {
 	if (a->error[0] == '\0')
@@ -72,7 +83,7 @@ static void take_etag(struct http_answer *a, const char *value, bool weak)
 
 static void take_range(struct http_answer *a, const char *value)
 {
-	if (sscanf(value, "bytes %" SCNu64 "-", &a->from) != 1)
+	if (sscanf(value, "bytes %" SCNu64 "-%*u/%" SCNu64, &a->from, &a->total) < 1)
 		a->from = UINT64_MAX;
 }
 
@@ -82,7 +93,7 @@ static void look_at_header(struct transfer *t, char *line)
 
 	if (strncmp(line, "HTTP/", 5) == 0) {
 		t->a->etag[0] = '\0';
-		t->a->from = UINT64_MAX;
+		t->a->from = t->a->total = UINT64_MAX;
 	}
 	if ((value = header_value(line, "ETag")) != NULL)
 		take_etag(t->a, value, t->r->file);
@@ -230,7 +241,7 @@ static struct curl_slist *make_headers(CURL *curl, const struct http_config *c,
 
 	if (r->body != NULL)
 		headers = curl_slist_append(headers, "Content-Type: application/json");
-	if (r->from > 0) {
+	if (r->from > 0 && r->if_range != NULL && r->if_range[0] != '\0') {
 		snprintf(line, sizeof(line), "If-Range: %s", r->if_range);
 		headers = curl_slist_append(headers, line);
 	}
@@ -273,16 +284,21 @@ static bool take_redirect(struct http_answer *a, const char *where, char next[UR
 	return false;
 }
 
+static CURL *begin_curl(const struct http_config *c)
+{
+	return c->kept != NULL ? c->kept : curl_easy_init();
+}
+
 /* next: where it redirects to, or "". */
 static bool run_once(const struct http_config *c, const struct http_request *r, const char *url,
 		     struct http_answer *a, char next[URL_MAX + 1])
 {
-	struct transfer t = { .r = r, .a = a, .curl = curl_easy_init() };
+	struct transfer t = { .r = r, .a = a, .curl = begin_curl(c) };
 	char curl_says[CURL_ERROR_SIZE] = "", *where = NULL;
 	struct curl_slist *headers;
 	bool whole = false;
 
-	*a = (struct http_answer){ .from = UINT64_MAX };
+	*a = (struct http_answer){ .from = UINT64_MAX, .total = UINT64_MAX };
 	t.pace.bandwidth = r->download ? c->bandwidth : 0;
 	next[0] = '\0';
 	if (t.curl == NULL) {
@@ -304,8 +320,11 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 	if (whole && a->status >= 300 && a->status <= 399 && a->status != 304 &&
 	    curl_easy_getinfo(t.curl, CURLINFO_REDIRECT_URL, &where) == CURLE_OK && where != NULL)
 		whole = take_redirect(a, where, next);
+	if (t.curl == c->kept)
+		curl_easy_reset(t.curl);
+	else
+		curl_easy_cleanup(t.curl);
 	curl_slist_free_all(headers);
-	curl_easy_cleanup(t.curl);
 	return whole;
 }
 

@@ -33,6 +33,8 @@ struct http_config {
 	unsigned timeout_s;
 	/* bytes of a download in a second; 0: as many as come */
 	uint64_t bandwidth;
+	/* what keeps connections between requests, of http_keep(); NULL: each has one of its own */
+	void *kept;
 };
 
 struct http_answer {
@@ -42,6 +44,8 @@ struct http_answer {
 	char etag[HTTP_ETAG_MAX + 1];
 	/* where the bytes of a 206 begin; UINT64_MAX: it does not say */
 	uint64_t from;
+	/* how many bytes the whole of it has, as a 206 says; UINT64_MAX: it does not */
+	uint64_t total;
 	/* what the server asks for; 0: nothing */
 	uint64_t retry_after_s;
 	/* why the answer is missing or not whole; "": it is whole */
@@ -72,6 +76,10 @@ struct http_request {
 
 /* Once, before all else. false: no memory. */
 bool http_start(void);
+
+/* From here on to http_drop(), connections stay open for the next request. */
+void http_keep(struct http_config *c);
+void http_drop(struct http_config *c);
 
 /* true: a whole answer came, with whatever status. false: a->error says why. */
 bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a);

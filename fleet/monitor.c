@@ -72,7 +72,16 @@ static void inspect(struct monitor *m, struct monitor_result *r, json_object **d
 	call(m, words, ASK_TIMEOUT_S, r, document);
 }
 
-/* By a path that each process of root has. Of the reason, not where the file was. */
+/* Of a reason, not where the file was. */
+static void drop_path(struct monitor_result *r, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (strncmp(r->why, path, len) == 0 && strncmp(r->why + len, ": ", 2) == 0)
+		memmove(r->why, r->why + len + 2, strlen(r->why + len + 2) + 1);
+}
+
+/* By a path that each process of root has. */
 static void inspect_channel(struct monitor *m, struct monitor_result *r, json_object **document,
 			    int fd)
 {
@@ -81,7 +90,6 @@ static void inspect_channel(struct monitor *m, struct monitor_result *r, json_ob
 				      "--keys",	 m->keys,   "--signatures-required",
 				      number,	 path,	    NULL };
 	struct stat st;
-	size_t len;
 
 	snprintf(r->why, sizeof(r->why), "no file");
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
@@ -89,9 +97,7 @@ static void inspect_channel(struct monitor *m, struct monitor_result *r, json_ob
 	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
 	snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), fd);
 	call(m, words, ASK_TIMEOUT_S, r, document);
-	len = strlen(path);
-	if (strncmp(r->why, path, len) == 0 && strncmp(r->why + len, ": ", 2) == 0)
-		memmove(r->why, r->why + len + 2, strlen(r->why + len + 2) + 1);
+	drop_path(r, path);
 }
 
 /* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
@@ -100,6 +106,15 @@ static void stage(struct monitor *m, struct monitor_result *r, json_object **doc
 	const char *const words[] = { "stage", "--progress=json", m->folder.bundle, NULL };
 
 	call(m, words, 0, r, document);
+}
+
+/* Slots are read for that. */
+static void find_ranges(struct monitor *m, struct monitor_result *r, json_object **document)
+{
+	const char *const words[] = { "stage", "--ranges", m->folder.bundle, NULL };
+
+	call(m, words, 0, r, document);
+	drop_path(r, m->folder.bundle);
 }
 
 /* ---------------------------------------------------------------- the machine */
@@ -186,6 +201,9 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		break;
 	case MONITOR_STAGE:
 		stage(m, r, document);
+		break;
+	case MONITOR_RANGES:
+		find_ranges(m, r, document);
 		break;
 	case MONITOR_CHANNEL:
 		inspect_channel(m, r, document, *fd);

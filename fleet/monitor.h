@@ -22,6 +22,7 @@ enum monitor_work {
 	MONITOR_STATUS,
 	MONITOR_INSPECT,    /* the bundle that is here */
 	MONITOR_STAGE,	    /* the same */
+	MONITOR_RANGES,	    /* the same, of which only the index is here: what is to be fetched */
 	MONITOR_CHANNEL,    /* what is in the file that comes with the order */
 	MONITOR_ATTRIBUTES, /* {"text": …} of [fleet] attributes-file= */
 	MONITOR_UNSTAGE,

@@ -3,6 +3,7 @@
 
 #include "fleet/fetch.h"
 #include "fleet/judge.h"
+#include "fleet/parts.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
 
@@ -103,6 +104,11 @@ static void take_result(struct contact *c, int code, const char *why)
 		take_damaged(c, why);
 		break;
 	case FACTS_INCOMPATIBLE:
+		/* A slot has changed since then. */
+		if (c->a.parts == 1 && strstr(why, PARTIAL_FORM_AGAIN) != NULL) {
+			take_damaged(c, why);
+			break;
+		}
 		set_phase(c, ACTION_FAILED, text);
 		break;
 	default:
@@ -196,14 +202,73 @@ static void pause_fetch(struct contact *c, const char *why)
 	contact_save(c);
 }
 
+/* What is here of it is no beginning of the whole one. */
+static enum fetch_end fetch_whole(struct contact *c, const struct offer *o,
+				  const struct limits *limits, char *why, uint64_t *wait)
+{
+	if (c->a.parts == 1) {
+		files_bundle_drop(&c->files);
+		c->a.parts = c->a.durable = 0;
+		c->a.etag[0] = '\0';
+	}
+	return fetch_bundle(&c->files, &c->client.http, limits, &c->a, o, why, wait);
+}
+
+/* code: what Keelboot says of its index, if that ends it. */
+static enum fetch_end fetch_some(struct contact *c, const struct offer *o,
+				 const struct limits *limits, char *why, uint64_t *wait, int *code)
+{
+	static struct parts p;
+	bool begun = c->a.parts == 0 && c->a.durable > 0 && c->a.etag[0] != '\0';
+	enum parts_end end;
+
+	p = (struct parts){ 0 };
+	p.url = fetch_url(&c->client.http, o);
+	if (!c->conf->fleet_partial || begun || p.url == NULL)
+		return fetch_whole(c, o, limits, why, wait);
+	p.files = &c->files;
+	p.http = &c->client.http;
+	p.monitor = &c->monitor;
+	p.a = &c->a;
+	p.release = o->release;
+	end = parts_fetch(&p);
+	*wait = p.retry_after_s;
+	*code = p.code;
+	memcpy(why, p.why, sizeof(p.why));
+	switch (end) {
+	case PARTS_HERE:
+		contact_print("Action %s: slots have all of %s but %" PRIu64 " of %" PRIu64
+			      " bytes.",
+			      c->a.id, c->a.name, p.have, c->a.size);
+		return FETCH_WHOLE;
+	case PARTS_LATER:
+		return FETCH_LATER;
+	case PARTS_NEVER:
+		return FETCH_NEVER;
+	case PARTS_REFUSED:
+	case PARTS_JUDGED:
+		return FETCH_REFUSED;
+	case PARTS_NONE:
+		break;
+	}
+	if (!c->conf->fleet_whole)
+		return FETCH_REFUSED;
+	log_warn("action %s: all of %s is fetched, since %s", c->a.id, c->a.name, why);
+	return fetch_whole(c, o, limits, why, wait);
+}
+
 static void fetch_and_stage(struct contact *c, const struct offer *o)
 {
 	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
 	const struct limits limits = limits_now(c->conf);
 	uint64_t wait = 0;
-	enum fetch_end end =
-		fetch_bundle(&c->files, &c->client.http, &limits, &c->a, o, why, &wait);
+	int code = FACTS_OK;
+	enum fetch_end end = fetch_some(c, o, &limits, why, &wait, &code);
 
+	if (code != FACTS_OK) {
+		take_result(c, code, why);
+		return;
+	}
 	if (end != FETCH_PAUSED && c->a.phase == ACTION_SEEN)
 		c->a.why[0] = '\0';
 	if (end == FETCH_NEVER && o->lasting)

@@ -274,8 +274,8 @@ struct conf {
 		fleet_key[CONF_PATH_MAX + 1];
 	/* the server's distribution set, whose version runs; "": it is not reported */
 	char fleet_distribution[CONF_SPEC_MAX + 1];
-	/* whether keelboot-fleet reboots what is staged */
-	bool fleet_reboot;
+	/* whether keelboot-fleet reboots what is staged, fetches parts, and else whole bundles */
+	bool fleet_reboot, fleet_partial, fleet_whole;
 	/* what that waits for, "": nothing: a time of the day, paths, a command for sh */
 	char fleet_reboot_window[CONF_NAME_MAX + 1], fleet_reboot_inhibit[CONF_COMMAND_MAX + 1],
 		fleet_reboot_consent[CONF_COMMAND_MAX + 1];

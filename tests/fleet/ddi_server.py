@@ -273,12 +273,14 @@ def send_file(handler, data, etag=None):
     wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}
     if not wanted or handler.headers.get("If-Range", etag) != etag:
+        handler.server.sent += len(data)
         handler.reply(200, data, headers, kind="application/octet-stream")
     elif int(wanted[1]) >= len(data):
         handler.reply(416, b"", {**headers, "Content-Range": f"bytes */{len(data)}"})
     else:
         begin, end = int(wanted[1]), min(int(wanted[2] or len(data)) + 1, len(data))
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(data)}"
+        handler.server.sent += end - begin
         handler.reply(206, data[begin:end], headers, kind="application/octet-stream")
 
 

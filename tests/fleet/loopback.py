@@ -20,6 +20,7 @@ class Loopback(http.server.ThreadingHTTPServer):
     def __init__(self, handler, tls=None, host="127.0.0.1", port=0):
         super().__init__((host, port), handler)
         self.seen, self.on, self.tls = [], {}, tls
+        self.sent = self.connections = 0    # bytes of files; connections that were opened
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
 
@@ -49,6 +50,10 @@ class Visit(http.server.BaseHTTPRequestHandler):
     """One connection."""
     protocol_version = "HTTP/1.1"
     media = "application/octet-stream"    # of its answers
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
 
     def log_message(self, *_):
         pass

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/parts.h"
+
+#include "lib/os_file.h"
+#include "lib/util.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CUTS_MAX	   8	       /* in one contact, each behind something that came */
+#define PARTS_DURABLE_STEP (16u << 20) /* bytes: so many a power cut costs */
+
+/* ---------------------------------------------------------------- the file */
+
+static bool stop_with(struct http_answer *answer, const char *text)
+{
+	snprintf(answer->error, sizeof(answer->error), "%s", text);
+	return false;
+}
+
+static bool save_progress(struct parts *p)
+{
+	if (os_file_sync(p->fd) != KB_OK)
+		return false;
+	p->a->durable = p->have;
+	return files_save(p->files, p->a) == KB_OK;
+}
+
+/* What an earlier run began; false: nothing that can go on. */
+static bool open_begun(struct parts *p)
+{
+	static uint8_t raw[PARTIAL_FORM_LEN];
+	uint64_t here = files_bundle_size(p->files);
+	size_t len;
+
+	if (!parts_are_begun(p->a) ||
+	    files_read(p->files, FOLDER_BUNDLE, raw, sizeof(raw), &len) != KB_OK || len < 24)
+		return false;
+	if (partial_form_len(raw) > len ||
+	    partial_form_parse(&p->form, raw, partial_form_len(raw)) != KB_OK)
+		return false;
+	p->have = here < p->a->durable ? here : p->a->durable;
+	return p->have >= p->form.range[0].at && p->have <= partial_form_size(&p->form);
+}
+
+/* The stage has a copy of its own. */
+static bool parts_have_room(struct parts *p)
+{
+	uint64_t left = files_room(p->files), wanted = 2 * partial_form_size(&p->form) - p->have;
+
+	if (left >= wanted)
+		return true;
+	snprintf(p->why, sizeof(p->why),
+		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64 " are free",
+		 (wanted >> 20) + 1, left >> 20);
+	return false;
+}
+
+/* ---------------------------------------------------------------- one range */
+
+/* Where the next byte of the file belongs. */
+static const struct partial_form_range *range_at(const struct parts *p, uint64_t at)
+{
+	const struct partial_form_range *r = p->form.range;
+
+	while (at >= r->at + r->len)
+		r++;
+	return r;
+}
+
+struct piece {
+	struct parts *p;
+	/* of the bundle */
+	uint64_t from, to;
+	bool other;
+};
+
+static bool take_piece_head(void *data, struct http_answer *answer)
+{
+	struct piece *x = data;
+
+	x->other = answer->status == 200;
+	if (x->other)
+		return stop_with(answer, "the server has another file than the one that was begun");
+	return (answer->status == 206 && answer->from == x->from) ||
+	       stop_with(answer, "the server sends another part than asked for");
+}
+
+static bool take_piece(void *data, struct http_answer *answer, const void *bytes, size_t len)
+{
+	struct piece *x = data;
+	struct parts *p = x->p;
+
+	if (len > x->to - x->from)
+		return stop_with(answer, "the server sends more than asked for");
+	if (os_file_write(p->fd, bytes, len) != KB_OK)
+		return stop_with(answer, "the file cannot be written: is the data partition full?");
+	p->have += len;
+	x->from += len;
+	return p->have - p->a->durable < PARTS_DURABLE_STEP || save_progress(p) ||
+	       stop_with(answer, "the file or the record cannot be written");
+}
+
+/* What is left of the range in which the next byte belongs. */
+static enum parts_end fetch_range(struct parts *p)
+{
+	const struct partial_form_range *range = range_at(p, p->have);
+	struct piece x = { .p = p,
+			   .from = range->off + (p->have - range->at),
+			   .to = range->off + range->len };
+	const struct http_request r = { .method = "GET",
+					.url = p->url,
+					.download = true,
+					.from = x.from,
+					.to = x.to,
+					.if_range = p->a->etag,
+					.head = take_piece_head,
+					.take = take_piece,
+					.data = &x };
+	struct http_answer answer;
+	bool whole = http_run(p->http, &r, &answer);
+
+	if (x.from == x.to)
+		return PARTS_HERE;
+	/* What is here is no part of what it has. */
+	if (x.other || answer.status == 416)
+		p->a->etag[0] = '\0';
+	if (!whole || answer.status != 206)
+		return parts_judge(p, &answer, whole);
+	snprintf(p->why, sizeof(p->why), "the server sends less than asked for");
+	return PARTS_LATER;
+}
+
+static enum parts_end fetch_ranges(struct parts *p)
+{
+	uint64_t size = partial_form_size(&p->form), before;
+	enum parts_end end = PARTS_HERE;
+
+	for (unsigned cuts = 0; p->have < size && cuts <= CUTS_MAX;) {
+		before = p->have;
+		p->why[0] = '\0';
+		end = fetch_range(p);
+		if (end == PARTS_HERE)
+			continue;
+		if (end != PARTS_LATER || p->have == before || p->a->etag[0] == '\0')
+			return end;
+		cuts++;
+	}
+	return p->have == size ? PARTS_HERE : end;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static enum parts_end fetch_rest(struct parts *p)
+{
+	uint64_t before = p->have;
+	enum parts_end end;
+
+	if (!parts_have_room(p))
+		return PARTS_LATER;
+	if (files_bundle_open(p->files, p->have, &p->fd) != KB_OK) {
+		snprintf(p->why, sizeof(p->why), "%s: cannot be written", p->files->folder.bundle);
+		return PARTS_LATER;
+	}
+	end = fetch_ranges(p);
+	if (p->have > before)
+		p->a->tries = 0;
+	if (!save_progress(p) && end == PARTS_HERE) {
+		snprintf(p->why, sizeof(p->why), "the file or the record cannot be written");
+		end = PARTS_LATER;
+	}
+	util_close(&p->fd);
+	return end;
+}
+
+enum parts_end parts_fetch(struct parts *p)
+{
+	enum parts_end end = PARTS_HERE;
+
+	p->why[0] = '\0';
+	p->retry_after_s = 0;
+	p->code = FACTS_OK;
+	p->fd = -1;
+	http_keep(p->http);
+	if (!open_begun(p))
+		end = parts_begin(p);
+	if (end == PARTS_HERE)
+		end = fetch_rest(p);
+	http_drop(p->http);
+	return end;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/parts.h"
+
+#include "channel/strict.h"
+#include "update/wire/reader_header.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST	  65536u      /* bytes: most indexes fit */
+#define INDEX_MAX (16u << 20) /* of memory */
+
+struct begin {
+	struct parts *p;
+	uint8_t *index;
+	size_t len;
+	/* bytes that this request may bring */
+	size_t want;
+	char etag[HTTP_ETAG_MAX + 1];
+	/* the server sends the whole of it */
+	bool whole;
+};
+
+/* ---------------------------------------------------------------- the index */
+
+static bool refuse_index(struct begin *b, struct http_answer *answer, const char *text)
+{
+	(void)b;
+	snprintf(answer->error, sizeof(answer->error), "%s", text);
+	return false;
+}
+
+static bool take_index_head(void *data, struct http_answer *answer)
+{
+	struct begin *b = data;
+
+	b->whole = answer->status == 200;
+	if (b->whole)
+		return refuse_index(b, answer, "the server sends no parts of it");
+	if (answer->status != 206 || answer->from != b->len)
+		return refuse_index(b, answer, "the server sends another part than asked for");
+	if (answer->total != UINT64_MAX && answer->total != b->p->a->size)
+		return refuse_index(b, answer, "the server has a bundle of another size");
+	if (b->len == 0)
+		memcpy(b->etag, answer->etag, sizeof(b->etag));
+	return true;
+}
+
+static bool take_index_bytes(void *data, struct http_answer *answer, const void *bytes, size_t len)
+{
+	struct begin *b = data;
+
+	if (len > b->want - b->len)
+		return refuse_index(b, answer, "the server sends more than asked for");
+	memcpy(b->index + b->len, bytes, len);
+	b->len += len;
+	return true;
+}
+
+/* Up to this byte of the bundle. */
+static enum parts_end fetch_up_to(struct begin *b, uint64_t to)
+{
+	const struct http_request r = { .method = "GET",
+					.url = b->p->url,
+					.download = true,
+					.from = b->len,
+					.to = to,
+					.if_range = b->etag,
+					.head = take_index_head,
+					.take = take_index_bytes,
+					.data = b };
+	struct http_answer answer;
+	bool whole;
+	enum parts_end end;
+
+	b->want = (size_t)to;
+	whole = http_run(b->p->http, &r, &answer);
+	if (whole && answer.status == 206 && b->len == b->want)
+		return PARTS_HERE;
+	if (whole && answer.status == 206)
+		snprintf(b->p->why, sizeof(b->p->why), "the server sends %zu of %zu bytes", b->len,
+			 b->want);
+	end = parts_judge(b->p, &answer, whole && answer.status != 206);
+	return b->whole ? PARTS_NONE : end;
+}
+
+static enum parts_end refuse_bundle(struct parts *p, int code, const char *why)
+{
+	snprintf(p->why, sizeof(p->why), "%s", why);
+	p->code = code;
+	return PARTS_JUDGED;
+}
+
+static enum parts_end fetch_index(struct begin *b)
+{
+	uint64_t size = b->p->a->size, first = size < FIRST ? size : FIRST;
+	struct reader_header h;
+	enum parts_end end;
+
+	if (size < READER_HEADER_LEN)
+		return refuse_bundle(b->p, FACTS_VERIFY, "it is shorter than a bundle");
+	end = fetch_up_to(b, first);
+	if (end != PARTS_HERE)
+		return end;
+	if (reader_header_parse(&h, b->index) != KB_OK || h.total_len != size)
+		return refuse_bundle(b->p, FACTS_VERIFY, "its header is none, or another one's");
+	if (h.payload_off > INDEX_MAX) {
+		snprintf(b->p->why, sizeof(b->p->why), "its index has %" PRIu64 " MiB",
+			 h.payload_off >> 20);
+		return PARTS_NONE;
+	}
+	if (h.payload_off > b->len)
+		return fetch_up_to(b, h.payload_off);
+	b->len = (size_t)h.payload_off;
+	return PARTS_HERE;
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* The head, and behind it the index: durable, in the place of whatever was there. */
+static enum parts_end write_file(struct begin *b)
+{
+	struct parts *p = b->p;
+	/* bound: PARTIAL_FORM_LEN and INDEX_MAX */
+	uint8_t *file = malloc(PARTIAL_FORM_LEN + b->len);
+	size_t head;
+	enum kb_err err = KB_ENOSPC;
+
+	if (file != NULL) {
+		head = partial_form_write(&p->form, file);
+		memcpy(file + head, b->index, b->len);
+		err = files_write(p->files, FOLDER_BUNDLE, file, head + b->len);
+		p->have = head + b->len;
+	}
+	free(file);
+	if (err == KB_OK)
+		return PARTS_HERE;
+	snprintf(p->why, sizeof(p->why), "the file cannot be written");
+	return PARTS_LATER;
+}
+
+/* Nothing that was here before can be resumed from now on. */
+static enum parts_end write_index(struct begin *b)
+{
+	struct parts *p = b->p;
+
+	p->form = (struct partial_form){ .n = 1 };
+	p->form.range[0].len = b->len;
+	p->a->parts = p->a->durable = 0;
+	p->a->etag[0] = '\0';
+	if (files_save(p->files, p->a) == KB_OK)
+		return write_file(b);
+	snprintf(p->why, sizeof(p->why), "the record cannot be written");
+	return PARTS_LATER;
+}
+
+/* ---------------------------------------------------------------- what is wanted */
+
+static bool read_pair(json_object *pair, struct partial_form_range *r)
+{
+	json_object *off = json_object_array_get_idx(pair, 0),
+		    *len = json_object_array_get_idx(pair, 1);
+
+	if (!json_object_is_type(off, json_type_int) || !json_object_is_type(len, json_type_int))
+		return false;
+	r->off = json_object_get_uint64(off);
+	r->len = json_object_get_uint64(len);
+	return true;
+}
+
+/* As the head of a file has them: what cannot be one is refused by its own rules. */
+static bool read_ranges(struct parts *p, json_object *o)
+{
+	static uint8_t raw[PARTIAL_FORM_LEN];
+	json_object *ranges, *encodings;
+	size_t n;
+
+	if (strict_list(o, "ranges", &ranges) != KB_OK ||
+	    strict_list(o, "encodings", &encodings) != KB_OK ||
+	    json_object_array_length(ranges) > PARTIAL_FORM_MAX ||
+	    json_object_array_length(encodings) > MANIFEST_IMAGES_MAX)
+		return false;
+	p->form = (struct partial_form){ .n = (uint32_t)json_object_array_length(ranges) };
+	for (size_t i = 0; i < json_object_array_length(encodings); i++)
+		p->form.encoding[i] =
+			(uint8_t)json_object_get_int(json_object_array_get_idx(encodings, i));
+	for (size_t i = 0; i < p->form.n; i++)
+		if (!read_pair(json_object_array_get_idx(ranges, i), &p->form.range[i]))
+			return false;
+	if (p->form.n == 0)
+		return false;
+	n = partial_form_write(&p->form, raw);
+	return partial_form_parse(&p->form, raw, n) == KB_OK;
+}
+
+/* The index alone is in the file. */
+static enum parts_end ask_ranges(struct parts *p, size_t index)
+{
+	char why[FACTS_TEXT_MAX + 1] = "";
+	struct facts_bundle b;
+	json_object *o = NULL;
+	bool read;
+	int code = facts_inspect(&b, p->monitor, why);
+
+	if (code != FACTS_OK)
+		return refuse_bundle(p, code, why);
+	memcpy(p->a->release, b.release, sizeof(p->a->release));
+	memcpy(p->a->version, b.version, sizeof(p->a->version));
+	p->a->sequence = b.sequence;
+	if (p->release[0] != '\0' && strcmp(b.release, p->release) != 0)
+		return refuse_bundle(p, FACTS_VERIFY, "it holds another release than announced");
+	code = facts_ranges(p->monitor, &o, why);
+	if (code != FACTS_OK)
+		return refuse_bundle(p, code, why);
+	read = read_ranges(p, o) && p->form.range[0].len >= index;
+	json_object_put(o);
+	return read ? PARTS_HERE : refuse_bundle(p, -1, "keelboot says no ranges");
+}
+
+static enum parts_end begin_file(struct begin *b)
+{
+	enum parts_end end = fetch_index(b);
+
+	if (end == PARTS_HERE)
+		end = write_index(b);
+	if (end == PARTS_HERE)
+		end = ask_ranges(b->p, b->len);
+	return end == PARTS_HERE ? write_file(b) : end;
+}
+
+enum parts_end parts_begin(struct parts *p)
+{
+	struct begin b = { .p = p };
+	enum parts_end end = PARTS_LATER;
+
+	/* bound: INDEX_MAX; what is not used of it takes no memory */
+	b.index = malloc(INDEX_MAX);
+	snprintf(p->why, sizeof(p->why), "no memory");
+	if (b.index != NULL) {
+		p->why[0] = '\0';
+		end = begin_file(&b);
+	}
+	free(b.index);
+	if (end != PARTS_HERE)
+		return end;
+	p->a->parts = 1;
+	p->a->durable = p->have;
+	memcpy(p->a->etag, b.etag, sizeof(p->a->etag));
+	if (files_save(p->files, p->a) == KB_OK)
+		return PARTS_HERE;
+	snprintf(p->why, sizeof(p->why), "the record cannot be written");
+	return PARTS_LATER;
+}
