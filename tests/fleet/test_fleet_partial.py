@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """[fleet] partial=yes: only what no slot has is fetched, from a server that counts what it sends."""
 import hashlib
+import os
 import random
+import signal
+import subprocess
+import time
 
 import pytest
 from channel_site import private_key
@@ -219,5 +223,36 @@ def test_and_parts_are_not_taken_for_the_beginning_of_a_whole_one(box, server, r
     box.configure(partial="no")
     box.once(code=REBOOT)
     assert box.staged and box.record["parts"] == 0
+    box.reboot()
+    assert is_installed(box, release)
+
+
+def test_a_channel_has_its_parts_fetched_as_well(device, publish, site, release):
+    device.configure(partial="yes")
+    fill(device.dev.slots["a"], release, [0, 20, 40, 41, 42])
+    fill(device.dev.slots["b"], release, [0, *range(20, 31), 40, 50])
+    publish(release)
+    before = site.sent
+    device.once(code=REBOOT)
+    assert device.staged and site.sent - before < 64 * KIB + 1.02 * 3 * 33 * KIB + 8 * KIB
+    device.reboot()
+    assert is_installed(device, release)
+
+
+def test_power_cuts_while_it_is_fetched(box, server, release):
+    """Killed anywhere, it goes on, or begins anew; what is staged in the end is whole."""
+    data = release.read_bytes()
+    fill(box.dev.slots["a"], release, range(0, CHUNKS, 2))
+    fill(box.dev.slots["b"], release, range(0, CHUNKS, 2))
+    server.assign(release)
+    rng = random.Random(7)
+    for _ in range(20):
+        server.on["artifact"] = lambda handler: (time.sleep(0.01), send_file(handler, data))
+        with subprocess.Popen(box.command("once"), env=box.environment(), stderr=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, start_new_session=True) as running:
+            time.sleep(rng.uniform(0.02, 0.5))
+            os.killpg(running.pid, signal.SIGKILL)
+    box.once(code=REBOOT)
+    assert box.staged
     box.reboot()
     assert is_installed(box, release)

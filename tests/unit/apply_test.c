@@ -6,7 +6,7 @@
 #include "tests/unit/trusted_key.h"
 #include "tests/unit/child.h"
 #include "tests/unit/hurry.h"
-#include "tests/unit/install_fixture.h"
+#include "tests/unit/partial.h"
 #include "initramfs/progress.h"
 #include "lib/conf.h"
 #include "lib/os.h"
@@ -1222,6 +1222,63 @@ TEST(a_staged_copy_that_can_never_be_taken_is_unstaged)
 	put_staged("two", "two");
 	assert_int_equal(apply_staged(), APPLY_NOTHING);
 	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
+}
+
+/* Of the bundle only what is signed; slot a has the image. */
+static void cut_to_index(const char *name)
+{
+	static struct partial_form form;
+	static struct reader whole;
+	static uint8_t bytes[65536];
+	struct stat st;
+	int fd = open(folder_at(name), O_RDONLY | O_CLOEXEC), part;
+	ssize_t len;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	OK(reader_open(&whole, fd, false, (uint64_t)st.st_size, NULL));
+	partial_begin(&form, &whole);
+	part = partial_make(&form, &whole);
+	len = pread(part, bytes, sizeof(bytes), 0);
+	assert_in_range(len, 1, sizeof(bytes) - 1);
+	reader_close(&whole);
+	close(fd);
+	close(part);
+	unlink(folder_at(name));
+	folder_bytes(name, bytes, (size_t)len);
+}
+
+static void write_to_slot(const char *name, off_t at, const void *p, size_t len)
+{
+	int fd = open(folder_at(name), O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, p, len, at), (ssize_t)len);
+	close(fd);
+}
+
+TEST(a_staged_part_is_installed_with_what_a_slot_has)
+{
+	use_stage_folder();
+	bundle("two", 2);
+	cut_to_index("two");
+	put_staged("two", "two");
+	write_to_slot("a", 0, image, SIZE);
+	assert_int_equal(apply_staged(), APPLY_INSTALLED);
+	assert_slot_b(2);
+}
+
+/* A slot that changed does not change back: no boot need look again. */
+TEST(a_staged_part_whose_rest_is_gone_is_forgotten_and_costs_no_slot)
+{
+	use_stage_folder();
+	bundle("two", 2);
+	cut_to_index("two");
+	put_staged("two", "two");
+	write_to_slot("a", 0, image, SIZE);
+	write_to_slot("a", SIZE - 100, "x", 1);
+	assert_int_equal(apply_staged(), APPLY_NOTHING);
+	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
+	assert_logged("is neither in the partial bundle nor in a slot");
+	assert_int_equal(events(), 2);
 }
 
 #define LONG_CLASS \

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* What cannot be read there is not there. */
+/* False: it has nothing there, or that cannot be read. */
 static bool read_place(const struct install_source *s, const struct manifest_image *im,
 		       const struct reader_chunk *c, void *buf)
 {
