@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_needed(const struct manifest *m, const char *cls)
+static bool is_wanted(const struct manifest *m, const char *cls)
 {
 	for (unsigned i = 0; i < m->nimages; i++)
 		if (strcmp(m->image[i].name, cls) == 0)
@@ -14,7 +14,7 @@ static bool is_needed(const struct manifest *m, const char *cls)
 	return false;
 }
 
-static void open_part(struct apply_lacks *l, const struct apply_part *part, int slot, int target)
+static void open_source(struct apply_lacks *l, const struct apply_part *part, int slot, int target)
 {
 	struct install_source *s = &l->lack.source[l->lack.n];
 	struct bdev_file *dev = &l->dev[l->lack.n];
@@ -37,8 +37,8 @@ void apply_lacks_open(struct apply_lacks *l, const struct apply_slot slot[STATE_
 	l->lack.n = 0;
 	for (int i = 0; i < (int)STATE_SLOTS_MAX; i++) {
 		for (unsigned k = 0; k < slot[i].nparts && k < CONF_CLASSES_MAX; k++)
-			if (l->lack.n < INSTALL_LACK_MAX && is_needed(m, slot[i].part[k].cls))
-				open_part(l, &slot[i].part[k], i, target);
+			if (l->lack.n < INSTALL_LACK_MAX && is_wanted(m, slot[i].part[k].cls))
+				open_source(l, &slot[i].part[k], i, target);
 	}
 }
 
