@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Partial bundles: `keelboot stage --ranges` says what a device needs, and stage and install take the rest from slots."""
+"""Partial bundles: `keelboot stage --ranges` says what a device needs; stage and install take the rest from slots."""
 import json
 import random
 import struct
@@ -49,8 +49,9 @@ def make(tmp_path_factory):
 
 
 def create(made, name, *options):
-    run("bundle", "create", "-o", made / name, "--compatible", "test-board", "--version", "2.0", "--sequence", 20, "--level",
-        3, "--chunk-size", "64K", "--image", f"root={made / 'new.img'}", "--key", made / "k.key", *options, code=OK)
+    run("bundle", "create", "-o", made / name, "--compatible", "test-board", "--version", "2.0", "--sequence", 20,
+        "--level", 3, "--chunk-size", "64K", "--image", f"root={made / 'new.img'}", "--key", made / "k.key", *options,
+        code=OK)
     return (made / name).read_bytes()
 
 

@@ -3,7 +3,7 @@
 
 #include "cli/output/output.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #define GAP_MIN	  64u /* bytes */
 #define GAP_MAX	  (1u << 30)
@@ -25,8 +25,8 @@ struct ranges {
 
 static struct reader_walk walk;
 static uint8_t plain[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
-/* a bit for each chunk of an image, which a slot has */
-static uint8_t held[MANIFEST_IMAGES_MAX][MANIFEST_CHUNKS_MAX / 8];
+/* owned: a bit for each chunk of an image, which a slot has */
+static uint8_t *held[MANIFEST_IMAGES_MAX];
 
 static bool is_held(unsigned image, uint32_t chunk)
 {
@@ -40,6 +40,10 @@ static enum kb_err look_at_slots(struct ranges *x, unsigned image)
 	struct reader_chunk c;
 	enum kb_err err;
 
+	/* bound: MANIFEST_CHUNKS_MAX bits */
+	held[image] = calloc(1, manifest_chunks(&x->r->m.image[image]) / 8 + 1);
+	if (held[image] == NULL)
+		return KB_ENOSPC;
 	while (enc->image != image || !incoming_can_use(enc, x->seeds, x->target))
 		enc++;
 	TRY(reader_walk_begin(&walk, x->r, image, enc));
@@ -196,6 +200,8 @@ enum kb_err stage_ranges_print(struct reader *r, const struct apply_seeds *seeds
 	x.lack = lack;
 	err = find_ranges(&x);
 	digest_free(&x.digest);
+	for (unsigned i = 0; i < MANIFEST_IMAGES_MAX; i++)
+		free(held[i]);
 	if (err == KB_OK)
 		return print(&x);
 	return output_fail(r->why, sizeof(r->why), name, err, "its ranges cannot be found: %s",

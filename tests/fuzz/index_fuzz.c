@@ -81,6 +81,28 @@ static void check_picked(const struct index *x)
 	own->kind = kind;
 }
 
+/* The head of a partial bundle may name any. */
+static void check_carried(const struct index *x)
+{
+	struct manifest_encoding *own = &reader.m.encoding[0];
+	const struct manifest_encoding *enc = NULL;
+	enum manifest_encoding_kind kind = own->kind;
+	bool has = (x->nchunks & 1) != 0;
+	struct reader_seeds seeds = { .have = has_seed, .ctx = &has };
+
+	for (unsigned n = 0; n < 256; n += 1 + n / 4) {
+		reader.part.encoding[0] = (uint8_t)n;
+		FUZZ_CHECK((reader_carried_encoding(&reader, 0, NULL, &enc) == KB_OK) == (n == 1));
+	}
+	reader.part.encoding[0] = 1;
+	own->kind = MANIFEST_ENC_SEED;
+	FUZZ_CHECK(reader_carried_encoding(&reader, 0, NULL, &enc) == KB_ESEED);
+	FUZZ_CHECK(reader_carried_encoding(&reader, 0, &seeds, &enc) == (has ? KB_OK : KB_ESEED));
+	own->kind = MANIFEST_ENC_UNKNOWN;
+	FUZZ_CHECK(reader_carried_encoding(&reader, 0, &seeds, &enc) == KB_ENEWER);
+	own->kind = kind;
+}
+
 static enum kb_err start(const struct index *x, bool sign)
 {
 	const struct manifest_encoding *enc;
@@ -101,6 +123,7 @@ static enum kb_err start(const struct index *x, bool sign)
 	FUZZ_CHECK(reader_open(&reader, fd, false, size, sign ? fuzz_bundle_keys() : NULL) ==
 		   KB_OK);
 	check_picked(x);
+	check_carried(x);
 	FUZZ_CHECK(reader_pick_encoding(&reader, 0, NULL, &enc) == KB_OK);
 	len = fuzz_bundle_tables(&off);
 	if (x->harm != 0) {
