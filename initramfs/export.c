@@ -2,6 +2,7 @@
 #include "initramfs/export.h"
 
 #include "initramfs/overlay/overlay_report.h"
+#include "lib/conf_keys.h"
 #include "lib/log.h"
 #include "lib/os.h"
 

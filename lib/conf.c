@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf.h"
 
+#include "lib/conf_keys.h"
 #include "lib/conf_paths.h"
 #include "lib/util.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf_data.h"
 
+#include "lib/conf_keys.h"
+
 #include <stdio.h>
 
 bool conf_data_bars_reset(const struct conf *c, char what[CONF_DATA_WHAT_MAX + 1])

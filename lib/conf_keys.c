@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of system.conf. conf_value.c takes their values. */
-#include "lib/conf.h"
+#include "lib/conf_keys.h"
 
 #define MS_MAX	    60000
 #define SECONDS_MAX 86400

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the text behind a key of system.conf means. */
-#include "lib/conf.h"
+#include "lib/conf_keys.h"
 
 #include "lib/bytes.h"
 #include "lib/conf_paths.h"

@@ -20,7 +20,7 @@ from cli_device import OK, call, run
 MAN = TOP / "docs" / "man"
 BEGIN, END = '.\\" BEGIN KEYS: made from the code\n', '.\\" END KEYS\n'
 DUMP = r"""
-#include "lib/conf.h"
+#include "lib/conf_keys.h"
 #include <stdio.h>
 int main(void)
 {

@@ -5,6 +5,7 @@
 
 #include "initramfs/data/anew.h"
 #include "initramfs/data/kept_list.h"
+#include "lib/conf_keys.h"
 #include "lib/conf_paths.h"
 #include "lib/os_file.h"
 #include "lib/os_tree.h"

@@ -4,6 +4,7 @@
 
 #include "initramfs/data/anew.h"
 #include "lib/conf_data.h"
+#include "lib/conf_keys.h"
 #include "lib/conf_paths.h"
 #include "lib/log.h"
 #include "lib/os.h"

@@ -3,7 +3,7 @@
  * system.conf and its drop-ins: texts with a NUL between them, given to the parser one after the
  * other, or as files; or as many drop-ins; or the whole input as one file, NULs and all.
  */
-#include "lib/conf.h"
+#include "lib/conf_keys.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_dir.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Process 1 reads system.conf by inih, which could allocate, and does not. */
-#include "lib/conf.h"
+#include "lib/conf_keys.h"
 #include "tests/unit/test.h"
 
 #include <dlfcn.h>

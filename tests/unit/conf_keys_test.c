@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/conf.h"
+#include "lib/conf_keys.h"
 #include "tests/unit/test.h"
 
 static struct conf c;
