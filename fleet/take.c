@@ -224,7 +224,7 @@ static enum fetch_end fetch_some(struct contact *c, const struct offer *o,
 
 	p = (struct parts){ 0 };
 	p.url = fetch_url(&c->client.http, o);
-	if (!c->conf->fleet_partial || begun || p.url == NULL)
+	if (c->conf->fleet_partial == CONF_PARTIAL_NO || begun || p.url == NULL)
 		return fetch_whole(c, o, limits, why, wait);
 	p.files = &c->files;
 	p.http = &c->client.http;
@@ -251,7 +251,7 @@ static enum fetch_end fetch_some(struct contact *c, const struct offer *o,
 	case PARTS_NONE:
 		break;
 	}
-	if (!c->conf->fleet_whole)
+	if (c->conf->fleet_partial == CONF_PARTIAL_REQUIRE)
 		return FETCH_REFUSED;
 	log_warn("action %s: all of %s is fetched, since %s", c->a.id, c->a.name, why);
 	return fetch_whole(c, o, limits, why, wait);

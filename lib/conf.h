@@ -90,6 +90,13 @@ enum conf_data {
 	CONF_DATA_LVM,
 };
 
+/* What keelboot-fleet fetches of a bundle. */
+enum conf_partial {
+	CONF_PARTIAL_NO,      /* all of it */
+	CONF_PARTIAL_AUTO,    /* what no slot has; all of it where the server sends no parts */
+	CONF_PARTIAL_REQUIRE, /* what no slot has, or nothing */
+};
+
 /* What starts the pair of a slot, before Keelboot runs: selector/loader. */
 enum conf_loader {
 	CONF_LOADER_NONE,  /* nothing that Keelboot knows: there is one pair */
@@ -274,8 +281,8 @@ struct conf {
 		fleet_key[CONF_PATH_MAX + 1];
 	/* the server's distribution set, whose version runs; "": it is not reported */
 	char fleet_distribution[CONF_SPEC_MAX + 1];
-	/* whether keelboot-fleet reboots what is staged, fetches parts, and else whole bundles */
-	bool fleet_reboot, fleet_partial, fleet_whole;
+	/* whether keelboot-fleet reboots what is staged */
+	bool fleet_reboot;
 	/* what that waits for, "": nothing: a time of the day, paths, a command for sh */
 	char fleet_reboot_window[CONF_NAME_MAX + 1], fleet_reboot_inhibit[CONF_COMMAND_MAX + 1],
 		fleet_reboot_consent[CONF_COMMAND_MAX + 1];
@@ -283,6 +290,7 @@ struct conf {
 	char fleet_omit[CONF_SPEC_MAX + 1];
 	/* unless the server says another time, default: 300; default: 60 */
 	uint32_t fleet_poll_s, fleet_timeout_s;
+	enum conf_partial fleet_partial;
 	/* bytes of bundles in a second, in a day, of each; 0: no limit */
 	uint64_t fleet_bandwidth, fleet_daily_bytes, fleet_max_bytes;
 

@@ -14,6 +14,7 @@ enum conf_kind {
 	CONF_KIND_SLOTS,       /* enum conf_slots */
 	CONF_KIND_DATA,	       /* enum conf_data */
 	CONF_KIND_LOADER,      /* enum conf_loader */
+	CONF_KIND_PARTIAL,     /* enum conf_partial */
 	CONF_KIND_NUMBER,      /* uint32_t */
 	CONF_KIND_JUMP,	       /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
 	CONF_KIND_SECONDS,     /* uint32_t: "30" or "30s" */

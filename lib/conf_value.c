@@ -79,6 +79,9 @@ static const char *const enum_words[][6] = {
 			       [CONF_LOADER_UEFI] = "uefi",
 			       [CONF_LOADER_UBOOT] = "u-boot",
 			       [CONF_LOADER_KEXEC] = "kexec" },
+	[CONF_KIND_PARTIAL] = { [CONF_PARTIAL_NO] = "no",
+				[CONF_PARTIAL_AUTO] = "auto",
+				[CONF_PARTIAL_REQUIRE] = "require" },
 	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
 			      [CONF_SLOTS_WRITABLE] = "writable" },
 };
@@ -89,7 +92,8 @@ _Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
 		       sizeof(enum conf_verify) == sizeof(unsigned) &&
 		       sizeof(enum conf_slots) == sizeof(unsigned) &&
 		       sizeof(enum conf_data) == sizeof(unsigned) &&
-		       sizeof(enum conf_loader) == sizeof(unsigned),
+		       sizeof(enum conf_loader) == sizeof(unsigned) &&
+		       sizeof(enum conf_partial) == sizeof(unsigned),
 	       "set_word() writes enums as what they are: unsigned");
 
 static enum kb_err set_word(unsigned *out, enum conf_kind kind, const char *value)
@@ -297,6 +301,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_DATA:
 	case CONF_KIND_LOADER:
+	case CONF_KIND_PARTIAL:
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_JUMP:
 	case CONF_KIND_SECONDS:
@@ -332,6 +337,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_DATA:
 	case CONF_KIND_LOADER:
+	case CONF_KIND_PARTIAL:
 		return set_word(out, key->kind, value);
 	case CONF_KIND_JUMP:
 		return set_jump(out, value);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""[fleet] partial=yes: only what no slot has is fetched, from a server that counts what it sends."""
+"""[fleet] partial=: only what no slot has is fetched, from a server that counts what it sends."""
 import hashlib
 import os
 import random
@@ -45,7 +45,7 @@ def index_of(bundle):
 @pytest.fixture(name="box")
 def make_box(fleet, release):
     """Slot a lacks a few chunks, slot b others; both lack 0, 20 and 40."""
-    fleet.configure(partial="yes")
+    fleet.configure(partial="auto")
     fill(fleet.dev.slots["a"], release, [0, 20, 40, 41, 42])
     fill(fleet.dev.slots["b"], release, [0, *range(20, 31), 40, 50])
     return fleet
@@ -94,7 +94,7 @@ def test_a_server_without_ranges_gives_the_whole_bundle_and_that_is_said(box, se
 
 
 def test_or_none_where_that_is_forbidden(box, server, release):
-    box.configure(partial="yes", whole="no")
+    box.configure(partial="require")
     server.on["artifact"] = lambda handler: handler.reply(200, release.read_bytes(), {"ETag": "x"})
     action = server.assign(release)
     for _ in range(7):
@@ -210,7 +210,7 @@ def test_a_whole_download_that_was_begun_goes_on_as_such(box, server, release):
         f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\nETag: {etag}\r\n\r\n".encode(), data[:500_000]),
         lambda handler: handler.reply(503)]
     box.once(code=FAILURE)
-    box.configure(partial="yes")
+    box.configure(partial="auto")
     box.once(code=REBOOT)
     assert box.staged and server.requests("artifact")[-1]["Range"] == "bytes=500000-"
 
@@ -228,7 +228,7 @@ def test_and_parts_are_not_taken_for_the_beginning_of_a_whole_one(box, server, r
 
 
 def test_a_channel_has_its_parts_fetched_as_well(device, publish, site, release):
-    device.configure(partial="yes")
+    device.configure(partial="auto")
     fill(device.dev.slots["a"], release, [0, 20, 40, 41, 42])
     fill(device.dev.slots["b"], release, [0, *range(20, 31), 40, 50])
     publish(release)

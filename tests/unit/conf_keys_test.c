@@ -86,6 +86,14 @@ TEST(bytes_have_the_suffixes_of_sizes)
 	REFUSES("fleet", "daily-bytes", "65535", "20");
 }
 
+TEST(partial_is_one_of_three_words)
+{
+	TAKES("fleet", "partial", "require", fleet_partial, CONF_PARTIAL_REQUIRE);
+	TAKES("fleet", "partial", "auto", fleet_partial, CONF_PARTIAL_AUTO);
+	REFUSES("fleet", "partial", "", "yes", "true", "Auto");
+	TAKES("fleet", "partial", "no", fleet_partial, CONF_PARTIAL_NO);
+}
+
 TEST(every_text_stays_in_its_array)
 {
 	char longest[300];

@@ -150,10 +150,11 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 
 	parse("[keyring]\nsignatures-required=two\n[source.media]\nfilesystems=vfat, ext4\n"
 	      "enabled=usb, sd\n[system]\ncommand-line=quiet panic\n"
-	      "[fleet]\nbandwidth=1MB\ndaily-bytes=10 M\n",
-	      6);
+	      "[fleet]\nbandwidth=1MB\ndaily-bytes=10 M\npartial=yes\n",
+	      7);
 	EQUAL((c.signatures_required, 16), (c.media_filesystems, 0), (c.media_enabled, 0));
 	EQUAL((c.fleet_bandwidth, 64 << 10), (c.fleet_daily_bytes, 8 << 20));
+	assert_int_equal(c.fleet_partial, CONF_PARTIAL_AUTO);
 	assert_string_equal(c.command_line, "none");
 	assert_said(0, "signatures-required=two: expected NUMBER (1..16); read as 16");
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
@@ -162,7 +163,7 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 		strict++;
 		OK(conf_value_set(&c, key, key->bad));
 	}
-	assert_int_equal(strict, 7);
+	assert_int_equal(strict, 8);
 }
 
 /* It must not be taken for a rule that keeps nothing. */
