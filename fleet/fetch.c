@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fetch.h"
 
-#include "fleet/pace.h"
+#include "fleet/meter.h"
 
 #include "lib/log.h"
 #include "lib/os.h"
@@ -13,18 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RESUMES_MAX  8		 /* in one contact, each of which brought something */
-#define DURABLE_STEP (16u << 20) /* bytes: so many a power cut costs */
-#define UNREAD_MAX   131072u	 /* bytes that the kernel may have of an answer that is not read */
+#define RESUMES_MAX 8 /* in one contact, each of which brought something */
 
 struct download {
 	const struct files *f;
 	struct action *a;
 	/* of the bundle, and how much of it is here */
 	uint64_t size, have;
-	const struct limits *limits;
-	/* bytes that came today, of whichever bundles */
-	uint64_t spent;
+	struct meter meter;
 	/* the server does not send parts of it */
 	bool indivisible;
 	int fd;
@@ -36,29 +32,6 @@ static bool end_with(struct http_answer *answer, const char *text)
 	return false;
 }
 
-/* false: they are more than this day has left, which is used up then. */
-static bool count_bytes(struct download *d, size_t len)
-{
-	uint64_t left = limits_left(d->limits, d->spent);
-
-	if (d->limits->daily > 0)
-		d->spent += len < left ? len : left;
-	return len <= left;
-}
-
-/* They are counted before they come. */
-static void count_ahead(struct download *d, bool more)
-{
-	uint64_t left = limits_left(d->limits, d->spent), ahead = d->size - d->have;
-
-	if (!more)
-		ahead = 0;
-	else if (ahead > DURABLE_STEP + PACE_PIECE_MAX)
-		ahead = DURABLE_STEP + PACE_PIECE_MAX;
-	if (d->limits->daily > 0)
-		d->a->day_bytes = d->spent + (ahead < left ? ahead : left);
-}
-
 /* Bytes that are not on the disk are fetched again: the file may be as long as if they were. more:
  * bytes will come before the next time. */
 static bool make_durable(struct download *d, bool more, struct http_answer *answer)
@@ -66,7 +39,7 @@ static bool make_durable(struct download *d, bool more, struct http_answer *answ
 	if (os_file_sync(d->fd) != KB_OK)
 		return end_with(answer, "the file cannot be written");
 	d->a->durable = d->have;
-	count_ahead(d, more);
+	meter_note(&d->meter, more ? d->size - d->have : 0);
 	return files_save(d->f, d->a) == KB_OK || end_with(answer, "the record cannot be written");
 }
 
@@ -85,14 +58,17 @@ static bool fits_today(struct download *d, struct http_answer *answer)
 {
 	bool part = answer->status == 206 && (d->have > 0 || answer->etag[0] != '\0');
 
-	if (part || limits_left(d->limits, d->spent) >= d->size)
+	if (part || meter_left(&d->meter) >= d->size)
 		return true;
 	if (d->have > 0) {
 		d->a->etag[0] = '\0';
 		return end_with(answer, "the server has another file than the one that was begun");
 	}
 	d->indivisible = true;
-	(void)count_bytes(d, d->size > d->limits->daily ? UNREAD_MAX : d->limits->daily);
+	if (d->size > d->meter.limits->daily)
+		meter_count_unread(&d->meter);
+	else
+		meter_use_up(&d->meter);
 	return end_with(answer, "the server sends no parts of it");
 }
 
@@ -110,7 +86,7 @@ static bool take_head(void *data, struct http_answer *answer)
 		return end_with(answer, "the server sends another part than asked for");
 	if (d->have == 0)
 		return begin_anew(d, answer);
-	return d->limits->daily == 0 || make_durable(d, true, answer);
+	return d->meter.limits->daily == 0 || make_durable(d, true, answer);
 }
 
 static bool take_bytes(void *data, struct http_answer *answer, const void *bytes, size_t len)
@@ -119,12 +95,12 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 
 	if (len > d->size - d->have)
 		return end_with(answer, "the bundle is larger than announced");
-	if (!count_bytes(d, len))
+	if (!meter_count(&d->meter, len))
 		return end_with(answer, "the server sends more than asked for");
 	if (os_file_write(d->fd, bytes, len) != KB_OK)
 		return end_with(answer, "the file cannot be written: is the data partition full?");
 	d->have += len;
-	return d->have - d->a->durable < DURABLE_STEP || make_durable(d, true, answer);
+	return d->have - d->a->durable < METER_STEP || make_durable(d, true, answer);
 }
 
 /* ---------------------------------------------------------------- before and behind it */
@@ -195,19 +171,20 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 /* Also on the way there may be what answers with the whole file, once: so this is tried again. */
 static enum fetch_end judge_limits(const struct download *d, enum fetch_end end, char *why)
 {
-	bool never = d->indivisible && d->size > d->limits->daily;
+	const struct limits *limits = d->meter.limits;
+	bool never = d->indivisible && d->size > limits->daily;
 
-	if (end != FETCH_LATER || (!never && limits_left(d->limits, d->spent) > 0))
+	if (end != FETCH_LATER || (!never && meter_left(&d->meter) > 0))
 		return end;
 	if (!never) {
-		limits_explain(d->limits, d->a, d->have, why);
+		limits_explain(limits, d->a, d->have, why);
 		return FETCH_PAUSED;
 	}
 	snprintf(why, ACTION_WHY_MAX + 1,
 		 "the server sends no parts of it, and a day of this device takes %" PRIu64
 		 " bytes; raise [fleet] daily-bytes= there to %" PRIu64
 		 ", or offer a smaller bundle",
-		 d->limits->daily, d->size);
+		 limits->daily, d->size);
 	return FETCH_REFUSED;
 }
 
@@ -230,7 +207,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 				  .head = take_head,
 				  .take = take_bytes,
 				  .data = d };
-	uint64_t left = limits_left(d->limits, d->spent);
+	uint64_t left = meter_left(&d->meter);
 	enum fetch_end end;
 	bool whole;
 
@@ -246,7 +223,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	r.if_range = d->a->etag;
 	r.to = left < d->size - d->have ? d->have + left : 0;
 	whole = http_run(c, &r, &answer);
-	if ((d->have != d->a->durable || d->spent != d->a->day_bytes) &&
+	if ((d->have != d->a->durable || d->meter.spent != d->a->day_bytes) &&
 	    !make_durable(d, false, &answer))
 		whole = false;
 	util_close(&d->fd);
@@ -261,22 +238,18 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 /* Whether anything is asked for in this contact; if not, *end and why say it. */
 static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
 {
+	const struct limits *limits = d->meter.limits;
+
 	*end = FETCH_LATER;
-	if (!limits_permit(d->limits, d->size, why)) {
+	if (!limits_permit(limits, d->size, why)) {
 		*end = FETCH_BEYOND;
 		return false;
 	}
-	if (!has_room(d->f, d, why))
+	if (!has_room(d->f, d, why) || !meter_begin(&d->meter, why))
 		return false;
-	if (d->limits->daily > 0 && limits_begin_day(d->limits, d->a) &&
-	    files_save(d->f, d->a) != KB_OK) {
-		snprintf(why, ACTION_WHY_MAX + 1, "the record cannot be written");
-		return false;
-	}
-	d->spent = d->a->day_bytes;
-	if (limits_left(d->limits, d->spent) > 0)
+	if (meter_left(&d->meter) > 0)
 		return true;
-	limits_explain(d->limits, d->a, d->have, why);
+	limits_explain(limits, d->a, d->have, why);
 	*end = FETCH_PAUSED;
 	return false;
 }
@@ -291,7 +264,7 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
 			      .a = a,
 			      .size = a->size,
 			      .have = here < a->durable ? here : a->durable,
-			      .limits = limits,
+			      .meter = { .files = f, .a = a, .limits = limits },
 			      .fd = -1 };
 	const char *url = fetch_url(c, deployment);
 	enum fetch_end end;
