@@ -58,7 +58,8 @@ static const struct verb verbs[] = {
 	  "Verifies FILE, copies it to the data partition, reads the copy back, and has the\n"
 	  "next boot install it. Only one bundle is staged at a time: a later call replaces it.\n"
 	  "--ranges prints, as JSON, which bytes of it this device has to fetch, since its slots\n"
-	  "have the rest. FILE may be a partial bundle that ends before the payload. Nothing is staged.\n\n"
+	  "have the rest. FILE may be a partial bundle that ends before the payload. Nothing is\n"
+	  "staged.\n\n"
 	  "Example:  keelboot stage /tmp/release-2.0.keel && reboot\n" },
 	{ "unstage", unstage_cmd, NULL, "forget what is staged",
 	  "Usage: keelboot unstage\n\n"

@@ -84,8 +84,8 @@ def test_the_man_page_has_every_option_of_the_help(verb):
     told = set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", run("help", verb).stdout))
     assert told and told <= options
     # Every option in the page is one that some verb takes.
-    helps = "".join(run("help", v).stdout for v in ("mark", "install", "switch", "check", "doctor", "state", "history",
-                                                "reset-data", "adopt"))
+    helps = "".join(run("help", v).stdout for v in ("mark", "stage", "install", "switch", "check", "doctor", "state",
+                                                "history", "reset-data", "adopt"))
     assert [option for option in options - {"help"} if f"--{option}" not in helps] == []
 
 

@@ -121,7 +121,10 @@ def test_what_was_fetched_is_staged_and_installed(box, made, options):
     assert "2.0 is staged already" in box("stage", file, code=NOTHING).stderr
     staged = next(box.data.rglob("*.keel"))
     assert staged.read_bytes() == file.read_bytes()
-    assert box.json("status")["staged"]["next"] == "install"
+    status = box.json("status")["staged"]
+    assert status["next"] == "install"
+    assert status["partial"] == {"bytes": told["bytes"], "total": told["total"]}
+    assert " from source data; " in box("status").stdout and "the rest must be in slots\n" in box("status").stdout
     told = box("install", staged).stdout
     assert "2.0 is in slot b" in told
     assert image_of(box, "b") == (made / "new.img").read_bytes()
@@ -202,6 +205,18 @@ def test_of_a_delta_only_what_is_missing_comes(box, made):
     box("stage", file)
     box("install", file)
     assert image_of(box, "a") == new
+
+
+def test_of_a_whole_bundle_status_says_that_nothing_lacks(box, made):
+    create(made, "x.keel", *SMALL)
+    box("stage", made / "x.keel")
+    assert box.json("status")["staged"]["partial"] is None
+    assert "the rest must be" not in box("status").stdout
+    # It is looked at by everybody: what is damaged there is no reason to say nothing.
+    staged = next(box.data.rglob("*.keel"))
+    for content in (b"", b"KEELPART", partial(b"", [(0, 9)], [1]), b"KEELPART" + bytes(600)):
+        staged.write_bytes(content)
+        assert box.json("status")["staged"]["partial"] is None
 
 
 def test_inspect_says_what_is_there(box, made):

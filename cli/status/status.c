@@ -89,6 +89,7 @@ static void collect_staged(struct status *st)
 			     sizeof(st->staged_path)) != KB_OK)
 		return;
 	st->have_staged_file = stage_files_exists(&st->d->conf, st->staged_path);
+	status_part_collect(st);
 	if (!st->have_staged_file)
 		status_warn(
 			st,

@@ -42,6 +42,13 @@ struct status_watchdog {
 	uint64_t timeout_s;
 };
 
+/* Of a partial bundle that is staged. */
+struct status_part {
+	bool staged;
+	/* of the bundle: that are here, and that it has */
+	uint64_t bytes, total;
+};
+
 /* Of the trial that runs. */
 struct status_trial {
 	bool runs;
@@ -82,6 +89,7 @@ struct status {
 	bool have_staged_file;
 	/* "" unless staged on the data partition */
 	char staged_path[DEVICE_PATH_MAX];
+	struct status_part part;
 	/* each is a warning, too */
 	unsigned nproblems;
 	struct status_problem problem[STATUS_PROBLEMS_MAX];
@@ -119,6 +127,11 @@ void status_guard_json(const struct status *st, json_object *o);
 void status_trial_collect(struct status *st);
 void status_trial_text(const struct status *st);
 void status_trial_json(const struct status *st, json_object *o);
+
+/* The part of it that is about what a staged bundle lacks; json: of "staged". */
+void status_part_collect(struct status *st);
+void status_part_text(const struct status *st);
+void status_part_json(const struct status *st, json_object *staged);
 
 /* The part of it that is about the data partition. */
 void status_data_text(const struct status *st);

@@ -83,6 +83,7 @@ static json_object *staged_json(const struct status *st)
 	if (st->staged_path[0] != '\0') {
 		output_json_text(o, "path", st->staged_path);
 		output_json_bool(o, "present", st->have_staged_file);
+		status_part_json(st, o);
 	}
 	return o;
 }

@@ -178,6 +178,7 @@ static void print_staged(const struct status *st)
 	}
 	bytes_hex(id, staged->release, 8);
 	printf("Staged:     release %s from source %s", id, state_source_name(staged->source));
+	status_part_text(st);
 	if (status_staged_on_trial(st) != STATE_NONE)
 		printf("; on trial in slot %c, and forgotten once that is marked good",
 		       state_slot_letter(status_staged_on_trial(st)));
