@@ -8,6 +8,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/deltas.h"
 #include "tests/sim/os_sim.h"
+#include "tests/sim/parts.h"
 #include "tests/sim/report.h"
 #include "tests/sim/wear_table.h"
 
@@ -182,6 +183,8 @@ unsigned ioerr_content_super(void);
 /* Of both slots and the bundle: one of that kind, which is made from what slot a holds; with the
  * whole image beside it, or without. rots: slot a has changed in one chunk since. */
 void ioerr_delta_begin(enum deltas_kind kind, bool whole, bool rots);
+/* The same with a partial bundle, which lacks what slots a and b have in its place. */
+void ioerr_delta_parts(bool rots);
 /* Puts the bundle onto the raw stage partition. */
 void ioerr_content_raw(void);
 /* The bundle's path on this machine. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices whose update is made from what slot a holds. */
+/* Devices whose update is made from what slots hold. */
 #include "tests/sim/ioerr.h"
 
 #define CHUNK	    (16u << 10)
@@ -41,28 +41,62 @@ static void make_plain(struct bundles_release *r)
 	memset(r[NEW].data + 7 * CHUNK, 0, CHUNK);
 }
 
-static void make_set(struct ioerr_content_set *set, enum deltas_kind kind, bool whole)
+/* Of three chunks of the new one, one stands in slot a, one in slot b, and one in neither. */
+static void make_shared(struct bundles_release *r)
 {
-	struct bundles_release *r = set->release;
-	static unsigned n;
-	char name[32];
+	for (unsigned i = OLD; i <= NEW; i++)
+		fixture_fill(r[i].data, IOERR_CONTENT_IMAGE, i + 1);
+	for (unsigned chunk = 0; chunk < IOERR_CONTENT_IMAGE / CHUNK; chunk++)
+		if (chunk % 3 != 2)
+			memcpy(r[NEW].data + (size_t)chunk * CHUNK,
+			       r[chunk % 3 == 0 ? NOW : OLD].data + (size_t)chunk * CHUNK, CHUNK);
+	memset(r[NEW].data + 5 * CHUNK, 0, CHUNK);
+}
 
+static void begin_set(struct bundles_release *r)
+{
 	memcpy(r, blank, sizeof(blank));
 	for (unsigned i = OLD; i <= NEW; i++) {
 		r[i].data = cut_content_must(calloc(1, IOERR_CONTENT_IMAGE));
 		r[i].size = IOERR_CONTENT_IMAGE;
 		memset(r[i].id, (int)r[i].sequence, sizeof(r[i].id));
-		if (kind != DELTAS_PLAIN)
-			deltas_image(kind, i, r[i].data, r[i].size);
 	}
+}
+
+static void end_set(struct ioerr_content_set *set)
+{
+	static unsigned n;
+	char name[32];
+
+	snprintf(name, sizeof(name), "data/delta-%u.keel", n++);
+	bundles_copy(set->release[NEW].bundle, name);
+	snprintf(set->bundle, sizeof(set->bundle), "%s", bundles_path(name));
+}
+
+static void make_set(struct ioerr_content_set *set, enum deltas_kind kind, bool whole)
+{
+	struct bundles_release *r = set->release;
+
+	begin_set(r);
+	for (unsigned i = OLD; i <= NEW && kind != DELTAS_PLAIN; i++)
+		deltas_image(kind, i, r[i].data, r[i].size);
 	if (kind == DELTAS_PLAIN)
 		make_plain(r);
 	bundles_make(&r[NOW], CHUNK, false);
 	deltas_make(&r[NEW], &r[NOW], kind, CHUNK, whole);
-	snprintf(name, sizeof(name), "data/delta-%u.keel", n++);
-	bundles_copy(r[NEW].bundle, name);
-	snprintf(set->bundle, sizeof(set->bundle), "%s", bundles_path(name));
 	set->super = kind == DELTAS_EROFS ? EROFS_SUPER : 0;
+	end_set(set);
+}
+
+static void make_parts(struct ioerr_content_set *set)
+{
+	struct bundles_release *r = set->release;
+
+	begin_set(r);
+	make_shared(r);
+	bundles_make(&r[NOW], CHUNK, false);
+	parts_make(&r[NEW], CHUNK, false, &r[OLD], &r[NOW]);
+	end_set(set);
 }
 
 /* ---------------------------------------------------------------- the device */
@@ -111,4 +145,15 @@ void ioerr_delta_begin(enum deltas_kind kind, bool whole, bool rots)
 	set->rots = rots;
 	ioerr_content_use(set);
 	put_slots(set->release, rots);
+}
+
+void ioerr_delta_parts(bool rots)
+{
+	static struct ioerr_content_set set;
+
+	if (set.release[NEW].data == NULL)
+		make_parts(&set);
+	set.rots = rots;
+	ioerr_content_use(&set);
+	put_slots(set.release, rots);
 }

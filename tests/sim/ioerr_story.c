@@ -115,6 +115,19 @@ static void rotten_only(struct ioerr_world *w)
 	ioerr_delta_begin(DELTAS_PLAIN, false, true);
 }
 
+static void parts(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_parts(false);
+}
+
+/* What it lacks is nowhere. */
+static void rotten_parts(struct ioerr_world *w)
+{
+	(void)w;
+	ioerr_delta_parts(true);
+}
+
 static void squashfs(struct ioerr_world *w)
 {
 	(void)w;
@@ -146,6 +159,14 @@ const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "rotten", rotten, 2, NEW, .installs = true, .delta = true },
 	{ .name = "rotten-only",
 	  rotten_only,
+	  2,
+	  NOW,
+	  .installs = true,
+	  .delta = true,
+	  .keeps = true },
+	{ .name = "parts", parts, 2, NEW, .installs = true, .delta = true },
+	{ .name = "rotten-parts",
+	  rotten_parts,
 	  2,
 	  NOW,
 	  .installs = true,

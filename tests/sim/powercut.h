@@ -9,6 +9,7 @@
 #include "selector/store_internal.h"
 #include "tests/sim/check.h"
 #include "tests/sim/deltas.h"
+#include "tests/sim/parts.h"
 #include "tests/sim/report.h"
 #include "tests/sim/set.h"
 
@@ -75,6 +76,7 @@ struct powercut_story {
 	bool both_bad;	 /* and so does slot a, which works nevertheless */
 	bool no_state;	 /* the state partition was never written */
 	enum deltas_kind delta; /* of the update, from what slot a holds; the whole is not there */
+	bool partial;		/* the update lacks what slots have in its place */
 	bool heavy;    /* not in the small geometry: the counts of an apply multiply everything */
 	unsigned unit; /* sectors of a physical one: 1, 8 */
 	enum cut_discarded discarded;

@@ -40,6 +40,15 @@ static void move_sectors(const struct powercut_story *s, uint64_t block)
 	new[100] ^= 0x10;
 }
 
+/* Whose content a partial update has in a block behind the head, which is a chunk's: one is in the
+ * target, one in the other slot, and one in the bundle. */
+static unsigned shared_with(const struct powercut_story *s, unsigned release, unsigned i)
+{
+	if (!s->partial || release != POWERCUT_NEW || i % 3 == 2)
+		return release;
+	return i % 3;
+}
+
 /*
  * The head: the block with the superblock, and one more; then c chunks with one block each. ext4
  * has its superblock in sectors 2 and 3 of a block that holds nothing else; squashfs in sector 0 of
@@ -48,6 +57,7 @@ static void move_sectors(const struct powercut_story *s, uint64_t block)
 static void make_image(const struct powercut_story *s, unsigned release)
 {
 	struct bundles_release *r = &powercut_release[release];
+	unsigned head = s->partial && release == POWERCUT_NEW ? 1 : release;
 	bool is_moved = s->delta == DELTAS_PLAIN && release == POWERCUT_NEW;
 
 	r->size = INSTALL_SEAL_LEN + (uint64_t)s->c * CHUNK;
@@ -57,10 +67,10 @@ static void make_image(const struct powercut_story *s, unsigned release)
 		return;
 	}
 	fill_block(r->data, release, 0, s->squashfs ? 0 : 2, s->squashfs && s->w > 2 ? s->w : 2);
-	fill_block(r->data, release, 5, 1, s->w);
+	fill_block(r->data, head, 5, 1, s->w);
 	for (unsigned i = 0; i < s->c; i++)
-		fill_block(r->data, release, (INSTALL_SEAL_LEN + i * CHUNK) / BDEV_ALIGN + i % 4,
-			   i % 3, s->w);
+		fill_block(r->data, shared_with(s, release, i),
+			   (INSTALL_SEAL_LEN + i * CHUNK) / BDEV_ALIGN + i % 4, i % 3, s->w);
 	for (uint64_t block = 1; is_moved && block < r->size / BDEV_ALIGN; block++)
 		if (!bytes_all(r->data + block * BDEV_ALIGN, BDEV_ALIGN, 0))
 			move_sectors(s, block);
@@ -85,6 +95,8 @@ void powercut_media_make(const struct powercut_story *s)
 		r->sequence = i + 1;
 		if (s->delta != DELTAS_NONE && i == POWERCUT_NEW)
 			deltas_make(r, &powercut_release[1], s->delta, CHUNK, false);
+		else if (s->partial && i == POWERCUT_NEW)
+			parts_make(r, CHUNK, true, &powercut_release[0], &powercut_release[1]);
 		else
 			bundles_make(r, CHUNK, true);
 	}
