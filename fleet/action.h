@@ -41,6 +41,13 @@ enum action_news {
 	ACTION_NEWS_LIMIT = 1 << 3, /* its download waits for another day */
 };
 
+/* What the file that is here is, or becomes. */
+enum action_form {
+	ACTION_WHOLE = 0,    /* the bundle */
+	ACTION_PARTS = 1,    /* a partial one (parts.h) */
+	ACTION_NO_PARTS = 2, /* the bundle, since no parts of it can be had */
+};
+
 struct action {
 	/* the server's; "" with ACTION_NONE */
 	char id[URL_ID_MAX + 1];
@@ -56,7 +63,7 @@ struct action {
 	char etag[HTTP_ETAG_MAX + 1];
 	/* of that file, the bytes that a power cut leaves as they are */
 	uint64_t durable;
-	/* 1: it is a partial bundle (parts.h) */
+	/* an enum action_form */
 	uint64_t parts;
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */

@@ -14,10 +14,12 @@
 /* A boot found that a slot had changed since then: it is fetched anew, once. */
 static bool is_fetched_anew(struct contact *c, const char *reason)
 {
-	if (c->a.parts == 0 || c->a.anew > 0 || strstr(reason, PARTIAL_FORM_AGAIN) == NULL)
+	if (c->a.parts != ACTION_PARTS || c->a.anew > 0 ||
+	    strstr(reason, PARTIAL_FORM_AGAIN) == NULL)
 		return false;
 	c->a.anew = 1;
-	c->a.parts = c->a.durable = 0;
+	c->a.parts = ACTION_WHOLE;
+	c->a.durable = 0;
 	c->a.etag[0] = '\0';
 	c->a.reported = ACTION_SEEN;
 	return true;

@@ -113,6 +113,7 @@ void fetch_expect(const struct files *f, struct action *a, const struct offer *d
 		return;
 	files_bundle_drop(f);
 	a->etag[0] = '\0';
+	a->parts = ACTION_WHOLE;
 	a->size = d->size;
 	memcpy(a->digest, d->digest, sizeof(a->digest));
 	memcpy(a->name, d->name, sizeof(a->name));
@@ -177,7 +178,7 @@ static enum fetch_end judge_limits(const struct download *d, enum fetch_end end,
 	if (end != FETCH_LATER || (!never && meter_left(&d->meter) > 0))
 		return end;
 	if (!never) {
-		limits_explain(limits, d->a, d->have, why);
+		limits_explain(limits, d->a, d->have, d->size, why);
 		return FETCH_PAUSED;
 	}
 	snprintf(why, ACTION_WHY_MAX + 1,
@@ -241,7 +242,7 @@ static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
 	const struct limits *limits = d->meter.limits;
 
 	*end = FETCH_LATER;
-	if (!limits_permit(limits, d->size, why)) {
+	if (!limits_permit(limits, "its download", d->size, why)) {
 		*end = FETCH_BEYOND;
 		return false;
 	}
@@ -249,7 +250,7 @@ static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
 		return false;
 	if (meter_left(&d->meter) > 0)
 		return true;
-	limits_explain(limits, d->a, d->have, why);
+	limits_explain(limits, d->a, d->have, d->size, why);
 	*end = FETCH_PAUSED;
 	return false;
 }

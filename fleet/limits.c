@@ -56,25 +56,26 @@ uint64_t limits_left(const struct limits *l, uint64_t spent)
 	return spent < l->daily ? l->daily - spent : 0;
 }
 
-bool limits_permit(const struct limits *l, uint64_t bytes, char why[ACTION_WHY_MAX + 1])
+bool limits_permit(const struct limits *l, const char *what, uint64_t bytes,
+		   char why[ACTION_WHY_MAX + 1])
 {
 	if (l->max == 0 || bytes <= l->max)
 		return true;
 	snprintf(why, ACTION_WHY_MAX + 1,
-		 "its download has %" PRIu64 " bytes, and this device allows %" PRIu64
+		 "%s has %" PRIu64 " bytes, and this device allows %" PRIu64
 		 "; raise [fleet] max-bytes= there, offer a smaller bundle, or update it by stick",
-		 bytes, l->max);
+		 what, bytes, l->max);
 	return false;
 }
 
-void limits_explain(const struct limits *l, const struct action *a, uint64_t have,
+void limits_explain(const struct limits *l, const struct action *a, uint64_t have, uint64_t size,
 		    char why[ACTION_WHY_MAX + 1])
 {
 	snprintf(
 		why, ACTION_WHY_MAX + 1,
 		"%" PRIu64 " of %" PRIu64 " bytes are here; daily-bytes=%" PRIu64
 		" of this device leaves no more today; it goes on %s",
-		have, a->size, l->daily,
+		have, size, l->daily,
 		is_clock_behind(l, a)
 			? "after 24 hours of running, since its clock is not set or was later before"
 			: "when the next day begins, by UTC");

@@ -30,10 +30,11 @@ bool limits_begin_day(const struct limits *l, struct action *a);
 /* How many bytes more may come today, if so many came; UINT64_MAX: there is no limit. PURE. */
 uint64_t limits_left(const struct limits *l, uint64_t spent);
 
-/* Whether a bundle that takes so many bytes is fetched at all. false: why says what a person can
- * do. PURE. */
-bool limits_permit(const struct limits *l, uint64_t bytes, char why[ACTION_WHY_MAX + 1]);
+/* Whether a release is fetched of which so many bytes must come. false: why says what a person can
+ * do; what: has so many, such as "its download". PURE. */
+bool limits_permit(const struct limits *l, const char *what, uint64_t bytes,
+		   char why[ACTION_WHY_MAX + 1]);
 
-/* Why a download waits of which `have` bytes are here, and for what. PURE. */
-void limits_explain(const struct limits *l, const struct action *a, uint64_t have,
+/* Why a download of so many bytes waits of which `have` are here, and for what. PURE. */
+void limits_explain(const struct limits *l, const struct action *a, uint64_t have, uint64_t size,
 		    char why[ACTION_WHY_MAX + 1]);

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CUTS_MAX	   8	       /* in one contact, each behind something that came */
-#define PARTS_DURABLE_STEP (16u << 20) /* bytes: so many a power cut costs */
+#define CUTS_MAX 8 /* in one contact, each behind something that came */
 
 /* ---------------------------------------------------------------- the file */
 
@@ -19,11 +18,13 @@ static bool stop_with(struct http_answer *answer, const char *text)
 	return false;
 }
 
-static bool save_progress(struct parts *p)
+/* next: bytes that come before the next time. */
+static bool save_progress(struct parts *p, uint64_t next)
 {
 	if (os_file_sync(p->fd) != KB_OK)
 		return false;
 	p->a->durable = p->have;
+	meter_note(&p->meter, next);
 	return files_save(p->files, p->a) == KB_OK;
 }
 
@@ -42,6 +43,11 @@ static bool open_begun(struct parts *p)
 		return false;
 	p->have = here < p->a->durable ? here : p->a->durable;
 	return p->have >= p->form.range[0].at && p->have <= partial_form_size(&p->form);
+}
+
+static uint64_t bytes_to_come(const struct parts *p)
+{
+	return partial_form_size(&p->form) - p->have;
 }
 
 /* The stage has a copy of its own. */
@@ -79,10 +85,13 @@ struct piece {
 static bool take_piece_head(void *data, struct http_answer *answer)
 {
 	struct piece *x = data;
+	struct parts *p = x->p;
 
 	x->other = answer->status == 200;
-	if (x->other)
+	if (x->other) {
+		meter_count_unread(&p->meter);
 		return stop_with(answer, "the server has another file than the one that was begun");
+	}
 	return (answer->status == 206 && answer->from == x->from) ||
 	       stop_with(answer, "the server sends another part than asked for");
 }
@@ -92,23 +101,24 @@ static bool take_piece(void *data, struct http_answer *answer, const void *bytes
 	struct piece *x = data;
 	struct parts *p = x->p;
 
-	if (len > x->to - x->from)
+	if (!meter_count(&p->meter, len) || len > x->to - x->from)
 		return stop_with(answer, "the server sends more than asked for");
 	if (os_file_write(p->fd, bytes, len) != KB_OK)
 		return stop_with(answer, "the file cannot be written: is the data partition full?");
 	p->have += len;
 	x->from += len;
-	return p->have - p->a->durable < PARTS_DURABLE_STEP || save_progress(p) ||
+	return p->have - p->a->durable < METER_STEP || save_progress(p, bytes_to_come(p)) ||
 	       stop_with(answer, "the file or the record cannot be written");
 }
 
-/* What is left of the range in which the next byte belongs. */
+/* What is left of the range in which the next byte belongs, as far as the day goes. */
 static enum parts_end fetch_range(struct parts *p)
 {
 	const struct partial_form_range *range = range_at(p, p->have);
+	uint64_t at = p->have - range->at, rest = range->len - at, left = meter_left(&p->meter);
 	struct piece x = { .p = p,
-			   .from = range->off + (p->have - range->at),
-			   .to = range->off + range->len };
+			   .from = range->off + at,
+			   .to = range->off + at + (rest < left ? rest : left) };
 	const struct http_request r = { .method = "GET",
 					.url = p->url,
 					.download = true,
@@ -134,11 +144,13 @@ static enum parts_end fetch_range(struct parts *p)
 
 static enum parts_end fetch_ranges(struct parts *p)
 {
-	uint64_t size = partial_form_size(&p->form), before;
-	enum parts_end end = PARTS_HERE;
+	enum parts_end end = PARTS_LATER;
 
-	for (unsigned cuts = 0; p->have < size && cuts <= CUTS_MAX;) {
-		before = p->have;
+	for (unsigned cuts = 0; bytes_to_come(p) > 0 && cuts <= CUTS_MAX;) {
+		uint64_t before = p->have;
+
+		if (meter_left(&p->meter) == 0)
+			return PARTS_LATER;
 		p->why[0] = '\0';
 		end = fetch_range(p);
 		if (end == PARTS_HERE)
@@ -147,29 +159,68 @@ static enum parts_end fetch_ranges(struct parts *p)
 			return end;
 		cuts++;
 	}
-	return p->have == size ? PARTS_HERE : end;
+	return bytes_to_come(p) == 0 ? PARTS_HERE : end;
 }
 
 /* ---------------------------------------------------------------- all of it */
 
-static enum parts_end fetch_rest(struct parts *p)
+static enum parts_end save_failed(struct parts *p)
+{
+	snprintf(p->why, sizeof(p->why), "the file or the record cannot be written");
+	return PARTS_LATER;
+}
+
+/* What begins anew at the next contact is no progress. */
+static enum parts_end fetch_counted(struct parts *p)
 {
 	uint64_t before = p->have;
 	enum parts_end end;
 
+	if (p->limits.daily > 0 && !save_progress(p, bytes_to_come(p)))
+		return save_failed(p);
+	end = fetch_ranges(p);
+	if (p->have > before && p->a->etag[0] != '\0')
+		p->a->tries = 0;
+	return save_progress(p, 0) || end != PARTS_HERE ? end : save_failed(p);
+}
+
+/* Without an ETag, nothing of it goes on tomorrow. */
+static enum parts_end fits_day(struct parts *p, uint64_t wanted)
+{
+	uint64_t most = wanted + PARTS_FIRST;
+
+	if (p->a->etag[0] != '\0' || bytes_to_come(p) <= meter_left(&p->meter))
+		return PARTS_HERE;
+	if (most > p->limits.daily) {
+		snprintf(p->why, sizeof(p->why),
+			 "the server names no ETag, and a day of this device takes %" PRIu64
+			 " bytes; raise [fleet] daily-bytes= there to %" PRIu64,
+			 p->limits.daily, most);
+		return PARTS_REFUSED;
+	}
+	meter_use_up(&p->meter);
+	return meter_save(&p->meter, 0) ? parts_pause(p) : save_failed(p);
+}
+
+static enum parts_end fetch_rest(struct parts *p)
+{
+	uint64_t wanted = partial_form_size(&p->form) - p->form.range[0].at;
+	enum parts_end end;
+
+	if (bytes_to_come(p) == 0)
+		return PARTS_HERE;
+	if (!limits_permit(&p->limits, "what no slot has of it, with its index,", wanted, p->why))
+		return PARTS_BEYOND;
+	end = fits_day(p, wanted);
+	if (end != PARTS_HERE)
+		return end;
 	if (!parts_have_room(p))
 		return PARTS_LATER;
 	if (files_bundle_open(p->files, p->have, &p->fd) != KB_OK) {
 		snprintf(p->why, sizeof(p->why), "%s: cannot be written", p->files->folder.bundle);
 		return PARTS_LATER;
 	}
-	end = fetch_ranges(p);
-	if (p->have > before)
-		p->a->tries = 0;
-	if (!save_progress(p) && end == PARTS_HERE) {
-		snprintf(p->why, sizeof(p->why), "the file or the record cannot be written");
-		end = PARTS_LATER;
-	}
+	end = fetch_counted(p);
 	util_close(&p->fd);
 	return end;
 }
@@ -182,11 +233,14 @@ enum parts_end parts_fetch(struct parts *p)
 	p->retry_after_s = 0;
 	p->code = FACTS_OK;
 	p->fd = -1;
+	p->meter = (struct meter){ .files = p->files, .a = p->a, .limits = &p->limits };
+	if (!meter_begin(&p->meter, p->why))
+		return PARTS_LATER;
 	http_keep(p->http);
 	if (!open_begun(p))
 		end = parts_begin(p);
 	if (end == PARTS_HERE)
 		end = fetch_rest(p);
 	http_drop(p->http);
-	return end;
+	return end == PARTS_LATER && meter_left(&p->meter) == 0 ? parts_pause(p) : end;
 }

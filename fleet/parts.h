@@ -10,11 +10,16 @@
 #include "fleet/facts.h"
 #include "fleet/files.h"
 #include "fleet/http.h"
+#include "fleet/meter.h"
 #include "update/wire/partial_form.h"
+
+#define PARTS_FIRST 65536u /* bytes, in which most indexes fit; a day takes no fewer */
 
 enum parts_end {
 	PARTS_HERE,    /* all that is wanted is here */
 	PARTS_LATER,   /* another contact may bring more */
+	PARTS_PAUSED,  /* another day may: this device's limit is reached */
+	PARTS_BEYOND,  /* this device never fetches so much; of the ranges, nothing was asked for */
 	PARTS_REFUSED, /* a person must do something, and may */
 	PARTS_NEVER,   /* the answer is one that no retry mends */
 	PARTS_NONE,    /* this bundle, or this server, can be had as a whole only */
@@ -26,6 +31,7 @@ struct parts {
 	const struct files *files;
 	struct http_config *http;
 	struct monitor *monitor;
+	struct limits limits;
 	/* the action, whose size, etag and durable say what is here; saved as they change */
 	struct action *a;
 	const char *url;
@@ -40,6 +46,7 @@ struct parts {
 	struct partial_form form;
 	/* bytes of the file that are here */
 	uint64_t have;
+	struct meter meter;
 	int fd;
 };
 
@@ -48,6 +55,9 @@ bool parts_are_begun(const struct action *a);
 
 /* Goes on, or begins. */
 enum parts_end parts_fetch(struct parts *p);
+
+/* The day has no more bytes: PARTS_PAUSED, and p->why says so. */
+enum parts_end parts_pause(struct parts *p);
 
 /* What an answer means that is no range. */
 enum parts_end parts_judge(struct parts *p, const struct http_answer *answer, bool whole);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST	  65536u      /* bytes: most indexes fit */
 #define INDEX_MAX (16u << 20) /* of memory */
 
 struct begin {
@@ -36,9 +35,13 @@ static bool take_index_head(void *data, struct http_answer *answer)
 {
 	struct begin *b = data;
 
-	b->whole = answer->status == 200;
-	if (b->whole)
-		return refuse_index(b, answer, "the server sends no parts of it");
+	if (answer->status == 200) {
+		meter_count_unread(&b->p->meter);
+		b->whole = b->len == 0;
+		return refuse_index(b, answer,
+				    b->whole ? "the server sends no parts of it"
+					     : "the server has another file now");
+	}
 	if (answer->status != 206 || answer->from != b->len)
 		return refuse_index(b, answer, "the server sends another part than asked for");
 	if (answer->total != UINT64_MAX && answer->total != b->p->a->size)
@@ -52,11 +55,39 @@ static bool take_index_bytes(void *data, struct http_answer *answer, const void 
 {
 	struct begin *b = data;
 
-	if (len > b->want - b->len)
+	if (!meter_count(&b->p->meter, len) || len > b->want - b->len)
 		return refuse_index(b, answer, "the server sends more than asked for");
 	memcpy(b->index + b->len, bytes, len);
 	b->len += len;
 	return true;
+}
+
+/* It lies in memory: of what a day does not bring, nothing is here on the next one. */
+static enum parts_end allow_index(struct begin *b, uint64_t to)
+{
+	struct parts *p = b->p;
+
+	if (!limits_permit(&p->limits, "its index", to, p->why))
+		return PARTS_BEYOND;
+	if (to - b->len <= meter_left(&p->meter))
+		return PARTS_HERE;
+	if (to > p->limits.daily) {
+		snprintf(p->why, sizeof(p->why),
+			 "its index has %" PRIu64 " bytes, and a day of this device takes %" PRIu64
+			 "; raise [fleet] daily-bytes= there",
+			 to, p->limits.daily);
+		return PARTS_NONE;
+	}
+	/* Or each contact of this day would fetch its begin. */
+	if (b->len > 0)
+		meter_use_up(&p->meter);
+	return parts_pause(p);
+}
+
+static enum parts_end record_failed(struct parts *p)
+{
+	snprintf(p->why, sizeof(p->why), "the record cannot be written");
+	return PARTS_LATER;
 }
 
 /* Up to this byte of the bundle. */
@@ -72,9 +103,11 @@ static enum parts_end fetch_up_to(struct begin *b, uint64_t to)
 					.take = take_index_bytes,
 					.data = b };
 	struct http_answer answer;
+	enum parts_end end = allow_index(b, to);
 	bool whole;
-	enum parts_end end;
 
+	if (end != PARTS_HERE || !meter_save(&b->p->meter, to - b->len))
+		return end != PARTS_HERE ? end : record_failed(b->p);
 	b->want = (size_t)to;
 	whole = http_run(b->p->http, &r, &answer);
 	if (whole && answer.status == 206 && b->len == b->want)
@@ -93,15 +126,25 @@ static enum parts_end refuse_bundle(struct parts *p, int code, const char *why)
 	return PARTS_JUDGED;
 }
 
+/* Most indexes fit; but no more than one release may take. */
+static uint64_t first_bytes(const struct parts *p)
+{
+	uint64_t first = p->a->size < PARTS_FIRST ? p->a->size : PARTS_FIRST, max = p->limits.max;
+
+	if (max == 0 || max >= first)
+		return first;
+	return max > READER_HEADER_LEN ? max : READER_HEADER_LEN;
+}
+
 static enum parts_end fetch_index(struct begin *b)
 {
-	uint64_t size = b->p->a->size, first = size < FIRST ? size : FIRST;
+	uint64_t size = b->p->a->size;
 	struct reader_header h;
 	enum parts_end end;
 
 	if (size < READER_HEADER_LEN)
 		return refuse_bundle(b->p, FACTS_VERIFY, "it is shorter than a bundle");
-	end = fetch_up_to(b, first);
+	end = fetch_up_to(b, first_bytes(b->p));
 	if (end != PARTS_HERE)
 		return end;
 	if (reader_header_parse(&h, b->index) != KB_OK || h.total_len != size)
@@ -148,12 +191,10 @@ static enum parts_end write_index(struct begin *b)
 
 	p->form = (struct partial_form){ .n = 1 };
 	p->form.range[0].len = b->len;
-	p->a->parts = p->a->durable = 0;
+	p->a->parts = ACTION_WHOLE;
+	p->a->durable = 0;
 	p->a->etag[0] = '\0';
-	if (files_save(p->files, p->a) == KB_OK)
-		return write_file(b);
-	snprintf(p->why, sizeof(p->why), "the record cannot be written");
-	return PARTS_LATER;
+	return files_save(p->files, p->a) == KB_OK ? write_file(b) : record_failed(p);
 }
 
 /* ---------------------------------------------------------------- what is wanted */
@@ -244,12 +285,10 @@ enum parts_end parts_begin(struct parts *p)
 	}
 	free(b.index);
 	if (end != PARTS_HERE)
-		return end;
-	p->a->parts = 1;
+		return meter_save(&p->meter, 0) ? end : record_failed(p);
+	p->a->parts = ACTION_PARTS;
 	p->a->durable = p->have;
 	memcpy(p->a->etag, b.etag, sizeof(p->a->etag));
-	if (files_save(p->files, p->a) == KB_OK)
-		return PARTS_HERE;
-	snprintf(p->why, sizeof(p->why), "the record cannot be written");
-	return PARTS_LATER;
+	meter_note(&p->meter, 0);
+	return files_save(p->files, p->a) == KB_OK ? PARTS_HERE : record_failed(p);
 }

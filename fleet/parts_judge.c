@@ -18,7 +18,20 @@ enum parts_end parts_judge(struct parts *p, const struct http_answer *answer, bo
 	return status == 404 || status == 410 ? PARTS_NEVER : PARTS_REFUSED;
 }
 
+/* Of its head, nothing comes. */
+enum parts_end parts_pause(struct parts *p)
+{
+	uint64_t head = p->form.range[0].at, size = p->a->size, have = 0;
+
+	if (parts_are_begun(p->a)) {
+		size = partial_form_size(&p->form) - head;
+		have = p->have - head;
+	}
+	limits_explain(&p->limits, p->a, have, size, p->why);
+	return PARTS_PAUSED;
+}
+
 bool parts_are_begun(const struct action *a)
 {
-	return a->parts == 1 && a->durable > 0 && a->etag[0] != '\0';
+	return a->parts == ACTION_PARTS && a->durable > 0 && a->etag[0] != '\0';
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/take.h"
 
-#include "fleet/fetch.h"
+#include "fleet/bring.h"
 #include "fleet/judge.h"
-#include "fleet/parts.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
+#include "update/wire/partial_form.h"
 
 #include "lib/log.h"
 
@@ -105,7 +105,7 @@ static void take_result(struct contact *c, int code, const char *why)
 		break;
 	case FACTS_INCOMPATIBLE:
 		/* A slot has changed since then. */
-		if (c->a.parts == 1 && strstr(why, PARTIAL_FORM_AGAIN) != NULL) {
+		if (c->a.parts == ACTION_PARTS && strstr(why, PARTIAL_FORM_AGAIN) != NULL) {
 			take_damaged(c, why);
 			break;
 		}
@@ -202,71 +202,14 @@ static void pause_fetch(struct contact *c, const char *why)
 	contact_save(c);
 }
 
-/* What is here of it is no beginning of the whole one. */
-static enum fetch_end fetch_whole(struct contact *c, const struct offer *o,
-				  const struct limits *limits, char *why, uint64_t *wait)
-{
-	if (c->a.parts == 1) {
-		files_bundle_drop(&c->files);
-		c->a.parts = c->a.durable = 0;
-		c->a.etag[0] = '\0';
-	}
-	return fetch_bundle(&c->files, &c->client.http, limits, &c->a, o, why, wait);
-}
-
-/* code: what Keelboot says of its index, if that ends it. */
-static enum fetch_end fetch_some(struct contact *c, const struct offer *o,
-				 const struct limits *limits, char *why, uint64_t *wait, int *code)
-{
-	static struct parts p;
-	bool begun = c->a.parts == 0 && c->a.durable > 0 && c->a.etag[0] != '\0';
-	enum parts_end end;
-
-	p = (struct parts){ 0 };
-	p.url = fetch_url(&c->client.http, o);
-	if (c->conf->fleet_partial == CONF_PARTIAL_NO || begun || p.url == NULL)
-		return fetch_whole(c, o, limits, why, wait);
-	p.files = &c->files;
-	p.http = &c->client.http;
-	p.monitor = &c->monitor;
-	p.a = &c->a;
-	p.release = o->release;
-	end = parts_fetch(&p);
-	*wait = p.retry_after_s;
-	*code = p.code;
-	memcpy(why, p.why, sizeof(p.why));
-	switch (end) {
-	case PARTS_HERE:
-		contact_print("Action %s: slots have all of %s but %" PRIu64 " of %" PRIu64
-			      " bytes.",
-			      c->a.id, c->a.name, p.have, c->a.size);
-		return FETCH_WHOLE;
-	case PARTS_LATER:
-		return FETCH_LATER;
-	case PARTS_NEVER:
-		return FETCH_NEVER;
-	case PARTS_REFUSED:
-	case PARTS_JUDGED:
-		return FETCH_REFUSED;
-	case PARTS_NONE:
-		break;
-	}
-	if (c->conf->fleet_partial == CONF_PARTIAL_REQUIRE)
-		return FETCH_REFUSED;
-	log_warn("action %s: all of %s is fetched, since %s", c->a.id, c->a.name, why);
-	return fetch_whole(c, o, limits, why, wait);
-}
-
 static void fetch_and_stage(struct contact *c, const struct offer *o)
 {
-	char why[ACTION_WHY_MAX + 1] = "", text[ACTION_WHY_MAX + 1];
-	const struct limits limits = limits_now(c->conf);
-	uint64_t wait = 0;
-	int code = FACTS_OK;
-	enum fetch_end end = fetch_some(c, o, &limits, why, &wait, &code);
+	char text[ACTION_WHY_MAX + 1];
+	struct bring b;
+	enum fetch_end end = bring_bundle(c, o, &b);
 
-	if (code != FACTS_OK) {
-		take_result(c, code, why);
+	if (b.code != FACTS_OK) {
+		take_result(c, b.code, b.why);
 		return;
 	}
 	if (end != FETCH_PAUSED && c->a.phase == ACTION_SEEN)
@@ -279,19 +222,20 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 		break;
 	case FETCH_LATER:
 	case FETCH_REFUSED:
-		c->retry_after_s = wait > c->retry_after_s ? wait : c->retry_after_s;
-		count_try(c, "not fetched", why,
+		if (b.retry_after_s > c->retry_after_s)
+			c->retry_after_s = b.retry_after_s;
+		count_try(c, "not fetched", b.why,
 			  end == FETCH_LATER || o->lasting ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;
 	case FETCH_PAUSED:
-		pause_fetch(c, why);
+		pause_fetch(c, b.why);
 		break;
 	case FETCH_BEYOND:
-		snprintf(text, sizeof(text), "%s is not fetched: %.330s", c->a.name, why);
+		snprintf(text, sizeof(text), "%s is not fetched: %.330s", c->a.name, b.why);
 		set_phase(c, ACTION_FAILED, text);
 		break;
 	case FETCH_NEVER:
-		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, why);
+		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, b.why);
 		set_phase(c, ACTION_FAILED, text);
 		break;
 	}
@@ -330,14 +274,18 @@ static void print_fetching(const struct contact *c, const struct offer *o)
 	const struct limits l = limits_now(c->conf);
 	struct action a = c->a;
 	char why[ACTION_WHY_MAX + 1];
+	bool parts = c->conf->fleet_partial != CONF_PARTIAL_NO,
+	     fits = limits_permit(&l, "its download", o->size, why);
 
-	if (!limits_permit(&l, o->size, why)) {
+	if (!fits && !parts) {
 		contact_print("It would be closed as failed: %s.", why);
 		return;
 	}
-	contact_print("It would be fetched%s.", o->update == OFFER_SKIP || o->window_closed
-							? ", and not staged yet"
-							: " and staged");
+	contact_print("It would be fetched%s%s.", parts ? " in parts" : "",
+		      o->update == OFFER_SKIP || o->window_closed ? ", and not staged yet"
+								  : " and staged");
+	if (!fits)
+		contact_print("These may have %" PRIu64 " bytes (max-bytes=).", l.max);
 	limits_begin_day(&l, &a);
 	if (l.daily > 0)
 		contact_print("%" PRIu64 " bytes may be fetched today (daily-bytes=).",

@@ -271,7 +271,7 @@ const struct conf_key conf_keys[] = {
 	  "So many bytes of bundles are fetched at most in a day, by UTC; the next day goes on with the rest. 0: as many as there are.",
 	  STRICT(BYTES, fleet_daily_bytes, 65536, 0, "8M") },
 	{ "fleet", "max-bytes", "BYTES", "0",
-	  "A release whose download would be larger is not fetched, and its action is closed as failed. 0: none is too large.",
+	  "A release whose download would be larger is not fetched, and its action is closed as failed. With partial=, its download is what no slot has. 0: none is too large.",
 	  NUMBER(BYTES, fleet_max_bytes, 1, 0) },
 	{ "keyring", "path", "PATH", "/etc/keelboot/keys",
 	  "Folder with the public keys (*.pem) that must sign bundles. The files in its subfolder retired.d are keys that are no longer trusted; if one of them cannot be read, no key is trusted.",

@@ -17,6 +17,7 @@ import goose                                                              # noqa
 import goose_dialect                                                      # noqa: E402
 import hawkbit                                                            # noqa: E402
 import own_shop                                                           # noqa: E402
+import parts_box                                                          # noqa: E402
 
 FLEET = os.environ.get("KEELBOOT_FLEET", str(TOP / "build/keelboot-fleet"))
 CODES = {"ok": OK, "failure": FAILURE, "reboot": REBOOT}
@@ -115,6 +116,20 @@ def make_fleet(ready, server, tmp_path):
 @pytest.fixture(name="bundle")
 def make_bundle(factory):
     return factory("2.0", 20)
+
+
+@pytest.fixture(name="release", scope="module")
+def make_release(factory, tmp_path_factory):
+    return parts_box.make_release(factory, tmp_path_factory.mktemp("partial"))
+
+
+@pytest.fixture(name="box")
+def make_box(fleet, release):
+    """Slot a lacks a few chunks of the release, slot b others; both lack 0, 20 and 40."""
+    fleet.configure(partial="auto")
+    parts_box.fill(fleet.dev.slots["a"], release, [0, 20, 40, 41, 42])
+    parts_box.fill(fleet.dev.slots["b"], release, [0, *range(20, 31), 40, 50])
+    return fleet
 
 
 @pytest.fixture(name="hawkbit", scope="session")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What bundles may take of the network: by day, by clock, by second. */
 #include "fleet/limits.h"
+#include "fleet/meter.h"
 #include "fleet/pace.h"
 #include "tests/unit/test.h"
 
@@ -127,11 +128,72 @@ TEST(a_bundle_of_the_largest_size_is_permitted)
 	struct limits l = { .max = 1000 };
 	char why[ACTION_WHY_MAX + 1] = "";
 
-	assert_true(limits_permit(&l, 1000, why));
-	assert_false(limits_permit(&l, 1001, why));
+	assert_true(limits_permit(&l, "its download", 1000, why));
+	assert_false(limits_permit(&l, "its download", 1001, why));
 	assert_non_null(strstr(why, "1001 bytes, and this device allows 1000"));
 	l.max = 0;
-	assert_true(limits_permit(&l, UINT64_MAX, why));
+	assert_true(limits_permit(&l, "its download", UINT64_MAX, why));
+}
+
+/* ---------------------------------------------------------------- what comes */
+
+TEST(what_comes_counts_and_the_day_is_used_up_at_its_limit)
+{
+	struct limits l = { .daily = 1000 };
+	struct meter m = { .a = &a, .limits = &l, .spent = 300 };
+
+	assert_true(meter_count(&m, 600));
+	assert_int_equal(meter_left(&m), 100);
+	assert_true(meter_count(&m, 100));
+	assert_false(meter_count(&m, 1));
+	assert_int_equal(m.spent, 1000);
+	m.spent = 400;
+	assert_false(meter_count(&m, 601));
+	assert_int_equal(meter_left(&m), 0);
+	m.spent = 400;
+	meter_use_up(&m);
+	assert_int_equal(meter_left(&m), 0);
+}
+
+TEST(an_answer_that_nobody_reads_counts_for_what_may_wait_of_it)
+{
+	struct limits l = { .daily = UINT64_C(1) << 20 };
+	struct meter m = { .a = &a, .limits = &l };
+
+	meter_count_unread(&m);
+	assert_int_equal(m.spent, 128 << 10);
+}
+
+TEST(the_record_has_what_came_and_what_may_come_before_the_next_one)
+{
+	struct limits l = { .daily = UINT64_C(1) << 30 };
+	struct meter m = { .a = &a, .limits = &l, .spent = 500 };
+
+	a = (struct action){ .day_bytes = 500 };
+	meter_note(&m, 1000);
+	assert_int_equal(a.day_bytes, 1500);
+	meter_note(&m, UINT64_MAX);
+	assert_int_equal(a.day_bytes, 500 + METER_STEP + PACE_PIECE_MAX);
+	meter_note(&m, 0);
+	assert_int_equal(a.day_bytes, 500);
+	l.daily = 700;
+	meter_note(&m, 1000);
+	assert_int_equal(a.day_bytes, 700);
+}
+
+TEST(without_a_limit_nothing_is_counted)
+{
+	struct limits l = { .daily = 0 };
+	struct meter m = { .a = &a, .limits = &l };
+
+	a = (struct action){ .day_bytes = 0 };
+	assert_true(meter_count(&m, UINT64_MAX));
+	meter_count_unread(&m);
+	meter_use_up(&m);
+	meter_note(&m, 1000);
+	assert_int_equal(m.spent, 0);
+	assert_int_equal(a.day_bytes, 0);
+	assert_true(meter_left(&m) == UINT64_MAX);
 }
 
 /* ---------------------------------------------------------------- seconds */

@@ -8,52 +8,9 @@ import subprocess
 import time
 
 import pytest
-from channel_site import private_key
-from cli_device import FAILURE, KIB, MIB, OK, REBOOT, add_event, run
+from cli_device import FAILURE, KIB, REBOOT, add_event
 from ddi_server import send_file
-
-CHUNK = 64 * KIB
-CHUNKS = 64
-
-
-@pytest.fixture(name="release", scope="module")
-def make_release(factory, tmp_path_factory):
-    """A release of 4 MiB, each of whose chunks is a frame."""
-    folder = tmp_path_factory.mktemp("partial")
-    rng = random.Random(3)
-    new = b"".join(rng.randbytes(CHUNK // 2) + b"text %d " % i * 9000 for i in range(CHUNKS + 1))[:CHUNK * CHUNKS]
-    (folder / "new.img").write_bytes(new)
-    out = folder / "acme-2.0.keel"
-    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", "2.0", "--sequence", 20, "--level", 3,
-        "--chunk-size", "64K", "--frame-size", "64K", "--sig-capacity", "1K", "--image", f"root={folder / 'new.img'}",
-        "--key", private_key(factory), code=OK)
-    return out
-
-
-def fill(slot, release, differs):
-    """The slot has the image but for these chunks."""
-    data = bytearray((release.parent / "new.img").read_bytes())
-    for i in differs:
-        data[i * CHUNK + 5] ^= 1
-    slot.write_bytes(bytes(data) + bytes(8 * MIB - len(data)))
-
-
-def index_of(bundle):
-    return int.from_bytes(bundle.read_bytes()[72:80], "little")
-
-
-@pytest.fixture(name="box")
-def make_box(fleet, release):
-    """Slot a lacks a few chunks, slot b others; both lack 0, 20 and 40."""
-    fleet.configure(partial="auto")
-    fill(fleet.dev.slots["a"], release, [0, 20, 40, 41, 42])
-    fill(fleet.dev.slots["b"], release, [0, *range(20, 31), 40, 50])
-    return fleet
-
-
-def is_installed(box, release):
-    new = (release.parent / "new.img").read_bytes()
-    return box.dev.slots["b"].read_bytes()[:len(new)] == new
+from parts_box import CHUNKS, fill, index_of, is_installed
 
 
 def test_only_what_no_slot_has_is_fetched(box, server, release):

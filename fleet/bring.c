@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/bring.h"
+
+#include "fleet/parts.h"
+
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is here of parts is no beginning of the whole one. */
+static enum fetch_end bring_whole(struct contact *c, const struct offer *o, const struct limits *l,
+				  struct bring *b)
+{
+	if (c->a.parts == ACTION_PARTS) {
+		files_bundle_drop(&c->files);
+		c->a.parts = ACTION_WHOLE;
+		c->a.durable = 0;
+		c->a.etag[0] = '\0';
+	}
+	return fetch_bundle(&c->files, &c->client.http, l, &c->a, o, b->why, &b->retry_after_s);
+}
+
+/* That is kept: to find it out takes bytes in each contact, and a day may have no more. */
+static enum fetch_end bring_whole_instead(struct contact *c, const struct offer *o,
+					  const struct limits *l, struct bring *b)
+{
+	char why[ACTION_WHY_MAX + 1], since[ACTION_WHY_MAX + 1];
+
+	if (c->conf->fleet_partial == CONF_PARTIAL_REQUIRE)
+		return FETCH_REFUSED;
+	memcpy(since, b->why, sizeof(since));
+	if (!limits_permit(l, "all of it", c->a.size, why)) {
+		snprintf(b->why, sizeof(b->why), "%.120s, and %.320s", since, why);
+		return FETCH_BEYOND;
+	}
+	log_warn("action %s: all of %s is fetched, since %s", c->a.id, c->a.name, since);
+	files_bundle_drop(&c->files);
+	c->a.parts = ACTION_NO_PARTS;
+	c->a.durable = 0;
+	c->a.etag[0] = '\0';
+	if (contact_save(c))
+		return bring_whole(c, o, l, b);
+	snprintf(b->why, sizeof(b->why), "the record cannot be written");
+	return FETCH_LATER;
+}
+
+static bool is_whole_here(const struct contact *c)
+{
+	const struct action *a = &c->a;
+
+	return a->parts != ACTION_PARTS && a->size > 0 && a->durable == a->size &&
+	       files_bundle_size(&c->files) == a->size;
+}
+
+/* One that was begun goes on as such, if it may come at all. */
+static bool is_fetched_whole(const struct contact *c, const struct limits *l, const char *url)
+{
+	const struct action *a = &c->a;
+	bool begun = a->parts == ACTION_WHOLE && a->durable > 0 && a->etag[0] != '\0';
+	char why[ACTION_WHY_MAX + 1];
+
+	if (c->conf->fleet_partial == CONF_PARTIAL_NO || url == NULL || is_whole_here(c))
+		return true;
+	return c->conf->fleet_partial == CONF_PARTIAL_AUTO &&
+	       (begun || a->parts == ACTION_NO_PARTS) &&
+	       limits_permit(l, "all of it", a->size, why);
+}
+
+static enum fetch_end bring_parts(struct contact *c, const struct offer *o, struct parts *p,
+				  struct bring *b)
+{
+	enum parts_end end = parts_fetch(p);
+
+	b->retry_after_s = p->retry_after_s;
+	b->code = p->code;
+	memcpy(b->why, p->why, sizeof(b->why));
+	switch (end) {
+	case PARTS_HERE:
+		contact_print("Action %s: slots have all of %s but %" PRIu64 " of %" PRIu64
+			      " bytes.",
+			      c->a.id, c->a.name, p->have, c->a.size);
+		return FETCH_WHOLE;
+	case PARTS_LATER:
+		return FETCH_LATER;
+	case PARTS_PAUSED:
+		return FETCH_PAUSED;
+	case PARTS_BEYOND:
+		return FETCH_BEYOND;
+	case PARTS_NEVER:
+		return FETCH_NEVER;
+	case PARTS_REFUSED:
+	case PARTS_JUDGED:
+		return FETCH_REFUSED;
+	case PARTS_NONE:
+		break;
+	}
+	return bring_whole_instead(c, o, &p->limits, b);
+}
+
+enum fetch_end bring_bundle(struct contact *c, const struct offer *o, struct bring *b)
+{
+	static struct parts p;
+
+	*b = (struct bring){ .code = FACTS_OK };
+	p = (struct parts){ 0 };
+	p.files = &c->files;
+	p.http = &c->client.http;
+	p.monitor = &c->monitor;
+	p.limits = limits_now(c->conf);
+	p.a = &c->a;
+	p.url = fetch_url(&c->client.http, o);
+	p.release = o->release;
+	if (is_fetched_whole(c, &p.limits, p.url))
+		return bring_whole(c, o, &p.limits, b);
+	return bring_parts(c, o, &p, b);
+}
