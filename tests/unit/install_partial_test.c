@@ -345,12 +345,13 @@ TEST(and_after_two)
 static enum kb_err open_bytes(const void *p, size_t len)
 {
 	int fd = memfd_create("partial", MFD_CLOEXEC);
+	static struct reader r;
 	enum kb_err err;
 
 	fixture_append(fd, p, len);
-	err = reader_open(&reader, fd, false, len, NULL);
+	err = reader_open(&r, fd, false, len, NULL);
 	if (err == KB_OK)
-		reader_close(&reader);
+		reader_close(&r);
 	close(fd);
 	return err;
 }
