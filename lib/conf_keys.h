@@ -42,7 +42,7 @@ struct conf_key {
 	const char *values;
 	/* as it would stand in a file; "" when there is none */
 	const char *def;
-	/* one sentence */
+	/* sentences for the man page; NULL without CONF_MEANINGS */
 	const char *meaning;
 	enum conf_kind kind;
 	/* in struct conf */

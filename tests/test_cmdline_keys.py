@@ -43,10 +43,10 @@ and a test compares them.
 """
 
 
-def printed_rows(program: str, sources) -> list:
-    """The rows of a table, as the compiled code has them."""
+def printed_rows(program: str, arguments) -> list:
+    """The rows of a table, as the compiled code has them. arguments: of the compiler, the sources among them."""
     with tempfile.TemporaryDirectory() as temp:
-        call("cc", f"-I{TOP}", "-D_GNU_SOURCE", "-std=gnu11", "-x", "c", "-", *sources, "-o", f"{temp}/dump",
+        call("cc", f"-I{TOP}", "-D_GNU_SOURCE", "-std=gnu11", "-x", "c", "-", *arguments, "-o", f"{temp}/dump",
              input=program)
         return [line.split("\t") for line in call(f"{temp}/dump").stdout.splitlines()]
 

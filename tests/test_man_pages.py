@@ -100,7 +100,7 @@ SAMPLES = {"NAME": "name", "GLOB": "*", "OPTIONS": "noatime", "PATH": "/path", "
 
 def dump_conf() -> list:
     """The rows of conf_keys, as the compiled code has them."""
-    return test_cmdline_keys.printed_rows(DUMP, [TOP / "lib/conf_keys.c"])
+    return test_cmdline_keys.printed_rows(DUMP, ["-DCONF_MEANINGS", TOP / "lib/conf_keys.c"])
 
 
 def example(row: list) -> str:
@@ -211,6 +211,11 @@ def split(page: str) -> list:
 def test_the_lists_of_keys_are_those_of_the_code():
     for page, render in PAGES.items():
         assert split(page)[1::2] == render(), f"{page} is behind the code: python3 tests/test_man_pages.py --write"
+
+
+def test_what_a_key_means_is_said_in_sentences():
+    for section, key, *_, meaning in dump_conf():
+        assert meaning.endswith("."), (section, key)
 
 
 def test_a_difference_is_noticed():
