@@ -150,6 +150,9 @@ static const struct rule {
 	const char *text;
 } rules[] = {
 	{ 200, 299, CLIENT_OK, NULL },
+	/* nginx says so to whom shows none that it accepts. */
+	{ 400, 400, CLIENT_REFUSED,
+	  "it refuses that (400); if it wants a certificate, see [fleet] certificate=" },
 	{ 401, 401, CLIENT_DENIED,
 	  "it does not accept this device's token or certificate (401); see [fleet] token-file=, certificate=" },
 	{ 403, 403, CLIENT_DENIED, "it forbids this device that (403)" },

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device in a folder with the real command, keelboot-fleet on it, and a server on the loopback."""
+import contextlib
+import itertools
 import json
 import os
 import sys
@@ -13,10 +15,13 @@ from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit   
 from channel_site import Publisher, Site, private_key                     # noqa: E402
 from ddi_server import Server                                             # noqa: E402
 from way import Way                                                       # noqa: E402
+import authority                                                          # noqa: E402
 import goose                                                              # noqa: E402
 import goose_dialect                                                      # noqa: E402
 import hawkbit                                                            # noqa: E402
+import nginx                                                              # noqa: E402
 import own_shop                                                           # noqa: E402
+import own_web                                                            # noqa: E402
 import parts_box                                                          # noqa: E402
 
 FLEET = os.environ.get("KEELBOOT_FLEET", str(TOP / "build/keelboot-fleet"))
@@ -24,13 +29,13 @@ CODES = {"ok": OK, "failure": FAILURE, "reboot": REBOOT}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--servers", default="own", help="of the stories that several play: own,hawkbit,goosebit")
+    parser.addoption("--servers", default="own", help="of the stories that several play: own,hawkbit,goosebit,channel")
 
 
 def pytest_generate_tests(metafunc):
-    for fixture, not_it in (("shop", "goosebit"), ("goose", "hawkbit")):
+    for fixture, theirs in (("shop", "hawkbit"), ("goose", "goosebit"), ("webs", "channel")):
         if fixture in metafunc.fixturenames:
-            servers = [one for one in metafunc.config.getoption("--servers").split(",") if one != not_it]
+            servers = [one for one in metafunc.config.getoption("--servers").split(",") if one in ("own", theirs)]
             metafunc.parametrize(fixture, servers, indirect=True)
 
 
@@ -209,3 +214,16 @@ def make_device(request, ready, tmp_path):
     device = Fleet(ready, request.getfixturevalue("way"), tmp_path, shop.target)
     device.configure(distribution=shop.target)
     return device
+
+
+@pytest.fixture(name="authority", scope="session")
+def make_authority(tmp_path_factory):
+    return authority.make(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(name="webs")
+def make_webs(request, tmp_path):
+    """Makes web servers: ours, or nginx; how: TLS, as nginx.Nginx has it."""
+    make, numbers = {"own": own_web.running, "channel": nginx.running_or_skipped}[request.param], itertools.count(1)
+    with contextlib.ExitStack() as stack:
+        yield lambda **how: stack.enter_context(make(tmp_path / f"web-{next(numbers)}", **how))

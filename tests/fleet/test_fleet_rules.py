@@ -7,10 +7,10 @@ import os
 import re
 import socket
 import subprocess
-import ssl
 import time
 
 import pytest
+from authority import secure
 from cli_device import FAILURE, OK, REBOOT, TOP, call
 from conftest import Fleet
 from ddi_server import Server, cut_after, send_file
@@ -478,34 +478,6 @@ def test_only_http_is_fetched(fleet, server, bundle, link):
 
 
 # ---------------------------------------------------------------- TLS
-
-
-@pytest.fixture(name="authority", scope="module")
-def make_authority(tmp_path_factory):
-    """CA, server and client certificates; and those of another CA."""
-    folder = tmp_path_factory.mktemp("ca")
-
-    def run(*words):
-        call("openssl", *words, cwd=folder)
-    for ca in ("ca", "other"):
-        run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{ca}.key",
-            "-out", f"{ca}.pem", "-days", "30", "-subj", f"/CN={ca}")
-    for name, ca in (("server", "ca"), ("device", "ca"), ("stranger", "other")):
-        run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
-            f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-        run("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial",
-            "-days", "30", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
-    return folder
-
-
-def secure(authority, name="server", client=False):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority / f"{name}.pem", authority / f"{name}.key")
-    if client:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(authority / "ca.pem")
-    return context
 
 
 def test_an_update_over_https_with_the_vendors_authority(ready, tmp_path, authority, bundle):
