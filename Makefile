@@ -336,7 +336,14 @@ $(FLEETTESTS): $(B)/tests/fleet/%: $(O)/obj/tests/fleet/%.o $(FILTER) $(call arc
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(call archive,lib) $(CURL) $(TEST_LIBS)
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c tests/fleet/*.c)))
+# The client's own timing code, in simulated time.
+FLEETTIMES := $(B)/tests/bench/fleet_times
+$(FLEETTIMES): $(O)/obj/tests/bench/fleet_times.o $(call obj,fleet/polling.c) $(call archive,lib)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^
+
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c tests/fleet/*.c) tests/bench/fleet_times.c))
 
 -include tests/hostile/hostile.mk
 
@@ -488,7 +495,12 @@ bench-quick: ## is anything that Keelboot costs 3 % more than tests/bench/quick.
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel
 	@tests/bench/quick.py
-.PHONY: bench bench-quick
+
+bench-fleet: ## 10,000 devices on hawkBit and on a channel of nginx, herds, bytes, memory and speed: build/report/bench-fleet.json (KEELBOOT_HAWKBIT=)
+	@qemu/deps fleet
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(FLEETTIMES)
+	@tests/bench/fleet_load.py
+.PHONY: bench bench-quick bench-fleet
 
 proof: ## prove the record's codec and the arithmetic of chunks (build/report/proof.json)
 	@qemu/deps proof

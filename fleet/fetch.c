@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RESUMES_MAX 8 /* in one contact, each of which brought something */
+#define HASTE	    (1u << 20) /* bytes; the disk works while others come */
+#define RESUMES_MAX 8	       /* in one contact, each of which brought something */
 
 struct download {
 	const struct files *f;
@@ -99,6 +100,8 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 		return end_with(answer, "the server sends more than asked for");
 	if (os_file_write(d->fd, bytes, len) != KB_OK)
 		return end_with(answer, "the file cannot be written: is the data partition full?");
+	if ((d->have ^ (d->have + len)) & ~(uint64_t)(HASTE - 1))
+		os_file_hasten(d->fd);
 	d->have += len;
 	return d->have - d->a->durable < METER_STEP || make_durable(d, true, answer);
 }

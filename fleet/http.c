@@ -69,7 +69,7 @@ static const char *header_value(char *line, const char *name)
 }
 
 /* A weak one says nothing about bytes: a download cannot go on by it, but a file may be the same.
- * hawkBit's have no quotes, so that any word is one; it goes back as it came. */
+ * Those of older hawkBits have no quotes, so that any word is one; it goes back as it came. */
 static void take_etag(struct http_answer *a, const char *value, bool weak)
 {
 	size_t len = strlen(value);

@@ -100,5 +100,7 @@ enum kb_err os_file_reserve(int fd, uint64_t len) KB_MUST_CHECK;
 enum kb_err os_file_sync(int fd) KB_MUST_CHECK;
 /* Advice: the next read is to ask the medium, not the page cache. */
 void os_file_forget(int fd);
+/* Advice: what was written goes to the medium now, so that a later sync waits for less. */
+void os_file_hasten(int fd);
 /* Advice: it is read from the beginning to the end. */
 void os_file_sequential(int fd);

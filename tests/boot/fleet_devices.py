@@ -2,6 +2,7 @@
 """Devices in QEMU that ask a server on this host for updates, each by itself: what the rollouts are made of, in the
 tests and in the demo."""
 import contextlib
+import os
 import re
 import subprocess
 import time
@@ -61,8 +62,8 @@ class Fleet:
     def __init__(self, bench):
         self.bench, self.name = bench, f"gw-{uuid.uuid4().hex[:6]}"
 
-    def image(self, version, check="exit 0"):
-        """The system of a release, whose health check is this."""
+    def image(self, version, check="exit 0", ballast=0):
+        """The system of a release, whose health check is this; ballast: MiB that do not shrink."""
         device, tree = self.bench.device, self.bench.work / f"tree-{version}"
         device.key()
         files = {"usr/bin/keelboot": device.stripped("keelboot"), "usr/bin/keelboot-fleet": PROGRAM,
@@ -70,13 +71,15 @@ class Fleet:
                  "etc/keelboot/system.conf": device.conf, "etc/keelboot/keys": device.work / "keys",
                  "etc/keelboot/system.conf.d/fleet.conf": "", "etc/keelboot/check.d/10-modem": CHECK.format(check),
                  **libraries(PROGRAM)}
+        if ballast:
+            files["usr/share/ballast"] = os.urandom(ballast << 20)
         mkroot(tree, name="Gateway", version=version, boot=BOOT.format(version=version), files=files)
         out = self.bench.work / f"system-{version}.img"
-        mkext4(out, "36M", tree, label="root", seed=f"fleet-{version}")
+        mkext4(out, f"{36 + ballast * 9 // 8}M", tree, label="root", seed=f"fleet-{version}")
         return out
 
-    def bundle(self, version, check="exit 0"):
-        return self.bench.device.bundle(version, image=self.image(version, check), name=version)
+    def bundle(self, version, check="exit 0", ballast=0):
+        return self.bench.device.bundle(version, image=self.image(version, check, ballast), name=version)
 
     def disk(self, name, port, first):
         """Of a device with that release in slot a; first: its image."""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices in QEMU, each of which asks hawkBit itself for updates: `make check-fleet`."""
+import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -23,6 +25,13 @@ def make_server(tmp_path_factory):
 @pytest.fixture(name="fleet")
 def make_fleet(bench):
     return Fleet(bench)
+
+
+def wait_until(is_so, seconds):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def devices(fleet, server, number, port=None):
@@ -95,3 +104,35 @@ def test_a_power_cut_in_the_download_costs_nothing_but_time(fleet, server):
                 time.sleep(0.5)
             assert [one["status"] for one in actions(server, name)] == ["finished"]
             assert len(way.requests("artifact")) >= 2
+
+
+def test_twenty_power_cuts_in_a_download_and_it_goes_on_behind_what_is_durable(fleet, server, monkeypatch):
+    """16 MiB and one piece are fetched again at most, each time; some runs get further than that, and are gone on
+    with."""
+    monkeypatch.setattr(fleet.bench.device, "slot_size", "96M")
+    monkeypatch.setattr(fleet.bench.device, "data_size", "192M")
+    rest = random.Random(21)
+    with Way(server.url).running() as way:
+        (name,), (machine,) = devices(fleet, server, 1, way.server_port)
+        bundle = fleet.bundle("2.0", ballast=48)
+        size, good = bundle.stat().st_size, server.release(fleet.name, "2.0", bundle)
+        server("POST", f"distributionsets/{good}/assignedTargets", [{"id": name, "type": "forced"}])
+        way.pace, durable, cuts, went_on = 12 << 20, 0, 0, 0
+        with running([machine]):
+            while cuts < 20:
+                way.passed = 0
+                aim = rest.randrange(1 << 20, min(24 << 20, size - durable - (2 << 20)))
+                wait_until(lambda: way.passed >= aim, 240)
+                machine.power_cut()
+                cuts, passed = cuts + 1, way.passed
+                machine.start()
+                wait_until(lambda: len(way.requests("artifact")) > cuts, 240)
+                begin = int(re.search(r"\d+|$", way.requests("artifact")[-1].get("Range", ""))[0] or 0)
+                assert durable <= begin <= durable + passed, "what was durable is, and no more"
+                went_on += begin > durable
+                durable = begin
+            way.pace = 0
+            machine.expect(r"system 2\.0 is ready", 500)
+            wait_until(lambda: [one["status"] for one in actions(server, name)] == ["finished"], 120)
+        assert went_on >= 2 and durable > 32 << 20
+        assert set(way.answers("artifact")) == {200, 206} and len(way.answers("artifact")) == 21

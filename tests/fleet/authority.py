@@ -30,14 +30,21 @@ def make(folder):
     (folder / "ca.conf").write_text(CA)
     (folder / "index.txt").touch()
     for name, ca in (("server", "ca"), ("device", "ca"), ("stranger", "other"), ("expired", "ca"), ("early", "ca")):
-        run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
-            f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        begin, end = TIMES.get(name, (None, None))
-        times = ["-startdate", begin, "-enddate", end] if begin else ["-days", "30"]
-        run("ca", "-batch", "-notext", "-config", "ca.conf", "-in", f"{name}.csr", "-cert", f"{ca}.pem", "-keyfile",
-            f"{ca}.key", "-extfile", f"{name}.ext", *times, "-out", f"{name}.pem")
+        issue(folder, name, ca)
     return folder
+
+
+def issue(folder, name, ca="ca"):
+    """A certificate of whoever has that name."""
+    def run(*words):
+        call("openssl", *words, cwd=folder)
+    run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
+        f"{name}.csr", "-subj", f"/CN={name}")
+    (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    begin, end = TIMES.get(name, (None, None))
+    times = ["-startdate", begin, "-enddate", end] if begin else ["-days", "30"]
+    run("ca", "-batch", "-notext", "-config", "ca.conf", "-in", f"{name}.csr", "-cert", f"{ca}.pem", "-keyfile",
+        f"{ca}.key", "-extfile", f"{name}.ext", *times, "-out", f"{name}.pem")
 
 
 def secure(authority, name="server", client=False):

@@ -173,8 +173,8 @@ class Handler(Visit):
 
     @property
     def base(self):
-        """By the name that the device asked for, as hawkBit does."""
-        scheme = "https" if self.server.tls else "http"
+        """By the name that the device asked for, as hawkBit does; also behind a proxy that says how it was asked."""
+        scheme = self.headers.get("X-Forwarded-Proto") or ("https" if self.server.tls else "http")
         return f"{scheme}://{self.headers['Host']}/DEFAULT/controller/v1/{self.server.target}"
 
     def send_poll(self):
@@ -268,7 +268,7 @@ class Handler(Visit):
 
 
 def send_file(handler, data, etag=None):
-    """With one range, if the ETag is still that; as hawkBit does, whose ETags have no quotes."""
+    """With one range, if the ETag is still that; as older hawkBits, whose ETags have no quotes."""
     etag = etag or hashlib.sha1(data).hexdigest()
     wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}

@@ -2,6 +2,7 @@
 /* The parts of keelboot-fleet that decide without a server: answers, the record, verdicts, waiting
  * times, addresses. */
 #include "fleet/action.h"
+#include "lib/bytes.h"
 #include "lib/daily.h"
 #include "fleet/ddi.h"
 #include "fleet/files.h"
@@ -490,6 +491,34 @@ TEST(another_trial_and_what_a_person_staged_go_before)
 }
 
 /* ---------------------------------------------------------------- waiting */
+
+/* Of 10,000 devices that started at once and have run for as long: contacts in each second. from,
+ * to: the server is away then. */
+static void play_region(unsigned *seconds, unsigned n, unsigned from, unsigned to)
+{
+	for (unsigned device = 0; device < 10000; device++) {
+		struct polling p = { .sleep_s = 300, .n = 10000 };
+
+		p.seed = bytes_hash(BYTES_HASH_START, &device, sizeof(device));
+		for (unsigned at = polling_first(&p); at < n; at += polling_wait(&p)) {
+			seconds[at]++;
+			p.failures = at >= from && at < to ? p.failures + 1 : 0;
+			p.n++;
+		}
+	}
+}
+
+TEST(a_region_that_gets_its_power_back_does_not_ask_thrice_as_often_as_it_does)
+{
+	static unsigned power[7200], away[7200];
+
+	play_region(power, 7200, 0, 0);
+	play_region(away, 7200, 1800, 3600);
+	for (int i = 0; i < 7200; i++) {
+		assert_in_range(power[i], 0, 100);
+		assert_in_range(away[i], 0, 100);
+	}
+}
 
 TEST(devices_do_not_ask_at_the_same_time)
 {

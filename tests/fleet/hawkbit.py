@@ -20,7 +20,7 @@ from loopback import stop
 
 QUOTA = 20          # status entries of an action; hawkBit's own is 1000
 JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar"]
-OPTIONS = ["--server.address=127.0.0.1", "--logging.level.root=WARN",
+OPTIONS = ["--server.address=127.0.0.1", "--logging.level.root=WARN", "--server.forward-headers-strategy=native",
            f"--hawkbit.server.security.dos.maxStatusEntriesPerAction={QUOTA}"]
 ADMIN = "Basic " + base64.b64encode(b"admin:admin").decode()
 
@@ -60,7 +60,7 @@ class Hawkbit:
     """A server that runs. Names of releases and devices are each test's own."""
 
     def __init__(self, port, store):
-        self.port, self.url, self.store = port, f"http://127.0.0.1:{port}", store
+        self.port, self.url, self.store, self.process = port, f"http://127.0.0.1:{port}", store, None
 
     def __call__(self, method, path, body=None, data=None, kind="application/json"):
         """One request to its REST interface."""
@@ -116,6 +116,7 @@ def running(folder):
             cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         server = Hawkbit(port, folder / "store")
+        server.process = process
         wait_for(server, process, folder / "hawkbit.log")
         server.configure("authentication.targettoken.enabled", True)
         server.configure("pollingTime", "00:00:30")
@@ -237,6 +238,14 @@ class Shop:
         self.hawkbit.configure("authentication.gatewaytoken.enabled", True)
         yield
         self.hawkbit.configure("authentication.gatewaytoken.enabled", False)
+
+    @contextlib.contextmanager
+    def certificates(self, authority):
+        """A proxy that names this authority is believed meanwhile."""
+        self.hawkbit.configure("authentication.header.authority", authority)
+        self.hawkbit.configure("authentication.header.enabled", True)
+        yield
+        self.hawkbit.configure("authentication.header.enabled", False)
 
     def _file(self):
         """Of the artifact that was uploaded last, in the server's store."""

@@ -18,7 +18,8 @@ from loopback import stop
 PROGRAM = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 HEADERS = ("Range", "If-Range", "If-None-Match", "Authorization", "Accept-Encoding", "Host")
 SEEN = ",".join([r'"name":"$uri","status":"$status","sent":"$body_bytes_sent","seconds":"$request_time"',
-                 r'"etag":"$sent_http_etag","protocol":"$server_protocol","verify":"$ssl_client_verify"',
+                 r'"agent":"$http_user_agent","etag":"$sent_http_etag"',
+                 r'"protocol":"$server_protocol","verify":"$ssl_client_verify"',
                  *(f'"{name}":"$http_{name.lower().replace("-", "_")}"' for name in HEADERS)])
 LIMIT = "limit_req_zone $uri zone=one:1m rate=6r/m;"      # of each file, one in ten seconds
 CONF = """\
@@ -136,8 +137,9 @@ class Nginx:
 
     def configuration(self):
         listen = " ssl" * bool(self.tls) + " http2" * bool(self.http2)
+        server = "\n        ".join([*self._tls(), *self.modes.get("server", ())])
         return CONF.format(folder=self.folder, seen=SEEN, control=self.control, port=self.port, listen=listen,
-                           http=LIMIT, server="\n        ".join([*self._tls(), *self.modes.get("server", ())]),
+                           http=f"{LIMIT} {self.modes.get('http', '')}", server=server,
                            every=" ".join(self._every()), bundles=" ".join(self._bundles()))
 
     # ------------------------------------------------------------ its life

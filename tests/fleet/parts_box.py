@@ -9,15 +9,15 @@ CHUNK = 64 * KIB
 CHUNKS = 64
 
 
-def make_release(factory, folder):
+def make_release(factory, folder, version="2.0", sequence=20):
     """A release of 4 MiB, each of whose chunks is a frame of about 21 KiB."""
     rng = random.Random(3)
     new = b"".join(rng.randbytes(CHUNK // 2) + b"text %d " % i * 9000 for i in range(CHUNKS + 1))[:CHUNK * CHUNKS]
     (folder / "new.img").write_bytes(new)
-    out = folder / "acme-2.0.keel"
-    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", "2.0", "--sequence", 20, "--level", 3,
-        "--chunk-size", "64K", "--frame-size", "64K", "--sig-capacity", "1K", "--image", f"root={folder / 'new.img'}",
-        "--key", private_key(factory), code=OK)
+    out = folder / f"acme-{version}.keel"
+    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", version, "--sequence", sequence,
+        "--level", 3, "--chunk-size", "64K", "--frame-size", "64K", "--sig-capacity", "1K",
+        "--image", f"root={folder / 'new.img'}", "--key", private_key(factory), code=OK)
     return out
 
 

@@ -205,7 +205,7 @@ def test_a_target_that_the_server_does_not_know_is_said(device, shop, way):
 
 
 def test_a_download_that_is_cut_goes_on_where_it_ended(device, shop, way, bundle):
-    """Six times; hawkBit's ETags have no quotes, and it honours If-Range with them."""
+    """Six times; ETags of our server have no quotes, as those of older hawkBits."""
     action, size = shop.assign(bundle), bundle.stat().st_size
     way.cut = [size // 8] * 6
     device.once(code=REBOOT)

@@ -73,6 +73,7 @@ class Handler(Visit):
     def write(self, data):
         if self.kind != "artifact" or not self.server.pace:
             self.wfile.write(data)
+            self.server.passed += len(data) if self.kind == "artifact" else 0
             return
         while data:
             piece, data = data[:self.server.pace // 8 or len(data)], data[self.server.pace // 8 or len(data):]

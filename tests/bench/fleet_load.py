@@ -1,0 +1,299 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a fleet costs its server, and keelboot-fleet its device: `make bench-fleet`. All of it on the loopback.
+
+What an idle poll sends is seen on the line, and played for 10,000 devices against hawkBit (KEELBOOT_HAWKBIT=: else it
+is left out) and against a channel file on nginx. When they ask comes from the client's own code (fleet_times.c), in
+simulated time. A figure that is not as wanted ends it with 1.
+
+Example: tests/bench/fleet_load.py --devices 1000
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / f"tests/{folder}") for folder in ("fleet", "format", "bench", "")]
+
+import authority                                        # noqa: E402
+import hawkbit                                          # noqa: E402
+import nginx                                            # noqa: E402
+from channel_site import Publisher                      # noqa: E402
+from cli_device import OK, Device, call, run            # noqa: E402
+from conftest import ByChannel, Fleet                   # noqa: E402
+from ddi_server import Server                           # noqa: E402
+from fleet_player import Play                           # noqa: E402
+from wire import Wire                                   # noqa: E402
+
+REPORT = TOP / "build/report/bench-fleet.json"
+TIMES = TOP / "build/tests/bench/fleet_times"
+DAY, SLEEP = 86400, 300
+WINDOW = 60             # seconds that are played in real time
+FILE = "stable.channel"
+MIB = 1 << 20
+SIZE, ROUNDS = 192 * MIB, 5
+LINE, SIZE_OF_LINE, ROUNDS_OF_LINE = 24, 96 * MIB, 2
+MANY = 10000            # devices of the herds: fewer have peaks by chance
+# What is played: name, seconds, and when the server is away, until when, and its Retry-After.
+HERDS = (("a region got its power back", DAY, 0, 0, 0), ("the server was away for 10 min", 6 * 3600, 7200, 7800, 0),
+         ("the server was away for 1 h", 6 * 3600, 7200, 10800, 0),
+         ("it said 429 for 5 min, Retry-After: 60", 6 * 3600, 7200, 7500, 60),
+         ("it said 429 for 10 min, Retry-After: 600", 6 * 3600, 7200, 7800, 600))
+
+
+# ---------------------------------------------------------------- a device
+
+
+class Bench:
+    """A folder with a device that runs 1.0, and a release that is signed."""
+
+    def __init__(self, folder):
+        self.folder, self.number = folder, 0
+        run("key", "generate", "-o", folder / "release", code=OK)
+        image = folder / "root.img"
+        image.write_bytes(os.urandom(MIB))
+        self.bundle = folder / "acme-2.0.keel"
+        run("bundle", "create", "-o", self.bundle, "--compatible", "test-board", "--version", "2.0", "--sequence", 20,
+            "--image", f"root={image}", "--key", folder / "release.key", code=OK)
+        self.authority = folder / "authority"
+        self.authority.mkdir()
+        authority.make(self.authority)
+
+    def device(self, server, kind=Fleet) -> Fleet:
+        self.number += 1
+        folder = self.folder / f"device-{self.number}"
+        folder.mkdir()
+        device = Device(folder)
+        device.init("--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10)
+        device.boot("a", version="1.0")
+        device.trust(self.folder / "release.pem")
+        return kind(device, server, folder)
+
+    def publish(self, web) -> None:
+        """A channel file that gives a release to nobody."""
+        folder = self.folder / f"publisher-{web.port}"
+        folder.mkdir()
+        Publisher(web, folder, self.folder / "release.key")((self.bundle, "--percent", 0))
+
+
+# ---------------------------------------------------------------- polls
+
+
+def idle_poll(device, port, configure) -> tuple:
+    """(bytes up, down, connections, what is sent) of a contact that finds nothing new."""
+    with Wire(port).running() as wire:
+        configure(wire.port)
+        device.once()
+        device.once()
+        before = wire.up, wire.down, wire.connections
+        device.once()
+        time.sleep(0.3)
+        return (*(now - then for now, then in zip((wire.up, wire.down, wire.connections), before)), wire.first)
+
+
+def row(poll) -> dict:
+    up, down, connections, _ = poll
+    return {"bytes_up": up, "bytes_down": down, "connections": connections}
+
+
+def polls_of_channel(bench, web, tls) -> tuple:
+    """Plain, and by TLS; and what was sent."""
+    bench.publish(web)
+    bench.publish(tls)
+    device = bench.device(web, ByChannel)
+    plain = idle_poll(device, web.port, lambda port: device.configure(f"http://127.0.0.1:{port}/{FILE}"))
+    device = bench.device(tls, ByChannel)
+    secure = idle_poll(device, tls.port, lambda port: device.configure(
+        f"https://127.0.0.1:{port}/{FILE}", ca_file=bench.authority / "ca.pem"))
+    return {"plain": row(plain), "tls": row(secure)}, plain[3]
+
+
+def polls_of_hawkbit(bench, server, tls) -> tuple:
+    server.target("device-1", "secret")
+    device = bench.device(server)
+    plain = idle_poll(device, server.port, lambda port: device.configure(f"http://127.0.0.1:{port}"))
+    secure = idle_poll(device, tls.port, lambda port: device.configure(
+        f"https://127.0.0.1:{port}", ca_file=bench.authority / "ca.pem"))
+    return {"plain": row(plain), "tls": row(secure)}, plain[3]
+
+
+# ---------------------------------------------------------------- when they ask
+
+
+def times(*words) -> list:
+    return list(map(int, subprocess.run([TIMES, *map(str, words)], check=True, text=True,
+                                        capture_output=True).stdout.split()))
+
+
+def peak(counts, width) -> float:
+    """The most contacts a second, over so many seconds."""
+    have = most = sum(counts[:width])
+    for at in range(width, len(counts)):
+        have += counts[at] - counts[at - width]
+        most = max(most, have)
+    return most / width
+
+
+def herd(devices, name, seconds, away, back, wait) -> dict:
+    counts = times(devices, SLEEP, seconds, away, back, wait)
+    mean = devices / SLEEP
+    return {"when": name, "contacts_a_device_and_day": round(sum(counts) / devices * DAY / seconds, 1),
+            "mean_a_second": round(mean, 1),
+            "peak_to_mean": {f"{width} s": round(peak(counts[away:], width) / mean, 2) for width in (1, 10, 60)}}
+
+
+# ---------------------------------------------------------------- load
+
+
+def load(devices, port, pid, request, warm) -> dict:
+    """request: as it was seen of device-1, by another port."""
+    def of_device(number):
+        there = re.sub(rb"Host: [^\r]+", b"Host: 127.0.0.1:%d" % port, request)
+        return there.replace(b"device-1", b"device-%d" % number)
+    play = Play(port, pid, of_device)
+    play.at_once([1 + n % devices for n in range(warm)])
+    numbers = times(devices, SLEEP, DAY, 0, 0, 0, "--list", 0, WINDOW)
+    contacts = sorted(zip(numbers[::2], numbers[1::2]))
+    return {"in_real_time": play.at_times(contacts), "as_fast_as_answered": play.at_once(range(1, devices + 1))}
+
+
+def register(server, devices) -> None:
+    for first in range(2, devices + 1, 500):
+        server("POST", "targets", [{"controllerId": f"device-{n}", "name": f"device-{n}", "securityToken": "secret"}
+                                   for n in range(first, min(first + 500, devices + 1))])
+
+
+def with_channel(bench, devices) -> dict:
+    with contextlib.ExitStack() as stack:
+        web = stack.enter_context(nginx.Nginx(bench.folder / "web").running())
+        tls = stack.enter_context(nginx.Nginx(bench.folder / "tls", tls=bench.authority).running())
+        polls, request = polls_of_channel(bench, web, tls)
+        return {"idle_poll": polls, "load": load(devices, web.port, web.process.pid, request, 2000)}
+
+
+def with_hawkbit(bench, devices) -> dict:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(hawkbit.running(bench.folder / "hawkbit"))
+        tls = stack.enter_context(nginx.Nginx(bench.folder / "front", tls=bench.authority, http2=True,
+                                              upstream=server.url).running())
+        polls, request = polls_of_hawkbit(bench, server, tls)
+        register(server, devices)
+        return {"idle_poll": polls, "load": load(devices, server.port, server.process.pid, request, 3000)}
+
+
+# ---------------------------------------------------------------- the device
+
+
+def memory_of(pid) -> dict:
+    """KiB."""
+    status, rollup = Path(f"/proc/{pid}/status").read_text(), Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {"own": int(re.search(r"RssAnon:\s+(\d+)", status)[1]),
+            "share": int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1]),
+            "resident": int(re.search(r"VmRSS:\s+(\d+)", status)[1])}
+
+
+def memory(bench) -> list:
+    """Of keelboot-fleet run between two contacts, each of its processes."""
+    with Server().running() as server:
+        device = bench.device(server)
+        with subprocess.Popen(list(map(str, device.command("run", "--now"))), env=device.environment(), text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            while "Next contact" not in process.stdout.readline():
+                assert process.poll() is None
+            time.sleep(0.5)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            shown = [memory_of(pid) for pid in (process.pid, *children)]
+            process.terminate()
+    return shown
+
+
+def speed(bench, rate=0) -> dict:
+    """Beside curl with its defaults, by turns; the time is nginx's, from the request to the last byte. rate: MiB a
+    second, of the line."""
+    store = nginx.Nginx(bench.folder / f"store-{rate}")
+    with store.running(), Server().running() as server:
+        large, size = bench.folder / "large.keel", (SIZE_OF_LINE if rate else SIZE)
+        large.write_bytes(os.urandom(MIB) * (size // MIB))
+        store.files[large.name] = large.read_bytes()
+        if rate:
+            store.set(speed=rate * MIB)
+        device = bench.device(server)
+        for _ in range(ROUNDS_OF_LINE if rate else ROUNDS):
+            call("curl", "-s", "-o", bench.folder / "curl.out", f"{store.url}/{large.name}")
+            server.assign(large, link=f"{store.url}/{large.name}")
+            device.once(code=None)      # it is no bundle, so it is fetched twice
+            device.once(code=None)
+        rows = store.requests(large.name)
+    took = {name: [float(row["seconds"]) for row in rows if ("keelboot" in row["agent"]) == ours]
+            for name, ours in (("curl", False), ("keelboot-fleet", True))}
+    medians = {name: statistics.median(seconds) for name, seconds in took.items()}
+    return {"bytes": size, "seconds": took,
+            "mib_a_second": {name: round(size / MIB / s) for name, s in medians.items()},
+            "ratio": round(medians["curl"] / medians["keelboot-fleet"], 2)}
+
+
+def speeds(bench) -> dict:
+    """In memory: what the program costs. On the disk, which keelboot-fleet waits for, and curl does not."""
+    with tempfile.TemporaryDirectory(prefix="keelboot-fleet-", dir="/dev/shm") as name:
+        os.chmod(name, 0o755)
+        in_memory = speed(Bench(Path(name)))
+    return {"in memory": in_memory, f"line of {LINE} MiB/s, to the disk": speed(bench, LINE),
+            "as fast as it can, to the disk": speed(bench)}
+
+
+# ---------------------------------------------------------------- all of it
+
+
+def judge(found) -> list:
+    """(what, figure, wanted, whether it is met)."""
+    rows = []
+    for name, server in found["servers"].items():
+        poll = server["idle_poll"]["plain"]
+        rows += [(f"{name}: bytes of an idle poll", poll["bytes_up"] + poll["bytes_down"], "<= 2048",
+                  poll["bytes_up"] + poll["bytes_down"] <= 2048),
+                 (f"{name}: requests of an idle poll", poll["connections"], "1", poll["connections"] == 1)]
+    for one in found["herds"]:
+        rows.append((f"peak to mean, {one['when']}", one["peak_to_mean"]["1 s"], "< 3", one["peak_to_mean"]["1 s"] < 3))
+    share = sum(one["share"] for one in found["memory_kib"])
+    rows.append(("KiB between polls, with its share of libraries", share, "<= 6144", share <= 6144))
+    for name, one in found["speed"].items():
+        if not name.startswith("as fast"):
+            rows.append((f"speed to curl's, {name}", one["ratio"], ">= 0.9", one["ratio"] >= 0.9))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--devices", type=int, default=10000)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="keelboot-fleet-") as name:
+        os.chmod(name, 0o755)
+        bench = Bench(Path(name))
+        found = {"devices": args.devices, "sleep_s": SLEEP, "cores": os.cpu_count(), "servers": {}}
+        found["herds"] = [herd(MANY, *one) for one in HERDS]
+        found["memory_kib"], found["speed"] = memory(bench), speeds(bench)
+        found["servers"]["channel"] = with_channel(bench, args.devices)
+        if hawkbit.missing():
+            print(f"without hawkBit: {hawkbit.missing()}")
+        else:
+            found["servers"]["hawkbit"] = with_hawkbit(bench, args.devices)
+    found["wanted"] = [{"what": what, "figure": figure, "wanted": wanted, "met": met}
+                       for what, figure, wanted, met in judge(found)]
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(found, indent=1) + "\n")
+    for one in found["wanted"]:
+        print(f"{'met   ' if one['met'] else 'MISSED'} {one['what']}: {one['figure']} ({one['wanted']})")
+    return 0 if all(one["met"] for one in found["wanted"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
