@@ -55,27 +55,9 @@ enum kb_err files_read(const struct files *f, const char *name, void *buf, size_
 	return os_file_read(fd, 0, buf, size, len);
 }
 
-static enum kb_err write_anew(const struct files *f, const char *name, const void *buf, size_t len)
-{
-	KB_CLEANUP_FD int fd = -1;
-	char fresh[32];
-	enum kb_err err;
-
-	snprintf(fresh, sizeof(fresh), "%s.new", name);
-	err = os_file_unlink(f->dir, fresh);
-	if (err != KB_OK && err != KB_ENOENT)
-		return err;
-	TRY(os_file_create(f->dir, fresh, &fd));
-	TRY(os_file_write(fd, buf, len));
-	TRY(os_file_sync(fd));
-	/* Cut here, the old one counts. */
-	TRY(os_file_rename(f->dir, fresh, name));
-	return os_file_sync(f->dir);
-}
-
 enum kb_err files_write(const struct files *f, const char *name, const void *buf, size_t len)
 {
-	enum kb_err err = write_anew(f, name, buf, len);
+	enum kb_err err = folder_write(f->dir, name, buf, len);
 
 	if (err != KB_OK)
 		log_err("%s/%s: %s", f->folder.path, name, strerror(errno));

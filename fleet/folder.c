@@ -110,3 +110,21 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
 	util_close(dir);
 	return err;
 }
+
+enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len)
+{
+	KB_CLEANUP_FD int fd = -1;
+	char fresh[32];
+	enum kb_err err;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", name);
+	err = os_file_unlink(dir, fresh);
+	if (err != KB_OK && err != KB_ENOENT)
+		return err;
+	TRY(os_file_create(dir, fresh, &fd));
+	TRY(os_file_write(fd, buf, len));
+	TRY(os_file_sync(fd));
+	/* Cut here, the old one counts. */
+	TRY(os_file_rename(dir, fresh, name));
+	return os_file_sync(dir);
+}

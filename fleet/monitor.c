@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/monitor.h"
 
+#include "fleet/mine.h"
 #include "fleet/permit.h"
 
 #include "channel/strict.h"
@@ -19,6 +20,7 @@
 
 #define ASK_TIMEOUT_S	 60
 #define CHANGE_TIMEOUT_S 120
+#define NOTHING_STAGED	 2 /* as `keelboot unstage` says it */
 
 /* ---------------------------------------------------------------- the command */
 
@@ -100,12 +102,78 @@ static void inspect_channel(struct monitor *m, struct monitor_result *r, json_ob
 	drop_path(r, path);
 }
 
+/* ---------------------------------------------------------------- what is staged */
+
+/* This of what is staged now; "": nothing is, or it does not say. false: nobody knows, see r. */
+static bool read_staged(struct monitor *m, const char *key, char *text, size_t size,
+			struct monitor_result *r)
+{
+	static const char *const status[] = { "status", "--json", NULL };
+	json_object *document = NULL, *staged;
+	bool known;
+
+	call(m, status, ASK_TIMEOUT_S, r, &document);
+	known = document != NULL;
+	if (strict_object(document, "staged", &staged) != KB_OK ||
+	    strict_text(staged, key, text, size) != KB_OK)
+		text[0] = '\0';
+	json_object_put(document);
+	if (!known)
+		r->code = 1;
+	return known;
+}
+
+static bool is_of_others(struct monitor *m, const char *staged)
+{
+	return staged[0] != '\0' && !mine_has(m->conf->data_mount, staged);
+}
+
+/* Durable before it is staged: cut in between, it may be unstaged. What does not verify is not
+ * staged either. */
+static bool note_bundle(struct monitor *m, const char *staged, struct monitor_result *r)
+{
+	json_object *document = NULL;
+	char release[ACTION_RELEASE_LEN + 1];
+	enum kb_err err = KB_OK;
+
+	inspect(m, r, &document);
+	if (r->code == 0 && strict_text(document, "release", release, sizeof(release)) == KB_OK)
+		err = mine_add(m->conf->data_mount, release, staged);
+	json_object_put(document);
+	if (err != KB_OK)
+		*r = (struct monitor_result){ .code = 1,
+					      .why = "the note of it cannot be written" };
+	return err == KB_OK;
+}
+
 /* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
 static void stage(struct monitor *m, struct monitor_result *r, json_object **document)
 {
 	const char *const words[] = { "stage", "--progress=json", m->folder.bundle, NULL };
+	char staged[ACTION_RELEASE_LEN + 1];
 
-	call(m, words, 0, r, document);
+	if (!read_staged(m, "release", staged, sizeof(staged), r))
+		return;
+	if (is_of_others(m, staged))
+		*r = (struct monitor_result){ .code = 1, .why = "what others staged goes before" };
+	else if (note_bundle(m, staged, r))
+		call(m, words, 0, r, document);
+}
+
+/* What others staged stays; of ours there is nothing then. */
+static void unstage(struct monitor *m, struct monitor_result *r)
+{
+	static const char *const words[] = { "unstage", NULL };
+	char staged[ACTION_RELEASE_LEN + 1];
+
+	if (!read_staged(m, "release", staged, sizeof(staged), r))
+		return;
+	if (!is_of_others(m, staged)) {
+		call(m, words, CHANGE_TIMEOUT_S, r, NULL);
+		return;
+	}
+	*r = (struct monitor_result){ .code = NOTHING_STAGED, .why = "others staged it" };
+	log_warn("what is staged stays: it was not staged by keelboot-fleet");
 }
 
 /* Slots are read for that. */
@@ -127,18 +195,10 @@ static void permit(const struct monitor *m, const struct monitor_order *order,
 
 static bool is_install_next(struct monitor *m)
 {
-	static const char *const status[] = { "status", "--json", NULL };
-	json_object *document = NULL, *staged;
 	struct monitor_result r;
 	char next[16];
-	bool is;
 
-	call(m, status, ASK_TIMEOUT_S, &r, &document);
-	is = strict_object(document, "staged", &staged) == KB_OK &&
-	     strict_text(staged, "next", next, sizeof(next)) == KB_OK &&
-	     strcmp(next, "install") == 0;
-	json_object_put(document);
-	return is;
+	return read_staged(m, "next", next, sizeof(next), &r) && strcmp(next, "install") == 0;
 }
 
 /* Whoever asks, the window and the files of the policy hold; and what a signature is good for is
@@ -183,7 +243,6 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 	static const char *const status[] = { "status", "--json", NULL };
 	static const char *const why[] = { "why", "--json", NULL };
 	static const char *const history[] = { "history", "-n", "50", "--json", NULL };
-	static const char *const unstage[] = { "unstage", NULL };
 
 	*r = (struct monitor_result){ .code = -1 };
 	switch (order->work) {
@@ -212,7 +271,7 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		read_attributes_file(m, r, document);
 		break;
 	case MONITOR_UNSTAGE:
-		call(m, unstage, CHANGE_TIMEOUT_S, r, NULL);
+		unstage(m, r);
 		break;
 	case MONITOR_FOLDER:
 		r->code = (int)folder_open(fd, m->conf->data_mount, order->flag, m->user, m->group,

@@ -405,6 +405,15 @@ def test_what_is_staged_by_hand_is_not_unstaged_by_a_cancel(fleet, server, facto
     assert fleet.staged and action.told[-2:] == ["cancel rejected/none", "closed/failure"]
 
 
+def test_the_same_release_that_a_person_staged_stays_when_the_action_is_cancelled(fleet, server, bundle):
+    fleet.dev("stage", bundle)
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.cancel(action)
+    assert "what is staged stays: it was not staged by keelboot-fleet" in fleet.once()
+    assert fleet.staged and action.told[-1] == "cancel closed/success"
+
+
 def test_what_is_unstaged_by_hand_is_closed_as_failed(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
@@ -524,7 +533,7 @@ def test_two_runs_do_not_meet(fleet):
     call("flock", fleet.folder / "lock", *fleet.command("status"), code=NOTHING, env=fleet.environment())
 
 
-@pytest.mark.parametrize("n, staged", [(2, False), (3, True)], ids=["before", "behind"])
+@pytest.mark.parametrize("n, staged", [(2, False), (3, False), (4, True)], ids=["before", "by-the-order", "behind"])
 def test_a_status_that_fails_beside_the_stage_closes_no_action(fleet, server, bundle, tmp_path, n, staged):
     """What is staged is not known then: it is neither replaced, nor said to be refused."""
     action = server.assign(bundle)

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Orders of the process without rights, as it may give them once it is not its own master any more.
+ */
+#include "fleet/monitor.h"
+#include "lib/conf.h"
+#include "libkeelboot/keelboot.h"
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OURS   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define NEWER  "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define OTHERS "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+/* It prints the file of that name; what changes something is in the file "did". */
+#define PROGRAM                                                                                \
+	"#!/bin/sh\ncd %s\ncase \" $* \" in\n*' status '*) cat status ;;\n*' inspect '*) cat " \
+	"inspect ;;\n*' stage '*) echo stage >>did; exit $(cat code) ;;\n*' unstage '*) echo " \
+	"unstage >>did ;;\nesac\n"
+
+static char home[64];
+static struct conf conf;
+static struct monitor m;
+
+static void write_file(const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", home, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+static bool did(const char *what)
+{
+	char path[128], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/did", home);
+	file = fopen(path, "r");
+	if (file != NULL) {
+		text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+		assert_int_equal(fclose(file), 0);
+		assert_int_equal(unlink(path), 0);
+	}
+	return strcmp(text, what) == 0;
+}
+
+static void is_staged(const char *release)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "{\"schema\": 1, \"staged\": {\"release\": \"%s\"}}\n",
+		 release);
+	write_file("status", release[0] != '\0' ? text : "{\"schema\": 1, \"staged\": null}\n");
+}
+
+static void has_fetched(const char *release)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "{\"schema\": 1, \"release\": \"%s\"}\n", release);
+	write_file("inspect", text);
+}
+
+static int order(enum monitor_work work)
+{
+	const struct monitor_order o = { .work = work };
+	struct monitor_result r;
+	json_object *document = NULL;
+	int fd = -1;
+
+	monitor_work(&m, &o, &r, &document, &fd);
+	json_object_put(document);
+	return r.code;
+}
+
+static void begin(void)
+{
+	char text[512], path[128];
+
+	snprintf(home, sizeof(home), "/tmp/orders.XXXXXX");
+	assert_non_null(mkdtemp(home));
+	snprintf(text, sizeof(text), PROGRAM, home);
+	write_file("keelboot", text);
+	write_file("code", "0");
+	snprintf(path, sizeof(path), "%s/keelboot", home);
+	assert_int_equal(keelboot_new(&m.kb), 0);
+	assert_int_equal(keelboot_set_program(m.kb, path), 0);
+	snprintf(path, sizeof(path), "%s/data", home);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(conf.data_mount, sizeof(conf.data_mount), "%s", path);
+	snprintf(path, sizeof(path), "%s/data/keelboot", home);
+	assert_int_equal(mkdir(path, 0755), 0);
+	m.conf = &conf;
+	m.link = -1;
+	folder_init(&m.folder, conf.data_mount);
+}
+
+static void end(void)
+{
+	char text[128];
+
+	keelboot_free(m.kb);
+	snprintf(text, sizeof(text), "rm -r %s", home);
+	assert_int_equal(system(text), 0);
+}
+
+TEST(what_others_staged_is_neither_unstaged_nor_replaced)
+{
+	begin();
+	is_staged(OTHERS);
+	has_fetched(OTHERS);
+	assert_int_equal(order(MONITOR_UNSTAGE), 2);
+	assert_true(did(""));
+	/* Not even by the same bundle, to unstage it then. */
+	assert_int_equal(order(MONITOR_STAGE), 1);
+	assert_true(did(""));
+	assert_int_equal(order(MONITOR_UNSTAGE), 2);
+	assert_true(did(""));
+	end();
+}
+
+TEST(what_was_staged_by_an_order_is_unstaged_by_one)
+{
+	begin();
+	is_staged("");
+	has_fetched(OURS);
+	assert_int_equal(order(MONITOR_STAGE), 0);
+	assert_true(did("stage\n"));
+	is_staged(OURS);
+	assert_int_equal(order(MONITOR_UNSTAGE), 0);
+	assert_true(did("unstage\n"));
+	is_staged(OTHERS);
+	assert_int_equal(order(MONITOR_UNSTAGE), 2);
+	assert_true(did(""));
+	end();
+}
+
+TEST(a_newer_one_that_is_not_staged_leaves_the_older_one_ours)
+{
+	begin();
+	is_staged("");
+	has_fetched(OURS);
+	assert_int_equal(order(MONITOR_STAGE), 0);
+	is_staged(OURS);
+	has_fetched(NEWER);
+	write_file("code", "1");
+	assert_int_equal(order(MONITOR_STAGE), 1);
+	assert_true(did("stage\nstage\n"));
+	assert_int_equal(order(MONITOR_UNSTAGE), 0);
+	assert_true(did("unstage\n"));
+	is_staged(NEWER);
+	assert_int_equal(order(MONITOR_UNSTAGE), 0);
+	assert_true(did("unstage\n"));
+	end();
+}
+
+TEST(what_is_not_known_to_be_free_is_not_touched)
+{
+	begin();
+	write_file("status", "");
+	has_fetched(OURS);
+	assert_int_equal(order(MONITOR_STAGE), 1);
+	assert_int_equal(order(MONITOR_UNSTAGE), 1);
+	assert_true(did(""));
+	end();
+}
+
+TEST(what_cannot_be_noted_is_not_staged)
+{
+	begin();
+	is_staged("");
+	has_fetched("no release");
+	assert_int_equal(order(MONITOR_STAGE), 1);
+	assert_true(did(""));
+	end();
+}
+
+TEST_MAIN("orders", .quiet = true)
