@@ -78,13 +78,14 @@ class Fleet:
         mkext4(out, f"{36 + ballast * 9 // 8}M", tree, label="root", seed=f"fleet-{version}")
         return out
 
-    def bundle(self, version, check="exit 0", ballast=0):
-        return self.bench.device.bundle(version, image=self.image(version, check, ballast), name=version)
+    def bundle(self, version, check="exit 0", ballast=0, options=()):
+        return self.bench.device.bundle(version, image=self.image(version, check, ballast), name=version,
+                                        options=options)
 
-    def disk(self, name, port, first):
-        """Of a device with that release in slot a; first: its image."""
+    def disk(self, name, port, first, more=""):
+        """Of a device with that release in slot a; first: its image; more: lines of its [fleet]."""
         conf, token = self.bench.work / f"{name}.conf", self.bench.work / f"{name}.token"
-        conf.write_text(CONF.format(port=port, name=name, distribution=self.name))
+        conf.write_text(CONF.format(port=port, name=name, distribution=self.name) + more)
         token.write_text(f"secret-{name}\n")
         return self.bench.disk("1.0", name=name, slots=(first, ...), data={"fleet.conf": conf, "token": token})
 

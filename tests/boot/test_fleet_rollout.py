@@ -34,11 +34,11 @@ def wait_until(is_so, seconds):
         time.sleep(0.1)
 
 
-def devices(fleet, server, number, port=None):
-    """Their names, and machines that run 1.0."""
+def devices(fleet, server, number, port=None, more=""):
+    """Their names, and machines that run 1.0. more: lines of their [fleet]."""
     names, first = [f"{fleet.name}-{n}" for n in range(1, number + 1)], fleet.image("1.0")
     targets(server, names)
-    return names, [fleet.machine(fleet.disk(name, port or server.port, first)) for name in names]
+    return names, [fleet.machine(fleet.disk(name, port or server.port, first, more)) for name in names]
 
 
 def test_a_rollout_stops_by_itself_when_its_first_group_falls_back(fleet, server):
@@ -136,3 +136,20 @@ def test_twenty_power_cuts_in_a_download_and_it_goes_on_behind_what_is_durable(f
             wait_until(lambda: [one["status"] for one in actions(server, name)] == ["finished"], 120)
         assert went_on >= 2 and durable > 32 << 20
         assert set(way.answers("artifact")) == {200, 206} and len(way.answers("artifact")) == 21
+
+
+def test_a_device_fetches_only_what_its_slots_have_not(fleet, server):
+    """Of the root that it runs, whose release is another one."""
+    with Way(server.url).running() as way:
+        (name,), (machine,) = devices(fleet, server, 1, way.server_port, "partial=require\n")
+        bundle = fleet.bundle("2.0", options=("--frame-size", "256K"))
+        good = server.release(fleet.name, "2.0", bundle)
+        with running([machine]):
+            machine.expect(r"system 1\.0 is ready", 240)
+            server("POST", f"distributionsets/{good}/assignedTargets", [{"id": name, "type": "forced"}])
+            machine.expect(r"slots have all of 2\.0\.keel but", 240)
+            machine.expect(r"system 2\.0 is ready", 400)
+            wait_until(lambda: [one["status"] for one in actions(server, name)] == ["finished"], 120)
+        assert set(way.answers("artifact")) == {206}
+        assert 0 < way.passed < bundle.stat().st_size / 2
+        print(f"{way.passed} of {bundle.stat().st_size} bytes")

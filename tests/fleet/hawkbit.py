@@ -34,10 +34,15 @@ def missing() -> str:
     return ""
 
 
+def free_ports(number) -> list:
+    """Different ones: each is held until all are found."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [one.getsockname()[1] for one in found]
+
+
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def form(bundle, name) -> tuple:

@@ -12,7 +12,7 @@ import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from hawkbit import free_port
+from hawkbit import free_ports
 from loopback import stop
 
 PROGRAM = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -94,7 +94,7 @@ class Nginx:
     def __init__(self, folder: Path, tls=None, client=False, http2=False, upstream=None):
         """tls: a folder of authority.py; client: devices show a certificate."""
         self.folder, self.tls, self.client, self.http2, self.upstream = folder, tls, client, http2, upstream
-        self.port, self.control, self.modes = free_port(), free_port(), {}
+        (self.port, self.control), self.modes = free_ports(2), {}
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         (folder / "www").mkdir(parents=True)
         self.files, self.marks, self.process = Files(folder / "www"), itertools.count(1), None
