@@ -109,6 +109,7 @@ def test_a_power_cut_in_the_download_costs_nothing_but_time(fleet, server):
 def test_twenty_power_cuts_in_a_download_and_it_goes_on_behind_what_is_durable(fleet, server, monkeypatch):
     """16 MiB and one piece are fetched again at most, each time; some runs get further than that, and are gone on
     with."""
+    fleet.bench.factory("1.0", None)        # which others share, and whose slots have their own size
     monkeypatch.setattr(fleet.bench.device, "slot_size", "96M")
     monkeypatch.setattr(fleet.bench.device, "data_size", "192M")
     rest = random.Random(21)
