@@ -2,6 +2,7 @@
 #include "initramfs/export.h"
 
 #include "initramfs/overlay/overlay_report.h"
+#include "lib/conf_place.h"
 #include "lib/conf_keys.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -73,8 +74,9 @@ static void write_devices(const struct boot *b, struct text *t)
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
 			if (b->dev.slot[i].part[c][0] != '\0')
-				put_text(t, "slot %c %s %s\n", state_slot_letter((int)i),
-					 b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c]);
+				put_text(t, "slot %c %s %s%s\n", state_slot_letter((int)i),
+					 b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c],
+					 conf_place_tail(b->conf.slot[i].cls[c].part));
 		}
 	}
 	save_file("devices", t);

@@ -2,9 +2,11 @@
 #include "initramfs/pairs.h"
 
 #include "initramfs/boot_data.h"
+#include "initramfs/hardware.h"
 #include "initramfs/pairs_ask.h"
 #include "initramfs/pairs_kexec.h"
 #include "initramfs/settings.h"
+#include "lib/conf_place.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -32,39 +34,61 @@ static void find(struct pairs *p, const char *fmt, ...)
 	log_warn("boot loader: %s", p->finding);
 }
 
-static choose_mask slots_with_pair(const struct conf *conf)
+/* A file is what systemd-boot has entries for; all others have partitions. */
+static const char *entry_of(const struct boot *b, unsigned slot)
+{
+	const char *place = conf_slot_part(&b->conf, slot, PAIR_CLASS), *file;
+	conf_spec part;
+
+	file = place != NULL ? conf_place_split(place, part) : NULL;
+	return file != NULL ? conf_place_name(file) : "";
+}
+
+static choose_mask slots_with_pair(const struct boot *b)
 {
 	choose_mask mask = 0;
 
-	for (unsigned i = 0; i < conf->nslots; i++)
-		if (conf_slot_part(conf, i, PAIR_CLASS) != NULL)
+	for (unsigned i = 0; i < b->conf.nslots; i++)
+		if (conf_slot_part(&b->conf, i, PAIR_CLASS) != NULL &&
+		    (entry_of(b, i)[0] != '\0') == (b->conf.loader == CONF_LOADER_SYSTEMD))
 			mask |= (choose_mask)(1u << i);
 	return mask;
 }
 
-/* UEFI: the partition of each pair; others: that of the environment, or the file that names it. */
+static void add_where(struct pairs *p, unsigned slot, const char *what)
+{
+	size_t len = strlen(p->where);
+
+	if (what[0] != '\0')
+		snprintf(p->where + len, sizeof(p->where) - len, "%s%c=%s", len > 0 ? "," : "",
+			 state_slot_letter((int)slot), what);
+}
+
+/* UEFI: the partition of each pair; systemd-boot: its entry; others: the partition of the
+ * environment, or the file that names it. */
 static void set_where(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
-	size_t len = 0;
 
 	p->where[0] = '\0';
 	if (b->conf.loader == CONF_LOADER_GRUB)
 		snprintf(p->where, sizeof(p->where), "%s", b->dev.loader);
 	if (b->conf.loader == CONF_LOADER_UBOOT)
 		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
-	for (unsigned i = 0; b->conf.loader == CONF_LOADER_UEFI && i < b->conf.nslots; i++)
-		if (partition_of(b, i)[0] != '\0' && len < sizeof(p->where))
-			len += (size_t)snprintf(p->where + len, sizeof(p->where) - len, "%s%c=%s",
-						len > 0 ? "," : "", state_slot_letter((int)i),
-						partition_of(b, i));
+	for (unsigned i = 0; i < b->conf.nslots; i++) {
+		if (b->conf.loader == CONF_LOADER_UEFI)
+			add_where(p, i, partition_of(b, i));
+		if (b->conf.loader == CONF_LOADER_SYSTEMD)
+			add_where(p, i, entry_of(b, i));
+	}
 }
 
-/* The command line of a unified kernel image is the same in each slot: there the firmware says it.
- */
+/* The command line of a unified kernel image is the same in each slot: there the firmware says it,
+ * or the loader. */
 static int running_pair(struct boot *b)
 {
-	int slot = b->conf.loader == CONF_LOADER_UEFI ? pairs_ask_booted(b) : b->cmd.pair;
+	bool said = b->conf.loader == CONF_LOADER_UEFI || b->conf.loader == CONF_LOADER_SYSTEMD;
+	int slot = said ? pairs_ask_booted(b) : b->cmd.pair;
 
 	return slot >= 0 && slot < (int)b->conf.nslots ? slot : STATE_NONE;
 }
@@ -143,7 +167,7 @@ static void find_kexec(struct boot *b)
 void pairs_find(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
-	choose_mask paired = slots_with_pair(&b->conf);
+	choose_mask paired = slots_with_pair(b);
 
 	*p = (struct pairs){ .running = STATE_NONE,
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
@@ -156,8 +180,10 @@ void pairs_find(struct boot *b)
 	}
 	set_where(b);
 	if (paired == 0) {
-		find(p, "system.conf names one, but no slot has a partition for " PAIR_CLASS
-			"=: this kernel boots every slot");
+		find(p,
+		     "system.conf names one, but no slot has %s for " PAIR_CLASS
+		     "=: this kernel boots every slot",
+		     b->conf.loader == CONF_LOADER_SYSTEMD ? "a file" : "a partition");
 		return;
 	}
 	p->paired = paired;
@@ -169,6 +195,8 @@ void pairs_find(struct boot *b)
 		     "%s: slots that proved themselves go before others, and nothing is installed",
 		     b->conf.loader == CONF_LOADER_UEFI
 			     ? "the firmware does not say whose kernel runs (the module efivarfs is packed?)"
+		     : b->conf.loader == CONF_LOADER_SYSTEMD
+			     ? "systemd-boot does not say that it started a slot's kernel (the module efivarfs is packed?)"
 			     : "it does not say whose kernel runs (keelboot.pair= on the command line)");
 }
 
@@ -279,6 +307,9 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		log_err("update: skipped: whose kernel runs is not known, and it might be overwritten");
 		return false;
 	}
+	/* where its files are */
+	if (b->conf.loader == CONF_LOADER_SYSTEMD)
+		hardware_need_type(b, "vfat");
 	is_read = pairs_ask(b, &is) == KB_OK;
 	mountable &= ~(unsigned)b->attempt.no_fallback;
 	preset = pair_safe_preset(&b->rec.s, (choose_mask)mountable, mode, is.preset, p->running);

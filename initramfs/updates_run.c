@@ -5,6 +5,7 @@
 #include "initramfs/progress.h"
 #include "initramfs/stages.h"
 #include "lib/bootlog.h"
+#include "lib/conf_place.h"
 #include "lib/os.h"
 #include "update/wire/apply_wire.h"
 
@@ -16,7 +17,7 @@
 #define APPLY_LIMIT_MS (4u * 3600 * 1000)
 #define LOOK_LIMIT_MS  120000u /* of looking at a source, before anything is installed */
 #define ARGS_MAX       128     /* eight slots of four partitions, all media, and the rest */
-#define ARG_LEN	       80
+#define ARG_LEN	       144     /* CONF_NAME_MAX, DEVICES_NAME and CONF_PLACE_FILE */
 
 struct args {
 	unsigned n;
@@ -44,8 +45,9 @@ static void add_slot_args(struct args *a, const struct boot *b)
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
 			if (b->dev.slot[i].part[c][0] == '\0')
 				continue;
-			snprintf(spec, sizeof(spec), "%c:%s=%s", state_slot_letter((int)i),
-				 b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c]);
+			snprintf(spec, sizeof(spec), "%c:%s=%s%s", state_slot_letter((int)i),
+				 b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c],
+				 conf_place_tail(b->conf.slot[i].cls[c].part));
 			add_arg(a, "--slot", spec);
 		}
 	}

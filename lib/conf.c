@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf.h"
 
+#include "lib/conf_place.h"
 #include "lib/conf_keys.h"
 #include "lib/conf_paths.h"
 #include "lib/util.h"
@@ -75,15 +76,25 @@ static bool is_class_name(const char *name)
 	return *name != '\0' && name[strspn(name, ok)] == '\0' && strlen(name) <= CONF_NAME_MAX;
 }
 
+/* A partition, or a file in one; the root is never a file. */
+static bool is_place(const char *cls, const char *spec)
+{
+	conf_spec part;
+	const char *file = conf_place_split(spec, part);
+
+	return conf_value_is_spec(spec) && conf_value_is_spec(part) &&
+	       (file == NULL || (conf_place_is_valid(file) && strcmp(cls, "root") != 0));
+}
+
 static bool set_slot(struct parse *p, char letter, const char *cls, const char *part)
 {
 	struct conf_slot *s = &p->c->slot[letter - 'a'];
 	unsigned i = 0;
 
-	if (!is_class_name(cls) || !conf_value_is_spec(part)) {
+	if (!is_class_name(cls) || !is_place(cls, part)) {
 		warn_of_line(
 			p, p->line,
-			"[slot.%c] %.31s=%.48s: expected CLASS=PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x; ignored",
+			"[slot.%c] %.31s=%.48s: expected CLASS=PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x, or, but for root, a file in it: PARTLABEL=x:/EFI/Linux/x.efi; ignored",
 			letter, cls, part);
 		return false;
 	}
@@ -105,21 +116,31 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	return true;
 }
 
+/* Two files of one partition are apart; a file and all of its partition are not. */
+static bool is_same_place(const char *spec, const char *other)
+{
+	conf_spec part, others;
+	const char *file = conf_place_split(spec, part), *of = conf_place_split(other, others);
+
+	return strcmp(part, others) == 0 &&
+	       (file == NULL || of == NULL || conf_place_is_same(file, of));
+}
+
 /* What else the partition is for, or NULL. `slot` and `cls`: where it was met; what comes later is
  * not looked at. */
 static const char *other_use(const struct conf *c, unsigned slot, unsigned cls, const char *part)
 {
-	if (strcmp(part, c->state) == 0)
+	if (is_same_place(part, c->state))
 		return "the state";
-	if (strcmp(part, c->data_part) == 0)
+	if (is_same_place(part, c->data_part))
 		return "data";
-	if (strcmp(part, c->raw_part) == 0)
+	if (is_same_place(part, c->raw_part))
 		return "raw bundles";
-	if (c->loader == CONF_LOADER_GRUB && strcmp(part, c->loader_environment) == 0)
+	if (c->loader == CONF_LOADER_GRUB && is_same_place(part, c->loader_environment))
 		return "the boot loader";
 	for (unsigned i = 0; i <= slot; i++)
 		for (unsigned j = 0; j < (i == slot ? cls : c->slot[i].nclasses); j++)
-			if (strcmp(part, c->slot[i].cls[j].part) == 0)
+			if (is_same_place(part, c->slot[i].cls[j].part))
 				return "a slot";
 	return NULL;
 }

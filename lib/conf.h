@@ -46,6 +46,7 @@ typedef char conf_spec[CONF_SPEC_MAX + 1];
 struct conf_class {
 	/* class: "root", "boot", …; also the [image.NAME] of a bundle */
 	char name[CONF_NAME_MAX + 1];
+	/* or a file in it: conf_place.h */
 	conf_spec part;
 };
 
@@ -99,12 +100,14 @@ enum conf_partial {
 
 /* What starts the pair of a slot, before Keelboot runs: selector/loader. */
 enum conf_loader {
-	CONF_LOADER_NONE,  /* nothing that Keelboot knows: there is one pair */
-	CONF_LOADER_GRUB,  /* an environment block in a file, on a partition of its own */
-	CONF_LOADER_UEFI,  /* the firmware itself: BootOrder, BootNext, an entry for each pair */
-	CONF_LOADER_UBOOT, /* U-Boot's redundant environment */
-	CONF_LOADER_KEXEC, /* init itself, in the one kernel that any boot loader starts: no store
-			    */
+	CONF_LOADER_NONE,    /* nothing that Keelboot knows: there is one pair */
+	CONF_LOADER_GRUB,    /* an environment block in a file, on a partition of its own */
+	CONF_LOADER_UEFI,    /* the firmware itself: BootOrder, BootNext, an entry for each pair */
+	CONF_LOADER_UBOOT,   /* U-Boot's redundant environment */
+	CONF_LOADER_KEXEC,   /* init itself, in the one kernel that any boot loader starts: no store
+			      */
+	CONF_LOADER_SYSTEMD, /* systemd-boot: variables of UEFI, a file in its partition for each
+				pair */
 	CONF_LOADERS,
 };
 

@@ -57,7 +57,7 @@ static enum kb_err set_bits(unsigned *out, enum conf_kind kind, const char *valu
 }
 
 /* The words of the kinds that are an enum; the index is the value. */
-static const char *const enum_words[][6] = {
+static const char *const enum_words[][7] = {
 	[CONF_KIND_COUNT] = { [CONF_COUNT_AUTO] = "auto",
 			      [CONF_COUNT_ALWAYS] = "always",
 			      [CONF_COUNT_NEVER] = "never" },
@@ -78,7 +78,8 @@ static const char *const enum_words[][6] = {
 			       [CONF_LOADER_GRUB] = "grub",
 			       [CONF_LOADER_UEFI] = "uefi",
 			       [CONF_LOADER_UBOOT] = "u-boot",
-			       [CONF_LOADER_KEXEC] = "kexec" },
+			       [CONF_LOADER_KEXEC] = "kexec",
+			       [CONF_LOADER_SYSTEMD] = "systemd-boot" },
 	[CONF_KIND_PARTIAL] = { [CONF_PARTIAL_NO] = "no",
 				[CONF_PARTIAL_AUTO] = "auto",
 				[CONF_PARTIAL_REQUIRE] = "require" },

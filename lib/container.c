@@ -15,12 +15,13 @@ bool container_is(const char *fstype)
 	return false;
 }
 
-/* "/dev/GROUP/VOLUME", and not a folder that udev fills with names of everything. */
+/* "/dev/GROUP/VOLUME", and not a folder that udev fills with names of everything, nor a file in
+ * "/dev/sda1:/". */
 static bool is_volume(const char *path)
 {
 	const char *name = path + strlen("/dev/");
 
-	return strncmp(path, "/dev/", strlen("/dev/")) == 0 && strchr(name, '/') != NULL &&
+	return strncmp(path, "/dev/", strlen("/dev/")) == 0 && name[strcspn(name, "/:")] == '/' &&
 	       strncmp(name, "disk/", 5) != 0 && strncmp(name, "block/", 6) != 0;
 }
 

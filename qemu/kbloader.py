@@ -5,6 +5,7 @@ is kernel-cmdline/loaders, as a maker would copy it."""
 import re
 import shutil
 import struct
+import subprocess
 import tarfile
 import tempfile
 import zlib
@@ -132,3 +133,23 @@ def firmware(variables: Path) -> list:
         shutil.copy(ovmf / "OVMF_VARS_4M.fd", variables)
     return ["-machine", "q35", "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={ovmf}/OVMF_CODE_4M.fd",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+
+
+# --- systemd-boot -------------------------------------------------------------------------------
+
+SYSTEMD_BOOT = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+
+
+def esp_file(disk, partition: str, name: str):
+    """The bytes of a file in a FAT; None: there is none."""
+    offset, _ = kbdisk.partition(disk, partition)
+    with tempfile.TemporaryDirectory() as temp:
+        out = Path(temp, "file")
+        done = subprocess.run(["mcopy", "-n", "-i", f"{disk}@@{offset}", f"::{name}", out], capture_output=True,
+                              check=False)
+        return out.read_bytes() if done.returncode == 0 else None
+
+
+def esp_delete(disk, partition: str, name: str) -> None:
+    offset, _ = kbdisk.partition(disk, partition)
+    run("mdel", "-i", f"{disk}@@{offset}", f"::{name}")

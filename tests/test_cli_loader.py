@@ -210,3 +210,83 @@ def test_doctor_names_a_foreign_kernel(board):
     board.grub.runs("b")
     assert ("error", "loader-foreign") in board.findings()
     assert told(board, "loader-foreign") == ["slot a runs with the kernel of slot b"]
+
+
+# ---------------------------------------------------------------- systemd-boot
+
+SYSTEMD = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+FILES = {slot: f"PARTLABEL=esp:/EFI/Linux/keelboot-{slot}.efi" for slot in "ab"}
+
+
+class SystemdBoot:
+    """A device whose kernels are files that systemd-boot starts."""
+
+    def __init__(self, board):
+        self.board = board
+        board.dev.configure("".join(f"[slot.{slot}]\nroot=PARTLABEL=root-{slot}\nboot={file}\n"
+                                    for slot, file in FILES.items()) + "[loader]\nkind=systemd-boot\n")
+        self.runs("a")
+        self.put(LoaderInfo="systemd-boot 252", LoaderEntryDefault="keelboot-a.efi",
+                 LoaderEntries="keelboot-a.efi\0keelboot-b.efi")
+
+    def put(self, **texts):
+        for name, text in texts.items():
+            file = self.board.sys / f"sys/firmware/efi/efivars/{name}-{SYSTEMD}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"\7\0\0\0" + f"{text}\0".encode("utf-16-le"))
+
+    def runs(self, pair):
+        (self.board.dev.run / "devices").write_text(
+            f"disk /dev/vda\nloader systemd-boot a=keelboot-a.efi,b=keelboot-b.efi\npair {pair}\n")
+
+    def findings(self):
+        return [one for one in self.board.findings() if one[1].startswith("loader")]
+
+
+@pytest.fixture(name="entries")
+def make_entries(board):
+    return SystemdBoot(board)
+
+
+def test_doctor_says_of_a_healthy_systemd_boot_only_that_it_counts_nothing(entries):
+    assert entries.findings() == [("warning", "loader-uncounted")]
+    assert told(entries.board, "loader-uncounted")[0].startswith("systemd-boot counts no starts")
+
+
+def test_doctor_names_what_started_instead_of_systemd_boot(entries):
+    entries.put(LoaderInfo="GRUB 2.06")
+    entries.runs("-")
+    assert ("error", "loader-other") in entries.findings() and ("error", "loader-unused") in entries.findings()
+    assert told(entries.board, "loader-other") == [
+        "systemd-boot did not start this system, but GRUB 2.06: whose kernel runs is not known"]
+
+
+def test_doctor_names_a_good_slot_without_an_entry(entries):
+    entries.put(LoaderEntries="keelboot-a.efi\0debian.conf")
+    assert ("error", "loader-entry") in entries.findings()
+    assert told(entries.board, "loader-entry") == [
+        f"systemd-boot has no entry for the kernel of slot b ({FILES['b']})"]
+
+
+def test_doctor_names_a_preset_that_is_no_slots_kernel(entries):
+    entries.put(LoaderEntryDefault="debian.conf")
+    assert told(entries.board, "loader-preset") == [
+        "the boot loader starts debian.conf by default, which is no slot's kernel"]
+    entries.put(LoaderEntryDefault="")
+    assert told(entries.board, "loader-preset") == ["the boot loader has no pair to fall back to"]
+
+
+def test_doctor_names_a_menu_that_waits_for_a_person(entries):
+    entries.put(LoaderConfigTimeout="menu-force")
+    assert ("error", "loader-menu") in entries.findings()
+    entries.put(LoaderConfigTimeout="0")
+    assert ("error", "loader-menu") not in entries.findings()
+    for text, found in (("default x\ntimeout menu-force\n", True), ("timeout 5\n", False),
+                        ("#timeout menu-force\n", False)):
+        entries.board.put("boot/efi/loader/loader.conf", text)
+        assert (("error", "loader-menu") in entries.findings()) is found, text
+
+
+def test_doctor_reads_the_variables_or_says_why_not(entries):
+    (entries.board.sys / f"sys/firmware/efi/efivars/LoaderEntryDefault-{SYSTEMD}").write_bytes(b"\7")
+    assert ("error", "loader-store") in entries.findings()

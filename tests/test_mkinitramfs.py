@@ -358,8 +358,9 @@ def loader_conf(tmp_path, text: str) -> tuple:
     return "--conf", tmp_path / "loader.conf"
 
 
-def test_boot_entries_of_uefi_take_a_module(make, modules, tmp_path):
-    uefi = (*loader_conf(tmp_path, "kind=uefi"), "--modules-dir", modules, "--module", "base")
+@pytest.mark.parametrize("kind", ("uefi", "systemd-boot"))
+def test_variables_of_uefi_take_a_module(make, modules, tmp_path, kind):
+    uefi = (*loader_conf(tmp_path, f"kind={kind}"), "--modules-dir", modules, "--module", "base")
     assert "this kernel has no efivarfs" in make(*uefi).stderr
     add_modules(modules, "kernel/fs/efivarfs/efivarfs.ko:")
     made = make(*uefi)
@@ -368,7 +369,7 @@ def test_boot_entries_of_uefi_take_a_module(make, modules, tmp_path):
     assert order(make(*grub).image) == ["base"]
     with open(modules / "modules.builtin", "a") as file:
         file.write("kernel/fs/efivarfs/efivarfs.ko\n")
-    assert "efivarfs" not in make(*loader_conf(tmp_path, "kind=uefi"), "--modules-dir", modules).stderr
+    assert "efivarfs" not in make(*loader_conf(tmp_path, f"kind={kind}"), "--modules-dir", modules).stderr
 
 
 def test_environment_of_uboot_takes_a_file(make, tmp_path):

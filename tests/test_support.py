@@ -68,6 +68,7 @@ GENERATORS = Table("distro", "target", "| initramfs made by | Keelboot in it was
 LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot | it was |", {
     "GRUB 2.06, from a BIOS and from UEFI": "grub",
     "UEFI's own boot entries: OVMF": "uefi",
+    "systemd-boot 252, in OVMF": "systemd-boot",
     "U-Boot 2023.01, AArch64: its script": "u-boot",
     "any, and init of Linux 6.1 by kexec": "kexec",
 })

@@ -3,6 +3,7 @@
 
 #include "cli/device/device_find.h"
 #include "lib/bytes.h"
+#include "lib/conf_place.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -118,7 +119,9 @@ enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 			     char path[DEVICE_PATH_MAX])
 {
 	const char *known = part_in(d->opts->part, d->opts->nparts, slot, cls);
-	const char *spec;
+	const char *place;
+	conf_spec spec;
+	size_t len;
 
 	if (known == NULL)
 		known = part_in(d->part, d->nparts, slot, cls);
@@ -126,10 +129,14 @@ enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 		snprintf(path, DEVICE_PATH_MAX, "%s", known);
 		return KB_OK;
 	}
-	spec = conf_slot_part(&d->conf, (unsigned)slot, cls);
-	if (spec == NULL)
+	place = conf_slot_part(&d->conf, (unsigned)slot, cls);
+	if (place == NULL)
 		return KB_ENOENT;
-	return device_find(spec, "/dev/disk", "/sys/class/block", path, DEVICE_PATH_MAX);
+	(void)conf_place_split(place, spec);
+	TRY(device_find(spec, "/dev/disk", "/sys/class/block", path, DEVICE_PATH_MAX));
+	len = strlen(path);
+	snprintf(path + len, DEVICE_PATH_MAX - len, "%s", conf_place_tail(place));
+	return KB_OK;
 }
 
 enum kb_err device_may_install(const struct device *d)

@@ -123,8 +123,9 @@ enum kb_err device_slot(const struct device *d, const char *name, int *slot) KB_
  * device's: what is installed could be on the one that does not boot next time. */
 enum kb_err device_may_install(const struct device *d) KB_MUST_CHECK;
 
-/* The partition of a class in a slot: from --slot, from init, by system.conf. KB_ENOENT,
- * unreported. */
+/* The partition of a class in a slot, with the file in it if it is one, "/dev/vda1:/EFI/x.efi":
+ * from
+ * --slot, from init, by system.conf. KB_ENOENT, unreported. */
 enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 			     char path[DEVICE_PATH_MAX]) KB_MUST_CHECK;
 

@@ -114,15 +114,21 @@ void doctor_loader(struct doctor *doc)
 	}
 	if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
 		return;
+	if (d->conf.loader == CONF_LOADER_SYSTEMD && d->loader[0] != '\0')
+		doctor_systemd(doc);
 	if (d->pair == STATE_NONE) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-unused",
-			"make the initramfs anew with this system.conf; the boot loader passes keelboot.pair= (docs/KERNEL.md)",
+			d->conf.loader == CONF_LOADER_SYSTEMD
+				? "make the initramfs anew with this system.conf, and start the slot's file by systemd-boot (docs/KERNEL.md)"
+				: "make the initramfs anew with this system.conf; the boot loader passes keelboot.pair= (docs/KERNEL.md)",
 			"system.conf names a boot loader, but this boot did not know whose kernel runs");
 		return;
 	}
 	check_foreign(doc);
 	check_panic_line(doc);
+	if (d->conf.loader == CONF_LOADER_SYSTEMD)
+		return;
 	check_count(doc);
 	check_preset(doc);
 }

@@ -7,6 +7,7 @@
 #include "lib/os_command.h"
 #include "lib/util.h"
 #include "update/apply/apply_file.h"
+#include "update/apply/apply_lend.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -98,6 +99,8 @@ static void prepare_job(struct install_args *in, const struct keyring *keys, con
 	};
 	snprintf(in->progress.file, sizeof(in->progress.file), "%s/progress", d.opts->run_dir);
 	incoming_slots(&d, job.slot);
+	apply_lend_begin_for(job.slot);
+	job.lend = apply_lend();
 }
 
 static void report_refused(const struct install_args *in, enum kb_err err)
@@ -154,6 +157,7 @@ static enum kb_err install_file(struct install_args *in)
 	if (err == KB_OK) {
 		prepare_job(in, &keys, helper, fd);
 		err = look_and_apply(in);
+		apply_lend_end();
 		device_close(&d);
 	}
 	keyring_free(&keys);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/disks/containers.h"
 
+#include "lib/conf_place.h"
 #include "lib/container.h"
 #include "lib/log.h"
 
@@ -42,9 +43,13 @@ bool containers_of_slots(char *out, size_t size, const struct probe *p,
 	for (unsigned i = 0; i < conf->nslots; i++) {
 		const struct conf_slot *s = &conf->slot[i];
 
-		for (unsigned c = 0; c < s->nclasses; c++)
-			look_at_class(out, size, state_slot_letter((int)i), s->cls[c].part,
-				      probe_find(p, disk, s->cls[c].part));
+		for (unsigned c = 0; c < s->nclasses; c++) {
+			conf_spec spec;
+
+			(void)conf_place_split(s->cls[c].part, spec);
+			look_at_class(out, size, state_slot_letter((int)i), spec,
+				      probe_find(p, disk, spec));
+		}
 	}
 	return out[0] != '\0';
 }

@@ -6,6 +6,7 @@
 #include "initramfs/disks/devices_rank.h"
 #include "initramfs/disks/sources.h"
 #include "lib/conf_data.h"
+#include "lib/conf_place.h"
 #include "lib/container.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -93,10 +94,11 @@ static void take_slot(struct devices_slot *s, const struct probe *p, const struc
 		      const struct conf_slot *conf)
 {
 	for (unsigned c = 0; c < conf->nclasses; c++) {
-		const struct prober_part *part = probe_find(p, disk, conf->cls[c].part);
-
+		conf_spec spec;
+		const char *file = conf_place_split(conf->cls[c].part, spec);
+		const struct prober_part *part = probe_find(p, disk, spec);
 		set_name(s->part[c], part);
-		if (part == NULL || strcmp(conf->cls[c].name, "root") != 0)
+		if (part == NULL || file != NULL || strcmp(conf->cls[c].name, "root") != 0)
 			continue;
 		set_fstype(s, disk, part);
 		s->size = part->size;

@@ -9,6 +9,7 @@
 #include "selector/loader/loader_main.h"
 #include "update/apply/apply.h"
 #include "update/apply/apply_cage.h"
+#include "update/apply/apply_lend.h"
 #include "update/decoder/decoder_main.h"
 #include "update/crypto/ossl.h"
 #include "update/verify/verify_slot.h"
@@ -25,6 +26,7 @@ static const char *base_name(const char *path)
 
 static int apply_program(int argc, char **argv)
 {
+	apply_lend_begin(argc, argv);
 	if (apply_cage_enter() != KB_OK || !ossl_alone())
 		return APPLY_FAILED;
 	return apply_main(argc, argv);

@@ -77,7 +77,7 @@ def keyring(entries: dict) -> str:
     return path
 
 
-LOADERS = ("none", "grub", "uefi", "u-boot", "kexec")
+LOADERS = ("none", "grub", "uefi", "u-boot", "kexec", "systemd-boot")
 UBOOT_CONFIG = "/etc/fw_env.config"
 
 
@@ -94,7 +94,7 @@ def loader(entries: dict) -> tuple:
 
 
 # What Keelboot's own init does not open: container_of_path() of lib/container.c.
-UNOPENED = re.compile(rb"/dev/(loop|nbd|md|dm-|(?!disk/|block/)[^/]+/)")
+UNOPENED = re.compile(rb"/dev/(loop|nbd|md|dm-|(?!disk/|block/)[^/:]+/)")
 
 
 def unopened(entries: dict) -> list:

@@ -3,6 +3,7 @@
 
 #include "lib/util.h"
 #include "selector/loader/loader_grub.h"
+#include "selector/loader/loader_systemd.h"
 #include "selector/loader/loader_uboot.h"
 #include "selector/loader/loader_uefi.h"
 #include "selector/loader/loader_why.h"
@@ -18,6 +19,7 @@ static const struct kind {
 	[CONF_LOADER_GRUB] = { loader_grub_read, loader_grub_write },
 	[CONF_LOADER_UEFI] = { loader_uefi_read, loader_uefi_write },
 	[CONF_LOADER_UBOOT] = { loader_uboot_read, loader_uboot_write },
+	[CONF_LOADER_SYSTEMD] = { loader_systemd_read, loader_systemd_write },
 };
 
 static enum kb_err has_store(struct loader *l)
@@ -100,6 +102,8 @@ enum kb_err loader_booted(struct loader *l, int *slot)
 	TRY(has_store(l));
 	if (l->kind == CONF_LOADER_UEFI)
 		return loader_uefi_booted(l, slot);
+	if (l->kind == CONF_LOADER_SYSTEMD)
+		return loader_systemd_booted(l, slot);
 	return loader_why(l, KB_ENOENT, "%s says it by keelboot.pair= on the command line",
 			  conf_loader_word(l->kind));
 }

@@ -181,7 +181,7 @@ static enum kb_err make_entry(struct loader *l, struct loader_entries *e, int sl
 	snprintf(description, sizeof(description), DESCRIPTION "%c", loader_why_letter(slot));
 	len = loader_option_make(value, sizeof(value), description, &e->pair[slot].part, file);
 	name_of(number, name);
-	TRY(loader_var_write(l, name, value, len));
+	TRY(loader_var_write(l, name, NULL, value, len));
 	note_number(e, number);
 	e->pair[slot].entry = (int)number;
 	return KB_OK;
@@ -203,7 +203,7 @@ enum kb_err loader_entries_remove_old(struct loader *l, struct loader_entries *e
 		unsigned number = e->old[e->nold - 1];
 
 		name_of(number, name);
-		TRY(loader_var_remove(l, name));
+		TRY(loader_var_remove(l, name, NULL));
 		e->is_there[number / 8] &= (uint8_t) ~(1u << number % 8);
 	}
 	return KB_OK;

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define SYSTEMD "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-
 static struct loader_entries entries;
 static struct loader_numbers order;
 
@@ -97,7 +95,7 @@ enum kb_err loader_uefi_write(struct loader *l, const struct loader_choice *c)
 	TRY(check_given(l, c->preset));
 	TRY(check_given(l, c->once));
 	if (c->once == STATE_NONE)
-		TRY(loader_var_remove(l, "BootNext"));
+		TRY(loader_var_remove(l, "BootNext", NULL));
 	TRY(loader_entries_make(l, &entries));
 	if (c->preset != STATE_NONE &&
 	    (c->once == STATE_NONE || entries.nold > 0 || preset_of(l) != c->preset))
@@ -133,7 +131,7 @@ static enum kb_err by_stub(struct loader *l, int *slot)
 	char guid[LOADER_PART_GUID] = "";
 	size_t len;
 
-	TRY(loader_var_read(l, "LoaderDevicePartUUID", SYSTEMD, value, &len));
+	TRY(loader_var_read(l, "LoaderDevicePartUUID", LOADER_VAR_SYSTEMD, value, &len));
 	for (size_t i = 0; i < sizeof(guid) - 1 && 2 * i + 1 < len; i++)
 		guid[i] = value[2 * i + 1] == 0 ? (char)value[2 * i] : '?';
 	*slot = slot_of_guid(guid);

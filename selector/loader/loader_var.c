@@ -70,7 +70,8 @@ enum kb_err loader_var_read(struct loader *l, const char *name, const char *vend
 	return KB_OK;
 }
 
-enum kb_err loader_var_write(struct loader *l, const char *name, const uint8_t *value, size_t len)
+enum kb_err loader_var_write(struct loader *l, const char *name, const char *vendor,
+			     const uint8_t *value, size_t len)
 {
 	static uint8_t is[LOADER_VAR_MAX], file[ATTRIBUTES + LOADER_VAR_MAX];
 	char path[PATH_LEN];
@@ -79,22 +80,22 @@ enum kb_err loader_var_write(struct loader *l, const char *name, const uint8_t *
 
 	if (len > LOADER_VAR_MAX)
 		return loader_why(l, KB_ENOSPC, "UEFI's variable %s would be too long", name);
-	if (loader_var_read(l, name, NULL, is, &is_len) == KB_OK && is_len == len &&
+	if (loader_var_read(l, name, vendor, is, &is_len) == KB_OK && is_len == len &&
 	    memcmp(is, value, len) == 0)
 		return KB_OK;
-	path_of(l, name, NULL, path);
+	path_of(l, name, vendor, path);
 	bytes_put32(file, LASTING);
 	memcpy(file + ATTRIBUTES, value, len);
 	err = os_efivar_write(path, file, ATTRIBUTES + len);
 	return err == KB_OK ? KB_OK : failed(l, err, "write", name);
 }
 
-enum kb_err loader_var_remove(struct loader *l, const char *name)
+enum kb_err loader_var_remove(struct loader *l, const char *name, const char *vendor)
 {
 	char path[PATH_LEN];
 	enum kb_err err;
 
-	path_of(l, name, NULL, path);
+	path_of(l, name, vendor, path);
 	err = os_efivar_remove(path);
 	return err == KB_OK ? KB_OK : failed(l, err, "remove", name);
 }
@@ -167,5 +168,5 @@ enum kb_err loader_var_put_numbers(struct loader *l, const char *name,
 
 	for (unsigned i = 0; i < list->n; i++)
 		bytes_put16(value + 2 * (size_t)i, list->number[i]);
-	return loader_var_write(l, name, value, 2 * (size_t)list->n);
+	return loader_var_write(l, name, NULL, value, 2 * (size_t)list->n);
 }

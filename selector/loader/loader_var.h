@@ -9,6 +9,9 @@
 #define LOADER_VAR_MAX	 4096 /* bytes of a value */
 #define LOADER_VAR_ORDER 256  /* entries in BootOrder */
 
+/* The vendor of what systemd's programs note: LoaderInfo, LoaderDevicePartUUID and so on. */
+#define LOADER_VAR_SYSTEMD "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
 /* Makes sure that efivarfs is mounted. KB_ENODEV: UEFI did not start this machine. */
 enum kb_err loader_var_open(struct loader *l) KB_MUST_CHECK;
 
@@ -17,11 +20,11 @@ enum kb_err loader_var_open(struct loader *l) KB_MUST_CHECK;
 enum kb_err loader_var_read(struct loader *l, const char *name, const char *vendor,
 			    uint8_t value[LOADER_VAR_MAX], size_t *len) KB_MUST_CHECK;
 
-/* Makes or replaces a variable of UEFI's own that outlives a reset. KB_OK without a write when it
- * is that already. */
-enum kb_err loader_var_write(struct loader *l, const char *name, const uint8_t *value,
-			     size_t len) KB_MUST_CHECK;
-enum kb_err loader_var_remove(struct loader *l, const char *name) KB_MUST_CHECK;
+/* Makes or replaces a variable that outlives a reset; vendor as above. KB_OK without a write when
+ * it is that already. */
+enum kb_err loader_var_write(struct loader *l, const char *name, const char *vendor,
+			     const uint8_t *value, size_t len) KB_MUST_CHECK;
+enum kb_err loader_var_remove(struct loader *l, const char *name, const char *vendor) KB_MUST_CHECK;
 
 /* Calls visit with the number of each Boot####, in no order. */
 enum kb_err loader_var_each_entry(struct loader *l, void (*visit)(void *ctx, unsigned number),

@@ -30,7 +30,7 @@ LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "
         "fleet_rollout",
         "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian", "health_guard",
         "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
-        "marked_too_early", "mkinitcpio", "other_kernels", "packages", "pairs_grub", "pairs_kexec",
+        "marked_too_early", "mkinitcpio", "other_kernels", "packages", "pairs_grub", "pairs_kexec", "pairs_sdboot",
         "pairs_uefi", "reinstall_after_rollback_is_refused", "rescue_never_ends",
         "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
         "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",

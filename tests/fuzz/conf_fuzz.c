@@ -4,6 +4,7 @@
  * other, or as files; or as many drop-ins; or the whole input as one file, NULs and all.
  */
 #include "lib/conf_keys.h"
+#include "lib/conf_place.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_dir.h"
 
@@ -117,8 +118,12 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 static void check_part(const struct conf *c, unsigned slot, unsigned cls)
 {
 	const char *part = c->slot[slot].cls[cls].part;
+	conf_spec of;
 
 	FUZZ_CHECK(conf_value_is_spec(part) && strcmp(part, c->state) != 0);
+	FUZZ_CHECK(conf_place_split(part, of) == NULL ||
+		   (conf_value_is_spec(of) && conf_place_is_valid(conf_place_split(part, of)) &&
+		    strcmp(conf_place_tail(part) + 1, conf_place_split(part, of)) == 0));
 	FUZZ_CHECK(strcmp(part, c->data_part) != 0 && strcmp(part, c->raw_part) != 0);
 	FUZZ_CHECK(c->loader != CONF_LOADER_GRUB || strcmp(part, c->loader_environment) != 0);
 	for (unsigned i = 0; i < slot; i++)

@@ -381,6 +381,31 @@ TEST(one_partition_has_one_use)
 		       "is also the partition of the boot loader");
 }
 
+TEST(two_files_of_one_partition_are_two_uses)
+{
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/a.efi\n"
+	      "[slot.b]\nroot=/dev/b\nboot=/dev/e:/EFI/b.efi\n",
+	      0);
+	EQUAL((c.nslots, 2), (conf_slot_part(&c, 1, "boot"), "/dev/e:/EFI/b.efi"));
+	slot_b_refused("root=/dev/b\nboot=/dev/e:/x.efi\nmore=/dev/e:/x.efi\n", "is also");
+	slot_b_refused("root=/dev/b\nboot=/dev/e:/E/x.efi\nmore=/dev/e:/e/x.efi\n", "is also");
+	slot_b_refused("root=/dev/b\nboot=/dev/a:/x.efi\n", "is also the partition of a slot");
+	slot_b_refused("root=/dev/b\nboot=PARTLABEL=data:/x.efi\n",
+		       "is also the partition of data");
+}
+
+TEST(file_has_a_partition_and_a_root_is_none)
+{
+	parse("[slot.a]\nroot=/dev/a\nboot=PARTLABEL=:/x.efi\n", 1);
+	assert_null(conf_slot_part(&c, 0, "boot"));
+	parse("[slot.a]\nroot=/dev/a:/x.efi\n", 1);
+	EQUAL((conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a"));
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/a+3.efi\n", 1);
+	assert_null(conf_slot_part(&c, 0, "boot"));
+	parse("[loader]\nkind=systemd-boot\n", 0);
+	EQUAL((c.loader, CONF_LOADER_SYSTEMD), (conf_loader_environment(&c), ""));
+}
+
 TEST(a_loader_has_an_environment)
 {
 	parse("[loader]\n", 0);

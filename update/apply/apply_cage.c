@@ -42,10 +42,11 @@ static const struct cage_open cage = {
 	{                                 \
 		call, CAGE_EQUAL, arg, is \
 	}
-/* What the decoder is started and spoken to with: a pair of sockets. */
+/* What the decoder is started and spoken to with, and the lender: a pair of sockets. */
 #define ONLY_A_PAIR(call)                                                                      \
 	ALLOWS(call, 0, SYS_SOCKETPAIR), ALLOWS(call, 0, SYS_SEND), ALLOWS(call, 0, SYS_RECV), \
-		ALLOWS(call, 0, SYS_SENDTO), ALLOWS(call, 0, SYS_RECVFROM), KILLS(call),
+		ALLOWS(call, 0, SYS_SENDTO), ALLOWS(call, 0, SYS_RECVFROM),                    \
+		ALLOWS(call, 0, SYS_RECVMSG), KILLS(call),
 
 /* What neither apply nor the start of its decoder makes, and an exploit would. */
 static const struct cage_rule rules[] = {

@@ -2,6 +2,7 @@
 #include "update/apply/apply_file.h"
 #include "update/apply/apply_lacks.h"
 #include "update/apply/apply_seeds.h"
+#include "update/apply/apply_target.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -18,11 +19,6 @@
 #define RECENT_EVENTS 16u /* what two kinds of media can fail with, and more */
 
 static struct reader reader;
-
-struct apply_devs {
-	unsigned n;
-	struct bdev_file dev[CONF_CLASSES_MAX], raw[CONF_CLASSES_MAX];
-};
 
 __attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_file_job *job,
 								  enum kb_err err, const char *fmt,
@@ -139,60 +135,6 @@ enum kb_err apply_file_look(struct apply_file_job *job)
 	return err;
 }
 
-/* ---------------------------------------------------------------- the target's partitions */
-
-static enum kb_err open_part(struct apply_file_job *job, const struct apply_part *part,
-			     struct bdev_file *dev, struct bdev_file *raw)
-{
-	enum kb_err err = bdev_file_open(dev, part->path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
-
-	job->blame = INSTALL_BLAME_TARGET;
-	if (err == KB_EBUSY)
-		return fail_job(job, err, "%s of slot %c (%s) is mounted or otherwise in use",
-				part->cls, state_slot_letter(job->target), part->path);
-	if (err != KB_OK)
-		return fail_job(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
-				state_slot_letter(job->target), part->path, err_text(err));
-	err = bdev_file_open(raw, part->path, BDEV_FILE_DIRECT);
-	if (err != KB_OK)
-		return fail_job(job, err, "%s cannot be opened a second time: %s", part->path,
-				err_text(err));
-	job->blame = INSTALL_BLAME_NONE;
-	return KB_OK;
-}
-
-static void close_parts(struct apply_devs *d)
-{
-	for (unsigned i = 0; i < d->n; i++) {
-		bdev_file_close(&d->raw[i]);
-		bdev_file_close(&d->dev[i]);
-	}
-	d->n = 0;
-}
-
-static enum kb_err open_parts(struct apply_file_job *job, struct apply_devs *d, struct install *in)
-{
-	const struct apply_slot *slot = &job->slot[job->target];
-
-	d->n = 0;
-	if (slot->nparts == 0)
-		return fail_job(job, KB_ENODEV, "slot %c has no partition here",
-				state_slot_letter(job->target));
-	for (unsigned i = 0; i < slot->nparts && i < CONF_CLASSES_MAX; i++) {
-		struct install_part *p = &in->part[i];
-
-		d->dev[i].fd = d->raw[i].fd = -1;
-		d->n = i + 1;
-		TRY(open_part(job, &slot->part[i], &d->dev[i], &d->raw[i]));
-		snprintf(p->cls, sizeof(p->cls), "%s", slot->part[i].cls);
-		p->path = slot->part[i].path;
-		p->dev = &d->dev[i].bdev;
-		p->readback = &d->raw[i].bdev;
-		in->nparts = i + 1;
-	}
-	return KB_OK;
-}
-
 /* ---------------------------------------------------------------- installing */
 
 static const char *helper_path(const struct apply_file_job *job)
@@ -207,13 +149,13 @@ static const char *helper_path(const struct apply_file_job *job)
 static enum kb_err install_bundle(struct apply_file_job *job)
 {
 	static struct install in;
-	static struct apply_devs devs; /* as in, which points into both */
+	static struct apply_target target; /* as in, which points into both */
 	static struct apply_seeds seeds;
 	static struct apply_lacks lacks;
 	const struct apply_seeds_place place = { job->store, job->keys, job->slot, job->target };
 	enum kb_err err;
 
-	devs = (struct apply_devs){ 0 };
+	target = (struct apply_target){ 0 };
 	in = (struct install){
 		.r = &reader,
 		.store = job->store,
@@ -227,7 +169,7 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 		.progress = job->progress,
 		.ctx = job->ctx,
 	};
-	err = open_parts(job, &devs, &in);
+	err = apply_target_open(&target, job, &reader.m, &in);
 	apply_seeds_open(&seeds, &place, &reader.m);
 	in.seed = seeds.seed;
 	in.nseeds = seeds.n;
@@ -249,7 +191,7 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 	}
 	apply_lacks_close(&lacks);
 	apply_seeds_close(&seeds);
-	close_parts(&devs);
+	apply_target_close(&target);
 	return err;
 }
 

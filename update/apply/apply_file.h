@@ -9,6 +9,7 @@
 #pragma once
 
 #include "lib/conf.h"
+#include "lib/os_lend.h"
 #include "selector/plan.h"
 #include "selector/store.h"
 #include "update/install/install.h"
@@ -16,7 +17,8 @@
 
 #define APPLY_FILE_PATH_MAX 127
 
-/* A partition of a slot: its class ("root") and its device node or file. */
+/* A partition of a slot: its class ("root") and its device node or file; or a file in a partition,
+ * "/dev/vda1:/EFI/x.efi". */
 struct apply_part {
 	char cls[CONF_NAME_MAX + 1];
 	char path[APPLY_FILE_PATH_MAX + 1];
@@ -63,6 +65,8 @@ struct apply_file_job {
 	uint64_t floor_bound;
 	/* of the trial: system.conf; 0: STATE_TRIES */
 	uint8_t tries;
+	/* for files in partitions; NULL: none can be written */
+	struct os_lend *lend;
 	/* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place */
 	const char *helper;
 	void (*progress)(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_lacks.h"
 
+#include "lib/conf_place.h"
 #include "lib/log.h"
 
 #include <stdio.h>
@@ -37,7 +38,9 @@ void apply_lacks_open(struct apply_lacks *l, const struct apply_slot slot[STATE_
 	l->lack.n = 0;
 	for (int i = 0; i < (int)STATE_SLOTS_MAX; i++) {
 		for (unsigned k = 0; k < slot[i].nparts && k < CONF_CLASSES_MAX; k++)
-			if (l->lack.n < INSTALL_LACK_MAX && is_wanted(m, slot[i].part[k].cls))
+			if (l->lack.n < INSTALL_LACK_MAX &&
+			    conf_place_tail(slot[i].part[k].path)[0] == '\0' &&
+			    is_wanted(m, slot[i].part[k].cls))
 				open_source(l, &slot[i].part[k], i, target);
 	}
 }

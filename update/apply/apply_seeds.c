@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_seeds.h"
 
+#include "lib/conf_place.h"
 #include "lib/log.h"
 #include "update/bundle/signed_floor.h"
 
@@ -54,7 +55,7 @@ static void look_at_slot(struct apply_seeds *s, const struct apply_slot *parts,
 		const struct manifest_image *im = &cell_reader.m.image[i];
 		const struct apply_part *part = part_of(parts, im->name);
 
-		if (part != NULL && is_needed(m, im))
+		if (part != NULL && conf_place_tail(part->path)[0] == '\0' && is_needed(m, im))
 			open_seed(s, part, im, slot);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_shared.h"
+#include "update/apply/apply_lend.h"
 #include "update/apply/apply_progress.h"
 
 #include <string.h>
@@ -38,6 +39,7 @@ void apply_shared_fill(struct apply *a, int fd, const char *from, enum state_sou
 		.mode = a->o.mode,
 		.floor_bound = a->floor_bound,
 		.want = STATE_NONE,
+		.lend = apply_lend(),
 		.verify_first = verify_first(a, kind),
 		.max_jump = a->conf.max_jump,
 		.tries = (uint8_t)a->conf.tries,

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* systemd-boot's half: did it start this, has it an entry for each slot, and does it start one
+ * without a person? */
+#include "cli/doctor/doctor_checks.h"
+
+#include "lib/conf_place.h"
+#include "lib/util.h"
+#include "selector/loader/loader_systemd.h"
+#include "selector/pair.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void check_started(struct doctor *doc, const struct loader_systemd_is *is)
+{
+	if (!is->started)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-other",
+			"make it the first entry of the firmware: bootctl install; bootctl status names what started",
+			"systemd-boot did not start this system%s%s: whose kernel runs is not known",
+			is->info[0] != '\0' ? ", but " : "", is->info);
+}
+
+static const char *place_of(const struct doctor *doc, unsigned slot)
+{
+	const char *place = conf_slot_part(&doc->d->conf, slot, PAIR_CLASS);
+
+	return place != NULL ? place : "its file";
+}
+
+/* What a boot since has installed is not on its list yet. */
+static void check_entries(struct doctor *doc, const struct loader_systemd_is *is)
+{
+	for (unsigned i = 0; i < STATE_SLOTS_MAX; i++) {
+		if (!(is->given >> i & 1) || is->listed >> i & 1 || !doc->st.have_state ||
+		    doc->d->state.slot[i].st != STATE_GOOD)
+			continue;
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-entry",
+			"install a release to that slot; the file lies in EFI/Linux, and is a unified kernel image with .osrel and .cmdline (docs/UKI.md)",
+			"systemd-boot has no entry for the kernel of slot %c (%.100s)",
+			state_slot_letter((int)i), place_of(doc, i));
+	}
+}
+
+static void check_default(struct doctor *doc, const struct loader_systemd_is *is, int preset)
+{
+	const struct state *s = &doc->d->state;
+
+	if (preset == STATE_NONE && is->preset[0] != '\0')
+		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
+			      "the boot loader starts %s by default, which is no slot's kernel",
+			      is->preset);
+	else if (preset == STATE_NONE)
+		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
+			      "the boot loader has no pair to fall back to");
+	else if (doc->st.have_state && preset != s->last && preset != s->pref)
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-preset",
+			"run keelboot mark good once the slot that runs is healthy",
+			"the boot loader falls back to the kernel of slot %c, which did not prove itself last",
+			state_slot_letter(preset));
+}
+
+/* loader.conf, where the ESP is mounted; else only the variable tells. */
+static bool config_waits(const struct doctor *doc)
+{
+	static const char *const places[] = { "/efi", "/boot/efi", "/boot" };
+	char path[64], text[2048], value[16];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(places); i++) {
+		snprintf(path, sizeof(path), "%s/loader/loader.conf", places[i]);
+		if (!doctor_read(doc, path, text, sizeof(text)))
+			continue;
+		for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+			line += *line == '\n';
+			if (sscanf(line, " timeout %15s", value) == 1)
+				return strcmp(value, "menu-force") == 0;
+		}
+	}
+	return false;
+}
+
+static void check_menu(struct doctor *doc, const struct loader_systemd_is *is)
+{
+	if (is->waits || config_waits(doc))
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-menu",
+			"run bootctl set-timeout 0, or write the line \"timeout 0\" into loader/loader.conf of the ESP",
+			"systemd-boot waits in its menu until a person chooses: after a reset, nothing starts");
+}
+
+static void warn_uncounted(struct doctor *doc)
+{
+	doctor_report(
+		doc, DOCTOR_WARNING, "loader-uncounted",
+		"start the kernels by GRUB or U-Boot, with the script in kernel-cmdline/loaders, if that must not happen",
+		"systemd-boot counts no starts of a file without a counter in its name: a kernel that was marked good and stops starting is started again and again");
+}
+
+void doctor_systemd(struct doctor *doc)
+{
+	struct loader l = { .kind = CONF_LOADER_SYSTEMD, .root = doc->sys_root };
+	const char *where = strchr(doc->d->loader, ' ');
+	struct loader_systemd_is is;
+	struct loader_choice c;
+	enum kb_err err;
+
+	l.where = where != NULL ? where + 1 : "";
+	err = loader_systemd_look(&l, &is);
+	if (err == KB_OK)
+		err = loader_systemd_read(&l, &c);
+	if (err != KB_OK) {
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-store",
+			"mend it as docs/KERNEL.md sets it up; until then, nothing is installed",
+			"the boot loader's store: %.180s", l.why);
+		return;
+	}
+	check_started(doc, &is);
+	check_entries(doc, &is);
+	check_default(doc, &is, c.preset);
+	check_menu(doc, &is);
+	warn_uncounted(doc);
+}

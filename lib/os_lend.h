@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel calls by which a process in a cage gets the files of one partition of the device. A
+ * process beside it, which was started before the cage, mounts that partition when it is asked to,
+ * where nobody else sees it. It lends the folder. Process 1 links none of them. Chosen at link time
+ * as those of os.h.
+ *
+ * It mounts FAT only, and no partition but those that it was started with. Nothing here allocates
+ * or logs.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OS_LEND_DEVICES 8u
+#define OS_LEND_PATH	128u
+
+struct os_lend {
+	/* to the lender; -1: there is none */
+	int sock;
+};
+
+/* What can be mounted: "/dev/vda1". */
+struct os_lend_list {
+	unsigned n;
+	char dev[OS_LEND_DEVICES][OS_LEND_PATH];
+};
+
+/*
+ * Starts the lender, which ends with this process, or by os_lend_end(). To be called before a
+ * second thread is started. KB_EIO.
+ */
+enum kb_err os_lend_begin(struct os_lend *l, const struct os_lend_list *list) KB_MUST_CHECK;
+
+/*
+ * The top folder of a partition: first to be read, then, by another call, to be written. The caller
+ * closes it. One partition at a time. KB_ENODEV, KB_EMOUNT (no FAT, or the kernel has no vfat),
+ * KB_EBUSY (mounted elsewhere otherwise), KB_EPERM (it is not on the list, or there is no lender),
+ * KB_ETIMEDOUT.
+ */
+enum kb_err os_lend_ask(struct os_lend *l, const char *dev, bool write, int *dir) KB_MUST_CHECK;
+
+/* It is mounted no more. All that was opened there is closed before. */
+void os_lend_give_back(struct os_lend *l);
+
+/* Ends the lender. Without effect where there is none. */
+void os_lend_end(struct os_lend *l);

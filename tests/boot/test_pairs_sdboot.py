@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each slot has a unified kernel image as a file in the ESP, which systemd-boot starts: a release brings it, and is
+left with it."""
+
+import json
+import re
+import shutil
+import zlib
+from pathlib import Path
+
+import blklog
+import kbdisk
+import kbkernel
+import kbloader
+import pytest
+from boards import TCG_WORDS
+from drives import Drive
+from kbdisk import Vfat
+from machine import Machine
+
+LOADER = "/usr/lib/keelboot/keelboot-helper loader systemd-boot"
+HELPER = f"{LOADER} a=keelboot-a.efi,b=keelboot-b.efi"
+
+LINE = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
+FILES = {slot: f"EFI/Linux/keelboot-{slot}.efi" for slot in "ab"}
+CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-a.efi\n"
+        "[slot.b]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n[loader]\nkind=systemd-boot\n")
+SIZE = "96M"
+SLOW = 240      # seconds: the firmware is emulated, too
+GARBAGE = b"no program " * 1000
+PANICS = f"{LINE} rdinit=/none"
+CUTS = 20
+
+pytestmark = [
+    pytest.mark.skipif(not Path("/usr/share/OVMF").is_dir(), reason="package ovmf is not installed"),
+    pytest.mark.skipif(not kbloader.SYSTEMD_BOOT.exists(), reason="package systemd-boot-efi is not installed"),
+    pytest.mark.skipif(not shutil.which("objcopy"), reason="package binutils is not installed"),
+]
+
+
+class Entries:
+    """A device with two slots, their kernels in one FAT, and systemd-boot, which starts that of slot a."""
+
+    def __init__(self, bench, *, tries=1, size=SIZE, staged=False):
+        self.bench = bench
+        self.tries = tries
+        self.image = self.uki()
+        files = {"EFI/BOOT/BOOTX64.EFI": kbloader.SYSTEMD_BOOT, "loader/loader.conf": b"timeout 0\n",
+                 FILES["a"]: self.image}
+        self.disk = bench.disk("1.0", data={"2.0.keel": self.bundle("2.0")} if staged else None,
+                               extra=[("esp", size, Vfat(files), "esp")])
+
+    def uki(self, line=LINE) -> Path:
+        name = "pairs-sdboot" if line == LINE else "pairs-sdboot-other"
+        return self.bench.conf_initramfs(f"{name}-{self.tries}", CONF.format(tries=self.tries), "--uki",
+                                         kbkernel.get().bzimage, "--cmdline", line)
+
+    def bundle(self, version, image=None) -> Path:
+        """A release with its kernel. A bundle is kept by the names of its files."""
+        data = image if isinstance(image, bytes) else (image or self.image).read_bytes()
+        path = self.bench.work / f"boot-{version}-{zlib.crc32(data):x}.efi"
+        path.write_bytes(data)
+        return self.bench.bundle(version, options=("--image", f"boot={path}"))
+
+    def machine(self, *sticks, disk=None, variables="variables.fd", **options):
+        """There is always a stick: the firmware knows the disk by its place behind it."""
+        sticks = sticks or (self.bench.stick(name="empty"),)
+        return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=768,
+                       firmware="", watchdog=True, extra=kbloader.firmware(self.bench.work / variables),
+                       log=str(self.bench.work / "console.log"))
+
+    def file(self, slot) -> bytes:
+        """What the ESP has for a slot; None: nothing."""
+        return kbloader.esp_file(self.disk, "esp", FILES[slot])
+
+    def put(self, slot, content) -> None:
+        offset, _ = kbdisk.partition(self.disk, "esp")
+        kbdisk.vfat_put(self.disk, {FILES[slot]: content}, offset)
+
+    def pair(self, vm) -> str:
+        return self.bench.boot_json(vm)["pair"]
+
+    def doctor(self, vm) -> dict:
+        """{finding: its text}, with the device's whole system.conf."""
+        root = "/run/conf"
+        self.bench.ask(vm, f"mkdir -p {root}/etc && cp -r /etc/keelboot {root}/etc/ && "
+                           f"mkdir -p {root}/etc/keelboot/system.conf.d")
+        for line in CONF.format(tries=self.tries).splitlines():
+            self.bench.ask(vm, f"echo '{line}' >>{root}/etc/keelboot/system.conf.d/pairs.conf")
+        told = self.bench.ask(vm, f"keelboot --conf-root {root} doctor --json; true")
+        return {one["id"]: one["text"] for one in json.loads(told)["findings"]}
+
+    def words(self, vm) -> str:
+        """What the loader will start."""
+        return self.bench.ask(vm, f"{HELPER} get").strip()
+
+
+def test_release_brings_its_image_and_is_committed_with_it(bench):
+    entries = Entries(bench)
+    with entries.machine(bench.stick(entries.bundle("2.0"))) as vm:
+        bench.up(vm, "2.0", "b", SLOW)
+        assert "slot b: its own kernel has come up" in vm.text and len(vm.boots) == 2
+        assert entries.pair(vm) == "b" and bench.status(vm)["slots"][1]["state"] == "good"
+        assert [one for one in entries.doctor(vm) if one.startswith("loader")] == ["loader-uncounted"]
+        vm.send("reboot -f")
+        vm.wait_reset()
+        text = bench.up(vm, "2.0", "b", SLOW)
+        assert "kernel of its own" not in text and entries.pair(vm) == "b"
+    assert entries.file("b") == entries.image.read_bytes() == entries.file("a")
+
+
+def rejected(bench, entries, vm):
+    text = bench.up(vm, "1.0", "a", 2 * SLOW)
+    assert "slot b is rejected: its kernel did not come up" in text
+    assert entries.pair(vm) == "a" and entries.words(vm) == "default=a once=-"
+    slot = bench.status(vm)["slots"][1]
+    assert slot["state"] == "bad" and slot["reason"] == "its kernel did not come up"
+
+
+def test_running_system_installs_though_it_has_the_esp_mounted(bench):
+    """The stick brings the module of vfat into the kernel."""
+    entries = Entries(bench, staged=True)
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, "mount -t vfat /dev/vda5 /mnt && mkdir -p /mnt/own && echo kept >/mnt/own/file")
+        assert "2.0 is in slot b" in bench.ask(vm, "keelboot install /data/2.0.keel --progress=none", SLOW)
+        assert entries.words(vm) == "default=a once=-"
+        assert bench.ask(vm, "cat /mnt/own/file; ls -1 /mnt/EFI/Linux") == "kept\nkeelboot-a.efi\nkeelboot-b.efi\n"
+        bench.ask(vm, "umount /mnt")
+        vm.send("reboot -f")
+        vm.wait_reset()
+        bench.up(vm, "2.0", "b", SLOW)
+        assert entries.pair(vm) == "b"
+    assert entries.file("b") == entries.file("a") == entries.image.read_bytes()
+
+
+def test_release_whose_image_is_none_is_left_and_says_why(bench):
+    """The loader has no entry for it."""
+    entries = Entries(bench)
+    with entries.machine(bench.stick(entries.bundle("2.0", GARBAGE))) as vm:
+        vm.expect("restarting with that", SLOW)
+        rejected(bench, entries, vm)
+    assert entries.file("b").rstrip(b"\0") == GARBAGE
+
+
+def test_release_whose_kernel_panics_is_left_and_says_why(bench):
+    entries = Entries(bench)
+    with entries.machine(bench.stick(entries.bundle("2.0", entries.uki(PANICS)))) as vm:
+        vm.expect("restarting with that", SLOW)
+        vm.expect("Kernel panic", SLOW)
+        rejected(bench, entries, vm)
+
+
+def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
+    """It has the sections by which the loader lists it. Then neither stub nor loader goes on."""
+    entries = Entries(bench)
+    data = bytearray(entries.image.read_bytes())
+    kernel = re.search(rb"\x55\xaa\xeb.HdrS", data, re.S).start() - 0x1fe
+    data[kernel:kernel + 0x10000] = bytes(0x10000)
+    with entries.machine(bench.stick(entries.bundle("2.0", bytes(data)))) as vm:
+        vm.expect("restarting with that", SLOW)
+        vm.expect("EFI Internal Shell", SLOW)
+        vm.reset()
+        rejected(bench, entries, vm)
+
+
+def test_full_esp_is_said_before_anything_is_written(bench):
+    entries = Entries(bench, size="48M")
+    entries.put("a", entries.image)
+    offset, size = kbdisk.partition(entries.disk, "esp")
+    room = size - 2 * entries.image.stat().st_size + (4 << 20)
+    kbdisk.vfat_put(entries.disk, {"litter.bin": bytes(max(room, 0))}, offset)
+    before = kbdisk.read_partition(entries.disk, "esp")
+    with entries.machine(bench.stick(entries.bundle("2.0"))) as vm:
+        text = bench.up(vm, "1.0", "a", SLOW)
+        assert "but there is room for" in text and "fsck.vfat -a" in text
+        assert bench.status(vm)["slots"][1]["state"] == "empty"
+    assert kbdisk.read_partition(entries.disk, "esp") == before
+
+
+def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(bench):
+    """The disk after each of twenty writes to the ESP, from outside; three of them are booted."""
+    entries = Entries(bench)
+    stick = entries.bundle("2.0")
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, f"{HELPER} default a")
+    before, image, log = (bench.work / name for name in ("before.img", "cut.img", "disk.log"))
+    shutil.copy(entries.disk, before)
+    shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
+    with entries.machine(bench.stick(stick), log=log) as vm:
+        vm.expect("restarting with that", SLOW)
+        vm.power_cut()
+    offset, size = kbdisk.partition(before, "esp")
+    written = [i for i, one in enumerate(blklog.entries(log, tail=True)) if offset <= one.offset < offset + size and
+               one.kind == "write"]
+    assert len(written) > 10
+    points = sorted({written[i * (len(written) - 1) // (CUTS - 1)] for i in range(CUTS)})
+    booted = [points[1], points[len(points) // 2], points[-2]]
+    for number, point in enumerate(points):
+        blklog.replay(log, before, image, point + 1)
+        assert kbloader.esp_file(image, "esp", FILES["a"]) == entries.image.read_bytes(), point
+        if point not in booted:
+            continue
+        variables = f"variables-{number}.fd"
+        shutil.copy(bench.work / "kept.fd", bench.work / variables)
+        with entries.machine(bench.stick(stick, name=f"stick{number}"), disk=image, variables=variables) as vm:
+            bench.up(vm, "2.0", "b", 2 * SLOW)
+            assert vm.boot_text(1).count("restarting with that") == 1 and entries.pair(vm) == "b"
+        assert kbloader.esp_file(image, "esp", FILES["b"]) == entries.image.read_bytes(), point
+
+
+def committed(bench, **options) -> Entries:
+    """A device whose release 2.0, in slot b, is good, and 1.0 in slot a as well."""
+    entries = Entries(bench, **options)
+    with entries.machine(bench.stick(entries.bundle("2.0"))) as vm:
+        bench.up(vm, "2.0", "b", SLOW)
+        assert entries.words(vm) == "default=b once=-"
+    return entries
+
+
+def test_next_release_replaces_the_other_file_and_never_that_which_runs(bench):
+    entries = committed(bench)
+    kept = entries.file("b")
+    with entries.machine(bench.stick(entries.bundle("3.0"), name="second")) as vm:
+        bench.up(vm, "3.0", "a", SLOW)
+        assert entries.pair(vm) == "a" and entries.words(vm) == "default=a once=-"
+    assert entries.file("b") == kept and entries.file("a") == entries.image.read_bytes()
+
+
+def test_entry_that_somebody_deleted_leads_to_the_other_slot(bench):
+    """The loader starts what it has. Its init asks for the other one, in vain, and goes on."""
+    entries = committed(bench)
+    kbloader.esp_delete(entries.disk, "esp", FILES["b"])
+    with entries.machine() as vm:
+        text = bench.up(vm, "1.0", "a", 4 * SLOW)
+        assert "slot b is preferred, but skipped: its kernel did not come up" in text and entries.pair(vm) == "a"
+        assert entries.doctor(vm)["loader-entry"] == ("systemd-boot has no entry for the kernel of slot b "
+                                                      f"(PARTLABEL=esp:/{FILES['b']})")
+
+
+def test_both_images_bad_is_the_loaders_end_and_a_file_that_is_put_back_boots(bench):
+    entries = committed(bench)
+    for slot in "ab":
+        entries.put(slot, GARBAGE)
+    with entries.machine() as vm:
+        vm.expect("Reboot Into Firmware Interface", SLOW)
+        vm.expect('starting Boot0000 "UiApp"', SLOW)
+    entries.put("b", entries.image)
+    with entries.machine() as vm:
+        bench.up(vm, "2.0", "b", SLOW)
+
+
+def test_preset_that_a_hand_set_to_another_entry_is_made_ours_before_an_install(bench):
+    entries = Entries(bench)
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, f"{LOADER} a=x.efi default a")
+        assert entries.words(vm) == "default=- once=-"
+        assert "starts x.efi by default" in entries.doctor(vm)["loader-preset"]
+    with entries.machine(bench.stick(entries.bundle("2.0", GARBAGE))) as vm:
+        vm.expect("starts the kernel of slot a from now on", SLOW)
+        rejected(bench, entries, vm)

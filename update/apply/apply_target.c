@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/apply/apply_target.h"
+
+#include "update/bundle/manifest_fits.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PIECE (64u * 1024)
+
+__attribute__((format(printf, 3, 4))) static enum kb_err fail_target(struct apply_file_job *job,
+								     enum kb_err err,
+								     const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(job->why, sizeof(job->why), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/* ---------------------------------------------------------------- a partition */
+
+static enum kb_err open_part(struct apply_file_job *job, const struct apply_part *part,
+			     struct bdev_file *dev, struct bdev_file *raw)
+{
+	enum kb_err err = bdev_file_open(dev, part->path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
+
+	if (err == KB_EBUSY)
+		return fail_target(job, err, "%s of slot %c (%s) is mounted or otherwise in use",
+				   part->cls, state_slot_letter(job->target), part->path);
+	if (err != KB_OK)
+		return fail_target(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
+				   state_slot_letter(job->target), part->path, err_text(err));
+	err = bdev_file_open(raw, part->path, BDEV_FILE_DIRECT);
+	if (err != KB_OK)
+		return fail_target(job, err, "%s cannot be opened a second time: %s", part->path,
+				   err_text(err));
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- a file in a partition */
+
+static const struct manifest_image *image_of(const struct manifest *m, const char *cls)
+{
+	for (unsigned i = 0; i < m->nimages; i++)
+		if (strcmp(m->image[i].name, cls) == 0)
+			return &m->image[i];
+	return NULL;
+}
+
+static bool is_same_file(const char *path, const char *other)
+{
+	conf_spec dev, others;
+	const char *file = conf_place_split(path, dev), *of = conf_place_split(other, others);
+
+	return file != NULL && of != NULL && strcmp(dev, others) == 0 &&
+	       conf_place_is_same(file, of);
+}
+
+/* Two names of one partition may have led here. What another slot starts by is never written. */
+static enum kb_err check_alone(struct apply_file_job *job, const struct apply_part *part)
+{
+	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
+		if (i == job->target)
+			continue;
+		for (unsigned k = 0; k < job->slot[i].nparts && k < CONF_CLASSES_MAX; k++)
+			if (is_same_file(job->slot[i].part[k].path, part->path))
+				return fail_target(
+					job, KB_EBUSY,
+					"%s of slot %c (%s) is that of slot %c, too: name a file of its own in system.conf",
+					part->cls, state_slot_letter(job->target), part->path,
+					state_slot_letter(i));
+	}
+	return KB_OK;
+}
+
+static enum kb_err unlock(void *ctx, int *top)
+{
+	struct apply_target *t = ctx;
+
+	return os_lend_ask(t->lend, t->lent, true, top);
+}
+
+static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
+{
+	static uint8_t piece[PIECE] __attribute__((aligned(BDEV_ALIGN)));
+	struct digest d = { 0 };
+	enum kb_err err = digest_init(&d);
+
+	if (err == KB_OK)
+		err = digest_begin(&d);
+	for (uint64_t off = 0; err == KB_OK && off < dev->size;) {
+		size_t n = dev->size - off < PIECE ? (size_t)(dev->size - off) : PIECE;
+
+		err = bdev_read(dev, off, piece, n);
+		if (err == KB_OK)
+			err = digest_add(&d, piece, n);
+		off += n;
+	}
+	if (err == KB_OK)
+		err = digest_end(&d, out);
+	digest_free(&d);
+	return err;
+}
+
+static bool holds_image(struct bdev_boot *b, const struct manifest_image *im)
+{
+	uint8_t digest[DIGEST_LEN];
+
+	return bdev_boot_may_hold(b) && digest_of(&b->bdev, digest) == KB_OK &&
+	       memcmp(digest, im->digest, sizeof(digest)) == 0;
+}
+
+static enum kb_err check_room(struct apply_file_job *job, const struct apply_part *part,
+			      const struct bdev_boot *b)
+{
+	struct bdev_boot_room room;
+	enum kb_err err = bdev_boot_room(b, &room);
+
+	if (err != KB_OK)
+		return fail_target(job, err, "%s: its free room cannot be read: %s", part->path,
+				   err_text(err));
+	if (room.takes <= room.free)
+		return KB_OK;
+	return fail_target(
+		job, KB_ENOSPC,
+		"%s: the image takes %" PRIu64 " KiB, but there is room for %" PRIu64
+		" KiB: remove what is not needed from that partition; fsck.vfat -a finds room that a power cut lost",
+		part->path, room.takes / 1024, room.free / 1024);
+}
+
+/* That the loader has it, and the system, is no harm: a file is not a partition. */
+static enum kb_err lend_top(struct apply_target *t, struct apply_file_job *job,
+			    const struct apply_part *part, int *top)
+{
+	conf_spec dev;
+	enum kb_err err;
+
+	(void)conf_place_split(part->path, dev);
+	t->lend = job->lend;
+	snprintf(t->lent, sizeof(t->lent), "%s", dev);
+	err = job->lend == NULL ? KB_EPERM : os_lend_ask(job->lend, dev, false, top);
+	if (err == KB_OK)
+		return KB_OK;
+	return fail_target(job, err, "%s: its partition cannot be mounted as vfat: %s", part->path,
+			   err_text(err));
+}
+
+static enum kb_err open_boot(struct apply_target *t, struct apply_file_job *job,
+			     const struct apply_part *part, const struct manifest_image *im,
+			     struct bdev_boot *b)
+{
+	conf_spec dev;
+	int top;
+	enum kb_err err;
+
+	TRY(check_alone(job, part));
+	TRY(lend_top(t, job, part, &top));
+	err = bdev_boot_open(b, top, conf_place_split(part->path, dev), im->size);
+	if (err != KB_OK)
+		return fail_target(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
+				   state_slot_letter(job->target), part->path, err_text(err));
+	b->unlock = unlock;
+	b->ctx = t;
+	if (holds_image(b, im))
+		return KB_OK;
+	bdev_boot_is_foreign(b);
+	return check_room(job, part, b);
+}
+
+/* ---------------------------------------------------------------- all of them */
+
+static enum kb_err open_class(struct apply_target *t, struct apply_file_job *job,
+			      const struct manifest *m, struct install_part *p, unsigned i)
+{
+	const struct apply_part *part = &job->slot[job->target].part[i];
+	const struct manifest_image *im = image_of(m, part->cls);
+
+	t->dev[i].fd = t->raw[i].fd = -1;
+	t->is_boot[i] = conf_place_tail(part->path)[0] != '\0';
+	t->boot[i].top = t->boot[i].dir = t->boot[i].fd = -1;
+	t->n = i + 1;
+	snprintf(p->cls, sizeof(p->cls), "%s", part->cls);
+	p->path = part->path;
+	job->blame = INSTALL_BLAME_TARGET;
+	if (!t->is_boot[i]) {
+		TRY(open_part(job, part, &t->dev[i], &t->raw[i]));
+		p->dev = &t->dev[i].bdev;
+		p->readback = &t->raw[i].bdev;
+	} else if (im == NULL) {
+		job->blame = INSTALL_BLAME_BUNDLE;
+		return fail_target(job, KB_ECOMPAT, MANIFEST_FITS_NO_IMAGE, part->cls);
+	} else {
+		TRY(open_boot(t, job, part, im, &t->boot[i]));
+		p->dev = &t->boot[i].bdev;
+		p->readback = NULL;
+	}
+	job->blame = INSTALL_BLAME_NONE;
+	return KB_OK;
+}
+
+enum kb_err apply_target_open(struct apply_target *t, struct apply_file_job *job,
+			      const struct manifest *m, struct install *in)
+{
+	const struct apply_slot *slot = &job->slot[job->target];
+
+	t->n = 0;
+	t->lend = NULL;
+	if (slot->nparts == 0)
+		return fail_target(job, KB_ENODEV, "slot %c has no partition here",
+				   state_slot_letter(job->target));
+	for (unsigned i = 0; i < slot->nparts && i < CONF_CLASSES_MAX; i++) {
+		TRY(open_class(t, job, m, &in->part[i], i));
+		in->nparts = i + 1;
+	}
+	return KB_OK;
+}
+
+void apply_target_close(struct apply_target *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		bdev_file_close(&t->raw[i]);
+		bdev_file_close(&t->dev[i]);
+		bdev_boot_close(&t->boot[i]);
+	}
+	if (t->lend != NULL)
+		os_lend_give_back(t->lend);
+	t->n = 0;
+}
