@@ -186,11 +186,14 @@ void evidence_boot_loader(struct reset_evidence *ev, const char *source)
 		ev->loader_watchdog = true;
 }
 
-static void ask_boot_loader(struct evidence *e)
+/* A word on the command line may be one that somebody wrote there for good. */
+static void ask_boot_loader(struct evidence *e, const char *line)
 {
 	char source[16];
 
 	if (os_read_file(EVIDENCE_LOADER, source, sizeof(source), NULL) != KB_OK)
+		snprintf(source, sizeof(source), "%s", line);
+	if (source[0] == '\0')
 		return;
 	log_info("reset cause from the boot loader: %s", source);
 	evidence_boot_loader(&e->ev, source);
@@ -297,14 +300,15 @@ static void ask_watchdog(struct evidence *e, const struct wdt *w, enum conf_boot
 		log_notice("watchdog: its report of the reset is ignored (bootstatus=ignore)");
 }
 
-void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf *conf)
+void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf *conf,
+		     const char *line)
 {
 	const char *cookie = conf->cookie;
 	char backend[32] = "";
 
 	memset(e, 0, sizeof(*e));
 	ask_watchdog(e, w, conf->bootstatus);
-	ask_boot_loader(e);
+	ask_boot_loader(e, line);
 	if (has_backend(backend, sizeof(backend)))
 		read_pstore(e);
 	if (strcmp(cookie, "auto") == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of the last reset: the watchdog's status, the boot loader's word in the device
- * tree, crash records in pstore, and a cookie in memory. The cookie outlives a warm reset but not a
+ * tree or the command line, crash records in pstore, and a cookie in memory. The cookie outlives a warm reset but not a
  * power cut. docs/STATE.md has the table of what follows from it.
  *
  * Records are text of a kernel that was about to die, and a firmware's variables: nothing of them
@@ -43,13 +43,15 @@ struct evidence {
  * Asks the watchdog and the device tree, reads pstore (mounting it, if it has a back-end), and
  * looks for the cookie, which is left anew. `cookie=` of conf: "auto", the kernel's own
  * (/dev/pmsg0, or the console in ramoops); "off"; or /dev/mtdN of the type "ram". With
- * bootstatus=ignore the watchdog is not asked. Never fails: what cannot be read says nothing.
+ * bootstatus=ignore the watchdog is not asked. line: keelboot.reset=, or ""; the device tree goes
+ * before it. Never fails: what cannot be read says nothing.
  *
  * Whoever deletes an old record of ramoops' pmsg or console empties the memory that this boot
  * writes to, too. systemd-pstore would, with the new cookie in it. So these are deleted here, with
  * a copy in EVIDENCE_KEEP, before the cookie is left.
  */
-void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf *conf);
+void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf *conf,
+		     const char *line);
 
 /*
  * Compares that with what the state knows, and completes e->ev: a panic counts that s->ps has not

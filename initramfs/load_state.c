@@ -54,7 +54,7 @@ static void settle_attempt(struct boot *b)
 void load_state(struct boot *b)
 {
 	pairs_find(b);
-	evidence_gather(&b->evidence, &b->wdt, &b->conf);
+	evidence_gather(&b->evidence, &b->wdt, &b->conf, b->cmd.reset);
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));
 	settle_attempt(b);

@@ -16,6 +16,7 @@
 #define CMDLINE_MAX	     4096
 #define CMDLINE_TEXT_MAX     255
 #define CMDLINE_TOKEN_MAX    63
+#define CMDLINE_RESET_MAX    8
 #define CMDLINE_PATH_MAX     127 /* of a device: as system.conf has it */
 #define CMDLINE_WARNINGS_MAX 8
 
@@ -65,6 +66,8 @@ struct cmdline {
 	bool has_log;
 	/* keelboot.reset-data=: a text; "" none */
 	char reset_data[CMDLINE_TOKEN_MAX + 1];
+	/* keelboot.reset=: "POR", "WDG", … as barebox says it; "": nobody says */
+	char reset[CMDLINE_RESET_MAX + 1];
 	/* keelboot.shell=: only an initramfs for debugging has one */
 	bool shell;
 	/* the kernel's own */

@@ -209,6 +209,22 @@ static bool set_reset_data(struct cmdline *c, const char *value)
 	return true;
 }
 
+/* The words that barebox puts into a device tree. */
+static bool set_reset(struct cmdline *c, const char *value)
+{
+	static const char *const words[] = { "POR", "RST",   "WDG", "WKE",
+					     "JTAG", "THERM", "EXT", "BROWNOUT" };
+
+	c->reset[0] = '\0';
+	for (unsigned i = 0; value != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(value, words[i]) == 0) {
+			memcpy(c->reset, value, strlen(value) + 1);
+			return true;
+		}
+	}
+	return value != NULL && strcmp(value, "unknown") == 0;
+}
+
 static bool set_shell(struct cmdline *c, const char *value)
 {
 	return read_bool(&c->shell, value, false);
@@ -300,6 +316,9 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.log", "debug|info|quiet", "info",
 	  "What is logged, and seen on each console: quiet decisions, problems, progress; debug every step.",
 	  set_log },
+	{ "keelboot.reset", "POR|BROWNOUT|THERM|WDG|RST|EXT|WKE|JTAG|unknown", "",
+	  "The cause of the last reset, from a boot loader that knows it, without a device tree (docs/STATE.md).",
+	  set_reset },
 	{ "keelboot.reset-data", "TEXT", "",
 	  "Makes the data partition anew, as keelboot reset-data does, once for each text: the line may stay.",
 	  set_reset_data },

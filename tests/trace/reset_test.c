@@ -207,6 +207,30 @@ TEST(cut_of_a_trial_is_refunded_where_the_boot_loader_tells)
 	}
 }
 
+TEST(power_cut_that_the_command_line_names_costs_no_try)
+{
+	machine_put(machine_trial());
+	machine.cmdline = "console=ttyS0 quiet keelboot.reset=POR\n";
+	for (unsigned cut = 0; cut < STATE_GRACE; cut++) {
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		machine_told("\"cause\":\"power\"");
+		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+		machine_restart();
+	}
+}
+
+TEST(command_line_that_is_not_heeded_names_no_cause)
+{
+	machine_put(machine_trial());
+	machine.cmdline = "console=ttyS0 quiet keelboot.reset=POR\n";
+	machine.conf = "[system]\ncommand-line=none\n";
+	for (unsigned cut = 0; cut < 2; cut++) {
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		machine_restart();
+	}
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 2);
+}
+
 /* A SoC whose every reboot is its watchdog's: the good slot stays as good as it is. */
 TEST(good_slot_bears_what_its_boot_loader_calls_a_watchdog)
 {

@@ -43,6 +43,14 @@ TEST(words_of_others_are_left_alone)
 	assert_defaults();
 }
 
+TEST(cause_of_a_reset_is_one_of_bareboxs_words)
+{
+	parse("keelboot.reset=BROWNOUT", 0);
+	assert_string_equal(c.reset, "BROWNOUT");
+	parse("keelboot.reset=unknown", 0);
+	assert_string_equal(c.reset, "");
+}
+
 TEST(every_key_is_read)
 {
 	parse("keelboot.enable=0 keelboot.slot=b keelboot.sources=usb,raw keelboot.timeout=7"
@@ -85,6 +93,10 @@ TEST(every_spelling_of_yes_and_no)
 	}
 	parse("keelboot.enable=0 keelboot.enable", 0);
 	assert_true(c.enable);
+	parse("keelboot.reset=WDG keelboot.reset=watchdog", 1);
+	assert_string_equal(c.reset, "");
+	parse("keelboot.reset=WDG keelboot.reset", 1);
+	assert_string_equal(c.reset, "");
 	parse("keelboot.shell=1 keelboot.shell=/bin/sh", 1);
 	assert_false(c.shell);
 }

@@ -19,10 +19,12 @@ static struct evidence e;
 static struct state s;
 static const struct wdt no_watchdog;
 static struct conf conf;
+static const char *line; /* keelboot.reset= */
 
 static void set_up(void)
 {
 	os_sim_reset();
+	line = "";
 	os_sim_log_level(LOG_LEVEL_NOTICE);
 	os_sim_file(BACKEND, "ramoops\n");
 	os_sim_file(EVIDENCE_PSTORE "/.there", "");
@@ -33,7 +35,7 @@ static void set_up(void)
 static void gather_with(const struct wdt *w, const char *cookie)
 {
 	snprintf(conf.cookie, sizeof(conf.cookie), "%s", cookie);
-	evidence_gather(&e, w, &conf);
+	evidence_gather(&e, w, &conf, line);
 	evidence_weigh(&e, &s);
 }
 
@@ -306,6 +308,28 @@ TEST(nothing_but_memory_is_written_to)
 	assert_string_equal(os_sim_text("/dev/vda"), "disk");
 	gather("off");
 	EQUAL((e.cookie_there, false), (e.ev.cookie_lost, false), (os_sim_count("write /dev"), 0));
+}
+
+TEST(command_line_names_the_cause_where_no_device_tree_does)
+{
+	line = "POR";
+	gather("off");
+	EQUAL((e.ev.power_cause, true), (e.ev.loader_watchdog, false));
+	line = "WDG";
+	gather("off");
+	EQUAL((e.ev.power_cause, false), (e.ev.loader_watchdog, true));
+	line = "";
+	gather("off");
+	EQUAL((e.ev.power_cause, false), (e.ev.loader_watchdog, false));
+}
+
+/* A word on the line may have been written there for good; the tree is made in each boot. */
+TEST(device_tree_goes_before_the_command_line)
+{
+	os_sim_file(EVIDENCE_LOADER, "WDG");
+	line = "POR";
+	gather("off");
+	EQUAL((e.ev.power_cause, false), (e.ev.loader_watchdog, true));
 }
 
 /* ---------------------------------------------------------------- the tables of STATE.md */
