@@ -5,7 +5,6 @@
 
 #include "lib/err.h"
 
-#include <stddef.h>
 #include <stdint.h>
 
 struct boot;
@@ -14,19 +13,6 @@ struct boot;
 struct pairs_answer {
 	int8_t preset, once;
 };
-
-/* What a child said. */
-struct pairs_said {
-	/* of the child */
-	const char *name;
-	size_t len;
-	char text[512];
-};
-
-/* Runs the helper under the name argv[0]: its first line, and its exit code. KB_ETIMEDOUT,
- * KB_ECHILD: it did not end by itself. */
-enum kb_err pairs_ask_child(struct boot *b, const char *const *argv, struct pairs_said *said,
-			    int *code) KB_MUST_CHECK;
 
 enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is) KB_MUST_CHECK;
 

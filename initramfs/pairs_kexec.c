@@ -2,8 +2,8 @@
 #include "initramfs/pairs_kexec.h"
 
 #include "initramfs/boot_data.h"
+#include "initramfs/child_ask.h"
 #include "initramfs/hardware.h"
-#include "initramfs/pairs_ask.h"
 #include "initramfs/slot.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -11,6 +11,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+#define LOAD_LIMIT_MS 60000u /* a kernel is read and checked */
 
 #define LOADER_TYPE "/proc/sys/kernel/bootloader_type"		       /* x86 */
 #define OF_NOTE	    "/proc/device-tree/chosen/linux,booted-from-kexec" /* others */
@@ -50,9 +52,9 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 				     b->conf.loader_initramfs,
 				     b->conf.loader_words,
 				     NULL };
-	struct pairs_said said;
+	struct child_said said;
 	int code = KEXEC_OF_BASE;
-	enum kb_err err = pairs_ask_child(b, argv, &said, &code);
+	enum kb_err err = child_ask(b, argv, LOAD_LIMIT_MS, &said, &code);
 
 	if (err == KB_OK && code == KEXEC_LOADED)
 		return KB_OK;

@@ -194,7 +194,7 @@ TEST(loader_that_hangs_is_ended)
 	machine_put(machine_trial());
 	machine_child((struct os_sim_child){ .argv0 = LOADER, .hangs = true });
 	machine_boots('a');
-	assert_once("# boot loader: keelboot-loader does not end");
+	assert_once("# keelboot-loader does not end");
 }
 
 TEST(loader_that_says_too_much_is_no_answer)
