@@ -103,12 +103,12 @@ endif
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector/loader selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog initramfs/overlay hooks update/wire kernel-cmdline selector lib
 OF_PROBER   := initramfs/prober selector lib
-OF_HELPER   := initramfs/helper initramfs/prober initramfs/kexec kernel-cmdline update/verify $(OF_UPDATE)
+OF_HELPER   := initramfs/helper initramfs/prober initramfs/kexec initramfs/tpm kernel-cmdline update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
 OF_DATA     := initramfs/data update/wire selector lib
-OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/check cli/state cli/failure cli/stage cli/device cli/fleet cli/image cli/channel cli/bundle cli/key cli/output channel kernel-cmdline initramfs/data initramfs/watchdog initramfs/prober $(OF_UPDATE)
+OF_COMMAND  := cli cli/adopt cli/doctor cli/status cli/health cli/guard cli/check cli/state cli/failure cli/measure cli/stage cli/device cli/fleet cli/image cli/channel cli/bundle cli/key cli/output channel kernel-cmdline initramfs/data initramfs/watchdog initramfs/prober $(OF_UPDATE)
 OF_LIBRARY  := libkeelboot
 OF_FLEET    := fleet channel libkeelboot update/wire lib
 FOLDERS     := $(sort $(OF_LIBRARY) $(OF_FLEET) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))

@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -29,6 +29,8 @@ function __keelboot_words
             printf '%s\n' check commit migrate watch --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case guard
             printf '%s\n' bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+        case measure
+            printf '%s\n' --compatible --json --pcr --text --tier --tpm --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case doctor
             printf '%s\n' --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check-config
@@ -82,13 +84,13 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state fleet bundle channel key image version help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help
     end
 end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --attribute --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --daily --data --deb --description --dir --disk --emit-digest --expires --extract --firmware --firmware-dir --floor --frame-size --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --keelboot --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --name --not-after --not-before --nvme --offset --os-release --output --package --part --percent --programs --progress --qemu-arg --ranges --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --timeout --trial --type --uki --uki-certificate --uki-key --uname --url --usb --valid --version --wait --window --withdrawn -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --attribute --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --daily --data --deb --description --dir --disk --emit-digest --expires --extract --firmware --firmware-dir --floor --frame-size --from --fs --full --good --guardian --helper --hooks --image --init --initrd --jobs --keelboot --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --name --not-after --not-before --nvme --offset --os-release --output --package --part --pcr --percent --programs --progress --qemu-arg --ranges --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --tier --timeout --trial --type --uki --uki-certificate --uki-key --uname --url --usb --valid --version --wait --window --withdrawn -n -o
 end
 
 # The values of those that take one of a few: by verb and option.

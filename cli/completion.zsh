@@ -4,7 +4,7 @@
 
 _keelboot_words() {
 	case $1 in
-	'') echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	'') echo status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -17,6 +17,7 @@ _keelboot_words() {
 	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	health) echo check commit migrate watch --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	guard) echo bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	measure) echo --compatible --json --pcr --text --tier --tpm --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	adopt) echo --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -43,14 +44,14 @@ _keelboot_words() {
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
 	'image kernel') echo --arch --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	help) echo status mark stage unstage install switch reset-data history why check health guard doctor check-config adopt state fleet bundle channel key image version help ;;
+	help) echo status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help ;;
 	esac
 }
 
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--accel | --add | --allow-downgrade | --append | --arch | --attach | --attribute | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --daily | --data | --deb | --description | --dir | --disk | --emit-digest | --expires | --extract | --firmware | --firmware-dir | --floor | --frame-size | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --keelboot | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --name | --not-after | --not-before | --nvme | --offset | --os-release | --output | --package | --part | --percent | --programs | --progress | --qemu-arg | --ranges | --reason | --recompress | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --url | --usb | --valid | --version | --wait | --window | --withdrawn | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --arch | --attach | --attribute | --boot-limit | --boots | --build | --bundle | --bus | --busybox | --check | --chunk-size | --cmdline | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --daily | --data | --deb | --description | --dir | --disk | --emit-digest | --expires | --extract | --firmware | --firmware-dir | --floor | --frame-size | --from | --fs | --full | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --jobs | --keelboot | --kernel | --key | --keys | --level | --limit | --log | --mark | --memory | --module | --module-set | --modules-dir | --name | --not-after | --not-before | --nvme | --offset | --os-release | --output | --package | --part | --pcr | --percent | --programs | --progress | --qemu-arg | --ranges | --reason | --recompress | --replace | --roots | --run-dir | --scenario | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --stub | --suite | --sys | --sys-root | --table | --then | --threads | --tier | --timeout | --trial | --type | --uki | --uki-certificate | --uki-key | --uname | --url | --usb | --valid | --version | --wait | --window | --withdrawn | -n | -o) return 0 ;;
 	esac
 	return 1
 }

@@ -119,6 +119,15 @@ static const struct verb verbs[] = {
 	  "the deployment that was rejected last. Services call begin, early in the boot, health,\n"
 	  "and clean at a shutdown. good and bad are verdicts by hand; bad runs [guard] bad=.\n\n"
 	  "Example:  keelboot guard status\n" },
+	{ "measure", measure_cmd, NULL, "what a TPM will hold once a release has booted",
+	  "Usage: keelboot measure [FILE|SLOT] [--tier TIER [--text]] [--pcr N]\n"
+	  "                        [--compatible NAME] [--json]\n\n"
+	  "With [measure] pcr= of system.conf, the boot measures what it chose. Prints the value\n"
+	  "that the PCR has then, of the bundle FILE, or of what is in SLOT (default: booted), as\n"
+	  "systemd-cryptenroll --tpm2-pcrs= takes it: when it runs as good, and on trial. TIER is\n"
+	  "good, trial, bad, last-resort or forced. --text prints what is measured. --compatible\n"
+	  "is for a FILE that is made for several kinds of devices. Writes nothing.\n\n"
+	  "Example:  keelboot measure next.keel --tier good\n" },
 	{ "doctor", doctor_cmd, NULL, "find what makes this device unsafe",
 	  "Usage: keelboot doctor [--json] [--sys-root DIR]\n\n"
 	  "Checks watchdog, kernel, state, slots, keys and staging, and says how to fix what it\n"

@@ -7,6 +7,7 @@
 #include "initramfs/guard.h"
 #include "initramfs/hardware.h"
 #include "initramfs/load_state.h"
+#include "initramfs/measure.h"
 #include "initramfs/plain.h"
 #include "initramfs/root.h"
 #include "initramfs/root_overlay.h"
@@ -86,7 +87,9 @@ enum kb_err boot(struct boot *b)
 	load_state(b);
 	if (!settings_is_forced(b) && !pairs_goes_on(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
+	TRY(measure_look(b));
 	TRY(candidate_or_rescue(b));
+	TRY(measure_slot(b));
 	pairs_settle_preset(b);
 	hardware_leave_to(b);
 	watchdog_decide(b);

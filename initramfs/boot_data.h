@@ -7,6 +7,7 @@
 #include "initramfs/evidence.h"
 #include "initramfs/data_ready.h"
 #include "initramfs/guard.h"
+#include "initramfs/measure.h"
 #include "initramfs/skipped.h"
 #include "initramfs/record.h"
 #include "initramfs/pairs.h"
@@ -53,6 +54,7 @@ struct boot {
 	struct rescue rescue;
 	struct guard guard;
 	struct shell shell;
+	struct measure measure;
 	/* of the candidate; see verify.h */
 	struct verify_answer manifest;
 	/* the slots that stood before the one that boots */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of the last reset: the watchdog's status, the boot loader's word in the device
- * tree or the command line, crash records in pstore, and a cookie in memory. The cookie outlives a warm reset but not a
- * power cut. docs/STATE.md has the table of what follows from it.
+ * tree or the command line, crash records in pstore, and a cookie in memory. The cookie outlives a
+ * warm reset but not a power cut. docs/STATE.md has the table of what follows from it.
  *
  * Records are text of a kernel that was about to die, and a firmware's variables: nothing of them
  * is believed but a known first line.

@@ -183,6 +183,8 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_warning(t, OVERLAY_REPORT_ID, b->overlay.finding);
 	if (b->pairs.finding[0] != '\0')
 		put_warning(t, "loader", b->pairs.finding);
+	if (b->measure.finding[0] != '\0')
+		put_warning(t, "measure", b->measure.finding);
 	if (b->data.finding[0] != '\0') {
 		char line[sizeof(b->data.finding) + 8];
 
@@ -193,6 +195,19 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_warning(
 			t, "guardian-gone",
 			"guardian: not started: nothing enforces the deadline of a trial, or records that a good slot has proved itself");
+}
+
+/* Nothing where nothing is to be measured. */
+static void put_measured(const struct boot *b, struct text *t)
+{
+	if (b->conf.measure_pcr == 0)
+		return;
+	put_text(t, "\"measured\":{\"pcr\":%u,\"banks\":", (unsigned)b->conf.measure_pcr);
+	put_string(t, b->measure.done ? b->measure.banks : "");
+	put_text(t, ",\"by\":\"%s\"},",
+		 b->measure.done		    ? "this kernel"
+		 : b->pairs.role == ATTEMPT_BY_BASE ? "the first kernel"
+						    : "nobody");
 }
 
 static void put_watchdog(const struct boot *b, struct text *t)
@@ -249,6 +264,7 @@ static void write_json(const struct boot *b, struct text *t)
 	put_data(b, t);
 	if (b->pairs.paired != 0)
 		put_text(t, "\"pair\":\"%c\",", state_slot_letter(b->pairs.running));
+	put_measured(b, t);
 	put_text(t, "\"ambiguous\":%s,%s%s\"warnings\":[",
 		 b->dev.equal[0] != '\0' ? "true" : "false",
 		 b->shell.packed ? "\"shell\":true," : "",

@@ -4,6 +4,7 @@
 #include "initramfs/boot_data.h"
 #include "initramfs/child_ask.h"
 #include "initramfs/hardware.h"
+#include "initramfs/measure.h"
 #include "initramfs/slot.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -85,6 +86,10 @@ enum kb_err pairs_kexec(struct boot *b, int slot, char *reason)
 {
 	wdt_feed(&b->wdt);
 	TRY(mount_and_load(b, slot, reason));
+	if (measure_slot(b) != KB_OK) {
+		snprintf(reason, STATE_STR_MAX + 1, "not measured");
+		return KB_EIO;
+	}
 	log_notice("slot %c: starting its kernel", state_slot_letter(slot));
 	evidence_forget(&b->evidence);
 	evidence_mark(&b->evidence);

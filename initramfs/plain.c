@@ -3,6 +3,7 @@
 
 #include "initramfs/disks/devices_rank.h"
 #include "initramfs/hardware.h"
+#include "initramfs/measure.h"
 #include "initramfs/root.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
@@ -113,6 +114,7 @@ enum kb_err plain_enter(struct boot *b)
 {
 	const struct root root = plain_root(b);
 
+	measure_none(b, "keelboot.enable=0");
 	watchdog_decide(b);
 	watchdog_hand_over(b);
 	return root_enter(&root, b->argv, b->envp);

@@ -3,6 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/watchdog.h"
+#include "initramfs/measure.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -57,6 +58,7 @@ void shell_open(struct boot *b)
 	if (!b->shell.packed || !b->cmd.shell || b->shell.opened)
 		return;
 	b->shell.opened = true;
+	measure_none(b, "a shell");
 	find_console(tty, sizeof(tty));
 	/* For the person before it, whatever `quiet` says. */
 	log_err("shell: on %s; the boot continues beside it, and a restart waits for its `exit`, at most %u min",

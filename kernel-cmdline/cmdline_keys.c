@@ -212,7 +212,7 @@ static bool set_reset_data(struct cmdline *c, const char *value)
 /* The words that barebox puts into a device tree. */
 static bool set_reset(struct cmdline *c, const char *value)
 {
-	static const char *const words[] = { "POR", "RST",   "WDG", "WKE",
+	static const char *const words[] = { "POR",  "RST",   "WDG", "WKE",
 					     "JTAG", "THERM", "EXT", "BROWNOUT" };
 
 	c->reset[0] = '\0';
@@ -317,7 +317,7 @@ const struct cmdline_key cmdline_keys[] = {
 	  "What is logged, and seen on each console: quiet decisions, problems, progress; debug every step.",
 	  set_log },
 	{ "keelboot.reset", "POR|BROWNOUT|THERM|WDG|RST|EXT|WKE|JTAG|unknown", "",
-	  "The cause of the last reset, from a boot loader that knows it, without a device tree (docs/STATE.md).",
+	  "The cause of the last reset, from a boot loader that knows it and has no device tree (STATE.md).",
 	  set_reset },
 	{ "keelboot.reset-data", "TEXT", "",
 	  "Makes the data partition anew, as keelboot reset-data does, once for each text: the line may stay.",

@@ -239,6 +239,12 @@ struct conf {
 	char loader_initramfs[CONF_PATH_MAX + 1];
 	char loader_words[CONF_PATH_MAX + 1];
 
+	/* [measure] */
+	/* 8..15; 0: nothing is measured */
+	uint32_t measure_pcr;
+	/* a slot that cannot be measured is not entered */
+	bool measure_required;
+
 	/* [initramfs]: of a distribution, which calls keelboot-select */
 	/* without a slot of ours nothing boots */
 	bool required;

@@ -16,6 +16,7 @@ enum conf_kind {
 	CONF_KIND_LOADER,      /* enum conf_loader */
 	CONF_KIND_PARTIAL,     /* enum conf_partial */
 	CONF_KIND_NUMBER,      /* uint32_t */
+	CONF_KIND_PCR,	       /* uint32_t: "none", which is 0, or a number */
 	CONF_KIND_JUMP,	       /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
 	CONF_KIND_SECONDS,     /* uint32_t: "30" or "30s" */
 	CONF_KIND_MS,	       /* uint32_t, milliseconds: "500ms", or seconds as above */

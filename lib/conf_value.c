@@ -127,7 +127,7 @@ static uint32_t unit_factor(enum conf_kind kind, const char *unit)
 {
 	if (*unit == '\0')
 		return kind == CONF_KIND_MS ? 1000 : 1;
-	if (strcmp(unit, "s") == 0 && kind != CONF_KIND_NUMBER)
+	if (strcmp(unit, "s") == 0 && kind != CONF_KIND_NUMBER && kind != CONF_KIND_PCR)
 		return kind == CONF_KIND_MS ? 1000 : 1;
 	if (strcmp(unit, "ms") == 0 && kind == CONF_KIND_MS)
 		return 1;
@@ -151,6 +151,14 @@ static enum kb_err set_number(uint32_t *out, const struct conf_key *key, const c
 	if (v < key->min || v > key->max)
 		return KB_EINVAL;
 	*out = (uint32_t)v;
+	return KB_OK;
+}
+
+static enum kb_err set_pcr(uint32_t *out, const struct conf_key *key, const char *value)
+{
+	if (strcmp(value, "none") != 0)
+		return set_number(out, key, value);
+	*out = 0;
 	return KB_OK;
 }
 
@@ -304,6 +312,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_LOADER:
 	case CONF_KIND_PARTIAL:
 	case CONF_KIND_NUMBER:
+	case CONF_KIND_PCR:
 	case CONF_KIND_JUMP:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:
@@ -340,6 +349,8 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_LOADER:
 	case CONF_KIND_PARTIAL:
 		return set_word(out, key->kind, value);
+	case CONF_KIND_PCR:
+		return set_pcr(out, key, value);
 	case CONF_KIND_JUMP:
 		return set_jump(out, value);
 	case CONF_KIND_BYTES:

@@ -85,7 +85,7 @@ def test_the_man_page_has_every_option_of_the_help(verb):
     assert told and told <= options
     # Every option in the page is one that some verb takes.
     helps = "".join(run("help", v).stdout for v in ("mark", "stage", "install", "switch", "check", "doctor", "state",
-                                                "history", "reset-data", "adopt"))
+                                                "history", "reset-data", "adopt", "measure"))
     assert [option for option in options - {"help"} if f"--{option}" not in helps] == []
 
 

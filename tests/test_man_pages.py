@@ -64,6 +64,8 @@ EXAMPLES = {
     ("watchdog", "bootstatus"): "ignore",
     ("loader", "kind"): "grub",
     ("loader", "environment"): "PARTLABEL=grubenv",
+    ("measure", "pcr"): "13",
+    ("measure", "required"): "yes",
     ("hooks", "timeout"): "30",
     ("health", "timeout"): "120",
     ("guard", "bad"): "bootc rollback",

@@ -372,6 +372,17 @@ def test_variables_of_uefi_take_a_module(make, modules, tmp_path, kind):
     assert "efivarfs" not in make(*loader_conf(tmp_path, f"kind={kind}"), "--modules-dir", modules).stderr
 
 
+def test_measuring_packs_the_drivers_of_tpms(make, modules, tmp_path):
+    conf = tmp_path / "measure.conf"
+    conf.write_text("[measure]\npcr=13\n")
+    options = ("--conf", conf, "--modules-dir", modules, "--module", "base")
+    assert order(make(*options).image) == ["base"]     # this kernel has them built in, or none
+    add_modules(modules, "kernel/drivers/char/tpm/tpm_tis.ko:")
+    assert sorted(order(make(*options).image)) == ["base", "tpm_tis"]
+    conf.write_text("[measure]\npcr=13\npcr=none\n")
+    assert order(make(*options).image) == ["base"]
+
+
 def test_environment_of_uboot_takes_a_file(make, tmp_path):
     conf = loader_conf(tmp_path, "kind=u-boot\nenvironment=/etc/env.config")
     assert "/etc/env.config is not packed; add it by --add FILE:/etc/env.config" in make(*conf).stderr

@@ -17,6 +17,8 @@ static json_object *boot_json(const struct status *st)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (st->boot != NULL)
 			output_json_text(o, texts[i], status_boot_text(st, texts[i]));
+	if (st->boot != NULL && json_object_object_get_ex(st->boot, "measured", &value))
+		output_json_add(o, "measured", json_object_get(value));
 	if (st->boot != NULL && json_object_object_get_ex(st->boot, "counted", &value))
 		output_json_bool(o, "counted", json_object_get_boolean(value));
 	return o;

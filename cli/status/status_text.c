@@ -2,6 +2,7 @@
 #include "cli/status/status.h"
 
 #include "cli/device/device_loader.h"
+#include "cli/state/boot_json.h"
 #include "lib/bytes.h"
 
 #include <inttypes.h>
@@ -98,6 +99,18 @@ static void print_head(const struct status *st)
 		printf("It runs with the kernel of slot %c.\n", state_slot_letter(d->pair));
 	if (d->run_found && d->pair == STATE_NONE && device_loader_is_kexec(d))
 		puts("It runs with the first kernel, and not with its own.");
+}
+
+/* What the boot measured for the TPM. Why it did not is among the warnings. */
+static void print_measured(const struct status *st)
+{
+	json_object *measured;
+	uint64_t pcr;
+
+	if (st->boot == NULL || !json_object_object_get_ex(st->boot, "measured", &measured) ||
+	    !boot_json_number(measured, "pcr", &pcr))
+		return;
+	printf("Measured:   PCR %" PRIu64 ", by %s\n", pcr, boot_json_text(measured, "by"));
 }
 
 static void print_last(const struct status *st)
@@ -222,6 +235,7 @@ void status_text(const struct status *st)
 		       st->d->state.floor > 0 ? " (no lower sequence is installed)" : "");
 	}
 	print_state(st);
+	print_measured(st);
 	status_guard_text(st);
 	if (st->d->conf.compatible[0] != '\0')
 		printf("Compatible: %s\n", st->d->conf.compatible);

@@ -5,6 +5,7 @@
  */
 #include "initramfs/kexec/kexec_main.h"
 #include "initramfs/prober/prober.h"
+#include "initramfs/tpm/tpm_main.h"
 #include "lib/bootlog.h"
 #include "selector/loader/loader_main.h"
 #include "update/apply/apply.h"
@@ -50,10 +51,12 @@ int main(int argc, char **argv)
 		return loader_main(argc, argv);
 	if (strcmp(name, "keelboot-kexec") == 0)
 		return kexec_main(argc, argv);
+	if (strcmp(name, "keelboot-tpm") == 0)
+		return tpm_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "loader") == 0)
 		return loader_main(argc - 1, argv + 1);
 	fprintf(stderr,
-		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-kexec, keelboot-loader, keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts it\n",
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-kexec, keelboot-loader, keelboot-prober, keelboot-tpm or keelboot-verify, and process 1 or the keelboot command starts it\n",
 		name);
 	return 3;
 }

@@ -93,6 +93,16 @@ def loader(entries: dict) -> tuple:
     return kind, path if kind == "u-boot" else ""
 
 
+def measures(entries: dict) -> bool:
+    """[measure] pcr= names one: a bad value is read as one, too."""
+    last = b"none"
+    for text in files(entries):
+        for section, key, value in pairs(text):
+            if (section, key) == (b"measure", b"pcr"):
+                last = value
+    return last != b"none"
+
+
 # What Keelboot's own init does not open: container_of_path() of lib/container.c.
 UNOPENED = re.compile(rb"/dev/(loop|nbd|md|dm-|(?!disk/|block/)[^/:]+/)")
 

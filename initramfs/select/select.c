@@ -7,6 +7,7 @@
 #include "initramfs/find.h"
 #include "initramfs/guard.h"
 #include "initramfs/load_state.h"
+#include "initramfs/measure.h"
 #include "initramfs/overlay/overlay.h"
 #include "initramfs/root_overlay.h"
 #include "initramfs/select/drivers.h"
@@ -49,6 +50,7 @@ static void stop_watchdog(struct boot *b)
 
 static enum select_end step_aside(struct boot *b, const char *why)
 {
+	measure_none(b, why);
 	log_warn("%s: this boot goes on without Keelboot%s%s", why,
 		 has_other_root(b) ? ", with root=" : "", has_other_root(b) ? b->cmd.root : "");
 	if (os_write_file(ASIDE_FILE, why, strlen(why)) != KB_OK)
@@ -60,6 +62,7 @@ static enum select_end fail_boot(struct boot *b, enum kb_err err)
 {
 	if (b->conf.prompt) {
 		log_err("unable to boot: %s; [initramfs] prompt=yes: no restart", err_text(err));
+		measure_none(b, "a prompt");
 		stop_watchdog(b);
 	} else {
 		boot_recover(b, err);
@@ -114,7 +117,9 @@ static enum kb_err choose_and_hand_out(struct boot *b)
 		log_info("update: this initramfs has no " BOOT_HELPER ": it installs nothing");
 	else if (!settings_is_forced(b) && !pairs_goes_on(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
+	TRY(measure_look(b));
 	TRY(candidate_or_rescue(b));
+	TRY(measure_slot(b));
 	pairs_settle_preset(b);
 	return hand_out(b);
 }

@@ -34,7 +34,8 @@ static const void *member(const struct conf *c, const struct conf_key *key)
 
 static bool is_number(enum conf_kind kind)
 {
-	return kind == CONF_KIND_NUMBER || kind == CONF_KIND_SECONDS || kind == CONF_KIND_MS;
+	return kind == CONF_KIND_NUMBER || kind == CONF_KIND_PCR || kind == CONF_KIND_SECONDS ||
+	       kind == CONF_KIND_MS;
 }
 
 static bool is_word(enum conf_kind kind)
@@ -106,6 +107,8 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 	else if (key->kind == CONF_KIND_BYTES)
 		FUZZ_CHECK(*(const uint64_t *)p == 0 ||
 			   (*(const uint64_t *)p >= key->min && *(const uint64_t *)p <= INT64_MAX));
+	else if (key->kind == CONF_KIND_PCR && *(const uint32_t *)p == 0)
+		FUZZ_CHECK(strncmp(key->values, "none|", 5) == 0);
 	else if (is_number(key->kind))
 		FUZZ_CHECK(*(const uint32_t *)p >= key->min && *(const uint32_t *)p <= key->max);
 	else if (is_word(key->kind))
@@ -169,6 +172,8 @@ static int put_value(char *out, size_t size, const struct conf *c, const struct 
 		return snprintf(out, size, "%s", fs[*(const unsigned *)p]);
 	if (key->kind == CONF_KIND_MEDIA)
 		return snprintf(out, size, "%s", media[*(const unsigned *)p]);
+	if (key->kind == CONF_KIND_PCR && *(const uint32_t *)p == 0)
+		return snprintf(out, size, "none");
 	if (key->kind == CONF_KIND_JUMP && *(const uint64_t *)p == 0)
 		return snprintf(out, size, "none");
 	if (key->kind == CONF_KIND_JUMP || key->kind == CONF_KIND_BYTES)

@@ -16,7 +16,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c conf_
             $(addprefix selector/loader/loader_,block.c option.c why.c) \
             $(filter-out update/decoder/decoder_limits.c $(WITHOUT),$(wildcard update/decoder/*.c update/bundle/*.c)) \
             $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_lack.c install_pipe.c decoder.c) \
-            $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
+            $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c tpm/tpm_command.c tpm/tpm_log.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
             $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
             $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c url.c) $(wildcard channel/*.c) \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))

@@ -150,11 +150,13 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 
 	parse("[keyring]\nsignatures-required=two\n[source.media]\nfilesystems=vfat, ext4\n"
 	      "enabled=usb, sd\n[system]\ncommand-line=quiet panic\n"
-	      "[fleet]\nbandwidth=1MB\ndaily-bytes=10 M\npartial=yes\n",
-	      7);
+	      "[fleet]\nbandwidth=1MB\ndaily-bytes=10 M\npartial=yes\n"
+	      "[measure]\npcr=16\nrequired=ja\n",
+	      9);
 	EQUAL((c.signatures_required, 16), (c.media_filesystems, 0), (c.media_enabled, 0));
 	EQUAL((c.fleet_bandwidth, 64 << 10), (c.fleet_daily_bytes, 8 << 20));
 	assert_int_equal(c.fleet_partial, CONF_PARTIAL_AUTO);
+	EQUAL((c.measure_pcr, 13), (c.measure_required, true));
 	assert_string_equal(c.command_line, "none");
 	assert_said(0, "signatures-required=two: expected NUMBER (1..16); read as 16");
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
@@ -163,7 +165,25 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 		strict++;
 		OK(conf_value_set(&c, key, key->bad));
 	}
-	assert_int_equal(strict, 8);
+	assert_int_equal(strict, 10);
+}
+
+/* Firmware's own, and those that any root resets, are none. */
+TEST(pcr_is_one_that_no_system_resets)
+{
+	static const char *const wrong[] = { "0", "7", "16", "23", "13s", "", "-1", "off" };
+
+	parse("[measure]\npcr=8\npcr=15\n", 0);
+	EQUAL((c.measure_pcr, 15), (c.measure_required, false));
+	parse("[measure]\npcr=8\npcr=none\n", 0);
+	EQUAL((c.measure_pcr, 0));
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "[measure]\npcr=%s\n", wrong[i]);
+		parse(text, 1);
+		EQUAL((c.measure_pcr, 13));
+	}
 }
 
 /* It must not be taken for a rule that keeps nothing. */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/measure.h"
+
+#include "initramfs/boot_data.h"
+#include "initramfs/child_ask.h"
+#include "lib/log.h"
+#include "selector/measured.h"
+#include "update/wire/tpm_end.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_MS 20000u /* a kernel waits two minutes for a TPM that hangs */
+
+/* verb "look" has no text: NULL. */
+static enum kb_err ask_tpm(struct boot *b, const char *verb, const char *text)
+{
+	char pcr[12];
+	const char *const argv[] = { "keelboot-tpm", verb, pcr, text, NULL };
+	struct measure *m = &b->measure;
+	struct child_said said;
+	int code = TPM_FAILED;
+	enum kb_err err;
+
+	snprintf(pcr, sizeof(pcr), "%u", (unsigned)b->conf.measure_pcr);
+	err = child_ask(b, argv, LIMIT_MS, &said, &code);
+	if (err == KB_OK && code == TPM_DONE) {
+		snprintf(m->banks, sizeof(m->banks), "%.79s", said.text);
+		return KB_OK;
+	}
+	snprintf(m->finding, sizeof(m->finding), "PCR %s: %.110s", pcr,
+		 said.text[0] != '\0'  ? said.text
+		 : err == KB_ETIMEDOUT ? "the TPM does not answer"
+				       : err_text(err != KB_OK ? err : KB_ECHILD));
+	return KB_EIO;
+}
+
+/* What nobody checks block by block is not named: its release would vouch for nothing. */
+static void name_root(const struct boot *b, char root[MEASURED_ROOT_MAX])
+{
+	root[0] = '\0';
+	if (b->manifest.verity != 0)
+		snprintf(root, MEASURED_ROOT_MAX, "%.15s:%.131s", b->manifest.algorithm,
+			 b->manifest.root_hash);
+}
+
+static size_t describe(const struct boot *b, char text[MEASURED_MAX], struct measured *m)
+{
+	static char root[MEASURED_ROOT_MAX];
+	const struct choose_candidate *c = &b->attempt.chosen;
+	const struct state_slot *slot = &b->rec.s.slot[c->slot];
+
+	name_root(b, root);
+	*m = (struct measured){
+		.compatible = b->conf.compatible,
+		.slot = slot,
+		.root = root,
+		.tier = measured_tier(slot, c->tier, b->attempt.forced == c->slot, b->ndespite > 0),
+	};
+	return measured_text(text, m);
+}
+
+enum kb_err measure_look(struct boot *b)
+{
+	if (b->conf.measure_pcr == 0 || !b->conf.measure_required ||
+	    b->pairs.role == ATTEMPT_BY_BASE || ask_tpm(b, "look", NULL) == KB_OK)
+		return KB_OK;
+	log_err("measure: %s; [measure] required=yes: no slot is booted", b->measure.finding);
+	record_news(&b->rec, HISTORY_STATE, STATE_NONE, "no TPM to measure with",
+		    b->measure.finding);
+	b->restart_s = BOOT_RESTART_EARLY_S;
+	return KB_EIO;
+}
+
+/* As after an orderly shutdown: it is not the slot's fault. */
+static void close_attempt(struct boot *b)
+{
+	struct record *r = &b->rec;
+
+	if (b->attempt.forced == b->attempt.chosen.slot)
+		return; /* it was not counted */
+	if (r->s.open != STATE_NONE) {
+		r->s.clean = true;
+		if (record_save(r, &r->s) != KB_OK)
+			return; /* said there */
+	}
+	record_news(r, HISTORY_BOOT, b->attempt.chosen.slot, "not measured", b->measure.finding);
+}
+
+static enum kb_err report_not_measured(struct boot *b)
+{
+	char slot = state_slot_letter(b->attempt.chosen.slot);
+
+	if (b->conf.measure_required) {
+		log_err("measure: slot %c is not measured, so it is not entered: %s", slot,
+			b->measure.finding);
+		close_attempt(b);
+		return KB_EIO;
+	}
+	log_err("measure: slot %c is entered without being measured: %s", slot, b->measure.finding);
+	if (b->attempt.token != 0) /* else a healthy boot would write */
+		record_news(&b->rec, HISTORY_STATE, b->attempt.chosen.slot, "was not measured",
+			    b->measure.finding);
+	return KB_OK;
+}
+
+enum kb_err measure_slot(struct boot *b)
+{
+	char text[MEASURED_MAX];
+	struct measured m;
+
+	if (b->conf.measure_pcr == 0)
+		return KB_OK;
+	if (b->pairs.role == ATTEMPT_BY_BASE) {
+		log_info("measure: left to the first kernel");
+		return KB_OK;
+	}
+	describe(b, text, &m);
+	if (ask_tpm(b, "measure", text) != KB_OK)
+		return report_not_measured(b);
+	b->measure.done = true;
+	log_notice("slot %c: measured into PCR %u (%s): %s, root %s",
+		   state_slot_letter(b->attempt.chosen.slot), (unsigned)b->conf.measure_pcr,
+		   b->measure.banks, m.tier, m.root[0] != '\0' ? m.root : "not checked");
+	return KB_OK;
+}
+
+void measure_none(struct boot *b, const char *why)
+{
+	char text[MEASURED_MAX];
+
+	if (b->conf.measure_pcr == 0 || b->measure.spoiled || b->pairs.role == ATTEMPT_BY_BASE)
+		return;
+	measured_none(text, b->conf.compatible, why);
+	b->measure.spoiled = ask_tpm(b, "measure", text) == KB_OK;
+	if (b->measure.spoiled)
+		log_notice("measure: PCR %u: no slot (%s)", (unsigned)b->conf.measure_pcr, why);
+	else
+		log_err("measure: %s; secrets that wait for a slot are not protected in this boot",
+			b->measure.finding);
+}

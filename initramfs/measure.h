@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Measured boot: what was chosen goes into a PCR of the TPM before its root is entered, so that a
+ * secret can be bound to it (docs/MEASURED.md). Off without [measure] pcr=. What the TPM answers,
+ * or whether it does, changes no choice.
+ */
+#pragma once
+
+#include "lib/err.h"
+#include "selector/state.h"
+
+#include <stdbool.h>
+
+struct boot;
+
+/* Of one boot; zeroed at its start. */
+struct measure {
+	/* the PCR has the slot that is entered */
+	bool done;
+	/* It has another text before that: no policy for a slot is met in this boot any more. */
+	bool spoiled;
+	/* "sha1,sha256"; "": the first kernel measured it, or nobody did */
+	char banks[80];
+	/* what failed; "": nothing */
+	char finding[128];
+};
+
+/*
+ * With [measure] required=yes, before a slot is charged: KB_EIO if the TPM does not answer, so that
+ * no slot pays for it. The boot fails then.
+ */
+enum kb_err measure_look(struct boot *b) KB_MUST_CHECK;
+
+/*
+ * Measures the slot that is about to be entered, or whose kernel is about to be started: the
+ * attempt's. A kernel that another one started by kexec measures nothing: it is a part of what was
+ * measured. KB_EIO: that failed, and [measure] required=yes forbids to enter it; the attempt is
+ * closed in order, so that it costs what an orderly reboot costs.
+ */
+enum kb_err measure_slot(struct boot *b) KB_MUST_CHECK;
+
+/* Something else gets this machine, or may change what runs on it: a policy for a slot is not met
+ * any more. why: "keelboot.enable=0". Never fails: it says so. */
+void measure_none(struct boot *b, const char *why);
