@@ -30,13 +30,15 @@ LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "
         "fleet_rollout",
         "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian", "health_guard",
         "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
-        "marked_too_early", "mkinitcpio", "other_kernels", "packages", "pairs_grub", "pairs_kexec", "pairs_sdboot",
+        "marked_too_early", "measured", "mkinitcpio", "other_kernels", "packages", "pairs_grub", "pairs_kexec",
+        "pairs_sdboot",
         "pairs_uefi", "reinstall_after_rollback_is_refused", "rescue_never_ends",
         "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
         "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
         "what_hangs_is_reset", "yocto")
 # Of those files, what is quick and the heart of the matter.
-SHORT = ("test_update_of_two_roots_passes_and_they_are_only_read", "test_without_qemu_the_test_cannot_be_made",
+SHORT = ("test_slot_is_measured_before_it_is_entered",
+         "test_update_of_two_roots_passes_and_they_are_only_read", "test_without_qemu_the_test_cannot_be_made",
          "test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
          "test_release_that_works_is_good_after_its_soak_time",

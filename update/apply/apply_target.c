@@ -155,7 +155,7 @@ static enum kb_err open_boot(struct apply_target *t, struct apply_file_job *job,
 			     struct bdev_boot *b)
 {
 	conf_spec dev;
-	int top;
+	int top = -1;
 	enum kb_err err;
 
 	TRY(check_alone(job, part));
