@@ -186,6 +186,27 @@ static const char *card_awaited(const struct probe *p, const struct conf *conf, 
 	return why;
 }
 
+/* What did not come, and why. */
+static void report_end(struct sources_wait *w, unsigned sources)
+{
+	bool host = has_usb_host();
+
+	if (w->over)
+		return;
+	w->over = true;
+	if (host && sources & CMDLINE_SOURCE_USB &&
+	    sticks_on_bus() + sticks_without_driver() > usb_disks())
+		log_warn("media: a stick on USB is no disk yet; it is not waited for any longer");
+	else if (!host && w->deferred)
+		deferred_report();
+	else if (w->why == NULL && host)
+		log_info(
+			"media: nothing is waited for: USB is quiet, and no slot for cards is empty");
+	else if (w->why == NULL)
+		log_info(
+			"media: nothing is waited for: there is no host of USB, and no empty slot for cards");
+}
+
 const char *sources_awaited(const struct probe *p, const struct conf *conf, unsigned sources,
 			    struct sources_wait *w, uint64_t waited_ms)
 {
@@ -197,9 +218,8 @@ const char *sources_awaited(const struct probe *p, const struct conf *conf, unsi
 		why = card_awaited(p, conf, waited_ms);
 	if (why != NULL && why != w->why)
 		log_info("media: waiting for %s", why);
-	if (why == NULL && w->why == NULL && sources & (CMDLINE_SOURCE_USB | CMDLINE_SOURCE_SD))
-		log_info(
-			"media: nothing is waited for: there is no host of USB, and no empty slot for cards");
+	if (why == NULL && sources & (CMDLINE_SOURCE_USB | CMDLINE_SOURCE_SD))
+		report_end(w, sources);
 	w->why = why;
 	return why;
 }

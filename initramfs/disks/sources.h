@@ -13,13 +13,16 @@ struct sources_wait {
 	const char *why;
 	/* the kernel was asked for hosts of USB that wait for a supplier; and there were some */
 	bool asked, deferred;
+	/* it was said how it ended */
+	bool over;
 };
 
 /*
  * What is still waited for, of the kinds of media that may be looked at; NULL: nothing. Logs it
- * when it changes. A stick: until settle= has passed without a uevent of USB, where a host is
- * there, or may come. A card: settle=, where a slot is empty. The probers of what came are waited
- * for, and a stick that the bus knows, but that is no disk yet, gets up to five seconds more.
+ * when it changes, and how it ended: drivers of hosts that wait for a supplier are named. A stick:
+ * until settle= has passed without a uevent of USB, where a host is there, or may come. A card:
+ * settle=, where a slot is empty. The probers of what came are waited for, and a stick that the bus
+ * knows, but that is no disk yet, gets up to five seconds more.
  */
 const char *sources_awaited(const struct probe *p, const struct conf *conf, unsigned sources,
 			    struct sources_wait *w, uint64_t waited_ms);

@@ -5,7 +5,8 @@
 #include "initramfs/disks/sources.h"
 #include "tests/unit/test.h"
 
-#define HOST "/sys/class/mmc_host/mmc0/device"
+#define DEFERRED "/sys/kernel/debug/devices_deferred"
+#define HOST	 "/sys/class/mmc_host/mmc0/device"
 
 static struct probe p;
 static struct devices d;
@@ -180,7 +181,7 @@ TEST(a_host_that_waits_for_its_supplier_is_waited_for)
 	};
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
-		os_sim_file("/sys/kernel/debug/devices_deferred", cases[i].list);
+		os_sim_file(DEFERRED, cases[i].list);
 		/* A machine without a device tree is not even asked. */
 		os_sim_remove("/sys/firmware/devicetree");
 		p.usb_ms = os_now_ms();
@@ -206,6 +207,52 @@ TEST(what_is_waited_for_is_said_once)
 	for (unsigned i = 0; i < 3; i++)
 		assert_non_null(sources_awaited(&p, &conf, CMDLINE_SOURCE_ALL, &w, 0));
 	assert_int_equal(os_sim_count("# media: waiting for an empty slot for cards"), 1);
+}
+
+/* All of it came before anybody waited: a Raspberry Pi, whose disk is a card, waits 5 s for another
+ * one. */
+TEST(usb_that_is_quiet_is_no_missing_host)
+{
+	os_sim_log_level(LOG_LEVEL_INFO);
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_advance(5000);
+	assert_null(awaited(CMDLINE_SOURCE_ALL, 5000));
+	assert_int_equal(os_sim_count("# media: nothing is waited for: USB is quiet, and no slot "
+				      "for cards is empty"),
+			 1);
+	assert_int_equal(os_sim_count("# media: nothing is waited for: there is no host"), 0);
+}
+
+TEST(a_host_that_never_came_is_named_with_what_it_waits_for)
+{
+	static const char list[] = "3f980000.usb\tplatform: supplier phy not ready\n";
+	struct sources_wait w = { .why = NULL };
+
+	os_sim_log_level(LOG_LEVEL_INFO);
+	os_sim_file("/sys/firmware/devicetree/base/name", "");
+	os_sim_file(DEFERRED, list);
+	p.usb_ms = os_now_ms();
+	assert_non_null(sources_awaited(&p, &conf, CMDLINE_SOURCE_ALL, &w, 0));
+	os_sim_file(DEFERRED, list); /* a simulated unmount took it away */
+	os_sim_advance(1000);
+	for (unsigned i = 0; i < 3; i++)
+		assert_null(sources_awaited(&p, &conf, CMDLINE_SOURCE_ALL, &w, 1000));
+	assert_int_equal(os_sim_count("# devices: the driver of 3f980000.usb waits for another "
+				      "device: platform: supplier phy not ready"),
+			 1);
+}
+
+TEST(a_stick_that_becomes_no_disk_is_named)
+{
+	os_sim_log_level(LOG_LEVEL_INFO);
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/uevent", "");
+	os_sim_advance(6000);
+	assert_non_null(awaited(CMDLINE_SOURCE_USB, 5999));
+	assert_null(awaited(CMDLINE_SOURCE_USB, 6000));
+	assert_int_equal(os_sim_count("# media: a stick on USB is no disk yet; it is not waited "
+				      "for any longer"),
+			 1);
 }
 
 TEST_MAIN("sources", .set_up = bare_machine)
