@@ -13,10 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUSES_MAX 96
-#define MODALIAS  "MODALIAS="
+#define BUSES_MAX   96
+#define MODALIAS    "MODALIAS="
+#define DEVICE_TREE "/sys/firmware/devicetree"
 /* A chipset's driver makes the device that the watchdog's looks for; a controller its disks. */
-#define ROUNDS	  6
+#define ROUNDS	    6
 
 static struct hardware {
 	struct alias_table table;
@@ -88,7 +89,7 @@ static void look_at_device(void *ctx, const char *name, const char *uevent, size
 static void look_at_devices(void)
 {
 	static char buses[BUSES_MAX][64];
-	bool tree = os_exists("/sys/firmware/devicetree") && alias_table_has_bus(&hw.table, "of");
+	bool tree = os_exists(DEVICE_TREE) && alias_table_has_bus(&hw.table, "of");
 	unsigned n = 0;
 
 	if (os_list(BUS_DIR, buses, BUSES_MAX, &n) != KB_OK)
@@ -108,6 +109,15 @@ static bool is_armed(const struct boot *b)
 	return b->wdt.armed || strcmp(b->conf.watchdog, "off") == 0;
 }
 
+/* One watchdog is enough. Where none is wanted, a board loads the driver of its own all the same:
+ * many can restart by nothing else. */
+static bool is_spared(const struct boot *b, const struct module *m)
+{
+	if (!(m->is & (MODULE_DRIVER | MODULE_BLIND)) || m->is & MODULE_ALWAYS || !is_armed(b))
+		return false;
+	return b->wdt.armed || m->is & MODULE_BLIND || !os_exists(DEVICE_TREE);
+}
+
 static bool arm_after_a_module(void *ctx)
 {
 	struct boot *b = ctx;
@@ -123,7 +133,7 @@ static void add_name(char *names, size_t size, const char *name, size_t len)
 	snprintf(names + used, size - used, " %.*s", (int)len, name);
 }
 
-/* All that are this, and what they need. One watchdog is enough. Returns how many were loaded. */
+/* All that are this, and what they need. Returns how many were loaded. */
 static unsigned load(const struct boot *b, unsigned is)
 {
 	char needs[96], names[256] = "";
@@ -136,8 +146,7 @@ static unsigned load(const struct boot *b, unsigned is)
 
 		if ((m->is & is) != is || m->is & (MODULE_WANTED | MODULE_TRIED))
 			continue;
-		if (m->is & (MODULE_DRIVER | MODULE_BLIND) && !(m->is & MODULE_ALWAYS) &&
-		    is_armed(b))
+		if (is_spared(b, m))
 			continue;
 		m->is |= MODULE_WANTED;
 		snprintf(needs, sizeof(needs), ALIAS_NEEDS "%.*s", (int)len, name);
@@ -157,7 +166,7 @@ static void load_rest(const struct boot *b)
 {
 	hw.by_table = false;
 	for (unsigned i = 0; i < hw.list.n; i++) {
-		if (!(hw.list.module[i].is & (MODULE_DRIVER | MODULE_BLIND)) || !is_armed(b))
+		if (!is_spared(b, &hw.list.module[i]))
 			hw.list.module[i].is |= MODULE_WANTED;
 	}
 	modules_load_wanted(&hw.list);

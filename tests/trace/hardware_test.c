@@ -148,6 +148,19 @@ TEST(a_watchdog_that_is_off_needs_no_driver)
 	LOADED("virtio_blk");
 }
 
+/* On a board its driver may be what restarts the machine: that of a Raspberry Pi, i.MX and
+ * Allwinner's. */
+TEST(a_watchdog_that_is_off_has_its_driver_on_a_board)
+{
+	machine.cmdline = "keelboot.watchdog=off\n";
+	os_sim_file("/sys/firmware/devicetree/base/name", "");
+	machine_boots('a');
+	LOADED("i6300esb");
+	NOT_LOADED("blind_wdt");
+	LOADED("virtio_blk");
+	assert_absent("wdt_open");
+}
+
 static void plug_stick(void *ctx)
 {
 	os_sim_uevent_device("/devices/pci0000:00/usb1/1-1/1-1:1.0",
