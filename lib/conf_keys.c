@@ -2,13 +2,9 @@
 /* The keys of system.conf. conf_value.c takes their values. */
 #include "lib/conf_keys.h"
 
-/* What a key means is for the man page alone: tests/test_man_pages.py asks for it, no program has
- * it. */
-#ifdef CONF_MEANINGS
-#define MEANING(text) text
-#else
+/* What a key means is for the man page alone, which tests/test_man_pages.py makes of this file. No
+ * program has it. */
 #define MEANING(text) NULL
-#endif
 
 #define MS_MAX	    60000
 #define SECONDS_MAX 86400

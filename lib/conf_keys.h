@@ -43,7 +43,7 @@ struct conf_key {
 	const char *values;
 	/* as it would stand in a file; "" when there is none */
 	const char *def;
-	/* sentences for the man page; NULL without CONF_MEANINGS */
+	/* sentences for the man page; NULL in a program */
 	const char *meaning;
 	enum conf_kind kind;
 	/* in struct conf */
