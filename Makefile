@@ -374,6 +374,16 @@ check-arm64: ## the tests of AArch64: unit tests on its kernel in QEMU, traces b
 	@tests/run boot-arm64 arm64-unit arm64-trace arm64-boot
 .PHONY: check-arm64
 
+check-boards: ## boards of QEMU with the drivers of real chips, from Debian's kernels: build/report/boards.json
+	@qemu/deps processors
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(ARM64) all
+	@$(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=arm-linux-gnueabihf- all
+	@qemu/kernel --arch arm64
+	@qemu/kernel --arch armhf
+	@tests/run boards
+.PHONY: check-boards
+
 check-processors: ## build for every other processor of qemu/processors.py, and run its unit tests and traces; takes an hour
 	@qemu/deps processors
 	@$(MAKE) --no-print-directory -j$$(nproc) all

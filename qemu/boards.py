@@ -11,22 +11,46 @@ TCG_WORDS = "no_timer_check norandmaps"
 
 
 class Board(NamedTuple):
-    """words: for the command line of the kernel, as TCG_WORDS are. build: where the programs of another processor lie
-    below those of this one; busybox: below the sources. binutils: how the names of its tools begin."""
+    """A machine. All from cpus on is for boards whose chip has what they need."""
     qemu: str
     argv: tuple
     console: str
     firmware: str
-    words: str
-    build: str
-    busybox: str
-    binutils: str
+    words: str              # for the command line of the kernel, as TCG_WORDS are
+    build: str              # where its programs lie, below those of this machine's processor
+    busybox: str            # below the sources
+    binutils: str           # how the names of its tools begin
+    processor: str          # as Debian calls it
+    cpus: int = 0           # that cannot be chosen
+    memory: int = 0         # MiB that cannot be chosen
+    dtb: str = ""           # its device tree, of Debian's kernel
+    port: int = 0           # which of its serial ports is the console
+    card: str = ""          # the size of its disk, which is a card
+    usb: str = "xhci.0"     # the bus for sticks
+    sets: tuple = ()        # of modules, for its disk
+
+
+BINARIES = {
+    "amd64": (".", "/bin/busybox", "", "amd64"),
+    "arm64": ("aarch64", "build/sysroot/arm64/bin/busybox", "aarch64-linux-gnu-", "arm64"),
+    "armhf": ("arm", "build/sysroot/armhf/bin/busybox", "arm-linux-gnueabihf-", "armhf"),
+}
 
 
 BOARDS = {
-    "amd64": Board("qemu-system-x86_64", (), "ttyS0", "qboot.rom", TCG_WORDS, ".", "/bin/busybox", ""),
+    "amd64": Board("qemu-system-x86_64", (), "ttyS0", "qboot.rom", TCG_WORDS, *BINARIES["amd64"]),
     "arm64": Board("qemu-system-aarch64", ("-machine", "virt", "-cpu", "cortex-a72"), "ttyAMA0", "", "norandmaps",
-                   "aarch64", "build/sysroot/arm64/bin/busybox", "aarch64-linux-gnu-"),
+                   *BINARIES["arm64"]),
     "armhf": Board("qemu-system-arm", ("-machine", "virt,highmem=off", "-cpu", "cortex-a15"), "ttyAMA0", "",
-                   "norandmaps", "arm", "build/sysroot/armhf/bin/busybox", "arm-linux-gnueabihf-"),
+                   "norandmaps", *BINARIES["armhf"]),
+    # QEMU's watchdog of this chip resets the machine when it is started.
+    "raspi3b": Board("qemu-system-aarch64", ("-machine", "raspi3b"), "ttyS1", "", "norandmaps keelboot.watchdog=off",
+                     *BINARIES["arm64"], cpus=4, memory=1024, dtb="broadcom/bcm2837-rpi-3-b.dtb", port=1, card="512M",
+                     usb="usb-bus.0", sets=("sd",)),
+    "mcimx6ul-evk": Board("qemu-system-arm", ("-machine", "mcimx6ul-evk"), "ttymxc0", "", "norandmaps",
+                          *BINARIES["armhf"], memory=512, dtb="imx6ul-14x14-evk.dtb", card="512M", usb="",
+                          sets=("soc", "sd")),
+    "orangepi-pc": Board("qemu-system-arm", ("-machine", "orangepi-pc"), "ttyS0", "", "norandmaps",
+                         *BINARIES["armhf"], cpus=4, memory=1024, dtb="sun8i-h3-orangepi-pc.dtb", card="512M",
+                         usb="usb-bus.0", sets=("soc", "sd")),
 }

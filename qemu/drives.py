@@ -163,8 +163,8 @@ class Drive:
                  **how, "log-super-update-interval": self.log_count, "discard": "unmap",
                  "node-name": f"{self.name}.writes"}]
 
-    def device(self) -> dict:
-        """The -device (or device_add) definition."""
+    def device(self, usb: str = "xhci.0") -> dict:
+        """The -device (or device_add) definition. usb: the bus for sticks."""
         device = {"driver": BUSES[self.bus], "id": self.name, "drive": self.top}
         if self.bus == "sd":
             return device
@@ -172,7 +172,7 @@ class Drive:
         if self.sector != 512:
             device.update({"logical_block_size": self.sector, "physical_block_size": self.sector})
         if self.bus == "usb":
-            device.update({"bus": "xhci.0", "removable": self.removable})
+            device.update({"bus": usb, "removable": self.removable})
         if self.bus in ("virtio", "usb"):
             # The default for writes would stop the machine when the host's disk is full: tests
             # would hang.

@@ -51,7 +51,7 @@ BOOT = """\
 #!/bin/sh
 data=$(sed -n 's/^data //p' /run/keelboot/devices)
 [ -n "$data" ] && mount -t ext4 -o nosuid,nodev "$data" /data
-[ -c /dev/watchdog0 ] && watchdog -T {watchdog} -t 1 /dev/watchdog0
+grep -q watchdog=off /proc/cmdline || [ ! -c /dev/watchdog0 ] || watchdog -T {watchdog} -t 1 /dev/watchdog0
 echo "system {version} is up on slot $(cat /run/keelboot/slot)"
 {verdict}
 echo "system {version} is ready"
@@ -59,7 +59,7 @@ echo "system {version} is ready"
 # A system that touches no disk at all: what a boot of Keelboot alone writes is seen there.
 STILL = """\
 #!/bin/sh
-[ -c /dev/watchdog0 ] && watchdog -T {watchdog} -t 1 /dev/watchdog0
+grep -q watchdog=off /proc/cmdline || [ ! -c /dev/watchdog0 ] || watchdog -T {watchdog} -t 1 /dev/watchdog0
 echo "system {version} is up on slot $(cat /run/keelboot/slot)"
 keelboot mark good
 echo "system {version} is ready"
@@ -90,7 +90,7 @@ class Device:
         self.board = BOARDS[arch]
         self.target = self.build / self.board.build
         self.busybox = kbtools.TREE / self.board.busybox
-        self.sysroot = kbtools.TREE / "build/sysroot" / arch
+        self.sysroot = kbtools.TREE / "build/sysroot" / self.board.processor
         self.compatible = compatible
         self.watchdog = watchdog
         self.conf = conf or CONF.format(compatible=compatible, watchdog=watchdog, tries=tries, count=count)
@@ -101,7 +101,7 @@ class Device:
     @property
     def kernel(self) -> kbkernel.Kernel:
         """Debian's own, if it was not given another."""
-        return self.other_kernel or kbkernel.get(arch=self.arch)
+        return self.other_kernel or kbkernel.get(arch=self.board.processor)
 
     def key(self, name="dev", kind="ed25519") -> Path:
         """The private key NAME.key; its public half NAME.pem is trusted when it lies in the folder keys/."""
@@ -166,7 +166,8 @@ class Device:
             conf = self.work / f"{name}.conf"
             conf.write_text(self.conf)
             self.key()
-            sets = ("--modules-dir", self.kernel.modules, "--module-set", ",".join(modules)) if modules else ()
+            names = ",".join(dict.fromkeys((*self.board.sets, *modules)))
+            sets = ("--modules-dir", self.kernel.modules, "--module-set", names) if modules else ()
             run(kbtools.find("mkinitramfs"), "-o", out, "--programs", self.target, "--conf", conf,
                 "--keys", self.work / "keys", *sets, *options)
         return out
@@ -191,7 +192,7 @@ class Device:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(Path(source).read_bytes())
         tree.mkdir(exist_ok=True)
-        disk = Disk(sector=sector, seed=name)
+        disk = Disk(self.board.card or None, sector=sector, seed=name)
         disk.add("keelboot-state", "16M", content)
         disk.add("data", self.data_size, Ext4(tree, label="data"))
         disk.add("root-a", self.slot_size, a)
@@ -203,7 +204,8 @@ class Device:
                 faults=(), bps=0, **options) -> Machine:
         """The device, switched off: use it in a `with`. disk None: it has none."""
         own = [Drive(disk, bus=bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
-        options = {"arch": self.arch, "kernel": self.kernel.vmlinux, **options}
+        dtb = self.kernel.dtb(self.board.dtb) if self.board.dtb else None
+        options = {"arch": self.arch, "kernel": self.kernel.vmlinux, "dtb": dtb, **options}
         return Machine(options.pop("kernel"), initrd or self.initramfs(),
                        f"quiet gpt {self.board.words} loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,

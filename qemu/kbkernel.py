@@ -45,6 +45,10 @@ class Kernel:
     modules: Path
     package: str
 
+    def dtb(self, name: str) -> Path:
+        """A device tree that came with it: "broadcom/bcm2837-rpi-3-b.dtb"."""
+        return self.modules.parents[2] / "dtbs" / name
+
     def shell(self) -> str:
         return "".join(f"{key}='{value}'\n" for key, value in (
             ("KVER", self.version), ("KERNEL", self.vmlinux), ("BZIMAGE", self.bzimage),
@@ -174,6 +178,8 @@ def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
         if result.returncode != 0:
             raise KernelError(f"depmod: {result.stderr.strip()}")
         _make_vmlinux(image, tree / "boot" / f"vmlinux-{version}")
+        for device_trees in list((tree / "usr/lib").glob("linux-image-*")):
+            device_trees.rename(tree / "dtbs")
         shutil.rmtree(tree / "usr", ignore_errors=True)
         os.chmod(tree, 0o755)
         final = folder / version
@@ -193,7 +199,8 @@ def _known(folder: Path):
     root = folder / version
     kernel = Kernel(version, root / f"boot/vmlinux-{version}", root / f"boot/vmlinuz-{version}",
                     root / "lib/modules" / version, package)
-    whole = kernel.vmlinux.is_file() and (kernel.modules / "modules.dep").is_file()
+    whole = kernel.vmlinux.is_file() and (kernel.modules / "modules.dep").is_file() and \
+        (kernel.bzimage != kernel.vmlinux.resolve() or (root / "dtbs").is_dir())
     return kernel if whole else None
 
 

@@ -54,8 +54,8 @@ class Machine(Disks):
     kernel    bzImage, or the uncompressed ELF, which starts seconds earlier (qemu/kernel). None: the
               firmware boots from a disk
     append    kernel command line; "console=ttyS0" (of arm64, ttyAMA0) is put in front unless it names a console
-    arch      amd64, or arm64: QEMU's board virt
-    watchdog  an i6300esb that resets the machine. In a new QEMU process its CARDRESET flag is
+    arch      a key of BOARDS: a processor, or a board with all that its chip has; dtb: its device tree
+    watchdog  an i6300esb that resets the machine, where there is PCI. In a new QEMU process its CARDRESET flag is
               clear.
     reboot    False: a reboot of the guest ends the run, as a power-off does
     usb       a USB controller even if no drive needs one now (Machine.plug of later drives)
@@ -68,12 +68,13 @@ class Machine(Disks):
     def __init__(self, kernel, initrd=None, append: str = "", *, drives=(), memory: int = 256,
                  smp: int = 1, cpu: str = "", accel: str = "tcg", watchdog: bool = False,
                  reboot: bool = True, usb: bool = False, log=None, echo=None, extra=(),
-                 firmware=None, qemu: str = "", arch: str = "amd64"):
+                 firmware=None, qemu: str = "", arch: str = "amd64", dtb=None):
         self.board = BOARDS[arch]
         self.firmware = self.board.firmware if firmware is None else firmware
-        self.kernel, self.initrd, self.qemu, self.extra = kernel, initrd, qemu or self.board.qemu, list(extra)
+        self.kernel, self.initrd, self.dtb = kernel, initrd, dtb
+        self.qemu, self.extra = qemu or self.board.qemu, list(extra)
         self.append = append if "console=" in append else f"console={self.board.console} {append}".strip()
-        self.memory, self.smp, self.cpu, self.accel = memory, smp, cpu, accel
+        self.memory, self.smp, self.cpu, self.accel = self.board.memory or memory, self.board.cpus or smp, cpu, accel
         self.watchdog, self.reboot, self.usb = watchdog, reboot, usb
         self.drives = {}
         for drive in drives:
@@ -90,35 +91,42 @@ class Machine(Disks):
     def argv(self, workdir=None) -> list:
         """The QEMU command, without what connects it to this object. `workdir`: for files that it
         needs."""
-        for file in filter(None, (self.kernel, self.initrd)):
+        for file in filter(None, (self.kernel, self.initrd, self.dtb)):
             if not os.path.isfile(file):
                 raise MachineError(f"{file}: no such file")
         argv = [self.qemu, *self.board.argv, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp),
                 "-nodefaults", "-display", "none",
                 *(["-kernel", str(self.kernel), "-append", self.append] if self.kernel else []),
                 "-action", f"watchdog=reset,reboot={'reset' if self.reboot else 'shutdown'}"]
-        if self.firmware:
-            argv += ["-bios", self.firmware]
-        if self.cpu:
-            argv += ["-cpu", self.cpu]
-        if self.initrd:
-            argv += ["-initrd", str(self.initrd)]
-        if self.watchdog:
-            argv += ["-device", "i6300esb"]
-        if self.usb or any(d.bus == "usb" for d in self.drives.values()):
-            argv += ["-device", "qemu-xhci,id=xhci,p2=8,p3=8"]
+        for option, value in (("-bios", self.firmware), ("-cpu", self.cpu), ("-initrd", self.initrd),
+                              ("-dtb", self.dtb)):
+            argv += [option, str(value)] if value else []
+        argv += self._cards() if self.board.card else self._pci()
         for drive in self.drives.values():
             drive.check()
-            if not drive.plugged:
+            if not drive.plugged or (self.board.card and drive.bus != "usb"):
                 continue
             if drive.bus == "sd":
                 argv += ["-device", "sdhci-pci"]
             for kind, items in (("-object", drive.objects()),
                                 ("-blockdev", drive.nodes(workdir or self._workdir)),
-                                ("-device", [drive.device()])):
+                                ("-device", [drive.device(self.board.usb)])):
                 for item in items:
                     argv += [kind, json.dumps(item)]
         return argv + self.extra
+
+    def _pci(self) -> list:
+        usb = self.usb or any(d.bus == "usb" for d in self.drives.values())
+        return [*(["-device", "i6300esb"] if self.watchdog else []),
+                *(["-device", "qemu-xhci,id=xhci,p2=8,p3=8"] if usb else [])]
+
+    def _cards(self) -> list:
+        """Of a board that has slots for them, and no other bus than USB: the disks, in this order."""
+        cards = [drive for drive in self.drives.values() if drive.bus != "usb"]
+        if any(drive.objects() or drive.faults or drive.log for drive in cards):
+            raise MachineError("the cards of this board have no faults, limits or logs")
+        return [word for number, drive in enumerate(cards) for word in (
+            "-drive", f"if=sd,index={number},id={drive.name},format={drive.format},file={drive.file}")]
 
     # --- power ----------------------------------------------------------------------------------
 
@@ -136,7 +144,8 @@ class Machine(Disks):
         argv += ["-S", "-action", "shutdown=pause",
                  "-chardev", f"socket,id=qmp,fd={theirs.fileno()}",
                  "-mon", "chardev=qmp,mode=control",
-                 "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]
+                 "-chardev", "stdio,id=console,signal=off", *["-serial", "null"] * self.board.port,
+                 "-serial", "chardev:console"]
         with open(self._workdir / "stderr", "w") as stderr:
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, stderr=stderr,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's tables of initramfs generators and boot loaders say what `make check-distro` and `make check-loaders` found.
+"""The tables of initramfs generators, boot loaders and boards say what `make check-distro`, `check-loaders` and
+`check-boards` found.
 
-`python3 tests/test_support.py --write` takes build/report/distro.json and loaders.json into docs/, and writes the
-tables anew.
+`python3 tests/test_support.py --write` takes build/report/distro.json and the others into docs/, and writes the tables
+anew.
 """
 
 import dataclasses
@@ -28,6 +29,7 @@ class Table:
     key: str
     head: str
     rows: dict
+    page: Path = README
 
     def record(self) -> Path:
         return TOP / f"docs/{self.name}.json"
@@ -72,28 +74,32 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "U-Boot 2023.01, AArch64: its script": "u-boot",
     "any, and init of Linux 6.1 by kexec": "kexec",
 })
-TABLES = (GENERATORS, LOADERS)
+BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it was |", {
+    "Raspberry Pi 3 B (`raspi3b`, arm64)": "raspi3b",
+    "Orange Pi PC, Allwinner H3 (`orangepi-pc`, armhf)": "orangepi-pc",
+    "i.MX6UL EVK (`mcimx6ul-evk`, armhf)": "mcimx6ul-evk",
+}, TOP / "docs/PROCESSORS.md")
+TABLES = (GENERATORS, LOADERS, BOARDS)
 
 
-def in_readme(table: Table, text: str) -> str:
+def in_page(table: Table, text: str) -> str:
     start = text.index(table.head + "\n")
     return text[start:text.index("\n\n", start) + 1]
 
 
 def write() -> None:
-    text = README.read_text()
     for table in TABLES:
+        text = table.page.read_text()
         rows = table.found()
         if table.report().exists():
             rows = table.merged(rows, json.loads(table.report().read_text()))
         table.record().write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
-        text = text.replace(in_readme(table, text), table.text(rows))
-    README.write_text(text)
+        table.page.write_text(text.replace(in_page(table, text), table.text(rows)))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_readme_says_what_the_record_says(table):
-    assert in_readme(table, README.read_text()) == table.text(table.found())
+def test_page_says_what_the_record_says(table):
+    assert in_page(table, table.page.read_text()) == table.text(table.found())
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

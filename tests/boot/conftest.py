@@ -25,7 +25,7 @@ from kbdevice import Device, run                                     # noqa: E40
 from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition     # noqa: E402
 
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
-LONG = ("both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
+LONG = ("boards", "both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
         "debian_page", "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "evil_sticks",
         "fleet_rollout",
         "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian", "health_guard",
