@@ -76,14 +76,14 @@ static bool is_class_name(const char *name)
 	return *name != '\0' && name[strspn(name, ok)] == '\0' && strlen(name) <= CONF_NAME_MAX;
 }
 
-/* A partition, or a file in one; the root is never a file. */
+/* A partition; the kernel may be a file in one. */
 static bool is_place(const char *cls, const char *spec)
 {
 	conf_spec part;
 	const char *file = conf_place_split(spec, part);
 
 	return conf_value_is_spec(spec) && conf_value_is_spec(part) &&
-	       (file == NULL || (conf_place_is_valid(file) && strcmp(cls, "root") != 0));
+	       (file == NULL || (conf_place_is_valid(file) && strcmp(cls, CONF_PLACE_CLASS) == 0));
 }
 
 static bool set_slot(struct parse *p, char letter, const char *cls, const char *part)
@@ -94,7 +94,7 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	if (!is_class_name(cls) || !is_place(cls, part)) {
 		warn_of_line(
 			p, p->line,
-			"[slot.%c] %.31s=%.48s: expected CLASS=PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x, or, but for root, a file in it: PARTLABEL=x:/EFI/Linux/x.efi; ignored",
+			"[slot.%c] %.31s=%.48s: expected CLASS=PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x, or for boot a file in it: PARTLABEL=x:/EFI/Linux/x.efi; ignored",
 			letter, cls, part);
 		return false;
 	}
@@ -116,14 +116,16 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	return true;
 }
 
-/* Two files of one partition are apart; a file and all of its partition are not. */
+/* Two files of one partition are apart; a file and all of its partition are not, nor two files of
+ * one name: systemd-boot has one entry for both. */
 static bool is_same_place(const char *spec, const char *other)
 {
 	conf_spec part, others;
 	const char *file = conf_place_split(spec, part), *of = conf_place_split(other, others);
 
-	return strcmp(part, others) == 0 &&
-	       (file == NULL || of == NULL || conf_place_is_same(file, of));
+	if (file != NULL && of != NULL)
+		return conf_place_is_same(file, of);
+	return strcmp(part, others) == 0;
 }
 
 /* What else the partition is for, or NULL. `slot` and `cls`: where it was met; what comes later is

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define FOLDER "/EFI/Linux/" /* all that systemd-boot looks at */
 #define SUFFIX ".efi"
 
 const char *conf_place_split(const char *spec, conf_spec part)
@@ -30,40 +31,22 @@ const char *conf_place_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-/* One part of a path, without its slashes. */
-static bool is_part(const char *part, size_t len)
-{
-	static const char ok[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	return len > 0 && strspn(part, ok) >= len && part[0] != '.' && part[len - 1] != '.';
-}
-
+/* A letter in capitals has a second name for systemd-boot, which compares small ones. */
 static bool is_entry_name(const char *name)
 {
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t len = strlen(name);
 
-	return len <= CONF_PLACE_NAME && len > strlen(SUFFIX) &&
-	       strcmp(name + len - strlen(SUFFIX), SUFFIX) == 0 &&
-	       name[strcspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+	return len <= CONF_PLACE_NAME && len > strlen(SUFFIX) && name[strspn(name, ok)] == '\0' &&
+	       name[0] != '.' && strcmp(name + len - strlen(SUFFIX), SUFFIX) == 0;
 }
 
 bool conf_place_is_valid(const char *path)
 {
-	if (path[0] != '/' || strlen(path) > CONF_PLACE_FILE ||
-	    !is_entry_name(conf_place_name(path)))
-		return false;
-	for (const char *at = path; *at == '/';) {
-		size_t n = strcspn(++at, "/");
-
-		if (!is_part(at, n))
-			return false;
-		at += n;
-	}
-	return true;
+	return strncmp(path, FOLDER, strlen(FOLDER)) == 0 && is_entry_name(path + strlen(FOLDER));
 }
 
 bool conf_place_is_same(const char *path, const char *other)
 {
-	return strcasecmp(path, other) == 0;
+	return strcasecmp(conf_place_name(path), conf_place_name(other)) == 0;
 }

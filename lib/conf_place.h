@@ -5,8 +5,9 @@
 
 #include "lib/conf.h"
 
-#define CONF_PLACE_FILE 63 /* bytes of its path */
-#define CONF_PLACE_NAME 31 /* bytes of its name, which a boot loader takes for that of an entry */
+#define CONF_PLACE_CLASS "boot" /* the one image of a slot that may be a file */
+#define CONF_PLACE_FILE	 63	/* bytes of its path */
+#define CONF_PLACE_NAME	 31 /* bytes of its name, which a boot loader takes for that of an entry */
 
 /* Such a file's path, in spec, with the slash it begins with; NULL: spec names no file. part gets
  * the partition, which is all of spec where there is none. */
@@ -16,16 +17,13 @@ const char *conf_place_split(const char *spec, conf_spec part);
  */
 const char *conf_place_tail(const char *spec);
 
-/*
- * Whether it is a path that FAT has only one name for, and no boot loader counts in: letters,
- * digits,
- * '.', '_' and '-', no part of it begins or ends with a dot. Its name has small letters only, as
- * systemd-boot compares it, and ends in ".efi".
- */
+/* Whether systemd-boot makes an entry of such a file, which has one name only, and in which it
+ * counts nothing: in /EFI/Linux, of small letters, digits, '.', '_' and '-', with ".efi" at its
+ * end. */
 bool conf_place_is_valid(const char *path);
 
 /* Its name, without folders. */
 const char *conf_place_name(const char *path);
 
-/* Whether FAT takes both for one path. */
+/* Whether both are one entry for systemd-boot, in whatever partitions they are. */
 bool conf_place_is_same(const char *path, const char *other);

@@ -80,7 +80,7 @@ static enum kb_err mount_to(const char *dev, bool write)
 
 static enum kb_err open_top(int *dir)
 {
-	*dir = open(PLACE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*dir = open(PLACE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return *dir >= 0 ? KB_OK : err_errno(errno);
 }
 
@@ -148,9 +148,12 @@ static enum kb_err have_place(void)
 	return os_mkdir(PLACE, 0700);
 }
 
-/* In the child. Its mounts are nobody else's, and it keeps one right: to mount. */
-__attribute__((noreturn)) static void be_lender(int sock, pid_t parent,
-						const struct os_lend_list *list)
+static void be_lender(int sock, pid_t parent, const struct os_lend_list *list)
+	__attribute__((noreturn));
+
+/* In the child. Its mounts are nobody else's, and it keeps one right: to mount. From a folder that
+ * it lends, ".." leads into them: so its /proc is only to read, as that of whoever asks. */
+static void be_lender(int sock, pid_t parent, const struct os_lend_list *list)
 {
 	static const struct cage_open cage = {
 		.who = "lender",
@@ -163,7 +166,8 @@ __attribute__((noreturn)) static void be_lender(int sock, pid_t parent,
 		_exit(1);
 	close_others(4);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent ||
-	    have_place() != KB_OK || os_mounts_own() != KB_OK || cage_enter_open(&cage) != KB_OK)
+	    have_place() != KB_OK || os_mounts_own() != KB_OK || os_mounts_read_only() != NULL ||
+	    cage_enter_open(&cage) != KB_OK)
 		_exit(1);
 	serve(3, list);
 	_exit(0);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -20,6 +21,24 @@ enum kb_err os_mounts_own(void)
 	if (unshare(CLONE_NEWNS) < 0)
 		return KB_EPERM;
 	return os_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+const char *os_mounts_read_only(void)
+{
+	static const struct {
+		const char *at;
+		unsigned long type;
+	} tree[] = { { "/proc", PROC_SUPER_MAGIC }, { "/sys", SYSFS_MAGIC } };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(tree); i++) {
+		if (!os_mounts_type_is(tree[i].at, tree[i].type))
+			continue;
+		if (os_mount(NULL, tree[i].at, NULL,
+			     MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			     NULL) != KB_OK)
+			return tree[i].at;
+	}
+	return NULL;
 }
 
 bool os_mounts_allowed(void)

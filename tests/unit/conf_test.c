@@ -403,25 +403,33 @@ TEST(one_partition_has_one_use)
 
 TEST(two_files_of_one_partition_are_two_uses)
 {
-	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/a.efi\n"
-	      "[slot.b]\nroot=/dev/b\nboot=/dev/e:/EFI/b.efi\n",
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/Linux/a.efi\n"
+	      "[slot.b]\nroot=/dev/b\nboot=/dev/e:/EFI/Linux/b.efi\n",
 	      0);
-	EQUAL((c.nslots, 2), (conf_slot_part(&c, 1, "boot"), "/dev/e:/EFI/b.efi"));
-	slot_b_refused("root=/dev/b\nboot=/dev/e:/x.efi\nmore=/dev/e:/x.efi\n", "is also");
-	slot_b_refused("root=/dev/b\nboot=/dev/e:/E/x.efi\nmore=/dev/e:/e/x.efi\n", "is also");
-	slot_b_refused("root=/dev/b\nboot=/dev/a:/x.efi\n", "is also the partition of a slot");
-	slot_b_refused("root=/dev/b\nboot=PARTLABEL=data:/x.efi\n",
+	EQUAL((c.nslots, 2), (conf_slot_part(&c, 1, "boot"), "/dev/e:/EFI/Linux/b.efi"));
+	/* There is one entry for both, wherever they are. */
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/Linux/x.efi\n"
+	      "[slot.b]\nroot=/dev/b\nboot=/dev/x:/EFI/Linux/x.efi\n",
+	      1);
+	assert_said(0, "is also");
+	slot_b_refused("root=/dev/b\nboot=/dev/a:/EFI/Linux/x.efi\n",
+		       "is also the partition of a slot");
+	slot_b_refused("root=/dev/b\nboot=PARTLABEL=data:/EFI/Linux/x.efi\n",
 		       "is also the partition of data");
 }
 
 TEST(file_has_a_partition_and_a_root_is_none)
 {
-	parse("[slot.a]\nroot=/dev/a\nboot=PARTLABEL=:/x.efi\n", 1);
+	parse("[slot.a]\nroot=/dev/a\nboot=PARTLABEL=:/EFI/Linux/x.efi\n", 1);
 	assert_null(conf_slot_part(&c, 0, "boot"));
-	parse("[slot.a]\nroot=/dev/a:/x.efi\n", 1);
+	parse("[slot.a]\nroot=/dev/a:/EFI/Linux/x.efi\n", 1);
 	EQUAL((conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a"));
-	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/a+3.efi\n", 1);
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/Linux/a+3.efi\n", 1);
 	assert_null(conf_slot_part(&c, 0, "boot"));
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/BOOT/a.efi\n", 1);
+	assert_null(conf_slot_part(&c, 0, "boot"));
+	parse("[slot.a]\nroot=/dev/a\nmore=/dev/e:/EFI/Linux/a.efi\n", 1);
+	assert_null(conf_slot_part(&c, 0, "more"));
 	parse("[loader]\nkind=systemd-boot\n", 0);
 	EQUAL((c.loader, CONF_LOADER_SYSTEMD), (conf_loader_environment(&c), ""));
 }

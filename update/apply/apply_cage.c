@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -111,30 +110,14 @@ static const struct cage_rule rules[] = {
 		SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
 };
 
-/* Root needs no right to write there what the kernel is to start outside of any cage: core_pattern,
- * modprobe. One that is not mounted has nothing. The files of the initramfs stay writable. */
 static enum kb_err only_to_read(void)
 {
-	static const struct {
-		const char *at;
-		unsigned long type;
-	} tree[] = { { "/proc", PROC_SUPER_MAGIC }, { "/sys", SYSFS_MAGIC } };
+	const char *at = os_mounts_read_only();
 
-	for (unsigned i = 0; i < KB_ARRAY_LEN(tree); i++) {
-		enum kb_err err;
-
-		if (!os_mounts_type_is(tree[i].at, tree[i].type))
-			continue;
-		err = os_mount(NULL, tree[i].at, NULL,
-			       MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-			       NULL);
-		if (err == KB_OK)
-			continue;
-		log_err("apply: unable to make %s read-only: %s; no medium is read", tree[i].at,
-			err_text(err));
-		return KB_EPERM;
-	}
-	return KB_OK;
+	if (at == NULL)
+		return KB_OK;
+	log_err("apply: unable to make %s read-only; no medium is read", at);
+	return KB_EPERM;
 }
 
 /* Whoever may not detach its mounts may not mount either: then it is nothing that is missing. */

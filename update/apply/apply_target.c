@@ -57,11 +57,11 @@ static bool is_same_file(const char *path, const char *other)
 	conf_spec dev, others;
 	const char *file = conf_place_split(path, dev), *of = conf_place_split(other, others);
 
-	return file != NULL && of != NULL && strcmp(dev, others) == 0 &&
-	       conf_place_is_same(file, of);
+	return file != NULL && of != NULL && conf_place_is_same(file, of);
 }
 
-/* Two names of one partition may have led here. What another slot starts by is never written. */
+/* What another slot starts by is never written, and there is one entry for two files of one name.
+ */
 static enum kb_err check_alone(struct apply_file_job *job, const struct apply_part *part)
 {
 	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
