@@ -200,12 +200,11 @@ static enum kb_err boot_flush(struct bdev *dev)
 {
 	struct bdev_boot *b = boot_of(dev);
 
-	if (!b->unlocked)
-		return KB_OK;
 	if (b->headed)
 		TRY(cut_to_program(b));
 	b->headed = false;
-	return fsync(b->fd) == 0 ? KB_OK : KB_EIO;
+	/* What a run before wrote, and was ended before its flush, may be in memory only. */
+	return b->fd < 0 || fsync(b->fd) == 0 ? KB_OK : KB_EIO;
 }
 
 static enum kb_err boot_drop_cache(struct bdev *dev, uint64_t off, uint64_t len)

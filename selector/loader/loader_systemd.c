@@ -11,14 +11,15 @@
 #include <string.h>
 #include <strings.h>
 
-#define PRESET	 "LoaderEntryDefault"
-#define ONCE	 "LoaderEntryOneShot"
-#define SELECTED "LoaderEntrySelected"
-#define ENTRIES	 "LoaderEntries"
-#define TIMEOUT	 "LoaderConfigTimeout"
-#define INFO	 "LoaderInfo"
-#define SELF	 "systemd-boot"
-#define TEXT	 64
+#define PRESET	  "LoaderEntryDefault"
+#define ONCE	  "LoaderEntryOneShot"
+#define PREFERRED "LoaderEntryPreferred" /* goes before PRESET, since systemd 259 */
+#define SELECTED  "LoaderEntrySelected"
+#define ENTRIES	  "LoaderEntries"
+#define TIMEOUT	  "LoaderConfigTimeout"
+#define INFO	  "LoaderInfo"
+#define SELF	  "systemd-boot"
+#define TEXT	  64
 
 /* The names of the pairs' entries, by slot; "": it has none. */
 static char names[STATE_SLOTS_MAX][CONF_PLACE_NAME + 1];
@@ -117,8 +118,11 @@ static enum kb_err read_slot(struct loader *l, const char *name, int8_t *slot)
 
 enum kb_err loader_systemd_read(struct loader *l, struct loader_choice *c)
 {
+	char text[TEXT];
+
 	TRY(take_names(l));
-	TRY(read_slot(l, PRESET, &c->preset));
+	TRY(read_text(l, PREFERRED, text));
+	TRY(read_slot(l, text[0] != '\0' ? PREFERRED : PRESET, &c->preset));
 	TRY(read_slot(l, ONCE, &c->once));
 	l->why[0] = '\0';
 	return KB_OK;
@@ -143,6 +147,8 @@ enum kb_err loader_systemd_write(struct loader *l, const struct loader_choice *c
 		TRY(loader_var_remove(l, ONCE, LOADER_VAR_SYSTEMD));
 	if (c->preset != STATE_NONE)
 		TRY(write_text(l, PRESET, names[c->preset]));
+	if (c->preset != STATE_NONE)
+		TRY(loader_var_remove(l, PREFERRED, LOADER_VAR_SYSTEMD));
 	return c->once == STATE_NONE ? KB_OK : write_text(l, ONCE, names[c->once]);
 }
 

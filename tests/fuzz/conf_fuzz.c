@@ -117,16 +117,31 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 		check_text(key, p);
 }
 
+/* A kernel's file has one name, by which no other slot's is called. */
+static void check_file(const struct conf *c, unsigned slot, const char *spec)
+{
+	conf_spec part, others;
+	const char *file = conf_place_split(spec, part);
+
+	if (file == NULL)
+		return;
+	FUZZ_CHECK(conf_value_is_spec(part) && conf_place_is_valid(file) &&
+		   strcmp(conf_place_tail(spec) + 1, file) == 0);
+	for (unsigned i = 0; i < slot; i++) {
+		const char *other = conf_slot_part(c, i, CONF_PLACE_CLASS);
+		const char *of = other != NULL ? conf_place_split(other, others) : NULL;
+
+		FUZZ_CHECK(of == NULL || !conf_place_is_same(file, of));
+	}
+}
+
 /* No partition is used twice: an install would destroy what is there. */
 static void check_part(const struct conf *c, unsigned slot, unsigned cls)
 {
 	const char *part = c->slot[slot].cls[cls].part;
-	conf_spec of;
 
+	check_file(c, slot, part);
 	FUZZ_CHECK(conf_value_is_spec(part) && strcmp(part, c->state) != 0);
-	FUZZ_CHECK(conf_place_split(part, of) == NULL ||
-		   (conf_value_is_spec(of) && conf_place_is_valid(conf_place_split(part, of)) &&
-		    strcmp(conf_place_tail(part) + 1, conf_place_split(part, of)) == 0));
 	FUZZ_CHECK(strcmp(part, c->data_part) != 0 && strcmp(part, c->raw_part) != 0);
 	FUZZ_CHECK(c->loader != CONF_LOADER_GRUB || strcmp(part, c->loader_environment) != 0);
 	for (unsigned i = 0; i < slot; i++)

@@ -4,6 +4,8 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/program.h"
 
+#include <sys/syscall.h>
+
 #define PATH "EFI/Linux/b.efi"
 #define SIZE 32768u
 #define ENDS (SIZE - 700) /* the program in the image */
@@ -12,6 +14,14 @@ static struct bdev_boot b;
 static uint8_t image[SIZE], back[SIZE];
 static unsigned unlocks;
 static enum kb_err unlock_fails;
+
+static unsigned syncs;
+
+int fsync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static int top(void)
 {
@@ -182,6 +192,16 @@ TEST(file_that_holds_the_image_is_written_in_its_place)
 	OK(stat(folder_at(PATH), &after));
 	EQUAL((unlocks, 1), (before.st_ino, after.st_ino), (length(), ENDS));
 	reads(image);
+}
+
+/* An install before may have been ended before its flush. */
+TEST(file_that_holds_the_image_is_flushed_without_a_write)
+{
+	put(image, ENDS);
+	open_it();
+	syncs = 0;
+	OK(bdev_flush(&b.bdev));
+	EQUAL((syncs, 1), (unlocks, 0));
 }
 
 TEST(file_system_that_cannot_be_written_fails_the_write_only)

@@ -185,6 +185,19 @@ TEST(variable_that_the_firmware_loses_is_noticed)
 	FAILS(loader_set_preset(&l, 1), KB_EIO);
 }
 
+/* What `bootctl set-preferred` sets would start the pair that is written. */
+TEST(what_goes_before_the_preset_is_it_until_another_one_is_set)
+{
+	put("LoaderEntryDefault", "keelboot-b.efi");
+	put("LoaderEntryPreferred", "keelboot-a.efi");
+	reads(0, STATE_NONE);
+	put("LoaderEntryPreferred", "debian.conf");
+	reads(STATE_NONE, STATE_NONE);
+	OK(loader_set_preset(&l, 1));
+	reads(1, STATE_NONE);
+	assert_false(has("LoaderEntryPreferred"));
+}
+
 TEST(slot_without_a_pair_is_refused)
 {
 	put("LoaderEntryDefault", "keelboot-a.efi");
