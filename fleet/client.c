@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/client.h"
 
+#include "fleet/token.h"
+
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -77,11 +79,20 @@ static enum kb_err read_pem(struct http_pem *pem, const char *path, const char *
 	return KB_EINVAL;
 }
 
-static enum kb_err read_pems(struct http_config *h, const struct conf *conf)
+/* A key in a token stays there. */
+static enum kb_err read_key(struct client *c, const char *key)
 {
-	TRY(read_pem(&h->ca, conf->fleet_ca_file, "ca-file"));
-	TRY(read_pem(&h->certificate, conf->fleet_certificate, "certificate"));
-	return read_pem(&h->key, conf->fleet_key, "private-key");
+	c->http.token_key = c->token_key;
+	if (!token_is_uri(key))
+		return read_pem(&c->http.key, key, "private-key");
+	return token_take(c->token_key, key);
+}
+
+static enum kb_err read_pems(struct client *c, const struct conf *conf)
+{
+	TRY(read_pem(&c->http.ca, conf->fleet_ca_file, "ca-file"));
+	TRY(read_pem(&c->http.certificate, conf->fleet_certificate, "certificate"));
+	return read_key(c, conf->fleet_key);
 }
 
 static enum kb_err read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
@@ -135,7 +146,7 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 		.timeout_s = conf->fleet_timeout_s,
 		.bandwidth = conf->fleet_bandwidth,
 	};
-	TRY(read_pems(&c->http, conf));
+	TRY(read_pems(c, conf));
 	if (c->authorization[0] != '\0' && !url_is_secure(conf->fleet_server))
 		log_warn("%s: the token is sent unencrypted; use https", conf->fleet_server);
 	return KB_OK;

@@ -28,6 +28,8 @@ struct client {
 	/* who this device is */
 	char id[URL_ID_MAX + 1];
 	char authorization[CLIENT_TOKEN_MAX + 64];
+	/* of the private key; "": it is in no token */
+	char token_key[CONF_PATH_MAX + 1];
 	/* what the last answer asked for; 0: nothing */
 	uint64_t retry_after_s;
 	/* of the last answer that was asked for */

@@ -168,17 +168,35 @@ static bool set_pem(CURL *curl, CURLoption option, const struct http_pem *pem)
 	return pem->text == NULL || curl_easy_setopt(curl, option, &blob) == CURLE_OK;
 }
 
-/* Whom this device trusts; and who it is, which goes to the server alone. */
-static bool set_trust(CURL *curl, const struct http_config *c, const char *url)
+/* OpenSSL's engine reaches it; the key stays where it is. false: there is no such engine. */
+static bool set_token_key(CURL *curl, const char *uri)
 {
+	return curl_easy_setopt(curl, CURLOPT_SSLENGINE, "pkcs11") == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSLKEYTYPE, "ENG") == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSLKEY, uri) == CURLE_OK;
+}
+
+/* Whom this device trusts; and who it is, which goes to the server alone. NULL, or why not. */
+static const char *set_trust(CURL *curl, const struct http_config *c, const char *url)
+{
+	static const char no_blobs[] =
+		"this libcurl takes no certificates from memory: build it with OpenSSL";
 	bool ours = url_same_origin(c->server, url);
 
 	/* The distribution's folder would count beside it. */
 	if (c->ca.text != NULL)
 		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-	return set_pem(curl, CURLOPT_CAINFO_BLOB, &c->ca) &&
-	       (!ours || (set_pem(curl, CURLOPT_SSLCERT_BLOB, &c->certificate) &&
-			  set_pem(curl, CURLOPT_SSLKEY_BLOB, &c->key)));
+	if (!set_pem(curl, CURLOPT_CAINFO_BLOB, &c->ca))
+		return no_blobs;
+	if (!ours)
+		return NULL;
+	if (c->token_key[0] != '\0' && !set_token_key(curl, c->token_key))
+		return "OpenSSL finds no engine pkcs11, which private-key= needs: "
+		       "install libengine-pkcs11-openssl";
+	return set_pem(curl, CURLOPT_SSLCERT_BLOB, &c->certificate) &&
+			       set_pem(curl, CURLOPT_SSLKEY_BLOB, &c->key)
+		       ? NULL
+		       : no_blobs;
 }
 
 static void set_range(CURL *curl, const struct http_request *r)
@@ -296,6 +314,7 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 	struct transfer t = { .r = r, .a = a, .curl = begin_curl(c) };
 	char curl_says[CURL_ERROR_SIZE] = "", *where = NULL;
 	struct curl_slist *headers;
+	const char *fault;
 	bool whole = false;
 
 	*a = (struct http_answer){ .from = UINT64_MAX, .total = UINT64_MAX };
@@ -312,11 +331,11 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 	curl_easy_setopt(t.curl, CURLOPT_HEADERDATA, &t);
 	curl_easy_setopt(t.curl, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(t.curl, CURLOPT_WRITEDATA, &t);
-	if (set_trust(t.curl, c, url))
+	fault = set_trust(t.curl, c, url);
+	if (fault == NULL)
 		whole = finish(&t, curl_easy_perform(t.curl), curl_says);
 	else
-		set_error(a,
-			  "this libcurl takes no certificates from memory: build it with OpenSSL");
+		set_error(a, fault);
 	if (whole && a->status >= 300 && a->status <= 399 && a->status != 304 &&
 	    curl_easy_getinfo(t.curl, CURLINFO_REDIRECT_URL, &where) == CURLE_OK && where != NULL)
 		whole = take_redirect(a, where, next);

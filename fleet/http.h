@@ -29,6 +29,8 @@ struct http_config {
 	const char *authorization;
 	/* PEM, in memory: who asks may have no rights to read the files; NULL: none */
 	struct http_pem ca, certificate, key;
+	/* the key is in a token: its "pkcs11:…"; "": it is not */
+	const char *token_key;
 	/* of a whole answer; of a download: how long it may crawl */
 	unsigned timeout_s;
 	/* bytes of a download in a second; 0: as many as come */

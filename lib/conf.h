@@ -285,7 +285,7 @@ struct conf {
 	char fleet_id[CONF_NAME_MAX + 1], fleet_id_file[CONF_PATH_MAX + 1];
 	/* of this device, of all devices; "" none */
 	char fleet_token_file[CONF_PATH_MAX + 1], fleet_gateway_token_file[CONF_PATH_MAX + 1];
-	/* PEM; "": those of the system, and none */
+	/* PEM, and the key as an URI, too; "": those of the system, and none */
 	char fleet_ca_file[CONF_PATH_MAX + 1], fleet_certificate[CONF_PATH_MAX + 1],
 		fleet_key[CONF_PATH_MAX + 1];
 	/* the server's distribution set, whose version runs; "": it is not reported */

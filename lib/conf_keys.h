@@ -27,6 +27,7 @@ enum conf_kind {
 	CONF_KIND_NAME,	       /* letters, digits, '.', '_', '-', '+', ',' */
 	CONF_KIND_PATH,	       /* absolute path without "..", */
 	CONF_KIND_PATH_OR_NOT, /* or nothing */
+	CONF_KIND_KEY,	       /* or nothing, or a key in a token: "pkcs11:..." */
 	CONF_KIND_SUBPATH,     /* relative path without ".." */
 	CONF_KIND_SUBPATHS,    /* such paths, commas between, none in another; also nothing */
 	CONF_KIND_SPEC,	       /* conf_spec */

@@ -283,6 +283,9 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return has_prefix(value, "/") && !has_dotdot(value);
 	case CONF_KIND_PATH_OR_NOT:
 		return *value == '\0' || (has_prefix(value, "/") && !has_dotdot(value));
+	case CONF_KIND_KEY:
+		return *value == '\0' || has_prefix(value, "pkcs11:") ||
+		       (has_prefix(value, "/") && !has_dotdot(value));
 	case CONF_KIND_SUBPATH:
 		return *value != '\0' && *value != '/' && !has_dotdot(value);
 	case CONF_KIND_SUBPATHS:
@@ -365,6 +368,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_SUBPATH:
 	case CONF_KIND_SUBPATHS:
 	case CONF_KIND_PATH_OR_NOT:
+	case CONF_KIND_KEY:
 	case CONF_KIND_SPEC:
 	case CONF_KIND_STORE:
 	case CONF_KIND_URL:

@@ -72,6 +72,9 @@ static void check_text(const struct conf_key *key, const char *text)
 		FUZZ_CHECK(text[0] == '/' && is_safe_path(text));
 	if (key->kind == CONF_KIND_PATH_OR_NOT)
 		FUZZ_CHECK(text[0] == '\0' || (text[0] == '/' && is_safe_path(text)));
+	if (key->kind == CONF_KIND_KEY)
+		FUZZ_CHECK(text[0] == '\0' || strncmp(text, "pkcs11:", 7) == 0 ||
+			   (text[0] == '/' && is_safe_path(text)));
 	if (key->kind == CONF_KIND_SUBPATHS)
 		FUZZ_CHECK(text[0] != '/' && is_safe_path(text));
 	if (key->kind == CONF_KIND_SUBPATH)

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/token.h"
+
+#include "lib/log.h"
+#include "lib/os_file.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE	"module-path="
+#define PIN	"pin-source=file:"
+#define PIN_MAX 255
+
+bool token_is_uri(const char *key)
+{
+	return strncmp(key, "pkcs11:", 7) == 0;
+}
+
+static enum kb_err take_module(const char *attribute, size_t len)
+{
+	char path[CONF_PATH_MAX + 1];
+	size_t skip = strlen(MODULE);
+
+	snprintf(path, sizeof(path), "%.*s", (int)(len - skip), attribute + skip);
+	if (path[0] == '/' && strchr(path, '%') == NULL &&
+	    setenv("PKCS11_MODULE_PATH", path, 1) == 0)
+		return KB_OK;
+	log_err("[fleet] private-key=: module-path=%s: expected an absolute path without %%", path);
+	return KB_EINVAL;
+}
+
+/* The engine takes a newline for a part of the PIN; and a few wrong ones lock a token. */
+static enum kb_err check_pin(const char *attribute, size_t len)
+{
+	char path[CONF_PATH_MAX + 1], pin[PIN_MAX + 1];
+	KB_CLEANUP_FD int fd = -1;
+	size_t skip = strlen(PIN), n = 0;
+
+	snprintf(path, sizeof(path), "%.*s", (int)(len - skip), attribute + skip);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || os_file_read(fd, 0, pin, sizeof(pin), &n) != KB_OK) {
+		log_err("[fleet] private-key=: pin-source=file:%s: %s", path, strerror(errno));
+		return KB_EINVAL;
+	}
+	if (n > 0 && n <= PIN_MAX && memchr(pin, '\n', n) == NULL)
+		return KB_OK;
+	log_err("[fleet] private-key=: %s: expected a PIN and no newline, as printf %%s writes it",
+		path);
+	return KB_EINVAL;
+}
+
+/* What stands in the URI behind its '?'. taken: it is not for the engine. */
+static enum kb_err take_attribute(const char *attribute, size_t len, bool *taken)
+{
+	*taken = strncmp(attribute, MODULE, strlen(MODULE)) == 0;
+	if (*taken)
+		return take_module(attribute, len);
+	return strncmp(attribute, PIN, strlen(PIN)) == 0 ? check_pin(attribute, len) : KB_OK;
+}
+
+enum kb_err token_take(char uri[CONF_PATH_MAX + 1], const char *key)
+{
+	size_t used = strcspn(key, "?");
+	const char *attribute = key + used;
+
+	if (strstr(key, "pin-value") != NULL) {
+		log_err("[fleet] private-key=: a PIN in system.conf is no secret; put it into a "
+			"file, and name that: ?pin-source=file:/data/pin");
+		return KB_EINVAL;
+	}
+	snprintf(uri, CONF_PATH_MAX + 1, "%.*s", (int)used, key);
+	/* Each has what stands before it: '?' or '&'. */
+	while (*attribute != '\0') {
+		size_t len = 1 + strcspn(attribute + 1, "&");
+		bool taken;
+
+		TRY(take_attribute(attribute + 1, len - 1, &taken));
+		if (!taken) {
+			snprintf(uri + used, CONF_PATH_MAX + 1 - used, "%c%.*s",
+				 strchr(uri, '?') == NULL ? '?' : '&', (int)len - 1, attribute + 1);
+			used += len;
+		}
+		attribute += len;
+	}
+	return KB_OK;
+}
