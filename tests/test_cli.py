@@ -137,6 +137,51 @@ def test_init_refuses_what_is_neither_empty_nor_a_state(dev):
     assert dev.slot("a")["state"] == "good"
 
 
+def make_ext4(path):
+    call("mkfs.ext4", "-q", path, "32M")
+
+
+def make_fat(path):
+    path.write_bytes(bytes(32 * MIB))
+    call("mkfs.vfat", path)
+
+
+def make_disk(path, label="gpt"):
+    path.write_bytes(bytes(32 * MIB))
+    call("sfdisk", "-q", path, input=f"label: {label}\nstart=8MiB size=16MiB\n")
+
+
+FOREIGN = [(make_ext4, "an ext2, ext3 or ext4 file system", "name another: --state /dev/..."),
+           (make_fat, "a FAT file system", "name another: --state /dev/..."),
+           (make_disk, "a disk with partitions (GPT)", "--offset N --size N"),
+           (lambda path: make_disk(path, "dos"), "a disk with partitions (MBR)", "--offset N --size N")]
+
+
+@pytest.mark.parametrize("make, what, todo", FOREIGN)
+def test_what_is_no_state_partition_is_named_and_never_overwritten(dev, make, what, todo):
+    make(dev.state)
+    before = dev.state.read_bytes()
+    for args in (["status"], ["mark", "good", "a"], ["state", "init"], ["state", "init", "--force", "--good", "a"]):
+        told = dev(*args, code=FAILURE).stderr
+        assert f"{dev.state} is {what}, not a state partition" in told and todo in told
+        assert "--force" not in told
+    assert dev.state.read_bytes() == before
+
+
+def test_a_bundle_is_no_state_partition(dev, bundle):
+    dev.state.write_bytes(bundle.read_bytes() + bytes(16 * MIB))
+    assert "is a bundle, not a state partition" in dev("state", "init", "--force", code=FAILURE).stderr
+
+
+def test_a_disk_is_not_overwritten_because_its_middle_holds_a_state(dev):
+    """The partition begins where the second region of a state would."""
+    make_disk(dev.state)
+    dev("state", "init", "--offset", "8M", "--size", "16M", "--good", "a")
+    before = dev.state.read_bytes()
+    assert "(GPT)" in dev("state", "init", "--force", code=FAILURE).stderr
+    assert dev.state.read_bytes() == before
+
+
 @pytest.mark.parametrize("size", [0, 512, MIB, 16 * MIB - 1])
 def test_init_refuses_a_partition_that_is_too_small(dev, size):
     dev.state.write_bytes(bytes(size))
@@ -491,7 +536,8 @@ def test_both_regions_lost_stops_every_writer_and_status_says_so(good):
     before = good.state.read_bytes()
     assert good.json("status", code=FAILURE)["state"]["finding"] == "lost"
     for args in (["mark", "good"], ["unstage"], ["state", "show"]):
-        assert "both regions are damaged" in good(*args, code=FAILURE).stderr
+        told = good(*args, code=FAILURE).stderr
+        assert "both regions are damaged" in told and "--force" not in told
     assert good.state.read_bytes() == before
     assert "first state was written" in good("history").stdout
 

@@ -192,6 +192,13 @@ def test_damaged_regions(board, regions, severity, finding):
     assert (severity, finding) in board.findings()
 
 
+def test_a_file_system_in_place_of_the_state(board):
+    board.dev.state.unlink()
+    call("mkfs.ext4", "-q", board.dev.state, "32M")
+    assert ("error", "state-foreign") in board.findings()
+    assert "ext4 file system" in board.told("state-foreign")[0]["text"]
+
+
 def test_a_blank_state_and_none_at_all(board):
     board.dev.state.write_bytes(bytes(16 * MIB))
     assert ("error", "state-blank") in board.findings()

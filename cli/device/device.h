@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cli/output/args.h"
+#include "cli/device/device_content.h"
 #include "cli/device/device_range.h"
 #include "lib/conf.h"
 #include "selector/plan.h"
@@ -77,6 +78,8 @@ struct device {
 	struct bdev *dev;
 	struct store store;
 	enum store_finding finding;
+	/* only when STORE_LOST */
+	struct device_content content;
 	/* only when STORE_FOUND */
 	struct state state;
 };
@@ -112,6 +115,10 @@ void device_close(struct device *d);
  * valid record was found.
  */
 enum kb_err device_need_state(const struct device *d) KB_MUST_CHECK;
+
+/* Tells that what is in d->content is no state partition, and what to name instead: `also` ends the
+ * message. */
+void device_report_content(const struct device *d, const char *also);
 
 /*
  * The slot that "booted", "other" or a letter means. KB_EINVAL, which it has reported: no such

@@ -97,6 +97,8 @@ static enum kb_err load_store(struct device *d)
 	else if (err != KB_OK)
 		log_err("state partition %s: neither region can be read: %s", d->state_path,
 			err_text(err));
+	if (err == KB_OK && d->finding == STORE_LOST)
+		device_content_find(&d->content, d->dev);
 	return err;
 }
 
@@ -146,6 +148,15 @@ void device_close(struct device *d)
 	bdev_file_close(&d->file);
 }
 
+void device_report_content(const struct device *d, const char *also)
+{
+	log_err("%s is %s, not a state partition; name %s%s", d->state_path, d->content.what,
+		d->content.disk
+			? "its partition: --state /dev/..., or where that lies in an image: --offset N --size N"
+			: "another: --state /dev/...",
+		also);
+}
+
 enum kb_err device_need_state(const struct device *d)
 {
 	switch (d->finding) {
@@ -158,8 +169,11 @@ enum kb_err device_need_state(const struct device *d)
 	case STORE_LOST:
 		break;
 	}
-	log_err("state partition %s: both regions are damaged; the next boot makes a new state from the slots, or write one: keelboot state init --force",
-		d->state_path);
+	if (d->content.what != NULL)
+		device_report_content(d, "");
+	else
+		log_err("state partition %s: both regions are damaged, if this is the right partition; the next boot makes a new state from the slots",
+			d->state_path);
 	return KB_EIO;
 }
 

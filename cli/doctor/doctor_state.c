@@ -27,6 +27,11 @@ static bool check_found(struct doctor *doc)
 		doctor_report(doc, DOCTOR_ERROR, "state-blank",
 			      "boot with Keelboot once, or write it: keelboot state init",
 			      "the state partition was never written");
+	else if (st->d->finding == STORE_LOST && st->d->content.what != NULL)
+		doctor_report(doc, DOCTOR_ERROR, "state-foreign",
+			      "name the state partition in [state] partition= of system.conf",
+			      "%s is %s, not a state partition: nothing is counted",
+			      st->d->state_path, st->d->content.what);
 	else if (st->d->finding == STORE_LOST)
 		doctor_report(doc, DOCTOR_ERROR, "state-lost",
 			      "reboot: the boot makes a new state from the slots",

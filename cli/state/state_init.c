@@ -202,8 +202,14 @@ static enum kb_err make_file(const struct device_options *o, bool *made)
 	return KB_OK;
 }
 
-static enum kb_err may_overwrite(const struct device *d, bool force)
+/* --force is for a state that is not wanted any more. It costs nobody a file system. */
+static enum kb_err may_overwrite(struct device *d, bool force)
 {
+	device_content_find(&d->content, d->dev);
+	if (d->content.what != NULL) {
+		device_report_content(d, "; if it is the right one, erase it first: wipefs --all");
+		return KB_EINVAL;
+	}
 	if (d->finding == STORE_BLANK || force)
 		return KB_OK;
 	if (d->finding == STORE_FOUND)
