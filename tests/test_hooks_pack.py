@@ -78,6 +78,15 @@ def test_an_initramfs_that_a_trial_makes_is_warned_of(tmp_path):
     assert warned() == ""
 
 
+def test_what_is_wrong_in_system_conf_is_warned_of_and_no_failure(tmp_path):
+    command = tmp_path / "keelboot"
+    command.write_text("#!/bin/sh\necho \"keelboot: $1: one\" >&2\necho keelboot: two >&2\necho no problems\nexit 1\n")
+    command.chmod(0o755)
+    done = subprocess.run(["sh", "-euc", f". {LIB}/pack.sh; keelboot_warning"], text=True, check=True,
+                          capture_output=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin", "KEELBOOT_RUN": str(tmp_path)})
+    assert done.stdout == "check-config: one\ntwo\n"
+
+
 @pytest.mark.parametrize("line, left", [("root=/dev/nfs", True), ("netroot=nfs:x", True), ("root=live:CD", True),
                                         ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False)])
 def test_dracuts_roots_from_elsewhere_are_left_to_it(line, left):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import kbaliases
+import kbcheck
 import kbcompress
 import kbconf
 import kbcpio
@@ -389,7 +390,8 @@ def test_environment_of_uboot_takes_a_file(make, tmp_path):
     (tmp_path / "env").write_text("/dev/mtd0 0 0x1000\n/dev/mtd1 0 0x1000\n")
     assert "not packed" not in make(*conf, "--add", f"{tmp_path}/env:/etc/env.config").stderr
     assert "/etc/fw_env.config is not packed" in make(*loader_conf(tmp_path, "kind=u-boot")).stderr
-    assert "not packed" not in make(*loader_conf(tmp_path, "kind=lilo\nenvironment=/etc/env.config")).stderr
+    lilo = loader_conf(tmp_path, "kind=lilo\nenvironment=/etc/env.config")
+    assert "not packed" not in make(*lilo, expect=1, name="x").stderr
 
 
 def key_folder(tmp_path, text=KEY) -> Path:
@@ -445,6 +447,47 @@ def test_devices_that_this_initramfs_does_not_open_are_warned_of(make, tmp_path)
     told = re.findall(r"warning: (\[.*?\] .*?): this initramfs does not open it", said)
     assert told == ["[system] root-overlay=/dev/loop0", "[state] partition=/dev/vg/state", "[slot.a] root=/dev/vg/a",
                     "[slot.b] root=/dev/loop1", "[source.data] partition=/dev/md/data"]
+
+
+def test_what_check_config_calls_a_mistake_is_none_that_is_packed(make, tmp_path):
+    conf, drop = tmp_path / "system.conf", tmp_path / "drop"
+    drop.mkdir()
+    conf.write_text("[system]\ncompatible=x\ncompatibel=y\n[watchdog]\ntimeout=1m\n[sytem]\nx=1\nno equals\n")
+    said = make("--conf", conf, expect=1).stderr
+    for line in (3, 5, 7, 8):
+        assert f"mkinitramfs: {conf}:{line}: " in said
+    conf.write_text("[system\ncompatible\n")
+    assert f"mkinitramfs: {conf}:1: " in make("--conf", conf, expect=1).stderr
+    # One file may mend another, and be the only wrong one.
+    conf.write_text("[system]\ncompatible=x\n[install]\nprogress-deadline=120\n")
+    make("--conf", conf, expect=1)
+    (drop / "10.conf").write_text("[watchdog]\ntimeout=180\n")
+    assert "check-config" not in make("--conf", conf, "--conf-dir", drop).stderr
+    (drop / "20.conf").write_text("[system]\nfoo=1\n")
+    assert f"mkinitramfs: {drop}/20.conf:2: " in make("--conf", conf, "--conf-dir", drop, expect=1, name="x").stderr
+
+
+def test_what_may_be_missing_on_purpose_is_warned_of(make, tmp_path, modules):
+    said = make().stderr
+    assert "warning: system.conf: missing in /etc/keelboot and in /usr/lib/keelboot; defaults are used" in said
+    assert "warning: system.conf: [system] compatible= is missing: no bundle is installed" in said
+    assert "warning: no module is packed: the kernel must have all drivers built in" in said
+    (tmp_path / "system.conf").write_text("[system]\ncompatible=x\n")
+    said = make("--conf", tmp_path / "system.conf", "--modules-dir", modules, "--module", "top").stderr
+    assert "warning" not in said
+
+
+def test_a_key_whose_private_half_is_published_is_warned_of(make, tmp_path):
+    said = make("--keys", TOP / "docs/examples/keys").stderr
+    assert re.search(r"warning: .*/docs/examples/keys/\S+\.pem is the development key of Keelboot's examples, whose "
+                     "private half is published: anybody can sign updates", said)
+    assert "published" not in make("--keys", key_folder(tmp_path)).stderr
+
+
+def test_where_the_command_is_missing_the_configuration_goes_unchecked(monkeypatch, capsys):
+    monkeypatch.setattr(kbcheck, "PLACES", (Path("/none"),))
+    assert kbcheck.mistakes(None, print) == []
+    assert "not checked: /none are missing" in capsys.readouterr().out
 
 
 def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):

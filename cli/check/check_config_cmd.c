@@ -34,7 +34,7 @@ struct checking {
 	json_object *list, *warning_list;
 };
 
-static void add_to(json_object *list, const char *file, int line, const char *text)
+static json_object *add_to(json_object *list, const char *file, int line, const char *text)
 {
 	json_object *o = json_object_new_object();
 
@@ -42,19 +42,30 @@ static void add_to(json_object *list, const char *file, int line, const char *te
 	output_json_number(o, "line", (uint64_t)line);
 	output_json_text(o, "text", text);
 	output_json_append(list, o);
+	return o;
 }
 
-static void print_complaint(void *ctx, const char *file, int line, const char *text)
+static void add_complaint(struct checking *c, const char *file, int line, const char *text,
+			  bool missing)
 {
-	struct checking *c = ctx;
-
 	c->n++;
 	if (c->json)
-		add_to(c->list, file, line, text);
+		output_json_bool(add_to(c->list, file, line, text), "missing", missing);
 	else if (line > 0)
 		log_err("%s:%d: %s", file, line, text);
 	else
 		log_err("%s: %s", file, text);
+}
+
+static void print_complaint(void *ctx, const char *file, int line, const char *text)
+{
+	add_complaint(ctx, file, line, text, false);
+}
+
+/* Not there, rather than wrong: an initramfs may leave it to the device. */
+static void print_missing(struct checking *c, const char *text)
+{
+	add_complaint(c, "system.conf", 0, text, true);
 }
 
 static void print_warning(struct checking *c, const char *file, const char *text)
@@ -267,12 +278,10 @@ static void check_device_keys(struct checking *c, const struct device_options *o
 
 	conf_load(&conf, o->conf_root, &found, print_complaint, c);
 	if (!found)
-		print_complaint(
-			c, "system.conf", 0,
-			"missing in /etc/keelboot and in /usr/lib/keelboot; defaults are used");
+		print_missing(
+			c, "missing in /etc/keelboot and in /usr/lib/keelboot; defaults are used");
 	if (conf.compatible[0] == '\0')
-		print_complaint(c, "system.conf", 0,
-				"[system] compatible= is missing: no bundle is installed");
+		print_missing(c, "[system] compatible= is missing: no bundle is installed");
 	check_kernel_line(c, conf.command_line, "system.conf");
 	check_whole(c, &conf, "system.conf");
 	check_parts(c, &conf, "system.conf");

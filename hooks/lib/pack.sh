@@ -49,11 +49,12 @@ keelboot_missing() {
 		echo "there is no /etc/keelboot/system.conf"
 }
 
-# A warning, if there is one: what a trial makes outlives its rejection.
+# Warnings, a line each: what a trial makes outlives its rejection, and what is wrong in system.conf is ignored by the boot.
 keelboot_warning() {
 	run=${KEELBOOT_RUN-/run/keelboot}
 	[ -e "$run/good" ] || ! grep -qs '"status": *"trial"' "$run/boot.json" ||
 		echo "slot $(cat "$run/slot") is on trial, and this initramfs starts the other slot, too: make it anew if the trial is rejected"
+	! command -v keelboot >/dev/null || keelboot check-config 2>&1 >/dev/null | sed 's/^keelboot: //'
 }
 
 # Into the initramfs in the folder $1: what each boot says where Keelboot is missing, for the reason $2.

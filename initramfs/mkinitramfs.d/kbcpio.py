@@ -66,6 +66,11 @@ class Archive:
             path = str(PurePosixPath("/" + path.strip("/")).parent / entry.data.decode())
         return False
 
+    def source(self, path: str) -> str:
+        """The file that was packed as path; "" if none was."""
+        entry = self.entries.get(path.strip("/"))
+        return str(entry.source) if entry else ""
+
     def texts(self) -> dict:
         """{path: content} of all files."""
         return {path: entry.data for path, entry in self.entries.items()

@@ -68,8 +68,9 @@ install() {
 		dfatal "keelboot: dracut's module watchdog stops the watchdog in an emergency: leave it out"
 		exit 1
 	fi
-	said=$(keelboot_warning)
-	[ -z "$said" ] || dwarn "keelboot: $said"
+	while IFS= read -r said; do
+		dwarn "keelboot: $said"
+	done < <(keelboot_warning)
 	while read -r file target; do
 		inst "$file" $target
 	done < <(keelboot_programs)
