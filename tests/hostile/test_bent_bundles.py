@@ -4,7 +4,8 @@ import struct
 
 import pytest
 
-from hostile import CHUNK, DAMAGED, FAILURE, NOTHING, OK, VERIFY, Forge, driver, flipped, is_damaged, keelreader, start
+from hostile import (CHUNK, DAMAGED, FAILURE, NOTHING, OK, VERIFY, Forge, cut_reason, driver, flipped, is_damaged,
+                     keelreader, start)
 
 HEADER = "not a bundle, or its header is damaged; copy it again"
 RULES = "its header is whole, but breaks the format: the bundle was made wrongly; make it again"
@@ -51,9 +52,11 @@ def judged(lines: list) -> dict:
             assert int(line[1]) < 4096, "memory grows with the number of bundles"
             continue
         count, error, written, _, why = line
+        why = cut_reason(why)
         assert "OTHER" not in written and "STRAY" not in written, line
         assert ("trial" in written) == (error == "ok") and ("whole" in written) == (error == "ok"), line
-        found[(error, " ".join(written.split()), why)] = int(count)
+        key = (error, " ".join(written.split()), why)
+        found[key] = found.get(key, 0) + int(count)
     return found
 
 

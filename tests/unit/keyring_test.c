@@ -205,6 +205,49 @@ TEST(no_signature_and_no_key_verify_nothing)
 	FAILS(verify(), KB_ESIG);
 }
 
+static void assert_explained(const char *why)
+{
+	struct keyring_verdict v;
+	char text[256];
+
+	FAILS(keyring_check(&ring, header, area, CAP, &v), KB_ESIG);
+	keyring_explain(&ring, &v, text, sizeof(text));
+	EQUAL((text, why));
+}
+
+TEST(a_refusal_says_what_there_is_instead_of_a_signature)
+{
+	char text[256], stranger[17], own[17];
+
+	bytes_hex(stranger, key_file_public(&ed)->id, 8);
+	bytes_hex(own, key_file_public(&ec)->id, 8);
+	trust(&ec, "2026");
+	assert_explained(
+		"not signed by the one trusted key: it has no signature; sign it: keelboot bundle sign");
+	ring.document = KEYRING_CHANNEL;
+	assert_explained(
+		"not signed by the one trusted key: it has no signature; sign it: keelboot channel sign");
+	ring.document = KEYRING_BUNDLE;
+	sign(&ed);
+	snprintf(
+		text, sizeof(text),
+		"not signed by the one trusted key: its signature names key %s, but %s (2026) is trusted; sign it with a trusted key",
+		stranger, own);
+	assert_explained(text);
+	trust(&ed2, "other");
+	snprintf(
+		text, sizeof(text),
+		"not signed by any of the 2 trusted keys: its signature names key %s, but %s (2026) and 1 more are trusted; sign it with a trusted key",
+		stranger, own);
+	assert_explained(text);
+	/* The key is trusted now, and what it signed is another header. */
+	trust(&ed, "third");
+	header[7] ^= 1;
+	assert_explained(
+		"not signed by any of the 3 trusted keys: its signature is not valid; copy it again");
+	header[7] ^= 1;
+}
+
 TEST(every_flipped_bit_of_the_header_breaks_it)
 {
 	sign(&ed);

@@ -134,22 +134,36 @@ static void count_signer(const struct keyring *k, const struct keyring_key *key,
 		v->signer = key;
 }
 
-/* Only the message depends on it. */
-static void look_for_retired(const struct keyring *k, const uint8_t *data, const uint8_t *area,
-			     size_t cap, struct keyring_verdict *v)
+static void look_at_other(const struct keyring *k, const uint8_t *data,
+			  const struct keyring_entry *e, uint8_t *tried, struct keyring_verdict *v)
+{
+	const uint8_t *id = e->value + 2;
+	const struct keyring_key *key = keyring_find_retired(k, id);
+
+	v->signatures++;
+	if (key != NULL && v->retired == NULL && entry_is_valid(key, e, data, tried))
+		v->retired = key;
+	if (key != NULL || keyring_find(k, id) != NULL)
+		return;
+	if (v->strangers++ == 0)
+		memcpy(v->stranger, id, KEYRING_ID_LEN);
+}
+
+/* Only the message depends on them. */
+static void look_for_others(const struct keyring *k, const uint8_t *data, const uint8_t *area,
+			    size_t cap, struct keyring_verdict *v)
 {
 	uint8_t tried[KEYRING_KEYS_MAX] = { 0 };
 	struct keyring_entry e;
 	size_t pos = 0;
 
-	while (v->retired == NULL && keyring_next(area, cap, &pos, &e) == KB_OK) {
+	while (keyring_next(area, cap, &pos, &e) == KB_OK) {
 		const struct keyring_key *key;
 
 		if (e.tag != KEYRING_TAG_SIGNATURE)
 			continue;
 		key = keyring_find_retired(k, e.value + 2);
-		if (key != NULL && entry_is_valid(key, &e, data, &tried[key - k->retired]))
-			v->retired = key;
+		look_at_other(k, data, &e, key != NULL ? &tried[key - k->retired] : NULL, v);
 	}
 }
 
@@ -176,7 +190,7 @@ enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const 
 		if (v->valid >= required)
 			return KB_OK;
 	}
-	look_for_retired(k, data, area, cap, v);
+	look_for_others(k, data, area, cap, v);
 	return KB_ESIG;
 }
 
@@ -203,13 +217,41 @@ void keyring_signers(const struct keyring *k, const struct keyring_verdict *v, c
 	}
 }
 
+#define ID_SHOWN 8u /* bytes of an id: enough to find it in what `keelboot key show` prints */
+
+/* What there is instead of a signature that counts: the end of a sentence. */
+static void explain_others(const struct keyring *k, const struct keyring_verdict *v, char *out,
+			   size_t size)
+{
+	char id[2 * ID_SHOWN + 1], own[2 * ID_SHOWN + 1], more[24] = "";
+
+	if (v->signatures == 0) {
+		snprintf(out, size, "it has no signature; sign it: keelboot %s sign",
+			 k->document == KEYRING_CHANNEL ? "channel" : "bundle");
+		return;
+	}
+	if (v->strangers == 0 || k->n == 0) {
+		snprintf(out, size, "its signature is not valid; copy it again");
+		return;
+	}
+	bytes_hex(id, v->stranger, ID_SHOWN);
+	bytes_hex(own, k->key[0].id, ID_SHOWN);
+	if (k->n > 1)
+		snprintf(more, sizeof(more), " and %u more", k->n - 1);
+	snprintf(
+		out, size,
+		"its signature names key %s, but %s (%.40s)%s %s trusted; sign it with a trusted key",
+		id, own, k->key[0].name, more, k->n > 1 ? "are" : "is");
+}
+
 /* Either of a retired key and too few trusted ones, alone, would be half of the reason. */
 void keyring_explain(const struct keyring *k, const struct keyring_verdict *v, char *out,
 		     size_t size)
 {
-	char names[64];
+	char names[64], others[176];
 
 	keyring_signers(k, v, names, sizeof(names));
+	explain_others(k, v, others, sizeof(others));
 	if (v->retired != NULL && v->valid > 0)
 		snprintf(
 			out, size,
@@ -223,7 +265,7 @@ void keyring_explain(const struct keyring *k, const struct keyring_verdict *v, c
 		snprintf(out, size, "signed by %u trusted key%s (%.40s), but %u must sign",
 			 v->valid, v->valid == 1 ? "" : "s", names, k->required);
 	else if (k->n == 1)
-		snprintf(out, size, "not signed by the one trusted key");
+		snprintf(out, size, "not signed by the one trusted key: %s", others);
 	else
-		snprintf(out, size, "not signed by any of the %u trusted keys", k->n);
+		snprintf(out, size, "not signed by any of the %u trusted keys: %s", k->n, others);
 }

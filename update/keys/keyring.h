@@ -64,6 +64,10 @@ struct keyring_verdict {
 	const struct keyring_key *signer;
 	/* when it is not enough: a retired key that signed */
 	const struct keyring_key *retired;
+	/* and how many signatures there are, valid or not; how many of them name a key that is
+	 * neither trusted nor retired, and the first one's */
+	unsigned signatures, strangers;
+	uint8_t stranger[KEYRING_ID_LEN];
 };
 
 /* One entry of a signature area, as it lies there. */
@@ -142,6 +146,6 @@ enum kb_err keyring_verify(const struct keyring *k, const uint8_t *header, const
 void keyring_signers(const struct keyring *k, const struct keyring_verdict *v, char *out,
 		     size_t size);
 
-/* Why a verdict is not enough, for a person. */
+/* Why a verdict is not enough, for a person, and what to do about it. */
 void keyring_explain(const struct keyring *k, const struct keyring_verdict *v, char *out,
 		     size_t size);
