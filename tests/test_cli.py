@@ -1206,6 +1206,32 @@ def test_stage_refuses_a_bundle_without_a_class_that_the_slot_needs(ready, facto
     assert "no image for boot" in ready("stage", factory("2.0", 20), code=INCOMPATIBLE).stderr
 
 
+@pytest.fixture(name="misnamed")
+def make_misnamed(factory, tmp_path):
+    """Its image has the name of no class."""
+    (tmp_path / "x.img").write_bytes(os.urandom(65536))
+    done = run("bundle", "create", "-o", tmp_path / "x.keel", "--compatible", "test-board", "--version", "2.0",
+               "--sequence", 20, "--image", f"rootfs={tmp_path / 'x.img'}", "--key", factory.public.with_suffix(".key"),
+               code=OK)
+    assert "x.keel has no image root, so no device installs it" in done.stderr
+    return tmp_path / "x.keel"
+
+
+def test_a_bundle_without_a_root_is_refused_with_what_the_slot_has(ready, misnamed):
+    for verb in ("stage", "install"):
+        assert "the bundle has an image for rootfs, but the slot has no such partition, only root" in \
+            ready(verb, misnamed, code=INCOMPATIBLE).stderr
+
+
+def test_a_slot_that_is_not_on_the_disk_is_named_by_its_place(ready, bundle):
+    ready.configure("[slot.a]\nroot=PARTLABEL=kb-none-a\n[slot.b]\nroot=PARTLABEL=kb-none-b\n")
+    options = ["--state", ready.state, "--conf-root", ready.root, "--run-dir", ready.run]
+    assert "no such partition: PARTLABEL=kb-none-b is not on this disk" in \
+        run(*options, "stage", bundle, code=INCOMPATIBLE).stderr
+    assert "slot b has no partition here: PARTLABEL=kb-none-b is not on this disk; correct [slot.b]" in \
+        run(*options, "install", bundle, code=FAILURE).stderr
+
+
 def test_system_conf_says_how_many_tries_a_trial_has(ready, factory):
     ready.configure("[system]\ntries=5\n")
     ready("install", factory("2.0", 20))

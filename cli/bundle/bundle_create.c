@@ -163,6 +163,16 @@ static void print_way(const struct manifest *m, unsigned encoding, const struct 
 		       remade);
 }
 
+/* Each slot of a device has a root, so a class of another name is a slip, as rootfs. */
+static void warn_of_root(const struct bundle_spec *s)
+{
+	for (unsigned i = 0; i < s->m.nimages; i++)
+		if (strcmp(s->m.image[i].name, "root") == 0)
+			return;
+	log_warn("%s has no image root, so no device installs it; name the root so: --image root=FILE",
+		 s->output);
+}
+
 static void print_summary(const struct bundle_spec *s, const struct bundle_build_result *b)
 {
 	char id[2 * DIGEST_LEN + 1], bundle[OUTPUT_TIME_LEN], images[OUTPUT_TIME_LEN];
@@ -202,5 +212,6 @@ int bundle_create_main(int argc, char **argv)
 	if (err != KB_OK)
 		return OUTPUT_FAILURE;
 	print_summary(&s, &result);
+	warn_of_root(&s);
 	return output_exit_code(output_flush());
 }

@@ -103,14 +103,27 @@ static void prepare_job(struct install_args *in, const struct keyring *keys, con
 	job.lend = apply_lend();
 }
 
+/* The place of the root that was looked for, where the target has no partition here; else NULL. */
+static const char *missing_root(enum kb_err err)
+{
+	if (err != KB_ENODEV || job.target == STATE_NONE || job.slot[job.target].nparts > 0)
+		return NULL;
+	return conf_slot_part(&d.conf, (unsigned)job.target, "root");
+}
+
 static void report_refused(const struct install_args *in, enum kb_err err)
 {
+	const char *root = missing_root(err);
+
 	/* What the state says of a release that is genuine, it says better. It may also be the
 	 * bundle that is newer than this command. */
 	if (job.verified &&
 	    (err == KB_EAPPLIED || err == KB_EREJECTED || err == KB_EDOWNGRADE ||
 	     err == KB_EAHEAD || err == KB_ENOTARGET || (err == KB_ENEWER && d.state.newer)))
 		incoming_report_refused(&d.state, &job.release, PLAN_COMMAND, err);
+	else if (root != NULL)
+		log_err("%s: %s: %s is not on this disk; correct [slot.%c] of system.conf",
+			in->file, job.why, root, state_slot_letter(job.target));
 	else
 		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(err));
 }

@@ -5,6 +5,7 @@
 #include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What cannot be opened now may be there when it is installed. */
@@ -21,6 +22,34 @@ static void read_geometry(const char *path, uint64_t *size, uint32_t *sector)
 	bdev_file_close(&file);
 }
 
+/* "root, boot": the classes of a slot. */
+static void list_classes(const struct conf_slot *slot, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < slot->nclasses && len < size; i++)
+		len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? ", " : "",
+					slot->cls[i].name);
+}
+
+/* Either the bundle has a name that is not the slot's, or the partition is not on the disk. */
+static enum kb_err report_no_partition(const struct device *d, int slot, const char *cls)
+{
+	const char *part = conf_slot_part(&d->conf, (unsigned)slot, cls);
+	char classes[CONF_CLASSES_MAX * (CONF_NAME_MAX + 3)];
+
+	if (part != NULL) {
+		log_err("slot %c: " MANIFEST_FITS_NO_PARTITION ": %s is not on this disk",
+			state_slot_letter(slot), cls, part);
+		return KB_ECOMPAT;
+	}
+	list_classes(&d->conf.slot[slot], classes, sizeof(classes));
+	log_err("slot %c: " MANIFEST_FITS_NO_PARTITION ", only %s", state_slot_letter(slot), cls,
+		classes);
+	return KB_ECOMPAT;
+}
+
 static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot)
 {
 	char path[DEVICE_PATH_MAX], why[MANIFEST_WHY];
@@ -28,10 +57,8 @@ static enum kb_err image_fits(const struct device *d, const struct manifest_imag
 	uint32_t sector;
 	enum kb_err err;
 
-	if (device_slot_path(d, slot, im->name, path) != KB_OK) {
-		log_err("slot %c: " MANIFEST_FITS_NO_PARTITION, state_slot_letter(slot), im->name);
-		return KB_ECOMPAT;
-	}
+	if (device_slot_path(d, slot, im->name, path) != KB_OK)
+		return report_no_partition(d, slot, im->name);
 	read_geometry(path, &size, &sector);
 	err = manifest_fits_part(why, im, path, size, sector);
 	if (err != KB_OK)

@@ -7,6 +7,7 @@
 #include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint8_t heads[MANIFEST_IMAGES_MAX][INSTALL_SEAL_LEN] __attribute__((aligned(BDEV_ALIGN)));
@@ -78,15 +79,29 @@ static enum kb_err choose_encoding(struct install_job *j, struct install_job_par
 	return KB_OK;
 }
 
+/* "root, boot": what the slot has. */
+static void list_parts(const struct install *in, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < in->nparts && len < size; i++)
+		len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? ", " : "",
+					in->part[i].cls);
+}
+
 static enum kb_err pair_one(struct install_job *j, unsigned image)
 {
 	const struct manifest_image *im = &j->in->r->m.image[image];
 	const struct install_part *part = part_of(j->in, im->name);
 	struct install_job_part *p = &j->part[j->nparts];
+	char parts[64];
 
-	if (part == NULL)
+	if (part == NULL) {
+		list_parts(j->in, parts, sizeof(parts));
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-					MANIFEST_FITS_NO_PARTITION, im->name);
+					MANIFEST_FITS_NO_PARTITION ", only %s", im->name, parts);
+	}
 	TRY(check_fits(j, im, part));
 	p->dev = part->dev;
 	p->readback = part->readback != NULL ? part->readback : part->dev;
