@@ -139,6 +139,8 @@ static void print_status(const struct contact *c)
 		print_feed(&c->feed);
 	if (c->a.phase != ACTION_NONE)
 		print_action(c);
+	else if (!channel && c->conf->fleet_server[0] == '\0')
+		contact_print("No server: set [fleet] server= or channel= in system.conf.");
 	else if (!channel)
 		contact_print("The server has offered nothing yet, or took it back.");
 	print_day(c);

@@ -873,6 +873,18 @@ def test_what_is_staged_and_on_trial_already_is_not_installed_again(staged):
     assert "on trial in slot b" in staged("status").stdout
 
 
+def test_status_says_which_version_is_staged(staged):
+    assert f"Staged:     release {staged_release(staged)[:16]} (2.0) from source data\n" in staged("status").stdout
+    assert staged.json("status")["staged"]["version"] == "2.0"
+
+
+def test_staging_where_keelboot_did_not_boot_is_warned_of(ready, factory):
+    assert "Keelboot did not boot" not in ready("stage", factory("2.0", 20)).stderr
+    (ready.run / "slot").unlink()
+    said = ready("stage", factory("3.0", 30)).stderr
+    assert f"Keelboot did not boot this system (no {ready.run}/slot)" in said and str(ready.data) in said
+
+
 @pytest.mark.parametrize("change, fate", (
     (lambda id: {"rejected": id[:32]},
      "forgets the staged update (this release failed on this device before); uses slot a (1.0)."),

@@ -79,6 +79,10 @@ static enum kb_err check_data(void)
 		log_err("[source.data] enabled=no in system.conf: nothing can be staged; set enabled=yes");
 		return KB_EINVAL;
 	}
+	if (!d.run_found)
+		log_warn(
+			"Keelboot did not boot this system (no %s/slot): nobody knows whether its boot finds %s, which must be on the data partition",
+			d.opts->run_dir, d.conf.data_mount);
 	if (!device_data_is_elsewhere(&d))
 		return KB_OK;
 	log_err("%s: the data partition (%s) is not mounted there; mount it, or set [source.data] mount=",
@@ -264,8 +268,7 @@ static enum kb_err save_staged(const struct job *job, bool *saved)
 		err = device_save(&d);
 	}
 	if (err == KB_OK) {
-		device_history_release(&d, HISTORY_STATE, &job->release, "staged for the next boot",
-				       "");
+		device_history_release(&d, HISTORY_STATE, &job->release, STAGE_FILES_EVENT, "");
 		stage_files_clean(job->dir, &d.conf, job->release.id, -1);
 	}
 	device_close(&d);

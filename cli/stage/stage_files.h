@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The event of the history that has the version of what is staged. */
+#define STAGE_FILES_EVENT "staged for the next boot"
+
 /*
  * No link below data_mount is followed: whoever could write to the data partition would have root
  * write and remove files elsewhere.

@@ -79,6 +79,16 @@ static void collect_regions(struct status *st)
 						       : STATUS_REGION_NO_RECORD;
 }
 
+static bool take_staged_version(void *ctx, const struct history_event *e)
+{
+	struct status *st = ctx;
+
+	if (e->kind != HISTORY_STATE || strcmp(e->reason, STAGE_FILES_EVENT) != 0)
+		return true;
+	snprintf(st->staged_version, sizeof(st->staged_version), "%s", e->version);
+	return false;
+}
+
 static void collect_staged(struct status *st)
 {
 	const struct state_staged *staged = &st->d->state.staged;
@@ -88,6 +98,9 @@ static void collect_staged(struct status *st)
 	if (stage_files_path(&st->d->conf, staged->release, st->staged_path,
 			     sizeof(st->staged_path)) != KB_OK)
 		return;
+	/* The id says which release it is; its version is only for people. */
+	if (store_history_read(&st->d->store, 0, take_staged_version, st) != KB_OK)
+		st->staged_version[0] = '\0';
 	st->have_staged_file = stage_files_exists(&st->d->conf, st->staged_path);
 	status_part_collect(st);
 	if (!st->have_staged_file)

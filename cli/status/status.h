@@ -89,6 +89,8 @@ struct status {
 	bool have_staged_file;
 	/* "" unless staged on the data partition */
 	char staged_path[DEVICE_PATH_MAX];
+	/* of what is staged, as the history has it; "" when it does not */
+	char staged_version[STATE_STR_MAX + 1];
 	struct status_part part;
 	/* each is a warning, too */
 	unsigned nproblems;

@@ -190,7 +190,10 @@ static void print_staged(const struct status *st)
 		return;
 	}
 	bytes_hex(id, staged->release, 8);
-	printf("Staged:     release %s from source %s", id, state_source_name(staged->source));
+	printf("Staged:     release %s", id);
+	if (st->staged_version[0] != '\0')
+		printf(" (%s)", st->staged_version);
+	printf(" from source %s", state_source_name(staged->source));
 	status_part_text(st);
 	if (status_staged_on_trial(st) != STATE_NONE)
 		printf("; on trial in slot %c, and forgotten once that is marked good",

@@ -516,6 +516,11 @@ def test_a_dry_run_changes_nothing(fleet, server, bundle):
     assert action.state == "canceling"
 
 
+def test_status_without_a_server_says_how_to_name_one(fleet):
+    fleet.dev.configure()
+    assert fleet("status", code=NOTHING) == "No server: set [fleet] server= or channel= in system.conf.\n"
+
+
 def test_status_says_how_the_action_stands(fleet, server, bundle):
     assert "offered nothing yet" in fleet("status", code=NOTHING)
     server.assign(bundle)
