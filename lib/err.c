@@ -38,6 +38,7 @@ static const char *const texts[] = {
 	[KB_ENOENT] = "not found",
 	[KB_EPERM] = "not permitted",
 	[KB_ENOCAND] = "no slot can be booted",
+	[KB_ENOMEM] = "not enough memory",
 };
 
 const char *err_text(enum kb_err err)

@@ -41,6 +41,7 @@ enum kb_err {
 	KB_ENOENT,     /* a file is missing: nothing to do */
 	KB_EPERM,      /* the kernel refused it: as KB_EIO */
 	KB_ENOCAND,    /* no slot can be booted: rescue */
+	KB_ENOMEM,     /* a tool of the host has no memory: process 1 takes none */
 };
 
 /* One lower-case English phrase for an error, never NULL; made to stand behind "unable to X: ". */

@@ -99,6 +99,48 @@ def test_the_second_reader_reads_what_the_command_makes(tmp_path, keys, name, op
     assert (tmp_path / "out").read_bytes() == padded(data[::-1])
 
 
+def said_in_one_line(*args, limits=None):
+    """What the command that fails says, which is one line."""
+    lines = run(*args, code=FAILURE, limits=limits).stderr.splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def limit(resource_id, value):
+    def set_limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource_id, (value, value))
+    return set_limit
+
+
+def test_a_full_disk_is_reported_once_and_by_the_disk(tmp_path):
+    (tmp_path / "root.img").write_bytes(os.urandom(700_000))
+    (tmp_path / "old.img").write_bytes(os.urandom(700_000))
+    create_it = ["bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={tmp_path}/root.img"]
+    for more in ([], ["--from", f"root={tmp_path}/old.img", "--full", "no"]):
+        assert "unable to write the payload: File too large" in \
+            said_in_one_line(*create_it, *more, limits=limit(resource.RLIMIT_FSIZE, 100_000))
+
+
+def test_a_full_disk_is_no_fault_of_the_bundle(tmp_path, keys, sample):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if call("mount", "-t", "tmpfs", "-o", "size=64k", "none", folder, code=None).returncode != 0:
+        pytest.skip("nothing may be mounted here")
+    try:
+        said = said_in_one_line("bundle", "extract", sample[0], "--key", keys / "a.pem", "-o", folder / "out")
+        assert said == f"keelboot: {folder}/out.tmp: No space left on device"
+    finally:
+        call("umount", folder)
+
+
+def test_too_little_memory_is_named_so(tmp_path):
+    (tmp_path / "root.img").write_bytes(os.urandom(700_000))
+    said = said_in_one_line("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={tmp_path}/root.img",
+                            limits=limit(resource.RLIMIT_AS, 60_000 * KIB))
+    assert said.endswith("encoding failed: not enough memory")
+
+
 def test_the_golden_bundle_stays_readable():
     want = json.loads((FORMAT / "golden.json").read_text())
     for key in "ed25519", "p256":

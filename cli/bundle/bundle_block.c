@@ -12,7 +12,7 @@ enum kb_err bundle_blocks_add(struct bundle_blocks *b, const struct bundle_block
 		struct bundle_block *more = realloc(b->block, room * sizeof(*more));
 
 		if (more == NULL)
-			return KB_ENOSPC;
+			return KB_ENOMEM;
 		b->block = more;
 		b->room = room;
 	}

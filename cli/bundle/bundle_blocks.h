@@ -34,7 +34,7 @@ struct bundle_blocks_image {
 	uint64_t len;
 };
 
-/* Looks for squashfs and erofs. What cannot be followed is left as it is. KB_ENOSPC.
+/* Looks for squashfs and erofs. What cannot be followed is left as it is. KB_ENOMEM.
  * bundle_blocks_free() is due even then. */
 enum kb_err bundle_blocks_find(struct bundle_blocks *b,
 			       struct bundle_blocks_image image) KB_MUST_CHECK;
@@ -43,6 +43,6 @@ void bundle_blocks_free(struct bundle_blocks *b);
 /* Its compressed bytes, in an image that is at p. */
 struct remake_bytes bundle_block_packed(const struct bundle_block *b, const uint8_t *p);
 
-/* For what finds them: adds a block, in any order, also again. KB_ENOSPC. */
+/* For what finds them: adds a block, in any order, also again. KB_ENOMEM. */
 enum kb_err bundle_blocks_add(struct bundle_blocks *b,
 			      const struct bundle_block *block) KB_MUST_CHECK;

@@ -14,7 +14,7 @@ static enum kb_err check_chunk(struct bundle_check *k, struct digest *whole,
 	TRY(bundle_chunk_decode(&k->dec, c));
 	TRY(digest_add(whole, b->blocks, b->blocks_len));
 	k->stored += c->stored;
-	return k->chunk != NULL ? k->chunk(k->ctx, c, b) : KB_OK;
+	return KB_OK;
 }
 
 static enum kb_err check_chunks(struct bundle_check *k, struct reader *r, const char *path,
@@ -26,10 +26,14 @@ static enum kb_err check_chunks(struct bundle_check *k, struct reader *r, const 
 	while ((err = reader_walk_next(&k->walk, &c)) == KB_OK) {
 		err = check_chunk(k, whole, &c);
 		if (err != KB_OK)
-			return output_fail(k->why, sizeof(k->why), path, err,
-					   "image %s, chunk %u (byte %llu of the file): %s",
-					   k->walk.im->name, c.index, (unsigned long long)c.off,
-					   err_text(err));
+			return output_fail(
+				k->why, sizeof(k->why), path, err,
+				"image %s, chunk %u (byte %llu of the file): %s%s",
+				k->walk.im->name, c.index, (unsigned long long)c.off, err_text(err),
+				err == KB_EDIGEST || err == KB_EFORMAT ? "; copy it again" : "");
+		/* Whose failure is none of the bundle's. */
+		if (k->chunk != NULL)
+			TRY(k->chunk(k->ctx, &c, &k->dec.buf));
 	}
 	if (err == KB_ENOENT)
 		return KB_OK;

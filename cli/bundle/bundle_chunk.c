@@ -22,7 +22,7 @@ enum kb_err bundle_chunk_decoder_init(struct bundle_chunk_decoder *d, struct rea
 	/* bound: one struct, of 18 MiB */
 	d->remake = aligned_alloc(64, sizeof(*d->remake));
 	if (d->buf.plain == NULL || d->buf.stored == NULL || d->remake == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	return remake_init(d->remake);
 }
 

@@ -32,7 +32,7 @@ struct bundle_chunk_decoder {
 	struct remake *remake;
 };
 
-/* For one image. KB_ENOSPC, KB_EIO. bundle_chunk_decoder_free() is due even then. */
+/* For one image. KB_ENOMEM, KB_EIO. bundle_chunk_decoder_free() is due even then. */
 enum kb_err bundle_chunk_decoder_init(struct bundle_chunk_decoder *d,
 				      struct reader *r) KB_MUST_CHECK;
 void bundle_chunk_decoder_free(struct bundle_chunk_decoder *d);

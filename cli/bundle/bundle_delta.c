@@ -47,6 +47,8 @@ struct delta {
 	/* what is read next, and which block of the seed is expected there */
 	uint64_t off;
 	uint32_t expected;
+	/* why it failed, who reads has reported */
+	bool reported;
 };
 
 /* ---------------------------------------------------------------- filling, in order */
@@ -101,7 +103,9 @@ static enum kb_err fill_delta(void *ctx, unsigned number, bool *end)
 		uint64_t left = s->size - w->off;
 		uint32_t len = left < w->d->chunk ? (uint32_t)left : w->d->chunk;
 
+		w->reported = true;
 		TRY(bundle_source_read(s, w->off, j->plain + j->len, len, &hole));
+		w->reported = false;
 		changed += compare_chunk(w, j, len, hole);
 		w->off += len;
 	}
@@ -186,7 +190,7 @@ static enum kb_err alloc_all(struct delta *w)
 		w->job[i].plain = malloc(JOB_MAX);
 		w->job[i].stored = malloc(JOB_MAX);
 		if (w->job[i].plain == NULL || w->job[i].stored == NULL)
-			return KB_ENOSPC;
+			return KB_ENOMEM;
 	}
 	return bundle_put_begin(&w->put, w->d);
 }
@@ -208,7 +212,7 @@ enum kb_err bundle_delta_run(struct bundle_delta *d)
 {
 	/* bound: one struct */
 	struct delta *w = calloc(1, sizeof(*w));
-	enum kb_err err = KB_ENOSPC;
+	enum kb_err err = KB_ENOMEM;
 
 	if (w != NULL) {
 		w->d = d;
@@ -225,7 +229,7 @@ enum kb_err bundle_delta_run(struct bundle_delta *d)
 			err = bundle_put_end(&w->put);
 		free_all(w);
 	}
-	if (err != KB_OK)
+	if (err != KB_OK && (w == NULL || !(w->reported || w->put.reported)))
 		log_err("image %s: making the delta failed: %s", d->source->path, err_text(err));
 	free(w);
 	return err;

@@ -29,5 +29,5 @@ struct bundle_delta {
 	unsigned forms;
 };
 
-/* Runs it. KB_EIO, KB_ENOSPC (no memory, or the disk is full), which it has reported. */
+/* Runs it. KB_EIO, KB_ENOMEM, KB_ENOSPC (the disk is full), which it has reported. */
 enum kb_err bundle_delta_run(struct bundle_delta *d) KB_MUST_CHECK;

@@ -23,6 +23,8 @@ struct work {
 	/* of the image */
 	struct digest digest;
 	struct payload_digest payload;
+	/* why it failed, who reads or writes has reported */
+	bool reported;
 };
 
 /* The text of the job before stays where it is until this one is put. */
@@ -43,7 +45,9 @@ static enum kb_err fill_frame(void *ctx, unsigned job, bool *end)
 		bool hole;
 
 		len = stop - off < w->e->chunk ? (uint32_t)(stop - off) : w->e->chunk;
+		w->reported = true;
 		TRY(bundle_source_read(s, off, bundle_frame_room(f), len, &hole));
+		w->reported = false;
 		bundle_frame_add(f, len, hole);
 	}
 	w->before = f;
@@ -84,7 +88,9 @@ static enum kb_err put_frame(void *ctx, unsigned job)
 	}
 	if (e->payload_fd >= 0) {
 		TRY(payload_digest_add(&w->payload, f->stored, f->stored_len));
+		w->reported = true;
 		TRY(bundle_output_append(e->payload_fd, f->stored, f->stored_len));
+		w->reported = false;
 	}
 	if (e->progress != NULL)
 		e->progress(e->ctx, done);
@@ -129,7 +135,8 @@ enum kb_err bundle_encode_run(struct bundle_encode *e)
 {
 	/* bound: one struct */
 	struct work *w = calloc(1, sizeof(*w));
-	enum kb_err err = KB_ENOSPC;
+	enum kb_err err = KB_ENOMEM;
+	bool reported = false;
 
 	if (w != NULL) {
 		w->e = e;
@@ -139,9 +146,10 @@ enum kb_err bundle_encode_run(struct bundle_encode *e)
 		w->queue.put = put_frame;
 		w->queue.ctx = w;
 		err = encode_frames(w);
+		reported = w->reported;
 		free_work(w);
 	}
-	if (err != KB_OK)
+	if (err != KB_OK && !reported)
 		log_err("image %s: encoding failed: %s", e->source->path, err_text(err));
 	return err;
 }

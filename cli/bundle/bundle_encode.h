@@ -36,6 +36,6 @@ struct bundle_encode {
 
 /*
  * Runs it. The tables have been begun (zeroed) by the caller, who also frees them. KB_EIO,
- * KB_ENOSPC (no memory, or the disk is full), which it has reported.
+ * KB_ENOMEM, KB_ENOSPC (the disk is full), which it has reported.
  */
 enum kb_err bundle_encode_run(struct bundle_encode *e) KB_MUST_CHECK;

@@ -121,7 +121,7 @@ static enum kb_err push_folder(struct erofs *e, uint64_t number)
 		uint64_t *more = realloc(e->folder, room * sizeof(*more));
 
 		if (more == NULL)
-			return KB_ENOSPC;
+			return KB_ENOMEM;
 		e->folder = more;
 		e->room = room;
 	}

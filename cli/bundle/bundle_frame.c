@@ -17,7 +17,7 @@ enum kb_err bundle_frame_alloc(struct bundle_frame *f)
 	f->text = malloc(MANIFEST_HISTORY + MANIFEST_FRAME_MAX);
 	/* bound: a frame, and what zstd may make it longer by */
 	f->spare = malloc(SPARE_LEN);
-	return f->text != NULL && f->spare != NULL ? KB_OK : KB_ENOSPC;
+	return f->text != NULL && f->spare != NULL ? KB_OK : KB_ENOMEM;
 }
 
 void bundle_frame_free(struct bundle_frame *f)
@@ -70,7 +70,7 @@ enum kb_err bundle_frame_coder_init(struct bundle_frame_coder *k, bool compress,
 		return KB_OK;
 	k->zstd = ZSTD_createCCtx();
 	if (k->zstd == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	/* No checksum: the hash of a chunk says more. */
 	if (!set_parameter(k->zstd, ZSTD_c_compressionLevel, level) ||
 	    !set_parameter(k->zstd, ZSTD_c_windowLog, WINDOW_LOG) ||

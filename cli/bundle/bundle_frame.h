@@ -35,7 +35,7 @@ struct bundle_frame {
 	size_t blocks_len;
 };
 
-/* KB_ENOSPC; bundle_frame_free() is due even then. */
+/* KB_ENOMEM; bundle_frame_free() is due even then. */
 enum kb_err bundle_frame_alloc(struct bundle_frame *f) KB_MUST_CHECK;
 void bundle_frame_free(struct bundle_frame *f);
 
@@ -58,7 +58,7 @@ struct bundle_frame_coder {
 	size_t size, left;
 };
 
-/* KB_EIO, KB_ENOSPC. bundle_frame_coder_free() is due even then. */
+/* KB_EIO, KB_ENOMEM. bundle_frame_coder_free() is due even then. */
 enum kb_err bundle_frame_coder_init(struct bundle_frame_coder *k, bool compress, int level,
 				    uint32_t size) KB_MUST_CHECK;
 void bundle_frame_coder_free(struct bundle_frame_coder *k);

@@ -20,7 +20,7 @@ enum kb_err bundle_how_memory_alloc(struct bundle_how_memory *m)
 	/* bound: what the device has for it */
 	m->arena = aligned_alloc(64, REMAKE_MEMORY);
 	m->packed = malloc(REMAKE_BLOCK_MAX);
-	return m->arena != NULL && m->packed != NULL ? KB_OK : KB_ENOSPC;
+	return m->arena != NULL && m->packed != NULL ? KB_OK : KB_ENOMEM;
 }
 
 void bundle_how_memory_free(struct bundle_how_memory *m)

@@ -21,7 +21,7 @@ struct bundle_how_memory {
 	uint8_t *packed;
 };
 
-/* KB_ENOSPC. bundle_how_memory_free() is due even then. */
+/* KB_ENOMEM. bundle_how_memory_free() is due even then. */
 enum kb_err bundle_how_memory_alloc(struct bundle_how_memory *m) KB_MUST_CHECK;
 void bundle_how_memory_free(struct bundle_how_memory *m);
 

@@ -298,5 +298,5 @@ enum kb_err bundle_match_run(struct bundle_match *m)
 	m->drift = m->expected != BUNDLE_SEED_NONE ? place_of(m->expected) : 0;
 	for (uint32_t i = 0; i < m->nblocks;)
 		i += add_blocks(m, i);
-	return m->failed ? KB_ENOSPC : KB_OK;
+	return m->failed ? KB_ENOMEM : KB_OK;
 }

@@ -37,10 +37,10 @@ struct bundle_match {
 	int64_t drift;
 };
 
-/* KB_ENOSPC. bundle_match_free() is due even then. */
+/* KB_ENOMEM. bundle_match_free() is due even then. */
 enum kb_err bundle_match_alloc(struct bundle_match *m,
 			       const struct bundle_seed *seed) KB_MUST_CHECK;
 void bundle_match_free(struct bundle_match *m);
 
-/* Makes the pieces. KB_ENOSPC. */
+/* Makes the pieces. KB_ENOMEM. */
 enum kb_err bundle_match_run(struct bundle_match *m) KB_MUST_CHECK;

@@ -30,8 +30,10 @@ static enum kb_err unpack_chunk(void *ctx, const struct reader_chunk *c,
 
 	if (b->hole)
 		return KB_OK;
-	if (lseek(u->fd, (off_t)((uint64_t)c->index * u->chunk), SEEK_SET) < 0)
+	if (lseek(u->fd, (off_t)((uint64_t)c->index * u->chunk), SEEK_SET) < 0) {
+		log_err("%s: %s", bundle.path, strerror(errno));
 		return err_errno(errno);
+	}
 	return bundle_output_append(u->fd, b->plain, b->len);
 }
 

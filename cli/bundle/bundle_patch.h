@@ -25,7 +25,7 @@ struct bundle_patch_chunk {
 	struct bundle_stored stored;
 };
 
-/* KB_ENOSPC, KB_EIO. bundle_patch_free() is due even then. */
+/* KB_ENOMEM, KB_EIO. bundle_patch_free() is due even then. */
 enum kb_err bundle_patch_alloc(struct bundle_patch *p,
 			       const struct bundle_seed *seed) KB_MUST_CHECK;
 void bundle_patch_free(struct bundle_patch *p);

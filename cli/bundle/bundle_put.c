@@ -11,10 +11,11 @@ enum kb_err bundle_put_begin(struct bundle_put *p, struct bundle_delta *d)
 {
 	p->d = d;
 	p->off = 0;
+	p->reported = false;
 	/* bound: a chunk */
 	p->check = malloc(MANIFEST_CHUNK_MAX);
 	if (p->check == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	TRY(payload_digest_init(&p->payload));
 	return decoder_patch_init();
 }
@@ -51,7 +52,9 @@ enum kb_err bundle_put_chunk(struct bundle_put *p, const struct bundle_stored *s
 	TRY(bundle_table_record(&d->records, (uint32_t)(p->off / d->chunk), d->payload_len, s->form,
 				s->len));
 	TRY(payload_digest_add(&p->payload, s->p, s->len));
+	p->reported = true;
 	TRY(bundle_output_append(d->payload_fd, s->p, s->len));
+	p->reported = false;
 	d->payload_len += s->len;
 	d->forms |= MANIFEST_FORM(s->form);
 	p->off += len;

@@ -29,7 +29,7 @@ enum kb_err bundle_region_alloc(struct bundle_region *r, const struct bundle_see
 	r->nvoted = 0;
 	return r->votes != NULL && r->voted != NULL && r->bytes != NULL && r->sorted != NULL
 		       ? KB_OK
-		       : KB_ENOSPC;
+		       : KB_ENOMEM;
 }
 
 void bundle_region_free(struct bundle_region *r)
@@ -104,7 +104,7 @@ static enum kb_err choose_blocks(struct bundle_region *r, uint32_t *n)
 	struct candidate *c = calloc(r->nvoted + 1, sizeof(*c));
 
 	if (c == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	for (uint32_t i = 0; i < r->nvoted; i++)
 		c[i] = (struct candidate){ r->votes[r->voted[i]], r->voted[i] };
 	qsort(c, r->nvoted, sizeof(*c), by_votes);

@@ -26,7 +26,7 @@ struct bundle_region {
 	uint32_t block[BUNDLE_REGION_BLOCKS], end[BUNDLE_REGION_BLOCKS];
 };
 
-/* KB_ENOSPC. bundle_region_free() is due even then. */
+/* KB_ENOMEM. bundle_region_free() is due even then. */
 enum kb_err bundle_region_alloc(struct bundle_region *r,
 				const struct bundle_seed *seed) KB_MUST_CHECK;
 void bundle_region_free(struct bundle_region *r);
@@ -36,7 +36,7 @@ void bundle_region_free(struct bundle_region *r);
 void bundle_region_begin(struct bundle_region *r);
 void bundle_region_vote(struct bundle_region *r, const uint8_t *t, uint32_t expected);
 
-/* Then those are taken that got most. KB_ENOSPC. */
+/* Then those are taken that got most. KB_ENOMEM. */
 enum kb_err bundle_region_end(struct bundle_region *r) KB_MUST_CHECK;
 
 /* The length of the longest match of the `most` bytes at t, and where in the seed it is. */

@@ -20,7 +20,7 @@ enum kb_err bundle_remade_alloc(struct bundle_remade *r, const struct bundle_vie
 	r->check = malloc(MANIFEST_CHUNK_MAX);
 	r->remake = aligned_alloc(64, sizeof(*r->remake));
 	if (r->sources.p == NULL || r->pieces.p == NULL || r->check == NULL || r->remake == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	return remake_init(r->remake);
 }
 

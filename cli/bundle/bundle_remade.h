@@ -50,7 +50,7 @@ struct bundle_remade_chunk {
 	struct bundle_stored stored;
 };
 
-/* KB_ENOSPC, KB_EIO. bundle_remade_free() is due even then. */
+/* KB_ENOMEM, KB_EIO. bundle_remade_free() is due even then. */
 enum kb_err bundle_remade_alloc(struct bundle_remade *r,
 				const struct bundle_view *view) KB_MUST_CHECK;
 void bundle_remade_free(struct bundle_remade *r);

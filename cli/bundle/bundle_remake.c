@@ -77,7 +77,7 @@ static enum kb_err make_room(struct bundle_text *t, size_t nparts)
 	t->part = malloc(nparts * sizeof(*t->part));
 	/* lint: -Wanalyzer-malloc-leak: it is the job's, and free_remaking() frees it */
 	t->parts_room = t->part != NULL ? nparts : 0;
-	return t->part != NULL ? KB_OK : KB_ENOSPC;
+	return t->part != NULL ? KB_OK : KB_ENOMEM;
 }
 
 static enum kb_err fill_job(void *ctx, unsigned number, bool *end)
@@ -182,7 +182,7 @@ static enum kb_err alloc_job(struct job *j)
 	j->text.room = TEXT_MAX;
 	/* bound: a number for each 4096 bytes of TEXT_MAX */
 	j->text.map = calloc(TEXT_MAX / BUNDLE_SEED_BLOCK, sizeof(*j->text.map));
-	return j->stored != NULL && j->text.p != NULL && j->text.map != NULL ? KB_OK : KB_ENOSPC;
+	return j->stored != NULL && j->text.p != NULL && j->text.map != NULL ? KB_OK : KB_ENOMEM;
 }
 
 static enum kb_err alloc_remaking(struct work *w)
@@ -228,11 +228,11 @@ static enum kb_err map_file_at(uint8_t *p, const struct bundle_source *s)
 static enum kb_err map_source(const struct bundle_source *s, uint8_t **p)
 {
 	if (!util_maps(s->size))
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	/* bound: the image */
 	*p = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (*p == MAP_FAILED)
-		return err_errno(errno);
+		return errno == ENOMEM ? KB_ENOMEM : err_errno(errno);
 	TRY(map_file_at(*p, s));
 	if (s->tail != NULL)
 		memcpy(*p + s->tail_off, s->tail, s->tail_len);
@@ -258,7 +258,8 @@ enum kb_err bundle_remake_run(struct bundle_delta *d, const struct bundle_view *
 	/* bound: one struct */
 	struct work *w = calloc(1, sizeof(*w));
 	uint8_t *image = MAP_FAILED;
-	enum kb_err err = KB_ENOSPC;
+	enum kb_err err = KB_ENOMEM;
+	bool reported;
 
 	if (w != NULL) {
 		w->d = d;
@@ -270,8 +271,9 @@ enum kb_err bundle_remake_run(struct bundle_delta *d, const struct bundle_view *
 	}
 	if (image != MAP_FAILED)
 		munmap(image, d->source->size);
+	reported = w != NULL && w->put.reported;
 	free(w);
-	if (err != KB_OK && err != KB_EFORMAT)
+	if (err != KB_OK && err != KB_EFORMAT && !reported)
 		log_err("image %s: making the delta failed: %s", d->source->path, err_text(err));
 	return err;
 }

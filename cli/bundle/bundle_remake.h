@@ -6,5 +6,5 @@
 #include "cli/bundle/bundle_view.h"
 
 /* Runs it. KB_EFORMAT: nothing of the image can be made again, and nothing was done. KB_EIO,
- * KB_ENOSPC, which it has reported. */
+ * KB_ENOMEM, KB_ENOSPC, which it has reported. */
 enum kb_err bundle_remake_run(struct bundle_delta *d, const struct bundle_view *view) KB_MUST_CHECK;

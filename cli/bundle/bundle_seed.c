@@ -83,7 +83,7 @@ enum kb_err bundle_seed_index(struct bundle_seed *s)
 	s->next = calloc(s->nblocks, sizeof(*s->next));
 	s->window = calloc((size_t)1 << s->window_bits, sizeof(*s->window));
 	if (s->first == NULL || s->next == NULL || s->window == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	for (uint32_t i = s->nblocks; i-- > 0;)
 		add_block(s, i);
 	return KB_OK;
@@ -134,11 +134,11 @@ enum kb_err bundle_seed_open(struct bundle_seed *s, int fd)
 	s->nblocks = (uint32_t)blocks;
 	s->size = blocks * BUNDLE_SEED_BLOCK;
 	if (!util_maps(s->size))
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	/* bound: the file; its last page is filled up with zeroes */
 	p = mmap(NULL, s->size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
-		return err_errno(errno);
+		return errno == ENOMEM ? KB_ENOMEM : err_errno(errno);
 	s->bytes = p;
 	return make_digest(s);
 }

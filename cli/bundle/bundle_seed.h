@@ -30,11 +30,11 @@ struct bundle_seed {
 	unsigned window_bits;
 };
 
-/* Maps fd, which may be closed then, and makes the digest. KB_EIO, KB_ENOSPC. bundle_seed_close()
+/* Maps fd, which may be closed then, and makes the digest. KB_EIO, KB_ENOMEM. bundle_seed_close()
  * is due even then. */
 enum kb_err bundle_seed_open(struct bundle_seed *s, int fd) KB_MUST_CHECK;
 
-/* Makes the index. KB_ENOSPC. */
+/* Makes the index. KB_ENOMEM. */
 enum kb_err bundle_seed_index(struct bundle_seed *s) KB_MUST_CHECK;
 void bundle_seed_close(struct bundle_seed *s);
 

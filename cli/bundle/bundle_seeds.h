@@ -12,7 +12,8 @@ struct bundle_seeds {
 	struct bundle_seed seed[BUNDLE_SEEDS_MAX];
 };
 
-/* Opens all of b. Reported: KB_EINVAL, KB_EIO, KB_ENOSPC. bundle_seeds_close() is due even then. */
+/* Opens all of b. Reported: KB_EINVAL, KB_EIO, KB_ENOMEM, KB_ENOSPC. bundle_seeds_close() is due
+ * even then. */
 enum kb_err bundle_seeds_open(struct bundle_seeds *s, const struct bundle_open *b) KB_MUST_CHECK;
 void bundle_seeds_close(struct bundle_seeds *s);
 

@@ -87,7 +87,7 @@ static enum kb_err take_metas(struct squash *s, uint64_t at, uint64_t end, uint6
 		/* bound: what the callers allow for a table */
 		s->table = malloc(s->room);
 		if (s->table == NULL)
-			return KB_ENOSPC;
+			return KB_ENOMEM;
 	}
 	while (at < end && (!keep || s->len < most))
 		TRY(take_meta(s, &at, end, keep));
@@ -295,7 +295,7 @@ enum kb_err bundle_squash_find(struct bundle_blocks *b, struct bundle_blocks_ima
 	/* bound: REMAKE_MEMORY */
 	s.arena.p = aligned_alloc(64, MEMORY);
 	s.arena.size = MEMORY;
-	err = s.arena.p != NULL ? take_all(&s) : KB_ENOSPC;
+	err = s.arena.p != NULL ? take_all(&s) : KB_ENOMEM;
 	free(s.arena.p);
 	free(s.table);
 	return err;

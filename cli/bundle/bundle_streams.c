@@ -14,7 +14,7 @@ static enum kb_err alloc_stream(struct bundle_stream *s, size_t room)
 {
 	/* bound: what the caller lets the streams of a chunk have */
 	s->p = malloc(room);
-	return s->p != NULL ? KB_OK : KB_ENOSPC;
+	return s->p != NULL ? KB_OK : KB_ENOMEM;
 }
 
 static bool set_zstd(ZSTD_CCtx *z, ZSTD_cParameter name, int value)
@@ -26,7 +26,7 @@ static enum kb_err alloc_zstd(struct bundle_streams *s)
 {
 	s->zstd = ZSTD_createCCtx();
 	if (s->zstd == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	return set_zstd(s->zstd, ZSTD_c_compressionLevel, LEVEL) &&
 			       set_zstd(s->zstd, ZSTD_c_windowLog, WINDOW_LOG) &&
 			       set_zstd(s->zstd, ZSTD_c_minMatch, 3) &&

@@ -38,7 +38,7 @@ struct bundle_streams_text {
 	uint64_t len, at;
 };
 
-/* KB_ENOSPC, KB_EIO. bundle_streams_free() is due even then. */
+/* KB_ENOMEM, KB_EIO. bundle_streams_free() is due even then. */
 enum kb_err bundle_streams_alloc(struct bundle_streams *s, size_t room) KB_MUST_CHECK;
 void bundle_streams_free(struct bundle_streams *s);
 

@@ -64,7 +64,7 @@ static enum kb_err alloc_text(struct text *t)
 	if (t->is_s != NULL && t->begin_l != NULL && t->begin_s != NULL && t->place != NULL &&
 	    t->leftmost != NULL && t->number != NULL)
 		return KB_OK;
-	return KB_ENOSPC;
+	return KB_ENOMEM;
 }
 
 /* Types, the place of each letter, and the leftmost S. */
@@ -186,7 +186,7 @@ static enum kb_err sort_by_pieces(struct text *t)
 	size_t n = (size_t)t->nleftmost;
 	/* bound: half of the text, as above */
 	int32_t *below = calloc(n, sizeof(*below)), *order = calloc(n, sizeof(*order));
-	enum kb_err err = KB_ENOSPC;
+	enum kb_err err = KB_ENOMEM;
 
 	if (below != NULL && order != NULL)
 		err = sort_leftmost(t, below, order);

@@ -8,5 +8,5 @@
 #include <stdint.h>
 
 /* Sorts the suffixes of n bytes (at most INT32_MAX): sorted[] are where they begin. A suffix that
- * another begins with comes first. Needs 15 bytes of memory for each byte. KB_ENOSPC. */
+ * another begins with comes first. Needs 15 bytes of memory for each byte. KB_ENOMEM. */
 enum kb_err bundle_suffix_sort(const uint8_t *bytes, size_t n, int32_t *sorted) KB_MUST_CHECK;

@@ -19,7 +19,7 @@ static enum kb_err grow(struct bundle_table *t, size_t more)
 	 * grows */
 	p = realloc(t->pages, room);
 	if (p == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	t->pages = p;
 	t->room = room;
 	return KB_OK;
@@ -83,7 +83,7 @@ enum kb_err bundle_table_end(struct bundle_table *t, struct digest *d, struct ma
 	/* bound: a digest for each page of the above */
 	t->list = calloc(t->npages, DIGEST_LEN);
 	if (t->list == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	for (unsigned i = 0; i < t->npages; i++) {
 		size_t at = (size_t)i * READER_PAGE;
 		size_t len = t->len - at < READER_PAGE ? t->len - at : READER_PAGE;

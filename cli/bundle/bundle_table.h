@@ -15,15 +15,15 @@ struct bundle_table {
 	uint8_t *list;
 };
 
-/* Adds the hash of the next chunk. KB_ENOSPC: no memory. */
+/* Adds the hash of the next chunk. KB_ENOMEM. */
 enum kb_err bundle_table_hash(struct bundle_table *t, const uint8_t hash[DIGEST_LEN]) KB_MUST_CHECK;
 
-/* Adds the record of chunk `index`, whose stored bytes begin at `payload`. KB_ENOSPC. */
+/* Adds the record of chunk `index`, whose stored bytes begin at `payload`. KB_ENOMEM. */
 enum kb_err bundle_table_record(struct bundle_table *t, uint32_t index, uint64_t payload,
 				enum reader_form form, uint32_t stored) KB_MUST_CHECK;
 
 /* Makes the list, and tells for the manifest the length of all and the digest of the list. KB_EIO,
- * KB_ENOSPC. */
+ * KB_ENOMEM. */
 enum kb_err bundle_table_end(struct bundle_table *t, struct digest *d,
 			     struct manifest_table *out) KB_MUST_CHECK;
 

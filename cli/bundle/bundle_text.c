@@ -97,7 +97,7 @@ static enum kb_err find_how(struct bundle_text_image *im, size_t nnew)
 	if (err == KB_OK && text != NULL)
 		try_samples(im, &m, text, nnew);
 	else
-		err = KB_ENOSPC;
+		err = KB_ENOMEM;
 	bundle_how_memory_free(&m);
 	free(text);
 	return err == KB_OK && im->how.n == 0 ? KB_EFORMAT : err;
@@ -117,7 +117,7 @@ enum kb_err bundle_text_open(struct bundle_text_image *im, struct bundle_blocks_
 	/* bound: a number for each block */
 	im->same = calloc(im->blocks.n, sizeof(*im->same));
 	if (im->same == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	for (size_t i = 0; i < im->blocks.n; i++) {
 		before = im->same[i] = bundle_view_same(v, stored_at(im, i), before);
 		nnew += is_new(im, i);

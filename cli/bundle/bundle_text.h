@@ -22,7 +22,7 @@ struct bundle_text_image {
 	uint32_t chunk;
 };
 
-/* KB_EFORMAT: nothing of it can be made again; KB_ENOSPC. bundle_text_close() is due even then. */
+/* KB_EFORMAT: nothing of it can be made again; KB_ENOMEM. bundle_text_close() is due even then. */
 enum kb_err bundle_text_open(struct bundle_text_image *im, struct bundle_blocks_image bytes,
 			     uint32_t chunk, const struct bundle_view *v) KB_MUST_CHECK;
 void bundle_text_close(struct bundle_text_image *im);

@@ -14,7 +14,7 @@ enum kb_err bundle_used_alloc(struct bundle_used *u, const struct bundle_view *v
 	/* bound: a number for each block, twice */
 	u->base = calloc(view->blocks.n, sizeof(*u->base));
 	u->block = calloc(view->blocks.n, sizeof(*u->block));
-	return u->base != NULL && u->block != NULL ? KB_OK : KB_ENOSPC;
+	return u->base != NULL && u->block != NULL ? KB_OK : KB_ENOMEM;
 }
 
 void bundle_used_free(struct bundle_used *u)

@@ -15,7 +15,7 @@ struct bundle_used {
 	size_t n;
 };
 
-/* KB_ENOSPC. bundle_used_free() is due even then. */
+/* KB_ENOMEM. bundle_used_free() is due even then. */
 enum kb_err bundle_used_alloc(struct bundle_used *u, const struct bundle_view *view) KB_MUST_CHECK;
 void bundle_used_free(struct bundle_used *u);
 

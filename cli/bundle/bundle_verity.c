@@ -55,7 +55,7 @@ static enum kb_err lay_out_levels(struct tree *t)
 		return KB_EINVAL;
 	/* bound: a 127th of the image, whose size has passed check_size() of bundle_build.c */
 	t->bytes = calloc((size_t)t->total, BLOCK);
-	return t->bytes != NULL ? KB_OK : KB_ENOSPC;
+	return t->bytes != NULL ? KB_OK : KB_ENOMEM;
 }
 
 static uint8_t *hash_level(const struct tree *t, unsigned i)
@@ -155,7 +155,7 @@ enum kb_err bundle_verity_add(struct bundle_source *s, struct manifest_image *im
 	digest_free(&t.digest);
 	if (err != KB_OK) {
 		free(t.bytes);
-		if (err == KB_ENOSPC)
+		if (err == KB_ENOMEM)
 			log_err("image %s: no memory for its dm-verity tree", s->path);
 		return err;
 	}

@@ -16,7 +16,7 @@
  * kept. Otherwise it is made from `device` (the first compatible name) and the name of the image:
  * the same for all releases of a product, so that unchanged data have an unchanged tree, of which
  * an update writes nothing. Failures are reported: KB_EINVAL (an image that cannot have one, ext4
- * with small blocks), KB_EIO, KB_ENOSPC (no memory: the tree is 1/127 of the image).
+ * with small blocks), KB_EIO, KB_ENOMEM (the tree is 1/127 of the image).
  */
 enum kb_err bundle_verity_add(struct bundle_source *s, struct manifest_image *im,
 			      const char *device) KB_MUST_CHECK;

@@ -111,13 +111,13 @@ static enum kb_err run_unpacking(struct unpacking *u, unsigned threads)
 		/* bound: JOB_MAX */
 		u->job[i].text = malloc(JOB_MAX);
 		if (u->job[i].text == NULL)
-			return KB_ENOSPC;
+			return KB_ENOMEM;
 	}
 	for (unsigned i = 0; i < u->queue.threads; i++) {
 		/* bound: REMAKE_MEMORY */
 		u->memory[i] = aligned_alloc(64, REMAKE_MEMORY);
 		if (u->memory[i] == NULL)
-			return KB_ENOSPC;
+			return KB_ENOMEM;
 	}
 	return bundle_queue_run(&u->queue);
 }
@@ -128,7 +128,7 @@ static enum kb_err unpack_behind(struct bundle_view *v, const uint8_t *image, in
 {
 	/* bound: one struct */
 	struct unpacking *u = calloc(1, sizeof(*u));
-	enum kb_err err = KB_ENOSPC;
+	enum kb_err err = KB_ENOMEM;
 
 	if (u == NULL)
 		return err;
@@ -164,11 +164,11 @@ static enum kb_err map_both(struct bundle_view *v, int image, int unpacked)
 	uint8_t *p;
 
 	if (!util_maps(v->seed.size))
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	/* bound: the image and what it unpacks to */
 	p = mmap(NULL, v->seed.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
-		return err_errno(errno);
+		return errno == ENOMEM ? KB_ENOMEM : err_errno(errno);
 	v->seed.bytes = p;
 	TRY(map_view_at(p, v->image, image));
 	return map_view_at(p + v->image, v->seed.size - v->image, unpacked);
@@ -197,7 +197,7 @@ static enum kb_err index_blocks(struct bundle_view *v)
 	v->first = calloc((size_t)1 << v->bits, sizeof(*v->first));
 	v->next = calloc(v->blocks.n, sizeof(*v->next));
 	if (v->first == NULL || v->next == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	for (size_t i = v->blocks.n; i-- > 0;) {
 		uint32_t *first = &v->first[hash_of(v, old_bytes(v, i))];
 
@@ -250,7 +250,7 @@ static enum kb_err list_text(struct bundle_view *v)
 	/* bound: a number for each block */
 	v->text = calloc(v->blocks.n, sizeof(*v->text));
 	if (v->text == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	for (size_t i = 0; i < v->blocks.n; i++) {
 		if (v->blocks.block[i].plain > 0)
 			v->text[v->ntext++] = (uint32_t)i;
@@ -267,7 +267,7 @@ static enum kb_err find_blocks(struct bundle_view *v, const struct bundle_seed *
 		return KB_EFORMAT;
 	/* bound: 8 bytes for each block */
 	v->place = calloc(v->blocks.n, sizeof(*v->place));
-	return v->place != NULL ? KB_OK : KB_ENOSPC;
+	return v->place != NULL ? KB_OK : KB_ENOMEM;
 }
 
 enum kb_err bundle_view_open(struct bundle_view *v, const struct bundle_seed *old, int fd,

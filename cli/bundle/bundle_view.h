@@ -25,7 +25,8 @@ struct bundle_view {
 
 /*
  * Unpacks the image of `old`, which is fd, into a file without a name beside `output`. KB_EFORMAT:
- * it has no blocks that we know; KB_ENOSPC, KB_EIO. bundle_view_close() is due even then.
+ * it has no blocks that we know; KB_ENOMEM, KB_ENOSPC, KB_EIO. bundle_view_close() is due even
+ * then.
  */
 enum kb_err bundle_view_open(struct bundle_view *v, const struct bundle_seed *old, int fd,
 			     const char *output, unsigned threads) KB_MUST_CHECK;

@@ -13,7 +13,7 @@ enum kb_err bundle_ways_alloc(struct bundle_ways *w, size_t room)
 		/* bound: what the caller lets a frame have */
 		w->frame[i] = malloc(room);
 		if (w->frame[i] == NULL)
-			return KB_ENOSPC;
+			return KB_ENOMEM;
 	}
 	return KB_OK;
 }

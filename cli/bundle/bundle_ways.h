@@ -26,7 +26,7 @@ struct bundle_stored {
 	uint32_t len;
 };
 
-/* room: bytes of a frame. KB_ENOSPC; bundle_ways_free() is due even then. */
+/* room: bytes of a frame. KB_ENOMEM; bundle_ways_free() is due even then. */
 enum kb_err bundle_ways_alloc(struct bundle_ways *w, size_t room) KB_MUST_CHECK;
 void bundle_ways_free(struct bundle_ways *w);
 

@@ -254,7 +254,7 @@ static enum kb_err write_document(struct creation *n)
 	const char *text = json_object_to_json_string_ext(
 		o,
 		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	enum kb_err err = text != NULL ? check_document(&again, o, text) : KB_ENOSPC;
+	enum kb_err err = text != NULL ? check_document(&again, o, text) : KB_ENOMEM;
 
 	if (err == KB_OK)
 		err = bundle_output_begin(&n->out, n->output);

@@ -52,6 +52,7 @@ int output_exit_code(enum kb_err err)
 	case KB_EPERM:
 	case KB_EMEMBER:
 	case KB_ENOCAND:
+	case KB_ENOMEM:
 		return OUTPUT_FAILURE;
 	}
 	return OUTPUT_FAILURE;

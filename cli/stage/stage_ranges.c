@@ -43,7 +43,7 @@ static enum kb_err look_at_slots(struct ranges *x, unsigned image)
 	/* bound: MANIFEST_CHUNKS_MAX bits */
 	held[image] = calloc(1, manifest_chunks(&x->r->m.image[image]) / 8 + 1);
 	if (held[image] == NULL)
-		return KB_ENOSPC;
+		return KB_ENOMEM;
 	while (enc->image != image || !incoming_can_use(enc, x->seeds, x->target))
 		enc++;
 	TRY(reader_walk_begin(&walk, x->r, image, enc));

@@ -4,7 +4,7 @@
 
 #include <ctype.h>
 
-#define LAST KB_ENOCAND
+#define LAST KB_ENOMEM
 
 TEST(every_error_has_a_phrase_of_its_own)
 {

@@ -317,6 +317,7 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_ESIG:
 	case KB_EDIGEST:
 	case KB_ENOSPC:
+	case KB_ENOMEM:
 	case KB_ESTALE:
 	case KB_ECHILD:
 	case KB_EMOUNT:
