@@ -86,6 +86,9 @@ static bool is_place(const char *cls, const char *spec)
 	       (file == NULL || (conf_place_is_valid(file) && strcmp(cls, CONF_PLACE_CLASS) == 0));
 }
 
+/* What a partition is named by, for messages. */
+static const char part_forms[] = "PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x";
+
 static bool set_slot(struct parse *p, char letter, const char *cls, const char *part)
 {
 	struct conf_slot *s = &p->c->slot[letter - 'a'];
@@ -94,8 +97,9 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	if (!is_class_name(cls) || !is_place(cls, part)) {
 		warn_of_line(
 			p, p->line,
-			"[slot.%c] %.31s=%.48s: expected CLASS=PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x, or for boot a file in it: PARTLABEL=x:/EFI/Linux/x.efi; ignored",
-			letter, cls, part);
+			"[slot.%c] %.31s=%.48s: expected %s%s, or for boot a file in it: PARTLABEL=x:/EFI/Linux/x.efi; ignored",
+			letter, cls, part, is_class_name(cls) ? "" : "a class as root, and ",
+			part_forms);
 		return false;
 	}
 	if (!p->c->slots_given) {
@@ -241,7 +245,8 @@ static void take_bad(struct parse *p, const struct conf_key *key, const char *va
 			     why, outcome);
 	else
 		warn_of_line(p, p->line, "[%s] %s=%.64s: expected %s; %s", key->section, key->key,
-			     value, key->values, outcome);
+			     value, key->kind == CONF_KIND_SPEC ? part_forms : key->values,
+			     outcome);
 	p->c->bad[key - conf_keys] = true;
 	if (key->bad != NULL)
 		(void)!conf_value_set(p->c, key, key->bad); /* a unit test sets them all */

@@ -30,7 +30,7 @@ def test_a_good_file_is_praised(tmp_path):
     ("[data]\npaths=app;etc\n", '[data] paths=: "app;etc" has one of '),
     ("[install]\nmax-sequence-jump=0\n", "max-sequence-jump=0: expected none|NUMBER (1..9223372036854775807);"),
     ("[system]\n\nnothing\n", "system.conf:3: neither [section] nor key=value"),
-    ("[slot.a]\nroot=sda1\n", "expected CLASS=PARTLABEL=x"),
+    ("[slot.a]\nroot=sda1\n", "root=sda1: expected PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x, or for boot"),
     ("[slot.a]\nboot=PARTLABEL=x\n", "no root="),
     ("[slot.a]\nroot=PARTLABEL=data\n", "also the partition of data"),
     ("[system]\ninit=" + "/x" * 200 + "\n", "longer than"),

@@ -96,13 +96,35 @@ static void read_devices(struct device *d)
 		take_device_line(d, line);
 }
 
+/* The first is printed; of the others, how many there are: each verb reads the file anew. */
+static void warn_of_first(void *ctx, const char *file, int line, const char *text)
+{
+	unsigned *n = ctx;
+
+	if ((*n)++ > 0)
+		return;
+	if (line > 0)
+		log_warn("%s:%d: %s", file, line, text);
+	else
+		log_warn("%s: %s", file, text);
+}
+
+static void load_conf(struct device *d)
+{
+	unsigned n = 0;
+
+	conf_load(&d->conf, d->opts->conf_root, &d->conf_found, warn_of_first, &n);
+	if (n > 1)
+		log_warn("and %u more in system.conf: keelboot check-config", n - 1);
+}
+
 void device_init(struct device *d, const struct device_options *opts)
 {
 	memset(d, 0, sizeof(*d));
 	d->opts = opts;
 	d->file.fd = -1;
 	d->pair = STATE_NONE;
-	conf_load(&d->conf, opts->conf_root, &d->conf_found, NULL, NULL);
+	load_conf(d);
 	read_boot(d);
 	read_devices(d);
 }

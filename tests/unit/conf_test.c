@@ -141,7 +141,9 @@ TEST(a_bad_value_leaves_what_was)
 	parse("[system]\ntimeout=5\ntimeout=soon\n[state]\npartition=x\n", 2);
 	EQUAL((c.timeout_s, 5), (c.state, "PARTLABEL=keelboot-state"));
 	assert_said(0, "3: [system] timeout=soon: expected SECONDS (1..3600)");
-	assert_said(1, "5: [state] partition=x: expected PARTITION");
+	assert_said(
+		1,
+		"5: [state] partition=x: expected PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x; ");
 }
 
 TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
