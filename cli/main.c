@@ -50,7 +50,7 @@ static const struct verb verbs[] = {
 	  "good  keeps the slot: ends its trial, commits its release, raises the floor.\n"
 	  "bad   rejects the slot and its release; the next boot uses another slot.\n"
 	  "clean reports that an orderly shutdown begins: a trial then has no deadline.\n"
-	  "If nothing changes, that is no failure. The reason keeps at most 48 letters.\n\n"
+	  "If nothing changes, that is no failure. The history keeps 200 letters of the reason.\n\n"
 	  "Example:  keelboot mark bad --reason \"modem does not register\"\n" },
 	{ "stage", stage_cmd, NULL, "check a bundle and leave it for the next boot to install",
 	  "Usage: keelboot stage FILE [--progress=auto|bar|plain|json|none]\n"
@@ -175,7 +175,7 @@ static const struct verb verbs[] = {
 	{ "version", version_cmd, NULL, "the version of this program",
 	  "Usage: keelboot version\n" },
 	{ "help", help_cmd, NULL, "this list, or the help of a verb",
-	  "Usage: keelboot help [VERB]\n" },
+	  "Usage: keelboot help [VERB [VERB OF IT]]\n" },
 };
 
 static const struct verb *find_verb(const char *name)
@@ -211,14 +211,22 @@ static void print_list(void)
 	     "      5 verification failed, 6 incompatible, 7 busy. More: man keelboot");
 }
 
+/* Of a verb with verbs of its own, or of that one of them which argv names. */
+static int print_help_below(const struct verb *v, int argc, char **argv)
+{
+	char *words[] = { (char *)v->name, (char *)"--help", NULL, NULL };
+
+	if (argc > 0) {
+		words[2] = words[1];
+		words[1] = argv[0];
+	}
+	return v->main(argc > 0 ? 3 : 2, words);
+}
+
 static int print_help(const struct verb *v)
 {
 	if (v == NULL) {
 		print_list();
-	} else if (v->main != NULL) {
-		char *argv[] = { (char *)v->name, (char *)"--help", NULL };
-
-		return v->main(2, argv);
 	} else {
 		fputs(v->usage, stdout);
 		if (v->run != version_cmd && v->run != help_cmd)
@@ -239,6 +247,8 @@ static int help_cmd(struct args *a, struct device_options *o)
 	} else if (id != ARGS_END) {
 		return OUTPUT_USAGE;
 	}
+	if (v != NULL && v->main != NULL)
+		return print_help_below(v, a->argc - a->at, a->argv + a->at);
 	return print_help(v);
 }
 
@@ -284,8 +294,8 @@ int main(int argc, char **argv)
 		log_err("no memory for OpenSSL");
 		return OUTPUT_FAILURE;
 	}
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return print_help(NULL);
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		argv[1] = (char *)"help";
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		argv[1] = (char *)"version";
 	id = device_options_next(&args, &options);

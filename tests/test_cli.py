@@ -96,6 +96,31 @@ def test_help_lists_the_verbs_and_version_is_the_makefiles():
     run("help", "nothing", code=USAGE)
 
 
+def test_help_of_a_verb_in_each_form():
+    for words in (["--help", "mark"], ["-h", "mark"], ["mark", "--help"]):
+        assert run(*words, code=OK).stdout == run("help", "mark").stdout
+    assert "keeps 200 letters of the reason" in run("help", "mark").stdout
+    told = run("bundle", "create", "--help", code=OK).stdout
+    assert told == run("help", "bundle", "create", code=OK).stdout == run("--help", "bundle", "create").stdout
+    assert run("help", "bundle").stdout == run("bundle", "--help").stdout != told
+
+
+@pytest.mark.parametrize("verb", ["bundle create", "bundle sign", "bundle verify", "bundle inspect", "bundle extract",
+                                  "channel create", "channel sign", "channel inspect", "key", "status"])
+def test_a_wrong_option_is_one_line(verb):
+    line, = run(*verb.split(), "--frobnicate", code=USAGE).stderr.splitlines()
+    assert "unknown option --frobnicate" in line
+
+
+def test_of_many_mistakes_in_system_conf_a_verb_prints_the_first(good):
+    good.configure("[sytem]\na=1\nb=2\nc=3\n")
+    lines = good("status").stderr.splitlines()
+    assert [line.partition("system.conf")[2] for line in lines] == [
+        ":7: [sytem] a: unknown section; ignored", ": keelboot check-config"]
+    assert "and 2 more in system.conf" in lines[1]
+    assert len(good("check-config", code=FAILURE).stderr.splitlines()) == 3
+
+
 def test_a_closed_standard_output_is_a_failure(good):
     said = call("sh", "-c", f"'{KEELBOOT}' --state '{good.state}' state show > /dev/full", code=FAILURE).stderr
     assert "unable to write to standard output" in said

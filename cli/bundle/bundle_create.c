@@ -98,7 +98,7 @@ static int find_recipe(int argc, char **argv, const char **recipe)
 
 	while ((opt = args_next(&a)) != ARGS_END) {
 		if (opt == ARGS_ERROR)
-			return wrong_usage();
+			return OUTPUT_USAGE;
 		if (opt == OPT_HELP) {
 			fputs(help, stdout);
 			*recipe = NULL;

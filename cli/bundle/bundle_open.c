@@ -58,19 +58,22 @@ static int add_older(struct bundle_open *b, const char *value)
 }
 
 /* -1: it was dealt with; else the exit code. */
-static int take_option(struct bundle_open *b, int id, const char *value)
+static int take_option(struct bundle_open *b, int id, const struct args *a)
 {
+	char verb[32];
+
 	if (id >= KEY_OPTIONS_KEY && id < KEY_OPTIONS_END)
-		return take_key(b, id, value);
+		return take_key(b, id, a->value);
 	if (id == FROM)
-		return add_older(b, value);
+		return add_older(b, a->value);
 	if (id == HELP) {
 		fputs(b->help, stdout);
 		return output_exit_code(output_flush());
 	}
+	snprintf(verb, sizeof(verb), "bundle %s", b->verb);
 	if (id != ARGS_OPERAND || b->path != NULL)
-		return bundle_open_usage(b);
-	b->path = value;
+		return args_wrong(a, id, verb);
+	b->path = a->value;
 	return -1;
 }
 
@@ -81,7 +84,7 @@ int bundle_open_next(struct bundle_open *b, struct args *a, int *code)
 	while ((id = args_next(a)) != ARGS_END) {
 		if (id > 0 && id < BUNDLE_OPEN_DONE)
 			return id;
-		*code = take_option(b, id, a->value);
+		*code = take_option(b, id, a);
 		if (*code >= 0)
 			return BUNDLE_OPEN_DONE;
 	}

@@ -207,7 +207,7 @@ static int take_arg(struct creation *n, const struct args *a, int id)
 	if (id == ARGS_OPERAND)
 		return add_release(n, a->value);
 	if (id < 0)
-		return channel_usage("create");
+		return args_wrong(a, id, "channel create");
 	n->begun = n->begun || id >= OPT_PERCENT;
 	wrong = id >= OPT_PERCENT ? take_release_option(&n->next, id, a->value)
 				  : take_channel_option(n, id, a->value);

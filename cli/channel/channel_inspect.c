@@ -153,7 +153,7 @@ static int read_inspect_args(struct inspect *in, int argc, char **argv)
 		else if (id == ARGS_OPERAND && in->path == NULL)
 			in->path = a.value;
 		else if (id < KEY_OPTIONS_KEY)
-			return channel_usage("inspect");
+			return args_wrong(&a, id, "channel inspect");
 		else if (key_options_take(&in->keys, id, a.value) != KB_OK)
 			return id == KEY_OPTIONS_REQUIRED ? channel_usage("inspect")
 							  : OUTPUT_FAILURE;

@@ -197,7 +197,7 @@ int key_main(int argc, char **argv)
 			return output_exit_code(output_flush());
 		}
 		if (opt == ARGS_ERROR)
-			return wrong_key_usage();
+			return OUTPUT_USAGE;
 		if (opt == OPT_OUTPUT)
 			output = a.value;
 		else if (opt == OPT_TYPE)
