@@ -327,7 +327,12 @@ def test_a_directory_is_no_state_partition(dev):
 
 
 def test_init_refuses_slots_that_are_not_there_or_named_twice(dev):
-    assert "beyond the 2" in dev("state", "init", "--slots", 2, "--good", "c", code=FAILURE).stderr
+    assert "slot c: this state has only 2 slots, from a on; for more: --slots 3" in \
+        dev("state", "init", "--slots", 2, "--good", "c", code=FAILURE).stderr
+    assert "slot b is both --good and --trial" in \
+        dev("state", "init", "--good", "a", "--good", "b", "--trial", "b", code=FAILURE).stderr
+    assert "every slot is empty, so a boot trusts none" in dev("state", "init", "--slots", 2).stderr
+    dev.state.unlink()
     dev("state", "init", "--good", "a", "--trial", "a", code=FAILURE)
 
 
@@ -1061,8 +1066,16 @@ def test_bundles_of_others_are_refused_and_nothing_is_kept(ready, factory, verb)
     refuses(ready, verb, factory("2.0", 20, compatible="other-board"), INCOMPATIBLE, "other-board")
 
 
+def test_what_is_here_and_does_not_boot_next_is_switched_to(ready, bundle):
+    ready("install", bundle)
+    assert "nothing to do" in ready("install", bundle, code=NOTHING).stderr
+    edit(ready, b_st="good", pref="a")
+    assert "keelboot switch b" in ready("install", bundle, code=NOTHING).stderr
+
+
 def test_staging_without_keys_trusts_nothing(good, factory):
-    assert "no public key" in good("stage", factory("2.0", 20), code=FAILURE).stderr
+    line, = good("stage", factory("2.0", 20), code=FAILURE).stderr.splitlines()
+    assert line.endswith("/keys: no usable key, so no bundle can be verified; put a public key (*.pem) there")
 
 
 def test_staging_what_is_not_newer_is_incompatible(ready, factory):

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import random
+import re
 import resource
 import signal
 import stat
@@ -116,7 +117,7 @@ def limit(resource_id, value):
 def test_a_full_disk_is_reported_once_and_by_the_disk(tmp_path):
     (tmp_path / "root.img").write_bytes(os.urandom(700_000))
     (tmp_path / "old.img").write_bytes(os.urandom(700_000))
-    create_it = ["bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={tmp_path}/root.img"]
+    create_it = ["bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={tmp_path}/root.img,fs=ext4"]
     for more in ([], ["--from", f"root={tmp_path}/old.img", "--full", "no"]):
         assert "unable to write the payload: File too large" in \
             said_in_one_line(*create_it, *more, limits=limit(resource.RLIMIT_FSIZE, 100_000))
@@ -136,9 +137,29 @@ def test_a_full_disk_is_no_fault_of_the_bundle(tmp_path, keys, sample):
 
 def test_too_little_memory_is_named_so(tmp_path):
     (tmp_path / "root.img").write_bytes(os.urandom(700_000))
-    said = said_in_one_line("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={tmp_path}/root.img",
-                            limits=limit(resource.RLIMIT_AS, 60_000 * KIB))
+    said = said_in_one_line("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image",
+                            f"root={tmp_path}/root.img,fs=ext4", limits=limit(resource.RLIMIT_AS, 60_000 * KIB))
     assert said.endswith("encoding failed: not enough memory")
+
+
+def test_an_older_file_is_replaced_and_that_is_said(tmp_path):
+    (tmp_path / "root.img").write_bytes(bytes(4096))
+    for replaced in (False, True):
+        told = create(tmp_path / "x.keel", tmp_path / "root.img").stdout
+        assert told.endswith("; the older file was replaced\n") == replaced
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    (tmp_path / "root.img").write_bytes(bytes(4096))
+    said = refused(FAILURE, "bundle", "create", "-o", tmp_path / "none/x.keel", *BASE, "--image",
+                   f"root={tmp_path}/root.img,fs=ext4")
+    assert said == f"keelboot: {tmp_path}/none/x.keel: its folder {tmp_path}/none/ is missing; create it, or choose " \
+        "another: -o FILE\n"
+
+
+def test_a_damaged_chunk_is_copied_again(tmp_path, keys, sample):
+    said = refused(VERIFY, "bundle", "verify", flip(sample[0], tmp_path / "bad.keel", -1), "--key", keys / "a.pem")
+    assert re.search(r"chunk \d+ \(byte \d+ of the file\): .* data; copy it again$", said, re.M)
 
 
 def test_the_golden_bundle_stays_readable():

@@ -346,6 +346,7 @@ static enum kb_err read_back_bundle(struct build *b, struct bundle_build_result 
 	}
 	memcpy(result->release, b->check.release.id, DIGEST_LEN);
 	result->bundle_len = (uint64_t)size;
+	result->replaced = b->out.replaces;
 	reader_close(&b->check);
 	return KB_OK;
 }

@@ -169,8 +169,9 @@ static void warn_of_root(const struct bundle_spec *s)
 	for (unsigned i = 0; i < s->m.nimages; i++)
 		if (strcmp(s->m.image[i].name, "root") == 0)
 			return;
-	log_warn("%s has no image root, so no device installs it; name the root so: --image root=FILE",
-		 s->output);
+	log_warn(
+		"%s has no image root, so no device installs it; name the root so: --image root=FILE",
+		s->output);
 }
 
 static void print_summary(const struct bundle_spec *s, const struct bundle_build_result *b)
@@ -183,9 +184,9 @@ static void print_summary(const struct bundle_spec *s, const struct bundle_build
 	bytes_hex(id, b->release, DIGEST_LEN);
 	output_size(bundle, b->bundle_len);
 	output_size(images, b->images_len);
-	printf("%s: release %s, %s (sequence %" PRIu64 "), %s of images in %s, %u signature%s\n",
+	printf("%s: release %s, %s (sequence %" PRIu64 "), %s of images in %s, %u signature%s%s\n",
 	       s->output, id, s->m.version, s->m.sequence, images, bundle, s->nkeys,
-	       s->nkeys == 1 ? "" : "s");
+	       s->nkeys == 1 ? "" : "s", b->replaced ? "; the older file was replaced" : "");
 	if (s->nkeys == 0)
 		log_warn(
 			"%s is not signed: no device installs it; sign it: keelboot bundle sign %s --key FILE",

@@ -28,6 +28,30 @@ static enum kb_err fail_output(const char *path)
 	return err != KB_OK ? err : KB_EIO;
 }
 
+/* The folder of path; "." when it has none. */
+static void folder_of(char out[BUNDLE_OUTPUT_PATH], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		snprintf(out, BUNDLE_OUTPUT_PATH, ".");
+	else
+		snprintf(out, BUNDLE_OUTPUT_PATH, "%.*s", (int)(slash - path + 1), path);
+}
+
+/* Of path.tmp: errno says why it cannot be made. */
+static enum kb_err fail_begin(const struct bundle_output *o)
+{
+	char dir[BUNDLE_OUTPUT_PATH];
+
+	if (errno != ENOENT)
+		return fail_output(o->tmp);
+	folder_of(dir, o->path);
+	log_err("%s: its folder %s is missing; create it, or choose another: -o FILE", o->path,
+		dir);
+	return KB_ENOENT;
+}
+
 enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 {
 	struct stat st;
@@ -37,7 +61,8 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 		log_err("%.40s…: path too long", path);
 		return KB_EINVAL;
 	}
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+	o->replaces = stat(path, &st) == 0;
+	if (o->replaces && !S_ISREG(st.st_mode)) {
 		log_err("%s exists and is not a regular file; choose another output", path);
 		return KB_EINVAL;
 	}
@@ -47,7 +72,7 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 	if (unlink(o->tmp) < 0 && errno != ENOENT)
 		return fail_output(o->tmp);
 	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	return o->fd >= 0 ? KB_OK : fail_output(o->tmp);
+	return o->fd >= 0 ? KB_OK : fail_begin(o);
 }
 
 /* False: errno says why. */
@@ -117,17 +142,6 @@ enum kb_err bundle_output_copy(struct bundle_output *o, int fd, uint64_t off, ui
 		len -= (uint64_t)n;
 	}
 	return copy_by_hand(o, fd, (uint64_t)from, len);
-}
-
-/* The folder of path; "." when it has none. */
-static void folder_of(char out[BUNDLE_OUTPUT_PATH], const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		snprintf(out, BUNDLE_OUTPUT_PATH, ".");
-	else
-		snprintf(out, BUNDLE_OUTPUT_PATH, "%.*s", (int)(slash - path + 1), path);
 }
 
 static enum kb_err sync_folder(const char *path)

@@ -4,6 +4,7 @@
 
 #include "lib/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@ struct bundle_output {
 	int fd;
 	/* path with ".tmp" */
 	char path[BUNDLE_OUTPUT_PATH], tmp[BUNDLE_OUTPUT_PATH + 8];
+	/* path was there before */
+	bool replaces;
 };
 
 /* Creates path.tmp, in place of what has this name. KB_EINVAL: path is there and is no regular

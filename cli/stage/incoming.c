@@ -51,11 +51,7 @@ enum kb_err incoming_keys(const struct device *d, struct keyring *keys)
 
 	snprintf(dir, sizeof(dir), "%s%s", d->opts->conf_root, d->conf.keyring);
 	err = keyring_open(keys, dir, d->conf.signatures_required);
-	if (err == KB_ENOENT)
-		log_err("%s: no public key (*.pem) is there, so no bundle can be trusted", dir);
-	else if (err != KB_OK && err != KB_EINVAL) /* reported */
-		log_err("%s: the keys cannot be read: %s", dir, err_text(err));
-	return err;
+	return err; /* reported */
 }
 
 enum kb_err incoming_device_named(const struct device *d)
@@ -346,9 +342,15 @@ void incoming_report_refused(const struct state *s, const struct plan_release *r
 			     enum plan_mode mode, enum kb_err err)
 {
 	struct refused what = refused_why(s, r, mode, s->floor, err);
-	char text[REFUSED_TEXT_MAX + 1], more[160];
+	char text[REFUSED_TEXT_MAX + 1], more[160], boot[40];
+	int slot = slot_with(s, r);
 
 	describe_case(s, r, err, more, sizeof(more));
+	if (err == KB_EAPPLIED && slot != STATE_NONE && device_next_boot(s, true) != slot) {
+		snprintf(boot, sizeof(boot), "to boot it: keelboot switch %c",
+			 state_slot_letter(slot));
+		what.todo = boot;
+	}
 	if (err == KB_EAPPLIED && more[0] == '\0')
 		what.todo = "to install it again: keelboot install FILE";
 	refused_text(text, what, more);

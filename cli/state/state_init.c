@@ -249,6 +249,24 @@ static enum kb_err write_manifests(struct device *d, const struct init_args *in)
 	return err;
 }
 
+/* The first slot that makes it impossible. */
+static void report_slots(const struct state_init *in)
+{
+	unsigned both = in->good & in->trial, all = in->good | in->trial, i = 0;
+
+	while (both != 0 && i < STATE_SLOTS_MAX && !(both >> i & 1))
+		i++;
+	if (both != 0) {
+		log_err("slot %c is both --good and --trial; choose one",
+			state_slot_letter((int)i));
+		return;
+	}
+	for (i = in->slots; i < STATE_SLOTS_MAX && !(all >> i & 1);)
+		i++;
+	log_err("slot %c: this state has only %u slot%s, from a on; for more: --slots %u",
+		state_slot_letter((int)i), in->slots, in->slots == 1 ? "" : "s", i + 1);
+}
+
 static enum kb_err write_state(struct device *d, const struct init_args *in)
 {
 	enum kb_err err;
@@ -256,8 +274,7 @@ static enum kb_err write_state(struct device *d, const struct init_args *in)
 	TRY(may_overwrite(d, in->in.force));
 	err = state_init_make(&d->state, &in->in);
 	if (err != KB_OK) {
-		log_err("a slot is both --good and --trial, or beyond the %u slots that there are (--slots N)",
-			in->in.slots);
+		report_slots(&in->in);
 		return err;
 	}
 	err = write_manifests(d, in);
@@ -307,6 +324,10 @@ int state_init_cmd(struct args *a, struct device_options *o)
 		unlink(o->state);
 	if (err != KB_OK)
 		return output_exit_code(err);
+	if (in.in.good == 0 && in.in.trial == 0)
+		log_warn(
+			"%s: every slot is empty, so a boot trusts none; name the one that has an image: --good SLOT or --trial SLOT",
+			d.state_path);
 	printf("%s: first state written, %u slot%s, record %" PRIu64 ".\n", d.state_path,
 	       in.in.slots, in.in.slots == 1 ? "" : "s", d.state.seq);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;

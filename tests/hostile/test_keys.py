@@ -32,7 +32,7 @@ def no_keys(folder) -> str:
 def is_unreadable(target, bundle) -> None:
     """What is among the retired keys may be one: none of the others is trusted."""
     folder = target.root / "etc/keelboot/keys"
-    target.refuses(bundle, VERIFY, f"{folder}: the keys cannot be read: malformed or damaged data")
+    target.refuses(bundle, VERIFY, f"keyring {folder}: the keys cannot be read: malformed or damaged data")
     target.apply_stops(bundle, no_keys(folder))
 
 
@@ -144,7 +144,8 @@ def test_t16_a_rescue_remembers_what_was_signed_by_less(target, keys, image, by,
 def test_t10_keyring_of_retired_keys_alone_trusts_nothing(target, keys, image):
     folder = ring(target, [], ["signer"])
     bundle = signed(target, keys, image, "signer")
-    target.refuses(bundle, FAILURE, f"{folder}: no public key (*.pem) is there, so no bundle can be trusted")
+    target.refuses(bundle, FAILURE, f"keyring {folder}: no usable key, so no bundle can be verified; put a public key "
+                   "(*.pem) there")
     target.apply_stops(bundle, no_keys(folder))
 
 

@@ -132,7 +132,7 @@ def test_t31_bombs(target, keys, image, name):
     target.only_signed(forge.image)
     at = keelreader.Header(bad.read_bytes()[:512]).payload_off + CHUNK
     start([KEELBOOT, "bundle", "verify", bad, "--key", keys.public("signer")]).ends(
-        VERIFY, f"{bad}: image root, chunk 1 (byte {at} of the file): malformed or damaged data")
+        VERIFY, f"{bad}: image root, chunk 1 (byte {at} of the file): malformed or damaged data; copy it again")
 
 
 @pytest.mark.parametrize("window_log", [14, 21, 22])

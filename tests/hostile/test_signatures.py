@@ -44,7 +44,8 @@ def test_t03_without_a_keyring_nothing_is_trusted(target, keys, genuine, ring):
         (folder / "signer.pem").write_bytes(b"-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----\n")
     if ring == "private":
         (folder / "signer.pem").write_bytes(keys.private("signer").read_bytes())
-    target.refuses(genuine, FAILURE, f"{folder}: no public key (*.pem) is there, so no bundle can be trusted")
+    target.refuses(genuine, FAILURE, f"keyring {folder}: no usable key, so no bundle can be verified; put a public key "
+                   "(*.pem) there")
     target.apply_stops(genuine, f"no usable public key in {folder}: no update can be verified or installed")
 
 
@@ -145,8 +146,7 @@ def test_t14_keys_of_other_kinds_are_no_keys(target, genuine, kind):
     assert result.err.decode().splitlines() == [f"keelboot: {line}" for line in (
         f'keyring: {folder}/weak.pem skipped: malformed or damaged data; expected one PEM "PUBLIC KEY", Ed25519 or '
         "P-256 with the uncompressed point, in each file",
-        f"keyring {folder}: no usable key, so no bundle can be verified; put a public key (*.pem) there",
-        f"{folder}: no public key (*.pem) is there, so no bundle can be trusted")]
+        f"keyring {folder}: no usable key, so no bundle can be verified; put a public key (*.pem) there")]
     target.untouched()
 
 
@@ -237,7 +237,7 @@ def test_t10_retired_key_that_cannot_be_read_leaves_none_trusted(target, genuine
     folder = target.root / "etc/keelboot/keys"
     (folder / "retired.d").mkdir()
     (folder / "retired.d/old.pem").write_bytes(content)
-    target.refuses(genuine, VERIFY, f"{folder}: the keys cannot be read: malformed or damaged data")
+    target.refuses(genuine, VERIFY, f"keyring {folder}: the keys cannot be read: malformed or damaged data")
     target.apply_stops(genuine, f"no usable public key in {folder}: no update can be verified or installed")
 
 

@@ -265,7 +265,7 @@ enum kb_err keyring_load(struct keyring *k, const char *dir)
 		log_err("keyring %s: no usable key, so no bundle can be verified; put a public key (*.pem) there",
 			dir);
 	else if (err != KB_OK)
-		log_err("keyring %s: %s", dir, err_text(err));
+		log_err("keyring %s: the keys cannot be read: %s", dir, err_text(err));
 	if (err != KB_OK)
 		keyring_free(k);
 	return err;
