@@ -31,22 +31,22 @@ static enum kb_err check_before_charge(struct boot *b, int slot, char *reason)
 	return here ? slot_check_verity(b, slot, reason) : KB_OK;
 }
 
+/* Passes err on; a slot that it keeps from booting is named. */
+static enum kb_err note_skip(struct boot *b, int slot, const char *reason, enum kb_err err)
+{
+	if (err != KB_OK)
+		skipped_note(b, slot, reason);
+	return err;
+}
+
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
-	enum kb_err err = check_before_charge(ctx, slot, reason);
-
-	if (err != KB_OK)
-		skipped_note(ctx, slot, reason);
-	return err;
+	return note_skip(ctx, slot, reason, check_before_charge(ctx, slot, reason));
 }
 
 static enum kb_err op_prepare(void *ctx, const struct choose_candidate *c, char *reason)
 {
-	enum kb_err err = data_ready_prepare(ctx, c, reason);
-
-	if (err != KB_OK)
-		skipped_note(ctx, c->slot, reason);
-	return err;
+	return note_skip(ctx, c->slot, reason, data_ready_prepare(ctx, c, reason));
 }
 
 /* A slot whose own kernel cannot be had was not asked what it needs of this one. */
@@ -62,24 +62,15 @@ static enum kb_err mount_here(struct boot *b, int slot, char *reason)
 static enum kb_err op_mount(void *ctx, int slot, char *reason)
 {
 	struct boot *b = ctx;
-	enum kb_err err;
 
 	if (b->attempt.forced == slot)
 		data_ready_forced(b, slot);
-	err = mount_here(b, slot, reason);
-
-	if (err != KB_OK)
-		skipped_note(b, slot, reason);
-	return err;
+	return note_skip(b, slot, reason, mount_here(b, slot, reason));
 }
 
 static enum kb_err op_hand_over(void *ctx, int slot, char *reason)
 {
-	enum kb_err err = pairs_hand_over(ctx, slot, reason);
-
-	if (err != KB_OK)
-		skipped_note(ctx, slot, reason);
-	return err;
+	return note_skip(ctx, slot, reason, pairs_hand_over(ctx, slot, reason));
 }
 
 /* Not when a check or a manifest stood against a slot: with the state that would be forgotten, and

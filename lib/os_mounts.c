@@ -23,6 +23,14 @@ enum kb_err os_mounts_own(void)
 	return os_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
+/* A magic number of <linux/magic.h>. */
+static bool has_type(const char *path, unsigned long magic)
+{
+	struct statfs st;
+
+	return statfs(path, &st) == 0 && (unsigned long)st.f_type == magic;
+}
+
 const char *os_mounts_read_only(void)
 {
 	static const struct {
@@ -31,7 +39,7 @@ const char *os_mounts_read_only(void)
 	} tree[] = { { "/proc", PROC_SUPER_MAGIC }, { "/sys", SYSFS_MAGIC } };
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(tree); i++) {
-		if (!os_mounts_type_is(tree[i].at, tree[i].type))
+		if (!has_type(tree[i].at, tree[i].type))
 			continue;
 		if (os_mount(NULL, tree[i].at, NULL,
 			     MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -78,11 +86,4 @@ bool os_mounts_has(uint64_t number)
 		}
 	}
 	return false;
-}
-
-bool os_mounts_type_is(const char *path, unsigned long magic)
-{
-	struct statfs st;
-
-	return statfs(path, &st) == 0 && (unsigned long)st.f_type == magic;
 }

@@ -24,5 +24,3 @@ const char *os_mounts_read_only(void) KB_MUST_CHECK;
 bool os_mounts_allowed(void);
 /* Whether a file system on the block device of this number is mounted, as this process sees it. */
 bool os_mounts_has(uint64_t number);
-/* Whether path lies in a file system of this type: a magic number of <linux/magic.h>. */
-bool os_mounts_type_is(const char *path, unsigned long magic);

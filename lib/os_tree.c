@@ -29,7 +29,8 @@ static enum kb_err result(int rc)
 
 /* ---------------------------------------------------------------- names */
 
-bool os_tree_is_btrfs(int dir)
+/* The file system holds subvolumes. */
+static bool is_btrfs(int dir)
 {
 	struct statfs st;
 
@@ -44,8 +45,8 @@ static enum os_tree_kind kind_of(int dir, const struct stat *st)
 		return OS_TREE_LINK;
 	if (!S_ISDIR(st->st_mode))
 		return OS_TREE_NODE;
-	return st->st_ino == BTRFS_FIRST_FREE_OBJECTID && os_tree_is_btrfs(dir) ? OS_TREE_SUBVOLUME
-										: OS_TREE_FOLDER;
+	return st->st_ino == BTRFS_FIRST_FREE_OBJECTID && is_btrfs(dir) ? OS_TREE_SUBVOLUME
+									: OS_TREE_FOLDER;
 }
 
 enum kb_err os_tree_look(int dir, const char *name, struct os_tree_stat *out)
@@ -265,7 +266,7 @@ bool os_tree_is_on(int dir, uint64_t number)
 
 	if (fstat(dir, &st) == 0 && st.st_dev == number)
 		return true;
-	if (!os_tree_is_btrfs(dir) || ioctl(dir, BTRFS_IOC_FS_INFO, &info) < 0)
+	if (!is_btrfs(dir) || ioctl(dir, BTRFS_IOC_FS_INFO, &info) < 0)
 		return false;
 	for (uint64_t id = 1; id <= info.max_id && id < 64; id++)
 		if (is_member(dir, id, number))

@@ -77,8 +77,6 @@ enum kb_err os_tree_resize(int fd, uint64_t size) KB_MUST_CHECK;
 /* Whether the file system lies on the block device of this number. False also where that cannot be
  * known. */
 bool os_tree_is_on(int dir, uint64_t number);
-/* The file system holds subvolumes. */
-bool os_tree_is_btrfs(int dir);
 /* Makes a writable snapshot of the subvolume that is open as `from`. */
 enum kb_err os_tree_snapshot(int from, int dir, const char *name) KB_MUST_CHECK;
 /* Whether another subvolume begins inside: a snapshot would leave it out. Also where that cannot be

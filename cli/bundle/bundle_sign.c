@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `keelboot bundle sign`: adds signatures; nothing that others signed changes. */
-#include "cli/output/args.h"
 #include "cli/bundle/bundle.h"
 #include "cli/bundle/bundle_elsewhere.h"
 #include "cli/bundle/bundle_open.h"
 #include "cli/bundle/bundle_output.h"
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
+#include "cli/key/sign_options.h"
 #include "cli/output/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 
 #include <string.h>
-
-#define KEYS_MAX 8
 
 static const char help[] =
 	"Usage: keelboot bundle sign BUNDLE --key FILE|URI [--key FILE|URI]...\n"
@@ -22,11 +20,7 @@ static const char help[] =
 	"\n"
 	"Adds a signature by each private key. Signatures of other keys stay valid; one of the\n"
 	"same key is replaced. The bundle is replaced as a whole, or left as it is.\n"
-	"\n"
-	"Where the key is on a machine without Keelboot: --emit-digest writes what must be\n"
-	"signed (531 bytes, and prints their SHA-256), openssl signs it there, --attach checks\n"
-	"the signature and adds it.\n"
-	"\n"
+	"\n" SIGN_OPTIONS_ELSEWHERE "\n"
 	"Options:\n"
 	"      --key FILE|URI       private key: PEM, or pkcs11:… for one in a token\n"
 	"      --emit-digest FILE   write what a signature covers; BUNDLE stays as it is\n"
@@ -40,43 +34,27 @@ static const char help[] =
 	"  openssl dgst -sha256 -sign p256.key -out acme-2.1.sig acme-2.1.tbs\n"
 	"  keelboot bundle sign acme-2.1.keel --attach acme-2.1.sig --key p256.pem\n";
 
-enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT, OPT_EMIT, OPT_ATTACH };
-
-static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },     { "key", 0, true, OPT_KEY },
-	{ "emit-digest", 0, true, OPT_EMIT }, { "attach", 0, true, OPT_ATTACH },
-	{ "output", 'o', true, OPT_OUTPUT },  { NULL, 0, false, 0 },
-};
-
 struct signer {
 	enum keyring_alg alg;
 	uint8_t id[KEYRING_ID_LEN];
 };
 
 struct sign {
-	const char *bundle, *output, *emit, *attach;
-	unsigned nkeys;
-	const char *key[KEYS_MAX];
+	struct sign_options o;
 	unsigned nsigners;
-	struct signer signer[KEYS_MAX];
+	struct signer signer[SIGN_OPTIONS_KEYS];
 	struct bundle_open b;
 	struct bundle_output out;
 };
-
-static int wrong_sign_usage(void)
-{
-	log_err("`keelboot bundle sign --help` shows the options");
-	return OUTPUT_USAGE;
-}
 
 static enum kb_err report_failure(const struct sign *s, const char *what, const char *path,
 				  enum kb_err err)
 {
 	if (err == KB_ENOSPC)
 		log_err("%s: no room for another signature; make the bundle again with a larger --sig-capacity",
-			s->bundle);
+			s->o.input);
 	else if (err != KB_OK)
-		log_err("%s: unable to %s %s: %s", s->bundle, what, path, err_text(err));
+		log_err("%s: unable to %s %s: %s", s->o.input, what, path, err_text(err));
 	return err;
 }
 
@@ -93,7 +71,7 @@ static void print_signers(const struct sign *s)
 
 	for (unsigned i = 0; i < s->nsigners; i++) {
 		bytes_hex(id, s->signer[i].id, KEYRING_ID_LEN);
-		printf("%s: signed by %s key, id %s\n", s->output,
+		printf("%s: signed by %s key, id %s\n", s->o.output,
 		       keyring_alg_name(s->signer[i].alg), id);
 	}
 }
@@ -118,13 +96,13 @@ static enum kb_err attach_signature(struct sign *s, const char *path)
 	struct reader *r = &s->b.r;
 	enum kb_err err;
 
-	TRY(bundle_elsewhere_read(&sig, s->attach, ring, path));
+	TRY(bundle_elsewhere_read(&sig, s->o.attach, ring, path));
 	err = key_file_attach(ring, r->header, r->sig, r->h.sig_cap, sig.bytes, sig.len);
 	note_signer(s, &ring->key[0]);
 	if (err != KB_ESIG)
-		return report_failure(s, "attach", s->attach, err);
+		return report_failure(s, "attach", s->o.attach, err);
 	log_err("%s: not a signature of this bundle by %s; sign the file that --emit-digest wrote: see keelboot-bundle(1)",
-		s->attach, path);
+		s->o.attach, path);
 	return err;
 }
 
@@ -132,7 +110,7 @@ static enum kb_err write_bundle(struct sign *s)
 {
 	const struct reader *r = &s->b.r;
 
-	TRY(bundle_output_begin(&s->out, s->output));
+	TRY(bundle_output_begin(&s->out, s->o.output));
 	TRY(bundle_output_write(&s->out, r->header, READER_HEADER_LEN));
 	TRY(bundle_output_write(&s->out, r->sig, r->h.sig_cap));
 	TRY(bundle_output_copy(&s->out, s->b.fd, r->h.manifest_off,
@@ -142,59 +120,15 @@ static enum kb_err write_bundle(struct sign *s)
 
 static enum kb_err sign_all(struct sign *s)
 {
-	s->b.path = s->bundle;
+	s->b.path = s->o.input;
 	TRY(bundle_open_file(&s->b));
-	if (s->emit != NULL)
-		return bundle_elsewhere_emit(s->emit, KEYRING_BUNDLE, s->b.r.header);
-	if (s->attach != NULL)
-		TRY(attach_signature(s, s->key[0]));
-	for (unsigned i = 0; i < s->nkeys && s->attach == NULL; i++)
-		TRY(add_signature(s, s->key[i]));
+	if (s->o.emit != NULL)
+		return bundle_elsewhere_emit(s->o.emit, KEYRING_BUNDLE, s->b.r.header);
+	if (s->o.attach != NULL)
+		TRY(attach_signature(s, s->o.key[0]));
+	for (unsigned i = 0; i < s->o.nkeys && s->o.attach == NULL; i++)
+		TRY(add_signature(s, s->o.key[i]));
 	return write_bundle(s);
-}
-
-static const char *report_missing(const struct sign *s)
-{
-	if (s->bundle == NULL)
-		return "missing argument: BUNDLE";
-	if (s->emit != NULL && (s->attach != NULL || s->nkeys > 0 || s->output != NULL))
-		return "--emit-digest takes no --key, --attach or -o: it signs nothing";
-	if (s->attach != NULL && s->nkeys != 1)
-		return "--attach needs one --key: the public half of the key that signed";
-	return s->emit == NULL && s->nkeys == 0 ? "missing option: --key FILE" : NULL;
-}
-
-/* -1: go on; else the exit code. */
-static int read_sign_args(struct sign *s, int argc, char **argv)
-{
-	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
-	int opt;
-
-	while ((opt = args_next(&a)) != ARGS_END) {
-		if (opt == OPT_HELP) {
-			fputs(help, stdout);
-			return output_exit_code(output_flush());
-		}
-		if (opt == OPT_OUTPUT)
-			s->output = a.value;
-		else if (opt == OPT_EMIT)
-			s->emit = a.value;
-		else if (opt == OPT_ATTACH)
-			s->attach = a.value;
-		else if (opt == OPT_KEY && s->nkeys < KEYS_MAX)
-			s->key[s->nkeys++] = a.value;
-		else if (opt == ARGS_OPERAND && s->bundle == NULL)
-			s->bundle = a.value;
-		else
-			return wrong_sign_usage();
-	}
-	if (report_missing(s) != NULL) {
-		log_err("bundle sign: %s", report_missing(s));
-		return wrong_sign_usage();
-	}
-	if (s->output == NULL)
-		s->output = s->bundle;
-	return -1;
 }
 
 int bundle_sign_main(int argc, char **argv)
@@ -205,11 +139,14 @@ int bundle_sign_main(int argc, char **argv)
 
 	memset(&s, 0, sizeof(s));
 	s.out.fd = s.b.fd = -1;
-	code = read_sign_args(&s, argc, argv);
+	s.o = (struct sign_options){ .verb = "bundle sign", .what = "BUNDLE", .help = help };
+	code = sign_options_read(&s.o, argc, argv);
 	if (code >= 0)
 		return code;
+	if (s.o.output == NULL)
+		s.o.output = s.o.input;
 	err = sign_all(&s);
-	if (err == KB_OK && s.emit == NULL)
+	if (err == KB_OK && s.o.emit == NULL)
 		print_signers(&s);
 	bundle_output_abort(&s.out);
 	bundle_open_close(&s.b);

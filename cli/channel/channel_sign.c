@@ -3,18 +3,15 @@
 #include "cli/bundle/bundle_elsewhere.h"
 #include "cli/bundle/bundle_output.h"
 #include "cli/channel/channel_file.h"
-#include "cli/channel/channel_usage.h"
 #include "cli/channel/channel_verbs.h"
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
-#include "cli/output/args.h"
+#include "cli/key/sign_options.h"
 #include "cli/output/output.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-#define KEYS_MAX 8
 
 static const char help[] =
 	"Usage: keelboot channel sign DOCUMENT.json -o FILE --key FILE|URI [--key FILE|URI]...\n"
@@ -25,11 +22,7 @@ static const char help[] =
 	"Makes a channel file of a document, which devices take if they trust the key; or adds a\n"
 	"signature by each private key to a channel file. A document that breaks a rule is not\n"
 	"signed. The keys are those that sign bundles, and as many must have signed.\n"
-	"\n"
-	"Where the key is on a machine without Keelboot: --emit-digest writes what must be\n"
-	"signed (531 bytes, and prints their SHA-256), openssl signs it there, --attach checks\n"
-	"the signature and adds it.\n"
-	"\n"
+	"\n" SIGN_OPTIONS_ELSEWHERE "\n"
 	"Options:\n"
 	"      --key FILE|URI       private key: PEM, or pkcs11:… for one in a token\n"
 	"      --emit-digest FILE   write what a signature covers; nothing is signed\n"
@@ -40,18 +33,8 @@ static const char help[] =
 	"Example:\n"
 	"  keelboot channel sign stable.json --key release.key -o stable.channel\n";
 
-enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT, OPT_EMIT, OPT_ATTACH };
-
-static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },     { "key", 0, true, OPT_KEY },
-	{ "emit-digest", 0, true, OPT_EMIT }, { "attach", 0, true, OPT_ATTACH },
-	{ "output", 'o', true, OPT_OUTPUT },  { NULL, 0, false, 0 },
-};
-
 struct signing {
-	const char *input, *output, *emit, *attach;
-	unsigned nkeys;
-	const char *key[KEYS_MAX];
+	struct sign_options o;
 	struct channel_file f;
 	struct bundle_output out;
 };
@@ -65,7 +48,7 @@ static enum kb_err sign_with(struct signing *s, const char *path)
 	k.ring.document = KEYRING_CHANNEL;
 	err = key_file_sign(&k, s->f.header, s->f.sig, s->f.h.sig_cap);
 	if (err != KB_OK)
-		log_err("%s: unable to sign with %s: %s", s->input, key_token_shown(path),
+		log_err("%s: unable to sign with %s: %s", s->o.input, key_token_shown(path),
 			err_text(err));
 	key_file_free(&k);
 	return err;
@@ -75,16 +58,17 @@ static enum kb_err attach_signature_of(struct signing *s, const char *key)
 {
 	struct keyring ring = { .document = KEYRING_CHANNEL };
 	struct bundle_elsewhere_signature sig;
-	enum kb_err err = bundle_elsewhere_read(&sig, s->attach, &ring, key);
+	enum kb_err err = bundle_elsewhere_read(&sig, s->o.attach, &ring, key);
 
 	if (err == KB_OK) {
 		err = key_file_attach(&ring, s->f.header, s->f.sig, s->f.h.sig_cap, sig.bytes,
 				      sig.len);
 		if (err == KB_ESIG)
 			log_err("%s: not a signature of this channel file by %s; sign the file that --emit-digest wrote: see keelboot-channel(1)",
-				s->attach, key);
+				s->o.attach, key);
 		else if (err != KB_OK)
-			log_err("%s: unable to attach %s: %s", s->input, s->attach, err_text(err));
+			log_err("%s: unable to attach %s: %s", s->o.input, s->o.attach,
+				err_text(err));
 	}
 	keyring_free(&ring);
 	return err;
@@ -93,21 +77,21 @@ static enum kb_err attach_signature_of(struct signing *s, const char *key)
 /* Devices compare the name with that of the file, so that no channel stands in for another. */
 static enum kb_err check_name(const struct signing *s)
 {
-	if (channel_is_named(s->f.c.name, s->output))
+	if (channel_is_named(s->f.c.name, s->o.output))
 		return KB_OK;
 	log_err("%s: the channel is named %s, and no device takes it by another name; write %s.channel",
-		s->output, s->f.c.name, s->f.c.name);
+		s->o.output, s->f.c.name, s->f.c.name);
 	return KB_EINVAL;
 }
 
 static enum kb_err write_signed(struct signing *s)
 {
-	TRY(bundle_output_begin(&s->out, s->output));
+	TRY(bundle_output_begin(&s->out, s->o.output));
 	TRY(bundle_output_write(&s->out, s->f.header, READER_HEADER_LEN));
 	TRY(bundle_output_write(&s->out, s->f.sig, s->f.h.sig_cap));
 	TRY(bundle_output_write(&s->out, s->f.text, s->f.len));
 	TRY(bundle_output_commit(&s->out));
-	printf("%s: channel %s, sequence %" PRIu64 ", %u releases, signed\n", s->output,
+	printf("%s: channel %s, sequence %" PRIu64 ", %u releases, signed\n", s->o.output,
 	       s->f.c.name, s->f.c.sequence, s->f.c.nreleases);
 	return KB_OK;
 }
@@ -116,63 +100,21 @@ static enum kb_err sign_channel(struct signing *s)
 {
 	bool fresh;
 
-	TRY(channel_file_open_any(&s->f, s->input, &fresh));
-	if (s->emit != NULL)
-		return bundle_elsewhere_emit(s->emit, KEYRING_CHANNEL, s->f.header);
-	if (s->output == NULL && fresh) {
-		log_err("channel sign: %s is a document: missing option: -o FILE", s->input);
+	TRY(channel_file_open_any(&s->f, s->o.input, &fresh));
+	if (s->o.emit != NULL)
+		return bundle_elsewhere_emit(s->o.emit, KEYRING_CHANNEL, s->f.header);
+	if (s->o.output == NULL && fresh) {
+		log_err("channel sign: %s is a document: missing option: -o FILE", s->o.input);
 		return KB_EINVAL;
 	}
-	if (s->output == NULL)
-		s->output = s->input;
+	if (s->o.output == NULL)
+		s->o.output = s->o.input;
 	TRY(check_name(s));
-	if (s->attach != NULL)
-		TRY(attach_signature_of(s, s->key[0]));
-	for (unsigned i = 0; i < s->nkeys && s->attach == NULL; i++)
-		TRY(sign_with(s, s->key[i]));
+	if (s->o.attach != NULL)
+		TRY(attach_signature_of(s, s->o.key[0]));
+	for (unsigned i = 0; i < s->o.nkeys && s->o.attach == NULL; i++)
+		TRY(sign_with(s, s->o.key[i]));
 	return write_signed(s);
-}
-
-/* NULL: nothing is missing. */
-static const char *find_missing_option(const struct signing *s)
-{
-	if (s->input == NULL)
-		return "missing argument: DOCUMENT.json";
-	if (s->emit != NULL && (s->attach != NULL || s->nkeys > 0 || s->output != NULL))
-		return "--emit-digest takes no --key, --attach or -o: it signs nothing";
-	if (s->attach != NULL && s->nkeys != 1)
-		return "--attach needs one --key: the public half of the key that signed";
-	return s->emit == NULL && s->nkeys == 0 ? "missing option: --key FILE" : NULL;
-}
-
-/* -1: go on; else the exit code. */
-static int read_signing_args(struct signing *s, int argc, char **argv)
-{
-	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
-	int id;
-
-	while ((id = args_next(&a)) != ARGS_END) {
-		if (id == OPT_HELP) {
-			fputs(help, stdout);
-			return output_exit_code(output_flush());
-		}
-		if (id == OPT_OUTPUT)
-			s->output = a.value;
-		else if (id == OPT_EMIT)
-			s->emit = a.value;
-		else if (id == OPT_ATTACH)
-			s->attach = a.value;
-		else if (id == OPT_KEY && s->nkeys < KEYS_MAX)
-			s->key[s->nkeys++] = a.value;
-		else if (id == ARGS_OPERAND && s->input == NULL)
-			s->input = a.value;
-		else
-			return channel_usage("sign");
-	}
-	if (find_missing_option(s) == NULL)
-		return -1;
-	log_err("channel sign: %s", find_missing_option(s));
-	return channel_usage("sign");
 }
 
 int channel_sign_main(int argc, char **argv)
@@ -183,7 +125,10 @@ int channel_sign_main(int argc, char **argv)
 
 	memset(&s, 0, sizeof(s));
 	s.out.fd = -1;
-	code = read_signing_args(&s, argc, argv);
+	s.o = (struct sign_options){ .verb = "channel sign",
+				     .what = "DOCUMENT.json",
+				     .help = help };
+	code = sign_options_read(&s.o, argc, argv);
 	if (code >= 0)
 		return code;
 	err = sign_channel(&s);

@@ -50,7 +50,8 @@ static bool look_back(void *ctx, const struct history_event *e)
 	return true;
 }
 
-struct health_record health_record_find(struct device *d, const struct history_event *of)
+/* Of a release that is or was in a slot: of's slot, sequence and version. */
+static struct health_record find_record(struct device *d, const struct history_event *of)
 {
 	struct look l = { .of = of };
 
@@ -73,7 +74,7 @@ struct health_record health_record_of_slot(struct device *d, int slot)
 {
 	const struct history_event of = in_slot(d, slot);
 
-	return health_record_find(d, &of);
+	return find_record(d, &of);
 }
 
 /* ---------------------------------------------------------------- of all since one was good */
@@ -116,7 +117,7 @@ unsigned health_record_lost(struct device *d, struct history_event lost[HEALTH_R
 
 	read_back(d, collect_release, &r);
 	for (unsigned i = 0; i < r.n; i++) {
-		const struct health_record known = health_record_find(d, &lost[i]);
+		const struct health_record known = find_record(d, &lost[i]);
 
 		/* One that failed is on record already. */
 		if (known.begun && known.failures == 0 && !is_in_its_slot(d, &lost[i]))
@@ -130,7 +131,7 @@ bool health_record_failed(struct device *d, struct history_event *failed)
 	struct releases r = { HEALTH_RECORD_FAILED, failed, 0, 1 };
 
 	read_back(d, collect_release, &r);
-	return r.n > 0 && health_record_find(d, failed).failures > 0;
+	return r.n > 0 && find_record(d, failed).failures > 0;
 }
 
 /* ---------------------------------------------------------------- one more line */

@@ -20,10 +20,7 @@ struct health_record {
 	unsigned failures;
 };
 
-/* Of a release that is or was in a slot: of's slot, sequence and version. The state is open. */
-struct health_record health_record_find(struct device *d, const struct history_event *of);
-
-/* The same of the release in a slot. */
+/* Of the release in a slot. The state is open. */
 struct health_record health_record_of_slot(struct device *d, int slot);
 
 /*

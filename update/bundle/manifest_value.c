@@ -43,7 +43,7 @@ const char *manifest_value_number(uint64_t *out, const char *value, uint64_t min
 	return NULL;
 }
 
-const char *manifest_value_number32(uint32_t *out, const char *value, uint32_t min, uint32_t max)
+static const char *take_number32(uint32_t *out, const char *value, uint32_t min, uint32_t max)
 {
 	uint64_t v = 0;
 	const char *wrong = manifest_value_number(&v, value, min, max);
@@ -56,7 +56,7 @@ const char *manifest_value_number32(uint32_t *out, const char *value, uint32_t m
 const char *manifest_value_power_of_two(uint32_t *out, const char *value, uint32_t min,
 					uint32_t max)
 {
-	const char *wrong = manifest_value_number32(out, value, min, max);
+	const char *wrong = take_number32(out, value, min, max);
 
 	return wrong == NULL && (*out & (*out - 1)) != 0 ? "not a power of two" : wrong;
 }

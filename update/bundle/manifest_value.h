@@ -18,7 +18,6 @@ const char *manifest_value_copy(char *out, size_t size, const char *value, const
 
 /* A decimal number in its only spelling: no zero before other digits. */
 const char *manifest_value_number(uint64_t *out, const char *value, uint64_t min, uint64_t max);
-const char *manifest_value_number32(uint32_t *out, const char *value, uint32_t min, uint32_t max);
 const char *manifest_value_power_of_two(uint32_t *out, const char *value, uint32_t min,
 					uint32_t max);
 
