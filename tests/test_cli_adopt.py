@@ -194,6 +194,99 @@ def test_what_cannot_be_adopted_is_refused_with_what_to_do(install, case):
     assert debian.content() == before
 
 
+# What may be in a partition: offset, bytes. `several` goes over an ext4.
+MARKS = {
+    "zfs_member": [((128 << 10) + i * 1024, (0xbab10c).to_bytes(8, "little") + bytes(8)) for i in range(8)],
+    "swsuspend": [(4086, b"S1SUSPEND\0")],
+    "several": [(0, b"hsqs" + bytes(24) + b"\4" + bytes(67))],
+    "BitLocker": [(0, b"\xeb\x58\x90-FVE-FS-" + bytes(149) +
+                   bytes.fromhex("3bd66749292ed84a8399f6a339e3d001") + (1 << 20).to_bytes(8, "little")),
+                  (1 << 20, b"-FVE-FS-")],
+    "dos": [(446, bytes.fromhex("00 00 02 00 83 00 00 00 00 08 00 00 00 10 00 00")), (510, b"\x55\xaa")],
+}
+SEVERAL = "has the marks of several file systems"
+FOREIGN = {**{name: f"holds {name}" for name in MARKS}, "several": SEVERAL}
+
+
+def mark(debian, name, kind):
+    """Puts it into a partition; those of `several` contradict an ext4."""
+    start = sum(list(debian.parts.values())[:list(debian.parts).index(name)]) + 1
+    call("dd", "if=/dev/zero", f"of={debian.root}/dev/vda", "bs=1M", f"seek={start}", "count=2", "conv=notrunc")
+    if kind == "several":
+        call("mke2fs", "-q", "-t", "ext4", "-F", "-E", f"offset={start * MIB}", debian.root / "dev/vda", "32M")
+    with open(debian.root / "dev/vda", "r+b") as disk:
+        for offset, text in MARKS[kind]:
+            disk.seek(start * MIB + offset)
+            disk.write(text)
+
+
+@pytest.mark.parametrize("name", ["root-b", "data", "keelboot-state", "keelboot-overlay", "boot"])
+def test_what_may_be_somebodys_is_not_written_over(install, name):
+    """libblkid knows more than a boot looks for: none of it is a blank partition."""
+    parts = {**PARTS, name: 96}     # those of ZFS have 64 MiB or more
+    debian = install(parts=parts, boot=name != "boot")
+    debian.put("proc/self/mountinfo", "\n".join(
+        line for line in (debian.root / "proc/self/mountinfo").read_text().splitlines() if " /data " not in line))
+    for kind, words in FOREIGN.items():
+        mark(debian, name, kind)
+        before = debian.content()
+        said = debian.adopt("--yes", code=FAILURE).stdout
+        assert f"(/dev/vda{list(parts).index(name) + 1}) {words}: nothing is written there" in said, said
+        done = debian.adopt("--commands", code=FAILURE)
+        assert done.stdout == "" and "wipefs -a" in done.stderr
+        assert debian.content() == before
+
+
+def test_data_that_is_mounted_is_not_made_anew(debian):
+    """An old mark beside that of the file system that is in use."""
+    mark(debian, "data", "several")
+    done = debian.adopt("--commands", code=FAILURE)
+    assert done.stdout == "" and f"the data partition (/dev/vda6) {SEVERAL}" in done.stderr
+    assert "wipefs -a -t TYPE /dev/vda6" in done.stderr and "mkfs" not in done.stderr
+
+
+def test_what_is_left_in_free_space_is_not_taken_for_somebodys(install):
+    debian = install(parts={"boot": 32, "root": 96})
+    disk = debian.root / "dev/vda"
+    os.truncate(disk, 1024 * MIB)
+    with open(disk, "r+b") as file:
+        file.seek(145 * MIB)        # slot b's, behind 16 MiB of the state
+        file.write(b"LUKS\xba\xbe\0\1" + bytes(600))
+    call("sh", "-ec", script_of(debian, disk).split("# the data partition")[0])
+    assert "LUKS" not in call("blkid", "-p", "-O", str(145 * MIB), "-S", str(96 * MIB), disk, code=None).stdout
+
+
+def test_a_partition_that_nothing_is_known_of_is_offered_and_no_other(install):
+    debian = install(parts={**PARTS, "one": 96, "two": 96})
+    mark(debian, "one", "zfs_member")
+    said = debian.adopt("--dry-run").stdout
+    assert re.search(r"/dev/vda7 .* not used: it holds zfs_member$", said, re.M), said
+    assert re.search(r"/dev/vda8 .* could be slot b \(--slot b:root=/dev/vda8\)$", said, re.M), said
+
+
+@pytest.mark.parametrize("name", ["root-b", "data", "keelboot-state", "keelboot-overlay"])
+def test_what_the_kernel_keeps_for_somebody_is_not_written_over(debian, tmp_path, name):
+    """Swap, arrays, volumes, ZFS, Btrfs: mountinfo does not name the partition, but nobody else may have it."""
+    image, node = tmp_path / "used", debian.node(name)
+    debian.put("proc/self/mountinfo", (debian.root / "proc/self/mountinfo").read_text().replace(" /data ", " /other "))
+    call("mke2fs", "-q", "-t", "ext4", image, "8M")
+    done = call("losetup", "-f", "--show", image, code=None)
+    if done.returncode != OK:
+        pytest.skip("no loop device")
+    loop, place = done.stdout.strip(), tmp_path / "place"
+    place.mkdir()
+    try:
+        call("mount", loop, place)
+        node.unlink()
+        node.symlink_to(loop)
+        (debian.root / f"sys/class/block/{node.name}/dev").write_text("7:77\n")
+        said = debian.adopt("--yes", code=FAILURE).stdout
+        assert f"(/dev/{node.name}) is in use (swap, an array" in said, said
+    finally:
+        call("umount", place, code=None)
+        call("losetup", "-d", loop)
+
+
 def script_of(debian, disk):
     """What is printed, without what only a running system can do: partx, mounts, the boot loader."""
     script = debian.adopt("--commands").stdout

@@ -12,6 +12,9 @@
 #define ADOPT_PROBLEMS_MAX 16
 #define ADOPT_TEXT_LEN	   320
 #define ADOPT_FIX_LEN	   1024
+#define ADOPT_WORDS_LEN	   288 /* more than a place of a mount */
+/* what to do about adopt_in_use() */
+#define ADOPT_END_USE	   "end that (umount, swapoff), and take its line out of /etc/fstab"
 #define ADOPT_MIB	   (UINT64_C(1) << 20)
 
 enum adopt_role {
@@ -82,6 +85,22 @@ struct adopt_mount {
 /* What is mounted on a place, or where a partition is mounted; false: nothing, nowhere. */
 bool adopt_mount_at(const struct adopt *ad, const char *place, struct adopt_mount *m);
 bool adopt_mount_of(const struct adopt *ad, const struct prober_part *part, struct adopt_mount *m);
+
+/* What a partition holds. */
+enum adopt_content {
+	ADOPT_BLANK,	   /* nothing that libblkid knows, so it may be written to */
+	ADOPT_FILE_SYSTEM, /* one file system that the boot can mount */
+	ADOPT_RECORD,	   /* a state of Keelboot, and nothing else */
+	ADOPT_OTHER,	   /* only a person can say whether somebody needs it */
+};
+enum adopt_content adopt_content(const struct prober_part *part);
+/* The same for a person, behind a name: "holds zfs_member". */
+void adopt_content_words(const struct prober_part *part, char out[ADOPT_WORDS_LEN]);
+/* Whether it is mounted, or the kernel keeps it for somebody else: "is mounted on /srv". */
+bool adopt_in_use(const struct adopt *ad, const struct prober_part *part,
+		  char out[ADOPT_WORDS_LEN]);
+/* The problem that a partition, which should become `what`, holds something that may be needed. */
+void adopt_foreign(struct adopt *ad, const struct prober_part *part, const char *what);
 
 /* What a person has to do, and what commands do. */
 void adopt_problem(struct adopt *ad, const char *advice, const char *fmt, ...)

@@ -2,7 +2,6 @@
 /* What keeps this system from being adopted. */
 #include "cli/adopt/adopt.h"
 
-#include "lib/container.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -50,20 +49,15 @@ static void check_slot_b(struct adopt *ad)
 {
 	const struct prober_part *b = ad->role[ADOPT_SLOT_B];
 	uint64_t wanted = adopt_image_size(ad);
-	struct adopt_mount m;
-	char fix[ADOPT_FIX_LEN];
+	char fix[ADOPT_FIX_LEN], use[ADOPT_WORDS_LEN];
 
 	if (b == NULL)
 		return;
-	if (adopt_mount_of(ad, b, &m)) {
-		snprintf(fix, sizeof(fix), "umount %s, and take its line out of /etc/fstab",
-			 m.place);
-		adopt_problem(ad, fix, "slot b (%s) is mounted on %s: it would be overwritten",
-			      b->dev, m.place);
-	}
-	if (container_is(b->fstype))
-		adopt_problem(ad, "take another partition, or wipefs -a it if nothing uses it",
-			      "slot b (%s) is %s: nothing is installed there", b->dev, b->fstype);
+	if (adopt_in_use(ad, b, use))
+		adopt_problem(ad, ADOPT_END_USE, "slot b (%s) %s: it would be overwritten", b->dev,
+			      use);
+	else if (adopt_content(b) != ADOPT_BLANK && adopt_content(b) != ADOPT_FILE_SYSTEM)
+		adopt_foreign(ad, b, "slot b");
 	if (b->size >= wanted)
 		return;
 	snprintf(
@@ -79,19 +73,18 @@ static void check_slot_b(struct adopt *ad)
 static void check_state(struct adopt *ad)
 {
 	const struct prober_part *s = ad->role[ADOPT_STATE];
-	struct adopt_mount m;
-	char fix[ADOPT_FIX_LEN];
+	char words[ADOPT_WORDS_LEN];
 
 	if (s == NULL)
 		return;
 	if (s->size < STORE_MIN_SIZE)
 		adopt_problem(ad, "make it larger, 16 MiB or more", "the state (%s) is too small",
 			      s->dev);
-	if (s->fstype[0] == '\0' && !adopt_mount_of(ad, s, &m))
-		return;
-	snprintf(fix, sizeof(fix), "if nothing uses it: wipefs -a %s", s->dev);
-	adopt_problem(ad, fix, "the partition for the state (%s) holds something: %s", s->dev,
-		      s->fstype[0] != '\0' ? s->fstype : "it is mounted");
+	if (adopt_in_use(ad, s, words))
+		adopt_problem(ad, ADOPT_END_USE, "the partition for the state (%s) %s", s->dev,
+			      words);
+	else if (adopt_content(s) != ADOPT_BLANK && adopt_content(s) != ADOPT_RECORD)
+		adopt_foreign(ad, s, "the partition for the state");
 }
 
 static void check_program(struct adopt *ad)

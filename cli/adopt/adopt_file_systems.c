@@ -27,9 +27,28 @@ static struct blank look(const struct adopt *ad, enum adopt_role role)
 		snprintf(b.dev, sizeof(b.dev), "%s", p->dev);
 		snprintf(b.source, sizeof(b.source), "PARTUUID=%s", p->partuuid);
 	}
-	if (p == NULL || p->fstype[0] == '\0')
+	if (p == NULL || adopt_content(p) == ADOPT_BLANK)
 		snprintf(b.mkfs, sizeof(b.mkfs), "mkfs.ext4 -q %s\n", b.dev);
 	return b;
+}
+
+/* Whether a partition may become `what`: nobody has it, and it is blank or a file system. Else a
+ * problem. */
+static bool check_free(struct adopt *ad, enum adopt_role role, const char *what)
+{
+	const struct prober_part *p = ad->role[role];
+	enum adopt_content holds = p != NULL ? adopt_content(p) : ADOPT_BLANK;
+	char use[ADOPT_WORDS_LEN];
+
+	if (p == NULL)
+		return true;
+	if (adopt_in_use(ad, p, use))
+		adopt_problem(ad, ADOPT_END_USE, "%s (%s) %s", what, p->dev, use);
+	else if (holds != ADOPT_BLANK && holds != ADOPT_FILE_SYSTEM)
+		adopt_foreign(ad, p, what);
+	else
+		return true;
+	return false;
 }
 
 /* /boot/efi is below it, and unmounted meanwhile. The firmware may use the removable path. Where
@@ -41,7 +60,8 @@ static void check_boot(struct adopt *ad)
 	char fix[ADOPT_FIX_LEN];
 	int len;
 
-	if (adopt_mount_at(ad, "/boot", &m))
+	if (adopt_mount_at(ad, "/boot", &m) ||
+	    !check_free(ad, ADOPT_BOOT, "the partition for /boot"))
 		return;
 	len = snprintf(fix, sizeof(fix),
 		       "%smount --mkdir %s /run/boot\n"
@@ -76,17 +96,26 @@ static void check_room(struct adopt *ad)
 			      ad->data_mount, free_bytes / ADOPT_MIB, 2 * ad->used / ADOPT_MIB);
 }
 
+static void check_mounted_data(struct adopt *ad, const struct prober_part *data)
+{
+	if (adopt_content(data) != ADOPT_FILE_SYSTEM)
+		adopt_foreign(ad, data, "the data partition");
+	else if (!ad->has_bundle)
+		check_room(ad);
+}
+
 static void check_data(struct adopt *ad)
 {
 	const struct prober_part *data = ad->role[ADOPT_DATA];
 	struct blank b = look(ad, ADOPT_DATA);
 	char fix[ADOPT_FIX_LEN];
 
-	if (b.mkfs[0] == '\0' && ad->data_mount[0] != '\0') {
-		if (!ad->has_bundle)
-			check_room(ad);
+	if (ad->data_mount[0] != '\0') {
+		check_mounted_data(ad, data);
 		return;
 	}
+	if (!check_free(ad, ADOPT_DATA, "the data partition"))
+		return;
 	snprintf(fix, sizeof(fix),
 		 "%smkdir -p /data\n"
 		 "mount %s /data\n"
@@ -98,15 +127,9 @@ static void check_data(struct adopt *ad)
 
 static void check_overlay(struct adopt *ad)
 {
-	const struct prober_part *o = ad->role[ADOPT_OVERLAY];
 	struct blank b = look(ad, ADOPT_OVERLAY);
-	struct adopt_mount m;
 
-	if (o != NULL && adopt_mount_of(ad, o, &m))
-		adopt_problem(ad, "umount it, and take its line out of /etc/fstab",
-			      "the partition of the overlay (%s) is mounted on %s", o->dev,
-			      m.place);
-	else if (b.mkfs[0] != '\0')
+	if (check_free(ad, ADOPT_OVERLAY, "the partition of the overlay") && b.mkfs[0] != '\0')
 		adopt_missing(ad, b.mkfs, "the partition of the overlay (%s) has no file system",
 			      b.dev);
 }

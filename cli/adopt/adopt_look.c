@@ -97,7 +97,10 @@ static bool probe_disk(struct adopt *ad)
 		adopt_problem(ad, "run it as root", "%s cannot be read", path);
 		return false;
 	}
-	prober_look(fd, ad->disk_path, LOOK_MS, &ad->disk);
+	/* Partitions have caches of their own: what mkfs just wrote to one is not in that of the
+	 * disk. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	prober_look(fd, ad->disk_path, LOOK_MS, PROBER_EVERY, &ad->disk);
 	if (strcmp(ad->disk.table, "gpt") == 0)
 		return true;
 	adopt_problem(

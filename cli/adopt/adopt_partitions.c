@@ -39,7 +39,8 @@ static void append(char *out, size_t size, const char *text)
 	snprintf(out + len, size - len, "%s", text);
 }
 
-/* Where the disk grew, the copy of the table has to move to the end first. */
+/* Where the disk grew, the copy of the table has to move to the end first. What a partition of
+ * before left in the free space would look as if the new one were somebody's. */
 static void write_commands(const struct adopt *ad, const struct wanted *w, size_t n,
 			   char fix[ADOPT_FIX_LEN])
 {
@@ -58,9 +59,10 @@ static void write_commands(const struct adopt *ad, const struct wanted *w, size_
 				 adopt_label[w[i].role]);
 		append(fix, ADOPT_FIX_LEN, line);
 	}
-	snprintf(line, sizeof(line),
-		 " | sfdisk -q --append --no-reread --force %s\npartx -u %s\nudevadm settle",
-		 ad->disk_path, ad->disk_path);
+	snprintf(
+		line, sizeof(line),
+		" | sfdisk -q --append --wipe-partitions always --no-reread --force %s\npartx -u %s\nudevadm settle",
+		ad->disk_path, ad->disk_path);
 	append(fix, ADOPT_FIX_LEN, line);
 }
 

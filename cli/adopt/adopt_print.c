@@ -3,7 +3,6 @@
 #include "cli/adopt/adopt.h"
 
 #include "cli/output/output.h"
-#include "lib/container.h"
 #include "lib/os.h"
 #include "selector/store.h"
 
@@ -19,20 +18,22 @@ static const char *const roles[] = {
 	[ADOPT_BOOT] = "kernel and initramfs, of both slots",
 };
 
-static void print_guess(const struct adopt *ad, const struct prober_part *p, bool mounted)
+static void print_guess(const struct adopt *ad, const struct prober_part *p)
 {
 	bool room = p->size >= adopt_image_size(ad);
+	char words[ADOPT_WORDS_LEN];
 
-	if (container_is(p->fstype))
-		printf("cannot be used: a container\n");
-	else if (mounted)
+	if (adopt_in_use(ad, p, words))
 		printf("in use\n");
-	else if (p->fstype[0] != '\0' && strcmp(p->fstype, "ext4") == 0)
+	else if (adopt_content(p) == ADOPT_OTHER || adopt_content(p) == ADOPT_RECORD) {
+		adopt_content_words(p, words);
+		printf("not used: it %s\n", words);
+	} else if (strcmp(p->fstype, "ext4") == 0)
 		printf("could be data (--data %s)%s\n", p->dev,
 		       room ? ", or be overwritten as slot b" : "");
-	else if (p->fstype[0] == '\0' && room)
+	else if (adopt_content(p) == ADOPT_BLANK && room)
 		printf("could be slot b (--slot b:root=%s)\n", p->dev);
-	else if (p->fstype[0] == '\0' && p->size >= STORE_MIN_SIZE)
+	else if (adopt_content(p) == ADOPT_BLANK && p->size >= STORE_MIN_SIZE)
 		printf("could be the state (--state %s)\n", p->dev);
 	else
 		printf("not used\n");
@@ -53,7 +54,7 @@ static void print_part(const struct adopt *ad, const struct prober_part *p)
 			return;
 		}
 	}
-	print_guess(ad, p, mounted);
+	print_guess(ad, p);
 }
 
 static void print_problem(FILE *out, const struct adopt_problem *p)

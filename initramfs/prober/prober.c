@@ -26,6 +26,7 @@
 struct look {
 	/* at work on; a->n + 2 when done */
 	volatile uint32_t step;
+	enum prober_types types;
 	struct prober_answer a;
 };
 
@@ -34,9 +35,9 @@ static uint32_t number_of_steps(const struct look *l)
 	return l->a.n <= PROBER_PARTS_MAX ? l->a.n + 2 : 1;
 }
 
-static void work_on_part(int fd, struct prober_part *part)
+static void work_on_part(int fd, enum prober_types types, struct prober_part *part)
 {
-	prober_blkid_part(fd, part);
+	prober_blkid_part(fd, types, part);
 	prober_state_part(fd, part);
 }
 
@@ -48,7 +49,7 @@ static void probe_device(struct look *l, int fd, const char *dev, int say)
 		if (l->step == 0)
 			prober_blkid_table(fd, dev, &l->a);
 		else if (l->step <= l->a.n)
-			work_on_part(fd, &l->a.part[l->step - 1]);
+			work_on_part(fd, l->types, &l->a.part[l->step - 1]);
 		else if (prober_gpt_needs_backup(fd, l->a.size))
 			l->a.flags |= PROBER_GPT_BACKUP;
 		l->step++;
@@ -131,7 +132,8 @@ static enum kb_err run_worker(struct look *l, int fd, const char *dev, uint64_t 
 	return pid > 0 ? KB_OK : KB_ECHILD;
 }
 
-void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answer *a)
+void prober_look(int fd, const char *dev, unsigned budget_ms, enum prober_types types,
+		 struct prober_answer *a)
 {
 	struct look *l =
 		/* bound: one struct */
@@ -143,6 +145,7 @@ void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answ
 	a->flags = PROBER_TABLE_UNREADABLE;
 	if (l == MAP_FAILED)
 		return;
+	l->types = types;
 	while (l->step < number_of_steps(l)) {
 		if (left_ms(end) == 0 || run_worker(l, fd, dev, end, budget_ms) != KB_OK ||
 		    l->step < number_of_steps(l))
@@ -203,7 +206,7 @@ int prober_main(int argc, char **argv)
 	be_the_first_to_go();
 	if (prober_cage_enter(fd, ANSWER_FD, (unsigned)budget) != KB_OK)
 		return 1;
-	prober_look(fd, argv[1], (unsigned)budget, &a);
+	prober_look(fd, argv[1], (unsigned)budget, PROBER_BOOT, &a);
 	close(fd);
 	return write_all(ANSWER_FD, &a, PROBER_ANSWER_LEN(a.n)) ? 0 : 1;
 }

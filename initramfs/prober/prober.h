@@ -27,7 +27,8 @@ struct prober_part {
 	char partlabel[112];
 	/* as the kernel's PARTUUID=: GUID, or "1234abcd-02" with an MBR */
 	char partuuid[40];
-	/* "ext4", "squashfs", "vfat", "crypto_LUKS", …; "" : nothing known */
+	/* "ext4", "squashfs", "vfat", "crypto_LUKS", …; "" : nothing known. With
+	 * PROBER_PART_FOREIGN a name of libblkid, which may be "" too */
 	char fstype[24];
 	/* of the file system; "" too when it would not fit */
 	char label[68];
@@ -48,6 +49,7 @@ struct prober_part {
 #define PROBER_PART_UNREADABLE 1u /* an I/O error, or looking at it took too long or crashed */
 #define PROBER_PART_AMBIGUOUS  2u /* several file systems leave their marks: fstype is "" */
 #define PROBER_PART_STATE      4u /* it holds a valid state record, of which pin is */
+#define PROBER_PART_FOREIGN    8u /* only with PROBER_EVERY: something that the boot does not know */
 
 struct prober_answer {
 	uint64_t magic;
@@ -73,12 +75,21 @@ struct prober_answer {
 #define PROBER_ANSWER_LEN(n) \
 	(offsetof(struct prober_answer, part) + (size_t)(n) * sizeof(struct prober_part))
 
+/* What is looked for in a partition. */
+enum prober_types {
+	/* what a boot has to do with: marks of anything else are passed over */
+	PROBER_BOOT,
+	/* all that libblkid knows, before somebody writes where nothing was found */
+	PROBER_EVERY,
+};
+
 /*
  * Looks at the disk, or the image in a regular file, that fd has open for reading; dev is its name,
  * from which those of the partitions are made. Takes at most about budget_ms, unless the kernel
  * holds it in a read. Fills *a, whatever goes wrong on the way.
  */
-void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answer *a);
+void prober_look(int fd, const char *dev, unsigned budget_ms, enum prober_types types,
+		 struct prober_answer *a);
 
 /*
  * `keelboot-prober DEVICE [MILLISECONDS]`: opens the device read-only, gives up its privileges, and

@@ -56,33 +56,68 @@ static void set_value(blkid_probe pr, const char *name, char *dst, size_t size)
 		set_text(dst, size, value);
 }
 
-static void look_for_superblock(blkid_probe pr, struct prober_part *part)
+static bool is_known(const char *type)
+{
+	for (size_t i = 0; known_types[i] != NULL; i++)
+		if (strcmp(type, known_types[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Without a filter. Also a table of partitions inside of one says that somebody uses it. */
+static int look_for_anything(blkid_probe pr)
+{
+	int found;
+
+	blkid_probe_enable_partitions(pr, 1);
+	found = blkid_do_safeprobe(pr);
+	if (found != 1)
+		return found;
+	/* None that it is sure of; wipefs would find these, too. */
+	blkid_reset_probe(pr);
+	found = blkid_do_probe(pr);
+	return found == 0 ? -2 : found;
+}
+
+static void take_type(blkid_probe pr, enum prober_types types, struct prober_part *part)
+{
+	set_value(pr, "TYPE", part->fstype, sizeof(part->fstype));
+	set_value(pr, "LABEL", part->label, sizeof(part->label));
+	set_value(pr, "UUID", part->uuid, sizeof(part->uuid));
+	if (types == PROBER_BOOT || is_known(part->fstype))
+		return;
+	part->flags |= PROBER_PART_FOREIGN;
+	if (part->fstype[0] == '\0')
+		set_value(pr, "PTTYPE", part->fstype, sizeof(part->fstype));
+}
+
+static void look_into_part(blkid_probe pr, enum prober_types types, struct prober_part *part)
 {
 	int found;
 
 	blkid_probe_enable_superblocks(pr, 1);
 	blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL |
 						      BLKID_SUBLKS_UUID);
-	blkid_probe_filter_superblocks_type(pr, BLKID_FLTR_ONLYIN, (char **)known_types);
-	found = blkid_do_safeprobe(pr);
+	if (types == PROBER_BOOT) {
+		blkid_probe_filter_superblocks_type(pr, BLKID_FLTR_ONLYIN, (char **)known_types);
+		found = blkid_do_safeprobe(pr);
+	} else
+		found = look_for_anything(pr);
 	if (found == -2)
 		part->flags |= PROBER_PART_AMBIGUOUS;
 	else if (found < 0)
 		part->flags |= PROBER_PART_UNREADABLE;
-	if (found != 0)
-		return;
-	set_value(pr, "TYPE", part->fstype, sizeof(part->fstype));
-	set_value(pr, "LABEL", part->label, sizeof(part->label));
-	set_value(pr, "UUID", part->uuid, sizeof(part->uuid));
+	else if (found == 0)
+		take_type(pr, types, part);
 }
 
-void prober_blkid_part(int fd, struct prober_part *part)
+void prober_blkid_part(int fd, enum prober_types types, struct prober_part *part)
 {
 	blkid_probe pr = blkid_new_probe();
 
 	if (pr != NULL && blkid_probe_set_device(pr, fd, (blkid_loff_t)part->start,
 						 (blkid_loff_t)part->size) == 0)
-		look_for_superblock(pr, part);
+		look_into_part(pr, types, part);
 	else
 		part->flags |= PROBER_PART_UNREADABLE;
 	blkid_free_probe(pr);
@@ -167,7 +202,7 @@ void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 	if (found < 0)
 		a->flags |= PROBER_TABLE_UNREADABLE;
 	if (found > 0)
-		prober_blkid_part(fd, &a->whole);
+		prober_blkid_part(fd, PROBER_BOOT, &a->whole);
 	/* A first sector that went bad hides a GPT, as from a kernel without `gpt` on its command
 	 * line; but a file system goes before what is left of one. */
 	if (found > 0 && a->whole.fstype[0] == '\0' && a->whole.flags == 0)

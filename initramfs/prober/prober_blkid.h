@@ -9,5 +9,5 @@
  * when there is no table. */
 void prober_blkid_table(int fd, const char *dev, struct prober_answer *a);
 
-/* The file system in the range of one part. */
-void prober_blkid_part(int fd, struct prober_part *part);
+/* What is in the range of one part. */
+void prober_blkid_part(int fd, enum prober_types types, struct prober_part *part);

@@ -193,6 +193,24 @@ TEST(two_file_systems_in_one_place_are_ambiguous)
 		assert_true(a.whole.flags & PROBER_PART_AMBIGUOUS);
 }
 
+/* A boot passes over them, since they may be left of before; who wants to write may not. */
+TEST(what_a_boot_passes_over_is_found_by_who_asks_for_every_type)
+{
+	int fd;
+
+	make_gpt();
+	shell("printf 'S1SUSPEND\\000' | "
+	      "dd of=disk.img bs=1 seek=$((1048576 + 4086)) conv=notrunc");
+	look();
+	EQUAL((a.part[0].fstype, ""), (a.part[0].flags, 0));
+	fd = open(image, O_RDONLY | O_CLOEXEC);
+	prober_look(fd, image, 20000, PROBER_EVERY, &a);
+	EQUAL((a.part[0].fstype, "swsuspend"), (a.part[0].flags, PROBER_PART_FOREIGN));
+	EQUAL((a.part[1].fstype, "ext4"), (a.part[1].flags, 0), (a.part[2].fstype, "squashfs"));
+	EQUAL((a.part[2].flags, 0), (a.part[3].fstype, "vfat"), (a.part[3].flags, 0));
+	close(fd);
+}
+
 TEST(names_that_are_not_printable_are_made_so)
 {
 	shell("truncate -s 4M disk.img && mke2fs -q -t ext4 -L \"$(printf 'a\\033[2Jb')\" "

@@ -9,6 +9,7 @@ enum mood { FINE, CRASH, HANG, SCRIBBLE, SYSCALL };
 
 static enum mood table_mood, copy_mood, part_mood[PROBER_PARTS_MAX + 1];
 static unsigned nparts;
+static enum prober_types wanted;
 
 /* A worker may not even sleep: what it does besides reading and computing is its end. */
 static void be(enum mood mood)
@@ -33,8 +34,9 @@ void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 		a->n = 0xffffffff;
 }
 
-void prober_blkid_part(int fd, struct prober_part *part)
+void prober_blkid_part(int fd, enum prober_types types, struct prober_part *part)
 {
+	assert_int_equal(types, wanted);
 	snprintf(part->fstype, sizeof(part->fstype), "ext4");
 	be(part_mood[part->number]);
 }
@@ -51,7 +53,7 @@ static uint64_t look(unsigned budget_ms)
 {
 	uint64_t start = os_now_ms();
 
-	prober_look(-1, "/dev/x", budget_ms, &a);
+	prober_look(-1, "/dev/x", budget_ms, wanted, &a);
 	assert_int_equal(a.magic, PROBER_MAGIC);
 	return os_now_ms() - start;
 }
@@ -82,6 +84,14 @@ TEST(every_partition_is_looked_at)
 	nparts = PROBER_PARTS_MAX;
 	look(4000);
 	assert_all_but(0);
+}
+
+TEST(each_partition_is_looked_at_for_the_types_that_were_asked_for)
+{
+	wanted = PROBER_EVERY;
+	look(4000);
+	assert_all_but(0);
+	wanted = PROBER_BOOT;
 }
 
 TEST(a_crash_in_one_partition_hides_no_other)
@@ -272,7 +282,7 @@ TEST_CHILD(a_kernel_without_filters_has_its_disks_read_nevertheless)
 {
 	must(lose_filters(), 2);
 	part_mood[2] = SYSCALL; /* nobody minds there */
-	prober_look(-1, "/dev/x", 20000, &a);
+	prober_look(-1, "/dev/x", 20000, PROBER_BOOT, &a);
 	must(a.n == 4 && strcmp(a.part[1].fstype, "ext4") == 0, 1);
 }
 
