@@ -54,10 +54,69 @@ def test_what_installs_has_all_and_the_maker_may_say_what(tmp_path):
     assert sets(tmp_path, ("squashfs",), KEELBOOT_APPLY="no", KEELBOOT_SETS="usb") == ["usb"]
 
 
+# What the boot reads of a device, and what it must not have: an initramfs is for everybody to read.
+READ = ("etc/keelboot/system.conf", "etc/keelboot/system.conf.d/10-a.conf", "usr/lib/keelboot/system.conf.d/20-b.conf",
+        "etc/keelboot/keys/vendor.pem", "etc/keelboot/keys/retired.d/old", "etc/keelboot/more keys/own.pem",
+        "etc/keelboot/checks/free-space", "usr/lib/keelboot/hooks/check.d/10-own", "etc/keelboot/of-a-hook")
+SECRET = ("etc/keelboot/gateway-token", "etc/keelboot/client.key", "etc/keelboot/client.pem", "etc/keelboot/keys/vendor.key",
+          "etc/keelboot/keys/both.pem", "etc/keelboot/more keys/token", "etc/keelboot/system.conf.d/.token.conf.swp",
+          "etc/keelboot/system.conf.d/old/10-a.conf", "etc/keelboot/system.conf.bak", "etc/keelboot/health/token",
+          "etc/keelboot/check.d/10-own")
+# What each generator gives its hook: a file goes into the folder $OUT.
+GENERATORS = {
+    "initramfs-tools": ("hook", """take() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }
+copy_file() { take "$2"; }; copy_exec() { :; }; manual_add_modules() { :; }; DESTDIR=$OUT version=0""", ""),
+    "dracut": ("50keelboot/module-setup.sh", """dracut_module_included() { return 1; }; inst_hook() { :; }
+dwarn() { :; }; inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none moddir=/none""", "install"),
+    "mkinitcpio": ("install/keelboot", """add_binary() { :; }; add_module() { :; }; add_runscript() { :; }
+add_file() { [ "$1" = - ] && return; mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; BUILDROOT=$OUT KERNELVERSION=0""",
+                   "build"),
+    "mkosi-initrd": ("mkosi.postinst", "install() { :; }; BUILDROOT=$OUT ARTIFACTDIR=$OUT", ""),
+}
+
+
+def packed_by(generator, tmp_path) -> set:
+    """The files of a device that its hook takes."""
+    top, out = tmp_path / "device", tmp_path / generator
+    out.mkdir()
+    hook, gives, function = GENERATORS[generator]
+    text = (LIB / "pack.sh").read_text() + "keelboot_missing() { :; }; keelboot_programs() { :; }; KEELBOOT_FILES=" \
+        "/etc/keelboot/of-a-hook; keelboot_modules() { :; }; keelboot_watchdog_drivers() { :; }\n"
+    script = "\n".join(line for line in (TOP / "hooks" / generator / hook).read_text().splitlines()
+                       if not line.lstrip().startswith(". /usr"))
+    for old in ("/etc/keelboot", "/usr/lib/keelboot/hooks", "/usr/lib/keelboot/system.conf"):
+        text = text.replace(old, str(top) + old)
+    text = text.replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
+    done = subprocess.run(["bash", "-c", f"{text}{gives}\n{script}\n{function}"], check=False, capture_output=True, text=True,
+                          env={"PATH": "/usr/bin:/bin", "OUT": str(out)})
+    assert done.returncode == 0, done.stderr
+    return {str(path.relative_to(out / str(top)[1:])) for path in (out / str(top)[1:]).rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_no_secret_of_a_device_is_in_its_initramfs(tmp_path, generator):
+    top = tmp_path / "device"
+    for path in READ + SECRET:
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_text("-----BEGIN PUBLIC KEY-----\n" if path.endswith("pem") else "")
+    (top / "etc/keelboot/keys/both.pem").write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    (top / "etc/keelboot/system.conf.d/10-a.conf").write_text(
+        f"[fleet]\nca-file = {top}/etc/keelboot\n[keyring] ; ours\n path = {top}/etc/keelboot/more keys ; of us\n")
+    assert packed_by(generator, tmp_path) == set(READ)
+
+
+def test_a_private_key_among_the_public_ones_is_named(tmp_path):
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/vendor.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
+    done = subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; keelboot_keyrings() {{ echo {tmp_path}/keys; }}; keelboot_keys"],
+                          text=True, capture_output=True, check=True, env={"PATH": "/usr/bin:/bin"})
+    assert done.stdout == "" and f"{tmp_path}/keys/vendor.pem: a private key, which is left out" in done.stderr
+
+
 def test_whether_volumes_may_have_to_be_opened(tmp_path):
     def opens(text: str) -> bool:
         (tmp_path / "system.conf").write_text(text)
-        return subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; keelboot_files() {{ echo {tmp_path}/system.conf; }}; "
+        return subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; keelboot_confs() {{ echo {tmp_path}/system.conf; }}; "
                                "keelboot_names_paths"], env={"PATH": "/usr/bin:/bin"}).returncode == 0
     assert opens("[slot.a]\nroot = /dev/vg/a\n") and opens("[slot.a]\nroot=/dev/mapper/a\n")
     assert not opens("[slot.a]\nroot=PARTLABEL=root-a\n")

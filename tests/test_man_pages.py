@@ -89,7 +89,7 @@ EXAMPLES = {
     ("fleet", "id"): "gateway-17",
     ("fleet", "id-file"): "/data/serial",
     ("fleet", "token-file"): "/data/keelboot-token",
-    ("fleet", "gateway-token-file"): "/etc/keelboot/gateway-token",
+    ("fleet", "gateway-token-file"): "/data/keelboot/gateway-token",
     ("fleet", "ca-file"): "/etc/keelboot/fleet-ca.pem",
     ("fleet", "certificate"): "/data/device.pem",
     ("fleet", "private-key"): "/data/device.key",

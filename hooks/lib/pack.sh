@@ -77,21 +77,60 @@ keelboot_programs() {
 	done
 }
 
-# Configuration, keys and hooks of the boot, a path a line; a link is what it leads to. Checks are of the running system.
+# Those of these files and folders that there are, with these options of find; a link is what it leads to.
+keelboot_find() {
+	place=$1
+	shift
+	[ ! -e "$place" ] || find -L "$place" "$@" -type f -print
+}
+
+# system.conf and its drop-ins.
+keelboot_confs() {
+	for folder in /etc/keelboot /usr/lib/keelboot; do
+		keelboot_find "$folder/system.conf"
+		keelboot_find "$folder/system.conf.d" -maxdepth 1 -name '[!.]*.conf'
+	done
+}
+
+# Where the boot may look for keys.
+keelboot_keyrings() {
+	{
+		echo /etc/keelboot/keys
+		keelboot_confs | while IFS= read -r file; do
+			awk '/^[ \t\r]*\[/ { ours = /^[ \t\r]*\[keyring\]/ }
+				ours && sub(/^[ \t\r]*path[ \t]*[=:][ \t]*/, "") && /^\// { sub(/[ \t\r]+(;.*)?$/, ""); print }' "$file"
+		done
+	} | sort -u
+}
+
+# Public keys: an initramfs is on a disk that is not encrypted, and anybody may read it.
+keelboot_keys() {
+	keelboot_keyrings | while IFS= read -r folder; do
+		keelboot_find "$folder" -maxdepth 1 -name '[!.]*.pem' | while IFS= read -r file; do
+			if grep -q 'PRIVATE KEY' "$file"; then
+				echo "keelboot: $file: a private key, which is left out of the initramfs; move it to where the releases are signed" >&2
+			else
+				printf '%s\n' "$file"
+			fi
+		done
+		keelboot_find "$folder/retired.d" -maxdepth 1
+	done
+}
+
+# What the boot reads, a path a line: configuration, public keys, hooks, and the settings of the checks among them.
+# Nothing else of /etc/keelboot, where secrets may lie; KEELBOOT_FILES in /etc/default/keelboot adds what hooks need.
 keelboot_files() {
-	for folder in /etc/keelboot /usr/lib/keelboot/system.conf /usr/lib/keelboot/system.conf.d /usr/lib/keelboot/hooks; do
-		[ ! -e "$folder" ] || find -L "$folder" \( -path /etc/keelboot/check.d -o -path /etc/keelboot/health \) -prune -o \
-			-type f -print
+	keelboot_confs
+	keelboot_keys
+	for place in /usr/lib/keelboot/hooks /etc/keelboot/checks ${KEELBOOT_FILES-}; do
+		keelboot_find "$place"
 	done
 }
 
 # Whether system.conf names a device by a path: then volumes may need to be opened before a slot is chosen.
 keelboot_names_paths() {
-	keelboot_files | while read -r file; do
-		case $file in
-		*/keys/* | */hooks/*) ;;
-		*) cat "$file" ;;
-		esac
+	keelboot_confs | while IFS= read -r file; do
+		cat "$file"
 	done | grep -q /dev/
 }
 
