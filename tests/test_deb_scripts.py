@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the package keelboot-dracut does when it is installed and removed, with a dracut that says what it was asked."""
+
+import subprocess
+
+import pytest
+
+from cli_device import TOP
+
+KERNEL = "6.1.0-test"
+NONE_FOUND = "no initramfs of an installed kernel is in"
+
+
+class System:
+    """The scripts of dpkg, with paths of a folder in place of the system's."""
+
+    def __init__(self, top):
+        self.top = top
+        for folder in ("boot", f"lib/modules/{KERNEL}", "bin"):
+            (top / folder).mkdir(parents=True)
+        self.put("bin/root-remains", "#!/bin/sh\nexit 0\n")
+        self.put("bin/sync", "#!/bin/sh\nexit 0\n")
+        self.put("bin/dracut", f"#!/bin/sh\n[ ! -e {top}/broken ] || exit 1\nfor w do [ -d \"${{w%/*}}\" ] || continue\n"
+                               f"[ \"$w\" != \"${{w%.new}}\" ] && echo made >\"$w\"; done\necho \"$*\" >>{top}/asked\n")
+        self.put("bin/dracut-renew", self.own(TOP / "hooks/dracut/renew"))
+
+    def put(self, path, text):
+        (self.top / path).write_text(text)
+        (self.top / path).chmod(0o755)
+
+    def own(self, script) -> str:
+        text = script.read_text()
+        for old, new in (("/lib/modules", "/lib/modules"), ("/usr/lib/keelboot", "/bin"), (":-/boot", "/boot")):
+            text = text.replace(old, (":-" if old[0] == ":" else "") + str(self.top) + new)
+        return text
+
+    def call(self, script, *words, code=0, **env):
+        done = subprocess.run(["sh", "-c", self.own(TOP / "debian" / f"keelboot-dracut.{script}"), script, *words],
+                              text=True, capture_output=True, check=False,
+                              env={"PATH": f"{self.top}/bin:/usr/bin:/bin", **env})
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stderr
+
+    def asked(self) -> str:
+        return (self.top / "asked").read_text() if (self.top / "asked").exists() else ""
+
+
+@pytest.fixture(name="system")
+def make_system(tmp_path):
+    return System(tmp_path)
+
+
+@pytest.mark.parametrize("names", [["initrd.img"], ["initramfs-linux.img", "initrd.img-5.0.0-gone"], []], ids=len)
+def test_a_system_without_an_initramfs_of_a_kernel_can_install_and_remove_it(system, names):
+    """As in a container, or where /boot has an initramfs of another name: it is named, and dpkg goes on."""
+    for name in names:
+        system.put(f"boot/{name}", "old")
+    assert NONE_FOUND in system.call("postinst", "configure", "")
+    assert NONE_FOUND in system.call("prerm", "remove")
+    assert system.asked() == "" and all((system.top / "boot" / name).read_text() == "old" for name in names)
+
+
+def test_by_hand_it_is_a_failure_that_nothing_was_made(system):
+    done = subprocess.run(["sh", system.top / "bin/dracut-renew"], text=True, capture_output=True, check=False,
+                          env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode != 0 and NONE_FOUND in done.stderr
+
+
+def test_an_initramfs_of_a_kernel_is_made_with_it_and_without(system):
+    system.put(f"boot/initrd.img-{KERNEL}", "old")
+    system.call("postinst", "configure", "")
+    assert (system.top / f"boot/initrd.img-{KERNEL}").read_text() == "made\n" and "--omit" not in system.asked()
+    system.call("prerm", "upgrade", "2")
+    system.call("prerm", "remove")
+    assert system.asked().count("\n") == 2 and "--omit keelboot" in system.asked().splitlines()[1]
+
+
+def test_one_that_cannot_be_made_stops_dpkg_unless_a_person_says_so(system):
+    system.put(f"boot/initrd.img-{KERNEL}", "old")
+    system.put("broken", "")
+    system.call("postinst", "configure", "", code=1)
+    assert "KEELBOOT_REMOVE=yes" in system.call("prerm", "remove", code=1)
+    said = system.call("prerm", "remove", KEELBOOT_REMOVE="yes")
+    assert "the old one stays" in said and (system.top / f"boot/initrd.img-{KERNEL}").read_text() == "old"
