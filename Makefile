@@ -640,6 +640,7 @@ install-boot: all
 INITRAMFS_TOOLS := $(PREFIX)/share/initramfs-tools
 install-initramfs-tools: install-boot ## install what Debian's initramfs-tools puts into its initramfs
 	$(INSTALL) -D -m 755 hooks/initramfs-tools/hook $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot
+	$(INSTALL) -D -m 644 hooks/initramfs-tools/conf-hook $(DESTDIR)$(INITRAMFS_TOOLS)/conf-hooks.d/keelboot
 	for point in init-top local-top init-bottom panic; do \
 		$(INSTALL) -D -m 755 hooks/initramfs-tools/$$point $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/$$point/keelboot || exit 1; done
 
@@ -701,7 +702,7 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot-fleet $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-data keelboot-pkcs11 mkinitramfs)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init keelboot-early.init keelboot-fleet.init pack.sh modules.awk drivers.awk say-missing root-remains dracut-renew)
-	rm -f $(DESTDIR)$(INITRAMFS_TOOLS)/hooks/keelboot $(DESTDIR)$(INITRAMFS_TOOLS)/scripts/*/keelboot
+	rm -f $(addprefix $(DESTDIR)$(INITRAMFS_TOOLS)/,hooks/keelboot conf-hooks.d/keelboot scripts/*/keelboot)
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/* hooks/fleet/*))) \
 		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system-preset/,$(notdir $(wildcard hooks/system/*.preset))) \
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator

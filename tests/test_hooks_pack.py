@@ -156,6 +156,22 @@ def test_dracuts_roots_from_elsewhere_are_left_to_it(line, left):
     assert (said != "keelboot") == left
 
 
+OVERLAY, EXT4 = "overlay / overlay rw,lowerdir=/a 0 0", "/dev/vda2 / ext4 rw 0 0"
+DOCKER = f"{EXT4}\noverlay /var/lib/docker/overlay2/x/merged overlay rw 0 0"
+
+
+@pytest.mark.parametrize("modules, mounts, used", [
+    ("dep", f"rootfs / rootfs rw 0 0\n{OVERLAY}", "most"), ("dep", EXT4, "dep"), ("dep", DOCKER, "dep"),
+    ("most", OVERLAY, "most"), ("list", OVERLAY, "list"), ("", OVERLAY, "")])
+def test_an_initramfs_that_asks_for_the_device_of_the_root_can_be_made_above_an_overlay(tmp_path, modules, mounts, used):
+    """initramfs-tools sources this behind its configuration; where it fails, dpkg leaves packages half configured."""
+    (tmp_path / "mounts").write_text(f"{mounts}\n")
+    text = (TOP / "hooks/initramfs-tools/conf-hook").read_text().replace("/proc/mounts", f"{tmp_path}/mounts")
+    done = subprocess.run(["sh", "-euc", f"MODULES={modules}\n{text}\necho $MODULES"], text=True, capture_output=True,
+                          check=True, env={"PATH": "/usr/bin:/bin"})
+    assert done.stdout.strip() == used and ("MODULES=most" in done.stderr) == (modules != used)
+
+
 def test_an_initramfs_without_keelboot_gets_what_says_so(tmp_path):
     subprocess.run(["sh", "-euc", f". {LIB}/pack.sh; KEELBOOT_LIB={LIB}; "
                     f"keelboot_pack_missing {tmp_path} 'there is no /etc/keelboot/system.conf'"],

@@ -111,6 +111,7 @@ def test_install_is_both_and_uninstall_leaves_nothing(standard, tmp_path):
 
 def test_glue_of_each_generator_is_uninstalled_too(standard):
     for folder in ("share/initramfs-tools/hooks", "share/initramfs-tools/scripts/init-top", "lib/dracut/modules.d",
+                   "share/initramfs-tools/conf-hooks.d",
                    "share/initramfs-tools/scripts/local-top", "share/initramfs-tools/scripts/init-bottom",
                    "share/initramfs-tools/scripts/panic", "lib/dracut/dracut.conf.d", "lib/systemd/system",
                    "lib/systemd/system-generators", "lib/initcpio/install", "lib/initcpio/hooks",
