@@ -166,6 +166,21 @@ static void put_published(const struct boot *b, struct text *t)
 	put_warning(t, "key-published", line);
 }
 
+static void put_not_measured(const struct boot *b, struct text *t)
+{
+	char line[160];
+
+	if (b->measure.finding[0] != '\0')
+		put_warning(t, "measure", b->measure.finding);
+	if (!b->measure.spoiled)
+		return;
+	snprintf(
+		line, sizeof(line),
+		"PCR %u has two texts, or that of no slot: no secret that is sealed to PCR %u opens in this boot",
+		(unsigned)b->conf.measure_pcr, (unsigned)b->conf.measure_pcr);
+	put_warning(t, "measure", line);
+}
+
 static void put_warnings(const struct boot *b, struct text *t)
 {
 	put_published(b, t);
@@ -183,8 +198,7 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_warning(t, OVERLAY_REPORT_ID, b->overlay.finding);
 	if (b->pairs.finding[0] != '\0')
 		put_warning(t, "loader", b->pairs.finding);
-	if (b->measure.finding[0] != '\0')
-		put_warning(t, "measure", b->measure.finding);
+	put_not_measured(b, t);
 	if (b->data.finding[0] != '\0') {
 		char line[sizeof(b->data.finding) + 8];
 
@@ -204,10 +218,8 @@ static void put_measured(const struct boot *b, struct text *t)
 		return;
 	put_text(t, "\"measured\":{\"pcr\":%u,\"banks\":", (unsigned)b->conf.measure_pcr);
 	put_string(t, b->measure.done ? b->measure.banks : "");
-	put_text(t, ",\"by\":\"%s\"},",
-		 b->measure.done		    ? "this kernel"
-		 : b->pairs.role == ATTEMPT_BY_BASE ? "the first kernel"
-						    : "nobody");
+	put_text(t, ",\"by\":\"%s\"%s},", measure_by(b),
+		 b->measure.spoiled ? ",\"spoiled\":true" : "");
 }
 
 static void put_watchdog(const struct boot *b, struct text *t)

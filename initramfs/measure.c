@@ -26,6 +26,7 @@ static enum kb_err ask_tpm(struct boot *b, const char *verb, const char *text)
 	err = child_ask(b, argv, LIMIT_MS, &said, &code);
 	if (err == KB_OK && code == TPM_DONE) {
 		snprintf(m->banks, sizeof(m->banks), "%.79s", said.text);
+		m->finding[0] = '\0';
 		return KB_OK;
 	}
 	snprintf(m->finding, sizeof(m->finding), "PCR %s: %.110s", pcr,
@@ -33,6 +34,32 @@ static enum kb_err ask_tpm(struct boot *b, const char *verb, const char *text)
 		 : err == KB_ETIMEDOUT ? "the TPM does not answer"
 				       : err_text(err != KB_OK ? err : KB_ECHILD));
 	return KB_EIO;
+}
+
+/* Two texts are no value that a policy waits for. */
+static enum kb_err extend(struct boot *b, const char *text)
+{
+	struct measure *m = &b->measure;
+
+	TRY(ask_tpm(b, "measure", text));
+	m->spoiled = m->spoiled || m->extended;
+	m->extended = true;
+	return KB_OK;
+}
+
+/* Once is enough. */
+static enum kb_err extend_none(struct boot *b, const char *why)
+{
+	char text[MEASURED_MAX];
+	struct measure *m = &b->measure;
+
+	if (m->spoiled)
+		return KB_OK;
+	measured_none(text, b->conf.compatible, why);
+	TRY(extend(b, text));
+	m->spoiled = true;
+	log_notice("measure: PCR %u: no slot (%s)", (unsigned)b->conf.measure_pcr, why);
+	return KB_OK;
 }
 
 /* What nobody checks block by block is not named: its release would vouch for nothing. */
@@ -104,20 +131,31 @@ static enum kb_err report_not_measured(struct boot *b)
 	return KB_OK;
 }
 
-enum kb_err measure_slot(struct boot *b)
+/* The first kernel measured this slot, with nothing against it, and nobody has changed it since. */
+static bool is_as_handed(const struct boot *b)
+{
+	const struct choose_candidate *c = &b->attempt.chosen;
+
+	return c->slot == b->pairs.running && b->attempt.forced != c->slot &&
+	       c->tier != CHOOSE_LAST_RESORT && b->ndespite == 0 && !b->rescue.begun;
+}
+
+/* By the kernel of another slot, whose initramfs nobody measured for it. */
+static enum kb_err measure_after_first(struct boot *b)
+{
+	if (!is_as_handed(b))
+		return extend_none(b, "another slot than the first kernel's");
+	log_info("measure: left to the first kernel");
+	return KB_OK;
+}
+
+static enum kb_err measure_chosen(struct boot *b)
 {
 	char text[MEASURED_MAX];
 	struct measured m;
 
-	if (b->conf.measure_pcr == 0)
-		return KB_OK;
-	if (b->pairs.role == ATTEMPT_BY_BASE) {
-		log_info("measure: left to the first kernel");
-		return KB_OK;
-	}
 	describe(b, text, &m);
-	if (ask_tpm(b, "measure", text) != KB_OK)
-		return report_not_measured(b);
+	TRY(extend(b, text));
 	b->measure.done = true;
 	log_notice("slot %c: measured into PCR %u (%s): %s, root %s",
 		   state_slot_letter(b->attempt.chosen.slot), (unsigned)b->conf.measure_pcr,
@@ -125,17 +163,26 @@ enum kb_err measure_slot(struct boot *b)
 	return KB_OK;
 }
 
+enum kb_err measure_slot(struct boot *b)
+{
+	enum kb_err err;
+
+	if (b->conf.measure_pcr == 0)
+		return KB_OK;
+	err = b->pairs.role == ATTEMPT_BY_BASE ? measure_after_first(b) : measure_chosen(b);
+	return err == KB_OK ? KB_OK : report_not_measured(b);
+}
+
 void measure_none(struct boot *b, const char *why)
 {
-	char text[MEASURED_MAX];
-
-	if (b->conf.measure_pcr == 0 || b->measure.spoiled || b->pairs.role == ATTEMPT_BY_BASE)
-		return;
-	measured_none(text, b->conf.compatible, why);
-	b->measure.spoiled = ask_tpm(b, "measure", text) == KB_OK;
-	if (b->measure.spoiled)
-		log_notice("measure: PCR %u: no slot (%s)", (unsigned)b->conf.measure_pcr, why);
-	else
+	if (b->conf.measure_pcr != 0 && extend_none(b, why) != KB_OK)
 		log_err("measure: %s; secrets that wait for a slot are not protected in this boot",
 			b->measure.finding);
+}
+
+const char *measure_by(const struct boot *b)
+{
+	if (b->measure.done)
+		return "this kernel";
+	return b->pairs.role == ATTEMPT_BY_BASE && is_as_handed(b) ? "the first kernel" : "nobody";
 }

@@ -17,7 +17,10 @@ struct boot;
 struct measure {
 	/* the PCR has the slot that is entered */
 	bool done;
-	/* It has another text before that: no policy for a slot is met in this boot any more. */
+	/* this kernel has extended it */
+	bool extended;
+	/* It has two texts, or that of no slot: no policy for a slot is met in this boot any more.
+	 */
 	bool spoiled;
 	/* "sha1,sha256"; "": the first kernel measured it, or nobody did */
 	char banks[80];
@@ -33,12 +36,16 @@ enum kb_err measure_look(struct boot *b) KB_MUST_CHECK;
 
 /*
  * Measures the slot that is about to be entered, or whose kernel is about to be started: the
- * attempt's. A kernel that another one started by kexec measures nothing: it is a part of what was
- * measured. KB_EIO: that failed, and [measure] required=yes forbids to enter it; the attempt is
- * closed in order, so that it costs what an orderly reboot costs.
+ * attempt's. A kernel that another one started by kexec is a part of what was measured: it measures
+ * nothing where it enters that slot, and else that there is none. KB_EIO: that failed, and
+ * [measure] required=yes forbids to enter it; the attempt is closed in order, so that it costs what
+ * an orderly reboot costs.
  */
 enum kb_err measure_slot(struct boot *b) KB_MUST_CHECK;
 
 /* Something else gets this machine, or may change what runs on it: a policy for a slot is not met
  * any more. why: "keelboot.enable=0". Never fails: it says so. */
 void measure_none(struct boot *b, const char *why);
+
+/* Who measured the slot that is entered: "this kernel", "the first kernel", "nobody". */
+const char *measure_by(const struct boot *b);

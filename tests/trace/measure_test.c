@@ -1,41 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the boot measures, when, and what it does without a TPM that answers. */
-#include "tests/trace/verified.h"
+#include "tests/trace/measures.h"
 
 #include "initramfs/select/select.h"
-#include "update/wire/kexec_end.h"
-#include "update/wire/tpm_end.h"
-
-#define CHILD	 "keelboot-tpm"
-#define MEASURES "spawn " CHILD " measure 13 "
-#define LOOKS	 "spawn " CHILD " look 13"
-#define CONF	 "[system]\ncompatible=trace\n[measure]\npcr=13\n"
-#define REQUIRED CONF "required=yes\n"
-#define NO_TPM	 "keelboot-tpm: no TPM: /dev/tpm0 is missing"
 
 static void set_up(void)
 {
 	machine_set_up();
 	machine.conf = CONF;
-}
-
-static void tpm_answers(const char *verb)
-{
-	machine_child_says(CHILD, verb, "sha1,sha256\n", TPM_DONE);
-}
-
-static void no_tpm(void)
-{
-	machine_child_says(CHILD, NULL, NO_TPM "\n", TPM_NONE);
-}
-
-/* What was measured has this line. */
-static void measured(const char *line)
-{
-	const char *at = os_sim_trace() + machine_line(MEASURES);
-
-	if (strstr(at, line) == NULL)
-		fail_msg("not measured: %s: %.300s", line, at);
 }
 
 TEST(nothing_is_measured_unless_system_conf_says_so)
@@ -177,8 +149,7 @@ TEST(required_measurement_is_asked_for_before_a_slot_is_charged)
 
 TEST(slot_that_is_not_measured_is_not_entered_and_pays_nothing)
 {
-	tpm_answers("look");
-	machine_child_says(CHILD, "measure", "keelboot-tpm: measuring: error\n", TPM_FAILED);
+	tpm_fails_late();
 	machine.conf = REQUIRED;
 	machine_put(machine_trial());
 	machine_reboots_as("measure_required_fails_late");
@@ -199,39 +170,7 @@ TEST(value_that_cannot_be_read_is_the_one_that_trusts_least)
 	assert_once(LOOKS);
 }
 
-/* ---------------------------------------------------------------- two kernels, and other
- * initramfses */
-
-#define KEXEC CONF "[loader]\nkind=kexec\n"
-
-TEST(first_kernel_measures_before_it_starts_the_slots)
-{
-	tpm_answers("measure");
-	machine.conf = KEXEC;
-	machine.cmdline = "quiet panic=10\n";
-	machine_child_says("keelboot-kexec", NULL, "", KEXEC_LOADED);
-	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
-	assert_once(MEASURES);
-	assert_order(MEASURES, "kexec");
-	machine_restart();
-	machine.cmdline = "keelboot.pair=a quiet panic=10\n";
-	os_sim_file("/proc/sys/kernel/bootloader_type", "208\n");
-	machine_boots('a');
-	assert_absent("spawn " CHILD);
-	machine_told("\"by\":\"the first kernel\"");
-}
-
-TEST(kernel_of_a_slot_that_must_be_measured_is_not_started_without)
-{
-	tpm_answers("look");
-	machine_child_says(CHILD, "measure", "keelboot-tpm: measuring: error\n", TPM_FAILED);
-	machine.conf = REQUIRED "[loader]\nkind=kexec\n";
-	machine.cmdline = "quiet panic=10\n";
-	machine_child_says("keelboot-kexec", NULL, "", KEXEC_LOADED);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	assert_absent("kexec");
-	assert_absent("switch_root");
-}
+/* ---------------------------------------------------------------- other initramfses */
 
 static enum select_end chooses(void)
 {
