@@ -110,3 +110,14 @@ def test_status_says_what_was_measured(good):
     for nonsense in ([], "13", {"pcr": "13"}, None):
         good.boot("a", measured=nonsense)
         assert "Measured" not in good("status").stdout
+
+
+def test_status_says_that_no_secret_opens(good):
+    """Two texts, or that of no slot."""
+    for by in ("this kernel", "nobody"):
+        good.boot("a", measured={"pcr": 13, "banks": "sha256", "by": by, "spoiled": True})
+        assert f"Measured:   PCR 13, by {by}; it has another text, too: no secret that is sealed to it opens in this " \
+            "boot\n" in good("status").stdout
+    for spoiled in (False, "no", None):
+        good.boot("a", measured={"pcr": 13, "banks": "sha256", "by": "this kernel", "spoiled": spoiled})
+        assert "Measured:   PCR 13, by this kernel\n" in good("status").stdout

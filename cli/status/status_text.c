@@ -104,13 +104,17 @@ static void print_head(const struct status *st)
 /* What the boot measured for the TPM. Why it did not is among the warnings. */
 static void print_measured(const struct status *st)
 {
-	json_object *measured;
+	json_object *measured, *spoiled = NULL;
 	uint64_t pcr;
 
 	if (st->boot == NULL || !json_object_object_get_ex(st->boot, "measured", &measured) ||
 	    !boot_json_number(measured, "pcr", &pcr))
 		return;
-	printf("Measured:   PCR %" PRIu64 ", by %s\n", pcr, boot_json_text(measured, "by"));
+	json_object_object_get_ex(measured, "spoiled", &spoiled);
+	printf("Measured:   PCR %" PRIu64 ", by %s%s\n", pcr, boot_json_text(measured, "by"),
+	       json_object_is_type(spoiled, json_type_boolean) && json_object_get_boolean(spoiled)
+		       ? "; it has another text, too: no secret that is sealed to it opens in this boot"
+		       : "");
 }
 
 static void print_last(const struct status *st)
