@@ -56,6 +56,7 @@ static enum kb_err extend_none(struct boot *b, const char *why)
 	if (m->spoiled)
 		return KB_OK;
 	measured_none(text, b->conf.compatible, why);
+	m->owed = why;
 	TRY(extend(b, text));
 	m->spoiled = true;
 	log_notice("measure: PCR %u: no slot (%s)", (unsigned)b->conf.measure_pcr, why);
@@ -154,6 +155,8 @@ static enum kb_err measure_chosen(struct boot *b)
 	char text[MEASURED_MAX];
 	struct measured m;
 
+	if (b->measure.owed != NULL)
+		TRY(extend_none(b, b->measure.owed));
 	describe(b, text, &m);
 	TRY(extend(b, text));
 	b->measure.done = true;
@@ -173,11 +176,19 @@ enum kb_err measure_slot(struct boot *b)
 	return err == KB_OK ? KB_OK : report_not_measured(b);
 }
 
-void measure_none(struct boot *b, const char *why)
+enum kb_err measure_none(struct boot *b, const char *why)
 {
-	if (b->conf.measure_pcr != 0 && extend_none(b, why) != KB_OK)
-		log_err("measure: %s; secrets that wait for a slot are not protected in this boot",
-			b->measure.finding);
+	if (b->conf.measure_pcr == 0 || extend_none(b, why) == KB_OK)
+		return KB_OK;
+	if (b->conf.measure_required) {
+		log_err("measure: %s; [measure] required=yes: no boot without a slot (%s)",
+			b->measure.finding, why);
+		b->restart_s = BOOT_RESTART_EARLY_S;
+		return KB_EIO;
+	}
+	log_err("measure: %s; secrets that wait for a slot are not protected in this boot",
+		b->measure.finding);
+	return KB_OK;
 }
 
 const char *measure_by(const struct boot *b)

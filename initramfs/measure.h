@@ -22,6 +22,8 @@ struct measure {
 	/* It has two texts, or that of no slot: no policy for a slot is met in this boot any more.
 	 */
 	bool spoiled;
+	/* why there was no slot, where that could not be measured: it goes before a slot's text */
+	const char *owed;
 	/* "sha1,sha256"; "": the first kernel measured it, or nobody did */
 	char banks[80];
 	/* what failed; "": nothing */
@@ -43,9 +45,12 @@ enum kb_err measure_look(struct boot *b) KB_MUST_CHECK;
  */
 enum kb_err measure_slot(struct boot *b) KB_MUST_CHECK;
 
-/* Something else gets this machine, or may change what runs on it: a policy for a slot is not met
- * any more. why: "keelboot.enable=0". Never fails: it says so. */
-void measure_none(struct boot *b, const char *why);
+/*
+ * Before something else gets this machine, or may change what runs on it: a policy for a slot is
+ * not met any more. why: "keelboot.enable=0"; kept. KB_EIO: that failed, and [measure] required=yes
+ * forbids to go on: the boot must end in a restart. Where it does not forbid it, the text is owed.
+ */
+enum kb_err measure_none(struct boot *b, const char *why) KB_MUST_CHECK;
 
 /* Who measured the slot that is entered: "this kernel", "the first kernel", "nobody". */
 const char *measure_by(const struct boot *b);

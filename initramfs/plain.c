@@ -114,7 +114,7 @@ enum kb_err plain_enter(struct boot *b)
 {
 	const struct root root = plain_root(b);
 
-	measure_none(b, "keelboot.enable=0");
+	TRY(measure_none(b, "keelboot.enable=0"));
 	watchdog_decide(b);
 	watchdog_hand_over(b);
 	return root_enter(&root, b->argv, b->envp);

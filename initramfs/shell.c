@@ -58,7 +58,8 @@ void shell_open(struct boot *b)
 	if (!b->shell.packed || !b->cmd.shell || b->shell.opened)
 		return;
 	b->shell.opened = true;
-	measure_none(b, "a shell");
+	if (measure_none(b, "a shell") != KB_OK)
+		return; /* said there */
 	find_console(tty, sizeof(tty));
 	/* For the person before it, whatever `quiet` says. */
 	log_err("shell: on %s; the boot continues beside it, and a restart waits for its `exit`, at most %u min",

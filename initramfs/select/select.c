@@ -48,26 +48,31 @@ static void stop_watchdog(struct boot *b)
 	wdt_stop(&b->wdt);
 }
 
-static enum select_end step_aside(struct boot *b, const char *why)
-{
-	measure_none(b, why);
-	log_warn("%s: this boot goes on without Keelboot%s%s", why,
-		 has_other_root(b) ? ", with root=" : "", has_other_root(b) ? b->cmd.root : "");
-	if (os_write_file(ASIDE_FILE, why, strlen(why)) != KB_OK)
-		log_warn("unable to write " ASIDE_FILE ": %m");
-	return SELECT_ASIDE;
-}
-
 static enum select_end fail_boot(struct boot *b, enum kb_err err)
 {
-	if (b->conf.prompt) {
+	if (b->conf.prompt && measure_none(b, "a prompt") == KB_OK) {
 		log_err("unable to boot: %s; [initramfs] prompt=yes: no restart", err_text(err));
-		measure_none(b, "a prompt");
 		stop_watchdog(b);
 	} else {
 		boot_recover(b, err);
 	}
 	return SELECT_FAILED;
+}
+
+/* armed: the watchdog may be. */
+static enum select_end step_aside(struct boot *b, const char *why, bool armed)
+{
+	enum kb_err err = measure_none(b, why);
+
+	if (err != KB_OK)
+		return fail_boot(b, err);
+	if (armed)
+		stop_watchdog(b);
+	log_warn("%s: this boot goes on without Keelboot%s%s", why,
+		 has_other_root(b) ? ", with root=" : "", has_other_root(b) ? b->cmd.root : "");
+	if (os_write_file(ASIDE_FILE, why, strlen(why)) != KB_OK)
+		log_warn("unable to write " ASIDE_FILE ": %m");
+	return SELECT_ASIDE;
 }
 
 /* ---------------------------------------------------------------- the calls */
@@ -131,23 +136,19 @@ static enum select_end run_choice(struct boot *b)
 
 	settings_read(b);
 	if (!b->cmd.enable)
-		return step_aside(b, "keelboot.enable=0");
+		return step_aside(b, "keelboot.enable=0", false);
 	if (!b->configured && may_step_aside(b))
-		return step_aside(b, "no system.conf in this initramfs");
+		return step_aside(b, "no system.conf in this initramfs", false);
 	watchdog_arm(b);
 	err = find_devices(b);
-	if (err == KB_ENODEV && may_step_aside(b)) {
-		stop_watchdog(b);
-		return step_aside(b, "no disk of this device");
-	}
+	if (err == KB_ENODEV && may_step_aside(b))
+		return step_aside(b, "no disk of this device", true);
 	if (err != KB_OK)
 		return fail_boot(b, err);
 	watchdog_arm_late(b);
 	load_state(b);
-	if (b->rec.health == RECORD_MISSING && may_step_aside(b)) {
-		stop_watchdog(b);
-		return step_aside(b, "no usable state");
-	}
+	if (b->rec.health == RECORD_MISSING && may_step_aside(b))
+		return step_aside(b, "no usable state", true);
 	err = choose_and_hand_out(b);
 	return err == KB_OK ? SELECT_DONE : fail_boot(b, err);
 }
@@ -234,10 +235,8 @@ static enum select_end enter_unchosen(struct boot *b)
 	if (!b->cmd.enable || os_exists(ASIDE_FILE) || os_exists(FAILED_FILE) ||
 	    (!b->configured && may_step_aside(b)))
 		return SELECT_ASIDE;
-	if (may_step_aside(b)) {
-		stop_watchdog(b);
-		return step_aside(b, "the root was mounted without a slot being asked for");
-	}
+	if (may_step_aside(b))
+		return step_aside(b, "the root was mounted without a slot being asked for", true);
 	log_err("the root was mounted without a slot being asked for, and none but a slot may be");
 	b->restart_s = BOOT_RESTART_S;
 	return fail_boot(b, KB_EINVAL);
