@@ -214,6 +214,71 @@ def test_debians_kernel_has_drivers_of_watchdogs_for_qemu_and_for_intel(tmp_path
     assert all(len(line.split()) <= 2 for line in lines)
 
 
+# ---------------------------------------------------------------- what a measured boot needs
+
+MEASURE = "[system]\ncompatible=x\n[measure]\n pcr = 13  # of systemd\n"
+
+
+def packs(tmp_path, conf: str, words: str, **env) -> str:
+    """What the shell says with this system.conf, and with all programs."""
+    (tmp_path / "system.conf").write_text(conf)
+    (tmp_path / "lib").mkdir(exist_ok=True)
+    for program in ("keelboot-select", "keelboot-helper"):
+        (tmp_path / "lib" / program).write_text("#!/bin/sh\n")
+        (tmp_path / "lib" / program).chmod(0o755)
+    for name in ("modules.awk", "mkinitramfs.d"):
+        if not (tmp_path / "lib" / name).exists():
+            (tmp_path / "lib" / name).symlink_to(TOP / ("initramfs" if name.endswith(".d") else "hooks/lib") / name)
+    script = (LIB / "pack.sh").read_text().replace("KEELBOOT_LIB=/usr/lib/keelboot", f"KEELBOOT_LIB={tmp_path}/lib") \
+        .replace("for folder in /etc/keelboot /usr/lib/keelboot/system.conf", f"for folder in {tmp_path}/system.conf")
+    return subprocess.run(["sh", "-euc", f"{script}\n{words}"], text=True, capture_output=True, check=True,
+                          env={"PATH": "/usr/bin:/bin", "KEELBOOT_SYS": str(tmp_path), **env}).stdout.strip()
+
+
+@pytest.mark.parametrize("conf, wanted", [
+    (MEASURE, True), ("[measure]\npcr=l3\n", True), ("[measure]\npcr=none\n", False), ("[measure]\n#pcr=13\n", False),
+    ("[other]\npcr=13\n", False), ("", False)])
+def test_drivers_of_tpms_are_packed_where_the_boot_measures(tmp_path, conf, wanted):
+    for sets_of_the_maker in ({}, {"KEELBOOT_SETS": "usb"}):
+        names = packs(tmp_path, conf, "keelboot_modules $KEELBOOT_SETS", **sets_of_the_maker).split()
+        assert ({"tpm_tis", "tpm_crb", "tpm_tis_spi"} <= set(names)) == wanted
+
+
+def test_an_initramfs_that_cannot_measure_is_not_made(tmp_path):
+    modules = tmp_path / "modules"
+    error = f"keelboot_error {modules}"
+    assert packs(tmp_path, MEASURE, error) == ""            # nobody knows what that kernel has
+    modules.mkdir()
+    (modules / "modules.dep").write_text("kernel/fs/ext4/ext4.ko:\n")
+    assert "has no driver of a TPM" in packs(tmp_path, MEASURE, error)
+    assert packs(tmp_path, "", error) == ""
+    (modules / "modules.builtin").write_text("kernel/drivers/char/tpm/tpm-tis.ko\n")
+    assert packs(tmp_path, MEASURE, error) == ""
+    assert "KEELBOOT_APPLY=no" in packs(tmp_path, MEASURE, error, KEELBOOT_APPLY="no")
+    assert packs(tmp_path, "", error, KEELBOOT_APPLY="no") == ""
+
+
+def test_debians_kernel_has_drivers_of_tpms(tmp_path):
+    assert packs(tmp_path, MEASURE, f"keelboot_error {kbkernel.get().modules}") == ""
+
+
+@pytest.mark.parametrize("hook, words", [
+    ("initramfs-tools/hook", ""), ("mkosi-initrd/mkosi.postinst", ""), ("dracut/50keelboot/module-setup.sh", "install"),
+    ("mkinitcpio/install/keelboot", "build")])
+def test_each_hook_fails_where_it_must_not_make_one(tmp_path, hook, words):
+    (tmp_path / "pack.sh").write_text("keelboot_missing() { :; }\nkeelboot_error() { echo no driver; }\n"
+                                      "keelboot_warning() { touch packed; }\n")
+    (tmp_path / "usr/lib/modules/6.1").mkdir(parents=True)
+    script = (TOP / "hooks" / hook).read_text().replace("/usr/lib/keelboot/pack.sh", str(tmp_path / "pack.sh")) \
+        .replace("/usr/share/initramfs-tools/hook-functions", "/dev/null")
+    stubs = 'dfatal() { echo "$@" >&2; }\nerror() { echo "$@" >&2; }\n'
+    done = subprocess.run(["bash", "-c", f"{stubs}{script}\n{words}"], text=True, capture_output=True, cwd=tmp_path,
+                          env={"PATH": "/usr/bin:/bin", "BUILDROOT": str(tmp_path), "version": "6.1",
+                               "KERNELVERSION": "6.1", "DESTDIR": str(tmp_path), "srcmods": str(tmp_path)})
+    assert (done.returncode, "keelboot: no driver" in done.stderr) == (1, True)
+    assert not (tmp_path / "packed").exists()
+
+
 # ---------------------------------------------------------------- mkinitcpio, busybox
 
 def calls(tmp_path, function: str, status: int, mounts: str = "") -> list:

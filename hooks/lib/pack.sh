@@ -138,3 +138,46 @@ keelboot_names_paths() {
 keelboot_system_conf() {
 	printf '[Manager]\nDefaultDeviceTimeoutSec=40s\n'
 }
+
+# What all files have for a key of system.conf, a line each: section $1, key $2.
+keelboot_values() {
+	keelboot_files | while read -r file; do
+		case $file in
+		*.conf) echo '[]' && cat "$file" ;;
+		esac
+	done | awk -v section="[$1]" -v key="$2" '
+		{ sub(/[#;].*/, ""); gsub(/[ \t\r]/, "") }
+		/^\[/ { at = $0 }
+		at == section && index($0, key "=") == 1 { print substr($0, length(key) + 2) }'
+}
+
+# Whether the boot measures what it chose.
+keelboot_measures() {
+	keelboot_values measure pcr | grep -qvx none
+}
+
+# Whether the kernel in the folder of modules $1 may have a driver of a TPM.
+keelboot_has_tpm() {
+	[ -e "$1/modules.dep" ] || return 0
+	for module in $(keelboot_modules tpm); do
+		! grep -Eqs "/$(echo "$module" | sed 's/[-_]/[-_]/g')\\.ko" "$1/modules.dep" "$1/modules.builtin" || return 0
+	done
+	return 1
+}
+
+# What must not be made, in one line; nothing if all is well. The kernel is the one in the folder of modules $1.
+keelboot_error() {
+	keelboot_measures || return 0
+	case $(keelboot_programs) in
+	*/keelboot-helper*) ;;
+	*)
+		echo "[measure] pcr= is set, and keelboot-helper, which measures, is missing; remove KEELBOOT_APPLY=no, or pcr="
+		return
+		;;
+	esac
+	keelboot_has_tpm "$1" ||
+		echo "[measure] pcr= is set, and the kernel of $1 has no driver of a TPM; remove pcr=, or take another kernel"
+}
+
+# Of a TPM.
+! keelboot_measures || KEELBOOT_SETS="$KEELBOOT_SETS tpm"

@@ -68,6 +68,11 @@ install() {
 		dfatal "keelboot: dracut's module watchdog stops the watchdog in an emergency: leave it out"
 		exit 1
 	fi
+	said=$(keelboot_error "$srcmods")
+	if [ -n "$said" ]; then
+		dfatal "keelboot: $said"
+		exit 1
+	fi
 	while IFS= read -r said; do
 		dwarn "keelboot: $said"
 	done < <(keelboot_warning)
