@@ -4,6 +4,7 @@
 #include "initramfs/boot_data.h"
 #include "initramfs/child_ask.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "selector/measured.h"
 #include "update/wire/tpm_end.h"
 
@@ -40,9 +41,10 @@ static enum kb_err ask_tpm(struct boot *b, const char *verb, const char *text)
 static enum kb_err extend(struct boot *b, const char *text)
 {
 	struct measure *m = &b->measure;
+	bool again = m->extended || os_exists(TPM_LOG); /* by a call before, of this boot */
 
 	TRY(ask_tpm(b, "measure", text));
-	m->spoiled = m->spoiled || m->extended;
+	m->spoiled = m->spoiled || again;
 	m->extended = true;
 	return KB_OK;
 }

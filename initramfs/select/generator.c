@@ -130,6 +130,23 @@ static void put_init(const char *folder, const struct boot *b)
 			 "ExecStart=systemctl --no-block switch-root /sysroot ${KEELBOOT_INIT}\n");
 }
 
+/* What is no slot is measured before it gets the machine: the PCR of one that measures itself would
+ * have the value of a slot. */
+static void want_measured(const char *folder)
+{
+	static const char *const units[] = { "initrd-root-fs.target.d", "sysroot.mount.d" };
+	char name[64];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(units); i++) {
+		snprintf(name, sizeof(name), "%s/keelboot.conf", units[i]);
+		if (make_folder(folder, units[i]))
+			put_unit(
+				folder, name,
+				"[Unit]\nRequires=keelboot-select.service\nAfter=keelboot-select.service\n");
+	}
+	put_emergency(folder);
+}
+
 int generator_main(int argc, char **argv)
 {
 	static struct boot b;
@@ -142,6 +159,8 @@ int generator_main(int argc, char **argv)
 	settings_peek(&b);
 	if (!b.cmd.enable) {
 		log_warn("keelboot.enable=0: this boot goes on without Keelboot");
+		if (b.conf.measure_pcr != 0)
+			want_measured(early);
 		return 0;
 	}
 	want_units(early);

@@ -228,13 +228,20 @@ static void take_watchdog_over(struct boot *b, const struct handout *h)
 		log_warn("watchdog: not running: a hung system will not be restarted");
 }
 
+/* It has said so, or has nothing to say. */
+static bool is_aside(const struct boot *b)
+{
+	return os_exists(ASIDE_FILE) || (!b->configured && may_step_aside(b));
+}
+
 /* What mounted it never asked for a slot, as a root from the network does not; or a person did, at
  * the prompt. */
 static enum select_end enter_unchosen(struct boot *b)
 {
-	if (!b->cmd.enable || os_exists(ASIDE_FILE) || os_exists(FAILED_FILE) ||
-	    (!b->configured && may_step_aside(b)))
+	if (os_exists(FAILED_FILE) || is_aside(b))
 		return SELECT_ASIDE;
+	if (!b->cmd.enable)
+		return step_aside(b, "keelboot.enable=0", false);
 	if (may_step_aside(b))
 		return step_aside(b, "the root was mounted without a slot being asked for", true);
 	log_err("the root was mounted without a slot being asked for, and none but a slot may be");
@@ -283,8 +290,10 @@ enum select_end select_fail(struct boot *b, const char *reason)
 	b->restart_s = BOOT_RESTART_S;
 	if (handout_read(&h) == KB_OK)
 		note_failure(b, &h, reason);
-	else if (!b->cmd.enable || os_exists(ASIDE_FILE) || (!b->configured && may_step_aside(b)))
+	else if (is_aside(b))
 		return SELECT_ASIDE;
+	else if (!b->cmd.enable)
+		return step_aside(b, "keelboot.enable=0", false);
 	else
 		log_err("%s", reason);
 	return fail_boot(b, KB_EMOUNT);

@@ -3,6 +3,7 @@
 #include "tests/trace/applies.h"
 #include "tests/trace/measures.h"
 
+#include "initramfs/select/generator.h"
 #include "initramfs/select/select.h"
 
 #define PLAIN "keelboot.enable=0 root=PARTLABEL=root-a\n"
@@ -173,6 +174,62 @@ TEST(root_without_a_choice_is_measured_before_the_watchdog_stops)
 	power_on();
 	assert_int_equal(select_enter(fresh_call(), "/root"), SELECT_ASIDE);
 	assert_order(MEASURES, "watchdog release");
+}
+
+/* break= may ask for a prompt, and a root may come from elsewhere, before anybody asks for a slot.
+ */
+TEST(other_initramfs_without_keelboot_is_measured_whoever_asks_first)
+{
+	for (unsigned enters = 0; enters <= 1; enters++) {
+		machine_anew();
+		machine.conf = CONF;
+		machine.cmdline = "keelboot.enable=0 root=/dev/nfs break=top\n";
+		tpm_answers("measure");
+		power_on();
+		assert_int_equal(enters ? select_enter(fresh_call(), "/root")
+					: select_fail(fresh_call(), "a prompt"),
+				 SELECT_ASIDE);
+		measured("why=keelboot.enable=0");
+		EQUAL((select_choose(fresh_call()), SELECT_ASIDE),
+		      (select_enter(fresh_call(), "/root"), SELECT_ASIDE));
+		assert_once(MEASURES);
+	}
+}
+
+/* Each call is a process of its own. */
+TEST(slot_after_a_prompt_has_no_value_of_a_slot)
+{
+	tpm_answers("measure");
+	os_sim_file(TPM_LOG, "of the prompt");
+	power_on();
+	assert_int_equal(select_choose(fresh_call()), SELECT_DONE);
+	machine_told("\"by\":\"this kernel\",\"spoiled\":true");
+}
+
+static void generates(const char *conf)
+{
+	static char *argv[] = { (char *)"keelboot-generator", (char *)"/normal", (char *)"/early",
+				(char *)"/late", NULL };
+
+	machine_anew();
+	machine.conf = conf;
+	machine.cmdline = PLAIN;
+	os_sim_file("/etc/initrd-release", "");
+	power_on();
+	assert_int_equal(generator_main(4, argv), 0);
+}
+
+/* Nothing else asks for a slot there. */
+TEST(systemd_measures_before_it_mounts_a_root_without_keelboot)
+{
+	generates("[system]\ncompatible=trace\n");
+	assert_absent("write /early/");
+	generates(CONF);
+	assert_non_null(strstr(os_sim_text("/early/sysroot.mount.d/keelboot.conf"),
+			       "Requires=keelboot-select.service\nAfter=keelboot-select.service"));
+	assert_non_null(os_sim_text("/early/initrd-root-fs.target.d/keelboot.conf"));
+	assert_non_null(strstr(os_sim_text("/early/emergency.service.d/keelboot.conf"), "fail"));
+	assert_null(os_sim_text("/early/sysroot.mount"));
 }
 
 TEST_MAIN("measure none", .set_up = set_up, .tear_down = machine_tear_down)
