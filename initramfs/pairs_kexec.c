@@ -6,6 +6,7 @@
 #include "initramfs/hardware.h"
 #include "initramfs/measure.h"
 #include "initramfs/slot.h"
+#include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "update/wire/kexec_end.h"
@@ -82,14 +83,25 @@ static enum kb_err mount_and_load(struct boot *b, int slot, char *reason)
 	return err;
 }
 
+/* Nor can any other slot be measured: to try them would cost this one a try. It was closed in
+ * order.
+ */
+static enum kb_err restart_unmeasured(struct boot *b, char *reason)
+{
+	log_err("restarting in %u s: [measure] required=yes", BOOT_RESTART_EARLY_S);
+	watchdog_wait_s(b, BOOT_RESTART_EARLY_S);
+	os_reboot();
+	log_err("the kernel refuses to restart");
+	snprintf(reason, STATE_STR_MAX + 1, "not measured");
+	return KB_EIO;
+}
+
 enum kb_err pairs_kexec(struct boot *b, int slot, char *reason)
 {
 	wdt_feed(&b->wdt);
 	TRY(mount_and_load(b, slot, reason));
-	if (measure_slot(b) != KB_OK) {
-		snprintf(reason, STATE_STR_MAX + 1, "not measured");
-		return KB_EIO;
-	}
+	if (measure_slot(b) != KB_OK)
+		return restart_unmeasured(b, reason);
 	log_notice("slot %c: starting its kernel", state_slot_letter(slot));
 	evidence_forget(&b->evidence);
 	evidence_mark(&b->evidence);

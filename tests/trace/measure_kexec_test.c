@@ -106,6 +106,45 @@ TEST(kernel_of_a_slot_that_must_be_measured_is_not_started_without)
 	assert_absent("switch_root");
 }
 
+static void base_restarts(void)
+{
+	machine_restart();
+	machine.cmdline = "quiet panic=10\n";
+	kernels_load();
+}
+
+/* Neither one on trial, nor a good one that is counted after a crash: no slot can be measured. */
+TEST(tpm_that_fails_late_costs_no_slot_a_try)
+{
+	for (unsigned good = 0; good <= 1; good++) {
+		struct state s = good ? machine_good() : machine_trial();
+
+		machine_anew();
+		machine.conf = REQUIRED KEXEC "[system]\ncount=always\n";
+		machine_put(s);
+		for (unsigned n = 0; n < 3; n++) {
+			base_restarts();
+			tpm_fails_late();
+			assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+			assert_once(MEASURES);
+			assert_absent("kexec");
+			assert_once("# measure: slot ");
+			assert_once("# restarting in 30 s: [measure] required=yes");
+			assert_int_equal(os_sim_count("sleep 1 s"), 30);
+		}
+		base_restarts();
+		tpm_answers("look");
+		tpm_answers("measure");
+		assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+		assert_once(good ? "# slot a: starting its kernel"
+				 : "# slot b: starting its kernel");
+		s = machine_get();
+		EQUAL((s.slot[0].st, STATE_GOOD), (s.slot[0].streak, 0));
+		if (!good)
+			EQUAL((s.slot[1].tries, STATE_TRIES - 1));
+	}
+}
+
 /* It was measured, and its kernel did not start: what is entered then is measured as well. */
 TEST(value_of_two_texts_is_reported)
 {
