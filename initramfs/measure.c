@@ -143,6 +143,22 @@ static bool is_as_handed(const struct boot *b)
 	       c->tier != CHOOSE_LAST_RESORT && b->ndespite == 0 && !b->rescue.begun;
 }
 
+static bool is_kernel_unchecked(const struct boot *b)
+{
+	return measured_kernel_unchecked(&b->conf, (unsigned)b->attempt.chosen.slot);
+}
+
+/* No secret is for it. */
+static enum kb_err refuse_kernel(struct boot *b)
+{
+	if (b->pairs.role != ATTEMPT_BY_BASE)
+		TRY(extend_none(b, "a kernel that nothing checks"));
+	snprintf(b->measure.finding, sizeof(b->measure.finding),
+		 "PCR %u: its kernel is in a partition of its own, which nothing checks",
+		 (unsigned)b->conf.measure_pcr);
+	return KB_EIO;
+}
+
 /* By the kernel of another slot, whose initramfs nobody measured for it. */
 static enum kb_err measure_after_first(struct boot *b)
 {
@@ -174,7 +190,10 @@ enum kb_err measure_slot(struct boot *b)
 
 	if (b->conf.measure_pcr == 0)
 		return KB_OK;
-	err = b->pairs.role == ATTEMPT_BY_BASE ? measure_after_first(b) : measure_chosen(b);
+	if (is_kernel_unchecked(b))
+		err = refuse_kernel(b);
+	else
+		err = b->pairs.role == ATTEMPT_BY_BASE ? measure_after_first(b) : measure_chosen(b);
 	return err == KB_OK ? KB_OK : report_not_measured(b);
 }
 
@@ -197,5 +216,7 @@ const char *measure_by(const struct boot *b)
 {
 	if (b->measure.done)
 		return "this kernel";
-	return b->pairs.role == ATTEMPT_BY_BASE && is_as_handed(b) ? "the first kernel" : "nobody";
+	return b->pairs.role == ATTEMPT_BY_BASE && is_as_handed(b) && !is_kernel_unchecked(b)
+		       ? "the first kernel"
+		       : "nobody";
 }

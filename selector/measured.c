@@ -2,6 +2,7 @@
 #include "selector/measured.h"
 
 #include "lib/bytes.h"
+#include "selector/pair.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,4 +38,9 @@ const char *measured_tier(const struct state_slot *slot, enum choose_tier tier, 
 	if (tier == CHOOSE_LAST_RESORT || despite)
 		return "last-resort";
 	return state_st_name(slot->st);
+}
+
+bool measured_kernel_unchecked(const struct conf *c, unsigned slot)
+{
+	return c->loader == CONF_LOADER_KEXEC && conf_slot_part(c, slot, PAIR_CLASS) != NULL;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "lib/conf.h"
 #include "selector/choose.h"
 
 #define MEASURED_MAX	  640
@@ -33,3 +34,7 @@ size_t measured_none(char out[MEASURED_MAX], const char *compatible, const char 
  */
 const char *measured_tier(const struct state_slot *slot, enum choose_tier tier, bool forced,
 			  bool despite);
+
+/* By kexec, from a partition that no hash covers: anybody's kernel would be measured as that of the
+ * slot. */
+bool measured_kernel_unchecked(const struct conf *c, unsigned slot);

@@ -145,6 +145,46 @@ TEST(tpm_that_fails_late_costs_no_slot_a_try)
 	}
 }
 
+/* ---------------------------------------------------------------- a kernel beside the root */
+
+#define BESIDE                                                                              \
+	"[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n[slot.b]\nroot=PARTLABEL=" \
+	"root-b\n"
+
+static void kernel_beside(const char *conf)
+{
+	machine.conf = conf;
+	machine.disk.part[machine.disk.nparts++] =
+		(struct os_sim_part){ .partlabel = "boot-a", .size = 32 * MIB };
+	tpm_answers("look");
+	tpm_answers("measure");
+	kernels_load();
+}
+
+/* Nothing compares that partition with the manifest: any kernel would have the slot's value. */
+TEST(kernel_that_nothing_checks_is_no_slots)
+{
+	kernel_beside(CONF KEXEC BESIDE);
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_once(MEASURES);
+	measured("why=a kernel that nothing checks");
+	assert_order(MEASURES, "kexec");
+	second_kernel(STARTS);
+	machine_boots('a');
+	assert_absent(MEASURES);
+	machine_told("\"by\":\"nobody\"");
+	machine_told("its kernel is in a partition of its own, which nothing checks");
+}
+
+TEST(kernel_that_nothing_checks_is_not_started_where_it_must_be_measured)
+{
+	kernel_beside(REQUIRED KEXEC BESIDE);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	measured(NONE);
+	assert_absent("kexec");
+	assert_absent("switch_root");
+}
+
 /* It was measured, and its kernel did not start: what is entered then is measured as well. */
 TEST(value_of_two_texts_is_reported)
 {
