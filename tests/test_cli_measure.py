@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 from cli_device import INCOMPATIBLE, MIB, OK, USAGE, VERIFY, document, run
+from test_cli_doctor import Board
 
 CONF = "[measure]\npcr=13\n"
 
@@ -121,3 +122,56 @@ def test_status_says_that_no_secret_opens(good):
     for spoiled in (False, "no", None):
         good.boot("a", measured={"pcr": 13, "banks": "sha256", "by": "this kernel", "spoiled": spoiled})
         assert "Measured:   PCR 13, by this kernel\n" in good("status").stdout
+
+
+# ---------------------------------------------------------------- keelboot doctor
+
+TPM = "sys/class/tpm/tpm0/tpm_version_major"
+
+
+@pytest.fixture(name="board")
+def make_board(releases):
+    """A healthy device that measures; slot b has a release with a hash tree."""
+    releases.dev.init("--good", "a", "--version", "1.0", "--sequence", 10, runs="a")
+    board = Board(releases.dev)
+    board.releases = releases
+    board.put(TPM, "2")
+    return board
+
+
+def findings(board) -> set:
+    return {(severity, name) for severity, name in board.findings() if name.startswith("measure")}
+
+
+def test_doctor_finds_nothing_where_all_can_be_measured(board):
+    board.dev("install", board.releases.make("two", "--verity"), "--progress=none")
+    assert findings(board) == set()
+    board.put("etc/default/keelboot", "KEELBOOT_SETS='usb'")
+    assert findings(board) == set()
+
+
+def test_doctor_finds_a_device_without_a_tpm(board):
+    board.put(TPM, "1")
+    assert findings(board) == {("error", "measure-tpm")}
+    (board.sys / TPM).unlink()
+    (board.sys / TPM).parent.rmdir()
+    assert findings(board) == {("error", "measure-tpm")}
+    board.dev.configure()
+    assert findings(board) == set()
+
+
+def test_doctor_finds_an_initramfs_that_has_nothing_to_measure_with(board):
+    board.put("etc/default/keelboot", "# of this device\nKEELBOOT_APPLY=no")
+    assert findings(board) == {("error", "measure-helper")}
+
+
+def test_doctor_finds_a_kernel_that_nothing_checks(board):
+    board.dev.configure(CONF + "[loader]\nkind=kexec\n[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n")
+    assert ("error", "measure-kernel") in findings(board)
+
+
+def test_doctor_finds_a_release_without_a_hash_tree(board):
+    board.dev("install", board.releases.make("two"), "--progress=none")
+    assert findings(board) == {("warning", "measure-tree")}
+    board.dev.configure(CONF + "required=yes\n")
+    assert findings(board) == {("error", "measure-tree")}

@@ -373,15 +373,34 @@ def test_variables_of_uefi_take_a_module(make, modules, tmp_path, kind):
     assert "efivarfs" not in make(*loader_conf(tmp_path, f"kind={kind}"), "--modules-dir", modules).stderr
 
 
-def test_measuring_packs_the_drivers_of_tpms(make, modules, tmp_path):
-    conf = tmp_path / "measure.conf"
+@pytest.fixture(name="measuring")
+def make_measuring(static, modules, tmp_path):
+    """Options for an image that measures."""
+    conf, helper = tmp_path / "measure.conf", tmp_path / "helper"
     conf.write_text("[measure]\npcr=13\n")
-    options = ("--conf", conf, "--modules-dir", modules, "--module", "base")
-    assert order(make(*options).image) == ["base"]     # this kernel has them built in, or none
+    helper.write_bytes((static / "static").read_bytes() + b"keelboot-tpm")
+    return ("--conf", conf, "--helper", helper, "--modules-dir", modules, "--module", "base")
+
+
+def test_measuring_packs_the_drivers_of_tpms(make, modules, measuring):
+    options, conf = measuring, measuring[1]
     add_modules(modules, "kernel/drivers/char/tpm/tpm_tis.ko:")
     assert sorted(order(make(*options).image)) == ["base", "tpm_tis"]
     conf.write_text("[measure]\npcr=13\npcr=none\n")
     assert order(make(*options).image) == ["base"]
+
+
+def test_an_image_that_cannot_measure_is_not_made(make, modules, static, measuring):
+    options, conf = measuring, measuring[1]
+    assert "has no driver of a TPM" in make(*options, expect=1).stderr
+    with open(modules / "modules.builtin", "a") as file:
+        file.write("kernel/drivers/char/tpm/tpm_crb.ko\n")
+    assert order(make(*options).image) == ["base"]
+    assert "static does not measure" in make(*options, "--helper", static / "static", expect=1, name="none").stderr
+    for kind, code in ("kexec", 1), ("grub", 0):
+        conf.write_text(f"[measure]\npcr=13\n[loader]\nkind={kind}\n[slot.a]\nroot=PARTLABEL=a\nboot=PARTLABEL=b\n")
+        said = make(*options, expect=code, name=kind).stderr
+        assert ("nothing checks the kernel in the partition of [slot.a] boot=" in said) == bool(code)
 
 
 def test_environment_of_uboot_takes_a_file(make, tmp_path):

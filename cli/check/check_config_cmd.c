@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "lib/stall.h"
 #include "lib/util.h"
-#include "selector/state.h"
+#include "selector/measured.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -211,6 +211,21 @@ static void check_fleet(struct checking *c, const struct conf *conf, const char 
 	print_complaint(c, file, 0, text);
 }
 
+static void check_measure(struct checking *c, const struct conf *conf, const char *file)
+{
+	char text[256];
+
+	for (unsigned i = 0; i < conf->nslots && conf->measure_pcr != 0; i++) {
+		if (!measured_kernel_unchecked(conf, i))
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"[measure] pcr= with [loader] kind=kexec: nothing checks the kernel in the partition of [slot.%c] boot=, so no secret opens; put it into the root, and remove boot=",
+			state_slot_letter((int)i));
+		print_complaint(c, file, 0, text);
+	}
+}
+
 /* What each value by itself does not show. */
 static void check_whole(struct checking *c, const struct conf *conf, const char *file)
 {
@@ -219,6 +234,7 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 	check_commit(c, conf, file);
 	check_data(c, conf, file);
 	check_fleet(c, conf, file);
+	check_measure(c, conf, file);
 }
 
 /* KB_ENOSPC: larger than size. */

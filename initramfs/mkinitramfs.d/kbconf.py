@@ -103,6 +103,14 @@ def measures(entries: dict) -> bool:
     return last != b"none"
 
 
+def unchecked_kernels(entries: dict) -> list:
+    """Slots whose kernel is measured by nobody: by kexec, from a partition of its own."""
+    if loader(entries)[0] != "kexec" or not measures(entries):
+        return []
+    return sorted({section.decode() for text in files(entries) for section, key, _ in pairs(text)
+                   if section.startswith(b"slot.") and key == b"boot"})
+
+
 # What Keelboot's own init does not open: container_of_path() of lib/container.c.
 UNOPENED = re.compile(rb"/dev/(loop|nbd|md|dm-|(?!disk/|block/)[^/:]+/)")
 
