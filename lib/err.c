@@ -48,6 +48,29 @@ const char *err_text(enum kb_err err)
 	return "unknown error";
 }
 
+static const char *const fat_texts[] = {
+	[KB_ENODEV] = "its partition is missing",
+	[KB_ENOENT] = "its partition is missing, or another process removed the file",
+	[KB_EINVAL] = "a folder or a link has its name, or that of its folder: remove that",
+	[KB_ENOSPC] =
+		"its file system is full: remove what is not needed there; fsck.vfat -a finds room that a power cut lost",
+	[KB_EPERM] =
+		"its file system, or the disk, is read-only; Linux makes a damaged FAT so: see dmesg, unmount it, and run fsck.vfat -a",
+	[KB_EFORMAT] =
+		"its file system is damaged, or cannot be read: unmount it, and run fsck.vfat -a",
+	[KB_EBUSY] =
+		"its partition is mounted read-only: unmount it, or run mount -o remount,rw, and install again",
+	[KB_EMOUNT] =
+		"its partition does not mount as vfat: it is no FAT, or the kernel has no module vfat",
+	[KB_ETIMEDOUT] = "the process that mounts its partition did not answer in time",
+	[KB_ECHILD] = "the process that mounts its partition has ended",
+};
+
+const char *err_fat_text(enum kb_err err)
+{
+	return (size_t)err < sizeof(fat_texts) / sizeof(fat_texts[0]) ? fat_texts[err] : NULL;
+}
+
 enum kb_err err_errno(int errnum)
 {
 	switch (errnum) {

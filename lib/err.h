@@ -47,6 +47,10 @@ enum kb_err {
 /* One lower-case English phrase for an error, never NULL; made to stand behind "unable to X: ". */
 const char *err_text(enum kb_err err);
 
+/* What an error of a file in a FAT, which others use, means, and what to do; made to stand behind
+ * "X cannot be written: ". NULL: the disk fails, as for a partition. */
+const char *err_fat_text(enum kb_err err);
+
 /* The enum kb_err that fits an errno value best; KB_EIO when none does. */
 enum kb_err err_errno(int errnum);
 

@@ -23,6 +23,7 @@ struct faulty {
 	struct bdev *below;
 	/* what is to happen */
 	struct faulty_when fail_read, fail_write, fail_flush, fail_drop;
+	enum kb_err write_err;	       /* what a write says then; KB_OK: KB_EIO */
 	struct faulty_when flip_read;  /* comes back with one bit changed, into the cache too */
 	struct faulty_when blank_read; /* comes back as zeroes, into the cache too */
 	size_t blank_skip;	       /* but for so many bytes, that are right */
@@ -115,7 +116,7 @@ static inline enum kb_err faulty_write(struct bdev *b, uint64_t off, const void 
 
 	faulty_note(f, 'w');
 	if (faulty_now(f->fail_write, ++f->writes))
-		return KB_EIO;
+		return f->write_err != KB_OK ? f->write_err : KB_EIO;
 	faulty_forget(f, off, len, true);
 	for (size_t at = 0; at < len; at += BDEV_ALIGN)
 		faulty_keep(f, off, p, at, true);

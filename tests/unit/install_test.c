@@ -598,6 +598,40 @@ TEST(the_first_cause_is_the_one_that_is_told)
 				    "storage is failing");
 }
 
+/* What others fill, damage or mount is not the storage's fault; whoever reads it can mend it. */
+TEST(what_is_wrong_with_a_fat_is_said_and_is_no_failing_storage)
+{
+	static const struct {
+		bool is_file;
+		enum kb_err says, err;
+		const char *why;
+	} cases[] = {
+		{ true, KB_ENOSPC, KB_ENOSPC, ": its file system is full: remove" },
+		{ true, KB_EPERM, KB_EPERM, ": its file system, or the disk, is read-only" },
+		{ true, KB_EFORMAT, KB_EFORMAT, ": its file system is damaged" },
+		{ true, KB_EBUSY, KB_EBUSY, ": its partition is mounted read-only" },
+		{ true, KB_ECHILD, KB_ECHILD, ": the process that mounts its partition has ended" },
+		{ true, KB_EIO, KB_EIO, ": the storage is failing" },
+		{ false, KB_ENOSPC, KB_EIO, ": the storage is failing" },
+		{ false, KB_EPERM, KB_EIO, ": the storage is failing" },
+	};
+
+	for (unsigned i = 0; i < 2 * KB_ARRAY_LEN(cases); i++) {
+		unsigned c = i / 2, sealed = i % 2;
+
+		use_cached_dev();
+		in.part[0].is_file = cases[c].is_file;
+		cached_dev.write_err = cases[c].says;
+		cached_dev.fail_write = (struct faulty_when){ sealed ? 5 : 1, 99 };
+		FAILS(install_run(&in), cases[c].err);
+		EQUAL((in.blame, INSTALL_BLAME_TARGET));
+		assert_non_null(strstr(in.why, sealed ? "/dev/vda4 cannot be written at byte"
+						      : "the first blocks of /dev/vda4 cannot"));
+		if (strstr(in.why, cases[c].why) == NULL)
+			fail_msg("not said: %s\n%s", cases[c].why, in.why);
+	}
+}
+
 TEST(a_slot_that_cannot_be_looked_at_afresh_is_left_alone)
 {
 	for (unsigned i = 0; i < 2; i++) {

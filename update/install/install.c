@@ -15,12 +15,13 @@ static enum kb_err look_afresh(struct install_job *j)
 {
 	for (unsigned i = 0; i < j->nparts; i++) {
 		struct install_job_part *p = &j->part[i];
+		enum kb_err err = bdev_flush(p->dev);
 
-		if (bdev_flush(p->dev) != KB_OK ||
-		    bdev_drop_cache(p->dev, 0, p->dev->size) != KB_OK)
-			return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-						"%s cannot be flushed: the storage is failing",
-						p->name);
+		if (err == KB_OK)
+			err = bdev_drop_cache(p->dev, 0, p->dev->size);
+		if (err != KB_OK)
+			return install_job_storage_failed(j, p, err, "%s cannot be flushed",
+							  p->name);
 	}
 	return KB_OK;
 }

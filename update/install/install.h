@@ -28,6 +28,9 @@ struct install_part {
 	struct bdev *readback;
 	/* for messages, borrowed; NULL: the class is named */
 	const char *path;
+	/* a file in a FAT, which others use: that may be full, damaged or read-only, and then the
+	 * storage is not to blame */
+	bool is_file;
 };
 
 /* An image that this device has, and that encodings may be made from. */

@@ -107,6 +107,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	p->readback = part->readback != NULL ? part->readback : part->dev;
 	p->im = im;
 	p->name = part->path != NULL ? part->path : im->name;
+	p->is_file = part->is_file;
 	p->image = image;
 	p->head = heads[j->nparts];
 	TRY(choose_encoding(j, p));

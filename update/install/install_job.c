@@ -28,6 +28,20 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 	return err;
 }
 
+enum kb_err install_job_storage_failed(struct install_job *j, const struct install_job_part *p,
+				       enum kb_err err, const char *fmt, ...)
+{
+	const char *why = p->is_file ? err_fat_text(err) : NULL;
+	char what[MANIFEST_WHY];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return install_job_fail(j, INSTALL_BLAME_TARGET, why != NULL ? err : KB_EIO, "%s: %s", what,
+				why != NULL ? why : "the storage is failing");
+}
+
 enum kb_err install_job_chunk_failed(struct install_job *j, enum kb_err err)
 {
 	if (err == KB_OK || err == KB_ENOENT)

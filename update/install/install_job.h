@@ -17,6 +17,7 @@ struct install_job_part {
 	const struct manifest_image *im;
 	/* what failed, for messages: the device, or the class */
 	const char *name;
+	bool is_file;
 	unsigned image;
 	const struct manifest_encoding *enc;
 	/* If enc is of kind seed: that, and the encoding for what it does not give, or NULL. */
@@ -56,6 +57,13 @@ struct install_job {
  * to blame its letter goes in front. */
 enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
 			     const char *fmt, ...)
+	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
+
+/* A call to a part of the target said err; the text is what cannot be done. Behind it goes why:
+ * what is wrong with the FAT, if it is a file of one; else, and that is KB_EIO, that the storage is
+ * failing. */
+enum kb_err install_job_storage_failed(struct install_job *j, const struct install_job_part *p,
+				       enum kb_err err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
 
 /* What install_pipe_next() said; a failure is noted as the bundle's. */

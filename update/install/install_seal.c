@@ -114,10 +114,8 @@ static enum kb_err note_head_written(struct install_job *j, const struct install
 				     size_t len, enum kb_err err)
 {
 	if (err != KB_OK)
-		return install_job_fail(
-			j, INSTALL_BLAME_TARGET, KB_EIO,
-			"the first blocks of %s cannot be written: the storage is failing",
-			p->name);
+		return install_job_storage_failed(
+			j, p, err, "the first blocks of %s cannot be written", p->name);
 	j->in->bytes_written += len;
 	return KB_OK;
 }
@@ -162,14 +160,16 @@ static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 {
 	size_t len = head_len(p);
 	bool sealed = false;
+	enum kb_err err = KB_OK;
 
 	/* What cannot be read was not found to be right either: all of it will be obtained. */
 	memset(p->head, 0, INSTALL_SEAL_LEN);
 	if (bdev_read(p->dev, 0, p->head, len) != KB_OK)
 		memset(p->head, 0, INSTALL_SEAL_LEN);
-	else if (is_sealed(p, len, &sealed) != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-					"%s cannot be flushed: the storage is failing", p->name);
+	else
+		err = is_sealed(p, len, &sealed);
+	if (err != KB_OK)
+		return install_job_storage_failed(j, p, err, "%s cannot be flushed", p->name);
 	return sealed ? KB_OK : zero_head(j, p);
 }
 
@@ -222,9 +222,8 @@ static enum kb_err check_heads(struct install_job *j, struct install_job_part *p
 		err = check_head_chunk(j, p, &p->head_chunk[i]);
 	if (err == KB_OK)
 		return KB_OK;
-	return install_job_fail(
-		j, INSTALL_BLAME_TARGET, KB_EIO,
-		"reading back the first chunks of %s failed: the storage is failing", p->name);
+	return install_job_storage_failed(j, p, err, "reading back the first chunks of %s failed",
+					  p->name);
 }
 
 enum kb_err install_seal_take_off(struct install_job *j)

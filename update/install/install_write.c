@@ -72,20 +72,23 @@ enum kb_err install_write_held(void *job, const struct reader_chunk *c, void *bu
 	struct install_job *j = job;
 	uint64_t off = offset_of_chunk(j, c), under = INSTALL_SEAL_LEN - off;
 
-	if (bdev_read(j->now->dev, off, buf, c->len) != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-					"%s cannot be read at byte %llu: the storage is failing",
-					j->now->name, (unsigned long long)off);
+	enum kb_err err = bdev_read(j->now->dev, off, buf, c->len);
+
+	if (err != KB_OK)
+		return install_job_storage_failed(j, j->now, err, "%s cannot be read at byte %llu",
+						  j->now->name, (unsigned long long)off);
 	if (j->sealed && off < INSTALL_SEAL_LEN)
 		memcpy(buf, j->now->head + off, under < c->len ? under : c->len);
 	return KB_OK;
 }
 
-static enum kb_err write_failed(struct install_job *j, uint64_t off)
+/* Of a write at off. */
+static enum kb_err check_write(struct install_job *j, uint64_t off, enum kb_err err)
 {
-	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-				"%s cannot be written at byte %llu: the storage is failing",
-				j->now->name, (unsigned long long)off);
+	if (err == KB_OK)
+		return KB_OK;
+	return install_job_storage_failed(j, j->now, err, "%s cannot be written at byte %llu",
+					  j->now->name, (unsigned long long)off);
 }
 
 /* Bytes from `at` on, up to end, whose blocks all differ (or all do not) from what is wanted. */
@@ -119,16 +122,14 @@ enum kb_err install_write_end(struct install_job *j)
 	j->zero_len = 0;
 	if (len == 0)
 		return KB_OK;
-	if (bdev_zero(j->now->dev, off, len) != KB_OK)
-		return write_failed(j, off);
+	TRY(check_write(j, off, bdev_zero(j->now->dev, off, len)));
 	return note_zeroed(j, off, len);
 }
 
 static enum kb_err write_zeroes(struct install_job *j, uint64_t off, uint32_t len)
 {
 	if (len < ZERO_RUN) {
-		if (bdev_write(j->now->dev, off, zeroes, len) != KB_OK)
-			return write_failed(j, off);
+		TRY(check_write(j, off, bdev_write(j->now->dev, off, zeroes, len)));
 		return note_zeroed(j, off, len);
 	}
 	if (j->zero_off + j->zero_len != off || j->zero_len >= ZERO_MAX)
@@ -145,7 +146,7 @@ static enum kb_err write_run(struct install_job *j, uint64_t off, const uint8_t 
 	j->in->bytes_written += len;
 	if (data == NULL)
 		return write_zeroes(j, off, len);
-	return bdev_write(j->now->dev, off, data, len) == KB_OK ? KB_OK : write_failed(j, off);
+	return check_write(j, off, bdev_write(j->now->dev, off, data, len));
 }
 
 /* Writes the differing runs of a chunk, from byte `from` of it on. */
