@@ -11,12 +11,27 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-#define FILE_  (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+#define SHRINK_STEPS 64
+#define FOLDER	     (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define FILE_	     (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+
+static const uint8_t zeroes[BDEV_ALIGN];
 
 static struct bdev_boot *boot_of(struct bdev *b)
 {
 	return (struct bdev_boot *)b;
+}
+
+/* Only a flush says that a disk does not take what is written. All other calls fail by what Linux
+ * finds in the tables of the FAT, and by the same errno where it cannot read them. */
+static enum kb_err fat_errno(int errnum)
+{
+	return errnum == EIO ? KB_EFORMAT : err_errno(errnum);
+}
+
+static enum kb_err flush(int fd)
+{
+	return fsync(fd) == 0 ? KB_OK : err_errno(errno);
 }
 
 /* ---------------------------------------------------------------- folders */
@@ -28,11 +43,12 @@ static enum kb_err enter(int *dir, const char *name, bool make)
 
 	*dir = openat(at, name, FOLDER);
 	if (*dir < 0 && errno == ENOENT && make) {
-		if (mkdirat(at, name, 0755) < 0 || fsync(at) < 0)
-			return err_errno(errno);
+		if (mkdirat(at, name, 0755) < 0)
+			return fat_errno(errno);
+		TRY(flush(at));
 		*dir = openat(at, name, FOLDER);
 	}
-	return *dir >= 0 ? KB_OK : errno == ENOTDIR ? KB_EINVAL : err_errno(errno);
+	return *dir >= 0 ? KB_OK : errno == ENOTDIR ? KB_EINVAL : fat_errno(errno);
 }
 
 /* The folder of the file; KB_ENOENT: there is none. */
@@ -44,7 +60,7 @@ static enum kb_err open_folder(struct bdev_boot *b, bool make)
 	util_close(&b->dir);
 	b->dir = openat(b->top, ".", FOLDER);
 	if (b->dir < 0)
-		return err_errno(errno);
+		return fat_errno(errno);
 	while (strchr(rest, '/') != NULL) {
 		size_t len = strcspn(rest, "/");
 
@@ -70,46 +86,74 @@ static enum kb_err open_file(struct bdev_boot *b, int flags)
 	TRY(err);
 	b->fd = openat(b->dir, conf_place_name(b->path), FILE_ | flags);
 	if (b->fd < 0)
-		return errno == ENOENT ? KB_OK : err_errno(errno);
+		return errno == ENOENT ? KB_OK : fat_errno(errno);
 	if (fstat(b->fd, &st) < 0)
-		return err_errno(errno);
+		return fat_errno(errno);
 	return S_ISREG(st.st_mode) ? KB_OK : KB_EINVAL;
+}
+
+/*
+ * The old one, from its end. Behind each flush, what a cut leaves is a shorter file, whose end may
+ * be in no file: one step at most. Without its head it is no entry of the loader any more; a file
+ * that is damaged may not take that, or be shorter than it says, and goes all the same.
+ */
+static enum kb_err shrink_file(struct bdev_boot *b)
+{
+	off_t size, step;
+
+	TRY(open_file(b, O_RDWR));
+	size = b->fd < 0 ? 0 : lseek(b->fd, 0, SEEK_END);
+	if (size <= 0)
+		return KB_OK;
+	step = size / SHRINK_STEPS > BDEV_BOOT_STEP ? size / SHRINK_STEPS : BDEV_BOOT_STEP;
+	if (pwrite(b->fd, zeroes, size < BDEV_ALIGN ? (size_t)size : BDEV_ALIGN, 0) > 0)
+		TRY(flush(b->fd));
+	for (; size > step; size -= step) {
+		if (ftruncate(b->fd, size - step) < 0)
+			return fat_errno(errno);
+		TRY(flush(b->fd));
+	}
+	util_close(&b->fd);
+	return KB_OK;
+}
+
+static enum kb_err remove_file(struct bdev_boot *b, const char *name)
+{
+	TRY(shrink_file(b));
+	if (unlinkat(b->dir, name, 0) < 0 && errno != ENOENT)
+		return fat_errno(errno);
+	return syncfs(b->dir) == 0 ? KB_OK : err_errno(errno);
 }
 
 /* The new one, durable by name and first cluster before it grows: what is cut then is all reached
  * by that name. */
 static enum kb_err make_file(struct bdev_boot *b)
 {
-	static const uint8_t zeroes[BDEV_ALIGN];
 	const char *name = conf_place_name(b->path);
+	ssize_t n;
 
 	TRY(open_folder(b, true));
-	util_close(&b->fd);
-	if (unlinkat(b->dir, name, 0) < 0 && errno != ENOENT)
-		return err_errno(errno);
-	if (syncfs(b->dir) < 0)
-		return KB_EIO;
+	TRY(remove_file(b, name));
 	b->fd = openat(b->dir, name, FILE_ | O_RDWR | O_CREAT | O_EXCL, 0644);
 	if (b->fd < 0)
-		return err_errno(errno);
-	if (pwrite(b->fd, zeroes, sizeof(zeroes), 0) != (ssize_t)sizeof(zeroes))
-		return KB_EIO;
-	if (fsync(b->fd) < 0 || fsync(b->dir) < 0)
-		return KB_EIO;
+		return fat_errno(errno);
+	n = pwrite(b->fd, zeroes, sizeof(zeroes), 0);
+	if (n != (ssize_t)sizeof(zeroes))
+		return n < 0 ? fat_errno(errno) : KB_ENOSPC;
+	TRY(flush(b->fd));
+	TRY(flush(b->dir));
 	b->foreign = false;
 	return KB_OK;
 }
 
+/* What is open is closed first, so that the FAT can be mounted anew. */
 static enum kb_err begin_writing(struct bdev_boot *b)
 {
-	int top;
-
-	TRY(b->unlock(b->ctx, &top));
-	util_close(&b->top);
-	b->top = top;
+	bdev_boot_close(b);
+	TRY(b->unlock(b->ctx, &b->top));
 	TRY(b->foreign ? make_file(b) : open_file(b, O_RDWR));
 	b->unlocked = true;
-	return KB_OK;
+	return b->fd >= 0 ? KB_OK : KB_ENOENT;
 }
 
 /* ---------------------------------------------------------------- as a device */
@@ -136,6 +180,39 @@ static enum kb_err boot_read(struct bdev *dev, uint64_t off, void *buf, size_t l
 	return KB_OK;
 }
 
+/* A FAT has no holes: what is skipped is filled, in steps as well. */
+static enum kb_err grow_to(struct bdev_boot *b, off_t to)
+{
+	off_t end = lseek(b->fd, 0, SEEK_END);
+
+	if (end < 0)
+		return fat_errno(errno);
+	while (end < to) {
+		end = to - end < BDEV_BOOT_STEP ? to : end + BDEV_BOOT_STEP;
+		if (ftruncate(b->fd, end) < 0)
+			return fat_errno(errno);
+		TRY(flush(b->fd));
+	}
+	return KB_OK;
+}
+
+/* At most as much as it may still grow by before the next flush. */
+static enum kb_err write_some(struct bdev_boot *b, uint64_t off, const uint8_t *p, size_t *len)
+{
+	size_t room = (size_t)(BDEV_BOOT_STEP - b->grown);
+	ssize_t n = pwrite(b->fd, p, *len < room ? *len : room, (off_t)off);
+
+	*len = 0;
+	if (n < 0)
+		return errno == EINTR ? KB_OK : fat_errno(errno);
+	*len = (size_t)n;
+	b->grown += *len;
+	if (b->grown < BDEV_BOOT_STEP)
+		return n > 0 ? KB_OK : KB_EIO;
+	b->grown = 0;
+	return flush(b->fd);
+}
+
 static enum kb_err boot_write(struct bdev *dev, uint64_t off, const void *buf, size_t len)
 {
 	struct bdev_boot *b = boot_of(dev);
@@ -144,16 +221,14 @@ static enum kb_err boot_write(struct bdev *dev, uint64_t off, const void *buf, s
 	if (!b->unlocked)
 		TRY(begin_writing(b));
 	b->headed = b->headed || off == 0;
+	TRY(grow_to(b, (off_t)off));
 	while (len > 0) {
-		ssize_t n = pwrite(b->fd, p, len, (off_t)off);
+		size_t n = len;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? KB_EIO : (errno == EBADF ? KB_EPERM : err_errno(errno));
+		TRY(write_some(b, off, p, &n));
 		p += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
+		off += n;
+		len -= n;
 	}
 	return KB_OK;
 }
@@ -188,12 +263,13 @@ static enum kb_err cut_to_program(struct bdev_boot *b)
 	off_t size = lseek(b->fd, 0, SEEK_END), end;
 
 	if (got < 0 || size < 0)
-		return KB_EIO;
+		return err_errno(errno);
 	end = (off_t)end_of_program(b, head, (size_t)got);
 	if (end <= 0 || end == size || (uint64_t)end > b->bdev.size ||
 	    (end < size && !is_zero_from(b->fd, end, size)))
 		return KB_OK;
-	return ftruncate(b->fd, end) == 0 ? KB_OK : KB_EIO;
+	TRY(grow_to(b, end));
+	return ftruncate(b->fd, end) == 0 ? KB_OK : fat_errno(errno);
 }
 
 static enum kb_err boot_flush(struct bdev *dev)
@@ -204,7 +280,8 @@ static enum kb_err boot_flush(struct bdev *dev)
 		TRY(cut_to_program(b));
 	b->headed = false;
 	/* What a run before wrote, and was ended before its flush, may be in memory only. */
-	return b->fd < 0 || fsync(b->fd) == 0 ? KB_OK : KB_EIO;
+	b->grown = 0;
+	return b->fd < 0 ? KB_OK : flush(b->fd);
 }
 
 static enum kb_err boot_drop_cache(struct bdev *dev, uint64_t off, uint64_t len)
@@ -266,7 +343,7 @@ enum kb_err bdev_boot_room(const struct bdev_boot *b, struct bdev_boot_room *roo
 	struct stat st = { 0 };
 
 	if (fstatvfs(b->top, &fs) < 0 || (b->fd >= 0 && fstat(b->fd, &st) < 0))
-		return err_errno(errno);
+		return fat_errno(errno);
 	room->free = (uint64_t)fs.f_bfree * fs.f_frsize + (uint64_t)st.st_blocks * 512;
 	/* and folders, or longer ones */
 	room->takes = b->bdev.size + 8 * (uint64_t)fs.f_frsize;

@@ -6,7 +6,12 @@
  *
  * A file that does not hold that image reads as zeroes, and stays until the first write: that
  * removes it, and makes a new one. FAT has no journal, and a file that was cut while it grew is not
- * to be grown again.
+ * to be grown again. A file shrinks and grows in steps, each of which is durable before the next: a
+ * power cut loses the room of one step.
+ *
+ * Errors: KB_EIO when the disk does not take, or give, what a file holds. KB_EFORMAT when the FAT
+ * is damaged, or cannot be read; KB_ENOSPC when it is full; KB_EPERM when it is read-only. The last
+ * three are not the storage's fault: err_fat_text().
  */
 #pragma once
 
@@ -24,14 +29,19 @@ struct bdev_boot {
 	bool foreign;
 	/* its first block was written, and where the program ends was not looked for since */
 	bool headed;
+	/* bytes that it may have grown by since the last flush */
+	uint64_t grown;
 	/* before the first write: the same FAT once more, and then to be written; errors as of
-	 * os_lend_ask() */
+	 * os_lend_ask(). All that was open there is closed before. */
 	enum kb_err (*unlock)(void *ctx, int *top);
 	void *ctx;
 	bool unlocked;
 	/* below top, without the slash before it */
 	char path[CONF_PLACE_FILE + 1];
 };
+
+/* By so much it grows between two flushes; and it shrinks by that, or by a 64th part of it. */
+#define BDEV_BOOT_STEP (1u << 20)
 
 /* Room for such a file, in bytes: what it takes now counts, and what it would take. */
 struct bdev_boot_room {

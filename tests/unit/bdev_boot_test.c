@@ -15,12 +15,43 @@ static uint8_t image[SIZE], back[SIZE];
 static unsigned unlocks;
 static enum kb_err unlock_fails;
 
+/* What a power cut may leave: the length of each file at each flush, a folder's as '/'. */
 static unsigned syncs;
+static char flushed[4096];
+static int sync_fails, write_fails, remove_fails;
+
+static int fail_with(int errnum)
+{
+	errno = errnum;
+	return -1;
+}
 
 int fsync(int fd)
 {
+	struct stat st;
+	size_t n = strlen(flushed);
+
 	syncs++;
+	if (sync_fails != 0)
+		return fail_with(sync_fails);
+	OK(fstat(fd, &st));
+	if (S_ISDIR(st.st_mode))
+		snprintf(flushed + n, sizeof(flushed) - n, "/ ");
+	else
+		snprintf(flushed + n, sizeof(flushed) - n, "%lld ", (long long)st.st_size);
 	return (int)syscall(SYS_fsync, fd);
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	return write_fails != 0 ? fail_with(write_fails)
+				: (ssize_t)syscall(SYS_pwrite64, fd, buf, len, off);
+}
+
+int unlinkat(int fd, const char *name, int flags)
+{
+	return remove_fails != 0 ? fail_with(remove_fails)
+				 : (int)syscall(SYS_unlinkat, fd, name, flags);
 }
 
 static int top(void)
@@ -31,9 +62,11 @@ static int top(void)
 	return fd;
 }
 
+/* Linux mounts it anew only if nothing of it is open. */
 static enum kb_err unlock(void *ctx, int *dir)
 {
 	(void)ctx;
+	EQUAL((b.top, -1), (b.dir, -1), (b.fd, -1));
 	unlocks++;
 	*dir = unlock_fails == KB_OK ? top() : -1;
 	return unlock_fails;
@@ -44,6 +77,8 @@ static void set_up(void)
 	folder_make();
 	unlocks = 0;
 	unlock_fails = KB_OK;
+	sync_fails = write_fails = remove_fails = 0;
+	flushed[0] = '\0';
 	memset(image, 'x', sizeof(image));
 	program_make(image, ENDS, 0, 0);
 	memset(image + ENDS, 0, SIZE - ENDS);
@@ -213,6 +248,109 @@ TEST(file_system_that_cannot_be_written_fails_the_write_only)
 	FAILS(bdev_write(&b.bdev, 0, image, 4096), KB_EBUSY);
 	EQUAL((length(), 3));
 }
+
+/* ---------------------------------------------------------------- what a power cut loses */
+
+#define MIB (1u << 20)
+
+/* A file of so many bytes, all of them 'o'. */
+static void put_old(size_t size)
+{
+	uint8_t *data = malloc(size);
+
+	memset(data, 'o', size);
+	put(data, size);
+	free(data);
+	open_it();
+	bdev_boot_is_foreign(&b);
+	flushed[0] = '\0';
+}
+
+/* FAT has no journal: what is cut off between two flushes may belong to no file any more. */
+TEST(old_file_goes_in_steps_that_are_durable)
+{
+	put_old(3 * MIB + 5);
+	OK(bdev_write(&b.bdev, 4096, image + 4096, 4096));
+	EQUAL((flushed, "3145733 2097157 1048581 5 4096 / "));
+}
+
+TEST(large_old_file_goes_in_few_steps)
+{
+	folder_run("mkdir -p EFI/Linux && truncate -s 1G " PATH);
+	open_it();
+	bdev_boot_is_foreign(&b);
+	syncs = 0;
+	OK(bdev_write(&b.bdev, 4096, image + 4096, 4096));
+	assert_in_range(syncs, 60, 68);
+}
+
+/* The loader lists what has a head, and would start a part of a kernel. */
+TEST(old_file_loses_its_head_before_its_end)
+{
+	uint8_t head[16] = "x";
+	FILE *kept;
+
+	put_old(3 * MIB);
+	OK(link(folder_at(PATH), folder_at("kept")));
+	OK(bdev_write(&b.bdev, 4096, image + 4096, 4096));
+	kept = fopen(folder_at("kept"), "re");
+	assert_non_null(kept);
+	EQUAL((fread(head, 1, sizeof(head), kept), sizeof(head)));
+	fclose(kept);
+	assert_true(bytes_all(head, sizeof(head), 0));
+}
+
+TEST(new_file_grows_in_steps_that_are_durable)
+{
+	static uint8_t data[3 * MIB] __attribute__((aligned(BDEV_ALIGN)));
+
+	memset(data, 'n', sizeof(data));
+	OK(bdev_boot_open(&b, top(), "/" PATH, 8 * MIB));
+	b.unlock = unlock;
+	OK(bdev_write(&b.bdev, 0, data, sizeof(data)));
+	EQUAL((flushed, "/ / 4096 / 1048576 2097152 3145728 "));
+	flushed[0] = '\0';
+	OK(bdev_write(&b.bdev, 5 * MIB, data, 4096)); /* what is between is zero */
+	EQUAL((flushed, "4194304 5242880 "));
+	OK(bdev_read(&b.bdev, 4 * MIB, data, 2 * MIB));
+	assert_true(bytes_all(data, MIB, 0) && data[MIB] == 'n');
+}
+
+/* A person mends a FAT; a disk that fails is exchanged. */
+TEST(damaged_fat_is_told_apart_from_a_disk_that_fails)
+{
+	static const struct {
+		int *what, errnum;
+		enum kb_err err;
+	} cases[] = {
+		{ &write_fails, EIO, KB_EFORMAT },  { &write_fails, ENOSPC, KB_ENOSPC },
+		{ &write_fails, EROFS, KB_EPERM },  { &remove_fails, EIO, KB_EFORMAT },
+		{ &remove_fails, EROFS, KB_EPERM }, { &sync_fails, EIO, KB_EIO },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		put_old(3);
+		*cases[i].what = cases[i].errnum;
+		FAILS(bdev_write(&b.bdev, 0, image, 4096), cases[i].err);
+		*cases[i].what = 0;
+	}
+}
+
+/* Its head may be in no cluster: it goes all the same. */
+TEST(old_file_whose_head_cannot_be_written_is_removed)
+{
+	put_old(3);
+	write_fails = EIO;
+	FAILS(bdev_write(&b.bdev, 0, image, 4096), KB_EFORMAT);
+	EQUAL((length(), 0)); /* the new one, without its first cluster */
+	write_fails = 0;
+	open_it();
+	bdev_boot_is_foreign(&b);
+	install();
+	EQUAL((length(), ENDS));
+}
+
+/* ---------------------------------------------------------------- what is in its place */
 
 TEST(folder_or_link_of_that_name_is_refused)
 {
