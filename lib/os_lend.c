@@ -15,15 +15,19 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #define PLACE	"/run/keelboot/lent"
 #define FLAGS	(MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_DIRSYNC)
+/* All files of a FAT that nobody else has mounted are this group's, by the options. */
+#define GROUP	65531
 /* A power cut may leave a chain of clusters that ends in a free one. To remove such a file is an
  * error, by which a FAT would become read-only, for good. */
-#define OPTIONS "umask=0077,errors=continue"
+#define OPTIONS "umask=0077,errors=continue,gid=65531"
 #define MEMORY	(256ull << 20)
 #define FILES	16u
 #define WAIT_S	30
@@ -36,8 +40,12 @@ struct question {
 	char dev[OS_LEND_PATH];
 };
 
+/* Of what the lender does before it answers: what fails is said, and it ends. */
+enum step { DONE, PLACE_MADE, MOUNTS_OWN, PROC_READ_ONLY, IN_CAGE, STEPS };
+
 struct answer {
 	uint32_t err;
+	uint32_t failed;
 };
 
 /* ---------------------------------------------------------------- the lender */
@@ -50,32 +58,41 @@ static bool is_listed(const struct os_lend_list *list, const char dev[OS_LEND_PA
 	return false;
 }
 
-static bool mounted;
+static enum { NOWHERE, TO_READ, TO_WRITE } mounted;
+static char mounted_dev[OS_LEND_PATH];
 
 static enum kb_err unmount(void)
 {
-	enum kb_err err = mounted ? os_umount(PLACE) : KB_OK;
+	enum kb_err err = mounted != NOWHERE ? os_umount(PLACE) : KB_OK;
 
-	mounted = false;
+	mounted = NOWHERE;
 	return err;
 }
 
-/* Whoever has it mounted to be written does not let it be mounted to be read. Where names are
- * written before what they free, a power cut costs room, and no other file. */
+/*
+ * One FAT has one state for all who have it mounted: to mount it once more takes that state, and to
+ * remount it would change it for them. So it is never remounted: it is unmounted, and mounted anew.
+ * Linux refuses that while somebody has it read-only. Whoever has it mounted to be written does not
+ * let it be mounted to be read. Where names are written before what they free, a power cut costs
+ * room, and no other file.
+ */
 static enum kb_err mount_to(const char *dev, bool write)
 {
 	enum kb_err err;
 
-	if (!write)
-		TRY(unmount());
-	if (mounted)
-		err = os_mount(NULL, PLACE, NULL, MS_REMOUNT | FLAGS, OPTIONS);
-	else
-		err = os_mount(dev, PLACE, "vfat", FLAGS | (write ? 0 : MS_RDONLY), OPTIONS);
-	if (err == KB_EBUSY && !mounted && !write)
+	if (write && mounted == TO_WRITE && strcmp(dev, mounted_dev) == 0)
+		return KB_OK;
+	TRY(unmount());
+	err = os_mount(dev, PLACE, "vfat", FLAGS | (write ? 0 : MS_RDONLY), OPTIONS);
+	if (err == KB_EBUSY && !write) {
+		write = true;
 		err = os_mount(dev, PLACE, "vfat", FLAGS, OPTIONS);
-	mounted = mounted || err == KB_OK;
-	return err;
+	}
+	if (err != KB_OK)
+		return err;
+	mounted = write ? TO_WRITE : TO_READ;
+	memcpy(mounted_dev, dev, sizeof(mounted_dev));
+	return KB_OK;
 }
 
 static enum kb_err open_top(int *dir)
@@ -96,9 +113,8 @@ static enum kb_err answer_question(const struct os_lend_list *list, const struct
 	return open_top(dir);
 }
 
-static bool send_answer(int sock, enum kb_err err, int dir)
+static bool send_answer(int sock, struct answer a, int dir)
 {
-	struct answer a = { (uint32_t)err };
 	struct iovec iov = { &a, sizeof(a) };
 	union {
 		struct cmsghdr head;
@@ -128,7 +144,7 @@ static void serve(int sock, const struct os_lend_list *list)
 
 		q.dev[sizeof(q.dev) - 1] = '\0';
 		err = answer_question(list, &q, &dir);
-		if (!send_answer(sock, err, dir))
+		if (!send_answer(sock, (struct answer){ .err = (uint32_t)err }, dir))
 			return;
 	}
 }
@@ -148,12 +164,9 @@ static enum kb_err have_place(void)
 	return os_mkdir(PLACE, 0700);
 }
 
-static void be_lender(int sock, pid_t parent, const struct os_lend_list *list)
-	__attribute__((noreturn));
-
-/* In the child. Its mounts are nobody else's, and it keeps one right: to mount. From a folder that
- * it lends, ".." leads into them: so its /proc is only to read, as that of whoever asks. */
-static void be_lender(int sock, pid_t parent, const struct os_lend_list *list)
+/* Its mounts are nobody else's, and it keeps one right: to mount. From a folder that it lends, ".."
+ * leads into them: so its /proc is only to read, as that of whoever asks. */
+static enum step enter_cage(void)
 {
 	static const struct cage_open cage = {
 		.who = "lender",
@@ -162,18 +175,79 @@ static void be_lender(int sock, pid_t parent, const struct os_lend_list *list)
 		.files = FILES,
 	};
 
+	if (have_place() != KB_OK)
+		return PLACE_MADE;
+	if (os_mounts_own() != KB_OK)
+		return MOUNTS_OWN;
+	if (os_mounts_read_only() != NULL)
+		return PROC_READ_ONLY;
+	return cage_enter_open(&cage) == KB_OK ? DONE : IN_CAGE;
+}
+
+static void be_lender(int sock, pid_t parent, const struct os_lend_list *list)
+	__attribute__((noreturn));
+
+/* In the child. */
+static void be_lender(int sock, pid_t parent, const struct os_lend_list *list)
+{
+	struct answer ready = { 0 };
+
 	if (dup2(sock, 3) < 0)
 		_exit(1);
 	close_others(4);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent ||
-	    have_place() != KB_OK || os_mounts_own() != KB_OK || os_mounts_read_only() != NULL ||
-	    cage_enter_open(&cage) != KB_OK)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		_exit(1);
-	serve(3, list);
+	ready.failed = enter_cage();
+	if (send_answer(3, ready, -1) && ready.failed == DONE)
+		serve(3, list);
 	_exit(0);
 }
 
 /* ---------------------------------------------------------------- who asks */
+
+static enum kb_err receive_answer(int sock, struct answer *a, int *dir)
+{
+	struct iovec iov = { a, sizeof(*a) };
+	union {
+		struct cmsghdr head;
+		uint8_t room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	*a = (struct answer){ 0 };
+	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return errno == EAGAIN ? KB_ETIMEDOUT : KB_ECHILD;
+	if (n != (ssize_t)sizeof(*a))
+		return KB_ECHILD;
+	if (msg.msg_controllen >= CMSG_LEN(sizeof(int)) && control.head.cmsg_type == SCM_RIGHTS)
+		memcpy(dir, CMSG_DATA(&control.head), sizeof(*dir));
+	return (enum kb_err)a->err;
+}
+
+static enum kb_err wait_for_lender(struct os_lend *l)
+{
+	static const char *const whys[STEPS] = {
+		[PLACE_MADE] = "the folder " PLACE " cannot be made (is /run writable?)",
+		[MOUNTS_OWN] =
+			"it gets no mounts of its own (that takes root and the right CAP_SYS_ADMIN; is it in a sandbox?)",
+		[PROC_READ_ONLY] = "its /proc or /sys cannot be made read-only",
+		[IN_CAGE] = "it cannot give up its other rights",
+	};
+	struct answer a;
+	int dir = -1;
+
+	if (receive_answer(l->sock, &a, &dir) == KB_OK && a.failed == DONE)
+		return KB_OK;
+	l->why = a.failed < STEPS && whys[a.failed] != NULL ? whys[a.failed] : "it has ended";
+	util_close(&l->sock);
+	util_close(&dir);
+	return KB_EPERM;
+}
 
 enum kb_err os_lend_begin(struct os_lend *l, const struct os_lend_list *list)
 {
@@ -182,6 +256,7 @@ enum kb_err os_lend_begin(struct os_lend *l, const struct os_lend_list *list)
 	int pair[2];
 
 	l->sock = -1;
+	l->why = "no process can be started";
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return KB_EIO;
 	pid = fork();
@@ -193,35 +268,13 @@ enum kb_err os_lend_begin(struct os_lend *l, const struct os_lend_list *list)
 		return KB_EIO;
 	}
 	l->sock = pair[0];
-	return KB_OK;
-}
-
-static enum kb_err receive_answer(int sock, int *dir)
-{
-	struct answer a;
-	struct iovec iov = { &a, sizeof(a) };
-	union {
-		struct cmsghdr head;
-		uint8_t room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-
-	if (n < 0)
-		return errno == EAGAIN ? KB_ETIMEDOUT : KB_ECHILD;
-	if (n != (ssize_t)sizeof(a))
-		return KB_ECHILD;
-	if (msg.msg_controllen >= CMSG_LEN(sizeof(int)) && control.head.cmsg_type == SCM_RIGHTS)
-		memcpy(dir, CMSG_DATA(&control.head), sizeof(*dir));
-	return (enum kb_err)a.err;
+	return wait_for_lender(l);
 }
 
 static enum kb_err ask(struct os_lend *l, enum what what, const char *dev, int *dir)
 {
 	struct question q;
+	struct answer a;
 	enum kb_err err;
 
 	*dir = -1;
@@ -232,7 +285,7 @@ static enum kb_err ask(struct os_lend *l, enum what what, const char *dev, int *
 	snprintf(q.dev, sizeof(q.dev), "%s", dev);
 	if (send(l->sock, &q, sizeof(q), MSG_NOSIGNAL) != (ssize_t)sizeof(q))
 		return KB_ECHILD;
-	err = receive_answer(l->sock, dir);
+	err = receive_answer(l->sock, &a, dir);
 	/* What it says later would be taken for the next answer. */
 	if (err == KB_ETIMEDOUT || err == KB_ECHILD)
 		util_close(&l->sock);
@@ -248,6 +301,15 @@ enum kb_err os_lend_ask(struct os_lend *l, const char *dev, bool write, int *dir
 	if (err != KB_OK)
 		util_close(dir);
 	return err;
+}
+
+bool os_lend_is_fixed(int dir)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	return fstatvfs(dir, &fs) == 0 && fstat(dir, &st) == 0 && fs.f_flag & ST_RDONLY &&
+	       st.st_gid != GROUP;
 }
 
 void os_lend_give_back(struct os_lend *l)

@@ -16,6 +16,7 @@ static struct manifest m;
 static struct os_lend lend;
 static unsigned reads, writes, returns;
 static enum kb_err lend_fails;
+static bool fixed;
 static uint64_t blocks_free;
 static uint8_t image[SIZE];
 
@@ -36,6 +37,12 @@ enum kb_err os_lend_ask(struct os_lend *l, const char *dev, bool write, int *dir
 		reads++;
 	*dir = lend_fails == KB_OK ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	return lend_fails;
+}
+
+bool os_lend_is_fixed(int dir)
+{
+	assert_true(dir >= 0);
+	return fixed;
 }
 
 void os_lend_give_back(struct os_lend *l)
@@ -85,6 +92,7 @@ static void set_up(void)
 	folder_put("EFI/Linux/a.efi", "a");
 	reads = writes = returns = 0;
 	lend_fails = KB_OK;
+	fixed = false;
 	blocks_free = 10000;
 }
 
@@ -111,6 +119,7 @@ TEST(file_of_the_target_is_written_and_no_other)
 
 	OK(open_it());
 	EQUAL((in.nparts, 1), (reads, 1), (writes, 0), (in.part[0].dev->size, SIZE));
+	assert_true(in.part[0].is_file);
 	assert_int_equal(access(folder_at("EFI/Linux/b.efi"), F_OK), -1);
 	OK(bdev_write(in.part[0].dev, 0, image, sizeof(image)));
 	OK(bdev_flush(in.part[0].dev));
@@ -187,10 +196,27 @@ TEST(partition_that_cannot_be_had_is_said)
 {
 	lend_fails = KB_EMOUNT;
 	FAILS(open_it(), KB_EMOUNT);
-	assert_why("its partition cannot be mounted as vfat");
+	assert_why("/dev/vda1:/EFI/Linux/b.efi: its partition does not mount as vfat");
 	apply_target_close(&target);
 	job.lend = NULL;
 	FAILS(open_it(), KB_EPERM);
+	assert_why("the process that mounts its partition could not start");
+}
+
+/* Linux has one state for all mounts of a FAT: to write it would make the system's writable. */
+TEST(fat_that_the_system_has_mounted_read_only_is_refused_before_anything_is_written)
+{
+	fixed = true;
+	FAILS(open_it(), KB_EBUSY);
+	assert_why("its partition is mounted read-only: unmount it");
+	EQUAL((writes, 0), (job.blame, INSTALL_BLAME_TARGET));
+}
+
+TEST(file_that_holds_the_image_is_no_harm_in_a_fat_that_is_mounted_read_only)
+{
+	fixed = true;
+	folder_bytes("EFI/Linux/b.efi", image, SIZE);
+	OK(open_it());
 }
 
 TEST(bundle_without_the_image_is_refused)

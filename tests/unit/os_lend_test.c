@@ -9,19 +9,38 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static struct os_lend l = { .sock = -1 };
 static const struct os_lend_list list = { .n = 1, .dev = { "/dev/null" } };
 static int dir;
-static bool all_are_fat;
+static bool all_are_fat, none_of_its_own;
+/* who else has the FAT mounted */
+static enum { NOBODY, A_WRITER, A_READER } other;
+
+/* As Linux does it: all who have a FAT mounted have it to be read, or all to be written, and who
+ * remounts it remounts it for them. */
+static enum kb_err mount_beside(unsigned long flags)
+{
+	if (flags & MS_REMOUNT)
+		exit(9); /* the lender, in which no test sees what fails */
+	if (other != NOBODY && (other == A_READER) != ((flags & MS_RDONLY) != 0))
+		return KB_EBUSY;
+	return KB_OK;
+}
 
 /* Instead of os_root.c's: not each kernel that runs tests has FAT. */
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options)
 {
+	if (none_of_its_own && flags & MS_PRIVATE)
+		return KB_EPERM;
+	if (all_are_fat && strcmp(target, "/run/keelboot/lent") == 0)
+		TRY(mount_beside(flags));
 	if (all_are_fat && fstype != NULL && strcmp(fstype, "vfat") == 0)
 		source = fstype = "tmpfs";
 	if (all_are_fat)
@@ -37,7 +56,8 @@ enum kb_err os_umount(const char *target)
 static void set_up(void)
 {
 	log_set_name("test");
-	all_are_fat = false;
+	all_are_fat = none_of_its_own = false;
+	other = NOBODY;
 }
 
 static void tear_down(void)
@@ -97,6 +117,67 @@ TEST(what_is_lent_leads_to_no_settings_of_the_kernel)
 		assert_true(openat(dir, path, O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS);
 		close(dir);
 	}
+}
+
+static bool can_be_written(int folder)
+{
+	struct statvfs fs;
+
+	OK(fstatvfs(folder, &fs));
+	return (fs.f_flag & ST_RDONLY) == 0;
+}
+
+TEST(fat_is_mounted_to_be_read_and_then_anew_to_be_written)
+{
+	all_are_fat = true;
+	begin();
+	OK(os_lend_ask(&l, "/dev/null", false, &dir));
+	assert_false(can_be_written(dir));
+	close(dir);
+	for (unsigned i = 0; i < 2; i++) {
+		OK(os_lend_ask(&l, "/dev/null", true, &dir));
+		assert_true(can_be_written(dir));
+		close(dir);
+	}
+}
+
+/* By a remount its FAT could be written: also by whoever mounted it read-only on purpose. */
+TEST(mount_of_the_system_is_never_changed)
+{
+	all_are_fat = true;
+	other = A_READER;
+	begin();
+	OK(os_lend_ask(&l, "/dev/null", false, &dir));
+	assert_true(os_lend_is_fixed(dir));
+	close(dir);
+	FAILS(os_lend_ask(&l, "/dev/null", true, &dir), KB_EBUSY);
+	os_lend_give_back(&l);
+	FAILS(os_lend_ask(&l, "/dev/null", true, &dir), KB_EBUSY);
+}
+
+TEST(fat_that_the_system_writes_is_shared_with_it)
+{
+	all_are_fat = true;
+	other = A_WRITER;
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		OK(os_lend_ask(&l, "/dev/null", i == 1, &dir));
+		assert_true(can_be_written(dir) && !os_lend_is_fixed(dir));
+		close(dir);
+	}
+}
+
+/* A person on the device must see what to change. */
+TEST(lender_that_cannot_start_says_why)
+{
+	if (!os_mounts_allowed())
+		skip();
+	none_of_its_own = true;
+	FAILS(os_lend_begin(&l, &list), KB_EPERM);
+	EQUAL((l.sock, -1),
+	      (l.why,
+	       "it gets no mounts of its own (that takes root and the right CAP_SYS_ADMIN; is it in a sandbox?)"));
+	FAILS(os_lend_ask(&l, "/dev/null", false, &dir), KB_EPERM);
 }
 
 TEST(lender_that_has_ended_is_none)

@@ -25,8 +25,8 @@ static void add_path(struct os_lend_list *list, const char *path)
 static void begin(const struct os_lend_list *list)
 {
 	if (list->n > 0 && os_lend_begin(&lender, list) != KB_OK)
-		log_err("no process can be started that mounts %s: no kernel is written there",
-			list->dev[0]);
+		log_err("the process that mounts %s cannot start: %s; no kernel is written there, nor its room looked at",
+			list->dev[0], lender.why);
 }
 
 void apply_lend_begin(int argc, char **argv)

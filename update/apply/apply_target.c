@@ -3,12 +3,9 @@
 
 #include "update/bundle/manifest_fits.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PIECE (64u * 1024)
 
 __attribute__((format(printf, 3, 4))) static enum kb_err fail_target(struct apply_file_job *job,
 								     enum kb_err err,
@@ -78,98 +75,11 @@ static enum kb_err check_alone(struct apply_file_job *job, const struct apply_pa
 	return KB_OK;
 }
 
-static enum kb_err unlock(void *ctx, int *top)
+static enum kb_err open_boot(struct apply_file_job *job, const struct apply_part *part,
+			     const struct manifest_image *im, struct apply_boot *b)
 {
-	struct apply_target *t = ctx;
-
-	return os_lend_ask(t->lend, t->lent, true, top);
-}
-
-static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
-{
-	static uint8_t piece[PIECE] __attribute__((aligned(BDEV_ALIGN)));
-	struct digest d = { 0 };
-	enum kb_err err = digest_init(&d);
-
-	if (err == KB_OK)
-		err = digest_begin(&d);
-	for (uint64_t off = 0; err == KB_OK && off < dev->size;) {
-		size_t n = dev->size - off < PIECE ? (size_t)(dev->size - off) : PIECE;
-
-		err = bdev_read(dev, off, piece, n);
-		if (err == KB_OK)
-			err = digest_add(&d, piece, n);
-		off += n;
-	}
-	if (err == KB_OK)
-		err = digest_end(&d, out);
-	digest_free(&d);
-	return err;
-}
-
-static bool holds_image(struct bdev_boot *b, const struct manifest_image *im)
-{
-	uint8_t digest[DIGEST_LEN];
-
-	return bdev_boot_may_hold(b) && digest_of(&b->bdev, digest) == KB_OK &&
-	       memcmp(digest, im->digest, sizeof(digest)) == 0;
-}
-
-static enum kb_err check_room(struct apply_file_job *job, const struct apply_part *part,
-			      const struct bdev_boot *b)
-{
-	struct bdev_boot_room room;
-	enum kb_err err = bdev_boot_room(b, &room);
-
-	if (err != KB_OK)
-		return fail_target(job, err, "%s: its free room cannot be read: %s", part->path,
-				   err_text(err));
-	if (room.takes <= room.free)
-		return KB_OK;
-	return fail_target(
-		job, KB_ENOSPC,
-		"%s: the image takes %" PRIu64 " KiB, but there is room for %" PRIu64
-		" KiB: remove what is not needed from that partition; fsck.vfat -a finds room that a power cut lost",
-		part->path, room.takes / 1024, room.free / 1024);
-}
-
-/* That the loader has it, and the system, is no harm: a file is not a partition. */
-static enum kb_err lend_top(struct apply_target *t, struct apply_file_job *job,
-			    const struct apply_part *part, int *top)
-{
-	conf_spec dev;
-	enum kb_err err;
-
-	(void)conf_place_split(part->path, dev);
-	t->lend = job->lend;
-	snprintf(t->lent, sizeof(t->lent), "%s", dev);
-	err = job->lend == NULL ? KB_EPERM : os_lend_ask(job->lend, dev, false, top);
-	if (err == KB_OK)
-		return KB_OK;
-	return fail_target(job, err, "%s: its partition cannot be mounted as vfat: %s", part->path,
-			   err_text(err));
-}
-
-static enum kb_err open_boot(struct apply_target *t, struct apply_file_job *job,
-			     const struct apply_part *part, const struct manifest_image *im,
-			     struct bdev_boot *b)
-{
-	conf_spec dev;
-	int top = -1;
-	enum kb_err err;
-
 	TRY(check_alone(job, part));
-	TRY(lend_top(t, job, part, &top));
-	err = bdev_boot_open(b, top, conf_place_split(part->path, dev), im->size);
-	if (err != KB_OK)
-		return fail_target(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
-				   state_slot_letter(job->target), part->path, err_text(err));
-	b->unlock = unlock;
-	b->ctx = t;
-	if (holds_image(b, im))
-		return KB_OK;
-	bdev_boot_is_foreign(b);
-	return check_room(job, part, b);
+	return apply_boot_open(b, job->lend, part->path, im, job->why);
 }
 
 /* ---------------------------------------------------------------- all of them */
@@ -182,10 +92,11 @@ static enum kb_err open_class(struct apply_target *t, struct apply_file_job *job
 
 	t->dev[i].fd = t->raw[i].fd = -1;
 	t->is_boot[i] = conf_place_tail(part->path)[0] != '\0';
-	t->boot[i].top = t->boot[i].dir = t->boot[i].fd = -1;
+	t->boot[i] = APPLY_BOOT_CLOSED;
 	t->n = i + 1;
 	snprintf(p->cls, sizeof(p->cls), "%s", part->cls);
 	p->path = part->path;
+	p->is_file = t->is_boot[i];
 	job->blame = INSTALL_BLAME_TARGET;
 	if (!t->is_boot[i]) {
 		TRY(open_part(job, part, &t->dev[i], &t->raw[i]));
@@ -195,8 +106,8 @@ static enum kb_err open_class(struct apply_target *t, struct apply_file_job *job
 		job->blame = INSTALL_BLAME_BUNDLE;
 		return fail_target(job, KB_ECOMPAT, MANIFEST_FITS_NO_IMAGE, part->cls);
 	} else {
-		TRY(open_boot(t, job, part, im, &t->boot[i]));
-		p->dev = &t->boot[i].bdev;
+		TRY(open_boot(job, part, im, &t->boot[i]));
+		p->dev = &t->boot[i].dev.bdev;
 		p->readback = NULL;
 	}
 	job->blame = INSTALL_BLAME_NONE;
@@ -209,7 +120,6 @@ enum kb_err apply_target_open(struct apply_target *t, struct apply_file_job *job
 	const struct apply_slot *slot = &job->slot[job->target];
 
 	t->n = 0;
-	t->lend = NULL;
 	if (slot->nparts == 0)
 		return fail_target(job, KB_ENODEV, "slot %c has no partition here",
 				   state_slot_letter(job->target));
@@ -225,9 +135,7 @@ void apply_target_close(struct apply_target *t)
 	for (unsigned i = 0; i < t->n; i++) {
 		bdev_file_close(&t->raw[i]);
 		bdev_file_close(&t->dev[i]);
-		bdev_boot_close(&t->boot[i]);
+		apply_boot_close(&t->boot[i]);
 	}
-	if (t->lend != NULL)
-		os_lend_give_back(t->lend);
 	t->n = 0;
 }

@@ -2,25 +2,22 @@
 /* What an install writes: the partitions of the target, and files in partitions. */
 #pragma once
 
-#include "lib/bdev_boot.h"
+#include "update/apply/apply_boot.h"
 #include "update/apply/apply_file.h"
 
 struct apply_target {
 	unsigned n;
 	struct bdev_file dev[CONF_CLASSES_MAX], raw[CONF_CLASSES_MAX];
 	/* of classes that are files */
-	struct bdev_boot boot[CONF_CLASSES_MAX];
+	struct apply_boot boot[CONF_CLASSES_MAX];
 	bool is_boot[CONF_CLASSES_MAX];
-	/* one partition is lent */
-	struct os_lend *lend;
-	char lent[APPLY_FILE_PATH_MAX + 1];
 };
 
 /*
  * Opens those of job->target for the images of m, and gives them to in. Writes nothing: a file that
  * does not fit is refused before. After an error job->why says it: KB_ENODEV, KB_EBUSY (in use, or
- * the file of another slot), KB_ENOSPC, KB_ECOMPAT. apply_target_close() is due, after an error
- * too.
+ * the file of another slot), KB_ECOMPAT, those of apply_boot_open(). apply_target_close() is due,
+ * after an error too.
  */
 enum kb_err apply_target_open(struct apply_target *t, struct apply_file_job *job,
 			      const struct manifest *m, struct install *in) KB_MUST_CHECK;

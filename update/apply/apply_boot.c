@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/apply/apply_boot.h"
+
+#include "update/crypto/digest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PIECE (64u * 1024)
+
+static enum kb_err fail_open(char why[MANIFEST_WHY], enum kb_err err, const char *path)
+{
+	const char *text = err_fat_text(err);
+
+	snprintf(why, MANIFEST_WHY, "%s: %s", path, text != NULL ? text : err_text(err));
+	return err;
+}
+
+static enum kb_err unlock(void *ctx, int *top)
+{
+	struct apply_boot *b = ctx;
+
+	return os_lend_ask(b->lend, b->lent, true, top);
+}
+
+static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
+{
+	static uint8_t piece[PIECE] __attribute__((aligned(BDEV_ALIGN)));
+	struct digest d = { 0 };
+	enum kb_err err = digest_init(&d);
+
+	if (err == KB_OK)
+		err = digest_begin(&d);
+	for (uint64_t off = 0; err == KB_OK && off < dev->size;) {
+		size_t n = dev->size - off < PIECE ? (size_t)(dev->size - off) : PIECE;
+
+		err = bdev_read(dev, off, piece, n);
+		if (err == KB_OK)
+			err = digest_add(&d, piece, n);
+		off += n;
+	}
+	if (err == KB_OK)
+		err = digest_end(&d, out);
+	digest_free(&d);
+	return err;
+}
+
+static bool holds_image(struct bdev_boot *b, const struct manifest_image *im)
+{
+	uint8_t digest[DIGEST_LEN];
+
+	return bdev_boot_may_hold(b) && digest_of(&b->bdev, digest) == KB_OK &&
+	       memcmp(digest, im->digest, sizeof(digest)) == 0;
+}
+
+static enum kb_err check_room(const struct bdev_boot *b, const char *path, char why[MANIFEST_WHY])
+{
+	struct bdev_boot_room room;
+	enum kb_err err = bdev_boot_room(b, &room);
+
+	if (err != KB_OK)
+		return fail_open(why, err, path);
+	if (room.takes <= room.free)
+		return KB_OK;
+	snprintf(
+		why, MANIFEST_WHY,
+		"%s: the image takes %" PRIu64 " KiB, but there is room for %" PRIu64
+		" KiB: remove what is not needed from that partition; fsck.vfat -a finds room that a power cut lost",
+		path, room.takes / 1024, room.free / 1024);
+	return KB_ENOSPC;
+}
+
+/* That the loader has it, and the system, is no harm: a file is not a partition. */
+static enum kb_err lend_top(struct apply_boot *b, struct os_lend *lend, const char *path, int *top,
+			    char why[MANIFEST_WHY])
+{
+	conf_spec dev;
+	enum kb_err err;
+
+	(void)conf_place_split(path, dev);
+	snprintf(b->lent, sizeof(b->lent), "%s", dev);
+	if (lend == NULL) {
+		snprintf(
+			why, MANIFEST_WHY,
+			"%s: the process that mounts its partition could not start: the log says why",
+			path);
+		return KB_EPERM;
+	}
+	b->lend = lend;
+	err = os_lend_ask(lend, b->lent, false, top);
+	return err == KB_OK ? KB_OK : fail_open(why, err, path);
+}
+
+enum kb_err apply_boot_open(struct apply_boot *b, struct os_lend *lend, const char *path,
+			    const struct manifest_image *im, char why[MANIFEST_WHY])
+{
+	conf_spec dev;
+	int top = -1;
+	enum kb_err err;
+
+	*b = APPLY_BOOT_CLOSED;
+	TRY(lend_top(b, lend, path, &top, why));
+	err = bdev_boot_open(&b->dev, top, conf_place_split(path, dev), im->size);
+	if (err != KB_OK)
+		return fail_open(why, err, path);
+	b->dev.unlock = unlock;
+	b->dev.ctx = b;
+	if (holds_image(&b->dev, im))
+		return KB_OK;
+	bdev_boot_is_foreign(&b->dev);
+	TRY(check_room(&b->dev, path, why));
+	return os_lend_is_fixed(b->dev.top) ? fail_open(why, KB_EBUSY, path) : KB_OK;
+}
+
+void apply_boot_close(struct apply_boot *b)
+{
+	bdev_boot_close(&b->dev);
+	if (b->lend != NULL)
+		os_lend_give_back(b->lend);
+	b->lend = NULL;
+}
