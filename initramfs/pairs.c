@@ -55,17 +55,18 @@ static choose_mask slots_with_pair(const struct boot *b)
 	return mask;
 }
 
-static void add_where(struct pairs *p, unsigned slot, const char *what)
+/* The partition, and the entry behind it; either may be "". */
+static void add_where(struct pairs *p, unsigned slot, const char *part, const char *entry)
 {
 	size_t len = strlen(p->where);
 
-	if (what[0] != '\0')
-		snprintf(p->where + len, sizeof(p->where) - len, "%s%c=%s", len > 0 ? "," : "",
-			 state_slot_letter((int)slot), what);
+	snprintf(p->where + len, sizeof(p->where) - len, "%s%c=%s%s%s", len > 0 ? "," : "",
+		 state_slot_letter((int)slot), part, part[0] != '\0' && entry[0] != '\0' ? ":" : "",
+		 entry);
 }
 
-/* UEFI: the partition of each pair; systemd-boot: its entry; others: the partition of the
- * environment, or the file that names it. */
+/* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name in any
+ * case; others: the partition of the environment, or the file that names it. */
 static void set_where(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -76,10 +77,12 @@ static void set_where(struct boot *b)
 	if (b->conf.loader == CONF_LOADER_UBOOT)
 		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
-		if (b->conf.loader == CONF_LOADER_UEFI)
-			add_where(p, i, partition_of(b, i));
-		if (b->conf.loader == CONF_LOADER_SYSTEMD)
-			add_where(p, i, entry_of(b, i));
+		const char *part = partition_of(b, i), *entry = entry_of(b, i);
+
+		if (b->conf.loader == CONF_LOADER_UEFI && part[0] != '\0')
+			add_where(p, i, part, "");
+		if (b->conf.loader == CONF_LOADER_SYSTEMD && entry[0] != '\0')
+			add_where(p, i, part, entry);
 	}
 }
 
@@ -196,7 +199,7 @@ void pairs_find(struct boot *b)
 		     b->conf.loader == CONF_LOADER_UEFI
 			     ? "the firmware does not say whose kernel runs (the module efivarfs is packed?)"
 		     : b->conf.loader == CONF_LOADER_SYSTEMD
-			     ? "systemd-boot does not say that it started a slot's kernel (the module efivarfs is packed?)"
+			     ? "systemd-boot does not say that it started a slot's kernel from this disk (is another medium in that has the same files? is the module efivarfs packed?)"
 			     : "it does not say whose kernel runs (keelboot.pair= on the command line)");
 }
 

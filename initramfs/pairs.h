@@ -11,7 +11,7 @@
 struct boot;
 
 #define PAIRS_FINDING 256
-#define PAIRS_WHERE   320 /* eight slots, "a=/dev/mmcblk0p12," */
+#define PAIRS_WHERE   448 /* eight slots, "a=/dev/mmcblk0p12:keelboot-a.efi," */
 
 struct pairs {
 	/* who starts them; ATTEMPT_LOADER where nobody can */

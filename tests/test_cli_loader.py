@@ -237,7 +237,8 @@ class SystemdBoot:
 
     def runs(self, pair):
         (self.board.dev.run / "devices").write_text(
-            f"disk /dev/vda\nloader systemd-boot a=keelboot-a.efi,b=keelboot-b.efi\npair {pair}\n")
+            "disk /dev/vda\nloader systemd-boot a=/dev/vda5:keelboot-a.efi,b=/dev/vda5:keelboot-b.efi\n"
+            f"pair {pair}\n")
 
     def findings(self):
         return [one for one in self.board.findings() if one[1].startswith("loader")]
@@ -259,6 +260,19 @@ def test_doctor_names_what_started_instead_of_systemd_boot(entries):
     assert ("error", "loader-other") in entries.findings() and ("error", "loader-unused") in entries.findings()
     assert told(entries.board, "loader-other") == [
         "systemd-boot did not start this system, but GRUB 2.06: whose kernel runs is not known"]
+
+
+@pytest.mark.parametrize("variables, why", (
+    ({"LoaderEntrySelected": "debian.conf"}, "systemd-boot started debian.conf, which is no pair's entry"),
+    ({"LoaderEntrySelected": "keelboot-a.efi"}, "systemd-boot does not say from which disk it came: that has no GPT"),
+    ({"LoaderEntrySelected": "keelboot-a.efi", "LoaderDevicePartUUID": "1"},
+     "/dev/vda5: the kernel has no such partition"),
+))
+def test_doctor_says_why_the_boot_did_not_know_whose_kernel_runs(entries, variables, why):
+    entries.put(**variables)
+    entries.runs("-")
+    assert ("error", "loader-elsewhere") in entries.findings()
+    assert told(entries.board, "loader-elsewhere")[0].startswith(f"whose kernel runs is not known: {why}")
 
 
 def test_doctor_names_a_good_slot_without_an_entry(entries):

@@ -21,6 +21,19 @@ static void check_started(struct doctor *doc, const struct loader_systemd_is *is
 			is->info[0] != '\0' ? ", but " : "", is->info);
 }
 
+/* Where the boot did not know it, the same question has the reason. */
+static void check_disk(struct doctor *doc, struct loader *l, const struct loader_systemd_is *is)
+{
+	int slot;
+
+	if (!is->started || doc->d->pair != STATE_NONE || loader_systemd_booted(l, &slot) == KB_OK)
+		return;
+	doctor_report(
+		doc, DOCTOR_ERROR, "loader-elsewhere",
+		"take out other media, or make this disk the first one of the firmware (efibootmgr -o), and restart",
+		"whose kernel runs is not known: %.180s", l->why);
+}
+
 static const char *place_of(const struct doctor *doc, unsigned slot)
 {
 	const char *place = conf_slot_part(&doc->d->conf, slot, PAIR_CLASS);
@@ -118,6 +131,7 @@ void doctor_systemd(struct doctor *doc)
 		return;
 	}
 	check_started(doc, &is);
+	check_disk(doc, &l, &is);
 	check_entries(doc, &is);
 	check_default(doc, &is, c.preset);
 	check_menu(doc, &is);

@@ -20,5 +20,14 @@ struct loader_part {
 enum kb_err loader_part_look(struct loader *l, const char *dev,
 			     struct loader_part *part) KB_MUST_CHECK;
 
+/* Where systemd-boot lies, or what else was started first and noted it: the text of a partition's
+ * GUID, or what is none. KB_ENOENT: nothing noted it. */
+enum kb_err loader_part_started(struct loader *l, char guid[LOADER_PART_GUID]) KB_MUST_CHECK;
+
+/* Whether the partition with this GUID is on the disk of "/dev/vda2". Errors as of
+ * loader_part_look(). */
+enum kb_err loader_part_is_beside(struct loader *l, const char *dev, const char *guid,
+				  bool *is) KB_MUST_CHECK;
+
 /* The text of a GUID, in capitals. PURE. */
 void loader_part_guid(const struct loader_part *part, char text[LOADER_PART_GUID]);

@@ -3,6 +3,7 @@
 
 #include "lib/bytes.h"
 #include "lib/conf_place.h"
+#include "selector/loader/loader_part.h"
 #include "selector/loader/loader_var.h"
 #include "selector/loader/loader_why.h"
 #include "selector/state.h"
@@ -19,23 +20,39 @@
 #define TIMEOUT	  "LoaderConfigTimeout"
 #define INFO	  "LoaderInfo"
 #define SELF	  "systemd-boot"
-#define TEXT	  64
 
-/* The names of the pairs' entries, by slot; "": it has none. */
+/* The names of the pairs' entries, by slot; "": it has none. And the partitions of their files; "":
+ * it is missing. */
 static char names[STATE_SLOTS_MAX][CONF_PLACE_NAME + 1];
+static char parts[STATE_SLOTS_MAX][64];
 
-/* "a=keelboot-a.efi", taken off the list. */
+/* "keelboot-a.efi", or "/dev/vda1:keelboot-a.efi". */
+static bool take_name(int slot, const char *text, size_t len)
+{
+	const char *colon = memchr(text, ':', len);
+	size_t dev = colon != NULL ? (size_t)(colon - text) : 0;
+	size_t skip = colon != NULL ? dev + 1 : 0;
+
+	if (dev >= sizeof(parts[0]) || len == skip || len - skip > CONF_PLACE_NAME ||
+	    names[slot][0] != '\0')
+		return false;
+	snprintf(parts[slot], sizeof(parts[0]), "%.*s", (int)dev, text);
+	snprintf(names[slot], sizeof(names[0]), "%.*s", (int)(len - skip), text + skip);
+	return true;
+}
+
+/* "a=/dev/vda1:keelboot-a.efi", taken off the list. */
 static enum kb_err next_name(struct loader *l, const char **list)
 {
 	const char *p = *list;
 	size_t len = strcspn(p, ",");
 
 	if (len < 3 || p[0] < 'a' || p[0] >= 'a' + STATE_SLOTS_MAX || p[1] != '=' ||
-	    len - 2 > CONF_PLACE_NAME || names[p[0] - 'a'][0] != '\0')
-		return loader_why(l, KB_EINVAL,
-				  "%s: expected the entries of pairs, as a=x.efi,b=y.efi",
-				  l->where);
-	snprintf(names[p[0] - 'a'], sizeof(names[0]), "%.*s", (int)(len - 2), p + 2);
+	    !take_name(p[0] - 'a', p + 2, len - 2))
+		return loader_why(
+			l, KB_EINVAL,
+			"%s: expected the entries of pairs, as a=/dev/x:x.efi,b=/dev/x:y.efi",
+			l->where);
 	*list += len + (p[len] == ',' ? 1 : 0);
 	return KB_OK;
 }
@@ -45,6 +62,7 @@ static enum kb_err take_names(struct loader *l)
 	const char *list = l->where;
 
 	memset(names, 0, sizeof(names));
+	memset(parts, 0, sizeof(parts));
 	while (*list != '\0')
 		TRY(next_name(l, &list));
 	return loader_var_open(l);
@@ -56,43 +74,6 @@ static int slot_of_name(const char *text)
 		if (names[i][0] != '\0' && strcasecmp(names[i], text) == 0)
 			return i;
 	return STATE_NONE;
-}
-
-/* ---------------------------------------------------------------- texts of UTF-16 */
-
-/* The text at *at, which ends by a zero or with the value. What is not ASCII, or too long, becomes
- * what no entry of ours is. */
-static void next_text(const uint8_t *value, size_t len, size_t *at, char text[TEXT])
-{
-	size_t n = 0;
-
-	while (*at + 1 < len) {
-		uint16_t c = bytes_get16(value + *at);
-
-		*at += 2;
-		if (c == 0)
-			break;
-		if (n < TEXT - 1)
-			text[n++] = c >= 0x20 && c < 0x7f ? (char)c : '?';
-		else
-			text[0] = '?';
-	}
-	text[n] = '\0';
-}
-
-/* "" for a variable that there is not. */
-static enum kb_err read_text(struct loader *l, const char *name, char text[TEXT])
-{
-	static uint8_t value[LOADER_VAR_MAX];
-	size_t len, at = 0;
-	enum kb_err err = loader_var_read(l, name, LOADER_VAR_SYSTEMD, value, &len);
-
-	text[0] = '\0';
-	if (err == KB_ENOENT)
-		return KB_OK;
-	TRY(err);
-	next_text(value, len, &at, text);
-	return KB_OK;
 }
 
 static enum kb_err write_text(struct loader *l, const char *name, const char *text)
@@ -109,19 +90,19 @@ static enum kb_err write_text(struct loader *l, const char *name, const char *te
 
 static enum kb_err read_slot(struct loader *l, const char *name, int8_t *slot)
 {
-	char text[TEXT];
+	char text[LOADER_VAR_TEXT];
 
-	TRY(read_text(l, name, text));
+	TRY(loader_var_text(l, name, text));
 	*slot = (int8_t)slot_of_name(text);
 	return KB_OK;
 }
 
 enum kb_err loader_systemd_read(struct loader *l, struct loader_choice *c)
 {
-	char text[TEXT];
+	char text[LOADER_VAR_TEXT];
 
 	TRY(take_names(l));
-	TRY(read_text(l, PREFERRED, text));
+	TRY(loader_var_text(l, PREFERRED, text));
 	TRY(read_slot(l, text[0] != '\0' ? PREFERRED : PRESET, &c->preset));
 	TRY(read_slot(l, ONCE, &c->once));
 	l->why[0] = '\0';
@@ -152,15 +133,43 @@ enum kb_err loader_systemd_write(struct loader *l, const struct loader_choice *c
 	return c->once == STATE_NONE ? KB_OK : write_text(l, ONCE, names[c->once]);
 }
 
+/* A stick may have files of the same names, and a copy of this disk has them: what is on another
+ * disk is never written, nor does it prove anything. */
+static enum kb_err check_disk(struct loader *l, int slot)
+{
+	char guid[LOADER_PART_GUID], letter = loader_why_letter(slot);
+	bool is;
+
+	if (parts[slot][0] == '\0')
+		return loader_why(l, KB_ENODEV, "the partition of slot %c's kernel is missing",
+				  letter);
+	if (loader_part_started(l, guid) != KB_OK || guid[0] == '\0')
+		return loader_why(
+			l, KB_ENOENT,
+			"systemd-boot does not say from which disk it came: that has no GPT");
+	TRY(loader_part_is_beside(l, parts[slot], guid, &is));
+	if (is)
+		return KB_OK;
+	return loader_why(
+		l, KB_ENOENT,
+		"systemd-boot came from another disk (its partition %.36s) than slot %c's kernel (%s)",
+		guid, letter, parts[slot]);
+}
+
 enum kb_err loader_systemd_booted(struct loader *l, int *slot)
 {
-	char text[TEXT];
+	char text[LOADER_VAR_TEXT];
+	int named;
 
+	*slot = STATE_NONE;
 	TRY(take_names(l));
-	TRY(read_text(l, SELECTED, text));
-	*slot = slot_of_name(text);
-	if (*slot != STATE_NONE)
+	TRY(loader_var_text(l, SELECTED, text));
+	named = slot_of_name(text);
+	if (named != STATE_NONE) {
+		TRY(check_disk(l, named));
+		*slot = named;
 		return KB_OK;
+	}
 	if (text[0] == '\0')
 		return loader_why(l, KB_ENOENT, "systemd-boot did not start this");
 	return loader_why(l, KB_ENOENT, "systemd-boot started %s, which is no pair's entry: %s",
@@ -179,10 +188,10 @@ static enum kb_err look_at_entries(struct loader *l, struct loader_systemd_is *i
 		return KB_OK;
 	TRY(err);
 	while (at + 1 < len) {
-		char text[TEXT];
+		char text[LOADER_VAR_TEXT];
 		int slot;
 
-		next_text(value, len, &at, text);
+		loader_var_next_text(value, len, &at, text);
 		slot = slot_of_name(text);
 		if (slot != STATE_NONE)
 			is->listed |= 1u << slot;
@@ -192,19 +201,19 @@ static enum kb_err look_at_entries(struct loader *l, struct loader_systemd_is *i
 
 enum kb_err loader_systemd_look(struct loader *l, struct loader_systemd_is *is)
 {
-	char text[TEXT];
+	char text[LOADER_VAR_TEXT];
 
 	memset(is, 0, sizeof(*is));
 	TRY(take_names(l));
-	TRY(read_text(l, INFO, text));
+	TRY(loader_var_text(l, INFO, text));
 	snprintf(is->info, sizeof(is->info), "%.40s", text);
 	is->started = strncmp(text, SELF, strlen(SELF)) == 0;
 	for (int i = 0; i < STATE_SLOTS_MAX; i++)
 		if (names[i][0] != '\0')
 			is->given |= 1u << i;
 	TRY(look_at_entries(l, is));
-	TRY(read_text(l, PRESET, is->preset));
-	TRY(read_text(l, TIMEOUT, text));
+	TRY(loader_var_text(l, PRESET, is->preset));
+	TRY(loader_var_text(l, TIMEOUT, text));
 	is->waits = strcmp(text, "menu-force") == 0;
 	l->why[0] = '\0';
 	return KB_OK;

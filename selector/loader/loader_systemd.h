@@ -8,7 +8,9 @@
 enum kb_err loader_systemd_read(struct loader *l, struct loader_choice *c) KB_MUST_CHECK;
 enum kb_err loader_systemd_write(struct loader *l, const struct loader_choice *c) KB_MUST_CHECK;
 
-/* By the entry that it started, LoaderEntrySelected. */
+/* By the entry that it started, LoaderEntrySelected, and by the disk that it came from,
+ * LoaderDevicePartUUID. KB_ENOENT: that is another one than that of the entry's slot; KB_ENODEV:
+ * that of the slot is missing. */
 enum kb_err loader_systemd_booted(struct loader *l, int *slot) KB_MUST_CHECK;
 
 /* What it says of itself and of its menu, at this start. */

@@ -127,13 +127,9 @@ static int slot_of_guid(const char *guid)
 
 static enum kb_err by_stub(struct loader *l, int *slot)
 {
-	static uint8_t value[LOADER_VAR_MAX];
-	char guid[LOADER_PART_GUID] = "";
-	size_t len;
+	char guid[LOADER_PART_GUID];
 
-	TRY(loader_var_read(l, "LoaderDevicePartUUID", LOADER_VAR_SYSTEMD, value, &len));
-	for (size_t i = 0; i < sizeof(guid) - 1 && 2 * i + 1 < len; i++)
-		guid[i] = value[2 * i + 1] == 0 ? (char)value[2 * i] : '?';
+	TRY(loader_part_started(l, guid));
 	*slot = slot_of_guid(guid);
 	return KB_OK;
 }

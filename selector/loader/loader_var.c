@@ -100,6 +100,40 @@ enum kb_err loader_var_remove(struct loader *l, const char *name, const char *ve
 	return err == KB_OK ? KB_OK : failed(l, err, "remove", name);
 }
 
+/* ---------------------------------------------------------------- texts */
+
+void loader_var_next_text(const uint8_t *value, size_t len, size_t *at, char text[LOADER_VAR_TEXT])
+{
+	size_t n = 0;
+
+	while (*at + 1 < len) {
+		uint16_t c = bytes_get16(value + *at);
+
+		*at += 2;
+		if (c == 0)
+			break;
+		if (n < LOADER_VAR_TEXT - 1)
+			text[n++] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+		else
+			text[0] = '?';
+	}
+	text[n] = '\0';
+}
+
+enum kb_err loader_var_text(struct loader *l, const char *name, char text[LOADER_VAR_TEXT])
+{
+	static uint8_t value[LOADER_VAR_MAX];
+	size_t len, at = 0;
+	enum kb_err err = loader_var_read(l, name, LOADER_VAR_SYSTEMD, value, &len);
+
+	text[0] = '\0';
+	if (err == KB_ENOENT)
+		return KB_OK;
+	TRY(err);
+	loader_var_next_text(value, len, &at, text);
+	return KB_OK;
+}
+
 /* ---------------------------------------------------------------- entries */
 
 struct walk {

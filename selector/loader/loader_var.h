@@ -20,6 +20,17 @@ enum kb_err loader_var_open(struct loader *l) KB_MUST_CHECK;
 enum kb_err loader_var_read(struct loader *l, const char *name, const char *vendor,
 			    uint8_t value[LOADER_VAR_MAX], size_t *len) KB_MUST_CHECK;
 
+/* Texts of UTF-16, each ended by a zero or with the value. */
+#define LOADER_VAR_TEXT 64
+
+/* The text at *at, which then is behind it. What is not ASCII, or too long, becomes what no entry
+ * of ours is, and no GUID. PURE. */
+void loader_var_next_text(const uint8_t *value, size_t len, size_t *at, char text[LOADER_VAR_TEXT]);
+
+/* The first one of a variable of systemd's programs; "" if there is no such variable. */
+enum kb_err loader_var_text(struct loader *l, const char *name,
+			    char text[LOADER_VAR_TEXT]) KB_MUST_CHECK;
+
 /* Makes or replaces a variable that outlives a reset; vendor as above. KB_OK without a write when
  * it is that already. */
 enum kb_err loader_var_write(struct loader *l, const char *name, const char *vendor,

@@ -3,7 +3,7 @@
 #include "tests/trace/applies.h"
 
 #define LOADER "keelboot-loader"
-#define WHERE  "a=keelboot-a.efi,b=keelboot-b.efi"
+#define WHERE  "a=/dev/vda5:keelboot-a.efi,b=/dev/vda5:keelboot-b.efi"
 #define ASKS   "spawn " LOADER " systemd-boot " WHERE " "
 #define CONF                                                                              \
 	"[system]\ncompatible=trace\n"                                                    \
@@ -79,6 +79,14 @@ TEST(nothing_is_installed_where_another_entry_was_started)
 	machine_boots('a');
 	assert_absent("spawn " APPLY);
 	machine_told("systemd-boot does not say that it started a slot's kernel");
+}
+
+TEST(entry_whose_partition_is_missing_keeps_its_name)
+{
+	machine.disk.nparts--;
+	loader_says("booted", "the partition of slot a's kernel is missing\n", 1);
+	machine_boots('a');
+	assert_once("spawn " LOADER " systemd-boot a=keelboot-a.efi,b=keelboot-b.efi booted");
 }
 
 /* Of another loader, a file is no pair; and of this one, a partition is none. */

@@ -4,7 +4,7 @@
 #include "selector/loader/loader_systemd.h"
 #include "selector/loader/loader_var.h"
 #include "selector/state.h"
-#include "tests/unit/folder.h"
+#include "tests/unit/gpt.h"
 
 #define VARS "sys/firmware/efi/efivars"
 
@@ -37,8 +37,9 @@ static void set_up(void)
 {
 	folder_make();
 	folder_run("mkdir -p " VARS);
+	gpt_disk();
 	l.root = folder;
-	l.where = "a=keelboot-a.efi,b=keelboot-b.efi";
+	l.where = "a=/dev/vda2:keelboot-a.efi,b=/dev/vda2:keelboot-b.efi";
 	written[0] = '\0';
 	loses = false;
 }
@@ -126,9 +127,14 @@ TEST(text_that_is_long_or_not_ascii_is_no_entry)
 
 TEST(where_is_a_list_of_entries)
 {
-	static const char *const bad[] = { "a",	       "a=",
-					   "i=x.efi",  "a=x.efi,a=y.efi",
-					   ",a=x.efi", "a=a23456789012345678901234567890.efi" };
+	static const char *const bad[] = { "a",
+					   "a=",
+					   "i=x.efi",
+					   "a=x.efi,a=y.efi",
+					   ",a=x.efi",
+					   "a=a23456789012345678901234567890.efi",
+					   "a=/dev/vda2:",
+					   "a=/dev/vda2:x.efi,a=y.efi" };
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(bad); i++) {
 		l.where = bad[i];
@@ -202,13 +208,19 @@ TEST(slot_without_a_pair_is_refused)
 {
 	put("LoaderEntryDefault", "keelboot-a.efi");
 	FAILS(loader_set_once(&l, 2), KB_EINVAL);
-	EQUAL((l.why, "slot c has no pair: a=keelboot-a.efi,b=keelboot-b.efi"), (written, ""));
+	EQUAL((l.why, "slot c has no pair: a=/dev/vda2:keelboot-a.efi,b=/dev/vda2:keelboot-b.efi"),
+	      (written, ""));
 }
 
 /* ---------------------------------------------------------------- what was started */
 
+#define ESP   "A1A1A1A1-A1A1-A1A1-A1A1-A1A1A1A1A1A1"
+#define BOOT  "B2B2B2B2-B2B2-B2B2-B2B2-B2B2B2B2B2B2" /* another one of that disk: XBOOTLDR */
+#define STICK "C3C3C3C3-C3C3-C3C3-C3C3-C3C3C3C3C3C3"
+
 TEST(entry_that_was_selected_says_whose_kernel_runs)
 {
+	put("LoaderDevicePartUUID", ESP);
 	EQUAL((booted(), STATE_NONE), (l.why, "systemd-boot did not start this"));
 	put("LoaderEntrySelected", "keelboot-b.efi");
 	EQUAL((booted(), 1));
@@ -216,6 +228,46 @@ TEST(entry_that_was_selected_says_whose_kernel_runs)
 	EQUAL((booted(), STATE_NONE));
 	assert_non_null(
 		strstr(l.why, "systemd-boot started debian.conf, which is no pair's entry"));
+}
+
+/* A stick, or a copy of the disk, has files of the same names. */
+TEST(entry_of_another_disk_is_no_slots_kernel)
+{
+	static const char *const here[] = { ESP, "a1a1a1a1-a1a1-a1a1-a1a1-a1a1a1a1a1a1", BOOT };
+	static const char *const elsewhere[] = { STICK, "x", "A1A1A1A1",
+						 "00000000-0000-0000-0000-000000000000" };
+
+	put("LoaderEntrySelected", "keelboot-b.efi");
+	for (unsigned i = 0; i < KB_ARRAY_LEN(here); i++) {
+		put("LoaderDevicePartUUID", here[i]);
+		EQUAL((booted(), 1));
+	}
+	for (unsigned i = 0; i < KB_ARRAY_LEN(elsewhere); i++) {
+		put("LoaderDevicePartUUID", elsewhere[i]);
+		EQUAL((booted(), STATE_NONE));
+		assert_non_null(strstr(l.why, "systemd-boot came from another disk"));
+	}
+}
+
+TEST(disk_that_nobody_names_is_another_one)
+{
+	put("LoaderEntrySelected", "keelboot-b.efi");
+	EQUAL((booted(), STATE_NONE));
+	assert_non_null(strstr(l.why, "does not say from which disk it came"));
+	put("LoaderDevicePartUUID", "");
+	EQUAL((booted(), STATE_NONE));
+}
+
+TEST(entry_whose_partition_is_missing_is_no_slots_kernel)
+{
+	put("LoaderEntrySelected", "keelboot-b.efi");
+	put("LoaderDevicePartUUID", ESP);
+	l.where = "a=/dev/vda2:keelboot-a.efi,b=keelboot-b.efi";
+	EQUAL((booted(), STATE_NONE), (l.why, "the partition of slot b's kernel is missing"));
+	l.where = "a=/dev/vda2:keelboot-a.efi,b=/dev/vdb1:keelboot-b.efi";
+	EQUAL((booted(), STATE_NONE));
+	assert_non_null(strstr(l.why, "/dev/vdb1"));
+	reads(STATE_NONE, STATE_NONE); /* what it starts next is asked of its variables only */
 }
 
 TEST(it_says_what_it_has)

@@ -3,7 +3,7 @@
 #include "lib/os_efivar.h"
 #include "selector/loader/loader_entries.h"
 #include "selector/loader/loader_uefi.h"
-#include "tests/unit/folder.h"
+#include "tests/unit/gpt.h"
 
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -11,12 +11,10 @@
 #define VARS	"sys/firmware/efi/efivars"
 #define GLOBAL	"8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define SYSTEMD "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-#define BLOCKS	4096u
 
 static struct loader l = { .kind = CONF_LOADER_UEFI, .where = "a=/dev/vda2,b=/dev/vda3" };
 static struct loader_choice c;
 static struct loader_part part[2];
-static uint8_t image[BLOCKS * 512];
 
 /* efivarfs: a write is all of a variable. What is written, in order: "BootNext BootOrder ". */
 static char written[512];
@@ -48,59 +46,11 @@ ssize_t write(int fd, const void *buf, size_t n)
 
 /* ---------------------------------------------------------------- the machine */
 
-static void put_entry(uint64_t table, unsigned number, uint64_t start, uint64_t end, uint8_t seed)
-{
-	uint8_t *e = image + table * 512 + (number - 1) * 128;
-
-	memset(e, 0x11, 16);
-	memset(e + 16, seed, 16);
-	bytes_put64(e + 32, start);
-	bytes_put64(e + 40, end);
-}
-
-static void put_header(uint64_t at, uint64_t table)
-{
-	uint8_t *h = image + at * 512;
-
-	memcpy(h, "EFI PART", 8);
-	bytes_put64(h + 72, table);
-	bytes_put32(h + 80, 128);
-	bytes_put32(h + 84, 128);
-}
-
-static void make_table(void)
-{
-	memset(image, 0, sizeof(image));
-	put_header(1, 2);
-	put_header(BLOCKS - 1, BLOCKS - 33);
-	put_entry(2, 2, 100, 199, 0xa1);
-	put_entry(2, 3, 200, 399, 0xb2);
-	put_entry(BLOCKS - 33, 2, 100, 199, 0xa1);
-	put_entry(BLOCKS - 33, 3, 200, 399, 0xb2);
-}
-
-static void put_image(void)
-{
-	folder_bytes("dev/vda", image, sizeof(image));
-}
-
-static void put_partition(unsigned number, unsigned start, unsigned size)
-{
-	folder_run("mkdir -p sys/devices/vda/vda%u && cd sys/devices/vda/vda%u && "
-		   "echo %u >partition && echo %u >start && echo %u >size && "
-		   "ln -s ../../devices/vda/vda%u ../../../class/block/",
-		   number, number, number, start, size, number);
-}
-
 static void set_up(void)
 {
 	folder_make();
-	folder_run("mkdir -p dev sys/class/block sys/devices/vda/queue " VARS " && "
-		   "echo 512 >sys/devices/vda/queue/logical_block_size");
-	put_partition(2, 100, 100);
-	put_partition(3, 200, 200);
-	make_table();
-	put_image();
+	folder_run("mkdir -p " VARS);
+	gpt_disk();
 	l.root = folder;
 	l.where = "a=/dev/vda2,b=/dev/vda3";
 	OK(loader_part_look(&l, "/dev/vda2", &part[0]));
@@ -197,18 +147,18 @@ TEST(partition_is_what_kernel_and_table_say)
 
 TEST(damaged_table_is_read_from_its_copy)
 {
-	memset(image + 512, 0, 512);
-	memset(image + 1024, 0, 1024);
-	put_image();
+	memset(gpt_image + 512, 0, 512);
+	memset(gpt_image + 1024, 0, 1024);
+	gpt_put();
 	OK(loader_part_look(&l, "/dev/vda2", &part[0]));
 	EQUAL((part[0].guid[0], 0xa1));
 }
 
 TEST(table_at_odds_with_the_kernel_is_refused)
 {
-	put_entry(2, 2, 101, 199, 0xcc);
-	put_entry(BLOCKS - 33, 2, 100, 200, 0xcc);
-	put_image();
+	gpt_entry(2, 2, 101, 199, 0xcc);
+	gpt_entry(GPT_BLOCKS - 33, 2, 100, 200, 0xcc);
+	gpt_put();
 	FAILS(loader_read(&l, &c), KB_EFORMAT);
 	assert_non_null(strstr(l.why, "/dev/vda2: cannot find it in the GPT of /dev/vda"));
 }
@@ -217,13 +167,13 @@ TEST(blocks_of_4096_bytes_are_counted_as_such)
 {
 	folder_run("echo 4096 >sys/devices/vda/queue/logical_block_size; "
 		   "echo 800 >sys/devices/vda/vda2/start; echo 80 >sys/devices/vda/vda2/size");
-	memset(image, 0, sizeof(image));
-	memcpy(image + 4096, "EFI PART", 8);
-	bytes_put64(image + 4096 + 72, 2);
-	bytes_put32(image + 4096 + 80, 4);
-	bytes_put32(image + 4096 + 84, 128);
-	put_entry(16, 2, 100, 109, 0xdd);
-	put_image();
+	memset(gpt_image, 0, sizeof(gpt_image));
+	memcpy(gpt_image + 4096, "EFI PART", 8);
+	bytes_put64(gpt_image + 4096 + 72, 2);
+	bytes_put32(gpt_image + 4096 + 80, 4);
+	bytes_put32(gpt_image + 4096 + 84, 128);
+	gpt_entry(16, 2, 100, 109, 0xdd);
+	gpt_put();
 	OK(loader_part_look(&l, "/dev/vda2", &part[0]));
 	EQUAL((part[0].start, 100), (part[0].blocks, 10), (part[0].guid[0], 0xdd));
 }
@@ -233,10 +183,10 @@ TEST(each_byte_of_the_table_may_be_damaged)
 {
 	for (unsigned at = 512; at < 512 + 92; at++) {
 		for (unsigned bit = 0; bit < 8; bit += 7) {
-			make_table();
-			memset(image + (BLOCKS - 1) * 512, 0, 8);
-			image[at] ^= (uint8_t)(1u << bit);
-			put_image();
+			gpt_make();
+			memset(gpt_image + (GPT_BLOCKS - 1) * 512, 0, 8);
+			gpt_image[at] ^= (uint8_t)(1u << bit);
+			gpt_put();
 			if (loader_part_look(&l, "/dev/vda2", &part[0]) == KB_OK)
 				EQUAL((part[0].start, 100));
 		}
