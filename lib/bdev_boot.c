@@ -4,8 +4,10 @@
 #include "lib/pe_end.h"
 #include "lib/util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -330,6 +332,24 @@ bool bdev_boot_may_hold(const struct bdev_boot *b)
 
 	return b->fd >= 0 && fstat(b->fd, &st) == 0 && (uint64_t)st.st_size <= b->bdev.size &&
 	       (uint64_t)st.st_size + BDEV_ALIGN > b->bdev.size;
+}
+
+bool bdev_boot_has_twin(const struct bdev_boot *b, char name[CONF_PLACE_FILE + 1])
+{
+	int fd = b->dir >= 0 ? openat(b->dir, ".", FOLDER) : -1;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *e;
+	bool has = false;
+
+	while (dir != NULL && !has && (e = readdir(dir)) != NULL) {
+		has = conf_place_is_counted(b->path, e->d_name);
+		snprintf(name, CONF_PLACE_FILE + 1, "%.63s", e->d_name);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	return has;
 }
 
 void bdev_boot_is_foreign(struct bdev_boot *b)

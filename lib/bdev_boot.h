@@ -59,6 +59,10 @@ enum kb_err bdev_boot_open(struct bdev_boot *b, int top, const char *path,
 /* Whether the file is there, and as long as one that holds the image. */
 bool bdev_boot_may_hold(const struct bdev_boot *b);
 
+/* Whether its folder has another file that is the same entry for systemd-boot
+ * (conf_place_is_counted()): its name. */
+bool bdev_boot_has_twin(const struct bdev_boot *b, char name[CONF_PLACE_FILE + 1]);
+
 /* The file does not hold the image. */
 void bdev_boot_is_foreign(struct bdev_boot *b);
 

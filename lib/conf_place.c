@@ -46,6 +46,27 @@ bool conf_place_is_valid(const char *path)
 	return strncmp(path, FOLDER, strlen(FOLDER)) == 0 && is_entry_name(path + strlen(FOLDER));
 }
 
+/* Behind digits; NULL: there are none. */
+static const char *skip_digits(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n > 0 ? text + n : NULL;
+}
+
+bool conf_place_is_counted(const char *path, const char *name)
+{
+	const char *own = conf_place_name(path);
+	size_t stem = strlen(own) - strlen(SUFFIX);
+
+	if (strncasecmp(own, name, stem) != 0 || name[stem] != '+')
+		return false;
+	name = skip_digits(name + stem + 1);
+	if (name != NULL && name[0] == '-')
+		name = skip_digits(name + 1);
+	return name != NULL && strcasecmp(name, SUFFIX) == 0;
+}
+
 bool conf_place_is_same(const char *path, const char *other)
 {
 	return strcasecmp(conf_place_name(path), conf_place_name(other)) == 0;

@@ -22,6 +22,10 @@ const char *conf_place_tail(const char *spec);
  * end. */
 bool conf_place_is_valid(const char *path);
 
+/* Whether a file of that name is the same entry for systemd-boot, which counts in it: for "x.efi",
+ * "x+3.efi" and "x+2-1.efi". */
+bool conf_place_is_counted(const char *path, const char *name);
+
 /* Its name, without folders. */
 const char *conf_place_name(const char *path);
 

@@ -212,6 +212,45 @@ TEST(fat_that_the_system_has_mounted_read_only_is_refused_before_anything_is_wri
 	EQUAL((writes, 0), (job.blame, INSTALL_BLAME_TARGET));
 }
 
+/* It would start either. */
+TEST(file_that_is_the_same_entry_is_refused)
+{
+	static const char *const twins[] = { "b+3.efi", "B+2-1.EFI", "b+0-3.efi" };
+	static const char *const others[] = { "b+.efi",	 "b+3-.efi", "b+x.efi",	  "bb+3.efi",
+					      "a+3.efi", "b3.efi",   "b+3.efi.x", "b+3-1" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(others); i++)
+		folder_put(strf("EFI/Linux/%s", others[i]), "x");
+	OK(open_it());
+	for (unsigned i = 0; i < KB_ARRAY_LEN(twins); i++) {
+		apply_target_close(&target);
+		folder_put(strf("EFI/Linux/%s", twins[i]), "x");
+		FAILS(open_it(), KB_EBUSY);
+		assert_why(strf("%s beside it is the same entry for systemd-boot", twins[i]));
+		folder_run("rm EFI/Linux/%s", twins[i]);
+		EQUAL((writes, 0));
+	}
+}
+
+/* It was whole, and the rest of its slot was not. */
+TEST(file_whose_seal_a_power_cut_left_is_replaced)
+{
+	static uint8_t is[SIZE] __attribute__((aligned(BDEV_ALIGN)));
+	struct stat st;
+
+	folder_bytes("EFI/Linux/b.efi", image, SIZE);
+	OK(open_it());
+	OK(bdev_write(in.part[0].dev, 0, is, BDEV_ALIGN));
+	OK(bdev_flush(in.part[0].dev));
+	apply_target_close(&target);
+	OK(stat(folder_at("EFI/Linux/b.efi"), &st));
+	EQUAL((st.st_size, SIZE));
+	blocks_free = 16; /* what it takes is room */
+	OK(open_it());
+	OK(bdev_read(in.part[0].dev, BDEV_ALIGN, is, BDEV_ALIGN));
+	assert_true(bytes_all(is, BDEV_ALIGN, 0));
+}
+
 TEST(file_that_holds_the_image_is_no_harm_in_a_fat_that_is_mounted_read_only)
 {
 	fixed = true;

@@ -71,6 +71,20 @@ static enum kb_err check_room(const struct bdev_boot *b, const char *path, char 
 	return KB_ENOSPC;
 }
 
+/* It would start either of them. */
+static enum kb_err check_twin(const struct bdev_boot *b, const char *path, char why[MANIFEST_WHY])
+{
+	char name[CONF_PLACE_FILE + 1];
+
+	if (!bdev_boot_has_twin(b, name))
+		return KB_OK;
+	snprintf(
+		why, MANIFEST_WHY,
+		"%s: %s beside it is the same entry for systemd-boot, which counts its starts: remove that file",
+		path, name);
+	return KB_EBUSY;
+}
+
 /* That the loader has it, and the system, is no harm: a file is not a partition. */
 static enum kb_err lend_top(struct apply_boot *b, struct os_lend *lend, const char *path, int *top,
 			    char why[MANIFEST_WHY])
@@ -104,6 +118,7 @@ enum kb_err apply_boot_open(struct apply_boot *b, struct os_lend *lend, const ch
 	err = bdev_boot_open(&b->dev, top, conf_place_split(path, dev), im->size);
 	if (err != KB_OK)
 		return fail_open(why, err, path);
+	TRY(check_twin(&b->dev, path, why));
 	b->dev.unlock = unlock;
 	b->dev.ctx = b;
 	if (holds_image(&b->dev, im))

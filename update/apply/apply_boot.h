@@ -19,8 +19,9 @@ struct apply_boot {
 /*
  * Opens path, "/dev/vda1:/EFI/Linux/x.efi", for an image. Where the file does not hold that, it is
  * one that is replaced: then KB_ENOSPC if there is no room, with numbers, or KB_EBUSY if the system
- * has the FAT mounted read-only. Writes nothing. Other errors: of os_lend_ask() and
- * bdev_boot_open(). After each `why` says it, and apply_boot_close() is due. b points into itself.
+ * has the FAT mounted read-only. KB_EBUSY, too, where another file is the same entry. Writes
+ * nothing. Other errors: of os_lend_ask() and bdev_boot_open(). After each `why` says it, and
+ * apply_boot_close() is due. b points into itself.
  */
 enum kb_err apply_boot_open(struct apply_boot *b, struct os_lend *lend, const char *path,
 			    const struct manifest_image *im, char why[MANIFEST_WHY]) KB_MUST_CHECK;
