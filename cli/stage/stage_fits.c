@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/stage/stage_fits.h"
 
+#include "cli/stage/incoming.h"
+#include "lib/conf_place.h"
 #include "lib/log.h"
+#include "update/apply/apply_boot.h"
+#include "update/apply/apply_lend.h"
 #include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
@@ -50,6 +54,26 @@ static enum kb_err report_no_partition(const struct device *d, int slot, const c
 	return KB_ECOMPAT;
 }
 
+/* What a file of a FAT has room for now, it will have at the boot; what cannot be mounted may fit.
+ */
+static enum kb_err file_fits(const struct device *d, const struct manifest_image *im, int slot,
+			     const char *path)
+{
+	struct apply_slot of[STATE_SLOTS_MAX] = { 0 };
+	struct apply_boot b = APPLY_BOOT_CLOSED;
+	char why[MANIFEST_WHY];
+	enum kb_err err;
+
+	incoming_slots(d, of);
+	apply_lend_begin_for(of);
+	err = apply_boot_open(&b, apply_lend(), path, im, why);
+	apply_boot_close(&b);
+	apply_lend_end();
+	if (err == KB_ENOSPC)
+		log_err("slot %c: %s", state_slot_letter(slot), why);
+	return err == KB_ENOSPC ? err : KB_OK;
+}
+
 static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot)
 {
 	char path[DEVICE_PATH_MAX], why[MANIFEST_WHY];
@@ -59,6 +83,8 @@ static enum kb_err image_fits(const struct device *d, const struct manifest_imag
 
 	if (device_slot_path(d, slot, im->name, path) != KB_OK)
 		return report_no_partition(d, slot, im->name);
+	if (conf_place_tail(path)[0] != '\0')
+		return file_fits(d, im, slot, path);
 	read_geometry(path, &size, &sector);
 	err = manifest_fits_part(why, im, path, size, sector);
 	if (err != KB_OK)

@@ -5,6 +5,7 @@ left with it."""
 import json
 import re
 import shutil
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -26,10 +27,11 @@ FILES = {slot: f"EFI/Linux/keelboot-{slot}.efi" for slot in "ab"}
 CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-a.efi\n"
         "[slot.b]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n[loader]\nkind=systemd-boot\n")
 SIZE = "96M"
-SLOW = 240      # seconds: the firmware is emulated, too
+SLOW = 600      # seconds: the firmware is emulated, too, maybe on a busy machine
 GARBAGE = b"no program " * 1000
 PANICS = f"{LINE} rdinit=/none"
 CUTS = 20
+LOST = 2 << 20  # bytes of a FAT that a power cut may leave to no file
 
 pytestmark = [
     pytest.mark.skipif(not Path("/usr/share/OVMF").is_dir(), reason="package ovmf is not installed"),
@@ -51,7 +53,7 @@ class Entries:
                                extra=[("esp", size, Vfat(files), "esp")])
 
     def uki(self, line=LINE) -> Path:
-        name = "pairs-sdboot" if line == LINE else "pairs-sdboot-other"
+        name = "pairs-sdboot" if line == LINE else f"pairs-sdboot-{zlib.crc32(line.encode()):x}"
         return self.bench.conf_initramfs(f"{name}-{self.tries}", CONF.format(tries=self.tries), "--uki",
                                          kbkernel.get().bzimage, "--cmdline", line)
 
@@ -134,6 +136,65 @@ def test_running_system_installs_though_it_has_the_esp_mounted(bench):
     assert entries.file("b") == entries.file("a") == entries.image.read_bytes()
 
 
+def test_esp_that_the_system_has_mounted_read_only_stays_so(bench):
+    """Linux has one state for all mounts of a FAT. The install is refused before anything is written."""
+    entries = Entries(bench, staged=True)
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, "mount -t vfat -o ro /dev/vda5 /mnt")
+        mounts = bench.ask(vm, "grep vda5 /proc/self/mountinfo")
+        assert mounts.count("ro,") >= 2, mounts
+        told = bench.ask(vm, "keelboot install /data/2.0.keel --progress=none; echo code $?", SLOW)
+        assert "/EFI/Linux/keelboot-b.efi: its partition is mounted read-only: unmount it" in told, told
+        assert "code 0" not in told and bench.status(vm)["slots"][1]["state"] == "empty"
+        assert bench.ask(vm, "grep vda5 /proc/self/mountinfo") == mounts
+        bench.ask(vm, "umount /mnt")
+        assert "2.0 is in slot b" in bench.ask(vm, "keelboot install /data/2.0.keel --progress=none", SLOW)
+    assert entries.file("b") == entries.image.read_bytes()
+
+
+def test_stage_refuses_a_release_whose_kernel_has_no_room(bench):
+    """The boot could only refuse it. What the slot's old file takes is room."""
+    entries = Entries(bench, size="48M", staged=True)
+    offset, size = kbdisk.partition(entries.disk, "esp")
+    room = size - 2 * entries.image.stat().st_size + (4 << 20)
+    kbdisk.vfat_put(entries.disk, {"litter.bin": bytes(max(room, 0))}, offset)
+    before = kbdisk.read_partition(entries.disk, "esp")
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        told = bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none; echo code $?", SLOW)
+        assert re.search(r"slot b: /dev/vda5:/EFI/Linux/keelboot-b.efi: the image takes \d+ KiB, but there is room for "
+                         r"\d+ KiB", told), told
+        assert "code 0" not in told and not bench.status(vm)["staged"]
+        assert bench.ask(vm, "grep vda5 /proc/self/mountinfo; true") == ""
+    assert kbdisk.read_partition(entries.disk, "esp") == before
+    kbloader.esp_delete(entries.disk, "esp", "litter.bin")
+    entries.put("b", bytes(max(room, 0)))
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none", SLOW)
+        assert bench.status(vm)["staged"]
+
+
+def test_three_kernels_in_turn_are_each_that_of_its_release(bench):
+    entries = Entries(bench)
+    images = {f"{number}.0": entries.uki(f"{LINE} release={number}") for number in (2, 3)}
+    for version, slot, other in (("2.0", "b", "1.0"), ("3.0", "a", "2.0")):
+        with entries.machine(bench.stick(entries.bundle(version, images[version]), name=f"stick{version[0]}")) as vm:
+            bench.up(vm, version, slot, SLOW)
+            assert entries.pair(vm) == slot and entries.words(vm) == f"default={slot} once=-"
+            assert f"release={version[0]} " in bench.ask(vm, "cat /proc/cmdline; echo").replace("\n", " ")
+            slots = {one["slot"]: one for one in bench.status(vm)["slots"]}
+            assert (slots[slot]["version"], slots[slot]["state"]) == (version, "good")
+            assert slots["ab".replace(slot, "")]["version"] == other
+            vm.send("reboot -f")
+            vm.wait_reset()
+            text = bench.up(vm, version, slot, SLOW)
+            assert "kernel of its own" not in text and entries.pair(vm) == slot
+    assert {slot: entries.file(slot) for slot in "ab"} == {"a": images["3.0"].read_bytes(),
+                                                           "b": images["2.0"].read_bytes()}
+
+
 def test_release_whose_image_is_none_is_left_and_says_why(bench):
     """The loader has no entry for it."""
     entries = Entries(bench)
@@ -164,6 +225,28 @@ def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
         rejected(bench, entries, vm)
 
 
+@pytest.mark.parametrize("table", ("gpt", "none"))
+def test_kernel_that_a_stick_with_the_same_files_started_is_no_slots(bench, table):
+    """The disk's own systemd-boot is gone, so the firmware starts that of the stick. Its bundle is not installed."""
+    entries = Entries(bench, staged=True)
+    kbloader.esp_delete(entries.disk, "esp", "EFI/BOOT/BOOTX64.EFI")
+    files = {"EFI/BOOT/BOOTX64.EFI": kbloader.SYSTEMD_BOOT, "loader/loader.conf": b"timeout 0\n",
+             FILES["a"]: entries.image}
+    stick = bench.stick(name="other", files=files)
+    if table == "gpt":
+        kbdisk.Disk().add("stick", SIZE, Vfat(files), type="esp").build(stick.file)
+    why = "came from another disk" if table == "gpt" else "does not say from which disk it came"
+    with entries.machine(stick, bench.stick(entries.bundle("2.0"), name="update")) as vm:
+        text = bench.up(vm, "1.0", "a", SLOW)
+        assert f"boot loader: booted: systemd-boot {why}" in text.replace("keelboot-loader: boot loader: ", ""), text
+        assert "whose kernel runs is not known, and it might be overwritten" in text
+        assert why in entries.doctor(vm)["loader-elsewhere"]
+        told = bench.ask(vm, "keelboot install /data/2.0.keel --progress=none; echo code $?", SLOW)
+        assert "whose kernel runs is not known" in told and "code 0" not in told
+        assert bench.status(vm)["slots"][1]["state"] == "empty"
+    assert entries.file("b") is None
+
+
 def test_full_esp_is_said_before_anything_is_written(bench):
     entries = Entries(bench, size="48M")
     entries.put("a", entries.image)
@@ -178,23 +261,47 @@ def test_full_esp_is_said_before_anything_is_written(bench):
     assert kbdisk.read_partition(entries.disk, "esp") == before
 
 
+def lost(fat) -> int:
+    """Bytes of a FAT that belong to no file."""
+    told = subprocess.run(["fsck.fat", "-n", fat], capture_output=True, text=True, check=False).stdout
+    return sum(int(size) for size in re.findall(r"Reclaimed \d+ unused clusters? \((\d+) bytes\)", told))
+
+
+def lost_at_each_write(before, log, written, fat) -> list:
+    """Of the ESP, behind each of those writes that is one to its tables or folders."""
+    offset, _ = kbdisk.partition(before, "esp")
+    fat.write_bytes(kbdisk.read_partition(before, "esp"))
+    found = []
+    with open(log, "rb") as source, open(fat, "r+b", buffering=0) as disk:
+        for one in written:
+            source.seek(one.data_at)
+            disk.seek(one.offset - offset)
+            disk.write(source.read(one.length))
+            if one.length < 1 << 16:
+                found.append(lost(fat))
+    return found
+
+
 def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(bench):
-    """The disk after each of twenty writes to the ESP, from outside; three of them are booted."""
+    """The disk after each of twenty writes to the ESP, from outside; three of them are booted. The slot's old file is
+    larger than the new one: behind each write, next to nothing of its room is lost."""
     entries = Entries(bench)
+    entries.put("b", bytes(range(256)) * (80 << 10))
     stick = entries.bundle("2.0")
     with entries.machine() as vm:
         bench.up(vm, "1.0", "a", SLOW)
         bench.ask(vm, f"{HELPER} default a")
-    before, image, log = (bench.work / name for name in ("before.img", "cut.img", "disk.log"))
+    before, image, log, fat = (bench.work / name for name in ("before.img", "cut.img", "disk.log", "fat.img"))
     shutil.copy(entries.disk, before)
     shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
     with entries.machine(bench.stick(stick), log=log) as vm:
         vm.expect("restarting with that", SLOW)
         vm.power_cut()
     offset, size = kbdisk.partition(before, "esp")
-    written = [i for i, one in enumerate(blklog.entries(log, tail=True)) if offset <= one.offset < offset + size and
-               one.kind == "write"]
-    assert len(written) > 10
+    all_of_it = blklog.entries(log, tail=True)
+    written = [i for i, one in enumerate(all_of_it) if offset <= one.offset < offset + size and one.kind == "write"]
+    loss = lost_at_each_write(before, log, [all_of_it[i] for i in written], fat)
+    assert len(loss) > 50 and max(loss) <= LOST and loss[-1] == 0, loss
     points = sorted({written[i * (len(written) - 1) // (CUTS - 1)] for i in range(CUTS)})
     booted = [points[1], points[len(points) // 2], points[-2]]
     for number, point in enumerate(points):
@@ -208,6 +315,8 @@ def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(b
             bench.up(vm, "2.0", "b", 2 * SLOW)
             assert vm.boot_text(1).count("restarting with that") == 1 and entries.pair(vm) == "b"
         assert kbloader.esp_file(image, "esp", FILES["b"]) == entries.image.read_bytes(), point
+        fat.write_bytes(kbdisk.read_partition(image, "esp"))
+        assert lost(fat) <= LOST, point
 
 
 def committed(bench, **options) -> Entries:
