@@ -632,7 +632,7 @@ install-boot: all
 	$(if $(DYNAMIC),,rm -rf $(DESTDIR)$(LIBDIR)/dynamic)
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d $(DESTDIR)$(BOOTDIR)
 	$(INSTALL) -m 755 -s --strip-program=$(STRIP) $(BOOTPROGS) $(DESTDIR)$(BOOTDIR)/
-	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/modules.awk hooks/lib/drivers.awk $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 644 hooks/lib/pack.sh hooks/lib/call.sh hooks/lib/modules.awk hooks/lib/drivers.awk $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 hooks/lib/say-missing hooks/lib/root-remains $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/module-sets.ini $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	@$(call pages,$(BOOTPAGES))
@@ -701,7 +701,7 @@ deb: ## build the Debian packages into build/deb
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot-fleet $(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSHDIR)/_keelboot $(DESTDIR)$(FISHDIR)/keelboot.fish
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-overlay keelboot-data keelboot-pkcs11 mkinitramfs)
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init keelboot-early.init keelboot-fleet.init pack.sh modules.awk drivers.awk say-missing root-remains dracut-renew)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,keelboot-select keelboot.init keelboot-early.init keelboot-fleet.init pack.sh call.sh modules.awk drivers.awk say-missing root-remains dracut-renew)
 	rm -f $(addprefix $(DESTDIR)$(INITRAMFS_TOOLS)/,hooks/keelboot conf-hooks.d/keelboot scripts/*/keelboot)
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/system/,$(notdir $(wildcard hooks/systemd/* hooks/system/* hooks/fleet/*))) \
 		$(addprefix $(DESTDIR)$(SYSTEMDDIR)/system-preset/,$(notdir $(wildcard hooks/system/*.preset))) \

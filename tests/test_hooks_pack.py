@@ -290,6 +290,7 @@ def calls(tmp_path, function: str, status: int, mounts: str = "") -> list:
     (tmp_path / "mounts").write_text(mounts)
     hook = (TOP / "hooks/mkinitcpio/hooks/keelboot").read_text().replace("/usr/lib/keelboot", str(tmp_path)) \
         .replace("/proc/mounts", f"{tmp_path}/mounts")
+    (tmp_path / "call.sh").write_text((LIB / "call.sh").read_text().replace("/usr/lib/keelboot", str(tmp_path)))
     subprocess.run(["busybox", "ash"], text=True, check=True,
                    input=f"{hook}\nlaunch_interactive_shell() {{ echo prompt >>{tmp_path}/calls; }}\n{function}\n")
     return (tmp_path / "calls").read_text().splitlines()

@@ -60,6 +60,7 @@ keelboot_warning() {
 # Into the initramfs in the folder $1: what each boot says where Keelboot is missing, for the reason $2.
 keelboot_pack_missing() {
 	mkdir -p "$1/etc/keelboot" "$1$KEELBOOT_LIB"
+	rm -f "$1$KEELBOOT_LIB/keelboot-select"
 	echo "$2" >"$1/etc/keelboot/missing"
 	cp "$KEELBOOT_LIB/say-missing" "$1$KEELBOOT_LIB/"
 }
@@ -67,6 +68,7 @@ keelboot_pack_missing() {
 # The programs, a line each: where it is, and where the initramfs wants it. Those that use the libraries of this
 # system go first. Without keelboot-helper the initramfs installs nothing: KEELBOOT_APPLY=no.
 keelboot_programs() {
+	echo "$KEELBOOT_LIB/call.sh $KEELBOOT_LIB/call.sh"
 	for program in keelboot-select keelboot-guardian keelboot-data keelboot-prober keelboot-helper; do
 		[ "$program-${KEELBOOT_APPLY-yes}" != keelboot-helper-no ] || continue
 		for folder in "$KEELBOOT_LIB/dynamic" "$KEELBOOT_LIB"; do
@@ -127,11 +129,61 @@ keelboot_files() {
 	done
 }
 
-# Whether system.conf names a device by a path: then volumes may need to be opened before a slot is chosen.
-keelboot_names_paths() {
+# The text of system.conf, in all its files.
+keelboot_conf() {
 	keelboot_confs | while IFS= read -r file; do
 		cat "$file"
-	done | grep -q /dev/
+	done
+}
+
+# Whether system.conf names a device by a path: then volumes may need to be opened before a slot is chosen.
+keelboot_names_paths() {
+	keelboot_conf | grep -q /dev/
+}
+
+# Whether system.conf wants no boot without Keelboot, for where keelboot-select cannot run and say so: "yes"; "always" if
+# keelboot.enable=0 does not count, too; else nothing. One line that says so is enough, whatever comes behind it.
+keelboot_required() {
+	keelboot_conf | awk '
+		{ gsub(/[ \t\r]/, "") }
+		/^\[/ { section = $0 }
+		section == "[initramfs]" && /^required=yes/ { yes = 1 }
+		section == "[system]" && /^verify-slot=always/ { always = 1 }
+		section == "[system]" && /^command-line=/ && !/=all|enable/ { locked = 1 }
+		END { if (always || yes && locked) print "always"; else if (yes) print "yes" }'
+}
+
+# Into the initramfs in the folder $1: what its scripts have to know where keelboot-select cannot run.
+keelboot_pack_notes() {
+	mkdir -p "$1/etc/keelboot"
+	required=$(keelboot_required)
+	[ -z "$required" ] || echo "$required" >"$1/etc/keelboot/required"
+}
+
+# The same for systemd, whose generator keelboot-select is: without it nothing else wants these units.
+keelboot_pack_required_units() {
+	[ -e "$1/etc/keelboot/required" ] || return 0
+	units=$1/etc/systemd/system
+	mkdir -p "$units/sysroot.mount.d"
+	printf '[Unit]\nRequires=keelboot-select.service\nAfter=keelboot-select.service\n' >"$units/sysroot.mount.d/keelboot.conf"
+	for unit in emergency rescue dracut-emergency; do
+		mkdir -p "$units/$unit.service.d"
+		cat >"$units/$unit.service.d/keelboot.conf" <<-EOF
+			[Service]
+			ExecStartPre=-/bin/sh -c '. $KEELBOOT_LIB/call.sh; keelboot_call fail "initramfs cannot enter it"'
+		EOF
+	done
+}
+
+# Why the initramfs in the folder $1 cannot start keelboot-select, if that can be tried: for another processor it cannot,
+# or by a user who may not. The libraries that it uses may have got no room.
+keelboot_unusable() {
+	for program in "$KEELBOOT_LIB/dynamic/keelboot-select" "$KEELBOOT_LIB/keelboot-select"; do
+		[ ! -x "$program" ] || break
+	done
+	"$program" --version >/dev/null 2>&1 || return 0
+	chroot "$1" "$KEELBOOT_LIB/keelboot-select" --version >/dev/null 2>&1
+	[ $? -lt 126 ] || echo "keelboot-select does not start in it"
 }
 
 # For the systemd of an initramfs: by default it waits for a device that is gone longer than the watchdog.

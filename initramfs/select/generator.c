@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROGRAM "/usr/lib/keelboot/keelboot-select"
+#define CALLS	"/usr/lib/keelboot/call.sh"
 #define UNITS	"/usr/lib/systemd/system"
 
 /* ---------------------------------------------------------------- files below the folder */
@@ -101,8 +101,8 @@ static void put_emergency(const char *folder)
 		snprintf(name, sizeof(name), "%s/keelboot.conf", services[i]);
 		if (make_folder(folder, services[i]))
 			put_unit(folder, name,
-				 "[Service]\nExecStartPre=-" PROGRAM
-				 " fail \"initramfs cannot enter it\"\n");
+				 "[Service]\nExecStartPre=-/bin/sh -c '. " CALLS
+				 "; keelboot_call fail \"initramfs cannot enter it\"'\n");
 	}
 }
 

@@ -197,8 +197,8 @@ class Target:
 
     def _make(self, device: Shared, conf: str, files: dict, out: Path) -> None:
         tree, kernel = self.tree(), kbkernel.get()
-        for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount", "etc/dracut.conf.d",
-                       "etc/cryptsetup-initramfs", "etc/mdadm", "etc/mkosi-initrd"):
+        for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount", "etc/initramfs-tools/hooks",
+                       "etc/dracut.conf.d", "etc/cryptsetup-initramfs", "etc/mdadm", "etc/mkosi-initrd"):
             shutil.rmtree(tree / folder, ignore_errors=True)
         for name in ("etc/crypttab", "etc/default/keelboot"):
             (tree / name).unlink(missing_ok=True)
@@ -308,6 +308,13 @@ def script(text: str) -> dict:
     return {"etc/initramfs-tools/scripts/local-premount/mischief": text}
 
 
+# A library that got no room, say.
+SPOIL = "printf '#!/nothing\\n' >{}/usr/lib/keelboot/keelboot-select"
+SPOILS = {"initramfs-tools": {"etc/initramfs-tools/hooks/zz-spoils": f"""\
+#!/bin/sh
+[ "${{1-}}" = prereqs ] || {SPOIL.format("$DESTDIR")}
+"""}, **{f"dracut-{init}": {f"{TO_SHELL}/module-setup.sh": SETUP.format(install=SPOIL.format("$initdir"))}
+         for init in ("systemd", "shell")}}
 REFUSES = hook("cmdline 50", 'die "a module of the distribution refuses"')
 HANGS = {"initramfs-tools": script(f"#!/bin/sh\n[ \"${{1-}}\" != prereqs ] || exit 0\n{SAY_HANG}\n"),
          "dracut-systemd": unit(UNIT_HANG), "dracut-shell": hook("pre-pivot 10", SAY_HANG),

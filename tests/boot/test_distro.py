@@ -11,7 +11,7 @@ import time
 import pytest
 
 import mapped_disk
-from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, REFUSES, SYSVINIT, TARGETS, \
+from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, REFUSES, SPOILS, SYSVINIT, TARGETS, \
     debian_bench
 from kbdevice import run
 from kbdisk import write_partition
@@ -412,6 +412,24 @@ def test_root_that_is_mounted_by_other_means_is_left_alone(board):
         vm.expect(r"system 2\.0 is ready", SLOW)
         board.ask(vm, "sleep 70", 100)
         assert board.causes(vm) == []
+
+
+def test_program_that_cannot_run_leaves_the_boot_to_root(board):
+    """Under systemd it is the generator, too, which says so."""
+    with machine(board, board.disk("1.0"), append="root=PARTLABEL=root-a", files=SPOILS[board.target.kind]) as vm:
+        vm.expect(r"keelboot-select cannot run \(exit 12[67]\): this boot goes on without Keelboot|"
+                  r"keelboot-generator.* failed", SLOW)
+        vm.expect(r"system 1\.0 is up on slot", SLOW)
+        assert board.causes(vm) == []
+
+
+def test_program_that_cannot_run_and_is_required_restarts(board):
+    conf = CONF + "[initramfs]\nrequired=yes\n"
+    with machine(board, board.disk("1.0"), append="root=PARTLABEL=root-a", conf=conf,
+                 files=SPOILS[board.target.kind]) as vm:
+        vm.expect(r"keelboot-select cannot run \(exit 12[67]\), and system\.conf wants no boot without it", SLOW)
+        vm.wait_boot(2, SLOW)
+        assert "is up on slot" not in vm.text and "(initramfs)" not in vm.text
 
 
 def test_broken_configuration_boots(board):

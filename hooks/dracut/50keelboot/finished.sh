@@ -8,4 +8,7 @@
 	[ -e /tmp/keelboot-waits ] || echo "${keelboot_now%.*}" >/tmp/keelboot-waits
 	read -r keelboot_since </tmp/keelboot-waits
 	[ $((${keelboot_now%.*} - keelboot_since)) -gt 20 ]
-} || /usr/lib/keelboot/keelboot-select missing >/dev/null
+} || {
+	/usr/lib/keelboot/keelboot-select missing >/dev/null
+	[ $? -ne 2 ]
+}

@@ -39,6 +39,7 @@ install_for_systemd() {
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
 	mkdir -p "$initdir/etc/systemd/system.conf.d"
 	keelboot_system_conf >"$initdir/etc/systemd/system.conf.d/keelboot.conf"
+	keelboot_pack_required_units "$initdir"
 	inst_script "$moddir/died.sh" "$systemdutildir/system-shutdown/keelboot"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
@@ -53,14 +54,18 @@ install_for_shell() {
 	inst_hook emergency 01 "$moddir/emergency.sh"
 }
 
+without_keelboot() {
+	dwarn "keelboot: $1: this initramfs boots without Keelboot"
+	keelboot_pack_missing "$initdir" "$1"
+	inst_hook cmdline 95 "$moddir/missing.sh"
+}
+
 # called by dracut
 install() {
 	local file target missing said
 	missing=$(keelboot_missing)
 	if [ -n "$missing" ]; then
-		dwarn "keelboot: $missing: this initramfs boots without Keelboot"
-		keelboot_pack_missing "$initdir" "$missing"
-		inst_hook cmdline 95 "$moddir/missing.sh"
+		without_keelboot "$missing"
 		return 0
 	fi
 	# Its emergency script stops the watchdog, which then covers no boot that ends there.
@@ -79,10 +84,19 @@ install() {
 	while read -r file target; do
 		inst "$file" $target
 	done < <(keelboot_programs)
+	missing=$(keelboot_unusable "$initdir")
+	if [ -n "$missing" ] && [ -z "$(keelboot_required)" ]; then
+		without_keelboot "$missing"
+		return 0
+	elif [ -n "$missing" ]; then
+		dfatal "keelboot: $missing, and system.conf wants no boot without Keelboot: is there room in $initdir?"
+		exit 1
+	fi
 	while IFS= read -r file; do
 		inst "$file"
 	done < <(keelboot_files)
-	mkdir -p "$initdir/etc/keelboot" "$initdir/etc/modprobe.d"
+	mkdir -p "$initdir/etc/modprobe.d"
+	keelboot_pack_notes "$initdir"
 	keelboot_watchdog_drivers "$srcmods" >"$initdir/etc/keelboot/watchdog-drivers"
 	echo "options watchdog stop_on_reboot=0" >"$initdir/etc/modprobe.d/keelboot.conf"
 	# A system that sleeps remembers its disks as they were before Keelboot looked at them.

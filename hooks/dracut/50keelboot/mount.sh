@@ -8,7 +8,7 @@ keelboot_mount() {
 	# Before init= of the command line, which is one that Keelboot knows.
 	[ -z "$KEELBOOT_INIT" ] || echo "real_init=$KEELBOOT_INIT" >/etc/cmdline.d/60-keelboot.conf
 	mount -t "$KEELBOOT_FSTYPE" -o "ro${KEELBOOT_OPTIONS:+,$KEELBOOT_OPTIONS}" "$KEELBOOT_ROOT" "$NEWROOT" && return
-	/usr/lib/keelboot/keelboot-select fail "initramfs cannot mount it"
+	keelboot_call fail "initramfs cannot mount it"
 }
 
 # dracut's own mount hook, which comes behind this one, mounts what root= names.
@@ -25,7 +25,8 @@ keelboot_step_aside() {
 }
 
 if [ "$root" = keelboot ]; then
-	/usr/lib/keelboot/keelboot-select choose
+	. /usr/lib/keelboot/call.sh
+	keelboot_call choose
 	case $? in
 	0) keelboot_mount ;;
 	1) keelboot_step_aside ;;

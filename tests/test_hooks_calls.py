@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the scripts of an initramfs call Keelboot, in the shells that are there: what they do where keelboot-select cannot
+run or dies, and which programs they start."""
+
+import re
+import subprocess
+
+import pytest
+
+from cli_device import TOP
+
+HOOKS = TOP / "hooks"
+# Those that run in the initramfs, but for mkinitcpio's, which test_hooks_pack.py runs.
+AT_BOOT = [*(HOOKS / "dracut/50keelboot").glob("*.sh"), *(HOOKS / "initramfs-tools").glob("*"),
+           HOOKS / "mkinitcpio/hooks/keelboot", HOOKS / "lib/call.sh", HOOKS / "lib/say-missing"]
+AT_BOOT = [path for path in AT_BOOT if path.name not in ("module-setup.sh", "hook")]
+# Ends the script where the machine would restart.
+RESTARTS = "sleep() { case $1 in 60) exit 99 ;; esac; }\nreboot() { echo \"reboot $*\" >>ROOT/calls; }\n"
+
+
+class Initramfs:
+    """A folder that stands for / in the scripts."""
+
+    def __init__(self, root, shell):
+        self.root, self.shell = root, shell
+        self.keelboot = root / "usr/lib/keelboot"
+        for folder in ("usr/lib/keelboot", "etc/keelboot", "run/keelboot", "proc", "dev", "conf", "scripts", "sbin", "tmp"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("calls", "dev/kmsg", "proc/sysrq-trigger"):
+            (root / name).write_text("")
+        (root / "proc/cmdline").write_text("root=/dev/vda3 quiet\n")
+        (root / "scripts/functions").write_text(f"panic() {{ echo \"panic $*\" >>{root}/calls; exit 98; }}\n"
+                                                "wait_for_udev() { :; }\n")
+        (self.keelboot / "call.sh").write_text(self.here(HOOKS / "lib/call.sh"))
+
+    def here(self, path) -> str:
+        return re.sub(r"(?<![\w/])/(?=(usr|etc|run|proc|dev|conf|scripts|sbin|tmp)/)", f"{self.root}/", path.read_text())
+
+    def ends(self, status: int, version: int = 0):
+        """keelboot-select ends so."""
+        program = self.keelboot / "keelboot-select"
+        program.write_text(f"#!/bin/sh\n[ $1 != --version ] || exit {version}\n"
+                           f"echo \"$*\" >>{self.root}/calls\nexit {status}\n")
+        program.chmod(0o755)
+
+    def cannot_run(self):
+        """As without its loader."""
+        program = self.keelboot / "keelboot-select"
+        program.write_text("#!/nothing\n")
+        program.chmod(0o755)
+
+    def run(self, script: str) -> int:
+        text = f"set -u\n{RESTARTS}".replace("ROOT", str(self.root)) + script
+        return subprocess.run([*self.shell], input=text, text=True, stderr=subprocess.DEVNULL).returncode
+
+    def call(self, *words: str) -> int:
+        return self.run(f". {self.keelboot}/call.sh\nkeelboot_call {' '.join(words)}\nexit $?\n")
+
+    def text(self, name: str) -> list:
+        return (self.root / name).read_text().splitlines()
+
+
+@pytest.fixture(params=[("dash",), ("busybox", "sh")], ids=" ".join)
+def initramfs(request, tmp_path):
+    return Initramfs(tmp_path, request.param)
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 3, 4])
+def test_a_call_ends_as_the_program_does(initramfs, status):
+    initramfs.ends(status)
+    assert initramfs.call("enter", "/root") == status
+    assert initramfs.text("calls") == ["enter /root"] and initramfs.text("dev/kmsg") == []
+
+
+def test_a_program_that_cannot_run_leaves_the_boot_to_root(initramfs):
+    """With one line, whatever is called then."""
+    initramfs.cannot_run()
+    assert [initramfs.call(*words) for words in (("arm",), ("choose",), ("enter", "/root"), ("fail", "x"))] == [1] * 4
+    said = initramfs.text("dev/kmsg")
+    assert len(said) == 1 and re.match(r"<3>keelboot: keelboot-select cannot run \(exit 12[67]\): "
+                                       "this boot goes on without Keelboot", said[0])
+    assert initramfs.text("run/keelboot/aside") == ["keelboot-select cannot run"]
+    assert initramfs.text("proc/sysrq-trigger") == [] and initramfs.text("calls") == []
+
+
+@pytest.mark.parametrize("required, line, restarts", [
+    ("yes", "root=/dev/vda3", True), ("always", "root=/dev/vda3", True),
+    ("yes", "root=/dev/vda3 keelboot.enable=0", False), ("yes", "keelboot.enable=0 quiet", False),
+    ("yes", "keelboot.enable=01", True), ("always", "keelboot.enable=0", True)])
+@pytest.mark.parametrize("call", ["choose", "fail x"])
+def test_a_program_that_cannot_run_and_is_required_restarts(initramfs, required, line, restarts, call):
+    initramfs.cannot_run()
+    (initramfs.root / "etc/keelboot/required").write_text(f"{required}\n")
+    (initramfs.root / "proc/cmdline").write_text(f"{line}\n")
+    assert initramfs.call(call) == (99 if restarts else 1)
+    assert initramfs.text("proc/sysrq-trigger") == (["b"] if restarts else [])
+    assert initramfs.text("calls") == (["reboot -f"] if restarts else [])
+    assert len(initramfs.text("dev/kmsg")) == 1
+
+
+def test_a_program_that_dies_is_a_boot_that_fails(initramfs):
+    """Another call of it may note that."""
+    initramfs.ends(139)
+    assert initramfs.call("choose") == 2 and not (initramfs.root / "run/keelboot/aside").exists()
+    assert initramfs.call("fail", "x") == 99 and initramfs.text("proc/sysrq-trigger") == ["b"]
+
+
+def test_a_slot_that_was_charged_is_not_left_for_root(initramfs):
+    """It was handed out, and the watchdog counts."""
+    (initramfs.root / "run/keelboot/root.env").write_text("")
+    initramfs.cannot_run()
+    assert initramfs.call("enter", "/root") == 2
+    assert initramfs.call("fail", "x") == 99
+
+
+@pytest.mark.parametrize("script, status", [("local-top", 0), ("init-top", 0), ("init-bottom", 0), ("panic", 0)])
+def test_initramfs_tools_goes_on_without_a_program_that_cannot_run(initramfs, script, status):
+    initramfs.cannot_run()
+    script = f"rootmnt=/root\n{initramfs.here(HOOKS / 'initramfs-tools' / script)}"
+    assert initramfs.run(script) == status and initramfs.text("calls") == []
+
+
+def test_initramfs_tools_ends_no_failed_boot_at_its_prompt(initramfs):
+    """What calls panic() comes to the script below panic/."""
+    initramfs.ends(139)
+    assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/local-top")) == 98
+    assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/panic")) == 99
+
+
+def test_dracuts_queue_does_not_wait_for_a_program_that_cannot_run(initramfs):
+    initramfs.cannot_run()
+    (initramfs.root / "proc/uptime").write_text("3.14 2.71\n")
+    script = initramfs.here(HOOKS / "dracut/50keelboot/finished.sh")
+    assert initramfs.run(script) == 0
+    initramfs.ends(2)
+    assert initramfs.run(script) == 1
+
+
+@pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_each_script_calls_by_way_of_call_sh(path):
+    """Else a program that cannot run ends at a prompt."""
+    calls = re.findall(r"keelboot-select (?!missing|--version)(\S+)", re.sub(r"^\s*#.*", "", path.read_text(), flags=re.M))
+    assert path.name == "call.sh" or [word for word in calls if word in ("arm", "choose", "enter", "fail")] == []
+
+
+# ---------------------------------------------------------------- what is packed
+
+def packed(tmp_path, text: str, more: str, function: str = "keelboot_pack_notes"):
+    (tmp_path / "system.conf").write_text(text)
+    return subprocess.run(["sh", "-uc", f". {HOOKS}/lib/pack.sh; keelboot_files() {{ echo {tmp_path}/system.conf; }}; "
+                           f"{function} {tmp_path}; {more}"], text=True, capture_output=True,
+                          env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+
+
+@pytest.mark.parametrize("text, required", [
+    ("[initramfs]\nrequired=yes\n", "yes"), ("[ initramfs ]\n  required = yes\n", "yes"),
+    ("[initramfs]\nrequired=no\n", ""), ("[measure]\nrequired=yes\n", ""), ("", ""),
+    ("[initramfs]\nrequired=yes\nrequired=no\n", "yes"), ("[system]\nverify-slot=always\n", "always"),
+    ("[system]\nverify-slot=trial\n", ""), ("[system]\ncommand-line=none\n[initramfs]\nrequired=yes\n", "always"),
+    ("[system]\ncommand-line=all\n[initramfs]\nrequired=yes\n", "yes")])
+def test_whether_keelboot_is_required_is_packed(tmp_path, text, required):
+    packed(tmp_path, text, ":")
+    note = tmp_path / "etc/keelboot/required"
+    assert (note.read_text().strip() if note.exists() else "") == required
+
+
+def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):
+    """The generator, which wants the units, is the program that cannot run."""
+    packed(tmp_path, "", f"keelboot_pack_required_units {tmp_path}")
+    assert not (tmp_path / "etc/systemd").exists()
+    packed(tmp_path, "[initramfs]\nrequired=yes\n", f"keelboot_pack_required_units {tmp_path}")
+    units = tmp_path / "etc/systemd/system"
+    assert "Requires=keelboot-select.service\n" in (units / "sysroot.mount.d/keelboot.conf").read_text()
+    for name in ("emergency", "rescue", "dracut-emergency"):
+        assert (units / f"{name}.service.d/keelboot.conf").read_text() == "[Service]\nExecStartPre=-/bin/sh -c " \
+            "'. /usr/lib/keelboot/call.sh; keelboot_call fail \"initramfs cannot enter it\"'\n"
+
+
+@pytest.mark.parametrize("here, there, said", [(0, 0, ""), (0, 127, "does not start"), (0, 126, "does not start"),
+                                               (0, 139, "does not start"), (0, 125, ""), (126, 126, "")])
+def test_a_packed_program_that_does_not_start_is_noticed(tmp_path, here, there, said):
+    """125: chroot may not, or is missing. A program of another processor starts on neither side."""
+    program = tmp_path / "keelboot-select"
+    program.write_text(f"#!/bin/sh\nexit {here}\n")
+    program.chmod(0o755)
+    out = subprocess.run(["sh", "-uc", f". {HOOKS}/lib/pack.sh; KEELBOOT_LIB={tmp_path}; chroot() {{ return {there}; }}; "
+                          f"keelboot_unusable {tmp_path}"], text=True, capture_output=True,
+                         env={"PATH": "/usr/bin:/bin"}).stdout
+    assert (said in out) if said else out == ""
