@@ -143,6 +143,64 @@ def test_each_script_calls_by_way_of_call_sh(path):
     assert path.name == "call.sh" or [word for word in calls if word in ("arm", "choose", "enter", "fail")] == []
 
 
+# ---------------------------------------------------------------- the programs that they start
+
+BUILTINS = {"[", "type", "echo", "printf", "read", "exit", "return", "exec", "export", "set", ".", ":", "local", "continue", "break"}
+# Functions of the generator's own scripts.
+THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid_to_dev", "launch_interactive_shell"}
+# In each: the base of dracut 059 and 106, klibc-utils, and busybox of mkinitcpio.
+PROGRAMS = {"mount", "sleep", "mkdir", "mv"}
+# reboot: where the kernel has no SysRq. The others are asked for first.
+IF_THERE = {"reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||", "mdadm": "[ ! -x /sbin/mdadm ] ||"}
+KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!"}
+
+
+def commands(text: str) -> set:
+    """The first word of each command."""
+    text = re.sub(r"(^|\s)#.*", r"\1", text).replace("$(<", "(")
+    inner, before = [], ""
+    while before != text:
+        before, text = text, re.sub(r"\$\(\([^()]*\)\)", "1", text)
+        inner += re.findall(r"\$\(([^()]+)\)", text)
+        text = re.sub(r"\$\([^()]+\)", "x", text)
+    text = re.sub(r"\$\{[^}]*\}", "x", text)
+    text = re.sub(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"", "x", text)
+    text = re.sub(r"\w+\(\)", "", text)
+    text = re.sub(r"^[^()\n]*\)", ";", text, flags=re.M)       # a pattern of "case"
+    found = set()
+    for part in re.split(r"\n|;|&&|\|\||\|", text):
+        words = [word for word in re.sub(r"\d?[<>]+&?\S+", "", part).split() if word not in KEYWORDS]
+        while words and re.match(r"\w+=", words[0]):
+            words.pop(0)
+        if re.match(r"\s*(for|case) ", part):
+            continue
+        found |= {words[0]} if words else set()
+    return found.union(*(commands(part) for part in inner))
+
+
+def test_commands_are_found():
+    assert commands("a=1 b; if c; then\n\td && ! e | f\nfi\ncase $x in\ng*) h ;;\n*)\n\ti \"$(j; k $((1 + 2)))\" ;;\nesac # l\n"
+                    "for _ in $(seq 60); do m 2>/dev/null; done\n") == set("bcdefhijkm") | {"seq"}
+
+
+@pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_scripts_start_only_programs_that_an_initramfs_has(path):
+    text = path.read_text()
+    own = set(re.findall(r"^(\w+)\(\)", text + (HOOKS / "lib/call.sh").read_text(), flags=re.M))
+    foreign = {word for word in commands(text) - BUILTINS - THEIRS - PROGRAMS - own
+               if not word.startswith("/usr/lib/keelboot/")}
+    assert {word for word in foreign if IF_THERE.get(word, "\0") not in text} == set()
+
+
+def test_dracut_waits_for_a_slow_root_where_keelboot_steps_aside(initramfs):
+    """It packs no seq."""
+    initramfs.ends(1)
+    script = initramfs.here(HOOKS / "dracut/50keelboot/mount.sh")
+    status = initramfs.run(f"sleep() {{ echo \"sleep $1\" >>{initramfs.root}/calls; }}\nPATH=/nothing\n"
+                           f"root=keelboot keelboot_root=/dev/gone\n{script}\n[ $root = block:/dev/gone ]\n")
+    assert status == 0 and initramfs.text("calls") == ["choose"] + ["sleep 0.5"] * 60
+
+
 # ---------------------------------------------------------------- what is packed
 
 def packed(tmp_path, text: str, more: str, function: str = "keelboot_pack_notes"):

@@ -17,9 +17,10 @@ keelboot_step_aside() {
 	case $root in
 	LABEL=* | UUID=* | PARTUUID=* | PARTLABEL=*) root=$(label_uuid_to_dev "$root") ;;
 	esac
-	for _ in $(seq 60); do
-		[ ! -b "$root" ] || break
+	keelboot_round=0
+	while [ ! -b "$root" ] && [ "$keelboot_round" -lt 60 ]; do
 		sleep 0.5
+		keelboot_round=$((keelboot_round + 1))
 	done
 	root=block:$root
 }

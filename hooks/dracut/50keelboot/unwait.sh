@@ -12,7 +12,9 @@ if getargbool 1 keelboot.enable; then
 		[ -e "$keelboot_wait" ] || continue
 		{
 			echo 'if [ -e /run/keelboot/aside ]; then'
-			cat "$keelboot_wait"
+			while IFS= read -r keelboot_line; do
+				printf '%s\n' "$keelboot_line"
+			done <"$keelboot_wait"
 			echo 'fi'
 		} >"$keelboot_wait.new" && mv "$keelboot_wait.new" "$keelboot_wait"
 	done
