@@ -143,6 +143,57 @@ def test_each_script_calls_by_way_of_call_sh(path):
     assert path.name == "call.sh" or [word for word in calls if word in ("arm", "choose", "enter", "fail")] == []
 
 
+# ---------------------------------------------------------------- arrays
+
+def opens(initramfs, comes: int, missing="/dev/md/root-a", mdstat="", delay="") -> list:
+    """What initramfs-tools' script does, and when: a slot's device is there after so many seconds."""
+    root = initramfs.root
+    for name in ("etc/keelboot/names-paths", "sbin/mdadm", "sbin/lvm"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("")
+        (root / name).chmod(0o755)
+    (root / "proc/mdstat").write_text(mdstat)
+    (root / "proc/uptime").write_text("100.00 0\n")
+    program = initramfs.keelboot / "keelboot-select"
+    program.write_text(f"#!/bin/sh\nread now _ <{root}/proc/uptime\n[ $1 = missing ] && [ ${{now%.*}} -ge {100 + comes} ] "
+                       f"&& exit 0\n[ $1 = missing ] && echo {root}{missing} && exit 2\necho \"${{now%.*}} $*\" >>{root}/calls\n"
+                       "exit 1\n")
+    program.chmod(0o755)
+    tick = f"sleep() {{ read now _ <{root}/proc/uptime; echo \"$((${{now%.*}} + 1)).00 0\" >{root}/proc/uptime; }}\n"
+    tell = "".join(f"{name}() {{ read now _ <{root}/proc/uptime; echo \"${{now%.*}} {name} $*\" >>{root}/calls; }}\n"
+                   for name in ("mdadm", "lvm"))
+    script = initramfs.here(HOOKS / "initramfs-tools/local-top")
+    assert initramfs.run(f"{tick}{tell}{'ROOTDELAY=' + delay if delay else ''}\n{script}") == 0
+    calls = [line.split(None, 1) for line in initramfs.text("calls")]
+    return [(int(when) - 100, what) for when, what in calls]
+
+
+def test_disk_that_spins_up_slowly_is_not_left_out_of_its_array(initramfs):
+    done = opens(initramfs, comes=8)
+    assert not [what for _, what in done if "--run" in what] and done[-1] == (8, "choose")
+
+
+@pytest.mark.parametrize("delay, when", [("", 20), ("10", 20), ("60", 40)])
+def test_array_that_lacks_a_disk_starts_as_late_as_the_distribution_would(initramfs, delay, when):
+    done = opens(initramfs, comes=when + 2, delay=delay)
+    assert [at for at, what in done if "--run" in what][0] == when and done[-1] == (when + 2, "choose")
+
+
+def test_array_below_a_volume_is_started_too(initramfs):
+    """Its slot names the volume."""
+    done = opens(initramfs, 22, missing="/dev/kb/root-a", mdstat="Personalities :\nmd0 : inactive vda3[0](S)\n")
+    assert [at for at, what in done if "--assemble --scan --run" in what][0] == 20
+    assert {at for at, what in done if what.startswith("lvm lvchange")} >= {0, 10, 21}
+
+
+@pytest.mark.parametrize("missing, end", [("/dev/kb/root-a", 5), ("/dev/md/root-a", 25)])
+def test_slots_that_nobody_opens_are_left_to_choose(initramfs, missing, end):
+    """The watchdog, which nobody else feeds, has its time again every five seconds."""
+    done = opens(initramfs, comes=1000, missing=missing, mdstat="md0 : active raid1 vda3[0] vda4[1]\n")
+    assert done[-1] == (end, "choose")
+    assert [at for at, what in done if what == "arm"] == list(range(5, end, 5))
+
+
 # ---------------------------------------------------------------- the programs that they start
 
 BUILTINS = {"[", "type", "echo", "printf", "read", "exit", "return", "exec", "export", "set", ".", ":", "local", "continue", "break"}
