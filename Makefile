@@ -653,8 +653,9 @@ install-systemd-initrd: install-boot
 
 DRACUTDIR := $(PREFIX)/lib/dracut
 install-dracut: install-systemd-initrd ## install what dracut puts into its initramfs, with systemd in it or without
-	$(INSTALL) -d $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d
-	$(INSTALL) -m 755 hooks/dracut/50keelboot/*.sh $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot/
+	$(INSTALL) -d $(DESTDIR)$(DRACUTDIR)/dracut.conf.d $(addprefix $(DESTDIR)$(DRACUTDIR)/modules.d/,50keelboot 91keelboot-slots)
+	for module in 50keelboot 91keelboot-slots; do \
+		$(INSTALL) -m 755 hooks/dracut/$$module/*.sh $(DESTDIR)$(DRACUTDIR)/modules.d/$$module/ || exit 1; done
 	$(INSTALL) -m 644 hooks/dracut/50-keelboot.conf $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/
 	$(INSTALL) -m 755 hooks/dracut/renew $(DESTDIR)$(LIBDIR)/dracut-renew
 
@@ -708,7 +709,7 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 		$(DESTDIR)$(SYSTEMDDIR)/system-generators/keelboot-generator
 	@$(call for-each-link,rm -f $$folder/$${unit##*/}; rmdir $$folder 2>/dev/null || true)
 	rm -f $(addprefix $(DESTDIR)$(INITCPIO)/,install/keelboot hooks/keelboot)
-	rm -rf $(DESTDIR)$(MKOSI_INITRD) $(DESTDIR)$(DRACUTDIR)/modules.d/50keelboot $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
+	rm -rf $(DESTDIR)$(MKOSI_INITRD) $(DESTDIR)$(DRACUTDIR)/modules.d/*keelboot* $(DESTDIR)$(DRACUTDIR)/dracut.conf.d/50-keelboot.conf
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/$(LIBARCH)/,libkeelboot.so.$(ABI) $(SONAME) libkeelboot.so libkeelboot.a pkgconfig/libkeelboot.pc) \
 		$(DESTDIR)$(PREFIX)/include/keelboot.h
 	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)

@@ -296,3 +296,60 @@ def test_a_packed_program_that_does_not_start_is_noticed(tmp_path, here, there, 
                           f"keelboot_unusable {tmp_path}"], text=True, capture_output=True,
                          env={"PATH": "/usr/bin:/bin"}).stdout
     assert (said in out) if said else out == ""
+
+
+# ---------------------------------------------------------------- dracut for this host
+
+SLOTS = {"luks": ("[slot.a]\nroot=/dev/mapper/root-a\n[slot.b]\nroot = /dev/mapper/root-b\n", ["crypt"]),
+         "lvm": ("[slot.a]\nroot=/dev/kb/a\n[slot.b]\nroot=/dev/mapper/kb-b\n", ["lvm"]),
+         "md": ("[slot.a]\nroot=/dev/md/a\n[slot.b]\nroot=/dev/md1\n", ["mdraid"]),
+         "partitions": ("[system]\ndisk=/dev/disk/by-path/x\n[watchdog]\ndevice=/dev/watchdog0\n# x=/dev/kb/a\n", [])}
+CRYPTTAB = "# root-b x\nroot-a UUID=1 none luks\nroot-b PARTLABEL=root-b /etc/slot.key luks,discard\nhome UUID=3 none luks\n"
+
+
+def slots_module(tmp_path, conf: str, crypttab: str, function: str):
+    """What a function of dracut's module of the slots prints; 90crypt left the running slot's line."""
+    (tmp_path / "system.conf").write_text(conf)
+    for folder in ("image/etc", "etc"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "etc/crypttab").write_text(crypttab)
+    (tmp_path / "image/etc/crypttab").write_text("root-a /dev/disk/by-uuid/1 none luks\n")
+    module = (HOOKS / "dracut/91keelboot-slots/module-setup.sh").read_text().replace("/usr/lib/keelboot", f"{HOOKS}/lib")
+    return subprocess.run(["bash"], text=True, capture_output=True, input=f"""
+        hostonly=yes dracutsysrootdir={tmp_path} initdir={tmp_path}/image
+        {module}
+        keelboot_missing() {{ :; }}
+        keelboot_files() {{ echo {tmp_path}/system.conf; }}
+        instmods() {{ echo "instmods $*"; }}
+        {function}\n""")
+
+
+@pytest.mark.parametrize("kind", SLOTS)
+def test_dracut_opens_the_slots_that_do_not_run(tmp_path, kind):
+    """Its own modules look at the devices of the slot that runs."""
+    conf, modules = SLOTS[kind]
+    crypttab = CRYPTTAB if kind == "luks" else ""
+    assert slots_module(tmp_path, conf, crypttab, "check").returncode == (0 if modules else 255)
+    assert slots_module(tmp_path, conf, crypttab, "depends").stdout.split() == ["keelboot", *modules]
+    assert ("=crypto" in slots_module(tmp_path, conf, crypttab, "installkernel").stdout) == (kind == "luks")
+
+
+def test_dracut_keeps_the_lines_of_crypttab_that_open_slots(tmp_path):
+    """And none of what no slot needs."""
+    assert slots_module(tmp_path, SLOTS["luks"][0], CRYPTTAB, "install").returncode == 0
+    assert (tmp_path / "image/etc/crypttab").read_text() == \
+        "root-a /dev/disk/by-uuid/1 none luks\nroot-b PARTLABEL=root-b /etc/slot.key luks,discard\n"
+
+
+def test_dracut_keeps_the_container_below_a_volume_group(tmp_path):
+    """Its line is marked for the initramfs."""
+    crypttab = "pool UUID=5 none luks,x-initrd.attach\n"
+    assert slots_module(tmp_path, SLOTS["lvm"][0], crypttab, "depends").stdout.split() == ["keelboot", "crypt", "lvm"]
+    assert slots_module(tmp_path, SLOTS["lvm"][0], crypttab, "install").returncode == 0
+    assert "pool UUID=5 none luks,x-initrd.attach\n" in (tmp_path / "image/etc/crypttab").read_text()
+
+
+def test_dracut_takes_no_command_line_of_the_slot_that_runs():
+    text = (HOOKS / "dracut/50-keelboot.conf").read_text()
+    assert subprocess.run(["bash"], input=f"hostonly_cmdline=yes\n{text}\necho $hostonly_cmdline", text=True,
+                          capture_output=True, check=True).stdout == "no\n"

@@ -141,6 +141,34 @@ keelboot_names_paths() {
 	keelboot_conf | grep -q /dev/
 }
 
+# The devices that system.conf names and that somebody has to open, a path a line: volumes, containers, arrays.
+keelboot_mapped() {
+	keelboot_conf | sed -n 's,^[^#;]*[=:][[:space:]]*\(/dev/[^[:space:]:]*\).*,\1,p' |
+		grep -E '^/dev/(md|[^/]+/)' | grep -v '^/dev/disk/' | sort -u
+}
+
+# The lines of the crypttab $1 that open a slot, or that are marked for an initramfs: a volume group may lie on those.
+keelboot_crypttab() {
+	[ -r "$1" ] || return 0
+	names=$(keelboot_mapped | sed -n 's,^/dev/mapper/,,p')
+	awk -v names="$names" '
+		BEGIN { n = split(names, name, "\n"); for (i = 1; i <= n; i++) slot[name[i]] = 1 }
+		/^[ \t]*#/ || NF < 2 { next }
+		$1 in slot || $4 ~ /(^|,)(initramfs|x-initrd.attach)(,|$)/ { print }' "$1"
+}
+
+# The modules of dracut that open the slots, by the crypttab $1.
+keelboot_slots_need() {
+	mapped=$(keelboot_mapped)
+	[ -z "$mapped" ] || [ -z "$(keelboot_crypttab "$1")" ] || echo crypt
+	for device in $mapped; do
+		case $device in
+		/dev/md*) echo mdraid ;;
+		*) keelboot_crypttab "$1" | grep -q "^[[:space:]]*${device#/dev/mapper/}[[:space:]]" || echo lvm ;;
+		esac
+	done | sort -u
+}
+
 # Whether system.conf wants no boot without Keelboot, for where keelboot-select cannot run and say so: "yes"; "always" if
 # keelboot.enable=0 does not count, too; else nothing. One line that says so is enough, whatever comes behind it.
 keelboot_required() {

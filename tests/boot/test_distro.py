@@ -264,6 +264,19 @@ def test_initramfs_for_this_host_has_the_drivers_of_sticks(board):
         assert f"/{name}" in said, name
 
 
+@pytest.mark.parametrize("what", ["LUKS", "LVM"])
+@on_dracut
+def test_initramfs_for_this_host_opens_each_slot(board, what):
+    """Where it is made, no slot is open; dracut's own modules would open what runs there."""
+    kind = mapped_disk.KINDS[what]
+    disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")
+    board.target = asked(board, "--hostonly", '--add-drivers "virtio_blk virtio_pci ext4"')
+    with machine(board, disk, conf=mapped_disk.conf(kind, CONF), files=mapped_disk.files(kind, "dracut-systemd"),
+                 drives=[board.stick(board.bundle("2.0"))]) as vm:
+        vm.expect(r"slot b holds version 2\.0 on trial", 2 * SLOW)
+        up(board, vm, "2.0", "b")
+
+
 # ---------------------------------------------------------------- healthy boots
 
 @on_more(*SYSVINIT, MKOSI)

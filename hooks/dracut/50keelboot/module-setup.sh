@@ -24,7 +24,7 @@ installkernel() {
 
 # Slots that are no partitions are opened by dracut's queue, which is not at work unless somebody asks for it.
 want_queue() {
-	! grep -Eqs '[=:][[:space:]]*/dev/(md|[^/]+/)' $(keelboot_confs) /dev/null || dracut_need_initqueue
+	[ -z "$(keelboot_mapped)" ] || dracut_need_initqueue
 }
 
 install_for_systemd() {
