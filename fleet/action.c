@@ -48,6 +48,7 @@ void action_begin(struct action *a, const char *id)
 	struct action old = *a;
 
 	memset(a, 0, sizeof(*a));
+	a->server = old.server;
 	memcpy(a->name, old.name, sizeof(a->name));
 	memcpy(a->digest, old.digest, sizeof(a->digest));
 	memcpy(a->etag, old.etag, sizeof(a->etag));
@@ -62,6 +63,19 @@ void action_begin(struct action *a, const char *id)
 	a->attributes = old.attributes;
 	strncpy(a->id, id, sizeof(a->id) - 1);
 	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
+}
+
+bool action_bind(struct action *a, uint64_t server)
+{
+	bool other = a->server != 0 && a->server != server;
+
+	a->server = server;
+	if (!other)
+		return false;
+	action_begin(a, "");
+	a->attributes = 0;
+	a->installed[0] = '\0';
+	return true;
 }
 
 /* ---------------------------------------------------------------- the file */
@@ -81,6 +95,7 @@ static const struct field {
 	{                                               \
 		key, offsetof(struct action, member), 0 \
 	}
+	NUMBER("server", server),
 	TEXT("id", id),
 	TEXT("name", name),
 	NUMBER("size", size),

@@ -49,6 +49,9 @@ enum action_form {
 };
 
 struct action {
+	/* whose ids these are: of server, tenant and device (client.h); 0: an older program did not
+	 * say it */
+	uint64_t server;
 	/* the server's; "" with ACTION_NONE */
 	char id[URL_ID_MAX + 1];
 	enum action_phase phase;
@@ -112,6 +115,9 @@ bool action_is_closed(const struct action *a);
 
 /* A new one of this id; what is known of file and server stays. */
 void action_begin(struct action *a, const char *id);
+/* From here on, ids are of this server. true: they were another one's, and mean nothing here: of
+ * the record, the file, the day, and what was staged last stay. */
+bool action_bind(struct action *a, uint64_t server);
 
 /* false: it is none; *a is zero then. */
 bool action_read(struct action *a, const char *text, size_t len);

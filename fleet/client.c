@@ -3,11 +3,13 @@
 
 #include "fleet/token.h"
 
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -124,6 +126,23 @@ static enum kb_err set_base(struct client *c, const struct conf *conf)
 	return KB_OK;
 }
 
+/* Not of the user or the password in an address: they may change. */
+static uint64_t hash_server(const char *base)
+{
+	const char *host = strstr(base, "://"), *path = host != NULL ? strchr(host + 3, '/') : NULL;
+	char origin[160];
+	uint64_t hash;
+
+	url_origin(origin, sizeof(origin), base);
+	for (char *at = origin; *at != '\0'; at++)
+		*at = (char)tolower((unsigned char)*at);
+	hash = bytes_hash(BYTES_HASH_START, origin, strlen(origin));
+	if (path != NULL)
+		hash = bytes_hash(hash, path, strlen(path));
+	/* A number of JSON, and none that says nothing. */
+	return (hash & INT64_MAX) | 1;
+}
+
 static enum kb_err check_ways(const struct conf *conf)
 {
 	bool server = conf->fleet_server[0] != '\0', channel = conf->fleet_channel[0] != '\0';
@@ -140,6 +159,8 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 	TRY(check_ways(conf));
 	TRY(read_id(c->id, conf));
 	TRY(set_base(c, conf));
+	/* An action of a channel is named by its release, whichever server has the file. */
+	c->server = conf->fleet_channel[0] != '\0' ? 1 : hash_server(c->base);
 	c->http = (struct http_config){
 		.server = conf->fleet_channel[0] != '\0' ? conf->fleet_channel : conf->fleet_server,
 		.authorization = c->authorization,

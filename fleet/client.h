@@ -25,6 +25,8 @@ struct client {
 	struct http_config http;
 	/* "…/DEFAULT/controller/v1/ID", or the channel file */
 	char base[URL_MAX + 1];
+	/* of server, tenant and device, by which ids of actions are told apart; no 0 */
+	uint64_t server;
 	/* who this device is */
 	char id[URL_ID_MAX + 1];
 	char authorization[CLIENT_TOKEN_MAX + 64];

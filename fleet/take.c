@@ -347,13 +347,30 @@ static void take_edition(struct contact *c, const struct offer *o)
 	contact_save(c);
 }
 
+bool take_is_known(const struct contact *c, const struct offer *o)
+{
+	const struct action *a = &c->a;
+
+	return strcmp(a->id, o->id) == 0 && a->size == o->size &&
+	       strcmp(a->digest, o->digest) == 0;
+}
+
+/* The same id is another action where it offers another bundle, and this one has left this program
+ * already. */
+static bool is_fresh(const struct contact *c, const struct offer *o)
+{
+	return strcmp(c->a.id, o->id) != 0 ||
+	       (c->a.phase >= ACTION_STAGED && !take_is_known(c, o));
+}
+
 static void begin_action(struct contact *c, const struct offer *o)
 {
-	bool again = is_begun_again(c, o->id), fresh = again || strcmp(c->a.id, o->id) != 0;
+	bool again = is_begun_again(c, o->id), fresh = again || is_fresh(c, o);
 	uint64_t count = again ? c->a.again + 1 : 0;
 
 	if (fresh) {
 		action_begin(&c->a, o->id);
+		c->a.server = c->client.server;
 		c->a.again = count;
 	}
 	note_edition(c, o);
@@ -366,7 +383,7 @@ void take_offer(struct contact *c, const struct offer *o)
 		print_plan(c, o);
 		return;
 	}
-	if (strcmp(c->a.id, o->id) == 0 && c->a.phase == ACTION_STAGED) {
+	if (c->a.phase == ACTION_STAGED && take_is_known(c, o)) {
 		take_edition(c, o);
 		return;
 	}

@@ -83,40 +83,54 @@ static void notice_withdrawal(struct contact *c, const struct ddi_poll *p)
 
 /* ---------------------------------------------------------------- the deployment */
 
-/* One that was lost is sent again. */
-static void repeat_answer(struct contact *c, const char *id)
+/* The end of the action that is offered, as if it were not known there. */
+static bool is_end_of(const struct contact *c, const struct ddi_poll *p)
 {
-	if (action_is_closed(&c->a) && strcmp(c->a.id, id) == 0 && c->a.tries < ACTION_TRIES_MAX)
-		c->a.reported = ACTION_NONE;
+	const struct action *a = &c->a;
+
+	return a->phase >= ACTION_GOOD && strcmp(p->deployment, a->id) == 0 &&
+	       (action_owes(a) || a->tries < ACTION_TRIES_MAX);
 }
 
-static void ask_deployment(struct contact *c, const struct ddi_poll *p)
+static bool get_offer(struct contact *c, const struct ddi_poll *p, struct offer *o)
 {
-	static struct offer o;
 	const char *id = p->deployment, *why;
 	char path[URL_ID_MAX + 32];
 	enum client_end end;
 
-	if (!take_wants(c, id, p->edition)) {
-		repeat_answer(c, id);
-		return;
-	}
 	snprintf(path, sizeof(path), "deploymentBase/%s", id);
 	end = client_get(&c->client, path);
 	/* 404: it is being cancelled, or waits for a confirmation. */
 	if (end != CLIENT_OK) {
 		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
-		return;
+		return false;
 	}
-	if (ddi_read_deployment(&o, c->client.text, c->client.len, &why) != KB_OK ||
-	    strcmp(o.id, id) != 0) {
-		log_warn("action %s: the server sends %s", id,
-			 o.id[0] != '\0' ? "another action" : why);
-		c->failed = true;
-		return;
+	if (ddi_read_deployment(o, c->client.text, c->client.len, &why) == KB_OK &&
+	    strcmp(o->id, id) == 0) {
+		memcpy(o->edition, p->edition, sizeof(o->edition));
+		return true;
 	}
-	memcpy(o.edition, p->edition, sizeof(o.edition));
-	take_offer(c, &o);
+	log_warn("action %s: the server sends %s", id, o->id[0] != '\0' ? "another action" : why);
+	c->failed = true;
+	return false;
+}
+
+/* false: nobody knows whether it is the action whose end is due. An answer that was lost is sent
+ * again; of another action with the same id, there is none yet. */
+static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
+{
+	static struct offer o;
+	bool end = is_end_of(c, p), wants = take_wants(c, p->deployment, p->edition);
+
+	if (!wants && !end)
+		return true;
+	if (!get_offer(c, p, &o))
+		return !end;
+	if (wants || !take_is_known(c, &o))
+		take_offer(c, &o);
+	else
+		c->a.reported = ACTION_NONE;
+	return true;
 }
 
 /* ---------------------------------------------------------------- the contact */
@@ -126,23 +140,39 @@ static void work_by_poll(struct contact *c, const struct ddi_poll *p)
 	if (p->cancel[0] != '\0')
 		answer_cancel(c, p->cancel);
 	notice_withdrawal(c, p);
-	tell_phase(c);
+	if (!is_end_of(c, p))
+		tell_phase(c);
 	if (p->confirmation[0] != '\0')
 		contact_print(
 			"Action %s waits for a confirmation, which is given on the server only.",
 			p->confirmation);
-	if (p->deployment[0] != '\0')
-		ask_deployment(c, p);
-	tell_phase(c);
+	if (p->deployment[0] == '\0' || ask_deployment(c, p))
+		tell_phase(c);
 	tell_device(c, p->config_data);
+}
+
+/* Most servers count their actions 1, 2, 3. */
+static void bind_server(struct contact *c)
+{
+	char id[URL_ID_MAX + 1];
+
+	memcpy(id, c->a.id, sizeof(id));
+	if (!action_bind(&c->a, c->client.server))
+		return;
+	if (id[0] != '\0')
+		contact_print("Action %s was another server's, or another device's.", id);
+	contact_save(c);
 }
 
 static void converse_with_server(struct contact *c, bool known)
 {
 	static struct ddi_poll p;
 
-	if (poll_server(c, &p) && known)
-		work_by_poll(c, &p);
+	if (!poll_server(c, &p) || !known)
+		return;
+	/* Not before it answers: server= may have been a mistake that is mended by now. */
+	bind_server(c);
+	work_by_poll(c, &p);
 }
 
 const struct way way_ddi = { .converse = converse_with_server, .tell = tell_phase };

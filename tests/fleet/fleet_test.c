@@ -249,7 +249,8 @@ TEST(feedback_is_within_hawkbits_quotas)
 
 static void fill(struct action *a)
 {
-	*a = (struct action){ .id = "12",
+	*a = (struct action){ .server = 99,
+			      .id = "12",
 			      .phase = ACTION_TRIAL,
 			      .reported = ACTION_STAGED,
 			      .name = "a.keel",
@@ -328,6 +329,30 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_int_equal(a.phase, ACTION_NONE);
 	assert_false(action_owes(&a));
 	assert_false(action_is_closed(&a));
+}
+
+TEST(what_an_id_means_one_server_knows)
+{
+	static struct action a;
+
+	fill(&a);
+	assert_false(action_bind(&a, 99));
+	assert_string_equal(a.id, "12");
+	assert_true(action_bind(&a, 98));
+	assert_int_equal(a.server, 98);
+	assert_string_equal(a.id, "");
+	assert_int_equal(a.phase, ACTION_NONE);
+	assert_int_equal(a.attributes, 0);
+	assert_string_equal(a.installed, "");
+	assert_string_equal(a.own, "00fe");
+	assert_int_equal(a.durable, 4096);
+	assert_int_equal(a.day_bytes, 700);
+	/* As an older program left it. */
+	fill(&a);
+	a.server = 0;
+	assert_false(action_bind(&a, 98));
+	assert_string_equal(a.id, "12");
+	assert_int_equal(a.server, 98);
 }
 
 TEST(news_of_a_phase_is_told_once)

@@ -33,7 +33,7 @@ def test_an_update_is_finished_after_it_is_good(device, shop, bundle):
     assert shop.installed is None
     device.good()
     device.once()
-    assert action.state == "finished" and action.shown == [*STAGED, "running", "finished"]
+    assert action.state == "finished" and action.shown == [*STAGED, "running", "retrieved", "finished"]
     assert action.messages[-2] == "2.0 in slot b is good" and shop.attributes["keelboot.version"] == "2.0"
 
 
@@ -41,7 +41,7 @@ def test_a_fallback_is_an_error_with_its_reason_and_last_words(device, shop, bun
     action = on_trial(device, shop, bundle)
     device.fall_back("modem does not register")
     device.once()
-    assert action.state == "error" and action.shown == [*STAGED, "running", "error"]
+    assert action.state == "error" and action.shown == [*STAGED, "running", "retrieved", "error"]
     said = "\n".join(action.messages)
     assert "2.0 in slot b fell back: modem does not register" in said
     assert "2.0 in slot b was rejected: modem does not register" in said
