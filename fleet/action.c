@@ -53,6 +53,8 @@ void action_begin(struct action *a, const char *id)
 	memcpy(a->digest, old.digest, sizeof(a->digest));
 	memcpy(a->etag, old.etag, sizeof(a->etag));
 	memcpy(a->own, old.own, sizeof(a->own));
+	memcpy(a->own_id, old.own_id, sizeof(a->own_id));
+	memcpy(a->too_late, old.too_late, sizeof(a->too_late));
 	memcpy(a->installed, old.installed, sizeof(a->installed));
 	a->size = old.size;
 	a->durable = old.durable;
@@ -73,6 +75,7 @@ bool action_bind(struct action *a, uint64_t server)
 	if (!other)
 		return false;
 	action_begin(a, "");
+	a->own_id[0] = a->too_late[0] = '\0';
 	a->attributes = 0;
 	a->installed[0] = '\0';
 	return true;
@@ -108,13 +111,14 @@ static const struct field {
 	NUMBER("anew", anew),
 	NUMBER("again", again),
 	NUMBER("only_download", only_download),
-	NUMBER("rejected", rejected),
+	TEXT("too_late", too_late),
 	NUMBER("forced", forced),
 	TEXT("edition", edition),
 	TEXT("release", release),
 	TEXT("version", version),
 	NUMBER("sequence", sequence),
 	TEXT("own", own),
+	TEXT("own_id", own_id),
 	TEXT("why", why),
 	NUMBER("news", news),
 	NUMBER("old_news", old_news),

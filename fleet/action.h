@@ -73,9 +73,10 @@ struct action {
 	uint64_t tries, tries_max, anew;
 	/* how often it was begun again: ids of a server that come again */
 	uint64_t again;
-	/* the server wants nothing but the download; it was answered that it is too late to cancel
-	 */
-	uint64_t only_download, rejected;
+	/* the server wants nothing but the download */
+	uint64_t only_download;
+	/* of the cancellation that the server shows, which was answered with "rejected"; "": none */
+	char too_late[URL_ID_MAX + 1];
 	/* it is forced: nobody is asked before a reboot; of what the server said last */
 	uint64_t forced;
 	char edition[OFFER_EDITION_MAX + 1];
@@ -83,8 +84,9 @@ struct action {
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence;
-	/* the last release that was staged for an action */
+	/* the last release that was staged for an action, and for which one */
 	char own[ACTION_RELEASE_LEN + 1];
+	char own_id[URL_ID_MAX + 1];
 	/* why it failed, or how it stands */
 	char why[ACTION_WHY_MAX + 1];
 	/* an enum action_news that the server does not know yet; and those that it knows */

@@ -85,15 +85,29 @@ enum action_phase judge_unasked(const struct facts *f, const char *release,
 	return ACTION_FAILED;
 }
 
+static bool is_tried(const struct facts_slot *s)
+{
+	return strcmp(s->state, "trial") == 0 || strcmp(s->state, "writing") == 0;
+}
+
+bool judge_has_trial(const struct facts *f, char why[ACTION_WHY_MAX + 1])
+{
+	for (unsigned i = 0; i < f->nslots; i++) {
+		if (!is_tried(&f->slot[i]))
+			continue;
+		(void)judge_slot(f, &f->slot[i], why);
+		return true;
+	}
+	return false;
+}
+
 bool judge_is_preceded(const struct facts *f, const char *release, const char *own,
 		       char why[ACTION_WHY_MAX + 1])
 {
 	for (unsigned i = 0; i < f->nslots; i++) {
 		const struct facts_slot *s = &f->slot[i];
 
-		bool tried = strcmp(s->state, "trial") == 0 || strcmp(s->state, "writing") == 0;
-
-		if (!tried || strcmp(s->release, release) == 0)
+		if (!is_tried(s) || strcmp(s->release, release) == 0)
 			continue;
 		snprintf(why, ACTION_WHY_MAX + 1, "waits until %s in slot %s has ended its trial",
 			 s->version, s->name);

@@ -21,6 +21,9 @@ enum action_phase judge_unasked(const struct facts *f, const char *release,
 bool judge_is_preceded(const struct facts *f, const char *release, const char *own,
 		       char why[ACTION_WHY_MAX + 1]);
 
+/* A release is on trial, or written by halves: why says which. */
+bool judge_has_trial(const struct facts *f, char why[ACTION_WHY_MAX + 1]);
+
 /* It is staged, and the next boot installs it. */
 bool judge_is_installed_next(const struct facts *f, const char *release);
 

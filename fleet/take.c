@@ -163,6 +163,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 	if (!contact_save(c) || !look_again(c) || take_known(c) || must_wait(c))
 		return;
 	memcpy(c->a.own, b.release, sizeof(c->a.own));
+	memcpy(c->a.own_id, c->a.id, sizeof(c->a.own_id));
 	if (!contact_save(c))
 		return;
 	code = facts_stage(&c->monitor, why);

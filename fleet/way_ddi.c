@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By hawkBit's Direct Device Integration: one contact with the server. */
+#include "fleet/cancel.h"
 #include "fleet/drop.h"
 #include "fleet/take.h"
 #include "fleet/tell.h"
@@ -23,53 +24,6 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 	c->failed = c->failed || !reached;
 	c->sleep_s = reached ? p->sleep_s : 0;
 	return reached;
-}
-
-/* Ours, in the phase that decides. */
-static void cancel_action(struct contact *c, const char *id)
-{
-	char why[FACTS_TEXT_MAX + 1] = "";
-	bool late = drop_is_late(c);
-
-	if (late) {
-		if (c->a.rejected == 0 && tell_cancelled(c, id, false, c->a.why)) {
-			contact_print("Action %s: too late to cancel: %s", c->a.id, c->a.why);
-			c->a.rejected = 1;
-			contact_save(c);
-		}
-	} else if (!drop_staged(c, why)) {
-		log_warn("action %s: cannot be cancelled: %s", c->a.id, why);
-		c->failed = true;
-	} else if (tell_cancelled(c, id, true, "cancelled; nothing of it was installed")) {
-		drop_action(c, "cancelled by the server");
-	}
-}
-
-static void answer_cancel(struct contact *c, const char *id)
-{
-	char path[URL_ID_MAX + 32], stop[URL_ID_MAX + 1];
-	const char *why;
-	enum client_end end;
-
-	snprintf(path, sizeof(path), "cancelAction/%s", id);
-	end = client_get(&c->client, path);
-	if (end != CLIENT_OK) {
-		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
-		return;
-	}
-	if (ddi_read_cancel(stop, c->client.text, c->client.len, &why) != KB_OK) {
-		log_warn("action %s: the server sends %s", id, why);
-		c->failed = true;
-	} else if (c->dry_run) {
-		contact_print(
-			"Action %s would be cancelled, or it would be answered that it is too late.",
-			stop);
-	} else if (strcmp(stop, c->a.id) == 0 && !action_is_closed(&c->a)) {
-		cancel_action(c, id);
-	} else {
-		(void)!tell_cancelled(c, id, true,
-				      "nothing is known of it here, or it was closed before");
-	}
 }
 
 /* What is staged stays: it was signed, and asked for. What is not even that is not wanted any more.
@@ -137,8 +91,9 @@ static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 
 static void work_by_poll(struct contact *c, const struct ddi_poll *p)
 {
+	cancel_look(c, p->cancel);
 	if (p->cancel[0] != '\0')
-		answer_cancel(c, p->cancel);
+		cancel_answer(c, p->cancel);
 	notice_withdrawal(c, p);
 	if (!is_end_of(c, p))
 		tell_phase(c);

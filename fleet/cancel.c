@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/cancel.h"
+
+#include "fleet/drop.h"
+#include "fleet/judge.h"
+#include "fleet/tell.h"
+
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void cancel_look(struct contact *c, const char *id)
+{
+	if (c->a.too_late[0] == '\0' || strcmp(c->a.too_late, id) == 0)
+		return;
+	c->a.too_late[0] = '\0';
+	contact_save(c);
+}
+
+/* Once, for as long as the server shows it. */
+static void reject(struct contact *c, const char *id, const char *why)
+{
+	if (strcmp(c->a.too_late, id) == 0 || !tell_cancelled(c, id, false, why))
+		return;
+	contact_print("Action %s: too late to cancel: %s", id, why);
+	snprintf(c->a.too_late, sizeof(c->a.too_late), "%s", id);
+	contact_save(c);
+}
+
+static void fail(struct contact *c, const char *id, const char *why)
+{
+	log_warn("action %s: cannot be cancelled: %s", id, why);
+	c->failed = true;
+}
+
+/* The one that is on record, in the phase that decides. */
+static void cancel_current(struct contact *c, const char *id)
+{
+	char why[FACTS_TEXT_MAX + 1] = "";
+
+	if (drop_is_late(c))
+		reject(c, id, c->a.why);
+	else if (!drop_staged(c, why))
+		fail(c, id, why);
+	else if (tell_cancelled(c, id, true, "cancelled; nothing of it was installed"))
+		drop_action(c, "cancelled by the server");
+}
+
+/* ---------------------------------------------------------------- one that is not on record */
+
+/* There is no record: it was lost, and this action may have been on it. */
+static bool is_record_lost(const struct contact *c)
+{
+	return c->a.phase == ACTION_NONE && c->a.own[0] == '\0';
+}
+
+/* What this action staged before another one took its place on record. */
+static bool has_staged(const struct contact *c, const char *stop)
+{
+	return c->a.own[0] != '\0' && strcmp(c->a.own_id, stop) == 0;
+}
+
+/* Something is in a slot that may be this action's. */
+static bool is_late(const struct contact *c, const char *stop, char why[ACTION_WHY_MAX + 1])
+{
+	if (has_staged(c, stop) && judge_is_written(&c->facts, c->a.own))
+		return judge_release(&c->facts, c->a.own, why) != ACTION_NONE;
+	return is_record_lost(c) && judge_has_trial(&c->facts, why);
+}
+
+/* What is staged may be this action's. An older program noted no id. */
+static bool may_be_staged(const struct contact *c, const char *stop)
+{
+	const char *staged = c->facts.staged;
+
+	if (staged[0] == '\0' || is_record_lost(c))
+		return staged[0] != '\0';
+	return strcmp(staged, c->a.own) == 0 && strcmp(staged, c->a.release) != 0 &&
+	       (c->a.own_id[0] == '\0' || has_staged(c, stop));
+}
+
+/* false: it is answered, or tried again. */
+static bool unstage(struct contact *c, const char *id)
+{
+	char why[FACTS_TEXT_MAX + 1];
+
+	switch (facts_unstage(&c->monitor, why)) {
+	case FACTS_OK:
+		c->facts.staged[0] = '\0';
+		return true;
+	case FACTS_NOTHING:
+		if (!is_record_lost(c))
+			return true;
+		reject(c, id, "another release is staged here, and no record says by whom");
+		return false;
+	default:
+		fail(c, id, why);
+		return false;
+	}
+}
+
+static void cancel_other(struct contact *c, const char *id, const char *stop)
+{
+	char why[ACTION_WHY_MAX + 1];
+
+	if (is_late(c, stop, why)) {
+		reject(c, id, why);
+		return;
+	}
+	if (may_be_staged(c, stop) && !unstage(c, id))
+		return;
+	(void)!tell_cancelled(c, id, true,
+			      "nothing of it is staged here; it was not known, or closed before");
+}
+
+void cancel_answer(struct contact *c, const char *id)
+{
+	char path[URL_ID_MAX + 32], stop[URL_ID_MAX + 1];
+	const char *why;
+	enum client_end end;
+
+	snprintf(path, sizeof(path), "cancelAction/%s", id);
+	end = client_get(&c->client, path);
+	if (end != CLIENT_OK)
+		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
+	else if (ddi_read_cancel(stop, c->client.text, c->client.len, &why) != KB_OK)
+		fail(c, id, why);
+	else if (c->dry_run)
+		contact_print(
+			"Action %s would be cancelled, or it would be answered that it is too late.",
+			stop);
+	else if (strcmp(stop, c->a.id) == 0 && !action_is_closed(&c->a))
+		cancel_current(c, id);
+	else
+		cancel_other(c, id, stop);
+}
