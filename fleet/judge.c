@@ -59,6 +59,11 @@ bool judge_is_installed_next(const struct facts *f, const char *release)
 	       strcmp(f->staged_next, "install") == 0;
 }
 
+static bool is_newer(const struct facts_slot *s, uint64_t sequence)
+{
+	return s != NULL && s->sequence > sequence;
+}
+
 enum action_phase judge_release(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1])
 {
@@ -70,6 +75,41 @@ enum action_phase judge_release(const struct facts *f, const char *release,
 	if (release[0] == '\0' || strcmp(f->staged, release) != 0)
 		return ACTION_NONE;
 	return judge_staged(f, why);
+}
+
+enum action_phase judge_asked(const struct facts *f, const char *release,
+			      char why[ACTION_WHY_MAX + 1])
+{
+	enum action_phase phase = judge_release(f, release, why);
+	const struct facts_slot *s = facts_slot_of(f, release), *booted = facts_booted(f);
+
+	if (phase != ACTION_GOOD || s == booted || is_newer(booted, s->sequence))
+		return phase;
+	if (booted == NULL) {
+		snprintf(why, ACTION_WHY_MAX + 1,
+			 "%s in slot %s is good; which slot runs is not known", s->version,
+			 s->name);
+		return ACTION_TRIAL;
+	}
+	snprintf(why, ACTION_WHY_MAX + 1, "%s is in slot %s, the fallback; %s runs%s%s", s->version,
+		 s->name, booted->version, f->boot_reason[0] != '\0' ? ", since " : "",
+		 f->boot_reason);
+	return ACTION_FAILED;
+}
+
+enum action_phase judge_replaced(const struct facts *f, const char *version, uint64_t sequence,
+				 char why[ACTION_WHY_MAX + 1])
+{
+	const struct facts_slot *booted = facts_booted(f);
+
+	if (is_newer(booted, sequence)) {
+		snprintf(why, ACTION_WHY_MAX + 1, "%s was good; %s runs now", version,
+			 booted->version);
+		return ACTION_GOOD;
+	}
+	snprintf(why, ACTION_WHY_MAX + 1, "%s was good, and no slot has it any more; %s runs",
+		 version, booted != NULL ? booted->version : "no slot");
+	return ACTION_FAILED;
 }
 
 enum action_phase judge_unasked(const struct facts *f, const char *release,

@@ -11,6 +11,15 @@
 enum action_phase judge_release(const struct facts *f, const char *release,
 				char why[ACTION_WHY_MAX + 1]);
 
+/* The same of what was staged for the action: a good release that does not run fell back, unless a
+ * newer one took its place. */
+enum action_phase judge_asked(const struct facts *f, const char *release,
+			      char why[ACTION_WHY_MAX + 1]);
+
+/* Of one that was good, and that no slot has any more: ACTION_GOOD if a newer one runs. */
+enum action_phase judge_replaced(const struct facts *f, const char *version, uint64_t sequence,
+				 char why[ACTION_WHY_MAX + 1]);
+
 /* The same before anything was staged for the action: a release that is good is no success then,
  * but where it runs. */
 enum action_phase judge_unasked(const struct facts *f, const char *release,

@@ -2,6 +2,7 @@
 /* By hawkBit's Direct Device Integration: one contact with the server. */
 #include "fleet/cancel.h"
 #include "fleet/drop.h"
+#include "fleet/standing.h"
 #include "fleet/take.h"
 #include "fleet/tell.h"
 #include "fleet/way.h"
@@ -69,6 +70,13 @@ static bool get_offer(struct contact *c, const struct ddi_poll *p, struct offer 
 	return false;
 }
 
+/* It is judged again: what was good may have fallen back since then. */
+static void repeat_end(struct contact *c)
+{
+	c->a.reported = ACTION_NONE;
+	standing_renew(c);
+}
+
 /* false: nobody knows whether it is the action whose end is due. An answer that was lost is sent
  * again; of another action with the same id, there is none yet. */
 static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
@@ -83,7 +91,7 @@ static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 	if (wants || !take_is_known(c, &o))
 		take_offer(c, &o);
 	else
-		c->a.reported = ACTION_NONE;
+		repeat_end(c);
 	return true;
 }
 

@@ -471,6 +471,32 @@ TEST(a_good_slot_that_was_not_asked_for_is_a_success_where_it_runs)
 	assert_int_equal(judge_unasked(&facts, "r2", text), ACTION_TRIAL);
 }
 
+TEST(what_was_asked_for_is_a_success_while_no_older_one_runs)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	put_slot("good", "r2");
+	snprintf(facts.slot[0].version, sizeof(facts.slot[0].version), "1.0");
+	snprintf(facts.boot_reason, sizeof(facts.boot_reason), "b: crashed");
+	facts.slot[1].sequence = 20;
+	facts.slot[0].sequence = 20;
+	assert_int_equal(judge_asked(&facts, "r2", text), ACTION_FAILED);
+	assert_string_equal(text, "2.0 is in slot b, the fallback; 1.0 runs, since b: crashed");
+	facts.slot[0].sequence = 21;
+	assert_int_equal(judge_asked(&facts, "r2", text), ACTION_GOOD);
+	facts.slot[0].sequence = 10;
+	facts.booted[0] = 'b';
+	assert_int_equal(judge_asked(&facts, "r2", text), ACTION_GOOD);
+	facts.booted[0] = '\0';
+	assert_int_equal(judge_asked(&facts, "r2", text), ACTION_TRIAL);
+	assert_int_equal(judge_asked(&facts, "r3", text), ACTION_NONE);
+	facts.booted[0] = 'a';
+	assert_int_equal(judge_replaced(&facts, "0.9", 9, text), ACTION_GOOD);
+	assert_int_equal(judge_replaced(&facts, "1.1", 11, text), ACTION_FAILED);
+	facts.booted[0] = '\0';
+	assert_int_equal(judge_replaced(&facts, "0.9", 9, text), ACTION_FAILED);
+}
+
 TEST(what_is_staged_waits_unless_the_next_boot_forgets_it)
 {
 	char text[ACTION_WHY_MAX + 1];

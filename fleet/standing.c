@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/standing.h"
+
+#include "fleet/judge.h"
+#include "fleet/reboot.h"
+#include "update/wire/partial_form.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A boot found that a slot had changed since then: it is fetched anew, once. */
+static bool is_fetched_anew(struct contact *c, const char *reason)
+{
+	if (c->a.parts != ACTION_PARTS || c->a.anew > 0 ||
+	    strstr(reason, PARTIAL_FORM_AGAIN) == NULL)
+		return false;
+	c->a.anew = 1;
+	c->a.parts = ACTION_WHOLE;
+	c->a.durable = 0;
+	c->a.etag[0] = '\0';
+	c->a.reported = ACTION_SEEN;
+	return true;
+}
+
+/* Neither staged nor in a slot: a boot refused it, or a person did something else. */
+static enum action_phase explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
+{
+	char reason[FACTS_TEXT_MAX + 1];
+
+	if (c->a.phase == ACTION_GOOD)
+		return judge_replaced(&c->facts, c->a.version, c->a.sequence, why);
+	facts_refusal(&c->monitor, c->a.version, c->a.sequence, false, reason);
+	if (reason[0] != '\0')
+		snprintf(why, ACTION_WHY_MAX + 1, "%s was not installed: %s", c->a.version, reason);
+	else
+		snprintf(
+			why, ACTION_WHY_MAX + 1,
+			"%s is neither staged nor in a slot: it was unstaged, or another release took its place",
+			c->a.version);
+	return is_fetched_anew(c, reason) ? ACTION_SEEN : ACTION_FAILED;
+}
+
+/* While the server does not know the end, it is none yet: a day later, what was good may have fallen
+ * back. */
+static bool is_open(const struct action *a)
+{
+	return a->phase == ACTION_STAGED || a->phase == ACTION_TRIAL ||
+	       (a->phase == ACTION_GOOD && action_owes(a));
+}
+
+void standing_renew(struct contact *c)
+{
+	char why[ACTION_WHY_MAX + 1];
+	enum action_phase phase;
+
+	if (!is_open(&c->a))
+		return;
+	phase = judge_asked(&c->facts, c->a.release, why);
+	if (phase == ACTION_NONE)
+		phase = explain_loss(c, why);
+	if (phase == ACTION_STAGED)
+		reboot_note(c, why);
+	if (phase == c->a.phase && strcmp(why, c->a.why) == 0)
+		return;
+	if (phase != c->a.phase)
+		c->a.tries = 0;
+	c->a.phase = phase;
+	memcpy(c->a.why, why, sizeof(c->a.why));
+	contact_print("Action %s: %s", c->a.id, c->a.why);
+	contact_save(c);
+}
