@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/contact.h"
 
+#include "lib/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -15,11 +17,26 @@ void contact_print(const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* On a full disk, a bundle that is not staged yet is worth less: it can be fetched again, and what
+ * is staged is a copy. */
+static enum kb_err save(struct contact *c)
+{
+	enum kb_err err = files_save(&c->files, &c->a);
+
+	if (err != KB_ENOSPC || files_bundle_size(&c->files) == 0)
+		return err;
+	log_warn("%s: removed, since the disk is full", c->files.folder.bundle);
+	files_bundle_drop(&c->files);
+	c->a.durable = 0;
+	c->a.etag[0] = '\0';
+	return files_save(&c->files, &c->a);
+}
+
 bool contact_save(struct contact *c)
 {
 	if (c->dry_run || c->unsaved)
 		return !c->unsaved;
-	c->unsaved = files_save(&c->files, &c->a) != KB_OK;
+	c->unsaved = save(c) != KB_OK;
 	c->failed = c->failed || c->unsaved;
 	return !c->unsaved;
 }

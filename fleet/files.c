@@ -15,6 +15,15 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* Also where the file system became read-only: an end is told all the same. */
+static enum kb_err open_lock(struct files *f)
+{
+	enum kb_err err = os_file_private(f->dir, FOLDER_LOCK, &f->lock);
+
+	return err == KB_OK || errno != EROFS ? err
+					      : os_file_open(f->dir, FOLDER_LOCK, &f->lock);
+}
+
 enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use)
 {
 	const struct monitor_order order = { .work = MONITOR_FOLDER, .flag = use == FILES_MAKE };
@@ -25,7 +34,7 @@ enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use)
 	monitor_do(m, &order, &r, NULL, &f->dir);
 	err = r.code >= 0 ? (enum kb_err)r.code : KB_EIO;
 	if (err == KB_OK && use != FILES_LOOK)
-		err = os_file_private(f->dir, FOLDER_LOCK, &f->lock);
+		err = open_lock(f);
 	if (err == KB_OK && use != FILES_LOOK)
 		err = os_lock(f->lock);
 	if (err == KB_OK)
@@ -80,13 +89,22 @@ void files_load(const struct files *f, struct action *a)
 
 enum kb_err files_save(const struct files *f, const struct action *a)
 {
+	static char blocks[ACTION_TEXT_MAX];
 	char *text = action_write(a);
-	enum kb_err err = KB_ENOSPC;
+	size_t len = text != NULL ? strlen(text) : 0, size = FOLDER_BLOCK;
+	enum kb_err err = KB_EIO;
 
-	if (text != NULL)
-		err = files_write(f, FOLDER_RECORD, text, strlen(text));
-	else
-		log_err("%s/%s: no memory", f->folder.path, FOLDER_RECORD);
+	while (size < len)
+		size *= 2;
+	errno = ENOMEM;
+	if (text != NULL && size <= sizeof(blocks)) {
+		memset(blocks, ' ', size);
+		memcpy(blocks, text, len);
+		err = folder_rewrite(f->dir, FOLDER_RECORD, blocks, size);
+	}
+	if (err != KB_OK)
+		log_err("%s/%s: %s", f->folder.path, FOLDER_RECORD,
+			strerror(errno));
 	free(text);
 	return err;
 }

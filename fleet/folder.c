@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NAME_LEN 32
+
 void folder_init(struct folder *f, const char *data_mount)
 {
 	snprintf(f->path, sizeof(f->path), "%s/keelboot/fleet", data_mount);
@@ -111,13 +113,61 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
 	return err;
 }
 
+static void name_fresh(char fresh[NAME_LEN], const char *name)
+{
+	snprintf(fresh, NAME_LEN, "%s.new", name);
+}
+
+/* Its blocks are there already. */
+static enum kb_err write_spare(int dir, const char *fresh, const char *text, size_t len)
+{
+	KB_CLEANUP_FD int fd = -1;
+	uint64_t size;
+
+	TRY(os_file_private(dir, fresh, &fd));
+	TRY(os_file_size(fd, &size));
+	if (size != len)
+		return KB_EINVAL;
+	TRY(os_file_write(fd, text, len));
+	return os_file_sync(fd);
+}
+
+/* For the next time; without room, there is none. */
+static void make_spare(int dir, const char *fresh, const char *text, size_t len)
+{
+	KB_CLEANUP_FD int fd = -1;
+
+	if (os_file_create(dir, fresh, &fd) != KB_OK)
+		return;
+	if (os_file_write(fd, text, len) != KB_OK || os_file_sync(fd) != KB_OK)
+		(void)!os_file_unlink(dir, fresh);
+}
+
+enum kb_err folder_rewrite(int dir, const char *name, const char *text, size_t len)
+{
+	char fresh[NAME_LEN];
+
+	name_fresh(fresh, name);
+	if (write_spare(dir, fresh, text, len) != KB_OK) {
+		TRY(folder_write(dir, name, text, len));
+	} else if (os_file_swap(dir, fresh, name) == KB_OK) {
+		/* Cut before, the old one counts; its blocks are the spare ones from here on. */
+		return os_file_sync(dir);
+	} else {
+		TRY(os_file_rename(dir, fresh, name));
+		TRY(os_file_sync(dir));
+	}
+	make_spare(dir, fresh, text, len);
+	return KB_OK;
+}
+
 enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len)
 {
 	KB_CLEANUP_FD int fd = -1;
-	char fresh[32];
+	char fresh[NAME_LEN];
 	enum kb_err err;
 
-	snprintf(fresh, sizeof(fresh), "%s.new", name);
+	name_fresh(fresh, name);
 	err = os_file_unlink(dir, fresh);
 	if (err != KB_OK && err != KB_ENOENT)
 		return err;

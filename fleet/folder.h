@@ -12,6 +12,8 @@
 #define FOLDER_MAX	(CONF_PATH_MAX + 16)
 #define FOLDER_PATH_MAX (FOLDER_MAX + 16)
 
+#define FOLDER_BLOCK 4096u /* bytes */
+
 #define FOLDER_RECORD "action.json"
 #define FOLDER_BUNDLE "bundle.keel"
 #define FOLDER_LOCK   "lock"
@@ -32,3 +34,9 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
 
 /* The file anew, in the place of the old one, and durable when it returns KB_OK. */
 enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len) KB_MUST_CHECK;
+
+/*
+ * The same of a text that must be written on a full disk, too: the room of the next one is kept in
+ * a file beside it. Whole blocks; the text ends with blanks.
+ */
+enum kb_err folder_rewrite(int dir, const char *name, const char *text, size_t len) KB_MUST_CHECK;

@@ -12,12 +12,13 @@
 #include <string.h>
 
 /* The one place where the server's waiting times and troubles are noted. What cannot be noted here
- * would be said anew by each contact, until a quota is used up. */
+ * would be said anew by each contact, until a quota is used up; not so what closes an action, after
+ * which the server takes nothing more. */
 static enum client_end send_json(struct contact *c, const char *method, const char *path,
-				 char *body)
+				 char *body, bool closes)
 {
-	enum client_end end =
-		contact_save(c) ? client_send(&c->client, method, path, body) : CLIENT_LATER;
+	bool sends = contact_save(c) || closes;
+	enum client_end end = sends ? client_send(&c->client, method, path, body) : CLIENT_LATER;
 
 	free(body);
 	if (c->client.retry_after_s > c->retry_after_s)
@@ -119,7 +120,7 @@ void tell_phase(struct contact *c)
 	c->told = c->a.phase;
 	tell_describe(c, &f);
 	snprintf(path, sizeof(path), "deploymentBase/%s/feedback", c->a.id);
-	end = send_json(c, "POST", path, ddi_write_feedback(&f, c->a.id));
+	end = send_json(c, "POST", path, ddi_write_feedback(&f, c->a.id), final);
 	if (end == CLIENT_OK)
 		contact_print("Reported for action %s: %s%s%s: %s", c->a.id, f.execution,
 			      final ? "/" : "", final ? f.finished : "", f.message[0]);
@@ -136,7 +137,7 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 				   .finished = done ? "success" : "none" };
 	ddi_say(&f, "%s", why);
 	snprintf(path, sizeof(path), "cancelAction/%s/feedback", id);
-	switch (send_json(c, "POST", path, ddi_write_feedback(&f, id))) {
+	switch (send_json(c, "POST", path, ddi_write_feedback(&f, id), false)) {
 	case CLIENT_OK:
 	case CLIENT_SAME:
 	case CLIENT_MISSING:
@@ -167,7 +168,7 @@ static void tell_attributes(struct contact *c, bool asked)
 		pairs[i][1] = t.value[i];
 	}
 	end = send_json(c, "PUT", "configData",
-			ddi_write_attributes((const char *const(*)[2])pairs, t.n));
+			ddi_write_attributes((const char *const(*)[2])pairs, t.n), false);
 	/* What the server will not have is not sent again and again. */
 	if (end == CLIENT_LATER || end == CLIENT_DENIED)
 		return;
@@ -185,7 +186,7 @@ static void tell_installed(struct contact *c)
 	    s->version[0] == '\0' || strcmp(s->version, c->a.installed) == 0)
 		return;
 	end = send_json(c, "PUT", "installedBase",
-			ddi_write_installed(c->conf->fleet_distribution, s->version));
+			ddi_write_installed(c->conf->fleet_distribution, s->version), false);
 	if (end == CLIENT_LATER || end == CLIENT_DENIED)
 		return;
 	snprintf(c->a.installed, sizeof(c->a.installed), "%s", s->version);

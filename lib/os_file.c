@@ -91,6 +91,13 @@ enum kb_err os_file_rename(int dir, const char *from, const char *to)
 	return renameat(dir, from, dir, to) == 0 ? KB_OK : err_errno(errno);
 }
 
+enum kb_err os_file_swap(int dir, const char *one, const char *other)
+{
+	return syscall(SYS_renameat2, dir, one, dir, other, RENAME_EXCHANGE) == 0
+		       ? KB_OK
+		       : err_errno(errno);
+}
+
 enum kb_err os_file_unlink(int dir, const char *name)
 {
 	return unlinkat(dir, name, 0) == 0 ? KB_OK : err_errno(errno);

@@ -46,6 +46,9 @@ enum kb_err os_file_next(struct os_file_names *n, char name[OS_FILE_NAME_MAX + 1
 
 /* Gives a file of the folder another name there, in one step; what has that name is gone. */
 enum kb_err os_file_rename(int dir, const char *from, const char *to) KB_MUST_CHECK;
+/* Gives each of two files of the folder the other's name, in one step. KB_EINVAL: this file system
+ * cannot. */
+enum kb_err os_file_swap(int dir, const char *one, const char *other) KB_MUST_CHECK;
 /* Removes a file or link. KB_ENOENT. */
 enum kb_err os_file_unlink(int dir, const char *name) KB_MUST_CHECK;
 /* Gives the file at path `from` the path `to`, as os_file_rename() does. For /run. */

@@ -356,6 +356,7 @@ def test_what_cannot_be_noted_is_not_told(fleet, server, bundle):
     fleet.reboot()
     record = fleet.folder / "action.json"
     kept, in_the_way = record.read_bytes(), fleet.folder / "action.json.new"
+    in_the_way.unlink()
     for clean in (False, True):
         record.write_bytes(kept) if not clean else record.unlink()
         in_the_way.mkdir()

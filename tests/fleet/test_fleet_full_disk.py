@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A data partition that is full, or cannot be written."""
+import os
+import subprocess
+
+import pytest
+from cli_device import FAILURE, REBOOT, call
+
+
+@pytest.fixture(name="small")
+def make_small(fleet, server):
+    """The data partition is a file system of 6 MiB."""
+    data = fleet.dev.data
+    saved = data.parent / "saved"
+    call("cp", "-a", data, saved)
+    call("mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", data)
+    call("sh", "-c", f"cp -a {saved}/. {data}/")
+    yield fleet
+    call("umount", data)
+
+
+def fill(device):
+    """As a log of an application does."""
+    subprocess.run(["dd", "if=/dev/zero", f"of={device.dev.data}/log", "bs=4k"], stderr=subprocess.DEVNULL, check=False)
+    stat = os.statvfs(device.dev.data)
+    assert stat.f_bfree == 0
+
+
+def test_a_release_that_fills_the_disk_and_falls_back_is_reported(small, server, bundle):
+    action = server.assign(bundle)
+    small.once(code=REBOOT)
+    small.reboot()
+    small.once()
+    fill(small)
+    small.fall_back("its log fills the disk")
+    small.once()
+    assert action.told[-1] == "closed/failure"
+    assert small.record["reported"] == "failed"
+    small.once()
+    assert action.told.count("closed/failure") == 1
+
+
+def test_what_waits_on_a_full_disk_is_cancelled(small, server, bundle):
+    action = server.assign(bundle, window="unavailable")
+    small.once()
+    assert (small.folder / "bundle.keel").exists()
+    fill(small)
+    server.cancel(action)
+    small.once()
+    assert action.state == "canceled" and not (small.folder / "bundle.keel").exists()
+
+
+def test_what_cannot_be_staged_on_a_full_disk_is_given_up(small, server, bundle):
+    action = server.assign(bundle, window="unavailable")
+    small.once()
+    fill(small)
+    action.window = "available"
+    for _ in range(8):
+        small.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure" and not (small.folder / "bundle.keel").exists()
+
+
+def test_without_the_spare_file_the_bundle_gives_way(small, server, bundle):
+    """As an older program left the folder."""
+    action = server.assign(bundle, window="unavailable")
+    small.once()
+    (small.folder / "action.json.new").unlink()
+    fill(small)
+    server.cancel(action)
+    assert "removed, since the disk is full" in small.once()
+    assert action.state == "canceled"
+
+
+def test_the_end_is_told_where_nothing_can_be_written(small, server, bundle):
+    """A file system that became read-only in the trial."""
+    action = server.assign(bundle)
+    small.once(code=REBOOT)
+    small.reboot()
+    small.once()
+    small.fall_back("its disk fails")
+    call("mount", "-o", "remount,ro", small.dev.data)
+    small.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure"
+    small.once(code=FAILURE)
+    assert action.told.count("closed/failure") == 1
+    call("mount", "-o", "remount,rw", small.dev.data)
+    small.once()
+    assert small.record["reported"] == "failed"
+
+
+def test_the_record_takes_whole_blocks_and_is_swapped(fleet, server, bundle):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    files = {name: (fleet.folder / name).stat() for name in ("action.json", "action.json.new")}
+    assert all(stat.st_size == 4096 for stat in files.values())
+    fleet.reboot()
+    fleet.once()
+    assert {(fleet.folder / name).stat().st_ino for name in files} == {stat.st_ino for stat in files.values()}
+    (fleet.folder / "action.json.new").write_bytes(b"{")    # a power cut
+    fleet.good()
+    fleet.once()
+    assert fleet.record["phase"] == "good" and (fleet.folder / "action.json.new").stat().st_size == 4096
