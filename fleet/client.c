@@ -187,7 +187,7 @@ static const struct rule {
 	  "it refuses that (400); if it wants a certificate, see [fleet] certificate=" },
 	{ 401, 401, CLIENT_DENIED,
 	  "it does not accept this device's token or certificate (401); see [fleet] token-file=, certificate=" },
-	{ 403, 403, CLIENT_DENIED, "it forbids this device that (403)" },
+	{ 403, 403, CLIENT_FORBIDDEN, "it forbids this device that (403)" },
 	{ 404, 404, CLIENT_MISSING,
 	  "it does not know this (404); see [fleet] tenant=, id=, channel=" },
 	{ 409, 409, CLIENT_LATER, "it is at odds with itself (409)" },

@@ -257,7 +257,8 @@ static bool is_possible(struct contact *c, const struct offer *o)
 	return false;
 }
 
-/* One at a time: what is being tried, or not answered yet, goes before. */
+/* One at a time: what is being tried goes before. An end that the server does not take must not keep
+ * it from what it wants next. */
 static bool may_begin(struct contact *c, const char *id)
 {
 	const struct action *a = &c->a;
@@ -265,6 +266,8 @@ static bool may_begin(struct contact *c, const char *id)
 	if (a->phase == ACTION_NONE || action_is_closed(a) || a->phase <= ACTION_FETCHED)
 		return true;
 	if (a->phase == ACTION_STAGED && !judge_is_written(&c->facts, a->release))
+		return true;
+	if (a->phase >= ACTION_GOOD && c->way->put_aside != NULL && c->way->put_aside(c))
 		return true;
 	contact_print("Action %s waits for the end of action %s.", id, a->id);
 	return false;

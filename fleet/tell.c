@@ -11,6 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* of an end that is refused: whole, without details, and with one sentence in their place */
+#define CLOSE_TRIES_MAX (ACTION_TRIES_MAX + 2)
+
+/* It may be taken at another contact, as it is. */
+static bool is_not_taken_now(enum client_end end)
+{
+	return end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FORBIDDEN ||
+	       end == CLIENT_FULL;
+}
+
 /* The one place where the server's waiting times and troubles are noted. What cannot be noted here
  * would be said anew by each contact, until a quota is used up; not so what closes an action, after
  * which the server takes nothing more. */
@@ -23,7 +33,7 @@ static enum client_end send_json(struct contact *c, const char *method, const ch
 	free(body);
 	if (c->client.retry_after_s > c->retry_after_s)
 		c->retry_after_s = c->client.retry_after_s;
-	c->failed = c->failed || end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FULL;
+	c->failed = c->failed || is_not_taken_now(end);
 	return end;
 }
 
@@ -83,48 +93,109 @@ void tell_describe(struct contact *c, struct ddi_feedback *f)
 	}
 }
 
+/* ---------------------------------------------------------------- its end */
+
+/* Something on the way may take the last words of a trial for an attack. */
+static const struct ddi_feedback *shorten(const struct ddi_feedback *f, uint64_t tries)
+{
+	static struct ddi_feedback less;
+
+	if (tries < ACTION_TRIES_MAX)
+		return f;
+	less = (struct ddi_feedback){ .execution = f->execution, .finished = f->finished };
+	if (tries > ACTION_TRIES_MAX)
+		ddi_say(&less, "the details are on the device");
+	return &less;
+}
+
+/* A try has come to nothing. true: there is no other. */
+static bool is_given_up(enum client_end end, uint64_t *tries)
+{
+	switch (end) {
+	case CLIENT_MISSING:
+		return ++*tries >= ACTION_TRIES_MAX;
+	case CLIENT_REFUSED:
+		return ++*tries >= CLOSE_TRIES_MAX;
+	case CLIENT_FORBIDDEN:
+		/* Also a token that is mended later, after which all of it is to arrive. */
+		*tries = (*tries + 1) % CLOSE_TRIES_MAX;
+		return false;
+	case CLIENT_OK:
+	case CLIENT_SAME:
+	case CLIENT_LATER:
+	case CLIENT_DENIED:
+	case CLIENT_OVER:
+	case CLIENT_FULL:
+		break;
+	}
+	return false;
+}
+
+bool tell_close(struct contact *c, const char *id, const struct ddi_feedback *f, uint64_t *tries)
+{
+	const struct ddi_feedback *said = shorten(f, *tries);
+	char path[URL_ID_MAX + 64];
+	enum client_end end;
+
+	snprintf(path, sizeof(path), "deploymentBase/%s/feedback", id);
+	end = send_json(c, "POST", path, ddi_write_feedback(said, id), true);
+	if (end == CLIENT_OK)
+		contact_print("Reported for action %s: %s/%s: %s", id, f->execution, f->finished,
+			      f->message[0]);
+	if (end == CLIENT_OK || end == CLIENT_OVER) {
+		*tries = 0;
+		return true;
+	}
+	if (!is_given_up(end, tries))
+		return false;
+	log_warn("action %s: the server does not take its end; it is not sent any more", id);
+	return true;
+}
+
+/* ---------------------------------------------------------------- on the way to it */
+
 /* What the server's word means for what it was answered. */
 static void settle(struct contact *c, enum client_end end)
 {
 	struct action *a = &c->a;
-	bool final = a->phase >= ACTION_GOOD;
 
-	if (end == CLIENT_OVER && !final)
+	if (end == CLIENT_OVER)
 		contact_print("Action %s is over on the server.", a->id);
 	if (end == CLIENT_OVER && a->phase <= ACTION_FETCHED) {
 		files_bundle_drop(&c->files);
 		action_begin(a, "");
 		return;
 	}
-	/* A quota: of all answers, the last one must not be the one that is lost. */
-	if (end == CLIENT_OK || end == CLIENT_OVER ||
-	    ((end == CLIENT_FULL || end == CLIENT_REFUSED) && !final))
+	/* A quota, or something that is never taken: there is more to say later. */
+	if (end == CLIENT_OK || end == CLIENT_OVER || end == CLIENT_FULL || end == CLIENT_REFUSED)
 		action_told(a);
-	if ((end == CLIENT_MISSING || end == CLIENT_REFUSED) && final && action_owes(a) &&
-	    ++a->tries >= ACTION_TRIES_MAX) {
-		log_warn("action %s: the server does not take its end; it is not sent any more",
-			 a->id);
-		a->reported = a->phase;
-	}
+}
+
+static void tell_progress(struct contact *c, const struct ddi_feedback *f)
+{
+	char path[URL_ID_MAX + 64];
+	enum client_end end;
+
+	snprintf(path, sizeof(path), "deploymentBase/%s/feedback", c->a.id);
+	end = send_json(c, "POST", path, ddi_write_feedback(f, c->a.id), false);
+	if (end == CLIENT_OK)
+		contact_print("Reported for action %s: %s: %s", c->a.id, f->execution,
+			      f->message[0]);
+	settle(c, end);
 }
 
 void tell_phase(struct contact *c)
 {
 	static struct ddi_feedback f;
-	char path[URL_ID_MAX + 64];
-	bool final = c->a.phase >= ACTION_GOOD;
-	enum client_end end;
 
 	if (!action_owes(&c->a) || c->dry_run || c->told == c->a.phase)
 		return;
 	c->told = c->a.phase;
 	tell_describe(c, &f);
-	snprintf(path, sizeof(path), "deploymentBase/%s/feedback", c->a.id);
-	end = send_json(c, "POST", path, ddi_write_feedback(&f, c->a.id), final);
-	if (end == CLIENT_OK)
-		contact_print("Reported for action %s: %s%s%s: %s", c->a.id, f.execution,
-			      final ? "/" : "", final ? f.finished : "", f.message[0]);
-	settle(c, end);
+	if (c->a.phase < ACTION_GOOD)
+		tell_progress(c, &f);
+	else if (tell_close(c, c->a.id, &f, &c->a.tries))
+		action_told(&c->a);
 	contact_save(c);
 }
 
@@ -146,6 +217,7 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 		return true;
 	case CLIENT_LATER:
 	case CLIENT_DENIED:
+	case CLIENT_FORBIDDEN:
 	case CLIENT_FULL:
 		break;
 	}
@@ -170,7 +242,7 @@ static void tell_attributes(struct contact *c, bool asked)
 	end = send_json(c, "PUT", "configData",
 			ddi_write_attributes((const char *const(*)[2])pairs, t.n), false);
 	/* What the server will not have is not sent again and again. */
-	if (end == CLIENT_LATER || end == CLIENT_DENIED)
+	if (end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FORBIDDEN)
 		return;
 	c->a.attributes = t.hash;
 	contact_save(c);
@@ -187,7 +259,7 @@ static void tell_installed(struct contact *c)
 		return;
 	end = send_json(c, "PUT", "installedBase",
 			ddi_write_installed(c->conf->fleet_distribution, s->version), false);
-	if (end == CLIENT_LATER || end == CLIENT_DENIED)
+	if (end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FORBIDDEN)
 		return;
 	snprintf(c->a.installed, sizeof(c->a.installed), "%s", s->version);
 	contact_save(c);

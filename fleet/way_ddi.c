@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By hawkBit's Direct Device Integration: one contact with the server. */
 #include "fleet/cancel.h"
+#include "fleet/deployment.h"
 #include "fleet/drop.h"
+#include "fleet/ends.h"
 #include "fleet/standing.h"
 #include "fleet/take.h"
 #include "fleet/tell.h"
@@ -47,29 +49,6 @@ static bool is_end_of(const struct contact *c, const struct ddi_poll *p)
 	       (action_owes(a) || a->tries < ACTION_TRIES_MAX);
 }
 
-static bool get_offer(struct contact *c, const struct ddi_poll *p, struct offer *o)
-{
-	const char *id = p->deployment, *why;
-	char path[URL_ID_MAX + 32];
-	enum client_end end;
-
-	snprintf(path, sizeof(path), "deploymentBase/%s", id);
-	end = client_get(&c->client, path);
-	/* 404: it is being cancelled, or waits for a confirmation. */
-	if (end != CLIENT_OK) {
-		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
-		return false;
-	}
-	if (ddi_read_deployment(o, c->client.text, c->client.len, &why) == KB_OK &&
-	    strcmp(o->id, id) == 0) {
-		memcpy(o->edition, p->edition, sizeof(o->edition));
-		return true;
-	}
-	log_warn("action %s: the server sends %s", id, o->id[0] != '\0' ? "another action" : why);
-	c->failed = true;
-	return false;
-}
-
 /* It is judged again: what was good may have fallen back since then. */
 static void repeat_end(struct contact *c)
 {
@@ -86,8 +65,9 @@ static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 
 	if (!wants && !end)
 		return true;
-	if (!get_offer(c, p, &o))
+	if (deployment_get(c, p->deployment, &o) != CLIENT_OK)
 		return !end;
+	memcpy(o.edition, p->edition, sizeof(o.edition));
 	if (wants || !take_is_known(c, &o))
 		take_offer(c, &o);
 	else
@@ -99,6 +79,9 @@ static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 
 static void work_by_poll(struct contact *c, const struct ddi_poll *p)
 {
+	bool ended = p->deployment[0] != '\0' && ends_has(c, p->deployment);
+
+	ends_send(c);
 	cancel_look(c, p->cancel);
 	if (p->cancel[0] != '\0')
 		cancel_answer(c, p->cancel);
@@ -109,7 +92,8 @@ static void work_by_poll(struct contact *c, const struct ddi_poll *p)
 		contact_print(
 			"Action %s waits for a confirmation, which is given on the server only.",
 			p->confirmation);
-	if (p->deployment[0] == '\0' || ask_deployment(c, p))
+	/* What the server makes of its end, the next poll shows. */
+	if (p->deployment[0] == '\0' || ended || ask_deployment(c, p))
 		tell_phase(c);
 	tell_device(c, p->config_data);
 }
@@ -138,4 +122,6 @@ static void converse_with_server(struct contact *c, bool known)
 	work_by_poll(c, &p);
 }
 
-const struct way way_ddi = { .converse = converse_with_server, .tell = tell_phase };
+const struct way way_ddi = { .converse = converse_with_server,
+			     .tell = tell_phase,
+			     .put_aside = ends_add };

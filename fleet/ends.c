@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/ends.h"
+
+#include "fleet/deployment.h"
+#include "fleet/judge.h"
+#include "fleet/tell.h"
+
+#include "channel/strict.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define QUEUE	 "ends.json"
+#define KEPT_MAX 8 /* then the oldest is dropped */
+
+struct end {
+	char id[URL_ID_MAX + 1];
+	/* what the action was then: another one may have its id by now */
+	uint64_t size;
+	char digest[OFFER_DIGEST_LEN + 1];
+	/* what was said to be good; "": it failed */
+	char release[ACTION_RELEASE_LEN + 1], version[ACTION_VERSION_MAX + 1];
+	uint64_t sequence, tries;
+	struct ddi_feedback said;
+};
+
+/* ---------------------------------------------------------------- what is kept */
+
+static void read_details(struct ddi_feedback *f, json_object *o)
+{
+	json_object *list;
+
+	if (strict_list(o, "details", &list) != KB_OK)
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		const char *text = json_object_get_string(json_object_array_get_idx(list, i));
+
+		ddi_say(f, "%s", text != NULL ? text : "");
+	}
+}
+
+static bool read_end(struct end *e, json_object *o)
+{
+	memset(e, 0, sizeof(*e));
+	if (!json_object_is_type(o, json_type_object) ||
+	    strict_text(o, "id", e->id, sizeof(e->id)) != KB_OK || !url_is_id(e->id) ||
+	    strict_number(o, "size", &e->size, INT64_MAX) != KB_OK ||
+	    strict_text(o, "digest", e->digest, sizeof(e->digest)) != KB_OK ||
+	    strict_text(o, "release", e->release, sizeof(e->release)) != KB_OK ||
+	    strict_text(o, "version", e->version, sizeof(e->version)) != KB_OK ||
+	    strict_number(o, "sequence", &e->sequence, INT64_MAX) != KB_OK ||
+	    strict_number(o, "tries", &e->tries, INT64_MAX) != KB_OK)
+		return false;
+	e->said.execution = "closed";
+	e->said.finished = e->release[0] != '\0' ? "success" : "failure";
+	read_details(&e->said, o);
+	return true;
+}
+
+static json_object *write_end(const struct end *e)
+{
+	json_object *o = json_object_new_object(), *details = json_object_new_array();
+
+	json_object_object_add(o, "id", json_object_new_string(e->id));
+	json_object_object_add(o, "size", json_object_new_uint64(e->size));
+	json_object_object_add(o, "digest", json_object_new_string(e->digest));
+	json_object_object_add(o, "release", json_object_new_string(e->release));
+	json_object_object_add(o, "version", json_object_new_string(e->version));
+	json_object_object_add(o, "sequence", json_object_new_uint64(e->sequence));
+	json_object_object_add(o, "tries", json_object_new_uint64(e->tries));
+	for (unsigned i = 0; i < e->said.messages; i++)
+		json_object_array_add(details, json_object_new_string(e->said.message[i]));
+	json_object_object_add(o, "details", details);
+	return o;
+}
+
+/* A list, to be released; an empty one where nothing is, or nothing of this server. */
+static json_object *load_queue(const struct contact *c)
+{
+	static char text[STRICT_MAX + 1];
+	json_object *o = NULL, *list = NULL;
+	const char *why;
+	uint64_t server;
+	size_t len;
+
+	if (files_read(&c->files, QUEUE, text, sizeof(text), &len) == KB_OK)
+		o = strict_parse(text, len, &why);
+	if (strict_number(o, "server", &server, INT64_MAX) == KB_OK &&
+	    server == c->client.server && strict_list(o, "ends", &list) == KB_OK)
+		json_object_get(list);
+	json_object_put(o);
+	return list != NULL ? list : json_object_new_array();
+}
+
+static bool save_queue(const struct contact *c, json_object *list)
+{
+	json_object *o = json_object_new_object();
+	const char *text;
+	bool ok;
+
+	json_object_object_add(o, "server", json_object_new_uint64(c->client.server));
+	json_object_object_add(o, "ends", json_object_get(list));
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
+	json_object_put(o);
+	return ok;
+}
+
+static size_t find(json_object *list, const char *id)
+{
+	size_t n = json_object_array_length(list);
+	static struct end e;
+
+	for (size_t i = 0; i < n; i++)
+		if (read_end(&e, json_object_array_get_idx(list, i)) && strcmp(e.id, id) == 0)
+			return i;
+	return n;
+}
+
+bool ends_has(const struct contact *c, const char *id)
+{
+	json_object *list = load_queue(c);
+	bool has = find(list, id) < json_object_array_length(list);
+
+	json_object_put(list);
+	return has;
+}
+
+bool ends_add(struct contact *c)
+{
+	static struct end e;
+	const struct action *a = &c->a;
+	json_object *list = load_queue(c);
+	size_t at = find(list, a->id);
+	bool ok;
+
+	e = (struct end){ .size = a->size, .sequence = a->sequence, .tries = a->tries };
+	memcpy(e.id, a->id, sizeof(e.id));
+	memcpy(e.digest, a->digest, sizeof(e.digest));
+	memcpy(e.version, a->version, sizeof(e.version));
+	if (a->phase == ACTION_GOOD)
+		memcpy(e.release, a->release, sizeof(e.release));
+	tell_describe(c, &e.said);
+	/* A cut before the next action is on record leaves it in both. */
+	if (at < json_object_array_length(list))
+		json_object_array_del_idx(list, at, 1);
+	json_object_array_add(list, write_end(&e));
+	while (json_object_array_length(list) > KEPT_MAX)
+		json_object_array_del_idx(list, 0, 1);
+	ok = save_queue(c, list);
+	json_object_put(list);
+	c->failed = c->failed || !ok;
+	if (ok)
+		contact_print("The end of action %s waits for the server.", a->id);
+	return ok;
+}
+
+/* ---------------------------------------------------------------- sending */
+
+/* What was good may have fallen back since then. false: nobody knows now. */
+static bool judge_again(const struct contact *c, struct end *e)
+{
+	char why[ACTION_WHY_MAX + 1];
+	enum action_phase phase;
+
+	if (e->release[0] == '\0')
+		return true;
+	phase = judge_asked(&c->facts, e->release, why);
+	if (phase == ACTION_NONE)
+		phase = judge_replaced(&c->facts, e->version, e->sequence, why);
+	if (phase == ACTION_FAILED) {
+		e->release[0] = '\0';
+		e->said = (struct ddi_feedback){ .execution = "closed", .finished = "failure" };
+		ddi_say(&e->said, "%s", why);
+	}
+	return phase == ACTION_GOOD || phase == ACTION_FAILED;
+}
+
+/* true: it is done with. */
+static bool send_end(struct contact *c, struct end *e)
+{
+	static struct offer o;
+
+	switch (deployment_get(c, e->id, &o)) {
+	case CLIENT_OK:
+		/* The server has lost its memory, and this is the id of another action by now. */
+		if (o.size != e->size || strcmp(o.digest, e->digest) != 0)
+			return true;
+		return judge_again(c, e) && tell_close(c, e->id, &e->said, &e->tries);
+	case CLIENT_OVER:
+		return true;
+	case CLIENT_MISSING:
+		return ++e->tries >= ACTION_TRIES_MAX;
+	case CLIENT_SAME:
+	case CLIENT_LATER:
+	case CLIENT_DENIED:
+	case CLIENT_FORBIDDEN:
+	case CLIENT_FULL:
+	case CLIENT_REFUSED:
+		break;
+	}
+	return false;
+}
+
+void ends_send(struct contact *c)
+{
+	static struct end e;
+	json_object *list = load_queue(c), *left = json_object_new_array();
+	size_t n = json_object_array_length(list);
+
+	for (size_t i = 0; i < n && !c->dry_run; i++) {
+		if (!read_end(&e, json_object_array_get_idx(list, i)) || send_end(c, &e))
+			continue;
+		json_object_array_add(left, write_end(&e));
+	}
+	/* Cut before this, they are sent again. */
+	if (n > 0 && !c->dry_run && !json_object_equal(list, left))
+		c->failed = !save_queue(c, left) || c->failed;
+	json_object_put(list);
+	json_object_put(left);
+}

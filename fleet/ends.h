@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ends of actions that the server has not taken, while the next action has begun: no server can stop
+ * updates by taking none. */
+#pragma once
+
+#include "fleet/contact.h"
+
+/* From here on, durable: that of the action on record. false: it cannot be written. */
+bool ends_add(struct contact *c);
+/* That of this action waits. */
+bool ends_has(const struct contact *c, const char *id);
+/* Sends those that wait. */
+void ends_send(struct contact *c);

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ends of actions that the server does not take."""
+import json
+
+import pytest
+from cli_device import FAILURE, REBOOT
+from ddi_server import Server
+
+
+def refuse(server, action, status=403, when=lambda handler: True):
+    """It answers so to the end of this action."""
+    def answer(handler):
+        if handler.path.split("/")[-2] == action.id and handler.body["status"]["execution"] == "closed" \
+                and when(handler):
+            handler.error(status)
+        else:
+            handler.take_feedback(handler.path.split("/")[-2], False)
+    server.on["feedback"] = answer
+
+
+def waiting(fleet, server, bundle, factory, status=403, good=False):
+    """The end of action 1 waits; action 2 is staged, or on its way."""
+    first = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.once()
+    if good:
+        fleet.good()
+    else:
+        fleet.fall_back("modem does not register")
+    refuse(server, first, status)
+    fleet.once(code=FAILURE)
+    second = server.assign(factory("3.0", 30))
+    server.actions.reverse()
+    assert "The end of action 1 waits" in fleet.once(code=REBOOT)
+    assert second.told == ["proceeding/none"] * 2 and fleet.staged and fleet.record["id"] == second.id
+    return first, second
+
+
+def ends(fleet):
+    return [end["id"] for end in json.loads((fleet.folder / "ends.json").read_text())["ends"]]
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 429, 503, 302])
+def test_an_end_that_is_not_taken_does_not_stop_the_next_action(fleet, server, bundle, factory, status):
+    first, _ = waiting(fleet, server, bundle, factory, status)
+    assert ends(fleet) == ["1"]
+    fleet.once(code=REBOOT)
+    del server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert first.told[-1] == "closed/failure" and not ends(fleet)
+    assert "2.0 in slot b fell back: modem does not register" in first.messages
+    before = len(server.seen)
+    fleet.once(code=REBOOT)
+    assert [kind for kind, _ in server.seen[before:]] == ["poll"]
+
+
+def test_an_action_whose_end_waits_is_not_begun_again(fleet, server, bundle, factory):
+    first, second = waiting(fleet, server, bundle, factory)
+    server.actions.reverse()        # a person gives the first one more weight
+    fleet.once(code=REBOOT)
+    assert fleet.record["id"] == second.id
+    del server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert first.state == "error" and fleet.record["id"] == second.id
+
+
+def test_an_end_that_waits_is_not_sent_to_another_action_of_its_id(fleet, server, bundle, factory):
+    first, second = waiting(fleet, server, bundle, factory)
+    first.bundle = first.bundle.with_name("4.0.keel")
+    first.bundle.write_bytes(second.bundle.read_bytes() + b"!")
+    del server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert first.told[-1] == "proceeding/none" and not ends(fleet)
+
+
+def test_an_end_that_waits_is_not_sent_to_another_server(fleet, server, bundle, factory):
+    waiting(fleet, server, bundle, factory)
+    with Server().running() as new:
+        action = new.assign(bundle, download="skip")
+        fleet.configure(new.url)
+        fleet.once(code=None)
+        assert action.told == ["proceeding/none"] and not new.requests("artifact")
+
+
+def test_a_success_that_waits_is_judged_again(fleet, server, bundle, factory):
+    first, _ = waiting(fleet, server, bundle, factory, good=True)
+    fleet.fall_back("app crashed on day two")
+    del server.on["feedback"]
+    fleet.once(code=None)
+    assert first.told[-1] == "closed/failure" and first.messages[-1].endswith("app crashed on day two")
+
+
+def test_a_success_that_waits_is_told(fleet, server, bundle, factory):
+    first, _ = waiting(fleet, server, bundle, factory, good=True)
+    del server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert first.told[-1] == "closed/success"
+
+
+@pytest.mark.parametrize("most, contacts", [(0, 9), (1, 10)])
+def test_an_end_whose_words_are_refused_is_sent_with_fewer(fleet, server, bundle, most, contacts):
+    """A wall of a web server takes the last words of a trial for an attack."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.once()
+    fleet.fall_back("cat /etc/passwd")
+    refuse(server, action, 403, lambda handler: len(handler.body["status"]["details"]) != most)
+    for _ in range(contacts - 1):
+        fleet.once(code=FAILURE)
+    assert action.state == "running"
+    fleet.once()
+    assert action.state == "error" and len(action.statuses[-1][2]) == most
