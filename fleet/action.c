@@ -109,6 +109,7 @@ static const struct field {
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
+	NUMBER("missed", missed),
 	NUMBER("again", again),
 	NUMBER("only_download", only_download),
 	TEXT("too_late", too_late),

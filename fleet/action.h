@@ -71,6 +71,8 @@ struct action {
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;
+	/* contacts in a row at which the server did not offer it any more */
+	uint64_t missed;
 	/* how often it was begun again: ids of a server that come again */
 	uint64_t again;
 	/* the server wants nothing but the download */

@@ -20,16 +20,17 @@ static unsigned seconds_of(const char *text)
 	return s < DDI_SLEEP_MIN ? DDI_SLEEP_MIN : s > DDI_SLEEP_MAX ? DDI_SLEEP_MAX : s;
 }
 
-static unsigned read_sleep(json_object *o)
+/* Each server says it in each answer. What does not is none: a proxy's words, as JSON. */
+static enum kb_err read_sleep(unsigned *sleep_s, json_object *o)
 {
 	json_object *config, *polling;
 	char text[16];
 
-	if (strict_object(o, "config", &config) != KB_OK ||
-	    strict_object(config, "polling", &polling) != KB_OK ||
-	    strict_text(polling, "sleep", text, sizeof(text)) != KB_OK)
-		return 0;
-	return seconds_of(text);
+	TRY(strict_object(o, "config", &config));
+	TRY(strict_object(config, "polling", &polling));
+	TRY(strict_text(polling, "sleep", text, sizeof(text)));
+	*sleep_s = seconds_of(text);
+	return KB_OK;
 }
 
 /* The id that a link ends with, and what stands behind the '?': "…/deploymentBase/12?c=…". Its host
@@ -82,13 +83,16 @@ enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len, cons
 	memset(p, 0, sizeof(*p));
 	if (o == NULL)
 		return KB_EFORMAT;
-	p->sleep_s = read_sleep(o);
-	err = read_links(p, o);
+	err = read_sleep(&p->sleep_s, o);
+	*why = "JSON that is no answer to a poll: config.polling.sleep is missing";
+	if (err == KB_OK) {
+		err = read_links(p, o);
+		*why = "links that cannot be read";
+	}
 	json_object_put(o);
 	if (err == KB_OK)
 		return KB_OK;
 	memset(p, 0, sizeof(*p));
-	*why = "links that cannot be read";
 	return KB_EFORMAT;
 }
 

@@ -21,7 +21,7 @@
 
 /* An answer to the poll: what waits. "" where nothing does. */
 struct ddi_poll {
-	/* 0: the server says none */
+	/* 0: the server says none that can be understood */
 	unsigned sleep_s;
 	char deployment[URL_ID_MAX + 1], cancel[URL_ID_MAX + 1], confirmation[URL_ID_MAX + 1];
 	/* behind the '?' of the deployment's link: another one says that the deployment changed */

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WITHDRAWN_POLLS 2 /* in a row */
+
 static bool poll_server(struct contact *c, struct ddi_poll *p)
 {
 	const char *why;
@@ -29,13 +31,28 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 	return reached;
 }
 
-/* What is staged stays: it was signed, and asked for. What is not even that is not wanted any more.
- */
+static bool is_withdrawn(const struct contact *c, const struct ddi_poll *p)
+{
+	return p->deployment[0] == '\0' && p->confirmation[0] == '\0' && p->cancel[0] == '\0' &&
+	       (c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED);
+}
+
+/* What is staged stays: it was signed, and asked for. What is not even that is not wanted any more,
+ * if the next contact finds the same: what is here may have taken days to come. */
 static void notice_withdrawal(struct contact *c, const struct ddi_poll *p)
 {
-	if (p->deployment[0] == '\0' && p->confirmation[0] == '\0' && p->cancel[0] == '\0' &&
-	    (c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED) && !c->dry_run)
+	bool withdrawn = is_withdrawn(c, p);
+
+	if (c->dry_run || (!withdrawn && c->a.missed == 0))
+		return;
+	c->a.missed = withdrawn ? c->a.missed + 1 : 0;
+	if (c->a.missed >= WITHDRAWN_POLLS) {
 		drop_action(c, "is over on the server");
+		return;
+	}
+	if (withdrawn)
+		contact_print("Action %s is not offered any more.", c->a.id);
+	contact_save(c);
 }
 
 /* ---------------------------------------------------------------- the deployment */

@@ -21,6 +21,8 @@
 
 static const char *why;
 
+#define POLL(links) "{\"config\":{\"polling\":{\"sleep\":\"00:05:00\"}},\"_links\":" links "}"
+
 static enum kb_err read_poll(struct ddi_poll *p, const char *text)
 {
 	return ddi_read_poll(p, text, strlen(text), &why);
@@ -79,9 +81,27 @@ TEST(a_poll_says_what_waits)
 	assert_string_equal(p.edition, "?c=-3");
 	assert_string_equal(p.cancel, "");
 	assert_true(p.config_data);
-	OK(read_poll(&p, "{}"));
-	assert_int_equal(p.sleep_s, 0);
-	OK(read_poll(&p, "{\"_links\":null,\"config\":null}"));
+	OK(read_poll(&p, POLL("null")));
+	assert_string_equal(p.deployment, "");
+}
+
+/* Of a proxy, while the server is away. */
+TEST(json_without_a_time_between_polls_is_none)
+{
+	static const char *const texts[] = {
+		"{}",
+		"{\"error\":\"down for maintenance\"}",
+		"{\"_links\":null,\"config\":null}",
+		"{\"config\":{\"polling\":{\"sleep\":7}}}",
+		"{\"config\":{\"polling\":{}},\"_links\":{}}",
+	};
+	struct ddi_poll p;
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(texts); i++) {
+		FAILS(read_poll(&p, texts[i]), KB_EFORMAT);
+		assert_string_equal(
+			why, "JSON that is no answer to a poll: config.polling.sleep is missing");
+	}
 }
 
 TEST(a_sleep_out_of_bounds_is_moved_into_them)
@@ -120,8 +140,8 @@ TEST(a_link_that_is_none_fails_the_whole_poll)
 	for (size_t i = 0; i < KB_ARRAY_LEN(links); i++) {
 		FAILS(read_poll(
 			      &p,
-			      strf("{\"_links\":{\"cancelAction\":{\"href\":\"http://h/cancelAction/1\"},"
-				   "\"deploymentBase\":%s}}",
+			      strf(POLL("{\"cancelAction\":{\"href\":\"http://h/cancelAction/1\"},"
+					"\"deploymentBase\":%s}"),
 				   links[i])),
 		      KB_EFORMAT);
 		assert_string_equal(why, "links that cannot be read");

@@ -380,6 +380,7 @@ def test_of_an_action_that_is_over_no_bundle_is_kept(fleet, server, bundle, how)
         server.on["artifact"] = answers(404)
     elif how == "withdrawn":
         action.state = "canceled"
+        fleet.once()
     elif how == "cancelled":
         server.cancel(action)
     else:

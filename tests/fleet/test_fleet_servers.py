@@ -242,6 +242,7 @@ def test_a_window_that_lapses_ends_the_action(device, shop, way, bundle):
     shop.wait_for_lapse(action)
     device.once(code=None)
     device.once()
+    device.once()
     assert action.state == "canceled" and not device.staged and device.record["phase"] == "none"
 
 

@@ -82,7 +82,7 @@ def test_a_lost_answer_is_sent_again_and_closed_once(fleet, server, bundle):
         fleet.once(code=FAILURE)
     del server.on["feedback"]
     # Also where the server does not ask for it.
-    server.on["poll"] = lambda handler: handler.reply(200, {})
+    server.on["poll"] = lambda handler: handler.reply(200, {"config": {"polling": {"sleep": "00:05:00"}}})
     fleet.once()
     assert action.told[-1] == "closed/success" and action.told.count("closed/success") == 1
 
@@ -273,8 +273,31 @@ def test_what_the_server_takes_back_is_forgotten_before_it_is_staged(fleet, serv
     action = server.assign(bundle, window="unavailable")
     fleet.once()
     action.state = "canceled"
+    assert "is not offered any more" in fleet.once()
+    assert (fleet.folder / "bundle.keel").exists()
     assert "is over on the server" in fleet.once()
     assert fleet.record["phase"] == "none"
+
+
+def test_what_the_server_takes_back_for_a_moment_is_not_forgotten(fleet, server, bundle):
+    """Two polls without it count only one after the other."""
+    action = server.assign(bundle, window="unavailable")
+    fleet.once()
+    for _ in range(3):
+        action.state = "canceled"
+        fleet.once()
+        action.state = "running"
+        fleet.once()
+    assert fleet.record["phase"] == "fetched" and len(server.requests("artifact")) == 1
+
+
+def test_json_of_a_proxy_is_no_poll(fleet, server, bundle):
+    server.assign(bundle, window="unavailable")
+    fleet.once()
+    server.on["poll"] = lambda handler: handler.reply(200, {"error": "down for maintenance"})
+    for _ in range(3):
+        assert "no answer to a poll" in fleet.once(code=FAILURE)
+    assert fleet.record["phase"] == "fetched" and (fleet.folder / "bundle.keel").exists()
 
 
 def test_a_newer_action_replaces_one_that_is_only_staged(fleet, server, factory, bundle):
