@@ -242,7 +242,7 @@ static void tell_attributes(struct contact *c, bool asked)
 	end = send_json(c, "PUT", "configData",
 			ddi_write_attributes((const char *const(*)[2])pairs, t.n), false);
 	/* What the server will not have is not sent again and again. */
-	if (end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FORBIDDEN)
+	if (is_not_taken_now(end))
 		return;
 	c->a.attributes = t.hash;
 	contact_save(c);
@@ -259,7 +259,7 @@ static void tell_installed(struct contact *c)
 		return;
 	end = send_json(c, "PUT", "installedBase",
 			ddi_write_installed(c->conf->fleet_distribution, s->version), false);
-	if (end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FORBIDDEN)
+	if (is_not_taken_now(end))
 		return;
 	snprintf(c->a.installed, sizeof(c->a.installed), "%s", s->version);
 	contact_save(c);

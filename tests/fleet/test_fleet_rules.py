@@ -147,6 +147,22 @@ def test_a_quota_of_status_entries_still_has_room_for_the_end(fleet, server, bun
     assert len(action.statuses) == 4 and action.state == "finished"
 
 
+@pytest.mark.parametrize("status, again", [(401, True), (403, True), (409, True), (429, True), (503, True),
+                                           (404, False), (405, False), (400, False)])
+def test_what_the_device_is_is_told_again_unless_the_server_will_not_have_it(fleet, server, bundle, status, again):
+    fleet.configure(distribution="gateway")
+    fleet.once()
+    fleet.dev("install", bundle)
+    fleet.start()
+    fleet.good()
+    server.on["attributes"], server.on["installed"] = [answers(status)], [answers(status)]
+    for _ in range(3):
+        fleet.once(code=None)
+    assert len(server.requests("attributes")) == len(server.requests("installed")) == (3 if again else 2)
+    assert (server.attributes["keelboot.version"] == "2.0") == again
+    assert (("gateway", "2.0") in server.installed) == again
+
+
 # ---------------------------------------------------------------- the artifact
 
 
