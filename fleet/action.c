@@ -54,6 +54,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(a->etag, old.etag, sizeof(a->etag));
 	memcpy(a->own, old.own, sizeof(a->own));
 	memcpy(a->own_id, old.own_id, sizeof(a->own_id));
+	memcpy(a->denied, old.denied, sizeof(a->denied));
 	memcpy(a->too_late, old.too_late, sizeof(a->too_late));
 	memcpy(a->installed, old.installed, sizeof(a->installed));
 	a->size = old.size;
@@ -75,7 +76,7 @@ bool action_bind(struct action *a, uint64_t server)
 	if (!other)
 		return false;
 	action_begin(a, "");
-	a->own_id[0] = a->too_late[0] = '\0';
+	a->own_id[0] = a->denied[0] = a->too_late[0] = '\0';
 	a->attributes = 0;
 	a->installed[0] = '\0';
 	return true;
@@ -112,6 +113,7 @@ static const struct field {
 	NUMBER("missed", missed),
 	NUMBER("again", again),
 	NUMBER("only_download", only_download),
+	TEXT("denied", denied),
 	TEXT("too_late", too_late),
 	NUMBER("forced", forced),
 	TEXT("edition", edition),

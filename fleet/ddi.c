@@ -173,13 +173,13 @@ static enum kb_err read_chunk(struct offer *d, json_object *chunk)
 	return KB_OK;
 }
 
-static enum kb_err read_body(struct offer *d, json_object *o)
+static enum kb_err read_body(struct offer *d, json_object *o, const char *key)
 {
 	json_object *deployment, *chunks;
 	char window[16];
 
 	TRY(strict_text(o, "id", d->id, sizeof(d->id)));
-	TRY(strict_object(o, "deployment", &deployment));
+	TRY(strict_object(o, key, &deployment));
 	TRY(read_wish(deployment, "download", &d->download));
 	TRY(read_wish(deployment, "update", &d->update));
 	if (strict_text(deployment, "maintenanceWindow", window, sizeof(window)) != KB_ENOENT)
@@ -190,7 +190,8 @@ static enum kb_err read_body(struct offer *d, json_object *o)
 	return url_is_id(d->id) ? KB_OK : KB_EFORMAT;
 }
 
-enum kb_err ddi_read_deployment(struct offer *d, const char *text, size_t len, const char **why)
+static enum kb_err read_offer(struct offer *d, const char *text, size_t len, const char *key,
+			      const char **why)
 {
 	json_object *o = strict_parse(text, len, why);
 	enum kb_err err;
@@ -198,13 +199,23 @@ enum kb_err ddi_read_deployment(struct offer *d, const char *text, size_t len, c
 	memset(d, 0, sizeof(*d));
 	if (o == NULL)
 		return KB_EFORMAT;
-	err = read_body(d, o);
+	err = read_body(d, o, key);
 	json_object_put(o);
 	if (err == KB_OK)
 		return KB_OK;
 	memset(d, 0, sizeof(*d));
 	*why = "a deployment that cannot be read";
 	return KB_EFORMAT;
+}
+
+enum kb_err ddi_read_deployment(struct offer *d, const char *text, size_t len, const char **why)
+{
+	return read_offer(d, text, len, "deployment", why);
+}
+
+enum kb_err ddi_read_confirmation(struct offer *d, const char *text, size_t len, const char **why)
+{
+	return read_offer(d, text, len, "confirmation", why);
 }
 
 /* ---------------------------------------------------------------- the end of one */

@@ -35,6 +35,9 @@ enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len,
 			  const char **why) KB_MUST_CHECK;
 enum kb_err ddi_read_deployment(struct offer *d, const char *text, size_t len,
 				const char **why) KB_MUST_CHECK;
+/* The same of an action that wants a confirmation. */
+enum kb_err ddi_read_confirmation(struct offer *d, const char *text, size_t len,
+				  const char **why) KB_MUST_CHECK;
 /* stop: the action that is to be stopped. */
 enum kb_err ddi_read_cancel(char stop[URL_ID_MAX + 1], const char *text, size_t len,
 			    const char **why) KB_MUST_CHECK;
@@ -54,6 +57,8 @@ void ddi_say(struct ddi_feedback *f, const char *fmt, ...) __attribute__((format
 
 /* As JSON, to be freed; NULL: no memory. */
 char *ddi_write_feedback(const struct ddi_feedback *f, const char *id);
+
+char *ddi_write_confirmation(bool given, const char *says);
 
 /* Names and values of attributes; and of the distribution set that runs. To be freed; NULL: no
  * memory. */

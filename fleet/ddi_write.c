@@ -55,6 +55,21 @@ char *ddi_write_feedback(const struct ddi_feedback *f, const char *id)
 	return to_text(o);
 }
 
+char *ddi_write_confirmation(bool given, const char *says)
+{
+	json_object *o = json_object_new_object(), *details = json_object_new_array();
+	char text[DDI_MESSAGE_MAX + 1];
+
+	util_print_safe(text, sizeof(text),
+			says[0] != '\0' ? says : "confirm= of the device says so");
+	json_object_array_add(details, json_object_new_string(text));
+	put_text(o, "confirmation", given ? "confirmed" : "denied");
+	/* The exit code of the program that was asked. */
+	json_object_object_add(o, "code", json_object_new_int(given ? 0 : 2));
+	json_object_object_add(o, "details", details);
+	return to_text(o);
+}
+
 /* Old servers want id and status here, too. */
 char *ddi_write_attributes(const char *const (*pairs)[2], size_t n)
 {

@@ -280,6 +280,9 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 	case MONITOR_PERMIT:
 		permit(m, order, r);
 		break;
+	case MONITOR_CONFIRM:
+		r->code = (int)permit_confirm(m->conf, order->name, r->why);
+		break;
 	case MONITOR_REBOOT:
 		reboot_machine(m, r);
 		break;

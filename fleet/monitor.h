@@ -30,6 +30,7 @@ enum monitor_work {
 	MONITOR_HISTORY,
 	MONITOR_FOLDER, /* flag: it is made if it is missing */
 	MONITOR_PERMIT, /* flag: the action is forced */
+	MONITOR_CONFIRM, /* by [fleet] confirm= */
 	MONITOR_REBOOT, /* returns only if it cannot */
 	MONITOR_WORKS,
 };
@@ -51,12 +52,15 @@ struct monitor_order {
 	bool flag;
 	/* of what a reboot installs */
 	char version[ACTION_VERSION_MAX + 1];
+	/* of a bundle that is to be confirmed */
+	char name[OFFER_NAME_MAX + 1];
 };
 
 struct monitor_result {
-	/* an exit code of keelboot(1), or -1; of a folder an enum kb_err; of a permission 0 or 1 */
+	/* an exit code of keelboot(1), or -1; of a folder an enum kb_err; of a permission 0 or 1, of
+	 * a confirmation an enum permit */
 	int code;
-	/* where the code is no 0, for a person */
+	/* where the code is no 0, for a person; of a confirmation always */
 	char why[MONITOR_WHY_MAX + 1];
 };
 

@@ -142,14 +142,20 @@ void monitor_do(struct monitor *m, const struct monitor_order *order, struct mon
 	util_close(&none);
 }
 
+static bool is_word(const char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return false;
+	return len < size;
+}
+
 static bool is_order(struct monitor_order *o)
 {
-	if (o->work >= MONITOR_WORKS || o->version[sizeof(o->version) - 1] != '\0')
-		return false;
-	for (const char *at = o->version; *at != '\0'; at++)
-		if (*at < 0x20 || *at > 0x7e)
-			return false;
-	return true;
+	return o->work < MONITOR_WORKS && is_word(o->version, sizeof(o->version)) &&
+	       is_word(o->name, sizeof(o->name));
 }
 
 bool monitor_link_answer(int link, struct monitor *m)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define SET_YEAR 2025 /* a clock of before was never set */
 
@@ -82,6 +83,13 @@ static bool is_inhibited(const char *paths, char *why)
 
 /* ---------------------------------------------------------------- a program */
 
+/* In one line. */
+static void make_printable(char *text)
+{
+	for (char *at = text; *at != '\0'; at++)
+		*at = *at == '\n' && at[1] == '\0' ? '\0' : *at >= 0x20 && *at <= 0x7e ? *at : ' ';
+}
+
 static bool is_consented(const struct conf *conf, const char *version, char *why)
 {
 	const char *const argv[] = { "/bin/sh", "-c",	 conf->fleet_reboot_consent,
@@ -91,8 +99,7 @@ static bool is_consented(const struct conf *conf, const char *version, char *why
 
 	if (err == KB_OK)
 		return true;
-	for (char *at = says; *at != '\0'; at++)
-		*at = *at == '\n' && at[1] == '\0' ? '\0' : *at >= 0x20 && *at <= 0x7e ? *at : ' ';
+	make_printable(says);
 	if (err == KB_ETIMEDOUT)
 		snprintf(why, PERMIT_WHY_MAX + 1, "reboot-consent= gave no answer for %u s",
 			 conf->fleet_timeout_s);
@@ -153,4 +160,32 @@ bool permit_reboot(const struct conf *conf, bool forced, const char *version, ti
 	if (is_inhibited(conf->fleet_reboot_inhibit, why))
 		return false;
 	return conf->fleet_reboot_consent[0] == '\0' || forced || is_consented(conf, version, why);
+}
+
+enum permit permit_confirm(const struct conf *conf, const char *name, char says[PERMIT_WHY_MAX + 1])
+{
+	const char *const argv[] = { "/bin/sh", "-c", conf->fleet_confirm, "sh", name, NULL };
+	enum kb_err err;
+	int status;
+
+	snprintf(says, PERMIT_WHY_MAX + 1, "no confirm= is set");
+	if (conf->fleet_confirm[0] == '\0' && !conf_is_bad(conf, conf->fleet_confirm))
+		return PERMIT_WAIT;
+	snprintf(says, PERMIT_WHY_MAX + 1,
+		 "a part of system.conf is ignored; see keelboot check-config");
+	if (is_doubtful(conf) || conf_is_bad(conf, conf->fleet_confirm))
+		return PERMIT_WAIT;
+	err = capture_run_with(argv, NULL, conf->fleet_timeout_s * 1000, says, PERMIT_WHY_MAX + 1,
+			       &status);
+	make_printable(says);
+	if (err == KB_OK)
+		return PERMIT_YES;
+	if (status != CAPTURE_NO_END && WIFEXITED(status) && WEXITSTATUS(status) == PERMIT_NO)
+		return PERMIT_NO;
+	if (err == KB_ETIMEDOUT)
+		snprintf(says, PERMIT_WHY_MAX + 1, "confirm= gave no answer for %u s",
+			 conf->fleet_timeout_s);
+	else if (says[0] == '\0')
+		snprintf(says, PERMIT_WHY_MAX + 1, "confirm= does not say why");
+	return PERMIT_WAIT;
 }

@@ -208,20 +208,21 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 				   .finished = done ? "success" : "none" };
 	ddi_say(&f, "%s", why);
 	snprintf(path, sizeof(path), "cancelAction/%s/feedback", id);
-	switch (send_json(c, "POST", path, ddi_write_feedback(&f, id), false)) {
-	case CLIENT_OK:
-	case CLIENT_SAME:
-	case CLIENT_MISSING:
-	case CLIENT_OVER:
-	case CLIENT_REFUSED:
-		return true;
-	case CLIENT_LATER:
-	case CLIENT_DENIED:
-	case CLIENT_FORBIDDEN:
-	case CLIENT_FULL:
-		break;
-	}
-	return false;
+	return !is_not_taken_now(
+		send_json(c, "POST", path, ddi_write_feedback(&f, id), false));
+}
+
+bool tell_confirmation(struct contact *c, const char *id, bool given, const char *says)
+{
+	char path[URL_ID_MAX + 64];
+	enum client_end end;
+
+	snprintf(path, sizeof(path), "confirmationBase/%s/feedback", id);
+	end = send_json(c, "POST", path, ddi_write_confirmation(given, says), false);
+	if (end == CLIENT_OK)
+		contact_print("Action %s is %s here%s%s", id, given ? "confirmed" : "denied",
+			      says[0] != '\0' ? ": " : "", says);
+	return !is_not_taken_now(end);
 }
 
 /* ---------------------------------------------------------------- the device */

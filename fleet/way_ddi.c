@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By hawkBit's Direct Device Integration: one contact with the server. */
 #include "fleet/cancel.h"
+#include "fleet/confirm.h"
 #include "fleet/deployment.h"
 #include "fleet/drop.h"
 #include "fleet/ends.h"
@@ -105,10 +106,6 @@ static void work_by_poll(struct contact *c, const struct ddi_poll *p)
 	notice_withdrawal(c, p);
 	if (!is_end_of(c, p))
 		tell_phase(c);
-	if (p->confirmation[0] != '\0')
-		contact_print(
-			"Action %s waits for a confirmation, which is given on the server only.",
-			p->confirmation);
 	/* What the server makes of its end, the next poll shows. */
 	if (p->deployment[0] == '\0' || ended || ask_deployment(c, p))
 		tell_phase(c);
@@ -136,6 +133,8 @@ static void converse_with_server(struct contact *c, bool known)
 		return;
 	/* Not before it answers: server= may have been a mistake that is mended by now. */
 	bind_server(c);
+	if (p.confirmation[0] != '\0' && confirm_answer(c, p.confirmation) && !poll_server(c, &p))
+		return;
 	work_by_poll(c, &p);
 }
 

@@ -295,6 +295,8 @@ struct conf {
 	/* what that waits for, "": nothing: a time of the day, paths, a command for sh */
 	char fleet_reboot_window[CONF_NAME_MAX + 1], fleet_reboot_inhibit[CONF_COMMAND_MAX + 1],
 		fleet_reboot_consent[CONF_COMMAND_MAX + 1];
+	/* a command for sh that confirms an action; "": the server does */
+	char fleet_confirm[CONF_COMMAND_MAX + 1];
 	/* attributes that are not sent */
 	char fleet_omit[CONF_SPEC_MAX + 1];
 	/* unless the server says another time, default: 300; default: 60 */

@@ -82,6 +82,7 @@ EXAMPLES = {
     ("fleet", "reboot-window"): "02:00-04:30",
     ("fleet", "reboot-inhibit"): "/run/app/busy /run/app/locks/",
     ("fleet", "reboot-consent"): "/usr/lib/app/may-reboot",
+    ("fleet", "confirm"): "/usr/lib/app/may-update",
     ("fleet", "partial"): "auto",
     ("fleet", "bandwidth"): "256K",
     ("fleet", "daily-bytes"): "20M",

@@ -90,6 +90,7 @@ class Server(Loopback):
         self.target, self.token, self.gateway, self.dialect = target, token, gateway, dialect
         self.sleep, self.actions, self.attributes, self.installed = "00:05:00", [], None, []
         self.wants_attributes, self.confirmation, self.quota = True, None, STATUSES
+        self.confirmations = []                  # (word, code, details) of the device
 
     def assign(self, bundle, **how):
         """As a person does on its screen."""
@@ -138,6 +139,8 @@ class Handler(Visit):
             self.answer("poll", self.send_poll)
         elif rest.startswith("deploymentBase/"):
             self.answer("deployment", lambda: self.send_deployment(rest.split("/")[1]))
+        elif rest.startswith("confirmationBase/"):
+            self.answer("confirmation", lambda: self.send_deployment(rest.split("/")[1], "confirmation"))
         elif rest.startswith("cancelAction/"):
             self.answer("cancel", lambda: self.send_cancel(rest.split("/")[1]))
         elif rest.startswith("softwaremodules/"):
@@ -160,6 +163,8 @@ class Handler(Visit):
         if words[0] in ("deploymentBase", "cancelAction") and words[2:] == ["feedback"]:
             kind = "feedback" if words[0] == "deploymentBase" else "cancel-feedback"
             self.answer(kind, lambda: self.take_feedback(words[1], words[0] == "cancelAction"))
+        elif words[0] == "confirmationBase" and words[2:] == ["feedback"]:
+            self.answer("confirmation-feedback", lambda: self.take_confirmation(words[1]))
         elif words == ["configData"]:
             self.answer("attributes", self.take_attributes)
         elif words == ["installedBase"] and self.server.dialect != "0.x":
@@ -199,13 +204,16 @@ class Handler(Visit):
                 "_links": {"download-http" if http_only else "download": {"href": href},
                            "md5sum-http" if http_only else "md5sum": {"href": f"{href}.MD5SUM"}}}
 
-    def send_deployment(self, number):
+    def send_deployment(self, number, key="deployment"):
+        """key: what it is called in the answer: a "confirmation", while it waits for one."""
         action = next((action for action in self.server.actions if action.id == number), None)
-        if action is None or action.state in ("canceling", "canceled"):
+        if action is None or action.state in ("canceling", "canceled") \
+                or (number == self.server.confirmation) != (key == "confirmation"):
             self.error(404, "entityNotFound")
             return
-        action.retrieved = True
-        action.note("retrieved")
+        if key == "deployment":
+            action.retrieved = True
+            action.note("retrieved")
         names = [action.name, *action.more]
         deployment = {"download": action.download,
                       "update": "skip" if action.window == "unavailable" else action.update,
@@ -213,7 +221,7 @@ class Handler(Visit):
                                   "artifacts": [self.artifact_of(action, name) for name in names]}]}
         if action.window:
             deployment["maintenanceWindow"] = action.window
-        self.reply(200, {"id": action.id, "deployment": deployment})
+        self.reply(200, {"id": action.id, key: deployment})
 
     def send_cancel(self, number):
         action = next((action for action in self.server.actions if action.id == number), None)
@@ -239,6 +247,19 @@ class Handler(Visit):
             self.error(429, "quota.tooManyEntries")
         else:
             (action.add_to_cancel if of_cancel else action.add)(status)
+            self.reply(200)
+
+    def take_confirmation(self, number):
+        word = self.body.get("confirmation")
+        if number != self.server.confirmation:
+            self.error(410, "gone")
+        elif word not in ("confirmed", "denied") or not isinstance(self.body.get("code", 0), int) \
+                or any(len(message) > LETTERS for message in self.body.get("details", [])):
+            self.error(400, "body")
+        else:
+            self.server.confirmations.append((word, self.body["code"], self.body["details"]))
+            # What is denied waits on: a person may confirm it.
+            self.server.confirmation = None if word == "confirmed" else number
             self.reply(200)
 
     def take_attributes(self):

@@ -671,6 +671,11 @@ TEST(only_orders_that_are_known_are_served)
 	assert_false(is_served(&order));
 	strcpy(order.version, "2.0\n");
 	assert_false(is_served(&order));
+	strcpy(order.version, "2.0");
+	strcpy(order.name, "a\033.keel");
+	assert_false(is_served(&order));
+	memset(order.name, 'x', sizeof(order.name));
+	assert_false(is_served(&order));
 }
 
 TEST(a_monitor_that_has_ended_is_an_error)

@@ -186,6 +186,26 @@ def test_what_wants_a_confirmation_waits_for_it(device, shop, way, bundle):
     assert device.staged
 
 
+def test_what_wants_a_confirmation_is_confirmed_by_the_device(device, shop, way, bundle):
+    device.configure(distribution=shop.target, confirm="echo the patient agrees")
+    with shop.confirmation():
+        shop.assign(bundle, confirm=True)
+        assert "is confirmed here: the patient agrees" in device.once(code=REBOOT)
+    assert device.staged and way.answers("confirmation-feedback") == [200]
+
+
+def test_what_the_device_denies_waits_for_a_person_on_the_server(device, shop, way, bundle):
+    device.configure(distribution=shop.target, confirm="exit 2")
+    with shop.confirmation():
+        action = shop.assign(bundle, confirm=True)
+        assert "is denied here" in device.once()
+        assert "since it was denied here" in device.once()
+        assert way.answers("confirmation-feedback") == [200] and not way.requests("deployment")
+        shop.confirm(action)
+        device.once(code=REBOOT)
+    assert device.staged
+
+
 # ---------------------------------------------------------------- what goes wrong
 
 

@@ -10,6 +10,7 @@ from loopback import Loopback, Visit
 
 KINDS = ((r"/softwaremodules/|/download$", "artifact"), (r"/deploymentBase/[^/]+/feedback$", "feedback"),
          (r"/cancelAction/[^/]+/feedback$", "cancel-feedback"), (r"/deploymentBase/", "deployment"),
+         (r"/confirmationBase/[^/]+/feedback$", "confirmation-feedback"), (r"/confirmationBase/", "confirmation"),
          (r"/cancelAction/", "cancel"), (r"/configData$", "attributes"), (r"/installedBase$", "installed"))
 KEPT = ("content-type", "etag", "accept-ranges", "content-range", "last-modified", "retry-after", "location")
 

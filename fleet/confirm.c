@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/confirm.h"
+
+#include "fleet/monitor_link.h"
+#include "fleet/permit.h"
+#include "fleet/tell.h"
+
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool get_offer(struct contact *c, const char *id, struct offer *o)
+{
+	char path[URL_ID_MAX + 32];
+	enum client_end end;
+	const char *why;
+
+	snprintf(path, sizeof(path), "confirmationBase/%s", id);
+	end = client_get(&c->client, path);
+	/* 404, 410: somebody was quicker. */
+	if (end != CLIENT_OK) {
+		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
+		return false;
+	}
+	if (ddi_read_confirmation(o, c->client.text, c->client.len, &why) == KB_OK &&
+	    strcmp(o->id, id) == 0)
+		return true;
+	log_warn("action %s: the server sends %s", id, o->id[0] != '\0' ? "another action" : why);
+	c->failed = true;
+	return false;
+}
+
+/* Also one that was cut before it was noted is sent once more at most. */
+static void deny(struct contact *c, const char *id, const char *says)
+{
+	if (!tell_confirmation(c, id, false, says))
+		return;
+	snprintf(c->a.denied, sizeof(c->a.denied), "%s", id);
+	contact_save(c);
+}
+
+bool confirm_answer(struct contact *c, const char *id)
+{
+	static struct offer o;
+	struct monitor_order order = { .work = MONITOR_CONFIRM };
+	struct monitor_result r;
+	bool denied = strcmp(c->a.denied, id) == 0;
+
+	if (c->conf->fleet_confirm[0] == '\0' || denied) {
+		contact_print("Action %s waits for a confirmation, which is given on the server %s.",
+			      id, denied ? "alone since it was denied here" : "only");
+		return false;
+	}
+	if (!get_offer(c, id, &o))
+		return false;
+	if (c->dry_run) {
+		contact_print("Action %s waits for a confirmation; confirm= would be asked.", id);
+		return false;
+	}
+	memcpy(order.name, o.name, sizeof(order.name));
+	monitor_do(&c->monitor, &order, &r, NULL, NULL);
+	if (r.code == PERMIT_YES)
+		return tell_confirmation(c, id, true, r.why);
+	if (r.code == PERMIT_NO)
+		deny(c, id, r.why);
+	else
+		contact_print("Action %s waits for a confirmation: %s.", id, r.why);
+	return false;
+}

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consent on the device to what a server offers ([fleet] confirm=)."""
+import time
+
+import pytest
+from cli_device import FAILURE, OK, REBOOT
+
+
+@pytest.fixture(name="offered")
+def make_offered(server, bundle):
+    """An action that wants a confirmation."""
+    action = server.assign(bundle)
+    server.confirmation = action.id
+    return action
+
+
+def test_it_is_asked_for_the_bundle_and_confirms_in_the_same_contact(fleet, server, bundle, offered):
+    asked = fleet.dev.path / "asked"
+    fleet.configure(confirm=f'echo "$#: $1" >>{asked}; id -u >>{asked}; echo yes')
+    assert "Action 1 is confirmed here: yes" in fleet.once(code=REBOOT)
+    assert asked.read_text() == f"1: {bundle.name}\n0\n"
+    assert server.confirmations == [("confirmed", 0, ["yes"])] and offered.retrieved
+    fleet.once(code=REBOOT)
+    assert len(server.confirmations) == 1 and asked.read_text().count(bundle.name) == 1
+
+
+def test_a_denial_is_sent_once_with_what_was_printed(fleet, server, offered):
+    fleet.configure(confirm=r"printf 'the patient sleeps\n\033[2J%0600d' 1; exit 2")
+    fleet.once()
+    assert not offered.retrieved and len(server.confirmations) == 1
+    word, code, details = server.confirmations[0]
+    assert (word, code) == ("denied", 2) and details[0].startswith("the patient sleeps  [2J000")
+    assert len(details) == 1 and len(details[0]) <= 255
+    for _ in range(2):
+        assert "since it was denied here" in fleet.once()
+    assert len(server.confirmations) == 1
+    server.confirmation = None              # a person on the server
+    fleet.once(code=REBOOT)
+
+
+def test_another_action_is_asked_for_anew(fleet, server, offered, factory):
+    fleet.configure(confirm="exit 2")
+    fleet.once()
+    offered.state = "canceled"
+    server.confirmation = server.assign(factory("3.0", 30)).id
+    fleet.once()
+    assert [word for word, *_ in server.confirmations] == ["denied", "denied"]
+
+
+@pytest.mark.parametrize("command, says", [("echo later; exit 1", "waits for a confirmation: later."),
+                                           ("exit 3", "confirm= does not say why"),
+                                           ("kill -9 $$", "confirm= does not say why"),
+                                           ("sleep 100", "confirm= gave no answer for 1 s")])
+def test_any_other_end_of_it_waits(fleet, server, offered, command, says):
+    fleet.configure(confirm=command, timeout=1)
+    start = time.monotonic()
+    for _ in range(2):
+        assert says in fleet.once()
+    assert not server.confirmations and not offered.retrieved and time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize("letters", ["x" * 300 + "\n", "[fleet]\nreboot-window=when it rains\n"])
+def test_it_is_not_asked_while_a_line_of_the_configuration_is_ignored(fleet, server, offered, letters):
+    fleet.configure(confirm="echo yes")
+    conf = fleet.dev.root / "etc/keelboot/system.conf"
+    conf.write_text(conf.read_text() + letters)
+    assert "a part of system.conf is ignored" in fleet.once(code=None)
+    assert not server.confirmations and not offered.retrieved
+
+
+def test_a_dry_run_asks_nobody(fleet, server, offered):
+    asked = fleet.dev.path / "asked"
+    fleet.configure(confirm=f"echo >>{asked}")
+    assert "confirm= would be asked" in fleet("once", "--dry-run")
+    assert not asked.exists() and not server.confirmations and not offered.retrieved
+
+
+def test_a_name_that_is_not_printable_asks_nobody(fleet, server, bundle):
+    server.confirmation = server.assign(bundle, name="\033[2J\u00fc.keel", link=f"{server.url}/x.keel").id
+    fleet.configure(confirm="echo yes")
+    assert "cannot be read" in fleet.once(code=FAILURE)
+    assert not server.confirmations
+
+
+@pytest.mark.parametrize("name", ["a b;touch x.keel", "$(touch x).keel", "-n.keel"])
+def test_a_name_of_the_server_is_a_word_and_nothing_else(fleet, server, bundle, name):
+    asked = fleet.dev.path / "asked"
+    action = server.assign(bundle, name=name, link=f"{server.url}/x.keel")
+    server.confirmation = action.id
+    fleet.configure(confirm=f'printf %s "$1" >{asked}; exit 1')
+    fleet.once()
+    assert asked.read_text() == name
+
+
+@pytest.mark.parametrize("status, code", [(404, OK), (410, OK), (503, FAILURE), (403, FAILURE), (400, OK)])
+def test_a_confirmation_that_is_not_taken_is_given_again(fleet, server, offered, status, code):
+    fleet.configure(confirm="echo yes")
+    server.on["confirmation-feedback"] = [lambda handler: handler.error(status)]
+    fleet.once(code=code)
+    fleet.once(code=REBOOT)
+    assert offered.retrieved and len(server.requests("confirmation-feedback")) == 2
+
+
+@pytest.mark.parametrize("text", [b"{", b"{}", b'{"id": "1"}', b'{"id": "1", "confirmation": 7}',
+                                  b'{"id": "2", "confirmation": {"download": "skip", "update": "skip", "chunks": []}}'])
+def test_what_cannot_be_read_is_not_confirmed(fleet, server, offered, text):
+    asked = fleet.dev.path / "asked"
+    fleet.configure(confirm=f"echo >>{asked}")
+    server.on["confirmation"] = lambda handler: handler.reply(200, text)
+    fleet.once(code=FAILURE)
+    assert not asked.exists() and not server.confirmations
