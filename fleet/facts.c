@@ -5,6 +5,7 @@
 #include "fleet/monitor_link.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
+#include "update/wire/partial_form.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -177,12 +178,13 @@ json_object *facts_channel(struct monitor *m, const void *bytes, size_t len,
 	return channel;
 }
 
-int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1])
+int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1], bool *again)
 {
 	struct monitor_result r;
-	json_object *o;
+	json_object *o, *flag;
 	int code = ask(m, MONITOR_STAGE, &o, &r);
 
+	*again = json_object_object_get_ex(o, "again", &flag) && json_object_get_boolean(flag);
 	why[0] = '\0';
 	if (code != FACTS_OK)
 		copy_text(why, FACTS_TEXT_MAX + 1, o, "error");
@@ -302,11 +304,12 @@ static bool is_refusal(json_object *o, const char *version, uint64_t sequence, b
 		strcmp(kind, "bad") == 0);
 }
 
-void facts_refusal(struct monitor *m, const char *version, uint64_t sequence, bool any,
+bool facts_refusal(struct monitor *m, const char *version, uint64_t sequence, bool any,
 		   char why[FACTS_TEXT_MAX + 1])
 {
 	struct monitor_result r;
 	json_object *o, *list;
+	char detail[FACTS_TEXT_MAX + 1] = "";
 
 	why[0] = '\0';
 	(void)ask(m, MONITOR_HISTORY, &o, &r);
@@ -316,8 +319,11 @@ void facts_refusal(struct monitor *m, const char *version, uint64_t sequence, bo
 	     i++) {
 		json_object *one = json_object_array_get_idx(list, i);
 
-		if (is_refusal(one, version, sequence, any))
-			copy_text(why, FACTS_TEXT_MAX + 1, one, "reason");
+		if (!is_refusal(one, version, sequence, any))
+			continue;
+		copy_text(why, FACTS_TEXT_MAX + 1, one, "reason");
+		COPY_TEXT(detail, one, "detail");
 	}
 	json_object_put(o);
+	return strcmp(detail, PARTIAL_FORM_DROPPED) == 0;
 }

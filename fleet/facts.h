@@ -82,7 +82,8 @@ int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT
  * text. */
 json_object *facts_channel(struct monitor *m, const void *bytes, size_t len,
 			   char why[FACTS_TEXT_MAX + 1]);
-int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
+/* again: it lacks what a slot had when it was fetched. */
+int facts_stage(struct monitor *m, char why[FACTS_TEXT_MAX + 1], bool *again);
 /* Which ranges of the bundle are to be fetched, whose index is here: what `keelboot stage --ranges`
  * prints, to be released. */
 int facts_ranges(struct monitor *m, json_object **ranges, char why[FACTS_TEXT_MAX + 1]);
@@ -92,6 +93,6 @@ int facts_unstage(struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
 void facts_say_why(struct monitor *m, const char *version, uint64_t sequence,
 		   struct ddi_feedback *f);
 /* Why a boot refused this release, from the history; "" if it does not say. any: or why it refused
- * to look at all, as hooks have it. */
-void facts_refusal(struct monitor *m, const char *version, uint64_t sequence, bool any,
+ * to look at all, as hooks have it. true: it lacked what a slot had when it was fetched. */
+bool facts_refusal(struct monitor *m, const char *version, uint64_t sequence, bool any,
 		   char why[FACTS_TEXT_MAX + 1]);

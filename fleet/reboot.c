@@ -38,7 +38,7 @@ static void explain_boots(struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	char reason[FACTS_TEXT_MAX + 1];
 
-	facts_refusal(&c->monitor, c->a.version, c->a.sequence, true, reason);
+	(void)facts_refusal(&c->monitor, c->a.version, c->a.sequence, true, reason);
 	snprintf(why, ACTION_WHY_MAX + 1,
 		 "staged; %d boots did not install it%s%s; no more reboots are asked for",
 		 REBOOT_MAX, reason[0] != '\0' ? ": " : "", reason);

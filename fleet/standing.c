@@ -3,16 +3,14 @@
 
 #include "fleet/judge.h"
 #include "fleet/reboot.h"
-#include "update/wire/partial_form.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* A boot found that a slot had changed since then: it is fetched anew, once. */
-static bool is_fetched_anew(struct contact *c, const char *reason)
+static bool is_fetched_anew(struct contact *c, bool lacked)
 {
-	if (c->a.parts != ACTION_PARTS || c->a.anew > 0 ||
-	    strstr(reason, PARTIAL_FORM_AGAIN) == NULL)
+	if (c->a.parts != ACTION_PARTS || c->a.anew > 0 || !lacked)
 		return false;
 	c->a.anew = 1;
 	c->a.parts = ACTION_WHOLE;
@@ -26,10 +24,11 @@ static bool is_fetched_anew(struct contact *c, const char *reason)
 static enum action_phase explain_loss(struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	char reason[FACTS_TEXT_MAX + 1];
+	bool lacked;
 
 	if (c->a.phase == ACTION_GOOD)
 		return judge_replaced(&c->facts, c->a.version, c->a.sequence, why);
-	facts_refusal(&c->monitor, c->a.version, c->a.sequence, false, reason);
+	lacked = facts_refusal(&c->monitor, c->a.version, c->a.sequence, false, reason);
 	if (reason[0] != '\0')
 		snprintf(why, ACTION_WHY_MAX + 1, "%s was not installed: %s", c->a.version, reason);
 	else
@@ -37,7 +36,7 @@ static enum action_phase explain_loss(struct contact *c, char why[ACTION_WHY_MAX
 			why, ACTION_WHY_MAX + 1,
 			"%s is neither staged nor in a slot: it was unstaged, or another release took its place",
 			c->a.version);
-	return is_fetched_anew(c, reason) ? ACTION_SEEN : ACTION_FAILED;
+	return is_fetched_anew(c, lacked) ? ACTION_SEEN : ACTION_FAILED;
 }
 
 /* While the server does not know the end, it is none yet: a day later, what was good may have fallen

@@ -5,7 +5,6 @@
 #include "fleet/judge.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
-#include "update/wire/partial_form.h"
 
 #include "lib/log.h"
 
@@ -89,7 +88,8 @@ static bool take_known(struct contact *c)
 	return true;
 }
 
-static void take_result(struct contact *c, int code, const char *why)
+/* again: a slot has changed since its parts were fetched. */
+static void take_result(struct contact *c, int code, const char *why, bool again)
 {
 	char text[ACTION_WHY_MAX + 1];
 
@@ -104,8 +104,7 @@ static void take_result(struct contact *c, int code, const char *why)
 		take_damaged(c, why);
 		break;
 	case FACTS_INCOMPATIBLE:
-		/* A slot has changed since then. */
-		if (c->a.parts == ACTION_PARTS && strstr(why, PARTIAL_FORM_AGAIN) != NULL) {
+		if (c->a.parts == ACTION_PARTS && again) {
 			take_damaged(c, why);
 			break;
 		}
@@ -141,6 +140,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 	struct facts_bundle b;
 	char why[FACTS_TEXT_MAX + 1] = "";
 	int code = facts_inspect(&b, &c->monitor, why);
+	bool again;
 
 	if (code == FACTS_VERIFY || code == FACTS_INCOMPATIBLE) {
 		take_damaged(c, why);
@@ -166,8 +166,8 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 	memcpy(c->a.own_id, c->a.id, sizeof(c->a.own_id));
 	if (!contact_save(c))
 		return;
-	code = facts_stage(&c->monitor, why);
-	take_result(c, code, why);
+	code = facts_stage(&c->monitor, why, &again);
+	take_result(c, code, why, again);
 }
 
 /* ---------------------------------------------------------------- fetching */
@@ -210,7 +210,7 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 	enum fetch_end end = bring_bundle(c, o, &b);
 
 	if (b.code != FACTS_OK) {
-		take_result(c, b.code, b.why);
+		take_result(c, b.code, b.why, false);
 		return;
 	}
 	if (end != FETCH_PAUSED && c->a.phase == ACTION_SEEN)

@@ -144,6 +144,8 @@ def test_a_slot_that_changed_in_between_is_found_before_anything_is_written(box,
     fill(box.slots["a"], new, [0, 1, 20, 25, 40, 41, 42])
     says = "chunk 25 is neither in the partial bundle nor in a slot: a slot has changed; fetch it again"
     assert says in box("stage", file, code=INCOMPATIBLE).stderr
+    done = box("stage", "--progress=json", file, code=INCOMPATIBLE)
+    assert json.loads(done.stdout.splitlines()[-1])["again"] is True
     assert says in box("install", file, code=INCOMPATIBLE).stderr
     assert box.slots["b"].read_bytes() == before
     assert not list(box.data.rglob("*.keel*"))

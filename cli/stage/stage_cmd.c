@@ -27,6 +27,8 @@ struct job {
 	const char *file;
 	/* nothing is staged: what is to be fetched is printed */
 	bool ranges;
+	/* the file has only what slots lack */
+	bool partial;
 	struct output_progress progress;
 	struct keyring keys;
 	struct plan_release release;
@@ -177,7 +179,7 @@ static void open_slots(const struct job *job)
 
 	incoming_slots(&d, slot);
 	apply_seeds_open(&seeds, &place, &reader.m);
-	if ((job->ranges || reader_is_partial(&reader)) && find_target(job, &target) == KB_OK)
+	if ((job->ranges || job->partial) && find_target(job, &target) == KB_OK)
 		apply_lacks_open(&lacks, slot, target, &reader.m);
 }
 
@@ -212,6 +214,7 @@ static enum kb_err look_at_file(struct job *job, int fd, uint64_t size)
 	TRY(incoming_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
 	err = incoming_tables(&reader, job->file);
+	job->partial = reader_is_partial(&reader);
 	reader_close(&reader); /* its manifest stays readable */
 	TRY(err);
 	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
@@ -348,6 +351,8 @@ static void print_staged_result(const struct job *job, enum kb_err err)
 			 err == KB_OK				   ? NULL
 			 : job->why != NULL && job->why[0] != '\0' ? job->why
 								   : err_text(err));
+	/* A slot has changed since it was fetched. */
+	output_json_bool(o, "again", err == KB_ESEED && job->partial);
 	output_progress_result(o, code);
 }
 

@@ -3,14 +3,17 @@
 import hashlib
 import os
 import random
+import re
 import signal
 import subprocess
 import time
 
 import pytest
-from cli_device import FAILURE, KIB, REBOOT, add_event
+from cli_device import FAILURE, KIB, REBOOT, TOP, add_event
 from ddi_server import send_file
 from parts_box import CHUNKS, fill, index_of, is_installed
+
+DROPPED = re.search(r'DROPPED "(.*)"', (TOP / "update/wire/partial_form.h").read_text())[1]
 
 
 def test_only_what_no_slot_has_is_fetched(box, server, release):
@@ -110,12 +113,22 @@ def test_a_slot_that_changed_before_the_boot_has_it_fetched_anew(box, server, re
     assert box.dev.slots["b"].read_bytes() == before
     # What the boot does then, by apply_staged.c: it forgets it, and says why.
     box.dev("unstage")
-    add_event(box.dev, "refused", version="2.0", sequence=20, reason=refused.strip().split(".keel: ")[-1])
+    add_event(box.dev, "refused", version="2.0", sequence=20, reason="x" * 200, detail=DROPPED)
     box.once(code=REBOOT)
     assert box.staged
     box.reboot()
     assert is_installed(box, release)
     assert "closed/failure" not in action.told
+
+
+def test_what_a_boot_refused_for_another_reason_is_not_fetched_anew(box, server, release):
+    """Whatever words it has: they may be a person's, or another release's."""
+    action = server.assign(release)
+    box.once(code=REBOOT)
+    box.dev("unstage")
+    add_event(box.dev, "refused", version="2.0", sequence=20, reason="rejected: fetch it again", detail="data")
+    box.once()
+    assert action.told[-1] == "closed/failure" and not box.staged
 
 
 def test_what_the_device_would_refuse_is_not_fetched(box, server, release):

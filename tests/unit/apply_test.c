@@ -274,20 +274,31 @@ static void ends(const char *words, int result, const char *why)
 	assert_logged(why);
 }
 
+static bool count_lacking(void *n, const struct history_event *e)
+{
+	*(unsigned *)n += e->kind == HISTORY_REFUSED && strcmp(e->detail, PARTIAL_FORM_DROPPED) == 0;
+	return true;
+}
+
 static bool count_event(void *n, __attribute__((unused)) const struct history_event *e)
 {
 	++*(unsigned *)n;
 	return true;
 }
 
-static unsigned events(void)
+static unsigned count_events(bool (*count)(void *n, const struct history_event *e))
 {
 	unsigned n = 0;
 
 	open_store(STORE_FOUND);
-	OK(store_history_read(&store, 0, count_event, &n));
+	OK(store_history_read(&store, 0, count, &n));
 	close_store();
 	return n;
+}
+
+static unsigned events(void)
+{
+	return count_events(count_event);
 }
 
 /* Since the state was saved last. */
@@ -1279,6 +1290,8 @@ TEST(a_staged_part_whose_rest_is_gone_is_forgotten_and_costs_no_slot)
 	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
 	assert_logged("is neither in the partial bundle nor in a slot");
 	assert_int_equal(events(), 2);
+	/* Whoever fetched it looks for that. */
+	assert_int_equal(count_events(count_lacking), 1);
 }
 
 #define LONG_CLASS \

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void save_refusal(struct apply *a, const char *reason)
+static void save_refusal(struct apply *a, const char *reason, const char *detail)
 {
 	struct history_event ev = {
 		.time = os_time_s(),
@@ -28,7 +28,7 @@ static void save_refusal(struct apply *a, const char *reason)
 	if (a->job.verified)
 		state_set_text(ev.version, a->job.release.version);
 	history_set_text(ev.reason, reason);
-	history_set_text(ev.detail, state_source_name(STATE_SRC_DATA));
+	history_set_text(ev.detail, detail);
 	if (store_history_add(&a->store, &ev) != KB_OK)
 		log_warn("the history cannot be written");
 }
@@ -45,35 +45,37 @@ static enum apply_end count_copy_failure(struct apply *a, const char *why)
 	else
 		log_err("staged update: %s; failure %u of %d of this copy", why,
 			(unsigned)a->state.staged.fails, STATE_FAILS_LIMIT);
-	save_refusal(a, why);
+	save_refusal(a, why, state_source_name(STATE_SRC_DATA));
 	return APPLY_FAILED;
 }
 
 /* It will never be acceptable: looking at it at each boot would be for nothing. */
-static enum apply_end drop_staged(struct apply *a)
+static enum apply_end drop_staged(struct apply *a, const char *detail)
 {
 	log_notice("staged update: version %s is not installed: %s; no longer staged",
 		   a->job.release.version, a->job.why);
 	a->state.staged = (struct state_staged){ .source = STATE_SRC_NONE };
-	save_refusal(a, a->job.why);
+	save_refusal(a, a->job.why, detail);
 	return APPLY_NOTHING;
 }
 
 /* What becomes of it when it was not installed. */
 static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 {
+	const char *data = state_source_name(STATE_SRC_DATA);
+
 	/* A slot that changed does not change back: what is missing must be fetched. */
 	if (err == KB_ESEED && a->job.partial)
-		return drop_staged(a);
+		return drop_staged(a, PARTIAL_FORM_DROPPED);
 	if (apply_file_copy_failed(&a->job, err))
 		return count_copy_failure(a, a->job.why);
 	switch (apply_file_verdict(err)) {
 	case APPLY_FILE_KNOWN:
 		if (state_on_trial(&a->state, a->state.staged.release) != STATE_NONE)
 			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
-		return drop_staged(a);
+		return drop_staged(a, data);
 	case APPLY_FILE_NEVER:
-		return drop_staged(a);
+		return drop_staged(a, data);
 	case APPLY_FILE_LATER:
 		log_notice("staged update: not installed yet: %s", a->job.why);
 		return APPLY_NOTHING;

@@ -9,7 +9,7 @@
 
 #define PIPE_DECODE_MS 60000u /* for one chunk of at most 1 MiB */
 #define PIPE_LACKS \
-	"image %s: chunk %u is neither in the partial bundle nor in a slot: a slot has changed; " PARTIAL_FORM_AGAIN
+	"image %s: chunk %u is neither in the partial bundle nor in a slot: a slot has changed; fetch it again"
 
 /* Private memory: what is hashed is what is used. */
 static uint8_t plain[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
