@@ -63,6 +63,7 @@ void action_begin(struct action *a, const char *id)
 	a->day_bytes = old.day_bytes;
 	a->day_uptime = old.day_uptime;
 	a->parts = old.parts;
+	a->interval = old.interval;
 	a->attributes = old.attributes;
 	strncpy(a->id, id, sizeof(a->id) - 1);
 	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
@@ -130,6 +131,7 @@ static const struct field {
 	NUMBER("day", day),
 	NUMBER("day_bytes", day_bytes),
 	NUMBER("day_uptime", day_uptime),
+	NUMBER("interval", interval),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
 };

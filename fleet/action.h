@@ -101,6 +101,8 @@ struct action {
 	/* the day, counted from 1970, whose bytes are counted, 0: none that the clock knew; how
 	 * many bundles took in it, or may have; the uptime, in seconds, when that began */
 	uint64_t day, day_bytes, day_uptime;
+	/* between polls, as the server wanted it last, in seconds; 0: it never said */
+	uint64_t interval;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
 	char installed[ACTION_VERSION_MAX + 1];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/cycle.h"
 
+#include "fleet/polling.h"
 #include "fleet/reboot.h"
 #include "fleet/standing.h"
 #include "fleet/way.h"
@@ -44,6 +45,15 @@ static enum kb_err begin(struct contact *c, bool *known)
 	return KB_OK;
 }
 
+/* The next start, and contacts that fail, keep to it. */
+static void keep_interval(struct contact *c)
+{
+	if (!polling_is_news((unsigned)c->a.interval, c->sleep_s) || c->dry_run)
+		return;
+	c->a.interval = c->sleep_s;
+	contact_save(c);
+}
+
 enum kb_err cycle_run(struct contact *c)
 {
 	bool known;
@@ -51,6 +61,8 @@ enum kb_err cycle_run(struct contact *c)
 	c->looks = false;
 	TRY(begin(c, &known));
 	c->way->converse(c, known);
+	if (known)
+		keep_interval(c);
 	c->reboot = reboot_ask(c);
 	files_close(&c->files);
 	return KB_OK;

@@ -37,6 +37,20 @@ int fleet_once(struct contact *c)
 	return c->reboot ? EXIT_REBOOT : c->failed ? EXIT_FAILED : EXIT_OK;
 }
 
+/* Zero where nothing is kept. */
+static bool load_records(struct contact *c)
+{
+	enum kb_err err = files_open(&c->files, &c->monitor, FILES_LOOK);
+
+	memset(&c->a, 0, sizeof(c->a));
+	if (err == KB_OK)
+		files_load(&c->files, &c->a);
+	if (c->conf->fleet_channel[0] != '\0')
+		feed_load(c);
+	files_close(&c->files);
+	return err == KB_OK || err == KB_ENOENT;
+}
+
 /* ---------------------------------------------------------------- the daemon */
 
 /* A reboot that waits for permission does not wait for the server. */
@@ -56,11 +70,19 @@ static void wait_for(struct contact *c, unsigned seconds)
 	}
 }
 
+/* What the server wanted before this process began; of a channel, nobody but system.conf says it. */
+static unsigned kept_interval(struct contact *c)
+{
+	load_records(c);
+	return c->conf->fleet_channel[0] == '\0' ? (unsigned)c->a.interval : 0;
+}
+
 /* A signal ends it wherever it is: what a power cut leaves, any end may leave. */
 void fleet_run(struct contact *c, bool now)
 {
 	const char *id = c->client.id;
-	struct polling p = { .sleep_s = c->conf->fleet_poll_s,
+	unsigned kept = kept_interval(c), said = 0;
+	struct polling p = { .sleep_s = polling_interval(c->conf->fleet_poll_s, kept, 0),
 			     .n = os_now_ms(),
 			     .seed = bytes_hash(BYTES_HASH_START, id, strlen(id)) };
 
@@ -70,7 +92,9 @@ void fleet_run(struct contact *c, bool now)
 		bool ran = cycle_run(c) == KB_OK;
 
 		p.failures = ran && !c->failed ? 0 : p.failures + 1;
-		p.sleep_s = ran && c->sleep_s > 0 ? c->sleep_s : c->conf->fleet_poll_s;
+		said = ran ? c->sleep_s : 0;
+		kept = said > 0 ? said : kept;
+		p.sleep_s = polling_interval(c->conf->fleet_poll_s, kept, said);
 		p.retry_after_s = ran ? c->retry_after_s : 0;
 		p.n++;
 		if (ran)
@@ -155,20 +179,6 @@ static void print_status_json(const struct contact *c)
 	contact_print("%s", json_object_to_json_string_ext(
 				    o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
-}
-
-/* Zero where nothing is kept. */
-static bool load_records(struct contact *c)
-{
-	enum kb_err err = files_open(&c->files, &c->monitor, FILES_LOOK);
-
-	memset(&c->a, 0, sizeof(c->a));
-	if (err == KB_OK)
-		files_load(&c->files, &c->a);
-	if (c->conf->fleet_channel[0] != '\0')
-		feed_load(c);
-	files_close(&c->files);
-	return err == KB_OK || err == KB_ENOENT;
 }
 
 int fleet_status(struct contact *c, bool json)

@@ -6,6 +6,7 @@
 #define WAIT_MIN_S    30u
 #define WAIT_MAX_S    86400u
 #define BACKOFF_MAX_S 3600u /* a poll that is rarer anyway stays as it is */
+#define FIRST_MAX_S   3600u
 #define DOUBLED_MAX   8u
 
 /* Some number below n, of this device and this contact. */
@@ -22,6 +23,20 @@ static uint64_t some_below(const struct polling *p, uint64_t n)
 static uint64_t clamp(uint64_t s)
 {
 	return s < WAIT_MIN_S ? WAIT_MIN_S : s > WAIT_MAX_S ? WAIT_MAX_S : s;
+}
+
+unsigned polling_interval(unsigned poll_s, unsigned kept_s, unsigned said_s)
+{
+	if (said_s > 0)
+		return said_s;
+	return kept_s > poll_s ? kept_s : poll_s;
+}
+
+bool polling_is_news(unsigned kept_s, unsigned said_s)
+{
+	unsigned less = kept_s < said_s ? kept_s : said_s, more = kept_s < said_s ? said_s : kept_s;
+
+	return said_s > 0 && more - less > less / 4;
 }
 
 unsigned polling_wait(const struct polling *p)
@@ -43,5 +58,7 @@ unsigned polling_wait(const struct polling *p)
 
 unsigned polling_first(const struct polling *p)
 {
-	return (unsigned)some_below(p, clamp(p->sleep_s));
+	uint64_t sleep = clamp(p->sleep_s);
+
+	return (unsigned)some_below(p, sleep < FIRST_MAX_S ? sleep : FIRST_MAX_S);
 }

@@ -277,7 +277,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("Whether keelboot-fleet fetches only those parts of a bundle that no slot has. auto: where the server sends no parts, the whole bundle. require: never the whole bundle."),
 	  STRICT(PARTIAL, fleet_partial, 0, 0, "auto") },
 	{ "fleet", "poll", "SECONDS (30..86400)", "300",
-	  MEANING("How often keelboot-fleet run asks, unless the server says another time."),
+	  MEANING("How often keelboot-fleet run asks, unless the server says another time. After a start, and while the server is away, its last time counts if it is longer."),
 	  NUMBER(SECONDS, fleet_poll_s, 30, SECONDS_MAX) },
 	{ "fleet", "timeout", "SECONDS (1..3600)", "60",
 	  MEANING("How long an answer of the server may take, and a download may stand nearly still."),

@@ -5,7 +5,8 @@
  * --list each contact of some seconds: second and device.
  *
  * All devices start at second 0 and have run for as long: a region got its power back. From AWAY
- * on, the server is away until BACK. WAIT: it answers 429 then, with that Retry-After.
+ * on, the server is away until BACK. WAIT: it answers 429 then, with that Retry-After. SLEEP is what
+ * the server says, and has said before; system.conf says 300.
  *
  * fleet_times DEVICES SLEEP SECONDS AWAY BACK WAIT [--list FROM TO]
  */
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #define BOOT_MS 10000u /* since the kernel began */
+#define POLL_S	300u   /* of system.conf */
 
 struct run {
 	unsigned devices, sleep_s, seconds, away, back, wait_s;
@@ -37,7 +39,7 @@ static void count(struct run *r, unsigned second, unsigned device)
 static void play(struct run *r, unsigned device)
 {
 	char id[32];
-	struct polling p = { .sleep_s = r->sleep_s, .n = BOOT_MS };
+	struct polling p = { .sleep_s = polling_interval(POLL_S, r->sleep_s, 0), .n = BOOT_MS };
 	unsigned second;
 
 	snprintf(id, sizeof(id), "device-%u", device);
@@ -47,6 +49,7 @@ static void play(struct run *r, unsigned device)
 
 		count(r, second, device);
 		p.failures = away ? p.failures + 1 : 0;
+		p.sleep_s = polling_interval(POLL_S, r->sleep_s, away ? 0 : r->sleep_s);
 		p.retry_after_s = away ? r->wait_s : 0;
 		p.n++;
 	}

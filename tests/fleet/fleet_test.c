@@ -565,15 +565,17 @@ TEST(another_trial_and_what_a_person_staged_go_before)
 
 /* Of 10,000 devices that started at once and have run for as long: contacts in each second. from,
  * to: the server is away then. */
-static void play_region(unsigned *seconds, unsigned n, unsigned from, unsigned to)
+/* The server says `sleep` seconds, and has said so before; system.conf says 300. */
+static void play_region(unsigned *seconds, unsigned n, unsigned sleep, unsigned from, unsigned to)
 {
 	for (unsigned device = 0; device < 10000; device++) {
-		struct polling p = { .sleep_s = 300, .n = 10000 };
+		struct polling p = { .sleep_s = polling_interval(300, sleep, 0), .n = 10000 };
 
 		p.seed = bytes_hash(BYTES_HASH_START, &device, sizeof(device));
 		for (unsigned at = polling_first(&p); at < n; at += polling_wait(&p)) {
 			seconds[at]++;
 			p.failures = at >= from && at < to ? p.failures + 1 : 0;
+			p.sleep_s = polling_interval(300, sleep, p.failures > 0 ? 0 : sleep);
 			p.n++;
 		}
 	}
@@ -583,12 +585,54 @@ TEST(a_region_that_gets_its_power_back_does_not_ask_thrice_as_often_as_it_does)
 {
 	static unsigned power[7200], away[7200];
 
-	play_region(power, 7200, 0, 0);
-	play_region(away, 7200, 1800, 3600);
+	play_region(power, 7200, 300, 0, 0);
+	play_region(away, 7200, 300, 1800, 3600);
 	for (int i = 0; i < 7200; i++) {
 		assert_in_range(power[i], 0, 100);
 		assert_in_range(away[i], 0, 100);
 	}
+}
+
+TEST(nor_does_one_whose_server_wants_an_hour)
+{
+	static unsigned power[14400], away[14400];
+
+	play_region(power, 14400, 3600, 0, 0);
+	play_region(away, 14400, 3600, 3600, 7200);
+	for (int i = 10; i < 14400; i++) {
+		unsigned ten[2] = { 0 };
+
+		for (int at = i - 10; at < i; at++) {
+			ten[0] += power[at];
+			ten[1] += away[at];
+		}
+		/* Thrice the mean of ten seconds: in one of them are three contacts. */
+		assert_in_range(ten[0], 0, 83);
+		assert_in_range(ten[1], 0, 83);
+	}
+}
+
+TEST(what_the_server_wanted_counts_until_it_says_otherwise)
+{
+	assert_int_equal(polling_interval(300, 0, 0), 300);
+	assert_int_equal(polling_interval(300, 3600, 0), 3600);
+	assert_int_equal(polling_interval(300, 60, 0), 300);
+	assert_int_equal(polling_interval(300, 3600, 60), 60);
+	/* hawkBit may add a tenth by chance to each answer. */
+	assert_true(polling_is_news(0, 300));
+	assert_true(polling_is_news(300, 3600));
+	assert_true(polling_is_news(3600, 300));
+	assert_false(polling_is_news(3600, 3960));
+	assert_false(polling_is_news(3600, 3240));
+	assert_false(polling_is_news(3600, 0));
+}
+
+TEST(a_device_that_runs_for_an_hour_a_day_asks_in_it)
+{
+	struct polling p = { .sleep_s = 86400 };
+
+	for (p.seed = 0; p.seed < 1000; p.seed++)
+		assert_true(polling_first(&p) < 3600);
 }
 
 TEST(devices_do_not_ask_at_the_same_time)
