@@ -73,12 +73,22 @@ static bool fits_today(struct download *d, struct http_answer *answer)
 	return end_with(answer, "the server sends no parts of it");
 }
 
+/* What is here is no beginning of what the server has now: the next contact begins anew. */
+static bool refuse_other(struct download *d, struct http_answer *answer)
+{
+	meter_count_unread(&d->meter);
+	d->a->etag[0] = '\0';
+	return end_with(answer, "the server has another file than the one that was begun");
+}
+
 static bool take_head(void *data, struct http_answer *answer)
 {
 	struct download *d = data;
 
 	if (answer->status != 200 && answer->status != 206)
 		return end_with(answer, "the server answers with something that is no bundle");
+	if (answer->status == 206 && d->have > 0 && http_is_other(answer, d->a->etag))
+		return refuse_other(d, answer);
 	if (!fits_today(d, answer))
 		return false;
 	if (answer->status == 200)

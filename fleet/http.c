@@ -367,6 +367,11 @@ static bool may_follow(const struct http_config *c, const struct http_request *r
 	return a->error[0] == '\0';
 }
 
+bool http_is_other(const struct http_answer *a, const char *etag)
+{
+	return a->etag[0] != '\0' && etag[0] != '\0' && strcmp(a->etag, etag) != 0;
+}
+
 bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a)
 {
 	char url[URL_MAX + 1], next[URL_MAX + 1];

@@ -87,7 +87,8 @@ static bool take_piece_head(void *data, struct http_answer *answer)
 	struct piece *x = data;
 	struct parts *p = x->p;
 
-	x->other = answer->status == 200;
+	x->other = answer->status == 200 ||
+		   (answer->status == 206 && http_is_other(answer, p->a->etag));
 	if (x->other) {
 		meter_count_unread(&p->meter);
 		return stop_with(answer, "the server has another file than the one that was begun");

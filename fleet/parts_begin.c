@@ -42,6 +42,10 @@ static bool take_index_head(void *data, struct http_answer *answer)
 				    b->whole ? "the server sends no parts of it"
 					     : "the server has another file now");
 	}
+	if (answer->status == 206 && http_is_other(answer, b->etag)) {
+		meter_count_unread(&b->p->meter);
+		return refuse_index(b, answer, "the server has another file now");
+	}
 	if (answer->status != 206 || answer->from != b->len)
 		return refuse_index(b, answer, "the server sends another part than asked for");
 	if (answer->total != UINT64_MAX && answer->total != b->p->a->size)

@@ -103,6 +103,20 @@ def test_another_file_on_the_server_begins_anew(box, server, release, bundle):
     assert box.staged
 
 
+def test_a_range_of_another_file_is_not_taken(box, server, release):
+    """A cache on the way that pays no heed to If-Range."""
+    def other(handler):
+        begin, end = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
+        handler.reply(206, bytes(end + 1 - begin), {
+            "ETag": '"another"', "Content-Range": f"bytes {begin}-{end}/{release.stat().st_size}"})
+    server.assign(release)
+    server.on["artifact"] = [None, other]
+    assert "the server has another file than the one that was begun" in box.once(code=FAILURE)
+    assert box.record["etag"] == ""
+    box.once(code=REBOOT)
+    assert box.staged and box.record["anew"] == 0
+
+
 def test_a_slot_that_changed_before_the_boot_has_it_fetched_anew(box, server, release):
     action = server.assign(release)
     box.once(code=REBOOT)

@@ -244,6 +244,20 @@ def test_or_none_at_all_where_parts_are_required(fleet, server, wide):
     assert "raise [fleet] daily-bytes= there" in action.messages[-1] and not fleet.staged
 
 
+def test_the_rest_of_an_index_is_not_taken_of_another_file(fleet, server, wide):
+    """A cache on the way that pays no heed to If-Range."""
+    def other(handler):
+        begin, end = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
+        handler.reply(206, bytes(end + 1 - begin), {
+            "ETag": '"another"', "Content-Range": f"bytes {begin}-{end}/{wide.stat().st_size}"})
+    fleet.configure(partial="auto")
+    server.assign(wide)
+    server.on["artifact"] = [None, other]
+    assert "the server has another file now" in fleet.once(code=FAILURE)
+    fleet.once(code=REBOOT)
+    assert fleet.staged and fleet.record["anew"] == 0
+
+
 def test_what_a_day_has_left_for_an_index_is_not_used_again_and_again(fleet, server, wide):
     fleet.configure(partial="auto", daily_bytes="200K")
     server.assign(wide, download="skip")

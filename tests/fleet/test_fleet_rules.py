@@ -298,6 +298,30 @@ def test_another_etag_begins_anew(fleet, server, bundle):
     assert server.requests("artifact")[-1]["If-Range"] == '"old"' and fleet.staged
 
 
+def without_if_range(data, etag):
+    """A cache on the way that has another file, and pays no heed to If-Range."""
+    def answer(handler):
+        begin = int(re.search(r"\d+", handler.headers["Range"])[0])
+        handler.reply(206, data[begin:], {"ETag": etag, "Content-Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"})
+    return answer
+
+
+def test_a_part_of_another_file_is_not_added_to_what_is_here(fleet, server, bundle):
+    data = bundle.read_bytes()
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000), without_if_range(bytes(len(data)), '"another"')]
+    assert "the server has another file than the one that was begun" in fleet.once(code=FAILURE)
+    assert fleet.record["etag"] == "" and fleet.record["durable"] == 5000 and fleet.record["tries"] == 1
+    fleet.once(code=REBOOT)
+    assert "Range" not in server.requests("artifact")[-1] and fleet.record["anew"] == 0
+
+
+def test_a_part_that_names_no_etag_is_of_the_file_that_was_asked_for(fleet, server, bundle):
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000), without_if_range(bundle.read_bytes(), 'W/"weak"')]
+    fleet.once(code=REBOOT)
+
+
 @pytest.mark.parametrize("etag", ['W/"weak"', "", '"' + "x" * 200 + '"', "two words", "x\x7f", "x\xe9", "w/weak"])
 def test_without_an_etag_that_says_something_it_begins_anew(fleet, server, bundle, etag):
     server.assign(bundle)
