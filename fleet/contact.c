@@ -36,7 +36,7 @@ bool contact_save(struct contact *c)
 {
 	if (c->dry_run || c->unsaved)
 		return !c->unsaved;
-	c->unsaved = save(c) != KB_OK;
+	c->unsaved = c->files.dir < 0 || save(c) != KB_OK;
 	c->failed = c->failed || c->unsaved;
 	return !c->unsaved;
 }

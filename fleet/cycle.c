@@ -11,37 +11,58 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool look_at_device(struct contact *c)
+/* false: why says what is amiss. */
+static bool look_at_device(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 {
-	char why[FACTS_TEXT_MAX + 1];
-
-	if (facts_read(&c->facts, &c->monitor, why) && !c->facts.data_elsewhere) {
-		standing_renew(c);
-		return true;
-	}
+	if (!facts_read(&c->facts, &c->monitor, why))
+		return false;
 	if (c->facts.data_elsewhere)
-		snprintf(why, sizeof(why), "the data partition is not mounted at %s",
+		snprintf(why, FACTS_TEXT_MAX + 1, "the data partition is not mounted at %s",
 			 c->conf->data_mount);
-	log_err("nothing is fetched or answered: %s", why);
-	c->failed = true;
-	return false;
+	return !c->facts.data_elsewhere;
 }
 
-/* KB_OK: known says whether the device could be looked at. */
+/* A folder is made on the data partition only. Who has none reads the facts once more, behind the
+ * lock: what they say may be older than what another run has done. */
+static enum kb_err open_folder(struct contact *c)
+{
+	char why[FACTS_TEXT_MAX + 1];
+	enum kb_err err = files_open(&c->files, &c->monitor, FILES_HAVE);
+
+	if (err != KB_ENOENT || c->dry_run || !look_at_device(c, why))
+		return err;
+	return files_open(&c->files, &c->monitor, FILES_MAKE);
+}
+
+static void load_record(struct contact *c)
+{
+	memset(&c->a, 0, sizeof(c->a));
+	if (c->files.dir >= 0)
+		files_load(&c->files, &c->a);
+}
+
+/* KB_OK: known says whether the device could be looked at. Without that, what lies below the mount
+ * point is no record of it, and nothing is written there. */
 static enum kb_err begin(struct contact *c, bool *known)
 {
-	enum kb_err err = files_open(&c->files, &c->monitor, c->dry_run ? FILES_HAVE : FILES_MAKE);
+	char why[FACTS_TEXT_MAX + 1];
+	enum kb_err err = open_folder(c);
 
-	memset(&c->a, 0, sizeof(c->a));
-	if (err == KB_OK)
-		files_load(&c->files, &c->a);
-	else if (!c->dry_run || err != KB_ENOENT)
+	if (err != KB_OK && err != KB_ENOENT)
 		return err;
-	c->failed = c->unsaved = c->reboot = c->reboot_waits = false;
+	c->unsaved = c->reboot = c->reboot_waits = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	c->way = c->conf->fleet_channel[0] != '\0' ? &way_channel : &way_ddi;
-	*known = look_at_device(c);
+	*known = look_at_device(c, why);
+	c->failed = !*known;
+	if (!*known) {
+		log_err("nothing is fetched or answered: %s", why);
+		files_close(&c->files);
+	}
+	load_record(c);
+	if (*known)
+		standing_renew(c);
 	return KB_OK;
 }
 

@@ -70,7 +70,8 @@ static void wait_for(struct contact *c, unsigned seconds)
 	}
 }
 
-/* What the server wanted before this process began; of a channel, nobody but system.conf says it. */
+/* What the server wanted before this process began; of a channel, nobody but system.conf says it.
+ */
 static unsigned kept_interval(struct contact *c)
 {
 	load_records(c);

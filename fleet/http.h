@@ -83,8 +83,8 @@ bool http_start(void);
 void http_keep(struct http_config *c);
 void http_drop(struct http_config *c);
 
-/* Whether the head of a 206 names another file than the one of this ETag: a cache on the way may pay
- * no heed to If-Range. One of them that is "" says nothing. PURE. */
+/* Whether the head of a 206 names another file than the one of this ETag: a cache on the way may
+ * pay no heed to If-Range. One of them that is "" says nothing. PURE. */
 bool http_is_other(const struct http_answer *a, const char *etag);
 
 /* true: a whole answer came, with whatever status. false: a->error says why. */

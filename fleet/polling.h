@@ -17,9 +17,9 @@ struct polling {
 	uint64_t seed, n;
 };
 
-/* Seconds between polls. said_s: what the server wants, in its last answer; 0: none came, or it says
- * nothing. Then it is poll_s, of system.conf, but no less than kept_s, what it wanted before: else a
- * server that is back after an outage meets devices that have forgotten that. */
+/* Seconds between polls. said_s: what the server wants, in its last answer; 0: none came, or it
+ * says nothing. Then it is poll_s, of system.conf, but no less than kept_s, what it wanted before:
+ * else a server that is back after an outage meets devices that have forgotten that. */
 unsigned polling_interval(unsigned poll_s, unsigned kept_s, unsigned said_s);
 
 /* Whether what it wants now is worth a write: hawkBit may add something by chance to each. */

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define NOBODY 65534u /* "nobody" of all distributions; it needs no entry in /etc/passwd */
+
 /* ---------------------------------------------------------------- with rights */
 
 static _Noreturn void serve(struct monitor *m, int link, pid_t pid)
@@ -45,24 +47,32 @@ static bool drop_rights(const struct monitor *m, pid_t parent)
 
 /* ---------------------------------------------------------------- both */
 
-/* false: it stays as it is. */
+/* Refusing would cut off devices whose image has no such user. */
+static void take_nobody(struct monitor *m, const char *name)
+{
+	log_warn("no user %s ([fleet] user=): what comes from the network is read as user %u; "
+		 "make one: adduser --system --group %s",
+		 name, NOBODY, name);
+	m->user = m->group = NOBODY;
+}
+
+/* false: it stays as it is, since nobody has rights to drop, or a person wrote user=root. */
 static bool find_user(struct monitor *m)
 {
 	const char *name = m->conf->fleet_user;
 	struct passwd entry, *user = NULL;
 	char space[4096];
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 || strcmp(name, "root") == 0)
 		return false;
 	(void)!getpwnam_r(name, &entry, space, sizeof(space), &user);
-	if (user == NULL)
-		log_warn("no user %s ([fleet] user=): what comes from the network is read as root",
-			 name);
-	if (user == NULL || user->pw_uid == 0)
-		return false;
+	if (user == NULL) {
+		take_nobody(m, name);
+		return true;
+	}
 	m->user = user->pw_uid;
 	m->group = user->pw_gid;
-	return true;
+	return m->user != 0;
 }
 
 bool split(struct monitor *m)

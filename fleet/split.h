@@ -6,9 +6,9 @@
 #include "fleet/monitor.h"
 
 /*
- * Run by root, with a user in [fleet] user= that exists: returns in the new process, which has no
- * rights and a m->link; the other one ends with the exit code of the new one. Else it returns in
- * this process, and has warned where that is not asked for. false: it cannot be done, which was
- * reported.
+ * Run by root: returns in the new process, which has no rights and a m->link; the other one ends
+ * with the exit code of the new one. Its user is that of [fleet] user=, or nobody, with a warning,
+ * where there is none of that name. Run by another user, or with user=root: returns in this
+ * process. false: it cannot be done, which was reported.
  */
 bool split(struct monitor *m);

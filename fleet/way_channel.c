@@ -235,10 +235,12 @@ static void converse_by_file(struct contact *c, bool known)
 {
 	static struct channel channel;
 
+	/* Nothing can be kept or taken. */
+	if (!known)
+		return;
 	feed_load(c);
-	if (known)
-		tell_home(c);
-	if (feed_ask(c, &channel) && known) {
+	tell_home(c);
+	if (feed_ask(c, &channel)) {
 		look_at_action(c, &channel);
 		withdraw_staged(c, &channel);
 		choose(c, &channel);

@@ -2,6 +2,7 @@
 #include "lib/conf.h"
 
 #include "lib/conf_place.h"
+#include "lib/conf_fleet.h"
 #include "lib/conf_keys.h"
 #include "lib/conf_paths.h"
 #include "lib/util.h"
@@ -243,6 +244,9 @@ static void take_bad(struct parse *p, const struct conf_key *key, const char *va
 	else if (why != NULL)
 		warn_of_line(p, p->line, "[%s] %s=: \"%.48s\" %s; %s", key->section, key->key, path,
 			     why, outcome);
+	else if (key->kind == CONF_KIND_URL)
+		warn_of_line(p, p->line, "[%s] %s=%.*s...: expected %s; %s", key->section, key->key,
+			     (int)conf_fleet_shown(value), value, key->values, outcome);
 	else
 		warn_of_line(p, p->line, "[%s] %s=%.64s: expected %s; %s", key->section, key->key,
 			     value, key->kind == CONF_KIND_SPEC ? part_forms : key->values,

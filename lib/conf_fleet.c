@@ -6,6 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
+size_t conf_fleet_shown(const char *url)
+{
+	const char *mark = strstr(url, "://");
+	size_t scheme = mark != NULL ? (size_t)(mark - url) + 3 : 0;
+
+	if (strchr(url, '@') != NULL)
+		return strspn(url, "https:/") < scheme ? 0 : scheme;
+	return scheme + strcspn(url + scheme, "/?#");
+}
+
 bool conf_fleet_reboot_is_clear(const struct conf *c, char *why, size_t size)
 {
 	const char *path = c->fleet_reboot_inhibit;

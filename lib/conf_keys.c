@@ -253,7 +253,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("Name of the distribution sets on the server whose versions are those of the releases. With it, the server learns which release runs, also after a stick or a rollback."),
 	  TEXT(TEXT, fleet_distribution) },
 	{ "fleet", "user", "NAME", "keelboot-fleet",
-	  MEANING("User as which keelboot-fleet talks to the server, where root runs it; only a second process of it stages, as root. root: there is no second one."),
+	  MEANING("User as which keelboot-fleet talks to the server, where root runs it; only a second process of it stages, as root. If there is no such user, it is 65534, nobody. root: there is no second one."),
 	  TEXT(NAME, fleet_user) },
 	{ "fleet", "omit", "NAME...", "",
 	  MEANING("Attributes that the server does not get, such as kernel or hardware."),

@@ -5,8 +5,8 @@
  * --list each contact of some seconds: second and device.
  *
  * All devices start at second 0 and have run for as long: a region got its power back. From AWAY
- * on, the server is away until BACK. WAIT: it answers 429 then, with that Retry-After. SLEEP is what
- * the server says, and has said before; system.conf says 300.
+ * on, the server is away until BACK. WAIT: it answers 429 then, with that Retry-After. SLEEP is
+ * what the server says, and has said before; system.conf says 300.
  *
  * fleet_times DEVICES SLEEP SECONDS AWAY BACK WAIT [--list FROM TO]
  */

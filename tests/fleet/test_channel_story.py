@@ -421,3 +421,12 @@ def test_status_says_how_it_stands(device, publish, bundle):
     assert json.loads(device("status", "--json"))["channel"]["name"] == "stable"
 
 
+def test_while_data_is_not_mounted_nothing_of_a_channel_is_written(device, publish, bundle):
+    """It would land on the root file system."""
+    publish(bundle)
+    (device.dev.run / "devices").write_text("data /dev/null\n")
+    assert f"the data partition is not mounted at {device.dev.data}" in device.once(code=FAILURE)
+    assert not device.folder.exists()
+    (device.dev.run / "devices").unlink()
+    device.once(code=REBOOT)
+    assert device.seen["sequence"] > 0

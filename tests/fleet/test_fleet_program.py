@@ -53,6 +53,15 @@ def test_both_services_have_the_same_sandbox():
     assert sandbox[0] == [line for line in sandbox[1]] and len(sandbox[0]) > 15
 
 
+def test_the_units_wait_for_the_clock_where_a_unit_of_the_distribution_does():
+    """systemd.special(7): who needs the clock is ordered behind the target, and does not pull it in."""
+    for name in ("keelboot-fleet", "keelboot-fleet-once"):
+        unit = (TOP / f"hooks/fleet/{name}.service").read_text()
+        assert re.search(r"^After=.*\btime-sync\.target", unit, re.M)
+        assert not re.search(r"^(Wants|Requires)=.*time-sync", unit, re.M)
+    assert "systemctl enable systemd-time-wait-sync" in PAGE and "`chrony-wait`" in PAGE
+
+
 def test_the_configuration_of_the_page_is_a_good_one(tmp_path):
     example = re.search(r"^ {7}\[fleet\]\n(?: {7}.*\n)+", PAGE, re.M)[0]
     file = tmp_path / "system.conf"

@@ -149,13 +149,17 @@ def test_what_an_older_program_wrote_as_root_is_handed_over(fleet, server, bundl
     assert action.told[-1] == "closed/success" and len(server.requests("artifact")) == 1
 
 
-def test_without_such_a_user_it_goes_on_and_says_what_that_means(fleet, server, bundle):
+def test_without_such_a_user_it_is_nobody_and_says_what_to_do(fleet, server, bundle):
+    """Never root; and a device on a roof whose image lacks the user still gets the update that brings it."""
     fleet.user = "no-such-user"
     fleet.configure()
     server.assign(bundle)
     said = fleet.once(code=REBOOT)
-    assert "no user no-such-user ([fleet] user=): what comes from the network is read as root" in said
-    assert (fleet.folder / "action.json").stat().st_uid == 0
+    assert "no user no-such-user ([fleet] user=): what comes from the network is read as user 65534; make one" in said
+    assert (fleet.folder / "action.json").stat().st_uid == 65534
+    fleet.user = "root"
+    fleet.configure()
+    assert "no user" not in fleet.once(code=REBOOT)
 
 
 def test_root_as_user_is_one_process_and_no_warning(fleet, server, bundle):

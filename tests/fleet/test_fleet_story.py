@@ -594,9 +594,25 @@ def test_nothing_is_fetched_where_the_data_partition_is_not_mounted(fleet, serve
     action = server.assign(bundle)
     (fleet.dev.run / "devices").write_text("data /dev/null\n")
     assert f"the data partition is not mounted at {fleet.dev.data}" in fleet.once(code=FAILURE)
-    assert not action.retrieved and not (fleet.folder / "bundle.keel").exists()
+    assert not action.retrieved and not fleet.folder.exists()
     (fleet.dev.run / "devices").unlink()
     fleet.once(code=REBOOT)
+
+
+def test_what_lies_below_the_mount_point_is_no_record_then(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    before = {path.name: path.read_bytes() for path in fleet.folder.iterdir()}
+    (fleet.dev.run / "devices").write_text("data /dev/null\n")
+    server.cancel(action)
+    fleet.once(code=FAILURE)
+    assert {path.name: path.read_bytes() for path in fleet.folder.iterdir()} == before
+    assert action.state == "canceling" and len(server.requests("feedback")) == 2
+
+
+def test_the_first_contact_looks_at_the_device_behind_the_lock(fleet, server):
+    fleet.once()
+    assert (fleet.folder / "lock").exists() and server.attributes
 
 
 @pytest.mark.parametrize("words, says", [
@@ -625,6 +641,19 @@ def test_a_configuration_that_lacks_something_says_what(fleet, keys, says):
     fleet.configure(**keys)
     done = call(*fleet.command("once"), code=None, env=fleet.environment())
     assert done.returncode in (USAGE, OK, FAILURE) and says in done.stderr
+
+
+@pytest.mark.parametrize("url, shown", [
+    ("https://me:hunter2@updates.example.com/x", "https://"), ("https://me:hunt/er2@updates.example.com", "https://"),
+    ("me:hunter2@updates.example.com", ""), ("me:hunter2@https://x", ""),
+    ("https://updates.example.com/x?sig=hunter2", "https://updates.example.com"),
+    ("updates.example.com/x?sig=hunter2", "updates.example.com"),
+])
+def test_a_refused_address_is_printed_up_to_its_host(fleet, url, shown):
+    fleet.configure(url)
+    done = call(*fleet.command("once"), code=None, env=fleet.environment())
+    assert f"[fleet] server={shown}...: expected URL; ignored" in done.stderr
+    assert "hunt" not in done.stderr + done.stdout
 
 
 def test_the_id_may_come_from_a_file(fleet, server, tmp_path):
