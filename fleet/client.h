@@ -12,14 +12,15 @@
 
 enum client_end {
 	CLIENT_OK,
-	CLIENT_SAME,   /* 304: the file that is here is still the one */
-	CLIENT_LATER,  /* not reached, 5xx, 409, or nothing that can be read: at the next contact */
-	CLIENT_DENIED, /* 401, or a redirect: a person must do something */
+	CLIENT_SAME,	  /* 304: the file that is here is still the one */
+	CLIENT_LATER,	  /* not reached, 5xx, 408, 409, 425, or nothing that can be read: at the
+			     next contact */
+	CLIENT_DENIED,	  /* 401, or a redirect: a person must do something */
 	CLIENT_FORBIDDEN, /* 403: the same, or something on the way does not like what was sent */
-	CLIENT_MISSING, /* 404 */
-	CLIENT_OVER,	/* 410 */
-	CLIENT_FULL,	/* 429: too many requests, or a quota */
-	CLIENT_REFUSED, /* any other 4xx: it will not take that */
+	CLIENT_MISSING,	  /* 404 */
+	CLIENT_OVER,	  /* 410 */
+	CLIENT_FULL,	  /* 429: too many requests, or a quota */
+	CLIENT_REFUSED,	  /* any other 4xx: it will not take that */
 };
 
 struct client {

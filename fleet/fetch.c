@@ -176,10 +176,10 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 	/* What is here is no beginning of what it has. */
 	if (answer->status == 416)
 		d->a->etag[0] = '\0';
-	if (!whole || answer->status < 400 || answer->status > 499 || answer->status == 416 ||
-	    answer->status == 429)
+	if (!whole || http_passes(answer->status) || answer->status == 416)
 		return FETCH_LATER;
-	return answer->status == 404 || answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
+	/* A proxy says 404 in passing, too. */
+	return answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
 }
 
 /* Also on the way there may be what answers with the whole file, once: so this is tried again. */

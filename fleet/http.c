@@ -367,6 +367,11 @@ static bool may_follow(const struct http_config *c, const struct http_request *r
 	return a->error[0] == '\0';
 }
 
+bool http_passes(int status)
+{
+	return status < 400 || status > 499 || status == 408 || status == 425 || status == 429;
+}
+
 bool http_is_other(const struct http_answer *a, const char *etag)
 {
 	return a->etag[0] != '\0' && etag[0] != '\0' && strcmp(a->etag, etag) != 0;

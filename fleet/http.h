@@ -87,5 +87,9 @@ void http_drop(struct http_config *c);
  * pay no heed to If-Range. One of them that is "" says nothing. PURE. */
 bool http_is_other(const struct http_answer *a, const char *etag);
 
+/* Whether an error passes by itself: of a server or a proxy that has too much to do, or an error of
+ * its own. false: it refuses, 4xx. PURE. */
+bool http_passes(int status);
+
 /* true: a whole answer came, with whatever status. false: a->error says why. */
 bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a);

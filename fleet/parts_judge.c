@@ -13,9 +13,9 @@ enum parts_end parts_judge(struct parts *p, const struct http_answer *answer, bo
 		snprintf(p->why, sizeof(p->why), "the server answers %d", status);
 	else if (p->why[0] == '\0')
 		snprintf(p->why, sizeof(p->why), "%s", answer->error);
-	if (!whole || status < 400 || status > 499 || status == 416 || status == 429)
+	if (!whole || http_passes(status) || status == 416)
 		return PARTS_LATER;
-	return status == 404 || status == 410 ? PARTS_NEVER : PARTS_REFUSED;
+	return status == 410 ? PARTS_NEVER : PARTS_REFUSED;
 }
 
 /* Of its head, nothing comes. */

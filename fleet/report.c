@@ -129,8 +129,8 @@ static bool post_report(const struct contact *c, json_object *report)
 	if (whole && a.status >= 200 && a.status <= 299)
 		return true;
 	url_origin(origin, sizeof(origin), c->conf->fleet_report);
-	later = !whole || a.status < 400 || a.status > 499 || a.status == 401 || a.status == 403 ||
-		a.status == 404 || a.status == 408 || a.status == 429;
+	later = !whole || http_passes(a.status) || a.status == 401 || a.status == 403 ||
+		a.status == 404;
 	if (whole)
 		log_warn("%s: answers a report with %d%s", origin, a.status,
 			 later ? "; it is sent again" : "; it is dropped");

@@ -103,6 +103,15 @@ def test_another_file_on_the_server_begins_anew(box, server, release, bundle):
     assert box.staged
 
 
+def test_one_404_of_a_range_does_not_close_the_action(box, server, release):
+    action = server.assign(release)
+    server.on["artifact"] = [None, lambda handler: handler.reply(404)]
+    box.once(code=FAILURE)
+    assert action.told == ["proceeding/none"]
+    box.once(code=REBOOT)
+    assert box.staged
+
+
 def test_a_range_of_another_file_is_not_taken(box, server, release):
     """A cache on the way that pays no heed to If-Range."""
     def other(handler):
