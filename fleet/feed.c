@@ -56,9 +56,24 @@ uint64_t feed_now(const struct contact *c)
 
 /* ---------------------------------------------------------------- the file */
 
-static bool is_older(const struct feed_record *r, const struct channel *channel)
+/* Of its own channel, also where another one was followed meanwhile. */
+static bool is_older(const struct feed_record *r, const struct channel *channel,
+		     char why[FACTS_TEXT_MAX + 1])
 {
-	return strcmp(r->name, channel->name) == 0 && channel->sequence < r->sequence;
+	const struct feed_seen s = feed_record_seen(r, channel->name);
+
+	if (channel->sequence < s.sequence)
+		snprintf(why, FACTS_TEXT_MAX + 1,
+			 "its sequence is %" PRIu64 ", and %" PRIu64 " was here before",
+			 channel->sequence, s.sequence);
+	else if (channel->sequence == s.sequence && channel->created < s.created)
+		snprintf(why, FACTS_TEXT_MAX + 1,
+			 "another file of its sequence, %" PRIu64
+			 ", was here before, and was created later",
+			 s.sequence);
+	else
+		return false;
+	return true;
 }
 
 static bool judge_file(const struct contact *c, const struct channel *channel,
@@ -71,10 +86,8 @@ static bool judge_file(const struct contact *c, const struct channel *channel,
 	/* The name is signed: another channel, signed by the same keys, is not this one. */
 	if (!channel_is_named(channel->name, c->conf->fleet_channel))
 		snprintf(why, FACTS_TEXT_MAX + 1, "it is a file of the channel %s", channel->name);
-	else if (is_older(&c->feed, channel))
-		snprintf(why, FACTS_TEXT_MAX + 1,
-			 "its sequence is %" PRIu64 ", and %" PRIu64 " was here before",
-			 channel->sequence, c->feed.sequence);
+	else if (is_older(&c->feed, channel, why))
+		return false;
 	else if (channel->expires < now)
 		snprintf(why, FACTS_TEXT_MAX + 1, "it expired at %s; is this device's clock right?",
 			 time);
@@ -121,15 +134,8 @@ static bool keep_file(struct contact *c, const struct channel *channel)
 		c->failed = true;
 		return false;
 	}
-	/* Sequences of another channel count anew. */
-	if (strcmp(r->name, channel->name) != 0)
-		r->failed = r->failed_releases[0] = 0;
-	memcpy(r->name, channel->name, sizeof(r->name));
+	feed_record_note(r, channel);
 	memcpy(r->etag, c->client.etag, sizeof(r->etag));
-	r->sequence = channel->sequence;
-	r->expires = channel->expires;
-	if (channel->created > r->created)
-		r->created = channel->created;
 	return memcmp(&old, r, sizeof(old)) == 0 || feed_save(c);
 }
 

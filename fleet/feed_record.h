@@ -10,11 +10,23 @@
 #define FEED_RECORD_TEXT_MAX 4096u
 #define FEED_ID_LEN	     16
 #define FEED_FAILED_MAX	     CHANNEL_RELEASES_MAX
+#define FEED_OTHERS_MAX	     6 /* then the one that was left first is forgotten */
+
+/* The last file of a channel that was believed. */
+struct feed_seen {
+	char name[CHANNEL_NAME_MAX + 1];
+	uint64_t sequence, created;
+};
 
 struct feed_record {
 	/* of the last file that was believed; "": none was */
 	char name[CHANNEL_NAME_MAX + 1];
 	uint64_t sequence;
+	/* when that file was created; 0: not known, an older program wrote this */
+	uint64_t file_created;
+	/* of channels that were followed before, the one that was left first in front; "" ends them
+	 */
+	struct feed_seen others[FEED_OTHERS_MAX];
 	/* the latest time, in seconds since 1970, that a file was created at: it is not earlier */
 	uint64_t created;
 	/* when that file expires */
@@ -28,6 +40,11 @@ struct feed_record {
 	/* why nothing is taken; "": something is */
 	char why[ACTION_WHY_MAX + 1];
 };
+
+/* The last file of a channel of this name; zero: none was here. PURE. */
+struct feed_seen feed_record_seen(const struct feed_record *r, const char *name);
+/* Notes a file that is believed. That of the channel which was followed before is kept. PURE. */
+void feed_record_note(struct feed_record *r, const struct channel *channel);
 
 /* false: it is none; *r is zero then. */
 bool feed_record_read(struct feed_record *r, const char *text, size_t len);

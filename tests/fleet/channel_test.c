@@ -263,13 +263,18 @@ TEST(all_attributes_must_agree)
 
 TEST(a_record_comes_back_as_it_was)
 {
-	static const struct feed_record r = { .name = "stable",
-					      .sequence = 7,
-					      .created = 1000,
-					      .expires = 2000,
-					      .etag = "\"x\\y\"",
-					      .failed = 6,
-					      .why = "no" };
+	static const struct feed_record r = {
+		.name = "stable",
+		.sequence = 7,
+		.created = 1000,
+		.expires = 2000,
+		.file_created = 900,
+		.others = { { .name = "beta", .sequence = 3, .created = 800 },
+			    { .name = "lab", .sequence = 4 } },
+		.etag = "\"x\\y\"",
+		.failed = 6,
+		.why = "no"
+	};
 	static struct feed_record again, none;
 	json_object *o = feed_record_json(&r);
 	const char *text = json_object_to_json_string(o);
@@ -310,6 +315,30 @@ TEST(a_channel_is_named_by_its_file)
 	assert_true(channel_is_named("a.b", "x/a.b.channel"));
 	assert_false(channel_is_named("a", "x/a.b.channel"));
 	assert_false(channel_is_named("stable", "https://h/stable.channel/x"));
+}
+
+TEST(a_channel_that_was_left_is_known_when_it_is_followed_again)
+{
+	struct feed_record r = { .name = "" };
+	struct channel c = { .sequence = 10, .created = 100, .expires = 1000 };
+
+	for (int i = 0; i <= FEED_OTHERS_MAX; i++, c.sequence++) {
+		snprintf(c.name, sizeof(c.name), "channel-%d", i);
+		feed_record_note(&r, &c);
+	}
+	for (int i = 0; i <= FEED_OTHERS_MAX; i++)
+		assert_int_equal(feed_record_seen(&r, strf("channel-%d", i)).sequence, 10 + i);
+	/* Back to one of them: it is there once. */
+	strcpy(c.name, "channel-3");
+	feed_record_note(&r, &c);
+	assert_int_equal(feed_record_seen(&r, "channel-3").sequence, c.sequence);
+	assert_int_equal(feed_record_seen(&r, "channel-0").sequence, 10);
+	/* One more: the first that was left is forgotten. */
+	strcpy(c.name, "new");
+	feed_record_note(&r, &c);
+	assert_int_equal(feed_record_seen(&r, "channel-0").sequence, 0);
+	assert_int_equal(feed_record_seen(&r, "channel-1").sequence, 11);
+	assert_int_equal(feed_record_seen(&r, "").sequence, 0);
 }
 
 TEST_MAIN("channel", .set_up = set_up, .quiet = true)

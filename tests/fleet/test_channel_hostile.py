@@ -26,6 +26,33 @@ def test_it_cannot_replay_an_older_file(device, publish, site, bundle):
     device.once(code=REBOOT)
 
 
+def test_nor_after_another_channel_was_followed_for_a_while(device, publish, site, bundle):
+    old = publish(bundle, sequence=5).read_bytes()
+    publish((bundle, "--withdrawn", "it crashes"), sequence=6)
+    device.once()
+    publish((bundle, "--percent", 0), name="beta", sequence=1)
+    device.configure(f"{site.url}/beta.channel")
+    device.once()
+    assert device.seen["name"] == "beta" and device.seen["sequence"] == 1
+    device.configure()
+    site.files["stable.channel"] = old
+    assert "not believed: its sequence is 5, and 6 was here before" in device.once(code=FAILURE)
+    assert not device.staged
+    publish(bundle, sequence=7)
+    device.once(code=REBOOT)
+
+
+def test_of_two_files_of_one_sequence_the_one_created_later_counts(device, publish, site, bundle):
+    now = int(time.time())
+    first = publish(bundle, sequence=5, created=now - 60).read_bytes()
+    publish((bundle, "--withdrawn", "it crashes"), sequence=5, created=now)
+    device.once()
+    site.files["stable.channel"] = first
+    said = device.once(code=FAILURE)
+    assert "not believed: another file of its sequence, 5, was here before, and was created later" in said
+    assert not device.staged
+
+
 def test_what_was_seen_is_kept_before_anything_is_done_by_it(device, publish, site, bundle):
     """Else a power cut behind the download would make the device forget it."""
     publish(bundle)
