@@ -84,6 +84,8 @@ static enum fetch_end bring_parts(struct contact *c, const struct offer *o, stru
 		return FETCH_WHOLE;
 	case PARTS_LATER:
 		return FETCH_LATER;
+	case PARTS_GOES_ON:
+		return FETCH_GOES_ON;
 	case PARTS_PAUSED:
 		return FETCH_PAUSED;
 	case PARTS_BEYOND:

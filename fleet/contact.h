@@ -31,6 +31,8 @@ struct contact {
 	bool unsaved;
 	/* something must be mended or tried again */
 	bool failed;
+	/* a download was ended, so that the server is asked: the next contact follows at once */
+	bool goes_on;
 	/* an orderly reboot installs what is staged, and is asked for, or waits for permission */
 	bool reboot, reboot_waits;
 	/* what the server wants; 0: it says nothing */

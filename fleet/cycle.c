@@ -50,7 +50,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 
 	if (err != KB_OK && err != KB_ENOENT)
 		return err;
-	c->unsaved = c->reboot = c->reboot_waits = false;
+	c->unsaved = c->goes_on = c->reboot = c->reboot_waits = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	c->way = c->conf->fleet_channel[0] != '\0' ? &way_channel : &way_ddi;
@@ -84,6 +84,7 @@ enum kb_err cycle_run(struct contact *c)
 	c->way->converse(c, known);
 	if (known)
 		keep_interval(c);
+	c->goes_on = c->goes_on && c->retry_after_s == 0;
 	c->reboot = reboot_ask(c);
 	files_close(&c->files);
 	return KB_OK;

@@ -24,6 +24,10 @@ struct download {
 	struct meter meter;
 	/* the server does not send parts of it */
 	bool indivisible;
+	/* when this contact has fetched for long enough; the next one can go on behind what is
+	 * here; it has been ended for that */
+	uint64_t end_ms;
+	bool divisible, ended;
 	int fd;
 };
 
@@ -81,6 +85,13 @@ static bool refuse_other(struct download *d, struct http_answer *answer)
 	return end_with(answer, "the server has another file than the one that was begun");
 }
 
+/* A server that answers a request for a part with all of it has none: that one is not ended. */
+static bool is_divisible(const struct download *d, const struct http_answer *answer)
+{
+	return answer->etag[0] != '\0' &&
+	       (answer->status == 206 || (answer->ranges && d->have == 0));
+}
+
 static bool take_head(void *data, struct http_answer *answer)
 {
 	struct download *d = data;
@@ -91,6 +102,7 @@ static bool take_head(void *data, struct http_answer *answer)
 		return refuse_other(d, answer);
 	if (!fits_today(d, answer))
 		return false;
+	d->divisible = is_divisible(d, answer);
 	if (answer->status == 200)
 		return begin_anew(d, answer);
 	if (answer->from != d->have)
@@ -113,6 +125,9 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 	if ((d->have ^ (d->have + len)) & ~(uint64_t)(HASTE - 1))
 		os_file_hasten(d->fd);
 	d->have += len;
+	d->ended = d->divisible && d->have < d->size && os_now_ms() >= d->end_ms;
+	if (d->ended)
+		return end_with(answer, "it has come for long enough in one contact");
 	return d->have - d->a->durable < METER_STEP || make_durable(d, true, answer);
 }
 
@@ -244,6 +259,8 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	*retry_after_s = answer.retry_after_s;
 	*cut = !whole;
 	end = judge_limits(d, judge_answer(d, &answer, whole, why), why);
+	if (d->ended && end == FETCH_LATER)
+		end = FETCH_GOES_ON;
 	if (is_progress(d, &answer, r.from, end))
 		d->a->tries = 0;
 	return end;
@@ -279,6 +296,7 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
 			      .size = a->size,
 			      .have = here < a->durable ? here : a->durable,
 			      .meter = { .files = f, .a = a, .limits = limits },
+			      .end_ms = os_now_ms() + FETCH_TURN_MS,
 			      .fd = -1 };
 	const char *url = fetch_url(c, deployment);
 	enum fetch_end end;

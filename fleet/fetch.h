@@ -6,9 +6,14 @@
 #include "fleet/http.h"
 #include "fleet/limits.h"
 
+/* A contact fetches no longer, where nothing of it is lost: then the server is asked again, which
+ * may have cancelled. */
+#define FETCH_TURN_MS (15 * 60 * 1000u)
+
 enum fetch_end {
 	FETCH_WHOLE,   /* it is here, of the size that was announced */
 	FETCH_LATER,   /* another contact may bring more */
+	FETCH_GOES_ON, /* it came for FETCH_TURN_MS, and the next contact, at once, brings more */
 	FETCH_PAUSED,  /* another day may: this device's limit is reached */
 	FETCH_BEYOND,  /* this device never fetches so much; nothing of it was asked for */
 	FETCH_REFUSED, /* a person must do something, and may */

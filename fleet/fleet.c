@@ -26,8 +26,11 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_NOTHING = 2, EXIT_REBOOT = 4, EXIT_BUS
 
 int fleet_once(struct contact *c)
 {
-	enum kb_err err = cycle_run(c);
+	enum kb_err err;
 
+	do
+		err = cycle_run(c);
+	while (err == KB_OK && c->goes_on);
 	if (err != KB_OK)
 		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
 	if (c->reboot)
@@ -100,7 +103,8 @@ void fleet_run(struct contact *c, bool now)
 		p.n++;
 		if (ran)
 			reboot_begin(c);
-		wait_for(c, polling_wait(&p));
+		if (!ran || !c->goes_on)
+			wait_for(c, polling_wait(&p));
 	}
 }
 

@@ -94,11 +94,14 @@ static void look_at_header(struct transfer *t, char *line)
 	if (strncmp(line, "HTTP/", 5) == 0) {
 		t->a->etag[0] = '\0';
 		t->a->from = t->a->total = UINT64_MAX;
+		t->a->ranges = false;
 	}
 	if ((value = header_value(line, "ETag")) != NULL)
 		take_etag(t->a, value, t->r->file);
 	if ((value = header_value(line, "Content-Range")) != NULL)
 		take_range(t->a, value);
+	if ((value = header_value(line, "Accept-Ranges")) != NULL)
+		t->a->ranges = strcasecmp(value, "bytes") == 0;
 	if ((value = header_value(line, "Content-Encoding")) != NULL && value[0] != '\0' &&
 	    strcasecmp(value, "identity") != 0)
 		set_error(t->a, "the server packs its answer, which was not asked for");
@@ -365,16 +368,6 @@ static bool may_follow(const struct http_config *c, const struct http_request *r
 		snprintf(a->error, sizeof(a->error),
 			 "the server redirects to another host, %s: not followed", origin);
 	return a->error[0] == '\0';
-}
-
-bool http_passes(int status)
-{
-	return status < 400 || status > 499 || status == 408 || status == 425 || status == 429;
-}
-
-bool http_is_other(const struct http_answer *a, const char *etag)
-{
-	return a->etag[0] != '\0' && etag[0] != '\0' && strcmp(a->etag, etag) != 0;
 }
 
 bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a)

@@ -44,6 +44,8 @@ struct http_answer {
 	int status;
 	/* "": none */
 	char etag[HTTP_ETAG_MAX + 1];
+	/* it sends parts of that file, by its own words */
+	bool ranges;
 	/* where the bytes of a 206 begin; UINT64_MAX: it does not say */
 	uint64_t from;
 	/* how many bytes the whole of it has, as a 206 says; UINT64_MAX: it does not */

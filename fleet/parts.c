@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/parts.h"
 
+#include "fleet/fetch.h"
+
+#include "lib/os.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 
@@ -108,6 +111,9 @@ static bool take_piece(void *data, struct http_answer *answer, const void *bytes
 		return stop_with(answer, "the file cannot be written: is the data partition full?");
 	p->have += len;
 	x->from += len;
+	p->ended = p->a->etag[0] != '\0' && bytes_to_come(p) > 0 && os_now_ms() >= p->end_ms;
+	if (p->ended)
+		return stop_with(answer, "it has come for long enough in one contact");
 	return p->have - p->a->durable < METER_STEP || save_progress(p, bytes_to_come(p)) ||
 	       stop_with(answer, "the file or the record cannot be written");
 }
@@ -154,6 +160,8 @@ static enum parts_end fetch_ranges(struct parts *p)
 			return PARTS_LATER;
 		p->why[0] = '\0';
 		end = fetch_range(p);
+		if (p->ended)
+			return PARTS_GOES_ON;
 		if (end == PARTS_HERE)
 			continue;
 		if (end != PARTS_LATER || p->have == before || p->a->etag[0] == '\0')
@@ -233,6 +241,7 @@ enum parts_end parts_fetch(struct parts *p)
 	p->why[0] = '\0';
 	p->retry_after_s = 0;
 	p->code = FACTS_OK;
+	p->end_ms = os_now_ms() + FETCH_TURN_MS;
 	p->fd = -1;
 	p->meter = (struct meter){ .files = p->files, .a = p->a, .limits = &p->limits };
 	if (!meter_begin(&p->meter, p->why))

@@ -18,6 +18,7 @@
 enum parts_end {
 	PARTS_HERE,    /* all that is wanted is here */
 	PARTS_LATER,   /* another contact may bring more */
+	PARTS_GOES_ON, /* it came for long enough, and the next contact, at once, brings more */
 	PARTS_PAUSED,  /* another day may: this device's limit is reached */
 	PARTS_BEYOND,  /* this device never fetches so much; of the ranges, nothing was asked for */
 	PARTS_REFUSED, /* a person must do something, and may */
@@ -47,6 +48,9 @@ struct parts {
 	/* bytes of the file that are here */
 	uint64_t have;
 	struct meter meter;
+	/* when this contact has fetched for long enough; it has been ended for that */
+	uint64_t end_ms;
+	bool ended;
 	int fd;
 };
 

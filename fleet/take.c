@@ -228,6 +228,11 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 		count_try(c, "not fetched", b.why,
 			  end == FETCH_LATER || o->lasting ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;
+	case FETCH_GOES_ON:
+		c->goes_on = contact_save(c);
+		contact_print("Action %s: %s comes slowly; the server is asked between.", c->a.id,
+			      c->a.name);
+		break;
 	case FETCH_PAUSED:
 		pause_fetch(c, b.why);
 		break;

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the server is asked next: what it wanted is kept over restarts and outages."""
+"""When the server is asked next: what it wanted is kept over restarts and outages, and no download keeps it waiting."""
 import re
 import subprocess
 
 import pytest
-from cli_device import FAILURE
+import parts_box
+from cli_device import FAILURE, REBOOT, call
 from test_fleet_rules import answers
 
 
@@ -60,3 +61,80 @@ def test_the_interval_of_a_server_is_kept_with_its_next_action(fleet, server, bu
     fleet.once()
     fleet.once(code=FAILURE)
     assert fleet.record["interval"] == 3600 and fleet.record["phase"] == "fetched"
+
+
+# ---------------------------------------------------------------- a download that takes long
+
+CLOCK = """
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, t);
+	if (id == CLOCK_BOOTTIME)
+		t->tv_sec = t->tv_sec * 600 + t->tv_nsec / 1000000 * 6 / 10, t->tv_nsec = 0;
+	return result;
+}
+"""
+
+
+@pytest.fixture(name="hasty")
+def make_hasty(fleet, tmp_path):
+    """The device's own time runs 600 times as fast: fifteen minutes are one and a half seconds."""
+    (tmp_path / "clock.c").write_text(CLOCK)
+    call("cc", "-shared", "-fPIC", "-o", tmp_path / "clock.so", tmp_path / "clock.c")
+    plain = fleet.environment
+    fleet.environment = lambda **more: plain(LD_PRELOAD=str(tmp_path / "clock.so"), **more)
+    return fleet
+
+
+def slowly(data, seconds, ranges=True, etag='"x"'):
+    """An artifact that takes so long."""
+    def answer(handler):
+        wanted = re.match(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if ranges else None
+        begin, end = (int(wanted[1]), int(wanted[2] or len(data) - 1) + 1) if wanted else (0, len(data))
+        head = f"HTTP/1.1 {206 if wanted else 200} OK\r\nContent-Length: {end - begin}\r\nETag: {etag}\r\n"
+        head += "Accept-Ranges: bytes\r\n" if ranges or ranges is None else ""
+        head += f"Content-Range: bytes {begin}-{end - 1}/{len(data)}\r\n" if wanted else ""
+        piece = len(data) // 50
+        handler.raw(head.encode() + b"\r\n", then=(data[at:min(at + piece, end)] for at in range(begin, end, piece)),
+                    pause=seconds / 50)
+    return answer
+
+
+def test_a_slow_download_is_ended_so_that_the_server_is_asked_and_goes_on(hasty, server, bundle):
+    server.assign(bundle)
+    server.on["artifact"] = slowly(bundle.read_bytes(), 5)
+    said = hasty.once(code=REBOOT)
+    ranges = [headers.get("Range") for headers in server.requests("artifact")]
+    assert 3 <= len(ranges) <= 7 and ranges[0] is None and all(ranges[1:])
+    assert len(server.requests("poll")) == len(ranges) and "comes slowly; the server is asked between" in said
+    assert hasty.staged and hasty.record["tries"] == 0
+
+
+def test_a_cancel_ends_it(hasty, server, bundle):
+    action = server.assign(bundle)
+    slow = slowly(bundle.read_bytes(), 60)
+    server.on["artifact"] = lambda handler: (server.cancel(action), slow(handler))
+    hasty.once()
+    assert action.state == "canceled" and hasty.record["phase"] == "none"
+
+
+@pytest.mark.parametrize("how", [{"ranges": False}, {"etag": ""}, {"ranges": None}])
+def test_where_something_would_be_lost_it_is_not_ended_for_good(hasty, server, bundle, how):
+    """None: a server that says it sends parts, and does not."""
+    server.assign(bundle)
+    server.on["artifact"] = slowly(bundle.read_bytes(), 4, **how)
+    hasty.once(code=REBOOT)
+    assert len(server.requests("artifact")) == (2 if how == {"ranges": None} else 1)
+
+
+def test_so_are_ranges(hasty, server, release):
+    hasty.configure(partial="auto")
+    parts_box.fill(hasty.dev.slots["a"], release, range(20))
+    parts_box.fill(hasty.dev.slots["b"], release, range(20))
+    server.assign(release)
+    server.on["artifact"] = slowly(release.read_bytes(), 20)
+    hasty.once(code=REBOOT)
+    assert len(server.requests("poll")) >= 3 and hasty.record["parts"] == 1 and hasty.record["tries"] == 0
