@@ -62,6 +62,7 @@ void action_begin(struct action *a, const char *id)
 	a->day = old.day;
 	a->day_bytes = old.day_bytes;
 	a->day_uptime = old.day_uptime;
+	a->day_ran = old.day_ran;
 	a->parts = old.parts;
 	a->interval = old.interval;
 	a->attributes = old.attributes;
@@ -131,6 +132,7 @@ static const struct field {
 	NUMBER("day", day),
 	NUMBER("day_bytes", day_bytes),
 	NUMBER("day_uptime", day_uptime),
+	NUMBER("day_ran", day_ran),
 	NUMBER("interval", interval),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),

@@ -99,8 +99,9 @@ struct action {
 	char boot[ACTION_BOOT_LEN + 1];
 	uint64_t boots;
 	/* the day, counted from 1970, whose bytes are counted, 0: none that the clock knew; how
-	 * many bundles took in it, or may have; the uptime, in seconds, when that began */
-	uint64_t day, day_bytes, day_uptime;
+	 * many bundles took in it, or may have; the uptime, in seconds, when that began, or was
+	 * noted last; for how long the device had run in it then, boots together */
+	uint64_t day, day_bytes, day_uptime, day_ran;
 	/* between polls, as the server wanted it last, in seconds; 0: it never said */
 	uint64_t interval;
 	/* of the attributes that the server has; of the release that it was said to run */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/cycle.h"
 
+#include "fleet/limits.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
 #include "fleet/standing.h"
@@ -75,12 +76,23 @@ static void keep_interval(struct contact *c)
 	contact_save(c);
 }
 
+/* A device without a clock counts its days by running, also in contacts that fetch nothing. */
+static void count_run(struct contact *c)
+{
+	const struct limits l = limits_now(c->conf);
+
+	if (l.daily > 0 && !c->dry_run && limits_count_run(&l, &c->a))
+		contact_save(c);
+}
+
 enum kb_err cycle_run(struct contact *c)
 {
 	bool known;
 
 	c->looks = false;
 	TRY(begin(c, &known));
+	if (known)
+		count_run(c);
 	c->way->converse(c, known);
 	if (known)
 		keep_interval(c);

@@ -32,20 +32,34 @@ static bool is_clock_behind(const struct limits *l, const struct action *a)
 	return today == 0 || today < a->day;
 }
 
+/* Of a boot that is new here, all of it came behind what was counted. */
+bool limits_count_run(const struct limits *l, struct action *a)
+{
+	bool restarted = l->uptime_s < a->day_uptime;
+
+	if (!is_clock_behind(l, a) || a->day_bytes == 0 || l->uptime_s == a->day_uptime)
+		return false;
+	a->day_ran += restarted ? l->uptime_s : l->uptime_s - a->day_uptime;
+	a->day_uptime = l->uptime_s;
+	return true;
+}
+
 /* A clock that jumps back, or begins at 1970 with each boot, gives no bytes anew; one that was
- * ahead by years does not stop updates until then. In another boot, so much uptime is so much time.
- */
+ * ahead by years does not stop updates until then. In another boot, so much uptime is so much time;
+ * limits_count_run() adds up what earlier ones had. */
 bool limits_begin_day(const struct limits *l, struct action *a)
 {
 	bool behind = is_clock_behind(l, a), restarted = l->uptime_s < a->day_uptime;
+	uint64_t ran = a->day_ran + (restarted ? 0 : l->uptime_s - a->day_uptime);
 
-	if (behind ? !restarted && l->uptime_s - a->day_uptime < DAY_S : today_of(l) == a->day)
+	if (behind ? !restarted && ran < DAY_S : today_of(l) == a->day)
 		return false;
 	a->day_uptime = l->uptime_s;
-	if (behind && restarted)
+	if (behind && ran < DAY_S)
 		return true;
 	a->day = today_of(l);
 	a->day_bytes = 0;
+	a->day_ran = 0;
 	return true;
 }
 

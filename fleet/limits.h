@@ -22,9 +22,13 @@ struct limits {
 /* As system.conf has them, now. */
 struct limits limits_now(const struct conf *conf);
 
+/* Notes in the record how long the device has run in the day that is counted, while its clock does
+ * not know when that ends: a device may be off each night. true: the record has changed. PURE. */
+bool limits_count_run(const struct limits *l, struct action *a);
+
 /* Begins another day in the record, where the clock has reached one; or after 24 hours of running,
- * while it is not set, or stands before the day that is counted. true: the record has changed.
- * PURE. */
+ * boots together, while it is not set, or stands before the day that is counted. true: the record
+ * has changed. PURE. */
 bool limits_begin_day(const struct limits *l, struct action *a);
 
 /* How many bytes more may come today, if so many came; UINT64_MAX: there is no limit. PURE. */

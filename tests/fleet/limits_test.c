@@ -102,6 +102,54 @@ TEST(a_clock_that_was_ahead_by_years_does_not_stop_updates_for_years)
 	assert_int_equal(a.day_bytes, 0);
 }
 
+/* Boots of so many seconds, each with a contact each five minutes. How many until a day begins. */
+static unsigned boots_of_a_day(uint64_t seconds, uint64_t day)
+{
+	for (unsigned boot = 0; boot < 10000; boot++)
+		for (uint64_t up = 60 + boot * 37 % 61; up < seconds; up += 300) {
+			const struct limits l = at(day, 0, up);
+
+			limits_count_run(&l, &a);
+			limits_begin_day(&l, &a);
+			if (a.day_bytes == 0)
+				return boot + 1;
+		}
+	return 0;
+}
+
+TEST(nor_on_a_device_that_never_runs_for_a_day)
+{
+	spent(TODAY + 5000, 50);
+	assert_int_equal(boots_of_a_day(23 * 3600, TODAY), 2);
+	assert_int_equal(a.day, TODAY);
+	assert_int_equal(a.day_ran, 0);
+	spent(TODAY + 5000, 50);
+	assert_in_range(boots_of_a_day(3600, TODAY), 24, 28);
+	/* Without a clock. Of a boot with one contact, no more is known than that it came to it;
+	 * and one that comes later than in the boot before looks like the same boot. */
+	spent(0, 50);
+	assert_in_range(boots_of_a_day(300, 0), DAY_S / 300, DAY_S / 40);
+}
+
+TEST(no_time_of_running_counts_twice)
+{
+	const struct limits early = at(TODAY, 0, 70), late = at(TODAY, 0, 170);
+
+	spent(TODAY + 5000, 50);
+	assert_true(limits_count_run(&early, &a));
+	assert_false(limits_count_run(&early, &a));
+	assert_true(limits_count_run(&late, &a));
+	assert_int_equal(a.day_ran, 120);
+	assert_true(limits_count_run(&early, &a)); /* another boot */
+	assert_int_equal(a.day_ran, 190);
+	/* A clock that knows its day, or nothing that is counted: nothing is written. */
+	a.day = TODAY;
+	assert_false(limits_count_run(&late, &a));
+	spent(TODAY + 5000, 50);
+	a.day_bytes = 0;
+	assert_false(limits_count_run(&late, &a));
+}
+
 TEST(a_clock_of_before_this_program_was_never_set)
 {
 	a = (struct action){ .day_bytes = 700 };

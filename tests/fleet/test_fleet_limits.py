@@ -369,3 +369,23 @@ def test_by_a_channel_a_release_that_is_too_large_is_reported_and_an_older_one_t
     assert "raise [fleet] max-bytes= there" in follower("status")
     follower.once(code=REBOOT)
     assert follower.record["version"] == "2.1"
+
+
+def test_days_of_a_device_without_a_clock_add_up_over_its_boots(fleet, server, bundle):
+    fleet.configure(daily_bytes="64K")
+    server.assign(bundle)
+    fleet.once(code=None)
+    durable, day = fleet.record["durable"], fleet.record["day"]
+    fleet.change(day=day + 5000)         # a contact at which the clock was wrong
+    fleet.once()
+    assert fleet.record["durable"] == durable
+    fleet.change(day_uptime=10 ** 9, day_ran=0)       # an earlier boot
+    fleet.once()
+    uptime = float(open("/proc/uptime").read().split()[0])
+    ran = fleet.record["day_ran"]
+    assert fleet.record["day"] == (day + 5000 if ran else day)
+    if ran:
+        assert abs(ran - uptime) < 60 and fleet.record["durable"] == durable
+    fleet.change(day=day + 5000, day_ran=86390, day_uptime=int(uptime) - 30)
+    fleet.once()
+    assert fleet.record["durable"] > durable and fleet.record["day"] == day and fleet.record["day_ran"] == 0

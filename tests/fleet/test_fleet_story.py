@@ -564,6 +564,7 @@ def test_two_runs_do_not_meet(fleet):
 @pytest.mark.parametrize("n, staged", [(2, False), (3, False), (4, True)], ids=["before", "by-the-order", "behind"])
 def test_a_status_that_fails_beside_the_stage_closes_no_action(fleet, server, bundle, tmp_path, n, staged):
     """What is staged is not known then: it is neither replaced, nor said to be refused."""
+    fleet.once()
     action = server.assign(bundle)
     script, calls = tmp_path / "keelboot", tmp_path / "calls"
     script.write_text(f"""#!/bin/sh
