@@ -55,9 +55,10 @@ def make_apt(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     options = {"Dir::State::status": "status", "Dir::State::lists": "lists", "Dir::Cache::archives": "archives",
                "Dir::Cache::pkgcache": "pkgcache", "Dir::Cache::srcpkgcache": "srcpkgcache",
-               "Dir::Etc::sourcelist": "sources", "Dir::Etc::sourceparts": "parts", "Dir::Etc::preferencesparts": "parts",
-               "Dir::State::extended_states": "extended"}
-    command = ["apt-get", "-o", "APT::Architecture=amd64", "-o", "APT::Sandbox::User=", "-o", "APT::Install-Recommends=true",
+               "Dir::Etc::sourcelist": "sources", "Dir::Etc::sourceparts": "parts",
+               "Dir::Etc::preferencesparts": "parts", "Dir::State::extended_states": "extended"}
+    command = ["apt-get", "-o", "APT::Architecture=amd64", "-o", "APT::Sandbox::User=", "-o",
+               "APT::Install-Recommends=true",
                *(word for key, name in options.items() for word in ("-o", f"{key}={tmp_path}/{name}"))]
 
     def install(generator, *packages):
@@ -71,7 +72,8 @@ def make_apt(tmp_path):
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-@pytest.mark.parametrize("package", sorted({fields["Package"].strip() for fields in stanzas()} - {*GENERATORS.values()}))
+@pytest.mark.parametrize("package", sorted({fields["Package"].strip() for fields in stanzas()} -
+                                           {*GENERATORS.values()}))
 def test_no_package_replaces_the_generator_of_the_initramfs(apt, generator, package):
     """A system that loses it may not boot; and a build host has no use for Keelboot in its own."""
     new, gone = apt(generator, package)

@@ -20,7 +20,8 @@ class System:
             (top / folder).mkdir(parents=True)
         self.put("bin/root-remains", "#!/bin/sh\nexit 0\n")
         self.put("bin/sync", "#!/bin/sh\nexit 0\n")
-        self.put("bin/dracut", f"#!/bin/sh\n[ ! -e {top}/broken ] || exit 1\nfor w do [ -d \"${{w%/*}}\" ] || continue\n"
+        self.put("bin/dracut", f"#!/bin/sh\n[ ! -e {top}/broken ] || exit 1\n"
+                               f"for w do [ -d \"${{w%/*}}\" ] || continue\n"
                                f"[ \"$w\" != \"${{w%.new}}\" ] && echo made >\"$w\"; done\necho \"$*\" >>{top}/asked\n")
         self.put("bin/dracut-renew", self.own(TOP / "hooks/dracut/renew"))
 

@@ -58,16 +58,18 @@ def test_what_installs_has_all_and_the_maker_may_say_what(tmp_path):
 READ = ("etc/keelboot/system.conf", "etc/keelboot/system.conf.d/10-a.conf", "usr/lib/keelboot/system.conf.d/20-b.conf",
         "etc/keelboot/keys/vendor.pem", "etc/keelboot/keys/retired.d/old", "etc/keelboot/more keys/own.pem",
         "etc/keelboot/checks/free-space", "usr/lib/keelboot/hooks/check.d/10-own", "etc/keelboot/of-a-hook")
-SECRET = ("etc/keelboot/gateway-token", "etc/keelboot/client.key", "etc/keelboot/client.pem", "etc/keelboot/keys/vendor.key",
-          "etc/keelboot/keys/both.pem", "etc/keelboot/more keys/token", "etc/keelboot/system.conf.d/.token.conf.swp",
-          "etc/keelboot/system.conf.d/old/10-a.conf", "etc/keelboot/system.conf.bak", "etc/keelboot/health/token",
+SECRET = ("etc/keelboot/gateway-token", "etc/keelboot/client.key", "etc/keelboot/client.pem",
+          "etc/keelboot/keys/vendor.key", "etc/keelboot/keys/both.pem", "etc/keelboot/more keys/token",
+          "etc/keelboot/system.conf.d/.token.conf.swp", "etc/keelboot/system.conf.d/old/10-a.conf",
+          "etc/keelboot/system.conf.bak", "etc/keelboot/health/token",
           "etc/keelboot/check.d/10-own")
 # What each generator gives its hook: a file goes into the folder $OUT.
 GENERATORS = {
     "initramfs-tools": ("hook", """take() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }
 copy_file() { take "$2"; }; copy_exec() { :; }; manual_add_modules() { :; }; DESTDIR=$OUT version=0""", ""),
     "dracut": ("50keelboot/module-setup.sh", """dracut_module_included() { return 1; }; inst_hook() { :; }
-dwarn() { :; }; inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none moddir=/none""", "install"),
+dwarn() { :; }; inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none moddir=/none""",
+               "install"),
     "mkinitcpio": ("install/keelboot", """add_binary() { :; }; add_module() { :; }; add_runscript() { :; }
 add_file() { [ "$1" = - ] && return; mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; BUILDROOT=$OUT KERNELVERSION=0""",
                    "build"),
@@ -87,8 +89,8 @@ def packed_by(generator, tmp_path) -> set:
     for old in ("/etc/keelboot", "/usr/lib/keelboot/hooks", "/usr/lib/keelboot/system.conf"):
         text = text.replace(old, str(top) + old)
     text = text.replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
-    done = subprocess.run(["bash", "-c", f"{text}{gives}\n{script}\n{function}"], check=False, capture_output=True, text=True,
-                          env={"PATH": "/usr/bin:/bin", "OUT": str(out)})
+    done = subprocess.run(["bash", "-c", f"{text}{gives}\n{script}\n{function}"], check=False, capture_output=True,
+                          text=True, env={"PATH": "/usr/bin:/bin", "OUT": str(out)})
     assert done.returncode == 0, done.stderr
     return {str(path.relative_to(out / str(top)[1:])) for path in (out / str(top)[1:]).rglob("*") if path.is_file()}
 
@@ -108,8 +110,9 @@ def test_no_secret_of_a_device_is_in_its_initramfs(tmp_path, generator):
 def test_a_private_key_among_the_public_ones_is_named(tmp_path):
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/vendor.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
-    done = subprocess.run(["sh", "-uc", f". {LIB}/pack.sh; keelboot_keyrings() {{ echo {tmp_path}/keys; }}; keelboot_keys"],
-                          text=True, capture_output=True, check=True, env={"PATH": "/usr/bin:/bin"})
+    script = f". {LIB}/pack.sh; keelboot_keyrings() {{ echo {tmp_path}/keys; }}; keelboot_keys"
+    done = subprocess.run(["sh", "-uc", script], text=True, capture_output=True, check=True,
+                          env={"PATH": "/usr/bin:/bin"})
     assert done.stdout == "" and f"{tmp_path}/keys/vendor.pem: a private key, which is left out" in done.stderr
 
 
@@ -163,7 +166,7 @@ DOCKER = f"{EXT4}\noverlay /var/lib/docker/overlay2/x/merged overlay rw 0 0"
 @pytest.mark.parametrize("modules, mounts, used", [
     ("dep", f"rootfs / rootfs rw 0 0\n{OVERLAY}", "most"), ("dep", EXT4, "dep"), ("dep", DOCKER, "dep"),
     ("most", OVERLAY, "most"), ("list", OVERLAY, "list"), ("", OVERLAY, "")])
-def test_an_initramfs_that_asks_for_the_device_of_the_root_can_be_made_above_an_overlay(tmp_path, modules, mounts, used):
+def test_an_initramfs_that_asks_for_the_roots_device_is_made_above_an_overlay(tmp_path, modules, mounts, used):
     """initramfs-tools sources this behind its configuration; where it fails, dpkg leaves packages half configured."""
     (tmp_path / "mounts").write_text(f"{mounts}\n")
     text = (TOP / "hooks/initramfs-tools/conf-hook").read_text().replace("/proc/mounts", f"{tmp_path}/mounts")

@@ -96,7 +96,7 @@ enum adopt_content {
 enum adopt_content adopt_content(const struct prober_part *part);
 /* The same for a person, behind a name: "holds zfs_member". */
 void adopt_content_words(const struct prober_part *part, char out[ADOPT_WORDS_LEN]);
-/* Whether it is mounted, or the kernel keeps it for somebody else: "is mounted on /srv". */
+/* Whether it is mounted, or the kernel keeps it for another use: "is mounted on /srv". */
 bool adopt_in_use(const struct adopt *ad, const struct prober_part *part,
 		  char out[ADOPT_WORDS_LEN]);
 /* The problem that a partition, which should become `what`, holds something that may be needed. */

@@ -77,7 +77,7 @@ struct prober_answer {
 
 /* What is looked for in a partition. */
 enum prober_types {
-	/* what a boot has to do with: marks of anything else are passed over */
+	/* what a boot has to do with: marks of anything else do not count */
 	PROBER_BOOT,
 	/* all that libblkid knows, before somebody writes where nothing was found */
 	PROBER_EVERY,
