@@ -38,22 +38,37 @@ void bytes_put64(uint8_t *p, uint64_t v)
 
 /* The CRC of each nibble under the reflected polynomial 0x82F63B78: small, and quick enough for 4
  * KiB. */
-static const uint32_t crc_nibble[16] = {
+static const uint32_t crc32c_nibble[16] = {
 	0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
 	0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
 	0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 };
 
-uint32_t bytes_crc32c(uint32_t crc, const void *buf, size_t len)
-{
-	const uint8_t *p = buf;
+/* The same of 0xEDB88320. */
+static const uint32_t crc32_nibble[16] = {
+	0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+	0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+	0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+};
 
+static inline uint32_t crc_of(const uint32_t nibble[16], uint32_t crc, const uint8_t *p, size_t len)
+{
 	crc = ~crc;
 	for (size_t i = 0; i < len; i++) {
-		crc = crc_nibble[(crc ^ p[i]) & 15] ^ crc >> 4;
-		crc = crc_nibble[(crc ^ (uint32_t)p[i] >> 4) & 15] ^ crc >> 4;
+		crc = nibble[(crc ^ p[i]) & 15] ^ crc >> 4;
+		crc = nibble[(crc ^ (uint32_t)p[i] >> 4) & 15] ^ crc >> 4;
 	}
 	return ~crc;
+}
+
+uint32_t bytes_crc32c(uint32_t crc, const void *buf, size_t len)
+{
+	return crc_of(crc32c_nibble, crc, buf, len);
+}
+
+uint32_t bytes_crc32(uint32_t crc, const void *buf, size_t len)
+{
+	return crc_of(crc32_nibble, crc, buf, len);
 }
 
 uint64_t bytes_hash(uint64_t h, const void *buf, size_t len)

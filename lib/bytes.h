@@ -19,6 +19,9 @@ void bytes_put64(uint8_t *p, uint64_t v);
  * attackers. */
 uint32_t bytes_crc32c(uint32_t crc, const void *buf, size_t len);
 
+/* The same with the polynomial of zlib, Ethernet and UEFI. */
+uint32_t bytes_crc32(uint32_t crc, const void *buf, size_t len);
+
 /* FNV-1a of len bytes, continuing from h; start with BYTES_HASH_START. Tells texts apart, and keeps
  * nobody out. */
 #define BYTES_HASH_START UINT64_C(0xcbf29ce484222325)

@@ -30,20 +30,9 @@ static bool read_exactly(int fd, void *buf, size_t len, uint64_t off)
 	return pread(fd, buf, len, (off_t)off) == (ssize_t)len;
 }
 
-/* The CRC of zlib and Ethernet, to be begun with UINT32_MAX and inverted at the end. */
-static uint32_t crc32(uint32_t crc, const uint8_t *p, size_t len)
-{
-	for (; len > 0; len--) {
-		crc ^= *p++;
-		for (int i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-	}
-	return crc;
-}
-
 static bool entries_ok(int fd, const uint8_t *header, uint32_t sector)
 {
-	uint32_t n = bytes_get32(header + AT_ENTRIES), crc = UINT32_MAX;
+	uint32_t n = bytes_get32(header + AT_ENTRIES), crc = 0;
 	uint64_t lba = bytes_get64(header + AT_ENTRIES_LBA);
 	uint8_t block[BLOCK];
 
@@ -55,9 +44,9 @@ static bool entries_ok(int fd, const uint8_t *header, uint32_t sector)
 
 		if (!read_exactly(fd, block, len, lba * sector + at))
 			return false;
-		crc = crc32(crc, block, len);
+		crc = bytes_crc32(crc, block, len);
 	}
-	return ~crc == bytes_get32(header + AT_ENTRIES_CRC);
+	return crc == bytes_get32(header + AT_ENTRIES_CRC);
 }
 
 static bool header_ok(int fd, uint64_t lba, uint32_t sector)
@@ -71,10 +60,10 @@ static bool header_ok(int fd, uint64_t lba, uint32_t sector)
 	len = bytes_get32(h + AT_LEN);
 	if (len < HEADER_LEN || len > sizeof(h) || bytes_get64(h + AT_LBA) != lba)
 		return false;
-	crc = crc32(UINT32_MAX, h, AT_CRC);
-	crc = crc32(crc, zero, sizeof(zero));
-	crc = crc32(crc, h + AT_CRC + 4, len - AT_CRC - 4);
-	return ~crc == bytes_get32(h + AT_CRC) && entries_ok(fd, h, sector);
+	crc = bytes_crc32(0, h, AT_CRC);
+	crc = bytes_crc32(crc, zero, sizeof(zero));
+	crc = bytes_crc32(crc, h + AT_CRC + 4, len - AT_CRC - 4);
+	return crc == bytes_get32(h + AT_CRC) && entries_ok(fd, h, sector);
 }
 
 enum mbr {

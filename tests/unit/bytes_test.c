@@ -46,6 +46,15 @@ TEST(crc32c_continues)
 		EQUAL((bytes_crc32c(bytes_crc32c(0, text, cut), text + cut, 9 - cut), 0xe3069283));
 }
 
+TEST(crc32_gives_the_published_value_and_continues)
+{
+	const char *text = "123456789";
+
+	EQUAL((bytes_crc32(0, "", 0), 0));
+	for (size_t cut = 0; cut <= 9; cut++)
+		EQUAL((bytes_crc32(bytes_crc32(0, text, cut), text + cut, 9 - cut), 0xcbf43926));
+}
+
 TEST(all_of_one_value)
 {
 	uint8_t buf[100];

@@ -24,8 +24,8 @@ static void put_header(uint32_t sector, uint64_t lba, uint64_t entries_lba)
 	bytes_put64(h + AT_ENTRIES_LBA, entries_lba);
 	bytes_put32(h + AT_ENTRIES, 128);
 	bytes_put32(h + AT_ENTRY_LEN, ENTRY_LEN);
-	bytes_put32(h + AT_ENTRIES_CRC, ~crc32(UINT32_MAX, entries, sizeof(entries)));
-	bytes_put32(h + AT_CRC, ~crc32(UINT32_MAX, h, HEADER_LEN));
+	bytes_put32(h + AT_ENTRIES_CRC, bytes_crc32(0, entries, sizeof(entries)));
+	bytes_put32(h + AT_CRC, bytes_crc32(0, h, HEADER_LEN));
 	put(entries_lba * sector, entries, sizeof(entries));
 	put(lba * sector, h, sizeof(h));
 }
@@ -62,11 +62,6 @@ static void set_up(void)
 static void tear_down(void)
 {
 	assert_int_equal(close(fd), 0);
-}
-
-TEST(crc_is_that_of_zlib)
-{
-	assert_true(~crc32(UINT32_MAX, (const uint8_t *)"123456789", 9) == 0xcbf43926u);
 }
 
 TEST(whole_table_needs_no_copy)
@@ -135,7 +130,7 @@ TEST(numbers_that_lie_are_survived)
 			assert_int_equal(pread(fd, h, sizeof(h), SIZE - 512), sizeof(h));
 			memcpy(h + at[i], lie, 4);
 			bytes_put32(h + AT_CRC, 0);
-			bytes_put32(h + AT_CRC, ~crc32(UINT32_MAX, h, HEADER_LEN));
+			bytes_put32(h + AT_CRC, bytes_crc32(0, h, HEADER_LEN));
 			put(SIZE - 512, h, sizeof(h));
 			if (at[i] != AT_ENTRIES_LBA + 4 || lies[j] != 0)
 				assert_false(prober_gpt_needs_backup(fd, SIZE));
