@@ -282,7 +282,7 @@ FILTER   := $(O)/obj/tests/unit/filter.o
 $(filter-out $(KEPTLVM),$(UNIT)): $(B)/tests/unit/%: $(O)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
-	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(TEST_LIBS)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
 $(TRACE): $(B)/tests/trace/%: $(O)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
@@ -414,7 +414,7 @@ check-health: ## what comes behind the switch of the root: health, last words, d
 	@tests/run health
 .PHONY: check-health
 
-check-loaders: ## a kernel for each slot, started by GRUB, UEFI, systemd-boot, U-Boot, and by kexec: build/report/loaders.json
+check-loaders: ## a kernel for each slot, started by GRUB, UEFI, systemd-boot, EFI Boot Guard, U-Boot, and by kexec: build/report/loaders.json
 	@qemu/deps arm64
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(ARM64) all

@@ -34,14 +34,18 @@ static void find(struct pairs *p, const char *fmt, ...)
 	log_warn("boot loader: %s", p->finding);
 }
 
-/* A file is what systemd-boot has entries for; all others have partitions. */
-static const char *entry_of(const struct boot *b, unsigned slot)
+/* A pair of these is a file in a FAT; all others have partitions. */
+static bool has_files(const struct boot *b)
 {
-	const char *place = conf_slot_part(&b->conf, slot, PAIR_CLASS), *file;
-	conf_spec part;
+	return b->conf.loader == CONF_LOADER_SYSTEMD || b->conf.loader == CONF_LOADER_EFIBG;
+}
 
-	file = place != NULL ? conf_place_split(place, part) : NULL;
-	return file != NULL ? conf_place_name(file) : "";
+/* The file, with the colon before it; "": the slot has none. */
+static const char *file_of(const struct boot *b, unsigned slot)
+{
+	const char *place = conf_slot_part(&b->conf, slot, PAIR_CLASS);
+
+	return place != NULL ? conf_place_tail(place) : "";
 }
 
 static choose_mask slots_with_pair(const struct boot *b)
@@ -50,12 +54,12 @@ static choose_mask slots_with_pair(const struct boot *b)
 
 	for (unsigned i = 0; i < b->conf.nslots; i++)
 		if (conf_slot_part(&b->conf, i, PAIR_CLASS) != NULL &&
-		    (entry_of(b, i)[0] != '\0') == (b->conf.loader == CONF_LOADER_SYSTEMD))
+		    (file_of(b, i)[0] != '\0') == has_files(b))
 			mask |= (choose_mask)(1u << i);
 	return mask;
 }
 
-/* The partition, and the entry behind it; either may be "". */
+/* The partition, and the entry or file behind it; either may be "". */
 static void add_where(struct pairs *p, unsigned slot, const char *part, const char *entry)
 {
 	size_t len = strlen(p->where);
@@ -66,7 +70,8 @@ static void add_where(struct pairs *p, unsigned slot, const char *part, const ch
 }
 
 /* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name in any
- * case; others: the partition of the environment, or the file that names it. */
+ * case; EFI Boot Guard: that and its file; others: the partition of the environment, or the file
+ * that names it. */
 static void set_where(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -77,22 +82,28 @@ static void set_where(struct boot *b)
 	if (b->conf.loader == CONF_LOADER_UBOOT)
 		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
-		const char *part = partition_of(b, i), *entry = entry_of(b, i);
+		const char *part = partition_of(b, i), *tail = file_of(b, i);
+		const char *file = tail[0] != '\0' ? tail + 1 : "";
 
 		if (b->conf.loader == CONF_LOADER_UEFI && part[0] != '\0')
 			add_where(p, i, part, "");
-		if (b->conf.loader == CONF_LOADER_SYSTEMD && entry[0] != '\0')
-			add_where(p, i, part, entry);
+		if (b->conf.loader == CONF_LOADER_SYSTEMD && file[0] != '\0')
+			add_where(p, i, part, conf_place_name(file));
+		if (b->conf.loader == CONF_LOADER_EFIBG && part[0] != '\0')
+			add_where(p, i, part, file);
 	}
 }
 
 /* The command line of a unified kernel image is the same in each slot: there the firmware says it,
- * or the loader. */
+ * the loader, or the image's stub. EFI Boot Guard starts other kernels as well, with words of their
+ * own. */
 static int running_pair(struct boot *b)
 {
-	bool said = b->conf.loader == CONF_LOADER_UEFI || b->conf.loader == CONF_LOADER_SYSTEMD;
+	bool said = b->conf.loader == CONF_LOADER_UEFI || has_files(b);
 	int slot = said ? pairs_ask_booted(b) : b->cmd.pair;
 
+	if (slot == STATE_NONE && b->conf.loader == CONF_LOADER_EFIBG)
+		slot = b->cmd.pair;
 	return slot >= 0 && slot < (int)b->conf.nslots ? slot : STATE_NONE;
 }
 
@@ -186,7 +197,7 @@ void pairs_find(struct boot *b)
 		find(p,
 		     "system.conf names one, but no slot has %s for " PAIR_CLASS
 		     "=: this kernel boots every slot",
-		     b->conf.loader == CONF_LOADER_SYSTEMD ? "a file" : "a partition");
+		     has_files(b) ? "a file" : "a partition");
 		return;
 	}
 	p->paired = paired;
@@ -200,6 +211,8 @@ void pairs_find(struct boot *b)
 			     ? "the firmware does not say whose kernel runs (the module efivarfs is packed?)"
 		     : b->conf.loader == CONF_LOADER_SYSTEMD
 			     ? "systemd-boot does not say that it started a slot's kernel from this disk (is another medium in that has the same files? is the module efivarfs packed?)"
+		     : b->conf.loader == CONF_LOADER_EFIBG
+			     ? "neither the kernel image nor its words say which slot's file was started (a unified kernel image with the stub of systemd? the module efivarfs is packed?)"
 			     : "it does not say whose kernel runs (keelboot.pair= on the command line)");
 }
 
@@ -311,7 +324,7 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return false;
 	}
 	/* where its files are */
-	if (b->conf.loader == CONF_LOADER_SYSTEMD)
+	if (has_files(b))
 		hardware_need_type(b, "vfat");
 	is_read = pairs_ask(b, &is) == KB_OK;
 	mountable &= ~(unsigned)b->attempt.no_fallback;

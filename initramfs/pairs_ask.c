@@ -3,6 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/child_ask.h"
+#include "initramfs/hardware.h"
 #include "lib/log.h"
 
 #include <string.h>
@@ -20,7 +21,12 @@ static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot
 				     slot,
 				     NULL };
 	int code = 0;
-	enum kb_err err = child_ask(b, argv, ASK_LIMIT_MS, said, &code);
+	enum kb_err err;
+
+	/* its environments are files */
+	if (b->conf.loader == CONF_LOADER_EFIBG && strcmp(verb, "booted") != 0)
+		hardware_need_type(b, "vfat");
+	err = child_ask(b, argv, ASK_LIMIT_MS, said, &code);
 
 	if (err == KB_OK && code != 0)
 		err = KB_ECHILD;

@@ -108,6 +108,7 @@ enum conf_loader {
 			      */
 	CONF_LOADER_SYSTEMD, /* systemd-boot: variables of UEFI, a file in its partition for each
 				pair */
+	CONF_LOADER_EFIBG,   /* EFI Boot Guard: two environments, each beside the file of a pair */
 	CONF_LOADERS,
 };
 

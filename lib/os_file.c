@@ -179,6 +179,16 @@ enum kb_err os_file_create(int dir, const char *name, int *fd)
 		      fd);
 }
 
+enum kb_err os_file_change(int dir, const char *name, int *fd)
+{
+	int f = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	*fd = -1;
+	if (f < 0 && errno == ELOOP)
+		return KB_EINVAL;
+	return take_regular(f, fd);
+}
+
 enum kb_err os_file_private(int dir, const char *name, int *fd)
 {
 	int f = openat(dir, name, LOCK);

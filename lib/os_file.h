@@ -74,6 +74,9 @@ enum kb_err os_file_open_path(const char *path, int *fd) KB_MUST_CHECK;
 enum kb_err os_file_device(const char *path, int *fd) KB_MUST_CHECK;
 /* Opens a file that does not exist yet, for writing from its beginning. */
 enum kb_err os_file_create(int dir, const char *name, int *fd) KB_MUST_CHECK;
+/* Opens a regular file for writing over what it has, from its beginning. Errors as of
+ * os_file_open(). */
+enum kb_err os_file_change(int dir, const char *name, int *fd) KB_MUST_CHECK;
 /* Opens a file that only its owner may open, for a lock on it. Makes it when it is missing. */
 enum kb_err os_file_private(int dir, const char *name, int *fd) KB_MUST_CHECK;
 /* The same open file under another descriptor. */

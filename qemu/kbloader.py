@@ -153,3 +153,55 @@ def esp_file(disk, partition: str, name: str):
 def esp_delete(disk, partition: str, name: str) -> None:
     offset, _ = kbdisk.partition(disk, partition)
     run("mdel", "-i", f"{disk}@@{offset}", f"::{name}")
+
+
+# --- EFI Boot Guard -----------------------------------------------------------------------------
+
+EFIBOOTGUARD = Path("/usr/lib/x86_64-linux-gnu/efibootguard/efibootguardx64.efi")
+BG_SIZE = 132104
+BG_TEXT = 510       # bytes of the kernel's name, and of its words
+
+
+def bg_config(label: str, kernel: str, *, revision: int, watchdog: int, ustate: str = "OK", words: str = "") -> dict:
+    """The files of a config partition, as docs/KERNEL.md makes them."""
+    name = f"C:{label}:\\" + kernel.replace("/", "\\")
+    with tempfile.TemporaryDirectory() as temp:
+        run("bg_setenv", "-f", Path(temp, "BGENV.DAT"), "-r", str(min(revision, 9)), "-s", ustate,
+            "-w", str(watchdog), f"--kernel={name}", f"--args={words}")
+        data = bg_change(Path(temp, "BGENV.DAT").read_bytes(), revision=revision)
+    return {"BGENV.DAT": data, "EFILABEL": label.encode("utf-16-le")}
+
+
+def bg_environment(data: bytes) -> dict:
+    """What an environment says; its checksum must be right."""
+    assert len(data) == BG_SIZE and struct.unpack_from("<I", data, BG_SIZE - 4)[0] == zlib.crc32(data[:-4])
+    progress, ustate, watchdog, revision = struct.unpack_from("<BBHI", data, 2 * BG_TEXT)
+    texts = [data[at:at + BG_TEXT].decode("utf-16-le").split("\0")[0] for at in (0, BG_TEXT)]
+    return {"kernel": texts[0], "words": texts[1], "in_progress": progress, "ustate": ustate, "watchdog": watchdog,
+            "revision": revision}
+
+
+def bg_change(data: bytes, **values) -> bytes:
+    """An environment with other values and a right checksum."""
+    new, at = bytearray(data), 2 * BG_TEXT
+    for name, form, offset in (("in_progress", "<B", 0), ("ustate", "<B", 1), ("watchdog", "<H", 2),
+                               ("revision", "<I", 4)):
+        if name in values:
+            struct.pack_into(form, new, at + offset, values[name])
+    struct.pack_into("<I", new, BG_SIZE - 4, zlib.crc32(new[:-4]))
+    return bytes(new)
+
+
+def bg_starts(environments: list) -> str:
+    """What the loader starts by its two environments, after its env/fatvars.c: the kernel's name, with " once" behind
+    it if that is all."""
+    def parsed(data):
+        try:
+            return bg_environment(data)
+        except (AssertionError, TypeError):
+            return {"revision": 0}
+    newest, other = sorted(map(parsed, environments), key=lambda one: -one["revision"])
+    assert newest["revision"] > other["revision"]
+    if newest["in_progress"] == 1 or newest["ustate"] == 2:
+        return other["kernel"]
+    return newest["kernel"] + (" once" if newest["ustate"] == 1 else "")

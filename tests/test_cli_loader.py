@@ -2,6 +2,7 @@
 """The command and the boot loader, where each slot has a kernel of its own: `mark good` makes it the preset, and before
 an install the preset is a kernel that stays."""
 import os
+import shutil
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ from test_cli_doctor import Board
 
 sys.path.insert(0, str(TOP / "qemu"))
 import kbdisk   # noqa: E402
+import kbloader   # noqa: E402
 
 LENGTH, PARTITION = 1024, 1 << 20
 HEAD = "# GRUB Environment Block\n"
@@ -304,3 +306,94 @@ def test_doctor_names_a_menu_that_waits_for_a_person(entries):
 def test_doctor_reads_the_variables_or_says_why_not(entries):
     (entries.board.sys / f"sys/firmware/efi/efivars/LoaderEntryDefault-{SYSTEMD}").write_bytes(b"\7")
     assert ("error", "loader-store") in entries.findings()
+
+
+# ---------------------------------------------------------------- EFI Boot Guard
+
+class Guarded:
+    """A device whose kernels are files that EFI Boot Guard starts; folders stand for its config partitions."""
+
+    def __init__(self, board):
+        self.board = board
+        board.dev.configure("".join(f"[slot.{slot}]\nroot=PARTLABEL=root-{slot}\n"
+                                    f"boot=PARTLABEL=ebg-{slot}:/EFI/Linux/keelboot-{slot}.efi\n" for slot in "ab") +
+                            "[loader]\nkind=efibootguard\n")
+        for slot, revision in (("a", 2), ("b", 1)):
+            (self.folder(slot)).mkdir()
+            for name, data in kbloader.bg_config(f"EBG-{slot.upper()}", f"EFI/Linux/keelboot-{slot}.efi",
+                                                 revision=revision, watchdog=60).items():
+                (self.folder(slot) / name).write_bytes(data)
+        self.runs("a")
+
+    def folder(self, slot):
+        return self.board.dev.path / f"ebg-{slot}"
+
+    def change(self, slot, **values):
+        file = self.folder(slot) / "BGENV.DAT"
+        file.write_bytes(kbloader.bg_change(file.read_bytes(), **values))
+
+    def runs(self, pair):
+        places = ",".join(f"{slot}={self.folder(slot)}:/EFI/Linux/keelboot-{slot}.efi" for slot in "ab")
+        (self.board.dev.run / "devices").write_text(f"disk /dev/vda\nloader efibootguard {places}\npair {pair}\n")
+
+    def findings(self):
+        return [one for one in self.board.findings() if one[1].startswith("loader")]
+
+
+@pytest.fixture(name="guarded")
+def make_guarded(board):
+    if not shutil.which("bg_setenv"):
+        pytest.skip("package efibootguard is not installed")
+    return Guarded(board)
+
+
+def test_doctor_says_of_a_healthy_efibootguard_only_that_it_counts_nothing(guarded):
+    assert guarded.findings() == [("warning", "loader-uncounted")]
+    assert told(guarded.board, "loader-uncounted")[0].startswith("EFI Boot Guard counts no starts but those of a trial")
+
+
+def test_doctor_names_an_environment_without_a_watchdog(guarded):
+    guarded.change("b", watchdog=0)
+    assert ("error", "loader-watchdog") in guarded.findings()
+    assert told(guarded.board, "loader-watchdog")[0].startswith(
+        "the environment beside the kernel of slot b has no watchdog timeout")
+
+
+def test_doctor_names_a_damaged_environment_and_both(guarded):
+    (guarded.folder("b") / "BGENV.DAT").write_bytes(b"x" * 100)
+    assert ("warning", "loader-environment") in guarded.findings()
+    (guarded.folder("a") / "BGENV.DAT").unlink()
+    assert ("error", "loader-store") in guarded.findings()
+    assert "both environments are damaged" in told(guarded.board, "loader-store")[0]
+
+
+def test_doctor_names_an_environment_of_no_slot_and_a_label_that_is_missing(guarded):
+    (guarded.folder("b") / "EFILABEL").write_bytes("OTHER".encode("utf-16-le"))
+    assert told(guarded.board, "loader-environment") == [
+        'the environment beside the kernel of slot b starts "C:EBG-B:\\EFI\\Linux\\keelboot-b.efi", '
+        "which is no slot's kernel"]
+    (guarded.folder("b") / "EFILABEL").unlink()
+    assert "ebg-b has no label" in told(guarded.board, "loader-store")[0]
+
+
+def test_doctor_names_a_trial_that_the_loader_did_not_note(guarded):
+    guarded.change("b", ustate=1, revision=3)
+    guarded.runs("b")
+    assert ("error", "loader-unsaved") in guarded.findings()
+    guarded.change("b", ustate=2)
+    assert ("error", "loader-unsaved") not in guarded.findings()
+
+
+def test_doctor_names_an_efibootguard_whose_kernel_is_unknown(guarded):
+    guarded.runs("-")
+    assert ("error", "loader-unused") in guarded.findings()
+
+
+def test_mark_good_makes_the_environment_that_runs_the_newest(guarded):
+    guarded.board.dev.init("--force", "--good", "a", "--trial", "b", "--version", "1.0", "--sequence", 10, runs="b")
+    guarded.change("b", ustate=2, revision=3)
+    guarded.runs("b")
+    assert "The boot loader starts its kernel from now on." in guarded.board.dev("mark", "good").stdout
+    env = kbloader.bg_environment((guarded.folder("b") / "BGENV.DAT").read_bytes())
+    assert (env["ustate"], env["revision"]) == (0, 3)
+    assert "The boot loader" not in guarded.board.dev("mark", "good").stdout

@@ -14,6 +14,8 @@ from kbdisk import mkvfat
 HELPER = TOP / "build/keelboot-helper"
 needs_editenv = pytest.mark.skipif(not shutil.which("grub-editenv"), reason="package grub-common is not installed")
 
+needs_setenv = pytest.mark.skipif(not shutil.which("bg_setenv"), reason="package efibootguard is not installed")
+
 
 def loader(*words, code=0):
     """(what it prints, what it logs)"""
@@ -73,6 +75,64 @@ def test_grubs_own_tool_reads_what_is_set_and_what_it_sets_is_read(grub, tmp_pat
     subprocess.run(["grub-editenv", block, "create"], check=True)
     subprocess.run(["mcopy", "-o", "-i", grub, block, "::grubenv"], check=True)
     assert loader("grub", grub, "default", "a")[0] == "default=a once=-\n"
+
+
+@pytest.fixture(name="guarded")
+def make_guarded(tmp_path):
+    """Two config partitions of EFI Boot Guard, mounted; what names them to the helper."""
+    for slot, revision in (("a", 2), ("b", 1)):
+        (tmp_path / slot).mkdir()
+        for name, data in kbloader.bg_config(f"EBG-{slot.upper()}", f"EFI/Linux/keelboot-{slot}.efi",
+                                             revision=revision, watchdog=60, words="quiet").items():
+            (tmp_path / slot / name).write_bytes(data)
+    return ",".join(f"{slot}={tmp_path}/{slot}:/EFI/Linux/keelboot-{slot}.efi" for slot in "ab")
+
+
+def printed(folder) -> dict:
+    """What efibootguard's own tool reads."""
+    command = ["bg_printenv", "-f", folder / "BGENV.DAT"]
+    text = subprocess.run(command, text=True, check=True, capture_output=True).stdout
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+@needs_setenv
+def test_the_commands_of_the_page_make_a_config_partition(tmp_path):
+    lines = [line.strip() for line in (TOP / "docs/KERNEL.md").read_text().splitlines() if line.startswith("    ")]
+    commands = lines[lines.index("mkfs.vfat -C ebg-a.img 131072"):][:6]
+    assert commands[-1] == "mcopy -i ebg-a.img keelboot.efi ::EFI/Linux/keelboot-a.efi"
+    (tmp_path / "keelboot.efi").write_bytes(b"a kernel")
+    text = "\n".join(commands)
+    other = text.replace("-a", "-b").replace("EBG-A", "EBG-B").replace("-r 2", "-r 1").replace("--brgs", "--args")
+    subprocess.run(f"set -e\n{text}\n{other}", shell=True, check=True, cwd=tmp_path, capture_output=True,
+                   env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
+    for slot in "ab":
+        (tmp_path / slot).mkdir()
+        subprocess.run(["mcopy", "-s", "-i", f"ebg-{slot}.img", "::*", slot], check=True, cwd=tmp_path)
+        assert (tmp_path / slot / f"EFI/Linux/keelboot-{slot}.efi").read_bytes() == b"a kernel"
+    places = ",".join(f"{slot}={tmp_path}/{slot}:/EFI/Linux/keelboot-{slot}.efi" for slot in "ab")
+    assert loader("efibootguard", places, "get") == ("default=a once=-\n", "")
+
+
+@needs_setenv
+def test_environments_of_efibootguards_own_tool_are_read_and_it_reads_what_is_set(guarded, tmp_path):
+    assert loader("efibootguard", guarded, "get") == ("default=a once=-\n", "")
+    assert loader("efibootguard", guarded, "once", "b") == ("default=a once=b\n", "")
+    env = printed(tmp_path / "b")
+    assert env["kernel"] == "C:EBG-B:\\EFI\\Linux\\keelboot-b.efi" and env["kernelargs"] == "quiet"
+    assert env["ustate"].startswith("1") and env["revision"] == "3" and env["in_progress"] == "no"
+    subprocess.run(["bg_setenv", "-f", tmp_path / "b/BGENV.DAT", "-P", "-s", "OK"], check=True, capture_output=True)
+    assert loader("efibootguard", guarded, "get") == ("default=b once=-\n", "")
+    assert loader("efibootguard", guarded, "default", "a") == ("default=a once=-\n", "")
+    assert printed(tmp_path / "a")["revision"] == "4"
+
+
+@needs_setenv
+def test_environment_that_is_made_anew_is_one_for_efibootguards_own_tool(guarded, tmp_path):
+    (tmp_path / "b/BGENV.DAT").unlink()
+    assert loader("efibootguard", guarded, "once", "b") == ("default=a once=b\n", "")
+    env = printed(tmp_path / "b")
+    assert (env["kernelargs"], env["watchdog timeout"]) == ("quiet", "60 seconds")
+    assert env["kernel"] == "C:EBG-B:\\EFI\\Linux\\keelboot-b.efi"
 
 
 def test_uboots_words_are_set_and_printed(tmp_path):

@@ -32,6 +32,11 @@ static void check_count(struct doctor *doc)
 			doc, DOCTOR_WARNING, "loader-uncounted",
 			"start the kernels by GRUB or U-Boot, with the script in kernel-cmdline/loaders, if that must not happen",
 			"the firmware counts no starts: a kernel that was marked good and stops starting is started again and again");
+	else if (doc->d->conf.loader == CONF_LOADER_EFIBG)
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-uncounted",
+			"start the kernels by GRUB or U-Boot, with the script in kernel-cmdline/loaders, if that must not happen",
+			"EFI Boot Guard counts no starts but those of a trial: a kernel that was marked good and stops starting is started again and again");
 	else if (doc->cmd.start == CMDLINE_START_UNSAVED)
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-unsaved",
@@ -116,11 +121,15 @@ void doctor_loader(struct doctor *doc)
 		return;
 	if (d->conf.loader == CONF_LOADER_SYSTEMD && d->loader[0] != '\0')
 		doctor_systemd(doc);
+	if (d->conf.loader == CONF_LOADER_EFIBG && d->loader[0] != '\0')
+		doctor_efibg(doc);
 	if (d->pair == STATE_NONE) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-unused",
 			d->conf.loader == CONF_LOADER_SYSTEMD
 				? "make the initramfs anew with this system.conf, and start the slot's file by systemd-boot (docs/KERNEL.md)"
+			: d->conf.loader == CONF_LOADER_EFIBG
+				? "make the unified kernel image anew with this system.conf, by mkinitramfs --uki, and start it by EFI Boot Guard (docs/KERNEL.md)"
 				: "make the initramfs anew with this system.conf; the boot loader passes keelboot.pair= (docs/KERNEL.md)",
 			"system.conf names a boot loader, but this boot did not know whose kernel runs");
 		return;

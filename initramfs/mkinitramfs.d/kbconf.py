@@ -77,7 +77,7 @@ def keyring(entries: dict) -> str:
     return path
 
 
-LOADERS = ("none", "grub", "uefi", "u-boot", "kexec", "systemd-boot")
+LOADERS = ("none", "grub", "uefi", "u-boot", "kexec", "systemd-boot", "efibootguard")
 UBOOT_CONFIG = "/etc/fw_env.config"
 
 

@@ -2,6 +2,7 @@
 #include "selector/loader/loader.h"
 
 #include "lib/util.h"
+#include "selector/loader/loader_efibg.h"
 #include "selector/loader/loader_grub.h"
 #include "selector/loader/loader_systemd.h"
 #include "selector/loader/loader_uboot.h"
@@ -20,6 +21,7 @@ static const struct kind {
 	[CONF_LOADER_UEFI] = { loader_uefi_read, loader_uefi_write },
 	[CONF_LOADER_UBOOT] = { loader_uboot_read, loader_uboot_write },
 	[CONF_LOADER_SYSTEMD] = { loader_systemd_read, loader_systemd_write },
+	[CONF_LOADER_EFIBG] = { loader_efibg_read, loader_efibg_write },
 };
 
 static enum kb_err has_store(struct loader *l)
@@ -104,6 +106,8 @@ enum kb_err loader_booted(struct loader *l, int *slot)
 		return loader_uefi_booted(l, slot);
 	if (l->kind == CONF_LOADER_SYSTEMD)
 		return loader_systemd_booted(l, slot);
+	if (l->kind == CONF_LOADER_EFIBG)
+		return loader_efibg_booted(l, slot);
 	return loader_why(l, KB_ENOENT, "%s says it by keelboot.pair= on the command line",
 			  conf_loader_word(l->kind));
 }

@@ -38,7 +38,9 @@ struct loader {
 	/* GRUB: the partition that holds grubenv, "/dev/vda5". U-Boot: the path of
 	 * fw_env.config(5). UEFI: the partitions of all pairs, "a=/dev/vda2,b=/dev/vda3".
 	 * systemd-boot: the entries of all pairs, and their partitions where they are there:
-	 * "a=/dev/vda1:x.efi,b=/dev/vda1:y.efi". Borrowed. */
+	 * "a=/dev/vda1:x.efi,b=/dev/vda1:y.efi".
+	 * EFI Boot Guard: the files of both pairs, "a=/dev/vda2:/EFI/Linux/x.efi,b=...".
+	 * Borrowed. */
 	const char *where;
 	/* What stands before /sys and /dev; "" on a device. Borrowed. */
 	const char *root;
@@ -68,8 +70,8 @@ enum kb_err loader_set_preset(struct loader *l, int slot) KB_MUST_CHECK;
 enum kb_err loader_came_up(struct loader *l) KB_MUST_CHECK;
 
 /*
- * Whose pair was started, where the loader says that itself: UEFI and systemd-boot. GRUB and U-Boot
- * put it on the command line, as keelboot.pair=. KB_ENOENT: nothing says it, or it came from
- * another disk.
+ * Whose pair was started, where UEFI's variables say that: UEFI, systemd-boot, EFI Boot Guard. GRUB
+ * and U-Boot put it on the command line, as keelboot.pair=. KB_ENOENT: nothing says it, or it came
+ * from another disk.
  */
 enum kb_err loader_booted(struct loader *l, int *slot) KB_MUST_CHECK;

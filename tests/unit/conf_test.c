@@ -434,6 +434,8 @@ TEST(file_has_a_partition_and_a_root_is_none)
 	assert_null(conf_slot_part(&c, 0, "more"));
 	parse("[loader]\nkind=systemd-boot\n", 0);
 	EQUAL((c.loader, CONF_LOADER_SYSTEMD), (conf_loader_environment(&c), ""));
+	parse("[loader]\nkind=efibootguard\n", 0);
+	EQUAL((c.loader, CONF_LOADER_EFIBG), (conf_loader_environment(&c), ""));
 }
 
 TEST(a_loader_has_an_environment)
