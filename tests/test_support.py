@@ -71,6 +71,7 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "GRUB 2.06, from a BIOS and from UEFI": "grub",
     "UEFI's own boot entries: OVMF": "uefi",
     "systemd-boot 252, in OVMF": "systemd-boot",
+    "EFI Boot Guard 0.13, in OVMF": "efibootguard",
     "U-Boot 2023.01, AArch64: its script": "u-boot",
     "any, and init of Linux 6.1 by kexec": "kexec",
 })
