@@ -13,7 +13,7 @@
 
 #define LIMIT_MS 20000u /* a kernel waits two minutes for a TPM that hangs */
 
-/* verb "look" has no text: NULL. */
+/* text: of the verb "measure"; else NULL */
 static enum kb_err ask_tpm(struct boot *b, const char *verb, const char *text)
 {
 	char pcr[12];
@@ -165,7 +165,10 @@ static enum kb_err measure_after_first(struct boot *b)
 	if (!is_as_handed(b))
 		return extend_none(b, "another slot than the first kernel's");
 	log_info("measure: left to the first kernel");
-	return KB_OK;
+	if (ask_tpm(b, "check", NULL) != KB_OK)
+		log_err("measure: the first kernel has not measured slot %c: %s",
+			state_slot_letter(b->attempt.chosen.slot), b->measure.finding);
+	return KB_OK; /* it knew, and decided to go on */
 }
 
 static enum kb_err measure_chosen(struct boot *b)
@@ -216,7 +219,7 @@ const char *measure_by(const struct boot *b)
 {
 	if (b->measure.done)
 		return "this kernel";
-	return b->pairs.role == ATTEMPT_BY_BASE && is_as_handed(b) && !is_kernel_unchecked(b)
+	return b->pairs.role == ATTEMPT_BY_BASE && is_as_handed(b) && b->measure.finding[0] == '\0'
 		       ? "the first kernel"
 		       : "nobody";
 }

@@ -20,6 +20,7 @@
 #define RC_BAD_TAG  0x1eu
 #define LOG_MAX	    16384
 #define TPM1_DEVICE "/dev/tpm0"
+#define VALUES	    "/sys/class/tpm/tpm0/"
 
 struct talk {
 	int fd;
@@ -133,6 +134,28 @@ static enum tpm_end extend_pcr(struct talk *t, const char *text, struct tpm_bank
 	return err == KB_OK ? TPM_DONE : report_failed(t, "measuring", err);
 }
 
+/* Whether anything has extended it. The kernel shows its value, from 5.12 on. */
+static enum tpm_end check_extended(const struct talk *t, const struct tpm_banks *active)
+{
+	char path[64], value[2 * TPM_DIGEST_MAX + 2];
+	bool has_zeroes = false;
+
+	for (unsigned i = 0; i < active->n; i++) {
+		snprintf(path, sizeof(path), VALUES "pcr-%s/%u",
+			 tpm_command_algorithm(active->bank[i].algorithm), t->pcr);
+		if (os_read_file(path, value, sizeof(value), NULL) != KB_OK)
+			continue;
+		value[strcspn(value, "\n")] = '\0';
+		if (value[strspn(value, "0")] != '\0')
+			return TPM_DONE;
+		has_zeroes = true;
+	}
+	if (!has_zeroes)
+		return TPM_DONE;
+	log_err("nothing has extended it");
+	return TPM_FAILED;
+}
+
 /* Behind what is there. It is of use to verifiers, and decides nothing. */
 static void add_to_log(const struct talk *t, const char *text, const struct tpm_banks *digests)
 {
@@ -181,13 +204,14 @@ int tpm_main(int argc, char **argv)
 {
 	static struct talk t = { .fd = -1 };
 	bool measures = argc == 4 && strcmp(argv[1], "measure") == 0;
+	bool checks = argc == 3 && strcmp(argv[1], "check") == 0;
 	struct tpm_banks active = { .n = 0 };
 	enum tpm_end end;
 
 	log_set_name("keelboot-tpm");
-	if (!(measures && strlen(argv[3]) <= TPM_EVENT_MAX) &&
+	if (!(measures && strlen(argv[3]) <= TPM_EVENT_MAX) && !checks &&
 	    !(argc == 3 && strcmp(argv[1], "look") == 0)) {
-		log_err("usage: keelboot-tpm look PCR | measure PCR TEXT");
+		log_err("usage: keelboot-tpm look PCR | check PCR | measure PCR TEXT");
 		return TPM_USAGE;
 	}
 	if (!read_pcr(argv[2], &t.pcr)) {
@@ -199,6 +223,8 @@ int tpm_main(int argc, char **argv)
 		end = find_banks(&t, &active);
 	if (end == TPM_DONE && measures)
 		end = extend_pcr(&t, argv[3], &active);
+	if (end == TPM_DONE && checks)
+		end = check_extended(&t, &active);
 	if (end == TPM_DONE)
 		print_banks(&active);
 	if (end == TPM_DONE && measures)

@@ -7,6 +7,7 @@
 #define KEXEC  "[loader]\nkind=kexec\n"
 #define STARTS "keelboot.pair=a quiet panic=10\n"
 #define NONE   "tier=none"
+#define CHECKS "spawn " CHILD " check 13"
 #define OTHER  "why=another slot"
 
 static void kernels_load(void)
@@ -21,13 +22,19 @@ static void set_up(void)
 	machine.cmdline = "quiet panic=10\n";
 }
 
+static void comes_by_kexec(const char *cmdline)
+{
+	machine.cmdline = cmdline;
+	os_sim_file("/proc/sys/kernel/bootloader_type", "208\n");
+}
+
 /* The kernel of slot a, which another one started. */
 static void second_kernel(const char *cmdline)
 {
 	machine_restart();
 	tpm_answers("measure");
-	machine.cmdline = cmdline;
-	os_sim_file("/proc/sys/kernel/bootloader_type", "208\n");
+	tpm_answers("check");
+	comes_by_kexec(cmdline);
 }
 
 TEST(first_kernel_measures_before_it_starts_the_slots)
@@ -39,8 +46,29 @@ TEST(first_kernel_measures_before_it_starts_the_slots)
 	assert_order(MEASURES, "kexec");
 	second_kernel(STARTS);
 	machine_boots('a');
-	assert_absent("spawn " CHILD);
-	machine_told("\"by\":\"the first kernel\"");
+	assert_once("spawn " CHILD);
+	assert_once(CHECKS);
+	machine_told("\"by\":\"the first kernel\"}");
+}
+
+/* It could not, and need not: only its console said so, and a trial's history. */
+TEST(text_that_the_first_kernel_owes_is_reported_by_the_second)
+{
+	for (unsigned hangs = 0; hangs <= 1; hangs++) {
+		machine_restart();
+		comes_by_kexec(STARTS);
+		machine_child((struct os_sim_child){
+			.argv0 = CHILD,
+			.say = { { 10, "keelboot-tpm: nothing has extended it\n", 0 } },
+			.duration_ms = 20,
+			.status = TPM_FAILED << 8,
+			.hangs = hangs });
+		machine_boots('a');
+		assert_absent(MEASURES);
+		assert_once("# measure: the first kernel has not measured slot a: PCR 13: ");
+		machine_told("\"by\":\"nobody\"}");
+		machine_told("{\"id\":\"measure\",\"text\":\"PCR 13: keelboot-tpm: nothing has ");
+	}
 }
 
 /* What is in its PCR is of slot a: slot b must not get the secrets of that. */
