@@ -65,6 +65,9 @@ void action_begin(struct action *a, const char *id)
 	a->day_ran = old.day_ran;
 	a->parts = old.parts;
 	a->interval = old.interval;
+	a->due = old.due;
+	memcpy(a->due_boot, old.due_boot, sizeof(a->due_boot));
+	a->failures = old.failures;
 	a->attributes = old.attributes;
 	strncpy(a->id, id, sizeof(a->id) - 1);
 	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
@@ -134,6 +137,9 @@ static const struct field {
 	NUMBER("day_uptime", day_uptime),
 	NUMBER("day_ran", day_ran),
 	NUMBER("interval", interval),
+	NUMBER("due", due),
+	TEXT("due_boot", due_boot),
+	NUMBER("failures", failures),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
 };

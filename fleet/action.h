@@ -99,11 +99,16 @@ struct action {
 	char boot[ACTION_BOOT_LEN + 1];
 	uint64_t boots;
 	/* the day, counted from 1970, whose bytes are counted, 0: none that the clock knew; how
-	 * many bundles took in it, or may have; the uptime, in seconds, when that began, or was
-	 * noted last; for how long the device had run in it then, boots together */
+	 * many bundles took in it, or may have. The uptime, in seconds, when that began, or was
+	 * noted last; for how long the device had run in it then, boots together. */
 	uint64_t day, day_bytes, day_uptime, day_ran;
 	/* between polls, as the server wanted it last, in seconds; 0: it never said */
 	uint64_t interval;
+	/* for a timer: the uptime, in seconds, of the next contact, 0: with the timer; in which
+	 * boot; contacts in a row that failed */
+	uint64_t due;
+	char due_boot[ACTION_BOOT_LEN + 1];
+	uint64_t failures;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
 	char installed[ACTION_VERSION_MAX + 1];

@@ -17,6 +17,8 @@ struct contact {
 	struct client client;
 	/* between two contacts: what was said is not said again */
 	bool looks;
+	/* a timer began it: when the next one is due is noted */
+	bool by_timer;
 	/* nothing is written, fetched, staged or answered */
 	bool dry_run;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/cycle.h"
 
+#include "fleet/due.h"
 #include "fleet/limits.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
@@ -96,6 +97,8 @@ enum kb_err cycle_run(struct contact *c)
 	c->way->converse(c, known);
 	if (known)
 		keep_interval(c);
+	if (known && c->by_timer && !c->goes_on)
+		due_note(c);
 	c->goes_on = c->goes_on && c->retry_after_s == 0;
 	c->reboot = reboot_ask(c);
 	files_close(&c->files);

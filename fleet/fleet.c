@@ -3,6 +3,7 @@
 
 #include "channel/utc.h"
 #include "fleet/cycle.h"
+#include "fleet/due.h"
 #include "fleet/feed.h"
 #include "fleet/limits.h"
 #include "fleet/metrics.h"
@@ -24,22 +25,6 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_NOTHING = 2, EXIT_REBOOT = 4, EXIT_BUSY = 7 };
 
-int fleet_once(struct contact *c)
-{
-	enum kb_err err;
-
-	do
-		err = cycle_run(c);
-	while (err == KB_OK && c->goes_on);
-	if (err != KB_OK)
-		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
-	if (c->reboot)
-		contact_print("A reboot installs %s.", c->a.version);
-	reboot_begin(c);
-	/* Also without the server, which may be away for long. */
-	return c->reboot ? EXIT_REBOOT : c->failed ? EXIT_FAILED : EXIT_OK;
-}
-
 /* Zero where nothing is kept. */
 static bool load_records(struct contact *c)
 {
@@ -52,6 +37,42 @@ static bool load_records(struct contact *c)
 		feed_load(c);
 	files_close(&c->files);
 	return err == KB_OK || err == KB_ENOENT;
+}
+
+static enum kb_err ask_once(struct contact *c)
+{
+	enum kb_err err;
+
+	do
+		err = cycle_run(c);
+	while (err == KB_OK && c->goes_on);
+	return err;
+}
+
+/* Only the device is looked at: a reboot does not wait for the server. */
+static enum kb_err ask_when_due(struct contact *c)
+{
+	unsigned wait;
+
+	load_records(c);
+	wait = due_wait(c);
+	if (wait == 0)
+		return ask_once(c);
+	contact_print("The server is asked in %u s, or by keelboot-fleet once.", wait);
+	return cycle_look(c);
+}
+
+int fleet_once(struct contact *c)
+{
+	enum kb_err err = c->by_timer ? ask_when_due(c) : ask_once(c);
+
+	if (err != KB_OK)
+		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;
+	if (c->reboot)
+		contact_print("A reboot installs %s.", c->a.version);
+	reboot_begin(c);
+	/* Also without the server, which may be away for long. */
+	return c->reboot ? EXIT_REBOOT : c->failed ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---------------------------------------------------------------- the daemon */

@@ -25,6 +25,8 @@ static const char help[] =
 	"\n"
 	"Options:\n"
 	"      --dry-run         of once: ask, and say what would be done\n"
+	"      --when-due        of once, for timers: not before the server's interval, or its Retry-After,\n"
+	"                        is over, and ever more rarely while contacts fail\n"
 	"      --now             of run: the first contact at once\n"
 	"      --json            of status: for programs\n"
 	"      --metrics         of status: what runs here, as text for Prometheus; as root\n"
@@ -40,7 +42,7 @@ static const char help[] =
 
 struct call {
 	const char *verb, *conf_root, *keelboot;
-	bool dry_run, now, json, metrics;
+	bool dry_run, when_due, now, json, metrics;
 	/* of keelboot; ends with NULL */
 	char **options;
 };
@@ -63,11 +65,12 @@ static const char *value_of(char ***at, const char *name)
 
 static bool read_flag(struct call *c, const char *word)
 {
-	bool *flag = strcmp(word, "--dry-run") == 0   ? &c->dry_run
-		     : strcmp(word, "--now") == 0     ? &c->now
-		     : strcmp(word, "--json") == 0    ? &c->json
-		     : strcmp(word, "--metrics") == 0 ? &c->metrics
-						      : NULL;
+	bool *flag = strcmp(word, "--dry-run") == 0    ? &c->dry_run
+		     : strcmp(word, "--when-due") == 0 ? &c->when_due
+		     : strcmp(word, "--now") == 0      ? &c->now
+		     : strcmp(word, "--json") == 0     ? &c->json
+		     : strcmp(word, "--metrics") == 0  ? &c->metrics
+						       : NULL;
 
 	if (flag != NULL)
 		*flag = true;
@@ -95,8 +98,8 @@ static bool fits(const struct call *c)
 {
 	bool once = strcmp(c->verb, "once") == 0, run = strcmp(c->verb, "run") == 0;
 
-	return (once || run || strcmp(c->verb, "status") == 0) && (once || !c->dry_run) &&
-	       (run || !c->now) &&
+	return (once || run || strcmp(c->verb, "status") == 0) &&
+	       (once || (!c->dry_run && !c->when_due)) && (run || !c->now) &&
 	       (!once && !run ? !c->json || !c->metrics : !c->json && !c->metrics);
 }
 
@@ -182,6 +185,7 @@ static int run_call(const struct call *c)
 
 	contact.conf = &conf;
 	contact.dry_run = c->dry_run;
+	contact.by_timer = c->when_due;
 	if (code != 0)
 		return code;
 	if (strcmp(c->verb, "status") != 0)

@@ -1,37 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/reboot.h"
 
+#include "fleet/boot_id.h"
 #include "fleet/judge.h"
 #include "fleet/monitor_link.h"
 
 #include "lib/log.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
-
-static bool read_boot(char boot[ACTION_BOOT_LEN + 1])
-{
-	FILE *f = fopen(BOOT_ID, "re");
-	bool known = f != NULL && fgets(boot, ACTION_BOOT_LEN + 1, f) != NULL;
-
-	if (!known)
-		log_warn("%s: cannot be read: %s; no reboot is asked for", BOOT_ID,
-			 strerror(errno));
-	if (f != NULL)
-		fclose(f);
-	return known;
-}
 
 /* Each boot that was asked for left it staged. */
 static bool is_given_up(const struct contact *c)
 {
 	char now[ACTION_BOOT_LEN + 1];
 
-	return c->a.boots >= REBOOT_MAX && read_boot(now) && strcmp(c->a.boot, now) != 0;
+	return c->a.boots >= REBOOT_MAX && boot_id_read(now) && strcmp(c->a.boot, now) != 0;
 }
 
 static void explain_boots(struct contact *c, char why[ACTION_WHY_MAX + 1])
@@ -88,7 +73,7 @@ bool reboot_ask(struct contact *c)
 	bool again;
 
 	if (c->a.phase != ACTION_STAGED || !judge_is_installed_next(&c->facts, c->a.release) ||
-	    is_preceded(c) || !read_boot(now))
+	    is_preceded(c) || !boot_id_read(now))
 		return false;
 	again = strcmp(c->a.boot, now) == 0;
 	if ((!again && c->a.boots >= REBOOT_MAX) || !is_permitted(c))

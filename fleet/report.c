@@ -2,42 +2,63 @@
 #include "fleet/report.h"
 
 #include "channel/utc.h"
+#include "fleet/boot_id.h"
 #include "fleet/feed.h"
 #include "fleet/tell.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE	  "reports.json"
-#define KEPT_MAX  16 /* then the oldest is dropped */
-#define QUEUE_MAX STRICT_MAX
+#define QUEUE	   "reports.json"
+#define KEPT_MAX   16 /* then the oldest is dropped */
+#define QUEUE_MAX  STRICT_MAX
+#define WAIT_MAX_S 86400u
 
 /* ---------------------------------------------------------------- what is kept */
 
-/* A list, to be released; an empty one where nothing is, or nothing that can be read. */
-static json_object *load_queue(const struct contact *c)
+struct queue {
+	/* to be released */
+	json_object *list;
+	/* who takes them asked for a wait: to this uptime, in seconds, of this boot */
+	uint64_t due;
+	char boot[ACTION_BOOT_LEN + 1];
+};
+
+/* An empty one where nothing is, or nothing that can be read. */
+static struct queue load_queue(const struct contact *c)
 {
 	static char text[QUEUE_MAX + 1];
-	json_object *o = NULL, *list = NULL;
+	struct queue q = { .list = NULL };
+	json_object *o = NULL;
 	const char *why;
 	size_t len;
 
 	if (files_read(&c->files, QUEUE, text, sizeof(text), &len) == KB_OK)
 		o = strict_parse(text, len, &why);
-	if (strict_list(o, "reports", &list) == KB_OK)
-		json_object_get(list);
+	if (strict_list(o, "reports", &q.list) == KB_OK)
+		json_object_get(q.list);
+	if (strict_number(o, "due", &q.due, INT64_MAX) != KB_OK ||
+	    strict_text(o, "boot", q.boot, sizeof(q.boot)) != KB_OK)
+		q.due = 0;
 	json_object_put(o);
-	return list != NULL ? list : json_object_new_array();
+	if (q.list == NULL)
+		q.list = json_object_new_array();
+	return q;
 }
 
-static bool save_queue(const struct contact *c, json_object *list)
+static bool save_queue(const struct contact *c, const struct queue *q)
 {
 	json_object *o = json_object_new_object();
 	const char *text;
 	bool ok;
 
-	json_object_object_add(o, "reports", json_object_get(list));
+	json_object_object_add(o, "reports", json_object_get(q->list));
+	if (q->due > 0) {
+		json_object_object_add(o, "due", json_object_new_uint64(q->due));
+		json_object_object_add(o, "boot", json_object_new_string(q->boot));
+	}
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);
 	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
@@ -81,15 +102,15 @@ static json_object *make_report(const struct contact *c, const char *phase, cons
 
 static bool keep_report(struct contact *c, json_object *report)
 {
-	json_object *list = load_queue(c);
+	struct queue q = load_queue(c);
 	bool ok;
 
-	json_object_array_add(list, report);
-	while (json_object_array_length(list) > KEPT_MAX)
-		json_object_array_del_idx(list, 0, 1);
-	ok = save_queue(c, list);
+	json_object_array_add(q.list, report);
+	while (json_object_array_length(q.list) > KEPT_MAX)
+		json_object_array_del_idx(q.list, 0, 1);
+	ok = save_queue(c, &q);
 	c->failed = c->failed || !ok;
-	json_object_put(list);
+	json_object_put(q.list);
 	return ok;
 }
 
@@ -113,8 +134,9 @@ void report_withdrawn(struct contact *c, const char *why)
 
 /* ---------------------------------------------------------------- sending */
 
-/* true: it was taken, or never will be. */
-static bool post_report(const struct contact *c, json_object *report)
+/* true: it was taken, or never will be. *wait_s: what is asked for until the next one; 0: nothing.
+ */
+static bool post_report(const struct contact *c, json_object *report, uint64_t *wait_s)
 {
 	struct http_config config = c->client.http;
 	struct http_request r = { .method = "POST", .url = c->conf->fleet_report };
@@ -126,6 +148,7 @@ static bool post_report(const struct contact *c, json_object *report)
 	r.body = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN |
 								JSON_C_TO_STRING_NOSLASHESCAPE);
 	whole = http_run(&config, &r, &a);
+	*wait_s = a.retry_after_s;
 	if (whole && a.status >= 200 && a.status <= 299)
 		return true;
 	url_origin(origin, sizeof(origin), c->conf->fleet_report);
@@ -139,19 +162,42 @@ static bool post_report(const struct contact *c, json_object *report)
 	return !later;
 }
 
+static bool is_due(const struct queue *q)
+{
+	char boot[ACTION_BOOT_LEN + 1];
+	uint64_t now = os_now_ms() / 1000;
+
+	return q->due <= now || q->due > now + WAIT_MAX_S || !boot_id_read(boot) ||
+	       strcmp(boot, q->boot) != 0;
+}
+
+/* Reports wait for whom they are for. Updates do not, so this is no failure of the contact. */
+static void note_wait(const struct contact *c, struct queue *q, uint64_t wait_s)
+{
+	if (wait_s == 0 || !boot_id_read(q->boot))
+		return;
+	q->due = os_now_ms() / 1000 + (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S);
+	(void)!save_queue(c, q);
+}
+
 void report_send(struct contact *c)
 {
-	json_object *list;
+	struct queue q;
+	uint64_t wait_s = 0;
 
 	if (c->conf->fleet_report[0] == '\0' || c->dry_run)
 		return;
-	list = load_queue(c);
-	while (json_object_array_length(list) > 0 &&
-	       post_report(c, json_object_array_get_idx(list, 0))) {
-		json_object_array_del_idx(list, 0, 1);
+	q = load_queue(c);
+	while (json_object_array_length(q.list) > 0 && is_due(&q)) {
+		if (!post_report(c, json_object_array_get_idx(q.list, 0), &wait_s)) {
+			note_wait(c, &q, wait_s);
+			break;
+		}
+		json_object_array_del_idx(q.list, 0, 1);
+		q.due = 0;
 		/* Cut here, it is sent again. */
-		if (!save_queue(c, list))
+		if (!save_queue(c, &q))
 			break;
 	}
-	json_object_put(list);
+	json_object_put(q.list);
 }

@@ -131,3 +131,20 @@ def test_a_dry_run_reports_nothing(told, site, publish, bundle):
     publish(bundle)
     told("once", "--dry-run")
     assert not site.reports
+
+
+def test_reports_wait_as_long_as_is_asked_and_updates_do_not(device, publish, site, bundle, factory):
+    publish(bundle)
+    device.configure(report=f"{site.url}/home")
+    site.on["home"] = lambda visitor: visitor.reply(429, b"", {"Retry-After": "3600"})
+    device.once(code=REBOOT)
+    posts = len(site.requests("home"))
+    publish(factory("3.0", 30))
+    device.once(code=REBOOT)
+    assert posts == 1 == len(site.requests("home")) and device.record["version"] == "3.0"
+    kept = json.loads((device.folder / "reports.json").read_text())
+    assert len(kept["reports"]) > 1
+    site.on["home"] = lambda visitor: visitor.reply(204)
+    (device.folder / "reports.json").write_text(json.dumps({**kept, "boot": "another"}))
+    device.once(code=REBOOT)
+    assert len(site.requests("home")) == 1 + len(kept["reports"])

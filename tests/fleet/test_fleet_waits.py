@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import parts_box
-from cli_device import FAILURE, REBOOT, call
+from cli_device import FAILURE, OK, REBOOT, call
 from test_fleet_rules import answers
 
 
@@ -138,3 +138,79 @@ def test_so_are_ranges(hasty, server, release):
     server.on["artifact"] = slowly(release.read_bytes(), 20)
     hasty.once(code=REBOOT)
     assert len(server.requests("poll")) >= 3 and hasty.record["parts"] == 1 and hasty.record["tries"] == 0
+
+
+# ---------------------------------------------------------------- once, by a timer
+
+
+def by_timer(fleet, code=OK):
+    return fleet("once", "--when-due", code=code)
+
+
+def test_a_timer_waits_as_long_as_the_server_asks(fleet, server):
+    server.on["poll"] = [answers(429, {"Retry-After": "3600"})]
+    by_timer(fleet, code=FAILURE)
+    assert re.search(r"The server is asked in 3[0-9]{3} s, or by keelboot-fleet once\.", by_timer(fleet))
+    assert len(server.requests("poll")) == 1
+    # A person asks at once; so does a timer in another boot.
+    fleet.once()
+    assert len(server.requests("poll")) == 2
+    fleet.change(due_boot="another", failures=0)
+    by_timer(fleet)
+    assert len(server.requests("poll")) == 3
+
+
+def test_and_keeps_to_its_interval(fleet, server):
+    server.sleep = "01:00:00"
+    fleet.once()
+    by_timer(fleet, code=None)
+    polls = len(server.requests("poll"))
+    fleet.change(due_boot="another")     # behind a start, at some time within the first hour of this boot
+    uptime = int(float(open("/proc/uptime").read().split()[0]))
+    said = by_timer(fleet)
+    wait = re.search(r"asked in (\d+) s", said)
+    assert uptime + int(wait[1]) < 3600 + 30 if wait else len(server.requests("poll")) > polls
+    fleet.change(due=0, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
+    by_timer(fleet)
+    polls = len(server.requests("poll"))
+    assert 3200 < int(re.search(r"asked in (\d+) s", by_timer(fleet))[1]) <= 3960
+    assert len(server.requests("poll")) == polls
+
+
+def test_and_asks_ever_more_rarely_while_contacts_fail(fleet, server):
+    fleet.once()
+    server.on["poll"] = answers(503)
+    for failures in range(1, 9):
+        by_timer(fleet, code=FAILURE)
+        assert fleet.record["failures"] == failures
+        fleet.change(due=0)
+    by_timer(fleet, code=FAILURE)
+    assert 1700 < int(re.search(r"asked in (\d+) s", by_timer(fleet))[1]) <= 5401
+    del server.on["poll"]
+    fleet.change(due=0)
+    by_timer(fleet)
+    assert fleet.record["failures"] == fleet.record["due"] == 0
+
+
+def test_where_a_timer_waits_anyway_nothing_is_written(fleet, server):
+    by_timer(fleet)
+    before = (fleet.folder / "action.json").stat()
+    by_timer(fleet)
+    assert len(server.requests("poll")) == 2 and (fleet.folder / "action.json").stat().st_ino == before.st_ino
+
+
+def test_a_reboot_does_not_wait_for_the_server(fleet, server, bundle):
+    server.assign(bundle)
+    server.sleep = "12:00:00"
+    fleet.once(code=REBOOT)
+    fleet.change(due=0, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
+    by_timer(fleet, code=REBOOT)
+    polls = len(server.requests("poll"))
+    assert "asked in" in by_timer(fleet, code=REBOOT) and len(server.requests("poll")) == polls
+
+
+def test_a_wait_that_is_none_of_ours_is_no_wait(fleet, server):
+    fleet.once()
+    fleet.change(due=10 ** 12, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
+    by_timer(fleet)
+    assert len(server.requests("poll")) == 2
