@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the scripts of an initramfs call Keelboot, in the shells that are there: what they do where keelboot-select cannot
-run or dies, and which programs they start."""
+"""How the scripts of an initramfs call Keelboot, in the shells that are there: what they do where keelboot-select
+cannot run or dies, and which programs they start."""
 
 import re
 import subprocess
@@ -18,13 +18,16 @@ AT_BOOT = [path for path in AT_BOOT if path.name not in ("module-setup.sh", "hoo
 RESTARTS = "sleep() { case $1 in 60) exit 99 ;; esac; }\nreboot() { echo \"reboot $*\" >>ROOT/calls; }\n"
 
 
+FOLDERS = ("proc", "dev", "conf", "scripts", "sbin", "tmp")
+
+
 class Initramfs:
     """A folder that stands for / in the scripts."""
 
     def __init__(self, root, shell):
         self.root, self.shell = root, shell
         self.keelboot = root / "usr/lib/keelboot"
-        for folder in ("usr/lib/keelboot", "etc/keelboot", "run/keelboot", "proc", "dev", "conf", "scripts", "sbin", "tmp"):
+        for folder in ("usr/lib/keelboot", "etc/keelboot", "run/keelboot", *FOLDERS):
             (root / folder).mkdir(parents=True, exist_ok=True)
         for name in ("calls", "dev/kmsg", "proc/sysrq-trigger"):
             (root / name).write_text("")
@@ -34,7 +37,7 @@ class Initramfs:
         (self.keelboot / "call.sh").write_text(self.here(HOOKS / "lib/call.sh"))
 
     def here(self, path) -> str:
-        return re.sub(r"(?<![\w/])/(?=(usr|etc|run|proc|dev|conf|scripts|sbin|tmp)/)", f"{self.root}/", path.read_text())
+        return re.sub(rf"(?<![\w/])/(?=(usr|etc|run|{'|'.join(FOLDERS)})/)", f"{self.root}/", path.read_text())
 
     def ends(self, status: int, version: int = 0):
         """keelboot-select ends so."""
@@ -139,7 +142,8 @@ def test_dracuts_queue_does_not_wait_for_a_program_that_cannot_run(initramfs):
 @pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_each_script_calls_by_way_of_call_sh(path):
     """Else a program that cannot run ends at a prompt."""
-    calls = re.findall(r"keelboot-select (?!missing|--version)(\S+)", re.sub(r"^\s*#.*", "", path.read_text(), flags=re.M))
+    text = re.sub(r"^\s*#.*", "", path.read_text(), flags=re.M)
+    calls = re.findall(r"keelboot-select (?!missing|--version)(\S+)", text)
     assert path.name == "call.sh" or [word for word in calls if word in ("arm", "choose", "enter", "fail")] == []
 
 
@@ -155,9 +159,9 @@ def opens(initramfs, comes: int, missing="/dev/md/root-a", mdstat="", delay="") 
     (root / "proc/mdstat").write_text(mdstat)
     (root / "proc/uptime").write_text("100.00 0\n")
     program = initramfs.keelboot / "keelboot-select"
-    program.write_text(f"#!/bin/sh\nread now _ <{root}/proc/uptime\n[ $1 = missing ] && [ ${{now%.*}} -ge {100 + comes} ] "
-                       f"&& exit 0\n[ $1 = missing ] && echo {root}{missing} && exit 2\necho \"${{now%.*}} $*\" >>{root}/calls\n"
-                       "exit 1\n")
+    program.write_text(f"#!/bin/sh\nread now _ <{root}/proc/uptime\nnow=${{now%.*}}\n"
+                       f"[ $1 = missing ] && [ $now -ge {100 + comes} ] && exit 0\n"
+                       f"[ $1 = missing ] && echo {root}{missing} && exit 2\necho \"$now $*\" >>{root}/calls\nexit 1\n")
     program.chmod(0o755)
     tick = f"sleep() {{ read now _ <{root}/proc/uptime; echo \"$((${{now%.*}} + 1)).00 0\" >{root}/proc/uptime; }}\n"
     tell = "".join(f"{name}() {{ read now _ <{root}/proc/uptime; echo \"${{now%.*}} {name} $*\" >>{root}/calls; }}\n"
@@ -196,13 +200,15 @@ def test_slots_that_nobody_opens_are_left_to_choose(initramfs, missing, end):
 
 # ---------------------------------------------------------------- the programs that they start
 
-BUILTINS = {"[", "type", "echo", "printf", "read", "exit", "return", "exec", "export", "set", ".", ":", "local", "continue", "break"}
+BUILTINS = {"[", "type", "echo", "printf", "read", "exit", "return", "exec", "export", "set", ".", ":", "local",
+            "continue", "break"}
 # Functions of the generator's own scripts.
 THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid_to_dev", "launch_interactive_shell"}
 # In each: the base of dracut 059 and 106, klibc-utils, and busybox of mkinitcpio.
 PROGRAMS = {"mount", "sleep", "mkdir", "mv"}
 # reboot: where the kernel has no SysRq. The others are asked for first.
-IF_THERE = {"reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||", "mdadm": "[ ! -x /sbin/mdadm ] ||"}
+IF_THERE = {"reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||",
+            "mdadm": "[ ! -x /sbin/mdadm ] ||"}
 KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!"}
 
 
@@ -230,7 +236,8 @@ def commands(text: str) -> set:
 
 
 def test_commands_are_found():
-    assert commands("a=1 b; if c; then\n\td && ! e | f\nfi\ncase $x in\ng*) h ;;\n*)\n\ti \"$(j; k $((1 + 2)))\" ;;\nesac # l\n"
+    assert commands("a=1 b; if c; then\n\td && ! e | f\nfi\n"
+                    "case $x in\ng*) h ;;\n*)\n\ti \"$(j; k $((1 + 2)))\" ;;\nesac # l\n"
                     "for _ in $(seq 60); do m 2>/dev/null; done\n") == set("bcdefhijkm") | {"seq"}
 
 
@@ -256,8 +263,9 @@ def test_dracut_waits_for_a_slow_root_where_keelboot_steps_aside(initramfs):
 
 def packed(tmp_path, text: str, more: str, function: str = "keelboot_pack_notes"):
     (tmp_path / "system.conf").write_text(text)
-    return subprocess.run(["sh", "-uc", f". {HOOKS}/lib/pack.sh; keelboot_files() {{ echo {tmp_path}/system.conf; }}; "
-                           f"{function} {tmp_path}; {more}"], text=True, capture_output=True,
+    script = f". {HOOKS}/lib/pack.sh; keelboot_files() {{ echo {tmp_path}/system.conf; }}; " \
+             f"{function} {tmp_path}; {more}"
+    return subprocess.run(["sh", "-uc", script], text=True, capture_output=True,
                           env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
 
@@ -275,9 +283,10 @@ def test_whether_keelboot_is_required_is_packed(tmp_path, text, required):
 
 def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):
     """The generator, which wants the units, is the program that cannot run."""
-    packed(tmp_path, "", f"keelboot_pack_required_units {tmp_path}")
-    assert not (tmp_path / "etc/systemd").exists()
-    packed(tmp_path, "[initramfs]\nrequired=yes\n", f"keelboot_pack_required_units {tmp_path}")
+    packed(tmp_path, "", f"keelboot_pack_units {tmp_path}")
+    assert [path.name for path in (tmp_path / "etc/systemd/system").iterdir() if path.name[0] != "k"] == \
+        ["initrd.target.wants"]
+    packed(tmp_path, "[initramfs]\nrequired=yes\n", f"keelboot_pack_units {tmp_path}")
     units = tmp_path / "etc/systemd/system"
     assert "Requires=keelboot-select.service\n" in (units / "sysroot.mount.d/keelboot.conf").read_text()
     for name in ("emergency", "rescue", "dracut-emergency"):
@@ -292,10 +301,19 @@ def test_a_packed_program_that_does_not_start_is_noticed(tmp_path, here, there, 
     program = tmp_path / "keelboot-select"
     program.write_text(f"#!/bin/sh\nexit {here}\n")
     program.chmod(0o755)
-    out = subprocess.run(["sh", "-uc", f". {HOOKS}/lib/pack.sh; KEELBOOT_LIB={tmp_path}; chroot() {{ return {there}; }}; "
-                          f"keelboot_unusable {tmp_path}"], text=True, capture_output=True,
-                         env={"PATH": "/usr/bin:/bin"}).stdout
+    (tmp_path / "lib64").mkdir()
+    (tmp_path / "lib64/ld-linux-x86-64.so.2").write_text("")
+    script = f". {HOOKS}/lib/pack.sh; KEELBOOT_LIB={tmp_path}; chroot() {{ return {there}; }}; " \
+             f"keelboot_unusable {tmp_path}"
+    out = subprocess.run(["sh", "-uc", script], text=True, capture_output=True, env={"PATH": "/usr/bin:/bin"}).stdout
     assert (said in out) if said else out == ""
+
+
+def test_systemd_says_that_the_generator_cannot_run(tmp_path):
+    packed(tmp_path, "", f"keelboot_pack_units {tmp_path}")
+    unit = (tmp_path / "etc/systemd/system/initrd.target.wants/keelboot-unable.service").read_text()
+    assert "ConditionPathExists=!/run/systemd/generator.early/sysroot.mount\n" in unit
+    assert "ExecStart=-/bin/sh -c '. /usr/lib/keelboot/call.sh; keelboot_call --version'\n" in unit
 
 
 # ---------------------------------------------------------------- dracut for this host
@@ -304,7 +322,8 @@ SLOTS = {"luks": ("[slot.a]\nroot=/dev/mapper/root-a\n[slot.b]\nroot = /dev/mapp
          "lvm": ("[slot.a]\nroot=/dev/kb/a\n[slot.b]\nroot=/dev/mapper/kb-b\n", ["lvm"]),
          "md": ("[slot.a]\nroot=/dev/md/a\n[slot.b]\nroot=/dev/md1\n", ["mdraid"]),
          "partitions": ("[system]\ndisk=/dev/disk/by-path/x\n[watchdog]\ndevice=/dev/watchdog0\n# x=/dev/kb/a\n", [])}
-CRYPTTAB = "# root-b x\nroot-a UUID=1 none luks\nroot-b PARTLABEL=root-b /etc/slot.key luks,discard\nhome UUID=3 none luks\n"
+CRYPTTAB = "# root-b x\nroot-a UUID=1 none luks\nroot-b PARTLABEL=root-b /etc/slot.key luks,discard\n" \
+           "home UUID=3 none luks\n"
 
 
 def slots_module(tmp_path, conf: str, crypttab: str, function: str):
@@ -314,7 +333,8 @@ def slots_module(tmp_path, conf: str, crypttab: str, function: str):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     (tmp_path / "etc/crypttab").write_text(crypttab)
     (tmp_path / "image/etc/crypttab").write_text("root-a /dev/disk/by-uuid/1 none luks\n")
-    module = (HOOKS / "dracut/91keelboot-slots/module-setup.sh").read_text().replace("/usr/lib/keelboot", f"{HOOKS}/lib")
+    module = (HOOKS / "dracut/91keelboot-slots/module-setup.sh").read_text()
+    module = module.replace("/usr/lib/keelboot", f"{HOOKS}/lib")
     return subprocess.run(["bash"], text=True, capture_output=True, input=f"""
         hostonly=yes dracutsysrootdir={tmp_path} initdir={tmp_path}/image
         {module}

@@ -7,7 +7,7 @@ keelboot_say() {
 	echo "<3>keelboot: $1" >/dev/kmsg
 }
 
-# For ever: what would come behind it is a prompt.
+# Never ends: what would come behind it is a prompt.
 keelboot_restart() {
 	sleep 10
 	while :; do

@@ -181,17 +181,28 @@ keelboot_required() {
 		END { if (always || yes && locked) print "always"; else if (yes) print "yes" }'
 }
 
-# Into the initramfs in the folder $1: what its scripts have to know where keelboot-select cannot run.
+# Into the initramfs in the folder $1: what keelboot-select, or a script where that cannot run, has to know.
 keelboot_pack_notes() {
 	mkdir -p "$1/etc/keelboot"
 	required=$(keelboot_required)
 	[ -z "$required" ] || echo "$required" >"$1/etc/keelboot/required"
 }
 
-# The same for systemd, whose generator keelboot-select is: without it nothing else wants these units.
-keelboot_pack_required_units() {
-	[ -e "$1/etc/keelboot/required" ] || return 0
+# The same for systemd, whose generator keelboot-select is: where that cannot run, nothing else wants its units, or says so.
+keelboot_pack_units() {
 	units=$1/etc/systemd/system
+	mkdir -p "$units/initrd.target.wants"
+	cat >"$units/keelboot-unable.service" <<-EOF
+		[Unit]
+		DefaultDependencies=no
+		ConditionPathExists=!/run/systemd/generator.early/sysroot.mount
+		ConditionKernelCommandLine=!keelboot.enable=0
+		[Service]
+		Type=oneshot
+		ExecStart=-/bin/sh -c '. $KEELBOOT_LIB/call.sh; keelboot_call --version'
+	EOF
+	ln -sf ../keelboot-unable.service "$units/initrd.target.wants/"
+	[ -e "$1/etc/keelboot/required" ] || return 0
 	mkdir -p "$units/sysroot.mount.d"
 	printf '[Unit]\nRequires=keelboot-select.service\nAfter=keelboot-select.service\n' >"$units/sysroot.mount.d/keelboot.conf"
 	for unit in emergency rescue dracut-emergency; do
@@ -210,8 +221,13 @@ keelboot_unusable() {
 		[ ! -x "$program" ] || break
 	done
 	"$program" --version >/dev/null 2>&1 || return 0
-	chroot "$1" "$KEELBOOT_LIB/keelboot-select" --version >/dev/null 2>&1
-	[ $? -lt 126 ] || echo "keelboot-select does not start in it"
+	# Where there is no loader yet, the generator adds all libraries at its end.
+	for loader in "$1"/lib*/ld-*.so* "$1"/lib/*/ld-*.so* "$1"/usr/lib*/ld-*.so*; do
+		[ -e "$loader" ] || continue
+		chroot "$1" "$KEELBOOT_LIB/keelboot-select" --version >/dev/null 2>&1
+		[ $? -lt 126 ] || echo "keelboot-select does not start in it"
+		return
+	done
 }
 
 # For the systemd of an initramfs: by default it waits for a device that is gone longer than the watchdog.

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CALLS	"/usr/lib/keelboot/call.sh"
-#define UNITS	"/usr/lib/systemd/system"
+#define CALLS "/usr/lib/keelboot/call.sh"
+#define UNITS "/usr/lib/systemd/system"
 
 /* ---------------------------------------------------------------- files below the folder */
 

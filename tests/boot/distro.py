@@ -197,8 +197,9 @@ class Target:
 
     def _make(self, device: Shared, conf: str, files: dict, out: Path) -> None:
         tree, kernel = self.tree(), kbkernel.get()
-        for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount", "etc/initramfs-tools/hooks",
-                       "etc/dracut.conf.d", "etc/cryptsetup-initramfs", "etc/mdadm", "etc/mkosi-initrd"):
+        for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount",
+                       "etc/initramfs-tools/hooks", "etc/dracut.conf.d", "etc/cryptsetup-initramfs", "etc/mdadm",
+                       "etc/mkosi-initrd"):
             shutil.rmtree(tree / folder, ignore_errors=True)
         for name in ("etc/crypttab", "etc/default/keelboot"):
             (tree / name).unlink(missing_ok=True)

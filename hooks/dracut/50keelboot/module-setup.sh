@@ -39,7 +39,7 @@ install_for_systemd() {
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
 	mkdir -p "$initdir/etc/systemd/system.conf.d"
 	keelboot_system_conf >"$initdir/etc/systemd/system.conf.d/keelboot.conf"
-	keelboot_pack_required_units "$initdir"
+	keelboot_pack_units "$initdir"
 	inst_script "$moddir/died.sh" "$systemdutildir/system-shutdown/keelboot"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
@@ -82,7 +82,8 @@ install() {
 		dwarn "keelboot: $said"
 	done < <(keelboot_warning)
 	while read -r file target; do
-		inst "$file" $target
+		# With its libraries, at once: else dracut looks for them at its end.
+		DRACUT_RESOLVE_DEPS=1 inst "$file" $target
 	done < <(keelboot_programs)
 	missing=$(keelboot_unusable "$initdir")
 	if [ -n "$missing" ] && [ -z "$(keelboot_required)" ]; then

@@ -29,6 +29,6 @@ install() {
 	local name rest
 	[ -n "$hostonly" ] && [ -f "$dracutsysrootdir/etc/crypttab" ] || return 0
 	while read -r name rest; do
-		grep -qs "^$name[[:space:]]" "$initdir/etc/crypttab" || echo "$name $rest" >>"$initdir/etc/crypttab"
+		grep -qs "^${name}[[:space:]]" "$initdir/etc/crypttab" || echo "$name $rest" >>"$initdir/etc/crypttab"
 	done < <(keelboot_crypttab "$dracutsysrootdir/etc/crypttab")
 }
