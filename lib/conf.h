@@ -251,6 +251,8 @@ struct conf {
 	bool required;
 	/* a boot that fails ends at a prompt, not in a restart */
 	bool prompt;
+	/* default: 600 */
+	uint32_t unlock_timeout_s;
 
 	/* [hooks] */
 	/* default: 10 */

@@ -215,6 +215,17 @@ def test_no_watchdog_at_all_or_one_that_came_late(board):
     assert ("error", "watchdog-none") in board.findings()
 
 
+@pytest.mark.parametrize("line, seconds, told", [
+    ("root-a UUID=1 none luks,initramfs", 60, True), ("a\tUUID=1\t-\tx-initrd.attach,luks", 0, True),
+    ("root-a UUID=1 none luks,initramfs", 600, False), ("home UUID=1 none luks", 60, False),
+    ("a UUID=1 /etc/slot.key luks,initramfs", 60, False), ("# a UUID=1 none luks,initramfs", 60, False),
+    ("a UUID=1", 60, False), ("a", 60, False), ("", 60, False)])
+def test_too_little_time_to_type_a_passphrase(board, line, seconds, told):
+    board.dev.configure(f"[initramfs]\nunlock-timeout={seconds}\n")
+    board.put("etc/crypttab", f"# name device key options\n{line}")
+    assert (("warning", "unlock-timeout-short") in board.findings()) == told
+
+
 @pytest.mark.parametrize("what, severity, finding", [
     (f"sys-root/{WATCHDOG}/identity", "note", "watchdog-unseen"),
     ("root/etc/keelboot/system.conf", "error", "conf-missing"),

@@ -281,6 +281,18 @@ def test_whether_keelboot_is_required_is_packed(tmp_path, text, required):
     assert (note.read_text().strip() if note.exists() else "") == required
 
 
+@pytest.mark.parametrize("line, unlock, asks", [
+    ("root-a UUID=1 none luks", "", True), ("a UUID=1 - tpm2-device=auto", "", True), ("a UUID=1", "", True),
+    ("a UUID=1 ssh luks,keyscript=/bin/ask", "", True), ("a UUID=1 /etc/slot.key luks", "", False),
+    ("swap /dev/vda9 /dev/urandom swap", "", False), ("#a UUID=1 none luks", "", False), ("", "", False),
+    ("", "yes", True), ("root-a UUID=1 none luks", "no", False)])
+def test_whether_the_initramfs_may_ask_for_a_passphrase(tmp_path, line, unlock, asks):
+    (tmp_path / "crypttab").write_text(f"# <name> <device>\n{line}\n")
+    assert (subprocess.run(["sh", "-uc", f"KEELBOOT_UNLOCK={unlock}; . {HOOKS}/lib/pack.sh; "
+                            f"keelboot_asks {tmp_path}/crypttab {tmp_path}/gone"],
+                           env={"PATH": "/usr/bin:/bin"}).returncode == 0) == asks
+
+
 def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):
     """The generator, which wants the units, is the program that cannot run."""
     packed(tmp_path, "", f"keelboot_pack_units {tmp_path}")

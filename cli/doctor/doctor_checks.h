@@ -6,6 +6,7 @@
 #include "cli/doctor/doctor.h"
 
 void doctor_watchdog(struct doctor *doc);
+void doctor_unlock(struct doctor *doc);
 void doctor_kernel(struct doctor *doc);
 void doctor_version(struct doctor *doc);
 void doctor_state(struct doctor *doc);

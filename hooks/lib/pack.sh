@@ -181,11 +181,25 @@ keelboot_required() {
 		END { if (always || yes && locked) print "always"; else if (yes) print "yes" }'
 }
 
+# Whether this initramfs may ask a person or a server how to unlock a disk: by the files "$@", such as /etc/crypttab.
+# KEELBOOT_UNLOCK=yes or no says so for what else may ask.
+keelboot_asks() {
+	[ -z "${KEELBOOT_UNLOCK-}" ] || {
+		[ "$KEELBOOT_UNLOCK" = yes ]
+		return
+	}
+	cat "$@" /dev/null 2>/dev/null | awk '
+		/^[ \t]*#/ || NF < 2 || $4 ~ /(^|,)(swap|tmp)/ { next }
+		NF == 2 || $3 == "none" || $3 == "-" || $4 ~ /keyscript=/ { asks = 1 }
+		END { exit !asks }'
+}
+
 # Into the initramfs in the folder $1: what keelboot-select, or a script where that cannot run, has to know.
 keelboot_pack_notes() {
 	mkdir -p "$1/etc/keelboot"
 	required=$(keelboot_required)
 	[ -z "$required" ] || echo "$required" >"$1/etc/keelboot/required"
+	! keelboot_asks /etc/crypttab /etc/crypttab.initramfs || : >"$1/etc/keelboot/unlock"
 }
 
 # The same for systemd, whose generator keelboot-select is: where that cannot run, nothing else wants its units, or says so.

@@ -25,24 +25,42 @@ static bool is_open(const char *spec)
 	return false;
 }
 
-static unsigned list_one(const char *spec, FILE *out)
+/* NULL: nothing is printed. */
+static unsigned list_one(const char *spec, FILE *out, unsigned *all)
 {
-	if (!mapped_is_spec(spec) || is_open(spec))
+	if (!mapped_is_spec(spec))
 		return 0;
-	fprintf(out, "%s\n", spec);
+	(*all)++;
+	if (is_open(spec))
+		return 0;
+	if (out != NULL)
+		fprintf(out, "%s\n", spec);
 	return 1;
+}
+
+static unsigned list_all(const struct conf *conf, FILE *out, unsigned *all)
+{
+	unsigned n = 0;
+
+	*all = 0;
+	/* No boot waits for data that only brings updates: the system may open that later. */
+	if (conf_data_is_needed(conf))
+		n = list_one(conf->data_part, out, all);
+	for (unsigned i = 0; i < conf->nslots; i++)
+		for (unsigned c = 0; c < conf->slot[i].nclasses; c++)
+			n += list_one(conf->slot[i].cls[c].part, out, all);
+	return n;
 }
 
 unsigned missing_list(struct boot *b, FILE *out)
 {
-	unsigned n = 0;
+	unsigned all;
 
 	settings_peek(b);
-	/* No boot waits for data that only brings updates: the system may open that later. */
-	if (conf_data_is_needed(&b->conf))
-		n = list_one(b->conf.data_part, out);
-	for (unsigned i = 0; i < b->conf.nslots; i++)
-		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++)
-			n += list_one(b->conf.slot[i].cls[c].part, out);
-	return n;
+	return list_all(&b->conf, out, &all);
+}
+
+unsigned missing_count(const struct boot *b, unsigned *all)
+{
+	return list_all(&b->conf, NULL, all);
 }

@@ -10,3 +10,6 @@
  * whoever can open it. Returns how many. Does not wait.
  */
 unsigned missing_list(struct boot *b, FILE *out);
+
+/* The same without a line, of the settings that b has; *all: with those that are open. */
+unsigned missing_count(const struct boot *b, unsigned *all);

@@ -12,6 +12,7 @@
 #include "initramfs/root_overlay.h"
 #include "initramfs/select/drivers.h"
 #include "initramfs/select/handout.h"
+#include "initramfs/select/unlock.h"
 #include "initramfs/settings.h"
 #include "initramfs/updates.h"
 #include "initramfs/watchdog.h"
@@ -82,9 +83,10 @@ enum select_end select_arm(struct boot *b)
 	settings_peek(b);
 	if (!b->cmd.enable || (!b->configured && may_step_aside(b)))
 		return SELECT_ASIDE;
+	unlock_begin();
 	drivers_load_watchdog(b->conf.watchdog);
 	watchdog_arm(b);
-	wdt_leave(&b->wdt);
+	unlock_leave(b);
 	return SELECT_DONE;
 }
 
@@ -112,7 +114,7 @@ static enum kb_err hand_out(struct boot *b)
 	guard_start(b);
 	export_boot(b);
 	h = handout_of(b);
-	wdt_leave(&b->wdt);
+	unlock_leave(b);
 	return handout_write(&h);
 }
 
@@ -140,6 +142,7 @@ static enum select_end run_choice(struct boot *b)
 	if (!b->configured && may_step_aside(b))
 		return step_aside(b, "no system.conf in this initramfs", false);
 	watchdog_arm(b);
+	unlock_await(b);
 	err = find_devices(b);
 	if (err == KB_ENODEV && may_step_aside(b))
 		return step_aside(b, "no disk of this device", true);
@@ -189,6 +192,7 @@ static enum select_end choose_once(struct boot *b)
 		return SELECT_ASIDE;
 	if (os_exists(FAILED_FILE))
 		return SELECT_FAILED;
+	unlock_begin();
 	hide_mounts();
 	b->restart_s = BOOT_RESTART_S;
 	end = run_choice(b);
@@ -254,6 +258,7 @@ enum select_end select_enter(struct boot *b, const char *path)
 	struct handout h;
 	enum kb_err err;
 
+	unlock_begin();
 	settings_peek(b);
 	err = handout_read(&h);
 	if (err == KB_ENOENT)
@@ -286,6 +291,7 @@ enum select_end select_fail(struct boot *b, const char *reason)
 {
 	struct handout h;
 
+	unlock_begin();
 	settings_peek(b);
 	b->restart_s = BOOT_RESTART_S;
 	if (handout_read(&h) == KB_OK)

@@ -3,6 +3,7 @@
 #include "initramfs/select/generator.h"
 #include "initramfs/select/missing.h"
 #include "initramfs/select/select.h"
+#include "initramfs/select/unlock.h"
 
 #include "lib/bootlog.h"
 #include "lib/os.h"
@@ -45,15 +46,20 @@ static enum select_end choose(struct boot *b, const char *argument)
 	return select_choose(b);
 }
 
+static enum select_end feed(struct boot *b, const char *argument)
+{
+	(void)argument;
+	unlock_feed(b);
+	return SELECT_DONE;
+}
+
 static const struct verb {
 	const char *name;
 	int argc;
 	enum select_end (*run)(struct boot *b, const char *argument);
 } verbs[] = {
-	{ "arm", 2, arm },
-	{ "choose", 2, choose },
-	{ "enter", 3, select_enter },
-	{ "fail", 3, select_fail },
+	{ "arm", 2, arm },	    { "choose", 2, choose }, { "enter", 3, select_enter },
+	{ "fail", 3, select_fail }, { "feed", 2, feed }, /* of unlock.c */
 };
 
 /* NULL: there is none such, or it wants other arguments. */

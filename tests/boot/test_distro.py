@@ -316,19 +316,40 @@ def test_container_that_is_gone_costs_no_boot(board):
         assert board.causes(vm) == []
 
 
-@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"]], ids=named, indirect=True)
-def test_passphrase_that_nobody_types_restarts(board):
-    """The console asks for that of another partition. dracut without systemd does not, when the slots are there."""
+def asking_machine(board, conf=""):
+    """Its console asks for the passphrase of another partition, "somebody knows"."""
     secret = board.work / "secret.luks"
     with open(secret, "wb") as file:
         file.truncate(32 << 20)
     run("/usr/sbin/cryptsetup", "luksFormat", "-q", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000", "--key-file=-",
-        secret, input="nobody knows")
-    with machine(board, board.disk("1.0", extra=[("secret", "32M", secret)]), files=crypttab("secret"),
-                 append=f"{WRONG} rd.auto=1", conf=CONF.replace("timeout=60", "timeout=25")) as vm:
+        secret, input="somebody knows")
+    return machine(board, board.disk("1.0", extra=[("secret", "32M", secret)]), files=crypttab("secret"),
+                   append=f"{WRONG} rd.auto=1", conf=CONF.replace("timeout=60", "timeout=25") + conf)
+
+
+on_those_that_ask = pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"]], ids=named,
+                                            indirect=True)
+
+
+@on_those_that_ask
+def test_passphrase_that_nobody_types_restarts(board):
+    """dracut without systemd does not ask, when the slots are there."""
+    with asking_machine(board, "[initramfs]\nunlock-timeout=60\n") as vm:
         vm.expect(r"(?i)passphrase|unlock disk", SLOW)
+        vm.expect(r"watchdog: \[initramfs\] unlock-timeout=60 has passed", SLOW)
         vm.wait_boot(2, SLOW)
         assert board.causes(vm) == ["watchdog"] and "is up on slot" not in vm.text
+
+
+@on_those_that_ask
+def test_passphrase_may_be_typed_slowly(board):
+    """For three times as long as the watchdog counts."""
+    with asking_machine(board) as vm:
+        vm.expect(r"(?i)passphrase|unlock disk", SLOW)
+        time.sleep(75)
+        vm.send("somebody knows")
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
 
 
 def test_fstab_of_an_installed_system_leaves_the_slot_as_it_is(board):
