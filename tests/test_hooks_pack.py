@@ -311,3 +311,32 @@ def test_mkinitcpio_tells_where_the_root_is_mounted(tmp_path):
     assert calls(tmp_path, "run_latehook", 0, "proc /proc proc rw 0 0\n/dev/vda3 /new_root ext4 ro 0 0\n") == [
         "enter /new_root"]
     assert calls(tmp_path, "run_latehook", 0, "/dev/vda3 /sysroot ext4 ro 0 0\n") == ["enter /sysroot"]
+
+
+def built(tmp_path, systemd: bool) -> list:
+    """What the install hook adds, in an initramfs with systemd or without."""
+    (tmp_path / "usr/lib/systemd").mkdir(parents=True)
+    if systemd:
+        (tmp_path / "usr/lib/systemd/systemd").write_text("")
+    hook = (TOP / "hooks/mkinitcpio/install/keelboot").read_text()
+    hook = hook.replace("/usr/lib/keelboot/pack.sh", f"{LIB}/pack.sh")
+    names = ("add_binary", "add_file", "add_module", "add_systemd_unit", "add_symlink", "add_runscript", "error")
+    stubs = "".join(f"{name}() {{ echo \"{name} $*\"; }}\n" for name in names)
+    pack = "\n".join(("keelboot_missing() { :; }", "keelboot_unusable() { :; }", "keelboot_files() { :; }",
+                      "keelboot_modules() { :; }", "keelboot_watchdog_drivers() { :; }"))
+    hook = hook.replace("missing=$(keelboot_missing)", f"{pack}\n\tmissing=$(keelboot_missing)")
+    said = subprocess.run(["bash"], text=True, capture_output=True, check=True,
+                          input=f"BUILDROOT={tmp_path} KERNELVERSION=1\n{stubs}{hook}\nbuild\n").stdout
+    return [line.strip() for line in said.splitlines()]
+
+
+def test_mkinitcpios_systemd_gives_up_a_device_before_the_watchdog_does(tmp_path):
+    """Else a container that is gone costs each boot a reset."""
+    added = built(tmp_path, systemd=True)
+    assert "add_file - /etc/systemd/system.conf.d/keelboot.conf 644" in added and "add_runscript" not in added
+    assert sum(line.startswith("add_systemd_unit keelboot-") for line in added) == 4
+
+
+def test_mkinitcpios_busybox_gets_the_runtime_hook(tmp_path):
+    added = built(tmp_path, systemd=False)
+    assert "add_runscript" in added and not [line for line in added if "systemd" in line]
