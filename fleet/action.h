@@ -79,7 +79,8 @@ struct action {
 	uint64_t only_download;
 	/* the last action whose confirmation was denied here */
 	char denied[URL_ID_MAX + 1];
-	/* of the cancellation that the server shows, which was answered with "rejected"; "": none */
+	/* of the cancellation that the server shows, which was answered with "rejected"; "": none
+	 */
 	char too_late[URL_ID_MAX + 1];
 	/* it is forced: nobody is asked before a reboot; of what the server said last */
 	uint64_t forced;

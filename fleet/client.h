@@ -27,7 +27,7 @@ struct client {
 	struct http_config http;
 	/* "…/DEFAULT/controller/v1/ID", or the channel file */
 	char base[URL_MAX + 1];
-	/* of server, tenant and device, by which ids of actions are told apart; no 0 */
+	/* of server, tenant and device, whose ids of actions these are; no 0 */
 	uint64_t server;
 	/* who this device is */
 	char id[URL_ID_MAX + 1];

@@ -48,8 +48,9 @@ bool confirm_answer(struct contact *c, const char *id)
 	bool denied = strcmp(c->a.denied, id) == 0;
 
 	if (c->conf->fleet_confirm[0] == '\0' || denied) {
-		contact_print("Action %s waits for a confirmation, which is given on the server %s.",
-			      id, denied ? "alone since it was denied here" : "only");
+		contact_print(
+			"Action %s waits for a confirmation, which is given on the server %s.", id,
+			denied ? "alone since it was denied here" : "only");
 		return false;
 	}
 	if (!get_offer(c, id, &o))

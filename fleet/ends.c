@@ -86,8 +86,8 @@ static json_object *load_queue(const struct contact *c)
 
 	if (files_read(&c->files, QUEUE, text, sizeof(text), &len) == KB_OK)
 		o = strict_parse(text, len, &why);
-	if (strict_number(o, "server", &server, INT64_MAX) == KB_OK &&
-	    server == c->client.server && strict_list(o, "ends", &list) == KB_OK)
+	if (strict_number(o, "server", &server, INT64_MAX) == KB_OK && server == c->client.server &&
+	    strict_list(o, "ends", &list) == KB_OK)
 		json_object_get(list);
 	json_object_put(o);
 	return list != NULL ? list : json_object_new_array();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ends of actions that the server has not taken, while the next action has begun: no server can stop
- * updates by taking none. */
+/* Ends of actions that the server does not take, while the next action has begun: no server can
+ * stop updates by taking none. */
 #pragma once
 
 #include "fleet/contact.h"

@@ -15,13 +15,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* Also where the file system became read-only: an end is told all the same. */
+/* Also where the file system became read-only: the end of an action is reported all the same. */
 static enum kb_err open_lock(struct files *f)
 {
 	enum kb_err err = os_file_private(f->dir, FOLDER_LOCK, &f->lock);
 
-	return err == KB_OK || errno != EROFS ? err
-					      : os_file_open(f->dir, FOLDER_LOCK, &f->lock);
+	return err == KB_OK || errno != EROFS ? err : os_file_open(f->dir, FOLDER_LOCK, &f->lock);
 }
 
 enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use)
@@ -103,8 +102,7 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 		err = folder_rewrite(f->dir, FOLDER_RECORD, blocks, size);
 	}
 	if (err != KB_OK)
-		log_err("%s/%s: %s", f->folder.path, FOLDER_RECORD,
-			strerror(errno));
+		log_err("%s/%s: %s", f->folder.path, FOLDER_RECORD, strerror(errno));
 	free(text);
 	return err;
 }

@@ -28,10 +28,10 @@ enum monitor_work {
 	MONITOR_UNSTAGE,
 	MONITOR_WHY,
 	MONITOR_HISTORY,
-	MONITOR_FOLDER, /* flag: it is made if it is missing */
-	MONITOR_PERMIT, /* flag: the action is forced */
+	MONITOR_FOLDER,	 /* flag: it is made if it is missing */
+	MONITOR_PERMIT,	 /* flag: the action is forced */
 	MONITOR_CONFIRM, /* by [fleet] confirm= */
-	MONITOR_REBOOT, /* returns only if it cannot */
+	MONITOR_REBOOT,	 /* returns only if it cannot */
 	MONITOR_WORKS,
 };
 
@@ -57,8 +57,8 @@ struct monitor_order {
 };
 
 struct monitor_result {
-	/* an exit code of keelboot(1), or -1; of a folder an enum kb_err; of a permission 0 or 1, of
-	 * a confirmation an enum permit */
+	/* an exit code of keelboot(1), or -1; of a folder an enum kb_err; of a permission 0 or 1,
+	 * of a confirmation an enum permit */
 	int code;
 	/* where the code is no 0, for a person; of a confirmation always */
 	char why[MONITOR_WHY_MAX + 1];

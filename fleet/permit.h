@@ -28,7 +28,7 @@ bool permit_reboot(const struct conf *conf, bool forced, const char *version, ti
 		   char why[PERMIT_WHY_MAX + 1]);
 
 /* What [fleet] confirm= says about a bundle of this name, and what it printed, printable.
- * PERMIT_WAIT also where there is no such key, it gives no answer for [fleet] timeout=, or a part of
- * the configuration is ignored. */
+ * PERMIT_WAIT also where there is no such key, it gives no answer for [fleet] timeout=, or a part
+ * of the configuration is ignored. */
 enum permit permit_confirm(const struct conf *conf, const char *name,
 			   char says[PERMIT_WHY_MAX + 1]);

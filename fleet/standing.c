@@ -39,8 +39,8 @@ static enum action_phase explain_loss(struct contact *c, char why[ACTION_WHY_MAX
 	return is_fetched_anew(c, lacked) ? ACTION_SEEN : ACTION_FAILED;
 }
 
-/* While the server does not know the end, it is none yet: a day later, what was good may have fallen
- * back. */
+/* While the server does not know the end, it is none yet: a day later, what was good may have
+ * fallen back. */
 static bool is_open(const struct action *a)
 {
 	return a->phase == ACTION_STAGED || a->phase == ACTION_TRIAL ||

@@ -262,8 +262,8 @@ static bool is_possible(struct contact *c, const struct offer *o)
 	return false;
 }
 
-/* One at a time: what is being tried goes before. An end that the server does not take must not keep
- * it from what it wants next. */
+/* One at a time: what is being tried goes before. An end that the server does not take must not
+ * keep it from what it wants next. */
 static bool may_begin(struct contact *c, const char *id)
 {
 	const struct action *a = &c->a;
@@ -360,16 +360,14 @@ bool take_is_known(const struct contact *c, const struct offer *o)
 {
 	const struct action *a = &c->a;
 
-	return strcmp(a->id, o->id) == 0 && a->size == o->size &&
-	       strcmp(a->digest, o->digest) == 0;
+	return strcmp(a->id, o->id) == 0 && a->size == o->size && strcmp(a->digest, o->digest) == 0;
 }
 
 /* The same id is another action where it offers another bundle, and this one has left this program
  * already. */
 static bool is_fresh(const struct contact *c, const struct offer *o)
 {
-	return strcmp(c->a.id, o->id) != 0 ||
-	       (c->a.phase >= ACTION_STAGED && !take_is_known(c, o));
+	return strcmp(c->a.id, o->id) != 0 || (c->a.phase >= ACTION_STAGED && !take_is_known(c, o));
 }
 
 static void begin_action(struct contact *c, const struct offer *o)

@@ -108,7 +108,7 @@ static const struct ddi_feedback *shorten(const struct ddi_feedback *f, uint64_t
 	return &less;
 }
 
-/* A try has come to nothing. true: there is no other. */
+/* A try has failed. true: there is no other. */
 static bool is_given_up(enum client_end end, uint64_t *tries)
 {
 	switch (end) {
@@ -208,8 +208,7 @@ bool tell_cancelled(struct contact *c, const char *id, bool done, const char *wh
 				   .finished = done ? "success" : "none" };
 	ddi_say(&f, "%s", why);
 	snprintf(path, sizeof(path), "cancelAction/%s/feedback", id);
-	return !is_not_taken_now(
-		send_json(c, "POST", path, ddi_write_feedback(&f, id), false));
+	return !is_not_taken_now(send_json(c, "POST", path, ddi_write_feedback(&f, id), false));
 }
 
 bool tell_confirmation(struct contact *c, const char *id, bool given, const char *says)

@@ -10,8 +10,8 @@ struct way {
 	void (*converse)(struct contact *c, bool known);
 	/* Answers how the action stands, if that is not known yet. */
 	void (*tell)(struct contact *c);
-	/* Keeps the end of the action, which is not known yet, so that another one may begin. false:
-	 * it cannot be kept. NULL: it is always known. */
+	/* Keeps the end of the action, which is not known yet, so that another one may begin.
+	 * false: it cannot be kept. NULL: it is always known. */
 	bool (*put_aside)(struct contact *c);
 };
 

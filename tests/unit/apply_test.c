@@ -276,7 +276,8 @@ static void ends(const char *words, int result, const char *why)
 
 static bool count_lacking(void *n, const struct history_event *e)
 {
-	*(unsigned *)n += e->kind == HISTORY_REFUSED && strcmp(e->detail, PARTIAL_FORM_DROPPED) == 0;
+	*(unsigned *)n +=
+		e->kind == HISTORY_REFUSED && strcmp(e->detail, PARTIAL_FORM_DROPPED) == 0;
 	return true;
 }
 

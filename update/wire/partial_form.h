@@ -17,8 +17,8 @@
 #define PARTIAL_FORM_MAX  4096u
 #define PARTIAL_FORM_LEN  (PARTIAL_FORM_HEAD + PARTIAL_FORM_MAX * PARTIAL_FORM_EACH)
 
-/* The detail of the history's event where a boot drops one since a slot has changed: whoever fetched
- * it begins anew then. */
+/* The detail of the history's event where a boot drops one since a slot has changed: whoever
+ * fetched it begins anew then. */
 #define PARTIAL_FORM_DROPPED "data, which lacks a part"
 
 struct partial_form {
