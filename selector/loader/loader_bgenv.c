@@ -32,7 +32,7 @@ static size_t length_of(const uint8_t *text)
 }
 
 /* "" where it is not printable ASCII. */
-static void take_text(const uint8_t *text, char out[LOADER_BGENV_TEXT])
+static void take_ascii(const uint8_t *text, char out[LOADER_BGENV_TEXT])
 {
 	size_t n = length_of(text);
 
@@ -100,7 +100,7 @@ void loader_bgenv_parse(struct loader_bgenv *e, const uint8_t *data, size_t len)
 	e->revision = bytes_get32(data + AT_REV);
 	if (length_of(data + AT_WORDS) == UNITS)
 		return;
-	take_text(data + AT_FILE, e->file);
+	take_ascii(data + AT_FILE, e->file);
 	e->pair = take_pair(data + AT_WORDS);
 }
 

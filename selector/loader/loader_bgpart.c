@@ -13,8 +13,8 @@
 #define FILE_ "BGENV.DAT"
 #define LABEL "EFILABEL"
 
-static enum kb_err said(struct loader *l, const struct loader_bgpart *part, enum kb_err err,
-			const char *what)
+static enum kb_err failed_to(struct loader *l, const struct loader_bgpart *part, enum kb_err err,
+			     const char *what)
 {
 	return err == KB_OK
 		       ? KB_OK
@@ -69,7 +69,7 @@ static enum kb_err open_top(struct loader *l, const struct loader_bgpart *part, 
 		return loader_why(l, err,
 				  "%s: cannot be mounted: it is no FAT, or the kernel has no vfat",
 				  part->dev);
-	return said(l, part, err, "mount it");
+	return failed_to(l, part, err, "mount it");
 }
 
 /* ---------------------------------------------------------------- its files */
@@ -113,10 +113,11 @@ enum kb_err loader_bgpart_read(struct loader *l, struct loader_bgpart *part)
 	size_t len;
 
 	TRY(open_top(l, part, false, &top));
-	TRY(said(l, part, read_file(top.dir, LABEL, text, sizeof(text), &len), "read " LABEL));
+	TRY(failed_to(l, part, read_file(top.dir, LABEL, text, sizeof(text), &len), "read " LABEL));
 	take_label(part, text, len);
-	return said(l, part, read_file(top.dir, FILE_, part->env, sizeof(part->env), &part->len),
-		    "read " FILE_);
+	return failed_to(l, part,
+			 read_file(top.dir, FILE_, part->env, sizeof(part->env), &part->len),
+			 "read " FILE_);
 }
 
 /* A file of another size is made anew: FAT has no journal, and one that was cut is not grown. */
@@ -154,9 +155,9 @@ enum kb_err loader_bgpart_write(struct loader *l, struct loader_bgpart *part)
 		return loader_why(l, err,
 				  "%s is full: remove files from it, for " FILE_ " (%u bytes)",
 				  part->dev, LOADER_BGENV_SIZE);
-	TRY(said(l, part, err, "write " FILE_));
-	TRY(said(l, part, read_file(top.dir, FILE_, back, sizeof(back), &part->len),
-		 "read " FILE_));
+	TRY(failed_to(l, part, err, "write " FILE_));
+	TRY(failed_to(l, part, read_file(top.dir, FILE_, back, sizeof(back), &part->len),
+		      "read " FILE_));
 	if (part->len == sizeof(back) && memcmp(back, part->env, sizeof(back)) == 0)
 		return KB_OK;
 	return loader_why(l, KB_EIO, "%s: " FILE_ " reads back other bytes than were written",

@@ -81,7 +81,7 @@ static enum kb_err check_labels(struct loader *l)
 }
 
 /* The loader's name of a pair's file. */
-static void name_of(const struct loader_bgpart *part, char name[LOADER_BGENV_TEXT])
+static void full_name(const struct loader_bgpart *part, char name[LOADER_BGENV_TEXT])
 {
 	snprintf(name, LOADER_BGENV_TEXT, "C:%s:%s", part->label, part->path);
 	for (char *p = name; *p != '\0'; p++)
@@ -96,7 +96,7 @@ static bool names_part(const struct loader_bgenv *env, const struct loader_bgpar
 	size_t len = strlen(part->label) + 3;
 	const char *rest;
 
-	name_of(part, name);
+	full_name(part, name);
 	if (strncmp(env->file, name, len) != 0)
 		return false;
 	rest = env->file + len;
@@ -104,7 +104,7 @@ static bool names_part(const struct loader_bgenv *env, const struct loader_bgpar
 }
 
 /* Words that say another slot's letter would make its kernel count as that one. */
-static int8_t slot_of(const struct loader_bgenv *env)
+static int8_t slot_named(const struct loader_bgenv *env)
 {
 	for (unsigned i = 0; i < COPIES && env->sound; i++)
 		if (names_part(env, &parts[i]) &&
@@ -117,11 +117,11 @@ static void parse_all(void)
 {
 	for (unsigned i = 0; i < COPIES; i++) {
 		loader_bgenv_parse(&plan.env[i], parts[i].env, parts[i].len);
-		plan.slot[i] = slot_of(&plan.env[i]);
+		plan.slot[i] = slot_named(&plan.env[i]);
 	}
 }
 
-static enum kb_err look(struct loader *l)
+static enum kb_err look_at_all(struct loader *l)
 {
 	memset(parts, 0, sizeof(parts));
 	TRY(take_where(l));
@@ -156,7 +156,7 @@ enum kb_err loader_efibg_read(struct loader *l, struct loader_choice *c)
 	enum loader_bgplan_is is;
 	int carrier, pending;
 
-	TRY(look(l));
+	TRY(look_at_all(l));
 	is = loader_bgplan_look(&plan, &carrier, &pending);
 	if (is != LOADER_BGPLAN_KNOWN)
 		return loader_why(l, KB_EFORMAT, "%s and %s: %s", parts[0].dev, parts[1].dev,
@@ -206,7 +206,7 @@ static enum kb_err make_content(struct loader *l, const struct loader_bgplan_ste
 			parts[0].dev, parts[1].dev);
 	if (s->slot != plan.slot[s->copy]) {
 		memmove(part->env, from, sizeof(part->env));
-		name_of(pair, name);
+		full_name(pair, name);
 		TRY(loader_bgenv_rename(part->env, name, loader_why_letter(s->slot)));
 	}
 	loader_bgenv_seal(part->env, s->ustate, s->revision);
@@ -218,7 +218,7 @@ enum kb_err loader_efibg_write(struct loader *l, const struct loader_choice *c)
 {
 	struct loader_bgplan_step s;
 
-	TRY(look(l));
+	TRY(look_at_all(l));
 	for (unsigned i = 0; i <= LOADER_BGPLAN_STEPS; i++) {
 		enum kb_err err = loader_bgplan_next(&plan, c, &s);
 
@@ -284,7 +284,7 @@ enum kb_err loader_efibg_look(struct loader *l, struct loader_efibg_is *is)
 {
 	int carrier;
 
-	TRY(look(l));
+	TRY(look_at_all(l));
 	is->plan = plan;
 	for (unsigned i = 0; i < COPIES; i++)
 		is->lies[i] = (int8_t)parts[i].slot;

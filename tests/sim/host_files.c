@@ -153,6 +153,8 @@ OPENS(OPEN_PATH, open_path, (const char *path, int *fd), -1, fd, (c.path, fd),
       put_path(c.path, path))
 OPENS(CREATE, create, (int dir, const char *name, int *fd), dir, fd, (dir, name, fd),
       put_name(c.path, dir, name))
+OPENS(CHANGE, change, (int dir, const char *name, int *fd), dir, fd, (dir, name, fd),
+      put_name(c.path, dir, name))
 OPENS(PRIVATE, private, (int dir, const char *name, int *fd), dir, fd, (dir, name, fd),
       put_name(c.path, dir, name))
 OPENS(DUP, dup, (int fd, int *other), fd, other, (fd, other))

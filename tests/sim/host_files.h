@@ -25,6 +25,7 @@
 	X(OPEN_PATH, open_path) \
 	X(DEVICE, device)       \
 	X(CREATE, create)       \
+	X(CHANGE, change)       \
 	X(PRIVATE, private)     \
 	X(DUP, dup)             \
 	X(MEMORY, memory)       \

@@ -91,6 +91,29 @@ TEST(a_new_file_takes_nobodys_place)
 	FAILS(os_file_unlink(dir, "newer"), KB_ENOENT);
 }
 
+TEST(a_file_is_written_over_in_its_place)
+{
+	char got[16] = "";
+	size_t n;
+	int fd = -1;
+
+	OK(os_file_create(dir, "new", &fd));
+	OK(os_file_write(fd, "abc", 3));
+	util_close(&fd);
+	OK(os_file_change(dir, "new", &fd));
+	OK(os_file_write(fd, "xy", 2));
+	util_close(&fd);
+	OK(os_file_open(dir, "new", &fd));
+	OK(os_file_read(fd, 0, got, sizeof(got), &n));
+	util_close(&fd);
+	EQUAL((n, 3), (got, "xyc"));
+	OK(os_file_unlink(dir, "new"));
+	FAILS(os_file_change(dir, "new", &fd), KB_ENOENT);
+	FAILS(os_file_change(dir, "link", &fd), KB_EINVAL);
+	assert_true(os_file_change(dir, "pipe", &fd) != KB_OK && fd == -1);
+	assert_true(os_file_change(dir, "folder", &fd) != KB_OK && fd == -1);
+}
+
 TEST(a_lock_is_its_owners)
 {
 	int fd = -1, again = -1;
