@@ -32,8 +32,9 @@ NOT_SIGNED = re.compile(r"not signed by (the one trusted key|any of the [\d#]+ t
 # In the words of a driver, # stands for numbers.
 REASON = re.compile(NOT_SIGNED.pattern +
                     r": (it has no signature; sign it: keelboot (bundle|channel) sign|"
-                    r"its signature is not valid; copy it again|its signature names key [0-9a-f#]{1,16}, but [0-9a-f#]{1,16} "
-                    r"\([\w.#-]{1,40}\)( and [\d#]+ more are| is) trusted; sign it with a trusted key)$")
+                    r"its signature is not valid; copy it again|"
+                    r"its signature names key [0-9a-f#]{1,16}, but [0-9a-f#]{1,16} \([\w.#-]{1,40}\)"
+                    r"( and [\d#]+ more are| is) trusted; sign it with a trusted key)$")
 
 
 def cut_reason(line: str) -> str:
