@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/attempt_one.h"
 
-static bool better_one_follows(const struct attempt_run *r, const struct choose_list *l,
+static bool better_one_follows(const struct attempt_walk *r, const struct choose_list *l,
 			       unsigned at)
 {
 	for (unsigned i = at + 1; i < l->n; i++)
@@ -12,7 +12,7 @@ static bool better_one_follows(const struct attempt_run *r, const struct choose_
 }
 
 /* keelboot.slot=: a person decided; nothing is counted, and the state is not written. */
-static bool try_forced(struct attempt_run *r)
+static bool try_forced(struct attempt_walk *r)
 {
 	char reason[STATE_STR_MAX + 1] = "";
 	int slot = r->a->forced;
@@ -29,7 +29,7 @@ static bool try_forced(struct attempt_run *r)
 }
 
 /* The second time, one that could not be handed over is booted here. */
-static bool try_those(struct attempt_run *r, const struct choose_list *l, bool risky)
+static bool try_those(struct attempt_walk *r, const struct choose_list *l, bool risky)
 {
 	for (unsigned i = 0; i < l->n; i++) {
 		enum attempt_step step = ATTEMPT_LATER;
@@ -45,12 +45,12 @@ static bool try_those(struct attempt_run *r, const struct choose_list *l, bool r
 	return false;
 }
 
-static bool try_what_waited(struct attempt_run *r, const struct choose_list *l)
+static bool try_what_waited(struct attempt_walk *r, const struct choose_list *l)
 {
 	return try_those(r, l, false) || try_those(r, l, true);
 }
 
-static bool try_all(struct attempt_run *r, const struct choose_list *l)
+static bool try_all(struct attempt_walk *r, const struct choose_list *l)
 {
 	struct choose_list later = { 0 };
 
@@ -69,7 +69,7 @@ static bool try_all(struct attempt_run *r, const struct choose_list *l)
 			break;
 		}
 	}
-	r->by_any = true;
+	r->any_kernel = true;
 	return try_what_waited(r, &later);
 }
 
@@ -82,14 +82,14 @@ static void note_token(struct attempt *a, const struct state *s)
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
 			void *ctx)
 {
-	struct attempt_run r = { .a = a,
-				 .s = s,
-				 .ops = ops,
-				 .ctx = ctx,
-				 .in_vain = a->paired != 0 && a->running == STATE_NONE &&
-							    a->role != ATTEMPT_BASE
-						    ? ATTEMPT_ALL_SLOTS
-						    : 0 };
+	struct attempt_walk r = { .a = a,
+				  .s = s,
+				  .ops = ops,
+				  .ctx = ctx,
+				  .no_pair = a->paired != 0 && a->running == STATE_NONE &&
+							     a->role != ATTEMPT_BASE
+						     ? ATTEMPT_ALL_SLOTS
+						     : 0 };
 	struct choose_list l;
 	enum kb_err saved;
 

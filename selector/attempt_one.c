@@ -18,19 +18,19 @@ bool attempt_one_is_risky(const struct state *s, const struct choose_candidate *
 
 /* Makes *s durable, if that would change anything. On a device record_save() asks the same once
  * more; the models have no record. */
-static enum kb_err save_changes(struct attempt_run *r, struct state *s)
+static enum kb_err save_changes(struct attempt_walk *r, struct state *s)
 {
-	if (!r->unsure && state_same(s, &r->a->disk))
+	if (!r->disk_unknown && state_same(s, &r->a->disk))
 		return KB_OK;
-	r->unsure = true;
+	r->disk_unknown = true;
 	TRY(r->ops->save(r->ctx, s));
-	r->unsure = false;
+	r->disk_unknown = false;
 	r->a->disk = *s;
 	return KB_OK;
 }
 
 /* A good slot stays what the device may fall back to, whatever happens to it in one boot. */
-static void note_failure(struct attempt_run *r, const struct choose_candidate *c,
+static void note_failure(struct attempt_walk *r, const struct choose_candidate *c,
 			 const char *reason, enum kb_err err)
 {
 	choose_failed(r->s, c, reason);
@@ -39,13 +39,13 @@ static void note_failure(struct attempt_run *r, const struct choose_candidate *c
 		r->a->no_fallback |= (choose_mask)(1u << c->slot);
 }
 
-static bool is_elsewhere(const struct attempt_run *r, const struct choose_candidate *c)
+static bool is_elsewhere(const struct attempt_walk *r, const struct choose_candidate *c)
 {
 	return pair_is_elsewhere(r->a->paired, r->a->running, c);
 }
 
 /* It was not booted, but costs what a boot of it would have cost. */
-static void failed_preflight(struct attempt_run *r, const struct choose_candidate *c,
+static void failed_preflight(struct attempt_walk *r, const struct choose_candidate *c,
 			     const char *reason, enum kb_err err)
 {
 	struct state_slot *t = &r->s->slot[c->slot];
@@ -57,9 +57,7 @@ static void failed_preflight(struct attempt_run *r, const struct choose_candidat
 	note_failure(r, c, reason, err);
 }
 
-/* Uncounted, a good one is better than what is not; else one whose pair runs, than one that would
- * have to do without its own. */
-bool attempt_one_goes_before(const struct attempt_run *r, const struct choose_candidate *o,
+bool attempt_one_goes_before(const struct attempt_walk *r, const struct choose_candidate *o,
 			     const struct choose_candidate *c)
 {
 	if (attempt_one_is_risky(r->s, o) != attempt_one_is_risky(r->s, c))
@@ -69,7 +67,7 @@ bool attempt_one_goes_before(const struct attempt_run *r, const struct choose_ca
 
 /* A good one failed, and the next run would boot it: that is better than to boot this one
  * uncounted, again and again. */
-bool attempt_one_good_comes_back(const struct attempt_run *r, const struct choose_candidate *c)
+bool attempt_one_good_comes_back(const struct attempt_walk *r, const struct choose_candidate *c)
 {
 	if (is_good(r->s, c->slot) || r->ops->next_run_accepts == NULL ||
 	    !r->ops->next_run_accepts(r->ctx))
@@ -81,44 +79,44 @@ bool attempt_one_good_comes_back(const struct attempt_run *r, const struct choos
 }
 
 /* False: meanwhile an install began to overwrite the slot, and did not end. */
-static bool sit_out_delay(struct attempt_run *r, const struct choose_candidate *c)
+static bool sit_out_delay(struct attempt_walk *r, const struct choose_candidate *c)
 {
 	if (c->tier != CHOOSE_LAST_RESORT || r->ops->last_resort_delay == NULL)
 		return true;
 	r->ops->last_resort_delay(r->ctx, c->slot);
-	r->unsure = true; /* a medium that came may have changed the state */
+	r->disk_unknown = true; /* a medium that came may have changed the state */
 	return state_is_whole(&r->s->slot[c->slot]);
 }
 
-static bool is_in_vain(const struct attempt_run *r, const struct choose_candidate *c)
+static bool has_no_pair(const struct attempt_walk *r, const struct choose_candidate *c)
 {
-	return r->in_vain >> c->slot & 1;
+	return r->no_pair >> c->slot & 1;
 }
 
 /* Its own pair does not run, and the loader, or the base, is to start it. */
-static bool is_for_loader(const struct attempt_run *r, const struct choose_candidate *c)
+static bool is_for_loader(const struct attempt_walk *r, const struct choose_candidate *c)
 {
-	return is_elsewhere(r, c) && !is_in_vain(r, c);
+	return is_elsewhere(r, c) && !has_no_pair(r, c);
 }
 
 /* A loader that does not obey would be asked forever, for a good slot as well. The base obeys
  * itself, and its next start notices what it notices of a slot that it boots. */
-static bool is_charged(const struct attempt_run *r, const struct choose_candidate *c)
+static bool is_charged(const struct attempt_walk *r, const struct choose_candidate *c)
 {
 	return r->a->charge_good || (is_for_loader(r, c) && (r->a->role == ATTEMPT_LOADER ||
 							     attempt_one_is_risky(r->s, c)));
 }
 
 /* Where the slot is handed over, its own pair does this. */
-static enum kb_err prepare(struct attempt_run *r, const struct choose_candidate *c, char *reason)
+static enum kb_err prepare(struct attempt_walk *r, const struct choose_candidate *c, char *reason)
 {
 	if (r->ops->prepare == NULL || is_for_loader(r, c))
 		return KB_OK;
-	r->unsure = true; /* it may have saved the state */
+	r->disk_unknown = true; /* it may have saved the state */
 	return r->ops->prepare(r->ctx, c, reason);
 }
 
-static enum kb_err look_and_prepare(struct attempt_run *r, const struct choose_candidate *c,
+static enum kb_err look_and_prepare(struct attempt_walk *r, const struct choose_candidate *c,
 				    char *reason)
 {
 	enum kb_err err = r->ops->preflight(r->ctx, c->slot, reason);
@@ -131,7 +129,7 @@ static enum kb_err look_and_prepare(struct attempt_run *r, const struct choose_c
 }
 
 /* Makes what booting it costs durable. */
-static bool charge(struct attempt_run *r, const struct choose_candidate *c)
+static bool charge(struct attempt_walk *r, const struct choose_candidate *c)
 {
 	struct state charged = *r->s;
 
@@ -143,7 +141,7 @@ static bool charge(struct attempt_run *r, const struct choose_candidate *c)
 	return r->a->counted;
 }
 
-static enum attempt_step mount(struct attempt_run *r, const struct choose_candidate *c,
+static enum attempt_step mount(struct attempt_walk *r, const struct choose_candidate *c,
 			       char *reason)
 {
 	enum kb_err err;
@@ -160,10 +158,10 @@ static enum attempt_step mount(struct attempt_run *r, const struct choose_candid
 /* It was charged, and still may be booted by the kernel that runs, if nothing else is left. A
  * loader that cannot be asked costs what a failed mount costs; so does a pair that cannot be
  * started. */
-static enum attempt_step keep_for_later(struct attempt_run *r, const struct choose_candidate *c,
+static enum attempt_step keep_for_later(struct attempt_walk *r, const struct choose_candidate *c,
 					const char *reason, enum kb_err err)
 {
-	r->in_vain |= err == KB_EFORMAT ? (choose_mask)(1u << c->slot) : ATTEMPT_ALL_SLOTS;
+	r->no_pair |= err == KB_EFORMAT ? (choose_mask)(1u << c->slot) : ATTEMPT_ALL_SLOTS;
 	if (err == KB_EFORMAT || r->a->role == ATTEMPT_LOADER)
 		choose_failed(r->s, c, reason);
 	else /* the base can start none: no slot's fault */
@@ -171,7 +169,7 @@ static enum attempt_step keep_for_later(struct attempt_run *r, const struct choo
 	return ATTEMPT_LATER;
 }
 
-static enum attempt_step hand_over(struct attempt_run *r, const struct choose_candidate *c,
+static enum attempt_step hand_over(struct attempt_walk *r, const struct choose_candidate *c,
 				   char *reason)
 {
 	enum kb_err err;
@@ -187,10 +185,10 @@ static enum attempt_step hand_over(struct attempt_run *r, const struct choose_ca
 	return ATTEMPT_NEXT;
 }
 
-/* Only the base starts a pair, and judges its slot: this kernel's initramfs is another slot's. That
- * that one failed must be durable before: else the base would choose it again, forever. False: that
- * cannot be, and the kernel that runs boots any. */
-static bool goes_back(struct attempt_run *r, const struct choose_candidate *c, char *reason)
+/* This kernel's initramfs is another slot's, so it may judge no other: the base does, after a
+ * restart. The failure of this kernel's slot must be durable before, or the base chooses it again,
+ * forever. False: it cannot be made durable, so the kernel that runs boots any slot. */
+static bool goes_back(struct attempt_walk *r, const struct choose_candidate *c, char *reason)
 {
 	bool failed = r->failed >> r->a->running & 1;
 
@@ -199,20 +197,30 @@ static bool goes_back(struct attempt_run *r, const struct choose_candidate *c, c
 	    r->ops->hand_over(r->ctx, c->slot, reason) == KB_OK)
 		return true;
 	r->a->chosen = attempt_one_nobody;
-	r->in_vain = ATTEMPT_ALL_SLOTS;
-	r->by_any = true;
+	r->no_pair = ATTEMPT_ALL_SLOTS;
+	r->any_kernel = true;
 	return false;
 }
 
-/* Charges the candidate and enters it. may_wait: there is something better to do when the charge
- * can not be written. */
-enum attempt_step attempt_one_try(struct attempt_run *r, const struct choose_candidate *c,
+/*
+ * What becomes of a candidate that is fit:
+ *
+ *   whose kernel runs     role     it is              and costs
+ *   its own, or no pairs  any      mounted            what choose_charge() says
+ *   another slot's        LOADER   handed over        a try, if it is good too
+ *   another slot's        BASE     handed over        what choose_charge() says
+ *   another slot's        BY_BASE  left to the base   nothing here
+ *   no_pair               any      kept for later     nothing; mounted if nothing else mounts
+ *
+ * What cannot be charged waits (may_wait), or is mounted uncounted.
+ */
+enum attempt_step attempt_one_try(struct attempt_walk *r, const struct choose_candidate *c,
 				  bool may_wait)
 {
 	char reason[STATE_STR_MAX + 1] = "";
 	enum kb_err err;
 
-	if (is_elsewhere(r, c) && is_in_vain(r, c) && !r->by_any)
+	if (is_elsewhere(r, c) && has_no_pair(r, c) && !r->any_kernel)
 		return ATTEMPT_LATER;
 	if (is_for_loader(r, c) && r->a->role == ATTEMPT_BY_BASE && goes_back(r, c, reason))
 		return ATTEMPT_BOOTED;
@@ -233,7 +241,7 @@ enum attempt_step attempt_one_try(struct attempt_run *r, const struct choose_can
 }
 
 /* For one that goes before all candidates: else it is one of them, that failed. */
-static bool is_ready(struct attempt_run *r, const struct choose_candidate *c)
+static bool is_ready(struct attempt_walk *r, const struct choose_candidate *c)
 {
 	char reason[STATE_STR_MAX + 1] = "";
 	enum kb_err err = look_and_prepare(r, c, reason);
@@ -245,7 +253,7 @@ static bool is_ready(struct attempt_run *r, const struct choose_candidate *c)
 
 /* What it was charged with covers this boot, too. That it has arrived must be durable before it is
  * entered: else a loader that starts this pair again would never be noticed. False: not entered. */
-static bool try_arrived(struct attempt_run *r)
+static bool try_arrived(struct attempt_walk *r)
 {
 	const struct choose_candidate c = {
 		.slot = r->s->open,
@@ -267,7 +275,7 @@ static bool try_arrived(struct attempt_run *r)
 
 /* The base chose it, and had nothing to charge since it is good. It goes first here, too: else this
  * boot might choose what the base could not boot. */
-static bool try_own(struct attempt_run *r)
+static bool try_own(struct attempt_walk *r)
 {
 	const struct choose_candidate c = { .slot = (int8_t)r->a->running, .tier = CHOOSE_NORMAL };
 	char reason[STATE_STR_MAX + 1] = "";
@@ -281,14 +289,14 @@ static bool try_own(struct attempt_run *r)
 }
 
 /* Where a handover, charged or not, has led here. */
-bool attempt_one_handed(struct attempt_run *r)
+bool attempt_one_handed(struct attempt_walk *r)
 {
 	if (r->a->arrived && r->s->open != STATE_NONE)
 		return try_arrived(r);
 	return r->a->role == ATTEMPT_BY_BASE && try_own(r);
 }
 
-enum kb_err attempt_one_save(struct attempt_run *r)
+enum kb_err attempt_one_save(struct attempt_walk *r)
 {
 	return save_changes(r, r->s);
 }
