@@ -2,6 +2,9 @@
 """The tables of initramfs generators, boot loaders and boards say what `make check-distro`, `check-loaders` and
 `check-boards` found.
 
+A row of distro.json has a hash of the glue that ran: what is not today's is called older. A scenario without a row is
+one that nobody ran.
+
 `python3 tests/test_support.py --write` takes build/report/distro.json and the others into docs/, and writes the tables
 anew.
 """
@@ -13,6 +16,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import distro_rows
 
 TOP = Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
@@ -37,19 +42,31 @@ class Table:
     def report(self) -> Path:
         return TOP / f"build/report/{self.name}.json"
 
-    def status(self, of: str, found: list) -> str:
-        results = [row["result"] for row in found if re.fullmatch(of, row[self.key])]
-        how = HARNESS if of in HARNESSES else "tested in QEMU"
-        return f"{how}: {results.count('pass')} of {len(results)} scenarios pass" if results else UNTRIED
+    def is_older(self, row: dict) -> bool:
+        return self.name == "distro" and row.get("glue") != distro_rows.glue(row[self.key])
 
-    def text(self, found: list) -> str:
+    def status(self, of: str, found: list, planned: list) -> str:
+        rows = [row for row in found if re.fullmatch(of, row[self.key])]
+        passed, older = sum(row["result"] == "pass" for row in rows), sum(map(self.is_older, rows))
+        ran = {(row[self.key], row.get("scenario")) for row in rows}
+        left = sum(re.fullmatch(of, key) is not None and (key, scenario) not in ran for key, scenario in planned)
+        how = HARNESS if of in HARNESSES else "tested in QEMU"
+        said = f"{how}: {passed} of {len(rows)} scenarios pass" if rows else UNTRIED
+        which = "all" if older == len(rows) else older
+        return said + (f", {which} with older glue" if older else "") + (f"; {left} not run" if rows and left else "")
+
+    def planned(self) -> list:
+        return distro_rows.planned() if self.name == "distro" else []
+
+    def text(self, found: list, planned=()) -> str:
         return f"{self.head}\n|---|---|\n" + "".join(
-            f"| {name} | {self.status(of, found)} |\n" for name, of in self.rows.items())
+            f"| {name} | {self.status(of, found, planned)} |\n" for name, of in self.rows.items())
 
     def merged(self, old: list, new: list) -> list:
         """A run may have been of some keys only: the rows of the others stay."""
         ran = {row[self.key] for row in new}
-        rows = [{key: row[key] for key in (self.key, "scenario", "result", "seconds")} for row in new]
+        rows = [{key: row[key] for key in (self.key, "scenario", "result", "seconds", "glue") if key in row}
+                for row in new]
         return sorted([row for row in old if row[self.key] not in ran] + rows,
                       key=lambda row: (row[self.key], row["scenario"]))
 
@@ -95,12 +112,12 @@ def write() -> None:
         if table.report().exists():
             rows = table.merged(rows, json.loads(table.report().read_text()))
         table.record().write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
-        table.page.write_text(text.replace(in_page(table, text), table.text(rows)))
+        table.page.write_text(text.replace(in_page(table, text), table.text(rows, table.planned())))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_page_says_what_the_record_says(table):
-    assert in_page(table, table.page.read_text()) == table.text(table.found())
+    assert in_page(table, table.page.read_text()) == table.text(table.found(), table.planned())
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -114,14 +131,34 @@ def test_each_row_of_the_record_is_in_the_table(table):
     ([], UNTRIED), (["pass"] * 3, "tested in QEMU: 3 of 3 scenarios pass"),
     (["pass", "fail"], "tested in QEMU: 1 of 2 scenarios pass")))
 def test_what_failed_is_said(results, said):
-    rows = [{"target": "dracut-106-shell", "result": result} for result in results]
+    rows = [{"target": "dracut-106-shell", "result": result, "glue": distro_rows.glue("dracut-106-shell")}
+            for result in results]
     assert f"backports of 12 | {said} |" in GENERATORS.text(rows)
 
 
 def test_what_nobody_ran_is_not_called_tested():
     """Its test is there, and skips itself."""
     assert f"| Buildroot 2026.08-rc1 | {UNTRIED} |" in GENERATORS.text([])
-    assert f"| {HARNESS}: 1 of 1 scenarios pass |" in GENERATORS.text([{"target": "buildroot", "result": "pass"}])
+    assert f"| {HARNESS}: 1 of 1 scenarios pass |" in GENERATORS.text([
+        {"target": "buildroot", "result": "pass", "glue": distro_rows.glue("buildroot")}])
+
+
+def test_what_ran_with_older_glue_or_not_at_all_is_said():
+    rows = [{"target": "mkosi-initrd", "scenario": name, "result": "pass", "glue": glue}
+            for name, glue in (("a", distro_rows.glue("mkosi-initrd")), ("b", "0000"))]
+    planned = [("mkosi-initrd", name) for name in "abc"] + [("dracut-shell", "a")]
+    said = GENERATORS.text(rows, planned)
+    assert "mkosi-initrd 25: Debian 13 | tested in QEMU: 2 of 2 scenarios pass, 1 with older glue; 1 not run |" in said
+    assert f"| dracut 059: Debian 12 | {UNTRIED} |" in said
+    assert "2 of 2 scenarios pass, all with older glue |" in GENERATORS.text([{**row, "glue": "0"} for row in rows])
+
+
+def test_each_scenario_that_is_there_is_known():
+    """Those that a record once lacked, too."""
+    planned = distro_rows.planned()
+    assert len(planned) == len(set(planned)) and {
+        ("initramfs-tools", "initramfs that only selects"), ("mkosi-initrd", "slots on LUKS"),
+        ("initramfs-tools", "root that is mounted by other means is left alone")} <= set(planned)
 
 
 def test_a_run_of_some_targets_leaves_the_others():

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scenarios of `make check-distro`, by the names that its report has; and of which glue each initramfs was made."""
+
+import functools
+import hashlib
+import re
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BUILDERS = ("buildroot", "yocto")       # beside the targets of test_distro.py
+FILES = [f"tests/boot/test_{name}.py" for name in ("distro", "mkinitcpio", *BUILDERS)]
+GLUE = {"initramfs-tools": ("initramfs-tools",), "dracut": ("dracut", "systemd"),
+        "mkosi-initrd": ("mkosi-initrd", "systemd"), "mkinitcpio": ("mkinitcpio", "systemd")}
+
+
+def row(file: str, scenario: str, parameters: str) -> dict:
+    """What a test is called: its file without .py, its name and its parameters."""
+    target, _, more = parameters.partition("/")
+    if file.removeprefix("test_") in BUILDERS:
+        target, more = file.removeprefix("test_"), parameters
+    return {"target": target, "scenario": f"{scenario} {more.lstrip('-')}".strip()}
+
+
+@functools.cache
+def glue(target: str) -> str:
+    """Changes with what a target's initramfs has of hooks/, and with keelboot-select."""
+    kind = next((kind for kind in GLUE if target.startswith(kind)), "")
+    shared = ["hooks/lib", "initramfs/select"] if kind else []
+    folders = [f"hooks/{name}" for name in GLUE.get(kind, (target,))] + shared
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in (TOP / folder).rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(TOP)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+@functools.cache
+def planned() -> list:
+    """(target, scenario) of each test that is there."""
+    pytest = ("/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only")
+    said = subprocess.run([*pytest, *FILES], cwd=TOP, text=True, capture_output=True, check=True).stdout
+    cases = re.findall(r"^\S*/(test_\w+)\.py::test_(\w+)(?:\[(.*)\])?$", said, re.M)
+    rows = [row(file, name.replace("_", " "), parameters) for file, name, parameters in cases]
+    return [(one["target"], one["scenario"]) for one in rows]
