@@ -11,7 +11,7 @@
 
 #define WAIT_MAX_S 86400u
 
-static uint64_t hash_of(const char *text)
+static uint64_t hash_words(const char *text)
 {
 	return bytes_hash(BYTES_HASH_START, text, strlen(text));
 }
@@ -27,12 +27,12 @@ unsigned due_wait(const struct contact *c)
 {
 	char boot[ACTION_BOOT_LEN + 1];
 	uint64_t now = os_now_ms() / 1000, due = c->a.due;
-	struct polling p = { .sleep_s = interval_of(c, 0), .seed = hash_of(c->client.id) };
+	struct polling p = { .sleep_s = interval_of(c, 0), .seed = hash_words(c->client.id) };
 
 	if (!boot_id_read(boot))
 		return 0;
 	if (strcmp(c->a.due_boot, boot) != 0) {
-		p.n = hash_of(boot);
+		p.n = hash_words(boot);
 		due = p.sleep_s > DUE_TIMER_S ? polling_first(&p) : 0;
 	}
 	/* No wait is longer than a day: that would be no record of ours. */
@@ -46,7 +46,7 @@ void due_note(struct contact *c)
 	struct polling p = { .sleep_s = interval_of(c, c->sleep_s),
 			     .retry_after_s = c->retry_after_s,
 			     .failures = c->failed ? (unsigned)c->a.failures + 1 : 0,
-			     .seed = hash_of(c->client.id),
+			     .seed = hash_words(c->client.id),
 			     .n = now_ms };
 	unsigned wait = polling_wait(&p);
 

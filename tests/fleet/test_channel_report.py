@@ -83,7 +83,8 @@ def test_a_lost_answer_costs_a_second_report_and_no_lost_one(told, site, publish
 
 
 @pytest.mark.parametrize("status, kept", [(400, False), (413, False), (401, True), (403, True), (404, True),
-                                          (408, True), (425, True), (429, True), (500, True), (302, True), (204, False)])
+                                          (408, True), (425, True), (429, True), (500, True), (302, True),
+                                          (204, False)])
 def test_what_an_answer_means_for_a_report(told, site, publish, bundle, status, kept):
     publish((bundle, "--percent", 0))
     told.once()

@@ -75,7 +75,8 @@ def test_a_server_that_cannot_be_reached_is_tried_again(fleet, server):
 
 
 @pytest.mark.parametrize("status, code", [(404, OK), (410, OK), (401, FAILURE), (403, FAILURE), (409, FAILURE),
-                                          (408, FAILURE), (425, FAILURE), (429, FAILURE), (400, FAILURE), (500, FAILURE)])
+                                          (408, FAILURE), (425, FAILURE), (429, FAILURE), (400, FAILURE),
+                                          (500, FAILURE)])
 def test_a_deployment_that_cannot_be_read_waits_for_the_next_contact(fleet, server, bundle, status, code):
     server.assign(bundle)
     server.on["deployment"] = [answers(status)]
