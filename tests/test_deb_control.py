@@ -80,6 +80,12 @@ def test_no_package_replaces_the_generator_of_the_initramfs(apt, generator, pack
     assert package in new and not gone and not new & {*GENERATORS, *GENERATORS.values()}
 
 
+def test_git_ignores_the_folder_in_which_each_package_is_built():
+    """debhelper leaves them in debian/."""
+    ignored = (TOP / "debian/.gitignore").read_text().splitlines()
+    assert {f"{fields['Package'].strip()}/" for fields in stanzas()} <= set(ignored)
+
+
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_its_glue_comes_by_its_name(apt, generator):
     glue = GENERATORS[generator]
