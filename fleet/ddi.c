@@ -83,11 +83,11 @@ enum kb_err ddi_read_poll(struct ddi_poll *p, const char *text, size_t len, cons
 	memset(p, 0, sizeof(*p));
 	if (o == NULL)
 		return KB_EFORMAT;
-	err = read_sleep(&p->sleep_s, o);
-	*why = "JSON that is no answer to a poll: config.polling.sleep is missing";
+	err = read_links(p, o);
+	*why = "links that cannot be read";
 	if (err == KB_OK) {
-		err = read_links(p, o);
-		*why = "links that cannot be read";
+		err = read_sleep(&p->sleep_s, o);
+		*why = "JSON that is no answer to a poll: config.polling.sleep is missing";
 	}
 	json_object_put(o);
 	if (err == KB_OK)

@@ -147,7 +147,7 @@ def test_another_action_than_the_one_asked_for_is_not_taken(fleet, server, bundl
 def test_a_name_never_becomes_a_path(fleet, server, bundle):
     changed(server, server.assign(bundle), filename="../../../etc/passwd.keel")
     fleet.once(code=REBOOT)
-    assert sorted(path.name for path in fleet.folder.iterdir()) == ["action.json", "lock"]
+    assert sorted(path.name for path in fleet.folder.iterdir()) == ["action.json", "action.json.new", "lock"]
 
 
 def test_more_bytes_than_announced_are_not_kept(fleet, server, bundle):
