@@ -426,7 +426,7 @@ def test_of_an_action_that_is_over_no_bundle_is_kept(fleet, server, bundle, how)
     fleet.once(code=FAILURE)
     assert (fleet.folder / "bundle.keel").stat().st_size == 5000
     if how == "failed":
-        server.on["artifact"] = answers(404)
+        server.on["artifact"] = answers(410)
     elif how == "withdrawn":
         action.state = "canceled"
         fleet.once()
