@@ -43,6 +43,11 @@ bool action_is_closed(const struct action *a)
 	return a->phase >= ACTION_GOOD && !action_owes(a);
 }
 
+bool action_is_for(const struct action *a, const struct offer *o)
+{
+	return strcmp(a->id, o->id) == 0 && a->size == o->size && strcmp(a->digest, o->digest) == 0;
+}
+
 void action_begin(struct action *a, const char *id)
 {
 	struct action old = *a;

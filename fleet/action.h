@@ -128,6 +128,10 @@ bool action_owes(const struct action *a);
 /* It is closed, and the server knows it. */
 bool action_is_closed(const struct action *a);
 
+/* It is the action that is offered, with the bundle that it had then: ids come again where a server
+ * lost its memory. */
+bool action_is_for(const struct action *a, const struct offer *o);
+
 /* A new one of this id; what is known of file and server stays. */
 void action_begin(struct action *a, const char *id);
 /* From here on, ids are of this server. true: they were another one's, and mean nothing here: of

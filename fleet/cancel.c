@@ -81,7 +81,7 @@ static bool may_be_staged(const struct contact *c, const char *stop)
 }
 
 /* false: it is answered, or tried again. */
-static bool unstage(struct contact *c, const char *id)
+static bool unstage_other(struct contact *c, const char *id)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
@@ -108,7 +108,7 @@ static void cancel_other(struct contact *c, const char *id, const char *stop)
 		reject(c, id, why);
 		return;
 	}
-	if (may_be_staged(c, stop) && !unstage(c, id))
+	if (may_be_staged(c, stop) && !unstage_other(c, id))
 		return;
 	(void)!tell_cancelled(c, id, true,
 			      "nothing of it is staged here; it was not known, or closed before");

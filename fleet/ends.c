@@ -76,7 +76,7 @@ static json_object *write_end(const struct end *e)
 }
 
 /* A list, to be released; an empty one where nothing is, or nothing of this server. */
-static json_object *load_queue(const struct contact *c)
+static json_object *load_ends(const struct contact *c)
 {
 	static char text[STRICT_MAX + 1];
 	json_object *o = NULL, *list = NULL;
@@ -93,7 +93,7 @@ static json_object *load_queue(const struct contact *c)
 	return list != NULL ? list : json_object_new_array();
 }
 
-static bool save_queue(const struct contact *c, json_object *list)
+static bool save_ends(const struct contact *c, json_object *list)
 {
 	json_object *o = json_object_new_object();
 	const char *text;
@@ -121,7 +121,7 @@ static size_t find(json_object *list, const char *id)
 
 bool ends_has(const struct contact *c, const char *id)
 {
-	json_object *list = load_queue(c);
+	json_object *list = load_ends(c);
 	bool has = find(list, id) < json_object_array_length(list);
 
 	json_object_put(list);
@@ -132,7 +132,7 @@ bool ends_add(struct contact *c)
 {
 	static struct end e;
 	const struct action *a = &c->a;
-	json_object *list = load_queue(c);
+	json_object *list = load_ends(c);
 	size_t at = find(list, a->id);
 	bool ok;
 
@@ -149,7 +149,7 @@ bool ends_add(struct contact *c)
 	json_object_array_add(list, write_end(&e));
 	while (json_object_array_length(list) > KEPT_MAX)
 		json_object_array_del_idx(list, 0, 1);
-	ok = save_queue(c, list);
+	ok = save_ends(c, list);
 	json_object_put(list);
 	c->failed = c->failed || !ok;
 	if (ok)
@@ -207,7 +207,7 @@ static bool send_end(struct contact *c, struct end *e)
 void ends_send(struct contact *c)
 {
 	static struct end e;
-	json_object *list = load_queue(c), *left = json_object_new_array();
+	json_object *list = load_ends(c), *left = json_object_new_array();
 	size_t n = json_object_array_length(list);
 
 	for (size_t i = 0; i < n && !c->dry_run; i++) {
@@ -217,7 +217,7 @@ void ends_send(struct contact *c)
 	}
 	/* Cut before this, they are sent again. */
 	if (n > 0 && !c->dry_run && !json_object_equal(list, left))
-		c->failed = !save_queue(c, left) || c->failed;
+		c->failed = !save_ends(c, left) || c->failed;
 	json_object_put(list);
 	json_object_put(left);
 }

@@ -41,7 +41,7 @@ static enum action_phase explain_loss(struct contact *c, char why[ACTION_WHY_MAX
 
 /* While the server does not know the end, it is none yet: a day later, what was good may have
  * fallen back. */
-static bool is_open(const struct action *a)
+static bool is_undecided(const struct action *a)
 {
 	return a->phase == ACTION_STAGED || a->phase == ACTION_TRIAL ||
 	       (a->phase == ACTION_GOOD && action_owes(a));
@@ -52,7 +52,7 @@ void standing_renew(struct contact *c)
 	char why[ACTION_WHY_MAX + 1];
 	enum action_phase phase;
 
-	if (!is_open(&c->a))
+	if (!is_undecided(&c->a))
 		return;
 	phase = judge_asked(&c->facts, c->a.release, why);
 	if (phase == ACTION_NONE)

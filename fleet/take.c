@@ -356,18 +356,12 @@ static void take_edition(struct contact *c, const struct offer *o)
 	contact_save(c);
 }
 
-bool take_is_known(const struct contact *c, const struct offer *o)
-{
-	const struct action *a = &c->a;
-
-	return strcmp(a->id, o->id) == 0 && a->size == o->size && strcmp(a->digest, o->digest) == 0;
-}
-
 /* The same id is another action where it offers another bundle, and this one has left this program
  * already. */
 static bool is_fresh(const struct contact *c, const struct offer *o)
 {
-	return strcmp(c->a.id, o->id) != 0 || (c->a.phase >= ACTION_STAGED && !take_is_known(c, o));
+	return strcmp(c->a.id, o->id) != 0 ||
+	       (c->a.phase >= ACTION_STAGED && !action_is_for(&c->a, o));
 }
 
 static void begin_action(struct contact *c, const struct offer *o)
@@ -390,7 +384,7 @@ void take_offer(struct contact *c, const struct offer *o)
 		print_plan(c, o);
 		return;
 	}
-	if (c->a.phase == ACTION_STAGED && take_is_known(c, o)) {
+	if (c->a.phase == ACTION_STAGED && action_is_for(&c->a, o)) {
 		take_edition(c, o);
 		return;
 	}

@@ -7,8 +7,5 @@
 /* Is there anything to do for the action of this id, of which the server has this edition? What is
  * under way may go before it, which is printed then. */
 bool take_wants(struct contact *c, const char *id, const char *edition);
-/* It is the action that is on record, with the bundle that it had then: ids come again where a
- * server lost its memory. */
-bool take_is_known(const struct contact *c, const struct offer *o);
 /* Goes on with that action; in a dry run, prints what would be done. */
 void take_offer(struct contact *c, const struct offer *o);

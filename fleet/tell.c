@@ -109,7 +109,7 @@ static const struct ddi_feedback *shorten(const struct ddi_feedback *f, uint64_t
 }
 
 /* A try has failed. true: there is no other. */
-static bool is_given_up(enum client_end end, uint64_t *tries)
+static bool is_hopeless(enum client_end end, uint64_t *tries)
 {
 	switch (end) {
 	case CLIENT_MISSING:
@@ -146,7 +146,7 @@ bool tell_close(struct contact *c, const char *id, const struct ddi_feedback *f,
 		*tries = 0;
 		return true;
 	}
-	if (!is_given_up(end, tries))
+	if (!is_hopeless(end, tries))
 		return false;
 	log_warn("action %s: the server does not take its end; it is not sent any more", id);
 	return true;

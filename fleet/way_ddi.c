@@ -86,7 +86,7 @@ static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 	if (deployment_get(c, p->deployment, &o) != CLIENT_OK)
 		return !end;
 	memcpy(o.edition, p->edition, sizeof(o.edition));
-	if (wants || !take_is_known(c, &o))
+	if (wants || !action_is_for(&c->a, &o))
 		take_offer(c, &o);
 	else
 		repeat_end(c);

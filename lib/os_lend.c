@@ -238,7 +238,7 @@ static enum kb_err wait_for_lender(struct os_lend *l)
 		[PROC_READ_ONLY] = "its /proc or /sys cannot be made read-only",
 		[IN_CAGE] = "it cannot give up its other rights",
 	};
-	struct answer a;
+	struct answer a = { 0 };
 	int dir = -1;
 
 	if (receive_answer(l->sock, &a, &dir) == KB_OK && a.failed == DONE)

@@ -206,9 +206,11 @@ static bool goes_back(struct attempt_walk *r, const struct choose_candidate *c, 
  * What becomes of a candidate that is fit:
  *
  *   whose kernel runs     role     it is              and costs
+ *
  *   its own, or no pairs  any      mounted            what choose_charge() says
  *   another slot's        LOADER   handed over        a try, if it is good too
  *   another slot's        BASE     handed over        what choose_charge() says
+ *
  *   another slot's        BY_BASE  left to the base   nothing here
  *   no_pair               any      kept for later     nothing; mounted if nothing else mounts
  *

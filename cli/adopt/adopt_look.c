@@ -3,6 +3,7 @@
 
 #include "lib/container.h"
 #include "lib/os.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 
 #include <fcntl.h>
@@ -99,7 +100,7 @@ static bool probe_disk(struct adopt *ad)
 	}
 	/* Partitions have caches of their own: what mkfs just wrote to one is not in that of the
 	 * disk. */
-	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	os_file_forget(fd);
 	prober_look(fd, ad->disk_path, LOOK_MS, PROBER_EVERY, &ad->disk);
 	if (strcmp(ad->disk.table, "gpt") == 0)
 		return true;

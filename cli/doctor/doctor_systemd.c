@@ -22,7 +22,7 @@ static void check_started(struct doctor *doc, const struct loader_systemd_is *is
 }
 
 /* Where the boot did not know it, the same question has the reason. */
-static void check_disk(struct doctor *doc, struct loader *l, const struct loader_systemd_is *is)
+static void check_origin(struct doctor *doc, struct loader *l, const struct loader_systemd_is *is)
 {
 	int slot;
 
@@ -131,7 +131,7 @@ void doctor_systemd(struct doctor *doc)
 		return;
 	}
 	check_started(doc, &is);
-	check_disk(doc, &l, &is);
+	check_origin(doc, &l, &is);
 	check_entries(doc, &is);
 	check_default(doc, &is, c.preset);
 	check_menu(doc, &is);

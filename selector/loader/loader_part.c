@@ -152,8 +152,8 @@ static enum kb_err look_on_disk(struct loader *l, const struct kernels *k, struc
 	return err;
 }
 
-static enum kb_err look(struct loader *l, const char *dev, struct loader_part *part,
-			const char *guid, bool *is)
+static enum kb_err find_part(struct loader *l, const char *dev, struct loader_part *part,
+			     const char *guid, bool *is)
 {
 	struct kernels k;
 	enum kb_err err;
@@ -172,14 +172,14 @@ enum kb_err loader_part_look(struct loader *l, const char *dev, struct loader_pa
 {
 	bool is;
 
-	return look(l, dev, part, NULL, &is);
+	return find_part(l, dev, part, NULL, &is);
 }
 
 enum kb_err loader_part_is_beside(struct loader *l, const char *dev, const char *guid, bool *is)
 {
 	struct loader_part part;
 
-	return look(l, dev, &part, guid, is);
+	return find_part(l, dev, &part, guid, is);
 }
 
 enum kb_err loader_part_started(struct loader *l, char guid[LOADER_PART_GUID])

@@ -141,7 +141,8 @@ static void look_at_other(const struct keyring *k, const uint8_t *data,
 	const struct keyring_key *key = keyring_find_retired(k, id);
 
 	v->signatures++;
-	if (key != NULL && v->retired == NULL && entry_is_valid(key, e, data, tried))
+	if (key != NULL && tried != NULL && v->retired == NULL &&
+	    entry_is_valid(key, e, data, tried))
 		v->retired = key;
 	if (key != NULL || keyring_find(k, id) != NULL)
 		return;
