@@ -57,7 +57,7 @@ static enum kb_err set_bits(unsigned *out, enum conf_kind kind, const char *valu
 }
 
 /* The words of the kinds that are an enum; the index is the value. */
-static const char *const enum_words[][7] = {
+static const char *const enum_words[][CONF_LOADERS + 1] = {
 	[CONF_KIND_COUNT] = { [CONF_COUNT_AUTO] = "auto",
 			      [CONF_COUNT_ALWAYS] = "always",
 			      [CONF_COUNT_NEVER] = "never" },
