@@ -42,10 +42,13 @@ static void check_env(const struct loader_bgenv *e, bool summed)
 
 static void check_rename(const struct loader_bgenv *e)
 {
+	char longest[LOADER_BGENV_TEXT + 1] = "";
 	struct loader_bgenv is;
 
 	if (!e->sound || e->file[0] == '\0')
 		return;
+	memset(longest, 'x', sizeof(longest) - 1);
+	FUZZ_CHECK(loader_bgenv_rename(data, longest, 'c') == KB_ENOSPC);
 	FUZZ_CHECK(loader_bgenv_rename(data, "C:X:\\x.efi", 'c') == KB_OK);
 	loader_bgenv_seal(data, LOADER_BGENV_TESTING, e->revision);
 	loader_bgenv_parse(&is, data, sizeof(data));

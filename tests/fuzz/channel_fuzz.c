@@ -8,6 +8,7 @@
 #include "fleet/feed_record.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,21 +67,43 @@ static void try_document(const char *text, size_t len)
 	check_again(&c);
 }
 
+static void check_same(const struct feed_record *r)
+{
+	static struct feed_record again;
+	json_object *o = feed_record_json(r);
+	const char *written = json_object_to_json_string(o);
+
+	FUZZ_CHECK(feed_record_read(&again, written, strlen(written)));
+	FUZZ_CHECK(memcmp(r, &again, sizeof(again)) == 0);
+	json_object_put(o);
+}
+
+/* More channels than are kept, and back to one of them. */
+static void check_notes(struct feed_record *r)
+{
+	static struct channel c;
+
+	for (unsigned i = 0; i <= FEED_OTHERS_MAX + 2; i++) {
+		snprintf(c.name, sizeof(c.name), "c%u", i <= FEED_OTHERS_MAX ? i : 3);
+		c.sequence = i + 1;
+		feed_record_note(r, &c);
+		FUZZ_CHECK(feed_record_seen(r, c.name).sequence == c.sequence);
+		check_same(r);
+	}
+	FUZZ_CHECK(feed_record_seen(r, "c2").sequence == 3);
+	FUZZ_CHECK(feed_record_seen(r, "none").sequence == 0);
+}
+
 static void try_record(const char *text, size_t len)
 {
-	static struct feed_record r, again, none;
-	const char *written;
-	json_object *o;
+	static struct feed_record r, none;
 
 	if (!feed_record_read(&r, text, len)) {
 		FUZZ_CHECK(memcmp(&r, &none, sizeof(r)) == 0);
 		return;
 	}
-	o = feed_record_json(&r);
-	written = json_object_to_json_string(o);
-	FUZZ_CHECK(feed_record_read(&again, written, strlen(written)));
-	FUZZ_CHECK(memcmp(&r, &again, sizeof(r)) == 0);
-	json_object_put(o);
+	check_same(&r);
+	check_notes(&r);
 }
 
 static void try_words(const char *text)

@@ -120,6 +120,20 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 		check_text(key, p);
 }
 
+/* systemd-boot counts in the names of others, and in this one nothing. */
+static void check_counted(const char *file)
+{
+	const char *name = conf_place_name(file);
+	int stem = (int)(strlen(name) - strlen(".efi"));
+	char counted[CONF_PLACE_FILE + 8];
+
+	FUZZ_CHECK(!conf_place_is_counted(file, name));
+	snprintf(counted, sizeof(counted), "%.*s+3-0.efi", stem, name);
+	FUZZ_CHECK(conf_place_is_counted(file, counted));
+	snprintf(counted, sizeof(counted), "%.*s+.efi", stem, name);
+	FUZZ_CHECK(!conf_place_is_counted(file, counted));
+}
+
 /* A kernel's file has one name, by which no other slot's is called. */
 static void check_file(const struct conf *c, unsigned slot, const char *spec)
 {
@@ -130,6 +144,7 @@ static void check_file(const struct conf *c, unsigned slot, const char *spec)
 		return;
 	FUZZ_CHECK(conf_value_is_spec(part) && conf_place_is_valid(file) &&
 		   strcmp(conf_place_tail(spec) + 1, file) == 0);
+	check_counted(file);
 	for (unsigned i = 0; i < slot; i++) {
 		const char *other = conf_slot_part(c, i, CONF_PLACE_CLASS);
 		const char *of = other != NULL ? conf_place_split(other, others) : NULL;

@@ -62,6 +62,22 @@ static void try_cancel(const char *text, size_t len)
 	FUZZ_CHECK(err == KB_OK ? url_is_id(stop) : stop[0] == '\0');
 }
 
+/* Ids mean something to their own server alone. */
+static void check_server(struct action *a)
+{
+	static struct offer o;
+
+	o.size = a->size;
+	memcpy(o.digest, a->digest, sizeof(o.digest));
+	memcpy(o.id, a->id, sizeof(o.id));
+	FUZZ_CHECK(action_is_for(a, &o));
+	o.size++;
+	FUZZ_CHECK(!action_is_for(a, &o));
+	a->server = 1;
+	FUZZ_CHECK(!action_bind(a, 1) && a->id[0] != '\0');
+	FUZZ_CHECK(action_bind(a, 2) && a->id[0] == '\0' && a->phase == ACTION_NONE);
+}
+
 /* What is read is written and read again as the same. */
 static void try_record(const char *text, size_t len)
 {
@@ -83,6 +99,7 @@ static void try_record(const char *text, size_t len)
 	FUZZ_CHECK(!action_owes(&a));
 	action_begin(&a, "1");
 	FUZZ_CHECK(a.phase == ACTION_SEEN && action_owes(&a) && !action_is_closed(&a));
+	check_server(&a);
 }
 
 /* Any text becomes a feedback that a server can read. */
@@ -102,6 +119,9 @@ static void try_feedback(const char *text)
 	FUZZ_CHECK(written != NULL);
 	free(written);
 	more = ddi_write_attributes(pair, 1);
+	FUZZ_CHECK(more != NULL);
+	free(more);
+	more = ddi_write_confirmation(f.message[0][0] == 'y', text);
 	FUZZ_CHECK(more != NULL);
 	free(more);
 	more = ddi_write_installed(f.message[0], "1.0");

@@ -283,6 +283,16 @@ static void check_verdict(const struct keyring *k, const struct keyring_verdict 
 	FUZZ_CHECK(fuzz_printable(names, sizeof(names)) && (names[0] != '\0') == (bits > 0));
 }
 
+/* What a person reads of a key that nobody here trusts. */
+static void check_words(const struct keyring *k)
+{
+	const struct keyring_verdict stranger = { .signatures = 1, .strangers = 1 };
+	char text[256];
+
+	keyring_explain(k, &stranger, text, sizeof(text));
+	FUZZ_CHECK(fuzz_printable(text, sizeof(text)) && strstr(text, "names key 0000") != NULL);
+}
+
 static void try_area(const struct keyring *k, const uint8_t *area, size_t cap)
 {
 	const uint8_t other[READER_HEADER_LEN] = { 1 };
@@ -292,6 +302,7 @@ static void try_area(const struct keyring *k, const uint8_t *area, size_t cap)
 	enum kb_err err = keyring_check(k, header, area, cap, &v);
 
 	check_walk(area, cap);
+	check_words(k);
 	FUZZ_CHECK(err == KB_OK || err == KB_ESIG || err == KB_EFORMAT);
 	check_verdict(k, &v, err, area, cap);
 	FUZZ_CHECK(keyring_verify(k, header, area, cap, &signer) == err);
