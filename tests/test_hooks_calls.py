@@ -13,7 +13,7 @@ HOOKS = TOP / "hooks"
 # Those that run in the initramfs, but for mkinitcpio's, which test_hooks_pack.py runs.
 AT_BOOT = [*(HOOKS / "dracut/50keelboot").glob("*.sh"), *(HOOKS / "initramfs-tools").glob("*"),
            HOOKS / "mkinitcpio/hooks/keelboot", HOOKS / "lib/call.sh", HOOKS / "lib/say-missing"]
-AT_BOOT = [path for path in AT_BOOT if path.name not in ("module-setup.sh", "hook")]
+AT_BOOT = [path for path in AT_BOOT if path.name not in ("module-setup.sh", "hook", "conf-hook")]
 # Ends the script where the machine would restart.
 RESTARTS = "sleep() { case $1 in 60) exit 99 ;; esac; }\nreboot() { echo \"reboot $*\" >>ROOT/calls; }\n"
 
@@ -207,7 +207,9 @@ THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid
 # In each: the base of dracut 059 and 106, klibc-utils, and busybox of mkinitcpio.
 PROGRAMS = {"mount", "sleep", "mkdir", "mv"}
 # reboot: where the kernel has no SysRq. The others are asked for first.
-IF_THERE = {"reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||",
+# initramfs-tools' own: klibc-utils or busybox, and kmod.
+IF_THERE = {"modprobe": "[ ! -e /etc/keelboot/tpm-drivers ] || modprobe", "cat": "$(cat /etc/keelboot/tpm-drivers)",
+            "reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||",
             "mdadm": "[ ! -x /sbin/mdadm ] ||"}
 KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!"}
 
@@ -263,7 +265,7 @@ def test_dracut_waits_for_a_slow_root_where_keelboot_steps_aside(initramfs):
 
 def packed(tmp_path, text: str, more: str, function: str = "keelboot_pack_notes"):
     (tmp_path / "system.conf").write_text(text)
-    script = f". {HOOKS}/lib/pack.sh; keelboot_files() {{ echo {tmp_path}/system.conf; }}; " \
+    script = f". {HOOKS}/lib/pack.sh; keelboot_confs() {{ echo {tmp_path}/system.conf; }}; " \
              f"{function} {tmp_path}; {more}"
     return subprocess.run(["sh", "-uc", script], text=True, capture_output=True,
                           env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
@@ -351,7 +353,7 @@ def slots_module(tmp_path, conf: str, crypttab: str, function: str):
         hostonly=yes dracutsysrootdir={tmp_path} initdir={tmp_path}/image
         {module}
         keelboot_missing() {{ :; }}
-        keelboot_files() {{ echo {tmp_path}/system.conf; }}
+        keelboot_confs() {{ echo {tmp_path}/system.conf; }}
         instmods() {{ echo "instmods $*"; }}
         {function}\n""")
 

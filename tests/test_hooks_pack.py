@@ -233,7 +233,7 @@ def packs(tmp_path, conf: str, words: str, **env) -> str:
         if not (tmp_path / "lib" / name).exists():
             (tmp_path / "lib" / name).symlink_to(TOP / ("initramfs" if name.endswith(".d") else "hooks/lib") / name)
     script = (LIB / "pack.sh").read_text().replace("KEELBOOT_LIB=/usr/lib/keelboot", f"KEELBOOT_LIB={tmp_path}/lib") \
-        .replace("for folder in /etc/keelboot /usr/lib/keelboot/system.conf", f"for folder in {tmp_path}/system.conf")
+        .replace("for folder in /etc/keelboot /usr/lib/keelboot; do", f"for folder in {tmp_path}; do")
     return subprocess.run(["sh", "-euc", f"{script}\n{words}"], text=True, capture_output=True, check=True,
                           env={"PATH": "/usr/bin:/bin", "KEELBOOT_SYS": str(tmp_path), **env}).stdout.strip()
 

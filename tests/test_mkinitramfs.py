@@ -486,6 +486,14 @@ def test_what_check_config_calls_a_mistake_is_none_that_is_packed(make, tmp_path
     assert f"mkinitramfs: {drop}/20.conf:2: " in make("--conf", conf, "--conf-dir", drop, expect=1, name="x").stderr
 
 
+@pytest.fixture
+def conf(tmp_path):
+    """One that nobody is warned of."""
+    path = tmp_path / "plain.conf"
+    path.write_text("[system]\ncompatible=x\n")
+    return path
+
+
 def test_what_may_be_missing_on_purpose_is_warned_of(make, tmp_path, modules):
     said = make().stderr
     assert "warning: system.conf: missing in /etc/keelboot and in /usr/lib/keelboot; defaults are used" in said
@@ -616,7 +624,7 @@ def test_hashes_alone_are_no_dm_verity(make, modules):
     assert order(result.image) == []
 
 
-def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, modules):
+def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, modules, conf):
     """Intel's: who makes the device is in no modules.dep."""
     dep = modules / "modules.dep"
     dep.write_text(dep.read_text().replace("kernel/w/softdog.ko: kernel/w/watchdog.ko\n", ""))
@@ -627,7 +635,7 @@ def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, modules):
         kernel/drivers/watchdog/softdog.ko: kernel/w/watchdog.ko
         kernel/drivers/watchdog/acme-wdt.ko:
     """)
-    options = ("--modules-dir", modules, "--module-set", "watchdog,softdog", "--module", "acme-wdt")
+    options = ("--conf", conf, "--modules-dir", modules, "--module-set", "watchdog,softdog", "--module", "acme-wdt")
     result = make(*options)
     assert order(result.image) == ["lpc_ich", "watchdog", "iTCO_wdt", "softdog", "acme-wdt"]
     assert content(result.image, "etc/keelboot/watchdogs") == b"iTCO_wdt\nacme_wdt\n"

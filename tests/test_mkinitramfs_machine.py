@@ -16,9 +16,9 @@ import kbkernel
 import kbmachine
 import kbmodules
 from cli_device import USAGE, call
-from test_mkinitramfs import add_modules, content, listing, make, modules, order, static
+from test_mkinitramfs import add_modules, conf, content, listing, make, modules, order, static
 
-__all__ = ["make", "modules", "static"]
+__all__ = ["conf", "make", "modules", "static"]
 
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 
@@ -71,8 +71,8 @@ def test_suppliers_are_packed_by_their_folders(make, modules):
         "clk-rk", "i2c-rk3x", "regmap-i2c", "fan53555", "phy-rockchip-pcie", "dw_mmc-rockchip"]
 
 
-def test_a_kernel_with_all_suppliers_built_in_needs_none(make, modules):
-    result = make("-v", "--modules-dir", modules, "--module-set", "soc")
+def test_a_kernel_with_all_suppliers_built_in_needs_none(make, modules, conf):
+    result = make("-v", "--conf", conf, "--modules-dir", modules, "--module-set", "soc")
     assert order(result.image) == [] and "warning" not in result.stderr
     assert "set soc: this kernel has no such drivers as modules" in result.stderr
 
@@ -164,8 +164,9 @@ def make_board(tmp_path, modules):
     return board
 
 
-def test_a_machine_gets_the_drivers_of_its_disk_and_their_suppliers(make, modules, board):
-    result = make("-v", "--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module", "top")
+def test_a_machine_gets_the_drivers_of_its_disk_and_their_suppliers(make, modules, board, conf):
+    result = make("-v", "--conf", conf, "--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module",
+                  "top")
     assert order(result.image)[:5] == ["clk-rk", "i2c-rk3x", "regmap-i2c", "fan53555", "dw_mmc-rockchip"]
     assert "phy-rockchip-pcie" not in order(result.image)
     assert "note: clk_rk is needed by /devices/platform/ff760000.clock-controller" in result.stderr
@@ -258,8 +259,8 @@ def test_firmware_of_the_first_folder_counts(make, modules, firmware, tmp_path):
     assert content(image, "lib/firmware/usb/plain.mem") == b"own"
 
 
-def test_without_a_folder_firmware_is_a_note(make, modules, firmware):
-    result = make("-v", "--modules-dir", modules, "--module", "top")
+def test_without_a_folder_firmware_is_a_note(make, modules, firmware, conf):
+    result = make("-v", "--conf", conf, "--modules-dir", modules, "--module", "top")
     assert "note: module top names firmware that is not packed: absent.bin, board/*.txt, imx/packed.bin, " in \
         result.stderr
     assert "warning" not in result.stderr

@@ -251,10 +251,8 @@ keelboot_system_conf() {
 
 # What all files have for a key of system.conf, a line each: section $1, key $2.
 keelboot_values() {
-	keelboot_files | while read -r file; do
-		case $file in
-		*.conf) echo '[]' && cat "$file" ;;
-		esac
+	keelboot_confs | while IFS= read -r file; do
+		echo '[]' && cat "$file"
 	done | awk -v section="[$1]" -v key="$2" '
 		{ sub(/[#;].*/, ""); gsub(/[ \t\r]/, "") }
 		/^\[/ { at = $0 }

@@ -159,8 +159,8 @@ enum kb_err loader_efibg_read(struct loader *l, struct loader_choice *c)
 	TRY(look_at_all(l));
 	is = loader_bgplan_look(&plan, &carrier, &pending);
 	if (is != LOADER_BGPLAN_KNOWN)
-		return loader_why(l, KB_EFORMAT, "%s and %s: %s", parts[0].dev, parts[1].dev,
-				  why_of(is));
+		return loader_why(l, KB_EFORMAT, "%s (%s, %s)", why_of(is), parts[0].dev,
+				  parts[1].dev);
 	c->preset = plan.slot[carrier];
 	c->once = pending < 0 ? STATE_NONE : plan.slot[pending];
 	return KB_OK;
