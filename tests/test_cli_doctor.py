@@ -954,7 +954,8 @@ def test_every_finding_has_its_test():
     source = "".join(file.read_text() for file in (TOP / "cli/doctor").glob("doctor_*.c"))
     ids = set(re.findall(r'DOCTOR_(?:NOTE|WARNING|ERROR),\s+"([a-z-]+)"', source))
     ids.update(re.findall(r'add_problem\(\s*st, \w+, "([a-z-]+)"', (TOP / "cli/status/status_state.c").read_text()))
-    tests = "".join((TOP / f"tests/test_cli_{name}.py").read_text() for name in ("doctor", "kexec", "loader", "measure"))
+    tests = "".join((TOP / f"tests/test_cli_{name}.py").read_text()
+                    for name in ("doctor", "kexec", "loader", "measure"))
     here = set(re.findall(r'"(?:error|warning|note)", "([a-z-]+)"', tests))
     assert len(ids) > 40
     # These need a history or a disk that fails, which no file can show.
