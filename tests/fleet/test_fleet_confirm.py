@@ -15,8 +15,9 @@ def make_offered(server, bundle):
 
 
 def test_it_is_asked_for_the_bundle_and_confirms_in_the_same_contact(fleet, server, bundle, offered):
-    asked = fleet.dev.path / "asked"
-    fleet.configure(confirm=f'echo "$#: $1" >>{asked}; id -u >>{asked}; echo yes')
+    asked, command = fleet.dev.path / "asked", fleet.dev.path / "ask"
+    command.write_text(f'echo "$#: $1" >>{asked}; id -u >>{asked}; echo yes\n')
+    fleet.configure(confirm=f'. {command}')
     assert "Action 1 is confirmed here: yes" in fleet.once(code=REBOOT)
     assert asked.read_text() == f"1: {bundle.name}\n0\n"
     assert server.confirmations == [("confirmed", 0, ["yes"])] and offered.retrieved
