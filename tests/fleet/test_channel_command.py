@@ -72,7 +72,8 @@ def test_ecdsa_signs_as_well(stable, tmp_path):
     (["create", "--name", "x", "-o", "x.json", "--percent", "5"], "stand before its BUNDLE"),
     (["sign"], "missing argument"),
     (["sign", "x.json"], "missing option: --key"), (["inspect"], "missing argument: FILE"),
-    (["inspect", "x", "--signatures-required", "0"], "want 1 to 16"), (["inspect", "a", "b"], "see `keelboot help channel inspect`"),
+    (["inspect", "x", "--signatures-required", "0"], "want 1 to 16"),
+    (["inspect", "a", "b"], "see `keelboot help channel inspect`"),
     (["sing"], "did you mean `keelboot channel sign`"), ([], "Usage"),
 ])
 def test_wrong_usage_is_said(words, says):
