@@ -204,8 +204,11 @@ MARKS = {
                   (1 << 20, b"-FVE-FS-")],
     "dos": [(446, bytes.fromhex("00 00 02 00 83 00 00 00 00 08 00 00 00 10 00 00")), (510, b"\x55\xaa")],
 }
-SEVERAL = "has the marks of several file systems"
-FOREIGN = {**{name: f"holds {name}" for name in MARKS}, "several": SEVERAL}
+# From 2.41 on, libblkid looks for the pool's name, which these marks of ZFS do not have; and of two file systems in one
+# place it says no more than of a place that it cannot read.
+NEWER = [int(n) for n in re.search(r"libblkid (\d+)\.(\d+)", call("blkid", "--version").stdout).groups()] >= [2, 41]
+SEVERAL = ("cannot be read, or " if NEWER else "") + "has the marks of several file systems"
+FOREIGN = {**{name: f"holds {name}" for name in MARKS if name != "zfs_member" or not NEWER}, "several": SEVERAL}
 
 
 def mark(debian, name, kind):
@@ -258,9 +261,9 @@ def test_what_is_left_in_free_space_is_not_taken_for_somebodys(install):
 
 def test_a_partition_that_nothing_is_known_of_is_offered_and_no_other(install):
     debian = install(parts={**PARTS, "one": 96, "two": 96})
-    mark(debian, "one", "zfs_member")
+    mark(debian, "one", "swsuspend")
     said = debian.adopt("--dry-run").stdout
-    assert re.search(r"/dev/vda7 .* not used: it holds zfs_member$", said, re.M), said
+    assert re.search(r"/dev/vda7 .* not used: it holds swsuspend$", said, re.M), said
     assert re.search(r"/dev/vda8 .* could be slot b \(--slot b:root=/dev/vda8\)$", said, re.M), said
 
 

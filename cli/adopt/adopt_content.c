@@ -28,8 +28,10 @@ enum adopt_content adopt_content(const struct prober_part *p)
 
 void adopt_content_words(const struct prober_part *p, char out[ADOPT_WORDS_LEN])
 {
+	/* libblkid from 2.41 on says the same of both. */
 	if (p->flags & PROBER_PART_UNREADABLE)
-		snprintf(out, ADOPT_WORDS_LEN, "cannot be read");
+		snprintf(out, ADOPT_WORDS_LEN,
+			 "cannot be read, or has the marks of several file systems");
 	else if (p->flags & PROBER_PART_AMBIGUOUS)
 		snprintf(out, ADOPT_WORDS_LEN, "has the marks of several file systems");
 	else if (p->fstype[0] != '\0')
@@ -73,7 +75,7 @@ void adopt_foreign(struct adopt *ad, const struct prober_part *p, const char *wh
 	char words[ADOPT_WORDS_LEN], fix[ADOPT_FIX_LEN];
 
 	adopt_content_words(p, words);
-	if (p->flags & PROBER_PART_AMBIGUOUS)
+	if (p->flags & (PROBER_PART_AMBIGUOUS | PROBER_PART_UNREADABLE))
 		snprintf(
 			fix, sizeof(fix),
 			"take another partition; or take away the marks that are old: wipefs %s lists them, wipefs -a -t TYPE %s removes one",
