@@ -237,7 +237,7 @@ def test_t07_images_around_the_ends_of_32_bits(tmp_path, keys, size, cases):
     first = keelreader.Header(data[:512]).payload_off       # of the only chunk that is not zero
     start([KEELBOOT, "bundle", "verify", tmp_path / "bad.keel", *key]).ends(
         VERIFY, f"{tmp_path}/bad.keel: image root, chunk {(size - 1) // MIB} (byte {first} of the file): content "
-        "differs from its signed hash")
+        "differs from its signed hash; copy it again")
     cases(2)
 
 
