@@ -55,8 +55,11 @@ void unlock_begin(void)
 		log_warn("unable to write " UNLOCK_STOP_FILE ": %m");
 	while (os_exists(UNLOCK_FEEDS_FILE) && os_now_ms() < end)
 		os_sleep_ms(LOOK_EVERY_MS / 5);
-	if (os_exists(UNLOCK_FEEDS_FILE))
+	if (os_exists(UNLOCK_FEEDS_FILE)) {
+		/* The sign stays: it must not go on whenever it looks again. */
 		log_warn("watchdog: the process that feeds it does not end");
+		return;
+	}
 	if (os_unlink(UNLOCK_STOP_FILE) != KB_OK)
 		log_warn("unable to remove " UNLOCK_STOP_FILE ": %m");
 }
@@ -67,6 +70,8 @@ static enum kb_err start_feeder(void)
 	enum kb_err err = os_mkdir(EXPORT_DIR, 0755);
 	pid_t pid;
 
+	if (err == KB_OK && os_exists(UNLOCK_STOP_FILE)) /* of one that did not end */
+		err = os_unlink(UNLOCK_STOP_FILE);
 	if (err == KB_OK)
 		err = os_write_file(UNLOCK_FEEDS_FILE, "", 0);
 	if (err == KB_OK)

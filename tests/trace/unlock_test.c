@@ -155,6 +155,18 @@ TEST(process_that_does_not_end_holds_no_boot_up)
 	os_sim_file(UNLOCK_FEEDS_FILE, "");
 	assert_int_equal(call(1), SELECT_DONE);
 	assert_once("# watchdog: the process that feeds it does not end");
+	/* Whenever it looks, it ends. */
+	assert_non_null(os_sim_text(UNLOCK_STOP_FILE));
+}
+
+TEST(sign_for_a_process_that_did_not_end_is_not_for_the_next_one)
+{
+	power_on();
+	os_sim_file(UNLOCK_FILE, "");
+	os_sim_file(UNLOCK_FEEDS_FILE, "");
+	assert_int_equal(call(0), SELECT_DONE);
+	assert_int_equal(os_sim_count(FEEDER), 1);
+	assert_null(os_sim_text(UNLOCK_STOP_FILE));
 }
 
 TEST(second_choice_of_a_boot_leaves_that_process_alone)
