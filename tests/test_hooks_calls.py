@@ -18,7 +18,7 @@ AT_BOOT = [path for path in AT_BOOT if path.name not in ("module-setup.sh", "hoo
 RESTARTS = "sleep() { case $1 in 60) exit 99 ;; esac; }\nreboot() { echo \"reboot $*\" >>ROOT/calls; }\n"
 
 
-FOLDERS = ("proc", "dev", "conf", "scripts", "sbin", "tmp")
+FOLDERS = ("proc", "dev", "conf", "cryptroot", "scripts", "sbin", "tmp")
 
 
 class Initramfs:
@@ -139,6 +139,21 @@ def test_dracuts_queue_does_not_wait_for_a_program_that_cannot_run(initramfs):
     assert initramfs.run(script) == 1
 
 
+def test_dracuts_queue_starts_an_array_that_lacks_a_disk(initramfs):
+    """Once, and not before the disk had its time. It goes on then: both slots may lie on such arrays."""
+    root = initramfs.root
+    start = root / "sbin/mdraid_start"
+    start.write_text(f"#!/bin/sh\nread now _ <{root}/proc/uptime\necho \"mdraid_start ${{now%.*}}\" >>{root}/calls\n")
+    start.chmod(0o755)
+    initramfs.ends(2)
+    script, ended = initramfs.here(HOOKS / "dracut/50keelboot/finished.sh"), []
+    for now in range(100, 123):
+        (root / "proc/uptime").write_text(f"{now}.00 1\n")
+        ended.append(initramfs.run(script))
+    assert [call for call in initramfs.text("calls") if "start" in call] == ["mdraid_start 115"]
+    assert ended == [1] * 21 + [0] * 2
+
+
 @pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_each_script_calls_by_way_of_call_sh(path):
     """Else a program that cannot run ends at a prompt."""
@@ -198,10 +213,53 @@ def test_slots_that_nobody_opens_are_left_to_choose(initramfs, missing, end):
     assert [at for at, what in done if what == "arm"] == list(range(5, end, 5))
 
 
+# ---------------------------------------------------------------- containers
+
+def cryptroot(initramfs) -> None:
+    """Stands for the script of cryptsetup-initramfs."""
+    root = initramfs.root
+    (root / "cryptroot/crypttab").write_text("root-a /dev/vda3 none luks\n")
+    script = root / "scripts/local-top/cryptroot"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(f"#!/bin/sh\nread now _ <{root}/proc/uptime\n"
+                      f"echo \"${{now%.*}} cryptroot $CRYPTROOT_STAGE\" >>{root}/calls\nexit 1\n")
+    script.chmod(0o755)
+
+
+def test_containers_are_opened_before_a_slot_is_chosen(initramfs):
+    """The first time it waits for their disks. Below a container may be an array that comes late."""
+    cryptroot(initramfs)
+    done = opens(initramfs, comes=22, mdstat="md0 : inactive vda3[0](S)\n", missing="/dev/mapper/root-a")
+    assert [one for one in done if one[1].startswith("cryptroot")] == [
+        (0, "cryptroot local-top"), *((at, "cryptroot local-block") for at in (5, 10, 15, 20))]
+    assert done[-1] == (22, "choose")
+
+
+def test_passphrase_is_asked_for_before_a_slot_is_charged_and_not_behind(initramfs):
+    """Though no slot is in a container. Where Keelboot steps aside, the distribution goes on trying."""
+    cryptroot(initramfs)
+    script, table = initramfs.here(HOOKS / "initramfs-tools/local-top"), initramfs.root / "cryptroot/crypttab"
+    (initramfs.root / "run/keelboot/root.env").write_text(
+        "KEELBOOT_ROOT=/dev/vda3 KEELBOOT_FSTYPE=ext4 KEELBOOT_OPTIONS=ro KEELBOOT_PROTECTED=yes KEELBOOT_INIT=\n")
+    (initramfs.root / "proc/uptime").write_text("1.00 0\n")
+    initramfs.ends(1)
+    assert initramfs.run(script) == 0 and table.read_text()
+    initramfs.ends(0)
+    assert initramfs.run(script) == 0 and table.read_text() == ""
+    assert initramfs.text("calls") == ["1 cryptroot local-top", "choose"] * 2
+
+
+def test_no_loop_with_the_script_that_wants_to_be_last():
+    """cryptroot names all others of its folder; clevis and cryptopensc serve it."""
+    said = subprocess.run([HOOKS / "initramfs-tools/local-top", "prereqs"], text=True, stdout=subprocess.PIPE,
+                          check=True).stdout.split()
+    assert "cryptroot" not in said and {"clevis", "cryptopensc"} < set(said)
+
+
 # ---------------------------------------------------------------- the programs that they start
 
 BUILTINS = {"[", "type", "echo", "printf", "read", "exit", "return", "exec", "export", "set", ".", ":", "local",
-            "continue", "break"}
+            "continue", "break", "false"}
 # Functions of the generator's own scripts.
 THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid_to_dev", "launch_interactive_shell"}
 # In each: the base of dracut 059 and 106, klibc-utils, and busybox of mkinitcpio.
@@ -210,7 +268,8 @@ PROGRAMS = {"mount", "sleep", "mkdir", "mv"}
 # initramfs-tools' own: klibc-utils or busybox, and kmod.
 IF_THERE = {"modprobe": "[ ! -e /etc/keelboot/tpm-drivers ] || modprobe", "cat": "$(cat /etc/keelboot/tpm-drivers)",
             "reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||",
-            "mdadm": "[ ! -x /sbin/mdadm ] ||"}
+            "mdadm": "[ ! -x /sbin/mdadm ] ||", "/sbin/mdraid_start": "[ ! -x /sbin/mdraid_start ] ||",
+            "/scripts/local-top/cryptroot": "[ ! -x /scripts/local-top/cryptroot ] ||"}
 KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!"}
 
 

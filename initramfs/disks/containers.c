@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MORE ", and more"
+#define MORE     ", and more"
+#define ARRAY_MS 20000
 
 /* What does not fit any more is only counted as more. */
 static void append(char *out, size_t size, const char *text)
@@ -52,6 +53,24 @@ bool containers_of_slots(char *out, size_t size, const struct probe *p,
 		}
 	}
 	return out[0] != '\0';
+}
+
+static bool has_member(const struct probe_disk *disk)
+{
+	for (unsigned i = 0; i < disk->n; i++)
+		if (strcmp(disk->part[i].fstype, "linux_raid_member") == 0)
+			return true;
+	return strcmp(disk->whole.fstype, "linux_raid_member") == 0;
+}
+
+uint64_t containers_wait_ms(const struct probe *p)
+{
+	if (p->mapped_as == NULL)
+		return 0;
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++)
+		if (p->disk[i].state != PROBE_FREE && has_member(&p->disk[i]))
+			return ARRAY_MS;
+	return 0;
 }
 
 bool containers_allow(const char *what, const struct prober_part *part)

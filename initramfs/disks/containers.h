@@ -10,6 +10,11 @@
 bool containers_of_slots(char *out, size_t size, const struct probe *p,
 			 const struct probe_disk *disk, const struct conf *conf);
 
+/* How much longer than timeout= the slots are waited for: where they are named by path, and a disk
+ * has a member of an array. One that lacks a disk is started only when that disk is given up: by
+ * mdadm's units after 30 s, which is our default, too. */
+uint64_t containers_wait_ms(const struct probe *p);
+
 /* Of state, data and the raw partition: true when it may be used; else that was logged. */
 bool containers_allow(const char *what, const struct prober_part *part);
 

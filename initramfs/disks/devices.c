@@ -259,7 +259,7 @@ static bool is_decided(const struct devices_rank *r, const struct conf *conf, ui
 /* What came in time gets the time of its probers, which have a bound of their own. */
 static bool is_in_time(const struct probe *p, const struct devices_wait *wait, uint64_t waited)
 {
-	uint64_t limit = wait->timeout_s * UINT64_C(1000);
+	uint64_t limit = wait->timeout_s * UINT64_C(1000) + containers_wait_ms(p);
 
 	return waited < limit || (probe_pending(p) > 0 && waited < limit + PROBERS_MS);
 }

@@ -223,9 +223,10 @@ class Target:
             mount -t sysfs sysfs {tree}/sys
             mount --rbind /dev {tree}/dev
             chroot {tree} /bin/sh -c 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin; {self.command.format(
-                out="/initramfs.img", version=kernel.version)}'
+                out="/initramfs.img", version=kernel.version)} 2>&1'
         """
-        run("unshare", "-m", "sh", "-c", script)
+        said = run("unshare", "-m", "sh", "-c", script)
+        assert "input contains a loop" not in said, said
         shutil.move(tree / "initramfs.img", out)
 
 

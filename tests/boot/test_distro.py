@@ -513,6 +513,19 @@ def test_slots_on(board, what):
             root, mapped_disk.NODES[kind]["b"], board.ask(vm, f"readlink -f {root}").strip())
 
 
+@on_more(MKOSI)
+def test_array_that_lacks_a_disk_is_started(board):
+    """No other disk would have a copy: without it, there is no system. Nor is it started before its disk may come."""
+    disk = mapped_disk.make(board, TARGETS["initramfs-tools"], "md", "1.0")
+    for slot in "ab":
+        write_partition(disk, f"root-{slot}-2", bytes(1 << 16))
+    with machine(board, disk, append=f"{WRONG} {mapped_disk.append('md', board.target.name)}",
+                 conf=mapped_disk.conf("md", CONF), files=mapped_disk.files("md", board.target.name)) as vm:
+        up(board, vm, "1.0", "a")
+        started = re.findall(r"\[ *(\d+)\S*\] md/raid1:md\d+: active with 1 out of 2 mirrors", vm.text)
+        assert len(started) == 2 and min(map(int, started)) > 15 and board.causes(vm) == []
+
+
 def test_slots_that_nobody_opens_restart(board):
     conf = mapped_disk.conf("lvm", CONF) + "[system]\ntimeout=5\n"
     with machine(board, board.disk("1.0"), append="", conf=conf) as vm:

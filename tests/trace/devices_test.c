@@ -110,6 +110,21 @@ TEST(disk_that_comes_after_its_time_is_taken_nevertheless)
 	assert_once("mount " SLOT_A_DEV);
 }
 
+/* mdadm starts one that lacks a disk after 30 s: as long as we wait for anything else. */
+TEST(array_that_nobody_has_started_yet_is_waited_for_longer)
+{
+	static const char *const types[] = { "ext4", "linux_raid_member" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(types); i++) {
+		machine_anew();
+		machine.conf = "[system]\ncompatible=trace\n[slot.a]\nroot=/dev/md/root-a\n"
+			       "[slot.b]\nroot=PARTLABEL=root-b\n";
+		machine.disk.part[1].fstype = types[i];
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_in_range(os_now_ms(), 30000 + 20000 * i, 30500 + 20000 * i);
+	}
+}
+
 static void state_goes(void *ctx)
 {
 	machine.state.own.off = true;
