@@ -75,12 +75,25 @@ uint64_t containers_wait_ms(const struct probe *p)
 
 bool containers_allow(const char *what, const struct prober_part *part)
 {
-	/* What an older use left behind is no container when a state was made over it. */
-	if (part == NULL || !container_is(part->fstype) || part->flags & PROBER_PART_STATE)
+	if (part == NULL || !container_is(part->fstype))
 		return true;
 	log_warn("devices: %s: %s holds %s, which is not opened here; it is not used", what,
 		 part->dev, part->fstype);
 	return false;
+}
+
+const struct prober_part *containers_state(const struct prober_part *part)
+{
+	/* What an older use left behind counts no more when a state was made over it. */
+	if (part == NULL || part->flags & PROBER_PART_STATE)
+		return part;
+	if (!containers_allow("state", part))
+		return NULL;
+	if (part->fstype[0] == '\0' && !(part->flags & PROBER_PART_AMBIGUOUS))
+		return part;
+	log_err("devices: state: %s holds %s and no record: it is not touched; correct [state] partition= in system.conf, or erase it: wipefs --all %s",
+		part->dev, part->fstype[0] != '\0' ? part->fstype : "several file systems", part->dev);
+	return NULL;
 }
 
 static void report_part(const struct prober_part *part)

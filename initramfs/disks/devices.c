@@ -122,7 +122,7 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 	snprintf(d->disk, sizeof(d->disk), "%s", disk->dev);
 	snprintf(d->diskid, sizeof(d->diskid), "%s", disk->id);
 	d->firm = devices_rank_firm(conf, disk);
-	set_unless_container(d->state, "state", probe_find(p, disk, conf->state));
+	set_name(d->state, containers_state(probe_find(p, disk, conf->state)));
 	set_unless_container(d->data, "data",
 			     conf->data_enabled || conf_data_is_needed(conf)
 				     ? probe_find(p, disk, conf->data_part)

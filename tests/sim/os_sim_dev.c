@@ -199,6 +199,7 @@ static void build_part(struct disk *k, unsigned i, uint64_t *at)
 	set(p->label, sizeof(p->label), from->label);
 	set(p->uuid, sizeof(p->uuid), from->uuid);
 	set(p->pin, sizeof(p->pin), from->pin);
+	p->flags = from->pin != NULL ? PROBER_PART_STATE : 0;
 	p->number = i + 1;
 	p->start = *at;
 	p->size = from->size;

@@ -111,6 +111,21 @@ TEST(state_and_data_in_a_container_are_left_alone)
 	assert_int_equal(machine.state.own.ops, 0);
 }
 
+/* system.conf names the wrong partition, say. One that has a record is the state all the same. */
+TEST(record_is_not_made_anew_over_a_file_system)
+{
+	machine.disk.part[0].fstype = "ext4";
+	machine.disk.part[0].pin = "";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("# devices: state: ");
+	machine_restart();
+	machine.disk.part[0].pin = NULL;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# devices: state: " STATE_DEV " holds ext4 and no record: it is not touched");
+	machine_told("\"state\":\"missing\"");
+	assert_int_equal(machine.state.own.ops, 0);
+}
+
 TEST(good_slot_without_its_driver_keeps_its_trust)
 {
 	machine.disk.part[1].fstype = "squashfs";
