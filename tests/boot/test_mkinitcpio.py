@@ -41,8 +41,8 @@ def put(source: Path, target: Path) -> None:
 
 @pytest.fixture(scope="module", name="arch")
 def make_arch():
-    """A Debian that has mkinitcpio and the glue."""
-    tree = WORK / "mkinitcpio"
+    """A Debian that has mkinitcpio and the glue. Each worker has its own."""
+    tree = WORK / f"mkinitcpio{os.environ.get('PYTEST_XDIST_WORKER', '')}"
     if not (tree / "etc/debian_version").exists():
         tree.parent.mkdir(parents=True, exist_ok=True)
         run("unshare", "-m", "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}",
