@@ -62,13 +62,16 @@ class Table:
         return f"{self.head}\n|---|---|\n" + "".join(
             f"| {name} | {self.status(of, found, planned)} |\n" for name, of in self.rows.items())
 
-    def merged(self, old: list, new: list) -> list:
-        """A run may have been of some keys only: the rows of the others stay."""
-        ran = {row[self.key] for row in new}
+    def merged(self, old: list, new: list, planned=()) -> list:
+        """A run may have been of some keys only: the rows of the others stay. Where the scenarios are known that
+        there are, those of a key that it did not reach stay, too."""
+        def what(row):
+            return (row[self.key], row["scenario"]) if planned else row[self.key]
+        ran = {what(row) for row in new}
         rows = [{key: row[key] for key in (self.key, "scenario", "result", "seconds", "glue") if key in row}
                 for row in new]
-        return sorted([row for row in old if row[self.key] not in ran] + rows,
-                      key=lambda row: (row[self.key], row["scenario"]))
+        kept = [row for row in old if what(row) not in ran and (not planned or what(row) in planned)]
+        return sorted(kept + rows, key=lambda row: (row[self.key], row["scenario"]))
 
     def found(self) -> list:
         return json.loads(self.record().read_text()) if self.record().exists() else []
@@ -110,7 +113,7 @@ def write() -> None:
         text = table.page.read_text()
         rows = table.found()
         if table.report().exists():
-            rows = table.merged(rows, json.loads(table.report().read_text()))
+            rows = table.merged(rows, json.loads(table.report().read_text()), table.planned())
         table.record().write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
         table.page.write_text(text.replace(in_page(table, text), table.text(rows, table.planned())))
 
@@ -165,6 +168,8 @@ def test_a_run_of_some_targets_leaves_the_others():
     old = [{"target": name, "scenario": "s", "result": "pass", "seconds": 1} for name in ("one", "two")]
     new = [{"target": "two", "scenario": "t", "result": "fail", "seconds": 2}]
     assert GENERATORS.merged(old, new) == [old[0], new[0]]
+    assert GENERATORS.merged(old, new, [("one", "s"), ("two", "s"), ("two", "t")]) == [*old, new[0]]
+    assert GENERATORS.merged(old, new, [("two", "s")]) == [old[1], new[0]]
 
 
 if __name__ == "__main__":
