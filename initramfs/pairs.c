@@ -9,6 +9,7 @@
 #include "lib/conf_place.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/loader/loader_tryboot.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,6 +39,13 @@ static void find(struct pairs *p, const char *fmt, ...)
 static bool has_files(const struct boot *b)
 {
 	return b->conf.loader == CONF_LOADER_SYSTEMD || b->conf.loader == CONF_LOADER_EFIBG;
+}
+
+/* Whose kernel runs is no word of its command line: the firmware says it, or the loader. */
+static bool is_said_elsewhere(const struct boot *b)
+{
+	return has_files(b) || b->conf.loader == CONF_LOADER_UEFI ||
+	       b->conf.loader == CONF_LOADER_TRYBOOT;
 }
 
 /* The file, with the colon before it; "": the slot has none. */
@@ -70,14 +78,14 @@ static void add_where(struct pairs *p, unsigned slot, const char *part, const ch
 }
 
 /* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name in any
- * case; EFI Boot Guard: that and its file; others: the partition of the environment, or the file
- * that names it. */
+ * case; EFI Boot Guard: that and its file; tryboot: that, behind the environment's; others: the
+ * partition of the environment, or the file that names it. */
 static void set_where(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
 
 	p->where[0] = '\0';
-	if (b->conf.loader == CONF_LOADER_GRUB)
+	if (conf_loader_has_partition(&b->conf))
 		snprintf(p->where, sizeof(p->where), "%s", b->dev.loader);
 	if (b->conf.loader == CONF_LOADER_UBOOT)
 		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
@@ -86,6 +94,9 @@ static void set_where(struct boot *b)
 		const char *file = tail[0] != '\0' ? tail + 1 : "";
 
 		if (b->conf.loader == CONF_LOADER_UEFI && part[0] != '\0')
+			add_where(p, i, part, "");
+		if (b->conf.loader == CONF_LOADER_TRYBOOT && part[0] != '\0' &&
+		    b->dev.loader[0] != '\0')
 			add_where(p, i, part, "");
 		if (b->conf.loader == CONF_LOADER_SYSTEMD && file[0] != '\0')
 			add_where(p, i, part, conf_place_name(file));
@@ -99,8 +110,7 @@ static void set_where(struct boot *b)
  * own. */
 static int running_pair(struct boot *b)
 {
-	bool said = b->conf.loader == CONF_LOADER_UEFI || has_files(b);
-	int slot = said ? pairs_ask_booted(b) : b->cmd.pair;
+	int slot = is_said_elsewhere(b) ? pairs_ask_booted(b) : b->cmd.pair;
 
 	if (slot == STATE_NONE && b->conf.loader == CONF_LOADER_EFIBG)
 		slot = b->cmd.pair;
@@ -213,6 +223,8 @@ void pairs_find(struct boot *b)
 			     ? "systemd-boot does not say that it started a slot's kernel from this disk (is another medium in that has the same files? is the module efivarfs packed?)"
 		     : b->conf.loader == CONF_LOADER_EFIBG
 			     ? "neither the kernel image nor its words say which slot's file was started (a unified kernel image with the stub of systemd? the module efivarfs is packed?)"
+		     : b->conf.loader == CONF_LOADER_TRYBOOT
+			     ? "the firmware does not say that it started a slot's kernel from this disk (/proc/device-tree/chosen/bootloader)"
 			     : "it does not say whose kernel runs (keelboot.pair= on the command line)");
 }
 
@@ -275,6 +287,16 @@ static enum kb_err return_to_base(struct boot *b)
 	return KB_EIO;
 }
 
+/* A Raspberry Pi's firmware tries what it is asked for in the restart itself. */
+static void restart_by_loader(const struct boot *b)
+{
+	evidence_forget(&b->evidence);
+	if (b->conf.loader == CONF_LOADER_TRYBOOT)
+		os_reboot_to(LOADER_TRYBOOT_WORDS);
+	else
+		os_reboot();
+}
+
 static enum kb_err ask_and_restart(struct boot *b, int slot, char *reason)
 {
 	char letter = state_slot_letter(slot);
@@ -282,8 +304,7 @@ static enum kb_err ask_and_restart(struct boot *b, int slot, char *reason)
 
 	if (err == KB_OK) {
 		log_notice("slot %c: it has a kernel of its own; restarting with that", letter);
-		evidence_forget(&b->evidence);
-		os_reboot();
+		restart_by_loader(b);
 		log_err("slot %c: the kernel refuses to restart", letter);
 		err = KB_EIO;
 	}

@@ -143,7 +143,7 @@ static const char *other_use(const struct conf *c, unsigned slot, unsigned cls, 
 		return "data";
 	if (is_same_place(part, c->raw_part))
 		return "raw bundles";
-	if (c->loader == CONF_LOADER_GRUB && is_same_place(part, c->loader_environment))
+	if (conf_loader_has_partition(c) && is_same_place(part, c->loader_environment))
 		return "the boot loader";
 	for (unsigned i = 0; i <= slot; i++)
 		for (unsigned j = 0; j < (i == slot ? cls : c->slot[i].nclasses); j++)
@@ -383,13 +383,4 @@ void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn
 const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls)
 {
 	return slot < c->nslots ? find_class(&c->slot[slot], cls) : NULL;
-}
-
-const char *conf_loader_environment(const struct conf *c)
-{
-	if (c->loader == CONF_LOADER_UBOOT && c->loader_environment[0] == '\0')
-		return "/etc/fw_env.config";
-	return c->loader == CONF_LOADER_GRUB || c->loader == CONF_LOADER_UBOOT
-		       ? c->loader_environment
-		       : "";
 }

@@ -109,6 +109,7 @@ enum conf_loader {
 	CONF_LOADER_SYSTEMD, /* systemd-boot: variables of UEFI, a file in its partition for each
 				pair */
 	CONF_LOADER_EFIBG,   /* EFI Boot Guard: two environments, each beside the file of a pair */
+	CONF_LOADER_TRYBOOT, /* a Raspberry Pi's firmware: autoboot.txt, on a partition of its own */
 	CONF_LOADERS,
 };
 
@@ -232,7 +233,7 @@ struct conf {
 
 	/* [loader] */
 	enum conf_loader loader;
-	/* GRUB: a conf_spec; U-Boot: a path; "" : see conf_loader_environment() */
+	/* GRUB, tryboot: a conf_spec; U-Boot: a path; "" : see conf_loader_environment() */
 	conf_spec loader_environment;
 	/* kexec, in the slot; "": one of the usual names. Its kernel's command line gets the words
 	 * of the third */
@@ -360,6 +361,9 @@ const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls)
 const char *conf_loader_word(enum conf_loader loader);
 enum conf_loader conf_loader_of(const char *word);
 
-/* Where the loader's environment is: of GRUB a conf_spec, of U-Boot the path of fw_env.config(5),
+/* The loader's store is on a partition of its own, which is for nothing else. */
+bool conf_loader_has_partition(const struct conf *c);
+
+/* Where the loader's environment is: of GRUB and tryboot a conf_spec, of U-Boot the path of fw_env.config(5),
  * which has a default; else "". */
 const char *conf_loader_environment(const struct conf *c);

@@ -80,7 +80,8 @@ static const char *const enum_words[][CONF_LOADERS + 1] = {
 			       [CONF_LOADER_UBOOT] = "u-boot",
 			       [CONF_LOADER_KEXEC] = "kexec",
 			       [CONF_LOADER_SYSTEMD] = "systemd-boot",
-			       [CONF_LOADER_EFIBG] = "efibootguard" },
+			       [CONF_LOADER_EFIBG] = "efibootguard",
+			       [CONF_LOADER_TRYBOOT] = "tryboot" },
 	[CONF_KIND_PARTIAL] = { [CONF_PARTIAL_NO] = "no",
 				[CONF_PARTIAL_AUTO] = "auto",
 				[CONF_PARTIAL_REQUIRE] = "require" },
@@ -120,6 +121,20 @@ enum conf_loader conf_loader_of(const char *word)
 
 	return set_word(&loader, CONF_KIND_LOADER, word) == KB_OK ? (enum conf_loader)loader
 								  : CONF_LOADERS;
+}
+
+bool conf_loader_has_partition(const struct conf *c)
+{
+	return c->loader == CONF_LOADER_GRUB || c->loader == CONF_LOADER_TRYBOOT;
+}
+
+const char *conf_loader_environment(const struct conf *c)
+{
+	if (c->loader == CONF_LOADER_UBOOT && c->loader_environment[0] == '\0')
+		return "/etc/fw_env.config";
+	return conf_loader_has_partition(c) || c->loader == CONF_LOADER_UBOOT
+		       ? c->loader_environment
+		       : "";
 }
 
 /* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.

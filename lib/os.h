@@ -117,6 +117,8 @@ enum kb_err os_wdt_left(int fd, unsigned *left_s) KB_MUST_CHECK;
 /* RB_AUTOBOOT after sync of at most some seconds (in a child). Returns only when the kernel
  * refused. */
 void os_reboot(void);
+/* The same, with words for the kernel's drivers: a Raspberry Pi's gives them to the firmware. */
+void os_reboot_to(const char *words);
 /* Whether this kernel could start another one. KB_ENOENT: it was made without that
  * (CONFIG_KEXEC_FILE). KB_EPERM: it must not. */
 enum kb_err os_can_kexec(void) KB_MUST_CHECK;

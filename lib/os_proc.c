@@ -16,7 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -369,8 +368,7 @@ enum kb_err os_exec(const char *path, const char *const *argv, const char *const
 	return KB_EEXEC;
 }
 
-/* sync() has no bound of its own: a disk that hangs would hold it, and us, forever. */
-static void sync_bounded(void)
+void os_proc_sync(void)
 {
 	struct child *c = find_child(0);
 	pid_t pid = c != NULL ? fork() : -1;
@@ -385,16 +383,4 @@ static void sync_bounded(void)
 	*c = (struct child){ .pid = pid };
 	if (os_wait(pid, SYNC_WAIT_MS, &status) != KB_OK)
 		kill(pid, SIGKILL);
-}
-
-void os_reboot(void)
-{
-	sync_bounded();
-	reboot(RB_AUTOBOOT);
-}
-
-void os_kexec(void)
-{
-	sync_bounded();
-	reboot(RB_KEXEC);
 }

@@ -17,6 +17,10 @@ bool os_proc_kin(const char *pid_name, pid_t *parent, pid_t *session);
  */
 void os_proc_close_from(int from);
 
+/* sync() has no bound of its own: a disk that hangs would hold it, and us, forever. This one takes
+ * 5 s at most, in a child. */
+void os_proc_sync(void);
+
 /* Kills a child that nobody is to wait for, and takes it in if it ends within 5 s. Process 1 meets
  * it later while it looks for strangers. */
 void os_proc_discard(pid_t pid);

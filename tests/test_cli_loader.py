@@ -308,6 +308,100 @@ def test_doctor_reads_the_variables_or_says_why_not(entries):
     assert ("error", "loader-store") in entries.findings()
 
 
+# ---------------------------------------------------------------- a Raspberry Pi
+
+AUTOBOOT = "[all]\ntryboot_a_b=1\nboot_partition={}\n[tryboot]\nboot_partition={}\n"
+
+
+class Tryboot:
+    """A device whose kernels a Raspberry Pi's firmware starts: a card with autoboot.txt, sysfs and the device tree."""
+
+    def __init__(self, board):
+        self.board = board
+        board.dev.configure("".join(f"[slot.{slot}]\nroot=PARTLABEL=root-{slot}\nboot=PARTLABEL=boot-{slot}\n"
+                                    for slot in "ab") + "[loader]\nkind=tryboot\nenvironment=PARTLABEL=autoboot\n")
+        for number in range(1, 5):
+            folder = board.sys / f"sys/devices/mmcblk0/mmcblk0p{number}"
+            folder.mkdir(parents=True)
+            for name, value in (("partition", number), ("start", 8192 * number), ("size", 8192)):
+                (folder / name).write_text(f"{value}\n")
+            link = board.sys / f"sys/class/block/mmcblk0p{number}"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(f"../../devices/mmcblk0/mmcblk0p{number}")
+        board.put("sys/devices/mmcblk0/queue/logical_block_size", "512\n")
+        board.put("dev/vcio", "")
+        self.tree(partition=2, capabilities=0x7f)
+        self.put(AUTOBOOT.format(2, 2))
+        self.runs("a")
+
+    def put(self, text, number=1):
+        image = self.board.sys / f"dev/mmcblk0p{number}"
+        image.unlink(missing_ok=True)
+        kbdisk.mkvfat(image, "1M", {"autoboot.txt": text.encode()})
+
+    def tree(self, **values):
+        for name, value in values.items():
+            file = self.board.sys / "proc/device-tree/chosen/bootloader" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(value.to_bytes(4, "big"))
+
+    def runs(self, pair, number=1):
+        (self.board.dev.run / "devices").write_text(
+            f"disk /dev/mmcblk0\nloader tryboot /dev/mmcblk0p{number},a=/dev/mmcblk0p2,b=/dev/mmcblk0p3\n"
+            f"pair {pair}\n")
+
+    def findings(self):
+        return [one for one in self.board.findings() if one[1].startswith("loader")]
+
+
+@pytest.fixture(name="pi")
+def make_pi(board):
+    return Tryboot(board)
+
+
+def test_doctor_says_of_a_healthy_tryboot_only_that_it_counts_nothing(pi):
+    assert pi.findings() == [("warning", "loader-uncounted")]
+    assert told(pi.board, "loader-uncounted")[0].startswith("the firmware counts no starts")
+
+
+def test_doctor_names_a_file_by_which_no_try_starts(pi):
+    pi.put("boot_partition=2\n[tryboot]\nboot_partition=3\n")
+    assert ("error", "loader-store") in pi.findings()
+    assert "autoboot.txt lacks tryboot_a_b=1" in told(pi.board, "loader-store")[0]
+
+
+def test_doctor_names_a_preset_of_no_slot_and_one_that_did_not_prove_itself(pi):
+    pi.put(AUTOBOOT.format(4, 2))
+    assert ("error", "loader-preset") in pi.findings()
+    pi.put(AUTOBOOT.format(3, 2))
+    assert ("warning", "loader-preset") in pi.findings()
+
+
+def test_doctor_names_a_firmware_that_does_not_know_tryboot(pi):
+    pi.tree(capabilities=0x7b)
+    assert ("error", "loader-firmware") in pi.findings()
+    assert told(pi.board, "loader-firmware")[0].startswith("the boot loader in this board's EEPROM does not know")
+
+
+def test_doctor_names_a_kernel_that_may_not_pass_tryboot_on(pi):
+    (pi.board.sys / "dev/vcio").unlink()
+    assert ("warning", "loader-kernel") in pi.findings()
+    assert told(pi.board, "loader-kernel")[0].startswith("/dev/vcio is missing: this may be a kernel")
+
+
+def test_doctor_names_a_file_where_the_firmware_does_not_look(pi):
+    pi.put(AUTOBOOT.format(2, 2), number=4)
+    pi.runs("a", number=4)
+    assert ("warning", "loader-environment") in pi.findings()
+    assert told(pi.board, "loader-environment") == [
+        "autoboot.txt lies in partition 4: the firmware looks for it in the first one"]
+
+
+def test_doctor_names_a_pi_whose_kernel_is_unknown(pi):
+    pi.runs("-")
+    assert ("error", "loader-unused") in pi.findings()
+
+
 # ---------------------------------------------------------------- EFI Boot Guard
 
 class Guarded:

@@ -135,6 +135,13 @@ def test_environment_that_is_made_anew_is_one_for_efibootguards_own_tool(guarded
     assert env["kernel"] == "C:EBG-B:\\EFI\\Linux\\keelboot-b.efi"
 
 
+def test_a_file_is_no_partition_of_a_raspberry_pi():
+    """What it does with one, unit/loader_tryboot_test.c has."""
+    out, log = loader("tryboot", "/dev/none1,a=/dev/none2", "get", code=1)
+    assert out == "" and log == "keelboot-loader: boot loader: /dev/none1: the kernel has no such partition\n"
+    assert "expected the partition with autoboot.txt" in loader("tryboot", "/dev/none1", "get", code=1)[1]
+
+
 def test_uboots_words_are_set_and_printed(tmp_path):
     for name, flags in (("env0", 1), ("env1", 0)):
         (tmp_path / name).write_bytes(kbloader.uboot_environment(flags, keelboot_default="a", bootcmd="run x"))
@@ -157,7 +164,7 @@ def test_failure_is_one_line_for_the_log(grub, tmp_path):
     empty.write_bytes(bytes(1 << 20))
     out, log = loader("grub", empty, "get", code=1)
     assert out == "" and log.count("\n") == 1
-    assert log.startswith(f"keelboot-loader: boot loader: {empty} is no file system of FAT12 or FAT16")
+    assert log.startswith(f"keelboot-loader: boot loader: {empty} is no file system of FAT")
     assert "cannot open" in loader("grub", tmp_path / "none", "once", "a", code=1)[1]
     assert "says it by keelboot.pair=" in loader("grub", grub, "booted", code=1)[1]
     assert "names no boot loader" in loader("none", grub, "get", code=1)[1]

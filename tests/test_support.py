@@ -23,7 +23,7 @@ TOP = Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
 HARNESS, UNTRIED = "tested in a harness", "written from the documentation, not run"
 # No whole build was run.
-HARNESSES = ("buildroot", "yocto")
+HARNESSES = ("buildroot", "yocto", "tryboot")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,7 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "systemd-boot 252, in OVMF": "systemd-boot",
     "EFI Boot Guard 0.13, in OVMF": "efibootguard",
     "U-Boot 2023.01, AArch64: its script": "u-boot",
+    "Raspberry Pi's firmware, by `tryboot`: a model of it": "tryboot",
     "any, and init of Linux 6.1 by kexec": "kexec",
 })
 BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it was |", {

@@ -59,7 +59,8 @@ bool device_loader_is_kexec(const struct device *d)
 	return strncmp(d->loader, word, strlen(word)) == 0;
 }
 
-enum kb_err device_loader_read(const struct device *d, struct device_loader_is *is)
+enum kb_err device_loader_read(const struct device *d, const char *root,
+			       struct device_loader_is *is)
 {
 	struct asked a;
 	enum kb_err err = KB_ENOENT;
@@ -67,6 +68,7 @@ enum kb_err device_loader_read(const struct device *d, struct device_loader_is *
 	*is = (struct device_loader_is){ .preset = STATE_NONE, .once = STATE_NONE };
 	if (has_pairs(d)) {
 		set_store(&a, d);
+		a.l.root = root;
 		err = loader_read(&a.l, &a.is);
 		is->preset = a.is.preset;
 		is->once = a.is.once;

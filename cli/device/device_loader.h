@@ -17,8 +17,11 @@ struct device_loader_is {
 	char why[240];
 };
 
-/* What it starts; unreported. KB_ENOENT: there are no pairs. */
-enum kb_err device_loader_read(const struct device *d, struct device_loader_is *is) KB_MUST_CHECK;
+/* What it starts; unreported. root: what stands before /sys and /dev. KB_ENOENT: there are no
+ * pairs.
+ */
+enum kb_err device_loader_read(const struct device *d, const char *root,
+			       struct device_loader_is *is) KB_MUST_CHECK;
 
 /* The booted slot proved itself, and so did its pair, if that is the one that runs: the loader
  * starts it from now on. *changed: it did not before. */

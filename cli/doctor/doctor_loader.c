@@ -27,7 +27,7 @@ static void check_panic_line(struct doctor *doc)
 
 static void check_count(struct doctor *doc)
 {
-	if (doc->d->conf.loader == CONF_LOADER_UEFI)
+	if (doc->d->conf.loader == CONF_LOADER_UEFI || doc->d->conf.loader == CONF_LOADER_TRYBOOT)
 		doctor_report(
 			doc, DOCTOR_WARNING, "loader-uncounted",
 			"start the kernels by GRUB or U-Boot, with the script in kernel-cmdline/loaders, if that must not happen",
@@ -51,9 +51,11 @@ static void check_count(struct doctor *doc)
 
 static void check_preset(struct doctor *doc)
 {
+	/* of the others, all is in the path of their store */
+	const char *root = doc->d->conf.loader == CONF_LOADER_TRYBOOT ? doc->sys_root : "";
 	struct device_loader_is is;
 
-	if (device_loader_read(doc->d, &is) != KB_OK) {
+	if (device_loader_read(doc->d, root, &is) != KB_OK) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-store",
 			"mend it as docs/KERNEL.md sets it up; until then, nothing is installed",
@@ -123,6 +125,8 @@ void doctor_loader(struct doctor *doc)
 		doctor_systemd(doc);
 	if (d->conf.loader == CONF_LOADER_EFIBG && d->loader[0] != '\0')
 		doctor_efibg(doc);
+	if (d->conf.loader == CONF_LOADER_TRYBOOT && d->loader[0] != '\0')
+		doctor_tryboot(doc);
 	if (d->pair == STATE_NONE) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-unused",
@@ -130,6 +134,8 @@ void doctor_loader(struct doctor *doc)
 				? "make the initramfs anew with this system.conf, and start the slot's file by systemd-boot (docs/KERNEL.md)"
 			: d->conf.loader == CONF_LOADER_EFIBG
 				? "make the unified kernel image anew with this system.conf, by mkinitramfs --uki, and start it by EFI Boot Guard (docs/KERNEL.md)"
+			: d->conf.loader == CONF_LOADER_TRYBOOT
+				? "make the initramfs anew with this system.conf; see that /proc/device-tree/chosen/bootloader/partition is that of a slot's kernel (docs/KERNEL.md)"
 				: "make the initramfs anew with this system.conf; the boot loader passes keelboot.pair= (docs/KERNEL.md)",
 			"system.conf names a boot loader, but this boot did not know whose kernel runs");
 		return;

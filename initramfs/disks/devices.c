@@ -129,7 +129,7 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 				     : NULL);
 	set_unless_container(d->raw, "raw",
 			     conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
-	set_name(d->loader, conf->loader == CONF_LOADER_GRUB
+	set_name(d->loader, conf_loader_has_partition(conf)
 				    ? probe_find(p, disk, conf->loader_environment)
 				    : NULL);
 	take_overlay(d, p, disk, conf);

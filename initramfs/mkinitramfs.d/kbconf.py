@@ -77,7 +77,8 @@ def keyring(entries: dict) -> str:
     return path
 
 
-LOADERS = ("none", "grub", "uefi", "u-boot", "kexec", "systemd-boot", "efibootguard")
+LOADERS = ("none", "grub", "uefi", "u-boot", "kexec", "systemd-boot", "efibootguard",
+           "tryboot")
 UBOOT_CONFIG = "/etc/fw_env.config"
 
 

@@ -5,6 +5,7 @@
 #include "selector/loader/loader_efibg.h"
 #include "selector/loader/loader_grub.h"
 #include "selector/loader/loader_systemd.h"
+#include "selector/loader/loader_tryboot.h"
 #include "selector/loader/loader_uboot.h"
 #include "selector/loader/loader_uefi.h"
 #include "selector/loader/loader_why.h"
@@ -22,6 +23,7 @@ static const struct kind {
 	[CONF_LOADER_UBOOT] = { loader_uboot_read, loader_uboot_write },
 	[CONF_LOADER_SYSTEMD] = { loader_systemd_read, loader_systemd_write },
 	[CONF_LOADER_EFIBG] = { loader_efibg_read, loader_efibg_write },
+	[CONF_LOADER_TRYBOOT] = { loader_tryboot_read, loader_tryboot_write },
 };
 
 static enum kb_err has_store(struct loader *l)
@@ -108,6 +110,8 @@ enum kb_err loader_booted(struct loader *l, int *slot)
 		return loader_systemd_booted(l, slot);
 	if (l->kind == CONF_LOADER_EFIBG)
 		return loader_efibg_booted(l, slot);
+	if (l->kind == CONF_LOADER_TRYBOOT)
+		return loader_tryboot_booted(l, slot);
 	return loader_why(l, KB_ENOENT, "%s says it by keelboot.pair= on the command line",
 			  conf_loader_word(l->kind));
 }

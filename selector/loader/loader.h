@@ -40,6 +40,8 @@ struct loader {
 	 * systemd-boot: the entries of all pairs, and their partitions where they are there:
 	 * "a=/dev/vda1:x.efi,b=/dev/vda1:y.efi".
 	 * EFI Boot Guard: the files of both pairs, "a=/dev/vda2:/EFI/Linux/x.efi,b=...".
+	 * tryboot: the partition with autoboot.txt, and those of all pairs,
+	 * "/dev/mmcblk0p1,a=/dev/mmcblk0p2,b=/dev/mmcblk0p3".
 	 * Borrowed. */
 	const char *where;
 	/* What stands before /sys and /dev; "" on a device. Borrowed. */
@@ -57,6 +59,7 @@ enum kb_err loader_read(struct loader *l, struct loader_choice *c) KB_MUST_CHECK
 
 /*
  * Makes it durable that the pair of a slot is started once, and reads it back. `default` stays.
+ * tryboot: by a restart that asks for it (loader_tryboot.h), and it is read until the next default.
  * Errors as above; KB_ENOSPC when the store is full, KB_EPERM when it cannot be written. After
  * KB_EIO what is there is unknown.
  */
@@ -70,8 +73,8 @@ enum kb_err loader_set_preset(struct loader *l, int slot) KB_MUST_CHECK;
 enum kb_err loader_came_up(struct loader *l) KB_MUST_CHECK;
 
 /*
- * Whose pair was started, where UEFI's variables say that: UEFI, systemd-boot, EFI Boot Guard. GRUB
- * and U-Boot put it on the command line, as keelboot.pair=. KB_ENOENT: nothing says it, or it came
- * from another disk.
+ * Whose pair was started, where UEFI's variables say that: UEFI, systemd-boot, EFI Boot Guard; or
+ * the device tree: tryboot. GRUB and U-Boot put it on the command line, as keelboot.pair=.
+ * KB_ENOENT: nothing says it, or it came from another disk.
  */
 enum kb_err loader_booted(struct loader *l, int *slot) KB_MUST_CHECK;

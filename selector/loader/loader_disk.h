@@ -9,8 +9,29 @@
 enum kb_err loader_disk_read(struct bdev *dev, uint64_t off, uint8_t *out,
 			     size_t len) KB_MUST_CHECK;
 
-/*
- * Where on a partition the file GRUBENV lies: in the root folder of FAT12 or FAT16, 1024 bytes in
- * one cluster. GRUB writes no partition without a file system. KB_EFORMAT with a reason.
- */
-enum kb_err loader_disk_find(struct loader *l, struct bdev *dev, uint64_t *off) KB_MUST_CHECK;
+/* A file in the top folder of a small FAT. */
+struct loader_disk_file {
+	/* as the folder has it: eleven bytes, "GRUBENV    "; and as a person writes it */
+	const char *entry, *name;
+	/* bytes that it may have; they lie in one cluster */
+	uint32_t least, most;
+	/* what becomes of it elsewhere; how it is made, behind "make one there by": for a reason */
+	const char *reader, *make;
+};
+
+/* Where on a partition it lies, and how long it is. KB_EFORMAT with a reason. */
+enum kb_err loader_disk_find(struct loader *l, struct bdev *dev,
+			     const struct loader_disk_file *file, uint64_t *off,
+			     uint32_t *len) KB_MUST_CHECK;
+
+/* Writes bytes that lie in one sector, makes them durable, and reads them back from the medium: no
+ * boot loader has our cache. Errors with a reason. */
+enum kb_err loader_disk_write(struct loader *l, struct bdev *dev, uint64_t off,
+			      const uint8_t *bytes, size_t len) KB_MUST_CHECK;
+
+/* Of the partition at `where`, below l->root. Errors with a reason. */
+enum kb_err loader_disk_open(struct loader *l, struct bdev_file *f, const char *where,
+			     unsigned flags) KB_MUST_CHECK;
+
+/* The same error; with a reason, "WHERE: cannot read: ...", if it is one. */
+enum kb_err loader_disk_said(struct loader *l, enum kb_err err, const char *what) KB_MUST_CHECK;

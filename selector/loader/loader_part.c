@@ -24,7 +24,7 @@
 
 /* What the kernel says of a partition. */
 struct kernels {
-	char disk[64];
+	char disk[LOADER_PART_DISK];
 	uint64_t number, start, sectors, block;
 };
 
@@ -44,7 +44,7 @@ static enum kb_err number_at(struct loader *l, const char *name, const char *fil
 }
 
 /* ".../block/vda/vda2": "vda". */
-static enum kb_err disk_of(struct loader *l, const char *name, char disk[64])
+static enum kb_err disk_of(struct loader *l, const char *name, char disk[LOADER_PART_DISK])
 {
 	char path[192], link[256], *end;
 
@@ -55,7 +55,7 @@ static enum kb_err disk_of(struct loader *l, const char *name, char disk[64])
 		return KB_ENODEV;
 	*end = '\0';
 	end = strrchr(link, '/');
-	if (end == NULL || strlen(end + 1) >= 64)
+	if (end == NULL || strlen(end + 1) >= LOADER_PART_DISK)
 		return KB_ENODEV;
 	memcpy(disk, end + 1, strlen(end + 1) + 1);
 	return KB_OK;
@@ -152,20 +152,37 @@ static enum kb_err look_on_disk(struct loader *l, const struct kernels *k, struc
 	return err;
 }
 
+static enum kb_err look_by_kernel(struct loader *l, const char *dev, struct kernels *k)
+{
+	if (strncmp(dev, "/dev/", 5) != 0 || strchr(dev + 5, '/') != NULL || dev[5] == '.' ||
+	    ask_kernel(l, dev + 5, k) != KB_OK)
+		return no_partition(l, dev);
+	return KB_OK;
+}
+
 static enum kb_err find_part(struct loader *l, const char *dev, struct loader_part *part,
 			     const char *guid, bool *is)
 {
 	struct kernels k;
 	enum kb_err err;
 
-	if (strncmp(dev, "/dev/", 5) != 0 || strchr(dev + 5, '/') != NULL || dev[5] == '.' ||
-	    ask_kernel(l, dev + 5, &k) != KB_OK)
-		return no_partition(l, dev);
+	TRY(look_by_kernel(l, dev, &k));
 	err = look_on_disk(l, &k, part, guid, is);
 	if (err == KB_OK)
 		return KB_OK;
 	return loader_why(l, err, "%s: cannot find it in the GPT of /dev/%s: %s", dev, k.disk,
 			  err_text(err));
+}
+
+enum kb_err loader_part_number(struct loader *l, const char *dev, char disk[LOADER_PART_DISK],
+			       uint32_t *number)
+{
+	struct kernels k;
+
+	TRY(look_by_kernel(l, dev, &k));
+	memcpy(disk, k.disk, LOADER_PART_DISK);
+	*number = (uint32_t)k.number;
+	return KB_OK;
 }
 
 enum kb_err loader_part_look(struct loader *l, const char *dev, struct loader_part *part)

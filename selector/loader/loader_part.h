@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A partition as the firmware knows it: by the GPT. */
+/* A partition as the firmware knows it: by the GPT, or by its number. */
 #pragma once
 
 #include "selector/loader/loader.h"
 
 #define LOADER_PART_GUID 37 /* "XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX" and its NUL */
+#define LOADER_PART_DISK 64 /* bytes of the kernel's name of a disk: "mmcblk0" */
 
 struct loader_part {
 	/* from 1 */
@@ -19,6 +20,11 @@ struct loader_part {
  * partition; KB_EFORMAT: of no GPT, or the table is not what the kernel has. */
 enum kb_err loader_part_look(struct loader *l, const char *dev,
 			     struct loader_part *part) KB_MUST_CHECK;
+
+/* What the kernel calls the disk of "/dev/mmcblk0p2", and which partition of it that is, by
+ * whatever table. KB_ENODEV: it is no partition. */
+enum kb_err loader_part_number(struct loader *l, const char *dev, char disk[LOADER_PART_DISK],
+			       uint32_t *number) KB_MUST_CHECK;
 
 /* Where systemd-boot lies, or what else was started first and noted it: the text of a partition's
  * GUID, or what is none. KB_ENOENT: nothing noted it. */

@@ -213,6 +213,12 @@ void os_reboot(void)
 		os_sim_finish(OS_SIM_REBOOT);
 }
 
+void os_reboot_to(const char *words)
+{
+	if (os_sim_turn("reboot") == KB_OK && os_sim_call(KB_OK, "reboot \"%s\"", words) == KB_OK)
+		os_sim_finish(OS_SIM_REBOOT);
+}
+
 enum kb_err os_can_kexec(void)
 {
 	return os_sim_call(KB_OK, "can kexec");

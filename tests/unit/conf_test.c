@@ -436,6 +436,10 @@ TEST(file_has_a_partition_and_a_root_is_none)
 	EQUAL((c.loader, CONF_LOADER_SYSTEMD), (conf_loader_environment(&c), ""));
 	parse("[loader]\nkind=efibootguard\n", 0);
 	EQUAL((c.loader, CONF_LOADER_EFIBG), (conf_loader_environment(&c), ""));
+	parse("[loader]\nkind=tryboot\nenvironment=PARTLABEL=autoboot\n", 0);
+	EQUAL((c.loader, CONF_LOADER_TRYBOOT), (conf_loader_environment(&c), "PARTLABEL=autoboot"),
+	      (conf_loader_has_partition(&c), true));
+	EQUAL((conf_use_of(&c, "PARTLABEL=autoboot"), "the boot loader"));
 }
 
 TEST(a_loader_has_an_environment)

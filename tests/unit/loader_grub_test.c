@@ -191,7 +191,7 @@ static void is_refused(const char *why)
 TEST(partition_without_a_file_system_is_refused)
 {
 	static const char *const why =
-		"/dev/vda5 is no file system of FAT12 or FAT16: GRUB keeps no variables there";
+		"/dev/vda5 is no file system of FAT: GRUB keeps no variables there";
 
 	memcpy(bytes, START, sizeof(START));
 	is_refused(why);
