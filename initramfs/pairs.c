@@ -78,8 +78,8 @@ static void add_where(struct pairs *p, unsigned slot, const char *part, const ch
 }
 
 /* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name in any
- * case; EFI Boot Guard: that and its file; tryboot: that, behind the environment's; others: the
- * partition of the environment, or the file that names it. */
+ * case; EFI Boot Guard: that and its file. tryboot: that of each pair, behind the environment's.
+ * Others: the partition of the environment, or the file that names it. */
 static void set_where(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
