@@ -4,7 +4,7 @@
 
 _keelboot_words() {
 	case $1 in
-	'') echo status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	'') echo status mark stage unstage install switch reset-data history why check health guard measure loader doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -18,6 +18,7 @@ _keelboot_words() {
 	health) echo check commit migrate watch --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	guard) echo bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	measure) echo --compatible --json --pcr --text --tier --tpm --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	loader) echo install keep status --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	adopt) echo --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -44,7 +45,7 @@ _keelboot_words() {
 	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
 	'image kernel') echo --arch --deb --dir --extract --help --package --print --suite --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	help) echo status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help ;;
+	help) echo status mark stage unstage install switch reset-data history why check health guard measure loader doctor check-config adopt state fleet bundle channel key image version help ;;
 	esac
 }
 

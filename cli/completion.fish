@@ -4,7 +4,7 @@
 function __keelboot_words
     switch "$argv[1]"
         case ''
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard measure loader doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case status
             printf '%s\n' --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case mark
@@ -31,6 +31,8 @@ function __keelboot_words
             printf '%s\n' bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case measure
             printf '%s\n' --compatible --json --pcr --text --tier --tpm --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+        case loader
+            printf '%s\n' install keep status --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case doctor
             printf '%s\n' --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case check-config
@@ -84,7 +86,7 @@ function __keelboot_words
         case version
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case help
-            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard measure doctor check-config adopt state fleet bundle channel key image version help
+            printf '%s\n' status mark stage unstage install switch reset-data history why check health guard measure loader doctor check-config adopt state fleet bundle channel key image version help
     end
 end
 

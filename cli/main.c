@@ -128,6 +128,16 @@ static const struct verb verbs[] = {
 	  "good, trial, bad, last-resort or forced. --text prints what is measured. --compatible\n"
 	  "is for a FILE that is made for several kinds of devices. Writes nothing.\n\n"
 	  "Example:  keelboot measure next.keel --tier good\n" },
+	{ "loader", loader_cmd, NULL, "the boot loader itself, where there are two copies of it",
+	  "Usage: keelboot loader [status] [--json]\n"
+	  "       keelboot loader install FILE\n"
+	  "       keelboot loader keep\n\n"
+	  "For an eMMC with two copies of the boot loader, which copies= of system.conf names.\n"
+	  "Status says which one it is set to, and which one runs. To install checks the bundle\n"
+	  "FILE, whose only image is the loader. It writes the copy that does not run, reads it\n"
+	  "back, and then sets the eMMC to it. To keep sets the eMMC to the copy that runs: the\n"
+	  "other one did not start, or shall not.\n\n"
+	  "Example:  keelboot loader install u-boot-2025.10.keel && reboot\n" },
 	{ "doctor", doctor_cmd, NULL, "find what makes this device unsafe",
 	  "Usage: keelboot doctor [--json] [--sys-root DIR]\n\n"
 	  "Checks watchdog, kernel, state, slots, keys and staging, and says how to fix what it\n"

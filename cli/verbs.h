@@ -24,5 +24,6 @@ int guard_cmd(struct args *a, struct device_options *o);
 int doctor_cmd(struct args *a, struct device_options *o);
 int check_config_cmd(struct args *a, struct device_options *o);
 int adopt_cmd(struct args *a, struct device_options *o);
+int loader_cmd(struct args *a, struct device_options *o);
 int measure_cmd(struct args *a, struct device_options *o);
 int state_cmd(struct args *a, struct device_options *o);

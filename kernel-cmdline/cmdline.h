@@ -68,6 +68,8 @@ struct cmdline {
 	char reset_data[CMDLINE_TOKEN_MAX + 1];
 	/* keelboot.reset=: "POR", "WDG", … as barebox says it; "": nobody says */
 	char reset[CMDLINE_RESET_MAX + 1];
+	/* keelboot.loader=: the version of the boot loader, as it says it; "": it does not */
+	char loader[CMDLINE_TOKEN_MAX + 1];
 	/* keelboot.shell=: only an initramfs for debugging has one */
 	bool shell;
 	/* the kernel's own */

@@ -200,13 +200,23 @@ static bool set_log(struct cmdline *c, const char *value)
 	return false;
 }
 
-static bool set_reset_data(struct cmdline *c, const char *value)
+static bool set_token(char dst[CMDLINE_TOKEN_MAX + 1], const char *value)
 {
-	c->reset_data[0] = '\0';
+	dst[0] = '\0';
 	if (value == NULL || *value == '\0' || strlen(value) > CMDLINE_TOKEN_MAX)
 		return false;
-	memcpy(c->reset_data, value, strlen(value) + 1);
+	memcpy(dst, value, strlen(value) + 1);
 	return true;
+}
+
+static bool set_reset_data(struct cmdline *c, const char *value)
+{
+	return set_token(c->reset_data, value);
+}
+
+static bool set_loader(struct cmdline *c, const char *value)
+{
+	return set_token(c->loader, value);
 }
 
 /* The words that barebox puts into a device tree. */
@@ -301,6 +311,9 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.pair", "SLOT[,counted|,instead|,once|,unsaved]", "",
 	  "From what [loader] of system.conf names: the slot whose kernel it started, and how (docs/KERNEL.md).",
 	  set_pair },
+	{ "keelboot.loader", "TEXT", "",
+	  "The version of the boot loader, from one that has no device tree to say it in (KERNEL.md).",
+	  set_loader },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
 	  set_slot },

@@ -95,6 +95,10 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	struct conf_slot *s = &p->c->slot[letter - 'a'];
 	unsigned i = 0;
 
+	if (strcmp(cls, CONF_CLASS_LOADER) == 0) {
+		warn_of_line(p, p->line, "loader= is of no slot: see [loader] copies=; ignored");
+		return false;
+	}
 	if (!is_class_name(cls) || !is_place(cls, part)) {
 		warn_of_line(
 			p, p->line,

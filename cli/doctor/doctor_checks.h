@@ -19,6 +19,7 @@ void doctor_loader(struct doctor *doc);
 void doctor_systemd(struct doctor *doc);
 void doctor_efibg(struct doctor *doc);
 void doctor_tryboot(struct doctor *doc);
+void doctor_emmc(struct doctor *doc);
 void doctor_measure(struct doctor *doc);
 void doctor_boot(struct doctor *doc);
 void doctor_keys(struct doctor *doc);

@@ -44,6 +44,7 @@ static void look_at_device(struct doctor *doc, json_object *boot)
 	doctor_update(doc);
 	doctor_data(doc);
 	doctor_loader(doc);
+	doctor_emmc(doc);
 	doctor_measure(doc);
 	doctor_boot(doc); /* last: it skips what was found */
 }

@@ -69,6 +69,8 @@ static enum kb_err check_compatible(struct reader *r, const struct device *d, co
 
 	TRY(incoming_device_named(d));
 	err = manifest_fits_device(why, &r->m, d->conf.compatible);
+	if (err == KB_OK)
+		err = manifest_fits_slots(why, &r->m, d->conf.loader_copies);
 	return err == KB_OK ? KB_OK : output_fail(r->why, sizeof(r->why), name, err, "%s", why);
 }
 

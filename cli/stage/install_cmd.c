@@ -81,6 +81,7 @@ static void prepare_job(struct install_args *in, const struct keyring *keys, con
 		.fd = fd,
 		.name = in->file,
 		.compatible = d.conf.compatible,
+		.copies = d.conf.loader_copies,
 		.keys = keys,
 		.store = &d.store,
 		.state = &d.state,

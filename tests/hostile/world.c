@@ -240,6 +240,7 @@ struct world_verdict world_try(int fd, bool raw)
 		.name = "hostile",
 		.raw = raw,
 		.compatible = "test-board",
+		.copies = "",
 		.keys = &keys,
 		.store = &store,
 		.state = &state,

@@ -34,6 +34,7 @@ static void set_up(void)
 		.fd = fixture_make(&b),
 		.name = "bundle",
 		.compatible = "box",
+		.copies = "",
 		.store = &store,
 		.state = &state,
 		.mountable = 1,

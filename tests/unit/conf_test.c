@@ -485,6 +485,14 @@ TEST(a_slot_has_four_partitions)
 	EQUAL((c.slot[0].nclasses, 4), (conf_slot_part(&c, 0, "d"), "/dev/6"));
 }
 
+TEST(boot_loader_is_of_no_slot)
+{
+	parse("[slot.a]\nroot=/dev/1\nloader=/dev/mmcblk0boot0\n[loader]\ncopies=/dev/mmcblk0\n",
+	      1);
+	assert_said(0, "3: loader= is of no slot");
+	EQUAL((c.slot[0].nclasses, 1), (c.loader_copies, "/dev/mmcblk0"));
+}
+
 TEST(all_eight_slots_fit)
 {
 	char text[1000] = "", *p = text;

@@ -52,6 +52,8 @@ static enum kb_err open_bundle(struct apply_file_job *job)
 	job->verified = true;
 	job->partial = reader_is_partial(&reader);
 	err = manifest_fits_device(why, &reader.m, job->compatible);
+	if (err == KB_OK)
+		err = manifest_fits_slots(why, &reader.m, job->copies);
 	return err == KB_OK ? KB_OK : fail_job(job, err, "%s", why);
 }
 

@@ -39,6 +39,8 @@ struct apply_file_job {
 	/* the device */
 	/* conf.compatible */
 	const char *compatible;
+	/* conf.loader_copies */
+	const char *copies;
 	/* loaded */
 	const struct keyring *keys;
 	struct store *store;

@@ -30,6 +30,7 @@ void apply_shared_fill(struct apply *a, int fd, const char *from, enum state_sou
 		.name = from,
 		.raw = raw,
 		.compatible = a->conf.compatible,
+		.copies = a->conf.loader_copies,
 		.keys = &a->keys,
 		.store = &a->store,
 		.state = &a->state,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/bundle/manifest_fits.h"
 
+#include "lib/conf.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *m,
 				 const char *compatible)
@@ -12,6 +15,22 @@ enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *
 	snprintf(why, MANIFEST_WHY, "made for \"%s\"%s, but this device is \"%s\"",
 		 m->compatible[0], m->ncompatible > 1 ? " and others" : "", compatible);
 	return KB_ECOMPAT;
+}
+
+enum kb_err manifest_fits_slots(char why[MANIFEST_WHY], const struct manifest *m,
+				const char *copies)
+{
+	for (unsigned i = 0; i < m->nimages; i++) {
+		if (strcmp(m->image[i].name, CONF_CLASS_LOADER) != 0)
+			continue;
+		snprintf(
+			why, MANIFEST_WHY, "it has a boot loader (image " CONF_CLASS_LOADER "): %s",
+			copies[0] == '\0'
+				? "this device has one copy of its own, and could not leave a new one that does not start; make the bundle without it"
+				: "no slot takes it; keelboot loader install does, from a bundle of its own");
+		return KB_ECOMPAT;
+	}
+	return KB_OK;
 }
 
 enum kb_err manifest_fits_part(char why[MANIFEST_WHY], const struct manifest_image *im,

@@ -17,6 +17,11 @@
 enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *m,
 				 const char *compatible) KB_MUST_CHECK;
 
+/* KB_ECOMPAT, with the reason in why: it has a boot loader, which belongs to no slot. copies: what
+ * system.conf says of the device's own. */
+enum kb_err manifest_fits_slots(char why[MANIFEST_WHY], const struct manifest *m,
+				const char *copies) KB_MUST_CHECK;
+
 /* KB_ECOMPAT, with the reason in why: the partition is too small, or its sectors are larger than
  * the blocks of dm-verity. part: its name for the reason, or NULL. */
 enum kb_err manifest_fits_part(char why[MANIFEST_WHY], const struct manifest_image *im,

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/loader/copies.h"
+
+#include "kernel-cmdline/cmdline.h"
+#include "lib/bdev.h"
+#include "lib/os.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DISK	"/dev/mmcblk"
+#define VERSION "/sys/firmware/devicetree/base/chosen/u-boot,version"
+#define PIECE	(64u << 10)
+
+/* A piece, and before it the end of the one before: the text may lie across both. */
+static uint8_t piece[BDEV_ALIGN + PIECE] __attribute__((aligned(BDEV_ALIGN)));
+
+_Static_assert(COPIES_VERSION_MAX < BDEV_ALIGN, "the end of a piece has room for the text");
+
+enum kb_err copies_fail(struct copies *c, enum kb_err err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->why, sizeof(c->why), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+void copies_path(const struct copies *c, unsigned area, char path[COPIES_PATH])
+{
+	snprintf(path, COPIES_PATH, "%.80s%.80sboot%u", c->sys_root, c->disk, area);
+}
+
+void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PATH])
+{
+	snprintf(path, COPIES_PATH, "%.80s/sys/block/%.40sboot%u/force_ro", c->sys_root,
+		 c->disk + strlen("/dev/"), area);
+}
+
+/* ---------------------------------------------------------------- which one runs */
+
+bool copies_has_version(const struct copies *c, const uint8_t *image, size_t len)
+{
+	size_t text = strlen(c->version);
+
+	return text >= COPIES_VERSION_MIN && memmem(image, len, c->version, text) != NULL;
+}
+
+/* U-Boot says it in the device tree; another loader, on the kernel's command line. */
+static void read_version(struct copies *c)
+{
+	static char line[CMDLINE_MAX + 1];
+	static struct cmdline cmd;
+	char path[COPIES_PATH];
+
+	snprintf(path, sizeof(path), "%.80s" VERSION, c->sys_root);
+	if (os_read_file(path, c->version, sizeof(c->version), NULL) == KB_OK)
+		return;
+	c->version[0] = '\0';
+	snprintf(path, sizeof(path), "%.80s/proc/cmdline", c->sys_root);
+	if (os_read_file(path, line, sizeof(line), NULL) != KB_OK)
+		return;
+	cmdline_parse(&cmd, line);
+	snprintf(c->version, sizeof(c->version), "%s", cmd.loader);
+}
+
+static enum kb_err look_in(struct copies *c, struct bdev *dev, bool *found)
+{
+	size_t kept = 0;
+
+	*found = false;
+	for (uint64_t at = 0; at < dev->size && !*found; at += PIECE) {
+		size_t len = dev->size - at < PIECE ? (size_t)(dev->size - at) : PIECE;
+
+		TRY(bdev_read(dev, at, piece + BDEV_ALIGN, len));
+		*found = copies_has_version(c, piece + BDEV_ALIGN - kept, kept + len);
+		kept = len < BDEV_ALIGN ? len : BDEV_ALIGN;
+		memcpy(piece + BDEV_ALIGN - kept, piece + BDEV_ALIGN + len - kept, kept);
+	}
+	return KB_OK;
+}
+
+static enum kb_err has_version(struct copies *c, unsigned area, bool *found)
+{
+	struct bdev_file file;
+	char path[COPIES_PATH];
+	enum kb_err err;
+
+	copies_path(c, area, path);
+	err = bdev_file_open(&file, path, 0);
+	if (err == KB_OK)
+		err = look_in(c, &file.bdev, found);
+	bdev_file_close(&file);
+	return err == KB_OK ? KB_OK
+			    : copies_fail(c, err, "%s cannot be read: %s", path, err_text(err));
+}
+
+static enum kb_err find_running(struct copies *c)
+{
+	bool in_set, in_other;
+
+	c->runs = COPIES_RUNS_UNKNOWN;
+	read_version(c);
+	if (strlen(c->version) < COPIES_VERSION_MIN)
+		return KB_OK;
+	TRY(has_version(c, c->set, &in_set));
+	TRY(has_version(c, c->other, &in_other));
+	if (in_set)
+		c->runs = COPIES_RUNS_SET;
+	else if (in_other)
+		c->runs = COPIES_RUNS_OTHER;
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- both */
+
+static bool is_disk(const char *disk)
+{
+	size_t prefix = strlen(DISK), digits;
+
+	if (strncmp(disk, DISK, prefix) != 0)
+		return false;
+	digits = strspn(disk + prefix, "0123456789");
+	return digits > 0 && digits < 4 && disk[prefix + digits] == '\0';
+}
+
+static enum kb_err find_areas(struct copies *c)
+{
+	char path[COPIES_PATH];
+
+	if (!is_disk(c->disk))
+		return copies_fail(c, KB_ENODEV, "%.100s is no eMMC; expected " DISK "0", c->disk);
+	for (unsigned i = 0; i < 2; i++) {
+		copies_path(c, i, path);
+		if (!os_exists(path))
+			return copies_fail(c, KB_ENODEV, "%.100s has no two boot areas: no %s",
+					   c->disk, path);
+	}
+	return KB_OK;
+}
+
+enum kb_err copies_look(struct copies *c)
+{
+	uint8_t csd[OS_EMMC_CSD];
+	char path[COPIES_PATH];
+	enum kb_err err;
+
+	c->why[0] = c->version[0] = '\0';
+	TRY(find_areas(c));
+	snprintf(path, sizeof(path), "%.80s%.80s", c->sys_root, c->disk);
+	err = os_emmc_read(path, csd);
+	if (err != KB_OK)
+		return copies_fail(c, err, "the registers of %s cannot be read: %s", path,
+				   err_text(err));
+	emmc_parse(&c->emmc, csd);
+	if (c->emmc.boot_bytes == 0)
+		return copies_fail(c, KB_ENODEV, "%s says that it has no boot areas", path);
+	if (c->emmc.start != EMMC_START_BOOT0 && c->emmc.start != EMMC_START_BOOT1)
+		return copies_fail(
+			c, KB_ECOMPAT,
+			"%s is set to start from none of its boot areas (PARTITION_CONFIG 0x%02x): the loader has one copy, elsewhere",
+			path, c->emmc.config);
+	c->set = c->emmc.start == EMMC_START_BOOT1;
+	c->other = 1 - c->set;
+	return find_running(c);
+}

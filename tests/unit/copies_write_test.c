@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A new boot loader in the boot areas of an eMMC: in which order it is written, and what a power
+ * cut leaves. The areas are the test's: each has what Linux holds of it, and what the medium has.
+ */
+#include "cli/loader/copies_write.h"
+#include "lib/bdev.h"
+#include "tests/unit/emmc_area.h"
+
+#define LEN (192u << 10)
+
+struct area {
+	uint8_t cached[ROOM], durable[ROOM];
+};
+
+static struct area areas[2];
+/* What is open: one at a time. */
+static struct area *opened;
+static bool opened_direct;
+static uint8_t image[LEN] __attribute__((aligned(BDEV_ALIGN)));
+static struct copies c;
+/* steps that change something; the power is cut at the one of this number: 0, never */
+static unsigned steps, cut_at;
+/* a write that the eMMC says it did; a register that it says it set */
+static bool loses_write, ignores_set, fails_write;
+static unsigned sets;
+
+static bool is_cut(void)
+{
+	steps++;
+	return cut_at != 0 && steps >= cut_at;
+}
+
+static bool is_protected(unsigned area)
+{
+	char text[8] = "", name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "sys/block/mmcblk0boot%u/force_ro", area);
+	fd = open(folder_at(name), O_RDONLY | O_CLOEXEC);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return text[0] == '1';
+}
+
+static enum kb_err area_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	memcpy(buf, (opened_direct ? opened->durable : opened->cached) + off, len);
+	return KB_OK;
+}
+
+static enum kb_err area_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	assert_false(is_protected((unsigned)(opened - areas)));
+	if (is_cut()) {
+		if (steps == cut_at)
+			memcpy(opened->durable + off, buf, len / 2);
+		return KB_EIO;
+	}
+	if (fails_write)
+		return KB_EIO;
+	memcpy(opened->cached + off, buf, len);
+	return KB_OK;
+}
+
+static enum kb_err area_flush(struct bdev *b)
+{
+	if (is_cut())
+		return KB_EIO;
+	if (!loses_write)
+		memcpy(opened->durable, opened->cached, ROOM);
+	return KB_OK;
+}
+
+static const struct bdev_ops ops = { .read = area_read, .write = area_write, .flush = area_flush };
+
+enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags)
+{
+	unsigned n = (unsigned)(path[strlen(path) - 1] - '0');
+
+	assert_true(n < 2);
+	opened = &areas[n];
+	opened_direct = flags & BDEV_FILE_DIRECT;
+	*b = (struct bdev_file){ .bdev = { &ops, ROOM, 512 }, .fd = 0 };
+	return KB_OK;
+}
+
+void bdev_file_close(struct bdev_file *b)
+{
+	b->fd = -1;
+}
+
+enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
+{
+	(void)b;
+	(void)fd;
+	return KB_EINVAL;
+}
+
+enum kb_err os_emmc_read(const char *disk, uint8_t out[OS_EMMC_CSD])
+{
+	assert_string_equal(disk, folder_at("dev/mmcblk0"));
+	memcpy(out, csd, sizeof(csd));
+	return KB_OK;
+}
+
+enum kb_err os_emmc_set(const char *disk, uint8_t index, uint8_t value)
+{
+	assert_string_equal(disk, folder_at("dev/mmcblk0"));
+	assert_int_equal(index, EMMC_PARTITION_CONFIG);
+	sets++;
+	if (is_cut())
+		return KB_EIO;
+	if (!ignores_set)
+		CONFIG = value;
+	return KB_OK;
+}
+
+static void fill(struct area *a, const char *version, size_t at)
+{
+	memset(a->cached, 0x5a, ROOM);
+	memcpy(a->cached + at, version, strlen(version));
+	memcpy(a->durable, a->cached, ROOM);
+}
+
+static void look(void)
+{
+	c = (struct copies){ .disk = DISK, .sys_root = folder };
+	OK(copies_look(&c));
+}
+
+static void set_up(void)
+{
+	emmc_make();
+	folder_put("dev/mmcblk0boot0", "");
+	folder_put("dev/mmcblk0boot1", "");
+	fill(&areas[0], "2025.01-acme", 5000);
+	fill(&areas[1], "2024.07-acme", 5000);
+	memset(image, 0xc3, sizeof(image));
+	memcpy(image + 7000, "2025.10-acme", 12);
+	steps = cut_at = sets = 0;
+	loses_write = ignores_set = fails_write = false;
+}
+
+static void tear_down(void)
+{
+	folder_remove();
+}
+
+static bool is_old_copy_whole(void)
+{
+	static struct area was;
+
+	fill(&was, "2025.01-acme", 5000);
+	return memcmp(areas[0].durable, was.durable, ROOM) == 0;
+}
+
+static bool is_new_copy_whole(void)
+{
+	return memcmp(areas[1].durable, image, LEN) == 0;
+}
+
+/* ---------------------------------------------------------------- which one runs */
+
+TEST(copy_with_the_version_that_runs_is_found)
+{
+	look();
+	assert_int_equal(c.set, 0);
+	assert_int_equal(c.runs, COPIES_RUNS_SET);
+	assert_string_equal(c.version, "2025.01-acme");
+	CONFIG = 0x50;
+	look();
+	assert_int_equal(c.set, 1);
+	assert_int_equal(c.runs, COPIES_RUNS_OTHER);
+	/* The same loader in both: the one that is set is as good. */
+	fill(&areas[1], "2025.01-acme", 9000);
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_SET);
+}
+
+TEST(version_that_lies_across_two_reads_is_found)
+{
+	for (size_t at = (64u << 10) - 12; at <= 64u << 10; at++) {
+		fill(&areas[0], "2025.01-acme", at);
+		look();
+		assert_int_equal(c.runs, COPIES_RUNS_SET);
+	}
+}
+
+TEST(version_that_is_missing_or_short_says_nothing)
+{
+	folder_put(UBOOT, "2023.04");
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_UNKNOWN);
+	folder_put(UBOOT, "ZZZZZ");
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_UNKNOWN);
+	folder_run("rm %s", UBOOT);
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_UNKNOWN);
+	folder_put("proc/cmdline", "quiet keelboot.loader=2025.01-acme panic=10");
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_SET);
+}
+
+static void cannot_look(const char *disk, enum kb_err want, const char *why)
+{
+	c = (struct copies){ .disk = disk, .sys_root = folder };
+	FAILS(copies_look(&c), want);
+	assert_non_null(strstr(c.why, why));
+}
+
+TEST(device_without_two_copies_is_refused)
+{
+	CONFIG = 0x38;
+	cannot_look(DISK, KB_ECOMPAT, "the loader has one copy, elsewhere");
+	CONFIG = 0x00;
+	cannot_look(DISK, KB_ECOMPAT, "PARTITION_CONFIG 0x00");
+	CONFIG = 0x48;
+	csd[226] = 0;
+	cannot_look(DISK, KB_ENODEV, "no boot areas");
+	cannot_look("/dev/sda", KB_ENODEV, "/dev/sda is no eMMC");
+	cannot_look("/dev/mmcblk0p1", KB_ENODEV, "is no eMMC");
+	cannot_look("/dev/mmcblk0/../sda", KB_ENODEV, "is no eMMC");
+	cannot_look("/dev/mmcblk1", KB_ENODEV, "has no two boot areas");
+}
+
+/* ---------------------------------------------------------------- writing */
+
+TEST(new_loader_goes_to_the_other_copy_and_is_set_last)
+{
+	look();
+	OK(copies_write_image(&c, image, LEN));
+	assert_true(is_new_copy_whole());
+	assert_true(is_old_copy_whole());
+	assert_int_equal(CONFIG, 0x50);
+	assert_int_equal(sets, 1);
+	assert_true(is_protected(0) && is_protected(1));
+	/* Until a restart, the old one runs: nothing more is written. */
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_OTHER);
+	FAILS(copies_write_image(&c, image, LEN), KB_EBUSY);
+	/* After it, the new one: it is confirmed, and the old copy is free. */
+	folder_put(UBOOT, "2025.10-acme");
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_SET);
+	OK(copies_write_allowed(&c, LEN));
+}
+
+/* Whatever is cut, the copy that is set is whole. */
+TEST(power_cut_at_each_step_leaves_a_loader_that_is_whole)
+{
+	unsigned last;
+
+	look();
+	OK(copies_write_image(&c, image, LEN));
+	last = steps;
+	assert_true(last >= 5);
+	for (unsigned at = 1; at <= last; at++) {
+		tear_down();
+		set_up();
+		look();
+		cut_at = at;
+		assert_int_not_equal(copies_write_image(&c, image, LEN), KB_OK);
+		assert_true(is_old_copy_whole());
+		if (CONFIG != 0x48)
+			assert_true(is_new_copy_whole());
+	}
+}
+
+TEST(register_is_touched_only_behind_all_writes)
+{
+	look();
+	cut_at = 5; /* the register is the fifth step: three writes, one flush */
+	assert_int_not_equal(copies_write_image(&c, image, LEN), KB_OK);
+	assert_int_equal(sets, 1);
+	assert_true(is_new_copy_whole());
+}
+
+TEST(write_that_is_lost_is_noticed_before_it_is_set)
+{
+	look();
+	loses_write = true;
+	FAILS(copies_write_image(&c, image, LEN), KB_EIO);
+	assert_int_equal(sets, 0);
+	assert_int_equal(CONFIG, 0x48);
+	assert_non_null(strstr(c.why, "starts the old loader"));
+	assert_true(is_protected(1));
+}
+
+TEST(area_is_protected_again_when_a_write_fails)
+{
+	look();
+	fails_write = true;
+	FAILS(copies_write_image(&c, image, LEN), KB_EIO);
+	assert_int_equal(sets, 0);
+	assert_true(is_protected(0) && is_protected(1));
+}
+
+TEST(area_whose_protection_cannot_be_lifted_is_not_written)
+{
+	look();
+	folder_run("rm -r sys/block/mmcblk0boot1");
+	FAILS(copies_write_image(&c, image, LEN), KB_ENOENT);
+	assert_int_equal(steps, 0);
+}
+
+TEST(register_that_stays_is_a_failure)
+{
+	look();
+	ignores_set = true;
+	FAILS(copies_write_image(&c, image, LEN), KB_EIO);
+	assert_non_null(strstr(c.why, "it stays as it was"));
+}
+
+/* ---------------------------------------------------------------- refusals */
+
+static void refuses(size_t len, enum kb_err want, const char *why)
+{
+	FAILS(copies_write_image(&c, image, len), want);
+	assert_non_null(strstr(c.why, why));
+	assert_int_equal(steps, 0);
+}
+
+TEST(copy_is_not_written_unless_the_one_that_is_set_runs)
+{
+	CONFIG = 0x50;
+	look();
+	refuses(LEN, KB_EBUSY, "keelboot loader keep");
+	CONFIG = 0x48;
+	folder_put(UBOOT, "2023.04");
+	look();
+	refuses(LEN, KB_ENOTARGET, "is in none of them");
+	folder_run("rm %s", UBOOT);
+	look();
+	refuses(LEN, KB_ENOTARGET, "does not say its version");
+}
+
+TEST(loader_that_does_not_fit_or_may_not_be_written_is_refused)
+{
+	look();
+	refuses(ROOM + BDEV_ALIGN, KB_ENOSPC, "has room for 262144");
+	csd[174] = 0x08;
+	look();
+	refuses(LEN, KB_EPERM, "BOOT_WP");
+	csd[174] = 0x02;
+	look();
+	OK(copies_write_allowed(&c, LEN));
+}
+
+TEST(loader_with_the_version_that_runs_is_refused)
+{
+	look();
+	memcpy(image + 100, "2025.01-acme", 12);
+	refuses(LEN, KB_EAPPLIED, "tell which of the two runs");
+}
+
+TEST(copy_that_runs_is_kept)
+{
+	look();
+	FAILS(copies_write_keep(&c), KB_EAPPLIED);
+	CONFIG = 0x50;
+	look();
+	OK(copies_write_keep(&c));
+	assert_int_equal(CONFIG, 0x48);
+	assert_int_equal(steps, 1);
+	folder_put(UBOOT, "2023.04");
+	look();
+	FAILS(copies_write_keep(&c), KB_ENOTARGET);
+}
+
+TEST_MAIN("copies_write", .set_up = set_up, .tear_down = tear_down)
