@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/http.h"
 
+#include "fleet/http_head.h"
 #include "fleet/pace.h"
 #include "lib/os.h"
 
@@ -9,9 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define HEADERS_MAX   32768u /* bytes of one answer */
 #define NOISE_MAX     65536u /* bytes of the body of an error */
 #define REDIRECTS_MAX 5
 #define CONNECT_S     30L
@@ -22,7 +21,8 @@ struct transfer {
 	struct http_answer *a;
 	CURL *curl;
 	struct pace pace;
-	size_t headers, noise;
+	struct http_head head;
+	size_t noise;
 	/* the body was offered to head() */
 	bool begun;
 	/* it was cut off here, and its status is what counts */
@@ -51,78 +51,14 @@ static void set_error(struct http_answer *a, const char *text)
 		snprintf(a->error, sizeof(a->error), "%s", text);
 }
 
-/* ---------------------------------------------------------------- headers */
-
-/* The value of this header, or NULL; what is behind it is cut off. */
-static const char *header_value(char *line, const char *name)
-{
-	size_t len = strlen(name);
-	char *value, *end;
-
-	if (strncasecmp(line, name, len) != 0 || line[len] != ':')
-		return NULL;
-	value = line + len + 1 + strspn(line + len + 1, " \t");
-	end = value + strlen(value);
-	while (end > value && strchr(" \t\r\n", end[-1]) != NULL)
-		*--end = '\0';
-	return value;
-}
-
-/* A weak one says nothing about bytes: a download cannot go on by it, but a file may be the same.
- * Those of older hawkBits have no quotes, so that any word is one; it goes back as it came. */
-static void take_etag(struct http_answer *a, const char *value, bool weak)
-{
-	size_t len = strlen(value);
-
-	for (size_t i = 0; i < len; i++)
-		if (value[i] <= ' ' || value[i] > '~')
-			return;
-	if ((weak || strncasecmp(value, "W/", 2) != 0) && len <= HTTP_ETAG_MAX)
-		memcpy(a->etag, value, len + 1);
-}
-
-static void take_range(struct http_answer *a, const char *value)
-{
-	if (sscanf(value, "bytes %" SCNu64 "-%*u/%" SCNu64, &a->from, &a->total) < 1)
-		a->from = UINT64_MAX;
-}
-
-static void look_at_header(struct transfer *t, char *line)
-{
-	const char *value;
-
-	if (strncmp(line, "HTTP/", 5) == 0) {
-		t->a->etag[0] = '\0';
-		t->a->from = t->a->total = UINT64_MAX;
-		t->a->ranges = false;
-	}
-	if ((value = header_value(line, "ETag")) != NULL)
-		take_etag(t->a, value, t->r->file);
-	if ((value = header_value(line, "Content-Range")) != NULL)
-		take_range(t->a, value);
-	if ((value = header_value(line, "Accept-Ranges")) != NULL)
-		t->a->ranges = strcasecmp(value, "bytes") == 0;
-	if ((value = header_value(line, "Content-Encoding")) != NULL && value[0] != '\0' &&
-	    strcasecmp(value, "identity") != 0)
-		set_error(t->a, "the server packs its answer, which was not asked for");
-}
+/* ---------------------------------------------------------------- an answer */
 
 static size_t take_header(char *bytes, size_t size, size_t n, void *data)
 {
 	struct transfer *t = data;
-	size_t len = size * n;
-	char line[512];
 
-	t->headers += len;
-	if (t->headers > HEADERS_MAX)
-		set_error(t->a, "headers without end");
-	snprintf(line, sizeof(line), "%.*s", len < sizeof(line) ? (int)len : (int)sizeof(line) - 1,
-		 bytes);
-	look_at_header(t, line);
-	return t->a->error[0] == '\0' ? len : 0;
+	return http_head_take(&t->head, bytes, size * n) ? size * n : 0;
 }
-
-/* ---------------------------------------------------------------- body */
 
 static int status_of(CURL *curl)
 {
@@ -314,7 +250,9 @@ static CURL *begin_curl(const struct http_config *c)
 static bool run_once(const struct http_config *c, const struct http_request *r, const char *url,
 		     struct http_answer *a, char next[URL_MAX + 1])
 {
-	struct transfer t = { .r = r, .a = a, .curl = begin_curl(c) };
+	struct transfer t = {
+		.r = r, .a = a, .curl = begin_curl(c), .head = { .answer = a, .weak = r->file }
+	};
 	char curl_says[CURL_ERROR_SIZE] = "", *where = NULL;
 	struct curl_slist *headers;
 	const char *fault;

@@ -18,7 +18,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_fleet.c conf_keys.c conf
             $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_lack.c install_pipe.c decoder.c) \
             $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c tpm/tpm_command.c tpm/tpm_log.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
             $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
-            $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c url.c) $(wildcard channel/*.c) \
+            $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c http.c http_answer.c http_head.c pace.c polling.c url.c) $(wildcard channel/*.c) \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
 
 FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
@@ -42,6 +42,13 @@ $(FUZZ_DIR)/$(1)/update/decoder/decoder_main.o: update/decoder/decoder_main.c
 	$$(Q)objcopy --redefine-sym _exit=fuzz_exit --redefine-sym os_worker_memory=fuzz_memory \
 		--redefine-sym os_worker_given=fuzz_given $$@
 
+# What is asked over libcurl gets the answers of its target.
+$(FUZZ_DIR)/$(1)/fleet/http.o: fleet/http.c
+	@mkdir -p $$(@D)
+	$$(call step,CC)
+	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
+	$$(Q)objcopy --redefine-sym curl_easy_perform=fuzz_perform $$@
+
 $(FUZZ_DIR)/$(1)/libfuzz.a: $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.o,$$(FUZZ_SRC))
 	$$(call step,AR)
 	$$(Q)rm -f $$@ && ar rcsD $$@ $$^
@@ -51,7 +58,7 @@ $$(FUZZ_NAMES:%=$(FUZZ_DIR)/$(1)/%_fuzz): $(FUZZ_DIR)/$(1)/%_fuzz: $(FUZZ_DIR)/$
 	$$(call step,LD)
 	$$(Q)$(FUZZ_CC) $(3) -o $$@ $$< $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o \
 		$$(if $$(filter $$*,$$(FUZZ_FIXING)),$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o) \
-		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter channel ddi,$$*),$$(CURL) $$(JSON))
+		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter channel ddi http,$$*),$$(CURL) $$(JSON))
 
 -include $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.d,$$(FUZZ_SRC) $$(wildcard tests/fuzz/*.c))
 endef
