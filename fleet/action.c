@@ -69,6 +69,8 @@ void action_begin(struct action *a, const char *id)
 	a->day_uptime = old.day_uptime;
 	a->day_ran = old.day_ran;
 	a->parts = old.parts;
+	memcpy(a->untold, old.untold, sizeof(a->untold));
+	a->untold_status = old.untold_status;
 	a->interval = old.interval;
 	a->due = old.due;
 	memcpy(a->due_boot, old.due_boot, sizeof(a->due_boot));
@@ -141,6 +143,9 @@ static const struct field {
 	NUMBER("day_bytes", day_bytes),
 	NUMBER("day_uptime", day_uptime),
 	NUMBER("day_ran", day_ran),
+	TEXT("untold", untold),
+	NUMBER("untold_status", untold_status),
+	NUMBER("ended", ended),
 	NUMBER("interval", interval),
 	NUMBER("due", due),
 	TEXT("due_boot", due_boot),

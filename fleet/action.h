@@ -14,6 +14,7 @@
 #define ACTION_VERSION_MAX 63
 #define ACTION_RELEASE_LEN 64 /* hexadecimal digits */
 #define ACTION_WHY_MAX	   480
+#define ACTION_UNTOLD_MAX  255
 #define ACTION_BOOT_LEN	   36 /* of a boot's id */
 #define ACTION_TEXT_MAX	   16384u
 /* contacts in a row: that are refused something, until it is given up; that bring nothing */
@@ -103,6 +104,11 @@ struct action {
 	 * many bundles took in it, or may have. The uptime, in seconds, when that began, or was
 	 * noted last; for how long the device had run in it then, boots together. */
 	uint64_t day, day_bytes, day_uptime, day_ran;
+	/* why the last contact did not bring an end to the server, "": it did, or none was due;
+	 * with which status, 0: no answer. Since when the end of this action is due, in seconds
+	 * since 1970; 0: not known */
+	char untold[ACTION_UNTOLD_MAX + 1];
+	uint64_t untold_status, ended;
 	/* between polls, as the server wanted it last, in seconds; 0: it never said */
 	uint64_t interval;
 	/* for a timer: the uptime, in seconds, of the next contact, 0: with the timer; in which

@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,8 +201,19 @@ static const struct rule {
 	{ 100, 999, CLIENT_LATER, "nothing that this program understands" },
 };
 
+void client_complain(struct client *c, unsigned status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->trouble, sizeof(c->trouble), fmt, ap);
+	va_end(ap);
+	c->trouble_status = status;
+	log_warn("%s", c->trouble);
+}
+
 /* Who asked for an action that is no more is not worth a line. */
-static enum client_end judge_status(const char *url, int status)
+static enum client_end judge_status(struct client *c, const char *url, int status)
 {
 	const struct rule *r = rules;
 	char origin[160];
@@ -210,7 +222,7 @@ static enum client_end judge_status(const char *url, int status)
 		r++;
 	url_origin(origin, sizeof(origin), url);
 	if (r->text != NULL && r->end != CLIENT_OVER)
-		log_warn("%s: answers %d: %s", origin, status, r->text);
+		client_complain(c, (unsigned)status, "%s: answers %d: %s", origin, status, r->text);
 	return r->end;
 }
 
@@ -247,9 +259,9 @@ static enum client_end run(struct client *c, struct http_request *r, const char 
 	if (whole && a.status == 304 && r->if_none_match != NULL)
 		return CLIENT_SAME;
 	if (whole)
-		return judge_status(url, a.status);
+		return judge_status(c, url, a.status);
 	url_origin(origin, sizeof(origin), url);
-	log_warn("%s: %s", origin, a.error);
+	client_complain(c, 0, "%s: %s", origin, a.error);
 	return a.status >= 300 && a.status <= 399 ? CLIENT_DENIED : CLIENT_LATER;
 }
 

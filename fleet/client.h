@@ -8,7 +8,8 @@
 #include "channel/strict.h"
 #include "lib/conf.h"
 
-#define CLIENT_TOKEN_MAX 255
+#define CLIENT_TOKEN_MAX   255
+#define CLIENT_TROUBLE_MAX 255
 
 enum client_end {
 	CLIENT_OK,
@@ -38,12 +39,20 @@ struct client {
 	uint64_t retry_after_s;
 	/* of the last answer that was asked for */
 	char etag[HTTP_ETAG_MAX + 1];
+	/* why the last request that failed did, and its status, 0: no answer; "": none failed since
+	 * this was emptied */
+	char trouble[CLIENT_TROUBLE_MAX + 1];
+	unsigned trouble_status;
 	size_t len;
 	char text[STRICT_MAX + 1];
 };
 
 /* KB_EINVAL: [fleet] lacks something, which was reported. */
 enum kb_err client_init(struct client *c, const struct conf *conf) KB_MUST_CHECK;
+
+/* Reports what is wrong with the last answer, and notes it; status 0: none came. */
+void client_complain(struct client *c, unsigned status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Asks for base/path; "" is the base. The answer is in c->text. */
 enum client_end client_get(struct client *c, const char *path);

@@ -6,6 +6,7 @@
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
 #include "fleet/standing.h"
+#include "fleet/untold.h"
 #include "fleet/way.h"
 
 #include "lib/log.h"
@@ -55,6 +56,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 	c->unsaved = c->goes_on = c->reboot = c->reboot_waits = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
+	c->client.trouble[0] = '\0';
 	c->way = c->conf->fleet_channel[0] != '\0' ? &way_channel : &way_ddi;
 	*known = look_at_device(c, why);
 	c->failed = !*known;
@@ -95,8 +97,10 @@ enum kb_err cycle_run(struct contact *c)
 	if (known)
 		count_run(c);
 	c->way->converse(c, known);
-	if (known)
+	if (known) {
 		keep_interval(c);
+		untold_note(c);
+	}
 	if (known && c->by_timer && !c->goes_on)
 		due_note(c);
 	c->goes_on = c->goes_on && c->retry_after_s == 0;

@@ -3,6 +3,7 @@
 
 #include "fleet/deployment.h"
 #include "fleet/judge.h"
+#include "fleet/limits.h"
 #include "fleet/tell.h"
 
 #include "channel/strict.h"
@@ -18,6 +19,8 @@ struct end {
 	char id[URL_ID_MAX + 1];
 	/* what the action was then: another one may have its id by now */
 	uint64_t size;
+	/* when it was one, in seconds since 1970; 0: not known */
+	uint64_t since;
 	char digest[OFFER_DIGEST_LEN + 1];
 	/* what was said to be good; "": it failed */
 	char release[ACTION_RELEASE_LEN + 1], version[ACTION_VERSION_MAX + 1];
@@ -52,6 +55,9 @@ static bool read_end(struct end *e, json_object *o)
 	    strict_number(o, "sequence", &e->sequence, INT64_MAX) != KB_OK ||
 	    strict_number(o, "tries", &e->tries, INT64_MAX) != KB_OK)
 		return false;
+	/* Older programs kept none. */
+	if (strict_number(o, "since", &e->since, INT64_MAX) != KB_OK)
+		e->since = 0;
 	e->said.execution = "closed";
 	e->said.finished = e->release[0] != '\0' ? "success" : "failure";
 	read_details(&e->said, o);
@@ -68,6 +74,7 @@ static json_object *write_end(const struct end *e)
 	json_object_object_add(o, "release", json_object_new_string(e->release));
 	json_object_object_add(o, "version", json_object_new_string(e->version));
 	json_object_object_add(o, "sequence", json_object_new_uint64(e->sequence));
+	json_object_object_add(o, "since", json_object_new_uint64(e->since));
 	json_object_object_add(o, "tries", json_object_new_uint64(e->tries));
 	for (unsigned i = 0; i < e->said.messages; i++)
 		json_object_array_add(details, json_object_new_string(e->said.message[i]));
@@ -76,7 +83,7 @@ static json_object *write_end(const struct end *e)
 }
 
 /* A list, to be released; an empty one where nothing is, or nothing of this server. */
-static json_object *load_ends(const struct contact *c)
+json_object *ends_list(const struct contact *c)
 {
 	static char text[STRICT_MAX + 1];
 	json_object *o = NULL, *list = NULL;
@@ -86,7 +93,7 @@ static json_object *load_ends(const struct contact *c)
 
 	if (files_read(&c->files, QUEUE, text, sizeof(text), &len) == KB_OK)
 		o = strict_parse(text, len, &why);
-	if (strict_number(o, "server", &server, INT64_MAX) == KB_OK && server == c->client.server &&
+	if (strict_number(o, "server", &server, INT64_MAX) == KB_OK && server == c->a.server &&
 	    strict_list(o, "ends", &list) == KB_OK)
 		json_object_get(list);
 	json_object_put(o);
@@ -99,7 +106,7 @@ static bool save_ends(const struct contact *c, json_object *list)
 	const char *text;
 	bool ok;
 
-	json_object_object_add(o, "server", json_object_new_uint64(c->client.server));
+	json_object_object_add(o, "server", json_object_new_uint64(c->a.server));
 	json_object_object_add(o, "ends", json_object_get(list));
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -121,7 +128,7 @@ static size_t find(json_object *list, const char *id)
 
 bool ends_has(const struct contact *c, const char *id)
 {
-	json_object *list = load_ends(c);
+	json_object *list = ends_list(c);
 	bool has = find(list, id) < json_object_array_length(list);
 
 	json_object_put(list);
@@ -132,11 +139,12 @@ bool ends_add(struct contact *c)
 {
 	static struct end e;
 	const struct action *a = &c->a;
-	json_object *list = load_ends(c);
+	json_object *list = ends_list(c);
 	size_t at = find(list, a->id);
 	bool ok;
 
 	e = (struct end){ .size = a->size, .sequence = a->sequence, .tries = a->tries };
+	e.since = a->ended > 0 ? a->ended : limits_time();
 	memcpy(e.id, a->id, sizeof(e.id));
 	memcpy(e.digest, a->digest, sizeof(e.digest));
 	memcpy(e.version, a->version, sizeof(e.version));
@@ -207,7 +215,7 @@ static bool send_end(struct contact *c, struct end *e)
 void ends_send(struct contact *c)
 {
 	static struct end e;
-	json_object *list = load_ends(c), *left = json_object_new_array();
+	json_object *list = ends_list(c), *left = json_object_new_array();
 	size_t n = json_object_array_length(list);
 
 	for (size_t i = 0; i < n && !c->dry_run; i++) {

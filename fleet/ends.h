@@ -9,5 +9,7 @@
 bool ends_add(struct contact *c);
 /* That of this action waits. */
 bool ends_has(const struct contact *c, const char *id);
+/* Those that wait, as they are kept: a list that is to be released. */
+json_object *ends_list(const struct contact *c);
 /* Sends those that wait. */
 void ends_send(struct contact *c);

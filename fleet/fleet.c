@@ -10,6 +10,7 @@
 #include "fleet/permit.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
+#include "fleet/untold.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -25,8 +26,9 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_NOTHING = 2, EXIT_REBOOT = 4, EXIT_BUSY = 7 };
 
-/* Zero where nothing is kept. */
-static bool load_records(struct contact *c)
+/* Zero where nothing is kept. waiting: gets what is not sent yet, and is to be released; or NULL.
+ */
+static bool load_records(struct contact *c, json_object **waiting)
 {
 	enum kb_err err = files_open(&c->files, &c->monitor, FILES_LOOK);
 
@@ -35,6 +37,8 @@ static bool load_records(struct contact *c)
 		files_load(&c->files, &c->a);
 	if (c->conf->fleet_channel[0] != '\0')
 		feed_load(c);
+	if (waiting != NULL)
+		*waiting = untold_load(c);
 	files_close(&c->files);
 	return err == KB_OK || err == KB_ENOENT;
 }
@@ -54,7 +58,7 @@ static enum kb_err ask_when_due(struct contact *c)
 {
 	unsigned wait;
 
-	load_records(c);
+	load_records(c, NULL);
 	wait = due_wait(c);
 	if (wait == 0)
 		return ask_once(c);
@@ -98,7 +102,7 @@ static void wait_for(struct contact *c, unsigned seconds)
  */
 static unsigned kept_interval(struct contact *c)
 {
-	load_records(c);
+	load_records(c, NULL);
 	return c->conf->fleet_channel[0] == '\0' ? (unsigned)c->a.interval : 0;
 }
 
@@ -181,7 +185,7 @@ static void print_day(const struct contact *c)
 		      a.day_bytes, l.daily);
 }
 
-static void print_status(const struct contact *c)
+static void print_status(const struct contact *c, json_object *waiting)
 {
 	bool channel = c->conf->fleet_channel[0] != '\0';
 
@@ -193,15 +197,17 @@ static void print_status(const struct contact *c)
 		contact_print("No server: set [fleet] server= or channel= in system.conf.");
 	else if (!channel)
 		contact_print("The server has offered nothing yet, or took it back.");
+	untold_print(c, waiting);
 	print_day(c);
 }
 
-static void print_status_json(const struct contact *c)
+static void print_status_json(const struct contact *c, json_object *waiting)
 {
 	json_object *o = action_json(&c->a);
 
 	if (c->conf->fleet_channel[0] != '\0')
 		json_object_object_add(o, "channel", feed_record_json(&c->feed));
+	json_object_object_add(o, "waiting", json_object_get(waiting));
 	contact_print("%s", json_object_to_json_string_ext(
 				    o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
@@ -209,12 +215,15 @@ static void print_status_json(const struct contact *c)
 
 int fleet_status(struct contact *c, bool json)
 {
-	if (!load_records(c))
+	json_object *waiting;
+
+	if (!load_records(c, &waiting))
 		return EXIT_FAILED;
 	if (json)
-		print_status_json(c);
+		print_status_json(c, waiting);
 	else
-		print_status(c);
+		print_status(c, waiting);
+	json_object_put(waiting);
 	return c->a.phase == ACTION_NONE && c->feed.name[0] == '\0' ? EXIT_NOTHING : EXIT_OK;
 }
 
@@ -222,7 +231,7 @@ int fleet_metrics(struct contact *c)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (!load_records(c))
+	if (!load_records(c, NULL))
 		return EXIT_FAILED;
 	if (!facts_read(&c->facts, &c->monitor, why)) {
 		log_err("no metrics: %s", why);

@@ -9,6 +9,13 @@
 #define DAY_S	86400u
 #define SET_DAY 20089u /* 2025-01-01: a clock of before was never set */
 
+uint64_t limits_time(void)
+{
+	uint64_t now = os_time_s();
+
+	return now / DAY_S >= SET_DAY ? now : 0;
+}
+
 struct limits limits_now(const struct conf *conf)
 {
 	return (struct limits){ .daily = conf->fleet_daily_bytes,

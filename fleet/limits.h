@@ -19,6 +19,9 @@ struct limits {
 	uint64_t clock_s, uptime_s;
 };
 
+/* Seconds since 1970; 0: the clock was never set. */
+uint64_t limits_time(void);
+
 /* As system.conf has them, now. */
 struct limits limits_now(const struct conf *conf);
 

@@ -24,6 +24,9 @@ struct queue {
 	/* who takes them asked for a wait: to this uptime, in seconds, of this boot */
 	uint64_t due;
 	char boot[ACTION_BOOT_LEN + 1];
+	/* why the oldest still waits, "": that is not known; its status, 0: no answer */
+	char why[HTTP_ERROR_MAX + 1];
+	uint64_t status;
 };
 
 /* An empty one where nothing is, or nothing that can be read. */
@@ -42,10 +45,18 @@ static struct queue load_queue(const struct contact *c)
 	if (strict_number(o, "due", &q.due, INT64_MAX) != KB_OK ||
 	    strict_text(o, "boot", q.boot, sizeof(q.boot)) != KB_OK)
 		q.due = 0;
+	if (strict_text(o, "why", q.why, sizeof(q.why)) != KB_OK ||
+	    strict_number(o, "status", &q.status, 999) != KB_OK)
+		q.why[0] = '\0';
 	json_object_put(o);
 	if (q.list == NULL)
 		q.list = json_object_new_array();
 	return q;
+}
+
+static void add_text(json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, json_object_new_string(text));
 }
 
 static bool save_queue(const struct contact *c, const struct queue *q)
@@ -59,6 +70,10 @@ static bool save_queue(const struct contact *c, const struct queue *q)
 		json_object_object_add(o, "due", json_object_new_uint64(q->due));
 		json_object_object_add(o, "boot", json_object_new_string(q->boot));
 	}
+	if (q->why[0] != '\0') {
+		add_text(o, "why", q->why);
+		json_object_object_add(o, "status", json_object_new_uint64(q->status));
+	}
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);
 	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
@@ -66,12 +81,15 @@ static bool save_queue(const struct contact *c, const struct queue *q)
 	return ok;
 }
 
-/* ---------------------------------------------------------------- a report */
-
-static void add_text(json_object *o, const char *key, const char *text)
+void report_list(const struct contact *c, json_object *o)
 {
-	json_object_object_add(o, key, json_object_new_string(text));
+	struct queue q = load_queue(c);
+
+	json_object_object_add(o, "reports", q.list);
+	add_text(o, "report", q.why);
 }
+
+/* ---------------------------------------------------------------- a report */
 
 static json_object *make_report(const struct contact *c, const char *phase, const char *reason,
 				const struct ddi_feedback *f)
@@ -134,9 +152,16 @@ void report_withdrawn(struct contact *c, const char *why)
 
 /* ---------------------------------------------------------------- sending */
 
-/* true: it was taken, or never will be. *wait_s: what is asked for until the next one; 0: nothing.
- */
-static bool post_report(const struct contact *c, json_object *report, uint64_t *wait_s)
+struct reply {
+	/* 0: no answer */
+	unsigned status;
+	/* what is asked for until the next one, in seconds; 0: nothing */
+	uint64_t wait_s;
+	char why[HTTP_ERROR_MAX + 1];
+};
+
+/* true: it was taken, or never will be. */
+static bool post_report(const struct contact *c, json_object *report, struct reply *reply)
 {
 	struct http_config config = c->client.http;
 	struct http_request r = { .method = "POST", .url = c->conf->fleet_report };
@@ -148,17 +173,19 @@ static bool post_report(const struct contact *c, json_object *report, uint64_t *
 	r.body = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN |
 								JSON_C_TO_STRING_NOSLASHESCAPE);
 	whole = http_run(&config, &r, &a);
-	*wait_s = a.retry_after_s;
+	*reply = (struct reply){ .status = whole ? (unsigned)a.status : 0,
+				 .wait_s = a.retry_after_s };
 	if (whole && a.status >= 200 && a.status <= 299)
 		return true;
 	url_origin(origin, sizeof(origin), c->conf->fleet_report);
 	later = !whole || http_passes(a.status) || a.status == 401 || a.status == 403 ||
 		a.status == 404;
 	if (whole)
-		log_warn("%s: answers a report with %d%s", origin, a.status,
+		snprintf(reply->why, sizeof(reply->why), "answers a report with %d%s", a.status,
 			 later ? "; it is sent again" : "; it is dropped");
 	else
-		log_warn("%s: no report: %s", origin, a.error);
+		snprintf(reply->why, sizeof(reply->why), "no report: %.200s", a.error);
+	log_warn("%s: %s", origin, reply->why);
 	return !later;
 }
 
@@ -171,30 +198,38 @@ static bool is_due(const struct queue *q)
 	       strcmp(boot, q->boot) != 0;
 }
 
-/* Reports wait for whom they are for. Updates do not, so this is no failure of the contact. */
-static void note_wait(const struct contact *c, struct queue *q, uint64_t wait_s)
+/* Reports wait for whom they are for. Updates do not, so this is no failure of the contact. Errors
+ * without an answer have other words each time, which are not worth a write. */
+static void note_wait(const struct contact *c, struct queue *q, const struct reply *reply)
 {
-	if (wait_s == 0 || !boot_id_read(q->boot))
-		return;
-	q->due = os_now_ms() / 1000 + (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S);
-	(void)!save_queue(c, q);
+	bool news = q->why[0] == '\0' || q->status != reply->status;
+	bool waits = reply->wait_s > 0 && boot_id_read(q->boot);
+
+	if (waits)
+		q->due = os_now_ms() / 1000 +
+			 (reply->wait_s < WAIT_MAX_S ? reply->wait_s : WAIT_MAX_S);
+	memcpy(q->why, reply->why, sizeof(q->why));
+	q->status = reply->status;
+	if (news || waits)
+		(void)!save_queue(c, q);
 }
 
 void report_send(struct contact *c)
 {
+	struct reply reply;
 	struct queue q;
-	uint64_t wait_s = 0;
 
 	if (c->conf->fleet_report[0] == '\0' || c->dry_run)
 		return;
 	q = load_queue(c);
 	while (json_object_array_length(q.list) > 0 && is_due(&q)) {
-		if (!post_report(c, json_object_array_get_idx(q.list, 0), &wait_s)) {
-			note_wait(c, &q, wait_s);
+		if (!post_report(c, json_object_array_get_idx(q.list, 0), &reply)) {
+			note_wait(c, &q, &reply);
 			break;
 		}
 		json_object_array_del_idx(q.list, 0, 1);
 		q.due = 0;
+		q.why[0] = '\0';
 		/* Cut here, it is sent again. */
 		if (!save_queue(c, &q))
 			break;

@@ -12,5 +12,8 @@
 bool report_phase(struct contact *c);
 /* The same of an action that is dropped, since its release was withdrawn. */
 void report_withdrawn(struct contact *c, const char *why);
+/* Adds what is kept, oldest first, as "reports"; and as "report" why the oldest still waits,
+ * "" where that is not known. */
+void report_list(const struct contact *c, json_object *o);
 /* Sends what is kept, oldest first, as long as each is taken. */
 void report_send(struct contact *c);

@@ -10,8 +10,6 @@
 #include "fleet/tell.h"
 #include "fleet/way.h"
 
-#include "lib/log.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +24,8 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 
 	c->retry_after_s = c->client.retry_after_s;
 	if (end == CLIENT_OK && !reached)
-		log_warn("%s: the server sends %s", c->conf->fleet_server, why);
+		client_complain(&c->client, 200, "%s: the server sends %s", c->conf->fleet_server,
+				why);
 	c->failed = c->failed || !reached;
 	c->sleep_s = reached ? p->sleep_s : 0;
 	return reached;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """[fleet] report=: what became of an update, at least once, and in nobody's way."""
 import json
+import re
 import time
 
 import pytest
@@ -149,3 +150,15 @@ def test_reports_wait_as_long_as_is_asked_and_updates_do_not(device, publish, si
     (device.folder / "reports.json").write_text(json.dumps({**kept, "boot": "another"}))
     device.once(code=REBOOT)
     assert len(site.requests("home")) == 1 + len(kept["reports"])
+
+
+def test_status_says_that_reports_wait_and_why(told, site, publish, bundle):
+    publish(bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    told.once(code=REBOOT)
+    said = told("status")
+    assert re.search(r"^2 reports for report= wait since 20.*Z\n  not sent yet: answers a report with 503", said, re.M)
+    assert len(json.loads(told("status", "--json"))["waiting"]["reports"]) == 2
+    del site.on["reports"]
+    told.once(code=REBOOT)
+    assert "report=" not in told("status")

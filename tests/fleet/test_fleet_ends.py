@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ends of actions that the server does not take."""
 import json
+import re
 
 import pytest
 from cli_device import FAILURE, REBOOT
@@ -112,3 +113,34 @@ def test_an_end_whose_words_are_refused_is_sent_with_fewer(fleet, server, bundle
     assert action.state == "running"
     fleet.once()
     assert action.state == "error" and len(action.statuses[-1][2]) == most
+
+
+def test_status_says_which_ends_wait_since_when_and_why(fleet, server, bundle, factory):
+    waiting(fleet, server, bundle, factory)
+    said = fleet("status")
+    assert re.search(r"^The end of action 1 waits for the server since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\n"
+                     r"  2\.0 in slot b fell back: modem does not register\n"
+                     r"  not sent yet: http://127\.0\.0\.1:\d+: answers 403: it forbids this device that", said, re.M)
+    shown = json.loads(fleet("status", "--json"))
+    assert [end["id"] for end in shown["waiting"]["ends"]] == ["1"] and shown["untold_status"] == 403
+    server.on["poll"] = lambda handler: handler.raw()
+    fleet.once(code=REBOOT)
+    assert re.search(r"^  not sent yet: http://127\.0\.0\.1:\d+: (?!answers)", fleet("status"), re.M)
+    del server.on["poll"], server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert "waits for the server" not in fleet("status") and "not sent yet" not in fleet.said
+
+
+def test_status_says_why_the_end_of_the_action_on_record_waits(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    refuse(server, action, 503)
+    fleet.once(code=FAILURE)
+    said = fleet("status")
+    assert re.search(r"^The end of action 1 waits for the server since 20.*Z\n  not sent yet: .* answers 503: ", said,
+                     re.M)
+    del server.on["feedback"]
+    fleet.once()
+    assert "not sent yet" not in fleet("status") and "the server knows that" in fleet.said
