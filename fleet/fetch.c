@@ -169,7 +169,8 @@ static bool has_room(const struct files *f, const struct download *d, char *why)
 	if (left >= wanted)
 		return true;
 	snprintf(why, ACTION_WHY_MAX + 1,
-		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64 " are free",
+		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64
+		 " are free beside its reserve",
 		 (wanted >> 20) + 1, left >> 20);
 	return false;
 }

@@ -15,6 +15,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* of the data partition, for what is not ours */
+#define RESERVE_PART 32
+#define RESERVE_MAX  (64ull << 20)
+
 /* Also where the file system became read-only: the end of an action is reported all the same. */
 static enum kb_err open_lock(struct files *f)
 {
@@ -112,12 +116,14 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 uint64_t files_room(const struct files *f)
 {
 	struct statvfs fs;
-	uint64_t room;
+	uint64_t room, reserve;
 
 	if (fstatvfs(f->dir, &fs) != 0 ||
-	    __builtin_mul_overflow((uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &room))
+	    __builtin_mul_overflow((uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &room) ||
+	    __builtin_mul_overflow((uint64_t)fs.f_blocks, (uint64_t)fs.f_frsize, &reserve))
 		return UINT64_MAX;
-	return room;
+	reserve = reserve / RESERVE_PART < RESERVE_MAX ? reserve / RESERVE_PART : RESERVE_MAX;
+	return room > reserve ? room - reserve : 0;
 }
 
 uint64_t files_bundle_size(const struct files *f)

@@ -34,7 +34,8 @@ void files_load(const struct files *f, struct action *a);
 /* Durable when it returns KB_OK. KB_EIO, KB_ENOSPC, which it has reported. */
 enum kb_err files_save(const struct files *f, const struct action *a) KB_MUST_CHECK;
 
-/* Bytes that this user may add on the data partition; UINT64_MAX: not known. */
+/* Bytes that a download may add on the data partition, which leaves a reserve to the others: one
+ * part in 32 of it, 64 MiB at most. UINT64_MAX: not known. */
 uint64_t files_room(const struct files *f);
 /* How many bytes of a bundle are here; 0: none. */
 uint64_t files_bundle_size(const struct files *f);

@@ -61,7 +61,8 @@ static bool parts_have_room(struct parts *p)
 	if (left >= wanted)
 		return true;
 	snprintf(p->why, sizeof(p->why),
-		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64 " are free",
+		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64
+		 " are free beside its reserve",
 		 (wanted >> 20) + 1, left >> 20);
 	return false;
 }

@@ -100,3 +100,23 @@ def test_the_record_takes_whole_blocks_and_is_swapped(fleet, server, bundle):
     fleet.good()
     fleet.once()
     assert fleet.record["phase"] == "good" and (fleet.folder / "action.json.new").stat().st_size == 4096
+
+
+def leave(device, room):
+    """So many bytes stay free."""
+    stat = os.statvfs(device.dev.data)
+    log = device.dev.data / "log"
+    log.write_bytes(bytes(stat.f_bavail * stat.f_frsize - room))
+
+
+def test_a_download_leaves_a_reserve(small, server, bundle):
+    """For the applications' own files: a part in 32 of the partition."""
+    action = server.assign(bundle)
+    wanted = 2 * bundle.stat().st_size
+    leave(small, wanted + (100 << 10))
+    said = small.once(code=FAILURE)
+    assert "no room: " in said and "beside its reserve" in said and not server.requests("artifact")
+    (small.dev.data / "log").unlink()
+    leave(small, wanted + (6 << 20) // 32 + (100 << 10))
+    small.once(code=REBOOT)
+    assert small.staged and action.state == "running"
