@@ -2,6 +2,8 @@
 """The units: what they leave to the process of root is what its work takes. Not run under systemd here."""
 import os
 import re
+import shlex
+import subprocess
 
 import pytest
 from cli_device import REBOOT, TOP
@@ -19,11 +21,14 @@ def capabilities(unit):
     return [word.lower().removeprefix("cap_") for word in value(unit, "CapabilityBoundingSet").split()]
 
 
+def with_only(names):
+    """What goes before a command that has these capabilities and no others, as in a unit."""
+    return ["setpriv", "--bounding-set", ",".join(["-all", *(f"+{name}" for name in names)]), "--no-new-privs"]
+
+
 def bound(fleet, names):
-    """It runs with these capabilities and no others, as in a unit."""
     made = fleet.command
-    fleet.command = lambda *words: ["setpriv", "--bounding-set", ",".join(["-all", *(f"+{name}" for name in names)]),
-                                    "--no-new-privs", *made(*words)]
+    fleet.command = lambda *words: [*with_only(names), *made(*words)]
 
 
 def test_both_units_leave_the_same():
@@ -56,3 +61,22 @@ def test_each_of_these_is_needed(fleet, server, bundle, name):
     server.assign(bundle)
     fleet.once(code=None)
     assert not fleet.staged
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities")
+def test_the_timer_writes_metrics_of_a_device_whole_or_not(fleet, server, bundle, tmp_path):
+    unit = TOP / "hooks/fleet/keelboot-fleet-metrics.service"
+    out, program = tmp_path / "exporter", tmp_path / "bin/keelboot-fleet"
+    out.mkdir()
+    os.chown(out, 65534, 65534)
+    program.parent.mkdir()
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    for end, code in ("", 0), ("; exit 1", 1):
+        program.write_text(f"#!/bin/sh\n{shlex.join(map(str, fleet.command('status', '--metrics')))}{end}\n")
+        program.chmod(0o755)
+        done = subprocess.run([*with_only(capabilities(unit)), *shlex.split(value(unit, "ExecStart"))], check=False,
+                              env=fleet.environment(TO=str(out)) | {"PATH": f"{program.parent}:{fleet.path}"})
+        assert done.returncode == code
+    assert 'keelboot_fleet_action{phase="staged"} 1\n' in (out / "keelboot.prom").read_text()
+    assert (out / "keelboot.prom").stat().st_mode & 0o444 == 0o444
