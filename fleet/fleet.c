@@ -10,6 +10,7 @@
 #include "fleet/permit.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
+#include "fleet/reload.h"
 #include "fleet/untold.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -17,6 +18,7 @@
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +83,19 @@ int fleet_once(struct contact *c)
 
 /* ---------------------------------------------------------------- the daemon */
 
+/* SIGHUP ends it where this process has rights; another one is ended by the one that has them. */
+static void sleep_for(unsigned seconds)
+{
+	uint64_t now = os_now_ms(), end = now + seconds * 1000ull;
+
+	for (; now < end; now = os_now_ms()) {
+		struct pollfd hup = { .fd = reload_fd(), .events = POLLIN };
+
+		if (poll(&hup, 1, (int)(end - now)) > 0 && reload_take())
+			reload_begin();
+	}
+}
+
 /* A reboot that waits for permission does not wait for the server. */
 static void wait_for(struct contact *c, unsigned seconds)
 {
@@ -91,8 +106,7 @@ static void wait_for(struct contact *c, unsigned seconds)
 		unsigned part = c->reboot_waits && seconds > LOOK_S ? LOOK_S : seconds;
 
 		seconds -= part;
-		while (part > 0)
-			part = sleep(part);
+		sleep_for(part);
 		if (c->reboot_waits && seconds > 0 && cycle_look(c) == KB_OK)
 			reboot_begin(c);
 	}

@@ -2,6 +2,7 @@
 #include "fleet/fleet.h"
 
 #include "fleet/permit.h"
+#include "fleet/reload.h"
 #include "fleet/split.h"
 
 #include "lib/log.h"
@@ -43,12 +44,13 @@ static const char help[] =
 struct call {
 	const char *verb, *conf_root, *keelboot;
 	bool dry_run, when_due, now, json, metrics;
-	/* of keelboot; ends with NULL */
-	char **options;
+	/* of this program; of keelboot, which ends with NULL */
+	char **argv, **options;
 };
 
 static struct contact contact; /* large, and one at a time */
 static struct conf conf;
+static const char *conf_root;
 
 /* The value of an option that has this name: behind '=', or the next word. NULL: it is another one.
  */
@@ -160,6 +162,14 @@ static int make_monitor(const struct call *c)
 	return EXIT_USAGE;
 }
 
+static bool can_begin(void)
+{
+	bool found;
+
+	conf_load(&conf, conf_root, &found, NULL, NULL);
+	return client_init(&contact.client, &conf) == KB_OK;
+}
+
 /* The processes part after all that only root may read was read, and before anything of the network
  * is. */
 static int run_contacts(const struct call *c)
@@ -168,6 +178,10 @@ static int run_contacts(const struct call *c)
 		return EXIT_USAGE;
 	/* Updates go on, and so does the way to a configuration that can be understood. */
 	permit_check(&conf);
+	if (strcmp(c->verb, "run") == 0 && !reload_watch(c->argv, can_begin)) {
+		log_err("SIGHUP cannot be noted: no descriptors");
+		return 1;
+	}
 	if (!split(&contact.monitor))
 		return 1;
 	if (!http_start()) {
@@ -212,6 +226,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 0 || !read_call(&call, argv + 1))
 		return EXIT_USAGE;
-	conf_load(&conf, call.conf_root, &found, NULL, NULL);
+	conf_root = call.conf_root;
+	conf_load(&conf, conf_root, &found, NULL, NULL);
+	call.argv = argv;
 	return run_call(&call);
 }

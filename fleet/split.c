@@ -2,11 +2,14 @@
 #include "fleet/split.h"
 
 #include "fleet/monitor_link.h"
+#include "fleet/reload.h"
 
 #include "lib/log.h"
+#include "lib/util.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,15 +23,41 @@
 
 /* ---------------------------------------------------------------- with rights */
 
-static _Noreturn void serve(struct monitor *m, int link, pid_t pid)
+static int wait_for_end(pid_t pid)
 {
 	int status = 0;
 
-	while (monitor_link_answer(link, m))
-		;
-	close(link);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	return status;
+}
+
+/* An order, or the end of who gives them. */
+static void await_order(int link, pid_t pid)
+{
+	struct pollfd ready[] = { { .fd = link, .events = POLLIN },
+				  { .fd = reload_fd(), .events = POLLIN } };
+
+	do {
+		ready[0].revents = ready[1].revents = 0;
+		if (poll(ready, KB_ARRAY_LEN(ready), -1) < 0 || ready[1].revents == 0 ||
+		    !reload_take())
+			continue;
+		kill(pid, SIGTERM);
+		wait_for_end(pid);
+		reload_begin();
+	} while (ready[0].revents == 0);
+}
+
+static _Noreturn void serve(struct monitor *m, int link, pid_t pid)
+{
+	int status;
+
+	do
+		await_order(link, pid);
+	while (monitor_link_answer(link, m));
+	close(link);
+	status = wait_for_end(pid);
 	if (WIFSIGNALED(status))
 		log_err("the process that talks to the server died of signal %d", WTERMSIG(status));
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
@@ -91,6 +120,7 @@ bool split(struct monitor *m)
 		serve(m, ends[1], pid);
 	}
 	close(ends[1]);
+	reload_ignore();
 	m->link = ends[0];
 	if (drop_rights(m, parent))
 		return true;

@@ -189,3 +189,40 @@ def test_the_exit_code_is_that_of_who_talked_to_the_server(fleet, server, bundle
     fleet.once(code=REBOOT)
     fleet.token.unlink()
     fleet("once", code=3)
+
+
+def test_sighup_reads_all_anew_in_the_same_process(daemon, fleet, server):
+    parent, child = daemon
+    fleet.token.write_text("renewed\n")
+    server.token = "renewed"
+    before = len(server.seen)
+    parent.send_signal(signal.SIGHUP)
+    until(lambda: len(server.seen) > before and not Path(f"/proc/{child}").exists())
+    assert parent.poll() is None and children_of(parent.pid) and server.seen[before][0] == "poll"
+    assert "renewed" in str(server.seen[before])
+
+
+def test_sighup_leaves_all_as_it_is_where_nothing_could_begin(daemon, fleet):
+    parent, child = daemon
+    fleet.token.unlink()
+    parent.send_signal(signal.SIGHUP)
+    for line in parent.stdout:
+        if "it goes on as before" in line:
+            break
+    assert children_of(parent.pid) == [child]
+
+
+def test_sighup_where_root_is_the_user(fleet, server):
+    fleet.user = "root"
+    fleet.configure()
+    server.sleep = "12:00:00"
+    with subprocess.Popen(fleet.command("run", "--now"), env=fleet.environment(), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as daemon:
+        until(lambda: server.requests("poll"))
+        for _ in range(2):
+            for line in daemon.stdout:
+                if line.startswith("Next contact"):
+                    break
+            daemon.send_signal(signal.SIGHUP)
+        until(lambda: len(server.requests("poll")) == 3)
+        daemon.kill()
