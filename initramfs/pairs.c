@@ -9,7 +9,6 @@
 #include "lib/conf_place.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "selector/loader/loader_tryboot.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -292,7 +291,7 @@ static void restart_by_loader(const struct boot *b)
 {
 	evidence_forget(&b->evidence);
 	if (b->conf.loader == CONF_LOADER_TRYBOOT)
-		os_reboot_to(LOADER_TRYBOOT_WORDS);
+		os_reboot_to(OS_REBOOT_TRYBOOT);
 	else
 		os_reboot();
 }

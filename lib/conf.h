@@ -110,7 +110,8 @@ enum conf_loader {
 	CONF_LOADER_SYSTEMD, /* systemd-boot: variables of UEFI, a file in its partition for each
 				pair */
 	CONF_LOADER_EFIBG,   /* EFI Boot Guard: two environments, each beside the file of a pair */
-	CONF_LOADER_TRYBOOT, /* a Raspberry Pi's firmware: autoboot.txt, on a partition of its own */
+	CONF_LOADER_TRYBOOT, /* a Raspberry Pi's firmware: autoboot.txt, on a partition of its own
+			      */
 	CONF_LOADERS,
 };
 
@@ -367,6 +368,6 @@ enum conf_loader conf_loader_of(const char *word);
 /* The loader's store is on a partition of its own, which is for nothing else. */
 bool conf_loader_has_partition(const struct conf *c);
 
-/* Where the loader's environment is: of GRUB and tryboot a conf_spec, of U-Boot the path of fw_env.config(5),
- * which has a default; else "". */
+/* Where the loader's environment is: of GRUB and tryboot a conf_spec, of U-Boot the path of
+ * fw_env.config(5), which has a default; else "". */
 const char *conf_loader_environment(const struct conf *c);

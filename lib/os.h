@@ -119,6 +119,8 @@ enum kb_err os_wdt_left(int fd, unsigned *left_s) KB_MUST_CHECK;
 void os_reboot(void);
 /* The same, with words for the kernel's drivers: a Raspberry Pi's gives them to the firmware. */
 void os_reboot_to(const char *words);
+/* To the partition that is the default, but with the section [tryboot] of its autoboot.txt. */
+#define OS_REBOOT_TRYBOOT "0 tryboot"
 /* Whether this kernel could start another one. KB_ENOENT: it was made without that
  * (CONFIG_KEXEC_FILE). KB_EPERM: it must not. */
 enum kb_err os_can_kexec(void) KB_MUST_CHECK;

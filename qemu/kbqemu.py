@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A QEMU that is newer than this system's, with devices that an older one lacks, such as eMMC: Debian 13's backports, with
-all libraries that it wants, fetched with apt and unpacked below build/, never installed."""
+"""A QEMU that is newer than this system's, with devices that an older one lacks, such as eMMC: Debian 13's backports,
+with all libraries that it wants, fetched with apt and unpacked below build/, never installed."""
 
 import shutil
 import subprocess
@@ -44,7 +44,8 @@ def _unpack(folder: Path) -> None:
         (tree / "usr" / link).mkdir(parents=True)
         (tree / link).symlink_to(f"usr/{link}")
     for deb in _fetch(folder):
-        subprocess.run(f"dpkg-deb --fsys-tarfile {deb} | tar -x --keep-directory-symlink -C {tree}", shell=True, check=True)
+        subprocess.run(f"dpkg-deb --fsys-tarfile {deb} | tar -x --keep-directory-symlink -C {tree}", shell=True,
+                       check=True)
         deb.unlink()
     start = folder / "start.new"
     start.write_text(START % (tree, PROGRAM))

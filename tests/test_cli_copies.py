@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The boot loader itself: a bundle with one is for no slot, and where there are no two copies, it stays as it is. What an
-eMMC does with a new one is in unit/copies_write_test.c and boot/test_emmc.py."""
+"""The boot loader itself: a bundle with one is for no slot, and where there are no two copies, it stays as it is. What
+an eMMC does with a new one is in unit/copies_write_test.c and boot/test_emmc.py."""
 
 import pytest
 from cli_device import FAILURE, INCOMPATIBLE, USAGE, edit, run
@@ -14,8 +14,8 @@ def loader_bundle(factory, tmp_path):
     """With nothing but a boot loader."""
     out, image = tmp_path / "loader.keel", tmp_path / "loader.bin"
     image.write_bytes(b"loader 2025.10" * 1000)
-    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", "2025.10", "--sequence", 30, "--image",
-        f"loader={image}", "--key", factory.public.with_suffix(".key"))
+    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", "2025.10", "--sequence", 30,
+        "--image", f"loader={image}", "--key", factory.public.with_suffix(".key"))
     return out
 
 

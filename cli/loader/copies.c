@@ -99,7 +99,7 @@ static enum kb_err has_version(struct copies *c, unsigned area, bool *found)
 
 static enum kb_err find_running(struct copies *c)
 {
-	bool in_set, in_other;
+	bool in_set = false, in_other = false;
 
 	c->runs = COPIES_RUNS_UNKNOWN;
 	read_version(c);

@@ -249,7 +249,7 @@ int loader_cmd(struct args *a, struct device_options *o)
 	int code = read_loader_args(a, o, &l);
 	enum kb_err err;
 
-	if (code != OUTPUT_OK)
+	if (code != OUTPUT_OK || l.verb == NULL)
 		return code;
 	device_init(&d, o);
 	err = check_two();

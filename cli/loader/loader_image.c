@@ -48,13 +48,16 @@ static enum kb_err decode(struct loader_image *image, struct digest *digest, str
 enum kb_err loader_image_read(struct loader_image *image)
 {
 	struct digest digest = { 0 }, whole = { 0 };
-	void *data = NULL;
 	enum kb_err err;
+	size_t room;
 
 	image->len = (size_t)image->r->m.image[0].size;
-	if (posix_memalign(&data, BDEV_ALIGN, image->len) != 0)
+	room = image->len + (BDEV_ALIGN - image->len % BDEV_ALIGN) % BDEV_ALIGN;
+	/* bound: a boot area, whose size the caller has compared with the image's */
+	image->data = aligned_alloc(BDEV_ALIGN, room);
+	if (image->data == NULL)
 		return fail_image(image, KB_ENOMEM, "");
-	image->data = memset(data, 0, image->len);
+	memset(image->data, 0, room);
 	err = digest_init(&digest);
 	if (err == KB_OK)
 		err = digest_init(&whole);

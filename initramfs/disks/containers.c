@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MORE     ", and more"
+#define MORE	 ", and more"
 #define ARRAY_MS 20000
 
 /* What does not fit any more is only counted as more. */
@@ -92,7 +92,8 @@ const struct prober_part *containers_state(const struct prober_part *part)
 	if (part->fstype[0] == '\0' && !(part->flags & PROBER_PART_AMBIGUOUS))
 		return part;
 	log_err("devices: state: %s holds %s and no record: it is not touched; correct [state] partition= in system.conf, or erase it: wipefs --all %s",
-		part->dev, part->fstype[0] != '\0' ? part->fstype : "several file systems", part->dev);
+		part->dev, part->fstype[0] != '\0' ? part->fstype : "several file systems",
+		part->dev);
 	return NULL;
 }
 

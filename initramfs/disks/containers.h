@@ -18,8 +18,8 @@ uint64_t containers_wait_ms(const struct probe *p);
 /* Of data and the raw partition: true when it may be used; else that was logged. */
 bool containers_allow(const char *what, const struct prober_part *part);
 
-/* The state's partition, or NULL: then that was logged. PID 1 makes a damaged record anew, but never
- * over something that libblkid knows: system.conf may name a partition by mistake. */
+/* The state's partition, or NULL: then that was logged. PID 1 makes a damaged record anew, but
+ * never over something that libblkid knows: system.conf may name a partition by mistake. */
 const struct prober_part *containers_state(const struct prober_part *part);
 
 /* All of a disk that is not used, a line for each; the bare disk too. */

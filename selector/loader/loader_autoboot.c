@@ -32,7 +32,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool next_line(const char *text, size_t len, size_t *at, struct line *line)
+static bool next_line_of(const char *text, size_t len, size_t *at, struct line *line)
 {
 	size_t left = len - *at;
 	const char *end = memchr(text + *at, '\n', left);
@@ -145,7 +145,7 @@ enum kb_err loader_autoboot_read(struct loader *l, const uint8_t *text, size_t l
 	size_t at = 0;
 
 	*is = (struct loader_autoboot){ 0, 0 };
-	while (next_line((const char *)text, len, &at, &line))
+	while (next_line_of((const char *)text, len, &at, &line))
 		TRY(take_line(l, &line, &seen));
 	if (!seen.is_ab)
 		return wrong(l, "lacks tryboot_a_b=1: a kernel that is tried would not start");
@@ -164,7 +164,7 @@ struct new_text {
 	bool full;
 };
 
-static void add(struct new_text *n, const char *text, size_t len)
+static void put_words(struct new_text *n, const char *text, size_t len)
 {
 	if (len > LOADER_AUTOBOOT_MAX - n->len) {
 		n->full = true;
@@ -179,7 +179,7 @@ static void add_partition(struct new_text *n, uint8_t number)
 	char text[32];
 	int len = snprintf(text, sizeof(text), PARTITION "=%u\n", number);
 
-	add(n, text, (size_t)len);
+	put_words(n, text, (size_t)len);
 }
 
 /* The old lines, each with its number. What is empty at the end is not among them. */
@@ -192,7 +192,7 @@ static void keep_lines(struct new_text *n, const char *text, size_t len,
 
 	while (len > 0 && is_blank(text[len - 1]))
 		len--;
-	while (next_line(text, len, &at, &line)) {
+	while (next_line_of(text, len, &at, &line)) {
 		if (begins(&line, "["))
 			seen.section = section_of(&line, seen.section);
 		if (is_named(&line, PARTITION)) {
@@ -200,22 +200,22 @@ static void keep_lines(struct new_text *n, const char *text, size_t len,
 			add_partition(n, seen.section == TRYBOOT ? want->once : want->preset);
 			continue;
 		}
-		add(n, line.text, line.len);
-		add(n, "\n", 1);
+		put_words(n, line.text, line.len);
+		put_words(n, "\n", 1);
 	}
 	if (seen.partition[TRYBOOT] != 0)
 		return;
 	if (seen.section == OTHER)
-		add(n, "[all]\n", 6);
-	add(n, "[tryboot]\n", 10);
+		put_words(n, "[all]\n", 6);
+	put_words(n, "[tryboot]\n", 10);
 	add_partition(n, want->once);
 }
 
 static void make_lines(struct new_text *n, const struct loader_autoboot *want)
 {
-	add(n, "[all]\n" AB "=1\n", sizeof("[all]\n" AB "=1\n") - 1);
+	put_words(n, "[all]\n" AB "=1\n", sizeof("[all]\n" AB "=1\n") - 1);
 	add_partition(n, want->preset);
-	add(n, "[tryboot]\n", 10);
+	put_words(n, "[tryboot]\n", 10);
 	add_partition(n, want->once);
 }
 

@@ -112,7 +112,7 @@ static bool take_boot_sector(struct fat *f, const uint8_t *s, uint64_t size)
 static enum kb_err read_fat(struct loader *l, struct bdev *dev, const struct loader_disk_file *file,
 			    struct fat *f)
 {
-	uint8_t sector[512];
+	uint8_t sector[512] = { 0 };
 
 	TRY(loader_disk_said(l, loader_disk_read(dev, 0, sector, sizeof(sector)), "read"));
 	if (!take_boot_sector(f, sector, dev->size))
@@ -153,7 +153,7 @@ enum kb_err loader_disk_find(struct loader *l, struct bdev *dev,
 			     const struct loader_disk_file *file, uint64_t *off, uint32_t *len)
 {
 	struct fat f = { 0 };
-	uint8_t e[ENTRY];
+	uint8_t e[ENTRY] = { 0 };
 
 	TRY(read_fat(l, dev, file, &f));
 	for (uint32_t i = 0; i < f.entries; i++) {

@@ -177,7 +177,7 @@ static enum kb_err find_part(struct loader *l, const char *dev, struct loader_pa
 enum kb_err loader_part_number(struct loader *l, const char *dev, char disk[LOADER_PART_DISK],
 			       uint32_t *number)
 {
-	struct kernels k;
+	struct kernels k = { .number = 0 };
 
 	TRY(look_by_kernel(l, dev, &k));
 	memcpy(disk, k.disk, LOADER_PART_DISK);

@@ -42,7 +42,7 @@ static enum kb_err no_places(struct loader *l)
 		l->where);
 }
 
-static enum kb_err take_number(struct loader *l, const char *dev, uint32_t *number)
+static enum kb_err take_part_number(struct loader *l, const char *dev, uint32_t *number)
 {
 	char disk[LOADER_PART_DISK];
 
@@ -57,7 +57,7 @@ static enum kb_err take_number(struct loader *l, const char *dev, uint32_t *numb
 }
 
 /* "a=/dev/mmcblk0p2" */
-static enum kb_err take_pair(struct loader *l, const char *text, size_t len)
+static enum kb_err take_pair_number(struct loader *l, const char *text, size_t len)
 {
 	char dev[sizeof(places.store)];
 	uint32_t *number;
@@ -69,14 +69,14 @@ static enum kb_err take_pair(struct loader *l, const char *text, size_t len)
 	if (*number != 0)
 		return no_places(l);
 	snprintf(dev, sizeof(dev), "%.*s", (int)(len - 2), text + 2);
-	TRY(take_number(l, dev, number));
+	TRY(take_part_number(l, dev, number));
 	if (*number <= LOADER_AUTOBOOT_PART)
 		return KB_OK;
 	return loader_why(l, KB_EINVAL, "%s: the firmware starts none behind partition %d", dev,
 			  LOADER_AUTOBOOT_PART);
 }
 
-static enum kb_err take_where(struct loader *l)
+static enum kb_err take_places(struct loader *l)
 {
 	const char *p = l->where;
 	size_t len = strcspn(p, ",");
@@ -85,11 +85,11 @@ static enum kb_err take_where(struct loader *l)
 	if (len >= sizeof(places.store) || len == 0 || p[len] == '\0')
 		return no_places(l);
 	snprintf(places.store, sizeof(places.store), "%.*s", (int)len, p);
-	TRY(take_number(l, places.store, &places.number));
+	TRY(take_part_number(l, places.store, &places.number));
 	for (p += len; *p == ','; p += len) {
 		p++;
 		len = strcspn(p, ",");
-		TRY(take_pair(l, p, len));
+		TRY(take_pair_number(l, p, len));
 	}
 	return KB_OK;
 }
@@ -170,7 +170,7 @@ static enum kb_err with_text(struct loader *l, struct loader_choice *c,
 
 enum kb_err loader_tryboot_read(struct loader *l, struct loader_choice *c)
 {
-	TRY(take_where(l));
+	TRY(take_places(l));
 	return with_text(l, c, NULL);
 }
 
@@ -184,7 +184,7 @@ static enum kb_err check_pair(struct loader *l, int slot)
 
 enum kb_err loader_tryboot_write(struct loader *l, const struct loader_choice *c)
 {
-	TRY(take_where(l));
+	TRY(take_places(l));
 	TRY(check_pair(l, c->preset));
 	TRY(check_pair(l, c->once));
 	return with_text(l, NULL, c);
@@ -228,7 +228,7 @@ enum kb_err loader_tryboot_booted(struct loader *l, int *slot)
 {
 	uint32_t number, mode = FROM_UNKNOWN;
 
-	TRY(take_where(l));
+	TRY(take_places(l));
 	if (read_tree(l, "partition", &number) != KB_OK)
 		return loader_why(l, KB_ENOENT,
 				  "the firmware does not say which partition it started (" TREE
@@ -250,7 +250,7 @@ enum kb_err loader_tryboot_look(struct loader *l, struct loader_tryboot_is *is)
 {
 	uint32_t can;
 
-	TRY(take_where(l));
+	TRY(take_places(l));
 	is->number = places.number;
 	is->is_too_old = read_tree(l, "capabilities", &can) == KB_OK && (can & CAN_AB) == 0;
 	return KB_OK;

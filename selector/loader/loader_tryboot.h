@@ -4,14 +4,11 @@
  * that which tryboot starts, which is `once`. The firmware forgets that it was asked for tryboot;
  * the file says so until the next default. See loader.h, and loader_autoboot.h.
  *
- * `once` takes effect only in a restart that asks for it: os_reboot_to(LOADER_TRYBOOT_WORDS).
+ * `once` takes effect only in a restart that asks for it: os_reboot_to(OS_REBOOT_TRYBOOT).
  */
 #pragma once
 
 #include "selector/loader/loader_autoboot.h"
-
-/* What that restart tells the kernel, and that the firmware: the default, but try. */
-#define LOADER_TRYBOOT_WORDS "0 tryboot"
 
 enum kb_err loader_tryboot_read(struct loader *l, struct loader_choice *c) KB_MUST_CHECK;
 enum kb_err loader_tryboot_write(struct loader *l, const struct loader_choice *c) KB_MUST_CHECK;

@@ -51,8 +51,8 @@ class Emmc:
 def loader_bundle(bench, version: str):
     image, out = bench.work / f"{version}.bin", bench.work / f"{version}.keel"
     image.write_bytes(loader_image(version))
-    run(bench.device.keelboot, "bundle", "create", "-o", out, "--compatible", bench.device.compatible, "--version", version,
-        "--sequence", "7", "--image", f"loader={image}", "--key", bench.device.key())
+    run(bench.device.keelboot, "bundle", "create", "-o", out, "--compatible", bench.device.compatible, "--version",
+        version, "--sequence", "7", "--image", f"loader={image}", "--key", bench.device.key())
     return out
 
 
