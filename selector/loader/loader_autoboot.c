@@ -164,7 +164,7 @@ struct new_text {
 	bool full;
 };
 
-static void put_words(struct new_text *n, const char *text, size_t len)
+static void autoboot_put(struct new_text *n, const char *text, size_t len)
 {
 	if (len > LOADER_AUTOBOOT_MAX - n->len) {
 		n->full = true;
@@ -179,7 +179,7 @@ static void add_partition(struct new_text *n, uint8_t number)
 	char text[32];
 	int len = snprintf(text, sizeof(text), PARTITION "=%u\n", number);
 
-	put_words(n, text, (size_t)len);
+	autoboot_put(n, text, (size_t)len);
 }
 
 /* The old lines, each with its number. What is empty at the end is not among them. */
@@ -200,22 +200,22 @@ static void keep_lines(struct new_text *n, const char *text, size_t len,
 			add_partition(n, seen.section == TRYBOOT ? want->once : want->preset);
 			continue;
 		}
-		put_words(n, line.text, line.len);
-		put_words(n, "\n", 1);
+		autoboot_put(n, line.text, line.len);
+		autoboot_put(n, "\n", 1);
 	}
 	if (seen.partition[TRYBOOT] != 0)
 		return;
 	if (seen.section == OTHER)
-		put_words(n, "[all]\n", 6);
-	put_words(n, "[tryboot]\n", 10);
+		autoboot_put(n, "[all]\n", 6);
+	autoboot_put(n, "[tryboot]\n", 10);
 	add_partition(n, want->once);
 }
 
 static void make_lines(struct new_text *n, const struct loader_autoboot *want)
 {
-	put_words(n, "[all]\n" AB "=1\n", sizeof("[all]\n" AB "=1\n") - 1);
+	autoboot_put(n, "[all]\n" AB "=1\n", sizeof("[all]\n" AB "=1\n") - 1);
 	add_partition(n, want->preset);
-	put_words(n, "[tryboot]\n", 10);
+	autoboot_put(n, "[tryboot]\n", 10);
 	add_partition(n, want->once);
 }
 
