@@ -10,6 +10,7 @@
 #include "update/bundle/manifest_fits.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { JSON = 1 };
@@ -27,7 +28,7 @@ struct loader_args {
 };
 
 static struct device d;
-static struct reader reader;
+static struct reader *reader;
 
 static int read_loader_args(struct args *a, struct device_options *o, struct loader_args *l)
 {
@@ -141,7 +142,7 @@ static enum kb_err check_booted(void)
 
 static enum kb_err check_bundle(const char *file)
 {
-	const struct manifest *m = &reader.m;
+	const struct manifest *m = &reader->m;
 	char why[MANIFEST_WHY];
 	enum kb_err err = manifest_fits_device(why, m, d.conf.compatible);
 
@@ -152,7 +153,7 @@ static enum kb_err check_bundle(const char *file)
 			"expected a bundle with one image, %s, and no other; make it with keelboot bundle create --image %s=FILE",
 			CONF_CLASS_LOADER, CONF_CLASS_LOADER);
 	}
-	if (err == KB_OK && reader.release.sequence < d.state.floor) {
+	if (err == KB_OK && reader->release.sequence < d.state.floor) {
 		err = KB_EDOWNGRADE;
 		snprintf(why, sizeof(why), "its sequence is below this device's floor");
 	}
@@ -163,20 +164,20 @@ static enum kb_err check_bundle(const char *file)
 
 static enum kb_err install_image(struct copies *c, const char *file)
 {
-	struct loader_image image = { .r = &reader, .helper = incoming_helper() };
+	struct loader_image image = { .r = reader, .helper = incoming_helper() };
 	enum kb_err err;
 
 	if (image.helper == NULL)
 		return KB_EEXEC;
 	TRY(check_bundle(file));
-	TRY(report(c, copies_write_allowed(c, reader.m.image[0].size)));
+	TRY(report(c, copies_write_allowed(c, reader->m.image[0].size)));
 	err = loader_image_read(&image);
 	if (err != KB_OK)
 		log_err("%s: %s", file, image.why);
 	else
 		err = report(c, copies_write_image(c, image.data, image.len));
 	if (err == KB_OK)
-		device_history_release(&d, HISTORY_STATE, &reader.release,
+		device_history_release(&d, HISTORY_STATE, &reader->release,
 				       "boot loader written to the other copy, which starts next",
 				       d.conf.loader_copies);
 	loader_image_free(&image);
@@ -190,12 +191,12 @@ static enum kb_err open_and_install(struct copies *c, const struct keyring *keys
 	enum kb_err err;
 
 	TRY(incoming_open(file, &fd, &size));
-	err = reader_open(&reader, fd, false, size, keys);
+	err = reader_open(reader, fd, false, size, keys);
 	if (err == KB_OK)
 		err = install_image(c, file);
 	else
-		log_err("%s: %s", file, reader.why[0] != '\0' ? reader.why : err_text(err));
-	reader_close(&reader);
+		log_err("%s: %s", file, reader->why[0] != '\0' ? reader->why : err_text(err));
+	reader_close(reader);
 	return err;
 }
 
@@ -251,6 +252,10 @@ int loader_cmd(struct args *a, struct device_options *o)
 
 	if (code != OUTPUT_OK || l.verb == NULL)
 		return code;
+	/* bound: one struct */
+	reader = calloc(1, sizeof(*reader));
+	if (reader == NULL)
+		return output_exit_code(KB_ENOMEM);
 	device_init(&d, o);
 	err = check_two();
 	if (err == KB_OK && strcmp(l.verb, "install") == 0)
