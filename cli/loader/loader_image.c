@@ -26,7 +26,8 @@ static void put_chunk(struct loader_image *image, const struct install_pipe_chun
 
 static enum kb_err decode(struct loader_image *image, struct digest *digest, struct digest *whole)
 {
-	static struct install_pipe pipe;
+	/* bound: one struct */
+	struct install_pipe *pipe = calloc(1, sizeof(*pipe));
 	const struct manifest_encoding *enc;
 	struct install_pipe_chunk c;
 	enum kb_err err = reader_pick_encoding(image->r, 0, NULL, &enc);
@@ -35,14 +36,18 @@ static enum kb_err decode(struct loader_image *image, struct digest *digest, str
 		err = reader_payload_check(image->r, enc, NULL, NULL);
 	if (err != KB_OK)
 		return fail_image(image, err, image->r->why);
-	pipe = (struct install_pipe){
+	if (pipe == NULL)
+		return fail_image(image, KB_ENOMEM, "");
+	*pipe = (struct install_pipe){
 		.r = image->r, .helper = image->helper, .digest = digest, .whole = whole
 	};
-	err = install_pipe_begin(&pipe, 0, enc);
-	while (err == KB_OK && (err = install_pipe_next(&pipe, &c)) == KB_OK)
+	err = install_pipe_begin(pipe, 0, enc);
+	while (err == KB_OK && (err = install_pipe_next(pipe, &c)) == KB_OK)
 		put_chunk(image, &c);
-	install_pipe_close(&pipe);
-	return err == KB_ENOENT ? KB_OK : fail_image(image, err, pipe.why);
+	install_pipe_close(pipe);
+	err = err == KB_ENOENT ? KB_OK : fail_image(image, err, pipe->why);
+	free(pipe);
+	return err;
 }
 
 enum kb_err loader_image_read(struct loader_image *image)
@@ -54,9 +59,10 @@ enum kb_err loader_image_read(struct loader_image *image)
 	image->len = (size_t)image->r->m.image[0].size;
 	room = image->len + (BDEV_ALIGN - image->len % BDEV_ALIGN) % BDEV_ALIGN;
 	/* bound: a boot area, whose size the caller has compared with the image's */
-	image->data = aligned_alloc(BDEV_ALIGN, room);
-	if (image->data == NULL)
+	image->memory = malloc(room + BDEV_ALIGN);
+	if (image->memory == NULL)
 		return fail_image(image, KB_ENOMEM, "");
+	image->data = image->memory + BDEV_ALIGN - (uintptr_t)image->memory % BDEV_ALIGN;
 	memset(image->data, 0, room);
 	err = digest_init(&digest);
 	if (err == KB_OK)
@@ -69,6 +75,6 @@ enum kb_err loader_image_read(struct loader_image *image)
 
 void loader_image_free(struct loader_image *image)
 {
-	free(image->data);
-	image->data = NULL;
+	free(image->memory);
+	image->memory = image->data = NULL;
 }

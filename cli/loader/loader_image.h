@@ -9,7 +9,8 @@ struct loader_image {
 	/* set by the caller: a bundle with this one image; the program that decodes it */
 	struct reader *r;
 	const char *helper;
-	/* found; owned */
+	/* found; owned. data is an aligned place in memory */
+	uint8_t *memory;
 	uint8_t *data;
 	size_t len;
 	/* after a failure, for a person */
