@@ -19,6 +19,15 @@ def loader_bundle(factory, tmp_path):
     return out
 
 
+def test_a_bundle_of_a_loader_lacks_no_root(factory, tmp_path):
+    """A person who names the root rootfs is warned; this one has no root to name."""
+    (tmp_path / "image").write_bytes(b"loader 2025.10" * 1000)
+    words = ["bundle", "create", "--compatible", "test-board", "--version", "1", "--sequence", 1, "--key",
+             factory.public.with_suffix(".key")]
+    assert "no image root" not in run(*words, "-o", tmp_path / "1.keel", "--image", f"loader={tmp_path}/image").stderr
+    assert "no image root" in run(*words, "-o", tmp_path / "2.keel", "--image", f"rootfs={tmp_path}/image").stderr
+
+
 @pytest.mark.parametrize("verb", ["stage", "install"])
 def test_bundle_with_a_loader_is_refused_with_the_reason(ready, loader, verb):
     before = ready.slots["b"].read_bytes()

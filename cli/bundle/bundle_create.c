@@ -6,6 +6,7 @@
 #include "cli/key/key_token.h"
 #include "cli/output/output.h"
 #include "lib/bytes.h"
+#include "lib/conf.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -163,11 +164,13 @@ static void print_way(const struct manifest *m, unsigned encoding, const struct 
 		       remade);
 }
 
-/* Each slot of a device has a root, so a class of another name is a slip, as rootfs. */
+/* Each slot of a device has a root, so a class of another name is a slip, as rootfs. The boot
+ * loader is of no slot. */
 static void warn_of_root(const struct bundle_spec *s)
 {
 	for (unsigned i = 0; i < s->m.nimages; i++)
-		if (strcmp(s->m.image[i].name, "root") == 0)
+		if (strcmp(s->m.image[i].name, "root") == 0 ||
+		    (s->m.nimages == 1 && strcmp(s->m.image[i].name, CONF_CLASS_LOADER) == 0))
 			return;
 	log_warn(
 		"%s has no image root, so no device installs it; name the root so: --image root=FILE",
