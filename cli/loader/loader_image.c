@@ -26,8 +26,7 @@ static void put_chunk(struct loader_image *image, const struct install_pipe_chun
 
 static enum kb_err decode(struct loader_image *image, struct digest *digest, struct digest *whole)
 {
-	/* bound: one struct */
-	struct install_pipe *pipe = calloc(1, sizeof(*pipe));
+	struct install_pipe *pipe;
 	const struct manifest_encoding *enc;
 	struct install_pipe_chunk c;
 	enum kb_err err = reader_pick_encoding(image->r, 0, NULL, &enc);
@@ -36,6 +35,8 @@ static enum kb_err decode(struct loader_image *image, struct digest *digest, str
 		err = reader_payload_check(image->r, enc, NULL, NULL);
 	if (err != KB_OK)
 		return fail_image(image, err, image->r->why);
+	/* bound: one struct */
+	pipe = calloc(1, sizeof(*pipe));
 	if (pipe == NULL)
 		return fail_image(image, KB_ENOMEM, "");
 	*pipe = (struct install_pipe){
@@ -54,16 +55,14 @@ enum kb_err loader_image_read(struct loader_image *image)
 {
 	struct digest digest = { 0 }, whole = { 0 };
 	enum kb_err err;
-	size_t room;
 
 	image->len = (size_t)image->r->m.image[0].size;
-	room = image->len + (BDEV_ALIGN - image->len % BDEV_ALIGN) % BDEV_ALIGN;
 	/* bound: a boot area, whose size the caller has compared with the image's */
-	image->memory = malloc(room + BDEV_ALIGN);
+	image->memory = malloc(image->len + BDEV_ALIGN);
 	if (image->memory == NULL)
 		return fail_image(image, KB_ENOMEM, "");
 	image->data = image->memory + BDEV_ALIGN - (uintptr_t)image->memory % BDEV_ALIGN;
-	memset(image->data, 0, room);
+	memset(image->data, 0, image->len);
 	err = digest_init(&digest);
 	if (err == KB_OK)
 		err = digest_init(&whole);
