@@ -336,7 +336,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	devices_rank(&r, p, conf);
 	if (r.disk == NULL) {
 		log_err("devices: no disk with %s and slots within %u s (system.conf: [state], [slot.a], disk=, usb-disk=)",
-			conf->state, wait->timeout_s);
+			conf->state, wait->timeout_s + (unsigned)(containers_wait_ms(p) / 1000));
 		report_none(p);
 		return KB_ENODEV;
 	}
