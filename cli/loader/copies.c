@@ -16,6 +16,8 @@
 /* A piece, and before it the end of the one before: the text may lie across both. */
 static uint8_t piece[BDEV_ALIGN + PIECE] __attribute__((aligned(BDEV_ALIGN)));
 
+static uint8_t twin[PIECE] __attribute__((aligned(BDEV_ALIGN)));
+
 _Static_assert(COPIES_VERSION_MAX < BDEV_ALIGN, "the end of a piece has room for the text");
 
 enum kb_err copies_fail(struct copies *c, enum kb_err err, const char *fmt, ...)
@@ -41,11 +43,31 @@ void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PAT
 
 /* ---------------------------------------------------------------- which one runs */
 
-bool copies_has_version(const struct copies *c, const uint8_t *image, size_t len)
+static bool goes_on(uint8_t byte)
 {
+	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+	       (byte >= 'A' && byte <= 'Z') || (byte != '\0' && strchr("+-._~", byte) != NULL);
+}
+
+/* What stands behind the text must be known, unless nothing does. */
+static bool has_text(const struct copies *c, const uint8_t *bytes, size_t len, bool is_end)
+{
+	const uint8_t *at = bytes, *end = bytes + len;
 	size_t text = strlen(c->version);
 
-	return text >= COPIES_VERSION_MIN && memmem(image, len, c->version, text) != NULL;
+	if (text < COPIES_VERSION_MIN)
+		return false;
+	while ((at = memmem(at, (size_t)(end - at), c->version, text)) != NULL) {
+		if (at + text == end ? is_end : !goes_on(at[text]))
+			return true;
+		at++;
+	}
+	return false;
+}
+
+bool copies_has_version(const struct copies *c, const uint8_t *image, size_t len)
+{
+	return has_text(c, image, len, true);
 }
 
 /* U-Boot says it in the device tree; another loader, on the kernel's command line. */
@@ -75,43 +97,64 @@ static enum kb_err look_in(struct copies *c, struct bdev *dev, bool *found)
 		size_t len = dev->size - at < PIECE ? (size_t)(dev->size - at) : PIECE;
 
 		TRY(bdev_read(dev, at, piece + BDEV_ALIGN, len));
-		*found = copies_has_version(c, piece + BDEV_ALIGN - kept, kept + len);
+		*found = has_text(c, piece + BDEV_ALIGN - kept, kept + len, at + len == dev->size);
 		kept = len < BDEV_ALIGN ? len : BDEV_ALIGN;
 		memcpy(piece + BDEV_ALIGN - kept, piece + BDEV_ALIGN + len - kept, kept);
 	}
 	return KB_OK;
 }
 
-static enum kb_err has_version(struct copies *c, unsigned area, bool *found)
+static enum kb_err compare(struct bdev *a, struct bdev *b, bool *same)
 {
-	struct bdev_file file;
-	char path[COPIES_PATH];
-	enum kb_err err;
+	*same = a->size == b->size;
+	for (uint64_t at = 0; at < a->size && *same; at += PIECE) {
+		size_t len = a->size - at < PIECE ? (size_t)(a->size - at) : PIECE;
 
-	copies_path(c, area, path);
-	err = bdev_file_open(&file, path, 0);
-	if (err == KB_OK)
-		err = look_in(c, &file.bdev, found);
-	bdev_file_close(&file);
-	return err == KB_OK ? KB_OK
-			    : copies_fail(c, err, "%s cannot be read: %s", path, err_text(err));
+		TRY(bdev_read(a, at, piece, len));
+		TRY(bdev_read(b, at, twin, len));
+		*same = memcmp(piece, twin, len) == 0;
+	}
+	return KB_OK;
+}
+
+/* Both may have it, as a factory leaves them. If one is damaged, nobody knows which of them runs:
+ * the SoC may have left the one that is set. */
+static enum kb_err look_in_both(struct copies *c, struct bdev *set, struct bdev *unset)
+{
+	bool in_set = false, in_other = false, same = true;
+
+	TRY(look_in(c, set, &in_set));
+	TRY(look_in(c, unset, &in_other));
+	if (in_set && in_other)
+		TRY(compare(set, unset, &same));
+	if (in_set && same)
+		c->runs = COPIES_RUNS_SET;
+	else if (in_other && !in_set)
+		c->runs = COPIES_RUNS_OTHER;
+	return KB_OK;
 }
 
 static enum kb_err find_running(struct copies *c)
 {
-	bool in_set = false, in_other = false;
+	struct bdev_file file[2] = { { .fd = -1 }, { .fd = -1 } };
+	char path[COPIES_PATH];
+	enum kb_err err = KB_OK;
 
 	c->runs = COPIES_RUNS_UNKNOWN;
 	read_version(c);
 	if (strlen(c->version) < COPIES_VERSION_MIN)
 		return KB_OK;
-	TRY(has_version(c, c->set, &in_set));
-	TRY(has_version(c, c->other, &in_other));
-	if (in_set)
-		c->runs = COPIES_RUNS_SET;
-	else if (in_other)
-		c->runs = COPIES_RUNS_OTHER;
-	return KB_OK;
+	for (unsigned i = 0; err == KB_OK && i < 2; i++) {
+		copies_path(c, i, path);
+		err = bdev_file_open(&file[i], path, 0);
+	}
+	if (err == KB_OK)
+		err = look_in_both(c, &file[c->set].bdev, &file[c->other].bdev);
+	bdev_file_close(&file[0]);
+	bdev_file_close(&file[1]);
+	return err == KB_OK ? KB_OK
+			    : copies_fail(c, err, "the boot areas of %s cannot be read: %s",
+					  c->disk, err_text(err));
 }
 
 /* ---------------------------------------------------------------- both */

@@ -16,7 +16,8 @@
 #define COPIES_WHY	   240u
 
 enum copies_runs {
-	COPIES_RUNS_UNKNOWN, /* the loader does not say its version, or no copy has it */
+	COPIES_RUNS_UNKNOWN, /* the loader does not say its version, or no copy has it, or both have
+				it and differ */
 	COPIES_RUNS_SET,     /* that which the eMMC is set to: it is confirmed */
 	COPIES_RUNS_OTHER,   /* the other one */
 };
@@ -51,5 +52,5 @@ void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PAT
 enum kb_err copies_fail(struct copies *c, enum kb_err err, const char *fmt, ...) KB_MUST_CHECK
 	__attribute__((format(printf, 3, 4)));
 
-/* Whether the text of the version that runs is in it. */
+/* Whether the text of the version that runs is in it, and is not the begin of a longer one. */
 bool copies_has_version(const struct copies *c, const uint8_t *image, size_t len);

@@ -25,10 +25,11 @@ static enum kb_err allow_running(struct copies *c)
 	case COPIES_RUNS_UNKNOWN:
 		break;
 	}
-	return copies_fail(c, KB_ENOTARGET,
-			   "nobody knows which copy of the loader runs: %s (docs/KERNEL.md)",
-			   c->version[0] != '\0' ? "the version that it says is in none of them"
-						 : "it does not say its version");
+	return copies_fail(
+		c, KB_ENOTARGET, "nobody knows which copy of the loader runs: %s (docs/KERNEL.md)",
+		c->version[0] != '\0'
+			? "the version that it says is in none of them, or in both, which differ"
+			: "it does not say its version");
 }
 
 enum kb_err copies_write_allowed(struct copies *c, uint64_t size)

@@ -116,8 +116,9 @@ static enum kb_err print_copies(const struct copies *c)
 		break;
 	case COPIES_RUNS_UNKNOWN:
 		printf("Nobody knows which copy runs: %s. Nothing is installed.\n",
-		       c->version[0] != '\0' ? "no copy has the version that it says"
-					     : "it does not say its version");
+		       c->version[0] != '\0'
+			       ? "no copy has the version that it says, or both have it and differ"
+			       : "it does not say its version");
 		break;
 	}
 	return output_flush();

@@ -14,9 +14,6 @@ struct area {
 };
 
 static struct area areas[2];
-/* What is open: one at a time. */
-static struct area *opened;
-static bool opened_direct;
 static uint8_t image[LEN] __attribute__((aligned(BDEV_ALIGN)));
 static struct copies c;
 /* steps that change something; the power is cut at the one of this number: 0, never */
@@ -43,23 +40,32 @@ static bool is_protected(unsigned area)
 	return text[0] == '1';
 }
 
+static const struct bdev_file *file_of(const struct bdev *b)
+{
+	return (const struct bdev_file *)b;
+}
+
 static enum kb_err area_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
-	memcpy(buf, (opened_direct ? opened->durable : opened->cached) + off, len);
+	const struct area *a = &areas[file_of(b)->fd];
+
+	memcpy(buf, (file_of(b)->direct ? a->durable : a->cached) + off, len);
 	return KB_OK;
 }
 
 static enum kb_err area_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
-	assert_false(is_protected((unsigned)(opened - areas)));
+	struct area *a = &areas[file_of(b)->fd];
+
+	assert_false(is_protected((unsigned)file_of(b)->fd));
 	if (is_cut()) {
 		if (steps == cut_at)
-			memcpy(opened->durable + off, buf, len / 2);
+			memcpy(a->durable + off, buf, len / 2);
 		return KB_EIO;
 	}
 	if (fails_write)
 		return KB_EIO;
-	memcpy(opened->cached + off, buf, len);
+	memcpy(a->cached + off, buf, len);
 	return KB_OK;
 }
 
@@ -68,7 +74,7 @@ static enum kb_err area_flush(struct bdev *b)
 	if (is_cut())
 		return KB_EIO;
 	if (!loses_write)
-		memcpy(opened->durable, opened->cached, ROOM);
+		memcpy(areas[file_of(b)->fd].durable, areas[file_of(b)->fd].cached, ROOM);
 	return KB_OK;
 }
 
@@ -79,9 +85,9 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 	unsigned n = (unsigned)(path[strlen(path) - 1] - '0');
 
 	assert_true(n < 2);
-	opened = &areas[n];
-	opened_direct = flags & BDEV_FILE_DIRECT;
-	*b = (struct bdev_file){ .bdev = { &ops, ROOM, 512 }, .fd = 0 };
+	*b = (struct bdev_file){ .bdev = { &ops, ROOM, 512 },
+				 .fd = (int)n,
+				 .direct = flags & BDEV_FILE_DIRECT };
 	return KB_OK;
 }
 
@@ -118,7 +124,7 @@ enum kb_err os_emmc_set(const char *disk, uint8_t index, uint8_t value)
 
 static void fill(struct area *a, const char *version, size_t at)
 {
-	memset(a->cached, 0x5a, ROOM);
+	memset(a->cached, 0xa5, ROOM);
 	memcpy(a->cached + at, version, strlen(version));
 	memcpy(a->durable, a->cached, ROOM);
 }
@@ -172,8 +178,38 @@ TEST(copy_with_the_version_that_runs_is_found)
 	look();
 	assert_int_equal(c.set, 1);
 	assert_int_equal(c.runs, COPIES_RUNS_OTHER);
-	/* The same loader in both: the one that is set is as good. */
-	fill(&areas[1], "2025.01-acme", 9000);
+}
+
+/* As a factory leaves them. If one of them is damaged, the SoC may have left the one that is set:
+ * an install would write over the only one that starts. */
+TEST(same_version_in_both_copies_counts_only_where_both_are_the_same)
+{
+	areas[1] = areas[0];
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_SET);
+	OK(copies_write_allowed(&c, LEN));
+	areas[0].cached[ROOM - 1] ^= 1;
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_UNKNOWN);
+	FAILS(copies_write_image(&c, image, LEN), KB_ENOTARGET);
+	assert_non_null(strstr(c.why, "or in both, which differ"));
+	FAILS(copies_write_keep(&c), KB_ENOTARGET);
+	assert_int_equal(steps, 0);
+}
+
+TEST(version_that_begins_a_longer_one_is_another)
+{
+	fill(&areas[0], "2025.01-acme-rc1 2025.01-acme.2", 5000);
+	fill(&areas[1], "2025.01-acme (Nov 27)", 5000);
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_OTHER);
+	for (size_t at = (64u << 10) - 14; at <= 64u << 10; at++) {
+		fill(&areas[0], "2025.01-acme-rc1", at);
+		look();
+		assert_int_equal(c.runs, COPIES_RUNS_OTHER);
+	}
+	fill(&areas[0], "2025.01-acme", ROOM - 12);
+	fill(&areas[1], "2024.07-acme", 0);
 	look();
 	assert_int_equal(c.runs, COPIES_RUNS_SET);
 }
