@@ -102,6 +102,16 @@ class Fleet:
     def good(self):
         self.dev("mark", "good", "b")
 
+    def updates(self, server, bundle):
+        """The server's action brings this bundle, and has ended well."""
+        action = server.assign(bundle)
+        self.once(code=REBOOT)
+        self.reboot()
+        self.good()
+        self.once()
+        assert action.told[-1] == "closed/success"
+        return action
+
     def fall_back(self, reason):
         self.dev("mark", "bad", "b", "--reason", reason)
         self.dev.boot("a", version="1.0", reason="b: rejected")

@@ -15,20 +15,9 @@ def another(fleet, bundle, **keys):
     return new, action
 
 
-def closed(fleet, server, bundle):
-    """Its first action has ended well."""
-    action = server.assign(bundle)
-    fleet.once(code=REBOOT)
-    fleet.reboot()
-    fleet.good()
-    fleet.once()
-    assert action.told[-1] == "closed/success"
-    return action
-
-
 def test_the_same_id_of_another_server_is_another_action(fleet, server, bundle, factory):
     fleet.configure(distribution="gateway")
-    closed(fleet, server, bundle)
+    fleet.updates(server, bundle)
     new, action = another(fleet, factory("3.0", 30), distribution="gateway")
     with new.running():
         assert "Action 1 was another server's" in fleet.once(code=REBOOT)
@@ -40,7 +29,7 @@ def test_the_same_id_of_another_server_is_another_action(fleet, server, bundle, 
 
 def test_what_the_device_said_of_itself_it_says_to_another_server_too(fleet, server, bundle):
     fleet.configure(distribution="gateway")
-    closed(fleet, server, bundle)
+    fleet.updates(server, bundle)
     fleet.once()
     with Server().running() as new:
         new.wants_attributes = False
@@ -60,7 +49,7 @@ def test_what_one_server_staged_is_no_success_for_another(fleet, server, bundle,
 
 
 def test_the_same_id_of_another_tenant_or_device_is_another_action(fleet, server, bundle):
-    closed(fleet, server, bundle)
+    fleet.updates(server, bundle)
     before = fleet.record
     server.target = "device-2"
     fleet.configure(id="device-2")

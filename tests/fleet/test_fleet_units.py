@@ -46,12 +46,7 @@ def test_an_update_takes_no_more_than_the_units_leave(fleet, server, bundle):
     server.cancel(action)
     fleet.once()
     assert not fleet.staged and action.state == "canceled"
-    action = server.assign(bundle)
-    fleet.once(code=REBOOT)
-    fleet.reboot()
-    fleet.good()
-    fleet.once()
-    assert action.told[-1] == "closed/success"
+    fleet.updates(server, bundle)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities")

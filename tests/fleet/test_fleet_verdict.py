@@ -53,12 +53,7 @@ def test_what_a_person_updated_since_then_is_a_success(fleet, server, bundle, fa
 
 
 def test_an_end_that_is_asked_for_again_is_judged_again(fleet, server, bundle):
-    action = server.assign(bundle)
-    fleet.once(code=REBOOT)
-    fleet.reboot()
-    fleet.good()
-    fleet.once()
-    assert action.told[-1] == "closed/success"
+    action = fleet.updates(server, bundle)
     fleet.fall_back("app crashed on day two")
     fleet.once()
     assert action.told.count("closed/failure") == 0

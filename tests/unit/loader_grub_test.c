@@ -4,6 +4,7 @@
 #include "selector/loader/loader_grub.h"
 #include "selector/state.h"
 #include "tests/sim/bdev_sim.h"
+#include "tests/unit/fat_sector.h"
 #include "tests/unit/faulty.h"
 #include "tests/unit/folder.h"
 
@@ -43,15 +44,7 @@ static void put_file_system(void)
 {
 	uint8_t *e;
 
-	memset(bytes, 0, sizeof(bytes));
-	bytes_put16(bytes + 11, 512);
-	bytes[13] = 2;
-	bytes_put16(bytes + 14, 1);
-	bytes[16] = 2;
-	bytes_put16(bytes + 17, 512);
-	bytes_put16(bytes + 19, SIZE / 512);
-	bytes_put16(bytes + 22, 2);
-	bytes_put16(bytes + 510, 0xaa55);
+	fat_sector_put(bytes, sizeof(bytes), 2);
 	put_entry(0, "GRUBENV    ", 0x08);
 	put_entry(1, "\xe5RUBENV    ", 0x20);
 	put_entry(2, "GRUBENV    ", 0x0f);

@@ -7,6 +7,7 @@
 #include "lib/bytes.h"
 #include "selector/loader/loader_tryboot.h"
 #include "selector/state.h"
+#include "tests/unit/fat_sector.h"
 #include "tests/unit/folder.h"
 
 #define SIZE	(1u << 20)
@@ -70,15 +71,7 @@ static void put_entry(uint32_t at, uint32_t length)
 /* FAT12, with clusters of a sector. */
 static void put_text(const char *text, size_t room)
 {
-	memset(bytes, 0, sizeof(bytes));
-	bytes_put16(bytes + 11, 512);
-	bytes[13] = 1;
-	bytes_put16(bytes + 14, 1);
-	bytes[16] = 2;
-	bytes_put16(bytes + 17, 512);
-	bytes_put16(bytes + 19, SIZE / 512);
-	bytes_put16(bytes + 22, 2);
-	bytes_put16(bytes + 510, 0xaa55);
+	fat_sector_put(bytes, sizeof(bytes), 1);
 	put_entry(ROOT, (uint32_t)room);
 	memset(bytes + FILE_AT, '\n', room);
 	memcpy(bytes + FILE_AT, text, strlen(text));
