@@ -35,8 +35,10 @@ void untold_note(struct contact *c)
 	struct action *a = &c->a;
 	bool waits = has_ends(c), begins = owes_end(a) && a->ended == 0 && limits_time() > 0;
 
-	if (!waits)
+	if (!waits) {
 		c->client.trouble[0] = '\0';
+		c->client.trouble_status = 0;
+	}
 	if (c->dry_run || (!begins && !is_news(a, &c->client)))
 		return;
 	if (begins)

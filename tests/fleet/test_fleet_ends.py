@@ -131,6 +131,20 @@ def test_status_says_which_ends_wait_since_when_and_why(fleet, server, bundle, f
     assert "waits for the server" not in fleet("status") and "not sent yet" not in fleet.said
 
 
+def test_a_server_that_is_away_costs_no_write_where_no_end_waits(fleet, server, bundle):
+    """A flash memory is worn by what is written at each poll."""
+    server.on["poll"] = lambda handler: handler.error(503)
+    fleet.once(code=FAILURE)
+    assert not (fleet.folder / "action.json").exists()
+    del server.on["poll"]
+    fleet.updates(server, bundle)
+    before = (fleet.folder / "action.json").stat().st_mtime_ns
+    server.on["poll"] = lambda handler: handler.error(503)
+    for _ in range(3):
+        fleet.once(code=FAILURE)
+    assert (fleet.folder / "action.json").stat().st_mtime_ns == before
+
+
 def test_status_says_why_the_end_of_the_action_on_record_waits(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
