@@ -15,6 +15,7 @@ GLUE = "usr/share/initramfs-tools/hooks/keelboot"
 # What the command starts: these say what they were asked, and do no more.
 TOOLS = {
     "update-initramfs": "#!/bin/sh\n[ ! -e {root}/broken ] || exit 1\n"
+                        "while [ -e {root}/slow ] && kill -0 $PPID; do sleep 0.1; done\n"
                         "[ ! -e {root}/deadly ] || {{ kill -9 $PPID; exit 1; }}\n"
                         "echo \"$*\" >>{root}/asked\n"
                         f"echo made >{{root}}/boot/initrd.img-{KERNEL}\n",
@@ -522,13 +523,15 @@ def test_without_a_partition_the_overlay_is_memory(install):
 # ---------------------------------------------------------------- cut
 
 def kill_at(debian, step):
-    """Killed when it says that this step begins."""
+    """Killed when it says that this step begins. The last one ends not before."""
+    debian.put("slow", "")
     with subprocess.Popen([str(word) for word in debian.command("--yes")], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=debian.environ(), text=True) as child:
         for line in child.stdout:
             if line == f"{step} ...\n":
                 child.kill()
         assert child.wait(60) == -signal.SIGKILL
+    (debian.root / "slow").unlink()
 
 
 def completes(debian, code=OK):
