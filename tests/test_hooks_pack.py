@@ -2,6 +2,7 @@
 """What the hooks of all generators share: the drivers that an initramfs is told about. And the calls
 of mkinitcpio's hook."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -67,7 +68,8 @@ SECRET = ("etc/keelboot/gateway-token", "etc/keelboot/client.key", "etc/keelboot
 GENERATORS = {
     "initramfs-tools": ("hook", """take() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }
 copy_file() { take "$2"; }; copy_exec() { :; }; manual_add_modules() { :; }; DESTDIR=$OUT version=0""", ""),
-    "dracut": ("50keelboot/module-setup.sh", """dracut_module_included() { return 1; }; inst_hook() { :; }
+    "dracut": ("50keelboot/module-setup.sh", """set -o pipefail
+dracut_module_included() { return 1; }; inst_hook() { :; }
 dwarn() { :; }; inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none moddir=/none""",
                "install"),
     "mkinitcpio": ("install/keelboot", """add_binary() { :; }; add_module() { :; }; add_runscript() { :; }
@@ -88,7 +90,7 @@ def packed_by(generator, tmp_path) -> set:
                        if not line.lstrip().startswith(". /usr"))
     for old in ("/etc/keelboot", "/usr/lib/keelboot/hooks", "/usr/lib/keelboot/system.conf"):
         text = text.replace(old, str(top) + old)
-    text = text.replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
+    text = text.replace("/etc/crypttab", f"{top}/etc/crypttab").replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
     done = subprocess.run(["bash", "-c", f"{text}{gives}\n{script}\n{function}"], check=False, capture_output=True,
                           text=True, env={"PATH": "/usr/bin:/bin", "OUT": str(out)})
     assert done.returncode == 0, done.stderr
@@ -105,6 +107,17 @@ def test_no_secret_of_a_device_is_in_its_initramfs(tmp_path, generator):
     (top / "etc/keelboot/system.conf.d/10-a.conf").write_text(
         f"[fleet]\nca-file = {top}/etc/keelboot\n[keyring] ; ours\n path = {top}/etc/keelboot/more keys ; of us\n")
     assert packed_by(generator, tmp_path) == set(READ)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_an_initramfs_knows_that_it_may_ask_for_a_passphrase(tmp_path, generator):
+    """Else nobody feeds the watchdog meanwhile. Most systems have no crypttab.initramfs; and dracut sets pipefail."""
+    table = tmp_path / "device/etc/crypttab"
+    table.parent.mkdir(parents=True)
+    for keys, asks in (("none", True), ("/etc/slot.key", False)):
+        table.write_text(f"secret PARTLABEL=secret {keys} luks,initramfs\n")
+        assert ("etc/keelboot/unlock" in packed_by(generator, tmp_path)) == asks
+        shutil.rmtree(tmp_path / generator)
 
 
 def test_a_private_key_among_the_public_ones_is_named(tmp_path):

@@ -5,6 +5,8 @@
 
 . /usr/lib/keelboot/pack.sh
 
+# pack.sh is for a shell without pipefail, which dracut sets. Each function that calls it takes that back, for itself only.
+
 # called by dracut
 check() {
 	return 0
@@ -17,6 +19,8 @@ depends() {
 
 # called by dracut
 installkernel() {
+	local -
+	set +o pipefail
 	[ -z "$(keelboot_missing)" ] || return 0
 	# A stick may come whatever the machine has now.
 	hostonly='' instmods $(keelboot_modules $KEELBOOT_SETS)
@@ -62,7 +66,8 @@ without_keelboot() {
 
 # called by dracut
 install() {
-	local file target missing said
+	local - file target missing said
+	set +o pipefail
 	missing=$(keelboot_missing)
 	if [ -n "$missing" ]; then
 		without_keelboot "$missing"

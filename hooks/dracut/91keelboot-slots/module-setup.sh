@@ -8,12 +8,16 @@
 
 # called by dracut
 check() {
+	local -
+	set +o pipefail
 	[ -n "$(keelboot_missing)" ] || [ -z "$(keelboot_mapped)" ] || return 0
 	return 255
 }
 
 # called by dracut: what opens them, whatever the running slot is
 depends() {
+	local -
+	set +o pipefail
 	echo keelboot $(keelboot_slots_need "$dracutsysrootdir/etc/crypttab")
 }
 
@@ -26,7 +30,8 @@ installkernel() {
 
 # called by dracut
 install() {
-	local name rest
+	local - name rest
+	set +o pipefail
 	[ -n "$hostonly" ] && [ -f "$dracutsysrootdir/etc/crypttab" ] || return 0
 	while read -r name rest; do
 		grep -qs "^${name}[[:space:]]" "$initdir/etc/crypttab" || echo "$name $rest" >>"$initdir/etc/crypttab"
