@@ -90,7 +90,8 @@ def packed_by(generator, tmp_path) -> set:
                        if not line.lstrip().startswith(". /usr"))
     for old in ("/etc/keelboot", "/usr/lib/keelboot/hooks", "/usr/lib/keelboot/system.conf"):
         text = text.replace(old, str(top) + old)
-    text = text.replace("/etc/crypttab", f"{top}/etc/crypttab").replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
+    text = text.replace("/etc/crypttab", f"{top}/etc/crypttab")
+    text = text.replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
     done = subprocess.run(["bash", "-c", f"{text}{gives}\n{script}\n{function}"], check=False, capture_output=True,
                           text=True, env={"PATH": "/usr/bin:/bin", "OUT": str(out)})
     assert done.returncode == 0, done.stderr
