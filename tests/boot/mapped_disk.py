@@ -13,6 +13,7 @@ LUKS = "cryptsetup --key-file=/slot.key"
 CRYPTTAB = "root-a {0}root-a /etc/slot.key luks,initramfs,x-initrd.attach\n" \
            "root-b {0}root-b /etc/slot.key luks,initramfs,x-initrd.attach\n"
 KINDS = {"LVM": "lvm", "LUKS": "luks", "MD": "md"}
+UUIDS = {slot: f"6b65656c:626f6f74:00000000:0000000{slot}" for slot in "ab"}
 # What makes the devices, before they are filled.
 MAKE = {
     "lvm": ("lvm pvcreate -qq /dev/vda3", "lvm vgcreate -qq kb /dev/vda3",
@@ -23,7 +24,7 @@ MAKE = {
                  f"{LUKS} open /dev/vda{part} root-{slot}"))),
     "md": ("modprobe raid1",
            *(f"mdadm --create {node} -q --run --assume-clean --level=1 --raid-devices=2 --metadata=1.2 "
-             f"--homehost=any --name=root-{slot} /dev/vda{first} /dev/vda{first + 1}"
+             f"--homehost=any --name=root-{slot} --uuid={UUIDS[slot]} /dev/vda{first} /dev/vda{first + 1}"
              for slot, node, first in (("a", "/dev/md/root-a", 3), ("b", "/dev/md1", 5)))),
 }
 # The device of each slot; and how system.conf names it: in each way that docs/INTEGRATE.md allows.
@@ -34,7 +35,7 @@ NAMES = {**NODES, "lvm": {"a": "/dev/kb/root-a", "b": "/dev/mapper/kb-root--b"}}
 PARTITIONS = {"lvm": [("pool", "520M")], "luks": [("root-a", "250M"), ("root-b", "250M")],
               "md": [(f"root-{slot}-{half}", "240M") for slot in "ab" for half in "12"]}
 MDADM = "HOMEHOST <ignore>\n" + "".join(
-    f"ARRAY {node} metadata=1.2 name=any:root-{slot}\n" for slot, node in NODES["md"].items())
+    f"ARRAY {node} metadata=1.2 UUID={UUIDS[slot]}\n" for slot, node in NODES["md"].items())
 # The distribution's own settings, for its own tools.
 FILES = {
     "lvm": {},
