@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # U-Boot's half of Keelboot: starts the pair of keelboot_default, or once that of keelboot_once. `mkimage -T script -d
 # boot.cmd boot.scr` makes what U-Boot finds by itself; or put the lines into bootcmd. A pair is the partition boot-a or
-# boot-b, with the files Image and initramfs.img. Change the kernel's words, and booti for a processor that is no AArch64.
+# boot-b, with the files Image and initramfs.img, and, if the board has fdtfile and fdt_addr_r, its device tree as
+# dtb/${fdtfile}. Change the kernel's words, and booti for a processor that is no AArch64.
 #
 # U-Boot needs the commands part and saveenv, and a redundant environment (CONFIG_SYS_REDUNDAND_ENVIRONMENT): a power cut
 # while the only copy is written would leave U-Boot's defaults.
@@ -49,10 +50,18 @@ for keelboot_pair in ${keelboot_list}; do
 	if part number ${devtype} ${devnum} boot-${keelboot_pair} keelboot_part; then
 		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}"
 		test ${keelboot_how} = plain || setenv bootargs "${bootargs},${keelboot_how}"
-		if load ${devtype} ${devnum}:${keelboot_part} ${ramdisk_addr_r} /initramfs.img; then
+		# The device tree of the pair, if it brings one: one that is damaged is no reason to take another.
+		keelboot_tree=${fdtcontroladdr}
+		if test -n "${fdtfile}" && test -e ${devtype} ${devnum}:${keelboot_part} /dtb/${fdtfile}; then
+			keelboot_tree=damaged
+			if load ${devtype} ${devnum}:${keelboot_part} ${fdt_addr_r} /dtb/${fdtfile} && fdt addr ${fdt_addr_r}; then
+				keelboot_tree=${fdt_addr_r}
+			fi
+		fi
+		if test ${keelboot_tree} != damaged && load ${devtype} ${devnum}:${keelboot_part} ${ramdisk_addr_r} /initramfs.img; then
 			setenv keelboot_size ${filesize}
 			if load ${devtype} ${devnum}:${keelboot_part} ${kernel_addr_r} /Image; then
-				booti ${kernel_addr_r} ${ramdisk_addr_r}:${keelboot_size} ${fdtcontroladdr}
+				booti ${kernel_addr_r} ${ramdisk_addr_r}:${keelboot_size} ${keelboot_tree}
 			fi
 		fi
 	fi

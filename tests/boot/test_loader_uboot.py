@@ -21,22 +21,27 @@ setenv keelboot_load 'load virtio 0:5 0x40300000 env && env import -c 0x40300000
 setenv keelboot_save 'env export -c -s 0x1000 0x40300000 ${keelboot_vars} && run keelboot_put'
 setenv keelboot_put 'fatwrite virtio 0:5 0x40300000 env 0x1000'
 """
+TREE = "acme/gateway.dtb"
+# What a board of its own has set. The second is above all that is loaded.
+NAMES = f"setenv fdtfile {TREE}\nsetenv fdt_addr_r 0x60000000\n"
+BOARD = {"memory": 1024, "watchdog": True, "arch": "arm64", "firmware": str(UBOOT)}
 SLOW = 300      # seconds: the firmware is emulated, too
+MODEL = b"linux,dummy-virt"
 GARBAGE = b"no kernel " * 1000
 
 pytestmark = pytest.mark.skipif(not UBOOT.is_file(), reason="package u-boot-qemu is not installed")
 
 
-def machine(bench, *, kernel_b=None, initrd_b=None, **variables) -> tuple:
+def machine(bench, *, kernel_b=None, initrd_b=None, tree_b=b"", **variables) -> tuple:
     """The machine, switched off, and its disk: b is to be started once."""
     kernel, initrd = bench.device.kernel.bzimage, bench.initramfs()
-    esp = {"boot.scr": kbloader.uboot_script(WORDS, KEPT),
+    files_b = kbloader.pair(kernel_b or kernel, initrd_b or initrd, "Image")
+    esp = {"boot.scr": kbloader.uboot_script(WORDS, KEPT + NAMES),
            "env": kbloader.uboot_copy(**{"keelboot_default": "a", **(variables or {"keelboot_once": "b"})})}
     disk = bench.disk("1.0", extra=[
         ("esp", "64M", Vfat(esp), "esp"), ("boot-a", "128M", Vfat(kbloader.pair(kernel, initrd, "Image"))),
-        ("boot-b", "128M", Vfat(kbloader.pair(kernel_b or kernel, initrd_b or initrd, "Image")))])
-    return Machine(None, drives=[Drive(disk, name="disk")], memory=1024, watchdog=True, arch="arm64",
-                   firmware=str(UBOOT), log=str(bench.work / "console.log")), disk
+        ("boot-b", "128M", Vfat({**files_b, **({f"dtb/{TREE}": tree_b} if tree_b else {})}))])
+    return Machine(None, drives=[Drive(disk, name="disk")], log=str(bench.work / "console.log"), **BOARD), disk
 
 
 def kept(bench, disk) -> bytes:
@@ -87,3 +92,33 @@ def test_default_that_nobody_answers_is_left_after_its_starts(bench):
         vm.expect("the pair of slot a did not come up: another one is started", SLOW)
         assert pair_of(bench, vm) == "b,instead"
         assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a")
+
+
+def tree_of(bench, model: bytes) -> bytes:
+    """The device tree that QEMU makes for this board, of another model with as many letters."""
+    argv, path = Machine(None, **BOARD).argv(), bench.work / "tree.dtb"
+    at = argv.index("-machine") + 1
+    subprocess.run([*argv[:at], f"{argv[at]},dumpdtb={path}", *argv[at + 1:]], check=True, capture_output=True)
+    tree = path.read_bytes()
+    assert MODEL in tree and len(model) == len(MODEL)
+    return tree.replace(MODEL, model)
+
+
+def model_of(bench, vm) -> str:
+    return bench.ask(vm, "tr '\\0' '\\n' </proc/device-tree/model").strip()
+
+
+def test_pair_brings_its_device_tree_and_another_pair_does_not_get_it(bench):
+    vm, _ = machine(bench, tree_b=tree_of(bench, b"linux,acme-model"))
+    with vm:
+        assert pair_of(bench, vm) == "b,once" and model_of(bench, vm) == "linux,acme-model"
+        vm.send("reboot -f")
+        vm.wait_reset()
+        assert pair_of(bench, vm) == "a,counted" and model_of(bench, vm) == MODEL.decode()
+
+
+def test_damaged_device_tree_falls_back_at_once(bench):
+    vm, _ = machine(bench, tree_b=GARBAGE)
+    with vm:
+        vm.expect("the pair of slot b cannot be loaded", SLOW)
+        assert pair_of(bench, vm) == "a" and len(vm.boots) == 1
