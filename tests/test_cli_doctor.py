@@ -218,6 +218,7 @@ def test_no_watchdog_at_all_or_one_that_came_late(board):
 @pytest.mark.parametrize("line, seconds, told", [
     ("root-a UUID=1 none luks,initramfs", 60, True), ("a\tUUID=1\t-\tx-initrd.attach,luks", 0, True),
     ("root-a UUID=1 none luks,initramfs", 600, False), ("home UUID=1 none luks", 60, False),
+    ("a UUID=1 /lib/ask luks,initramfs,keyscript=/lib/key", 60, True),
     ("a UUID=1 /etc/slot.key luks,initramfs", 60, False), ("# a UUID=1 none luks,initramfs", 60, False),
     ("a UUID=1", 60, False), ("a", 60, False), ("", 60, False)])
 def test_too_little_time_to_type_a_passphrase(board, line, seconds, told):

@@ -442,7 +442,15 @@ def test_dracut_keeps_the_container_below_a_volume_group(tmp_path):
     assert "pool UUID=5 none luks,x-initrd.attach\n" in (tmp_path / "image/etc/crypttab").read_text()
 
 
-def test_dracut_takes_no_command_line_of_the_slot_that_runs():
+@pytest.mark.parametrize("folder, said", (("etc", "no watchdog"), ("usr/lib", "no watchdog"), ("", "yes")))
+def test_dracut_takes_no_command_line_of_the_slot_that_runs(tmp_path, folder, said):
+    """And an image without Keelboot is as dracut would make it."""
+    if folder:
+        (tmp_path / folder / "keelboot").mkdir(parents=True)
+        (tmp_path / folder / "keelboot/system.conf").touch()
     text = (HOOKS / "dracut/50-keelboot.conf").read_text()
-    assert subprocess.run(["bash"], input=f"hostonly_cmdline=yes\n{text}\necho $hostonly_cmdline", text=True,
-                          capture_output=True, check=True).stdout == "no\n"
+    for old in ("/etc/keelboot", "/usr/lib/keelboot"):
+        text = text.replace(old, f"{tmp_path}{old}")
+    script = f"hostonly_cmdline=yes\n{text}\necho $hostonly_cmdline $omit_dracutmodules"
+    assert subprocess.run(["bash", "-e"], input=script, text=True, capture_output=True,
+                          check=True).stdout.strip() == said

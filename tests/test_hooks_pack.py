@@ -82,7 +82,7 @@ add_file() { [ "$1" = - ] && return; mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }
 def packed_by(generator, tmp_path) -> set:
     """The files of a device that its hook takes."""
     top, out = tmp_path / "device", tmp_path / generator
-    out.mkdir()
+    out.mkdir(exist_ok=True)
     hook, gives, function = GENERATORS[generator]
     text = (LIB / "pack.sh").read_text() + "keelboot_missing() { :; }; keelboot_programs() { :; }; KEELBOOT_FILES=" \
         "/etc/keelboot/of-a-hook; keelboot_modules() { :; }; keelboot_watchdog_drivers() { :; }\n"
@@ -112,13 +112,15 @@ def test_no_secret_of_a_device_is_in_its_initramfs(tmp_path, generator):
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_an_initramfs_knows_that_it_may_ask_for_a_passphrase(tmp_path, generator):
-    """Else nobody feeds the watchdog meanwhile. Most systems have no crypttab.initramfs; and dracut sets pipefail."""
-    table = tmp_path / "device/etc/crypttab"
-    table.parent.mkdir(parents=True)
+    """Else nobody feeds the watchdog meanwhile. Most systems have no crypttab.initramfs; dracut sets pipefail; and
+    mkosi shows the script only what the image has."""
+    table = tmp_path / ("mkosi-initrd" if generator == "mkosi-initrd" else "device") / "etc/crypttab"
     for keys, asks in (("none", True), ("/etc/slot.key", False)):
+        table.parent.mkdir(parents=True)
         table.write_text(f"secret PARTLABEL=secret {keys} luks,initramfs\n")
         assert ("etc/keelboot/unlock" in packed_by(generator, tmp_path)) == asks
         shutil.rmtree(tmp_path / generator)
+        shutil.rmtree(table.parent, ignore_errors=True)
 
 
 def test_a_private_key_among_the_public_ones_is_named(tmp_path):
@@ -164,11 +166,18 @@ def test_what_is_wrong_in_system_conf_is_warned_of_and_no_failure(tmp_path):
 
 
 @pytest.mark.parametrize("line, left", [("root=/dev/nfs", True), ("netroot=nfs:x", True), ("root=live:CD", True),
-                                        ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False)])
-def test_dracuts_roots_from_elsewhere_are_left_to_it(line, left):
-    """Without systemd: the name of what is no slot is not taken away."""
-    script = TOP / "hooks/dracut/50keelboot/cmdline.sh"
-    said = subprocess.run(["sh", "-uc", f"{line}\n. {script}\necho $root"], text=True,
+                                        ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False),
+                                        ("enable=1 root=/dev/vda2", True), ("always=1 enable=1 root=/dev/vda2", False)])
+def test_dracuts_roots_from_elsewhere_are_left_to_it(tmp_path, line, left):
+    """Without systemd: the name of what is no slot is not taken away, nor that of a boot without Keelboot. `enable`: what
+    dracut's getargbool answers to keelboot.enable=0."""
+    script = (TOP / "hooks/dracut/50keelboot/cmdline.sh").read_text()
+    required = tmp_path / "required"
+    script = script.replace("/etc/keelboot/required", str(required))
+    if "always" in line:
+        required.write_text("always\n")
+    given = f"getargbool() {{ return ${{enable:-0}}; }}\n{line}\ntake() {{\n{script}\n}}\ntake"
+    said = subprocess.run(["sh", "-uc", f"{given}\necho $root"], text=True,
                           capture_output=True, check=True, env={"PATH": "/usr/bin:/bin", "root": ""}).stdout.strip()
     assert (said != "keelboot") == left
 

@@ -28,7 +28,8 @@ static bool is_asked_for(char *line)
 	}
 	if (field[0][0] == '#' || !opens_in_initramfs(field[3]))
 		return false;
-	return strcmp(field[2], "none") == 0 || strcmp(field[2], "-") == 0;
+	return strcmp(field[2], "none") == 0 || strcmp(field[2], "-") == 0 ||
+	       strstr(field[3], "keyscript=") != NULL;
 }
 
 void doctor_unlock(struct doctor *doc)

@@ -31,7 +31,7 @@ MAKE = {
 NODES = {"lvm": {"a": "/dev/mapper/kb-root--a", "b": "/dev/mapper/kb-root--b"},
          "luks": {"a": "/dev/mapper/root-a", "b": "/dev/mapper/root-b"},
          "md": {"a": "/dev/md/root-a", "b": "/dev/md1"}}
-NAMES = {**NODES, "lvm": {"a": "/dev/kb/root-a", "b": "/dev/mapper/kb-root--b"}}
+NAMES = {**NODES, "lvm": {"a": "/dev/mapper/kb-root--a", "b": "/dev/kb/root-b"}}
 PARTITIONS = {"lvm": [("pool", "520M")], "luks": [("root-a", "250M"), ("root-b", "250M")],
               "md": [(f"root-{slot}-{half}", "240M") for slot in "ab" for half in "12"]}
 MDADM = "HOMEHOST <ignore>\n" + "".join(

@@ -327,8 +327,8 @@ def asking_machine(board, conf=""):
                    append=f"{WRONG} rd.auto=1", conf=CONF.replace("timeout=60", "timeout=25") + conf)
 
 
-on_those_that_ask = pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"]], ids=named,
-                                            indirect=True)
+on_those_that_ask = pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"], MKOSI],
+                                            ids=named, indirect=True)
 
 
 @on_those_that_ask
@@ -494,7 +494,7 @@ def test_required_keelboot_restarts(board):
 
 # ---------------------------------------------------------------- slots that are no partitions
 
-@on_each(*mapped_disk.KINDS, newer=1, sysvinit=2)
+@on_each(*mapped_disk.KINDS, newer=3, sysvinit=2)
 def test_slots_on(board, what):
     kind = mapped_disk.KINDS[what]
     disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")

@@ -18,7 +18,8 @@ from machine import Machine
 TOP = Path(__file__).resolve().parents[2]
 LAYER, ACME = TOP / "hooks/yocto/meta-keelboot", Path(__file__).with_name("meta-acme")
 SOURCE = os.environ.get("KEELBOOT_YOCTO", "")
-RELEASES = sorted(path.name for path in Path(SOURCE).iterdir() if (path / "meta").is_dir()) if SOURCE else ()
+RELEASES = sorted(path.name for path in Path(SOURCE).iterdir() if (path / "meta").is_dir()) if SOURCE else \
+    ("scarthgap", "wrynose")
 LOADER = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 OVMF = [Path("/usr/share/OVMF") / f"OVMF_{name}_4M.fd" for name in ("CODE", "VARS")]
 SLOW = 240
