@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A config partition of EFI Boot Guard: a FAT with its environment, BGENV.DAT, and its name for the
- * loader, EFILABEL. A process beside this one mounts it, where nobody else sees it
- * (lib/os_lend.h); what the system has mounted stays as it is.
+ * loader, EFILABEL. See loader_top.h for how it is reached.
  */
 #pragma once
 
