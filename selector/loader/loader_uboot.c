@@ -266,3 +266,14 @@ enum kb_err loader_uboot_write(struct loader *l, const struct loader_choice *c)
 	rc = libuboot_env_store(ctx);
 	return rc == 0 ? KB_OK : refused(l, rc, "write");
 }
+
+enum kb_err loader_uboot_each(struct loader *l, loader_uboot_visit visit, void *ctx)
+{
+	CLEANUP_LIBRARY struct uboot_ctx *uboot = NULL;
+	struct copies copies = { .n = 0 };
+
+	TRY(open_library(l, &copies, &uboot));
+	for (void *v = libuboot_iterator(uboot, NULL); v != NULL; v = libuboot_iterator(uboot, v))
+		visit(ctx, libuboot_getname(v), libuboot_getvalue(v));
+	return KB_OK;
+}

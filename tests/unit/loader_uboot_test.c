@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* U-Boot's environment in two files: what is set is there, and each damage is refused. */
-#include "selector/loader/loader.h"
+#include "selector/loader/loader_uboot.h"
 #include "selector/state.h"
 #include "tests/unit/folder.h"
 
@@ -64,6 +64,25 @@ TEST(words_are_read_from_the_newer_copy)
 	put_copy(1, 2, "keelboot_once=b", sizeof("keelboot_once=b"));
 	OK(loader_read(&l, &c));
 	EQUAL((c.preset, STATE_NONE), (c.once, 1));
+}
+
+static void take_variable(void *ctx, const char *name, const char *value)
+{
+	char *text = ctx;
+
+	snprintf(text + strlen(text), 200 - strlen(text), "%s=%s;", name, value);
+}
+
+TEST(each_variable_is_visited)
+{
+	char text[200] = "";
+
+	OK(loader_uboot_each(&l, take_variable, text));
+	assert_non_null(strstr(text, "bootcmd=run x;"));
+	assert_non_null(strstr(text, "other=1;"));
+	assert_null(strstr(text, "old="));
+	put_config("");
+	assert_int_equal(loader_uboot_each(&l, take_variable, text), KB_EINVAL);
 }
 
 TEST(counter_of_the_copies_wraps)
