@@ -24,12 +24,33 @@ struct doctor_finding {
 	char text[DOCTOR_TEXT_LEN], fix[DOCTOR_TEXT_LEN];
 };
 
+enum doctor_known {
+	DOCTOR_UNKNOWN,
+	DOCTOR_NO,
+	DOCTOR_YES,
+};
+
+/* The boot loader's half, said either way. */
+struct doctor_facts {
+	/* "GRUB"; NULL: this is no device with slots */
+	const char *loader;
+	/* what it counts; NULL: nothing */
+	const char *counts;
+	/* from a kernel that does not start */
+	enum doctor_known falls_back;
+	/* it, or the firmware, arms a watchdog before it starts the kernel */
+	enum doctor_known watchdog;
+	/* the file by which that is known; "": none was found */
+	char config[160];
+};
+
 struct doctor {
 	struct device *d;
 	/* before /proc, /sys, /run/systemd and /boot; "" */
 	const char *sys_root;
 	struct status st;
 	struct cmdline cmd;
+	struct doctor_facts facts;
 	unsigned n;
 	struct doctor_finding finding[DOCTOR_FINDINGS_MAX];
 };

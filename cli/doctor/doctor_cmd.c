@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/state/boot_json.h"
 #include "cli/doctor/doctor_checks.h"
+#include "cli/doctor/doctor_facts.h"
 #include "cli/verbs.h"
 
 #include <stdio.h>
@@ -78,6 +79,7 @@ static enum kb_err print_findings_text(const struct doctor *doc)
 	       count_findings(doc, DOCTOR_WARNING),
 	       count_findings(doc, DOCTOR_WARNING) == 1 ? "" : "s",
 	       count_findings(doc, DOCTOR_NOTE), count_findings(doc, DOCTOR_NOTE) == 1 ? "" : "s");
+	doctor_facts_print(&doc->facts);
 	return output_flush();
 }
 
@@ -97,6 +99,7 @@ static enum kb_err print_findings_json(const struct doctor *doc)
 	}
 	output_json_number(o, "errors", count_findings(doc, DOCTOR_ERROR));
 	output_json_number(o, "warnings", count_findings(doc, DOCTOR_WARNING));
+	output_json_add(o, "loader", doctor_facts_json(&doc->facts));
 	output_json_add(o, "findings", list);
 	return output_json_print(o, false);
 }

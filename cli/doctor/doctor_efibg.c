@@ -58,7 +58,10 @@ void doctor_efibg(struct doctor *doc)
 	l.where = where != NULL ? where + 1 : "";
 	if (loader_efibg_look(&l, &is) != KB_OK)
 		return;
+	doc->facts.watchdog = DOCTOR_YES;
 	for (int i = 0; i < LOADER_BGPLAN_COPIES; i++) {
+		if (is.plan.env[i].sound && is.plan.env[i].watchdog == 0)
+			doc->facts.watchdog = DOCTOR_NO;
 		check_sound(doc, &is, i);
 		check_watchdog(doc, &is, i);
 	}

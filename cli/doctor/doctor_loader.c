@@ -104,7 +104,129 @@ static void check_foreign(struct doctor *doc)
 			state_slot_letter(d->pair));
 }
 
-void doctor_loader(struct doctor *doc)
+/* A file system that is mounted has a cache, which Keelboot writes past, and may write it back. */
+static void check_unmounted(struct doctor *doc)
+{
+	static char text[65536];
+	enum conf_loader kind = doc->d->conf.loader;
+	const char *where = strchr(doc->d->loader, ' ');
+	char line[160];
+	const char *at;
+
+	if ((kind != CONF_LOADER_GRUB && kind != CONF_LOADER_TRYBOOT) || where == NULL ||
+	    !doctor_read(doc, "/proc/mounts", text, sizeof(text)))
+		return;
+	snprintf(line, sizeof(line), "\n%.*s ", (int)strcspn(where + 1, ","), where + 1);
+	at = strncmp(text, line + 1, strlen(line + 1)) == 0 ? text : strstr(text, line);
+	if (at != NULL)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-mounted",
+			"unmount it, and remove it from /etc/fstab",
+			"the partition with the boot loader's store is mounted (%.*s): what Keelboot writes there may be lost",
+			(int)strcspn(where + 1, ","), where + 1);
+}
+
+/* ---------------------------------------------------------------- what is said either way */
+
+static const char *const names[CONF_LOADERS] = {
+	[CONF_LOADER_NONE] = "one kernel for all slots, whoever starts it",
+	[CONF_LOADER_GRUB] = "GRUB",
+	[CONF_LOADER_UEFI] = "the firmware (UEFI)",
+	[CONF_LOADER_UBOOT] = "U-Boot",
+	[CONF_LOADER_KEXEC] = "init, by kexec",
+	[CONF_LOADER_SYSTEMD] = "systemd-boot",
+	[CONF_LOADER_EFIBG] = "EFI Boot Guard",
+	[CONF_LOADER_TRYBOOT] = "the firmware (tryboot)",
+};
+
+static const char *what_it_counts(const struct doctor *doc)
+{
+	switch (doc->d->conf.loader) {
+	case CONF_LOADER_KEXEC:
+		return "each start of a slot";
+	case CONF_LOADER_EFIBG:
+		return "the start of a trial";
+	case CONF_LOADER_GRUB:
+	case CONF_LOADER_UBOOT:
+		/* A kernel that was asked for once is not counted, nor one that stands in. */
+		return doc->cmd.start == CMDLINE_START_PLAIN ||
+				       doc->cmd.start == CMDLINE_START_UNSAVED
+			       ? NULL
+			       : "starts of its preset";
+	case CONF_LOADER_NONE:
+	case CONF_LOADER_UEFI:
+	case CONF_LOADER_SYSTEMD:
+	case CONF_LOADER_TRYBOOT:
+	case CONF_LOADERS:
+		break;
+	}
+	return NULL;
+}
+
+static bool has_finding(const struct doctor *doc, const char *id, enum doctor_severity severity)
+{
+	for (unsigned i = 0; i < doc->n; i++)
+		if (doc->finding[i].severity == severity &&
+		    strncmp(doc->finding[i].id, id, strlen(id)) == 0)
+			return true;
+	return false;
+}
+
+static enum doctor_known falls_back(const struct doctor *doc)
+{
+	if (doc->d->conf.loader == CONF_LOADER_NONE || has_finding(doc, "loader-", DOCTOR_ERROR))
+		return DOCTOR_NO;
+	if (!doc->d->run_found || has_finding(doc, "loader-script-", DOCTOR_NOTE))
+		return DOCTOR_UNKNOWN;
+	return DOCTOR_YES;
+}
+
+static void say_facts(struct doctor *doc)
+{
+	struct doctor_facts *f = &doc->facts;
+	const struct status_watchdog *w = &doc->st.watchdog;
+
+	f->loader = names[doc->d->conf.loader];
+	f->counts = what_it_counts(doc);
+	f->falls_back = falls_back(doc);
+	/* That of the first kernel's init runs on. */
+	if (doc->d->conf.loader == CONF_LOADER_KEXEC && w->known)
+		f->watchdog = w->device[0] != '\0' ? DOCTOR_YES : DOCTOR_NO;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static void look_at_its_own(struct doctor *doc)
+{
+	switch (doc->d->conf.loader) {
+	case CONF_LOADER_GRUB:
+		doctor_grub(doc);
+		break;
+	case CONF_LOADER_UBOOT:
+		doctor_uboot(doc);
+		break;
+	case CONF_LOADER_SYSTEMD:
+		if (doc->d->loader[0] != '\0')
+			doctor_systemd(doc);
+		break;
+	case CONF_LOADER_EFIBG:
+		if (doc->d->loader[0] != '\0')
+			doctor_efibg(doc);
+		break;
+	case CONF_LOADER_TRYBOOT:
+		if (doc->d->loader[0] != '\0')
+			doctor_tryboot(doc);
+		break;
+	case CONF_LOADER_NONE:
+	case CONF_LOADER_UEFI:
+	case CONF_LOADER_KEXEC:
+	case CONF_LOADERS:
+		break;
+	}
+	doctor_early(doc);
+}
+
+static void look_at_loader(struct doctor *doc)
 {
 	const struct device *d = doc->d;
 
@@ -121,12 +243,9 @@ void doctor_loader(struct doctor *doc)
 	}
 	if (d->conf.loader == CONF_LOADER_NONE || !d->run_found)
 		return;
-	if (d->conf.loader == CONF_LOADER_SYSTEMD && d->loader[0] != '\0')
-		doctor_systemd(doc);
-	if (d->conf.loader == CONF_LOADER_EFIBG && d->loader[0] != '\0')
-		doctor_efibg(doc);
-	if (d->conf.loader == CONF_LOADER_TRYBOOT && d->loader[0] != '\0')
-		doctor_tryboot(doc);
+	look_at_its_own(doc);
+	check_unmounted(doc);
+	check_panic_line(doc);
 	if (d->pair == STATE_NONE) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-unused",
@@ -141,9 +260,14 @@ void doctor_loader(struct doctor *doc)
 		return;
 	}
 	check_foreign(doc);
-	check_panic_line(doc);
 	if (d->conf.loader == CONF_LOADER_SYSTEMD)
 		return;
 	check_count(doc);
 	check_preset(doc);
+}
+
+void doctor_loader(struct doctor *doc)
+{
+	look_at_loader(doc);
+	say_facts(doc);
 }

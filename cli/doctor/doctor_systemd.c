@@ -2,14 +2,19 @@
 /* systemd-boot's half: did it start this, has it an entry for each slot, and does it start one
  * without a person? */
 #include "cli/doctor/doctor_checks.h"
+#include "cli/doctor/doctor_script.h"
 
 #include "lib/conf_place.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/loader/loader_systemd.h"
+#include "selector/loader/loader_top.h"
 #include "selector/pair.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define CONFIG_MAX 16384u /* bytes of loader.conf */
 
 static void check_started(struct doctor *doc, const struct loader_systemd_is *is)
 {
@@ -75,32 +80,89 @@ static void check_default(struct doctor *doc, const struct loader_systemd_is *is
 			state_slot_letter(preset));
 }
 
-/* loader.conf, where the ESP is mounted; else only the variable tells. */
-static bool config_waits(const struct doctor *doc)
+static struct doctor_script config;
+
+/* "/dev/vda1" of "systemd-boot a=/dev/vda1:x.efi,…"; false: nobody knows it. */
+static bool find_partition(const struct doctor *doc, char dev[96])
+{
+	const char *at = strchr(doc->d->loader, '=');
+
+	return at != NULL && sscanf(at, "=%95[^:,]", dev) == 1 && dev[0] == '/';
+}
+
+/* From the partition of the pairs, as nobody has it mounted. */
+static bool borrow_config(struct doctor *doc)
+{
+	static char text[CONFIG_MAX + 1];
+	struct loader l = { .kind = CONF_LOADER_SYSTEMD, .root = doc->sys_root };
+	LOADER_TOP_CLEANUP struct loader_top top = { .lend = { .sock = -1 }, .dir = -1 };
+	char dev[96];
+	size_t len;
+
+	if (!find_partition(doc, dev) || loader_top_open(&l, dev, false, &top) != KB_OK ||
+	    os_file_enter(&top.dir, "loader") != KB_OK ||
+	    loader_top_read(&top, "loader.conf", text, sizeof(text), &len) != KB_OK || len == 0)
+		return false;
+	doctor_script_add(&config, DOCTOR_SCRIPT_LINES, text, len);
+	snprintf(doc->facts.config, sizeof(doc->facts.config), "loader/loader.conf of %s", dev);
+	return true;
+}
+
+/* loader.conf, where the ESP is mounted, or may be; else only the variables tell. */
+static bool find_config(struct doctor *doc)
 {
 	static const char *const places[] = { "/efi", "/boot/efi", "/boot" };
-	char path[64], text[2048], value[16];
+	char path[64];
 
+	doctor_script_clear(&config);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(places); i++) {
 		snprintf(path, sizeof(path), "%s/loader/loader.conf", places[i]);
-		if (!doctor_read(doc, path, text, sizeof(text)))
+		if (!doctor_script_add_file(doc, &config, DOCTOR_SCRIPT_LINES, path))
 			continue;
-		for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-			line += *line == '\n';
-			if (sscanf(line, " timeout %15s", value) == 1)
-				return strcmp(value, "menu-force") == 0;
-		}
+		snprintf(doc->facts.config, sizeof(doc->facts.config), "%s", path);
+		return true;
 	}
-	return false;
+	return borrow_config(doc);
+}
+
+/* What stands behind the word that begins a line; the last line counts. */
+static bool find_setting(const char *name, char value[64])
+{
+	size_t len = strlen(name);
+	bool found = false;
+
+	for (const char *line = config.text; line != NULL; line = strchr(line, '\n')) {
+		line += strspn(line, " \t\r\n");
+		if (strncmp(line, name, len) == 0 && (line[len] == ' ' || line[len] == '\t') &&
+		    sscanf(line + len, " %63[^ \t\r\n]", value) == 1)
+			found = true;
+	}
+	return found;
 }
 
 static void check_menu(struct doctor *doc, const struct loader_systemd_is *is)
 {
-	if (is->waits || config_waits(doc))
+	char value[64];
+
+	if (is->waits || (find_setting("timeout", value) && strcmp(value, "menu-force") == 0))
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-menu",
 			"run bootctl set-timeout 0, or write the line \"timeout 0\" into loader/loader.conf of the ESP",
 			"systemd-boot waits in its menu until a person chooses: after a reset, nothing starts");
+}
+
+/* The variable that Keelboot sets goes before `default`. What `preferred` goes before, only newer
+ * versions know. */
+static void check_preferred(struct doctor *doc)
+{
+	char value[64];
+
+	if (find_setting("preferred", value))
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-preferred",
+			"remove the line \"preferred\" from loader/loader.conf of the ESP",
+			"%.100s has a line \"preferred\": systemd-boot 260 and later may start that entry, and not the one that proved itself",
+			doc->facts.config);
 }
 
 static void warn_uncounted(struct doctor *doc)
@@ -134,6 +196,8 @@ void doctor_systemd(struct doctor *doc)
 	check_origin(doc, &l, &is);
 	check_entries(doc, &is);
 	check_default(doc, &is, c.preset);
+	(void)!find_config(doc);
 	check_menu(doc, &is);
+	check_preferred(doc);
 	warn_uncounted(doc);
 }

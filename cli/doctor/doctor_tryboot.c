@@ -1,14 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Raspberry Pi's half: does the firmware read the file that Keelboot writes, and does it know
- * tryboot? What it starts is asked as of any loader. */
+/* A Raspberry Pi's half: does the firmware read the file that Keelboot writes, does it know
+ * tryboot, and what do config.txt and cmdline.txt of each pair say? What it starts is asked as of
+ * any loader.
+ */
 #include "cli/doctor/doctor_checks.h"
+#include "cli/doctor/doctor_script.h"
 
+#include "selector/loader/loader_top.h"
 #include "selector/loader/loader_tryboot.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIRST  1u	   /* where the firmware looks for autoboot.txt */
 #define DRIVER "/dev/vcio" /* of the kernel that gives the words of a restart to the firmware */
+
+#define CONFIG_MAX 16384u /* bytes of config.txt; the firmware's own bound is not known */
+
+static char text[CONFIG_MAX + 1];
+
+/* ---------------------------------------------------------------- the files of a pair */
+
+static enum doctor_known watchdog_of(size_t len)
+{
+	static struct doctor_script s;
+	char value[16];
+
+	doctor_script_clear(&s);
+	doctor_script_add(&s, DOCTOR_SCRIPT_LINES, text, len);
+	if (doctor_script_value(&s, "kernel_watchdog_timeout", value, sizeof(value)))
+		return strtol(value, NULL, 10) > 0 ? DOCTOR_YES : DOCTOR_NO;
+	/* It may stand there, or stand there twice. */
+	if (len == sizeof(text) || !s.whole || doctor_script_has(&s, "include") ||
+	    doctor_script_has(&s, "kernel_watchdog_timeout"))
+		return DOCTOR_UNKNOWN;
+	return DOCTOR_NO;
+}
+
+/* Of the pair that runs, /proc/cmdline has it. */
+static void check_line(struct doctor *doc, int slot, size_t len)
+{
+	static struct cmdline cmd;
+
+	if (slot == doc->d->pair || len == 0 || len == sizeof(text))
+		return;
+	text[len] = '\0';
+	cmdline_parse(&cmd, text);
+	if (!cmd.has_panic || cmd.panic == 0)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-panic", "add panic=10 to its cmdline.txt",
+			"cmdline.txt of slot %c's kernel has no panic=: if it panics before init, it hangs, and the firmware never falls back",
+			state_slot_letter(slot));
+}
+
+static enum doctor_known look_at_pair(struct doctor *doc, int slot, const char *dev)
+{
+	struct loader l = { .kind = CONF_LOADER_TRYBOOT, .root = doc->sys_root };
+	LOADER_TOP_CLEANUP struct loader_top top;
+	enum doctor_known watchdog = DOCTOR_UNKNOWN;
+	size_t len;
+
+	if (loader_top_open(&l, dev, false, &top) != KB_OK)
+		return DOCTOR_UNKNOWN;
+	if (loader_top_read(&top, "config.txt", text, sizeof(text), &len) == KB_OK && len > 0)
+		watchdog = watchdog_of(len);
+	if (loader_top_read(&top, "cmdline.txt", text, sizeof(text), &len) == KB_OK)
+		check_line(doc, slot, len);
+	return watchdog;
+}
+
+/* "/dev/mmcblk0p1,a=/dev/mmcblk0p2,b=/dev/mmcblk0p3": of all pairs, the weakest counts. */
+static void look_at_pairs(struct doctor *doc, const char *where)
+{
+	enum doctor_known all = DOCTOR_YES;
+	char slot, dev[96];
+	bool any = false;
+
+	for (const char *at = where; (at = strchr(at, ',')) != NULL; at++) {
+		enum doctor_known is;
+
+		if (sscanf(at, ",%c=%95[^,]", &slot, dev) != 2 || slot < 'a' ||
+		    slot >= 'a' + STATE_SLOTS_MAX)
+			continue;
+		is = look_at_pair(doc, slot - 'a', dev);
+		if (is == DOCTOR_NO || (is == DOCTOR_UNKNOWN && all == DOCTOR_YES))
+			all = is;
+		any = true;
+	}
+	if (any)
+		doc->facts.watchdog = all;
+}
+
+/* ---------------------------------------------------------------- all of it */
 
 void doctor_tryboot(struct doctor *doc)
 {
@@ -23,6 +107,7 @@ void doctor_tryboot(struct doctor *doc)
 			DRIVER
 			" is missing: this may be a kernel that does not give \"tryboot\" to the firmware, so that no release is ever tried");
 	l.where = where != NULL ? where + 1 : "";
+	look_at_pairs(doc, l.where);
 	if (loader_tryboot_look(&l, &is) != KB_OK)
 		return;
 	if (is.number != FIRST)
