@@ -46,6 +46,35 @@ TEST(crc32c_continues)
 		EQUAL((bytes_crc32c(bytes_crc32c(0, text, cut), text + cut, 9 - cut), 0xe3069283));
 }
 
+/* By the definition, a bit at a time. */
+static uint32_t crc32c_by_bits(const uint8_t *p, size_t len)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < 8 * len; i++) {
+		uint32_t bit = (crc ^ (uint32_t)p[i / 8] >> i % 8) & 1;
+
+		crc = crc >> 1 ^ (bit ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
+TEST(crc32c_is_that_of_the_definition_for_each_byte_at_each_place_and_length)
+{
+	uint8_t buf[21];
+
+	for (int value = 0; value < 256; value++) {
+		for (size_t at = 0; at < sizeof(buf); at++) {
+			memset(buf, 0x5a, sizeof(buf));
+			buf[at] = (uint8_t)value;
+			for (size_t from = 0; from < 4; from++)
+				EQUAL((bytes_crc32c(0, buf + from, sizeof(buf) - from),
+				       crc32c_by_bits(buf + from, sizeof(buf) - from)));
+			EQUAL((bytes_crc32c(0, buf, at), crc32c_by_bits(buf, at)));
+		}
+	}
+}
+
 TEST(crc32_gives_the_published_value_and_continues)
 {
 	const char *text = "123456789";
