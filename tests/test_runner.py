@@ -5,6 +5,8 @@ import importlib.machinery
 import importlib.util
 import json
 import re
+import sys
+import time
 
 import pytest
 from cli_device import TOP, call
@@ -14,6 +16,7 @@ from cli_device import TOP, call
 def load_runner():
     loader = importlib.machinery.SourceFileLoader("keelboot_run", str(TOP / "tests/run"))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    sys.modules[loader.name] = module           # a process of its own is given functions by their names
     loader.exec_module(module)
     return module
 
@@ -78,6 +81,43 @@ def test_unit_tests_on_a_kernel_are_counted_one_by_one_and_what_ends_early_fails
     result = runner.Result("arm64-unit")
     runner.on_kernel(result, "arm64")
     assert (result.passed, result.failed) == (0, 1)
+
+
+@pytest.fixture(name="suites")
+def suites_that_write_down(runner, monkeypatch, tmp_path):
+    """host ends when fleet has begun: it would wait for ever for one that comes after it."""
+    def suite(name):
+        def run(result, options):
+            print(f"{name} was here", flush=True)
+            with open(tmp_path / "order", "a", encoding="ascii") as file:
+                file.write(f"{name} {options}\n")
+            result.passed = 1
+            for _ in range(100 if name == "host" else 0):
+                if "fleet" in (tmp_path / "order").read_text():
+                    break
+                time.sleep(0.1)
+            else:
+                result.failed = int(name == "host")
+        return run
+    monkeypatch.setattr(runner, "SUITES", {name: suite(name) for name in runner.SUITES})
+    return tmp_path / "order"
+
+
+def test_suites_that_wait_run_beside_the_longest_and_are_shown_in_their_turn(runner, suites, capfd):
+    names = runner.chosen([], False)
+    results = runner.play_all(names, ["-x"])
+    assert [(result.name, result.passed, result.failed) for result in results] == [(name, 1, 0) for name in names]
+    ran = suites.read_text().splitlines()
+    assert sorted(ran) == sorted(f"{name} ['-x']" for name in names) and ran[-1].startswith("hostile")
+    said = capfd.readouterr().out
+    for name in names:
+        assert f"== {name}\n{name} was here\n  {name} " in said
+
+
+def test_a_suite_that_waits_runs_by_itself_where_no_long_one_does(runner, suites, capfd):
+    assert [result.name for result in runner.play_all(["boot-arm64", "unit"], [])] == ["boot-arm64", "unit"]
+    assert suites.read_text() == "boot-arm64 []\nunit []\n"
+    assert "== boot-arm64\nboot-arm64 was here\n" in capfd.readouterr().out
 
 
 def test_usage_errors():
