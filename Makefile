@@ -60,7 +60,7 @@ HARDEN   += $(if $(findstring x86_64,$(MACHINE)),-fcf-protection=full,$(if $(fin
             -mbranch-protection=standard))
 CFLAGS   := -O2 -g
 CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DKB_VERSION='"$(VERSION)"'
-ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
+ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. $(CFLAGS) $(UNOPTIMIZED)
 # Where a static program cannot be relocated (armhf: no rcrt1.o; i386, musl: no __memset_chk(); riscv64: gcc 12 links a dynamic one), it
 # lies at a fixed place, and its first object wants its tables.
 PIE_TRY  := extern void *__memset_chk(void *, int, unsigned long, unsigned long); void *volatile p = __memset_chk; int main(void) { return 0; }
@@ -83,15 +83,16 @@ LDFLAGS  := -pie -fsanitize=address,undefined
 TEST_LDFLAGS := -pie
 endif
 
-# `make DYNAMIC=1 …` links against the distribution's libraries, for its initramfs, which has them anyway: a folder of its own, too.
+# `make DYNAMIC=1 …` links against the distribution's libraries, for its initramfs, which has them anyway. Programs are in a folder of
+# their own; the objects are the same.
+O        := $(B)
 ifdef DYNAMIC
 B        := $(B)/dynamic
 LDFLAGS  := -pie -Wl,-T,lib/no_unwind.ld $(filter-out $(STATIC),$(LDFLAGS))
 endif
 
-# `make RECOMPRESS=yes …` packs the compressors that make blocks of squashfs and erofs again, into the helper and the command. Programs
-# are in a folder of their own; the objects are the same.
-O        := $(B)
+# `make RECOMPRESS=yes …` packs the compressors that make blocks of squashfs and erofs again, into the helper and the command: the
+# same objects, too.
 ifeq ($(RECOMPRESS),yes)
 B        := $(B)/recompress
 endif
@@ -277,6 +278,9 @@ $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c 
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 FILTER   := $(O)/obj/tests/unit/filter.o
+
+# These run once: to optimize them would take longer than that saves. What they test is optimized as it ships.
+$(call obj,$(wildcard $(addprefix tests/,unit/*.c trace/*.c fleet/*.c hostile/*.c))): UNOPTIMIZED := -O0 -U_FORTIFY_SOURCE
 
 # The linker takes the kernel seam from libreal for unit tests, from the simulation for traces.
 $(filter-out $(KEPTLVM),$(UNIT)): $(B)/tests/unit/%: $(O)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
