@@ -115,6 +115,13 @@ enum conf_loader {
 	CONF_LOADERS,
 };
 
+/* What counts its starts by itself, and waits to hear of one that is fine: whatever starts the
+ * kernel that nobody tries. */
+enum conf_counter {
+	CONF_COUNTER_NONE,
+	CONF_COUNTER_UBOOT, /* bootcount, in its redundant environment */
+};
+
 /* Who feeds the watchdog once the real system runs. */
 enum conf_handover {
 	CONF_HANDOVER_SYSTEM,  /* the system; it counts until that opens it */
@@ -235,7 +242,9 @@ struct conf {
 
 	/* [loader] */
 	enum conf_loader loader;
-	/* GRUB, tryboot: a conf_spec; U-Boot: a path; "" : see conf_loader_environment() */
+	enum conf_counter loader_counter;
+	/* GRUB, tryboot: a conf_spec; U-Boot, and its counter: a path; "" : see
+	 * conf_loader_environment(), conf_loader_counter() */
 	conf_spec loader_environment;
 	/* kexec, in the slot; "": one of the usual names. Its kernel's command line gets the words
 	 * of the third */
@@ -371,3 +380,6 @@ bool conf_loader_has_partition(const struct conf *c);
 /* Where the loader's environment is: of GRUB and tryboot a conf_spec, of U-Boot the path of
  * fw_env.config(5), which has a default; else "". */
 const char *conf_loader_environment(const struct conf *c);
+
+/* The path of fw_env.config(5), for loader_counter. */
+const char *conf_loader_counter(const struct conf *c);

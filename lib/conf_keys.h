@@ -14,6 +14,7 @@ enum conf_kind {
 	CONF_KIND_SLOTS,       /* enum conf_slots */
 	CONF_KIND_DATA,	       /* enum conf_data */
 	CONF_KIND_LOADER,      /* enum conf_loader */
+	CONF_KIND_COUNTER,     /* enum conf_counter */
 	CONF_KIND_PARTIAL,     /* enum conf_partial */
 	CONF_KIND_NUMBER,      /* uint32_t */
 	CONF_KIND_PCR,	       /* uint32_t: "none", which is 0, or a number */

@@ -82,6 +82,7 @@ static const char *const enum_words[][CONF_LOADERS + 1] = {
 			       [CONF_LOADER_SYSTEMD] = "systemd-boot",
 			       [CONF_LOADER_EFIBG] = "efibootguard",
 			       [CONF_LOADER_TRYBOOT] = "tryboot" },
+	[CONF_KIND_COUNTER] = { [CONF_COUNTER_NONE] = "none", [CONF_COUNTER_UBOOT] = "u-boot" },
 	[CONF_KIND_PARTIAL] = { [CONF_PARTIAL_NO] = "no",
 				[CONF_PARTIAL_AUTO] = "auto",
 				[CONF_PARTIAL_REQUIRE] = "require" },
@@ -96,6 +97,7 @@ _Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
 		       sizeof(enum conf_slots) == sizeof(unsigned) &&
 		       sizeof(enum conf_data) == sizeof(unsigned) &&
 		       sizeof(enum conf_loader) == sizeof(unsigned) &&
+		       sizeof(enum conf_counter) == sizeof(unsigned) &&
 		       sizeof(enum conf_partial) == sizeof(unsigned),
 	       "set_word() writes enums as what they are: unsigned");
 
@@ -121,20 +123,6 @@ enum conf_loader conf_loader_of(const char *word)
 
 	return set_word(&loader, CONF_KIND_LOADER, word) == KB_OK ? (enum conf_loader)loader
 								  : CONF_LOADERS;
-}
-
-bool conf_loader_has_partition(const struct conf *c)
-{
-	return c->loader == CONF_LOADER_GRUB || c->loader == CONF_LOADER_TRYBOOT;
-}
-
-const char *conf_loader_environment(const struct conf *c)
-{
-	if (c->loader == CONF_LOADER_UBOOT && c->loader_environment[0] == '\0')
-		return "/etc/fw_env.config";
-	return conf_loader_has_partition(c) || c->loader == CONF_LOADER_UBOOT
-		       ? c->loader_environment
-		       : "";
 }
 
 /* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.
@@ -329,6 +317,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_DATA:
 	case CONF_KIND_LOADER:
+	case CONF_KIND_COUNTER:
 	case CONF_KIND_PARTIAL:
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_PCR:
@@ -366,6 +355,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_DATA:
 	case CONF_KIND_LOADER:
+	case CONF_KIND_COUNTER:
 	case CONF_KIND_PARTIAL:
 		return set_word(out, key->kind, value);
 	case CONF_KIND_PCR:

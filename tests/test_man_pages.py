@@ -64,6 +64,7 @@ EXAMPLES = {
     ("watchdog", "handover"): "keeper",
     ("watchdog", "bootstatus"): "ignore",
     ("loader", "kind"): "grub",
+    ("loader", "counter"): "u-boot",
     ("loader", "environment"): "PARTLABEL=grubenv",
     ("measure", "pcr"): "13",
     ("measure", "required"): "yes",

@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 #include "selector/loader/loader.h"
+#include "selector/loader/loader_uboot.h"
 #include "selector/pair.h"
 
 #include <stdio.h>
@@ -105,6 +106,25 @@ enum kb_err device_loader_confirm(const struct device *d, bool *changed)
 		return KB_OK;
 	*changed = true;
 	return set_preset(&a, d->pair);
+}
+
+enum kb_err device_loader_reset_count(const struct device *d, bool *changed)
+{
+	struct loader l = {
+		.kind = CONF_LOADER_UBOOT,
+		.where = conf_loader_counter(&d->conf),
+		.root = "",
+	};
+	enum kb_err err;
+
+	*changed = false;
+	if (d->conf.loader_counter == CONF_COUNTER_NONE)
+		return KB_OK;
+	err = loader_uboot_reset_count(&l, changed);
+	if (err != KB_OK)
+		log_err("boot loader: its count of starts stays: %s; after some more, it falls back, though this one is fine",
+			l.why);
+	return err;
 }
 
 /* What runs is in memory, and the first kernel in no slot. */

@@ -27,6 +27,9 @@ enum kb_err device_loader_read(const struct device *d, const char *root,
  * starts it from now on. *changed: it did not before. */
 enum kb_err device_loader_confirm(const struct device *d, bool *changed) KB_MUST_CHECK;
 
+/* This start is fine: the counter that system.conf names is 0 again. *changed: it was not. */
+enum kb_err device_loader_reset_count(const struct device *d, bool *changed) KB_MUST_CHECK;
+
 /* Before an install, which may overwrite any other pair than those that run or are fallen back
  * to: the loader starts one of these. */
 enum kb_err device_loader_secure(const struct device *d) KB_MUST_CHECK;

@@ -18,6 +18,7 @@ void doctor_data(struct doctor *doc);
 void doctor_loader(struct doctor *doc);
 void doctor_grub(struct doctor *doc);
 void doctor_uboot(struct doctor *doc);
+void doctor_counter(struct doctor *doc);
 void doctor_systemd(struct doctor *doc);
 void doctor_efibg(struct doctor *doc);
 void doctor_tryboot(struct doctor *doc);

@@ -235,6 +235,7 @@ static void look_at_loader(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-none",
 			"name it in [loader] kind= of system.conf, here and in the initramfs",
 			"slots have partitions for a kernel, but system.conf names no boot loader that Keelboot can ask: any kernel boots any slot");
+	doctor_counter(doc);
 	if (device_loader_is_kexec(d)) {
 		check_kexec(doc);
 		check_foreign(doc);

@@ -238,10 +238,19 @@ static enum kb_err write_verdict(struct device *d, struct mark *m, bool *changed
 	return err;
 }
 
+/* The boot loader hears that this start is fine. What fails there changes no verdict. */
+static enum kb_err answer_loader(const struct device *d, bool *moved, bool *reset)
+{
+	enum kb_err confirmed = device_loader_confirm(d, moved);
+	enum kb_err counted = device_loader_reset_count(d, reset);
+
+	return confirmed != KB_OK ? confirmed : counted;
+}
+
 static int give_verdict(const struct device_options *o, struct mark *m)
 {
 	static struct device d;
-	bool changed = false, moved = false;
+	bool changed = false, moved = false, reset = false;
 	enum kb_err err;
 
 	device_init(&d, o);
@@ -252,13 +261,15 @@ static int give_verdict(const struct device_options *o, struct mark *m)
 		return output_exit_code(err);
 	if (m->good && is_running(&d, m)) {
 		mark_report(&d);
-		err = device_loader_confirm(&d, &moved);
+		err = answer_loader(&d, &moved, &reset);
 	}
 	if (changed && d.state.data.phase == STATE_DATA_DROP)
 		mark_drop_data(&d);
 	print_verdict(&d, m, changed);
 	if (moved && err == KB_OK)
 		puts("The boot loader starts its kernel from now on.");
+	if (reset && err == KB_OK)
+		puts("The boot loader counts its starts anew.");
 	if (err != KB_OK)
 		return output_exit_code(err);
 	/* The verdict is durable, whoever reads of it. */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <libuboot.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #define PRESET	   "keelboot_default"
 #define ONCE	   "keelboot_once"
 #define STARTS	   "keelboot_starts"
+#define COUNT	   "bootcount" /* U-Boot's own, and whether it counts at all */
+#define COUNTS	   "upgrade_available"
 #define CONFIG_MAX 4096
 #define COPIES	   2
 
@@ -251,20 +254,76 @@ static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx, const str
 			  "%s: U-Boot's environment is full: remove variables from it", l->where);
 }
 
+static enum kb_err store(struct loader *l, struct uboot_ctx *ctx, const struct copies *copies)
+{
+	int rc;
+
+	TRY(check_room(l, ctx, copies));
+	rc = libuboot_env_store(ctx);
+	return rc == 0 ? KB_OK : refused(l, rc, "write");
+}
+
 /* One store for both: the copy that is not in use is written, whole. */
 enum kb_err loader_uboot_write(struct loader *l, const struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
 	struct copies copies = { .n = 0 };
-	int rc;
 
 	TRY(open_library(l, &copies, &ctx));
 	TRY(set_slot_variable(l, ctx, PRESET, c->preset));
 	TRY(set_slot_variable(l, ctx, ONCE, c->once));
 	TRY(set_variable(l, ctx, STARTS, loader_why_ones(c->starts)));
-	TRY(check_room(l, ctx, &copies));
-	rc = libuboot_env_store(ctx);
-	return rc == 0 ? KB_OK : refused(l, rc, "write");
+	return store(l, ctx, &copies);
+}
+
+/* ---------------------------------------------------------------- its own count */
+
+/* As env_get_ulong() of U-Boot reads it: digits up to what is none; 0 without any. */
+static unsigned number_of_variable(struct uboot_ctx *ctx, const char *name)
+{
+	char *value = libuboot_get_env(ctx, name);
+	unsigned long number = value == NULL ? 0 : strtoul(value, NULL, 10);
+
+	free(value);
+	return number > UINT_MAX ? UINT_MAX : (unsigned)number;
+}
+
+enum kb_err loader_uboot_count(struct loader *l, struct loader_uboot_count *count)
+{
+	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
+	struct copies copies = { .n = 0 };
+
+	*count = (struct loader_uboot_count){ .is_on = false };
+	TRY(open_library(l, &copies, &ctx));
+	count->is_on = number_of_variable(ctx, COUNTS) != 0;
+	count->starts = number_of_variable(ctx, COUNT);
+	return KB_OK;
+}
+
+static enum kb_err write_zero(struct loader *l)
+{
+	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
+	struct copies copies = { .n = 0 };
+
+	TRY(open_library(l, &copies, &ctx));
+	TRY(set_variable(l, ctx, COUNT, "0"));
+	return store(l, ctx, &copies);
+}
+
+enum kb_err loader_uboot_reset_count(struct loader *l, bool *changed)
+{
+	struct loader_uboot_count count;
+
+	*changed = false;
+	TRY(loader_uboot_count(l, &count));
+	if (count.starts == 0)
+		return KB_OK;
+	*changed = true;
+	TRY(write_zero(l));
+	TRY(loader_uboot_count(l, &count));
+	return count.starts == 0 ? KB_OK
+				 : loader_why(l, KB_EIO, "%s: wrote " COUNT "=0, but reads back %u",
+					      l->where, count.starts);
 }
 
 enum kb_err loader_uboot_each(struct loader *l, loader_uboot_visit visit, void *ctx)

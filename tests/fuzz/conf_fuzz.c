@@ -42,7 +42,7 @@ static bool is_word(enum conf_kind kind)
 {
 	return kind == CONF_KIND_COUNT || kind == CONF_KIND_HANDOVER || kind == CONF_KIND_VERIFY ||
 	       kind == CONF_KIND_SLOTS || kind == CONF_KIND_BOOTSTATUS || kind == CONF_KIND_DATA ||
-	       kind == CONF_KIND_LOADER || kind == CONF_KIND_PARTIAL;
+	       kind == CONF_KIND_LOADER || kind == CONF_KIND_COUNTER || kind == CONF_KIND_PARTIAL;
 }
 
 /* "auto|always|never" 1: "always". False: there is no such word. */

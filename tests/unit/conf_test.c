@@ -460,6 +460,21 @@ TEST(a_loader_has_an_environment)
 	EQUAL((c.loader, CONF_LOADER_NONE));
 }
 
+TEST(counter_of_a_loader_is_in_an_environment_of_u_boot)
+{
+	parse("[loader]\nkind=kexec\n", 0);
+	EQUAL((c.loader_counter, CONF_COUNTER_NONE));
+	parse("[loader]\nkind=kexec\ncounter=u-boot\n", 0);
+	EQUAL((c.loader_counter, CONF_COUNTER_UBOOT),
+	      (conf_loader_counter(&c), "/etc/fw_env.config"), (conf_loader_environment(&c), ""));
+	parse("[loader]\nkind=kexec\ncounter=u-boot\nenvironment=/etc/env\n", 0);
+	EQUAL((conf_loader_counter(&c), "/etc/env"), (conf_loader_environment(&c), ""));
+	parse("[loader]\nkind=grub\ncounter=u-boot\nenvironment=PARTLABEL=env\n", 0);
+	EQUAL((conf_loader_counter(&c), "/etc/fw_env.config"));
+	parse("[loader]\ncounter=grub\n", 1);
+	EQUAL((c.loader_counter, CONF_COUNTER_NONE));
+}
+
 TEST(kernel_for_kexec_has_paths_in_the_slot)
 {
 	parse("[loader]\nkind=kexec\n", 0);

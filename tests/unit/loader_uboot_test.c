@@ -4,6 +4,7 @@
 #include "selector/state.h"
 #include "tests/unit/folder.h"
 
+#include <limits.h>
 #include <zlib.h>
 
 #define SIZE  4096u
@@ -235,6 +236,82 @@ TEST(copy_that_is_missing_or_short_is_refused)
 	assert_true(loader_read(&l, &c) != KB_OK);
 	put_config(strf("%s/env0 -1 0x1000\n%s/env1 -1 0x1000\n", folder, folder));
 	assert_true(loader_read(&l, &c) != KB_OK);
+}
+
+/* ---------------------------------------------------------------- U-Boot's own count */
+
+static struct loader_uboot_count count;
+
+static void put_count(const char *counts, const char *starts)
+{
+	char text[128] = "";
+	int len = snprintf(text, sizeof(text),
+			   "upgrade_available=%s%cbootcount=%s%ckeelboot_default=a%cother=1",
+			   counts, 0, starts, 0, 0);
+
+	put_copy(0, 1, text, (size_t)len + 1);
+}
+
+TEST(count_of_u_boot_is_read_as_it_reads_it)
+{
+	OK(loader_uboot_count(&l, &count));
+	EQUAL((count.is_on, false), (count.starts, 0));
+	put_count("1", "3");
+	OK(loader_uboot_count(&l, &count));
+	EQUAL((count.is_on, true), (count.starts, 3));
+	put_count("0", "3");
+	OK(loader_uboot_count(&l, &count));
+	EQUAL((count.is_on, false), (count.starts, 3));
+	put_count("yes", "many");
+	OK(loader_uboot_count(&l, &count));
+	EQUAL((count.is_on, false), (count.starts, 0));
+	put_count("1", "99999999999999999999999");
+	OK(loader_uboot_count(&l, &count));
+	EQUAL((count.starts, UINT_MAX));
+}
+
+TEST(count_is_reset_in_the_copy_not_in_use_and_nothing_else_changes)
+{
+	static uint8_t old[SIZE];
+	bool changed;
+
+	put_count("1", "3");
+	memcpy(old, copy[0], SIZE);
+	OK(loader_uboot_reset_count(&l, &changed));
+	load_copies();
+	assert_memory_equal(copy[0], old, SIZE);
+	EQUAL((changed, true), (copy[1][4], 2), (has_text(1, "bootcount=0"), true),
+	      (has_text(1, "upgrade_available=1"), true), (has_text(1, "keelboot_default=a"), true),
+	      (has_text(1, "other=1"), true));
+	OK(loader_uboot_count(&l, &count));
+	EQUAL((count.is_on, true), (count.starts, 0));
+}
+
+TEST(count_that_is_0_or_missing_is_not_written)
+{
+	static uint8_t old[2][SIZE];
+	bool changed = true;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (i == 1)
+			put_count("1", "0");
+		memcpy(old, copy, sizeof(old));
+		OK(loader_uboot_reset_count(&l, &changed));
+		load_copies();
+		assert_memory_equal(copy, old, sizeof(old));
+		EQUAL((changed, false));
+	}
+}
+
+TEST(count_in_one_copy_alone_is_not_reset)
+{
+	bool changed;
+
+	put_count("1", "3");
+	put_config(strf("%s/env0 0x0 0x1000\n", folder));
+	FAILS(loader_uboot_reset_count(&l, &changed), KB_EINVAL);
+	assert_non_null(strstr(l.why, "two apart are needed"));
+	EQUAL((changed, false));
 }
 
 TEST_MAIN("loader_uboot", .set_up = set_up, .tear_down = folder_remove)
