@@ -529,6 +529,6 @@ def test_array_that_lacks_a_disk_is_started(board):
 def test_slots_that_nobody_opens_restart(board):
     conf = mapped_disk.conf("lvm", CONF) + "[system]\ntimeout=5\n"
     with machine(board, board.disk("1.0"), append="", conf=conf) as vm:
-        vm.expect(r"keelboot: devices: slot a: /dev/kb/root-a not found", SLOW)
+        vm.expect(r"keelboot: devices: slot b: /dev/kb/root-b not found", SLOW)
         vm.expect(r"keelboot: rescue: no slot can be booted", SLOW)
         vm.wait_boot(2, SLOW)
