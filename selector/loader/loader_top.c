@@ -26,10 +26,11 @@ void loader_top_close(struct loader_top *top)
 static enum kb_err borrow(struct loader_top *to, const char *path, bool write)
 {
 	struct os_lend_list list = { .n = 1 };
+	size_t len = strlen(path);
 
-	if (strlen(path) >= OS_LEND_PATH)
+	if (len >= OS_LEND_PATH)
 		return KB_EINVAL;
-	snprintf(list.dev[0], OS_LEND_PATH, "%s", path);
+	memcpy(list.dev[0], path, len + 1);
 	TRY(os_lend_begin(&to->lend, &list));
 	TRY(os_lend_ask(&to->lend, path, false, &to->dir));
 	if (!write)
