@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A boot loader that counts its own starts, and begins what nobody tries: `mark good` tells it that this one is fine."""
+"""A boot loader that counts its own starts, and begins what nobody tries: `mark good` tells it that one was fine."""
 import sys
 
 import pytest
@@ -122,8 +122,7 @@ def test_doctor_names_a_count_that_nobody_resets(board):
     board.counter.put(bootcount=2, upgrade_available=1)
     assert of_loader(board) == {("error", "loader-counted")}
     assert [f["text"] for f in board.told("loader-counted")] == [
-        "U-Boot has counted 2 starts (bootcount), and nothing tells it that one was fine: above bootlimit, "
-        "it runs altbootcmd"]
+        "U-Boot has counted 2 starts (bootcount), and nobody resets that: above bootlimit, it runs altbootcmd"]
     board.dev.configure("[loader]\nkind=kexec\ncounter=u-boot\n")
     assert of_loader(board) == set()
 

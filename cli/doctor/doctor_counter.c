@@ -48,7 +48,7 @@ static void check_forgotten_counter(struct doctor *doc)
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-counted",
 			"write counter=u-boot below [loader] in system.conf: keelboot mark good resets it then",
-			"U-Boot has counted %u starts (bootcount), and nothing tells it that one was fine: above bootlimit, it runs altbootcmd",
+			"U-Boot has counted %u starts (bootcount), and nobody resets that: above bootlimit, it runs altbootcmd",
 			count.starts);
 }
 
