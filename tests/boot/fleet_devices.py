@@ -9,6 +9,7 @@ import time
 import uuid
 from pathlib import Path
 
+from kbdevice import run
 from kbdisk import mkext4
 from kbroot import mkroot
 
@@ -65,8 +66,10 @@ class Fleet:
     def image(self, version, check="exit 0", ballast=0):
         """The system of a release, whose health check is this; ballast: MiB that do not shrink."""
         device, tree = self.bench.device, self.bench.work / f"tree-{version}"
+        program = self.bench.work / PROGRAM.name
+        run("strip", "-o", program, PROGRAM)
         device.key()
-        files = {"usr/bin/keelboot": device.stripped("keelboot"), "usr/bin/keelboot-fleet": PROGRAM,
+        files = {"usr/bin/keelboot": device.stripped("keelboot"), "usr/bin/keelboot-fleet": program,
                  "usr/lib/keelboot/keelboot-helper": device.stripped("keelboot-helper"),
                  "etc/keelboot/system.conf": device.conf, "etc/keelboot/keys": device.work / "keys",
                  "etc/keelboot/system.conf.d/fleet.conf": "", "etc/keelboot/check.d/10-modem": CHECK.format(check),
@@ -75,7 +78,7 @@ class Fleet:
             files["usr/share/ballast"] = os.urandom(ballast << 20)
         mkroot(tree, name="Gateway", version=version, boot=BOOT.format(version=version), files=files)
         out = self.bench.work / f"system-{version}.img"
-        mkext4(out, f"{36 + ballast * 9 // 8}M", tree, label="root", seed=f"fleet-{version}")
+        mkext4(out, f"{39 + ballast * 9 // 8}M", tree, label="root", seed=f"fleet-{version}")
         return out
 
     def bundle(self, version, check="exit 0", ballast=0, options=()):
