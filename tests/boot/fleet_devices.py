@@ -152,7 +152,7 @@ class Rollout:
 def wait_for_version(hawkbit, name, version, seconds=240) -> None:
     """Until the device has said that it runs this."""
     end = time.monotonic() + seconds
-    while hawkbit("GET", f"targets/{name}/attributes").get("keelboot.version") != version:
+    while (hawkbit("GET", f"targets/{name}/attributes") or {}).get("keelboot.version") != version:
         assert time.monotonic() < end, hawkbit("GET", f"targets/{name}/attributes")
         time.sleep(1)
 
