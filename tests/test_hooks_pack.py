@@ -169,7 +169,7 @@ def test_what_is_wrong_in_system_conf_is_warned_of_and_no_failure(tmp_path):
                                         ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False),
                                         ("enable=1 root=/dev/vda2", True), ("always=1 enable=1 root=/dev/vda2", False)])
 def test_dracuts_roots_from_elsewhere_are_left_to_it(tmp_path, line, left):
-    """Without systemd: the name of what is no slot is not taken away, nor that of a boot without Keelboot. `enable`: what
+    """Without systemd: the name of what is no slot is not taken away, nor that of a boot without Keelboot. enable: what
     dracut's getargbool answers to keelboot.enable=0."""
     script = (TOP / "hooks/dracut/50keelboot/cmdline.sh").read_text()
     required = tmp_path / "required"

@@ -181,7 +181,7 @@ static void check_pair(struct doctor *doc, unsigned slot, bool by_letter)
 }
 
 /* Another script than ours need not name partitions so. */
-static void check_partitions(struct doctor *doc)
+static void check_pairs_partitions(struct doctor *doc)
 {
 	const struct conf *c = &doc->d->conf;
 	const char *store = strchr(doc->d->loader, ' ');
@@ -198,7 +198,7 @@ static void check_partitions(struct doctor *doc)
 /* ---------------------------------------------------------------- all of it */
 
 /* Nobody sits there who could choose. */
-static void check_menu(struct doctor *doc)
+static void check_grub_menu(struct doctor *doc)
 {
 	char value[16];
 
@@ -222,8 +222,8 @@ void doctor_grub(struct doctor *doc)
 		    doctor_script_has(&script, "source"))
 			script.whole = false;
 		doctor_script_want(doc, &script, words, KB_ARRAY_LEN(words));
-		check_partitions(doc);
-		check_menu(doc);
+		check_pairs_partitions(doc);
+		check_grub_menu(doc);
 	} else if (is.other[0] != '\0' && !passed) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-script",
