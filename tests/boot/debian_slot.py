@@ -14,9 +14,9 @@ TOP = Path(__file__).resolve().parents[2]
 LOGIN = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I vt220\n"
 
 
-def make(bench, kind: str, name: str, fill, packages="", extra=()) -> Path:
+def make(bench, kind: str, name: str, fill, packages="", extra=(), data=None) -> Path:
     """kind: its init system. fill(tree) adds to its root; the same name means the same addition. packages: more of
-    Debian's; extra: more partitions, as (name, size, content)."""
+    Debian's; extra: more partitions, as (name, size, content); data: {path: file or text} of the data partition."""
     device, image = bench.device, bench.device.work / f"debian-{kind}-{name}.img"
     with device.lock():
         if not image.exists():
@@ -34,6 +34,8 @@ def make(bench, kind: str, name: str, fill, packages="", extra=()) -> Path:
             image.with_suffix(".new").rename(image)
         system = device.system("1.0")
     (bench.work / "data").mkdir()
+    for path, source in (data or {}).items():
+        add_file(bench.work / "data", path, source)
     state = bench.work / "state.img"
     run(device.keelboot, "state", "init", state, "--slots", 2, "--good", "a", "--trial", "b")
     run(device.keelboot, "switch", "b", "--state", state)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The units: what they leave to the process of root is what its work takes. Not run under systemd here."""
+"""The units: what they leave to the process of root is what its work takes. tests/boot/test_fleet_systemd.py runs them
+under systemd."""
 import os
 import re
 import shlex
