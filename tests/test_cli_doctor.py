@@ -959,7 +959,7 @@ def test_every_finding_has_its_test():
     ids = set(re.findall(r'DOCTOR_(?:NOTE|WARNING|ERROR),\s+"([a-z-]+)"', source))
     ids.update(re.findall(r'add_problem\(\s*st, \w+, "([a-z-]+)"', (TOP / "cli/status/status_state.c").read_text()))
     tests = "".join((TOP / f"tests/test_cli_{name}.py").read_text()
-                    for name in ("doctor", "kexec", "loader", "loader_script", "measure"))
+                    for name in ("counter", "doctor", "kexec", "loader", "loader_script", "measure"))
     here = set(re.findall(r'"(?:error|warning|note)", "([a-z-]+)"', tests))
     # No file of the host is an eMMC.
     here |= set(re.findall(r'"((?:emmc|loader)-[a-z-]+)"', (TOP / "tests/unit/doctor_emmc_test.c").read_text()))
