@@ -4,7 +4,10 @@ import contextlib
 import itertools
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,18 @@ class Fleet:
 
     def once(self, code=OK):
         return self("once", code=code)
+
+    def cut(self, seconds):
+        """A run that ends after this time, with all of its processes: the last of them lets go of the lock."""
+        with subprocess.Popen(self.command("once"), env=self.environment(), start_new_session=True,
+                              stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
+            time.sleep(seconds)
+            os.killpg(running.pid, signal.SIGKILL)
+        end = time.monotonic() + 30
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                os.killpg(running.pid, 0)
+                time.sleep(0.01)
 
     @property
     def record(self):

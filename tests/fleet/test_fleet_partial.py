@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """[fleet] partial=: only what no slot has is fetched, from a server that counts what it sends."""
 import hashlib
-import os
 import random
 import re
-import signal
-import subprocess
 import time
 
 import pytest
@@ -241,10 +238,7 @@ def test_power_cuts_while_it_is_fetched(box, server, release):
     rng = random.Random(7)
     for _ in range(20):
         server.on["artifact"] = lambda handler: (time.sleep(0.01), send_file(handler, data))
-        with subprocess.Popen(box.command("once"), env=box.environment(), stderr=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, start_new_session=True) as running:
-            time.sleep(rng.uniform(0.02, 0.5))
-            os.killpg(running.pid, signal.SIGKILL)
+        box.cut(rng.uniform(0.02, 0.5))
     box.once(code=REBOOT)
     assert box.staged
     box.reboot()
