@@ -51,17 +51,21 @@ for keelboot_pair in ${keelboot_list}; do
 		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}"
 		test ${keelboot_how} = plain || setenv bootargs "${bootargs},${keelboot_how}"
 		# The device tree of the pair, if it brings one: one that is damaged is no reason to take another.
-		keelboot_tree=${fdtcontroladdr}
+		keelboot_tree=none
 		if test -n "${fdtfile}" && test -e ${devtype} ${devnum}:${keelboot_part} /dtb/${fdtfile}; then
 			keelboot_tree=damaged
 			if load ${devtype} ${devnum}:${keelboot_part} ${fdt_addr_r} /dtb/${fdtfile} && fdt addr ${fdt_addr_r}; then
-				keelboot_tree=${fdt_addr_r}
+				keelboot_tree=loaded
 			fi
 		fi
 		if test ${keelboot_tree} != damaged && load ${devtype} ${devnum}:${keelboot_part} ${ramdisk_addr_r} /initramfs.img; then
 			setenv keelboot_size ${filesize}
 			if load ${devtype} ${devnum}:${keelboot_part} ${kernel_addr_r} /Image; then
-				booti ${kernel_addr_r} ${ramdisk_addr_r}:${keelboot_size} ${keelboot_tree}
+				if test ${keelboot_tree} = loaded; then
+					booti ${kernel_addr_r} ${ramdisk_addr_r}:${keelboot_size} ${fdt_addr_r}
+				else
+					booti ${kernel_addr_r} ${ramdisk_addr_r}:${keelboot_size} ${fdtcontroladdr}
+				fi
 			fi
 		fi
 	fi
