@@ -108,8 +108,8 @@ def test_a_healthy_device_has_no_findings(board):
     assert (result.returncode, result.stderr) == (OK, "")
     assert result.stdout == (
         "0 errors, 0 warnings, 0 notes.\n"
-        "Boot loader: one kernel for all slots, whoever starts it. Falls back from a kernel that does not start: no. "
-        "Counts: nothing. Watchdog before the kernel: not known.\n")
+        "Boot loader: one kernel for all slots, whoever starts it. Falls back from a kernel on trial that does not "
+        "start: no. Counts: nothing. Watchdog before the kernel: not known.\n")
 
 
 def test_it_writes_nothing(board):

@@ -350,5 +350,5 @@ def test_a_device_that_names_no_loader_is_no_silence(board):
 
 def test_the_facts_are_said_in_text_as_well(grub):
     assert grub.doctor().stdout.splitlines()[-1] == (
-        "Boot loader: GRUB. Falls back from a kernel that does not start: yes. Counts: starts of its preset. "
+        "Boot loader: GRUB. Falls back from a kernel on trial that does not start: yes. Counts: starts of its preset. "
         "Watchdog before the kernel: not known. Configuration: /boot/grub/grub.cfg.")

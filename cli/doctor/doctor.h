@@ -36,7 +36,7 @@ struct doctor_facts {
 	const char *loader;
 	/* what it counts; NULL: nothing */
 	const char *counts;
-	/* from a kernel that does not start */
+	/* from a kernel on trial that does not start */
 	enum doctor_known falls_back;
 	/* it, or the firmware, arms a watchdog before it starts the kernel */
 	enum doctor_known watchdog;

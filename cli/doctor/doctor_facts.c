@@ -13,7 +13,7 @@ void doctor_facts_print(const struct doctor_facts *f)
 {
 	if (f->loader == NULL)
 		return;
-	printf("Boot loader: %s. Falls back from a kernel that does not start: %s. Counts: %s. Watchdog before the kernel: %s.",
+	printf("Boot loader: %s. Falls back from a kernel on trial that does not start: %s. Counts: %s. Watchdog before the kernel: %s.",
 	       f->loader, known[f->falls_back], f->counts != NULL ? f->counts : "nothing",
 	       known[f->watchdog]);
 	if (f->config[0] != '\0')

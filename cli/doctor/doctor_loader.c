@@ -198,31 +198,21 @@ static void say_facts(struct doctor *doc)
 
 static void look_at_its_own(struct doctor *doc)
 {
-	switch (doc->d->conf.loader) {
-	case CONF_LOADER_GRUB:
-		doctor_grub(doc);
-		break;
-	case CONF_LOADER_UBOOT:
-		doctor_uboot(doc);
-		break;
-	case CONF_LOADER_SYSTEMD:
-		if (doc->d->loader[0] != '\0')
-			doctor_systemd(doc);
-		break;
-	case CONF_LOADER_EFIBG:
-		if (doc->d->loader[0] != '\0')
-			doctor_efibg(doc);
-		break;
-	case CONF_LOADER_TRYBOOT:
-		if (doc->d->loader[0] != '\0')
-			doctor_tryboot(doc);
-		break;
-	case CONF_LOADER_NONE:
-	case CONF_LOADER_UEFI:
-	case CONF_LOADER_KEXEC:
-	case CONF_LOADERS:
-		break;
-	}
+	static const struct {
+		void (*look)(struct doctor *);
+		/* at what can be seen without its store, too */
+		bool always;
+	} own[CONF_LOADERS] = {
+		[CONF_LOADER_GRUB] = { doctor_grub, true },
+		[CONF_LOADER_UBOOT] = { doctor_uboot, true },
+		[CONF_LOADER_SYSTEMD] = { doctor_systemd, false },
+		[CONF_LOADER_EFIBG] = { doctor_efibg, false },
+		[CONF_LOADER_TRYBOOT] = { doctor_tryboot, false },
+	};
+	enum conf_loader kind = doc->d->conf.loader;
+
+	if (own[kind].look != NULL && (own[kind].always || doc->d->loader[0] != '\0'))
+		own[kind].look(doc);
 	doctor_early(doc);
 }
 

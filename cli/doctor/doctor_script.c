@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/doctor/doctor_script.h"
 
-#include "lib/bytes.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 
@@ -9,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UBOOT_MAGIC 0x27051956u
+#define UBOOT_MAGIC "\x27\x05\x19\x56"
 #define UBOOT_HEAD  72u /* bytes: its header, the length of the one script, and a zero */
 
 void doctor_script_clear(struct doctor_script *s)
@@ -116,10 +115,7 @@ bool doctor_script_add_file(const struct doctor *doc, struct doctor_script *s,
 	if (os_file_open_path(full, &fd) != KB_OK ||
 	    os_file_read(fd, 0, bytes, sizeof(bytes), &len) != KB_OK)
 		return false;
-	if (len >= UBOOT_HEAD && (uint8_t)bytes[0] == UBOOT_MAGIC >> 24 &&
-	    (uint8_t)bytes[1] == (UBOOT_MAGIC >> 16 & 0xff) &&
-	    (uint8_t)bytes[2] == (UBOOT_MAGIC >> 8 & 0xff) &&
-	    (uint8_t)bytes[3] == (UBOOT_MAGIC & 0xff))
+	if (len >= UBOOT_HEAD && memcmp(bytes, UBOOT_MAGIC, strlen(UBOOT_MAGIC)) == 0)
 		skip = UBOOT_HEAD;
 	doctor_script_add(s, kind, bytes + skip, len - skip);
 	return true;
