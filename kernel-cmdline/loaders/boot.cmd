@@ -50,7 +50,7 @@ for keelboot_pair in ${keelboot_list}; do
 	if part number ${devtype} ${devnum} boot-${keelboot_pair} keelboot_part; then
 		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}"
 		test ${keelboot_how} = plain || setenv bootargs "${bootargs},${keelboot_how}"
-		# The device tree of the pair, if it brings one: one that is damaged is no reason to take another.
+		# The device tree of the pair, if it brings one. A pair whose tree is damaged cannot be loaded.
 		keelboot_tree=none
 		if test -n "${fdtfile}" && test -e ${devtype} ${devnum}:${keelboot_part} /dtb/${fdtfile}; then
 			keelboot_tree=damaged
