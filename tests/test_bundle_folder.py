@@ -10,6 +10,9 @@ from test_format import BASE, good, refused
 
 keys = test_format.keys             # a fixture
 SYSTEMS = ("ext4", "squashfs", "erofs")
+# As setfiles writes them, with the byte at the end.
+LABELS = {"/": "system_u:object_r:root_t:s0\0", "/sbin": "system_u:object_r:bin_t:s0\0",
+          "/usr/lib/big": "system_u:object_r:lib_t:s0\0", "/usr/lib/deep/er/empty": "u:object_r:etc_t:s0:c0.c1023\0"}
 
 
 @pytest.fixture(name="tree")
@@ -144,3 +147,27 @@ def test_an_image_that_is_no_file_system_is_told(tmp_path):
         more = [] if option.startswith("root") else ["--image", f"root={text},fs=own"]
         done = good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", option, *more)
         assert "no file system" not in done.stderr
+
+
+def labels_of(image, kind, tmp_path) -> dict:
+    """The SELinux labels in an image, by the file system's own tools."""
+    if kind == "ext4":
+        said = {name: call("debugfs", "-R", f"ea_get -V {name} security.selinux", image).stdout for name in LABELS}
+        return {name: text.removesuffix("\n") for name, text in said.items()}
+    if kind == "squashfs":
+        call("unsquashfs", "-quiet", "-no-progress", "-d", tmp_path / "out", image)
+        return {name: os.getxattr(tmp_path / "out" / name.lstrip("/"), "security.selinux", follow_symlinks=False)
+                .decode() for name in LABELS}
+    # No tool of erofs shows attributes: they stand in it as they are.
+    data = image.read_bytes()
+    return {name: label for name, label in LABELS.items() if label.encode() in data}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may write labels")
+@pytest.mark.parametrize("kind", SYSTEMS)
+def test_labels_of_a_folder_are_those_of_its_image(tmp_path, tree, keys, kind):
+    """docs/ROOT.md: files are labelled when the image is built. The folder itself and a link have a label, too."""
+    for name, label in LABELS.items():
+        os.setxattr(tree / name.lstrip("/"), "security.selinux", label.encode(), follow_symlinks=False)
+    create(tree, tmp_path / "x.keel", "--key", keys / "a.key", fs=f",fs={kind}")
+    assert labels_of(extracted(tmp_path, tmp_path / "x.keel", keys), kind, tmp_path) == LABELS

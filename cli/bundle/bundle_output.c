@@ -108,7 +108,7 @@ enum kb_err bundle_output_write_at(struct bundle_output *o, uint64_t off, const 
 
 static enum kb_err copy_by_hand(struct bundle_output *o, int fd, uint64_t off, uint64_t len)
 {
-	static uint8_t buf[1u << 20];
+	static uint8_t buf[256 * 1024];
 
 	while (len > 0) {
 		ssize_t n =

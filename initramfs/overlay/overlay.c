@@ -5,6 +5,7 @@
 #include "initramfs/overlay/overlay_sweep.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_label.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -61,6 +62,24 @@ static enum kb_err mount_upper(const struct overlay_plan *p, char *why)
 	return is_tmpfs(p) ? mount_tmpfs(p, why) : mount_partition(p, why);
 }
 
+/*
+ * The root of an overlay shows the label of its upper folder. No policy is loaded yet, so the
+ * kernel gives a new folder none; a slot without labels has none, either. On a tmpfs, it will not
+ * count.
+ */
+static void label_folder(const char *path)
+{
+	enum kb_err err = os_label_copy("/", path);
+	char text[WHY_MAX];
+
+	if (err == KB_OK)
+		return;
+	snprintf(text, sizeof(text),
+		 "unable to label %s as the slot is: %s; run restorecon / when SELinux runs", path,
+		 err_text(err));
+	overlay_report(text);
+}
+
 /* What a power cut leaves of these is made whole at the next boot: an empty folder is a new one. */
 static enum kb_err make_folders(const struct overlay_plan *p, char *why)
 {
@@ -71,6 +90,8 @@ static enum kb_err make_folders(const struct overlay_plan *p, char *why)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(parts) && err == KB_OK; i++) {
 		snprintf(path, sizeof(path), OVERLAY_FOLDER "/%s%s", p->release, parts[i]);
 		err = os_mkdir(path, 0755);
+		if (err == KB_OK && parts[i][0] != '\0')
+			label_folder(path);
 	}
 	if (err != KB_OK)
 		snprintf(why, WHY_MAX, "unable to make the folders of the release on %s: %s",

@@ -229,6 +229,35 @@ TEST(partition_lies_above_the_slot)
 	assert_int_equal(os_sim_count("# root: an overlay on /dev/vda5"), 1);
 }
 
+TEST(new_folders_get_the_label_of_the_slot)
+{
+	os_sim_file("/.label", "");
+	overlay_enter(&plan);
+	EQUAL((os_sim_count("label " IN(NEW "/upper")), 1),
+	      (os_sim_count("label " IN(NEW "/work")), 1));
+	assert_true(strstr(os_sim_trace(), "label " IN(NEW "/work")) <
+		    strstr(os_sim_trace(), "mount overlay"));
+}
+
+TEST(folders_with_a_label_keep_it)
+{
+	os_sim_file("/.label", "");
+	os_sim_file(IN(NEW "/upper/.label"), "");
+	os_sim_file(IN(NEW "/work/.label"), "");
+	overlay_enter(&plan);
+	EQUAL((os_sim_count("label"), 0), (os_sim_count("change_root /mnt"), 1));
+}
+
+/* SELinux may be off, or permissive: the overlay is worth more than its label. */
+TEST(label_that_cannot_be_set_stops_no_overlay)
+{
+	os_sim_file("/.label", "");
+	os_sim_fail("label", 1, KB_EIO);
+	overlay_enter(&plan);
+	assert_int_equal(os_sim_count("# root: unable to label "), 1);
+	assert_int_equal(os_sim_count("change_root /mnt"), 1);
+}
+
 TEST(tmpfs_has_a_bound)
 {
 	snprintf(plan.upper, sizeof(plan.upper), "tmpfs");
