@@ -6,8 +6,9 @@ from typing import NamedTuple
 # For the command line of a kernel that runs without help of the processor. no_timer_check: a host that is busy delays
 # QEMU's timer so much that the kernel takes it for broken, and panics. norandmaps: TCG translates code once for each
 # address that it runs at. A page of libc that hundreds of processes had at random ones takes QEMU minutes to forget,
-# when the boot after a reset clears it.
-TCG_WORDS = "no_timer_check norandmaps"
+# when the boot after a reset clears it. cryptomgr.notests: the kernel's tests of its own ciphers are a tenth of a boot.
+TCG_WORDS = "no_timer_check norandmaps cryptomgr.notests"
+ARM_WORDS = "norandmaps cryptomgr.notests"
 
 
 class Board(NamedTuple):
@@ -39,18 +40,18 @@ BINARIES = {
 
 BOARDS = {
     "amd64": Board("qemu-system-x86_64", (), "ttyS0", "qboot.rom", TCG_WORDS, *BINARIES["amd64"]),
-    "arm64": Board("qemu-system-aarch64", ("-machine", "virt", "-cpu", "cortex-a72"), "ttyAMA0", "", "norandmaps",
+    "arm64": Board("qemu-system-aarch64", ("-machine", "virt", "-cpu", "cortex-a72"), "ttyAMA0", "", ARM_WORDS,
                    *BINARIES["arm64"]),
     "armhf": Board("qemu-system-arm", ("-machine", "virt,highmem=off", "-cpu", "cortex-a15"), "ttyAMA0", "",
-                   "norandmaps", *BINARIES["armhf"]),
+                   ARM_WORDS, *BINARIES["armhf"]),
     # QEMU's watchdog of this chip resets the machine when it is started.
-    "raspi3b": Board("qemu-system-aarch64", ("-machine", "raspi3b"), "ttyS1", "", "norandmaps keelboot.watchdog=off",
+    "raspi3b": Board("qemu-system-aarch64", ("-machine", "raspi3b"), "ttyS1", "", f"{ARM_WORDS} keelboot.watchdog=off",
                      *BINARIES["arm64"], cpus=4, memory=1024, dtb="broadcom/bcm2837-rpi-3-b.dtb", port=1, card="512M",
                      usb="usb-bus.0", sets=("sd",)),
-    "mcimx6ul-evk": Board("qemu-system-arm", ("-machine", "mcimx6ul-evk"), "ttymxc0", "", "norandmaps",
+    "mcimx6ul-evk": Board("qemu-system-arm", ("-machine", "mcimx6ul-evk"), "ttymxc0", "", ARM_WORDS,
                           *BINARIES["armhf"], memory=512, dtb="imx6ul-14x14-evk.dtb", card="512M", usb="",
                           sets=("soc", "sd")),
-    "orangepi-pc": Board("qemu-system-arm", ("-machine", "orangepi-pc"), "ttyS0", "", "norandmaps",
+    "orangepi-pc": Board("qemu-system-arm", ("-machine", "orangepi-pc"), "ttyS0", "", ARM_WORDS,
                          *BINARIES["armhf"], cpus=4, memory=1024, dtb="sun8i-h3-orangepi-pc.dtb", card="512M",
                          usb="usb-bus.0", sets=("soc", "sd")),
 }

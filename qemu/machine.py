@@ -36,6 +36,7 @@ __all__ = ["TCG_WORDS", "Machine", "MachineError", "Drive", "Fault", "Boot", "St
 
 
 SECOND_RESET = 0.7      # seconds
+GATHER = 0.003          # seconds: a serial port gives bytes one by one, and each time all who wait search the text
 KERNEL_LINES = r"(?:\[ *\d+\.\d{6}\][^\n]*\n)*"     # they may come between any two characters
 
 
@@ -244,6 +245,7 @@ class Machine(Disks):
                     data = os.read(process.stdout.fileno(), 1 << 16)
                     if data:
                         self.console.feed(data)
+                        time.sleep(GATHER)
                         continue
                     selector.unregister(process.stdout)
                 if qmp in ready and not qmp.receive():

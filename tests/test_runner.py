@@ -4,6 +4,7 @@
 import importlib.machinery
 import importlib.util
 import json
+import os
 import re
 import sys
 import time
@@ -85,15 +86,17 @@ def test_unit_tests_on_a_kernel_are_counted_one_by_one_and_what_ends_early_fails
 
 @pytest.fixture(name="suites")
 def suites_that_write_down(runner, monkeypatch, tmp_path):
-    """host ends when fleet has begun: it would wait for ever for one that comes after it."""
+    """host ends when planted has begun: it would wait for ever for one that comes after it."""
     def suite(name):
         def run(result, options):
             print(f"{name} was here", flush=True)
             with open(tmp_path / "order", "a", encoding="ascii") as file:
                 file.write(f"{name} {options}\n")
+            with open(tmp_path / "nice", "a", encoding="ascii") as file:
+                file.write(f"{name} {os.getpriority(os.PRIO_PROCESS, 0)}\n")
             result.passed = 1
             for _ in range(100 if name == "host" else 0):
-                if "fleet" in (tmp_path / "order").read_text():
+                if "planted" in (tmp_path / "order").read_text():
                     break
                 time.sleep(0.1)
             else:
@@ -103,21 +106,32 @@ def suites_that_write_down(runner, monkeypatch, tmp_path):
     return tmp_path / "order"
 
 
-def test_suites_that_wait_run_beside_the_longest_and_are_shown_in_their_turn(runner, suites, capfd):
+def test_suites_that_compute_run_beside_those_that_wait_and_are_shown_in_their_turn(runner, suites, capfd):
     names = runner.chosen([], False)
     results = runner.play_all(names, ["-x"])
     assert [(result.name, result.passed, result.failed) for result in results] == [(name, 1, 0) for name in names]
     ran = suites.read_text().splitlines()
     assert sorted(ran) == sorted(f"{name} ['-x']" for name in names) and ran[-1].startswith("hostile")
+    nice = dict(line.split() for line in (suites.parent / "nice").read_text().splitlines())
+    assert {name for name in names if int(nice[name]) > int(nice["host"])} == set(runner.BESIDE)
     said = capfd.readouterr().out
     for name in names:
         assert f"== {name}\n{name} was here\n  {name} " in said
 
 
-def test_a_suite_that_waits_runs_by_itself_where_no_long_one_does(runner, suites, capfd):
-    assert [result.name for result in runner.play_all(["boot-arm64", "unit"], [])] == ["boot-arm64", "unit"]
-    assert suites.read_text() == "boot-arm64 []\nunit []\n"
-    assert "== boot-arm64\nboot-arm64 was here\n" in capfd.readouterr().out
+def test_a_suite_that_computes_runs_by_itself_where_no_long_one_does(runner, suites, capfd):
+    assert [result.name for result in runner.play_all(["sim", "unit"], [])] == ["sim", "unit"]
+    assert suites.read_text() == "sim []\nunit []\n"
+    assert "== sim\nsim was here\n" in capfd.readouterr().out
+
+
+def test_a_row_says_what_a_suite_took_of_the_processors(runner, monkeypatch):
+    def spin(result, options):
+        call(sys.executable, "-c", "import time\nwhile time.process_time() < 0.6: pass")
+    monkeypatch.setattr(runner, "SUITES", {"unit": spin})
+    result = runner.play("unit", [])
+    assert 0.6 <= result.busy < 5
+    assert result.row().endswith(f" s, {result.busy:.0f} s of processors)")
 
 
 def test_usage_errors():

@@ -30,27 +30,24 @@ LONG = ("boards", "both_exhausted_is_never_terminal", "buildroot", "checks", "co
         "fleet_page", "fleet_rollout", "fleet_systemd",
         "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian", "health_guard",
         "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
-        "marked_too_early", "measured", "mkinitcpio", "other_kernels", "packages",
+        "marked_too_early", "measured", "mkinitcpio", "other_kernels", "packages", "packages_running",
         "pairs_efibootguard", "pairs_grub", "pairs_kexec", "pairs_sdboot",
         "pairs_uefi", "reinstall_after_rollback_is_refused", "rescue_never_ends",
-        "reset_cause", "root_overlay_distro", "root_page", "slot_that_cannot_be_written",
+        "reset_cause", "root_overlay_distro", "root_page", "selinux", "slot_that_cannot_be_written",
         "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
         "what_hangs_is_reset", "yocto")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_slot_is_measured_before_it_is_entered",
-         "test_update_of_two_roots_passes_and_they_are_only_read", "test_without_qemu_the_test_cannot_be_made",
+         "test_without_qemu_the_test_cannot_be_made",
          "test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
-         "test_release_that_works_is_good_after_its_soak_time",
          "test_release_whose_check_fails_is_rejected_with_its_words",
          "test_data_that_a_trial_changed_goes_back_when_it_is_left",
          "test_line_that_the_boot_loader_keeps_resets_once_for_each_text",
-         "test_hang_leaves_what_the_kernel_said_before_it",
          "test_panic_is_told_by_ramoops_and_counts_once",
          "test_broken_update_and_then_a_good_one[initramfs-tools/]",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_release_brings_its_kernel_and_is_committed_with_it",
-         "test_release_brings_its_image_and_is_committed_with_it",
          "test_release_is_started_by_its_own_kernel_and_becomes_good",
          "test_signed_image_boots", "test_altered_image_is_refused",
          "test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to",
@@ -328,12 +325,12 @@ class Bench:
             file.truncate(size)
         return Drive(image, bus="sd", name=name)
 
-    def conf_initramfs(self, name: str, text: str, *options, modules=LEAN) -> Path:
+    def conf_initramfs(self, name: str, text: str, *options, modules=LEAN, packed=False) -> Path:
         """An initramfs with a drop-in to system.conf; the same name means the same text."""
         folder = self.work / f"{name}.conf.d"
         folder.mkdir(exist_ok=True)
         (folder / "test.conf").write_text(text)
-        return self.initramfs("--conf-dir", folder, *options, name=name, modules=modules)
+        return self.initramfs("--conf-dir", folder, *options, name=name, modules=modules, packed=packed)
 
     def hooks(self, **scripts) -> tuple:
         """Options that pack a hook 10-mine into each of these stages."""
@@ -368,8 +365,10 @@ class Bench:
         out.write_bytes(data)
         return out
 
-    def initramfs(self, *options, name="lean", modules=LEAN) -> Path:
-        return self.device.initramfs("--module", "i6300esb", "--level", "3", *options, name=name, modules=modules)
+    def initramfs(self, *options, name="lean", modules=LEAN, packed=False) -> Path:
+        """Not compressed, if it is not put onto a disk: TCG unpacks slower than QEMU loads."""
+        form = ("--level", "3") if packed or {"--uki", "--addon"} & set(options) else ("--compress", "none")
+        return self.device.initramfs("--module", "i6300esb", *form, *options, name=name, modules=modules)
 
     def initramfs_with(self, *lines, name, modules=LEAN, conf=None) -> Path:
         """One whose system.conf has these lines in [system]; or is `conf`."""

@@ -21,7 +21,7 @@ from drives import Drive, Fault
 from kbdevice import CONF, Device, run
 from kbdisk import mkext4, parse_size, partition, read_partition
 from kbroot import mkroot
-from machine import Machine
+from machine import TCG_WORDS, Machine
 
 TOP = Path(__file__).resolve().parents[2]
 CUTLOG = TOP / "build/tests/sim/cutlog_sim"
@@ -200,7 +200,7 @@ class Lab:
         return run(self.device.keelboot, *arguments, "--conf-root", root, env=env)
 
     def initramfs(self) -> Path:
-        return self.device.initramfs("--level", "3", modules=("virtio", "ext4"))
+        return self.device.initramfs("--compress", "none", modules=("virtio", "ext4"))
 
     def factory(self) -> Path:
         """The disk that everything begins with: OLD runs from slot a, OLDER is good in b, NEW lies on the
@@ -223,7 +223,7 @@ class Lab:
     def machine(self, disk, *, log=None, bps=0, console=None, bad=()) -> Machine:
         faults = tuple(Fault("read", offset, 512) for offset in bad)
         drive = Drive(disk, name="disk", log=log, log_count=ONLY_FLUSHES, bps=bps, faults=faults)
-        return Machine(kbkernel.get().vmlinux, self.initramfs(), "quiet no_timer_check norandmaps loglevel=7 panic=1",
+        return Machine(kbkernel.get().vmlinux, self.initramfs(), f"quiet {TCG_WORDS} loglevel=7 panic=1",
                        drives=[drive], log=console)
 
     # --- recordings -----------------------------------------------------------------------------

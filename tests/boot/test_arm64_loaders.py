@@ -43,7 +43,7 @@ def machine(bench, files, drives, **options):
 @pytest.mark.parametrize("loader, told", [(from_uboot, "U-Boot 20"), (from_uefi, "EFI stub: ")])
 def test_update_is_installed_and_boots_again_after_a_restart(bench, loader, told):
     stick = bench.stick(bench.bundle("2.0"))
-    with loader(bench, bench.initramfs(), [stick]) as vm:
+    with loader(bench, bench.initramfs(name="packed", packed=True), [stick]) as vm:
         vm.expect(told, SLOW)
         bench.up(vm, "2.0", "b", SLOW)
         assert bench.status(vm)["slots"][1]["state"] == "good"
@@ -55,7 +55,7 @@ def test_update_is_installed_and_boots_again_after_a_restart(bench, loader, told
 
 def test_hang_is_ended_by_the_watchdog_through_uboot(bench):
     stick = bench.stick(bench.bundle("3.0 hang"))
-    with from_uboot(bench, bench.initramfs(), [stick]) as vm:
+    with from_uboot(bench, bench.initramfs(name="packed", packed=True), [stick]) as vm:
         for tries in (2, 1, 0):
             vm.expect(rf"keelboot: slot b: 3\.0, trial, tries left: {tries}", SLOW)
             vm.wait_reset(120)

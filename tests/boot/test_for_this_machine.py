@@ -42,7 +42,7 @@ def test_an_image_for_a_machine_boots_it_and_has_no_other_disks_driver(bench):
         bench.up(vm, "2.0", "b")
         lines = bench.ask(vm, "cat > /tmp/look << 'END'\n" + LOOK + "END\nsh /tmp/look", 180).splitlines()
     tree = copy_of_sys(bench.work / "tree", lines)
-    image = bench.initramfs("--for-this-machine", "--sys", tree, name="machine",
+    image = bench.initramfs("--for-this-machine", "--sys", tree, name="machine", packed=True,
                             modules=("watchdog", "pstore", "ext4", "vfat"))
     packed = modules_of(image)
     assert "nvme" in packed and not {"virtio_blk", "sd_mod", "usb_storage", "mmc_block"} & packed

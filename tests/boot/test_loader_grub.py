@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("grub-mkimage"), reason="packag
 def machine(bench, platform: str, *, kernel_b=None, initrd_b=None, block=b"", limit="", readonly=False,
             **variables) -> tuple:
     """The machine, switched off, and its disk."""
-    kernel, initrd = kbkernel.get().bzimage, bench.initramfs()
+    kernel, initrd = kbkernel.get().bzimage, bench.initramfs(name="packed", packed=True)
     core = kbloader.grub_image(bench.work / "grub", platform, kbloader.grub_config(WORDS, **{**PARTS, "limit": limit}))
     first = ("bios", "1M", core, kbloader.BIOS_BOOT)
     if platform == "x86_64-efi":

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(not UBOOT.is_file(), reason="package u-boot-qemu
 
 def machine(bench, *, kernel_b=None, initrd_b=None, tree_b=b"", before="", **variables) -> tuple:
     """The machine, switched off, and its disk: b is to be started once."""
-    kernel, initrd = bench.device.kernel.bzimage, bench.initramfs()
+    kernel, initrd = bench.device.kernel.bzimage, bench.initramfs(name="packed", packed=True)
     files_b = kbloader.pair(kernel_b or kernel, initrd_b or initrd, "Image")
     esp = {"boot.scr": kbloader.uboot_script(WORDS, KEPT + NAMES + before),
            "env": kbloader.uboot_copy(**{"keelboot_default": "a", **(variables or {"keelboot_once": "b"})})}

@@ -39,7 +39,7 @@ class Pairs:
         self.bench = bench
         self.extra = []
         self.kernel = kbkernel.get().bzimage
-        self.initrd = bench.conf_initramfs(f"pairs-{tries}", CONF.format(tries=tries))
+        self.initrd = bench.conf_initramfs(f"pairs-{tries}", CONF.format(tries=tries), packed=True)
         core = kbloader.grub_image(bench.work / "grub", platform, kbloader.grub_config(words, **PARTS))
         first = ("bios", "1M", core, kbloader.BIOS_BOOT)
         if platform == "x86_64-efi":

@@ -8,8 +8,9 @@
 
 #include <string.h>
 
-#define ON_PCI	"pci:v00008086d000025ABsv00001AF4sd00001100bc08sc80i00\n"
-#define ON_TREE "of:NwatchdogT(null)Cacme,wdt\n"
+#define ON_PCI	 "pci:v00008086d000025ABsv00001AF4sd00001100bc08sc80i00\n"
+#define OF_HPWDT "pci:v0000103Cd00000000sv00000000sd00000000bc08sc80i00\n"
+#define ON_TREE	 "of:NwatchdogT(null)Cacme,wdt\n"
 #define BY_PCI \
 	"i6300esb pci:v00008086d000025ABsv*sd*bc*sc*i*\nhpwdt pci:v0000103Cd*sv*sd*bc*sc*i*\n"
 #define BY_TREE "acme_wdt of:N*T*Cacme,wdt\n"
@@ -52,7 +53,7 @@ TEST(driver_that_a_device_tree_asks_for_on_any_bus)
 /* Of which a server has hundreds. */
 TEST(bus_that_no_pattern_names_is_not_looked_at)
 {
-	os_sim_file("/sys/bus/memory/devices/memory0/modalias", "pci:v0000103Cd00000000sv\n");
+	os_sim_file("/sys/bus/memory/devices/memory0/modalias", OF_HPWDT);
 	expect(BY_PCI, "modprobe -q -a -- i6300esb\n");
 }
 
