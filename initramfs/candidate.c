@@ -187,7 +187,8 @@ static enum kb_err mount_candidate(struct boot *b)
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
 	skipped_explain(b);
 	report_chosen(b, s);
-	if (b->rec.s.seq != seq && is_news(b, s))
+	pairs_foreign_note(b);
+	if ((b->rec.s.seq != seq && is_news(b, s)) || pairs_foreign_is_stuck(b))
 		skipped_to_history(b);
 	return KB_OK;
 }

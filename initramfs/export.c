@@ -198,6 +198,8 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_warning(t, OVERLAY_REPORT_ID, b->overlay.finding);
 	if (b->pairs.finding[0] != '\0')
 		put_warning(t, "loader", b->pairs.finding);
+	if (b->pairs.foreign[0] != '\0')
+		put_warning(t, "loader", b->pairs.foreign);
 	put_not_measured(b, t);
 	if (b->data.finding[0] != '\0') {
 		char line[sizeof(b->data.finding) + 8];

@@ -6,6 +6,22 @@
 #include "initramfs/settings.h"
 #include "lib/log.h"
 
+#include <string.h>
+
+#define HANDOVER_MAX 256 /* bytes of a console's end in which it says that */
+
+/* What the kernel says as the last thing where it hands over, even if it is quiet. The one that was
+ * started has no ramoops then, or did not come so far. */
+static bool is_of_handover(const struct boot *b, const struct tail *console)
+{
+	const char *says =
+		b->pairs.role == ATTEMPT_BASE ? "Starting new kernel" : "reboot: Restarting system";
+	size_t len = console->len < HANDOVER_MAX ? console->len : HANDOVER_MAX;
+
+	return b->rec.ended_handed &&
+	       memmem(console->text + console->len - len, len, says, strlen(says)) != NULL;
+}
+
 /* Before what they are about is written: then the records count as seen. A power cut in between
  * costs a second copy, which store_words_add() does without. The console also remembers a boot that
  * ended in order, which needs no words. */
@@ -15,7 +31,8 @@ static void keep_last_words(struct boot *b)
 
 	if (e->ev.crash_record)
 		record_words(&b->rec, WORDS_PANIC, &e->panic);
-	else if (b->rec.cause == RESET_CRASH || b->rec.cause == RESET_UNKNOWN)
+	else if ((b->rec.cause == RESET_CRASH || b->rec.cause == RESET_UNKNOWN) &&
+		 !is_of_handover(b, &e->console))
 		record_words(&b->rec, WORDS_CONSOLE, &e->console);
 }
 

@@ -3,6 +3,7 @@
  * The rules are those of selector/pair.h. */
 #pragma once
 
+#include "initramfs/pairs_foreign.h"
 #include "selector/attempt.h"
 #include "selector/pair.h"
 
@@ -29,6 +30,8 @@ struct pairs {
 	char where[PAIRS_WHERE];
 	/* what is wrong with them; "": nothing */
 	char finding[PAIRS_FINDING];
+	/* whose kernel the slot runs with, and why, if not with its own; "": with that */
+	char foreign[PAIRS_FOREIGN];
 };
 
 /* After the devices were found, and before the state is settled. The loader hears that this kernel

@@ -213,6 +213,7 @@ static void go_on(struct record *r)
 {
 	r->ended = STATE_NONE;
 	r->ended_token = r->s.seq;
+	r->ended_handed = false;
 	reset_go_on(&r->s, r->cause);
 	log_notice("slot %c: its own kernel has come up", state_slot_letter(r->s.open));
 }
@@ -231,6 +232,7 @@ void record_settle(struct record *r, const struct reset_evidence *ev, bool charg
 	}
 	r->ended = open == STATE_NONE && r->cause == RESET_CRASH ? r->s.last : open;
 	r->ended_token = open != STATE_NONE ? r->s.open_token : r->s.seq;
+	r->ended_handed = open != STATE_NONE && r->s.handed != 0;
 	reset_settle(&r->s, r->cause, charge_good);
 	if (open != STATE_NONE)
 		report_end(&r->s, open, r->cause);

@@ -36,6 +36,8 @@ struct record {
 	int ended;
 	/* its token; of a boot that was no attempt, the newest record */
 	uint64_t ended_token;
+	/* it was handed over to a kernel that did not come up */
+	bool ended_handed;
 	/* when it was settled: the preferred slot, or STATE_NONE */
 	int turned_bad;
 	/* the attempt that had been open goes on: it was handed to the pair that runs */

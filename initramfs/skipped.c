@@ -58,6 +58,9 @@ static const char *reason_of(const struct boot *b, int slot)
 	if (b->pairs.role == ATTEMPT_LOADER && b->pairs.paired >> slot & 1 &&
 	    b->pairs.running == STATE_NONE)
 		return "on trial, and nobody says whose kernel runs";
+	if (b->pairs.role == ATTEMPT_BY_BASE && b->attempt.chosen.slot == b->pairs.running &&
+	    state_is_fit(&b->rec.s.slot[slot]))
+		return "the first kernel chose another slot";
 	return why_not(&b->rec.s, slot);
 }
 
@@ -105,11 +108,11 @@ static void list_slots(const struct skipped *p, const char *outlook, char *out, 
 /* Without the outlook, which changes from boot to boot. */
 void skipped_to_history(struct boot *b)
 {
-	char reason[HISTORY_TEXT_MAX + 1];
+	char reason[HISTORY_TEXT_MAX + 1], detail[HISTORY_TEXT_MAX + 1];
 
 	list_slots(&b->skipped, "", reason, sizeof(reason));
-	record_news(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, reason,
-		    choose_tier_name(b->attempt.chosen.tier));
+	pairs_foreign_detail(b, detail, sizeof(detail));
+	record_news(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, reason, detail);
 }
 
 void skipped_text(const struct skipped *p, char *out, size_t size)

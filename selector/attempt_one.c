@@ -20,11 +20,14 @@ bool attempt_one_is_risky(const struct state *s, const struct choose_candidate *
  * more; the models have no record. */
 static enum kb_err save_changes(struct attempt_walk *r, struct state *s)
 {
-	if (!r->disk_unknown && state_same(s, &r->a->disk))
+	bool is_new = !state_same(s, &r->a->disk);
+
+	if (!r->disk_unknown && !is_new)
 		return KB_OK;
 	r->disk_unknown = true;
 	TRY(r->ops->save(r->ctx, s));
 	r->disk_unknown = false;
+	r->wrote = r->wrote || is_new;
 	r->a->disk = *s;
 	return KB_OK;
 }
@@ -185,16 +188,19 @@ static enum attempt_step hand_over(struct attempt_walk *r, const struct choose_c
 	return ATTEMPT_NEXT;
 }
 
-/* This kernel's initramfs is another slot's, so it may judge no other: the base does, after a
- * restart. The failure of this kernel's slot must be durable before, or the base chooses it again,
- * forever. False: it cannot be made durable, so the kernel that runs boots any slot. */
+/*
+ * This kernel's initramfs is another slot's, so it may judge no other: the base does, after a
+ * restart. That must end, whatever can be written or read from then on. So it leaves a step behind:
+ * what this boot wrote that was not there before, or the base's charge, which was read here and
+ * which the base counts as a kernel that did not come up. False: there is none, so the kernel that
+ * runs boots any slot.
+ */
 static bool goes_back(struct attempt_walk *r, const struct choose_candidate *c, char *reason)
 {
-	bool failed = r->failed >> r->a->running & 1;
+	bool wrote = save_changes(r, r->s) == KB_OK && r->wrote;
 
 	r->a->chosen = *c;
-	if (failed && save_changes(r, r->s) == KB_OK &&
-	    r->ops->hand_over(r->ctx, c->slot, reason) == KB_OK)
+	if ((wrote || r->a->arrived) && r->ops->hand_over(r->ctx, c->slot, reason) == KB_OK)
 		return true;
 	r->a->chosen = attempt_one_nobody;
 	r->no_pair = ATTEMPT_ALL_SLOTS;
@@ -254,7 +260,8 @@ static bool is_ready(struct attempt_walk *r, const struct choose_candidate *c)
 }
 
 /* What it was charged with covers this boot, too. That it has arrived must be durable before it is
- * entered: else a loader that starts this pair again would never be noticed. False: not entered. */
+ * entered: else a loader that starts this pair again would never be noticed. The base does not: it
+ * settles the charge at its next start. False: not entered. */
 static bool try_arrived(struct attempt_walk *r)
 {
 	const struct choose_candidate c = {
@@ -268,25 +275,49 @@ static bool try_arrived(struct attempt_walk *r)
 	struct state arrived = *r->s;
 
 	arrived.handed = 0;
-	r->a->counted = save_changes(r, &arrived) == KB_OK;
+	r->a->counted = save_changes(r, &arrived) == KB_OK || r->a->role == ATTEMPT_BY_BASE;
 	if (!r->a->counted)
 		return false;
 	*r->s = arrived;
 	return is_ready(r, &c) && mount(r, &c, reason) == ATTEMPT_BOOTED;
 }
 
-/* The base chose it, and had nothing to charge since it is good. It goes first here, too: else this
- * boot might choose what the base could not boot. */
+/* The base may have read of a good slot that it has its trust. False: it is rejected, or not whole.
+ */
+static bool is_candidate(const struct state *s, int slot, struct choose_candidate *c)
+{
+	struct choose_list l;
+
+	choose_candidates(s, &l);
+	for (unsigned i = 0; i < l.n; i++) {
+		*c = l.c[i];
+		if (c->slot != slot)
+			continue;
+		if (c->tier != CHOOSE_LAST_RESORT)
+			return true;
+		c->tier = CHOOSE_RETRY;
+		return s->slot[slot].st == STATE_GOOD;
+	}
+	return false;
+}
+
+/* The base chose it, and had nothing to charge since it is good; or the record that says so was
+ * lost since. It goes first here, too: else this boot might choose what the base could not boot, or
+ * enter a root that is not of this kernel. */
 static bool try_own(struct attempt_walk *r)
 {
-	const struct choose_candidate c = { .slot = (int8_t)r->a->running, .tier = CHOOSE_NORMAL };
+	struct choose_candidate c;
 	char reason[STATE_STR_MAX + 1] = "";
+	enum kb_err err;
 
-	if (!state_is_trusted(&r->s->slot[c.slot]))
+	if (!is_candidate(r->s, r->a->running, &c))
 		return false;
-	if (!is_ready(r, &c))
+	err = look_and_prepare(r, &c, reason);
+	if (err != KB_OK) {
+		failed_preflight(r, &c, reason, err);
 		return false;
-	(void)charge(r, &c); /* it is good: it boots uncounted, too */
+	}
+	(void)charge(r, &c); /* the base has weighed it: it boots uncounted, too */
 	return mount(r, &c, reason) == ATTEMPT_BOOTED;
 }
 

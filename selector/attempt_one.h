@@ -18,6 +18,8 @@ struct attempt_walk {
 	choose_mask failed;
 	/* a save failed: the disk has a->disk, or what was being saved */
 	bool disk_unknown;
+	/* something is durable that was not when this run began */
+	bool wrote;
 	/* slots whose pair could not be had */
 	choose_mask no_pair;
 	/* the kernel that runs boots any slot: nothing else mounted, or no other can be had */

@@ -133,6 +133,13 @@ static void weigh_doubt(struct state *s, int slot)
 		change_places(s, slot);
 }
 
+/* Its kernel could not write it. */
+static void note_came_up(struct state *s, int slot)
+{
+	if (s->open == slot)
+		s->handed = 0;
+}
+
 enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t floor_of_release,
 			 bool *committed)
 {
@@ -152,6 +159,7 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 		*committed = true;
 	}
 	weigh_doubt(s, slot);
+	note_came_up(s, slot);
 	if (t->has_release)
 		state_del_rejected(s, t->release);
 	s->clean = false;
@@ -230,6 +238,7 @@ enum kb_err verdict_clean(struct state *s, int slot, uint64_t token)
 	if (slot == STATE_NONE || s->open != slot || token == 0 || s->open_token != token)
 		return KB_ESTALE;
 	s->clean = true;
+	note_came_up(s, slot);
 	return KB_OK;
 }
 

@@ -23,7 +23,7 @@ class Releases:
         self.bench = bench
         self.kernel = kbkernel.get().bzimage
         more = {} if modules is None else {"modules": modules}
-        self.initrd = bench.conf_initramfs(f"{name}-{tries}", CONF.format(tries=tries) + conf, **more)
+        self.initrd = bench.conf_initramfs(f"{name}-{tries}", CONF.format(tries=tries) + conf, packed=True, **more)
         # All scenarios share their systems, and these have that initramfs.
         self.minor = {"kexec": 70, "kexec-boot": 80, "kexec-verity": 90}[name] + tries
 
@@ -153,7 +153,7 @@ def test_root_that_its_own_kernel_rejects_goes_back_to_the_other_slot(bench):
     releases = Releases(bench, tries=1)
     old = releases.system(1)
     options = bench.hooks(post_mount="echo not this one; exit 1")
-    other = bench.conf_initramfs("kexec-rejects", CONF.format(tries=1), *options)
+    other = bench.conf_initramfs("kexec-rejects", CONF.format(tries=1), *options, packed=True)
     with releases.machine(bench.disk(old), bench.stick(releases.bundle(7, initramfs_img=other))) as vm:
         vm.expect("restarting: only the first kernel starts that of another slot", SLOW)
         text = bench.up(vm, releases.version(1), "a", SLOW)

@@ -96,6 +96,8 @@ struct sim_config {
 	bool stick_kills;  /* applying takes the kernel down */
 	bool stick_stalls; /* apply does not end by itself, and the boot goes on */
 	bool stick_downgrade;
+	/* ... but that stick comes in a rescue only; what decays is the root */
+	bool rescue;
 };
 
 /* ---- selector_sim_world.c */
@@ -132,16 +134,20 @@ struct sim_boot {
 	struct sim_world w; /* the medium as it goes */
 	uint8_t choice[SIM_CHOICES];
 	unsigned nchoices, at;
-	bool quiet; /* no cuts */
+	bool quiet;	/* no cuts */
+	bool no_writes; /* all of them fail */
 	/* results */
 	struct state settled;
 	struct attempt a;
 	bool handed;  /* and restarted */
 	bool instead; /* of the loader's preset, which did not come up */
 	unsigned writes;
+	/* a write of the state, or of the loader's store, failed */
+	bool write_failed;
 	choose_mask tried;
-	bool killed; /* the apply took it down */
-	bool died;   /* apply did not end by itself */
+	bool killed;  /* the apply took it down */
+	bool died;    /* apply did not end by itself */
+	bool rescued; /* a stick was installed where nothing mounted */
 	bool booted;
 };
 
@@ -155,6 +161,8 @@ void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const stru
 /* Puts a release there, with a cut after each of its writes. True if all of them landed. */
 bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const struct plan_release *r,
 		      enum plan_mode mode, enum sim_truth truth);
+/* save of struct attempt_ops. */
+enum kb_err sim_boot_save(void *ctx, struct state *s);
 /* Checks what a whole boot must have kept to. */
 void sim_boot_check(const struct sim_boot *b, const struct sim_world *before);
 
@@ -169,13 +177,27 @@ uint8_t sim_boot_way(struct sim_boot *b, bool *is_first);
 void sim_loader_start(struct sim_boot *b);
 /* hand_over of struct attempt_ops. */
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason);
+/* By kexec: the next start is that of a slot's kernel. */
+bool sim_loader_has_loaded(const struct sim_world *w);
+/* I11: a root is entered with its own kernel. */
+void sim_loader_check(const struct sim_boot *b, const struct sim_world *before);
 /* Before any other pair is overwritten. */
 void sim_loader_secure(struct sim_boot *b, const struct state *s, enum plan_mode mode);
+
+/* ---- selector_sim_rescue.c */
+
+/* Nothing mounts, and a person comes with a stick. True: its release is there to try. */
+bool sim_rescue_install(struct sim_boot *b, struct state *s);
+/* That the stick has helped, if it could. */
+void sim_rescue_check(const struct sim_boot *b, const struct sim_world *before);
 
 /* ---- selector_sim_live.c */
 
 /* True if, with no more faults, a working slot is reached. */
 bool sim_live(const struct sim_config *cfg, const struct sim_world *w);
+/* By kexec: whatever can be written or read no more, restarts come to an end. NULL, or what goes on
+ * forever. */
+const char *sim_live_restarts(const struct sim_config *cfg, const struct sim_world *w);
 
 /* ---- selector_sim_after.c */
 

@@ -88,9 +88,9 @@ static void order_oneshot(const struct sim_config *cfg, const struct sim_world *
 static void check_good_is_quiet(const struct sim_boot *b, const struct sim_world *w,
 				const struct state *was, const struct state *is, int k)
 {
-	if (b->writes > 0 || b->a.charge_good || was->slot[k].st != STATE_GOOD || was->pref != k ||
-	    was->last != k || was->lr != STATE_NONE || was->rebuilt || was->slot[k].streak != 0 ||
-	    b->cfg->stick[0] != 0)
+	if (b->writes > 0 || b->write_failed || b->a.charge_good || was->slot[k].st != STATE_GOOD ||
+	    was->pref != k || was->last != k || was->lr != STATE_NONE || was->rebuilt ||
+	    was->slot[k].streak != 0 || b->cfg->stick[0] != 0)
 		return;
 	if (!state_same(was, is))
 		sim_walk_violate("I4: mark good of a healthy slot writes", w);
@@ -300,7 +300,7 @@ void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w)
 	struct sim_world x;
 
 	for (int i = 0; cfg->decay && w->decayed == 0 && i < cfg->nslots; i++)
-		for (unsigned j = 0; j < (cfg->unfit ? 3 : 2); j++) {
+		for (unsigned j = cfg->rescue; j < (cfg->unfit ? 3 : 2); j++) {
 			x = *w;
 			x.decayed = 1;
 			sim_world_set_truth(&x, i, worse[j]);

@@ -94,12 +94,16 @@ void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const stru
 uint8_t sim_boot_way(struct sim_boot *b, bool *is_first)
 {
 	*is_first = b->at == b->nchoices;
+	if (b->no_writes) {
+		*is_first = false;
+		return SIM_WRITE_LOST;
+	}
 	if (*is_first)
 		b->choice[b->nchoices++] = SIM_WRITE_OK;
 	return b->choice[b->at++];
 }
 
-static enum kb_err op_save(void *ctx, struct state *s)
+enum kb_err sim_boot_save(void *ctx, struct state *s)
 {
 	struct sim_boot *b = ctx;
 	bool is_first;
@@ -120,6 +124,8 @@ static enum kb_err op_save(void *ctx, struct state *s)
 		sim_boot_land(b->cfg, &b->w, s);
 	if (how == SIM_WRITE_OK)
 		b->writes++;
+	else
+		b->write_failed = true;
 	return how == SIM_WRITE_OK ? KB_OK : KB_EIO;
 }
 
@@ -161,11 +167,11 @@ bool sim_boot_install(struct sim_boot *b, struct state *s, int target, const str
 		sim_loader_secure(b, s, mode);
 	plan_install_begin(s, target, plan_back(s, sim_world_mountable(b->cfg, &b->w)));
 	/* store_save_both(): store_test holds it to the two regions. */
-	if (op_save(b, s) != KB_OK || op_save(b, s) != KB_OK)
+	if (sim_boot_save(b, s) != KB_OK || sim_boot_save(b, s) != KB_OK)
 		return false;
 	write_image(b, target, (unsigned)r->sequence, truth);
 	plan_install_end(s, target, r, mode, 0);
-	return op_save(b, s) == KB_OK;
+	return sim_boot_save(b, s) == KB_OK;
 }
 
 /* ---- applying what is on the stick */
@@ -215,7 +221,7 @@ static void apply(struct sim_boot *b, struct state *s)
 {
 	if (plan_source_skipped(s, STATE_SRC_USB) || !plan_apply_count(s, STATE_SRC_USB))
 		return;
-	if (op_save(b, s) != KB_OK)
+	if (sim_boot_save(b, s) != KB_OK)
 		return;
 	if (b->cfg->stick_stalls) {
 		b->died = true;
@@ -235,7 +241,7 @@ static void apply(struct sim_boot *b, struct state *s)
 		if (apply_release(b, s, b->cfg->stick[i], b->cfg->stick_truth[i]))
 			break;
 	plan_apply_forget(s, STATE_SRC_USB);
-	if (op_save(b, s) == KB_OK)
+	if (sim_boot_save(b, s) == KB_OK)
 		b->a.disk = *s;
 }
 
@@ -265,9 +271,10 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	return sim_truth_of(&b->w, slot) == SIM_NOMNT ? KB_EMOUNT : KB_OK;
 }
 
-static const struct attempt_ops ops = {
-	.save = op_save, .preflight = op_preflight, .mount = op_mount, .hand_over = sim_loader_ask
-};
+static const struct attempt_ops ops = { .save = sim_boot_save,
+					.preflight = op_preflight,
+					.mount = op_mount,
+					.hand_over = sim_loader_ask };
 
 /* The applies look only where no attempt goes on. */
 static void settle_and_apply(struct sim_boot *b, struct state *s, const struct reset_evidence *ev)
@@ -278,7 +285,8 @@ static void settle_and_apply(struct sim_boot *b, struct state *s, const struct r
 	else
 		reset_settle(s, reset_classify(s, ev), b->a.charge_good);
 	b->settled = *s;
-	if (b->cfg->stick[0] != 0 && !b->a.arrived && b->a.role != ATTEMPT_BY_BASE)
+	if (b->cfg->stick[0] != 0 && !b->cfg->rescue && !b->a.arrived &&
+	    b->a.role != ATTEMPT_BY_BASE)
 		apply(b, s);
 }
 
@@ -288,7 +296,7 @@ void sim_boot_run(struct sim_boot *b)
 	static struct state s;
 
 	b->at = b->writes = b->tried = 0;
-	b->killed = b->died = b->booted = b->handed = false;
+	b->killed = b->died = b->booted = b->handed = b->write_failed = b->rescued = false;
 	b->a.paired = b->cfg->pairs ? (choose_mask)((1u << b->cfg->nslots) - 1) : 0;
 	sim_loader_start(b);
 	ev = evidence(b->cfg, (enum sim_event)b->w.event);
@@ -304,8 +312,12 @@ void sim_boot_run(struct sim_boot *b)
 		b->a.disk = s;
 	}
 	settle_and_apply(b, &s, &ev);
-	if (!b->killed)
-		b->booted = attempt_run(&b->a, &s, &ops, b) == KB_OK && !b->handed;
+	if (b->killed)
+		return;
+	b->booted = attempt_run(&b->a, &s, &ops, b) == KB_OK;
+	if (!b->booted && b->cfg->rescue && sim_rescue_install(b, &s))
+		b->booted = attempt_run(&b->a, &s, &ops, b) == KB_OK;
+	b->booted = b->booted && !b->handed;
 }
 
 /* ---- what a boot must have kept to */
@@ -356,7 +368,7 @@ void sim_boot_check(const struct sim_boot *b, const struct sim_world *before)
 		any = any || (t != SIM_NOTHING && t != SIM_PART);
 		mounts = mounts || sim_starts(t);
 	}
-	if (!any)
+	if (!any && b->cfg->nslots > 1) /* else a cut in a rescue leaves none, for the next one */
 		sim_walk_violate("I5: no candidate is left", before);
 	if (b->killed)
 		return;
@@ -364,4 +376,6 @@ void sim_boot_check(const struct sim_boot *b, const struct sim_world *before)
 		sim_walk_violate("I2: a slot could be mounted and nothing was booted", before);
 	check_quiet(b, before);
 	check_charges(b, before);
+	sim_loader_check(b, before);
+	sim_rescue_check(b, before);
 }

@@ -74,3 +74,75 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w)
 		(void)set_add(&live, path[i], 0);
 	return n < 100;
 }
+
+/* ---- restarts */
+
+#define STARTS_MAX \
+	24 /* of any kernel, until a root is entered: tries, grace and crashes end them */
+
+enum broken {
+	BROKEN_ALL,   /* nothing can be written any more */
+	BROKEN_SLOTS, /* nothing by the kernels of the slots */
+	BROKEN_APART, /* these have a state of their own */
+	BROKEN_WAYS,
+};
+
+static void swap_states(struct sim_world *w, struct sim_state *new, struct sim_state *old)
+{
+	struct sim_state n = w->new, o = w->old;
+
+	w->new = *new;
+	w->old = *old;
+	*new = n;
+	*old = o;
+}
+
+static bool enters_a_root(const struct sim_config *cfg, const struct sim_world *w,
+			  enum broken broken)
+{
+	static struct sim_boot b;
+	struct sim_state new = w->old, old = w->old;
+
+	b = (struct sim_boot){ .cfg = cfg, .w = *w, .quiet = true };
+	for (unsigned n = 0; n < STARTS_MAX; n++) {
+		bool of_slot = sim_loader_has_loaded(&b.w),
+		     apart = of_slot && broken == BROKEN_APART;
+
+		b.no_writes = broken == BROKEN_ALL || (broken == BROKEN_SLOTS && of_slot);
+		b.nchoices = 0;
+		b.w.lost = 2;
+		b.w.top = 7;
+		b.w.killed = 0;
+		if (apart)
+			swap_states(&b.w, &new, &old);
+		sim_boot_run(&b);
+		if (apart)
+			swap_states(&b.w, &new, &old);
+		if (!b.handed && !b.killed)
+			return true;
+		b.w.event = b.handed ? SIM_SOFT : SIM_CRASH;
+	}
+	return false;
+}
+
+const char *sim_live_restarts(const struct sim_config *cfg, const struct sim_world *w)
+{
+	static struct set ends[BROKEN_WAYS];
+	static const char *const what[] = {
+		[BROKEN_ALL] = "I11: nothing can be written, and restarts do not end",
+		[BROKEN_SLOTS] = "I11: slots' kernels write nothing, and restarts do not end",
+		[BROKEN_APART] = "I11: slots' kernels have another state, and restarts do not end",
+	};
+	uint8_t bytes[sizeof(w->new) + sizeof(w->old) + sizeof(w->truth) + 2];
+
+	memcpy(bytes, &w->new, sizeof(w->new));
+	memcpy(bytes + sizeof(w->new), &w->old, sizeof(w->old));
+	memcpy(bytes + sizeof(w->new) + sizeof(w->old), w->truth, sizeof(w->truth));
+	bytes[sizeof(bytes) - 2] = w->once;
+	bytes[sizeof(bytes) - 1] = w->event;
+	for (unsigned i = 0; i < BROKEN_WAYS; i++)
+		if (set_add(&ends[i], set_key(bytes, sizeof(bytes)), 0) &&
+		    !enters_a_root(cfg, w, (enum broken)i))
+			return what[i];
+	return NULL;
+}

@@ -11,6 +11,11 @@ static bool comes_up(const struct sim_world *w, unsigned pair)
 	return t != SIM_NOTHING && t != SIM_PART && t != SIM_DEAD;
 }
 
+bool sim_loader_has_loaded(const struct sim_world *w)
+{
+	return w->once != SIM_NONE && comes_up(w, w->once);
+}
+
 /* One that does not come up hangs, until the watchdog brings the base. */
 static void start_by_kexec(struct sim_boot *b)
 {
@@ -59,7 +64,7 @@ static int start_by_loader(struct sim_boot *b)
 	}
 	if (comes_up(&b->w, b->w.preset))
 		return b->w.preset;
-	if (!b->cfg->decay)
+	if (!b->cfg->decay || b->cfg->rescue)
 		sim_walk_violate("I10: what the loader starts does not come up", &b->w);
 	return start_instead(b);
 }
@@ -106,8 +111,10 @@ enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 		sim_boot_emit(b, SIM_POWER, "power cut before the loader was asked");
 	if (how != SIM_WRITE_LOST)
 		b->w.once = (uint8_t)slot;
-	if (how != SIM_WRITE_OK)
+	if (how != SIM_WRITE_OK) {
+		b->write_failed = true;
 		return KB_EIO;
+	}
 	b->handed = true;
 	return KB_OK;
 }
@@ -125,4 +132,55 @@ void sim_loader_secure(struct sim_boot *b, const struct state *s, enum plan_mode
 		return;
 	b->w.preset = (uint8_t)preset;
 	sim_boot_emit(b, SIM_POWER, "power cut before an install, with another preset");
+}
+
+/* A slot that the device trusts, and whose kernel and root both come up. */
+static bool is_sound(const struct sim_boot *b, const struct sim_world *before, int slot)
+{
+	return state_is_trusted(&b->settled.slot[slot]) && sim_truth_of(before, slot) == SIM_WORK;
+}
+
+static void check_sound(const struct sim_boot *b, const struct sim_world *before)
+{
+	int running = b->a.running;
+
+	for (int i = 0; i < b->cfg->nslots; i++)
+		if (i != b->a.chosen.slot && is_sound(b, before, i) &&
+		    (i == running || !b->write_failed))
+			sim_walk_violate(
+				"I11: a root is entered with a kernel that is not its own, though a sound slot is there",
+				before);
+}
+
+/* It came up, and its root would, so that a restart would only cost it something. */
+static void check_restart(const struct sim_boot *b, const struct sim_world *before)
+{
+	int running = b->a.running;
+
+	if (b->a.role == ATTEMPT_BY_BASE && sim_truth_of(before, running) == SIM_WORK &&
+	    (b->a.arrived || state_is_trusted(&b->settled.slot[running])))
+		sim_walk_violate("I11: a kernel goes back though its slot works", before);
+}
+
+/* Another one's kernel enters a root only as docs/KERNEL.md has it: as a last resort, or where a
+ * write failed. What the base started has tried its own root before. */
+void sim_loader_check(const struct sim_boot *b, const struct sim_world *before)
+{
+	int running = b->a.running;
+
+	if (b->handed)
+		check_restart(b, before);
+	if (!b->booted || !b->cfg->pairs || running == b->a.chosen.slot)
+		return;
+	check_sound(b, before);
+	if (b->a.chosen.tier == CHOOSE_LAST_RESORT)
+		return;
+	if (!b->write_failed)
+		sim_walk_violate("I11: a root is entered with a kernel that is not its own",
+				 before);
+	if (b->a.role == ATTEMPT_BY_BASE && !(b->tried >> running & 1))
+		sim_walk_violate("I11: a root is entered before that of the kernel that runs",
+				 before);
+	if (b->a.role == ATTEMPT_BY_BASE && b->a.arrived)
+		sim_walk_violate("I11: a kernel whose start was charged does not go back", before);
 }

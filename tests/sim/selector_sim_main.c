@@ -4,8 +4,10 @@
 
 #define MODEL_STATES 449940
 
-/* Fresh from the factory; two good; a good one and one that hangs; a trial alone. */
-static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[4])
+#define STARTS 5
+
+/* Fresh from the factory; two good; a trial alone; a good one and one that hangs; one on trial. */
+static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[STARTS])
 {
 	static const struct {
 		enum state_st st[2];
@@ -15,10 +17,11 @@ static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[4])
 		{ { STATE_GOOD, STATE_GOOD }, { SIM_WORK, SIM_WORK } },
 		{ { STATE_TRIAL, STATE_EMPTY }, { SIM_WORK, SIM_NOTHING } },
 		{ { STATE_GOOD, STATE_GOOD }, { SIM_WORK, SIM_HANG } },
+		{ { STATE_GOOD, STATE_TRIAL }, { SIM_WORK, SIM_WORK } },
 	};
 	struct state s;
 
-	for (unsigned n = 0; n < 4; n++) {
+	for (unsigned n = 0; n < STARTS; n++) {
 		struct sim_world *w = &out[n];
 
 		memset(w, 0, sizeof(*w));
@@ -39,7 +42,7 @@ static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[4])
 		w->preset = cfg->pairs ? 0 : SIM_NONE;
 		w->once = SIM_NONE;
 	}
-	return 4;
+	return STARTS;
 }
 
 #define ROUND .nslots = 2, .installs = true, .oneshots = true, .losses = 1, .decay = true
@@ -90,6 +93,9 @@ static const struct sim_config configs[] = {
 	  .stick = { 3, 2 }, .stick_truth = { SIM_DEAD, SIM_WORK }, .losses = 1, STICK },
 	{ "kexec, and writes that fail", .kexec = true, .pairs = true, .nslots = 2,
 	  .count = CONF_COUNT_AUTO, .installs = true, .errors = true },
+	{ "kexec, slots that decay, and writes that fail", .kexec = true, .pairs = true,
+	  .nslots = 2, .count = CONF_COUNT_AUTO, .grace = 1, .errors = true, .decay = true,
+	  .losses = 1 },
 	{ "three slots", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true },
 	{ "three slots that decay", .nslots = 3, .count = CONF_COUNT_AUTO, .installs = true,
 	  .decay = true },
@@ -113,6 +119,14 @@ static const struct sim_config configs[] = {
 	  STICK },
 	{ "stick that works", .stick = { 2 }, .stick_truth = { SIM_WORK }, .losses = 1,
 	  .decay = true, STICK },
+	{ "stick in a rescue", .rescue = true, .stick = { 2 }, .stick_truth = { SIM_WORK },
+	  .installs = true, .decay = true, STICK },
+	{ "one slot, and a stick in a rescue", .rescue = true, .stick = { 2 },
+	  .stick_truth = { SIM_WORK }, .decay = true, .nslots = 1, .grace = 1 },
+	{ "pairs, and a stick in a rescue", .pairs = true, .rescue = true, .stick = { 2 },
+	  .stick_truth = { SIM_WORK }, .installs = true, .decay = true, STICK },
+	{ "kexec, and a stick in a rescue", .kexec = true, .pairs = true, .rescue = true,
+	  .stick = { 2 }, .stick_truth = { SIM_WORK }, .installs = true, .decay = true, STICK },
 	{ "writes that fail", .count = CONF_COUNT_AUTO, .errors = true, ROUND },
 };
 
@@ -137,7 +151,7 @@ static const char *story(unsigned i)
 
 static void run(unsigned i, struct report_line *l)
 {
-	struct sim_world starts[4];
+	struct sim_world starts[STARTS];
 
 	if (stop && *failed > 0)
 		return;

@@ -57,6 +57,7 @@ static void print_trace(uint32_t i)
 static void visit(const struct sim_world *w)
 {
 	struct sim_boot b = { .cfg = cfg, .w = *w };
+	const char *what;
 
 	sim_after_rot(cfg, w);
 	do {
@@ -67,9 +68,13 @@ static void visit(const struct sim_world *w)
 			sim_after_handed(&b, w);
 		if (b.booted && broken == NULL)
 			sim_after(&b, w);
+		if (cfg->rescue && !b.booted && !b.handed)
+			sim_walk_emit(&b.w, SIM_SOFT, "nothing was booted, restarted");
 	} while (broken == NULL && sim_boot_next(&b));
 	if (broken == NULL && !sim_live(cfg, w))
 		sim_walk_violate("I3: a working slot is never reached", w);
+	if (broken == NULL && cfg->kexec && (what = sim_live_restarts(cfg, w)) != NULL)
+		sim_walk_violate(what, w);
 }
 
 void sim_walk(const struct sim_config *config, const struct sim_world *starts, unsigned n,

@@ -1,53 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots that have a kernel of their own each, which the one that a boot loader starts loads. */
 #include "tests/trace/applies.h"
-#include "update/wire/kexec_end.h"
-
-#define CHILD "keelboot-kexec"
-#define LOADS "spawn " CHILD " /sysroot "
-#define CONF  "[system]\ncompatible=trace\n[loader]\nkind=kexec\n"
-#define TYPE  "/proc/sys/kernel/bootloader_type"
-
-#define PMSG   "/dev/pmsg0"
-#define RECORD "/sys/fs/pstore/pmsg-ramoops-0"
-#define COOKIE "Keelboot was here\n"
-#define MARK   "Keelboot starts another kernel\n"
-
-/* Hardware that reports hangs and panics, of a kernel before its init, too. */
-static void set_up(void)
-{
-	machine_set_up();
-	machine.conf = CONF;
-	machine.cmdline = "quiet panic=10\n";
-	os_sim_file(PMSG, "");
-}
-
-static void kernel_of(const char *slot, int exit_code, const char *says)
-{
-	machine_child_says(CHILD, slot, says, exit_code);
-}
-
-static void kernels_load(void)
-{
-	kernel_of("a", KEXEC_LOADED, "");
-	kernel_of("b", KEXEC_LOADED, "");
-}
-
-/* The kernel that was loaded starts: nothing was reset, and the watchdog runs. */
-static void starts(const char *cmdline)
-{
-	machine_restart();
-	machine.cmdline = cmdline;
-	os_sim_file(TYPE, "208\n");
-	os_sim_file(PMSG, "");
-}
-
-static void reset(void)
-{
-	machine_restart();
-	machine.cmdline = "quiet panic=10\n";
-	os_sim_file(PMSG, "");
-}
+#include "tests/trace/kexecs.h"
 
 TEST(trial_is_charged_loaded_and_booted_by_its_own_kernel)
 {
@@ -217,31 +171,6 @@ TEST(memory_that_survives_kexec_proves_nothing)
 	assert_false(machine_get().warm);
 }
 
-/* At most one kexec for each start of the base, whatever the slot's kernel finds. */
-TEST(kernel_that_the_base_started_starts_no_other)
-{
-	struct state s = machine_good();
-
-	machine_put(s);
-	starts("keelboot.pair=a quiet panic=10\n");
-	kernels_load();
-	machine.init[0] = NULL;
-	machine_reboots_as("kexec_goes_back");
-	assert_absent("spawn " CHILD);
-	assert_int_equal(machine_get().slot[0].streak, 1);
-}
-
-TEST(failure_that_cannot_be_written_restarts_nothing)
-{
-	machine_put(machine_good());
-	starts("keelboot.pair=a quiet panic=10\n");
-	kernels_load();
-	machine.init[0] = NULL;
-	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
-	machine_boots('b');
-	assert_absent("kexec");
-}
-
 /* Else a line that somebody copied would be believed. */
 TEST(line_of_a_boot_loader_names_no_pair)
 {
@@ -381,4 +310,4 @@ TEST(chosen_slot_boots_by_the_base)
 	assert_absent("spawn " CHILD);
 }
 
-TEST_MAIN("trace of the pairs by kexec", .set_up = set_up, .tear_down = machine_tear_down)
+TEST_MAIN("trace of the pairs by kexec", .set_up = kexecs_set_up, .tear_down = machine_tear_down)

@@ -114,6 +114,36 @@ TEST(console_of_a_boot_that_ended_in_order_is_not_told)
 	words_are(0, WORDS_CONSOLE, 'b', "");
 }
 
+/* The kernel that was started has no ramoops, or did not come so far. */
+TEST(console_of_the_kernel_that_handed_over_is_not_told)
+{
+	static const char kexec[] = "[system]\ncompatible=trace\n[loader]\nkind=kexec\n";
+	static const struct {
+		const char *conf, *console;
+		unsigned told;
+	} cases[] = {
+		{ NULL, "[    9.1] reboot: Restarting system\n[    9.1] reboot: machine restart\n",
+		  0 },
+		{ NULL, "[    1.1] and then nothing\n", 1 },
+		{ kexec, "[    9.1] kexec_core: Starting new kernel\n", 0 },
+		{ kexec, "[    9.1] and then nothing\n", 1 },
+		{ kexec, "[    9.1] reboot: Restarting system\n", 1 }, /* it went back */
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		struct state s = machine_trial_ended(2);
+
+		machine_anew();
+		machine.conf = cases[i].conf;
+		s.handed = s.open_token;
+		machine_put(s);
+		has_pstore(NULL);
+		os_sim_file("/sys/fs/pstore/console-ramoops-0", cases[i].console);
+		assert_int_not_equal(machine_boot(), OS_SIM_REBOOT);
+		words_are(cases[i].told, WORDS_CONSOLE, 'b', cases[i].console);
+	}
+}
+
 TEST(forced_boot_keeps_no_words)
 {
 	machine_put(machine_good());

@@ -135,6 +135,84 @@ TEST(failure_that_cannot_be_written_leads_to_no_restart)
 	assert_null(strstr(m.trace, "hand"));
 }
 
+/* b was charged and handed over, and its kernel has come up. */
+static void b_arrives(void)
+{
+	states_open(&s);
+	s.handed = s.open_token;
+	kernel_runs(1);
+	a.arrived = true;
+}
+
+/* The base settles its charge at the next start, whatever was written. */
+TEST(arrival_that_cannot_be_written_enters_its_own_slot)
+{
+	b_arrives();
+	m.fail_saves = ~0u;
+	BOOTS("failb mountb ");
+	EQUAL((a.counted, true), (m.disk.open, 1));
+	assert_true(a.token == 7 && m.disk.handed == 7);
+}
+
+/* The base counts the restart as a kernel that did not come up. */
+TEST(charged_start_goes_back_though_its_failure_cannot_be_written)
+{
+	b_arrives();
+	m.mounts[1] = KB_ECHECK;
+	m.fail_saves = ~0u;
+	BOOTS("failb mountb fail. handa ");
+	assert_true(m.disk.handed == 7);
+}
+
+/* The record that the base read, and charged, is lost. */
+TEST(slot_of_the_kernel_goes_first_in_any_record)
+{
+	states_trial(&s);
+	s.pref = 0;
+	kernel_runs(1);
+	BOOTS("saveb mountb ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (a.counted, true));
+	set_up();
+	s.pref = 0;
+	kernel_runs(1);
+	m.fail_saves = ~0u;
+	BOOTS("failb mountb ");
+	assert_false(a.counted);
+	set_up();
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 9);
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	s.slot[1].wait = 1;
+	kernel_runs(1);
+	BOOTS("saveb mountb ");
+	EQUAL((a.chosen.tier, CHOOSE_RETRY), (m.disk.slot[1].retries, 1));
+}
+
+/* Its failure costs what it costs elsewhere, or it would fail again and again. */
+TEST(slot_of_the_kernel_that_is_not_fit_pays_before_it_goes_back)
+{
+	states_trial(&s);
+	s.pref = 0;
+	kernel_runs(1);
+	m.fit[1] = KB_ECHECK;
+	BOOTS("save. handa ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.open, STATE_NONE));
+}
+
+/* The first one leads to the base, which reads it; the second one would lead to a third. */
+TEST(what_was_settled_leads_to_one_restart)
+{
+	states_trial(&s);
+	s.pref = 0;
+	a.disk = m.disk = s;
+	s.slot[1].st = STATE_BAD; /* by this boot, which settled its last try */
+	kernel_runs(1);
+	OK(attempt_run(&a, &s, &ops, NULL));
+	DONE("save. handa ");
+	m.trace[0] = '\0';
+	BOOTS("mounta ");
+}
+
 /* A loader's line may claim that. */
 TEST(kernel_of_a_slot_that_was_not_tried_leads_to_no_restart)
 {

@@ -43,6 +43,18 @@ TEST(good_commits_a_trial)
 	EQUAL((s.slot[0].st, STATE_GOOD), (s.nunwritable, 0));
 }
 
+/* It could not be written when it came up. */
+TEST(slot_that_reports_has_come_up)
+{
+	states_open(&s);
+	s.handed = s.open_token;
+	OK(verdict_clean(&s, 1, 7));
+	assert_true(s.clean && s.handed == 0);
+	s.handed = s.open_token;
+	OK(verdict_good(&s, 1, 7, 0, &committed));
+	assert_true(s.open_token == 7 && s.handed == 0);
+}
+
 TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
 {
 	states_set(&s, 0, STATE_GOOD, 1);
