@@ -14,13 +14,25 @@ void probe_table_start(struct probe *p)
 	p->full = p->full_reported = false;
 }
 
+static int index_of(const struct probe *p, const char *name)
+{
+	for (int i = 0; i < PROBE_DISKS_MAX; i++) {
+		if (p->disk[i].state != PROBE_FREE && strcmp(p->disk[i].dev + 5, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
 struct probe_disk *probe_table_find(struct probe *p, const char *name)
 {
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (p->disk[i].state != PROBE_FREE && strcmp(p->disk[i].dev + 5, name) == 0)
-			return &p->disk[i];
-	}
-	return NULL;
+	int i = index_of(p, name);
+
+	return i >= 0 ? &p->disk[i] : NULL;
+}
+
+bool probe_table_settled(const struct probe *p, const char *name)
+{
+	return p->full || index_of(p, name) >= 0 || probe_table_skipped(p, name);
 }
 
 bool probe_table_skipped(const struct probe *p, const char *name)

@@ -3,6 +3,7 @@
 
 #include "initramfs/disks/deferred.h"
 #include "initramfs/disks/probe_sysfs.h"
+#include "initramfs/disks/probe_table.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -65,21 +66,44 @@ static unsigned sticks_without_driver(void)
 	return found;
 }
 
+/* The kernel reads the table of a new disk before it announces it: till then it is in sysfs alone.
+ * A drive without a medium is no disk yet. */
+static bool is_untold(const struct probe *p, const char *name)
+{
+	char path[128], size[24];
+
+	snprintf(path, sizeof(path), PROBE_SYSFS_DISKS "/%s/size", name);
+	return !probe_sysfs_ignored(name) && !probe_table_settled(p, name) &&
+	       os_read_file(path, size, sizeof(size), NULL) == KB_OK && strcmp(size, "0\n") != 0;
+}
+
 /* Disks on USB, those of an empty card reader included. */
-static unsigned usb_disks(void)
+static unsigned usb_disks(const struct probe *p, bool *untold)
 {
 	static char names[64][64];
 	char path[128], target[256];
 	unsigned n, found = 0;
 
+	*untold = false;
 	if (os_list(PROBE_SYSFS_DISKS, names, KB_ARRAY_LEN(names), &n) != KB_OK)
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), PROBE_SYSFS_DISKS "/%s", names[i]);
-		found += os_readlink(path, target, sizeof(target)) == KB_OK &&
-			 strstr(target, "/usb") != NULL;
+		if (os_readlink(path, target, sizeof(target)) != KB_OK ||
+		    strstr(target, "/usb") == NULL)
+			continue;
+		found++;
+		*untold = *untold || is_untold(p, names[i]);
 	}
 	return found;
+}
+
+static bool has_stick_to_come(const struct probe *p)
+{
+	bool untold;
+	unsigned disks = usb_disks(p, &untold);
+
+	return untold || sticks_on_bus() + sticks_without_driver() > disks;
 }
 
 /* A card in a reader on USB is a stick. */
@@ -131,8 +155,7 @@ static const char *stick_awaited(const struct probe *p, const struct conf *conf,
 		return w->deferred && !has_usb_host()
 			       ? "the host of USB, whose driver waits for another"
 			       : "USB, which is not yet quiet";
-	if (is_probing_media(p, CMDLINE_SOURCE_USB) ||
-	    sticks_on_bus() + sticks_without_driver() > usb_disks())
+	if (is_probing_media(p, CMDLINE_SOURCE_USB) || has_stick_to_come(p))
 		return "a stick that is not yet a disk";
 	return NULL;
 }
@@ -187,15 +210,14 @@ static const char *card_awaited(const struct probe *p, const struct conf *conf, 
 }
 
 /* What did not come, and why. */
-static void report_end(struct sources_wait *w, unsigned sources)
+static void report_end(const struct probe *p, struct sources_wait *w, unsigned sources)
 {
 	bool host = has_usb_host();
 
 	if (w->over)
 		return;
 	w->over = true;
-	if (host && sources & CMDLINE_SOURCE_USB &&
-	    sticks_on_bus() + sticks_without_driver() > usb_disks())
+	if (host && sources & CMDLINE_SOURCE_USB && has_stick_to_come(p))
 		log_warn("media: a stick on USB is no disk yet; it is not waited for any longer");
 	else if (!host && w->deferred)
 		deferred_report();
@@ -219,7 +241,7 @@ const char *sources_awaited(const struct probe *p, const struct conf *conf, unsi
 	if (why != NULL && why != w->why)
 		log_info("media: waiting for %s", why);
 	if (why == NULL && sources & (CMDLINE_SOURCE_USB | CMDLINE_SOURCE_SD))
-		report_end(w, sources);
+		report_end(p, w, sources);
 	w->why = why;
 	return why;
 }

@@ -107,6 +107,26 @@ static const char *awaited(unsigned sources, uint64_t waited_ms)
 	return sources_awaited(&p, &conf, sources, &w, waited_ms);
 }
 
+/* As slow sticks are: the kernel reads their table, and its event comes behind that. */
+TEST(stick_that_sysfs_has_and_the_kernel_has_not_told_of_is_waited_for)
+{
+	os_sim_file("/sys/bus/usb/devices/usb1/uevent", "");
+	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/uevent", "");
+	os_sim_link("/sys/block/sda", "../devices/pci0000:00/usb1/1-1/1-1:1.0/host0/block/sda");
+	os_sim_file("/sys/block/sda/size", "8192\n");
+	conf.media_wait_ms = 0;
+	assert_string_equal(awaited(CMDLINE_SOURCE_USB, 4999), "a stick that is not yet a disk");
+	assert_null(awaited(CMDLINE_SOURCE_USB, 5000));
+	os_sim_file("/sys/block/sda/size", "0\n"); /* a reader without a card */
+	assert_null(awaited(CMDLINE_SOURCE_USB, 0));
+	os_sim_file("/sys/block/sda/size", "8192\n");
+	p.full = true;
+	assert_null(awaited(CMDLINE_SOURCE_USB, 0));
+	p.full = false;
+	add(0, "/dev/sda", 1, true, false);
+	assert_null(awaited(CMDLINE_SOURCE_USB, 0));
+}
+
 TEST(cards_are_waited_for_only_where_there_is_a_slot)
 {
 	assert_null(awaited(CMDLINE_SOURCE_ALL, 0));
