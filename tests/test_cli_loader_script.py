@@ -91,9 +91,15 @@ def test_a_script_that_takes_in_others_is_not_called_wrong(grub):
 
 
 def test_what_debian_takes_in_from_beside_it_counts(grub):
-    grub.put("boot/grub/grub.cfg", "menuentry x {\n}\n")
+    takes_in = "menuentry x {\n}\nif [ -f $prefix/custom.cfg ]; then\n source $prefix/custom.cfg\nfi\n"
+    grub.put("boot/grub/grub.cfg", takes_in)
     grub.put("boot/grub/custom.cfg", grub.script)
-    assert of_loader(grub) == set()
+    assert of_loader(grub) == set() and facts(grub)["configuration"] == "/boot/grub/grub.cfg"
+    unproven(grub)
+    grub.put("boot/grub/grub.cfg", takes_in.replace("custom.cfg", "other.cfg"))
+    assert ("note", "loader-script-unseen") in of_loader(grub)
+    grub.put("boot/grub/grub.cfg", "menuentry x {\n}\n")
+    assert "has nothing of Keelboot's" in told(grub, "loader-script")[0], "nobody takes custom.cfg in"
 
 
 def test_a_configuration_of_somebody_else_is_an_error_where_nothing_says_otherwise(grub):
@@ -181,7 +187,7 @@ def test_ubots_script_is_found_beside_the_kernel_or_in_the_environment(uboot):
     (uboot.sys / "boot/boot.scr").write_bytes(struct.pack(">I", 0x27051956).ljust(72, b"\0") + script.encode())
     assert of_loader(uboot) == set()
     (uboot.sys / "boot/boot.scr").unlink()
-    uboot.uboot.put(keelboot=" ".join(line for line in script.splitlines() if not line.strip().startswith("#")))
+    uboot.uboot.put(keelboot=script)
     assert told(uboot, "loader-script") == [] and of_loader(uboot) == set()
     assert facts(uboot)["configuration"] == "U-Boot's environment"
 
@@ -301,7 +307,9 @@ def test_what_config_says_of_the_watchdog(pi):
     for config in ("#kernel_watchdog_timeout=60", "kernel_watchdog_timeout=0", ""):
         pair(pi, 3, config)
         assert ("warning", "watchdog-early") in pi.findings() and facts(pi)["watchdog"] is False
-    for config in ("include more.txt", "[pi4]\nkernel_watchdog_timeout=60\n[pi5]\nkernel_watchdog_timeout=0"):
+    for config in ("include more.txt", "[pi4]\nkernel_watchdog_timeout=60\n[pi5]\nkernel_watchdog_timeout=0",
+                   "[pi4]\nkernel_watchdog_timeout=60",
+                   "kernel_watchdog_timeout=60\n[tryboot]\nkernel_watchdog_timeout=0"):
         pair(pi, 3, config)
         assert EARLY in pi.findings() and facts(pi)["watchdog"] is None
 

@@ -23,7 +23,7 @@ static const struct early {
 				  "see whether the firmware's setup has a watchdog for the start of the system; EFI Boot Guard arms one (docs/KERNEL.md)" },
 	[CONF_LOADER_UBOOT] = { "whether U-Boot arms a watchdog is not known here: no script that was found has wdt start",
 				"build U-Boot with CONFIG_WATCHDOG_AUTOSTART=y; or with CONFIG_CMD_WDT=y, and add to boot.cmd: wdt dev NAME; wdt start 60000" },
-	[CONF_LOADER_TRYBOOT] = { "whether the firmware arms a watchdog is not known: config.txt of a slot's kernel cannot be read, or takes in other files",
+	[CONF_LOADER_TRYBOOT] = { "whether the firmware arms a watchdog is not known: config.txt of a slot's kernel cannot be read, takes in other files, or has a filter for it",
 				  "run keelboot doctor as root; the line for config.txt is kernel_watchdog_timeout=60" },
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GRUB's half: has its configuration what kernel-cmdline/loaders/grub.cfg has, and the numbers of
- * this device's partitions? Only words are looked for. */
+ * this device's partitions? */
 #include "cli/doctor/doctor_checks.h"
-#include "cli/doctor/doctor_script.h"
+#include "cli/doctor/doctor_order.h"
 
 #include "lib/os.h"
 #include "lib/util.h"
@@ -16,21 +16,23 @@
 #define VENDORS_MAX 16
 
 static struct doctor_script script;
+static struct doctor_steps steps;
 
 static const struct doctor_words words[] = {
-	{ "load_env", NULL,
+	{ "load_env", NULL, true,
 	  "add: load_env --file=\"$keelboot_env\" keelboot_default keelboot_once keelboot_starts",
 	  "GRUB never reads what Keelboot writes" },
-	{ "keelboot_default", NULL,
+	{ "keelboot_default", NULL, false,
 	  "start the pair of $keelboot_default, as kernel-cmdline/loaders/grub.cfg does",
 	  "GRUB does not fall back to the kernel that proved itself" },
-	{ "keelboot_once", NULL,
+	{ "keelboot_once", NULL, false,
 	  "start the pair of $keelboot_once, once, as kernel-cmdline/loaders/grub.cfg does",
 	  "no release with a kernel is ever tried" },
-	{ "save_env", NULL,
+	{ "save_env", NULL, true,
 	  "before that kernel is started, add: set keelboot_once= and save_env --file=\"$keelboot_env\" keelboot_once",
 	  "a kernel that was asked for once and hangs is started again and again" },
-	{ "keelboot.pair=", NULL, "add keelboot.pair=a to the words of slot a's kernel, and so on",
+	{ "keelboot.pair=", NULL, false,
+	  "add keelboot.pair=a to the words of slot a's kernel, and so on",
 	  "init does not know whose kernel runs" },
 };
 
@@ -46,14 +48,22 @@ static bool mentions_keelboot(void)
 static bool take_folder(struct doctor *doc, const char *folder)
 {
 	char path[200];
+	size_t own;
 
 	doctor_script_clear(&script);
+	doctor_steps_begin(&steps, DOCTOR_GRUB);
 	snprintf(path, sizeof(path), "%.180s/grub.cfg", folder);
 	if (!doctor_script_add_file(doc, &script, DOCTOR_SCRIPT_SHELL, path))
 		return false;
+	own = script.len;
 	snprintf(doc->facts.config, sizeof(doc->facts.config), "%.150s/grub.cfg", folder);
-	snprintf(path, sizeof(path), "%.180s/custom.cfg", folder);
-	(void)doctor_script_add_file(doc, &script, DOCTOR_SCRIPT_SHELL, path);
+	snprintf(path, sizeof(path), "%.180s/" DOCTOR_STEPS_INCLUDE, folder);
+	if (strstr(script.text, DOCTOR_STEPS_INCLUDE) != NULL &&
+	    doctor_script_add_file(doc, &script, DOCTOR_SCRIPT_SHELL, path))
+		doctor_steps_name(&steps, DOCTOR_STEPS_INCLUDE, script.text + own,
+				  script.len - own);
+	doctor_steps_add(&steps, script.text, own);
+	script.whole = script.whole && steps.whole;
 	return true;
 }
 
@@ -70,8 +80,7 @@ static void try_folder(struct search *is, const char *folder)
 	if (is->ours || !take_folder(is->doc, folder))
 		return;
 	is->ours = mentions_keelboot();
-	if (!is->ours && is->other[0] == '\0' && script.whole &&
-	    !doctor_script_has(&script, "configfile"))
+	if (!is->ours && is->other[0] == '\0' && script.whole)
 		memcpy(is->other, is->doc->facts.config, sizeof(is->other));
 }
 
@@ -218,10 +227,8 @@ void doctor_grub(struct doctor *doc)
 
 	look_everywhere(&is);
 	if (is.ours) {
-		if (doctor_script_has(&script, "configfile") ||
-		    doctor_script_has(&script, "source"))
-			script.whole = false;
-		doctor_script_want(doc, &script, words, KB_ARRAY_LEN(words));
+		steps.whole = script.whole;
+		doctor_order_check(doc, &steps, words, KB_ARRAY_LEN(words));
 		check_pairs_partitions(doc);
 		check_grub_menu(doc);
 	} else if (is.other[0] != '\0' && !passed) {

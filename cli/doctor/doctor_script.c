@@ -148,15 +148,9 @@ bool doctor_script_has(const struct doctor_script *s, const char *word)
 	return find_word(s->text, s->text, s->text + s->len, word) != NULL;
 }
 
-bool doctor_script_has_both(const struct doctor_script *s, const char *word, const char *other)
+bool doctor_script_line_has(const char *line, const char *word)
 {
-	for (const char *line = s->text, *end; *line != '\0'; line = end + (*end == '\n')) {
-		end = line + strcspn(line, "\n");
-		if (find_word(s->text, line, end, word) != NULL &&
-		    find_word(s->text, line, end, other) != NULL)
-			return true;
-	}
-	return false;
+	return find_word(line, line, line + strlen(line), word) != NULL;
 }
 
 bool doctor_script_value(const struct doctor_script *s, const char *name, char *value, size_t size)
@@ -180,33 +174,4 @@ bool doctor_script_value(const struct doctor_script *s, const char *name, char *
 		found = true;
 	}
 	return found;
-}
-
-/* ---------------------------------------------------------------- what it must have */
-
-static bool has_either(const struct doctor_script *s, const struct doctor_words *w)
-{
-	return doctor_script_has(s, w->word) ||
-	       (w->or_word != NULL && doctor_script_has(s, w->or_word));
-}
-
-void doctor_script_want(struct doctor *doc, const struct doctor_script *s,
-			const struct doctor_words *words, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (has_either(s, &words[i]))
-			continue;
-		if (s->whole) {
-			doctor_report(doc, DOCTOR_ERROR, "loader-script", words[i].fix,
-				      "%.100s has no %s: %s", doc->facts.config, words[i].word,
-				      words[i].lacks);
-			continue;
-		}
-		doctor_report(
-			doc, DOCTOR_NOTE, "loader-script-unclear",
-			"compare it with the script in kernel-cmdline/loaders",
-			"%.100s has no %s, but cannot be searched whole: whether the boot loader falls back cannot be seen here",
-			doc->facts.config, words[i].word);
-		return;
-	}
 }

@@ -35,23 +35,9 @@ bool doctor_script_add_file(const struct doctor *doc, struct doctor_script *s,
 /* Whether it has the word. What is no letter, digit or '_' ends one. PURE. */
 bool doctor_script_has(const struct doctor_script *s, const char *word);
 
-/* Whether a line has both words. PURE. */
-bool doctor_script_has_both(const struct doctor_script *s, const char *word, const char *other);
+/* The same of one line. PURE. */
+bool doctor_script_line_has(const char *line, const char *word);
 
 /* What stands behind each "NAME=", up to a blank, a quote or ';'. False: there is none, or they
  * differ, or do not fit. PURE. */
 bool doctor_script_value(const struct doctor_script *s, const char *name, char *value, size_t size);
-
-/* A word that a loader cannot do without. */
-struct doctor_words {
-	const char *word;
-	/* another one that will do; NULL: none */
-	const char *or_word;
-	/* the line to add; and what happens without it */
-	const char *fix, *lacks;
-};
-
-/* Reports those that are missing: as an error, or as what cannot be known where the script is not
- * whole. */
-void doctor_script_want(struct doctor *doc, const struct doctor_script *s,
-			const struct doctor_words *words, unsigned n);

@@ -2,7 +2,7 @@
 /* systemd-boot's half: did it start this, has it an entry for each slot, and does it start one
  * without a person? */
 #include "cli/doctor/doctor_checks.h"
-#include "cli/doctor/doctor_script.h"
+#include "cli/doctor/doctor_setting.h"
 
 #include "lib/conf_place.h"
 #include "lib/os_file.h"
@@ -125,26 +125,12 @@ static bool find_config(struct doctor *doc)
 	return borrow_config(doc);
 }
 
-/* What stands behind the word that begins a line; the last line counts. */
-static bool find_setting(const char *name, char value[64])
-{
-	size_t len = strlen(name);
-	bool found = false;
-
-	for (const char *line = config.text; line != NULL; line = strchr(line, '\n')) {
-		line += strspn(line, " \t\r\n");
-		if (strncmp(line, name, len) == 0 && (line[len] == ' ' || line[len] == '\t') &&
-		    sscanf(line + len, " %63[^ \t\r\n]", value) == 1)
-			found = true;
-	}
-	return found;
-}
-
 static void check_menu(struct doctor *doc, const struct loader_systemd_is *is)
 {
-	char value[64];
+	char value[DOCTOR_SETTING_MAX];
 
-	if (is->waits || (find_setting("timeout", value) && strcmp(value, "menu-force") == 0))
+	if (is->waits ||
+	    (doctor_setting_word(&config, "timeout", value) && strcmp(value, "menu-force") == 0))
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-menu",
 			"run bootctl set-timeout 0, or write the line \"timeout 0\" into loader/loader.conf of the ESP",
@@ -155,9 +141,9 @@ static void check_menu(struct doctor *doc, const struct loader_systemd_is *is)
  * versions know. */
 static void check_preferred(struct doctor *doc)
 {
-	char value[64];
+	char value[DOCTOR_SETTING_MAX];
 
-	if (find_setting("preferred", value))
+	if (doctor_setting_word(&config, "preferred", value))
 		doctor_report(
 			doc, DOCTOR_WARNING, "loader-preferred",
 			"remove the line \"preferred\" from loader/loader.conf of the ESP",

@@ -4,7 +4,7 @@
  * any loader.
  */
 #include "cli/doctor/doctor_checks.h"
-#include "cli/doctor/doctor_script.h"
+#include "cli/doctor/doctor_setting.h"
 
 #include "selector/loader/loader_top.h"
 #include "selector/loader/loader_tryboot.h"
@@ -25,17 +25,22 @@ static char text[CONFIG_MAX + 1];
 static enum doctor_known watchdog_of(size_t len)
 {
 	static struct doctor_script s;
-	char value[16];
+	char value[DOCTOR_SETTING_MAX];
 
 	doctor_script_clear(&s);
 	doctor_script_add(&s, DOCTOR_SCRIPT_LINES, text, len);
-	if (doctor_script_value(&s, "kernel_watchdog_timeout", value, sizeof(value)))
-		return strtol(value, NULL, 10) > 0 ? DOCTOR_YES : DOCTOR_NO;
-	/* It may stand there, or stand there twice. */
-	if (len == sizeof(text) || !s.whole || doctor_script_has(&s, "include") ||
-	    doctor_script_has(&s, "kernel_watchdog_timeout"))
+	if (len == sizeof(text) || !s.whole || doctor_script_has(&s, "include"))
 		return DOCTOR_UNKNOWN;
-	return DOCTOR_NO;
+	switch (doctor_setting_filtered(&s, "kernel_watchdog_timeout", value)) {
+	case DOCTOR_SETTING_ALL:
+		return strtol(value, NULL, 10) > 0 ? DOCTOR_YES : DOCTOR_NO;
+	case DOCTOR_SETTING_SOME:
+		return DOCTOR_UNKNOWN;
+	case DOCTOR_SETTING_NONE:
+		break;
+	}
+	/* With blanks, for example: what the firmware makes of them is not known. */
+	return doctor_script_has(&s, "kernel_watchdog_timeout") ? DOCTOR_UNKNOWN : DOCTOR_NO;
 }
 
 /* Of the pair that runs, /proc/cmdline has it. */

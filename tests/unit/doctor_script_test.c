@@ -72,10 +72,16 @@ TEST(a_word_ends_where_no_letter_digit_or_underscore_is)
 
 TEST(a_line_goes_on_behind_a_backslash)
 {
-	shell("save_env \\\n  keelboot_once\nwdt dev x; wdt start 1\n");
-	assert_true(doctor_script_has_both(&s, "save_env", "keelboot_once"));
-	assert_true(doctor_script_has_both(&s, "wdt", "start"));
-	assert_false(doctor_script_has_both(&s, "save_env", "wdt"));
+	shell("save_env \\\n  keelboot_once\n");
+	assert_string_equal(s.text, "save_env     keelboot_once\n\n");
+}
+
+TEST(one_line_is_searched_like_a_text)
+{
+	assert_true(doctor_script_line_has("wdt start 1", "start"));
+	assert_true(doctor_script_line_has("echo $keelboot_once", "$keelboot_once"));
+	assert_false(doctor_script_line_has("wdt restart", "start"));
+	assert_false(doctor_script_line_has("", "start"));
 }
 
 TEST(a_value_is_one_that_all_lines_agree_on)
