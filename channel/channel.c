@@ -240,6 +240,17 @@ static const char *find_unknown(json_object *o, const char *const *known)
 	return NULL;
 }
 
+/* What says nothing must not pass for no condition. */
+static enum kb_err refuse_null(const struct reading *r, const char *const *known)
+{
+	json_object *value;
+
+	for (; *known != NULL; known++)
+		if (json_object_object_get_ex(r->o, *known, &value) && value == NULL)
+			return fail_at(r, *known, "null is no value");
+	return KB_OK;
+}
+
 static enum kb_err read_one(struct channel_release *c, const struct reading *r)
 {
 	static const char *const known[] = { "url",	   "size",	 "sha256",     "release",
@@ -255,6 +266,7 @@ static enum kb_err read_one(struct channel_release *c, const struct reading *r)
 	if (unknown != NULL)
 		snprintf(c->unknown, sizeof(c->unknown), "%s",
 			 has_only(unknown, "._-") && unknown[0] != '\0' ? unknown : "?");
+	TRY(refuse_null(r, known));
 	TRY(read_bundle(c, r));
 	TRY(read_compatible(c, r));
 	return read_conditions(c, r);
@@ -297,6 +309,7 @@ static enum kb_err read_head(struct channel *c, const struct reading *r)
 		return fail_at(r, "format", "expected 1");
 	if (find_unknown(r->o, known) != NULL)
 		return fail_at(r, find_unknown(r->o, known), "unknown key");
+	TRY(refuse_null(r, known));
 	TRY(need(r, "name", READ_TEXT(r, "name", c->name)));
 	TRY(need(r, "sequence", strict_number(r->o, "sequence", &c->sequence, INT64_MAX - 1)));
 	if (!channel_is_name(c->name))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SCHEMA 1
+#define KEPT   "device_" /* keys of newer programs that an action does not take with it */
 
 static const char *const names[ACTION_PHASES] = {
 	[ACTION_NONE] = "none",	    [ACTION_SEEN] = "seen",   [ACTION_FETCHED] = "fetched",
@@ -50,34 +51,37 @@ bool action_is_for(const struct action *a, const struct offer *o)
 
 void action_begin(struct action *a, const char *id)
 {
-	struct action old = *a;
+	struct action next = { .server = a->server };
 
-	memset(a, 0, sizeof(*a));
-	a->server = old.server;
-	memcpy(a->name, old.name, sizeof(a->name));
-	memcpy(a->digest, old.digest, sizeof(a->digest));
-	memcpy(a->etag, old.etag, sizeof(a->etag));
-	memcpy(a->own, old.own, sizeof(a->own));
-	memcpy(a->own_id, old.own_id, sizeof(a->own_id));
-	memcpy(a->denied, old.denied, sizeof(a->denied));
-	memcpy(a->too_late, old.too_late, sizeof(a->too_late));
-	memcpy(a->installed, old.installed, sizeof(a->installed));
-	a->size = old.size;
-	a->durable = old.durable;
-	a->day = old.day;
-	a->day_bytes = old.day_bytes;
-	a->day_uptime = old.day_uptime;
-	a->day_ran = old.day_ran;
-	a->parts = old.parts;
-	memcpy(a->untold, old.untold, sizeof(a->untold));
-	a->untold_status = old.untold_status;
-	a->interval = old.interval;
-	a->due = old.due;
-	memcpy(a->due_boot, old.due_boot, sizeof(a->due_boot));
-	a->failures = old.failures;
-	a->attributes = old.attributes;
-	strncpy(a->id, id, sizeof(a->id) - 1);
-	a->phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
+	memcpy(next.name, a->name, sizeof(next.name));
+	memcpy(next.digest, a->digest, sizeof(next.digest));
+	memcpy(next.etag, a->etag, sizeof(next.etag));
+	memcpy(next.own, a->own, sizeof(next.own));
+	memcpy(next.own_id, a->own_id, sizeof(next.own_id));
+	memcpy(next.denied, a->denied, sizeof(next.denied));
+	memcpy(next.too_late, a->too_late, sizeof(next.too_late));
+	memcpy(next.installed, a->installed, sizeof(next.installed));
+	next.size = a->size;
+	next.durable = a->durable;
+	next.day = a->day;
+	next.day_bytes = a->day_bytes;
+	next.day_uptime = a->day_uptime;
+	next.day_ran = a->day_ran;
+	next.parts = a->parts;
+	memcpy(next.untold, a->untold, sizeof(next.untold));
+	next.untold_status = a->untold_status;
+	next.interval = a->interval;
+	next.due = a->due;
+	memcpy(next.due_boot, a->due_boot, sizeof(next.due_boot));
+	next.failures = a->failures;
+	next.attributes = a->attributes;
+	next.device_boots = a->device_boots;
+	memcpy(next.device_boot, a->device_boot, sizeof(next.device_boot));
+	memcpy(next.rest, a->rest, sizeof(next.rest));
+	rest_keep(next.rest, KEPT);
+	strncpy(next.id, id, sizeof(next.id) - 1);
+	next.phase = id[0] != '\0' ? ACTION_SEEN : ACTION_NONE;
+	*a = next;
 }
 
 bool action_bind(struct action *a, uint64_t server)
@@ -122,6 +126,7 @@ static const struct field {
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
+	NUMBER("others", others),
 	NUMBER("missed", missed),
 	NUMBER("again", again),
 	NUMBER("only_download", only_download),
@@ -152,6 +157,8 @@ static const struct field {
 	NUMBER("failures", failures),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
+	NUMBER("device_boots", device_boots),
+	TEXT("device_boot", device_boot),
 };
 
 static bool read_phase(json_object *o, const char *key, enum action_phase *phase)
@@ -183,6 +190,8 @@ static bool read_all(struct action *a, json_object *o)
 {
 	uint64_t schema;
 
+	/* It has no member yet, and each is written all the same. */
+	rest_take(a->rest, o, action_json(a));
 	if (strict_number(o, "schema", &schema, SCHEMA) != KB_OK || schema != SCHEMA)
 		return false;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -223,6 +232,7 @@ json_object *action_json(const struct action *a)
 	}
 	json_object_object_add(o, "phase", json_object_new_string(names[a->phase]));
 	json_object_object_add(o, "reported", json_object_new_string(names[a->reported]));
+	rest_add(o, a->rest);
 	return o;
 }
 

@@ -8,6 +8,7 @@
 
 #include "fleet/ddi.h"
 #include "fleet/http.h"
+#include "fleet/rest.h"
 
 #include <json-c/json.h>
 
@@ -20,6 +21,8 @@
 /* contacts in a row: that are refused something, until it is given up; that bring nothing */
 #define ACTION_TRIES_MAX   8
 #define ACTION_WAITS_MAX   288 /* a day of one each five minutes */
+/* contacts of an action at which the server had another file than the one that was begun */
+#define ACTION_OTHERS_MAX  8
 
 /* In this order; names of it are in the file. */
 enum action_phase {
@@ -72,6 +75,9 @@ struct action {
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;
+	/* contacts of this action at which a download could not go on, since the server had another
+	 * file than the one that was begun */
+	uint64_t others;
 	/* contacts in a row at which the server did not offer it any more */
 	uint64_t missed;
 	/* how often it was begun again: ids of a server that come again */
@@ -119,6 +125,11 @@ struct action {
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
 	char installed[ACTION_VERSION_MAX + 1];
+	/* in how many boots a contact went well, and the last of them */
+	uint64_t device_boots;
+	char device_boot[ACTION_BOOT_LEN + 1];
+	/* keys of a newer program; those of the device outlive an action, as device_boots does */
+	char rest[REST_MAX + 1];
 };
 
 /* "seen", "fetched", …; ACTION_PHASES: no such name. */

@@ -82,7 +82,18 @@ static uint64_t hash_of(const struct attributes *t)
 	return (h & INT64_MAX) | 1;
 }
 
-void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf)
+/* They change with boots: no news of their own. */
+static void add_counts(struct attributes *t, const struct facts *f, const struct conf *conf,
+		       const struct facts_slot *booted, uint64_t boots)
+{
+	add_number(t, conf, PREFIX "writes", f->writes);
+	add_number(t, conf, PREFIX "boots", boots);
+	add_number(t, conf, PREFIX "crashes", booted->crashes);
+	add_number(t, conf, PREFIX "tries", booted->tries);
+}
+
+void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf,
+			uint64_t boots)
 {
 	static const struct facts_slot none = { .name = "" };
 	const struct facts_slot *s = facts_booted(f);
@@ -101,6 +112,5 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 	add(t, conf, PREFIX "reset", f->reset);
 	add_machine(t, conf);
 	t->hash = hash_of(t);
-	/* It grows with each boot: no news of its own. */
-	add_number(t, conf, PREFIX "writes", f->writes);
+	add_counts(t, f, conf, s, boots);
 }

@@ -5,7 +5,7 @@
 #include "fleet/facts.h"
 #include "lib/conf.h"
 
-#define ATTRIBUTES_MAX	     12
+#define ATTRIBUTES_MAX	     15
 #define ATTRIBUTES_VALUE_MAX 127 /* hawkBit's bound */
 
 struct attributes {
@@ -16,5 +16,6 @@ struct attributes {
 	uint64_t hash;
 };
 
-/* Without those that [fleet] omit= names. */
-void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf);
+/* Without those that [fleet] omit= names. boots: of the device, as the record has them. */
+void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf,
+			uint64_t boots);

@@ -41,7 +41,7 @@ static void cancel_current(struct contact *c, const char *id)
 
 	if (drop_is_late(c))
 		reject(c, id, c->a.why);
-	else if (!drop_staged(c, why))
+	else if (!drop_staged(c, false, why))
 		fail(c, id, why);
 	else if (tell_cancelled(c, id, true, "cancelled; nothing of it was installed"))
 		drop_action(c, "cancelled by the server");

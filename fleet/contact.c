@@ -38,5 +38,6 @@ bool contact_save(struct contact *c)
 		return !c->unsaved;
 	c->unsaved = c->files.dir < 0 || save(c) != KB_OK;
 	c->failed = c->failed || c->unsaved;
+	c->uncounted = c->uncounted && c->unsaved;
 	return !c->unsaved;
 }

@@ -17,8 +17,9 @@ struct contact {
 	struct client client;
 	/* between two contacts: what was said is not said again */
 	bool looks;
-	/* a timer began it: when the next one is due is noted */
-	bool by_timer;
+	/* a timer began it: when the next one is due is noted; a person did, who waits for nothing
+	 */
+	bool by_timer, by_hand;
 	/* nothing is written, fetched, staged or answered */
 	bool dry_run;
 
@@ -29,8 +30,8 @@ struct contact {
 	struct feed_record feed;
 	/* what the server was said in this contact: once */
 	enum action_phase told;
-	/* the record cannot be written */
-	bool unsaved;
+	/* the record cannot be written; it does not have this boot yet */
+	bool unsaved, uncounted;
 	/* something must be mended or tried again */
 	bool failed;
 	/* a download was ended, so that the server is asked: the next contact follows at once */

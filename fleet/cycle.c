@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/cycle.h"
 
+#include "fleet/boot_id.h"
 #include "fleet/due.h"
 #include "fleet/limits.h"
 #include "fleet/polling.h"
@@ -88,14 +89,37 @@ static void count_run(struct contact *c)
 		contact_save(c);
 }
 
+/* Once in each boot; this contact says it already. */
+static void count_boot(struct contact *c)
+{
+	char boot[ACTION_BOOT_LEN + 1];
+
+	if (!boot_id_read(boot) || strcmp(c->a.device_boot, boot) == 0)
+		return;
+	c->a.device_boots++;
+	memcpy(c->a.device_boot, boot, sizeof(boot));
+	c->uncounted = true;
+}
+
+/* What is not written now, as on a full disk, the next contact counts; no bundle gives way to it.
+ */
+static void keep_count(struct contact *c)
+{
+	if (c->uncounted && !c->failed && !c->dry_run && c->files.dir >= 0)
+		(void)!files_save(&c->files, &c->a);
+	c->uncounted = false;
+}
+
 enum kb_err cycle_run(struct contact *c)
 {
 	bool known;
 
 	c->looks = false;
 	TRY(begin(c, &known));
-	if (known)
+	if (known) {
+		count_boot(c);
 		count_run(c);
+	}
 	c->way->converse(c, known);
 	if (known) {
 		keep_interval(c);
@@ -105,6 +129,7 @@ enum kb_err cycle_run(struct contact *c)
 		due_note(c);
 	c->goes_on = c->goes_on && c->retry_after_s == 0;
 	c->reboot = reboot_ask(c);
+	keep_count(c);
 	files_close(&c->files);
 	return KB_OK;
 }

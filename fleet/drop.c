@@ -23,11 +23,11 @@ void drop_action(struct contact *c, const char *why)
 }
 
 /* Cut before the end of this, or without an answer, the next contact does the rest. */
-bool drop_staged(struct contact *c, char why[FACTS_TEXT_MAX + 1])
+bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX + 1])
 {
 	c->a.phase = c->a.reported = ACTION_SEEN;
 	snprintf(why, FACTS_TEXT_MAX + 1, "the record cannot be written");
-	if (!contact_save(c))
+	if (!contact_save(c) && !without_record)
 		return false;
 	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.release) != 0)
 		return true;
@@ -35,6 +35,8 @@ bool drop_staged(struct contact *c, char why[FACTS_TEXT_MAX + 1])
 	case FACTS_OK:
 	case FACTS_NOTHING:
 		c->facts.staged[0] = '\0';
+		/* On a full disk, that made room. */
+		c->unsaved = false;
 		return true;
 	default:
 		return false;

@@ -3,7 +3,7 @@
 
 #include "fleet/deployment.h"
 #include "fleet/judge.h"
-#include "fleet/limits.h"
+#include "fleet/clock.h"
 #include "fleet/tell.h"
 
 #include "channel/strict.h"
@@ -144,7 +144,7 @@ bool ends_add(struct contact *c)
 	bool ok;
 
 	e = (struct end){ .size = a->size, .sequence = a->sequence, .tries = a->tries };
-	e.since = a->ended > 0 ? a->ended : limits_time();
+	e.since = a->ended > 0 ? a->ended : clock_time();
 	memcpy(e.id, a->id, sizeof(e.id));
 	memcpy(e.digest, a->digest, sizeof(e.digest));
 	memcpy(e.version, a->version, sizeof(e.version));

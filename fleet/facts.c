@@ -54,6 +54,8 @@ static void read_slot(struct facts_slot *s, json_object *o)
 	COPY_TEXT(s->version, o, "version");
 	COPY_TEXT(s->reason, o, "reason");
 	s->sequence = number_of(o, "sequence");
+	s->crashes = number_of(o, "streak");
+	s->tries = number_of(o, "tries");
 }
 
 static void read_rejected(struct facts *f, json_object *o)

@@ -23,6 +23,8 @@ struct facts_slot {
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence;
+	/* crashes in a row; boots that are left to its trial */
+	uint64_t crashes, tries;
 	/* why it is bad */
 	char reason[FACTS_TEXT_MAX + 1];
 };

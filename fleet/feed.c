@@ -154,16 +154,18 @@ static bool read_kept(struct contact *c, struct channel *channel)
 	return false;
 }
 
-bool feed_ask(struct contact *c, struct channel *channel)
+bool feed_ask(struct contact *c, struct channel *channel, bool *believed)
 {
 	enum client_end end = client_get_file(&c->client, c->feed.etag);
 	bool good = false;
 
 	c->retry_after_s = c->client.retry_after_s;
 	if (end == CLIENT_SAME)
-		good = read_kept(c, channel);
+		good = *believed = read_kept(c, channel);
 	else if (end == CLIENT_OK)
-		good = read_file(c, channel) && keep_file(c, channel);
+		good = (*believed = read_file(c, channel)) && keep_file(c, channel);
+	else
+		*believed = false;
 	c->failed = c->failed || !good;
 	return good;
 }

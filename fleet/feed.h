@@ -14,8 +14,8 @@ void feed_load(struct contact *c);
 bool feed_save(struct contact *c);
 
 /* false: nothing is believed, for the reason that is printed. What was seen is durable before it
- * returns true. */
-bool feed_ask(struct contact *c, struct channel *channel);
+ * returns true. believed: or not, as on a full disk; then nothing may be taken by it. */
+bool feed_ask(struct contact *c, struct channel *channel, bool *believed);
 
 /* The time, as far as it is known: a clock that is behind the latest file is wrong. */
 uint64_t feed_now(const struct contact *c);

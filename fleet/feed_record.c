@@ -96,6 +96,8 @@ static bool read_members(struct feed_record *r, json_object *o)
 {
 	uint64_t schema;
 
+	/* It has no member yet, and each is written all the same. */
+	rest_take(r->rest, o, feed_record_json(r));
 	return strict_number(o, "schema", &schema, SCHEMA) == KB_OK && schema == SCHEMA &&
 	       strict_text(o, "name", r->name, sizeof(r->name)) == KB_OK &&
 	       strict_number(o, "sequence", &r->sequence, INT64_MAX - 1) == KB_OK &&
@@ -158,5 +160,6 @@ json_object *feed_record_json(const struct feed_record *r)
 	put(o, "failed", json_object_new_uint64(r->failed));
 	put(o, "failed_releases", json_object_new_string(r->failed_releases));
 	put(o, "why", json_object_new_string(r->why));
+	rest_add(o, r->rest);
 	return o;
 }

@@ -7,7 +7,7 @@
 #include "fleet/action.h"
 #include "fleet/http.h"
 
-#define FEED_RECORD_TEXT_MAX 4096u
+#define FEED_RECORD_TEXT_MAX 8192u
 #define FEED_ID_LEN	     16
 #define FEED_FAILED_MAX	     CHANNEL_RELEASES_MAX
 #define FEED_OTHERS_MAX	     6 /* then the one that was left first is forgotten */
@@ -39,6 +39,8 @@ struct feed_record {
 	char failed_releases[FEED_FAILED_MAX * (FEED_ID_LEN + 1) + 1];
 	/* why nothing is taken; "": something is */
 	char why[ACTION_WHY_MAX + 1];
+	/* keys of a newer program */
+	char rest[REST_MAX + 1];
 };
 
 /* The last file of a channel of this name; zero: none was here. PURE. */

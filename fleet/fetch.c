@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fetch.h"
 
+#include "fleet/flush.h"
 #include "fleet/meter.h"
 
 #include "lib/log.h"
@@ -22,8 +23,9 @@ struct download {
 	/* of the bundle, and how much of it is here */
 	uint64_t size, have;
 	struct meter meter;
-	/* the server does not send parts of it */
-	bool indivisible;
+	struct flush flush;
+	/* the server does not send parts of it; it has another file than the one that was begun */
+	bool indivisible, other;
 	/* when this contact has fetched for long enough; the next one can go on behind what is
 	 * here; it has been ended for that */
 	uint64_t end_ms;
@@ -37,15 +39,11 @@ static bool end_with(struct http_answer *answer, const char *text)
 	return false;
 }
 
-/* Bytes that are not on the disk are fetched again: the file may be as long as if they were. more:
- * bytes will come before the next time. */
+/* more: bytes will come before the next time. */
 static bool make_durable(struct download *d, bool more, struct http_answer *answer)
 {
-	if (os_file_sync(d->fd) != KB_OK)
-		return end_with(answer, "the file cannot be written");
-	d->a->durable = d->have;
-	meter_note(&d->meter, more ? d->size - d->have : 0);
-	return files_save(d->f, d->a) == KB_OK || end_with(answer, "the record cannot be written");
+	return flush_all(&d->flush, d->fd, d->have, more ? d->size - d->have : 0) ||
+	       end_with(answer, "the file or the record cannot be written");
 }
 
 /* Which file the bytes to come are of is durable before the first of them. */
@@ -58,6 +56,14 @@ static bool begin_anew(struct download *d, struct http_answer *answer)
 	return make_durable(d, true, answer);
 }
 
+/* Once in each contact. */
+static void note_other(struct download *d)
+{
+	if (!d->other)
+		d->a->others++;
+	d->other = true;
+}
+
 /* What does not fit into this day comes in parts, or not today. */
 static bool fits_today(struct download *d, struct http_answer *answer)
 {
@@ -66,6 +72,7 @@ static bool fits_today(struct download *d, struct http_answer *answer)
 	if (part || meter_left(&d->meter) >= d->size)
 		return true;
 	if (d->have > 0) {
+		note_other(d);
 		d->a->etag[0] = '\0';
 		return end_with(answer, "the server has another file than the one that was begun");
 	}
@@ -81,27 +88,32 @@ static bool fits_today(struct download *d, struct http_answer *answer)
 static bool refuse_other(struct download *d, struct http_answer *answer)
 {
 	meter_count_unread(&d->meter);
+	note_other(d);
 	d->a->etag[0] = '\0';
 	return end_with(answer, "the server has another file than the one that was begun");
 }
 
-/* A server that answers a request for a part with all of it has none: that one is not ended. */
+/* A server that answers a request for a part with all of it has none: that one is not ended. Nor is
+ * what could not go on once: so it comes as a whole, however slowly. */
 static bool is_divisible(const struct download *d, const struct http_answer *answer)
 {
-	return answer->etag[0] != '\0' &&
+	return answer->etag[0] != '\0' && d->a->others == 0 &&
 	       (answer->status == 206 || (answer->ranges && d->have == 0));
 }
 
 static bool take_head(void *data, struct http_answer *answer)
 {
 	struct download *d = data;
+	bool other = d->have > 0 && http_is_other(answer, d->a->etag);
 
 	if (answer->status != 200 && answer->status != 206)
 		return end_with(answer, "the server answers with something that is no bundle");
-	if (answer->status == 206 && d->have > 0 && http_is_other(answer, d->a->etag))
+	if (other && answer->status == 206)
 		return refuse_other(d, answer);
 	if (!fits_today(d, answer))
 		return false;
+	if (other)
+		note_other(d);
 	d->divisible = is_divisible(d, answer);
 	if (answer->status == 200)
 		return begin_anew(d, answer);
@@ -128,7 +140,8 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 	d->ended = d->divisible && d->have < d->size && os_now_ms() >= d->end_ms;
 	if (d->ended)
 		return end_with(answer, "it has come for long enough in one contact");
-	return d->have - d->a->durable < METER_STEP || make_durable(d, true, answer);
+	return flush_some(&d->flush, d->fd, d->have, d->size - d->have) ||
+	       end_with(answer, "the file or the record cannot be written");
 }
 
 /* ---------------------------------------------------------------- before and behind it */
@@ -141,6 +154,7 @@ void fetch_expect(const struct files *f, struct action *a, const struct offer *d
 		return;
 	files_bundle_drop(f);
 	a->etag[0] = '\0';
+	a->others = 0;
 	a->parts = ACTION_WHOLE;
 	a->size = d->size;
 	memcpy(a->digest, d->digest, sizeof(a->digest));
@@ -223,7 +237,7 @@ static bool is_progress(const struct download *d, const struct http_answer *answ
 			enum fetch_end end)
 {
 	return end == FETCH_WHOLE ||
-	       (answer->status == 206 && d->have > before && d->a->etag[0] != '\0');
+	       (answer->status == 206 && before > 0 && d->have > before && d->a->etag[0] != '\0');
 }
 
 /* cut: the connection ended before the answer did. */
@@ -241,6 +255,9 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	enum fetch_end end;
 	bool whole;
 
+	/* What could not be made durable comes again. */
+	if (d->have > d->a->durable)
+		d->have = d->a->durable;
 	if (d->a->etag[0] == '\0')
 		d->have = 0;
 	d->a->durable = d->have;
@@ -297,6 +314,7 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
 			      .size = a->size,
 			      .have = here < a->durable ? here : a->durable,
 			      .meter = { .files = f, .a = a, .limits = limits },
+			      .flush = { .files = f, .a = a, .meter = &d.meter },
 			      .end_ms = os_now_ms() + FETCH_TURN_MS,
 			      .fd = -1 };
 	const char *url = fetch_url(c, deployment);
@@ -318,7 +336,7 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
 		bool cut;
 
 		end = fetch_once(&d, c, url, why, retry_after_s, &cut);
-		if (!cut || d.have <= before)
+		if (!cut || d.have <= before || d.flush.failed)
 			break;
 	}
 	return end;

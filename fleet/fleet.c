@@ -70,7 +70,10 @@ static enum kb_err ask_when_due(struct contact *c)
 
 int fleet_once(struct contact *c)
 {
-	enum kb_err err = c->by_timer ? ask_when_due(c) : ask_once(c);
+	enum kb_err err;
+
+	c->by_hand = !c->by_timer;
+	err = c->by_timer ? ask_when_due(c) : ask_once(c);
 
 	if (err != KB_OK)
 		return err == KB_EBUSY ? EXIT_BUSY : EXIT_FAILED;

@@ -2,6 +2,7 @@
 #include "fleet/http.h"
 
 #include "fleet/http_head.h"
+#include "fleet/http_session.h"
 #include "fleet/pace.h"
 #include "lib/os.h"
 
@@ -167,6 +168,8 @@ static void set_transfer(CURL *curl, const struct http_config *c, const struct h
 		curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)pace_piece(c->bandwidth));
 	} else {
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)c->timeout_s);
+		/* One request by HTTP/2 takes more bytes, and libcurl 7.88 ends its session. */
+		curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	}
 	set_range(curl, r);
 	if (r->body != NULL)
@@ -265,6 +268,7 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 		set_error(a, "no memory");
 		return false;
 	}
+	http_session_share(t.curl);
 	set_transfer(t.curl, c, r, url);
 	headers = make_headers(t.curl, c, r, url);
 	curl_easy_setopt(t.curl, CURLOPT_ERRORBUFFER, curl_says);

@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/limits.h"
 
+#include "fleet/clock.h"
 #include "lib/os.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DAY_S	86400u
-#define SET_DAY 20089u /* 2025-01-01: a clock of before was never set */
-
-uint64_t limits_time(void)
-{
-	uint64_t now = os_time_s();
-
-	return now / DAY_S >= SET_DAY ? now : 0;
-}
+#define DAY_S 86400u
 
 struct limits limits_now(const struct conf *conf)
 {
 	return (struct limits){ .daily = conf->fleet_daily_bytes,
 				.max = conf->fleet_max_bytes,
-				.clock_s = os_time_s(),
+				.clock_s = clock_time(),
 				.uptime_s = os_now_ms() / 1000 };
 }
 
 /* 0: the clock does not know. */
 static uint64_t today_of(const struct limits *l)
 {
-	uint64_t day = l->clock_s / DAY_S;
-
-	return day >= SET_DAY ? day : 0;
+	return l->clock_s >= CLOCK_SET ? l->clock_s / DAY_S : 0;
 }
 
 static bool is_clock_behind(const struct limits *l, const struct action *a)

@@ -15,12 +15,9 @@
 struct limits {
 	/* bytes: of all bundles in a day, of one; 0: no limit */
 	uint64_t daily, max;
-	/* seconds: since 1970; since some point in the past, of this boot */
+	/* seconds: since 1970, 0: that is not known; since some point in the past, of this boot */
 	uint64_t clock_s, uptime_s;
 };
-
-/* Seconds since 1970; 0: the clock was never set. */
-uint64_t limits_time(void);
 
 /* As system.conf has them, now. */
 struct limits limits_now(const struct conf *conf);

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define METER_STEP (16u << 20) /* bytes from one record to the next: so many a power cut costs */
+#define METER_STEP (16u << 20) /* bytes that are counted ahead: a record comes before their end */
 
 struct meter {
 	const struct files *files;

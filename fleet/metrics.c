@@ -2,6 +2,7 @@
 #include "fleet/metrics.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,19 @@ static void print_head(const char *name, const char *help)
 	printf("# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
 }
 
+static void print_slot_numbers(const struct facts *f, const char *name, const char *help,
+			       size_t offset)
+{
+	print_head(name, help);
+	for (unsigned i = 0; i < f->nslots; i++) {
+		const char *slot = (const char *)&f->slot[i];
+
+		printf("%s{", name);
+		print_label("slot", f->slot[i].name, "} ");
+		printf("%" PRIu64 "\n", *(const uint64_t *)(slot + offset));
+	}
+}
+
 static void print_slots(const struct facts *f)
 {
 	print_head("keelboot_slot_info", "A slot, its release and its state.");
@@ -31,12 +45,12 @@ static void print_slots(const struct facts *f)
 		print_label("version", s->version, ",");
 		print_label("booted", strcmp(s->name, f->booted) == 0 ? "yes" : "no", "} 1\n");
 	}
-	print_head("keelboot_slot_sequence", "Sequence of the release in a slot.");
-	for (unsigned i = 0; i < f->nslots; i++) {
-		printf("keelboot_slot_sequence{");
-		print_label("slot", f->slot[i].name, "} ");
-		printf("%" PRIu64 "\n", f->slot[i].sequence);
-	}
+	print_slot_numbers(f, "keelboot_slot_sequence", "Sequence of the release in a slot.",
+			   offsetof(struct facts_slot, sequence));
+	print_slot_numbers(f, "keelboot_slot_crashes", "Crashes of a slot in a row.",
+			   offsetof(struct facts_slot, crashes));
+	print_slot_numbers(f, "keelboot_slot_tries", "Boots that are left to the trial of a slot.",
+			   offsetof(struct facts_slot, tries));
 }
 
 static void print_phases(const struct action *a)
@@ -65,5 +79,7 @@ void metrics_print(const struct facts *f, const struct action *a)
 	printf("keelboot_warnings %u\n", f->warnings);
 	print_head("keelboot_state_writes", "Writes of the state so far: its wear.");
 	printf("keelboot_state_writes %" PRIu64 "\n", f->writes);
+	print_head("keelboot_boots", "Boots in which a contact of keelboot-fleet went well.");
+	printf("keelboot_boots %" PRIu64 "\n", a->device_boots);
 	print_phases(a);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/monitor.h"
 
+#include "fleet/clock.h"
 #include "fleet/mine.h"
 #include "fleet/permit.h"
 
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ASK_TIMEOUT_S	 60
@@ -190,7 +190,9 @@ static void find_ranges(struct monitor *m, struct monitor_result *r, json_object
 static void permit(const struct monitor *m, const struct monitor_order *order,
 		   struct monitor_result *r)
 {
-	r->code = permit_reboot(m->conf, order->flag, order->version, time(NULL), r->why) ? 1 : 0;
+	r->code = permit_reboot(m->conf, order->flag, order->version, (time_t)clock_time(), r->why)
+			  ? 1
+			  : 0;
 }
 
 static bool is_install_next(struct monitor *m)
@@ -208,7 +210,8 @@ static void reboot_machine(struct monitor *m, struct monitor_result *r)
 	static const char *const argv[] = { "reboot", NULL };
 
 	snprintf(r->why, sizeof(r->why), "reboot=no");
-	if (!m->conf->fleet_reboot || !permit_reboot(m->conf, true, "", time(NULL), r->why))
+	if (!m->conf->fleet_reboot ||
+	    !permit_reboot(m->conf, true, "", (time_t)clock_time(), r->why))
 		return;
 	snprintf(r->why, sizeof(r->why), "the next boot installs nothing");
 	if (!is_install_next(m))

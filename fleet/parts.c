@@ -21,16 +21,6 @@ static bool stop_with(struct http_answer *answer, const char *text)
 	return false;
 }
 
-/* next: bytes that come before the next time. */
-static bool save_progress(struct parts *p, uint64_t next)
-{
-	if (os_file_sync(p->fd) != KB_OK)
-		return false;
-	p->a->durable = p->have;
-	meter_note(&p->meter, next);
-	return files_save(p->files, p->a) == KB_OK;
-}
-
 /* What an earlier run began; false: nothing that can go on. */
 static bool open_begun(struct parts *p)
 {
@@ -112,10 +102,11 @@ static bool take_piece(void *data, struct http_answer *answer, const void *bytes
 		return stop_with(answer, "the file cannot be written: is the data partition full?");
 	p->have += len;
 	x->from += len;
-	p->ended = p->a->etag[0] != '\0' && bytes_to_come(p) > 0 && os_now_ms() >= p->end_ms;
+	p->ended = p->a->etag[0] != '\0' && p->a->others == 0 && bytes_to_come(p) > 0 &&
+		   os_now_ms() >= p->end_ms;
 	if (p->ended)
 		return stop_with(answer, "it has come for long enough in one contact");
-	return p->have - p->a->durable < METER_STEP || save_progress(p, bytes_to_come(p)) ||
+	return flush_some(&p->flush, p->fd, p->have, bytes_to_come(p)) ||
 	       stop_with(answer, "the file or the record cannot be written");
 }
 
@@ -142,6 +133,7 @@ static enum parts_end fetch_range(struct parts *p)
 	if (x.from == x.to)
 		return PARTS_HERE;
 	/* What is here is no part of what it has. */
+	p->a->others += x.other;
 	if (x.other || answer.status == 416)
 		p->a->etag[0] = '\0';
 	if (!whole || answer.status != 206)
@@ -186,12 +178,12 @@ static enum parts_end fetch_counted(struct parts *p)
 	uint64_t before = p->have;
 	enum parts_end end;
 
-	if (p->limits.daily > 0 && !save_progress(p, bytes_to_come(p)))
+	if (p->limits.daily > 0 && !flush_all(&p->flush, p->fd, p->have, bytes_to_come(p)))
 		return save_failed(p);
 	end = fetch_ranges(p);
 	if (p->have > before && p->a->etag[0] != '\0')
 		p->a->tries = 0;
-	return save_progress(p, 0) || end != PARTS_HERE ? end : save_failed(p);
+	return flush_all(&p->flush, p->fd, p->have, 0) || end != PARTS_HERE ? end : save_failed(p);
 }
 
 /* Without an ETag, nothing of it goes on tomorrow. */
@@ -245,6 +237,7 @@ enum parts_end parts_fetch(struct parts *p)
 	p->end_ms = os_now_ms() + FETCH_TURN_MS;
 	p->fd = -1;
 	p->meter = (struct meter){ .files = p->files, .a = p->a, .limits = &p->limits };
+	p->flush = (struct flush){ .files = p->files, .a = p->a, .meter = &p->meter };
 	if (!meter_begin(&p->meter, p->why))
 		return PARTS_LATER;
 	http_keep(p->http);

@@ -10,7 +10,7 @@
 #include "fleet/facts.h"
 #include "fleet/files.h"
 #include "fleet/http.h"
-#include "fleet/meter.h"
+#include "fleet/flush.h"
 #include "update/wire/partial_form.h"
 
 #define PARTS_FIRST 65536u /* bytes, in which most indexes fit; a day takes no fewer */
@@ -48,6 +48,7 @@ struct parts {
 	/* bytes of the file that are here */
 	uint64_t have;
 	struct meter meter;
+	struct flush flush;
 	/* when this contact has fetched for long enough; it has been ended for that */
 	uint64_t end_ms;
 	bool ended;

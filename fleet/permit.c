@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/permit.h"
 
+#include "fleet/clock.h"
+
 #include "lib/capture.h"
 #include "lib/conf_fleet.h"
 #include "lib/daily.h"
@@ -13,8 +15,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define SET_YEAR 2025 /* a clock of before was never set */
-
 /* ---------------------------------------------------------------- the time of the day */
 
 static bool is_in_window(const char *text, time_t now, char *why)
@@ -24,8 +24,8 @@ static bool is_in_window(const char *text, time_t now, char *why)
 
 	/* A person may have changed the zone since the start. */
 	tzset();
-	if (!daily_read(&window, text) || localtime_r(&now, &tm) == NULL ||
-	    tm.tm_year + 1900 < SET_YEAR) {
+	if (!daily_read(&window, text) || now < (time_t)CLOCK_SET ||
+	    localtime_r(&now, &tm) == NULL) {
 		snprintf(why, PERMIT_WHY_MAX + 1,
 			 "reboot-window=%s, and the clock of this device is not set", text);
 		return false;

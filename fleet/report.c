@@ -4,25 +4,29 @@
 #include "channel/utc.h"
 #include "fleet/boot_id.h"
 #include "fleet/feed.h"
+#include "fleet/polling.h"
 #include "fleet/tell.h"
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE	   "reports.json"
-#define KEPT_MAX   16 /* then the oldest is dropped */
-#define QUEUE_MAX  STRICT_MAX
-#define WAIT_MAX_S 86400u
+#define QUEUE	     "reports.json"
+#define KEPT_MAX     16 /* then the oldest is dropped */
+#define QUEUE_MAX    STRICT_MAX
+#define WAIT_MAX_S   86400u
+#define FAILURES_MAX 255u
 
 /* ---------------------------------------------------------------- what is kept */
 
 struct queue {
 	/* to be released */
 	json_object *list;
-	/* who takes them asked for a wait: to this uptime, in seconds, of this boot */
-	uint64_t due;
+	/* how often in a row none was taken; to which uptime, in seconds, that has them wait, and
+	 * to which one who takes them asked for; of this boot */
+	uint64_t failures, rest, due;
 	char boot[ACTION_BOOT_LEN + 1];
 	/* why the oldest still waits, "": that is not known; its status, 0: no answer */
 	char why[HTTP_ERROR_MAX + 1];
@@ -42,9 +46,12 @@ static struct queue load_queue(const struct contact *c)
 		o = strict_parse(text, len, &why);
 	if (strict_list(o, "reports", &q.list) == KB_OK)
 		json_object_get(q.list);
-	if (strict_number(o, "due", &q.due, INT64_MAX) != KB_OK ||
-	    strict_text(o, "boot", q.boot, sizeof(q.boot)) != KB_OK)
+	if (strict_text(o, "boot", q.boot, sizeof(q.boot)) != KB_OK ||
+	    strict_number(o, "due", &q.due, INT64_MAX) != KB_OK)
 		q.due = 0;
+	if (strict_number(o, "failures", &q.failures, FAILURES_MAX) != KB_OK ||
+	    strict_number(o, "rest", &q.rest, INT64_MAX) != KB_OK)
+		q.rest = 0;
 	if (strict_text(o, "why", q.why, sizeof(q.why)) != KB_OK ||
 	    strict_number(o, "status", &q.status, 999) != KB_OK)
 		q.why[0] = '\0';
@@ -66,10 +73,14 @@ static bool save_queue(const struct contact *c, const struct queue *q)
 	bool ok;
 
 	json_object_object_add(o, "reports", json_object_get(q->list));
-	if (q->due > 0) {
+	if (q->due > 0)
 		json_object_object_add(o, "due", json_object_new_uint64(q->due));
-		json_object_object_add(o, "boot", json_object_new_string(q->boot));
+	if (q->failures > 0) {
+		json_object_object_add(o, "failures", json_object_new_uint64(q->failures));
+		json_object_object_add(o, "rest", json_object_new_uint64(q->rest));
 	}
+	if (q->due > 0 || q->failures > 0)
+		add_text(o, "boot", q->boot);
 	if (q->why[0] != '\0') {
 		add_text(o, "why", q->why);
 		json_object_object_add(o, "status", json_object_new_uint64(q->status));
@@ -189,29 +200,51 @@ static bool post_report(const struct contact *c, json_object *report, struct rep
 	return !later;
 }
 
-static bool is_due(const struct queue *q)
+/* No wait is longer than a day: that would be no record of ours. */
+static bool is_over(uint64_t due)
 {
-	char boot[ACTION_BOOT_LEN + 1];
 	uint64_t now = os_now_ms() / 1000;
 
-	return q->due <= now || q->due > now + WAIT_MAX_S || !boot_id_read(boot) ||
-	       strcmp(boot, q->boot) != 0;
+	return due <= now || due > now + WAIT_MAX_S;
 }
 
-/* Reports wait for whom they are for. Updates do not, so this is no failure of the contact. Errors
- * without an answer have other words each time, which are not worth a write. */
+/* A person waits for nothing but what was asked for. */
+static bool is_due(const struct contact *c, const struct queue *q)
+{
+	char boot[ACTION_BOOT_LEN + 1];
+
+	return !boot_id_read(boot) || strcmp(boot, q->boot) != 0 ||
+	       (is_over(q->due) && (c->by_hand || is_over(q->rest)));
+}
+
+/* Ever more rarely, as contacts that fail, and each device at its own times. */
+static unsigned choose_rest(const struct contact *c, uint64_t failures)
+{
+	const struct polling p = {
+		.sleep_s = polling_interval(c->conf->fleet_poll_s, 0, 0),
+		.failures = (unsigned)failures,
+		.seed = bytes_hash(BYTES_HASH_START, c->client.id, strlen(c->client.id)),
+		.n = os_now_ms(),
+	};
+
+	return polling_wait(&p);
+}
+
+/* Reports wait for whom they are for. Updates do not, so this is no failure of the contact. */
 static void note_wait(const struct contact *c, struct queue *q, const struct reply *reply)
 {
-	bool news = q->why[0] == '\0' || q->status != reply->status;
-	bool waits = reply->wait_s > 0 && boot_id_read(q->boot);
+	uint64_t now = os_now_ms() / 1000;
 
-	if (waits)
-		q->due = os_now_ms() / 1000 +
-			 (reply->wait_s < WAIT_MAX_S ? reply->wait_s : WAIT_MAX_S);
 	memcpy(q->why, reply->why, sizeof(q->why));
 	q->status = reply->status;
-	if (news || waits)
-		(void)!save_queue(c, q);
+	if (boot_id_read(q->boot)) {
+		q->failures += q->failures < FAILURES_MAX;
+		q->rest = now + choose_rest(c, q->failures);
+		q->due = reply->wait_s == 0	      ? 0
+			 : reply->wait_s < WAIT_MAX_S ? now + reply->wait_s
+						      : now + WAIT_MAX_S;
+	}
+	(void)!save_queue(c, q);
 }
 
 void report_send(struct contact *c)
@@ -222,13 +255,13 @@ void report_send(struct contact *c)
 	if (c->conf->fleet_report[0] == '\0' || c->dry_run)
 		return;
 	q = load_queue(c);
-	while (json_object_array_length(q.list) > 0 && is_due(&q)) {
+	while (json_object_array_length(q.list) > 0 && is_due(c, &q)) {
 		if (!post_report(c, json_object_array_get_idx(q.list, 0), &reply)) {
 			note_wait(c, &q, &reply);
 			break;
 		}
 		json_object_array_del_idx(q.list, 0, 1);
-		q.due = 0;
+		q.due = q.failures = q.rest = 0;
 		q.why[0] = '\0';
 		/* Cut here, it is sent again. */
 		if (!save_queue(c, &q))

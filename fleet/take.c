@@ -2,6 +2,7 @@
 #include "fleet/take.h"
 
 #include "fleet/bring.h"
+#include "fleet/dry.h"
 #include "fleet/judge.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
@@ -203,6 +204,30 @@ static void pause_fetch(struct contact *c, const char *why)
 	contact_save(c);
 }
 
+/* Progress of a download that begins anew again and again is none. false: no try is left. */
+static bool may_begin_anew(struct contact *c)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	if (c->a.others < ACTION_OTHERS_MAX)
+		return true;
+	snprintf(text, sizeof(text),
+		 "not fetched: in %d contacts, the server had another file than the one that was "
+		 "begun; a cache before it may mix files, or ignore If-Range",
+		 ACTION_OTHERS_MAX);
+	c->failed = true;
+	set_phase(c, ACTION_FAILED, text);
+	return false;
+}
+
+static void fetch_later(struct contact *c, const struct bring *b, unsigned max)
+{
+	if (b->retry_after_s > c->retry_after_s)
+		c->retry_after_s = b->retry_after_s;
+	if (may_begin_anew(c))
+		count_try(c, "not fetched", b->why, max);
+}
+
 static void fetch_and_stage(struct contact *c, const struct offer *o)
 {
 	char text[ACTION_WHY_MAX + 1];
@@ -223,10 +248,8 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 		break;
 	case FETCH_LATER:
 	case FETCH_REFUSED:
-		if (b.retry_after_s > c->retry_after_s)
-			c->retry_after_s = b.retry_after_s;
-		count_try(c, "not fetched", b.why,
-			  end == FETCH_LATER || o->lasting ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
+		fetch_later(c, &b,
+			    end == FETCH_LATER || o->lasting ? ACTION_WAITS_MAX : ACTION_TRIES_MAX);
 		break;
 	case FETCH_GOES_ON:
 		c->goes_on = contact_save(c);
@@ -276,49 +299,6 @@ static bool may_begin(struct contact *c, const char *id)
 		return true;
 	contact_print("Action %s waits for the end of action %s.", id, a->id);
 	return false;
-}
-
-static void print_fetching(const struct contact *c, const struct offer *o)
-{
-	const struct limits l = limits_now(c->conf);
-	struct action a = c->a;
-	char why[ACTION_WHY_MAX + 1];
-	bool parts = c->conf->fleet_partial != CONF_PARTIAL_NO,
-	     fits = limits_permit(&l, "its download", o->size, why);
-
-	if (!fits && !parts) {
-		contact_print("It would be closed as failed: %s.", why);
-		return;
-	}
-	contact_print("It would be fetched%s%s.", parts ? " in parts" : "",
-		      o->update == OFFER_SKIP || o->window_closed ? ", and not staged yet"
-								  : " and staged");
-	if (!fits)
-		contact_print("These may have %" PRIu64 " bytes (max-bytes=).", l.max);
-	limits_begin_day(&l, &a);
-	if (l.daily > 0)
-		contact_print("%" PRIu64 " bytes may be fetched today (daily-bytes=).",
-			      limits_left(&l, a.day_bytes));
-}
-
-static void print_plan(const struct contact *c, const struct offer *o)
-{
-	static const char *const wishes[] = {
-		[OFFER_SKIP] = "no", [OFFER_ATTEMPT] = "yes", [OFFER_FORCED] = "yes, forced"
-	};
-
-	contact_print("Action %s: %s, %" PRIu64 " bytes; download: %s; update: %s%s", o->id,
-		      o->name, o->size, wishes[o->download], wishes[o->update],
-		      o->window_closed ? "; the maintenance window is closed" : "");
-	if (o->bundles != 1)
-		contact_print("It has %u bundles, and would be closed as failed.", o->bundles);
-	else if (c->a.phase >= ACTION_STAGED && strcmp(c->a.id, o->id) == 0)
-		contact_print("It is %s here; nothing would be fetched.",
-			      action_phase_name(c->a.phase));
-	else if (o->download == OFFER_SKIP)
-		contact_print("Nothing would be fetched now.");
-	else
-		print_fetching(c, o);
 }
 
 /* goosebit's ids are those of releases, and come again. What failed before it reached a slot may
@@ -381,7 +361,7 @@ static void begin_action(struct contact *c, const struct offer *o)
 void take_offer(struct contact *c, const struct offer *o)
 {
 	if (c->dry_run) {
-		print_plan(c, o);
+		dry_print(c, o);
 		return;
 	}
 	if (c->a.phase == ACTION_STAGED && action_is_for(&c->a, o)) {

@@ -232,7 +232,7 @@ static void tell_attributes(struct contact *c, bool asked)
 	const char *pairs[ATTRIBUTES_MAX][2];
 	enum client_end end;
 
-	attributes_collect(&t, &c->facts, c->conf);
+	attributes_collect(&t, &c->facts, c->conf, c->a.device_boots);
 	if (!asked && t.hash == c->a.attributes)
 		return;
 	for (unsigned i = 0; i < t.n; i++) {

@@ -4,7 +4,7 @@
 #include "channel/strict.h"
 #include "channel/utc.h"
 #include "fleet/ends.h"
-#include "fleet/limits.h"
+#include "fleet/clock.h"
 #include "fleet/report.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ static bool is_news(const struct action *a, const struct client *client)
 void untold_note(struct contact *c)
 {
 	struct action *a = &c->a;
-	bool waits = has_ends(c), begins = owes_end(a) && a->ended == 0 && limits_time() > 0;
+	bool waits = has_ends(c), begins = owes_end(a) && a->ended == 0 && clock_time() > 0;
 
 	if (!waits) {
 		c->client.trouble[0] = '\0';
@@ -42,7 +42,7 @@ void untold_note(struct contact *c)
 	if (c->dry_run || (!begins && !is_news(a, &c->client)))
 		return;
 	if (begins)
-		a->ended = limits_time();
+		a->ended = clock_time();
 	memcpy(a->untold, c->client.trouble, sizeof(a->untold));
 	a->untold_status = a->untold[0] != '\0' ? c->client.trouble_status : 0;
 	contact_save(c);

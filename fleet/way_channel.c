@@ -5,6 +5,7 @@
 #include "fleet/judge.h"
 #include "fleet/monitor_link.h"
 #include "fleet/pick.h"
+#include "fleet/reboot.h"
 #include "fleet/report.h"
 #include "fleet/take.h"
 #include "fleet/way.h"
@@ -41,7 +42,7 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 		contact_print("Action %s: %s; it is too late: %s", c->a.id, text, c->a.why);
 	} else if (c->dry_run) {
 		contact_print("Action %s: %s; it would be dropped", c->a.id, text);
-	} else if (!drop_staged(c, why)) {
+	} else if (!drop_staged(c, true, why)) {
 		log_warn("action %s: cannot be withdrawn: %s", c->a.id, why);
 		c->failed = true;
 	} else {
@@ -50,30 +51,38 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 	}
 }
 
-/* What an earlier action staged is ours as well, and no action's any more. */
+/* What an earlier action staged is ours as well, and no action's any more. NULL: there is none, or
+ * the channel does not name it. */
+static const struct channel_release *find_staged(const struct contact *c,
+						 const struct channel *channel)
+{
+	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.own) != 0 ||
+	    strcmp(c->facts.staged, c->a.release) == 0 || judge_is_written(&c->facts, c->a.own))
+		return NULL;
+	for (unsigned i = 0; i < channel->nreleases; i++)
+		if (strcmp(channel->release[i].release, c->a.own) == 0)
+			return &channel->release[i];
+	return NULL;
+}
+
 static void withdraw_staged(struct contact *c, const struct channel *channel)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.own) != 0 ||
-	    strcmp(c->facts.staged, c->a.release) == 0 || judge_is_written(&c->facts, c->a.own))
-		return;
-	for (unsigned i = 0; i < channel->nreleases; i++) {
-		const struct channel_release *r = &channel->release[i];
+	const struct channel_release *r = find_staged(c, channel);
 
-		if (r->withdrawn[0] == '\0' || strcmp(r->release, c->a.own) != 0)
-			continue;
-		contact_print("%.48s is withdrawn: %s; it %s unstaged", r->version, r->withdrawn,
-			      c->dry_run ? "would be" : "is");
-		if (c->dry_run)
-			return;
-		if (facts_unstage(&c->monitor, why) == FACTS_OK) {
-			c->facts.staged[0] = '\0';
-			return;
-		}
-		log_warn("%.48s: cannot be unstaged: %s", r->version, why);
-		c->failed = true;
+	if (r == NULL || r->withdrawn[0] == '\0')
+		return;
+	contact_print("%.48s is withdrawn: %s; it %s unstaged", r->version, r->withdrawn,
+		      c->dry_run ? "would be" : "is");
+	if (c->dry_run)
+		return;
+	if (facts_unstage(&c->monitor, why) == FACTS_OK) {
+		c->facts.staged[0] = '\0';
+		return;
 	}
+	log_warn("%.48s: cannot be unstaged: %s", r->version, why);
+	c->failed = true;
 }
 
 /* What is staged stays, although the channel does not name it any more: it was signed. */
@@ -88,6 +97,27 @@ static void look_at_action(struct contact *c, const struct channel *channel)
 		withdraw(c, r);
 	else if (r == NULL && begun && !c->dry_run)
 		drop_action(c, "is not in the channel any more");
+}
+
+/* What an earlier action staged, and no newer one took the place of: it is under way again, and
+ * need not come again. */
+static void resume_staged(struct contact *c, const struct channel *channel)
+{
+	const struct channel_release *r = find_staged(c, channel);
+	char why[ACTION_WHY_MAX + 1];
+
+	if (r == NULL || c->dry_run || (c->a.phase != ACTION_NONE && c->a.phase != ACTION_FAILED) ||
+	    judge_unasked(&c->facts, r->release, why) != ACTION_STAGED)
+		return;
+	action_begin(&c->a, c->a.own_id);
+	memcpy(c->a.release, r->release, sizeof(c->a.release));
+	snprintf(c->a.version, sizeof(c->a.version), "%s", r->version);
+	c->a.sequence = r->sequence;
+	c->a.phase = ACTION_STAGED;
+	reboot_note(c, why);
+	memcpy(c->a.why, why, sizeof(c->a.why));
+	contact_print("Action %s: %s", c->a.id, c->a.why);
+	contact_save(c);
 }
 
 /* ---------------------------------------------------------------- what is offered */
@@ -216,6 +246,8 @@ static void choose(struct contact *c, const struct channel *channel)
 	note_why(c, r == NULL ? why : "");
 	if (r != NULL)
 		take_release(c, channel, r);
+	else
+		resume_staged(c, channel);
 }
 
 /* ---------------------------------------------------------------- the contact */
@@ -234,15 +266,20 @@ static void tell_home(struct contact *c)
 static void converse_by_file(struct contact *c, bool known)
 {
 	static struct channel channel;
+	bool kept, believed;
 
 	/* Nothing can be kept or taken. */
 	if (!known)
 		return;
 	feed_load(c);
 	tell_home(c);
-	if (feed_ask(c, &channel)) {
+	kept = feed_ask(c, &channel, &believed);
+	/* On a full disk, a withdrawal is heeded, and makes room. */
+	if (believed) {
 		look_at_action(c, &channel);
 		withdraw_staged(c, &channel);
+	}
+	if (kept) {
 		choose(c, &channel);
 		tell_home(c);
 	}

@@ -289,6 +289,23 @@ TEST(a_record_comes_back_as_it_was)
 	json_object_put(o);
 }
 
+TEST(what_only_a_newer_program_knows_of_a_channel_is_kept)
+{
+	static const char text[] = "{\"schema\":1,\"name\":\"stable\",\"sequence\":7,\"created\":8,"
+				   "\"expires\":9,\"more\":[{\"seen\":3}]}";
+	static struct feed_record r;
+	static struct channel next = { .name = "stable", .sequence = 8 };
+	json_object *o, *value;
+
+	assert_true(feed_record_read(&r, text, strlen(text)));
+	feed_record_note(&r, &next);
+	o = feed_record_json(&r);
+	assert_true(json_object_object_get_ex(o, "more", &value));
+	assert_string_equal(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
+			    "[{\"seen\":3}]");
+	json_object_put(o);
+}
+
 TEST(an_address_is_resolved_on_the_channels)
 {
 	static const char base[] = "https://cdn.example/acme/stable.channel";

@@ -143,6 +143,17 @@ def make_fleet(ready, server, tmp_path):
     return Fleet(ready, server, tmp_path)
 
 
+@pytest.fixture(name="rebooted")
+def make_rebooted(fleet):
+    """`reboot` notes that it ran."""
+    tools, noted = fleet.dev.path / "bin", fleet.dev.path / "rebooted"
+    tools.mkdir()
+    (tools / "reboot").write_text(f"#!/bin/sh\necho rebooted >>{noted}\n")
+    (tools / "reboot").chmod(0o755)
+    fleet.path = f"{tools}:{fleet.path}"
+    return lambda: len(noted.read_text().split()) if noted.exists() else 0
+
+
 @pytest.fixture(name="bundle")
 def make_bundle(factory):
     return factory("2.0", 20)

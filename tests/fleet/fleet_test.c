@@ -292,7 +292,9 @@ static void fill(struct action *a)
 			      .day_bytes = 700,
 			      .day_uptime = 30,
 			      .attributes = 77,
-			      .installed = "1.0" };
+			      .installed = "1.0",
+			      .device_boots = 41,
+			      .device_boot = "0e" };
 }
 
 TEST(a_record_is_read_as_it_was_written)
@@ -325,6 +327,59 @@ TEST(a_record_that_was_cut_or_changed_is_none)
 	free(text);
 }
 
+/* The members that only a newer program knows, behind those of this one. */
+static const char *add_members(const char *text, const char *members)
+{
+	const char *end = strrchr(text, '}');
+
+	return strf("%.*s, %s}", (int)(end - text), text, members);
+}
+
+/* A device that fell back runs an older program, until it has the newer one again. */
+TEST(what_only_a_newer_program_knows_is_kept)
+{
+	static const char members[] =
+		"\"device_wish\": {\"a\": [1, \"x\\\"y\"]}, \"of_action\": 7, \"none\": null";
+	static struct action a, b;
+	json_object *o, *value;
+	char *text;
+
+	fill(&a);
+	text = action_write(&a);
+	assert_true(
+		action_read(&b, add_members(text, members), strlen(add_members(text, members))));
+	free(text);
+	assert_string_equal(b.id, "12");
+	o = action_json(&b);
+	assert_true(json_object_object_get_ex(o, "device_wish", &value));
+	assert_string_equal(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
+			    "{\"a\":[1,\"x\\\"y\"]}");
+	assert_true(json_object_object_get_ex(o, "of_action", &value));
+	assert_int_equal(json_object_get_int(value), 7);
+	assert_true(json_object_object_get_ex(o, "none", &value));
+	json_object_put(o);
+	/* Of another action, that means nothing. */
+	action_begin(&b, "13");
+	o = action_json(&b);
+	assert_true(json_object_object_get_ex(o, "device_wish", &value));
+	assert_false(json_object_object_get_ex(o, "of_action", &value));
+	json_object_put(o);
+}
+
+TEST(what_is_too_much_to_be_kept_is_dropped_and_the_record_counts)
+{
+	static struct action a, b;
+	const char *more;
+	char *text;
+
+	fill(&a);
+	text = action_write(&a);
+	more = add_members(text, strf("\"x\": \"%*s\"", REST_MAX, ""));
+	assert_true(action_read(&b, more, strlen(more)));
+	assert_memory_equal(&a, &b, sizeof(a));
+	free(text);
+}
+
 TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 {
 	static struct action a;
@@ -340,6 +395,8 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_string_equal(a.version, "");
 	assert_string_equal(a.own, "00fe");
 	assert_int_equal(a.boots, 0);
+	assert_int_equal(a.device_boots, 41);
+	assert_string_equal(a.device_boot, "0e");
 	/* Or a new action would have a day's bytes of its own. */
 	assert_int_equal(a.day, 20783);
 	assert_int_equal(a.day_bytes, 700);
@@ -367,6 +424,7 @@ TEST(what_an_id_means_one_server_knows)
 	assert_string_equal(a.own, "00fe");
 	assert_int_equal(a.durable, 4096);
 	assert_int_equal(a.day_bytes, 700);
+	assert_int_equal(a.device_boots, 41);
 	/* As an older program left it. */
 	fill(&a);
 	a.server = 0;

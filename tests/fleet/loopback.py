@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import itertools
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -21,6 +22,7 @@ class Loopback(http.server.ThreadingHTTPServer):
         super().__init__((host, port), handler)
         self.seen, self.on, self.tls = [], {}, tls
         self.sent = self.connections = 0    # bytes of files; connections that were opened
+        self.resumed = []                   # of each connection by TLS: did a session go on?
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
 
@@ -30,6 +32,11 @@ class Loopback(http.server.ThreadingHTTPServer):
 
     def requests(self, kind):
         return [headers for what, headers, *_ in self.seen if what == kind]
+
+    def exchange(self, tls):
+        """From the next connection on: another certificate."""
+        plain = socket.socket(fileno=self.socket.detach())
+        self.tls, self.socket = tls, tls.wrap_socket(plain, server_side=True)
 
     def handle_error(self, request, client_address):
         """A client that has enough goes away."""
@@ -54,6 +61,8 @@ class Visit(http.server.BaseHTTPRequestHandler):
     def setup(self):
         super().setup()
         self.server.connections += 1
+        if self.server.tls:
+            self.server.resumed.append(self.connection.session_reused)
 
     def log_message(self, *_):
         pass

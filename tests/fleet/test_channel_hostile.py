@@ -252,6 +252,8 @@ CHANGES = [
     ("created", "2025-02-30T00:00:00Z", "created: "), ("expires", "2020-01-01T00:00:00Z", "expires: is not behind"),
     ("releases", {}, "releases: of another type"), ("more", 1, "more: unknown key"),
     ("releases", [7], "expected objects"),
+    *((key, None, f"{key}: null is no value") for key in ("name", "sequence", "created", "expires", "releases")),
+    ("format", None, "format: missing"),
 ]
 OF_RELEASE = [
     ("url", "a b", "url"), ("url", "", "url"), ("size", 0, "size"), ("size", 1.5, "size"), ("size", 1 << 60, "size"),
@@ -264,6 +266,10 @@ OF_RELEASE = [
     ("not-after", "2025-01-01", "not-after"), ("daily", "24:00-01:00", "daily"),
     ("daily", "1:00-2:00", "daily"), ("daily", "04:00-04:00", "daily"), ("from", -1, "from"),
     ("withdrawn", "", "withdrawn"), ("withdrawn", "x" * 161, "withdrawn"), ("withdrawn", "\x1b[2J", "withdrawn"),
+    *((key, None, f"{key}: null is no value") for key in (
+        "url", "size", "sha256", "release", "version", "sequence", "compatible", "percent", "attributes", "not-before",
+        "not-after", "daily", "from", "withdrawn")),
+    ("compatible", [None], "compatible"), ("attributes", {"a": None}, "attributes"),
 ]
 
 

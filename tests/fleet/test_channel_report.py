@@ -152,6 +152,48 @@ def test_reports_wait_as_long_as_is_asked_and_updates_do_not(device, publish, si
     assert len(site.requests("home")) == 1 + len(kept["reports"])
 
 
+def test_reports_rest_ever_longer_while_nobody_takes_them(told, site, publish, bundle, factory):
+    """By their own times, whether updates come or not. A person who asks does not wait."""
+    def kept():
+        return json.loads((told.folder / "reports.json").read_text())
+
+    def rest():
+        return kept()["rest"] - time.clock_gettime(time.CLOCK_BOOTTIME)
+    publish(bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    for failures in range(1, 7):
+        told("once", "--when-due", code=REBOOT)
+        assert len(site.requests("reports")) == kept()["failures"] == failures
+        longest = min(300 << failures, 3600)
+        assert longest / 2 - 5 < rest() < longest * 1.5 + 5
+        told("once", "--when-due", code=REBOOT)
+        assert len(site.requests("reports")) == failures, "it rests"
+        (told.folder / "reports.json").write_text(json.dumps({**kept(), "rest": 0}))
+    told("once", "--when-due", code=REBOOT)
+    told.once(code=REBOOT)
+    assert len(site.requests("reports")) == kept()["failures"] == 8
+    publish(factory("3.0", 30))
+    del site.on["reports"]
+    told("once", "--when-due", code=REBOOT)
+    assert len(site.requests("reports")) == 8 and told.record["version"] == "3.0"
+    (told.folder / "reports.json").write_text(json.dumps({**kept(), "boot": "another"}))
+    told("once", "--when-due", code=REBOOT)
+    assert kept() == {"reports": []} and phases(site) == ["seen", "staged", "seen", "staged"]
+
+
+def test_devices_rest_by_times_of_their_own(told, site, publish, bundle):
+    publish(bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    rests = set()
+    for number in range(4):
+        told.configure(report=f"{site.url}/reports", id=f"device-{number}")
+        told("once", "--when-due", code=REBOOT)
+        kept = json.loads((told.folder / "reports.json").read_text())
+        rests.add(round((kept["rest"] - time.clock_gettime(time.CLOCK_BOOTTIME)) / 30))
+        (told.folder / "reports.json").write_text(json.dumps({"reports": kept["reports"]}))
+    assert len(rests) > 1
+
+
 def test_status_says_that_reports_wait_and_why(told, site, publish, bundle):
     publish(bundle)
     site.on["reports"] = lambda visitor: visitor.reply(503)

@@ -247,6 +247,37 @@ def test_what_an_earlier_release_staged_is_unstaged_when_it_is_withdrawn(device,
     assert not device.dev.json("status")["staged"]
 
 
+def test_what_is_staged_counts_again_when_a_newer_release_fails(device, publish, site, bundle, factory):
+    """And is not fetched again."""
+    newer = factory("3.0", 30)
+    publish(bundle)
+    device.once(code=REBOOT)
+    publish(bundle, newer)
+    site.files[newer.name] = flip_bytes(newer.read_bytes())
+    device.once(code=FAILURE)
+    device.once()
+    assert device.record["phase"] == "failed"
+    device.once(code=REBOOT)
+    assert device.record["phase"] == "staged" and device.record["version"] == "2.0" and device.staged
+    assert len(site.requests(bundle.name)) == 1
+    device.reboot()
+    device.good()
+    device.once()
+    assert device.record["phase"] == "good"
+
+
+def test_what_is_staged_counts_again_when_a_newer_release_is_taken_back(device, publish, site, bundle, factory):
+    newer = factory("3.0", 30)
+    publish(bundle)
+    device.once(code=REBOOT)
+    publish(bundle, newer)
+    site.on[newer.name] = lambda visitor: visitor.reply(503)
+    device.once(code=FAILURE)
+    publish(bundle)
+    device.once(code=REBOOT)
+    assert device.record["phase"] == "staged" and len(site.requests(bundle.name)) == 1
+
+
 def test_a_withdrawal_that_was_cut_is_done_by_the_next_contact(device, publish, bundle, tmp_path):
     publish(bundle)
     device.once(code=REBOOT)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A data partition that is full, or cannot be written."""
+import contextlib
 import os
 import subprocess
 
@@ -7,16 +8,23 @@ import pytest
 from cli_device import FAILURE, REBOOT, call
 
 
-@pytest.fixture(name="small")
-def make_small(fleet, server):
+@contextlib.contextmanager
+def on_small_disk(data):
     """The data partition is a file system of 6 MiB."""
-    data = fleet.dev.data
     saved = data.parent / "saved"
     call("cp", "-a", data, saved)
     call("mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", data)
-    call("sh", "-c", f"cp -a {saved}/. {data}/")
-    yield fleet
-    call("umount", data)
+    try:
+        call("sh", "-c", f"cp -a {saved}/. {data}/")
+        yield
+    finally:
+        call("umount", data)
+
+
+@pytest.fixture(name="small")
+def make_small(fleet, server):
+    with on_small_disk(fleet.dev.data):
+        yield fleet
 
 
 def fill(device):
@@ -69,6 +77,32 @@ def test_without_the_spare_file_the_bundle_gives_way(small, server, bundle):
     server.cancel(action)
     assert "removed, since the disk is full" in small.once()
     assert action.state == "canceled"
+
+
+@pytest.mark.parametrize("spare", [True, False])
+def test_a_withdrawal_does_not_wait_for_room(device, publish, bundle, spare):
+    """A boot must not install it meanwhile; that it is unstaged makes room for what is to be kept."""
+    with on_small_disk(device.dev.data):
+        publish(bundle)
+        device.once(code=REBOOT)
+        publish((bundle, "--withdrawn", "no wifi"))
+        if not spare:
+            (device.folder / "action.json.new").unlink()
+        fill(device)
+        assert "2.0 is withdrawn: no wifi" in device.once(code=FAILURE)
+        assert not device.dev.json("status")["staged"] and device.record["phase"] == "none"
+        assert "2.0: it is withdrawn: no wifi" in device.once()
+
+
+def test_nothing_is_taken_by_a_channel_file_that_cannot_be_kept(device, publish, site, bundle):
+    publish()
+    device.once()
+    publish(bundle)
+    (device.folder / "channel.new").mkdir()
+    assert "/channel: Is a directory" in device.once(code=FAILURE)
+    assert not site.requests(bundle.name) and not device.dev.json("status")["staged"]
+    (device.folder / "channel.new").rmdir()
+    device.once(code=REBOOT)
 
 
 def test_the_end_is_told_where_nothing_can_be_written(small, server, bundle):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """hawkBit behind nginx, and our own server behind it: certificates, redirects, limits of a proxy."""
 import hashlib
+import time
 
 import authority as certificates
 import nginx
 import pytest
 from cli_device import FAILURE, KIB, REBOOT
+from clock import Clock
 from conftest import Fleet
 from parts_box import fill, is_installed
 
@@ -71,7 +73,9 @@ def test_an_update_with_a_certificate_and_a_token(ready, shop, fronts, authority
     run_to_the_end(device, action)
     served = [row for row in front.log if row["status"][0] == "2"]
     assert {row["verify"] for row in served} == {"SUCCESS"}
-    assert {row["protocol"] for row in served} == {"HTTP/2.0" if http2 else "HTTP/1.1"}
+    bundles = [row for row in served if row["name"].endswith(".keel")]
+    assert {row["protocol"] for row in bundles} == {"HTTP/2.0" if http2 else "HTTP/1.1"}
+    assert {row["protocol"] for row in served if row not in bundles} == {"HTTP/1.1"}, "fewer bytes for one request"
 
 
 def test_a_certificate_in_place_of_a_token(ready, shop, fronts, authority, bundle, tmp_path):
@@ -90,6 +94,20 @@ def test_a_certificate_in_place_of_a_token(ready, shop, fronts, authority, bundl
         if shop.name == "hawkbit":
             assert "(401)" in device.once(code=FAILURE), "it is another device's"
     assert not [row for row in front.log if row["Authorization"]]
+
+
+def test_a_device_at_1970_asks_nobody_until_its_clock_is_set(ready, shop, fronts, authority, bundle, tmp_path):
+    front, clock = fronts(tls=authority), Clock(tmp_path)
+    device = behind(ready, shop, front, tmp_path, ca_file=authority / "ca.pem")
+    plain = device.environment
+    device.environment = lambda: plain(LD_PRELOAD=str(clock.library), CLOCK_FILE=str(clock.file))
+    action = shop.assign(bundle)
+    clock.add(3600 - time.time())
+    for _ in range(2):
+        assert "certificate is not yet valid" in device.once(code=FAILURE)
+    assert front.log == []
+    clock.add(0)
+    run_to_the_end(device, action)
 
 
 # ---------------------------------------------------------------- redirects

@@ -10,17 +10,6 @@ import pytest
 from cli_device import FAILURE, OK, REBOOT, run
 
 
-@pytest.fixture(name="rebooted")
-def make_rebooted(fleet):
-    """`reboot` notes that it ran."""
-    tools, noted = fleet.dev.path / "bin", fleet.dev.path / "rebooted"
-    tools.mkdir()
-    (tools / "reboot").write_text(f"#!/bin/sh\necho rebooted >>{noted}\n")
-    (tools / "reboot").chmod(0o755)
-    fleet.path = f"{tools}:{fleet.path}"
-    return lambda: len(noted.read_text().split()) if noted.exists() else 0
-
-
 def clock(hours):
     return time.strftime("%H:%M", time.localtime(time.time() + hours * 3600))
 

@@ -9,7 +9,8 @@ import socket
 import threading
 
 import pytest
-from cli_device import FAILURE, OK, REBOOT, USAGE
+from cli_device import FAILURE, OK, REBOOT, USAGE, call, edit
+from test_fleet_rules import answers
 
 
 def test_the_server_learns_what_this_device_is(fleet, server):
@@ -31,6 +32,77 @@ def test_wear_alone_is_no_message(fleet, server):
     server.wants_attributes = True
     fleet.once()
     assert int(server.attributes["keelboot.writes"]) > int(before)
+
+
+def boots_again(fleet):
+    """The same slot; the record is of the boot before."""
+    fleet.change(device_boot="an earlier boot")
+
+
+def test_boots_are_counted_and_are_no_message(fleet, server):
+    fleet.once()
+    fleet.once()
+    assert server.attributes["keelboot.boots"] == "1"
+    before = (fleet.folder / "action.json").stat().st_ino
+    fleet.once()
+    assert (fleet.folder / "action.json").stat().st_ino == before, "one write in each boot"
+    for _ in range(3):
+        boots_again(fleet)
+        fleet.once()
+    assert fleet.record["device_boots"] == 4 and len(server.requests("attributes")) == 1
+    server.wants_attributes = True
+    fleet.once()
+    assert server.attributes["keelboot.boots"] == "4"
+    assert "keelboot_boots 4\n" in fleet("status", "--metrics")
+
+
+def test_a_boot_without_a_server_costs_no_write(fleet, server):
+    fleet.once()
+    boots_again(fleet)
+    before = (fleet.folder / "action.json").stat().st_ino
+    server.on["poll"] = [answers(503)]
+    fleet.once(code=FAILURE)
+    assert (fleet.folder / "action.json").stat().st_ino == before
+    fleet.once()
+    assert fleet.record["device_boots"] == 2
+
+
+def test_crashes_and_tries_are_counted_and_are_no_message(fleet, server):
+    fleet.once()
+    assert server.attributes["keelboot.crashes"] == server.attributes["keelboot.tries"] == "0"
+    edit(fleet.dev, a_streak=2)
+    fleet.once()
+    assert len(server.requests("attributes")) == 1
+    server.wants_attributes = True
+    fleet.once()
+    assert server.attributes["keelboot.crashes"] == "2"
+    found = samples(fleet("status", "--metrics"))
+    assert found['keelboot_slot_crashes{slot="a"}'] == 2 and found['keelboot_slot_crashes{slot="b"}'] == 0
+
+
+def test_the_tries_of_a_trial_are_told(fleet, server, bundle):
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.once()
+    left = fleet.dev.slot("b")["tries"]
+    assert left == 2 and server.attributes["keelboot.tries"] == "2"
+    assert samples(fleet("status", "--metrics"))['keelboot_slot_tries{slot="b"}'] == 2
+
+
+def test_a_boot_that_cannot_be_noted_costs_no_contact(fleet, server):
+    fleet.once()
+    boots_again(fleet)
+    data = fleet.dev.data
+    call("mount", "--bind", data, data)
+    try:
+        call("mount", "-o", "remount,bind,ro", data)
+        server.wants_attributes = False
+        assert "Read-only file system" in fleet.once()
+    finally:
+        call("umount", data)
+    fleet.once()
+    assert fleet.record["device_boots"] == 2
 
 
 def test_what_is_to_be_kept_back_is(fleet, server):

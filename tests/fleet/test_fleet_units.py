@@ -34,6 +34,9 @@ def bound(fleet, names):
 
 def test_both_units_leave_the_same():
     assert capabilities(UNITS[0]) == capabilities(UNITS[1])
+    assert {value(unit, "SystemCallFilter") for unit in UNITS} == {"@system-service @mount reboot"}
+    # A filter that ends processes would end updates with them, where a library begins to try something new.
+    assert {value(unit, "SystemCallErrorNumber") for unit in UNITS} == {"EPERM"}
     # A kernel for each slot may be a file of a FAT, whose room is looked at in a mount of its own.
     assert "sys_admin" in capabilities(UNITS[0]) and {value(unit, "RestrictNamespaces") for unit in UNITS} == {"mnt"}
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """When the server is asked next: what it wanted is kept over restarts and outages, and no download keeps it waiting."""
+import itertools
 import re
 import subprocess
 
@@ -93,8 +94,9 @@ def slowly(data, seconds, ranges=True, etag='"x"'):
     """An artifact that takes so long."""
     def answer(handler):
         wanted = re.match(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if ranges else None
+        tag = etag() if callable(etag) else etag
         begin, end = (int(wanted[1]), int(wanted[2] or len(data) - 1) + 1) if wanted else (0, len(data))
-        head = f"HTTP/1.1 {206 if wanted else 200} OK\r\nContent-Length: {end - begin}\r\nETag: {etag}\r\n"
+        head = f"HTTP/1.1 {206 if wanted else 200} OK\r\nContent-Length: {end - begin}\r\nETag: {tag}\r\n"
         head += "Accept-Ranges: bytes\r\n" if ranges or ranges is None else ""
         head += f"Content-Range: bytes {begin}-{end - 1}/{len(data)}\r\n" if wanted else ""
         piece = len(data) // 50
@@ -128,6 +130,16 @@ def test_where_something_would_be_lost_it_is_not_ended_for_good(hasty, server, b
     server.on["artifact"] = slowly(bundle.read_bytes(), 4, **how)
     hasty.once(code=REBOOT)
     assert len(server.requests("artifact")) == (2 if how == {"ranges": None} else 1)
+
+
+def test_a_cache_that_always_has_another_file_gives_it_as_a_whole(hasty, server, bundle):
+    """And pays no heed to If-Range: what is ended after fifteen minutes cannot go on, so it is not ended again."""
+    tags = itertools.count()
+    server.assign(bundle)
+    server.on["artifact"] = slowly(bundle.read_bytes(), 3, etag=lambda: f'"{next(tags)}"')
+    assert "another file than the one that was begun" in hasty.once(code=FAILURE)
+    hasty.once(code=REBOOT)
+    assert [headers.get("Range", "")[:6] for headers in server.requests("artifact")] == ["", "bytes=", ""]
 
 
 def test_so_are_ranges(hasty, server, release):
