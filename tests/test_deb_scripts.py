@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the package keelboot-dracut does when it is installed and removed, with a dracut that says what it was asked."""
+"""What the package keelboot-dracut does when it is installed and removed, with a dracut that says what it was asked;
+and what debhelper adds to the packages."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -83,3 +85,12 @@ def test_one_that_cannot_be_made_stops_dpkg_unless_a_person_says_so(system):
     assert "KEELBOOT_REMOVE=yes" in system.call("prerm", "remove", code=1)
     said = system.call("prerm", "remove", KEELBOOT_REMOVE="yes")
     assert "the old one stays" in said and (system.top / f"boot/initrd.img-{KERNEL}").read_text() == "old"
+
+
+@pytest.mark.skipif(not shutil.which("dh"), reason="no debhelper")
+def test_no_trigger_makes_what_the_scripts_make(tmp_path):
+    """It would make the initramfs once more, and also where a removal was refused."""
+    shutil.copytree(TOP / "debian", tmp_path / "debian")
+    done = subprocess.run(["dh", "binary", "--no-act"], cwd=tmp_path, text=True, capture_output=True, check=True)
+    steps = done.stdout
+    assert "dh_installdeb" in steps and "dh_installinitramfs" not in steps

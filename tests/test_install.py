@@ -27,7 +27,8 @@ DEVICE = {*(f"etc/keelboot/{folder}" for folder in ("keys", "check.d", "health")
           f"{PREFIX}/share/bash-completion/completions/keelboot", f"{PREFIX}/share/zsh/vendor-completions/_keelboot",
           f"{PREFIX}/share/fish/vendor_completions.d/keelboot.fish",
           *(f"{PREFIX}/share/man/man{page[-1]}/{page}"
-            for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8")),
+            for page in ("keelboot.1", "keelboot-bundle.1", "keelboot-key.1", "keelboot-system.conf.5",
+                         "keelboot-hooks.7", "keelboot-init.8")),
           *(f"{PREFIX}/lib/systemd/system/{unit}.service" for unit in UNITS),
           f"{PREFIX}/lib/systemd/system-preset/80-keelboot.preset",
           *(f"etc/systemd/system/{folder}/{unit}.service" for unit, folders in UNITS.items() for folder in folders),

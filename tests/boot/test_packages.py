@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian packages in a Debian: installed, upgraded and removed by dpkg. Whatever they do, the initramfs in /boot
-boots, and the device's state is kept."""
+"""The Debian packages in the folder of a Debian: installed, upgraded and removed by dpkg. Whatever they do, the
+initramfs in /boot boots, and the device's state is kept. test_packages_running.py does it in a Debian that runs."""
 
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 
 import pytest
 
+import debian_packages
 import kbkernel
-from conftest import alone_with_packages
 from distro import CONF, MEMORY, TARGETS, TOP, WORK, debian_bench
 from kbdevice import run
 from kbroot import add_file
@@ -77,23 +76,7 @@ class Debian:
 
 @pytest.fixture(scope="module", name="packages")
 def make_packages(tmp_path_factory):
-    """A folder with the packages of this tree; and the same as a later version."""
-    folder = tmp_path_factory.mktemp("packages")
-    with alone_with_packages():
-        run("make", "-s", "-C", TOP, "deb")
-        for deb in (TOP / "build/deb").glob("*.deb"):
-            shutil.copy(deb, folder)
-    for deb in folder.glob("keelboot*_0*.deb"):
-        if "dbgsym" in deb.name:
-            continue
-        tree = deb.with_suffix(".tree")
-        run("dpkg-deb", "-R", deb, tree)
-        control = (tree / "DEBIAN/control").read_text()
-        version, = re.findall(r"(?m)^Version: (.*)$", control)
-        (tree / "DEBIAN/control").write_text(control.replace(version, "99.0"))
-        run("dpkg-deb", "-b", tree, deb.with_name(deb.name.split("_")[0] + "_99.0.deb"))
-        shutil.rmtree(tree)
-    return folder
+    return debian_packages.make(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(name="board")
