@@ -69,6 +69,8 @@ class Installed:
         self.put(GLUE, "#!/bin/sh\n")
         self.put("usr/lib/keelboot/keelboot-overlay", "#!/bin/sh\n")
         (self.root / "usr/lib/keelboot/keelboot-overlay").chmod(0o755)
+        self.put("usr/sbin/sfdisk", "#!/bin/sh\n")
+        (self.root / "usr/sbin/sfdisk").chmod(0o755)
         self.make_system()
         for name, text in TOOLS.items():
             self.bin.mkdir(exist_ok=True)
@@ -467,6 +469,16 @@ def test_no_script_is_printed_where_a_person_has_to_decide(install):
     debian = install(parts={"boot": 32, "root": 96})        # no room
     done = debian.adopt("--commands", code=FAILURE)
     assert done.stdout == "" and "enlarge the disk" in done.stderr
+
+
+def test_a_small_debian_installs_sfdisk_before_it_is_called(install):
+    debian = install(parts={"boot": 32, "root": 96})
+    os.truncate(debian.root / "dev/vda", 1024 * MIB)
+    assert "apt-get" not in debian.adopt("--commands").stdout
+    (debian.root / "usr/sbin/sfdisk").unlink()
+    assert "sfdisk is missing: it makes the partitions" in debian.adopt("--dry-run", code=FAILURE).stdout
+    script = debian.adopt("--commands").stdout
+    assert script.index("apt-get install -y fdisk") < script.index("sfdisk -q")
 
 
 def test_commands_of_a_system_that_lacks_nothing_do_nothing(debian):

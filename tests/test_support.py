@@ -86,6 +86,8 @@ GENERATORS = Table("distro", "target", "| initramfs made by | Keelboot in it was
     "mkosi-initrd 25: Debian 13": "mkosi-initrd",
     "Buildroot 2026.08-rc1": "buildroot",
     "Yocto: scarthgap, wrynose": "yocto",
+    "Keelboot itself: a signed UKI, or an addon for a vendor's": "uki",
+    "Ubuntu, Fedora, openSUSE, dracut-ng 110": "nobody",
 })
 LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot | it was |", {
     "GRUB 2.06, from a BIOS and from UEFI": "grub",

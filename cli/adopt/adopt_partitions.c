@@ -2,6 +2,7 @@
 /* The partitions that are missing: how large, and is there room behind the others? */
 #include "cli/adopt/adopt.h"
 
+#include "lib/os.h"
 #include "lib/util.h"
 
 #include <inttypes.h>
@@ -73,6 +74,17 @@ static bool is_missing(const struct adopt *ad, enum adopt_role role)
 	return ad->role[role] == NULL && (role != ADOPT_BOOT || !adopt_mount_at(ad, "/boot", &m));
 }
 
+/* Debian has it in a package of its own, which a small system leaves out. */
+static void check_sfdisk(struct adopt *ad)
+{
+	char path[DEVICE_PATH_MAX];
+
+	adopt_path(ad, path, "/usr/sbin/sfdisk");
+	if (!os_executable(path))
+		adopt_missing(ad, "apt-get install -y fdisk",
+			      "%s is missing: it makes the partitions", path);
+}
+
 /* An overlay is asked for only together with others: without one, memory does. */
 void adopt_check_partitions(struct adopt *ad)
 {
@@ -100,6 +112,7 @@ void adopt_check_partitions(struct adopt *ad)
 		ad->will_be[ADOPT_OVERLAY] =
 			ad->role[ADOPT_OVERLAY] == NULL && room >= sum + OVERLAY_MIB;
 		write_commands(ad, w, KB_ARRAY_LEN(w), fix);
+		check_sfdisk(ad);
 		adopt_missing(ad, fix, "no partition for %s", names);
 		return;
 	}

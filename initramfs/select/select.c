@@ -131,6 +131,18 @@ static enum kb_err choose_and_hand_out(struct boot *b)
 	return hand_out(b);
 }
 
+/* As where system.conf names slots in lines that are wrong: then it has the usual names. */
+static bool has_slot(const struct boot *b)
+{
+	for (unsigned i = 0; i < b->conf.nslots; i++) {
+		int root = devices_root_class(&b->conf, i);
+
+		if (root >= 0 && b->dev.slot[i].part[root][0] != '\0')
+			return true;
+	}
+	return false;
+}
+
 /* What the story of boot() does, up to the slot; without the state nothing can be counted. */
 static enum select_end run_choice(struct boot *b)
 {
@@ -152,6 +164,8 @@ static enum select_end run_choice(struct boot *b)
 	load_state(b);
 	if (b->rec.health == RECORD_MISSING && may_step_aside(b))
 		return step_aside(b, "no usable state", true);
+	if (!has_slot(b) && may_step_aside(b))
+		return step_aside(b, "no slot of system.conf is there", true);
 	err = choose_and_hand_out(b);
 	return err == KB_OK ? SELECT_DONE : fail_boot(b, err);
 }

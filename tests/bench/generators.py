@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Keelboot adds to a healthy boot by the initramfs of a distribution, for each generator of Debian: guest
 instructions from power-on to the root's init, and bytes of the initramfs. The same Debian tree makes each initramfs:
-without Keelboot; with one that selects ("select"); with one that installs, too. As root.
+without Keelboot; with one that selects ("select"); with one that installs, too. A "plain" tree has no LVM, MD and LUKS,
+whose rules and scripts make a boot dearer. As root.
 
 QEMU's clock goes by instructions (-icount): a boot takes the same number each time, but for some in ten thousand.
 
@@ -23,7 +24,7 @@ sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "tests/boot"), str(TOP / "te
 
 from boot import compiled, plugin                   # noqa: E402
 from conftest import CACHE, Shared, name_of_programs        # noqa: E402
-from distro import CONF, MEMORY, TARGETS, run       # noqa: E402
+from distro import CONF, MEMORY, MKOSI, TARGETS, run        # noqa: E402
 
 OWN_ROOT = "root=PARTLABEL=root-a ro"
 SHIPPED = {"etc/initramfs-tools/conf.d/quick": None}
@@ -32,6 +33,7 @@ SELECTS = {**SHIPPED, "etc/default/keelboot": "KEELBOOT_APPLY=no\n"}
 APPLIES = {**SHIPPED, "etc/default/keelboot": None}
 # Name, what the tree is given, and the limits: million instructions, bytes.
 KINDS = {"without": (ABSENT, None, None), "select": (SELECTS, 60, 300_000), "apply": (APPLIES, None, 3_000_000)}
+MAPPERS = ("lvm2", "mdadm", "cryptsetup-initramfs", "cryptsetup-bin")
 CLOCK = ("-icount", "shift=0,sleep=off")
 REPORT = TOP / "build/report/bench-generators.json"
 
@@ -54,6 +56,11 @@ def device_of(work: Path) -> tuple:
     root = device.system("1.0", files={"sbin/init": mark, "usr/lib/systemd/systemd": mark,
                                        "etc/os-release": "ID=mark\n"})
     return device, device.disk(a=root)
+
+
+def plain(target):
+    packages = [one for one in target.packages.split(",") if one not in MAPPERS]
+    return dataclasses.replace(target, name=f"{target.name}-plain", packages=",".join(packages))
 
 
 def as_shipped(target):
@@ -92,17 +99,19 @@ def rows(target: str, measured: dict) -> list:
 
 
 def main() -> int:
+    systems = {one.name: one for target in TARGETS.values() for one in (plain(target), target)}
+    systems[MKOSI.name] = MKOSI     # it packs no more than that
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--target", action="append", choices=TARGETS, help="one generator (default: all)")
+    parser.add_argument("--target", action="append", choices=systems, help="one generator (default: all)")
     args = parser.parse_args()
     report = []
-    for name in args.target or TARGETS:
+    for name in args.target or systems:
         with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
-            measured = measure(as_shipped(TARGETS[name]), args.runs, Path(temp))
+            measured = measure(as_shipped(systems[name]), args.runs, Path(temp))
         print(f"{name}: all runs: {json.dumps(measured['instructions'])}")
         for row in rows(name, measured):
-            print(f"{name:<16} {row['initramfs']:<8} {row['million']:8.1f} M instructions, {row['added']:+7.1f}; "
+            print(f"{name:<21} {row['initramfs']:<8} {row['million']:8.1f} M instructions, {row['added']:+7.1f}; "
                   f"{row['bytes']:>11,} bytes, {row['added_bytes']:+,}{'' if row['met'] else '   ABOVE ITS LIMIT'}")
             report.append(row)
     REPORT.parent.mkdir(parents=True, exist_ok=True)

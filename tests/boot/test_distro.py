@@ -91,7 +91,7 @@ def test_good_update_from_a_stick(board):
 
 @pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"]], ids=named, indirect=True)
 def test_broken_update_and_then_a_good_one(board):
-    """The heart of the matter, in make check."""
+    """The heart of the matter; in `make check` with initramfs-tools."""
     disk = board.disk("1.0", "2.0 exit", good="a", data={"3.keel": board.bundle("3.0")})
     with machine(board, disk) as vm:
         up(board, vm, "1.0", "a")
@@ -408,7 +408,7 @@ def test_fallback_of_an_adopted_system_comes_up(board):
 
 # ---------------------------------------------------------------- without Keelboot
 
-@on_each("keelboot.enable=0", "no state", "no configuration")
+@on_each("keelboot.enable=0", "no state", "no slot", "no configuration")
 def test_goes_on_without_keelboot(board, what):
     disk = board.disk("1.0", "2.0", good="ab")
     append, conf, files = "root=PARTLABEL=root-b rw", "", {}
@@ -416,6 +416,8 @@ def test_goes_on_without_keelboot(board, what):
         append, said = f"{append} {what}", what
     elif what == "no state":
         conf, said = CONF + "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=5\n", "no usable state"
+    elif what == "no slot":
+        conf, said = CONF + "[system]\ntimeout=5\n[slot.a]\nroot=PARTLABEL=lost\n", "no slot of system.conf is there"
     else:
         files, said = {"etc/keelboot/system.conf": None}, "there is no /etc/keelboot/system.conf"
     with machine(board, disk, append=append, conf=conf, files=files) as vm:
@@ -500,7 +502,8 @@ def test_slots_on(board, what):
     disk = mapped_disk.make(board, TARGETS["initramfs-tools"], kind, "1.0")
     with machine(board, disk, append=f"{WRONG} {mapped_disk.append(kind, board.target.name)}",
                  conf=mapped_disk.conf(kind, CONF), files=mapped_disk.files(kind, board.target.name),
-                 drives=[board.stick(board.bundle("2.0"))]) as vm:
+                 drives=[board.stick(board.bundle("2.0")), *([mapped_disk.second(board)] if kind == "md" else [])]) \
+            as vm:
         vm.expect(r"slot b holds version 2\.0 on trial", 2 * SLOW)
         up(board, vm, "2.0", "b")
         status = board.status(vm)
@@ -513,12 +516,22 @@ def test_slots_on(board, what):
             root, mapped_disk.NODES[kind]["b"], board.ask(vm, f"readlink -f {root}").strip())
 
 
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
+def test_running_system_installs_into_a_volume(board):
+    disk = mapped_disk.make(board, board.target, "lvm", "1.0", data=[board.bundle("2.0")])
+    with machine(board, disk, conf=mapped_disk.conf("lvm", CONF),
+                 files={"etc/default/keelboot": "KEELBOOT_APPLY=no\n"}) as vm:
+        up(board, vm, "1.0", "a")
+        board.ask(vm, "mount /dev/disk/by-partlabel/data /data && keelboot install /data/*.keel && umount /data", 240)
+        vm.send("reboot")
+        up(board, vm, "2.0", "b")
+        assert [slot["state"] for slot in board.status(vm)["slots"]] == ["good", "good"]
+
+
 @on_more(MKOSI)
 def test_array_that_lacks_a_disk_is_started(board):
     """No other disk would have a copy: without it, there is no system. Nor is it started before its disk may come."""
     disk = mapped_disk.make(board, TARGETS["initramfs-tools"], "md", "1.0")
-    for slot in "ab":
-        write_partition(disk, f"root-{slot}-2", bytes(1 << 16))
     with machine(board, disk, append=f"{WRONG} {mapped_disk.append('md', board.target.name)}",
                  conf=mapped_disk.conf("md", CONF), files=mapped_disk.files("md", board.target.name)) as vm:
         up(board, vm, "1.0", "a")

@@ -371,6 +371,19 @@ TEST(boot_goes_on_with_root_where_nothing_can_be_chosen)
 	steps_aside("root=/dev/vda2\n", "no disk of this device");
 	machine.conf = "[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=2\n";
 	steps_aside("root=/dev/vda2\n", "no usable state");
+	machine.conf = "[system]\ntimeout=2\n[slot.a]\nroot=PARTLABEL=lost\n";
+	steps_aside("root=/dev/vda2\n", "no slot of system.conf is there");
+}
+
+/* One that is there is chosen, whatever the lines of the others say. */
+TEST(boot_goes_on_with_the_slot_that_is_there)
+{
+	machine.cmdline = "root=/dev/vda2\n";
+	machine.conf =
+		"[system]\ntimeout=2\n[slot.a]\nroot=PARTLABEL=root-a\n[slot.b]\nroot=PARTLABEL=lost\n";
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	handed_out("KEELBOOT_SLOT='a'\n");
 }
 
 TEST(without_another_root_a_lost_state_boots_what_mounts)
@@ -392,6 +405,13 @@ TEST(required_keelboot_restarts_where_nothing_can_be_chosen)
 	machine.conf = "[initramfs]\nrequired=yes\n[system]\ntimeout=2\n";
 	machine.cmdline = "root=/dev/vda2\n";
 	machine.no_disk = true;
+	power_on();
+	assert_int_equal(chooses(), SELECT_FAILED);
+	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
+	machine_anew();
+	machine.cmdline = "root=/dev/vda2\n";
+	machine.conf =
+		"[initramfs]\nrequired=yes\n[system]\ntimeout=2\n[slot.a]\nroot=PARTLABEL=lost\n";
 	power_on();
 	assert_int_equal(chooses(), SELECT_FAILED);
 	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
