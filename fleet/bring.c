@@ -46,6 +46,23 @@ static enum fetch_end bring_whole_instead(struct contact *c, const struct offer 
 	return FETCH_LATER;
 }
 
+bool bring_anew(struct contact *c)
+{
+	struct action *a = &c->a;
+	bool all = a->anew > 0;
+
+	if (a->parts != ACTION_PARTS || a->anew > 1 ||
+	    (all && c->conf->fleet_partial == CONF_PARTIAL_REQUIRE))
+		return false;
+	a->anew++;
+	a->parts = all ? ACTION_NO_PARTS : ACTION_WHOLE;
+	a->durable = 0;
+	a->etag[0] = '\0';
+	log_warn("action %s: %s of %s are fetched anew, since a slot has changed%s", a->id,
+		 all ? "all bytes" : "parts", a->name, all ? " again" : "");
+	return true;
+}
+
 static bool is_whole_here(const struct contact *c)
 {
 	const struct action *a = &c->a;
@@ -82,6 +99,9 @@ static enum fetch_end bring_parts(struct contact *c, const struct offer *o, stru
 			      " bytes.",
 			      c->a.id, c->a.name, p->have, c->a.size);
 		return FETCH_WHOLE;
+	case PARTS_ALL:
+		contact_print("Action %s: slots have nothing of %s.", c->a.id, c->a.name);
+		return bring_whole(c, o, &p->limits, b);
 	case PARTS_LATER:
 		return FETCH_LATER;
 	case PARTS_GOES_ON:
@@ -114,6 +134,7 @@ enum fetch_end bring_bundle(struct contact *c, const struct offer *o, struct bri
 	p.a = &c->a;
 	p.url = fetch_url(&c->client.http, o);
 	p.release = o->release;
+	p.only_parts = c->conf->fleet_partial == CONF_PARTIAL_REQUIRE;
 	if (is_fetched_whole(c, &p.limits, p.url))
 		return bring_whole(c, o, &p.limits, b);
 	return bring_parts(c, o, &p, b);

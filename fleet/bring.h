@@ -17,3 +17,6 @@ struct bring {
 
 /* Goes on where an earlier contact ended, or begins; b: results. */
 enum fetch_end bring_bundle(struct contact *c, const struct offer *o, struct bring *b);
+/* A slot has changed since parts were fetched: they come anew, and if that was so before, all of it
+ * does, unless partial=require. false: it was fetched anew often enough. */
+bool bring_anew(struct contact *c);

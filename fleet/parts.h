@@ -17,6 +17,7 @@
 
 enum parts_end {
 	PARTS_HERE,    /* all that is wanted is here */
+	PARTS_ALL,     /* all of it is wanted: what is here is the beginning of the whole bundle */
 	PARTS_LATER,   /* another contact may bring more */
 	PARTS_GOES_ON, /* it came for long enough, and the next contact, at once, brings more */
 	PARTS_PAUSED,  /* another day may: this device's limit is reached */
@@ -38,6 +39,8 @@ struct parts {
 	const char *url;
 	/* the release that it must hold; "": whichever it holds */
 	const char *release;
+	/* it comes as parts, also if all of it is wanted */
+	bool only_parts;
 	/* results; why: for a person, unless it is here */
 	char why[ACTION_WHY_MAX + 1];
 	uint64_t retry_after_s;
@@ -45,6 +48,7 @@ struct parts {
 	int code;
 	/* inside */
 	struct partial_form form;
+	bool all;
 	/* bytes of the file that are here */
 	uint64_t have;
 	struct meter meter;
@@ -68,5 +72,5 @@ enum parts_end parts_pause(struct parts *p);
 enum parts_end parts_judge(struct parts *p, const struct http_answer *answer, bool whole);
 
 /* Brings the index, has it verified, and makes the file, with the ranges that are wanted.
- * PARTS_HERE: the file is begun, of which p->have bytes are here. */
+ * PARTS_HERE, PARTS_ALL: the file is begun, of which p->have bytes are here. */
 enum parts_end parts_begin(struct parts *p);

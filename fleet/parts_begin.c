@@ -14,7 +14,8 @@
 struct begin {
 	struct parts *p;
 	uint8_t *index;
-	size_t len;
+	/* bytes of the index; and of the bundle, from its begin, that are in its memory */
+	size_t len, got;
 	/* bytes that this request may bring */
 	size_t want;
 	char etag[HTTP_ETAG_MAX + 1];
@@ -63,6 +64,7 @@ static bool take_index_bytes(void *data, struct http_answer *answer, const void 
 		return refuse_index(b, answer, "the server sends more than asked for");
 	memcpy(b->index + b->len, bytes, len);
 	b->len += len;
+	b->got = b->len;
 	return true;
 }
 
@@ -166,20 +168,38 @@ static enum parts_end fetch_index(struct begin *b)
 
 /* ---------------------------------------------------------------- the file */
 
-/* The head, and behind it the index: durable, in the place of whatever was there. */
+/* Of the ranges, what is in memory; none comes twice. */
+static size_t copy_ranges(const struct begin *b, uint8_t *to)
+{
+	const struct partial_form *form = &b->p->form;
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < form->n && form->range[i].off < b->got; i++) {
+		const struct partial_form_range *r = &form->range[i];
+		size_t here = b->got - (size_t)r->off;
+
+		here = r->len < here ? (size_t)r->len : here;
+		memcpy(to + len, b->index + r->off, here);
+		len += here;
+	}
+	return len;
+}
+
+/* The head, and behind it the index and what came with it: durable, in the place of whatever was
+ * there. */
 static enum parts_end write_file(struct begin *b)
 {
 	struct parts *p = b->p;
 	/* bound: PARTIAL_FORM_LEN and INDEX_MAX */
-	uint8_t *file = malloc(PARTIAL_FORM_LEN + b->len);
-	size_t head;
+	uint8_t *file = malloc(PARTIAL_FORM_LEN + b->got);
+	size_t len;
 	enum kb_err err = KB_ENOSPC;
 
 	if (file != NULL) {
-		head = partial_form_write(&p->form, file);
-		memcpy(file + head, b->index, b->len);
-		err = files_write(p->files, FOLDER_BUNDLE, file, head + b->len);
-		p->have = head + b->len;
+		len = p->all ? 0 : partial_form_write(&p->form, file);
+		len += copy_ranges(b, file + len);
+		err = files_write(p->files, FOLDER_BUNDLE, file, len);
+		p->have = len;
 	}
 	free(file);
 	if (err == KB_OK)
@@ -264,6 +284,13 @@ static enum parts_end ask_ranges(struct parts *p, size_t index)
 	return read ? PARTS_HERE : refuse_bundle(p, -1, "keelboot says no ranges");
 }
 
+/* Slots have nothing of it. The boot proves a whole one with less work, and needs no slot for it.
+ */
+static bool is_all(const struct parts *p)
+{
+	return !p->only_parts && p->form.n == 1 && p->form.range[0].len == p->a->size;
+}
+
 static enum parts_end begin_file(struct begin *b)
 {
 	enum parts_end end = fetch_index(b);
@@ -272,7 +299,10 @@ static enum parts_end begin_file(struct begin *b)
 		end = write_index(b);
 	if (end == PARTS_HERE)
 		end = ask_ranges(b->p, b->len);
-	return end == PARTS_HERE ? write_file(b) : end;
+	if (end != PARTS_HERE)
+		return end;
+	b->p->all = is_all(b->p);
+	return write_file(b);
 }
 
 enum parts_end parts_begin(struct parts *p)
@@ -290,9 +320,11 @@ enum parts_end parts_begin(struct parts *p)
 	free(b.index);
 	if (end != PARTS_HERE)
 		return meter_save(&p->meter, 0) ? end : record_failed(p);
-	p->a->parts = ACTION_PARTS;
+	p->a->parts = p->all ? ACTION_WHOLE : ACTION_PARTS;
 	p->a->durable = p->have;
 	memcpy(p->a->etag, b.etag, sizeof(p->a->etag));
 	meter_note(&p->meter, 0);
-	return files_save(p->files, p->a) == KB_OK ? PARTS_HERE : record_failed(p);
+	if (files_save(p->files, p->a) != KB_OK)
+		return record_failed(p);
+	return p->all ? PARTS_ALL : PARTS_HERE;
 }

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/standing.h"
 
+#include "fleet/bring.h"
 #include "fleet/judge.h"
 #include "fleet/reboot.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A boot found that a slot had changed since then: it is fetched anew, once. */
+/* A boot found that a slot had changed since then. */
 static bool is_fetched_anew(struct contact *c, bool lacked)
 {
-	if (c->a.parts != ACTION_PARTS || c->a.anew > 0 || !lacked)
+	if (!lacked || !bring_anew(c))
 		return false;
-	c->a.anew = 1;
-	c->a.parts = ACTION_WHOLE;
-	c->a.durable = 0;
-	c->a.etag[0] = '\0';
 	c->a.reported = ACTION_SEEN;
 	return true;
 }

@@ -89,6 +89,18 @@ static bool take_known(struct contact *c)
 	return true;
 }
 
+/* A slot has changed since its parts were fetched. */
+static bool take_changed(struct contact *c, const char *why)
+{
+	if (!bring_anew(c))
+		return false;
+	log_warn("action %s: %s", c->a.id, why);
+	files_bundle_drop(&c->files);
+	c->failed = true;
+	contact_save(c);
+	return true;
+}
+
 /* again: a slot has changed since its parts were fetched. */
 static void take_result(struct contact *c, int code, const char *why, bool again)
 {
@@ -105,10 +117,8 @@ static void take_result(struct contact *c, int code, const char *why, bool again
 		take_damaged(c, why);
 		break;
 	case FACTS_INCOMPATIBLE:
-		if (c->a.parts == ACTION_PARTS && again) {
-			take_damaged(c, why);
+		if (again && take_changed(c, why))
 			break;
-		}
 		set_phase(c, ACTION_FAILED, text);
 		break;
 	default:

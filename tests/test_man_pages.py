@@ -84,7 +84,7 @@ EXAMPLES = {
     ("fleet", "reboot-inhibit"): "/run/app/busy /run/app/locks/",
     ("fleet", "reboot-consent"): "/usr/lib/app/may-reboot",
     ("fleet", "confirm"): "/usr/lib/app/may-update",
-    ("fleet", "partial"): "auto",
+    ("fleet", "partial"): "require",
     ("fleet", "bandwidth"): "256K",
     ("fleet", "daily-bytes"): "20M",
     ("fleet", "max-bytes"): "100M",

@@ -114,7 +114,7 @@ def test_twenty_power_cuts_in_a_download_and_it_goes_on_behind_what_is_durable(f
     monkeypatch.setattr(fleet.bench.device, "data_size", "192M")
     rest = random.Random(21)
     with Way(server.url).running() as way:
-        (name,), (machine,) = devices(fleet, server, 1, way.server_port)
+        (name,), (machine,) = devices(fleet, server, 1, way.server_port, "partial=no\n")
         bundle = fleet.bundle("2.0", ballast=48)
         size, good = bundle.stat().st_size, server.release(fleet.name, "2.0", bundle)
         server("POST", f"distributionsets/{good}/assignedTargets", [{"id": name, "type": "forced"}])

@@ -52,12 +52,16 @@ class Fleet:
         self.said, self.keelboot, self.path, self.user = "", KEELBOOT, os.environ["PATH"], "nobody"
         self.configure()
 
-    def configure(self, url=None, timeout=5, **keys):
-        """Keys of [fleet] with "_" for "-"."""
-        keys = {"user": self.user, "server": url or self.server.url, "id": self.id, "token-file": self.token,
-                "timeout": timeout,
+    def configure(self, url=None, timeout=5, partial="no", **keys):
+        """Keys of [fleet] with "_" for "-". One request brings a bundle, unless partial= says else; None: the default
+        holds."""
+        keys = {"user": self.user, **self.ours(url), "timeout": timeout, **({"partial": partial} if partial else {}),
                 **{key.replace("_", "-"): value for key, value in keys.items()}}
         self.dev.configure("[fleet]\n" + "".join(f"{key}={value}\n" for key, value in keys.items()))
+
+    def ours(self, url):
+        """Keys that say who asks whom."""
+        return {"server": url or self.server.url, "id": self.id, "token-file": self.token}
 
     def command(self, *words):
         """The program as it is called, before the options of keelboot."""
@@ -216,11 +220,8 @@ def make_way(request):
 class ByChannel(Fleet):
     """The same device with a channel in place of a server."""
 
-    def configure(self, url=None, timeout=5, **keys):
-        keys = {"user": self.user, "channel": url or f"{self.server.url}/stable.channel", "id": "device-1",
-                "timeout": timeout,
-                **{key.replace("_", "-"): value for key, value in keys.items()}}
-        self.dev.configure("[fleet]\n" + "".join(f"{key}={value}\n" for key, value in keys.items()))
+    def ours(self, url):
+        return {"channel": url or f"{self.server.url}/stable.channel", "id": "device-1"}
 
     @property
     def seen(self):

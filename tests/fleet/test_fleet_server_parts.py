@@ -45,7 +45,7 @@ class Stories:
 
     def test_parts_that_are_cut_go_on_where_they_ended(self, device, assign, way, release):
         lacks(device, release, range(0, CHUNKS, 2), range(0, CHUNKS, 2))
-        device.configure(partial="auto")
+        device.configure(partial=None)
         assign(release)
         way.cut = [64 * KIB] + [9000] * 8
         device.once(code=None)
@@ -95,7 +95,7 @@ class Stories:
 
     def test_what_is_too_large_as_a_whole_comes_in_parts(self, device, assign, release, ends):
         lacks(device, release)
-        device.configure(partial="auto", max_bytes="200K")
+        device.configure(partial=None, max_bytes="200K")
         assign(release)
         device.once(code=REBOOT)
         device.reboot()
