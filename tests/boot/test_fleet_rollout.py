@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices in QEMU, each of which asks hawkBit itself for updates: `make check-fleet`."""
+"""Devices in QEMU, each of which asks hawkBit or goosebit itself for updates: `make check-fleet`."""
 import random
 import re
 import sys
@@ -10,6 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "fleet"))
 
+import goose                                                                      # noqa: E402
 import hawkbit                                                                    # noqa: E402
 from fleet_devices import (BROKEN, Fleet, Rollout, actions, running, targets,  # noqa: E402
                            wait_for_version)
@@ -19,6 +20,12 @@ from way import Way                                                             
 @pytest.fixture(name="server", scope="module")
 def make_server(tmp_path_factory):
     with hawkbit.running_or_skipped(tmp_path_factory.mktemp("hawkbit")) as server:
+        yield server
+
+
+@pytest.fixture(name="geese", scope="module", params=["goosebit"])
+def make_goosebit(tmp_path_factory):
+    with goose.running(tmp_path_factory.mktemp("goosebit")) as server:
         yield server
 
 
@@ -154,3 +161,26 @@ def test_a_device_fetches_only_what_its_slots_have_not(fleet, server):
         assert set(way.answers("artifact")) == {206}
         assert 0 < way.passed < bundle.stat().st_size / 2
         print(f"{way.passed} of {bundle.stat().st_size} bytes")
+
+
+def test_a_device_takes_what_works_and_says_why_the_next_release_fell_back(fleet, geese):
+    """Of goosebit, whose actions have the numbers of releases."""
+    with Way(geese.url).running() as way:
+        name, first = f"{fleet.name}-1", fleet.image("1.0")
+        shop = goose.Shop(geese, name, f"secret-{name}")
+        machine = fleet.machine(fleet.disk(name, way.server_port, first))
+        good, broken = fleet.bundle("2.0", options=("--frame-size", "256K")), fleet.bundle("3.0", BROKEN)
+        with running([machine]):
+            machine.expect(r"system 1\.0 is ready", 240)
+            wait_until(lambda: shop.version == "1.0", 240)
+            shop.assign(good)
+            machine.expect(r"system 2\.0 is ready", 500)
+            wait_until(lambda: shop.state == "finished", 240)
+            assert shop.version == "2.0" and "2.0 in slot b is good" in shop.log
+            assert set(way.answers("artifact")) == {206} and 0 < way.passed < good.stat().st_size / 2
+            shop.assign(broken)
+            machine.expect(r"system 3\.0 is up on slot a", 500)
+            machine.expect(r"system 2\.0 is up on slot b", 500)
+            wait_until(lambda: shop.state == "error", 240)
+            assert "3.0 in slot a fell back" in shop.log and "modem0: firmware 2.1 does not register" in shop.log
+            wait_until(lambda: shop.version == "2.0", 240)

@@ -83,9 +83,9 @@ class Shop:
     name = "goosebit"
     numbers = itertools.count(1)
 
-    def __init__(self, goosebit):
-        self.goosebit, self.url, self.token = goosebit, goosebit.url, "secret"
-        self.target = f"device-{os.getpid()}-{next(self.numbers)}"
+    def __init__(self, goosebit, target=None, token="secret"):
+        self.goosebit, self.url, self.token = goosebit, goosebit.url, token
+        self.target = target or f"device-{os.getpid()}-{next(self.numbers)}"
         goosebit("PUT", "api/v1/devices", {"devices": [self.target], "auth_token": self.token})
 
     def assign(self, bundle):
