@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
 from channel_site import Publisher, Site, private_key                     # noqa: E402
-from ddi_server import Server                                             # noqa: E402
+from ddi_server import STATUSES, Server                                   # noqa: E402
 from way import Way                                                       # noqa: E402
 import authority                                                          # noqa: E402
 import goose                                                              # noqa: E402
@@ -26,17 +26,21 @@ import nginx                                                              # noqa
 import own_shop                                                           # noqa: E402
 import own_web                                                            # noqa: E402
 import parts_box                                                          # noqa: E402
+import raptor                                                             # noqa: E402
+import raptor_dialect                                                     # noqa: E402
 
 FLEET = os.environ.get("KEELBOOT_FLEET", str(TOP / "build/keelboot-fleet"))
 CODES = {"ok": OK, "failure": FAILURE, "reboot": REBOOT}
+SHOPS = {"shop", "goose", "raptor"}     # fixtures of servers that speak DDI
 
 
 def pytest_addoption(parser):
-    parser.addoption("--servers", default="own", help="of the stories that several play: own,hawkbit,goosebit,channel")
+    parser.addoption("--servers", default="own",
+                     help="of the stories that several play: own,hawkbit,goosebit,raptor,channel")
 
 
 def pytest_generate_tests(metafunc):
-    for fixture, theirs in (("shop", "hawkbit"), ("goose", "goosebit"), ("webs", "channel")):
+    for fixture, theirs in (("shop", "hawkbit"), ("goose", "goosebit"), ("raptor", "raptor"), ("webs", "channel")):
         if fixture in metafunc.fixturenames:
             servers = [one for one in metafunc.config.getoption("--servers").split(",") if one in ("own", theirs)]
             metafunc.parametrize(fixture, servers, indirect=True)
@@ -210,9 +214,25 @@ def make_goose(request):
         yield goose_dialect.Shop(server)
 
 
+@pytest.fixture(name="raptors", scope="session")
+def make_raptors(tmp_path_factory):
+    with raptor.running_or_skipped(tmp_path_factory.mktemp("raptor")) as server:
+        yield server
+
+
+@pytest.fixture(name="raptor")
+def make_raptor(request):
+    """As shop, of raptor's dialect."""
+    if request.param == "raptor":
+        yield raptor.Shop(request.getfixturevalue("raptors"))
+        return
+    with raptor_dialect.Raptor().running() as server:
+        yield own_shop.Shop(server, STATUSES)
+
+
 @pytest.fixture(name="way")
 def make_way(request):
-    names = set(request.fixturenames) & {"shop", "goose"}
+    names = set(request.fixturenames) & SHOPS
     with Way(request.getfixturevalue(names.pop()).url).running() as way:
         yield way
 
@@ -245,9 +265,10 @@ def make_publisher(site, factory, tmp_path):
 @pytest.fixture(name="device")
 def make_device(request, ready, tmp_path):
     """As fleet: behind a way to one of the servers, or with a channel."""
-    if not {"goose", "shop"} & set(request.fixturenames):
+    names = SHOPS & set(request.fixturenames)
+    if not names:
         return ByChannel(ready, request.getfixturevalue("site"), tmp_path)
-    shop = request.getfixturevalue("goose" if "goose" in request.fixturenames else "shop")
+    shop = request.getfixturevalue(names.pop())
     device = Fleet(ready, request.getfixturevalue("way"), tmp_path, shop.target)
     device.configure(distribution=shop.target)
     return device

@@ -40,6 +40,9 @@ class Shop:
     def confirm(self, _):
         self.server.confirmation = None
 
+    def force(self, action):
+        action.download = action.update = "forced"
+
     def wait_for_window(self, action):
         action.window = "available"
 
