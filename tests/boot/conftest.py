@@ -33,7 +33,7 @@ LONG = ("boards", "both_exhausted_is_never_terminal", "buildroot", "checks", "co
         "marked_too_early", "measured", "mkinitcpio", "other_kernels", "packages", "packages_running",
         "pairs_efibootguard", "pairs_grub", "pairs_kexec", "pairs_sdboot",
         "pairs_uefi", "reinstall_after_rollback_is_refused", "rescue_never_ends",
-        "reset_cause", "root_overlay_distro", "root_page", "selinux", "slot_that_cannot_be_written",
+        "reset_cause", "root_builders", "root_overlay_distro", "root_page", "selinux", "slot_that_cannot_be_written",
         "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
         "what_hangs_is_reset", "yocto")
 # Of those files, what is quick and the heart of the matter.
@@ -115,7 +115,8 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_full_partition_boots_and_says_so_and_makes_room",
         "test_power_cuts_while_an_old_release_is_thrown_away", "test_slot_of_squashfs_has_a_root_to_write_to",
         "test_last_resort_does_not_use_what_may_be_to_blame", "test_three_kernel_crashes_then_the_old_system",
-        "test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to[as it is]",
+        *(f"test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to[{kind}]"
+          for kind in ("as it is", "its own files")),
         "test_what_is_written_to_a_root_in_memory_is_gone_at_the_next_boot",
         "test_partition_that_is_missing_leaves_a_read_only_root",
         "test_partition_without_a_file_system_that_mounts_leaves_a_read_only_root[none]",

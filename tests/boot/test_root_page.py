@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/ROOT.md, word by word: Debian with systemd above a read-only slot, typed between two sections of
-docs/INTEGRATE.md; and a busybox that starts as Buildroot's does."""
+docs/INTEGRATE.md."""
 
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,6 @@ import test_integrate
 from debian_slot import LOGIN
 from drives import Drive
 from kbdevice import run
-from kbdisk import Ext4, mkext4
-from kbroot import mkroot
 from test_integrate import TOP, Debian, from_the_factory, tidy
 
 PAGE = TOP / "docs/ROOT.md"
@@ -108,61 +105,3 @@ def test_a_debian_whose_overlay_does_not_mount_is_repaired_as_the_page_says(made
         dev.up()
         healthy(dev)
     (tmp_path / "disk.img").unlink()
-
-
-# ---------------------------------------------------------------- Buildroot
-
-# What its init does, in its order; package/busybox/inittab of Buildroot.
-INITTAB = """\
-::sysinit:/bin/mount -t proc proc /proc
-{remount}
-::sysinit:/bin/mkdir -p /dev/pts /dev/shm
-::sysinit:/bin/mount -a
-::sysinit:/bin/mkdir -p /run/lock/subsys
-::sysinit:/bin/hostname -F /etc/hostname
-::sysinit:/etc/init.d/rcS
-ttyS0::respawn:-/bin/sh
-::shutdown:/etc/init.d/rcK
-::shutdown:/bin/umount -a -r
-"""
-# As its skeleton has it.
-FSTAB = "/dev/root / ext2 rw,noauto 0 1\nproc /proc proc defaults 0 0\n" \
-        "devpts /dev/pts devpts defaults,gid=5,mode=620,ptmxmode=0666 0 0\ntmpfs /dev/shm tmpfs mode=1777 0 0\n" \
-        "tmpfs /tmp tmpfs mode=1777 0 0\ntmpfs /run tmpfs mode=0755,nosuid,nodev 0 0\nsysfs /sys sysfs defaults 0 0\n"
-BOOT = "#!/bin/sh\nmount -t ext4 \"$(sed -n 's/^data //p' /run/keelboot/devices)\" /data\n" \
-       "echo \"system br is up on slot $(cat /run/keelboot/slot)\"\nkeelboot mark good\necho system br is ready\n"
-
-
-def buildroot(bench, *, remount: bool) -> Path:
-    """An image as Buildroot would make it."""
-    device = bench.device
-    tree = bench.work / "rootfs"
-    files = {"usr/bin/keelboot": device.stripped("keelboot"), "etc/keelboot/system.conf": device.conf,
-             "usr/lib/keelboot/keelboot-helper": device.stripped("keelboot-helper"), "etc/fstab": FSTAB,
-             "etc/init.d/rcS": BOOT, "etc/init.d/rcK": "#!/bin/sh\nkeelboot mark clean\n"}
-    line = "::sysinit:/bin/mount -o remount,rw /" if remount else ""
-    mkroot(tree, version="br", inittab=INITTAB.format(remount=line), files=files)
-    image = bench.work / "br.img"
-    mkext4(image, "24M", tree, label="root", seed="br")
-    return image
-
-
-def disk_of(bench, image) -> Path:
-    (bench.work / "empty").mkdir()
-    return bench.disk(slots=(image, ...), extra=(("overlay", "16M", Ext4(bench.work / "empty", label="overlay")),))
-
-
-@pytest.mark.parametrize("remount", (False, True), ids=("as it is", "remounted"))
-def test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to(bench, remount):
-    disk = disk_of(bench, buildroot(bench, remount=remount))
-    initrd = bench.conf_initramfs("root-page", "[system]\nroot-overlay=PARTLABEL=overlay\n",
-                                  modules=("virtio", "usb", "ext4", "vfat", "overlay"))
-    with bench.untouched(disk), bench.machine(disk, initrd=initrd) as vm:
-        for number in range(2):
-            bench.up(vm, "br", "a")
-            assert bench.ask(vm, "grep -c '^overlay / overlay rw' /proc/mounts").strip() == "1"
-            assert bench.boot_json(vm)["warnings"] == []
-            assert bench.ask(vm, "cat /etc/written 2>/dev/null || true").strip() == ("kept" if number else "")
-            bench.ask(vm, "echo kept >/etc/written && sync")
-            if number == 0:
-                vm.send("reboot")
