@@ -411,7 +411,7 @@ check-long: ## make check, and the scenarios that take minutes: for a release
 	@qemu/deps long
 	@$(MAKE) --no-print-directory check SUITES=--long
 
-check-distro: ## Debian systems started by the initramfs of initramfs-tools and dracut: build/report/distro.json; takes hours, as root
+check-distro: ## systems started by the initramfs of each distribution: build/report/distro.json; takes hours, as root; fails where sources are missing (KEELBOOT_MKINITCPIO=, _BUILDROOT=, _YOCTO=: tests/README.md)
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(MAKE) --no-print-directory -j$$(nproc) DYNAMIC=1 all

@@ -205,3 +205,41 @@ def test_the_report_has_what_was_skipped_and_fails_for_it(runner, tmp_path, monk
     assert [(one["scenario"], one["result"]) for one in rows] == [("a btrfs", "pass"), ("b", "skip"), ("c", "fail")]
     assert runner.write_rows("health", row) == 0
     assert len(json.loads((report / "health.json").read_text())) == 2
+
+
+def distro_report(runner, monkeypatch, tmp_path, *, skips: bool):
+    """What `make check-distro` comes to after a run with this report."""
+    skipped = "<skipped message='KEELBOOT_X names nothing'/>" if skips else ""
+    def pytest_run(result, first, jobs, options):
+        (tmp_path / "build/report/distro.xml").write_text(
+            '<testsuite><testcase classname="b.test_distro" name="test_a[dracut-shell/]" time="1"/>'
+            f'<testcase classname="b.test_yocto" name="test_b[scarthgap]" time="0">{skipped}</testcase>'
+            f'<testcase classname="b.test_yocto" name="test_c" time="0">{skipped}</testcase>'
+            '<testcase classname="b.test_mkinitcpio" name="test_d[mkinitcpio-busybox]" time="0"/></testsuite>')
+        result.passed = 2
+    (tmp_path / "build/report").mkdir(parents=True)
+    monkeypatch.setattr(runner, "TOP", tmp_path)
+    monkeypatch.setattr(runner, "pytest", pytest_run)
+    monkeypatch.setattr(sys, "argv", ["run", "distro"])
+    return runner.main()
+
+
+def test_a_run_that_left_targets_out_ends_with_an_error_and_their_names(runner, monkeypatch, tmp_path, capfd):
+    assert distro_report(runner, monkeypatch, tmp_path, skips=True) == runner.NOT_WHOLE != 0
+    said = capfd.readouterr().out.splitlines()
+    assert said[-2].startswith("NOT WHOLE: ") and "tests/README.md" in said[-2]
+    assert said[-1] == "  yocto: 2 of 2: KEELBOOT_X names nothing"
+
+
+def test_a_run_of_all_targets_is_whole(runner, monkeypatch, tmp_path, capfd):
+    assert distro_report(runner, monkeypatch, tmp_path, skips=False) == 0
+    assert "NOT WHOLE" not in capfd.readouterr().out
+
+
+def test_the_readme_says_what_each_variable_of_a_skipped_scenario_names():
+    """A reason that a scenario gives has its name."""
+    readme = (TOP / "tests/README.md").read_text()
+    files = [path.read_text() for path in (TOP / "tests/boot").glob("test_*.py")]
+    named = {name for text in files for name in re.findall(r'reason="(KEELBOOT_\w+) names no', text)}
+    assert {"KEELBOOT_MKINITCPIO", "KEELBOOT_BUILDROOT", "KEELBOOT_YOCTO"} <= named
+    assert [name for name in named if not re.search(rf"^\| `{name}` \|.*https://", readme, re.M)] == []
