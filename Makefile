@@ -554,6 +554,12 @@ demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at
 	@qemu/kernel
 	@qemu/demo $(if $(filter manual,$(DEMO)),--manual) $(if $(filter readme,$(DEMO)),--update-readme) $(if $(filter check,$(DEMO)),--check-readme)
 
+demo-debian: ## a fresh Debian in QEMU, with the packages on a stick: docs/DEBIAN.md adopts it (KVM=yes; KEELBOOT_DEMO=: a folder for its disks); as root
+	@qemu/deps check deb
+	@$(MAKE) --no-print-directory -j$$(nproc) all deb
+	@qemu/demo-debian $(if $(KVM),--kvm) $(KEELBOOT_DEMO)
+.PHONY: demo-debian
+
 demo-fleet: ## hawkBit and five devices in QEMU: a rollout that stops by itself (KEELBOOT_HAWKBIT=: a checkout of hawkBit)
 	@qemu/deps fleet
 	@$(MAKE) --no-print-directory -j$$(nproc) all

@@ -459,10 +459,22 @@ def test_a_key_on_the_disk_of_the_device_is_warned_of(debian):
 
 
 def test_with_grub_apt_has_to_leave_the_kernel_alone(debian):
-    assert "apt-mark" not in debian.adopt("--dry-run").stdout
+    assert "apt-mark" not in debian.adopt("--dry-run").stdout + debian.adopt("--commands").stdout
     debian.put("usr/sbin/update-grub", "")
-    told = re.search(r"^ +(.* apt-mark hold)$", debian.adopt("--dry-run").stdout, re.M)[1]
-    assert f"\n{told}\n" in (TOP / "docs/DEBIAN.md").read_text()
+    said = re.search(r"^ +(.* apt-mark hold)$", debian.adopt("--dry-run").stdout, re.M)[1]
+    assert debian.adopt("--commands").stdout.endswith(f"\n{said}\n")
+
+
+def test_what_apt_has_to_leave_alone_is_held(debian):
+    """Packages that are installed, and no others."""
+    debian.put("usr/sbin/update-grub", "")
+    hold = debian.adopt("--commands").stdout.splitlines()[-1]
+    for name, text in (("dpkg-query", "printf 'ii  linux-image-6.1\\nun  linux-image-rt\\nii  grub-common\\n'"),
+                       ("apt-mark", f"echo \"$*\" >{debian.root}/held")):
+        (debian.bin / name).write_text(f"#!/bin/sh\n{text}\n")
+        (debian.bin / name).chmod(0o755)
+    call("sh", "-ec", hold, env=debian.environ())
+    assert (debian.root / "held").read_text() == "hold linux-image-6.1 grub-common\n"
 
 
 def test_no_script_is_printed_where_a_person_has_to_decide(install):

@@ -81,6 +81,20 @@ static void print_problems(const struct adopt *ad)
 		puts("With --commands, adopt prints these as a script for sh.");
 }
 
+#define HOLD                                                                             \
+	"dpkg-query -Wf '${db:Status-Abbrev} ${Package}\\n' 'linux-image-*' 'grub-*' | " \
+	"sed -n 's/^ii *//p' | xargs apt-mark hold"
+
+/* Above an overlay, GRUB's update-grub fails, and leaves the package that called it half
+ * configured. */
+static bool wants_hold(const struct adopt *ad)
+{
+	char grub[DEVICE_PATH_MAX];
+
+	adopt_path(ad, grub, "/usr/sbin/update-grub");
+	return os_exists(grub);
+}
+
 bool adopt_print_commands(const struct adopt *ad)
 {
 	bool all = true;
@@ -98,24 +112,14 @@ bool adopt_print_commands(const struct adopt *ad)
 	puts("set -e");
 	for (unsigned i = 0; i < ad->n; i++)
 		printf("# %s\n%s\n", ad->problem[i].text, ad->problem[i].fix);
+	if (wants_hold(ad))
+		puts("# apt must leave kernel and GRUB alone; a new kernel comes with a release\n" HOLD);
 	return true;
 }
 
 static void print_step(unsigned *n, bool done, const char *text)
 {
 	printf("  %u. %s%s\n", ++*n, text, done ? " (is done)" : "");
-}
-
-/* Above an overlay, GRUB's update-grub fails, and leaves the package that called it half
- * configured. */
-static void print_holds(const struct adopt *ad)
-{
-	char grub[DEVICE_PATH_MAX];
-
-	adopt_path(ad, grub, "/usr/sbin/update-grub");
-	if (os_exists(grub))
-		puts("First keep apt from kernel and GRUB; a new kernel comes with a release:\n"
-		     "    dpkg-query -Wf '${db:Status-Abbrev} ${Package}\\n' 'linux-image-*' 'grub-*' | sed -n 's/^ii *//p' | xargs apt-mark hold");
 }
 
 static void print_plan(const struct adopt *ad)
@@ -140,7 +144,9 @@ static void print_plan(const struct adopt *ad)
 	print_step(&n, ad->in_initramfs, text);
 	if (ad->role[ADOPT_OVERLAY] == NULL)
 		puts("What the system writes to its root goes into memory: there is no partition keelboot-overlay.");
-	print_holds(ad);
+	if (wants_hold(ad))
+		puts("Keep apt from kernel and GRUB, if the script of --commands has not done it; a new kernel comes with a release:\n"
+		     "    " HOLD);
 	puts("Nothing in slot a changes but /etc/keelboot. Until step 5 the machine boots as before.");
 }
 

@@ -476,10 +476,10 @@ def pytest_collection_modifyitems(config, items):
 
 @contextlib.contextmanager
 def alone_with_packages():
-    """`make deb` builds in a folder of its own, which nobody else makes anew meanwhile."""
+    """`make deb` builds in a folder of its own, which nobody else makes anew until the block ends, or closes this."""
     with open(TOP / "build/deb.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
 
 
 def forget_others(version: str) -> None:

@@ -2,11 +2,13 @@
 """docs/INTEGRATE.md, word by word: every `sh` block is typed in an empty folder, and the result boots.
 The device is one that the rest of the tests do not know: NVMe, other labels, other folders."""
 
+import contextlib
 import os
 import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 import debian_slot
 import kbkernel
+from console import PATIENCE
 from drives import Drive
 from machine import Machine
 
@@ -67,13 +70,14 @@ class Desk:
 
     def __init__(self, line: str, folder: Path):
         self.fd, end = pty.openpty()
-        self.process = subprocess.Popen(["bash", "-c", line], cwd=folder, stdin=end, stdout=end, stderr=end)
+        self.process = subprocess.Popen(["bash", "-c", line], cwd=folder, stdin=end, stdout=end, stderr=end,
+                                        start_new_session=True)
         os.close(end)
         self.text = ""
 
     def expect(self, pattern: str, timeout: float) -> str:
         """What came before."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         while not (match := re.search(pattern, self.text)):
             assert time.monotonic() < end, f"no {pattern!r} in\n{self.text[-3000:]}"
             if select.select([self.fd], [], [], 1)[0]:
@@ -88,7 +92,8 @@ class Desk:
         return self
 
     def __exit__(self, *what):
-        self.process.kill()                 # QEMU dies with it
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)     # QEMU, too, whoever started it
         self.process.wait(60)
         os.close(self.fd)
 
