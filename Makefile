@@ -104,7 +104,7 @@ endif
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector/loader selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog initramfs/overlay hooks update/wire kernel-cmdline selector lib
 OF_PROBER   := initramfs/prober selector lib
-OF_HELPER   := initramfs/helper initramfs/prober initramfs/kexec initramfs/tpm kernel-cmdline update/verify $(OF_UPDATE)
+OF_HELPER   := initramfs/helper initramfs/data initramfs/prober initramfs/kexec initramfs/tpm kernel-cmdline update/verify $(OF_UPDATE)
 OF_SELECT   := initramfs/select $(OF_INIT)
 OF_GUARDIAN := initramfs/guardian selector lib
 OF_OVERLAY  := initramfs/overlay lib
@@ -691,7 +691,7 @@ install-mkosi-initrd: install-systemd-initrd ## install what mkosi-initrd puts i
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(filter-out dynamic,$(LIBFOLDERS)) qemu/imagetest.d) $(addprefix $(DESTDIR)$(DOCDIR)/,examples loaders)
-	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-data $(DESTDIR)$(LIBDIR)/
+	$(INSTALL_PROGRAM) $(B)/init $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	$(INSTALL) -m 755 qemu/run qemu/bootloop qemu/imagetest qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/

@@ -38,7 +38,7 @@ _keelboot_words() {
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
 	image) echo build boot loop test disk kernel ;;
-	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --data --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --load-all --module --module-set --modules-dir --os-release --output --programs --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
+	'image build') echo --add --addon --busybox --check --cmdline --compress --conf --conf-dir --debug-shell --firmware-dir --for-this-machine --guardian --help --helper --hooks --init --keys --level --load-all --module --module-set --modules-dir --os-release --output --programs --stub --sys --uki --uki-certificate --uki-key --uname --verbose --window ;;
 	'image boot') echo --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog ;;
 	'image loop') echo --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog ;;
 	'image test') echo --accel --append --boot-limit --bundle --bus --compatible --conf --firmware --help --initrd --jobs --kernel --key --limit --memory --modules-dir --no-watchdog --output --quiet --roots --scenario --smp ;;

@@ -35,8 +35,7 @@ DEVICE = {*(f"etc/keelboot/{folder}" for folder in ("keys", "check.d", "health")
           *(f"{PREFIX}/lib/keelboot/health/{path.name}" for path in (TOP / "hooks/health").iterdir()),
           *(f"{PREFIX}/lib/keelboot/check.d/{name}"
             for name in ("20-failed-units", "30-free-space", "40-memory", "50-kernel", "60-readonly-root"))}
-PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian",
-            "lib/keelboot/keelboot-data")
+PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian")
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
 

@@ -13,7 +13,7 @@ from test_mkinitramfs_machine import module_with
 __all__ = ["make", "modules", "static"]
 
 ARM, AARCH64, M68K = 40, 183, 4
-NAMES = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-data")
+NAMES = ("init", "keelboot-helper", "keelboot-guardian")
 
 
 def for_processor(data: bytes, processor: int) -> bytes:
@@ -26,7 +26,7 @@ def build(static, tmp_path):
     def folder(*processors):
         where = tmp_path / f"build-{'-'.join(map(str, processors))}"
         where.mkdir()
-        for name, processor in zip(NAMES, processors * (len(NAMES) // len(processors))):
+        for name, processor in zip(NAMES, processors * len(NAMES)):
             (where / name).write_bytes(for_processor((static / "static").read_bytes(), processor))
         return where
     return folder

@@ -88,7 +88,7 @@ def programs_for(processor: int, static, path) -> list:
     data = bytearray(static.read_bytes())
     data[18:20] = struct.pack("<H", processor)
     path.write_bytes(data)
-    return [word for name in ("init", "helper", "guardian", "data") for word in (f"--{name}", path)]
+    return [word for name in ("init", "helper", "guardian") for word in (f"--{name}", path)]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
  * The helper programs of the boot in one file, distinguished by the name that they are started
  * under: one static program with OpenSSL, zstd and libblkid is a quarter of the size of four.
  */
+#include "initramfs/data/data_verbs.h"
 #include "initramfs/kexec/kexec_main.h"
 #include "initramfs/prober/prober.h"
 #include "initramfs/tpm/tpm_main.h"
@@ -43,6 +44,8 @@ int main(int argc, char **argv)
 		return apply_program(argc, argv);
 	if (strcmp(name, "keelboot-decoder") == 0)
 		return decoder_main();
+	if (strcmp(name, "keelboot-data") == 0)
+		return data_main(argc, argv);
 	if (strcmp(name, "keelboot-prober") == 0)
 		return prober_main(argc, argv);
 	if (strcmp(name, "keelboot-verify") == 0)
@@ -56,7 +59,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "loader") == 0)
 		return loader_main(argc - 1, argv + 1);
 	fprintf(stderr,
-		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-kexec, keelboot-loader, keelboot-prober, keelboot-tpm or keelboot-verify, and process 1 or the keelboot command starts it\n",
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-data, keelboot-decoder, keelboot-kexec, keelboot-loader, keelboot-prober, keelboot-tpm or keelboot-verify, and process 1 or the keelboot command starts it\n",
 		name);
 	return 3;
 }

@@ -139,8 +139,8 @@ class Image:
         self.archive.file(path, data, executable=True, source=str(source))
         self.programs.append((path, str(source), data))
 
-    def init(self, source: Path, helper: Path, guardian: Path, data_program: Path) -> None:
-        for path, file in (("init", source), (HELPER, helper), (GUARDIAN, guardian), (DATA, data_program)):
+    def init(self, source: Path, helper: Path, guardian: Path) -> None:
+        for path, file in (("init", source), (HELPER, helper), (GUARDIAN, guardian)):
             data = read(file, "the program /" + path)
             if data[:4] != b"\x7fELF":
                 raise ImageError(f"{file}: not an ELF program, as /{path} must be; use the one that make built")
@@ -148,6 +148,7 @@ class Image:
             if needs:
                 raise ImageError(f"{file}: needs {needs}; /{path} must be linked statically")
             self.program(path, file, self._of_elf(strip, file, data))
+        self.archive.link(DATA, PurePosixPath(HELPER).name, source=str(helper))
 
     def configuration(self, conf, conf_dir) -> None:
         if conf:

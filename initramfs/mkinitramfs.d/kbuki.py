@@ -89,7 +89,7 @@ def _image(args, initrd: bytes, time: int) -> tuple:
     machine, nx = _of_kernel(kernel, args.uki)
     if _machine_of(args.init) != machine:
         raise UkiError(f"{args.init}: not for {kbpe.MACHINES[machine]}, as {args.uki} is; name the programs of that "
-                       "processor with --init, --helper, --guardian and --data")
+                       "processor with --init, --helper and --guardian")
     version = args.uname or _version(kernel) or _of_modules(args.modules_dir)
     _same_version(version, args)
     sections = {

@@ -22,7 +22,7 @@ import boot                         # noqa: E402
 from kbdevice import Device         # noqa: E402
 
 MODULES = ("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")
-PROGRAMS = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot-data", "keelboot")
+PROGRAMS = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot")
 SECONDS = 120       # of the watchdog: a kernel unpacks itself meanwhile, and is counted
 INIT, ROOT, HELPER, HELPER_ENDS = 1, 2, 3, 4        # marks
 

@@ -130,8 +130,7 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
 # Of no other processor: tests/run arm64-boot.
 ARM64 = ("test_arm64_loaders", "test_loader_uboot")
 CACHE = TOP / "build/boot-cache"
-PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay",
-            "keelboot-data")
+PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
 SOURCES = ("initramfs/mkinitramfs", "initramfs/mkinitramfs.d/kbaliases.py",
            "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
            "tests/boot/debian_slot.py", "tests/boot/distro.py")

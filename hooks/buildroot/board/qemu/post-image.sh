@@ -27,7 +27,6 @@ mkdir -p "$BASE_DIR/keelboot/keys"
 cp "$key.pem" "$BASE_DIR/keelboot/keys/"
 keelboot image build -o "$images/initramfs.img" --init "$images/keelboot/init" \
 	--helper "$images/keelboot/keelboot-helper" --guardian "$images/keelboot/keelboot-guardian" \
-	--data "$images/keelboot/keelboot-data" \
 	--conf "$board/system.conf" --keys "$BASE_DIR/keelboot/keys" "$@"
 
 rm -f "$images/state.img" "$images/disk.img"

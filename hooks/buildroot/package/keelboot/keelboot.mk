@@ -49,7 +49,7 @@ endef
 define KEELBOOT_INSTALL_IMAGES_CMDS
 	$(INSTALL) -d $(BINARIES_DIR)/keelboot
 	$(INSTALL) -m 755 $(@D)/build/init $(@D)/build/keelboot-helper \
-		$(@D)/build/keelboot-guardian $(@D)/build/keelboot-data $(BINARIES_DIR)/keelboot/
+		$(@D)/build/keelboot-guardian $(BINARIES_DIR)/keelboot/
 endef
 KEELBOOT_INSTALL_IMAGES = YES
 
@@ -67,7 +67,7 @@ endef
 # The device's init and guardian are another machine's: see images/keelboot.
 define HOST_KEELBOOT_INSTALL_CMDS
 	$(HOST_KEELBOOT_MAKE) install-host PREFIX=$(HOST_DIR)
-	rm -f $(HOST_DIR)/lib/keelboot/init $(HOST_DIR)/lib/keelboot/keelboot-guardian $(HOST_DIR)/lib/keelboot/keelboot-data
+	rm -f $(HOST_DIR)/lib/keelboot/init $(HOST_DIR)/lib/keelboot/keelboot-guardian
 endef
 
 $(eval $(generic-package))
