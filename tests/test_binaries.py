@@ -138,6 +138,14 @@ def test_the_helper_knows_no_algorithm_but_those_of_a_bundle():
     assert others == [], (TOP / "build/keelboot-helper.lean").read_text()
 
 
+def test_the_helper_has_nothing_of_what_is_left_out():
+    """See initramfs/helper/left_out.c: where one name of a library's file is not there, all of the file comes."""
+    brought = re.compile(r"ecp_nistz256_\w+|ecp_nistp(224|384|521)_\w+|ossl_curve448_\w+|ossl_rsaz_amm\w+|padlock_\w+|"
+                         r"sha1_block_data_order|"
+                         r"OSSL_HTTP_transfer|getaddrinfo|X509_verify_cert|PKCS7_dataVerify|ZSTDv0\d_decompressDCtx")
+    assert [name for name in symbols("keelboot-helper") if brought.fullmatch(name)] == []
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_nothing_names_the_folder_it_was_built_in(name):
     assert str(TOP).encode() not in built(name).read_bytes()

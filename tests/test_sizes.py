@@ -18,7 +18,7 @@ def of_the_readme() -> tuple:
     return tuple(step[1].split())
 
 
-@pytest.mark.parametrize("options, limit", [(None, 1_900_000), (BOARD, 3_600_000), (of_the_readme(), 3_700_000)],
+@pytest.mark.parametrize("options, limit", [(None, 1_440_000), (BOARD, 3_180_000), (of_the_readme(), 3_300_000)],
                          ids=["bare", "board", "readme"])
 def test_an_initramfs_is_below_its_limit(tmp_path, options, limit):
     modules = ("--modules-dir", kbkernel.get().modules, *options) if options is not None else ()
@@ -35,13 +35,13 @@ def test_the_helper_is_below_its_limit(tmp_path):
     call("strip", "-o", stripped, TOP / "build/keelboot-helper")
     size = stripped.stat().st_size
     print(f"{size:,} bytes")
-    assert size < 5_000_000, f"{size:,} bytes"
+    assert size < 3_420_000, f"{size:,} bytes"
 
 
 SMALL = ("dynamic/keelboot-select", "dynamic/keelboot-prober", "dynamic/keelboot-guardian", "dynamic/keelboot-data")
-PACKED = {"select-only": (SMALL, 300_000), "with apply": ((*SMALL, "keelboot-helper"), 2_000_000),
+PACKED = {"select-only": (SMALL, 300_000), "with apply": ((*SMALL, "keelboot-helper"), 1_480_000),
           "without the distribution's libraries": (("keelboot-select", "keelboot-guardian", "keelboot-data",
-                                                    "keelboot-helper"), 2_700_000)}
+                                                    "keelboot-helper"), 2_280_000)}
 
 
 def test_what_a_distributions_initramfs_gets_is_below_its_limit(tmp_path):

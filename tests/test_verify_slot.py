@@ -58,6 +58,14 @@ def test_slot_of_a_trusted_bundle_passes(device):
     assert answer[2:] == (0, 0, 0, 0, 0, 0, bytes(16), bytes(132), bytes(132))
 
 
+def test_slot_of_a_bundle_that_p256_signed_passes(device, tmp_path):
+    call("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", tmp_path / "p256.key")
+    call("openssl", "pkey", "-in", tmp_path / "p256.key", "-pubout", "-out", tmp_path / "etc/keelboot/keys/p256.pem")
+    assert verify(device(key="p256"))[0] == 0
+    (tmp_path / "etc/keelboot/keys/p256.pem").unlink()
+    assert verify(device(key="p256"))[0] == VERIFY
+
+
 def test_root_hash_is_passed_on(device):
     code, answer, _ = verify(device("--verity"))
     assert code == 0
