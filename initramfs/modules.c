@@ -86,17 +86,22 @@ static const char *next_word(const char **s, const char **quote)
 	return word;
 }
 
-bool modules_is_given(const struct modules *m, const struct module *one)
+bool modules_in_cmdline(const char *cmdline, const char *path)
 {
-	const char *at = m->cmdline, *quote, *word;
+	const char *quote, *word;
 	size_t len;
-	const char *name = modules_name(one->path, &len);
+	const char *name = modules_name(path, &len);
 
-	while (one->params[0] == '\0' && (word = next_word(&at, &quote)) != NULL) {
-		if (parameter_of(word, at, name, len) != NULL)
+	while ((word = next_word(&cmdline, &quote)) != NULL) {
+		if (parameter_of(word, cmdline, name, len) != NULL)
 			return true;
 	}
-	return one->params[0] != '\0';
+	return false;
+}
+
+bool modules_is_given(const struct modules *m, const struct module *one)
+{
+	return one->params[0] != '\0' || modules_in_cmdline(m->cmdline, one->path);
 }
 
 bool modules_params(char *out, size_t size, const char *path, const char *cmdline,

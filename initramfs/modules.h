@@ -57,6 +57,9 @@ void modules_read(struct modules *m, const char *list);
  */
 struct module *modules_find(struct modules *m, const char *name, size_t len);
 
+/* Whether the command line has parameters for the module whose file is path, heeded or not. */
+bool modules_in_cmdline(const char *cmdline, const char *path);
+
 /* Whether the list or the command line has parameters for one of them, heeded or not. */
 bool modules_is_given(const struct modules *m, const struct module *one);
 

@@ -29,8 +29,8 @@ alias platform:other other
 """
 
 
-def drivers(awk, folder, names: str) -> list:
-    return subprocess.run([*awk, "-f", LIB / "drivers.awk", "-", folder / "modules.dep", folder / "modules.alias"],
+def drivers(awk, folder, names: str, given: str = "") -> list:
+    return subprocess.run([*awk, "-v", f"given={given}", "-f", LIB / "drivers.awk", "-", folder / "modules.dep", folder / "modules.alias"],
                           input=names, text=True, capture_output=True, check=True).stdout.splitlines()
 
 
@@ -218,13 +218,38 @@ def test_drivers_are_told_with_what_hardware_asks_for_them(tmp_path, awk):
     (tmp_path / "modules.dep").write_text(DEP)
     (tmp_path / "modules.alias").write_text(ALIAS)
     assert drivers(awk, tmp_path, "ipmi_si\nhpwdt\nipmi_watchdog\ni2c-i801\niTCO_wdt\nit87_wdt\n") == [
-        "ipmi_si acpi*:IPI0001:*", "ipmi_si platform:dmi-ipmi-si",
+        "ipmi_si acpi*:IPI0001:*", "ipmi_si platform:dmi-ipmi-si", "ipmi_si /kernel/drivers/char/ipmi/ipmi_msghandler.ko",
+        "ipmi_si /kernel/drivers/char/ipmi/ipmi_si.ko",
         "hpwdt pci:v0000103Cd00003306sv*sd*bc*sc*i*",
+        "hpwdt /kernel/drivers/watchdog/watchdog.ko.xz stop_on_reboot=0", "hpwdt /kernel/drivers/watchdog/hpwdt.ko.xz",
         # The BMC's timer is where the BMC is.
         "ipmi_watchdog acpi*:IPI0001:*", "ipmi_watchdog platform:dmi-ipmi-si",
-        "i2c_i801 pci:v00008086d00001C22sv*sd*bc*sc*i*",
+        "ipmi_watchdog /kernel/drivers/char/ipmi/ipmi_watchdog.ko",
+        "i2c_i801 pci:v00008086d00001C22sv*sd*bc*sc*i*", "i2c_i801 /kernel/drivers/i2c/busses/i2c-i801.ko.zst",
         # iTCO_wdt: this kernel has no such module. it87_wdt names no hardware.
-        "it87_wdt"]
+        "it87_wdt", "it87_wdt /kernel/drivers/watchdog/it87_wdt.ko"]
+
+
+@pytest.mark.parametrize("awk", [("mawk",), ("busybox", "awk")], ids=" ".join)
+def test_a_module_with_rules_is_left_to_modprobe(tmp_path, awk):
+    """And what needs it, too."""
+    (tmp_path / "modules.dep").write_text(DEP)
+    (tmp_path / "modules.alias").write_text("")
+    assert drivers(awk, tmp_path, "ipmi_si\nhpwdt\nit87_wdt\n", "ipmi_msghandler it87-wdt") == [
+        "ipmi_si", "hpwdt", "hpwdt /kernel/drivers/watchdog/watchdog.ko.xz stop_on_reboot=0",
+        "hpwdt /kernel/drivers/watchdog/hpwdt.ko.xz", "it87_wdt"]
+
+
+def test_rules_are_those_of_a_person_and_of_the_kernel(tmp_path):
+    """Keelboot's own is in the table of the drivers, too."""
+    for path, text in {"etc/modprobe.d/keelboot.conf": "options watchdog stop_on_reboot=0\n",
+                       "etc/modprobe.d/mine.conf": "# options a b=1\noptions iTCO_wdt nowayout=1\nblacklist hpwdt\n",
+                       "usr/lib/modprobe.d/x.conf": "install i6300esb /bin/true\n"}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "modules.softdep").write_text("softdep ipmi_si pre: x\n")
+    said = packs(tmp_path, MEASURE, f"keelboot_ruled_modules {tmp_path} {tmp_path}")
+    assert said.split() == ["ipmi_si", "iTCO_wdt", "i6300esb"]
 
 
 def test_debians_kernel_has_drivers_of_watchdogs_for_qemu_and_for_intel(tmp_path):
@@ -235,9 +260,11 @@ def test_debians_kernel_has_drivers_of_watchdogs_for_qemu_and_for_intel(tmp_path
     told = [line.split()[0] for line in lines]
     assert "i6300esb pci:v00008086d000025ABsv*sd*bc*sc*i*" in lines and "iTCO_wdt platform:iTCO_wdt" in lines
     assert told.index("ipmi_watchdog") < told.index("iTCO_wdt") < told.index("it87_wdt")
-    # As large as keelboot-select reads: TABLE_MAX, PATTERNS_MAX and MODULES_MAX of drivers.c.
+    files = [line for line in lines if " /" in line]
+    assert "i6300esb /kernel/drivers/watchdog/watchdog.ko stop_on_reboot=0" in files
+    # As large as keelboot-select reads: TABLE_MAX, PATTERNS_MAX, FILES_MAX and DRIVERS_MAX of drivers.c.
     assert sum(len(line) + 1 for line in lines) < 65536 and len(lines) < 2048 and len(set(told)) < 64
-    assert all(len(line.split()) <= 2 for line in lines)
+    assert len(files) < 256 and all(len(line.split()) <= 2 for line in lines if line not in files)
 
 
 # ---------------------------------------------------------------- what a measured boot needs

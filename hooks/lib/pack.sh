@@ -29,10 +29,19 @@ keelboot_modules() {
 	awk -v sets="$*" -f "$KEELBOOT_LIB/modules.awk" "$KEELBOOT_LIB/mkinitramfs.d/module-sets.ini"
 }
 
-# What keelboot-select has to know of the watchdogs' drivers, of the kernel in the folder of modules $1.
+# The names of modules for which modprobe has rules, by the files below the root $2; of the kernel in the folder of modules $1.
+keelboot_ruled_modules() {
+	cat "$1/modules.softdep" "$2"/etc/modprobe.d/*.conf "$2"/usr/lib/modprobe.d/*.conf "$2"/lib/modprobe.d/*.conf \
+		"$2"/run/modprobe.d/*.conf 2>/dev/null |
+		awk '$1 ~ /^(options|install|softdep|weakdep)$/ && !($2 == "watchdog" && $3 == "stop_on_reboot=0" && NF == 3) { print $2 }'
+}
+
+# What keelboot-select has to know of the watchdogs' drivers, of the kernel in the folder of modules $1, in an initramfs of
+# the root $2 (none: of this system).
 keelboot_watchdog_drivers() {
 	keelboot_modules watchdog-server watchdog |
-		awk -f "$KEELBOOT_LIB/drivers.awk" - "$1/modules.dep" "$1/modules.alias"
+		awk -v given="$(keelboot_ruled_modules "$1" "${2-}" | tr '\n' ' ')" -f "$KEELBOOT_LIB/drivers.awk" - \
+			"$1/modules.dep" "$1/modules.alias"
 }
 
 # What is missing for a boot, in one line; nothing if all is there.

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/select/drivers.h"
 
+#include "initramfs/alias_table.h"
+#include "initramfs/modules.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +15,12 @@
 
 #define MODPROBE     "/sbin/modprobe"
 #define BUSES	     "/sys/bus"
+#define RELEASE	     "/proc/sys/kernel/osrelease"
 #define LOAD_MS	     15000
 #define TABLE_MAX    (64u << 10)
 #define PATTERNS_MAX 2048
-#define MODULES_MAX  64
+#define DRIVERS_MAX  64
+#define FILES_MAX    256
 /* A chipset's driver makes the device that the watchdog's looks for. */
 #define ROUNDS	     3
 
@@ -25,19 +30,37 @@ struct drivers {
 		const char *text;
 		/* so many letters stand for themselves: most devices differ in these */
 		size_t plain;
-		unsigned module;
+		unsigned driver;
 	} pattern[PATTERNS_MAX];
 	unsigned npatterns;
-	struct module {
+	/* in their order: it needs those before it */
+	struct file {
+		const char *path, *params;
+		unsigned driver;
+	} file[FILES_MAX];
+	unsigned nfiles;
+	struct driver {
 		const char *name;
 		bool wanted, loaded;
-	} module[MODULES_MAX];
-	unsigned nmodules;
+	} driver[DRIVERS_MAX];
+	unsigned ndrivers;
 	/* the folder that is looked at */
 	char devices[128];
+	char release[80];
 };
 
 /* ---------------------------------------------------------------- the table */
+
+static void add_file(struct drivers *d, unsigned driver, char *path)
+{
+	char *params = strchr(path, ' ');
+
+	if (d->nfiles == FILES_MAX)
+		return;
+	if (params != NULL)
+		*params++ = '\0';
+	d->file[d->nfiles++] = (struct file){ path, params != NULL ? params : "", driver };
+}
 
 static void add_line(struct drivers *d, char *line)
 {
@@ -46,23 +69,25 @@ static void add_line(struct drivers *d, char *line)
 
 	if (blank != NULL)
 		*blank = '\0';
-	while (m < d->nmodules && strcmp(d->module[m].name, line) != 0)
+	while (m < d->ndrivers && strcmp(d->driver[m].name, line) != 0)
 		m++;
-	if (m == MODULES_MAX || d->npatterns == PATTERNS_MAX || line[0] == '\0')
+	if (m == DRIVERS_MAX || d->npatterns == PATTERNS_MAX || line[0] == '\0')
 		return;
-	if (m == d->nmodules)
-		d->module[d->nmodules++] = (struct module){ .name = line };
-	if (blank != NULL)
+	if (m == d->ndrivers)
+		d->driver[d->ndrivers++] = (struct driver){ .name = line };
+	if (blank != NULL && blank[1] == '/')
+		add_file(d, m, blank + 1);
+	else if (blank != NULL)
 		d->pattern[d->npatterns++] = (struct pattern){ .text = blank + 1,
 							       .plain = strcspn(blank + 1, "*?[\\"),
-							       .module = m };
+							       .driver = m };
 }
 
 static bool read_table(struct drivers *d)
 {
 	char *next;
 
-	d->npatterns = d->nmodules = 0;
+	d->npatterns = d->ndrivers = d->nfiles = 0;
 	if (os_read_file(DRIVERS_FILE, d->text, sizeof(d->text), NULL) != KB_OK)
 		return false;
 	for (char *line = d->text; line != NULL; line = next) {
@@ -71,7 +96,10 @@ static bool read_table(struct drivers *d)
 			*next++ = '\0';
 		add_line(d, line);
 	}
-	return d->nmodules > 0;
+	if (os_read_file(RELEASE, d->release, sizeof(d->release), NULL) != KB_OK)
+		d->nfiles = 0;
+	d->release[strcspn(d->release, "\n")] = '\0';
+	return d->ndrivers > 0;
 }
 
 /* ---------------------------------------------------------------- the hardware */
@@ -92,7 +120,7 @@ static enum kb_err visit_device(void *ctx, const char *name)
 	alias[strcspn(alias, "\n")] = '\0';
 	for (unsigned i = 0; i < d->npatterns; i++) {
 		if (asks_for(alias, &d->pattern[i]))
-			d->module[d->pattern[i].module].wanted = true;
+			d->driver[d->pattern[i].driver].wanted = true;
 	}
 	return KB_OK;
 }
@@ -147,31 +175,88 @@ static void run_modprobe(const char *const *argv)
 		log_warn("watchdog: " MODPROBE " cannot be killed; it is left running");
 }
 
-/* All that are wanted and were not loaded, in the order of the table. False: there was none. */
-static bool load_wanted(struct drivers *d)
+/* Loaded, or built in. */
+static bool is_in_kernel(const char *path)
 {
-	const char *argv[4 + MODULES_MAX + 1] = { "modprobe", "-q", "-a", "--" };
-	char names[256] = "";
-	unsigned n = 4;
+	char sys[96] = "/sys/module/";
+	size_t len, used = strlen(sys);
+	const char *name = modules_name(path, &len);
 
-	for (unsigned i = 0; i < d->nmodules; i++) {
-		struct module *m = &d->module[i];
+	for (size_t i = 0; i < len && used < sizeof(sys) - 1; i++)
+		sys[used++] = alias_table_letter(name[i]);
+	sys[used] = '\0';
+	return os_exists(sys);
+}
+
+static bool load_file(const struct drivers *d, const struct file *f)
+{
+	char path[256];
+
+	if (is_in_kernel(f->path))
+		return true;
+	snprintf(path, sizeof(path), "/lib/modules/%s%s", d->release, f->path);
+	/* As with modprobe, hardware that is missing is nothing special. */
+	return os_finit_module(path, f->params) == KB_OK || errno == ENODEV || errno == ETIMEDOUT;
+}
+
+/* Without modprobe, whose start costs more than all else here. False: that one has to do it. It
+ * reads the parameters of the kernel's command line. */
+static bool load_by_files(const struct drivers *d, unsigned driver, const char *cmdline)
+{
+	bool done = false;
+
+	for (unsigned i = 0; i < d->nfiles; i++) {
+		if (d->file[i].driver == driver && modules_in_cmdline(cmdline, d->file[i].path))
+			return false;
+	}
+	for (unsigned i = 0; i < d->nfiles; i++) {
+		if (d->file[i].driver != driver)
+			continue;
+		done = load_file(d, &d->file[i]);
+		if (!done)
+			break;
+	}
+	return done;
+}
+
+/* False: none is wanted that was not loaded. */
+static bool report_wanted(const struct drivers *d)
+{
+	char names[256] = "";
+
+	for (unsigned i = 0; i < d->ndrivers; i++) {
+		const struct driver *m = &d->driver[i];
 		size_t used = strlen(names);
 
-		if (!m->wanted || m->loaded)
-			continue;
-		m->loaded = true;
-		argv[n++] = m->name;
-		snprintf(names + used, sizeof(names) - used, " %s", m->name);
+		if (m->wanted && !m->loaded)
+			snprintf(names + used, sizeof(names) - used, " %s", m->name);
 	}
-	if (n == 4)
+	if (names[0] != '\0')
+		log_info("watchdog: loading%s", names);
+	return names[0] != '\0';
+}
+
+/* All that are wanted and were not loaded, in the order of the table. False: there was none. */
+static bool load_wanted(struct drivers *d, const char *cmdline)
+{
+	const char *argv[4 + DRIVERS_MAX + 1] = { "modprobe", "-q", "-a", "--" };
+	unsigned n = 4;
+
+	if (!report_wanted(d))
 		return false;
-	log_info("watchdog: loading%s", names);
-	run_modprobe(argv);
+	for (unsigned i = 0; i < d->ndrivers; i++) {
+		struct driver *m = &d->driver[i];
+
+		if (m->wanted && !m->loaded && !load_by_files(d, i, cmdline))
+			argv[n++] = m->name;
+		m->loaded = m->loaded || m->wanted;
+	}
+	if (n > 4)
+		run_modprobe(argv);
 	return true;
 }
 
-void drivers_load_watchdog(const char *dev)
+void drivers_load_watchdog(const char *dev, const char *cmdline)
 {
 	const char *node = dev[0] == '/' ? dev : "/dev/watchdog0";
 	static struct drivers d;
@@ -182,10 +267,10 @@ void drivers_load_watchdog(const char *dev)
 		if (os_exists(node))
 			return;
 		look_at_hardware(&d);
-		if (!load_wanted(&d))
+		if (!load_wanted(&d, cmdline))
 			break;
 	}
-	for (unsigned i = 0; i < d.nmodules; i++)
-		d.module[i].wanted = true;
-	load_wanted(&d);
+	for (unsigned i = 0; i < d.ndrivers; i++)
+		d.driver[i].wanted = true;
+	load_wanted(&d, cmdline);
 }

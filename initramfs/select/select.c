@@ -84,7 +84,7 @@ enum select_end select_arm(struct boot *b)
 	if (!b->cmd.enable || (!b->configured && may_step_aside(b)))
 		return SELECT_ASIDE;
 	unlock_begin();
-	drivers_load_watchdog(b->conf.watchdog);
+	drivers_load_watchdog(b->conf.watchdog, b->cmdline);
 	watchdog_arm(b);
 	unlock_leave(b);
 	return SELECT_DONE;

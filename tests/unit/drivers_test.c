@@ -31,13 +31,18 @@ static void set_up(void)
 	os_sim_file("/sys/bus/platform/devices/watchdog/modalias", ON_TREE);
 }
 
-static void expect(const char *table, const char *names)
+static void expect_with(const char *cmdline, const char *table, const char *names)
 {
 	os_sim_child(&(struct os_sim_child){ .argv0 = "modprobe", .run = add_watchdog });
 	os_sim_file(DRIVERS_FILE, table);
-	drivers_load_watchdog("");
+	drivers_load_watchdog("", cmdline);
 	if (strstr(os_sim_trace(), names) == NULL)
 		fail_msg("no \"%s\" in:\n%s", names, os_sim_trace());
+}
+
+static void expect(const char *table, const char *names)
+{
+	expect_with("quiet", table, names);
 }
 
 TEST(driver_of_a_device_that_is_there)
@@ -61,6 +66,55 @@ TEST(all_others_where_no_device_says_so)
 {
 	os_sim_remove("/sys/bus/pci");
 	expect(BY_PCI, "modprobe -q -a -- i6300esb hpwdt\n");
+}
+
+#define FOLDER "/lib/modules/6.1.0-x"
+#define BY_FILES \
+	BY_PCI "i6300esb /kernel/watchdog.ko stop_on_reboot=0\ni6300esb /kernel/i6300esb.ko.xz\n"
+
+static void has_files(void)
+{
+	os_sim_file("/proc/sys/kernel/osrelease", "6.1.0-x\n");
+	os_sim_file(FOLDER "/kernel/watchdog.ko", "");
+	os_sim_file(FOLDER "/kernel/i6300esb.ko.xz", "");
+}
+
+static bool has_run(const char *what)
+{
+	return strstr(os_sim_trace(), what) != NULL;
+}
+
+/* Its start costs as much as the rest of it. */
+TEST(files_that_are_known_need_no_modprobe)
+{
+	has_files();
+	expect(BY_FILES, "finit_module " FOLDER "/kernel/watchdog.ko stop_on_reboot=0\n");
+	assert_true(has_run("finit_module " FOLDER "/kernel/i6300esb.ko.xz\n"));
+	assert_false(has_run("modprobe -q -a -- i6300esb"));
+}
+
+/* The kernel would check its signature again. */
+TEST(file_of_a_module_that_is_in_the_kernel_is_not_loaded)
+{
+	has_files();
+	os_sim_file("/sys/module/watchdog/initstate", "live\n");
+	expect(BY_FILES, "finit_module " FOLDER "/kernel/i6300esb.ko.xz\n");
+	assert_false(has_run("/kernel/watchdog.ko"));
+}
+
+TEST(file_that_is_missing_is_left_to_modprobe)
+{
+	has_files();
+	os_sim_remove(FOLDER "/kernel/i6300esb.ko.xz");
+	expect(BY_FILES, "modprobe -q -a -- i6300esb\n");
+}
+
+/* It reads them from the kernel's command line. */
+TEST(parameters_of_the_command_line_are_left_to_modprobe)
+{
+	has_files();
+	expect_with("quiet watchdog.open_timeout=9", BY_FILES, "modprobe -q -a -- i6300esb\n");
+	assert_false(has_run("finit_module"));
 }
 
 TEST_MAIN("drivers", .set_up = set_up)
