@@ -133,7 +133,7 @@ LIBREAL := $(B)/libreal.a
 ABI     := 0.0
 SONAME  := libkeelboot.so.$(firstword $(subst ., ,$(ABI)))
 LIBRARY := $(B)/libkeelboot.so.$(ABI) $(call archive,$(OF_LIBRARY))
-PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot-data $(B)/keelboot
+PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot
 # keelboot-fleet talks to servers: its libraries are the distribution's, which keeps them mended. FLEET=no: it is not built.
 FLEET   := $(if $(CROSS_COMPILE)$(DYNAMIC)$(MUSL),no,yes)
 PROGS   += $(if $(filter yes,$(FLEET)),$(B)/keelboot-fleet)
@@ -165,7 +165,7 @@ ifdef MUSL
 PROGS    := $(B)/keelboot-guardian $(B)/keelboot-overlay
 endif
 
-all: $(PROGS) $(if $(SAN)$(DYNAMIC)$(MUSL),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(MUSL)$(CROSS_COMPILE),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot-data, keelboot and keelboot-fleet
+all: $(PROGS) $(if $(SAN)$(DYNAMIC)$(MUSL),,$(LIBRARY)) $(if $(SAN)$(DYNAMIC)$(MUSL)$(CROSS_COMPILE),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian, keelboot-overlay, keelboot and keelboot-fleet
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -642,7 +642,7 @@ install-dev: install-library ## install what one needs to compile such a program
 	@$(call pages,$(DEVPAGES))
 
 # What the initramfs of a distribution is made of, and the glue of its generator.
-BOOTPROGS := $(B)/keelboot-select $(B)/keelboot-guardian $(B)/keelboot-data $(B)/keelboot-$(if $(DYNAMIC),prober,helper)
+BOOTPROGS := $(addprefix $(B)/keelboot-,select guardian $(if $(DYNAMIC),data prober,helper))
 BOOTDIR   := $(LIBDIR)$(if $(DYNAMIC),/dynamic)
 # Always without symbols (STRIP=true: somebody else takes them away): an initramfs packs them as they are. It prefers those in
 # dynamic/, which would hide newer ones.

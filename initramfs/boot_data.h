@@ -81,5 +81,5 @@ struct boot {
 
 /* The program that does what process 1 must not: probing, applying, verifying. */
 #define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"
-/* And what goes on on the data partition. */
+/* What goes on on the data partition; where it is missing, the helper does that, too. */
 #define BOOT_DATA   "/usr/lib/keelboot/keelboot-data"

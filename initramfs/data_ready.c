@@ -157,7 +157,7 @@ static void fail_without_run(const struct boot *b, struct data_wire *a, enum kb_
 		snprintf(a->why, sizeof(a->why), "%.100s not found on %.30s", b->conf.data_part,
 			 b->dev.disk);
 	else if (err == KB_EEXEC)
-		snprintf(a->why, sizeof(a->why), "unable to start " BOOT_DATA);
+		snprintf(a->why, sizeof(a->why), "unable to start keelboot-data");
 	else
 		snprintf(a->why, sizeof(a->why), "keelboot-data crashed or was stopped");
 }

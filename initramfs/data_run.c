@@ -87,11 +87,11 @@ static enum kb_err follow_data(struct boot *b, enum data_job job, pid_t pid, int
 		break;
 	}
 	if (!writes(job)) {
-		log_err("data: " BOOT_DATA " cannot be stopped; it is left running");
+		log_err("data: keelboot-data cannot be stopped; it is left running");
 		return KB_ECHILD;
 	}
 	/* Only a reset ends that; the count of such boots bounds how often. */
-	log_err("data: " BOOT_DATA " cannot be stopped; restarting");
+	log_err("data: keelboot-data cannot be stopped; restarting");
 	os_reboot();
 	return KB_ECHILD;
 }
@@ -104,7 +104,9 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 	const char *const argv[] = {
 		"keelboot-data", verbs[job], b->dev.data, slot, release, NULL
 	};
-	struct os_spawn sp = { .path = BOOT_DATA, .argv = argv, .own_mounts = true };
+	struct os_spawn sp = { .path = os_executable(BOOT_DATA) ? BOOT_DATA : BOOT_HELPER,
+			       .argv = argv,
+			       .own_mounts = true };
 	struct reading r = { .at = (uint8_t *)answer };
 	enum kb_err err;
 	int fds[2];
@@ -113,7 +115,7 @@ enum kb_err data_run(struct boot *b, enum data_job job, const struct state_data 
 	memset(answer, 0, sizeof(*answer));
 	hardware_need_data(b);
 	bytes_hex(release, whose->release, STATE_LEDGER_ID_LEN);
-	if (!os_executable(BOOT_DATA) || os_pipe(fds) != KB_OK)
+	if (!os_executable(sp.path) || os_pipe(fds) != KB_OK)
 		return KB_EEXEC;
 	sp.envp = bootlog_env();
 	sp.fd3 = fds[1];

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from cli_device import TOP, call
 
-NATIVE = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot-data", "keelboot")
+NATIVE = ("init", "keelboot-helper", "keelboot-guardian", "keelboot-overlay", "keelboot")
 AARCH64 = tuple(f"aarch64/{name}" for name in NATIVE)
 PROGRAMS = NATIVE + AARCH64
 DISASSEMBLED = (*NATIVE, "aarch64/init", "aarch64/keelboot-helper")     # which takes seconds

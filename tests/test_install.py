@@ -161,7 +161,7 @@ def test_static_programs_replace_those_that_use_libraries(standard):
     assert not any(map(symbols, (library / "dynamic").iterdir()))
     make("install-initramfs-tools", standard)
     assert not (library / "dynamic").exists()
-    assert not any(symbols(library / f"keelboot-{name}") for name in ("select", "guardian", "data", "helper"))
+    assert not any(symbols(library / f"keelboot-{name}") for name in ("select", "guardian", "helper"))
 
 
 def test_examples_that_are_installed_are_good(standard):

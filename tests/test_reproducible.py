@@ -81,7 +81,7 @@ def test_no_archive_of_what_is_not_committed(archives, tmp_path):
 
 
 def test_programs_are_the_same(builds):
-    for name in ("init", "keelboot-helper", "keelboot-guardian", "keelboot-data", "keelboot"):
+    for name in ("init", "keelboot-helper", "keelboot-guardian", "keelboot"):
         assert same(builds[0] / "build" / name, builds[1] / "build" / name), name
 
 

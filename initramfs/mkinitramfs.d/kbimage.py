@@ -14,7 +14,6 @@ import kbprocessor
 FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot")
 HELPER = "usr/lib/keelboot/keelboot-helper"
 GUARDIAN = "usr/lib/keelboot/keelboot-guardian"
-DATA = "usr/lib/keelboot/keelboot-data"
 CONF = "etc/keelboot/system.conf"
 DEBUG_SHELL = "etc/keelboot/debug-shell"     # SHELL_MARKER of initramfs/shell.h
 HOOKS = "usr/lib/keelboot/hooks"
@@ -148,7 +147,6 @@ class Image:
             if needs:
                 raise ImageError(f"{file}: needs {needs}; /{path} must be linked statically")
             self.program(path, file, self._of_elf(strip, file, data))
-        self.archive.link(DATA, PurePosixPath(HELPER).name, source=str(helper))
 
     def configuration(self, conf, conf_dir) -> None:
         if conf:

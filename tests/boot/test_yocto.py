@@ -141,7 +141,7 @@ def test_packages_have_what_they_are_for(build):
     assert (database.stat().st_mtime if database.exists() else None) == before
     files = {package.name: {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()}
              for package in packages.iterdir()}
-    assert files["keelboot-init"] == {"init", "usr/lib/keelboot/keelboot-guardian", "usr/lib/keelboot/keelboot-data"}
+    assert files["keelboot-init"] == {"init", "usr/lib/keelboot/keelboot-guardian"}
     assert files["keelboot-helper"] == {"usr/lib/keelboot/keelboot-helper"}
     assert {"usr/bin/keelboot", "etc/init.d/keelboot", "usr/lib/keelboot/keelboot-overlay",
             "usr/lib/systemd/system/keelboot-mark-good.service",

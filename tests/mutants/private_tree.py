@@ -29,8 +29,7 @@ FILES = ("Makefile", "README.md")
 FOLDERS = ("channel", "cli", "fleet", "hooks", "initramfs", "kernel-cmdline", "lib", "libkeelboot", "qemu", "selector",
            "tests", "update", "docs")
 BUILT = ("obj", "tests", "archives", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot", "keelboot-helper",
-         "keelboot-guardian", "keelboot-data", "keelboot-fleet", "san/obj", "san/libkb.a", "san/libreal.a",
-         "san/libsim.a")
+         "keelboot-guardian", "keelboot-fleet", "san/obj", "san/libkb.a", "san/libreal.a", "san/libsim.a")
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
 # A simulation is asked for little first, and for all only when that noticed nothing.
 RUNS = {"sim/selector_sim": (["--small", "--stop"], ["--stop"]),

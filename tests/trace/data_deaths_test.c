@@ -36,7 +36,7 @@ static unsigned restarts(const char *verb)
 		add_children(verb);
 		if (machine_boot() == OS_SIM_EXEC)
 			return n;
-		assert_once("# data: " BOOT_DATA " cannot be stopped; restarting");
+		assert_once("# data: keelboot-data cannot be stopped; restarting");
 		assert_absent("WATCHDOG FIRES");
 	}
 	return BOOTS;

@@ -34,7 +34,7 @@ do_compile() {
 do_install() {
 	oe_runmake -C ${S} install-device DESTDIR=${D}
 	install -m 755 ${B}/init ${D}/init
-	install -m 755 ${B}/keelboot-guardian ${B}/keelboot-data ${D}${nonarch_libdir}/keelboot/
+	install -m 755 ${B}/keelboot-guardian ${D}${nonarch_libdir}/keelboot/
 	# systemd would start it beside the units, which install-device brings.
 	if ${@bb.utils.contains("DISTRO_FEATURES", "sysvinit", "true", "false", d)}; then
 		install -D -m 755 ${S}/hooks/system/keelboot.init ${D}${sysconfdir}/init.d/keelboot
@@ -50,7 +50,7 @@ do_install:class-native() {
 
 PACKAGES =+ "${PN}-init ${PN}-helper"
 SUMMARY:${PN}-init = "Keelboot's init, for an initramfs"
-FILES:${PN}-init = "/init ${nonarch_libdir}/keelboot/keelboot-guardian ${nonarch_libdir}/keelboot/keelboot-data"
+FILES:${PN}-init = "/init ${nonarch_libdir}/keelboot/keelboot-guardian"
 RDEPENDS:${PN}-init = "${PN}-helper"
 SUMMARY:${PN}-helper = "What Keelboot's init and command start to read and to check bundles"
 FILES:${PN}-helper = "${nonarch_libdir}/keelboot/keelboot-helper"
