@@ -30,7 +30,8 @@ alias platform:other other
 
 
 def drivers(awk, folder, names: str, given: str = "") -> list:
-    return subprocess.run([*awk, "-v", f"given={given}", "-f", LIB / "drivers.awk", "-", folder / "modules.dep", folder / "modules.alias"],
+    files = (folder / "modules.dep", folder / "modules.alias")
+    return subprocess.run([*awk, "-v", f"given={given}", "-f", LIB / "drivers.awk", "-", *files],
                           input=names, text=True, capture_output=True, check=True).stdout.splitlines()
 
 
@@ -218,8 +219,8 @@ def test_drivers_are_told_with_what_hardware_asks_for_them(tmp_path, awk):
     (tmp_path / "modules.dep").write_text(DEP)
     (tmp_path / "modules.alias").write_text(ALIAS)
     assert drivers(awk, tmp_path, "ipmi_si\nhpwdt\nipmi_watchdog\ni2c-i801\niTCO_wdt\nit87_wdt\n") == [
-        "ipmi_si acpi*:IPI0001:*", "ipmi_si platform:dmi-ipmi-si", "ipmi_si /kernel/drivers/char/ipmi/ipmi_msghandler.ko",
-        "ipmi_si /kernel/drivers/char/ipmi/ipmi_si.ko",
+        "ipmi_si acpi*:IPI0001:*", "ipmi_si platform:dmi-ipmi-si",
+        "ipmi_si /kernel/drivers/char/ipmi/ipmi_msghandler.ko", "ipmi_si /kernel/drivers/char/ipmi/ipmi_si.ko",
         "hpwdt pci:v0000103Cd00003306sv*sd*bc*sc*i*",
         "hpwdt /kernel/drivers/watchdog/watchdog.ko.xz stop_on_reboot=0", "hpwdt /kernel/drivers/watchdog/hpwdt.ko.xz",
         # The BMC's timer is where the BMC is.

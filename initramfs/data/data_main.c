@@ -4,5 +4,5 @@
 
 int main(int argc, char **argv)
 {
-	return data_main(argc, argv);
+	return data_verbs_main(argc, argv);
 }

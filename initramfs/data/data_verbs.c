@@ -168,7 +168,7 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-int data_main(int argc, char **argv)
+int data_verbs_main(int argc, char **argv)
 {
 	const struct verb *v = argc == 5 ? find_verb(argv[1]) : NULL;
 	uint64_t begin = os_now_ms();

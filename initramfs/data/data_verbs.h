@@ -8,4 +8,4 @@
 
 /* It answers on descriptor 3, as update/wire/data_wire.h says. Exit 0, 1 when the answer could not
  * be written, 3 usage. */
-int data_main(int argc, char **argv);
+int data_verbs_main(int argc, char **argv);

@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 	if (strcmp(name, "keelboot-decoder") == 0)
 		return decoder_main();
 	if (strcmp(name, "keelboot-data") == 0)
-		return data_main(argc, argv);
+		return data_verbs_main(argc, argv);
 	if (strcmp(name, "keelboot-prober") == 0)
 		return prober_main(argc, argv);
 	if (strcmp(name, "keelboot-verify") == 0)
