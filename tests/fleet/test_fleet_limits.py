@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What bundles may take of the network: bandwidth=, daily-bytes=, max-bytes= of [fleet]."""
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -126,6 +127,9 @@ def killed_in_the_midst(fleet, slow):
             assert time.monotonic() < end
             time.sleep(0.02)
         run.kill()
+    # What flushes holds the lock until the disk has answered it.
+    with open(fleet.folder / "lock", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def test_bytes_are_counted_before_they_come_so_that_no_cut_loses_them(limited, server, bundle):
