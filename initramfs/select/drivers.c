@@ -21,6 +21,7 @@
 #define PATTERNS_MAX 2048
 #define DRIVERS_MAX  64
 #define FILES_MAX    256
+#define HANGS_MAX    3 /* each takes seconds; then no more is loaded */
 /* A chipset's driver makes the device that the watchdog's looks for. */
 #define ROUNDS	     3
 
@@ -44,6 +45,8 @@ struct drivers {
 		bool wanted, loaded;
 	} driver[DRIVERS_MAX];
 	unsigned ndrivers;
+	/* whose init does not end */
+	unsigned nhangs;
 	/* the folder that is looked at */
 	char devices[128];
 	char release[80];
@@ -87,7 +90,7 @@ static bool read_table(struct drivers *d)
 {
 	char *next;
 
-	d->npatterns = d->ndrivers = d->nfiles = 0;
+	d->npatterns = d->ndrivers = d->nfiles = d->nhangs = 0;
 	if (os_read_file(DRIVERS_FILE, d->text, sizeof(d->text), NULL) != KB_OK)
 		return false;
 	for (char *line = d->text; line != NULL; line = next) {
@@ -188,22 +191,26 @@ static bool is_in_kernel(const char *path)
 	return os_exists(sys);
 }
 
-static bool load_file(const struct drivers *d, const struct file *f)
+/* As with modprobe, hardware that is missing is nothing special. */
+static enum kb_err load_file(const struct drivers *d, const struct file *f)
 {
 	char path[256];
+	enum kb_err err;
 
 	if (is_in_kernel(f->path))
-		return true;
+		return KB_OK;
 	snprintf(path, sizeof(path), "/lib/modules/%s%s", d->release, f->path);
-	/* As with modprobe, hardware that is missing is nothing special. */
-	return os_finit_module(path, f->params) == KB_OK || errno == ENODEV || errno == ETIMEDOUT;
+	err = os_finit_module(path, f->params);
+	if (err == KB_ETIMEDOUT)
+		log_warn("watchdog: the init of %s does not end: going on without it", path);
+	return err != KB_OK && errno == ENODEV ? KB_OK : err;
 }
 
 /* Without modprobe, whose start costs more than all else here. False: that one has to do it. It
  * reads the parameters of the kernel's command line. */
-static bool load_by_files(const struct drivers *d, unsigned driver, const char *cmdline)
+static bool load_by_files(struct drivers *d, unsigned driver, const char *cmdline)
 {
-	bool done = false;
+	enum kb_err err = KB_ENOENT;
 
 	for (unsigned i = 0; i < d->nfiles; i++) {
 		if (d->file[i].driver == driver && modules_in_cmdline(cmdline, d->file[i].path))
@@ -212,11 +219,12 @@ static bool load_by_files(const struct drivers *d, unsigned driver, const char *
 	for (unsigned i = 0; i < d->nfiles; i++) {
 		if (d->file[i].driver != driver)
 			continue;
-		done = load_file(d, &d->file[i]);
-		if (!done)
+		err = load_file(d, &d->file[i]);
+		if (err != KB_OK)
 			break;
 	}
-	return done;
+	d->nhangs += err == KB_ETIMEDOUT;
+	return err == KB_OK || err == KB_ETIMEDOUT;
 }
 
 /* False: none is wanted that was not loaded. */
@@ -247,10 +255,13 @@ static bool load_wanted(struct drivers *d, const char *cmdline)
 	for (unsigned i = 0; i < d->ndrivers; i++) {
 		struct driver *m = &d->driver[i];
 
-		if (m->wanted && !m->loaded && !load_by_files(d, i, cmdline))
+		if (m->wanted && !m->loaded && d->nhangs < HANGS_MAX &&
+		    !load_by_files(d, i, cmdline))
 			argv[n++] = m->name;
 		m->loaded = m->loaded || m->wanted;
 	}
+	if (d->nhangs == HANGS_MAX)
+		log_warn("watchdog: %u drivers hang: the others are not tried", HANGS_MAX);
 	if (n > 4)
 		run_modprobe(argv);
 	return true;

@@ -14,7 +14,7 @@
 
 /*
  * Loads those for whose hardware the machine has a device. Where the watchdog dev ("": any) is
- * missing then, it loads all others too: some can only find out themselves. Takes a minute at most;
+ * missing then, it loads all others too: some can only find out themselves. Takes 75 s at most;
  * nothing here is fatal, and each failure is logged. A driver with parameters on the kernel's
  * command line is loaded by modprobe.
  */

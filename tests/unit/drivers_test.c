@@ -109,6 +109,31 @@ TEST(file_that_is_missing_is_left_to_modprobe)
 	expect(BY_FILES, "modprobe -q -a -- i6300esb\n");
 }
 
+TEST(driver_that_hangs_is_left_and_said)
+{
+	has_files();
+	os_sim_fail("finit_module " FOLDER "/kernel/i6300esb.ko.xz", 1, KB_ETIMEDOUT);
+	expect(BY_FILES, "watchdog: the init of " FOLDER
+			 "/kernel/i6300esb.ko.xz does not end: going on without it");
+	assert_false(has_run("modprobe -q -a -- i6300esb"));
+	assert_true(has_run("modprobe -q -a -- hpwdt\n")); /* a watchdog is wanted all the same */
+}
+
+/* The boot waits for each of them. */
+TEST(drivers_that_hang_have_a_bound)
+{
+	static const char table[] = "a\na /kernel/a.ko\nb\nb /kernel/b.ko\nc\nc /kernel/c.ko\n"
+				    "d\nd /kernel/d.ko\ne\n";
+
+	has_files();
+	for (char name = 'a'; name <= 'd'; name++)
+		os_sim_file(strf(FOLDER "/kernel/%c.ko", name), "");
+	os_sim_fail("finit_module", 0, KB_ETIMEDOUT);
+	expect(table, "watchdog: 3 drivers hang: the others are not tried");
+	assert_false(has_run("/kernel/d.ko"));
+	assert_false(has_run("modprobe -q"));
+}
+
 /* It reads them from the kernel's command line. */
 TEST(parameters_of_the_command_line_are_left_to_modprobe)
 {
