@@ -245,13 +245,14 @@ def test_a_module_with_rules_is_left_to_modprobe(tmp_path, awk):
 def test_rules_are_those_of_a_person_and_of_the_kernel(tmp_path):
     """Keelboot's own is in the table of the drivers, too."""
     for path, text in {"etc/modprobe.d/keelboot.conf": "options watchdog stop_on_reboot=0\n",
-                       "etc/modprobe.d/mine.conf": "# options a b=1\noptions iTCO_wdt nowayout=1\nblacklist hpwdt\n",
+                       "etc/modprobe.d/mine.conf": "# options a b=1\nblacklist hpwdt\noptions iTCO_wdt nowayout=1",
+                       "etc/modprobe.d/next.conf": "options sp5100_tco action=1\n",
                        "usr/lib/modprobe.d/x.conf": "install i6300esb /bin/true\n"}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     (tmp_path / "modules.softdep").write_text("softdep ipmi_si pre: x\n")
     said = packs(tmp_path, MEASURE, f"keelboot_ruled_modules {tmp_path} {tmp_path}")
-    assert said.split() == ["ipmi_si", "iTCO_wdt", "i6300esb"]
+    assert said.split() == ["ipmi_si", "iTCO_wdt", "sp5100_tco", "i6300esb"]
 
 
 def test_debians_kernel_has_drivers_of_watchdogs_for_qemu_and_for_intel(tmp_path):

@@ -31,8 +31,11 @@ keelboot_modules() {
 
 # The names of modules for which modprobe has rules, by the files below the root $2; of the kernel in the folder of modules $1.
 keelboot_ruled_modules() {
-	cat "$1/modules.softdep" "$2"/etc/modprobe.d/*.conf "$2"/usr/lib/modprobe.d/*.conf "$2"/lib/modprobe.d/*.conf \
-		"$2"/run/modprobe.d/*.conf 2>/dev/null |
+	for file in "$1/modules.softdep" "$2"/etc/modprobe.d/*.conf "$2"/usr/lib/modprobe.d/*.conf "$2"/lib/modprobe.d/*.conf \
+		"$2"/run/modprobe.d/*.conf; do
+		# The last line of a file may lack its end.
+		[ ! -f "$file" ] || { cat "$file" && echo; }
+	done |
 		awk '$1 ~ /^(options|install|softdep|weakdep)$/ && !($2 == "watchdog" && $3 == "stop_on_reboot=0" && NF == 3) { print $2 }'
 }
 
