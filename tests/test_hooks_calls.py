@@ -367,6 +367,22 @@ def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):
             "'. /usr/lib/keelboot/call.sh; keelboot_call fail \"initramfs cannot enter it\"'\n"
 
 
+@pytest.mark.parametrize("apply, text", [("yes", None), ("no", "[Service]\nExecStartPre=\n")])
+def test_only_an_initramfs_that_installs_waits_for_usb_hosts(tmp_path, apply, text):
+    """udevadm settle costs what Keelboot may add to a boot as a whole; and without a stick nothing is worth it."""
+    unit = (HOOKS / "systemd/keelboot-select.service").read_text()
+    assert [line for line in unit.splitlines() if line.startswith("ExecStartPre=")] == \
+        ["ExecStartPre=-udevadm settle --timeout=30"]
+    library = tmp_path / "usr/lib/keelboot"
+    library.mkdir(parents=True)
+    for name in ("keelboot-select", "keelboot-helper"):
+        (library / name).write_text("#!/bin/sh\n")
+        (library / name).chmod(0o755)
+    packed(tmp_path, "", f"KEELBOOT_APPLY={apply} KEELBOOT_LIB={library}; keelboot_pack_units {tmp_path}")
+    drop_in = tmp_path / "etc/systemd/system/keelboot-select.service.d/keelboot.conf"
+    assert (drop_in.read_text() if drop_in.exists() else None) == text
+
+
 @pytest.mark.parametrize("here, there, said", [(0, 0, ""), (0, 127, "does not start"), (0, 126, "does not start"),
                                                (0, 139, "does not start"), (0, 125, ""), (126, 126, "")])
 def test_a_packed_program_that_does_not_start_is_noticed(tmp_path, here, there, said):

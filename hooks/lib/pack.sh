@@ -214,6 +214,14 @@ keelboot_pack_notes() {
 	! keelboot_asks /etc/crypttab /etc/crypttab.initramfs || : >"$1/etc/keelboot/unlock"
 }
 
+# Whether this initramfs installs releases: only then a stick is worth a wait.
+keelboot_installs() {
+	case $(keelboot_programs) in
+	*/keelboot-helper*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # The same for systemd, whose generator keelboot-select is: where that cannot run, nothing else wants its units, or says so.
 keelboot_pack_units() {
 	units=$1/etc/systemd/system
@@ -228,6 +236,10 @@ keelboot_pack_units() {
 		ExecStart=-/bin/sh -c '. $KEELBOOT_LIB/call.sh; keelboot_call --version'
 	EOF
 	ln -sf ../keelboot-unable.service "$units/initrd.target.wants/"
+	keelboot_installs || {
+		mkdir -p "$units/keelboot-select.service.d"
+		printf '[Service]\nExecStartPre=\n' >"$units/keelboot-select.service.d/keelboot.conf"
+	}
 	[ -e "$1/etc/keelboot/required" ] || return 0
 	mkdir -p "$units/sysroot.mount.d"
 	printf '[Unit]\nRequires=keelboot-select.service\nAfter=keelboot-select.service\n' >"$units/sysroot.mount.d/keelboot.conf"
@@ -288,13 +300,10 @@ keelboot_has_tpm() {
 # What must not be made, in one line; nothing if all is well. The kernel is the one in the folder of modules $1.
 keelboot_error() {
 	keelboot_measures || return 0
-	case $(keelboot_programs) in
-	*/keelboot-helper*) ;;
-	*)
+	keelboot_installs || {
 		echo "[measure] pcr= is set, and keelboot-helper, which measures, is missing; remove KEELBOOT_APPLY=no, or pcr="
 		return
-		;;
-	esac
+	}
 	keelboot_has_tpm "$1" ||
 		echo "[measure] pcr= is set, and the kernel of $1 has no driver of a TPM; remove pcr=, or take another kernel"
 }
