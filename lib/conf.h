@@ -112,6 +112,7 @@ enum conf_loader {
 	CONF_LOADER_EFIBG,   /* EFI Boot Guard: two environments, each beside the file of a pair */
 	CONF_LOADER_TRYBOOT, /* a Raspberry Pi's firmware: autoboot.txt, on a partition of its own
 			      */
+	CONF_LOADER_BAREBOX, /* barebox's bootchooser: its state, in a partition of its own */
 	CONF_LOADERS,
 };
 

@@ -160,7 +160,7 @@ const struct conf_key conf_keys[] = {
 	{ "watchdog", "bootstatus", "trust|ignore", "trust",
 	  MEANING("Whether the watchdog's report that it ended the last boot counts. ignore: for a driver that restarts the machine by the watchdog, so that each restart looks like a hang."),
 	  NUMBER(BOOTSTATUS, bootstatus, 0, 0) },
-	{ "loader", "kind", "none|grub|uefi|u-boot|kexec|systemd-boot|efibootguard|tryboot", "none",
+	{ "loader", "kind", "none|grub|uefi|u-boot|kexec|systemd-boot|efibootguard|tryboot|barebox", "none",
 	  MEANING("What starts the kernel and the initramfs of a slot, where each slot has its own: a boot loader, or init itself by kexec."),
 	  NUMBER(LOADER, loader, 0, 0) },
 	{ "loader", "environment", "PARTITION|PATH (/etc/fw_env.config)", "",

@@ -137,7 +137,9 @@ def render_conf(rows: list) -> str:
             section = row[0]
             out += f".Ss [{section}]\n.Bl -tag -width 4n\n"
         _, key, values, default, meaning = row
-        out += f".It Ic {mdoc(key)} Ns = Ns Ar {mdoc(values)}\n{sentence_lines(meaning)}"
+        # A list of words that is longer than a line may break behind each.
+        words = mdoc(values).replace("|", "|\\:" if len(values) > 60 else "|")
+        out += f".It Ic {mdoc(key)} Ns = Ns Ar {words}\n{sentence_lines(meaning)}"
         out += f"Default: {mdoc(default) if default else 'none'}.\n"
         out += f"Example:\n.Li {mdoc(key)}={mdoc(example(row))}\n"
     return out + ".El\n"

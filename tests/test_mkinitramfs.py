@@ -354,6 +354,13 @@ def test_the_configuration_is_read_as_the_device_reads_it(tmp_path):
         assert kbconf.keyring(packed_files(conf)) == wanted, conf
 
 
+def test_loaders_are_those_that_the_device_knows():
+    """Of a word that only the device knew, an image would lack what its loader needs."""
+    source = (TOP / "lib/conf_value.c").read_text()
+    table = re.search(r"\[CONF_KIND_LOADER\] = \{(.*?)\}", source, re.S).group(1)
+    assert tuple(re.findall(r'"([^"]+)"', table)) == kbconf.LOADERS
+
+
 def loader_conf(tmp_path, text: str) -> tuple:
     (tmp_path / "loader.conf").write_text(f"[loader]\n{text}\n")
     return "--conf", tmp_path / "loader.conf"

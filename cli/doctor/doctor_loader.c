@@ -137,6 +137,7 @@ static const char *const names[CONF_LOADERS] = {
 	[CONF_LOADER_SYSTEMD] = "systemd-boot",
 	[CONF_LOADER_EFIBG] = "EFI Boot Guard",
 	[CONF_LOADER_TRYBOOT] = "the firmware (tryboot)",
+	[CONF_LOADER_BAREBOX] = "barebox",
 };
 
 static const char *what_it_counts(const struct doctor *doc)
@@ -157,6 +158,7 @@ static const char *what_it_counts(const struct doctor *doc)
 	case CONF_LOADER_UEFI:
 	case CONF_LOADER_SYSTEMD:
 	case CONF_LOADER_TRYBOOT:
+	case CONF_LOADER_BAREBOX:
 	case CONF_LOADERS:
 		break;
 	}

@@ -78,7 +78,7 @@ def keyring(entries: dict) -> str:
 
 
 LOADERS = ("none", "grub", "uefi", "u-boot", "kexec", "systemd-boot", "efibootguard",
-           "tryboot")
+           "tryboot", "barebox")
 UBOOT_CONFIG = "/etc/fw_env.config"
 
 

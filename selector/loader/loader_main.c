@@ -16,7 +16,7 @@ enum { DONE = 0, FAILED = 1, USAGE = 3 };
 
 static int usage(void)
 {
-	log_err("usage: keelboot-loader none|grub|uefi|u-boot|systemd-boot|efibootguard|tryboot WHERE get|booted|came-up|once SLOT|default SLOT");
+	log_err("usage: keelboot-loader none|grub|uefi|u-boot|systemd-boot|efibootguard|tryboot|barebox WHERE get|booted|came-up|once SLOT|default SLOT");
 	return USAGE;
 }
 
