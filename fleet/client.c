@@ -208,6 +208,7 @@ void client_complain(struct client *c, unsigned status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(c->trouble, sizeof(c->trouble), fmt, ap);
 	va_end(ap);
+	util_print_safe(c->trouble, sizeof(c->trouble), c->trouble);
 	c->trouble_status = status;
 	log_warn("%s", c->trouble);
 }
