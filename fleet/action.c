@@ -2,8 +2,8 @@
 #include "fleet/action.h"
 
 #include "channel/strict.h"
+#include "fleet/keep.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SCHEMA 1
@@ -226,9 +226,8 @@ json_object *action_json(const struct action *a)
 		const void *member = (const char *)a + fields[i].offset;
 
 		json_object_object_add(o, fields[i].key,
-				       fields[i].size > 0
-					       ? json_object_new_string(member)
-					       : json_object_new_uint64(*(const uint64_t *)member));
+				       fields[i].size > 0 ? keep_text(member)
+							  : keep_number(*(const uint64_t *)member));
 	}
 	json_object_object_add(o, "phase", json_object_new_string(names[a->phase]));
 	json_object_object_add(o, "reported", json_object_new_string(names[a->reported]));
@@ -238,14 +237,5 @@ json_object *action_json(const struct action *a)
 
 char *action_write(const struct action *a)
 {
-	json_object *o = action_json(a);
-	const char *text;
-	char *copy;
-
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-							 JSON_C_TO_STRING_NOSLASHESCAPE);
-	/* bound: the texts of a struct action, escaped: ACTION_TEXT_MAX */
-	copy = text != NULL ? strdup(text) : NULL;
-	json_object_put(o);
-	return copy;
+	return keep_write(action_json(a), ACTION_TEXT_MAX);
 }

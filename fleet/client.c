@@ -21,17 +21,25 @@
 
 /* ---------------------------------------------------------------- who and where */
 
-/* The first line of a file, which is printable. KB_EINVAL, which was reported. */
+/* What provisions a device may come later than this program: a file that is missing, or has nothing
+ * in it yet, is no mistake of the configuration. */
+static enum kb_err miss(const char *key, const char *path, const char *why)
+{
+	log_err("[fleet] %s=%s: %s", key, path, why);
+	return KB_ENOENT;
+}
+
+/* The first line of a file, which is printable. KB_ENOENT, KB_EINVAL, which were reported. */
 static enum kb_err read_line(char *out, size_t size, const char *path, const char *key)
 {
 	char text[512];
 	enum kb_err err = os_read_file(path, text, sizeof(text), NULL);
 	size_t len;
 
-	if (err != KB_OK) {
-		log_err("[fleet] %s=%s: %s", key, path, strerror(errno));
-		return KB_EINVAL;
-	}
+	if (err != KB_OK)
+		return miss(key, path, strerror(errno));
+	if (text[0] == '\0')
+		return miss(key, path, "it is empty");
 	len = strcspn(text, " \t\r\n");
 	for (size_t i = 0; i < len; i++)
 		if (text[i] < 0x21 || text[i] > 0x7e)
@@ -65,6 +73,7 @@ static enum kb_err read_token(struct client *c, const struct conf *conf)
 static enum kb_err read_pem(struct http_pem *pem, const char *path, const char *key)
 {
 	KB_CLEANUP_FD int fd = -1;
+	enum kb_err err;
 
 	*pem = (struct http_pem){ .text = NULL };
 	if (path[0] == '\0')
@@ -72,13 +81,19 @@ static enum kb_err read_pem(struct http_pem *pem, const char *path, const char *
 	/* bound: PEM_MAX, three times */
 	pem->text = malloc(PEM_MAX);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (pem->text != NULL && fd >= 0 &&
-	    os_file_read(fd, 0, pem->text, PEM_MAX, &pem->len) == KB_OK && pem->len < PEM_MAX)
+	err = pem->text != NULL && fd >= 0 ? os_file_read(fd, 0, pem->text, PEM_MAX, &pem->len)
+					   : KB_ENOENT;
+	if (err == KB_OK && pem->len > 0 && pem->len < PEM_MAX)
 		return KB_OK;
-	log_err("[fleet] %s=%s: %s", key, path,
-		pem->len == PEM_MAX ? "larger than 1 MiB" : strerror(errno));
+	if (err != KB_OK)
+		err = miss(key, path, strerror(errno));
 	free(pem->text);
 	pem->text = NULL;
+	if (err != KB_OK)
+		return err;
+	if (pem->len == 0)
+		return miss(key, path, "it is empty");
+	log_err("[fleet] %s=%s: larger than 1 MiB", key, path);
 	return KB_EINVAL;
 }
 
@@ -208,6 +223,7 @@ void client_complain(struct client *c, unsigned status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(c->trouble, sizeof(c->trouble), fmt, ap);
 	va_end(ap);
+	util_print_safe(c->trouble, sizeof(c->trouble), c->trouble);
 	c->trouble_status = status;
 	log_warn("%s", c->trouble);
 }

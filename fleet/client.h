@@ -47,7 +47,8 @@ struct client {
 	char text[STRICT_MAX + 1];
 };
 
-/* KB_EINVAL: [fleet] lacks something, which was reported. */
+/* KB_EINVAL: [fleet] lacks something; KB_ENOENT: a file that it names is missing, or empty, and may
+ * come later. Both were reported. */
 enum kb_err client_init(struct client *c, const struct conf *conf) KB_MUST_CHECK;
 
 /* Reports what is wrong with the last answer, and notes it; status 0: none came. */

@@ -4,12 +4,14 @@
 #include "fleet/deployment.h"
 #include "fleet/judge.h"
 #include "fleet/clock.h"
+#include "fleet/keep.h"
 #include "fleet/tell.h"
 
 #include "channel/strict.h"
 #include "lib/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define QUEUE	 "ends.json"
@@ -68,16 +70,16 @@ static json_object *write_end(const struct end *e)
 {
 	json_object *o = json_object_new_object(), *details = json_object_new_array();
 
-	json_object_object_add(o, "id", json_object_new_string(e->id));
-	json_object_object_add(o, "size", json_object_new_uint64(e->size));
-	json_object_object_add(o, "digest", json_object_new_string(e->digest));
-	json_object_object_add(o, "release", json_object_new_string(e->release));
-	json_object_object_add(o, "version", json_object_new_string(e->version));
-	json_object_object_add(o, "sequence", json_object_new_uint64(e->sequence));
-	json_object_object_add(o, "since", json_object_new_uint64(e->since));
-	json_object_object_add(o, "tries", json_object_new_uint64(e->tries));
+	json_object_object_add(o, "id", keep_text(e->id));
+	json_object_object_add(o, "size", keep_number(e->size));
+	json_object_object_add(o, "digest", keep_text(e->digest));
+	json_object_object_add(o, "release", keep_text(e->release));
+	json_object_object_add(o, "version", keep_text(e->version));
+	json_object_object_add(o, "sequence", keep_number(e->sequence));
+	json_object_object_add(o, "since", keep_number(e->since));
+	json_object_object_add(o, "tries", keep_number(e->tries));
 	for (unsigned i = 0; i < e->said.messages; i++)
-		json_object_array_add(details, json_object_new_string(e->said.message[i]));
+		json_object_array_add(details, keep_text(e->said.message[i]));
 	json_object_object_add(o, "details", details);
 	return o;
 }
@@ -103,15 +105,14 @@ json_object *ends_list(const struct contact *c)
 static bool save_ends(const struct contact *c, json_object *list)
 {
 	json_object *o = json_object_new_object();
-	const char *text;
+	char *text;
 	bool ok;
 
-	json_object_object_add(o, "server", json_object_new_uint64(c->a.server));
+	json_object_object_add(o, "server", keep_number(c->a.server));
 	json_object_object_add(o, "ends", json_object_get(list));
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = keep_write(o, STRICT_MAX);
 	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
-	json_object_put(o);
+	free(text);
 	return ok;
 }
 

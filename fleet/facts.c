@@ -41,7 +41,7 @@ static int ask(struct monitor *m, enum monitor_work work, json_object **o, struc
 
 static void copy_why(char why[FACTS_TEXT_MAX + 1], const struct monitor_result *r)
 {
-	snprintf(why, FACTS_TEXT_MAX + 1, "%s", r->why);
+	util_print_safe(why, FACTS_TEXT_MAX + 1, r->why);
 }
 
 /* ---------------------------------------------------------------- status */

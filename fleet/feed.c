@@ -2,11 +2,13 @@
 #include "fleet/feed.h"
 
 #include "channel/utc.h"
+#include "fleet/keep.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RECORD	  "channel.json"
@@ -33,17 +35,14 @@ void feed_load(struct contact *c)
 
 bool feed_save(struct contact *c)
 {
-	json_object *o;
-	const char *text;
+	char *text;
 
 	if (c->dry_run || c->unsaved)
 		return !c->unsaved;
-	o = feed_record_json(&c->feed);
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = keep_write(feed_record_json(&c->feed), FEED_RECORD_TEXT_MAX);
 	c->unsaved = text == NULL || files_write(&c->files, RECORD, text, strlen(text)) != KB_OK;
 	c->failed = c->failed || c->unsaved;
-	json_object_put(o);
+	free(text);
 	return !c->unsaved;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/feed_record.h"
 
+#include "fleet/keep.h"
+
 #include <string.h>
 
 #define SCHEMA 1
@@ -137,9 +139,9 @@ static json_object *write_others(const struct feed_record *r)
 	for (size_t i = 0; i < FEED_OTHERS_MAX && r->others[i].name[0] != '\0'; i++) {
 		json_object *o = json_object_new_object();
 
-		put(o, "name", json_object_new_string(r->others[i].name));
-		put(o, "sequence", json_object_new_uint64(r->others[i].sequence));
-		put(o, "created", json_object_new_uint64(r->others[i].created));
+		put(o, "name", keep_text(r->others[i].name));
+		put(o, "sequence", keep_number(r->others[i].sequence));
+		put(o, "created", keep_number(r->others[i].created));
 		json_object_array_add(list, o);
 	}
 	return list;
@@ -150,16 +152,16 @@ json_object *feed_record_json(const struct feed_record *r)
 	json_object *o = json_object_new_object();
 
 	put(o, "schema", json_object_new_int(SCHEMA));
-	put(o, "name", json_object_new_string(r->name));
-	put(o, "sequence", json_object_new_uint64(r->sequence));
-	put(o, "created", json_object_new_uint64(r->created));
-	put(o, "expires", json_object_new_uint64(r->expires));
-	put(o, "file_created", json_object_new_uint64(r->file_created));
+	put(o, "name", keep_text(r->name));
+	put(o, "sequence", keep_number(r->sequence));
+	put(o, "created", keep_number(r->created));
+	put(o, "expires", keep_number(r->expires));
+	put(o, "file_created", keep_number(r->file_created));
 	put(o, "others", write_others(r));
-	put(o, "etag", json_object_new_string(r->etag));
-	put(o, "failed", json_object_new_uint64(r->failed));
-	put(o, "failed_releases", json_object_new_string(r->failed_releases));
-	put(o, "why", json_object_new_string(r->why));
+	put(o, "etag", keep_text(r->etag));
+	put(o, "failed", keep_number(r->failed));
+	put(o, "failed_releases", keep_text(r->failed_releases));
+	put(o, "why", keep_text(r->why));
 	rest_add(o, r->rest);
 	return o;
 }

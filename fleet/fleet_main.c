@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 3 };
+enum { EXIT_LATER = 1, EXIT_USAGE = 3 };
 
 static const char help[] =
 	"Usage: keelboot-fleet once|run|status [OPTIONS] [-- KEELBOOT-OPTIONS]\n"
@@ -174,8 +174,10 @@ static bool can_begin(void)
  * is. */
 static int run_contacts(const struct call *c)
 {
-	if (client_init(&contact.client, &conf) != KB_OK)
-		return EXIT_USAGE;
+	enum kb_err err = client_init(&contact.client, &conf);
+
+	if (err != KB_OK)
+		return err == KB_ENOENT ? EXIT_LATER : EXIT_USAGE;
 	/* Updates go on, and so does the way to a configuration that can be understood. */
 	permit_check(&conf);
 	if (strcmp(c->verb, "run") == 0 && !reload_watch(c->argv, can_begin)) {

@@ -5,6 +5,7 @@
 #include "fleet/http_session.h"
 #include "fleet/pace.h"
 #include "lib/os.h"
+#include "lib/util.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>
@@ -312,7 +313,8 @@ static bool may_follow(const struct http_config *c, const struct http_request *r
 	return a->error[0] == '\0';
 }
 
-bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a)
+static bool run_to_end(const struct http_config *c, const struct http_request *r,
+		       struct http_answer *a)
 {
 	char url[URL_MAX + 1], next[URL_MAX + 1];
 
@@ -328,4 +330,13 @@ bool http_run(const struct http_config *c, const struct http_request *r, struct 
 	}
 	set_error(a, "redirects without end");
 	return false;
+}
+
+bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a)
+{
+	bool whole = run_to_end(c, r, a);
+
+	/* It has words of others: a redirect, a library of the system. */
+	util_print_safe(a->error, sizeof(a->error), a->error);
+	return whole;
 }

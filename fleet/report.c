@@ -4,6 +4,7 @@
 #include "channel/utc.h"
 #include "fleet/boot_id.h"
 #include "fleet/feed.h"
+#include "fleet/keep.h"
 #include "fleet/polling.h"
 #include "fleet/tell.h"
 #include "lib/bytes.h"
@@ -11,6 +12,7 @@
 #include "lib/os.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define QUEUE	     "reports.json"
@@ -63,32 +65,41 @@ static struct queue load_queue(const struct contact *c)
 
 static void add_text(json_object *o, const char *key, const char *text)
 {
-	json_object_object_add(o, key, json_object_new_string(text));
+	json_object_object_add(o, key, keep_text(text));
 }
 
-static bool save_queue(const struct contact *c, const struct queue *q)
+static json_object *make_record(const struct queue *q)
 {
 	json_object *o = json_object_new_object();
-	const char *text;
-	bool ok;
 
 	json_object_object_add(o, "reports", json_object_get(q->list));
 	if (q->due > 0)
-		json_object_object_add(o, "due", json_object_new_uint64(q->due));
+		json_object_object_add(o, "due", keep_number(q->due));
 	if (q->failures > 0) {
-		json_object_object_add(o, "failures", json_object_new_uint64(q->failures));
-		json_object_object_add(o, "rest", json_object_new_uint64(q->rest));
+		json_object_object_add(o, "failures", keep_number(q->failures));
+		json_object_object_add(o, "rest", keep_number(q->rest));
 	}
 	if (q->due > 0 || q->failures > 0)
 		add_text(o, "boot", q->boot);
 	if (q->why[0] != '\0') {
 		add_text(o, "why", q->why);
-		json_object_object_add(o, "status", json_object_new_uint64(q->status));
+		json_object_object_add(o, "status", keep_number(q->status));
 	}
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	return o;
+}
+
+/* The oldest give way, until it is what load_queue() reads. */
+static bool save_queue(const struct contact *c, const struct queue *q)
+{
+	char *text = keep_write(make_record(q), QUEUE_MAX);
+	bool ok;
+
+	while (text == NULL && json_object_array_length(q->list) > 0) {
+		json_object_array_del_idx(q->list, 0, 1);
+		text = keep_write(make_record(q), QUEUE_MAX);
+	}
 	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
-	json_object_put(o);
+	free(text);
 	return ok;
 }
 
@@ -124,7 +135,7 @@ static json_object *make_report(const struct contact *c, const char *phase, cons
 	add_text(o, "result", f->finished);
 	add_text(o, "reason", reason);
 	for (unsigned i = 0; i < f->messages; i++)
-		json_object_array_add(details, json_object_new_string(f->message[i]));
+		json_object_array_add(details, keep_text(f->message[i]));
 	json_object_object_add(o, "details", details);
 	return o;
 }

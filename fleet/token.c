@@ -44,7 +44,7 @@ static enum kb_err check_pin(const char *attribute, size_t len)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || os_file_read(fd, 0, pin, sizeof(pin), &n) != KB_OK) {
 		log_err("[fleet] private-key=: pin-source=file:%s: %s", path, strerror(errno));
-		return KB_EINVAL;
+		return KB_ENOENT;
 	}
 	if (n > 0 && n <= PIN_MAX && memchr(pin, '\n', n) == NULL)
 		return KB_OK;

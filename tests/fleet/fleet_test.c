@@ -309,6 +309,38 @@ TEST(a_record_is_read_as_it_was_written)
 	free(text);
 }
 
+/* Of a login page, a library, or a newer program. */
+TEST(whatever_is_in_a_record_it_is_read_again)
+{
+	static struct action a, b;
+	json_object *o;
+	char *text;
+
+	fill(&a);
+	for (int c = 1; c < 256; c++)
+		a.why[c - 1] = a.untold[c - 1] = (char)c;
+	a.untold[sizeof(a.untold) - 1] = '\0';
+	a.day_bytes = UINT64_MAX;
+	memset(a.rest, '0', REST_MAX);
+	memcpy(a.rest, "{\"x\":[[[[[[[[[[[[", 17);
+	for (size_t i = 18; i < REST_MAX - 20; i += 2)
+		a.rest[i] = ',';
+	snprintf(a.rest + REST_MAX - 15, 15, "%s", "]]]]]]]]]]]]}");
+	text = action_write(&a);
+	assert_non_null(text);
+	assert_true(strlen(text) <= ACTION_TEXT_MAX);
+	assert_true(action_read(&b, text, strlen(text)));
+	free(text);
+	assert_string_equal(b.id, "12");
+	assert_int_equal(b.day_bytes, INT64_MAX);
+	assert_int_equal(strlen(b.why), 255);
+	assert_memory_equal(b.why + 31, " !\"#", 4);
+	assert_int_equal(b.why[254], '?');
+	o = action_json(&b);
+	assert_true(json_object_object_get_ex(o, "x", NULL));
+	json_object_put(o);
+}
+
 TEST(a_record_that_was_cut_or_changed_is_none)
 {
 	static struct action a, b, none;
