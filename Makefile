@@ -435,7 +435,7 @@ check-loaders: ## a kernel for each slot, started by GRUB, UEFI, systemd-boot, E
 	@tests/run loaders
 .PHONY: check-loaders
 
-check-fleet: ## hawkBit itself, devices in QEMU, and keelboot-fleet: build/report/fleet.json (KEELBOOT_HAWKBIT=: a checkout of hawkBit)
+check-fleet: ## hawkBit and others themselves, devices in QEMU, and keelboot-fleet: build/report/fleet.json; fails where one was left out (KEELBOOT_HAWKBIT=, KEELBOOT_RAPTOR=: tests/README.md)
 	@qemu/deps fleet
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel

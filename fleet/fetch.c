@@ -3,6 +3,7 @@
 
 #include "fleet/flush.h"
 #include "fleet/meter.h"
+#include "fleet/page.h"
 
 #include "lib/log.h"
 #include "lib/os.h"
@@ -24,8 +25,9 @@ struct download {
 	uint64_t size, have;
 	struct meter meter;
 	struct flush flush;
-	/* the server does not send parts of it; it has another file than the one that was begun */
-	bool indivisible, other;
+	/* the server does not send parts of it; it has another file than the one that was begun;
+	 * the first bytes say whether this is one at all */
+	bool indivisible, other, doubtful;
 	/* when this contact has fetched for long enough; the next one can go on behind what is
 	 * here; it has been ended for that */
 	uint64_t end_ms;
@@ -101,13 +103,19 @@ static bool is_divisible(const struct download *d, const struct http_answer *ans
 	       (answer->status == 206 || (answer->ranges && d->have == 0));
 }
 
-static bool take_head(void *data, struct http_answer *answer)
+static bool is_page(struct download *d, struct http_answer *answer)
 {
-	struct download *d = data;
+	if (!page_is_announced(answer, d->size))
+		return false;
+	meter_count_unread(&d->meter);
+	return true;
+}
+
+/* It may take the place of what is here. */
+static bool take_bundle_head(struct download *d, struct http_answer *answer)
+{
 	bool other = d->have > 0 && http_is_other(answer, d->a->etag);
 
-	if (answer->status != 200 && answer->status != 206)
-		return end_with(answer, "the server answers with something that is no bundle");
 	if (other && answer->status == 206)
 		return refuse_other(d, answer);
 	if (!fits_today(d, answer))
@@ -124,10 +132,35 @@ static bool take_head(void *data, struct http_answer *answer)
 	return d->meter.limits->daily == 0 || make_durable(d, true, answer);
 }
 
+static bool take_head(void *data, struct http_answer *answer)
+{
+	struct download *d = data;
+
+	if (answer->status != 200 && answer->status != 206)
+		return end_with(answer, "the server answers with something that is no bundle");
+	if (is_page(d, answer))
+		return false;
+	d->doubtful = page_is_possible(answer);
+	return d->doubtful || take_bundle_head(d, answer);
+}
+
+/* false: it is a page, or the bundle is not wanted so. */
+static bool resolve_doubt(struct download *d, struct http_answer *answer, const void *bytes,
+			  size_t len)
+{
+	d->doubtful = false;
+	if (!page_is_begun(answer, bytes, len))
+		return take_bundle_head(d, answer);
+	meter_count_unread(&d->meter);
+	return false;
+}
+
 static bool take_bytes(void *data, struct http_answer *answer, const void *bytes, size_t len)
 {
 	struct download *d = data;
 
+	if (d->doubtful && !resolve_doubt(d, answer, bytes, len))
+		return false;
 	if (len > d->size - d->have)
 		return end_with(answer, "the bundle is larger than announced");
 	if (!meter_count(&d->meter, len))

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOISE_MAX     65536u /* bytes of the body of an error */
+#define UNREAD_MAX    65536u /* bytes of a body that nobody takes */
 #define REDIRECTS_MAX 5
 #define CONNECT_S     30L
 #define CRAWL	      256L /* bytes in a second that a download has at least */
@@ -24,11 +24,11 @@ struct transfer {
 	CURL *curl;
 	struct pace pace;
 	struct http_head head;
-	size_t noise;
+	/* bytes of a body that nobody takes, and until when they may come */
+	size_t unread;
+	uint64_t end_ms;
 	/* the body was offered to head() */
 	bool begun;
-	/* it was cut off here, and its status is what counts */
-	bool enough;
 };
 
 bool http_start(void)
@@ -70,9 +70,26 @@ static int status_of(CURL *curl)
 	return (int)status;
 }
 
+/* Its status is all that counts. */
+static bool is_unread(const struct transfer *t)
+{
+	return t->a->status < 200 || t->a->status > 299 || t->r->take == NULL;
+}
+
+static bool is_enough(struct transfer *t, size_t len)
+{
+	t->unread += len;
+	return t->unread > UNREAD_MAX || os_now_ms() >= t->end_ms;
+}
+
 static bool begin_body(struct transfer *t)
 {
+	curl_off_t length = -1;
+
 	t->begun = true;
+	if (curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK &&
+	    length >= 0)
+		t->a->length = (uint64_t)length;
 	return t->r->head == NULL || t->r->head(t->r->data, t->a);
 }
 
@@ -83,14 +100,11 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *data)
 	uint32_t wait_ms;
 
 	t->a->status = status_of(t->curl);
-	if (t->a->status < 200 || t->a->status > 299) {
-		t->noise += len;
-		t->enough = t->noise > NOISE_MAX;
-		return t->enough ? 0 : len;
-	}
+	if (is_unread(t))
+		return is_enough(t, len) ? 0 : len;
 	if (!t->begun && !begin_body(t))
 		return 0;
-	if (t->r->take != NULL && !t->r->take(t->r->data, t->a, bytes, len))
+	if (!t->r->take(t->r->data, t->a, bytes, len))
 		return 0;
 	wait_ms = pace_wait(&t->pace, len, os_now_ms());
 	/* What stays in the kernel keeps the server from sending more. */
@@ -210,11 +224,18 @@ static struct curl_slist *make_headers(CURL *curl, const struct http_config *c,
 		snprintf(line, sizeof(line), "If-None-Match: %s", r->if_none_match);
 		headers = curl_slist_append(headers, line);
 	}
+	headers = curl_slist_append(headers, "Accept-Encoding: identity");
 	headers = curl_slist_append(headers, "Expect:");
 	headers = add_token(c, url, headers);
 	curl_easy_setopt(curl, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	return headers;
+}
+
+/* Its status came, and however the body ended, nobody would have taken it. */
+static bool is_settled(const struct transfer *t)
+{
+	return t->head.ended && t->a->status >= 200 && is_unread(t);
 }
 
 static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
@@ -225,10 +246,8 @@ static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
 	a->status = status_of(t->curl);
 	if (curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
 		a->retry_after_s = (uint64_t)wait;
-	if (t->enough && a->error[0] == '\0')
-		return true;
-	/* Also where the last header was the one that says so. */
-	if (code == CURLE_OK && a->error[0] == '\0')
+	/* An error also where the last header was the one that says so. */
+	if (a->error[0] == '\0' && (code == CURLE_OK || is_settled(t)))
 		return true;
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		set_error(a, t->r->download ? "too slow, or it stands still"
@@ -255,14 +274,18 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 		     struct http_answer *a, char next[URL_MAX + 1])
 {
 	struct transfer t = {
-		.r = r, .a = a, .curl = begin_curl(c), .head = { .answer = a, .weak = r->file }
+		.r = r,
+		.a = a,
+		.curl = begin_curl(c),
+		.head = { .answer = a, .weak = r->file, .unread = r->take == NULL },
+		.end_ms = os_now_ms() + c->timeout_s * 1000ull,
 	};
 	char curl_says[CURL_ERROR_SIZE] = "", *where = NULL;
 	struct curl_slist *headers;
 	const char *fault;
 	bool whole = false;
 
-	*a = (struct http_answer){ .from = UINT64_MAX, .total = UINT64_MAX };
+	*a = (struct http_answer){ .from = UINT64_MAX, .total = UINT64_MAX, .length = UINT64_MAX };
 	t.pace.bandwidth = r->download ? c->bandwidth : 0;
 	next[0] = '\0';
 	if (t.curl == NULL) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request and its answer, over libcurl. A server may be hostile: headers, time and the number
- * of redirects are bounded here; who takes the body bounds that. Nothing is unpacked.
+ * of redirects are bounded here; who takes the body bounds that. Nothing is unpacked. Of a body
+ * that nobody takes, or of an error, a bounded part is read: it has a status, and that counts.
  *
  * The token goes to the origin of `server` only. A redirect to another origin is followed for a
  * download and for a file that is signed, without the token, and never from https to http.
@@ -50,6 +51,8 @@ struct http_answer {
 	uint64_t from;
 	/* how many bytes the whole of it has, as a 206 says; UINT64_MAX: it does not */
 	uint64_t total;
+	/* how many bytes the body has, as the head of a 2xx says; UINT64_MAX: it does not */
+	uint64_t length;
 	/* what the server asks for; 0: nothing */
 	uint64_t retry_after_s;
 	/* why the answer is missing or not whole; "": it is whole */
@@ -93,5 +96,6 @@ bool http_is_other(const struct http_answer *a, const char *etag);
  * its own. false: it refuses, 4xx. PURE. */
 bool http_passes(int status);
 
-/* true: a whole answer came, with whatever status. false: a->error says why. */
+/* true: an answer came, with whatever status, and whole where its body is taken. false: a->error
+ * says why not. */
 bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a);

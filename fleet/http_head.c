@@ -72,25 +72,30 @@ static void take_range(struct http_answer *a, char *value)
 		a->from = a->total = UINT64_MAX;
 }
 
-static void begin_head(struct http_answer *a)
+static void begin_head(struct http_head *h, const char *line, size_t len)
 {
-	a->etag[0] = '\0';
-	a->from = a->total = UINT64_MAX;
-	a->ranges = false;
+	const char *blank = memchr(line, ' ', len);
+
+	h->answer->etag[0] = '\0';
+	h->answer->from = h->answer->total = h->answer->length = UINT64_MAX;
+	h->answer->ranges = false;
+	h->success = blank != NULL && (size_t)(blank - line) + 1 < len && blank[1] == '2';
+	h->ended = false;
 }
 
-static void look_at_line(struct http_answer *a, const char *line, size_t len, bool weak)
+static void look_at_line(const struct http_head *h, const char *line, size_t len)
 {
+	struct http_answer *a = h->answer;
 	char value[VALUE_MAX + 1];
 
 	if (take_value(value, line, len, "ETag"))
-		take_etag(a, value, weak);
+		take_etag(a, value, h->weak);
 	else if (take_value(value, line, len, "Content-Range"))
 		take_range(a, value);
 	else if (take_value(value, line, len, "Accept-Ranges"))
 		a->ranges = strcasecmp(value, "bytes") == 0;
-	else if (take_value(value, line, len, "Content-Encoding") && value[0] != '\0' &&
-		 strcasecmp(value, "identity") != 0)
+	else if (h->success && !h->unread && take_value(value, line, len, "Content-Encoding") &&
+		 value[0] != '\0' && strcasecmp(value, "identity") != 0)
 		refuse(a, "the server packs its answer, which was not asked for");
 }
 
@@ -103,13 +108,11 @@ bool http_head_take(struct http_head *h, const char *line, size_t len)
 		refuse(h->answer, "headers without end");
 	while (text > 0 && is_blank(line[text - 1]))
 		text--;
-	if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) {
-		begin_head(h->answer);
-		h->ended = false;
-	} else if (text == 0) {
+	if (len >= 5 && strncmp(line, "HTTP/", 5) == 0)
+		begin_head(h, line, len);
+	else if (text == 0)
 		h->ended = true;
-	} else if (!h->ended) {
-		look_at_line(h->answer, line, len, h->weak);
-	}
+	else if (!h->ended)
+		look_at_line(h, line, len);
 	return h->answer->error[0] == '\0';
 }

@@ -11,6 +11,10 @@ struct http_head {
 	struct http_answer *answer;
 	/* a weak ETag will do: it says nothing about bytes, but a file may be the same */
 	bool weak;
+	/* nobody reads its body, however that is packed */
+	bool unread;
+	/* a 2xx: another one has a status, and that counts, however its body is packed */
+	bool success;
 	/* its empty line was there: the next lines are another head, or come behind the body */
 	bool ended;
 	size_t bytes;

@@ -2,6 +2,7 @@
 #include "fleet/parts.h"
 
 #include "fleet/fetch.h"
+#include "fleet/page.h"
 
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -73,20 +74,31 @@ struct piece {
 	struct parts *p;
 	/* of the bundle */
 	uint64_t from, to;
-	bool other;
+	/* all of another file comes; the first bytes say whether this is one at all */
+	bool other, doubtful;
 };
+
+static bool stop_unread(struct piece *x, struct http_answer *answer)
+{
+	meter_count_unread(&x->p->meter);
+	x->other = true;
+	return stop_with(answer, "the server has another file than the one that was begun");
+}
 
 static bool take_piece_head(void *data, struct http_answer *answer)
 {
 	struct piece *x = data;
 	struct parts *p = x->p;
 
-	x->other = answer->status == 200 ||
-		   (answer->status == 206 && http_is_other(answer, p->a->etag));
-	if (x->other) {
+	if (page_is_announced(answer, p->a->size)) {
 		meter_count_unread(&p->meter);
-		return stop_with(answer, "the server has another file than the one that was begun");
+		return false;
 	}
+	x->doubtful = page_is_possible(answer);
+	if (x->doubtful)
+		return true;
+	if (answer->status == 200 || (answer->status == 206 && http_is_other(answer, p->a->etag)))
+		return stop_unread(x, answer);
 	return (answer->status == 206 && answer->from == x->from) ||
 	       stop_with(answer, "the server sends another part than asked for");
 }
@@ -96,6 +108,12 @@ static bool take_piece(void *data, struct http_answer *answer, const void *bytes
 	struct piece *x = data;
 	struct parts *p = x->p;
 
+	if (x->doubtful && page_is_begun(answer, bytes, len)) {
+		meter_count_unread(&p->meter);
+		return false;
+	}
+	if (x->doubtful)
+		return stop_unread(x, answer);
 	if (!meter_count(&p->meter, len) || len > x->to - x->from)
 		return stop_with(answer, "the server sends more than asked for");
 	if (os_file_write(p->fd, bytes, len) != KB_OK)

@@ -2,6 +2,7 @@
 #include "fleet/parts.h"
 
 #include "channel/strict.h"
+#include "fleet/page.h"
 #include "update/wire/reader_header.h"
 
 #include <inttypes.h>
@@ -19,38 +20,48 @@ struct begin {
 	/* bytes that this request may bring */
 	size_t want;
 	char etag[HTTP_ETAG_MAX + 1];
-	/* the server sends the whole of it */
-	bool whole;
+	/* the server sends the whole of it; the first bytes say whether this is a bundle at all */
+	bool whole, doubtful;
 };
 
 /* ---------------------------------------------------------------- the index */
 
-static bool refuse_index(struct begin *b, struct http_answer *answer, const char *text)
+static bool refuse_index(struct http_answer *answer, const char *text)
 {
-	(void)b;
 	snprintf(answer->error, sizeof(answer->error), "%s", text);
 	return false;
+}
+
+/* It is the bundle, by its length or its first bytes. */
+static bool refuse_whole(struct begin *b, struct http_answer *answer)
+{
+	meter_count_unread(&b->p->meter);
+	b->whole = b->len == 0;
+	return refuse_index(answer, b->whole ? "the server sends no parts of it"
+					     : "the server has another file now");
 }
 
 static bool take_index_head(void *data, struct http_answer *answer)
 {
 	struct begin *b = data;
 
-	if (answer->status == 200) {
+	if (page_is_announced(answer, b->p->a->size)) {
 		meter_count_unread(&b->p->meter);
-		b->whole = b->len == 0;
-		return refuse_index(b, answer,
-				    b->whole ? "the server sends no parts of it"
-					     : "the server has another file now");
+		return false;
 	}
+	b->doubtful = page_is_possible(answer);
+	if (b->doubtful)
+		return true;
+	if (answer->status == 200)
+		return refuse_whole(b, answer);
 	if (answer->status == 206 && http_is_other(answer, b->etag)) {
 		meter_count_unread(&b->p->meter);
-		return refuse_index(b, answer, "the server has another file now");
+		return refuse_index(answer, "the server has another file now");
 	}
 	if (answer->status != 206 || answer->from != b->len)
-		return refuse_index(b, answer, "the server sends another part than asked for");
+		return refuse_index(answer, "the server sends another part than asked for");
 	if (answer->total != UINT64_MAX && answer->total != b->p->a->size)
-		return refuse_index(b, answer, "the server has a bundle of another size");
+		return refuse_index(answer, "the server has a bundle of another size");
 	if (b->len == 0)
 		memcpy(b->etag, answer->etag, sizeof(b->etag));
 	return true;
@@ -60,8 +71,14 @@ static bool take_index_bytes(void *data, struct http_answer *answer, const void 
 {
 	struct begin *b = data;
 
+	if (b->doubtful && page_is_begun(answer, bytes, len)) {
+		meter_count_unread(&b->p->meter);
+		return false;
+	}
+	if (b->doubtful)
+		return refuse_whole(b, answer);
 	if (!meter_count(&b->p->meter, len) || len > b->want - b->len)
-		return refuse_index(b, answer, "the server sends more than asked for");
+		return refuse_index(answer, "the server sends more than asked for");
 	memcpy(b->index + b->len, bytes, len);
 	b->len += len;
 	b->got = b->len;

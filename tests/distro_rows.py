@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scenarios of `make check-distro`, by the names that its report has; and of which glue each initramfs was made."""
 
-import collections
 import functools
 import hashlib
 import re
 import subprocess
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+from left_out import left_out
 
 TOP = Path(__file__).resolve().parent.parent
 BUILDERS = ("buildroot", "yocto", "uki")        # beside the targets of test_distro.py
@@ -28,16 +28,8 @@ def row(file: str, scenario: str, parameters: str) -> dict:
 
 
 def left(report: Path) -> list:
-    """A line for each target of which scenarios skipped themselves: how many of how many, and why."""
-    all_of, why = collections.Counter(), {}
-    for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
-        name, _, parameters = case.get("name").rstrip("]").partition("[")
-        target = row(case.get("classname").rpartition(".")[2], name, parameters)["target"]
-        all_of[target] += 1
-        if (skipped := case.find("skipped")) is not None:
-            why.setdefault(target, []).append(skipped.get("message"))
-    return [f"{target}: {len(reasons)} of {all_of[target]}: {'; '.join(sorted(set(reasons)))}"
-            for target, reasons in sorted(why.items())]
+    """A line for each target of which scenarios skipped themselves."""
+    return left_out([report], lambda *case: row(*case)["target"])
 
 
 @functools.cache

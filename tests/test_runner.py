@@ -236,6 +236,52 @@ def test_a_run_of_all_targets_is_whole(runner, monkeypatch, tmp_path, capfd):
     assert "NOT WHOLE" not in capfd.readouterr().out
 
 
+def servers_report(runner, monkeypatch, tmp_path, skips):
+    """What `make check-fleet` comes to; skips: servers that are not here."""
+    def case(server, name, parameters):
+        end = f"<skipped message='no {server} here'/>" if server in skips else ""
+        return f'<testcase classname="f.test_fleet_x" name="{name}[{parameters}]" time="1">{end}</testcase>'
+
+    def pytest_run(result, first, jobs, options):
+        machines = result.name.endswith("machines")
+        (tmp_path / f"build/report/{result.name}.xml").write_text("<testsuite>" + (
+            case("hawkbit", "test_five", "") if machines else case("own", "test_a", "own") +
+            case("hawkbit", "test_a", "hawkbit-503") + case("goosebit", "test_b", "goosebit")) + "</testsuite>")
+        result.passed = 1
+    (tmp_path / "build/report").mkdir(parents=True)
+    monkeypatch.setattr(runner, "TOP", tmp_path)
+    monkeypatch.setattr(runner, "pytest", pytest_run)
+    monkeypatch.setattr(sys, "argv", ["run", "servers"])
+    return runner.main()
+
+
+def test_a_run_without_a_server_of_others_is_not_whole(runner, monkeypatch, tmp_path, capfd):
+    """It ended with 0, and had met none of them."""
+    assert servers_report(runner, monkeypatch, tmp_path, {"hawkbit", "goosebit"}) == runner.NOT_WHOLE == 3
+    said = capfd.readouterr().out.splitlines()
+    assert said[-3].startswith("NOT WHOLE: scenarios of goosebit, hawkbit were not run") and "README" in said[-3]
+    assert said[-2:] == ["  goosebit: 1 of 1: no goosebit here", "  hawkbit: 2 of 2: no hawkbit here"]
+    rows = json.loads((tmp_path / "build/report/fleet.json").read_text())
+    assert [(row["server"], row["result"]) for row in rows] == [("own", "pass")]
+
+
+def test_a_run_with_all_servers_is_whole(runner, monkeypatch, tmp_path, capfd):
+    assert servers_report(runner, monkeypatch, tmp_path, set()) == 0
+    assert "NOT WHOLE" not in capfd.readouterr().out
+
+
+def test_a_goosebit_that_cannot_be_had_is_left_out_and_no_failure(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(TOP / "tests/fleet"))
+    import goose
+    def refused(*command, **_):
+        raise goose.subprocess.CalledProcessError(1, command[0])
+    monkeypatch.setattr(goose, "FOLDER", tmp_path / "venv")
+    monkeypatch.setattr("venv.create", lambda *_, **__: None)
+    monkeypatch.setattr(goose.subprocess, "run", refused)
+    with pytest.raises(pytest.skip.Exception, match="no venv with goosebit"), goose.running_or_skipped(tmp_path):
+        pass
+
+
 def test_the_readme_says_what_each_variable_of_a_skipped_scenario_names():
     """A reason that a scenario gives has its name."""
     readme = (TOP / "tests/README.md").read_text()

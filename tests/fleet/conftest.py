@@ -200,7 +200,7 @@ def make_shop(request):
 
 @pytest.fixture(name="goosebit", scope="session")
 def make_goosebit(tmp_path_factory):
-    with goose.running(tmp_path_factory.mktemp("goosebit")) as server:
+    with goose.running_or_skipped(tmp_path_factory.mktemp("goosebit")) as server:
         yield server
 
 

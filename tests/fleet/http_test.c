@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The head of an answer, as libcurl hands it over. */
+/* The head of an answer, as libcurl hands it over; and what is no answer to what was asked. */
 #include "fleet/http_head.h"
+#include "fleet/page.h"
 #include "tests/unit/test.h"
 
 static struct http_answer answer;
@@ -101,6 +102,63 @@ TEST(a_packed_answer_is_refused_however_far_its_word_is)
 	snprintf(line, sizeof(line), "Content-Encoding: %*s\r\n", 1024, "gzip");
 	assert_false(take(line));
 	assert_string_equal(answer.error, "the server packs its answer, which was not asked for");
+}
+
+TEST(what_an_error_is_packed_with_hides_no_status)
+{
+	static const char *const status[] = { "HTTP/1.1 429 Too Many Requests\r\n",
+					      "HTTP/1.1 410 Gone\r\n", "HTTP/1.1 502\r\n",
+					      "HTTP/2 302 \r\n" };
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(status); i++) {
+		begin(false);
+		assert_true(take(status[i]) && take("Content-Encoding: gzip\r\n"));
+	}
+	assert_true(take("HTTP/2 200 \r\n"));
+	assert_false(take("Content-Encoding: br\r\n"));
+}
+
+TEST(nor_does_it_of_what_nobody_reads)
+{
+	begin(false);
+	head.unread = true;
+	assert_true(take("Content-Encoding: gzip\r\n"));
+}
+
+static struct http_answer with_length(int status, uint64_t length)
+{
+	return (struct http_answer){ .status = status, .length = length };
+}
+
+TEST(a_page_has_another_length_than_the_bundle)
+{
+	struct http_answer page = with_length(200, 300), larger = with_length(200, 5000),
+			   bundle = with_length(200, 4096), part = with_length(206, 300),
+			   unknown = with_length(200, UINT64_MAX);
+
+	assert_true(page_is_announced(&page, 4096) && page_is_announced(&larger, 4096));
+	assert_string_equal(page.error, "the server sends 300 of 4096 bytes: "
+					"a page is in the place of the bundle");
+	assert_false(page_is_announced(&bundle, 4096) || page_is_announced(&part, 4096) ||
+		     page_is_announced(&unknown, 4096));
+	assert_false(page_is_possible(&bundle) || page_is_possible(&part));
+	assert_true(page_is_possible(&unknown));
+}
+
+TEST(a_page_without_a_length_begins_otherwise)
+{
+	static const char *const pages[] = { "<!doctype html>", "<", "KEEL", "KEELCHAN",
+					     "KEELBNDX" };
+	struct http_answer a;
+
+	a = with_length(200, UINT64_MAX);
+	assert_false(page_is_begun(&a, "KEELBNDL and more", 17) || page_is_begun(&a, "KE", 2));
+	for (size_t i = 0; i < KB_ARRAY_LEN(pages); i++) {
+		bool part = strcmp(pages[i], "KEEL") == 0;
+
+		a = with_length(200, UINT64_MAX);
+		assert_true(page_is_begun(&a, pages[i], strlen(pages[i])) != part);
+	}
 }
 
 TEST(a_head_without_end_is_refused)

@@ -94,6 +94,11 @@ bool reader_header_is(const uint8_t raw[READER_HEADER_LEN])
 	return memcmp(raw + OFF_MAGIC, bundle_magic, READER_MAGIC_LEN) == 0;
 }
 
+bool reader_header_begins(const void *bytes, size_t len)
+{
+	return memcmp(bytes, bundle_magic, len < READER_MAGIC_LEN ? len : READER_MAGIC_LEN) == 0;
+}
+
 void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN])
 {
 	reader_header_write_as(h, raw, bundle_magic);

@@ -5,6 +5,7 @@
 #include "lib/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define READER_HEADER_LEN  512u
@@ -31,6 +32,8 @@ enum kb_err reader_header_parse_as(struct reader_header *h, const uint8_t raw[RE
 				   const char magic[READER_MAGIC_LEN]) KB_MUST_CHECK;
 /* True when raw begins as a bundle does, however damaged it is behind that. PURE. */
 bool reader_header_is(const uint8_t raw[READER_HEADER_LEN]);
+/* The same of the bytes that are here already, of which there may be fewer. PURE. */
+bool reader_header_begins(const void *bytes, size_t len);
 /* The format's version and the oldest reader's are those that this program writes; CRC included. */
 void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN]);
 void reader_header_write_as(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN],
