@@ -6,6 +6,7 @@
 #include "cli/doctor/doctor_checks.h"
 #include "cli/doctor/doctor_setting.h"
 
+#include "selector/loader/loader_list.h"
 #include "selector/loader/loader_top.h"
 #include "selector/loader/loader_tryboot.h"
 
@@ -75,26 +76,22 @@ static enum doctor_known look_at_pair(struct doctor *doc, int slot, const char *
 	return watchdog;
 }
 
-/* "/dev/mmcblk0p1,a=/dev/mmcblk0p2,b=/dev/mmcblk0p3": of all pairs, the weakest counts. */
+/* Of all pairs, the weakest counts. */
 static void look_at_pairs(struct doctor *doc, const char *where)
 {
+	static struct loader_list list;
 	enum doctor_known all = DOCTOR_YES;
-	char slot, dev[96];
-	bool any = false;
 
-	for (const char *at = where; (at = strchr(at, ',')) != NULL; at++) {
-		enum doctor_known is;
+	if (!loader_list_take(&list, where, true))
+		return;
+	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
+		enum doctor_known is =
+			list.of[i][0] != '\0' ? look_at_pair(doc, i, list.of[i]) : DOCTOR_YES;
 
-		if (sscanf(at, ",%c=%95[^,]", &slot, dev) != 2 || slot < 'a' ||
-		    slot >= 'a' + STATE_SLOTS_MAX)
-			continue;
-		is = look_at_pair(doc, slot - 'a', dev);
 		if (is == DOCTOR_NO || (is == DOCTOR_UNKNOWN && all == DOCTOR_YES))
 			all = is;
-		any = true;
 	}
-	if (any)
-		doc->facts.watchdog = all;
+	doc->facts.watchdog = all;
 }
 
 /* ---------------------------------------------------------------- all of it */

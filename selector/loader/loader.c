@@ -44,6 +44,12 @@ enum kb_err loader_read(struct loader *l, struct loader_choice *c)
 	return kinds[l->kind].read(l, c);
 }
 
+/* What tries its preset starts what it starts anyway: some stores have no word for that. */
+static bool is_once_of(const struct loader_choice *is, const struct loader_choice *c)
+{
+	return is->once == c->once || (is->once == STATE_NONE && c->once == c->preset);
+}
+
 /* A loader that starts another pair than was asked for would cost a good slot its trust. */
 static enum kb_err write_and_read_back(struct loader *l, const struct loader_choice *c)
 {
@@ -51,7 +57,7 @@ static enum kb_err write_and_read_back(struct loader *l, const struct loader_cho
 
 	TRY(kinds[l->kind].write(l, c));
 	TRY(loader_read(l, &is));
-	if (is.preset != c->preset || is.once != c->once)
+	if (is.preset != c->preset || !is_once_of(&is, c))
 		return loader_why(l, KB_EIO,
 				  "%s: wrote default=%c once=%c, but reads back default=%c once=%c",
 				  l->where, loader_why_letter(c->preset),

@@ -58,7 +58,8 @@ struct loader {
 enum kb_err loader_read(struct loader *l, struct loader_choice *c) KB_MUST_CHECK;
 
 /*
- * Makes it durable that the pair of a slot is started once, and reads it back. `default` stays.
+ * Makes it durable that the pair of a slot is started once, and reads it back. `default` stays; a
+ * store that keeps no `once` for that one says what it starts anyway.
  * tryboot: by a restart that asks for it (loader_tryboot.h), and it is read until the next default.
  * Errors as above; KB_ENOSPC when the store is full, KB_EPERM when it cannot be written. After
  * KB_EIO what is there is unknown.

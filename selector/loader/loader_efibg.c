@@ -3,6 +3,7 @@
 
 #include "lib/bytes.h"
 #include "selector/loader/loader_bgpart.h"
+#include "selector/loader/loader_list.h"
 #include "selector/loader/loader_var.h"
 #include "selector/loader/loader_why.h"
 #include "selector/state.h"
@@ -18,44 +19,33 @@ static struct loader_bgplan plan;
 
 /* ---------------------------------------------------------------- where they are */
 
-static enum kb_err not_a_list(struct loader *l)
+/* "/dev/vda5:/EFI/Linux/x.efi" */
+static bool take_place(struct loader_bgpart *part, int slot, const char *place)
 {
-	return loader_why(
-		l, KB_EINVAL,
-		"%s: EFI Boot Guard has two environments: expected the files of two slots in two partitions",
-		l->where);
-}
+	const char *path = conf_place_split(place, part->dev);
 
-/* "a=/dev/vda5:/EFI/Linux/x.efi" */
-static enum kb_err take_place(struct loader *l, struct loader_bgpart *part, const char *text,
-			      size_t len)
-{
-	char place[sizeof(conf_spec) + CONF_PLACE_FILE + 1];
-	const char *path;
-
-	if (len < 3 || len - 2 >= sizeof(place) || text[0] < 'a' ||
-	    text[0] >= 'a' + STATE_SLOTS_MAX || text[1] != '=')
-		return not_a_list(l);
-	part->slot = text[0] - 'a';
-	snprintf(place, sizeof(place), "%.*s", (int)(len - 2), text + 2);
-	path = conf_place_split(place, part->dev);
+	part->slot = slot;
 	if (path == NULL || !conf_place_is_valid(path))
-		return not_a_list(l);
+		return false;
 	snprintf(part->path, sizeof(part->path), "%s", path);
-	return KB_OK;
+	return true;
 }
 
 static enum kb_err take_where(struct loader *l)
 {
-	const char *comma = strchr(l->where, ',');
+	static struct loader_list list;
+	bool is_right = loader_list_take(&list, l->where, false);
+	unsigned n = 0;
 
-	if (comma == NULL)
-		return not_a_list(l);
-	TRY(take_place(l, &parts[0], l->where, (size_t)(comma - l->where)));
-	TRY(take_place(l, &parts[1], comma + 1, strlen(comma + 1)));
-	if (parts[0].slot == parts[1].slot || strcmp(parts[0].dev, parts[1].dev) == 0)
-		return not_a_list(l);
-	return KB_OK;
+	for (int i = 0; i < STATE_SLOTS_MAX && is_right; i++)
+		if (list.of[i][0] != '\0')
+			is_right = n < COPIES && take_place(&parts[n++], i, list.of[i]);
+	if (is_right && n == COPIES && strcmp(parts[0].dev, parts[1].dev) != 0)
+		return KB_OK;
+	return loader_why(
+		l, KB_EINVAL,
+		"%s: EFI Boot Guard has two environments: expected the files of two slots in two partitions",
+		l->where);
 }
 
 /* ---------------------------------------------------------------- what is there */

@@ -2,6 +2,7 @@
 #include "selector/loader/loader_entries.h"
 
 #include "lib/os_efivar.h"
+#include "selector/loader/loader_list.h"
 #include "selector/loader/loader_why.h"
 
 #include <stdio.h>
@@ -26,34 +27,21 @@ static bool is_set(const struct loader_entries *e, unsigned number)
 
 /* ---------------------------------------------------------------- the pairs */
 
-/* "a=/dev/vda2", taken off the list. */
-static enum kb_err next_pair(struct loader *l, const char **list, struct loader_entries *e)
+static enum kb_err take_pairs(struct loader *l, struct loader_entries *e)
 {
-	const char *p = *list;
-	size_t len = strcspn(p, ",");
-	char dev[64];
+	static struct loader_list list;
 
-	if (len < 3 || p[0] < 'a' || p[0] >= 'a' + STATE_SLOTS_MAX || p[1] != '=' ||
-	    len - 2 >= sizeof(dev) || e->pair[p[0] - 'a'].given)
+	memset(e, 0, sizeof(*e));
+	if (!loader_list_take(&list, l->where, false))
 		return loader_why(l, KB_EINVAL,
 				  "%s: expected the partitions of pairs, as a=/dev/x,b=/dev/y",
 				  l->where);
-	memcpy(dev, p + 2, len - 2);
-	dev[len - 2] = '\0';
-	e->pair[p[0] - 'a'].given = true;
-	*list += len + (p[len] == ',' ? 1 : 0);
-	return loader_part_look(l, dev, &e->pair[p[0] - 'a'].part);
-}
-
-static enum kb_err take_pairs(struct loader *l, struct loader_entries *e)
-{
-	const char *list = l->where;
-
-	memset(e, 0, sizeof(*e));
-	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
 		e->pair[i].entry = -1;
-	while (*list != '\0')
-		TRY(next_pair(l, &list, e));
+		e->pair[i].given = list.of[i][0] != '\0';
+		if (e->pair[i].given)
+			TRY(loader_part_look(l, list.of[i], &e->pair[i].part));
+	}
 	return KB_OK;
 }
 

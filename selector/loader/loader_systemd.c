@@ -3,6 +3,7 @@
 
 #include "lib/bytes.h"
 #include "lib/conf_place.h"
+#include "selector/loader/loader_list.h"
 #include "selector/loader/loader_part.h"
 #include "selector/loader/loader_var.h"
 #include "selector/loader/loader_why.h"
@@ -27,45 +28,33 @@ static char names[STATE_SLOTS_MAX][CONF_PLACE_NAME + 1];
 static char parts[STATE_SLOTS_MAX][64];
 
 /* "keelboot-a.efi", or "/dev/vda1:keelboot-a.efi". */
-static bool take_name(int slot, const char *text, size_t len)
+static bool take_name(int slot, const char *text)
 {
-	const char *colon = memchr(text, ':', len);
+	const char *colon = strchr(text, ':');
 	size_t dev = colon != NULL ? (size_t)(colon - text) : 0;
-	size_t skip = colon != NULL ? dev + 1 : 0;
+	const char *name = colon != NULL ? colon + 1 : text;
 
-	if (dev >= sizeof(parts[0]) || len == skip || len - skip > CONF_PLACE_NAME ||
-	    names[slot][0] != '\0')
+	if (dev >= sizeof(parts[0]) || name[0] == '\0' || strlen(name) > CONF_PLACE_NAME)
 		return false;
 	snprintf(parts[slot], sizeof(parts[0]), "%.*s", (int)dev, text);
-	snprintf(names[slot], sizeof(names[0]), "%.*s", (int)(len - skip), text + skip);
+	snprintf(names[slot], sizeof(names[0]), "%s", name);
 	return true;
-}
-
-/* "a=/dev/vda1:keelboot-a.efi", taken off the list. */
-static enum kb_err next_name(struct loader *l, const char **list)
-{
-	const char *p = *list;
-	size_t len = strcspn(p, ",");
-
-	if (len < 3 || p[0] < 'a' || p[0] >= 'a' + STATE_SLOTS_MAX || p[1] != '=' ||
-	    !take_name(p[0] - 'a', p + 2, len - 2))
-		return loader_why(
-			l, KB_EINVAL,
-			"%s: expected the entries of pairs, as a=/dev/x:x.efi,b=/dev/x:y.efi",
-			l->where);
-	*list += len + (p[len] == ',' ? 1 : 0);
-	return KB_OK;
 }
 
 static enum kb_err take_names(struct loader *l)
 {
-	const char *list = l->where;
+	static struct loader_list list;
+	bool is_right = loader_list_take(&list, l->where, false);
 
 	memset(names, 0, sizeof(names));
 	memset(parts, 0, sizeof(parts));
-	while (*list != '\0')
-		TRY(next_name(l, &list));
-	return loader_var_open(l);
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		is_right = is_right && (list.of[i][0] == '\0' || take_name(i, list.of[i]));
+	if (is_right)
+		return loader_var_open(l);
+	return loader_why(l, KB_EINVAL,
+			  "%s: expected the entries of pairs, as a=/dev/x:x.efi,b=/dev/x:y.efi",
+			  l->where);
 }
 
 static int slot_of_name(const char *text)

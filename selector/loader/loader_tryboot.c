@@ -4,6 +4,7 @@
 #include "lib/os.h"
 #include "lib/util.h"
 #include "selector/loader/loader_disk.h"
+#include "selector/loader/loader_list.h"
 #include "selector/loader/loader_part.h"
 #include "selector/loader/loader_why.h"
 #include "selector/state.h"
@@ -34,14 +35,6 @@ static struct places {
 	uint32_t number, pair[STATE_SLOTS_MAX];
 } places;
 
-static enum kb_err no_places(struct loader *l)
-{
-	return loader_why(
-		l, KB_EINVAL,
-		"%s: expected the partition with autoboot.txt and those of pairs, as /dev/x1,a=/dev/x2,b=/dev/x3",
-		l->where);
-}
-
 static enum kb_err take_part_number(struct loader *l, const char *dev, uint32_t *number)
 {
 	char disk[LOADER_PART_DISK];
@@ -56,19 +49,8 @@ static enum kb_err take_part_number(struct loader *l, const char *dev, uint32_t 
 			  places.store);
 }
 
-/* "a=/dev/mmcblk0p2" */
-static enum kb_err take_pair_number(struct loader *l, const char *text, size_t len)
+static enum kb_err take_pair_number(struct loader *l, const char *dev, uint32_t *number)
 {
-	char dev[sizeof(places.store)];
-	uint32_t *number;
-
-	if (len < 3 || len - 2 >= sizeof(dev) || text[0] < 'a' ||
-	    text[0] >= 'a' + STATE_SLOTS_MAX || text[1] != '=')
-		return no_places(l);
-	number = &places.pair[text[0] - 'a'];
-	if (*number != 0)
-		return no_places(l);
-	snprintf(dev, sizeof(dev), "%.*s", (int)(len - 2), text + 2);
 	TRY(take_part_number(l, dev, number));
 	if (*number <= LOADER_AUTOBOOT_PART)
 		return KB_OK;
@@ -78,19 +60,19 @@ static enum kb_err take_pair_number(struct loader *l, const char *text, size_t l
 
 static enum kb_err take_places(struct loader *l)
 {
-	const char *p = l->where;
-	size_t len = strcspn(p, ",");
+	static struct loader_list list;
 
 	memset(&places, 0, sizeof(places));
-	if (len >= sizeof(places.store) || len == 0 || p[len] == '\0')
-		return no_places(l);
-	snprintf(places.store, sizeof(places.store), "%.*s", (int)len, p);
+	if (!loader_list_take(&list, l->where, true) || strlen(list.head) >= sizeof(places.store))
+		return loader_why(
+			l, KB_EINVAL,
+			"%s: expected the partition with autoboot.txt and those of pairs, as /dev/x1,a=/dev/x2,b=/dev/x3",
+			l->where);
+	memcpy(places.store, list.head, strlen(list.head) + 1);
 	TRY(take_part_number(l, places.store, &places.number));
-	for (p += len; *p == ','; p += len) {
-		p++;
-		len = strcspn(p, ",");
-		TRY(take_pair_number(l, p, len));
-	}
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		if (list.of[i][0] != '\0')
+			TRY(take_pair_number(l, list.of[i], &places.pair[i]));
 	return KB_OK;
 }
 

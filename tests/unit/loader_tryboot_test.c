@@ -163,6 +163,17 @@ TEST(once_is_durable_and_one_write)
 	EQUAL((writes, 1));
 }
 
+/* The way back from the pair that was tried: the preset is asked for, and the try of the other one
+ * ends. The file says of a try of the preset what it says of none. */
+TEST(preset_may_be_asked_for_as_well)
+{
+	OK(loader_set_once(&l, 0));
+	reads(0, STATE_NONE);
+	has_text("[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=2\n\n");
+	OK(loader_set_once(&l, 0));
+	EQUAL((writes, 1));
+}
+
 /* So a restart that asks for a try by hand does not start what an install writes. */
 TEST(preset_is_what_is_tried_too)
 {
