@@ -76,7 +76,7 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
         vm.expect("Kernel panic", SLOW)
         vm.reset()
         device.rejected(vm)
-        assert "watchdog" in device.doctor(vm)["loader-watchdog"]
+        assert "whether the hardware's runs is not known" in device.doctor(vm, "watchdog")["watchdog-early"]
 
 
 def test_image_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):

@@ -102,15 +102,15 @@ class UkiDevice:
         """Whose kernel runs, as the boot says it."""
         return self.bench.boot_json(vm)["pair"]
 
-    def doctor(self, vm) -> dict:
-        """{finding of the loader: its text}, with the device's whole system.conf."""
+    def doctor(self, vm, of="loader") -> dict:
+        """{finding: its text} of those whose names begin so, with the device's whole system.conf."""
         root = "/run/conf"
         self.bench.ask(vm, f"mkdir -p {root}/etc && cp -r /etc/keelboot {root}/etc/ && "
                            f"mkdir -p {root}/etc/keelboot/system.conf.d")
         for line in self.conf().splitlines():
             self.bench.ask(vm, f"echo '{line}' >>{root}/etc/keelboot/system.conf.d/pairs.conf")
         told = self.bench.ask(vm, f"keelboot --conf-root {root} doctor --json; true")
-        return {one["id"]: one["text"] for one in json.loads(told)["findings"] if one["id"].startswith("loader")}
+        return {one["id"]: one["text"] for one in json.loads(told)["findings"] if one["id"].startswith(of)}
 
     def words(self, vm) -> str:
         """What the loader will start."""
