@@ -8,6 +8,7 @@ import kbkernel
 import kbloader
 import pytest
 from boards import TCG_WORDS
+from cut_disk import CUTS, CutDisk, every
 from drives import Drive
 from kbdisk import Vfat, mkvfat
 from machine import Machine
@@ -53,18 +54,28 @@ class Pairs:
         else:
             self.extra = kbloader.firmware(bench.work / "variables.fd")
 
-    def bundle(self, version, *, initrd=None):
+    def bundle(self, version, *, initrd=None, size=SIZE):
         """A release with its kernel."""
-        image = self.bench.work / f"boot-{version}.img"
-        mkvfat(image, SIZE, kbloader.pair(self.kernel, initrd or self.initrd))
+        image = self.bench.work / f"boot-{version}-{size}.img"
+        mkvfat(image, size, kbloader.pair(self.kernel, initrd or self.initrd))
         return self.bench.bundle(version, options=("--image", f"boot={image}"))
 
-    def machine(self, *sticks):
-        return Machine(None, drives=[Drive(self.disk, name="disk"), *sticks], memory=512, firmware="", watchdog=True,
-                       extra=self.extra, log=str(self.bench.work / "console.log"))
+    def machine(self, *sticks, disk=None, **options):
+        return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=512,
+                       firmware="", watchdog=True, extra=self.extra, log=str(self.bench.work / "console.log"))
 
-    def variables(self) -> dict:
-        return kbloader.grub_variables(self.disk, "grubenv")
+    def variables(self, disk=None) -> dict:
+        return kbloader.grub_variables(disk or self.disk, "grubenv")
+
+    def content(self, slot, disk=None) -> bytes:
+        """Of a pair's partition."""
+        return kbdisk.read_partition(disk or self.disk, f"boot-{slot}")
+
+    def put(self, slot, *, kernel=None, initrd=None) -> None:
+        """Another pair for a slot, by hand; its whole partition is made anew."""
+        image = self.bench.work / f"put-{slot}.img"
+        mkvfat(image, SIZE, kbloader.pair(kernel or self.kernel, initrd or self.initrd))
+        kbdisk.write_partition(self.disk, f"boot-{slot}", image.read_bytes())
 
     def pair(self, vm) -> str:
         """Whose kernel runs, as the boot says it."""
@@ -148,9 +159,7 @@ def committed(bench, **options) -> Pairs:
 def test_committed_kernel_that_stops_starting_is_left(bench):
     """Its flash decays. The loader counts three starts; then slot a's kernel asks for it, in vain, and goes on."""
     pairs = committed(bench)
-    image = bench.work / "decayed.img"
-    mkvfat(image, SIZE, kbloader.pair(pairs.kernel, GARBAGE))
-    kbdisk.write_partition(pairs.disk, "boot-b", image.read_bytes())
+    pairs.put("b", initrd=GARBAGE)
     with pairs.machine() as vm:
         vm.expect("the pair of slot b did not come up: another one is started", 3 * SLOW)
         assert len(vm.boots) == 4
@@ -189,3 +198,132 @@ def test_without_a_limit_a_start_writes_nothing(bench, monkeypatch):
         bench.up(vm, "1.0", "a", SLOW)
         assert "keelboot.pair=a" in bench.ask(vm, "cat /proc/cmdline").split()
     assert kbdisk.read_partition(pairs.disk, "grubenv") == before
+
+
+def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
+    """GRUB arms no watchdog, and nobody else before init."""
+    pairs = Pairs(bench, tries=1, words=WORDS.replace("panic=1", "panic=0"))
+    with pairs.machine(bench.stick(pairs.bundle("2.0", initrd=GARBAGE))) as vm:
+        vm.expect("restarting with that", SLOW)
+        vm.expect("Kernel panic", SLOW)
+        vm.reset()
+        text = bench.up(vm, "1.0", "a", SLOW)
+        assert "slot b is rejected: its kernel did not come up" in text and pairs.pair(vm) == "a"
+        assert bench.status(vm)["slots"][1]["reason"] == "its kernel did not come up"
+        assert pairs.variables() == {"keelboot_default": "a", "keelboot_once": ""}
+
+
+def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
+    pairs = Pairs(bench)
+    before = pairs.content("b")
+    with bench.untouched(pairs.disk), pairs.machine(bench.stick(pairs.bundle("2.0", size="40M"))) as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        assert bench.status(vm)["slots"][1]["state"] == "empty"
+    assert pairs.content("b") == before and pairs.variables()["keelboot_default"] == "a"
+
+
+def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench):
+    """Of the copy and of GRUB's block, from the first write to the commitment. Three are booted: in the copy, behind
+    it, and in the commitment."""
+    pairs = Pairs(bench, tries=2)
+    bundle = pairs.bundle("2.0")
+    cuts = CutDisk(pairs.disk, bench.work, "boot-b", "grubenv")
+    with pairs.machine(bench.stick(bundle), log=cuts.log) as vm:
+        bench.up(vm, "2.0", "b", SLOW)
+        assert bench.status(vm)["slots"][1]["state"] == "good"
+        vm.power_cut()
+    written, whole = cuts.written(), {slot: pairs.content(slot) for slot in "ab"}
+    seen = set()
+    for point in sorted({*every(written, CUTS), *written[-CUTS:]}):
+        image = cuts.cut(point)
+        block = pairs.variables(image)
+        starts = block.get("keelboot_once") or block["keelboot_default"]
+        seen.add((block["keelboot_default"], block.get("keelboot_once", "")))
+        assert pairs.content("a", image) == whole["a"], point
+        assert pairs.content(starts, image) == whole[starts], (point, block)
+    assert seen == {("a", ""), ("a", "b"), ("b", "")}
+    for number, point in enumerate((written[len(written) // 2], written[-CUTS // 4], written[-1])):
+        with pairs.machine(bench.stick(bundle, name=f"stick{number}"), disk=cuts.cut(point)) as vm:
+            bench.up(vm, "2.0", "b", 2 * SLOW)
+            assert pairs.pair(vm) == "b" and pairs.variables(cuts.image)["keelboot_default"] == "b"
+
+
+def test_both_kernels_bad_are_tried_every_ten_seconds_until_a_file_is_put_back(bench):
+    pairs = committed(bench)
+    for slot in "ab":
+        pairs.put(slot, kernel=GARBAGE)
+    with pairs.machine() as vm:
+        for _ in range(2):
+            for slot in "ba":
+                vm.expect(f"the pair of slot {slot} cannot be loaded", SLOW)
+            vm.expect("no pair can be loaded; next try in 10 seconds", SLOW)
+            vm.wait_reset(SLOW)
+        assert vm.boots[2].at - vm.boots[1].at >= 10
+    pairs.put("b")
+    with pairs.machine() as vm:
+        bench.up(vm, "2.0", "b", SLOW)
+        assert pairs.pair(vm) == "b" and pairs.variables() == {"keelboot_default": "b", "keelboot_once": ""}
+
+
+def test_both_pairs_panic_and_take_turns_until_a_file_is_put_back(bench):
+    """Three starts of the preset, one of the other: whichever is repaired comes up."""
+    pairs = committed(bench)
+    for slot in "ab":
+        pairs.put(slot, initrd=GARBAGE)
+    with pairs.machine() as vm:
+        for _ in range(2):
+            vm.expect("the pair of slot b did not come up: another one is started", 4 * SLOW)
+        assert len(vm.boots) == 8
+    pairs.put("a")
+    with pairs.machine() as vm:
+        bench.up(vm, "1.0", "a", 8 * SLOW)
+        assert pairs.pair(vm) == "a"
+
+
+DAMAGES = {
+    "zeroes": lambda: kbloader.grub_environment(bytes(1024)),
+    "cut short": lambda: kbloader.grub_environment(kbloader.grub_block(keelboot_default="b")[:40]),
+    "no file": lambda: Vfat({"other": b""}),
+    "no file system": lambda: None,
+}
+
+
+def damage(pairs, content) -> None:
+    """Another content of the block's partition."""
+    size = kbdisk.partition(pairs.disk, "grubenv")[1]
+    image = pairs.bench.work / "grubenv.img"
+    if isinstance(content, Vfat):
+        mkvfat(image, size, content.files)
+    kbdisk.write_partition(pairs.disk, "grubenv", image.read_bytes() if content else b"\xff" * size)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_block_that_decays_starts_the_first_pair_and_one_that_is_made_anew_the_preferred(bench, how):
+    """The slot of the kernel that runs boots, the other stays good, and nothing is installed."""
+    pairs = committed(bench)
+    damage(pairs, DAMAGES[how]())
+    with pairs.machine(bench.stick(pairs.bundle("3.0"), name="second")) as vm:
+        text = bench.up(vm, "1.0", "a", SLOW)
+        assert "update: skipped: the boot loader might start a kernel that is overwritten" in text
+        assert pairs.pair(vm) == "a" and len(vm.boots) == 1
+        assert [slot["state"] for slot in bench.status(vm)["slots"]] == ["good", "good"]
+        assert any("boot loader" in one for one in bench.boot_warnings(vm)), bench.boot_warnings(vm)
+    damage(pairs, kbloader.grub_environment(kbloader.grub_block(keelboot_default="a")))
+    with pairs.machine() as vm:
+        bench.up(vm, "2.0", "b", SLOW)
+        assert pairs.pair(vm) == "b"
+
+
+@pytest.mark.parametrize("block", ({"keelboot_default": "zz"}, {"keelboot_default": "b", "keelboot_once": "/"},
+                                   {"keelboot_default": "b", "keelboot_starts": "many"}),
+                         ids=("default", "once", "starts"))
+def test_nonsense_in_the_block_leads_to_the_preferred_pair(bench, block):
+    pairs = committed(bench)
+    damage(pairs, kbloader.grub_environment(kbloader.grub_block(**block)))
+    with pairs.machine() as vm:
+        bench.up(vm, "2.0", "b", 2 * SLOW)
+        assert pairs.pair(vm) == "b"
+        vm.send("reboot -f")
+        vm.wait_reset()
+        bench.up(vm, "2.0", "b", 2 * SLOW)
+        assert pairs.pair(vm) == "b"

@@ -2,99 +2,39 @@
 """Each slot has a unified kernel image as a file in the ESP, which systemd-boot starts: a release brings it, and is
 left with it."""
 
-import json
 import re
 import shutil
 import subprocess
-import zlib
-from pathlib import Path
 
-import blklog
 import kbdisk
-import kbkernel
 import kbloader
 import pytest
-from boards import TCG_WORDS
-from drives import Drive
+from cut_disk import CutDisk
 from kbdisk import Vfat
-from machine import Machine
+from uki_device import FILES, GARBAGE, LINE, NEEDS, PANICS, UkiDevice
 
 LOADER = "/usr/lib/keelboot/keelboot-helper loader systemd-boot"
-HELPER = f"{LOADER} a=keelboot-a.efi,b=keelboot-b.efi"
-
-LINE = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
-FILES = {slot: f"EFI/Linux/keelboot-{slot}.efi" for slot in "ab"}
-CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-a.efi\n"
-        "[slot.b]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n[loader]\nkind=systemd-boot\n")
 SIZE = "96M"
 SLOW = 600      # seconds: the firmware is emulated, too, maybe on a busy machine
-GARBAGE = b"no program " * 1000
-PANICS = f"{LINE} rdinit=/none"
-CUTS = 20
 LOST = 2 << 20  # bytes of a FAT that a power cut may leave to no file
 
 pytestmark = [
-    pytest.mark.skipif(not Path("/usr/share/OVMF").is_dir(), reason="package ovmf is not installed"),
-    pytest.mark.skipif(not kbloader.SYSTEMD_BOOT.exists(), reason="package systemd-boot-efi is not installed"),
-    pytest.mark.skipif(not shutil.which("objcopy"), reason="package binutils is not installed"),
-]
+    *NEEDS, pytest.mark.skipif(not kbloader.SYSTEMD_BOOT.exists(), reason="package systemd-boot-efi is not installed")]
 
 
-class Entries:
-    """A device with two slots, their kernels in one FAT, and systemd-boot, which starts that of slot a."""
+class Entries(UkiDevice):
+    """Both kernels are files of one FAT, and systemd-boot starts that of slot a."""
 
-    def __init__(self, bench, *, tries=1, size=SIZE, staged=False):
-        self.bench = bench
-        self.tries = tries
-        self.image = self.uki()
+    NAME = "pairs-sdboot"
+    CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-a.efi\n"
+            "[slot.b]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n[loader]\nkind=systemd-boot\n")
+    HELPER = f"{LOADER} a=keelboot-a.efi,b=keelboot-b.efi"
+    PARTS, SLOW = {"a": "esp", "b": "esp"}, SLOW
+
+    def parts(self, size=SIZE):
         files = {"EFI/BOOT/BOOTX64.EFI": kbloader.SYSTEMD_BOOT, "loader/loader.conf": b"timeout 0\n",
                  FILES["a"]: self.image}
-        self.disk = bench.disk("1.0", data={"2.0.keel": self.bundle("2.0")} if staged else None,
-                               extra=[("esp", size, Vfat(files), "esp")])
-
-    def uki(self, line=LINE) -> Path:
-        name = "pairs-sdboot" if line == LINE else f"pairs-sdboot-{zlib.crc32(line.encode()):x}"
-        return self.bench.conf_initramfs(f"{name}-{self.tries}", CONF.format(tries=self.tries), "--uki",
-                                         kbkernel.get().bzimage, "--cmdline", line)
-
-    def bundle(self, version, image=None) -> Path:
-        """A release with its kernel. A bundle is kept by the names of its files."""
-        data = image if isinstance(image, bytes) else (image or self.image).read_bytes()
-        path = self.bench.work / f"boot-{version}-{zlib.crc32(data):x}.efi"
-        path.write_bytes(data)
-        return self.bench.bundle(version, options=("--image", f"boot={path}"))
-
-    def machine(self, *sticks, disk=None, variables="variables.fd", **options):
-        """There is always a stick: the firmware knows the disk by its place behind it."""
-        sticks = sticks or (self.bench.stick(name="empty"),)
-        return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=768,
-                       firmware="", watchdog=True, extra=kbloader.firmware(self.bench.work / variables),
-                       log=str(self.bench.work / "console.log"))
-
-    def file(self, slot) -> bytes:
-        """What the ESP has for a slot; None: nothing."""
-        return kbloader.esp_file(self.disk, "esp", FILES[slot])
-
-    def put(self, slot, content) -> None:
-        offset, _ = kbdisk.partition(self.disk, "esp")
-        kbdisk.vfat_put(self.disk, {FILES[slot]: content}, offset)
-
-    def pair(self, vm) -> str:
-        return self.bench.boot_json(vm)["pair"]
-
-    def doctor(self, vm) -> dict:
-        """{finding: its text}, with the device's whole system.conf."""
-        root = "/run/conf"
-        self.bench.ask(vm, f"mkdir -p {root}/etc && cp -r /etc/keelboot {root}/etc/ && "
-                           f"mkdir -p {root}/etc/keelboot/system.conf.d")
-        for line in CONF.format(tries=self.tries).splitlines():
-            self.bench.ask(vm, f"echo '{line}' >>{root}/etc/keelboot/system.conf.d/pairs.conf")
-        told = self.bench.ask(vm, f"keelboot --conf-root {root} doctor --json; true")
-        return {one["id"]: one["text"] for one in json.loads(told)["findings"]}
-
-    def words(self, vm) -> str:
-        """What the loader will start."""
-        return self.bench.ask(vm, f"{HELPER} get").strip()
+        return [("esp", size, Vfat(files), "esp")]
 
 
 def test_release_brings_its_image_and_is_committed_with_it(bench):
@@ -103,20 +43,11 @@ def test_release_brings_its_image_and_is_committed_with_it(bench):
         bench.up(vm, "2.0", "b", SLOW)
         assert "slot b: its own kernel has come up" in vm.text and len(vm.boots) == 2
         assert entries.pair(vm) == "b" and bench.status(vm)["slots"][1]["state"] == "good"
-        assert [one for one in entries.doctor(vm) if one.startswith("loader")] == ["loader-uncounted"]
-        vm.send("reboot -f")
-        vm.wait_reset()
+        assert list(entries.doctor(vm)) == ["loader-uncounted"]
+        entries.restart(vm)
         text = bench.up(vm, "2.0", "b", SLOW)
         assert "kernel of its own" not in text and entries.pair(vm) == "b"
     assert entries.file("b") == entries.image.read_bytes() == entries.file("a")
-
-
-def rejected(bench, entries, vm):
-    text = bench.up(vm, "1.0", "a", 2 * SLOW)
-    assert "slot b is rejected: its kernel did not come up" in text
-    assert entries.pair(vm) == "a" and entries.words(vm) == "default=a once=-"
-    slot = bench.status(vm)["slots"][1]
-    assert slot["state"] == "bad" and slot["reason"] == "its kernel did not come up"
 
 
 def test_running_system_installs_though_it_has_the_esp_mounted(bench):
@@ -129,8 +60,7 @@ def test_running_system_installs_though_it_has_the_esp_mounted(bench):
         assert entries.words(vm) == "default=a once=-"
         assert bench.ask(vm, "cat /mnt/own/file; ls -1 /mnt/EFI/Linux") == "kept\nkeelboot-a.efi\nkeelboot-b.efi\n"
         bench.ask(vm, "umount /mnt")
-        vm.send("reboot -f")
-        vm.wait_reset()
+        entries.restart(vm)
         bench.up(vm, "2.0", "b", SLOW)
         assert entries.pair(vm) == "b"
     assert entries.file("b") == entries.file("a") == entries.image.read_bytes()
@@ -187,8 +117,7 @@ def test_three_kernels_in_turn_are_each_that_of_its_release(bench):
             slots = {one["slot"]: one for one in bench.status(vm)["slots"]}
             assert (slots[slot]["version"], slots[slot]["state"]) == (version, "good")
             assert slots["ab".replace(slot, "")]["version"] == other
-            vm.send("reboot -f")
-            vm.wait_reset()
+            entries.restart(vm)
             text = bench.up(vm, version, slot, SLOW)
             assert "kernel of its own" not in text and entries.pair(vm) == slot
     assert {slot: entries.file(slot) for slot in "ab"} == {"a": images["3.0"].read_bytes(),
@@ -200,7 +129,7 @@ def test_release_whose_image_is_none_is_left_and_says_why(bench):
     entries = Entries(bench)
     with entries.machine(bench.stick(entries.bundle("2.0", GARBAGE))) as vm:
         vm.expect("restarting with that", SLOW)
-        rejected(bench, entries, vm)
+        entries.rejected(vm)
     assert entries.file("b").rstrip(b"\0") == GARBAGE
 
 
@@ -209,7 +138,7 @@ def test_release_whose_kernel_panics_is_left_and_says_why(bench):
     with entries.machine(bench.stick(entries.bundle("2.0", entries.uki(PANICS)))) as vm:
         vm.expect("restarting with that", SLOW)
         vm.expect("Kernel panic", SLOW)
-        rejected(bench, entries, vm)
+        entries.rejected(vm)
 
 
 def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
@@ -222,7 +151,7 @@ def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
         vm.expect("restarting with that", SLOW)
         vm.expect("EFI Internal Shell", SLOW)
         vm.reset()
-        rejected(bench, entries, vm)
+        entries.rejected(vm)
 
 
 @pytest.mark.parametrize("table", ("gpt", "none"))
@@ -266,13 +195,13 @@ def lost(fat) -> int:
     return sum(int(size) for size in re.findall(r"Reclaimed \d+ unused clusters? \((\d+) bytes\)", told))
 
 
-def lost_at_each_write(before, log, written, fat) -> list:
+def lost_at_each_write(cuts, fat) -> list:
     """Of the ESP, behind each of those writes that is one to its tables or folders."""
-    offset, _ = kbdisk.partition(before, "esp")
-    fat.write_bytes(kbdisk.read_partition(before, "esp"))
-    found = []
-    with open(log, "rb") as source, open(fat, "r+b", buffering=0) as disk:
-        for one in written:
+    offset, _ = kbdisk.partition(cuts.before, "esp")
+    fat.write_bytes(kbdisk.read_partition(cuts.before, "esp"))
+    entries, found = cuts.entries(), []
+    with open(cuts.log, "rb") as source, open(fat, "r+b", buffering=0) as disk:
+        for one in (entries[number] for number in cuts.written()):
             source.seek(one.data_at)
             disk.seek(one.offset - offset)
             disk.write(source.read(one.length))
@@ -289,23 +218,19 @@ def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(b
     stick = entries.bundle("2.0")
     with entries.machine() as vm:
         bench.up(vm, "1.0", "a", SLOW)
-        bench.ask(vm, f"{HELPER} default a")
-    before, image, log, fat = (bench.work / name for name in ("before.img", "cut.img", "disk.log", "fat.img"))
-    shutil.copy(entries.disk, before)
+        bench.ask(vm, f"{entries.HELPER} default a")
+    cuts, fat = CutDisk(entries.disk, bench.work, "esp"), bench.work / "fat.img"
     shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
-    with entries.machine(bench.stick(stick), log=log) as vm:
+    with entries.machine(bench.stick(stick), log=cuts.log) as vm:
         vm.expect("restarting with that", SLOW)
         vm.power_cut()
-    offset, size = kbdisk.partition(before, "esp")
-    all_of_it = blklog.entries(log, tail=True)
-    written = [i for i, one in enumerate(all_of_it) if offset <= one.offset < offset + size and one.kind == "write"]
-    loss = lost_at_each_write(before, log, [all_of_it[i] for i in written], fat)
+    loss = lost_at_each_write(cuts, fat)
     assert len(loss) > 50 and max(loss) <= LOST and loss[-1] == 0, loss
-    points = sorted({written[i * (len(written) - 1) // (CUTS - 1)] for i in range(CUTS)})
+    points = cuts.points()
     booted = [points[1], points[len(points) // 2], points[-2]]
     for number, point in enumerate(points):
-        blklog.replay(log, before, image, point + 1)
-        assert kbloader.esp_file(image, "esp", FILES["a"]) == entries.image.read_bytes(), point
+        image = cuts.cut(point)
+        assert entries.file("a", image) == entries.image.read_bytes(), point
         if point not in booted:
             continue
         variables = f"variables-{number}.fd"
@@ -313,22 +238,13 @@ def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(b
         with entries.machine(bench.stick(stick, name=f"stick{number}"), disk=image, variables=variables) as vm:
             bench.up(vm, "2.0", "b", 2 * SLOW)
             assert vm.boot_text(1).count("restarting with that") == 1 and entries.pair(vm) == "b"
-        assert kbloader.esp_file(image, "esp", FILES["b"]) == entries.image.read_bytes(), point
+        assert entries.file("b", image) == entries.image.read_bytes(), point
         fat.write_bytes(kbdisk.read_partition(image, "esp"))
         assert lost(fat) <= LOST, point
 
 
-def committed(bench, **options) -> Entries:
-    """A device whose release 2.0, in slot b, is good, and 1.0 in slot a as well."""
-    entries = Entries(bench, **options)
-    with entries.machine(bench.stick(entries.bundle("2.0"))) as vm:
-        bench.up(vm, "2.0", "b", SLOW)
-        assert entries.words(vm) == "default=b once=-"
-    return entries
-
-
 def test_next_release_replaces_the_other_file_and_never_that_which_runs(bench):
-    entries = committed(bench)
+    entries = Entries(bench).commit()
     kept = entries.file("b")
     with entries.machine(bench.stick(entries.bundle("3.0"), name="second")) as vm:
         bench.up(vm, "3.0", "a", SLOW)
@@ -338,7 +254,7 @@ def test_next_release_replaces_the_other_file_and_never_that_which_runs(bench):
 
 def test_entry_that_somebody_deleted_leads_to_the_other_slot(bench):
     """The loader starts what it has. Its init asks for the other one, in vain, and goes on."""
-    entries = committed(bench)
+    entries = Entries(bench).commit()
     kbloader.esp_delete(entries.disk, "esp", FILES["b"])
     with entries.machine() as vm:
         text = bench.up(vm, "1.0", "a", 4 * SLOW)
@@ -348,7 +264,7 @@ def test_entry_that_somebody_deleted_leads_to_the_other_slot(bench):
 
 
 def test_both_images_bad_is_the_loaders_end_and_a_file_that_is_put_back_boots(bench):
-    entries = committed(bench)
+    entries = Entries(bench).commit()
     for slot in "ab":
         entries.put(slot, GARBAGE)
     with entries.machine() as vm:
@@ -368,4 +284,4 @@ def test_preset_that_a_hand_set_to_another_entry_is_made_ours_before_an_install(
         assert "starts x.efi by default" in entries.doctor(vm)["loader-preset"]
     with entries.machine(bench.stick(entries.bundle("2.0", GARBAGE))) as vm:
         vm.expect("starts the kernel of slot a from now on", SLOW)
-        rejected(bench, entries, vm)
+        entries.rejected(vm)

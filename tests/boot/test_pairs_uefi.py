@@ -3,63 +3,162 @@
 it."""
 
 import shutil
-from pathlib import Path
 
-import kbkernel
-import kbloader
-import kbuki
-import pytest
-from boards import TCG_WORDS
-from drives import Drive
+import kbdisk
+from cut_disk import CutDisk
 from kbdisk import Vfat, mkvfat
-from machine import Machine
+from uki_device import GARBAGE, HANGS, LINE, NEEDS, PANICS, UkiDevice
 
 BOOT = "EFI/BOOT/BOOTX64.EFI"
-LINE = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
-CONF = "[system]\ntries=1\n[slot.a]\nboot=PARTLABEL=boot-a\n[slot.b]\nboot=PARTLABEL=boot-b\n[loader]\nkind=uefi\n"
 SIZE = "48M"
 SLOW = 240      # seconds: the firmware is emulated, too
-GARBAGE = b"no program " * 1000
+HANDED_OVER = "restarting with that"
+# Removes the firmware's entry of slot b, as a firmware does that checks its entries while a disk is away.
+DROP = ("mkdir -p /run/vars && mount -t efivarfs none /run/vars && for one in /run/vars/Boot0*; do "
+        "if tr -d '\\0' <$one | grep -q 'keelboot b'; then chattr -i $one; rm $one; fi; done; umount /run/vars")
 
-pytestmark = [
-    pytest.mark.skipif(not Path("/usr/share/OVMF").is_dir(), reason="package ovmf is not installed"),
-    pytest.mark.skipif(not kbuki.STUBS.is_dir(), reason="package systemd-boot-efi is not installed"),
-    pytest.mark.skipif(not shutil.which("objcopy"), reason="package binutils is not installed"),
-]
-
-
-def uki(bench) -> Path:
-    return bench.conf_initramfs("pairs-uefi", CONF, "--uki", kbkernel.get().bzimage, "--cmdline", LINE,
-                                "--module", "efivarfs")
+pytestmark = NEEDS
 
 
-def bundle(bench, version, image) -> Path:
-    boot = bench.work / f"boot-{version}.img"
-    mkvfat(boot, SIZE, {BOOT: image})
-    return bench.bundle(version, options=("--image", f"boot={boot}"))
+class Firmware(UkiDevice):
+    """Each kernel is alone in a partition, and the firmware's entries name it. At first there is none."""
 
+    NAME = "pairs-uefi"
+    CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=boot-a\n[slot.b]\nboot=PARTLABEL=boot-b\n"
+            "[loader]\nkind=uefi\n")
+    HELPER = "/usr/lib/keelboot/keelboot-helper loader uefi a=/dev/vda5,b=/dev/vda6"
+    PARTS, FILES = {slot: f"boot-{slot}" for slot in "ab"}, {slot: BOOT for slot in "ab"}
+    SLOW, OPTIONS = SLOW, ("--module", "efivarfs")
 
-def machine(bench, *sticks):
-    disk = bench.disk("1.0", extra=[("boot-a", SIZE, Vfat({BOOT: uki(bench)}), "esp"), ("boot-b", SIZE, None, "esp")])
-    return Machine(None, drives=[Drive(disk, name="disk"), *sticks], memory=768, firmware="", watchdog=True,
-                   extra=kbloader.firmware(bench.work / "variables.fd"), log=str(bench.work / "console.log"))
+    def parts(self):
+        return [("boot-a", SIZE, Vfat({BOOT: self.image}), "esp"), ("boot-b", SIZE, None, "esp")]
+
+    def boot_image(self, version, data, size=SIZE):
+        """The file system that the firmware reads."""
+        path = super().boot_image(version, data)
+        image = path.with_suffix(".fat")
+        mkvfat(image, size, {BOOT: path})
+        return image
 
 
 def test_release_brings_its_image_and_is_committed_with_it(bench):
-    with machine(bench, bench.stick(bundle(bench, "2.0", uki(bench)))) as vm:
+    device = Firmware(bench)
+    with device.machine(bench.stick(device.bundle("2.0"))) as vm:
         bench.up(vm, "2.0", "b", SLOW)
         assert "slot b: its own kernel has come up" in vm.text
-        assert bench.boot_json(vm)["pair"] == "b"
+        assert device.pair(vm) == "b" and device.words(vm) == "default=b once=-"
         assert bench.status(vm)["slots"][1]["state"] == "good"
-        vm.send("reboot -f")
-        vm.wait_reset()
+        device.restart(vm)
         text = bench.up(vm, "2.0", "b", SLOW)
-        assert "kernel of its own" not in text and bench.boot_json(vm)["pair"] == "b"
+        assert "kernel of its own" not in text and device.pair(vm) == "b"
 
 
 def test_release_whose_image_is_none_is_left_and_says_why(bench):
-    with machine(bench, bench.stick(bundle(bench, "2.0", GARBAGE))) as vm:
-        vm.expect("restarting with that", SLOW)
-        text = bench.up(vm, "1.0", "a", SLOW)
-        assert "slot b is rejected: its kernel did not come up" in text
-        assert bench.boot_json(vm)["pair"] == "a"
+    device = Firmware(bench)
+    with device.machine(bench.stick(device.bundle("2.0", GARBAGE))) as vm:
+        vm.expect(HANDED_OVER, SLOW)
+        device.rejected(vm)
+
+
+def test_release_whose_kernel_panics_is_left_and_says_why(bench):
+    device = Firmware(bench)
+    with device.machine(bench.stick(device.bundle("2.0", device.uki(PANICS)))) as vm:
+        vm.expect(HANDED_OVER, SLOW)
+        vm.expect("Kernel panic", SLOW)
+        device.rejected(vm)
+
+
+def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
+    """This firmware arms no watchdog behind the loader, and the doctor says that it is not known."""
+    device = Firmware(bench)
+    with device.machine(bench.stick(device.bundle("2.0", device.uki(HANGS)))) as vm:
+        vm.expect(HANDED_OVER, SLOW)
+        vm.expect("Kernel panic", SLOW)
+        vm.reset()
+        device.rejected(vm)
+        assert "whether the hardware's runs is not known" in device.doctor(vm, "watchdog")["watchdog-early"]
+
+
+def test_image_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
+    device = Firmware(bench)
+    image = device.boot_image("2.0", device.image.read_bytes(), "56M")
+    bundle = bench.bundle("2.0", options=("--image", f"boot={image}"))
+    before = kbdisk.read_partition(device.disk, "boot-b")
+    with bench.untouched(device.disk), device.machine(bench.stick(bundle)) as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        assert bench.status(vm)["slots"][1]["state"] == "empty"
+    assert kbdisk.read_partition(device.disk, "boot-b") == before
+
+
+def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(bench):
+    """The disk behind each of twenty writes of the copy, from outside; three of them are booted."""
+    device = Firmware(bench)
+    bundle = device.bundle("2.0")
+    with device.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, f"{device.HELPER} default a")
+    shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
+    cuts = CutDisk(device.disk, bench.work, "boot-b")
+    with device.machine(bench.stick(bundle), log=cuts.log) as vm:
+        vm.expect(HANDED_OVER, SLOW)
+        vm.power_cut()
+    points = cuts.points()
+    for number, point in enumerate(points):
+        image = cuts.cut(point)
+        assert device.file("a", image) == device.image.read_bytes(), point
+        if number not in (1, len(points) // 2, len(points) - 2):
+            continue
+        shutil.copy(bench.work / "kept.fd", bench.work / f"{number}.fd")
+        stick = bench.stick(bundle, name=f"stick{number}")
+        with device.machine(stick, disk=image, variables=f"{number}.fd") as vm:
+            bench.up(vm, "2.0", "b", 2 * SLOW)
+            assert vm.boot_text(1).count(HANDED_OVER) == 1 and device.pair(vm) == "b"
+        assert device.file("b", image) == device.image.read_bytes(), point
+
+
+def test_next_release_replaces_the_other_kernel_and_never_that_which_runs(bench):
+    device = Firmware(bench).commit()
+    other = device.uki(f"{LINE} release=3")
+    with device.machine(bench.stick(device.bundle("3.0", other), name="second")) as vm:
+        bench.up(vm, "3.0", "a", SLOW)
+        assert device.pair(vm) == "a" and device.words(vm) == "default=a once=-"
+    assert device.file("a") == other.read_bytes() and device.file("b") == device.image.read_bytes()
+
+
+def test_firmware_that_forgot_all_its_variables_gets_its_entries_again(bench):
+    """Its battery is empty: it starts the first image that it finds. Init there asks for the preferred one."""
+    device = Firmware(bench).commit()
+    with device.machine(variables="empty.fd") as vm:
+        bench.up(vm, "2.0", "b", 2 * SLOW)
+        assert device.pair(vm) == "b" and bench.status(vm)["slots"][1]["state"] == "good"
+        assert device.words(vm) == "default=b once=-"
+        boots = len(vm.boots)
+        device.restart(vm)
+        bench.up(vm, "2.0", "b", SLOW)
+        assert device.pair(vm) == "b" and len(vm.boots) == boots + 1
+
+
+def test_entry_that_the_firmware_dropped_is_made_again(bench):
+    device = Firmware(bench).commit()
+    with device.machine() as vm:
+        bench.up(vm, "2.0", "b", SLOW)
+        bench.ask(vm, DROP)
+        assert device.words(vm) == "default=- once=-"
+        device.restart(vm)
+        bench.up(vm, "2.0", "b", 2 * SLOW)
+        assert device.pair(vm) == "b" and device.words(vm) == "default=b once=-"
+        boots = len(vm.boots)
+        device.restart(vm)
+        bench.up(vm, "2.0", "b", SLOW)
+        assert device.pair(vm) == "b" and len(vm.boots) == boots + 1
+
+
+def test_both_images_bad_is_the_firmwares_end_and_a_file_that_is_put_back_boots(bench):
+    device = Firmware(bench).commit()
+    for slot in "ab":
+        device.put(slot, GARBAGE)
+    with device.machine() as vm:
+        vm.expect('starting Boot0000 "UiApp"', SLOW)
+    device.put("b", device.image)
+    with device.machine() as vm:
+        bench.up(vm, "2.0", "b", SLOW)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device with two slots, each with a unified kernel image of its own, which OVMF or a loader in it starts."""
+
+import json
+import shutil
+import zlib
+from pathlib import Path
+
+import kbdisk
+import kbkernel
+import kbloader
+import kbuki
+import pytest
+from boards import TCG_WORDS
+from drives import Drive
+from machine import Machine
+
+LINE = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
+PANICS = f"{LINE} rdinit=/none"
+HANGS = f"{PANICS} panic=0"
+GARBAGE = b"no program " * 1000
+FILES = {slot: f"EFI/Linux/keelboot-{slot}.efi" for slot in "ab"}
+NEEDS = [
+    pytest.mark.skipif(not Path("/usr/share/OVMF").is_dir(), reason="package ovmf is not installed"),
+    pytest.mark.skipif(not kbuki.STUBS.is_dir(), reason="package systemd-boot-efi is not installed"),
+    pytest.mark.skipif(not shutil.which("objcopy"), reason="package binutils is not installed"),
+]
+
+
+class UkiDevice:
+    """What differs from one loader to another:
+
+    NAME       of the initramfs; two of one name have the same system.conf
+    CONF       the drop-in to system.conf, with {tries}
+    HELPER     the command that reads and writes what the loader will start
+    PARTS      {slot: the partition with its image}, FILES {slot: the image's name there}
+    SLOW       seconds for a boot: the firmware is emulated, too
+    OPTIONS    more for mkinitramfs
+    parts()    the partitions behind those of bench.disk(); slot a has an image
+    """
+    NAME = CONF = HELPER = ""
+    PARTS, FILES = {}, FILES
+    SLOW = 240
+    OPTIONS = ()
+
+    def __init__(self, bench, *, tries=1, staged=False, **layout):
+        """staged: the release 2.0 is in the data partition. layout: for parts()."""
+        self.bench = bench
+        self.tries = tries
+        self.image = self.uki()
+        self.disk = bench.disk("1.0", data={"2.0.keel": self.bundle("2.0")} if staged else None,
+                               extra=self.parts(**layout))
+
+    def parts(self, **layout) -> list:
+        raise NotImplementedError
+
+    def conf(self) -> str:
+        return self.CONF.format(tries=self.tries)
+
+    def uki(self, line=LINE) -> Path:
+        name = f"{self.NAME}-{zlib.crc32(line.encode()):x}-{self.tries}"
+        return self.bench.conf_initramfs(name, self.conf(), "--uki", kbkernel.get().bzimage, "--cmdline", line,
+                                         *self.OPTIONS)
+
+    def boot_image(self, version, data: bytes) -> Path:
+        """The bundle's image `boot`. A bundle is kept by the names of its files."""
+        path = self.bench.work / f"boot-{version}-{zlib.crc32(data):x}.efi"
+        path.write_bytes(data)
+        return path
+
+    def bundle(self, version, image=None) -> Path:
+        """A release with its kernel: a file, or bytes; None: that of the device."""
+        data = image if isinstance(image, bytes) else (image or self.image).read_bytes()
+        return self.bench.bundle(version, options=("--image", f"boot={self.boot_image(version, data)}"))
+
+    def machine(self, *sticks, disk=None, variables="variables.fd", **options):
+        """There is always a stick: the firmware knows the disk by its place behind it."""
+        sticks = sticks or (self.bench.stick(name="empty"),)
+        return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=768,
+                       firmware="", watchdog=True, extra=kbloader.firmware(self.bench.work / variables),
+                       log=str(self.bench.work / "console.log"))
+
+    # --- from outside ---------------------------------------------------------------------------
+
+    def read(self, slot, name, disk=None) -> bytes:
+        """A file beside a slot's image; None: there is none."""
+        return kbloader.esp_file(disk or self.disk, self.PARTS[slot], name)
+
+    def file(self, slot, disk=None) -> bytes:
+        """The image that a slot has; None: none."""
+        return self.read(slot, self.FILES[slot], disk)
+
+    def put(self, slot, content, name=None, disk=None) -> None:
+        """As the image of a slot, or as another file beside it; a path or bytes."""
+        disk = disk or self.disk
+        offset, _ = kbdisk.partition(disk, self.PARTS[slot])
+        kbdisk.vfat_put(disk, {name or self.FILES[slot]: content}, offset)
+
+    # --- from inside ----------------------------------------------------------------------------
+
+    def pair(self, vm) -> str:
+        """Whose kernel runs, as the boot says it."""
+        return self.bench.boot_json(vm)["pair"]
+
+    def doctor(self, vm, of="loader") -> dict:
+        """{finding: its text} of those whose names begin so, with the device's whole system.conf."""
+        root = "/run/conf"
+        self.bench.ask(vm, f"mkdir -p {root}/etc && cp -r /etc/keelboot {root}/etc/ && "
+                           f"mkdir -p {root}/etc/keelboot/system.conf.d")
+        for line in self.conf().splitlines():
+            self.bench.ask(vm, f"echo '{line}' >>{root}/etc/keelboot/system.conf.d/pairs.conf")
+        told = self.bench.ask(vm, f"keelboot --conf-root {root} doctor --json; true")
+        return {one["id"]: one["text"] for one in json.loads(told)["findings"] if one["id"].startswith(of)}
+
+    def words(self, vm) -> str:
+        """What the loader will start."""
+        return self.bench.ask(vm, f"{self.HELPER} get").strip()
+
+    def restart(self, vm) -> None:
+        vm.send("reboot -f")
+        vm.wait_reset()
+
+    def rejected(self, vm) -> None:
+        """The release in slot b is left, and the old one runs."""
+        text = self.bench.up(vm, "1.0", "a", 2 * self.SLOW)
+        assert "slot b is rejected: its kernel did not come up" in text
+        assert self.pair(vm) == "a" and self.words(vm) == "default=a once=-"
+        slot = self.bench.status(vm)["slots"][1]
+        assert slot["state"] == "bad" and slot["reason"] == "its kernel did not come up"
+
+    def commit(self):
+        """The release 2.0, in slot b, becomes good; 1.0 in slot a is good as well."""
+        with self.machine(self.bench.stick(self.bundle("2.0"))) as vm:
+            self.bench.up(vm, "2.0", "b", 2 * self.SLOW)
+            assert self.words(vm) == "default=b once=-"
+        return self
