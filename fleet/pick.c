@@ -136,13 +136,16 @@ static const struct channel_attribute *find_missing(const struct pick *p,
 	return NULL;
 }
 
+static bool has_day(const struct channel_release *r)
+{
+	return r->daily.from != r->daily.to;
+}
+
 static bool is_in_day(const struct channel_release *r, uint64_t now)
 {
 	unsigned minute = (unsigned)(now / 60 % 1440);
 
-	if (r->daily.from == r->daily.to)
-		return true;
-	return daily_has(&r->daily, minute);
+	return !has_day(r) || daily_has(&r->daily, minute);
 }
 
 static bool is_open(const struct pick *p, const struct channel_release *r, char *why)
@@ -151,9 +154,14 @@ static bool is_open(const struct pick *p, const struct channel_release *r, char 
 
 	utc_write(time, p->now < r->not_before ? r->not_before : r->not_after);
 	if (p->now < r->not_before)
-		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %s", time);
+		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %s%s", time,
+			 p->clock_unset ? ", and the clock of this device is not set" : "");
 	else if (r->not_after > 0 && p->now > r->not_after)
 		snprintf(why, ACTION_WHY_MAX + 1, "its window closed at %s", time);
+	/* It may be any time by now. */
+	else if (p->clock_unset && (r->not_after > 0 || has_day(r)))
+		snprintf(why, ACTION_WHY_MAX + 1,
+			 "it has a window, and the clock of this device is not set");
 	else if (!is_in_day(r, p->now))
 		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %02u:%02u UTC",
 			 r->daily.from / 60, r->daily.from % 60);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By a channel file on any web server: what an action is to a server, a release is here. */
+#include "fleet/clock.h"
 #include "fleet/drop.h"
 #include "fleet/feed.h"
 #include "fleet/judge.h"
@@ -230,10 +231,12 @@ static void choose(struct contact *c, const struct channel *channel)
 	static struct pick p;
 	const struct channel_release *r;
 	char why[ACTION_WHY_MAX + 1];
+	bool known = clock_time() > 0;
 
 	p = (struct pick){ .facts = &c->facts,
 			   .id = c->client.id,
-			   .now = feed_now(c),
+			   .now = known ? feed_now(c) : c->feed.created,
+			   .clock_unset = !known,
 			   .staged = strcmp(c->facts.staged, c->a.release) == 0 ? c->a.sequence : 0,
 			   .failed = find_failed(c, channel),
 			   .failed_why = c->a.why,

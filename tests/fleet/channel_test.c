@@ -117,6 +117,37 @@ static unsigned share_of(unsigned device, const char *release)
 }
 
 /* As docs/CHANNEL.md has it, so that another program finds the same. */
+/* The latest file was made at 1500; whether it is 1501 or years later, nobody knows. */
+TEST(no_window_opens_by_a_clock_that_was_never_set)
+{
+	struct channel_release *r;
+
+	set_up();
+	r = offer("2.0", 20);
+	pick.now = 1500;
+	pick.clock_unset = true;
+	assert_string_equal(picked(), "2.0");
+	r->not_before = 1501;
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: its window opens at 1970-01-01T00:25:01Z, and the clock of "
+				 "this device is not set");
+	/* The file itself says that this is over. */
+	r->not_before = 1500;
+	assert_string_equal(picked(), "2.0");
+	r->not_after = 2000;
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: it has a window, and the clock of this device is not set");
+	r->not_after = 1400;
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: its window closed at 1970-01-01T00:23:20Z");
+	r->not_after = 0;
+	assert_true(channel_read_daily(r, "00:00-23:59"));
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: it has a window, and the clock of this device is not set");
+	pick.clock_unset = false;
+	assert_string_equal(picked(), "2.0");
+}
+
 TEST(a_share_is_the_same_for_all_time)
 {
 	static const char release[] =
