@@ -157,6 +157,14 @@ def test_more_bytes_than_announced_are_not_kept(fleet, server, bundle):
     assert (fleet.folder / "bundle.keel").stat().st_size <= 5000 and not fleet.staged
 
 
+def test_more_bytes_than_announced_are_not_kept_where_no_length_is_said(fleet, server, bundle):
+    """Of what begins as a bundle."""
+    changed(server, server.assign(bundle), size=5000)
+    server.on["artifact"] = lambda handler: handler.raw(b"HTTP/1.1 200 OK\r\n\r\n", bundle.read_bytes())
+    assert "larger than announced" in fleet.once(code=FAILURE)
+    assert (fleet.folder / "bundle.keel").stat().st_size <= 5000 and not fleet.staged
+
+
 def test_fewer_bytes_than_announced_are_not_staged(fleet, server, bundle):
     changed(server, server.assign(bundle), size=bundle.stat().st_size + 1)
     assert "the server sends" in fleet.once(code=FAILURE)
