@@ -140,7 +140,7 @@ static bool take_head(void *data, struct http_answer *answer)
 		return end_with(answer, "the server answers with something that is no bundle");
 	if (is_page(d, answer))
 		return false;
-	d->doubtful = page_is_possible(answer);
+	d->doubtful = page_is_possible(answer, d->size);
 	return d->doubtful || take_bundle_head(d, answer);
 }
 

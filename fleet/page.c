@@ -17,9 +17,9 @@ bool page_is_announced(struct http_answer *a, uint64_t size)
 	return true;
 }
 
-bool page_is_possible(const struct http_answer *a)
+bool page_is_possible(const struct http_answer *a, uint64_t size)
 {
-	return a->status == 200 && a->length == UINT64_MAX;
+	return a->status == 200 && a->length != size;
 }
 
 bool page_is_begun(struct http_answer *a, const void *bytes, size_t len)

@@ -11,7 +11,7 @@
 /* By the head of an answer: it is no file of so many bytes. true: a->error says why. */
 bool page_is_announced(struct http_answer *a, uint64_t size);
 
-/* The head says no length: its bytes decide. PURE. */
-bool page_is_possible(const struct http_answer *a);
+/* By the head, it may be a page, or all of a file: its first bytes decide. PURE. */
+bool page_is_possible(const struct http_answer *a, uint64_t size);
 /* Of such an answer, the first bytes are here: it is no bundle. true: a->error says why. */
 bool page_is_begun(struct http_answer *a, const void *bytes, size_t len);

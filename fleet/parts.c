@@ -90,11 +90,7 @@ static bool take_piece_head(void *data, struct http_answer *answer)
 	struct piece *x = data;
 	struct parts *p = x->p;
 
-	if (page_is_announced(answer, p->a->size)) {
-		meter_count_unread(&p->meter);
-		return false;
-	}
-	x->doubtful = page_is_possible(answer);
+	x->doubtful = page_is_possible(answer, p->a->size);
 	if (x->doubtful)
 		return true;
 	if (answer->status == 200 || (answer->status == 206 && http_is_other(answer, p->a->etag)))

@@ -32,24 +32,24 @@ static bool refuse_index(struct http_answer *answer, const char *text)
 	return false;
 }
 
-/* It is the bundle, by its length or its first bytes. */
+/* It is a bundle, by its length or its first bytes. */
 static bool refuse_whole(struct begin *b, struct http_answer *answer)
 {
+	bool ours = answer->length == b->p->a->size || answer->length == UINT64_MAX;
+
 	meter_count_unread(&b->p->meter);
-	b->whole = b->len == 0;
-	return refuse_index(answer, b->whole ? "the server sends no parts of it"
-					     : "the server has another file now");
+	b->whole = b->len == 0 && ours;
+	if (b->len > 0)
+		return refuse_index(answer, "the server has another file now");
+	return refuse_index(answer, ours ? "the server sends no parts of it"
+					 : "the server has a bundle of another size");
 }
 
 static bool take_index_head(void *data, struct http_answer *answer)
 {
 	struct begin *b = data;
 
-	if (page_is_announced(answer, b->p->a->size)) {
-		meter_count_unread(&b->p->meter);
-		return false;
-	}
-	b->doubtful = page_is_possible(answer);
+	b->doubtful = page_is_possible(answer, b->p->a->size);
 	if (b->doubtful)
 		return true;
 	if (answer->status == 200)

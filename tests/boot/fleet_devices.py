@@ -58,10 +58,10 @@ def libraries(program) -> dict:
 
 
 class Fleet:
-    """Releases and disks. The devices' ids begin with `name`, so do the distribution sets."""
+    """Releases and disks. The devices' ids begin with `name`, so do the distribution sets. conf: of a device."""
 
-    def __init__(self, bench):
-        self.bench, self.name = bench, f"gw-{uuid.uuid4().hex[:6]}"
+    def __init__(self, bench, conf=CONF):
+        self.bench, self.name, self.conf = bench, f"gw-{uuid.uuid4().hex[:6]}", conf
 
     def image(self, version, check="exit 0", ballast=0):
         """The system of a release, whose health check is this; ballast: MiB that do not shrink."""
@@ -88,7 +88,7 @@ class Fleet:
     def disk(self, name, port, first, more=""):
         """Of a device with that release in slot a; first: its image; more: lines of its [fleet]."""
         conf, token = self.bench.work / f"{name}.conf", self.bench.work / f"{name}.token"
-        conf.write_text(CONF.format(port=port, name=name, distribution=self.name) + more)
+        conf.write_text(self.conf.format(port=port, name=name, distribution=self.name) + more)
         token.write_text(f"secret-{name}\n")
         return self.bench.disk("1.0", name=name, slots=(first, ...), data={"fleet.conf": conf, "token": token})
 

@@ -141,8 +141,8 @@ TEST(a_page_has_another_length_than_the_bundle)
 					"a page is in the place of the bundle");
 	assert_false(page_is_announced(&bundle, 4096) || page_is_announced(&part, 4096) ||
 		     page_is_announced(&unknown, 4096));
-	assert_false(page_is_possible(&bundle) || page_is_possible(&part));
-	assert_true(page_is_possible(&unknown));
+	assert_false(page_is_possible(&bundle, 4096) || page_is_possible(&part, 4096));
+	assert_true(page_is_possible(&unknown, 4096) && page_is_possible(&page, 4096));
 }
 
 TEST(a_page_without_a_length_begins_otherwise)

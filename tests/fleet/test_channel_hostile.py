@@ -300,3 +300,27 @@ def test_a_record_that_cannot_be_read_counts_as_none(device, publish, site):
         (device.folder / "channel.json").write_bytes(text)
         assert "is not known any more" in device.once()
         assert device.seen["sequence"] == 1
+
+
+def test_it_learns_no_id_no_version_and_no_reason(device, publish, site, bundle):
+    """The same requests come from each device, whatever became of a release on it."""
+    asked = []
+    send = site.RequestHandlerClass.do_GET
+
+    def noting(visitor):
+        asked.append(f"{visitor.requestline}\n{visitor.headers}")
+        send(visitor)
+    site.RequestHandlerClass = type("Noting", (site.RequestHandlerClass,), {"do_GET": noting})
+    publish(bundle)
+    device.once(code=REBOOT)
+    device.reboot()
+    device.fall_back("modem does not register")
+    device.once()
+    assert len(asked) >= 3 and not site.reports
+    name = bundle.name
+    for one in asked:
+        text = one.replace(name, "").replace(f"Host: 127.0.0.1:{site.server_port}", "")
+        assert "device-1" not in text and "modem" not in text and "test-board" not in text
+        header_names = {line.split(":")[0] for line in text.splitlines()[1:] if line}
+        assert header_names <= {"Host", "User-Agent", "Accept", "Accept-Encoding", "If-None-Match", "Range", "If-Range",
+                                "Connection", ""}, header_names

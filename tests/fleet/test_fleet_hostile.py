@@ -10,6 +10,7 @@ import time
 
 import pytest
 from cli_device import FAILURE, OK, REBOOT
+from ddi_server import Handler
 
 MIB = 1 << 20
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/hal+json\r\n"
@@ -156,6 +157,14 @@ def test_more_bytes_than_announced_are_not_kept(fleet, server, bundle):
     assert (fleet.folder / "bundle.keel").stat().st_size <= 5000 and not fleet.staged
 
 
+def test_more_bytes_than_announced_are_not_kept_where_no_length_is_said(fleet, server, bundle):
+    """Of what begins as a bundle."""
+    changed(server, server.assign(bundle), size=5000)
+    server.on["artifact"] = lambda handler: handler.raw(b"HTTP/1.1 200 OK\r\n\r\n", bundle.read_bytes())
+    assert "larger than announced" in fleet.once(code=FAILURE)
+    assert (fleet.folder / "bundle.keel").stat().st_size <= 5000 and not fleet.staged
+
+
 def test_fewer_bytes_than_announced_are_not_staged(fleet, server, bundle):
     changed(server, server.assign(bundle), size=bundle.stat().st_size + 1)
     assert "the server sends" in fleet.once(code=FAILURE)
@@ -212,6 +221,24 @@ def test_it_can_withhold_and_the_system_runs_on(fleet, server, bundle):
     server.assign(bundle)
     fleet.once(code=OK)
     assert not fleet.staged and fleet.dev.slot("a")["state"] == "good"
+
+
+def test_it_learns_no_token_and_no_address_from_what_is_said(fleet, server, bundle):
+    """In attributes, and in what is said of an update that fell back, with its last words."""
+    bodies = []
+    action = server.assign(bundle)
+    for kind, own in ("feedback", None), ("attributes", Handler.take_attributes):
+        def note(handler, own=own):
+            bodies.append(json.dumps(handler.body))
+            (own or (lambda h: h.take_feedback(action.id, False)))(handler)
+        server.on[kind] = note
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.fall_back("modem does not register")
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and len(bodies) >= 4
+    for body_of in bodies:
+        assert "secret" not in body_of and str(fleet.token) not in body_of and "127.0.0.1" not in body_of
 
 
 def test_a_sleep_of_a_year_is_a_day(fleet, server):

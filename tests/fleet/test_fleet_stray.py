@@ -58,8 +58,7 @@ def test_a_page_in_the_place_of_the_first_range_leads_to_no_whole_download(box, 
 def test_a_page_after_the_index_takes_nothing_away(box, server, release):
     server.assign(release)
     server.on["artifact"] = [None, show]
-    assert f"the server sends {len(PAGE)} of {release.stat().st_size} bytes: a page is in the place" \
-        in box.once(code=FAILURE)
+    assert "the server sends a page in the place of the bundle" in box.once(code=FAILURE)
     begun, etag = box.record["durable"], box.record["etag"]
     assert begun >= index_of(release) and etag and box.record["others"] == 0
     server.on["artifact"] = [show_chunks]
@@ -73,7 +72,9 @@ def test_a_page_after_the_index_takes_nothing_away(box, server, release):
 def test_a_page_in_a_download_takes_nothing_away(fleet, server, bundle, name):
     server.assign(bundle)
     server.on["artifact"] = [cut_after(5000), PAGES[name]]
-    assert "a page" in fleet.once(code=FAILURE)
+    said = fleet.once(code=FAILURE)
+    assert "a page" in said and (name != "a length" or f"the server sends {len(PAGE)} of {bundle.stat().st_size} bytes: a "
+                                 "page is in the place of the bundle" in said)
     assert fleet.record["durable"] == 5000 and fleet.record["others"] == 0
     assert (fleet.folder / "bundle.keel").read_bytes() == bundle.read_bytes()[:5000]
     fleet.once(code=REBOOT)
