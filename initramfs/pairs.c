@@ -44,7 +44,7 @@ static bool has_files(const struct boot *b)
 static bool is_said_elsewhere(const struct boot *b)
 {
 	return has_files(b) || b->conf.loader == CONF_LOADER_UEFI ||
-	       b->conf.loader == CONF_LOADER_TRYBOOT;
+	       b->conf.loader == CONF_LOADER_TRYBOOT || b->conf.loader == CONF_LOADER_BAREBOX;
 }
 
 /* The file, with the colon before it; "": the slot has none. */
@@ -78,7 +78,8 @@ static void add_where(struct pairs *p, unsigned slot, const char *part, const ch
 
 /* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name in any
  * case; EFI Boot Guard: that and its file. tryboot: that of each pair, behind the environment's.
- * Others: the partition of the environment, or the file that names it. */
+ * barebox: the partition of its state, and what lies where in it. Others: the partition of the
+ * environment, or the file that names it. */
 static void set_where(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -86,6 +87,8 @@ static void set_where(struct boot *b)
 	p->where[0] = '\0';
 	if (conf_loader_has_partition(&b->conf))
 		snprintf(p->where, sizeof(p->where), "%s", b->dev.loader);
+	if (b->conf.loader == CONF_LOADER_BAREBOX && b->dev.loader[0] != '\0')
+		snprintf(p->where, sizeof(p->where), "%s:%s", b->dev.loader, b->conf.loader_layout);
 	if (b->conf.loader == CONF_LOADER_UBOOT)
 		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
@@ -109,10 +112,14 @@ static void set_where(struct boot *b)
  * own. */
 static int running_pair(struct boot *b)
 {
-	int slot = is_said_elsewhere(b) ? pairs_ask_booted(b) : b->cmd.pair;
+	enum cmdline_start start = b->cmd.start;
+	int slot = is_said_elsewhere(b) ? pairs_ask_booted(b, &start) : b->cmd.pair;
 
 	if (slot == STATE_NONE && b->conf.loader == CONF_LOADER_EFIBG)
 		slot = b->cmd.pair;
+	/* Only what stood there before the first answer says it. */
+	if (b->conf.loader == CONF_LOADER_BAREBOX && !b->pairs.answered)
+		b->cmd.start = start;
 	return slot >= 0 && slot < (int)b->conf.nslots ? slot : STATE_NONE;
 }
 
@@ -145,6 +152,11 @@ static void answer_loader(struct boot *b)
 		if (!p->answered)
 			find(p,
 			     "it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
+	} else if (b->conf.loader == CONF_LOADER_BAREBOX) {
+		p->answered = true;
+		if (b->cmd.start == CMDLINE_START_UNSAVED)
+			find(p,
+			     "barebox did not note that it started this kernel: one that does not come up is started again and again (can it write its state? is attempts_lock set?)");
 	}
 }
 
@@ -224,6 +236,8 @@ void pairs_find(struct boot *b)
 			     ? "neither the kernel image nor its words say which slot's file was started (a unified kernel image with the stub of systemd? the module efivarfs is packed?)"
 		     : b->conf.loader == CONF_LOADER_TRYBOOT
 			     ? "the firmware does not say that it started a slot's kernel from this disk (/proc/device-tree/chosen/bootloader)"
+		     : b->conf.loader == CONF_LOADER_BAREBOX
+			     ? "barebox does not say which slot's target it started (bootchooser.active= on the command line, and [loader] layout=)"
 			     : "it does not say whose kernel runs (keelboot.pair= on the command line)");
 }
 

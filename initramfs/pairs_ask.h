@@ -3,6 +3,7 @@
  * fails is in the log. */
 #pragma once
 
+#include "kernel-cmdline/cmdline.h"
 #include "lib/err.h"
 
 #include <stdint.h>
@@ -25,5 +26,6 @@ enum kb_err pairs_ask_preset(struct boot *b, int slot) KB_MUST_CHECK;
 /* The preset's kernel came up: its starts count anew. */
 enum kb_err pairs_ask_came_up(struct boot *b) KB_MUST_CHECK;
 
-/* The slot whose pair runs, or STATE_NONE. */
-int pairs_ask_booted(struct boot *b);
+/* The slot whose pair runs, or STATE_NONE. And how the loader came to start it, if its store says
+ * that. */
+int pairs_ask_booted(struct boot *b, enum cmdline_start *start);

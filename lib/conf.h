@@ -244,9 +244,12 @@ struct conf {
 	/* [loader] */
 	enum conf_loader loader;
 	enum conf_counter loader_counter;
-	/* GRUB, tryboot: a conf_spec; U-Boot, and its counter: a path; "" : see
+	/* GRUB, tryboot, barebox: a conf_spec; U-Boot, and its counter: a path; "" : see
 	 * conf_loader_environment(), conf_loader_counter() */
 	conf_spec loader_environment;
+	/* barebox: "0x27031977:1024,a=system0:0:4,b=system1:8:12"; only the loader's store reads it
+	 */
+	conf_spec loader_layout;
 	/* kexec, in the slot; "": one of the usual names. Its kernel's command line gets the words
 	 * of the third */
 	char loader_kernel[CONF_PATH_MAX + 1];
@@ -378,8 +381,8 @@ enum conf_loader conf_loader_of(const char *word);
 /* The loader's store is on a partition of its own, which is for nothing else. */
 bool conf_loader_has_partition(const struct conf *c);
 
-/* Where the loader's environment is: of GRUB and tryboot a conf_spec, of U-Boot the path of
- * fw_env.config(5), which has a default; else "". */
+/* Where the loader's environment is: of GRUB, tryboot and barebox a conf_spec, of U-Boot the path
+ * of fw_env.config(5), which has a default; else "". */
 const char *conf_loader_environment(const struct conf *c);
 
 /* The path of fw_env.config(5), for loader_counter. */

@@ -6,7 +6,8 @@
 
 bool conf_loader_has_partition(const struct conf *c)
 {
-	return c->loader == CONF_LOADER_GRUB || c->loader == CONF_LOADER_TRYBOOT;
+	return c->loader == CONF_LOADER_GRUB || c->loader == CONF_LOADER_TRYBOOT ||
+	       c->loader == CONF_LOADER_BAREBOX;
 }
 
 static const char *fw_env_config(const struct conf *c)

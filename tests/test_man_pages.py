@@ -63,6 +63,7 @@ EXAMPLES = {
     ("watchdog", "timeout"): "30",
     ("watchdog", "handover"): "keeper",
     ("watchdog", "bootstatus"): "ignore",
+    ("loader", "layout"): "0x27031977:1024,a=system0:0:4,b=system1:8:12",
     ("loader", "kind"): "grub",
     ("loader", "counter"): "u-boot",
     ("loader", "environment"): "PARTLABEL=grubenv",

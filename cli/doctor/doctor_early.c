@@ -25,6 +25,8 @@ static const struct early {
 				"build U-Boot with CONFIG_WATCHDOG_AUTOSTART=y; or with CONFIG_CMD_WDT=y, and add to boot.cmd: wdt dev NAME; wdt start 60000" },
 	[CONF_LOADER_TRYBOOT] = { "whether the firmware arms a watchdog is not known: config.txt of a slot's kernel cannot be read, takes in other files, or has a filter for it",
 				  "run keelboot doctor as root; the line for config.txt is kernel_watchdog_timeout=60" },
+	[CONF_LOADER_BAREBOX] = { "whether barebox arms a watchdog is not known here",
+				  "run nv boot.watchdog_timeout=60 in barebox, with a driver of the watchdog built in" },
 };
 
 /* The kernel itself feeds one that it finds running, until somebody opens it. */

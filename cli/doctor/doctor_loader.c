@@ -37,6 +37,8 @@ static void check_count(struct doctor *doc)
 			doc, DOCTOR_WARNING, "loader-uncounted",
 			"start the kernels by GRUB or U-Boot, with the script in kernel-cmdline/loaders, if that must not happen",
 			"EFI Boot Guard counts no starts but those of a trial: a kernel that was marked good and stops starting is started again and again");
+	else if (doc->d->conf.loader == CONF_LOADER_BAREBOX)
+		return; /* its attempts: check_preset() */
 	else if (doc->cmd.start == CMDLINE_START_UNSAVED)
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-unsaved",
@@ -147,6 +149,8 @@ static const char *what_it_counts(const struct doctor *doc)
 		return "each start of a slot";
 	case CONF_LOADER_EFIBG:
 		return "the start of a trial";
+	case CONF_LOADER_BAREBOX:
+		return "each start of a slot's kernel";
 	case CONF_LOADER_GRUB:
 	case CONF_LOADER_UBOOT:
 		/* A kernel that was asked for once is not counted, nor one that stands in. */
@@ -158,7 +162,6 @@ static const char *what_it_counts(const struct doctor *doc)
 	case CONF_LOADER_UEFI:
 	case CONF_LOADER_SYSTEMD:
 	case CONF_LOADER_TRYBOOT:
-	case CONF_LOADER_BAREBOX:
 	case CONF_LOADERS:
 		break;
 	}
@@ -248,6 +251,8 @@ static void look_at_loader(struct doctor *doc)
 				? "make the unified kernel image anew with this system.conf, by mkinitramfs --uki, and start it by EFI Boot Guard (docs/KERNEL.md)"
 			: d->conf.loader == CONF_LOADER_TRYBOOT
 				? "make the initramfs anew with this system.conf; see that /proc/device-tree/chosen/bootloader/partition is that of a slot's kernel (docs/KERNEL.md)"
+			: d->conf.loader == CONF_LOADER_BAREBOX
+				? "make the initramfs anew with this system.conf; have barebox boot bootchooser, whose targets are those of [loader] layout= (docs/KERNEL.md)"
 				: "make the initramfs anew with this system.conf; the boot loader passes keelboot.pair= (docs/KERNEL.md)",
 			"system.conf names a boot loader, but this boot did not know whose kernel runs");
 		return;

@@ -2,6 +2,7 @@
 #include "selector/loader/loader.h"
 
 #include "lib/util.h"
+#include "selector/loader/loader_barebox.h"
 #include "selector/loader/loader_efibg.h"
 #include "selector/loader/loader_grub.h"
 #include "selector/loader/loader_systemd.h"
@@ -24,6 +25,7 @@ static const struct kind {
 	[CONF_LOADER_SYSTEMD] = { loader_systemd_read, loader_systemd_write },
 	[CONF_LOADER_EFIBG] = { loader_efibg_read, loader_efibg_write },
 	[CONF_LOADER_TRYBOOT] = { loader_tryboot_read, loader_tryboot_write },
+	[CONF_LOADER_BAREBOX] = { loader_barebox_read, loader_barebox_write },
 };
 
 static enum kb_err has_store(struct loader *l)
@@ -118,6 +120,13 @@ enum kb_err loader_booted(struct loader *l, int *slot)
 		return loader_efibg_booted(l, slot);
 	if (l->kind == CONF_LOADER_TRYBOOT)
 		return loader_tryboot_booted(l, slot);
+	if (l->kind == CONF_LOADER_BAREBOX)
+		return loader_barebox_booted(l, slot);
 	return loader_why(l, KB_ENOENT, "%s says it by keelboot.pair= on the command line",
 			  conf_loader_word(l->kind));
+}
+
+enum loader_start loader_started(struct loader *l, int slot)
+{
+	return l->kind == CONF_LOADER_BAREBOX ? loader_barebox_start(l, slot) : LOADER_START_PLAIN;
 }

@@ -33,6 +33,15 @@ struct loader_choice {
 	uint8_t starts;
 };
 
+/* How the loader came to start the pair that runs. */
+enum loader_start {
+	LOADER_START_PLAIN,   /* its store does not say it */
+	LOADER_START_COUNTED, /* as the default, and waits to hear that it came up */
+	LOADER_START_INSTEAD, /* of the default, which did not come up */
+	LOADER_START_ONCE,
+	LOADER_START_UNSAVED, /* it did not note that, and would start it again and again */
+};
+
 struct loader {
 	enum conf_loader kind;
 	/* GRUB: the partition that holds grubenv, "/dev/vda5". U-Boot: the path of
@@ -42,7 +51,9 @@ struct loader {
 	 * EFI Boot Guard: the files of both pairs, "a=/dev/vda2:/EFI/Linux/x.efi,b=...".
 	 * tryboot: the partition with autoboot.txt, and those of all pairs,
 	 * "/dev/mmcblk0p1,a=/dev/mmcblk0p2,b=/dev/mmcblk0p3".
-	 * Borrowed. */
+	 * barebox: the partition of its state, magic and stride, and for each slot a target with
+	 * the places of its two variables:
+	 * "/dev/vda5:0x27031977:1024,a=system0:0:4,b=system1:8:12". Borrowed. */
 	const char *where;
 	/* What stands before /sys and /dev; "" on a device. Borrowed. */
 	const char *root;
@@ -75,7 +86,12 @@ enum kb_err loader_came_up(struct loader *l) KB_MUST_CHECK;
 
 /*
  * Whose pair was started, where UEFI's variables say that: UEFI, systemd-boot, EFI Boot Guard; or
- * the device tree: tryboot. GRUB and U-Boot put it on the command line, as keelboot.pair=.
- * KB_ENOENT: nothing says it, or it came from another disk.
+ * the device tree: tryboot; or a word of the kernel's command line that is the loader's own:
+ * barebox. GRUB and U-Boot put it there as keelboot.pair=. KB_ENOENT: nothing says it, or it came
+ * from another disk.
  */
 enum kb_err loader_booted(struct loader *l, int *slot) KB_MUST_CHECK;
+
+/* How it came to that slot, where the store says it, before anything is set: barebox. Others put it
+ * behind keelboot.pair=. What cannot be read is LOADER_START_PLAIN. */
+enum loader_start loader_started(struct loader *l, int slot);

@@ -42,11 +42,18 @@ static enum kb_err print_choice(struct loader *l)
 
 static enum kb_err print_booted(struct loader *l)
 {
-	char line[16];
+	/* as behind keelboot.pair= */
+	static const char *const how[] = {
+		[LOADER_START_PLAIN] = "",	     [LOADER_START_COUNTED] = ",counted",
+		[LOADER_START_INSTEAD] = ",instead", [LOADER_START_ONCE] = ",once",
+		[LOADER_START_UNSAVED] = ",unsaved",
+	};
+	char line[24];
 	int slot;
 
 	TRY(loader_booted(l, &slot));
-	snprintf(line, sizeof(line), "booted=%c\n", loader_why_letter(slot));
+	snprintf(line, sizeof(line), "booted=%c%s\n", loader_why_letter(slot),
+		 how[loader_started(l, slot)]);
 	return print_line(l, line);
 }
 
