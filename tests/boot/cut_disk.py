@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power cuts behind any write of an update: what a machine writes is recorded once (Drive.log), and the disk made anew
-as it was behind so many writes. That is what killing QEMU there leaves, and each point is hit exactly."""
+as it was behind so many of them, or in one. That is what killing QEMU there leaves, and each point is hit exactly."""
 
 import shutil
 from pathlib import Path
@@ -9,6 +9,7 @@ import blklog
 import kbdisk
 
 CUTS = 20       # points of one copy
+SECTOR = 512
 
 
 class CutDisk:
@@ -32,14 +33,23 @@ class CutDisk:
                 any(offset <= one.offset < offset + size for offset, size in self.places)]
 
     def points(self, number: int = CUTS) -> list:
-        """So many of them, from the first to the last."""
-        written = self.written()
-        assert len(written) >= number, f"{len(written)} writes"
-        return every(written, number)
+        """So many, from the first to the last: arguments of cut(). Where there are fewer writes, also the middle of
+        each."""
+        entries = self.entries()
+        whole = [(one, entries[one].length) for one in self.written()]
+        points = whole if len(whole) >= number else [
+            (one, part) for one, length in whole for part in (length // 2 // SECTOR * SECTOR, length)]
+        assert len(points) >= number, f"{len(whole)} writes"
+        return every(points, number)
 
-    def cut(self, point: int) -> Path:
-        """The disk behind that entry."""
-        blklog.replay(self.log, self.before, self.image, point + 1)
+    def cut(self, entry: int, length: int = None) -> Path:
+        """The disk behind so many bytes of that entry. None: behind all of it."""
+        blklog.replay(self.log, self.before, self.image, entry)
+        one = self.entries()[entry]
+        with open(self.log, "rb") as source, open(self.image, "r+b") as disk:
+            source.seek(one.data_at)
+            disk.seek(one.offset)
+            disk.write(source.read(one.length if length is None else length))
         return self.image
 
 

@@ -229,7 +229,7 @@ def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(b
     points = cuts.points()
     booted = [points[1], points[len(points) // 2], points[-2]]
     for number, point in enumerate(points):
-        image = cuts.cut(point)
+        image = cuts.cut(*point)
         assert entries.file("a", image) == entries.image.read_bytes(), point
         if point not in booted:
             continue
