@@ -14,7 +14,8 @@ struct pick {
 	const char *id;
 	unsigned nattributes;
 	struct channel_attribute attribute[PICK_ATTRIBUTES_MAX];
-	/* seconds since 1970; clock_unset: by the latest file alone, it is that or any time later */
+	/* seconds since 1970; clock_unset: by the latest file alone, it is that or any time later
+	 */
 	uint64_t now;
 	bool clock_unset;
 	/* sequence of what is staged, also where the channel does not name it; 0: not known */

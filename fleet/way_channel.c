@@ -57,8 +57,9 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 static const struct channel_release *find_staged(const struct contact *c,
 						 const struct channel *channel)
 {
-	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.own) != 0 ||
-	    strcmp(c->facts.staged, c->a.release) == 0 || judge_is_written(&c->facts, c->a.own))
+	if (c->facts.staged[0] == '\0' || c->facts.staged_by_others ||
+	    strcmp(c->facts.staged, c->a.own) != 0 || strcmp(c->facts.staged, c->a.release) == 0 ||
+	    judge_is_written(&c->facts, c->a.own))
 		return NULL;
 	for (unsigned i = 0; i < channel->nreleases; i++)
 		if (strcmp(channel->release[i].release, c->a.own) == 0)
