@@ -7,12 +7,12 @@ WAITS = "2.0 is fetched, and waits, since release"
 
 
 def restage(fleet, bundle, how):
-    if how == "unstaged before":
+    if how == "unstaged-before":
         fleet.dev("unstage")
-    fleet.dev("stage", bundle, code=NOTHING if how == "as it is" else 0)
+    fleet.dev("stage", bundle, code=NOTHING if how == "as-it-is" else 0)
 
 
-@pytest.mark.parametrize("how", ["as it is", "unstaged before"])
+@pytest.mark.parametrize("how", ["as-it-is", "unstaged-before"])
 def test_the_release_of_an_action_that_a_person_stages_too_is_theirs(fleet, server, bundle, how):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
@@ -22,7 +22,7 @@ def test_the_release_of_an_action_that_a_person_stages_too_is_theirs(fleet, serv
     assert fleet.staged and action.state == "canceled"
 
 
-@pytest.mark.parametrize("how", ["as it is", "unstaged before"])
+@pytest.mark.parametrize("how", ["as-it-is", "unstaged-before"])
 def test_the_next_action_does_not_replace_it(fleet, server, bundle, factory, how):
     newer = factory("3.0", 30)
     first = server.assign(newer)
