@@ -71,3 +71,82 @@ def test_a_note_that_cannot_be_removed_stages_nothing(fleet, server, bundle, fac
     note.mkdir()
     said = fleet.dev("stage", factory("3.0", 30), code=FAILURE).stderr
     assert f"{note}: cannot be removed: " in said and fleet.dev.json("status")["staged"]["version"] == "2.0"
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def told(server):
+    """What the server was sent, but for polls; nothing of it is of an action."""
+    return [kind for kind, _ in server.seen if kind != "poll"]
+
+
+@pytest.fixture(name="known")
+def make_known(fleet, server):
+    """A server that knows the device, and has nothing for it."""
+    fleet.configure(distribution="gateway")
+    fleet.once()
+    server.seen.clear()
+    return fleet
+
+
+def by_stick(fleet, bundle):
+    fleet.dev("install", bundle)
+    fleet.start()
+    fleet.good()
+
+
+def test_an_update_by_stick_is_told_at_the_next_contact(known, server, bundle):
+    by_stick(known, bundle)
+    known.once()
+    assert told(server) == ["attributes", "installed"] and server.installed[-1] == ("gateway", "2.0")
+    assert server.attributes["keelboot.version"] == "2.0" and server.attributes["keelboot.slot"] == "b"
+    known.once()
+    assert told(server) == ["attributes", "installed"], "once"
+
+
+@pytest.mark.parametrize("reason", ["switched by hand", "rolled back", ""])
+def test_a_rollback_or_a_switch_is_told_at_the_next_contact(known, server, bundle, reason):
+    by_stick(known, bundle)
+    known.once()
+    server.seen.clear()
+    known.dev.boot("a", version="1.0", reason=reason)
+    known.once()
+    assert told(server) == ["attributes", "installed"] and server.installed[-1] == ("gateway", "1.0")
+    assert server.attributes["keelboot.version"] == "1.0" and server.attributes["keelboot.slot"] == "a"
+    assert server.attributes["keelboot.reason"] == reason
+    assert server.attributes["keelboot.slot.b"] == "2.0, good"
+
+
+def test_a_release_that_an_action_brought_and_a_person_left_is_no_part_of_that_action(known, server, bundle):
+    """It was closed with success, and stays so: what runs now is a fact of its own."""
+    action = known.updates(server, bundle)
+    entries = len(action.statuses)
+    known.once()
+    server.seen.clear()
+    known.dev("switch", "a")
+    known.dev.boot("a", version="1.0")
+    known.once()
+    assert told(server) == ["attributes", "installed"] and server.installed[-1] == ("gateway", "1.0")
+    assert len(action.statuses) == entries and action.state == "finished"
+
+
+def test_what_a_person_did_while_the_server_was_away_is_told_then(known, server, bundle):
+    by_stick(known, bundle)
+    server.on["poll"] = [lambda handler: handler.error(503)] * 3
+    for _ in range(3):
+        known.once(code=FAILURE)
+    assert not told(server)
+    known.once()
+    assert told(server) == ["attributes", "installed"]
+
+
+def test_a_verdict_by_hand_is_told(known, server, bundle):
+    """Also of a slot that does not run."""
+    by_stick(known, bundle)
+    known.once()
+    server.seen.clear()
+    known.dev.boot("a", version="1.0")
+    known.dev("mark", "bad", "b", "--reason", "by hand")
+    known.once()
+    assert server.attributes["keelboot.slot.b"] == "2.0, bad" and told(server) == ["attributes", "installed"]

@@ -163,9 +163,9 @@ def test_another_pin_or_key_is_one_more_try(device, token):
 
 def test_a_key_or_a_token_that_is_missing_is_looked_for_again(device, token):
     """It may be plugged in later: that is no PIN that was refused."""
-    for _ in range(2):
-        assert "The private key was not found" in device.contact(token.uri("nobody-has-that"), code=FAILURE)
-        assert "The private key was not found" in device.contact(token.uri().replace("=fleet", "=other"), code=FAILURE)
+    for uri in (token.uri("nobody-has-that"), token.uri().replace("=fleet", "=other")):
+        for _ in range(2):
+            assert "The private key was not found" in device.contact(uri, code=FAILURE)
     device.contact(token.uri())
     assert polls(device) == 1
 
