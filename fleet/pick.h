@@ -23,6 +23,9 @@ struct pick {
 	/* the beginnings of releases that failed, and are not tried again by this file; "": none.
 	 * Why the release of this action did; NULL: whichever. */
 	const char *failed, *failed_why, *action;
+	/* set by pick_release(): the release that it names in why fits this device, whose turn is
+	 * not yet; NULL: nobody asks */
+	bool *waits;
 };
 
 /* Adds "name=value name=value", with blanks or line ends between them. false: one is none. */
