@@ -7,7 +7,7 @@ _keelboot_words() {
 	'') echo status mark stage unstage install switch reset-data history why check health guard measure loader doctor check-config adopt state fleet bundle channel key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	stage) echo --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	stage) echo --by-fleet --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	unstage) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	install) echo --again --progress --reboot --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	switch) echo other --force --once --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;

@@ -10,7 +10,7 @@ function __keelboot_words
         case mark
             printf '%s\n' bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case stage
-            printf '%s\n' --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' --by-fleet --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case unstage
             printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case install

@@ -53,10 +53,11 @@ static const struct verb verbs[] = {
 	  "If nothing changes, that is no failure. The history keeps 200 letters of the reason.\n\n"
 	  "Example:  keelboot mark bad --reason \"modem does not register\"\n" },
 	{ "stage", stage_cmd, NULL, "check a bundle and leave it for the next boot to install",
-	  "Usage: keelboot stage FILE [--progress=auto|bar|plain|json|none]\n"
+	  "Usage: keelboot stage FILE [--by-fleet] [--progress=auto|bar|plain|json|none]\n"
 	  "       keelboot stage --ranges FILE\n\n"
 	  "Verifies FILE, copies it to the data partition, reads the copy back, and has the\n"
 	  "next boot install it. Only one bundle is staged at a time: a later call replaces it.\n"
+	  "With --by-fleet, which keelboot-fleet says, its server may take back what it staged.\n"
 	  "--ranges prints, as JSON, which bytes of it this device has to fetch, since its slots\n"
 	  "have the rest. FILE may be a partial bundle that ends before the payload. Nothing is\n"
 	  "staged.\n\n"

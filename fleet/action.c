@@ -77,6 +77,7 @@ void action_begin(struct action *a, const char *id)
 	next.attributes = a->attributes;
 	next.device_boots = a->device_boots;
 	memcpy(next.device_boot, a->device_boot, sizeof(next.device_boot));
+	next.pin = a->pin;
 	memcpy(next.rest, a->rest, sizeof(next.rest));
 	rest_keep(next.rest, KEPT);
 	strncpy(next.id, id, sizeof(next.id) - 1);
@@ -159,6 +160,7 @@ static const struct field {
 	TEXT("installed", installed),
 	NUMBER("device_boots", device_boots),
 	TEXT("device_boot", device_boot),
+	NUMBER("device_pin", pin),
 };
 
 static bool read_phase(json_object *o, const char *key, enum action_phase *phase)

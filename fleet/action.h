@@ -128,6 +128,8 @@ struct action {
 	/* in how many boots a contact went well, and the last of them */
 	uint64_t device_boots;
 	char device_boot[ACTION_BOOT_LEN + 1];
+	/* of a PIN that a token refused (token_mark()); 0: none */
+	uint64_t pin;
 	/* keys of a newer program; those of the device outlive an action, as device_boots does */
 	char rest[REST_MAX + 1];
 };

@@ -71,6 +71,26 @@ static void add_machine(struct attributes *t, const struct conf *conf)
 		add(t, conf, PREFIX "hardware", hardware);
 }
 
+/* Of each slot what it holds, and how that stands: "2.0, good"; "empty". */
+static void add_slots(struct attributes *t, const struct facts *f, const struct conf *conf)
+{
+	static const char *const names[FACTS_SLOTS_MAX] = {
+		PREFIX "slot.a", PREFIX "slot.b", PREFIX "slot.c", PREFIX "slot.d",
+		PREFIX "slot.e", PREFIX "slot.f", PREFIX "slot.g", PREFIX "slot.h",
+	};
+	char text[ATTRIBUTES_VALUE_MAX + 1];
+
+	for (unsigned i = 0; i < f->nslots; i++) {
+		const struct facts_slot *s = &f->slot[i];
+		unsigned at = (unsigned)(s->name[0] - 'a');
+
+		snprintf(text, sizeof(text), "%s%s%s", s->version,
+			 s->version[0] != '\0' ? ", " : "", s->state);
+		if (at < FACTS_SLOTS_MAX)
+			add(t, conf, names[at], text);
+	}
+}
+
 static uint64_t hash_of(const struct attributes *t)
 {
 	uint64_t h = BYTES_HASH_START;
@@ -111,6 +131,7 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 	add(t, conf, "sw_version", s->version);
 	add(t, conf, PREFIX "reset", f->reset);
 	add_machine(t, conf);
+	add_slots(t, f, conf);
 	t->hash = hash_of(t);
 	add_counts(t, f, conf, s, boots);
 }

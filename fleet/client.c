@@ -180,6 +180,7 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 	c->http = (struct http_config){
 		.server = conf->fleet_channel[0] != '\0' ? conf->fleet_channel : conf->fleet_server,
 		.authorization = c->authorization,
+		.pin_refused = &c->pin_refused,
 		.timeout_s = conf->fleet_timeout_s,
 		.bandwidth = conf->fleet_bandwidth,
 	};

@@ -35,6 +35,8 @@ struct client {
 	char authorization[CLIENT_TOKEN_MAX + 64];
 	/* of the private key; "": it is in no token */
 	char token_key[CONF_PATH_MAX + 1];
+	/* by that token: the PIN is not tried */
+	bool pin_refused;
 	/* what the last answer asked for; 0: nothing */
 	uint64_t retry_after_s;
 	/* of the last answer that was asked for */

@@ -23,6 +23,10 @@ struct contact {
 	/* nothing is written, fetched, staged or answered */
 	bool dry_run;
 
+	/* of the PIN of this contact, and of the last one that was refused (token_mark()); 0: none
+	 */
+	uint64_t pin, bad_pin;
+
 	/* What the contact found, and left. */
 	struct files files;
 	struct action a;

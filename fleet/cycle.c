@@ -4,6 +4,7 @@
 #include "fleet/boot_id.h"
 #include "fleet/due.h"
 #include "fleet/limits.h"
+#include "fleet/pin.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
 #include "fleet/standing.h"
@@ -66,6 +67,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 		files_close(&c->files);
 	}
 	load_record(c);
+	pin_recall(c);
 	if (*known)
 		standing_renew(c);
 	return KB_OK;
@@ -121,6 +123,7 @@ enum kb_err cycle_run(struct contact *c)
 		count_run(c);
 	}
 	c->way->converse(c, known);
+	pin_note(c);
 	if (known) {
 		keep_interval(c);
 		untold_note(c);

@@ -8,6 +8,7 @@
 #include "fleet/limits.h"
 #include "fleet/metrics.h"
 #include "fleet/permit.h"
+#include "fleet/pin.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
 #include "fleet/reload.h"
@@ -214,6 +215,9 @@ static void print_status(const struct contact *c, json_object *waiting)
 		contact_print("No server: set [fleet] server= or channel= in system.conf.");
 	else if (!channel)
 		contact_print("The server has offered nothing yet, or took it back.");
+	if (pin_is_refused(c))
+		contact_print("The token refused the PIN of private-key=. It is not tried again "
+			      "until the file of the PIN or private-key= changes.");
 	untold_print(c, waiting);
 	print_day(c);
 }
@@ -224,6 +228,7 @@ static void print_status_json(const struct contact *c, json_object *waiting)
 
 	if (c->conf->fleet_channel[0] != '\0')
 		json_object_object_add(o, "channel", feed_record_json(&c->feed));
+	json_object_object_add(o, "pin_refused", json_object_new_boolean(pin_is_refused(c)));
 	json_object_object_add(o, "waiting", json_object_get(waiting));
 	contact_print("%s", json_object_to_json_string_ext(
 				    o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -4,6 +4,7 @@
 #include "fleet/http_head.h"
 #include "fleet/http_session.h"
 #include "fleet/pace.h"
+#include "fleet/token.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -46,6 +47,10 @@ void http_drop(struct http_config *c)
 	curl_easy_cleanup(c->kept);
 	c->kept = NULL;
 }
+
+static const char pin_refused[] =
+	"the token refused the PIN of the private key; it is not tried again until the file of the "
+	"PIN or private-key= changes";
 
 static void set_error(struct http_answer *a, const char *text)
 {
@@ -145,6 +150,8 @@ static const char *set_trust(CURL *curl, const struct http_config *c, const char
 		return no_blobs;
 	if (!ours)
 		return NULL;
+	if (c->pin_refused != NULL && *c->pin_refused)
+		return pin_refused;
 	if (c->token_key[0] != '\0' && !set_token_key(curl, c->token_key))
 		return "OpenSSL finds no engine pkcs11, which private-key= needs: "
 		       "install libengine-pkcs11-openssl";
@@ -264,6 +271,16 @@ static bool take_redirect(struct http_answer *a, const char *where, char next[UR
 	return false;
 }
 
+/* A few of these lock a token. */
+static void look_for_refusal(const struct http_config *c, struct http_answer *a)
+{
+	if (c->pin_refused == NULL || c->token_key == NULL || c->token_key[0] == '\0' ||
+	    !token_refused_pin())
+		return;
+	*c->pin_refused = true;
+	snprintf(a->error, sizeof(a->error), "%s", pin_refused);
+}
+
 static CURL *begin_curl(const struct http_config *c)
 {
 	return c->kept != NULL ? c->kept : curl_easy_init();
@@ -305,6 +322,8 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 		whole = finish(&t, curl_easy_perform(t.curl), curl_says);
 	else
 		set_error(a, fault);
+	if (!whole && fault == NULL)
+		look_for_refusal(c, a);
 	if (whole && a->status >= 300 && a->status <= 399 && a->status != 304 &&
 	    curl_easy_getinfo(t.curl, CURLINFO_REDIRECT_URL, &where) == CURLE_OK && where != NULL)
 		whole = take_redirect(a, where, next);

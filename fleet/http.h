@@ -32,6 +32,9 @@ struct http_config {
 	struct http_pem ca, certificate, key;
 	/* the key is in a token: its "pkcs11:…"; "": it is not */
 	const char *token_key;
+	/* the token refused the PIN, and no request tries it; is set where that happens. NULL: no
+	 * token */
+	bool *pin_refused;
 	/* of a whole answer; of a download: how long it may crawl */
 	unsigned timeout_s;
 	/* bytes of a download in a second; 0: as many as come */

@@ -153,7 +153,8 @@ bool judge_is_preceded(const struct facts *f, const char *release, const char *o
 			 s->version, s->name);
 		return true;
 	}
-	if (f->staged[0] == '\0' || strcmp(f->staged, release) == 0 || strcmp(f->staged, own) == 0)
+	if (f->staged[0] == '\0' || strcmp(f->staged, release) == 0 ||
+	    (strcmp(f->staged, own) == 0 && !f->staged_by_others))
 		return false;
 	snprintf(why, ACTION_WHY_MAX + 1,
 		 "waits, since release %.16s is staged here, and not by this server", f->staged);

@@ -4,13 +4,13 @@
 #include "fleet/folder.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
+#include "update/wire/staged_note.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define FILE_NAME "fleet-staged"
-#define ID_LEN	  64u /* hexadecimal digits */
-#define TEXT_MAX  (2 * (ID_LEN + 1))
+#define ID_LEN	 64u /* hexadecimal digits */
+#define TEXT_MAX (2 * (ID_LEN + 1))
 
 static bool is_id(const char *text)
 {
@@ -20,7 +20,7 @@ static bool is_id(const char *text)
 static enum kb_err open_place(const char *data_mount, int *dir)
 {
 	TRY(os_file_folder(data_mount, dir));
-	return os_file_enter(dir, "keelboot");
+	return os_file_enter(dir, STAGED_NOTE_FOLDER);
 }
 
 static enum kb_err read_note(const char *data_mount, char text[TEXT_MAX + 1])
@@ -31,7 +31,7 @@ static enum kb_err read_note(const char *data_mount, char text[TEXT_MAX + 1])
 
 	text[0] = '\0';
 	TRY(open_place(data_mount, &dir));
-	TRY(os_file_open(dir, FILE_NAME, &fd));
+	TRY(os_file_open(dir, STAGED_NOTE_FILE, &fd));
 	TRY(os_file_read(fd, 0, text, TEXT_MAX, &len));
 	text[len] = '\0';
 	return KB_OK;
@@ -59,5 +59,5 @@ enum kb_err mine_add(const char *data_mount, const char *release, const char *st
 		return KB_EINVAL;
 	snprintf(text, sizeof(text), "%s\n%s%s", release, both ? staged : "", both ? "\n" : "");
 	TRY(open_place(data_mount, &dir));
-	return folder_write(dir, FILE_NAME, text, strlen(text));
+	return folder_write(dir, STAGED_NOTE_FILE, text, strlen(text));
 }

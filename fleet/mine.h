@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which releases this program had staged: so that no order of the process without rights replaces
  * or unstages what a person staged. Kept beside the folder of that process, where only root writes.
+ * `keelboot stage` of a person drops it (update/wire/staged_note.h).
  */
 #pragma once
 

@@ -128,6 +128,20 @@ static bool is_of_others(struct monitor *m, const char *staged)
 	return staged[0] != '\0' && !mine_has(m->conf->data_mount, staged);
 }
 
+/* What is staged gets a member "fleet": a server may have it unstaged and replaced. */
+static void read_status(struct monitor *m, struct monitor_result *r, json_object **document)
+{
+	static const char *const status[] = { "status", "--json", NULL };
+	char release[ACTION_RELEASE_LEN + 1];
+	json_object *staged;
+
+	call(m, status, ASK_TIMEOUT_S, r, document);
+	if (strict_object(*document, "staged", &staged) != KB_OK)
+		return;
+	(void)!strict_text(staged, "release", release, sizeof(release));
+	json_object_object_add(staged, "fleet", json_object_new_boolean(!is_of_others(m, release)));
+}
+
 /* Durable before it is staged: cut in between, it may be unstaged. What does not verify is not
  * staged either. */
 static bool note_bundle(struct monitor *m, const char *staged, struct monitor_result *r)
@@ -149,7 +163,8 @@ static bool note_bundle(struct monitor *m, const char *staged, struct monitor_re
 /* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
 static void stage(struct monitor *m, struct monitor_result *r, json_object **document)
 {
-	const char *const words[] = { "stage", "--progress=json", m->folder.bundle, NULL };
+	const char *const words[] = { "stage", "--by-fleet", "--progress=json", m->folder.bundle,
+				      NULL };
 	char staged[ACTION_RELEASE_LEN + 1];
 
 	if (!read_staged(m, "release", staged, sizeof(staged), r))
@@ -243,14 +258,13 @@ static void read_attributes_file(const struct monitor *m, struct monitor_result 
 void monitor_work(struct monitor *m, const struct monitor_order *order, struct monitor_result *r,
 		  json_object **document, int *fd)
 {
-	static const char *const status[] = { "status", "--json", NULL };
 	static const char *const why[] = { "why", "--json", NULL };
 	static const char *const history[] = { "history", "-n", "50", "--json", NULL };
 
 	*r = (struct monitor_result){ .code = -1 };
 	switch (order->work) {
 	case MONITOR_STATUS:
-		call(m, status, ASK_TIMEOUT_S, r, document);
+		read_status(m, r, document);
 		break;
 	case MONITOR_WHY:
 		call(m, why, ASK_TIMEOUT_S, r, document);

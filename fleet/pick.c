@@ -199,16 +199,22 @@ const struct channel_release *pick_release(const struct pick *p, const struct ch
 	uint64_t newest = newest_here(p, c);
 	char text[ACTION_WHY_MAX + 1];
 
+	bool none, *waits = p->waits != NULL ? p->waits : &none;
+
+	*waits = false;
 	snprintf(why, ACTION_WHY_MAX + 1, "nothing in the channel is newer than what is here");
 	for (unsigned i = 0; i < c->nreleases; i++) {
 		const struct channel_release *r = &c->release[i];
+		bool suits;
 
 		if (r->sequence <= newest || (best != NULL && r->sequence <= best->sequence))
 			continue;
-		if (suits_device(p, r, text) && is_meant(p, r, text)) {
+		suits = suits_device(p, r, text);
+		if (suits && is_meant(p, r, text)) {
 			best = r;
 		} else if (refused == NULL || r->sequence > refused->sequence) {
 			refused = r;
+			*waits = suits && r->withdrawn[0] == '\0';
 			snprintf(why, ACTION_WHY_MAX + 1, "%s: %.400s", r->version, text);
 		}
 	}

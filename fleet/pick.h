@@ -14,7 +14,8 @@ struct pick {
 	const char *id;
 	unsigned nattributes;
 	struct channel_attribute attribute[PICK_ATTRIBUTES_MAX];
-	/* seconds since 1970; clock_unset: by the latest file alone, it is that or any time later */
+	/* seconds since 1970; clock_unset: by the latest file alone, it is that or any time later
+	 */
 	uint64_t now;
 	bool clock_unset;
 	/* sequence of what is staged, also where the channel does not name it; 0: not known */
@@ -22,6 +23,9 @@ struct pick {
 	/* the beginnings of releases that failed, and are not tried again by this file; "": none.
 	 * Why the release of this action did; NULL: whichever. */
 	const char *failed, *failed_why, *action;
+	/* set by pick_release(): the release that it names in why fits this device, whose turn is
+	 * not yet; NULL: nobody asks */
+	bool *waits;
 };
 
 /* Adds "name=value name=value", with blanks or line ends between them. false: one is none. */

@@ -164,6 +164,20 @@ bool report_phase(struct contact *c)
 	return keep_report(c, make_report(c, action_phase_name(c->a.phase), c->a.why, &f));
 }
 
+/* No action is begun by that; the reason has the version. */
+bool report_waiting(struct contact *c, const char *why)
+{
+	static const struct ddi_feedback f = { .finished = "none" };
+	json_object *report;
+
+	if (c->conf->fleet_report[0] == '\0')
+		return true;
+	report = make_report(c, "waiting", why, &f);
+	add_text(report, "action", "");
+	add_text(report, "action-version", "");
+	return keep_report(c, report);
+}
+
 void report_withdrawn(struct contact *c, const char *why)
 {
 	static const struct ddi_feedback f = { .finished = "none" };

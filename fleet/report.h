@@ -10,6 +10,8 @@
 /* Keeps how the action stands. false: it cannot be kept now. Nothing is to be done without report=.
  */
 bool report_phase(struct contact *c);
+/* Keeps why this device may not take a release yet; false as there. */
+bool report_waiting(struct contact *c, const char *why);
 /* The same of an action that is dropped, since its release was withdrawn. */
 void report_withdrawn(struct contact *c, const char *why);
 /* Adds what is kept, oldest first, as "reports"; and as "report" why the oldest still waits,

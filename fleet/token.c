@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/token.h"
 
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define MODULE	"module-path="
-#define PIN	"pin-source=file:"
-#define PIN_MAX 255
+#define MODULE	      "module-path="
+#define PIN	      "pin-source=file:"
+#define PIN_MAX	      255
+/* The errors of a module, as libp11 passes them on: CKR_PIN_INCORRECT to CKR_PIN_LOCKED. */
+#define MODULE_ERRORS "PKCS#11 module"
+#define PIN_INCORRECT 0xa0u
+#define PIN_LOCKED    0xa4u
+#define REASON_MASK   0x7fffffu
 
 bool token_is_uri(const char *key)
 {
@@ -87,4 +95,53 @@ enum kb_err token_take(char uri[CONF_PATH_MAX + 1], const char *key)
 		attribute += len;
 	}
 	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- a PIN that was refused */
+
+static uint64_t hash_file(uint64_t hash, const char *path)
+{
+	struct stat st;
+	uint64_t facts[4] = { 0 };
+
+	if (stat(path, &st) == 0) {
+		facts[0] = (uint64_t)st.st_ino;
+		facts[1] = (uint64_t)st.st_size;
+		facts[2] = (uint64_t)st.st_mtim.tv_sec;
+		facts[3] = (uint64_t)st.st_mtim.tv_nsec;
+	}
+	return bytes_hash(hash, facts, sizeof(facts));
+}
+
+uint64_t token_mark(const char *key)
+{
+	const char *pin = token_is_uri(key) ? strstr(key, PIN) : NULL;
+	char path[CONF_PATH_MAX + 1];
+	uint64_t hash;
+
+	if (pin == NULL)
+		return 0;
+	pin += strlen(PIN);
+	snprintf(path, sizeof(path), "%.*s", (int)strcspn(pin, "&"), pin);
+	hash = hash_file(bytes_hash(BYTES_HASH_START, key, strlen(key)), path);
+	return (hash & INT64_MAX) | 1;
+}
+
+/* libcurl brings OpenSSL, which this program is not linked with. */
+bool token_refused_pin(void)
+{
+	unsigned long (*take)(void) = (unsigned long (*)(void))dlsym(RTLD_DEFAULT, "ERR_get_error");
+	const char *(*name)(unsigned long) =
+		(const char *(*)(unsigned long))dlsym(RTLD_DEFAULT, "ERR_lib_error_string");
+	bool refused = false;
+	unsigned long error;
+
+	while (take != NULL && name != NULL && (error = take()) != 0) {
+		const char *of = name(error);
+		unsigned long reason = error & REASON_MASK;
+
+		refused = refused || (of != NULL && strcmp(of, MODULE_ERRORS) == 0 &&
+				      reason >= PIN_INCORRECT && reason <= PIN_LOCKED);
+	}
+	return refused;
 }

@@ -57,8 +57,9 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 static const struct channel_release *find_staged(const struct contact *c,
 						 const struct channel *channel)
 {
-	if (c->facts.staged[0] == '\0' || strcmp(c->facts.staged, c->a.own) != 0 ||
-	    strcmp(c->facts.staged, c->a.release) == 0 || judge_is_written(&c->facts, c->a.own))
+	if (c->facts.staged[0] == '\0' || c->facts.staged_by_others ||
+	    strcmp(c->facts.staged, c->a.own) != 0 || strcmp(c->facts.staged, c->a.release) == 0 ||
+	    judge_is_written(&c->facts, c->a.own))
 		return NULL;
 	for (unsigned i = 0; i < channel->nreleases; i++)
 		if (strcmp(channel->release[i].release, c->a.own) == 0)
@@ -205,11 +206,18 @@ static bool read_attributes(struct contact *c, struct pick *p)
 	return ok;
 }
 
-static void note_why(struct contact *c, const char *why)
+/* What a person asks for by hand is said each time. Logs, and who gets reports, learn of a change:
+ * most devices wait for their turn in most contacts. */
+static void note_why(struct contact *c, const char *why, bool waits)
 {
-	if (why[0] != '\0')
+	bool news = strcmp(c->feed.why, why) != 0;
+
+	if (why[0] != '\0' && (news || c->by_hand))
 		contact_print("Nothing is taken: %s", why);
-	if (strcmp(c->feed.why, why) == 0)
+	if (!news)
+		return;
+	/* Cut before the record has it, it is reported again. */
+	if (waits && !c->dry_run && !report_waiting(c, why))
 		return;
 	snprintf(c->feed.why, sizeof(c->feed.why), "%s", why);
 	feed_save(c);
@@ -231,7 +239,7 @@ static void choose(struct contact *c, const struct channel *channel)
 	static struct pick p;
 	const struct channel_release *r;
 	char why[ACTION_WHY_MAX + 1];
-	bool known = clock_time() > 0;
+	bool known = clock_time() > 0, waits;
 
 	p = (struct pick){ .facts = &c->facts,
 			   .id = c->client.id,
@@ -240,13 +248,14 @@ static void choose(struct contact *c, const struct channel *channel)
 			   .staged = strcmp(c->facts.staged, c->a.release) == 0 ? c->a.sequence : 0,
 			   .failed = find_failed(c, channel),
 			   .failed_why = c->a.why,
-			   .action = c->a.id };
+			   .action = c->a.id,
+			   .waits = &waits };
 	if (!read_attributes(c, &p)) {
 		c->failed = true;
 		return;
 	}
 	r = pick_release(&p, channel, why);
-	note_why(c, r == NULL ? why : "");
+	note_why(c, r == NULL ? why : "", r == NULL && waits);
 	if (r != NULL)
 		take_release(c, channel, r);
 	else

@@ -4,6 +4,7 @@
 #include "cli/stage/stage_copy.h"
 #include "cli/stage/stage_files.h"
 #include "cli/stage/stage_fits.h"
+#include "cli/stage/stage_owner.h"
 #include "cli/stage/stage_ranges.h"
 
 #include "lib/log.h"
@@ -15,11 +16,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROGRESS = 1, RANGES };
+enum { PROGRESS = 1, RANGES, BY_FLEET };
 
 static const struct args_option table[] = {
 	{ "progress", 0, true, PROGRESS },
 	{ "ranges", 0, false, RANGES },
+	{ "by-fleet", 0, false, BY_FLEET },
 	{ .name = NULL },
 };
 
@@ -27,6 +29,8 @@ struct job {
 	const char *file;
 	/* nothing is staged: what is to be fetched is printed */
 	bool ranges;
+	/* keelboot-fleet stages, whose server may take it back; else a person */
+	bool by_fleet;
 	/* the file has only what slots lack */
 	bool partial;
 	struct output_progress progress;
@@ -56,6 +60,8 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
 				return OUTPUT_USAGE;
 		} else if (id == RANGES) {
 			job->ranges = true;
+		} else if (id == BY_FLEET) {
+			job->by_fleet = true;
 		} else if (id != ARGS_OPERAND || job->file != NULL) {
 			return args_wrong(a, id, "stage");
 		} else {
@@ -183,6 +189,12 @@ static void open_slots(const struct job *job)
 		apply_lacks_open(&lacks, slot, target, &reader.m);
 }
 
+/* What a person stages is theirs, also where a server had the same release staged before. */
+static enum kb_err claim(const struct job *job)
+{
+	return job->by_fleet ? KB_OK : stage_owner_claim(&d.conf);
+}
+
 static enum kb_err check_with_state(const struct job *job)
 {
 	char text[REFUSED_SOURCE_MAX + 1];
@@ -194,7 +206,7 @@ static enum kb_err check_with_state(const struct job *job)
 		open_slots(job);
 	if (err == KB_OK && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
-		err = KB_EAPPLIED;
+		err = claim(job) == KB_OK ? KB_EAPPLIED : KB_EIO;
 	}
 	if (err == KB_OK)
 		err = check_accepted(job);
@@ -264,6 +276,9 @@ static enum kb_err save_staged(const struct job *job, bool *saved)
 		log_err("%s: another process removed the copy; stage it again", job->path);
 		err = KB_ENOENT;
 	}
+	/* Cut behind this, what a server had staged stays until a person unstages it. */
+	if (err == KB_OK)
+		err = claim(job);
 	if (err == KB_OK) {
 		d.state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
 		memcpy(d.state.staged.release, job->release.id, STATE_ID_LEN);

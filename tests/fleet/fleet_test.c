@@ -294,7 +294,8 @@ static void fill(struct action *a)
 			      .attributes = 77,
 			      .installed = "1.0",
 			      .device_boots = 41,
-			      .device_boot = "0e" };
+			      .device_boot = "0e",
+			      .pin = 31 };
 }
 
 TEST(a_record_is_read_as_it_was_written)
@@ -429,6 +430,8 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_int_equal(a.boots, 0);
 	assert_int_equal(a.device_boots, 41);
 	assert_string_equal(a.device_boot, "0e");
+	/* Or a new action would cost the token a try. */
+	assert_int_equal(a.pin, 31);
 	/* Or a new action would have a day's bytes of its own. */
 	assert_int_equal(a.day, 20783);
 	assert_int_equal(a.day_bytes, 700);

@@ -204,3 +204,47 @@ def test_status_says_that_reports_wait_and_why(told, site, publish, bundle):
     del site.on["reports"]
     told.once(code=REBOOT)
     assert "report=" not in told("status")
+
+
+def test_why_a_device_is_not_in_a_phase_yet_is_reported_once_for_each_change(told, site, publish, bundle):
+    """Ten contacts make one report, and one line in the log; a person who asks by hand hears it each time."""
+    publish((bundle, "--percent", 0))
+    said = [told("once", "--when-due") for _ in range(10)]
+    assert ["Nothing is taken: " in one for one in said] == [True] + [False] * 9
+    assert "Nothing is taken: 2.0: this device is not in the first 0 %" in told.once()
+    assert len(site.requests("reports")) == 1 and phases(site) == ["waiting"]
+    report = site.reports[0]
+    assert report["reason"] == "2.0: this device is not in the first 0 %" and report["result"] == "none"
+    assert report["version"] == "1.0" and report["action"] == report["action-version"] == ""
+    publish((bundle, "--attribute", "site=lab"))
+    for _ in range(3):
+        told.once()
+    assert [one["reason"] for one in site.reports[1:]] == ["2.0: it is for site=lab"]
+    publish(bundle)
+    told.once(code=REBOOT)
+    assert phases(site) == ["waiting", "waiting", "seen", "staged"]
+
+
+def test_a_reason_that_is_none_of_a_phase_is_no_report(told, site, publish, bundle, factory):
+    """Nothing is newer; it is withdrawn; it is for other devices."""
+    publish()
+    told.once()
+    publish((bundle, "--withdrawn", "no wifi"))
+    told.once()
+    publish(factory("2.0", 20, compatible="other"))
+    told.once()
+    assert not site.reports and "it is not for " in told("status")
+
+
+def test_a_reason_that_nobody_takes_is_kept_and_a_dry_run_keeps_none(told, site, publish, bundle):
+    publish((bundle, "--percent", 0))
+    for _ in range(2):
+        assert "Nothing is taken: " in told("once", "--dry-run")
+    assert not (told.folder / "reports.json").exists()
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    for _ in range(3):
+        told.once()
+    assert len(json.loads((told.folder / "reports.json").read_text())["reports"]) == 1
+    del site.on["reports"]
+    told.once()
+    assert phases(site) == ["waiting"]

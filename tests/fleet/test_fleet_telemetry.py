@@ -22,6 +22,28 @@ def test_the_server_learns_what_this_device_is(fleet, server):
     assert all(len(name) <= 128 and len(value) <= 127 for name, value in told.items())
 
 
+def test_each_slot_says_what_it_holds_and_how_that_stands(fleet, server, bundle):
+    def slots():
+        return {name: value for name, value in server.attributes.items() if name.startswith("keelboot.slot.")}
+    fleet.once()
+    assert slots() == {"keelboot.slot.a": "1.0, good", "keelboot.slot.b": "empty"}
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.once()
+    assert slots() == {"keelboot.slot.a": "1.0, good", "keelboot.slot.b": "2.0, trial"}
+    fleet.good()
+    fleet.once()
+    assert slots() == {"keelboot.slot.a": "1.0, good", "keelboot.slot.b": "2.0, good"}
+    fleet.fall_back("no modem")
+    fleet.once()
+    assert slots() == {"keelboot.slot.a": "1.0, good", "keelboot.slot.b": "2.0, bad"}
+    fleet.configure(omit="slot.a keelboot.slot.b")
+    server.wants_attributes = True
+    fleet.once()
+    assert not slots() and server.attributes["keelboot.slot"] == "a"
+
+
 def test_wear_alone_is_no_message(fleet, server):
     fleet.once()
     before = server.attributes["keelboot.writes"]

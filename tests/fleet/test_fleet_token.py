@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The key of the device's certificate is in a token (PKCS#11, with softhsm2 for one), and stays there."""
+import json
 import os
 import shutil
 import stat
@@ -129,3 +130,50 @@ def test_without_the_engine_the_package_is_named(device, token, tmp_path):
 
 def test_p11_kit_knows_the_module(device, token):
     device.contact(token.uri().replace(f"module-path={MODULE}&", ""))
+
+
+TRIED = "Login failed"      # of the engine, on standard error
+
+
+def test_a_pin_that_was_refused_is_not_tried_again(device, token):
+    """A few tries lock a token. Neither a person nor a timer spends another one of the same."""
+    token.write_pin("97531")
+    assert TRIED in device.contact(token.uri(), code=FAILURE)
+    for words in (("once",), ("once", "--when-due"), ("once",), ("once", "--dry-run")):
+        said = device(*words, code=None)
+        assert TRIED not in said and "97531" not in said
+    assert "the token refused the PIN of the private key; it is not tried again until" in device.once(code=FAILURE)
+    assert "The token refused the PIN of private-key=." in device("status", code=None)
+    assert json.loads(device("status", "--json", code=None))["pin_refused"] and polls(device) == 0
+    token.write_pin(PIN)
+    device.once()
+    assert polls(device) == 1 and "refused" not in device("status", code=None)
+
+
+def test_another_pin_or_key_is_one_more_try(device, token):
+    token.write_pin("97531")
+    device.contact(token.uri(), code=FAILURE)
+    token.write_pin("975310")
+    for expected in (True, False):
+        assert (TRIED in device.once(code=FAILURE)) == expected
+    for expected in (True, False):
+        assert (TRIED in device.contact(token.uri().replace(";object", ";type=private;object"),
+                                        code=FAILURE)) == expected
+
+
+def test_a_key_or_a_token_that_is_missing_is_looked_for_again(device, token):
+    """It may be plugged in later: that is no PIN that was refused."""
+    for uri in (token.uri("nobody-has-that"), token.uri().replace("=fleet", "=other")):
+        for _ in range(2):
+            assert "The private key was not found" in device.contact(uri, code=FAILURE)
+    device.contact(token.uri())
+    assert polls(device) == 1
+
+
+def test_the_record_of_an_action_keeps_it(device, token, bundle):
+    device.server.assign(bundle)
+    device.contact(token.uri(), code=REBOOT)
+    token.write_pin("97531")
+    assert TRIED in device.once(code=REBOOT)
+    assert TRIED not in device.once(code=REBOOT)
+    assert device.staged and device.record["phase"] == "staged"

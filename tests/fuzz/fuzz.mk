@@ -19,7 +19,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_fleet.c conf_keys.c conf
             $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c tpm/tpm_command.c tpm/tpm_log.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
             $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
             $(addprefix cli/doctor/doctor_,command.c order.c report.c script.c setting.c steps.c) \
-            $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c http.c http_answer.c http_head.c http_session.c keep.c pace.c page.c polling.c rest.c url.c) $(wildcard channel/*.c) \
+            $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c http.c http_answer.c http_head.c http_session.c keep.c pace.c page.c polling.c rest.c token.c url.c) $(wildcard channel/*.c) \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
 
 FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
