@@ -157,7 +157,7 @@ def test_both_images_bad_is_the_firmwares_end_and_a_file_that_is_put_back_boots(
     for slot in "ab":
         device.put(slot, GARBAGE)
     with device.machine() as vm:
-        vm.expect('starting Boot0000 "UiApp"', SLOW)
+        vm.expect("EFI Internal Shell", SLOW)
     device.put("b", device.image)
     with device.machine() as vm:
         bench.up(vm, "2.0", "b", SLOW)
