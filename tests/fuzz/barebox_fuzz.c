@@ -46,15 +46,35 @@ static void check_set(uint8_t *data, size_t len, const struct loader_choice *wan
 	FUZZ_CHECK(memcmp(before, data, len) == 0);
 }
 
+static void check_starts(const uint8_t *data, const struct loader_choice *is)
+{
+	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
+		const char *name = vars.of[i].name;
+		enum loader_start start;
+
+		if (name[0] == '\0')
+			continue;
+		start = loader_bbvars_start(&vars, data, is, i);
+		FUZZ_CHECK(start != LOADER_START_INSTEAD || i != is->preset);
+		FUZZ_CHECK(start != LOADER_START_COUNTED || i == is->preset);
+		FUZZ_CHECK(loader_bbvars_slot(&vars, name, strlen(name)) == i);
+	}
+	FUZZ_CHECK(loader_bbvars_slot(&vars, "", 0) == STATE_NONE);
+}
+
 static void check_copy(uint8_t *data, const struct loader_choice *want)
 {
 	struct loader_choice is = { STATE_NONE, STATE_NONE, 0 };
 	size_t len, again;
 
+	FUZZ_CHECK(loader_bbcopy_look(data, LOADER_BBCOPY_HEAD - 1, MAGIC, &len) ==
+		   LOADER_BBCOPY_DAMAGED);
 	if (loader_bbcopy_look(data, STRIDE, MAGIC, &len) != LOADER_BBCOPY_SOUND)
 		return;
 	FUZZ_CHECK(len <= STRIDE - LOADER_BBCOPY_HEAD);
-	if (loader_bbvars_read(&l, &vars, data + LOADER_BBCOPY_HEAD, len, &is) != KB_OK)
+	if (loader_bbvars_read(&l, &vars, data + LOADER_BBCOPY_HEAD, len, &is) == KB_OK)
+		check_starts(data + LOADER_BBCOPY_HEAD, &is);
+	else
 		check_why();
 	FUZZ_CHECK(is.starts <= LOADER_BBVARS_ATTEMPTS);
 	check_set(data + LOADER_BBCOPY_HEAD, len, want);
