@@ -40,7 +40,7 @@ static bool read_number(const struct doctor *doc, const char *node, const char *
 	return true;
 }
 
-static void compare(struct doctor *doc, const char *node, const char *name, uint32_t want)
+static void compare_number(struct doctor *doc, const char *node, const char *name, uint32_t want)
 {
 	uint32_t is;
 
@@ -62,8 +62,8 @@ void doctor_barebox(struct doctor *doc)
 	l.where = where != NULL ? where + 1 : "";
 	if (!find_node(doc, node, sizeof(node)) || loader_bbvars_take(&l, &vars) != KB_OK)
 		return;
-	compare(doc, node, "magic", vars.magic);
-	compare(doc, node, "backend-stridesize", vars.stride);
+	compare_number(doc, node, "magic", vars.magic);
+	compare_number(doc, node, "backend-stridesize", vars.stride);
 	snprintf(path, sizeof(path), "%s/backend-type", node);
 	(void)doctor_read(doc, path, type, sizeof(type));
 	snprintf(path, sizeof(path), "%s/algo", node);
