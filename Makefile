@@ -426,9 +426,9 @@ check-health: ## what comes behind the switch of the root: health, last words, d
 	@tests/run health
 .PHONY: check-health
 
-check-loaders: ## a kernel for each slot, started by GRUB, UEFI, systemd-boot, EFI Boot Guard, U-Boot, a Raspberry Pi (a model), and by kexec: build/report/loaders.json
+check-loaders: ## a kernel for each slot, started by GRUB, UEFI, systemd-boot, EFI Boot Guard, U-Boot, a Raspberry Pi and barebox (models), and by kexec: build/report/loaders.json
 	@qemu/deps arm64
-	@$(MAKE) --no-print-directory -j$$(nproc) all build/tests/unit/loader_tryboot_test
+	@$(MAKE) --no-print-directory -j$$(nproc) all build/tests/unit/loader_tryboot_test build/tests/unit/loader_barebox_test
 	@$(ARM64) all
 	@qemu/kernel
 	@qemu/kernel --arch arm64

@@ -77,7 +77,7 @@ static void add_where(struct pairs *p, unsigned slot, const char *part, const ch
 }
 
 /* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name in any
- * case; EFI Boot Guard: that and its file. tryboot: that of each pair, behind the environment's.
+ * case. EFI Boot Guard: that and its file. tryboot: that of each pair, behind the environment's.
  * barebox: the partition of its state, and what lies where in it. Others: the partition of the
  * environment, or the file that names it. */
 static void set_where(struct boot *b)

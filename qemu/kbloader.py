@@ -101,6 +101,14 @@ def uboot_environment(flags: int, size: int = 0x4000, **variables) -> bytes:
     return struct.pack("<IB", zlib.crc32(data), flags) + data
 
 
+def barebox_state(*variables, magic: int = 0x27031977, stride: int = 1024) -> bytes:
+    """Three copies of a state of uint32, as barebox has it on a disk."""
+    data = struct.pack(f"={len(variables)}I", *variables)
+    head = struct.pack("=IHHI", magic, 0, len(data), zlib.crc32(data))
+    copy = struct.pack("=II", 0x2354fdf3, 16 + len(data)) + head + struct.pack("=I", zlib.crc32(head)) + data
+    return copy.ljust(stride, b"\0") * 3
+
+
 def uboot_script(words: str, before: str = "") -> bytes:
     """boot.scr, as mkimage makes it of boot.cmd: a header of 64 bytes, the length of the text, the text."""
     text = (LOADERS / "boot.cmd").read_text()

@@ -402,6 +402,77 @@ def test_doctor_names_a_pi_whose_kernel_is_unknown(pi):
     assert ("error", "loader-unused") in pi.findings()
 
 
+# ---------------------------------------------------------------- barebox
+
+class Barebox:
+    """A device whose kernels barebox's bootchooser starts: a partition with its state, and the device tree."""
+
+    def __init__(self, board):
+        self.board, self.image = board, board.sys / "state.img"
+        self.layout = "0x27031977:1024,a=system0:0:4,b=system1:8:12"
+        board.dev.configure("".join(f"[slot.{slot}]\nroot=PARTLABEL=root-{slot}\nboot=PARTLABEL=boot-{slot}\n"
+                                    for slot in "ab") +
+                            f"[loader]\nkind=barebox\nenvironment=PARTLABEL=state\nlayout={self.layout}\n")
+        self.put((3, 20), (3, 10))
+        self.tree(magic=0x27031977, **{"backend-stridesize": 1024})
+        board.put("proc/device-tree/aliases/state", "/state\0")
+        board.put("proc/device-tree/state/backend-type", "raw\0")
+        self.runs("a")
+
+    def put(self, first, second, magic=0x27031977):
+        self.image.write_bytes(kbloader.barebox_state(*first, *second, 1, magic=magic, stride=1024).ljust(8192, b"\0"))
+
+    def tree(self, **values):
+        for name, value in values.items():
+            file = self.board.sys / "proc/device-tree/state" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(value.to_bytes(4, "big"))
+
+    def runs(self, pair):
+        (self.board.dev.run / "devices").write_text(
+            f"disk /dev/vda\nloader barebox {self.image}:{self.layout}\npair {pair}\n")
+
+    def findings(self):
+        return [one for one in self.board.findings() if one[1].startswith("loader")]
+
+
+@pytest.fixture(name="barebox")
+def make_barebox(board):
+    return Barebox(board)
+
+
+def test_doctor_says_nothing_of_a_healthy_barebox(barebox):
+    assert barebox.findings() == []
+
+
+def test_doctor_names_starts_that_were_not_answered(barebox):
+    barebox.put((1, 20), (3, 10))
+    assert barebox.findings() == [("error", "loader-starts")]
+
+
+def test_doctor_names_a_state_that_is_not_the_one_of_the_layout(barebox):
+    barebox.put((3, 20), (3, 10), magic=1)
+    assert barebox.findings() == [("error", "loader-store")]
+    assert "no state with the magic 0x27031977" in told(barebox.board, "loader-store")[0]
+    barebox.put((3, 20), (3, 10))
+    barebox.tree(magic=1, **{"backend-stridesize": 2048})
+    assert told(barebox.board, "loader-state") == [
+        "barebox's state has another magic (0x1) than [loader] layout= says (0x27031977)",
+        "barebox's state has another backend-stridesize (0x800) than [loader] layout= says (0x400)"]
+
+
+def test_doctor_names_a_format_that_is_not_written(barebox):
+    barebox.board.put("proc/device-tree/state/algo", "hmac(sha256)\0")
+    assert barebox.findings() == [("error", "loader-state")]
+
+
+def test_doctor_names_a_barebox_with_two_presets_and_one_whose_kernel_is_unknown(barebox):
+    barebox.put((3, 20), (3, 20))
+    assert ("error", "loader-preset") in barebox.findings()
+    barebox.runs("-")
+    assert ("error", "loader-unused") in barebox.findings()
+
+
 # ---------------------------------------------------------------- EFI Boot Guard
 
 class Guarded:

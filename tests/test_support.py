@@ -23,7 +23,7 @@ TOP = Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
 HARNESS, UNTRIED = "tested in a harness", "written from the documentation, not run"
 # No whole build was run.
-HARNESSES = ("buildroot", "yocto", "tryboot")
+HARNESSES = ("buildroot", "yocto", "tryboot", "barebox")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +96,7 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "EFI Boot Guard 0.13, in OVMF": "efibootguard",
     "U-Boot 2023.01, AArch64: its script": "u-boot",
     "Raspberry Pi's firmware, by `tryboot`: a model of it": "tryboot",
+    "barebox's `bootchooser`: its state, by Debian's barebox-state": "barebox",
     "any, and init of Linux 6.1 by kexec": "kexec",
 })
 BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it was |", {

@@ -22,6 +22,7 @@ void doctor_counter(struct doctor *doc);
 void doctor_systemd(struct doctor *doc);
 void doctor_efibg(struct doctor *doc);
 void doctor_tryboot(struct doctor *doc);
+void doctor_barebox(struct doctor *doc);
 void doctor_early(struct doctor *doc);
 void doctor_emmc(struct doctor *doc);
 void doctor_measure(struct doctor *doc);

@@ -213,6 +213,7 @@ static void look_at_its_own(struct doctor *doc)
 		[CONF_LOADER_SYSTEMD] = { doctor_systemd, false },
 		[CONF_LOADER_EFIBG] = { doctor_efibg, false },
 		[CONF_LOADER_TRYBOOT] = { doctor_tryboot, false },
+		[CONF_LOADER_BAREBOX] = { doctor_barebox, false },
 	};
 	enum conf_loader kind = doc->d->conf.loader;
 

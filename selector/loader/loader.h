@@ -49,10 +49,9 @@ struct loader {
 	 * systemd-boot: the entries of all pairs, and their partitions where they are there:
 	 * "a=/dev/vda1:x.efi,b=/dev/vda1:y.efi".
 	 * EFI Boot Guard: the files of both pairs, "a=/dev/vda2:/EFI/Linux/x.efi,b=...".
-	 * tryboot: the partition with autoboot.txt, and those of all pairs,
-	 * "/dev/mmcblk0p1,a=/dev/mmcblk0p2,b=/dev/mmcblk0p3".
-	 * barebox: the partition of its state, magic and stride, and for each slot a target with
-	 * the places of its two variables:
+	 * A Raspberry Pi: the partition with autoboot.txt, and those of all pairs,
+	 * "/dev/mmcblk0p1,a=/dev/mmcblk0p2,b=/dev/mmcblk0p3". Of barebox, that of its state, magic
+	 * and stride, and for each slot a target with the places of its two variables. That is
 	 * "/dev/vda5:0x27031977:1024,a=system0:0:4,b=system1:8:12". Borrowed. */
 	const char *where;
 	/* What stands before /sys and /dev; "" on a device. Borrowed. */

@@ -107,7 +107,7 @@ static enum kb_err write_all(struct loader *l, struct bdev *dev, const struct co
 
 /* ---------------------------------------------------------------- its words */
 
-static enum kb_err read_choice(struct loader *l, struct bdev *dev, struct loader_choice *c)
+static enum kb_err read_state(struct loader *l, struct bdev *dev, struct loader_choice *c)
 {
 	const struct copy *used;
 
@@ -118,7 +118,7 @@ static enum kb_err read_choice(struct loader *l, struct bdev *dev, struct loader
 
 /* First all copies are what counts now: while the first one is written, the next one counts, and an
  * older one might name a pair that is overwritten. */
-static enum kb_err write_choice(struct loader *l, struct bdev *dev, const struct loader_choice *c)
+static enum kb_err write_state(struct loader *l, struct bdev *dev, const struct loader_choice *c)
 {
 	static struct copy old, new;
 	const struct copy *used;
@@ -144,7 +144,7 @@ static enum kb_err with_state(struct loader *l, struct loader_choice *c,
 	l->where = vars.dev;
 	err = loader_disk_open(l, &f, vars.dev, want != NULL ? BDEV_FILE_WRITE : 0);
 	if (err == KB_OK)
-		err = want != NULL ? write_choice(l, &f.bdev, want) : read_choice(l, &f.bdev, c);
+		err = want != NULL ? write_state(l, &f.bdev, want) : read_state(l, &f.bdev, c);
 	bdev_file_close(&f);
 	l->where = where;
 	return err;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A copy of barebox's state, as its raw format has it on a disk. In bytes, in the order of the
+ * A copy of barebox's state, as its raw format has it on a disk; numbers are in the order of the
  * processor:
  *
- *	0	magic of a copy, and at 4 how many bytes follow behind 8
- *	8	magic of this state, 2 bytes that are 0, 2 bytes with the length of the variables
- *	16	CRC-32 of the variables; at 20, that of the 12 bytes from 8 on
- *	24	the variables
+ *	At 0: magic of a copy.
+ *	At 4: how many bytes follow behind 8.
+ *	At 8: magic of this state.
+ *	At 14: length of the variables, in 2 bytes.
+ *	At 16: CRC-32 of the variables.
+ *	At 20: CRC-32 of the 12 bytes from 8 on.
+ *	At 24: the variables.
  *
  * barebox takes the first copy that is sound, and makes the others like it. PURE.
  */

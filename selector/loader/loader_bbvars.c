@@ -65,7 +65,7 @@ static bool take_head(struct loader_bbvars *v, const char *text)
 	       take_field(&text, STRIDE_MAX, &v->stride) && text[0] == '\0' && text[-1] != ':';
 }
 
-static bool overlap(uint32_t x, uint32_t y)
+static bool are_one_place(uint32_t x, uint32_t y)
 {
 	return (x < y ? y - x : x - y) < VALUE;
 }
@@ -88,7 +88,7 @@ static bool are_apart(const struct loader_bbvars *v)
 	}
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned j = 0; j < i; j++)
-			if (overlap(at[i], at[j]))
+			if (are_one_place(at[i], at[j]))
 				return false;
 	return true;
 }
@@ -144,7 +144,7 @@ static bool is_tried(struct values is)
 }
 
 /* The highest of the others, whatever attempts it has; of two that are equal, nobody knows. */
-static int preset_of(const struct loader_bbvars *v, const uint8_t *data)
+static int highest_of(const struct loader_bbvars *v, const uint8_t *data)
 {
 	uint32_t highest = 0;
 	int preset = STATE_NONE;
@@ -183,7 +183,7 @@ enum kb_err loader_bbvars_read(struct loader *l, const struct loader_bbvars *v, 
 	uint32_t attempts;
 
 	TRY(check_len(l, v, len));
-	*c = (struct loader_choice){ (int8_t)preset_of(v, data), STATE_NONE, 0 };
+	*c = (struct loader_choice){ (int8_t)highest_of(v, data), STATE_NONE, 0 };
 	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
 		if (v->of[i].name[0] == '\0' || !is_tried(values_of(v, data, i)) ||
 		    values_of(v, data, i).attempts == 0)

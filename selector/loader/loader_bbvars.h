@@ -26,7 +26,7 @@ struct loader_bbvars_target {
 
 struct loader_bbvars {
 	/* the partition */
-	char dev[64];
+	conf_spec dev;
 	uint32_t magic;
 	/* bytes from a copy to the next one */
 	uint32_t stride;

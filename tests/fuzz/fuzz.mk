@@ -13,7 +13,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_fleet.c conf_keys.c conf
             $(wildcard kernel-cmdline/*.c) \
             $(addprefix selector/,cell.c history.c state.c state_decode.c state_keys.c \
               state_encode.c store.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c store_scan.c store_words.c text.c words.c) \
-            $(addprefix selector/loader/loader_,autoboot.c bgenv.c bgplan.c block.c option.c why.c) \
+            $(addprefix selector/loader/loader_,autoboot.c bbcopy.c bbvars.c bgenv.c bgplan.c block.c list.c option.c why.c) \
             $(filter-out update/decoder/decoder_limits.c $(WITHOUT),$(wildcard update/decoder/*.c update/bundle/*.c)) \
             $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_lack.c install_pipe.c decoder.c) \
             $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c tpm/tpm_command.c tpm/tpm_log.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \

@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots whose kernels are files in two config partitions, started by EFI Boot Guard. */
-#include "tests/trace/applies.h"
+#include "tests/trace/pairs.h"
 
-#define LOADER "keelboot-loader"
-#define WHERE  "a=/dev/vda5:/EFI/Linux/keelboot-a.efi,b=/dev/vda6:/EFI/Linux/keelboot-b.efi"
-#define ASKS   "spawn " LOADER " efibootguard " WHERE " "
+#define WHERE "a=/dev/vda5:/EFI/Linux/keelboot-a.efi,b=/dev/vda6:/EFI/Linux/keelboot-b.efi"
+#define ASKS  "spawn " LOADER " efibootguard " WHERE " "
 #define CONF                                                                                \
 	"[system]\ncompatible=trace\n"                                                      \
 	"[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=ebg-a:/EFI/Linux/keelboot-a.efi\n" \
 	"[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=ebg-b:/EFI/Linux/keelboot-b.efi\n" \
 	"[loader]\nkind=efibootguard\n"
 
-static void loader_says(const char *verb, const char *text, int exit_code)
-{
-	machine_child_says(LOADER, verb, text, exit_code);
-}
-
 static void set_up(void)
 {
 	machine_set_up();
 	machine.conf = CONF;
 	for (unsigned i = 0; i < 2; i++)
-		machine.disk.part[machine.disk.nparts++] = (struct os_sim_part){
-			.partlabel = i == 0 ? "ebg-a" : "ebg-b", .fstype = "vfat", .size = 96 * MIB
-		};
+		add_partition(i == 0 ? "ebg-a" : "ebg-b", "vfat");
 }
 
 TEST(stub_says_whose_kernel_runs_and_a_healthy_boot_asks_no_more)
@@ -33,8 +25,7 @@ TEST(stub_says_whose_kernel_runs_and_a_healthy_boot_asks_no_more)
 	assert_once("spawn " LOADER);
 	assert_once(ASKS "booted");
 	machine_told("\"pair\":\"a\"");
-	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"),
-			       "loader efibootguard " WHERE "\npair a\n"));
+	devices_have("loader efibootguard " WHERE "\npair a\n");
 }
 
 /* Of a kernel without that stub, the words of its environment say it. */

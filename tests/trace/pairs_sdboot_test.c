@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots whose kernels are files in one partition, started by systemd-boot. */
-#include "tests/trace/applies.h"
+#include "tests/trace/pairs.h"
 
-#define LOADER "keelboot-loader"
-#define WHERE  "a=/dev/vda5:keelboot-a.efi,b=/dev/vda5:keelboot-b.efi"
-#define ASKS   "spawn " LOADER " systemd-boot " WHERE " "
+#define WHERE "a=/dev/vda5:keelboot-a.efi,b=/dev/vda5:keelboot-b.efi"
+#define ASKS  "spawn " LOADER " systemd-boot " WHERE " "
 #define CONF                                                                              \
 	"[system]\ncompatible=trace\n"                                                    \
 	"[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-a.efi\n" \
 	"[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n" \
 	"[loader]\nkind=systemd-boot\n"
 
-static void loader_says(const char *verb, const char *text, int exit_code)
-{
-	machine_child_says(LOADER, verb, text, exit_code);
-}
-
 static void has_files(const char *conf)
 {
 	machine.conf = conf;
-	machine.disk.part[machine.disk.nparts++] =
-		(struct os_sim_part){ .partlabel = "esp", .fstype = "vfat", .size = 96 * MIB };
+	add_partition("esp", "vfat");
 }
 
 static void set_up(void)
@@ -35,10 +28,8 @@ TEST(loader_is_asked_whose_kernel_runs_by_the_names_of_the_files)
 	machine_boots('a');
 	assert_once(ASKS "booted");
 	machine_told("\"pair\":\"a\"");
-	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"),
-			       "loader systemd-boot " WHERE "\npair a\n"));
-	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"),
-			       "slot b boot /dev/vda5:/EFI/Linux/keelboot-b.efi\n"));
+	devices_have("loader systemd-boot " WHERE "\npair a\n");
+	devices_have("slot b boot /dev/vda5:/EFI/Linux/keelboot-b.efi\n");
 }
 
 TEST(trial_is_handed_over_to_its_file)

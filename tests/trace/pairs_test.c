@@ -1,40 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots that have a kernel of their own each, and the boot loader that is asked for it. */
-#include "tests/trace/applies.h"
+#include "tests/trace/pairs.h"
 
-#define LOADER "keelboot-loader"
-#define ASKS   "spawn " LOADER " grub /dev/vda7 "
-#define SLOTS                                                      \
-	"[system]\ncompatible=trace\n"                             \
-	"[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n" \
-	"[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n"
+#define ASKS "spawn " LOADER " grub /dev/vda7 "
 #define GRUB SLOTS "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n"
-
-static void add_partition(const char *label)
-{
-	machine.disk.part[machine.disk.nparts++] =
-		(struct os_sim_part){ .partlabel = label, .size = 32 * MIB };
-}
 
 static void has_pairs(const char *cmdline)
 {
 	machine.conf = GRUB;
 	machine.cmdline = cmdline;
-	add_partition("boot-a");
-	add_partition("boot-b");
-	add_partition("grubenv");
+	add_partition("boot-a", NULL);
+	add_partition("boot-b", NULL);
+	add_partition("grubenv", NULL);
 }
 
 static void set_up(void)
 {
 	machine_set_up();
 	has_pairs("keelboot.pair=a\n");
-}
-
-/* What the loader's store is asked, and what it says. */
-static void loader_says(const char *verb, const char *text, int exit_code)
-{
-	machine_child_says(LOADER, verb, text, exit_code);
 }
 
 static void loader_obeys(void)
@@ -75,8 +58,7 @@ TEST(trial_is_charged_handed_over_and_booted_by_its_own_kernel)
 	assert_true(machine_get().handed == 0);
 	assert_absent("spawn " LOADER);
 	machine_told("\"pair\":\"b\"");
-	assert_non_null(
-		strstr(os_sim_text("/run/keelboot/devices"), "loader grub /dev/vda7\npair b\n"));
+	devices_have("loader grub /dev/vda7\npair b\n");
 }
 
 TEST(healthy_boot_asks_the_loader_nothing_and_writes_nothing)
@@ -271,7 +253,7 @@ TEST(without_a_word_of_the_loader_no_trial_is_booted_while_a_good_slot_mounts)
 	machine_told("{\"id\":\"loader\",\"text\":\"it does not say whose kernel runs");
 	machine_told("\"reason\":\"b: on trial, and nobody says whose kernel runs\"");
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
-	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "pair -\n"));
+	devices_have("pair -\n");
 }
 
 /* A restart that asks for it once was lost, and b is good: the next boots need none. */

@@ -1,34 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots whose kernels have partitions, one of which a Raspberry Pi's firmware tries. */
-#include "tests/trace/applies.h"
+#include "tests/trace/pairs.h"
 
-#define LOADER "keelboot-loader"
-#define WHERE  "/dev/vda5,a=/dev/vda6,b=/dev/vda7"
-#define ASKS   "spawn " LOADER " tryboot " WHERE " "
-#define CONF                                                       \
-	"[system]\ncompatible=trace\n"                             \
-	"[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n" \
-	"[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n" \
-	"[loader]\nkind=tryboot\nenvironment=PARTLABEL=autoboot\n"
-
-static void loader_says(const char *verb, const char *text, int exit_code)
-{
-	machine_child_says(LOADER, verb, text, exit_code);
-}
-
-static void add_partition(const char *label)
-{
-	machine.disk.part[machine.disk.nparts++] =
-		(struct os_sim_part){ .partlabel = label, .fstype = "vfat", .size = 32 * MIB };
-}
+#define WHERE "/dev/vda5,a=/dev/vda6,b=/dev/vda7"
+#define ASKS  "spawn " LOADER " tryboot " WHERE " "
+#define CONF  SLOTS "[loader]\nkind=tryboot\nenvironment=PARTLABEL=autoboot\n"
 
 static void set_up(void)
 {
 	machine_set_up();
 	machine.conf = CONF;
-	add_partition("autoboot");
-	add_partition("boot-a");
-	add_partition("boot-b");
+	add_partition("autoboot", "vfat");
+	add_partition("boot-a", "vfat");
+	add_partition("boot-b", "vfat");
 }
 
 TEST(device_tree_says_whose_kernel_runs_and_a_healthy_boot_asks_no_more)
@@ -40,8 +24,7 @@ TEST(device_tree_says_whose_kernel_runs_and_a_healthy_boot_asks_no_more)
 	assert_once(ASKS "booted");
 	assert_absent("write " STATE_DEV);
 	machine_told("\"pair\":\"a\"");
-	assert_non_null(
-		strstr(os_sim_text("/run/keelboot/devices"), "loader tryboot " WHERE "\npair a\n"));
+	devices_have("loader tryboot " WHERE "\npair a\n");
 }
 
 TEST(nothing_is_installed_where_nobody_says_it)

@@ -440,6 +440,9 @@ TEST(file_has_a_partition_and_a_root_is_none)
 	EQUAL((c.loader, CONF_LOADER_TRYBOOT), (conf_loader_environment(&c), "PARTLABEL=autoboot"),
 	      (conf_loader_has_partition(&c), true));
 	EQUAL((conf_use_of(&c, "PARTLABEL=autoboot"), "the boot loader"));
+	parse("[loader]\nkind=barebox\nenvironment=PARTLABEL=state\nlayout=1:512,a=s:0:4\n", 0);
+	EQUAL((c.loader, CONF_LOADER_BAREBOX), (conf_loader_environment(&c), "PARTLABEL=state"),
+	      (conf_loader_has_partition(&c), true), (c.loader_layout, "1:512,a=s:0:4"));
 }
 
 TEST(a_loader_has_an_environment)

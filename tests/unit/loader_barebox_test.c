@@ -52,16 +52,17 @@ ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
 	return (ssize_t)n;
 }
 
+/* Thousands of them: what a cut leaves is up to pwrite(). */
 int fsync(int fd)
 {
+	(void)fd;
 	syncs++;
-	return (int)syscall(SYS_fsync, fd);
+	return 0;
 }
 
 int fdatasync(int fd)
 {
-	syncs++;
-	return (int)syscall(SYS_fdatasync, fd);
+	return fsync(fd);
 }
 
 static void power_is_good(void)
