@@ -233,12 +233,8 @@ static enum powercut_program old_acts(const struct powercut_story *s, const stru
 {
 	int trial;
 
-	if (s->unproven && s->command) {
-		if (!knows_update(st, &trial))
-			return POWERCUT_INSTALL;
-		if (trial != STATE_NONE && st->pref == trial)
-			return POWERCUT_MARK_CLEAN;
-	}
+	if (s->unproven && s->command && !knows_update(st, &trial))
+		return POWERCUT_INSTALL;
 	/* As its unit does at each boot. */
 	if (!n->marked)
 		return POWERCUT_MARK_GOOD;
