@@ -285,8 +285,8 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 	n->slot = (int8_t)slot;
 	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot), POWERCUT_WHOLE);
 	n->standing = standing(n, &v.s, slot);
-	if (n->switched && v.s.pref != slot)
-		*first = POWERCUT_MARK_CLEAN;
+	if (n->switched && v.s.pref != slot) /* it may wait for healthy boots of this one */
+		*first = n->marked ? POWERCUT_MARK_CLEAN : POWERCUT_MARK_GOOD;
 	else if (n->runs == POWERCUT_NEW)
 		*first = update_acts(s, n, &v.s.slot[slot]);
 	else
