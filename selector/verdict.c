@@ -65,12 +65,14 @@ static void commit(struct state *s, struct state_slot *t, uint64_t floor)
 /*
  * Does the slot that reports become the preferred one? A rejected release that works does where an
  * older one is preferred that is in doubt, or lost its trust: else the older one comes back, and
- * stays.
+ * stays. A trial does, but where a newer one was installed since: that would never be tried.
  */
 static bool takes_over(const struct state *s, const struct state_slot *t)
 {
 	const struct state_slot *p = &s->slot[s->pref];
 
+	if (t->st == STATE_TRIAL && p->st == STATE_TRIAL && p->tries > 0)
+		return t->sequence >= p->sequence;
 	if (t->st == STATE_TRIAL || !state_is_usable(p))
 		return true;
 	return t->st == STATE_BAD && (state_lost_trust(p) || state_is_in_doubt(p)) &&

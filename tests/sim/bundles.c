@@ -91,9 +91,10 @@ void bundles_end(void)
 
 void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw)
 {
-	const struct fixture_image im = { "root", r->data, r->size, chunk, raw };
-	const struct fixture_bundle b = { .image = &im,
-					  .nimages = 1,
+	const struct fixture_image im[] = { { "root", r->data, r->size, chunk, raw },
+					    { "boot", r->boot, r->boot_size, chunk, raw } };
+	const struct fixture_bundle b = { .image = im,
+					  .nimages = r->boot != NULL ? 2 : 1,
 					  .version = r->version,
 					  .sequence = r->sequence,
 					  .key = &bundles_key,

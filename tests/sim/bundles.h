@@ -14,6 +14,8 @@ struct bundles_release {
 	uint64_t sequence;
 	uint8_t *data; /* the image `root` */
 	uint64_t size;
+	uint8_t *boot; /* the image `boot`; NULL: there is none */
+	uint64_t boot_size;
 	/* made */
 	int bundle; /* a file in memory */
 	uint8_t id[STATE_ID_LEN];

@@ -61,6 +61,7 @@ struct cut_disk {
 	struct cut_content durable;
 	unsigned unit; /* sectors that are written or torn as one: 1, or 8 (4 KiB physical) */
 	enum cut_discarded discarded;
+	bool atomic; /* a sector is as it was, or as it was written: never garbage */
 
 	/* since the last flush, oldest first; cut_image.c reads these */
 	struct cut_version *version;

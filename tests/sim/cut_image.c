@@ -106,6 +106,7 @@ static void take_place(struct cut_image *im, unsigned disk, uint64_t first)
 	uint32_t *list;
 	unsigned n = versions_of(d, first, &list);
 
+	p->clean = d->atomic;
 	cut_content_read(&d->durable, off, durable, len);
 	for (unsigned i = 0; i < n; i++) {
 		const struct cut_version *v = &d->version[list[i]];
@@ -139,7 +140,7 @@ static void take_disk(struct cut_image *im, unsigned disk)
 	for (uint32_t i = 0; i < d->ntrims; i++) {
 		struct cut_place *p = add_place(im, disk, d->trim[i].off, d->trim[i].len);
 
-		p->trim = true;
+		p->trim = p->clean = true;
 		p->n = 3;
 	}
 	for (uint32_t i = 0; i < d->nversions; i++)
@@ -177,7 +178,7 @@ uint64_t cut_image_count(const struct cut_image *im)
 	uint64_t all = 1, with = 0; /* with garbage in one of the places so far */
 
 	for (unsigned i = 0; i < im->n; i++) {
-		uint64_t n = im->place[i].n, garbage = im->place[i].trim ? 0 : 2;
+		uint64_t n = im->place[i].n, garbage = im->place[i].clean ? 0 : 2;
 		uint64_t more;
 
 		if (__builtin_mul_overflow(with, n, &with) ||
@@ -227,7 +228,7 @@ void cut_image_choose(struct cut_image *im, enum cut_image_sort sort, uint64_t w
 	} else if (sort == CUT_IMAGE_RANDOM) {
 		choose_random(im, which);
 	}
-	if (im->place[im->garbage_at].trim)
+	if (im->place[im->garbage_at].clean)
 		im->garbage = CUT_GARBAGE_NONE;
 }
 

@@ -3,7 +3,8 @@
  * The image generator: every image that a cut may leave of some disks. Each dirty sector holds, by
  * itself, its durable value or any version that was written since: writes are lost, reordered and
  * torn. At most one sector of them all is garbage, as bad data or as a read error. A discarded
- *range reads as before, as zeroes or as garbage. With 4 KiB physical sectors (cut_disk.unit = 8), a
+ *range reads as before, as zeroes or as garbage. On a disk that is `atomic`, no sector is garbage.
+ * With 4 KiB physical sectors (cut_disk.unit = 8), a
  * sector is one of those.
  *
  *	cut_image_take(&im, disks, 2);
@@ -25,8 +26,8 @@ enum cut_garbage { CUT_GARBAGE_NONE, CUT_GARBAGE_DATA, CUT_GARBAGE_BAD };
 struct cut_place {
 	unsigned disk; /* index */
 	uint64_t off, len;
-	bool trim;  /* a discarded range; its values are before, zeroes, garbage. Never `garbage_at`
-		     */
+	bool trim;  /* a discarded range; its values are before, zeroes, garbage */
+	bool clean; /* never `garbage_at`, as a range that is discarded */
 	unsigned n; /* different values; 0 is the durable one. 1: only garbage makes a difference */
 	const uint8_t **value; /* [0] is NULL; another that is NULL: zeroes. NULL for a trim */
 };

@@ -20,7 +20,16 @@
 
 /* RAW: its first block; of a data partition, the one sector that says whether the staged file is
  * there. */
-enum powercut_disk { POWERCUT_STATE, POWERCUT_A, POWERCUT_B, POWERCUT_RAW, POWERCUT_DISKS };
+enum powercut_disk {
+	POWERCUT_STATE,
+	POWERCUT_A,
+	POWERCUT_B,
+	POWERCUT_RAW,
+	POWERCUT_BOOT_A, /* kernels and initramfs of the slots */
+	POWERCUT_BOOT_B,
+	POWERCUT_LOADER, /* what the boot loader keeps */
+	POWERCUT_DISKS
+};
 
 /* What the hardware tells at the next start. A watchdog's reset leaves its mark, memory outlives a
  * warm reset; hardware that tells nothing makes all of them POWERCUT_UNKNOWN. */
@@ -50,6 +59,7 @@ enum powercut_behaviour {
 	POWERCUT_IS_BAD,  /* it marks itself bad */
 	POWERCUT_FLAKY,	  /* works or crashes */
 	POWERCUT_PANICS,  /* the kernel panics when its file system is mounted */
+	POWERCUT_IS_DEAD, /* its own kernel never comes up */
 };
 
 /* What else may happen, at every point. */
@@ -77,6 +87,10 @@ struct powercut_story {
 	bool no_state;	 /* the state partition was never written */
 	enum deltas_kind delta; /* of the update, from what slot a holds; the whole is not there */
 	bool partial;		/* the update lacks what slots have in its place */
+	bool pairs;		/* each slot has a kernel of its own, which GRUB starts */
+	bool counts;		/* GRUB counts how often it starts its preset */
+	/* slot a is on trial, and b bad, which is the preset; the command goes before a verdict */
+	bool unproven;
 	bool heavy;    /* not in the small geometry: the counts of an apply multiply everything */
 	unsigned unit; /* sectors of a physical one: 1, 8 */
 	enum cut_discarded discarded;
@@ -95,6 +109,7 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 /* What boot leaves in the run folder. */
 struct powercut_run {
 	char slot[8], token[32], devices[512];
+	int8_t pair; /* whose kernel runs; POWERCUT_NONE */
 };
 
 struct powercut_image {
@@ -150,6 +165,9 @@ void powercut_child_run(const struct powercut_job *job, const struct powercut_im
 #define POWERCUT_CHILD_A      "/dev/" POWERCUT_CHILD_DISK "p2"
 #define POWERCUT_CHILD_B      "/dev/" POWERCUT_CHILD_DISK "p3"
 #define POWERCUT_CHILD_RAW    "/dev/" POWERCUT_CHILD_DISK "p4"
+#define POWERCUT_CHILD_BOOT_A "/dev/" POWERCUT_CHILD_DISK "p5"
+#define POWERCUT_CHILD_BOOT_B "/dev/" POWERCUT_CHILD_DISK "p6"
+#define POWERCUT_CHILD_LOADER "/dev/" POWERCUT_CHILD_DISK "p7"
 #define POWERCUT_CHILD_STICK  "/dev/kbsim1"
 #define POWERCUT_CHILD_BUNDLE "/powercut/update.keel"
 
@@ -173,6 +191,23 @@ void powercut_world_run(const struct powercut_job *j, struct powercut_result *ou
 /* powercut_files.c: from now on files of this machine stand for those of the device. After
  * os_sim_reset(). */
 void powercut_child_files(void);
+
+/* ---------------------------------------------------------------- powercut_loader.c */
+/*
+ * The boot loader between two boots: GRUB with kernel-cmdline/loaders/grub.cfg, whose block lies in
+ * a FAT of its own. A pair that is not whole cannot be loaded.
+ */
+struct powercut_loader {
+	int preset, once; /* POWERCUT_NONE */
+	unsigned starts;
+};
+/* What the partition holds in the beginning. */
+void powercut_loader_make(struct cut_content *c, int preset);
+/* As GRUB reads it. */
+void powercut_loader_read(const struct cut_content *c, struct powercut_loader *is);
+/* In the process of a boot: clears and counts on the disk, and starts a pair: how is what it puts
+ * behind keelboot.pair=. POWERCUT_NONE: what it started does not come up, or the power is gone. */
+int powercut_loader_start(const struct powercut_story *s, const char **how);
 
 /* ---------------------------------------------------------------- powercut_view.c */
 /* The newest record of an image, as the checks and the hash need it. */
@@ -200,6 +235,8 @@ enum powercut_torn { POWERCUT_WHOLE, POWERCUT_TORN, POWERCUT_HEALED };
 /* Which release a slot's partition holds, byte for byte but for that; POWERCUT_NONE. */
 int powercut_view_content(const struct cut_content *slot, enum powercut_torn torn);
 bool powercut_view_mounts(const struct cut_content *slot);
+/* The same of the partition of its kernel. */
+int powercut_view_pair(const struct cut_content *boot);
 void powercut_view_print(const struct powercut_image *im);
 
 /* ---------------------------------------------------------------- powercut_hash.c */
@@ -215,7 +252,7 @@ struct powercut_rings {
 	unsigned blank;			  /* cells */
 	/* of each chunk of a slot, and of what is behind the image as one: bits that not all its
 	 * blocks have, and POWERCUT_BAD */
-	uint8_t chunk[POWERCUT_SLOTS][POWERCUT_CHUNKS];
+	uint8_t chunk[2 * POWERCUT_SLOTS][POWERCUT_CHUNKS]; /* roots, then kernels */
 	bool old[POWERCUT_SLOTS]; /* its first block shows another release than the update */
 };
 /* What a page is, as far as that counts. */
@@ -379,6 +416,7 @@ struct powercut_node {
 	/* of the record, once the node is there */
 	bool found; /* there is one */
 	uint8_t floor;
+	int8_t preset, once;	       /* the boot loader's; POWERCUT_NONE */
 	bool rejected;		       /* the update */
 	bool tried;		       /* a slot holds the update on trial */
 	unsigned distance;	       /* in boots, to the next chances of slots that used one */
@@ -460,6 +498,16 @@ void powercut_check_image(struct powercut_walk *w, uint32_t i);
 /* Slots whose first block shows a superblock, and in which something cannot be read, or could not
  * before: what a node inherits. Only where the state may be lost. */
 uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i);
+/* powercut_pairs.c: the same where each slot has a kernel; all is well where none has. Of an image; of
+ * an operation, with the pair that runs; of a system that is entered; of one at rest. */
+void powercut_pairs_check_image(struct powercut_walk *w, uint32_t i, const struct powercut_view *v);
+void powercut_pairs_check_op(struct powercut_walk *w, uint32_t i, int running,
+			     const struct powercut_op *op);
+void powercut_pairs_check_entered(struct powercut_walk *w, uint32_t i, const struct state *s,
+				  int slot);
+void powercut_pairs_check_rest(struct powercut_walk *w, uint32_t i);
+/* Of a disk with a part of a slot, which slot's; POWERCUT_NONE. */
+int powercut_pairs_slot(enum powercut_disk disk);
 /* powercut_edge.c: fills what a node knows of its record; v is what its image says. */
 void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct powercut_view *v);
 /* From one image to what has come of it, by a cut in that program or by its end: each time that it

@@ -94,6 +94,7 @@ void powercut_check_image(struct powercut_walk *w, uint32_t i)
 	if (!may_be_without(w, i))
 		fail(w, i, check_record(v.found ? STORE_FOUND : STORE_LOST));
 	check_candidate(w, i, &v);
+	powercut_pairs_check_image(w, i, &v);
 	if (!v.found)
 		return;
 	fail(w, i, check_floor(&v.s, 1));
@@ -121,9 +122,9 @@ void powercut_check_op(struct powercut_walk *w, uint32_t i, enum powercut_progra
 	static struct powercut_view v;
 	static uint64_t known;
 	const struct cut_content *state = &w->disk[POWERCUT_STATE].durable;
-	int slot = op->disk - POWERCUT_A;
+	int slot = powercut_pairs_slot(op->disk);
 
-	if (op->kind == CUT_FLUSH || slot < 0 || slot >= POWERCUT_SLOTS)
+	if (op->kind == CUT_FLUSH || slot == POWERCUT_NONE)
 		return;
 	if (known != state->hash) {
 		powercut_view_read(state, &v);
@@ -183,6 +184,7 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 		w->torn++;
 	else
 		fail(w, to, check_entered(&v.s, slot, release_in(slot_of(w->node[to].im, slot))));
+	powercut_pairs_check_entered(w, to, &v.s, slot);
 	/* A state that is made anew gives every slot its tries; a lost region can take the last
 	 * charge with it. */
 	if (may_be_without(w, to))
@@ -231,6 +233,8 @@ static enum powercut_program old_acts(const struct powercut_story *s, const stru
 {
 	int trial;
 
+	if (s->unproven && s->command && !knows_update(st, &trial))
+		return POWERCUT_INSTALL;
 	/* As its unit does at each boot. */
 	if (!n->marked)
 		return POWERCUT_MARK_GOOD;
@@ -281,8 +285,8 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 	n->slot = (int8_t)slot;
 	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot), POWERCUT_WHOLE);
 	n->standing = standing(n, &v.s, slot);
-	if (n->switched && v.s.pref != slot)
-		*first = POWERCUT_MARK_CLEAN;
+	if (n->switched && v.s.pref != slot) /* it may wait for healthy boots of this one */
+		*first = n->marked ? POWERCUT_MARK_CLEAN : POWERCUT_MARK_GOOD;
 	else if (n->runs == POWERCUT_NEW)
 		*first = update_acts(s, n, &v.s.slot[slot]);
 	else

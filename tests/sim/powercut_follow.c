@@ -110,7 +110,8 @@ void powercut_follow(struct powercut_walk *w, uint32_t from, enum powercut_progr
 		const struct powercut_op *op = &r->op[i];
 
 		powercut_check_op(w, from, program, op);
-		w->node[from].touches |= op->disk == POWERCUT_A || op->disk == POWERCUT_B;
+		powercut_pairs_check_op(w, from, r->run.pair, op);
+		w->node[from].touches |= powercut_pairs_slot(op->disk) != POWERCUT_NONE;
 		if (powercut_child_redo(w->disk, op) != KB_OK)
 			abort();
 		cut_here(w, from, program, i + 1);

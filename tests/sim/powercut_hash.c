@@ -18,6 +18,22 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 /* ---------------------------------------------------------------- sectors */
 
+static bool is_root(enum powercut_disk disk)
+{
+	return disk == POWERCUT_A || disk == POWERCUT_B;
+}
+
+static bool is_slot(enum powercut_disk disk)
+{
+	return powercut_pairs_slot(disk) != POWERCUT_NONE;
+}
+
+/* Of all parts of slots: roots, then kernels. */
+static unsigned part_of(enum powercut_disk disk)
+{
+	return (unsigned)powercut_pairs_slot(disk) + (is_root(disk) ? 0 : POWERCUT_SLOTS);
+}
+
 static bool same(const uint8_t *data, const uint8_t *from, uint64_t size, uint64_t at)
 {
 	uint8_t sector[CUT_SECTOR] = { 0 };
@@ -43,7 +59,8 @@ unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const ui
 	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
 		const struct bundles_release *r = &powercut_release[i];
 		bool is = disk == POWERCUT_STATE ? same(data, r->blob, r->blob_len, at)
-						 : same(data, r->data, r->size, at);
+			  : is_root(disk)	 ? same(data, r->data, r->size, at)
+						 : same(data, r->boot, r->boot_size, at);
 
 		mask |= is ? 1u << i : 0;
 	}
@@ -57,11 +74,6 @@ void powercut_hash_fold(unsigned slots)
 	folded = slots;
 }
 
-static bool is_slot(enum powercut_disk disk)
-{
-	return disk == POWERCUT_A || disk == POWERCUT_B;
-}
-
 /* Of a slot that will be the update or nothing: what is the update's already, and zero under the
  * seal. */
 static unsigned of_update(bool head)
@@ -72,7 +84,7 @@ static unsigned of_update(bool head)
 unsigned powercut_hash_relevant(enum powercut_disk disk, uint64_t page, unsigned mask)
 {
 	mask &= MASK_ALL;
-	if (!is_slot(disk) || !(folded >> (disk - POWERCUT_A) & 1))
+	if (!is_slot(disk) || !(folded >> powercut_pairs_slot(disk) & 1))
 		return mask;
 	return mask & of_update(page < PAGES(INSTALL_SEAL_LEN));
 }
@@ -93,9 +105,10 @@ bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page)
 static void add_to_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
 			 unsigned mask, bool bad)
 {
-	unsigned at =
-		page >= PAGES(powercut_release[0].size) ? POWERCUT_CHUNKS - 1 : (unsigned)page / 4;
-	uint8_t *c = &r->chunk[disk - POWERCUT_A][at];
+	const struct bundles_release *any = &powercut_release[0];
+	uint64_t size = is_root(disk) ? any->size : any->boot_size;
+	unsigned at = page >= PAGES(size) ? POWERCUT_CHUNKS - 1 : (unsigned)page / 4;
+	uint8_t *c = &r->chunk[part_of(disk)][at];
 
 	if (at >= POWERCUT_CHUNKS)
 		abort();
@@ -107,22 +120,22 @@ static void add_to_chunk(struct powercut_rings *r, enum powercut_disk disk, uint
  * The head is sealed as one, and opened as one: whether all of it is zero, or a release's, is all
  * that is asked of it. One that cannot be read whole costs what was found right in it before that.
  */
-static uint64_t hash_chunks(const struct powercut_rings *r, unsigned slot, bool fold)
+static uint64_t hash_chunks(const struct powercut_rings *r, unsigned part, bool fold)
 {
-	const uint8_t *c = r->chunk[slot];
+	const uint8_t *c = r->chunk[part];
 	unsigned head = PAGES(INSTALL_SEAL_LEN) / 4, differs = 0;
 	unsigned never = fold ? MASK_ALL & ~of_update(false) : 0;
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < POWERCUT_CHUNKS; i++) {
 		if (i >= head)
-			sum += mix(slot << 8 | i, c[i] | never);
+			sum += mix(part << 8 | i, c[i] | never);
 		else
 			differs |= c[i] | (never & ~MASK_ZERO);
 	}
 	if (differs & POWERCUT_BAD)
 		differs = POWERCUT_BAD << 4 | (c[0] & 1u << POWERCUT_NEW);
-	return sum + mix(slot, differs);
+	return sum + mix(part, differs);
 }
 
 /* ---------------------------------------------------------------- pages */
@@ -160,6 +173,22 @@ static unsigned class_of_raw(const uint8_t *data)
 	return memcmp(data, first, sizeof(first)) == 0 ? 2 : 3;
 }
 
+/* What GRUB's block says; what else is in that partition never changes. */
+static uint64_t class_of_block(const uint8_t *data, uint64_t content)
+{
+	static const uint8_t header[] = "# GRUB";
+	struct powercut_loader is;
+	struct cut_content c;
+
+	if (memcmp(data, header, sizeof(header) - 1) != 0)
+		return content;
+	cut_content_init(&c, 2 * BDEV_ALIGN, 0);
+	cut_content_write(&c, BDEV_ALIGN, data, BDEV_ALIGN);
+	powercut_loader_read(&c, &is);
+	cut_content_free(&c);
+	return (uint64_t)(is.preset + 1) << 16 | (uint64_t)(is.once + 1) << 8 | is.starts;
+}
+
 static bool is_blank(uint64_t content)
 {
 	static uint64_t blank;
@@ -177,6 +206,8 @@ static uint64_t exact(enum powercut_disk disk, uint64_t page, const uint8_t *dat
 
 	if (disk == POWERCUT_RAW)
 		return mix(where, bad != 0 ? CLASS_BAD : class_of_raw(data));
+	if (disk == POWERCUT_LOADER)
+		return mix(where, bad != 0 ? CLASS_BAD : class_of_block(data, content));
 	if (disk != POWERCUT_STATE)
 		return mix(where, powercut_first_class(data, bad));
 	if (powercut_map_manifest(page, &slot) < 0)
@@ -193,7 +224,7 @@ struct powercut_class powercut_hash_class(enum powercut_disk disk, uint64_t page
 {
 	enum powercut_page kind = powercut_map_kind(disk, page);
 	struct powercut_class is = { .bad = bad != 0 };
-	unsigned shows = page == 0 && is_slot(disk) ? powercut_first_shows(data) : 0;
+	unsigned shows = page == 0 && is_root(disk) ? powercut_first_shows(data) : 0;
 
 	if (data == NULL)
 		data = cut_content_zeroes();
@@ -225,7 +256,7 @@ void powercut_hash_add(struct powercut_rings *r, enum powercut_disk disk, uint64
 	r->blank += is->blank;
 	if (is->record.seq > newest->seq)
 		*newest = is->record;
-	if (page == 0 && is_slot(disk))
+	if (page == 0 && is_root(disk))
 		r->old[disk - POWERCUT_A] = is->old;
 	if (is->chunk)
 		add_to_chunk(r, disk, page, is->mask, is->bad);
@@ -240,9 +271,13 @@ uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powerc
 	unsigned writing = is->seq == 0 ? 0 : is->writing;
 	uint64_t sum = r->sum;
 
-	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
+	for (unsigned i = 0; i < POWERCUT_SLOTS * (s->pairs ? 2u : 1u); i++) {
+		unsigned slot = i % POWERCUT_SLOTS;
+
 		sum += hash_chunks(r, i,
-				   powercut_map_exact_first ? !r->old[i] : (writing >> i & 1) != 0);
+				   powercut_map_exact_first ? !r->old[slot]
+							    : (writing >> slot & 1) != 0);
+	}
 
 	if (is->seq == 0)
 		return sum + mix(7, r->blank == 2 * STORE_CELLS);

@@ -49,7 +49,9 @@ enum powercut_page powercut_map_kind(enum powercut_disk disk, uint64_t page)
 	int at;
 
 	if (disk != POWERCUT_STATE)
-		return disk == POWERCUT_RAW || (page == 0 && powercut_map_exact_first)
+		return disk == POWERCUT_RAW || disk == POWERCUT_LOADER ||
+				       (page == 0 && powercut_map_exact_first &&
+					(disk == POWERCUT_A || disk == POWERCUT_B))
 			       ? POWERCUT_PAGE_EXACT
 			       : POWERCUT_PAGE_MASKED;
 	if (p.page < STORE_CELLS)

@@ -76,6 +76,20 @@ static void make_image(const struct powercut_story *s, unsigned release)
 			move_sectors(s, block);
 }
 
+/* The pair, as small as it can be: a file system's first block, and one block behind the head. */
+static void make_boot(const struct powercut_story *s, unsigned release)
+{
+	struct bundles_release *r = &powercut_release[release];
+
+	if (!s->pairs)
+		return;
+	r->boot_size = INSTALL_SEAL_LEN + CHUNK;
+	r->boot = cut_content_must(calloc(1, r->boot_size));
+	fill_block(r->boot, POWERCUT_RELEASES + release, 0, 0, 1);
+	fill_block(r->boot, POWERCUT_RELEASES + release, INSTALL_SEAL_LEN / BDEV_ALIGN + 1, 3,
+		   s->w);
+}
+
 void powercut_media_make(const struct powercut_story *s)
 {
 	const struct bundles_release *new = &powercut_release[POWERCUT_NEW];
@@ -91,6 +105,7 @@ void powercut_media_make(const struct powercut_story *s)
 		struct bundles_release *r = &powercut_release[i];
 
 		make_image(s, i);
+		make_boot(s, i);
 		snprintf(r->version, sizeof(r->version), "%u.0", i + 1);
 		r->sequence = i + 1;
 		if (s->delta != DELTAS_NONE && i == POWERCUT_NEW)
@@ -151,19 +166,44 @@ static void write_state(const struct powercut_story *story, struct cut_disk *d,
 	state_init(&s, POWERCUT_SLOTS);
 	s.floor = 1;
 	s.warm = !story->blind;
-	set_slot(&s, &st, 0, 1, story->both_bad ? STATE_BAD : STATE_GOOD);
+	set_slot(&s, &st, 0, 1,
+		 story->both_bad   ? STATE_BAD
+		 : story->unproven ? STATE_TRIAL
+				   : STATE_GOOD);
 	if (!story->no_spare && !story->half)
 		set_slot(&s, &st, 1, 0,
-			 story->bad_spare || story->both_bad ? STATE_BAD : STATE_GOOD);
+			 story->bad_spare || story->both_bad || story->unproven ? STATE_BAD
+										: STATE_GOOD);
+	if (story->unproven) {
+		s.slot[0].tries = STATE_TRIES;
+		s.slot[0].grace = STATE_GRACE;
+	}
 	if (story->half)
 		half_written(&s, &im->disk[POWERCUT_B]);
-	s.last = story->both_bad ? STATE_NONE : 0;
+	s.last = story->both_bad || story->unproven ? STATE_NONE : 0;
 	if (story->data) {
 		s.staged.source = STATE_SRC_DATA;
 		memcpy(s.staged.release, powercut_release[POWERCUT_NEW].id, STATE_ID_LEN);
 	}
 	fixture_ok(store_save_both(&st, &s));
 	fixture_ok(bdev_flush(&d->bdev));
+}
+
+/* Of releases 1 and 0, as the slots are. */
+static void first_pairs(const struct powercut_story *s, struct powercut_image *im)
+{
+	for (unsigned i = POWERCUT_BOOT_A; i <= POWERCUT_LOADER; i++)
+		cut_content_init(&im->disk[i], 0, 0);
+	if (!s->pairs)
+		return;
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
+		const struct bundles_release *r = &powercut_release[1 - i];
+
+		cut_content_init(&im->disk[POWERCUT_BOOT_A + i], r->boot_size, 0);
+		cut_content_write(&im->disk[POWERCUT_BOOT_A + i], 0, r->boot, r->boot_size);
+	}
+	cut_content_init(&im->disk[POWERCUT_LOADER], 2 * BDEV_ALIGN, 0);
+	powercut_loader_make(&im->disk[POWERCUT_LOADER], s->unproven ? 1 : 0);
 }
 
 void powercut_media_first(const struct powercut_story *s, struct powercut_image *im)
@@ -175,6 +215,7 @@ void powercut_media_first(const struct powercut_story *s, struct powercut_image 
 	cut_content_init(&im->disk[POWERCUT_A], powercut_media_slot_size(s), 0);
 	cut_content_init(&im->disk[POWERCUT_B], powercut_media_slot_size(s), 0);
 	cut_content_init(&im->disk[POWERCUT_RAW], BDEV_ALIGN, 0);
+	first_pairs(s, im);
 	cut_content_write(&im->disk[POWERCUT_A], 0, powercut_release[1].data,
 			  powercut_release[1].size);
 	if (!s->no_spare)

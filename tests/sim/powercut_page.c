@@ -131,7 +131,8 @@ void powercut_page_masked(const struct cut_image *im, struct powercut_dirty *g)
 					    is_bad(&im->disk[g->disk]->durable, p->off, p->len);
 				add_outcome(g, &o);
 			}
-			for (int bad = 0; bad < 2 && was[i].garbage == CUT_GARBAGE_NONE; bad++) {
+			for (int bad = 0; bad < 2 && !p->clean && was[i].garbage == CUT_GARBAGE_NONE;
+			     bad++) {
 				struct powercut_outcome o = was[i];
 
 				o.is.mask = 0;
@@ -201,6 +202,8 @@ void powercut_page_exact(const struct cut_image *im, struct powercut_dirty *g)
 	if (combos > COMBOS_MAX)
 		powercut_page_die("too many values in a page");
 	for (unsigned at = 0; at <= g->nplaces; at++) {
+		if (at > 0 && im->place[g->place[at - 1]].clean)
+			continue;
 		for (int bad = 0; bad < 2; bad++) {
 			struct powercut_outcome o = { .garbage_at = POWERCUT_PAGE_CLEAN };
 

@@ -14,6 +14,8 @@ static uint64_t hash_state(const struct state *s, uint64_t seq)
 	size_t len;
 
 	c = *s;
+	if (c.handed != 0)
+		c.handed = c.handed != c.open_token ? 3 : c.handed == seq ? 2 : 1;
 	if (c.open_token != 0)
 		c.open_token = c.open_token == seq ? 2 : 1;
 	return state_encode(&c, text, sizeof(text), &len) == KB_OK ? set_key(text, len) : 1;
@@ -120,19 +122,19 @@ static bool may_be(const uint8_t *data, uint64_t sector, bool healed)
 	       (healed && memcmp(data, cut_content_zeroes(), CUT_SECTOR) == 0);
 }
 
-static bool holds(const struct cut_content *slot, const struct bundles_release *r,
+static bool holds(const struct cut_content *slot, const uint8_t *is, uint64_t size,
 		  enum powercut_torn torn)
 {
 	uint8_t data[CUT_SECTOR];
 
-	for (uint64_t at = 0; at < r->size; at += CUT_SECTOR) {
+	for (uint64_t at = 0; at < size; at += CUT_SECTOR) {
 		uint64_t sector = at / CUT_SECTOR;
 
 		cut_content_get(slot, sector, data);
 		if (torn != POWERCUT_WHOLE && at < BDEV_ALIGN &&
 		    may_be(data, sector, torn == POWERCUT_HEALED))
 			continue;
-		if (memcmp(data, r->data + at, CUT_SECTOR) != 0 || cut_content_is_bad(slot, sector))
+		if (memcmp(data, is + at, CUT_SECTOR) != 0 || cut_content_is_bad(slot, sector))
 			return false;
 	}
 	return true;
@@ -141,7 +143,16 @@ static bool holds(const struct cut_content *slot, const struct bundles_release *
 int powercut_view_content(const struct cut_content *slot, enum powercut_torn torn)
 {
 	for (int i = 0; i < POWERCUT_RELEASES; i++)
-		if (holds(slot, &powercut_release[i], torn))
+		if (holds(slot, powercut_release[i].data, powercut_release[i].size, torn))
+			return i;
+	return POWERCUT_NONE;
+}
+
+int powercut_view_pair(const struct cut_content *boot)
+{
+	for (int i = 0; i < POWERCUT_RELEASES; i++)
+		if (holds(boot, powercut_release[i].boot, powercut_release[i].boot_size,
+			  POWERCUT_WHOLE))
 			return i;
 	return POWERCUT_NONE;
 }
@@ -154,6 +165,24 @@ bool powercut_view_mounts(const struct cut_content *slot)
 {
 	return cut_content_bad_of(slot, 0) == 0 &&
 	       powercut_first_shows(cut_content_page(slot, 0)) != 0;
+}
+
+static void print_pairs(const struct powercut_image *im)
+{
+	struct powercut_loader is;
+
+	if (im->disk[POWERCUT_LOADER].size == 0)
+		return;
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
+		int r = powercut_view_pair(&im->disk[POWERCUT_BOOT_A + i]);
+
+		printf("    kernel %c: %s\n", 'a' + (int)i,
+		       r == POWERCUT_NONE ? "not whole" : powercut_release[r].version);
+	}
+	powercut_loader_read(&im->disk[POWERCUT_LOADER], &is);
+	printf("    boot loader: default=%c once=%c starts=%u\n",
+	       is.preset < 0 ? '-' : state_slot_letter(is.preset),
+	       is.once < 0 ? '-' : state_slot_letter(is.once), is.starts);
 }
 
 void powercut_view_print(const struct powercut_image *im)
@@ -178,4 +207,5 @@ void powercut_view_print(const struct powercut_image *im)
 					  : powercut_release[r].version,
 		       powercut_view_mounts(c) ? ", mounts" : ", does not mount");
 	}
+	print_pairs(im);
 }

@@ -4,26 +4,32 @@
 
 #include "lib/log.h"
 #include "tests/sim/board.h"
+#include "selector/loader/loader_main.h"
 #include "tests/sim/command.h"
 #include "update/apply/apply.h"
 
 #include <fcntl.h>
 #include <linux/watchdog.h>
+#include <sys/mman.h>
 
 static int apply_status;
 static struct powercut_result *world_result;
 static const struct powercut_story *story;
 
+static const char pairs_conf[] = "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
+				 "[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n"
+				 "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n";
+
 /* A report is the proof: there is no guardian here, and no time that passes. */
 static const char *conf(void)
 {
-	static char text[512];
+	static char text[1024];
 
 	snprintf(text, sizeof(text),
 		 "[system]\ncompatible=box\nstable-after=0\n[keyring]\npath=%s\n[source.data]"
 		 "\nenabled=%s\n"
-		 "[source.media]\nenabled=usb\n",
-		 bundles_path("keys"), story->data ? "yes" : "no");
+		 "[source.media]\nenabled=usb\n%s",
+		 bundles_path("keys"), story->data ? "yes" : "no", story->pairs ? pairs_conf : "");
 	return text;
 }
 
@@ -58,6 +64,51 @@ static void run_apply(void *ctx, const char *const *argv)
 	board_look();
 }
 
+/* ---------------------------------------------------------------- the boot loader */
+
+static char loader_said[128];
+static int loader_status, loader_output;
+
+static int run_loader_there(int argc, char **argv)
+{
+	dup2(loader_output, 1);
+	return loader_main(argc, argv);
+}
+
+static void run_loader(void *ctx, const char *const *argv)
+{
+	ssize_t n;
+
+	(void)ctx;
+	loader_output = memfd_create("said", MFD_CLOEXEC);
+	loader_status = powercut_child_process(run_loader_there, argv);
+	n = pread(loader_output, loader_said, sizeof(loader_said) - 1, 0);
+	loader_said[n > 0 ? n : 0] = '\0';
+	close(loader_output);
+}
+
+static void lay_out_loader(struct board *d, int pair, const char *how)
+{
+	static char cmdline[64];
+	const struct os_sim_child c = { .argv0 = "keelboot-loader",
+					.say = { { 10, loader_said, 0 } },
+					.duration_ms = 10,
+					.run = run_loader,
+					.result = &loader_status };
+
+	if (!story->data && !story->raw)
+		board_part(&d->disk, "spare", NULL);
+	board_part(&d->disk, "boot-a", NULL);
+	board_part(&d->disk, "boot-b", NULL);
+	board_part(&d->disk, "grubenv", NULL);
+	os_sim_bdev(POWERCUT_CHILD_BOOT_A, &powercut_child_disk[POWERCUT_BOOT_A].bdev);
+	os_sim_bdev(POWERCUT_CHILD_BOOT_B, &powercut_child_disk[POWERCUT_BOOT_B].bdev);
+	os_sim_bdev(POWERCUT_CHILD_LOADER, &powercut_child_disk[POWERCUT_LOADER].bdev);
+	snprintf(cmdline, sizeof(cmdline), "quiet keelboot.pair=%c%s\n", 'a' + pair, how);
+	d->cmdline = cmdline;
+	os_sim_child(&c);
+}
+
 /* ---------------------------------------------------------------- the device */
 
 static void lay_out_hardware(struct board *d, enum powercut_reset reset)
@@ -74,7 +125,7 @@ static void lay_out_hardware(struct board *d, enum powercut_reset reset)
 		os_sim_file("/sys/fs/pstore/pmsg-ramoops-0", "Keelboot was here\n");
 }
 
-static void lay_out(const struct powercut_job *j)
+static void lay_out(const struct powercut_job *j, int pair, const char *how)
 {
 	const uint8_t *first;
 	static struct board d;
@@ -96,6 +147,8 @@ static void lay_out(const struct powercut_job *j)
 		board_part(&d.disk, "data", "ext4");
 	if (story->raw)
 		board_part(&d.disk, "keelboot-stage", NULL);
+	if (story->pairs)
+		lay_out_loader(&d, pair, how);
 	if (story->stick)
 		board_plug("kbsim1", NULL, 0);
 	lay_out_hardware(&d, j->reset);
@@ -154,11 +207,20 @@ static int run_command(const struct powercut_job *j, const struct powercut_run *
 
 void powercut_world_run(const struct powercut_job *j, struct powercut_result *out)
 {
+	const char *how = "";
 	int shown = dup(1);
 
 	world_result = out;
 	story = j->story;
-	lay_out(j);
+	if (story->pairs && j->program == POWERCUT_BOOT) {
+		out->run.pair = (int8_t)powercut_loader_start(story, &how);
+		if (out->run.pair == POWERCUT_NONE) { /* hangs until the watchdog fires */
+			out->end = POWERCUT_REBOOT;
+			out->code = POWERCUT_CRASH;
+			return;
+		}
+	}
+	lay_out(j, out->run.pair, how);
 	if (j->program == POWERCUT_BOOT) {
 		run_boot(out);
 	} else {

@@ -172,6 +172,26 @@ TEST(proven_fallback_becomes_preferred_when_the_preferred_is_lost)
 	assert_int_equal(s.pref, 1);
 }
 
+/* The command installed it before the trial that runs was called good. */
+TEST(newer_trial_is_tried_though_the_one_that_runs_commits)
+{
+	states_set(&s, 0, STATE_TRIAL, 2);
+	states_set(&s, 1, STATE_TRIAL, 3);
+	s.slot[1].tries = STATE_TRIES;
+	s.pref = 1;
+	OK(verdict_good(&s, 0, 0, 0, &committed));
+	EQUAL((committed, true), (s.slot[0].st, STATE_GOOD), (s.pref, 1), (s.last, 0));
+	/* one that is older, or was tried in vain, comes no more */
+	states_set(&s, 0, STATE_TRIAL, 4);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
+	EQUAL((s.pref, 0));
+	states_set(&s, 0, STATE_TRIAL, 2);
+	s.slot[1].tries = 0;
+	s.pref = 1;
+	OK(verdict_good(&s, 0, 0, 0, &committed));
+	EQUAL((s.pref, 0));
+}
+
 TEST(bad_slot_that_proves_itself_commits)
 {
 	states_set(&s, 1, STATE_BAD, 2);
