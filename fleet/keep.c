@@ -34,8 +34,8 @@ char *keep_write(json_object *record, size_t max)
 		const char *text = json_object_to_json_string_ext(
 			record, forms[i] | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-		/* bound: max */
 		if (text != NULL && strlen(text) <= max)
+			/* bound: max bytes */
 			copy = strdup(text);
 	}
 	json_object_put(record);

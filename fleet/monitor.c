@@ -129,14 +129,15 @@ static bool is_of_others(struct monitor *m, const char *staged)
 }
 
 /* What is staged gets a member "fleet": a server may have it unstaged and replaced. */
-static void read_status(struct monitor *m, struct monitor_result *r, json_object **document)
+static void ask_status(struct monitor *m, struct monitor_result *r, json_object **document)
 {
 	static const char *const status[] = { "status", "--json", NULL };
 	char release[ACTION_RELEASE_LEN + 1];
-	json_object *staged;
+	json_object *said = NULL, *staged;
 
-	call(m, status, ASK_TIMEOUT_S, r, document);
-	if (strict_object(*document, "staged", &staged) != KB_OK)
+	call(m, status, ASK_TIMEOUT_S, r, &said);
+	*document = said;
+	if (strict_object(said, "staged", &staged) != KB_OK)
 		return;
 	(void)!strict_text(staged, "release", release, sizeof(release));
 	json_object_object_add(staged, "fleet", json_object_new_boolean(!is_of_others(m, release)));
@@ -264,7 +265,7 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 	*r = (struct monitor_result){ .code = -1 };
 	switch (order->work) {
 	case MONITOR_STATUS:
-		read_status(m, r, document);
+		ask_status(m, r, document);
 		break;
 	case MONITOR_WHY:
 		call(m, why, ASK_TIMEOUT_S, r, document);

@@ -199,7 +199,7 @@ const struct channel_release *pick_release(const struct pick *p, const struct ch
 	uint64_t newest = newest_here(p, c);
 	char text[ACTION_WHY_MAX + 1];
 
-	bool none, *waits = p->waits != NULL ? p->waits : &none;
+	bool none = false, *waits = p->waits != NULL ? p->waits : &none;
 
 	*waits = false;
 	snprintf(why, ACTION_WHY_MAX + 1, "nothing in the channel is newer than what is here");

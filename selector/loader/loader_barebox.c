@@ -56,31 +56,36 @@ static enum kb_err read_copies(struct loader *l, struct bdev *dev)
 	return KB_OK;
 }
 
+static const struct copy *no_copy(struct loader *l, const char *why)
+{
+	(void)!loader_why(l, KB_EFORMAT, "%s %s", l->where, why);
+	return NULL;
+}
+
 /* The one that barebox takes. What it may take, and Keelboot does not write, is refused wherever it
  * lies. */
-static enum kb_err find_copy(struct loader *l, const struct copy **used)
+static const struct copy *find_copy(struct loader *l)
 {
-	*used = NULL;
+	const struct copy *used = NULL;
+
 	for (unsigned i = COPIES; i-- > 0;) {
 		if (copies[i].is == LOADER_BBCOPY_OLD)
-			return loader_why(
-				l, KB_EFORMAT,
-				"%s holds a state of an old barebox: barebox-state -s writes it anew",
-				l->where);
+			return no_copy(
+				l,
+				"holds a state of an old barebox: barebox-state -s writes it anew");
 		if (copies[i].is == LOADER_BBCOPY_SIGNED)
-			return loader_why(
-				l, KB_EFORMAT,
-				"%s holds a state with an HMAC, whose key Keelboot does not have: remove algo from its node of the device tree",
-				l->where);
+			return no_copy(
+				l,
+				"holds a state with an HMAC, whose key Keelboot does not have: remove algo from its node of the device tree");
 		if (copies[i].is == LOADER_BBCOPY_SOUND)
-			*used = &copies[i];
+			used = &copies[i];
 	}
-	if (*used != NULL)
-		return KB_OK;
-	return loader_why(
-		l, KB_EFORMAT,
-		"%s holds no state with the magic 0x%08x, or each copy is damaged: barebox-state -s makes it anew",
-		l->where, vars.magic);
+	if (used == NULL)
+		(void)!loader_why(
+			l, KB_EFORMAT,
+			"%s holds no state with the magic 0x%08x, or each copy is damaged: barebox-state -s makes it anew",
+			l->where, vars.magic);
+	return used;
 }
 
 /* A copy that is cut in between has a wrong checksum. */
@@ -112,7 +117,9 @@ static enum kb_err read_state(struct loader *l, struct bdev *dev, struct loader_
 	const struct copy *used;
 
 	TRY(read_copies(l, dev));
-	TRY(find_copy(l, &used));
+	used = find_copy(l);
+	if (used == NULL)
+		return KB_EFORMAT;
 	return loader_bbvars_read(l, &vars, used->bytes + LOADER_BBCOPY_HEAD, used->len, c);
 }
 
@@ -124,7 +131,9 @@ static enum kb_err write_state(struct loader *l, struct bdev *dev, const struct 
 	const struct copy *used;
 
 	TRY(read_copies(l, dev));
-	TRY(find_copy(l, &used));
+	used = find_copy(l);
+	if (used == NULL)
+		return KB_EFORMAT;
 	old = new = *used;
 	TRY(loader_bbvars_set(l, &vars, new.bytes + LOADER_BBCOPY_HEAD, new.len, c));
 	loader_bbcopy_seal(new.bytes, new.len);
@@ -206,7 +215,10 @@ enum loader_start loader_barebox_start(struct loader *l, int slot)
 	struct loader_choice c = { STATE_NONE, STATE_NONE, 0 };
 	const struct copy *used;
 
-	if (loader_barebox_read(l, &c) != KB_OK || find_copy(l, &used) != KB_OK)
+	if (loader_barebox_read(l, &c) != KB_OK)
+		return LOADER_START_PLAIN;
+	used = find_copy(l);
+	if (used == NULL)
 		return LOADER_START_PLAIN;
 	return loader_bbvars_start(&vars, used->bytes + LOADER_BBCOPY_HEAD, &c, slot);
 }

@@ -6,7 +6,6 @@
 #include "selector/loader/loader_list.h"
 #include "selector/loader/loader_why.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SECTOR	   512u
@@ -17,17 +16,23 @@ enum priority { OTHER = 10, PRESET = 20, ONCE = 30 };
 
 /* ---------------------------------------------------------------- where they are */
 
+static unsigned digit_of(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
+}
+
 /* Up to the next colon, or the end; in decimal, or as 0x... */
 static bool take_field(const char **at, uint32_t max, uint32_t *value)
 {
 	const char *text = *at;
 	bool is_hex = strncmp(text, "0x", 2) == 0;
 	size_t n = strspn(text += is_hex ? 2 : 0, is_hex ? "0123456789abcdefABCDEF" : "0123456789");
-	unsigned long long all;
+	uint64_t all = 0;
 
 	if (n == 0 || n > 10 || (text[n] != ':' && text[n] != '\0'))
 		return false;
-	all = strtoull(text, NULL, is_hex ? 16 : 10);
+	for (size_t i = 0; i < n; i++)
+		all = all * (is_hex ? 16 : 10) + digit_of(text[i]);
 	*value = (uint32_t)all;
 	*at = text + n + (text[n] == ':' ? 1 : 0);
 	return all <= max;

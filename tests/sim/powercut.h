@@ -498,8 +498,8 @@ void powercut_check_image(struct powercut_walk *w, uint32_t i);
 /* Slots whose first block shows a superblock, and in which something cannot be read, or could not
  * before: what a node inherits. Only where the state may be lost. */
 uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i);
-/* powercut_pairs.c: the same where each slot has a kernel; all is well where none has. Of an image; of
- * an operation, with the pair that runs; of a system that is entered; of one at rest. */
+/* powercut_pairs.c: the same where each slot has a kernel; all is well where none has. Of an image;
+ * of an operation, with the pair that runs; of a system that is entered; of one at rest. */
 void powercut_pairs_check_image(struct powercut_walk *w, uint32_t i, const struct powercut_view *v);
 void powercut_pairs_check_op(struct powercut_walk *w, uint32_t i, int running,
 			     const struct powercut_op *op);

@@ -51,7 +51,7 @@ static const char *letter_of(int slot)
 static void make_block(const struct powercut_loader *is, char block[BLOCK_LEN])
 {
 	char text[BLOCK_LEN];
-	int n = snprintf(text, sizeof(text), HEADER "%s%s" ONCE "%s" STARTS "%.*s\n", DEFAULT + 1,
+	int n = snprintf(text, sizeof(text), HEADER "%s%s" ONCE "%s" STARTS "%.*s\n", &DEFAULT[1],
 			 letter_of(is->preset), letter_of(is->once), (int)is->starts, "1111");
 
 	memset(block, '#', BLOCK_LEN);
@@ -90,7 +90,8 @@ static bool save(const struct powercut_loader *is)
 	char block[BLOCK_LEN];
 
 	make_block(is, block);
-	return cut_disk_write(d, BLOCK, block, sizeof(block)) == KB_OK && cut_disk_flush(d) == KB_OK;
+	return cut_disk_write(d, BLOCK, block, sizeof(block)) == KB_OK &&
+	       cut_disk_flush(d) == KB_OK;
 }
 
 static bool is_loaded(int slot)

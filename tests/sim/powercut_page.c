@@ -131,8 +131,8 @@ void powercut_page_masked(const struct cut_image *im, struct powercut_dirty *g)
 					    is_bad(&im->disk[g->disk]->durable, p->off, p->len);
 				add_outcome(g, &o);
 			}
-			for (int bad = 0; bad < 2 && !p->clean && was[i].garbage == CUT_GARBAGE_NONE;
-			     bad++) {
+			for (int bad = 0;
+			     bad < 2 && !p->clean && was[i].garbage == CUT_GARBAGE_NONE; bad++) {
 				struct powercut_outcome o = was[i];
 
 				o.is.mask = 0;

@@ -34,16 +34,14 @@ static void check_preset(struct powercut_walk *w, uint32_t i, const struct power
 	char letter = state_slot_letter(preset);
 
 	if (holds == POWERCUT_NONE)
-		powercut_walk_fail(w, i, "the boot loader's preset is %c, whose kernel is not whole",
-				   letter);
+		powercut_walk_fail(
+			w, i, "the boot loader's preset is %c, whose kernel is not whole", letter);
 	if (holds == POWERCUT_NEW && w->story->does == POWERCUT_IS_DEAD)
-		powercut_walk_fail(w, i,
-				   "the boot loader's preset is %c, whose kernel never came up",
-				   letter);
+		powercut_walk_fail(
+			w, i, "the boot loader's preset is %c, whose kernel never came up", letter);
 	/* Where GRUB left the other one, that which it started is the preset as long as it runs. */
 	if (v->found && !w->story->counts &&
-	    (v->s.slot[preset].st == STATE_WRITING ||
-	     v->s.slot[preset].st == STATE_EMPTY))
+	    (v->s.slot[preset].st == STATE_WRITING || v->s.slot[preset].st == STATE_EMPTY))
 		powercut_walk_fail(w, i, "the boot loader's preset is %c, which is %s", letter,
 				   state_st_name(v->s.slot[preset].st));
 }

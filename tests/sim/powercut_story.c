@@ -67,8 +67,8 @@ static const struct powercut_story stories[] = {
 	  .command = true, .partial = true },
 	{ "partial-staged", "the same, applied at boot", .heavy = true, .data = true,
 	  .partial = true },
-	/* Good slots whose kernels are cut short again and again, and the waits of their retries, make
-	 * no end. */
+	/* Good slots whose kernels are cut short again and again, and the waits of their retries,
+	 * make no end. */
 	{ "pair", "each slot has a kernel of its own, which the boot loader starts", .heavy = true,
 	  .command = true, .pairs = true, .limit = 1500 },
 	{ "pair-dead", "the kernel of the update never comes up", .command = true, .pairs = true,
