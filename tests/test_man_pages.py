@@ -138,9 +138,11 @@ def render_conf(rows: list) -> str:
             section = row[0]
             out += f".Ss [{section}]\n.Bl -tag -width 4n\n"
         _, key, values, default, meaning = row
-        # A list of words that is longer than a line may break behind each.
-        words = mdoc(values).replace("|", "|\\:" if len(values) > 60 else "|")
-        out += f".It Ic {mdoc(key)} Ns = Ns Ar {words}\n{sentence_lines(meaning)}"
+        # groff breaks no list of words that is longer than a line.
+        words = values.split("|") if len(values) > 60 and "|" in values else []
+        out += f".It Ic {mdoc(key)} Ns = Ns Ar {'WORD' if words else mdoc(values)}\n"
+        out += f".Ar WORD\nis {mdoc(', '.join(words[:-1]))} or {mdoc(words[-1])}.\n" if words else ""
+        out += sentence_lines(meaning)
         out += f"Default: {mdoc(default) if default else 'none'}.\n"
         out += f"Example:\n.Li {mdoc(key)}={mdoc(example(row))}\n"
     return out + ".El\n"
