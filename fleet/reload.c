@@ -2,6 +2,7 @@
 #include "fleet/reload.h"
 
 #include "lib/log.h"
+#include "lib/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,11 @@ bool reload_watch(char **argv, bool (*fits)(void))
 void reload_ignore(void)
 {
 	signal(SIGHUP, SIG_IGN);
+	/* Else this process could take a note of the other one. */
+	for (size_t i = 0; i < KB_ARRAY_LEN(ends); i++) {
+		close(ends[i]);
+		ends[i] = -1;
+	}
 }
 
 int reload_fd(void)

@@ -191,6 +191,14 @@ def test_the_exit_code_is_that_of_who_talked_to_the_server(fleet, server, bundle
     fleet("once", code=1)
 
 
+def test_who_talks_to_the_server_takes_no_signal_of_the_other(daemon):
+    """A SIGHUP that it read would be lost: it has no rights to begin anew."""
+    parent, child = daemon
+    pipes = [{os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2}
+             for pid in (parent.pid, child)]
+    assert [link for link in pipes[0] if link.startswith("pipe:")] and not pipes[0] & pipes[1]
+
+
 def test_sighup_reads_all_anew_in_the_same_process(daemon, fleet, server):
     parent, child = daemon
     fleet.token.write_text("renewed\n")
