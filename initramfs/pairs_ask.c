@@ -86,29 +86,17 @@ enum kb_err pairs_ask_came_up(struct boot *b)
 	return run_loader(b, "came-up", NULL, &said);
 }
 
-static enum cmdline_start start_of(const char *text)
-{
-	static const struct {
-		const char *word;
-		enum cmdline_start start;
-	} words[] = { { ",counted", CMDLINE_START_COUNTED },
-		      { ",instead", CMDLINE_START_INSTEAD },
-		      { ",once", CMDLINE_START_ONCE },
-		      { ",unsaved", CMDLINE_START_UNSAVED } };
-
-	for (unsigned i = 0; text != NULL && i < sizeof(words) / sizeof(words[0]); i++)
-		if (strncmp(text, words[i].word, strlen(words[i].word)) == 0)
-			return words[i].start;
-	return CMDLINE_START_PLAIN;
-}
-
 int pairs_ask_booted(struct boot *b, enum cmdline_start *start)
 {
+	static const char word[] = "booted=";
 	struct child_said said;
-	int8_t slot = STATE_NONE;
+	int slot = STATE_NONE;
 
 	*start = CMDLINE_START_PLAIN;
-	if (run_loader(b, "booted", NULL, &said) == KB_OK)
-		*start = start_of(slot_behind(said.text, "booted=", &slot));
+	if (run_loader(b, "booted", NULL, &said) != KB_OK ||
+	    strncmp(said.text, word, sizeof(word) - 1) != 0)
+		return STATE_NONE;
+	said.text[strcspn(said.text, "\n")] = '\0';
+	(void)!cmdline_read_pair(said.text + sizeof(word) - 1, &slot, start);
 	return slot;
 }

@@ -120,6 +120,10 @@ void cmdline_parse(struct cmdline *c, const char *text);
  */
 void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heeded);
 
+/* Reads the value of keelboot.pair=, "a,counted"; NULL: it has none. False: it is no such value,
+ * and *slot -1. */
+bool cmdline_read_pair(const char *value, int *slot, enum cmdline_start *start);
+
 /* Whether the list `heeded` names the key, which need not end after len bytes. */
 bool cmdline_is_heeded(const char *heeded, const char *name, size_t len);
 

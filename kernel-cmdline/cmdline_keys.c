@@ -87,7 +87,7 @@ static bool set_slot(struct cmdline *c, const char *value)
 	return read_letter(&c->slot, value, "");
 }
 
-static bool set_pair(struct cmdline *c, const char *value)
+bool cmdline_read_pair(const char *value, int *slot, enum cmdline_start *start)
 {
 	static const char *const rest[] = {
 		[CMDLINE_START_PLAIN] = "",	      [CMDLINE_START_COUNTED] = ",counted",
@@ -96,12 +96,17 @@ static bool set_pair(struct cmdline *c, const char *value)
 	};
 
 	for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
-		c->start = (enum cmdline_start)i;
-		if (read_letter(&c->pair, value, rest[i]))
+		*start = (enum cmdline_start)i;
+		if (read_letter(slot, value, rest[i]))
 			return true;
 	}
-	c->start = CMDLINE_START_PLAIN;
+	*start = CMDLINE_START_PLAIN;
 	return false;
+}
+
+static bool set_pair(struct cmdline *c, const char *value)
+{
+	return cmdline_read_pair(value, &c->pair, &c->start);
 }
 
 /* One name of keelboot.sources=; 0 if there is no such source. */
