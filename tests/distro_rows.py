@@ -45,11 +45,16 @@ def glue(target: str) -> str:
     return digest.hexdigest()[:8]
 
 
+def collected(files, *options) -> list:
+    """File, scenario and parameters of each test in them that is there."""
+    pytest = ("/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only")
+    said = subprocess.run([*pytest, *options, *files], cwd=TOP, text=True, capture_output=True, check=True).stdout
+    cases = re.findall(r"^\S*/(test_\w+)\.py::test_(\w+)(?:\[(.*)\])?$", said, re.M)
+    return [(file, name.replace("_", " "), parameters) for file, name, parameters in cases]
+
+
 @functools.cache
 def planned() -> list:
     """(target, scenario) of each test that is there."""
-    pytest = ("/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only")
-    said = subprocess.run([*pytest, *FILES], cwd=TOP, text=True, capture_output=True, check=True).stdout
-    cases = re.findall(r"^\S*/(test_\w+)\.py::test_(\w+)(?:\[(.*)\])?$", said, re.M)
-    rows = [row(file, name.replace("_", " "), parameters) for file, name, parameters in cases]
+    rows = [row(*case) for case in collected(FILES)]
     return list(dict.fromkeys((one["target"], one["scenario"]) for one in rows))

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import distro_rows
+import loader_rows
 
 TOP = Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
@@ -56,7 +57,8 @@ class Table:
         return said + (f", {which} with older glue" if older else "") + (f"; {left} not run" if rows and left else "")
 
     def planned(self) -> list:
-        return distro_rows.planned() if self.name == "distro" else []
+        plans = {"distro": distro_rows.planned, "loaders": loader_rows.planned}
+        return plans[self.name]() if self.name in plans else []
 
     def text(self, found: list, planned=()) -> str:
         return f"{self.head}\n|---|---|\n" + "".join(
@@ -166,6 +168,13 @@ def test_each_scenario_that_is_there_is_known():
     assert len(planned) == len(set(planned)) and {
         ("initramfs-tools", "initramfs that only selects"), ("mkosi-initrd", "slots on LUKS"),
         ("initramfs-tools", "root that is mounted by other means is left alone")} <= set(planned)
+
+
+def test_what_nobody_ran_of_a_loader_is_said():
+    ours = [(loader, scenario) for loader, scenario in LOADERS.planned() if loader == "u-boot"]
+    assert len(ours) >= 7 and ("grub", "kernel that panics falls back by a reset") in LOADERS.planned()
+    rows = [{"loader": loader, "scenario": scenario, "result": "pass"} for loader, scenario in ours[1:]]
+    assert f"{len(rows)} of {len(rows)} scenarios pass; 1 not run |" in LOADERS.text(rows, LOADERS.planned())
 
 
 def test_a_run_of_some_targets_leaves_the_others():
