@@ -3,20 +3,14 @@
 unit/loader_tryboot_test.c has a model of it, by its documentation. The device's half is in trace/pairs_tryboot_test.c.
 """
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[2] / "build/tests/unit/loader_tryboot_test"
-
-pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="make test-programs builds the model")
+from loader_model import is_passed, said_by
 
 
 @pytest.fixture(name="said", scope="module")
 def run_model():
-    done = subprocess.run([PROGRAM], text=True, capture_output=True, timeout=900, check=False)
-    return done.stdout + done.stderr
+    return said_by("loader_tryboot_test")
 
 
 @pytest.mark.parametrize("story", (
@@ -27,4 +21,4 @@ def run_model():
     "damaged file is not believed and made anew by a preset",
     "firmware of another disk proves nothing"))
 def test_model(said, story):
-    assert f"[       OK ] {story.replace(' ', '_')}\n" in said, said
+    assert is_passed(said, story), said
