@@ -432,6 +432,7 @@ check-loaders: ## a kernel for each slot, started by GRUB, UEFI, systemd-boot, E
 	@$(ARM64) all
 	@qemu/kernel
 	@qemu/kernel --arch arm64
+	@qemu/u-boot >/dev/null
 	@tests/run loaders
 .PHONY: check-loaders
 

@@ -42,24 +42,29 @@ def _of_debian() -> list:
     return found
 
 
+def _released() -> tuple:
+    """(URI, suite) of this system's release, without its updates."""
+    found = _of_debian()
+    return next((pair for pair in found if "-" not in pair[1] and "/" not in pair[1]), found[0])
+
+
 def mirror() -> str:
     """Where this system has its packages from: all suites are there, but for security's."""
-    found = _of_debian()
-    return next((uri for uri, suite in found if "-" not in suite and "/" not in suite), found[0][0])
+    return _released()[0]
 
 
-def options(folder: Path, suite: str = "", arch: str = "") -> list:
+def options(folder: Path, suite: str = "", arch: str = "", sources: bool = False) -> list:
     """For apt-get and apt-cache. suite: one that this system itself may not use, such as bookworm-backports; arch:
-    another processor, by Debian's name."""
+    another processor, by Debian's name; sources: of the release, and no packages."""
     for sub in ("lists/partial", "cache/archives/partial"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     words = ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache",
              "-o", "APT::Sandbox::User=root"]
-    if not suite and not arch:
+    if not suite and not arch and not sources:
         return words
-    source = folder / "source.list"
-    places = [(mirror(), suite)] if suite else _of_debian()
-    source.write_text("".join(f"deb [signed-by={KEYRING}] {uri} {name} main\n" for uri, name in places))
+    source, kind = folder / "source.list", "deb-src" if sources else "deb"
+    places = [(mirror(), suite)] if suite else [_released()] if sources else _of_debian()
+    source.write_text("".join(f"{kind} [signed-by={KEYRING}] {uri} {name} main\n" for uri, name in places))
     if not arch:
         return [*words, "-o", f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=/dev/null"]
     (folder / "status").touch()

@@ -120,7 +120,7 @@ class Device:
             run(f"{self.board.binutils}strip", "-o", out, self.target / name)
         return out
 
-    def system(self, version: str, kind: str = "ok", files=None, size="24M") -> Path:
+    def system(self, version: str, kind: str = "ok", files=None, size="24M", links=None) -> Path:
         """An ext4 image of a tiny system. kind: ok (marks itself good), health (by its checks), nomark, still (like ok,
         but mounts nothing), hang, exit, panic, noinit."""
         image = self.work / f"root-{version}-{kind}.img"
@@ -137,7 +137,7 @@ class Device:
             files["sbin/init"] = INITS[kind].format(version=version)
         boot = (STILL if kind == "still" else BOOT).format(version=version, verdict=VERDICTS.get(kind, ":"),
                                                            watchdog=max(self.watchdog, 20))
-        mkroot(tree, name="Demo", version=version, boot=boot, files=files,
+        mkroot(tree, name="Demo", version=version, boot=boot, files=files, links=links,
                tty=self.board.console, busybox=str(self.busybox))
         if kind == "noinit":
             (tree / "sbin/init").unlink()

@@ -8,7 +8,7 @@ from distro_rows import collected
 FILES = [f"tests/boot/test_{name}.py" for name in (
     "loader_grub", "loader_uefi", "loader_tryboot", "loader_barebox", "pairs_grub", "pairs_uefi", "pairs_sdboot",
     "pairs_efibootguard", "pairs_kexec")]
-ARM64 = ("loader_uboot",)      # played on that processor
+ARM64 = ("loader_uboot", "pairs_uboot")     # played on that processor
 NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot"}
 
 

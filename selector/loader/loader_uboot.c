@@ -170,7 +170,9 @@ static enum kb_err open_library(struct loader *l, struct copies *copies, struct 
 	TRY(read_config(l, copies));
 	TRY(settle(l, copies));
 	if (!make_lock_folder())
-		return loader_why(l, KB_EIO, "/var/lock: cannot make the folder: %m");
+		return loader_why(
+			l, KB_EIO,
+			"/var/lock: cannot make the folder: %m; libubootenv wants its lock there: make it a link to /run/lock");
 	rc = libuboot_initialize(ctx, NULL);
 	if (rc != 0)
 		return refused(l, rc, "make room for");

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A U-Boot that keeps a redundant environment on a card, for QEMU's virt of AArch64, made of Debian's sources as a board's
+maker would make one. Debian's own has its environment in a flash that it cannot write to in QEMU.
+
+    get()                              built unless it is there
+    put(disk, default_bootlimit="3")   variables beside U-Boot's own, into both copies
+"""
+
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+
+import kbapt
+
+PACKAGE = "u-boot"
+FOLDER = Path(__file__).resolve().parent.parent / "build/u-boot"
+# What it is, and what its environment is where none was saved.
+IMAGE, DEFAULTS = FOLDER / "u-boot.bin", FOLDER / "u-boot-initial-env"
+TOOLS = ("aarch64-linux-gnu-gcc", "bison", "flex", "bc", "dpkg-source")
+CONFIG = "qemu_arm64_defconfig"
+# Of both copies on the card, between the partition table and the first partition.
+OFFSETS, SIZE = (0x40000, 0x80000), 0x4000
+SCRIPT = 5      # the partition with boot.scr
+OWN = f"""\
+CONFIG_MMC=y
+CONFIG_DM_MMC=y
+CONFIG_MMC_SDHCI=y
+# CONFIG_MMC_SDHCI_SDMA is not set
+CONFIG_MMC_PCI=y
+CONFIG_CMD_MMC=y
+# CONFIG_ENV_IS_IN_FLASH is not set
+CONFIG_ENV_IS_IN_MMC=y
+CONFIG_SYS_REDUNDAND_ENVIRONMENT=y
+CONFIG_ENV_SIZE={SIZE:#x}
+CONFIG_ENV_OFFSET={OFFSETS[0]:#x}
+CONFIG_ENV_OFFSET_REDUND={OFFSETS[1]:#x}
+CONFIG_SYS_MMC_ENV_DEV=0
+CONFIG_BOOTCOUNT_LIMIT=y
+CONFIG_BOOTCOUNT_ENV=y
+# CONFIG_EFI_LOADER is not set
+# CONFIG_TOOLS_MKEFICAPSULE is not set
+CONFIG_BOOTDELAY=0
+CONFIG_USE_BOOTCOMMAND=y
+CONFIG_BOOTCOMMAND="setenv devtype mmc; setenv devnum 0; load mmc 0:{SCRIPT} ${{scriptaddr}} boot.scr && source ${{scriptaddr}}"
+"""
+# PCI is looked at before the environment is read: the card's reader is behind it.
+FLAGS = "KCPPFLAGS=-DCONFIG_SYS_EARLY_PCI_INIT"
+
+
+class UbootError(Exception):
+    """Says what went wrong and what to do about it."""
+
+
+def _run(*command, cwd=None) -> None:
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=kbapt.ENV, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise UbootError(f"{command[0]}: {(done.stderr or done.stdout).strip()[-1200:]}")
+
+
+def _sources(folder: Path) -> Path:
+    """Debian's, unpacked, with Debian's patches."""
+    words = kbapt.options(folder / "apt", sources=True)
+    update = kbapt.run(["apt-get", *words, "-qq", "update"])
+    fetched = kbapt.run(["apt-get", *words, "-qq", "--download-only", "source", PACKAGE], cwd=folder)
+    found = sorted(folder.glob(f"{PACKAGE}_*.dsc"))
+    if fetched.returncode != 0 or not found:
+        raise UbootError(f"cannot fetch Debian's sources of {PACKAGE}:\n{(update.stderr + fetched.stderr).strip()[-1200:]}")
+    _run("dpkg-source", "--no-check", "-x", found[-1].name, "sources", cwd=folder)     # apt has checked them
+    return folder / "sources"
+
+
+def _build(folder: Path) -> None:
+    missing = [tool for tool in TOOLS if not shutil.which(tool, path=kbapt.ENV["PATH"])]
+    if missing:
+        raise UbootError(f"{', '.join(missing)}: not found; qemu/deps arm64 installs what is needed")
+    sources, out = _sources(folder), folder / "out"
+    config = (sources / "configs" / CONFIG).read_text() + OWN
+    (sources / "configs/keelboot_defconfig").write_text(config)
+    make = ("make", "-s", f"-j{os.cpu_count()}", f"O={out}", "CROSS_COMPILE=aarch64-linux-gnu-", FLAGS)
+    _run(*make, "keelboot_defconfig", cwd=sources)
+    _run(*make, "u-boot.bin", "u-boot-initial-env", cwd=sources)
+    for built in (DEFAULTS, IMAGE):
+        shutil.copy(out / built.name, folder / "new")
+        (folder / "new").rename(built)
+
+
+def get() -> Path:
+    """The program. Safe to call twice at the same time."""
+    folder = FOLDER / "build"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp = FOLDER / "configuration"
+        if not IMAGE.is_file() or not stamp.is_file() or stamp.read_text() != OWN:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            _build(folder)
+            stamp.write_text(OWN)
+            shutil.rmtree(folder)
+    return IMAGE
+
+
+# --- its environment ----------------------------------------------------------------------------
+
+def defaults() -> dict:
+    """The variables of a U-Boot that has saved none."""
+    return dict(line.split("=", 1) for line in DEFAULTS.read_text().splitlines() if "=" in line)
+
+
+def copy(flags: int, **more) -> bytes:
+    """One of the two: U-Boot's own variables and these. The higher flags are the newer copy, and 0 is above 255."""
+    text = b"".join(f"{name}={value}\0".encode() for name, value in sorted({**defaults(), **more}.items()))
+    data = text.ljust(SIZE - 5, b"\0")
+    return struct.pack("<IB", zlib.crc32(data), flags) + data
+
+
+def put(disk, *copies: bytes) -> None:
+    with open(disk, "r+b") as file:
+        for offset, data in zip(OFFSETS, copies):
+            file.seek(offset)
+            file.write(data)
+
+
+def copies(disk) -> list:
+    """[(flags, variables)] of those that are whole, the newer one first."""
+    found = []
+    with open(disk, "rb") as file:
+        for offset in OFFSETS:
+            file.seek(offset)
+            checksum, flags = struct.unpack("<IB", file.read(5))
+            data = file.read(SIZE - 5)
+            if zlib.crc32(data) == checksum:
+                lines = data.split(b"\0\0")[0].decode().split("\0")
+                found.append((flags, dict(line.split("=", 1) for line in lines)))
+    found.sort(key=lambda one: one[0], reverse=True)
+    return found[::-1] if [flags for flags, _ in found] == [255, 0] else found
