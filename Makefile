@@ -97,6 +97,12 @@ ifeq ($(RECOMPRESS),yes)
 B        := $(B)/recompress
 endif
 
+# `make UBOOTENV=no …` wants no libubootenv, of which Buildroot has no static library and none for the host. Such programs refuse
+# [loader] kind=u-boot and counter=u-boot.
+ifeq ($(UBOOTENV),no)
+B        := $(B)/no-ubootenv
+endif
+
 # ---------------------------------------------------------------- what is built from what
 # A folder is a library: its objects are one archive. A program is linked from the archives of its folders, each of which may want
 # only those behind it. OpenSSL, zstd and libblkid are on no line of process 1, so the linker refuses what wants them. The mains, and
@@ -122,7 +128,8 @@ SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 WITHOUT := update/bundle/manifest_forms_none.c update/decoder/remake_none.c
 # It wants libcurl, which not each machine has that builds the rest: a program and tests of its own.
 FLEETSRC := $(filter-out $(MAINS),$(wildcard fleet/*.c))
-LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(WITHOUT) $(FLEETSRC),$(SRC))
+NO_UBOOT := $(if $(filter no,$(UBOOTENV)),selector/loader/loader_uboot.c,selector/loader/loader_uboot_none.c)
+LIBSRC  := $(filter-out $(MAINS) $(REAL) $(LEAN) $(WITHOUT) $(NO_UBOOT) $(FLEETSRC),$(SRC))
 obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
 PLAIN   := $(if $(filter yes,$(RECOMPRESS)),,$(call obj,$(WITHOUT)))
 archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
@@ -148,7 +155,7 @@ ZSTD    := $(call libs_of,libzstd,-lzstd)
 INIT_LIBS    = $(INIH)
 PACKERS := $(call libs_of,liblzma,-llzma) $(call libs_of,liblz4,-llz4) $(call libs_of,zlib,-lz)
 # From 0.3.5 on it wants libyaml, which it does not name.
-UBOOT   := $(call libs_of,libubootenv,-lubootenv -lz) $(shell $(PKG_CONFIG) --static --libs yaml-0.1 2>/dev/null)
+UBOOT   := $(if $(filter no,$(UBOOTENV)),,$(call libs_of,libubootenv,-lubootenv -lz) $(shell $(PKG_CONFIG) --static --libs yaml-0.1 2>/dev/null))
 HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(UBOOT) $(PACKERS) $(ZSTD)
 CURL        := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)

@@ -192,7 +192,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("yes: a slot that cannot be measured is not entered, and the machine restarts. A secret is safe then, and a TPM that dies ends the device. no: it is entered, with a warning; then its system can extend the PCR as another slot."),
 	  STRICT(BOOL, measure_required, 0, 0, "yes") },
 	{ "initramfs", "required", "yes|no", "no",
-	  MEANING("In the initramfs of a distribution: yes: a boot in which Keelboot finds no configuration, disk, state or slot restarts. no: it goes on with root=, if the command line has one and verify-slot= is not always."),
+	  MEANING("In the initramfs of a distribution: yes: a boot in which Keelboot finds no disk or slot restarts. Without a state, the slot that mounts boots uncounted. no: it goes on with root=, if the command line has one and verify-slot= is not always."),
 	  NUMBER(BOOL, required, 0, 0) },
 	{ "initramfs", "prompt", "yes|no", "no",
 	  MEANING("In the initramfs of a distribution: yes: a boot that fails ends at the distribution's prompt. no: in a restart."),

@@ -2,8 +2,9 @@
 """A boot loader that counts its own starts, and begins what nobody tries: `mark good` tells it that one was fine."""
 import sys
 
+import cli_device
 import pytest
-from cli_device import OK, TOP
+from cli_device import OK, TOP, call
 from test_cli_doctor import Board
 
 sys.path.insert(0, str(TOP / "qemu"))
@@ -90,6 +91,29 @@ def test_a_count_that_cannot_be_reset_costs_no_verdict(counter):
     said = counter.dev("mark", "good", code=None)
     assert said.returncode != OK and "its count of starts stays" in said.stderr
     assert counter.dev.slot("b")["state"] == "good"
+
+
+# ---------------------------------------------------------------- builds that know no U-Boot
+
+WITHOUT = ("make", "-C", TOP, "UBOOTENV=no", "FLEET=no")
+
+
+def test_a_build_without_libubootenv_wants_no_part_of_it():
+    """Buildroot has neither its static library nor one for the host."""
+    said = call(*WITHOUT, "--dry-run", "--always-make", *(f"build/no-ubootenv/{name}" for name in ("keelboot",
+                "keelboot-helper", "init"))).stdout
+    assert "selector/loader/loader_uboot_none.c" in said and "selector/loader/loader_grub.c" in said
+    assert "loader_uboot.c" not in said and "-lubootenv" not in said and "-lyaml" not in said
+
+
+def test_a_build_without_libubootenv_refuses_u_boots_environment(counter, monkeypatch):
+    """It says so, and a verdict counts all the same."""
+    call(*WITHOUT, "-s", "build/no-ubootenv/keelboot", timeout=300)
+    monkeypatch.setattr(cli_device, "KEELBOOT", str(TOP / "build/no-ubootenv/keelboot"))
+    before = counter.bytes()
+    said = counter.dev("mark", "good", code=None)
+    assert said.returncode != OK and "it was built with UBOOTENV=no" in said.stderr
+    assert counter.dev.slot("a")["state"] == "good" and counter.bytes() == before
 
 
 # ---------------------------------------------------------------- doctor

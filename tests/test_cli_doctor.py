@@ -943,6 +943,45 @@ def test_what_matters_only_on_some_devices_is_told_there(board):
     assert lacks(board) == ["an MMC card in a slot for cards looks like a fixed eMMC"]
 
 
+OF_SETTINGS = {
+    "a label": ("[system]\nroot-overlay=PARTLABEL=overlay\n", "5.5.19",
+                "with SELinux, / has no label where an overlay lies on a partition"),
+    "a TPM": ("[measure]\npcr=13\n", "5.11.22",
+              "a TPM that measures nothing is not noticed: the value of a PCR is not shown"),
+}
+
+
+@pytest.mark.parametrize("what", OF_SETTINGS)
+def test_what_matters_only_with_some_settings_is_told_there(board, what):
+    settings, release, text = OF_SETTINGS[what]
+    (board.sys / "sys/fs/selinux").mkdir(parents=True)
+    kernel(board, release)
+    assert text not in lacks(board)
+    board.dev.configure(settings)
+    assert lacks(board).count(text) == 1
+    kernel(board, {"5.5.19": "5.6.0", "5.11.22": "5.12.0"}[release])
+    assert text not in lacks(board)
+
+
+@pytest.mark.parametrize("where", ["off", "tmpfs"])
+def test_a_label_is_lost_with_an_overlay_on_a_partition_only(board, where):
+    (board.sys / "sys/fs/selinux").mkdir(parents=True)
+    kernel(board, "5.4.0")
+    board.dev.configure(f"[system]\nroot-overlay={where}\n")
+    assert not [text for text in lacks(board) if "SELinux" in text]
+
+
+def test_the_page_of_kernels_says_what_each_loses():
+    """Its second table has one word or two for each row of the first that is younger."""
+    page = (TOP / "docs/KERNELS.md").read_text()
+    since = [tuple(map(int, found)) for found in re.findall(r"^\| (\d+)\.(\d+) \| .* \| `[a-z-]+` \|$", page, re.M)]
+    rows = re.findall(r"^\| ([\d., ]+) \| ([^|]+) \| [^|]+ \|$", page.partition("| kernel | it loses |")[2], re.M)
+    assert [row[0] for row in rows] == ["4.14", "4.19", "5.4", "5.10", "5.15", "6.1", "6.12"]
+    for kernel_of, loses in rows[2:]:
+        younger = [one for one in since if one > tuple(map(int, kernel_of.split(".")))]
+        assert len(younger) == (0 if loses == "nothing" else len(loses.split(", "))), kernel_of
+
+
 def test_the_page_of_kernels_has_what_doctor_says():
     source = (TOP / "cli/doctor/doctor_version.c").read_text()
     told = re.findall(r'VERSION\((\d+), (\d+)\), DOCTOR_\w+, \w+,\s+"([^"]+)"', source)

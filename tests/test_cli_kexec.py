@@ -87,6 +87,16 @@ def test_doctor_names_a_slot_that_runs_with_the_first_kernel(board):
         "slot a runs with the first kernel: its own was not started"]
 
 
+@pytest.mark.parametrize("pair, release, told", [("-", "5.4.0", True), ("-", "5.6.0", False), ("a", "5.4.0", False)])
+def test_doctor_names_a_first_kernel_that_is_too_old_to_start_another(board, pair, release, told):
+    """Of the kernel of a slot, the first kernel's version says nothing."""
+    board.kexec.runs(pair)
+    board.put("proc/sys/kernel/osrelease", release)
+    board.findings()
+    said = [f["fix"] for f in board.told("kernel-lacks") if "kexec" in f["text"]]
+    assert said == (["use Linux 5.6 or later"] if told else [])
+
+
 def test_doctor_wants_panic_on_the_line(board):
     board.put("proc/cmdline", "console=ttyS0 keelboot.pair=a")
     assert ("error", "loader-panic") in board.findings()

@@ -71,6 +71,13 @@ def make_apt(tmp_path):
     return install
 
 
+def sources(name: str) -> list:
+    """Of what lies in /usr/lib/keelboot."""
+    found = [path for folder in ("hooks", "initramfs", "cli", ".") for path in TOP.glob(f"{folder}/{name}")]
+    assert found, name
+    return [file for path in found for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
+
+
 @pytest.mark.parametrize("generator", GENERATORS)
 @pytest.mark.parametrize("package", sorted({fields["Package"].strip() for fields in stanzas()} -
                                            {*GENERATORS.values()}))
@@ -84,6 +91,18 @@ def test_git_ignores_the_folder_in_which_each_package_is_built():
     """debhelper leaves them in debian/."""
     ignored = (TOP / "debian/.gitignore").read_text().splitlines()
     assert {f"{fields['Package'].strip()}/" for fields in stanzas()} <= set(ignored)
+
+
+def test_the_device_gets_its_programs_from_one_package_and_a_build_host_only_scripts():
+    """What is of a processor is in packages of processors."""
+    listed = {name: (TOP / f"debian/{name}.install").read_text().split() for name in ("keelboot", "keelboot-tools")}
+    programs = ("init", "keelboot-guardian", "keelboot-helper", "keelboot-overlay", "keelboot-select", "dynamic")
+    assert {"usr/bin/keelboot", *(f"usr/lib/keelboot/{name}" for name in programs)} <= set(listed["keelboot"])
+    fields = {one["Package"].strip(): one for one in stanzas()}["keelboot-tools"]
+    assert fields["Architecture"].strip() == "all" and "Built-Using" not in fields
+    files = [path for name in listed["keelboot-tools"] if "/share/" not in name
+             for path in sources(name.removeprefix("usr/lib/keelboot/"))]
+    assert len(files) > 20 and not [path for path in files if path.read_bytes()[:4] == b"\x7fELF"]
 
 
 @pytest.mark.parametrize("generator", GENERATORS)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an older kernel lacks that Keelboot uses. docs/KERNELS.md has the same table; a test
  * compares them. */
+#include "cli/device/device_loader.h"
 #include "cli/device/device_manifest.h"
 #include "cli/doctor/doctor_checks.h"
 
@@ -47,6 +48,22 @@ static bool has_no_root_hash(const struct doctor *doc)
 	return !has_root_hash(doc);
 }
 
+/* It is what would start the kernels of the slots; of the kernel of a slot it is not known. */
+static bool is_first_of_two(const struct doctor *doc)
+{
+	return device_loader_is_kexec(doc->d) && doc->d->pair == STATE_NONE;
+}
+
+static bool has_labelled_overlay(const struct doctor *doc)
+{
+	return conf_value_is_spec(doc->d->conf.overlay) && doctor_exists(doc, "/sys/fs/selinux");
+}
+
+static bool measures(const struct doctor *doc)
+{
+	return doc->d->conf.measure_pcr != 0;
+}
+
 static bool always(const struct doctor *doc)
 {
 	(void)doc;
@@ -62,6 +79,10 @@ static const struct loss {
 } losses[] = {
 	{ VERSION(4, 19), DOCTOR_NOTE, always,
 	  "a boot without a disk does not name the devices that wait for a supplier" },
+	{ VERSION(5, 6), DOCTOR_ERROR, is_first_of_two,
+	  "as the first kernel, it starts no kernel of a slot by kexec" },
+	{ VERSION(5, 6), DOCTOR_WARNING, has_labelled_overlay,
+	  "with SELinux, / has no label where an overlay lies on a partition" },
 	{ VERSION(5, 9), DOCTOR_ERROR, has_root_hash,
 	  "a slot with a root hash does not boot: dm-verity cannot panic on a damaged block" },
 	{ VERSION(5, 9), DOCTOR_NOTE, has_no_root_hash,
@@ -69,6 +90,8 @@ static const struct loss {
 	{ VERSION(5, 9), DOCTOR_NOTE, always, "the initramfs cannot be packed with zstd" },
 	{ VERSION(5, 10), DOCTOR_NOTE, has_device_tree,
 	  "keelboot image build --for-this-machine does not see the suppliers of a device" },
+	{ VERSION(5, 12), DOCTOR_NOTE, measures,
+	  "a TPM that measures nothing is not noticed: the value of a PCR is not shown" },
 	{ VERSION(6, 6), DOCTOR_NOTE, has_two_mmc_hosts,
 	  "an MMC card in a slot for cards looks like a fixed eMMC" },
 };

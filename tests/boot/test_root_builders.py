@@ -81,8 +81,14 @@ def type_data(bench) -> None:
     subprocess.run(["sh", "-ec", blocks("sh data")], cwd=bench.work, check=True)
 
 
-def data_is_repaired_and_known(bench, disk, name: str) -> None:
-    """The data partition through a repair, a power cut and a release; the device stays what it is."""
+def is_volatile(bench, vm, folder: str) -> bool:
+    """What is written there, no overlay gets."""
+    return bench.ask(vm, f"mkdir -p {folder} && touch {folder}/x && stat -f -c %T {folder}/x").strip() == "tmpfs"
+
+
+def data_is_repaired_and_known(bench, disk, name: str, volatile: str) -> None:
+    """The data partition through a repair, a power cut and a release; the device stays what it is. /var goes with its
+    release, and the volatile folder with each boot."""
     (bench.work / "file").write_text("kept\n")
     damage(bench, disk, f"write {bench.work}/file kept", "set_inode_field kept links_count 5")
     with bench.untouched(disk), machine(bench, disk) as vm:
@@ -91,17 +97,19 @@ def data_is_repaired_and_known(bench, disk, name: str) -> None:
         assert bench.ask(vm, "cat /srv/kept; stat -c %h /srv/kept").split() == ["kept", "1"]
         ids = bench.ask(vm, DATA_IDS).split()
         assert len(ids) == 3 and len(set(ids)) == 1 and re.fullmatch("[0-9a-f]{32}", ids[0])
-        bench.ask(vm, "echo x >/etc/written && echo new >/srv/new && sync")
+        bench.ask(vm, "echo x >/etc/written && echo new >/srv/new && echo x >/var/written && sync")
+        assert is_volatile(bench, vm, volatile) and not is_volatile(bench, vm, "/var/lib")
         vm.reset()
         vm.wait_boot(2, SLOW)
         up(bench, vm, name, "b")
         assert "data: recovering journal" in vm.boot_text()
-        assert bench.ask(vm, f"cat /etc/written /srv/new; {DATA_IDS}").split() == ["x", "new", *ids]
+        assert bench.ask(vm, f"cat /etc/written /var/written /srv/new; {DATA_IDS}").split() == ["x", "x", "new", *ids]
         bench.ask(vm, "keelboot switch a")
         vm.send("reboot")
         vm.wait_boot(3, SLOW)
         up(bench, vm, name, "a")
-        assert bench.ask(vm, f"cat /srv/new; test ! -e /etc/written; {DATA_IDS}").split() == ["new", *ids]
+        gone = "test ! -e /etc/written && test ! -e /var/written"
+        assert bench.ask(vm, f"cat /srv/new && {gone} && {DATA_IDS}").split() == ["new", *ids]
 
 
 # ---------------------------------------------------------------- Buildroot
@@ -171,7 +179,7 @@ def test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to(bench, so
 def test_buildroots_data_is_checked_and_its_device_keeps_its_id(bench, source):
     tree = buildroot(bench, source)
     type_data(bench)
-    data_is_repaired_and_known(bench, disk_of(bench, tree, "2.0"), "br")
+    data_is_repaired_and_known(bench, disk_of(bench, tree, "2.0"), "br", "/var/log")
 
 
 def test_data_that_a_person_has_to_repair_is_not_mounted(bench):
@@ -261,7 +269,7 @@ def test_yoctos_root_is_not_checked_and_its_data_is(bench, source):
     type_data(bench)
     (tree / "etc/init.d/S01data").rename(tree / "etc/init.d/acme-data")
     (tree / "etc/rcS.d/S04acme-data").symlink_to("../init.d/acme-data")
-    data_is_repaired_and_known(bench, disk_of(bench, tree, "2.0"), "oe")
+    data_is_repaired_and_known(bench, disk_of(bench, tree, "2.0"), "oe", "/var/volatile")
 
 
 @pytest.mark.parametrize("source", OF_YOCTO)

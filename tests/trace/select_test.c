@@ -417,4 +417,16 @@ TEST(required_keelboot_restarts_where_nothing_can_be_chosen)
 	assert_int_equal(os_sim_ended(), OS_SIM_REBOOT);
 }
 
+/* As in an initramfs of Keelboot's own: a record that is lost ends no device. */
+TEST(required_keelboot_boots_what_mounts_where_the_state_is_lost)
+{
+	machine.cmdline = "root=/dev/vda2\n";
+	machine.conf =
+		"[initramfs]\nrequired=yes\n[state]\npartition=PARTLABEL=lost\n[system]\ntimeout=2\n";
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	handed_out("KEELBOOT_SLOT='a'\n");
+	assert_false(os_exists(ASIDE_FILE));
+}
+
 TEST_MAIN("trace of keelboot-select", .set_up = machine_set_up, .tear_down = machine_tear_down)
