@@ -13,7 +13,7 @@ from kbdisk import Vfat, mkvfat
 from machine import Machine
 
 WORDS = "console=ttyAMA0 gpt panic=1 loglevel=4 norandmaps watchdog.stop_on_reboot=0"
-CARD = "/devices/platform/4010000000.pcie/pci0000:00/0000:00:03.0/*"
+CARD = "/devices/platform/4010000000.pcie/*"
 CONF = f"""\
 [system]
 disk={CARD}
