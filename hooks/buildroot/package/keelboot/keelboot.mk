@@ -22,8 +22,11 @@ HOST_KEELBOOT_DEPENDENCIES = \
 	host-zlib \
 	host-zstd
 
+# Of libubootenv, Buildroot has neither a static library nor one for the host.
+KEELBOOT_WITHOUT = FLEET=no UBOOTENV=no
+
 KEELBOOT_MAKE = \
-	$(TARGET_MAKE_ENV) $(MAKE) -C $(@D) FLEET=no \
+	$(TARGET_MAKE_ENV) $(MAKE) -C $(@D) $(KEELBOOT_WITHOUT) \
 	CC="$(TARGET_CC)" \
 	AR="$(TARGET_AR)" \
 	CFLAGS="$(TARGET_CFLAGS)" \
@@ -31,7 +34,7 @@ KEELBOOT_MAKE = \
 
 # The libraries of a build host are shared.
 HOST_KEELBOOT_MAKE = \
-	$(HOST_MAKE_ENV) $(MAKE) -C $(@D) FLEET=no \
+	$(HOST_MAKE_ENV) $(MAKE) -C $(@D) $(KEELBOOT_WITHOUT) \
 	CC="$(HOSTCC)" \
 	AR="$(HOSTAR)" \
 	CFLAGS="$(HOST_CFLAGS)" \
@@ -48,8 +51,10 @@ endef
 
 define KEELBOOT_INSTALL_IMAGES_CMDS
 	$(INSTALL) -d $(BINARIES_DIR)/keelboot
-	$(INSTALL) -m 755 $(@D)/build/init $(@D)/build/keelboot-helper \
-		$(@D)/build/keelboot-guardian $(BINARIES_DIR)/keelboot/
+	$(INSTALL) -m 755 $(@D)/build/no-ubootenv/init \
+		$(@D)/build/no-ubootenv/keelboot-helper \
+		$(@D)/build/no-ubootenv/keelboot-guardian \
+		$(BINARIES_DIR)/keelboot/
 endef
 KEELBOOT_INSTALL_IMAGES = YES
 

@@ -13,7 +13,7 @@ def keelboot_version(d):
     with open(makefile) as file:
         return re.search(r"(?m)^VERSION *:= *(\S+)", file.read())[1]
 
-DEPENDS = "json-c libinih lz4 openssl util-linux xz zlib zstd"
+DEPENDS = "json-c libinih libubootenv lz4 openssl util-linux xz zlib zstd"
 
 inherit externalsrc pkgconfig update-rc.d
 
