@@ -197,12 +197,9 @@ static void check_counted(struct ioerr_world *w, const struct boot *b, const str
 
 /* Where the state cannot be read, a kernel boots its own slot: GRUB has forgotten that it was asked
  * for it, and starts another one the next time. */
-static bool is_once(const struct ioerr_world *w, int slot)
+static bool is_once(const struct ioerr_world *w, const struct boot *b)
 {
-	const struct ioerr_fault *f = &w->fault.fault;
-
-	return slot == w->boot.pair && f->target == IOERR_FAULT_STATE &&
-	       f->op == IOERR_FAULT_READ && ioerr_fault_is_for_ever(f);
+	return b->attempt.chosen.slot == w->boot.pair && b->rec.health == RECORD_MISSING;
 }
 
 /* What is entered has to be whole, and what the state says that it is. */
@@ -218,7 +215,7 @@ static void check_entry(struct ioerr_world *w, const struct boot *b)
 	w->boot.wear = w->fault.wear;
 	if (wrong != NULL)
 		ioerr_world_fail(w, "%s", wrong);
-	if (!b->attempt.counted && !w->story->a_broken && !is_once(w, slot) &&
+	if (!b->attempt.counted && !w->story->a_broken && !is_once(w, b) &&
 	    s.slot[slot].st == STATE_TRIAL && s.slot[1 - slot].st == STATE_GOOD)
 		ioerr_world_fail(w, "slot %c is tried and not counted, though a good one is there",
 				 state_slot_letter(slot));
