@@ -199,7 +199,12 @@ static void check_counted(struct ioerr_world *w, const struct boot *b, const str
  * for it, and starts another one the next time. */
 static bool is_once(const struct ioerr_world *w, const struct boot *b)
 {
-	return b->attempt.chosen.slot == w->boot.pair && b->rec.health == RECORD_MISSING;
+	const struct ioerr_fault *f = &w->fault.fault;
+	bool is_unread = f->target == IOERR_FAULT_STATE && f->op == IOERR_FAULT_READ &&
+			 ioerr_fault_is_for_ever(f);
+
+	return b->attempt.chosen.slot == w->boot.pair &&
+	       (b->rec.health == RECORD_MISSING || is_unread);
 }
 
 /* What is entered has to be whole, and what the state says that it is. */
