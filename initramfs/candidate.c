@@ -124,6 +124,7 @@ static enum kb_err attempt_once(struct boot *b)
 	b->attempt.role = b->pairs.role;
 	b->attempt.running = b->pairs.running;
 	b->attempt.paired = b->pairs.paired;
+	b->attempt.unasked = b->pairs.unasked;
 	b->attempt.disk = b->rec.disk;
 	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
 }

@@ -199,6 +199,19 @@ static void find_kexec(struct boot *b)
 	}
 }
 
+/* The loader's word says that slots have pairs: where they are stood in what was lost. */
+static void find_lost(struct boot *b)
+{
+	struct pairs *p = &b->pairs;
+
+	p->asked = p->unasked = true;
+	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
+	p->running = b->cmd.pair;
+	find(p,
+	     "system.conf is damaged, and says no more what starts the kernels of the slots: this one boots slot %c, and nothing is installed",
+	     state_slot_letter(p->running));
+}
+
 void pairs_find(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -207,7 +220,9 @@ void pairs_find(struct boot *b)
 	*p = (struct pairs){ .running = STATE_NONE,
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
 			     .answered = p->answered };
-	if (!p->asked)
+	if (!p->asked && b->conf.lost && b->cmd.pair >= 0 && b->cmd.pair < (int)b->conf.nslots)
+		find_lost(b);
+	if (b->conf.loader == CONF_LOADER_NONE)
 		return;
 	if (b->conf.loader == CONF_LOADER_KEXEC) {
 		find_kexec(b);
@@ -276,7 +291,7 @@ enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 	struct pairs_answer is;
 
 	/* where it is not asked, attempt_run() knows */
-	if (b->pairs.running == STATE_NONE && b->pairs.role != ATTEMPT_BASE)
+	if (b->pairs.unasked || (b->pairs.running == STATE_NONE && b->pairs.role != ATTEMPT_BASE))
 		return KB_OK;
 	if (lacks_partition(b, slot)) {
 		log_warn("slot %c: the partition of its kernel is missing",
@@ -353,8 +368,10 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		log_err("update: skipped: the kernel of no slot can be started, so none could be tried");
 		return false;
 	}
-	if (p->running == STATE_NONE) {
-		log_err("update: skipped: whose kernel runs is not known, and it might be overwritten");
+	if (p->unasked || p->running == STATE_NONE) {
+		log_err("update: skipped: %s",
+			p->unasked ? "system.conf is damaged, and the boot loader cannot be asked"
+				   : "whose kernel runs is not known, and it might be overwritten");
 		return false;
 	}
 	/* where its files are */
@@ -375,7 +392,8 @@ void pairs_settle_preset(struct boot *b)
 {
 	int slot = b->attempt.chosen.slot;
 
-	if (b->pairs.role == ATTEMPT_LOADER && b->rec.arrived && slot == b->pairs.running &&
-	    b->rec.s.slot[slot].st == STATE_GOOD && !settings_is_forced(b) && !set_preset(b, slot))
+	if (b->pairs.role == ATTEMPT_LOADER && !b->pairs.unasked && b->rec.arrived &&
+	    slot == b->pairs.running && b->rec.s.slot[slot].st == STATE_GOOD &&
+	    !settings_is_forced(b) && !set_preset(b, slot))
 		log_warn("boot loader: each start takes a restart more, until keelboot mark good");
 }

@@ -22,8 +22,10 @@ struct pairs {
 	int running;
 	/* slots that have a pair of their own; 0: any kernel boots any slot */
 	choose_mask paired;
-	/* system.conf names a loader */
+	/* system.conf names a loader, or did before it was damaged */
 	bool asked;
+	/* it was damaged: no loader can be asked */
+	bool unasked;
 	/* the loader heard what it waits for */
 	bool answered;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE, or "" */

@@ -79,17 +79,20 @@ static void note_token(struct attempt *a, const struct state *s)
 		a->token = s->open_token;
 }
 
+/* Slots whose own pair cannot be had. */
+static choose_mask slots_without_pair(const struct attempt *a)
+{
+	bool unknown = a->running == STATE_NONE && a->role != ATTEMPT_BASE;
+
+	return a->paired != 0 && (unknown || a->unasked) ? ATTEMPT_ALL_SLOTS : 0;
+}
+
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
 			void *ctx)
 {
-	struct attempt_walk r = { .a = a,
-				  .s = s,
-				  .ops = ops,
-				  .ctx = ctx,
-				  .no_pair = a->paired != 0 && a->running == STATE_NONE &&
-							     a->role != ATTEMPT_BASE
-						     ? ATTEMPT_ALL_SLOTS
-						     : 0 };
+	struct attempt_walk r = {
+		.a = a, .s = s, .ops = ops, .ctx = ctx, .no_pair = slots_without_pair(a)
+	};
 	struct choose_list l;
 	enum kb_err saved;
 

@@ -67,6 +67,8 @@ struct attempt {
 	/* slots that only their own pair may boot, but for a last resort; 0: any kernel boots any
 	 * slot */
 	choose_mask paired;
+	/* nobody can be asked for a pair: one that does not run is waited for, at no cost */
+	bool unasked;
 	/* pair_arrived(): the attempt of s->open goes on */
 	bool arrived;
 	/* the state as it was last known to be durable */

@@ -44,15 +44,24 @@ enum kb_err loader_disk_read(struct bdev *dev, uint64_t off, uint8_t *out, size_
 	return KB_OK;
 }
 
+/* What stands there may be nothing that can be read: no later boot could set anything. */
+static void put_back(struct bdev *dev, uint64_t at, const uint8_t *page)
+{
+	if (bdev_write(dev, at, page, BDEV_ALIGN) == KB_OK)
+		(void)!bdev_flush(dev);
+}
+
 /* A page in which one sector is another. */
 enum kb_err loader_disk_write(struct loader *l, struct bdev *dev, uint64_t off,
 			      const uint8_t *bytes, size_t len)
 {
 	static uint8_t page[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	static uint8_t was[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 	static uint8_t back[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 	uint64_t at = off - off % BDEV_ALIGN;
 
 	TRY(loader_disk_said(l, bdev_read(dev, at, page, BDEV_ALIGN), "read"));
+	memcpy(was, page, BDEV_ALIGN);
 	memcpy(page + (off - at), bytes, len);
 	TRY(loader_disk_said(l, bdev_write(dev, at, page, BDEV_ALIGN), "write"));
 	TRY(loader_disk_said(l, bdev_flush(dev), "flush"));
@@ -60,6 +69,7 @@ enum kb_err loader_disk_write(struct loader *l, struct bdev *dev, uint64_t off,
 	TRY(loader_disk_said(l, bdev_read(dev, at, back, BDEV_ALIGN), "read"));
 	if (memcmp(page, back, BDEV_ALIGN) == 0)
 		return KB_OK;
+	put_back(dev, at, was);
 	return loader_why(l, KB_EIO, "%s reads back other bytes than were written", l->where);
 }
 

@@ -25,7 +25,8 @@ enum kb_err loader_disk_find(struct loader *l, struct bdev *dev,
 			     uint32_t *len) KB_MUST_CHECK;
 
 /* Writes bytes that lie in one sector, makes them durable, and reads them back from the medium: no
- * boot loader has our cache. Errors with a reason. */
+ * boot loader has our cache. Errors with a reason; if it reads back others, what was there is
+ * written once more. */
 enum kb_err loader_disk_write(struct loader *l, struct bdev *dev, uint64_t off,
 			      const uint8_t *bytes, size_t len) KB_MUST_CHECK;
 

@@ -96,3 +96,82 @@ const char *check_floor(const struct state *s, uint64_t least)
 		       : check_wrong("the floor is %llu, and nothing above %llu is proven",
 				     (unsigned long long)s->floor, (unsigned long long)proven);
 }
+
+/* ---------------------------------------------------------------- a kernel for each slot */
+
+const char *check_preset(const struct state *s, int preset, const struct bundles_release *pair,
+			 const struct bundles_release *dead)
+{
+	char letter = state_slot_letter(preset);
+
+	if (preset == STATE_NONE)
+		return "the boot loader has no preset";
+	if (pair == NULL)
+		return check_wrong("the boot loader's preset is %c, whose kernel is not whole",
+				   letter);
+	if (pair == dead)
+		return check_wrong("the boot loader's preset is %c, whose kernel never came up",
+				   letter);
+	if (s != NULL && !state_is_whole(&s->slot[preset]))
+		return check_wrong("the boot loader's preset is %c, which is %s", letter,
+				   state_st_name(s->slot[preset].st));
+	return NULL;
+}
+
+const char *check_once(const struct state *s, int once, const struct bundles_release *pair)
+{
+	char letter = state_slot_letter(once);
+
+	if (once == STATE_NONE)
+		return NULL;
+	if (pair == NULL)
+		return check_wrong("the boot loader is asked for %c, whose kernel is not whole",
+				   letter);
+	if (!state_is_whole(&s->slot[once]))
+		return check_wrong("the boot loader is asked for %c, which is %s", letter,
+				   state_st_name(s->slot[once].st));
+	return NULL;
+}
+
+const char *check_pair(const struct state *s, int slot, const struct bundles_release *pair)
+{
+	const struct state_slot *t = &s->slot[slot];
+	bool other =
+		pair != NULL && t->has_release && memcmp(t->release, pair->id, STATE_ID_LEN) != 0;
+
+	if ((t->st != STATE_GOOD && !state_has_tries(t)) || (pair != NULL && !other))
+		return NULL;
+	return check_wrong("slot %c is %s, and its kernel is %s", state_slot_letter(slot),
+			   state_st_name(t->st), other ? "another release's" : "not whole");
+}
+
+const char *check_pair_touched(int slot, int running, int preset, int once)
+{
+	if (slot != running && slot != preset && slot != once)
+		return NULL;
+	return check_wrong("slot %c is written, and %s", state_slot_letter(slot),
+			   slot == running ? "its kernel runs" : "the boot loader may start it");
+}
+
+const char *check_pair_entered(const struct state *s, int slot, int running)
+{
+	const struct state_slot *t = &s->slot[slot];
+	bool fit = t->st == STATE_TRIAL || (t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT);
+
+	if (running == slot || !fit)
+		return NULL;
+	return check_wrong("slot %c is entered by the kernel of another one",
+			   state_slot_letter(slot));
+}
+
+const char *check_pair_rest(int slot, int preset, int once)
+{
+	if (preset != slot)
+		return check_wrong("it is settled in slot %c, and the boot loader's preset is "
+				   "another one",
+				   state_slot_letter(slot));
+	if (once != STATE_NONE)
+		return check_wrong("it is settled, and the boot loader is still asked for %c",
+				   state_slot_letter(once));
+	return NULL;
+}

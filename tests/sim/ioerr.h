@@ -7,6 +7,7 @@
 
 #include "tests/sim/check.h"
 #include "tests/sim/deltas.h"
+#include "tests/sim/grub.h"
 #include "tests/sim/os_sim.h"
 #include "tests/sim/parts.h"
 #include "tests/sim/report.h"
@@ -29,9 +30,13 @@ enum ioerr_fault_target {
 	IOERR_FAULT_DATA,	/* files on the data partition */
 	IOERR_FAULT_STICK,	/* the file that is read from a stick */
 	IOERR_FAULT_RAW,	/* the raw stage partition */
-	IOERR_FAULT_INIT,	/* the calls of these processes */
+	IOERR_FAULT_BOOT_A,	/* the kernel of a slot */
+	IOERR_FAULT_BOOT_B,
+	IOERR_FAULT_GRUBENV, /* what the boot loader keeps */
+	IOERR_FAULT_INIT,    /* the calls of these processes */
 	IOERR_FAULT_APPLY,
 	IOERR_FAULT_DECODER,
+	IOERR_FAULT_LOADER, /* keelboot-loader */
 	IOERR_FAULT_COMMAND,
 	IOERR_FAULT_GUARDIAN,
 	IOERR_FAULT_TARGETS
@@ -77,11 +82,12 @@ struct ioerr_fault_shared {
 	struct ioerr_fault fault;
 	bool mended; /* from now on nothing fails, and nothing is counted */
 	unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
-	unsigned written[2];	       /* times that something of a slot was changed */
+	unsigned written[2]; /* times that something of a slot, or of its kernel, was changed */
 	struct wear_table_counts wear; /* writes to the state partition in this boot */
 	bool fired;
-	char call[32]; /* that it fired at */
-	int pid;       /* of the process that has to die now, for those who wonder */
+	char call[32];		    /* that it fired at */
+	enum ioerr_fault_target by; /* the process that came to it first; TARGETS: none of ours */
+	int pid;		    /* of the process that has to die now, for those who wonder */
 };
 
 /* All later calls are about this run. */
@@ -96,6 +102,9 @@ int ioerr_fault_call(enum ioerr_fault_target t, const char *call);
 
 /* Something of a device is changed now, whatever the fault is. verb: "write", "zero", "discard". */
 void ioerr_fault_written(enum ioerr_fault_target t, const char *verb, uint64_t off, uint64_t len);
+
+/* fn is called before a slot, or its kernel, is changed. */
+void ioerr_fault_on_written(void (*fn)(int slot));
 
 /* Ends this process as a crash would. */
 void ioerr_fault_die(void) __attribute__((noreturn));
@@ -155,6 +164,9 @@ void ioerr_disk_restart(struct ioerr_disk *d, bool keep);
 #define IOERR_CONTENT_SLOT_B "/dev/vdq3"
 #define IOERR_CONTENT_DATA   "/dev/vdq4"
 #define IOERR_CONTENT_RAW    "/dev/vdq5"
+#define IOERR_CONTENT_BOOT_A "/dev/vdq6"
+#define IOERR_CONTENT_BOOT_B "/dev/vdq7"
+#define IOERR_CONTENT_GRUB   "/dev/vdq8"
 #define IOERR_CONTENT_STICK  "sdq"
 
 #define IOERR_CONTENT_IMAGE (224u << 10)
@@ -237,7 +249,10 @@ struct ioerr_world_guard {
 
 /* Of the last boot. */
 struct ioerr_world_boot {
-	bool died; /* process 1 did, as it was told */
+	bool died;   /* process 1 did, as it was told */
+	bool hung;   /* the kernel that was started never came to it, until the watchdog fired */
+	bool handed; /* it has restarted for the kernel of another slot */
+	int pair;    /* whose kernel runs; STATE_NONE */
 	enum os_sim_end end;
 	int slot;	     /* that was entered; STATE_NONE */
 	unsigned written[2]; /* changes of the slots before one was entered; all, if none was */
@@ -267,7 +282,13 @@ struct ioerr_story {
 	enum ioerr_world_script script; /* of a trial; a system that is good says so */
 	bool delta;			/* only what reads the slots and the bundle fails */
 	bool keeps;			/* slot b is not touched, whatever fails */
-	bool narrow; /* only the state, and what the guardian and the command call, fails */
+	/* Only the state, kernels and what starts them, and what the guardian and the command
+	 * call, fails. */
+	bool narrow;
+	unsigned thin; /* of a sample, only one in so many */
+	bool pairs;    /* each slot has a kernel of its own, which GRUB starts */
+	bool counts;   /* GRUB counts how often it starts its preset */
+	bool dead;     /* the kernel of the update never comes up */
 };
 
 /* Shared by all processes of a run. */
@@ -283,6 +304,7 @@ struct ioerr_world {
 	bool raw;			/* a bundle lies on the raw stage partition */
 	enum ioerr_world_script script; /* as long as it is the story's */
 	unsigned stick_ms;		/* when */
+	bool told;	/* somebody said that an update, or the boot loader, failed */
 	bool unsaid;	/* a trial's command has failed, so nobody has said that it is good */
 	int bootstatus; /* of the watchdog at the next boot */
 	char violation[CHECK_WHY]; /* the first one; "" */
@@ -321,8 +343,8 @@ extern enum ioerr_fault_target ioerr_world_process;
 /* The processes of ioerr_world.h. */
 /* Process 1, and what runs after it. In a process of its own. */
 void ioerr_process_init(struct ioerr_world *w);
-/* Makes the simulation start keelboot-apply for what it is. */
-void ioerr_process_apply_child(struct ioerr_world *w);
+/* Makes the simulation start keelboot-apply and keelboot-loader for what they are. */
+void ioerr_process_children(struct ioerr_world *w);
 /* The command of the system that was booted, and all that there are. */
 extern const char *const ioerr_process_commands[];
 void ioerr_process_command(struct ioerr_world *w);
@@ -340,6 +362,30 @@ bool ioerr_guardian_run(struct ioerr_world *w);
 void ioerr_guardian_kill(pid_t pid, int sig);
 /* ioerr_files.c: files stand for those of the device, once, before the first run. */
 void ioerr_files_begin(void);
+
+/* ---------------------------------------------------------------- ioerr_pairs.c */
+/* A device where each slot has a kernel of its own; nothing on others. */
+#define IOERR_PAIRS_SIZE (INSTALL_SEAL_LEN + (16u << 10)) /* of a kernel */
+#define IOERR_PAIRS_PART (1u << 20)
+#define IOERR_PAIRS_MAX	 12 /* starts, until a system runs */
+
+/* Before anything can fail: releases a and b in the slots, and which one is GRUB's preset. */
+void ioerr_pairs_put(struct ioerr_world *w, unsigned a, unsigned b, int preset);
+/* In the process of a boot: GRUB. False: what it started does not come up. */
+bool ioerr_pairs_start(struct ioerr_world *w, const char **how);
+/* The pair that a slot holds, whole; NULL: none. durable: after a power cut. */
+const struct bundles_release *ioerr_pairs_holds(int slot, bool durable);
+/* No system runs, and none was to: another start follows. */
+bool ioerr_pairs_goes_on(const struct ioerr_world *w);
+/* What may never be. Of a system that is entered, with the state that process 1 has; after a power
+ * cut; of a device at rest; of a whole life. */
+void ioerr_pairs_check_entry(struct ioerr_world *w, const struct state *s);
+void ioerr_pairs_check(struct ioerr_world *w, const struct state *s);
+bool ioerr_pairs_rests(const struct ioerr_world *w);
+/* Nothing of Keelboot can start; GRUB's store is one that only a person mends. */
+bool ioerr_pairs_may_hang(const struct ioerr_world *w);
+bool ioerr_pairs_is_damaged(const struct ioerr_world *w);
+void ioerr_pairs_check_life(struct ioerr_world *w);
 
 /* ---------------------------------------------------------------- ioerr_story.c */
 /*

@@ -49,7 +49,9 @@ static void check_written(struct ioerr_world *w, const unsigned before[2])
 void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2])
 {
 	check_written(w, before);
-	if (w->boot.died || w->boot.end == OS_SIM_EXEC)
+	w->told |= w->boot.command > 0 || w->boot.apply > 0 ||
+		   strstr(w->boot.trace, "# boot loader: ") != NULL;
+	if (w->boot.died || w->boot.end == OS_SIM_EXEC || ioerr_pairs_goes_on(w))
 		return;
 	/* Something mounts, whatever disks and state do: only where process 1 itself is hindered
 	 * may nothing boot (I2). */
@@ -245,6 +247,7 @@ void ioerr_check_claims(struct ioerr_world *w)
 		ioerr_world_fail(w, "slot b is written, for an update that cannot be made");
 	check_state(w, &s);
 	check_history(w, &s);
+	ioerr_pairs_check(w, &s);
 	if (w->boot.apply == 0 && !has_new(&s))
 		ioerr_world_fail(w, "apply said that it has installed");
 	if (w->boot.command == 0 && !is_done(w, &s))
@@ -255,22 +258,30 @@ void ioerr_check_claims(struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- in the end */
 
+struct reasons {
+	bool boots; /* why another slot was not booted counts as one */
+	bool any;
+};
+
 static bool note_reason(void *ctx, const struct history_event *e)
 {
-	bool *any = ctx;
+	struct reasons *r = ctx;
 
-	*any |= (e->kind == HISTORY_INSTALL || e->kind == HISTORY_REFUSED) && e->reason[0] != '\0';
+	r->any |= (e->kind == HISTORY_INSTALL || e->kind == HISTORY_REFUSED ||
+		   (r->boots && e->kind == HISTORY_BOOT)) &&
+		  e->reason[0] != '\0';
 	return true;
 }
 
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
 static bool given_up(const struct ioerr_world *w, const struct state *s)
 {
-	bool any = s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0';
+	struct reasons is = { w->story->pairs,
+			      s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0' };
 
 	if (!ioerr_fault_is_for_ever(&w->fault.fault) && !w->unsaid && was_told(w))
 		return false;
-	return any || (each_event(note_reason, &any) && any);
+	return is.any || (each_event(note_reason, &is) && is.any);
 }
 
 bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
@@ -280,6 +291,8 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	int slot = w->boot.slot;
 	const struct bundles_release *holds;
 
+	if (w->boot.end == OS_SIM_EXEC && ioerr_pairs_is_damaged(w))
+		return true;
 	if (w->boot.end != OS_SIM_EXEC || after->open != STATE_NONE ||
 	    after->slot[slot].st != STATE_GOOD)
 		return false;
@@ -289,7 +302,7 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	if (!w->stick && !(w->raw && reader_header_is(raw)) &&
 	    after->staged.source == STATE_SRC_NONE && before->seq != after->seq)
 		return false;
-	if (holds == NULL)
+	if (holds == NULL || !ioerr_pairs_rests(w))
 		return false;
 	if ((story->goal == IOERR_STORY_ANY || holds->sequence == story->goal) &&
 	    slot == after->pref && after->slot[1 - slot].st != STATE_WRITING &&

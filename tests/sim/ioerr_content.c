@@ -97,10 +97,11 @@ void ioerr_world_make(void)
 void ioerr_content_raw(void)
 {
 	struct ioerr_disk *raw = ioerr_world_disk(IOERR_FAULT_RAW);
+	int bundle = ioerr_content_release(IOERR_WORLD_NEW)->bundle;
 	uint8_t block[BDEV_ALIGN];
 	ssize_t n;
 
-	for (off_t at = 0; (n = pread(update->bundle, block, sizeof(block), at)) > 0; at += n) {
+	for (off_t at = 0; (n = pread(bundle, block, sizeof(block), at)) > 0; at += n) {
 		memset(block + n, 0, sizeof(block) - (size_t)n);
 		ioerr_disk_put(raw, (uint64_t)at, block, sizeof(block));
 	}

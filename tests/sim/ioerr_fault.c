@@ -6,10 +6,11 @@
 #define ERRNOS 134 /* that Linux has, with 0 */
 
 static struct ioerr_fault_shared *now;
+static void (*on_written)(int slot);
 
 const char *const ioerr_fault_targets[] = {
-	"state", "slot-a", "slot-b", "slot-b-raw", "data",    "stick",
-	"raw",	 "init",   "apply",  "decoder",	   "command", "guardian",
+	"state",  "slot-a",  "slot-b", "slot-b-raw", "data",	"stick",  "raw",     "boot-a",
+	"boot-b", "grubenv", "init",   "apply",	     "decoder", "loader", "command", "guardian",
 };
 const char *const ioerr_fault_ops[] = { "read", "write", "flush", "discard", "call", "alloc" };
 const char *const ioerr_fault_kinds[] = {
@@ -65,6 +66,7 @@ static bool is_hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char
 		return __atomic_load_n(&now->fired, __ATOMIC_SEQ_CST) && is_hit_later(t, op, call);
 	if (call != NULL)
 		snprintf(now->call, sizeof(now->call), "%s", call);
+	now->by = ioerr_world_process;
 	__atomic_store_n(&now->fired, true, __ATOMIC_SEQ_CST);
 	return true;
 }
@@ -88,10 +90,27 @@ int ioerr_fault_call(enum ioerr_fault_target t, const char *call)
 	return hit(t, IOERR_FAULT_CALL, call) ? now->fault.errnum : 0;
 }
 
+static int slot_of_target(enum ioerr_fault_target t)
+{
+	if (t == IOERR_FAULT_SLOT_A || t == IOERR_FAULT_BOOT_A)
+		return 0;
+	return device(t) == IOERR_FAULT_SLOT_B || t == IOERR_FAULT_BOOT_B ? 1 : STATE_NONE;
+}
+
+void ioerr_fault_on_written(void (*fn)(int slot))
+{
+	on_written = fn;
+}
+
 void ioerr_fault_written(enum ioerr_fault_target t, const char *verb, uint64_t off, uint64_t len)
 {
-	if (now != NULL && (t == IOERR_FAULT_SLOT_A || t == IOERR_FAULT_SLOT_B))
-		now->written[t == IOERR_FAULT_SLOT_B]++;
+	int slot = slot_of_target(t);
+
+	if (now != NULL && slot != STATE_NONE) {
+		now->written[slot]++;
+		if (on_written != NULL)
+			on_written(slot);
+	}
 	if (now != NULL && t == IOERR_FAULT_STATE)
 		wear_table_count(&now->wear, verb, off, len);
 }

@@ -132,7 +132,7 @@ void ioerr_world_boot(struct ioerr_world *w)
 	int code;
 
 	w->boots++;
-	w->boot = (struct ioerr_world_boot){ .slot = STATE_NONE };
+	w->boot = (struct ioerr_world_boot){ .slot = STATE_NONE, .pair = STATE_NONE };
 	w->boot.apply = w->boot.command = IOERR_WORLD_NOT_RUN;
 	w->fault.wear = (struct wear_table_counts){ 0 };
 	pid = ioerr_process_begin(w, IOERR_FAULT_INIT);
@@ -207,26 +207,41 @@ static pid_t begin_program(struct ioerr_world *w, enum ioerr_fault_target who)
 	return 0;
 }
 
-static void run_apply(void *ctx, const char *const *argv)
+/* Its status, as from waitpid(). */
+static int run_program(enum ioerr_fault_target who, int (*fn)(int argc, char **argv),
+		       const char *const *argv)
 {
-	struct ioerr_world *w = ctx;
-	pid_t pid = begin_program(w, IOERR_FAULT_APPLY);
+	pid_t pid = begin_program(world, who);
 	int argc = 0, code;
 
 	if (pid == 0) {
 		while (argv[argc] != NULL)
 			argc++;
-		_exit(apply_main(argc, (char **)argv));
+		_exit(fn(argc, (char **)argv));
 	}
-	code = ioerr_process_end(w, pid);
-	apply_status = code < 0 ? SIGKILL : code << 8;
-	w->boot.apply = code < 0 ? IOERR_WORLD_NOT_RUN : code;
+	code = ioerr_process_end(world, pid);
+	return code < 0 ? SIGKILL : code << 8;
+}
+
+static void run_apply(void *ctx, const char *const *argv)
+{
+	struct ioerr_world *w = ctx;
+
+	apply_status = run_program(IOERR_FAULT_APPLY, apply_main, argv);
+	w->boot.apply = apply_status == SIGKILL ? IOERR_WORLD_NOT_RUN : apply_status >> 8;
 	board_look();
 }
 
-void ioerr_process_apply_child(struct ioerr_world *w)
+static int run_loader(int (*fn)(int argc, char **argv), const char *const *argv)
+{
+	return run_program(IOERR_FAULT_LOADER, fn, argv);
+}
+
+void ioerr_process_children(struct ioerr_world *w)
 {
 	board_apply(run_apply, w, &apply_status);
+	if (w->story->pairs)
+		grub_board_child(run_loader);
 }
 
 const char *const ioerr_process_commands[] = {

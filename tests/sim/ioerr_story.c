@@ -140,9 +140,49 @@ static void erofs(struct ioerr_world *w)
 	ioerr_delta_begin(DELTAS_EROFS, true, false);
 }
 
+/* Each slot has a kernel of its own. */
+static void pairs(struct ioerr_world *w)
+{
+	ioerr_pairs_put(w, IOERR_WORLD_NOW, IOERR_WORLD_OLD, 0);
+}
+
+static void pair_trial(struct ioerr_world *w)
+{
+	static struct state s;
+
+	ioerr_pairs_put(w, IOERR_WORLD_NOW, IOERR_WORLD_NEW, 0);
+	put_trial(&s, STATE_TRIES);
+	ioerr_world_put(&s);
+}
+
+/* What the boot loader starts by itself is what an update is written to. */
+static void unproven(struct ioerr_world *w)
+{
+	static struct state s;
+
+	ioerr_pairs_put(w, IOERR_WORLD_NOW, IOERR_WORLD_OLD, 1);
+	s = ioerr_world_get();
+	s.slot[0].st = STATE_TRIAL;
+	s.slot[0].tries = STATE_TRIES;
+	s.slot[0].ever_good = false;
+	s.slot[1].st = STATE_BAD;
+	state_set_text(s.slot[1].reason, "failed before");
+	s.pref = 0;
+	s.last = STATE_NONE;
+	ioerr_world_put(&s);
+}
+
+static void unproven_raw(struct ioerr_world *w)
+{
+	unproven(w);
+	raw(w);
+}
+
 #define NOW IOERR_WORLD_NOW
 #define NEW IOERR_WORLD_NEW
 
+#define PAIRS	 .pairs = true, .thin = 4
+#define PAIR	 PAIRS, .narrow = true
 #define GUARD(s) .guarded = true, .script = IOERR_WORLD_##s
 
 const struct ioerr_story ioerr_story_all[] = {
@@ -182,6 +222,14 @@ const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "hanging", trial, 2, NEW, GUARD(HANGING), .narrow = true },
 	{ .name = "silent", trial, 2, NOW, GUARD(SILENT), .narrow = true, .rejects = true },
 	{ .name = "stuck", trial, 2, NOW, GUARD(STUCK), .narrow = true, .rejects = true },
+	{ .name = "pair-trial", pair_trial, 2, NEW, PAIRS },
+	{ .name = "pair-bad", pair_trial, 2, NOW, PAIR, .rejects = true },
+	{ .name = "pair-dead", pair_trial, 1, NOW, PAIR, .dead = true },
+	{ .name = "pair-counts", pair_trial, 2, NEW, PAIR, .counts = true },
+	{ .name = "pair-switch", pairs, 2, IOERR_WORLD_OLD, PAIR, .switches = true },
+	{ .name = "pair-install", pairs, 2, NEW, PAIR, .installs = true },
+	{ .name = "pair-unproven", unproven, 2, NEW, PAIR, .installs = true },
+	{ .name = "pair-raw", unproven_raw, 3, NEW, PAIR },
 };
 const unsigned ioerr_story_count = KB_ARRAY_LEN(ioerr_story_all);
 
@@ -194,13 +242,13 @@ static bool is_lie(const struct ioerr_world *w)
 
 /* A device that says that it has flushed can only be believed; so nothing may cut its power then.
  */
-static void step(struct ioerr_world *w)
+static void start(struct ioerr_world *w)
 {
 	unsigned before[2];
 
 	memcpy(before, w->fault.written, sizeof(before));
 	ioerr_world_boot(w);
-	w->bootstatus = 0;
+	w->bootstatus = w->boot.hung ? WDIOF_CARDRESET : 0;
 	if (w->show)
 		printf("---- boot %u%s; apply: %d; command: %d\n%s", w->boots,
 		       w->fault.mended ? ", nothing fails any more" : "", w->boot.apply,
@@ -221,6 +269,18 @@ static void step(struct ioerr_world *w)
 		w->script = IOERR_WORLD_VERDICT;
 	ioerr_world_restart(w, is_lie(w) && !w->fault.mended);
 	ioerr_check_claims(w);
+}
+
+/* A boot: as many starts as it takes until a system runs, or was to. */
+static void step(struct ioerr_world *w)
+{
+	unsigned starts = 0;
+
+	do
+		start(w);
+	while (ioerr_pairs_goes_on(w) && w->violation[0] == '\0' && ++starts < IOERR_PAIRS_MAX);
+	if (starts == IOERR_PAIRS_MAX && !ioerr_pairs_may_hang(w))
+		ioerr_world_fail(w, "no system runs after %u starts", starts);
 }
 
 static void settle(const struct ioerr_story *story, struct ioerr_world *w)
@@ -258,4 +318,5 @@ void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 	for (unsigned i = 0; i < 2 && ioerr_fault_is_for_ever(&w->fault.fault); i++)
 		step(w);
 	settle(story, w);
+	ioerr_pairs_check_life(w);
 }

@@ -67,7 +67,11 @@ static bool play(const struct ioerr_story *story, const struct ioerr_fault *f,
 /* The kinds of faults follow each other in a fixed order, so these are not evenly spaced. */
 static bool is_taken(unsigned i)
 {
-	return ((i + (unsigned)seed * 40503u) * 2654435761u >> 8) % (unsigned)(every + !every) == 0;
+	unsigned thin = every > 1 && plan.story->thin > 1 ? plan.story->thin : 1;
+
+	return ((i + (unsigned)seed * 40503u) * 2654435761u >> 8) %
+		       (unsigned)((every + !every) * thin) ==
+	       0;
 }
 
 static void add(struct ioerr_fault f, struct tally *t)
@@ -149,6 +153,12 @@ static void add_call(struct ioerr_fault f, struct tally *t)
 	add(f, t);
 }
 
+static bool is_narrow(enum ioerr_fault_target t)
+{
+	return t == IOERR_FAULT_STATE || (t >= IOERR_FAULT_BOOT_A && t <= IOERR_FAULT_GRUBENV) ||
+	       t >= IOERR_FAULT_LOADER;
+}
+
 static void make_plan(const struct ioerr_story *story, counts ops)
 {
 	plan.all = plan.n = 0;
@@ -158,7 +168,7 @@ static void make_plan(const struct ioerr_story *story, counts ops)
 					 .op = (enum ioerr_fault_op)op };
 
 		/* Of some stories the rest is another one's. */
-		if (story->narrow && target != IOERR_FAULT_STATE && target < IOERR_FAULT_COMMAND)
+		if (story->narrow && !is_narrow(f.target))
 			continue;
 		if (story->delta && (target == IOERR_FAULT_STATE || target == IOERR_FAULT_INIT))
 			continue;

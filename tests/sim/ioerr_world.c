@@ -8,14 +8,21 @@
 #define RAW	   (8u << 20)
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
-static struct ioerr_disk state_disk, slot_disk[2], raw_disk;
-static struct ioerr_disk *const disks[] = { &state_disk, &slot_disk[0], &slot_disk[1], &raw_disk };
+#define HANDED_OVER ": it has a kernel of its own; restarting with that"
+
+static struct ioerr_disk state_disk, slot_disk[2], raw_disk, boot_disk[2], grub_disk;
+static struct ioerr_disk *const disks[] = { &state_disk,   &slot_disk[0], &slot_disk[1], &raw_disk,
+					    &boot_disk[0], &boot_disk[1], &grub_disk };
 static struct ioerr_world *world;
 
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
 {
 	if (t == IOERR_FAULT_STATE || t == IOERR_FAULT_RAW)
 		return t == IOERR_FAULT_RAW ? &raw_disk : &state_disk;
+	if (t == IOERR_FAULT_BOOT_A || t == IOERR_FAULT_BOOT_B)
+		return &boot_disk[t == IOERR_FAULT_BOOT_B];
+	if (t == IOERR_FAULT_GRUBENV)
+		return &grub_disk;
 	return &slot_disk[t != IOERR_FAULT_SLOT_A];
 }
 
@@ -82,6 +89,9 @@ struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 	ioerr_disk_init(&slot_disk[1], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_B,
 			IOERR_FAULT_SLOT_B_RAW);
 	ioerr_disk_init(&raw_disk, RAW, IOERR_FAULT_RAW, IOERR_FAULT_RAW);
+	ioerr_disk_init(&boot_disk[0], IOERR_PAIRS_PART, IOERR_FAULT_BOOT_A, IOERR_FAULT_BOOT_A);
+	ioerr_disk_init(&boot_disk[1], IOERR_PAIRS_PART, IOERR_FAULT_BOOT_B, IOERR_FAULT_BOOT_B);
+	ioerr_disk_init(&grub_disk, GRUB_SIZE, IOERR_FAULT_GRUBENV, IOERR_FAULT_GRUBENV);
 	state_init(&s, 2);
 	fill_slot(&s, 0, IOERR_WORLD_NOW);
 	fill_slot(&s, 1, IOERR_WORLD_OLD);
@@ -106,19 +116,37 @@ void ioerr_world_end(struct ioerr_world *w)
 /* With a guardian it feeds the watchdog; else the system does. */
 static const char *conf(void)
 {
-	static char text[512];
+	static char text[1024];
 	bool guarded = world->story->guarded;
 
 	snprintf(text, sizeof(text),
 		 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"
 		 "stable-after=%u\n[keyring]\npath=%s\n[source.data]\nmount=%s\n"
-		 "[watchdog]\nhandover=%s\n",
+		 "[watchdog]\nhandover=%s\n%s",
 		 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S, guarded ? IOERR_WORLD_STABLE_S : 0,
-		 bundles_path("keys"), bundles_path("none"), guarded ? "keeper" : "system");
+		 bundles_path("keys"), bundles_path("none"), guarded ? "keeper" : "system",
+		 world->story->pairs ? grub_board_conf : "");
 	return text;
 }
 
-static void lay_out(const struct ioerr_world *w)
+static void lay_out_disk(const char *path, struct ioerr_disk *disk)
+{
+	os_sim_bdev(path, &disk->cached.bdev);
+	os_sim_bdev_direct(path, &disk->direct.bdev);
+}
+
+/* Behind data and stage, which may be missing. */
+static void lay_out_pairs(struct board *d, int pair, const char *how)
+{
+	while (d->disk.nparts < 5)
+		board_part(&d->disk, "spare", NULL);
+	grub_board_parts(d, pair, how);
+	lay_out_disk(IOERR_CONTENT_BOOT_A, &boot_disk[0]);
+	lay_out_disk(IOERR_CONTENT_BOOT_B, &boot_disk[1]);
+	lay_out_disk(IOERR_CONTENT_GRUB, &grub_disk);
+}
+
+static void lay_out(const struct ioerr_world *w, const char *how)
 {
 	static struct board d;
 
@@ -133,19 +161,18 @@ static void lay_out(const struct ioerr_world *w)
 	board_part(&d.disk, "data", "ext4");
 	if (w->raw)
 		board_part(&d.disk, "keelboot-stage", NULL);
+	if (w->story->pairs)
+		lay_out_pairs(&d, w->boot.pair, how);
 	board_lay_out(&d);
 	if (w->stick)
 		board_plug(IOERR_CONTENT_STICK, "vfat", w->stick_ms);
-	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
-	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
+	lay_out_disk(IOERR_CONTENT_STATE, &state_disk);
 	if (w->raw) {
 		board_raw(IOERR_CONTENT_RAW, raw_disk.now);
 		os_sim_bdev(IOERR_CONTENT_RAW, &raw_disk.direct.bdev);
 	}
-	for (int i = 0; i < 2; i++) {
-		os_sim_bdev(d.slot[i], &slot_disk[i].cached.bdev);
-		os_sim_bdev_direct(d.slot[i], &slot_disk[i].direct.bdev);
-	}
+	for (int i = 0; i < 2; i++)
+		lay_out_disk(d.slot[i], &slot_disk[i]);
 }
 
 /*
@@ -168,6 +195,18 @@ static void check_counted(struct ioerr_world *w, const struct boot *b, const str
 				 state_slot_letter(slot));
 }
 
+/* Where the state cannot be read, a kernel boots its own slot: GRUB has forgotten that it was asked
+ * for it, and starts another one the next time. */
+static bool is_once(const struct ioerr_world *w, const struct boot *b)
+{
+	const struct ioerr_fault *f = &w->fault.fault;
+	bool is_unread = f->target == IOERR_FAULT_STATE && f->op == IOERR_FAULT_READ &&
+			 ioerr_fault_is_for_ever(f);
+
+	return b->attempt.chosen.slot == w->boot.pair &&
+	       (b->rec.health == RECORD_MISSING || is_unread);
+}
+
 /* What is entered has to be whole, and what the state says that it is. */
 static void check_entry(struct ioerr_world *w, const struct boot *b)
 {
@@ -181,11 +220,12 @@ static void check_entry(struct ioerr_world *w, const struct boot *b)
 	w->boot.wear = w->fault.wear;
 	if (wrong != NULL)
 		ioerr_world_fail(w, "%s", wrong);
-	if (!b->attempt.counted && !w->story->a_broken && s.slot[slot].st == STATE_TRIAL &&
-	    s.slot[1 - slot].st == STATE_GOOD)
+	if (!b->attempt.counted && !w->story->a_broken && !is_once(w, b) &&
+	    s.slot[slot].st == STATE_TRIAL && s.slot[1 - slot].st == STATE_GOOD)
 		ioerr_world_fail(w, "slot %c is tried and not counted, though a good one is there",
 				 state_slot_letter(slot));
 	check_counted(w, b, &s);
+	ioerr_pairs_check_entry(w, &b->rec.s);
 	if (!os_sim_count("mount " IOERR_CONTENT_SLOT_A " /sysroot") &&
 	    !os_sim_count("mount " IOERR_CONTENT_SLOT_B " /sysroot"))
 		ioerr_world_fail(w, "something is entered that was not mounted");
@@ -202,6 +242,9 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 		if (w->script != IOERR_WORLD_VERDICT)
 			return IOERR_WORLD_CLEAN;
 	}
+	/* Where its kernel cannot be had, the one that runs is fine. */
+	if (w->story->pairs && w->story->switches && s.slot[1].reason[0] != '\0')
+		return IOERR_WORLD_GOOD;
 	if (w->boot.slot == 0 && w->story->switches)
 		return IOERR_WORLD_SWITCH;
 	if (w->boot.slot == 1 && w->story->rejects)
@@ -214,12 +257,17 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 void ioerr_process_init(struct ioerr_world *w)
 {
 	static struct boot b;
+	const char *how = "";
 
 	os_sim_reset();
-	lay_out(w);
-	ioerr_process_apply_child(w);
+	if (w->story->pairs && !ioerr_pairs_start(w, &how))
+		return;
+	lay_out(w, how);
+	ioerr_process_children(w);
 	w->boot.end = board_boot(&b);
 	w->boot.ms = os_now_ms();
+	w->boot.handed =
+		w->boot.end == OS_SIM_REBOOT && strstr(os_sim_trace(), HANDED_OVER) != NULL;
 	if (w->boot.end == OS_SIM_EXEC) {
 		check_entry(w, &b);
 		os_sim_resume();

@@ -9,6 +9,7 @@
 #include "selector/store_internal.h"
 #include "tests/sim/check.h"
 #include "tests/sim/deltas.h"
+#include "tests/sim/grub.h"
 #include "tests/sim/parts.h"
 #include "tests/sim/report.h"
 #include "tests/sim/set.h"
@@ -194,19 +195,14 @@ void powercut_child_files(void);
 
 /* ---------------------------------------------------------------- powercut_loader.c */
 /*
- * The boot loader between two boots: GRUB with kernel-cmdline/loaders/grub.cfg, whose block lies in
- * a FAT of its own. A pair that is not whole cannot be loaded.
+ * The boot loader between two boots: grub.h, on these disks. A pair that is not whole cannot be
+ * loaded.
  */
-struct powercut_loader {
-	int preset, once; /* POWERCUT_NONE */
-	unsigned starts;
-};
 /* What the partition holds in the beginning. */
 void powercut_loader_make(struct cut_content *c, int preset);
 /* As GRUB reads it. */
-void powercut_loader_read(const struct cut_content *c, struct powercut_loader *is);
-/* In the process of a boot: clears and counts on the disk, and starts a pair: how is what it puts
- * behind keelboot.pair=. POWERCUT_NONE: what it started does not come up, or the power is gone. */
+void powercut_loader_read(const struct cut_content *c, struct grub_choice *is);
+/* In the process of a boot: grub_start(). */
 int powercut_loader_start(const struct powercut_story *s, const char **how);
 
 /* ---------------------------------------------------------------- powercut_view.c */

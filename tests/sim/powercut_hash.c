@@ -177,7 +177,7 @@ static unsigned class_of_raw(const uint8_t *data)
 static uint64_t class_of_block(const uint8_t *data, uint64_t content)
 {
 	static const uint8_t header[] = "# GRUB";
-	struct powercut_loader is;
+	struct grub_choice is;
 	struct cut_content c;
 
 	if (memcmp(data, header, sizeof(header) - 1) != 0)

@@ -169,7 +169,7 @@ bool powercut_view_mounts(const struct cut_content *slot)
 
 static void print_pairs(const struct powercut_image *im)
 {
-	struct powercut_loader is;
+	struct grub_choice is;
 
 	if (im->disk[POWERCUT_LOADER].size == 0)
 		return;

@@ -4,21 +4,15 @@
 
 #include "lib/log.h"
 #include "tests/sim/board.h"
-#include "selector/loader/loader_main.h"
 #include "tests/sim/command.h"
 #include "update/apply/apply.h"
 
 #include <fcntl.h>
 #include <linux/watchdog.h>
-#include <sys/mman.h>
 
 static int apply_status;
 static struct powercut_result *world_result;
 static const struct powercut_story *story;
-
-static const char pairs_conf[] = "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
-				 "[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n"
-				 "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n";
 
 /* A report is the proof: there is no guardian here, and no time that passes. */
 static const char *conf(void)
@@ -29,7 +23,8 @@ static const char *conf(void)
 		 "[system]\ncompatible=box\nstable-after=0\n[keyring]\npath=%s\n[source.data]"
 		 "\nenabled=%s\n"
 		 "[source.media]\nenabled=usb\n%s",
-		 bundles_path("keys"), story->data ? "yes" : "no", story->pairs ? pairs_conf : "");
+		 bundles_path("keys"), story->data ? "yes" : "no",
+		 story->pairs ? grub_board_conf : "");
 	return text;
 }
 
@@ -66,47 +61,15 @@ static void run_apply(void *ctx, const char *const *argv)
 
 /* ---------------------------------------------------------------- the boot loader */
 
-static char loader_said[128];
-static int loader_status, loader_output;
-
-static int run_loader_there(int argc, char **argv)
-{
-	dup2(loader_output, 1);
-	return loader_main(argc, argv);
-}
-
-static void run_loader(void *ctx, const char *const *argv)
-{
-	ssize_t n;
-
-	(void)ctx;
-	loader_output = memfd_create("said", MFD_CLOEXEC);
-	loader_status = powercut_child_process(run_loader_there, argv);
-	n = pread(loader_output, loader_said, sizeof(loader_said) - 1, 0);
-	loader_said[n > 0 ? n : 0] = '\0';
-	close(loader_output);
-}
-
 static void lay_out_loader(struct board *d, int pair, const char *how)
 {
-	static char cmdline[64];
-	const struct os_sim_child c = { .argv0 = "keelboot-loader",
-					.say = { { 10, loader_said, 0 } },
-					.duration_ms = 10,
-					.run = run_loader,
-					.result = &loader_status };
-
 	if (!story->data && !story->raw)
 		board_part(&d->disk, "spare", NULL);
-	board_part(&d->disk, "boot-a", NULL);
-	board_part(&d->disk, "boot-b", NULL);
-	board_part(&d->disk, "grubenv", NULL);
+	grub_board_parts(d, pair, how);
 	os_sim_bdev(POWERCUT_CHILD_BOOT_A, &powercut_child_disk[POWERCUT_BOOT_A].bdev);
 	os_sim_bdev(POWERCUT_CHILD_BOOT_B, &powercut_child_disk[POWERCUT_BOOT_B].bdev);
 	os_sim_bdev(POWERCUT_CHILD_LOADER, &powercut_child_disk[POWERCUT_LOADER].bdev);
-	snprintf(cmdline, sizeof(cmdline), "quiet keelboot.pair=%c%s\n", 'a' + pair, how);
-	d->cmdline = cmdline;
-	os_sim_child(&c);
+	grub_board_child(powercut_child_process);
 }
 
 /* ---------------------------------------------------------------- the device */

@@ -295,6 +295,48 @@ TEST(slots_without_pairs_are_told)
 	machine_told("no slot has a partition for boot=");
 }
 
+static void conf_is_damaged(const char *cmdline, struct state s)
+{
+	machine_anew();
+	machine.conf = "[system]\ncompatible=trace\n[loa\x04er]\nkind=grub\n";
+	machine.cmdline = cmdline;
+	machine_put(s);
+}
+
+/* The loader's word says that there are pairs: this one proves nothing of b. */
+TEST(damaged_system_conf_boots_no_trial_by_another_kernel)
+{
+	struct state s = machine_trial();
+
+	s.staged.source = STATE_SRC_DATA;
+	conf_is_damaged("keelboot.pair=a\n", s);
+	machine_child(apply(0, NULL));
+	machine_boots('a');
+	assert_absent("spawn " APPLY);
+	assert_absent("spawn " LOADER);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+	machine_told("{\"id\":\"loader\",\"text\":\"system.conf is damaged");
+	machine_told("\"reason\":\"b: system.conf is damaged");
+	devices_have("pair a\n");
+}
+
+TEST(damaged_system_conf_boots_the_slot_whose_kernel_runs)
+{
+	conf_is_damaged("keelboot.pair=b,once\n", handed(2));
+	machine_boots('b');
+	EQUAL((machine_get().slot[1].tries, 2), (machine_get().handed, 0));
+	assert_absent("spawn " LOADER);
+}
+
+/* Something boots. */
+TEST(damaged_system_conf_boots_by_another_kernel_what_else_would_not_boot)
+{
+	conf_is_damaged("keelboot.pair=a\n", machine_trial());
+	os_sim_fail("mount " SLOT_A_DEV, 1, KB_EMOUNT);
+	machine_boots('b');
+	assert_true(os_sim_count("# slot b runs with the kernel of slot a: ") == 1);
+}
+
 TEST(chosen_slot_boots_by_the_kernel_that_runs)
 {
 	machine.cmdline = "keelboot.pair=a keelboot.slot=b\n";

@@ -131,6 +131,18 @@ TEST(write_that_lands_wrong_is_noticed)
 	EQUAL((l.why, "/dev/vda5 reads back other bytes than were written"));
 }
 
+/* A bit in the padding is enough: no later boot could set anything. */
+TEST(block_that_landed_wrong_is_put_back)
+{
+	static uint8_t after[SIZE] __attribute__((aligned(BDEV_ALIGN)));
+
+	faulty.flip_write = (struct faulty_when){ 1, 1 };
+	FAILS(set_choice(&faulty.bdev, 1, STATE_NONE), KB_EIO);
+	bdev_sim_cut(&disk, 0);
+	OK(bdev_read(&disk.bdev, 0, after, sizeof(after)));
+	assert_memory_equal(after, bytes, SIZE);
+}
+
 TEST(write_that_is_lost_is_noticed)
 {
 	faulty.lose_write = (struct faulty_when){ 1, 1 };
