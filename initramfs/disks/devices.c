@@ -324,7 +324,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		if (!loading && is_decided(&r, conf, waited) &&
 		    sources_awaited(p, conf, wait->sources, &media, waited) == NULL)
 			break;
-		if (missing != NULL && is_missing(&r, p, wait, waited)) {
+		if (!loading && missing != NULL && is_missing(&r, p, wait, waited)) {
 			missing(wait->ctx);
 			missing = NULL;
 		}

@@ -317,6 +317,17 @@ TEST_WITH(disk_is_chosen_when_no_driver_is_being_loaded_any_more, four_processor
 	assert_absent("# module " M "odd.ko");
 }
 
+TEST_WITH(all_are_loaded_only_when_no_driver_is_being_loaded_any_more, four_processors,
+	  machine_tear_down)
+{
+	machine.disk.at_ms = 7000;
+	os_sim_module_takes(M "usb_storage.ko", 3500);
+	os_sim_at(4000, plug_stick, NULL);
+	machine_boots('a');
+	assert_order("finit_module " M "usb_storage.ko", "loaded " M "usb_storage.ko");
+	assert_absent("# modules: no disk has the state");
+}
+
 TEST_WITH(mount_waits_for_all_that_is_being_loaded, four_processors, machine_tear_down)
 {
 	os_sim_module_takes(M "ext4.ko", 500);
