@@ -20,6 +20,7 @@ enum kb_err find_devices(struct boot *b)
 		.sources = b->sources,
 		.idle = watchdog_idle,
 		.missing = load_all,
+		.loading = hardware_is_loading,
 		.ctx = b,
 	};
 	enum kb_err err;

@@ -4,7 +4,7 @@
 #include "initramfs/alias_table.h"
 #include "initramfs/bus.h"
 #include "initramfs/disks/probe_uevent.h"
-#include "initramfs/modules.h"
+#include "initramfs/modules_load.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -133,6 +133,13 @@ static void add_name(char *names, size_t size, const char *name, size_t len)
 	snprintf(names + used, size - used, " %.*s", (int)len, name);
 }
 
+/* Until a watchdog counts, one after the other: the first driver of one spares the others. */
+static unsigned load_wanted(void)
+{
+	hw.list.table = hw.table.n > 0 && !hw.at_odds && !hw.until_armed ? &hw.table : NULL;
+	return modules_load_wanted(&hw.list);
+}
+
 /* All that are this, and what they need. Returns how many were loaded. */
 static unsigned load(const struct boot *b, unsigned is)
 {
@@ -155,7 +162,7 @@ static unsigned load(const struct boot *b, unsigned is)
 	}
 	if (names[0] != '\0')
 		log_info("modules: loading%s", names);
-	loaded = modules_load_wanted(&hw.list);
+	loaded = load_wanted();
 	/* What the first watchdog spared is not loaded later, either. */
 	for (unsigned i = 0; i < hw.list.n; i++)
 		hw.list.module[i].is &= ~(unsigned)MODULE_WANTED;
@@ -169,7 +176,7 @@ static void load_rest(const struct boot *b)
 		if (!is_spared(b, &hw.list.module[i]))
 			hw.list.module[i].is |= MODULE_WANTED;
 	}
-	modules_load_wanted(&hw.list);
+	load_wanted();
 }
 
 static void load_what_is_asked_for(struct boot *b)
@@ -211,7 +218,7 @@ static void read_files(struct boot *b)
 	hw.list.heeded = b->conf.command_line;
 	hw.list.after = arm_after_a_module;
 	hw.list.ctx = b;
-	hw.at_odds = hw.until_armed = false;
+	hw.at_odds = hw.until_armed = hw.list.leaves_slow = false;
 	modules_read(&hw.list, MODULES_LIST);
 	hw.by_table = read_table();
 	if (!hw.by_table)
@@ -258,10 +265,8 @@ void hardware_load_watchdog(struct boot *b)
 }
 
 /* Something new, or all that is there. What comes by that has uevents of its own. */
-static void hear(void *ctx, const char *uevent, size_t len)
+static void load_for_uevent(struct boot *b, const char *uevent, size_t len)
 {
-	struct boot *b = ctx;
-
 	if (!hw.by_table)
 		return;
 	if (uevent != NULL) {
@@ -278,12 +283,28 @@ static void hear(void *ctx, const char *uevent, size_t len)
 	load_what_is_asked_for(b);
 }
 
+/* What it makes has uevents: nobody waits here for a driver that takes long. */
+static void hear(void *ctx, const char *uevent, size_t len)
+{
+	hw.list.leaves_slow = true;
+	load_for_uevent(ctx, uevent, len);
+	hw.list.leaves_slow = false;
+}
+
 void hardware_listen(struct boot *b)
 {
+	hw.list.leaves_slow = true;
 	if (hw.by_table)
 		load(b, MODULE_ALWAYS);
+	hw.list.leaves_slow = false;
 	b->probe.hear = hear;
 	b->probe.hear_ctx = b;
+}
+
+bool hardware_is_loading(void *boot)
+{
+	(void)boot;
+	return modules_load_goes_on(&hw.list);
 }
 
 void hardware_need(struct boot *b, const char *name)

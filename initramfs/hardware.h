@@ -2,8 +2,8 @@
 /*
  * Which of the packed modules are loaded, and when. The hardware asks for its drivers by the table
  * of alias_table.h, at the start and whenever the kernel reports something new. File systems are
- * loaded once there is one to mount. Without a table, or with one that is damaged, all of the list
- * are loaded at the start.
+ * loaded once there is one to mount, and then all that is being loaded is waited for. Without a
+ * table, or with one that is damaged, all of the list are loaded at the start.
  */
 #pragma once
 
@@ -16,6 +16,10 @@ void hardware_load_watchdog(struct boot *b);
 /* Loads what is loaded always. From now on, each probe_start() of b->probe, and each of its
  * uevents, loads what is asked for. */
 void hardware_listen(struct boot *b);
+
+/* As a callback, `loading` of struct devices_wait: drivers that take long are still being loaded.
+ * At most four seconds each, and one that does not end by then is named. */
+bool hardware_is_loading(void *boot) KB_MUST_CHECK;
 
 /* Loads what this name asks for: "fs-ext4", "dm-verity". */
 void hardware_need(struct boot *b, const char *name);

@@ -6,7 +6,6 @@
 #include "lib/log.h"
 #include "lib/os.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,6 +121,12 @@ bool modules_params(char *out, size_t size, const char *path, const char *cmdlin
 	return whole;
 }
 
+static void warn_of_length(const char *path)
+{
+	log_warn("module %s: more than %d bytes of parameters; some are dropped", path,
+		 MODULES_PARAMS_MAX);
+}
+
 /* True for watchdog.ko when the list says nothing about it. */
 static bool wants_to_go_on(const char *path, const char *listed)
 {
@@ -132,43 +137,26 @@ static bool wants_to_go_on(const char *path, const char *listed)
 	       strstr(listed, "stop_on_reboot") == NULL;
 }
 
-static bool load_module(const struct modules *m, const char *path, const char *listed)
+void modules_own_params(const struct modules *m, const struct module *one,
+			char own[MODULES_PARAMS_MAX])
 {
-	char params[MODULES_PARAMS_MAX] = "", own[MODULES_PARAMS_MAX];
-	bool whole = append_word(params, sizeof(params), "", listed, strlen(listed));
-	enum kb_err err;
-	size_t packed;
+	if (!modules_params(own, MODULES_PARAMS_MAX, one->path, m->cmdline, m->heeded))
+		warn_of_length(one->path);
+}
 
-	if (wants_to_go_on(path, listed))
-		whole = append_word(params, sizeof(params), "", "stop_on_reboot=0", 16) && whole;
-	packed = strlen(params);
-	whole = modules_params(own, sizeof(own), path, m->cmdline, m->heeded) && whole;
+void modules_compose(char params[MODULES_PARAMS_MAX], const struct module *one, const char *own)
+{
+	bool whole;
+
+	params[0] = '\0';
+	whole = append_word(params, MODULES_PARAMS_MAX, "", one->params, strlen(one->params));
+	if (wants_to_go_on(one->path, one->params))
+		whole = append_word(params, MODULES_PARAMS_MAX, "", "stop_on_reboot=0", 16) &&
+			whole;
 	if (own[0] != '\0')
-		whole = append_word(params, sizeof(params), "", own, strlen(own)) && whole;
+		whole = append_word(params, MODULES_PARAMS_MAX, "", own, strlen(own)) && whole;
 	if (!whole)
-		log_warn("module %s: more than %d bytes of parameters; some are dropped", path,
-			 MODULES_PARAMS_MAX);
-	err = os_finit_module(path, params);
-	if (err == KB_OK)
-		return true;
-	if (err == KB_ETIMEDOUT) {
-		log_warn("module %s: its init does not end; the boot goes on without it", path);
-		return false;
-	}
-	/* A typing error must not cost the disk. */
-	if (params[packed] != '\0') {
-		log_warn(
-			"module %s: unable to load with %s of the kernel command line: %m; loading it without",
-			path, own);
-		params[packed] = '\0';
-		if (os_finit_module(path, params) == KB_OK)
-			return true;
-	}
-	if (errno == ENODEV)
-		log_info("module %s: its hardware is missing", path);
-	else
-		log_warn("module %s: unable to load: %m", path);
-	return false;
+		warn_of_length(one->path);
 }
 
 /* Cuts a line off *text; NULL at the end. */
@@ -207,6 +195,8 @@ void modules_read(struct modules *m, const char *list)
 	size_t len;
 
 	m->n = 0;
+	for (unsigned i = 0; i < MODULES_SIDE_MAX; i++)
+		m->run[i].one = NULL;
 	if (os_read_file(list, m->text, sizeof(m->text), &len) != KB_OK) {
 		log_info("modules: no list %s; all drivers must be built into the kernel", list);
 		return;
@@ -231,25 +221,4 @@ struct module *modules_find(struct modules *m, const char *name, size_t len)
 			return &m->module[i];
 	}
 	return NULL;
-}
-
-unsigned modules_load_wanted(struct modules *m)
-{
-	unsigned loaded = 0;
-	bool enough = false;
-
-	for (unsigned i = 0; i < m->n && !enough; i++) {
-		struct module *one = &m->module[i];
-
-		if ((one->is & (MODULE_WANTED | MODULE_TRIED)) != MODULE_WANTED)
-			continue;
-		one->is |= MODULE_TRIED;
-		loaded += load_module(m, one->path, one->params);
-		/* Its file is of no use any more, and an install wants the memory. */
-		if (os_unlink(one->path) != KB_OK)
-			log_debug("module %s: unable to delete its file: it takes up memory",
-				  one->path);
-		enough = m->after != NULL && m->after(m->ctx);
-	}
-	return loaded;
 }

@@ -10,12 +10,16 @@
  */
 #pragma once
 
+#include "lib/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define MODULES_LIST	   "/etc/keelboot/modules"
 #define MODULES_TEXT	   (64u << 10) /* bytes of the list */
 #define MODULES_MAX	   1024u
+#define MODULES_SIDE_MAX   4u	/* at once */
 #define MODULES_PARAMS_MAX 1024 /* bytes; more are left out, with a warning */
 
 /* What mkinitramfs says of a module, or the hardware: a reason why it is loaded, or when. */
@@ -26,6 +30,8 @@ enum module_is {
 	MODULE_WANTED = 2,
 	/* it was tried, once and for all */
 	MODULE_TRIED = 4,
+	/* and its init has not ended yet */
+	MODULE_RUNS = 128,
 	/* see ALIAS_ALWAYS and the like in alias_table.h */
 	MODULE_ALWAYS = 8,
 	MODULE_FIRST = 16,
@@ -33,19 +39,44 @@ enum module_is {
 	MODULE_BLIND = 64,
 };
 
+struct alias_table;
+
 struct modules {
 	struct module {
 		const char *path, *params;
 		/* bits of enum module_is */
 		unsigned is;
+		/* A bit for each before it in the list that it needs; noted where several are
+		 * loaded side by side. */
+		uint64_t needs[MODULES_MAX / 64];
 	} module[MODULES_MAX];
 	unsigned n;
+	/* Knows what each needs. NULL: it is not known, and the order of the list tells. */
+	const struct alias_table *table;
+	/* one that takes long is not waited for, where others are loaded beside it */
+	bool leaves_slow;
 	/* the kernel's command line, of which only what `heeded` ([system] command-line=) names
 	 * goes to modules, by the key MODULE.PARAMETER */
 	const char *cmdline, *heeded;
 	/* Called behind each module; may be NULL. True: the others need not be loaded now. */
 	bool (*after)(void *ctx);
 	void *ctx;
+	/* Of modules_load.c: so many at once; those that are loaded just now; how many of a call
+	 * are loaded, and whether `after` has enough. */
+	unsigned side;
+	struct modules_run {
+		/* NULL: this place is free */
+		struct module *one;
+		/* of os_module_begin(); -1: its result is known */
+		int fd;
+		enum kb_err result;
+		int errnum;
+		uint64_t since_ms;
+		/* parameters of the kernel command line; "": there are none, or it refused them */
+		char own[MODULES_PARAMS_MAX];
+	} run[MODULES_SIDE_MAX];
+	unsigned loaded;
+	bool enough;
 	/* the list, in which the lines are cut */
 	char text[MODULES_TEXT];
 };
@@ -63,17 +94,18 @@ bool modules_in_cmdline(const char *cmdline, const char *path);
 /* Whether the list or the command line has parameters for one of them, heeded or not. */
 bool modules_is_given(const struct modules *m, const struct module *one);
 
+/* The parameters that the kernel command line has for one of them: as modules_params(), and says
+ * what is left out. */
+void modules_own_params(const struct modules *m, const struct module *one,
+			char own[MODULES_PARAMS_MAX]);
+
 /*
- * Loads what is wanted and was not tried, in the order of the list. A module that fails is logged
- * and skipped: hardware that is missing is no error. Returns how many are loaded now, what was
- * there already included.
- *
- * The files are deleted: an initramfs is memory, of which a small device has little to give.
+ * All that it is loaded with: those of the list, and own.
  *
  * watchdog.ko gets stop_on_reboot=0 unless the list or the command line says otherwise: a watchdog
  * that is stopped by a reboot does not cover a shutdown that hangs.
  */
-unsigned modules_load_wanted(struct modules *m);
+void modules_compose(char params[MODULES_PARAMS_MAX], const struct module *one, const char *own);
 
 /* The name of a module in its path: "/lib/x/usb-storage.ko.xz" has "usb-storage", of len letters.
  */

@@ -88,6 +88,14 @@ enum kb_err os_change_root(const char *target) KB_MUST_CHECK;
 /* KB_OK if it is there already. KB_ETIMEDOUT: its init does not end in four seconds, and goes on.
  * KB_EIO and EFAULT: it crashed. */
 enum kb_err os_finit_module(const char *path, const char *params) KB_MUST_CHECK;
+#define OS_MODULE_MS 4000 /* below what a watchdog counts */
+/* The same without the wait: *fd is readable (os_poll()) once it is through. -1: there could be no
+ * child, and what is returned is the result. */
+enum kb_err os_module_begin(const char *path, const char *params, int *fd) KB_MUST_CHECK;
+/* What became of it. KB_ETIMEDOUT: it is not through, and goes on. Closes *fd in any case. */
+enum kb_err os_module_end(int *fd) KB_MUST_CHECK;
+/* How many this process may run on. */
+unsigned os_processors(void);
 
 struct os_wdt_info {
 	/* WDIOF_* of WDIOC_GETSUPPORT */

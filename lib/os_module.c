@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define COMPRESSED 4	/* MODULE_INIT_COMPRESSED_FILE, which older headers lack */
-#define INIT_MS	   4000 /* below what a watchdog counts */
+#define COMPRESSED 4 /* MODULE_INIT_COMPRESSED_FILE, which older headers lack */
 
 static bool is_compressed(const char *path)
 {
@@ -40,45 +40,69 @@ static enum kb_err result_of(int errnum)
 	return errnum == 0 ? KB_OK : err_errno(errnum);
 }
 
+static bool answer(int fd, int errnum)
+{
+	return write(fd, &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum);
+}
+
 /* It may stay forever: then it holds neither the watchdog nor the console. */
 static void load_and_exit(const char *path, const char *params, int fd)
 {
-	int errnum;
-
 	if (dup2(fd, 0) != 0)
 		_exit(1);
 	os_proc_close_from(1);
-	errnum = load(path, params);
-	_exit(write(0, &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum) ? 0 : 1);
+	_exit(answer(0, load(path, params)) ? 0 : 1);
 }
 
-/* The answer of a child that may never give one. Its end is noticed by the next os_wait(). */
-static enum kb_err await_load(int fd)
+/* The child's end is noticed by the next os_wait(). */
+enum kb_err os_module_begin(const char *path, const char *params, int *fd)
 {
-	int errnum;
-	bool ready;
-
-	if (os_poll(&fd, &ready, 1, INIT_MS) == KB_ETIMEDOUT) {
-		errno = ETIMEDOUT;
-		return KB_ETIMEDOUT;
-	}
-	return result_of(read(fd, &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum) ? errnum
-										      : EFAULT);
-}
-
-enum kb_err os_finit_module(const char *path, const char *params)
-{
-	enum kb_err err;
 	int fds[2];
 	pid_t pid;
 
+	*fd = -1;
 	if (os_pipe(fds) != KB_OK)
 		return result_of(load(path, params));
 	pid = fork();
 	if (pid == 0)
 		load_and_exit(path, params, fds[1]);
+	if (pid < 0 && !answer(fds[1], load(path, params)))
+		errno = 0; /* then it counts as one that crashed */
 	util_close(&fds[1]);
-	err = pid > 0 ? await_load(fds[0]) : result_of(load(path, params));
-	util_close(&fds[0]);
-	return err;
+	*fd = fds[0];
+	return KB_OK;
+}
+
+enum kb_err os_module_end(int *fd)
+{
+	int errnum = EFAULT;
+	ssize_t n = read(*fd, &errnum, sizeof(errnum));
+
+	if (n < 0 && errno == EAGAIN)
+		errnum = ETIMEDOUT;
+	else if (n != (ssize_t)sizeof(errnum))
+		errnum = EFAULT;
+	util_close(fd);
+	return result_of(errnum);
+}
+
+enum kb_err os_finit_module(const char *path, const char *params)
+{
+	enum kb_err err;
+	bool ready;
+	int fd;
+
+	err = os_module_begin(path, params, &fd);
+	if (fd < 0)
+		return err;
+	err = os_poll(&fd, &ready, 1, OS_MODULE_MS);
+	(void)err; /* the end tells what became of it */
+	return os_module_end(&fd);
+}
+
+unsigned os_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }

@@ -17,10 +17,8 @@
 #include <string.h>
 
 #define STEP_MS	   100
-/* A stick on a real hub takes up to four seconds. */
-#define MISSING_MS 5000u
-/* A prober and its second try. */
-#define PROBERS_MS (5u * PROBE_DEADLINE_MS)
+#define MISSING_MS 5000u		    /* a stick on a real hub takes up to four seconds */
+#define PROBERS_MS (5u * PROBE_DEADLINE_MS) /* a prober and its second try */
 
 static void set_name(char dst[DEVICES_NAME], const struct prober_part *part)
 {
@@ -320,11 +318,13 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	p->ctx = (void *)conf;
 	probe_start(p);
 	while (is_in_time(p, wait, waited)) {
+		bool loading = wait->loading != NULL && wait->loading(wait->ctx);
+
 		devices_rank(&r, p, conf);
-		if (is_decided(&r, conf, waited) &&
+		if (!loading && is_decided(&r, conf, waited) &&
 		    sources_awaited(p, conf, wait->sources, &media, waited) == NULL)
 			break;
-		if (missing != NULL && is_missing(&r, p, wait, waited)) {
+		if (!loading && missing != NULL && is_missing(&r, p, wait, waited)) {
 			missing(wait->ctx);
 			missing = NULL;
 		}

@@ -66,6 +66,8 @@ struct devices_wait {
 	/* Called once where no disk has all by then, though none is being probed: its driver may
 	 * not be loaded. May be NULL. */
 	void (*missing)(void *ctx);
+	/* Drivers are still being loaded: a better disk, or a stick, may be theirs. May be NULL. */
+	bool (*loading)(void *ctx);
 	void *ctx;
 };
 

@@ -79,6 +79,21 @@ def test_driver_whose_init_does_not_end_is_named_and_the_boot_goes_on(bench, own
         vm.expect("system 61.0 is ready", 120)
 
 
+@pytest.mark.parametrize("processors", (2, 4))
+def test_with_more_processors_it_holds_up_no_other_driver(bench, own_modules, processors):
+    """scsi_debug stands for it: it answers no command here, and its init sleeps for as long as Linux waits for it."""
+    hangs = "keelboot: module /lib/modules/scsi_debug.ko: its init does not end; the boot goes on without it"
+    initrd = bench.initramfs("--module", "scsi_debug", name="sleeping-driver")
+    with bench.machine(bench.disk(slots=(own_modules, ...)), initrd=initrd, smp=processors,
+                       append="keelboot.log=info scsi_mod.scan=sync scsi_debug.every_nth=1 scsi_debug.opts=4") as vm:
+        vm.expect("system 61.0 is ready", 180)
+        text = vm.boot_text()
+        assert {"ext4", "i6300esb", *NEEDS["virtio"]} <= loaded(bench, vm)
+    begun, other, left = map(text.find, ("modules: loading scsi_debug", "modules: loading virtio_pci", hangs))
+    assert 0 <= begun < other < left < text.find("system 61.0 is up")
+    assert text.count(hangs) == 1 and "Unknown symbol" not in text
+
+
 def test_stick_brings_its_drivers_and_file_system(bench, own_modules):
     initrd = bench.conf_initramfs("hardware-stick", "[source.media]\nsettle=2\n", modules=SETS)
     stick = bench.stick(bench.bundle("2.0"))

@@ -16,7 +16,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_fleet.c conf_keys.c conf
             $(addprefix selector/loader/loader_,autoboot.c bbcopy.c bbvars.c bgenv.c bgplan.c block.c list.c option.c why.c) \
             $(filter-out update/decoder/decoder_limits.c $(WITHOUT),$(wildcard update/decoder/*.c update/bundle/*.c)) \
             $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_lack.c install_pipe.c decoder.c) \
-            $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c tpm/tpm_command.c tpm/tpm_log.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
+            $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c modules_load.c tpm/tpm_command.c tpm/tpm_log.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
             $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
             $(addprefix cli/doctor/doctor_,command.c order.c report.c script.c setting.c steps.c) \
             $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c http.c http_answer.c http_head.c http_session.c keep.c pace.c page.c polling.c rest.c token.c url.c) $(wildcard channel/*.c) \

@@ -107,6 +107,7 @@ void os_sim_reset(void)
 	os_sim_console_below = LOG_LEVEL_DEBUG + 1;
 	os_sim_files_reset();
 	os_sim_procs_reset();
+	os_sim_modules_reset();
 	os_sim_dev_reset();
 	os_sim_bdev_reset();
 	os_sim_put("/dev/kmsg", OS_SIM_TEXT, "");
@@ -286,6 +287,10 @@ void os_sim_pass(uint64_t end)
 	for (unsigned i = 0; i < sim.nevents; i++) {
 		if (!sim.event[i].done)
 			next = earlier(next, sim.event[i].at);
+	}
+	for (unsigned i = 0; i < OS_SIM_FDS; i++) {
+		if (sim.fd[i].kind == OS_SIM_FD_MODULE && sim.fd[i].due > sim.now)
+			next = earlier(next, sim.fd[i].due);
 	}
 	next = earlier(earlier(next, os_sim_procs_next()), os_sim_wdt_next());
 	if (next > sim.now)

@@ -121,6 +121,13 @@ void os_sim_watchdog_held(int fd);
 /* The longest time, in milliseconds, for which it was not fed since os_sim_reset(). */
 uint64_t os_sim_watchdog_pause(void);
 
+/* ---------------------------------------------------------------- modules */
+/* How many processors there are; default 1. */
+void os_sim_processors(unsigned n);
+/* The init of this module takes so long, and its end is a line: "loaded PATH", or "left PATH" when
+ * nobody waits for it any longer. 0: it never ends. */
+void os_sim_module_takes(const char *path, unsigned ms);
+
 /* ---------------------------------------------------------------- children */
 /* After that: how it is odd. A limit is info's timeout_s. */
 struct os_sim_wdt_quirks {

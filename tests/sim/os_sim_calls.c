@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulation's time, descriptors, mounts, modules, and the ends of a boot. */
+/* The simulation's time, descriptors, mounts, and the ends of a boot. */
 #include "tests/sim/os_sim_int.h"
 
 #include "lib/util.h"
@@ -92,6 +92,8 @@ static bool readable(int fd)
 		return false;
 	if (f->kind == OS_SIM_FD_UEVENT)
 		return os_sim_uevent_pending();
+	if (f->kind == OS_SIM_FD_MODULE)
+		return f->due <= os_sim_now();
 	return f->kind == OS_SIM_FD_READ && os_sim_procs_readable(f);
 }
 
@@ -178,13 +180,7 @@ enum kb_err os_change_root(const char *target)
 	return OS_SIM_CALL("change_root", KB_OK, "change_root %s", target);
 }
 
-/* ---------------------------------------------------------------- modules, ends */
-enum kb_err os_finit_module(const char *path, const char *params)
-{
-	return OS_SIM_CALL("finit_module", os_exists(path) ? KB_OK : KB_ENOENT,
-			   "finit_module %s%s%s", path, params[0] != '\0' ? " " : "", params);
-}
-
+/* ---------------------------------------------------------------- ends */
 void os_sim_join(char *out, size_t size, const char *const *words)
 {
 	size_t used = 0;

@@ -11,4 +11,5 @@
 #include "tests/sim/os_sim_dev.c"
 #include "tests/sim/os_sim_files.c"
 #include "tests/sim/os_sim_label.c"
+#include "tests/sim/os_sim_module.c"
 #include "tests/sim/os_sim_proc.c"

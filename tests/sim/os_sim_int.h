@@ -19,6 +19,7 @@ enum os_sim_fd_kind {
 	OS_SIM_FD_WRITE, /* of a pipe */
 	OS_SIM_FD_UEVENT,
 	OS_SIM_FD_WDT,
+	OS_SIM_FD_MODULE,
 };
 
 struct os_sim_fd {
@@ -26,6 +27,11 @@ struct os_sim_fd {
 	int peer;    /* of a pipe, as long as it is open */
 	int proc;    /* of a pipe's reading end: the child that writes; -1 */
 	size_t told; /* bytes that were read of what that child says */
+	/* Of a module that is being loaded: when it is through, and how. */
+	uint64_t due;
+	enum kb_err result;
+	int errnum;
+	char what[96];
 };
 
 /* One line of the trace; applies os_sim_fail(). Returns that error, or `natural`; sets errno. */
@@ -61,6 +67,9 @@ enum kb_err os_sim_check_mount(const char *source, const char *fstype);
 void os_sim_do_mount(const char *source, const char *target);
 void os_sim_do_switch_root(const char *target);
 void os_sim_files_reset(void);
+
+/* Modules. */
+void os_sim_modules_reset(void);
 
 /* Children. */
 void os_sim_procs_reset(void);

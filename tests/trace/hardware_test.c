@@ -250,6 +250,111 @@ TEST(a_driver_that_hangs_does_not_hold_up_the_boot)
 	assert_once("# module " M "odd.ko: its init does not end; the boot goes on without it");
 }
 
+/* ---------------------------------------------------------------- side by side */
+
+static void four_processors(void)
+{
+	put_machine();
+	os_sim_processors(4);
+	machine.cmdline = "keelboot.log=debug\n";
+}
+
+TEST_WITH(with_more_processors_each_still_waits_for_what_it_needs, four_processors,
+	  machine_tear_down)
+{
+	os_sim_module_takes(M "virtio.ko", 50);
+	os_sim_module_takes(M "crc32c.ko", 50);
+	machine_boots('a');
+	assert_order("loaded " M "virtio.ko", "finit_module " M "virtio_blk.ko");
+	assert_order("loaded " M "crc32c.ko", "finit_module " M "ext4.ko");
+	assert_order("watchdog /dev/watchdog0", "finit_module " M "virtio.ko");
+}
+
+TEST_WITH(what_needs_nothing_is_loaded_beside_it, four_processors, machine_tear_down)
+{
+	DEVICE("pci", "0000:00:05.0", "pci:v0000144Dd0000A80Asv0sd0bc01sc08i02");
+	os_sim_module_takes(M "virtio.ko", 100);
+	os_sim_module_takes(M "nvme.ko", 100);
+	machine_boots('a');
+	assert_order("finit_module " M "nvme.ko", "loaded " M "virtio.ko");
+	assert_order("loaded " M "nvme.ko", "exec ");
+}
+
+TEST_WITH(drivers_of_watchdogs_are_loaded_one_after_the_other, four_processors, machine_tear_down)
+{
+	machine.no_watchdog = true;
+	put_table("blind blind_wdt odd\n"
+		  "first blind_wdt odd\n"
+		  "fs-ext4 ext4\n"
+		  "needs:virtio_blk virtio\n"
+		  "virtio:d00000002v* virtio_blk\n");
+	os_sim_module_takes(M "blind_wdt.ko", 50);
+	os_sim_module_takes(M "odd.ko", 50);
+	machine_boots('a');
+	assert_order("loaded " M "blind_wdt.ko", "finit_module " M "odd.ko");
+}
+
+TEST_WITH(a_driver_that_hangs_holds_up_no_other, four_processors, machine_tear_down)
+{
+	os_sim_module_takes(M "odd.ko", 0);
+	os_sim_at(1000, plug_stick, NULL);
+	machine_boots('a');
+	assert_order("finit_module " M "odd.ko", "finit_module " M "virtio.ko");
+	assert_order("finit_module " M "virtio_blk.ko", "left " M "odd.ko");
+	assert_order("finit_module " M "usb_storage.ko", "left " M "odd.ko");
+	assert_once("# module " M "odd.ko: its init does not end; the boot goes on without it");
+	assert_order("left " M "odd.ko", "mount " SLOT_A_DEV);
+	assert_in_range(os_now_ms(), 4000, 5000);
+}
+
+TEST_WITH(disk_is_chosen_when_no_driver_is_being_loaded_any_more, four_processors,
+	  machine_tear_down)
+{
+	os_sim_module_takes(M "odd.ko", 1500);
+	os_sim_at(1400, plug_stick, NULL);
+	machine_boots('a');
+	assert_order("finit_module " M "usb_storage.ko", "loaded " M "odd.ko");
+	assert_absent("# module " M "odd.ko");
+}
+
+TEST_WITH(all_are_loaded_only_when_no_driver_is_being_loaded_any_more, four_processors,
+	  machine_tear_down)
+{
+	machine.disk.at_ms = 7000;
+	os_sim_module_takes(M "usb_storage.ko", 3500);
+	os_sim_at(4000, plug_stick, NULL);
+	machine_boots('a');
+	assert_order("finit_module " M "usb_storage.ko", "loaded " M "usb_storage.ko");
+	assert_absent("# modules: no disk has the state");
+}
+
+TEST_WITH(mount_waits_for_all_that_is_being_loaded, four_processors, machine_tear_down)
+{
+	os_sim_module_takes(M "ext4.ko", 500);
+	machine_boots('a');
+	assert_order("loaded " M "ext4.ko", "mount " SLOT_A_DEV);
+}
+
+TEST_WITH(without_uevents_a_driver_that_takes_long_is_waited_for_too, four_processors,
+	  machine_tear_down)
+{
+	os_sim_uevent_sockets(0);
+	os_sim_module_takes(M "odd.ko", 1500);
+	machine_boots('a');
+	assert_order("loaded " M "odd.ko", "mount " SLOT_A_DEV);
+	LOADED("virtio_blk");
+}
+
+TEST_WITH(a_damaged_table_loads_one_after_the_other, four_processors, machine_tear_down)
+{
+	os_sim_file(ALIAS_TABLE_FILE, "always odd\nvirtio:d0000");
+	os_sim_module_takes(M "virtio.ko", 50);
+	os_sim_module_takes(M "nvme.ko", 50);
+	machine_boots('a');
+	assert_order("loaded " M "virtio.ko", "finit_module " M "virtio_blk.ko");
+	assert_order("loaded " M "nvme.ko", "finit_module " M "usb_storage.ko");
+}
+
 TEST(a_rescue_has_all_loaded)
 {
 	machine.init[0] = machine.init[1] = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/os_sim_here.h"
 
-#include "initramfs/modules.h"
+#include "initramfs/modules_load.h"
 #include "tests/unit/test.h"
 
 #define M "/lib/modules/6.1.0/"

@@ -83,6 +83,45 @@ TEST(an_init_that_does_not_end_is_left_behind)
 	assert_in_range(os_now_ms() - start, 3900, 10000);
 }
 
+TEST(several_are_loaded_at_once_and_each_gives_its_own_answer)
+{
+	int fds[3];
+	bool ready[3];
+
+	folder_bytes("a.ko", "x", 1);
+	kernel = REFUSES_IT;
+	OK(os_module_begin(folder_at("a.ko"), "", &fds[0]));
+	kernel = HANGS;
+	OK(os_module_begin(folder_at("a.ko"), "", &fds[1]));
+	kernel = CRASHES;
+	OK(os_module_begin(folder_at("a.ko"), "", &fds[2]));
+	OK(os_poll(&fds[2], ready, 1, 10000));
+	FAILS(os_module_end(&fds[2]), KB_EIO);
+	OK(os_poll(fds, ready, 2, 10000));
+	assert_true(ready[0] && !ready[1]);
+	FAILS(os_module_end(&fds[0]), KB_ENODEV);
+	assert_int_equal(errno, ENODEV);
+	FAILS(os_module_end(&fds[1]), KB_ETIMEDOUT);
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_true(fds[0] == -1 && fds[1] == -1 && fds[2] == -1);
+}
+
+TEST(processors_are_those_that_this_process_may_run_on)
+{
+	cpu_set_t all, one;
+	int cpu = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	assert_int_equal(os_processors(), CPU_COUNT(&all));
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(os_processors(), 1);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 /* It would keep the watchdog from the system that is started. */
 TEST(an_init_that_does_not_end_holds_nothing_of_ours)
 {
