@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A U-Boot that keeps a redundant environment on a card, for QEMU's virt of AArch64, made of Debian's sources as a board's
-maker would make one. Debian's own has its environment in a flash that it cannot write to in QEMU.
+"""A U-Boot that keeps a redundant environment on a card, for QEMU's virt of AArch64, made of Debian's sources as a
+board's maker would make one. Debian's own has its environment in a flash that it cannot write to in QEMU.
 
     get()                              built unless it is there
     put(disk, default_bootlimit="3")   variables beside U-Boot's own, into both copies
@@ -24,7 +24,8 @@ TOOLS = ("aarch64-linux-gnu-gcc", "bison", "flex", "bc", "dpkg-source")
 CONFIG = "qemu_arm64_defconfig"
 # Of both copies on the card, between the partition table and the first partition.
 OFFSETS, SIZE = (0x40000, 0x80000), 0x4000
-SCRIPT = 5      # the partition with boot.scr
+# The script is in the fifth partition.
+START = "setenv devtype mmc; setenv devnum 0; load mmc 0:5 ${scriptaddr} boot.scr && source ${scriptaddr}"
 OWN = f"""\
 CONFIG_MMC=y
 CONFIG_DM_MMC=y
@@ -45,7 +46,7 @@ CONFIG_BOOTCOUNT_ENV=y
 # CONFIG_TOOLS_MKEFICAPSULE is not set
 CONFIG_BOOTDELAY=0
 CONFIG_USE_BOOTCOMMAND=y
-CONFIG_BOOTCOMMAND="setenv devtype mmc; setenv devnum 0; load mmc 0:{SCRIPT} ${{scriptaddr}} boot.scr && source ${{scriptaddr}}"
+CONFIG_BOOTCOMMAND="{START}"
 """
 # PCI is looked at before the environment is read: the card's reader is behind it.
 FLAGS = "KCPPFLAGS=-DCONFIG_SYS_EARLY_PCI_INIT"
@@ -68,7 +69,8 @@ def _sources(folder: Path) -> Path:
     fetched = kbapt.run(["apt-get", *words, "-qq", "--download-only", "source", PACKAGE], cwd=folder)
     found = sorted(folder.glob(f"{PACKAGE}_*.dsc"))
     if fetched.returncode != 0 or not found:
-        raise UbootError(f"cannot fetch Debian's sources of {PACKAGE}:\n{(update.stderr + fetched.stderr).strip()[-1200:]}")
+        told = (update.stderr + fetched.stderr).strip()[-1200:]
+        raise UbootError(f"cannot fetch Debian's sources of {PACKAGE}:\n{told}")
     _run("dpkg-source", "--no-check", "-x", found[-1].name, "sources", cwd=folder)     # apt has checked them
     return folder / "sources"
 

@@ -559,6 +559,7 @@ def test_shared_names(tree):
     put(tree, "update/one.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
     put(tree, "update/keys/two.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
     put(tree, "initramfs/check.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
+    put(tree, "update/one_none.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
     silent(tree, "shared-names")
     put(tree, "update/two.c", C + "\nstatic int check(int n)\n{\n\treturn n;\n}\n")
     says(tree, "shared-names", "update/two.c:3: check is also a function of update/one.c")

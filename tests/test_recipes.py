@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a build of others is told that Keelboot needs: the recipes of Buildroot and Yocto, and Debian's packages. Their own
-tests build with the libraries of this machine, and miss none."""
+"""What a build of others learns that Keelboot needs: the recipes of Buildroot and Yocto, and Debian's packages. Their
+own tests build with the libraries of this machine, and miss none."""
 
 import re
 
@@ -41,6 +41,7 @@ def test_recipe_wants_each_library_that_the_build_asks_for(name):
 
 def test_the_selected_packages_are_those_of_the_recipe():
     """Kconfig builds what is selected: what the recipe wants besides would be missing there."""
-    selected = set(re.findall(r"select BR2_PACKAGE_(\w+)", (TOP / "hooks/buildroot/package/keelboot/Config.in").read_text()))
+    config = (TOP / "hooks/buildroot/package/keelboot/Config.in").read_text()
+    selected = set(re.findall(r"select BR2_PACKAGE_(\w+)", config))
     names = {names[0] for names in LIBRARIES.values() if names[0]}
     assert {name.upper().replace("-", "_") for name in names} <= selected

@@ -29,6 +29,7 @@ counter=u-boot
 LOADER = CONF[CONF.index("[loader]"):]
 COPIES = "".join(f"/dev/mmcblk0 {offset:#x} {kbuboot.SIZE:#x}\n" for offset in kbuboot.OFFSETS)
 FIRST, SECOND = "1.7", "2.7"        # with the files that a root needs for this loader
+OURS = ("keelboot_default", "keelboot_once", "keelboot_starts")
 SIZE = "64M"
 SLOW = 300      # seconds: the firmware is emulated, too
 GARBAGE = b"no initramfs " * 1000
@@ -70,7 +71,7 @@ class Pairs:
     def variables(self, disk=None) -> dict:
         """Those of Keelboot, in the newer copy."""
         newest = kbuboot.copies(disk or self.disk)[0][1]
-        return {name: newest[name] for name in ("keelboot_default", "keelboot_once", "keelboot_starts") if name in newest}
+        return {name: newest[name] for name in OURS if name in newest}
 
     def content(self, slot, disk=None) -> bytes:
         """Of a pair's partition."""
@@ -116,8 +117,8 @@ def test_root_without_a_place_for_the_lock_says_what_to_do(bench):
     pairs = Pairs(bench)
     with pairs.machine(bench.stick(pairs.bundle("2.8"))) as vm:
         text = bench.up(vm, "2.8", "b", 2 * SLOW)
-        assert "/var/lock: cannot make the folder: Read-only file system; libubootenv wants its lock there: make it a " \
-               "link to /run/lock" in text
+        assert "/var/lock: cannot make the folder: Read-only file system; libubootenv wants its lock there: make it " \
+               "a link to /run/lock" in text
         assert pairs.variables()["keelboot_default"] == "a"
         vm.send("reboot -f")
         vm.wait_reset()
