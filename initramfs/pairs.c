@@ -356,7 +356,7 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 
 bool pairs_secure(struct boot *b, enum plan_mode mode)
 {
-	const struct pairs *p = &b->pairs;
+	struct pairs *p = &b->pairs;
 	unsigned mountable = devices_mountable(&b->dev, &b->conf);
 	struct pairs_answer is;
 	bool is_read;
@@ -384,7 +384,7 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return true;
 	if (set_preset(b, preset))
 		return true;
-	log_err("update: skipped: the boot loader might start a kernel that is overwritten");
+	find(p, "no update is installed: it might start a kernel that is overwritten");
 	return false;
 }
 

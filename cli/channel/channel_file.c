@@ -5,6 +5,7 @@
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "update/crypto/digest.h"
+#include "update/wire/manifest_limits.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,6 +35,8 @@ static enum kb_err read_bytes(const char *path, size_t *len)
 }
 
 /* ---------------------------------------------------------------- the envelope */
+
+_Static_assert(MANIFEST_MAX <= CHANNEL_DOCUMENT_MAX, "what the header allows has room");
 
 static enum kb_err split_bytes(struct channel_file *f, const char *path, size_t len)
 {

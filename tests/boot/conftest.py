@@ -128,7 +128,7 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
                        "and it came back")),
         *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number != 2))
 # Of no other processor: tests/run arm64-boot.
-ARM64 = ("test_arm64_loaders", "test_loader_uboot")
+ARM64 = ("test_arm64_loaders", "test_loader_uboot", "test_pairs_uboot")
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
 SOURCES = ("initramfs/mkinitramfs", "initramfs/mkinitramfs.d/kbaliases.py",

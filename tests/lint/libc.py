@@ -20,6 +20,7 @@ ENDS_1 = set("""
     lgetxattr lsetxattr
     stat lstat fstat fstatfs statvfs readlink mkdir rename unlink unlinkat fcntl flock ioctl isatty dup2 dup3 pipe2 poll
     mount umount2 chroot chdir unshare fork execve waitpid kill getpid getppid setsid prctl setrlimit _exit reboot
+    sched_getaffinity sched_cpucount
     syscall sigemptyset sigfillset sigprocmask clock_gettime nanosleep socket bind setsockopt recvmsg
 """.split())
 # inih's allocator stays unused (tests/unit/conf_heap_test.c); fnmatch allocates only for characters of several bytes,
