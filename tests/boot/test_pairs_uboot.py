@@ -161,8 +161,10 @@ def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_relea
         assert bench.status(vm)["slots"][1]["state"] == "good"
         vm.power_cut()
     whole, environments = {slot: pairs.content(slot) for slot in "ab"}, {}
-    entries = cuts.entries()
-    for point in sorted({*cuts.points(), *((one, entries[one].length) for one in cuts.written()[-CUTS:])}):
+    entries, ends = cuts.entries(), {offset + kbuboot.SIZE for offset in kbuboot.OFFSETS}
+    # A card takes sector by sector: in the middle of each environment, and behind it.
+    last = [one for one in cuts.written() if entries[one].offset + entries[one].length in ends]
+    for point in sorted({*cuts.points(), *((one - less, entries[one].length) for one in last for less in (16, 0))}):
         found = pairs.variables(cuts.cut(*point))
         starts = found.get("keelboot_once") or found["keelboot_default"]
         environments[found["keelboot_default"], found.get("keelboot_once", "")] = point
