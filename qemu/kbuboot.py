@@ -2,8 +2,9 @@
 """A U-Boot that keeps a redundant environment on a card, for QEMU's virt of AArch64, made of Debian's sources as a
 board's maker would make one. Debian's own has its environment in a flash that it cannot write to in QEMU.
 
-    get()                              built unless it is there
-    put(disk, default_bootlimit="3")   variables beside U-Boot's own, into both copies
+    get()                               built unless it is there
+    put(disk, copy(2, a="1"), copy(1))  both copies of its environment: these variables beside U-Boot's own
+    copies(disk)                        what is in them
 """
 
 import fcntl
@@ -15,6 +16,7 @@ import zlib
 from pathlib import Path
 
 import kbapt
+import kbloader
 
 PACKAGE = "u-boot"
 FOLDER = Path(__file__).resolve().parent.parent / "build/u-boot"
@@ -96,12 +98,12 @@ def get() -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = FOLDER / "configuration"
-        if not IMAGE.is_file() or not stamp.is_file() or stamp.read_text() != OWN:
+        stamp, made_of = FOLDER / "configuration", f"{CONFIG}\n{FLAGS}\n{OWN}"
+        if not IMAGE.is_file() or not stamp.is_file() or stamp.read_text() != made_of:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             _build(folder)
-            stamp.write_text(OWN)
+            stamp.write_text(made_of)
             shutil.rmtree(folder)
     return IMAGE
 
@@ -115,9 +117,7 @@ def defaults() -> dict:
 
 def copy(flags: int, **more) -> bytes:
     """One of the two: U-Boot's own variables and these. The higher flags are the newer copy, and 0 is above 255."""
-    text = b"".join(f"{name}={value}\0".encode() for name, value in sorted({**defaults(), **more}.items()))
-    data = text.ljust(SIZE - 5, b"\0")
-    return struct.pack("<IB", zlib.crc32(data), flags) + data
+    return kbloader.uboot_environment(flags, SIZE, **{**defaults(), **more})
 
 
 def put(disk, *copies: bytes) -> None:

@@ -2,15 +2,16 @@
 """Each slot has a kernel of its own, which a U-Boot with a redundant environment on the device's card starts: a release
 brings both, and is left with both. qemu/u-boot makes it, of Debian's sources."""
 
-import kbdisk
 import kbloader
 import kbuboot
+import pair_device
 import pytest
 from conftest import LEAN
-from cut_disk import CUTS, CutDisk
+from cut_disk import CutDisk
 from drives import Drive
-from kbdisk import Vfat, mkvfat
+from kbdisk import Vfat
 from machine import Machine
+from pair_device import PairDevice
 
 WORDS = "console=ttyAMA0 gpt panic=1 loglevel=4 norandmaps watchdog.stop_on_reboot=0"
 CARD = "/devices/platform/4010000000.pcie/*"
@@ -28,40 +29,32 @@ counter=u-boot
 """
 LOADER = CONF[CONF.index("[loader]"):]
 COPIES = "".join(f"/dev/mmcblk0 {offset:#x} {kbuboot.SIZE:#x}\n" for offset in kbuboot.OFFSETS)
-FIRST, SECOND = "1.7", "2.7"        # with the files that a root needs for this loader
-OURS = ("keelboot_default", "keelboot_once", "keelboot_starts")
-SIZE = "64M"
-SLOW = 300      # seconds: the firmware is emulated, too
-GARBAGE = b"no initramfs " * 1000
+FILES = {"etc/fw_env.config": COPIES, "etc/keelboot/system.conf.d/loader.conf": LOADER}
 
 pytestmark = pytest.mark.skipif(not kbuboot.IMAGE.is_file(), reason="no U-Boot with an environment: run qemu/u-boot")
 
 
-class Pairs:
-    """A device with two slots and their kernels on its card, and U-Boot, which starts that of slot a."""
+class Pairs(PairDevice):
+    """The pairs are on the device's card, and U-Boot starts that of slot a."""
+
+    KERNEL, SIZE, SLOW = "Image", "64M", 300
+    FIRST, SECOND = "1.7", "2.7"        # with the files that a root needs for this loader
+    OURS = ("keelboot_default", "keelboot_once", "keelboot_starts")
 
     def __init__(self, bench, *, tries=3, copies=(), words=WORDS, **disk):
         """copies: of the environment. Without any it is as on a board from the factory, where U-Boot takes its own."""
-        self.bench = bench
-        for version in (FIRST, SECOND):
-            bench.device.system(version, links={"var/lock": "/run"}, files={
-                "etc/fw_env.config": COPIES, "etc/keelboot/system.conf.d/loader.conf": LOADER})
+        super().__init__(bench)
+        for version in (self.FIRST, self.SECOND):
+            bench.device.system(version, links={"var/lock": "/run"}, files=FILES)
         self.kernel = bench.device.kernel.bzimage
         config = bench.work / "fw_env.config"
         config.write_text(COPIES)
         self.initrd = bench.conf_initramfs(f"pairs-uboot-{tries}", CONF.format(tries=tries), "--add",
                                            f"{config}:/etc/fw_env.config", packed=True, modules=(*LEAN, "sd"))
-        files = Vfat(kbloader.pair(self.kernel, self.initrd, "Image"))
         script = Vfat({"boot.scr": kbloader.uboot_script(words)})
-        self.disk = bench.disk(FIRST, size="512M", **disk, extra=[
-            ("script", "8M", script, "esp"), ("boot-a", SIZE, files), ("boot-b", SIZE, files if "b" in disk else None)])
+        self.disk = bench.disk(self.FIRST, size="512M", **disk,
+                               extra=[("script", "8M", script, "esp"), *self.parts("b" in disk)])
         kbuboot.put(self.disk, *copies)
-
-    def bundle(self, version, *, initrd=None, size=SIZE):
-        """A release with its kernel."""
-        image = self.bench.work / f"boot-{version}-{size}.img"
-        mkvfat(image, size, kbloader.pair(self.kernel, initrd or self.initrd, "Image"))
-        return self.bench.bundle(version, options=("--image", f"boot={image}"))
 
     def machine(self, *sticks, disk=None, **options):
         return Machine(None, drives=[Drive(disk or self.disk, name="disk", bus="sd", **options), *sticks], memory=1024,
@@ -69,51 +62,35 @@ class Pairs:
                        log=str(self.bench.work / "console.log"))
 
     def variables(self, disk=None) -> dict:
-        """Those of Keelboot, in the newer copy."""
+        """In the newer copy."""
         newest = kbuboot.copies(disk or self.disk)[0][1]
-        return {name: newest[name] for name in OURS if name in newest}
-
-    def content(self, slot, disk=None) -> bytes:
-        """Of a pair's partition."""
-        return kbdisk.read_partition(disk or self.disk, f"boot-{slot}")
-
-    def put(self, slot, *, kernel=None, initrd=None) -> None:
-        """Another pair for a slot, by hand."""
-        image = self.bench.work / f"put-{slot}.img"
-        mkvfat(image, SIZE, kbloader.pair(kernel or self.kernel, initrd or self.initrd, "Image"))
-        kbdisk.write_partition(self.disk, f"boot-{slot}", image.read_bytes())
-
-    def pair(self, vm) -> str:
-        """Whose kernel runs, as the boot says it."""
-        return self.bench.boot_json(vm)["pair"]
+        return {name: newest[name] for name in self.OURS if name in newest}
 
 
-def both_good(bench, flags=(2, 1), **options) -> Pairs:
-    """2.0 in slot b is preferred, and 1.0 in slot a is good, too."""
-    copies = [kbuboot.copy(one, keelboot_default="b", **options) for one in flags]
+SLOW, SECOND = Pairs.SLOW, Pairs.SECOND
+
+
+def installed(bench, **options) -> Pairs:
+    """1.7 in slot a, whose pair is the preset in both copies."""
+    return Pairs(bench, copies=[kbuboot.copy(one, keelboot_default="a") for one in (2, 1)], **options)
+
+
+def both_good(bench, **variables) -> Pairs:
+    """2.7 in slot b is preferred, and 1.7 in slot a is good, too. variables: more of U-Boot's."""
+    copies = [kbuboot.copy(one, keelboot_default="b", **variables) for one in (2, 1)]
     return Pairs(bench, b=SECOND, copies=copies)
 
 
 def test_release_brings_its_kernel_and_is_committed_with_it(bench):
     """Beginning with the environment of a factory: none."""
     pairs = Pairs(bench)
-    with pairs.machine(bench.stick(pairs.bundle(SECOND))) as vm:
-        bench.up(vm, SECOND, "b", 2 * SLOW)
-        for line in ("using default environment", "slot b: it has a kernel of its own; restarting with that",
-                     "slot b: its own kernel has come up"):
-            assert line in vm.text, vm.text
-        assert pairs.pair(vm) == "b" and len(vm.boots) == 2
-        assert bench.status(vm)["slots"][1]["state"] == "good"
-        assert pairs.variables() == {"keelboot_default": "b"}
-        vm.send("reboot -f")
-        vm.wait_reset()
-        text = bench.up(vm, SECOND, "b", SLOW)
-        assert "kernel of its own" not in text and pairs.pair(vm) == "b" and len(vm.boots) == 3
+    pair_device.is_committed(pairs)
+    assert "using default environment" in (bench.work / "console.log").read_text()
 
 
 def test_root_without_a_place_for_the_lock_says_what_to_do(bench):
     """Such a release is good all the same: the other slot's kernel asks for it in each boot."""
-    bench.device.system("2.8", files={"etc/fw_env.config": COPIES, "etc/keelboot/system.conf.d/loader.conf": LOADER})
+    bench.device.system("2.8", files=FILES)
     pairs = Pairs(bench)
     with pairs.machine(bench.stick(pairs.bundle("2.8"))) as vm:
         text = bench.up(vm, "2.8", "b", 2 * SLOW)
@@ -127,32 +104,18 @@ def test_root_without_a_place_for_the_lock_says_what_to_do(bench):
 
 
 def test_release_whose_kernel_panics_is_left_and_says_why(bench):
-    pairs = Pairs(bench, tries=1)
-    with pairs.machine(bench.stick(pairs.bundle(SECOND, initrd=GARBAGE))) as vm:
-        vm.expect("restarting with that", SLOW)
-        vm.expect("Kernel panic", SLOW)
-        text = bench.up(vm, FIRST, "a", SLOW)
-        assert "slot b is rejected: its kernel did not come up" in text and pairs.pair(vm) == "a"
-        assert bench.status(vm)["slots"][1]["reason"] == "its kernel did not come up"
-        assert pairs.variables() == {"keelboot_default": "a"}
+    pair_device.is_left_after_a_panic(Pairs(bench, tries=1))
 
 
 def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
     """This board has no watchdog that U-Boot can arm."""
     pairs = Pairs(bench, tries=1, words=WORDS.replace("panic=1", "panic=0"))
-    with pairs.machine(bench.stick(pairs.bundle(SECOND, initrd=GARBAGE))) as vm:
-        vm.expect("restarting with that", SLOW)
-        vm.expect("Kernel panic", SLOW)
-        vm.reset()
-        text = bench.up(vm, FIRST, "a", SLOW)
-        assert "slot b is rejected: its kernel did not come up" in text and pairs.pair(vm) == "a"
-        assert pairs.variables() == {"keelboot_default": "a"}
+    pair_device.is_left_after_a_panic(pairs, resets=True)
 
 
 def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench):
-    """Of the copy and of both environments, from the first write to the commitment. Three are booted: in the copy,
-    behind it, and in the commitment."""
-    pairs = Pairs(bench, tries=2, copies=[kbuboot.copy(one, keelboot_default="a") for one in (2, 1)])
+    """Of the copy and of both environments, from the first write to the commitment."""
+    pairs = installed(bench, tries=2)
     bundle = pairs.bundle(SECOND)
     cuts = CutDisk(pairs.disk, bench.work, "boot-b")
     cuts.places += [(offset, kbuboot.SIZE) for offset in kbuboot.OFFSETS]
@@ -160,30 +123,16 @@ def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_relea
         bench.up(vm, SECOND, "b", 2 * SLOW)
         assert bench.status(vm)["slots"][1]["state"] == "good"
         vm.power_cut()
-    whole, environments = {slot: pairs.content(slot) for slot in "ab"}, {}
     entries, ends = cuts.entries(), {offset + kbuboot.SIZE for offset in kbuboot.OFFSETS}
     # A card takes sector by sector: in the middle of each environment, and behind it.
     last = [one for one in cuts.written() if entries[one].offset + entries[one].length in ends]
-    for point in sorted({*cuts.points(), *((one - less, entries[one].length) for one in last for less in (16, 0))}):
-        found = pairs.variables(cuts.cut(*point))
-        starts = found.get("keelboot_once") or found["keelboot_default"]
-        environments[found["keelboot_default"], found.get("keelboot_once", "")] = point
-        assert pairs.content("a", cuts.image) == whole["a"], point
-        assert pairs.content(starts, cuts.image) == whole[starts], (point, found)
-    assert set(environments) == {("a", ""), ("a", "b"), ("b", "")}
-    for point in (cuts.points()[CUTS // 4], environments["a", "b"], environments["b", ""]):
-        with pairs.machine(bench.stick(bundle, name="again"), disk=cuts.cut(*point)) as vm:
-            bench.up(vm, SECOND, "b", 2 * SLOW)
-            assert pairs.pair(vm) == "b" and pairs.variables(cuts.image)["keelboot_default"] == "b"
+    more = ((one - less, entries[one].length) for one in last for less in (16, 0))
+    pair_device.leads_to_the_release_wherever_cut(pairs, cuts, {*cuts.points(), *more},
+                                                  [bench.stick(bundle, name="again")])
 
 
 def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
-    pairs = Pairs(bench, copies=[kbuboot.copy(one, keelboot_default="a") for one in (2, 1)])
-    before = pairs.content("b")
-    with pairs.machine(bench.stick(pairs.bundle(SECOND, size="72M"))) as vm:
-        text = bench.up(vm, FIRST, "a", SLOW)
-        assert "restarting with that" not in text and bench.status(vm)["slots"][1]["state"] == "empty"
-    assert pairs.content("b") == before and pairs.variables()["keelboot_default"] == "a"
+    pair_device.is_refused_for_its_size(installed(bench), "72M")
 
 
 @pytest.mark.parametrize("flags", [(255, 254), (254, 255), (0, 255)], ids=str)
@@ -215,30 +164,11 @@ def test_damaged_copies_lead_to_the_preferred_pair(bench, damaged):
 
 
 def test_committed_kernel_that_stops_starting_is_left(bench):
-    """U-Boot counts three starts; then slot a's kernel asks for it, in vain, and goes on."""
-    pairs = both_good(bench)
-    pairs.put("b", initrd=GARBAGE)
-    with pairs.machine() as vm:
-        vm.expect("the pair of slot b did not come up: another one is started", 3 * SLOW)
-        assert len(vm.boots) == 4
-        text = bench.up(vm, FIRST, "a", 6 * SLOW)
-        assert "slot b is preferred, but skipped: its kernel did not come up" in text and pairs.pair(vm) == "a"
-        assert pairs.variables() == {"keelboot_default": "a"}
+    pair_device.is_left_after_three_starts(both_good(bench))
 
 
 def test_both_kernels_bad_are_tried_every_ten_seconds_until_a_file_is_put_back(bench):
-    pairs = both_good(bench)
-    for slot in "ab":
-        pairs.put(slot, kernel=GARBAGE)
-    with pairs.machine() as vm:
-        for _ in range(2):
-            for slot in "ba":
-                vm.expect(f"the pair of slot {slot} cannot be loaded", SLOW)
-            vm.wait_reset(SLOW)
-    pairs.put("b")
-    with pairs.machine() as vm:
-        bench.up(vm, SECOND, "b", SLOW)
-        assert pairs.pair(vm) == "b"
+    pair_device.come_up_once_a_kernel_is_put_back(both_good(bench))
 
 
 def test_own_count_of_u_boot_is_reset_by_a_good_mark_and_else_starts_its_alternative(bench):
