@@ -30,8 +30,6 @@ enum module_is {
 	MODULE_WANTED = 2,
 	/* it was tried, once and for all */
 	MODULE_TRIED = 4,
-	/* and its init has not ended yet */
-	MODULE_RUNS = 128,
 	/* see ALIAS_ALWAYS and the like in alias_table.h */
 	MODULE_ALWAYS = 8,
 	MODULE_FIRST = 16,

@@ -99,7 +99,6 @@ static void end_run(struct modules *m, struct modules_run *r)
 	/* Its file is of no use any more, and an install wants the memory. */
 	if (os_unlink(path) != KB_OK)
 		log_debug("module %s: unable to delete its file: it takes up memory", path);
-	r->one->is &= ~(unsigned)MODULE_RUNS;
 	r->one = NULL;
 	if (m->after != NULL && m->after(m->ctx))
 		m->enough = true;
@@ -121,6 +120,15 @@ static struct modules_run *free_place(struct modules *m)
 	return busy < m->side ? place : NULL;
 }
 
+static bool is_running(const struct modules *m, const struct module *one)
+{
+	for (unsigned i = 0; i < MODULES_SIDE_MAX; i++) {
+		if (m->run[i].one == one)
+			return true;
+	}
+	return false;
+}
+
 /* True: some wait for a place, or for what they need. Those that run stand before them in the list,
  * or began before: none waits for one that waits for it. */
 static bool begin_ready(struct modules *m)
@@ -136,14 +144,14 @@ static bool begin_ready(struct modules *m)
 		if (wanted && r == NULL)
 			return true;
 		if (wanted && !needs_any(one, open)) {
-			one->is |= MODULE_TRIED | MODULE_RUNS;
+			one->is |= MODULE_TRIED;
 			r->one = one;
 			modules_own_params(m, one, r->own);
 			begin_run(r);
 		} else if (wanted) {
 			waits = true;
 		}
-		if (wanted || one->is & MODULE_RUNS)
+		if (wanted || is_running(m, one))
 			open[i / BITS] |= UINT64_C(1) << i % BITS;
 	}
 	return waits;

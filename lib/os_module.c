@@ -95,8 +95,7 @@ enum kb_err os_finit_module(const char *path, const char *params)
 	err = os_module_begin(path, params, &fd);
 	if (fd < 0)
 		return err;
-	err = os_poll(&fd, &ready, 1, OS_MODULE_MS);
-	(void)err; /* the end tells what became of it */
+	(void)!os_poll(&fd, &ready, 1, OS_MODULE_MS); /* the end tells what became of it */
 	return os_module_end(&fd);
 }
 
