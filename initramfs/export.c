@@ -97,6 +97,17 @@ static void put_warning(struct text *t, const char *id, const char *what)
 	put_text(t, "}");
 }
 
+/* A finding whose text begins with what it is of on the console, too. */
+static void put_finding(struct text *t, const char *id, const char *of, const char *finding)
+{
+	char line[320];
+
+	if (finding[0] == '\0')
+		return;
+	snprintf(line, sizeof(line), "%s: %s", of, finding);
+	put_warning(t, id, line);
+}
+
 static void put_despite(const struct boot *b, const char *why, struct text *t)
 {
 	char line[STATE_STR_MAX + 48];
@@ -196,17 +207,11 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_despite(b, b->despite[i], t);
 	if (b->overlay.finding[0] != '\0')
 		put_warning(t, OVERLAY_REPORT_ID, b->overlay.finding);
-	if (b->pairs.finding[0] != '\0')
-		put_warning(t, "loader", b->pairs.finding);
+	put_finding(t, "loader", "boot loader", b->pairs.finding);
 	if (b->pairs.foreign[0] != '\0')
 		put_warning(t, "loader", b->pairs.foreign);
 	put_not_measured(b, t);
-	if (b->data.finding[0] != '\0') {
-		char line[sizeof(b->data.finding) + 8];
-
-		snprintf(line, sizeof(line), "data: %s", b->data.finding);
-		put_warning(t, "data", line);
-	}
+	put_finding(t, "data", "data", b->data.finding);
 	if (b->guard.failed)
 		put_warning(
 			t, "guardian-gone",

@@ -384,7 +384,8 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return true;
 	if (set_preset(b, preset))
 		return true;
-	find(p, "no update is installed: it might start a kernel that is overwritten");
+	find(p,
+	     "no update is installed: it might start a kernel that is overwritten; keelboot doctor says more");
 	return false;
 }
 

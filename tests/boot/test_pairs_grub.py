@@ -6,12 +6,14 @@ import shutil
 import kbdisk
 import kbkernel
 import kbloader
+import pair_device
 import pytest
 from boards import TCG_WORDS
 from cut_disk import CUTS, CutDisk
 from drives import Drive
 from kbdisk import Vfat, mkvfat
 from machine import Machine
+from pair_device import GARBAGE, PairDevice
 
 PARTS = {"a": "gpt6", "b": "gpt7", "block": "gpt8"}
 WORDS = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
@@ -26,19 +28,18 @@ boot=PARTLABEL=boot-b
 kind=grub
 environment=PARTLABEL=grubenv
 """
-SIZE = "32M"
-SLOW = 180      # seconds: the firmware is emulated, too
-GARBAGE = b"no initramfs " * 1000
 
 pytestmark = pytest.mark.skipif(not shutil.which("grub-mkimage"), reason="package grub-common is not installed")
 
 
-class Pairs:
-    """A device with two slots and their kernels, and GRUB, which starts that of slot a."""
+class Pairs(PairDevice):
+    """The pairs are on the disk, and GRUB starts that of slot a."""
+
+    STORED = {"keelboot_once": ""}
 
     def __init__(self, bench, *, tries=3, block=None, platform="i386-pc", words=WORDS, staged=False, **disk):
         """staged: the release 2.0 is in the data partition."""
-        self.bench = bench
+        super().__init__(bench)
         self.extra = []
         self.kernel = kbkernel.get().bzimage
         self.initrd = bench.conf_initramfs(f"pairs-{tries}", CONF.format(tries=tries), packed=True)
@@ -47,22 +48,14 @@ class Pairs:
         if platform == "x86_64-efi":
             first = ("esp", "48M", Vfat({"EFI/BOOT/BOOTX64.EFI": core}), "esp")
         block = kbloader.grub_block(keelboot_default="a") if block is None else block
-        files = Vfat(kbloader.pair(self.kernel, self.initrd))
         if staged:
             disk["data"] = {"2.0.keel": self.bundle("2.0")}
         self.disk = bench.disk("1.0", **disk, extra=[
-            first, ("boot-a", SIZE, files), ("boot-b", SIZE, files if "b" in disk else None),
-            ("grubenv", "1M", kbloader.grub_environment(block))])
+            first, *self.parts("b" in disk), ("grubenv", "1M", kbloader.grub_environment(block))])
         if platform == "i386-pc":
             kbloader.grub_into_mbr(self.disk, "bios")
         else:
             self.extra = kbloader.firmware(bench.work / "variables.fd")
-
-    def bundle(self, version, *, initrd=None, size=SIZE):
-        """A release with its kernel."""
-        image = self.bench.work / f"boot-{version}-{size}.img"
-        mkvfat(image, size, kbloader.pair(self.kernel, initrd or self.initrd))
-        return self.bench.bundle(version, options=("--image", f"boot={image}"))
 
     def machine(self, *sticks, disk=None, **options):
         return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=512,
@@ -71,50 +64,18 @@ class Pairs:
     def variables(self, disk=None) -> dict:
         return kbloader.grub_variables(disk or self.disk, "grubenv")
 
-    def content(self, slot, disk=None) -> bytes:
-        """Of a pair's partition."""
-        return kbdisk.read_partition(disk or self.disk, f"boot-{slot}")
 
-    def put(self, slot, *, kernel=None, initrd=None) -> None:
-        """Another pair for a slot, by hand; its whole partition is made anew."""
-        image = self.bench.work / f"put-{slot}.img"
-        mkvfat(image, SIZE, kbloader.pair(kernel or self.kernel, initrd or self.initrd))
-        kbdisk.write_partition(self.disk, f"boot-{slot}", image.read_bytes())
-
-    def pair(self, vm) -> str:
-        """Whose kernel runs, as the boot says it."""
-        return self.bench.boot_json(vm)["pair"]
+SLOW = Pairs.SLOW
 
 
 @pytest.mark.parametrize("platform", kbloader.GRUB_DISKS)
 def test_release_brings_its_kernel_and_is_committed_with_it(bench, platform):
     """For UEFI, the stick is GRUB's first disk."""
-    pairs = Pairs(bench, platform=platform)
-    with pairs.machine(bench.stick(pairs.bundle("2.0"))) as vm:
-        bench.up(vm, "2.0", "b", SLOW)
-        for line in ("slot b: it has a kernel of its own; restarting with that", "slot b: its own kernel has come up"):
-            assert line in vm.text, vm.text
-        assert pairs.pair(vm) == "b" and len(vm.boots) == 2
-        assert bench.status(vm)["slots"][1]["state"] == "good"
-        assert pairs.variables() == {"keelboot_default": "b", "keelboot_once": ""}
-        vm.send("reboot -f")
-        vm.wait_reset()
-        text = bench.up(vm, "2.0", "b", SLOW)
-        assert "kernel of its own" not in text and pairs.pair(vm) == "b" and len(vm.boots) == 3
-        assert bench.causes(vm) == ["guest", "guest"]
+    pair_device.is_committed(Pairs(bench, platform=platform))
 
 
 def test_release_whose_kernel_panics_is_left_and_says_why(bench):
-    pairs = Pairs(bench, tries=1)
-    with pairs.machine(bench.stick(pairs.bundle("2.0", initrd=GARBAGE))) as vm:
-        vm.expect("restarting with that", SLOW)
-        vm.expect("Kernel panic", SLOW)
-        text = bench.up(vm, "1.0", "a", SLOW)
-        assert "slot b is rejected: its kernel did not come up" in text
-        assert pairs.pair(vm) == "a"
-        slot = bench.status(vm)["slots"][1]
-        assert slot["state"] == "bad" and slot["reason"] == "its kernel did not come up"
-        assert pairs.variables()["keelboot_default"] == "a"
+    pair_device.is_left_after_a_panic(Pairs(bench, tries=1))
 
 
 @pytest.mark.parametrize("point, tries", [("slot b: it has a kernel of its own", 1), ("", 1),
@@ -149,7 +110,7 @@ def test_loader_whose_variables_are_gone_installs_nothing_and_says_so(bench):
     with bench.untouched(pairs.disk), pairs.machine(bench.stick(pairs.bundle("2.0"))) as vm:
         text = bench.up(vm, "1.0", "a", SLOW)
         told = "no update is installed: it might start a kernel that is overwritten"
-        assert f"boot loader: {told}" in text and told in bench.ask(vm, "keelboot status")
+        assert f"boot loader: {told}" in text and f"boot loader: {told}" in bench.ask(vm, "keelboot status")
 
 
 def committed(bench, **options) -> Pairs:
@@ -162,22 +123,7 @@ def committed(bench, **options) -> Pairs:
 
 
 def test_committed_kernel_that_stops_starting_is_left(bench):
-    """Its flash decays. The loader counts three starts; then slot a's kernel asks for it, in vain, and goes on."""
-    pairs = committed(bench)
-    pairs.put("b", initrd=GARBAGE)
-    with pairs.machine() as vm:
-        vm.expect("the pair of slot b did not come up: another one is started", 3 * SLOW)
-        assert len(vm.boots) == 4
-        text = bench.up(vm, "1.0", "a", 6 * SLOW)
-        assert "slot b is preferred, but skipped: its kernel did not come up" in text and pairs.pair(vm) == "a"
-        told = [boot for boot in range(1, len(vm.boots) + 1) if "did not come up: it started that of slot a instead" in
-                vm.boot_text(boot)]
-        assert len(told) == 1
-        assert pairs.variables() == {"keelboot_default": "a", "keelboot_once": ""}
-        vm.send("reboot -f")    # b is tried again, once
-        vm.wait_reset()
-        bench.up(vm, "1.0", "a", 3 * SLOW)
-        assert pairs.variables() == {"keelboot_default": "a", "keelboot_once": ""}
+    pair_device.is_left_after_three_starts(committed(bench))
 
 
 def test_three_power_cuts_before_init_leave_the_release_where_it_is(bench):
@@ -208,28 +154,15 @@ def test_without_a_limit_a_start_writes_nothing(bench, monkeypatch):
 def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
     """GRUB arms no watchdog, and nobody else before init."""
     pairs = Pairs(bench, tries=1, words=WORDS.replace("panic=1", "panic=0"))
-    with pairs.machine(bench.stick(pairs.bundle("2.0", initrd=GARBAGE))) as vm:
-        vm.expect("restarting with that", SLOW)
-        vm.expect("Kernel panic", SLOW)
-        vm.reset()
-        text = bench.up(vm, "1.0", "a", SLOW)
-        assert "slot b is rejected: its kernel did not come up" in text and pairs.pair(vm) == "a"
-        assert bench.status(vm)["slots"][1]["reason"] == "its kernel did not come up"
-        assert pairs.variables() == {"keelboot_default": "a", "keelboot_once": ""}
+    pair_device.is_left_after_a_panic(pairs, resets=True)
 
 
 def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
-    pairs = Pairs(bench)
-    before = pairs.content("b")
-    with bench.untouched(pairs.disk), pairs.machine(bench.stick(pairs.bundle("2.0", size="40M"))) as vm:
-        bench.up(vm, "1.0", "a", SLOW)
-        assert bench.status(vm)["slots"][1]["state"] == "empty"
-    assert pairs.content("b") == before and pairs.variables()["keelboot_default"] == "a"
+    pair_device.is_refused_for_its_size(Pairs(bench), "40M")
 
 
 def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench):
-    """Of the copy and of GRUB's block, from the first write to the commitment. Three are booted: in the copy, behind
-    it, and in the commitment."""
+    """Of the copy and of GRUB's block, from the first write to the commitment."""
     pairs = Pairs(bench, tries=2, staged=True)
     with pairs.machine() as vm:
         bench.up(vm, "1.0", "a", SLOW)
@@ -239,19 +172,9 @@ def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_relea
         bench.up(vm, "2.0", "b", SLOW)
         assert bench.status(vm)["slots"][1]["state"] == "good"
         vm.power_cut()
-    whole, blocks = {slot: pairs.content(slot) for slot in "ab"}, {}
     entries = cuts.entries()
-    for point in sorted({*cuts.points(), *((one, entries[one].length) for one in cuts.written()[-CUTS:])}):
-        block = pairs.variables(cuts.cut(*point))
-        starts = block.get("keelboot_once") or block["keelboot_default"]
-        blocks[block["keelboot_default"], block.get("keelboot_once", "")] = point
-        assert pairs.content("a", cuts.image) == whole["a"], point
-        assert pairs.content(starts, cuts.image) == whole[starts], (point, block)
-    assert set(blocks) == {("a", ""), ("a", "b"), ("b", "")}
-    for point in (cuts.points()[CUTS // 4], blocks["a", "b"], blocks["b", ""]):
-        with pairs.machine(disk=cuts.cut(*point)) as vm:
-            bench.up(vm, "2.0", "b", 2 * SLOW)
-            assert pairs.pair(vm) == "b" and pairs.variables(cuts.image)["keelboot_default"] == "b"
+    last = ((one, entries[one].length) for one in cuts.written()[-CUTS:])
+    pair_device.leads_to_the_release_wherever_cut(pairs, cuts, {*cuts.points(), *last}, [])
 
 
 def both_good(bench, **options) -> Pairs:
@@ -260,20 +183,7 @@ def both_good(bench, **options) -> Pairs:
 
 
 def test_both_kernels_bad_are_tried_every_ten_seconds_until_a_file_is_put_back(bench):
-    pairs = both_good(bench)
-    for slot in "ab":
-        pairs.put(slot, kernel=GARBAGE)
-    with pairs.machine() as vm:
-        for _ in range(2):
-            for slot in "ba":
-                vm.expect(f"the pair of slot {slot} cannot be loaded", SLOW)
-            vm.expect("no pair can be loaded; next try in 10 seconds", SLOW)
-            vm.wait_reset(SLOW)
-        assert vm.boots[2].at - vm.boots[1].at >= 10
-    pairs.put("b")
-    with pairs.machine() as vm:
-        bench.up(vm, "2.0", "b", SLOW)
-        assert pairs.pair(vm) == "b" and pairs.variables() == {"keelboot_default": "b", "keelboot_once": ""}
+    pair_device.come_up_once_a_kernel_is_put_back(both_good(bench), "no pair can be loaded; next try in 10 seconds")
 
 
 def test_both_pairs_panic_and_take_turns_until_a_file_is_put_back(bench):

@@ -86,7 +86,8 @@ TEST(loader_that_cannot_be_answered_is_told_of)
 	machine_put(machine_good());
 	loader_says("came-up", "/dev/vda7: read-only\n", 1);
 	machine_boots('a');
-	machine_told("{\"id\":\"loader\",\"text\":\"it counts the starts of this kernel");
+	machine_told(
+		"{\"id\":\"loader\",\"text\":\"boot loader: it counts the starts of this kernel");
 }
 
 /* The preset is b, a good slot, and its kernel rotted: three starts, then a's. */
@@ -235,6 +236,8 @@ TEST(nothing_is_installed_while_the_loader_may_start_what_is_overwritten)
 		machine_child(apply(0, NULL));
 		machine_boots('a');
 		assert_absent("spawn " APPLY);
+		machine_told(
+			"{\"id\":\"loader\",\"text\":\"boot loader: no update is installed: it might start a kernel that is overwritten");
 	}
 }
 
@@ -250,7 +253,8 @@ TEST(without_a_word_of_the_loader_no_trial_is_booted_while_a_good_slot_mounts)
 	machine_boots('a');
 	assert_absent("spawn " LOADER);
 	assert_absent("spawn " APPLY);
-	machine_told("{\"id\":\"loader\",\"text\":\"it does not say whose kernel runs");
+	machine_told(
+		"{\"id\":\"loader\",\"text\":\"boot loader: it does not say whose kernel runs");
 	machine_told("\"reason\":\"b: on trial, and nobody says whose kernel runs\"");
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 	devices_have("pair -\n");
@@ -315,7 +319,7 @@ TEST(damaged_system_conf_boots_no_trial_by_another_kernel)
 	assert_absent("spawn " APPLY);
 	assert_absent("spawn " LOADER);
 	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
-	machine_told("{\"id\":\"loader\",\"text\":\"system.conf is damaged");
+	machine_told("{\"id\":\"loader\",\"text\":\"boot loader: system.conf is damaged");
 	machine_told("\"reason\":\"b: system.conf is damaged");
 	devices_have("pair a\n");
 }
