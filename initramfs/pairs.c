@@ -208,7 +208,7 @@ static void find_lost(struct boot *b)
 	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
 	p->running = b->cmd.pair;
 	find(p,
-	     "system.conf is damaged, and says no more what starts the kernels of the slots: this one boots slot %c, and nothing is installed",
+	     "system.conf is missing or damaged, and does not say what starts the kernels of the slots: this one boots slot %c, and nothing is installed",
 	     state_slot_letter(p->running));
 }
 
@@ -220,7 +220,8 @@ void pairs_find(struct boot *b)
 	*p = (struct pairs){ .running = STATE_NONE,
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
 			     .answered = p->answered };
-	if (!p->asked && b->conf.lost && b->cmd.pair >= 0 && b->cmd.pair < (int)b->conf.nslots)
+	if (!p->asked && (b->conf.lost || !b->configured) && b->cmd.pair >= 0 &&
+	    b->cmd.pair < (int)b->conf.nslots)
 		find_lost(b);
 	if (b->conf.loader == CONF_LOADER_NONE)
 		return;
@@ -370,7 +371,7 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 	}
 	if (p->unasked || p->running == STATE_NONE) {
 		log_err("update: skipped: %s",
-			p->unasked ? "system.conf is damaged, and the boot loader cannot be asked"
+			p->unasked ? "without system.conf the boot loader cannot be asked"
 				   : "whose kernel runs is not known, and it might be overwritten");
 		return false;
 	}
@@ -384,8 +385,7 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return true;
 	if (set_preset(b, preset))
 		return true;
-	find(p,
-	     "no update is installed: it might start a kernel that is overwritten; keelboot doctor says more");
+	find(p, "no update is installed: it may start what is overwritten; see keelboot doctor");
 	return false;
 }
 

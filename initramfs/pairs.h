@@ -22,9 +22,9 @@ struct pairs {
 	int running;
 	/* slots that have a pair of their own; 0: any kernel boots any slot */
 	choose_mask paired;
-	/* system.conf names a loader, or did before it was damaged */
+	/* system.conf names a loader, or did before it was lost */
 	bool asked;
-	/* it was damaged: no loader can be asked */
+	/* it is missing or damaged: no loader can be asked */
 	bool unasked;
 	/* the loader heard what it waits for */
 	bool answered;

@@ -59,7 +59,7 @@ static const char *reason_of(const struct boot *b, int slot)
 	    b->pairs.running == STATE_NONE)
 		return "on trial, and nobody says whose kernel runs";
 	if (b->pairs.unasked && b->pairs.running != slot)
-		return "system.conf is damaged: its kernel cannot be asked for";
+		return "system.conf is missing or damaged: its kernel cannot be asked for";
 	if (b->pairs.role == ATTEMPT_BY_BASE && b->attempt.chosen.slot == b->pairs.running &&
 	    state_is_fit(&b->rec.s.slot[slot]))
 		return "the first kernel chose another slot";

@@ -44,7 +44,7 @@ static enum kb_err read_copies(struct loader *l, struct bdev *dev)
 			l, KB_EINVAL,
 			"%s has no room for three copies of barebox's state, %u bytes apart",
 			l->where, vars.stride);
-	TRY(loader_disk_said(l, bdev_drop_cache(dev, 0, dev->size), "drop its cache"));
+	TRY(loader_disk_settle(l, dev));
 	for (unsigned i = 0; i < COPIES; i++) {
 		struct copy *copy = &copies[i];
 

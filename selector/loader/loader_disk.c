@@ -33,6 +33,12 @@ enum kb_err loader_disk_open(struct loader *l, struct bdev_file *f, const char *
 
 /* ---------------------------------------------------------------- bytes */
 
+enum kb_err loader_disk_settle(struct loader *l, struct bdev *dev)
+{
+	TRY(loader_disk_said(l, bdev_flush(dev), "flush"));
+	return loader_disk_said(l, bdev_drop_cache(dev, 0, dev->size), "drop its cache");
+}
+
 enum kb_err loader_disk_read(struct bdev *dev, uint64_t off, uint8_t *out, size_t len)
 {
 	static uint8_t buf[2 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
@@ -42,6 +48,19 @@ enum kb_err loader_disk_read(struct bdev *dev, uint64_t off, uint8_t *out, size_
 	TRY(bdev_read(dev, from, buf, all));
 	memcpy(out, buf + (off - from), len);
 	return KB_OK;
+}
+
+/* Other sectors of the page are written with it: they are read twice, from the medium. */
+static enum kb_err read_page(struct loader *l, struct bdev *dev, uint64_t at, uint8_t *page)
+{
+	static uint8_t again[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+
+	TRY(loader_disk_said(l, bdev_read(dev, at, page, BDEV_ALIGN), "read"));
+	TRY(loader_disk_said(l, bdev_drop_cache(dev, at, BDEV_ALIGN), "drop its cache"));
+	TRY(loader_disk_said(l, bdev_read(dev, at, again, BDEV_ALIGN), "read"));
+	return memcmp(page, again, BDEV_ALIGN) == 0
+		       ? KB_OK
+		       : loader_why(l, KB_EIO, "%s reads as other bytes the second time", l->where);
 }
 
 /* What stands there may be nothing that can be read: no later boot could set anything. */
@@ -60,7 +79,7 @@ enum kb_err loader_disk_write(struct loader *l, struct bdev *dev, uint64_t off,
 	static uint8_t back[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 	uint64_t at = off - off % BDEV_ALIGN;
 
-	TRY(loader_disk_said(l, bdev_read(dev, at, page, BDEV_ALIGN), "read"));
+	TRY(read_page(l, dev, at, page));
 	memcpy(was, page, BDEV_ALIGN);
 	memcpy(page + (off - at), bytes, len);
 	TRY(loader_disk_said(l, bdev_write(dev, at, page, BDEV_ALIGN), "write"));

@@ -20,7 +20,7 @@ static enum kb_err read_block(struct loader *l, struct bdev *dev, uint64_t *off)
 {
 	uint32_t len;
 
-	TRY(loader_disk_said(l, bdev_drop_cache(dev, 0, dev->size), "drop its cache"));
+	TRY(loader_disk_settle(l, dev));
 	TRY(loader_disk_find(l, dev, &grubenv, off, &len));
 	return loader_disk_said(l, loader_disk_read(dev, *off, block, sizeof(block)), "read");
 }

@@ -99,7 +99,7 @@ static enum kb_err read_text(struct loader *l, struct text *t)
 {
 	struct bdev *dev = &t->f.bdev;
 
-	TRY(loader_disk_said(l, bdev_drop_cache(dev, 0, dev->size), "drop its cache"));
+	TRY(loader_disk_settle(l, dev));
 	TRY(loader_disk_find(l, dev, &autoboot, &t->off, &t->len));
 	return loader_disk_said(l, loader_disk_read(dev, t->off, t->bytes, t->len), "read");
 }

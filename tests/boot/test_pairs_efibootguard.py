@@ -172,7 +172,7 @@ def test_both_environments_with_a_wrong_checksum_are_said_and_nothing_is_install
     with guarded.machine(bench.stick(guarded.bundle("2.0"))) as vm:
         text = bench.up(vm, "1.0", "a", SLOW)
         assert "both environments are damaged" in text
-        assert "boot loader: no update is installed: it might start a kernel that is overwritten" in text
+        assert "boot loader: no update is installed: it may start what is overwritten; see keelboot doctor" in text
         assert bench.status(vm)["slots"][1]["state"] == "empty"
         assert "both environments are damaged" in guarded.doctor(vm)["loader-store"]
     assert [kbdisk.read_partition(guarded.disk, part) for part in PARTS.values()] == before

@@ -109,7 +109,7 @@ def test_loader_whose_variables_are_gone_installs_nothing_and_says_so(bench):
     pairs = Pairs(bench, block=b"\xff" * 1024)
     with bench.untouched(pairs.disk), pairs.machine(bench.stick(pairs.bundle("2.0"))) as vm:
         text = bench.up(vm, "1.0", "a", SLOW)
-        told = "no update is installed: it might start a kernel that is overwritten"
+        told = "no update is installed: it may start what is overwritten; see keelboot doctor"
         assert f"boot loader: {told}" in text and f"boot loader: {told}" in bench.ask(vm, "keelboot status")
 
 

@@ -217,26 +217,33 @@ void ioerr_pairs_check(struct ioerr_world *w, const struct state *s)
 		fail_pair(w, check_pair_rest(w->boot.slot, is.preset, is.once));
 }
 
-/* A kernel that reads as something else, and hangs: who does not count starts it forever. */
+/* A kernel that reads as something else, and hangs: who does not count starts it forever. And where
+ * the other one never comes up, none does without the first. */
 bool ioerr_pairs_may_hang(const struct ioerr_world *w)
 {
 	const struct ioerr_fault *f = &w->fault.fault;
+	bool gone = f->kind == IOERR_FAULT_EVER && f->target == IOERR_FAULT_BOOT_A;
 
+	if (gone && w->story->dead && !w->fault.mended)
+		return true;
 	return !w->fault.mended && !w->story->counts && f->again && f->op == IOERR_FAULT_READ &&
 	       (f->target == IOERR_FAULT_BOOT_A || f->target == IOERR_FAULT_BOOT_B);
 }
 
-/* GRUB's block is no longer one that Keelboot writes, since a write went wrong that GRUB made, or
- * that nothing could mend: a person has to, and each boot says so. */
+/* GRUB's block is no longer one that Keelboot writes, since GRUB wrote what it had read wrong, or a
+ * write went wrong that it made, or that nothing could mend: a person has to, and each boot says
+ * so. */
 bool ioerr_pairs_is_damaged(const struct ioerr_world *w)
 {
 	const uint8_t *block = ioerr_world_disk(IOERR_FAULT_GRUBENV)->durable + GRUB_BLOCK;
 	const uint8_t *last = memrchr(block, '\n', GRUB_BLOCK_LEN);
 	const struct ioerr_fault *f = &w->fault.fault;
-	bool unmended = f->again || w->fault.by == IOERR_FAULT_TARGETS;
+	bool by_grub = w->fault.by == IOERR_FAULT_TARGETS;
+	bool unmended = by_grub || (f->again && f->op == IOERR_FAULT_WRITE);
 
 	return w->story->pairs && unmended && f->target == IOERR_FAULT_GRUBENV &&
-	       f->op == IOERR_FAULT_WRITE && f->kind == IOERR_FAULT_WRONG && last != NULL &&
+	       (f->op == IOERR_FAULT_WRITE || f->op == IOERR_FAULT_READ) &&
+	       f->kind == IOERR_FAULT_WRONG && last != NULL &&
 	       !bytes_all(last + 1, (size_t)(block + GRUB_BLOCK_LEN - last - 1), '#') &&
 	       w->boot.slot == w->boot.pair && w->told;
 }

@@ -237,7 +237,7 @@ TEST(nothing_is_installed_while_the_loader_may_start_what_is_overwritten)
 		machine_boots('a');
 		assert_absent("spawn " APPLY);
 		machine_told(
-			"{\"id\":\"loader\",\"text\":\"boot loader: no update is installed: it might start a kernel that is overwritten");
+			"{\"id\":\"loader\",\"text\":\"boot loader: no update is installed: it may start what is overwritten; see keelboot doctor");
 	}
 }
 
@@ -319,9 +319,21 @@ TEST(damaged_system_conf_boots_no_trial_by_another_kernel)
 	assert_absent("spawn " APPLY);
 	assert_absent("spawn " LOADER);
 	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
-	machine_told("{\"id\":\"loader\",\"text\":\"boot loader: system.conf is damaged");
-	machine_told("\"reason\":\"b: system.conf is damaged");
+	machine_told(
+		"{\"id\":\"loader\",\"text\":\"boot loader: system.conf is missing or damaged");
+	machine_told("\"reason\":\"b: system.conf is missing or damaged");
 	devices_have("pair a\n");
+}
+
+TEST(missing_system_conf_boots_no_trial_by_another_kernel)
+{
+	machine_anew();
+	machine.conf = NULL;
+	machine.cmdline = "keelboot.pair=a\n";
+	machine_put(machine_trial());
+	machine_boots('a');
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+	machine_told("boot loader: system.conf is missing or damaged");
 }
 
 TEST(damaged_system_conf_boots_the_slot_whose_kernel_runs)

@@ -76,6 +76,12 @@ static void tear_down(void)
 	cut_disk_free(&disk);
 }
 
+static void forget_ops(void)
+{
+	memset(faulty.op, 0, sizeof(faulty.op));
+	faulty.nops = 0;
+}
+
 static enum kb_err set_choice(struct bdev *dev, int preset, int once)
 {
 	const struct loader_choice want = { (int8_t)preset, (int8_t)once, 0 };
@@ -86,7 +92,7 @@ static enum kb_err set_choice(struct bdev *dev, int preset, int once)
 TEST(words_are_durable_when_they_are_set)
 {
 	OK(set_choice(&faulty.bdev, 0, 1));
-	EQUAL((faulty.op, "wf"));
+	EQUAL((faulty.op, "fwf"));
 	bdev_sim_cut(&disk, 0);
 	OK(loader_grub_read_from(&l, &disk.bdev, &c));
 	EQUAL((c.preset, 0), (c.once, 1));
@@ -105,7 +111,7 @@ TEST(only_the_first_sector_of_the_file_changes)
 
 TEST(cut_leaves_the_old_words_or_the_new_ones)
 {
-	for (unsigned at = 1; at <= 2; at++) {
+	for (unsigned at = 1; at <= 3; at++) {
 		for (uint64_t seed = 0; seed < 40; seed++) {
 			/* Every fourth leaves a sector of garbage: no disk that keeps its word. */
 			if (seed > 1 && seed % 4 == 0)
@@ -149,6 +155,28 @@ TEST(write_that_is_lost_is_noticed)
 	FAILS(set_choice(&faulty.bdev, 1, STATE_NONE), KB_EIO);
 }
 
+/* A write whose flush failed stands in a cache: a reset would lose what it says. */
+TEST(what_is_read_is_durable)
+{
+	faulty.fail_flush = (struct faulty_when){ 2, 1 };
+	FAILS(set_choice(&faulty.bdev, 1, STATE_NONE), KB_EIO);
+	OK(loader_grub_read_from(&l, &faulty.bdev, &c));
+	EQUAL((c.preset, 1));
+	bdev_sim_cut(&disk, 0);
+	OK(loader_grub_read_from(&l, &disk.bdev, &c));
+	EQUAL((c.preset, 1));
+}
+
+/* What lies beside the words is written with them. */
+TEST(page_that_reads_wrong_once_is_not_written)
+{
+	OK(loader_grub_read_from(&l, &faulty.bdev, &c));
+	forget_ops();
+	faulty.flip_read = (struct faulty_when){ 2 * faulty.reads + 1, 1 };
+	FAILS(set_choice(&faulty.bdev, 1, STATE_NONE), KB_EIO);
+	EQUAL((l.why, "/dev/vda5 reads as other bytes the second time"), (faulty.op, "f"));
+}
+
 TEST(device_that_fails_is_named)
 {
 	faulty.fail_read = (struct faulty_when){ 1, 1 };
@@ -157,7 +185,7 @@ TEST(device_that_fails_is_named)
 	faulty.fail_write = (struct faulty_when){ 1, 1 };
 	FAILS(set_choice(&faulty.bdev, 1, STATE_NONE), KB_EIO);
 	EQUAL((l.why, "/dev/vda5: cannot write: input/output error"));
-	faulty.fail_flush = (struct faulty_when){ 1, 1 };
+	faulty.fail_flush = (struct faulty_when){ faulty.flushes + 1, 1 };
 	FAILS(set_choice(&faulty.bdev, 1, STATE_NONE), KB_EIO);
 	EQUAL((l.why, "/dev/vda5: cannot flush: input/output error"));
 }
@@ -166,7 +194,7 @@ TEST(block_with_litter_is_not_written)
 {
 	put_block(HEADER "litter\n");
 	FAILS(set_choice(&faulty.bdev, 1, STATE_NONE), KB_EFORMAT);
-	EQUAL((faulty.op, ""));
+	EQUAL((faulty.op, "f"));
 }
 
 /* A disk that does not keep its word about sectors. */
@@ -189,8 +217,9 @@ static void is_refused(const char *why)
 	put_bytes();
 	FAILS(loader_grub_read_from(&l, &disk.bdev, &c), KB_EFORMAT);
 	EQUAL((l.why, why));
+	forget_ops();
 	FAILS(set_choice(&faulty.bdev, 0, 1), KB_EFORMAT);
-	EQUAL((faulty.op, ""));
+	EQUAL((faulty.op, "f"));
 }
 
 TEST(partition_without_a_file_system_is_refused)
