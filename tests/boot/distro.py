@@ -173,6 +173,7 @@ class Target:
         sources = [f"deb {kbkernel.mirror()} {suite} main" for suite in (self.suite, *self.more_suites)]
         if not (tree / "etc/debian_version").exists():
             tree.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(tree.with_suffix(".new"), ignore_errors=True)     # of a run that was ended
             # Some mount of it may be left.
             run("unshare", "-m", "mmdebstrap", "--variant=minbase", f"--include={self.packages}",
                 "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
