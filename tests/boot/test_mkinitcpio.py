@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kbkernel
-from distro import CONF, MEMORY, TOP, WORK, debian_bench
+from distro import CONF, MEMORY, TOP, UNIT_MISLEAD, WORK, debian_bench
 from kbdevice import run
 from kbroot import add_file
 
@@ -28,6 +28,19 @@ PLACES = {"@INITCPIO_LIBDIR@": "/usr/lib/initcpio", "@INITCPIO_SYSCONFDIR@": "/e
           "        /usr/lib/systemd/systemd-executor \\\n": "",
           "        /usr/lib/systemd/systemd-validatefs \\\n": "", "        systemd-validatefs@.service \\\n": "",
           '    add_file "/usr/lib/tmpfiles.d/20-systemd-stub.conf"\n': ""}
+# A hook behind Keelboot's that breaks the mount of slot b.
+MISLEADS = {"usr/lib/initcpio/hooks/mislead": "run_hook() {\n\tread -r slot </run/keelboot/slot\n"
+                                              "\t[ \"$slot\" != b ] || root=/dev/null\n}\n",
+            "usr/lib/initcpio/install/mislead": """build() {
+	local folder=/etc/systemd/system
+	if [[ ! -e $BUILDROOT/usr/lib/systemd/systemd ]]; then
+		add_runscript
+		return
+	fi
+	add_file /etc/mislead.service $folder/mislead.service 644
+	add_symlink $folder/initrd-root-fs.target.requires/mislead.service ../mislead.service
+}
+""", "etc/mislead.service": UNIT_MISLEAD}
 
 
 def put(source: Path, target: Path) -> None:
@@ -45,6 +58,7 @@ def make_arch():
     tree = WORK / f"mkinitcpio{os.environ.get('PYTEST_XDIST_WORKER', '')}"
     if not (tree / "etc/debian_version").exists():
         tree.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(tree.with_suffix(".new"), ignore_errors=True)     # of a run that was ended
         run("unshare", "-m", "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}",
             "--aptopt=Acquire::Languages \"none\"", "bookworm", tree.with_suffix(".new"),
             f"deb {kbkernel.mirror()} bookworm main")
@@ -63,12 +77,14 @@ def make_arch():
     return tree
 
 
-def initramfs(tree: Path, device, kind: str) -> Path:
+def initramfs(tree: Path, device, kind: str, more: str = "", files=None) -> Path:
+    """more: hooks behind Keelboot's; files: of the tree, by their paths."""
     kernel = kbkernel.get()
     device.key()
     for path, content in {"etc/keelboot/system.conf": CONF, "etc/keelboot/keys": device.work / "keys",
-                          "etc/mkinitcpio.conf": f"HOOKS=({HOOKS[kind]})\nMODULES=(virtio_pci virtio_blk ext4)\n"
-                                                 "COMPRESSION=cat\n"}.items():
+                          "etc/mkinitcpio.conf": f"HOOKS=({HOOKS[kind]} {more})\n"
+                                                 "MODULES=(virtio_pci virtio_blk ext4)\nCOMPRESSION=cat\n",
+                          **(files or {})}.items():
         add_file(tree, path, content)
     modules = tree / "usr/lib/modules" / kernel.version
     modules.mkdir(parents=True, exist_ok=True)
@@ -88,7 +104,8 @@ def initramfs(tree: Path, device, kind: str) -> Path:
 @pytest.fixture(params=HOOKS, ids="mkinitcpio-{}/".format, name="board")
 def make_board(request, arch, tmp_path):
     with debian_bench(tmp_path) as bench:
-        bench.initrd = initramfs(arch, bench.device, request.param)
+        bench.arch, bench.kind = arch, request.param
+        bench.initrd = initramfs(arch, bench.device, bench.kind)
         yield bench
 
 
@@ -114,6 +131,16 @@ def test_broken_update_falls_back(board):
             vm.expect(r"system 2\.0: init ends", SLOW)
         board.up(vm, "1.0", "a", SLOW)
         assert board.status(vm)["booted"]["reason"] == "b: reset before it was marked good"
+
+
+def test_slot_that_the_distribution_cannot_mount_is_left(board):
+    board.initrd = initramfs(board.arch, board.device, board.kind, "mislead", MISLEADS)
+    with machine(board, board.disk("1.0", "2.0", good="a")) as vm:
+        for number in (1, 2):
+            vm.wait_boot(number, SLOW)
+            vm.expect(r"keelboot: slot b: (initramfs cannot (enter|mount) it|another root was mounted)", SLOW)
+        board.up(vm, "1.0", "a", SLOW)
+        assert board.status(vm)["slots"][1]["state"] == "bad"
 
 
 def test_goes_on_without_keelboot(board):
