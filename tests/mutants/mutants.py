@@ -29,6 +29,7 @@ Example: tests/mutants/mutants.py                     all of them that are not k
 
 import argparse
 import json
+import shlex
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +39,7 @@ import report
 from basis import basis
 from private_tree import ROOT, WORK, Red, Tree, check_green, digest, failed_cases, is_green, last_words, prepare
 
-QUICK = "sim/selector_sim --small --stop"
+QUICK = "sim/selector_sim --small --stop"     # and a story
 # Their cases are stories, each of which can be run alone.
 STORIES = ("sim/powercut_sim", "sim/ioerr_sim", "sim/datacut_sim")
 HOURS = "sim/powercut_sim"  # its heavy stories take so long where nothing is wrong: they are `make powercut`'s
@@ -51,7 +52,7 @@ class Killer:
     """One test, one of its cases or None, and options of a simulation."""
 
     def __init__(self, line: str):
-        self.test, *words = line.split()
+        self.test, *words = shlex.split(line)
         self.case = words.pop(0) if words and not words[0].startswith("--") else None
         self.options = words
 
@@ -63,7 +64,7 @@ class Killer:
         return tree.story(self.test, self.case, self.options)
 
     def __str__(self) -> str:
-        return " ".join([self.test, *([self.case] if self.case else []), *self.options])
+        return shlex.join([self.test, *([self.case] if self.case else []), *self.options])
 
 
 class Pair:
@@ -214,7 +215,7 @@ def check() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-j", type=int, default=2, metavar="JOBS")
-    parser.add_argument("--quick", action="store_true", help=f"only those killed by {QUICK}")
+    parser.add_argument("--quick", action="store_true", help=f"only those killed by {QUICK} and a story")
     parser.add_argument("--check", action="store_true", help="only say which does not fit the sources")
     parser.add_argument("--fresh", action="store_true", help="forget what is known")
     parser.add_argument("names", nargs="*", help="bugs to plant; default: all")
@@ -225,7 +226,8 @@ def main() -> int:
     unknown = set(args.names) - {bug.name for bug in bugs}
     if unknown:
         parser.error(f"no bug {sorted(unknown)[0]} in {planted.PLANTED.relative_to(ROOT)}/")
-    bugs = [p for p in bugs if (not args.names or p.name in args.names) and (not args.quick or str(p.killer) == QUICK)]
+    bugs = [p for p in bugs if (not args.names or p.name in args.names) and
+            (not args.quick or str(p.killer).startswith(QUICK))]
     if args.fresh:
         CACHE.unlink(missing_ok=True)
     verdicts = verdicts_of(bugs, args.j, {} if args.names or args.quick else known())
