@@ -2,7 +2,12 @@
 """A trial that nobody marks good is given up at its deadline, by the guardian: in order if process 1 lets it, by force
 if not. The watchdog is given more time than all of that, so that it is seen who reboots."""
 
+import shutil
+
 import pytest
+
+from conftest import TOP
+from kbdevice import run
 
 DEADLINE = 10
 LATE = "keelboot.watchdog=/dev/watchdog0,240"
@@ -18,9 +23,9 @@ STOP_SLOW = "#!/bin/sh\nkeelboot mark clean\necho 'the shutdown works for 45 s'\
 @pytest.fixture
 def image(bench):
     """An initramfs with a short deadline, and other settings."""
-    def make(*, name="short", deadline=DEADLINE, shutdown=30, more=""):
+    def make(*options, name="short", deadline=DEADLINE, shutdown=30, more=""):
         return bench.conf_initramfs(f"guardian-{name}", f"[system]\ncommit-deadline={deadline}\n"
-                                    f"shutdown-deadline={shutdown}\n{more}")
+                                    f"shutdown-deadline={shutdown}\n{more}", *options)
     return make
 
 
@@ -100,6 +105,22 @@ def test_shutdown_that_hangs_is_ended_by_force(bench, image):
     disk = bench.disk("1.0", release_with(bench, "2.7", STOP_HANGS), good="a")
     with bench.machine(disk, initrd=image(), append=LATE) as vm:
         vm.expect(GIVEN_UP)
+        vm.expect(r"the shutdown hangs")
+        vm.expect(FORCED)
+        assert_given_up(bench, vm)
+        assert bench.causes(vm) == ["guest"]
+
+
+@pytest.mark.skipif(not shutil.which("musl-gcc"), reason="package musl-tools is not installed")
+def test_guardian_of_another_c_library_does_the_same_in_less_memory(bench, image):
+    run("make", "-s", "-C", TOP, "MUSL=1")
+    disk = bench.disk("1.0", release_with(bench, "2.7", STOP_HANGS), good="a")
+    small = image("--guardian", TOP / "build/musl/keelboot-guardian", name="musl", deadline=60)
+    with bench.machine(disk, initrd=small, append=LATE) as vm:
+        vm.expect(r"system 2\.7 is ready")
+        pid = bench.ask(vm, "cat /run/keelboot/guardian").strip()
+        assert 0 < int(bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()[1]) < 512, "kB"
+        vm.expect(GIVEN_UP.replace("10 s", "60 s"), 120)
         vm.expect(r"the shutdown hangs")
         vm.expect(FORCED)
         assert_given_up(bench, vm)
