@@ -164,6 +164,11 @@ uint64_t feed_now(const struct contact *contact)
 	return CLOCK_SET;
 }
 
+bool contact_save(struct contact *contact)
+{
+	return !contact->dry_run;
+}
+
 void contact_print(const char *fmt, ...)
 {
 	FUZZ_CHECK(fmt[0] != '\0');
@@ -253,6 +258,22 @@ static void fill_file(void)
 	file_len = STRICT_MAX;
 }
 
+/* Unknown at first, then once for each change. */
+static void try_device(void)
+{
+	size_t before = count_reports();
+
+	c.facts = (struct facts){ .booted = "a", .nslots = 2 };
+	report_device(&c);
+	FUZZ_CHECK(count_reports() == before && c.a.device_facts > 0);
+	c.facts.slot[1] = (struct facts_slot){ .name = "b", .state = "good", .version = "2.0" };
+	report_device(&c);
+	before = count_reports();
+	FUZZ_CHECK(before > 0 && before <= LIST_MAX);
+	report_device(&c);
+	FUZZ_CHECK(count_reports() == before);
+}
+
 void fuzz_one(const uint8_t *data, size_t size)
 {
 	if (size < 2)
@@ -267,8 +288,10 @@ void fuzz_one(const uint8_t *data, size_t size)
 	writes = sent = 0;
 	if (data[0] == 'l')
 		fill_file();
-	if (data[0] == 'r' || data[0] == 'l')
+	if (data[0] == 'r' || data[0] == 'l') {
 		try_reports();
-	else
-		try_ends();
+		try_device();
+		return;
+	}
+	try_ends();
 }
