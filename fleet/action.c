@@ -75,6 +75,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.due_boot, a->due_boot, sizeof(next.due_boot));
 	next.failures = a->failures;
 	next.attributes = a->attributes;
+	next.device_facts = a->device_facts;
 	next.device_boots = a->device_boots;
 	memcpy(next.device_boot, a->device_boot, sizeof(next.device_boot));
 	next.pin = a->pin;
@@ -158,6 +159,7 @@ static const struct field {
 	NUMBER("failures", failures),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
+	NUMBER("device_facts", device_facts),
 	NUMBER("device_boots", device_boots),
 	TEXT("device_boot", device_boot),
 	NUMBER("device_pin", pin),

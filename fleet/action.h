@@ -125,6 +125,8 @@ struct action {
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
 	char installed[ACTION_VERSION_MAX + 1];
+	/* of what whoever gets reports knows of the device: report_device(); 0: nothing */
+	uint64_t device_facts;
 	/* in how many boots a contact went well, and the last of them */
 	uint64_t device_boots;
 	char device_boot[ACTION_BOOT_LEN + 1];

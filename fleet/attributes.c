@@ -126,6 +126,7 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 	add(t, conf, PREFIX "state", s->state);
 	add(t, conf, PREFIX "compatible", f->compatible);
 	add(t, conf, PREFIX "reason", f->boot_reason);
+	add(t, conf, PREFIX "tier", f->tier);
 	add(t, conf, PREFIX "fleet", KB_VERSION);
 	/* goosebit's own: it offers what it does not find here */
 	add(t, conf, "sw_version", s->version);

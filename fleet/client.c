@@ -207,6 +207,8 @@ static const struct rule {
 	{ 403, 403, CLIENT_FORBIDDEN, "it forbids this device that (403)" },
 	{ 404, 404, CLIENT_MISSING,
 	  "it does not know this (404); see [fleet] tenant=, id=, channel=" },
+	/* No server's word: what was to be said to it waits. */
+	{ 407, 407, CLIENT_LATER, "a proxy on the way wants to know who asks (407)" },
 	{ 408, 408, CLIENT_LATER, "it, or a proxy, had no time (408)" },
 	{ 409, 409, CLIENT_LATER, "it is at odds with itself (409)" },
 	{ 410, 410, CLIENT_OVER, "this is over (410)" },

@@ -14,8 +14,8 @@
 enum client_end {
 	CLIENT_OK,
 	CLIENT_SAME,	  /* 304: the file that is here is still the one */
-	CLIENT_LATER,	  /* not reached, 5xx, 408, 409, 425, or nothing that can be read: at the
-			     next contact */
+	CLIENT_LATER,	  /* not reached, 5xx, 407, 408, 409, 425, or nothing that can be read:
+			     at the next contact */
 	CLIENT_DENIED,	  /* 401, or a redirect: a person must do something */
 	CLIENT_FORBIDDEN, /* 403: the same, or something on the way does not like what was sent */
 	CLIENT_MISSING,	  /* 404 */

@@ -32,6 +32,15 @@ static enum kb_err save(struct contact *c)
 	return files_save(&c->files, &c->a);
 }
 
+void contact_asked(struct contact *c, enum client_end end)
+{
+	unsigned status = c->client.trouble_status;
+	bool taken = end == CLIENT_OK || end == CLIENT_SAME;
+
+	c->answered = taken || (c->client.trouble[0] != '\0' && status >= 400 && status <= 499);
+	c->refused = taken ? 0 : status;
+}
+
 bool contact_save(struct contact *c)
 {
 	if (c->dry_run || c->unsaved)

@@ -38,6 +38,10 @@ struct contact {
 	bool unsaved, uncounted;
 	/* something must be mended or tried again */
 	bool failed;
+	/* the poll or the channel file was answered: with this status, 4xx, or 0 where it was not
+	 * refused */
+	bool answered;
+	unsigned refused;
 	/* a download was ended, so that the server is asked: the next contact follows at once */
 	bool goes_on;
 	/* an orderly reboot installs what is staged, and is asked for, or waits for permission */
@@ -49,5 +53,7 @@ struct contact {
 
 /* Makes the record durable; without that, nothing more is done or sent in this contact. */
 bool contact_save(struct contact *c);
+/* How the first request of this contact ended: the poll, or that for the channel file. */
+void contact_asked(struct contact *c, enum client_end end);
 /* A line for the person who watches. */
 void contact_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

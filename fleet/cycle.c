@@ -7,6 +7,7 @@
 #include "fleet/pin.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
+#include "fleet/refusal.h"
 #include "fleet/standing.h"
 #include "fleet/untold.h"
 #include "fleet/way.h"
@@ -59,6 +60,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	c->client.trouble[0] = '\0';
+	c->answered = false;
 	c->way = c->conf->fleet_channel[0] != '\0' ? &way_channel : &way_ddi;
 	*known = look_at_device(c, why);
 	c->failed = !*known;
@@ -126,6 +128,7 @@ enum kb_err cycle_run(struct contact *c)
 	pin_note(c);
 	if (known) {
 		keep_interval(c);
+		refusal_note(c);
 		untold_note(c);
 	}
 	if (known && c->by_timer && !c->goes_on)

@@ -28,6 +28,8 @@ struct end {
 	char release[ACTION_RELEASE_LEN + 1], version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence, tries;
 	struct ddi_feedback said;
+	/* keys of a newer program */
+	char others[REST_MAX + 1];
 };
 
 /* ---------------------------------------------------------------- what is kept */
@@ -43,6 +45,25 @@ static void read_details(struct ddi_feedback *f, json_object *o)
 
 		ddi_say(f, "%s", text != NULL ? text : "");
 	}
+}
+
+static json_object *write_end(const struct end *e)
+{
+	json_object *o = json_object_new_object(), *details = json_object_new_array();
+
+	json_object_object_add(o, "id", keep_text(e->id));
+	json_object_object_add(o, "size", keep_number(e->size));
+	json_object_object_add(o, "digest", keep_text(e->digest));
+	json_object_object_add(o, "release", keep_text(e->release));
+	json_object_object_add(o, "version", keep_text(e->version));
+	json_object_object_add(o, "sequence", keep_number(e->sequence));
+	json_object_object_add(o, "since", keep_number(e->since));
+	json_object_object_add(o, "tries", keep_number(e->tries));
+	for (unsigned i = 0; i < e->said.messages; i++)
+		json_object_array_add(details, keep_text(e->said.message[i]));
+	json_object_object_add(o, "details", details);
+	rest_add(o, e->others);
+	return o;
 }
 
 static bool read_end(struct end *e, json_object *o)
@@ -63,40 +84,33 @@ static bool read_end(struct end *e, json_object *o)
 	e->said.execution = "closed";
 	e->said.finished = e->release[0] != '\0' ? "success" : "failure";
 	read_details(&e->said, o);
+	rest_take(e->others, o, write_end(e));
 	return true;
 }
 
-static json_object *write_end(const struct end *e)
-{
-	json_object *o = json_object_new_object(), *details = json_object_new_array();
-
-	json_object_object_add(o, "id", keep_text(e->id));
-	json_object_object_add(o, "size", keep_number(e->size));
-	json_object_object_add(o, "digest", keep_text(e->digest));
-	json_object_object_add(o, "release", keep_text(e->release));
-	json_object_object_add(o, "version", keep_text(e->version));
-	json_object_object_add(o, "sequence", keep_number(e->sequence));
-	json_object_object_add(o, "since", keep_number(e->since));
-	json_object_object_add(o, "tries", keep_number(e->tries));
-	for (unsigned i = 0; i < e->said.messages; i++)
-		json_object_array_add(details, keep_text(e->said.message[i]));
-	json_object_object_add(o, "details", details);
-	return o;
-}
-
-/* A list, to be released; an empty one where nothing is, or nothing of this server. */
-json_object *ends_list(const struct contact *c)
+/* To be released; NULL where nothing is, or nothing of this server. */
+static json_object *read_ends(const struct contact *c)
 {
 	static char text[STRICT_MAX + 1];
-	json_object *o = NULL, *list = NULL;
+	json_object *o = NULL;
 	const char *why;
 	uint64_t server;
 	size_t len;
 
 	if (files_read(&c->files, QUEUE, text, sizeof(text), &len) == KB_OK)
 		o = strict_parse(text, len, &why);
-	if (strict_number(o, "server", &server, INT64_MAX) == KB_OK && server == c->a.server &&
-	    strict_list(o, "ends", &list) == KB_OK)
+	if (strict_number(o, "server", &server, INT64_MAX) == KB_OK && server == c->a.server)
+		return o;
+	json_object_put(o);
+	return NULL;
+}
+
+/* A list, to be released. */
+json_object *ends_list(const struct contact *c)
+{
+	json_object *o = read_ends(c), *list = NULL;
+
+	if (strict_list(o, "ends", &list) == KB_OK)
 		json_object_get(list);
 	json_object_put(o);
 	return list != NULL ? list : json_object_new_array();
@@ -104,12 +118,18 @@ json_object *ends_list(const struct contact *c)
 
 static bool save_ends(const struct contact *c, json_object *list)
 {
-	json_object *o = json_object_new_object();
-	char *text;
+	json_object *o = json_object_new_object(), *old = read_ends(c);
+	char others[REST_MAX + 1], *text;
 	bool ok;
 
 	json_object_object_add(o, "server", keep_number(c->a.server));
 	json_object_object_add(o, "ends", json_object_get(list));
+	/* What only a newer program knows stays. */
+	if (old != NULL) {
+		rest_take(others, old, json_object_get(o));
+		rest_add(o, others);
+	}
+	json_object_put(old);
 	text = keep_write(o, STRICT_MAX);
 	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
 	free(text);

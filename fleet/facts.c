@@ -83,6 +83,7 @@ static bool read_status(struct facts *f, json_object *o)
 		COPY_TEXT(f->booted, booted, "slot");
 		COPY_TEXT(f->boot_reason, booted, "reason");
 		COPY_TEXT(f->reset, booted, "cause");
+		COPY_TEXT(f->tier, booted, "tier");
 	}
 	if (strict_object(o, "staged", &staged) == KB_OK) {
 		COPY_TEXT(f->staged, staged, "release");

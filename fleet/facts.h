@@ -48,6 +48,8 @@ struct facts {
 	bool data_elsewhere;
 	/* why the boot took another slot than the preferred one; what reset the machine before */
 	char boot_reason[FACTS_TEXT_MAX + 1], reset[32];
+	/* how that boot found a slot: "normal", or in a rescue or as a last resort */
+	char tier[32];
 	/* of the state, so far; lines that warn */
 	uint64_t writes;
 	unsigned warnings;

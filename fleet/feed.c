@@ -159,6 +159,7 @@ bool feed_ask(struct contact *c, struct channel *channel, bool *believed)
 	bool good = false;
 
 	c->retry_after_s = c->client.retry_after_s;
+	contact_asked(c, end);
 	if (end == CLIENT_SAME)
 		good = *believed = read_kept(c, channel);
 	else if (end == CLIENT_OK)

@@ -5,7 +5,8 @@
 
 bool http_passes(int status)
 {
-	return status < 400 || status > 499 || status == 408 || status == 425 || status == 429;
+	return status < 400 || status > 499 || status == 407 || status == 408 || status == 425 ||
+	       status == 429;
 }
 
 bool http_is_other(const struct http_answer *a, const char *etag)

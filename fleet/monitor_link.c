@@ -154,7 +154,11 @@ static bool is_word(const char *text, size_t size)
 
 static bool is_order(struct monitor_order *o)
 {
-	return o->work < MONITOR_WORKS && is_word(o->version, sizeof(o->version)) &&
+	unsigned char flag;
+
+	/* A bool that is neither is undefined behaviour for whoever reads it. */
+	memcpy(&flag, &o->flag, sizeof(flag));
+	return o->work < MONITOR_WORKS && flag <= 1 && is_word(o->version, sizeof(o->version)) &&
 	       is_word(o->name, sizeof(o->name));
 }
 

@@ -10,6 +10,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/util.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +31,24 @@ struct queue {
 	 * to which one who takes them asked for; of this boot */
 	uint64_t failures, rest, due;
 	char boot[ACTION_BOOT_LEN + 1];
+	/* keys of a newer program */
+	char others[REST_MAX + 1];
 	/* why the oldest still waits, "": that is not known; its status, 0: no answer */
 	char why[HTTP_ERROR_MAX + 1];
 	uint64_t status;
 };
+
+/* All that a record may have. */
+static json_object *make_keys(void)
+{
+	static const char *const keys[] = { "reports", "due", "failures", "rest",
+					    "boot",    "why", "status" };
+	json_object *o = json_object_new_object();
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(keys); i++)
+		json_object_object_add(o, keys[i], NULL);
+	return o;
+}
 
 /* An empty one where nothing is, or nothing that can be read. */
 static struct queue load_queue(const struct contact *c)
@@ -46,6 +61,8 @@ static struct queue load_queue(const struct contact *c)
 
 	if (files_read(&c->files, QUEUE, text, sizeof(text), &len) == KB_OK)
 		o = strict_parse(text, len, &why);
+	if (o != NULL)
+		rest_take(q.others, o, make_keys());
 	if (strict_list(o, "reports", &q.list) == KB_OK)
 		json_object_get(q.list);
 	if (strict_text(o, "boot", q.boot, sizeof(q.boot)) != KB_OK ||
@@ -85,6 +102,7 @@ static json_object *make_record(const struct queue *q)
 		add_text(o, "why", q->why);
 		json_object_object_add(o, "status", keep_number(q->status));
 	}
+	rest_add(o, q->others);
 	return o;
 }
 
@@ -129,6 +147,7 @@ static json_object *make_report(const struct contact *c, const char *phase, cons
 	add_text(o, "version", s->version);
 	add_text(o, "slot", c->facts.booted);
 	add_text(o, "state", s->state);
+	add_text(o, "tier", c->facts.tier);
 	add_text(o, "action", c->a.id);
 	add_text(o, "action-version", c->a.version);
 	add_text(o, "phase", phase);
@@ -184,6 +203,59 @@ void report_withdrawn(struct contact *c, const char *why)
 
 	if (c->conf->fleet_report[0] != '\0')
 		(void)keep_report(c, make_report(c, "withdrawn", why, &f));
+}
+
+/* ---------------------------------------------------------------- the device itself */
+
+static uint64_t hash_text(uint64_t h, const char *text)
+{
+	return bytes_hash(h, text, strlen(text) + 1);
+}
+
+/* What runs, by which way, and what each slot holds. Never 0. */
+static uint64_t hash_device(const struct facts *f)
+{
+	uint64_t h = hash_text(hash_text(BYTES_HASH_START, f->booted), f->tier);
+
+	for (unsigned i = 0; i < f->nslots; i++) {
+		h = hash_text(h, f->slot[i].name);
+		h = hash_text(h, f->slot[i].release);
+		h = hash_text(h, f->slot[i].version);
+		h = hash_text(h, f->slot[i].state);
+	}
+	return (h & INT64_MAX) | 1;
+}
+
+static json_object *make_device_report(struct contact *c)
+{
+	static struct ddi_feedback f;
+	json_object *report;
+
+	f = (struct ddi_feedback){ .finished = "none" };
+	for (unsigned i = 0; i < c->facts.nslots; i++) {
+		const struct facts_slot *s = &c->facts.slot[i];
+
+		ddi_say(&f, "slot %s: %s%s%s", s->name, s->version,
+			s->version[0] != '\0' ? ", " : "", s->state);
+	}
+	report = make_report(c, "device", c->facts.boot_reason, &f);
+	add_text(report, "action", "");
+	add_text(report, "action-version", "");
+	return report;
+}
+
+void report_device(struct contact *c)
+{
+	uint64_t now = hash_device(&c->facts), before = c->a.device_facts;
+
+	if (c->conf->fleet_report[0] == '\0' || c->dry_run || now == before)
+		return;
+	/* What an action brought is in its own report, with all that runs. */
+	if (before != 0 && !action_owes(&c->a) && !keep_report(c, make_device_report(c)))
+		return;
+	/* Cut before this, it is reported again. */
+	c->a.device_facts = now;
+	contact_save(c);
 }
 
 /* ---------------------------------------------------------------- sending */

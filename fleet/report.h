@@ -14,6 +14,9 @@ bool report_phase(struct contact *c);
 bool report_waiting(struct contact *c, const char *why);
 /* The same of an action that is dropped, since its release was withdrawn. */
 void report_withdrawn(struct contact *c, const char *why);
+/* Keeps what the device is now, where that is news and no action of this channel brought it: a
+ * stick, a rollback, a switch by hand, a rescue. Before report_phase(). */
+void report_device(struct contact *c);
 /* Adds what is kept, oldest first, as "reports"; and as "report" why the oldest still waits,
  * "" where that is not known. */
 void report_list(const struct contact *c, json_object *o);

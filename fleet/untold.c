@@ -5,6 +5,7 @@
 #include "channel/utc.h"
 #include "fleet/ends.h"
 #include "fleet/clock.h"
+#include "fleet/refusal.h"
 #include "fleet/report.h"
 
 #include <string.h>
@@ -54,6 +55,7 @@ json_object *untold_load(const struct contact *c)
 
 	json_object_object_add(o, "ends", ends_list(c));
 	report_list(c, o);
+	json_object_object_add(o, "refused", refusal_load(c));
 	return o;
 }
 
@@ -103,8 +105,10 @@ static void print_reports(json_object *o)
 
 void untold_print(const struct contact *c, json_object *waiting)
 {
-	json_object *list;
+	json_object *list, *refused;
 
+	if (strict_object(waiting, "refused", &refused) == KB_OK)
+		refusal_print(refused);
 	if (owes_end(&c->a))
 		print_since("The end of action ", c->a.id, c->a.ended);
 	if (strict_list(waiting, "ends", &list) == KB_OK)

@@ -284,6 +284,7 @@ static void converse_by_file(struct contact *c, bool known)
 	if (!known)
 		return;
 	feed_load(c);
+	report_device(c);
 	tell_home(c);
 	kept = feed_ask(c, &channel, &believed);
 	/* On a full disk, a withdrawal is heeded, and makes room. */

@@ -23,6 +23,7 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 		end == CLIENT_OK && ddi_read_poll(p, c->client.text, c->client.len, &why) == KB_OK;
 
 	c->retry_after_s = c->client.retry_after_s;
+	contact_asked(c, end);
 	if (end == CLIENT_OK && !reached)
 		client_complain(&c->client, 200, "%s: the server sends %s", c->conf->fleet_server,
 				why);

@@ -14,10 +14,14 @@
 static enum kb_err drop_note(const struct conf *c)
 {
 	KB_CLEANUP_FD int dir = -1;
+	enum kb_err err;
 
 	TRY(os_file_folder(c->data_mount, &dir));
 	TRY(os_file_enter(&dir, STAGED_NOTE_FOLDER));
-	TRY(os_file_unlink(dir, STAGED_NOTE_FILE));
+	err = os_file_unlink(dir, STAGED_NOTE_FILE);
+	if (err != KB_OK && err != KB_ENOENT)
+		return err;
+	/* Also where it is gone: whoever was killed here has not made that durable. */
 	return os_file_sync(dir);
 }
 

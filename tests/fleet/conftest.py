@@ -54,6 +54,7 @@ class Fleet:
         self.token = folder / "token"
         self.token.write_text("secret\n")
         self.said, self.keelboot, self.path, self.user = "", KEELBOOT, os.environ["PATH"], "nobody"
+        self.more = {}                          # of its environment
         self.configure()
 
     def configure(self, url=None, timeout=5, partial="no", **keys):
@@ -75,7 +76,7 @@ class Fleet:
                 *options[:at], *options[at + 2:]]
 
     def environment(self, **more):
-        return {"PATH": self.path, "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **more}
+        return {"PATH": self.path, "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **self.more, **more}
 
     def __call__(self, *words, code=OK, **options):
         done = call(*self.command(*words), code=code, env=self.environment(), timeout=120, **options)

@@ -813,6 +813,11 @@ TEST(only_orders_that_are_known_are_served)
 	assert_false(is_served(&order));
 	memset(order.name, 'x', sizeof(order.name));
 	assert_false(is_served(&order));
+	strcpy(order.name, "a.keel");
+	assert_true(is_served(&order));
+	/* A byte that is no bool, whatever it is read as. */
+	memset(&order.flag, 2, sizeof(order.flag));
+	assert_false(is_served(&order));
 }
 
 TEST(a_monitor_that_has_ended_is_an_error)

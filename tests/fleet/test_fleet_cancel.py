@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cancellation is answered with success only where nothing of its action will be installed."""
 import pytest
-from cli_device import REBOOT
+from cli_device import FAILURE, REBOOT, edit
+from ddi_server import cut_after
 
 
 def replaced(fleet, server, bundle, factory):
@@ -90,3 +91,96 @@ def test_a_second_cancel_is_answered_and_a_repeated_one_is_not(fleet, server, bu
         action.state = "running" if server_notes else "canceling"
         fleet.once()
     assert action.told.count("cancel rejected/none") == (2 if server_notes else 1)
+
+
+# ---------------------------------------------------------------- once a bundle is here
+
+
+def has_nothing(fleet):
+    return fleet.dev.json("status")["staged"] is None and fleet.record["phase"] == "none" \
+        and not (fleet.folder / "bundle.keel").exists()
+
+
+@pytest.mark.parametrize("how", [{"window": "unavailable"}, {"update": "skip"}])
+def test_what_is_fetched_and_not_staged_is_forgotten(fleet, server, bundle, how):
+    """But for the file of a download that was all that was wanted: the next action may want to install it."""
+    action = server.assign(bundle, **how)
+    fleet.once()
+    assert fleet.record["phase"] == "fetched"
+    server.cancel(action)
+    fleet.once()
+    assert action.told[-1] == "cancel closed/success" and action.state == "canceled"
+    assert has_nothing(fleet) or (how == {"update": "skip"} and fleet.record["phase"] == "none" and not fleet.staged)
+    fleet.once()
+    assert len(server.requests("artifact")) == 1
+
+
+def test_what_is_half_fetched_is_forgotten(fleet, server, bundle):
+    action = server.assign(bundle)
+    server.on["artifact"] = [cut_after(20000), lambda handler: handler.error(503)]
+    fleet.once(code=FAILURE)
+    assert (fleet.folder / "bundle.keel").stat().st_size == 20000
+    server.cancel(action)
+    fleet.once()
+    assert action.told[-1] == "cancel closed/success" and has_nothing(fleet)
+
+
+def test_what_waits_behind_a_persons_is_forgotten_and_the_persons_stays(fleet, server, bundle, factory):
+    fleet.dev("stage", factory("3.0", 30))
+    action = server.assign(bundle)
+    fleet.once()
+    assert fleet.record["phase"] == "fetched"
+    server.cancel(action)
+    fleet.once()
+    assert action.told[-1] == "cancel closed/success" and fleet.record["phase"] == "none"
+    assert fleet.dev.json("status")["staged"]["version"] == "3.0"
+
+
+def test_what_was_staged_before_the_record_had_it_is_unstaged(fleet, server, bundle):
+    """The power was cut between the two."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.change(phase="seen", reported="seen")
+    server.cancel(action)
+    fleet.once()
+    assert fleet.dev.json("status")["staged"] is None and action.told[-1] == "cancel closed/success"
+
+
+def is_rejected(fleet, server, action):
+    server.cancel(action)
+    fleet.once(code=None)
+    action.state = "running"
+    return "cancel rejected/none" in action.told and "cancel closed/success" not in action.told
+
+
+@pytest.mark.parametrize("state", ["trial", "good", "bad"])
+def test_once_a_boot_has_written_the_slot_it_is_too_late_and_the_end_is_told(fleet, server, bundle, state):
+    """What is in the slot decides: no contact was made since it was staged."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    if state == "good":
+        fleet.good()
+    if state == "bad":
+        fleet.fall_back("modem does not register")
+    assert is_rejected(fleet, server, action) and fleet.dev.slot("b")["state"] == state
+    if state == "trial":
+        fleet.good()
+    fleet.once(code=None)
+    assert action.told[-1] == ("closed/failure" if state == "bad" else "closed/success")
+
+
+def test_so_it_is_where_a_boot_was_cut_while_it_wrote(fleet, server, bundle):
+    """What was begun goes on by itself: it is staged, and a slot has a part of it."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.dev("install", fleet.dev.json("status")["staged"]["path"])
+    edit(fleet.dev, b_st="writing")
+    assert fleet.staged and fleet.dev.slot("b")["state"] == "writing"
+    assert is_rejected(fleet, server, action) and fleet.staged
+    edit(fleet.dev, b_st="trial")
+    fleet.dev("unstage")
+    fleet.start()
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success"

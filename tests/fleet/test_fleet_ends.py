@@ -158,3 +158,18 @@ def test_status_says_why_the_end_of_the_action_on_record_waits(fleet, server, bu
     del server.on["feedback"]
     fleet.once()
     assert "not sent yet" not in fleet("status") and "the server knows that" in fleet.said
+
+
+def test_ends_keep_what_only_a_newer_program_knows(fleet, server, bundle, factory):
+    """Of the file and of each end in it; of an older program, whose device fell back."""
+    waiting(fleet, server, bundle, factory)
+    file = fleet.folder / "ends.json"
+    kept = json.loads(file.read_text())
+    kept["x-all"] = [1, {"a": None}]
+    kept["ends"][0]["x-one"] = "two"
+    kept["ends"][0]["tries"] = 0
+    file.write_text(json.dumps(kept))
+    fleet.once(code=REBOOT)
+    found = json.loads(file.read_text())
+    assert found["ends"][0]["tries"] == 1, "it was written anew"
+    assert found["x-all"] == [1, {"a": None}] and found["ends"][0]["x-one"] == "two"

@@ -24,7 +24,7 @@ def answers(status, headers=()):
 
 
 def test_the_page_has_a_row_for_each_status_that_is_tested_here():
-    assert ROWS == ["2xx", "3xx", "401, 403", "404", "408, 425", "409", "410", "416", "429", "4xx", "5xx"]
+    assert ROWS == ["2xx", "3xx", "401, 403", "404", "407", "408, 425", "409", "410", "416", "429", "4xx", "5xx"]
 
 
 # ---------------------------------------------------------------- the poll
@@ -75,8 +75,8 @@ def test_a_server_that_cannot_be_reached_is_tried_again(fleet, server):
 
 
 @pytest.mark.parametrize("status, code", [(404, OK), (410, OK), (401, FAILURE), (403, FAILURE), (409, FAILURE),
-                                          (408, FAILURE), (425, FAILURE), (429, FAILURE), (400, FAILURE),
-                                          (500, FAILURE)])
+                                          (407, FAILURE), (408, FAILURE), (425, FAILURE), (429, FAILURE),
+                                          (400, FAILURE), (500, FAILURE)])
 def test_a_deployment_that_cannot_be_read_waits_for_the_next_contact(fleet, server, bundle, status, code):
     server.assign(bundle)
     server.on["deployment"] = [answers(status)]
@@ -89,7 +89,8 @@ def test_a_deployment_that_cannot_be_read_waits_for_the_next_contact(fleet, serv
 
 
 @pytest.mark.parametrize("status, again", [(401, True), (403, True), (409, True), (500, True), (503, True),
-                                           (404, True), (408, True), (425, True), (429, False), (400, False)])
+                                           (404, True), (407, True), (408, True), (425, True), (429, False),
+                                           (400, False)])
 def test_feedback_on_the_way_never_stops_an_update(fleet, server, bundle, status, again):
     """429 may be a quota that no retry heals: what is not the end is not sent again then."""
     server.assign(bundle)
@@ -109,7 +110,7 @@ def test_410_before_the_end_of_a_fetch_ends_the_action(fleet, server, bundle):
     assert not server.requests("artifact") and fleet.record["phase"] == "none"
 
 
-@pytest.mark.parametrize("status", [401, 403, 408, 409, 425, 429, 500])
+@pytest.mark.parametrize("status", [401, 403, 407, 408, 409, 425, 429, 500])
 def test_the_end_of_an_action_is_sent_until_it_is_taken(fleet, server, bundle, status):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
@@ -197,7 +198,7 @@ def test_an_artifact_that_is_refused_is_tried_eight_times_and_no_more(fleet, ser
     assert len(server.requests("artifact")) == 8
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+@pytest.mark.parametrize("status", [407, 408, 425, 429, 500, 503])
 def test_an_artifact_that_does_not_come_is_waited_for_a_day_and_no_longer(fleet, server, bundle, status):
     action = server.assign(bundle)
     server.on["artifact"] = answers(status)

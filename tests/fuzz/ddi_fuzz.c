@@ -33,23 +33,28 @@ static void try_poll(const char *text, size_t len)
 	FUZZ_CHECK(err == KB_OK || memcmp(&p, &none, sizeof(p)) == 0);
 }
 
-static void try_deployment(const char *text, size_t len)
+static void check_offer(const struct offer *d)
+{
+	FUZZ_CHECK(url_is_id(d->id) && d->download <= OFFER_FORCED && d->update <= OFFER_FORCED);
+	FUZZ_CHECK(fuzz_printable(d->name, sizeof(d->name)) &&
+		   fuzz_printable(d->digest, sizeof(d->digest)));
+	FUZZ_CHECK(d->url[0] == '\0' || url_is_http(d->url));
+	FUZZ_CHECK(d->plain_url[0] == '\0' || url_is_http(d->plain_url));
+	FUZZ_CHECK(d->bundles == 0 || (d->size > 0 && d->size <= DDI_SIZE_MAX));
+	FUZZ_CHECK(d->bundles == 0 || d->url[0] != '\0' || d->plain_url[0] != '\0');
+}
+
+static void try_offer(const char *text, size_t len,
+		      enum kb_err (*read_text)(struct offer *, const char *, size_t, const char **))
 {
 	static struct offer d, none;
 	const char *why = NULL;
-	enum kb_err err = ddi_read_deployment(&d, text, len, &why);
+	enum kb_err err = read_text(&d, text, len, &why);
 
 	check_why(err, why);
 	FUZZ_CHECK(err == KB_OK || memcmp(&d, &none, sizeof(d)) == 0);
-	if (err != KB_OK)
-		return;
-	FUZZ_CHECK(url_is_id(d.id) && d.download <= OFFER_FORCED && d.update <= OFFER_FORCED);
-	FUZZ_CHECK(fuzz_printable(d.name, sizeof(d.name)) &&
-		   fuzz_printable(d.digest, sizeof(d.digest)));
-	FUZZ_CHECK(d.url[0] == '\0' || url_is_http(d.url));
-	FUZZ_CHECK(d.plain_url[0] == '\0' || url_is_http(d.plain_url));
-	FUZZ_CHECK(d.bundles == 0 || (d.size > 0 && d.size <= DDI_SIZE_MAX));
-	FUZZ_CHECK(d.bundles == 0 || d.url[0] != '\0' || d.plain_url[0] != '\0');
+	if (err == KB_OK)
+		check_offer(&d);
 }
 
 static void try_cancel(const char *text, size_t len)
@@ -153,7 +158,9 @@ void fuzz_one(const uint8_t *data, size_t size)
 	if (which == 'p' || which == 'a')
 		try_poll((const char *)data + 1, size - 1);
 	if (which == 'd' || which == 'a')
-		try_deployment((const char *)data + 1, size - 1);
+		try_offer((const char *)data + 1, size - 1, ddi_read_deployment);
+	if (which == 'f' || which == 'a')
+		try_offer((const char *)data + 1, size - 1, ddi_read_confirmation);
 	if (which == 'c' || which == 'a')
 		try_cancel((const char *)data + 1, size - 1);
 	if (which == 'r' || which == 'a')

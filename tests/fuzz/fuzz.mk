@@ -18,8 +18,9 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_fleet.c conf_keys.c conf
             $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_lack.c install_pipe.c decoder.c) \
             $(addprefix initramfs/,alias_table.c kexec/kexec_line.c modules.c modules_load.c tpm/tpm_command.c tpm/tpm_log.c disks/probe_answer.c disks/probe_uevent.c guardian/guardian_words.c progress.c) \
             $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
+            $(addprefix cli/channel/channel_,file.c) \
             $(addprefix cli/doctor/doctor_,command.c order.c report.c script.c setting.c steps.c) \
-            $(addprefix fleet/,action.c ddi.c ddi_write.c feed_record.c http.c http_answer.c http_head.c http_session.c keep.c pace.c page.c polling.c rest.c token.c url.c) $(wildcard channel/*.c) \
+            $(addprefix fleet/,action.c ddi.c ddi_write.c ends.c feed_record.c http.c http_answer.c http_head.c http_session.c keep.c monitor_link.c pace.c page.c polling.c report.c rest.c token.c url.c) $(wildcard channel/*.c) \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
 
 FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
@@ -59,7 +60,7 @@ $$(FUZZ_NAMES:%=$(FUZZ_DIR)/$(1)/%_fuzz): $(FUZZ_DIR)/$(1)/%_fuzz: $(FUZZ_DIR)/$
 	$$(call step,LD)
 	$$(Q)$(FUZZ_CC) $(3) -o $$@ $$< $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o \
 		$$(if $$(filter $$*,$$(FUZZ_FIXING)),$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o) \
-		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter channel ddi http,$$*),$$(CURL) $$(JSON))
+		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter channel ddi envelope http orders queue,$$*),$$(CURL) $$(JSON))
 
 -include $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.d,$$(FUZZ_SRC) $$(wildcard tests/fuzz/*.c))
 endef

@@ -62,7 +62,8 @@ const struct keyring *fuzz_bundle_keys(void)
 	return &k;
 }
 
-void fuzz_bundle_sign(const uint8_t header[READER_HEADER_LEN], uint8_t entry[FUZZ_BUNDLE_ENTRY])
+void fuzz_bundle_sign_as(enum keyring_document document, const uint8_t header[READER_HEADER_LEN],
+			 uint8_t entry[FUZZ_BUNDLE_ENTRY])
 {
 	static EVP_PKEY *key;
 	uint8_t data[KEYRING_SIGNED_LEN];
@@ -70,7 +71,7 @@ void fuzz_bundle_sign(const uint8_t header[READER_HEADER_LEN], uint8_t entry[FUZ
 	size_t n = 64;
 
 	key = key != NULL ? key : private_ed25519();
-	keyring_signed_bytes(data, KEYRING_BUNDLE, header);
+	keyring_signed_bytes(data, document, header);
 	bytes_put16(entry, KEYRING_TAG_SIGNATURE);
 	bytes_put16(entry + 2, KEYRING_SIG_HEAD + 64);
 	entry[4] = KEYRING_ED25519;
@@ -79,6 +80,11 @@ void fuzz_bundle_sign(const uint8_t header[READER_HEADER_LEN], uint8_t entry[FUZ
 	FUZZ_CHECK(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1);
 	FUZZ_CHECK(EVP_DigestSign(ctx, entry + 22, &n, data, sizeof(data)) == 1 && n == 64);
 	EVP_MD_CTX_free(ctx);
+}
+
+void fuzz_bundle_sign(const uint8_t header[READER_HEADER_LEN], uint8_t entry[FUZZ_BUNDLE_ENTRY])
+{
+	fuzz_bundle_sign_as(KEYRING_BUNDLE, header, entry);
 }
 
 static void sha256(const void *p, size_t len, uint8_t out[DIGEST_LEN])
@@ -95,14 +101,15 @@ bool fuzz_bundle_digest_is(const void *p, size_t len, const uint8_t digest[DIGES
 }
 
 static bool verifies(const struct keyring_key *key, const uint8_t *sig, size_t len,
-		     const uint8_t *header)
+		     const uint8_t *header, enum keyring_document document)
 {
+	const char *domain = document == KEYRING_CHANNEL ? KEYRING_DOMAIN_CHANNEL : KEYRING_DOMAIN;
 	const EVP_MD *md = key->alg == KEYRING_ED25519 ? NULL : EVP_sha256();
 	uint8_t data[sizeof(KEYRING_DOMAIN) + READER_HEADER_LEN];
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok;
 
-	memcpy(data, KEYRING_DOMAIN, sizeof(KEYRING_DOMAIN));
+	memcpy(data, domain, sizeof(KEYRING_DOMAIN));
 	memcpy(data + sizeof(KEYRING_DOMAIN), header, READER_HEADER_LEN);
 	ok = EVP_DigestVerifyInit(ctx, NULL, md, NULL, key->pkey) == 1 &&
 	     EVP_DigestVerify(ctx, sig, len, data, sizeof(data)) == 1;
@@ -110,7 +117,7 @@ static bool verifies(const struct keyring_key *key, const uint8_t *sig, size_t l
 	return ok;
 }
 
-bool fuzz_bundle_is_signed(const uint8_t *data, size_t size)
+bool fuzz_bundle_is_signed_as(enum keyring_document document, const uint8_t *data, size_t size)
 {
 	const struct keyring *k = fuzz_bundle_keys();
 	size_t at = READER_HEADER_LEN, end = at + bytes_get32(data + 40);
@@ -125,12 +132,17 @@ bool fuzz_bundle_is_signed(const uint8_t *data, size_t size)
 			const uint8_t *v = data + at + 4;
 
 			if (memcmp(v + 2, k->key[i].id, 16) == 0 &&
-			    verifies(&k->key[i], v + 18, len - 18u, data))
+			    verifies(&k->key[i], v + 18, len - 18u, data, document))
 				return true;
 		}
 		at += 4u + len;
 	}
 	return false;
+}
+
+bool fuzz_bundle_is_signed(const uint8_t *data, size_t size)
+{
+	return fuzz_bundle_is_signed_as(KEYRING_BUNDLE, data, size);
 }
 
 /* ---------------------------------------------------------------- a file */

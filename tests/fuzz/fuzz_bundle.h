@@ -13,6 +13,9 @@ const struct keyring *fuzz_bundle_keys(void);
 /* An entry of a signature area, over header, by the Ed25519 key: 4 + 18 + 64 bytes. */
 #define FUZZ_BUNDLE_ENTRY 86u
 void fuzz_bundle_sign(const uint8_t header[READER_HEADER_LEN], uint8_t entry[FUZZ_BUNDLE_ENTRY]);
+/* The same of another document: a channel file. */
+void fuzz_bundle_sign_as(enum keyring_document document, const uint8_t header[READER_HEADER_LEN],
+			 uint8_t entry[FUZZ_BUNDLE_ENTRY]);
 
 /* A file in memory with these bytes; the same one each time. */
 int fuzz_bundle_fd(const void *p, size_t len);
@@ -23,6 +26,7 @@ size_t fuzz_bundle_fix(uint8_t *data, size_t size, size_t max, unsigned level);
 
 /* Without the product's help: one of the entries of its area is a signature by one of the keys. */
 bool fuzz_bundle_is_signed(const uint8_t *data, size_t size);
+bool fuzz_bundle_is_signed_as(enum keyring_document document, const uint8_t *data, size_t size);
 bool fuzz_bundle_digest_is(const void *p, size_t len, const uint8_t digest[DIGEST_LEN]);
 
 /* One image, of which all tables are taken as they are. */

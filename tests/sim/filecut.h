@@ -9,6 +9,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/set.h"
 #include "tests/sim/report.h"
+#include "update/wire/staged_note.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -318,6 +319,9 @@ extern char filecut_run_said[];
 
 /* ---------------------------------------------------------------- filecut_check.c */
 /* What has to hold of every image, and what has to come of it. */
+/* What keelboot-fleet staged is noted here. */
+#define FILECUT_CHECK_NOTE STAGED_NOTE_FOLDER "/" STAGED_NOTE_FILE
+
 /* What was promised by the time of a cut. */
 struct filecut_check_rule {
 	struct filecut_image_state before; /* what the state said when the verb began */
@@ -361,10 +365,11 @@ struct filecut_walk_story {
 	bool litter;
 	bool damaged; /* the staged file is not whole */
 	bool trial;   /* slot b runs on trial with the new release; it may be marked good */
+	bool noted;   /* keelboot-fleet staged it: a server may have it unstaged */
 	size_t room;  /* bytes in the stage folder; 0: enough */
 };
 
-#define FILECUT_STORIES 6
+#define FILECUT_STORIES 7
 extern const struct filecut_walk_story filecut_story[FILECUT_STORIES];
 void filecut_story_make(const struct filecut_walk_story *story, struct filecut_image *im);
 

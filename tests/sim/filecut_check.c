@@ -53,6 +53,24 @@ static bool nothing_to_do(const struct filecut_image *im, enum filecut_run_verb 
 	       (is_staged(&st->staged, other) && whole(im, other));
 }
 
+/* What a person stages, no server may have unstaged: the note of what keelboot-fleet staged is gone
+ * before the state names it, and where the command says that it is staged. */
+static const char *check_owner(const struct filecut_image *im, const struct filecut_image_state *st,
+			       const struct filecut_check_rule *rule)
+{
+	bool other = rule->verb == FILECUT_RUN_STAGE_OTHER;
+
+	if ((rule->verb != FILECUT_RUN_STAGE && !other) || rule->lied ||
+	    filecut_image_find(im, FILECUT_CHECK_NOTE) == NULL)
+		return NULL;
+	if (is_staged(&st->staged, other) && !is_staged(&rule->before.staged, other) &&
+	    !is_staged(&rule->first.staged, other))
+		return "a person has staged it, and a server may have it unstaged";
+	if (rule->ended && (rule->code == OUTPUT_OK || rule->code == OUTPUT_NOTHING))
+		return "the verb said that all went well, and a server may have it unstaged";
+	return NULL;
+}
+
 /*
  * Where a flush of the state was acknowledged, and was none, nobody can find that out: all reads
  * back, while there is power. So a cut may bring back what was staged before, whose file is gone by
@@ -76,7 +94,7 @@ const char *filecut_check_image(const struct filecut_image *im,
 		return "the verb said that all went well, and it did not last";
 	if (rule->ended && rule->code == OUTPUT_NOTHING && !nothing_to_do(im, rule->verb))
 		return "the verb said that there is nothing to do, and there is";
-	return NULL;
+	return check_owner(im, st, rule);
 }
 
 /* ---------------------------------------------------------------- what becomes of it */
@@ -101,6 +119,7 @@ static const char *litter(const struct filecut_image *from, const struct filecut
 	}
 	for (unsigned i = 0; i < from->nfiles; i++)
 		if (strstr(from->file[i].path, ".keel") == NULL &&
+		    strcmp(from->file[i].path, FILECUT_CHECK_NOTE) != 0 &&
 		    filecut_image_find(to, from->file[i].path) == NULL)
 			return "a file of somebody else is gone";
 	return NULL;

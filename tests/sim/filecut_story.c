@@ -33,7 +33,7 @@ static void make_state(const struct filecut_walk_story *story, struct state *s)
 
 void filecut_story_make(const struct filecut_walk_story *story, struct filecut_image *im)
 {
-	static const char foreign[] = "not ours";
+	static const char foreign[] = "not ours", note[] = "what a server may have unstaged";
 	struct state s;
 
 	memset(im, 0, sizeof(*im));
@@ -44,6 +44,9 @@ void filecut_story_make(const struct filecut_walk_story *story, struct filecut_i
 		filecut_image_add_file(im, "keelboot/stage/notes.txt", false,
 				       filecut_image_blob(foreign, sizeof(foreign)));
 	}
+	if (story->noted)
+		filecut_image_add_file(im, FILECUT_CHECK_NOTE, false,
+				       filecut_image_blob(note, sizeof(note)));
 	if (story->litter)
 		add_litter(im);
 	if (story->damaged)
@@ -64,4 +67,6 @@ const struct filecut_walk_story filecut_story[FILECUT_STORIES] = {
 	  .fails = 1, .folder = true, .damaged = true },
 	{ "trial", "the staged update is installed and on trial", FILECUT_WALK_NEW, .folder = true,
 	  .trial = true },
+	{ "noted", "keelboot-fleet staged another update; a person stages now", FILECUT_WALK_OTHER,
+	  .folder = true, .noted = true },
 };

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person, a stick or a rescue did is told as its own fact: by a channel's reports, and as attributes."""
+import json
+
+import pytest
+from cli_device import OK, REBOOT
+
+
+@pytest.fixture(name="told")
+def make_told(device, site, publish):
+    """A channel without anything for it, which knows the device."""
+    publish()
+    device.configure(report=f"{site.url}/reports")
+    device.once()
+    site.reports.clear()
+    return device
+
+
+def by_stick(device, bundle):
+    device.dev("install", bundle)
+    device.start()
+    device.good()
+
+
+def facts(site):
+    """Of each report on the device itself."""
+    assert all((one["action"], one["action-version"], one["result"]) == ("", "", "none") for one in site.reports
+               if one["phase"] == "device")
+    return [(one["version"], one["slot"], one["state"], one["reason"]) for one in site.reports
+            if one["phase"] == "device"]
+
+
+def test_an_update_by_stick_is_reported_at_the_next_contact_and_once(told, site, bundle):
+    by_stick(told, bundle)
+    told.once()
+    told.once()
+    assert facts(site) == [("2.0", "b", "good", "")]
+    assert "slot b: 2.0, good" in site.reports[-1]["details"] and site.reports[-1]["id"] == "device-1"
+
+
+@pytest.mark.parametrize("reason", ["switched by hand", "rolled back"])
+def test_a_rollback_or_a_switch_is_reported_with_its_reason(told, site, bundle, reason):
+    by_stick(told, bundle)
+    told.once()
+    site.reports.clear()
+    told.dev.boot("a", version="1.0", reason=reason)
+    told.once()
+    told.once()
+    assert facts(site) == [("1.0", "a", "good", reason)]
+
+
+def test_a_rescue_is_reported_also_where_the_same_slot_runs_again(told, site):
+    told.dev.boot("a", version="1.0", tier="rescue", reason="no slot could be mounted")
+    told.once()
+    told.once()
+    assert facts(site) == [("1.0", "a", "good", "no slot could be mounted")] and site.reports[-1]["tier"] == "rescue"
+    told.dev.boot("a", version="1.0")
+    told.once()
+    assert site.reports[-1]["tier"] == "normal", "and that it is over"
+
+
+def test_a_verdict_by_hand_is_reported(told, site, bundle):
+    by_stick(told, bundle)
+    told.dev.boot("a", version="1.0")
+    told.once()
+    site.reports.clear()
+    told.dev("mark", "bad", "b", "--reason", "by hand")
+    told.once()
+    assert len(facts(site)) == 1 and "slot b: 2.0, bad" in site.reports[-1]["details"]
+
+
+def test_what_an_action_brought_is_in_its_own_reports_alone(told, site, publish, bundle):
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.reboot()
+    told.once()
+    told.good()
+    told.once()
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "trial", "good"]
+    told.dev("switch", "a")
+    told.dev.boot("a", version="1.0", reason="switched by hand")
+    told.once(code=None)
+    assert facts(site) == [("1.0", "a", "good", "switched by hand")]
+
+
+def test_what_nobody_takes_is_told_later(told, site, bundle):
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    by_stick(told, bundle)
+    for _ in range(3):
+        told.once(code=OK)
+    assert not site.reports
+    del site.on["reports"]
+    told.once()
+    assert facts(site) == [("2.0", "b", "good", "")]
+
+
+def test_what_cannot_be_kept_is_told_by_a_later_contact(told, site, bundle):
+    (told.folder / "reports.json").unlink(missing_ok=True)
+    (told.folder / "reports.json").mkdir()
+    by_stick(told, bundle)
+    told.once(code=None)
+    assert not site.reports
+    (told.folder / "reports.json").rmdir()
+    told.once()
+    assert facts(site) == [("2.0", "b", "good", "")]
+
+
+def test_a_rescue_is_an_attribute_of_its_own(fleet, server):
+    fleet.once()
+    assert server.attributes["keelboot.tier"] == "normal"
+    server.seen.clear()
+    fleet.dev.boot("a", version="1.0", tier="rescue", reason="no slot could be mounted")
+    fleet.once()
+    fleet.once()
+    assert server.attributes["keelboot.tier"] == "rescue" and len(server.requests("attributes")) == 1
+    assert server.attributes["keelboot.reason"] == "no slot could be mounted"
+
+
+# ---------------------------------------------------------------- what a newer program keeps
+
+
+def test_reports_keep_what_only_a_newer_program_knows(told, site, bundle):
+    (told.folder / "reports.json").write_text('{"reports": [{"phase": "x", "x-one": 1}], "x-all": {"a": [1]}}')
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    by_stick(told, bundle)
+    told.once()
+    kept = json.loads((told.folder / "reports.json").read_text())
+    assert kept["x-all"] == {"a": [1]} and len(kept["reports"]) == 2
+    assert kept["reports"][0] == {"phase": "x", "x-one": 1}
+    del site.on["reports"]
+    told.once()
+    assert json.loads((told.folder / "reports.json").read_text()) == {"reports": [], "x-all": {"a": [1]}}
