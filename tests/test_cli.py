@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import time
 
@@ -1254,6 +1255,30 @@ def test_slots_that_only_the_state_has_are_passed_over(ready, factory):
 def test_stage_refuses_a_bundle_without_a_class_that_the_slot_needs(ready, factory):
     ready.configure("[slot.a]\nroot=PARTLABEL=ra\nboot=PARTLABEL=ba\n[slot.b]\nroot=PARTLABEL=rb\nboot=PARTLABEL=bb\n")
     assert "no image for boot" in ready("stage", factory("2.0", 20), code=INCOMPATIBLE).stderr
+
+
+def test_a_kernel_for_another_processor_is_neither_staged_nor_installed(ready, factory, tmp_path):
+    """A unified kernel image says for which one it is; what is no such program may be anything."""
+    images = {name: tmp_path / f"{name}.img" for name in ("root", "boot")}
+    images["root"].write_bytes(os.urandom(65536))
+    other, its = (0xaa64, "AArch64") if os.uname().machine == "x86_64" else (0x8664, "x86-64")
+    kernels = {"other": b"MZ" + bytes(58) + struct.pack("<I4sH", 64, b"PE\0\0", other), "none": b"MZ"}
+    for slot in "ab":
+        (tmp_path / f"boot-{slot}").write_bytes(bytes(65536))
+    parts = [word for slot in "ab" for word in ("--slot", f"{slot}:boot={tmp_path}/boot-{slot}")]
+    for name, head in kernels.items():
+        images["boot"].write_bytes(head.ljust(65536, b"x"))
+        run("bundle", "create", "-o", tmp_path / f"{name}.keel", "--compatible", "test-board", "--version", "2.0",
+            "--sequence", 20, *(word for one in images for word in ("--image", f"{one}={images[one]}")),
+            "--key", factory.public.with_suffix(".key"), code=OK)
+    before = ready.slots["b"].read_bytes()
+    for verb in ("stage", "install"):
+        assert f"image boot: its kernel is for {its}, but this device is " in \
+            ready(*parts, verb, tmp_path / "other.keel", code=INCOMPATIBLE).stderr
+    assert ready.slots["b"].read_bytes() == before and (tmp_path / "boot-b").read_bytes() == bytes(65536)
+    assert ready.json("status")["staged"] is None and ready.slot("b")["state"] == "empty"
+    ready(*parts, "install", tmp_path / "none.keel")
+    assert (tmp_path / "boot-b").read_bytes() == images["boot"].read_bytes()
 
 
 @pytest.fixture(name="misnamed")

@@ -6,7 +6,7 @@ A row of distro.json has a hash of the glue that ran: what is not today's is cal
 one that nobody ran.
 
 `python3 tests/test_support.py --write` takes build/report/distro.json and the others into docs/, and writes the tables
-anew.
+anew, with that of the loaders' stories.
 """
 
 import dataclasses
@@ -19,9 +19,10 @@ import pytest
 
 import distro_rows
 import loader_rows
+import loader_stories
 
 TOP = Path(__file__).resolve().parent.parent
-README = TOP / "README.md"
+README, KERNEL = TOP / "README.md", TOP / "docs/KERNEL.md"
 HARNESS, UNTRIED = "tested in a harness", "written from the documentation, not run"
 # No whole build was run.
 HARNESSES = ("buildroot", "yocto", "tryboot", "barebox")
@@ -91,7 +92,8 @@ GENERATORS = Table("distro", "target", "| initramfs made by | Keelboot in it was
     "Keelboot itself: a signed UKI, or an addon for a vendor's": "uki",
     "Ubuntu, Fedora, openSUSE, dracut-ng 110": "nobody",
 })
-LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot | it was |", {
+LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot | it was ([which stories]"
+                "(docs/KERNEL.md#which-stories-were-played)) |", {
     "GRUB 2.06, from a BIOS and from UEFI": "grub",
     "UEFI's own boot entries: OVMF": "uefi",
     "systemd-boot 252, in OVMF": "systemd-boot",
@@ -109,8 +111,8 @@ BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it
 TABLES = (GENERATORS, LOADERS, BOARDS)
 
 
-def in_page(table: Table, text: str) -> str:
-    start = text.index(table.head + "\n")
+def in_page(head: str, text: str) -> str:
+    start = text.index(head + "\n")
     return text[start:text.index("\n\n", start) + 1]
 
 
@@ -121,12 +123,36 @@ def write() -> None:
         if table.report().exists():
             rows = table.merged(rows, json.loads(table.report().read_text()), table.planned())
         table.record().write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
-        table.page.write_text(text.replace(in_page(table, text), table.text(rows, table.planned())))
+        table.page.write_text(text.replace(in_page(table.head, text), table.text(rows, table.planned())))
+    text = KERNEL.read_text()
+    KERNEL.write_text(text.replace(in_page(loader_stories.HEAD, text), loader_stories.text(LOADERS.found())))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_page_says_what_the_record_says(table):
-    assert in_page(table, table.page.read_text()) == table.text(table.found(), table.planned())
+    assert in_page(table.head, table.page.read_text()) == table.text(table.found(), table.planned())
+
+
+def test_page_says_which_stories_each_loader_was_seen_with():
+    assert in_page(loader_stories.HEAD, KERNEL.read_text()) == loader_stories.text(LOADERS.found())
+    assert {loader for loader, _ in loader_stories.LOADERS.values()} == set(LOADERS.rows.values())
+
+
+@pytest.mark.parametrize("name", loader_stories.LOADERS)
+def test_each_story_is_a_scenario_that_is_there_or_says_why_not(name):
+    loader, stories = loader_stories.LOADERS[name]
+    assert len(stories) == len(loader_stories.STORIES)
+    there = [scenario for of, scenario in LOADERS.planned() if of == loader]
+    for wanted in (one for story in stories for one in getattr(story, "scenarios", ())):
+        assert any(re.fullmatch(wanted, scenario) for scenario in there), wanted
+
+
+def test_story_is_told_only_if_all_of_it_passed():
+    story = loader_stories.Played(("one", r"two \d"), "with a note")
+    rows = [{"loader": "grub", "scenario": name, "result": "pass"} for name in ("one", "two 1", "two 2")]
+    assert story.said("grub", rows) == "yes: with a note" and story.said("uefi", rows) == "not run"
+    assert story.said("grub", rows[:1]) == "not run"
+    assert story.said("grub", [*rows[:2], {**rows[2], "result": "fail"}]) == "**fails**: with a note"
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

@@ -227,6 +227,9 @@ static enum kb_err verify_encoding(struct install_pipe *pipe, const struct manif
 	pipe->seed = seed != NULL ? &seed->at : NULL;
 	TRY(install_pipe_begin(pipe, enc->image, enc));
 	while ((err = install_pipe_next(pipe, &chunk)) == KB_OK) {
+		if (done == 0)
+			TRY(manifest_fits_processor(pipe->why, &pipe->r->m.image[enc->image],
+						    chunk.plain, chunk.c.len));
 		done += chunk.c.len;
 		output_progress_step(p, "verify", done, total);
 	}

@@ -8,6 +8,8 @@ from cut_disk import CUTS
 from kbdisk import Vfat, mkvfat
 
 GARBAGE = b"no initramfs " * 1000
+# The head of a kernel for AArch64 (Documentation/arm64/booting.rst), which is a program of UEFI as well.
+AARCH64 = (b"MZ".ljust(56, b"\0") + b"ARM\x64" + (64).to_bytes(4, "little") + b"PE\0\0\x64\xaa").ljust(64 << 10, b"\0")
 
 
 class PairDevice:
@@ -37,10 +39,10 @@ class PairDevice:
         files = Vfat(self.files())
         return [("boot-a", self.SIZE, files), ("boot-b", self.SIZE, files if both else None)]
 
-    def bundle(self, version, *, initrd=None, size=None):
+    def bundle(self, version, *, kernel=None, initrd=None, size=None):
         """A release with its kernel."""
         image = self.bench.work / f"boot-{version}-{size or self.SIZE}.img"
-        mkvfat(image, size or self.SIZE, self.files(initrd=initrd))
+        mkvfat(image, size or self.SIZE, self.files(kernel, initrd))
         return self.bench.bundle(version, options=("--image", f"boot={image}"))
 
     def put(self, slot, *, kernel=None, initrd=None) -> None:
@@ -102,9 +104,17 @@ def is_left_after_a_panic(pairs, *, resets: bool = False) -> None:
         pairs.rejected(vm)
 
 
+def is_left_as_another_processors(pairs) -> None:
+    """Keelboot does not look into the pair's file system: the loader finds out, and the status says it."""
+    with pairs.machine(pairs.bench.stick(pairs.bundle(pairs.SECOND, kernel=AARCH64))) as vm:
+        vm.expect("restarting with that", pairs.SLOW)
+        vm.expect("the pair of slot b cannot be loaded", pairs.SLOW)
+        pairs.rejected(vm)
+
+
 def is_left_after_three_starts(pairs) -> None:
-    """A committed kernel stops starting, as where its flash decays. The loader counts; then slot a's kernel asks for it,
-    in vain, and goes on."""
+    """A committed kernel stops starting, as where its flash decays. The loader counts; then slot a's kernel asks for
+    it, in vain, and goes on."""
     pairs.put("b", initrd=GARBAGE)
     with pairs.machine() as vm:
         vm.expect("the pair of slot b did not come up: another one is started", 3 * pairs.SLOW)
@@ -133,8 +143,8 @@ def is_refused_for_its_size(pairs, size: str) -> None:
 
 
 def leads_to_the_release_wherever_cut(pairs, cuts, points, again) -> None:
-    """What a machine that wrote the release to the disk left behind each of these points. Three are booted: in the copy,
-    behind it, and in the commitment. again: sticks of those boots."""
+    """What a machine that wrote the release to the disk left behind each of these points. Three are booted: in the
+    copy, behind it, and in the commitment. again: sticks of those boots."""
     whole, stores = {slot: pairs.content(slot) for slot in "ab"}, {}
     for point in sorted(points):
         found = pairs.variables(cuts.cut(*point))

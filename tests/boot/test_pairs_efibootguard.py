@@ -8,6 +8,7 @@ from pathlib import Path
 import kbdisk
 import kbloader
 import pytest
+import uki_device
 from cut_disk import CUTS, CutDisk, every
 from kbdisk import Vfat
 from uki_device import FILES, GARBAGE, HANGS, NEEDS, PANICS, UkiDevice
@@ -80,6 +81,10 @@ def test_release_whose_image_is_none_is_left_by_the_loaders_watchdog(bench):
         vm.expect("Cannot load specified kernel image", SLOW)
         guarded.rejected(vm)
     assert guarded.file("b").rstrip(b"\0") == GARBAGE
+
+
+def test_release_whose_initramfs_is_garbage_is_left_and_says_why(bench):
+    uki_device.is_left_without_its_initramfs(Guarded(bench))
 
 
 def test_kernel_that_hangs_is_ended_by_the_loaders_watchdog(bench):

@@ -66,6 +66,8 @@ class Pairs(PairDevice):
 
 
 SLOW = Pairs.SLOW
+# Those stories whose firmware matters. With a BIOS, the names of the scenarios are those without a parameter.
+platforms = pytest.mark.parametrize("platform", [pytest.param("i386-pc", id=""), "x86_64-efi"])
 
 
 @pytest.mark.parametrize("platform", kbloader.GRUB_DISKS)
@@ -74,8 +76,13 @@ def test_release_brings_its_kernel_and_is_committed_with_it(bench, platform):
     pair_device.is_committed(Pairs(bench, platform=platform))
 
 
-def test_release_whose_kernel_panics_is_left_and_says_why(bench):
-    pair_device.is_left_after_a_panic(Pairs(bench, tries=1))
+@platforms
+def test_release_whose_kernel_panics_is_left_and_says_why(bench, platform):
+    pair_device.is_left_after_a_panic(Pairs(bench, tries=1, platform=platform))
+
+
+def test_release_whose_kernel_is_for_another_processor_is_left_and_says_why(bench):
+    pair_device.is_left_as_another_processors(Pairs(bench, tries=1))
 
 
 @pytest.mark.parametrize("point, tries", [("slot b: it has a kernel of its own", 1), ("", 1),
@@ -122,8 +129,9 @@ def committed(bench, **options) -> Pairs:
     return pairs
 
 
-def test_committed_kernel_that_stops_starting_is_left(bench):
-    pair_device.is_left_after_three_starts(committed(bench))
+@platforms
+def test_committed_kernel_that_stops_starting_is_left(bench, platform):
+    pair_device.is_left_after_three_starts(committed(bench, platform=platform))
 
 
 def test_three_power_cuts_before_init_leave_the_release_where_it_is(bench):
@@ -151,19 +159,22 @@ def test_without_a_limit_a_start_writes_nothing(bench, monkeypatch):
     assert kbdisk.read_partition(pairs.disk, "grubenv") == before
 
 
-def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
+@platforms
+def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench, platform):
     """GRUB arms no watchdog, and nobody else before init."""
-    pairs = Pairs(bench, tries=1, words=WORDS.replace("panic=1", "panic=0"))
+    pairs = Pairs(bench, tries=1, platform=platform, words=WORDS.replace("panic=1", "panic=0"))
     pair_device.is_left_after_a_panic(pairs, resets=True)
 
 
-def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
-    pair_device.is_refused_for_its_size(Pairs(bench), "40M")
+@platforms
+def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench, platform):
+    pair_device.is_refused_for_its_size(Pairs(bench, platform=platform), "40M")
 
 
-def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench):
+@platforms
+def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench, platform):
     """Of the copy and of GRUB's block, from the first write to the commitment."""
-    pairs = Pairs(bench, tries=2, staged=True)
+    pairs = Pairs(bench, tries=2, platform=platform, staged=True)
     with pairs.machine() as vm:
         bench.up(vm, "1.0", "a", SLOW)
         bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none")
@@ -182,13 +193,16 @@ def both_good(bench, **options) -> Pairs:
     return Pairs(bench, b="2.0", block=kbloader.grub_block(keelboot_default="b"), **options)
 
 
-def test_both_kernels_bad_are_tried_every_ten_seconds_until_a_file_is_put_back(bench):
-    pair_device.come_up_once_a_kernel_is_put_back(both_good(bench), "no pair can be loaded; next try in 10 seconds")
+@platforms
+def test_both_kernels_bad_are_tried_every_ten_seconds_until_a_file_is_put_back(bench, platform):
+    pairs = both_good(bench, platform=platform)
+    pair_device.come_up_once_a_kernel_is_put_back(pairs, "no pair can be loaded; next try in 10 seconds")
 
 
-def test_both_pairs_panic_and_take_turns_until_a_file_is_put_back(bench):
+@platforms
+def test_both_pairs_panic_and_take_turns_until_a_file_is_put_back(bench, platform):
     """Three starts of the preset, one of the other: whichever is repaired comes up."""
-    pairs = both_good(bench)
+    pairs = both_good(bench, platform=platform)
     for slot in "ab":
         pairs.put(slot, initrd=GARBAGE)
     with pairs.machine() as vm:

@@ -25,7 +25,7 @@ class Releases:
         more = {} if modules is None else {"modules": modules}
         self.initrd = bench.conf_initramfs(f"{name}-{tries}", CONF.format(tries=tries) + conf, packed=True, **more)
         # All scenarios share their systems, and these have that initramfs.
-        self.minor = {"kexec": 70, "kexec-boot": 80, "kexec-verity": 90}[name] + tries
+        self.minor = {"kexec": 70, "kexec-boot": 80, "kexec-verity": 90, "kexec-counted": 60}[name] + tries
 
     def version(self, major) -> str:
         return f"{major}.{self.minor}"
@@ -134,6 +134,36 @@ def test_release_without_a_kernel_that_can_be_loaded_is_left_in_the_same_boot(be
         assert "slot b: its kernel: keelboot-kexec: " in text and RUNS.format("a") in text
         assert len(vm.boots) == 1
         assert slot_b(bench, vm)[1] == "its kernel cannot be started"
+
+
+def test_both_kernels_bad_are_passed_over_by_the_base_which_says_so(bench):
+    """Neither can be loaded. The base boots the one preferred, in the same boot, and goes on like that."""
+    releases = Releases(bench)
+    bad = {"vmlinuz": b"no kernel " * 1000}
+    with releases.machine(bench.disk(releases.system(8, **bad), releases.bundle(9, **bad))) as vm:
+        for boots in (1, 2):
+            text = bench.up(vm, releases.version(9), "b", SLOW)
+            for slot in "ba":
+                assert f"slot {slot}: its kernel: keelboot-kexec: " in text, text
+            assert len(vm.boots) == boots and bench.boot_json(vm)["pair"] == "-"
+            told = "slot b runs with the first kernel: its own kernel cannot be started"
+            assert told in text and told in bench.ask(vm, "keelboot status")
+            vm.send("reboot -f")
+            vm.wait_reset()
+
+
+def test_both_kernels_panic_and_the_base_boots_a_last_resort(bench):
+    """Each good slot is left after three crashes; then the base starts no kernel any more, and says so. As on a device
+    that reports no panic, they are counted."""
+    releases = Releases(bench, name="kexec-counted", conf="[system]\ncount=auto\n")
+    bad = {"initramfs_img": GARBAGE}
+    with releases.machine(bench.disk(releases.system(1, **bad), releases.bundle(2, **bad)), watchdog=600) as vm:
+        vm.expect(r"system \S+ is up on slot \w", 12 * SLOW)
+        starts = [slot for boot in range(1, 8) for slot in "ab" if STARTS.format(slot) in vm.boot_text(boot)]
+        assert starts == list("bbbaaa") and bench.causes(vm) == ["guest"] * 6
+        told = "runs with the first kernel: a last resort boots by the kernel that runs"
+        assert told in vm.boot_text(7) and told in bench.ask(vm, "keelboot status")
+        assert bench.boot_json(vm)["pair"] == "-" and bench.boot_json(vm)["tier"] == "last-resort"
 
 
 def test_power_cut_while_a_kernel_starts_leads_to_another_try(bench):

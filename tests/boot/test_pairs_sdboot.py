@@ -9,9 +9,10 @@ import subprocess
 import kbdisk
 import kbloader
 import pytest
+import uki_device
 from cut_disk import CutDisk
 from kbdisk import Vfat
-from uki_device import FILES, GARBAGE, LINE, NEEDS, PANICS, UkiDevice
+from uki_device import FILES, GARBAGE, HANDED_OVER, LINE, NEEDS, PANICS, UkiDevice
 
 LOADER = "/usr/lib/keelboot/keelboot-helper loader systemd-boot"
 SIZE = "96M"
@@ -30,6 +31,7 @@ class Entries(UkiDevice):
             "[slot.b]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n[loader]\nkind=systemd-boot\n")
     HELPER = f"{LOADER} a=keelboot-a.efi,b=keelboot-b.efi"
     PARTS, SLOW = {"a": "esp", "b": "esp"}, SLOW
+    WATCHDOG = "systemd-boot arms no watchdog, and whether the firmware does is not known"
 
     def parts(self, size=SIZE):
         files = {"EFI/BOOT/BOOTX64.EFI": kbloader.SYSTEMD_BOOT, "loader/loader.conf": b"timeout 0\n",
@@ -128,7 +130,7 @@ def test_release_whose_image_is_none_is_left_and_says_why(bench):
     """The loader has no entry for it."""
     entries = Entries(bench)
     with entries.machine(bench.stick(entries.bundle("2.0", GARBAGE))) as vm:
-        vm.expect("restarting with that", SLOW)
+        vm.expect(HANDED_OVER, SLOW)
         entries.rejected(vm)
     assert entries.file("b").rstrip(b"\0") == GARBAGE
 
@@ -136,9 +138,21 @@ def test_release_whose_image_is_none_is_left_and_says_why(bench):
 def test_release_whose_kernel_panics_is_left_and_says_why(bench):
     entries = Entries(bench)
     with entries.machine(bench.stick(entries.bundle("2.0", entries.uki(PANICS)))) as vm:
-        vm.expect("restarting with that", SLOW)
+        vm.expect(HANDED_OVER, SLOW)
         vm.expect("Kernel panic", SLOW)
         entries.rejected(vm)
+
+
+def test_release_whose_initramfs_is_garbage_is_left_and_says_why(bench):
+    uki_device.is_left_without_its_initramfs(Entries(bench))
+
+
+def test_release_for_another_processor_is_refused_before_anything_is_written(bench):
+    uki_device.is_refused_as_another_processors(Entries(bench))
+
+
+def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
+    uki_device.is_left_after_a_hang(Entries(bench))
 
 
 def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
@@ -148,7 +162,7 @@ def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
     kernel = re.search(rb"\x55\xaa\xeb.HdrS", data, re.S).start() - 0x1fe
     data[kernel:kernel + 0x10000] = bytes(0x10000)
     with entries.machine(bench.stick(entries.bundle("2.0", bytes(data)))) as vm:
-        vm.expect("restarting with that", SLOW)
+        vm.expect(HANDED_OVER, SLOW)
         vm.expect("EFI Internal Shell", SLOW)
         vm.reset()
         entries.rejected(vm)
@@ -222,7 +236,7 @@ def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(b
     cuts, fat = CutDisk(entries.disk, bench.work, "esp"), bench.work / "fat.img"
     shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
     with entries.machine(bench.stick(stick), log=cuts.log) as vm:
-        vm.expect("restarting with that", SLOW)
+        vm.expect(HANDED_OVER, SLOW)
         vm.power_cut()
     loss = lost_at_each_write(cuts, fat)
     assert len(loss) > 50 and max(loss) <= LOST and loss[-1] == 0, loss
@@ -237,7 +251,7 @@ def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(b
         shutil.copy(bench.work / "kept.fd", bench.work / variables)
         with entries.machine(bench.stick(stick, name=f"stick{number}"), disk=image, variables=variables) as vm:
             bench.up(vm, "2.0", "b", 2 * SLOW)
-            assert vm.boot_text(1).count("restarting with that") == 1 and entries.pair(vm) == "b"
+            assert vm.boot_text(1).count(HANDED_OVER) == 1 and entries.pair(vm) == "b"
         assert entries.file("b", image) == entries.image.read_bytes(), point
         fat.write_bytes(kbdisk.read_partition(image, "esp"))
         assert lost(fat) <= LOST, point

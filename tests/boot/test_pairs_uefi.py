@@ -5,14 +5,14 @@ it."""
 import shutil
 
 import kbdisk
+import uki_device
 from cut_disk import CutDisk
 from kbdisk import Vfat, mkvfat
-from uki_device import GARBAGE, HANGS, LINE, NEEDS, PANICS, UkiDevice
+from uki_device import GARBAGE, HANDED_OVER, LINE, NEEDS, PANICS, UkiDevice
 
 BOOT = "EFI/BOOT/BOOTX64.EFI"
 SIZE = "48M"
 SLOW = 240      # seconds: the firmware is emulated, too
-HANDED_OVER = "restarting with that"
 # Removes the firmware's entry of slot b, as a firmware does that checks its entries while a disk is away.
 DROP = ("mkdir -p /run/vars && mount -t efivarfs none /run/vars && for one in /run/vars/Boot0*; do "
         "if tr -d '\\0' <$one | grep -q 'keelboot b'; then rm $one; fi; done; umount /run/vars")
@@ -29,6 +29,7 @@ class Firmware(UkiDevice):
     HELPER = "/usr/lib/keelboot/keelboot-helper loader uefi a=/dev/vda5,b=/dev/vda6"
     PARTS, FILES = {slot: f"boot-{slot}" for slot in "ab"}, {slot: BOOT for slot in "ab"}
     SLOW, OPTIONS = SLOW, ("--module", "efivarfs")
+    WATCHDOG = "whether the hardware's runs is not known"
 
     def parts(self):
         return [("boot-a", SIZE, Vfat({BOOT: self.image}), "esp"), ("boot-b", SIZE, None, "esp")]
@@ -68,15 +69,12 @@ def test_release_whose_kernel_panics_is_left_and_says_why(bench):
         device.rejected(vm)
 
 
+def test_release_whose_initramfs_is_garbage_is_left_and_says_why(bench):
+    uki_device.is_left_without_its_initramfs(Firmware(bench))
+
+
 def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
-    """This firmware arms no watchdog behind the loader, and the doctor says that it is not known."""
-    device = Firmware(bench)
-    with device.machine(bench.stick(device.bundle("2.0", device.uki(HANGS)))) as vm:
-        vm.expect(HANDED_OVER, SLOW)
-        vm.expect("Kernel panic", SLOW)
-        vm.reset()
-        device.rejected(vm)
-        assert "whether the hardware's runs is not known" in device.doctor(vm, "watchdog")["watchdog-early"]
+    uki_device.is_left_after_a_hang(Firmware(bench))
 
 
 def test_image_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):

@@ -9,6 +9,7 @@ from pathlib import Path
 import kbdisk
 import kbkernel
 import kbloader
+import kbpe
 import kbuki
 import pytest
 from boards import TCG_WORDS
@@ -18,7 +19,9 @@ from machine import Machine
 LINE = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
 PANICS = f"{LINE} rdinit=/none"
 HANGS = f"{PANICS} panic=0"
+HANDED_OVER = "restarting with that"
 GARBAGE = b"no program " * 1000
+INCOMPATIBLE = 6        # the exit of a command
 FILES = {slot: f"EFI/Linux/keelboot-{slot}.efi" for slot in "ab"}
 NEEDS = [
     pytest.mark.skipif(not Path("/usr/share/OVMF").is_dir(), reason="package ovmf is not installed"),
@@ -36,9 +39,10 @@ class UkiDevice:
     PARTS      {slot: the partition with its image}, FILES {slot: the image's name there}
     SLOW       seconds for a boot: the firmware is emulated, too
     OPTIONS    more for mkinitramfs
+    WATCHDOG   what the doctor says of a watchdog before the kernel
     parts()    the partitions behind those of bench.disk(); slot a has an image
     """
-    NAME = CONF = HELPER = ""
+    NAME = CONF = HELPER = WATCHDOG = ""
     PARTS, FILES = {}, FILES
     SLOW = 240
     OPTIONS = ()
@@ -90,6 +94,10 @@ class UkiDevice:
         """The image that a slot has; None: none."""
         return self.read(slot, self.FILES[slot], disk)
 
+    def partition(self, slot, disk=None) -> bytes:
+        """The bytes of the partition with a slot's image."""
+        return kbdisk.read_partition(disk or self.disk, self.PARTS[slot])
+
     def put(self, slot, content, name=None, disk=None) -> None:
         """As the image of a slot, or as another file beside it; a path or bytes."""
         disk = disk or self.disk
@@ -134,3 +142,58 @@ class UkiDevice:
             self.bench.up(vm, "2.0", "b", 2 * self.SLOW)
             assert self.words(vm) == "default=b once=-"
         return self
+
+    def foreign(self) -> bytes:
+        """The device's image, as one for AArch64 would be headed."""
+        data = bytearray(self.image.read_bytes())
+        at = int.from_bytes(data[60:64], "little") + 4
+        assert data[at - 4:at + 2] == b"PE\0\0\x64\x86"
+        data[at:at + 2] = b"\x64\xaa"
+        return bytes(data)
+
+    def no_initramfs(self) -> bytes:
+        """The device's image, sound but for the initramfs in it, which is garbage."""
+        data = bytearray(self.image.read_bytes())
+        initrd = kbpe.read(bytes(data), str(self.image)).section(".initrd")
+        data[initrd.offset:initrd.offset + initrd.size] = (GARBAGE * (initrd.size // len(GARBAGE) + 1))[:initrd.size]
+        return bytes(data)
+
+
+# --- stories that are the same with each ---------------------------------------------------------
+
+def is_left_after_a_hang(device) -> None:
+    """Neither loader nor firmware arms a watchdog behind itself, and the doctor says that it is not known. A person, or
+    what stands for one, resets the machine."""
+    bench = device.bench
+    with device.machine(bench.stick(device.bundle("2.0", device.uki(HANGS)))) as vm:
+        vm.expect(HANDED_OVER, device.SLOW)
+        vm.expect("Kernel panic", device.SLOW)
+        vm.reset()
+        device.rejected(vm)
+        assert device.WATCHDOG in device.doctor(vm, "watchdog")["watchdog-early"]
+
+
+def is_left_without_its_initramfs(device) -> None:
+    """Loader and firmware start the image: only the kernel finds out."""
+    with device.machine(device.bench.stick(device.bundle("2.0", device.no_initramfs()))) as vm:
+        vm.expect(HANDED_OVER, device.SLOW)
+        vm.expect("Initramfs unpacking failed", device.SLOW)
+        vm.expect("Kernel panic", device.SLOW)
+        device.rejected(vm)
+
+
+def is_refused_as_another_processors(device) -> None:
+    """By the boot, by stage and by install: before a byte is written, whoever asks."""
+    bench, why = device.bench, "image boot: its kernel is for AArch64, but this device is x86-64"
+    before = device.partition("b")
+    with bench.untouched(device.disk), device.machine(bench.stick(device.bundle("2.0", device.foreign()))) as vm:
+        text = bench.up(vm, "1.0", "a", device.SLOW)
+        assert f"version 2.0: not installed: {why}" in text and HANDED_OVER not in text
+        assert why in bench.ask(vm, "keelboot status")
+        bench.ask(vm, "mount -t vfat -o ro /dev/sda /mnt")
+        for command in ("stage", "install"):
+            line = f"keelboot {command} /mnt/keelboot/*.keel --progress=none"
+            assert why in bench.refused(vm, line, device.SLOW, INCOMPATIBLE)
+        status = bench.status(vm)
+        assert status["slots"][1]["state"] == "empty" and not status["staged"]
+    assert device.partition("b") == before

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine on simulated devices, and on files. This test is its own decoder. */
+#include "lib/os_processor.h"
+#include "lib/pe_machine.h"
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_slot.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/program.h"
 #include "update/decoder/decoder_main.h"
 
 #define CHUNK (16 * KIB)
 #define IMAGE (640 * KIB)
+
+/* Of UEFI's programs for a processor that this is not. */
+#define PE_OTHER (pe_machine_fits(PE_AARCH64, os_processor()) ? PE_X86_64 : PE_AARCH64)
 
 static uint8_t image[IMAGE], image2[IMAGE], boot_image[64 * KIB];
 
@@ -357,6 +363,30 @@ TEST(refuses_other_classes)
 	in.nparts = 2;
 	set_up_part(1, "boot", &boot_dev.bdev);
 	refuses(KB_ECOMPAT, INSTALL_BLAME_BUNDLE);
+}
+
+/* A unified kernel image. Without verify_first, too: no loader could start it. */
+TEST(refuses_a_kernel_for_another_processor)
+{
+	if (os_processor() == 0)
+		skip(); /* UEFI is not on this one */
+	for (unsigned first = 0; first < 2; first++) {
+		program_make(boot_image, sizeof(boot_image), 0, 0);
+		bytes_put16(boot_image + PROGRAM_AT + 4, PE_OTHER);
+		open_two_partitions(false);
+		in.verify_first = first == 1;
+		refuses(KB_ECOMPAT, INSTALL_BLAME_BUNDLE);
+		assert_int_equal(fixture_writes(&events, 2), 0);
+		assert_non_null(strstr(in.why, "image boot: its kernel is for "));
+	}
+}
+
+TEST(takes_a_kernel_for_this_processor)
+{
+	program_make(boot_image, sizeof(boot_image), 0, 0);
+	bytes_put16(boot_image + PROGRAM_AT + 4, os_processor());
+	open_two_partitions(false);
+	installs(image);
 }
 
 static void flip_payload(void)

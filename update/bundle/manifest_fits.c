@@ -2,6 +2,9 @@
 #include "update/bundle/manifest_fits.h"
 
 #include "lib/conf.h"
+#include "lib/os_processor.h"
+#include "lib/pe_machine.h"
+#include "selector/pair.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,4 +57,21 @@ enum kb_err manifest_fits_part(char why[MANIFEST_WHY], const struct manifest_ima
 		return KB_ECOMPAT;
 	}
 	return KB_OK;
+}
+
+enum kb_err manifest_fits_processor(char why[MANIFEST_WHY], const struct manifest_image *im,
+				    const uint8_t *chunk, size_t len)
+{
+	uint16_t its, ours = os_processor();
+
+	if (strcmp(im->name, PAIR_CLASS) != 0 || chunk == NULL)
+		return KB_OK;
+	its = pe_machine(chunk, len);
+	if (pe_machine_fits(its, ours))
+		return KB_OK;
+	snprintf(
+		why, MANIFEST_WHY,
+		"image %s: its kernel is for %s, but this device is %s: use a bundle for this device",
+		im->name, pe_machine_name(its), pe_machine_name(ours));
+	return KB_ECOMPAT;
 }

@@ -26,3 +26,9 @@ enum kb_err manifest_fits_slots(char why[MANIFEST_WHY], const struct manifest *m
  * the blocks of dm-verity. part: its name for the reason, or NULL. */
 enum kb_err manifest_fits_part(char why[MANIFEST_WHY], const struct manifest_image *im,
 			       const char *part, uint64_t size, uint32_t sector) KB_MUST_CHECK;
+
+/* KB_ECOMPAT, with the reason in why: the image boot is a program of UEFI for another processor
+ * than this program. chunk: its first one; NULL: all zero. A kernel in a file system is not looked
+ * at. */
+enum kb_err manifest_fits_processor(char why[MANIFEST_WHY], const struct manifest_image *im,
+				    const uint8_t *chunk, size_t len) KB_MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include "lib/log.h"
 #include "lib/os_memory.h"
+#include "selector/pair.h"
 #include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
@@ -189,6 +190,25 @@ static enum kb_err check_chunks(struct install_job *j, const struct install_job_
 	return err == KB_ENOENT ? KB_OK : err;
 }
 
+/* By the first chunk, from what the bundle has whole, if it has. */
+static enum kb_err check_processor(struct install_job *j, const struct install_job_part *p)
+{
+	const struct manifest_encoding *enc = p->full != NULL ? p->full : p->enc;
+	struct install_pipe_chunk c;
+	char why[MANIFEST_WHY];
+	enum kb_err err;
+
+	j->pipe.seed = enc == p->full ? NULL : p->seed;
+	j->pipe.full = NULL;
+	err = install_pipe_begin(&j->pipe, p->image, enc);
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
+					j->pipe.why);
+	TRY(install_job_chunk_failed(j, install_pipe_next(&j->pipe, &c)));
+	err = manifest_fits_processor(why, p->im, c.plain, c.c.len);
+	return err == KB_OK ? KB_OK : install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", why);
+}
+
 static enum kb_err check_part(struct install_job *j, const struct install_job_part *p)
 {
 	TRY(check_tables(j, p, p->enc));
@@ -238,5 +258,8 @@ enum kb_err install_check_all(struct install_job *j)
 	install_job_phase(j, INSTALL_CHECK, first ? total : 0);
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_part(j, &j->part[i]));
+	for (unsigned i = 0; i < j->nparts; i++)
+		if (strcmp(j->part[i].im->name, PAIR_CLASS) == 0)
+			TRY(check_processor(j, &j->part[i]));
 	return KB_OK;
 }
