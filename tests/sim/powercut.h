@@ -146,9 +146,9 @@ struct powercut_op {
 
 struct powercut_result {
 	enum powercut_end end;
-	int code;		 /* of a command; of a death: the signal */
-	struct powercut_run run; /* then */
-	unsigned nops;
+	int code;		      /* of a command; of a death: the signal */
+	struct powercut_run run;      /* then */
+	unsigned nops, idle;	      /* idle: flushes of a disk that holds nothing back */
 	const struct powercut_op *op; /* with their data, until the next run */
 };
 
@@ -404,7 +404,7 @@ struct powercut_node {
 	bool program_ended; /* else: */
 	uint16_t cut_at;    /* power went after so many operations of it */
 	bool looked;	    /* at it: what follows is known */
-	unsigned nops;	    /* of what leads to `next` */
+	unsigned nops;	    /* of what leads to `next`, without idle flushes */
 	bool touches;	    /* one of them is on a slot */
 	int8_t slot, runs;  /* that runs, and its release; POWERCUT_NONE */
 	bool wants_nothing; /* the running system has nothing left to do */

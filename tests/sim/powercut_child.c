@@ -31,7 +31,7 @@ struct shared {
 	int status;
 	struct powercut_result result;
 	size_t used; /* of data */
-	bool off;
+	bool off, dirty[POWERCUT_DISKS];
 	struct powercut_op op[OPS_MAX];
 	uint8_t data[DATA_MAX];
 };
@@ -68,6 +68,8 @@ static void watch(void *ctx, const struct cut_op *op)
 		shared->used += op->len;
 	}
 	shared->result.nops++;
+	shared->result.idle += op->kind == CUT_FLUSH && !shared->dirty[o->disk];
+	shared->dirty[o->disk] = op->kind != CUT_FLUSH;
 	shared->off |= powercut_child_power.cut_at != 0 &&
 		       powercut_child_power.ops == powercut_child_power.cut_at;
 }
@@ -226,6 +228,7 @@ void powercut_child_run(const struct powercut_job *j, const struct powercut_imag
 	shared->job = *j;
 	shared->result = (struct powercut_result){ .run = im->run, .op = shared->op };
 	shared->used = 0;
+	memset(shared->dirty, 0, sizeof(shared->dirty));
 	shared->off = false;
 	fflush(NULL);
 	if (write(starter.to, &c, 1) != 1 || read(starter.from, &c, 1) != 1)

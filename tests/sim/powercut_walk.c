@@ -41,7 +41,7 @@ static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program prog
 				   r->code == 14 ? "hangs" : "crashes", r->code);
 		return false;
 	}
-	w->node[i].nops = r->nops;
+	w->node[i].nops = r->nops - r->idle;
 	w->node[i].touches = false;
 	powercut_follow(w, i, program, r);
 	if (w->violation[0] == '\0' && w->node[i].key % 8 == 3)
