@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which scenarios of `make check-loaders` play which of the stories that each loader must survive. tests/test_support.py
-makes the table in docs/KERNEL.md of it, and of docs/loaders.json."""
+"""Which scenarios of `make check-loaders` play which of the stories that each loader must survive.
+tests/test_support.py makes the table in docs/KERNEL.md of it, and of docs/loaders.json."""
 
 import dataclasses
 import re

@@ -5,8 +5,8 @@
 #include "lib/bdev.h"
 #include "selector/loader/loader.h"
 
-/* From here on reading asks the medium, and what it says lasts: a write that failed may have come as
- * far as a cache. Errors with a reason. */
+/* From here on reading asks the medium, and what it says lasts: a write that failed may have come
+ * as far as a cache. Errors with a reason. */
 enum kb_err loader_disk_settle(struct loader *l, struct bdev *dev) KB_MUST_CHECK;
 
 /* len bytes at off, at most BDEV_ALIGN. KB_EINVAL beyond the end; KB_EIO. */
@@ -30,7 +30,7 @@ enum kb_err loader_disk_find(struct loader *l, struct bdev *dev,
 
 /* Writes bytes that lie in one sector, makes them durable, and reads them back from the medium: no
  * boot loader has our cache. Errors with a reason: nothing is written where what lies beside them
- * reads differently the second time; if it reads back others, what was there is written once more. */
+ * reads differently the second time; if it reads back others, what was there is written again. */
 enum kb_err loader_disk_write(struct loader *l, struct bdev *dev, uint64_t off,
 			      const uint8_t *bytes, size_t len) KB_MUST_CHECK;
 

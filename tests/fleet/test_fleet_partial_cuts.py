@@ -9,7 +9,7 @@ import threading
 import time
 
 from cli_device import KIB, REBOOT
-from parts_box import fill, is_installed
+from parts_box import is_installed
 
 CUTS = 20
 

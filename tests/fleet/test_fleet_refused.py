@@ -74,7 +74,8 @@ def test_nothing_is_lost_by_a_week_of_it(fleet, server, bundle, phase):
     written = [path.stat().st_mtime_ns for path in sorted(fleet.folder.glob("*.json"))]
     for _ in range(20):
         fleet.once(code=REBOOT if phase == "staged" else FAILURE)
-    assert written == [path.stat().st_mtime_ns for path in sorted(fleet.folder.glob("*.json"))], "flash is not worn by it"
+    now = [path.stat().st_mtime_ns for path in sorted(fleet.folder.glob("*.json"))]
+    assert written == now, "flash is not worn by it"
     assert len(action.told) == before
     server.on.clear()
     action.window = None

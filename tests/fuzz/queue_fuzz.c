@@ -122,7 +122,8 @@ bool http_run(const struct http_config *config, const struct http_request *r, st
 
 /* ---------------------------------------------------------------- the device */
 
-enum action_phase judge_asked(const struct facts *f, const char *release, char *why)
+enum action_phase judge_asked(const struct facts *f, const char *release,
+			      char why[ACTION_WHY_MAX + 1])
 {
 	static const enum action_phase phases[] = { ACTION_NONE, ACTION_GOOD, ACTION_FAILED };
 
@@ -133,7 +134,7 @@ enum action_phase judge_asked(const struct facts *f, const char *release, char *
 }
 
 enum action_phase judge_replaced(const struct facts *f, const char *version, uint64_t sequence,
-				 char *why)
+				 char why[ACTION_WHY_MAX + 1])
 {
 	(void)f;
 	(void)why;
