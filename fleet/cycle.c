@@ -60,6 +60,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	c->client.trouble[0] = '\0';
+	c->client.trouble_status = 0;
 	c->answered = false;
 	c->way = c->conf->fleet_channel[0] != '\0' ? &way_channel : &way_ddi;
 	*known = look_at_device(c, why);

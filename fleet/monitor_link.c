@@ -174,6 +174,9 @@ bool monitor_link_answer(int link, struct monitor *m)
 
 	if (!receive_head(link, &order, sizeof(order), &fd) || !is_order(&order))
 		return false;
+	/* None is open where an order opens one. */
+	if (fd >= 0 && order.work != MONITOR_CHANNEL)
+		return false;
 	monitor_work(m, &order, &a.result, &document, &fd);
 	text = document != NULL ? json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN)
 				: NULL;

@@ -7,6 +7,7 @@
 #include "fleet/clock.h"
 #include "fleet/refusal.h"
 #include "fleet/report.h"
+#include "lib/util.h"
 
 #include <string.h>
 
@@ -72,7 +73,8 @@ static void print_since(const char *what, const char *id, uint64_t since)
 
 static void print_end(json_object *o)
 {
-	char id[URL_ID_MAX + 1];
+	char id[URL_ID_MAX + 1], detail[DDI_MESSAGE_MAX + 1];
+	const char *said = NULL;
 	uint64_t since;
 	json_object *list;
 
@@ -82,7 +84,11 @@ static void print_end(json_object *o)
 		since = 0;
 	print_since("The end of action ", id, since);
 	if (strict_list(o, "details", &list) == KB_OK && json_object_array_length(list) > 0)
-		contact_print("  %s", json_object_get_string(json_object_array_get_idx(list, 0)));
+		said = json_object_get_string(json_object_array_get_idx(list, 0));
+	/* Whoever may write that file may not write to a terminal of root. */
+	util_print_safe(detail, sizeof(detail), said != NULL ? said : "");
+	if (detail[0] != '\0')
+		contact_print("  %s", detail);
 }
 
 static void print_reports(json_object *o)

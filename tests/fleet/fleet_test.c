@@ -778,20 +778,52 @@ TEST(it_waits_as_long_as_the_server_asks_and_not_longer_than_a_day)
 
 /* ---------------------------------------------------------------- two processes */
 
-/* What the one with rights makes of it. */
-static bool is_served(const struct monitor_order *order)
+/* What the one with rights makes of it, and of a file that comes with it; -1: none. */
+static bool is_served_with(const struct monitor_order *order, int file)
 {
 	static struct conf conf;
 	struct monitor h = { .conf = &conf, .link = -1 };
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec data = { .iov_base = (void *)order, .iov_len = sizeof(*order) };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1 };
 	int ends[2];
 	bool served;
 
+	if (file >= 0) {
+		m.msg_control = space;
+		m.msg_controllen = sizeof(space);
+		*CMSG_FIRSTHDR(&m) = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+						       .cmsg_type = SCM_RIGHTS,
+						       .cmsg_len = CMSG_LEN(sizeof(int)) };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &file, sizeof(file));
+	}
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	assert_int_equal(send(ends[0], order, sizeof(*order), 0), sizeof(*order));
+	assert_int_equal(sendmsg(ends[0], &m, 0), sizeof(*order));
 	served = monitor_link_answer(ends[1], &h);
 	close(ends[0]);
 	close(ends[1]);
 	return served;
+}
+
+static bool is_served(const struct monitor_order *order)
+{
+	return is_served_with(order, -1);
+}
+
+/* Elsewhere it would be overwritten, and stay open: after some hundreds nothing can be opened. */
+TEST(a_file_comes_with_no_order_but_the_channels)
+{
+	struct monitor_order order = { .work = MONITOR_PERMIT };
+	int file = open("/dev/null", O_RDONLY | O_CLOEXEC), free_one = dup(file), next;
+
+	close(free_one);
+	assert_false(is_served_with(&order, file));
+	order.work = MONITOR_FOLDER;
+	assert_false(is_served_with(&order, file));
+	next = dup(file);
+	assert_int_equal(next, free_one);
+	close(next);
+	close(file);
 }
 
 TEST(only_orders_that_are_known_are_served)

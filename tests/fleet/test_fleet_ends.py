@@ -160,6 +160,16 @@ def test_status_says_why_the_end_of_the_action_on_record_waits(fleet, server, bu
     assert "not sent yet" not in fleet("status") and "the server knows that" in fleet.said
 
 
+def test_what_waits_cannot_write_to_a_terminal(fleet, server, bundle, factory):
+    """The file is of the user without rights, and root asks for the status."""
+    waiting(fleet, server, bundle, factory)
+    file = fleet.folder / "ends.json"
+    kept = json.loads(file.read_text())
+    kept["ends"][0]["details"] = ["\x1b]0;mine\x07"]
+    file.write_text(json.dumps(kept))
+    assert "?]0;mine?" in fleet("status") and "\x1b" not in fleet.said
+
+
 def test_ends_keep_what_only_a_newer_program_knows(fleet, server, bundle, factory):
     """Of the file and of each end in it; of an older program, whose device fell back."""
     waiting(fleet, server, bundle, factory)

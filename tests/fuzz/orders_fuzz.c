@@ -32,12 +32,13 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 	FUZZ_CHECK(order->work < MONITOR_WORKS && flag <= 1);
 	FUZZ_CHECK(fuzz_printable(order->version, sizeof(order->version)));
 	FUZZ_CHECK(fuzz_printable(order->name, sizeof(order->name)));
+	FUZZ_CHECK(*fd == -1 || order->work == MONITOR_CHANNEL);
 	FUZZ_CHECK(*fd == -1 || fcntl(*fd, F_GETFD) == FD_CLOEXEC);
 	done++;
 	*r = (struct monitor_result){ .code = 7 };
 	if (order->work == MONITOR_STATUS)
 		*document = json_tokener_parse(SAYS);
-	if (order->work == MONITOR_FOLDER && *fd < 0)
+	if (order->work == MONITOR_FOLDER)
 		*fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
