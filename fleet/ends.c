@@ -131,7 +131,7 @@ static bool save_ends(const struct contact *c, json_object *list)
 	}
 	json_object_put(old);
 	text = keep_write(o, STRICT_MAX);
-	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
+	ok = text != NULL && files_rewrite(&c->files, QUEUE, text, strlen(text)) == KB_OK;
 	free(text);
 	return ok;
 }

@@ -40,7 +40,7 @@ bool feed_save(struct contact *c)
 	if (c->dry_run || c->unsaved)
 		return !c->unsaved;
 	text = keep_write(feed_record_json(&c->feed), FEED_RECORD_TEXT_MAX);
-	c->unsaved = text == NULL || files_write(&c->files, RECORD, text, strlen(text)) != KB_OK;
+	c->unsaved = text == NULL || files_rewrite(&c->files, RECORD, text, strlen(text)) != KB_OK;
 	c->failed = c->failed || c->unsaved;
 	free(text);
 	return !c->unsaved;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/files.h"
 
+#include "channel/strict.h"
 #include "fleet/monitor_link.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -90,11 +91,10 @@ void files_load(const struct files *f, struct action *a)
 			 f->folder.path, FOLDER_RECORD);
 }
 
-enum kb_err files_save(const struct files *f, const struct action *a)
+enum kb_err files_rewrite(const struct files *f, const char *name, const char *text, size_t len)
 {
-	static char blocks[ACTION_TEXT_MAX];
-	char *text = action_write(a);
-	size_t len = text != NULL ? strlen(text) : 0, size = FOLDER_BLOCK;
+	static char blocks[STRICT_MAX];
+	size_t size = FOLDER_BLOCK;
 	enum kb_err err = KB_EIO;
 
 	while (size < len)
@@ -103,10 +103,18 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 	if (text != NULL && size <= sizeof(blocks)) {
 		memset(blocks, ' ', size);
 		memcpy(blocks, text, len);
-		err = folder_rewrite(f->dir, FOLDER_RECORD, blocks, size);
+		err = folder_rewrite(f->dir, name, blocks, size);
 	}
 	if (err != KB_OK)
-		log_err("%s/%s: %s", f->folder.path, FOLDER_RECORD, strerror(errno));
+		log_err("%s/%s: %s", f->folder.path, name, strerror(errno));
+	return err;
+}
+
+enum kb_err files_save(const struct files *f, const struct action *a)
+{
+	char *text = action_write(a);
+	enum kb_err err = files_rewrite(f, FOLDER_RECORD, text, text != NULL ? strlen(text) : 0);
+
 	free(text);
 	return err;
 }

@@ -29,6 +29,10 @@ enum kb_err files_read(const struct files *f, const char *name, void *buf, size_
 enum kb_err files_write(const struct files *f, const char *name, const void *buf,
 			size_t len) KB_MUST_CHECK;
 
+/* The same of a text that is to be kept on a full disk, too; blanks follow it. */
+enum kb_err files_rewrite(const struct files *f, const char *name, const char *text,
+			  size_t len) KB_MUST_CHECK;
+
 /* What is kept of an action; zero where nothing is, or what cannot be read, which is reported. */
 void files_load(const struct files *f, struct action *a);
 /* Durable when it returns KB_OK. KB_EIO, KB_ENOSPC, which it has reported. */

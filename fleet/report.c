@@ -116,7 +116,7 @@ static bool save_queue(const struct contact *c, const struct queue *q)
 		json_object_array_del_idx(q->list, 0, 1);
 		text = keep_write(make_record(q), QUEUE_MAX);
 	}
-	ok = text != NULL && files_write(&c->files, QUEUE, text, strlen(text)) == KB_OK;
+	ok = text != NULL && files_rewrite(&c->files, QUEUE, text, strlen(text)) == KB_OK;
 	free(text);
 	return ok;
 }
@@ -127,6 +127,124 @@ void report_list(const struct contact *c, json_object *o)
 
 	json_object_object_add(o, "reports", q.list);
 	add_text(o, "report", q.why);
+}
+
+/* ---------------------------------------------------------------- sending */
+
+struct reply {
+	/* 0: no answer */
+	unsigned status;
+	/* what is asked for until the next one, in seconds; 0: nothing */
+	uint64_t wait_s;
+	char why[HTTP_ERROR_MAX + 1];
+};
+
+/* true: it was taken, or never will be. */
+static bool post_report(const struct contact *c, json_object *report, struct reply *reply)
+{
+	struct http_config config = c->client.http;
+	struct http_request r = { .method = "POST", .url = c->conf->fleet_report };
+	struct http_answer a;
+	char origin[160];
+	bool whole, later;
+
+	config.server = c->conf->fleet_report;
+	r.body = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN |
+								JSON_C_TO_STRING_NOSLASHESCAPE);
+	whole = http_run(&config, &r, &a);
+	*reply = (struct reply){ .status = whole ? (unsigned)a.status : 0,
+				 .wait_s = a.retry_after_s };
+	if (whole && a.status >= 200 && a.status <= 299)
+		return true;
+	url_origin(origin, sizeof(origin), c->conf->fleet_report);
+	later = !whole || http_passes(a.status) || a.status == 401 || a.status == 403 ||
+		a.status == 404;
+	if (whole)
+		snprintf(reply->why, sizeof(reply->why), "answers a report with %d%s", a.status,
+			 later ? "; it is sent again" : "; it is dropped");
+	else
+		snprintf(reply->why, sizeof(reply->why), "no report: %.200s", a.error);
+	log_warn("%s: %s", origin, reply->why);
+	return !later;
+}
+
+/* No wait is longer than a day: that would be no record of ours. */
+static bool is_over(uint64_t due)
+{
+	uint64_t now = os_now_ms() / 1000;
+
+	return due <= now || due > now + WAIT_MAX_S;
+}
+
+/* A person waits for nothing but what was asked for. */
+static bool is_due(const struct contact *c, const struct queue *q)
+{
+	char boot[ACTION_BOOT_LEN + 1];
+
+	return !boot_id_read(boot) || strcmp(boot, q->boot) != 0 ||
+	       (is_over(q->due) && (c->by_hand || is_over(q->rest)));
+}
+
+/* Ever more rarely, as contacts that fail, and each device at its own times. */
+static unsigned choose_rest(const struct contact *c, uint64_t failures)
+{
+	const struct polling p = {
+		.sleep_s = polling_interval(c->conf->fleet_poll_s, 0, 0),
+		.failures = (unsigned)failures,
+		.seed = bytes_hash(BYTES_HASH_START, c->client.id, strlen(c->client.id)),
+		.n = os_now_ms(),
+	};
+
+	return polling_wait(&p);
+}
+
+/* Reports wait for whom they are for. Updates do not, so this is no failure of the contact. */
+static void note_wait(const struct contact *c, struct queue *q, const struct reply *reply)
+{
+	uint64_t now = os_now_ms() / 1000;
+
+	memcpy(q->why, reply->why, sizeof(q->why));
+	q->status = reply->status;
+	if (boot_id_read(q->boot)) {
+		q->failures += q->failures < FAILURES_MAX;
+		q->rest = now + choose_rest(c, q->failures);
+		q->due = reply->wait_s == 0	      ? 0
+			 : reply->wait_s < WAIT_MAX_S ? now + reply->wait_s
+						      : now + WAIT_MAX_S;
+	}
+	(void)!save_queue(c, q);
+}
+
+/* Oldest first, until one has to wait. */
+static void send_due(struct contact *c, struct queue *q)
+{
+	struct reply reply;
+
+	while (json_object_array_length(q->list) > 0 && is_due(c, q)) {
+		if (!post_report(c, json_object_array_get_idx(q->list, 0), &reply)) {
+			note_wait(c, q, &reply);
+			return;
+		}
+		json_object_array_del_idx(q->list, 0, 1);
+		q->due = q->failures = q->rest = 0;
+		q->why[0] = '\0';
+		/* Cut here, or without room for what is left, it is sent again. */
+		c->failed = !save_queue(c, q) || c->failed;
+	}
+}
+
+/* On a full disk, or one that cannot be written any more: whoever gets them has to know it most
+ * then. The newest says more than those before it. */
+static bool send_or_shrink(struct contact *c, struct queue *q)
+{
+	size_t n;
+
+	send_due(c, q);
+	n = json_object_array_length(q->list);
+	if (n == 0)
+		return true;
+	json_object_array_del_idx(q->list, 0, n - 1);
+	return save_queue(c, q);
 }
 
 /* ---------------------------------------------------------------- a report */
@@ -169,6 +287,7 @@ static bool keep_report(struct contact *c, json_object *report)
 		json_object_array_del_idx(q.list, 0, 1);
 	ok = save_queue(c, &q);
 	c->failed = c->failed || !ok;
+	ok = ok || send_or_shrink(c, &q);
 	json_object_put(q.list);
 	return ok;
 }
@@ -258,111 +377,15 @@ void report_device(struct contact *c)
 	contact_save(c);
 }
 
-/* ---------------------------------------------------------------- sending */
-
-struct reply {
-	/* 0: no answer */
-	unsigned status;
-	/* what is asked for until the next one, in seconds; 0: nothing */
-	uint64_t wait_s;
-	char why[HTTP_ERROR_MAX + 1];
-};
-
-/* true: it was taken, or never will be. */
-static bool post_report(const struct contact *c, json_object *report, struct reply *reply)
-{
-	struct http_config config = c->client.http;
-	struct http_request r = { .method = "POST", .url = c->conf->fleet_report };
-	struct http_answer a;
-	char origin[160];
-	bool whole, later;
-
-	config.server = c->conf->fleet_report;
-	r.body = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN |
-								JSON_C_TO_STRING_NOSLASHESCAPE);
-	whole = http_run(&config, &r, &a);
-	*reply = (struct reply){ .status = whole ? (unsigned)a.status : 0,
-				 .wait_s = a.retry_after_s };
-	if (whole && a.status >= 200 && a.status <= 299)
-		return true;
-	url_origin(origin, sizeof(origin), c->conf->fleet_report);
-	later = !whole || http_passes(a.status) || a.status == 401 || a.status == 403 ||
-		a.status == 404;
-	if (whole)
-		snprintf(reply->why, sizeof(reply->why), "answers a report with %d%s", a.status,
-			 later ? "; it is sent again" : "; it is dropped");
-	else
-		snprintf(reply->why, sizeof(reply->why), "no report: %.200s", a.error);
-	log_warn("%s: %s", origin, reply->why);
-	return !later;
-}
-
-/* No wait is longer than a day: that would be no record of ours. */
-static bool is_over(uint64_t due)
-{
-	uint64_t now = os_now_ms() / 1000;
-
-	return due <= now || due > now + WAIT_MAX_S;
-}
-
-/* A person waits for nothing but what was asked for. */
-static bool is_due(const struct contact *c, const struct queue *q)
-{
-	char boot[ACTION_BOOT_LEN + 1];
-
-	return !boot_id_read(boot) || strcmp(boot, q->boot) != 0 ||
-	       (is_over(q->due) && (c->by_hand || is_over(q->rest)));
-}
-
-/* Ever more rarely, as contacts that fail, and each device at its own times. */
-static unsigned choose_rest(const struct contact *c, uint64_t failures)
-{
-	const struct polling p = {
-		.sleep_s = polling_interval(c->conf->fleet_poll_s, 0, 0),
-		.failures = (unsigned)failures,
-		.seed = bytes_hash(BYTES_HASH_START, c->client.id, strlen(c->client.id)),
-		.n = os_now_ms(),
-	};
-
-	return polling_wait(&p);
-}
-
-/* Reports wait for whom they are for. Updates do not, so this is no failure of the contact. */
-static void note_wait(const struct contact *c, struct queue *q, const struct reply *reply)
-{
-	uint64_t now = os_now_ms() / 1000;
-
-	memcpy(q->why, reply->why, sizeof(q->why));
-	q->status = reply->status;
-	if (boot_id_read(q->boot)) {
-		q->failures += q->failures < FAILURES_MAX;
-		q->rest = now + choose_rest(c, q->failures);
-		q->due = reply->wait_s == 0	      ? 0
-			 : reply->wait_s < WAIT_MAX_S ? now + reply->wait_s
-						      : now + WAIT_MAX_S;
-	}
-	(void)!save_queue(c, q);
-}
+/* ---------------------------------------------------------------- those that wait */
 
 void report_send(struct contact *c)
 {
-	struct reply reply;
 	struct queue q;
 
 	if (c->conf->fleet_report[0] == '\0' || c->dry_run)
 		return;
 	q = load_queue(c);
-	while (json_object_array_length(q.list) > 0 && is_due(c, &q)) {
-		if (!post_report(c, json_object_array_get_idx(q.list, 0), &reply)) {
-			note_wait(c, &q, &reply);
-			break;
-		}
-		json_object_array_del_idx(q.list, 0, 1);
-		q.due = q.failures = q.rest = 0;
-		q.why[0] = '\0';
-		/* Cut here, it is sent again. */
-		if (!save_queue(c, &q))
-			break;
-	}
+	send_due(c, &q);
 	json_object_put(q.list);
 }

@@ -47,6 +47,8 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 		log_warn("action %s: cannot be withdrawn: %s", c->a.id, why);
 		c->failed = true;
 	} else {
+		/* Where nothing was staged, it makes room for the report. */
+		files_bundle_drop(&c->files);
 		report_withdrawn(c, text);
 		drop_action(c, text);
 	}

@@ -96,12 +96,14 @@ def test_what_nobody_takes_is_told_later(told, site, bundle):
 
 
 def test_what_cannot_be_kept_is_told_by_a_later_contact(told, site, bundle):
-    (told.folder / "reports.json").unlink(missing_ok=True)
-    (told.folder / "reports.json").mkdir()
+    (told.folder / "reports.json.new").unlink(missing_ok=True)
+    (told.folder / "reports.json.new").mkdir()
+    site.on["reports"] = lambda visitor: visitor.reply(503)
     by_stick(told, bundle)
     told.once(code=None)
     assert not site.reports
-    (told.folder / "reports.json").rmdir()
+    (told.folder / "reports.json.new").rmdir()
+    del site.on["reports"]
     told.once()
     assert facts(site) == [("2.0", "b", "good", "")]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A data partition that is full, or cannot be written."""
 import contextlib
+import json
 import os
 import subprocess
 
@@ -154,3 +155,78 @@ def test_a_download_leaves_a_reserve(small, server, bundle):
     leave(small, wanted + (6 << 20) // 32 + (100 << 10))
     small.once(code=REBOOT)
     assert small.staged and action.state == "running"
+
+
+# ---------------------------------------------------------------- reports of a channel
+
+@pytest.fixture(name="told")
+def make_told(device, site):
+    with on_small_disk(device.dev.data):
+        device.configure(report=f"{site.url}/reports")
+        yield device
+
+
+def phases(site):
+    return [report["phase"] for report in site.reports]
+
+
+def on_trial(device, publish, bundle):
+    publish(bundle)
+    device.once(code=REBOOT)
+    device.reboot()
+    device.once()
+
+
+def test_a_release_that_fills_the_disk_and_falls_back_is_reported_by_a_channel(told, site, publish, bundle):
+    on_trial(told, publish, bundle)
+    fill(told)
+    told.fall_back("its log fills the disk")
+    told.once()
+    told.once()
+    assert phases(site) == ["seen", "staged", "trial", "failed"] and told.record["reported"] == "failed"
+
+
+def test_what_waited_when_the_disk_was_filled_is_reported_once(told, site, publish, bundle):
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    on_trial(told, publish, bundle)
+    fill(told)
+    del site.on["reports"]
+    site.reports.clear()
+    told.once()
+    told.once()
+    assert phases(site) == ["seen", "staged", "trial"]
+
+
+@pytest.mark.parametrize("taken", (True, False))
+def test_what_cannot_be_kept_is_reported_at_once(told, site, publish, bundle, taken):
+    """A file system that became read-only in the trial. It cannot be kept that it was reported, either."""
+    on_trial(told, publish, bundle)
+    told.fall_back("its disk fails")
+    call("mount", "-o", "remount,ro", told.dev.data)
+    if not taken:
+        site.on["reports"] = lambda visitor: visitor.reply(503)
+    told.once(code=FAILURE)
+    assert ("failed" in phases(site)) == taken
+    site.on.pop("reports", None)
+    call("mount", "-o", "remount,rw", told.dev.data)
+    told.once()
+    assert phases(site)[-1] == "failed" and told.record["reported"] == "failed"
+    told.once()
+    assert phases(site).count("failed") == 1 + taken
+
+
+def test_where_not_all_can_be_kept_the_newest_is(told, site, publish, bundle):
+    """As after many reports: the blocks of the file that waits are too few for one more."""
+    on_trial(told, publish, bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    queue = told.folder / "reports.json"
+    old = {"phase": "x" * 450}
+    queue.write_text(json.dumps({"reports": [old] * 8}).ljust(4096))
+    (told.folder / "reports.json.new").write_text(" " * 4096)
+    fill(told)
+    told.fall_back("its log fills the disk")
+    told.once(code=FAILURE)
+    assert [report["phase"] for report in json.loads(queue.read_text())["reports"]] == ["failed"]
+    del site.on["reports"]
+    told.once()
+    assert phases(site)[-1] == "failed"

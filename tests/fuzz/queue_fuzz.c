@@ -2,7 +2,7 @@
 /*
  * What keelboot-fleet keeps for a server that takes nothing now: ends of actions ("e"), and reports
  * ("r"). The second byte says what the server answers; the others are the file. They are sent, kept
- * again, and read again. "l": reports that leave no room for one more.
+ * again, and read again. "l": reports that leave no room for one more; "f": on a full disk.
  */
 #include "fleet/boot_id.h"
 #include "fleet/clock.h"
@@ -29,6 +29,8 @@ static struct conf conf;
 static char file[STRICT_MAX + 1];
 static size_t file_len;
 static unsigned writes, sent;
+/* Nothing can be written. */
+static bool full;
 /* what the server answers; each answer takes some of it */
 static unsigned answers;
 
@@ -51,7 +53,7 @@ enum kb_err files_read(const struct files *f, const char *name, void *buf, size_
 }
 
 /* What is written is read by the next contact. */
-enum kb_err files_write(const struct files *f, const char *name, const void *buf, size_t len)
+enum kb_err files_rewrite(const struct files *f, const char *name, const char *text, size_t len)
 {
 	const char *why = NULL;
 	json_object *o;
@@ -59,7 +61,9 @@ enum kb_err files_write(const struct files *f, const char *name, const void *buf
 	(void)f;
 	(void)name;
 	FUZZ_CHECK(len <= STRICT_MAX);
-	file_len = fuzz_copy(file, sizeof(file), buf, len);
+	if (full)
+		return KB_EIO;
+	file_len = fuzz_copy(file, sizeof(file), (const uint8_t *)text, len);
 	o = strict_parse(file, file_len, &why);
 	FUZZ_CHECK(o != NULL);
 	json_object_put(o);
@@ -259,6 +263,20 @@ static void fill_file(void)
 	file_len = STRICT_MAX;
 }
 
+/* What cannot be kept is sent, or said to be neither. */
+static void try_full(void)
+{
+	size_t before = count_reports();
+
+	full = true;
+	report_send(&c);
+	FUZZ_CHECK(sent <= before && count_reports() == before && (!c.failed || sent > 0));
+	sent = 0;
+	FUZZ_CHECK(!report_phase(&c) || sent > 0);
+	FUZZ_CHECK(sent <= before + 1 && count_reports() == before && c.failed);
+	full = false;
+}
+
 /* Unknown at first, then once for each change. */
 static void try_device(void)
 {
@@ -289,6 +307,10 @@ void fuzz_one(const uint8_t *data, size_t size)
 	writes = sent = 0;
 	if (data[0] == 'l')
 		fill_file();
+	if (data[0] == 'f') {
+		try_full();
+		return;
+	}
 	if (data[0] == 'r' || data[0] == 'l') {
 		try_reports();
 		try_device();
