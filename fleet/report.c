@@ -331,12 +331,15 @@ static uint64_t hash_text(uint64_t h, const char *text)
 	return bytes_hash(h, text, strlen(text) + 1);
 }
 
-/* What runs, by which way, and what each slot holds. Never 0. */
+/* What runs, by which way, and what each slot holds. 0: an install that was cut goes on at the next
+ * boot, and is no news until then. */
 static uint64_t hash_device(const struct facts *f)
 {
 	uint64_t h = hash_text(hash_text(BYTES_HASH_START, f->booted), f->tier);
 
 	for (unsigned i = 0; i < f->nslots; i++) {
+		if (strcmp(f->slot[i].state, "writing") == 0)
+			return 0;
 		h = hash_text(h, f->slot[i].name);
 		h = hash_text(h, f->slot[i].release);
 		h = hash_text(h, f->slot[i].version);
@@ -367,7 +370,7 @@ void report_device(struct contact *c)
 {
 	uint64_t now = hash_device(&c->facts), before = c->a.device_facts;
 
-	if (c->conf->fleet_report[0] == '\0' || c->dry_run || now == before)
+	if (c->conf->fleet_report[0] == '\0' || c->dry_run || now == 0 || now == before)
 		return;
 	/* What an action brought is in its own report, with all that runs. */
 	if (before != 0 && !action_owes(&c->a) && !keep_report(c, make_device_report(c)))

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from cli_device import OK, REBOOT
+from cli_device import OK, REBOOT, edit
 
 
 @pytest.fixture(name="told")
@@ -82,6 +82,15 @@ def test_what_an_action_brought_is_in_its_own_reports_alone(told, site, publish,
     told.dev.boot("a", version="1.0", reason="switched by hand")
     told.once(code=None)
     assert facts(site) == [("1.0", "a", "good", "switched by hand")]
+
+
+def test_so_it_is_where_a_boot_was_cut_while_it_wrote(told, site, publish, bundle):
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.dev("install", told.dev.json("status")["staged"]["path"])
+    edit(told.dev, b_st="writing")
+    told.once(code=None)
+    assert [one["phase"] for one in site.reports] == ["seen", "staged"]
 
 
 def test_what_nobody_takes_is_told_later(told, site, bundle):
