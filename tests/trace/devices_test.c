@@ -33,12 +33,22 @@ TEST(disk_with_a_container_in_place_of_slots_is_told_so)
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_int_equal(
 		os_sim_count("# devices: /dev/vda2 holds crypto_LUKS, which is not opened"), 2);
-	machine_anew();
-	machine.disk.nparts = 0;
-	machine.disk.fstype = "linux_raid_member";
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	assert_int_equal(os_sim_count("# devices: /dev/vda holds linux_raid_member, which is not"),
-			 2);
+}
+
+TEST(disk_that_is_a_container_as_a_whole_is_told_so)
+{
+	static const char *const types[] = { "crypto_LUKS", "LVM2_member", "linux_raid_member" };
+	char text[96];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(types); i++) {
+		machine_anew();
+		machine.disk.nparts = 0;
+		machine.disk.fstype = types[i];
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		snprintf(text, sizeof(text), "# devices: /dev/vda holds %s, which is not",
+			 types[i]);
+		assert_int_equal(os_sim_count(text), 2);
+	}
 }
 
 TEST(disk_that_never_comes_ends_in_a_restart)

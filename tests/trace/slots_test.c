@@ -89,10 +89,20 @@ TEST(slot_in_a_container_is_named_and_passed_over)
 /* A device of the kernel's that no disk has: the slot is missing, and its kind is told. */
 TEST(slot_on_a_loop_device_is_told_by_its_kind)
 {
-	machine.conf = "[system]\ncompatible=trace\n[slot.a]\nroot=PARTLABEL=root-a\n"
-		       "[slot.b]\nroot=/dev/nbd0p1\n";
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("b: /dev/nbd0p1 is a network block device;");
+	static const char *const kinds[][2] = { { "/dev/nbd0p1", "a network block device" },
+						{ "/dev/loop0", "a loop device" } };
+	char text[128];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(kinds); i++) {
+		machine_anew();
+		snprintf(text, sizeof(text),
+			 "[system]\ncompatible=trace\n[slot.a]\nroot=PARTLABEL=root-a\n"
+			 "[slot.b]\nroot=%s\n",
+			 kinds[i][0]);
+		machine.conf = text;
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		machine_told(kinds[i][1]);
+	}
 }
 
 /* It is written only by whoever opens it: neither a state nor an update is looked for in it. */
