@@ -331,19 +331,22 @@ static uint64_t hash_text(uint64_t h, const char *text)
 	return bytes_hash(h, text, strlen(text) + 1);
 }
 
-/* What runs, by which way, and what each slot holds. 0: an install that was cut goes on at the next
- * boot, and is no news until then. */
-static uint64_t hash_device(const struct facts *f)
+/* What runs, by which way, and what each slot holds. 0: what the action brings is half written; the
+ * next boot goes on, and until then it is no news. */
+static uint64_t hash_device(const struct action *a, const struct facts *f)
 {
 	uint64_t h = hash_text(hash_text(BYTES_HASH_START, f->booted), f->tier);
 
 	for (unsigned i = 0; i < f->nslots; i++) {
-		if (strcmp(f->slot[i].state, "writing") == 0)
+		const struct facts_slot *s = &f->slot[i];
+
+		if (a->phase < ACTION_GOOD && strcmp(s->release, a->release) == 0 &&
+		    strcmp(s->state, "writing") == 0)
 			return 0;
-		h = hash_text(h, f->slot[i].name);
-		h = hash_text(h, f->slot[i].release);
-		h = hash_text(h, f->slot[i].version);
-		h = hash_text(h, f->slot[i].state);
+		h = hash_text(h, s->name);
+		h = hash_text(h, s->release);
+		h = hash_text(h, s->version);
+		h = hash_text(h, s->state);
 	}
 	return (h & INT64_MAX) | 1;
 }
@@ -368,7 +371,7 @@ static json_object *make_device_report(struct contact *c)
 
 void report_device(struct contact *c)
 {
-	uint64_t now = hash_device(&c->facts), before = c->a.device_facts;
+	uint64_t now = hash_device(&c->a, &c->facts), before = c->a.device_facts;
 
 	if (c->conf->fleet_report[0] == '\0' || c->dry_run || now == 0 || now == before)
 		return;
