@@ -147,6 +147,21 @@ def glue() -> list:
     return sorted(path.read_text() for path in files if path.is_file())
 
 
+def make_tree(tree: Path, packages: str, *suites: str) -> None:
+    """A Debian in a folder, of the first suite, unless it is there."""
+    if (tree / "etc/debian_version").exists():
+        return
+    fresh = tree.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)    # of a run that was ended
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    # Some mount of it may be left.
+    run("unshare", "-m", "mmdebstrap", "--variant=minbase", f"--include={packages}",
+        "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--aptopt=Acquire::Languages \"none\"", suites[0], fresh,
+        *(f"deb {kbkernel.mirror()} {suite} main" for suite in suites))
+    fresh.rename(tree)
+
+
 @dataclasses.dataclass(frozen=True)
 class Target:
     """A generator: the packages of the system that runs it, what `make` installs there, and its command. Its slots
@@ -170,15 +185,7 @@ class Target:
     def tree(self) -> Path:
         """A Debian that has the generator and Keelboot's glue. Targets share it, so all is installed anew."""
         tree = WORK / hashlib.sha256((self.packages + self.suite).encode()).hexdigest()[:8]
-        sources = [f"deb {kbkernel.mirror()} {suite} main" for suite in (self.suite, *self.more_suites)]
-        if not (tree / "etc/debian_version").exists():
-            tree.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(tree.with_suffix(".new"), ignore_errors=True)     # of a run that was ended
-            # Some mount of it may be left.
-            run("unshare", "-m", "mmdebstrap", "--variant=minbase", f"--include={self.packages}",
-                "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--aptopt=Acquire::Languages \"none\"", self.suite, tree.with_suffix(".new"), *sources)
-            tree.with_suffix(".new").rename(tree)
+        make_tree(tree, self.packages, self.suite, *self.more_suites)
         for how in ((), ("DYNAMIC=1",)) if self.dynamic else ((),):
             run("make", "-s", "-C", TOP, *how, self.install, f"DESTDIR={tree}")
         return tree

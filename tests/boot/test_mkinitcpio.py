@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kbkernel
-from distro import CONF, MEMORY, TOP, UNIT_MISLEAD, WORK, debian_bench
+from distro import CONF, MEMORY, TOP, UNIT_MISLEAD, WORK, debian_bench, make_tree
 from kbdevice import run
 from kbroot import add_file
 
@@ -56,13 +56,7 @@ def put(source: Path, target: Path) -> None:
 def make_arch():
     """A Debian that has mkinitcpio and the glue. Each worker has its own."""
     tree = WORK / f"mkinitcpio{os.environ.get('PYTEST_XDIST_WORKER', '')}"
-    if not (tree / "etc/debian_version").exists():
-        tree.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(tree.with_suffix(".new"), ignore_errors=True)     # of a run that was ended
-        run("unshare", "-m", "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}",
-            "--aptopt=Acquire::Languages \"none\"", "bookworm", tree.with_suffix(".new"),
-            f"deb {kbkernel.mirror()} bookworm main")
-        tree.with_suffix(".new").rename(tree)
+    make_tree(tree, PACKAGES, "bookworm")
     source, library = Path(SOURCE), tree / "usr/lib/initcpio"
     shutil.rmtree(library, ignore_errors=True)
     for name in ("functions", "init", "init_functions"):
