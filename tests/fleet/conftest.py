@@ -126,6 +126,12 @@ class Fleet:
     def good(self):
         self.dev("mark", "good", "b")
 
+    def by_stick(self, bundle):
+        """A boot installs it from a stick, and it is good."""
+        self.dev("install", bundle)
+        self.start()
+        self.good()
+
     def updates(self, server, bundle):
         """The server's action brings this bundle, and has ended well."""
         action = server.assign(bundle)

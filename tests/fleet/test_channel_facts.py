@@ -16,12 +16,6 @@ def make_told(device, site, publish):
     return device
 
 
-def by_stick(device, bundle):
-    device.dev("install", bundle)
-    device.start()
-    device.good()
-
-
 def facts(site):
     """Of each report on the device itself."""
     assert all((one["action"], one["action-version"], one["result"]) == ("", "", "none") for one in site.reports
@@ -31,7 +25,7 @@ def facts(site):
 
 
 def test_an_update_by_stick_is_reported_at_the_next_contact_and_once(told, site, bundle):
-    by_stick(told, bundle)
+    told.by_stick(bundle)
     told.once()
     told.once()
     assert facts(site) == [("2.0", "b", "good", "")]
@@ -40,7 +34,7 @@ def test_an_update_by_stick_is_reported_at_the_next_contact_and_once(told, site,
 
 @pytest.mark.parametrize("reason", ["switched by hand", "rolled back"])
 def test_a_rollback_or_a_switch_is_reported_with_its_reason(told, site, bundle, reason):
-    by_stick(told, bundle)
+    told.by_stick(bundle)
     told.once()
     site.reports.clear()
     told.dev.boot("a", version="1.0", reason=reason)
@@ -60,7 +54,7 @@ def test_a_rescue_is_reported_also_where_the_same_slot_runs_again(told, site):
 
 
 def test_a_verdict_by_hand_is_reported(told, site, bundle):
-    by_stick(told, bundle)
+    told.by_stick(bundle)
     told.dev.boot("a", version="1.0")
     told.once()
     site.reports.clear()
@@ -93,9 +87,20 @@ def test_so_it_is_where_a_boot_was_cut_while_it_wrote(told, site, publish, bundl
     assert [one["phase"] for one in site.reports] == ["seen", "staged"]
 
 
+def test_what_a_stick_left_half_written_is_reported(told, site, bundle):
+    """It may stay so for good."""
+    told.dev("install", bundle)
+    edit(told.dev, b_st="writing")
+    told.once()
+    assert len(facts(site)) == 1 and "slot b: 2.0, writing" in site.reports[-1]["details"]
+    told.dev.boot("a", version="1.0", reason="switched by hand", tier="rescue")
+    told.once()
+    assert facts(site)[-1][3] == "switched by hand"
+
+
 def test_what_nobody_takes_is_told_later(told, site, bundle):
     site.on["reports"] = lambda visitor: visitor.reply(503)
-    by_stick(told, bundle)
+    told.by_stick(bundle)
     for _ in range(3):
         told.once(code=OK)
     assert not site.reports
@@ -108,7 +113,7 @@ def test_what_cannot_be_kept_is_told_by_a_later_contact(told, site, bundle):
     (told.folder / "reports.json.new").unlink(missing_ok=True)
     (told.folder / "reports.json.new").mkdir()
     site.on["reports"] = lambda visitor: visitor.reply(503)
-    by_stick(told, bundle)
+    told.by_stick(bundle)
     told.once(code=None)
     assert not site.reports
     (told.folder / "reports.json.new").rmdir()
@@ -134,7 +139,7 @@ def test_a_rescue_is_an_attribute_of_its_own(fleet, server):
 def test_reports_keep_what_only_a_newer_program_knows(told, site, bundle):
     (told.folder / "reports.json").write_text('{"reports": [{"phase": "x", "x-one": 1}], "x-all": {"a": [1]}}')
     site.on["reports"] = lambda visitor: visitor.reply(503)
-    by_stick(told, bundle)
+    told.by_stick(bundle)
     told.once()
     kept = json.loads((told.folder / "reports.json").read_text())
     assert kept["x-all"] == {"a": [1]} and len(kept["reports"]) == 2

@@ -90,14 +90,8 @@ def make_known(fleet, server):
     return fleet
 
 
-def by_stick(fleet, bundle):
-    fleet.dev("install", bundle)
-    fleet.start()
-    fleet.good()
-
-
 def test_an_update_by_stick_is_told_at_the_next_contact(known, server, bundle):
-    by_stick(known, bundle)
+    known.by_stick(bundle)
     known.once()
     assert told(server) == ["attributes", "installed"] and server.installed[-1] == ("gateway", "2.0")
     assert server.attributes["keelboot.version"] == "2.0" and server.attributes["keelboot.slot"] == "b"
@@ -107,7 +101,7 @@ def test_an_update_by_stick_is_told_at_the_next_contact(known, server, bundle):
 
 @pytest.mark.parametrize("reason", ["switched by hand", "rolled back", ""])
 def test_a_rollback_or_a_switch_is_told_at_the_next_contact(known, server, bundle, reason):
-    by_stick(known, bundle)
+    known.by_stick(bundle)
     known.once()
     server.seen.clear()
     known.dev.boot("a", version="1.0", reason=reason)
@@ -132,7 +126,7 @@ def test_a_release_that_an_action_brought_and_a_person_left_is_no_part_of_that_a
 
 
 def test_what_a_person_did_while_the_server_was_away_is_told_then(known, server, bundle):
-    by_stick(known, bundle)
+    known.by_stick(bundle)
     server.on["poll"] = [lambda handler: handler.error(503)] * 3
     for _ in range(3):
         known.once(code=FAILURE)
@@ -143,7 +137,7 @@ def test_what_a_person_did_while_the_server_was_away_is_told_then(known, server,
 
 def test_a_verdict_by_hand_is_told(known, server, bundle):
     """Also of a slot that does not run."""
-    by_stick(known, bundle)
+    known.by_stick(bundle)
     known.dev.boot("a", version="1.0")
     known.once()
     server.seen.clear()
