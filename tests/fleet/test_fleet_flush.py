@@ -61,10 +61,11 @@ def make_disk(tmp_path):
 
 
 class Two:
-    """An artifact that comes in two parts: the second one when go is set."""
+    """An artifact that comes in two parts: the second one when go is set. What is kept back never comes."""
 
-    def __init__(self, path, first):
+    def __init__(self, path, first, kept_back):
         self.data, self.first, self.go = path.read_bytes(), first, threading.Event()
+        self.end = len(self.data) - kept_back
 
     def __call__(self, handler):
         handler.send_response(200)
@@ -73,7 +74,7 @@ class Two:
         handler.end_headers()
         handler.wfile.write(self.data[:self.first])
         self.go.wait(60)
-        handler.wfile.write(self.data[self.first:])
+        handler.wfile.write(self.data[self.first:self.end])
 
 
 def wait_until(is_so):
@@ -86,12 +87,12 @@ def wait_until(is_so):
 class Download:
     """Of a file of random bytes, of which the first 12 MiB meet a healthy disk."""
 
-    def __init__(self, fleet, server, folder, size, **keys):
+    def __init__(self, fleet, server, folder, size, kept_back=0, **keys):
         self.fleet, self.server, self.path = fleet, server, folder / "large.keel"
         fleet.configure(timeout=60, **keys)
         self.path.write_bytes(os.urandom(size))
         server.assign(self.path)
-        self.answer = Two(self.path, 12 * MIB)
+        self.answer = Two(self.path, 12 * MIB, kept_back)
         server.on["artifact"] = [self.answer]
 
     @property
@@ -147,8 +148,9 @@ def test_the_transfer_does_not_wait_for_the_disk_and_a_cut_takes_what_is_not_dur
 
 @pytest.mark.parametrize("keys, most", [({}, MOST), ({"daily_bytes": "200M"}, COUNTED)])
 def test_a_disk_that_stands_still_stops_the_transfer(fleet, server, tmp_path, disk, keys, most):
-    """Where a day's bytes are counted, what may come is counted before."""
-    download = Download(fleet, server, tmp_path, 100 * MIB, **keys)
+    """Where a day's bytes are counted, what may come is counted before. The end is kept back: what is whole is refused
+    and removed, before or after the cut."""
+    download = Download(fleet, server, tmp_path, 100 * MIB, kept_back=MIB, **keys)
     run = download.run(disk, disk.hold)
     wait_until(lambda: download.here >= download.durable + most)
     time.sleep(1)
