@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole life on each kernel that Debian 12 has as a package: docs/KERNELS.md calls these tested. One that cannot be
-fetched fails: a kernel that nobody booted is none of them."""
+"""A whole life on each kernel that Debian 11, 12 and its backports have as a package: docs/KERNELS.md calls these tested.
+One that cannot be fetched fails: a kernel that nobody booted is none of them."""
 
 import json
 
@@ -11,23 +11,27 @@ import kbkernel
 from drives import Drive
 
 MODULES = ("virtio", "usb", "ext4", "vfat", "verity")
-BACKPORTS = conftest.TOP / "build/kernel-backports"
-OF_SUITE = {"bookworm": kbkernel.get,
-            "bookworm-backports": lambda: kbkernel.get(BACKPORTS, suite="bookworm-backports")}
+SUITES = ("bullseye", "bookworm", "bookworm-backports")
 
 
-@pytest.fixture(name="on", params=OF_SUITE)
+def kernel_of(suite):
+    """Debian 12's is the one that all tests have."""
+    return kbkernel.get() if suite == "bookworm" else kbkernel.get(conftest.TOP / f"build/kernel-{suite}", suite=suite)
+
+
+@pytest.fixture(name="on", params=SUITES)
 def make_on(request, device, tmp_path):
     """A bench with the shared systems and bundles, whose machines run this kernel."""
-    kernel = OF_SUITE[request.param]()
+    kernel = kernel_of(request.param)
     work = device.work / f"kernel-{kernel.version}"
     work.mkdir(exist_ok=True)
     other = conftest.Shared(work, watchdog=30, kernel=kernel)
     # The keys are the shared device's: what its bundles are signed with.
-    for name in ("keys", "dev.key"):
-        if not (work / name).exists():
-            device.key()
-            (work / name).symlink_to(device.work / name)
+    device.key()
+    with device.lock():
+        for name in ("keys", "dev.key"):
+            if not (work / name).exists():
+                (work / name).symlink_to(device.work / name)
     bench = conftest.Bench(device, tmp_path)
     bench.kernel, bench.other = kernel, other
     yield bench
