@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What Keelboot adds to a healthy boot by the initramfs of a distribution, for each generator of Debian: guest
-instructions from power-on to the root's init, and bytes of the initramfs. The same Debian tree makes each initramfs:
-without Keelboot; with one that selects ("select"); with one that installs, too. A "plain" tree has no LVM, MD and LUKS,
-whose rules and scripts make a boot dearer. As root.
+"""What Keelboot adds to a healthy boot by the initramfs of a distribution, for each generator of Debian 12 and 13:
+guest instructions from power-on to the root's init, and bytes of the initramfs. The same Debian tree makes each
+initramfs: without Keelboot; with one that selects ("select"); with one that installs, too. A "plain" tree has no LVM,
+MD and LUKS, whose rules and scripts make a boot dearer. As root.
 
 QEMU's clock goes by instructions (-icount): a boot takes the same number each time, but for some in ten thousand.
 
@@ -24,7 +24,7 @@ sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "tests/boot"), str(TOP / "te
 
 from boot import compiled, plugin                   # noqa: E402
 from conftest import CACHE, Shared, name_of_programs        # noqa: E402
-from distro import CONF, MEMORY, MKOSI, TARGETS, run        # noqa: E402
+from distro import CONF, DEBIAN_13, MEMORY, MKOSI, TARGETS, run        # noqa: E402
 
 OWN_ROOT = "root=PARTLABEL=root-a ro"
 SHIPPED = {"etc/initramfs-tools/conf.d/quick": None}
@@ -99,7 +99,7 @@ def rows(target: str, measured: dict) -> list:
 
 
 def main() -> int:
-    systems = {one.name: one for target in TARGETS.values() for one in (plain(target), target)}
+    systems = {one.name: one for target in (*TARGETS.values(), *DEBIAN_13) for one in (plain(target), target)}
     systems[MKOSI.name] = MKOSI     # it packs no more than that
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
