@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 
+from console import PATIENCE
+
 
 class QmpError(Exception):
     """QEMU refused a command, or is gone."""
@@ -69,13 +71,13 @@ class Qmp:
             self._sock.sendall(json.dumps(message).encode() + b"\n")
         except OSError as error:
             raise QmpError(f"{command}: QEMU is gone ({error})") from None
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         with self._changed:
             while ident not in self._answers:
                 if not self._open:
                     raise QmpError(f"{command}: QEMU ended before it answered")
                 if not self._changed.wait(deadline - time.monotonic()):
-                    raise QmpError(f"{command}: no answer in {timeout:g} s")
+                    raise QmpError(f"{command}: no answer in {timeout * PATIENCE:g} s")
             answer = self._answers.pop(ident)
         if "error" in answer:
             raise QmpError(f"{command}: {answer['error'].get('desc', answer['error'])}")

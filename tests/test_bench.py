@@ -110,6 +110,10 @@ def test_three_percent_more_are_too_much(ratio, size, good):
     assert (passed, len(wrong)) == (good, 3 - good)
 
 
+def test_what_a_machine_adds_in_one_measurement_only_is_not_counted():
+    assert quick.lesser({"a": 5, "b": 1.0, "c": 7}, {"a": 4, "b": 2.0}) == {"a": 4, "b": 1.0, "c": 7}
+
+
 def test_a_figure_that_nobody_measured_or_wants_is_no_success():
     passed, wrong = quick.compare({"bundle, of zstd": 1.0, "keelboot: bytes": 1}, WANTED, "debian", "6.1")
     assert passed == 1

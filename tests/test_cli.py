@@ -787,10 +787,15 @@ def test_control_characters_do_not_reach_the_record(good):
 def test_a_writer_waits_for_the_lock_and_then_gives_up_as_busy(good):
     with open(good.state, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        start = time.monotonic()
-        result = good("--wait", 1, "mark", "bad", code=BUSY)
-        assert 0.9 < time.monotonic() - start < 5
-        assert "holds the lock" in result.stderr
+        took = 5
+        for _ in range(10):         # a busy machine may need more than one try to be so quick
+            start = time.monotonic()
+            result = good("--wait", 1, "mark", "bad", code=BUSY)
+            took = time.monotonic() - start
+            assert took > 0.9 and "holds the lock" in result.stderr
+            if took < 5:
+                break
+        assert took < 5
         good("status")
     assert good.slot("a")["state"] == "good"
 
@@ -803,18 +808,18 @@ def test_a_writer_goes_on_when_the_lock_is_released(good):
             time.sleep(0.3)
             assert process.poll() is None
             fcntl.flock(file, fcntl.LOCK_UN)
-            assert process.wait(10) == OK
+            assert process.wait(60) == OK
     assert good.slot("a")["state"] == "bad"
 
 
 def test_twenty_writers_at_once_lose_nothing(dev):
     dev.init("--good", "a", "--trial", "b", runs="a")
-    command = [KEELBOOT, *map(str, dev.options()), "mark"]
+    command = [KEELBOOT, *map(str, dev.options()), "--wait", "600", "mark"]
     running = [subprocess.Popen([*command, ("good", "bad")[i % 2], "b"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
                for i in range(20)]
     for process in running:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=600)
         assert process.returncode == OK, err
     told = dev.json("status")
     assert told["slots"][0]["state"] == "good"

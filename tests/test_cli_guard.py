@@ -15,7 +15,7 @@ from cli_device import FAILURE, KEELBOOT, NOTHING, OK, USAGE, document, run
 
 CURRENT, NEXT, THIRD = "a" * 64, "b" * 64, "c" * 64
 CONF = "[system]\ntries=2\ncommit-deadline=60\n[watchdog]\ndevice=off\n[guard]\n" \
-       "bad=. {bin}/bad\ngood=. {bin}/good\ntimeout=2\n{more}"
+       "bad=. {bin}/bad\ngood=. {bin}/good\ntimeout={timeout}\n{more}"
 BAD = "echo \"bad $KEELBOOT_DEPLOYMENT $KEELBOOT_GOOD $KEELBOOT_REASON\" >>{notes}\n{then}\n"
 # Its name is what the command knows the guardian by; it notes its arguments, and each signal.
 GUARDIAN = """\
@@ -56,8 +56,10 @@ class System:
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 
-    def conf(self, more="", then=""):
-        (self.root / "etc/keelboot/system.conf").write_text(CONF.format(bin=self.bin, more=more))
+    def conf(self, more="", then="", hangs=False):
+        """hangs: a command does, so that it gets little time."""
+        text = CONF.format(bin=self.bin, more=more, timeout=2 if hangs else 60)
+        (self.root / "etc/keelboot/system.conf").write_text(text)
         self.tool("bad", BAD.format(notes=self.notes_file, then=then))
         self.tool("good", f"echo \"good $KEELBOOT_DEPLOYMENT\" >>{self.notes_file}\n")
 
@@ -104,10 +106,10 @@ class System:
         return self.notes_file.read_text().splitlines()
 
     def await_note(self, text):
-        for _ in range(100):
+        for _ in range(1200):
             if any(note.startswith(text) for note in self.notes()):
                 return
-            time.sleep(0.1)
+            time.sleep(0.05)
         raise AssertionError(f"no \"{text}\": {self.notes()}")
 
     def record(self):
@@ -156,7 +158,7 @@ def test_good_deployment_whose_check_fails_later_stays(system):
 
 def test_failed_check_rejects_and_the_guardian_is_asked(system):
     system.make_good(CURRENT).boot(NEXT)
-    assert system.notes() == [f"guardian - 0 trial 60 0 300 0 keep 65 62 {os.path.realpath(KEELBOOT)}"]
+    assert system.notes() == [f"guardian - 0 trial 60 0 300 0 keep 65 120 {os.path.realpath(KEELBOOT)}"]
     system.check("echo no modem; exit 3")
     told = system("health", code=FAILURE).stdout
     assert "rejected: check 10-app: exit 3: no modem" in told and "The guardian runs" in told
@@ -235,12 +237,16 @@ def test_rollback_that_does_not_help_is_tried_so_often_and_no_more(system):
     assert system.entry(NEXT)["verdict"] == "good"
 
 
+# What is to time out has two seconds.
+HANGS = ("sleep 60", "sleep 60 & sleep 60", "sleep 30", "yes")
+
+
 @pytest.mark.parametrize("command, what", [
     ("sleep 60", "timed out"), ("sleep 60 & sleep 60", "timed out"), ("exit 5", "exit 5"), ("kill -9 $$", "signal 9"),
     ("yes", "timed out"), ("/no/such/command", "exit 127: /bin/sh: ")])
 def test_rollback_that_fails_or_hangs_has_an_end(system, command, what):
     system.make_good(CURRENT)
-    system.conf(then=command)
+    system.conf(then=command, hangs=command in HANGS)
     system.boot(NEXT)
     begin = time.monotonic()
     said = system("guard", "deadline", code=RECORDED).stderr
@@ -366,7 +372,7 @@ def test_unknown_deployment_is_an_error(system):
 @pytest.mark.parametrize("command, wanted", [("echo seven", "seven"), ("echo; echo '  '", None), ("false", None),
                                              ("sleep 30", None), ("printf 'a\\nb'", "b")])
 def test_command_names_the_deployment(system, command, wanted):
-    system.conf(more=f"deployment={command}\n")
+    system.conf(more=f"deployment={command}\n", hangs=command in HANGS)
     system.boot(CURRENT, code=OK if wanted else FAILURE)
     if wanted:
         assert system.status()["deployment"] == wanted
@@ -387,7 +393,7 @@ def test_command_says_what_is_a_trial(system):
                                           ("kill -9 $$", "signal 9")])
 def test_command_that_does_not_say_it_leaves_nothing_unguarded(system, command, why):
     """Early in a boot, its file system may not be mounted yet."""
-    system.conf(more=f"trial={command}\n")
+    system.conf(more=f"trial={command}\n", hangs=command in HANGS)
     said = system.boot(CURRENT)
     assert f"[guard] trial= gives no answer: {why}" in said and "never good, and counts as a trial" in said
     assert "attempt 1 of 2" in said

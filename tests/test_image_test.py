@@ -239,7 +239,7 @@ def test_the_inits_that_fail_run_and_fail(kind, tmp_path):
     process = subprocess.Popen([init], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"it speaks\n"
     if kind == "panic":
-        assert process.wait(10) == 1        # the end of process 1 is the kernel's
+        assert process.wait(60) == 1        # the end of process 1 is the kernel's
     else:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)

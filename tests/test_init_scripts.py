@@ -110,18 +110,18 @@ class Fleet:
 
     def call(self, word, code=0):
         done = subprocess.run([TOP / "hooks/fleet/keelboot-fleet.init", word], env=self.env, text=True,
-                              capture_output=True, timeout=20, check=False)
+                              capture_output=True, timeout=120, check=False)
         assert code in (None, done.returncode), done.stdout + done.stderr
         return done.stdout
 
     def until(self, text, times=1):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not self.notes.exists() or self.notes.read_text().count(text) < times:
             assert time.monotonic() < end, f"no {text}"
             time.sleep(0.05)
 
     def until_stopped(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while "is running" in self.call("status", code=None):
             assert time.monotonic() < end
             time.sleep(0.05)

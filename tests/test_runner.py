@@ -95,7 +95,7 @@ def suites_that_write_down(runner, monkeypatch, tmp_path):
             with open(tmp_path / "nice", "a", encoding="ascii") as file:
                 file.write(f"{name} {os.getpriority(os.PRIO_PROCESS, 0)}\n")
             result.passed = 1
-            for _ in range(100 if name == "host" else 0):
+            for _ in range(600 if name == "host" else 0):
                 if "planted" in (tmp_path / "order").read_text():
                     break
                 time.sleep(0.1)

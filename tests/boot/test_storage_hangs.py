@@ -11,7 +11,8 @@ def limit(vm, bps: int) -> None:
 def test_install_without_progress_is_ended_and_later_finished(bench):
     disk = bench.disk("1.0")
     stick, append = bench.stick(bench.bundle("2.0")), "keelboot.watchdog=/dev/watchdog0,12"
-    with bench.untouched(disk, "a"), bench.machine(disk, drives=[stick], bps=16 << 20, append=append) as vm:
+    # Slow enough that it is not done before a busy host stops it.
+    with bench.untouched(disk, "a"), bench.machine(disk, drives=[stick], bps=4 << 20, append=append) as vm:
         vm.expect(r"update: (writing|reading back), [2-9]\d %")
         limit(vm, 1)
         since = time.monotonic()

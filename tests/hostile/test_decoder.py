@@ -43,7 +43,7 @@ def make_bundle(tmp_path, keys):
 @pytest.mark.parametrize("name", EVIL)
 def test_t31_decoder_that_was_taken_over_costs_only_its_update(name, bundle, target, evil):
     path, image = bundle
-    result = target.go("install", path, "--progress=none", env=evil(name), timeout=90)
+    result = target.go("install", path, "--progress=none", env=evil(name), timeout=300)
     said = result.err.decode("ascii")
     if EVIL[name]:
         assert re.fullmatch(rf"{re.escape(str(path))}: (?:{EVIL[name]})", result.last), said
@@ -65,8 +65,8 @@ def test_t31_what_is_written_late_never_reaches_the_slot(bundle, target, evil, c
     environ, runs = evil("late"), 6
     target.configure("[source.media]\nverify-first=no\n[install]\nverify-first=no\n")
     for _ in range(runs):
-        for name, go in (("install", lambda: target.go("install", path, "--progress=none", env=environ, timeout=90)),
-                         ("boot", lambda: target.apply(path, env=environ, timeout=90))):
+        for name, go in (("install", lambda: target.go("install", path, "--progress=none", env=environ, timeout=300)),
+                         ("boot", lambda: target.apply(path, env=environ, timeout=300))):
             target.slots["b"].write_bytes(FILL * target.SLOT)
             target.before["b"] = FILL * target.SLOT
             target.init("--force", "--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10)

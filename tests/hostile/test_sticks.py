@@ -32,7 +32,7 @@ def command(target, source="usb") -> list:
     return target.apply_command([f"{source}:{device}"])
 
 
-def apply(target, folder, timeout=60):
+def apply(target, folder, timeout=600):
     result = start(command(target), timeout, executable=STICK, env={"STICK_FOLDER": str(folder)})
     assert not CONTROL.search(result.err), "a terminal would obey this"
     return result.code, result.err.decode("ascii")
@@ -248,7 +248,7 @@ class Reader:
         """(exit code, log)"""
         self.child.send_signal(signal.SIGCONT)
         fcntl.fcntl(self.out, fcntl.F_SETFL, os.O_NONBLOCK)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 600
         while self.child.poll() is None:
             assert time.monotonic() < limit, "hangs"
             assert memory_of(self.child.pid) < MEMORY, "memory grows"

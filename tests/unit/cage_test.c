@@ -160,7 +160,7 @@ TEST(dies_with_its_parent)
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(poll(&p, 1, TEST_LONG_MS), 1);
 	assert_int_equal(read(fds[0], &c, 1), 0);
 	close(fds[0]);
 }

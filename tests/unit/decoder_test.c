@@ -520,7 +520,7 @@ TEST(ends_when_nobody_hears_its_answer)
 	assert_int_equal(shutdown(d.worker.sock, SHUT_RD), 0);
 	OK(decoder_ask(&d, READER_ZSTD, 16, 4096));
 	p = (struct pollfd){ .fd = d.worker.sock };
-	EQUAL((poll(&p, 1, 10000), 1), ((p.revents & POLLHUP) != 0, true));
+	EQUAL((poll(&p, 1, TEST_LONG_MS), 1), ((p.revents & POLLHUP) != 0, true));
 	decoder_stop(&d);
 }
 

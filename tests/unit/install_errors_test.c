@@ -481,6 +481,6 @@ TEST(what_was_read_back_already_is_not_told_as_work_to_do)
 int main(void)
 {
 	log_set_level(0);
-	alarm(120); /* one that is not there would be waited for without end */
+	alarm(600); /* one that is not there would be waited for without end */
 	return TEST_RUN("install_errors", .set_up = set_up, .tear_down = tear_down);
 }

@@ -295,7 +295,7 @@ static enum kb_err try_pipe(void)
 		return err;
 	}
 	assert_int_equal(syscall(SYS_write, fds[1], "abcd", 4), 4);
-	err = os_poll(fds, &ready, 1, 1000);
+	err = os_poll(fds, &ready, 1, TEST_LONG_MS);
 	THEN(os_read(fds[0], buf, 4, &len));
 	if (err == KB_OK)
 		assert_true(ready && len > 0 && memcmp(buf, "abcd", len) == 0);
@@ -317,7 +317,7 @@ static enum kb_err try_spawn(void)
 		assert_int_equal(pid, -1);
 		return err;
 	}
-	err = os_wait(pid, 2000, &status);
+	err = os_wait(pid, TEST_LONG_MS, &status);
 	if (err == KB_OK)
 		assert_int_equal(status, 0);
 	fault.on = false;

@@ -155,7 +155,7 @@ TEST(poll_tells_who_is_ready_and_keeps_its_bound)
 {
 	int a[2], b[2], fds[3];
 	bool ready[3];
-	uint64_t start;
+	uint64_t start, took = UINT64_MAX;
 	size_t len;
 	char c;
 
@@ -164,18 +164,22 @@ TEST(poll_tells_who_is_ready_and_keeps_its_bound)
 	fds[0] = a[0];
 	fds[1] = -1;
 	fds[2] = b[0];
-	start = os_now_ms();
-	FAILS(os_poll(fds, ready, 3, 30), KB_ETIMEDOUT);
-	assert_in_range(os_now_ms() - start, 29, 2000);
+	for (unsigned tries = 0; took > 2000; tries++) {
+		assert_true(tries < 20); /* a busy machine may need some */
+		start = os_now_ms();
+		FAILS(os_poll(fds, ready, 3, 30), KB_ETIMEDOUT);
+		took = os_now_ms() - start;
+		assert_true(took >= 29);
+	}
 	FAILS(os_read(b[0], &c, 1, &len), KB_EBUSY);
 	assert_int_equal(write(b[1], "x", 1), 1);
-	OK(os_poll(fds, ready, 3, 1000));
+	OK(os_poll(fds, ready, 3, TEST_LONG_MS));
 	EQUAL((ready[0], false), (ready[1], false), (ready[2], true));
 	OK(os_read(b[0], &c, 1, &len));
 	assert_int_equal(len, 1);
 	os_close(&b[1]);
 	assert_int_equal(b[1], -1);
-	OK(os_poll(fds, ready, 3, 1000));
+	OK(os_poll(fds, ready, 3, TEST_LONG_MS));
 	OK(os_read(b[0], &c, 1, &len));
 	assert_int_equal(len, 0);
 	os_close(&a[0]);
@@ -185,10 +189,15 @@ TEST(poll_tells_who_is_ready_and_keeps_its_bound)
 
 TEST(the_clock_runs_and_sleep_sleeps)
 {
-	uint64_t start = os_now_ms();
+	uint64_t start, took = UINT64_MAX;
 
-	os_sleep_ms(20);
-	assert_in_range(os_now_ms() - start, 19, 2000);
+	for (unsigned tries = 0; took > 2000; tries++) {
+		assert_true(tries < 20);
+		start = os_now_ms();
+		os_sleep_ms(20);
+		took = os_now_ms() - start;
+		assert_true(took >= 19);
+	}
 	assert_true(os_time_s() > 1600000000);
 }
 

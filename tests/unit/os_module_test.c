@@ -8,6 +8,15 @@
 
 static enum { LOADS, IS_THERE, REFUSES_IT, CRASHES, HANGS } kernel;
 
+static pid_t test;
+static volatile int *over; /* set at the end of a case, for those that hang */
+
+static void hang(void)
+{
+	while (!*over && getppid() == test)
+		usleep(10000);
+}
+
 static long refuse(int errnum)
 {
 	errno = errnum;
@@ -36,15 +45,26 @@ static bool syscall_answers(long number, const long arg[6], long *result)
 		kill(getpid(), SIGKILL);
 		break;
 	case HANGS:
-		sleep(8);
+		hang();
 		break;
 	}
 	return true;
 }
 
+static void set_up(void)
+{
+	if (over == NULL)
+		over = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(over != MAP_FAILED);
+	*over = 0;
+	test = getpid();
+	folder_make();
+}
+
 static void tidy_up(void)
 {
-	while (waitpid(-1, NULL, WNOHANG) > 0)
+	*over = 1;
+	while (waitpid(-1, NULL, 0) > 0)
 		;
 	folder_remove();
 }
@@ -75,12 +95,17 @@ TEST(a_child_that_dies_has_not_loaded)
 
 TEST(an_init_that_does_not_end_is_left_behind)
 {
-	uint64_t start = os_now_ms();
+	uint64_t start, took = UINT64_MAX;
 
 	folder_bytes("a.ko", "x", 1);
 	kernel = HANGS;
-	FAILS(os_finit_module(folder_at("a.ko"), ""), KB_ETIMEDOUT);
-	assert_in_range(os_now_ms() - start, 3900, 10000);
+	for (unsigned tries = 0; took > 10000; tries++) {
+		assert_true(tries < 5); /* a busy machine may need some */
+		start = os_now_ms();
+		FAILS(os_finit_module(folder_at("a.ko"), ""), KB_ETIMEDOUT);
+		took = os_now_ms() - start;
+		assert_true(took >= 3900);
+	}
 }
 
 TEST(several_are_loaded_at_once_and_each_gives_its_own_answer)
@@ -95,9 +120,9 @@ TEST(several_are_loaded_at_once_and_each_gives_its_own_answer)
 	OK(os_module_begin(folder_at("a.ko"), "", &fds[1]));
 	kernel = CRASHES;
 	OK(os_module_begin(folder_at("a.ko"), "", &fds[2]));
-	OK(os_poll(&fds[2], ready, 1, 10000));
+	OK(os_poll(&fds[2], ready, 1, TEST_LONG_MS));
 	FAILS(os_module_end(&fds[2]), KB_EIO);
-	OK(os_poll(fds, ready, 2, 10000));
+	OK(os_poll(fds, ready, 2, TEST_LONG_MS));
 	assert_true(ready[0] && !ready[1]);
 	FAILS(os_module_end(&fds[0]), KB_ENODEV);
 	assert_int_equal(errno, ENODEV);
@@ -134,9 +159,9 @@ TEST(an_init_that_does_not_end_holds_nothing_of_ours)
 	FAILS(os_finit_module(folder_at("a.ko"), ""), KB_ETIMEDOUT);
 	close(fds[1]);
 	ours.fd = fds[0];
-	assert_int_equal(poll(&ours, 1, 1000), 1);
+	assert_int_equal(poll(&ours, 1, TEST_LONG_MS), 1);
 	assert_int_equal(ours.revents, POLLHUP);
 	close(fds[0]);
 }
 
-TEST_MAIN("os_module", .set_up = folder_make, .tear_down = tidy_up)
+TEST_MAIN("os_module", .set_up = set_up, .tear_down = tidy_up)

@@ -21,7 +21,7 @@ static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
 
 static void read_all(int fd, char *buf, size_t size)
 {
-	buf[read_to_end(fd, buf, size - 1, 5000)] = '\0';
+	buf[read_to_end(fd, buf, size - 1, TEST_LONG_MS)] = '\0';
 }
 
 TEST(a_child_says_something_on_descriptor_3_and_ends)
@@ -32,7 +32,7 @@ TEST(a_child_says_something_on_descriptor_3_and_ends)
 
 	read_all(fd, buf, sizeof(buf));
 	assert_string_equal(buf, "hello\n");
-	OK(os_wait(pid, 5000, &status));
+	OK(os_wait(pid, TEST_LONG_MS, &status));
 	EQUAL((WIFEXITED(status), true), (WEXITSTATUS(status), 7));
 	FAILS(os_wait(pid, 0, &status), KB_ECHILD);
 	os_close(&fd);
@@ -47,7 +47,7 @@ TEST(captured_output_comes_from_both_streams)
 
 	read_all(fd, buf, sizeof(buf));
 	assert_string_equal(buf, "out\nerr\nclosed\n");
-	OK(os_wait(pid, 5000, &status));
+	OK(os_wait(pid, TEST_LONG_MS, &status));
 	os_close(&fd);
 }
 
@@ -65,7 +65,7 @@ TEST(a_guest_writes_no_large_file_and_is_killed_first)
 	assert_true(strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 512 ||
 		    strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 1024);
 	assert_string_equal(end, "\n1000\n");
-	OK(os_wait(pid, 5000, &status));
+	OK(os_wait(pid, TEST_LONG_MS, &status));
 	os_close(&fd);
 }
 
@@ -103,7 +103,7 @@ TEST(a_child_with_a_terminal_has_it_for_itself)
 	read_terminal(master, buf, sizeof(buf));
 	assert_non_null(strstr(buf, "got hello\r\nt\r\n"));
 	assert_null(strstr(buf, "fd"));
-	OK(os_wait(pid, 5000, &status));
+	OK(os_wait(pid, TEST_LONG_MS, &status));
 	close(master);
 	sp.tty = "/dev/no-such-terminal";
 	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
@@ -125,7 +125,7 @@ TEST(a_child_starts_clean)
 		    "grep SigIgn /proc/$$/status; readlink /proc/$$/fd/0; ulimit -c",
 		    &fd, true, 0);
 	read_all(fd, buf, sizeof(buf));
-	OK(os_wait(pid, 5000, &status));
+	OK(os_wait(pid, TEST_LONG_MS, &status));
 	assert_non_null(strstr(buf, "/\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"));
 	assert_null(strstr(buf, "SECRET"));
 	assert_non_null(strstr(buf, "leader"));
@@ -155,7 +155,7 @@ TEST(a_child_ends_with_its_parent)
 	}
 	assert_int_equal(test_exit_code(parent), 0);
 	/* The child has the pipe: its end is the end of the pipe. */
-	OK(os_poll(&fds[0], &ready, 1, 60000));
+	OK(os_poll(&fds[0], &ready, 1, TEST_LONG_MS));
 	assert_int_equal(read(fds[0], buf, sizeof(buf)), 0);
 	close(fds[0]);
 }
@@ -242,7 +242,7 @@ TEST(waiting_is_bounded_and_killing_reaches_the_session)
 
 	FAILS(os_wait(pid, 50, &status), KB_ETIMEDOUT);
 	assert_in_range(os_now_ms() - began, 49, 90000);
-	OK(os_poll(&fd, &ready, 1, 5000));
+	OK(os_poll(&fd, &ready, 1, TEST_LONG_MS));
 	OK(os_read(fd, buf, sizeof(buf) - 1, &len));
 	buf[len] = '\0';
 	grandchild = atoi(buf);
@@ -281,12 +281,12 @@ TEST(too_many_children_are_refused)
 	}
 	FAILS(os_spawn(&sp, &pid[n]), KB_EBUSY);
 	for (unsigned i = 0; i < n; i++) {
-		OK(os_wait(pid[i], 5000, &status));
+		OK(os_wait(pid[i], TEST_LONG_MS, &status));
 		assert_int_equal(WEXITSTATUS(status), 3);
 		os_close(&fd[i]);
 	}
 	OK(os_spawn(&sp, &pid[0]));
-	OK(os_wait(pid[0], 5000, &status));
+	OK(os_wait(pid[0], TEST_LONG_MS, &status));
 }
 
 /* One that the kernel holds forever, say: what it leaves is a zombie, here, and no child of ours.
@@ -301,7 +301,7 @@ TEST(a_child_that_is_forgotten_takes_no_place)
 	for (unsigned n = 0; n < 64; n++) {
 		OK(os_spawn(&sp, &pid));
 		os_forget(pid);
-		FAILS(os_wait(pid, 5000, &status), KB_ECHILD);
+		FAILS(os_wait(pid, TEST_LONG_MS, &status), KB_ECHILD);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 	}
 	os_forget(pid);
@@ -319,24 +319,27 @@ static int as_init(bool own_mounts)
 	struct os_spawn sp3 = { .path = "/bin/sh", .argv = argv3, .own_mounts = true };
 	char mine[64] = "", theirs[64];
 	int status, fds[2];
+	siginfo_t ended;
 	pid_t a, b;
 
 	if (!os_is_init())
 		return 1;
 	if (os_spawn(&sp, &a) != KB_OK || os_spawn(&sp2, &b) != KB_OK)
 		return 2;
+	if (waitid(P_PID, (id_t)a, &ended, WEXITED | WNOWAIT) != 0)
+		return 11;
 	/* The status of one may be taken while the other is awaited. */
-	if (os_wait(b, 5000, &status) != KB_OK || WEXITSTATUS(status) != 6)
+	if (os_wait(b, TEST_LONG_MS, &status) != KB_OK || WEXITSTATUS(status) != 6)
 		return 3;
 	if (os_wait(a, 0, &status) != KB_OK || WEXITSTATUS(status) != 5)
 		return 4;
-	/* The stranger that the first one left has been reaped on the way. */
-	os_sleep_ms(50);
-	if (os_spawn(&sp, &a) != KB_OK || os_wait(a, 5000, &status) != KB_OK)
+	/* The strangers that each of them leaves are reaped on the way, once they have ended. */
+	if (os_spawn(&sp, &a) != KB_OK || os_wait(a, TEST_LONG_MS, &status) != KB_OK)
 		return 5;
-	os_sleep_ms(200);
-	if (os_spawn(&sp2, &a) != KB_OK || os_wait(a, 5000, &status) != KB_OK)
-		return 6;
+	for (int i = 0; i < 4 && waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT) == 0; i++) {
+		if (os_spawn(&sp2, &a) != KB_OK || os_wait(a, TEST_LONG_MS, &status) != KB_OK)
+			return 6;
+	}
 	if (waitpid(-1, &status, WNOHANG) != -1 || errno != ECHILD)
 		return 7;
 	if (os_pipe(fds) != KB_OK)
@@ -348,7 +351,7 @@ static int as_init(bool own_mounts)
 		return 9;
 	os_close(&fds[1]);
 	read_all(fds[0], theirs, sizeof(theirs));
-	if (os_wait(a, 5000, &status) != KB_OK || theirs[0] == '\0' ||
+	if (os_wait(a, TEST_LONG_MS, &status) != KB_OK || theirs[0] == '\0' ||
 	    strncmp(mine, theirs, strlen(mine)) == 0)
 		return 10;
 	return 0;

@@ -30,7 +30,7 @@ static void shell(const char *fmt, ...)
 /* Looks at the image in a process of its own, as process 1 does. */
 static void look(void)
 {
-	const char *const argv[] = { "keelboot-prober", image, "20000", NULL };
+	const char *const argv[] = { "keelboot-prober", image, "60000", NULL };
 	struct os_spawn sp = { .path = "/proc/self/exe", .argv = argv };
 	int fd, status;
 	size_t used;
@@ -38,8 +38,8 @@ static void look(void)
 
 	fd = spawn_with_pipe(&sp, &pid);
 	memset(&a, 0, sizeof(a));
-	used = read_to_end(fd, &a, sizeof(a), 30000);
-	OK(os_wait(pid, 5000, &status));
+	used = read_to_end(fd, &a, sizeof(a), TEST_LONG_MS);
+	OK(os_wait(pid, TEST_LONG_MS, &status));
 	assert_fine(status);
 	OK(probe_answer_check(&a, used));
 	os_close(&fd);

@@ -58,6 +58,30 @@ static uint64_t look(unsigned budget_ms)
 	return os_now_ms() - start;
 }
 
+#define EACH ~0u
+
+static bool is_all_but(unsigned number)
+{
+	for (unsigned i = 0; i < a.n; i++)
+		if ((a.part[i].fstype[0] == '\0') != (number == EACH || i + 1 == number))
+			return false;
+	return a.n == nparts;
+}
+
+/* Within this time, and with all partitions but this one (0, EACH), in spite of the little time
+ * that each has: a busy machine may need more than one try. */
+static void look_quickly(unsigned budget_ms, uint64_t least, uint64_t most, unsigned all_but)
+{
+	for (unsigned tries = 0; tries < 20; tries++) {
+		uint64_t took = look(budget_ms);
+
+		assert_true(took >= least);
+		if (took <= most && is_all_but(all_but))
+			return;
+	}
+	fail_msg("never within %u ms", (unsigned)most);
+}
+
 static void all_fine(void)
 {
 	table_mood = copy_mood = FINE;
@@ -79,17 +103,17 @@ static void assert_all_but(unsigned number)
 
 TEST(every_partition_is_looked_at)
 {
-	look(4000);
+	look(TEST_LONG_MS);
 	assert_all_but(0);
 	nparts = PROBER_PARTS_MAX;
-	look(4000);
+	look(TEST_LONG_MS);
 	assert_all_but(0);
 }
 
 TEST(each_partition_is_looked_at_for_the_types_that_were_asked_for)
 {
 	wanted = PROBER_EVERY;
-	look(4000);
+	look(TEST_LONG_MS);
 	assert_all_but(0);
 	wanted = PROBER_BOOT;
 }
@@ -99,7 +123,7 @@ TEST(a_crash_in_one_partition_hides_no_other)
 	for (unsigned i = 1; i <= 4; i++) {
 		all_fine();
 		part_mood[i] = CRASH;
-		look(4000);
+		look(TEST_LONG_MS);
 		assert_all_but(i);
 	}
 }
@@ -110,7 +134,7 @@ TEST(the_copy_of_the_table_comes_last_and_costs_nothing_else)
 
 	for (unsigned i = 0; i < 3; i++) {
 		copy_mood = moods[i];
-		assert_in_range(look(2000), 0, 1500);
+		look_quickly(2000, 0, 1500, 0);
 		assert_all_but(0);
 		assert_int_equal(a.flags, 0);
 	}
@@ -128,7 +152,7 @@ TEST(the_copy_of_the_table_comes_last_and_costs_nothing_else)
 TEST(a_hang_in_one_partition_costs_a_part_of_the_time)
 {
 	part_mood[2] = HANG;
-	assert_in_range(look(2000), 400, 1500);
+	look_quickly(2000, 400, 1500, 2);
 	assert_all_but(2);
 }
 
@@ -137,7 +161,7 @@ TEST(hangs_everywhere_stay_within_the_budget)
 	for (unsigned i = 1; i <= 64; i++)
 		part_mood[i] = HANG;
 	nparts = 64;
-	assert_in_range(look(400), 300, 1500);
+	look_quickly(400, 300, 1500, EACH);
 	assert_int_equal(a.n, 64);
 	for (unsigned i = 0; i < 64; i++)
 		EQUAL((a.part[i].fstype, ""), (a.part[i].flags, PROBER_PART_UNREADABLE));
@@ -148,7 +172,7 @@ TEST(crashes_everywhere_still_give_the_table)
 	for (unsigned i = 1; i <= 64; i++)
 		part_mood[i] = CRASH;
 	nparts = 64;
-	look(4000);
+	look(TEST_LONG_MS);
 	assert_int_equal(a.n, 64);
 }
 
@@ -173,10 +197,10 @@ TEST(a_worker_that_was_taken_over_cannot_claim_more_than_fits)
 TEST(a_call_that_is_not_allowed_hides_no_other_partition)
 {
 	part_mood[3] = SYSCALL;
-	look(4000);
+	look(TEST_LONG_MS);
 	assert_all_but(3);
 	table_mood = SYSCALL;
-	look(4000);
+	look(TEST_LONG_MS);
 	EQUAL((a.n, 0), ((a.flags & PROBER_TABLE_UNREADABLE) != 0, true));
 }
 

@@ -70,7 +70,7 @@ TEST(both_outputs_are_kept)
 {
 	char text[64];
 
-	assert_int_equal(run("echo one; echo two >&2", 5000, text, sizeof(text)), KB_OK);
+	assert_int_equal(run("echo one; echo two >&2", TEST_LONG_MS, text, sizeof(text)), KB_OK);
 	assert_string_equal(text, "one\ntwo\n");
 }
 
@@ -78,7 +78,7 @@ TEST(a_flood_is_drained_and_its_beginning_kept)
 {
 	char text[8];
 
-	assert_int_equal(run("seq 1 100000", 10000, text, sizeof(text)), KB_OK);
+	assert_int_equal(run("seq 1 100000", TEST_LONG_MS, text, sizeof(text)), KB_OK);
 	assert_string_equal(text, "1\n2\n3\n4");
 }
 
@@ -86,35 +86,46 @@ TEST(a_failure_is_told_with_what_was_said)
 {
 	char text[64];
 
-	assert_int_equal(run("echo no; exit 3", 5000, text, sizeof(text)), KB_EIO);
+	assert_int_equal(run("echo no; exit 3", TEST_LONG_MS, text, sizeof(text)), KB_EIO);
 	assert_string_equal(text, "no\n");
-	assert_int_equal(run("kill -9 $$", 5000, text, sizeof(text)), KB_EIO);
-	assert_int_equal(capture_run((const char *const[]){ "/nonexistent", NULL }, 5000, text,
-				     sizeof(text)),
+	assert_int_equal(run("kill -9 $$", TEST_LONG_MS, text, sizeof(text)), KB_EIO);
+	assert_int_equal(capture_run((const char *const[]){ "/nonexistent", NULL }, TEST_LONG_MS,
+				     text, sizeof(text)),
 			 KB_EEXEC);
+}
+
+/* Was it said in time, and did it end in time? A busy machine may need more time for both. */
+static bool is_in_time(const char *script, enum kb_err want, const char *said, unsigned ms)
+{
+	char text[64];
+	uint64_t began = os_now_ms(), took;
+	enum kb_err err = run(script, ms, text, sizeof(text));
+
+	took = os_now_ms() - began;
+	assert_true(took >= ms - 100);
+	return err == want && strcmp(text, said) == 0 && took < ms + 2000;
+}
+
+static void assert_in_time(const char *script, enum kb_err want, const char *said)
+{
+	unsigned ms = 500;
+
+	while (!is_in_time(script, want, said, ms)) {
+		assert_true(ms < 20000);
+		ms *= 2;
+	}
 }
 
 TEST(what_hangs_is_killed_in_time)
 {
-	char text[64];
-	uint64_t began = os_now_ms();
-
-	assert_int_equal(run("echo it hangs; trap '' TERM; while :; do sleep 1; done", 500, text,
-			     sizeof(text)),
-			 KB_ETIMEDOUT);
-	assert_string_equal(text, "it hangs\n");
-	assert_in_range(os_now_ms() - began, 400, 5000);
+	assert_in_time("echo it hangs; trap '' TERM; while :; do sleep 1; done", KB_ETIMEDOUT,
+		       "it hangs\n");
 }
 
 /* A child of its own that keeps the outputs open. */
 TEST(what_leaves_somebody_behind_is_not_waited_for_longer)
 {
-	char text[64];
-	uint64_t began = os_now_ms();
-
-	assert_int_equal(run("echo ended; sleep 3 & exit 0", 500, text, sizeof(text)), KB_OK);
-	assert_string_equal(text, "ended\n");
-	assert_in_range(os_now_ms() - began, 400, 2500);
+	assert_in_time("echo ended; sleep 60 & exit 0", KB_OK, "ended\n");
 }
 
 TEST_MAIN("status_trial", .quiet = true)

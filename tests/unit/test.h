@@ -64,6 +64,9 @@ struct test_group {
 	int (*decoder)(void);		/* this program is its own decoder too */
 };
 
+/* For what comes without fail: a machine may be busy, or stand still for a while. */
+#define TEST_LONG_MS 60000
+
 /* How a program starts itself. */
 #define TEST_SELF "/proc/self/exe"
 
