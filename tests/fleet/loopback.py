@@ -86,6 +86,13 @@ class Visit(http.server.BaseHTTPRequestHandler):
             if pause:
                 time.sleep(pause)
 
+    def wait_until_gone(self):
+        """Of the device: what it is still to get never comes."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while self.connection.recv(65536):
+                pass
+
     def other(self, kind):
         """What a test wants in place of the server's own answer."""
         other = self.server.on.get(kind)
