@@ -75,7 +75,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.due_boot, a->due_boot, sizeof(next.due_boot));
 	next.failures = a->failures;
 	next.attributes = a->attributes;
-	next.device_facts = a->device_facts;
+	memcpy(next.device_known, a->device_known, sizeof(next.device_known));
 	next.device_boots = a->device_boots;
 	memcpy(next.device_boot, a->device_boot, sizeof(next.device_boot));
 	next.pin = a->pin;
@@ -159,7 +159,7 @@ static const struct field {
 	NUMBER("failures", failures),
 	NUMBER("attributes", attributes),
 	TEXT("installed", installed),
-	NUMBER("device_facts", device_facts),
+	TEXT("device_known", device_known),
 	NUMBER("device_boots", device_boots),
 	TEXT("device_boot", device_boot),
 	NUMBER("device_pin", pin),
