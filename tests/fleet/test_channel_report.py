@@ -5,6 +5,8 @@ import re
 import time
 
 import pytest
+from authority import secure
+from channel_site import Site
 from cli_device import OK, REBOOT
 
 
@@ -248,3 +250,27 @@ def test_a_reason_that_nobody_takes_is_kept_and_a_dry_run_keeps_none(told, site,
     del site.on["reports"]
     told.once()
     assert phases(site) == ["waiting"]
+
+
+# ---------------------------------------------------------------- who it is
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["the channel's host", "another host"])
+def test_the_certificate_of_the_device_goes_to_the_channels_own_host_alone(device, publish, site, authority, bundle,
+                                                                           own):
+    """As a token does to the server's: another host would learn more than the report says."""
+    shown = []
+    with Site(tls=secure(authority, client="optional")).running() as channel, \
+            Site(tls=secure(authority, client="optional")).running() as other:
+        home = channel if own else other
+
+        def note(visitor):
+            shown.append(bool(visitor.connection.getpeercert()))
+            visitor.reply(204)
+        home.on["home"] = note
+        device.configure(f"{channel.url}/stable.channel", report=f"{home.url}/home", ca_file=authority / "ca.pem",
+                         certificate=authority / "device.pem", private_key=authority / "device.key")
+        publish(bundle)
+        channel.files = site.files
+        device.once(code=REBOOT)
+    assert shown and set(shown) == {own}
