@@ -27,7 +27,7 @@ static bool is_not_taken_now(enum client_end end)
 static enum client_end send_json(struct contact *c, const char *method, const char *path,
 				 char *body, bool closes)
 {
-	bool sends = contact_save(c) || closes;
+	bool sends = closes || contact_save(c);
 	enum client_end end = sends ? client_send(&c->client, method, path, body) : CLIENT_LATER;
 
 	free(body);
@@ -187,6 +187,7 @@ static void tell_progress(struct contact *c, const struct ddi_feedback *f)
 void tell_phase(struct contact *c)
 {
 	static struct ddi_feedback f;
+	uint64_t tries = c->a.tries;
 
 	if (!action_owes(&c->a) || c->dry_run || c->told == c->a.phase)
 		return;
@@ -196,7 +197,9 @@ void tell_phase(struct contact *c)
 		tell_progress(c, &f);
 	else if (tell_close(c, c->a.id, &f, &c->a.tries))
 		action_told(&c->a);
-	contact_save(c);
+	/* A server that takes nothing for days costs no write in each contact. */
+	if (!action_owes(&c->a) || c->a.tries != tries)
+		contact_save(c);
 }
 
 bool tell_cancelled(struct contact *c, const char *id, bool done, const char *why)
