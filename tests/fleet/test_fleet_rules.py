@@ -457,12 +457,9 @@ def test_the_daemon_takes_the_servers_time_between_polls(fleet, server):
     process = subprocess.Popen(list(map(str, fleet.command("run", "--now"))), env=fleet.environment(), text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait = int(re.search(r"Next contact in (\d+) s", process.stdout.readline())[1])
-    memory = int(re.search(r"RssAnon:\s+(\d+)", open(f"/proc/{process.pid}/status").read())[1])
     process.terminate()
     process.wait(timeout=10)
     assert 3240 <= wait <= 3960
-    print(f"{memory} KiB between polls")
-    assert memory < 6 * 1024
 
 
 # ---------------------------------------------------------------- redirects
