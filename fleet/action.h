@@ -125,6 +125,8 @@ struct action {
 	uint64_t failures;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
+	/* attributes_sent(), of those that the server did not ask for */
+	uint64_t attributes_due;
 	char installed[ACTION_VERSION_MAX + 1];
 	/* what whoever gets reports knows of the device (known.h); "": nothing */
 	char device_known[ACTION_KNOWN_LEN + 1];

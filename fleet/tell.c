@@ -2,9 +2,11 @@
 #include "fleet/tell.h"
 
 #include "fleet/attributes.h"
+#include "fleet/clock.h"
 #include "fleet/permit.h"
 
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -233,10 +235,12 @@ static void tell_attributes(struct contact *c, bool asked)
 {
 	static struct attributes t;
 	const char *pairs[ATTRIBUTES_MAX][2];
+	/* Without a clock, hours count within a boot. */
+	uint64_t clock = clock_time(), now = clock > 0 ? clock : os_now_ms() / 1000;
 	enum client_end end;
 
 	attributes_collect(&t, &c->facts, c->conf, c->a.device_boots);
-	if (!asked && t.hash == c->a.attributes)
+	if (!asked && (t.hash == c->a.attributes || !attributes_may_go(c->a.attributes_due, now)))
 		return;
 	for (unsigned i = 0; i < t.n; i++) {
 		pairs[i][0] = t.name[i];
@@ -248,6 +252,8 @@ static void tell_attributes(struct contact *c, bool asked)
 	if (is_not_taken_now(end))
 		return;
 	c->a.attributes = t.hash;
+	if (!asked)
+		c->a.attributes_due = attributes_sent(c->a.attributes_due, now);
 	contact_save(c);
 }
 
