@@ -286,6 +286,15 @@ def test_a_server_that_is_away_costs_one_write_for_each_time_it_is_asked(fleet, 
         assert flushes(fleet.once, code=FAILURE) == 0
 
 
+def test_a_timer_notes_a_longer_interval_once_for_each_contact(fleet, server, flushes):
+    server.sleep = "01:00:00"
+    fleet.once()
+    for _ in range(2):
+        fleet.change(due=0, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
+        assert 0 < flushes(by_timer, fleet) <= 3
+        assert [flushes(by_timer, fleet) for _ in range(3)] == [0] * 3
+
+
 def test_an_end_that_a_server_does_not_take_costs_no_write_in_each_contact(fleet, server, bundle, flushes):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
