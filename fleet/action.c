@@ -75,7 +75,8 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.due_boot, a->due_boot, sizeof(next.due_boot));
 	next.failures = a->failures;
 	next.attributes = a->attributes;
-	next.device_facts = a->device_facts;
+	next.attributes_due = a->attributes_due;
+	memcpy(next.device_known, a->device_known, sizeof(next.device_known));
 	next.device_boots = a->device_boots;
 	memcpy(next.device_boot, a->device_boot, sizeof(next.device_boot));
 	next.pin = a->pin;
@@ -95,7 +96,7 @@ bool action_bind(struct action *a, uint64_t server)
 		return false;
 	action_begin(a, "");
 	a->own_id[0] = a->denied[0] = a->too_late[0] = '\0';
-	a->attributes = 0;
+	a->attributes = a->attributes_due = 0;
 	a->installed[0] = '\0';
 	return true;
 }
@@ -158,8 +159,9 @@ static const struct field {
 	TEXT("due_boot", due_boot),
 	NUMBER("failures", failures),
 	NUMBER("attributes", attributes),
+	NUMBER("attributes_due", attributes_due),
 	TEXT("installed", installed),
-	NUMBER("device_facts", device_facts),
+	TEXT("device_known", device_known),
 	NUMBER("device_boots", device_boots),
 	TEXT("device_boot", device_boot),
 	NUMBER("device_pin", pin),

@@ -17,6 +17,7 @@
 #define ACTION_WHY_MAX	   480
 #define ACTION_UNTOLD_MAX  255
 #define ACTION_BOOT_LEN	   36 /* of a boot's id */
+#define ACTION_KNOWN_LEN   176
 #define ACTION_TEXT_MAX	   16384u
 /* contacts in a row: that are refused something, until it is given up; that bring nothing */
 #define ACTION_TRIES_MAX   8
@@ -124,9 +125,11 @@ struct action {
 	uint64_t failures;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
+	/* attributes_sent(), of those that the server did not ask for */
+	uint64_t attributes_due;
 	char installed[ACTION_VERSION_MAX + 1];
-	/* of what whoever gets reports knows of the device: report_device(); 0: nothing */
-	uint64_t device_facts;
+	/* what whoever gets reports knows of the device (known.h); "": nothing */
+	char device_known[ACTION_KNOWN_LEN + 1];
 	/* in how many boots a contact went well, and the last of them */
 	uint64_t device_boots;
 	char device_boot[ACTION_BOOT_LEN + 1];

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#define PREFIX "keelboot."
+#define PREFIX	"keelboot."
+#define HOUR_S	3600u
+#define ROW_MAX 8u
 
 /* omit= has the name, with or without what all names begin with. */
 static bool is_omitted(const char *name, const struct conf *conf)
@@ -135,4 +137,23 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 	add_slots(t, f, conf);
 	t->hash = hash_of(t);
 	add_counts(t, f, conf, s, boots);
+}
+
+/* ---------------------------------------------------------------- how often */
+
+/* Each one that was sent is an hour's worth. What is further ahead than all of them, a clock that
+ * was wrong has noted. */
+static uint64_t hours_ahead(uint64_t due, uint64_t now)
+{
+	return due > now && due - now <= ROW_MAX * HOUR_S ? due - now : 0;
+}
+
+bool attributes_may_go(uint64_t due, uint64_t now)
+{
+	return hours_ahead(due, now) <= (ROW_MAX - 1) * HOUR_S;
+}
+
+uint64_t attributes_sent(uint64_t due, uint64_t now)
+{
+	return now + hours_ahead(due, now) + HOUR_S;
 }

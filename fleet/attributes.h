@@ -19,3 +19,8 @@ struct attributes {
 /* Without those that [fleet] omit= names. boots: of the device, as the record has them. */
 void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf,
 			uint64_t boots);
+
+/* Whether a change may be sent now: eight in a row, then one each hour. now: in seconds of some
+ * clock; due: what attributes_sent() said last, 0: nothing. PURE, both. */
+bool attributes_may_go(uint64_t due, uint64_t now);
+uint64_t attributes_sent(uint64_t due, uint64_t now);

@@ -2,9 +2,11 @@
 #include "fleet/tell.h"
 
 #include "fleet/attributes.h"
+#include "fleet/clock.h"
 #include "fleet/permit.h"
 
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +29,7 @@ static bool is_not_taken_now(enum client_end end)
 static enum client_end send_json(struct contact *c, const char *method, const char *path,
 				 char *body, bool closes)
 {
-	bool sends = contact_save(c) || closes;
+	bool sends = closes || contact_save(c);
 	enum client_end end = sends ? client_send(&c->client, method, path, body) : CLIENT_LATER;
 
 	free(body);
@@ -187,6 +189,7 @@ static void tell_progress(struct contact *c, const struct ddi_feedback *f)
 void tell_phase(struct contact *c)
 {
 	static struct ddi_feedback f;
+	uint64_t tries = c->a.tries;
 
 	if (!action_owes(&c->a) || c->dry_run || c->told == c->a.phase)
 		return;
@@ -196,7 +199,9 @@ void tell_phase(struct contact *c)
 		tell_progress(c, &f);
 	else if (tell_close(c, c->a.id, &f, &c->a.tries))
 		action_told(&c->a);
-	contact_save(c);
+	/* A server that takes nothing for days costs no write in each contact. */
+	if (!action_owes(&c->a) || c->a.tries != tries)
+		contact_save(c);
 }
 
 bool tell_cancelled(struct contact *c, const char *id, bool done, const char *why)
@@ -230,10 +235,12 @@ static void tell_attributes(struct contact *c, bool asked)
 {
 	static struct attributes t;
 	const char *pairs[ATTRIBUTES_MAX][2];
+	/* Without a clock, hours count within a boot. */
+	uint64_t clock = clock_time(), now = clock > 0 ? clock : os_now_ms() / 1000;
 	enum client_end end;
 
 	attributes_collect(&t, &c->facts, c->conf, c->a.device_boots);
-	if (!asked && t.hash == c->a.attributes)
+	if (!asked && (t.hash == c->a.attributes || !attributes_may_go(c->a.attributes_due, now)))
 		return;
 	for (unsigned i = 0; i < t.n; i++) {
 		pairs[i][0] = t.name[i];
@@ -245,6 +252,8 @@ static void tell_attributes(struct contact *c, bool asked)
 	if (is_not_taken_now(end))
 		return;
 	c->a.attributes = t.hash;
+	if (!asked)
+		c->a.attributes_due = attributes_sent(c->a.attributes_due, now);
 	contact_save(c);
 }
 

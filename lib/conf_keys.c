@@ -237,7 +237,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("File with more of these, where the devices share one system.conf."),
 	  TEXT(PATH_OR_NOT, fleet_attributes_file) },
 	{ "fleet", "report", "URL", "",
-	  MEANING("Where keelboot-fleet posts what became of each update of a channel, as JSON. Without it, nobody hears of it."),
+	  MEANING("Where keelboot-fleet posts what became of each update of a channel, as JSON. Without it, nobody hears of it. Only the host of channel= gets the certificate= with that."),
 	  TEXT(URL, fleet_report) },
 	{ "fleet", "tenant", "NAME", "DEFAULT", MEANING("Tenant of that server."),
 	  TEXT(NAME, fleet_tenant) },

@@ -56,5 +56,10 @@ class Clock:
         call("cc", "-shared", "-fPIC", "-o", self.library, folder / "clock.c")
         self.add(0)
 
+    @property
+    def environment(self):
+        """Of a device that has it."""
+        return {"CLOCK_FILE": str(self.file), "LD_PRELOAD": str(self.library)}
+
     def add(self, seconds):
         self.file.write_text(f"{int(seconds):<31}")

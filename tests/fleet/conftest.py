@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device in a folder with the real command, keelboot-fleet on it, and a server on the loopback."""
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -97,6 +98,19 @@ class Fleet:
             while time.monotonic() < end:
                 os.killpg(running.pid, 0)
                 time.sleep(0.01)
+
+    def killed_when(self, is_so):
+        """A contact that is killed at some time behind that; it ends by nothing else. Who flushes holds the lock until
+        the disk has answered."""
+        with subprocess.Popen(self.command("once"), env=self.environment(), stderr=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL) as run:
+            end = time.monotonic() + 60
+            while not is_so():
+                assert time.monotonic() < end and run.poll() is None
+                time.sleep(0.02)
+            run.kill()
+        with open(self.folder / "lock", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
 
     @property
     def record(self):

@@ -2,7 +2,6 @@
 """keelboot-fleet run, with a line on which its bytes are counted."""
 import contextlib
 import subprocess
-import time
 
 from cli_device import call
 
@@ -59,5 +58,5 @@ class Daemon:
             self.said += line
             if line.startswith("Next contact"):
                 break
-        time.sleep(0.1)
+        self.wire.settle()
         return self.wire.up + self.wire.down - before

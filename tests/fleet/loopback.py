@@ -23,6 +23,7 @@ class Loopback(http.server.ThreadingHTTPServer):
         self.seen, self.on, self.tls = [], {}, tls
         self.sent = self.connections = 0    # bytes of files; connections that were opened
         self.resumed = []                   # of each connection by TLS: did a session go on?
+        self.held, self.ended = [], threading.Condition()   # of each connection that ended: for how long it was open
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
 
@@ -37,6 +38,13 @@ class Loopback(http.server.ThreadingHTTPServer):
         """From the next connection on: another certificate."""
         plain = socket.socket(fileno=self.socket.detach())
         self.tls, self.socket = tls, tls.wrap_socket(plain, server_side=True)
+
+    def longest(self):
+        """For how many seconds one connection was open at most, behind the end of whoever asked: what else the machine
+        does takes no part in that."""
+        with self.ended:
+            assert self.ended.wait_for(lambda: len(self.held) == self.connections, 60)
+            return max(self.held)
 
     def handle_error(self, request, client_address):
         """A client that has enough goes away."""
@@ -60,9 +68,19 @@ class Visit(http.server.BaseHTTPRequestHandler):
 
     def setup(self):
         super().setup()
-        self.server.connections += 1
+        self.begun = time.monotonic()
+        with self.server.ended:
+            self.server.connections += 1
         if self.server.tls:
             self.server.resumed.append(self.connection.session_reused)
+
+    def finish(self):
+        try:
+            super().finish()
+        finally:
+            with self.server.ended:
+                self.server.held.append(time.monotonic() - self.begun)
+                self.server.ended.notify_all()
 
     def log_message(self, *_):
         pass
@@ -85,6 +103,13 @@ class Visit(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             if pause:
                 time.sleep(pause)
+
+    def wait_until_gone(self):
+        """Of the device: what it is still to get never comes."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while self.connection.recv(65536):
+                pass
 
     def other(self, kind):
         """What a test wants in place of the server's own answer."""

@@ -78,6 +78,70 @@ def test_what_an_action_brought_is_in_its_own_reports_alone(told, site, publish,
     assert facts(site) == [("1.0", "a", "good", "switched by hand")]
 
 
+def test_a_fallback_of_an_action_is_in_its_own_report_alone(told, site, publish, bundle):
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.reboot()
+    told.once()
+    told.fall_back("no modem")
+    told.once()
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "trial", "failed"]
+    assert site.reports[-1]["slot"] == "a"
+
+
+def test_a_stick_beside_an_action_that_moves_on_is_told_as_its_own_fact(told, site, publish, bundle, factory):
+    """No contact was between the two."""
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.reboot()
+    told.once()
+    told.good()
+    told.dev("install", factory("3.0", 30))
+    told.once()
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "trial", "device", "good"]
+    assert facts(site) == [("2.0", "b", "good", "")] and "slot a: 3.0, trial" in site.reports[3]["details"]
+
+
+def test_a_stick_in_the_place_of_what_an_action_brought_is_told(told, site, publish, bundle, factory):
+    """What it brought was never seen in a slot."""
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.dev("unstage")
+    told.by_stick(factory("3.0", 30))
+    told.once()
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "device", "failed"]
+    assert facts(site) == [("3.0", "b", "good", "")]
+
+
+def test_a_switch_by_hand_beside_an_action_that_moves_on_is_told(told, site, publish, bundle, factory):
+    told.by_stick(bundle)
+    told.once()
+    site.reports.clear()
+    publish(factory("3.0", 30))
+    told.once(code=REBOOT)
+    told.dev("unstage")
+    told.dev.boot("a", version="1.0", reason="switched by hand")
+    told.once()
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "device", "failed"]
+    assert facts(site) == [("1.0", "a", "good", "switched by hand")]
+
+
+def test_so_is_one_during_a_trial_that_goes_on(told, site, publish, bundle):
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.reboot()
+    told.once()
+    told.dev.boot("a", version="1.0", reason="switched by hand", tier="rescue")
+    told.once()
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "trial", "device"]
+    assert site.reports[-1]["tier"] == "rescue" and facts(site) == [("1.0", "a", "good", "switched by hand")]
+
+
 def test_so_it_is_where_a_boot_was_cut_while_it_wrote(told, site, publish, bundle):
     publish(bundle)
     told.once(code=REBOOT)

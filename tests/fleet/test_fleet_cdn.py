@@ -8,6 +8,7 @@ import urllib.request
 import nginx
 import pytest
 from cli_device import FAILURE, KIB, REBOOT, flip
+from clock import Clock
 from conftest import ByChannel
 from ddi_server import send_file
 from parts_box import CHUNKS, fill, is_installed
@@ -109,12 +110,14 @@ def test_behind_a_newer_one_an_old_channel_file_of_a_cache_changes_nothing(cdn, 
     assert "not believed" not in cdn.device.once(code=REBOOT)
 
 
-def test_a_channel_file_that_a_cache_keeps_for_too_long_expires(cdn, bundle):
+def test_a_channel_file_that_a_cache_keeps_for_too_long_expires(cdn, bundle, tmp_path):
+    clock = Clock(tmp_path)
+    cdn.device.more = clock.environment
     cdn.keep(WHOLE)
-    cdn.publish((bundle, "--percent", 0), created=int(time.time()) - 86400 + 3, valid=1)
+    cdn.publish((bundle, "--percent", 0), valid=1)
     cdn.device.once()
     cdn.publish(bundle)
-    time.sleep(4)
+    clock.add(2 * 86400)
     assert re.search(r"not believed: it expired at [-0-9T:]+Z", cdn.device.once(code=FAILURE))
     cdn.keep(WHOLE)
     cdn.device.once(code=REBOOT)

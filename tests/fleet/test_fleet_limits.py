@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What bundles may take of the network: bandwidth=, daily-bytes=, max-bytes= of [fleet]."""
-import fcntl
 import hashlib
 import os
-import subprocess
 import time
 
 import pytest
@@ -107,7 +105,7 @@ def test_a_limit_that_cannot_be_read_is_a_small_one(fleet, server, bundle):
 
 
 class Slow:
-    """Sends an artifact, and stands still after so many bytes: passed, how many these were."""
+    """Sends an artifact, and stands still after so many bytes until the device has gone: passed, how many these were."""
 
     def __init__(self, length):
         self.length, self.passed = length, 0
@@ -115,26 +113,18 @@ class Slow:
     def __call__(self, handler):
         cut_after(self.length)(handler)
         self.passed += self.length
-        time.sleep(30)
+        handler.wait_until_gone()
 
 
 def killed_in_the_midst(fleet, slow):
     file = fleet.folder / "bundle.keel"
-    with subprocess.Popen(fleet.command("once"), env=fleet.environment(), stderr=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL) as run:
-        end = time.monotonic() + 60
-        while not slow.passed or not file.exists() or file.stat().st_size < slow.length:
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        run.kill()
-    # What flushes holds the lock until the disk has answered it.
-    with open(fleet.folder / "lock", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    fleet.killed_when(lambda: slow.passed and file.exists() and file.stat().st_size >= slow.length)
 
 
 def test_bytes_are_counted_before_they_come_so_that_no_cut_loses_them(limited, server, bundle):
     """Killed again and again, it never takes more than the day has."""
     server.assign(bundle)
+    limited.configure(daily_bytes="400K", timeout=600)
     slow = Slow(100 << 10)
     server.on["artifact"] = slow
     killed_in_the_midst(limited, slow)
@@ -150,7 +140,7 @@ def test_bytes_are_counted_before_they_come_so_that_no_cut_loses_them(limited, s
 def test_what_a_cut_counts_too_much_has_a_bound(fleet, server, tmp_path):
     large = tmp_path / "large.keel"
     large.write_bytes(os.urandom(40 << 20))
-    fleet.configure(daily_bytes="100M")
+    fleet.configure(daily_bytes="100M", timeout=600)
     server.assign(large)
     slow = Slow(18 << 20)
     server.on["artifact"] = slow

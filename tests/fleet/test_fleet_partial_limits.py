@@ -2,7 +2,6 @@
 """bandwidth=, daily-bytes= and max-bytes= of [fleet] where only parts are fetched."""
 import hashlib
 import os
-import subprocess
 import time
 
 import pytest
@@ -189,7 +188,7 @@ def test_a_day_without_its_limit_reached_counts_what_came(box, server, release):
 
 
 def standing_still(passed):
-    """A range of which so many bytes come, and no more."""
+    """A range of which so many bytes come, and no more for as long as the device waits."""
     def answer(handler):
         data = handler.server.actions[-1].bundle.read_bytes()
         begin, end = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
@@ -197,27 +196,20 @@ def standing_still(passed):
         etag = hashlib.sha1(data).hexdigest()    # as send_file names it
         handler.raw(f"HTTP/1.1 206 OK\r\nContent-Length: {end + 1 - begin}\r\nETag: {etag}\r\n"
                     f"Content-Range: bytes {begin}-{end}/{len(data)}\r\n\r\n".encode(), data[begin:begin + passed])
-        time.sleep(30)
+        handler.wait_until_gone()
     return answer
 
 
 @pytest.mark.parametrize("at", ["the index", "a range"])
 def test_parts_are_counted_before_they_come(half, server, release, at):
-    half.configure(partial="auto", daily_bytes="400K", timeout=60)
+    half.configure(partial="auto", daily_bytes="400K", timeout=600)
     server.assign(release)
     slow = standing_still(20 * KIB)
     # Of the range that the first request cut, the rest comes first.
     ahead = 0 if at == "the index" else 2
     server.on["artifact"] = [*[None] * ahead, slow]
     before = len(server.requests("artifact"))
-    with subprocess.Popen(half.command("once"), env=half.environment(), stderr=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL) as running:
-        end = time.monotonic() + 60
-        while len(server.requests("artifact")) < before + ahead + 1:
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        time.sleep(0.5)
-        running.kill()
+    half.killed_when(lambda: len(server.requests("artifact")) > before + ahead)
     assert server.sent <= half.record["day_bytes"] <= DAILY
     assert half.record["day_bytes"] == (FIRST if at == "the index" else DAILY)
 

@@ -62,6 +62,21 @@ def test_who_serves_has_a_link_to_the_other_and_no_more(daemon):
     assert len([link for link in links if link.startswith("socket:")]) == 1
 
 
+def memory_of(pid):
+    """KiB, once it sleeps: what a contact took is given back before that."""
+    until(lambda: facts_of(pid)["State"].startswith("S"))
+    return {key: int(facts_of(pid)[key].split()[0]) for key in ("VmRSS", "RssAnon")}
+
+
+def test_between_polls_both_processes_have_little_memory(daemon):
+    """Libraries count twice in VmRSS, once for each; RssAnon is what no other program could use."""
+    parent, child = daemon
+    memory = [memory_of(pid) for pid in (parent.pid, child)]
+    print(memory)
+    assert sum(one["RssAnon"] for one in memory) < 6 * 1024
+    assert sum(one["VmRSS"] for one in memory) < 16 * 1024
+
+
 def test_what_only_root_may_read_is_read_before(fleet, server, bundle):
     """As are a private key and the authorities' file: test_fleet_rules.py, whose files lie where root alone gets to."""
     server.token = "secret"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a server and Prometheus learn of the device, and what they do not."""
+import itertools
 import json
 import os
 import platform
@@ -9,6 +10,7 @@ import socket
 import threading
 
 import pytest
+from clock import Clock
 from cli_device import FAILURE, OK, REBOOT, USAGE, call, edit
 from test_fleet_rules import answers
 
@@ -100,6 +102,38 @@ def test_crashes_and_tries_are_counted_and_are_no_message(fleet, server):
     assert server.attributes["keelboot.crashes"] == "2"
     found = samples(fleet("status", "--metrics"))
     assert found['keelboot_slot_crashes{slot="a"}'] == 2 and found['keelboot_slot_crashes{slot="b"}'] == 0
+
+
+def test_an_attribute_that_flips_in_each_contact_is_sent_eight_times_and_then_each_hour(fleet, server, tmp_path):
+    """A server's quota and a metered line are not used up by a loose contact; what is sent at last is how it is."""
+    clock = Clock(tmp_path)
+    fleet.more = clock.environment
+    fleet.once()
+    server.seen.clear()
+
+    number = itertools.count(1)
+
+    def flips(times):
+        for _ in range(times):
+            fleet.dev.boot("a", version="1.0", reason=f"flip {next(number)}")
+            fleet.once()
+        return len(server.requests("attributes"))
+    assert flips(11) == 8 and server.attributes["keelboot.reason"] == "flip 8"
+    clock.add(3700)
+    fleet.once()
+    assert server.attributes["keelboot.reason"] == "flip 11" and flips(3) == 9
+    # The server may ask at any time.
+    server.wants_attributes = True
+    fleet.once()
+    assert server.attributes["keelboot.reason"] == "flip 14" and len(server.requests("attributes")) == 10
+    # A clock that was ahead does not hold them back.
+    clock.add(400 * 86400)
+    assert flips(1) == 11
+    clock.add(3700)
+    assert flips(1) == 12
+    # Nor is there ever more than eight hours' worth of them.
+    clock.add(30 * 86400)
+    assert flips(11) == 20
 
 
 def test_the_tries_of_a_trial_are_told(fleet, server, bundle):

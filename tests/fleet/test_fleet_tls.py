@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a poll by TLS takes on the line, and how long a session of TLS goes on in its place."""
-import time
 
 import pytest
 from authority import secure
@@ -69,7 +68,7 @@ def test_a_contact_of_a_timer_shakes_hands_once(by_server):
     by_server.server.wants_attributes = False
     before = by_server.wire.up + by_server.wire.down
     by_server.device.once()
-    time.sleep(0.1)
+    by_server.wire.settle()
     whole = by_server.wire.up + by_server.wire.down - before
     print(whole)
     assert KB_2 < whole <= 2700 and resumed(by_server)[2:] == [False]

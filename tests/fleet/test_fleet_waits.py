@@ -226,3 +226,85 @@ def test_a_wait_that_is_none_of_ours_is_no_wait(fleet, server):
     fleet.change(due=10 ** 12, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
     by_timer(fleet)
     assert len(server.requests("poll")) == 2
+
+
+# ---------------------------------------------------------------- what a contact writes
+
+
+WRITES = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static int noted = -1;
+__attribute__((constructor)) static void begin(void)
+{
+	noted = open(getenv("WRITES"), O_WRONLY | O_APPEND | O_CLOEXEC);
+}
+int fsync(int fd)
+{
+	if (noted >= 0)
+		(void)!write(noted, "x", 1);
+	return (int)syscall(SYS_fsync, fd);
+}
+"""
+
+
+@pytest.fixture(name="flushes")
+def make_flushes(fleet, tmp_path):
+    """How often the disk was told to keep something by what runs then; a record takes a few."""
+    (tmp_path / "writes.c").write_text(WRITES)
+    (tmp_path / "writes").touch()
+    call("cc", "-shared", "-fPIC", "-o", tmp_path / "writes.so", tmp_path / "writes.c")
+    fleet.more = {"LD_PRELOAD": str(tmp_path / "writes.so"), "WRITES": str(tmp_path / "writes")}
+
+    def count(run, *args, **how):
+        before = (tmp_path / "writes").stat().st_size
+        run(*args, **how)
+        return (tmp_path / "writes").stat().st_size - before
+    return count
+
+
+def test_an_idle_contact_writes_nothing(fleet, server, flushes):
+    assert flushes(fleet.once) > 0, "the first one"
+    assert flushes(fleet.once) == flushes(by_timer, fleet) == 0
+
+
+def test_a_server_that_is_away_costs_one_write_for_each_time_it_is_asked(fleet, server, flushes):
+    """Up to each hour then, and none where the timer only looks; none at all by hand."""
+    fleet.once()
+    server.on["poll"] = answers(503)
+    for failures in (1, 8):
+        fleet.change(failures=failures, due=0)
+        # The record, and the blocks for the next one.
+        assert 0 < flushes(by_timer, fleet, code=FAILURE) <= 3
+    for _ in range(3):
+        assert flushes(by_timer, fleet) == 0 and "asked in" in fleet.said
+        assert flushes(fleet.once, code=FAILURE) == 0
+
+
+def test_a_timer_notes_a_longer_interval_once_for_each_contact(fleet, server, flushes):
+    server.sleep = "01:00:00"
+    fleet.once()
+    for _ in range(2):
+        fleet.change(due=0, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
+        assert 0 < flushes(by_timer, fleet) <= 3
+        assert [flushes(by_timer, fleet) for _ in range(3)] == [0] * 3
+
+
+def test_an_end_that_a_server_does_not_take_costs_no_write_in_each_contact(fleet, server, bundle, flushes):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    server.on["feedback"] = answers(503)
+    fleet.once(code=FAILURE)
+    tried = len(server.requests("feedback"))
+    assert [flushes(fleet.once, code=FAILURE) for _ in range(4)] == [0] * 4
+    assert len(server.requests("feedback")) == tried + 4
+    del server.on["feedback"]
+    assert flushes(fleet.once) > 0 and action.told[-1] == "closed/success"
+    assert flushes(fleet.once) == 0

@@ -10,7 +10,8 @@ class Wire:
     leaves its number to the next one. up, down: bytes that passed; connections: how many there were."""
 
     def __init__(self, port):
-        self.there, self.cut, self.lock = port, [], threading.Lock()
+        self.there, self.cut, self.lock = port, [], threading.Condition()
+        self.open = 0               # ways of connections on which something may still pass
         self.up = self.down = self.connections = 0
         self.first = b""            # that passed upwards in the last connection
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -33,9 +34,15 @@ class Wire:
                 except OSError:
                     near.close()
                     continue
-                self.connections, self.first = self.connections + 1, b""
+                with self.lock:
+                    self.connections, self.first, self.open = self.connections + 1, b"", self.open + 2
                 for one, other, count in ((near, far, self._count_up), (far, near, self._count_down)):
                     threading.Thread(target=self._pass, args=(one, other, count), daemon=True).start()
+
+    def settle(self):
+        """Until all of its connections have ended: what a device that has gone sent, and got, is counted."""
+        with self.lock:
+            assert self.lock.wait_for(lambda: self.open == 0, 60)
 
     def _count_up(self, data, _):
         with self.lock:
@@ -60,3 +67,6 @@ class Wire:
         for end in (one, other) if broken else (other,):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR if broken else socket.SHUT_WR)
+        with self.lock:
+            self.open -= 1
+            self.lock.notify_all()
