@@ -516,7 +516,10 @@ def device(pytestconfig):
     with images("" if arch == "amd64" else f"-{arch}-{name_of_programs(BOARDS[arch].build)}") as work:
         # A false alarm on a busy host would be worse than a slow test: those that need the
         # watchdog to fire ask for a shorter time.
-        yield Shared(work, watchdog=30, arch=arch)
+        device = Shared(work, watchdog=30, arch=arch)
+        # On a busy host it takes seconds until a stick is there: nothing may be quiet for so long meanwhile.
+        device.conf = device.conf.replace("settle=2s", "settle=6s")
+        yield device
 
 
 @pytest.fixture
