@@ -211,3 +211,12 @@ def test_reports_keep_what_only_a_newer_program_knows(told, site, bundle):
     del site.on["reports"]
     told.once()
     assert json.loads((told.folder / "reports.json").read_text()) == {"reports": [], "x-all": {"a": [1]}}
+
+
+@pytest.mark.parametrize("text", ["", "0" * 175, "0" * 175 + "g", "-" * 176])
+def test_a_note_of_the_device_that_is_none_counts_as_that_of_a_first_contact(told, site, bundle, text):
+    told.change(device_known=text)
+    told.once()
+    told.by_stick(bundle)
+    told.once()
+    assert facts(site) == [("2.0", "b", "good", "")]

@@ -2,7 +2,9 @@
 """When the server is asked next: what it wanted is kept over restarts and outages, and no download keeps it waiting."""
 import itertools
 import re
+import select
 import subprocess
+import time
 
 import pytest
 import parts_box
@@ -67,47 +69,82 @@ def test_the_interval_of_a_server_is_kept_with_its_next_action(fleet, server, bu
 # ---------------------------------------------------------------- a download that takes long
 
 CLOCK = """
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+static int passed = -1;
+__attribute__((constructor)) static void begin(void)
+{
+	passed = open(getenv("PASSED"), O_RDONLY | O_CLOEXEC);
+}
 int clock_gettime(clockid_t id, struct timespec *t)
 {
 	int result = (int)syscall(SYS_clock_gettime, id, t);
-	if (id == CLOCK_BOOTTIME)
-		t->tv_sec = t->tv_sec * 600 + t->tv_nsec / 1000000 * 6 / 10, t->tv_nsec = 0;
+	char text[32] = "";
+	if (id == CLOCK_BOOTTIME && passed >= 0 && pread(passed, text, sizeof(text) - 1, 0) > 0)
+		t->tv_sec += atol(text);
 	return result;
 }
 """
+PIECES = 50
+
+
+class Hasty:
+    """The device's own time goes on by what comes, and not by how fast this machine is."""
+
+    def __init__(self, fleet, folder):
+        self.fleet, self.file, self.passed = fleet, folder / "passed", 0
+        (folder / "clock.c").write_text(CLOCK)
+        call("cc", "-shared", "-fPIC", "-o", folder / "clock.so", folder / "clock.c")
+        fleet.more = {"LD_PRELOAD": str(folder / "clock.so"), "PASSED": str(self.file)}
+        self.wait(0)
+
+    def wait(self, seconds):
+        self.passed += seconds
+        self.file.write_text(f"{int(self.passed):<31}")
+
+    def takes(self, handler, upto):
+        """So many bytes of the bundle are here, or the device has gone. false: it has."""
+        file, end = self.fleet.folder / "bundle.keel", time.monotonic() + 60
+        while not select.select([handler.connection], [], [], 0.005)[0]:
+            if not file.exists() or file.stat().st_size >= upto:
+                return True
+            assert time.monotonic() < end
+        return False
+
+    def slowly(self, data, minutes, ranges=True, etag='"x"', parts=False):
+        """An artifact that takes so long, by the device's own time. parts: of them, the file does not tell what came."""
+        def answer(handler):
+            wanted = re.match(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if ranges else None
+            tag = etag() if callable(etag) else etag
+            begin, end = (int(wanted[1]), int(wanted[2] or len(data) - 1) + 1) if wanted else (0, len(data))
+            head = f"HTTP/1.1 {206 if wanted else 200} OK\r\nContent-Length: {end - begin}\r\nETag: {tag}\r\n"
+            head += "Accept-Ranges: bytes\r\n" if ranges or ranges is None else ""
+            head += f"Content-Range: bytes {begin}-{end - 1}/{len(data)}\r\n" if wanted else ""
+            pieces = self.pieces(handler, data, range(begin, end), minutes, parts)
+            handler.raw(head.encode() + b"\r\n", then=pieces)
+        return answer
+
+    def pieces(self, handler, data, those, minutes, parts):
+        step = len(data) // PIECES
+        for at in those[::step]:
+            self.wait(minutes * 60 / PIECES)
+            yield data[at:min(at + step, those.stop)]
+            if not self.takes(handler, 0 if parts else min(at + step, those.stop)):
+                break
 
 
 @pytest.fixture(name="hasty")
 def make_hasty(fleet, tmp_path):
-    """The device's own time runs 600 times as fast: fifteen minutes are one and a half seconds."""
-    (tmp_path / "clock.c").write_text(CLOCK)
-    call("cc", "-shared", "-fPIC", "-o", tmp_path / "clock.so", tmp_path / "clock.c")
-    plain = fleet.environment
-    fleet.environment = lambda **more: plain(LD_PRELOAD=str(tmp_path / "clock.so"), **more)
+    fleet.time = Hasty(fleet, tmp_path)
     return fleet
-
-
-def slowly(data, seconds, ranges=True, etag='"x"'):
-    """An artifact that takes so long."""
-    def answer(handler):
-        wanted = re.match(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if ranges else None
-        tag = etag() if callable(etag) else etag
-        begin, end = (int(wanted[1]), int(wanted[2] or len(data) - 1) + 1) if wanted else (0, len(data))
-        head = f"HTTP/1.1 {206 if wanted else 200} OK\r\nContent-Length: {end - begin}\r\nETag: {tag}\r\n"
-        head += "Accept-Ranges: bytes\r\n" if ranges or ranges is None else ""
-        head += f"Content-Range: bytes {begin}-{end - 1}/{len(data)}\r\n" if wanted else ""
-        piece = len(data) // 50
-        handler.raw(head.encode() + b"\r\n", then=(data[at:min(at + piece, end)] for at in range(begin, end, piece)),
-                    pause=seconds / 50)
-    return answer
 
 
 def test_a_slow_download_is_ended_so_that_the_server_is_asked_and_goes_on(hasty, server, bundle):
     server.assign(bundle)
-    server.on["artifact"] = slowly(bundle.read_bytes(), 5)
+    server.on["artifact"] = hasty.time.slowly(bundle.read_bytes(), 50)
     said = hasty.once(code=REBOOT)
     ranges = [headers.get("Range") for headers in server.requests("artifact")]
     assert 3 <= len(ranges) <= 7 and ranges[0] is None and all(ranges[1:])
@@ -117,7 +154,7 @@ def test_a_slow_download_is_ended_so_that_the_server_is_asked_and_goes_on(hasty,
 
 def test_a_cancel_ends_it(hasty, server, bundle):
     action = server.assign(bundle)
-    slow = slowly(bundle.read_bytes(), 60)
+    slow = hasty.time.slowly(bundle.read_bytes(), 600)
     server.on["artifact"] = lambda handler: (server.cancel(action), slow(handler))
     hasty.once()
     assert action.state == "canceled" and hasty.record["phase"] == "none"
@@ -127,7 +164,7 @@ def test_a_cancel_ends_it(hasty, server, bundle):
 def test_where_something_would_be_lost_it_is_not_ended_for_good(hasty, server, bundle, how):
     """None: a server that says it sends parts, and does not."""
     server.assign(bundle)
-    server.on["artifact"] = slowly(bundle.read_bytes(), 4, **how)
+    server.on["artifact"] = hasty.time.slowly(bundle.read_bytes(), 40, **how)
     hasty.once(code=REBOOT)
     assert len(server.requests("artifact")) == (2 if how == {"ranges": None} else 1)
 
@@ -136,7 +173,7 @@ def test_a_cache_that_always_has_another_file_gives_it_as_a_whole(hasty, server,
     """And pays no heed to If-Range: what is ended after fifteen minutes cannot go on, so it is not ended again."""
     tags = itertools.count()
     server.assign(bundle)
-    server.on["artifact"] = slowly(bundle.read_bytes(), 3, etag=lambda: f'"{next(tags)}"')
+    server.on["artifact"] = hasty.time.slowly(bundle.read_bytes(), 30, etag=lambda: f'"{next(tags)}"')
     assert "another file than the one that was begun" in hasty.once(code=FAILURE)
     hasty.once(code=REBOOT)
     assert [headers.get("Range", "")[:6] for headers in server.requests("artifact")] == ["", "bytes=", ""]
@@ -147,7 +184,7 @@ def test_so_are_ranges(hasty, server, release):
     parts_box.fill(hasty.dev.slots["a"], release, range(20))
     parts_box.fill(hasty.dev.slots["b"], release, range(20))
     server.assign(release)
-    server.on["artifact"] = slowly(release.read_bytes(), 20)
+    server.on["artifact"] = hasty.time.slowly(release.read_bytes(), 200, parts=True)
     hasty.once(code=REBOOT)
     assert len(server.requests("poll")) >= 3 and hasty.record["parts"] == 1 and hasty.record["tries"] == 0
 
