@@ -518,7 +518,7 @@ def device(pytestconfig):
         # watchdog to fire ask for a shorter time.
         device = Shared(work, watchdog=30, arch=arch)
         # On a busy host it takes seconds until a stick is there: nothing may be quiet for so long meanwhile.
-        device.conf = device.conf.replace("settle=2s", "settle=6s")
+        device.conf = device.conf.replace("settle=2s", "settle=4s")
         yield device
 
 
