@@ -105,10 +105,12 @@ class Fleet:
         with subprocess.Popen(self.command("once"), env=self.environment(), stderr=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL) as run:
             end = time.monotonic() + 60
-            while not is_so():
-                assert time.monotonic() < end and run.poll() is None
-                time.sleep(0.02)
-            run.kill()
+            try:
+                while not is_so():
+                    assert time.monotonic() < end and run.poll() is None
+                    time.sleep(0.02)
+            finally:
+                run.kill()
         with open(self.folder / "lock", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
 

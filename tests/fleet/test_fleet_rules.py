@@ -282,13 +282,26 @@ def test_what_a_power_cut_leaves_behind_the_durable_bytes_is_fetched_again(fleet
 def test_a_long_download_is_durable_piece_by_piece(fleet, server, tmp_path):
     """So that a device that loses its power each hour gets it at last."""
     large = tmp_path / "large.keel"
-    large.write_bytes(os.urandom(20 << 20))
+    large.write_bytes(os.urandom(40 << 20))
     server.assign(large)
     fleet.configure(timeout=600)
-    server.on["artifact"] = [lambda handler: (cut_after(18 << 20)(handler), handler.wait_until_gone())]
-    fleet.killed_when(lambda: (fleet.folder / "action.json").exists() and fleet.record["durable"] >= 16 << 20)
+
+    def is_durable():
+        return (fleet.folder / "action.json").exists() and fleet.record["durable"] >= 16 << 20
+
+    def pieces(handler):
+        """More of it for as long as it takes: a flush begins when something comes, and the one before has ended."""
+        data = large.read_bytes()[9 << 20:39 << 20]
+        for at in range(0, len(data), 256 << 10):
+            for _ in range(10):
+                if is_durable():
+                    return
+                time.sleep(0.02)
+            handler.wfile.write(data[at:at + (256 << 10)])
+    server.on["artifact"] = [lambda handler: (cut_after(9 << 20)(handler), pieces(handler), handler.wait_until_gone())]
+    fleet.killed_when(is_durable)
     durable = fleet.record["durable"]
-    assert durable <= 18 << 20
+    assert durable <= 39 << 20
     fleet.once(code=FAILURE)    # it is no bundle
     assert server.requests("artifact")[-1]["Range"] == f"bytes={durable}-"
 
