@@ -122,7 +122,8 @@ def test_each_task_has_what_it_needs(build):
         assert f'"{task}" -> "{needs}"' in graph, (task, needs)
 
 
-@pytest.mark.parametrize("feature, has", (("", True), ('DISTRO_FEATURES:remove = "keelboot"\n', False)))
+@pytest.mark.parametrize("feature, has", (("", True), ('DISTRO_FEATURES:remove = "keelboot"\n', False)),
+                         ids=("it does", "it does not"))
 def test_kernel_has_the_fragment_where_the_distribution_wants_it(build, feature, has):
     (build.folder / "feature.conf").write_text(feature)
     assert ("file://keelboot.cfg" in build.bitbake("-R", "feature.conf", "-e", "linux-yocto").partition("\nSRC_URI=")[2]
@@ -160,7 +161,8 @@ def test_system_with_systemd_has_the_units_alone(build):
 
 @pytest.mark.parametrize("removed, says", (
     ("KEELBOOT_KEYS", "KEELBOOT_KEYS is not set: without a public key a device installs no update"),
-    ("KEELBOOT_COMPATIBLE", "KEELBOOT_COMPATIBLE is not set: say which devices a bundle is for")))
+    ("KEELBOOT_COMPATIBLE", "KEELBOOT_COMPATIBLE is not set: say which devices a bundle is for")),
+    ids=("KEELBOOT_KEYS", "KEELBOOT_COMPATIBLE"))
 def test_configuration_that_lacks_something_is_told(build, removed, says):
     (build.folder / "this-machine.conf").write_text(f'INHERIT += "this-machine"\n{removed} = ""\n')
     with pytest.raises(AssertionError, match=says):
