@@ -11,7 +11,7 @@ from left_out import left_out
 
 TOP = Path(__file__).resolve().parent.parent
 BUILDERS = ("buildroot", "yocto", "uki")        # beside the targets of test_distro.py
-FILES = [f"tests/boot/test_{name}.py" for name in ("distro", "mkinitcpio", *BUILDERS)]
+FILES = [f"tests/boot/test_{name}.py" for name in ("distro", *BUILDERS)]
 GLUE = {"initramfs-tools": ("initramfs-tools",), "dracut": ("dracut", "systemd"),
         "mkosi-initrd": ("mkosi-initrd", "systemd"), "mkinitcpio": ("mkinitcpio", "systemd")}
 OWN = {"uki": "initramfs/mkinitramfs.d"}        # made by Keelboot itself

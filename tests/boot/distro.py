@@ -142,7 +142,7 @@ def debian_bench(folder: Path, init: str = "systemd", suite: str = "bookworm"):
 
 def glue() -> list:
     """What goes into an initramfs besides the programs."""
-    files = (path for name in ("dracut", "initramfs-tools", "lib", "mkosi-initrd", "systemd")
+    files = (path for name in ("dracut", "initramfs-tools", "lib", "mkinitcpio", "mkosi-initrd", "systemd")
              for path in (TOP / "hooks" / name).rglob("*"))
     return sorted(path.read_text() for path in files if path.is_file())
 
@@ -166,7 +166,8 @@ def make_tree(tree: Path, packages: str, *suites: str) -> None:
 class Target:
     """A generator: the packages of the system that runs it, what `make` installs there, and its command. Its slots
     hold systems of the same suite. dynamic: with the programs that Debian's packages put into an initramfs; else with
-    those of `make install-…`."""
+    those of `make install-…`. append: what its devices need in their command lines. lacks: what it wants, and is not
+    here."""
     name: str
     packages: str
     install: str
@@ -176,6 +177,8 @@ class Target:
     more_suites: tuple = ()
     init: str = "systemd"
     dynamic: bool = True
+    append: str = ""
+    lacks: str = ""
 
     @property
     def kind(self) -> str:
@@ -186,9 +189,12 @@ class Target:
         """A Debian that has the generator and Keelboot's glue. Targets share it, so all is installed anew."""
         tree = WORK / hashlib.sha256((self.packages + self.suite).encode()).hexdigest()[:8]
         make_tree(tree, self.packages, self.suite, *self.more_suites)
+        self.install_glue(tree)
+        return tree
+
+    def install_glue(self, tree: Path) -> None:
         for how in ((), ("DYNAMIC=1",)) if self.dynamic else ((),):
             run("make", "-s", "-C", TOP, *how, self.install, f"DESTDIR={tree}")
-        return tree
 
     def initramfs(self, device: Shared, *, conf: str = "", files=None, name: str = "") -> Path:
         """Made in the tree, with the device's configuration; files: more, or None to take one away."""
@@ -207,7 +213,7 @@ class Target:
         tree, kernel = self.tree(), kbkernel.get()
         for folder in ("etc/keelboot", TO_SHELL, "etc/initramfs-tools/scripts/local-premount",
                        "etc/initramfs-tools/hooks", "etc/dracut.conf.d", "etc/cryptsetup-initramfs", "etc/mdadm",
-                       "etc/mkosi-initrd"):
+                       "etc/mkinitcpio.conf.d", "etc/mkosi-initrd", TO_MKOSI):
             shutil.rmtree(tree / folder, ignore_errors=True)
         for name in ("etc/crypttab", "etc/default/keelboot"):
             (tree / name).unlink(missing_ok=True)
@@ -280,6 +286,7 @@ ALL = [*TARGETS.values(), MKOSI, *SYSVINIT, *DEBIAN_13, *BACKPORTS]
 # ---------------------------------------------------------------- a distribution that misbehaves
 
 SAY_HANG = "echo 'a hook of the distribution hangs' >/dev/console; while :; do sleep 1000; done"
+TO_MKOSI = "usr/local/lib/mkosi-initrd"
 TO_SHELL = "usr/lib/dracut/modules.d/60mischief"
 SETUP = "#!/bin/bash\ncheck() {{ return 0; }}\ndepends() {{ :; }}\ninstall() {{\n{install}\n}}\n"
 UNIT_HANG = "[Unit]\nDefaultDependencies=no\nAfter=keelboot-select.service\nBefore=sysroot.mount\n[Service]\n" \
@@ -324,7 +331,9 @@ SPOILS = {"initramfs-tools": {"etc/initramfs-tools/hooks/zz-spoils": f"""\
 #!/bin/sh
 [ "${{1-}}" = prereqs ] || {SPOIL.format("$DESTDIR")}
 """}, **{f"dracut-{init}": {f"{TO_SHELL}/module-setup.sh": SETUP.format(install=SPOIL.format("$initdir"))}
-         for init in ("systemd", "shell")}}
+         for init in ("systemd", "shell")},
+          # mkosi runs nothing of /etc.
+          "mkosi-initrd": {f"{TO_MKOSI}/mkosi.finalize": f"#!/bin/sh\n{SPOIL.format('$BUILDROOT')}\n"}}
 REFUSES = hook("cmdline 50", 'die "a module of the distribution refuses"')
 HANGS = {"initramfs-tools": script(f"#!/bin/sh\n[ \"${{1-}}\" != prereqs ] || exit 0\n{SAY_HANG}\n"),
          "dracut-systemd": unit(UNIT_HANG), "dracut-shell": hook("pre-pivot 10", SAY_HANG),

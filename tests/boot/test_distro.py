@@ -10,20 +10,25 @@ import time
 
 import pytest
 
+import distro
 import mapped_disk
-from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MISLEADS, MKOSI, REFUSES, SPOILS, SYSVINIT, TARGETS, \
-    debian_bench
+import mkinitcpio
+from distro import BACKPORTS, CONF, DEBIAN_13, HANGS, MEMORY, MKOSI, REFUSES, SYSVINIT, TARGETS, debian_bench
 from kbdevice import run
 from kbdisk import write_partition
+from mkinitcpio import MKINITCPIO
 from test_reset_cause import PANIC, RAMOOPS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
 WRONG = "root=/dev/nothing"
+PROMPT = r"\(initramfs\)|Press Enter for maintenance|dracut:/#|\[rootfs \S+\]"
 SLOW = 240      # seconds that a Debian may take to come up
 
 
 NEWER = [*DEBIAN_13, *BACKPORTS]
 DRACUT_106 = [target for target in DEBIAN_13 if "dracut" in target.name]
+MISLEADS = {**distro.MISLEADS, **mkinitcpio.MISLEADS}
+SPOILS = {**distro.SPOILS, **mkinitcpio.SPOILS}
 
 
 def named(target) -> str:
@@ -31,18 +36,23 @@ def named(target) -> str:
     return f"{target.name}/"
 
 
+def case(target, word: str = ""):
+    """A target, and with a word that, too."""
+    return pytest.param(target, *([word] if word else []), id=f"{named(target)}{word}",
+                        marks=pytest.mark.skipif(bool(target.lacks), reason=target.lacks))
+
+
 def on_more(*targets):
     """The scenario runs on these as well."""
-    return pytest.mark.parametrize("board", [*TARGETS.values(), *targets], ids=named, indirect=True)
+    return pytest.mark.parametrize("board", map(case, [*TARGETS.values(), *targets]), indirect=True)
 
 
-def on_each(*words, newer: int = 0, sysvinit: int = 0):
-    """The scenario runs with each word, as `what`; with so many of the first ones on the newer targets, and where
-    sysvinit is in the slots."""
-    cases = [(target, words) for target in (*TARGETS.values(), MKOSI)] + \
-        [(target, words[:newer]) for target in NEWER] + [(target, words[:sysvinit]) for target in SYSVINIT]
-    return pytest.mark.parametrize("board, what", [pytest.param(target, word, id=f"{named(target)}{word}")
-                                                   for target, some in cases for word in some], indirect=["board"])
+def on_each(*words, newer: int = 0, sysvinit: int = 0, arch: int = 0):
+    """The scenario runs with each word, as `what`; with so many of the first ones on the newer targets, where sysvinit
+    is in the slots, and on mkinitcpio."""
+    those = ((len(words), [*TARGETS.values(), MKOSI]), (newer, NEWER), (sysvinit, SYSVINIT), (arch, MKINITCPIO))
+    return pytest.mark.parametrize("board, what", [case(target, word) for some, targets in those for target in targets
+                                                   for word in words[:some]], indirect=["board"])
 
 
 @pytest.fixture(params=TARGETS.values(), ids=named)
@@ -55,12 +65,13 @@ def board(request, tmp_path):
 
 def machine(board, disk, append=WRONG, conf="", files=None, **options):
     initrd = board.target.initramfs(board.device, conf=conf, files=files)
-    return board.machine(disk, initrd=initrd, append=append, memory=MEMORY, watchdog=True, **options)
+    return board.machine(disk, initrd=initrd, append=f"{append} {board.target.append}".strip(), memory=MEMORY,
+                         watchdog=True, **options)
 
 
 def up(board, vm, version, slot):
     said = board.up(vm, version, slot, SLOW)
-    assert "(initramfs)" not in said and "Press Enter for maintenance" not in said
+    assert not re.search(PROMPT, said)
     return said
 
 
@@ -80,7 +91,7 @@ def test_good_update(board):
         assert board.causes(vm) == ["guest"]
 
 
-@on_more(*SYSVINIT, MKOSI)
+@on_more(*SYSVINIT, MKOSI, *MKINITCPIO)
 def test_good_update_from_a_stick(board):
     disk = board.disk("1.0")
     with machine(board, disk, drives=[board.stick(board.bundle("2.0"))]) as vm:
@@ -102,7 +113,7 @@ def test_broken_update_and_then_a_good_one(board):
         assert [slot["state"] for slot in board.status(vm)["slots"]] == ["good", "good"]
 
 
-@on_more(*SYSVINIT, *NEWER, MKOSI)
+@on_more(*SYSVINIT, *NEWER, MKOSI, *MKINITCPIO)
 def test_broken_update_falls_back(board):
     """Its init ends: the kernel panics, and restarts without panic=."""
     with machine(board, board.disk("1.0", "2.0 exit", good="a")) as vm:
@@ -177,7 +188,7 @@ def test_slot_that_does_not_mount_is_passed_over(board):
         assert board.causes(vm) == []
 
 
-@on_more(MKOSI)
+@on_more(MKOSI, *MKINITCPIO)
 def test_slot_that_the_distribution_cannot_mount_is_left(board):
     """Something of the distribution breaks the mount of slot b, behind Keelboot's back."""
     with machine(board, board.disk("1.0", "2.0", good="a"), files=MISLEADS[board.target.name]) as vm:
@@ -193,7 +204,7 @@ def test_prompt_for_a_maker_who_asks_for_it(board):
     conf = f"{CONF}[initramfs]\nprompt=yes\n"
     with machine(board, board.disk("1.0", "2.0", good="a"), conf=conf, files=MISLEADS[board.target.name]) as vm:
         vm.expect(r"\[initramfs\] prompt=yes: no restart", SLOW)
-        vm.expect(r"\(initramfs\)|Press Enter for maintenance|dracut:/#", SLOW)
+        vm.expect(PROMPT, SLOW)
         before = board.causes(vm)       # a busy host may have had one
         time.sleep(80)
         assert board.causes(vm) == before
@@ -408,7 +419,7 @@ def test_fallback_of_an_adopted_system_comes_up(board):
 
 # ---------------------------------------------------------------- without Keelboot
 
-@on_each("keelboot.enable=0", "no state", "no slot", "no configuration")
+@on_each("keelboot.enable=0", "no state", "no slot", "no configuration", arch=4)
 def test_goes_on_without_keelboot(board, what):
     disk = board.disk("1.0", "2.0", good="ab")
     append, conf, files = "root=PARTLABEL=root-b rw", "", {}
@@ -450,6 +461,7 @@ def test_root_that_is_mounted_by_other_means_is_left_alone(board):
         assert board.causes(vm) == []
 
 
+@on_more(MKOSI, *MKINITCPIO)
 def test_program_that_cannot_run_leaves_the_boot_to_root(board):
     """Under systemd it is the generator, too, which says so."""
     with machine(board, board.disk("1.0"), append="root=PARTLABEL=root-a", files=SPOILS[board.target.kind]) as vm:
@@ -459,15 +471,17 @@ def test_program_that_cannot_run_leaves_the_boot_to_root(board):
         assert board.causes(vm) == []
 
 
+@on_more(MKOSI, *MKINITCPIO)
 def test_program_that_cannot_run_and_is_required_restarts(board):
     conf = CONF + "[initramfs]\nrequired=yes\n"
     with machine(board, board.disk("1.0"), append="root=PARTLABEL=root-a", conf=conf,
                  files=SPOILS[board.target.kind]) as vm:
         vm.expect(r"keelboot-select cannot run \(exit 12[67]\), and system\.conf wants no boot without it", SLOW)
         vm.wait_boot(2, SLOW)
-        assert "is up on slot" not in vm.text and "(initramfs)" not in vm.text
+        assert not re.search(rf"is up on slot|{PROMPT}", vm.text)
 
 
+@on_more(MKOSI, *MKINITCPIO)
 def test_broken_configuration_boots(board):
     """What can be read of it counts, and the defaults."""
     disk = board.disk("1.0", "2.0", good="ab")
@@ -477,6 +491,7 @@ def test_broken_configuration_boots(board):
         assert board.causes(vm) == []
 
 
+@on_more(MKOSI, *MKINITCPIO)
 def test_key_that_does_not_parse_costs_no_boot(board):
     """Nothing signed by it is installed; that is all."""
     torn = {"etc/keelboot/keys/torn.pem": "-----BEGIN PUBLIC KEY-----\nMCow\n"}
@@ -486,12 +501,13 @@ def test_key_that_does_not_parse_costs_no_boot(board):
         assert board.causes(vm) == []
 
 
+@on_more(MKOSI, *MKINITCPIO)
 def test_required_keelboot_restarts(board):
     conf = CONF + "[system]\ntimeout=5\ndisk=nothing\n[initramfs]\nrequired=yes\n"
     with machine(board, board.disk("1.0"), append="root=PARTLABEL=root-a", conf=conf) as vm:
         vm.expect(r"keelboot: no disk found", SLOW)
         vm.wait_boot(2, SLOW)
-        assert "is up on slot" not in vm.text
+        assert not re.search(rf"is up on slot|{PROMPT}", vm.text)
 
 
 # ---------------------------------------------------------------- slots that are no partitions
