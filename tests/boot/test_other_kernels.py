@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole life on each kernel that Debian 11, 12 and its backports have as a package: docs/KERNELS.md calls these tested.
-One that cannot be fetched fails: a kernel that nobody booted is none of them."""
+"""A whole life on each kernel that Debian 11, 12 and its backports have as a package: docs/KERNELS.md calls these
+tested. One that cannot be fetched fails: a kernel that nobody booted is none of them."""
 
 import json
 

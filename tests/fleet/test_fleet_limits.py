@@ -105,7 +105,7 @@ def test_a_limit_that_cannot_be_read_is_a_small_one(fleet, server, bundle):
 
 
 class Slow:
-    """Sends an artifact, and stands still after so many bytes until the device has gone: passed, how many these were."""
+    """Sends an artifact, and stands still after so many bytes until the device has gone; passed: how many they were."""
 
     def __init__(self, length):
         self.length, self.passed = length, 0

@@ -3,7 +3,6 @@
 packed, and bodies that nobody reads."""
 import gzip
 import itertools
-import time
 
 import pytest
 from cli_device import FAILURE, OK, REBOOT

@@ -115,7 +115,7 @@ class Hasty:
         return False
 
     def slowly(self, data, minutes, ranges=True, etag='"x"', parts=False):
-        """An artifact that takes so long, by the device's own time. parts: of them, the file does not tell what came."""
+        """An artifact that takes so long, by the device's own time. parts: of them, the file does not say what came."""
         def answer(handler):
             wanted = re.match(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if ranges else None
             tag = etag() if callable(etag) else etag
