@@ -71,16 +71,20 @@ class Tpm:
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.state}", "--ctrl", f"type=unixio,path={control}",
              "--server", f"type=unixio,path={data}", "--terminate"], stderr=subprocess.DEVNULL)
         try:
-            while not (control.exists() and data.exists()):
-                assert process.poll() is None
-                time.sleep(0.02)
             with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
-                first.connect(str(control))
-                second.connect(str(data))
+                self._connect(first, control, process)
+                self._connect(second, data, process)
                 yield first, second
         finally:
             process.kill()
             process.wait()
+
+    @staticmethod
+    def _connect(own, path, process):
+        """The socket is there before swtpm listens."""
+        while own.connect_ex(str(path)) != 0:
+            assert process.poll() is None
+            time.sleep(0.02)
 
     def _control(self, qemu, control, data):
         while True:
