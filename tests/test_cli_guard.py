@@ -56,9 +56,9 @@ class System:
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 
-    def conf(self, more="", then="", hangs=False):
-        """hangs: a command does, so that it gets little time."""
-        text = CONF.format(bin=self.bin, more=more, timeout=2 if hangs else 60)
+    def conf(self, more="", then="", timeout=60):
+        """timeout: seconds that each command gets."""
+        text = CONF.format(bin=self.bin, more=more, timeout=timeout)
         (self.root / "etc/keelboot/system.conf").write_text(text)
         self.tool("bad", BAD.format(notes=self.notes_file, then=then))
         self.tool("good", f"echo \"good $KEELBOOT_DEPLOYMENT\" >>{self.notes_file}\n")
@@ -157,8 +157,9 @@ def test_good_deployment_whose_check_fails_later_stays(system):
 
 
 def test_failed_check_rejects_and_the_guardian_is_asked(system):
+    system.conf(timeout=2)
     system.make_good(CURRENT).boot(NEXT)
-    assert system.notes() == [f"guardian - 0 trial 60 0 300 0 keep 65 120 {os.path.realpath(KEELBOOT)}"]
+    assert system.notes() == [f"guardian - 0 trial 60 0 300 0 keep 65 62 {os.path.realpath(KEELBOOT)}"]
     system.check("echo no modem; exit 3")
     told = system("health", code=FAILURE).stdout
     assert "rejected: check 10-app: exit 3: no modem" in told and "The guardian runs" in told
@@ -246,7 +247,7 @@ HANGS = ("sleep 60", "sleep 60 & sleep 60", "sleep 30", "yes")
     ("yes", "timed out"), ("/no/such/command", "exit 127: /bin/sh: ")])
 def test_rollback_that_fails_or_hangs_has_an_end(system, command, what):
     system.make_good(CURRENT)
-    system.conf(then=command, hangs=command in HANGS)
+    system.conf(then=command, timeout=2 if command in HANGS else 60)
     system.boot(NEXT)
     begin = time.monotonic()
     said = system("guard", "deadline", code=RECORDED).stderr
@@ -372,7 +373,7 @@ def test_unknown_deployment_is_an_error(system):
 @pytest.mark.parametrize("command, wanted", [("echo seven", "seven"), ("echo; echo '  '", None), ("false", None),
                                              ("sleep 30", None), ("printf 'a\\nb'", "b")])
 def test_command_names_the_deployment(system, command, wanted):
-    system.conf(more=f"deployment={command}\n", hangs=command in HANGS)
+    system.conf(more=f"deployment={command}\n", timeout=2 if command in HANGS else 60)
     system.boot(CURRENT, code=OK if wanted else FAILURE)
     if wanted:
         assert system.status()["deployment"] == wanted
@@ -393,7 +394,7 @@ def test_command_says_what_is_a_trial(system):
                                           ("kill -9 $$", "signal 9")])
 def test_command_that_does_not_say_it_leaves_nothing_unguarded(system, command, why):
     """Early in a boot, its file system may not be mounted yet."""
-    system.conf(more=f"trial={command}\n", hangs=command in HANGS)
+    system.conf(more=f"trial={command}\n", timeout=2 if command in HANGS else 60)
     said = system.boot(CURRENT)
     assert f"[guard] trial= gives no answer: {why}" in said and "never good, and counts as a trial" in said
     assert "attempt 1 of 2" in said

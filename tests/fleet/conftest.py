@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
 from channel_site import Publisher, Site, private_key                     # noqa: E402
+from console import PATIENCE                                              # noqa: E402
 from ddi_server import STATUSES, Server                                   # noqa: E402
 from way import Way                                                       # noqa: E402
 import authority                                                          # noqa: E402
@@ -55,7 +56,7 @@ class Fleet:
         self.token = folder / "token"
         self.token.write_text("secret\n")
         self.said, self.keelboot, self.path, self.user = "", KEELBOOT, os.environ["PATH"], "nobody"
-        self.more = {}                          # of its environment
+        self.more, self.took = {}, 0            # of its environment; seconds of the last call
         self.configure()
 
     def configure(self, url=None, timeout=5, partial="no", **keys):
@@ -80,12 +81,18 @@ class Fleet:
         return {"PATH": self.path, "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **self.more, **more}
 
     def __call__(self, *words, code=OK, **options):
+        begin = time.monotonic()
         done = call(*self.command(*words), code=code, env=self.environment(), timeout=120, **options)
+        self.took = time.monotonic() - begin
         self.said = done.stdout + done.stderr
         return self.said
 
     def once(self, code=OK):
         return self("once", code=code)
+
+    def was_within(self, seconds):
+        """The last call; a busy machine is given more."""
+        return self.took < seconds * PATIENCE
 
     def cut(self, seconds):
         """A run that ends after this time, with all of its processes: the last of them lets go of the lock."""

@@ -16,6 +16,14 @@ def make_told(device, site, publish):
     return device
 
 
+def is_on_trial(told, publish, bundle):
+    """What an action brought, and a contact has said so."""
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.reboot()
+    told.once()
+
+
 def facts(site):
     """Of each report on the device itself."""
     assert all((one["action"], one["action-version"], one["result"]) == ("", "", "none") for one in site.reports
@@ -64,10 +72,7 @@ def test_a_verdict_by_hand_is_reported(told, site, bundle):
 
 
 def test_what_an_action_brought_is_in_its_own_reports_alone(told, site, publish, bundle):
-    publish(bundle)
-    told.once(code=REBOOT)
-    told.reboot()
-    told.once()
+    is_on_trial(told, publish, bundle)
     told.good()
     told.once()
     told.once()
@@ -79,10 +84,7 @@ def test_what_an_action_brought_is_in_its_own_reports_alone(told, site, publish,
 
 
 def test_a_fallback_of_an_action_is_in_its_own_report_alone(told, site, publish, bundle):
-    publish(bundle)
-    told.once(code=REBOOT)
-    told.reboot()
-    told.once()
+    is_on_trial(told, publish, bundle)
     told.fall_back("no modem")
     told.once()
     told.once()
@@ -92,10 +94,7 @@ def test_a_fallback_of_an_action_is_in_its_own_report_alone(told, site, publish,
 
 def test_a_stick_beside_an_action_that_moves_on_is_told_as_its_own_fact(told, site, publish, bundle, factory):
     """No contact was between the two."""
-    publish(bundle)
-    told.once(code=REBOOT)
-    told.reboot()
-    told.once()
+    is_on_trial(told, publish, bundle)
     told.good()
     told.dev("install", factory("3.0", 30))
     told.once()
@@ -131,10 +130,7 @@ def test_a_switch_by_hand_beside_an_action_that_moves_on_is_told(told, site, pub
 
 
 def test_so_is_one_during_a_trial_that_goes_on(told, site, publish, bundle):
-    publish(bundle)
-    told.once(code=REBOOT)
-    told.reboot()
-    told.once()
+    is_on_trial(told, publish, bundle)
     told.dev.boot("a", version="1.0", reason="switched by hand", tier="rescue")
     told.once()
     told.once()

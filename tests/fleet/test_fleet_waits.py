@@ -269,10 +269,7 @@ def test_a_wait_that_is_none_of_ours_is_no_wait(fleet, server):
 
 
 WRITES = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -4,6 +4,7 @@ bounded time; or the update is installed, byte for byte as it was signed."""
 import re
 
 import pytest
+from console import PATIENCE
 from frames import compressed
 from hostile import CHUNK, FAILURE, FILL, OK, TOP, VERIFY, Forge, padded
 
@@ -43,7 +44,7 @@ def make_bundle(tmp_path, keys):
 @pytest.mark.parametrize("name", EVIL)
 def test_t31_decoder_that_was_taken_over_costs_only_its_update(name, bundle, target, evil):
     path, image = bundle
-    result = target.go("install", path, "--progress=none", env=evil(name), timeout=300)
+    result = target.go("install", path, "--progress=none", env=evil(name), timeout=90 * PATIENCE)
     said = result.err.decode("ascii")
     if EVIL[name]:
         assert re.fullmatch(rf"{re.escape(str(path))}: (?:{EVIL[name]})", result.last), said
@@ -65,8 +66,8 @@ def test_t31_what_is_written_late_never_reaches_the_slot(bundle, target, evil, c
     environ, runs = evil("late"), 6
     target.configure("[source.media]\nverify-first=no\n[install]\nverify-first=no\n")
     for _ in range(runs):
-        for name, go in (("install", lambda: target.go("install", path, "--progress=none", env=environ, timeout=300)),
-                         ("boot", lambda: target.apply(path, env=environ, timeout=300))):
+        for name, go in (("install", lambda: target.go("install", path, "--progress=none", env=environ, timeout=90 * PATIENCE)),
+                         ("boot", lambda: target.apply(path, env=environ, timeout=90 * PATIENCE))):
             target.slots["b"].write_bytes(FILL * target.SLOT)
             target.before["b"] = FILL * target.SLOT
             target.init("--force", "--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10)

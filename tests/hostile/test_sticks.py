@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from console import PATIENCE
 from hostile import CHUNK, CONTROL, FAILED, HELPER, INSTALLED, KIB, MEMORY, MIB, NOTHING, OK, TOP, Forge, flipped, start
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a mount")
@@ -32,7 +33,7 @@ def command(target, source="usb") -> list:
     return target.apply_command([f"{source}:{device}"])
 
 
-def apply(target, folder, timeout=600):
+def apply(target, folder, timeout=60 * PATIENCE):
     result = start(command(target), timeout, executable=STICK, env={"STICK_FOLDER": str(folder)})
     assert not CONTROL.search(result.err), "a terminal would obey this"
     return result.code, result.err.decode("ascii")
@@ -248,7 +249,7 @@ class Reader:
         """(exit code, log)"""
         self.child.send_signal(signal.SIGCONT)
         fcntl.fcntl(self.out, fcntl.F_SETFL, os.O_NONBLOCK)
-        limit = time.monotonic() + 600
+        limit = time.monotonic() + 60 * PATIENCE
         while self.child.poll() is None:
             assert time.monotonic() < limit, "hangs"
             assert memory_of(self.child.pid) < MEMORY, "memory grows"
