@@ -11,6 +11,7 @@ from hostile import CHUNK, FAILURE, FILL, OK, TOP, VERIFY, Forge, padded
 DOWN = r"image root: chunk \d+ crashed the decoder"
 DEAD = r"image root: the decoder died before chunk \d+|" + DOWN
 DAMAGED = r"image root: chunk \d+ is not what was signed: the bundle is damaged"
+LONG = 90 * PATIENCE        # seconds, until an update counts as one that hangs
 # name: what the refusal says; "" where the update may be installed.
 EVIL = {
     "wrong": DAMAGED, "zeroes": DAMAGED, "other-slot": DOWN, "twice": DOWN + "|" + DAMAGED, "nonsense": DOWN,
@@ -44,7 +45,7 @@ def make_bundle(tmp_path, keys):
 @pytest.mark.parametrize("name", EVIL)
 def test_t31_decoder_that_was_taken_over_costs_only_its_update(name, bundle, target, evil):
     path, image = bundle
-    result = target.go("install", path, "--progress=none", env=evil(name), timeout=90 * PATIENCE)
+    result = target.go("install", path, "--progress=none", env=evil(name), timeout=LONG)
     said = result.err.decode("ascii")
     if EVIL[name]:
         assert re.fullmatch(rf"{re.escape(str(path))}: (?:{EVIL[name]})", result.last), said
@@ -66,8 +67,8 @@ def test_t31_what_is_written_late_never_reaches_the_slot(bundle, target, evil, c
     environ, runs = evil("late"), 6
     target.configure("[source.media]\nverify-first=no\n[install]\nverify-first=no\n")
     for _ in range(runs):
-        for name, go in (("install", lambda: target.go("install", path, "--progress=none", env=environ, timeout=90 * PATIENCE)),
-                         ("boot", lambda: target.apply(path, env=environ, timeout=90 * PATIENCE))):
+        for name, go in (("install", lambda: target.go("install", path, "--progress=none", env=environ, timeout=LONG)),
+                         ("boot", lambda: target.apply(path, env=environ, timeout=LONG))):
             target.slots["b"].write_bytes(FILL * target.SLOT)
             target.before["b"] = FILL * target.SLOT
             target.init("--force", "--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10)
