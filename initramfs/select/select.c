@@ -27,6 +27,8 @@
 #define LOCK_FILE   EXPORT_DIR "/select.lock"
 /* The choice has failed in this boot, and its prompt came. */
 #define FAILED_FILE EXPORT_DIR "/failed"
+/* The slot that was handed out could not be mounted, and has paid for it. */
+#define PAID_FILE   EXPORT_DIR "/not-entered"
 
 /* ---------------------------------------------------------------- when nothing is chosen */
 
@@ -289,10 +291,15 @@ enum select_end select_enter(struct boot *b, const char *path)
 	return SELECT_DONE;
 }
 
-/* As note_not_entered() of boot.c does. */
+/* As note_not_entered() of boot.c does. Where a prompt holds the boot, the distribution tries to mount
+ * it again: one boot is one failure. */
 static void note_failure(struct boot *b, const struct handout *h, const char *reason)
 {
 	log_err("slot %c: %s", state_slot_letter(h->chosen.slot), reason);
+	if (os_exists(PAID_FILE))
+		return;
+	if (os_write_file(PAID_FILE, "", 0) != KB_OK)
+		log_warn("unable to write " PAID_FILE ": %m");
 	record_load(&b->rec, h->state_dev, b->conf.nslots, 0, 0);
 	if (b->rec.health != RECORD_FOUND || settings_is_forced(b))
 		return;

@@ -259,6 +259,22 @@ TEST(prompt_is_for_a_maker_who_asks_for_it)
 	assert_once("watchdog release");
 }
 
+/* dracut's shell mounts again and again; initramfs-tools comes back for each prompt. */
+TEST(slot_that_cannot_be_mounted_pays_once_in_one_boot)
+{
+	machine.conf = "[system]\ncompatible=trace\n[initramfs]\nprompt=yes\n";
+	power_on();
+	assert_int_equal(chooses(), SELECT_DONE);
+	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++)
+		assert_int_equal(select_fail(fresh_call(), "unable to mount it"), SELECT_FAILED);
+	assert_int_equal(machine_get().slot[0].streak, 1);
+	assert_int_equal(machine_get().slot[0].st, STATE_GOOD);
+	os_sim_remove("/run");
+	assert_int_equal(chooses(), SELECT_DONE);
+	assert_int_equal(select_fail(fresh_call(), "unable to mount it"), SELECT_FAILED);
+	assert_int_equal(machine_get().slot[0].streak, 2);
+}
+
 TEST(second_call_after_a_choice_that_failed_looks_for_nothing)
 {
 	machine.conf = "[system]\ncompatible=trace\ntimeout=2\n[initramfs]\nprompt=yes\n";
