@@ -34,7 +34,7 @@ def left(report: Path) -> list:
 
 @functools.cache
 def glue(target: str) -> str:
-    """Changes with what a target's initramfs has of hooks/, and with keelboot-select."""
+    """Changes with what a target's initramfs has of hooks/, and with initramfs/select/: with no other sources."""
     kind = next((kind for kind in GLUE if target.startswith(kind)), "")
     shared = ["hooks/lib", "initramfs/select"] if kind else []
     folders = [OWN[target]] if target in OWN else [f"hooks/{name}" for name in GLUE.get(kind, (target,))] + shared
