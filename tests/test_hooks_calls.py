@@ -116,6 +116,19 @@ def test_a_slot_that_was_charged_is_not_left_for_root(initramfs):
     assert initramfs.call("fail", "x") == 99
 
 
+@pytest.mark.parametrize("first", [(HOOKS / "initramfs-tools/init-top", ""),
+                                   (HOOKS / "mkinitcpio/hooks/keelboot", "run_earlyhook\n")],
+                         ids=lambda first: first[0].parent.name)
+@pytest.mark.parametrize("required, restarts", [("yes", True), ("", False)])
+def test_an_initramfs_that_lost_its_program_restarts_where_it_is_required(initramfs, first, required, restarts):
+    """One that was made without it has no such note."""
+    if required:
+        (initramfs.root / "etc/keelboot/required").write_text(f"{required}\n")
+    assert initramfs.run(f"{initramfs.here(first[0])}\n{first[1]}") == (99 if restarts else 0)
+    assert initramfs.text("proc/sysrq-trigger") == (["b"] if restarts else [])
+    assert len(initramfs.text("dev/kmsg")) == (1 if restarts else 0)
+
+
 @pytest.mark.parametrize("script, status", [("local-top", 0), ("init-top", 0), ("init-bottom", 0), ("panic", 0)])
 def test_initramfs_tools_goes_on_without_a_program_that_cannot_run(initramfs, script, status):
     initramfs.cannot_run()
