@@ -22,6 +22,23 @@ TOOLS = {
                         f"echo made >{{root}}/boot/initrd.img-{KERNEL}\n",
     "lsinitramfs": "#!/bin/sh\n! grep -q made \"$1\" || echo etc/keelboot/system.conf\necho scripts/local\n",
 }
+# dracut-renew itself, on the folders of the system.
+RENEW = (TOP / "hooks/dracut/renew").read_text().replace("/lib/modules", "$ROOT/lib/modules")
+DRACUT_TOOLS = {
+    "sh": "#!/bin/sh\n[ \"$1\" = /usr/lib/keelboot/dracut-renew ] || exec /bin/sh \"$@\"\n"
+          "PATH={bin}:$PATH ROOT={root} DRACUT_RENEW_BOOT={root}/boot exec /bin/sh {root}/renew\n",
+    "dracut": "#!/bin/sh\nfor word; do image=$version version=$word; done\necho torn >\"$image\"\n"
+              "[ ! -e {root}/broken ] || exit 1\necho \"$*\" >>{root}/asked\necho made >\"$image\"\n",
+    "lsinitrd": "#!/bin/sh\necho 'drwxr-xr-x 2 root root 0 Jan 1 1970 usr/lib/dracut'\n"
+                "! grep -q made \"$1\" || echo '-rw-r--r-- 1 root root 9 Jan 1 1970 etc/keelboot/system.conf'\n",
+}
+# Glue, tools, the one that lists what an initramfs has, and what the generator is asked for.
+GENERATORS = {
+    "initramfs-tools": (GLUE, TOOLS, "lsinitramfs", "-u -k all"),
+    "dracut": ("usr/lib/dracut/modules.d/50keelboot/module-setup.sh", DRACUT_TOOLS, "lsinitrd",
+               f"-q --force {{root}}/boot/initrd.img-{KERNEL}.new {KERNEL}"),
+}
+by_each_generator = pytest.mark.parametrize("debian", GENERATORS, indirect=True)
 # name: MiB, number; what there is in a disk that has all.
 PARTS = {"boot": 32, "root": 96, "keelboot-state": 16, "root-b": 96, "keelboot-overlay": 32, "data": 160}
 FSTAB = "# the root\nUUID=1234 / ext4 errors=remount-ro 0 1\nUUID=5678 /boot ext4 defaults 0 2\n"
@@ -51,7 +68,7 @@ def not_zero(path):
 class Installed:
     """A Debian in files: /dev/vda has the table and file systems; what is written goes into vda1, vda2, …"""
 
-    def __init__(self, path, parts=None, table="gpt", fstype="ext4", boot=True):
+    def __init__(self, path, parts=None, table="gpt", fstype="ext4", boot=True, generator="initramfs-tools"):
         self.root, self.bin, self.system = path / "sys", path / "bin", path / "system"
         self.parts = PARTS if parts is None else parts
         self.mounts = {"root": "/", "boot": "/boot", "data": "/data"}
@@ -66,15 +83,20 @@ class Installed:
         self.make_disk(table)
         self.make_kernel(fstype)
         self.put("etc/os-release", 'PRETTY_NAME="Debian"\nVERSION_ID="12"\nID=debian\n')
-        self.put(GLUE, "#!/bin/sh\n")
+        glue, tools, self.lister, asked = GENERATORS[generator]
+        self.asked = asked.format(root=self.root)
+        self.put(glue, "#!/bin/sh\n")
+        self.put("renew", RENEW)
+        if generator == "dracut":
+            (self.root / "lib/modules" / KERNEL).mkdir(parents=True)
         self.put("usr/lib/keelboot/keelboot-overlay", "#!/bin/sh\n")
         (self.root / "usr/lib/keelboot/keelboot-overlay").chmod(0o755)
         self.put("usr/sbin/sfdisk", "#!/bin/sh\n")
         (self.root / "usr/sbin/sfdisk").chmod(0o755)
         self.make_system()
-        for name, text in TOOLS.items():
+        for name, text in tools.items():
             self.bin.mkdir(exist_ok=True)
-            (self.bin / name).write_text(text.format(root=self.root))
+            (self.bin / name).write_text(text.format(root=self.root, bin=self.bin))
             (self.bin / name).chmod(0o755)
         run("key", "generate", "-o", path / "vendor", code=OK)
         self.key = path / "vendor.key"
@@ -161,8 +183,8 @@ def make_install(tmp_path):
 
 
 @pytest.fixture(name="debian")
-def make_debian(install):
-    return install()
+def make_debian(install, request):
+    return install(generator=getattr(request, "param", "initramfs-tools"))
 
 
 # ---------------------------------------------------------------- what it says
@@ -533,6 +555,7 @@ def image_of(debian, tmp_path, path):
     return call("debugfs", "-R", f"cat {path}", debian.node("root-b")).stdout
 
 
+@by_each_generator
 def test_it_makes_configuration_state_bundle_and_initramfs(debian, tmp_path):
     before = debian.node("root").read_bytes()
     debian.adopt("--yes")
@@ -540,7 +563,8 @@ def test_it_makes_configuration_state_bundle_and_initramfs(debian, tmp_path):
     state = debian.state()
     assert [(s["state"], s["version"]) for s in state["slots"]] == [("good", "as installed"), ("trial", "1.0")]
     assert state["preferred"] == "b" and debian.node("root").read_bytes() == before
-    assert (debian.root / "asked").read_text() == "-u -k all\n"
+    assert (debian.root / "asked").read_text() == f"{debian.asked}\n"
+    assert (debian.root / f"boot/initrd.img-{KERNEL}").read_text() == "made\n"
     # The root's line is gone, the others stay; what passes is not in it; the configuration is.
     assert image_of(debian, tmp_path, "/etc/fstab") == "# the root\nUUID=5678 /boot ext4 defaults 0 2\n"
     for folder, file in (("/tmp", "passing"), ("/boot", "of-before")):
@@ -607,17 +631,21 @@ def test_killed_in_the_midst_of_a_step_a_second_run_completes(debian, tool):
     completes(debian)
 
 
+@by_each_generator
 def test_an_initramfs_that_cannot_be_made_leaves_the_old_one(debian):
     debian.put("broken", "")
     assert "boots as before" in debian.adopt("--yes", code=None).stderr
     assert (debian.root / f"boot/initrd.img-{KERNEL}").read_text() == "without\n"
+    assert [path.name for path in (debian.root / "boot").iterdir()] == [f"initrd.img-{KERNEL}"]
     (debian.root / "broken").unlink()
     completes(debian)
 
 
+@by_each_generator
 def test_an_initramfs_without_keelboot_is_a_failure(debian):
-    (debian.bin / "lsinitramfs").write_text("#!/bin/sh\necho scripts/local\n")
-    assert "left Keelboot out" in debian.adopt("--yes", code=None).stderr
+    (debian.bin / debian.lister).write_text("#!/bin/sh\necho scripts/local\n")
+    said = debian.adopt("--yes", code=None).stderr
+    assert "left Keelboot out" in said, said
 
 
 def test_a_file_that_goes_away_while_the_root_is_read_costs_another_try(debian):

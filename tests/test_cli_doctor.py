@@ -916,6 +916,7 @@ def lacks(board) -> list:
 
 
 @pytest.mark.parametrize("release, count", [("4.14.336", 3), ("4.19.0-27-amd64", 2), ("5.8.18", 2), ("5.9.0", 0),
+                                            ("5.10.0-32-amd64", 0), ("5.15.167", 0),
                                             ("6.1.0-18-amd64", 0), ("6.12.95+deb12-amd64", 0)])
 def test_what_an_old_kernel_lacks_is_told(board, release, count):
     kernel(board, release)
@@ -961,6 +962,18 @@ def test_what_matters_only_with_some_settings_is_told_there(board, what):
     assert lacks(board).count(text) == 1
     kernel(board, {"5.5.19": "5.6.0", "5.11.22": "5.12.0"}[release])
     assert text not in lacks(board)
+
+
+@pytest.mark.parametrize("release, values", [("5.10.0-32-amd64", True), ("5.15.167", False)])
+def test_kernels_of_the_page_that_only_the_value_of_a_pcr_tells_apart(board, release, values):
+    """Everything that docs/KERNELS.md says of them is in use: a TPM, a card like an eMMC, suppliers, hashes."""
+    (board.sys / "sys/firmware/devicetree/base").mkdir(parents=True)
+    for host in ("mmc0", "mmc1"):
+        (board.sys / "sys/class/mmc_host" / host).mkdir(parents=True)
+    board.dev.configure("[system]\nverify-slot=always\n[measure]\npcr=13\n")
+    kernel(board, release)
+    assert set(lacks(board)) == {"an MMC card in a slot for cards looks like a fixed eMMC",
+                                 *([OF_SETTINGS["a TPM"][2]] if values else [])}
 
 
 @pytest.mark.parametrize("where", ["off", "tmpfs"])

@@ -2,7 +2,9 @@
 """How the scripts of an initramfs call Keelboot, in the shells that are there: what they do where keelboot-select
 cannot run or dies, and which programs they start."""
 
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -116,6 +118,19 @@ def test_a_slot_that_was_charged_is_not_left_for_root(initramfs):
     assert initramfs.call("fail", "x") == 99
 
 
+@pytest.mark.parametrize("first", [(HOOKS / "initramfs-tools/init-top", ""),
+                                   (HOOKS / "mkinitcpio/hooks/keelboot", "run_earlyhook\n")],
+                         ids=lambda first: first[0].parent.name)
+@pytest.mark.parametrize("required, restarts", [("yes", True), ("", False)])
+def test_an_initramfs_that_lost_its_program_restarts_where_it_is_required(initramfs, first, required, restarts):
+    """One that was made without it has no such note."""
+    if required:
+        (initramfs.root / "etc/keelboot/required").write_text(f"{required}\n")
+    assert initramfs.run(f"{initramfs.here(first[0])}\n{first[1]}") == (99 if restarts else 0)
+    assert initramfs.text("proc/sysrq-trigger") == (["b"] if restarts else [])
+    assert len(initramfs.text("dev/kmsg")) == (1 if restarts else 0)
+
+
 @pytest.mark.parametrize("script, status", [("local-top", 0), ("init-top", 0), ("init-bottom", 0), ("panic", 0)])
 def test_initramfs_tools_goes_on_without_a_program_that_cannot_run(initramfs, script, status):
     initramfs.cannot_run()
@@ -160,6 +175,28 @@ def test_each_script_calls_by_way_of_call_sh(path):
     text = re.sub(r"^\s*#.*", "", path.read_text(), flags=re.M)
     calls = re.findall(r"keelboot-select (?!missing|--version)(\S+)", text)
     assert path.name == "call.sh" or [word for word in calls if word in ("arm", "choose", "enter", "fail")] == []
+
+
+# ---------------------------------------------------------------- the program itself
+
+SELECT = TOP / "build/keelboot-select"
+VOLUMES = "[slot.a]\nroot=/dev/kb/root-a\n[slot.b]\nroot=/dev/kb/root-b\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+@pytest.mark.parametrize("conf, words, status, printed", [
+    ("", (), 3, ""), ("", ("enter",), 3, ""), ("", ("fail",), 3, ""), ("", ("nonsense",), 3, ""),
+    ("", ("choose", "this"), 3, ""), ("", ("--help",), 0, "usage: keelboot-select arm "),
+    (VOLUMES, ("missing",), 2, "/dev/kb/root-a\n/dev/kb/root-b\n"), ("", ("missing",), 0, "")])
+def test_keelboot_select_ends_as_the_contract_has_it(tmp_path, conf, words, status, printed):
+    """docs/INTEGRATE.md. Where it runs, there is nothing that it could arm or mount."""
+    (tmp_path / "etc/keelboot").mkdir(parents=True)
+    (tmp_path / "etc/keelboot/system.conf").write_text(conf)
+    shutil.copy(SELECT, tmp_path)
+    done = subprocess.run(["chroot", tmp_path, "/keelboot-select", *words], text=True, capture_output=True, timeout=60)
+    assert done.returncode == status, done.stderr
+    assert done.stdout.startswith(printed) and bool(done.stdout) == bool(printed)
+    assert done.stderr.startswith("usage: keelboot-select arm ") == (status == 3)
 
 
 # ---------------------------------------------------------------- arrays

@@ -72,7 +72,7 @@ GENERATORS = {
 copy_file() { take "$2"; }; copy_exec() { :; }; manual_add_modules() { :; }; DESTDIR=$OUT version=0""", ""),
     "dracut": ("50keelboot/module-setup.sh", """set -o pipefail
 dracut_module_included() { return 1; }; inst_hook() { :; }
-dwarn() { :; }; inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none moddir=/none""",
+inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none moddir=/none""",
                "install"),
     "mkinitcpio": ("install/keelboot", """add_binary() { :; }; add_module() { :; }; add_runscript() { :; }
 add_file() { [ "$1" = - ] && return; mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; BUILDROOT=$OUT KERNELVERSION=0""",
@@ -81,21 +81,32 @@ add_file() { [ "$1" = - ] && return; mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }
 }
 
 
-def packed_by(generator, tmp_path) -> set:
-    """The files of a device that its hook takes."""
+SAY = "".join(f'{name}() {{ echo "$@" >&2; }}\n' for name in ("dwarn", "dfatal", "warning", "error"))
+
+
+def hooked(generator, tmp_path, stubs: str, library: str = "/usr/lib/keelboot"):
+    """Its hook at work: the files of a device lie in a folder, as those of the initramfs do."""
     top, out = tmp_path / "device", tmp_path / generator
     out.mkdir(exist_ok=True)
     hook, gives, function = GENERATORS[generator]
-    text = (LIB / "pack.sh").read_text() + "keelboot_missing() { :; }; keelboot_programs() { :; }; KEELBOOT_FILES=" \
-        "/etc/keelboot/of-a-hook; keelboot_modules() { :; }; keelboot_watchdog_drivers() { :; }\n"
+    text = f"{(LIB / 'pack.sh').read_text()}{stubs}\n"
     script = "\n".join(line for line in (TOP / "hooks" / generator / hook).read_text().splitlines()
                        if not line.lstrip().startswith(". /usr"))
     for old in ("/etc/keelboot", "/usr/lib/keelboot/hooks", "/usr/lib/keelboot/system.conf"):
         text = text.replace(old, str(top) + old)
-    text = text.replace("/etc/crypttab", f"{top}/etc/crypttab")
+    text = text.replace("/etc/crypttab", f"{top}/etc/crypttab").replace("KEELBOOT_LIB=/usr/lib/keelboot",
+                                                                        f"KEELBOOT_LIB={library}")
     text = text.replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
-    done = subprocess.run(["bash", "-c", f"{text}{gives}\n{script}\n{function}"], check=False, capture_output=True,
-                          text=True, env={"PATH": "/usr/bin:/bin", "OUT": str(out)})
+    return subprocess.run(["bash", "-c", f"{text}{SAY}{gives}\n{script}\n{function}"], check=False, text=True,
+                          capture_output=True,
+                          env={"PATH": "/usr/bin:/bin", "OUT": str(out), "KEELBOOT_BOOT": str(top / "boot")})
+
+
+def packed_by(generator, tmp_path) -> set:
+    """The files of a device that its hook takes."""
+    top, out = tmp_path / "device", tmp_path / generator
+    done = hooked(generator, tmp_path, "keelboot_missing() { :; }; keelboot_programs() { :; }; KEELBOOT_FILES="
+                  "/etc/keelboot/of-a-hook; keelboot_modules() { :; }; keelboot_watchdog_drivers() { :; }")
     assert done.returncode == 0, done.stderr
     return {str(path.relative_to(out / str(top)[1:])) for path in (out / str(top)[1:]).rglob("*") if path.is_file()}
 
@@ -317,6 +328,47 @@ def test_an_initramfs_that_cannot_measure_is_not_made(tmp_path):
 
 def test_debians_kernel_has_drivers_of_tpms(tmp_path):
     assert packs(tmp_path, MEASURE, f"keelboot_error {kbkernel.get().modules}") == ""
+
+
+REQUIRED = "[initramfs]\nrequired=yes\n"
+NO_PROGRAM = "LIBRARY/keelboot-select is missing"
+# What system.conf says; what else there is; why there is no Keelboot in the initramfs, and whether that is an error.
+WITHOUT = {
+    "no program": ("", "", NO_PROGRAM, False),
+    "no program, required": (REQUIRED, "", NO_PROGRAM, True),
+    "no program, verified": ("[system]\nverify-slot=always\n", "", NO_PROGRAM, True),
+    "useless program": ("", "program", "keelboot-select does not start in it", False),
+    "useless program, required": (REQUIRED, "program", "keelboot-select does not start in it", True),
+    "adopting": (REQUIRED, "adopt", "keelboot adopt has not finished", False),
+    # A drop-in alone configures nothing: that system gets the initramfs that it had.
+    "no system.conf": (REQUIRED, "drop-in", "there is no DEVICE/etc/keelboot/system.conf", False),
+}
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("what", WITHOUT)
+def test_no_initramfs_is_made_without_keelboot_where_it_is_required(tmp_path, generator, what):
+    conf, there, why, error = WITHOUT[what]
+    device, library = tmp_path / "device", tmp_path / "lib"
+    for folder in ("etc/keelboot/system.conf.d", "boot", "usr/lib/keelboot"):
+        (device / folder).mkdir(parents=True)
+    (device / "etc/keelboot" / ("system.conf.d/10-a.conf" if there == "drop-in" else "system.conf")).write_text(conf)
+    if there == "adopt":
+        (device / "boot/keelboot-adopt").write_text("")
+    shutil.copytree(LIB, library)
+    (library / "mkinitramfs.d").symlink_to(TOP / "initramfs/mkinitramfs.d")
+    stubs = ""
+    if there == "program":
+        (library / "keelboot-select").write_text("#!/bin/sh\n")
+        (library / "keelboot-select").chmod(0o755)
+        stubs = "keelboot_unusable() { echo keelboot-select does not start in it; }"
+    done = hooked(generator, tmp_path, stubs, str(library))
+    why = why.replace("LIBRARY", str(library)).replace("DEVICE", str(device))
+    notes = [path.read_text().strip() for path in (tmp_path / generator).rglob("etc/keelboot/missing")]
+    assert (done.returncode, len(notes)) == ((1, 0) if error else (0, 1)), done.stderr
+    assert "".join(notes).startswith("" if error else why)
+    ends = ", and system.conf wants no boot without Keelboot" if error else ""
+    assert f"keelboot: {why}{ends}" in done.stderr and ("boots without Keelboot" in done.stderr) != error
 
 
 @pytest.mark.parametrize("hook, words", [

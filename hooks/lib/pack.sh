@@ -47,18 +47,23 @@ keelboot_watchdog_drivers() {
 			"$1/modules.dep" "$1/modules.alias"
 }
 
-# What is missing for a boot, in one line; nothing if all is there.
+# Says so if the program of the boot is missing.
+keelboot_no_select() {
+	case $(keelboot_programs) in
+	*/keelboot-select*) ;;
+	*) echo "$KEELBOOT_LIB/keelboot-select is missing" ;;
+	esac
+}
+
+# Why an initramfs is made without Keelboot, in one line. Nothing if all is there, or if none may be made: keelboot_error.
 keelboot_missing() {
 	if [ -e "${KEELBOOT_BOOT-/boot}/keelboot-adopt" ]; then
 		echo "keelboot adopt has not finished: run it again"
-		return
-	fi
-	case $(keelboot_programs) in
-	*/keelboot-select*) ;;
-	*) echo "$KEELBOOT_LIB/keelboot-select is missing"; return ;;
-	esac
-	[ -f /etc/keelboot/system.conf ] || [ -f /usr/lib/keelboot/system.conf ] ||
+	elif [ ! -f /etc/keelboot/system.conf ] && [ ! -f /usr/lib/keelboot/system.conf ]; then
 		echo "there is no /etc/keelboot/system.conf"
+	elif [ -z "$(keelboot_required)" ]; then
+		keelboot_no_select
+	fi
 }
 
 # Warnings, a line each: what a trial makes outlives its rejection, and what is wrong in system.conf is ignored by the boot.
@@ -193,6 +198,11 @@ keelboot_required() {
 		END { if (always || yes && locked) print "always"; else if (yes) print "yes" }'
 }
 
+# Where an initramfs lacks Keelboot for the reason $1: why it must not be made, in one line; nothing if it may be.
+keelboot_refuses() {
+	[ -z "$1" ] || [ -z "$(keelboot_required)" ] || echo "$1, and system.conf wants no boot without Keelboot"
+}
+
 # Whether this initramfs may ask a person or a server how to unlock a disk: by the files "$@", such as /etc/crypttab.
 # KEELBOOT_UNLOCK=yes or no says so for what else may ask.
 keelboot_asks() {
@@ -299,6 +309,11 @@ keelboot_has_tpm() {
 
 # What must not be made, in one line; nothing if all is well. The kernel is the one in the folder of modules $1.
 keelboot_error() {
+	refused=$(keelboot_refuses "$(keelboot_no_select)")
+	if [ -n "$refused" ]; then
+		echo "$refused"
+		return
+	fi
 	keelboot_measures || return 0
 	keelboot_installs || {
 		echo "[measure] pcr= is set, and keelboot-helper, which measures, is missing; remove KEELBOOT_APPLY=no, or pcr="

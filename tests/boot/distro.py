@@ -285,7 +285,9 @@ ALL = [*TARGETS.values(), MKOSI, *SYSVINIT, *DEBIAN_13, *BACKPORTS]
 
 # ---------------------------------------------------------------- a distribution that misbehaves
 
-SAY_HANG = "echo 'a hook of the distribution hangs' >/dev/console; while :; do sleep 1000; done"
+# With the root of slot b only: else no slot could be booted.
+SAY_HANG = "read -r slot </run/keelboot/slot; [ $slot != b ] || " \
+           "{ echo 'a hook of the distribution hangs' >/dev/console; while :; do sleep 1000; done; }"
 TO_MKOSI = "usr/local/lib/mkosi-initrd"
 TO_SHELL = "usr/lib/dracut/modules.d/60mischief"
 SETUP = "#!/bin/bash\ncheck() {{ return 0; }}\ndepends() {{ :; }}\ninstall() {{\n{install}\n}}\n"

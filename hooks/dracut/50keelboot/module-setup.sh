@@ -91,12 +91,13 @@ install() {
 		DRACUT_RESOLVE_DEPS=1 inst "$file" $target
 	done < <(keelboot_programs)
 	missing=$(keelboot_unusable "$initdir")
-	if [ -n "$missing" ] && [ -z "$(keelboot_required)" ]; then
+	said=$(keelboot_refuses "$missing")
+	if [ -n "$said" ]; then
+		dfatal "keelboot: $said: is there room in $initdir?"
+		exit 1
+	elif [ -n "$missing" ]; then
 		without_keelboot "$missing"
 		return 0
-	elif [ -n "$missing" ]; then
-		dfatal "keelboot: $missing, and system.conf wants no boot without Keelboot: is there room in $initdir?"
-		exit 1
 	fi
 	while IFS= read -r file; do
 		inst "$file"
