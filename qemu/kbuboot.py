@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A U-Boot that keeps a redundant environment on a card, for QEMU's virt of AArch64, made of Debian's sources as a
-board's maker would make one. Debian's own has its environment in a flash that it cannot write to in QEMU.
+"""A U-Boot that keeps a redundant environment on a card, for QEMU's virt of AArch64 and for its PC, made of Debian's
+sources as a board's maker would make one. Debian's own of AArch64 has its environment in a flash that it cannot write
+to in QEMU, and that of x86 has none.
 
-    get()                               built unless it is there
-    put(disk, copy(2, a="1"), copy(1))  both copies of its environment: these variables beside U-Boot's own
+    ARM64.get()                         built unless it is there; X86.get()
+    put(disk, ARM64.copy(2, a="1"), ARM64.copy(1))
+                                        both copies of its environment: these variables beside U-Boot's own
     copies(disk)                        what is in them
 """
 
@@ -13,6 +15,7 @@ import shutil
 import struct
 import subprocess
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import kbapt
@@ -20,10 +23,7 @@ import kbloader
 
 PACKAGE = "u-boot"
 FOLDER = Path(__file__).resolve().parent.parent / "build/u-boot"
-# What it is, and what its environment is where none was saved.
-IMAGE, DEFAULTS = FOLDER / "u-boot.bin", FOLDER / "u-boot-initial-env"
-TOOLS = ("aarch64-linux-gnu-gcc", "bison", "flex", "bc", "dpkg-source")
-CONFIG = "qemu_arm64_defconfig"
+TOOLS = ("bison", "flex", "bc", "dpkg-source")
 # Of both copies on the card, between the partition table and the first partition.
 OFFSETS, SIZE = (0x40000, 0x80000), 0x4000
 # The script is in the fifth partition.
@@ -35,7 +35,6 @@ CONFIG_MMC_SDHCI=y
 # CONFIG_MMC_SDHCI_SDMA is not set
 CONFIG_MMC_PCI=y
 CONFIG_CMD_MMC=y
-# CONFIG_ENV_IS_IN_FLASH is not set
 CONFIG_ENV_IS_IN_MMC=y
 CONFIG_SYS_REDUNDAND_ENVIRONMENT=y
 CONFIG_ENV_SIZE={SIZE:#x}
@@ -50,8 +49,9 @@ CONFIG_BOOTDELAY=0
 CONFIG_USE_BOOTCOMMAND=y
 CONFIG_BOOTCOMMAND="{START}"
 """
-# PCI is looked at before the environment is read: the card's reader is behind it.
-FLAGS = "KCPPFLAGS=-DCONFIG_SYS_EARLY_PCI_INIT"
+# Of x86: where QEMU's PC maps a firmware's last byte, and what is at fixed places before it.
+ROM = 1 << 20
+ENDS = {"u-boot-x86-start16.bin": 0x800, "u-boot-x86-reset16.bin": 0x10}
 
 
 class UbootError(Exception):
@@ -77,48 +77,88 @@ def _sources(folder: Path) -> Path:
     return folder / "sources"
 
 
-def _build(folder: Path) -> None:
-    missing = [tool for tool in TOOLS if not shutil.which(tool, path=kbapt.ENV["PATH"])]
-    if missing:
-        raise UbootError(f"{', '.join(missing)}: not found; qemu/deps arm64 installs what is needed")
-    sources, out = _sources(folder), folder / "out"
-    config = (sources / "configs" / CONFIG).read_text() + OWN
-    (sources / "configs/keelboot_defconfig").write_text(config)
-    make = ("make", "-s", f"-j{os.cpu_count()}", f"O={out}", "CROSS_COMPILE=aarch64-linux-gnu-", FLAGS)
-    _run(*make, "keelboot_defconfig", cwd=sources)
-    _run(*make, "u-boot.bin", "u-boot-initial-env", cwd=sources)
-    for built in (DEFAULTS, IMAGE):
-        shutil.copy(out / built.name, folder / "new")
-        (folder / "new").rename(built)
+def _rom(out: Path) -> bytes:
+    """What QEMU's PC starts from, as U-Boot's own binman makes it."""
+    rom, whole = bytearray(b"\xff" * ROM), (out / "u-boot.bin").read_bytes()
+    rom[:len(whole)] = whole
+    for name, before in ENDS.items():
+        data = (out / name).read_bytes()
+        rom[ROM - before:ROM - before + len(data)] = data
+    return bytes(rom)
 
 
-def get() -> Path:
-    """The program. Safe to call twice at the same time."""
-    folder = FOLDER / "build"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with open(FOLDER / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp, made_of = FOLDER / "configuration", f"{CONFIG}\n{FLAGS}\n{OWN}"
-        if not IMAGE.is_file() or not stamp.is_file() or stamp.read_text() != made_of:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            _build(folder)
-            stamp.write_text(made_of)
-            shutil.rmtree(folder)
-    return IMAGE
+@dataclass(frozen=True)
+class Uboot:
+    """name: of its folder in build/u-boot. config: U-Boot's own, which OWN is added to. flags: more words for make.
+    ends: what it makes beside the program, for a rom."""
+    name: str
+    config: str
+    compiler: str
+    flags: tuple
+    less: str           # of the configuration
+    ends: tuple = ()
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name
+
+    @property
+    def image(self) -> Path:
+        """What QEMU gets as its firmware."""
+        return self.folder / "u-boot.bin"
+
+    @property
+    def initial(self) -> Path:
+        """What its environment is where none was saved."""
+        return self.folder / "u-boot-initial-env"
+
+    def _build(self, folder: Path) -> None:
+        missing = [tool for tool in (f"{self.compiler}gcc", *TOOLS) if not shutil.which(tool, path=kbapt.ENV["PATH"])]
+        if missing:
+            raise UbootError(f"{', '.join(missing)}: not found; qemu/deps arm64 installs what is needed")
+        sources, out = _sources(folder), folder / "out"
+        config = (sources / "configs" / self.config).read_text() + self.less + OWN
+        (sources / "configs/keelboot_defconfig").write_text(config)
+        make = ("make", "-s", f"-j{os.cpu_count()}", f"O={out}", f"CROSS_COMPILE={self.compiler}", *self.flags)
+        _run(*make, "keelboot_defconfig", cwd=sources)
+        _run(*make, "u-boot.bin", self.initial.name, *self.ends, cwd=sources)
+        if self.ends:
+            (out / "u-boot.bin").write_bytes(_rom(out))
+        for built in (self.initial, self.image):
+            shutil.copy(out / built.name, folder / "new")
+            (folder / "new").rename(built)
+
+    def get(self) -> Path:
+        """The program. Safe to call twice at the same time."""
+        folder = self.folder / "build"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            stamp, made_of = self.folder / "configuration", f"{self.config}\n{self.flags}\n{self.less}{OWN}"
+            if not self.image.is_file() or not stamp.is_file() or stamp.read_text() != made_of:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                self._build(folder)
+                stamp.write_text(made_of)
+                shutil.rmtree(folder)
+        return self.image
+
+    def copy(self, flags: int, **more) -> bytes:
+        """One of the two of its environment: its own variables where none was saved, and these. The higher flags are
+        the newer copy, and 0 is above 255."""
+        own = dict(line.split("=", 1) for line in self.initial.read_text().splitlines() if "=" in line)
+        return kbloader.uboot_environment(flags, SIZE, **{**own, **more})
+
+
+# PCI is looked at before the environment is read: the card's reader is behind it.
+ARM64 = Uboot("arm64", "qemu_arm64_defconfig", "aarch64-linux-gnu-", ("KCPPFLAGS=-DCONFIG_SYS_EARLY_PCI_INIT",),
+              "# CONFIG_ENV_IS_IN_FLASH is not set\n")
+# The 32 bits of U-Boot start a Linux of 64; its 64 bits do not. Without pylibfdt, which wants swig, there is no binman.
+X86 = Uboot("x86", "qemu-x86_defconfig", "i686-linux-gnu-", ("CONFIG_PYLIBFDT=",),
+            "# CONFIG_ENV_IS_NOWHERE is not set\n", tuple(ENDS))
 
 
 # --- its environment ----------------------------------------------------------------------------
-
-def defaults() -> dict:
-    """The variables of a U-Boot that has saved none."""
-    return dict(line.split("=", 1) for line in DEFAULTS.read_text().splitlines() if "=" in line)
-
-
-def copy(flags: int, **more) -> bytes:
-    """One of the two: U-Boot's own variables and these. The higher flags are the newer copy, and 0 is above 255."""
-    return kbloader.uboot_environment(flags, SIZE, **{**defaults(), **more})
-
 
 def put(disk, *copies: bytes) -> None:
     with open(disk, "r+b") as file:

@@ -6,10 +6,10 @@ import functools
 from distro_rows import collected
 
 FILES = [f"tests/boot/test_{name}.py" for name in (
-    "loader_grub", "loader_uefi", "loader_tryboot", "loader_barebox", "pairs_grub", "pairs_uefi", "pairs_sdboot",
-    "pairs_efibootguard", "pairs_kexec")]
+    "loader_grub", "loader_uefi", "loader_tryboot", "loader_barebox", "loader_uboot_x86", "pairs_grub", "pairs_uefi",
+    "pairs_sdboot", "pairs_efibootguard", "pairs_kexec", "pairs_uboot_x86")]
 ARM64 = ("loader_uboot", "pairs_uboot")     # played on that processor
-NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot"}
+NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot", "x86": "u-boot-x86"}
 
 
 def row(file: str, scenario: str, parameters: str) -> dict:

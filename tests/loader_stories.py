@@ -56,6 +56,15 @@ def grub(own: str, good: str) -> tuple:
                f"both pairs panic and take turns until a file is put back{own}"))
 
 
+def u_boot(good: str) -> tuple:
+    return (
+        played(good), played(PANIC), played(PANIC, note="that is the panic"), played(PLUG, note="the plug ends it"),
+        played("power cut at any write leaves a pair that starts and leads to the release"),
+        played("pair that is larger than its partition is refused before anything is written"),
+        Played((r"count of the copies wraps \(.*\)",)),
+        played("both kernels bad are tried every ten seconds until a file is put back"))
+
+
 MODEL = Not("no kernel runs there")
 LOADERS = {     # what a reader calls it: the loader of the record, and the stories in their order
     "GRUB, from a BIOS": ("grub", grub("", "i386-pc")),
@@ -83,13 +92,8 @@ LOADERS = {     # what a reader calls it: the loader of the record, and the stor
                "power cut in the copy and in the commitment leads to the release"),
         played("full partition is said before anything is written"), played("revision at its end is begun anew"),
         played("both images bad is the loaders end and a file that is put back boots"))),
-    "U-Boot": ("u-boot", (
-        played("release brings its kernel and is committed with it"),
-        played(PANIC), played(PANIC, note="that is the panic"), played(PLUG, note="the plug ends it"),
-        played("power cut at any write leaves a pair that starts and leads to the release"),
-        played("pair that is larger than its partition is refused before anything is written"),
-        Played((r"count of the copies wraps \(.*\)",)),
-        played("both kernels bad are tried every ten seconds until a file is put back"))),
+    "U-Boot": ("u-boot", u_boot("release brings its kernel and is committed with it")),
+    "U-Boot, on x86": ("u-boot-x86", u_boot("release brings its kernel to an empty environment and is committed")),
     "a Raspberry Pi: a model": ("tryboot", (
         played("model firmware starts once what it is asked to and then the preset"), MODEL, MODEL, MODEL,
         played("model cut at the write leaves the old preset or the new one",

@@ -99,6 +99,7 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "systemd-boot 252, in OVMF": "systemd-boot",
     "EFI Boot Guard 0.13, in OVMF": "efibootguard",
     "U-Boot 2023.01, AArch64": "u-boot",
+    "U-Boot 2023.01, x86": "u-boot-x86",
     "Raspberry Pi's firmware, by `tryboot`: a model of it": "tryboot",
     "barebox's `bootchooser`: its state, by Debian's barebox-state": "barebox",
     "any, and init of Linux 6.1 by kexec": "kexec",

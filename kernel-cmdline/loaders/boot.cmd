@@ -2,7 +2,7 @@
 # U-Boot's half of Keelboot: starts the pair of keelboot_default, or once that of keelboot_once. `mkimage -T script -d
 # boot.cmd boot.scr` makes what U-Boot finds by itself; or put the lines into bootcmd. A pair is the partition boot-a or
 # boot-b, with the files Image and initramfs.img, and, if the board has fdtfile and fdt_addr_r, its device tree as
-# dtb/${fdtfile}. Change the kernel's words, and booti for a processor that is no AArch64.
+# dtb/${fdtfile}. Change the kernel's words, and booti for a processor that is neither AArch64 nor x86.
 #
 # U-Boot needs the commands part and saveenv, and a redundant environment (CONFIG_SYS_REDUNDAND_ENVIRONMENT): a power cut
 # while the only copy is written would leave U-Boot's defaults.
@@ -61,7 +61,9 @@ for keelboot_pair in ${keelboot_list}; do
 		if test ${keelboot_tree} != damaged && load ${devtype} ${devnum}:${keelboot_part} ${ramdisk_addr_r} /initramfs.img; then
 			setenv keelboot_size ${filesize}
 			if load ${devtype} ${devnum}:${keelboot_part} ${kernel_addr_r} /Image; then
-				if test ${keelboot_tree} = loaded; then
+				if test "${arch}" = x86; then
+					zboot ${kernel_addr_r} ${filesize} ${ramdisk_addr_r} ${keelboot_size}
+				elif test ${keelboot_tree} = loaded; then
 					booti ${kernel_addr_r} ${ramdisk_addr_r}:${keelboot_size} ${fdt_addr_r}
 				else
 					booti ${kernel_addr_r} ${ramdisk_addr_r}:${keelboot_size} ${fdtcontroladdr}

@@ -32,16 +32,18 @@ GARBAGE = b"no kernel " * 1000
 pytestmark = pytest.mark.skipif(not UBOOT.is_file(), reason="package u-boot-qemu is not installed")
 
 
-def machine(bench, *, kernel_b=None, initrd_b=None, tree_b=b"", before="", **variables) -> tuple:
-    """The machine, switched off, and its disk: b is to be started once."""
+def machine(bench, *, kernel_b=None, initrd_b=None, tree_b=b"", before=KEPT + NAMES, board=None, words=WORDS,
+            **variables) -> tuple:
+    """The machine, switched off, and its disk: b is to be started once. before: what U-Boot runs before its script."""
     kernel, initrd = bench.device.kernel.bzimage, bench.initramfs(name="packed", packed=True)
     files_b = kbloader.pair(kernel_b or kernel, initrd_b or initrd, "Image")
-    esp = {"boot.scr": kbloader.uboot_script(WORDS, KEPT + NAMES + before),
+    esp = {"boot.scr": kbloader.uboot_script(words, before),
            "env": kbloader.uboot_copy(**{"keelboot_default": "a", **(variables or {"keelboot_once": "b"})})}
     disk = bench.disk("1.0", extra=[
         ("esp", "64M", Vfat(esp), "esp"), ("boot-a", "128M", Vfat(kbloader.pair(kernel, initrd, "Image"))),
         ("boot-b", "128M", Vfat({**files_b, **({f"dtb/{TREE}": tree_b} if tree_b else {})}))])
-    return Machine(None, drives=[Drive(disk, name="disk")], log=str(bench.work / "console.log"), **BOARD), disk
+    return Machine(None, drives=[Drive(disk, name="disk")], log=str(bench.work / "console.log"),
+                   **(board or BOARD)), disk
 
 
 def kept(bench, disk) -> bytes:
@@ -126,7 +128,7 @@ def test_damaged_device_tree_falls_back_at_once(bench):
 
 def test_damaged_device_tree_of_a_pair_is_no_fault_of_the_next(bench):
     """Where U-Boot has none to give instead: what the kernel does without one is its affair."""
-    vm, _ = machine(bench, tree_b=GARBAGE, before="setenv fdtcontroladdr\n")
+    vm, _ = machine(bench, tree_b=GARBAGE, before=f"{KEPT}{NAMES}setenv fdtcontroladdr\n")
     with vm:
         vm.expect("the pair of slot b cannot be loaded", SLOW)
         vm.expect("Loading Ramdisk to", SLOW, fail="the pair of slot a cannot be loaded")

@@ -58,8 +58,11 @@ class Pairs(PairDevice):
             self.extra = kbloader.firmware(bench.work / "variables.fd")
 
     def machine(self, *sticks, disk=None, **options):
+        """With UEFI there is a controller of USB without sticks, too. Else the disk is at another place of PCI than it
+        was with one, and the firmware makes a new entry for it, behind that of its shell."""
         return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=512,
-                       firmware="", watchdog=True, extra=self.extra, log=str(self.bench.work / "console.log"))
+                       usb=bool(self.extra), firmware="", watchdog=True, extra=self.extra,
+                       log=str(self.bench.work / "console.log"))
 
     def variables(self, disk=None) -> dict:
         return kbloader.grub_variables(disk or self.disk, "grubenv")

@@ -44,8 +44,7 @@ int fsync(int fd)
 
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
 {
-	return write_fails != 0 ? fail_with(write_fails)
-				: (ssize_t)syscall(SYS_pwrite64, fd, buf, len, off);
+	return write_fails != 0 ? fail_with(write_fails) : folder_pwrite(fd, buf, len, off);
 }
 
 int unlinkat(int fd, const char *name, int flags)

@@ -11,6 +11,8 @@
 
 #include "tests/unit/test.h"
 
+#include <sys/uio.h>
+
 #define FOLDER_PATHS 8	  /* that may be in use at once */
 #define FOLDER_DEEP  4200 /* the room for the path of folder_deep() */
 
@@ -38,6 +40,15 @@ static inline __attribute__((format(printf, 1, 2))) void folder_run(const char *
 	va_end(ap);
 	if (system(line) != 0)
 		fail_msg("%s", line);
+}
+
+/* What a pwrite() of the test's own writes by. How the system call takes an offset of 64 bits
+ * differs where a register has 32. */
+static inline ssize_t folder_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	struct iovec all = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
+
+	return pwritev(fd, &all, 1, off);
 }
 
 static inline void folder_make(void)

@@ -39,16 +39,16 @@ ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
 
 	writes++;
 	if (writes < power)
-		return syscall(SYS_pwrite64, fd, buf, n, off);
+		return folder_pwrite(fd, buf, n, off);
 	if (writes > power || fate == LOST || n != sizeof(old))
 		return (ssize_t)n;
-	assert_int_equal(syscall(SYS_pread64, fd, old, n, off), n);
+	assert_int_equal(pread(fd, old, n, off), n);
 	for (size_t i = 0; i < n; i++)
 		if (old[i] != new[i]) {
 			memset(old + i, 0xa5, 4);
 			break;
 		}
-	syscall(SYS_pwrite64, fd, old, n, off);
+	folder_pwrite(fd, old, n, off);
 	return (ssize_t)n;
 }
 
