@@ -71,9 +71,6 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.untold, a->untold, sizeof(next.untold));
 	next.untold_status = a->untold_status;
 	next.interval = a->interval;
-	next.due = a->due;
-	memcpy(next.due_boot, a->due_boot, sizeof(next.due_boot));
-	next.failures = a->failures;
 	next.attributes = a->attributes;
 	next.attributes_due = a->attributes_due;
 	memcpy(next.device_known, a->device_known, sizeof(next.device_known));
@@ -155,9 +152,6 @@ static const struct field {
 	NUMBER("untold_status", untold_status),
 	NUMBER("ended", ended),
 	NUMBER("interval", interval),
-	NUMBER("due", due),
-	TEXT("due_boot", due_boot),
-	NUMBER("failures", failures),
 	NUMBER("attributes", attributes),
 	NUMBER("attributes_due", attributes_due),
 	TEXT("installed", installed),

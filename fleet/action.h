@@ -118,11 +118,6 @@ struct action {
 	uint64_t untold_status, ended;
 	/* between polls, as the server wanted it last, in seconds; 0: it never said */
 	uint64_t interval;
-	/* for a timer: the uptime, in seconds, of the next contact, 0: with the timer; in which
-	 * boot; contacts in a row that failed */
-	uint64_t due;
-	char due_boot[ACTION_BOOT_LEN + 1];
-	uint64_t failures;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
 	/* attributes_sent(), of those that the server did not ask for */

@@ -6,6 +6,7 @@
 #include "fleet/facts.h"
 #include "fleet/feed_record.h"
 #include "fleet/files.h"
+#include "fleet/wait_note.h"
 
 struct way;
 
@@ -20,6 +21,8 @@ struct contact {
 	/* a timer began it: when the next one is due is noted; a person did, who waits for nothing
 	 */
 	bool by_timer, by_hand;
+	/* of a timer: what the contact before noted, or this one */
+	struct wait_note wait;
 	/* nothing is written, fetched, staged or answered */
 	bool dry_run;
 

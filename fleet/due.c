@@ -2,9 +2,11 @@
 #include "fleet/due.h"
 
 #include "fleet/boot_id.h"
+#include "fleet/monitor_link.h"
 #include "fleet/polling.h"
 
 #include "lib/bytes.h"
+#include "lib/log.h"
 #include "lib/os.h"
 
 #include <string.h>
@@ -26,37 +28,35 @@ static unsigned interval_of(const struct contact *c, unsigned said_s)
 unsigned due_wait(const struct contact *c)
 {
 	char boot[ACTION_BOOT_LEN + 1];
-	uint64_t now = os_now_ms() / 1000, due = c->a.due;
+	uint64_t now = os_now_ms() / 1000, due = c->wait.due;
 	struct polling p = { .sleep_s = interval_of(c, 0), .seed = hash_words(c->client.id) };
 
-	if (!boot_id_read(boot))
-		return 0;
-	if (strcmp(c->a.due_boot, boot) != 0) {
+	if (due == 0 && p.sleep_s > DUE_TIMER_S && boot_id_read(boot)) {
 		p.n = hash_words(boot);
-		due = p.sleep_s > DUE_TIMER_S ? polling_first(&p) : 0;
+		due = polling_first(&p);
 	}
-	/* No wait is longer than a day: that would be no record of ours. */
+	/* No wait is longer than a day: that would be no note of ours. */
 	return due > now && due - now <= WAIT_MAX_S ? (unsigned)(due - now) : 0;
 }
 
 void due_note(struct contact *c)
 {
-	char boot[ACTION_BOOT_LEN + 1];
-	uint64_t now_ms = os_now_ms(), due;
+	struct monitor_order order = { .work = MONITOR_WAIT };
+	struct monitor_result r;
+	uint64_t now_ms = os_now_ms();
 	struct polling p = { .sleep_s = interval_of(c, c->sleep_s),
 			     .retry_after_s = c->retry_after_s,
-			     .failures = c->failed ? (unsigned)c->a.failures + 1 : 0,
+			     .failures = c->failed ? (unsigned)c->wait.failures + 1 : 0,
 			     .seed = hash_words(c->client.id),
 			     .n = now_ms };
 	unsigned wait = polling_wait(&p);
 
-	if (!boot_id_read(boot))
+	order.wait.due = wait > DUE_TIMER_S ? now_ms / 1000 + wait : 0;
+	order.wait.failures = p.failures;
+	if (c->dry_run || (order.wait.due == c->wait.due && p.failures == c->wait.failures))
 		return;
-	due = wait > DUE_TIMER_S ? now_ms / 1000 + wait : 0;
-	if (due == c->a.due && p.failures == c->a.failures)
-		return;
-	c->a.due = due;
-	c->a.failures = p.failures;
-	memcpy(c->a.due_boot, boot, sizeof(boot));
-	contact_save(c);
+	c->wait = order.wait;
+	monitor_do(&c->monitor, &order, &r, NULL, NULL);
+	if (r.code != 0)
+		log_warn("%s; so the server is asked each time that the timer starts", r.why);
 }

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define RUN_DIR "/run/keelboot"
+
 enum { EXIT_LATER = 1, EXIT_USAGE = 3 };
 
 static const char help[] =
@@ -32,6 +34,8 @@ static const char help[] =
 	"      --json            of status: for programs\n"
 	"      --metrics         of status: what runs here, as text for Prometheus; as root\n"
 	"      --conf-root DIR   read system.conf below DIR\n"
+	"      --run-dir DIR     what the boot left, and when a timer asks next; default " RUN_DIR
+	"\n"
 	"      --keelboot FILE   the command, if it is not /usr/bin/keelboot\n"
 	"      --version         the version of this program\n"
 	"  -h, --help            this text\n"
@@ -42,7 +46,7 @@ static const char help[] =
 	"  keelboot-fleet once --dry-run\n";
 
 struct call {
-	const char *verb, *conf_root, *keelboot;
+	const char *verb, *conf_root, *run_dir, *keelboot;
 	bool dry_run, when_due, now, json, metrics;
 	/* of this program; of keelboot, which ends with NULL */
 	char **argv, **options;
@@ -87,6 +91,8 @@ static bool read_word(struct call *c, char ***at)
 		return true;
 	if ((value = value_of(at, "--conf-root")) != NULL)
 		c->conf_root = value;
+	else if ((value = value_of(at, "--run-dir")) != NULL)
+		c->run_dir = value;
 	else if ((value = value_of(at, "--keelboot")) != NULL)
 		c->keelboot = value;
 	else if ((**at)[0] != '-' && c->verb == NULL)
@@ -109,7 +115,7 @@ static bool read_call(struct call *c, char **argv)
 {
 	static char *none[] = { NULL };
 
-	*c = (struct call){ .conf_root = "", .options = none };
+	*c = (struct call){ .conf_root = "", .run_dir = RUN_DIR, .options = none };
 	for (char **at = argv; *at != NULL; at++) {
 		if (strcmp(*at, "--") == 0) {
 			c->options = at + 1;
@@ -126,15 +132,19 @@ static bool read_call(struct call *c, char **argv)
 	return false;
 }
 
-/* Also for the command, which reads the same configuration. */
+/* Also for the command, which reads the same configuration and what the same boot left. */
 static enum kb_err set_options(struct keelboot *kb, const struct call *c)
 {
-	const char *words[64] = { NULL };
+	const char *words[66] = { NULL };
 	size_t n = 0;
 
 	if (c->conf_root[0] != '\0') {
 		words[n++] = "--conf-root";
 		words[n++] = c->conf_root;
+	}
+	if (strcmp(c->run_dir, RUN_DIR) != 0) {
+		words[n++] = "--run-dir";
+		words[n++] = c->run_dir;
 	}
 	for (size_t i = 0; c->options[i] != NULL; i++) {
 		if (n == sizeof(words) / sizeof(words[0]) - 1)
@@ -148,7 +158,7 @@ static int make_monitor(const struct call *c)
 {
 	struct monitor *m = &contact.monitor;
 
-	*m = (struct monitor){ .conf = &conf, .link = -1 };
+	*m = (struct monitor){ .conf = &conf, .run_dir = c->run_dir, .link = -1 };
 	snprintf(m->keys, sizeof(m->keys), "%s%s", c->conf_root, conf.keyring);
 	folder_init(&m->folder, conf.data_mount);
 	if (keelboot_new(&m->kb) != 0) {
@@ -178,6 +188,9 @@ static int run_contacts(const struct call *c)
 
 	if (err != KB_OK)
 		return err == KB_ENOENT ? EXIT_LATER : EXIT_USAGE;
+	/* The other process may not be able to read it. */
+	if (contact.by_timer)
+		contact.wait = wait_note_read(c->run_dir);
 	/* Updates go on, and so does the way to a configuration that can be understood. */
 	permit_check(&conf);
 	if (strcmp(c->verb, "run") == 0 && !reload_watch(c->argv, can_begin)) {

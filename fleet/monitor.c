@@ -237,6 +237,15 @@ static void reboot_machine(struct monitor *m, struct monitor_result *r)
 			 strerror(errno));
 }
 
+static void note_wait(const struct monitor *m, const struct monitor_order *order,
+		      struct monitor_result *r)
+{
+	r->code = (int)wait_note_write(m->run_dir, &order->wait);
+	if (r->code != KB_OK)
+		snprintf(r->why, sizeof(r->why), "%s: nothing can be noted there: %s", m->run_dir,
+			 strerror(errno));
+}
+
 static void read_attributes_file(const struct monitor *m, struct monitor_result *r,
 				 json_object **document)
 {
@@ -300,6 +309,9 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		break;
 	case MONITOR_CONFIRM:
 		r->code = (int)permit_confirm(m->conf, order->name, r->why);
+		break;
+	case MONITOR_WAIT:
+		note_wait(m, order, r);
 		break;
 	case MONITOR_REBOOT:
 		reboot_machine(m, r);

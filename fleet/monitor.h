@@ -8,6 +8,7 @@
 
 #include "fleet/action.h"
 #include "fleet/folder.h"
+#include "fleet/wait_note.h"
 #include "libkeelboot/keelboot.h"
 
 #include <json-c/json.h>
@@ -31,6 +32,7 @@ enum monitor_work {
 	MONITOR_FOLDER,	 /* flag: it is made if it is missing */
 	MONITOR_PERMIT,	 /* flag: the action is forced */
 	MONITOR_CONFIRM, /* by [fleet] confirm= */
+	MONITOR_WAIT,	 /* notes when a timer may ask next */
 	MONITOR_REBOOT,	 /* returns only if it cannot */
 	MONITOR_WORKS,
 };
@@ -38,6 +40,8 @@ enum monitor_work {
 struct monitor {
 	const struct conf *conf;
 	struct keelboot *kb;
+	/* what the boot left: /run/keelboot */
+	const char *run_dir;
 	/* of the public keys */
 	char keys[FOLDER_PATH_MAX + 1];
 	struct folder folder;
@@ -54,11 +58,12 @@ struct monitor_order {
 	char version[ACTION_VERSION_MAX + 1];
 	/* of a bundle that is to be confirmed */
 	char name[OFFER_NAME_MAX + 1];
+	struct wait_note wait;
 };
 
 struct monitor_result {
-	/* an exit code of keelboot(1), or -1; of a folder an enum kb_err; of a permission 0 or 1,
-	 * of a confirmation an enum permit */
+	/* an exit code of keelboot(1), or -1; of a folder or a wait an enum kb_err; of a permission
+	 * 0 or 1, of a confirmation an enum permit */
 	int code;
 	/* where the code is no 0, for a person; of a confirmation always */
 	char why[MONITOR_WHY_MAX + 1];

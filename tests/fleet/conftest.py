@@ -73,9 +73,8 @@ class Fleet:
     def command(self, *words):
         """The program as it is called, before the options of keelboot."""
         options = self.dev.options()
-        at = options.index("--conf-root")
-        return [FLEET, *words, "--conf-root", options[at + 1], "--keelboot", self.keelboot, "--",
-                *options[:at], *options[at + 2:]]
+        own = [word for name in ("--conf-root", "--run-dir") for word in options[options.index(name):][:2]]
+        return [FLEET, *words, *own, "--keelboot", self.keelboot, "--", *(word for word in options if word not in own)]
 
     def environment(self, **more):
         return {"PATH": self.path, "LC_ALL": "C", "KEELBOOT_HELPER": HELPER, **self.more, **more}
@@ -128,6 +127,16 @@ class Fleet:
     def change(self, **record):
         """Its record, as another run may have left it."""
         (self.folder / "action.json").write_text(json.dumps({**self.record, **record}))
+
+    @property
+    def noted(self):
+        """What a timer's contact left for the next one: its uptime in seconds, and how many in a row failed."""
+        note = self.dev.run / "fleet-due"
+        return tuple(map(int, note.read_text().split())) if note.exists() else (0, 0)
+
+    def note(self, due=0, failures=None):
+        """As another one may have left it; 0: the next one may ask."""
+        (self.dev.run / "fleet-due").write_text(f"{due} {self.noted[1] if failures is None else failures}\n")
 
     @property
     def staged(self):

@@ -275,7 +275,9 @@ class Handler(Visit):
         self.reply(200)
 
     def send_artifact(self, name):
-        action = next((action for action in self.server.actions if name in (action.name, *action.more)), None)
+        named = [action for action in self.server.actions if name in (action.name, *action.more)]
+        # Of what is cancelled, it has none for the device.
+        action = next((action for action in named if action.state not in ("canceling", "canceled")), None)
         if action is None:
             self.error(404, "entityNotFound")
         elif action.gone:

@@ -19,9 +19,13 @@ import way
 from loopback import stop
 
 QUOTA = 20          # status entries of an action; hawkBit's own is 1000
+PER_SECOND = 2      # reads, and writes, of an address that is public; hawkBit's own are 200 and 50
+CROWDED = "203.0.113.7"
 JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar"]
 OPTIONS = ["--server.address=127.0.0.1", "--logging.level.root=WARN", "--server.forward-headers-strategy=native",
-           f"--hawkbit.server.security.dos.maxStatusEntriesPerAction={QUOTA}"]
+           f"--hawkbit.server.security.dos.maxStatusEntriesPerAction={QUOTA}",
+           f"--hawkbit.server.security.dos.filter.maxRead={PER_SECOND}",
+           f"--hawkbit.server.security.dos.filter.maxWrite={PER_SECOND}"]
 ADMIN = "Basic " + base64.b64encode(b"admin:admin").decode()
 
 
@@ -223,6 +227,25 @@ class Shop:
 
     def say(self, action, body):
         return way.say(self.url, self.target, self.token, action.id, body)
+
+    @contextlib.contextmanager
+    def crowded(self, way, messages=False):
+        """Others behind its address ask so often that hawkBit's filter refuses what comes from there: reads or messages.
+        """
+        def crowd(method):
+            if messages == (method != "GET"):
+                self._crowd(method)
+        way.address, way.crowd = CROWDED, crowd
+        yield
+        way.address, way.crowd = None, lambda _: None
+
+    def _crowd(self, method):
+        """The first one begins a second in which the device's own is refused, too."""
+        time.sleep(1.1)
+        for _ in range(10 * PER_SECOND):
+            if way.knock(self.url, CROWDED, method) == 429:
+                return
+        raise AssertionError("hawkBit's filter refuses nothing")
 
     def cancel(self, action):
         self.hawkbit("DELETE", action._get())

@@ -104,7 +104,8 @@ class Nginx:
     def _tls(self):
         if not self.tls:
             return []
-        lines = [f"ssl_certificate {self.tls}/server.pem;", f"ssl_certificate_key {self.tls}/server.key;",
+        name = f"{self.tls}/{self.modes.get('certificate', 'server')}"
+        lines = [f"ssl_certificate {name}.pem;", f"ssl_certificate_key {name}.key;",
                  "ssl_protocols TLSv1.2 TLSv1.3;"]
         if self.client:
             wanted = "optional" if self.client == "optional" else "on"
@@ -161,7 +162,8 @@ class Nginx:
         stop(self.process)
 
     def set(self, **modes):
-        """gzip, packed, ranges=False, limit=STATUS, redirect=URL, speed=BYTES: as own_web.Web has them."""
+        """gzip, packed, ranges=False, limit=STATUS, redirect=URL, speed=BYTES: as own_web.Web has them. certificate:
+        whose."""
         self.modes = modes
         self.stop()
         self.start()

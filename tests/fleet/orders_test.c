@@ -173,6 +173,32 @@ TEST(what_is_not_known_to_be_free_is_not_touched)
 	end();
 }
 
+TEST(when_a_timer_asks_next_is_noted_and_nothing_else_is_done)
+{
+	struct monitor_order o = { .work = MONITOR_WAIT, .wait = { .due = 4711, .failures = 3 } };
+	struct monitor_result r;
+	struct wait_note n;
+	json_object *none = NULL;
+	int fd = -1;
+
+	begin();
+	m.run_dir = home;
+	monitor_work(&m, &o, &r, &none, &fd);
+	n = wait_note_read(home);
+	assert_true(r.code == 0 && n.due == 4711 && n.failures == 3 && did(""));
+	o.wait.due = o.wait.failures = UINT64_MAX;
+	monitor_work(&m, &o, &r, &none, &fd);
+	n = wait_note_read(home);
+	assert_true(r.code == 0 && n.due == 0 && n.failures == 0);
+	m.run_dir = "/nowhere";
+	monitor_work(&m, &o, &r, &none, &fd);
+	n = wait_note_read("/nowhere");
+	assert_true(r.code != 0 && n.due == 0 && did(""));
+	assert_string_equal(r.why,
+			    "/nowhere: nothing can be noted there: No such file or directory");
+	end();
+}
+
 TEST(what_cannot_be_noted_is_not_staged)
 {
 	begin();

@@ -5,6 +5,8 @@ import contextlib
 import way
 from ddi_server import Server, send_file
 
+MESSAGES = ("feedback", "cancel-feedback", "confirmation-feedback", "attributes", "installed")
+KINDS_OF_REQUESTS = ("poll", "deployment", "cancel", "confirmation", "artifact", *MESSAGES)
 KINDS = {"forced": ("forced", "forced"), "soft": ("attempt", "attempt"), "timeforced": ("attempt", "attempt"),
          "downloadonly": ("forced", "skip")}
 
@@ -33,6 +35,13 @@ class Shop:
 
     def say(self, action, body):
         return way.say(self.url, self.target, self.token, action.id, body)
+
+    @contextlib.contextmanager
+    def crowded(self, _, messages=False):
+        refused = [kind for kind in KINDS_OF_REQUESTS if messages <= (kind in MESSAGES)]
+        self.server.on.update({kind: lambda handler: handler.error(429) for kind in refused})
+        yield
+        self.server.on.clear()
 
     def cancel(self, action):
         self.server.cancel(action)

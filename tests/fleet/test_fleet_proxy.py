@@ -110,6 +110,32 @@ def test_a_device_at_1970_asks_nobody_until_its_clock_is_set(ready, shop, fronts
     run_to_the_end(device, action)
 
 
+@pytest.mark.parametrize("name", ["expired", "stranger"])
+def test_a_certificate_of_the_server_that_does_not_count(ready, shop, fronts, authority, bundle, tmp_path, name):
+    """Nobody is asked, and no token is sent; what is here goes its way. Its end is told when there is a good one."""
+    why = {"expired": "certificate has expired", "stranger": "unable to get local issuer"}[name]
+    front = fronts(tls=authority)
+    device = behind(ready, shop, front, tmp_path, ca_file=authority / "ca.pem")
+    action = shop.assign(bundle)
+    front.set(certificate=name)
+    for _ in range(2):
+        assert why in device.once(code=FAILURE)
+    assert front.log == [] and action.shown == ["running"]
+    front.set()
+    device.once(code=REBOOT)
+    front.set(certificate=name)
+    asked, shown = len(front.log), action.shown
+    assert why in device.once(code=REBOOT) and device.staged
+    device.reboot()
+    device.good()
+    for _ in range(3):
+        assert why in device.once(code=FAILURE)
+    assert len(front.log) == asked and action.shown == shown
+    front.set()
+    device.once()
+    assert action.state == "finished" and action.shown.count("finished") == 1
+
+
 # ---------------------------------------------------------------- redirects
 
 

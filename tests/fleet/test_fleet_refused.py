@@ -24,7 +24,7 @@ def waits(fleet, number, code=FAILURE):
         assert sum("429" in line for line in fleet.said.splitlines()) == 1
         later = re.search(r"asked in (\d+) s", fleet("once", "--when-due", code=None))
         found.append(int(later[1]) if later else 0)
-        fleet.change(due=0)
+        fleet.note()
     return found
 
 
@@ -49,7 +49,7 @@ def test_two_devices_do_not_ask_at_the_same_times(ready, server, tmp_path):
         fleet = Fleet(ready, server, tmp_path / name, name)
         server.on.clear()
         fleet.once()
-        fleet.change(failures=0, due=0)
+        fleet.note(failures=0)
         refuse(server)
         found.append(waits(fleet, 7)[5:])
     assert all(abs(one - other) > 5 for one, other in zip(*found))

@@ -103,6 +103,14 @@ class Hasty:
 
     def wait(self, seconds):
         self.passed += seconds
+        self._set()
+
+    def uptime(self, seconds):
+        """So long ago this boot began."""
+        self.passed = seconds - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._set()
+
+    def _set(self):
         self.file.write_text(f"{int(self.passed):<31}")
 
     def takes(self, handler, upto):
@@ -204,26 +212,32 @@ def test_a_timer_waits_as_long_as_the_server_asks(fleet, server):
     # A person asks at once; so does a timer in another boot.
     fleet.once()
     assert len(server.requests("poll")) == 2
-    fleet.change(due_boot="another", failures=0)
+    (fleet.dev.run / "fleet-due").unlink()
     by_timer(fleet)
     assert len(server.requests("poll")) == 3
 
 
-def test_and_keeps_to_its_interval(fleet, server):
+def test_and_keeps_to_its_interval(hasty, server):
+    fleet = hasty
     server.sleep = "01:00:00"
     fleet.once()
-    by_timer(fleet, code=None)
-    polls = len(server.requests("poll"))
-    fleet.change(due_boot="another")     # behind a start, at some time within the first hour of this boot
-    uptime = int(float(open("/proc/uptime").read().split()[0]))
-    said = by_timer(fleet)
-    wait = re.search(r"asked in (\d+) s", said)
-    assert uptime + int(wait[1]) < 3600 + 30 if wait else len(server.requests("poll")) > polls
-    fleet.change(due=0, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
+    fleet.time.uptime(4000)
     by_timer(fleet)
-    polls = len(server.requests("poll"))
+    assert len(server.requests("poll")) == 2
     assert 3200 < int(re.search(r"asked in (\d+) s", by_timer(fleet))[1]) <= 3960
-    assert len(server.requests("poll")) == polls
+    assert len(server.requests("poll")) == 2
+
+
+def test_behind_a_start_devices_spread_over_it(hasty, server):
+    """A start empties /run."""
+    server.sleep = "01:00:00"
+    hasty.once()
+    hasty.time.uptime(10)
+    first = 10 + int(re.search(r"asked in (\d+) s", by_timer(hasty))[1])
+    assert 20 < first < 3600 and len(server.requests("poll")) == 1
+    hasty.time.uptime(first + 60)
+    by_timer(hasty)
+    assert len(server.requests("poll")) == 2 and first + 3200 < hasty.noted[0] < first + 4000
 
 
 def test_and_asks_ever_more_rarely_while_contacts_fail(fleet, server):
@@ -231,14 +245,14 @@ def test_and_asks_ever_more_rarely_while_contacts_fail(fleet, server):
     server.on["poll"] = answers(503)
     for failures in range(1, 9):
         by_timer(fleet, code=FAILURE)
-        assert fleet.record["failures"] == failures
-        fleet.change(due=0)
+        assert fleet.noted[1] == failures
+        fleet.note()
     by_timer(fleet, code=FAILURE)
     assert 1700 < int(re.search(r"asked in (\d+) s", by_timer(fleet))[1]) <= 5401
     del server.on["poll"]
-    fleet.change(due=0)
+    fleet.note()
     by_timer(fleet)
-    assert fleet.record["failures"] == fleet.record["due"] == 0
+    assert fleet.noted == (0, 0)
 
 
 def test_where_a_timer_waits_anyway_nothing_is_written(fleet, server):
@@ -248,19 +262,21 @@ def test_where_a_timer_waits_anyway_nothing_is_written(fleet, server):
     assert len(server.requests("poll")) == 2 and (fleet.folder / "action.json").stat().st_ino == before.st_ino
 
 
-def test_a_reboot_does_not_wait_for_the_server(fleet, server, bundle):
+def test_a_reboot_does_not_wait_for_the_server(hasty, server, bundle):
+    fleet = hasty
+    fleet.time.uptime(4000)
     server.assign(bundle)
     server.sleep = "12:00:00"
     fleet.once(code=REBOOT)
-    fleet.change(due=0, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
     by_timer(fleet, code=REBOOT)
     polls = len(server.requests("poll"))
     assert "asked in" in by_timer(fleet, code=REBOOT) and len(server.requests("poll")) == polls
 
 
-def test_a_wait_that_is_none_of_ours_is_no_wait(fleet, server):
+@pytest.mark.parametrize("note", ["1000000000000 0\n", "9" * 30 + " 0\n", "", "900000", "900000 x\n", "x" * 5000])
+def test_a_wait_that_is_none_of_ours_is_no_wait(fleet, server, note):
     fleet.once()
-    fleet.change(due=10 ** 12, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
+    (fleet.dev.run / "fleet-due").write_text(note)
     by_timer(fleet)
     assert len(server.requests("poll")) == 2
 
@@ -293,7 +309,8 @@ def make_flushes(fleet, tmp_path):
     (tmp_path / "writes.c").write_text(WRITES)
     (tmp_path / "writes").touch()
     call("cc", "-shared", "-fPIC", "-o", tmp_path / "writes.so", tmp_path / "writes.c")
-    fleet.more = {"LD_PRELOAD": str(tmp_path / "writes.so"), "WRITES": str(tmp_path / "writes")}
+    libraries = [library for library in (fleet.more.get("LD_PRELOAD"), str(tmp_path / "writes.so")) if library]
+    fleet.more = {**fleet.more, "LD_PRELOAD": " ".join(libraries), "WRITES": str(tmp_path / "writes")}
 
     def count(run, *args, **how):
         before = (tmp_path / "writes").stat().st_size
@@ -307,26 +324,62 @@ def test_an_idle_contact_writes_nothing(fleet, server, flushes):
     assert flushes(fleet.once) == flushes(by_timer, fleet) == 0
 
 
-def test_a_server_that_is_away_costs_one_write_for_each_time_it_is_asked(fleet, server, flushes):
-    """Up to each hour then, and none where the timer only looks; none at all by hand."""
-    fleet.once()
-    server.on["poll"] = answers(503)
-    for failures in (1, 8):
-        fleet.change(failures=failures, due=0)
-        # The record, and the blocks for the next one.
-        assert 0 < flushes(by_timer, fleet, code=FAILURE) <= 3
-    for _ in range(3):
-        assert flushes(by_timer, fleet) == 0 and "asked in" in fleet.said
-        assert flushes(fleet.once, code=FAILURE) == 0
+def files_of(device):
+    """What a write changes, of all that lies on a disk."""
+    files = [device.dev.state, *device.dev.slots.values(), *device.dev.data.rglob("*")]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
 
 
-def test_a_timer_notes_a_longer_interval_once_for_each_contact(fleet, server, flushes):
+def of_a_day(device, flushes, begin, step=600):
+    """A timer starts each ten minutes; how often the disk was told to keep something."""
+    flushed = 0
+    for uptime in range(begin, begin + 24 * 3600, step):
+        device.time.uptime(uptime)
+        flushed += flushes(by_timer, device, code=None)
+    return flushed
+
+
+@pytest.mark.parametrize("how", [answers(503), answers(429, {"Retry-After": "60"})], ids=["503", "429"])
+def test_a_day_of_contacts_that_fail_writes_nothing(hasty, server, flushes, how):
+    """When the next one is due stands in /run. But for a note since when the server refuses, by the first of them."""
+    hasty.once()
+    server.on["poll"] = how
+    hasty.time.uptime(4000)
+    by_timer(hasty, code=FAILURE)
+    before, polls = files_of(hasty), len(server.requests("poll"))
+    assert of_a_day(hasty, flushes, 4600) == 0 and files_of(hasty) == before
+    # Each half hour to hour and a half, in the end.
+    assert 16 < len(server.requests("poll")) - polls < 52
+    assert hasty.noted[1] == len(server.requests("poll")) - 1
+
+
+def test_nor_does_one_of_longer_intervals(hasty, server, flushes):
+    server.sleep = "01:00:00"
+    hasty.once()
+    hasty.time.uptime(4000)
+    by_timer(hasty)
+    before, polls = files_of(hasty), len(server.requests("poll"))
+    assert of_a_day(hasty, flushes, 4600) == 0 and files_of(hasty) == before
+    assert 20 < len(server.requests("poll")) - polls < 26
+
+
+def test_where_run_takes_no_note_a_line_says_so_and_the_server_is_asked(hasty, server, bundle):
+    """The timer alone says when, then."""
+    server.sleep = "01:00:00"
+    server.assign(bundle)
+    (hasty.dev.run / "fleet-due").mkdir()
+    hasty.time.uptime(4000)
+    for _ in range(2):
+        said = by_timer(hasty, code=REBOOT)
+        assert "nothing can be noted there: Is a directory; so the server is asked each time" in said
+    assert len(server.requests("poll")) == 2 and hasty.staged
+
+
+def test_a_dry_run_notes_nothing(fleet, server):
     server.sleep = "01:00:00"
     fleet.once()
-    for _ in range(2):
-        fleet.change(due=0, due_boot=open("/proc/sys/kernel/random/boot_id").read().strip())
-        assert 0 < flushes(by_timer, fleet) <= 3
-        assert [flushes(by_timer, fleet) for _ in range(3)] == [0] * 3
+    fleet("once", "--when-due", "--dry-run")
+    assert not (fleet.dev.run / "fleet-due").exists()
 
 
 def test_an_end_that_a_server_does_not_take_costs_no_write_in_each_contact(fleet, server, bundle, flushes):

@@ -19,7 +19,8 @@ class Way(Loopback):
     """seen: (kind, headers, status) of each request. away: no answer comes. lose: kinds whose next answer is lost,
     after the server had it. cut: how many bytes of the next artifacts pass, one by one. pace: bytes a second, of
     artifacts; passed: how many of them passed. spoil: how many of the next artifacts are damaged. before[KIND]: what is
-    done before such a request is passed on, once."""
+    done before such a request is passed on, once. address: from where the server is to see it come; crowd: what is
+    done before each request, by its method."""
 
     def __init__(self, url, host="127.0.0.1"):
         super().__init__(Handler, host=host)
@@ -27,6 +28,7 @@ class Way(Loopback):
         self.away, self.lose, self.cut = False, [], []
         self.pace = self.passed = self.spoil = 0
         self.before = {}
+        self.address, self.crowd = None, lambda _: None
 
     def answers(self, kind):
         return [status for what, _, status in self.seen if what == kind]
@@ -45,8 +47,10 @@ class Handler(Visit):
         path = self.path.partition("?")[0]
         kind = next((kind for pattern, kind in KINDS if re.search(pattern, path)), "poll")
         self.server.before.pop(kind, lambda: None)()
+        self.server.crowd(self.command)
         there = http.client.HTTPConnection(self.server.there, timeout=60)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+        headers |= {"X-Forwarded-For": self.server.address} if self.server.address else {}
         there.request(self.command, self.path, body or None, headers)
         answer = there.getresponse()
         data = answer.read()
@@ -90,6 +94,16 @@ def say(url, target, token, action, body) -> int:
     there = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
     there.request("POST", f"/DEFAULT/controller/v1/{target}/deploymentBase/{action}/feedback", json.dumps(body),
                   {"Content-Type": "application/json", "Authorization": f"TargetToken {token}"})
+    status = there.getresponse().status
+    there.close()
+    return status
+
+
+def knock(url, address, method) -> int:
+    """A request of whoever is at this address, without a token; its status."""
+    there = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
+    there.request(method, "/DEFAULT/controller/v1/neighbour", b"{}" if method != "GET" else None,
+                  {"Content-Type": "application/json", "X-Forwarded-For": address})
     status = there.getresponse().status
     there.close()
     return status

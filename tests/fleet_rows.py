@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stories of `make check-fleet`, by the names that its report has."""
+
+import functools
+
+from distro_rows import collected
+
+SERVERS = ("own", "hawkbit", "goosebit", "raptor", "channel")
+FOLDERS = [f"tests/fleet/test_fleet_{name}.py" for name in (
+    "servers", "goosebit", "raptor", "channel", "tls", "proxy", "server_parts", "server_cancel", "server_crowd")]
+MACHINES = [f"tests/boot/test_fleet_{name}.py" for name in ("rollout", "channel", "page")]
+ALL = f"--servers={','.join(SERVERS)}"
+
+
+def row(file: str, scenario: str, parameters: str) -> dict:
+    """What a test is called: its file without .py, its name and its parameters."""
+    words = parameters.split("-")
+    server = next((word for word in words if word in SERVERS),
+                  "own" if file in ("test_fleet_channel", "test_fleet_tls") else "hawkbit")
+    return {"server": server, "story": " ".join([scenario, *(word for word in words if word and word != server)])}
+
+
+@functools.cache
+def planned() -> list:
+    """(server, story) of each test that is there."""
+    rows = [row(*case) for case in collected(FOLDERS, ALL) + collected(MACHINES)]
+    return list(dict.fromkeys((one["server"], one["story"]) for one in rows))
