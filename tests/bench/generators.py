@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What Keelboot adds to a healthy boot by the initramfs of a distribution, for each generator of Debian 12 and 13:
-guest instructions from power-on to the root's init, and bytes of the initramfs. The same Debian tree makes each
-initramfs: without Keelboot; with one that selects ("select"); with one that installs, too. A "plain" tree has no LVM,
-MD and LUKS, whose rules and scripts make a boot dearer. As root.
+"""What Keelboot adds to a healthy boot by the initramfs of a distribution, for each generator of Debian 12 and 13, and
+for Arch's mkinitcpio where KEELBOOT_MKINITCPIO names its sources: guest instructions from power-on to the root's init,
+and bytes of the initramfs. The same Debian tree makes each initramfs: without Keelboot; with one that selects
+("select"); with one that installs, too. A "plain" tree has no LVM, MD and LUKS, whose rules and scripts make a boot
+dearer. As root.
 
 QEMU's clock goes by instructions (-icount): a boot takes the same number each time, but for some in ten thousand.
 
@@ -25,6 +26,7 @@ sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "tests/boot"), str(TOP / "te
 from boot import compiled, plugin                   # noqa: E402
 from conftest import CACHE, Shared, name_of_programs        # noqa: E402
 from distro import CONF, DEBIAN_13, MEMORY, MKOSI, TARGETS, run        # noqa: E402
+from mkinitcpio import MKINITCPIO       # noqa: E402
 
 OWN_ROOT = "root=PARTLABEL=root-a ro"
 SHIPPED = {"etc/initramfs-tools/conf.d/quick": None}
@@ -63,15 +65,22 @@ def plain(target):
     return dataclasses.replace(target, name=f"{target.name}-plain", packages=",".join(packages))
 
 
+def settings(target, old: str, new: str) -> tuple:
+    """Its files, with other words in them."""
+    return tuple((path, text.replace(old, new) if isinstance(text, str) else text) for path, text in target.files)
+
+
 def as_shipped(target):
     """Compressed as the generator does by itself, and not in a hurry as for the tests."""
-    return dataclasses.replace(target, command=target.command.replace('--compress "zstd -1" ', ""))
+    return dataclasses.replace(target, command=target.command.replace('--compress "zstd -1" ', ""),
+                               files=settings(target, "COMPRESSION=cat\n", ""))
 
 
 def made(target, device, kind: str) -> Path:
     """The initramfs of that kind. "Without" is one of a system that never had Keelboot: else it would say so."""
     if kind == "without":
-        target = dataclasses.replace(target, install="uninstall", dynamic=False)
+        target = dataclasses.replace(target, install="uninstall", dynamic=False,
+                                     files=settings(target, " keelboot)", ")"))
     return target.initramfs(device, name="bench-", files=KINDS[kind][0])
 
 
@@ -101,12 +110,16 @@ def rows(target: str, measured: dict) -> list:
 def main() -> int:
     systems = {one.name: one for target in (*TARGETS.values(), *DEBIAN_13) for one in (plain(target), target)}
     systems[MKOSI.name] = MKOSI     # it packs no more than that
+    systems.update({one.name: dataclasses.replace(one, dynamic=True) for one in MKINITCPIO})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--target", action="append", choices=systems, help="one generator (default: all)")
     args = parser.parse_args()
     report = []
     for name in args.target or systems:
+        if systems[name].lacks:
+            print(f"{name}: not measured: {systems[name].lacks}")
+            continue
         with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
             measured = measure(as_shipped(systems[name]), args.runs, Path(temp))
         print(f"{name}: all runs: {json.dumps(measured['instructions'])}")
@@ -114,8 +127,9 @@ def main() -> int:
             print(f"{name:<21} {row['initramfs']:<8} {row['million']:8.1f} M instructions, {row['added']:+7.1f}; "
                   f"{row['bytes']:>11,} bytes, {row['added_bytes']:+,}{'' if row['met'] else '   ABOVE ITS LIMIT'}")
             report.append(row)
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(report, indent=1) + "\n")
+    if report:
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(json.dumps(report, indent=1) + "\n")
     return int(not all(row["met"] for row in report))
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from distro import SPOIL, UNIT_MISLEAD, Target
+from distro import SAY_HANG, SPOIL, UNIT_HANG, UNIT_MISLEAD, Target
 
 SOURCE = os.environ.get("KEELBOOT_MKINITCPIO", "")
 # Where Arch has these, Debian has them elsewhere, or is too old for them. mkinitcpio's build does the first seven.
@@ -73,16 +73,22 @@ def behind(name: str, build: str) -> dict:
 
 
 SPOILED = behind("spoil", SPOIL.format("$BUILDROOT"))
-MISLEADING = {**behind("mislead", """\
+MISLEADS_SHELL = "read -r slot </run/keelboot/slot\n\t[ \"$slot\" != b ] || root=/dev/null"
+
+
+def calls(name: str, unit: str, text: str) -> dict:
+    """A hook behind Keelboot's that acts in the boot: by a unit where systemd is in the initramfs, else by itself."""
+    return {**behind(name, f"""\
 	local folder=/etc/systemd/system
 	if [[ ! -e $BUILDROOT/usr/lib/systemd/systemd ]]; then
 		add_runscript
 		return
 	fi
-	add_file /etc/mislead.service $folder/mislead.service 644
-	add_symlink $folder/initrd-root-fs.target.requires/mislead.service ../mislead.service"""),
-              "usr/lib/initcpio/hooks/mislead": "run_hook() {\n\tread -r slot </run/keelboot/slot\n"
-                                                "\t[ \"$slot\" != b ] || root=/dev/null\n}\n",
-              "etc/mislead.service": UNIT_MISLEAD}
+	add_file /etc/{name}.service $folder/{name}.service 644
+	add_symlink $folder/initrd-root-fs.target.requires/{name}.service ../{name}.service"""),
+            f"usr/lib/initcpio/hooks/{name}": f"run_hook() {{\n\t{text}\n}}\n", f"etc/{name}.service": unit}
+
+
 SPOILS = {target.name: SPOILED for target in MKINITCPIO}
-MISLEADS = {target.name: MISLEADING for target in MKINITCPIO}
+MISLEADS = {target.name: calls("mislead", UNIT_MISLEAD, MISLEADS_SHELL) for target in MKINITCPIO}
+HANGS = {target.name: calls("hang", UNIT_HANG, SAY_HANG) for target in MKINITCPIO}

@@ -8,6 +8,7 @@ import re
 import pytest
 
 import selinux_slot
+from kbdisk import read_partition
 
 OVERLAY = ("virtio", "usb", "ext4", "vfat", "overlay")
 ENFORCING = "security=selinux selinux=1 enforcing=1"
@@ -20,6 +21,8 @@ BY_FIRST = "init=/usr/sbin/first"
 LABELS = {"/": "root_t", "/etc": "etc_t", "/etc/shadow": "shadow_t", "/usr/bin/mount": "mount_exec_t",
           "/usr/lib/systemd/systemd": "init_exec_t", "/var/log": "var_log_t", "/usr/bin/keelboot": "bin_t"}
 RELABELS = "Warning -- SELinux default policy relabel is required"
+# By what relabels: / is read-only, so the file that asks for it stays.
+KEEPS = (r"Skipping the following R/O filesystems:\s+/\s", r"rm: cannot remove '/\.autorelabel': Read-only file system")
 FAILED = r"rescue: no slot|emergency mode|Freezing execution|Kernel panic"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
@@ -38,9 +41,9 @@ def types(bench, vm, *paths) -> dict:
     return {path: label.split(":")[2] for label, path in re.findall(r"(\S+:s0\S*) (/\S*)", said)}
 
 
-def healthy(bench, vm) -> None:
-    """Enforcing, and the checks of the release pass."""
-    assert bench.ask(vm, "getenforce").strip() == "Enforcing"
+def healthy(bench, vm, mode="Enforcing") -> None:
+    """In that mode, and the checks of the release pass."""
+    assert bench.ask(vm, "getenforce").strip() == mode
     bench.ask(vm, "until test -e /run/keelboot/good; do sleep 1; done", 240)
     assert types(bench, vm, *LABELS) == LABELS
 
@@ -127,10 +130,67 @@ def test_overlay_without_the_rule_starts_hardly_anything(bench):
 # ---------------------------------------------------------------- relabelling
 
 
-def test_permissive_slot_that_asks_for_it_relabels_itself_instead_of_starting(bench):
-    """Its try is spent then. Enforcing, Debian's policy keeps its generator from seeing the file."""
-    asks = selinux_slot.image(bench.device, "3.0", files={".autorelabel": ""})
-    disk = selinux_slot.disk(bench, bench.device.system("1.0"), asks, "--good", "a", "--trial", "b")
-    with bench.untouched(disk, "b"), machine(bench, disk, f"{PERMISSIVE} {LATE}", "commit-deadline=900\n") as vm:
+def asking(bench, *state):
+    """A disk whose slot b has /.autorelabel. Slot a is tiny."""
+    image = selinux_slot.image(bench.device, "3.0", files={".autorelabel": ""})
+    return selinux_slot.disk(bench, bench.device.system("1.0"), image, *state)
+
+
+def relabels(vm, number: int, line: str) -> None:
+    """That boot does nothing else, and restarts."""
+    vm.wait_boot(number, 400)
+    vm.expect(line, 120)
+    for said in (RELABELS, *KEEPS, r"reboot: Restarting system"):
+        vm.expect(said, 400, rf"{FAILED}|root@")
+
+
+def test_permissive_trial_that_asks_for_it_relabels_itself_until_its_tries_are_spent(bench):
+    disk = asking(bench, "--good", "a", "--trial", "b")
+    with bench.untouched(disk), machine(bench, disk, f"{PERMISSIVE} {LATE}", "commit-deadline=900\n") as vm:
+        for number, left in ((1, 2), (2, 1), (3, 0)):
+            relabels(vm, number, rf"slot b: .*trial, tries left: {left}")
+        vm.expect(r"state: slot b ended before it was marked good; the reset: unknown", 120)
+        bench.up(vm, "1.0", "a", 120)
+        status = bench.status(vm)
+        assert status["booted"]["reason"] == "b: reset before it was marked good"
+        assert status["slots"][1]["state"] == "bad" and bench.causes(vm) == ["guest"] * 3
+        assert "slot b was rejected: reset before it was marked good (last reset: unknown)" in \
+            bench.ask(vm, "keelboot history")
+
+
+def test_permissive_good_slot_that_asks_for_it_is_left_after_six_restarts(bench):
+    """Each is half a crash, where good slots are counted."""
+    disk = asking(bench, "--good", "a", "--good", "b")
+    with bench.untouched(disk), machine(bench, disk, f"{PERMISSIVE} {LATE}", "count=auto\n") as vm:
+        for number in range(1, 7):
+            relabels(vm, number, r"slot b: .*good")
+        vm.expect(r"state: slot b ended before it had proved itself; the reset: unknown", 120)
+        bench.up(vm, "1.0", "a", 120)
+        status = bench.status(vm)
+        why = "reset soon after its start, cause unknown"
+        assert status["booted"]["reason"] == f"b: {why}; tried again after 1 healthy boot"
+        assert status["slots"][1]["state"] == "good"
+        assert f"slot a was booted instead of slot b: {why}" in bench.ask(vm, "keelboot history")
+
+
+def test_permissive_good_slot_that_asks_for_it_is_never_left_where_nothing_counts(bench):
+    """Nothing remembers the restart."""
+    disk = asking(bench, "--good", "a", "--good", "b")
+    with bench.untouched(disk), machine(bench, disk, f"{PERMISSIVE} {LATE}", "count=never\n") as vm:
+        relabels(vm, 1, r"slot b: .*good")
+        state = read_partition(disk, "keelboot-state")
+        relabels(vm, 2, r"slot b: .*good")
+        assert read_partition(disk, "keelboot-state") == state
+
+
+@pytest.mark.parametrize("words, mode", [(f"{PERMISSIVE} noautorelabel", "Permissive"), (ENFORCING, "Enforcing")],
+                         ids=["noautorelabel", "enforcing"])
+def test_trial_that_asks_for_it_starts_its_services_and_is_marked_good(bench, words, mode):
+    disk = asking(bench, "--good", "a", "--trial", "b")
+    with bench.untouched(disk), machine(bench, disk, f"{words} {LATE}", "commit-deadline=900\n") as vm:
         vm.expect(r"slot b: .*trial, tries left: 2", 120)
-        vm.expect(RELABELS, 400, FAILED)
+        up(vm)
+        bench.ask(vm, "test -e /.autorelabel")
+        healthy(bench, vm, mode)
+        assert bench.status(vm)["slots"][1]["state"] == "good"
+        assert RELABELS not in vm.text and len(vm.boots) == 1
