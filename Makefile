@@ -72,7 +72,9 @@ LDFLAGS  := $(STATIC) -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack,-
 # Relocations take a twentieth of the helper; packed, next to nothing. A C library before glibc 2.36 starts no such program.
 LDFLAGS  += $(shell printf '\043include <features.h>\n\043if __GLIBC_PREREQ(2, 36)\n-Wl,-z,pack-relative-relocs\n\043endif\n' | \
             $(CC) -E -P - 2>/dev/null | grep -e -Wl,)
-TEST_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SYSROOT),-Wl$(comma)-rpath$(comma)$(SYSROOT)/usr/lib/$(MULTIARCH):$(SYSROOT)/lib/$(MULTIARCH))
+# Old tags: what a library itself wants (libubootenv: zlib) is found there, too.
+TEST_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SYSROOT),-Wl$(comma)--disable-new-dtags \
+                -Wl$(comma)-rpath$(comma)$(SYSROOT)/usr/lib/$(MULTIARCH):$(SYSROOT)/lib/$(MULTIARCH))
 
 # `make SAN=1 …` builds everything a second time with the sanitizers, in a folder of its own.
 ifdef SAN

@@ -15,7 +15,7 @@ static struct loader_choice c;
 static char where[96];
 static uint8_t copy[2][SIZE];
 
-/* A copy with a right checksum: variables with a NUL between them. */
+/* A copy with a right checksum, in the processor's order: variables with a NUL between them. */
 static void put_copy(unsigned n, uint8_t flags, const char *text, size_t len)
 {
 	uint32_t crc;
@@ -24,7 +24,7 @@ static void put_copy(unsigned n, uint8_t flags, const char *text, size_t len)
 	copy[n][4] = flags;
 	memcpy(copy[n] + 5, text, len);
 	crc = (uint32_t)crc32(0, copy[n] + 5, SIZE - 5);
-	bytes_put32(copy[n], crc);
+	memcpy(copy[n], &crc, sizeof(crc));
 	folder_bytes(n == 0 ? "env0" : "env1", copy[n], SIZE);
 }
 
