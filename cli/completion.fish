@@ -42,7 +42,7 @@ function __keelboot_words
         case state
             printf '%s\n' export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help
         case fleet
-            printf '%s\n' once run status --conf-root --dry-run --help --json --keelboot --metrics --now --version --when-due --offset --run-dir --size --slot --state --verbose --wait
+            printf '%s\n' once run status --conf-root --dry-run --help --json --keelboot --metrics --now --run-dir --version --when-due --offset --size --slot --state --verbose --wait
         case bundle
             printf '%s\n' create sign verify inspect extract
         case 'bundle create'

@@ -23,7 +23,7 @@ _keelboot_words() {
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	adopt) echo --commands --compatible --data --dry-run --from --key --sequence --sys-root --version --yes --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
-	fleet) echo once run status --conf-root --dry-run --help --json --keelboot --metrics --now --version --when-due --offset --run-dir --size --slot --state --verbose --wait ;;
+	fleet) echo once run status --conf-root --dry-run --help --json --keelboot --metrics --now --run-dir --version --when-due --offset --size --slot --state --verbose --wait ;;
 	bundle) echo create sign verify inspect extract ;;
 	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --frame-size --from --full --help --image --key --level --output --recompress --sequence --sig-capacity --threads --verity --version ;;
 	'bundle sign') echo --attach --emit-digest --help --key --output ;;
