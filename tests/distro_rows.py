@@ -46,11 +46,11 @@ def glue(target: str) -> str:
 
 
 def collected(files, *options) -> list:
-    """File, scenario and parameters of each test in them that is there."""
+    """File or class, scenario and parameters of each test in them that is there."""
     pytest = ("/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only")
     said = subprocess.run([*pytest, *options, *files], cwd=TOP, text=True, capture_output=True, check=True).stdout
-    cases = re.findall(r"^\S*/(test_\w+)\.py::test_(\w+)(?:\[(.*)\])?$", said, re.M)
-    return [(file, name.replace("_", " "), parameters) for file, name, parameters in cases]
+    cases = re.findall(r"^\S*/(test_\w+)\.py::(?:(\w+)::)?test_(\w+)(?:\[(.*)\])?$", said, re.M)
+    return [(within or file, name.replace("_", " "), parameters) for file, within, name, parameters in cases]
 
 
 @functools.cache

@@ -9,14 +9,18 @@ SERVERS = ("own", "hawkbit", "goosebit", "raptor", "channel")
 FOLDERS = [f"tests/fleet/test_fleet_{name}.py" for name in (
     "servers", "goosebit", "raptor", "channel", "tls", "proxy", "server_parts", "server_cancel", "server_crowd")]
 MACHINES = [f"tests/boot/test_fleet_{name}.py" for name in ("rollout", "channel", "page")]
+DIALECTS = {"TestGoosebit": "goosebit", "test_fleet_goosebit": "goosebit", "test_fleet_raptor": "raptor"}
 ALL = f"--servers={','.join(SERVERS)}"
 
 
 def row(file: str, scenario: str, parameters: str) -> dict:
-    """What a test is called: its file without .py, its name and its parameters."""
+    """What a test is called: its file without .py, or its class, its name and its parameters. Ours plays some stories
+    as several servers."""
     words = parameters.split("-")
     server = next((word for word in words if word in SERVERS),
                   "own" if file in ("test_fleet_channel", "test_fleet_tls") else "hawkbit")
+    if server == "own" and file in DIALECTS:
+        words.append(f"as {DIALECTS[file]}")
     return {"server": server, "story": " ".join([scenario, *(word for word in words if word and word != server)])}
 
 

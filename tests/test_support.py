@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of initramfs generators, boot loaders and boards say what `make check-distro`, `check-loaders` and
-`check-boards` found.
+"""The tables of initramfs generators, boot loaders, boards and servers of fleets say what `make check-distro`,
+`check-loaders`, `check-boards` and `check-fleet` found.
 
 A row of distro.json has a hash of the glue that ran: what is not today's is called older. A scenario without a row is
 one that nobody ran.
@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import distro_rows
+import fleet_rows
 import loader_rows
 import loader_stories
 
@@ -25,7 +26,7 @@ TOP = Path(__file__).resolve().parent.parent
 README, KERNEL = TOP / "README.md", TOP / "docs/KERNEL.md"
 HARNESS, UNTRIED = "tested in a harness", "written from the documentation, not run"
 # No whole build was run.
-HARNESSES = ("buildroot", "yocto", "tryboot", "barebox")
+HOWS = {name: HARNESS for name in ("buildroot", "yocto", "tryboot", "barebox")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Table:
     head: str
     rows: dict
     page: Path = README
+    story: str = "scenario"     # what a row's own name is under
 
     def record(self) -> Path:
         return TOP / f"docs/{self.name}.json"
@@ -50,15 +52,16 @@ class Table:
     def status(self, of: str, found: list, planned: list) -> str:
         rows = [row for row in found if re.fullmatch(of, row[self.key])]
         passed, older = sum(row["result"] == "pass" for row in rows), sum(map(self.is_older, rows))
-        ran = {(row[self.key], row.get("scenario")) for row in rows}
+        ran = {(row[self.key], row.get(self.story)) for row in rows}
         left = sum(re.fullmatch(of, key) is not None and (key, scenario) not in ran for key, scenario in planned)
-        how = HARNESS if of in HARNESSES else "tested in QEMU"
-        said = f"{how}: {passed} of {len(rows)} scenarios pass" if rows else UNTRIED
+        how = HOWS.get(of, "tested in QEMU" if self.story == "scenario" else "played")
+        many = {"scenario": "scenarios", "story": "stories"}[self.story]
+        said = f"{how}: {passed} of {len(rows)} {many} pass" if rows else UNTRIED
         which = "all" if older == len(rows) else older
         return said + (f", {which} with older glue" if older else "") + (f"; {left} not run" if rows and left else "")
 
     def planned(self) -> list:
-        plans = {"distro": distro_rows.planned, "loaders": loader_rows.planned}
+        plans = {"distro": distro_rows.planned, "loaders": loader_rows.planned, "fleet": fleet_rows.planned}
         return plans[self.name]() if self.name in plans else []
 
     def text(self, found: list, planned=()) -> str:
@@ -69,12 +72,12 @@ class Table:
         """A run may have been of some keys only: the rows of the others stay. Where the scenarios are known that
         there are, those of a key that it did not reach stay, too."""
         def what(row):
-            return (row[self.key], row["scenario"]) if planned else row[self.key]
+            return (row[self.key], row[self.story]) if planned else row[self.key]
         ran = {what(row) for row in new}
-        rows = [{key: row[key] for key in (self.key, "scenario", "result", "seconds", "glue") if key in row}
+        rows = [{key: row[key] for key in (self.key, self.story, "result", "seconds", "glue") if key in row}
                 for row in new]
         kept = [row for row in old if what(row) not in ran and (not planned or what(row) in planned)]
-        return sorted(kept + rows, key=lambda row: (row[self.key], row["scenario"]))
+        return sorted(kept + rows, key=lambda row: (row[self.key], row[self.story]))
 
     def found(self) -> list:
         return json.loads(self.record().read_text()) if self.record().exists() else []
@@ -109,7 +112,14 @@ BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it
     "Orange Pi PC, Allwinner H3 (`orangepi-pc`, armhf)": "orangepi-pc",
     "i.MX6UL EVK (`mcimx6ul-evk`, armhf)": "mcimx6ul-evk",
 }, TOP / "docs/PROCESSORS.md")
-TABLES = (GENERATORS, LOADERS, BOARDS)
+SERVERS = Table("fleet", "server", "| server | what `make check-fleet` came to |", {
+    "hawkBit 1.0.4 itself": "hawkbit",
+    "goosebit 0.2.12 itself": "goosebit",
+    "raptor 1.1.0 itself": "raptor",
+    "nginx 1.22.1 itself, with a channel": "channel",
+    "ours, in their dialects, and as a web server": "own",
+}, TOP / "docs/FLEET.md", "story")
+TABLES = (GENERATORS, LOADERS, BOARDS, SERVERS)
 
 
 def in_page(head: str, text: str) -> str:
@@ -202,6 +212,16 @@ def test_what_nobody_ran_of_a_loader_is_said():
     assert len(ours) >= 7 and ("grub", "kernel that panics falls back by a reset") in LOADERS.planned()
     rows = [{"loader": loader, "scenario": scenario, "result": "pass"} for loader, scenario in ours[1:]]
     assert f"{len(rows)} of {len(rows)} scenarios pass; 1 not run |" in LOADERS.text(rows, LOADERS.planned())
+
+
+def test_what_nobody_played_with_a_server_is_said():
+    planned = SERVERS.planned()
+    assert len(planned) == len(set(planned)) and {of for of, _ in planned} == set(SERVERS.rows.values())
+    ours = [story for of, story in planned if of == "raptor"]
+    rows = [{"server": "raptor", "story": story, "result": "pass"} for story in ours[1:]]
+    said = SERVERS.text(rows, planned)
+    assert f"| raptor 1.1.0 itself | played: {len(rows)} of {len(rows)} stories pass; 1 not run |" in said
+    assert f"| hawkBit 1.0.4 itself | {UNTRIED} |" in said
 
 
 def test_a_run_of_some_targets_leaves_the_others():
