@@ -416,6 +416,14 @@ check-processors: ## build for every other processor of qemu/processors.py, and 
 	@tests/run --processors
 .PHONY: check-processors unit-programs
 
+# One of 32 bits, the 32 bits of this kernel, and one that is big-endian.
+check-processors-ci: ## of check-processors, what CI has: builds for armhf, i386 and s390x, and their unit tests; 5 min
+	@qemu/deps processors
+	@for machine in arm-linux-gnueabihf i686-linux-gnu s390x-linux-gnu; do \
+		$(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=$$machine- all unit-programs || exit 1; done
+	@tests/run armhf-unit i386-unit i386-trace s390x-unit
+.PHONY: check-processors-ci
+
 check-long: ## make check, and the scenarios that take minutes: for a release
 	@qemu/deps long
 	@$(MAKE) --no-print-directory check SUITES=--long
