@@ -443,6 +443,13 @@ def test_mkinitcpios_systemd_gives_up_a_device_before_the_watchdog_does(tmp_path
     assert sum(line.startswith("add_systemd_unit keelboot-") for line in added) == 4
 
 
+def test_mkinitcpios_systemd_keeps_the_smaller_programs(tmp_path):
+    """add_systemd_unit adds the program that the unit names, in its place."""
+    added = [line.split()[:2] for line in built(tmp_path, systemd=True)]
+    ours = [at for at, words in enumerate(added) if words == ["add_binary", "/usr/lib/keelboot/call.sh"]]
+    assert len(ours) == 2 and ours[1] > max(at for at, words in enumerate(added) if words[0] == "add_systemd_unit")
+
+
 def test_mkinitcpios_busybox_gets_the_runtime_hook(tmp_path):
     added = built(tmp_path, systemd=False)
     assert "add_runscript" in added and not [line for line in added if "systemd" in line]
