@@ -230,8 +230,8 @@ class Shop:
 
     @contextlib.contextmanager
     def crowded(self, way, messages=False):
-        """Others behind its address ask so often that hawkBit's filter refuses what comes from there: reads or messages.
-        """
+        """Others behind its address ask so often that hawkBit's filter refuses what comes from there: reads, or
+        messages."""
         def crowd(method):
             if messages == (method != "GET"):
                 self._crowd(method)
