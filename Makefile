@@ -578,7 +578,7 @@ demo-debian: ## a fresh Debian in QEMU, with the packages on a stick: docs/DEBIA
 	@qemu/demo-debian $(if $(KVM),--kvm) $(KEELBOOT_DEMO)
 .PHONY: demo-debian
 
-demo-fleet: ## hawkBit and five devices in QEMU: a rollout that stops by itself (KEELBOOT_HAWKBIT=: a checkout of hawkBit)
+demo-fleet: ## hawkBit and five devices in QEMU: a rollout that stops by itself (KEELBOOT_HAWKBIT=: the jar of its server)
 	@qemu/deps fleet
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel

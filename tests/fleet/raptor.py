@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """raptor itself, on the loopback: a server of others that speaks hawkBit's interfaces, for devices and for persons.
-KEELBOOT_RAPTOR names its program, as `cargo build -p raptor` makes it."""
+KEELBOOT_RAPTOR names its program."""
 import contextlib
 import os
 import subprocess
