@@ -237,7 +237,7 @@ static void reboot_machine(struct monitor *m, struct monitor_result *r)
 			 strerror(errno));
 }
 
-static void note_wait(const struct monitor *m, const struct monitor_order *order,
+static void keep_wait(const struct monitor *m, const struct monitor_order *order,
 		      struct monitor_result *r)
 {
 	r->code = (int)wait_note_write(m->run_dir, &order->wait);
@@ -311,7 +311,7 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		r->code = (int)permit_confirm(m->conf, order->name, r->why);
 		break;
 	case MONITOR_WAIT:
-		note_wait(m, order, r);
+		keep_wait(m, order, r);
 		break;
 	case MONITOR_REBOOT:
 		reboot_machine(m, r);

@@ -80,6 +80,8 @@ def _sources(folder: Path) -> Path:
 def _rom(out: Path) -> bytes:
     """What QEMU's PC starts from, as U-Boot's own binman makes it."""
     rom, whole = bytearray(b"\xff" * ROM), (out / "u-boot.bin").read_bytes()
+    if len(whole) > ROM - max(ENDS.values()):
+        raise UbootError(f"u-boot.bin: {len(whole)} bytes, which is too large for a rom of {ROM}")
     rom[:len(whole)] = whole
     for name, before in ENDS.items():
         data = (out / name).read_bytes()
@@ -134,7 +136,7 @@ class Uboot:
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            stamp, made_of = self.folder / "configuration", f"{self.config}\n{self.flags}\n{self.less}{OWN}"
+            stamp, made_of = self.folder / "configuration", f"{self.config}\n{self.flags}\n{self.less}{OWN}{ROM}{ENDS}"
             if not self.image.is_file() or not stamp.is_file() or stamp.read_text() != made_of:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()

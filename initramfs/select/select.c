@@ -291,8 +291,8 @@ enum select_end select_enter(struct boot *b, const char *path)
 	return SELECT_DONE;
 }
 
-/* As note_not_entered() of boot.c does. Where a prompt holds the boot, the distribution tries to mount
- * it again: one boot is one failure. */
+/* As note_not_entered() of boot.c does. Where a prompt holds the boot, the distribution tries to
+ * mount it again: one boot is one failure. */
 static void note_failure(struct boot *b, const struct handout *h, const char *reason)
 {
 	log_err("slot %c: %s", state_slot_letter(h->chosen.slot), reason);

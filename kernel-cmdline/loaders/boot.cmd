@@ -2,7 +2,8 @@
 # U-Boot's half of Keelboot: starts the pair of keelboot_default, or once that of keelboot_once. `mkimage -T script -d
 # boot.cmd boot.scr` makes what U-Boot finds by itself; or put the lines into bootcmd. A pair is the partition boot-a or
 # boot-b, with the files Image and initramfs.img, and, if the board has fdtfile and fdt_addr_r, its device tree as
-# dtb/${fdtfile}. Change the kernel's words, and booti for a processor that is neither AArch64 nor x86.
+# dtb/${fdtfile}. Change the kernel's words, and booti for a processor that is neither AArch64 nor x86. x86 is
+# known by arch=x86, which CONFIG_ENV_VARS_UBOOT_CONFIG sets; else set it.
 #
 # U-Boot needs the commands part and saveenv, and a redundant environment (CONFIG_SYS_REDUNDAND_ENVIRONMENT): a power cut
 # while the only copy is written would leave U-Boot's defaults.

@@ -130,7 +130,7 @@ def main() -> int:
     if report:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(json.dumps(report, indent=1) + "\n")
-    return int(not all(row["met"] for row in report))
+    return int(not report or not all(row["met"] for row in report))
 
 
 if __name__ == "__main__":

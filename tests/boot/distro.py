@@ -286,7 +286,7 @@ ALL = [*TARGETS.values(), MKOSI, *SYSVINIT, *DEBIAN_13, *BACKPORTS]
 # ---------------------------------------------------------------- a distribution that misbehaves
 
 # With the root of slot b only: else no slot could be booted.
-SAY_HANG = "read -r slot </run/keelboot/slot; [ $slot != b ] || " \
+SAY_HANG = "read -r slot </run/keelboot/slot; [ x$slot != xb ] || " \
            "{ echo 'a hook of the distribution hangs' >/dev/console; while :; do sleep 1000; done; }"
 TO_MKOSI = "usr/local/lib/mkosi-initrd"
 TO_SHELL = "usr/lib/dracut/modules.d/60mischief"
