@@ -4,6 +4,7 @@
 Debian's U-Boot cannot save its environment in QEMU's flash ("Flash buffer write timeout"). So the two variables are
 in a file of the ESP here. What Keelboot writes to the two copies of an environment, unit/loader_uboot_test has."""
 
+import functools
 import subprocess
 from pathlib import Path
 
@@ -59,8 +60,14 @@ def pair_of(bench, vm) -> str:
     return next(word.partition("=")[2] for word in words if word.startswith("keelboot.pair="))
 
 
-def test_once_is_started_once_and_then_the_default(bench):
-    vm, disk = machine(bench)
+@pytest.fixture(name="start")
+def make_start(bench):
+    """machine() of this board; test_loader_uboot_x86.py plays the same stories with its own."""
+    return functools.partial(machine, bench)
+
+
+def test_once_is_started_once_and_then_the_default(bench, start):
+    vm, disk = start()
     with vm:
         assert pair_of(bench, vm) == "b,once"
         assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a")
@@ -69,16 +76,16 @@ def test_once_is_started_once_and_then_the_default(bench):
         assert pair_of(bench, vm) == "a,counted"
 
 
-def test_kernel_that_cannot_be_loaded_falls_back_at_once(bench):
-    vm, disk = machine(bench, kernel_b=GARBAGE)
+def test_kernel_that_cannot_be_loaded_falls_back_at_once(bench, start):
+    vm, disk = start(kernel_b=GARBAGE)
     with vm:
         vm.expect("the pair of slot b cannot be loaded", SLOW)
         assert pair_of(bench, vm) == "a" and len(vm.boots) == 1
         assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a")
 
 
-def test_kernel_that_panics_falls_back_by_a_reset(bench):
-    vm, _ = machine(bench, initrd_b=GARBAGE)
+def test_kernel_that_panics_falls_back_by_a_reset(bench, start):
+    vm, _ = start(initrd_b=GARBAGE)
     with vm:
         vm.expect("Kernel panic", SLOW)
         vm.wait_reset()
