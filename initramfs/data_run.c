@@ -3,7 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/follow.h"
-#include "initramfs/hardware.h"
+#include "initramfs/hardware_need.h"
 #include "lib/bootlog.h"
 #include "lib/bytes.h"
 #include "lib/os.h"

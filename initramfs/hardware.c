@@ -133,10 +133,19 @@ static void add_name(char *names, size_t size, const char *name, size_t len)
 	snprintf(names + used, size - used, " %.*s", (int)len, name);
 }
 
-/* Until a watchdog counts, one after the other: the first driver of one spares the others. */
-static unsigned load_wanted(void)
+/* Until a watchdog counts, its drivers go one after the other: the first that finds one spares the
+ * others, and some probe ports. */
+static unsigned load_wanted(const struct boot *b)
 {
-	hw.list.table = hw.table.n > 0 && !hw.at_odds && !hw.until_armed ? &hw.table : NULL;
+	unsigned wanted = 0;
+
+	for (unsigned i = 0; i < hw.list.n; i++) {
+		if ((hw.list.module[i].is & (MODULE_WANTED | MODULE_TRIED)) == MODULE_WANTED)
+			wanted |= hw.list.module[i].is;
+	}
+	hw.list.table = &hw.table;
+	if (hw.table.n == 0 || hw.at_odds || (wanted & MODULE_OF_WATCHDOGS && !is_armed(b)))
+		hw.list.table = NULL;
 	return modules_load_wanted(&hw.list);
 }
 
@@ -162,7 +171,7 @@ static unsigned load(const struct boot *b, unsigned is)
 	}
 	if (names[0] != '\0')
 		log_info("modules: loading%s", names);
-	loaded = load_wanted();
+	loaded = load_wanted(b);
 	/* What the first watchdog spared is not loaded later, either. */
 	for (unsigned i = 0; i < hw.list.n; i++)
 		hw.list.module[i].is &= ~(unsigned)MODULE_WANTED;
@@ -171,12 +180,14 @@ static unsigned load(const struct boot *b, unsigned is)
 
 static void load_rest(const struct boot *b)
 {
+	if (hw.by_table && !hw.at_odds)
+		load(b, MODULE_FIRST);
 	hw.by_table = false;
 	for (unsigned i = 0; i < hw.list.n; i++) {
 		if (!is_spared(b, &hw.list.module[i]))
 			hw.list.module[i].is |= MODULE_WANTED;
 	}
-	load_wanted();
+	load_wanted(b);
 }
 
 static void load_what_is_asked_for(struct boot *b)
@@ -233,20 +244,24 @@ static void read_files(struct boot *b)
 /* ---------------------------------------------------------------- interface */
 
 /* A driver that has found its watchdog spares the boot the chipset's others. */
-static void load_for_watchdog(struct boot *b)
+static void load_of_watchdogs(const struct boot *b)
 {
-	hw.until_armed = true;
-	load(b, MODULE_ALWAYS | MODULE_FIRST);
 	for (unsigned i = 0; i < ROUNDS && !is_armed(b); i++) {
 		look_at_devices();
 		if (load(b, MODULE_ASKED | MODULE_DRIVER) == 0 &&
 		    load(b, MODULE_ASKED | MODULE_FIRST) == 0)
-			break;
+			return;
 	}
+}
+
+static void load_for_watchdog(struct boot *b)
+{
+	hw.until_armed = true;
+	load(b, MODULE_ALWAYS | MODULE_FIRST);
 	/* It may be on a bus whose host is among all others. */
 	for (unsigned i = 0; i < ROUNDS && !is_armed(b); i++) {
-		look_at_devices();
-		if (load(b, MODULE_ASKED) == 0)
+		load_of_watchdogs(b);
+		if (is_armed(b) || load(b, MODULE_ASKED) == 0)
 			break;
 	}
 	if (!is_armed(b))
@@ -257,6 +272,8 @@ static void load_for_watchdog(struct boot *b)
 void hardware_load_watchdog(struct boot *b)
 {
 	read_files(b);
+	/* One that the kernel has built in: before the init of a driver can hang. */
+	watchdog_arm_late(b);
 	if (hw.by_table)
 		load_for_watchdog(b);
 	else
@@ -333,23 +350,6 @@ void hardware_need_type(struct boot *b, const char *fstype)
 	load_what_is_asked_for(b);
 }
 
-/* A bare disk may hold what a prober takes for an empty table. */
-void hardware_need_mount(struct boot *b, const char *dev)
-{
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		const struct probe_disk *d = &b->probe.disk[i];
-
-		if (d->state == PROBE_FREE)
-			continue;
-		if (strcmp(d->whole.dev, dev) == 0 && (d->whole.fstype[0] != '\0' || d->n == 0))
-			hardware_need_type(b, d->whole.fstype);
-		for (unsigned k = 0; k < d->n; k++) {
-			if (strcmp(d->part[k].dev, dev) == 0)
-				hardware_need_type(b, d->part[k].fstype);
-		}
-	}
-}
-
 static bool has_modules(const char *release)
 {
 	static const char *const folders[] = { "/lib", "/usr/lib" };
@@ -389,12 +389,4 @@ void hardware_load_all(struct boot *b, const char *why)
 	log_warn("modules: %s: the hardware asked for %u of %u; all others are loaded, too", why,
 		 hw.list.n - left, hw.list.n);
 	load_rest(b);
-}
-
-void hardware_need_data(struct boot *b)
-{
-	if (b->dev.data[0] == '\0')
-		return;
-	hardware_need_mount(b, b->dev.data);
-	hardware_need_type(b, b->conf.data_fstype);
 }

@@ -27,12 +27,6 @@ void hardware_need(struct boot *b, const char *name);
 /* Loads what mounting a device with this file system needs; "" and "auto": of any. */
 void hardware_need_type(struct boot *b, const char *fstype);
 
-/* The same for what a prober saw on dev ("/dev/sda1"). */
-void hardware_need_mount(struct boot *b, const char *dev);
-
-/* What mounting the data partition needs: what mounts it cannot load anything. */
-void hardware_need_data(struct boot *b);
-
 /* A root that is mounted, and has no modules for this kernel, can load none itself: it gets all. */
 void hardware_leave_to(struct boot *b);
 

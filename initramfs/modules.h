@@ -35,6 +35,7 @@ enum module_is {
 	MODULE_FIRST = 16,
 	MODULE_DRIVER = 32,
 	MODULE_BLIND = 64,
+	MODULE_OF_WATCHDOGS = MODULE_FIRST | MODULE_DRIVER | MODULE_BLIND,
 };
 
 struct alias_table;

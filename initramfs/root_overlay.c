@@ -3,6 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/hardware.h"
+#include "initramfs/hardware_need.h"
 #include "initramfs/overlay/overlay.h"
 #include "lib/bytes.h"
 #include "lib/log.h"

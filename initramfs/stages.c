@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/stages.h"
 
-#include "initramfs/hardware.h"
+#include "initramfs/hardware_need.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 

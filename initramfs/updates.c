@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/updates.h"
 
-#include "initramfs/hardware.h"
+#include "initramfs/hardware_need.h"
 #include "initramfs/oops.h"
 #include "initramfs/disks/sources.h"
 #include "initramfs/updates_run.h"

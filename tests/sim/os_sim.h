@@ -127,6 +127,8 @@ void os_sim_processors(unsigned n);
 /* The init of this module takes so long, and its end is a line: "loaded PATH", or "left PATH" when
  * nobody waits for it any longer. 0: it never ends. */
 void os_sim_module_takes(const char *path, unsigned ms);
+/* Once this module is loaded, its device is there: fn makes it. */
+void os_sim_module_brings(const char *path, void (*fn)(void));
 
 /* ---------------------------------------------------------------- children */
 /* After that: how it is odd. A limit is info's timeout_s. */

@@ -9,12 +9,17 @@ static struct {
 	unsigned ms;
 } slow[SLOW_MAX];
 static unsigned nslow;
+static struct {
+	const char *path;
+	void (*fn)(void);
+} brings;
 static unsigned nprocessors;
 
 void os_sim_modules_reset(void)
 {
 	nslow = 0;
 	nprocessors = 1;
+	brings.path = NULL;
 }
 
 void os_sim_processors(unsigned n)
@@ -28,6 +33,12 @@ void os_sim_module_takes(const char *path, unsigned ms)
 		abort();
 	snprintf(slow[nslow].path, sizeof(slow[nslow].path), "%s", path);
 	slow[nslow++].ms = ms;
+}
+
+void os_sim_module_brings(const char *path, void (*fn)(void))
+{
+	brings.path = path;
+	brings.fn = fn;
 }
 
 unsigned os_processors(void)
@@ -80,6 +91,8 @@ enum kb_err os_module_end(int *fd)
 				f->what) != KB_OK)
 			result = KB_EIO;
 	}
+	if (result == KB_OK && brings.path != NULL && strcmp(brings.path, f->what) == 0)
+		brings.fn();
 	f->kind = OS_SIM_FD_FREE;
 	*fd = -1;
 	return result;

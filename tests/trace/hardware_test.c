@@ -64,10 +64,22 @@ static void put_modules(void)
 	put_table(LINES);
 }
 
+static void make_watchdog(void)
+{
+	os_sim_watchdog("/dev/watchdog0", &machine.watchdog);
+}
+
+static void make_nothing(void)
+{
+}
+
+/* Its watchdog is there once it has a driver. */
 static void put_machine(void)
 {
 	machine_set_up();
 	put_modules();
+	machine.no_watchdog = true;
+	os_sim_module_brings(M "i6300esb.ko", make_watchdog);
 	DEVICE("pci", "0000:00:02.0", "pci:v00008086d000025ABsv00001AF4sd00001100bc08sc80i00");
 	DEVICE("virtio", "virtio0", "virtio:d00000002v00001AF4");
 }
@@ -118,11 +130,31 @@ TEST(a_watchdog_that_names_its_hardware_goes_before_the_chipset)
 
 TEST(without_a_watchdog_those_that_look_for_it_themselves_are_loaded)
 {
-	machine.no_watchdog = true;
+	os_sim_module_brings(M "i6300esb.ko", make_nothing);
 	machine_boots('a');
 	assert_order("finit_module " M "i6300esb.ko", "finit_module " M "blind_wdt.ko");
 	/* It might be behind a bus that is not there yet. */
 	assert_order("finit_module " M "virtio_blk.ko", "finit_module " M "blind_wdt.ko");
+}
+
+/* It counts before the init of any driver may hang. */
+TEST(a_watchdog_that_the_kernel_has_built_in_is_armed_before_any_module)
+{
+	machine.no_watchdog = false;
+	machine_boots('a');
+	assert_order("watchdog /dev/watchdog0", "finit_module ");
+	LOADED("virtio_blk");
+	NOT_LOADED("i6300esb");
+	NOT_LOADED("blind_wdt");
+}
+
+TEST(so_it_is_without_a_table)
+{
+	machine.no_watchdog = false;
+	os_sim_file(ALIAS_TABLE_FILE, "always odd\n");
+	machine_boots('a');
+	assert_order("watchdog /dev/watchdog0", "finit_module ");
+	LOADED("nvme");
 }
 
 TEST(the_first_of_two_watchdogs_that_the_hardware_names_spares_the_other)
@@ -282,7 +314,6 @@ TEST_WITH(what_needs_nothing_is_loaded_beside_it, four_processors, machine_tear_
 
 TEST_WITH(drivers_of_watchdogs_are_loaded_one_after_the_other, four_processors, machine_tear_down)
 {
-	machine.no_watchdog = true;
 	put_table("blind blind_wdt odd\n"
 		  "first blind_wdt odd\n"
 		  "fs-ext4 ext4\n"
@@ -292,6 +323,39 @@ TEST_WITH(drivers_of_watchdogs_are_loaded_one_after_the_other, four_processors, 
 	os_sim_module_takes(M "odd.ko", 50);
 	machine_boots('a');
 	assert_order("loaded " M "blind_wdt.ko", "finit_module " M "odd.ko");
+}
+
+/* So it is in most virtual machines. */
+TEST_WITH(without_a_watchdog_those_that_hang_still_hang_side_by_side, four_processors,
+	  machine_tear_down)
+{
+	os_sim_module_brings(M "i6300esb.ko", make_nothing);
+	DEVICE("pci", "0000:00:05.0", "pci:v0000144Dd0000A80Asv0sd0bc01sc08i02");
+	DEVICE("usb", "1-1:1.0", "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00");
+	os_sim_module_takes(M "nvme.ko", 0);
+	os_sim_module_takes(M "usb_storage.ko", 0);
+	machine_boots('a');
+	assert_order("finit_module " M "usb_storage.ko", "left " M "nvme.ko");
+	assert_order("left " M "usb_storage.ko", "finit_module " M "blind_wdt.ko");
+	assert_in_range(os_now_ms(), 4000, 5500);
+}
+
+TEST_WITH(all_of_the_list_begin_with_the_watchdogs_one_after_the_other, four_processors,
+	  machine_tear_down)
+{
+	os_sim_module_brings(M "i6300esb.ko", make_nothing);
+	put_table("first i6300esb lpc_ich blind_wdt\n"
+		  "pci:v00008086d0000FFFF* i6300esb\n"
+		  "pci:v00008086d00007000* lpc_ich\n"
+		  "pci:v*d*sv*sd*bc01sc08i02* nvme blind_wdt\n"
+		  "usb:v* usb_storage\n"
+		  "watchdog blind_wdt i6300esb\n");
+	machine.no_disk = true;
+	os_sim_module_takes(M "i6300esb.ko", 50);
+	os_sim_module_takes(M "blind_wdt.ko", 50);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_order("loaded " M "i6300esb.ko", "finit_module " M "blind_wdt.ko");
+	assert_order("loaded " M "blind_wdt.ko", "finit_module " M "nvme.ko");
 }
 
 TEST_WITH(a_driver_that_hangs_holds_up_no_other, four_processors, machine_tear_down)

@@ -15,8 +15,16 @@ TEST(device_without_a_watchdog_boots)
 	machine_told("\"watchdog: none; a hang does not end in a restart\"");
 }
 
+static void make_watchdog(void)
+{
+	os_sim_watchdog("/dev/watchdog0", &machine.watchdog);
+}
+
 TEST(watchdog_is_armed_before_the_other_modules_load)
 {
+	machine.no_watchdog = true;
+	os_sim_file("/lib/modules/i6300esb.ko", "");
+	os_sim_module_brings("/lib/modules/i6300esb.ko", make_watchdog);
 	os_sim_file("/etc/keelboot/modules",
 		    "/lib/modules/i6300esb.ko\n/lib/modules/xhci-hcd.ko\n");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -24,13 +32,19 @@ TEST(watchdog_is_armed_before_the_other_modules_load)
 	assert_order("watchdog /dev/watchdog0", "finit_module /lib/modules/xhci-hcd.ko");
 }
 
-/* Its driver makes no watchdog0, and leaves it to softdog if that loads before it is seen. */
-TEST(a_bmc_is_armed_before_softdog_loads)
+static void make_bmc(void)
 {
 	static const struct os_wdt_info bmc = { .options = WDIOF_SETTIMEOUT, .identity = "IPMI" };
 
-	machine.no_watchdog = true;
 	os_sim_watchdog("/dev/watchdog", &bmc);
+}
+
+/* Its driver makes no watchdog0, and leaves it to softdog if that loads before it is seen. */
+TEST(a_bmc_is_armed_before_softdog_loads)
+{
+	machine.no_watchdog = true;
+	os_sim_file("/lib/modules/ipmi_watchdog.ko", "");
+	os_sim_module_brings("/lib/modules/ipmi_watchdog.ko", make_bmc);
 	os_sim_file("/etc/keelboot/modules",
 		    "/lib/modules/ipmi_watchdog.ko\n/lib/modules/softdog.ko\n");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
