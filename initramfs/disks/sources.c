@@ -28,44 +28,6 @@ unsigned sources_allowed(const struct conf *conf, unsigned sources)
 	return sources;
 }
 
-/* Interfaces that a driver for USB storage is bound to: "1-1:1.0". */
-static unsigned sticks_on_bus(void)
-{
-	static const char *const drivers[] = { "/sys/bus/usb/drivers/usb-storage",
-					       "/sys/bus/usb/drivers/uas" };
-	static char names[16][64];
-	unsigned n, found = 0;
-
-	for (unsigned d = 0; d < KB_ARRAY_LEN(drivers); d++) {
-		if (os_list(drivers[d], names, KB_ARRAY_LEN(names), &n) != KB_OK)
-			continue;
-		for (unsigned i = 0; i < n; i++)
-			found += strchr(names[i], ':') != NULL; /* not "bind", "uevent", "module" */
-	}
-	return found;
-}
-
-/* Interfaces of mass storage that have no driver yet, where udev loads it. */
-static unsigned sticks_without_driver(void)
-{
-	static char names[256][64];
-	char path[160], text[8];
-	unsigned n, found = 0;
-
-	if (!os_executable("/sbin/modprobe") ||
-	    os_list("/sys/bus/usb/devices", names, KB_ARRAY_LEN(names), &n) != KB_OK)
-		return 0;
-	for (unsigned i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/bInterfaceClass", names[i]);
-		if (os_read_file(path, text, sizeof(text), NULL) != KB_OK ||
-		    strncmp(text, "08", 2) != 0)
-			continue;
-		snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/driver", names[i]);
-		found += !os_exists(path);
-	}
-	return found;
-}
-
 /* The kernel reads the table of a new disk before it announces it: till then it is in sysfs alone.
  * A drive without a medium is no disk yet. */
 static bool is_untold(const struct probe *p, const char *name)
@@ -77,33 +39,96 @@ static bool is_untold(const struct probe *p, const char *name)
 	       os_read_file(path, size, sizeof(size), NULL) == KB_OK && strcmp(size, "0\n") != 0;
 }
 
-/* Disks on USB, those of an empty card reader included. */
-static unsigned usb_disks(const struct probe *p, bool *untold)
+/* Where the disks on USB are in sysfs, those of an empty card reader included. */
+struct usb_disks {
+	char path[64][256];
+	unsigned n;
+	bool untold;
+};
+
+static void list_usb_disks(const struct probe *p, struct usb_disks *d)
 {
 	static char names[64][64];
-	char path[128], target[256];
-	unsigned n, found = 0;
+	char path[128];
+	unsigned n;
 
-	*untold = false;
+	d->n = 0;
+	d->untold = false;
 	if (os_list(PROBE_SYSFS_DISKS, names, KB_ARRAY_LEN(names), &n) != KB_OK)
-		return 0;
+		return;
 	for (unsigned i = 0; i < n; i++) {
+		char *target = d->path[d->n];
+
 		snprintf(path, sizeof(path), PROBE_SYSFS_DISKS "/%s", names[i]);
-		if (os_readlink(path, target, sizeof(target)) != KB_OK ||
+		if (os_readlink(path, target, sizeof(d->path[0])) != KB_OK ||
 		    strstr(target, "/usb") == NULL)
 			continue;
-		found++;
-		*untold = *untold || is_untold(p, names[i]);
+		d->n++;
+		d->untold = d->untold || is_untold(p, names[i]);
 	}
-	return found;
+}
+
+/* interface: "1-1:1.0". A reader of cards has a disk for each of its slots. */
+static bool has_disk(const struct usb_disks *d, const char *interface)
+{
+	char part[72];
+
+	snprintf(part, sizeof(part), "/%s/", interface);
+	for (unsigned i = 0; i < d->n; i++) {
+		if (strstr(d->path[i], part) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* A driver for USB storage is bound to it, and it has no disk yet. */
+static bool has_bound_stick(const struct usb_disks *d)
+{
+	static const char *const drivers[] = { "/sys/bus/usb/drivers/usb-storage",
+					       "/sys/bus/usb/drivers/uas" };
+	static char names[16][64];
+	unsigned n;
+
+	for (unsigned k = 0; k < KB_ARRAY_LEN(drivers); k++) {
+		if (os_list(drivers[k], names, KB_ARRAY_LEN(names), &n) != KB_OK)
+			continue;
+		for (unsigned i = 0; i < n; i++) {
+			/* not "bind", "uevent", "module" */
+			if (strchr(names[i], ':') != NULL && !has_disk(d, names[i]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* One of mass storage that has no driver yet, where udev loads it. */
+static bool has_stick_without_driver(void)
+{
+	static char names[256][64];
+	char path[160], text[8];
+	unsigned n;
+
+	if (!os_executable("/sbin/modprobe") ||
+	    os_list("/sys/bus/usb/devices", names, KB_ARRAY_LEN(names), &n) != KB_OK)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/bInterfaceClass", names[i]);
+		if (os_read_file(path, text, sizeof(text), NULL) != KB_OK ||
+		    strncmp(text, "08", 2) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/driver", names[i]);
+		if (!os_exists(path))
+			return true;
+	}
+	return false;
 }
 
 static bool has_stick_to_come(const struct probe *p)
 {
-	bool untold;
-	unsigned disks = usb_disks(p, &untold);
+	static struct usb_disks disks;
 
-	return untold || sticks_on_bus() + sticks_without_driver() > disks;
+	list_usb_disks(p, &disks);
+	return disks.untold || has_bound_stick(&disks) || has_stick_without_driver();
 }
 
 /* A card in a reader on USB is a stick. */

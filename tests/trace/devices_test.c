@@ -404,6 +404,30 @@ TEST(late_stick_is_waited_for_while_it_settles)
 	assert_in_range(os_now_ms(), 2500, 3000);
 }
 
+/* Four slots, all empty, are four disks of one interface; the stick beside them spins up. */
+TEST(late_stick_beside_a_card_reader_is_waited_for)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	for (char c = 'c'; c < 'g'; c++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/sys/block/sd%c/size", c);
+		os_sim_file(path, "0\n");
+		snprintf(path, sizeof(path), "/sys/block/sd%c", c);
+		os_sim_link(path, "../devices/pci0000:00/0000:00:05.0/usb1/1-2/1-2:1.0/host1/"
+				  "target1:0:0/1:0:0:0/block/sdc");
+	}
+	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-2:1.0/bInterfaceClass", "08\n");
+	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/bInterfaceClass", "08\n");
+	stick.at_ms = 2500;
+	machine_plug(stick);
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 512 });
+	machine_boots('a');
+	assert_once("spawn keelboot-apply");
+	assert_in_range(os_now_ms(), 2500, 3000);
+}
+
 #define CLONE_PATH "/devices/pci0000:00/0000:00:03.0/virtio0/block/vdb"
 
 /* Every byte of the device on another disk, in a port before it. */

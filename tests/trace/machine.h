@@ -26,7 +26,7 @@
 #define SLOT_A_DEV "/dev/vda2"
 #define SLOT_B_DEV "/dev/vda3"
 #define VDA_PATH   "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda"
-#define STICK_PATH "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda"
+#define STICK_PATH "/devices/pci0000:00/0000:00:05.0/usb1/1-1/1-1:1.0/host0/block/sda"
 
 static struct machine {
 	const char *cmdline, *conf; /* conf NULL: no system.conf */

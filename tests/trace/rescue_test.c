@@ -76,7 +76,7 @@ TEST(a_stick_that_does_not_help_is_followed_by_another)
 	nothing_mounts();
 	plug(12000);
 	second.name = "sdb";
-	second.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host1/block/sdb";
+	second.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/1-2:1.0/host1/block/sdb";
 	second.at_ms = 55000;
 	os_sim_disk(&second);
 	os_sim_disk_gone("sda", 40000);
@@ -97,7 +97,7 @@ static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 	hangs.at_ms = 12000;
 	stuck_sticks(hangs, n, step_ms);
 	good.name = "sdx";
-	good.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host9/block/sdx";
+	good.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/1-2:1.0/host9/block/sdx";
 	good.at_ms = good_ms;
 	machine_plug(good);
 	repairs("usb:/dev/sdx");

@@ -34,7 +34,7 @@ static struct os_sim_disk stick(unsigned at_ms)
 {
 	return (struct os_sim_disk){
 		.name = "sda",
-		.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda",
+		.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/1-1:1.0/host0/block/sda",
 		.size = 64 * MIB,
 		.removable = true,
 		.fstype = "vfat",
@@ -379,7 +379,7 @@ static void change_again(void *ctx)
 
 TEST(a_disk_that_changes_for_ever_is_left_alone)
 {
-	static char path[] = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda";
+	static char path[] = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/1-1:1.0/host0/block/sda";
 
 	plug_in(stick(0));
 	for (unsigned i = 1; i <= 40; i++)
