@@ -78,8 +78,8 @@ void board_plug(const char *name, const char *fstype, unsigned at_ms)
 {
 	char path[96];
 
-	snprintf(path, sizeof(path), "/devices/pci0000:00/0000:00:05.0/usb1/1-1/1-1:1.0/host0/block/%s",
-		 name);
+	snprintf(path, sizeof(path),
+		 "/devices/pci0000:00/0000:00:05.0/usb1/1-1/1-1:1.0/host0/block/%s", name);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_disk(&(struct os_sim_disk){ .name = name,
 					   .path = path,

@@ -22,7 +22,8 @@ static inline void stuck_sticks(struct os_sim_disk like, unsigned n, unsigned st
 		char letter = (char)('a' + i);
 
 		snprintf(names[i], sizeof(names[i]), "sd%c", letter);
-		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/1-1:1.0/host0/block/sd%c", letter);
+		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/1-1:1.0/host0/block/sd%c",
+			 letter);
 		snprintf(nodes[i], sizeof(nodes[i]), "/dev/sd%c", letter);
 		like.name = names[i];
 		like.path = paths[i];
