@@ -308,6 +308,15 @@ static void hear(void *ctx, const char *uevent, size_t len)
 	hw.list.leaves_slow = false;
 }
 
+bool hardware_look(struct boot *b)
+{
+	if (hw.by_table) {
+		look_at_devices();
+		load_what_is_asked_for(b);
+	}
+	return hw.by_table;
+}
+
 void hardware_listen(struct boot *b)
 {
 	hw.list.leaves_slow = true;

@@ -17,6 +17,10 @@ void hardware_load_watchdog(struct boot *b);
  * uevents, loads what is asked for. */
 void hardware_listen(struct boot *b);
 
+/* Loads what is asked for by what there is now: for devices that came after the last uevent was
+ * heard. False: nothing more can be loaded. */
+bool hardware_look(struct boot *b) KB_MUST_CHECK;
+
 /* As a callback, `loading` of struct devices_wait: drivers that take long are still being loaded.
  * At most four seconds each, and one that does not end by then is named. */
 bool hardware_is_loading(void *boot) KB_MUST_CHECK;

@@ -3,6 +3,9 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/child_ask.h"
+#include "initramfs/export.h"
+#include "initramfs/hardware.h"
+#include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "selector/measured.h"
@@ -11,7 +14,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIMIT_MS 20000u /* a kernel waits two minutes for a TPM that hangs */
+#define LIMIT_MS  20000u /* a kernel waits two minutes for a TPM that hangs */
+#define LATE_MS	  2000u	 /* a bus may still wait for its clock */
+#define STEP_MS	  100u
+#define OWED_FILE EXPORT_DIR "/measure-owed"
+
+/* The uevents of one on SPI or I2C may come when the disk was chosen, and nobody hears them. */
+static void load_driver(struct boot *b)
+{
+	unsigned waited = 0;
+
+	while (!os_exists("/dev/tpm0") && waited < LATE_MS && hardware_look(b)) {
+		watchdog_feed(b);
+		os_sleep_ms(STEP_MS);
+		waited += STEP_MS;
+	}
+}
 
 /* text: of the verb "measure"; else NULL */
 static enum kb_err ask_tpm(struct boot *b, const char *verb, const char *text)
@@ -23,6 +41,7 @@ static enum kb_err ask_tpm(struct boot *b, const char *verb, const char *text)
 	int code = TPM_FAILED;
 	enum kb_err err;
 
+	load_driver(b);
 	snprintf(pcr, sizeof(pcr), "%u", (unsigned)b->conf.measure_pcr);
 	err = child_ask(b, argv, LIMIT_MS, &said, &code);
 	if (err == KB_OK && code == TPM_DONE) {
@@ -49,6 +68,25 @@ static enum kb_err extend(struct boot *b, const char *text)
 	return KB_OK;
 }
 
+/* The initramfs of a distribution goes on with another process. */
+static void note_owed(struct boot *b, const char *why)
+{
+	b->measure.owed = why;
+	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK ||
+	    os_write_file(OWED_FILE, why, strlen(why)) != KB_OK)
+		log_warn("measure: unable to write " OWED_FILE ": %m");
+}
+
+/* Why there was no slot; NULL: nothing is owed. */
+static const char *owed(const struct boot *b)
+{
+	static char why[MEASURED_MAX];
+
+	if (b->measure.owed != NULL)
+		return b->measure.owed;
+	return os_read_file(OWED_FILE, why, sizeof(why), NULL) == KB_OK ? why : NULL;
+}
+
 /* Once is enough. */
 static enum kb_err extend_none(struct boot *b, const char *why)
 {
@@ -58,9 +96,13 @@ static enum kb_err extend_none(struct boot *b, const char *why)
 	if (m->spoiled)
 		return KB_OK;
 	measured_none(text, b->conf.compatible, why);
-	m->owed = why;
-	TRY(extend(b, text));
+	if (extend(b, text) != KB_OK) {
+		note_owed(b, why);
+		return KB_EIO;
+	}
 	m->spoiled = true;
+	if (os_exists(OWED_FILE) && os_unlink(OWED_FILE) != KB_OK)
+		log_warn("measure: unable to remove " OWED_FILE ": %m");
 	log_notice("measure: PCR %u: no slot (%s)", (unsigned)b->conf.measure_pcr, why);
 	return KB_OK;
 }
@@ -173,11 +215,12 @@ static enum kb_err measure_after_first(struct boot *b)
 
 static enum kb_err measure_chosen(struct boot *b)
 {
+	const char *why = owed(b);
 	char text[MEASURED_MAX];
 	struct measured m;
 
-	if (b->measure.owed != NULL)
-		TRY(extend_none(b, b->measure.owed));
+	if (why != NULL)
+		TRY(extend_none(b, why));
 	describe(b, text, &m);
 	TRY(extend(b, text));
 	b->measure.done = true;

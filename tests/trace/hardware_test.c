@@ -3,6 +3,7 @@
 #include "initramfs/alias_table.h"
 #include "initramfs/modules.h"
 #include "tests/trace/machine.h"
+#include "tests/trace/measures.h"
 
 #define M    "/lib/modules/"
 #define LIST LIST_BUT_MEMORY M "memory.ko\n"
@@ -273,6 +274,44 @@ TEST(a_disk_without_a_driver_is_named)
 	assert_once("# devices: 0000:00:05.0 has no driver: none that is packed fits "
 		    "pci:v0000144Dd0000A80Asv0sd0bc01sc08i02, or it did not load");
 	assert_int_equal(os_sim_count("# devices: 0000:"), 1);
+}
+
+static void plug_tpm(void *ctx)
+{
+	(void)ctx;
+	DEVICE("spi", "spi0.0", "spi:tpm_tis_spi");
+}
+
+static void make_tpm(void)
+{
+	os_sim_file("/dev/tpm0", "");
+}
+
+/* Its bus waits for a clock, and the disk does not. */
+TEST(a_tpm_that_comes_when_the_disk_was_chosen_has_its_driver_loaded)
+{
+	put_table("fs-ext4 crc32c ext4\n"
+		  "needs:virtio_blk virtio\n"
+		  "pci:v00008086d000025AB* i6300esb\n"
+		  "spi:tpm_tis_spi odd\n"
+		  "virtio:d00000002v* virtio_blk\n"
+		  "watchdog i6300esb\n");
+	machine.conf = CONF;
+	tpm_answers("measure");
+	os_sim_module_brings(M "odd.ko", make_tpm);
+	os_sim_at(700, plug_tpm, NULL);
+	machine_boots('a');
+	assert_order("mount " SLOT_A_DEV, "finit_module " M "odd.ko");
+	assert_order("finit_module " M "odd.ko", MEASURES);
+	assert_in_range(os_now_ms(), 700, 1000);
+}
+
+TEST(a_tpm_that_does_not_come_is_waited_for_two_seconds)
+{
+	machine.conf = CONF;
+	no_tpm();
+	machine_boots('a');
+	assert_in_range(os_now_ms(), 2000, 2500);
 }
 
 TEST(a_driver_that_hangs_does_not_hold_up_the_boot)

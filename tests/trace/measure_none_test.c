@@ -206,6 +206,23 @@ TEST(slot_after_a_prompt_has_no_value_of_a_slot)
 	machine_told("\"by\":\"this kernel\",\"spoiled\":true");
 }
 
+TEST(prompt_that_was_not_measured_goes_in_before_the_slot)
+{
+	machine.conf = CONF "[initramfs]\nprompt=yes\n";
+	machine_child((struct os_sim_child){ .argv0 = CHILD,
+					     .say = { { 10, NO_TPM "\n", 0 } },
+					     .status = TPM_NONE << 8,
+					     .times = 1 });
+	tpm_answers("measure");
+	power_on();
+	assert_int_equal(select_fail(fresh_call(), "break=top"), SELECT_FAILED);
+	assert_int_equal(select_choose(fresh_call()), SELECT_DONE);
+	assert_int_equal(os_sim_count(MEASURES), 3);
+	assert_order("# measure: PCR 13: no slot (a prompt)", "# slot a: measured into PCR 13");
+	machine_told("\"by\":\"this kernel\",\"spoiled\":true");
+	assert_false(os_exists("/run/keelboot/measure-owed"));
+}
+
 static void generates(const char *conf)
 {
 	static char *argv[] = { (char *)"keelboot-generator", (char *)"/normal", (char *)"/early",
