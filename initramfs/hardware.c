@@ -139,10 +139,8 @@ static unsigned load_wanted(const struct boot *b)
 {
 	unsigned wanted = 0;
 
-	for (unsigned i = 0; i < hw.list.n; i++) {
-		if ((hw.list.module[i].is & (MODULE_WANTED | MODULE_TRIED)) == MODULE_WANTED)
-			wanted |= hw.list.module[i].is;
-	}
+	for (unsigned i = 0; i < hw.list.n; i++)
+		wanted |= modules_is_due(&hw.list.module[i]) ? hw.list.module[i].is : 0;
 	hw.list.table = &hw.table;
 	if (hw.table.n == 0 || hw.at_odds || (wanted & MODULE_OF_WATCHDOGS && !is_armed(b)))
 		hw.list.table = NULL;

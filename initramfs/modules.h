@@ -90,6 +90,12 @@ struct module *modules_find(struct modules *m, const char *name, size_t len);
 /* Whether the command line has parameters for the module whose file is path, heeded or not. */
 bool modules_in_cmdline(const char *cmdline, const char *path);
 
+/* Whether it is to be loaded, and was not tried. */
+static inline bool modules_is_due(const struct module *one)
+{
+	return (one->is & (MODULE_WANTED | MODULE_TRIED)) == MODULE_WANTED;
+}
+
 /* Whether the list or the command line has parameters for one of them, heeded or not. */
 bool modules_is_given(const struct modules *m, const struct module *one);
 

@@ -39,7 +39,7 @@ static void note_needs(struct modules *m)
 		size_t len;
 		const char *name = modules_name(n.one->path, &len);
 
-		if ((n.one->is & (MODULE_WANTED | MODULE_TRIED)) != MODULE_WANTED)
+		if (!modules_is_due(n.one))
 			continue;
 		snprintf(needs, sizeof(needs), ALIAS_NEEDS "%.*s", (int)len, name);
 		alias_table_ask(m->table, needs, note_need, &n);
@@ -138,7 +138,7 @@ static bool begin_ready(struct modules *m)
 
 	for (unsigned i = 0; i < m->n && !m->enough; i++) {
 		struct module *one = &m->module[i];
-		bool wanted = (one->is & (MODULE_WANTED | MODULE_TRIED)) == MODULE_WANTED;
+		bool wanted = modules_is_due(one);
 		struct modules_run *r = wanted ? free_place(m) : NULL;
 
 		if (wanted && r == NULL)
