@@ -334,10 +334,11 @@ bool take_wants(struct contact *c, const char *id, const char *edition)
 static void note_edition(struct contact *c, const struct offer *o)
 {
 	c->a.forced = o->update == OFFER_FORCED ? 1 : 0;
+	c->a.window_closed = o->window_closed ? 1 : 0;
 	memcpy(c->a.edition, o->edition, sizeof(c->a.edition));
 }
 
-/* It is staged: no more than its force is of interest. */
+/* It is staged: no more than its force, and its window, is of interest. */
 static void take_edition(struct contact *c, const struct offer *o)
 {
 	if (o->update == OFFER_FORCED && c->a.forced == 0)

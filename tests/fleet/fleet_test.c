@@ -280,6 +280,8 @@ static void fill(struct action *a)
 			      .durable = 4096,
 			      .tries = 3,
 			      .tries_max = 8,
+			      .forced = 1,
+			      .window_closed = 1,
 			      .release = "00ff",
 			      .version = "2.0",
 			      .sequence = INT64_MAX,
