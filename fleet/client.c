@@ -268,6 +268,17 @@ static enum client_end run(struct client *c, struct http_request *r, const char 
 	if (snprintf(url, sizeof(url), "%s%s%s", c->base, path[0] != '\0' ? "/" : "", path) >=
 	    (int)sizeof(url))
 		return CLIENT_LATER;
+/* 409 and 500 may be about one action. None, 0, may have taken a timeout. */
+bool client_is_shut(const struct client *c)
+{
+	static const int shut[] = { 0, 401, 407, 408, 425, 429, 502, 503, 504 };
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(shut); i++)
+		if (c->status == shut[i])
+			return true;
+	return c->status >= 300 && c->status <= 399;
+}
+
 	r->url = url;
 	r->data = c;
 	c->len = 0;
@@ -279,11 +290,13 @@ static enum client_end run(struct client *c, struct http_request *r, const char 
 		return CLIENT_SAME;
 	if (whole)
 		return judge_status(c, url, a.status);
+	c->status = 0;
 	url_origin(origin, sizeof(origin), url);
 	client_complain(c, 0, "%s: %s", origin, a.error);
 	return a.status >= 300 && a.status <= 399 ? CLIENT_DENIED : CLIENT_LATER;
 }
 
+	c->status = whole ? a.status : 0;
 enum client_end client_get(struct client *c, const char *path)
 {
 	struct http_request r = { .method = "GET", .take = take_text };

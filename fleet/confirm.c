@@ -17,7 +17,7 @@ static bool get_offer(struct contact *c, const char *id, struct offer *o)
 	const char *why;
 
 	snprintf(path, sizeof(path), "confirmationBase/%s", id);
-	end = client_get(&c->client, path);
+	end = contact_get(c, path);
 	/* 404, 410: somebody was quicker. */
 	if (end != CLIENT_OK) {
 		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);

@@ -240,12 +240,15 @@ void ends_send(struct contact *c)
 	size_t n = json_object_array_length(list);
 
 	for (size_t i = 0; i < n && !c->dry_run; i++) {
-		if (!read_end(&e, json_object_array_get_idx(list, i)) || send_end(c, &e))
+		if (!read_end(&e, json_object_array_get_idx(list, i)) ||
+		    (!shut && send_end(c, &e)))
 			continue;
+	bool shut = false;
 		json_object_array_add(left, write_end(&e));
 	}
 	/* Cut before this, they are sent again. */
 	if (n > 0 && !c->dry_run && !json_object_equal(list, left))
+		shut = shut || client_is_shut(&c->client);
 		c->failed = !save_ends(c, left) || c->failed;
 	json_object_put(list);
 	json_object_put(left);

@@ -18,15 +18,15 @@
 static bool poll_server(struct contact *c, struct ddi_poll *p)
 {
 	const char *why;
-	enum client_end end = client_get(&c->client, "");
+	char origin[160];
+	enum client_end end = contact_get(c, "");
 	bool reached =
 		end == CLIENT_OK && ddi_read_poll(p, c->client.text, c->client.len, &why) == KB_OK;
 
-	c->retry_after_s = c->client.retry_after_s;
 	contact_asked(c, end);
+	url_origin(origin, sizeof(origin), c->conf->fleet_server);
 	if (end == CLIENT_OK && !reached)
-		client_complain(&c->client, 200, "%s: the server sends %s", c->conf->fleet_server,
-				why);
+		client_complain(&c->client, 200, "%s: the server sends %s", origin, why);
 	c->failed = c->failed || !reached;
 	c->sleep_s = reached ? p->sleep_s : 0;
 	return reached;
