@@ -289,8 +289,9 @@ static bool is_possible(struct contact *c, const struct offer *o)
 
 	if (o->bundles == 1)
 		return true;
-	snprintf(text, sizeof(text), "the action has %u bundles (*.keel): expected one",
-		 o->bundles);
+	snprintf(text, sizeof(text),
+		 "the action has %u bundles (*.keel, at most %d characters of ASCII): expected one",
+		 o->bundles, OFFER_NAME_MAX);
 	set_phase(c, ACTION_FAILED, text);
 	return false;
 }
@@ -369,10 +370,43 @@ static void begin_action(struct contact *c, const struct offer *o)
 	fetch_expect(&c->files, &c->a, o, fresh);
 }
 
+/* What is here of it stays. */
+static void note_skip(struct contact *c, const struct offer *o)
+{
+	if (o->download == OFFER_SKIP && c->a.phase == ACTION_SEEN)
+		snprintf(c->a.why, sizeof(c->a.why),
+			 "%s, %" PRIu64 " bytes, waits: the server wants no download yet", o->name,
+			 o->size);
+}
+
+/* The server may be about to mend it, as where its file is not there as a whole yet. */
+static void take_unclear(struct contact *c, const struct offer *o)
+{
+	static const char what[] = "not understood",
+			  why[] = "the action lacks size or link of its bundle, or has a word for download or "
+				  "update that this device does not know";
+	bool same = strcmp(c->a.id, o->id) == 0 && !is_begun_again(c, o->id);
+
+	if (same && c->a.phase >= ACTION_STAGED) {
+		log_warn("action %s: %s: %s; nothing changes here", o->id, what, why);
+		c->failed = true;
+		return;
+	}
+	if (!same) {
+		begin_action(c, o);
+		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
+	}
+	count_try(c, what, why, ACTION_TRIES_MAX);
+}
+
 void take_offer(struct contact *c, const struct offer *o)
 {
 	if (c->dry_run) {
 		dry_print(c, o);
+		return;
+	}
+	if (o->unclear) {
+		take_unclear(c, o);
 		return;
 	}
 	if (c->a.phase == ACTION_STAGED && action_is_for(&c->a, o)) {
@@ -380,6 +414,7 @@ void take_offer(struct contact *c, const struct offer *o)
 		return;
 	}
 	begin_action(c, o);
+	note_skip(c, o);
 	if (!contact_save(c) || !is_possible(c, o) || o->download == OFFER_SKIP)
 		return;
 	c->way->tell(c);

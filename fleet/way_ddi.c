@@ -74,7 +74,8 @@ static void repeat_end(struct contact *c)
 	standing_renew(c);
 }
 
-/* false: nobody knows whether it is the action whose end is due. An answer that was lost is sent
+/* false: nobody knows whether it is the action whose end is due, or what the server has is not
+ * understood. An answer that was lost is sent
  * again; of another action with the same id, there is none yet. */
 static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 {
@@ -86,11 +87,12 @@ static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 	if (deployment_get(c, p->deployment, &o) != CLIENT_OK)
 		return !end;
 	memcpy(o.edition, p->edition, sizeof(o.edition));
-	if (wants || !action_is_for(&c->a, &o))
-		take_offer(c, &o);
-	else
+	if (!wants && action_is_for(&c->a, &o)) {
 		repeat_end(c);
-	return true;
+		return true;
+	}
+	take_offer(c, &o);
+	return wants || !o.unclear;
 }
 
 /* ---------------------------------------------------------------- the contact */
