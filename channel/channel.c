@@ -220,8 +220,7 @@ static enum kb_err read_conditions(struct channel_release *c, const struct readi
 	err = READ_TEXT(r, "withdrawn", c->withdrawn);
 	if (err == KB_OK ? c->withdrawn[0] != '\0' : err == KB_ENOENT)
 		return KB_OK;
-	return fail_at(r, "withdrawn",
-		       "expected a reason of printable ASCII, 1 to 160 characters");
+	return fail_at(r, "withdrawn", "expected a reason of printable ASCII, 1 to 160 characters");
 }
 
 /* The first key that none of these is; NULL: there is none. */

@@ -27,7 +27,7 @@ static bool get_offer(struct contact *c, const char *id, struct offer *o)
 	    strcmp(o->id, id) == 0 && o->name[0] != '\0')
 		return true;
 	log_warn("action %s: the server sends %s", id,
-		 o->id[0] == '\0'	 ? why
+		 o->id[0] == '\0'	  ? why
 		 : strcmp(o->id, id) != 0 ? "another action"
 					  : "an action whose bundle cannot be read");
 	c->failed = true;

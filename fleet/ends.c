@@ -245,8 +245,7 @@ void ends_send(struct contact *c)
 	bool shut = false;
 
 	for (size_t i = 0; i < n && !c->dry_run; i++) {
-		if (!read_end(&e, json_object_array_get_idx(list, i)) ||
-		    (!shut && send_end(c, &e)))
+		if (!read_end(&e, json_object_array_get_idx(list, i)) || (!shut && send_end(c, &e)))
 			continue;
 		shut = shut || client_is_shut(&c->client);
 		json_object_array_add(left, write_end(&e));

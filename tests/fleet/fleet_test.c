@@ -233,7 +233,8 @@ TEST(a_deployment_has_one_bundle_its_size_and_its_addresses)
 TEST(a_deployment_that_is_not_understood_is_still_an_action)
 {
 	static const char *const artifacts[] = {
-		"7", "{\"filename\":\"a.keel\",\"size\":0}", "{\"filename\":\"a.keel\",\"size\":-1}",
+		"7", "{\"filename\":\"a.keel\",\"size\":0}",
+		"{\"filename\":\"a.keel\",\"size\":-1}",
 		"{\"filename\":\"a.keel\",\"size\":9,\"_links\":{}}"
 	};
 	static struct offer d;

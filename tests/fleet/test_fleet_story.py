@@ -318,6 +318,7 @@ def test_what_is_staged_stays_when_its_action_is_not_understood_any_more(fleet, 
     fleet.reboot()
     fleet.good()
     fleet.once(code=FAILURE)
+    assert action.state == "running"
     action.download = "forced"
     fleet.once()
     assert action.told[-1] == "closed/success"
