@@ -353,10 +353,10 @@ static void note_skip(struct contact *c, const struct offer *o)
 /* The server may be about to mend it, as where its file is not whole yet. */
 static void take_unclear(struct contact *c, const struct offer *o)
 {
-	static const char what
-		[] = "not understood",
-	    why[] = "the action lacks size or link of its bundle, or has a word for download or "
-		    "update that this device does not know";
+	static const char what[] = "not understood";
+	static const char why[] =
+		"a deployment that cannot be read: size, hash or link of its bundle are missing "
+		"or out of bounds, or a word is not known here";
 	bool same = strcmp(c->a.id, o->id) == 0 && !is_begun_again(c, o->id);
 
 	if (same && c->a.phase >= ACTION_STAGED) {
