@@ -218,10 +218,9 @@ static enum kb_err read_conditions(struct channel_release *c, const struct readi
 	TRY(read_windows(c, r));
 	TRY(may(r, "from", strict_number(r->o, "from", &c->from, INT64_MAX - 1)));
 	err = READ_TEXT(r, "withdrawn", c->withdrawn);
-	TRY(may(r, "withdrawn", err));
-	if (err == KB_OK && c->withdrawn[0] == '\0')
-		return fail_at(r, "withdrawn", "expected a reason");
-	return KB_OK;
+	if (err == KB_OK ? c->withdrawn[0] != '\0' : err == KB_ENOENT)
+		return KB_OK;
+	return fail_at(r, "withdrawn", "expected a reason of printable ASCII, 1 to 160 characters");
 }
 
 /* The first key that none of these is; NULL: there is none. */

@@ -133,6 +133,7 @@ static const struct field {
 	TEXT("denied", denied),
 	TEXT("too_late", too_late),
 	NUMBER("forced", forced),
+	NUMBER("window_closed", window_closed),
 	TEXT("edition", edition),
 	TEXT("release", release),
 	TEXT("version", version),

@@ -92,6 +92,8 @@ struct action {
 	char too_late[URL_ID_MAX + 1];
 	/* it is forced: nobody is asked before a reboot; of what the server said last */
 	uint64_t forced;
+	/* its maintenance window is not open, as the server said last: no reboot is asked for */
+	uint64_t window_closed;
 	char edition[OFFER_EDITION_MAX + 1];
 	/* what the bundle holds, as it says itself; "" before it was read */
 	char release[ACTION_RELEASE_LEN + 1];

@@ -121,7 +121,7 @@ void cancel_answer(struct contact *c, const char *id)
 	enum client_end end;
 
 	snprintf(path, sizeof(path), "cancelAction/%s", id);
-	end = client_get(&c->client, path);
+	end = contact_get(c, path);
 	if (end != CLIENT_OK)
 		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
 	else if (ddi_read_cancel(stop, c->client.text, c->client.len, &why) != KB_OK)

@@ -170,6 +170,16 @@ static enum kb_err check_ways(const struct conf *conf)
 	return KB_EINVAL;
 }
 
+/* An address may have a user and a password in it. */
+static void warn_unencrypted(const struct client *c)
+{
+	char origin[160];
+
+	url_origin(origin, sizeof(origin), c->http.server);
+	if (c->authorization[0] != '\0' && !url_is_secure(c->http.server))
+		log_warn("%s: the token is sent unencrypted; use https", origin);
+}
+
 enum kb_err client_init(struct client *c, const struct conf *conf)
 {
 	TRY(check_ways(conf));
@@ -185,8 +195,7 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 		.bandwidth = conf->fleet_bandwidth,
 	};
 	TRY(read_pems(c, conf));
-	if (c->authorization[0] != '\0' && !url_is_secure(conf->fleet_server))
-		log_warn("%s: the token is sent unencrypted; use https", conf->fleet_server);
+	warn_unencrypted(c);
 	return KB_OK;
 }
 
@@ -259,6 +268,17 @@ static bool take_text(void *data, struct http_answer *a, const void *bytes, size
 	return true;
 }
 
+/* 409 and 500 may be about one action. None, 0, may have taken a timeout. */
+bool client_is_shut(const struct client *c)
+{
+	static const int shut[] = { 0, 401, 407, 408, 425, 429, 502, 503, 504 };
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(shut); i++)
+		if (c->status == shut[i])
+			return true;
+	return c->status >= 300 && c->status <= 399;
+}
+
 static enum client_end run(struct client *c, struct http_request *r, const char *path)
 {
 	char url[URL_MAX + 1], origin[160];
@@ -270,11 +290,13 @@ static enum client_end run(struct client *c, struct http_request *r, const char 
 		return CLIENT_LATER;
 	r->url = url;
 	r->data = c;
+	c->status = 0;
 	c->len = 0;
 	whole = http_run(&c->http, r, &a);
 	c->text[c->len] = '\0';
 	memcpy(c->etag, a.etag, sizeof(c->etag));
 	c->retry_after_s = a.retry_after_s;
+	c->status = whole ? a.status : 0;
 	if (whole && a.status == 304 && r->if_none_match != NULL)
 		return CLIENT_SAME;
 	if (whole)

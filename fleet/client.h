@@ -37,6 +37,8 @@ struct client {
 	char token_key[CONF_PATH_MAX + 1];
 	/* by that token: the PIN is not tried */
 	bool pin_refused;
+	/* of the last answer; 0: none came, or not as a whole */
+	int status;
 	/* what the last answer asked for; 0: nothing */
 	uint64_t retry_after_s;
 	/* of the last answer that was asked for */
@@ -56,6 +58,9 @@ enum kb_err client_init(struct client *c, const struct conf *conf) KB_MUST_CHECK
 /* Reports what is wrong with the last answer, and notes it; status 0: none came. */
 void client_complain(struct client *c, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The last answer was about more than what was asked for: the next request would meet the same. */
+bool client_is_shut(const struct client *c);
 
 /* Asks for base/path; "" is the base. The answer is in c->text. */
 enum client_end client_get(struct client *c, const char *path);

@@ -17,16 +17,19 @@ static bool get_offer(struct contact *c, const char *id, struct offer *o)
 	const char *why;
 
 	snprintf(path, sizeof(path), "confirmationBase/%s", id);
-	end = client_get(&c->client, path);
+	end = contact_get(c, path);
 	/* 404, 410: somebody was quicker. */
 	if (end != CLIENT_OK) {
 		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);
 		return false;
 	}
 	if (ddi_read_confirmation(o, c->client.text, c->client.len, &why) == KB_OK &&
-	    strcmp(o->id, id) == 0)
+	    strcmp(o->id, id) == 0 && o->name[0] != '\0')
 		return true;
-	log_warn("action %s: the server sends %s", id, o->id[0] != '\0' ? "another action" : why);
+	log_warn("action %s: the server sends %s", id,
+		 o->id[0] == '\0'	  ? why
+		 : strcmp(o->id, id) != 0 ? "another action"
+					  : "an action whose bundle cannot be read");
 	c->failed = true;
 	return false;
 }

@@ -41,6 +41,15 @@ void contact_asked(struct contact *c, enum client_end end)
 	c->refused = taken ? 0 : status;
 }
 
+enum client_end contact_get(struct contact *c, const char *path)
+{
+	enum client_end end = client_get(&c->client, path);
+
+	if (c->client.retry_after_s > c->retry_after_s)
+		c->retry_after_s = c->client.retry_after_s;
+	return end;
+}
+
 bool contact_save(struct contact *c)
 {
 	if (c->dry_run || c->unsaved)

@@ -58,5 +58,8 @@ struct contact {
 bool contact_save(struct contact *c);
 /* How the first request of this contact ended: the poll, or that for the channel file. */
 void contact_asked(struct contact *c, enum client_end end);
+/* Asks the server for a path of this device (client_get()); how long it wants not to be asked is
+ * noted. */
+enum client_end contact_get(struct contact *c, const char *path);
 /* A line for the person who watches. */
 void contact_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -136,13 +136,15 @@ static enum kb_err read_url(json_object *links, const char *name, char url[URL_M
 	return url_is_http(url) ? KB_OK : KB_EFORMAT;
 }
 
+/* A name that cannot be read is no bundle's: it may be anybody's, as "Änderungen.pdf" is. */
 static enum kb_err read_artifact(struct offer *d, json_object *o)
 {
 	json_object *hashes, *links;
+	char name[OFFER_NAME_MAX + 1];
 
-	TRY(strict_text(o, "filename", d->name, sizeof(d->name)));
-	if (!is_bundle(d->name))
+	if (strict_text(o, "filename", name, sizeof(name)) != KB_OK || !is_bundle(name))
 		return KB_OK;
+	memcpy(d->name, name, sizeof(name));
 	d->bundles++;
 	TRY(strict_number(o, "size", &d->size, DDI_SIZE_MAX));
 	TRY(strict_object(o, "_links", &links));
@@ -173,13 +175,11 @@ static enum kb_err read_chunk(struct offer *d, json_object *chunk)
 	return KB_OK;
 }
 
-static enum kb_err read_body(struct offer *d, json_object *o, const char *key)
+static enum kb_err read_wishes(struct offer *d, json_object *deployment)
 {
-	json_object *deployment, *chunks;
+	json_object *chunks;
 	char window[16];
 
-	TRY(strict_text(o, "id", d->id, sizeof(d->id)));
-	TRY(strict_object(o, key, &deployment));
 	TRY(read_wish(deployment, "download", &d->download));
 	TRY(read_wish(deployment, "update", &d->update));
 	if (strict_text(deployment, "maintenanceWindow", window, sizeof(window)) != KB_ENOENT)
@@ -187,7 +187,24 @@ static enum kb_err read_body(struct offer *d, json_object *o, const char *key)
 	TRY(strict_list(deployment, "chunks", &chunks));
 	for (size_t i = 0; i < json_object_array_length(chunks); i++)
 		TRY(read_chunk(d, json_object_array_get_idx(chunks, i)));
-	return url_is_id(d->id) ? KB_OK : KB_EFORMAT;
+	return KB_OK;
+}
+
+/* What has an id and the object of an action is no proxy's word: that is answered, whatever is in
+ * it. */
+static enum kb_err read_body(struct offer *d, json_object *o, const char *key)
+{
+	json_object *deployment;
+	char id[sizeof(d->id)];
+
+	TRY(strict_text(o, "id", id, sizeof(id)));
+	TRY(strict_object(o, key, &deployment));
+	if (!url_is_id(id))
+		return KB_EFORMAT;
+	if (read_wishes(d, deployment) != KB_OK)
+		*d = (struct offer){ .unclear = true };
+	memcpy(d->id, id, sizeof(id));
+	return KB_OK;
 }
 
 static enum kb_err read_offer(struct offer *d, const char *text, size_t len, const char *key,

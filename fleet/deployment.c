@@ -13,7 +13,7 @@ enum client_end deployment_get(struct contact *c, const char *id, struct offer *
 	const char *why;
 
 	snprintf(path, sizeof(path), "deploymentBase/%s", id);
-	end = client_get(&c->client, path);
+	end = contact_get(c, path);
 	/* 404: it is being cancelled, or waits for a confirmation. */
 	if (end != CLIENT_OK) {
 		c->failed = c->failed || (end != CLIENT_MISSING && end != CLIENT_OVER);

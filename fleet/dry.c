@@ -35,6 +35,12 @@ void dry_print(const struct contact *c, const struct offer *o)
 		[OFFER_SKIP] = "no", [OFFER_ATTEMPT] = "yes", [OFFER_FORCED] = "yes, forced"
 	};
 
+	if (o->unclear) {
+		contact_print("Action %s cannot be understood; after %d such contacts it would be "
+			      "closed as failed.",
+			      o->id, ACTION_TRIES_MAX);
+		return;
+	}
 	contact_print("Action %s: %s, %" PRIu64 " bytes; download: %s; update: %s%s", o->id,
 		      o->name, o->size, wishes[o->download], wishes[o->update],
 		      o->window_closed ? "; the maintenance window is closed" : "");

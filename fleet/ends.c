@@ -214,6 +214,9 @@ static bool send_end(struct contact *c, struct end *e)
 
 	switch (deployment_get(c, e->id, &o)) {
 	case CLIENT_OK:
+		/* Nobody knows whether it is that action. */
+		if (o.unclear && e->size > 0)
+			return false;
 		/* The server has lost its memory, and this is the id of another action by now. */
 		if (o.size != e->size || strcmp(o.digest, e->digest) != 0)
 			return true;
@@ -233,15 +236,18 @@ static bool send_end(struct contact *c, struct end *e)
 	return false;
 }
 
+/* Behind an answer that the others would get, too, they wait as they are. */
 void ends_send(struct contact *c)
 {
 	static struct end e;
 	json_object *list = ends_list(c), *left = json_object_new_array();
 	size_t n = json_object_array_length(list);
+	bool shut = false;
 
 	for (size_t i = 0; i < n && !c->dry_run; i++) {
-		if (!read_end(&e, json_object_array_get_idx(list, i)) || send_end(c, &e))
+		if (!read_end(&e, json_object_array_get_idx(list, i)) || (!shut && send_end(c, &e)))
 			continue;
+		shut = shut || client_is_shut(&c->client);
 		json_object_array_add(left, write_end(&e));
 	}
 	/* Cut before this, they are sent again. */

@@ -97,7 +97,7 @@ static bool judge_file(const struct contact *c, const struct channel *channel,
 
 static bool read_file(struct contact *c, struct channel *channel)
 {
-	char why[FACTS_TEXT_MAX + 1], wrong[CHANNEL_WHY];
+	char why[FACTS_TEXT_MAX + 1], wrong[CHANNEL_WHY], origin[160];
 	json_object *o = facts_channel(&c->monitor, c->client.text, c->client.len, why);
 	bool good = false;
 
@@ -106,8 +106,9 @@ static bool read_file(struct contact *c, struct channel *channel)
 	else if (o != NULL)
 		good = judge_file(c, channel, why);
 	json_object_put(o);
+	url_origin(origin, sizeof(origin), c->conf->fleet_channel);
 	if (!good)
-		log_warn("%s: not believed: %s", c->conf->fleet_channel, why);
+		log_warn("%s: not believed: %s", origin, why);
 	return good;
 }
 

@@ -50,6 +50,12 @@ bool limits_begin_day(const struct limits *l, struct action *a)
 	bool behind = is_clock_behind(l, a), restarted = l->uptime_s < a->day_uptime;
 	uint64_t ran = a->day_ran + (restarted ? 0 : l->uptime_s - a->day_uptime);
 
+	/* Nothing came in it yet: it begins with the first byte, and not with the boot. */
+	if (behind && ran < DAY_S && a->day_bytes == 0) {
+		a->day_uptime = l->uptime_s;
+		a->day_ran = 0;
+		return false;
+	}
 	if (behind ? !restarted && ran < DAY_S : today_of(l) == a->day)
 		return false;
 	a->day_uptime = l->uptime_s;

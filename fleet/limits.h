@@ -28,7 +28,8 @@ bool limits_count_run(const struct limits *l, struct action *a);
 
 /* Begins another day in the record, where the clock has reached one; or after 24 hours of running,
  * boots together, while it is not set, or stands before the day that is counted. true: the record
- * has changed. PURE. */
+ * has changed. A day in which nothing came yet begins anew with each call, and is written with the
+ * first byte of it. PURE. */
 bool limits_begin_day(const struct limits *l, struct action *a);
 
 /* How many bytes more may come today, if so many came; UINT64_MAX: there is no limit. PURE. */

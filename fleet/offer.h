@@ -19,6 +19,8 @@ struct offer {
 	char edition[OFFER_EDITION_MAX + 1];
 	/* a maintenance window that is not open now */
 	bool window_closed;
+	/* it is this action, and nothing else of it could be understood: all below is zero */
+	bool unclear;
 	/* how many artifacts are bundles; the others are not looked at. The one that counts is the
 	 * last. */
 	unsigned bundles;

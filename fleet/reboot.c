@@ -67,13 +67,25 @@ static bool is_preceded(const struct contact *c)
 	return true;
 }
 
+/* Also where others reboot, by exit code 4. */
+static bool is_out_of_window(const struct contact *c)
+{
+	if (c->a.window_closed == 0)
+		return false;
+	if (!c->looks)
+		contact_print(
+			"The reboot that installs %s waits: the server's maintenance window is closed.",
+			c->a.version);
+	return true;
+}
+
 bool reboot_ask(struct contact *c)
 {
 	char now[ACTION_BOOT_LEN + 1];
 	bool again;
 
 	if (c->a.phase != ACTION_STAGED || !judge_is_installed_next(&c->facts, c->a.release) ||
-	    is_preceded(c) || !boot_id_read(now))
+	    is_preceded(c) || is_out_of_window(c) || !boot_id_read(now))
 		return false;
 	again = strcmp(c->a.boot, now) == 0;
 	if ((!again && c->a.boots >= REBOOT_MAX) || !is_permitted(c))

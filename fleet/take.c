@@ -4,6 +4,7 @@
 #include "fleet/bring.h"
 #include "fleet/dry.h"
 #include "fleet/judge.h"
+#include "fleet/phase.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
 
@@ -12,36 +13,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static void set_phase(struct contact *c, enum action_phase phase, const char *why)
-{
-	if (phase == ACTION_FAILED)
-		files_bundle_drop(&c->files);
-	c->a.phase = phase;
-	c->a.tries = 0;
-	if (why != c->a.why)
-		snprintf(c->a.why, sizeof(c->a.why), "%s", why);
-	contact_print("Action %s: %s", c->a.id, c->a.why);
-	contact_save(c);
-}
-
-/* Something did not work now: it is tried again, but not for all time. */
-static void count_try(struct contact *c, const char *what, const char *why, unsigned max)
-{
-	char text[ACTION_WHY_MAX + 1];
-
-	c->failed = true;
-	snprintf(text, sizeof(text), "%s: %.300s", what, why);
-	log_warn("action %s: %s", c->a.id, text);
-	/* Of another kind: what was before it is no part of this row. */
-	if (c->a.tries_max != max)
-		c->a.tries = 0;
-	c->a.tries_max = max;
-	if (++c->a.tries >= max)
-		set_phase(c, ACTION_FAILED, text);
-	else
-		contact_save(c);
-}
 
 /* ---------------------------------------------------------------- staging */
 
@@ -54,7 +25,7 @@ static void take_damaged(struct contact *c, const char *why)
 	c->a.etag[0] = '\0';
 	snprintf(text, sizeof(text), "%s is no bundle for this device: %.300s", c->a.name, why);
 	if (c->a.anew > 0) {
-		set_phase(c, ACTION_FAILED, text);
+		phase_set(c, ACTION_FAILED, text);
 		return;
 	}
 	c->a.anew = 1;
@@ -70,7 +41,7 @@ static bool look_again(struct contact *c)
 
 	if (facts_read(&c->facts, &c->monitor, why))
 		return true;
-	count_try(c, "not staged", why, ACTION_TRIES_MAX);
+	phase_try(c, "not staged", why, ACTION_TRIES_MAX);
 	return false;
 }
 
@@ -85,7 +56,7 @@ static bool take_known(struct contact *c)
 	files_bundle_drop(&c->files);
 	if (phase == ACTION_STAGED)
 		reboot_note(c, verdict);
-	set_phase(c, phase, verdict);
+	phase_set(c, phase, verdict);
 	return true;
 }
 
@@ -111,7 +82,7 @@ static void take_result(struct contact *c, int code, const char *why, bool again
 	case FACTS_OK:
 	case FACTS_NOTHING:
 		if (look_again(c) && !take_known(c))
-			set_phase(c, ACTION_FAILED, text);
+			phase_set(c, ACTION_FAILED, text);
 		break;
 	case FACTS_VERIFY:
 		take_damaged(c, why);
@@ -119,10 +90,10 @@ static void take_result(struct contact *c, int code, const char *why, bool again
 	case FACTS_INCOMPATIBLE:
 		if (again && take_changed(c, why))
 			break;
-		set_phase(c, ACTION_FAILED, text);
+		phase_set(c, ACTION_FAILED, text);
 		break;
 	default:
-		count_try(c, "not staged", why, ACTION_TRIES_MAX);
+		phase_try(c, "not staged", why, ACTION_TRIES_MAX);
 		break;
 	}
 }
@@ -142,7 +113,7 @@ static bool must_wait(struct contact *c)
 	}
 	c->a.only_download = 0;
 	action_note(&c->a, ACTION_NEWS_WAITS);
-	set_phase(c, ACTION_FETCHED, text);
+	phase_set(c, ACTION_FETCHED, text);
 	return true;
 }
 
@@ -158,7 +129,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 		return;
 	}
 	if (code != FACTS_OK) {
-		count_try(c, "cannot be read", why, ACTION_TRIES_MAX);
+		phase_try(c, "cannot be read", why, ACTION_TRIES_MAX);
 		return;
 	}
 	/* Genuine, and another one: a server that was taken over has mixed them. */
@@ -196,7 +167,7 @@ static void take_whole(struct contact *c, const struct offer *o)
 	snprintf(text, sizeof(text), "%s is fetched, %" PRIu64 " bytes%s", c->a.name, c->a.size,
 		 o->window_closed ? "; the maintenance window is closed" : "");
 	if (c->a.phase != ACTION_FETCHED)
-		set_phase(c, ACTION_FETCHED, text);
+		phase_set(c, ACTION_FETCHED, text);
 }
 
 /* No failure, and no try: the next day goes on. */
@@ -226,7 +197,7 @@ static bool may_begin_anew(struct contact *c)
 		 "begun; a cache before it may mix files, or ignore If-Range",
 		 ACTION_OTHERS_MAX);
 	c->failed = true;
-	set_phase(c, ACTION_FAILED, text);
+	phase_set(c, ACTION_FAILED, text);
 	return false;
 }
 
@@ -235,7 +206,7 @@ static void fetch_later(struct contact *c, const struct bring *b, unsigned max)
 	if (b->retry_after_s > c->retry_after_s)
 		c->retry_after_s = b->retry_after_s;
 	if (may_begin_anew(c))
-		count_try(c, "not fetched", b->why, max);
+		phase_try(c, "not fetched", b->why, max);
 }
 
 static void fetch_and_stage(struct contact *c, const struct offer *o)
@@ -271,11 +242,11 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 		break;
 	case FETCH_BEYOND:
 		snprintf(text, sizeof(text), "%s is not fetched: %.330s", c->a.name, b.why);
-		set_phase(c, ACTION_FAILED, text);
+		phase_set(c, ACTION_FAILED, text);
 		break;
 	case FETCH_NEVER:
 		snprintf(text, sizeof(text), "%s cannot be fetched: %.250s", c->a.name, b.why);
-		set_phase(c, ACTION_FAILED, text);
+		phase_set(c, ACTION_FAILED, text);
 		break;
 	}
 }
@@ -289,9 +260,10 @@ static bool is_possible(struct contact *c, const struct offer *o)
 
 	if (o->bundles == 1)
 		return true;
-	snprintf(text, sizeof(text), "the action has %u bundles (*.keel): expected one",
-		 o->bundles);
-	set_phase(c, ACTION_FAILED, text);
+	snprintf(text, sizeof(text),
+		 "the action has %u bundles (*.keel, at most %d characters of ASCII): expected one",
+		 o->bundles, OFFER_NAME_MAX);
+	phase_set(c, ACTION_FAILED, text);
 	return false;
 }
 
@@ -334,10 +306,11 @@ bool take_wants(struct contact *c, const char *id, const char *edition)
 static void note_edition(struct contact *c, const struct offer *o)
 {
 	c->a.forced = o->update == OFFER_FORCED ? 1 : 0;
+	c->a.window_closed = o->window_closed ? 1 : 0;
 	memcpy(c->a.edition, o->edition, sizeof(c->a.edition));
 }
 
-/* It is staged: no more than its force is of interest. */
+/* It is staged: no more than its force, and its window, is of interest. */
 static void take_edition(struct contact *c, const struct offer *o)
 {
 	if (o->update == OFFER_FORCED && c->a.forced == 0)
@@ -368,10 +341,44 @@ static void begin_action(struct contact *c, const struct offer *o)
 	fetch_expect(&c->files, &c->a, o, fresh);
 }
 
+/* What is here of it stays. */
+static void note_skip(struct contact *c, const struct offer *o)
+{
+	if (o->download == OFFER_SKIP && c->a.phase == ACTION_SEEN)
+		snprintf(c->a.why, sizeof(c->a.why),
+			 "%s, %" PRIu64 " bytes, waits: the server wants no download yet", o->name,
+			 o->size);
+}
+
+/* The server may be about to mend it, as where its file is not whole yet. */
+static void take_unclear(struct contact *c, const struct offer *o)
+{
+	static const char what[] = "not understood";
+	static const char why[] =
+		"a deployment that cannot be read: size, hash or link of its bundle are missing "
+		"or out of bounds, or a word is not known here";
+	bool same = strcmp(c->a.id, o->id) == 0 && !is_begun_again(c, o->id);
+
+	if (same && c->a.phase >= ACTION_STAGED) {
+		log_warn("action %s: %s: %s; nothing changes here", o->id, what, why);
+		c->failed = true;
+		return;
+	}
+	if (!same) {
+		begin_action(c, o);
+		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
+	}
+	phase_try(c, what, why, ACTION_TRIES_MAX);
+}
+
 void take_offer(struct contact *c, const struct offer *o)
 {
 	if (c->dry_run) {
 		dry_print(c, o);
+		return;
+	}
+	if (o->unclear) {
+		take_unclear(c, o);
 		return;
 	}
 	if (c->a.phase == ACTION_STAGED && action_is_for(&c->a, o)) {
@@ -379,6 +386,7 @@ void take_offer(struct contact *c, const struct offer *o)
 		return;
 	}
 	begin_action(c, o);
+	note_skip(c, o);
 	if (!contact_save(c) || !is_possible(c, o) || o->download == OFFER_SKIP)
 		return;
 	c->way->tell(c);

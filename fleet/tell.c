@@ -23,7 +23,7 @@ static bool is_not_taken_now(enum client_end end)
 	       end == CLIENT_FULL;
 }
 
-/* The one place where the server's waiting times and troubles are noted. What cannot be noted here
+/* The one place where waiting times and troubles of messages are noted. What cannot be noted here
  * would be said anew by each contact, until a quota is used up; not so what closes an action, after
  * which the server takes nothing more. */
 static enum client_end send_json(struct contact *c, const char *method, const char *path,

@@ -18,15 +18,15 @@
 static bool poll_server(struct contact *c, struct ddi_poll *p)
 {
 	const char *why;
-	enum client_end end = client_get(&c->client, "");
+	char origin[160];
+	enum client_end end = contact_get(c, "");
 	bool reached =
 		end == CLIENT_OK && ddi_read_poll(p, c->client.text, c->client.len, &why) == KB_OK;
 
-	c->retry_after_s = c->client.retry_after_s;
 	contact_asked(c, end);
+	url_origin(origin, sizeof(origin), c->conf->fleet_server);
 	if (end == CLIENT_OK && !reached)
-		client_complain(&c->client, 200, "%s: the server sends %s", c->conf->fleet_server,
-				why);
+		client_complain(&c->client, 200, "%s: the server sends %s", origin, why);
 	c->failed = c->failed || !reached;
 	c->sleep_s = reached ? p->sleep_s : 0;
 	return reached;
@@ -74,7 +74,8 @@ static void repeat_end(struct contact *c)
 	standing_renew(c);
 }
 
-/* false: nobody knows whether it is the action whose end is due. An answer that was lost is sent
+/* false: nobody knows whether it is the action whose end is due, or what the server has is not
+ * understood. An answer that was lost is sent
  * again; of another action with the same id, there is none yet. */
 static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 {
@@ -86,11 +87,12 @@ static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 	if (deployment_get(c, p->deployment, &o) != CLIENT_OK)
 		return !end;
 	memcpy(o.edition, p->edition, sizeof(o.edition));
-	if (wants || !action_is_for(&c->a, &o))
-		take_offer(c, &o);
-	else
+	if (!wants && action_is_for(&c->a, &o)) {
 		repeat_end(c);
-	return true;
+		return true;
+	}
+	take_offer(c, &o);
+	return wants || !o.unclear;
 }
 
 /* ---------------------------------------------------------------- the contact */

@@ -227,8 +227,42 @@ TEST(a_deployment_has_one_bundle_its_size_and_its_addresses)
 	assert_true(d.window_closed);
 	OK(read_deployment(&d, "skip", ",\"maintenanceWindow\":\"available\"", BUNDLE));
 	assert_false(d.window_closed);
-	FAILS(read_deployment(&d, "later", "", BUNDLE), KB_EFORMAT);
+}
+
+/* It can be answered: what it is, is known. */
+TEST(a_deployment_that_is_not_understood_is_still_an_action)
+{
+	static const char *const artifacts[] = {
+		"7", "{\"filename\":\"a.keel\",\"size\":0}",
+		"{\"filename\":\"a.keel\",\"size\":-1}",
+		"{\"filename\":\"a.keel\",\"size\":9,\"_links\":{}}"
+	};
+	static struct offer d;
+
+	OK(read_deployment(&d, "later", "", BUNDLE));
+	assert_true(d.unclear);
+	assert_string_equal(d.id, "7");
 	assert_int_equal(d.bundles, 0);
+	for (size_t i = 0; i < KB_ARRAY_LEN(artifacts); i++) {
+		OK(read_deployment(&d, "forced", "", artifacts[i]));
+		assert_true(d.unclear);
+	}
+	OK(read_deployment(&d, "forced", "", BUNDLE));
+	assert_false(d.unclear);
+}
+
+TEST(a_name_that_cannot_be_read_is_no_bundles)
+{
+	static struct offer d;
+
+	OK(read_deployment(&d, "forced", "",
+			   BUNDLE ",{\"filename\":\"\xc3\x84nderungen.pdf\"},"
+				  "{\"filename\":\"\xc3\xbc.keel\"},{\"filename\":7},{}"));
+	assert_int_equal(d.bundles, 1);
+	assert_string_equal(d.name, "a.keel");
+	OK(read_deployment(&d, "forced", "", strf(BUNDLE ",{\"filename\":\"%0200d.txt\"}", 1)));
+	assert_int_equal(d.bundles, 1);
+	assert_string_equal(d.name, "a.keel");
 }
 
 TEST(a_window_that_is_not_said_to_be_open_is_closed)
@@ -280,6 +314,8 @@ static void fill(struct action *a)
 			      .durable = 4096,
 			      .tries = 3,
 			      .tries_max = 8,
+			      .forced = 1,
+			      .window_closed = 1,
 			      .release = "00ff",
 			      .version = "2.0",
 			      .sequence = INT64_MAX,

@@ -93,6 +93,21 @@ TEST(without_a_clock_a_day_is_so_long_a_time_of_running)
 	assert_int_equal(a.day_uptime, 30 + DAY_S);
 }
 
+/* The first one of a device, too, which may have run for long before it fetches anything. */
+TEST(and_begins_when_something_is_fetched_in_it)
+{
+	a = (struct action){ .day_bytes = 0 };
+	assert_false(begins(at(0, 0, DAY_S - 60)));
+	a.day_bytes = 700;
+	assert_false(begins(at(0, 0, DAY_S + 1)));
+	assert_true(limits_count_run(&(struct limits){ .uptime_s = DAY_S + 40 }, &a));
+	assert_int_equal(a.day_ran, 100);
+	assert_false(begins(at(0, 0, 2 * DAY_S - 61)));
+	assert_int_equal(a.day_bytes, 700);
+	assert_true(begins(at(0, 0, 2 * DAY_S - 60)));
+	assert_int_equal(a.day_bytes, 0);
+}
+
 TEST(a_clock_that_was_ahead_by_years_does_not_stop_updates_for_years)
 {
 	spent(TODAY + 5000, 50);

@@ -80,6 +80,13 @@ def test_wrong_usage_is_said(words, says):
     assert says in run("channel", *words, code=USAGE).stderr
 
 
+def test_a_reason_that_is_not_ascii_is_refused_in_so_many_words(bundle, tmp_path):
+    said = run("channel", "create", "--name", "x", "-o", tmp_path / "x.json", "--withdrawn", "l\u00e4dt nicht", bundle,
+               code=FAILURE).stderr
+    assert "release 1: withdrawn: expected a reason of printable ASCII, 1 to 160 characters" in said
+    assert not (tmp_path / "x.json").exists()
+
+
 def test_what_cannot_be_read_is_said(stable, publish, tmp_path):
     assert "No such file" in run("channel", "inspect", tmp_path / "none", code=FAILURE).stderr
     assert "missing option: -o FILE" in run("channel", "sign", publish.folder / "stable.json", "--key", publish.key,

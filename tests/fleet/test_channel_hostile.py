@@ -71,6 +71,15 @@ def test_it_cannot_freeze_a_device_beyond_the_expiry(device, publish, site, bund
     device.once(code=REBOOT)
 
 
+def test_the_path_of_its_address_is_in_no_line(device, publish, site, bundle):
+    """It may be a secret."""
+    publish(bundle, created=int(time.time()) - 40 * 86400)
+    site.files["open-sesame/stable.channel"] = site.files["stable.channel"]
+    device.configure(f"{site.url}/open-sesame/stable.channel")
+    said = device.once(code=FAILURE)
+    assert f"{site.url}: not believed: it expired at" in said and "sesame" not in said
+
+
 def test_a_file_that_expires_while_it_is_here_is_not_believed_any_more(device, publish, site, bundle, tmp_path):
     clock = Clock(tmp_path)
     device.more = clock.environment

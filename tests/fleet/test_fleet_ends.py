@@ -183,3 +183,20 @@ def test_ends_keep_what_only_a_newer_program_knows(fleet, server, bundle, factor
     found = json.loads(file.read_text())
     assert found["ends"][0]["tries"] == 1, "it was written anew"
     assert found["x-all"] == [1, {"a": None}] and found["ends"][0]["x-one"] == "two"
+
+
+@pytest.mark.parametrize("how, asked", [(429, 1), (503, 1), (401, 1), (302, 1), (None, 1), (409, 3), (500, 3)])
+def test_of_ends_that_wait_none_is_asked_about_behind_an_answer_for_all(fleet, server, bundle, how, asked):
+    """A server that hangs would cost a timeout each, before a cancellation is looked at."""
+    server.on["feedback"] = lambda handler: handler.error(500)
+    for _ in range(4):
+        server.actions.insert(0, server.assign(bundle, name="2.0.swu"))
+        server.actions.pop()
+        fleet.once(code=FAILURE)
+    for action in server.actions:
+        action.state = "canceled"
+    assert ends(fleet) == ["1", "2", "3"]
+    before = len(server.requests("deployment"))
+    server.on["deployment"] = lambda handler: handler.error(how) if how else handler.raw()
+    fleet.once(code=FAILURE)
+    assert len(server.requests("deployment")) - before == asked and ends(fleet) == ["1", "2", "3"]

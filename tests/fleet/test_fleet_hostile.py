@@ -125,13 +125,22 @@ def changed(server, action, **artifact):
 
 @pytest.mark.parametrize("artifact", [
     {"size": -1}, {"size": 0}, {"size": 1 << 63}, {"size": 10 ** 30}, {"size": 1.5}, {"size": "1"}, {"size": None},
-    {"filename": 7}, {"filename": "x" * 300 + ".keel"}, {"filename": "\x1b[2J.keel"}, {"_links": None}, {"_links": []},
-    {"_links": {"download": {"href": 7}}}, {"_links": {}}, {"hashes": {"sha256": "x" * 65}},
+    {"_links": None}, {"_links": []}, {"_links": {"download": {"href": 7}}}, {"_links": {}},
+    {"hashes": {"sha256": "x" * 65}},
 ], ids=str)
 def test_an_artifact_out_of_bounds_is_not_fetched(fleet, server, bundle, artifact):
     changed(server, server.assign(bundle), **artifact)
     assert "a deployment that cannot be read" in fleet.once(code=FAILURE)
     assert not server.requests("artifact") and not fleet.staged
+
+
+@pytest.mark.parametrize("name", [7, "x" * 300 + ".keel", "\x1b[2J.keel"], ids=["number", "long", "escape"])
+def test_nor_is_one_whose_name_cannot_be_read_and_that_is_answered(fleet, server, bundle, name):
+    action = server.assign(bundle)
+    changed(server, action, filename=name)
+    fleet.once()
+    assert action.told == ["closed/failure"] and "the action has 0 bundles" in action.messages[0]
+    assert "\x1b" not in fleet.said + fleet("status") and not server.requests("artifact") and not fleet.staged
 
 
 def test_another_action_than_the_one_asked_for_is_not_taken(fleet, server, bundle):

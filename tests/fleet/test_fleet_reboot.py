@@ -93,6 +93,35 @@ def test_a_soft_action_waits_for_consent_and_a_forced_one_does_not(fleet, server
     assert len(server.requests("deployment")) == 2 and len(asked.read_text().split()) == 2
 
 
+def test_a_window_that_closes_again_holds_the_reboot_back(fleet, server, bundle, rebooted):
+    """Staged at its end, consented to hours later."""
+    asked, consent = fleet.dev.path / "asked", fleet.dev.path / "consent"
+    action = server.assign(bundle, window="available", update="attempt")
+    fleet.configure(reboot="yes", reboot_consent=f"cd {fleet.dev.path}; echo $1 >>asked; test -e consent")
+    assert "waits: reboot-consent= says no" in fleet.once()
+    consent.touch()
+    action.window = "unavailable"
+    said = fleet.once()
+    assert "The reboot that installs 2.0 waits: the server's maintenance window is closed." in said
+    server.on["poll"] = [lambda handler: handler.error(503)]
+    fleet.once(code=FAILURE)
+    assert not rebooted() and fleet.staged and len(asked.read_text().split()) == 1
+    action.window = "available"
+    fleet.once()
+    assert rebooted() == 1 and len(server.requests("artifact")) == 1
+
+
+def test_nor_are_others_asked_for_the_reboot_outside_of_that_window(fleet, server, bundle):
+    action = server.assign(bundle, window="available")
+    fleet.once(code=REBOOT)
+    action.window = "unavailable"
+    fleet.once()
+    fleet.once()
+    action.window = "available"
+    fleet.once(code=REBOOT)
+    assert fleet.staged and action.told == ["proceeding/none"] * 2
+
+
 def test_consent_is_given(fleet, server, bundle, rebooted):
     server.assign(bundle, download="attempt", update="attempt")
     fleet.configure(reboot="yes", reboot_consent='test "$1" = 2.0')

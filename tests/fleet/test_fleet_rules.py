@@ -11,7 +11,7 @@ import time
 
 import pytest
 from authority import secure
-from cli_device import FAILURE, OK, REBOOT, TOP, call
+from cli_device import FAILURE, OK, REBOOT, TOP, USAGE, call
 from conftest import Fleet
 from ddi_server import Server, cut_after, send_file
 
@@ -611,6 +611,26 @@ def test_from_https_nothing_leads_to_http(ready, tmp_path, authority, bundle):
 
 def test_a_plain_server_is_warned_of(fleet):
     assert "the token is sent unencrypted; use https" in fleet.once()
+
+
+def test_the_path_of_the_servers_address_is_in_no_line_and_no_record(fleet, server, bundle, site):
+    """It may be a secret."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    site.on["open-sesame/DEFAULT/controller/v1/device-1"] = lambda visitor: visitor.reply(200, b'{"error": "down"}')
+    fleet.configure(f"{site.url}/open-sesame")
+    said = fleet.once(code=FAILURE)
+    assert f"{site.url}: the token is sent unencrypted" in said and "no answer to a poll" in said
+    assert action.state == "running" and "sesame" not in said + fleet("status") + fleet("status", "--json")
+    assert all("sesame" not in file.read_text(errors="replace") for file in fleet.folder.glob("*.json"))
+
+
+@pytest.mark.parametrize("address", ["http://me:open-sesame@127.0.0.1:9", "http://127.0.0.1:9/?open-sesame"])
+def test_an_address_with_a_user_or_a_query_is_ignored_and_in_no_line(fleet, address):
+    fleet.configure(address)
+    assert "expected URL; ignored" in fleet.once(code=USAGE) and "sesame" not in fleet.said
 
 
 def test_the_test_server_sends_ranges_as_hawkbit_does(server, bundle):

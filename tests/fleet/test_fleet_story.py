@@ -237,9 +237,14 @@ def test_a_maintenance_window_is_waited_for_with_the_bundle_at_hand(fleet, serve
 
 
 def test_what_is_not_to_be_downloaded_is_not(fleet, server, bundle):
-    server.assign(bundle, download="skip", update="skip")
+    action = server.assign(bundle, download="skip", update="skip")
     fleet.once()
     assert not server.requests("artifact") and fleet.record["phase"] == "seen"
+    size = bundle.stat().st_size
+    assert action.messages == [f"{bundle.name}, {size} bytes, waits: the server wants no download yet"]
+    action.download = action.update = "forced"
+    fleet.once(code=REBOOT)
+    assert action.told == ["proceeding/none"] * 2
 
 
 def test_soft_is_forced_here(fleet, server, bundle):
@@ -258,6 +263,75 @@ def test_an_action_without_one_bundle_is_closed_as_failed(fleet, server, bundle,
 def test_what_lies_beside_the_bundle_is_ignored(fleet, server, bundle):
     server.assign(bundle, more=("release-notes.txt",))
     fleet.once(code=REBOOT)
+
+
+@pytest.mark.parametrize("name", ["\u00c4nderungen.pdf", "x" * 200 + ".txt", "\u00fc.keel"],
+                         ids=["umlaut", "long", "bundle"])
+def test_nor_is_its_name_a_matter(fleet, server, bundle, name):
+    """Also behind it."""
+    server.assign(bundle, more=(name,))
+    fleet.once(code=REBOOT)
+    assert fleet.record["name"] == bundle.name
+
+
+def test_a_bundle_whose_name_is_none_is_closed_as_failed(fleet, server, bundle):
+    action = server.assign(bundle, name="\u00fc.keel", link=f"{server.url}/x.keel")
+    fleet.once()
+    assert action.told == ["closed/failure"] and action.messages[0] == \
+        "the action has 0 bundles (*.keel, at most 127 characters of ASCII): expected one"
+
+
+def test_an_action_that_is_not_understood_is_closed_as_failed(fleet, server, bundle):
+    """It may be mended; a day later, nobody waits for this device."""
+    action = server.assign(bundle, download="later")
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+        assert action.told == ["proceeding/none"] and fleet.record["phase"] == "seen"
+    fleet.once(code=FAILURE)
+    assert action.told == ["proceeding/none", "closed/failure"] and action.messages[-1].startswith("not understood: ")
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+
+
+def test_an_action_that_is_mended_is_taken(fleet, server, bundle):
+    action = server.assign(bundle, download="later")
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    action.download = "forced"
+    fleet.once(code=REBOOT)
+    assert fleet.staged and action.told == ["proceeding/none"] * 2
+
+
+def test_a_dry_run_says_that_an_action_is_not_understood(fleet, server, bundle):
+    action = server.assign(bundle, download="later")
+    assert "Action 1 cannot be understood" in fleet("once", "--dry-run")
+    assert not action.told
+
+
+def test_what_is_staged_stays_when_its_action_is_not_understood_any_more(fleet, server, bundle):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    action.download = "later"
+    for _ in range(9):
+        assert "nothing changes here" in fleet.once(code=REBOOT)
+    assert fleet.staged and fleet.record["phase"] == "staged" and action.told == ["proceeding/none"] * 2
+    fleet.reboot()
+    fleet.good()
+    fleet.once(code=FAILURE)
+    assert action.state == "running"
+    action.download = "forced"
+    fleet.once()
+    assert action.told[-1] == "closed/success"
+
+
+def test_what_is_fetched_stays_while_its_action_is_not_understood(fleet, server, bundle):
+    action = server.assign(bundle, window="unavailable")
+    fleet.once()
+    action.download = "later"
+    fleet.once(code=FAILURE)
+    action.download, action.window = "forced", "available"
+    fleet.once(code=REBOOT)
+    assert fleet.staged and len(server.requests("artifact")) == 1
 
 
 def test_a_confirmation_is_given_on_the_server_only(fleet, server, bundle):

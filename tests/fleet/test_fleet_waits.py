@@ -398,3 +398,17 @@ def test_an_end_that_a_server_does_not_take_costs_no_write_in_each_contact(fleet
     del server.on["feedback"]
     assert flushes(fleet.once) > 0 and action.told[-1] == "closed/success"
     assert flushes(fleet.once) == 0
+
+
+@pytest.mark.parametrize("kind", ["deployment", "cancel", "confirmation"])
+def test_a_timer_waits_as_long_as_any_answer_asks(fleet, server, bundle, kind):
+    action = server.assign(bundle)
+    fleet.configure(confirm="echo yes")
+    if kind == "cancel":
+        server.cancel(action)
+    elif kind == "confirmation":
+        server.confirmation = action.id
+    server.on[kind] = answers(429, {"Retry-After": "3600"})
+    by_timer(fleet, code=FAILURE)
+    assert len(server.requests(kind)) == 1
+    assert re.search(r"The server is asked in 3[0-9]{3} s, or by keelboot-fleet once\.", by_timer(fleet))

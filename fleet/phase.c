@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/phase.h"
+
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void phase_set(struct contact *c, enum action_phase phase, const char *why)
+{
+	if (phase == ACTION_FAILED)
+		files_bundle_drop(&c->files);
+	c->a.phase = phase;
+	c->a.tries = 0;
+	if (why != c->a.why)
+		snprintf(c->a.why, sizeof(c->a.why), "%s", why);
+	contact_print("Action %s: %s", c->a.id, c->a.why);
+	contact_save(c);
+}
+
+void phase_try(struct contact *c, const char *what, const char *why, unsigned max)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	c->failed = true;
+	snprintf(text, sizeof(text), "%s: %.300s", what, why);
+	log_warn("action %s: %s", c->a.id, text);
+	/* Of another kind: what was before it is no part of this row. */
+	if (c->a.tries_max != max)
+		c->a.tries = 0;
+	c->a.tries_max = max;
+	if (++c->a.tries >= max)
+		phase_set(c, ACTION_FAILED, text);
+	else
+		contact_save(c);
+}

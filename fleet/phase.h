@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The next phase of the action on record, and what does not lead to one yet. */
+#pragma once
+
+#include "fleet/contact.h"
+
+/* Makes it durable, and prints why. What was fetched for one that failed is dropped. */
+void phase_set(struct contact *c, enum action_phase phase, const char *why);
+
+/* Something did not work now: it is tried again, until so many contacts in a row had trouble of
+ * this kind. Then it failed. */
+void phase_try(struct contact *c, const char *what, const char *why, unsigned max);
