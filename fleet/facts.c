@@ -127,10 +127,16 @@ const struct facts_slot *facts_booted(const struct facts *f)
 	return NULL;
 }
 
+bool facts_is_half_written(const struct facts_slot *s)
+{
+	return strcmp(s->state, "writing") == 0;
+}
+
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release)
 {
 	for (unsigned i = 0; i < f->nslots; i++)
-		if (release[0] != '\0' && strcmp(f->slot[i].release, release) == 0)
+		if (release[0] != '\0' && strcmp(f->slot[i].release, release) == 0 &&
+		    !facts_is_half_written(&f->slot[i]))
 			return &f->slot[i];
 	return NULL;
 }

@@ -78,7 +78,9 @@ bool facts_read(struct facts *f, struct monitor *m, char why[FACTS_TEXT_MAX + 1]
 const struct facts_slot *facts_booted(const struct facts *f);
 /* It failed here before. */
 bool facts_is_rejected(const struct facts *f, const char *release);
-/* The slot with this release; NULL: none has it. */
+/* An install of it has begun, and not ended. */
+bool facts_is_half_written(const struct facts_slot *s);
+/* The slot with this release, whole; NULL: none has it. */
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
 
 /* Of the bundle that is here: a facts_exit, or -1; why has a text then. The keys, so many of which

@@ -175,6 +175,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 		return;
 	memcpy(c->a.own, b.release, sizeof(c->a.own));
 	memcpy(c->a.own_id, c->a.id, sizeof(c->a.own_id));
+	c->a.own_half = judge_half_written(&c->facts);
 	if (!contact_save(c))
 		return;
 	code = facts_stage(&c->monitor, why, &again);
