@@ -37,6 +37,8 @@ struct facts {
 	/* what is staged; "": nothing. What the next boot does with it ("install", "skip",
 	 * "forget"), and why. */
 	char staged[ACTION_RELEASE_LEN + 1], staged_next[16], staged_why[FACTS_TEXT_MAX + 1];
+	/* each boot skips it, until it is staged anew */
+	bool staged_lasting;
 	/* a person staged it, also where it is a release that an action staged before */
 	bool staged_by_others;
 	char compatible[FACTS_TEXT_MAX + 1];

@@ -7,16 +7,19 @@
 static enum action_phase judge_staged(const struct facts *f, char *why)
 {
 	bool forgets = strcmp(f->staged_next, "forget") == 0;
+	bool lasting = !forgets && f->staged_lasting;
 
 	if (strcmp(f->staged_next, "install") == 0) {
 		snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot installs it");
 		return ACTION_STAGED;
 	}
-	/* Reasons to skip it pass. */
-	snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot %s it: %s",
-		 forgets ? "forgets" : "skips",
+	/* Other reasons to skip it pass. */
+	snprintf(why, ACTION_WHY_MAX + 1, "staged; %s it: %s",
+		 forgets   ? "the next boot forgets"
+		 : lasting ? "the boots skip"
+			   : "the next boot skips",
 		 f->staged_why[0] != '\0' ? f->staged_why : "no reason is given");
-	return forgets ? ACTION_FAILED : ACTION_STAGED;
+	return forgets || lasting ? ACTION_FAILED : ACTION_STAGED;
 }
 
 static enum action_phase judge_slot(const struct facts_slot *s, char *why)
@@ -43,6 +46,11 @@ bool judge_is_installed_next(const struct facts *f, const char *release)
 {
 	return release[0] != '\0' && strcmp(f->staged, release) == 0 &&
 	       strcmp(f->staged_next, "install") == 0;
+}
+
+bool judge_is_skipped(const struct facts *f, const char *release)
+{
+	return f->staged_lasting && release[0] != '\0' && strcmp(f->staged, release) == 0;
 }
 
 uint64_t judge_half_written(const struct facts *f)

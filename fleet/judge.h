@@ -33,6 +33,9 @@ bool judge_is_preceded(const struct facts *f, const char *release, const char *o
 /* A release is on trial: why says which. */
 bool judge_has_trial(const struct facts *f, char why[ACTION_WHY_MAX + 1]);
 
+/* It is staged, and boots skip it until it is staged anew. */
+bool judge_is_skipped(const struct facts *f, const char *release);
+
 /* It is staged, and the next boot installs it. */
 bool judge_is_installed_next(const struct facts *f, const char *release);
 

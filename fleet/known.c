@@ -93,14 +93,13 @@ static bool explains_booted(const struct action *a, const struct facts *f, const
 				   before[RAN] == hash_release(a->release)));
 }
 
-/* No slot says of which release a half of it is: of what is staged, or was until it failed. The next
- * boot goes on, and until then it is no news. */
+/* No slot says of which release a half of it is: of what is staged, or was until it failed. The
+ * next boot goes on, and until then it is no news. */
 static bool is_begun_by(const struct action *a, const struct facts *f, const struct facts_slot *s)
 {
 	return s != NULL && facts_is_half_written(s) && a->release[0] != '\0' &&
-	       (a->phase == ACTION_FAILED
-			? action_owes(a) && strcmp(a->own, a->release) == 0
-			: strcmp(f->staged, a->release) == 0);
+	       (a->phase == ACTION_FAILED ? action_owes(a) && strcmp(a->own, a->release) == 0
+					  : strcmp(f->staged, a->release) == 0);
 }
 
 static bool explains_slot(const struct action *a, const struct facts *f, const struct facts_slot *s)

@@ -74,13 +74,14 @@ static bool look_again(struct contact *c)
 	return false;
 }
 
-/* It is in a slot already, or staged: that, and nothing else, says how the action stands. */
+/* It is in a slot already, or staged, and no boot skips it until it is staged anew: that, and
+ * nothing else, says how the action stands. */
 static bool take_known(struct contact *c)
 {
 	char verdict[ACTION_WHY_MAX + 1];
 	enum action_phase phase = judge_unasked(&c->facts, c->a.release, verdict);
 
-	if (phase == ACTION_NONE)
+	if (phase == ACTION_NONE || judge_is_skipped(&c->facts, c->a.release))
 		return false;
 	files_bundle_drop(&c->files);
 	if (phase == ACTION_STAGED)

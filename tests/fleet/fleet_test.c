@@ -626,6 +626,12 @@ TEST(what_is_staged_waits_unless_the_next_boot_forgets_it)
 	assert_false(judge_is_installed_next(&facts, "r2"));
 	put_staged("r2", "", "");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	put_staged("r2", "skip", "it failed three times");
+	facts.staged_lasting = true;
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_FAILED);
+	assert_string_equal(text, "staged; the boots skip it: it failed three times");
+	put_staged("r2", "install", "");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
 	put_staged("r2", "forget", "it failed before");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_FAILED);
 	assert_string_equal(text, "staged; the next boot forgets it: it failed before");

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A slot that an install left half written, as the engine does: nothing waits for it, the next boot writes to it."""
 import pytest
-from cli_device import REBOOT
+from cli_device import REBOOT, edit
+
+
+def wear(fleet):
+    """Three boots could not write what is staged."""
+    fleet.half_written(fleet.dev.json("status")["staged"]["path"])
+    edit(fleet.dev, unwritable=f"{fleet.dev.json('status')['staged']['release'][:32]}:3")
+    assert not fleet.staged
 
 
 def test_the_reboot_that_goes_on_is_asked_for(fleet, server, bundle, rebooted):
@@ -46,3 +53,32 @@ def test_what_a_stick_left_so_keeps_no_update_away(request, bundle, factory, kin
         request.getfixturevalue("publish")(bundle)
     fleet.once(code=REBOOT)
     assert fleet.staged and fleet.record["phase"] == "staged"
+
+
+def test_what_no_boot_can_write_is_closed_and_tried_again_where_it_is_assigned_anew(fleet, server, bundle):
+    first = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    wear(fleet)
+    fleet.once()
+    assert first.told[-1] == "closed/failure"
+    assert "staged; the boots skip it: writing it to its slot failed three times" in first.messages
+    second = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    assert fleet.staged and second.told[-1] == "proceeding/none"
+    fleet.reboot()
+    fleet.good()
+    fleet.once()
+    assert second.told[-1] == "closed/success"
+
+
+def test_by_a_channel_it_is_tried_again_where_a_newer_file_has_it(device, site, publish, bundle):
+    publish(bundle)
+    device.configure(report=f"{site.url}/reports")
+    device.once(code=REBOOT)
+    wear(device)
+    device.once()
+    device.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "failed"] and not device.staged
+    publish(bundle)
+    device.once(code=REBOOT)
+    assert device.staged
