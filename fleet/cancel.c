@@ -2,6 +2,7 @@
 #include "fleet/cancel.h"
 
 #include "fleet/drop.h"
+#include "fleet/ends.h"
 #include "fleet/judge.h"
 #include "fleet/tell.h"
 
@@ -61,9 +62,12 @@ static bool has_staged(const struct contact *c, const char *stop)
 	return c->a.own[0] != '\0' && strcmp(c->a.own_id, stop) == 0;
 }
 
-/* Something is in a slot that may be this action's. */
+/* It has ended, and the server does not know that yet; or something is in a slot that may be its.
+ */
 static bool is_late(const struct contact *c, const char *stop, char why[ACTION_WHY_MAX + 1])
 {
+	if (ends_why(c, stop, why))
+		return true;
 	if (is_record_lost(c))
 		return judge_has_trial(&c->facts, why) ||
 		       judge_is_begun(&c->facts, &c->a, c->facts.staged, why);
