@@ -58,6 +58,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.etag, a->etag, sizeof(next.etag));
 	memcpy(next.own, a->own, sizeof(next.own));
 	memcpy(next.own_id, a->own_id, sizeof(next.own_id));
+	next.own_half = a->own_half;
 	memcpy(next.denied, a->denied, sizeof(next.denied));
 	memcpy(next.too_late, a->too_late, sizeof(next.too_late));
 	memcpy(next.installed, a->installed, sizeof(next.installed));
@@ -140,6 +141,7 @@ static const struct field {
 	NUMBER("sequence", sequence),
 	TEXT("own", own),
 	TEXT("own_id", own_id),
+	NUMBER("own_half", own_half),
 	TEXT("why", why),
 	NUMBER("news", news),
 	NUMBER("old_news", old_news),

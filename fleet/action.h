@@ -99,9 +99,11 @@ struct action {
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence;
-	/* the last release that was staged for an action, and for which one */
+	/* the last release that was staged for an action, and for which one; the slots that were
+	 * half written before (judge_half_written()) */
 	char own[ACTION_RELEASE_LEN + 1];
 	char own_id[URL_ID_MAX + 1];
+	uint64_t own_half;
 	/* why it failed, or how it stands */
 	char why[ACTION_WHY_MAX + 1];
 	/* an enum action_news that the server does not know yet; and those that it knows */

@@ -130,7 +130,7 @@ enum fetch_end bring_bundle(struct contact *c, const struct offer *o, struct bri
 	p.files = &c->files;
 	p.http = &c->client.http;
 	p.monitor = &c->monitor;
-	p.limits = limits_now(c->conf);
+	p.limits = limits_now(c->conf, c->client.id);
 	p.a = &c->a;
 	p.url = fetch_url(&c->client.http, o);
 	p.release = o->release;

@@ -2,6 +2,7 @@
 #include "fleet/cancel.h"
 
 #include "fleet/drop.h"
+#include "fleet/ends.h"
 #include "fleet/judge.h"
 #include "fleet/tell.h"
 
@@ -37,10 +38,10 @@ static void fail(struct contact *c, const char *id, const char *why)
 /* The one that is on record, in the phase that decides. */
 static void cancel_current(struct contact *c, const char *id)
 {
-	char why[FACTS_TEXT_MAX + 1] = "";
+	char why[ACTION_WHY_MAX + 1];
 
-	if (drop_is_late(c))
-		reject(c, id, c->a.why);
+	if (drop_is_late(c, why))
+		reject(c, id, why);
 	else if (!drop_staged(c, false, why))
 		fail(c, id, why);
 	else if (tell_cancelled(c, id, true, "cancelled; nothing of it was installed"))
@@ -61,12 +62,20 @@ static bool has_staged(const struct contact *c, const char *stop)
 	return c->a.own[0] != '\0' && strcmp(c->a.own_id, stop) == 0;
 }
 
-/* Something is in a slot that may be this action's. */
+/* It has ended, and the server does not know that yet; or something is in a slot that may be its.
+ */
 static bool is_late(const struct contact *c, const char *stop, char why[ACTION_WHY_MAX + 1])
 {
-	if (has_staged(c, stop) && judge_is_written(&c->facts, c->a.own))
+	if (ends_why(c, stop, why))
+		return true;
+	if (is_record_lost(c))
+		return judge_has_trial(&c->facts, why) ||
+		       judge_is_begun(&c->facts, &c->a, c->facts.staged, why);
+	if (!has_staged(c, stop))
+		return false;
+	if (judge_is_written(&c->facts, c->a.own))
 		return judge_release(&c->facts, c->a.own, why) != ACTION_NONE;
-	return is_record_lost(c) && judge_has_trial(&c->facts, why);
+	return judge_is_begun(&c->facts, &c->a, c->a.own, why);
 }
 
 /* What is staged may be this action's. An older program noted no id. */

@@ -88,7 +88,7 @@ static void keep_interval(struct contact *c)
 /* A device without a clock counts its days by running, also in contacts that fetch nothing. */
 static void count_run(struct contact *c)
 {
-	const struct limits l = limits_now(c->conf);
+	const struct limits l = limits_now(c->conf, c->client.id);
 
 	if (l.daily > 0 && !c->dry_run && limits_count_run(&l, &c->a))
 		contact_save(c);

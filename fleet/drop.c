@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-bool drop_is_late(const struct contact *c)
+bool drop_is_late(const struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
-	return c->a.phase >= ACTION_TRIAL || judge_is_written(&c->facts, c->a.release);
+	memcpy(why, c->a.why, sizeof(c->a.why));
+	return c->a.phase >= ACTION_TRIAL || judge_is_written(&c->facts, c->a.release) ||
+	       judge_is_begun(&c->facts, &c->a, c->a.release, why);
 }
 
 void drop_action(struct contact *c, const char *why)

@@ -8,7 +8,7 @@
 
 static void print_fetching(const struct contact *c, const struct offer *o)
 {
-	const struct limits l = limits_now(c->conf);
+	const struct limits l = limits_now(c->conf, c->client.id);
 	struct action a = c->a;
 	char why[ACTION_WHY_MAX + 1];
 	bool parts = c->conf->fleet_partial != CONF_PARTIAL_NO,

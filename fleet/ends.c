@@ -186,6 +186,34 @@ bool ends_add(struct contact *c)
 	return ok;
 }
 
+/* ---------------------------------------------------------------- judging */
+
+/* Of a success. */
+static enum action_phase judge_now(const struct contact *c, const struct end *e,
+				   char why[ACTION_WHY_MAX + 1])
+{
+	enum action_phase phase = judge_asked(&c->facts, e->release, why);
+
+	if (phase != ACTION_NONE)
+		return phase;
+	return judge_replaced(&c->facts, e->version, e->sequence, why);
+}
+
+bool ends_why(const struct contact *c, const char *id, char why[ACTION_WHY_MAX + 1])
+{
+	static struct end e;
+	json_object *list = ends_list(c);
+	bool has = read_end(&e, json_object_array_get_idx(list, find(list, id)));
+
+	json_object_put(list);
+	if (has && e.release[0] != '\0')
+		(void)judge_now(c, &e, why);
+	else if (has)
+		snprintf(why, ACTION_WHY_MAX + 1, "%.480s",
+			 e.said.messages > 0 ? e.said.message[0] : "it failed");
+	return has;
+}
+
 /* ---------------------------------------------------------------- sending */
 
 /* What was good may have fallen back since then. false: nobody knows now. */
@@ -196,9 +224,7 @@ static bool judge_again(const struct contact *c, struct end *e)
 
 	if (e->release[0] == '\0')
 		return true;
-	phase = judge_asked(&c->facts, e->release, why);
-	if (phase == ACTION_NONE)
-		phase = judge_replaced(&c->facts, e->version, e->sequence, why);
+	phase = judge_now(c, e, why);
 	if (phase == ACTION_FAILED) {
 		e->release[0] = '\0';
 		e->said = (struct ddi_feedback){ .execution = "closed", .finished = "failure" };

@@ -70,7 +70,7 @@ static void read_rejected(struct facts *f, json_object *o)
 
 static bool read_status(struct facts *f, json_object *o)
 {
-	json_object *slots, *booted, *staged, *mounted, *state, *warnings, *fleet;
+	json_object *slots, *booted, *staged, *mounted, *state, *warnings, *flag;
 
 	memset(f, 0, sizeof(*f));
 	if (strict_list(o, "slots", &slots) != KB_OK || json_object_array_length(slots) == 0)
@@ -89,8 +89,10 @@ static bool read_status(struct facts *f, json_object *o)
 		COPY_TEXT(f->staged, staged, "release");
 		COPY_TEXT(f->staged_next, staged, "next");
 		COPY_TEXT(f->staged_why, staged, "why");
-		f->staged_by_others = json_object_object_get_ex(staged, "fleet", &fleet) &&
-				      !json_object_get_boolean(fleet);
+		f->staged_by_others = json_object_object_get_ex(staged, "fleet", &flag) &&
+				      !json_object_get_boolean(flag);
+		f->staged_lasting = json_object_object_get_ex(staged, "lasting", &flag) &&
+				    json_object_get_boolean(flag);
 	}
 	f->data_elsewhere = json_object_object_get_ex(o, "data_mounted", &mounted) &&
 			    !json_object_get_boolean(mounted);
@@ -127,10 +129,16 @@ const struct facts_slot *facts_booted(const struct facts *f)
 	return NULL;
 }
 
+bool facts_is_half_written(const struct facts_slot *s)
+{
+	return strcmp(s->state, "writing") == 0;
+}
+
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release)
 {
 	for (unsigned i = 0; i < f->nslots; i++)
-		if (release[0] != '\0' && strcmp(f->slot[i].release, release) == 0)
+		if (release[0] != '\0' && strcmp(f->slot[i].release, release) == 0 &&
+		    !facts_is_half_written(&f->slot[i]))
 			return &f->slot[i];
 	return NULL;
 }

@@ -37,6 +37,8 @@ struct facts {
 	/* what is staged; "": nothing. What the next boot does with it ("install", "skip",
 	 * "forget"), and why. */
 	char staged[ACTION_RELEASE_LEN + 1], staged_next[16], staged_why[FACTS_TEXT_MAX + 1];
+	/* each boot skips it, until it is staged anew */
+	bool staged_lasting;
 	/* a person staged it, also where it is a release that an action staged before */
 	bool staged_by_others;
 	char compatible[FACTS_TEXT_MAX + 1];
@@ -78,7 +80,9 @@ bool facts_read(struct facts *f, struct monitor *m, char why[FACTS_TEXT_MAX + 1]
 const struct facts_slot *facts_booted(const struct facts *f);
 /* It failed here before. */
 bool facts_is_rejected(const struct facts *f, const char *release);
-/* The slot with this release; NULL: none has it. */
+/* An install of it has begun, and not ended. */
+bool facts_is_half_written(const struct facts_slot *s);
+/* The slot with this release, whole; NULL: none has it. */
 const struct facts_slot *facts_slot_of(const struct facts *f, const char *release);
 
 /* Of the bundle that is here: a facts_exit, or -1; why has a text then. The keys, so many of which

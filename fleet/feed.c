@@ -2,6 +2,7 @@
 #include "fleet/feed.h"
 
 #include "channel/utc.h"
+#include "fleet/clock.h"
 #include "fleet/keep.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -11,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD	  "channel.json"
-#define FEED_FILE "channel"
+#define RECORD	    "channel.json"
+#define FEED_FILE   "channel"
+#define AHEAD_MAX_S 86400u /* of a build host's clock */
 
 /* ---------------------------------------------------------------- the record */
 
@@ -75,6 +77,22 @@ static bool is_older(const struct feed_record *r, const struct channel *channel,
 	return true;
 }
 
+/* By a clock that is known. Once it is noted, a device holds to that time, with no way back. */
+static bool is_of_the_future(const struct channel *channel, char why[FACTS_TEXT_MAX + 1])
+{
+	uint64_t clock = clock_time();
+	char time[UTC_LEN + 1];
+
+	if (clock == 0 || channel->created <= clock + AHEAD_MAX_S)
+		return false;
+	utc_write(time, channel->created);
+	snprintf(
+		why, FACTS_TEXT_MAX + 1,
+		"it was created in the future, at %s; is the build host's clock right, and this device's?",
+		time);
+	return true;
+}
+
 static bool judge_file(const struct contact *c, const struct channel *channel,
 		       char why[FACTS_TEXT_MAX + 1])
 {
@@ -85,7 +103,7 @@ static bool judge_file(const struct contact *c, const struct channel *channel,
 	/* The name is signed: another channel, signed by the same keys, is not this one. */
 	if (!channel_is_named(channel->name, c->conf->fleet_channel))
 		snprintf(why, FACTS_TEXT_MAX + 1, "it is a file of the channel %s", channel->name);
-	else if (is_older(&c->feed, channel, why))
+	else if (is_older(&c->feed, channel, why) || is_of_the_future(channel, why))
 		return false;
 	else if (channel->expires < now)
 		snprintf(why, FACTS_TEXT_MAX + 1, "it expired at %s; is this device's clock right?",

@@ -193,7 +193,7 @@ static void print_feed(const struct feed_record *r)
 
 static void print_day(const struct contact *c)
 {
-	const struct limits l = limits_now(c->conf);
+	const struct limits l = limits_now(c->conf, c->client.id);
 	struct action a = c->a;
 
 	if (l.daily == 0)

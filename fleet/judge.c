@@ -7,34 +7,23 @@
 static enum action_phase judge_staged(const struct facts *f, char *why)
 {
 	bool forgets = strcmp(f->staged_next, "forget") == 0;
+	bool lasting = !forgets && f->staged_lasting;
 
 	if (strcmp(f->staged_next, "install") == 0) {
 		snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot installs it");
 		return ACTION_STAGED;
 	}
-	/* Reasons to skip it pass. */
-	snprintf(why, ACTION_WHY_MAX + 1, "staged; the next boot %s it: %s",
-		 forgets ? "forgets" : "skips",
+	/* Other reasons to skip it pass. */
+	snprintf(why, ACTION_WHY_MAX + 1, "staged; %s it: %s",
+		 forgets   ? "the next boot forgets"
+		 : lasting ? "the boots skip"
+			   : "the next boot skips",
 		 f->staged_why[0] != '\0' ? f->staged_why : "no reason is given");
-	return forgets ? ACTION_FAILED : ACTION_STAGED;
+	return forgets || lasting ? ACTION_FAILED : ACTION_STAGED;
 }
 
-/* Whether it is written by halves for good depends on what is staged. */
-static enum action_phase judge_half(const struct facts *f, const struct facts_slot *s, char *why)
+static enum action_phase judge_slot(const struct facts_slot *s, char *why)
 {
-	bool again = strcmp(f->staged, s->release) == 0;
-
-	if (again && !judge_is_installed_next(f, s->release))
-		return judge_staged(f, why);
-	snprintf(why, ACTION_WHY_MAX + 1, "%s is half written to slot %s%s", s->version, s->name,
-		 again ? "; the next boot goes on" : ", and not staged any more");
-	return again ? ACTION_STAGED : ACTION_FAILED;
-}
-
-static enum action_phase judge_slot(const struct facts *f, const struct facts_slot *s, char *why)
-{
-	if (strcmp(s->state, "writing") == 0)
-		return judge_half(f, s, why);
 	if (strcmp(s->state, "good") == 0) {
 		snprintf(why, ACTION_WHY_MAX + 1, "%s in slot %s is good", s->version, s->name);
 		return ACTION_GOOD;
@@ -59,6 +48,38 @@ bool judge_is_installed_next(const struct facts *f, const char *release)
 	       strcmp(f->staged_next, "install") == 0;
 }
 
+bool judge_is_skipped(const struct facts *f, const char *release)
+{
+	return f->staged_lasting && release[0] != '\0' && strcmp(f->staged, release) == 0;
+}
+
+uint64_t judge_half_written(const struct facts *f)
+{
+	uint64_t slots = 0;
+
+	for (unsigned i = 0; i < f->nslots; i++)
+		if (facts_is_half_written(&f->slot[i]))
+			slots |= UINT64_C(1) << i;
+	return slots;
+}
+
+bool judge_is_begun(const struct facts *f, const struct action *a, const char *release,
+		    char why[ACTION_WHY_MAX + 1])
+{
+	uint64_t before = strcmp(release, a->own) == 0 ? a->own_half : 0;
+	uint64_t slots = judge_half_written(f) & ~before;
+	unsigned i = 0;
+
+	if (release[0] == '\0' || strcmp(f->staged, release) != 0 || slots == 0)
+		return false;
+	while ((slots >> i & 1) == 0)
+		i++;
+	snprintf(why, ACTION_WHY_MAX + 1, "it is staged, and slot %s is half written%s",
+		 f->slot[i].name,
+		 judge_is_installed_next(f, release) ? "; the next boot goes on" : "");
+	return true;
+}
+
 static bool is_newer(const struct facts_slot *s, uint64_t sequence)
 {
 	return s != NULL && s->sequence > sequence;
@@ -71,7 +92,7 @@ enum action_phase judge_release(const struct facts *f, const char *release,
 
 	why[0] = '\0';
 	if (s != NULL)
-		return judge_slot(f, s, why);
+		return judge_slot(s, why);
 	if (release[0] == '\0' || strcmp(f->staged, release) != 0)
 		return ACTION_NONE;
 	return judge_staged(f, why);
@@ -127,7 +148,7 @@ enum action_phase judge_unasked(const struct facts *f, const char *release,
 
 static bool is_tried(const struct facts_slot *s)
 {
-	return strcmp(s->state, "trial") == 0 || strcmp(s->state, "writing") == 0;
+	return strcmp(s->state, "trial") == 0;
 }
 
 bool judge_has_trial(const struct facts *f, char why[ACTION_WHY_MAX + 1])
@@ -135,7 +156,7 @@ bool judge_has_trial(const struct facts *f, char why[ACTION_WHY_MAX + 1])
 	for (unsigned i = 0; i < f->nslots; i++) {
 		if (!is_tried(&f->slot[i]))
 			continue;
-		(void)judge_slot(f, &f->slot[i], why);
+		(void)judge_slot(&f->slot[i], why);
 		return true;
 	}
 	return false;

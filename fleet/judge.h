@@ -30,11 +30,22 @@ enum action_phase judge_unasked(const struct facts *f, const char *release,
 bool judge_is_preceded(const struct facts *f, const char *release, const char *own,
 		       char why[ACTION_WHY_MAX + 1]);
 
-/* A release is on trial, or written by halves: why says which. */
+/* A release is on trial: why says which. */
 bool judge_has_trial(const struct facts *f, char why[ACTION_WHY_MAX + 1]);
+
+/* It is staged, and boots skip it until it is staged anew. */
+bool judge_is_skipped(const struct facts *f, const char *release);
 
 /* It is staged, and the next boot installs it. */
 bool judge_is_installed_next(const struct facts *f, const char *release);
 
-/* Has a slot got it, or a part of it? Then it is too late to cancel. */
+/* Has a slot got it? Then it is too late to cancel. */
 bool judge_is_written(const struct facts *f, const char *release);
+
+/* The slots that are half written: a bit for each, by its number. No slot says of which release. */
+uint64_t judge_half_written(const struct facts *f);
+
+/* It is staged, and a slot is half written that was not when an action staged it: a boot has begun
+ * with it, and the next one goes on. Then it is too late, too; why says that. */
+bool judge_is_begun(const struct facts *f, const struct action *a, const char *release,
+		    char why[ACTION_WHY_MAX + 1]);

@@ -93,12 +93,18 @@ static bool explains_booted(const struct action *a, const struct facts *f, const
 				   before[RAN] == hash_release(a->release)));
 }
 
-/* What it brings is half written: the next boot goes on, and until then it is no news. */
-static bool explains_slot(const struct action *a, const struct facts_slot *s)
+/* No slot says of which release a half of it is: of what is staged, or was until it failed. The
+ * next boot goes on, and until then it is no news. */
+static bool is_begun_by(const struct action *a, const struct facts *f, const struct facts_slot *s)
 {
-	return is_of_action(a, s) &&
-	       (action_owes(a) || (a->phase != ACTION_NONE && a->phase < ACTION_GOOD &&
-				   strcmp(s->state, "writing") == 0));
+	return s != NULL && facts_is_half_written(s) && a->release[0] != '\0' &&
+	       (a->phase == ACTION_FAILED ? action_owes(a) && strcmp(a->own, a->release) == 0
+					  : strcmp(f->staged, a->release) == 0);
+}
+
+static bool explains_slot(const struct action *a, const struct facts *f, const struct facts_slot *s)
+{
+	return (is_of_action(a, s) && action_owes(a)) || is_begun_by(a, f, s);
 }
 
 bool known_is_old(const struct action *a, const struct facts *f)
@@ -113,7 +119,7 @@ bool known_is_old(const struct action *a, const struct facts *f)
 	if (before[BOOTED] != now[BOOTED] && !explains_booted(a, f, before))
 		return true;
 	for (unsigned i = 0; i < FACTS_SLOTS_MAX; i++)
-		if (before[SLOTS + i] != now[SLOTS + i] && !explains_slot(a, find_slot(f, i)))
+		if (before[SLOTS + i] != now[SLOTS + i] && !explains_slot(a, f, find_slot(f, i)))
 			return true;
 	return false;
 }

@@ -2,25 +2,34 @@
 #include "fleet/limits.h"
 
 #include "fleet/clock.h"
+#include "lib/bytes.h"
 #include "lib/os.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#define DAY_S 86400u
+#define DAY_S	   86400u
+#define LATE_MAX_S 3600u
 
-struct limits limits_now(const struct conf *conf)
+uint64_t limits_late(const char *id)
+{
+	return bytes_hash(BYTES_HASH_START, id, strlen(id)) % LATE_MAX_S;
+}
+
+struct limits limits_now(const struct conf *conf, const char *id)
 {
 	return (struct limits){ .daily = conf->fleet_daily_bytes,
 				.max = conf->fleet_max_bytes,
 				.clock_s = clock_time(),
-				.uptime_s = os_now_ms() / 1000 };
+				.uptime_s = os_now_ms() / 1000,
+				.late_s = limits_late(id) };
 }
 
 /* 0: the clock does not know. */
 static uint64_t today_of(const struct limits *l)
 {
-	return l->clock_s >= CLOCK_SET ? l->clock_s / DAY_S : 0;
+	return l->clock_s >= CLOCK_SET ? (l->clock_s - l->late_s) / DAY_S : 0;
 }
 
 static bool is_clock_behind(const struct limits *l, const struct action *a)
@@ -89,6 +98,10 @@ bool limits_permit(const struct limits *l, const char *what, uint64_t bytes,
 void limits_explain(const struct limits *l, const struct action *a, uint64_t have, uint64_t size,
 		    char why[ACTION_WHY_MAX + 1])
 {
+	char when[80];
+
+	snprintf(when, sizeof(when), "when its next day begins, at 00:%02u:%02u UTC",
+		 (unsigned)(l->late_s / 60 % 60), (unsigned)(l->late_s % 60));
 	snprintf(
 		why, ACTION_WHY_MAX + 1,
 		"%" PRIu64 " of %" PRIu64 " bytes are here; daily-bytes=%" PRIu64
@@ -96,5 +109,5 @@ void limits_explain(const struct limits *l, const struct action *a, uint64_t hav
 		have, size, l->daily,
 		is_clock_behind(l, a)
 			? "after 24 hours of running, since its clock is not set or was later before"
-			: "when the next day begins, by UTC");
+			: when);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What bundles may take of the network: [fleet] daily-bytes= and max-bytes=. Bytes are counted in
- * the record of the action, by days of UTC, and before they come: after a power cut the count may
+ * the record of the action, by days, and before they come: after a power cut the count may
  * be too high, and is never too low.
  */
 #pragma once
@@ -17,10 +17,16 @@ struct limits {
 	uint64_t daily, max;
 	/* seconds: since 1970, 0: that is not known; since some point in the past, of this boot */
 	uint64_t clock_s, uptime_s;
+	/* seconds from midnight, UTC, to the begin of this device's day */
+	uint64_t late_s;
 };
 
-/* As system.conf has them, now. */
-struct limits limits_now(const struct conf *conf);
+/* As system.conf has them, now, on the device with this id. */
+struct limits limits_now(const struct conf *conf, const char *id);
+
+/* When the day of this device begins, in seconds behind midnight: within an hour, at any time of it,
+ * so that no fleet goes on at once; the same in each boot. PURE. */
+uint64_t limits_late(const char *id);
 
 /* Notes in the record how long the device has run in the day that is counted, while its clock does
  * not know when that ends: a device may be off each night. true: the record has changed. PURE. */

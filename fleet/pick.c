@@ -36,7 +36,7 @@ static uint64_t running_sequence(const struct facts *f)
 }
 
 /* The least that a release must be above: what runs, is good or tried in another slot, or is
- * staged. */
+ * staged, unless no boot can write it. */
 static uint64_t newest_here(const struct pick *p, const struct channel *c)
 {
 	const struct facts *f = p->facts;
@@ -49,6 +49,8 @@ static uint64_t newest_here(const struct pick *p, const struct channel *c)
 		if (whole && s->sequence > newest)
 			newest = s->sequence;
 	}
+	if (f->staged_lasting)
+		return newest;
 	if (p->staged > newest)
 		newest = p->staged;
 	for (unsigned i = 0; i < c->nreleases && f->staged[0] != '\0'; i++)

@@ -45,13 +45,14 @@ static bool look_again(struct contact *c)
 	return false;
 }
 
-/* It is in a slot already, or staged: that, and nothing else, says how the action stands. */
+/* It is in a slot already, or staged, and no boot skips it until it is staged anew: that, and
+ * nothing else, says how the action stands. */
 static bool take_known(struct contact *c)
 {
 	char verdict[ACTION_WHY_MAX + 1];
 	enum action_phase phase = judge_unasked(&c->facts, c->a.release, verdict);
 
-	if (phase == ACTION_NONE)
+	if (phase == ACTION_NONE || judge_is_skipped(&c->facts, c->a.release))
 		return false;
 	files_bundle_drop(&c->files);
 	if (phase == ACTION_STAGED)
@@ -146,6 +147,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 		return;
 	memcpy(c->a.own, b.release, sizeof(c->a.own));
 	memcpy(c->a.own_id, c->a.id, sizeof(c->a.own_id));
+	c->a.own_half = judge_half_written(&c->facts);
 	if (!contact_save(c))
 		return;
 	code = facts_stage(&c->monitor, why, &again);

@@ -36,11 +36,11 @@ static const struct channel_release *find_under_way(const struct action *a,
 
 static void withdraw(struct contact *c, const struct channel_release *r)
 {
-	char why[FACTS_TEXT_MAX + 1], text[CHANNEL_REASON_MAX + 80];
+	char why[ACTION_WHY_MAX + 1], text[CHANNEL_REASON_MAX + 80];
 
 	snprintf(text, sizeof(text), "%.48s is withdrawn: %s", r->version, r->withdrawn);
-	if (drop_is_late(c)) {
-		contact_print("Action %s: %s; it is too late: %s", c->a.id, text, c->a.why);
+	if (drop_is_late(c, why)) {
+		contact_print("Action %s: %s; it is too late: %s", c->a.id, text, why);
 	} else if (c->dry_run) {
 		contact_print("Action %s: %s; it would be dropped", c->a.id, text);
 	} else if (!drop_staged(c, true, why)) {
@@ -71,11 +71,11 @@ static const struct channel_release *find_staged(const struct contact *c,
 
 static void withdraw_staged(struct contact *c, const struct channel *channel)
 {
-	char why[FACTS_TEXT_MAX + 1];
-
 	const struct channel_release *r = find_staged(c, channel);
+	char why[ACTION_WHY_MAX + 1];
 
-	if (r == NULL || r->withdrawn[0] == '\0')
+	if (r == NULL || r->withdrawn[0] == '\0' ||
+	    judge_is_begun(&c->facts, &c->a, r->release, why))
 		return;
 	contact_print("%.48s is withdrawn: %s; it %s unstaged", r->version, r->withdrawn,
 		      c->dry_run ? "would be" : "is");

@@ -964,6 +964,19 @@ def test_staging_it_again_after_the_file_decayed_brings_it_back(staged, bundle):
         assert path.read_bytes() == bundle.read_bytes()
 
 
+def test_what_no_slot_took_is_skipped_until_it_is_staged_anew(staged, bundle):
+    """The storage of its slot failed three times; no boot lifts that."""
+    assert staged.json("status")["staged"]["lasting"] is False
+    edit(staged, apply_data="3,0,0")
+    assert staged.json("status")["staged"]["lasting"] is False, "a committed update ends it"
+    edit(staged, apply_data="0,0,0", unwritable=f"{staged_release(staged)[:32]}:3")
+    told = staged.json("status")["staged"]
+    assert (told["next"], told["why"], told["lasting"]) == ("skip", "writing it to its slot failed three times", True)
+    staged("stage", bundle)
+    told = staged.json("status")["staged"]
+    assert (told["next"], told["why"], told["lasting"]) == ("install", None, False)
+
+
 def test_what_failed_at_a_boot_is_staged_anew(staged, bundle):
     edit(staged, staged=f"data,{staged_release(staged)},2")
     assert staged.json("status")["staged"]["fails"] == 2

@@ -133,15 +133,15 @@ static bool state_names_it(const struct job *job)
 	       memcmp(staged->release, job->release.id, STATE_ID_LEN) == 0;
 }
 
-/* A file that failed at a boot, or would, is made anew. Whoever did that may have been killed
- * before its name was durable. */
+/* A file that failed at a boot, or would, is made anew, and so is one that no slot took: that lifts
+ * it. Whoever did that may have been killed before its name was durable. */
 static bool is_staged(const struct job *job)
 {
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
 
 	if (!state_names_it(job) || !stage_files_exists(&d.conf, job->path))
 		return false;
-	return d.state.staged.fails == 0 &&
+	return d.state.staged.fails == 0 && !state_is_unwritable(&d.state, job->release.id) &&
 	       verify_copy(job, job->path, job->path, &none) == KB_OK &&
 	       stage_files_sync(&d.conf) == KB_OK;
 }

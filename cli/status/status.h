@@ -146,6 +146,8 @@ int status_staged_on_trial(const struct status *st);
  * installed. */
 enum status_fate { STATUS_INSTALLED, STATUS_SKIPPED, STATUS_FORGOTTEN };
 enum status_fate status_staged_fate(const struct status *st, const char **why);
+/* It is skipped, and no boot lifts that: it is to be staged anew. */
+bool status_staged_lasting(const struct status *st);
 
 /* Prints what the next boot will do, if that is not what this one did. */
 void status_next_text(const struct status *st);

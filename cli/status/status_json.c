@@ -82,6 +82,7 @@ static json_object *staged_json(const struct status *st)
 	fate = status_staged_fate(st, &why);
 	output_json_text(o, "next", fates[fate]);
 	output_json_text(o, "why", fate == STATUS_INSTALLED ? NULL : why);
+	output_json_bool(o, "lasting", status_staged_lasting(st));
 	output_json_text(o, "version", st->staged_version[0] != '\0' ? st->staged_version : NULL);
 	if (st->staged_path[0] != '\0') {
 		output_json_text(o, "path", st->staged_path);

@@ -59,6 +59,14 @@ enum status_fate status_staged_fate(const struct status *st, const char **why)
 	return err == KB_OK ? STATUS_INSTALLED : STATUS_SKIPPED;
 }
 
+bool status_staged_lasting(const struct status *st)
+{
+	const char *why;
+
+	return status_staged_fate(st, &why) == STATUS_SKIPPED &&
+	       state_is_unwritable(&st->d->state, st->d->state.staged.release);
+}
+
 /* A sentence on the staged update, up to "uses slot a"; false where it changes nothing. */
 static bool print_staged_next(const struct status *st, char *out, size_t size)
 {

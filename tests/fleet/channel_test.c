@@ -243,6 +243,8 @@ TEST(what_is_here_is_the_least)
 	assert_string_equal(picked(), "2.0");
 	strcpy(facts.staged, channel.release[0].release);
 	assert_string_equal(picked(), "");
+	facts.staged_lasting = true;
+	assert_string_equal(picked(), "2.0");
 	facts.booted[0] = '\0';
 	facts.staged[0] = '\0';
 	assert_string_equal(picked(), "2.0");

@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, call, edit    # noqa: E402
+from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, VERIFY, call, edit, flip  # noqa: E402
 from channel_site import Publisher, Site, private_key                     # noqa: E402
 from console import PATIENCE                                              # noqa: E402
 from ddi_server import STATUSES, Server                                   # noqa: E402
@@ -154,6 +154,16 @@ class Fleet:
         slot, token = self.dev.slot("b"), self.dev.json("status")["state"]["sequence"]
         edit(self.dev, open="b", token=token, b_tries=slot["tries"] - 1)
         self.dev.boot("b", token, status="trial", version=slot["version"])
+
+    def half_written(self, bundle):
+        """An install of it into slot b ended midway: what the engine leaves then."""
+        conf = self.dev.root / "etc/keelboot/system.conf"
+        before = conf.read_text()
+        conf.write_text(f"{before}[install]\nverify-first=no\n")
+        self.dev("install", flip(Path(bundle), self.dev.path / "damaged.keel", -1), code=VERIFY)
+        conf.write_text(before)
+        slot = self.dev.slot("b")
+        assert (slot["state"], slot["release"], slot["version"], slot["sequence"]) == ("writing", None, "", 0)
 
     def good(self):
         self.dev("mark", "good", "b")

@@ -320,6 +320,7 @@ static void fill(struct action *a)
 			      .version = "2.0",
 			      .sequence = INT64_MAX,
 			      .own = "00fe",
+			      .own_half = 2,
 			      .why = "it \"says\" so",
 			      .news = ACTION_NEWS_BOOTS,
 			      .boot = "0f",
@@ -463,6 +464,7 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_int_equal(a.attributes, 77);
 	assert_string_equal(a.version, "");
 	assert_string_equal(a.own, "00fe");
+	assert_int_equal(a.own_half, 2);
 	assert_int_equal(a.boots, 0);
 	assert_int_equal(a.device_boots, 41);
 	assert_string_equal(a.device_boot, "0e");
@@ -591,7 +593,6 @@ TEST(success_is_a_good_slot_and_nothing_else)
 	} states[] = { { "good", ACTION_GOOD },
 		       { "bad", ACTION_FAILED },
 		       { "trial", ACTION_TRIAL },
-		       { "writing", ACTION_FAILED },
 		       { "new-word", ACTION_TRIAL } };
 	char text[ACTION_WHY_MAX + 1];
 
@@ -661,16 +662,65 @@ TEST(what_is_staged_waits_unless_the_next_boot_forgets_it)
 	assert_false(judge_is_installed_next(&facts, "r2"));
 	put_staged("r2", "", "");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	put_staged("r2", "skip", "it failed three times");
+	facts.staged_lasting = true;
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_FAILED);
+	assert_string_equal(text, "staged; the boots skip it: it failed three times");
+	put_staged("r2", "install", "");
+	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
 	put_staged("r2", "forget", "it failed before");
 	assert_int_equal(judge_release(&facts, "r2", text), ACTION_FAILED);
 	assert_string_equal(text, "staged; the next boot forgets it: it failed before");
-	put_slot("writing", "r2");
-	put_staged("r2", "skip", "its file is missing");
-	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
-	assert_string_equal(text, "staged; the next boot skips it: its file is missing");
+}
+
+/* The engine takes release and version from a slot before it writes to it. */
+TEST(a_slot_that_is_half_written_holds_no_release)
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	for (int named = 0; named < 2; named++) {
+		put_slot("writing", named ? "r2" : "");
+		assert_int_equal(judge_release(&facts, "r2", text), ACTION_NONE);
+		assert_int_equal(judge_release(&facts, "", text), ACTION_NONE);
+		assert_false(judge_is_written(&facts, "r2"));
+		assert_false(judge_is_preceded(&facts, "r3", "", text));
+		assert_false(judge_has_trial(&facts, text));
+		put_staged("r2", "skip", "its file is missing");
+		assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+		put_staged("r2", "install", "");
+		assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
+	}
+}
+
+TEST(a_boot_has_begun_with_what_is_staged_where_a_slot_is_half_written_since)
+{
+	struct action a = { .own = "r2" };
+	char text[ACTION_WHY_MAX + 1];
+
+	put_slot("empty", "");
 	put_staged("r2", "install", "");
-	assert_int_equal(judge_release(&facts, "r2", text), ACTION_STAGED);
-	assert_true(judge_is_written(&facts, "r2"));
+	assert_int_equal(judge_half_written(&facts), 0);
+	assert_false(judge_is_begun(&facts, &a, "r2", text));
+	put_slot("writing", "");
+	assert_int_equal(judge_half_written(&facts), 2);
+	assert_false(judge_is_begun(&facts, &a, "r2", text));
+	assert_false(judge_is_begun(&facts, &a, "", text));
+	put_staged("r2", "install", "");
+	assert_true(judge_is_begun(&facts, &a, "r2", text));
+	assert_string_equal(text,
+			    "it is staged, and slot b is half written; the next boot goes on");
+	assert_false(judge_is_begun(&facts, &a, "r3", text));
+	/* As a stick left it. Of what another one staged, that is not known. */
+	a.own_half = 2;
+	assert_false(judge_is_begun(&facts, &a, "r2", text));
+	memcpy(a.own, "r3", 3);
+	assert_true(judge_is_begun(&facts, &a, "r2", text));
+	put_staged("r2", "skip", "its file is missing");
+	assert_true(judge_is_begun(&facts, &a, "r2", text));
+	assert_string_equal(text, "it is staged, and slot b is half written");
+	memcpy(a.own, "r2", 3);
+	a.own_half = 1;
+	assert_true(judge_is_begun(&facts, &a, "r2", text));
 }
 
 TEST(another_trial_and_what_a_person_staged_go_before)

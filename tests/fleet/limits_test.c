@@ -44,6 +44,38 @@ TEST(a_day_begins_at_midnight_and_has_all_its_bytes)
 	assert_int_equal(a.day_uptime, 60);
 }
 
+TEST(the_day_of_a_device_begins_so_late_behind_midnight)
+{
+	struct limits l = at(TODAY + 1, 1799, 60);
+
+	l.late_s = 1800;
+	spent(TODAY, 50);
+	assert_false(begins(l));
+	assert_int_equal(a.day_bytes, 700);
+	l.clock_s++;
+	assert_true(begins(l));
+	assert_int_equal(a.day, TODAY + 1);
+	assert_int_equal(a.day_bytes, 0);
+	l.clock_s += DAY_S - 1;
+	assert_false(begins(l));
+}
+
+TEST(devices_begin_their_days_all_over_an_hour)
+{
+	unsigned in[60] = { 0 };
+
+	for (unsigned i = 0; i < 10000; i++) {
+		uint64_t late = limits_late(strf("device-%u", i));
+
+		assert_true(late < 3600);
+		assert_int_equal(limits_late(strf("device-%u", i)), late);
+		in[late / 60]++;
+	}
+	/* No minute has more than a half beyond its share. */
+	for (int i = 0; i < 60; i++)
+		assert_in_range(in[i], 83, 250);
+}
+
 TEST(a_device_that_was_off_for_weeks_has_one_day_and_no_more)
 {
 	spent(TODAY, 50);

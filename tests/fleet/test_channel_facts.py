@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from cli_device import OK, REBOOT, edit
+from cli_device import OK, REBOOT
 
 
 @pytest.fixture(name="told")
@@ -141,18 +141,31 @@ def test_so_is_one_during_a_trial_that_goes_on(told, site, publish, bundle):
 def test_so_it_is_where_a_boot_was_cut_while_it_wrote(told, site, publish, bundle):
     publish(bundle)
     told.once(code=REBOOT)
-    told.dev("install", told.dev.json("status")["staged"]["path"])
-    edit(told.dev, b_st="writing")
-    told.once(code=None)
+    told.half_written(bundle)
+    told.once(code=REBOOT)
     assert [one["phase"] for one in site.reports] == ["seen", "staged"]
+    told.dev("unstage")
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "failed"]
+
+
+def test_what_an_action_left_half_written_is_in_its_own_report_alone(told, site, publish, bundle):
+    """No contact was between a boot that failed midway, and the one that dropped its copy."""
+    publish(bundle)
+    told.once(code=REBOOT)
+    told.half_written(bundle)
+    told.dev("unstage")
+    told.once()
+    told.once()
+    assert [one["phase"] for one in site.reports] == ["seen", "staged", "failed"]
+    assert site.reports[-1]["reason"].startswith("2.0 was not installed: image root: ")
 
 
 def test_what_a_stick_left_half_written_is_reported(told, site, bundle):
     """It may stay so for good."""
-    told.dev("install", bundle)
-    edit(told.dev, b_st="writing")
+    told.half_written(bundle)
     told.once()
-    assert len(facts(site)) == 1 and "slot b: 2.0, writing" in site.reports[-1]["details"]
+    assert len(facts(site)) == 1 and "slot b: writing" in site.reports[-1]["details"]
     told.dev.boot("a", version="1.0", reason="switched by hand", tier="rescue")
     told.once()
     assert facts(site)[-1][3] == "switched by hand"

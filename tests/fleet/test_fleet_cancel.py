@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cancellation is answered with success only where nothing of its action will be installed."""
 import pytest
-from cli_device import FAILURE, REBOOT, edit
+from cli_device import FAILURE, REBOOT
 from ddi_server import cut_after
 
 
@@ -174,13 +174,31 @@ def test_so_it_is_where_a_boot_was_cut_while_it_wrote(fleet, server, bundle):
     """What was begun goes on by itself: it is staged, and a slot has a part of it."""
     action = server.assign(bundle)
     fleet.once(code=REBOOT)
-    fleet.dev("install", fleet.dev.json("status")["staged"]["path"])
-    edit(fleet.dev, b_st="writing")
-    assert fleet.staged and fleet.dev.slot("b")["state"] == "writing"
+    fleet.half_written(bundle)
     assert is_rejected(fleet, server, action) and fleet.staged
-    edit(fleet.dev, b_st="trial")
-    fleet.dev("unstage")
-    fleet.start()
+    assert "it is staged, and slot b is half written; the next boot goes on" in action.messages
+    fleet.reboot()
     fleet.good()
     fleet.once()
     assert action.told[-1] == "closed/success"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_so_it_is_where_the_record_has_another_action_or_none(fleet, server, bundle, factory, lost):
+    first = replaced(fleet, server, bundle, factory)
+    fleet.half_written(bundle)
+    if lost:
+        (fleet.folder / "action.json").unlink()
+    server.cancel(first)
+    fleet.once(code=None)
+    assert first.told[-1] == "cancel rejected/none" and "slot b is half written" in first.messages[-1] and fleet.staged
+
+
+def test_what_a_stick_left_half_written_is_in_the_way_of_no_cancel(fleet, server, bundle, factory):
+    """No boot has begun with what the action staged."""
+    fleet.half_written(factory("3.0", 30))
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.cancel(action)
+    fleet.once()
+    assert action.told[-1] == "cancel closed/success" and has_nothing(fleet)

@@ -66,6 +66,21 @@ def test_an_action_whose_end_waits_is_not_begun_again(fleet, server, bundle, fac
     assert first.state == "error" and fleet.record["id"] == second.id
 
 
+@pytest.mark.parametrize("well", [False, True])
+def test_a_cancel_of_an_action_whose_end_waits_is_too_late(fleet, server, bundle, factory, well):
+    first, second = waiting(fleet, server, bundle, factory, good=well)
+    server.actions.reverse()
+    server.cancel(first)
+    fleet.once(code=None)
+    end = "2.0 in slot b is good" if well else "2.0 in slot b fell back: modem does not register"
+    assert first.told[-1] == "cancel rejected/none" and first.messages[-1] == end
+    assert f"too late to cancel: {end}" in fleet.said and fleet.record["id"] == second.id and fleet.staged
+    first.state = "running"
+    del server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert first.told[-1] == ("closed/success" if well else "closed/failure") and fleet.staged
+
+
 def test_an_end_that_waits_is_not_sent_to_another_action_of_its_id(fleet, server, bundle, factory):
     first, second = waiting(fleet, server, bundle, factory)
     first.bundle = first.bundle.with_name("4.0.keel")

@@ -123,9 +123,15 @@ def test_a_range_of_another_file_is_not_taken(box, server, release):
     assert box.staged and box.record["anew"] == 0
 
 
-def test_a_slot_that_changed_before_the_boot_has_it_fetched_anew(box, server, release):
+@pytest.mark.parametrize("half", [False, True])
+def test_a_slot_that_changed_before_the_boot_has_it_fetched_anew(box, server, release, factory, half):
+    """half: the other one is half written."""
     action = server.assign(release)
     box.once(code=REBOOT)
+    if half:
+        box.half_written(factory("3.0", 30))
+        box.once(code=REBOOT)
+        fill(box.dev.slots["b"], release, [0, *range(20, 31), 40, 50])
     fill(box.dev.slots["a"], release, [0, 20, 25, 40])
     before = box.dev.slots["b"].read_bytes()
     refused = box.dev("install", box.dev.json("status")["staged"]["path"], code=None).stderr

@@ -9,6 +9,7 @@ from channel_site import private_key
 from cli_device import FAILURE, KIB, OK, REBOOT, run
 from ddi_server import send_file
 from parts_box import CHUNK, CHUNKS, fill, head_of, index_of, is_installed
+from test_fleet_limits import today
 
 FIRST = 64 * KIB                          # of the first request
 DAILY = 400 * KIB
@@ -261,7 +262,7 @@ def test_what_a_day_has_left_for_an_index_is_not_used_again_and_again(fleet, ser
     for left, requests in ((FIRST - 1, 0), (2 * FIRST + 500, 1)):
         server.actions[-1].state = "canceled"
         server.assign(wide)
-        fleet.change(day=int(time.time()) // 86400, day_bytes=200 * KIB - left)
+        fleet.change(day=today(), day_bytes=200 * KIB - left)
         for _ in range(3):
             assert "leaves no more today" in fleet.once()
         assert len(server.requests("artifact")) == requests
@@ -282,7 +283,7 @@ def test_without_an_etag_all_comes_in_one_day(half, server, release):
     # One that takes it is waited for.
     half.configure(partial="auto", daily_bytes="1500K")
     server.assign(release)
-    half.change(day=int(time.time()) // 86400, day_bytes=1000 * KIB)
+    half.change(day=today(), day_bytes=1000 * KIB)
     for _ in range(2):
         assert "leaves no more today" in half.once()
     assert server.sent == 9 * FIRST

@@ -2,7 +2,7 @@
 """A cancellation once the bundle is here, on hawkBit itself and on our own server: before a boot has written it, and
 after, with no contact in between."""
 import pytest
-from cli_device import FAILURE, REBOOT, edit
+from cli_device import FAILURE, REBOOT
 from test_fleet_servers import STAGED
 
 
@@ -63,12 +63,10 @@ def test_a_cancel_behind_the_write_is_rejected_and_the_end_is_shown(device, shop
     """What is in the slot decides. A boot that was cut while it wrote goes on by itself."""
     action = shop.assign(bundle)
     device.once(code=REBOOT)
-    device.dev("install", device.dev.json("status")["staged"]["path"])
     if state == "writing":
-        edit(device.dev, b_st="writing")
+        device.half_written(bundle)
     else:
-        device.dev("unstage")
-        device.start()
+        device.reboot()
     if state == "good":
         device.good()
     if state == "bad":
@@ -78,9 +76,7 @@ def test_a_cancel_behind_the_write_is_rejected_and_the_end_is_shown(device, shop
     assert "cancel_rejected" in action.shown and "canceled" not in action.shown
     if state == "writing":
         assert device.staged
-        edit(device.dev, b_st="trial")
-        device.dev("unstage")
-        device.start()
+        device.reboot()
     if state in ("writing", "trial"):
         device.good()
     device.once(code=None)

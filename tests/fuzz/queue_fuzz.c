@@ -141,7 +141,7 @@ enum action_phase judge_replaced(const struct facts *f, const char *version, uin
 				 char why[ACTION_WHY_MAX + 1])
 {
 	(void)f;
-	(void)why;
+	snprintf(why, ACTION_WHY_MAX + 1, "another one runs");
 	FUZZ_CHECK(fuzz_printable(version, ACTION_VERSION_MAX + 1) && sequence <= INT64_MAX);
 	return ACTION_NONE;
 }
@@ -150,6 +150,11 @@ const struct facts_slot *facts_booted(const struct facts *f)
 {
 	(void)f;
 	return NULL;
+}
+
+bool facts_is_half_written(const struct facts_slot *s)
+{
+	return strcmp(s->state, "writing") == 0;
 }
 
 bool boot_id_read(char boot[ACTION_BOOT_LEN + 1])
@@ -190,6 +195,22 @@ static size_t count_ends(void)
 	return n;
 }
 
+/* A cancellation of each that waits is too late, for a reason. */
+static void ask_why(void)
+{
+	json_object *list = ends_list(&c);
+	char id[URL_ID_MAX + 1], why[ACTION_WHY_MAX + 1];
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		memset(why, 0, sizeof(why));
+		if (strict_text(json_object_array_get_idx(list, i), "id", id, sizeof(id)) == KB_OK)
+			FUZZ_CHECK(ends_why(&c, id, why) == ends_has(&c, id));
+		FUZZ_CHECK(memchr(why, 0, sizeof(why)) != NULL);
+	}
+	FUZZ_CHECK(!ends_why(&c, "?", why));
+	json_object_put(list);
+}
+
 static void try_ends(void)
 {
 	size_t before = count_ends();
@@ -208,6 +229,7 @@ static void try_ends(void)
 	FUZZ_CHECK(ends_add(&c) && ends_has(&c, "new") && count_ends() <= ENDS_MAX);
 	before = count_ends();
 	FUZZ_CHECK(ends_add(&c) && count_ends() == before);
+	ask_why();
 	/* They are of this server alone. */
 	c.a.server = SERVER + 1;
 	FUZZ_CHECK(count_ends() == 0 && !ends_has(&c, "new"));
