@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRESET	   "keelboot_default"
-#define ONCE	   "keelboot_once"
-#define STARTS	   "keelboot_starts"
-#define COUNT	   "bootcount" /* U-Boot's own, and whether it counts at all */
-#define COUNTS	   "upgrade_available"
+#define PRESET "keelboot_default"
+#define ONCE   "keelboot_once"
+#define STARTS "keelboot_starts"
+#define COUNT  "bootcount" /* U-Boot's own, and whether it counts at all */
+#define COUNTS "upgrade_available"
 
 static enum kb_err refused(struct loader *l, int rc, const char *what)
 {
@@ -182,7 +182,8 @@ static enum kb_err set_slot_variable(struct loader *l, struct uboot_ctx *ctx, co
 }
 
 /* The library finds out as well, and forgets memory then. */
-static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx, const struct loader_fwenv *env)
+static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx,
+			      const struct loader_fwenv *env)
 {
 	size_t len = LOADER_FWENV_OVERHEAD + 1;
 
