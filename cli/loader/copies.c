@@ -2,6 +2,7 @@
 #include "cli/loader/copies.h"
 
 #include "cli/loader/copies_env.h"
+#include "cli/loader/copies_path.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/bdev.h"
 #include "lib/os.h"
@@ -30,11 +31,6 @@ enum kb_err copies_fail(struct copies *c, enum kb_err err, const char *fmt, ...)
 	vsnprintf(c->why, sizeof(c->why), fmt, ap);
 	va_end(ap);
 	return err;
-}
-
-void copies_path(const struct copies *c, unsigned area, char path[COPIES_PATH])
-{
-	snprintf(path, COPIES_PATH, "%.80s%.80sboot%u", c->sys_root, c->disk, area);
 }
 
 void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PATH])

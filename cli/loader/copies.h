@@ -58,9 +58,6 @@ enum kb_err copies_look_at_registers(struct copies *c) KB_MUST_CHECK;
  */
 enum kb_err copies_look(struct copies *c) KB_MUST_CHECK;
 
-/* "/dev/mmcblk0boot1", below sys_root. */
-void copies_path(const struct copies *c, unsigned area, char path[COPIES_PATH]);
-
 /* What keeps anybody from writing an area; "1" or "0" are in it. */
 void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PATH]);
 

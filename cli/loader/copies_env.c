@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/loader/copies_env.h"
 
+#include "cli/loader/copies_path.h"
 #include "lib/bdev.h"
 #include "lib/os_file.h"
 #include "lib/util.h"

@@ -2,6 +2,7 @@
 #include "cli/loader/copies_write.h"
 
 #include "cli/loader/copies_env.h"
+#include "cli/loader/copies_path.h"
 #include "lib/bdev.h"
 #include "lib/os.h"
 #include "lib/version_text.h"
