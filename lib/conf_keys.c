@@ -183,7 +183,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("Of kexec: a file beside it with words that its command line has behind those of the first kernel. Without it, the first of /boot/kernel-words, /kernel-words. It may be missing."),
 	  TEXT(PATH_OR_NOT, loader_words) },
 	{ "loader", "copies", "PATH", "",
-	  MEANING("The eMMC, such as /dev/mmcblk0, whose two boot areas hold a copy of the boot loader each, where the SoC starts the other one if the one that is set does not start. Without it, the boot loader is never updated. docs/KERNEL.md explains it."),
+	  MEANING("The eMMC, such as /dev/mmcblk0, whose two boot areas hold a copy of the boot loader each, where the SoC starts the other one if the one that is set does not start. Without it, the boot loader is never updated. An update writes all of an area but U-Boot's environment, by fw_env.config. docs/KERNEL.md explains it."),
 	  TEXT(PATH_OR_NOT, loader_copies) },
 	{ "measure", "pcr", "none|NUMBER (8..15)", "none",
 	  MEANING("The PCR of a TPM 2.0 that gets what was chosen, before its root is entered: 13, unless something else on the device uses that (docs/MEASURED.md)."),

@@ -4,6 +4,8 @@
 #define RST_N_FUNCTION	    162
 #define BOOT_WP_STATUS	    174 /* two bits of each area */
 #define BOOT_BUS_CONDITIONS 177
+#define BOOT_CONFIG_PROT    178
+#define CONFIG_PROTECTED    0x11u /* until the power is off; or, by the upper bit, for good */
 #define BOOT_SIZE_MULT	    226
 #define BOOT_UNIT	    (128u << 10)
 #define ENABLE_AT	    3 /* bits 5 to 3 of PARTITION_CONFIG */
@@ -44,6 +46,7 @@ void emmc_parse(struct emmc *e, const uint8_t csd[OS_EMMC_CSD])
 	e->bus = csd[BOOT_BUS_CONDITIONS];
 	e->start = start_of(e->config);
 	e->reset = reset_of(csd[RST_N_FUNCTION]);
+	e->start_locked = (csd[BOOT_CONFIG_PROT] & CONFIG_PROTECTED) != 0;
 	e->boot_bytes = (uint64_t)csd[BOOT_SIZE_MULT] * BOOT_UNIT;
 	for (unsigned i = 0; i < 2; i++)
 		e->locked[i] = (csd[BOOT_WP_STATUS] >> 2 * i & 3) != 0;

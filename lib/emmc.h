@@ -27,6 +27,8 @@ struct emmc {
 	uint64_t boot_bytes;
 	/* until the power is off, or for good */
 	bool locked[2];
+	/* the same of PARTITION_CONFIG: start stays as it is */
+	bool start_locked;
 	/* as it stands there */
 	uint8_t config, bus;
 };

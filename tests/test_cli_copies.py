@@ -28,6 +28,24 @@ def test_a_bundle_of_a_loader_lacks_no_root(factory, tmp_path):
     assert "no image root" in run(*words, "-o", tmp_path / "2.keel", "--image", f"rootfs={tmp_path}/image").stderr
 
 
+@pytest.mark.parametrize("version, text, warned", [
+    ("2025.10-acme", b"U-Boot 2025.10-acme (Nov 28)\0", False),
+    ("2025.10", b"U-Boot 2025.10\0", False),
+    ("2025.10", b"U-Boot 2025.10-acme (Nov 28)\0", True),
+    ("2025.11", b"U-Boot 2025.10 (Nov 28)\0", True),
+    ("25.10", b"U-Boot 25.10 (Nov 28)\0", True),
+])
+def test_loader_that_lacks_its_version_is_named_when_its_bundle_is_made(factory, tmp_path, version, text, warned):
+    """A device would not know that it runs: `loader install` refuses it (unit/copies_write_test.c)."""
+    (tmp_path / "u-boot.bin").write_bytes(bytes(5000) + text + bytes(5000))
+    said = run("bundle", "create", "-o", tmp_path / "1.keel", "--compatible", "test-board", "--version", version,
+               "--sequence", 1, "--image", f"loader={tmp_path}/u-boot.bin", "--key",
+               factory.public.with_suffix(".key")).stderr
+    assert ("no device installs it: its version" in said) is warned
+    if warned:
+        assert f"{version} is no text of 6 bytes or more in {tmp_path}/u-boot.bin" in said
+
+
 @pytest.mark.parametrize("verb", ["stage", "install"])
 def test_bundle_with_a_loader_is_refused_with_the_reason(ready, loader, verb):
     before = ready.slots["b"].read_bytes()

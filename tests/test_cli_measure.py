@@ -160,6 +160,25 @@ def test_doctor_finds_a_device_without_a_tpm(board):
     assert findings(board) == set()
 
 
+def test_doctor_finds_a_chain_that_begins_with_linux(board):
+    """Before kernel 5.12 no value is shown: then the firmware's log says it, where securityfs is mounted."""
+    chain, pcr = {("warning", "measure-chain")}, "sys/class/tpm/tpm0/pcr-sha256/"
+    board.put("sys/kernel/security/lsm", "capability")
+    assert findings(board) == chain
+    board.put("sys/kernel/security/tpm0/binary_bios_measurements", "x")
+    assert findings(board) == set()
+    for number in (0, 4, 7):
+        assert findings(board) == set()
+        board.put(pcr + str(number), "0" * 64)
+    assert findings(board) == chain
+    for number in (0, 4, 7):
+        board.put(pcr + str(number), "0" * 62 + "A0")
+        assert findings(board) == set()
+        board.put(pcr + str(number), "0" * 64)
+    board.dev.configure()
+    assert findings(board) == set()
+
+
 def test_doctor_finds_an_initramfs_that_has_nothing_to_measure_with(board):
     board.put("etc/default/keelboot", "# of this device\nKEELBOOT_APPLY=no")
     assert findings(board) == {("error", "measure-helper")}

@@ -8,9 +8,14 @@
 #include "lib/bytes.h"
 #include "lib/conf.h"
 #include "lib/log.h"
+#include "lib/util.h"
+#include "lib/version_text.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 static const char help[] =
 	"Usage: keelboot bundle create -o OUT.keel [RECIPE.ini] [OPTION]...\n"
@@ -177,6 +182,35 @@ static void warn_of_root(const struct bundle_spec *s)
 		s->output);
 }
 
+/* What cannot be read here was read before. */
+static bool has_version(const char *file, const char *version)
+{
+	KB_CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *text;
+	bool has;
+
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return true;
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return true;
+	has = version_text_in(version, text, (size_t)st.st_size, true);
+	munmap(text, (size_t)st.st_size);
+	return has;
+}
+
+/* A device knows by that text that it runs (cli/loader/copies.h). */
+static void warn_of_loader(const struct bundle_spec *s)
+{
+	if (s->m.nimages != 1 || strcmp(s->m.image[0].name, CONF_CLASS_LOADER) != 0 ||
+	    has_version(s->file[0], s->m.version))
+		return;
+	log_warn(
+		"%s: no device installs it: its version %.40s is no text of %u bytes or more in %.200s; say --version as the loader says it (docs/KERNEL.md)",
+		s->output, s->m.version, VERSION_TEXT_MIN, s->file[0]);
+}
+
 static void print_summary(const struct bundle_spec *s, const struct bundle_build_result *b)
 {
 	char id[2 * DIGEST_LEN + 1], bundle[OUTPUT_TIME_LEN], images[OUTPUT_TIME_LEN];
@@ -217,5 +251,6 @@ int bundle_create_main(int argc, char **argv)
 		return OUTPUT_FAILURE;
 	print_summary(&s, &result);
 	warn_of_root(&s);
+	warn_of_loader(&s);
 	return output_exit_code(output_flush());
 }

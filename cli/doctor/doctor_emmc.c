@@ -5,6 +5,7 @@
 
 #include "lib/os.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,6 +87,33 @@ static void check_runs(struct doctor *doc, const struct copies *c)
 			"nobody knows which copy of the boot loader runs, so keelboot loader installs none");
 }
 
+/* The register of which this eMMC says that nobody may set it. */
+static void check_register(struct doctor *doc, const struct copies *c)
+{
+	if (c->emmc.start_locked)
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-locked",
+			"have the boot loader leave BOOT_CONFIG_PROT alone; if it was set for good, remove [loader] copies=",
+			"%s does not let itself be set to another boot area (BOOT_CONFIG_PROT), so keelboot loader installs none",
+			c->disk);
+}
+
+static void check_environment(struct doctor *doc, const struct copies *c)
+{
+	if (!c->knows_environment)
+		doctor_report(
+			doc, DOCTOR_WARNING, "loader-environment",
+			"correct it: fw_env.config(5); or name another file by [loader] environment=",
+			"%.100s is not understood, so keelboot loader installs none: it may overwrite U-Boot's environment",
+			c->environment);
+	for (unsigned i = 0; i < c->nkept; i++)
+		doctor_report(doc, DOCTOR_NOTE, "loader-environment",
+			      "nothing to do; keep each image of the boot loader below that place",
+			      "U-Boot's environment lies in boot area %u of %s, from byte %" PRIu64
+			      " on: keelboot loader leaves it as it is",
+			      c->kept[i].area, c->disk, c->kept[i].from);
+}
+
 static bool is_named(const struct doctor *doc, const char *disk)
 {
 	return strcmp(doc->d->conf.loader_copies, disk) == 0;
@@ -93,21 +121,27 @@ static bool is_named(const struct doctor *doc, const char *disk)
 
 static void look_at_emmc(struct doctor *doc, const char *disk)
 {
-	struct copies c = { .disk = disk, .sys_root = doc->sys_root };
-	enum kb_err err = copies_look(&c);
+	struct copies c = { .disk = disk,
+			    .sys_root = doc->sys_root,
+			    .environment = conf_loader_counter(&doc->d->conf) };
+	/* Megabytes are read only of copies that somebody means to update. */
+	enum kb_err err = is_named(doc, disk) ? copies_look(&c) : copies_look_at_registers(&c);
 
 	check_protected(doc, &c);
 	if (err == KB_OK || err == KB_ECOMPAT) {
 		check_start(doc, &c);
 		check_reset(doc, &c);
 	}
-	if (err == KB_OK && is_named(doc, disk))
+	if (err == KB_OK && is_named(doc, disk)) {
 		check_runs(doc, &c);
-	else if (err != KB_OK && is_named(doc, disk))
+		check_register(doc, &c);
+		check_environment(doc, &c);
+	} else if (err != KB_OK && is_named(doc, disk)) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-copies",
 			"correct or remove [loader] copies=; docs/KERNEL.md says what it needs",
 			"the two copies of the boot loader: %.200s", c.why);
+	}
 }
 
 void doctor_emmc(struct doctor *doc)

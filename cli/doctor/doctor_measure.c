@@ -2,12 +2,14 @@
 /* Measured boot: can this device measure what it boots, and does that vouch for anything? */
 #include "cli/device/device_manifest.h"
 #include "cli/doctor/doctor_checks.h"
+#include "lib/util.h"
 #include "selector/measured.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define TPM	 "/sys/class/tpm/tpm0"
+#define SECURITY "/sys/kernel/security"
 #define DEFAULTS "/etc/default/keelboot"
 
 static void check_tpm(struct doctor *doc)
@@ -24,6 +26,40 @@ static void check_tpm(struct doctor *doc)
 		doctor_report(doc, DOCTOR_ERROR, "measure-tpm",
 			      "remove pcr=, here and in the initramfs; or switch the TPM to 2.0",
 			      "[measure] pcr= is set, and the TPM is none of version 2.0");
+}
+
+/* Of the firmware's code, of what it started, and of Secure Boot: each is zero, as a reset leaves
+ * it. A kernel before 5.12 shows none, nor one without that bank: *known. */
+static bool are_zero(struct doctor *doc, bool *known)
+{
+	static const char *const pcrs[] = { TPM "/pcr-sha256/0", TPM "/pcr-sha256/4",
+					    TPM "/pcr-sha256/7" };
+	char value[80];
+	bool zero = true;
+
+	*known = true;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(pcrs); i++) {
+		*known = doctor_read(doc, pcrs[i], value, sizeof(value)) && *known;
+		zero = zero && value[strspn(value, "0")] == '\0';
+	}
+	return zero;
+}
+
+/* Else whoever starts a kernel of his own makes each value of this PCR. */
+static void check_chain(struct doctor *doc)
+{
+	bool known, zero = are_zero(doc, &known);
+	/* Without a log there is no folder tpm0, but lsm wherever securityfs is mounted. */
+	bool has_log = doctor_exists(doc, SECURITY "/tpm0/binary_bios_measurements") ||
+		       !doctor_exists(doc, SECURITY "/lsm");
+
+	if (!doctor_exists(doc, TPM) || (known ? !zero : has_log))
+		return;
+	doctor_report(
+		doc, DOCTOR_WARNING, "measure-chain",
+		"have the firmware or the boot loader measure what it starts; without that, it is order and no defence (docs/MEASURED.md)",
+		"[measure] pcr= is set, and nothing was measured before Linux: %s",
+		known ? "PCRs 0, 4 and 7 of SHA-256 are zero" : "the firmware left no log");
 }
 
 /* What the hooks of distributions read; they fail with the same. */
@@ -87,6 +123,7 @@ void doctor_measure(struct doctor *doc)
 	if (doc->d->conf.measure_pcr == 0)
 		return;
 	check_tpm(doc);
+	check_chain(doc);
 	check_helper(doc);
 	check_kernels(doc);
 	check_trees(doc);

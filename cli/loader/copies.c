@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/loader/copies.h"
 
+#include "cli/loader/copies_env.h"
+#include "cli/loader/copies_path.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/bdev.h"
 #include "lib/os.h"
+#include "lib/version_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,11 +33,6 @@ enum kb_err copies_fail(struct copies *c, enum kb_err err, const char *fmt, ...)
 	return err;
 }
 
-void copies_path(const struct copies *c, unsigned area, char path[COPIES_PATH])
-{
-	snprintf(path, COPIES_PATH, "%.80s%.80sboot%u", c->sys_root, c->disk, area);
-}
-
 void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PATH])
 {
 	snprintf(path, COPIES_PATH, "%.80s/sys/block/%.40sboot%u/force_ro", c->sys_root,
@@ -42,33 +40,6 @@ void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PAT
 }
 
 /* ---------------------------------------------------------------- which one runs */
-
-static bool goes_on(uint8_t byte)
-{
-	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-	       (byte >= 'A' && byte <= 'Z') || (byte != '\0' && strchr("+-._~", byte) != NULL);
-}
-
-/* What stands behind the text must be known, unless nothing does. */
-static bool has_text(const struct copies *c, const uint8_t *bytes, size_t len, bool is_end)
-{
-	const uint8_t *at = bytes, *end = bytes + len;
-	size_t text = strlen(c->version);
-
-	if (text < COPIES_VERSION_MIN)
-		return false;
-	while ((at = memmem(at, (size_t)(end - at), c->version, text)) != NULL) {
-		if (at + text == end ? is_end : !goes_on(at[text]))
-			return true;
-		at++;
-	}
-	return false;
-}
-
-bool copies_has_version(const struct copies *c, const uint8_t *image, size_t len)
-{
-	return has_text(c, image, len, true);
-}
 
 /* U-Boot says it in the device tree; another loader, on the kernel's command line. */
 static void read_version(struct copies *c)
@@ -88,7 +59,7 @@ static void read_version(struct copies *c)
 	snprintf(c->version, sizeof(c->version), "%s", cmd.loader);
 }
 
-static enum kb_err look_in(struct copies *c, struct bdev *dev, bool *found)
+static enum kb_err look_in(struct copies *c, unsigned area, struct bdev *dev, bool *found)
 {
 	size_t kept = 0;
 
@@ -97,21 +68,34 @@ static enum kb_err look_in(struct copies *c, struct bdev *dev, bool *found)
 		size_t len = dev->size - at < PIECE ? (size_t)(dev->size - at) : PIECE;
 
 		TRY(bdev_read(dev, at, piece + BDEV_ALIGN, len));
-		*found = has_text(c, piece + BDEV_ALIGN - kept, kept + len, at + len == dev->size);
+		/* U-Boot may have saved its version there. */
+		copies_env_blank(c, area, at, piece + BDEV_ALIGN, len);
+		*found = version_text_in(c->version, piece + BDEV_ALIGN - kept, kept + len,
+					 at + len == dev->size);
 		kept = len < BDEV_ALIGN ? len : BDEV_ALIGN;
 		memcpy(piece + BDEV_ALIGN - kept, piece + BDEV_ALIGN + len - kept, kept);
 	}
 	return KB_OK;
 }
 
-static enum kb_err compare(struct bdev *a, struct bdev *b, bool *same)
+/* What is no loader's in one of them may be one's in the other: neither counts. */
+static enum kb_err read_to_compare(struct copies *c, struct bdev *dev, uint64_t at, uint8_t *bytes,
+				   size_t len)
+{
+	TRY(bdev_read(dev, at, bytes, len));
+	copies_env_blank(c, 0, at, bytes, len);
+	copies_env_blank(c, 1, at, bytes, len);
+	return KB_OK;
+}
+
+static enum kb_err compare(struct copies *c, struct bdev *a, struct bdev *b, bool *same)
 {
 	*same = a->size == b->size;
 	for (uint64_t at = 0; at < a->size && *same; at += PIECE) {
 		size_t len = a->size - at < PIECE ? (size_t)(a->size - at) : PIECE;
 
-		TRY(bdev_read(a, at, piece, len));
-		TRY(bdev_read(b, at, twin, len));
+		TRY(read_to_compare(c, a, at, piece, len));
+		TRY(read_to_compare(c, b, at, twin, len));
 		*same = memcmp(piece, twin, len) == 0;
 	}
 	return KB_OK;
@@ -123,10 +107,10 @@ static enum kb_err look_in_both(struct copies *c, struct bdev *set, struct bdev 
 {
 	bool in_set = false, in_other = false, same = true;
 
-	TRY(look_in(c, set, &in_set));
-	TRY(look_in(c, unset, &in_other));
+	TRY(look_in(c, c->set, set, &in_set));
+	TRY(look_in(c, c->other, unset, &in_other));
 	if (in_set && in_other)
-		TRY(compare(set, unset, &same));
+		TRY(compare(c, set, unset, &same));
 	if (in_set && same)
 		c->runs = COPIES_RUNS_SET;
 	else if (in_other && !in_set)
@@ -140,9 +124,8 @@ static enum kb_err find_running(struct copies *c)
 	char path[COPIES_PATH];
 	enum kb_err err = KB_OK;
 
-	c->runs = COPIES_RUNS_UNKNOWN;
 	read_version(c);
-	if (strlen(c->version) < COPIES_VERSION_MIN)
+	if (strlen(c->version) < VERSION_TEXT_MIN)
 		return KB_OK;
 	for (unsigned i = 0; err == KB_OK && i < 2; i++) {
 		copies_path(c, i, path);
@@ -184,13 +167,14 @@ static enum kb_err find_areas(struct copies *c)
 	return KB_OK;
 }
 
-enum kb_err copies_look(struct copies *c)
+enum kb_err copies_look_at_registers(struct copies *c)
 {
 	uint8_t csd[OS_EMMC_CSD];
 	char path[COPIES_PATH];
 	enum kb_err err;
 
 	c->why[0] = c->version[0] = '\0';
+	c->runs = COPIES_RUNS_UNKNOWN;
 	TRY(find_areas(c));
 	snprintf(path, sizeof(path), "%.80s%.80s", c->sys_root, c->disk);
 	err = os_emmc_read(path, csd);
@@ -207,5 +191,12 @@ enum kb_err copies_look(struct copies *c)
 			path, c->emmc.config);
 	c->set = c->emmc.start == EMMC_START_BOOT1;
 	c->other = 1 - c->set;
+	copies_env_find(c);
+	return KB_OK;
+}
+
+enum kb_err copies_look(struct copies *c)
+{
+	TRY(copies_look_at_registers(c));
 	return find_running(c);
 }

@@ -10,8 +10,7 @@
 
 #include <stddef.h>
 
-#define COPIES_VERSION_MIN 6u /* bytes: a shorter text may stand in any program */
-#define COPIES_VERSION_MAX 127u
+#define COPIES_VERSION_MAX 127u /* bytes; at least VERSION_TEXT_MIN */
 #define COPIES_PATH	   192u
 #define COPIES_WHY	   240u
 
@@ -22,13 +21,25 @@ enum copies_runs {
 	COPIES_RUNS_OTHER,   /* the other one */
 };
 
+/* Bytes of an area that are U-Boot's environment. Multiples of BDEV_ALIGN. */
+struct copies_kept {
+	unsigned area;
+	uint64_t from, to;
+};
+
 struct copies {
 	/* set by the caller: "/dev/mmcblk0"; before /dev, /sys and /proc: "" */
 	const char *disk, *sys_root;
+	/* fw_env.config(5), which may be missing; NULL: nobody has one */
+	const char *environment;
 	/* found */
 	struct emmc emmc;
 	/* indices of areas */
 	unsigned set, other;
+	/* false: that file is not understood, or it names a place beyond an area */
+	bool knows_environment;
+	unsigned nkept;
+	struct copies_kept kept[2];
 	enum copies_runs runs;
 	/* of the loader that runs, as it says it; "" */
 	char version[COPIES_VERSION_MAX + 1];
@@ -37,13 +48,15 @@ struct copies {
 };
 
 /*
+ * Looks at the registers; reads no copy, so c->runs is unknown. Errors as below.
+ */
+enum kb_err copies_look_at_registers(struct copies *c) KB_MUST_CHECK;
+
+/*
  * Looks at both copies; writes nothing. KB_ENODEV: there are no two areas; KB_ECOMPAT: the eMMC is
  * set to start from none of them; KB_EIO and other errors: it cannot be read. c->why says it.
  */
 enum kb_err copies_look(struct copies *c) KB_MUST_CHECK;
-
-/* "/dev/mmcblk0boot1", below sys_root. */
-void copies_path(const struct copies *c, unsigned area, char path[COPIES_PATH]);
 
 /* What keeps anybody from writing an area; "1" or "0" are in it. */
 void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PATH]);
@@ -51,6 +64,3 @@ void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PAT
 /* c->why. */
 enum kb_err copies_fail(struct copies *c, enum kb_err err, const char *fmt, ...) KB_MUST_CHECK
 	__attribute__((format(printf, 3, 4)));
-
-/* Whether the text of the version that runs is in it, and is not the begin of a longer one. */
-bool copies_has_version(const struct copies *c, const uint8_t *image, size_t len);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/loader/copies_write.h"
 
+#include "cli/loader/copies_env.h"
+#include "cli/loader/copies_path.h"
 #include "lib/bdev.h"
 #include "lib/os.h"
+#include "lib/version_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +14,9 @@
 #define PIECE (64u << 10)
 
 static uint8_t back[PIECE] __attribute__((aligned(BDEV_ALIGN)));
+
+/* Not const: that would take its size of the program. */
+static uint8_t zeroes[PIECE] __attribute__((aligned(BDEV_ALIGN)));
 
 static enum kb_err allow_running(struct copies *c)
 {
@@ -32,9 +38,29 @@ static enum kb_err allow_running(struct copies *c)
 			: "it does not say its version");
 }
 
+static enum kb_err allow_environment(struct copies *c, uint64_t size)
+{
+	if (!c->knows_environment)
+		return copies_fail(
+			c, KB_EINVAL,
+			"%.100s is not understood, so an image may overwrite U-Boot's environment: expected lines DEVICE OFFSET SIZE, in the device",
+			c->environment);
+	for (unsigned i = 0; i < c->nkept; i++)
+		if (c->kept[i].area == c->other && c->kept[i].from < size)
+			return copies_fail(c, KB_ENOSPC,
+					   "the loader has %" PRIu64 " bytes, and from %" PRIu64
+					   " on, boot area %u holds U-Boot's environment (%.80s)",
+					   size, c->kept[i].from, c->other, c->environment);
+	return KB_OK;
+}
+
 enum kb_err copies_write_allowed(struct copies *c, uint64_t size)
 {
 	TRY(allow_running(c));
+	if (c->emmc.start_locked)
+		return copies_fail(
+			c, KB_EPERM,
+			"the eMMC does not let itself be set to another boot area (BOOT_CONFIG_PROT)");
 	if (c->emmc.locked[c->other])
 		return copies_fail(c, KB_EPERM,
 				   "boot area %u is write-protected by the eMMC itself (BOOT_WP)",
@@ -44,7 +70,7 @@ enum kb_err copies_write_allowed(struct copies *c, uint64_t size)
 				   "the loader has %" PRIu64
 				   " bytes, and a boot area has room for %" PRIu64,
 				   size, c->emmc.boot_bytes);
-	return KB_OK;
+	return allow_environment(c, size);
 }
 
 /* ---------------------------------------------------------------- the area */
@@ -57,13 +83,25 @@ static enum kb_err protect_area(const struct copies *c, bool on)
 	return os_write_file(path, on ? "1" : "0", 1);
 }
 
-static enum kb_err write_area(const char *path, const uint8_t *image, size_t len)
+/* Behind the image: what is left of an older one may have the text of a version, by which that
+ * would count as the one that runs. By writes: what an eMMC has erased may read as ones. */
+static enum kb_err write_zeroes(const struct copies *c, struct bdev *b, uint64_t at)
+{
+	for (size_t n; copies_env_free(c, c->other, b->size, &at, PIECE, &n); at += n)
+		TRY(bdev_write(b, at, zeroes, n));
+	return KB_OK;
+}
+
+static enum kb_err write_area(const struct copies *c, const char *path, const uint8_t *image,
+			      size_t len)
 {
 	struct bdev_file file;
 	enum kb_err err = bdev_file_open(&file, path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
 
 	for (size_t at = 0; err == KB_OK && at < len; at += PIECE)
 		err = bdev_write(&file.bdev, at, image + at, len - at < PIECE ? len - at : PIECE);
+	if (err == KB_OK)
+		err = write_zeroes(c, &file.bdev, len);
 	if (err == KB_OK)
 		err = bdev_flush(&file.bdev);
 	if (err == KB_OK)
@@ -72,18 +110,29 @@ static enum kb_err write_area(const char *path, const uint8_t *image, size_t len
 	return err;
 }
 
-static enum kb_err read_area_back(const char *path, const uint8_t *image, size_t len)
+static enum kb_err read_back(struct bdev *b, uint64_t at, const uint8_t *want, size_t len)
+{
+	TRY(bdev_read(b, at, back, len));
+	return memcmp(back, want, len) == 0 ? KB_OK : KB_EIO;
+}
+
+static enum kb_err read_zeroes_back(const struct copies *c, struct bdev *b, uint64_t at)
+{
+	for (size_t n; copies_env_free(c, c->other, b->size, &at, PIECE, &n); at += n)
+		TRY(read_back(b, at, zeroes, n));
+	return KB_OK;
+}
+
+static enum kb_err read_area_back(const struct copies *c, const char *path, const uint8_t *image,
+				  size_t len)
 {
 	struct bdev_file file;
 	enum kb_err err = bdev_file_open(&file, path, BDEV_FILE_DIRECT);
 
-	for (size_t at = 0; err == KB_OK && at < len; at += PIECE) {
-		size_t n = len - at < PIECE ? len - at : PIECE;
-
-		err = bdev_read(&file.bdev, at, back, n);
-		if (err == KB_OK && memcmp(back, image + at, n) != 0)
-			err = KB_EIO;
-	}
+	for (size_t at = 0; err == KB_OK && at < len; at += PIECE)
+		err = read_back(&file.bdev, at, image + at, len - at < PIECE ? len - at : PIECE);
+	if (err == KB_OK)
+		err = read_zeroes_back(c, &file.bdev, len);
 	bdev_file_close(&file);
 	return err;
 }
@@ -97,9 +146,9 @@ static enum kb_err fill_area(struct copies *c, const uint8_t *image, size_t len)
 	copies_path(c, c->other, path);
 	err = protect_area(c, false);
 	if (err == KB_OK)
-		err = write_area(path, image, len);
+		err = write_area(c, path, image, len);
 	if (err == KB_OK)
-		err = read_area_back(path, image, len);
+		err = read_area_back(c, path, image, len);
 	closed = protect_area(c, true);
 	if (err != KB_OK)
 		return copies_fail(
@@ -138,14 +187,28 @@ static enum kb_err set_area(struct copies *c, unsigned area)
 			   area, now.config, err != KB_OK ? err_text(err) : "it stays as it was");
 }
 
-enum kb_err copies_write_image(struct copies *c, const uint8_t *image, size_t len)
+/* By the rule that copies_look() goes by. */
+static enum kb_err allow_version(struct copies *c, const uint8_t *image, size_t len,
+				 const char *version)
 {
-	TRY(copies_write_allowed(c, len));
-	if (copies_has_version(c, image, len))
+	if (!version_text_in(version, image, len, true))
+		return copies_fail(
+			c, KB_ECOMPAT,
+			"%.60s, the version of the bundle, is no text of %u bytes or more that stands in the image: nobody would know that it runs (docs/KERNEL.md)",
+			version, VERSION_TEXT_MIN);
+	if (version_text_in(c->version, image, len, true))
 		return copies_fail(
 			c, KB_EAPPLIED,
 			"it has the text of the version that runs (%.60s): it is that one, or nobody could tell which of the two runs",
 			c->version);
+	return KB_OK;
+}
+
+enum kb_err copies_write_image(struct copies *c, const uint8_t *image, size_t len,
+			       const char *version)
+{
+	TRY(copies_write_allowed(c, len));
+	TRY(allow_version(c, image, len, version));
 	TRY(fill_area(c, image, len));
 	return set_area(c, c->other);
 }

@@ -67,7 +67,9 @@ static enum kb_err report(const struct copies *c, enum kb_err err)
 /* Before anything is written: under the lock, since another command may have set the other one. */
 static enum kb_err find_copies(struct copies *c)
 {
-	*c = (struct copies){ .disk = d.conf.loader_copies, .sys_root = "" };
+	*c = (struct copies){ .disk = d.conf.loader_copies,
+			      .sys_root = "",
+			      .environment = conf_loader_counter(&d.conf) };
 	return report(c, copies_look(c));
 }
 
@@ -176,7 +178,8 @@ static enum kb_err install_image(struct copies *c, const char *file)
 	if (err != KB_OK)
 		log_err("%s: %s", file, image.why);
 	else
-		err = report(c, copies_write_image(c, image.data, image.len));
+		err = report(c,
+			     copies_write_image(c, image.data, image.len, reader->release.version));
 	if (err == KB_OK)
 		device_history_release(&d, HISTORY_STATE, &reader->release,
 				       "boot loader written to the other copy, which starts next",

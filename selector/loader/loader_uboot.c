@@ -3,8 +3,8 @@
 
 #include "lib/bdev.h"
 #include "lib/os.h"
-#include "lib/os_file.h"
 #include "lib/util.h"
+#include "selector/loader/loader_fwenv.h"
 #include "selector/loader/loader_why.h"
 #include "selector/state.h"
 
@@ -15,24 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRESET	   "keelboot_default"
-#define ONCE	   "keelboot_once"
-#define STARTS	   "keelboot_starts"
-#define COUNT	   "bootcount" /* U-Boot's own, and whether it counts at all */
-#define COUNTS	   "upgrade_available"
-#define CONFIG_MAX 4096
-#define COPIES	   2
-
-#define COPY_MAX (1u << 20) /* of a copy, whose size the library takes memory for */
-#define OVERHEAD 5	    /* of a copy: checksum and counter */
-
-/* The files or devices that hold the copies. */
-struct copies {
-	unsigned n;
-	char dev[COPIES][128];
-	long offset[COPIES];
-	unsigned long size[COPIES];
-};
+#define PRESET "keelboot_default"
+#define ONCE   "keelboot_once"
+#define STARTS "keelboot_starts"
+#define COUNT  "bootcount" /* U-Boot's own, and whether it counts at all */
+#define COUNTS "upgrade_available"
 
 static enum kb_err refused(struct loader *l, int rc, const char *what)
 {
@@ -42,106 +29,57 @@ static enum kb_err refused(struct loader *l, int rc, const char *what)
 
 /* ---------------------------------------------------------------- fw_env.config */
 
-static size_t word_len(const char *p)
+static enum kb_err check_copies(struct loader *l, const struct loader_fwenv *env, uint64_t bytes)
 {
-	return strcspn(p, " \t\r\n");
-}
-
-static const char *next_word(const char *p)
-{
-	p += word_len(p);
-	return p + strspn(p, " \t\r");
-}
-
-/* As libubootenv reads them: the offset in any base, the size in hexadecimal. */
-static bool take_numbers(struct copies *c, const char *p)
-{
-	char *end;
-
-	p = next_word(p);
-	c->offset[c->n] = strtol(p, &end, 0);
-	if (word_len(p) == 0 || end != p + word_len(p))
-		return false;
-	p = next_word(p);
-	c->size[c->n] = strtoul(p, &end, 16);
-	return word_len(p) != 0 && end == p + word_len(p) && c->size[c->n] > OVERHEAD &&
-	       c->size[c->n] <= COPY_MAX;
-}
-
-/* One line: a device, two numbers, and more for an MTD; or a comment. */
-static enum kb_err take_config_line(struct loader *l, struct copies *c, const char *line)
-{
-	size_t len;
-
-	line += strspn(line, " \t\r");
-	len = word_len(line);
-	if (len == 0 || *line == '#')
-		return KB_OK;
-	if (*line != '/' || c->n == COPIES || len >= sizeof(c->dev[0]) || !take_numbers(c, line))
-		return loader_why(l, KB_EINVAL, "%s: expected two lines DEVICE OFFSET SIZE",
-				  l->where);
-	memcpy(c->dev[c->n], line, len);
-	c->dev[c->n++][len] = '\0';
-	return KB_OK;
-}
-
-static bool overlap(const struct copies *c)
-{
-	long far = c->offset[0] - c->offset[1];
-
-	return strcmp(c->dev[0], c->dev[1]) == 0 &&
-	       (unsigned long)(far < 0 ? -far : far) < c->size[0];
-}
-
-static enum kb_err take_config(struct loader *l, struct copies *c, const char *text)
-{
-	for (const char *p = text; *p != '\0';) {
-		TRY(take_config_line(l, c, p));
-		p += strcspn(p, "\n");
-		p += *p == '\n' ? 1 : 0;
-	}
-	if (c->n == COPIES && c->size[0] == c->size[1] && !overlap(c))
+	if (env->n == LOADER_FWENV_COPIES && env->copy[0].size == env->copy[1].size &&
+	    loader_fwenv_apart(env, bytes))
 		return KB_OK;
 	return loader_why(
 		l, KB_EINVAL,
 		"%s names %u copies of U-Boot's environment: two apart are needed, or a power cut loses it",
-		l->where, c->n);
+		l->where, env->n);
 }
 
 /* What libubootenv will read, as far as we depend on it. */
-static enum kb_err read_config(struct loader *l, struct copies *c)
+static enum kb_err read_config(struct loader *l, struct loader_fwenv *env)
 {
-	static char text[CONFIG_MAX];
-	size_t len = 0;
-	enum kb_err err = os_read_file(l->where, text, sizeof(text), &len);
+	enum kb_err err = loader_fwenv_read(env, l->where);
 
-	c->n = 0;
+	if (err == KB_EINVAL)
+		return loader_why(l, err, "%s: expected two lines DEVICE OFFSET SIZE", l->where);
 	if (err != KB_OK)
 		return loader_why(l, err, "%s: %s; docs: fw_env.config(5)", l->where,
 				  err_text(err));
-	if (len == sizeof(text) - 1 || memchr(text, '\0', len) != NULL)
-		return loader_why(l, KB_EINVAL, "%s is no configuration", l->where);
-	return take_config(l, c, text);
+	return check_copies(l, env, 0);
 }
 
-/* So that reading asks the medium. An MTD has no cache. */
-static enum kb_err settle(struct loader *l, const struct copies *c)
+/* So that reading asks the medium. An MTD has no cache; its size stays 0, not known. */
+static enum kb_err settle(struct loader *l, const char *dev, uint64_t *bytes)
 {
-	for (unsigned i = 0; i < c->n; i++) {
-		struct bdev_file f;
-		enum kb_err err = bdev_file_open(&f, c->dev[i], 0);
+	struct bdev_file f;
+	enum kb_err err = bdev_file_open(&f, dev, 0);
 
-		if (err == KB_EINVAL)
-			continue;
-		if (err == KB_OK)
-			err = bdev_flush(&f.bdev);
-		if (err == KB_OK)
-			err = bdev_drop_cache(&f.bdev, 0, f.bdev.size);
-		bdev_file_close(&f);
-		if (err != KB_OK)
-			return loader_why(l, err, "%s: %s", c->dev[i], err_text(err));
-	}
-	return KB_OK;
+	*bytes = 0;
+	if (err == KB_EINVAL)
+		return KB_OK;
+	if (err == KB_OK)
+		err = bdev_flush(&f.bdev);
+	if (err == KB_OK)
+		err = bdev_drop_cache(&f.bdev, 0, f.bdev.size);
+	if (err == KB_OK)
+		*bytes = f.bytes;
+	bdev_file_close(&f);
+	return err == KB_OK ? KB_OK : loader_why(l, err, "%s: %s", dev, err_text(err));
+}
+
+static enum kb_err settle_copies(struct loader *l, const struct loader_fwenv *env)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < env->n; i++)
+		TRY(settle(l, env->copy[i].dev, &bytes));
+	/* Where it is one device, both places are known now. */
+	return check_copies(l, env, bytes);
 }
 
 /* ---------------------------------------------------------------- the library */
@@ -163,12 +101,12 @@ static bool make_lock_folder(void)
 	return os_mkdir("/var", 0755) == KB_OK && os_mkdir("/var/lock", 0755) == KB_OK;
 }
 
-static enum kb_err open_library(struct loader *l, struct copies *copies, struct uboot_ctx **ctx)
+static enum kb_err open_library(struct loader *l, struct loader_fwenv *env, struct uboot_ctx **ctx)
 {
 	int rc;
 
-	TRY(read_config(l, copies));
-	TRY(settle(l, copies));
+	TRY(read_config(l, env));
+	TRY(settle_copies(l, env));
 	if (!make_lock_folder())
 		return loader_why(
 			l, KB_EIO,
@@ -218,9 +156,9 @@ static enum kb_err count_of_variable(struct loader *l, struct uboot_ctx *ctx, ui
 enum kb_err loader_uboot_read(struct loader *l, struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
-	struct copies copies = { .n = 0 };
+	struct loader_fwenv env = { .n = 0 };
 
-	TRY(open_library(l, &copies, &ctx));
+	TRY(open_library(l, &env, &ctx));
 	TRY(slot_of_variable(l, ctx, PRESET, &c->preset));
 	TRY(slot_of_variable(l, ctx, ONCE, &c->once));
 	return count_of_variable(l, ctx, &c->starts);
@@ -244,23 +182,24 @@ static enum kb_err set_slot_variable(struct loader *l, struct uboot_ctx *ctx, co
 }
 
 /* The library finds out as well, and forgets memory then. */
-static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx, const struct copies *copies)
+static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx,
+			      const struct loader_fwenv *env)
 {
-	size_t len = OVERHEAD + 1;
+	size_t len = LOADER_FWENV_OVERHEAD + 1;
 
 	for (void *v = libuboot_iterator(ctx, NULL); v != NULL; v = libuboot_iterator(ctx, v))
 		len += strlen(libuboot_getname(v)) + strlen(libuboot_getvalue(v)) + 2;
-	if (len <= copies->size[0])
+	if (len <= env->copy[0].size)
 		return KB_OK;
 	return loader_why(l, KB_ENOSPC,
 			  "%s: U-Boot's environment is full: remove variables from it", l->where);
 }
 
-static enum kb_err store(struct loader *l, struct uboot_ctx *ctx, const struct copies *copies)
+static enum kb_err store(struct loader *l, struct uboot_ctx *ctx, const struct loader_fwenv *env)
 {
 	int rc;
 
-	TRY(check_room(l, ctx, copies));
+	TRY(check_room(l, ctx, env));
 	rc = libuboot_env_store(ctx);
 	return rc == 0 ? KB_OK : refused(l, rc, "write");
 }
@@ -269,13 +208,13 @@ static enum kb_err store(struct loader *l, struct uboot_ctx *ctx, const struct c
 enum kb_err loader_uboot_write(struct loader *l, const struct loader_choice *c)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
-	struct copies copies = { .n = 0 };
+	struct loader_fwenv env = { .n = 0 };
 
-	TRY(open_library(l, &copies, &ctx));
+	TRY(open_library(l, &env, &ctx));
 	TRY(set_slot_variable(l, ctx, PRESET, c->preset));
 	TRY(set_slot_variable(l, ctx, ONCE, c->once));
 	TRY(set_variable(l, ctx, STARTS, loader_why_ones(c->starts)));
-	return store(l, ctx, &copies);
+	return store(l, ctx, &env);
 }
 
 /* ---------------------------------------------------------------- its own count */
@@ -293,10 +232,10 @@ static unsigned number_of_variable(struct uboot_ctx *ctx, const char *name)
 enum kb_err loader_uboot_count(struct loader *l, struct loader_uboot_count *count)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
-	struct copies copies = { .n = 0 };
+	struct loader_fwenv env = { .n = 0 };
 
 	*count = (struct loader_uboot_count){ .is_on = false };
-	TRY(open_library(l, &copies, &ctx));
+	TRY(open_library(l, &env, &ctx));
 	count->is_on = number_of_variable(ctx, COUNTS) != 0;
 	count->starts = number_of_variable(ctx, COUNT);
 	return KB_OK;
@@ -305,11 +244,11 @@ enum kb_err loader_uboot_count(struct loader *l, struct loader_uboot_count *coun
 static enum kb_err write_zero(struct loader *l)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *ctx = NULL;
-	struct copies copies = { .n = 0 };
+	struct loader_fwenv env = { .n = 0 };
 
-	TRY(open_library(l, &copies, &ctx));
+	TRY(open_library(l, &env, &ctx));
 	TRY(set_variable(l, ctx, COUNT, "0"));
-	return store(l, ctx, &copies);
+	return store(l, ctx, &env);
 }
 
 enum kb_err loader_uboot_reset_count(struct loader *l, bool *changed)
@@ -331,9 +270,9 @@ enum kb_err loader_uboot_reset_count(struct loader *l, bool *changed)
 enum kb_err loader_uboot_each(struct loader *l, loader_uboot_visit visit, void *ctx)
 {
 	CLEANUP_LIBRARY struct uboot_ctx *uboot = NULL;
-	struct copies copies = { .n = 0 };
+	struct loader_fwenv env = { .n = 0 };
 
-	TRY(open_library(l, &copies, &uboot));
+	TRY(open_library(l, &env, &uboot));
 	for (void *v = libuboot_iterator(uboot, NULL); v != NULL; v = libuboot_iterator(uboot, v))
 		visit(ctx, libuboot_getname(v), libuboot_getvalue(v));
 	return KB_OK;

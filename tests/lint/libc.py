@@ -37,7 +37,7 @@ THREADS = set("""
     pthread_condattr_init pthread_condattr_setclock pthread_condattr_destroy
 """.split())
 PURE = MEMORY | STRINGS | FORMATTING | NUMBERS | ERRORS | HEAP | THREADS | set("""
-    sscanf strerror strsignal gmtime_r strftime ini_parse_stream fnmatch ctype_b_loc
+    sscanf strtoll strerror strsignal gmtime_r strftime ini_parse_stream fnmatch ctype_b_loc
 """.split())
 # OpenSSL, zstd, LZ4, liblzma, json-c and zlib, as far as they work on memory.
 LIBRARIES = re.compile(r"^(?:(?:EVP|ERR|OSSL_PARAM|ZSTD|LZ4|lzma|json_object|json_tokener)_(?!\w*(?:file|fd|fp)\b)\w+"

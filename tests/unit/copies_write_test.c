@@ -5,6 +5,7 @@
  */
 #include "cli/loader/copies_write.h"
 #include "lib/bdev.h"
+#include "lib/os_file.h"
 #include "tests/unit/emmc_area.h"
 
 #define LEN (192u << 10)
@@ -19,7 +20,7 @@ static struct copies c;
 /* steps that change something; the power is cut at the one of this number: 0, never */
 static unsigned steps, cut_at;
 /* a write that the eMMC says it did; a register that it says it set */
-static bool loses_write, ignores_set, fails_write;
+static bool loses_write, loses_rest, ignores_set, fails_write;
 static unsigned sets;
 
 static bool is_cut(void)
@@ -74,7 +75,8 @@ static enum kb_err area_flush(struct bdev *b)
 	if (is_cut())
 		return KB_EIO;
 	if (!loses_write)
-		memcpy(areas[file_of(b)->fd].durable, areas[file_of(b)->fd].cached, ROOM);
+		memcpy(areas[file_of(b)->fd].durable, areas[file_of(b)->fd].cached,
+		       loses_rest ? LEN : ROOM);
 	return KB_OK;
 }
 
@@ -122,6 +124,17 @@ enum kb_err os_emmc_set(const char *disk, uint8_t index, uint8_t value)
 	return KB_OK;
 }
 
+/* Area 1 has a second name. */
+enum kb_err os_file_look(const char *path, struct os_file_at *at)
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	*at = (struct os_file_at){ .number = strcmp(name, "mmcblk0boot0") == 0 ? 1 : 0 };
+	if (strcmp(name, "mmcblk0boot1") == 0 || strcmp(name, "second-name") == 0)
+		at->number = 2;
+	return KB_OK;
+}
+
 static void fill(struct area *a, const char *version, size_t at)
 {
 	memset(a->cached, 0xa5, ROOM);
@@ -131,8 +144,16 @@ static void fill(struct area *a, const char *version, size_t at)
 
 static void look(void)
 {
-	c = (struct copies){ .disk = DISK, .sys_root = folder };
+	static char config[96];
+
+	snprintf(config, sizeof(config), "%s/fw_env.config", folder);
+	c = (struct copies){ .disk = DISK, .sys_root = folder, .environment = config };
 	OK(copies_look(&c));
+}
+
+static enum kb_err write_new(size_t len)
+{
+	return copies_write_image(&c, image, len, "2025.10-acme");
 }
 
 static void set_up(void)
@@ -145,7 +166,7 @@ static void set_up(void)
 	memset(image, 0xc3, sizeof(image));
 	memcpy(image + 7000, "2025.10-acme", 12);
 	steps = cut_at = sets = 0;
-	loses_write = ignores_set = fails_write = false;
+	loses_write = loses_rest = ignores_set = fails_write = false;
 }
 
 static void tear_down(void)
@@ -191,7 +212,7 @@ TEST(same_version_in_both_copies_counts_only_where_both_are_the_same)
 	areas[0].cached[ROOM - 1] ^= 1;
 	look();
 	assert_int_equal(c.runs, COPIES_RUNS_UNKNOWN);
-	FAILS(copies_write_image(&c, image, LEN), KB_ENOTARGET);
+	FAILS(write_new(LEN), KB_ENOTARGET);
 	assert_non_null(strstr(c.why, "or in both, which differ"));
 	FAILS(copies_write_keep(&c), KB_ENOTARGET);
 	assert_int_equal(steps, 0);
@@ -266,7 +287,7 @@ TEST(device_without_two_copies_is_refused)
 TEST(new_loader_goes_to_the_other_copy_and_is_set_last)
 {
 	look();
-	OK(copies_write_image(&c, image, LEN));
+	OK(write_new(LEN));
 	assert_true(is_new_copy_whole());
 	assert_true(is_old_copy_whole());
 	assert_int_equal(CONFIG, 0x50);
@@ -275,7 +296,7 @@ TEST(new_loader_goes_to_the_other_copy_and_is_set_last)
 	/* Until a restart, the old one runs: nothing more is written. */
 	look();
 	assert_int_equal(c.runs, COPIES_RUNS_OTHER);
-	FAILS(copies_write_image(&c, image, LEN), KB_EBUSY);
+	FAILS(write_new(LEN), KB_EBUSY);
 	/* After it, the new one: it is confirmed, and the old copy is free. */
 	folder_put(UBOOT, "2025.10-acme");
 	look();
@@ -289,7 +310,7 @@ TEST(power_cut_at_each_step_leaves_a_loader_that_is_whole)
 	unsigned last;
 
 	look();
-	OK(copies_write_image(&c, image, LEN));
+	OK(write_new(LEN));
 	last = steps;
 	assert_true(last >= 5);
 	for (unsigned at = 1; at <= last; at++) {
@@ -297,7 +318,7 @@ TEST(power_cut_at_each_step_leaves_a_loader_that_is_whole)
 		set_up();
 		look();
 		cut_at = at;
-		assert_int_not_equal(copies_write_image(&c, image, LEN), KB_OK);
+		assert_int_not_equal(write_new(LEN), KB_OK);
 		assert_true(is_old_copy_whole());
 		if (CONFIG != 0x48)
 			assert_true(is_new_copy_whole());
@@ -307,8 +328,8 @@ TEST(power_cut_at_each_step_leaves_a_loader_that_is_whole)
 TEST(register_is_touched_only_behind_all_writes)
 {
 	look();
-	cut_at = 5; /* the register is the fifth step: three writes, one flush */
-	assert_int_not_equal(copies_write_image(&c, image, LEN), KB_OK);
+	cut_at = 6; /* the register is the sixth step: four writes, one flush */
+	assert_int_not_equal(write_new(LEN), KB_OK);
 	assert_int_equal(sets, 1);
 	assert_true(is_new_copy_whole());
 }
@@ -317,18 +338,42 @@ TEST(write_that_is_lost_is_noticed_before_it_is_set)
 {
 	look();
 	loses_write = true;
-	FAILS(copies_write_image(&c, image, LEN), KB_EIO);
+	FAILS(write_new(LEN), KB_EIO);
 	assert_int_equal(sets, 0);
 	assert_int_equal(CONFIG, 0x48);
 	assert_non_null(strstr(c.why, "starts the old loader"));
 	assert_true(is_protected(1));
 }
 
+/* Its version, behind the new loader, would count as a second copy of it. */
+TEST(rest_of_a_longer_loader_is_no_copy)
+{
+	fill(&areas[0], "2025.01-acme", LEN + 1000);
+	areas[1] = areas[0];
+	look();
+	OK(write_new(LEN));
+	assert_true(is_new_copy_whole());
+	for (size_t at = LEN; at < ROOM; at++)
+		assert_int_equal(areas[1].durable[at], 0);
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_OTHER);
+	OK(copies_write_keep(&c));
+	assert_int_equal(CONFIG, 0x48);
+}
+
+TEST(rest_that_stays_is_noticed_before_it_is_set)
+{
+	look();
+	loses_rest = true;
+	FAILS(write_new(LEN), KB_EIO);
+	assert_int_equal(sets, 0);
+}
+
 TEST(area_is_protected_again_when_a_write_fails)
 {
 	look();
 	fails_write = true;
-	FAILS(copies_write_image(&c, image, LEN), KB_EIO);
+	FAILS(write_new(LEN), KB_EIO);
 	assert_int_equal(sets, 0);
 	assert_true(is_protected(0) && is_protected(1));
 }
@@ -337,7 +382,7 @@ TEST(area_whose_protection_cannot_be_lifted_is_not_written)
 {
 	look();
 	folder_run("rm -r sys/block/mmcblk0boot1");
-	FAILS(copies_write_image(&c, image, LEN), KB_ENOENT);
+	FAILS(write_new(LEN), KB_ENOENT);
 	assert_int_equal(steps, 0);
 }
 
@@ -345,7 +390,7 @@ TEST(register_that_stays_is_a_failure)
 {
 	look();
 	ignores_set = true;
-	FAILS(copies_write_image(&c, image, LEN), KB_EIO);
+	FAILS(write_new(LEN), KB_EIO);
 	assert_non_null(strstr(c.why, "it stays as it was"));
 }
 
@@ -353,7 +398,7 @@ TEST(register_that_stays_is_a_failure)
 
 static void refuses(size_t len, enum kb_err want, const char *why)
 {
-	FAILS(copies_write_image(&c, image, len), want);
+	FAILS(write_new(len), want);
 	assert_non_null(strstr(c.why, why));
 	assert_int_equal(steps, 0);
 }
@@ -382,6 +427,122 @@ TEST(loader_that_does_not_fit_or_may_not_be_written_is_refused)
 	csd[174] = 0x02;
 	look();
 	OK(copies_write_allowed(&c, LEN));
+	csd[178] = 0x01;
+	look();
+	refuses(LEN, KB_EPERM, "BOOT_CONFIG_PROT");
+	csd[178] = 0x10;
+	look();
+	refuses(LEN, KB_EPERM, "BOOT_CONFIG_PROT");
+	csd[178] = 0;
+	look();
+	OK(copies_write_allowed(&c, LEN));
+}
+
+/* ---------------------------------------------------------------- U-Boot's environment */
+
+/* One copy of it, and what a write to area 1 is answered. */
+static enum kb_err allowed_beside(const char *dev, const char *offset, const char *size)
+{
+	folder_put("fw_env.config", strf("# one copy\n%s %s %s\n", dev, offset, size));
+	look();
+	return copies_write_allowed(&c, LEN);
+}
+
+TEST(image_that_reaches_the_environment_is_refused)
+{
+	FAILS(allowed_beside(DISK "boot1", "0x20000", "0x2000"), KB_ENOSPC);
+	assert_non_null(strstr(c.why, "from 131072 on, boot area 1 holds U-Boot's environment"));
+	FAILS(write_new(LEN), KB_ENOSPC);
+	assert_int_equal(steps, 0);
+	OK(copies_write_allowed(&c, 0x20000));
+	FAILS(allowed_beside("/dev/second-name", "0", "0x2000"), KB_ENOSPC);
+	/* LEN is 0x30000, and ROOM 0x40000. */
+	FAILS(allowed_beside(DISK "boot1", "0x2ffff", "0x2000"), KB_ENOSPC);
+	FAILS(allowed_beside(DISK "boot1", "-0x10001", "0x2000"), KB_ENOSPC);
+	OK(allowed_beside(DISK "boot1", "-0x10000", "0x2000"));
+	OK(allowed_beside(DISK "boot1", "0x30200", "0x2000"));
+	OK(allowed_beside(DISK "boot0", "0x20000", "0x2000"));
+	OK(allowed_beside(DISK, "0x20000", "0x2000"));
+	OK(allowed_beside("/dev/third-name", "0x20000", "0x2000"));
+}
+
+TEST(second_copy_of_the_environment_counts)
+{
+	folder_put("fw_env.config",
+		   "/dev/mmcblk0boot0 0x20000 2000\n/dev/mmcblk0boot1 0x20000 2000");
+	look();
+	FAILS(write_new(LEN), KB_ENOSPC);
+}
+
+/* U-Boot saves variables in one of the areas, and its version may be among them. */
+TEST(environment_makes_no_copy_another)
+{
+	areas[1] = areas[0];
+	OK(allowed_beside(DISK "boot0", "-0x2200", "0x2000"));
+	areas[0].cached[ROOM - 0x200 - 1] ^= 1;
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_SET);
+	areas[0].cached[ROOM - 0x4000] ^= 1;
+	look();
+	assert_int_equal(c.runs, COPIES_RUNS_UNKNOWN);
+	fill(&areas[0], "2025.01-acme", 5000);
+	fill(&areas[1], "2024.07-acme", 5000);
+	memcpy(areas[1].cached + ROOM - 0x1000, "ver=2025.01-acme (Nov 28)", 25);
+	OK(allowed_beside(DISK "boot1", "-0x2200", "0x2000"));
+	assert_int_equal(c.runs, COPIES_RUNS_SET);
+}
+
+TEST(environment_stays_as_it_is)
+{
+	static uint8_t was[ROOM];
+
+	memcpy(areas[1].cached + ROOM - 0x9e00, "bootdelay=2", 11);
+	memcpy(areas[1].cached + ROOM - 0x2000, "bootdelay=3", 11);
+	memcpy(areas[1].durable, areas[1].cached, ROOM);
+	memcpy(was, areas[1].cached, ROOM);
+	folder_put("fw_env.config",
+		   "/dev/mmcblk0boot1 -0x2000 0x2000\n/dev/mmcblk0boot1 -0x9e00 0x1e00\n");
+	look();
+	OK(write_new(LEN));
+	assert_true(is_new_copy_whole());
+	/* Whole blocks of it stay. */
+	memset(was + LEN, 0, ROOM - 0xa000 - LEN);
+	memset(was + ROOM - 0x8000, 0, 0x6000);
+	assert_memory_equal(areas[1].durable + LEN, was + LEN, ROOM - LEN);
+	assert_int_equal(CONFIG, 0x50);
+}
+
+TEST(place_of_the_environment_that_nobody_understands_is_in_the_way)
+{
+	FAILS(allowed_beside("litter", "0", "0x2000"), KB_EINVAL);
+	assert_non_null(strstr(c.why, "fw_env.config is not understood"));
+	FAILS(allowed_beside(DISK "boot1", "0x3f000", "0x1001"), KB_EINVAL);
+	FAILS(allowed_beside(DISK "boot0", "0x40000", "0x2000"), KB_EINVAL);
+	FAILS(allowed_beside(DISK "boot1", "-0x40001", "0x2000"), KB_EINVAL);
+	assert_int_equal(steps, 0);
+	/* It keeps nobody from going back. */
+	CONFIG = 0x50;
+	look();
+	OK(copies_write_keep(&c));
+	folder_run("rm fw_env.config");
+	look();
+	OK(copies_write_allowed(&c, LEN));
+}
+
+/* One that says what is not in it would run, and no later one could be installed. */
+TEST(loader_without_its_version_is_refused)
+{
+	look();
+	memcpy(image + 7000, "2025.10-acme-rc1", 16);
+	refuses(LEN, KB_ECOMPAT, "2025.10-acme, the version of the bundle, is no text");
+	memset(image, 0xc3, sizeof(image));
+	refuses(LEN, KB_ECOMPAT, "stands in the image");
+	memcpy(image + 7000, "10.25", 6);
+	FAILS(copies_write_image(&c, image, LEN, "10.25"), KB_ECOMPAT);
+	FAILS(copies_write_image(&c, image, LEN, ""), KB_ECOMPAT);
+	memcpy(image + 7000, "2025.10-acme (Nov 28)", 21);
+	assert_int_equal(steps, 0);
+	OK(write_new(LEN));
 }
 
 TEST(loader_with_the_version_that_runs_is_refused)

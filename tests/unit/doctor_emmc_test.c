@@ -28,6 +28,8 @@ static void set_up(void)
 	folder_run("truncate -s 8192 dev/mmcblk0boot0 dev/mmcblk0boot1");
 	memset(&d, 0, sizeof(d));
 	snprintf(d.conf.loader_copies, sizeof(d.conf.loader_copies), DISK);
+	snprintf(d.conf.loader_environment, sizeof(d.conf.loader_environment), "%s/fw_env.config",
+		 folder);
 	unreadable = false;
 }
 
@@ -121,6 +123,43 @@ TEST(loader_that_says_no_version_is_found)
 	d.conf.loader_copies[0] = '\0';
 	look();
 	assert_null(finding("loader-version"));
+}
+
+TEST(environment_in_an_area_is_named)
+{
+	look();
+	assert_null(finding("loader-environment"));
+	folder_put("fw_env.config", "/dev/mmcblk0boot1 -0x2000 0x2000\n");
+	finds("loader-environment", DOCTOR_NOTE, "in boot area 1 of " DISK ", from byte 253952");
+	folder_put("fw_env.config", "/dev/mmcblk0 0x400000 0x2000\n");
+	look();
+	assert_null(finding("loader-environment"));
+	folder_put("fw_env.config", "litter\n");
+	finds("loader-environment", DOCTOR_WARNING, "fw_env.config is not understood");
+	d.conf.loader_copies[0] = '\0';
+	look();
+	assert_null(finding("loader-environment"));
+}
+
+TEST(register_that_nobody_may_set_is_found)
+{
+	look();
+	assert_null(finding("loader-locked"));
+	csd[178] = 0x10;
+	finds("loader-locked", DOCTOR_WARNING, "BOOT_CONFIG_PROT");
+	d.conf.loader_copies[0] = '\0';
+	look();
+	assert_null(finding("loader-locked"));
+}
+
+/* Of copies that nobody means to update, nothing but the registers is read. */
+TEST(areas_are_read_only_where_system_conf_names_them)
+{
+	folder_run("rm dev/mmcblk0boot0 && mkdir dev/mmcblk0boot0");
+	finds("loader-copies", DOCTOR_ERROR, "cannot be read");
+	assert_null(finding("emmc-boot-area"));
+	d.conf.loader_copies[0] = '\0';
+	finds("emmc-boot-area", DOCTOR_NOTE, "boot area 0");
 }
 
 TEST(copies_that_are_none_are_an_error)

@@ -72,4 +72,21 @@ TEST(size_protection_and_bus_are_read)
 	assert_false(e.locked[1]);
 }
 
+TEST(register_that_nobody_may_set_is_found)
+{
+	static const struct {
+		uint8_t is;
+		bool locked;
+	} config[] = {
+		{ 0x00, false }, { 0x01, true }, { 0x10, true }, { 0x11, true }, { 0x02, false }
+	};
+	struct emmc e;
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(config); i++) {
+		csd[178] = config[i].is;
+		emmc_parse(&e, csd);
+		assert_int_equal(e.start_locked, config[i].locked);
+	}
+}
+
 TEST_MAIN("emmc")

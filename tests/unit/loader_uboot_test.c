@@ -228,6 +228,19 @@ TEST(single_copy_is_refused)
 	FAILS(loader_read(&l, &c), KB_EINVAL);
 }
 
+/* One write of what is damaged would leave none. */
+TEST(two_copies_of_one_place_are_refused_however_it_is_said)
+{
+	folder_run("cat env1 >>env0");
+	/* Apart: but libubootenv counts from the end of a block device only. */
+	put_config(strf("%s/env0 0x0 0x1000\n%s/env0 -0x1000 0x1000\n", folder, folder));
+	FAILS(loader_read(&l, &c), KB_EINVAL);
+	assert_null(strstr(l.why, "two apart are needed"));
+	put_config(strf("%s/env0 0x0 0x1000\n%s/env0 -0x2000 0x1000\n", folder, folder));
+	FAILS(loader_read(&l, &c), KB_EINVAL);
+	assert_non_null(strstr(l.why, "two apart are needed, or a power cut loses it"));
+}
+
 TEST(copy_that_is_missing_or_short_is_refused)
 {
 	put_config(strf("%s/env0 0 0x1000\n%s/env9 0 0x1000\n", folder, folder));
