@@ -140,6 +140,7 @@ enum kb_err install_run(struct install *in)
 	in->made_from = STATE_NONE;
 	in->came_whole = 0;
 	in->blame = INSTALL_BLAME_NONE;
+	in->seed_changed = false;
 	in->why[0] = '\0';
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
 		threaded |= in->part[i].readback != NULL;
