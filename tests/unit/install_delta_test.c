@@ -119,6 +119,17 @@ TEST(what_did_not_change_is_copied)
 	assert_no_child();
 }
 
+/* The part behind needs one decoder, and the next install finds none of this one. */
+TEST(the_decoder_of_the_whole_image_ends_with_its_part)
+{
+	make_delta(true);
+	fixture_flip(seed_fd, ROT);
+	OK(install());
+	assert_installed();
+	EQUAL((in.came_whole, 1), (in.seed_changed, false), (most, 1));
+	assert_no_child();
+}
+
 /* Else each boot with such a stick would begin it, and end in the middle. */
 TEST(without_the_whole_image_the_seed_is_proved_before_the_first_write)
 {
