@@ -151,6 +151,7 @@ enum kb_err install_run(struct install *in)
 	in->blame = INSTALL_BLAME_NONE;
 	in->seed_changed = false;
 	in->why[0] = '\0';
+	job.resumed = in->s->slot[in->target].st == STATE_WRITING;
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
 		threaded |= in->part[i].readback != NULL;
 	err = digest_init(&job.digest);
