@@ -91,6 +91,7 @@ static void set_up(void)
 }
 
 static uint64_t floor_of_bundles;
+static const uint8_t *seed_of_bundles; /* they have what differs from it, and nothing else */
 
 static void make_bundle(const char *name, uint64_t sequence, const char *compatible,
 			const struct key_file *k)
@@ -101,7 +102,9 @@ static void make_bundle(const char *name, uint64_t sequence, const char *compati
 				    .compatible = compatible,
 				    .sequence = sequence,
 				    .key = k,
-				    .floor = floor_of_bundles };
+				    .floor = floor_of_bundles,
+				    .seed = seed_of_bundles,
+				    .seed_only = seed_of_bundles != NULL };
 	static uint8_t bytes[2 * SIZE];
 	ssize_t len;
 	int fd;
@@ -142,13 +145,14 @@ static void pull(int fd)
 ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 {
 	static unsigned reads;
-	ssize_t n = raw_pread(fd, buf, len, off);
+	ssize_t n = in_apply ? raw_pread(fd, buf, len, off) : raw_pread_given(fd, buf, len, off);
 	bool bundle = in_apply && !(fcntl(fd, F_GETFL) & O_ACCMODE) && len % BDEV_ALIGN != 0;
 
 	if (in_apply)
 		pull(fd);
+	/* Of a copy, the place in the seed comes last. */
 	if (bundle && ++reads == wrong_read && n > 0)
-		((char *)buf)[n / 2] = (char)(((char *)buf)[n / 2] ^ 1);
+		((char *)buf)[n < 8 ? n - 1 : n / 2] ^= 1;
 	return n;
 }
 
@@ -1293,6 +1297,161 @@ TEST(a_staged_part_whose_rest_is_gone_is_forgotten_and_costs_no_slot)
 	assert_int_equal(events(), 2);
 	/* Whoever fetched it looks for that. */
 	assert_int_equal(count_events(count_lacking), 1);
+}
+
+/* ---------------------------------------------------------------- deltas, and nothing else */
+
+static uint8_t older[SIZE];
+
+/* Of bundle two only what differs from release 1, which slot a has; its cell says so if `named`. */
+static void delta_world(const char *conf, bool named)
+{
+	set_up();
+	configure(conf);
+	bundle("own", 1);
+	memcpy(older, image, SIZE);
+	write_to_slot("a", 0, older, SIZE);
+	if (named)
+		put_cell(0, "own");
+	seed_of_bundles = older;
+	bundle("two", 2);
+	seed_of_bundles = NULL;
+}
+
+/* One byte of it is another, behind what differs. */
+static void rot_older(void)
+{
+	write_to_slot("a", SIZE - 100, "x", 1);
+}
+
+TEST(a_delta_is_installed_from_the_slot_that_has_the_older_image)
+{
+	delta_world("", true);
+	installs("usb:two", 2);
+	assert_logged("that differ from slot a; the bundle has nothing else");
+}
+
+/* Whatever verify-first= says, else each boot with the stick would begin to write the slot anew. */
+TEST(a_delta_on_a_stick_whose_seed_changed_writes_nothing)
+{
+	static const char *const conf[] = { "", "[source.media]\nverify-first = no\n" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(conf); i++) {
+		delta_world(conf[i], true);
+		rot_older();
+		for (unsigned boot = 0; boot < 2; boot++) {
+			assert_int_equal(apply("usb:two"), APPLY_FAILED);
+			assert_nothing_written();
+			EQUAL((events(), 1), (begins_with_bundle("two"), true));
+		}
+		assert_logged("it needs the signed version 1.0; use a full bundle");
+	}
+}
+
+/* A slot that changed does not change back: no boot need decode it again. */
+TEST(a_raw_delta_whose_seed_changed_is_erased_and_costs_no_slot)
+{
+	static const char *const conf[] = { "", "[source.raw]\nverify-first = no\n" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(conf); i++) {
+		delta_world(conf[i], true);
+		rot_older();
+		EQUAL((apply("raw:two"), APPLY_NOTHING), (begins_with_bundle("two"), false));
+		assert_logged("it needs the signed version 1.0; use a full bundle");
+		assert_nothing_written();
+		assert_int_equal(events(), 2);
+	}
+}
+
+/* Each read of the bundle is wrong once, and right the next time. */
+TEST(a_delta_that_is_read_wrong_once_is_not_given_up)
+{
+	for (wrong_read = 1; wrong_read < 40; wrong_read += 2) {
+		delta_world("[source.raw]\nverify-first = no\n", true);
+		apply("raw:two");
+		if (!begins_with_bundle("two"))
+			fail_msg("read %u: erased:\n%s", wrong_read, logged);
+		if (wrong_read > 1)
+			assert_slot_b(2);
+	}
+	wrong_read = 0;
+}
+
+TEST(a_raw_delta_whose_seed_is_absent_stays_and_nothing_is_written)
+{
+	delta_world("", false);
+	for (unsigned boot = 0; boot < 2; boot++) {
+		ends("raw:two", APPLY_NOTHING,
+		     "not installed yet: image root: the bundle has only");
+		assert_null(strstr(logged, "reading it once more"));
+		assert_nothing_written();
+		EQUAL((events(), 1), (begins_with_bundle("two"), true));
+	}
+	put_cell(0, "own"); /* at a later boot a slot has it */
+	installs("raw:two", 2);
+}
+
+TEST(a_staged_delta_whose_seed_changed_is_forgotten_and_costs_no_slot)
+{
+	static const char *const conf[] = { "", "verify-first = no\n" };
+
+	use_stage_folder();
+	for (unsigned i = 0; i < KB_ARRAY_LEN(conf); i++) {
+		delta_world(strf("[source.data]\nstage = keelboot\n%s", conf[i]), true);
+		put_staged("two", "two");
+		rot_older();
+		assert_int_equal(apply_staged(), APPLY_NOTHING);
+		EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
+		assert_logged("it needs the signed version 1.0; use a full bundle");
+		EQUAL((events(), 2), (count_events(count_lacking), 0));
+	}
+}
+
+TEST(a_staged_delta_whose_seed_is_absent_stays_and_costs_nothing)
+{
+	use_stage_folder();
+	delta_world("[source.data]\nstage = keelboot\n", false);
+	put_staged("two", "two");
+	for (unsigned boot = 0; boot < 2; boot++) {
+		assert_int_equal(apply_staged(), APPLY_NOTHING);
+		assert_logged("not installed yet: image root: the bundle has only");
+		EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, 0));
+		assert_nothing_written();
+		assert_int_equal(events(), 1);
+	}
+	put_cell(0, "own");
+	assert_int_equal(apply_staged(), APPLY_INSTALLED);
+	assert_slot_b(2);
+}
+
+/* Of the format, with all sums right. */
+static void make_newer(const char *name)
+{
+	uint8_t raw[READER_HEADER_LEN];
+	int fd = open(folder_at(name), O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(pread(fd, raw, sizeof(raw), 0), sizeof(raw));
+	raw[10] = 2; /* the least reader */
+	bytes_put32(raw + sizeof(raw) - 4, bytes_crc32c(0, raw, sizeof(raw) - 4));
+	assert_int_equal(pwrite(fd, raw, sizeof(raw), 0), sizeof(raw));
+	close(fd);
+}
+
+/* Its Keelboot may be in what is installed next, from elsewhere. */
+TEST(a_bundle_for_a_newer_keelboot_stays_and_costs_nothing)
+{
+	bundle("stage", 4);
+	make_newer("stage");
+	ends("raw:stage", APPLY_NOTHING, "not installed yet: made for a newer Keelboot");
+	assert_null(strstr(logged, "reading it once more"));
+	EQUAL((begins_with_bundle("stage"), true), (events(), 0));
+	use_stage_folder();
+	bundle("two", 2);
+	make_newer(put_staged("two", "two"));
+	assert_int_equal(apply_staged(), APPLY_NOTHING);
+	assert_logged("not installed yet: made for a newer Keelboot");
+	EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, 0), (events(), 0));
+	assert_nothing_written();
 }
 
 #define LONG_CLASS \

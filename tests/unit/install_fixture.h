@@ -7,6 +7,7 @@
 #include "lib/bytes.h"
 #include "tests/sim/bdev_sim.h"
 #include "tests/unit/frame.h"
+#include "tests/unit/patch.h"
 #include "update/bundle/payload_digest.h"
 #include "update/install/install.h"
 
@@ -44,6 +45,10 @@ struct fixture_bundle {
 	bool lies;				/* payload-digest= is another's */
 	uint32_t per_frame; /* chunks that share a frame, which refers back; 0: each is alone */
 	uint32_t raw_each;  /* chunks of which the first is not compressed; 0: all are */
+	/* An older image 0, of its size: what both have in one place, the delta from it copies.
+	 * NULL: there is no delta. */
+	const uint8_t *seed;
+	bool seed_only; /* image 0 is there as a delta, and not whole */
 };
 
 /* Bytes that zstd has something to do with, and none of which is 0. */
@@ -116,8 +121,25 @@ static inline void fixture_share(struct fixture_chunk *c, uint32_t per_frame, co
 	n++;
 }
 
+/* The chunk as the older image has it in the same place. False: it has another one there. */
+static inline bool fixture_copy(struct fixture_chunk *c, const uint8_t *p, const uint8_t *seed)
+{
+	static struct patch d;
+
+	if (seed == NULL || memcmp(seed, p, c->len) != 0)
+		return false;
+	d.commands.n = 0;
+	patch_seed(&d, c->len, 0);
+	c->form = READER_COPY;
+	c->nstored = (uint32_t)d.commands.n;
+	memcpy(c->stored, d.commands.p, d.commands.n);
+	return true;
+}
+
+/* seed: NULL but for a delta. */
 static inline void fixture_store(struct fixture_chunk *c, const struct fixture_image *im,
-				 const struct fixture_bundle *b, struct digest *d)
+				 const struct fixture_bundle *b, struct digest *d,
+				 const uint8_t *seed)
 {
 	static const uint8_t zeroes[MANIFEST_CHUNK_MAX];
 	const uint8_t *p = im->data != NULL ? im->data + (uint64_t)c->index * im->chunk : NULL;
@@ -136,6 +158,8 @@ static inline void fixture_store(struct fixture_chunk *c, const struct fixture_i
 		return;
 	}
 	fixture_ok(digest_buf(d, p, c->len, c->hash));
+	if (fixture_copy(c, p, seed != NULL ? seed + (uint64_t)c->index * im->chunk : NULL))
+		return;
 	raw |= im->raw;
 	c->form = raw ? READER_RAW : READER_ZSTD;
 	c->nstored = c->len;
@@ -169,14 +193,34 @@ static inline void fixture_digest(struct digest *d, const struct fixture_image *
 	digest_free(&whole);
 }
 
+/* The encoding is a delta from this older image. */
+static inline void fixture_seed(struct digest *d, struct manifest_encoding *e,
+				const struct fixture_image *im, const uint8_t *seed)
+{
+	const struct fixture_image older = { im->name, seed, im->size, im->chunk, im->raw };
+
+	e->kind = MANIFEST_ENC_SEED;
+	e->forms |= MANIFEST_FORM(READER_COPY);
+	fixture_digest(d, &older, e->seed);
+	snprintf(e->seed_version, sizeof(e->seed_version), "1.0");
+}
+
+static inline void fixture_append_table(int fd, struct bundle_table *t)
+{
+	fixture_append(fd, t->list, (size_t)t->npages * DIGEST_LEN);
+	fixture_append(fd, t->pages, t->len);
+	bundle_table_free(t);
+}
+
 /* A memfd with the whole bundle. */
 static inline int fixture_make(const struct fixture_bundle *b)
 {
 	static struct manifest m;
 	static struct fixture_chunk c;
-	struct bundle_table hashes[MANIFEST_IMAGES_MAX], records[MANIFEST_IMAGES_MAX];
+	struct bundle_table hashes[MANIFEST_IMAGES_MAX], records[MANIFEST_IMAGES_MAX + 1];
 	int out = memfd_create("bundle", MFD_CLOEXEC), spool = memfd_create("spool", MFD_CLOEXEC);
 	uint64_t tables = 0, payload = 0;
+	bool both = b->seed != NULL && !b->seed_only; /* of image 0 */
 	struct reader_header h = { .sig_cap = 512 };
 	uint8_t header[READER_HEADER_LEN], sig[512] = { 0 };
 	static char text[MANIFEST_MAX];
@@ -196,11 +240,15 @@ static inline int fixture_make(const struct fixture_bundle *b)
 	snprintf(m.version, sizeof(m.version), "%s", b->version);
 	m.sequence = b->sequence;
 	m.floor = b->floor;
-	m.nimages = m.nencodings = b->nimages;
-	for (unsigned i = 0; i < b->nimages; i++) {
+	m.nimages = b->nimages;
+	m.nencodings = b->nimages + both;
+	for (unsigned e = 0; e < m.nencodings; e++) {
+		unsigned i = both && e > 0 ? e - 1 : e;
 		const struct fixture_image *im = &b->image[i];
 		struct manifest_image *mi = &m.image[i];
-		struct manifest_encoding *me = &m.encoding[i];
+		struct manifest_encoding *me = &m.encoding[e];
+		bool first = !both || e != 1; /* of its image; the delta is the second */
+		const uint8_t *seed = (b->seed_only && e == 0) || !first ? b->seed : NULL;
 		uint64_t at = 0;
 
 		snprintf(mi->name, sizeof(mi->name), "%s", im->name);
@@ -210,24 +258,30 @@ static inline int fixture_make(const struct fixture_bundle *b)
 		me->image = i;
 		me->kind = MANIFEST_ENC_FULL;
 		me->forms = MANIFEST_FORMS_FULL;
+		if (seed != NULL)
+			fixture_seed(&d, me, im, seed);
 		fixture_ok(payload_digest_begin(&stored));
 		for (uint32_t n = 0; n < manifest_chunks(mi); n++) {
 			c.image = i;
 			c.index = n;
 			c.len = manifest_chunk_len(mi, n);
-			fixture_store(&c, im, b, &d);
+			fixture_store(&c, im, b, &d, seed);
 			if (b->twist != NULL)
 				b->twist(&c);
 			fixture_append(spool, c.stored, c.nstored);
 			fixture_ok(payload_digest_add(&stored, c.stored, c.nstored));
-			fixture_ok(bundle_table_hash(&hashes[i], c.hash));
-			fixture_ok(bundle_table_record(&records[i], n, at, c.form, c.nstored));
+			if (first)
+				fixture_ok(bundle_table_hash(&hashes[i], c.hash));
+			fixture_ok(bundle_table_record(&records[e], n, at, c.form, c.nstored));
 			at += c.nstored;
 		}
-		fixture_ok(bundle_table_end(&hashes[i], &d, &mi->hashes));
-		fixture_ok(bundle_table_end(&records[i], &d, &me->table));
-		mi->hashes.off = tables;
-		me->table.off = tables += mi->hashes.len;
+		if (first) {
+			fixture_ok(bundle_table_end(&hashes[i], &d, &mi->hashes));
+			mi->hashes.off = tables;
+			tables += mi->hashes.len;
+		}
+		fixture_ok(bundle_table_end(&records[e], &d, &me->table));
+		me->table.off = tables;
 		tables += me->table.len;
 		me->payload_off = payload;
 		me->payload_len = at;
@@ -250,13 +304,10 @@ static inline int fixture_make(const struct fixture_bundle *b)
 	fixture_append(out, header, sizeof(header));
 	fixture_append(out, sig, sizeof(sig));
 	fixture_append(out, text, len);
-	for (unsigned i = 0; i < b->nimages; i++) {
-		fixture_append(out, hashes[i].list, (size_t)hashes[i].npages * DIGEST_LEN);
-		fixture_append(out, hashes[i].pages, hashes[i].len);
-		fixture_append(out, records[i].list, (size_t)records[i].npages * DIGEST_LEN);
-		fixture_append(out, records[i].pages, records[i].len);
-		bundle_table_free(&hashes[i]);
-		bundle_table_free(&records[i]);
+	for (unsigned e = 0; e < m.nencodings; e++) {
+		if (!both || e != 1)
+			fixture_append_table(out, &hashes[both && e > 0 ? e - 1 : e]);
+		fixture_append_table(out, &records[e]);
 	}
 	for (uint64_t at = 0; at < payload;) {
 		static uint8_t buf[65536];

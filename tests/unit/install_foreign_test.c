@@ -8,6 +8,7 @@
 #define HALF  (IMAGE / 2)
 
 static uint8_t image[IMAGE];
+static bool begun; /* the slot, by an install that was cut */
 
 static int make_bundle(void)
 {
@@ -23,6 +24,7 @@ static void set_up(void)
 {
 	fixture_fill(image, IMAGE, 1);
 	fixture_fill(before, IMAGE, 9); /* and nothing behind it */
+	begun = false;
 	fixture_open(&reader, &bundle, make_bundle());
 }
 
@@ -38,6 +40,8 @@ static void install(void)
 	root_dev.nread = 0;
 	set_up_install(1, TEST_SELF);
 	set_up_part(0, "root", &root_dev.bdev);
+	if (begun)
+		state.slot[TARGET].st = STATE_WRITING;
 	OK(install_run(&in));
 	assert_memory_equal(content(&root_dev, 0, IMAGE), image, IMAGE);
 }
@@ -83,6 +87,30 @@ TEST(chunks_that_differ_in_a_block_are_always_read)
 	install();
 	assert_int_equal(in.bytes_written,
 			 (IMAGE - INSTALL_SEAL_LEN) / CHUNK * 4096 + 2 * INSTALL_SEAL_LEN);
+}
+
+/* One new file in an image that is changed in place. */
+TEST(chunks_behind_a_run_that_is_new_are_not_written_again)
+{
+	memcpy(before, image, IMAGE);
+	fixture_fill(before + 40 * CHUNK, 13 * CHUNK, 9);
+	install();
+	assert_int_equal(in.bytes_written, 13 * CHUNK + 2 * INSTALL_SEAL_LEN);
+	assert_int_equal(events.redundant, 0);
+}
+
+/* What that has written says nothing of what is behind it. */
+TEST(what_an_install_wrote_that_was_cut_makes_no_slot_familiar)
+{
+	/* The first half is read to be known, the other one to be read back. */
+	uint64_t needed = IMAGE + 2 * (PART - IMAGE) + 4 * INSTALL_SEAL_LEN;
+
+	memcpy(before, image, HALF);
+	memset(before, 0, INSTALL_SEAL_LEN);
+	begun = true;
+	install();
+	assert_in_range(root_dev.nread, needed, needed + 16 * CHUNK);
+	assert_in_range(in.bytes_skipped, HALF - INSTALL_SEAL_LEN, HALF);
 }
 
 int main(int argc, char **argv)

@@ -122,6 +122,7 @@ static enum kb_err look_at_bundle(struct apply_file_job *job)
 	job->verified = job->partial = false;
 	job->target = STATE_NONE;
 	job->blame = INSTALL_BLAME_NONE;
+	job->seed_changed = false;
 	job->bytes_written = job->bytes_skipped = 0;
 	job->made_from = STATE_NONE;
 	job->why[0] = '\0';
@@ -181,6 +182,7 @@ static enum kb_err install_bundle(struct apply_file_job *job)
 	if (err == KB_OK) {
 		err = install_run(&in);
 		job->blame = in.blame;
+		job->seed_changed = in.seed_changed;
 		job->bytes_written = in.bytes_written;
 		job->bytes_skipped = in.bytes_skipped;
 		job->made_from = in.made_from;
@@ -284,12 +286,7 @@ enum kb_err apply_file_install(struct apply_file_job *job)
 	return err;
 }
 
-bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err)
-{
-	return err != KB_OK && job->blame == INSTALL_BLAME_BUNDLE;
-}
-
-enum apply_file_verdict apply_file_verdict(enum kb_err err)
+enum apply_file_verdict apply_file_verdict(const struct apply_file_job *job, enum kb_err err)
 {
 	switch (err) {
 	case KB_EAPPLIED:
@@ -306,8 +303,9 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_EMEMBER:
 	case KB_ENOTARGET:
 	case KB_ENEWER:
-	case KB_ESEED:
 		return APPLY_FILE_LATER;
+	case KB_ESEED: /* a slot that changed does not change back */
+		return job->seed_changed ? APPLY_FILE_NEVER : APPLY_FILE_LATER;
 	case KB_OK:
 	case KB_EIO:
 	case KB_ENODEV:
@@ -331,4 +329,10 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 		break;
 	}
 	return APPLY_FILE_FAILED;
+}
+
+bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err)
+{
+	return apply_file_verdict(job, err) == APPLY_FILE_FAILED && err != KB_OK &&
+	       job->blame == INSTALL_BLAME_BUNDLE;
 }

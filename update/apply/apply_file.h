@@ -85,8 +85,10 @@ struct apply_file_job {
 	uint64_t back;
 	/* whose fault a failure was */
 	enum install_blame blame;
-	uint64_t bytes_written, bytes_skipped;
 	/* as in struct install */
+	bool seed_changed;
+	uint64_t bytes_written, bytes_skipped;
+	/* these, too */
 	int made_from;
 	uint64_t delta_bytes;
 	uint32_t came_whole;
@@ -124,8 +126,8 @@ enum apply_file_verdict {
 	APPLY_FILE_FAILED, /* it could not be looked at, or not be installed */
 };
 
-enum apply_file_verdict apply_file_verdict(enum kb_err err);
+enum apply_file_verdict apply_file_verdict(const struct apply_file_job *job, enum kb_err err);
 
 /* True when an error is one that spends the budget of a staged copy: it did not verify, or could
- * not be read. */
+ * not be read. What no copy of the bundle could mend is none: see apply_file_verdict(). */
 bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err);

@@ -54,7 +54,7 @@ static void drop_bundle(struct apply *a, const char *dev)
 /* What becomes of it when it was not installed. */
 static enum apply_end erase_or_keep(struct apply *a, const char *dev, enum kb_err err)
 {
-	switch (apply_file_verdict(err)) {
+	switch (apply_file_verdict(&a->job, err)) {
 	case APPLY_FILE_KNOWN:
 		if (state_on_trial(&a->state, a->job.release.id) == STATE_NONE)
 			drop_bundle(a, dev);
@@ -95,11 +95,11 @@ static enum kb_err install_once(struct apply *a, const struct apply_source *src,
 	return err;
 }
 
-/* Whether it is at fault for good: it may have been read wrong, or the decoder been killed to get
- * its memory. */
+/* Whether it is at fault for good: it, or what it is made from, may have been read wrong, or the
+ * decoder been killed to get its memory. */
 static bool looks_damaged(const struct apply *a, enum kb_err err)
 {
-	return apply_file_copy_failed(&a->job, err) && err != KB_EIO && err != KB_ECOMPAT;
+	return a->job.seed_changed || (apply_file_copy_failed(&a->job, err) && err != KB_EIO);
 }
 
 enum apply_end apply_raw_run(struct apply *a, const struct apply_source *src)

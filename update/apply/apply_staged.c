@@ -8,6 +8,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 
 #include <stdio.h>
@@ -69,7 +70,7 @@ static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 		return drop_staged(a, PARTIAL_FORM_DROPPED);
 	if (apply_file_copy_failed(&a->job, err))
 		return count_copy_failure(a, a->job.why);
-	switch (apply_file_verdict(err)) {
+	switch (apply_file_verdict(&a->job, err)) {
 	case APPLY_FILE_KNOWN:
 		if (state_on_trial(&a->state, a->state.staged.release) != STATE_NONE)
 			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
@@ -84,6 +85,21 @@ static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 	}
 	log_err("staged update: %s", a->job.why);
 	return APPLY_FAILED;
+}
+
+/* It, or what it is made from, may have been read wrong. */
+static enum kb_err install_copy(struct apply *a, int fd)
+{
+	enum kb_err err = KB_OK;
+
+	for (unsigned round = 0; round < 2; round++) {
+		apply_progress_next();
+		err = apply_file_install(&a->job);
+		if (!a->job.seed_changed || a->job.partial)
+			break;
+		os_file_forget(fd);
+	}
+	return err;
 }
 
 static enum apply_end install_staged(struct apply *a, const char *name)
@@ -101,8 +117,7 @@ static enum apply_end install_staged(struct apply *a, const char *name)
 		return count_copy_failure(a, "its file holds another release");
 	if (err != KB_OK)
 		return unstage_or_keep(a, err);
-	apply_progress_next();
-	err = apply_file_install(&a->job);
+	err = install_copy(a, fd);
 	return err == KB_OK ? APPLY_INSTALLED : unstage_or_keep(a, err);
 }
 

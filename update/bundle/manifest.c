@@ -11,9 +11,20 @@
 
 #define HASHES_PER_PAGE 2048u
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return n > 0 && n < len && text[len - n - 1] == '-' && strcmp(text + len - n, end) == 0;
+}
+
 const char *manifest_form_name(unsigned form)
 {
-	return form < READER_FORMS ? manifest_forms[form] : NULL;
+	const char *name = form < READER_FORMS ? manifest_forms[form] : NULL;
+
+	if (name == NULL || manifest_forms_versions[form] == NULL)
+		return name;
+	return ends_with(name, manifest_forms_versions[form]()) ? name : NULL;
 }
 
 bool manifest_is_for(const struct manifest *m, const char *name)
@@ -163,8 +174,8 @@ static void write_forms(struct out *o, unsigned forms)
 	char names[64] = "";
 	size_t len = 0;
 
-	for (unsigned i = 0; manifest_form_name(i) != NULL; i++) {
-		if (forms & MANIFEST_FORM(i))
+	for (unsigned i = 0; i < READER_FORMS; i++) {
+		if (manifest_form_name(i) != NULL && (forms & MANIFEST_FORM(i)))
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
 						len > 0 ? "," : "", manifest_form_name(i));
 	}

@@ -62,6 +62,8 @@ enum manifest_encoding_kind {
 /* The forms of stored chunks by name, in the order of their numbers (enum reader_form); NULL: one
  * that this program does not have. */
 extern const char *const manifest_forms[READER_FORMS];
+/* The version of the library that runs; NULL: none is in the name. */
+extern const char *(*const manifest_forms_versions[READER_FORMS])(void);
 #define MANIFEST_REMAKE	      "remake-" /* so do the names begin of those with a compressor */
 #define MANIFEST_FORM(number) (1u << (number))
 #define MANIFEST_FORMS_FULL \
@@ -152,5 +154,6 @@ uint64_t manifest_tables_len(const struct manifest *m);
 uint64_t manifest_payload_len(const struct manifest *m);
 
 /* "zero", "raw", "zstd", "copy", "patch", "zstd-next", "remake-…" with the version of a library,
- * for 0 to 9; NULL beyond. */
+ * for 0 to 9. NULL beyond, and for what this program does not have: also when a library that is
+ * shared has another version than the one that it was built with. */
 const char *manifest_form_name(unsigned form);

@@ -18,28 +18,37 @@ static bool has_name(const char *rest, const char *name, size_t n)
 	return false;
 }
 
+/* READER_FORMS: none of this program's. */
+static unsigned form_of(const char *name, size_t n)
+{
+	unsigned form = 0;
+
+	while (form < READER_FORMS &&
+	       (manifest_form_name(form) == NULL || strlen(manifest_form_name(form)) != n ||
+		strncmp(manifest_form_name(form), name, n) != 0))
+		form++;
+	return form;
+}
+
 static const char *set_forms(void *p, const char *value)
 {
 	struct manifest_encoding *e = p;
 
 	for (size_t n;; value += n + 1) {
-		unsigned form = 0;
+		unsigned form;
 
 		n = strcspn(value, ",");
 		if (n == 0)
 			return "an empty name";
 		if (has_name(value + n, value, n))
 			return "a name twice";
-		while (manifest_form_name(form) != NULL &&
-		       (strlen(manifest_form_name(form)) != n ||
-			strncmp(manifest_form_name(form), value, n) != 0))
-			form++;
-		if (manifest_form_name(form) != NULL)
+		form = form_of(value, n);
+		if (form < READER_FORMS)
 			e->forms |= MANIFEST_FORM(form);
 		else
 			e->kind = MANIFEST_ENC_UNKNOWN;
 		e->lacks_compressor |=
-			manifest_form_name(form) == NULL &&
+			form == READER_FORMS &&
 			strncmp(value, MANIFEST_REMAKE, strlen(MANIFEST_REMAKE)) == 0;
 		if (value[n] == '\0')
 			return NULL;

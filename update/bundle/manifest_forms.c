@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The forms by name. Another release of a library makes other bytes, so its version is in the name:
- * a form of another is one that is not known. */
+ * a form of another is one that is not known. What runs may be another than the headers were, where
+ * libraries are shared: manifest_form_name() compares. */
 #include "update/bundle/manifest.h"
 
 #include <lz4.h>
@@ -19,4 +20,11 @@ const char *const manifest_forms[READER_FORMS] = {
 	MANIFEST_REMAKE "xz-" LZMA_VERSION_STRING,
 	MANIFEST_REMAKE "zstd-" ZSTD_VERSION_STRING,
 	MANIFEST_REMAKE "lz4-" LZ4_VERSION_STRING,
+};
+
+const char *(*const manifest_forms_versions[READER_FORMS])(void) = {
+	[READER_REMAKE_ZLIB] = zlibVersion,
+	[READER_REMAKE_XZ] = lzma_version_string,
+	[READER_REMAKE_ZSTD] = ZSTD_versionString,
+	[READER_REMAKE_LZ4] = LZ4_versionString,
 };

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/decoder/remake_pack.h"
 
+#include "update/bundle/manifest.h"
+
 const struct remake_library *remake_library_of(enum remake_packer packer)
 {
-	return packer < REMAKE_PACKERS ? remake_libraries[packer] : NULL;
+	if (packer >= REMAKE_PACKERS ||
+	    manifest_form_name(READER_REMAKE_ZLIB + (unsigned)packer) == NULL)
+		return NULL;
+	return remake_libraries[packer];
 }
 
 void remake_prepare(void)

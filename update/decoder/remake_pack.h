@@ -57,7 +57,7 @@ extern const struct remake_library remake_zlib, remake_xz, remake_zstd, remake_l
 /* By number: those that are built in, or NULL. */
 extern const struct remake_library *const remake_libraries[REMAKE_PACKERS];
 
-/* Of them, that one. */
+/* Of them, that one; NULL, too, when the library that runs is not the one that its form names. */
 const struct remake_library *remake_library_of(enum remake_packer packer);
 
 /* Before the process gives up the right to ask for memory: what a library takes by itself comes

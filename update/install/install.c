@@ -37,7 +37,7 @@ static uint64_t work_bytes(const struct install_job *j)
 	return bytes;
 }
 
-static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
+static enum kb_err write_chunks(struct install_job *j, struct install_job_part *p)
 {
 	struct install_pipe_chunk c;
 	enum kb_err err;
@@ -65,6 +65,15 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 			p->im->name, j->pipe.nfull, j->pipe.nfull == 1 ? "" : "s");
 	j->in->came_whole += j->pipe.nfull;
 	return err == KB_ENOENT ? install_write_end(j) : err;
+}
+
+/* The next part may need no second decoder, and would keep this one's memory. */
+static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
+{
+	enum kb_err err = write_chunks(j, p);
+
+	install_pipe_close(&j->full);
+	return err;
 }
 
 /* The first block that differs puts the seal on: install_write_chunk(), install_write_rest(). */
@@ -140,7 +149,9 @@ enum kb_err install_run(struct install *in)
 	in->made_from = STATE_NONE;
 	in->came_whole = 0;
 	in->blame = INSTALL_BLAME_NONE;
+	in->seed_changed = false;
 	in->why[0] = '\0';
+	job.resumed = in->s->slot[in->target].st == STATE_WRITING;
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
 		threaded |= in->part[i].readback != NULL;
 	err = digest_init(&job.digest);

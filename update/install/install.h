@@ -94,6 +94,9 @@ struct install {
 	uint64_t delta_bytes;
 	uint32_t came_whole;
 	enum install_blame blame;
+	/* KB_ESEED because a slot is not what its manifest cell says, or cannot be read: not
+	 * because no slot has what is needed */
+	bool seed_changed;
 	/* after a failure: what is wrong, for a person */
 	char why[MANIFEST_WHY];
 };

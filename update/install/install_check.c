@@ -166,7 +166,8 @@ static enum kb_err check_payload(struct install_job *j, const struct install_job
 				j->in->r->why);
 }
 
-/* Nothing but the seed gives its chunks, and it may have changed. */
+/* Nothing but the seed gives its chunks, and it may have changed. That is found before the first
+ * write, whatever verify_first says: else the slot would be begun anew at each boot. */
 static bool needs_seed(const struct install_job_part *p)
 {
 	return p->seed != NULL && p->full == NULL;
@@ -217,9 +218,8 @@ static enum kb_err check_part(struct install_job *j, const struct install_job_pa
 	/* Nothing else can say whether it is a whole one. */
 	if (reader_is_partial(j->in->r))
 		return check_chunks(j, p);
-	if (!j->in->verify_first)
-		return KB_OK;
-	TRY(check_payload(j, p));
+	if (j->in->verify_first)
+		TRY(check_payload(j, p));
 	return needs_seed(p) ? check_chunks(j, p) : KB_OK;
 }
 
@@ -243,19 +243,18 @@ static void tell_what_is_read(uint64_t len)
 
 enum kb_err install_check_all(struct install_job *j)
 {
-	bool partial = reader_is_partial(j->in->r), first = j->in->verify_first || partial;
-	uint64_t total = 0, stored = 0;
+	bool partial = reader_is_partial(j->in->r), first = j->in->verify_first && !partial;
+	uint64_t stored = 0, made = 0;
 
 	for (unsigned i = 0; i < j->nparts; i++) {
 		const struct install_job_part *p = &j->part[i];
 
-		stored += partial ? 0 : p->enc->payload_len;
-		total += (partial ? 0 : p->enc->payload_len) +
-			 (partial || needs_seed(p) ? p->im->size : 0);
+		stored += first ? p->enc->payload_len : 0;
+		made += partial || needs_seed(p) ? p->im->size : 0;
 	}
-	if (first && !partial)
+	if (first)
 		tell_what_is_read(stored);
-	install_job_phase(j, INSTALL_CHECK, first ? total : 0);
+	install_job_phase(j, INSTALL_CHECK, stored + made);
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_part(j, &j->part[i]));
 	for (unsigned i = 0; i < j->nparts; i++)

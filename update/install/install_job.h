@@ -44,6 +44,11 @@ struct install_job {
 	bool expect_same;
 	/* chunks in a row of which the slot held next to nothing */
 	unsigned foreign;
+	/* of all chunks with data that were looked at: their bytes, and those that the slot held */
+	uint64_t seen, held;
+	/* So far the slot holds what an install has written that was cut. That counts for neither:
+	 * it says nothing of what is behind it. */
+	bool resumed;
 	/* that the slot could not be read */
 	bool warned;
 	/* Zeroing that was put off, since devices like it in large pieces */

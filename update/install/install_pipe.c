@@ -206,12 +206,15 @@ static enum kb_err hash_zeroes(struct install_pipe *p, uint32_t len)
 	return KB_OK;
 }
 
-static enum kb_err fail_seed(struct install_pipe *p, const struct reader_chunk *c)
+#define PIPE_SEED_CHANGED \
+	" is not what was signed: the slot that holds the version before has changed, or the bundle is damaged"
+
+static enum kb_err fail_seed(struct install_pipe *p, const struct reader_chunk *c, const char *what)
 {
-	return fail_pipe(
-		p, KB_ESEED,
-		"image %s: chunk %u is not what was signed: the slot that holds the version before has changed, or the bundle is damaged",
-		image_name(p), c->index);
+	const char *v = p->walk.enc->seed_version;
+
+	return fail_pipe(p, KB_ESEED, "image %s: chunk %u%s%s%s; use a full bundle", image_name(p),
+			 c->index, what, v[0] != '\0' ? "; it needs the signed version " : "", v);
 }
 
 /* out NULL: the decoder alone needed it. */
@@ -222,12 +225,9 @@ static enum kb_err hear_decoder(struct install_pipe *p, const struct reader_chun
 	if (err == KB_OK)
 		return KB_OK;
 	if (err == KB_EIO)
-		return fail_pipe(
-			p, KB_ESEED,
-			"image %s: chunk %u: the slot that holds the version before cannot be read",
-			image_name(p), c->index);
+		return fail_seed(p, c, ": the slot that holds the version before cannot be read");
 	if (err == KB_EFORMAT && reader_form_is_remade(c->form)) /* a block does not unpack */
-		return fail_seed(p, c);
+		return fail_seed(p, c, PIPE_SEED_CHANGED);
 	return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
 			 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
 					   : "crashed the decoder");
@@ -266,7 +266,7 @@ static enum kb_err check_chunk(struct install_pipe *p, const struct reader_chunk
 	if (memcmp(got, c->hash, sizeof(got)) == 0)
 		return KB_OK;
 	if (reader_form_is_seeded(c->form))
-		return fail_seed(p, c);
+		return fail_seed(p, c, PIPE_SEED_CHANGED);
 	return fail_pipe(p, KB_EDIGEST,
 			 "image %s: chunk %u is not what was signed: the bundle is damaged",
 			 image_name(p), c->index);

@@ -11,6 +11,7 @@
 #define ZERO_MAX      (16u << 20) /* zeroed at once: a slow device writes them */
 #define FOREIGN_AFTER 8u	  /* chunks in a row make a slot foreign */
 #define FOREIGN_EVERY 16u	  /* one of so many is looked at then */
+#define FOREIGN_HELD  16u	  /* and of what was looked at the slot held one of so many */
 #define DISCARD_ALIGN (1u << 20)
 #define DISCARD_PIECE (256u << 20) /* so that a slow device still shows progress */
 
@@ -195,15 +196,23 @@ static void note_head(struct install_job_part *p, const struct reader_chunk *c, 
 
 bool install_write_is_blind(const struct install_job *j)
 {
-	return j->foreign >= FOREIGN_AFTER && (j->foreign - FOREIGN_AFTER) % FOREIGN_EVERY != 0;
+	return j->foreign >= FOREIGN_AFTER && (j->foreign - FOREIGN_AFTER) % FOREIGN_EVERY != 0 &&
+	       j->held * FOREIGN_HELD <= j->seen;
 }
 
 /* Of a chunk, so many bytes were in the slot already. Zeroes are everywhere. */
 static void note_held(struct install_job *j, const struct reader_chunk *c, uint64_t held)
 {
+	bool foreign = held <= c->len / FOREIGN_HELD, blind = install_write_is_blind(j);
+
 	if (c->form == READER_ZERO)
 		return;
-	j->foreign = held <= c->len / 16 ? j->foreign + 1 : 0;
+	j->resumed &= !foreign || offset_of_chunk(j, c) < INSTALL_SEAL_LEN;
+	if (!blind && !j->resumed) {
+		j->seen += c->len;
+		j->held += held;
+	}
+	j->foreign = foreign ? j->foreign + 1 : 0;
 }
 
 static bool is_same(struct install_job *j, const struct install_pipe_chunk *pc, uint64_t off,
