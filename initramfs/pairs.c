@@ -14,8 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Its partition; "" if it is missing, or the slot has none. */
-static const char *partition_of(const struct boot *b, unsigned slot)
+const char *pairs_partition(const struct boot *b, unsigned slot)
 {
 	int c = devices_class(&b->conf, slot, PAIR_CLASS);
 
@@ -92,7 +91,7 @@ static void set_where(struct boot *b)
 	if (b->conf.loader == CONF_LOADER_UBOOT)
 		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
-		const char *part = partition_of(b, i), *tail = file_of(b, i);
+		const char *part = pairs_partition(b, i), *tail = file_of(b, i);
 		const char *file = tail[0] != '\0' ? tail + 1 : "";
 
 		if (b->conf.loader == CONF_LOADER_UEFI && part[0] != '\0')
@@ -276,34 +275,6 @@ bool pairs_mounts(const struct boot *b)
 bool pairs_goes_on(const struct boot *b)
 {
 	return b->attempt.arrived || b->pairs.role == ATTEMPT_BY_BASE;
-}
-
-/* With a loader each slot has one; by kexec, its root may have the kernel. */
-static bool lacks_partition(const struct boot *b, int slot)
-{
-	bool needs = b->conf.loader != CONF_LOADER_KEXEC ||
-		     conf_slot_part(&b->conf, (unsigned)slot, PAIR_CLASS) != NULL;
-
-	return needs && partition_of(b, (unsigned)slot)[0] == '\0';
-}
-
-enum kb_err pairs_look(struct boot *b, int slot, char *reason)
-{
-	struct pairs_answer is;
-
-	/* where it is not asked, attempt_run() knows */
-	if (b->pairs.unasked || (b->pairs.running == STATE_NONE && b->pairs.role != ATTEMPT_BASE))
-		return KB_OK;
-	if (lacks_partition(b, slot)) {
-		log_warn("slot %c: the partition of its kernel is missing",
-			 state_slot_letter(slot));
-		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
-		return KB_ENODEV;
-	}
-	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)
-		return KB_OK;
-	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
-	return KB_ENODEV;
 }
 
 /* What the base started has failed, and that is written: another slot is had by a restart. */

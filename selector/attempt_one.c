@@ -131,6 +131,16 @@ static enum kb_err look_and_prepare(struct attempt_walk *r, const struct choose_
 	return err;
 }
 
+/* Its own pair was to be started, and cannot be had: the kernel that runs may still boot it. */
+static bool lacks_pair(struct attempt_walk *r, const struct choose_candidate *c, char *reason)
+{
+	if (!is_for_loader(r, c) || r->ops->look_for_pair == NULL ||
+	    r->ops->look_for_pair(r->ctx, c->slot, reason) == KB_OK)
+		return false;
+	r->no_pair |= (choose_mask)(1u << c->slot);
+	return true;
+}
+
 /* Makes what booting it costs durable. */
 static bool charge(struct attempt_walk *r, const struct choose_candidate *c)
 {
@@ -239,6 +249,8 @@ enum attempt_step attempt_one_try(struct attempt_walk *r, const struct choose_ca
 		failed_preflight(r, c, reason, err);
 		return ATTEMPT_NEXT;
 	}
+	if (lacks_pair(r, c, reason))
+		return ATTEMPT_LATER;
 	if (!charge(r, c) && (may_wait || attempt_one_good_comes_back(r, c))) {
 		r->a->uncountable |= (choose_mask)(1u << c->slot);
 		return ATTEMPT_LATER;

@@ -301,6 +301,10 @@ TEST(kernel_lies_in_a_partition_of_its_own)
 	kernels_load();
 	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
 	assert_once("# slot b: starting its kernel");
+	reset();
+	os_sim_fail("mount " SLOT_B_DEV, 1, KB_EMOUNT);
+	machine_boots('a');
+	assert_once("# slot a runs with the first kernel: its own kernel cannot be started");
 }
 
 TEST(chosen_slot_boots_by_the_base)

@@ -172,6 +172,29 @@ TEST(loader_that_cannot_even_be_read_costs_nothing)
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
 
+/* Else the device would be in a rescue at each start: nothing mends its loader's store there. */
+TEST(good_slot_whose_loader_cannot_be_read_boots_if_nothing_else_mounts)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct state s = machine_good();
+
+		machine_anew();
+		has_pairs("keelboot.pair=a\n");
+		s.pref = 1;
+		machine_put(s);
+		if (i == 0)
+			loader_says("get", "/dev/vda7: no environment block\n", 1);
+		else
+			machine.disk.part[5].partlabel = "other";
+		os_sim_fail("mount " SLOT_A_DEV, 1, KB_EMOUNT);
+		machine_boots('b');
+		assert_absent(ASKS "once");
+		assert_once(
+			"# slot b runs with the kernel of slot a: its own kernel cannot be started");
+		EQUAL((machine_get().slot[1].streak, 0), (machine_get().handed, 0));
+	}
+}
+
 TEST(loader_that_hangs_is_ended)
 {
 	machine_put(machine_trial());

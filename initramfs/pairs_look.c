@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/pairs_look.h"
+
+#include "initramfs/boot_data.h"
+#include "initramfs/pairs_ask.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+
+/* With a loader each slot has one; by kexec, its root may have the kernel. */
+static bool lacks_partition(const struct boot *b, int slot)
+{
+	bool needs = b->conf.loader != CONF_LOADER_KEXEC ||
+		     conf_slot_part(&b->conf, (unsigned)slot, PAIR_CLASS) != NULL;
+
+	return needs && pairs_partition(b, (unsigned)slot)[0] == '\0';
+}
+
+enum kb_err pairs_look(struct boot *b, int slot, char *reason)
+{
+	struct pairs_answer is;
+
+	if (lacks_partition(b, slot)) {
+		log_warn("slot %c: the partition of its kernel is missing",
+			 state_slot_letter(slot));
+		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
+		return KB_ENODEV;
+	}
+	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)
+		return KB_OK;
+	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
+	return KB_ENODEV;
+}

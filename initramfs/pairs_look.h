@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Before a slot is charged: can its own pair be started at all? */
+#pragma once
+
+#include "lib/err.h"
+
+struct boot;
+
+/* Whether the pair of a slot is there, and may and can be asked for: see look_for_pair of struct
+ * attempt_ops. Any error: not, and reason says why. */
+enum kb_err pairs_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
