@@ -4,6 +4,7 @@
 #include "initramfs/boot_data.h"
 #include "initramfs/pairs_ask.h"
 #include "lib/log.h"
+#include "selector/measured.h"
 
 #include <stdio.h>
 
@@ -16,10 +17,24 @@ static bool lacks_partition(const struct boot *b, int slot)
 	return needs && pairs_partition(b, (unsigned)slot)[0] == '\0';
 }
 
+/* verify-slot=always: only what was signed runs. */
+static bool may_be_anybodys(const struct boot *b, int slot)
+{
+	return b->conf.verify_slot == CONF_VERIFY_ALWAYS &&
+	       measured_kernel_unchecked(&b->conf, (unsigned)slot);
+}
+
 enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 {
 	struct pairs_answer is;
 
+	if (may_be_anybodys(b, slot)) {
+		snprintf(reason, STATE_STR_MAX + 1,
+			 "its kernel is in a partition that nothing checks");
+		log_err("slot %c: %s (verify-slot=always): put it into the root",
+			state_slot_letter(slot), reason);
+		return KB_EFORMAT;
+	}
 	if (lacks_partition(b, slot)) {
 		log_warn("slot %c: the partition of its kernel is missing",
 			 state_slot_letter(slot));

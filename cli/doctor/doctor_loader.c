@@ -3,6 +3,7 @@
 #include "cli/device/device_loader.h"
 #include "cli/doctor/doctor_checks.h"
 
+#include "selector/measured.h"
 #include "selector/pair.h"
 
 #include <string.h>
@@ -92,6 +93,20 @@ static void check_kexec(struct doctor *doc)
 			"the first kernel needs CONFIG_KEXEC_FILE=y, no kernel.kexec_load_disabled=1, and, if it is locked down, a slot's kernel that is signed by a key that it trusts; keelboot history says why (docs/KERNEL.md)",
 			"slot %c runs with the first kernel: its own was not started",
 			state_slot_letter(d->booted));
+}
+
+/* Init starts none of these. */
+static void check_checked(struct doctor *doc)
+{
+	const struct conf *c = &doc->d->conf;
+
+	for (unsigned i = 0; i < c->nslots && c->verify_slot == CONF_VERIFY_ALWAYS; i++)
+		if (measured_kernel_unchecked(c, i))
+			doctor_report(
+				doc, DOCTOR_ERROR, "loader-unchecked",
+				"put the kernel into the root, and remove boot=, here and in the first kernel's initramfs",
+				"verify-slot=always with [loader] kind=kexec: nothing checks the kernel in the partition of slot %c, so it is never started",
+				state_slot_letter((int)i));
 }
 
 static void check_foreign(struct doctor *doc)
@@ -234,6 +249,7 @@ static void look_at_loader(struct doctor *doc)
 	doctor_counter(doc);
 	if (device_loader_is_kexec(d)) {
 		check_kexec(doc);
+		check_checked(doc);
 		check_foreign(doc);
 		check_panic_line(doc);
 		return;
