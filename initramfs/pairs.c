@@ -170,7 +170,7 @@ static void find_base(struct pairs *p)
 	snprintf(p->where, sizeof(p->where), PAIR_NONE);
 	find(p,
 	     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
-	     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y"
+	     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y, and Linux 5.6 or later"
 			      : "it is forbidden (kernel.kexec_load_disabled)");
 }
 

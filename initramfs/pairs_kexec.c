@@ -55,8 +55,8 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 	log_err("slot %s: its kernel: %s", letter,
 		said.text[0] != '\0' ? said.text : err_text(err));
 	snprintf(reason, STATE_STR_MAX + 1, "its kernel cannot be started");
-	record_history(&b->rec, HISTORY_BOOT, slot, reason,
-		       said.text[0] != '\0' ? said.text : "not booted");
+	record_news(&b->rec, HISTORY_BOOT, slot, reason,
+		    said.text[0] != '\0' ? said.text : "not booted");
 	return is_slots_fault(err, code) ? KB_EFORMAT : KB_ECHILD;
 }
 

@@ -239,6 +239,18 @@ TEST(base_that_is_refused_boots_the_good_slot_itself)
 	kernel_of("a", KEXEC_OF_BASE, "not here\n");
 	machine_boots('a');
 	assert_int_equal(machine_get().slot[0].streak, 0);
+	reset();
+	kernel_of("a", KEXEC_OF_BASE, "not here\n");
+	machine_boots('a');
+	assert_absent("write " STATE_DEV); /* the history has it */
+}
+
+TEST(base_that_is_refused_spends_no_try)
+{
+	machine_put(machine_trial());
+	kernel_of("b", KEXEC_OF_BASE, "not here\n");
+	machine_boots('a');
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
 }
 
 TEST(start_that_the_kernel_refuses_boots_the_good_slot_itself)

@@ -5,13 +5,32 @@
 #include "lib/os.h"
 #include "lib/os_kexec.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/syscall.h"
 #include "update/wire/kexec_end.h"
 
 static int fd;
 static uint64_t size;
 
+/* What a kernel says; 0: it is asked. */
+static int loading, opening;
+
+static bool syscall_answers(long number, const long arg[6], long *result)
+{
+	int errnum = number == SYS_openat2 ? opening : 0;
+
+#ifdef SYS_kexec_file_load
+	errnum = number == SYS_kexec_file_load ? loading : errnum;
+#endif
+	if (errnum == 0)
+		return false;
+	errno = errnum;
+	*result = -1;
+	return true;
+}
+
 static void set_up(void)
 {
+	loading = opening = 0;
 	folder_make();
 	folder_run("mkdir boot");
 	folder_put("boot/vmlinuz", "kernel");
@@ -113,6 +132,27 @@ TEST(device_that_is_none_is_no_slot)
 
 	assert_int_equal(kexec_main(7, (char **)(uintptr_t)argv), KEXEC_OF_SLOT);
 }
+
+#ifdef SYS_kexec_file_load /* 32 bits: no base */
+/* Else releases are installed that this kernel can never start. */
+TEST(kernel_that_opens_nothing_inside_a_slot_starts_no_other)
+{
+	static const struct {
+		int loading, opening;
+		enum kb_err is;
+	} cases[] = { { EINVAL, EINVAL, KB_OK },
+		      { EINVAL, 0, KB_OK },
+		      { EINVAL, ENOSYS, KB_ENOENT },
+		      { ENOSYS, EINVAL, KB_ENOENT },
+		      { EPERM, EINVAL, KB_EPERM } };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		loading = cases[i].loading;
+		opening = cases[i].opening;
+		assert_int_equal(os_can_kexec(), cases[i].is);
+	}
+}
+#endif
 
 TEST(program_wants_all_its_arguments)
 {
