@@ -5,6 +5,7 @@
 #include "initramfs/hardware.h"
 #include "initramfs/pairs_ask.h"
 #include "initramfs/pairs_kexec.h"
+#include "initramfs/pairs_look.h"
 #include "initramfs/settings.h"
 #include "lib/conf_place.h"
 #include "lib/log.h"
@@ -130,6 +131,16 @@ static bool set_preset(struct boot *b, int preset)
 	return pairs_ask_preset(b, preset) == KB_OK;
 }
 
+static void find_unsaved(struct boot *b)
+{
+	if (b->conf.loader == CONF_LOADER_BAREBOX)
+		find(&b->pairs,
+		     "barebox did not note that it started this kernel: one that does not come up is started again and again, so no other one is tried (can it write its state? is attempts_lock set?)");
+	else
+		find(&b->pairs,
+		     "it cannot write its store, and would start no other kernel: no trial is booted, and nothing is installed (is its medium write-protected, or its file missing?)");
+}
+
 /*
  * What the loader waits to hear, once in a boot. A preset that did not come up is one no more,
  * before anything is handed over to it: else each handover that fails would cost as many starts
@@ -151,11 +162,10 @@ static void answer_loader(struct boot *b)
 		if (!p->answered)
 			find(p,
 			     "it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
-	} else if (b->conf.loader == CONF_LOADER_BAREBOX) {
-		p->answered = true;
-		if (b->cmd.start == CMDLINE_START_UNSAVED)
-			find(p,
-			     "barebox did not note that it started this kernel: one that does not come up is started again and again (can it write its state? is attempts_lock set?)");
+	} else {
+		p->answered = p->answered || b->conf.loader == CONF_LOADER_BAREBOX;
+		if (pairs_look_is_unsaved(b))
+			find_unsaved(b);
 	}
 }
 
@@ -344,6 +354,11 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		log_err("update: skipped: %s",
 			p->unasked ? "without system.conf the boot loader cannot be asked"
 				   : "whose kernel runs is not known, and it might be overwritten");
+		return false;
+	}
+	/* In a rescue a root helps all the same: the kernel that runs boots it. */
+	if (pairs_look_is_unsaved(b) && !plan_is_rescue(mode)) {
+		log_err("update: skipped: the boot loader cannot write its store, so it would start no other kernel");
 		return false;
 	}
 	/* where its files are */

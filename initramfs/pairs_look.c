@@ -17,6 +17,11 @@ static bool lacks_partition(const struct boot *b, int slot)
 	return needs && pairs_partition(b, (unsigned)slot)[0] == '\0';
 }
 
+bool pairs_look_is_unsaved(const struct boot *b)
+{
+	return b->conf.loader != CONF_LOADER_KEXEC && b->cmd.start == CMDLINE_START_UNSAVED;
+}
+
 /* verify-slot=always: only what was signed runs. */
 static bool may_be_anybodys(const struct boot *b, int slot)
 {
@@ -40,6 +45,10 @@ enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 			 state_slot_letter(slot));
 		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
 		return KB_ENODEV;
+	}
+	if (pairs_look_is_unsaved(b)) {
+		snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot write its store");
+		return KB_EIO;
 	}
 	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)
 		return KB_OK;
