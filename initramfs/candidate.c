@@ -2,6 +2,7 @@
 #include "initramfs/candidate.h"
 
 #include "initramfs/data_ready.h"
+#include "initramfs/pairs_look.h"
 #include "initramfs/rescue.h"
 #include "initramfs/settings.h"
 #include "initramfs/slot.h"
@@ -19,12 +20,10 @@ static enum kb_err op_save(void *ctx, struct state *s)
 
 static enum kb_err check_before_charge(struct boot *b, int slot, char *reason)
 {
-	bool elsewhere = pairs_is_elsewhere(b, slot), here = !elsewhere || pairs_mounts(b);
+	bool here = !pairs_is_elsewhere(b, slot) || pairs_mounts(b);
 
 	b->ndespite = 0; /* what stood against the candidate before */
 	TRY(slot_look(b, slot, reason));
-	if (elsewhere)
-		TRY(pairs_look(b, slot, reason));
 	if (here)
 		TRY(slot_check_driver(b, slot, reason));
 	TRY(verify_manifest(b, slot, reason));
@@ -42,6 +41,11 @@ static enum kb_err note_skip(struct boot *b, int slot, const char *reason, enum 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
 	return note_skip(ctx, slot, reason, check_before_charge(ctx, slot, reason));
+}
+
+static enum kb_err op_look_for_pair(void *ctx, int slot, char *reason)
+{
+	return note_skip(ctx, slot, reason, pairs_look(ctx, slot, reason));
 }
 
 static enum kb_err op_prepare(void *ctx, const struct choose_candidate *c, char *reason)
@@ -117,6 +121,7 @@ static enum kb_err attempt_once(struct boot *b)
 		.mount = op_mount,
 		.last_resort_delay = rescue_last_resort,
 		.next_run_accepts = op_next_run_accepts,
+		.look_for_pair = op_look_for_pair,
 		.hand_over = op_hand_over,
 	};
 

@@ -5,6 +5,7 @@
 #include "initramfs/hardware.h"
 #include "initramfs/pairs_ask.h"
 #include "initramfs/pairs_kexec.h"
+#include "initramfs/pairs_look.h"
 #include "initramfs/settings.h"
 #include "lib/conf_place.h"
 #include "lib/log.h"
@@ -14,8 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Its partition; "" if it is missing, or the slot has none. */
-static const char *partition_of(const struct boot *b, unsigned slot)
+const char *pairs_partition(const struct boot *b, unsigned slot)
 {
 	int c = devices_class(&b->conf, slot, PAIR_CLASS);
 
@@ -92,7 +92,7 @@ static void set_where(struct boot *b)
 	if (b->conf.loader == CONF_LOADER_UBOOT)
 		snprintf(p->where, sizeof(p->where), "%s", conf_loader_environment(&b->conf));
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
-		const char *part = partition_of(b, i), *tail = file_of(b, i);
+		const char *part = pairs_partition(b, i), *tail = file_of(b, i);
 		const char *file = tail[0] != '\0' ? tail + 1 : "";
 
 		if (b->conf.loader == CONF_LOADER_UEFI && part[0] != '\0')
@@ -131,6 +131,16 @@ static bool set_preset(struct boot *b, int preset)
 	return pairs_ask_preset(b, preset) == KB_OK;
 }
 
+static void find_unsaved(struct boot *b)
+{
+	if (b->conf.loader == CONF_LOADER_BAREBOX)
+		find(&b->pairs,
+		     "barebox did not note that it started this kernel: one that does not come up is started again and again, so no other one is tried (can it write its state? is attempts_lock set?)");
+	else
+		find(&b->pairs,
+		     "it cannot write its store, and would start no other kernel: no trial is booted, and nothing is installed (is its medium write-protected, or its file missing?)");
+}
+
 /*
  * What the loader waits to hear, once in a boot. A preset that did not come up is one no more,
  * before anything is handed over to it: else each handover that fails would cost as many starts
@@ -152,11 +162,10 @@ static void answer_loader(struct boot *b)
 		if (!p->answered)
 			find(p,
 			     "it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
-	} else if (b->conf.loader == CONF_LOADER_BAREBOX) {
-		p->answered = true;
-		if (b->cmd.start == CMDLINE_START_UNSAVED)
-			find(p,
-			     "barebox did not note that it started this kernel: one that does not come up is started again and again (can it write its state? is attempts_lock set?)");
+	} else {
+		p->answered = p->answered || b->conf.loader == CONF_LOADER_BAREBOX;
+		if (pairs_look_is_unsaved(b))
+			find_unsaved(b);
 	}
 }
 
@@ -171,7 +180,7 @@ static void find_base(struct pairs *p)
 	snprintf(p->where, sizeof(p->where), PAIR_NONE);
 	find(p,
 	     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
-	     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y"
+	     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y, and Linux 5.6 or later"
 			      : "it is forbidden (kernel.kexec_load_disabled)");
 }
 
@@ -278,34 +287,6 @@ bool pairs_goes_on(const struct boot *b)
 	return b->attempt.arrived || b->pairs.role == ATTEMPT_BY_BASE;
 }
 
-/* With a loader each slot has one; by kexec, its root may have the kernel. */
-static bool lacks_partition(const struct boot *b, int slot)
-{
-	bool needs = b->conf.loader != CONF_LOADER_KEXEC ||
-		     conf_slot_part(&b->conf, (unsigned)slot, PAIR_CLASS) != NULL;
-
-	return needs && partition_of(b, (unsigned)slot)[0] == '\0';
-}
-
-enum kb_err pairs_look(struct boot *b, int slot, char *reason)
-{
-	struct pairs_answer is;
-
-	/* where it is not asked, attempt_run() knows */
-	if (b->pairs.unasked || (b->pairs.running == STATE_NONE && b->pairs.role != ATTEMPT_BASE))
-		return KB_OK;
-	if (lacks_partition(b, slot)) {
-		log_warn("slot %c: the partition of its kernel is missing",
-			 state_slot_letter(slot));
-		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
-		return KB_ENODEV;
-	}
-	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)
-		return KB_OK;
-	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
-	return KB_ENODEV;
-}
-
 /* What the base started has failed, and that is written: another slot is had by a restart. */
 static enum kb_err return_to_base(struct boot *b)
 {
@@ -373,6 +354,11 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		log_err("update: skipped: %s",
 			p->unasked ? "without system.conf the boot loader cannot be asked"
 				   : "whose kernel runs is not known, and it might be overwritten");
+		return false;
+	}
+	/* In a rescue a root helps all the same: the kernel that runs boots it. */
+	if (pairs_look_is_unsaved(b) && !plan_is_rescue(mode)) {
+		log_err("update: skipped: the boot loader cannot write its store, so it would start no other kernel");
 		return false;
 	}
 	/* where its files are */

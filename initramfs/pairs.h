@@ -41,6 +41,9 @@ struct pairs {
  * why, and every slot is one whose own kernel cannot be had. */
 void pairs_find(struct boot *b);
 
+/* The partition of the slot's pair; "" if it is missing, or the slot has none. */
+const char *pairs_partition(const struct boot *b, unsigned slot);
+
 /* The slot is booted by its own pair, which does not run. */
 bool pairs_is_elsewhere(const struct boot *b, int slot);
 
@@ -49,10 +52,6 @@ bool pairs_mounts(const struct boot *b);
 
 /* What was decided before this kernel was started goes on: no update is looked for. */
 bool pairs_goes_on(const struct boot *b);
-
-/* Whether that pair is there, and the loader can be asked for it. KB_ENODEV: not, which costs the
- * slot nothing; reason says so. */
-enum kb_err pairs_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /* Starts the pair: see hand_over of struct attempt_ops. Returns only if that fails: reason says
  * why. */

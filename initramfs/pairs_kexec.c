@@ -29,14 +29,6 @@ bool pairs_kexec_came(void)
 		strcmp(type, OF_KEXEC) == 0);
 }
 
-/* Its partition for a kernel, or "": that lies in its root. */
-static const char *partition_of_kernel(const struct boot *b, int slot)
-{
-	int c = devices_class(&b->conf, (unsigned)slot, PAIR_CLASS);
-
-	return c < 0 ? "" : b->dev.slot[slot].part[c];
-}
-
 /* One that does not end, or dies, does so by what the slot has. */
 static bool is_slots_fault(enum kb_err err, int code)
 {
@@ -63,8 +55,8 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 	log_err("slot %s: its kernel: %s", letter,
 		said.text[0] != '\0' ? said.text : err_text(err));
 	snprintf(reason, STATE_STR_MAX + 1, "its kernel cannot be started");
-	record_history(&b->rec, HISTORY_BOOT, slot, reason,
-		       said.text[0] != '\0' ? said.text : "not booted");
+	record_news(&b->rec, HISTORY_BOOT, slot, reason,
+		    said.text[0] != '\0' ? said.text : "not booted");
 	return is_slots_fault(err, code) ? KB_EFORMAT : KB_ECHILD;
 }
 
@@ -72,7 +64,7 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
  * left before its kernel is started. */
 static enum kb_err mount_and_load(struct boot *b, int slot, char *reason)
 {
-	const char *dev = partition_of_kernel(b, slot);
+	const char *dev = pairs_partition(b, (unsigned)slot); /* "": its kernel is in its root */
 	enum kb_err err;
 
 	TRY(slot_mount_to_look(b, slot, reason));

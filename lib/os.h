@@ -130,7 +130,8 @@ void os_reboot_to(const char *words);
 /* To the partition that is the default, but with the section [tryboot] of its autoboot.txt. */
 #define OS_REBOOT_TRYBOOT "0 tryboot"
 /* Whether this kernel could start another one. KB_ENOENT: it was made without that
- * (CONFIG_KEXEC_FILE). KB_EPERM: it must not. */
+ * (CONFIG_KEXEC_FILE), or is older than Linux 5.6, and opens no file inside of a slot. KB_EPERM: it
+ * must not. */
 enum kb_err os_can_kexec(void) KB_MUST_CHECK;
 /* As os_reboot(), but starts the kernel that lib/os_kexec.h loaded. */
 void os_kexec(void);

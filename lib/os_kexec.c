@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -53,9 +54,17 @@ enum kb_err os_kexec_load(int kernel, int initramfs, const char *cmdline)
 	return load_pair(kernel, initramfs, cmdline, 0) == 0 ? KB_OK : err_errno(errno);
 }
 
+/* Since Linux 5.6. No size is refused, but only by who would open. */
+static bool has_openat2(void)
+{
+	return syscall(SYS_openat2, -1, "", NULL, 0ul) >= 0 || errno != ENOSYS;
+}
+
 /* A flag that there is none of is refused, but only by who would load. */
 enum kb_err os_can_kexec(void)
 {
+	if (!has_openat2())
+		return KB_ENOENT;
 	if (load_pair(-1, -1, NULL, 1ul << 31) == 0 || errno == EINVAL)
 		return KB_OK;
 	return errno == ENOSYS ? KB_ENOENT : KB_EPERM;

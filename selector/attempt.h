@@ -36,6 +36,12 @@ struct attempt_ops {
 	 */
 	enum kb_err (*prepare)(void *ctx, const struct choose_candidate *c, char *reason);
 	/*
+	 * Before the slot is charged, to be handed over: whether its own pair can be had. Any
+	 * error: not; the slot waits at no cost, and is for the kernel that runs, if nothing else
+	 * mounts. May be NULL: it can.
+	 */
+	enum kb_err (*look_for_pair)(void *ctx, int slot, char *reason);
+	/*
 	 * Starts the slot's own pair: asks the boot loader for it, once, and restarts; the base
 	 * loads and starts it itself; what the base started restarts, for the base. KB_OK: the
 	 * machine is about to. KB_EMOUNT, KB_EEXEC: the slot does not mount: next candidate, with
@@ -95,7 +101,8 @@ struct attempt {
  * is charged durably and then mounts. When a charge cannot be written, good slots go before trials
  * and oneshots. Those boot uncounted only when nothing else mounts, and no good slot failed that
  * another run would boot (KB_ENOCAND: make that run). A candidate whose own pair does not run is
- * charged and handed over; if it cannot be charged, it boots here like those. The base charges what
+ * charged and handed over; if it cannot be charged, or its pair not be had, it boots here like
+ * those. The base charges what
  * it would charge to boot it here. What the base started enters its own slot first, even uncounted;
  * else it goes back to the base, if that has charged it, or once something new is durable.
  * a->chosen says what was mounted, or handed over. A failure that no later charge recorded is

@@ -47,6 +47,11 @@ static bool is_elsewhere(const struct attempt_walk *r, const struct choose_candi
 	return pair_is_elsewhere(r->a->paired, r->a->running, c);
 }
 
+static bool has_paid(const struct attempt_walk *r, const struct choose_candidate *c)
+{
+	return r->paid >> c->slot & 1;
+}
+
 /* It was not booted, but costs what a boot of it would have cost. */
 static void failed_preflight(struct attempt_walk *r, const struct choose_candidate *c,
 			     const char *reason, enum kb_err err)
@@ -55,7 +60,7 @@ static void failed_preflight(struct attempt_walk *r, const struct choose_candida
 
 	if (c->tier == CHOOSE_ONESHOT)
 		r->s->oneshot = STATE_NONE;
-	if (state_has_tries(t))
+	if (state_has_tries(t) && !has_paid(r, c))
 		t->tries--;
 	note_failure(r, c, reason, err);
 }
@@ -131,17 +136,33 @@ static enum kb_err look_and_prepare(struct attempt_walk *r, const struct choose_
 	return err;
 }
 
+/* Its own pair was to be started, and cannot be had: the kernel that runs may still boot it. */
+static bool lacks_pair(struct attempt_walk *r, const struct choose_candidate *c, char *reason)
+{
+	if (!is_for_loader(r, c) || r->ops->look_for_pair == NULL ||
+	    r->ops->look_for_pair(r->ctx, c->slot, reason) == KB_OK)
+		return false;
+	r->no_pair |= (choose_mask)(1u << c->slot);
+	return true;
+}
+
 /* Makes what booting it costs durable. */
 static bool charge(struct attempt_walk *r, const struct choose_candidate *c)
 {
 	struct state charged = *r->s;
+	uint8_t tries = charged.slot[c->slot].tries;
 
 	choose_charge(&charged, c, is_charged(r, c));
+	if (has_paid(r, c))
+		charged.slot[c->slot].tries = tries;
 	charged.handed = is_for_loader(r, c) && charged.open == c->slot;
 	r->a->counted = save_changes(r, &charged) == KB_OK;
-	if (r->a->counted)
-		*r->s = charged;
-	return r->a->counted;
+	if (!r->a->counted)
+		return false;
+	if (charged.slot[c->slot].tries != tries)
+		r->paid |= (choose_mask)(1u << c->slot);
+	*r->s = charged;
+	return true;
 }
 
 static enum attempt_step mount(struct attempt_walk *r, const struct choose_candidate *c,
@@ -158,6 +179,16 @@ static enum attempt_step mount(struct attempt_walk *r, const struct choose_candi
 	return ATTEMPT_NEXT;
 }
 
+/* The next write has it back, as where a slot is mounted. A cut before that leaves the attempt
+ * open, so the try is spent. */
+static void give_back(struct attempt_walk *r, const struct choose_candidate *c)
+{
+	if (has_paid(r, c))
+		r->s->slot[c->slot].tries++;
+	r->paid &= (choose_mask) ~(1u << c->slot);
+	state_close_attempt(r->s);
+}
+
 /* It was charged, and still may be booted by the kernel that runs, if nothing else is left. A
  * loader that cannot be asked costs what a failed mount costs; so does a pair that cannot be
  * started. */
@@ -168,7 +199,7 @@ static enum attempt_step keep_for_later(struct attempt_walk *r, const struct cho
 	if (err == KB_EFORMAT || r->a->role == ATTEMPT_LOADER)
 		choose_failed(r->s, c, reason);
 	else /* the base can start none: no slot's fault */
-		state_close_attempt(r->s);
+		give_back(r, c);
 	return ATTEMPT_LATER;
 }
 
@@ -239,6 +270,8 @@ enum attempt_step attempt_one_try(struct attempt_walk *r, const struct choose_ca
 		failed_preflight(r, c, reason, err);
 		return ATTEMPT_NEXT;
 	}
+	if (lacks_pair(r, c, reason))
+		return ATTEMPT_LATER;
 	if (!charge(r, c) && (may_wait || attempt_one_good_comes_back(r, c))) {
 		r->a->uncountable |= (choose_mask)(1u << c->slot);
 		return ATTEMPT_LATER;

@@ -20,6 +20,8 @@ struct attempt_walk {
 	bool disk_unknown;
 	/* something is durable that was not when this run began */
 	bool wrote;
+	/* slots that spent a try in it: one boot costs one */
+	choose_mask paid;
 	/* slots whose pair could not be had */
 	choose_mask no_pair;
 	/* the kernel that runs boots any slot: nothing else mounted, or no other can be had */

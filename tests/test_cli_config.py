@@ -35,6 +35,8 @@ def test_a_good_file_is_praised(tmp_path):
     ("[slot.a]\nroot=PARTLABEL=data\n", "also the partition of data"),
     ("[system]\ncompatible=x\n[measure]\npcr=13\n[loader]\nkind=kexec\n[slot.a]\nroot=PARTLABEL=a\nboot=PARTLABEL=k\n",
      "nothing checks the kernel in the partition of [slot.a] boot=, so no secret opens; put it into the root"),
+    ("[system]\ncompatible=x\nverify-slot=always\n[loader]\nkind=kexec\n[slot.a]\nroot=PARTLABEL=a\nboot=PARTLABEL=k\n",
+     "nothing checks the kernel in the partition of [slot.a] boot=, so it is never started; put it into the root"),
     ("[system]\ninit=" + "/x" * 200 + "\n", "longer than"),
     ("[system]\ncompatible=x\0y\n", "NUL"),
     ("#\n" * 40000, "larger than 64 KiB"),

@@ -87,6 +87,13 @@ def test_doctor_names_a_slot_that_runs_with_the_first_kernel(board):
         "slot a runs with the first kernel: its own was not started"]
 
 
+@pytest.mark.parametrize("verify, told", [("always", True), ("boot", False)])
+def test_doctor_names_a_kernel_in_a_partition_that_nothing_checks(board, verify, told):
+    board.dev.configure(f"[system]\nverify-slot={verify}\n[loader]\nkind=kexec\n"
+                        "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n")
+    assert (("error", "loader-unchecked") in board.findings()) == told
+
+
 @pytest.mark.parametrize("pair, release, told", [("-", "5.4.0", True), ("-", "5.6.0", False), ("a", "5.4.0", False)])
 def test_doctor_names_a_first_kernel_that_is_too_old_to_start_another(board, pair, release, told):
     """Of the kernel of a slot, the first kernel's version says nothing."""

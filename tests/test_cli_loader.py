@@ -196,6 +196,12 @@ def test_doctor_reads_the_loaders_store(board):
     assert str(board.grub.block) in told(board, "loader-store")[0]
 
 
+def test_doctor_names_a_loader_that_does_not_forget_what_it_starts_once(board):
+    board.grub.put(keelboot_default="a", keelboot_once="b")
+    assert ("error", "loader-unsaved") in board.findings()
+    assert told(board, "loader-unsaved")[0].startswith("the boot loader was asked to start the kernel of slot b once")
+
+
 def test_doctor_says_that_nobody_answers_the_count_of_starts(board):
     board.grub.put(keelboot_default="a", keelboot_starts="1")
     assert ("error", "loader-starts") in board.findings()
@@ -254,6 +260,11 @@ def make_entries(board):
 def test_doctor_says_of_a_healthy_systemd_boot_only_that_it_counts_nothing(entries):
     assert entries.findings() == [("warning", "loader-uncounted")]
     assert told(entries.board, "loader-uncounted")[0].startswith("systemd-boot counts no starts")
+
+
+def test_doctor_names_a_systemd_boot_that_does_not_forget_what_it_starts_once(entries):
+    entries.put(LoaderEntryOneShot="keelboot-b.efi")
+    assert ("error", "loader-unsaved") in entries.findings()
 
 
 def test_doctor_names_what_started_instead_of_systemd_boot(entries):

@@ -226,6 +226,21 @@ static void check_measure(struct checking *c, const struct conf *conf, const cha
 	}
 }
 
+static void check_kernels(struct checking *c, const struct conf *conf, const char *file)
+{
+	char text[256];
+
+	for (unsigned i = 0; i < conf->nslots && conf->verify_slot == CONF_VERIFY_ALWAYS; i++) {
+		if (!measured_kernel_unchecked(conf, i))
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"[system] verify-slot=always with [loader] kind=kexec: nothing checks the kernel in the partition of [slot.%c] boot=, so it is never started; put it into the root, and remove boot=",
+			state_slot_letter((int)i));
+		print_complaint(c, file, 0, text);
+	}
+}
+
 /* What each value by itself does not show. */
 static void check_whole(struct checking *c, const struct conf *conf, const char *file)
 {
@@ -235,6 +250,7 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 	check_data(c, conf, file);
 	check_fleet(c, conf, file);
 	check_measure(c, conf, file);
+	check_kernels(c, conf, file);
 }
 
 /* KB_ENOSPC: larger than size. */

@@ -3,6 +3,7 @@
 #include "cli/device/device_loader.h"
 #include "cli/doctor/doctor_checks.h"
 
+#include "selector/measured.h"
 #include "selector/pair.h"
 
 #include <string.h>
@@ -51,6 +52,22 @@ static void check_count(struct doctor *doc)
 			"the boot loader counts no starts: a kernel that was marked good and stops starting is started again and again");
 }
 
+/* It forgets that before it starts a kernel; a Raspberry Pi's firmware is asked in the restart. Of
+ * the kernel that EFI Boot Guard tries, doctor_efibg() says it. */
+void doctor_loader_once(struct doctor *doc, int once)
+{
+	enum conf_loader kind = doc->d->conf.loader;
+
+	if (once == STATE_NONE || kind == CONF_LOADER_TRYBOOT ||
+	    (kind == CONF_LOADER_EFIBG && once == doc->d->pair))
+		return;
+	doctor_report(
+		doc, DOCTOR_ERROR, "loader-unsaved",
+		"see what the boot loader prints at its start: can it write its store, and does it clear what it starts once?",
+		"the boot loader was asked to start the kernel of slot %c once, and has not forgotten it: no trial of a kernel is started, or it is again and again",
+		state_slot_letter(once));
+}
+
 static void check_preset(struct doctor *doc)
 {
 	/* of the others, all is in the path of their store */
@@ -69,6 +86,7 @@ static void check_preset(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-starts",
 			"keelboot status says why the initramfs could not answer it; keelboot mark good answers for this start",
 			"the boot loader counts starts, and this one was not answered: after some, it starts another kernel");
+	doctor_loader_once(doc, is.once);
 	if (is.preset == STATE_NONE)
 		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
 			      "the boot loader has no pair to fall back to");
@@ -92,6 +110,20 @@ static void check_kexec(struct doctor *doc)
 			"the first kernel needs CONFIG_KEXEC_FILE=y, no kernel.kexec_load_disabled=1, and, if it is locked down, a slot's kernel that is signed by a key that it trusts; keelboot history says why (docs/KERNEL.md)",
 			"slot %c runs with the first kernel: its own was not started",
 			state_slot_letter(d->booted));
+}
+
+/* Init starts none of these. */
+static void check_checked(struct doctor *doc)
+{
+	const struct conf *c = &doc->d->conf;
+
+	for (unsigned i = 0; i < c->nslots && c->verify_slot == CONF_VERIFY_ALWAYS; i++)
+		if (measured_kernel_unchecked(c, i))
+			doctor_report(
+				doc, DOCTOR_ERROR, "loader-unchecked",
+				"put the kernel into the root, and remove boot=, here and in the first kernel's initramfs",
+				"verify-slot=always with [loader] kind=kexec: nothing checks the kernel in the partition of slot %c, so it is never started",
+				state_slot_letter((int)i));
 }
 
 static void check_foreign(struct doctor *doc)
@@ -234,6 +266,7 @@ static void look_at_loader(struct doctor *doc)
 	doctor_counter(doc);
 	if (device_loader_is_kexec(d)) {
 		check_kexec(doc);
+		check_checked(doc);
 		check_foreign(doc);
 		check_panic_line(doc);
 		return;

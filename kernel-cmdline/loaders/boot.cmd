@@ -21,16 +21,19 @@ if test -n "${keelboot_load}"; then run keelboot_load; fi
 test -n "${keelboot_default}" || keelboot_default=a
 keelboot_others="b a"
 test "${keelboot_default}" = a || keelboot_others="a b"
-keelboot_how=plain
+# What is started, in this order; "count" stands before the first start of the preset.
+keelboot_list="count ${keelboot_default} ${keelboot_others}"
 
 # Cleared durably before it is started: else a pair that hangs would be started forever.
 if test -n "${keelboot_once}"; then
 	keelboot_try=${keelboot_once}
 	setenv keelboot_once
-	keelboot_list="${keelboot_default} ${keelboot_others}"
 	if run keelboot_save; then
 		keelboot_list="${keelboot_try} ${keelboot_list}"
 		keelboot_how=once
+	else
+		keelboot_list="${keelboot_default} ${keelboot_others}"
+		keelboot_how=unsaved
 	fi
 elif test -n "${keelboot_limit}" && test -n "${keelboot_starts}" && test "${keelboot_starts}" -ge "${keelboot_limit}"; then
 	echo "Keelboot: the pair of slot ${keelboot_default} did not come up: another one is started"
@@ -38,17 +41,17 @@ elif test -n "${keelboot_limit}" && test -n "${keelboot_starts}" && test "${keel
 	run keelboot_save
 	keelboot_list="${keelboot_others}"
 	keelboot_how=instead
-else
-	# Counted durably before it is started. What cannot be counted is started all the same.
-	keelboot_list="${keelboot_default} ${keelboot_others}"
-	if test -n "${keelboot_limit}"; then
-		setenv keelboot_starts "1${keelboot_starts}"
-		if run keelboot_save; then keelboot_how=counted; else keelboot_how=unsaved; fi
-	fi
 fi
 
 for keelboot_pair in ${keelboot_list}; do
-	if part number ${devtype} ${devnum} boot-${keelboot_pair} keelboot_part; then
+	if test ${keelboot_pair} = count; then
+		# Durably before it is started. What cannot be counted is started all the same.
+		keelboot_how=plain
+		if test -n "${keelboot_limit}"; then
+			setenv keelboot_starts "1${keelboot_starts}"
+			if run keelboot_save; then keelboot_how=counted; else keelboot_how=unsaved; fi
+		fi
+	elif part number ${devtype} ${devnum} boot-${keelboot_pair} keelboot_part; then
 		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}"
 		test ${keelboot_how} = plain || setenv bootargs "${bootargs},${keelboot_how}"
 		# The device tree of the pair, if it brings one. A pair whose tree is damaged cannot be loaded.
@@ -72,8 +75,10 @@ for keelboot_pair in ${keelboot_list}; do
 			fi
 		fi
 	fi
-	echo "Keelboot: the pair of slot ${keelboot_pair} cannot be loaded"
-	if test ${keelboot_how} = once; then keelboot_how=plain; else keelboot_how=instead; fi
+	if test ${keelboot_pair} != count; then
+		echo "Keelboot: the pair of slot ${keelboot_pair} cannot be loaded"
+		keelboot_how=instead
+	fi
 done
 sleep 10
 reset

@@ -114,3 +114,10 @@ def test_store_that_cannot_be_written_starts_the_default_and_says_so(bench):
     vm, _ = machine(bench, "i386-pc", limit="111", readonly=True, keelboot_default="b", keelboot_starts="11")
     with vm:
         assert pair_of(bench, vm) == "b,unsaved"
+
+
+def test_once_that_cannot_be_forgotten_starts_the_default_and_says_so(bench):
+    """Though it counts no starts."""
+    vm, _ = machine(bench, "i386-pc", readonly=True, keelboot_default="b", keelboot_once="a")
+    with vm:
+        assert pair_of(bench, vm) == "b,unsaved"

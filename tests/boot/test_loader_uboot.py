@@ -80,8 +80,15 @@ def test_kernel_that_cannot_be_loaded_falls_back_at_once(bench, start):
     vm, disk = start(kernel_b=GARBAGE)
     with vm:
         vm.expect("the pair of slot b cannot be loaded", SLOW)
-        assert pair_of(bench, vm) == "a" and len(vm.boots) == 1
-        assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a")
+        assert pair_of(bench, vm) == "a,counted" and len(vm.boots) == 1
+        assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a", keelboot_starts="1")
+
+
+def test_once_that_cannot_be_forgotten_starts_the_default_and_says_so(bench):
+    vm, disk = machine(bench, before=f"{KEPT}{NAMES}setenv keelboot_save false\n")
+    with vm:
+        assert pair_of(bench, vm) == "a,unsaved" and len(vm.boots) == 1
+        assert kept(bench, disk) == kbloader.uboot_copy(keelboot_default="a", keelboot_once="b")
 
 
 def test_kernel_that_panics_falls_back_by_a_reset(bench, start):
@@ -130,7 +137,7 @@ def test_damaged_device_tree_falls_back_at_once(bench):
     vm, _ = machine(bench, tree_b=GARBAGE)
     with vm:
         vm.expect("the pair of slot b cannot be loaded", SLOW)
-        assert pair_of(bench, vm) == "a" and len(vm.boots) == 1
+        assert pair_of(bench, vm) == "a,counted" and len(vm.boots) == 1
 
 
 def test_damaged_device_tree_of_a_pair_is_no_fault_of_the_next(bench):

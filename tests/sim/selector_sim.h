@@ -142,7 +142,7 @@ struct sim_boot {
 	bool handed;  /* and restarted */
 	bool instead; /* of the loader's preset, which did not come up */
 	unsigned writes;
-	/* a write of the state, or of the loader's store, failed */
+	/* a write of the state, or of the loader's store, failed; or that could not be read */
 	bool write_failed;
 	choose_mask tried;
 	bool killed;  /* the apply took it down */
@@ -175,7 +175,8 @@ uint8_t sim_boot_way(struct sim_boot *b, bool *is_first);
 
 /* What it starts once is forgotten before it is started: a->running, and a->role. */
 void sim_loader_start(struct sim_boot *b);
-/* hand_over of struct attempt_ops. */
+/* look_for_pair and hand_over of struct attempt_ops. */
+enum kb_err sim_loader_look(void *ctx, int slot, char *reason);
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason);
 /* By kexec: the next start is that of a slot's kernel. */
 bool sim_loader_has_loaded(const struct sim_world *w);

@@ -274,6 +274,7 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 static const struct attempt_ops ops = { .save = sim_boot_save,
 					.preflight = op_preflight,
 					.mount = op_mount,
+					.look_for_pair = sim_loader_look,
 					.hand_over = sim_loader_ask };
 
 /* The applies look only where no attempt goes on. */

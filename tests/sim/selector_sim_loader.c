@@ -96,6 +96,20 @@ static enum kb_err hand_over_by_kexec(struct sim_boot *b, int slot)
 	return KB_OK;
 }
 
+/* Its store can be read, or cannot. By kexec there is none. */
+enum kb_err sim_loader_look(void *ctx, int slot, char *reason)
+{
+	struct sim_boot *b = ctx;
+	bool is_first;
+
+	(void)slot;
+	reason[0] = '\0';
+	if (b->cfg->kexec || sim_boot_way(b, &is_first) == SIM_WRITE_OK)
+		return KB_OK;
+	b->write_failed = true;
+	return KB_ENODEV;
+}
+
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 {
 	struct sim_boot *b = ctx;

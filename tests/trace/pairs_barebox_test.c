@@ -73,6 +73,19 @@ TEST(start_that_barebox_did_not_note_is_said)
 	machine_told("barebox did not note that it started this kernel");
 }
 
+/* A try that it does not note would be started again and again, if it does not come up. */
+TEST(barebox_that_notes_no_start_is_asked_for_no_trial)
+{
+	machine_put(machine_trial());
+	loader_says("booted", "booted=a,unsaved\n", 0);
+	loader_says("get", "default=a once=-\n", 0);
+	loader_says("once", "default=a once=b\n", 0);
+	machine_boots('a');
+	assert_absent(ASKS "once");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
+	machine_told("b: the boot loader cannot write its store");
+}
+
 TEST(nothing_is_installed_where_nobody_says_it)
 {
 	machine_put(machine_staged());

@@ -239,6 +239,18 @@ TEST(base_that_is_refused_boots_the_good_slot_itself)
 	kernel_of("a", KEXEC_OF_BASE, "not here\n");
 	machine_boots('a');
 	assert_int_equal(machine_get().slot[0].streak, 0);
+	reset();
+	kernel_of("a", KEXEC_OF_BASE, "not here\n");
+	machine_boots('a');
+	assert_absent("write " STATE_DEV); /* the history has it */
+}
+
+TEST(base_that_is_refused_spends_no_try)
+{
+	machine_put(machine_trial());
+	kernel_of("b", KEXEC_OF_BASE, "not here\n");
+	machine_boots('a');
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
 }
 
 TEST(start_that_the_kernel_refuses_boots_the_good_slot_itself)
@@ -301,6 +313,10 @@ TEST(kernel_lies_in_a_partition_of_its_own)
 	kernels_load();
 	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
 	assert_once("# slot b: starting its kernel");
+	reset();
+	os_sim_fail("mount " SLOT_B_DEV, 1, KB_EMOUNT);
+	machine_boots('a');
+	assert_once("# slot a runs with the first kernel: its own kernel cannot be started");
 }
 
 TEST(chosen_slot_boots_by_the_base)

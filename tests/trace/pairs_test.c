@@ -172,6 +172,73 @@ TEST(loader_that_cannot_even_be_read_costs_nothing)
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
 
+/* Else the device would be in a rescue at each start: nothing mends its loader's store there. */
+TEST(good_slot_whose_loader_cannot_be_read_boots_if_nothing_else_mounts)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct state s = machine_good();
+
+		machine_anew();
+		has_pairs("keelboot.pair=a\n");
+		s.pref = 1;
+		machine_put(s);
+		if (i == 0)
+			loader_says("get", "/dev/vda7: no environment block\n", 1);
+		else
+			machine.disk.part[5].partlabel = "other";
+		os_sim_fail("mount " SLOT_A_DEV, 1, KB_EMOUNT);
+		machine_boots('b');
+		assert_absent(ASKS "once");
+		assert_once(
+			"# slot b runs with the kernel of slot a: its own kernel cannot be started");
+		EQUAL((machine_get().slot[1].streak, 0), (machine_get().handed, 0));
+	}
+}
+
+/* It would start its preset, again and again, and the release would be rejected for that. */
+TEST(loader_that_cannot_write_its_store_is_asked_for_no_trial)
+{
+	struct state s = machine_trial();
+
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
+	machine.cmdline = "keelboot.pair=a,unsaved\n";
+	loader_obeys();
+	machine_child(apply(0, NULL));
+	machine_boots('a');
+	assert_absent("spawn " LOADER);
+	assert_absent("spawn " APPLY);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+	machine_told("{\"id\":\"loader\",\"text\":\"boot loader: it cannot write its store");
+	machine_told("\"reason\":\"b: the boot loader cannot write its store\"");
+}
+
+static void install_in_rescue(void *ctx, const char *const *argv)
+{
+	applies_whole(PLAN_RESCUE);
+	os_sim_fs(SLOT_B_DEV, "ext4");
+}
+
+/* What it brings boots by the kernel that runs. */
+TEST(loader_that_cannot_write_its_store_keeps_no_rescue_from_a_repair)
+{
+	struct os_sim_child fixes = apply(0, "--rescue");
+	struct os_sim_disk stick = machine_stick();
+
+	machine_put(machine_good());
+	machine.cmdline = "keelboot.pair=a,unsaved\n";
+	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
+	os_sim_fail("mount " SLOT_B_DEV, 1, KB_EMOUNT);
+	loader_says("get", "default=a once=-\n", 0);
+	fixes.run = install_in_rescue;
+	machine_child(fixes);
+	stick.at_ms = 95000;
+	machine_plug(stick);
+	machine_boots('b');
+	assert_absent(ASKS "once");
+	assert_once("# slot b runs with the kernel of slot a: its own kernel cannot be started");
+}
+
 TEST(loader_that_hangs_is_ended)
 {
 	machine_put(machine_trial());

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify-slot=always: a disk that a stranger can write to boots nothing of his. */
 #include "tests/trace/verified.h"
+#include "update/wire/kexec_end.h"
 
 #define ALWAYS_CONF "[system]\nverify-slot=always\n"
 
@@ -41,6 +42,26 @@ TEST(with_always_a_slot_with_a_signed_root_hash_boots)
 	verity_opens(&s, 0);
 	machine_boots('a');
 	assert_order(VERIFY, "mount /dev/dm-0");
+}
+
+/* No hash covers that partition: the root is verified, and the base enters it itself. */
+TEST(with_always_no_kernel_is_started_from_a_partition_that_nothing_checks)
+{
+	struct state s = machine_good();
+
+	machine.conf = ALWAYS_CONF "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
+				   "[slot.b]\nroot=PARTLABEL=root-b\n[loader]\nkind=kexec\n";
+	machine.disk.part[machine.disk.nparts++] =
+		(struct os_sim_part){ .partlabel = "boot-a", .size = 32 * MIB };
+	put_with_manifest(&s, 0, true);
+	verity_opens(&s, 0);
+	machine_child_says("keelboot-kexec", NULL, "", KEXEC_LOADED);
+	machine_boots('a');
+	assert_absent("spawn keelboot-kexec");
+	assert_absent("mount /dev/vda5");
+	assert_order(VERIFY, "mount /dev/dm-0");
+	assert_once("# slot a: its kernel is in a partition that nothing checks");
+	assert_int_equal(machine_get().slot[0].streak, 0);
 }
 
 /* Threat 34: a record of a newer Keelboot tells of no release, so nothing could ever boot by it. */

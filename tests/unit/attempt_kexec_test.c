@@ -259,6 +259,63 @@ TEST(base_that_can_start_no_kernel_boots_the_good_slot_itself)
 	EQUAL((s.slot[0].streak, 0), (s.slot[0].reason[0], '\0'));
 }
 
+/* Nor a trial's: it was charged, and gets its try back. */
+TEST(base_that_can_start_no_kernel_spends_no_try)
+{
+	m.hands[1] = KB_EIO;
+	BOOTS("saveb handb save. mounta ");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES), (m.disk.open, STATE_NONE), (a.counted, true));
+	assert_true(m.disk.handed == 0);
+	assert_string_equal(m.disk.slot[1].reason, "");
+}
+
+/* A power cut before that is written: the charge stands, as for any start by kexec. */
+TEST(try_that_could_not_be_given_back_is_spent)
+{
+	m.hands[1] = KB_EIO;
+	m.fail_saves = ~1u;
+	OK(boot());
+	EQUAL((a.chosen.slot, 0), (m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.open, 1));
+}
+
+/* By the base, where nothing else mounts: one boot costs one try. */
+TEST(slot_that_boots_by_the_base_after_all_pays_once)
+{
+	static const enum kb_err ends[] = { KB_EIO, KB_EFORMAT };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++) {
+		set_up_base();
+		m.hands[1] = ends[i];
+		m.fit[0] = KB_ENODEV;
+		OK(boot());
+		EQUAL((a.chosen.slot, 1), (m.disk.slot[1].tries, STATE_TRIES - 1),
+		      (m.disk.open, 1));
+	}
+}
+
+static enum kb_err op_prepare(void *ctx, const struct choose_candidate *c, char *reason)
+{
+	snprintf(reason, STATE_STR_MAX, "no data");
+	return KB_EIO;
+}
+
+/* Its data is made ready where it boots, or it does not mount. */
+TEST(slot_that_fails_by_the_base_after_all_pays_once)
+{
+	struct attempt_ops unready = ops;
+
+	unready.prepare = op_prepare;
+	for (unsigned i = 0; i < 2; i++) {
+		set_up_base();
+		m.hands[1] = KB_EFORMAT;
+		m.fit[0] = KB_ENODEV;
+		m.mounts[1] = KB_EMOUNT;
+		a.disk = m.disk = s;
+		assert_int_equal(attempt_run(&a, &s, i == 0 ? &ops : &unready, NULL), KB_ENOCAND);
+		EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.open, STATE_NONE));
+	}
+}
+
 TEST(what_cannot_be_counted_is_not_started)
 {
 	m.fail_saves = ~0u;

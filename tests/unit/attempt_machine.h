@@ -9,6 +9,7 @@
 struct machine {
 	enum kb_err fit[STATE_SLOTS_MAX];
 	enum kb_err mounts[STATE_SLOTS_MAX];
+	enum kb_err looks[STATE_SLOTS_MAX];
 	enum kb_err hands[STATE_SLOTS_MAX];
 	unsigned fail_saves; /* bit i: the save number i fails */
 	unsigned saves;
@@ -72,6 +73,12 @@ static bool op_next_run_accepts(void *ctx)
 	return m.next_run_accepts;
 }
 
+static enum kb_err op_look_for_pair(void *ctx, int slot, char *reason)
+{
+	snprintf(reason, STATE_STR_MAX, "not asked");
+	return m.looks[slot];
+}
+
 static enum kb_err op_hand_over(void *ctx, int slot, char *reason)
 {
 	note("hand", slot);
@@ -84,6 +91,7 @@ static const struct attempt_ops ops = { .save = op_save,
 					.mount = op_mount,
 					.last_resort_delay = op_delay,
 					.next_run_accepts = op_next_run_accepts,
+					.look_for_pair = op_look_for_pair,
 					.hand_over = op_hand_over };
 
 static void set_up(void)

@@ -367,6 +367,25 @@ TEST(loader_that_cannot_be_asked_and_nothing_else_mounts)
 	EQUAL((a.chosen.slot, 1), (a.counted, true));
 }
 
+TEST(slot_whose_pair_cannot_be_had_waits_at_no_cost)
+{
+	have_pairs();
+	m.looks[1] = KB_ENODEV;
+	BOOTS("mounta ");
+	EQUAL((a.chosen.slot, 0), (s.slot[1].tries, STATE_TRIES), (s.slot[1].reason[0], '\0'));
+}
+
+/* Something boots, and costs what a boot costs. */
+TEST(slot_whose_pair_cannot_be_had_boots_if_nothing_else_mounts)
+{
+	have_pairs();
+	m.looks[1] = KB_ENODEV;
+	m.mounts[0] = KB_EMOUNT;
+	BOOTS("mounta saveb mountb ");
+	EQUAL((a.chosen.slot, 1), (m.disk.slot[1].tries, STATE_TRIES - 1), (a.counted, true));
+	assert_true(m.disk.handed == 0);
+}
+
 TEST(what_cannot_be_counted_is_not_handed_over)
 {
 	have_pairs();

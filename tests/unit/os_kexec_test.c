@@ -5,13 +5,31 @@
 #include "lib/os.h"
 #include "lib/os_kexec.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/syscall.h"
 #include "update/wire/kexec_end.h"
 
 static int fd;
 static uint64_t size;
 
+/* What a kernel says to openat2(), and to kexec_file_load(); 0: it is asked. */
+static int opening, loading;
+static bool asked; /* to load; some processors of 32 bits have no such call */
+
+static bool syscall_answers(long number, const long arg[6], long *result)
+{
+	int errnum = number == SYS_openat2 ? opening : loading;
+
+	if (errnum == 0)
+		return false;
+	asked = asked || number != SYS_openat2;
+	errno = errnum;
+	*result = -1;
+	return true;
+}
+
 static void set_up(void)
 {
+	loading = opening = 0;
 	folder_make();
 	folder_run("mkdir boot");
 	folder_put("boot/vmlinuz", "kernel");
@@ -112,6 +130,28 @@ TEST(device_that_is_none_is_no_slot)
 	const char *const argv[] = { "keelboot-kexec", folder, "/dev/null", "b", "", "", "" };
 
 	assert_int_equal(kexec_main(7, (char **)(uintptr_t)argv), KEXEC_OF_SLOT);
+}
+
+/* Else releases are installed that this kernel can never start. */
+TEST(kernel_that_opens_nothing_inside_a_slot_starts_no_other)
+{
+	static const struct {
+		int loading, opening;
+		enum kb_err is;
+	} cases[] = { { EINVAL, EINVAL, KB_OK },
+		      { EINVAL, 0, KB_OK },
+		      { EINVAL, ENOSYS, KB_ENOENT },
+		      { ENOSYS, EINVAL, KB_ENOENT },
+		      { EPERM, EINVAL, KB_EPERM } };
+	enum kb_err err;
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		loading = cases[i].loading;
+		opening = cases[i].opening;
+		asked = false;
+		err = os_can_kexec();
+		assert_int_equal(err, asked ? cases[i].is : KB_ENOENT);
+	}
 }
 
 TEST(program_wants_all_its_arguments)

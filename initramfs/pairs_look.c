@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/pairs_look.h"
+
+#include "initramfs/boot_data.h"
+#include "initramfs/pairs_ask.h"
+#include "lib/log.h"
+#include "selector/measured.h"
+
+#include <stdio.h>
+
+/* With a loader each slot has one; by kexec, its root may have the kernel. */
+static bool lacks_partition(const struct boot *b, int slot)
+{
+	bool needs = b->conf.loader != CONF_LOADER_KEXEC ||
+		     conf_slot_part(&b->conf, (unsigned)slot, PAIR_CLASS) != NULL;
+
+	return needs && pairs_partition(b, (unsigned)slot)[0] == '\0';
+}
+
+bool pairs_look_is_unsaved(const struct boot *b)
+{
+	return b->conf.loader != CONF_LOADER_KEXEC && b->cmd.start == CMDLINE_START_UNSAVED;
+}
+
+/* verify-slot=always: only what was signed runs. */
+static bool may_be_anybodys(const struct boot *b, int slot)
+{
+	return b->conf.verify_slot == CONF_VERIFY_ALWAYS &&
+	       measured_kernel_unchecked(&b->conf, (unsigned)slot);
+}
+
+enum kb_err pairs_look(struct boot *b, int slot, char *reason)
+{
+	struct pairs_answer is;
+
+	if (may_be_anybodys(b, slot)) {
+		snprintf(reason, STATE_STR_MAX + 1,
+			 "its kernel is in a partition that nothing checks");
+		log_err("slot %c: %s (verify-slot=always): put it into the root",
+			state_slot_letter(slot), reason);
+		return KB_EFORMAT;
+	}
+	if (lacks_partition(b, slot)) {
+		log_warn("slot %c: the partition of its kernel is missing",
+			 state_slot_letter(slot));
+		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
+		return KB_ENODEV;
+	}
+	if (pairs_look_is_unsaved(b)) {
+		snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot write its store");
+		return KB_EIO;
+	}
+	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)
+		return KB_OK;
+	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
+	return KB_ENODEV;
+}
