@@ -24,8 +24,8 @@ struct limits {
 /* As system.conf has them, now, on the device with this id. */
 struct limits limits_now(const struct conf *conf, const char *id);
 
-/* When the day of this device begins, in seconds behind midnight: within an hour, at any time of it,
- * so that no fleet goes on at once; the same in each boot. PURE. */
+/* When the day of this device begins, in seconds behind midnight: within an hour, at any time of
+ * it, so that no fleet goes on at once; the same in each boot. PURE. */
 uint64_t limits_late(const char *id);
 
 /* Notes in the record how long the device has run in the day that is counted, while its clock does

@@ -6,6 +6,7 @@
 #include "initramfs/pairs_ask.h"
 #include "initramfs/pairs_kexec.h"
 #include "initramfs/pairs_look.h"
+#include "initramfs/pairs_partition.h"
 #include "initramfs/settings.h"
 #include "lib/conf_place.h"
 #include "lib/log.h"
@@ -14,13 +15,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-const char *pairs_partition(const struct boot *b, unsigned slot)
-{
-	int c = devices_class(&b->conf, slot, PAIR_CLASS);
-
-	return c < 0 ? "" : b->dev.slot[slot].part[c];
-}
 
 static void find(struct pairs *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

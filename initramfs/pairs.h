@@ -41,9 +41,6 @@ struct pairs {
  * why, and every slot is one whose own kernel cannot be had. */
 void pairs_find(struct boot *b);
 
-/* The partition of the slot's pair; "" if it is missing, or the slot has none. */
-const char *pairs_partition(const struct boot *b, unsigned slot);
-
 /* The slot is booted by its own pair, which does not run. */
 bool pairs_is_elsewhere(const struct boot *b, int slot);
 

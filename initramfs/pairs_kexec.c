@@ -5,6 +5,7 @@
 #include "initramfs/child_ask.h"
 #include "initramfs/hardware.h"
 #include "initramfs/measure.h"
+#include "initramfs/pairs_partition.h"
 #include "initramfs/slot.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"

@@ -3,6 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/pairs_ask.h"
+#include "initramfs/pairs_partition.h"
 #include "lib/log.h"
 #include "selector/measured.h"
 

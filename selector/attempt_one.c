@@ -181,7 +181,7 @@ static enum attempt_step mount(struct attempt_walk *r, const struct choose_candi
 
 /* The next write has it back, as where a slot is mounted. A cut before that leaves the attempt
  * open, so the try is spent. */
-static void give_back(struct attempt_walk *r, const struct choose_candidate *c)
+static void return_try(struct attempt_walk *r, const struct choose_candidate *c)
 {
 	if (has_paid(r, c))
 		r->s->slot[c->slot].tries++;
@@ -199,7 +199,7 @@ static enum attempt_step keep_for_later(struct attempt_walk *r, const struct cho
 	if (err == KB_EFORMAT || r->a->role == ATTEMPT_LOADER)
 		choose_failed(r->s, c, reason);
 	else /* the base can start none: no slot's fault */
-		give_back(r, c);
+		return_try(r, c);
 	return ATTEMPT_LATER;
 }
 

@@ -35,6 +35,6 @@ size_t measured_none(char out[MEASURED_MAX], const char *compatible, const char 
 const char *measured_tier(const struct state_slot *slot, enum choose_tier tier, bool forced,
 			  bool despite);
 
-/* By kexec, from a partition that no hash covers: anybody's kernel would be measured, or started, as
- * that of the slot. */
+/* By kexec, from a partition that no hash covers: anybody's kernel would be measured, or started,
+ * as that of the slot. */
 bool measured_kernel_unchecked(const struct conf *c, unsigned slot);

@@ -192,6 +192,7 @@ static bool has_version(const char *file, const char *version)
 
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
 		return true;
+	/* bound: the file */
 	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (text == MAP_FAILED)
 		return true;

@@ -17,7 +17,7 @@ void doctor_update(struct doctor *doc);
 void doctor_data(struct doctor *doc);
 void doctor_loader(struct doctor *doc);
 /* once: the slot whose kernel its store still says is to be started once, or STATE_NONE. */
-void doctor_loader_once(struct doctor *doc, int once);
+void doctor_once(struct doctor *doc, int once);
 void doctor_grub(struct doctor *doc);
 void doctor_uboot(struct doctor *doc);
 void doctor_counter(struct doctor *doc);

@@ -52,22 +52,6 @@ static void check_count(struct doctor *doc)
 			"the boot loader counts no starts: a kernel that was marked good and stops starting is started again and again");
 }
 
-/* It forgets that before it starts a kernel; a Raspberry Pi's firmware is asked in the restart. Of
- * the kernel that EFI Boot Guard tries, doctor_efibg() says it. */
-void doctor_loader_once(struct doctor *doc, int once)
-{
-	enum conf_loader kind = doc->d->conf.loader;
-
-	if (once == STATE_NONE || kind == CONF_LOADER_TRYBOOT ||
-	    (kind == CONF_LOADER_EFIBG && once == doc->d->pair))
-		return;
-	doctor_report(
-		doc, DOCTOR_ERROR, "loader-unsaved",
-		"see what the boot loader prints at its start: can it write its store, and does it clear what it starts once?",
-		"the boot loader was asked to start the kernel of slot %c once, and has not forgotten it: no trial of a kernel is started, or it is again and again",
-		state_slot_letter(once));
-}
-
 static void check_preset(struct doctor *doc)
 {
 	/* of the others, all is in the path of their store */
@@ -86,7 +70,7 @@ static void check_preset(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-starts",
 			"keelboot status says why the initramfs could not answer it; keelboot mark good answers for this start",
 			"the boot loader counts starts, and this one was not answered: after some, it starts another kernel");
-	doctor_loader_once(doc, is.once);
+	doctor_once(doc, is.once);
 	if (is.preset == STATE_NONE)
 		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
 			      "the boot loader has no pair to fall back to");

@@ -182,7 +182,7 @@ void doctor_systemd(struct doctor *doc)
 	check_origin(doc, &l, &is);
 	check_entries(doc, &is);
 	check_default(doc, &is, c.preset);
-	doctor_loader_once(doc, c.once);
+	doctor_once(doc, c.once);
 	(void)!find_config(doc);
 	check_menu(doc, &is);
 	check_preferred(doc);

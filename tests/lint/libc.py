@@ -41,7 +41,7 @@ PURE = MEMORY | STRINGS | FORMATTING | NUMBERS | ERRORS | HEAP | THREADS | set("
 """.split())
 # OpenSSL, zstd, LZ4, liblzma, json-c and zlib, as far as they work on memory.
 LIBRARIES = re.compile(r"^(?:(?:EVP|ERR|OSSL_PARAM|ZSTD|LZ4|lzma|json_object|json_tokener)_(?!\w*(?:file|fd|fp)\b)\w+"
-                       r"|(?:de|in)flate\w*)$")
+                       r"|(?:de|in)flate\w*|zlibVersion)$")
 # A program's own output: without fopen() there are no streams but these two.
 OUTPUT = "printf fprintf puts putchar fputs fputc putc fwrite fflush ferror stdout stderr"
 
