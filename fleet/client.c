@@ -113,7 +113,7 @@ static enum kb_err read_pems(struct client *c, const struct conf *conf)
 	return read_key(c, conf->fleet_key);
 }
 
-static enum kb_err read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
+enum kb_err client_read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
 {
 	if (conf->fleet_id[0] != '\0')
 		snprintf(id, URL_ID_MAX + 1, "%s", conf->fleet_id);
@@ -183,7 +183,7 @@ static void warn_unencrypted(const struct client *c)
 enum kb_err client_init(struct client *c, const struct conf *conf)
 {
 	TRY(check_ways(conf));
-	TRY(read_id(c->id, conf));
+	TRY(client_read_id(c->id, conf));
 	TRY(set_base(c, conf));
 	/* An action of a channel is named by its release, whichever server has the file. */
 	c->server = conf->fleet_channel[0] != '\0' ? 1 : hash_server(c->base);

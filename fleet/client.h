@@ -55,6 +55,10 @@ struct client {
  * come later. Both were reported. */
 enum kb_err client_init(struct client *c, const struct conf *conf) KB_MUST_CHECK;
 
+/* How the device is called: id=, or what is in id-file=. The errors of client_init(), and reported.
+ */
+enum kb_err client_read_id(char id[URL_ID_MAX + 1], const struct conf *conf) KB_MUST_CHECK;
+
 /* Reports what is wrong with the last answer, and notes it; status 0: none came. */
 void client_complain(struct client *c, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,4 +34,12 @@ void phase_try(struct contact *c, const char *what, const char *why, unsigned ma
 		phase_set(c, ACTION_FAILED, text);
 	else
 		contact_save(c);
+}
+
+void phase_skip(struct contact *c, const struct offer *o)
+{
+	if (o->download == OFFER_SKIP && c->a.phase == ACTION_SEEN)
+		snprintf(c->a.why, sizeof(c->a.why),
+			 "%s, %" PRIu64 " bytes, waits: the server wants no download yet", o->name,
+			 o->size);
 }

@@ -10,3 +10,6 @@ void phase_set(struct contact *c, enum action_phase phase, const char *why);
 /* Something did not work now: it is tried again, until so many contacts in a row had trouble of
  * this kind. Then it failed. */
 void phase_try(struct contact *c, const char *what, const char *why, unsigned max);
+
+/* Notes that the server wants no download yet, if it says so of o. What is here of it stays. */
+void phase_skip(struct contact *c, const struct offer *o);

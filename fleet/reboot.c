@@ -67,10 +67,11 @@ static bool is_preceded(const struct contact *c)
 	return true;
 }
 
-/* Also where others reboot, by exit code 4. */
+/* Also where others reboot, by exit code 4. A channel has no such window, whoever gave the action.
+ */
 static bool is_out_of_window(const struct contact *c)
 {
-	if (c->a.window_closed == 0)
+	if (c->a.window_closed == 0 || c->conf->fleet_channel[0] != '\0')
 		return false;
 	if (!c->looks)
 		contact_print(

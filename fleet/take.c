@@ -52,7 +52,9 @@ static bool take_known(struct contact *c)
 	char verdict[ACTION_WHY_MAX + 1];
 	enum action_phase phase = judge_unasked(&c->facts, c->a.release, verdict);
 
-	if (phase == ACTION_NONE || judge_is_skipped(&c->facts, c->a.release))
+	/* What others staged goes before, so it cannot be staged anew. */
+	if (phase == ACTION_NONE ||
+	    (judge_is_skipped(&c->facts, c->a.release) && !c->facts.staged_by_others))
 		return false;
 	files_bundle_drop(&c->files);
 	if (phase == ACTION_STAGED)
@@ -343,15 +345,6 @@ static void begin_action(struct contact *c, const struct offer *o)
 	fetch_expect(&c->files, &c->a, o, fresh);
 }
 
-/* What is here of it stays. */
-static void note_skip(struct contact *c, const struct offer *o)
-{
-	if (o->download == OFFER_SKIP && c->a.phase == ACTION_SEEN)
-		snprintf(c->a.why, sizeof(c->a.why),
-			 "%s, %" PRIu64 " bytes, waits: the server wants no download yet", o->name,
-			 o->size);
-}
-
 /* The server may be about to mend it, as where its file is not whole yet. */
 static void take_unclear(struct contact *c, const struct offer *o)
 {
@@ -371,6 +364,12 @@ static void take_unclear(struct contact *c, const struct offer *o)
 		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
 	}
 	phase_try(c, what, why, ACTION_TRIES_MAX);
+	/* The end is sent for what the server offers now, which has no size and no digest. */
+	if (c->a.phase == ACTION_FAILED) {
+		c->a.size = 0;
+		c->a.digest[0] = '\0';
+		contact_save(c);
+	}
 }
 
 void take_offer(struct contact *c, const struct offer *o)
@@ -388,7 +387,7 @@ void take_offer(struct contact *c, const struct offer *o)
 		return;
 	}
 	begin_action(c, o);
-	note_skip(c, o);
+	phase_skip(c, o);
 	if (!contact_save(c) || !is_possible(c, o) || o->download == OFFER_SKIP)
 		return;
 	c->way->tell(c);

@@ -75,8 +75,8 @@ static void repeat_end(struct contact *c)
 }
 
 /* false: nobody knows whether it is the action whose end is due, or what the server has is not
- * understood. An answer that was lost is sent
- * again; of another action with the same id, there is none yet. */
+ * understood. An answer that was lost is sent again; of another action with the same id, there is
+ * none yet. */
 static bool ask_deployment(struct contact *c, const struct ddi_poll *p)
 {
 	static struct offer o;

@@ -30,6 +30,13 @@ static bool may_be_anybodys(const struct boot *b, int slot)
 	       measured_kernel_unchecked(&b->conf, (unsigned)slot);
 }
 
+/* barebox goes by the priorities that Linux writes, whether it notes a start or not: for a slot
+ * that is good, it forgets nothing that counts. */
+static bool may_be_asked(const struct boot *b, int slot)
+{
+	return b->conf.loader == CONF_LOADER_BAREBOX && b->rec.s.slot[slot].st == STATE_GOOD;
+}
+
 enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 {
 	struct pairs_answer is;
@@ -47,7 +54,7 @@ enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
 		return KB_ENODEV;
 	}
-	if (pairs_look_is_unsaved(b)) {
+	if (pairs_look_is_unsaved(b) && !may_be_asked(b, slot)) {
 		snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot write its store");
 		return KB_EIO;
 	}

@@ -30,8 +30,10 @@ struct copies_kept {
 struct copies {
 	/* set by the caller: "/dev/mmcblk0"; before /dev, /sys and /proc: "" */
 	const char *disk, *sys_root;
-	/* fw_env.config(5), which may be missing; NULL: nobody has one */
+	/* fw_env.config(5), which may be missing unless system.conf speaks of it; NULL: nobody has
+	 * one */
 	const char *environment;
+	bool environment_named;
 	/* found */
 	struct emmc emmc;
 	/* indices of areas */

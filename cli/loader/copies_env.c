@@ -48,7 +48,7 @@ void copies_env_find(struct copies *c)
 		c->environment == NULL ? KB_ENOENT : loader_fwenv_read(&env, c->environment);
 
 	c->nkept = 0;
-	c->knows_environment = err == KB_OK || err == KB_ENOENT;
+	c->knows_environment = err == KB_OK || (err == KB_ENOENT && !c->environment_named);
 	for (unsigned i = 0; i < env.n; i++)
 		for (unsigned area = 0; area < 2; area++)
 			if (is_area(c, area, env.copy[i].dev) && !keep_copy(c, area, &env.copy[i]))

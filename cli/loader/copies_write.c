@@ -43,8 +43,8 @@ static enum kb_err allow_environment(struct copies *c, uint64_t size)
 	if (!c->knows_environment)
 		return copies_fail(
 			c, KB_EINVAL,
-			"%.100s is not understood, so an image may overwrite U-Boot's environment: expected lines DEVICE OFFSET SIZE, in the device",
-			c->environment);
+			"%.100s is %s, so an image may overwrite U-Boot's environment: expected lines DEVICE OFFSET SIZE, in the device",
+			c->environment, os_exists(c->environment) ? "not understood" : "missing");
 	for (unsigned i = 0; i < c->nkept; i++)
 		if (c->kept[i].area == c->other && c->kept[i].from < size)
 			return copies_fail(c, KB_ENOSPC,

@@ -69,7 +69,9 @@ static enum kb_err find_copies(struct copies *c)
 {
 	*c = (struct copies){ .disk = d.conf.loader_copies,
 			      .sys_root = "",
-			      .environment = conf_loader_counter(&d.conf) };
+			      .environment = conf_loader_counter(&d.conf),
+			      .environment_named = d.conf.loader == CONF_LOADER_UBOOT ||
+						   d.conf.loader_environment[0] != '\0' };
 	return report(c, copies_look(c));
 }
 

@@ -93,6 +93,12 @@ enum client_end deployment_get(struct contact *contact, const char *id, struct o
 	return ends[next_answer(4)];
 }
 
+bool client_is_shut(const struct client *client)
+{
+	(void)client;
+	return next_answer(2) == 1;
+}
+
 bool tell_close(struct contact *contact, const char *id, const struct ddi_feedback *f,
 		uint64_t *tries)
 {

@@ -86,6 +86,17 @@ TEST(barebox_that_notes_no_start_is_asked_for_no_trial)
 	machine_told("b: the boot loader cannot write its store");
 }
 
+TEST(so_barebox_is_asked_for_a_good_slot)
+{
+	machine_put(machine_good());
+	loader_says("booted", "booted=a,unsaved\n", 0);
+	loader_says("get", "default=a once=-\n", 0);
+	loader_says("once", "default=a once=b\n", 0);
+	os_sim_fail("mount " SLOT_A_DEV, 1, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once(ASKS "once");
+}
+
 TEST(nothing_is_installed_where_nobody_says_it)
 {
 	machine_put(machine_staged());

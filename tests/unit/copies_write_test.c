@@ -142,12 +142,18 @@ static void fill(struct area *a, const char *version, size_t at)
 	memcpy(a->durable, a->cached, ROOM);
 }
 
+/* system.conf speaks of U-Boot's environment */
+static bool environment_named;
+
 static void look(void)
 {
 	static char config[96];
 
 	snprintf(config, sizeof(config), "%s/fw_env.config", folder);
-	c = (struct copies){ .disk = DISK, .sys_root = folder, .environment = config };
+	c = (struct copies){ .disk = DISK,
+			     .sys_root = folder,
+			     .environment = config,
+			     .environment_named = environment_named };
 	OK(copies_look(&c));
 }
 
@@ -527,6 +533,11 @@ TEST(place_of_the_environment_that_nobody_understands_is_in_the_way)
 	folder_run("rm fw_env.config");
 	look();
 	OK(copies_write_allowed(&c, LEN));
+	environment_named = true;
+	look();
+	environment_named = false;
+	FAILS(copies_write_allowed(&c, LEN), KB_EINVAL);
+	assert_non_null(strstr(c.why, "fw_env.config is missing"));
 }
 
 /* One that says what is not in it would run, and no later one could be installed. */

@@ -333,6 +333,8 @@ enum apply_file_verdict apply_file_verdict(const struct apply_file_job *job, enu
 
 bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err)
 {
-	return apply_file_verdict(job, err) == APPLY_FILE_FAILED && err != KB_OK &&
+	bool waits = err == KB_ENEWER || (err == KB_ESEED && !job->seed_changed);
+
+	return (waits || apply_file_verdict(job, err) == APPLY_FILE_FAILED) && err != KB_OK &&
 	       job->blame == INSTALL_BLAME_BUNDLE;
 }

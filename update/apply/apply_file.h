@@ -129,5 +129,6 @@ enum apply_file_verdict {
 enum apply_file_verdict apply_file_verdict(const struct apply_file_job *job, enum kb_err err);
 
 /* True when an error is one that spends the budget of a staged copy: it did not verify, or could
- * not be read. What no copy of the bundle could mend is none: see apply_file_verdict(). */
+ * not be read; or this boot cannot install it, since each such boot writes the state. What no copy
+ * of the bundle could mend is none: see apply_file_verdict(). */
 bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err);

@@ -99,7 +99,8 @@ static enum kb_err install_once(struct apply *a, const struct apply_source *src,
  * decoder been killed to get its memory. */
 static bool looks_damaged(const struct apply *a, enum kb_err err)
 {
-	return a->job.seed_changed || (apply_file_copy_failed(&a->job, err) && err != KB_EIO);
+	return a->job.seed_changed || (apply_file_verdict(&a->job, err) == APPLY_FILE_FAILED &&
+				       apply_file_copy_failed(&a->job, err) && err != KB_EIO);
 }
 
 enum apply_end apply_raw_run(struct apply *a, const struct apply_source *src)

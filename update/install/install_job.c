@@ -46,7 +46,7 @@ enum kb_err install_job_chunk_failed(struct install_job *j, enum kb_err err)
 {
 	if (err == KB_OK || err == KB_ENOENT)
 		return err;
-	j->in->seed_changed = err == KB_ESEED;
+	j->in->seed_changed = err == KB_ESEED && !j->pipe.seed_unread;
 	return install_job_fail(j, err == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE,
 				err, "%s", j->pipe.why);
 }

@@ -224,6 +224,7 @@ static enum kb_err hear_decoder(struct install_pipe *p, const struct reader_chun
 
 	if (err == KB_OK)
 		return KB_OK;
+	p->seed_unread = err == KB_EIO;
 	if (err == KB_EIO)
 		return fail_seed(p, c, ": the slot that holds the version before cannot be read");
 	if (err == KB_EFORMAT && reader_form_is_remade(c->form)) /* a block does not unpack */

@@ -40,6 +40,8 @@ struct install_pipe {
 	struct reader_walk walk;
 	struct decoder dec;
 	bool decoding, ended;
+	/* the next boot may read it */
+	bool seed_unread;
 	/* of the chunks that came by full_enc, and for that: the first which is wanted */
 	uint32_t nfull, first;
 	bool begun;
