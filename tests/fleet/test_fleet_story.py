@@ -334,6 +334,21 @@ def test_what_is_fetched_stays_while_its_action_is_not_understood(fleet, server,
     assert fleet.staged and len(server.requests("artifact")) == 1
 
 
+def test_the_end_of_one_that_was_understood_before_is_sent_again(fleet, server, bundle):
+    """Its answer was lost, and what the server has of it has no size that could be compared."""
+    action = server.assign(bundle, window="unavailable")
+    fleet.once()
+    action.download = "later"
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    server.on["feedback"] = lambda handler: handler.error(503)
+    fleet.once(code=FAILURE)
+    assert fleet.record["phase"] == "failed" and "closed/failure" not in action.told
+    del server.on["feedback"]
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and action.state == "error"
+
+
 def test_a_confirmation_is_given_on_the_server_only(fleet, server, bundle):
     action = server.assign(bundle)
     server.confirmation = action.id
