@@ -299,7 +299,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("So many bytes each second the fetch of a bundle takes at most. K, M and G behind a number are 1024, its square and its cube. 0: as many as come."),
 	  STRICT(BYTES, fleet_bandwidth, 1024, 0, "64K") },
 	{ "fleet", "daily-bytes", "BYTES (64K.., or 0)", "0",
-	  MEANING("So many bytes of bundles are fetched at most in a day, by UTC; the next day goes on with the rest. 0: as many as there are."),
+	  MEANING("So many bytes of bundles are fetched at most in a day; the next day goes on with the rest. A day begins in the hour behind midnight, UTC, at a time that the id of the device says. 0: as many as there are."),
 	  STRICT(BYTES, fleet_daily_bytes, 65536, 0, "8M") },
 	{ "fleet", "max-bytes", "BYTES", "0",
 	  MEANING("A release whose download would be larger is not fetched, and its action is closed as failed. But for partial=no, its download is what no slot has. 0: none is too large."),
