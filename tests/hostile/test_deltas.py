@@ -159,7 +159,7 @@ def test_t31_a_delta_that_breaks_a_rule_is_refused_in_the_cage(seeded, name):
 def test_t31_a_delta_to_other_bytes_than_were_signed_writes_nothing(seeded, name):
     seeded.refuses(delta(seeded, GOOD[name], bytes(range(256)) * (CHUNK // 256)), INCOMPATIBLE,
                    "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
-                   "changed, or the bundle is damaged")
+                   "changed, or the bundle is damaged; use a full bundle")
 
 
 @pytest.fixture
@@ -190,14 +190,14 @@ def test_t31_a_block_that_is_made_again_is_installed(compressors, seeded):
 def test_t31_a_remade_chunk_that_breaks_a_rule_is_refused_in_the_cage(compressors, seeded, name):
     seeded.refuses(remade_bundle(seeded, BAD_REMADE[name]), INCOMPATIBLE,
                    "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
-                   "changed, or the bundle is damaged")
+                   "changed, or the bundle is damaged; use a full bundle")
 
 
 @pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
 def test_t31_a_remade_chunk_to_other_bytes_than_were_signed_writes_nothing(compressors, seeded):
     seeded.refuses(remade_bundle(seeded, remade(), plain=PACKED[::-1]), INCOMPATIBLE,
                    "BUNDLE: image root: chunk 1 is not what was signed: the slot that holds the version before has "
-                   "changed, or the bundle is damaged")
+                   "changed, or the bundle is damaged; use a full bundle")
 
 
 @pytest.mark.parametrize("seeded", [PACKED_OLD], indirect=True, ids=["packed"])
