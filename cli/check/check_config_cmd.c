@@ -211,32 +211,20 @@ static void check_fleet(struct checking *c, const struct conf *conf, const char 
 	print_complaint(c, file, 0, text);
 }
 
-static void check_measure(struct checking *c, const struct conf *conf, const char *file)
+/* By kexec, from a partition that nothing checks: with = a key that does not go with that, so =
+ * what becomes of it. */
+static void check_kernels(struct checking *c, const struct conf *conf, const char *file,
+			  const char *with, const char *so)
 {
 	char text[256];
 
-	for (unsigned i = 0; i < conf->nslots && conf->measure_pcr != 0; i++) {
+	for (unsigned i = 0; i < conf->nslots; i++) {
 		if (!measured_kernel_unchecked(conf, i))
 			continue;
 		snprintf(
 			text, sizeof(text),
-			"[measure] pcr= with [loader] kind=kexec: nothing checks the kernel in the partition of [slot.%c] boot=, so no secret opens; put it into the root, and remove boot=",
-			state_slot_letter((int)i));
-		print_complaint(c, file, 0, text);
-	}
-}
-
-static void check_kernels(struct checking *c, const struct conf *conf, const char *file)
-{
-	char text[256];
-
-	for (unsigned i = 0; i < conf->nslots && conf->verify_slot == CONF_VERIFY_ALWAYS; i++) {
-		if (!measured_kernel_unchecked(conf, i))
-			continue;
-		snprintf(
-			text, sizeof(text),
-			"[system] verify-slot=always with [loader] kind=kexec: nothing checks the kernel in the partition of [slot.%c] boot=, so it is never started; put it into the root, and remove boot=",
-			state_slot_letter((int)i));
+			"%s with [loader] kind=kexec: nothing checks the kernel in the partition of [slot.%c] boot=, so %s; put it into the root, and remove boot=",
+			with, state_slot_letter((int)i), so);
 		print_complaint(c, file, 0, text);
 	}
 }
@@ -249,8 +237,10 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 	check_commit(c, conf, file);
 	check_data(c, conf, file);
 	check_fleet(c, conf, file);
-	check_measure(c, conf, file);
-	check_kernels(c, conf, file);
+	if (conf->measure_pcr != 0)
+		check_kernels(c, conf, file, "[measure] pcr=", "no secret opens");
+	if (conf->verify_slot == CONF_VERIFY_ALWAYS)
+		check_kernels(c, conf, file, "[system] verify-slot=always", "it is never started");
 }
 
 /* KB_ENOSPC: larger than size. */
