@@ -2,6 +2,7 @@
 #include "initramfs/export.h"
 
 #include "initramfs/overlay/overlay_report.h"
+#include "initramfs/pairs_look.h"
 #include "lib/conf_place.h"
 #include "lib/conf_keys.h"
 #include "lib/log.h"
@@ -69,8 +70,9 @@ static void write_devices(const struct boot *b, struct text *t)
 	if (b->dev.data[0] != '\0')
 		put_text(t, "data %s\n", b->dev.data);
 	if (b->pairs.asked)
-		put_text(t, "loader %s %s\npair %c\n", conf_loader_word(b->conf.loader),
-			 b->pairs.where, state_slot_letter(b->pairs.running));
+		put_text(t, "loader %s %s\npair %c%s\n", conf_loader_word(b->conf.loader),
+			 b->pairs.where, state_slot_letter(b->pairs.running),
+			 pairs_look_is_unsaved(b) ? " unsaved" : "");
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
 			if (b->dev.slot[i].part[c][0] != '\0')

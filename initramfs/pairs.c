@@ -11,6 +11,7 @@
 #include "lib/conf_place.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/measured.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,6 +179,20 @@ static void find_base(struct pairs *p)
 			      : "it is forbidden (kernel.kexec_load_disabled)");
 }
 
+/* A slot whose kernel pairs_look() would leave in its partition: what is installed would wait for
+ * a start that never comes. */
+static void find_unstarted(struct boot *b)
+{
+	int slot = measured_slot_unstarted(&b->conf);
+
+	if (slot == STATE_NONE)
+		return;
+	snprintf(b->pairs.where, sizeof(b->pairs.where), PAIR_NONE);
+	find(&b->pairs,
+	     "with verify-slot=always no kernel is started from the partition of [slot.%c] boot=, which nothing checks: nothing is installed (put the kernel into the root)",
+	     state_slot_letter(slot));
+}
+
 /* Of a kernel that was started by kexec only its command line says whose it is: a loader's line
  * that somebody copied must not. */
 static void find_kexec(struct boot *b)
@@ -186,6 +201,7 @@ static void find_kexec(struct boot *b)
 	bool came = pairs_kexec_came();
 	bool is_said = b->cmd.pair >= 0 && b->cmd.pair < (int)b->conf.nslots;
 
+	find_unstarted(b);
 	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
 	if (!came) {
 		find_base(p);
@@ -338,12 +354,14 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 	bool is_read;
 	int preset;
 
-	if (!p->asked || p->paired == 0 || p->role != ATTEMPT_LOADER)
+	if (!p->asked || p->paired == 0)
 		return true;
-	if (b->conf.loader == CONF_LOADER_KEXEC) {
+	if (b->conf.loader == CONF_LOADER_KEXEC && strcmp(p->where, PAIR_NONE) == 0) {
 		log_err("update: skipped: the kernel of no slot can be started, so none could be tried");
 		return false;
 	}
+	if (p->role != ATTEMPT_LOADER)
+		return true;
 	if (p->unasked || p->running == STATE_NONE) {
 		log_err("update: skipped: %s",
 			p->unasked ? "without system.conf the boot loader cannot be asked"

@@ -23,7 +23,6 @@ bool pairs_look_is_unsaved(const struct boot *b)
 	return b->conf.loader != CONF_LOADER_KEXEC && b->cmd.start == CMDLINE_START_UNSAVED;
 }
 
-/* verify-slot=always: only what was signed runs. */
 static bool may_be_anybodys(const struct boot *b, int slot)
 {
 	return b->conf.verify_slot == CONF_VERIFY_ALWAYS &&

@@ -44,3 +44,13 @@ bool measured_kernel_unchecked(const struct conf *c, unsigned slot)
 {
 	return c->loader == CONF_LOADER_KEXEC && conf_slot_part(c, slot, PAIR_CLASS) != NULL;
 }
+
+int measured_slot_unstarted(const struct conf *c)
+{
+	if (c->verify_slot != CONF_VERIFY_ALWAYS)
+		return STATE_NONE;
+	for (unsigned i = 0; i < c->nslots; i++)
+		if (measured_kernel_unchecked(c, i))
+			return (int)i;
+	return STATE_NONE;
+}

@@ -38,3 +38,7 @@ const char *measured_tier(const struct state_slot *slot, enum choose_tier tier, 
 /* By kexec, from a partition that no hash covers: anybody's kernel would be measured, or started,
  * as that of the slot. */
 bool measured_kernel_unchecked(const struct conf *c, unsigned slot);
+
+/* The first slot whose kernel is not started for that reason, or STATE_NONE: with
+ * verify-slot=always only what was signed runs. */
+int measured_slot_unstarted(const struct conf *c);

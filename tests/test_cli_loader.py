@@ -118,6 +118,15 @@ def test_nothing_is_installed_while_the_store_cannot_be_read(grub, factory):
     assert grub.dev.slots["b"].read_bytes() == slot and grub.dev.slot("b")["state"] != "writing"
 
 
+def test_nothing_is_installed_where_the_loader_cannot_write_its_store(grub, factory):
+    """It would start no other kernel, and slot b is the only fallback."""
+    grub.runs("a unsaved")
+    before = grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()
+    said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr
+    assert "the boot loader could not write its store at this start" in said
+    assert (grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()) == before
+
+
 def test_nothing_is_installed_where_nobody_knows_whose_kernel_runs(grub, factory):
     grub.runs("-")
     said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr

@@ -76,8 +76,10 @@ static void take_device_line(struct device *d, const char *line)
 	    take_field(d->equal, sizeof(d->equal), line, "ambiguous ") ||
 	    take_field(d->loader, sizeof(d->loader), line, "loader "))
 		return;
-	if (strncmp(line, "pair ", 5) == 0)
+	if (strncmp(line, "pair ", 5) == 0) {
 		d->pair = letter_slot(line[5]);
+		d->loader_unsaved = d->pair != STATE_NONE && strcmp(line + 6, " unsaved") == 0;
+	}
 	if (d->nparts < DEVICE_PARTS_MAX &&
 	    sscanf(line, "slot %c %31s %511[^\n]", &slot, p->cls, p->path) == 3 &&
 	    letter_slot(slot) != STATE_NONE) {

@@ -64,6 +64,8 @@ struct device {
 	 * where init saw none */
 	int pair;
 	char loader[DEVICE_PATH_MAX];
+	/* it could not write its store when it started that one */
+	bool loader_unsaved;
 	/* the data partition; "" when init did not see it */
 	char data_path[DEVICE_PATH_MAX];
 	unsigned nparts;

@@ -152,6 +152,10 @@ enum kb_err device_loader_secure(const struct device *d)
 		log_err("install: whose kernel runs is not known, and it might be overwritten: keelboot doctor says why");
 		return KB_ENODEV;
 	}
+	if (d->loader_unsaved) {
+		log_err("install: the boot loader could not write its store at this start, so it would start no other kernel: mend that, and restart (keelboot doctor)");
+		return KB_EIO;
+	}
 	TRY(read_store(&a, d));
 	preset = pair_safe_preset(&d->state, device_whole(&d->state), PLAN_COMMAND, a.is.preset,
 				  d->pair);

@@ -211,6 +211,7 @@ TEST(loader_that_cannot_write_its_store_is_asked_for_no_trial)
 	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
 	machine_told("{\"id\":\"loader\",\"text\":\"boot loader: it cannot write its store");
 	machine_told("\"reason\":\"b: the boot loader cannot write its store\"");
+	devices_have("pair a unsaved\n");
 }
 
 static void install_in_rescue(void *ctx, const char *const *argv)
