@@ -67,19 +67,25 @@ static void want_units(const char *folder)
 		return;
 	put_link(folder, UNITS "/keelboot-enter.service",
 		 "initrd.target.wants/keelboot-enter.service");
-	put_link(folder, UNITS "/keelboot-aside.service",
-		 "initrd.target.wants/keelboot-aside.service");
+	put_link(folder, UNITS "/keelboot-reload.service",
+		 "initrd.target.wants/keelboot-reload.service");
 }
 
+/* By what it is known to mount with; before a slot is chosen, by what the maker and the command
+ * line say. */
 static void put_root(const char *folder, const struct root *root)
 {
+	struct handout h;
+	bool chosen = os_exists(HANDOUT_FILE) && handout_read(&h) == KB_OK;
+	const char *type = chosen ? h.root.fstype : root->fstype;
+	const char *options = chosen ? h.root.options : root->options;
+
 	put_unit(folder, "sysroot.mount",
 		 "[Unit]\nDescription=Root that Keelboot chose\nDefaultDependencies=no\n"
 		 "Requires=keelboot-select.service\nAfter=keelboot-select.service\n"
 		 "Before=initrd-root-fs.target\n"
 		 "[Mount]\nWhat=" HANDOUT_LINK "\nWhere=/sysroot\nType=%s\nOptions=ro%s%s\n",
-		 root->fstype[0] != '\0' ? root->fstype : "auto",
-		 root->options[0] != '\0' ? "," : "", root->options);
+		 type[0] != '\0' ? type : "auto", options[0] != '\0' ? "," : "", options);
 	if (make_folder(folder, "initrd-root-fs.target.requires"))
 		put_link(folder, "../sysroot.mount",
 			 "initrd-root-fs.target.requires/sysroot.mount");
@@ -117,12 +123,14 @@ static void mask_units(const char *folder)
 	put_link(folder, "/dev/null", "systemd-pstore.service");
 }
 
-/* What was handed out is started, where it is not what systemd starts by itself. */
+/* What was handed out is started, where it is not what systemd starts by itself: that heeds init=,
+ * which the maker may have forbidden. */
 static void put_init(const char *folder, const struct boot *b)
 {
 	bool usual = strcmp(b->conf.init, "/sbin/init") == 0 || b->cmd.init[0] != '\0';
 
-	if (usual && strcmp(b->conf.overlay, "off") == 0)
+	if (usual && strcmp(b->conf.overlay, "off") == 0 &&
+	    strcmp(b->conf.command_line, "all") == 0)
 		return;
 	if (make_folder(folder, "initrd-switch-root.service.d"))
 		put_unit(folder, "initrd-switch-root.service.d/keelboot.conf",

@@ -11,6 +11,10 @@
 /* A link to the root's device: units of systemd name it before it is known. */
 #define HANDOUT_LINK "/run/keelboot/root"
 
+/* The root mounts by another type or other options than the generator of systemd knew: that reads
+ * HANDOUT_FILE at its next run. */
+#define HANDOUT_OTHERWISE "/run/keelboot/mounts-otherwise"
+
 /* Why Keelboot has nothing to say in this boot. */
 #define ASIDE_FILE "/run/keelboot/aside"
 

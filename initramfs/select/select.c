@@ -102,6 +102,21 @@ static void start_overlay(struct boot *b)
 			 "; its root is read-only");
 }
 
+/* A journal that is not empty, or a wrong word in rootfstype= or rootflags=: the unit that the
+ * generator of systemd wrote before would not mount it. */
+static enum kb_err note_mount(const struct boot *b)
+{
+	bool known = strcmp(b->mounted.options, b->root.options) == 0 &&
+		     (b->root.fstype[0] == '\0' || strcmp(b->mounted.fstype, b->root.fstype) == 0);
+
+	if (known)
+		return KB_OK;
+	log_notice("root: mounts as %s (%s), unlike what command line and system.conf say",
+		   b->mounted.fstype,
+		   b->mounted.options[0] != '\0' ? b->mounted.options : "no options");
+	return os_write_file(HANDOUT_OTHERWISE, "", 0);
+}
+
 /* From a slot that is known to mount to one that is handed out. */
 static enum kb_err hand_out(struct boot *b)
 {
@@ -117,6 +132,7 @@ static enum kb_err hand_out(struct boot *b)
 	export_boot(b);
 	h = handout_of(b);
 	unlock_leave(b);
+	TRY(note_mount(b));
 	return handout_write(&h);
 }
 

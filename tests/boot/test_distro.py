@@ -19,6 +19,7 @@ from kbdisk import write_partition
 from mkinitcpio import MKINITCPIO
 from test_power_cut import state_of
 from test_reset_cause import PANIC, RAMOOPS
+from test_slot_stays_what_was_signed import make_dirty
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
 WRONG = "root=/dev/nothing"
@@ -326,6 +327,21 @@ def test_quiet_boot_with_a_swap_that_is_gone(board):
     with machine(board, board.disk("1.0"), append=f"{WRONG} {gone}") as vm:
         up(board, vm, "1.0", "a")
         assert board.causes(vm) == []
+
+
+@on_each("a journal that is not empty", "a wrong type and options", arch=2)
+def test_slot_mounts_otherwise_than_the_command_line_says(board, what):
+    """An adopted system that lost its power while it ran; an installer's rootflags=. Keelboot found out how slot a
+    mounts; that is how the distribution has to mount it."""
+    disk, append = board.disk("1.0", good="a"), WRONG
+    if "journal" in what:
+        make_dirty(board, disk, "a")
+    else:
+        append = f"{WRONG} rootfstype=xfs rootflags=subvol=@"
+    with machine(board, disk, append=append) as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+        assert board.status(vm)["slots"][0]["state"] == "good"
 
 
 def crypttab(name: str) -> dict:

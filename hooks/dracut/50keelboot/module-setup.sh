@@ -33,7 +33,7 @@ want_queue() {
 
 install_for_systemd() {
 	local unit
-	for unit in arm select aside enter; do
+	for unit in arm select reload enter; do
 		inst_simple "$systemdsystemunitdir/keelboot-$unit.service"
 	done
 	mkdir -p "$initdir$systemdutildir/system-generators"
