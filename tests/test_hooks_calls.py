@@ -409,7 +409,7 @@ def test_only_an_initramfs_that_installs_waits_for_usb_hosts(tmp_path, apply, te
     """udevadm settle costs what Keelboot may add to a boot as a whole; and without a stick nothing is worth it."""
     unit = (HOOKS / "systemd/keelboot-select.service").read_text()
     assert [line for line in unit.splitlines() if line.startswith("ExecStartPre=")] == \
-        ["ExecStartPre=-udevadm settle --timeout=30"]
+        ["ExecStartPre=-/usr/lib/keelboot/keelboot-select arm", "ExecStartPre=-udevadm settle --timeout=10"]
     library = tmp_path / "usr/lib/keelboot"
     library.mkdir(parents=True)
     for name in ("keelboot-select", "keelboot-helper"):
