@@ -20,7 +20,7 @@ AT_BOOT = [path for path in AT_BOOT if path.name not in ("module-setup.sh", "hoo
 RESTARTS = "sleep() { case $1 in 60) exit 99 ;; esac; }\nreboot() { echo \"reboot $*\" >>ROOT/calls; }\n"
 
 
-FOLDERS = ("proc", "dev", "conf", "cryptroot", "scripts", "sbin", "tmp")
+FOLDERS = ("proc", "dev", "conf", "cryptroot", "scripts", "sbin", "tmp", "lib")
 
 
 class Initramfs:
@@ -298,7 +298,8 @@ def test_no_loop_with_the_script_that_wants_to_be_last():
 BUILTINS = {"[", "type", "echo", "printf", "read", "exit", "return", "exec", "export", "set", ".", ":", "local",
             "continue", "break", "false"}
 # Functions of the generator's own scripts.
-THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid_to_dev", "launch_interactive_shell"}
+THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid_to_dev", "launch_interactive_shell",
+          "getarg"}
 # In each: the base of dracut 059 and 106, klibc-utils, and busybox of mkinitcpio.
 PROGRAMS = {"mount", "sleep", "mkdir", "mv"}
 # reboot: where the kernel has no SysRq. The others are asked for first.
@@ -307,7 +308,7 @@ IF_THERE = {"modprobe": "[ ! -e /etc/keelboot/tpm-drivers ] || modprobe", "cat":
             "reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||",
             "mdadm": "[ ! -x /sbin/mdadm ] ||", "/sbin/mdraid_start": "[ ! -x /sbin/mdraid_start ] ||",
             "/scripts/local-top/cryptroot": "[ ! -x /scripts/local-top/cryptroot ] ||"}
-KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!"}
+KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "(", "!"}
 
 
 def commands(text: str) -> set:
@@ -355,6 +356,45 @@ def test_dracut_waits_for_a_slow_root_where_keelboot_steps_aside(initramfs):
     status = initramfs.run(f"sleep() {{ echo \"sleep $1\" >>{initramfs.root}/calls; }}\nPATH=/nothing\n"
                            f"root=keelboot keelboot_root=/dev/gone\n{script}\n[ $root = block:/dev/gone ]\n")
     assert status == 0 and initramfs.text("calls") == ["choose"] + ["sleep 0.5"] * 60
+
+
+# As dracut's own init does, before 104 and from there on: what it starts, and whether that gets words of the line.
+DRACUT_LIB = """getarg() {
+    for word in $(cat ROOT/proc/cmdline); do
+        case $word in "$1"*) echo "${word#"$1"}" && return 0 ;; esac
+    done
+    return 1
+}
+"""
+DRACUT_STARTS = """
+for i in WORDS /sbin/init; do
+    [ -n "$i" ] && break
+done
+if getarg init= >/dev/null; then i="$i, its words"; fi
+echo "$i, break at $(getarg rd.break=)" >>ROOT/calls
+"""
+DRACUT_WORDS = {"059": '"$(getarg real_init=)" "$(getarg init=)"', "106": '"$(getarg init=)"'}
+
+
+@pytest.mark.parametrize("words", DRACUT_WORDS.values(), ids=DRACUT_WORDS)
+@pytest.mark.parametrize("line, handed_out, starts", [
+    ("rd.break=x", True, "/usr/lib/keelboot/keelboot-overlay, break at x"),
+    ("init=/bin/sh 1 rd.break=y", True, "/usr/lib/keelboot/keelboot-overlay, its words, break at y"),
+    ("init=/bin/sh rd.break=z", False, "/bin/sh, its words, break at z"), ("quiet", False, "/sbin/init, break at ")])
+def test_dracut_starts_what_keelboot_names(initramfs, words, line, handed_out, starts):
+    """Whatever init= says, where a slot was chosen. A library that is sourced again before takes nothing of that back."""
+    root = initramfs.root
+    (root / "lib/dracut-lib.sh").write_text(DRACUT_LIB.replace("ROOT", str(root)))
+    (root / "proc/cmdline").write_text(f"{line}\n")
+    if handed_out:
+        (root / "run/keelboot/root.env").write_text("KEELBOOT_ROOT='/dev/vda3'\nKEELBOOT_FSTYPE='ext4'\nKEELBOOT_OPTIONS=''\n"
+                                                    "KEELBOOT_INIT='/usr/lib/keelboot/keelboot-overlay'\n")
+    initramfs.ends(0 if handed_out else 1)
+    hooks = [initramfs.here(HOOKS / "dracut/50keelboot" / name) for name in ("mount.sh", "start.sh")]
+    library, starts_it = f". {root}/lib/dracut-lib.sh\n", DRACUT_STARTS.replace("WORDS", words)
+    assert initramfs.run(f"mount() {{ :; }}\nNEWROOT=/sysroot root=keelboot keelboot_root={root}\n{library}{hooks[0]}\n"
+                         f"{library}{hooks[1]}\n{starts_it.replace('ROOT', str(root))}") == 0
+    assert initramfs.text("calls") == ["choose", starts]
 
 
 # ---------------------------------------------------------------- what is packed
