@@ -20,7 +20,7 @@ AT_BOOT = [path for path in AT_BOOT if path.name not in ("module-setup.sh", "hoo
 RESTARTS = "sleep() { case $1 in 60) exit 99 ;; esac; }\nreboot() { echo \"reboot $*\" >>ROOT/calls; }\n"
 
 
-FOLDERS = ("proc", "dev", "conf", "cryptroot", "scripts", "sbin", "tmp")
+FOLDERS = ("proc", "dev", "conf", "cryptroot", "scripts", "sbin", "tmp", "lib")
 
 
 class Initramfs:
@@ -169,6 +169,22 @@ def test_dracuts_queue_starts_an_array_that_lacks_a_disk(initramfs):
     assert ended == [1] * 21 + [0] * 2
 
 
+@pytest.mark.parametrize("systemd, armed", [("", [100, 105, 110, 115, 120]), ("DRACUT_SYSTEMD=1\n", [])],
+                         ids=["shell", "systemd"])
+def test_watchdog_has_its_time_again_while_dracuts_queue_waits(initramfs, systemd, armed):
+    """With systemd, `choose` waits for no queue, and holds the watchdog itself."""
+    root = initramfs.root
+    initramfs.ends(2)
+    program = initramfs.keelboot / "keelboot-select"
+    timed = f"read now _ <{root}/proc/uptime\n[ $1 = missing ] || echo \"${{now%.*}} $*\""
+    program.write_text(program.read_text().replace("echo \"$*\"", timed))
+    script = initramfs.here(HOOKS / "dracut/50keelboot/finished.sh")
+    for now in range(100, 126):
+        (root / "proc/uptime").write_text(f"{now}.00 1\n")
+        initramfs.run(f"{systemd}{script}")
+    assert initramfs.text("calls") == [f"{when} arm" for when in armed]
+
+
 @pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_each_script_calls_by_way_of_call_sh(path):
     """Else a program that cannot run ends at a prompt."""
@@ -298,7 +314,8 @@ def test_no_loop_with_the_script_that_wants_to_be_last():
 BUILTINS = {"[", "type", "echo", "printf", "read", "exit", "return", "exec", "export", "set", ".", ":", "local",
             "continue", "break", "false"}
 # Functions of the generator's own scripts.
-THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid_to_dev", "launch_interactive_shell"}
+THEIRS = {"panic", "wait_for_udev", "emergency_shell", "getargbool", "label_uuid_to_dev", "launch_interactive_shell",
+          "getarg"}
 # In each: the base of dracut 059 and 106, klibc-utils, and busybox of mkinitcpio.
 PROGRAMS = {"mount", "sleep", "mkdir", "mv"}
 # reboot: where the kernel has no SysRq. The others are asked for first.
@@ -307,7 +324,8 @@ IF_THERE = {"modprobe": "[ ! -e /etc/keelboot/tpm-drivers ] || modprobe", "cat":
             "reboot": "echo b >/proc/sysrq-trigger", "lvm": "[ ! -x /sbin/lvm ] ||",
             "mdadm": "[ ! -x /sbin/mdadm ] ||", "/sbin/mdraid_start": "[ ! -x /sbin/mdraid_start ] ||",
             "/scripts/local-top/cryptroot": "[ ! -x /scripts/local-top/cryptroot ] ||"}
-KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!"}
+KEYWORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}",
+            "(", "!"}
 
 
 def commands(text: str) -> set:
@@ -357,6 +375,45 @@ def test_dracut_waits_for_a_slow_root_where_keelboot_steps_aside(initramfs):
     assert status == 0 and initramfs.text("calls") == ["choose"] + ["sleep 0.5"] * 60
 
 
+# As dracut's own init does, before 104 and from there on: what it starts, and whether that gets words of the line.
+DRACUT_LIB = """getarg() {
+    for word in $(cat ROOT/proc/cmdline); do
+        case $word in "$1"*) echo "${word#"$1"}" && return 0 ;; esac
+    done
+    return 1
+}
+"""
+DRACUT_STARTS = """
+for i in WORDS /sbin/init; do
+    [ -n "$i" ] && break
+done
+if getarg init= >/dev/null; then i="$i, its words"; fi
+echo "$i, break at $(getarg rd.break=)" >>ROOT/calls
+"""
+DRACUT_WORDS = {"059": '"$(getarg real_init=)" "$(getarg init=)"', "106": '"$(getarg init=)"'}
+
+
+@pytest.mark.parametrize("words", DRACUT_WORDS.values(), ids=DRACUT_WORDS)
+@pytest.mark.parametrize("line, handed_out, starts", [
+    ("rd.break=x", True, "/usr/lib/keelboot/keelboot-overlay, break at x"),
+    ("init=/bin/sh 1 rd.break=y", True, "/usr/lib/keelboot/keelboot-overlay, its words, break at y"),
+    ("init=/bin/sh rd.break=z", False, "/bin/sh, its words, break at z"), ("quiet", False, "/sbin/init, break at ")])
+def test_dracut_starts_what_keelboot_names(initramfs, words, line, handed_out, starts):
+    """Whatever init= says, where a slot was chosen, and though a hook before sources the library again."""
+    root, init = initramfs.root, "/usr/lib/keelboot/keelboot-overlay"
+    (root / "lib/dracut-lib.sh").write_text(DRACUT_LIB.replace("ROOT", str(root)))
+    (root / "proc/cmdline").write_text(f"{line}\n")
+    if handed_out:
+        (root / "run/keelboot/root.env").write_text(
+            f"KEELBOOT_ROOT='/dev/vda3'\nKEELBOOT_FSTYPE='ext4'\nKEELBOOT_OPTIONS=''\nKEELBOOT_INIT='{init}'\n")
+    initramfs.ends(0 if handed_out else 1)
+    hooks = [initramfs.here(HOOKS / "dracut/50keelboot" / name) for name in ("mount.sh", "start.sh")]
+    library, starts_it = f". {root}/lib/dracut-lib.sh\n", DRACUT_STARTS.replace("WORDS", words)
+    assert initramfs.run(f"mount() {{ :; }}\nNEWROOT=/sysroot root=keelboot keelboot_root={root}\n{library}{hooks[0]}\n"
+                         f"{library}{hooks[1]}\n{starts_it.replace('ROOT', str(root))}") == 0
+    assert initramfs.text("calls") == ["choose", starts]
+
+
 # ---------------------------------------------------------------- what is packed
 
 def packed(tmp_path, text: str, more: str, function: str = "keelboot_pack_notes"):
@@ -389,6 +446,17 @@ def test_whether_the_initramfs_may_ask_for_a_passphrase(tmp_path, line, unlock, 
     assert (subprocess.run(["sh", "-uc", f"KEELBOOT_UNLOCK={unlock}; . {HOOKS}/lib/pack.sh; "
                             f"keelboot_asks {tmp_path}/crypttab {tmp_path}/gone"],
                            env={"PATH": "/usr/bin:/bin"}).returncode == 0) == asks
+
+
+@pytest.mark.parametrize("text, waits", [
+    ("", 30), ("[watchdog]\ntimeout=30\n", 15), ("[ watchdog ]\n timeout = 31s ; as measured\n", 15),
+    ("[watchdog]\ntimeout=79\n", 39), ("[watchdog]\ntimeout=65535\n", 40), ("[watchdog]\ntimeout=1\n", 1),
+    ("[system]\ntimeout=10\n[watchdog]\ntimeout=soon\ntimeout=0\ntimeout=65536\ntimeout=-9\n", 30),
+    ("[watchdog]\ntimeout=120\n[system]\n[watchdog]\ntimeout=000000000020\ntimeout=90\n", 10)])
+def test_systemd_waits_for_a_device_for_half_of_what_the_watchdog_counts(tmp_path, text, waits):
+    """Of several files and lines, the smallest one: no other may wait longer than the watchdog."""
+    done = packed(tmp_path, text, "keelboot_system_conf", ":")
+    assert done.stdout == f"[Manager]\nDefaultDeviceTimeoutSec={waits}s\n", done.stderr
 
 
 def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):

@@ -278,11 +278,6 @@ keelboot_unusable() {
 	done
 }
 
-# For the systemd of an initramfs: by default it waits for a device that is gone longer than the watchdog.
-keelboot_system_conf() {
-	printf '[Manager]\nDefaultDeviceTimeoutSec=40s\n'
-}
-
 # What all files have for a key of system.conf, a line each: section $1, key $2.
 keelboot_values() {
 	keelboot_confs | while IFS= read -r file; do
@@ -291,6 +286,17 @@ keelboot_values() {
 		{ sub(/[#;].*/, ""); gsub(/[ \t\r]/, "") }
 		/^\[/ { at = $0 }
 		at == section && index($0, key "=") == 1 { print substr($0, length(key) + 2) }'
+}
+
+# For the systemd of an initramfs: `choose` comes behind its waits, and nothing feeds the watchdog meanwhile. So it waits
+# for a device that is gone for half of what the watchdog counts, by the smallest number of all files; never more than 40 s.
+keelboot_system_conf() {
+	keelboot_values watchdog timeout | awk '
+		/^[0-9]+s?$/ && $0 + 0 >= 1 && $0 + 0 <= 65535 && (!least || $0 + 0 < least) { least = $0 + 0 }
+		END {
+			half = int((least ? least : 60) / 2)
+			printf("[Manager]\nDefaultDeviceTimeoutSec=%ds\n", half < 1 ? 1 : half > 40 ? 40 : half)
+		}'
 }
 
 # Whether the boot measures what it chose.

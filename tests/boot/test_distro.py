@@ -439,7 +439,7 @@ OVERLAY = {"usr/share/initramfs-tools/modules.d/overlay": "overlay\n",
            "etc/mkosi-initrd/mkosi.extra/etc/modules-load.d/overlay.conf": "overlay\n"}
 
 
-@on_more(MKOSI)
+@on_more(MKOSI, *DRACUT_106)
 def test_overlay_above_the_slot(board):
     """Whatever init= says."""
     with machine(board, board.disk("1.0"), append=f"{WRONG} init=/sbin/init", files=OVERLAY,

@@ -55,6 +55,8 @@ install_for_shell() {
 	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 	inst_hook mount 10 "$moddir/mount.sh"
 	inst_hook pre-pivot 99 "$moddir/enter.sh"
+	# The last one, whose name is behind those of dracut's own: memstrack sources its library again.
+	inst_hook cleanup 99 "$moddir/start.sh"
 	inst_hook emergency 01 "$moddir/emergency.sh"
 }
 

@@ -5,8 +5,6 @@
 
 keelboot_mount() {
 	. /run/keelboot/root.env
-	# Before init= of the command line, which is one that Keelboot knows.
-	[ -z "$KEELBOOT_INIT" ] || echo "real_init=$KEELBOOT_INIT" >/etc/cmdline.d/60-keelboot.conf
 	mount -t "$KEELBOOT_FSTYPE" -o "ro${KEELBOOT_OPTIONS:+,$KEELBOOT_OPTIONS}" "$KEELBOOT_ROOT" "$NEWROOT" && return
 	keelboot_call fail "initramfs cannot mount it"
 }
