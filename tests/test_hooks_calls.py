@@ -456,7 +456,7 @@ def test_whether_the_initramfs_may_ask_for_a_passphrase(tmp_path, line, unlock, 
 def test_systemd_waits_for_a_device_for_half_of_what_the_watchdog_counts(tmp_path, text, waits):
     """Of several files and lines, the smallest one: no other may wait longer than the watchdog."""
     done = packed(tmp_path, text, "keelboot_system_conf", ":")
-    assert done.stdout == f"[Manager]\nDefaultDeviceTimeoutSec={waits}s\n", done.stderr
+    assert done.stdout == f"[Manager]\nDefaultDeviceTimeoutSec={waits}s\nRuntimeWatchdogSec=0\n", done.stderr
 
 
 def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):

@@ -439,7 +439,7 @@ def built(tmp_path, systemd: bool) -> list:
 def test_mkinitcpios_systemd_gives_up_a_device_before_the_watchdog_does(tmp_path):
     """Else a container that is gone costs each boot a reset."""
     added = built(tmp_path, systemd=True)
-    assert "add_file - /etc/systemd/system.conf.d/keelboot.conf 644" in added and "add_runscript" not in added
+    assert "add_file - /etc/systemd/system.conf.d/zz-keelboot.conf 644" in added and "add_runscript" not in added
     assert sum(line.startswith("add_systemd_unit keelboot-") for line in added) == 4
 
 

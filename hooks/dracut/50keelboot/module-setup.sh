@@ -42,7 +42,8 @@ install_for_systemd() {
 	inst_simple "$(dracut_module_path dracut-systemd)/rootfs-generator.sh" /usr/lib/keelboot/rootfs-generator
 	inst_script "$moddir/rootfs-generator.sh" "$systemdutildir/system-generators/dracut-rootfs-generator"
 	mkdir -p "$initdir/etc/systemd/system.conf.d"
-	keelboot_system_conf >"$initdir/etc/systemd/system.conf.d/keelboot.conf"
+	# The last one counts.
+	keelboot_system_conf >"$initdir/etc/systemd/system.conf.d/zz-keelboot.conf"
 	keelboot_pack_units "$initdir"
 	inst_script "$moddir/died.sh" "$systemdutildir/system-shutdown/keelboot"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
