@@ -145,6 +145,16 @@ def test_initramfs_tools_ends_no_failed_boot_at_its_prompt(initramfs):
     assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/panic")) == 99
 
 
+@pytest.mark.parametrize("status", [2, 3, 4])
+def test_initramfs_tools_panic_of_the_command_line_does_not_matter(initramfs, status):
+    """With panic= its panic() restarts or halts, and comes to no script."""
+    (initramfs.root / "scripts/functions").write_text(
+        f"panic() {{ [ -z \"${{panic?}}\" ] || exit 97; echo panic >>{initramfs.root}/calls; exit 98; }}\n")
+    initramfs.ends(status)
+    assert initramfs.run(f"export panic=5\n{initramfs.here(HOOKS / 'initramfs-tools/local-top')}") == 98
+    assert initramfs.text("calls") == ["choose", "panic"]
+
+
 def test_dracuts_queue_does_not_wait_for_a_program_that_cannot_run(initramfs):
     initramfs.cannot_run()
     (initramfs.root / "proc/uptime").write_text("3.14 2.71\n")
