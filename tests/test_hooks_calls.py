@@ -296,6 +296,25 @@ def test_passphrase_is_asked_for_before_a_slot_is_charged_and_not_behind(initram
     assert initramfs.text("calls") == ["1 cryptroot local-top", "choose"] * 2
 
 
+@pytest.mark.parametrize("line, status, calls", [
+    ("cryptopts=source=/dev/vda3", 0, 1), ("quiet cryptopts=source=/dev/vda3 ro", 0, 1),
+    ("cryptopts=source=/dev/vda3", 1, 2), ("quiet xcryptopts=1", 0, 1)])
+def test_passphrase_of_the_command_line_is_asked_for_once(initramfs, line, status, calls):
+    """cryptroot makes its table anew when its turn comes, which is behind this script. It gets its turn where there is
+    nothing to open, or where Keelboot steps aside."""
+    cryptroot(initramfs)
+    root = initramfs.root
+    (root / "cryptroot/crypttab").write_text("")
+    (root / "proc/cmdline").write_text(f"{line}\n")
+    (root / "run/keelboot/root.env").write_text(
+        "KEELBOOT_ROOT=/dev/vda3 KEELBOOT_FSTYPE=ext4 KEELBOOT_OPTIONS=ro KEELBOOT_PROTECTED=yes KEELBOOT_INIT=\n")
+    (root / "proc/uptime").write_text("1.00 0\n")
+    initramfs.ends(status)
+    assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/local-top")) == 0
+    initramfs.run(f"{root}/scripts/local-top/cryptroot\n")
+    assert len([call for call in initramfs.text("calls") if "cryptroot" in call]) == calls
+
+
 def test_no_loop_with_the_script_that_wants_to_be_last():
     """cryptroot names all others of its folder; clevis and cryptopensc serve it."""
     said = subprocess.run([HOOKS / "initramfs-tools/local-top", "prereqs"], text=True, stdout=subprocess.PIPE,
