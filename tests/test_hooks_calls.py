@@ -293,7 +293,69 @@ def test_passphrase_is_asked_for_before_a_slot_is_charged_and_not_behind(initram
     assert initramfs.run(script) == 0 and table.read_text()
     initramfs.ends(0)
     assert initramfs.run(script) == 0 and table.read_text() == ""
-    assert initramfs.text("calls") == ["1 cryptroot local-top", "choose"] * 2
+    assert initramfs.text("calls") == ["arm", "1 cryptroot local-top", "choose"] * 2
+
+
+# As the script of cryptsetup-initramfs does: what is open it leaves alone, what is missing it waits for, and the first
+# container that does not open ends it.
+OPENS = """#!/bin/sh
+while read -r name source key options; do
+    [ ! -e TOP/dev/mapper/$name ] || continue
+    case $source in PARTLABEL=*) source=TOP/dev/disk/by-partlabel/${source#*=} ;; esac
+    [ -e $source ] || continue
+    echo "opens $name, $CRYPTROOT_STAGE" >>TOP/calls
+    [ $key != broken ] || exit 1
+    : >TOP/dev/mapper/$name
+    [ $name != pool ] || : >TOP/dev/kb-root-a
+done <TOP/cryptroot/crypttab
+"""
+
+
+def containers(initramfs, table: str, choose=0, cmdline="quiet") -> list:
+    """What cryptroot tried where these are in crypttab, and what it leaves of that."""
+    root = initramfs.root
+    cryptroot(initramfs)
+    (root / "scripts/local-top/cryptroot").write_text(OPENS.replace("TOP", str(root)))
+    for name in ("mapper/x", "disk/by-partlabel/root-a", "root-b", "pool"):
+        (root / "dev" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "dev" / name).write_text("")
+    (root / "cryptroot/crypttab").write_text(table.replace("/dev/", f"{root}/dev/"))
+    (root / "proc/cmdline").write_text(f"{cmdline}\n")
+    (root / "run/keelboot/root.env").write_text(
+        "KEELBOOT_ROOT=/dev/vda3 KEELBOOT_FSTYPE=ext4 KEELBOOT_OPTIONS=ro KEELBOOT_PROTECTED=yes KEELBOOT_INIT=\n")
+    initramfs.ends(choose)
+    assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/local-top")) == 0
+    return [call.replace(", local-top", "") for call in initramfs.text("calls")]
+
+
+BROKEN_A = "root-a PARTLABEL=root-a broken luks\nroot-b /dev/root-b /slot.key luks,initramfs\n"
+
+
+def test_container_that_does_not_open_leaves_the_others_to_be_opened(initramfs):
+    """The watchdog has its whole time for each run."""
+    assert containers(initramfs, BROKEN_A) == ["arm", "opens root-a", "arm", "opens root-b", "choose"]
+    assert initramfs.text("cryptroot/crypttab") == []
+
+
+def test_containers_that_open_cost_one_run(initramfs):
+    """On top of each other, and with a volume group between them, too."""
+    table = "# ours\npool /dev/pool /slot.key luks\nroot-a /dev/kb-root-a - keyscript=/x\ngone UUID=1 none luks\n"
+    assert containers(initramfs, table) == ["arm", "opens pool", "opens root-a", "choose"]
+
+
+def test_each_container_that_does_not_open_is_tried_once(initramfs):
+    """One that is missing is not what cryptroot gave up, and it stays in the table for later."""
+    table = f"gone UUID=1 none luks\n{BROKEN_A}pool /dev/pool broken luks\nroot-c /dev/pool /slot.key luks\n"
+    assert containers(initramfs, table, choose=1) == [
+        "arm", "opens root-a", "arm", "opens root-b", "opens pool", "arm", "opens root-c", "choose"]
+    left = "\n".join(initramfs.text("cryptroot/crypttab")).replace(str(initramfs.root), "")
+    assert f"{left}\n" == table    # where Keelboot steps aside, the distribution has them all again
+
+
+def test_container_of_the_command_line_that_does_not_open_is_tried_once(initramfs):
+    """Whatever the table says, the script would make it anew."""
+    assert containers(initramfs, BROKEN_A, cmdline="cryptopts=target=root-a,source=PARTLABEL=root-a") == [
+        "arm", "opens root-a", "choose"]
 
 
 @pytest.mark.parametrize("line, status, calls", [

@@ -563,6 +563,17 @@ def test_slots_on(board, what):
 
 
 @pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
+def test_container_whose_header_is_lost_leaves_the_other_slot(board):
+    """cryptroot's script ends at the first one that it cannot open."""
+    disk = mapped_disk.make(board, board.target, "luks", "1.0", "2.0")
+    write_partition(disk, "root-a", bytes(16 << 20))
+    with machine(board, disk, conf=mapped_disk.conf("luks", CONF),
+                 files=mapped_disk.files("luks", board.target.name)) as vm:
+        up(board, vm, "2.0", "b")
+        assert board.causes(vm) == [] and "root-a: maximum number of tries exceeded" in vm.text
+
+
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
 def test_running_system_installs_into_a_volume(board):
     disk = mapped_disk.make(board, board.target, "lvm", "1.0", data=[board.bundle("2.0")])
     with machine(board, disk, conf=mapped_disk.conf("lvm", CONF),
