@@ -209,6 +209,27 @@ def test_keelboot_select_ends_as_the_contract_has_it(tmp_path, conf, words, stat
     assert done.stderr.startswith("usage: keelboot-select arm ") == (status == 3)
 
 
+# ---------------------------------------------------------------- what takes its time
+
+@pytest.mark.parametrize("given, feeds, later", [
+    ("", False, False), ("BOOT=local IP= ROOTDELAY=", False, False), ("IP=none", False, False),
+    ("IP=off", False, False), ("BOOT=live", False, False), ("IP=dhcp", True, True), ("IP=::::box:eth0:dhcp", True, True),
+    ("BOOT=nfs", True, True), ("BOOT=nfs IP=off", True, True), ("ROOTDELAY=90", True, False),
+    ("ROOTDELAY=0.5", True, False), ("ROOTDELAY=90 IP=dhcp", True, True), ("ROOTDELAY=90 asks", True, True)])
+def test_watchdog_is_fed_while_the_initramfs_sleeps_or_waits_for_a_network(initramfs, given, feeds, later):
+    """initramfs.conf may say so, and init exports it. The sleep is over when local-top begins."""
+    unlock = initramfs.root / "etc/keelboot/unlock"
+    if given.endswith(" asks"):
+        unlock.write_text("")
+    given = f"export {given.removesuffix(' asks')}" if given else ":"
+    initramfs.ends(1)
+    assert initramfs.run(f"{given}\n{initramfs.here(HOOKS / 'initramfs-tools/init-top')}") == 0
+    assert unlock.exists() == feeds
+    assert initramfs.run(f"{given}\n{initramfs.here(HOOKS / 'initramfs-tools/local-top')}") == 0
+    assert unlock.exists() == later
+    assert initramfs.text("calls") == ["arm"] + ["arm"] * (feeds and not later) + ["choose"]
+
+
 # ---------------------------------------------------------------- arrays
 
 def opens(initramfs, comes: int, missing="/dev/md/root-a", mdstat="", delay="") -> list:

@@ -393,6 +393,15 @@ def test_passphrase_may_be_typed_slowly(board):
         assert board.causes(vm) == []
 
 
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
+def test_sleep_of_the_initramfs_may_be_longer_than_the_watchdog_counts(board):
+    """It comes before a slot is chosen."""
+    with machine(board, board.disk("1.0"), append=f"{WRONG} rootdelay=70",
+                 conf=CONF.replace("timeout=60", "timeout=25")) as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
 def test_fstab_of_an_installed_system_leaves_the_slot_as_it_is(board):
     """Its line of the root asks for fsck, and to be written to."""
     disk = board.disk("1.0 fstab")
