@@ -491,6 +491,29 @@ def test_whether_keelboot_is_required_is_packed(tmp_path, text, required):
     assert (note.read_text().strip() if note.exists() else "") == required
 
 
+# Each with what the boot makes of it: as yes, always, or nothing that is known.
+SPELLINGS = [("[initramfs]\nrequired=true", "yes"), ("[initramfs]\nrequired=1", "yes"), ("[initramfs]\nrequired: yes", "yes"),
+             ("[initramfs]\nrequired :yes ; for us", "yes"), ("[initramfs] ; remote\nrequired=yes", "yes"),
+             ("[initramfs] remote\r\n\t required = yes\r", "yes"), ("\ufeff[initramfs]\nrequired=yes", "yes"),
+             ("[system]\nverify-slot: always", "always"), ("[system] ; x\nverify-slot =always", "always"),
+             ("[system]\ncommand-line: none\n[initramfs]\nrequired: true", "always"),
+             ("[initramfs]\nrequired=false", ""), ("[initramfs]\nrequired: 0", ""), ("[initramfs]\n;required: yes", "")]
+
+
+@pytest.mark.parametrize("text, required", SPELLINGS)
+def test_each_spelling_that_the_boot_knows_is_one_for_the_generator(tmp_path, text, required):
+    """The second file begins behind a line without an end."""
+    (tmp_path / "system.conf").write_text(f"{text}\n[system]\ncompatible=x\n")
+    subprocess.run([TOP / "build/keelboot", "check-config", tmp_path / "system.conf"], check=True)
+    twice = f"keelboot_confs() {{ echo {tmp_path}/system.conf; echo {tmp_path}/system.conf; }}"
+    assert packed(tmp_path, text, f"{twice}; keelboot_required").stdout.split() == ([required] if required else [])
+
+
+@pytest.mark.parametrize("text", ["[initramfs]\nrequired=yes # all", "[ initramfs ]\nrequired=yes"])
+def test_what_the_boot_does_not_understand_refuses_an_image_rather_than_none(tmp_path, text):
+    assert packed(tmp_path, text, "keelboot_required").stdout.strip() == "yes"
+
+
 @pytest.mark.parametrize("line, unlock, asks", [
     ("root-a UUID=1 none luks", "", True), ("a UUID=1 - tpm2-device=auto", "", True), ("a UUID=1", "", True),
     ("a UUID=1 ssh luks,keyscript=/bin/ask", "", True), ("a UUID=1 /etc/slot.key luks", "", False),

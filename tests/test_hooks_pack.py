@@ -304,7 +304,8 @@ def packs(tmp_path, conf: str, words: str, **env) -> str:
 
 
 @pytest.mark.parametrize("conf, wanted", [
-    (MEASURE, True), ("[measure]\npcr=l3\n", True), ("[measure]\npcr=none\n", False), ("[measure]\n#pcr=13\n", False),
+    (MEASURE, True), ("[measure]\npcr: 13\n", True), ("[measure] ; x\npcr:13", True),
+    ("[measure]\npcr: none\n", False), ("[measure]\npcr=l3\n", True), ("[measure]\npcr=none\n", False), ("[measure]\n#pcr=13\n", False),
     ("[other]\npcr=13\n", False), ("", False)])
 def test_drivers_of_tpms_are_packed_where_the_boot_measures(tmp_path, conf, wanted):
     for sets_of_the_maker in ({}, {"KEELBOOT_SETS": "usb"}):
@@ -336,6 +337,7 @@ NO_PROGRAM = "LIBRARY/keelboot-select is missing"
 WITHOUT = {
     "no program": ("", "", NO_PROGRAM, False),
     "no program, required": (REQUIRED, "", NO_PROGRAM, True),
+    "no program, required otherwise": ("[initramfs] ; x\nrequired: true\n", "", NO_PROGRAM, True),
     "no program, verified": ("[system]\nverify-slot=always\n", "", NO_PROGRAM, True),
     "useless program": ("", "program", "keelboot-select does not start in it", False),
     "useless program, required": (REQUIRED, "program", "keelboot-select does not start in it", True),

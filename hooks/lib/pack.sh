@@ -189,13 +189,13 @@ keelboot_slots_need() {
 # Whether system.conf wants no boot without Keelboot, for where keelboot-select cannot run and say so: "yes"; "always" if
 # keelboot.enable=0 does not count, too; else nothing. One line that says so is enough, whatever comes behind it.
 keelboot_required() {
-	keelboot_conf | awk '
-		{ gsub(/[ \t\r]/, "") }
-		/^\[/ { section = $0 }
-		section == "[initramfs]" && /^required=yes/ { yes = 1 }
-		section == "[system]" && /^verify-slot=always/ { always = 1 }
-		section == "[system]" && /^command-line=/ && !/=all|enable/ { locked = 1 }
-		END { if (always || yes && locked) print "always"; else if (yes) print "yes" }'
+	{
+		keelboot_values system verify-slot | sed -n '/^always$/p'
+		keelboot_values system command-line | sed -n '/^all$/d; /enable/d; s/.*/locked/p'
+		keelboot_values initramfs required | sed -nE 's/^(yes|1|true)$/yes/p'
+	} | awk '
+		{ said[$0] = 1 }
+		END { if (said["always"] || said["yes"] && said["locked"]) print "always"; else if (said["yes"]) print "yes" }'
 }
 
 # Where an initramfs lacks Keelboot for the reason $1: why it must not be made, in one line; nothing if it may be.
@@ -283,14 +283,14 @@ keelboot_system_conf() {
 	printf '[Manager]\nDefaultDeviceTimeoutSec=40s\n'
 }
 
-# What all files have for a key of system.conf, a line each: section $1, key $2.
+# What all files have for a key of system.conf, a line each: section $1, key $2. Each spelling counts that the boot knows.
 keelboot_values() {
 	keelboot_confs | while IFS= read -r file; do
-		echo '[]' && cat "$file"
+		echo '[]' && cat "$file" && echo
 	done | awk -v section="[$1]" -v key="$2" '
-		{ sub(/[#;].*/, ""); gsub(/[ \t\r]/, "") }
-		/^\[/ { at = $0 }
-		at == section && index($0, key "=") == 1 { print substr($0, length(key) + 2) }'
+		{ sub(/^\357\273\277/, ""); sub(/[#;].*/, ""); gsub(/[ \t\r]/, "") }
+		/^\[/ { sub(/\].*/, "]"); at = $0 }
+		at == section && match($0, /[=:]/) && substr($0, 1, RSTART - 1) == key { print substr($0, RSTART + 1) }'
 }
 
 # Whether the boot measures what it chose.
