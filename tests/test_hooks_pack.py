@@ -2,6 +2,7 @@
 """What the hooks of all generators share: the drivers that an initramfs is told about. And the calls
 of mkinitcpio's hook."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -371,6 +372,35 @@ def test_no_initramfs_is_made_without_keelboot_where_it_is_required(tmp_path, ge
     assert "".join(notes).startswith("" if error else why)
     ends = ", and system.conf wants no boot without Keelboot" if error else ""
     assert f"keelboot: {why}{ends}" in done.stderr and ("boots without Keelboot" in done.stderr) != error
+
+
+# A program with libraries, as keelboot-select may be one; the generator has copied it and them.
+COPIES = """mount -t tmpfs -o OPTIONS none IMAGE
+copy() { mkdir -p IMAGE"${1%/*}"; cp -L "$1" IMAGE"$1"; }
+copy KEELBOOT/keelboot-select
+for file in $(ldd KEELBOOT/keelboot-select | grep -o '/[^ ]*'); do copy "$file"; done
+SPOIL
+KEELBOOT_LIB=KEELBOOT
+keelboot_unusable IMAGE
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mount needs root")
+@pytest.mark.parametrize("options", ["exec", "noexec"])
+@pytest.mark.parametrize("spoil, starts", [
+    (":", True), ("truncate -s 4096 IMAGE/KEELBOOT/keelboot-select", False),
+    ("truncate -s 4096 IMAGE/lib/*/libc.so.6", False), ("rm IMAGE/lib/*/libc.so.6", False)])
+def test_an_initramfs_on_a_disk_where_no_program_starts_is_looked_at(tmp_path, options, spoil, starts):
+    """/var/tmp is mounted noexec where administrators harden a system."""
+    library, image = tmp_path / "lib", tmp_path / "image"
+    library.mkdir()
+    image.mkdir()
+    shutil.copy("/usr/bin/true", library / "keelboot-select")
+    script = COPIES.replace("SPOIL", spoil).replace("OPTIONS", options).replace("IMAGE", str(image)) \
+        .replace("KEELBOOT/", f"{library}/").replace("=KEELBOOT", f"={library}")
+    said = subprocess.run(["unshare", "--mount", "sh", "-uc", f". {LIB}/pack.sh\n{script}"], text=True, check=True,
+                          stdout=subprocess.PIPE, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}).stdout
+    assert said == ("" if starts else "keelboot-select does not start in it\n")
 
 
 @pytest.mark.parametrize("hook, words", [

@@ -262,8 +262,20 @@ keelboot_pack_units() {
 	done
 }
 
+# Whether in the folder $1 a library that the program $2 uses is missing, or was cut off.
+keelboot_lacks_library() {
+	for library in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
+		for copy in $(find "$1" -name "${library##*/}"); do
+			! cmp -s "$copy" "${copy#"$1"}" || continue 2
+		done
+		return 0
+	done
+	return 1
+}
+
 # Why the initramfs in the folder $1 cannot start keelboot-select, if that can be tried: for another processor it cannot,
-# or by a user who may not. The libraries that it uses may have got no room.
+# or by a user who may not. The libraries that it uses may have got no room. Where the folder is mounted noexec, no
+# program starts, whole as it is; then the libraries are only looked at.
 keelboot_unusable() {
 	for program in "$KEELBOOT_LIB/dynamic/keelboot-select" "$KEELBOOT_LIB/keelboot-select"; do
 		[ ! -x "$program" ] || break
@@ -273,8 +285,12 @@ keelboot_unusable() {
 	for loader in "$1"/lib*/ld-*.so* "$1"/lib/*/ld-*.so* "$1"/usr/lib*/ld-*.so*; do
 		[ -e "$loader" ] || continue
 		chroot "$1" "$KEELBOOT_LIB/keelboot-select" --version >/dev/null 2>&1
-		[ $? -lt 126 ] || echo "keelboot-select does not start in it"
-		return
+		[ $? -ge 126 ] || return 0
+		copy=$1$KEELBOOT_LIB/keelboot-select
+		if ! cmp -s "$program" "$copy" || "$copy" --version >/dev/null 2>&1 || keelboot_lacks_library "$1" "$program"; then
+			echo "keelboot-select does not start in it"
+		fi
+		return 0
 	done
 }
 
