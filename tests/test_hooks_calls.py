@@ -145,6 +145,16 @@ def test_initramfs_tools_ends_no_failed_boot_at_its_prompt(initramfs):
     assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/panic")) == 99
 
 
+@pytest.mark.parametrize("status", [2, 3, 4])
+def test_initramfs_tools_panic_of_the_command_line_does_not_matter(initramfs, status):
+    """With panic= its panic() restarts or halts, and comes to no script."""
+    (initramfs.root / "scripts/functions").write_text(
+        f"panic() {{ [ -z \"${{panic?}}\" ] || exit 97; echo panic >>{initramfs.root}/calls; exit 98; }}\n")
+    initramfs.ends(status)
+    assert initramfs.run(f"export panic=5\n{initramfs.here(HOOKS / 'initramfs-tools/local-top')}") == 98
+    assert initramfs.text("calls") == ["choose", "panic"]
+
+
 def test_dracuts_queue_does_not_wait_for_a_program_that_cannot_run(initramfs):
     initramfs.cannot_run()
     (initramfs.root / "proc/uptime").write_text("3.14 2.71\n")
@@ -213,6 +223,27 @@ def test_keelboot_select_ends_as_the_contract_has_it(tmp_path, conf, words, stat
     assert done.returncode == status, done.stderr
     assert done.stdout.startswith(printed) and bool(done.stdout) == bool(printed)
     assert done.stderr.startswith("usage: keelboot-select arm ") == (status == 3)
+
+
+# ---------------------------------------------------------------- what takes its time
+
+@pytest.mark.parametrize("given, feeds, later", [
+    ("", False, False), ("BOOT=local IP= ROOTDELAY=", False, False), ("IP=none", False, False),
+    ("IP=off", False, False), ("BOOT=live", False, False), ("IP=dhcp", True, True), ("IP=::::box:eth0:dhcp", True, True),
+    ("BOOT=nfs", True, True), ("BOOT=nfs IP=off", True, True), ("ROOTDELAY=90", True, False),
+    ("ROOTDELAY=0.5", True, False), ("ROOTDELAY=90 IP=dhcp", True, True), ("ROOTDELAY=90 asks", True, True)])
+def test_watchdog_is_fed_while_the_initramfs_sleeps_or_waits_for_a_network(initramfs, given, feeds, later):
+    """initramfs.conf may say so, and init exports it. The sleep is over when local-top begins."""
+    unlock = initramfs.root / "etc/keelboot/unlock"
+    if given.endswith(" asks"):
+        unlock.write_text("")
+    given = f"export {given.removesuffix(' asks')}" if given else ":"
+    initramfs.ends(1)
+    assert initramfs.run(f"{given}\n{initramfs.here(HOOKS / 'initramfs-tools/init-top')}") == 0
+    assert unlock.exists() == feeds
+    assert initramfs.run(f"{given}\n{initramfs.here(HOOKS / 'initramfs-tools/local-top')}") == 0
+    assert unlock.exists() == later
+    assert initramfs.text("calls") == ["arm"] + ["arm"] * (feeds and not later) + ["choose"]
 
 
 # ---------------------------------------------------------------- arrays
@@ -299,7 +330,88 @@ def test_passphrase_is_asked_for_before_a_slot_is_charged_and_not_behind(initram
     assert initramfs.run(script) == 0 and table.read_text()
     initramfs.ends(0)
     assert initramfs.run(script) == 0 and table.read_text() == ""
-    assert initramfs.text("calls") == ["1 cryptroot local-top", "choose"] * 2
+    assert initramfs.text("calls") == ["arm", "1 cryptroot local-top", "choose"] * 2
+
+
+# As the script of cryptsetup-initramfs does: what is open it leaves alone, what is missing it waits for, and the first
+# container that does not open ends it.
+OPENS = """#!/bin/sh
+while read -r name source key options; do
+    [ ! -e TOP/dev/mapper/$name ] || continue
+    case $source in PARTLABEL=*) source=TOP/dev/disk/by-partlabel/${source#*=} ;; esac
+    [ -e $source ] || continue
+    echo "opens $name, $CRYPTROOT_STAGE" >>TOP/calls
+    [ $key != broken ] || exit 1
+    : >TOP/dev/mapper/$name
+    [ $name != pool ] || : >TOP/dev/kb-root-a
+done <TOP/cryptroot/crypttab
+"""
+
+
+def containers(initramfs, table: str, choose=0, cmdline="quiet") -> list:
+    """What cryptroot tried where these are in crypttab, and what it leaves of that."""
+    root = initramfs.root
+    cryptroot(initramfs)
+    (root / "scripts/local-top/cryptroot").write_text(OPENS.replace("TOP", str(root)))
+    for name in ("mapper/x", "disk/by-partlabel/root-a", "root-b", "pool"):
+        (root / "dev" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "dev" / name).write_text("")
+    (root / "cryptroot/crypttab").write_text(table.replace("/dev/", f"{root}/dev/"))
+    (root / "proc/cmdline").write_text(f"{cmdline}\n")
+    (root / "run/keelboot/root.env").write_text(
+        "KEELBOOT_ROOT=/dev/vda3 KEELBOOT_FSTYPE=ext4 KEELBOOT_OPTIONS=ro KEELBOOT_PROTECTED=yes KEELBOOT_INIT=\n")
+    initramfs.ends(choose)
+    assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/local-top")) == 0
+    return [call.replace(", local-top", "") for call in initramfs.text("calls")]
+
+
+BROKEN_A = "root-a PARTLABEL=root-a broken luks\nroot-b /dev/root-b /slot.key luks,initramfs\n"
+
+
+def test_container_that_does_not_open_leaves_the_others_to_be_opened(initramfs):
+    """The watchdog has its whole time for each run."""
+    assert containers(initramfs, BROKEN_A) == ["arm", "opens root-a", "arm", "opens root-b", "choose"]
+    assert initramfs.text("cryptroot/crypttab") == []
+
+
+def test_containers_that_open_cost_one_run(initramfs):
+    """On top of each other, and with a volume group between them, too."""
+    table = "# ours\npool /dev/pool /slot.key luks\nroot-a /dev/kb-root-a - keyscript=/x\ngone UUID=1 none luks\n"
+    assert containers(initramfs, table) == ["arm", "opens pool", "opens root-a", "choose"]
+
+
+def test_each_container_that_does_not_open_is_tried_once(initramfs):
+    """One that is missing is not what cryptroot gave up, and it stays in the table for later."""
+    table = f"gone UUID=1 none luks\n{BROKEN_A}pool /dev/pool broken luks\nroot-c /dev/pool /slot.key luks\n"
+    assert containers(initramfs, table, choose=1) == [
+        "arm", "opens root-a", "arm", "opens root-b", "opens pool", "arm", "opens root-c", "choose"]
+    left = "\n".join(initramfs.text("cryptroot/crypttab")).replace(str(initramfs.root), "")
+    assert f"{left}\n" == table    # where Keelboot steps aside, the distribution has them all again
+
+
+def test_container_of_the_command_line_that_does_not_open_is_tried_once(initramfs):
+    """Whatever the table says, the script would make it anew."""
+    assert containers(initramfs, BROKEN_A, cmdline="cryptopts=target=root-a,source=PARTLABEL=root-a") == [
+        "arm", "opens root-a", "choose"]
+
+
+@pytest.mark.parametrize("line, status, calls", [
+    ("cryptopts=source=/dev/vda3", 0, 1), ("quiet cryptopts=source=/dev/vda3 ro", 0, 1),
+    ("cryptopts=source=/dev/vda3", 1, 2), ("quiet xcryptopts=1", 0, 1)])
+def test_passphrase_of_the_command_line_is_asked_for_once(initramfs, line, status, calls):
+    """cryptroot makes its table anew when its turn comes, which is behind this script. It gets its turn where there is
+    nothing to open, or where Keelboot steps aside."""
+    cryptroot(initramfs)
+    root = initramfs.root
+    (root / "cryptroot/crypttab").write_text("")
+    (root / "proc/cmdline").write_text(f"{line}\n")
+    (root / "run/keelboot/root.env").write_text(
+        "KEELBOOT_ROOT=/dev/vda3 KEELBOOT_FSTYPE=ext4 KEELBOOT_OPTIONS=ro KEELBOOT_PROTECTED=yes KEELBOOT_INIT=\n")
+    (root / "proc/uptime").write_text("1.00 0\n")
+    initramfs.ends(status)
+    assert initramfs.run(initramfs.here(HOOKS / "initramfs-tools/local-top")) == 0
+    initramfs.run(f"{root}/scripts/local-top/cryptroot\n")
+    assert len([call for call in initramfs.text("calls") if "cryptroot" in call]) == calls
 
 
 def test_no_loop_with_the_script_that_wants_to_be_last():
@@ -434,6 +546,29 @@ def test_whether_keelboot_is_required_is_packed(tmp_path, text, required):
     packed(tmp_path, text, ":")
     note = tmp_path / "etc/keelboot/required"
     assert (note.read_text().strip() if note.exists() else "") == required
+
+
+# Each with what the boot makes of it: as yes, always, or nothing that is known.
+SPELLINGS = [("[initramfs]\nrequired=true", "yes"), ("[initramfs]\nrequired=1", "yes"), ("[initramfs]\nrequired: yes", "yes"),
+             ("[initramfs]\nrequired :yes ; for us", "yes"), ("[initramfs] ; remote\nrequired=yes", "yes"),
+             ("[initramfs] remote\r\n\t required = yes\r", "yes"), ("\ufeff[initramfs]\nrequired=yes", "yes"),
+             ("[system]\nverify-slot: always", "always"), ("[system] ; x\nverify-slot =always", "always"),
+             ("[system]\ncommand-line: none\n[initramfs]\nrequired: true", "always"),
+             ("[initramfs]\nrequired=false", ""), ("[initramfs]\nrequired: 0", ""), ("[initramfs]\n;required: yes", "")]
+
+
+@pytest.mark.parametrize("text, required", SPELLINGS)
+def test_each_spelling_that_the_boot_knows_is_one_for_the_generator(tmp_path, text, required):
+    """The second file begins behind a line without an end."""
+    (tmp_path / "system.conf").write_text(f"{text}\n[system]\ncompatible=x\n")
+    subprocess.run([TOP / "build/keelboot", "check-config", tmp_path / "system.conf"], check=True)
+    twice = f"keelboot_confs() {{ echo {tmp_path}/system.conf; echo {tmp_path}/system.conf; }}"
+    assert packed(tmp_path, text, f"{twice}; keelboot_required").stdout.split() == ([required] if required else [])
+
+
+@pytest.mark.parametrize("text", ["[initramfs]\nrequired=yes # all", "[ initramfs ]\nrequired=yes"])
+def test_what_the_boot_does_not_understand_refuses_an_image_rather_than_none(tmp_path, text):
+    assert packed(tmp_path, text, "keelboot_required").stdout.strip() == "yes"
 
 
 @pytest.mark.parametrize("line, unlock, asks", [

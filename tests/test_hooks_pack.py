@@ -2,6 +2,7 @@
 """What the hooks of all generators share: the drivers that an initramfs is told about. And the calls
 of mkinitcpio's hook."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -304,7 +305,8 @@ def packs(tmp_path, conf: str, words: str, **env) -> str:
 
 
 @pytest.mark.parametrize("conf, wanted", [
-    (MEASURE, True), ("[measure]\npcr=l3\n", True), ("[measure]\npcr=none\n", False), ("[measure]\n#pcr=13\n", False),
+    (MEASURE, True), ("[measure]\npcr: 13\n", True), ("[measure] ; x\npcr:13", True),
+    ("[measure]\npcr: none\n", False), ("[measure]\npcr=l3\n", True), ("[measure]\npcr=none\n", False), ("[measure]\n#pcr=13\n", False),
     ("[other]\npcr=13\n", False), ("", False)])
 def test_drivers_of_tpms_are_packed_where_the_boot_measures(tmp_path, conf, wanted):
     for sets_of_the_maker in ({}, {"KEELBOOT_SETS": "usb"}):
@@ -336,6 +338,7 @@ NO_PROGRAM = "LIBRARY/keelboot-select is missing"
 WITHOUT = {
     "no program": ("", "", NO_PROGRAM, False),
     "no program, required": (REQUIRED, "", NO_PROGRAM, True),
+    "no program, required otherwise": ("[initramfs] ; x\nrequired: true\n", "", NO_PROGRAM, True),
     "no program, verified": ("[system]\nverify-slot=always\n", "", NO_PROGRAM, True),
     "useless program": ("", "program", "keelboot-select does not start in it", False),
     "useless program, required": (REQUIRED, "program", "keelboot-select does not start in it", True),
@@ -369,6 +372,35 @@ def test_no_initramfs_is_made_without_keelboot_where_it_is_required(tmp_path, ge
     assert "".join(notes).startswith("" if error else why)
     ends = ", and system.conf wants no boot without Keelboot" if error else ""
     assert f"keelboot: {why}{ends}" in done.stderr and ("boots without Keelboot" in done.stderr) != error
+
+
+# A program with libraries, as keelboot-select may be one; the generator has copied it and them.
+COPIES = """mount -t tmpfs -o OPTIONS none IMAGE
+copy() { mkdir -p IMAGE"${1%/*}"; cp -L "$1" IMAGE"$1"; }
+copy KEELBOOT/keelboot-select
+for file in $(ldd KEELBOOT/keelboot-select | grep -o '/[^ ]*'); do copy "$file"; done
+SPOIL
+KEELBOOT_LIB=KEELBOOT
+keelboot_unusable IMAGE
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mount needs root")
+@pytest.mark.parametrize("options", ["exec", "noexec"])
+@pytest.mark.parametrize("spoil, starts", [
+    (":", True), ("truncate -s 4096 IMAGE/KEELBOOT/keelboot-select", False),
+    ("truncate -s 4096 IMAGE/lib/*/libc.so.6", False), ("rm IMAGE/lib/*/libc.so.6", False)])
+def test_an_initramfs_on_a_disk_where_no_program_starts_is_looked_at(tmp_path, options, spoil, starts):
+    """/var/tmp is mounted noexec where administrators harden a system."""
+    library, image = tmp_path / "lib", tmp_path / "image"
+    library.mkdir()
+    image.mkdir()
+    shutil.copy("/usr/bin/true", library / "keelboot-select")
+    script = COPIES.replace("SPOIL", spoil).replace("OPTIONS", options).replace("IMAGE", str(image)) \
+        .replace("KEELBOOT/", f"{library}/").replace("=KEELBOOT", f"={library}")
+    said = subprocess.run(["unshare", "--mount", "sh", "-uc", f". {LIB}/pack.sh\n{script}"], text=True, check=True,
+                          stdout=subprocess.PIPE, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}).stdout
+    assert said == ("" if starts else "keelboot-select does not start in it\n")
 
 
 @pytest.mark.parametrize("hook, words", [

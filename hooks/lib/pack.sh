@@ -189,13 +189,13 @@ keelboot_slots_need() {
 # Whether system.conf wants no boot without Keelboot, for where keelboot-select cannot run and say so: "yes"; "always" if
 # keelboot.enable=0 does not count, too; else nothing. One line that says so is enough, whatever comes behind it.
 keelboot_required() {
-	keelboot_conf | awk '
-		{ gsub(/[ \t\r]/, "") }
-		/^\[/ { section = $0 }
-		section == "[initramfs]" && /^required=yes/ { yes = 1 }
-		section == "[system]" && /^verify-slot=always/ { always = 1 }
-		section == "[system]" && /^command-line=/ && !/=all|enable/ { locked = 1 }
-		END { if (always || yes && locked) print "always"; else if (yes) print "yes" }'
+	{
+		keelboot_values system verify-slot | sed -n '/^always$/p'
+		keelboot_values system command-line | sed -n '/^all$/d; /enable/d; s/.*/locked/p'
+		keelboot_values initramfs required | sed -nE 's/^(yes|1|true)$/yes/p'
+	} | awk '
+		{ said[$0] = 1 }
+		END { if (said["always"] || said["yes"] && said["locked"]) print "always"; else if (said["yes"]) print "yes" }'
 }
 
 # Where an initramfs lacks Keelboot for the reason $1: why it must not be made, in one line; nothing if it may be.
@@ -262,8 +262,20 @@ keelboot_pack_units() {
 	done
 }
 
+# Whether in the folder $1 a library that the program $2 uses is missing, or was cut off.
+keelboot_lacks_library() {
+	for library in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
+		for copy in $(find "$1" -name "${library##*/}"); do
+			! cmp -s "$copy" "${copy#"$1"}" || continue 2
+		done
+		return 0
+	done
+	return 1
+}
+
 # Why the initramfs in the folder $1 cannot start keelboot-select, if that can be tried: for another processor it cannot,
-# or by a user who may not. The libraries that it uses may have got no room.
+# or by a user who may not. The libraries that it uses may have got no room. Where the folder is mounted noexec, no
+# program starts, whole as it is; then the libraries are only looked at.
 keelboot_unusable() {
 	for program in "$KEELBOOT_LIB/dynamic/keelboot-select" "$KEELBOOT_LIB/keelboot-select"; do
 		[ ! -x "$program" ] || break
@@ -273,19 +285,23 @@ keelboot_unusable() {
 	for loader in "$1"/lib*/ld-*.so* "$1"/lib/*/ld-*.so* "$1"/usr/lib*/ld-*.so*; do
 		[ -e "$loader" ] || continue
 		chroot "$1" "$KEELBOOT_LIB/keelboot-select" --version >/dev/null 2>&1
-		[ $? -lt 126 ] || echo "keelboot-select does not start in it"
-		return
+		[ $? -ge 126 ] || return 0
+		copy=$1$KEELBOOT_LIB/keelboot-select
+		if ! cmp -s "$program" "$copy" || "$copy" --version >/dev/null 2>&1 || keelboot_lacks_library "$1" "$program"; then
+			echo "keelboot-select does not start in it"
+		fi
+		return 0
 	done
 }
 
-# What all files have for a key of system.conf, a line each: section $1, key $2.
+# What all files have for a key of system.conf, a line each: section $1, key $2. Each spelling counts that the boot knows.
 keelboot_values() {
 	keelboot_confs | while IFS= read -r file; do
-		echo '[]' && cat "$file"
+		echo '[]' && cat "$file" && echo
 	done | awk -v section="[$1]" -v key="$2" '
-		{ sub(/[#;].*/, ""); gsub(/[ \t\r]/, "") }
-		/^\[/ { at = $0 }
-		at == section && index($0, key "=") == 1 { print substr($0, length(key) + 2) }'
+		{ sub(/^\357\273\277/, ""); sub(/[#;].*/, ""); gsub(/[ \t\r]/, "") }
+		/^\[/ { sub(/\].*/, "]"); at = $0 }
+		at == section && match($0, /[=:]/) && substr($0, 1, RSTART - 1) == key { print substr($0, RSTART + 1) }'
 }
 
 # For the systemd of an initramfs: `choose` comes behind its waits, and nothing feeds the watchdog meanwhile. So it waits

@@ -19,10 +19,9 @@
 /* Of the command line: containers of the distribution, or a network in the initramfs. */
 static bool asks_by_command_line(const char *line)
 {
-	static const char *const words[] = {
-		"cryptdevice=", "rd.luks.", "ip=",	"rd.neednet=",
-		"netroot=",	"nfsroot=", "boot=nfs", "root=/dev/nfs"
-	};
+	static const char *const words[] = { "cryptdevice=", "cryptopts=",  "rd.luks.",
+					     "ip=",	     "rd.neednet=", "netroot=",
+					     "nfsroot=",     "boot=nfs",    "root=/dev/nfs" };
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(words); i++) {
 		const char *at = strstr(line, words[i]);

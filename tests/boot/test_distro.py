@@ -414,6 +414,15 @@ def test_passphrase_may_be_typed_slowly(board):
         assert board.causes(vm) == []
 
 
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
+def test_sleep_of_the_initramfs_may_be_longer_than_the_watchdog_counts(board):
+    """It comes before a slot is chosen."""
+    with machine(board, board.disk("1.0"), append=f"{WRONG} rootdelay=70",
+                 conf=CONF.replace("timeout=60", "timeout=25")) as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
 def test_fstab_of_an_installed_system_leaves_the_slot_as_it_is(board):
     """Its line of the root asks for fsck, and to be written to."""
     disk = board.disk("1.0 fstab")
@@ -581,6 +590,17 @@ def test_slots_on(board, what):
             f"KEELBOOT_NAME='{mapped_disk.NAMES[kind]['b']}'"
         assert board.ask(vm, "findmnt -no SOURCE /").strip() in (
             root, mapped_disk.NODES[kind]["b"], board.ask(vm, f"readlink -f {root}").strip())
+
+
+@pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
+def test_container_whose_header_is_lost_leaves_the_other_slot(board):
+    """cryptroot's script ends at the first one that it cannot open."""
+    disk = mapped_disk.make(board, board.target, "luks", "1.0", "2.0")
+    write_partition(disk, "root-a", bytes(16 << 20))
+    with machine(board, disk, conf=mapped_disk.conf("luks", CONF),
+                 files=mapped_disk.files("luks", board.target.name)) as vm:
+        up(board, vm, "2.0", "b")
+        assert board.causes(vm) == [] and "root-a: maximum number of tries exceeded" in vm.text
 
 
 @pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
