@@ -76,12 +76,15 @@ inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none
                "install"),
     "mkinitcpio": ("install/keelboot", """add_binary() { :; }; add_module() { :; }; add_runscript() { :; }
 add_file() { [ "$1" = - ] && return; mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; BUILDROOT=$OUT KERNELVERSION=0""",
-                   "build"),
+                   # mkinitcpio does not look at what build returns.
+                   'build\n: >"$OUT/made"'),
     "mkosi-initrd": ("mkosi.postinst", "install() { :; }; BUILDROOT=$OUT ARTIFACTDIR=$OUT", ""),
 }
 
 
 SAY = "".join(f'{name}() {{ echo "$@" >&2; }}\n' for name in ("dwarn", "dfatal", "warning", "error"))
+# As mkinitcpio's: it ends that, before there is an image.
+DIE = 'die() { printf "$@" >&2; exit 1; }\n'
 
 
 def hooked(generator, tmp_path, stubs: str, library: str = "/usr/lib/keelboot"):
@@ -97,7 +100,7 @@ def hooked(generator, tmp_path, stubs: str, library: str = "/usr/lib/keelboot"):
     text = text.replace("/etc/crypttab", f"{top}/etc/crypttab").replace("KEELBOOT_LIB=/usr/lib/keelboot",
                                                                         f"KEELBOOT_LIB={library}")
     text = text.replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
-    return subprocess.run(["bash", "-c", f"{text}{SAY}{gives}\n{script}\n{function}"], check=False, text=True,
+    return subprocess.run(["bash", "-c", f"{text}{SAY}{DIE}{gives}\n{script}\n{function}"], check=False, text=True,
                           capture_output=True,
                           env={"PATH": "/usr/bin:/bin", "OUT": str(out), "KEELBOOT_BOOT": str(top / "boot")})
 
@@ -368,19 +371,20 @@ def test_no_initramfs_is_made_without_keelboot_where_it_is_required(tmp_path, ge
     assert (done.returncode, len(notes)) == ((1, 0) if error else (0, 1)), done.stderr
     assert "".join(notes).startswith("" if error else why)
     ends = ", and system.conf wants no boot without Keelboot" if error else ""
+    assert (tmp_path / generator / "made").exists() == (generator == "mkinitcpio" and not error)
     assert f"keelboot: {why}{ends}" in done.stderr and ("boots without Keelboot" in done.stderr) != error
 
 
 @pytest.mark.parametrize("hook, words", [
     ("initramfs-tools/hook", ""), ("mkosi-initrd/mkosi.postinst", ""), ("dracut/50keelboot/module-setup.sh", "install"),
-    ("mkinitcpio/install/keelboot", "build")])
+    ("mkinitcpio/install/keelboot", "build; touch packed")])
 def test_each_hook_fails_where_it_must_not_make_one(tmp_path, hook, words):
     (tmp_path / "pack.sh").write_text("keelboot_missing() { :; }\nkeelboot_error() { echo no driver; }\n"
                                       "keelboot_warning() { touch packed; }\n")
     (tmp_path / "usr/lib/modules/6.1").mkdir(parents=True)
     script = (TOP / "hooks" / hook).read_text().replace("/usr/lib/keelboot/pack.sh", str(tmp_path / "pack.sh")) \
         .replace("/usr/share/initramfs-tools/hook-functions", "/dev/null")
-    stubs = 'dfatal() { echo "$@" >&2; }\nerror() { echo "$@" >&2; }\n'
+    stubs = f'dfatal() {{ echo "$@" >&2; }}\nerror() {{ echo "$@" >&2; }}\n{DIE}'
     done = subprocess.run(["bash", "-c", f"{stubs}{script}\n{words}"], text=True, capture_output=True, cwd=tmp_path,
                           env={"PATH": "/usr/bin:/bin", "BUILDROOT": str(tmp_path), "version": "6.1",
                                "KERNELVERSION": "6.1", "DESTDIR": str(tmp_path), "srcmods": str(tmp_path)})
@@ -421,7 +425,7 @@ def test_mkinitcpio_tells_where_the_root_is_mounted(tmp_path):
 
 def built(tmp_path, systemd: bool) -> list:
     """What the install hook adds, in an initramfs with systemd or without."""
-    (tmp_path / "usr/lib/systemd").mkdir(parents=True)
+    (tmp_path / "usr/lib/systemd").mkdir(parents=True, exist_ok=True)
     if systemd:
         (tmp_path / "usr/lib/systemd/systemd").write_text("")
     hook = (TOP / "hooks/mkinitcpio/install/keelboot").read_text()
