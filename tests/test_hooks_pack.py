@@ -77,12 +77,15 @@ inst() { mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; initdir=$OUT srcmods=/none
                "install"),
     "mkinitcpio": ("install/keelboot", """add_binary() { :; }; add_module() { :; }; add_runscript() { :; }
 add_file() { [ "$1" = - ] && return; mkdir -p "$OUT${1%/*}"; cp "$1" "$OUT$1"; }; BUILDROOT=$OUT KERNELVERSION=0""",
-                   "build"),
+                   # mkinitcpio does not look at what build returns.
+                   'build\n: >"$OUT/made"'),
     "mkosi-initrd": ("mkosi.postinst", "install() { :; }; BUILDROOT=$OUT ARTIFACTDIR=$OUT", ""),
 }
 
 
 SAY = "".join(f'{name}() {{ echo "$@" >&2; }}\n' for name in ("dwarn", "dfatal", "warning", "error"))
+# As mkinitcpio's: it ends that, before there is an image.
+DIE = 'die() { printf "$@" >&2; exit 1; }\n'
 
 
 def hooked(generator, tmp_path, stubs: str, library: str = "/usr/lib/keelboot"):
@@ -98,7 +101,7 @@ def hooked(generator, tmp_path, stubs: str, library: str = "/usr/lib/keelboot"):
     text = text.replace("/etc/crypttab", f"{top}/etc/crypttab").replace("KEELBOOT_LIB=/usr/lib/keelboot",
                                                                         f"KEELBOOT_LIB={library}")
     text = text.replace("/usr/lib/keelboot;", f"{top}/usr/lib/keelboot;")
-    return subprocess.run(["bash", "-c", f"{text}{SAY}{gives}\n{script}\n{function}"], check=False, text=True,
+    return subprocess.run(["bash", "-c", f"{text}{SAY}{DIE}{gives}\n{script}\n{function}"], check=False, text=True,
                           capture_output=True,
                           env={"PATH": "/usr/bin:/bin", "OUT": str(out), "KEELBOOT_BOOT": str(top / "boot")})
 
@@ -371,6 +374,7 @@ def test_no_initramfs_is_made_without_keelboot_where_it_is_required(tmp_path, ge
     assert (done.returncode, len(notes)) == ((1, 0) if error else (0, 1)), done.stderr
     assert "".join(notes).startswith("" if error else why)
     ends = ", and system.conf wants no boot without Keelboot" if error else ""
+    assert (tmp_path / generator / "made").exists() == (generator == "mkinitcpio" and not error)
     assert f"keelboot: {why}{ends}" in done.stderr and ("boots without Keelboot" in done.stderr) != error
 
 
@@ -405,14 +409,14 @@ def test_an_initramfs_on_a_disk_where_no_program_starts_is_looked_at(tmp_path, o
 
 @pytest.mark.parametrize("hook, words", [
     ("initramfs-tools/hook", ""), ("mkosi-initrd/mkosi.postinst", ""), ("dracut/50keelboot/module-setup.sh", "install"),
-    ("mkinitcpio/install/keelboot", "build")])
+    ("mkinitcpio/install/keelboot", "build; touch packed")])
 def test_each_hook_fails_where_it_must_not_make_one(tmp_path, hook, words):
     (tmp_path / "pack.sh").write_text("keelboot_missing() { :; }\nkeelboot_error() { echo no driver; }\n"
                                       "keelboot_warning() { touch packed; }\n")
     (tmp_path / "usr/lib/modules/6.1").mkdir(parents=True)
     script = (TOP / "hooks" / hook).read_text().replace("/usr/lib/keelboot/pack.sh", str(tmp_path / "pack.sh")) \
         .replace("/usr/share/initramfs-tools/hook-functions", "/dev/null")
-    stubs = 'dfatal() { echo "$@" >&2; }\nerror() { echo "$@" >&2; }\n'
+    stubs = f'dfatal() {{ echo "$@" >&2; }}\nerror() {{ echo "$@" >&2; }}\n{DIE}'
     done = subprocess.run(["bash", "-c", f"{stubs}{script}\n{words}"], text=True, capture_output=True, cwd=tmp_path,
                           env={"PATH": "/usr/bin:/bin", "BUILDROOT": str(tmp_path), "version": "6.1",
                                "KERNELVERSION": "6.1", "DESTDIR": str(tmp_path), "srcmods": str(tmp_path)})
@@ -422,15 +426,17 @@ def test_each_hook_fails_where_it_must_not_make_one(tmp_path, hook, words):
 
 # ---------------------------------------------------------------- mkinitcpio, busybox
 
-def calls(tmp_path, function: str, status: int, mounts: str = "") -> list:
-    """What the hook does where `choose` and `enter` end with that status."""
+def calls(tmp_path, function: str, status: int, mounts: str = "", chosen: str = "") -> list:
+    """What the hook does where `choose` and `enter` end with that status. chosen: root.env."""
     program = tmp_path / "keelboot-select"
     program.write_text(f"#!/bin/sh\necho \"$*\" >>{tmp_path}/calls\n[ $1 = fail ] && exit 4\nexit {status}\n")
     program.chmod(0o755)
     (tmp_path / "calls").write_text("")
     (tmp_path / "mounts").write_text(mounts)
     hook = (TOP / "hooks/mkinitcpio/hooks/keelboot").read_text().replace("/usr/lib/keelboot", str(tmp_path)) \
-        .replace("/proc/mounts", f"{tmp_path}/mounts")
+        .replace("/proc/mounts", f"{tmp_path}/mounts").replace("/run/keelboot", str(tmp_path)) \
+        .replace("/tmp/cmdline", f"{tmp_path}/cmdline")
+    (tmp_path / "root.env").write_text(chosen)
     (tmp_path / "call.sh").write_text((LIB / "call.sh").read_text().replace("/usr/lib/keelboot", str(tmp_path)))
     subprocess.run(["busybox", "ash"], text=True, check=True,
                    input=f"{hook}\nlaunch_interactive_shell() {{ echo prompt >>{tmp_path}/calls; }}\n{function}\n")
@@ -451,20 +457,47 @@ def test_mkinitcpio_tells_where_the_root_is_mounted(tmp_path):
     assert calls(tmp_path, "run_latehook", 0, "/dev/vda3 /sysroot ext4 ro 0 0\n") == ["enter /sysroot"]
 
 
-def built(tmp_path, systemd: bool) -> list:
-    """What the install hook adds, in an initramfs with systemd or without."""
-    (tmp_path / "usr/lib/systemd").mkdir(parents=True)
+# What init does behind the hooks, as mkinitcpio's functions do: by the command line, the last one that is noted.
+FSCK = """\
+fsck_root() { echo "fsck $(grep -s ^root= TOP/cmdline | tail -1)" >>TOP/calls; }
+run_hook
+echo "mount $root" >>TOP/calls
+fsck_root
+"""
+
+
+@pytest.mark.parametrize("chosen, checked", [("PROTECTED=yes", []), ("PROTECTED=no", ["fsck root=/dev/vda3"])])
+def test_mkinitcpio_checks_no_slot_that_is_what_was_signed(tmp_path, chosen, checked):
+    """Nor ever the one that root= of the command line names, while another one boots."""
+    (tmp_path / "cmdline").write_text("quiet=y\nroot=PARTLABEL=root-a\n")
+    chosen = f"KEELBOOT_ROOT=/dev/vda3 KEELBOOT_{chosen}\n"
+    assert calls(tmp_path, FSCK.replace("TOP", str(tmp_path)), 0, chosen=chosen) == [
+        "choose", "mount /dev/vda3", *checked]
+
+
+def test_mkinitcpio_checks_as_ever_where_keelboot_steps_aside(tmp_path):
+    (tmp_path / "cmdline").write_text("root=PARTLABEL=root-a\n")
+    assert calls(tmp_path, FSCK.replace("TOP", str(tmp_path)), 1)[-1] == "fsck root=PARTLABEL=root-a"
+
+
+def built(tmp_path, systemd: bool, more: str = "") -> list:
+    """What the install hook adds, in an initramfs with systemd or without. more: in place of functions of pack.sh."""
+    (tmp_path / "usr/lib/systemd").mkdir(parents=True, exist_ok=True)
     if systemd:
         (tmp_path / "usr/lib/systemd/systemd").write_text("")
     hook = (TOP / "hooks/mkinitcpio/install/keelboot").read_text()
-    hook = hook.replace("/usr/lib/keelboot/pack.sh", f"{LIB}/pack.sh")
+    # mkinitcpio counts what such a function ended with; where `return` follows, what the command before it did.
+    hook = "set -o functrace\ntrap '(( $? == 0 )) || [[ $FUNCNAME != add_* ]] || echo error in $FUNCNAME' RETURN\n" \
+        + hook.replace("/usr/lib/keelboot/pack.sh", f"{LIB}/pack.sh")
     names = ("add_binary", "add_file", "add_module", "add_systemd_unit", "add_symlink", "add_runscript", "error")
     stubs = "".join(f"{name}() {{ echo \"{name} $*\"; }}\n" for name in names)
     pack = "\n".join(("keelboot_missing() { :; }", "keelboot_unusable() { :; }", "keelboot_files() { :; }",
-                      "keelboot_modules() { :; }", "keelboot_watchdog_drivers() { :; }"))
+                      "keelboot_modules() { :; }", "keelboot_watchdog_drivers() { :; }", more))
     hook = hook.replace("missing=$(keelboot_missing)", f"{pack}\n\tmissing=$(keelboot_missing)")
+    stubs += 'map() { for word in "${@:2}"; do "$1" "$word"; done; }\ndie() { printf "$@"; exit 0; }\n'
     said = subprocess.run(["bash"], text=True, capture_output=True, check=True,
                           input=f"BUILDROOT={tmp_path} KERNELVERSION=1\n{stubs}{hook}\nbuild\n").stdout
+    assert "error in" not in said
     return [line.strip() for line in said.splitlines()]
 
 
@@ -485,3 +518,49 @@ def test_mkinitcpios_systemd_keeps_the_smaller_programs(tmp_path):
 def test_mkinitcpios_busybox_gets_the_runtime_hook(tmp_path):
     added = built(tmp_path, systemd=False)
     assert "add_runscript" in added and not [line for line in added if "systemd" in line]
+
+
+def test_mkinitcpios_systemd_brings_the_shell_that_its_units_start(tmp_path):
+    """base, which has one, is optional beside systemd."""
+    shell = [f"add_binary /usr/bin/{name}" for name in ("sh", "mkdir", "sleep")]
+    added = built(tmp_path, systemd=True)
+    assert [line for line in added if line in shell] == shell
+    (tmp_path / "usr/bin").mkdir()
+    (tmp_path / "usr/bin/sh").touch(mode=0o755)
+    assert not set(shell) & set(built(tmp_path, systemd=True))
+    assert not set(shell) & set(built(tmp_path / "other", systemd=False))
+
+
+REQUIRED_IS = "keelboot_no_select() { :; }; keelboot_required() { echo"
+# As init of mkinitcpio has it, ahead of all hooks.
+DISABLES = """\
+. TOP/init_functions
+for d in $words; do
+    [ -e "TOP/hooks/$d" ] && chmod 644 "TOP/hooks/$d"
+done
+"""
+
+
+@pytest.mark.parametrize("required, kept", [("always", True), ("yes", False), ("", False)])
+@pytest.mark.parametrize("word", ["keelboot", "../hooks/keelboot"])
+def test_disablehooks_counts_where_keelboot_enable_does(tmp_path, required, kept, word):
+    """Another hook is disabled all the same."""
+    for name in ("hooks/keelboot", "hooks/resume", "init_functions"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch(mode=0o755)
+    built(tmp_path, systemd=False, more=f"{REQUIRED_IS} {required}; }}")
+    functions = tmp_path / "init_functions"
+    functions.write_text(functions.read_text().replace("/hooks/", f"{tmp_path}/hooks/").replace("/dev/kmsg",
+                                                                                                f"{tmp_path}/kmsg"))
+    script = DISABLES.replace("TOP", str(tmp_path))
+    subprocess.run(["busybox", "ash", "-c", script], check=True, env={"PATH": "/usr/bin:/bin",
+                                                                      "words": f"{word} resume"})
+    modes = {name: (tmp_path / "hooks" / name).stat().st_mode & 0o777 for name in ("keelboot", "resume")}
+    assert modes == {"keelboot": 0o755 if kept else 0o644, "resume": 0o644}
+    assert (tmp_path / "kmsg").exists() == kept
+
+
+def test_without_base_ahead_of_it_nothing_withstands_disablehooks(tmp_path):
+    """So there is no image."""
+    added = built(tmp_path, systemd=False, more=f"{REQUIRED_IS} always; }}")
+    assert added[-1] == "keelboot: keelboot comes behind base in HOOKS"

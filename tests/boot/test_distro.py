@@ -541,6 +541,32 @@ def test_program_that_cannot_run_and_is_required_restarts(board):
         assert not re.search(rf"is up on slot|{PROMPT}", vm.text)
 
 
+@pytest.mark.parametrize("board", [case(MKINITCPIO[1])], indirect=True)
+def test_program_that_cannot_run_restarts_without_the_shell_of_base(board):
+    files = {**SPOILS[board.target.kind], "etc/mkinitcpio.conf.d/alone.conf": "HOOKS=(systemd modconf block keelboot)\n"}
+    with machine(board, board.disk("1.0"), conf=CONF + "[initramfs]\nrequired=yes\n", files=files) as vm:
+        vm.expect(r"keelboot-select cannot run \(exit 12[67]\), and system\.conf wants no boot without it", SLOW)
+        vm.wait_boot(2, SLOW)
+
+
+@pytest.mark.parametrize("board", [case(MKINITCPIO[0])], indirect=True)
+def test_disablehooks_does_not_count_where_keelboot_enable_does_not(board):
+    conf = CONF + "[system]\ncommand-line=keelboot.slot\n[initramfs]\nrequired=yes\n"
+    with machine(board, board.disk("1.0"), append=f"{WRONG} disablehooks=keelboot", conf=conf) as vm:
+        vm.expect(r"keelboot: disablehooks= does not count", SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
+@pytest.mark.parametrize("board", [case(MKINITCPIO[0])], indirect=True)
+def test_fsck_leaves_the_slots_alone(board):
+    """As in Arch's own HOOKS. It would take what root= names."""
+    with machine(board, board.disk("1.0", "2.0", good="ab"), append="root=PARTLABEL=root-a",
+                 files={"etc/mkinitcpio.conf.d/fsck.conf": "HOOKS+=(fsck)\n"}) as vm:
+        up(board, vm, "2.0", "b")
+        assert "performing fsck" not in vm.text and board.causes(vm) == []
+
+
 @on_more(MKOSI, *MKINITCPIO)
 def test_broken_configuration_boots(board):
     """What can be read of it counts, and the defaults."""
