@@ -169,6 +169,29 @@ def test_dracuts_queue_starts_an_array_that_lacks_a_disk(initramfs):
     assert ended == [1] * 21 + [0] * 2
 
 
+@pytest.mark.parametrize("given, ignored, aside, waits", [
+    ("1", False, False, False), ("0", False, False, True), ("0", True, False, False), ("1", False, True, True),
+    ("0", True, True, True)])
+def test_dracut_waits_for_the_device_of_root_only_where_keelboot_steps_aside(initramfs, given, ignored, aside, waits):
+    """Under systemd. keelboot.enable=0 is no word for that where keelboot-select ignores it: root= may name nothing."""
+    root = initramfs.root
+    for name, there in (("etc/keelboot/enable-ignored", ignored), ("run/keelboot/aside", aside)):
+        if there:
+            (root / name).touch()
+    generator = initramfs.keelboot / "rootfs-generator"
+    generator.write_text(f"#!/bin/sh\necho \"generator $*\" >>{root}/calls\n")
+    generator.chmod(0o755)
+    bool_of = f"getargbool() {{ [ {given} = 1 ]; }}\n"
+    initramfs.run(f"set -- /run/generator\n{bool_of}{initramfs.here(HOOKS / 'dracut/50keelboot/rootfs-generator.sh')}")
+    assert initramfs.text("calls") == (["generator /run/generator"] if waits else [])
+    queue = root / "hooks/initqueue/finished"
+    queue.mkdir(parents=True)
+    (queue / "devexists-x.sh").write_text("false\n")
+    unwait = initramfs.here(HOOKS / "dracut/50keelboot/unwait.sh")
+    status = initramfs.run(f"hookdir={root}/hooks\n{bool_of}{unwait}\n. {root}/hooks/initqueue/finished/*.sh")
+    assert status == (1 if waits else 0)
+
+
 @pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_each_script_calls_by_way_of_call_sh(path):
     """Else a program that cannot run ends at a prompt."""
@@ -377,6 +400,21 @@ def test_whether_keelboot_is_required_is_packed(tmp_path, text, required):
     packed(tmp_path, text, ":")
     note = tmp_path / "etc/keelboot/required"
     assert (note.read_text().strip() if note.exists() else "") == required
+
+
+@pytest.mark.parametrize("text, ignored", [
+    ("", False), ("[system]\nverify-slot=always\n", True), ("[system]\nverify-slot=trial\n", False),
+    ("[other]\nverify-slot=always\n", False), ("[system]\ncommand-line=all\n", False),
+    ("[system]\ncommand-line=none\n", True), ("[system]\ncommand-line=\n", True),
+    ("[system]\n command-line = quiet, panic # of us\n", True),
+    ("[system]\ncommand-line=quiet, keelboot.enable\n", False), ("[system]\ncommand-line=keelboot.enable\n", False),
+    ("[system]\ncommand-line=keelboot.enabled\n", True), ("[system]\ncommand-line=x.keelboot.enable\n", True),
+    ("[system]\ncommand-line=none\ncommand-line=all\n", True),
+    ("[system]\ncommand-line=all\nverify-slot=always\n", True)])
+def test_whether_keelboot_enable_0_counts_is_packed(tmp_path, text, ignored):
+    """Else dracut waits for root= of a boot that has a slot: without `required=yes`, too."""
+    packed(tmp_path, text, ":")
+    assert (tmp_path / "etc/keelboot/enable-ignored").exists() == ignored
 
 
 @pytest.mark.parametrize("line, unlock, asks", [

@@ -180,15 +180,14 @@ def test_what_is_wrong_in_system_conf_is_warned_of_and_no_failure(tmp_path):
 
 @pytest.mark.parametrize("line, left", [("root=/dev/nfs", True), ("netroot=nfs:x", True), ("root=live:CD", True),
                                         ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False),
-                                        ("enable=1 root=/dev/vda2", True), ("always=1 enable=1 root=/dev/vda2", False)])
+                                        ("enable=1 root=/dev/vda2", True), ("ignored=1 enable=1 root=/dev/vda2", False)])
 def test_dracuts_roots_from_elsewhere_are_left_to_it(tmp_path, line, left):
     """Without systemd: the name of what is no slot is not taken away, nor that of a boot without Keelboot. enable: what
     dracut's getargbool answers to keelboot.enable=0."""
     script = (TOP / "hooks/dracut/50keelboot/cmdline.sh").read_text()
-    required = tmp_path / "required"
-    script = script.replace("/etc/keelboot/required", str(required))
-    if "always" in line:
-        required.write_text("always\n")
+    script = script.replace("/etc/keelboot", str(tmp_path))
+    if "ignored" in line:
+        (tmp_path / "enable-ignored").touch()
     given = f"getargbool() {{ return ${{enable:-0}}; }}\n{line}\ntake() {{\n{script}\n}}\ntake"
     said = subprocess.run(["sh", "-uc", f"{given}\necho $root"], text=True,
                           capture_output=True, check=True, env={"PATH": "/usr/bin:/bin", "root": ""}).stdout.strip()

@@ -216,9 +216,17 @@ keelboot_asks() {
 		END { exit !asks }'
 }
 
+# Whether keelboot-select ignores keelboot.enable=0. One line that says so is enough, whatever comes behind it: dracut's
+# scripts then leave the wait for root= to keelboot-select, which knows better.
+keelboot_ignores_enable() {
+	keelboot_values system verify-slot | grep -qx always ||
+		keelboot_values system command-line | grep -Evq '^all$|(^|,)keelboot[.]enable(,|$)'
+}
+
 # Into the initramfs in the folder $1: what keelboot-select, or a script where that cannot run, has to know.
 keelboot_pack_notes() {
 	mkdir -p "$1/etc/keelboot"
+	! keelboot_ignores_enable || : >"$1/etc/keelboot/enable-ignored"
 	required=$(keelboot_required)
 	[ -z "$required" ] || echo "$required" >"$1/etc/keelboot/required"
 	! keelboot_asks /etc/crypttab /etc/crypttab.initramfs || : >"$1/etc/keelboot/unlock"
