@@ -490,8 +490,9 @@ CRYPTTAB = "# root-b x\nroot-a UUID=1 none luks\nroot-b PARTLABEL=root-b /etc/sl
            "home UUID=3 none luks\n"
 
 
-def slots_module(tmp_path, conf: str, crypttab: str, function: str):
-    """What a function of dracut's module of the slots prints; 90crypt left the running slot's line."""
+def slots_module(tmp_path, conf: str, crypttab: str, function: str, modules: str = "", of_systemd: int = 1):
+    """What a function of dracut's module of the slots prints; 90crypt left the running slot's line. modules: of dracut,
+    that are included; of_systemd: what its systemd-cryptsetup says."""
     (tmp_path / "system.conf").write_text(conf)
     for folder in ("image/etc", "etc"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
@@ -504,6 +505,8 @@ def slots_module(tmp_path, conf: str, crypttab: str, function: str):
         {module}
         keelboot_missing() {{ :; }}
         keelboot_confs() {{ echo {tmp_path}/system.conf; }}
+        dracut_module_included() {{ case " {modules} " in *" $1 "*) ;; *) return 1 ;; esac; }}
+        module_check() {{ echo "checks $1"; [ "$1" != systemd-cryptsetup ] || return {of_systemd}; }}
         instmods() {{ echo "instmods $*"; }}
         {function}\n""")
 
@@ -516,6 +519,18 @@ def test_dracut_opens_the_slots_that_do_not_run(tmp_path, kind):
     assert slots_module(tmp_path, conf, crypttab, "check").returncode == (0 if modules else 255)
     assert slots_module(tmp_path, conf, crypttab, "depends").stdout.split() == ["keelboot", *modules]
     assert ("=crypto" in slots_module(tmp_path, conf, crypttab, "installkernel").stdout) == (kind == "luks")
+
+
+@pytest.mark.parametrize("kind, modules, says, added", [
+    ("luks", "base systemd", 255, True), ("luks", "base systemd", 0, False), ("luks", "base systemd", 1, False),
+    ("luks", "base", 255, False), ("lvm", "base systemd", 255, False), ("partitions", "base systemd", 255, False)])
+def test_dracuts_systemd_opens_containers_of_a_host_that_has_none_open(tmp_path, kind, modules, says, added):
+    """Its module says 0 where it comes by itself, and 1 where it cannot: 059 has none, or the program is missing."""
+    conf = SLOTS[kind][0]
+    crypttab = CRYPTTAB if kind == "luks" else ""
+    asked = slots_module(tmp_path, conf, crypttab, "depends", modules, says).stdout.split()
+    assert asked == ["keelboot", *SLOTS[kind][1], *(["systemd-cryptsetup"] if added else [])]
+    assert ("=crypto" in slots_module(tmp_path, conf, crypttab, "installkernel", modules, says).stdout) == (kind == "luks")
 
 
 def test_dracut_keeps_the_lines_of_crypttab_that_open_slots(tmp_path):
