@@ -192,6 +192,46 @@ def test_dracut_waits_for_the_device_of_root_only_where_keelboot_steps_aside(ini
     assert status == (1 if waits else 0)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_rd_hostonly_0_takes_neither_noresume_nor_the_wait_of_the_queue(initramfs, kept):
+    """dracut removes /etc/cmdline.d/*.conf and initqueue/finished/*.sh before its first hook."""
+    root = initramfs.root
+    conf, wait = root / "etc/cmdline.d/50-keelboot.conf", root / "hooks/initqueue/finished/10-finished.sh"
+    for path in (conf, wait):
+        path.parent.mkdir(parents=True)
+        if kept:
+            path.write_text("as packed\n")
+    (initramfs.keelboot / "finished.sh").write_text(initramfs.here(HOOKS / "dracut/50keelboot/finished.sh"))
+    (root / "proc/uptime").write_text("3.14 2.71\n")
+    assert initramfs.run(f"hookdir={root}/hooks\n{initramfs.here(HOOKS / 'dracut/50keelboot/keep.sh')}") == 0
+    assert conf.read_text() == ("as packed\n" if kept else "noresume\n")
+    if kept:
+        assert wait.read_text() == "as packed\n"
+        return
+    for ends, status in ((2, 1), (0, 0)):
+        initramfs.ends(ends)
+        assert initramfs.run(f"( . {wait} ) || exit 1") == status
+
+
+@pytest.mark.parametrize("systemd", [False, True])
+def test_dracut_packs_what_rd_hostonly_0_would_take(tmp_path, systemd):
+    """Before the hook that reads resume=, 10."""
+    setup = (HOOKS / "dracut/50keelboot/module-setup.sh").read_text().replace("/usr/lib/keelboot/pack.sh", "/dev/null")
+    ours = ("missing", "error", "programs", "unusable", "refuses", "files", "pack_notes", "watchdog_drivers", "warning",
+            "mapped", "system_conf", "pack_units")
+    stubs = "".join(f"keelboot_{name}() {{ :; }}\n" for name in ours)
+    stubs += "".join(f"{name}() {{ echo {name} $*; }}\n" for name in ("inst", "inst_simple", "inst_hook", "inst_script"))
+    said = subprocess.run(["bash"], text=True, capture_output=True, check=True, input=f"""
+        initdir={tmp_path} moddir=M srcmods=/none systemdutildir=/usr/lib/systemd systemdsystemunitdir=/units
+        {setup}\n{stubs}
+        dracut_module_included() {{ [ $1 = systemd ] && {str(systemd).lower()}; }}
+        dracut_module_path() {{ :; }}
+        install\n""").stdout.splitlines()
+    assert {"inst_hook cmdline 01 M/keep.sh", "inst_hook initqueue/finished 10 M/finished.sh",
+            "inst_simple M/finished.sh /usr/lib/keelboot/finished.sh"} <= set(said)
+    assert (tmp_path / "etc/cmdline.d/50-keelboot.conf").read_text() == "noresume\n"
+
+
 @pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_each_script_calls_by_way_of_call_sh(path):
     """Else a program that cannot run ends at a prompt."""
