@@ -91,7 +91,11 @@ def test_a_program_that_cannot_run_leaves_the_boot_to_root(initramfs):
 @pytest.mark.parametrize("required, line, restarts", [
     ("yes", "root=/dev/vda3", True), ("always", "root=/dev/vda3", True),
     ("yes", "root=/dev/vda3 keelboot.enable=0", False), ("yes", "keelboot.enable=0 quiet", False),
-    ("yes", "keelboot.enable=01", True), ("always", "keelboot.enable=0", True)])
+    *(("yes", f"a keelboot.enable={word} b", False) for word in ("no", "off", "n")),
+    *(("yes", f"keelboot.enable={word}", True) for word in ("01", "nope", "1", "on", "")),
+    ("yes", "keelboot.enable", True), ("yes", "xkeelboot.enable=0", True), ("yes", "no", True), ("yes", "0", True),
+    ("yes", "keelboot.enable=0 keelboot.enable=1", True), ("yes", "keelboot.enable=1 keelboot.enable=off", False),
+    ("always", "keelboot.enable=0", True)])
 @pytest.mark.parametrize("call", ["choose", "fail x"])
 def test_a_program_that_cannot_run_and_is_required_restarts(initramfs, required, line, restarts, call):
     initramfs.cannot_run()
@@ -518,6 +522,16 @@ def test_systemd_says_that_the_generator_cannot_run(tmp_path):
     unit = (tmp_path / "etc/systemd/system/initrd.target.wants/keelboot-unable.service").read_text()
     assert "ConditionPathExists=!/run/systemd/generator.early/sysroot.mount\n" in unit
     assert "ExecStart=-/bin/sh -c '. /usr/lib/keelboot/call.sh; keelboot_call --version'\n" in unit
+
+
+@pytest.mark.parametrize("conf, words", [("", ["0", "no", "off", "n"]), ("[system]\ncommand-line=quiet\n", [])])
+def test_systemd_says_nothing_of_a_generator_that_is_switched_off(tmp_path, conf, words):
+    """In each spelling; and says it where that word does not count."""
+    packed(tmp_path, conf, f"keelboot_pack_units {tmp_path}")
+    unit = (tmp_path / "etc/systemd/system/keelboot-unable.service").read_text().splitlines()
+    assert unit[2:unit.index("[Service]")] == [
+        "ConditionPathExists=!/run/systemd/generator.early/sysroot.mount",
+        *(f"ConditionKernelCommandLine=!keelboot.enable={word}" for word in words), *([] if words else [""])]
 
 
 # ---------------------------------------------------------------- dracut for this host

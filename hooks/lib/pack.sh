@@ -248,7 +248,7 @@ keelboot_pack_units() {
 		[Unit]
 		DefaultDependencies=no
 		ConditionPathExists=!/run/systemd/generator.early/sysroot.mount
-		ConditionKernelCommandLine=!keelboot.enable=0
+		$(keelboot_ignores_enable || printf 'ConditionKernelCommandLine=!keelboot.enable=%s\n' 0 no off n)
 		[Service]
 		Type=oneshot
 		ExecStart=-/bin/sh -c '. $KEELBOOT_LIB/call.sh; keelboot_call --version'
