@@ -387,6 +387,27 @@ def test_each_hook_fails_where_it_must_not_make_one(tmp_path, hook, words):
     assert not (tmp_path / "packed").exists()
 
 
+@pytest.mark.parametrize("kept, found", [("", False), ("keelboot", False),
+                                         ("keelboot/usr/lib/modules/6.1/kernel/ext4.ko", True)])
+def test_mkosi_brings_back_the_modules_that_were_kept(tmp_path, kept, found):
+    """None where the kernel has them all built in: mkosi.postinst has made the folder then."""
+    for folder in ("bin", "artifacts", "root/usr/lib/modules/6.1"):
+        (tmp_path / folder).mkdir(parents=True)
+    if kept.endswith(".ko"):
+        (tmp_path / "artifacts" / kept).parent.mkdir(parents=True)
+        (tmp_path / "artifacts" / kept).touch()
+    elif kept:
+        (tmp_path / "artifacts" / kept).mkdir()
+    (tmp_path / "bin/depmod").write_text(f"#!/bin/sh\necho \"$*\" >>{tmp_path}/calls\n")
+    (tmp_path / "bin/depmod").chmod(0o755)
+    done = subprocess.run([TOP / "hooks/mkosi-initrd/mkosi.finalize"], text=True, capture_output=True,
+                          env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "ARTIFACTDIR": str(tmp_path / "artifacts"),
+                               "BUILDROOT": str(tmp_path / "root")})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "root/usr/lib/modules/6.1/kernel/ext4.ko").exists() == found
+    assert (tmp_path / "calls").exists() == found
+
+
 # ---------------------------------------------------------------- mkinitcpio, busybox
 
 def calls(tmp_path, function: str, status: int, mounts: str = "") -> list:
