@@ -91,7 +91,11 @@ def test_a_program_that_cannot_run_leaves_the_boot_to_root(initramfs):
 @pytest.mark.parametrize("required, line, restarts", [
     ("yes", "root=/dev/vda3", True), ("always", "root=/dev/vda3", True),
     ("yes", "root=/dev/vda3 keelboot.enable=0", False), ("yes", "keelboot.enable=0 quiet", False),
-    ("yes", "keelboot.enable=01", True), ("always", "keelboot.enable=0", True)])
+    *(("yes", f"a keelboot.enable={word} b", False) for word in ("no", "off", "n")),
+    *(("yes", f"keelboot.enable={word}", True) for word in ("01", "nope", "1", "on", "")),
+    ("yes", "keelboot.enable", True), ("yes", "xkeelboot.enable=0", True), ("yes", "no", True), ("yes", "0", True),
+    ("yes", "keelboot.enable=0 keelboot.enable=1", True), ("yes", "keelboot.enable=1 keelboot.enable=off", False),
+    ("always", "keelboot.enable=0", True)])
 @pytest.mark.parametrize("call", ["choose", "fail x"])
 def test_a_program_that_cannot_run_and_is_required_restarts(initramfs, required, line, restarts, call):
     initramfs.cannot_run()
@@ -193,6 +197,69 @@ def test_watchdog_has_its_time_again_while_dracuts_queue_waits(initramfs, system
         (root / "proc/uptime").write_text(f"{now}.00 1\n")
         initramfs.run(f"{systemd}{script}")
     assert initramfs.text("calls") == [f"{when} arm" for when in armed]
+
+
+@pytest.mark.parametrize("given, ignored, aside, waits", [
+    ("1", False, False, False), ("0", False, False, True), ("0", True, False, False), ("1", False, True, True),
+    ("0", True, True, True)])
+def test_dracut_waits_for_the_device_of_root_only_where_keelboot_steps_aside(initramfs, given, ignored, aside, waits):
+    """Under systemd. keelboot.enable=0 is no word for that where keelboot-select ignores it: root= may name nothing."""
+    root = initramfs.root
+    for name, there in (("etc/keelboot/enable-ignored", ignored), ("run/keelboot/aside", aside)):
+        if there:
+            (root / name).touch()
+    generator = initramfs.keelboot / "rootfs-generator"
+    generator.write_text(f"#!/bin/sh\necho \"generator $*\" >>{root}/calls\n")
+    generator.chmod(0o755)
+    bool_of = f"getargbool() {{ [ {given} = 1 ]; }}\n"
+    initramfs.run(f"set -- /run/generator\n{bool_of}{initramfs.here(HOOKS / 'dracut/50keelboot/rootfs-generator.sh')}")
+    assert initramfs.text("calls") == (["generator /run/generator"] if waits else [])
+    queue = root / "hooks/initqueue/finished"
+    queue.mkdir(parents=True)
+    (queue / "devexists-x.sh").write_text("false\n")
+    unwait = initramfs.here(HOOKS / "dracut/50keelboot/unwait.sh")
+    status = initramfs.run(f"hookdir={root}/hooks\n{bool_of}{unwait}\n. {root}/hooks/initqueue/finished/*.sh")
+    assert status == (1 if waits else 0)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_rd_hostonly_0_takes_neither_noresume_nor_the_wait_of_the_queue(initramfs, kept):
+    """dracut removes /etc/cmdline.d/*.conf and initqueue/finished/*.sh before its first hook."""
+    root = initramfs.root
+    conf, wait = root / "etc/cmdline.d/50-keelboot.conf", root / "hooks/initqueue/finished/10-finished.sh"
+    for path in (conf, wait):
+        path.parent.mkdir(parents=True)
+        if kept:
+            path.write_text("as packed\n")
+    (initramfs.keelboot / "finished.sh").write_text(initramfs.here(HOOKS / "dracut/50keelboot/finished.sh"))
+    (root / "proc/uptime").write_text("3.14 2.71\n")
+    assert initramfs.run(f"hookdir={root}/hooks\n{initramfs.here(HOOKS / 'dracut/50keelboot/keep.sh')}") == 0
+    assert conf.read_text() == ("as packed\n" if kept else "noresume\n")
+    if kept:
+        assert wait.read_text() == "as packed\n"
+        return
+    for ends, status in ((2, 1), (0, 0)):
+        initramfs.ends(ends)
+        assert initramfs.run(f"( . {wait} ) || exit 1") == status
+
+
+@pytest.mark.parametrize("systemd", [False, True])
+def test_dracut_packs_what_rd_hostonly_0_would_take(tmp_path, systemd):
+    """Before the hook that reads resume=, 10."""
+    setup = (HOOKS / "dracut/50keelboot/module-setup.sh").read_text().replace("/usr/lib/keelboot/pack.sh", "/dev/null")
+    ours = ("missing", "error", "programs", "unusable", "refuses", "files", "pack_notes", "watchdog_drivers", "warning",
+            "mapped", "system_conf", "pack_units")
+    stubs = "".join(f"keelboot_{name}() {{ :; }}\n" for name in ours)
+    stubs += "".join(f"{name}() {{ echo {name} $*; }}\n" for name in ("inst", "inst_simple", "inst_hook", "inst_script"))
+    said = subprocess.run(["bash"], text=True, capture_output=True, check=True, input=f"""
+        initdir={tmp_path} moddir=M srcmods=/none systemdutildir=/usr/lib/systemd systemdsystemunitdir=/units
+        {setup}\n{stubs}
+        dracut_module_included() {{ [ $1 = systemd ] && {str(systemd).lower()}; }}
+        dracut_module_path() {{ :; }}
+        install\n""").stdout.splitlines()
+    assert {"inst_hook cmdline 01 M/keep.sh", "inst_hook initqueue/finished 10 M/finished.sh",
+            "inst_simple M/finished.sh /usr/lib/keelboot/finished.sh"} <= set(said)
+    assert (tmp_path / "etc/cmdline.d/50-keelboot.conf").read_text() == "noresume\n"
 
 
 @pytest.mark.parametrize("path", AT_BOOT, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -571,6 +638,21 @@ def test_what_the_boot_does_not_understand_refuses_an_image_rather_than_none(tmp
     assert packed(tmp_path, text, "keelboot_required").stdout.strip() == "yes"
 
 
+@pytest.mark.parametrize("text, ignored", [
+    ("", False), ("[system]\nverify-slot=always\n", True), ("[system]\nverify-slot=trial\n", False),
+    ("[other]\nverify-slot=always\n", False), ("[system]\ncommand-line=all\n", False),
+    ("[system]\ncommand-line=none\n", True), ("[system]\ncommand-line=\n", True),
+    ("[system]\n command-line = quiet, panic # of us\n", True),
+    ("[system]\ncommand-line=quiet, keelboot.enable\n", False), ("[system]\ncommand-line=keelboot.enable\n", False),
+    ("[system]\ncommand-line=keelboot.enabled\n", True), ("[system]\ncommand-line=x.keelboot.enable\n", True),
+    ("[system]\ncommand-line=none\ncommand-line=all\n", True),
+    ("[system]\ncommand-line=all\nverify-slot=always\n", True)])
+def test_whether_keelboot_enable_0_counts_is_packed(tmp_path, text, ignored):
+    """Else dracut waits for root= of a boot that has a slot: without `required=yes`, too."""
+    packed(tmp_path, text, ":")
+    assert (tmp_path / "etc/keelboot/enable-ignored").exists() == ignored
+
+
 @pytest.mark.parametrize("line, unlock, asks", [
     ("root-a UUID=1 none luks", "", True), ("a UUID=1 - tpm2-device=auto", "", True), ("a UUID=1", "", True),
     ("a UUID=1 ssh luks,keyscript=/bin/ask", "", True), ("a UUID=1 /etc/slot.key luks", "", False),
@@ -645,6 +727,16 @@ def test_systemd_says_that_the_generator_cannot_run(tmp_path):
     assert "ExecStart=-/bin/sh -c '. /usr/lib/keelboot/call.sh; keelboot_call --version'\n" in unit
 
 
+@pytest.mark.parametrize("conf, words", [("", ["0", "no", "off", "n"]), ("[system]\ncommand-line=quiet\n", [])])
+def test_systemd_says_nothing_of_a_generator_that_is_switched_off(tmp_path, conf, words):
+    """In each spelling; and says it where that word does not count."""
+    packed(tmp_path, conf, f"keelboot_pack_units {tmp_path}")
+    unit = (tmp_path / "etc/systemd/system/keelboot-unable.service").read_text().splitlines()
+    assert unit[2:unit.index("[Service]")] == [
+        "ConditionPathExists=!/run/systemd/generator.early/sysroot.mount",
+        *(f"ConditionKernelCommandLine=!keelboot.enable={word}" for word in words), *([] if words else [""])]
+
+
 # ---------------------------------------------------------------- dracut for this host
 
 SLOTS = {"luks": ("[slot.a]\nroot=/dev/mapper/root-a\n[slot.b]\nroot = /dev/mapper/root-b\n", ["crypt"]),
@@ -655,8 +747,9 @@ CRYPTTAB = "# root-b x\nroot-a UUID=1 none luks\nroot-b PARTLABEL=root-b /etc/sl
            "home UUID=3 none luks\n"
 
 
-def slots_module(tmp_path, conf: str, crypttab: str, function: str):
-    """What a function of dracut's module of the slots prints; 90crypt left the running slot's line."""
+def slots_module(tmp_path, conf: str, crypttab: str, function: str, modules: str = "", of_systemd: int = 1):
+    """What a function of dracut's module of the slots prints; 90crypt left the running slot's line. modules: of dracut,
+    that are included; of_systemd: what its systemd-cryptsetup says."""
     (tmp_path / "system.conf").write_text(conf)
     for folder in ("image/etc", "etc"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
@@ -669,6 +762,8 @@ def slots_module(tmp_path, conf: str, crypttab: str, function: str):
         {module}
         keelboot_missing() {{ :; }}
         keelboot_confs() {{ echo {tmp_path}/system.conf; }}
+        dracut_module_included() {{ case " {modules} " in *" $1 "*) ;; *) return 1 ;; esac; }}
+        module_check() {{ echo "checks $1"; [ "$1" != systemd-cryptsetup ] || return {of_systemd}; }}
         instmods() {{ echo "instmods $*"; }}
         {function}\n""")
 
@@ -681,6 +776,18 @@ def test_dracut_opens_the_slots_that_do_not_run(tmp_path, kind):
     assert slots_module(tmp_path, conf, crypttab, "check").returncode == (0 if modules else 255)
     assert slots_module(tmp_path, conf, crypttab, "depends").stdout.split() == ["keelboot", *modules]
     assert ("=crypto" in slots_module(tmp_path, conf, crypttab, "installkernel").stdout) == (kind == "luks")
+
+
+@pytest.mark.parametrize("kind, modules, says, added", [
+    ("luks", "base systemd", 255, True), ("luks", "base systemd", 0, False), ("luks", "base systemd", 1, False),
+    ("luks", "base", 255, False), ("lvm", "base systemd", 255, False), ("partitions", "base systemd", 255, False)])
+def test_dracuts_systemd_opens_containers_of_a_host_that_has_none_open(tmp_path, kind, modules, says, added):
+    """Its module says 0 where it comes by itself, and 1 where it cannot: 059 has none, or the program is missing."""
+    conf = SLOTS[kind][0]
+    crypttab = CRYPTTAB if kind == "luks" else ""
+    asked = slots_module(tmp_path, conf, crypttab, "depends", modules, says).stdout.split()
+    assert asked == ["keelboot", *SLOTS[kind][1], *(["systemd-cryptsetup"] if added else [])]
+    assert ("=crypto" in slots_module(tmp_path, conf, crypttab, "installkernel", modules, says).stdout) == (kind == "luks")
 
 
 def test_dracut_keeps_the_lines_of_crypttab_that_open_slots(tmp_path):

@@ -184,15 +184,14 @@ def test_what_is_wrong_in_system_conf_is_warned_of_and_no_failure(tmp_path):
 
 @pytest.mark.parametrize("line, left", [("root=/dev/nfs", True), ("netroot=nfs:x", True), ("root=live:CD", True),
                                         ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False),
-                                        ("enable=1 root=/dev/vda2", True), ("always=1 enable=1 root=/dev/vda2", False)])
+                                        ("enable=1 root=/dev/vda2", True), ("ignored=1 enable=1 root=/dev/vda2", False)])
 def test_dracuts_roots_from_elsewhere_are_left_to_it(tmp_path, line, left):
     """Without systemd: the name of what is no slot is not taken away, nor that of a boot without Keelboot. enable: what
     dracut's getargbool answers to keelboot.enable=0."""
     script = (TOP / "hooks/dracut/50keelboot/cmdline.sh").read_text()
-    required = tmp_path / "required"
-    script = script.replace("/etc/keelboot/required", str(required))
-    if "always" in line:
-        required.write_text("always\n")
+    script = script.replace("/etc/keelboot", str(tmp_path))
+    if "ignored" in line:
+        (tmp_path / "enable-ignored").touch()
     given = f"getargbool() {{ return ${{enable:-0}}; }}\n{line}\ntake() {{\n{script}\n}}\ntake"
     said = subprocess.run(["sh", "-uc", f"{given}\necho $root"], text=True,
                           capture_output=True, check=True, env={"PATH": "/usr/bin:/bin", "root": ""}).stdout.strip()
@@ -422,6 +421,27 @@ def test_each_hook_fails_where_it_must_not_make_one(tmp_path, hook, words):
                                "KERNELVERSION": "6.1", "DESTDIR": str(tmp_path), "srcmods": str(tmp_path)})
     assert (done.returncode, "keelboot: no driver" in done.stderr) == (1, True)
     assert not (tmp_path / "packed").exists()
+
+
+@pytest.mark.parametrize("kept, found", [("", False), ("keelboot", False),
+                                         ("keelboot/usr/lib/modules/6.1/kernel/ext4.ko", True)])
+def test_mkosi_brings_back_the_modules_that_were_kept(tmp_path, kept, found):
+    """None where the kernel has them all built in: mkosi.postinst has made the folder then."""
+    for folder in ("bin", "artifacts", "root/usr/lib/modules/6.1"):
+        (tmp_path / folder).mkdir(parents=True)
+    if kept.endswith(".ko"):
+        (tmp_path / "artifacts" / kept).parent.mkdir(parents=True)
+        (tmp_path / "artifacts" / kept).touch()
+    elif kept:
+        (tmp_path / "artifacts" / kept).mkdir()
+    (tmp_path / "bin/depmod").write_text(f"#!/bin/sh\necho \"$*\" >>{tmp_path}/calls\n")
+    (tmp_path / "bin/depmod").chmod(0o755)
+    done = subprocess.run([TOP / "hooks/mkosi-initrd/mkosi.finalize"], text=True, capture_output=True,
+                          env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "ARTIFACTDIR": str(tmp_path / "artifacts"),
+                               "BUILDROOT": str(tmp_path / "root")})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "root/usr/lib/modules/6.1/kernel/ext4.ko").exists() == found
+    assert (tmp_path / "calls").exists() == found
 
 
 # ---------------------------------------------------------------- mkinitcpio, busybox

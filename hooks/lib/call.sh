@@ -17,14 +17,22 @@ keelboot_restart() {
 	done
 }
 
+# In the spellings of keelboot-select, for which the last one counts.
+keelboot_is_disabled() {
+	read -r keelboot_words </proc/cmdline
+	keelboot_words=" $keelboot_words "
+	keelboot_words=" ${keelboot_words##* keelboot.enable=}"
+	case $keelboot_words in
+	" 0 "* | " no "* | " off "* | " n "*) return 0 ;;
+	esac
+	return 1
+}
+
 # What system.conf said when this initramfs was made: keelboot_required of pack.sh.
 keelboot_is_required() {
 	[ -e /etc/keelboot/required ] || return
 	read -r keelboot_required </etc/keelboot/required
-	read -r keelboot_words </proc/cmdline
-	case $keelboot_required/$keelboot_words/ in
-	yes/*keelboot.enable=0[/\ ]*) return 1 ;;
-	esac
+	[ "$keelboot_required" = always ] || ! keelboot_is_disabled
 }
 
 # It never ran in this boot, so no watchdog counts, and no slot was charged.

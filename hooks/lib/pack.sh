@@ -216,9 +216,17 @@ keelboot_asks() {
 		END { exit !asks }'
 }
 
+# Whether keelboot-select ignores keelboot.enable=0. One line that says so is enough, whatever comes behind it: dracut's
+# scripts then leave the wait for root= to keelboot-select, which knows better.
+keelboot_ignores_enable() {
+	keelboot_values system verify-slot | grep -qx always ||
+		keelboot_values system command-line | grep -Evq '^all$|(^|,)keelboot[.]enable(,|$)'
+}
+
 # Into the initramfs in the folder $1: what keelboot-select, or a script where that cannot run, has to know.
 keelboot_pack_notes() {
 	mkdir -p "$1/etc/keelboot"
+	! keelboot_ignores_enable || : >"$1/etc/keelboot/enable-ignored"
 	required=$(keelboot_required)
 	[ -z "$required" ] || echo "$required" >"$1/etc/keelboot/required"
 	! keelboot_asks /etc/crypttab /etc/crypttab.initramfs || : >"$1/etc/keelboot/unlock"
@@ -240,7 +248,7 @@ keelboot_pack_units() {
 		[Unit]
 		DefaultDependencies=no
 		ConditionPathExists=!/run/systemd/generator.early/sysroot.mount
-		ConditionKernelCommandLine=!keelboot.enable=0
+		$(keelboot_ignores_enable || printf 'ConditionKernelCommandLine=!keelboot.enable=%s\n' 0 no off n)
 		[Service]
 		Type=oneshot
 		ExecStart=-/bin/sh -c '. $KEELBOOT_LIB/call.sh; keelboot_call --version'

@@ -500,6 +500,16 @@ def test_goes_on_without_keelboot(board, what):
         assert board.causes(vm) == []
 
 
+def test_slot_comes_up_where_keelboot_enable_0_is_forbidden(board):
+    """The root= of the boot loader names nothing any more: an update gave the slot another UUID."""
+    gone = "root=UUID=5a1ad5d0-1f5b-4c4f-8b3f-0d7d1e0c9b11"
+    with machine(board, board.disk("1.0"), append=f"{gone} keelboot.enable=0",
+                 conf=CONF.replace("tries=2", "tries=2\ncommand-line=quiet")) as vm:
+        vm.expect(r"keelboot\.enable: ignored: \[system\] command-line= does not name it", SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
 # As boot=nfs does.
 ELSEWHERE = """\
 mountroot() {

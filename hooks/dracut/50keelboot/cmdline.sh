@@ -3,11 +3,7 @@
 # dracut without systemd: nothing waits for the device of root=, and none is needed. It is kept for mount.sh.
 
 # Without Keelboot, dracut waits for its root as ever, and opens it.
-getargbool 1 keelboot.enable || {
-	keelboot_required=''
-	[ ! -e /etc/keelboot/required ] || read -r keelboot_required </etc/keelboot/required
-	[ "$keelboot_required" = always ] || return 0
-}
+[ -e /etc/keelboot/enable-ignored ] || getargbool 1 keelboot.enable || return 0
 
 # A root from the network, or of a live medium, is no slot: it is left to dracut.
 case ${netroot:-${root-}} in

@@ -47,13 +47,11 @@ install_for_systemd() {
 	keelboot_pack_units "$initdir"
 	inst_script "$moddir/died.sh" "$systemdutildir/system-shutdown/keelboot"
 	inst_hook cmdline 01 "$moddir/unwait.sh"
-	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 }
 
 install_for_shell() {
 	inst_hook cmdline 94 "$moddir/cmdline.sh"
 	inst_hook pre-udev 01 "$moddir/arm.sh"
-	inst_hook initqueue/finished 10 "$moddir/finished.sh"
 	inst_hook mount 10 "$moddir/mount.sh"
 	inst_hook pre-pivot 99 "$moddir/enter.sh"
 	# The last one, whose name is behind those of dracut's own: memstrack sources its library again.
@@ -112,6 +110,9 @@ install() {
 	# A system that sleeps remembers its disks as they were before Keelboot looked at them.
 	mkdir -p "$initdir/etc/cmdline.d"
 	echo noresume >"$initdir/etc/cmdline.d/50-keelboot.conf"
+	inst_hook initqueue/finished 10 "$moddir/finished.sh"
+	inst_simple "$moddir/finished.sh" /usr/lib/keelboot/finished.sh
+	inst_hook cmdline 01 "$moddir/keep.sh"
 	want_queue
 	if dracut_module_included "systemd"; then
 		install_for_systemd

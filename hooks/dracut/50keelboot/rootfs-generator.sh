@@ -4,6 +4,7 @@
 # shellcheck disable=SC1091 # what the distribution brings
 
 type getargbool >/dev/null 2>&1 || . /lib/dracut-lib.sh
-if [ -e /run/keelboot/aside ] || ! getargbool 1 keelboot.enable; then
+[ -e /etc/keelboot/enable-ignored ] || getargbool 1 keelboot.enable || keelboot_off=yes
+if [ -e /run/keelboot/aside ] || [ "${keelboot_off-}" = yes ]; then
 	exec /usr/lib/keelboot/rootfs-generator "$@"
 fi

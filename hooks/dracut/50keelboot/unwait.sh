@@ -4,7 +4,7 @@
 # for its device, too.
 # shellcheck disable=SC2034,SC2154 # dracut's
 
-if getargbool 1 keelboot.enable; then
+if [ -e /etc/keelboot/enable-ignored ] || getargbool 1 keelboot.enable; then
 	[ -n "${root-}${root_unset-}" ] || root=keelboot
 	rootok=1
 	# No other hook came before: these waits are for root=.

@@ -14,11 +14,21 @@ check() {
 	return 255
 }
 
+# Under systemd, that opens containers. Where no disk of this host is one, its module says 255: only if somebody asks. dracut's
+# own module of systemd asks; but from 108 on it comes before this one, and sees no crypt.
+want_systemd() {
+	[ "$1" = "${1#*crypt}" ] || ! dracut_module_included systemd || {
+		module_check systemd-cryptsetup >/dev/null 2>&1
+		[ $? -ne 255 ] || echo systemd-cryptsetup
+	}
+}
+
 # called by dracut: what opens them, whatever the running slot is
 depends() {
-	local -
+	local - need
 	set +o pipefail
-	echo keelboot $(keelboot_slots_need "$dracutsysrootdir/etc/crypttab")
+	need=$(keelboot_slots_need "$dracutsysrootdir/etc/crypttab")
+	echo keelboot $need $(want_systemd "$need")
 }
 
 # called by dracut
