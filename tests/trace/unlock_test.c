@@ -259,7 +259,7 @@ TEST(data_that_is_open_is_no_slot_that_is_open)
 	assert_in_range(awaits_with(CONF SLOTS DATA ASKS, true, 900000, 900000), 300, 301);
 }
 
-/* The kernel of slot a, say, is not its root. */
+/* The kernel of slot b, say, is not its root. */
 TEST(slot_that_is_open_in_part_is_not_open)
 {
 	assert_in_range(
