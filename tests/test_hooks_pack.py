@@ -88,11 +88,12 @@ SAY = "".join(f'{name}() {{ echo "$@" >&2; }}\n' for name in ("dwarn", "dfatal",
 DIE = 'die() { printf "$@" >&2; exit 1; }\n'
 
 
-def hooked(generator, tmp_path, stubs: str, library: str = "/usr/lib/keelboot"):
-    """Its hook at work: the files of a device lie in a folder, as those of the initramfs do."""
+def hooked(generator, tmp_path, stubs: str, library: str = "/usr/lib/keelboot", gives: str = ""):
+    """Its hook at work: the files of a device lie in a folder, as those of the initramfs do. gives: more stubs."""
     top, out = tmp_path / "device", tmp_path / generator
     out.mkdir(exist_ok=True)
-    hook, gives, function = GENERATORS[generator]
+    hook, of_generator, function = GENERATORS[generator]
+    gives = of_generator + gives
     text = f"{(LIB / 'pack.sh').read_text()}{stubs}\n"
     script = "\n".join(line for line in (TOP / "hooks" / generator / hook).read_text().splitlines()
                        if not line.lstrip().startswith(". /usr"))
@@ -138,6 +139,15 @@ def test_an_initramfs_knows_that_it_may_ask_for_a_passphrase(tmp_path, generator
         assert ("etc/keelboot/unlock" in packed_by(generator, tmp_path)) == asks
         shutil.rmtree(tmp_path / generator)
         shutil.rmtree(table.parent, ignore_errors=True)
+
+
+def test_dracut_packs_the_libraries_of_the_programs_at_once(tmp_path):
+    """By the word of 109 and before, and by that of 110: else nobody can try whether they got room."""
+    done = hooked("dracut", tmp_path, """keelboot_missing() { :; }; keelboot_modules() { :; }
+keelboot_programs() { echo program target; }; keelboot_watchdog_drivers() { :; }; export DRACUT_RESOLVE_LAZY=1
+keelboot_unusable() { inst() { :; }; }""" + "\n", gives="""
+inst() { echo "$* by ${DRACUT_RESOLVE_DEPS:+the old }${DRACUT_RESOLVE_LAZY:-and the new}" >&2; }""")
+    assert done.returncode == 0 and "program target by the old and the new\n" in done.stderr, done.stderr
 
 
 def test_a_private_key_among_the_public_ones_is_named(tmp_path):

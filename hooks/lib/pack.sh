@@ -292,8 +292,10 @@ keelboot_unusable() {
 	# Where there is no loader yet, the generator adds all libraries at its end.
 	for loader in "$1"/lib*/ld-*.so* "$1"/lib/*/ld-*.so* "$1"/usr/lib*/ld-*.so*; do
 		[ -e "$loader" ] || continue
-		chroot "$1" "$KEELBOOT_LIB/keelboot-select" --version >/dev/null 2>&1
-		[ $? -ge 126 ] || return 0
+		# mkosi's script ends with what fails.
+		status=0
+		chroot "$1" "$KEELBOOT_LIB/keelboot-select" --version >/dev/null 2>&1 || status=$?
+		[ "$status" -ge 126 ] || return 0
 		copy=$1$KEELBOOT_LIB/keelboot-select
 		if ! cmp -s "$program" "$copy" || "$copy" --version >/dev/null 2>&1 || keelboot_lacks_library "$1" "$program"; then
 			echo "keelboot-select does not start in it"

@@ -25,42 +25,47 @@ static bool is_open(const char *spec)
 	return false;
 }
 
-/* NULL: nothing is printed. */
-static unsigned list_one(const char *spec, FILE *out, unsigned *all)
+/* out: NULL, so that nothing is printed. */
+static void look_at(const char *spec, FILE *out, struct missing *m)
 {
 	if (!mapped_is_spec(spec))
-		return 0;
-	(*all)++;
+		return;
+	m->all++;
 	if (is_open(spec))
-		return 0;
+		return;
+	m->n++;
 	if (out != NULL)
 		fprintf(out, "%s\n", spec);
-	return 1;
 }
 
-static unsigned list_all(const struct conf *conf, FILE *out, unsigned *all)
+static void look_at_slot(const struct conf_slot *s, FILE *out, struct missing *m)
 {
-	unsigned n = 0;
+	unsigned n = m->n, all = m->all;
 
-	*all = 0;
+	for (unsigned c = 0; c < s->nclasses; c++)
+		look_at(s->cls[c].part, out, m);
+	m->has_slot |= m->all > all && m->n == n;
+}
+
+static struct missing look_at_all(const struct conf *conf, FILE *out)
+{
+	struct missing m = { .has_slot = false };
+
 	/* No boot waits for data that only brings updates: the system may open that later. */
 	if (conf_data_is_needed(conf))
-		n = list_one(conf->data_part, out, all);
+		look_at(conf->data_part, out, &m);
 	for (unsigned i = 0; i < conf->nslots; i++)
-		for (unsigned c = 0; c < conf->slot[i].nclasses; c++)
-			n += list_one(conf->slot[i].cls[c].part, out, all);
-	return n;
+		look_at_slot(&conf->slot[i], out, &m);
+	return m;
 }
 
 unsigned missing_list(struct boot *b, FILE *out)
 {
-	unsigned all;
-
 	settings_peek(b);
-	return list_all(&b->conf, out, &all);
+	return look_at_all(&b->conf, out).n;
 }
 
-unsigned missing_count(const struct boot *b, unsigned *all)
+struct missing missing_count(const struct boot *b)
 {
-	return list_all(&b->conf, NULL, all);
+	return look_at_all(&b->conf, NULL);
 }

@@ -11,5 +11,12 @@
  */
 unsigned missing_list(struct boot *b, FILE *out);
 
-/* The same without a line, of the settings that b has; *all: with those that are open. */
-unsigned missing_count(const struct boot *b, unsigned *all);
+struct missing {
+	/* all: with those that are open. */
+	unsigned n, all;
+	/* Of those slots of which somebody opens something, one has it all. */
+	bool has_slot;
+};
+
+/* The same without a line, of the settings that b has. */
+struct missing missing_count(const struct boot *b);

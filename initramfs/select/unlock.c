@@ -114,19 +114,19 @@ void unlock_feed(struct boot *b)
 
 void unlock_await(struct boot *b)
 {
-	unsigned all, n = missing_count(b, &all);
+	struct missing m = missing_count(b);
 	uint64_t end = end_ms(b), grace = os_now_ms() + b->conf.timeout_s * UINT64_C(1000);
 
-	if (n == 0 || end == 0)
+	if (m.n == 0 || end == 0)
 		return;
-	log_info("waiting for %u of %u volumes and containers to be opened", n, all);
-	while (n > 0 && os_now_ms() < end && (n == all || os_now_ms() < grace)) {
-		unsigned last = n;
+	log_info("waiting for %u of %u volumes and containers to be opened", m.n, m.all);
+	while (m.n > 0 && os_now_ms() < end && (!m.has_slot || os_now_ms() < grace)) {
+		unsigned last = m.n;
 
 		watchdog_feed(b);
 		os_sleep_ms(2 * LOOK_EVERY_MS);
-		n = missing_count(b, &all);
-		if (n < last)
+		m = missing_count(b);
+		if (m.n < last)
 			grace = os_now_ms() + b->conf.timeout_s * UINT64_C(1000);
 	}
 }

@@ -14,6 +14,7 @@ from kbdisk import Ext4, mkext4
 from kbroot import mkroot
 from test_root_page import blocks
 
+TOP = Path(__file__).resolve().parents[2]
 BUILDROOT, YOCTO = (os.environ.get(f"KEELBOOT_{name}", "") for name in ("BUILDROOT", "YOCTO"))
 RELEASES = sorted(path.name for path in Path(YOCTO).iterdir() if (path / "meta").is_dir()) if YOCTO else []
 OWN = "lines like theirs"
@@ -27,6 +28,10 @@ CONSOLE = "\nttyS0::respawn:-/bin/sh\n"
 LAST = "#!/bin/sh\n[ \"$1\" = start ] || exec keelboot mark clean\nwatchdog -T 60 -t 1 /dev/watchdog0\n" \
        "echo \"system {name} is up on slot $(cat /run/keelboot/slot)\"\nkeelboot mark good\n" \
        "echo system {name} is ready\n"
+# As the package installs it; and what a release may bring.
+EARLY = {"etc/init.d/S00keelboot-early": (TOP / "hooks/system/keelboot-early.init").read_text(),
+         "usr/lib/keelboot/migrate.d/10-own": "#!/bin/sh\n[ \"$KEELBOOT_STAGE\" = migrate ] || exit 0\n"
+                                              "grep -q ' /srv ' /proc/mounts && echo migrated >/srv/migrated\n"}
 DATA_IDS = "cat /srv/machine-id /etc/machine-id /var/lib/dbus/machine-id"
 SLOW = 240      # beside other boots
 
@@ -46,12 +51,12 @@ def root(bench, name: str, inittab: str, files: dict) -> Path:
         "usr/lib/keelboot/keelboot-helper": device.stripped("keelboot-helper"), **files})
 
 
-def disk_of(bench, tree: Path, b=None) -> Path:
-    """It is in slot a, and as release b in slot b."""
+def disk_of(bench, tree: Path, b=None, good="ab") -> Path:
+    """It is in slot a, and as release b in slot b; the one that is not good is on trial."""
     image = bench.work / "br.img"
     mkext4(image, "36M", tree, label="root", seed="br")
     (bench.work / "empty").mkdir()
-    return bench.disk(b=b, slots=(image, image if b else ...),
+    return bench.disk(b=b, good=good, slots=(image, image if b else ...),
                       extra=(("overlay", "16M", Ext4(bench.work / "empty", label="overlay")),))
 
 
@@ -133,9 +138,9 @@ FSTAB = "/dev/root / ext2 rw,noauto 0 1\nproc /proc proc defaults 0 0\n" \
 ALL = "#!/bin/sh\nfor i in {}; do $i {}; done\n"
 
 
-def buildroot(bench, source: str, *, remount=True) -> Path:
-    """A root as Buildroot would make it."""
-    files = {"etc/init.d/S99last": LAST.format(name="br")}
+def buildroot(bench, source: str, more=None, *, remount=True) -> Path:
+    """A root as Buildroot would make it, with more files."""
+    files = {"etc/init.d/S99last": LAST.format(name="br"), **(more or {})}
     if source == OWN:
         inittab = INITTAB.format(remount="::sysinit:/bin/mount -o remount,rw /" if remount else "")
         files |= {"etc/fstab": FSTAB, "etc/init.d/rcS": ALL.format("/etc/init.d/S??*", "start"),
@@ -177,9 +182,14 @@ def test_busybox_that_starts_as_buildroots_does_has_a_root_to_write_to(bench, so
 
 @pytest.mark.parametrize("source", OF_BUILDROOT)
 def test_buildroots_data_is_checked_and_its_device_keeps_its_id(bench, source):
-    tree = buildroot(bench, source)
+    """It is mounted before a program of the release on trial runs: one that fails would reject the trial."""
+    tree = buildroot(bench, source, EARLY)
     type_data(bench)
-    data_is_repaired_and_known(bench, disk_of(bench, tree, "2.0"), "br", "/var/log")
+    disk = disk_of(bench, tree, "2.0", good="a")
+    data_is_repaired_and_known(bench, disk, "br", "/var/log")
+    offset, _ = bench.partition(disk, "data")
+    assert subprocess.run(["debugfs", "-R", "cat migrated", f"{disk}?offset={offset}"], text=True, capture_output=True,
+                          check=True).stdout == "migrated\n"
 
 
 def test_data_that_a_person_has_to_repair_is_not_mounted(bench):
@@ -191,7 +201,7 @@ def test_data_that_a_person_has_to_repair_is_not_mounted(bench):
         up(bench, vm, "br", "a")
         assert "UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY" in vm.boot_text()
         assert " /srv " not in bench.ask(vm, "cat /proc/mounts")
-        repair = bench.ask(vm, "e2fsck -fy /dev/vda2; [ $? = 1 ] && /etc/init.d/S01data start && cat /proc/mounts")
+        repair = bench.ask(vm, "e2fsck -fy /dev/vda2; [ $? = 1 ] && /etc/init.d/S00data start && cat /proc/mounts")
         assert " /srv " in repair
 
 
@@ -267,7 +277,7 @@ def test_yoctos_root_is_not_checked_and_its_data_is(bench, source):
     append(tree, "checkroot")
     assert "/dev/root" not in (tree / "etc/fstab").read_text()
     type_data(bench)
-    (tree / "etc/init.d/S01data").rename(tree / "etc/init.d/acme-data")
+    (tree / "etc/init.d/S00data").rename(tree / "etc/init.d/acme-data")
     (tree / "etc/rcS.d/S04acme-data").symlink_to("../init.d/acme-data")
     data_is_repaired_and_known(bench, disk_of(bench, tree, "2.0"), "oe", "/var/volatile")
 

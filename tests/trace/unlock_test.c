@@ -11,6 +11,8 @@
 #define FEEDER "detach keelboot-select feed"
 #define CONF   "[system]\ncompatible=trace\ntimeout=10\n"
 #define SLOTS  "[slot.a]\nroot=/dev/mapper/root-a\n[slot.b]\nroot=/dev/mapper/root-b\n"
+#define DATA   "[source.data]\npartition=/dev/mapper/data\n[data]\nkeep=ids\n"
+#define ASKS   "[initramfs]\nunlock-timeout=300\n"
 
 static void power_on(void)
 {
@@ -208,16 +210,24 @@ static void opens_b(void *ctx)
 	os_sim_file("/sys/class/block/dm-1/dm/name", "root-b\n");
 }
 
+static void opens_data(void *ctx)
+{
+	(void)ctx;
+	os_sim_file("/sys/block/dm-2/size", "8\n");
+	os_sim_file("/sys/class/block/dm-2/dm/name", "data\n");
+}
+
 /* Seconds until the wait is over. */
-static uint64_t awaits(bool asks, unsigned a_ms, unsigned b_ms)
+static uint64_t awaits_with(const char *conf, bool asks, unsigned a_ms, unsigned b_ms)
 {
 	struct boot *b;
 	uint64_t end;
 
-	machine.conf = CONF SLOTS "[initramfs]\nunlock-timeout=300\n";
+	machine.conf = conf;
 	power_on();
 	if (asks)
 		os_sim_file(UNLOCK_FILE, "");
+	os_sim_at(1000, opens_data, NULL);
 	os_sim_at(a_ms, opens_a, NULL);
 	os_sim_at(b_ms, opens_b, NULL);
 	b = fresh_call();
@@ -230,12 +240,32 @@ static uint64_t awaits(bool asks, unsigned a_ms, unsigned b_ms)
 	return end / 1000;
 }
 
+static uint64_t awaits(bool asks, unsigned a_ms, unsigned b_ms)
+{
+	return awaits_with(CONF SLOTS ASKS, asks, a_ms, b_ms);
+}
+
 TEST(choice_waits_for_a_passphrase_but_not_long_for_the_second)
 {
 	assert_in_range(awaits(true, 45000, 52000), 52, 53);
 	assert_in_range(awaits(true, 45000, 900000), 55, 56);
 	assert_in_range(awaits(true, 900000, 900000), 300, 301);
 	assert_int_equal(awaits(false, 45000, 52000), 0);
+}
+
+/* A key file opens the data, and a person the slots. */
+TEST(data_that_is_open_is_no_slot_that_is_open)
+{
+	assert_in_range(awaits_with(CONF SLOTS DATA ASKS, true, 45000, 900000), 55, 56);
+	assert_in_range(awaits_with(CONF SLOTS DATA ASKS, true, 900000, 900000), 300, 301);
+}
+
+/* The kernel of slot b, say, is not its root. */
+TEST(slot_that_is_open_in_part_is_not_open)
+{
+	assert_in_range(
+		awaits_with(CONF SLOTS "boot=/dev/mapper/data\n" ASKS, true, 900000, 900000), 300,
+		301);
 }
 
 TEST_MAIN("trace of what is unlocked", .set_up = machine_set_up, .tear_down = machine_tear_down)

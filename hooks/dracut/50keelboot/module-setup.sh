@@ -88,8 +88,8 @@ install() {
 		dwarn "keelboot: $said"
 	done < <(keelboot_warning)
 	while read -r file target; do
-		# With its libraries, at once: else dracut looks for them at its end.
-		DRACUT_RESOLVE_DEPS=1 inst "$file" $target
+		# With its libraries, at once: else dracut looks for them at its end. From 110 on, the second word asks for that.
+		DRACUT_RESOLVE_DEPS=1 DRACUT_RESOLVE_LAZY='' inst "$file" $target
 	done < <(keelboot_programs)
 	missing=$(keelboot_unusable "$initdir")
 	said=$(keelboot_refuses "$missing")
