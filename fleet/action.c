@@ -60,6 +60,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.own_id, a->own_id, sizeof(next.own_id));
 	next.own_half = a->own_half;
 	memcpy(next.denied, a->denied, sizeof(next.denied));
+	memcpy(next.unasked, a->unasked, sizeof(next.unasked));
 	memcpy(next.too_late, a->too_late, sizeof(next.too_late));
 	memcpy(next.installed, a->installed, sizeof(next.installed));
 	next.size = a->size;
@@ -93,7 +94,7 @@ bool action_bind(struct action *a, uint64_t server)
 	if (!other)
 		return false;
 	action_begin(a, "");
-	a->own_id[0] = a->denied[0] = a->too_late[0] = '\0';
+	a->own_id[0] = a->denied[0] = a->unasked[0] = a->too_late[0] = '\0';
 	a->attributes = a->attributes_due = 0;
 	a->installed[0] = '\0';
 	return true;
@@ -132,6 +133,7 @@ static const struct field {
 	NUMBER("again", again),
 	NUMBER("only_download", only_download),
 	TEXT("denied", denied),
+	TEXT("unasked", unasked),
 	TEXT("too_late", too_late),
 	NUMBER("forced", forced),
 	NUMBER("window_closed", window_closed),

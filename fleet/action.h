@@ -87,6 +87,9 @@ struct action {
 	uint64_t only_download;
 	/* the last action whose confirmation was denied here */
 	char denied[URL_ID_MAX + 1];
+	/* the last one that was confirmed, or is to be, though it cannot be installed: confirm= was
+	 * not asked */
+	char unasked[URL_ID_MAX + 1];
 	/* of the cancellation that the server shows, which was answered with "rejected"; "": none
 	 */
 	char too_late[URL_ID_MAX + 1];

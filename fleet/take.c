@@ -5,6 +5,7 @@
 #include "fleet/dry.h"
 #include "fleet/judge.h"
 #include "fleet/phase.h"
+#include "fleet/possible.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
 
@@ -257,20 +258,6 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 
 /* ---------------------------------------------------------------- what is offered */
 
-/* false: this device cannot do that. */
-static bool is_possible(struct contact *c, const struct offer *o)
-{
-	char text[ACTION_WHY_MAX + 1];
-
-	if (o->bundles == 1)
-		return true;
-	snprintf(text, sizeof(text),
-		 "the action has %u bundles (*.keel, at most %d characters of ASCII): expected one",
-		 o->bundles, OFFER_NAME_MAX);
-	phase_set(c, ACTION_FAILED, text);
-	return false;
-}
-
 /* One at a time: what is being tried goes before. An end that the server does not take must not
  * keep it from what it wants next. */
 static bool may_begin(struct contact *c, const char *id)
@@ -388,7 +375,7 @@ void take_offer(struct contact *c, const struct offer *o)
 	}
 	begin_action(c, o);
 	phase_skip(c, o);
-	if (!contact_save(c) || !is_possible(c, o) || o->download == OFFER_SKIP)
+	if (!contact_save(c) || !possible_take(c, o) || o->download == OFFER_SKIP)
 		return;
 	c->way->tell(c);
 	/* The answer may have been that it is over. */
