@@ -128,6 +128,7 @@ static const struct field {
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
+	NUMBER("unclear", unclear),
 	NUMBER("others", others),
 	NUMBER("missed", missed),
 	NUMBER("again", again),

@@ -76,6 +76,8 @@ struct action {
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;
+	/* contacts in a row at which it was not understood */
+	uint64_t unclear;
 	/* contacts of this action at which a download could not go on, since the server had another
 	 * file than the one that was begun */
 	uint64_t others;

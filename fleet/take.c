@@ -350,7 +350,7 @@ static void take_unclear(struct contact *c, const struct offer *o)
 		begin_action(c, o);
 		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
 	}
-	phase_try(c, what, why, ACTION_TRIES_MAX);
+	phase_unclear(c, what, why);
 	/* The end is sent for what the server offers now, which has no size and no digest. */
 	if (c->a.phase == ACTION_FAILED) {
 		c->a.size = 0;
@@ -374,6 +374,7 @@ void take_offer(struct contact *c, const struct offer *o)
 		return;
 	}
 	begin_action(c, o);
+	c->a.unclear = 0;
 	phase_skip(c, o);
 	if (!contact_save(c) || !possible_take(c, o) || o->download == OFFER_SKIP)
 		return;

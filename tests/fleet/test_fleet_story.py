@@ -302,6 +302,38 @@ def test_an_action_that_is_mended_is_taken(fleet, server, bundle):
     assert fleet.staged and action.told == ["proceeding/none"] * 2
 
 
+def test_contacts_that_do_not_understand_it_count_in_a_row(fleet, server, bundle):
+    """What is understood in between ends the row, also where it brings nothing."""
+    action = server.assign(bundle, download="later")
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    action.download = "skip"
+    fleet.once()
+    action.download = "later"
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    assert action.state == "running"
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure" and action.messages[-1].startswith("not understood: ")
+
+
+def test_they_are_no_part_of_those_that_could_not_fetch_it(fleet, server, bundle):
+    action = server.assign(bundle)
+    server.on["artifact"] = lambda handler: handler.error(404)
+    for _ in range(4):
+        action.download = "forced"
+        fleet.once(code=FAILURE)
+        action.download = "later"
+        fleet.once(code=FAILURE)
+    assert action.state == "running" and fleet.record["tries"] == 4 and fleet.record["unclear"] == 1
+    action.download = "forced"
+    for _ in range(3):
+        fleet.once(code=FAILURE)
+    assert action.state == "running"
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure" and action.messages[-1].startswith("not fetched: ")
+
+
 def test_a_dry_run_says_that_an_action_is_not_understood(fleet, server, bundle):
     action = server.assign(bundle, download="later")
     assert "Action 1 cannot be understood" in fleet("once", "--dry-run")
