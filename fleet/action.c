@@ -44,9 +44,20 @@ bool action_is_closed(const struct action *a)
 	return a->phase >= ACTION_GOOD && !action_owes(a);
 }
 
+uint64_t action_size(const struct action *a)
+{
+	return a->kept > 0 ? 0 : a->size;
+}
+
+const char *action_digest(const struct action *a)
+{
+	return a->kept > 0 ? "" : a->digest;
+}
+
 bool action_is_for(const struct action *a, const struct offer *o)
 {
-	return strcmp(a->id, o->id) == 0 && a->size == o->size && strcmp(a->digest, o->digest) == 0;
+	return strcmp(a->id, o->id) == 0 && action_size(a) == o->size &&
+	       strcmp(action_digest(a), o->digest) == 0;
 }
 
 void action_begin(struct action *a, const char *id)
@@ -132,6 +143,7 @@ static const struct field {
 	NUMBER("others", others),
 	NUMBER("missed", missed),
 	NUMBER("again", again),
+	NUMBER("kept", kept),
 	NUMBER("only_download", only_download),
 	TEXT("denied", denied),
 	TEXT("unasked", unasked),

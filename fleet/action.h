@@ -85,6 +85,9 @@ struct action {
 	uint64_t missed;
 	/* how often it was begun again: ids of a server that come again */
 	uint64_t again;
+	/* name, size, digest and etag are those of a file that an earlier action brought: this one
+	 * was not understood yet, and has none */
+	uint64_t kept;
 	/* the server wants nothing but the download */
 	uint64_t only_download;
 	/* the last action whose confirmation was denied here */
@@ -155,6 +158,10 @@ void action_told(struct action *a);
 bool action_owes(const struct action *a);
 /* It is closed, and the server knows it. */
 bool action_is_closed(const struct action *a);
+
+/* Of the bundle that the server offers for it; 0 and "" where it was not understood. */
+uint64_t action_size(const struct action *a);
+const char *action_digest(const struct action *a);
 
 /* It is the action that is offered, with the bundle that it had then: ids come again where a server
  * lost its memory. */

@@ -170,10 +170,10 @@ bool ends_add(struct contact *c)
 	size_t at = find(list, a->id);
 	bool ok;
 
-	e = (struct end){ .size = a->size, .sequence = a->sequence, .tries = a->tries };
+	e = (struct end){ .size = action_size(a), .sequence = a->sequence, .tries = a->tries };
 	e.since = a->ended > 0 ? a->ended : clock_time();
 	memcpy(e.id, a->id, sizeof(e.id));
-	memcpy(e.digest, a->digest, sizeof(e.digest));
+	snprintf(e.digest, sizeof(e.digest), "%s", action_digest(a));
 	memcpy(e.version, a->version, sizeof(e.version));
 	if (a->phase == ACTION_GOOD)
 		memcpy(e.release, a->release, sizeof(e.release));

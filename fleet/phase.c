@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/phase.h"
 
+#include "fleet/drop.h"
+
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -10,7 +12,7 @@
 void phase_set(struct contact *c, enum action_phase phase, const char *why)
 {
 	if (phase == ACTION_FAILED)
-		files_bundle_drop(&c->files);
+		drop_bundle(c);
 	c->a.phase = phase;
 	c->a.tries = 0;
 	if (why != c->a.why)

@@ -318,7 +318,8 @@ static bool is_fresh(const struct contact *c, const struct offer *o)
 	       (c->a.phase >= ACTION_STAGED && !action_is_for(&c->a, o));
 }
 
-static void begin_action(struct contact *c, const struct offer *o)
+/* true: it is a new one. */
+static bool begin_record(struct contact *c, const struct offer *o)
 {
 	bool again = is_begun_again(c, o->id), fresh = again || is_fresh(c, o);
 	uint64_t count = again ? c->a.again + 1 : 0;
@@ -329,6 +330,14 @@ static void begin_action(struct contact *c, const struct offer *o)
 		c->a.again = count;
 	}
 	note_edition(c, o);
+	return fresh;
+}
+
+static void begin_action(struct contact *c, const struct offer *o)
+{
+	bool fresh = begin_record(c, o);
+
+	c->a.unclear = c->a.kept = 0;
 	fetch_expect(&c->files, &c->a, o, fresh);
 }
 
@@ -347,12 +356,13 @@ static void take_unclear(struct contact *c, const struct offer *o)
 		return;
 	}
 	if (!same) {
-		begin_action(c, o);
+		/* What is here may be what it wants. */
+		c->a.kept = begin_record(c, o) ? 1 : 0;
 		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
 	}
 	phase_unclear(c, what, why);
 	/* The end is sent for what the server offers now, which has no size and no digest. */
-	if (c->a.phase == ACTION_FAILED) {
+	if (c->a.phase == ACTION_FAILED && c->a.kept == 0) {
 		c->a.size = 0;
 		c->a.digest[0] = '\0';
 		contact_save(c);
@@ -374,7 +384,6 @@ void take_offer(struct contact *c, const struct offer *o)
 		return;
 	}
 	begin_action(c, o);
-	c->a.unclear = 0;
 	phase_skip(c, o);
 	if (!contact_save(c) || !possible_take(c, o) || o->download == OFFER_SKIP)
 		return;
