@@ -44,9 +44,20 @@ bool action_is_closed(const struct action *a)
 	return a->phase >= ACTION_GOOD && !action_owes(a);
 }
 
+uint64_t action_size(const struct action *a)
+{
+	return a->kept > 0 ? 0 : a->size;
+}
+
+const char *action_digest(const struct action *a)
+{
+	return a->kept > 0 ? "" : a->digest;
+}
+
 bool action_is_for(const struct action *a, const struct offer *o)
 {
-	return strcmp(a->id, o->id) == 0 && a->size == o->size && strcmp(a->digest, o->digest) == 0;
+	return strcmp(a->id, o->id) == 0 && action_size(a) == o->size &&
+	       strcmp(action_digest(a), o->digest) == 0;
 }
 
 void action_begin(struct action *a, const char *id)
@@ -60,6 +71,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.own_id, a->own_id, sizeof(next.own_id));
 	next.own_half = a->own_half;
 	memcpy(next.denied, a->denied, sizeof(next.denied));
+	memcpy(next.unasked, a->unasked, sizeof(next.unasked));
 	memcpy(next.too_late, a->too_late, sizeof(next.too_late));
 	memcpy(next.installed, a->installed, sizeof(next.installed));
 	next.size = a->size;
@@ -93,7 +105,7 @@ bool action_bind(struct action *a, uint64_t server)
 	if (!other)
 		return false;
 	action_begin(a, "");
-	a->own_id[0] = a->denied[0] = a->too_late[0] = '\0';
+	a->own_id[0] = a->denied[0] = a->unasked[0] = a->too_late[0] = '\0';
 	a->attributes = a->attributes_due = 0;
 	a->installed[0] = '\0';
 	return true;
@@ -127,11 +139,14 @@ static const struct field {
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
+	NUMBER("unclear", unclear),
 	NUMBER("others", others),
 	NUMBER("missed", missed),
 	NUMBER("again", again),
+	NUMBER("kept", kept),
 	NUMBER("only_download", only_download),
 	TEXT("denied", denied),
+	TEXT("unasked", unasked),
 	TEXT("too_late", too_late),
 	NUMBER("forced", forced),
 	NUMBER("window_closed", window_closed),

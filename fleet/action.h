@@ -76,6 +76,8 @@ struct action {
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be; whether it was fetched anew after it was found damaged */
 	uint64_t tries, tries_max, anew;
+	/* contacts in a row at which it was not understood */
+	uint64_t unclear;
 	/* contacts of this action at which a download could not go on, since the server had another
 	 * file than the one that was begun */
 	uint64_t others;
@@ -83,10 +85,16 @@ struct action {
 	uint64_t missed;
 	/* how often it was begun again: ids of a server that come again */
 	uint64_t again;
+	/* name, size, digest and etag are those of a file that an earlier action brought: this one
+	 * was not understood yet, and has none */
+	uint64_t kept;
 	/* the server wants nothing but the download */
 	uint64_t only_download;
 	/* the last action whose confirmation was denied here */
 	char denied[URL_ID_MAX + 1];
+	/* the last one that was confirmed, or is to be, though it cannot be installed: confirm= was
+	 * not asked */
+	char unasked[URL_ID_MAX + 1];
 	/* of the cancellation that the server shows, which was answered with "rejected"; "": none
 	 */
 	char too_late[URL_ID_MAX + 1];
@@ -150,6 +158,10 @@ void action_told(struct action *a);
 bool action_owes(const struct action *a);
 /* It is closed, and the server knows it. */
 bool action_is_closed(const struct action *a);
+
+/* Of the bundle that the server offers for it; 0 and "" where it was not understood. */
+uint64_t action_size(const struct action *a);
+const char *action_digest(const struct action *a);
 
 /* It is the action that is offered, with the bundle that it had then: ids come again where a server
  * lost its memory. */

@@ -3,6 +3,7 @@
 
 #include "fleet/monitor_link.h"
 #include "fleet/permit.h"
+#include "fleet/possible.h"
 #include "fleet/tell.h"
 
 #include "lib/log.h"
@@ -24,12 +25,12 @@ static bool get_offer(struct contact *c, const char *id, struct offer *o)
 		return false;
 	}
 	if (ddi_read_confirmation(o, c->client.text, c->client.len, &why) == KB_OK &&
-	    strcmp(o->id, id) == 0 && o->name[0] != '\0')
+	    strcmp(o->id, id) == 0 && !o->unclear)
 		return true;
 	log_warn("action %s: the server sends %s", id,
 		 o->id[0] == '\0'	  ? why
 		 : strcmp(o->id, id) != 0 ? "another action"
-					  : "an action whose bundle cannot be read");
+					  : "an action that cannot be understood");
 	c->failed = true;
 	return false;
 }
@@ -43,11 +44,44 @@ static void deny(struct contact *c, const char *id, const char *says)
 	contact_save(c);
 }
 
+/* hawkBit takes no word about an action that waits for a confirmation, so this is the way to close
+ * it. It is noted before: its bundle may come late. */
+static bool let_fail(struct contact *c, const char *id, const char *why)
+{
+	char says[PERMIT_WHY_MAX + 1];
+
+	if (c->dry_run) {
+		contact_print("Action %s: %s; it would be confirmed, and closed as failed.", id,
+			      why);
+		return false;
+	}
+	snprintf(c->a.unasked, sizeof(c->a.unasked), "%s", id);
+	snprintf(says, sizeof(says), "%.200s; nobody is asked", why);
+	return tell_confirmation(c, id, true, says);
+}
+
+static bool ask_device(struct contact *c, const char *id, const struct offer *o)
+{
+	struct monitor_order order = { .work = MONITOR_CONFIRM };
+	struct monitor_result r;
+
+	memcpy(order.name, o->name, sizeof(order.name));
+	monitor_do(&c->monitor, &order, &r, NULL, NULL);
+	if (strcmp(c->a.unasked, id) == 0)
+		c->a.unasked[0] = '\0';
+	if (r.code == PERMIT_YES)
+		return tell_confirmation(c, id, true, r.why);
+	if (r.code == PERMIT_NO)
+		deny(c, id, r.why);
+	else
+		contact_print("Action %s waits for a confirmation: %s.", id, r.why);
+	return false;
+}
+
 bool confirm_answer(struct contact *c, const char *id)
 {
 	static struct offer o;
-	struct monitor_order order = { .work = MONITOR_CONFIRM };
-	struct monitor_result r;
+	char why[ACTION_WHY_MAX + 1];
 	bool denied = strcmp(c->a.denied, id) == 0;
 
 	if (c->conf->fleet_confirm[0] == '\0' || denied) {
@@ -58,17 +92,10 @@ bool confirm_answer(struct contact *c, const char *id)
 	}
 	if (!get_offer(c, id, &o))
 		return false;
-	if (c->dry_run) {
-		contact_print("Action %s waits for a confirmation; confirm= would be asked.", id);
-		return false;
-	}
-	memcpy(order.name, o.name, sizeof(order.name));
-	monitor_do(&c->monitor, &order, &r, NULL, NULL);
-	if (r.code == PERMIT_YES)
-		return tell_confirmation(c, id, true, r.why);
-	if (r.code == PERMIT_NO)
-		deny(c, id, r.why);
-	else
-		contact_print("Action %s waits for a confirmation: %s.", id, r.why);
+	if (!possible_is(&o, why))
+		return let_fail(c, id, why);
+	if (!c->dry_run)
+		return ask_device(c, id, &o);
+	contact_print("Action %s waits for a confirmation; confirm= would be asked.", id);
 	return false;
 }

@@ -13,13 +13,19 @@ bool drop_is_late(const struct contact *c, char why[ACTION_WHY_MAX + 1])
 	       judge_is_begun(&c->facts, &c->a, c->a.release, why);
 }
 
+void drop_bundle(struct contact *c)
+{
+	if (c->a.kept == 0)
+		files_bundle_drop(&c->files);
+}
+
 void drop_action(struct contact *c, const char *why)
 {
 	contact_print("Action %s: %s", c->a.id, why);
 	/* A download that was all that was wanted is kept: the next action may want to install it.
 	 */
 	if (c->a.phase != ACTION_FETCHED || c->a.only_download == 0)
-		files_bundle_drop(&c->files);
+		drop_bundle(c);
 	action_begin(&c->a, "");
 	contact_save(c);
 }

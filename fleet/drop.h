@@ -9,6 +9,8 @@ bool drop_is_late(const struct contact *c, char why[ACTION_WHY_MAX + 1]);
 /* Unstages what the action staged. false: why says what failed; the next contact may go on.
  * without_record: also where that cannot be written, as on a full disk: no boot may install it. */
 bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX + 1]);
+/* What was fetched for the action on record. What an earlier one brought stays. */
+void drop_bundle(struct contact *c);
 /* The action is gone, and its bundle with it, unless no more than that was wanted; why is printed.
  */
 void drop_action(struct contact *c, const char *why);

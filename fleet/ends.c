@@ -9,6 +9,7 @@
 
 #include "channel/strict.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ struct end {
 	/* what was said to be good; "": it failed */
 	char release[ACTION_RELEASE_LEN + 1], version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence, tries;
+	/* contacts in a row in which it got no whole answer */
+	uint64_t silent;
 	struct ddi_feedback said;
 	/* keys of a newer program */
 	char others[REST_MAX + 1];
@@ -59,6 +62,7 @@ static json_object *write_end(const struct end *e)
 	json_object_object_add(o, "sequence", keep_number(e->sequence));
 	json_object_object_add(o, "since", keep_number(e->since));
 	json_object_object_add(o, "tries", keep_number(e->tries));
+	json_object_object_add(o, "silent", keep_number(e->silent));
 	for (unsigned i = 0; i < e->said.messages; i++)
 		json_object_array_add(details, keep_text(e->said.message[i]));
 	json_object_object_add(o, "details", details);
@@ -81,6 +85,8 @@ static bool read_end(struct end *e, json_object *o)
 	/* Older programs kept none. */
 	if (strict_number(o, "since", &e->since, INT64_MAX) != KB_OK)
 		e->since = 0;
+	if (strict_number(o, "silent", &e->silent, INT64_MAX) != KB_OK)
+		e->silent = 0;
 	e->said.execution = "closed";
 	e->said.finished = e->release[0] != '\0' ? "success" : "failure";
 	read_details(&e->said, o);
@@ -164,10 +170,10 @@ bool ends_add(struct contact *c)
 	size_t at = find(list, a->id);
 	bool ok;
 
-	e = (struct end){ .size = a->size, .sequence = a->sequence, .tries = a->tries };
+	e = (struct end){ .size = action_size(a), .sequence = a->sequence, .tries = a->tries };
 	e.since = a->ended > 0 ? a->ended : clock_time();
 	memcpy(e.id, a->id, sizeof(e.id));
-	memcpy(e.digest, a->digest, sizeof(e.digest));
+	snprintf(e.digest, sizeof(e.digest), "%s", action_digest(a));
 	memcpy(e.version, a->version, sizeof(e.version));
 	if (a->phase == ACTION_GOOD)
 		memcpy(e.release, a->release, sizeof(e.release));
@@ -233,6 +239,25 @@ static bool judge_again(const struct contact *c, struct end *e)
 	return phase == ACTION_GOOD || phase == ACTION_FAILED;
 }
 
+/* To hawkBit, the release of the success that comes last is the one that runs. */
+static void correct_installed(struct contact *c, const struct end *e)
+{
+	const struct facts_slot *s = facts_booted(&c->facts);
+
+	if (e->release[0] == '\0' || s == NULL || strcmp(s->release, e->release) == 0)
+		return;
+	c->a.installed[0] = '\0';
+	contact_save(c);
+}
+
+static bool close_end(struct contact *c, struct end *e)
+{
+	if (!judge_again(c, e) || !tell_close(c, e->id, &e->said, &e->tries))
+		return false;
+	correct_installed(c, e);
+	return true;
+}
+
 /* true: it is done with. */
 static bool send_end(struct contact *c, struct end *e)
 {
@@ -246,7 +271,7 @@ static bool send_end(struct contact *c, struct end *e)
 		/* The server has lost its memory, and this is the id of another action by now. */
 		if (o.size != e->size || strcmp(o.digest, e->digest) != 0)
 			return true;
-		return judge_again(c, e) && tell_close(c, e->id, &e->said, &e->tries);
+		return close_end(c, e);
 	case CLIENT_OVER:
 		return true;
 	case CLIENT_MISSING:
@@ -262,23 +287,69 @@ static bool send_end(struct contact *c, struct end *e)
 	return false;
 }
 
-/* Behind an answer that the others would get, too, they wait as they are. */
-void ends_send(struct contact *c)
+/* Or a proxy says so: it may be the end of this action alone. */
+static bool got_nothing(const struct client *c)
+{
+	return c->status == 0 || c->status == 502 || c->status == 504;
+}
+
+/* What is left of it takes its place, NULL for nothing. true: the next one may be sent; behind an
+ * answer that the others would get, too, they wait as they are. */
+static bool try_end(struct contact *c, json_object *list, size_t at)
 {
 	static struct end e;
-	json_object *list = ends_list(c), *left = json_object_new_array();
-	size_t n = json_object_array_length(list);
-	bool shut = false;
+	json_object *left = NULL;
+	bool open = true;
 
-	for (size_t i = 0; i < n && !c->dry_run; i++) {
-		if (!read_end(&e, json_object_array_get_idx(list, i)) || (!shut && send_end(c, &e)))
-			continue;
-		shut = shut || client_is_shut(&c->client);
-		json_object_array_add(left, write_end(&e));
+	if (read_end(&e, json_object_array_get_idx(list, at)) && !send_end(c, &e)) {
+		open = !client_is_shut(&c->client);
+		if (!got_nothing(&c->client))
+			e.silent = 0;
+		else if (e.silent < ACTION_TRIES_MAX)
+			e.silent++;
+		left = write_end(&e);
 	}
+	json_object_array_put_idx(list, at, left);
+	return open;
+}
+
+static bool is_put_off(json_object *list, size_t at)
+{
+	static struct end e;
+
+	return read_end(&e, json_object_array_get_idx(list, at)) && e.silent >= ACTION_TRIES_MAX;
+}
+
+/* Those that never get a whole answer come behind all others. Of these, another one is the first
+ * each time: it may be the only one that would get one now. */
+static void send_each(struct contact *c, json_object *list)
+{
+	size_t n = json_object_array_length(list), first = n > 0 ? os_now_ms() % n : 0;
+	bool open = true;
+
+	for (size_t i = 0; i < n && open; i++)
+		if (!is_put_off(list, i))
+			open = try_end(c, list, i);
+	for (size_t i = 0; i < n && open; i++)
+		if (is_put_off(list, (first + i) % n))
+			open = try_end(c, list, (first + i) % n);
+	for (size_t i = n; i > 0; i--)
+		if (json_object_array_get_idx(list, i - 1) == NULL)
+			json_object_array_del_idx(list, i - 1, 1);
+}
+
+void ends_send(struct contact *c)
+{
+	json_object *before, *list;
+
+	if (c->dry_run)
+		return;
+	before = ends_list(c);
+	list = ends_list(c);
+	send_each(c, list);
 	/* Cut before this, they are sent again. */
-	if (n > 0 && !c->dry_run && !json_object_equal(list, left))
-		c->failed = !save_ends(c, left) || c->failed;
+	if (!json_object_equal(before, list))
+		c->failed = !save_ends(c, list) || c->failed;
+	json_object_put(before);
 	json_object_put(list);
-	json_object_put(left);
 }

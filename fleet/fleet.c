@@ -172,6 +172,10 @@ static void print_action(const struct contact *c)
 		contact_print("  version %s, sequence %" PRIu64, a->version, a->sequence);
 	if (a->phase == ACTION_STAGED)
 		print_permit(c->conf);
+	if (reboot_is_held(c))
+		contact_print(
+			"  no reboot is asked for until a contact finds the server's maintenance window "
+			"open; the server does not say when");
 	if (c->conf->fleet_channel[0] == '\0')
 		contact_print("  %s", action_owes(a) ? "the server does not know that yet"
 						     : "the server knows that");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/phase.h"
 
+#include "fleet/drop.h"
+
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -10,7 +12,7 @@
 void phase_set(struct contact *c, enum action_phase phase, const char *why)
 {
 	if (phase == ACTION_FAILED)
-		files_bundle_drop(&c->files);
+		drop_bundle(c);
 	c->a.phase = phase;
 	c->a.tries = 0;
 	if (why != c->a.why)
@@ -19,21 +21,32 @@ void phase_set(struct contact *c, enum action_phase phase, const char *why)
 	contact_save(c);
 }
 
-void phase_try(struct contact *c, const char *what, const char *why, unsigned max)
+static void count(struct contact *c, uint64_t *tries, unsigned max, const char *what,
+		  const char *why)
 {
 	char text[ACTION_WHY_MAX + 1];
 
 	c->failed = true;
 	snprintf(text, sizeof(text), "%s: %.300s", what, why);
 	log_warn("action %s: %s", c->a.id, text);
+	if (++*tries >= max)
+		phase_set(c, ACTION_FAILED, text);
+	else
+		contact_save(c);
+}
+
+void phase_try(struct contact *c, const char *what, const char *why, unsigned max)
+{
 	/* Of another kind: what was before it is no part of this row. */
 	if (c->a.tries_max != max)
 		c->a.tries = 0;
 	c->a.tries_max = max;
-	if (++c->a.tries >= max)
-		phase_set(c, ACTION_FAILED, text);
-	else
-		contact_save(c);
+	count(c, &c->a.tries, max, what, why);
+}
+
+void phase_unclear(struct contact *c, const char *what, const char *why)
+{
+	count(c, &c->a.unclear, ACTION_TRIES_MAX, what, why);
 }
 
 void phase_skip(struct contact *c, const struct offer *o)

@@ -11,5 +11,8 @@ void phase_set(struct contact *c, enum action_phase phase, const char *why);
  * this kind. Then it failed. */
 void phase_try(struct contact *c, const char *what, const char *why, unsigned max);
 
+/* The same of what cannot be understood: a row of its own, which take_offer() ends. */
+void phase_unclear(struct contact *c, const char *what, const char *why);
+
 /* Notes that the server wants no download yet, if it says so of o. What is here of it stays. */
 void phase_skip(struct contact *c, const struct offer *o);

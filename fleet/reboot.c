@@ -67,11 +67,15 @@ static bool is_preceded(const struct contact *c)
 	return true;
 }
 
-/* Also where others reboot, by exit code 4. A channel has no such window, whoever gave the action.
- */
+bool reboot_is_held(const struct contact *c)
+{
+	return c->a.phase == ACTION_STAGED && c->a.window_closed > 0 &&
+	       c->conf->fleet_channel[0] == '\0';
+}
+
 static bool is_out_of_window(const struct contact *c)
 {
-	if (c->a.window_closed == 0 || c->conf->fleet_channel[0] != '\0')
+	if (!reboot_is_held(c))
 		return false;
 	if (!c->looks)
 		contact_print(

@@ -11,6 +11,11 @@
  * is. In that case why becomes the reason, by the history. */
 void reboot_note(struct contact *c, char why[ACTION_WHY_MAX + 1]);
 
+/* It is staged, and the server's maintenance window was closed, as its last answer about the action
+ * says: also where others reboot, by exit code 4. A channel has no such window, whoever gave the
+ * action. */
+bool reboot_is_held(const struct contact *c);
+
 /* A reboot installs what the action staged, is asked for, and permitted where we reboot ourselves:
  * noted in the record before it is said, but not in a dry run. Else reboot_waits says whether
  * permission is all that is missing. */

@@ -5,6 +5,7 @@
 #include "fleet/dry.h"
 #include "fleet/judge.h"
 #include "fleet/phase.h"
+#include "fleet/possible.h"
 #include "fleet/reboot.h"
 #include "fleet/way.h"
 
@@ -257,20 +258,6 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 
 /* ---------------------------------------------------------------- what is offered */
 
-/* false: this device cannot do that. */
-static bool is_possible(struct contact *c, const struct offer *o)
-{
-	char text[ACTION_WHY_MAX + 1];
-
-	if (o->bundles == 1)
-		return true;
-	snprintf(text, sizeof(text),
-		 "the action has %u bundles (*.keel, at most %d characters of ASCII): expected one",
-		 o->bundles, OFFER_NAME_MAX);
-	phase_set(c, ACTION_FAILED, text);
-	return false;
-}
-
 /* One at a time: what is being tried goes before. An end that the server does not take must not
  * keep it from what it wants next. */
 static bool may_begin(struct contact *c, const char *id)
@@ -331,7 +318,8 @@ static bool is_fresh(const struct contact *c, const struct offer *o)
 	       (c->a.phase >= ACTION_STAGED && !action_is_for(&c->a, o));
 }
 
-static void begin_action(struct contact *c, const struct offer *o)
+/* true: it is a new one. */
+static bool begin_record(struct contact *c, const struct offer *o)
 {
 	bool again = is_begun_again(c, o->id), fresh = again || is_fresh(c, o);
 	uint64_t count = again ? c->a.again + 1 : 0;
@@ -342,6 +330,14 @@ static void begin_action(struct contact *c, const struct offer *o)
 		c->a.again = count;
 	}
 	note_edition(c, o);
+	return fresh;
+}
+
+static void begin_action(struct contact *c, const struct offer *o)
+{
+	bool fresh = begin_record(c, o);
+
+	c->a.unclear = c->a.kept = 0;
 	fetch_expect(&c->files, &c->a, o, fresh);
 }
 
@@ -360,12 +356,13 @@ static void take_unclear(struct contact *c, const struct offer *o)
 		return;
 	}
 	if (!same) {
-		begin_action(c, o);
+		/* What is here may be what it wants. */
+		c->a.kept = begin_record(c, o) ? 1 : 0;
 		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
 	}
-	phase_try(c, what, why, ACTION_TRIES_MAX);
+	phase_unclear(c, what, why);
 	/* The end is sent for what the server offers now, which has no size and no digest. */
-	if (c->a.phase == ACTION_FAILED) {
+	if (c->a.phase == ACTION_FAILED && c->a.kept == 0) {
 		c->a.size = 0;
 		c->a.digest[0] = '\0';
 		contact_save(c);
@@ -388,7 +385,7 @@ void take_offer(struct contact *c, const struct offer *o)
 	}
 	begin_action(c, o);
 	phase_skip(c, o);
-	if (!contact_save(c) || !is_possible(c, o) || o->download == OFFER_SKIP)
+	if (!contact_save(c) || !possible_take(c, o) || o->download == OFFER_SKIP)
 		return;
 	c->way->tell(c);
 	/* The answer may have been that it is over. */

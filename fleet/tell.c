@@ -3,6 +3,7 @@
 
 #include "fleet/attributes.h"
 #include "fleet/clock.h"
+#include "fleet/drop.h"
 #include "fleet/permit.h"
 
 #include "lib/log.h"
@@ -164,7 +165,7 @@ static void settle(struct contact *c, enum client_end end)
 	if (end == CLIENT_OVER)
 		contact_print("Action %s is over on the server.", a->id);
 	if (end == CLIENT_OVER && a->phase <= ACTION_FETCHED) {
-		files_bundle_drop(&c->files);
+		drop_bundle(c);
 		action_begin(a, "");
 		return;
 	}

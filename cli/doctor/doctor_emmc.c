@@ -121,12 +121,14 @@ static bool is_named(const struct doctor *doc, const char *disk)
 
 static void look_at_emmc(struct doctor *doc, const char *disk)
 {
-	struct copies c = { .disk = disk,
-			    .sys_root = doc->sys_root,
-			    .environment = conf_loader_counter(&doc->d->conf) };
-	/* Megabytes are read only of copies that somebody means to update. */
-	enum kb_err err = is_named(doc, disk) ? copies_look(&c) : copies_look_at_registers(&c);
+	char environment[DEVICE_PATH_MAX];
+	struct copies c = { .disk = disk, .sys_root = doc->sys_root, .environment = environment };
+	enum kb_err err;
 
+	snprintf(environment, sizeof(environment), "%s%s", doc->sys_root,
+		 conf_loader_counter(&doc->d->conf));
+	/* Megabytes are read only of copies that somebody means to update. */
+	err = is_named(doc, disk) ? copies_look(&c) : copies_look_at_registers(&c);
 	check_protected(doc, &c);
 	if (err == KB_OK || err == KB_ECOMPAT) {
 		check_start(doc, &c);

@@ -143,17 +143,17 @@ class Fleet:
         staged = self.dev.json("status")["staged"]
         return staged and staged["next"] == "install"
 
-    def reboot(self):
-        """The boot installs what is staged, into slot b, and starts it."""
+    def reboot(self, slot="b"):
+        """The boot installs what is staged, into this slot, which does not run, and starts it."""
         self.dev("install", self.dev.json("status")["staged"]["path"])
         self.dev("unstage")
-        self.start()
+        self.start(slot)
 
-    def start(self):
-        """Slot b, with an attempt that is open."""
-        slot, token = self.dev.slot("b"), self.dev.json("status")["state"]["sequence"]
-        edit(self.dev, open="b", token=token, b_tries=slot["tries"] - 1)
-        self.dev.boot("b", token, status="trial", version=slot["version"])
+    def start(self, name="b"):
+        """This slot, with an attempt that is open."""
+        slot, token = self.dev.slot(name), self.dev.json("status")["state"]["sequence"]
+        edit(self.dev, open=name, token=token, **{f"{name}_tries": slot["tries"] - 1})
+        self.dev.boot(name, token, status="trial", version=slot["version"])
 
     def half_written(self, bundle):
         """An install of it into slot b ended midway: what the engine leaves then."""
@@ -165,8 +165,8 @@ class Fleet:
         slot = self.dev.slot("b")
         assert (slot["state"], slot["release"], slot["version"], slot["sequence"]) == ("writing", None, "", 0)
 
-    def good(self):
-        self.dev("mark", "good", "b")
+    def good(self, slot="b"):
+        self.dev("mark", "good", slot)
 
     def by_stick(self, bundle):
         """A boot installs it from a stick, and it is good."""

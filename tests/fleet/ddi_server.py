@@ -233,7 +233,8 @@ class Handler(Visit):
 
     def take_feedback(self, number, of_cancel):
         action, status = next((a for a in self.server.actions if a.id == number), None), self.body.get("status", {})
-        if action is None:
+        # hawkBit takes no word about what waits for a confirmation.
+        if action is None or number == self.server.confirmation and not of_cancel:
             self.error(404, "entityNotFound")
         elif not action.active:
             self.error(410, "gone")

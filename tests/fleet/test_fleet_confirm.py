@@ -76,13 +76,6 @@ def test_a_dry_run_asks_nobody(fleet, server, offered):
     assert not asked.exists() and not server.confirmations and not offered.retrieved
 
 
-def test_a_name_that_is_not_printable_asks_nobody(fleet, server, bundle):
-    server.confirmation = server.assign(bundle, name="\033[2J\u00fc.keel", link=f"{server.url}/x.keel").id
-    fleet.configure(confirm="echo yes")
-    assert "cannot be read" in fleet.once(code=FAILURE)
-    assert not server.confirmations
-
-
 @pytest.mark.parametrize("name", ["a b;touch x.keel", "$(touch x).keel", "-n.keel"])
 def test_a_name_of_the_server_is_a_word_and_nothing_else(fleet, server, bundle, name):
     asked = fleet.dev.path / "asked"
@@ -110,3 +103,54 @@ def test_what_cannot_be_read_is_not_confirmed(fleet, server, offered, text):
     server.on["confirmation"] = lambda handler: handler.reply(200, text)
     fleet.once(code=FAILURE)
     assert not asked.exists() and not server.confirmations
+
+
+@pytest.mark.parametrize("name, more, bundles", [("notes.pdf", (), 0), ("2.0.keel", ("2.1.keel",), 2),
+                                                 ("\033[2J\u00fc.keel", (), 0)])
+def test_an_action_that_cannot_be_installed_asks_nobody_and_is_closed(fleet, server, bundle, name, more, bundles):
+    """hawkBit takes no end of an action before it is confirmed."""
+    asked, action = fleet.dev.path / "asked", server.assign(bundle, name=name, more=more, link=f"{server.url}/x.keel")
+    server.confirmation = action.id
+    fleet.configure(confirm=f"echo >>{asked}")
+    why = f"the action has {bundles} bundles (*.keel, at most 127 characters of ASCII): expected one"
+    assert f"Action 1 is confirmed here: {why}; nobody is asked" in fleet.once()
+    assert server.confirmations == [("confirmed", 0, [f"{why}; nobody is asked"])] and not asked.exists()
+    assert action.told == ["closed/failure"] and action.messages == [why]
+    before = len(server.seen)
+    fleet.once()
+    assert [kind for kind, _ in server.seen[before:]] == ["poll"]
+
+
+def test_a_bundle_that_comes_behind_that_is_not_installed(fleet, server, bundle):
+    """Nobody was asked about it."""
+    action = server.assign(bundle, name="notes.pdf")
+    server.confirmation = action.id
+    fleet.configure(confirm="echo yes")
+    server.on["deployment"] = [lambda handler: handler.error(503)]
+    fleet.once(code=FAILURE)
+    assert len(server.confirmations) == 1 and not action.told
+    action.name = bundle.name
+    fleet.once()
+    assert action.told == ["closed/failure"] and not fleet.staged and not server.requests("artifact")
+    assert action.messages == ["it could not be installed when it was confirmed, so confirm= was not asked about this "
+                               "bundle; assign it anew"]
+
+
+def test_a_bundle_that_comes_before_that_is_asked_about(fleet, server, bundle):
+    """Also where the device has noted that it confirms the action, and the server took no word of that."""
+    action = server.assign(bundle, name="notes.pdf")
+    server.confirmation = action.id
+    fleet.configure(confirm="echo yes")
+    server.on["confirmation-feedback"] = [lambda handler: handler.error(503)]
+    fleet.once(code=FAILURE)
+    action.name = bundle.name
+    fleet.once(code=REBOOT)
+    assert server.confirmations == [("confirmed", 0, ["yes"])] and fleet.staged
+
+
+def test_a_dry_run_says_that_it_cannot_be_installed(fleet, server, bundle):
+    server.confirmation = server.assign(bundle, name="notes.pdf").id
+    fleet.configure(confirm="echo yes")
+    said = fleet("once", "--dry-run")
+    assert "Action 1: the action has 0 bundles" in said and "it would be confirmed, and closed as failed" in said
+    assert not server.confirmations

@@ -215,3 +215,78 @@ def test_of_ends_that_wait_none_is_asked_about_behind_an_answer_for_all(fleet, s
     server.on["deployment"] = lambda handler: handler.error(how) if how else handler.raw()
     fleet.once(code=FAILURE)
     assert len(server.requests("deployment")) - before == asked and ends(fleet) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("status", [None, 502, 504])
+def test_an_end_that_never_gets_a_whole_answer_holds_up_no_other(fleet, server, bundle, status):
+    server.on["feedback"] = lambda handler: handler.error(500)
+    for _ in range(4):
+        server.actions.insert(0, server.assign(bundle, name="2.0.swu"))
+        server.actions.pop()
+        fleet.once(code=FAILURE)
+    assert ends(fleet) == ["1", "2", "3"]
+    del server.on["feedback"]
+
+    def answer(handler):
+        number = handler.path.partition("?")[0].split("/")[-1]
+        if number != "1":
+            handler.send_deployment(number)
+        elif status:
+            handler.error(status)
+        else:
+            handler.raw()
+    server.on["deployment"] = answer
+    for _ in range(8):
+        fleet.once(code=FAILURE)
+        assert ends(fleet) == ["1", "2", "3"], "it may be the server"
+    fleet.once(code=FAILURE)
+    fourth, third, second, first = server.actions
+    assert ends(fleet) == ["1"] and [a.told[-1] for a in (second, third, fourth)] == ["closed/failure"] * 3
+    kept, asked = (fleet.folder / "ends.json").stat().st_mtime_ns, len(server.requests("deployment"))
+    for _ in range(2):
+        fleet.once(code=FAILURE)
+    assert (fleet.folder / "ends.json").stat().st_mtime_ns == kept, "what goes on for days wears no flash memory"
+    assert len(server.requests("deployment")) == asked + 2 and not first.told
+    del server.on["deployment"]
+    fleet.once()
+    assert first.told == ["closed/failure"] and not ends(fleet)
+
+
+def test_of_ends_that_got_no_whole_answer_each_has_its_turn(fleet, server, bundle):
+    """One of them may get one by now, and does not wait for the other."""
+    server.on["feedback"] = lambda handler: handler.error(500)
+    for _ in range(3):
+        server.actions.insert(0, server.assign(bundle, name="2.0.swu"))
+        server.actions.pop()
+        fleet.once(code=FAILURE)
+    file = fleet.folder / "ends.json"
+    kept = json.loads(file.read_text())
+    for end in kept["ends"]:
+        end["silent"] = 8
+    file.write_text(json.dumps(kept))
+    del server.on["feedback"]
+    server.on["deployment"] = lambda handler: handler.raw() if "Base/1" in handler.path else \
+        handler.send_deployment(handler.path.partition("?")[0].split("/")[-1])
+    for _ in range(40):
+        fleet.once(code=FAILURE)
+        if ends(fleet) == ["1"]:
+            break
+    assert ends(fleet) == ["1"]
+
+
+def test_a_success_that_comes_late_does_not_say_what_runs(fleet, server, bundle, factory):
+    """hawkBit takes the release of the last success for the one that is installed."""
+    first, second = waiting(fleet, server, bundle, factory, good=True)
+    fleet.configure(distribution="acme")
+    fleet.reboot("a")
+    fleet.good("a")
+    fleet.once(code=FAILURE)
+    assert second.told[-1] == "closed/success" and server.installed[-1] == ("acme", "3.0")
+    before = len(server.installed)
+    fleet.once(code=FAILURE)
+    assert len(server.installed) == before
+    del server.on["feedback"]
+    fleet.once()
+    assert first.told[-1] == "closed/success" and server.installed[before:] == [("acme", "3.0")]
+    fleet.once()
+    assert len(server.installed) == before + 1

@@ -114,11 +114,16 @@ def test_a_window_that_closes_again_holds_the_reboot_back(fleet, server, bundle,
 def test_nor_are_others_asked_for_the_reboot_outside_of_that_window(fleet, server, bundle):
     action = server.assign(bundle, window="available")
     fleet.once(code=REBOOT)
+    held = "no reboot is asked for until a contact finds the server's maintenance window open; " \
+           "the server does not say when"
+    assert held not in fleet("status")
     action.window = "unavailable"
     fleet.once()
     fleet.once()
+    assert f"  {held}\n" in fleet("status")
     action.window = "available"
     fleet.once(code=REBOOT)
+    assert held not in fleet("status")
     assert fleet.staged and action.told == ["proceeding/none"] * 2
 
 

@@ -302,6 +302,87 @@ def test_an_action_that_is_mended_is_taken(fleet, server, bundle):
     assert fleet.staged and action.told == ["proceeding/none"] * 2
 
 
+def test_contacts_that_do_not_understand_it_count_in_a_row(fleet, server, bundle):
+    """What is understood in between ends the row, also where it brings nothing."""
+    action = server.assign(bundle, download="later")
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    action.download = "skip"
+    fleet.once()
+    action.download = "later"
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    assert action.state == "running"
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure" and action.messages[-1].startswith("not understood: ")
+
+
+def test_they_are_no_part_of_those_that_could_not_fetch_it(fleet, server, bundle):
+    action = server.assign(bundle)
+    server.on["artifact"] = lambda handler: handler.error(404)
+    for _ in range(4):
+        action.download = "forced"
+        fleet.once(code=FAILURE)
+        action.download = "later"
+        fleet.once(code=FAILURE)
+    assert action.state == "running" and fleet.record["tries"] == 4 and fleet.record["unclear"] == 1
+    action.download = "forced"
+    for _ in range(3):
+        fleet.once(code=FAILURE)
+    assert action.state == "running"
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure" and action.messages[-1].startswith("not fetched: ")
+
+
+@pytest.mark.parametrize("end", ["mended", "closed", "over", "taken back", "cancelled"])
+def test_a_download_stays_while_the_next_action_is_not_understood(fleet, server, bundle, end):
+    first = server.assign(bundle, update="skip")
+    fleet.once()
+    assert first.state == "downloaded"
+    second = server.assign(bundle, download="later")
+    if end == "over":
+        server.on["feedback"] = [lambda handler: handler.error(410)]
+    fleet.once(code=FAILURE)
+    if end == "mended":
+        second.download = "forced"
+    elif end == "closed":
+        for _ in range(7):
+            fleet.once(code=FAILURE)
+        assert second.told[-1] == "closed/failure"
+    elif end == "cancelled":
+        server.cancel(second)
+        fleet.once()
+        assert second.told[-1] == "cancel closed/success"
+    else:
+        second.state = "canceled"
+        for _ in range(2):
+            fleet.once()
+    assert (fleet.folder / "bundle.keel").exists()
+    if end != "mended":
+        server.assign(bundle)
+    fleet.once(code=REBOOT)
+    assert fleet.staged and len(server.requests("artifact")) == 1
+
+
+def test_the_end_of_one_that_was_never_understood_is_sent_again(fleet, server, bundle):
+    """Also where a download of an earlier action is here, whose size the server does not say now."""
+    server.assign(bundle, update="skip")
+    fleet.once()
+    action = server.assign(bundle, download="later")
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    server.on["feedback"] = lambda handler: handler.error(503)
+    fleet.once(code=FAILURE)
+    assert fleet.record["phase"] == "failed" and "closed/failure" not in action.told
+    third = server.assign(bundle)
+    server.actions.reverse()
+    fleet.once(code=REBOOT)
+    assert third.active and fleet.staged and len(server.requests("artifact")) == 1
+    del server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert action.told[-1] == "closed/failure"
+
+
 def test_a_dry_run_says_that_an_action_is_not_understood(fleet, server, bundle):
     action = server.assign(bundle, download="later")
     assert "Action 1 cannot be understood" in fleet("once", "--dry-run")

@@ -28,8 +28,7 @@ static void set_up(void)
 	folder_run("truncate -s 8192 dev/mmcblk0boot0 dev/mmcblk0boot1");
 	memset(&d, 0, sizeof(d));
 	snprintf(d.conf.loader_copies, sizeof(d.conf.loader_copies), DISK);
-	snprintf(d.conf.loader_environment, sizeof(d.conf.loader_environment), "%s/fw_env.config",
-		 folder);
+	snprintf(d.conf.loader_environment, sizeof(d.conf.loader_environment), "/fw_env.config");
 	unreadable = false;
 }
 
@@ -139,6 +138,21 @@ TEST(environment_in_an_area_is_named)
 	d.conf.loader_copies[0] = '\0';
 	look();
 	assert_null(finding("loader-environment"));
+}
+
+/* A path of system.conf is the device's, not that of the machine that looks at it. */
+TEST(environment_is_read_below_the_root)
+{
+	folder_put("fw_env.config", "litter\n");
+	snprintf(d.conf.loader_environment, sizeof(d.conf.loader_environment), "%s/fw_env.config",
+		 folder);
+	look();
+	assert_null(finding("loader-environment"));
+	d.conf.loader_environment[0] = '\0';
+	look();
+	assert_null(finding("loader-environment"));
+	folder_run("mkdir etc && mv fw_env.config etc");
+	finds("loader-environment", DOCTOR_WARNING, folder_at("etc/fw_env.config"));
 }
 
 TEST(register_that_nobody_may_set_is_found)
