@@ -666,11 +666,11 @@ def test_whether_the_initramfs_may_ask_for_a_passphrase(tmp_path, line, unlock, 
 
 
 @pytest.mark.parametrize("text, waits", [
-    ("", 30), ("[watchdog]\ntimeout=30\n", 15), ("[ watchdog ]\n timeout = 31s ; as measured\n", 15),
-    ("[watchdog]\ntimeout=79\n", 39), ("[watchdog]\ntimeout=65535\n", 40), ("[watchdog]\ntimeout=1\n", 1),
-    ("[system]\ntimeout=10\n[watchdog]\ntimeout=soon\ntimeout=0\ntimeout=65536\ntimeout=-9\n", 30),
-    ("[watchdog]\ntimeout=120\n[system]\n[watchdog]\ntimeout=000000000020\ntimeout=90\n", 10)])
-def test_systemd_waits_for_a_device_for_half_of_what_the_watchdog_counts(tmp_path, text, waits):
+    ("", 40), ("[watchdog]\ntimeout=30\n", 20), ("[ watchdog ]\n timeout = 31s ; as measured\n", 20),
+    ("[watchdog]\ntimeout=59\n", 39), ("[watchdog]\ntimeout=65535\n", 40), ("[watchdog]\ntimeout=1\n", 1),
+    ("[system]\ntimeout=10\n[watchdog]\ntimeout=soon\ntimeout=0\ntimeout=65536\ntimeout=-9\n", 40),
+    ("[watchdog]\ntimeout=120\n[system]\n[watchdog]\ntimeout=000000000020\ntimeout=90\n", 13)])
+def test_systemd_waits_for_a_device_for_less_than_the_watchdog_counts(tmp_path, text, waits):
     """Of several files and lines, the smallest one: no other may wait longer than the watchdog."""
     done = packed(tmp_path, text, "keelboot_system_conf", ":")
     assert done.stdout == f"[Manager]\nDefaultDeviceTimeoutSec={waits}s\nRuntimeWatchdogSec=0\n", done.stderr

@@ -315,14 +315,14 @@ keelboot_values() {
 }
 
 # For the systemd of an initramfs: `choose` comes behind its waits, and nothing feeds the watchdog meanwhile. So it waits
-# for a device that is gone for half of what the watchdog counts, by the smallest number of all files; never more than 40 s.
+# for a device that is gone for two thirds of what the watchdog counts, by the smallest number of all files; at most 40 s.
 # And it leaves the watchdog alone, which the host's own settings, packed beside, may want of it: it would feed what hangs.
 keelboot_system_conf() {
 	keelboot_values watchdog timeout | awk '
 		/^[0-9]+s?$/ && $0 + 0 >= 1 && $0 + 0 <= 65535 && (!least || $0 + 0 < least) { least = $0 + 0 }
 		END {
-			half = int((least ? least : 60) / 2)
-			printf("[Manager]\nDefaultDeviceTimeoutSec=%ds\n", half < 1 ? 1 : half > 40 ? 40 : half)
+			most = int((least ? least : 60) * 2 / 3)
+			printf("[Manager]\nDefaultDeviceTimeoutSec=%ds\n", most < 1 ? 1 : most > 40 ? 40 : most)
 			print "RuntimeWatchdogSec=0"
 		}'
 }
