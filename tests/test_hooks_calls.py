@@ -296,9 +296,10 @@ def test_keelboot_select_ends_as_the_contract_has_it(tmp_path, conf, words, stat
 
 @pytest.mark.parametrize("given, feeds, later", [
     ("", False, False), ("BOOT=local IP= ROOTDELAY=", False, False), ("IP=none", False, False),
-    ("IP=off", False, False), ("BOOT=live", False, False), ("IP=dhcp", True, True), ("IP=::::box:eth0:dhcp", True, True),
-    ("BOOT=nfs", True, True), ("BOOT=nfs IP=off", True, True), ("ROOTDELAY=90", True, False),
-    ("ROOTDELAY=0.5", True, False), ("ROOTDELAY=90 IP=dhcp", True, True), ("ROOTDELAY=90 asks", True, True)])
+    ("IP=off", False, False), ("BOOT=live", False, False), ("IP=dhcp", True, True),
+    ("IP=::::box:eth0:dhcp", True, True), ("BOOT=nfs", True, True), ("BOOT=nfs IP=off", True, True),
+    ("ROOTDELAY=90", True, False), ("ROOTDELAY=0.5", True, False), ("ROOTDELAY=90 IP=dhcp", True, True),
+    ("ROOTDELAY=90 asks", True, True)])
 def test_watchdog_is_fed_while_the_initramfs_sleeps_or_waits_for_a_network(initramfs, given, feeds, later):
     """initramfs.conf may say so, and init exports it. The sleep is over when local-top begins."""
     unlock = initramfs.root / "etc/keelboot/unlock"
@@ -616,9 +617,10 @@ def test_whether_keelboot_is_required_is_packed(tmp_path, text, required):
 
 
 # Each with what the boot makes of it: as yes, always, or nothing that is known.
-SPELLINGS = [("[initramfs]\nrequired=true", "yes"), ("[initramfs]\nrequired=1", "yes"), ("[initramfs]\nrequired: yes", "yes"),
-             ("[initramfs]\nrequired :yes ; for us", "yes"), ("[initramfs] ; remote\nrequired=yes", "yes"),
-             ("[initramfs] remote\r\n\t required = yes\r", "yes"), ("\ufeff[initramfs]\nrequired=yes", "yes"),
+SPELLINGS = [("[initramfs]\nrequired=true", "yes"), ("[initramfs]\nrequired=1", "yes"),
+             ("[initramfs]\nrequired: yes", "yes"), ("[initramfs]\nrequired :yes ; for us", "yes"),
+             ("[initramfs] ; remote\nrequired=yes", "yes"), ("[initramfs] remote\r\n\t required = yes\r", "yes"),
+             ("\ufeff[initramfs]\nrequired=yes", "yes"),
              ("[system]\nverify-slot: always", "always"), ("[system] ; x\nverify-slot =always", "always"),
              ("[system]\ncommand-line: none\n[initramfs]\nrequired: true", "always"),
              ("[initramfs]\nrequired=false", ""), ("[initramfs]\nrequired: 0", ""), ("[initramfs]\n;required: yes", "")]

@@ -318,8 +318,8 @@ def packs(tmp_path, conf: str, words: str, **env) -> str:
 
 @pytest.mark.parametrize("conf, wanted", [
     (MEASURE, True), ("[measure]\npcr: 13\n", True), ("[measure] ; x\npcr:13", True),
-    ("[measure]\npcr: none\n", False), ("[measure]\npcr=l3\n", True), ("[measure]\npcr=none\n", False), ("[measure]\n#pcr=13\n", False),
-    ("[other]\npcr=13\n", False), ("", False)])
+    ("[measure]\npcr: none\n", False), ("[measure]\npcr=l3\n", True), ("[measure]\npcr=none\n", False),
+    ("[measure]\n#pcr=13\n", False), ("[other]\npcr=13\n", False), ("", False)])
 def test_drivers_of_tpms_are_packed_where_the_boot_measures(tmp_path, conf, wanted):
     for sets_of_the_maker in ({}, {"KEELBOOT_SETS": "usb"}):
         names = packs(tmp_path, conf, "keelboot_modules $KEELBOOT_SETS", **sets_of_the_maker).split()
