@@ -394,15 +394,17 @@ def test_each_hook_fails_where_it_must_not_make_one(tmp_path, hook, words):
 
 # ---------------------------------------------------------------- mkinitcpio, busybox
 
-def calls(tmp_path, function: str, status: int, mounts: str = "") -> list:
-    """What the hook does where `choose` and `enter` end with that status."""
+def calls(tmp_path, function: str, status: int, mounts: str = "", chosen: str = "") -> list:
+    """What the hook does where `choose` and `enter` end with that status. chosen: root.env."""
     program = tmp_path / "keelboot-select"
     program.write_text(f"#!/bin/sh\necho \"$*\" >>{tmp_path}/calls\n[ $1 = fail ] && exit 4\nexit {status}\n")
     program.chmod(0o755)
     (tmp_path / "calls").write_text("")
     (tmp_path / "mounts").write_text(mounts)
     hook = (TOP / "hooks/mkinitcpio/hooks/keelboot").read_text().replace("/usr/lib/keelboot", str(tmp_path)) \
-        .replace("/proc/mounts", f"{tmp_path}/mounts")
+        .replace("/proc/mounts", f"{tmp_path}/mounts").replace("/run/keelboot", str(tmp_path)) \
+        .replace("/tmp/cmdline", f"{tmp_path}/cmdline")
+    (tmp_path / "root.env").write_text(chosen)
     (tmp_path / "call.sh").write_text((LIB / "call.sh").read_text().replace("/usr/lib/keelboot", str(tmp_path)))
     subprocess.run(["busybox", "ash"], text=True, check=True,
                    input=f"{hook}\nlaunch_interactive_shell() {{ echo prompt >>{tmp_path}/calls; }}\n{function}\n")
@@ -421,6 +423,29 @@ def test_mkinitcpio_tells_where_the_root_is_mounted(tmp_path):
     assert calls(tmp_path, "run_latehook", 0, "proc /proc proc rw 0 0\n/dev/vda3 /new_root ext4 ro 0 0\n") == [
         "enter /new_root"]
     assert calls(tmp_path, "run_latehook", 0, "/dev/vda3 /sysroot ext4 ro 0 0\n") == ["enter /sysroot"]
+
+
+# What init does behind the hooks, as mkinitcpio's functions do: by the command line, the last one that is noted.
+FSCK = """\
+fsck_root() { echo "fsck $(grep -s ^root= TOP/cmdline | tail -1)" >>TOP/calls; }
+run_hook
+echo "mount $root" >>TOP/calls
+fsck_root
+"""
+
+
+@pytest.mark.parametrize("chosen, checked", [("PROTECTED=yes", []), ("PROTECTED=no", ["fsck root=/dev/vda3"])])
+def test_mkinitcpio_checks_no_slot_that_is_what_was_signed(tmp_path, chosen, checked):
+    """Nor ever the one that root= of the command line names, while another one boots."""
+    (tmp_path / "cmdline").write_text("quiet=y\nroot=PARTLABEL=root-a\n")
+    chosen = f"KEELBOOT_ROOT=/dev/vda3 KEELBOOT_{chosen}\n"
+    assert calls(tmp_path, FSCK.replace("TOP", str(tmp_path)), 0, chosen=chosen) == [
+        "choose", "mount /dev/vda3", *checked]
+
+
+def test_mkinitcpio_checks_as_ever_where_keelboot_steps_aside(tmp_path):
+    (tmp_path / "cmdline").write_text("root=PARTLABEL=root-a\n")
+    assert calls(tmp_path, FSCK.replace("TOP", str(tmp_path)), 1)[-1] == "fsck root=PARTLABEL=root-a"
 
 
 def built(tmp_path, systemd: bool) -> list:

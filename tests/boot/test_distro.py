@@ -511,6 +511,15 @@ def test_program_that_cannot_run_and_is_required_restarts(board):
         assert not re.search(rf"is up on slot|{PROMPT}", vm.text)
 
 
+@pytest.mark.parametrize("board", [case(MKINITCPIO[0])], indirect=True)
+def test_fsck_leaves_the_slots_alone(board):
+    """As in Arch's own HOOKS. It would take what root= names."""
+    with machine(board, board.disk("1.0", "2.0", good="ab"), append="root=PARTLABEL=root-a",
+                 files={"etc/mkinitcpio.conf.d/fsck.conf": "HOOKS+=(fsck)\n"}) as vm:
+        up(board, vm, "2.0", "b")
+        assert "performing fsck" not in vm.text and board.causes(vm) == []
+
+
 @on_more(MKOSI, *MKINITCPIO)
 def test_broken_configuration_boots(board):
     """What can be read of it counts, and the defaults."""
