@@ -448,20 +448,24 @@ def test_mkinitcpio_checks_as_ever_where_keelboot_steps_aside(tmp_path):
     assert calls(tmp_path, FSCK.replace("TOP", str(tmp_path)), 1)[-1] == "fsck root=PARTLABEL=root-a"
 
 
-def built(tmp_path, systemd: bool) -> list:
-    """What the install hook adds, in an initramfs with systemd or without."""
+def built(tmp_path, systemd: bool, more: str = "") -> list:
+    """What the install hook adds, in an initramfs with systemd or without. more: in place of functions of pack.sh."""
     (tmp_path / "usr/lib/systemd").mkdir(parents=True, exist_ok=True)
     if systemd:
         (tmp_path / "usr/lib/systemd/systemd").write_text("")
     hook = (TOP / "hooks/mkinitcpio/install/keelboot").read_text()
-    hook = hook.replace("/usr/lib/keelboot/pack.sh", f"{LIB}/pack.sh")
+    # mkinitcpio counts what such a function ended with; where `return` follows, what the command before it did.
+    hook = "set -o functrace\ntrap '(( $? == 0 )) || [[ $FUNCNAME != add_* ]] || echo error in $FUNCNAME' RETURN\n" \
+        + hook.replace("/usr/lib/keelboot/pack.sh", f"{LIB}/pack.sh")
     names = ("add_binary", "add_file", "add_module", "add_systemd_unit", "add_symlink", "add_runscript", "error")
     stubs = "".join(f"{name}() {{ echo \"{name} $*\"; }}\n" for name in names)
     pack = "\n".join(("keelboot_missing() { :; }", "keelboot_unusable() { :; }", "keelboot_files() { :; }",
-                      "keelboot_modules() { :; }", "keelboot_watchdog_drivers() { :; }"))
+                      "keelboot_modules() { :; }", "keelboot_watchdog_drivers() { :; }", more))
     hook = hook.replace("missing=$(keelboot_missing)", f"{pack}\n\tmissing=$(keelboot_missing)")
+    stubs += 'die() { printf "$@"; exit 0; }\n'
     said = subprocess.run(["bash"], text=True, capture_output=True, check=True,
                           input=f"BUILDROOT={tmp_path} KERNELVERSION=1\n{stubs}{hook}\nbuild\n").stdout
+    assert "error in" not in said
     return [line.strip() for line in said.splitlines()]
 
 
@@ -482,3 +486,38 @@ def test_mkinitcpios_systemd_keeps_the_smaller_programs(tmp_path):
 def test_mkinitcpios_busybox_gets_the_runtime_hook(tmp_path):
     added = built(tmp_path, systemd=False)
     assert "add_runscript" in added and not [line for line in added if "systemd" in line]
+
+
+REQUIRED_IS = "keelboot_no_select() { :; }; keelboot_required() { echo"
+# As init of mkinitcpio has it, ahead of all hooks.
+DISABLES = """\
+. TOP/init_functions
+for d in $words; do
+    [ -e "TOP/hooks/$d" ] && chmod 644 "TOP/hooks/$d"
+done
+"""
+
+
+@pytest.mark.parametrize("required, kept", [("always", True), ("yes", False), ("", False)])
+@pytest.mark.parametrize("word", ["keelboot", "../hooks/keelboot"])
+def test_disablehooks_counts_where_keelboot_enable_does(tmp_path, required, kept, word):
+    """Another hook is disabled all the same."""
+    for name in ("hooks/keelboot", "hooks/resume", "init_functions"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch(mode=0o755)
+    built(tmp_path, systemd=False, more=f"{REQUIRED_IS} {required}; }}")
+    functions = tmp_path / "init_functions"
+    functions.write_text(functions.read_text().replace("/hooks/", f"{tmp_path}/hooks/").replace("/dev/kmsg",
+                                                                                                f"{tmp_path}/kmsg"))
+    script = DISABLES.replace("TOP", str(tmp_path))
+    subprocess.run(["busybox", "ash", "-c", script], check=True, env={"PATH": "/usr/bin:/bin",
+                                                                      "words": f"{word} resume"})
+    modes = {name: (tmp_path / "hooks" / name).stat().st_mode & 0o777 for name in ("keelboot", "resume")}
+    assert modes == {"keelboot": 0o755 if kept else 0o644, "resume": 0o644}
+    assert (tmp_path / "kmsg").exists() == kept
+
+
+def test_without_base_ahead_of_it_nothing_withstands_disablehooks(tmp_path):
+    """So there is no image."""
+    added = built(tmp_path, systemd=False, more=f"{REQUIRED_IS} always; }}")
+    assert added[-1] == "keelboot: keelboot comes behind base in HOOKS"

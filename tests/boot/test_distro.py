@@ -512,6 +512,15 @@ def test_program_that_cannot_run_and_is_required_restarts(board):
 
 
 @pytest.mark.parametrize("board", [case(MKINITCPIO[0])], indirect=True)
+def test_disablehooks_does_not_count_where_keelboot_enable_does_not(board):
+    conf = CONF + "[system]\ncommand-line=init\n[initramfs]\nrequired=yes\n"
+    with machine(board, board.disk("1.0"), append=f"{WRONG} disablehooks=keelboot", conf=conf) as vm:
+        vm.expect(r"keelboot: disablehooks= does not count", SLOW)
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
+@pytest.mark.parametrize("board", [case(MKINITCPIO[0])], indirect=True)
 def test_fsck_leaves_the_slots_alone(board):
     """As in Arch's own HOOKS. It would take what root= names."""
     with machine(board, board.disk("1.0", "2.0", good="ab"), append="root=PARTLABEL=root-a",
