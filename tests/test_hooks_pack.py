@@ -462,7 +462,7 @@ def built(tmp_path, systemd: bool, more: str = "") -> list:
     pack = "\n".join(("keelboot_missing() { :; }", "keelboot_unusable() { :; }", "keelboot_files() { :; }",
                       "keelboot_modules() { :; }", "keelboot_watchdog_drivers() { :; }", more))
     hook = hook.replace("missing=$(keelboot_missing)", f"{pack}\n\tmissing=$(keelboot_missing)")
-    stubs += 'die() { printf "$@"; exit 0; }\n'
+    stubs += 'map() { for word in "${@:2}"; do "$1" "$word"; done; }\ndie() { printf "$@"; exit 0; }\n'
     said = subprocess.run(["bash"], text=True, capture_output=True, check=True,
                           input=f"BUILDROOT={tmp_path} KERNELVERSION=1\n{stubs}{hook}\nbuild\n").stdout
     assert "error in" not in said
@@ -486,6 +486,17 @@ def test_mkinitcpios_systemd_keeps_the_smaller_programs(tmp_path):
 def test_mkinitcpios_busybox_gets_the_runtime_hook(tmp_path):
     added = built(tmp_path, systemd=False)
     assert "add_runscript" in added and not [line for line in added if "systemd" in line]
+
+
+def test_mkinitcpios_systemd_brings_the_shell_that_its_units_start(tmp_path):
+    """base, which has one, is optional beside systemd."""
+    shell = [f"add_binary /usr/bin/{name}" for name in ("sh", "mkdir", "sleep")]
+    added = built(tmp_path, systemd=True)
+    assert [line for line in added if line in shell] == shell
+    (tmp_path / "usr/bin").mkdir()
+    (tmp_path / "usr/bin/sh").touch(mode=0o755)
+    assert not set(shell) & set(built(tmp_path, systemd=True))
+    assert not set(shell) & set(built(tmp_path / "other", systemd=False))
 
 
 REQUIRED_IS = "keelboot_no_select() { :; }; keelboot_required() { echo"

@@ -511,6 +511,15 @@ def test_program_that_cannot_run_and_is_required_restarts(board):
         assert not re.search(rf"is up on slot|{PROMPT}", vm.text)
 
 
+@pytest.mark.parametrize("board", [case(MKINITCPIO[1])], indirect=True)
+def test_program_that_cannot_run_restarts_without_the_shell_of_base(board):
+    files = {**SPOILS[board.target.kind],
+             "etc/mkinitcpio.conf.d/alone.conf": "HOOKS=(systemd modconf block keelboot)\n"}
+    with machine(board, board.disk("1.0"), conf=CONF + "[initramfs]\nrequired=yes\n", files=files) as vm:
+        vm.expect(r"keelboot-select cannot run \(exit 12[67]\), and system\.conf wants no boot without it", SLOW)
+        vm.wait_boot(2, SLOW)
+
+
 @pytest.mark.parametrize("board", [case(MKINITCPIO[0])], indirect=True)
 def test_disablehooks_does_not_count_where_keelboot_enable_does_not(board):
     conf = CONF + "[system]\ncommand-line=init\n[initramfs]\nrequired=yes\n"
