@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the package keelboot-dracut does when it is installed and removed, with a dracut that says what it was asked;
-and what debhelper adds to the packages."""
+"""What the packages keelboot-dracut and keelboot-fleet do when they are installed and removed, with a dracut and a
+systemd that say what they were asked; and what debhelper adds to the packages."""
 
 import shutil
 import subprocess
@@ -85,6 +85,96 @@ def test_one_that_cannot_be_made_stops_dpkg_unless_a_person_says_so(system):
     assert "KEELBOOT_REMOVE=yes" in system.call("prerm", "remove", code=1)
     said = system.call("prerm", "remove", KEELBOOT_REMOVE="yes")
     assert "the old one stays" in said and (system.top / f"boot/initrd.img-{KERNEL}").read_text() == "old"
+
+
+# ---------------------------------------------------------------- keelboot-fleet
+
+WANTED = "etc/systemd/system/timers.target.wants/keelboot-fleet.timer"
+
+
+class Fleet:
+    """Debian's own deb-systemd-helper, on the units of the package in a folder; what is asked of systemd is noted."""
+
+    def __init__(self, top):
+        self.top = top
+        for folder in ("usr/lib/systemd/system", "bin", "run"):
+            (top / folder).mkdir(parents=True)
+        self.place()
+        for name in ("adduser", "deb-systemd-invoke"):
+            (top / "bin" / name).write_text(f"#!/bin/sh\necho ${{0##*/}} $* >>{top}/asked\n")
+            (top / "bin" / name).chmod(0o755)
+
+    def place(self):
+        for path in (TOP / "hooks/fleet").glob("*.[st]*[er]"):
+            shutil.copy(path, self.top / "usr/lib/systemd/system")
+
+    def drop(self):
+        for path in (self.top / "usr/lib/systemd/system").iterdir():
+            path.unlink()
+
+    def call(self, script, *words, **env):
+        text = (TOP / "debian" / f"keelboot-fleet.{script}").read_text()
+        subprocess.run(["sh", "-c", text.replace("/run/systemd/system", f"{self.top}/run"), script, *words], check=True,
+                       env={"PATH": f"{self.top}/bin:/usr/bin:/bin", "DPKG_ROOT": str(self.top),
+                            "DPKG_MAINTSCRIPT_PACKAGE": "keelboot-fleet", **env})
+
+    def enable(self):
+        (self.top / WANTED).parent.mkdir(parents=True)
+        (self.top / WANTED).symlink_to("/usr/lib/systemd/system/keelboot-fleet.timer")
+
+    def links(self) -> dict:
+        """What /etc has for systemd: where each link leads to."""
+        found = (self.top / "etc/systemd/system").rglob("*")
+        return {path.name if path.parent.name == "system" else f"{path.parent.name}/{path.name}":
+                str(path.readlink()) for path in found if path.is_symlink()}
+
+
+@pytest.fixture(name="fleet")
+def make_fleet(tmp_path):
+    fleet = Fleet(tmp_path)
+    fleet.call("postinst", "configure", "")
+    return fleet
+
+
+needs_helper = pytest.mark.skipif(not shutil.which("deb-systemd-helper"), reason="no init-system-helpers")
+ENABLED = {"timers.target.wants/keelboot-fleet.timer": "/usr/lib/systemd/system/keelboot-fleet.timer"}
+
+
+@needs_helper
+def test_the_fleets_timer_that_a_person_enabled_does_not_outlive_the_package(fleet):
+    assert fleet.links() == {}                  # it is a person who enables it
+    fleet.enable()
+    fleet.call("postinst", "configure", "0.1")
+    assert fleet.links() == ENABLED
+    fleet.drop()
+    fleet.call("postrm", "remove")
+    masked = {name: "/dev/null" for name in ("keelboot-fleet.service", "keelboot-fleet.timer",
+                                             "keelboot-fleet-metrics.timer")}
+    assert fleet.links() == {**ENABLED, **masked}
+    fleet.call("postrm", "purge")
+    assert fleet.links() == {}
+
+
+@needs_helper
+def test_the_fleets_timer_is_enabled_when_the_package_comes_back(fleet):
+    fleet.enable()
+    fleet.drop()
+    fleet.call("postrm", "remove")
+    fleet.place()
+    fleet.call("postinst", "configure", "0.1")
+    assert fleet.links() == ENABLED
+
+
+@needs_helper
+@pytest.mark.parametrize("words, stops", [(("remove",), True), (("upgrade", "0.2"), False)])
+def test_a_removal_stops_what_asks_the_server(fleet, words, stops):
+    """Not in a folder that is no running system."""
+    fleet.call("prerm", *words)
+    assert "deb-systemd-invoke" not in (fleet.top / "asked").read_text()
+    fleet.call("prerm", *words, DPKG_ROOT="")
+    units = {path.name for path in (TOP / "hooks/fleet").glob("*.[st]*[er]")}
+    last = (fleet.top / "asked").read_text().splitlines()[-1].split()
+    assert (last[:2] == ["deb-systemd-invoke", "stop"]) == stops and (set(last[2:]) == units) == stops
 
 
 @pytest.mark.skipif(not shutil.which("dh"), reason="no debhelper")
