@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the packages keelboot-dracut and keelboot-fleet do when they are installed and removed, with a dracut and a systemd
-that say what they were asked; and what debhelper adds to the packages."""
+"""What the packages keelboot-dracut and keelboot-fleet do when they are installed and removed, with a dracut and a
+systemd that say what they were asked; and what debhelper adds to the packages."""
 
 import shutil
 import subprocess

@@ -553,7 +553,8 @@ def test_program_that_cannot_run_and_is_required_restarts(board):
 
 @pytest.mark.parametrize("board", [case(MKINITCPIO[1])], indirect=True)
 def test_program_that_cannot_run_restarts_without_the_shell_of_base(board):
-    files = {**SPOILS[board.target.kind], "etc/mkinitcpio.conf.d/alone.conf": "HOOKS=(systemd modconf block keelboot)\n"}
+    files = {**SPOILS[board.target.kind],
+             "etc/mkinitcpio.conf.d/alone.conf": "HOOKS=(systemd modconf block keelboot)\n"}
     with machine(board, board.disk("1.0"), conf=CONF + "[initramfs]\nrequired=yes\n", files=files) as vm:
         vm.expect(r"keelboot-select cannot run \(exit 12[67]\), and system\.conf wants no boot without it", SLOW)
         vm.wait_boot(2, SLOW)
@@ -561,7 +562,7 @@ def test_program_that_cannot_run_restarts_without_the_shell_of_base(board):
 
 @pytest.mark.parametrize("board", [case(MKINITCPIO[0])], indirect=True)
 def test_disablehooks_does_not_count_where_keelboot_enable_does_not(board):
-    conf = CONF + "[system]\ncommand-line=keelboot.slot\n[initramfs]\nrequired=yes\n"
+    conf = CONF + "[system]\ncommand-line=init\n[initramfs]\nrequired=yes\n"
     with machine(board, board.disk("1.0"), append=f"{WRONG} disablehooks=keelboot", conf=conf) as vm:
         vm.expect(r"keelboot: disablehooks= does not count", SLOW)
         up(board, vm, "1.0", "a")
