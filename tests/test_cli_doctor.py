@@ -230,6 +230,31 @@ def test_too_little_time_to_type_a_passphrase(board, line, seconds, told):
     assert (("warning", "unlock-timeout-short") in board.findings()) == told
 
 
+VOLUMES = "[slot.a]\nroot=/dev/fedora/root-a\n[slot.b]\nroot=/dev/mapper/fedora-root--b\n"
+CONTAINERS = "[slot.a]\nroot=/dev/mapper/root-a\n[slot.b]\nroot=/dev/mapper/root-b\n"
+ARRAYS = "[slot.a]\nroot=/dev/md/root-a\n[slot.b]\nroot=/dev/md1\n"
+
+
+@pytest.mark.parametrize("conf, words, found", [
+    (VOLUMES, "rd.lvm.lv=fedora/root-a", "rd.lvm.lv=fedora/root-a"),
+    (VOLUMES, "rd.lvm.lv=fedora/root-a rd.lvm.lv=fedora/root-b", "rd.lvm.lv=fedora/root-a"),
+    (VOLUMES, "rd.lvm.vg=fedora rd.auto=1 rd.luks.uuid=1 rd.md.uuid=1 xrd.lvm.lv=fedora/root-a", ""),
+    (CONTAINERS, "rd.luks.uuid=luks-1", "rd.luks.uuid=luks-1"),
+    (CONTAINERS, "rd.luks.name=1=root-a", "rd.luks.name=1=root-a"),
+    (CONTAINERS, "rd.lvm.lv=fedora/swap rd.md.uuid=1", ""),
+    (ARRAYS, "quiet rd.md.uuid=1:2:3:4", "rd.md.uuid=1:2:3:4"), (ARRAYS, "rd.lvm.lv=fedora/root-a rd.luks.uuid=1", ""),
+    ("[slot.a]\nroot=PARTLABEL=root-a\n[slot.b]\nroot=/dev/disk/by-partlabel/root-b\n",
+     "rd.lvm.lv=fedora/swap rd.luks.uuid=1 rd.luks.name=1=root-a rd.md.uuid=1", "")])
+def test_words_by_which_dracut_opens_one_slot_only(board, conf, words, found):
+    """Anaconda writes them. A volume is told from a container by crypttab."""
+    board.dev.configure(conf)
+    board.put("etc/crypttab", "# name\nroot-a UUID=1 none luks\n root-b\tUUID=2 none luks\nroot UUID=3 none luks")
+    board.put("proc/cmdline", f"root=keelboot panic=10 {words}")
+    said = board.told("slot-not-opened")
+    assert [f["severity"] for f in said] == (["warning"] if found else [])
+    assert not found or f" {found}: dracut opens only what such words name" in said[0]["text"]
+
+
 @pytest.mark.parametrize("what, severity, finding", [
     (f"sys-root/{WATCHDOG}/identity", "note", "watchdog-unseen"),
     ("root/etc/keelboot/system.conf", "error", "conf-missing"),

@@ -250,7 +250,8 @@ def test_dracut_packs_what_rd_hostonly_0_would_take(tmp_path, systemd):
     ours = ("missing", "error", "programs", "unusable", "refuses", "files", "pack_notes", "watchdog_drivers", "warning",
             "mapped", "system_conf", "pack_units")
     stubs = "".join(f"keelboot_{name}() {{ :; }}\n" for name in ours)
-    stubs += "".join(f"{name}() {{ echo {name} $*; }}\n" for name in ("inst", "inst_simple", "inst_hook", "inst_script"))
+    theirs = ("inst", "inst_simple", "inst_hook", "inst_script")
+    stubs += "".join(f"{name}() {{ echo {name} $*; }}\n" for name in theirs)
     said = subprocess.run(["bash"], text=True, capture_output=True, check=True, input=f"""
         initdir={tmp_path} moddir=M srcmods=/none systemdutildir=/usr/lib/systemd systemdsystemunitdir=/units
         {setup}\n{stubs}
@@ -789,7 +790,8 @@ def test_dracuts_systemd_opens_containers_of_a_host_that_has_none_open(tmp_path,
     crypttab = CRYPTTAB if kind == "luks" else ""
     asked = slots_module(tmp_path, conf, crypttab, "depends", modules, says).stdout.split()
     assert asked == ["keelboot", *SLOTS[kind][1], *(["systemd-cryptsetup"] if added else [])]
-    assert ("=crypto" in slots_module(tmp_path, conf, crypttab, "installkernel", modules, says).stdout) == (kind == "luks")
+    drivers = slots_module(tmp_path, conf, crypttab, "installkernel", modules, says).stdout
+    assert ("=crypto" in drivers) == (kind == "luks")
 
 
 def test_dracut_keeps_the_lines_of_crypttab_that_open_slots(tmp_path):
@@ -805,6 +807,23 @@ def test_dracut_keeps_the_container_below_a_volume_group(tmp_path):
     assert slots_module(tmp_path, SLOTS["lvm"][0], crypttab, "depends").stdout.split() == ["keelboot", "crypt", "lvm"]
     assert slots_module(tmp_path, SLOTS["lvm"][0], crypttab, "install").returncode == 0
     assert "pool UUID=5 none luks,x-initrd.attach\n" in (tmp_path / "image/etc/crypttab").read_text()
+
+
+@pytest.mark.parametrize("kind, line, words", [
+    ("lvm", "root=x rd.lvm.lv=kb/b rd.lvm.lv=kb/a quiet", ["rd.lvm.lv=kb/a", "rd.lvm.lv=kb/b"]),
+    ("lvm", "rd.lvm.vg=kb rd.luks.uuid=1 rd.md.uuid=1 rd.auto=1", []), ("luks", "rd.luks.uuid=1", ["rd.luks.uuid=1"]),
+    ("luks", "rd.luks.name=1=root-a rd.lvm.lv=kb/swap", ["rd.luks.name=1=root-a"]),
+    ("md", "rd.md.uuid=1:2 rd.lvm.lv=kb/a rd.luks.uuid=1", ["rd.md.uuid=1:2"]),
+    ("partitions", "rd.lvm.lv=kb/swap rd.luks.uuid=1 rd.md.uuid=1", []), ("lvm", "", [])])
+def test_words_by_which_dracut_opens_one_slot_only_are_warned_of(tmp_path, kind, line, words):
+    """Of the command line that runs: the next one is most often the same."""
+    (tmp_path / "cmdline").write_text(line)
+    (tmp_path / "crypttab").write_text(CRYPTTAB if kind == "luks" else "pool UUID=1 none luks,initramfs\n")
+    done = packed(tmp_path, SLOTS[kind][0], f"KEELBOOT_PROC={tmp_path}; keelboot_opened_words {tmp_path}/crypttab")
+    assert (done.stdout.splitlines(), done.stderr) == (words, "")
+    said = "keelboot_opened_words() { echo rd.lvm.lv=kb/a; }; keelboot_warning"
+    done = packed(tmp_path, SLOTS[kind][0], f"KEELBOOT_RUN={tmp_path}; {said}")
+    assert done.stdout.startswith("rd.lvm.lv=kb/a: dracut opens only what such words")
 
 
 @pytest.mark.parametrize("folder, said", (("etc", "no watchdog"), ("usr/lib", "no watchdog"), ("", "yes")))

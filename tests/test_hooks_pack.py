@@ -194,7 +194,8 @@ def test_what_is_wrong_in_system_conf_is_warned_of_and_no_failure(tmp_path):
 
 @pytest.mark.parametrize("line, left", [("root=/dev/nfs", True), ("netroot=nfs:x", True), ("root=live:CD", True),
                                         ("root=/dev/vda2", False), ("root=block:/dev/vda2", False), ("", False),
-                                        ("enable=1 root=/dev/vda2", True), ("ignored=1 enable=1 root=/dev/vda2", False)])
+                                        ("enable=1 root=/dev/vda2", True),
+                                        ("ignored=1 enable=1 root=/dev/vda2", False)])
 def test_dracuts_roots_from_elsewhere_are_left_to_it(tmp_path, line, left):
     """Without systemd: the name of what is no slot is not taken away, nor that of a boot without Keelboot. enable: what
     dracut's getargbool answers to keelboot.enable=0."""

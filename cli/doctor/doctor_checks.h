@@ -7,6 +7,7 @@
 
 void doctor_watchdog(struct doctor *doc);
 void doctor_unlock(struct doctor *doc);
+void doctor_opened(struct doctor *doc);
 void doctor_kernel(struct doctor *doc);
 void doctor_version(struct doctor *doc);
 void doctor_state(struct doctor *doc);

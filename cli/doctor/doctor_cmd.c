@@ -36,6 +36,7 @@ static void look_at_device(struct doctor *doc, json_object *boot)
 	cmdline_parse_heeded(&doc->cmd, text, doc->d->conf.command_line);
 	doctor_watchdog(doc);
 	doctor_unlock(doc);
+	doctor_opened(doc);
 	doctor_kernel(doc);
 	doctor_version(doc);
 	doctor_state(doc);

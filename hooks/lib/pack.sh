@@ -72,6 +72,26 @@ keelboot_warning() {
 	[ -e "$run/good" ] || ! grep -qs '"status": *"trial"' "$run/boot.json" ||
 		echo "slot $(cat "$run/slot") is on trial, and this initramfs starts the other slot, too: make it anew if the trial is rejected"
 	! command -v keelboot >/dev/null || keelboot check-config 2>&1 >/dev/null | sed 's/^keelboot: //'
+	keelboot_opened_words /etc/crypttab |
+		sed 's/$/: dracut opens only what such words of the command line name, and waits for it: see keelboot doctor/'
+}
+
+# Such words, a line each, if slots are what they open; by the crypttab $1.
+keelboot_opened_words() {
+	words=
+	read -r words 2>/dev/null <"${KEELBOOT_PROC-/proc}/cmdline" || [ -n "$words" ] || return 0
+	for device in $(keelboot_mapped); do
+		case $device in
+		/dev/md*) kind=md ;;
+		*) kind=lvm ;;
+		esac
+		! keelboot_crypttab "$1" | grep -q "^[[:space:]]*${device#/dev/mapper/}[[:space:]]" || kind=luks
+		for word in $words; do
+			case $kind/$word in
+			md/rd.md.uuid=* | lvm/rd.lvm.lv=* | luks/rd.luks.uuid=* | luks/rd.luks.name=*) echo "$word" ;;
+			esac
+		done
+	done | sort -u
 }
 
 # Into the initramfs in the folder $1: what each boot says where Keelboot is missing, for the reason $2.

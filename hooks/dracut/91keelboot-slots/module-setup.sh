@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # dracut: an image for this host opens the slots that do not run, too. Behind the module crypt, which keeps the lines of
 # crypttab that the running slot needs.
-# shellcheck disable=SC1091,SC2046,SC2154 # what the distribution brings
+# shellcheck disable=SC1091,SC2046,SC2086,SC2154 # what the distribution brings
 
 . /usr/lib/keelboot/pack.sh
 
