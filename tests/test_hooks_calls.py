@@ -222,15 +222,16 @@ def test_dracut_waits_for_the_device_of_root_only_where_keelboot_steps_aside(ini
     assert status == (1 if waits else 0)
 
 
-@pytest.mark.parametrize("kept", [False, True])
-def test_rd_hostonly_0_takes_neither_noresume_nor_the_wait_of_the_queue(initramfs, kept):
-    """dracut removes /etc/cmdline.d/*.conf and initqueue/finished/*.sh before its first hook."""
+@pytest.mark.parametrize("kept, folder", [(False, False), (False, True), (True, True)])
+def test_rd_hostonly_0_takes_neither_noresume_nor_the_wait_of_the_queue(initramfs, kept, folder):
+    """dracut removes /etc/cmdline.d/*.conf and initqueue/finished/*.sh before its first hook; 059 even that folder."""
     root = initramfs.root
     conf, wait = root / "etc/cmdline.d/50-keelboot.conf", root / "hooks/initqueue/finished/10-finished.sh"
-    for path in (conf, wait):
-        path.parent.mkdir(parents=True)
-        if kept:
-            path.write_text("as packed\n")
+    conf.parent.mkdir(parents=True)
+    if folder:
+        wait.parent.mkdir(parents=True)
+    for path in (conf, wait) if kept else ():
+        path.write_text("as packed\n")
     (initramfs.keelboot / "finished.sh").write_text(initramfs.here(HOOKS / "dracut/50keelboot/finished.sh"))
     (root / "proc/uptime").write_text("3.14 2.71\n")
     assert initramfs.run(f"hookdir={root}/hooks\n{initramfs.here(HOOKS / 'dracut/50keelboot/keep.sh')}") == 0
@@ -466,7 +467,7 @@ def test_container_of_the_command_line_that_does_not_open_is_tried_once(initramf
 
 @pytest.mark.parametrize("line, status, calls", [
     ("cryptopts=source=/dev/vda3", 0, 1), ("quiet cryptopts=source=/dev/vda3 ro", 0, 1),
-    ("cryptopts=source=/dev/vda3", 1, 2), ("quiet xcryptopts=1", 0, 1)])
+    ("cryptopts=source=/dev/vda3", 1, 2), ("quiet xcryptopts=1", 0, 1), ("cryptopts= quiet", 0, 1), ("cryptopts=", 0, 1)])
 def test_passphrase_of_the_command_line_is_asked_for_once(initramfs, line, status, calls):
     """cryptroot makes its table anew when its turn comes, which is behind this script. It gets its turn where there is
     nothing to open, or where Keelboot steps aside."""
@@ -675,8 +676,9 @@ def test_whether_the_initramfs_may_ask_for_a_passphrase(tmp_path, line, unlock, 
     ("[watchdog]\ntimeout=120\n[system]\n[watchdog]\ntimeout=000000000020\ntimeout=90\n", 13)])
 def test_systemd_waits_for_a_device_for_less_than_the_watchdog_counts(tmp_path, text, waits):
     """Of several files and lines, the smallest one: no other may wait longer than the watchdog."""
-    done = packed(tmp_path, text, "keelboot_system_conf", ":")
-    assert done.stdout == f"[Manager]\nDefaultDeviceTimeoutSec={waits}s\nRuntimeWatchdogSec=0\n", done.stderr
+    for may_ask, seconds in (("no", waits), ("yes", 40)):   # then the watchdog is fed meanwhile
+        done = packed(tmp_path, text, f"KEELBOOT_UNLOCK={may_ask} keelboot_system_conf", ":")
+        assert done.stdout == f"[Manager]\nDefaultDeviceTimeoutSec={seconds}s\nRuntimeWatchdogSec=0\n", done.stderr
 
 
 def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):
@@ -692,20 +694,26 @@ def test_systemd_mounts_no_root_of_root_where_keelboot_is_required(tmp_path):
             "'. /usr/lib/keelboot/call.sh; keelboot_call fail \"initramfs cannot enter it\"'\n"
 
 
-@pytest.mark.parametrize("apply, text", [("yes", None), ("no", "[Service]\nExecStartPre=\n")])
-def test_only_an_initramfs_that_installs_waits_for_usb_hosts(tmp_path, apply, text):
-    """udevadm settle costs what Keelboot may add to a boot as a whole; and without a stick nothing is worth it."""
+@pytest.mark.parametrize("apply, timeout, text", [
+    ("yes", 60, None), ("yes", 45, None), ("no", 60, "[Service]\nExecStartPre=\n"),
+    ("no", 15, "[Service]\nExecStartPre=\n"),
+    ("yes", 15, "[Service]\nExecStartPre=\nExecStartPre=-LIBRARY/keelboot-select arm\n"
+                "ExecStartPre=-udevadm settle --timeout=10\n")])
+def test_only_an_initramfs_that_installs_waits_for_usb_hosts(tmp_path, apply, timeout, text):
+    """udevadm settle costs what Keelboot may add to a boot as a whole; and without a stick nothing is worth it. No wait
+    is longer than the watchdog counts."""
     unit = (HOOKS / "systemd/keelboot-select.service").read_text()
     assert [line for line in unit.splitlines() if line.startswith("ExecStartPre=")] == \
-        ["ExecStartPre=-/usr/lib/keelboot/keelboot-select arm", "ExecStartPre=-udevadm settle --timeout=10"]
+        ["ExecStartPre=-/usr/lib/keelboot/keelboot-select arm", "ExecStartPre=-udevadm settle --timeout=30"]
     library = tmp_path / "usr/lib/keelboot"
     library.mkdir(parents=True)
     for name in ("keelboot-select", "keelboot-helper"):
         (library / name).write_text("#!/bin/sh\n")
         (library / name).chmod(0o755)
-    packed(tmp_path, "", f"KEELBOOT_APPLY={apply} KEELBOOT_LIB={library}; keelboot_pack_units {tmp_path}")
+    packed(tmp_path, f"[watchdog]\ntimeout={timeout}\n",
+           f"KEELBOOT_APPLY={apply} KEELBOOT_LIB={library}; keelboot_pack_units {tmp_path}")
     drop_in = tmp_path / "etc/systemd/system/keelboot-select.service.d/keelboot.conf"
-    assert (drop_in.read_text() if drop_in.exists() else None) == text
+    assert (drop_in.read_text() if drop_in.exists() else None) == (text and text.replace("LIBRARY", str(library)))
 
 
 @pytest.mark.parametrize("here, there, said", [(0, 0, ""), (0, 127, "does not start"), (0, 126, "does not start"),

@@ -274,10 +274,14 @@ keelboot_pack_units() {
 		ExecStart=-/bin/sh -c '. $KEELBOOT_LIB/call.sh; keelboot_call --version'
 	EOF
 	ln -sf ../keelboot-unable.service "$units/initrd.target.wants/"
-	keelboot_installs || {
+	settle=$(keelboot_may_wait 30)
+	if ! keelboot_installs || [ "$settle" -lt 30 ]; then
 		mkdir -p "$units/keelboot-select.service.d"
-		printf '[Service]\nExecStartPre=\n' >"$units/keelboot-select.service.d/keelboot.conf"
-	}
+		{
+			printf '[Service]\nExecStartPre=\n'
+			! keelboot_installs || printf 'ExecStartPre=-%s\n' "$KEELBOOT_LIB/keelboot-select arm" "udevadm settle --timeout=$settle"
+		} >"$units/keelboot-select.service.d/keelboot.conf"
+	fi
 	[ -e "$1/etc/keelboot/required" ] || return 0
 	mkdir -p "$units/sysroot.mount.d"
 	printf '[Unit]\nRequires=keelboot-select.service\nAfter=keelboot-select.service\n' >"$units/sysroot.mount.d/keelboot.conf"
@@ -334,17 +338,27 @@ keelboot_values() {
 		at == section && match($0, /[=:]/) && substr($0, 1, RSTART - 1) == key { print substr($0, RSTART + 1) }'
 }
 
-# For the systemd of an initramfs: `choose` comes behind its waits, and nothing feeds the watchdog meanwhile. So it waits
-# for a device that is gone for two thirds of what the watchdog counts, by the smallest number of all files; at most 40 s.
-# And it leaves the watchdog alone, which the host's own settings, packed beside, may want of it: it would feed what hangs.
-keelboot_system_conf() {
-	keelboot_values watchdog timeout | awk '
+# The seconds that something may wait before `choose`: $1, or two thirds of what the watchdog counts, if that is less: nothing
+# feeds it meanwhile. Of all files, the smallest number counts.
+keelboot_may_wait() {
+	keelboot_values watchdog timeout | awk -v most="$1" '
 		/^[0-9]+s?$/ && $0 + 0 >= 1 && $0 + 0 <= 65535 && (!least || $0 + 0 < least) { least = $0 + 0 }
 		END {
-			most = int((least ? least : 60) * 2 / 3)
-			printf("[Manager]\nDefaultDeviceTimeoutSec=%ds\n", most < 1 ? 1 : most > 40 ? 40 : most)
-			print "RuntimeWatchdogSec=0"
+			wait = int((least ? least : 60) * 2 / 3)
+			print (wait < 1 ? 1 : wait < most + 0 ? wait : most)
 		}'
+}
+
+# For the systemd of an initramfs: how long it waits for a device that is gone. And it leaves the watchdog alone, which the
+# host's own settings, packed beside, may want of it: it would feed what hangs.
+keelboot_system_conf() {
+	# Then the watchdog is fed meanwhile.
+	if keelboot_asks /etc/crypttab /etc/crypttab.initramfs; then
+		wait=40
+	else
+		wait=$(keelboot_may_wait 40)
+	fi
+	printf '[Manager]\nDefaultDeviceTimeoutSec=%ss\nRuntimeWatchdogSec=0\n' "$wait"
 }
 
 # Whether the boot measures what it chose.

@@ -16,6 +16,16 @@
 
 /* ---------------------------------------------------------------- whether, and how long */
 
+/* It begins there, and a key that ends with = has a value. */
+static bool is_word_at(const char *line, const char *at, const char *word)
+{
+	size_t len = strlen(word);
+	bool wants_value = word[len - 1] == '=';
+
+	return (at == line || at[-1] == ' ') &&
+	       !(wants_value && (at[len] == '\0' || at[len] == ' ' || at[len] == '\n'));
+}
+
 /* Of the command line: containers of the distribution, or a network in the initramfs. */
 static bool asks_by_command_line(const char *line)
 {
@@ -26,7 +36,7 @@ static bool asks_by_command_line(const char *line)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(words); i++) {
 		const char *at = strstr(line, words[i]);
 
-		while (at != NULL && at > line && at[-1] != ' ')
+		while (at != NULL && !is_word_at(line, at, words[i]))
 			at = strstr(at + 1, words[i]);
 		if (at != NULL)
 			return true;

@@ -50,6 +50,8 @@ TEST(watchdog_is_fed_between_the_calls_only_where_somebody_may_be_asked)
 	arms_with(false, "rd.luks.uuid=x root=/dev/vda2\n", CONF, 1);
 	arms_with(false, "boot=nfs root=/dev/nfs\n", CONF, 1);
 	arms_with(false, "root=/dev/vda2 cryptopts=source=/dev/vda3\n", CONF, 1);
+	arms_with(false, "root=/dev/vda2 cryptopts=\n", CONF, 0);
+	arms_with(false, "cryptopts= root=/dev/vda2 cryptopts=source=/dev/vda3\n", CONF, 1);
 	arms_with(true, "root=/dev/vda2\n", CONF "[initramfs]\nunlock-timeout=0\n", 0);
 	arms_with(true, "root=/dev/vda2\n", CONF "[watchdog]\ndevice=off\n", 0);
 }

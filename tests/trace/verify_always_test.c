@@ -60,9 +60,12 @@ TEST(with_always_no_kernel_is_started_from_a_partition_that_nothing_checks)
 	machine_boots('a');
 	assert_absent("spawn keelboot-kexec");
 	assert_absent("spawn keelboot-apply");
-	assert_once("# update: skipped: the kernel of no slot can be started, so none could be tried");
-	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "loader kexec none\npair -\n"));
-	machine_told("no kernel is started from the partition of [slot.a] boot=, which nothing checks");
+	assert_once(
+		"# update: skipped: the kernel of no slot can be started, so none could be tried");
+	assert_non_null(
+		strstr(os_sim_text("/run/keelboot/devices"), "loader kexec none\npair -\n"));
+	machine_told(
+		"no kernel is started from the partition of [slot.a] boot=, which nothing checks");
 	assert_absent("mount /dev/vda5");
 	assert_order(VERIFY, "mount /dev/dm-0");
 	assert_once("# slot a: its kernel is in a partition that nothing checks");

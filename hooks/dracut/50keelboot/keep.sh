@@ -5,5 +5,8 @@
 
 # A system that sleeps remembers its disks as they were before Keelboot looked at them.
 [ -e /etc/cmdline.d/50-keelboot.conf ] || echo noresume >/etc/cmdline.d/50-keelboot.conf
-[ -e "$hookdir/initqueue/finished/10-finished.sh" ] ||
+# Of 059, the folder, too.
+[ -e "$hookdir/initqueue/finished/10-finished.sh" ] || {
+	mkdir -p "$hookdir/initqueue/finished"
 	echo ". /usr/lib/keelboot/finished.sh" >"$hookdir/initqueue/finished/10-finished.sh"
+}
