@@ -629,6 +629,18 @@ def test_slots_on(board, what):
             root, mapped_disk.NODES[kind]["b"], board.ask(vm, f"readlink -f {root}").strip())
 
 
+@on_dracut
+def test_container_with_a_key_file_that_is_gone_costs_no_boot(board):
+    """Nobody may be asked, so nobody feeds a watchdog that counts less than the 40 s that systemd would wait."""
+    disk = mapped_disk.make(board, TARGETS["initramfs-tools"], "luks", "1.0", "2.0")
+    files = mapped_disk.files("luks", board.target.name)
+    gone = {"etc/crypttab": files["etc/crypttab"].replace("PARTLABEL=root-b", "PARTLABEL=gone")}
+    with machine(board, disk, conf=mapped_disk.conf("luks", CONF.replace("timeout=60", "timeout=36")),
+                 files={**files, **gone}) as vm:
+        up(board, vm, "1.0", "a")
+        assert board.causes(vm) == []
+
+
 @pytest.mark.parametrize("board", [TARGETS["initramfs-tools"]], ids=named, indirect=True)
 def test_container_whose_header_is_lost_leaves_the_other_slot(board):
     """cryptroot's script ends at the first one that it cannot open."""
