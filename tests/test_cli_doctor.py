@@ -250,8 +250,9 @@ def test_words_by_which_dracut_opens_one_slot_only(board, conf, words, found):
     board.dev.configure(conf)
     board.put("etc/crypttab", "# name\nroot-a UUID=1 none luks\n root-b\tUUID=2 none luks\nroot UUID=3 none luks")
     board.put("proc/cmdline", f"root=keelboot panic=10 {words}")
+    assert (("warning", "slot-not-opened") in board.findings()) == bool(found)
     said = board.told("slot-not-opened")
-    assert [f["severity"] for f in said] == (["warning"] if found else [])
+    assert len(said) == bool(found)
     assert not found or f" {found}: dracut opens only what such words name" in said[0]["text"]
 
 
