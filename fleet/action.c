@@ -60,6 +60,12 @@ bool action_is_for(const struct action *a, const struct offer *o)
 	       strcmp(action_digest(a), o->digest) == 0;
 }
 
+/* A server that lost its memory gives its id to another action. */
+static bool is_unasked_over(const struct action *a, const char *id)
+{
+	return action_is_closed(a) && strcmp(a->unasked, a->id) == 0 && strcmp(a->unasked, id) != 0;
+}
+
 void action_begin(struct action *a, const char *id)
 {
 	struct action next = { .server = a->server };
@@ -71,7 +77,8 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.own_id, a->own_id, sizeof(next.own_id));
 	next.own_half = a->own_half;
 	memcpy(next.denied, a->denied, sizeof(next.denied));
-	memcpy(next.unasked, a->unasked, sizeof(next.unasked));
+	if (!is_unasked_over(a, id))
+		memcpy(next.unasked, a->unasked, sizeof(next.unasked));
 	memcpy(next.too_late, a->too_late, sizeof(next.too_late));
 	memcpy(next.installed, a->installed, sizeof(next.installed));
 	next.size = a->size;
@@ -215,6 +222,9 @@ static bool read_all(struct action *a, json_object *o)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (!read_field(a, o, &fields[i]))
 			return false;
+	/* An older program has understood it since. */
+	if (a->release[0] != '\0')
+		a->kept = 0;
 	return read_phase(o, "phase", &a->phase) && read_phase(o, "reported", &a->reported) &&
 	       (a->phase == ACTION_NONE ? a->id[0] == '\0' : url_is_id(a->id));
 }

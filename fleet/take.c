@@ -335,7 +335,8 @@ static bool begin_record(struct contact *c, const struct offer *o)
 
 static void begin_action(struct contact *c, const struct offer *o)
 {
-	bool fresh = begin_record(c, o);
+	/* By its size alone, what is here is no other action's bundle. */
+	bool fresh = begin_record(c, o) || c->a.kept > 0;
 
 	c->a.unclear = c->a.kept = 0;
 	fetch_expect(&c->files, &c->a, o, fresh);
@@ -360,13 +361,13 @@ static void take_unclear(struct contact *c, const struct offer *o)
 		c->a.kept = begin_record(c, o) ? 1 : 0;
 		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
 	}
-	phase_unclear(c, what, why);
-	/* The end is sent for what the server offers now, which has no size and no digest. */
-	if (c->a.phase == ACTION_FAILED && c->a.kept == 0) {
+	/* The end is sent for what the server offers now, which has no size and no digest: both are
+	 * of one record. */
+	if (c->a.kept == 0 && c->a.unclear + 1 >= ACTION_TRIES_MAX) {
 		c->a.size = 0;
 		c->a.digest[0] = '\0';
-		contact_save(c);
 	}
+	phase_unclear(c, what, why);
 }
 
 void take_offer(struct contact *c, const struct offer *o)

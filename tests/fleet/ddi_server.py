@@ -90,6 +90,7 @@ class Server(Loopback):
         self.target, self.token, self.gateway, self.dialect = target, token, gateway, dialect
         self.sleep, self.actions, self.attributes, self.installed = "00:05:00", [], None, []
         self.wants_attributes, self.confirmation, self.quota = True, None, STATUSES
+        self.hashes = ("sha1", "md5", "sha256")
         self.confirmations = []                  # (word, code, details) of the device
 
     def assign(self, bundle, **how):
@@ -199,8 +200,7 @@ class Handler(Visit):
         href = action.link or f"{self.base}/softwaremodules/7/artifacts/{name}"
         http_only = not href.startswith("https:")
         return {"filename": name, "size": len(data),
-                "hashes": {"sha1": hashlib.sha1(data).hexdigest(), "md5": hashlib.md5(data).hexdigest(),
-                           "sha256": hashlib.sha256(data).hexdigest()},
+                "hashes": {kind: hashlib.new(kind, data).hexdigest() for kind in self.server.hashes},
                 "_links": {"download-http" if http_only else "download": {"href": href},
                            "md5sum-http" if http_only else "md5sum": {"href": f"{href}.MD5SUM"}}}
 

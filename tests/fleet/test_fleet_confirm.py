@@ -136,6 +136,22 @@ def test_a_bundle_that_comes_behind_that_is_not_installed(fleet, server, bundle)
                                "bundle; assign it anew"]
 
 
+def test_an_id_that_comes_again_is_another_action(fleet, server, bundle):
+    """A server that lost its memory counts from 1 again."""
+    action = server.assign(bundle, name="notes.pdf")
+    server.confirmation = action.id
+    fleet.configure(confirm="echo yes")
+    fleet.once()
+    assert action.told == ["closed/failure"]
+    server.assign(bundle, download="skip")
+    fleet.once()
+    server.actions.clear()
+    again = server.assign(bundle)
+    again.id = action.id
+    fleet.once(code=REBOOT)
+    assert fleet.staged
+
+
 def test_a_bundle_that_comes_before_that_is_asked_about(fleet, server, bundle):
     """Also where the device has noted that it confirms the action, and the server took no word of that."""
     action = server.assign(bundle, name="notes.pdf")

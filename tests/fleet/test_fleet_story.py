@@ -364,6 +364,19 @@ def test_a_download_stays_while_the_next_action_is_not_understood(fleet, server,
     assert fleet.staged and len(server.requests("artifact")) == 1
 
 
+def test_a_download_is_not_taken_for_another_bundle_by_its_size(fleet, server, bundle):
+    """A server may name no SHA-256, and the bundle of another action may have as many bytes."""
+    server.hashes = ("sha1",)
+    first = server.assign(bundle, update="skip")
+    fleet.once()
+    assert first.state == "downloaded"
+    second = server.assign(bundle, download="later")
+    fleet.once(code=FAILURE)
+    second.download = "forced"
+    fleet.once(code=REBOOT)
+    assert fleet.staged and len(server.requests("artifact")) == 2
+
+
 def test_the_end_of_one_that_was_never_understood_is_sent_again(fleet, server, bundle):
     """Also where a download of an earlier action is here, whose size the server does not say now."""
     server.assign(bundle, update="skip")
@@ -381,6 +394,17 @@ def test_the_end_of_one_that_was_never_understood_is_sent_again(fleet, server, b
     del server.on["feedback"]
     fleet.once(code=REBOOT)
     assert action.told[-1] == "closed/failure"
+
+
+def test_a_good_end_stands_though_an_older_program_kept_what_it_did_not_know(fleet, server, bundle):
+    """The record said that a download of another action was here, and that program staged this one."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.change(kept=1)
+    fleet.good()
+    fleet.once()
+    assert action.told[-1] == "closed/success" and len(server.requests("artifact")) == 1
 
 
 def test_a_dry_run_says_that_an_action_is_not_understood(fleet, server, bundle):
