@@ -467,7 +467,8 @@ def test_container_of_the_command_line_that_does_not_open_is_tried_once(initramf
 
 @pytest.mark.parametrize("line, status, calls", [
     ("cryptopts=source=/dev/vda3", 0, 1), ("quiet cryptopts=source=/dev/vda3 ro", 0, 1),
-    ("cryptopts=source=/dev/vda3", 1, 2), ("quiet xcryptopts=1", 0, 1), ("cryptopts= quiet", 0, 1), ("cryptopts=", 0, 1)])
+    ("cryptopts=source=/dev/vda3", 1, 2), ("quiet xcryptopts=1", 0, 1),
+    ("cryptopts= quiet", 0, 1), ("cryptopts=", 0, 1)])
 def test_passphrase_of_the_command_line_is_asked_for_once(initramfs, line, status, calls):
     """cryptroot makes its table anew when its turn comes, which is behind this script. It gets its turn where there is
     nothing to open, or where Keelboot steps aside."""

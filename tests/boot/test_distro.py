@@ -366,13 +366,13 @@ def test_container_that_is_gone_costs_no_boot(board):
 @pytest.mark.parametrize("board", [TARGETS["dracut-systemd"], MKOSI], ids=named, indirect=True)
 def test_container_that_is_gone_and_a_udev_that_hangs_cost_no_boot(board):
     """A disk that dies slowly. Together, systemd's wait and udev's are longer than the watchdog counts; nobody is asked
-    for a passphrase, so nothing feeds it."""
-    rule = 'ACTION=="add", SUBSYSTEM=="tty", KERNEL=="ttyS1", PROGRAM="/usr/bin/sleep 150"\n'
-    files = {"etc/crypttab": "gone PARTLABEL=gone /etc/slot.key luks,initramfs,x-initrd.attach\n", "etc/slot.key": "key",
-             "etc/udev/rules.d/10-hangs.rules": rule, "etc/mkosi-initrd/mkosi.extra/etc/udev/rules.d/10-hangs.rules": rule,
-             "etc/mkosi-initrd/mkosi.extra/etc/slot.key": "key",
-             "etc/dracut.conf.d/luks.conf": 'install_items+=" /etc/crypttab /etc/slot.key /etc/udev/rules.d/10-hangs.rules '
-                                            '/usr/bin/sleep "\n'}
+    for a passphrase, so nothing feeds it. Before the root is entered, systemd waits for what udev does."""
+    rule, extra = "etc/udev/rules.d/10-hangs.rules", "etc/mkosi-initrd/mkosi.extra"
+    hangs = 'ACTION=="add", SUBSYSTEM=="tty", KERNEL=="ttyS1", PROGRAM="/usr/bin/sleep 60"\n'
+    packed = f"/etc/crypttab /etc/slot.key /{rule} /usr/bin/sleep"
+    files = {"etc/crypttab": "gone PARTLABEL=gone /etc/slot.key luks,initramfs,x-initrd.attach\n",
+             "etc/slot.key": "key", f"{extra}/etc/slot.key": "key", rule: hangs, f"{extra}/{rule}": hangs,
+             "etc/dracut.conf.d/luks.conf": f'install_items+=" {packed} "\n'}
     with machine(board, board.disk("1.0"), conf=CONF.replace("timeout=60", "timeout=45"), files=files) as vm:
         up(board, vm, "1.0", "a")
         assert board.causes(vm) == []
