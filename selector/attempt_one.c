@@ -180,12 +180,16 @@ static enum attempt_step mount(struct attempt_walk *r, const struct choose_candi
 }
 
 /* The next write has it back, as where a slot is mounted. A cut before that leaves the attempt
- * open, so the try is spent. */
-static void return_try(struct attempt_walk *r, const struct choose_candidate *c)
+ * open, so the try is spent. A oneshot was an order for this boot, which is over. */
+static void return_charge(struct attempt_walk *r, const struct choose_candidate *c)
 {
+	struct state_slot *t = &r->s->slot[c->slot];
+
 	if (has_paid(r, c))
-		r->s->slot[c->slot].tries++;
+		t->tries++;
 	r->paid &= (choose_mask) ~(1u << c->slot);
+	if (c->tier == CHOOSE_RETRY)
+		state_return_retry(t);
 	state_close_attempt(r->s);
 }
 
@@ -199,7 +203,7 @@ static enum attempt_step keep_for_later(struct attempt_walk *r, const struct cho
 	if (err == KB_EFORMAT || r->a->role == ATTEMPT_LOADER)
 		choose_failed(r->s, c, reason);
 	else /* the base can start none: no slot's fault */
-		return_try(r, c);
+		return_charge(r, c);
 	return ATTEMPT_LATER;
 }
 

@@ -269,6 +269,17 @@ TEST(base_that_can_start_no_kernel_spends_no_try)
 	assert_string_equal(m.disk.slot[1].reason, "");
 }
 
+/* It comes in the next boot again, as if this one had not been. */
+TEST(base_that_can_start_no_kernel_uses_no_retry)
+{
+	two_good();
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	s.slot[0].wait = 0;
+	m.hands[0] = m.hands[1] = KB_EIO;
+	BOOTS("savea handa saveb mountb ");
+	EQUAL((m.disk.slot[0].retries, 0), (m.disk.slot[0].wait, 0));
+}
+
 /* A power cut before that is written: the charge stands, as for any start by kexec. */
 TEST(try_that_could_not_be_given_back_is_spent)
 {
