@@ -44,7 +44,6 @@ SHORT = ("test_slot_is_measured_before_it_is_entered",
          "test_release_whose_check_fails_is_rejected_with_its_words",
          "test_data_that_a_trial_changed_goes_back_when_it_is_left",
          "test_line_that_the_boot_loader_keeps_resets_once_for_each_text",
-         "test_panic_is_told_by_ramoops_and_counts_once",
          "test_broken_update_and_then_a_good_one[initramfs-tools/]",
          "test_slot_that_lacks_a_required_file_is_passed_over",
          "test_release_brings_its_kernel_and_is_committed_with_it",
@@ -126,7 +125,17 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         *(f"test_what_a_cut_leaves_on_the_partition_boots_with_its_overlay[{half}]"
           for half in ("nothing", "folder", "release", "upper", "before the rename", "half deleted",
                        "and it came back")),
-        *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number != 2))
+        *(f"test_what_a_cut_leaves_settles[{number}]" for number in range(16) if number != 2),
+        "test_an_image_for_a_machine_boots_it_and_has_no_other_disks_driver",
+        "test_disk_with_an_mbr_is_found_by_partuuid", "test_kernel_without_overlayfs_leaves_a_read_only_root",
+        "test_media_that_are_switched_off_are_not_looked_at",
+        "test_namespace_with_two_controllers_is_named_by_the_first", "test_newest_of_both_sticks_is_installed",
+        "test_once_that_cannot_be_forgotten_starts_the_default_and_says_so",
+        "test_partition_without_a_file_system_that_mounts_leaves_a_read_only_root[damaged]",
+        "test_root_on_each_bus_loads_its_drivers_and_no_others[nvme]",
+        "test_stick_repairs_a_device_without_slots_and_state", "test_table_without_the_disk_boots_with_all",
+        "test_tail_stands_behind_the_count", "test_the_program_does_the_same_as_init",
+        "test_with_more_processors_it_holds_up_no_other_driver[4]")
 # Of no other processor: tests/run arm64-boot.
 ARM64 = ("test_arm64_loaders", "test_loader_uboot", "test_pairs_uboot")
 CACHE = TOP / "build/boot-cache"
