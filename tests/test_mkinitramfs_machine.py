@@ -202,11 +202,30 @@ def test_both_controllers_of_a_namespace_with_multipath_are_found(modules, board
     assert "nvme" in kbmachine.modules(board.sys, kbmodules.Modules(modules))[0]
 
 
+def test_a_slot_for_cards_without_a_card_gets_their_driver(make, modules, board):
+    """An update may come on one."""
+    add_modules(modules, "kernel/drivers/mmc/core/mmc_block.ko:")
+    (board.sys / "class/block/mmcblk1").unlink()
+    board.entry("class/mmc_host", board.device("platform/fe320000.mmc/mmc_host/mmc1"))
+    result = make("-v", "--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module", "top")
+    assert "mmc_block" in order(result.image) and "note: mmc_block is needed by cards" in result.stderr
+
+
+def test_links_that_go_once_a_device_has_its_driver_are_no_reason_for_silence(make, modules, tmp_path):
+    """As with Linux 5.10, or fw_devlink=permissive: the folder of links is there."""
+    board = Board(tmp_path / "sys")
+    (board.sys / "firmware/devicetree/base").mkdir(parents=True)
+    (board.sys / "class/devlink").mkdir(parents=True)
+    board.entry("class/block", board.device("platform/fe320000.mmc/mmc_host/mmc1/mmc1:0001/block/mmcblk1"))
+    result = make("--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module", "top")
+    assert "tells no suppliers" in result.stderr
+
+
 def test_a_kernel_that_tells_no_suppliers_is_no_reason_for_silence(make, modules, tmp_path):
     board = Board(tmp_path / "old")
     (board.sys / "firmware/devicetree/base").mkdir(parents=True)
     result = make("--modules-dir", modules, "--for-this-machine", "--sys", board.sys)
-    assert "tells no suppliers (they need Linux 5.10): add --module-set soc" in result.stderr
+    assert "tells no suppliers (Linux 5.13 does, without fw_devlink=): add --module-set soc" in result.stderr
 
 
 def test_a_folder_that_is_no_sys_is_refused(make, modules, tmp_path):

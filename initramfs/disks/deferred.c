@@ -5,6 +5,7 @@
 #include "lib/os.h"
 #include "lib/util.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -27,14 +28,45 @@ static void report_line(char *line)
 		reason[0] != '\0' ? ": " : "", reason);
 }
 
-static void report_text(char *text)
+static bool is_one_of(const char *device, const char *const *kinds)
 {
-	unsigned n = 0;
+	for (; *kinds != NULL; kinds++)
+		if (strstr(device, *kinds) != NULL)
+			return true;
+	return false;
+}
 
-	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
-		if (line[0] != '\0' && n++ < LINES_MAX)
+/* By the name of the device, which a board's maker chose after its kind. */
+static bool is_storage(const char *line)
+{
+	static const char *const kinds[] = { "mmc", "sdhci", "ufs", "pci", "sata", "ahci", NULL };
+	char device[64];
+
+	snprintf(device, sizeof(device), "%.*s", (int)strcspn(line, "\t"), line);
+	return is_one_of(device, kinds);
+}
+
+/* How many there were before these, and with them. */
+static unsigned report_those(const char *text, bool storage, unsigned n)
+{
+	char line[256];
+
+	for (const char *at = text; *at != '\0'; at += strspn(at, "\n")) {
+		size_t len = strcspn(at, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)len, at);
+		at += len;
+		if (len > 0 && is_storage(line) == storage && n++ < LINES_MAX)
 			report_line(line);
 	}
+	return n;
+}
+
+/* What disks hang on comes first: sound and displays wait, too. */
+static void report_text(const char *text)
+{
+	unsigned n = report_those(text, false, report_those(text, true, 0));
+
 	if (n > LINES_MAX)
 		log_err("devices: and at least %u more", n - LINES_MAX);
 	if (n > 0)
@@ -62,20 +94,17 @@ void deferred_report(void)
 		report_text(list);
 }
 
-/* By the name of the device, which a board's maker chose after its kind: "fe800000.usb",
- * "fd500000.pcie". */
+/* "fe800000.usb", "fd500000.pcie". */
 bool deferred_has_usb(void)
 {
-	static const char *const kinds[] = { "usb", "hci", "dwc3", "dwc2", "otg", "pci" };
+	static const char *const kinds[] = { "usb", "hci", "dwc3", "dwc2", "otg", "pci", NULL };
 
 	if (!os_exists("/sys/firmware/devicetree") || !read_list(list, sizeof(list)))
 		return false;
 	for (char *rest = list, *line; (line = strsep(&rest, "\n")) != NULL;) {
 		line[strcspn(line, "\t")] = '\0';
-		for (unsigned i = 0; i < KB_ARRAY_LEN(kinds); i++) {
-			if (strstr(line, kinds[i]) != NULL)
-				return true;
-		}
+		if (is_one_of(line, kinds))
+			return true;
 	}
 	return false;
 }

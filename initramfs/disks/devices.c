@@ -298,10 +298,10 @@ static void report_none(const struct probe *p)
 		else
 			fixed++;
 	}
-	if (fixed > 0)
-		return;
-	log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
-		media > 0 ? " except removable ones" : "");
+	if (fixed == 0)
+		log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
+			media > 0 ? " except removable ones" : "");
+	/* The host of the system's disk may be among them, whatever other disk there is. */
 	deferred_report();
 }
 

@@ -63,7 +63,7 @@ struct probe_disk {
 	/* an SD card (not eMMC) */
 	bool sd;
 	/* its own: CID, WWID or serial number; "" when it has none */
-	char name[96];
+	char name[144];
 	/* by what it is known again: see probe_id.h */
 	char id[STATE_STR_MAX + 1];
 	/* It stands on disks, and is a slot: the name that system.conf has for it, and they. NULL:

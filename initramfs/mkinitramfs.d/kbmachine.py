@@ -52,12 +52,10 @@ class Sysfs:
         return [path, *(parent for parent in path.parents if parent != top and parent.is_relative_to(top))]
 
     def suppliers(self, path: Path) -> list:
-        """The devices without which this one does not work; since Linux 5.10 the kernel names them."""
+        """The devices without which this one does not work. Linux 5.10 names some, and 5.13 all, unless fw_devlink=
+        says otherwise: until then most of these links go once the device has its driver."""
         links = [self.link(entry, "supplier") for entry in sorted(path.glob("supplier:*"))]
         return [link for link in links if link]
-
-    def tells_suppliers(self) -> bool:
-        return (self.folder / "class/devlink").is_dir()
 
     def has_device_tree(self) -> bool:
         return (self.folder / "firmware/devicetree/base").is_dir()
@@ -94,7 +92,8 @@ def modules(folder: Path, kernel: kbmodules.Modules) -> tuple:
     as a module; else all that its modalias fits. What is built into that kernel needs no module."""
     sysfs = Sysfs(folder)
     names, notes, warnings = [], [], []
-    for path in chain(sysfs):
+    devices = chain(sysfs)
+    for path in devices:
         module, alias = _module_of(sysfs, path), sysfs.text(path, "modalias")
         shown = f"/{path.relative_to(sysfs.folder)}"
         if module and kernel.known(module):
@@ -106,6 +105,11 @@ def modules(folder: Path, kernel: kbmodules.Modules) -> tuple:
         for name in (one for one in found if one not in names):
             notes.append(f"{name} is needed by {shown}")
             names.append(name)
-    if sysfs.has_device_tree() and not sysfs.tells_suppliers():
-        warnings.append("the running kernel tells no suppliers (they need Linux 5.10): add --module-set soc")
+    # There may be no card now.
+    if any("mmc_host" in path.parts for path in devices) and kernel.known("mmc_block") and "mmc_block" not in names:
+        notes.append("mmc_block is needed by cards")
+        names.append("mmc_block")
+    if sysfs.has_device_tree() and not any(sysfs.suppliers(path) for path in devices):
+        warnings.append("the running kernel tells no suppliers (Linux 5.13 does, without fw_devlink=): "
+                        "add --module-set soc")
     return names, notes, warnings

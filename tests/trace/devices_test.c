@@ -74,6 +74,22 @@ TEST(devices_that_wait_for_a_supplier_are_named)
 	assert_once("# devices: and at least 4 more");
 }
 
+/* The system's own may be the one whose host waits; what sound waits for comes behind it. */
+TEST(host_that_waits_is_named_beside_another_disk)
+{
+	char text[1024] = "";
+
+	for (unsigned i = 0; i < 9; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "ff%u0000.i2s\n", i);
+	strcat(text, "fe2c0000.mmc\tplatform: supplier fdd20000.clk not ready\n");
+	machine.disk.nparts = 0;
+	os_sim_file("/sys/kernel/debug/devices_deferred", text);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# devices: the driver of fe2c0000.mmc waits for another device: platform");
+	assert_int_equal(os_sim_count("# devices: the driver of ff"), 7);
+	assert_once("# devices: and at least 2 more");
+}
+
 /* The kernel has no debugfs, or Secure Boot keeps it closed: nothing is known, and nothing said. */
 TEST(without_debugfs_no_device_is_said_to_wait)
 {

@@ -151,6 +151,24 @@ TEST(the_head_of_a_multipath_namespace_is_named_by_its_controller)
 	assert_device("/dev/nvme0n1");
 }
 
+/* Without an identifier of its own, Linux makes one of the serial number and the model. */
+TEST(disk_with_a_long_name_is_named_by_it_and_told_from_the_next)
+{
+	static const char name[] =
+		"nvme.144d-53344556584e304e423031323334354a-53616d73756e67205353442039373020"
+		"45564f20506c757320353030474220414243-0000000";
+	char first[CONF_SPEC_MAX + 1], second[CONF_SPEC_MAX + 1];
+
+	snprintf(first, sizeof(first), "%s1", name);
+	snprintf(second, sizeof(second), "%s2", name);
+	PLUG_IN(disk("nvme0n1", "/devices/pci0000:00/0000:00:1d.0/nvme/nvme0/nvme0n1", 4),
+		it.wwid = first);
+	PLUG_IN(disk("nvme0n2", "/devices/pci0000:00/0000:00:1d.0/nvme/nvme0/nvme0n2", 4),
+		it.wwid = second);
+	snprintf(conf.disk, sizeof(conf.disk), "%s", second);
+	assert_device("/dev/nvme0n2");
+}
+
 /* Over a network there is no board, and a subsystem without controllers has no other path. */
 TEST(the_head_of_a_namespace_without_a_board_keeps_a_path)
 {
