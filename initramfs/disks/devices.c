@@ -2,8 +2,8 @@
 #include "initramfs/disks/devices.h"
 
 #include "initramfs/disks/containers.h"
-#include "initramfs/disks/deferred.h"
 #include "initramfs/disks/devices_rank.h"
+#include "initramfs/disks/nodisk.h"
 #include "initramfs/disks/sources.h"
 #include "lib/conf_data.h"
 #include "lib/conf_place.h"
@@ -75,13 +75,17 @@ choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
 	return mask;
 }
 
+static bool is_unreadable(const struct probe_disk *disk, const struct prober_part *part)
+{
+	return disk->state == PROBE_UNREADABLE || part->flags & PROBER_PART_UNREADABLE;
+}
+
 /* What a prober could not look into may be whole nevertheless: then mounting tells. */
 static void set_fstype(struct devices_slot *s, const struct probe_disk *disk,
 		       const struct prober_part *part)
 {
 	bool ambiguous = part->flags & PROBER_PART_AMBIGUOUS;
-	bool unsure = ambiguous || disk->state == PROBE_UNREADABLE ||
-		      part->flags & PROBER_PART_UNREADABLE;
+	bool unsure = ambiguous || is_unreadable(disk, part);
 	const char *type = part->fstype[0] == '\0' && unsure ? DEVICES_FSTYPE_UNSURE : part->fstype;
 
 	s->seen = (part->fstype[0] != '\0' && !container_is(part->fstype)) || ambiguous;
@@ -103,6 +107,7 @@ static void take_slot(struct devices_slot *s, const struct probe *p, const struc
 	}
 }
 
+/* It is written to: one with several file systems on it is none. */
 static void take_overlay(struct devices *d, const struct probe *p, const struct probe_disk *disk,
 			 const struct conf *conf)
 {
@@ -110,8 +115,12 @@ static void take_overlay(struct devices *d, const struct probe *p, const struct 
 		conf_value_is_spec(conf->overlay) ? probe_find(p, disk, conf->overlay) : NULL;
 
 	set_name(d->overlay, part);
-	snprintf(d->overlay_fstype, sizeof(d->overlay_fstype), "%s",
-		 part != NULL ? part->fstype : "");
+	d->overlay_fstype[0] = '\0';
+	if (part != NULL)
+		snprintf(d->overlay_fstype, sizeof(d->overlay_fstype), "%s",
+			 part->fstype[0] == '\0' && is_unreadable(disk, part)
+				 ? DEVICES_FSTYPE_UNSURE
+				 : part->fstype);
 }
 
 static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
@@ -271,40 +280,6 @@ static bool is_missing(const struct devices_rank *r, const struct probe *p,
 	       waited >= (half < MISSING_MS ? half : MISSING_MS);
 }
 
-static void report_partitions(const struct probe_disk *d)
-{
-	if (d->gpt_backup && d->n == 0)
-		log_err("devices: %s: its partition table is damaged, but the copy at its end is intact; add `gpt` to the kernel command line to use that",
-			d->dev);
-	else
-		log_err("devices: %s (%u partition%s) is not used: it has no partition of this device, or disk= or usb-disk= excludes it",
-			d->dev, d->n, d->n == 1 ? "" : "s");
-}
-
-/* Why there is no disk: a word for each that is there, or why none may be. */
-static void report_none(const struct probe *p)
-{
-	unsigned fixed = 0, media = 0;
-
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		const struct probe_disk *d = &p->disk[i];
-
-		if (d->state == PROBE_FREE)
-			continue;
-		report_partitions(d);
-		containers_report(d);
-		if (d->removable || d->usb)
-			media++;
-		else
-			fixed++;
-	}
-	if (fixed == 0)
-		log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
-			media > 0 ? " except removable ones" : "");
-	/* The host of the system's disk may be among them, whatever other disk there is. */
-	deferred_report();
-}
-
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
 			 const struct devices_wait *wait)
 {
@@ -337,7 +312,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	if (r.disk == NULL) {
 		log_err("devices: no disk with %s and slots within %u s (system.conf: [state], [slot.a], disk=, usb-disk=)",
 			conf->state, wait->timeout_s + (unsigned)(containers_wait_ms(p) / 1000));
-		report_none(p);
+		nodisk_report(p);
 		return KB_ENODEV;
 	}
 	adopt_disk(d, p, r.disk, conf);

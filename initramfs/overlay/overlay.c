@@ -35,16 +35,31 @@ static enum kb_err mount_tmpfs(const struct overlay_plan *p, char *why)
 	return err;
 }
 
+/* Where nobody could look at it: it may hold one of those to which roots are written. */
+static enum kb_err mount_usual(const struct overlay_plan *p)
+{
+	static const char *const usual[] = { "ext4", "f2fs", "btrfs", "xfs" };
+	enum kb_err err = KB_ENODEV;
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(usual) && err != KB_OK; i++)
+		err = os_mount(p->upper, OVERLAY_UPPER, usual[i], MS_NOATIME, NULL);
+	return err;
+}
+
 static enum kb_err mount_partition(const struct overlay_plan *p, char *why)
 {
 	enum kb_err err;
 
 	if (p->fstype[0] == '\0') {
-		snprintf(why, WHY_MAX, "no file system on %s: make one, by mke2fs -t ext4",
-			 p->upper);
+		snprintf(
+			why, WHY_MAX,
+			"no file system on %s: make one, by mke2fs -t ext4, unless wipefs shows what it has",
+			p->upper);
 		return KB_EFORMAT;
 	}
-	err = os_mount(p->upper, OVERLAY_UPPER, p->fstype, MS_NOATIME, NULL);
+	err = strcmp(p->fstype, OVERLAY_PLAN_UNSURE) == 0
+		      ? mount_usual(p)
+		      : os_mount(p->upper, OVERLAY_UPPER, p->fstype, MS_NOATIME, NULL);
 	if (err != KB_OK)
 		snprintf(why, WHY_MAX, "unable to mount %s (%s): %s", p->upper, p->fstype,
 			 err_text(err));

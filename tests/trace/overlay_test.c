@@ -92,6 +92,17 @@ TEST(slot_whose_release_is_not_known_has_a_folder_too)
 	assert_once("mkdir " OVERLAY_FOLDER "/slot-a/upper");
 }
 
+/* A disk that answers slowly ends two probers: nothing says that the partition is empty. */
+TEST(partition_that_no_prober_could_look_at)
+{
+	machine_with(STORED_CONF, "ext4");
+	machine.disk.no_answer = true;
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-prober", .status = SIGSEGV });
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount overlay /mnt");
+	assert_absent("without its overlay");
+}
+
 TEST(partition_that_is_missing)
 {
 	machine_with(STORED_CONF, NULL);

@@ -284,6 +284,27 @@ TEST(partition_without_a_file_system_is_not_mounted)
 	assert_int_equal(os_sim_count("# root: read-only, without its overlay: no file system"), 1);
 }
 
+static void enter_unsure(const char *holds)
+{
+	plan_of_a_partition();
+	os_sim_reset();
+	os_sim_file("/mnt/.keep", "");
+	os_sim_file(DEV, "");
+	os_sim_fs(DEV, holds);
+	snprintf(plan.fstype, sizeof(plan.fstype), OVERLAY_PLAN_UNSURE);
+	overlay_enter(&plan);
+}
+
+/* It may be whole all the same, as a slot may be. */
+TEST(partition_that_nobody_could_look_at_is_mounted_as_what_it_is)
+{
+	enter_unsure("btrfs");
+	EQUAL((os_sim_count("mount " DEV), 3), (os_sim_count("change_root /mnt"), 1));
+	enter_unsure("vfat");
+	EQUAL((os_sim_count("change_root"), 0),
+	      (os_sim_count("# root: read-only, without its overlay: unable to mount " DEV), 1));
+}
+
 /* Each step in turn: nothing stays mounted, and one line tells why. */
 TEST(whatever_fails_leaves_the_plain_root)
 {

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/disks/nodisk.h"
+
+#include "initramfs/disks/containers.h"
+#include "initramfs/disks/deferred.h"
+#include "lib/log.h"
+
+static void report_partitions(const struct probe_disk *d)
+{
+	if (d->gpt_backup && d->n == 0)
+		log_err("devices: %s: its partition table is damaged, but the copy at its end is intact; add `gpt` to the kernel command line to use that",
+			d->dev);
+	else
+		log_err("devices: %s (%u partition%s) is not used: it has no partition of this device, or disk= or usb-disk= excludes it",
+			d->dev, d->n, d->n == 1 ? "" : "s");
+}
+
+void nodisk_report(const struct probe *p)
+{
+	unsigned fixed = 0, media = 0;
+
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		const struct probe_disk *d = &p->disk[i];
+
+		if (d->state == PROBE_FREE)
+			continue;
+		report_partitions(d);
+		containers_report(d);
+		if (d->removable || d->usb)
+			media++;
+		else
+			fixed++;
+	}
+	if (fixed == 0)
+		log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
+			media > 0 ? " except removable ones" : "");
+	/* The host of the system's disk may be among them, whatever other disk there is. */
+	deferred_report();
+}
