@@ -480,8 +480,9 @@ def test_a_key_on_the_disk_of_the_device_is_warned_of(debian):
     assert f"{debian.key} lies on the disk of this device" in debian.adopt("--dry-run").stderr
 
 
-def test_with_grub_apt_has_to_leave_the_kernel_alone(debian):
-    assert "apt-mark" not in debian.adopt("--dry-run").stdout + debian.adopt("--commands").stdout
+def test_apt_has_to_leave_the_kernel_alone_and_grub_where_it_is(debian):
+    """Any loader would start a kernel that apt installs, whose modules one overlay alone has."""
+    assert re.search(r"'linux-image-\*' \| .* apt-mark hold$", debian.adopt("--dry-run").stdout, re.M)
     debian.put("usr/sbin/update-grub", "")
     said = re.search(r"^ +(.* apt-mark hold)$", debian.adopt("--dry-run").stdout, re.M)[1]
     assert debian.adopt("--commands").stdout.endswith(f"\n{said}\n")
@@ -497,6 +498,32 @@ def test_what_apt_has_to_leave_alone_is_held(debian):
         (debian.bin / name).chmod(0o755)
     call("sh", "-ec", hold, env=debian.environ())
     assert (debian.root / "held").read_text() == "hold linux-image-6.1 grub-common\n"
+    (debian.root / "held").unlink()
+    (debian.bin / "dpkg-query").write_text("#!/bin/sh\nprintf 'hi  linux-image-6.1\\n'\n")
+    call("sh", "-ec", hold, env=debian.environ())           # again: all are held
+    assert not (debian.root / "held").exists()
+
+
+def test_a_folder_of_data_that_is_bound_elsewhere_is_not_its_place(debian):
+    """What is staged there would lie where no boot looks."""
+    with open(debian.root / "proc/self/mountinfo", "a") as mounts:
+        mounts.write("41 1 254:6 /acme /var/lib/acme rw,relatime shared:1 - ext4 /dev/x rw\n")
+    debian.adopt("--yes")
+    assert "\nmount=/data\n" in (debian.root / "etc/keelboot/system.conf").read_text()
+
+
+def test_a_var_of_its_own_is_refused(debian):
+    """Its package database would describe one slot, and the other one would have it, too."""
+    with open(debian.root / "proc/self/mountinfo", "a") as mounts:
+        mounts.write("41 1 8:1 / /var rw,relatime shared:1 - ext4 /dev/sda1 rw\n")
+    assert "/var is a mount of its own" in debian.adopt("--yes", code=FAILURE).stdout
+
+
+def test_boot_is_mounted_as_what_its_partition_holds(install):
+    debian = install(boot=False)
+    start = 1
+    call("mkfs.vfat", "-F", "16", "--offset", start * 2048, debian.root / "dev/vda", 32 * 1024)
+    assert "/boot vfat defaults 0 2" in debian.adopt("--dry-run", code=FAILURE).stdout
 
 
 def test_no_script_is_printed_where_a_person_has_to_decide(install):
@@ -515,8 +542,8 @@ def test_a_small_debian_installs_sfdisk_before_it_is_called(install):
     assert script.index("apt-get install -y fdisk") < script.index("sfdisk -q")
 
 
-def test_commands_of_a_system_that_lacks_nothing_do_nothing(debian):
-    assert debian.adopt("--commands").stdout == "set -e\n"
+def test_commands_of_a_system_that_lacks_nothing_hold_its_kernel_alone(debian):
+    assert re.fullmatch(r"set -e\n# apt must .*\n.* apt-mark hold\n", debian.adopt("--commands").stdout)
 
 
 def test_no_glue_no_key_no_overlay_program(debian):

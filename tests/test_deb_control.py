@@ -45,6 +45,12 @@ def repository() -> str:
     return "\n\n".join(f"{text}\nArchitecture: amd64\nFilename: ./x.deb\nSize: 1" for text in ours + others) + "\n"
 
 
+def test_packages_have_the_version_of_the_programs():
+    """dpkg takes it from the changelog: apt would upgrade nothing."""
+    version = re.search(r"^VERSION := (\S+)$", (TOP / "Makefile").read_text(), re.M)[1]
+    assert (TOP / "debian/changelog").read_text().startswith(f"keelboot ({version}) ")
+
+
 @pytest.fixture(name="apt")
 def make_apt(tmp_path):
     """Says which packages apt would install, and which remove, where one generator is there."""

@@ -81,8 +81,11 @@ void adopt_path(const struct adopt *ad, char out[DEVICE_PATH_MAX], const char *p
 struct adopt_mount {
 	unsigned major, minor;
 	char place[256], fstype[32];
+	/* of the file system; "/": all of it, else a folder that is bound to the place */
+	char root[256];
 };
-/* What is mounted on a place, or where a partition is mounted; false: nothing, nowhere. */
+/* What is mounted on a place, or where a partition is mounted, all of it if it is anywhere; false:
+ * nothing, nowhere. */
 bool adopt_mount_at(const struct adopt *ad, const char *place, struct adopt_mount *m);
 bool adopt_mount_of(const struct adopt *ad, const struct prober_part *part, struct adopt_mount *m);
 

@@ -25,7 +25,7 @@ uint64_t adopt_image_size(const struct adopt *ad)
 static void check_root(struct adopt *ad)
 {
 	static const char *const good[] = { "ext4", "ext3", "ext2", "xfs", "f2fs" };
-	static const char *const inside[] = { "/usr", "/etc", "/bin", "/sbin", "/lib" };
+	static const char *const inside[] = { "/usr", "/etc", "/bin", "/sbin", "/lib", "/var" };
 	struct adopt_mount m;
 	bool known = false;
 

@@ -12,6 +12,8 @@
 /* Its node, now or when the commands before have made it; what makes its file system, or "". */
 struct blank {
 	char dev[72], mkfs[96], source[128];
+	/* what it holds behind mkfs */
+	const char *fstype;
 };
 
 static struct blank look(const struct adopt *ad, enum adopt_role role)
@@ -29,6 +31,7 @@ static struct blank look(const struct adopt *ad, enum adopt_role role)
 	}
 	if (p == NULL || adopt_content(p) == ADOPT_BLANK)
 		snprintf(b.mkfs, sizeof(b.mkfs), "mkfs.ext4 -q %s\n", b.dev);
+	b.fstype = b.mkfs[0] != '\0' ? "ext4" : p->fstype;
 	return b;
 }
 
@@ -76,8 +79,8 @@ static void check_boot(struct adopt *ad)
 		 "grub-install --force-extra-removable %s\n"
 		 "update-grub\n"
 		 "trap - EXIT\n"
-		 "echo \"%s /boot ext4 defaults 0 2\" >>/etc/fstab",
-		 b.dev, ad->disk_path, b.source);
+		 "echo \"%s /boot %s defaults 0 2\" >>/etc/fstab",
+		 b.dev, ad->disk_path, b.source, b.fstype);
 	(b.mkfs[0] != '\0' ? adopt_missing : adopt_problem)(
 		ad, fix,
 		"/boot lies inside of the root, so inside of slot a: kernel and initramfs serve both slots, and need a partition of their own");
@@ -120,7 +123,7 @@ static void check_data(struct adopt *ad)
 		 "%smkdir -p /data\n"
 		 "mount %s /data\n"
 		 "echo \"%s /data %s defaults,nofail 0 2\" >>/etc/fstab",
-		 b.mkfs, b.dev, b.source, b.mkfs[0] != '\0' ? "ext4" : data->fstype);
+		 b.mkfs, b.dev, b.source, b.fstype);
 	adopt_missing(ad, fix, "the data partition (%s) %s", b.dev,
 		      b.mkfs[0] != '\0' ? "has no file system" : "is not mounted");
 }

@@ -17,7 +17,8 @@ static bool take_line(const char *line, struct adopt_mount *m)
 	const char *type = strstr(line, " - ");
 
 	return type != NULL && sscanf(type, " - %31s", m->fstype) == 1 &&
-	       sscanf(line, "%*u %*u %u:%u %*s %255s", &m->major, &m->minor, m->place) == 3;
+	       sscanf(line, "%*u %*u %u:%u %255s %255s", &m->major, &m->minor, m->root, m->place) ==
+		       4;
 }
 
 typedef bool (*wanted_fn)(const struct adopt_mount *m, const void *what);
@@ -61,6 +62,11 @@ static bool is_of(const struct adopt_mount *m, const void *number)
 	return strcmp(text, number) == 0;
 }
 
+static bool is_all_of(const struct adopt_mount *m, const void *number)
+{
+	return is_of(m, number) && strcmp(m->root, "/") == 0;
+}
+
 bool adopt_mount_of(const struct adopt *ad, const struct prober_part *part, struct adopt_mount *m)
 {
 	const char *name = strrchr(part->dev, '/');
@@ -73,5 +79,5 @@ bool adopt_mount_of(const struct adopt *ad, const struct prober_part *part, stru
 	if (os_read_file(path, number, sizeof(number), NULL) != KB_OK)
 		return false;
 	number[strcspn(number, "\n")] = '\0';
-	return find_mount(ad, is_of, number, m);
+	return find_mount(ad, is_all_of, number, m) || find_mount(ad, is_of, number, m);
 }

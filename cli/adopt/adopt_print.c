@@ -81,18 +81,17 @@ static void print_problems(const struct adopt *ad)
 		puts("With --commands, adopt prints these as a script for sh.");
 }
 
-#define HOLD                                                                             \
-	"dpkg-query -Wf '${db:Status-Abbrev} ${Package}\\n' 'linux-image-*' 'grub-*' | " \
-	"sed -n 's/^ii *//p' | xargs apt-mark hold"
-
-/* Above an overlay, GRUB's update-grub fails, and leaves the package that called it half
+/* A kernel that apt installs lands in /boot, which both slots have, and its modules in the overlay
+ * of one. Above an overlay, GRUB's update-grub fails, and leaves the package that called it half
  * configured. */
-static bool wants_hold(const struct adopt *ad)
+static void print_hold(const struct adopt *ad, const char *before)
 {
 	char grub[DEVICE_PATH_MAX];
 
 	adopt_path(ad, grub, "/usr/sbin/update-grub");
-	return os_exists(grub);
+	printf("%sdpkg-query -Wf '${db:Status-Abbrev} ${Package}\\n' 'linux-image-*'%s | "
+	       "sed -n 's/^ii *//p' | xargs -r apt-mark hold\n",
+	       before, os_exists(grub) ? " 'grub-*'" : "");
 }
 
 bool adopt_print_commands(const struct adopt *ad)
@@ -112,8 +111,7 @@ bool adopt_print_commands(const struct adopt *ad)
 	puts("set -e");
 	for (unsigned i = 0; i < ad->n; i++)
 		printf("# %s\n%s\n", ad->problem[i].text, ad->problem[i].fix);
-	if (wants_hold(ad))
-		puts("# apt must leave kernel and GRUB alone; a new kernel comes with a release\n" HOLD);
+	print_hold(ad, "# apt must leave the kernel alone; a new one comes with a release\n");
 	return true;
 }
 
@@ -144,9 +142,10 @@ static void print_plan(const struct adopt *ad)
 	print_step(&n, ad->in_initramfs, text);
 	if (ad->role[ADOPT_OVERLAY] == NULL)
 		puts("What the system writes to its root goes into memory: there is no partition keelboot-overlay.");
-	if (wants_hold(ad))
-		puts("Keep apt from kernel and GRUB, if the script of --commands has not done it; a new kernel comes with a release:\n"
-		     "    " HOLD);
+	print_hold(
+		ad,
+		"Keep apt from the kernel, if the script of --commands has not done it; a new one comes with a release:\n"
+		"    ");
 	puts("Nothing in slot a changes but /etc/keelboot. Until step 5 the machine boots as before.");
 }
 
