@@ -111,5 +111,5 @@ def modules(folder: Path, kernel: kbmodules.Modules) -> tuple:
         names.append("mmc_block")
     if sysfs.has_device_tree() and not any(sysfs.suppliers(path) for path in devices):
         warnings.append("the running kernel tells no suppliers (Linux 5.13 does, without fw_devlink=): "
-                        "add --module-set soc")
+                        "add --module-set soc if a disk of this board needs any")
     return names, notes, warnings

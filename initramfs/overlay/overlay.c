@@ -36,13 +36,18 @@ static enum kb_err mount_tmpfs(const struct overlay_plan *p, char *why)
 }
 
 /* Where nobody could look at it: it may hold one of those to which roots are written. */
-static enum kb_err mount_usual(const struct overlay_plan *p)
+static enum kb_err mount_usual(const struct overlay_plan *p, char *why)
 {
 	static const char *const usual[] = { "ext4", "f2fs", "btrfs", "xfs" };
 	enum kb_err err = KB_ENODEV;
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(usual) && err != KB_OK; i++)
 		err = os_mount(p->upper, OVERLAY_UPPER, usual[i], MS_NOATIME, NULL);
+	if (err != KB_OK)
+		snprintf(
+			why, WHY_MAX,
+			"unable to mount %s, which could not be looked at, as ext4, f2fs, btrfs or xfs",
+			p->upper);
 	return err;
 }
 
@@ -57,9 +62,9 @@ static enum kb_err mount_partition(const struct overlay_plan *p, char *why)
 			p->upper);
 		return KB_EFORMAT;
 	}
-	err = strcmp(p->fstype, OVERLAY_PLAN_UNSURE) == 0
-		      ? mount_usual(p)
-		      : os_mount(p->upper, OVERLAY_UPPER, p->fstype, MS_NOATIME, NULL);
+	if (strcmp(p->fstype, OVERLAY_PLAN_UNSURE) == 0)
+		return mount_usual(p, why);
+	err = os_mount(p->upper, OVERLAY_UPPER, p->fstype, MS_NOATIME, NULL);
 	if (err != KB_OK)
 		snprintf(why, WHY_MAX, "unable to mount %s (%s): %s", p->upper, p->fstype,
 			 err_text(err));

@@ -12,7 +12,7 @@
 
 #define OVERLAY_PLAN_FILE    "/run/keelboot/overlay"
 #define OVERLAY_PLAN_TMPFS   "tmpfs"
-#define OVERLAY_PLAN_UNSURE  "auto" /* a type: nobody could look at the partition */
+#define OVERLAY_PLAN_UNSURE  "auto" /* the word of devices.h: nobody could look at it */
 #define OVERLAY_PLAN_SLOTS   8
 #define OVERLAY_PLAN_RELEASE 39
 #define OVERLAY_PLAN_TEXT    127
