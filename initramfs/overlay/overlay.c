@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/overlay/overlay.h"
 
+#include "initramfs/overlay/overlay_remount.h"
 #include "initramfs/overlay/overlay_report.h"
 #include "initramfs/overlay/overlay_sweep.h"
 #include "lib/log.h"
@@ -209,6 +210,7 @@ void overlay_enter(const struct overlay_plan *p)
 	}
 	if (err == KB_OK) {
 		log_notice("root: an overlay on %s, above the slot", p->upper);
+		overlay_remount_allow();
 		return;
 	}
 	snprintf(text, sizeof(text), "read-only, without its overlay: %s", why);

@@ -3,6 +3,7 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/overlay/overlay.h"
+#include "initramfs/overlay/overlay_remount.h"
 #include "initramfs/overlay/overlay_report.h"
 #include "initramfs/overlay/overlay_sweep.h"
 #include "tests/unit/test.h"
@@ -323,6 +324,39 @@ TEST(whatever_fails_leaves_the_plain_root)
 		EQUAL((os_sim_count("umount " OVERLAY_UPPER), i >= 2),
 		      (os_sim_count("umount /mnt"), i == 7));
 	}
+}
+
+/* ---------------------------------------------------------------- systemd's remount */
+
+TEST(remount_that_an_overlay_refuses_does_not_fail_the_system)
+{
+	overlay_enter(&plan);
+	assert_true(os_exists(OVERLAY_REMOUNT_FILE));
+	assert_non_null(strstr(os_sim_text(OVERLAY_REMOUNT_FILE), "\nSuccessExitStatus=1\n"));
+	assert_true(strstr(os_sim_trace(), "change_root /mnt") <
+		    strstr(os_sim_trace(), OVERLAY_REMOUNT_FOLDER));
+}
+
+/* Debian's programs take that folder for a sign that systemd runs. */
+TEST(nothing_says_that_systemd_runs)
+{
+	overlay_enter(&plan);
+	assert_false(os_exists("/run/systemd/system"));
+}
+
+TEST(plain_slot_is_remounted_as_ever)
+{
+	plan.fstype[0] = '\0';
+	overlay_enter(&plan);
+	assert_false(os_exists("/run/systemd"));
+}
+
+TEST(remount_that_cannot_be_allowed_stops_no_overlay)
+{
+	os_sim_fail("mkdir " OVERLAY_REMOUNT_FOLDER, 1, KB_EIO);
+	overlay_enter(&plan);
+	EQUAL((os_sim_count("# root: unable to write " OVERLAY_REMOUNT_FILE), 1),
+	      (os_sim_count("# root: read-only"), 0));
 }
 
 TEST_MAIN("overlay", .set_up = plan_of_a_partition)
