@@ -88,10 +88,10 @@ static const struct loss {
 	{ VERSION(5, 9), DOCTOR_NOTE, has_no_root_hash,
 	  "a slot with a root hash does not boot: dm-verity cannot panic on a damaged block" },
 	{ VERSION(5, 9), DOCTOR_NOTE, always, "the initramfs cannot be packed with zstd" },
-	{ VERSION(5, 10), DOCTOR_NOTE, has_device_tree,
-	  "keelboot image build --for-this-machine does not see the suppliers of a device" },
 	{ VERSION(5, 12), DOCTOR_NOTE, measures,
 	  "a TPM that measures nothing is not noticed: the value of a PCR is not shown" },
+	{ VERSION(5, 13), DOCTOR_NOTE, has_device_tree,
+	  "keelboot image build --for-this-machine sees few suppliers of a device, or none" },
 	{ VERSION(6, 6), DOCTOR_NOTE, has_two_mmc_hosts,
 	  "an MMC card in a slot for cards looks like a fixed eMMC" },
 };

@@ -2,6 +2,7 @@
 """The modules that a machine needs to see its disks, sticks and watchdogs, by its /sys: the drivers of each device on
 the way from the board to them, and of all that supplies those (clocks, regulators, phys, buses)."""
 
+import os
 from pathlib import Path
 
 import kbmodules
@@ -52,10 +53,15 @@ class Sysfs:
         return [path, *(parent for parent in path.parents if parent != top and parent.is_relative_to(top))]
 
     def suppliers(self, path: Path) -> list:
-        """The devices without which this one does not work. Linux 5.10 names some, and 5.13 all, unless fw_devlink=
-        says otherwise: until then most of these links go once the device has its driver."""
+        """The devices without which this one does not work, as far as the kernel names them: see names_all()."""
         links = [self.link(entry, "supplier") for entry in sorted(path.glob("supplier:*"))]
         return [link for link in links if link]
+
+    def names_all(self) -> bool:
+        """Did the running kernel keep the links to all suppliers? With fw_devlink=permissive, the default until Linux
+        5.13, those of the device tree go once a device has its driver. Only a kernel that keeps them has this file, on
+        devices without a driver; of these a board has some."""
+        return any("waiting_for_supplier" in files for _, _, files in os.walk(self.folder / "devices"))
 
     def has_device_tree(self) -> bool:
         return (self.folder / "firmware/devicetree/base").is_dir()
@@ -109,7 +115,7 @@ def modules(folder: Path, kernel: kbmodules.Modules) -> tuple:
     if any("mmc_host" in path.parts for path in devices) and kernel.known("mmc_block") and "mmc_block" not in names:
         notes.append("mmc_block is needed by cards")
         names.append("mmc_block")
-    if sysfs.has_device_tree() and not any(sysfs.suppliers(path) for path in devices):
-        warnings.append("the running kernel tells no suppliers (Linux 5.13 does, without fw_devlink=): "
-                        "add --module-set soc if a disk of this board needs any")
+    if sysfs.has_device_tree() and not sysfs.names_all():
+        warnings.append("the running kernel names few suppliers of a device, or none (fw_devlink=on names all, the "
+                        "default since Linux 5.13): add --module-set soc if a disk of this board needs any")
     return names, notes, warnings
