@@ -109,7 +109,7 @@ def signer(tmp_path_factory):
 def make(static, tmp_path):
     """make(options…) runs mkinitramfs, and returns its result with .image, the file. Bytes among the options stand for
     a file with these bytes."""
-    def run(*options, expect=0, name="out.efi", env=None):
+    def run(*options, expect=0, name="out.efi", env=None, form=("--compress", "none")):
         out, words = tmp_path / name, []
         for number, word in enumerate(options):
             if isinstance(word, bytes):
@@ -117,7 +117,7 @@ def make(static, tmp_path):
                 word = tmp_path / f"input-{number}"
             words.append(word)
         done = call(PROGRAM, "-o", out, "--init", static, "--helper", static, "--guardian", static, *words,
-                    "--compress", "none", code=expect, env={**os.environ, "TMPDIR": str(tmp_path), **(env or {})})
+                    *form, code=expect, env={**os.environ, "TMPDIR": str(tmp_path), **(env or {})})
         assert "Traceback" not in done.stderr
         assert out.exists() == (expect == 0)
         assert not [*tmp_path.glob("keelboot-uki-*"), *tmp_path.glob(".out*")], "it leaves nothing behind"
@@ -201,6 +201,30 @@ def test_version_of_a_kernel_that_does_not_say_it_is_that_of_its_modules(make, t
     assert content(make(*options, folder, "--module", "one").image, ".uname") == b"6.6.30-acme+"
     assert ".uname" not in names(make(*options[:-1]).image)
     assert content(make(*options[:-1], "--uname", "6.9").image, ".uname") == b"6.9"
+
+
+ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
+
+
+@pytest.mark.parametrize("options, magic", [
+    (("--uki", kernel("6.1.0-9-amd64")), ZSTD), (("--uki", kernel("5.8.18")), GZIP),
+    (("--uki", pe({".text": b"Linux version 5.9.1 (builder@host)"})), ZSTD),        # as an Image of AArch64 has it
+    (("--uki", pe({".text": b"kernel"})), GZIP), (("--uki", pe({".text": b"kernel"}), "--uname", "6.6.30"), ZSTD),
+    (("--addon",), GZIP), (("--addon", "--uname", "6.6.30"), ZSTD)])
+def test_the_kernel_or_its_name_says_what_it_can_unpack(make, options, magic):
+    data = stub("addon" if "--addon" in options else "stub")
+    done = make(*options, "--stub", data, form=())
+    assert content(done.image, ".initrd").startswith(magic)
+    assert ("the kernel is not known" in done.stderr) == (magic == GZIP and options[1:] != (kernel("5.8.18"),))
+
+
+def test_the_configuration_beside_a_kernel_counts(make, tmp_path):
+    (tmp_path / "vmlinuz").write_bytes(kernel("6.1.0-9-amd64"))
+    (tmp_path / "config-6.1.0-9-amd64").write_text("CONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set\n")
+    options = ("--uki", tmp_path / "vmlinuz", "--stub", stub())
+    assert content(make(*options, form=()).image, ".initrd").startswith(GZIP)
+    text = said(make, *options, name="b.efi", form=("--compress", "zstd"))
+    assert f"{tmp_path}/config-6.1.0-9-amd64 has no CONFIG_RD_ZSTD=y" in text
 
 
 def test_same_input_gives_the_same_bytes(make, tmp_path):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 # Preferred first: docs/decisions/0002. Each kernel since 2.6.38 has all but lz4 (3.11) and zstd (5.9).
 PREFERRED = ("zstd", "gzip", "xz", "lz4", "none")
+OF_EACH = "gzip"        # what is taken where the kernel is not known
 SINCE = {"zstd": (5, 9), "lz4": (3, 11)}
 OPTION = re.compile(r"^CONFIG_RD_(\w+)=y$", re.M)
 
@@ -20,6 +21,10 @@ class Kernel(NamedTuple):
     version: tuple      # (6, 1); () when unknown
     config: str         # its text; "" when it was not found
     name: str           # for messages
+
+    @property
+    def known(self) -> bool:
+        return bool(self.version or self.config)
 
     def reads(self, form: str) -> bool:
         if form == "none":
@@ -35,32 +40,36 @@ def version_of(release: str) -> tuple:
     return (int(match[1]), int(match[2])) if match else ()
 
 
-def _places(modules: Path) -> list:
-    """Where distributions and builds leave the configuration of the kernel of a module folder."""
-    release = modules.name
-    return [modules / "config", modules / "build/.config", modules / "build/include/config/auto.conf",
-            *(above / f"boot/config-{release}" for above in list(modules.parents)[1:4])]
+def _places(modules, image, release: str) -> list:
+    """Where distributions and builds leave the configuration of a kernel: by its module folder, or its own file."""
+    places = []
+    if modules:
+        places = [modules / "config", modules / "build/.config", modules / "build/include/config/auto.conf"]
+    if modules and release:
+        places += [above / f"boot/config-{release}" for above in list(modules.parents)[1:4]]
+    return places + ([image.parent / f"config-{release}"] if image and release else [])
 
 
-def kernel_of(modules) -> Kernel:
-    """modules: /lib/modules/VERSION, or None."""
-    if not modules:
-        return Kernel((), "", "this kernel")
-    folder = Path(modules).resolve()
-    version = version_of(folder.name)
-    for path in _places(folder):
+def kernel_of(modules, image=None, release: str = "") -> Kernel:
+    """modules: /lib/modules/VERSION, or None. image: the kernel itself, or None; release: what it says of itself, or
+    a person of it. That of the modules counts first."""
+    folder = Path(modules).resolve() if modules else None
+    if folder and version_of(folder.name):
+        release = folder.name
+    version = version_of(release)
+    for path in _places(folder, Path(image).resolve() if image else None, release):
         try:
             text = path.read_text(errors="replace")
         except OSError:
             continue
         if "CONFIG_" in text:
             return Kernel(version, text, str(path))
-    return Kernel(version, "", f"Linux {folder.name}")
+    return Kernel(version, "", f"Linux {release}" if release else "this kernel")
 
 
 def choose(kernel: Kernel, wanted) -> str:
     """The compression to take; wanted: what the caller asked for, or None."""
-    best = next(form for form in PREFERRED if kernel.reads(form))
+    best = next(form for form in PREFERRED if kernel.reads(form)) if kernel.known else OF_EACH
     if wanted is None:
         return best
     if not kernel.reads(wanted):

@@ -76,6 +76,11 @@ def check_options(args, parser) -> None:
         parser.error("--addon: --os-release is the image's, which an addon cannot change; leave it out")
 
 
+def release(args) -> str:
+    """The version of the kernel, as a person or its own file says it; ""."""
+    return args.uname or (_version(_read(args.uki, "the kernel")) if args.uki else "")
+
+
 def make(args, initrd: bytes, time: int) -> tuple:
     """The image or the addon, signed if there is a key; and what it is, for people. time: of the files in it."""
     data, what = (_image if args.uki else _addon)(args, initrd, time)
@@ -90,7 +95,7 @@ def _image(args, initrd: bytes, time: int) -> tuple:
     if _machine_of(args.init) != machine:
         raise UkiError(f"{args.init}: not for {kbpe.MACHINES[machine]}, as {args.uki} is; name the programs of that "
                        "processor with --init, --helper and --guardian")
-    version = args.uname or _version(kernel) or _of_modules(args.modules_dir)
+    version = release(args) or _of_modules(args.modules_dir)
     _same_version(version, args)
     sections = {
         ".osrel": _os_release(args.os_release, version),
