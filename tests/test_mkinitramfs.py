@@ -664,6 +664,24 @@ def test_the_drivers_that_debian_builds_for_arm_are_in_the_set():
     assert set(DEBIANS_ARM) - set(kbmodules.read_sets()["watchdog"].modules) == {"softdog", "xen_wdt"}
 
 
+# drivers/mmc/host of Debian 12's linux-image-arm64 (6.1.192) and linux-image-armmp (6.1.176).
+DEBIANS_MMC = """
+    armmmci bcm2835 cb710-mmc cqhci dw_mmc dw_mmc-k3 dw_mmc-pltfm dw_mmc-rockchip meson-gx-mmc mmc_spi of_mmc_spi
+    renesas_sdhi_core renesas_sdhi_internal_dmac rtsx_pci_sdmmc rtsx_usb_sdmmc sdhci sdhci-acpi sdhci-esdhc-imx
+    sdhci-iproc sdhci-msm sdhci-of-arasan sdhci-of-dwcmshc sdhci-of-esdhc sdhci-pci sdhci-pltfm sdhci-tegra
+    sdhci-xenon-driver sdhci_am654 sdhci_f_sdh30 sunxi-mmc tifm_sd tmio_mmc_core toshsd ushc via-sdmmc vub300
+    dw_mmc-exynos meson-mx-sdio mvsdio omap omap_hsmmc sdhci-dove sdhci-of-aspeed sdhci-omap sdhci-pxav3 sdhci-s3c
+    wmt-sdmmc""".split()
+# What others need, and comes by itself.
+LIBRARIES = {"cqhci", "dw_mmc", "of_mmc_spi", "renesas_sdhi_core", "sdhci", "sdhci-pltfm", "tmio_mmc_core"}
+
+
+def test_the_hosts_of_cards_that_debian_builds_for_arm_are_in_the_set():
+    """But those that somebody plugs into USB (docs/LIMITS.md), and what old laptops have."""
+    assert set(DEBIANS_MMC) - set(kbmodules.read_sets()["sd"].modules) - LIBRARIES == {
+        "rtsx_usb_sdmmc", "ushc", "vub300", "cb710-mmc", "tifm_sd", "toshsd", "via-sdmmc"}
+
+
 @pytest.mark.parametrize("suffix, pack", [
     (".gz", gzip.compress), (".xz", lzma.compress),
     (".zst", lambda data: call("zstd", "-qc", input=data, text=False).stdout)])
