@@ -305,6 +305,67 @@ def test_firmware_of_a_driver_that_is_built_in_is_packed(make, modules, firmware
     assert "lib/firmware/usb/plain.mem" in files and "lib/firmware/board/one.txt" not in files
 
 
+def build_in(modules: Path, *paths: str) -> None:
+    """Drivers into the kernel, each of which names the firmware NAME.bin."""
+    with open(modules / "modules.builtin", "a", encoding="ascii") as file:
+        file.writelines(f"kernel/{path}.ko\n" for path in paths)
+    names = [kbmodules.normal(path.rsplit("/", 1)[1]) for path in paths]
+    (modules / "modules.builtin.modinfo").write_bytes(
+        b"".join(f"{name}.license=GPL\0{name}.firmware={name}.bin\0".encode() for name in names))
+
+
+@pytest.mark.parametrize("option, path", [
+    ("--module-set=nvme", "drivers/pci/controller/vmd"),                # a helper
+    ("--module-set=usb", "drivers/usb/dwc3/dwc3"),                      # of a system on a chip
+    ("--module-set=soc", "drivers/soc/qcom/rpm-pd"),                    # by its folder
+    ("--module=acme-disk", "drivers/block/acme-disk")])
+def test_firmware_of_a_built_in_driver_is_packed_whatever_asks_for_it(make, modules, firmware, option, path):
+    others = ("drivers/net/tg3", "drivers/gpio/gpio-sim")       # which nothing asks for, and one of "without"
+    build_in(modules, path, *others)
+    names = [kbmodules.normal(one.rsplit("/", 1)[1]) for one in (path, *others)]
+    for name in names:
+        (firmware / f"{name}.bin").write_bytes(b"-")
+    image = make("--modules-dir", modules, option, "--firmware-dir", firmware).image
+    assert [f"lib/firmware/{name}.bin" in listing(image) for name in names] == [True, False, False]
+
+
+def test_firmware_of_what_a_machine_s_kernel_has_built_in_is_packed(make, modules, board, firmware):
+    """A supplier of a disk, whose driver is not a module."""
+    build_in(modules, "drivers/clk/acme/clk-acme")
+    board.device("platform/ff760000.clock-controller", "", "acme-clk", "clk_acme")
+    (firmware / "clk_acme.bin").write_bytes(b"-")
+    options = ("--modules-dir", modules, "--for-this-machine", "--sys", board.sys, "--module", "top", "--firmware-dir")
+    assert "lib/firmware/clk_acme.bin" in listing(make(*options, firmware).image)
+    (firmware / "clk_acme.bin").unlink()
+    assert "warning: module clk_acme names firmware that is not packed: clk_acme.bin\n" in \
+        make(*options, firmware, name="b.img").stderr
+
+
+def test_links_in_the_folder_of_firmware_are_followed(make, modules, firmware, tmp_path):
+    """To the folder itself, from folder to folder, and in a circle."""
+    (firmware / "usb").rename(firmware / "real")
+    (firmware / "usb").symlink_to("real")
+    (firmware / "board").rename(tmp_path / "boards")
+    (firmware / "board").symlink_to(tmp_path / "boards")
+    (firmware / "real/circle").symlink_to("..")
+    (firmware / "imx/packed.bin.xz").rename(firmware / "packed.xz")
+    (firmware / "imx/packed.bin.xz").symlink_to("../packed.xz")
+    (tmp_path / "link").symlink_to("firmware")
+    image = make("--modules-dir", modules, "--module", "top", "--firmware-dir", tmp_path / "link").image
+    names = ("usb/plain.mem", "board/one.txt", "board/two.txt", "imx/packed.bin")
+    assert [content(image, f"lib/firmware/{name}") for name in names] == [b"plain", b"1", b"2", b"packed"]
+
+
+def test_a_name_that_leads_out_of_the_folder_is_absent(make, modules, firmware):
+    (modules / "kernel/fs/top.ko").write_bytes(module_with("firmware=../secret", f"firmware={firmware}/other",
+                                                           "firmware=**/plain.mem", "firmware="))
+    (firmware.parent / "secret").write_bytes(b"-")
+    result = make("--modules-dir", modules, "--module", "top", "--firmware-dir", firmware)
+    assert f"not packed: , ../secret, {firmware}/other\n" in result.stderr
+    assert [name for name in listing(result.image) if name.startswith("lib/firmware/")] == [
+        "lib/firmware/usb", "lib/firmware/usb/plain.mem"]
+
+
 def test_real_modules_name_their_firmware():
     kernel = kbmodules.Modules(kbkernel.get().modules)
     named = kbfirmware.named_by(kernel.read(kernel.depends["tg3"][0]))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The firmware that packed modules ask the kernel for: what `modinfo -F firmware` prints, read without kmod."""
 
-import fnmatch
+import re
 import struct
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import kbcompress
 import kbimage
@@ -41,32 +41,44 @@ def named_by_builtin(folder: Path, names: list) -> dict:
     return {name: values for name, values in found.items() if values}
 
 
-def _listing(folder: Path) -> dict:
-    """{name without the suffix of a compressor: path} of a folder's files."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        suffix = next((end for end in SUFFIXES[1:] if name.endswith(end)), "")
-        if path.is_file() and (not suffix or name[:-len(suffix)] not in files):
-            files[name[:-len(suffix)] if suffix else name] = path
-    return files
+def _inside(name: str) -> bool:
+    """False for a name that leads out of the folder."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts
+
+
+def _plain(name: str) -> str:
+    """Without the suffix of a compressor."""
+    return next((name[:-len(end)] for end in SUFFIXES[1:] if name.endswith(end)), name)
 
 
 class Firmware:
-    """The folders of --firmware-dir; of two files with one name, that of the first folder counts."""
+    """The folders of --firmware-dir; of two files with one name, that of the first folder counts. Links are followed,
+    to folders as to files."""
 
     def __init__(self, folders: list):
-        self.files, self.absent, self.packed = {}, {}, set()
-        for folder in folders:
-            if not Path(folder).is_dir():
+        self.folders, self.absent, self.packed = [Path(folder) for folder in folders], {}, set()
+        for folder in self.folders:
+            if not folder.is_dir():
                 raise FirmwareError(f"{folder}: no such folder; it is usually /lib/firmware")
-            self.files = {**_listing(Path(folder)), **self.files}
+
+    def _find(self, name: str):
+        """The file, maybe packed, or None."""
+        places = (folder / f"{name}{suffix}" for folder in self.folders for suffix in SUFFIXES)
+        return next((place for place in places if place.is_file()), None)
 
     def _matches(self, name: str) -> list:
         """A driver may name a pattern: one file for each board."""
-        if name in self.files:
+        if not _inside(name):
+            return []
+        if self._find(name):
             return [name]
-        return sorted(fnmatch.filter(self.files, name)) if set(name) & set("*?[") else []
+        if not set(name) & set("*?["):
+            return []
+        pattern = re.sub(r"\*+", "*", name)     # never one that goes down all folders
+        found = (str(path.relative_to(folder)) for folder in self.folders for suffix in SUFFIXES
+                 for path in folder.glob(pattern + suffix) if path.is_file())
+        return sorted({_plain(one) for one in found})
 
     def pack(self, archive, module: str, names: list) -> None:
         """What is there into the archive; what is not is kept for absent."""
@@ -75,15 +87,18 @@ class Firmware:
             if not found:
                 self.absent.setdefault(module, []).append(name)
             for file in (one for one in found if one not in self.packed):
-                path = self.files[file]
-                archive.file(f"{TARGET}/{file}", kbcompress.decompress(path.read_bytes(), str(path)), source=str(path))
+                path = self._find(file)
+                data = path.read_bytes()
+                if path.name != Path(file).name:
+                    data = kbcompress.decompress(data, str(path))
+                archive.file(f"{TARGET}/{file}", data, source=str(path))
                 self.packed.add(file)
 
     def report(self, note, warn) -> None:
         """Without a folder nothing can be packed: then the list is only a note."""
         for module, names in sorted(self.absent.items()):
             text = f"module {module} names firmware that is not packed: {', '.join(names)}"
-            if self.files:
+            if self.folders:
                 warn(text)
             else:
                 note(f"{text}; pack it with --firmware-dir")

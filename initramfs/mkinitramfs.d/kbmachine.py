@@ -93,6 +93,12 @@ def _module_of(sysfs: Sysfs, path: Path) -> str:
     return module.name if module else ""
 
 
+def builtin(folder: Path, kernel: kbmodules.Modules) -> list:
+    """The drivers that the kernel of the image has built in: they need no module, but maybe firmware."""
+    sysfs = Sysfs(folder)
+    return [name for name in (_module_of(sysfs, path) for path in chain(sysfs)) if name and kernel.is_builtin(name)]
+
+
 def modules(folder: Path, kernel: kbmodules.Modules) -> tuple:
     """(names in load order, notes, warnings). The driver that has a device is taken, if the kernel of the image has it
     as a module; else all that its modalias fits. What is built into that kernel needs no module."""

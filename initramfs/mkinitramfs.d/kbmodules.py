@@ -75,7 +75,7 @@ class Modules:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         self.depends = {}       # normal name: (path, [paths])
-        self.builtin = set()
+        self.builtin = {}       # normal name: path
         self.of_pc = False      # a PC's kernel, as what is built into it shows
         self.soft = {}          # normal name: (pre, post)
         self.aliases = None     # read only when a soft dependency names one
@@ -84,7 +84,7 @@ class Modules:
             raise ModuleError(f"{folder}: no such folder; it is usually /lib/modules/VERSION")
         self._read_depends()
         for path in self._lines("modules.builtin", optional=True):
-            self.builtin.add(normal(file_name(path)))
+            self.builtin[normal(file_name(path))] = path
             self.of_pc |= path.startswith("kernel/arch/x86/")
         self._read_soft()
 
@@ -127,10 +127,14 @@ class Modules:
     def is_builtin(self, name: str) -> bool:
         return normal(name) in self.builtin
 
-    def builtin_of(self, sets: list, explicit: list) -> list:
+    def builtin_of(self, sets: list, others: list) -> list:
         """What is wanted, and built into this kernel."""
-        table = read_sets()
-        wanted = [module for name in sets if name in table for module in table[name].modules] + explicit
+        table, wanted = read_sets(), list(others)
+        for one in (table[name] for name in sets if name in table):
+            wanted += one.helpers + one.modules + ([] if self.of_pc else one.soc)
+            places = tuple(f"kernel/drivers/{folder}/" for folder in one.folders)
+            without = {normal(module) for module in one.without}
+            wanted += [name for name, path in self.builtin.items() if path.startswith(places) and name not in without]
         return sorted({normal(module) for module in wanted if self.is_builtin(module)})
 
     def _providers(self, name: str) -> list:
