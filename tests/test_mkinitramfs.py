@@ -760,6 +760,25 @@ def test_unknown_modules(make, modules, option, name, says):
     assert [words for words in says if words not in said] == []
 
 
+@pytest.mark.parametrize("options", [
+    ("--module-set=virtio,nonesuch",), ("--module-set", "virtio", "--module-set", "nonesuch"),
+    ("--module-set", "virtio, nonesuch"), ("--module-set", "nonesuch", "--module", "top"),
+    ("--module-set", "nonesuch", "--load-all")])
+def test_an_unknown_set_is_refused_with_those_that_there_are(make, modules, options):
+    said = make("--modules-dir", modules, *options, expect=1).stderr
+    assert f"module set nonesuch: unknown; there are: {', '.join(sorted(kbmodules.read_sets()))}\n" in said
+
+
+def test_sets_may_have_blanks_between_them(make, modules):
+    assert make("-v", "--modules-dir", modules, "--module-set", " virtio , ext4 ").image.exists()
+
+
+@pytest.mark.parametrize("name", ["", ",", " "])
+def test_no_name_of_a_set_is_not_the_sets_by_default(make, modules, name):
+    said = make("--modules-dir", modules, "--module-set", name, expect=3).stderr
+    assert f"--module-set: no set is named; there are: {', '.join(sorted(kbmodules.read_sets()))}\n" in said
+
+
 def test_modules_without_a_folder_is_usage(make):
     assert "need --modules-dir" in make("--module", "ext4", expect=3).stderr
     assert make("--frobnicate", expect=3).returncode == 3

@@ -248,9 +248,9 @@ def choose(modules: Modules, sets: list, explicit: list, machine=()) -> tuple:
     for name in sets:
         if name not in table:
             near = difflib.get_close_matches(name, table, n=2, cutoff=0.5)
-            raise ModuleError(f"module set {name}: unknown"
-                              + (f"; did you mean {near[0]}?" if near else "")
-                              + f" There are: {', '.join(sorted(table))}")
+            raise ModuleError(f"module set {name}: unknown; "
+                              + (f"did you mean {near[0]}? There are: " if near else "there are: ")
+                              + ", ".join(sorted(table)))
     names, notes, warnings = [], [], []
     first = [name for name in table if table[name].load_first and name in sets]
     for name in first + [None] + [name for name in sets if name not in first]:
