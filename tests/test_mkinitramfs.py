@@ -735,6 +735,12 @@ def test_a_real_kernel(make):
         assert f"lib/modules/{name}.ko" in files
 
 
+def test_renesas_hosts_of_usb_have_their_driver_since_linux_6_12(make, modules):
+    """Until then xhci-pci drives them, and needs it. Since then it refuses them, and nothing needs it."""
+    add_modules(modules, "kernel/u/xhci-pci.ko:\nkernel/u/xhci-pci-renesas.ko: kernel/u/xhci-pci.ko")
+    assert order(make("--modules-dir", modules, "--module-set", "usb").image) == ["xhci-pci", "xhci-pci-renesas"]
+
+
 SOC = "kernel/u/dwc3.ko: kernel/u/gadget.ko\nkernel/u/gadget.ko:\nkernel/u/xhci-pci.ko:\n"
 
 
