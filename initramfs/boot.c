@@ -94,6 +94,7 @@ enum kb_err boot(struct boot *b)
 	hardware_leave_to(b);
 	watchdog_decide(b);
 	export_write(b);
+	hardware_export();
 	root_overlay_plan(b); /* may fail: the root is read-only then */
 	guard_start(b);
 	export_boot(b);

@@ -357,20 +357,6 @@ void hardware_need_type(struct boot *b, const char *fstype)
 	load_what_is_asked_for(b);
 }
 
-static bool has_modules(const char *release)
-{
-	static const char *const folders[] = { "/lib", "/usr/lib" };
-	char path[192];
-
-	for (unsigned i = 0; i < KB_ARRAY_LEN(folders); i++) {
-		snprintf(path, sizeof(path), ROOT_DIR "%s/modules/%.90s/modules.dep", folders[i],
-			 release);
-		if (os_exists(path))
-			return true;
-	}
-	return false;
-}
-
 void hardware_leave_to(struct boot *b)
 {
 	char release[96];
@@ -379,10 +365,15 @@ void hardware_leave_to(struct boot *b)
 	    os_read_file("/proc/sys/kernel/osrelease", release, sizeof(release), NULL) != KB_OK)
 		return;
 	release[strcspn(release, "\n")] = '\0';
-	if (has_modules(release))
+	if (modules_in_root(release))
 		return;
 	log_info("modules: the root has none for %s, so it gets all that are packed", release);
 	load_rest(b);
+}
+
+void hardware_export(void)
+{
+	modules_export(&hw.list);
 }
 
 void hardware_load_all(struct boot *b, const char *why)

@@ -34,5 +34,8 @@ void hardware_need_type(struct boot *b, const char *fstype);
 /* A root that is mounted, and has no modules for this kernel, can load none itself: it gets all. */
 void hardware_leave_to(struct boot *b);
 
+/* Tells the running system what is packed: see modules_export(). */
+void hardware_export(void);
+
 /* Loads all others of the list, and says why. */
 void hardware_load_all(struct boot *b, const char *why);

@@ -2,9 +2,11 @@
 #include "initramfs/modules.h"
 
 #include "initramfs/alias_table.h"
+#include "initramfs/root.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/util.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -221,4 +223,39 @@ struct module *modules_find(struct modules *m, const char *name, size_t len)
 			return &m->module[i];
 	}
 	return NULL;
+}
+
+bool modules_in_root(const char *release)
+{
+	static const char *const folders[] = { "/lib", "/usr/lib" };
+	char path[192];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(folders); i++) {
+		snprintf(path, sizeof(path), ROOT_DIR "%s/modules/%.90s/modules.dep", folders[i],
+			 release);
+		if (os_exists(path))
+			return true;
+	}
+	return false;
+}
+
+void modules_export(const struct modules *m)
+{
+	/* Each path of the list is longer than its name and the end of a line. */
+	static char text[MODULES_TEXT + 1];
+	size_t used = 0, len;
+	enum kb_err err;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const char *name = modules_name(m->module[i].path, &len);
+
+		if (m->module[i].is & MODULE_FAILED)
+			continue;
+		memcpy(text + used, name, len);
+		text[used + len] = '\n';
+		used += len + 1;
+	}
+	err = os_write_file(MODULES_EXPORT, text, used);
+	if (err != KB_OK)
+		log_warn("modules: unable to write " MODULES_EXPORT ": %s", err_text(err));
 }

@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 #define MODULES_LIST	   "/etc/keelboot/modules"
-#define MODULES_TEXT	   (64u << 10) /* bytes of the list */
+#define MODULES_EXPORT	   "/run/keelboot/modules" /* for the running system */
+#define MODULES_TEXT	   (64u << 10)		   /* bytes of the list */
 #define MODULES_MAX	   1024u
 #define MODULES_SIDE_MAX   4u	/* at once */
 #define MODULES_PARAMS_MAX 1024 /* bytes; more are left out, with a warning */
@@ -35,6 +36,8 @@ enum module_is {
 	MODULE_FIRST = 16,
 	MODULE_DRIVER = 32,
 	MODULE_BLIND = 64,
+	/* it did not load */
+	MODULE_FAILED = 128,
 	MODULE_OF_WATCHDOGS = MODULE_FIRST | MODULE_DRIVER | MODULE_BLIND,
 };
 
@@ -123,3 +126,12 @@ const char *modules_name(const char *path, size_t *len);
  */
 bool modules_params(char *out, size_t size, const char *path, const char *cmdline,
 		    const char *heeded);
+
+/* Whether the root that is mounted has modules for the kernel of this release. */
+bool modules_in_root(const char *release) KB_MUST_CHECK;
+
+/*
+ * Writes MODULES_EXPORT for the running system: the name of each module, one on a line, but for
+ * those that did not load. What a boot did not ask for, the next one may. A failure is logged.
+ */
+void modules_export(const struct modules *m);

@@ -96,6 +96,7 @@ static void end_run(struct modules *m, struct modules_run *r)
 	}
 	report_run(path, err);
 	m->loaded += err == KB_OK;
+	r->one->is |= err != KB_OK ? MODULE_FAILED : 0;
 	/* Its file is of no use any more, and an install wants the memory. */
 	if (os_unlink(path) != KB_OK)
 		log_debug("module %s: unable to delete its file: it takes up memory", path);

@@ -43,12 +43,17 @@ class Board:
                 f"{WATCHDOG}/options": "0x81a0",
         }.items():
             self.put(path, text)
+        self.packs()
         self.boot()
 
     def put(self, path, text):
         file = self.sys / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n")
+
+    def packs(self, *modules):
+        """The initramfs has these modules."""
+        (self.dev.run / "modules").write_text("".join(f"{name}\n" for name in modules))
 
     def marks(self, folder=""):
         """What init says of the keys, if the initramfs has the same as the running system."""
@@ -502,6 +507,36 @@ def test_media_want_the_file_systems_of_the_configuration(board):
     assert [f["text"] for f in board.told("kernel-filesystem")] == [f"{lacks}exfat: such media are ignored"]
     board.dev.configure("[source.media]\nenabled=sd\nfilesystems=vfat\n")
     assert board.findings() == set()
+
+
+def test_what_is_packed_and_was_not_asked_for_is_there(board, verified):
+    install(board, verified)
+    shutil.rmtree(board.sys / "sys/module/dm_verity")
+    board.put("proc/crypto", "name         : sha1")
+    board.put("proc/filesystems", "nodev\tsysfs")
+    board.dev.configure(OVERLAY)
+    board.put("proc/mounts", OVERLAY_ROOT)
+    board.packs("fat", "vfat", "exfat", "dm-verity", "sha256_generic", "ext4", "overlay")
+    assert board.findings(OK) == set()
+    board.dev.configure("[source.data]\nfilesystem=ext3\n")
+    assert board.findings(OK) == set(), "ext4 mounts it"
+    # A name that begins, or ends, like it is another module's; "-" and "_" are the same.
+    board.packs("vfat2", "myexfat", "dm_verity", "sha256", "ext4")
+    assert [f["text"] for f in board.told("kernel-filesystem")] == \
+        [f"[source.media] filesystems=: the kernel has no {name}: such media are ignored" for name in ("vfat", "exfat")]
+    assert not board.told("kernel-dm-verity")
+    board.packs("vfat", "exfat", "ext4", "sha2560")
+    assert len(board.told("kernel-dm-verity")) == 2
+
+
+def test_where_nothing_says_what_is_packed_nothing_is_claimed(board, verified):
+    """The initramfs of a distribution, or of an older Keelboot: absence proves nothing."""
+    install(board, verified)
+    shutil.rmtree(board.sys / "sys/module/dm_verity")
+    board.put("proc/crypto", "name         : sha1")
+    board.put("proc/filesystems", "nodev\tsysfs")
+    (board.dev.run / "modules").unlink()
+    assert board.findings(OK) == set()
 
 
 def test_where_keelboot_did_not_boot_nobody_loaded_the_modules(board):

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the next boot has to mount, and whether this kernel can. The initramfs loads all modules
- * that it has and none on demand, and they stay: what is missing now was missing in the boot.
+ * What the next boot has to mount, and whether this kernel can, by itself or by a module of the
+ * initramfs. That loads only what a boot asks for: what this one did without may be there.
  */
 #include "cli/device/device_manifest.h"
 #include "cli/doctor/doctor_checks.h"
+#include "cli/doctor/doctor_packed.h"
 
 #include "lib/util.h"
 
@@ -119,13 +120,28 @@ static void fix_of(char fix[DOCTOR_TEXT_LEN], const struct lack *l)
 			set, other);
 }
 
+static bool may_load_filesystem(const struct doctor *doc, const char *name)
+{
+	bool old = strcmp(name, "ext2") == 0 || strcmp(name, "ext3") == 0;
+
+	return doctor_packed_may(doc, name) || (old && doctor_packed_may(doc, "ext4"));
+}
+
+static bool may_load_hash(const struct doctor *doc, const char *algorithm)
+{
+	char portable[MANIFEST_STR_MAX + 16];
+
+	snprintf(portable, sizeof(portable), "%s_generic", algorithm);
+	return doctor_packed_may(doc, algorithm) || doctor_packed_may(doc, portable);
+}
+
 static void want_filesystem(struct mounts *m, const struct loss *loss, const char *name,
 			    const char *where)
 {
 	char text[4096];
 
 	if (doctor_read(m->doc, "/proc/filesystems", text, sizeof(text)) &&
-	    !has_filesystem(text, name))
+	    !has_filesystem(text, name) && !may_load_filesystem(m->doc, name))
 		add_lack(m, loss, name, where);
 }
 
@@ -164,10 +180,13 @@ static void check_verity_target(struct mounts *m, const struct manifest_verity *
 	char line[MANIFEST_STR_MAX + 4];
 
 	/* Parameters of its own have it there even where it is built in. */
-	if (doctor_exists(m->doc, "/sys/module") && !doctor_exists(m->doc, "/sys/module/dm_verity"))
+	if (doctor_exists(m->doc, "/sys/module") &&
+	    !doctor_exists(m->doc, "/sys/module/dm_verity") &&
+	    !doctor_packed_may(m->doc, "dm-verity"))
 		add_lack(m, &of_verity, "dm-verity", where);
 	snprintf(line, sizeof(line), ": %s\n", v->algorithm);
-	if (doctor_read(m->doc, "/proc/crypto", list, sizeof(list)) && strstr(list, line) == NULL)
+	if (doctor_read(m->doc, "/proc/crypto", list, sizeof(list)) && strstr(list, line) == NULL &&
+	    !may_load_hash(m->doc, v->algorithm))
 		add_lack(m, &of_hash, v->algorithm, where);
 }
 

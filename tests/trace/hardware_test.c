@@ -533,4 +533,29 @@ TEST(an_empty_table_on_a_stick_may_be_a_file_system)
 	LOADED("erofs");
 }
 
+/* What this boot did not ask for, the next one may. */
+TEST(the_running_system_learns_what_is_packed_loaded_or_not)
+{
+	machine_boots('a');
+	NOT_LOADED("vfat");
+	EQUAL((os_sim_text(MODULES_EXPORT),
+	       "lpc_ich\ni6300esb\nblind_wdt\nvirtio\nvirtio_blk\nnvme\nusb_storage\ncrc32c\next4\n"
+	       "erofs\nvfat\nodd\nmemory\n"));
+}
+
+TEST(what_did_not_load_is_not_told_of_as_packed)
+{
+	os_sim_fail("finit_module " M "odd.ko", 1, KB_EIO);
+	machine_boots('a');
+	assert_non_null(strstr(os_sim_text(MODULES_EXPORT), "\nvfat\nmemory\n"));
+}
+
+TEST(without_a_list_nothing_is_packed)
+{
+	os_sim_file(MODULES_LIST, "");
+	make_watchdog();
+	machine_boots('a');
+	EQUAL((os_sim_text(MODULES_EXPORT), ""));
+}
+
 TEST_MAIN("hardware", .set_up = put_machine, .tear_down = machine_tear_down)
