@@ -87,13 +87,16 @@ enum bdev_file_flags {
 /*
  * Opens path. On failure b->fd is -1, and the error is logged by the caller, who knows what the
  * device is for. KB_ENOENT, KB_EBUSY, KB_EPERM, KB_EINVAL (neither a block device nor a file),
- * KB_EMEMBER (to be written, and md's), KB_EIO. A file whose file system has no O_DIRECT is opened
- * without.
+ * KB_EMEMBER (to be written, and bdev_file_is_member()), KB_EIO. A file whose file system has no
+ * O_DIRECT is opened without.
  */
 enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags) KB_MUST_CHECK;
 
 /* Uses fd, which the caller keeps owning; b->fd must not be closed by bdev_file_close() then. */
 enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd) KB_MUST_CHECK;
+
+/* Whether it belongs to an array of md, or is a partition of a disk that does. */
+bool bdev_file_is_member(struct bdev_file *b) KB_MUST_CHECK;
 
 /* Closes; without effect on a closed one. */
 void bdev_file_close(struct bdev_file *b);

@@ -5,10 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static struct bdev_file *file_of(struct bdev *b)
@@ -164,6 +168,44 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	return KB_OK;
 }
 
+/* The disk of a partition: "../../devices/…/block/sda/sda1" has its name in front of the last part,
+ * where a disk has "block". -1: it is none, or nobody knows. */
+static int open_disk(int fd)
+{
+	char path[64], link[PATH_MAX], *last, *disk;
+	struct stat st;
+	ssize_t len;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len < 0)
+		return -1;
+	link[len] = '\0';
+	last = strrchr(link, '/');
+	if (last == NULL)
+		return -1;
+	*last = '\0';
+	disk = strrchr(link, '/');
+	if (disk == NULL || strcmp(disk + 1, "block") == 0)
+		return -1;
+	snprintf(path, sizeof(path), "/dev/%.32s", disk + 1);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+bool bdev_file_is_member(struct bdev_file *b)
+{
+	KB_CLEANUP_FD int fd = -1;
+	struct bdev_file disk;
+
+	if (md_member_is(&b->bdev))
+		return true;
+	fd = b->block ? open_disk(b->fd) : -1;
+	return fd >= 0 && bdev_file_from_fd(&disk, fd) == KB_OK && disk.block &&
+	       md_member_is_disk(&disk.bdev);
+}
+
 enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags)
 {
 	int oflags = O_CLOEXEC | O_NONBLOCK | (flags & BDEV_FILE_WRITE ? O_RDWR : O_RDONLY);
@@ -180,7 +222,7 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 	if (fd < 0)
 		return err_errno(errno);
 	TRY(bdev_file_from_fd(b, fd));
-	if (flags & BDEV_FILE_WRITE && md_member_is(&b->bdev)) {
+	if (flags & BDEV_FILE_WRITE && bdev_file_is_member(b)) {
 		b->fd = -1;
 		return KB_EMEMBER;
 	}

@@ -10,3 +10,12 @@
 /* Has the device the superblock of a member, in one of the four places that md knows? What cannot
  * be read is none: a failing disk is no array. */
 bool md_member_is(struct bdev *b);
+
+/*
+ * Is a whole disk, on which the kernel finds partitions, a member? They lie in the array then, and
+ * who writes to one writes to the member. That can be where the superblock is at the end (1.0,
+ * 0.90): with the others, the disk does not begin as the array does. 0.90 does not say whose it
+ * is. It counts as the disk's if its array is as long as the disk: that of the last partition may
+ * lie in the same place.
+ */
+bool md_member_is_disk(struct bdev *b);

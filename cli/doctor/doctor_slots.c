@@ -61,14 +61,16 @@ static uint64_t partition_size(const struct doctor *doc, const char *path)
 	return size;
 }
 
-static bool is_member(const char *path)
+/* *own: the partition itself, and not its disk, is one. */
+static bool is_member(const char *path, bool *own)
 {
 	struct bdev_file file;
 	bool member;
 
 	if (bdev_file_open(&file, path, 0) != KB_OK)
 		return false;
-	member = md_member_is(&file.bdev);
+	*own = md_member_is(&file.bdev);
+	member = *own || bdev_file_is_member(&file);
 	bdev_file_close(&file);
 	return member;
 }
@@ -76,17 +78,20 @@ static bool is_member(const char *path)
 static void check_member(struct doctor *doc, int slot, const char *cls, const char *path)
 {
 	char fix[DOCTOR_TEXT_LEN];
+	bool own;
 
-	if (!is_member(path))
+	if (!is_member(path, &own))
 		return;
 	snprintf(
 		fix, sizeof(fix),
 		"give the slot a partition of its own; if no array uses this one any more: wipefs -a -t linux_raid_member %.100s",
 		path);
 	doctor_report(
-		doc, DOCTOR_ERROR, "slot-container", fix,
-		"%s of slot %c is a member of a RAID array (linux_raid_member): nothing is installed there",
-		cls, state_slot_letter(slot));
+		doc, DOCTOR_ERROR, "slot-container",
+		own ? fix
+		    : "give the slots a disk of their own; if no array uses this one any more: wipefs -a -f -t linux_raid_member, and the disk",
+		"%s of slot %c %s a member of a RAID array (linux_raid_member): nothing is installed there",
+		cls, state_slot_letter(slot), own ? "is" : "lies on");
 }
 
 /* A bundle that fits one slot has to fit the others. */

@@ -78,6 +78,16 @@ static void merge_part(struct prober_part *p, const struct prober_answer *a)
 	p->flags = PROBER_PART_UNREADABLE;
 }
 
+/* What lies in an array is no partition of the disk, however much it looks like one. */
+static void take_member(struct probe_disk *d)
+{
+	static const char type[] = "linux_raid_member";
+
+	memcpy(d->whole.fstype, type, sizeof(type));
+	for (unsigned i = 0; i < d->n; i++)
+		memcpy(d->part[i].fstype, type, sizeof(type));
+}
+
 void probe_answer_merge(struct probe_disk *d, const struct prober_answer *a)
 {
 	for (unsigned i = 0; i < d->n; i++)
@@ -88,4 +98,6 @@ void probe_answer_merge(struct probe_disk *d, const struct prober_answer *a)
 	d->gpt_backup = a->flags & PROBER_GPT_BACKUP;
 	if (!d->has_table)
 		copy_file_system(&d->whole, &a->whole);
+	else if (a->flags & PROBER_MEMBER)
+		take_member(d);
 }

@@ -5,7 +5,9 @@
 #include "initramfs/prober/prober_cage.h"
 #include "initramfs/prober/prober_gpt.h"
 #include "initramfs/prober/prober_state.h"
+#include "initramfs/prober/prober_range.h"
 #include "lib/bytes.h"
+#include "lib/md_member.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -21,8 +23,8 @@
 #define BUDGET_MS 4000
 #define ANSWER_FD 3
 
-/* Shared with the worker. Step 0 is the table, step i the partition i - 1, the last one the copy of
- * the table: nothing may depend on it, since many a stick has no such end. */
+/* Shared with the worker. Step 0 is the table, step i the partition i - 1, the last one the
+ * end of the disk: nothing may depend on it, since many a stick has no such end. */
 struct look {
 	/* at work on; a->n + 2 when done */
 	volatile uint32_t step;
@@ -41,6 +43,23 @@ static void work_on_part(int fd, enum prober_types types, struct prober_part *pa
 	prober_state_part(fd, part);
 }
 
+static bool is_member(int fd, uint64_t size)
+{
+	struct prober_range disk;
+
+	prober_range_set(&disk, fd, 0, size);
+	return md_member_is_disk(&disk.bdev);
+}
+
+/* What is to be seen at the end of a disk. */
+static void work_on_end(int fd, struct prober_answer *a)
+{
+	if (prober_gpt_needs_backup(fd, a->size))
+		a->flags |= PROBER_GPT_BACKUP;
+	if (a->n > 0 && is_member(fd, a->size))
+		a->flags |= PROBER_MEMBER;
+}
+
 /* In the worker: everything from the step that the last worker did not survive on. Says a byte for
  * each step that is done. */
 static void probe_device(struct look *l, int fd, const char *dev, int say)
@@ -50,8 +69,8 @@ static void probe_device(struct look *l, int fd, const char *dev, int say)
 			prober_blkid_table(fd, dev, &l->a);
 		else if (l->step <= l->a.n)
 			work_on_part(fd, l->types, &l->a.part[l->step - 1]);
-		else if (prober_gpt_needs_backup(fd, l->a.size))
-			l->a.flags |= PROBER_GPT_BACKUP;
+		else
+			work_on_end(fd, &l->a);
 		l->step++;
 		if (write(say, "", 1) != 1)
 			return;

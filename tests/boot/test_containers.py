@@ -5,6 +5,7 @@ was taken apart, a disk out of another device."""
 import json
 import struct
 
+from drives import Drive
 from kbdevice import run
 from kbdisk import parse_size
 
@@ -77,3 +78,40 @@ def test_a_state_on_a_member_of_an_array_is_not_written(bench):
             "a member of a RAID array" in said
     start, size = bench.partition(disk, "keelboot-state")
     assert disk.read_bytes()[start:start + size] == before[start:start + size]
+
+
+def in_an_array(image):
+    """The disk becomes a leg of a mirror of whole disks, in which its partitions lie."""
+    size = image.stat().st_size + (1 << 20)
+    with open(image, "r+b") as file:
+        file.truncate(size)
+        file.seek(size - 8192)
+        file.write(md_superblock(size - 8192))
+    return image
+
+
+def test_partitions_of_a_disk_in_an_array_are_no_slots_and_not_written(bench):
+    disk = in_an_array(bench.disk("1.0", "2.0", good="a", data={"incoming/4.0.keel": bench.bundle("4.0")}))
+    before = disk.read_bytes()
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("3.0"))]) as vm:
+        said = vm.expect(r"keelboot: rescue: no update can be installed").string
+        assert "a: linux_raid_member on /dev/vda3, b: linux_raid_member on /dev/vda4" in said
+        assert "devices: data: /dev/vda2 holds linux_raid_member, which is not opened here; it is not used" in said
+        assert "state: unable to read /dev/vda1: a member of a RAID array (linux_raid_member), which is never" in said
+    assert disk.read_bytes() == before
+
+
+def test_the_command_writes_to_no_partition_of_a_disk_in_an_array(bench):
+    image = bench.work / "member-disk.img"
+    with open(image, "wb") as file:
+        file.truncate(parse_size(bench.device.slot_size) + (4 << 20))
+    run("/usr/sbin/sfdisk", image, input=f"label: gpt\nstart=2048, size={parse_size(bench.device.slot_size) // 512}\n")
+    before = in_an_array(image).read_bytes()
+    disk = bench.disk("1.0", data={"incoming/4.0.keel": bench.bundle("4.0")})
+    with bench.machine(disk, drives=[Drive(image, bus="usb", name="member")]) as vm:
+        bench.up(vm, "1.0", "a")
+        why = "root of slot b (/dev/sda1) cannot be opened: a member of a RAID array (linux_raid_member), which is"
+        assert why in bench.refused(vm, "keelboot --slot b:root=/dev/sda1 install /data/incoming/4.0.keel")
+        assert "root of slot b lies on a member of a RAID array" in \
+            bench.ask(vm, "keelboot --slot b:root=/dev/sda1 doctor || true")
+    assert image.read_bytes() == before

@@ -86,6 +86,7 @@ struct os_sim_disk {
 	unsigned at_ms;	    /* appears then, with uevents; 0: is there from the start */
 	unsigned prober_ms; /* that its prober takes */
 	bool gpt_backup;    /* the prober sees a damaged table, and a copy that is whole */
+	bool member;	    /* of an array, in which its partitions lie */
 	bool no_answer;	    /* no prober child is made for it: os_sim_child() does that */
 };
 

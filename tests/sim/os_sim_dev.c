@@ -216,6 +216,7 @@ static void build_answer(struct disk *k)
 	a->magic = PROBER_MAGIC;
 	a->size = k->d.size;
 	a->flags = k->d.gpt_backup ? PROBER_GPT_BACKUP : 0;
+	a->flags |= k->d.member ? PROBER_MEMBER : 0;
 	a->n = k->d.nparts;
 	set(a->table, sizeof(a->table), a->n > 0 ? "gpt" : "");
 	snprintf(a->whole.dev, sizeof(a->whole.dev), "/dev/%.20s", k->name);

@@ -60,6 +60,16 @@ TEST(slot_without_its_driver_costs_nothing)
 	machine_boots('b');
 }
 
+TEST(partitions_of_a_disk_in_an_array_are_no_slots)
+{
+	machine.disk.member = true;
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("mount " SLOT_A_DEV);
+	assert_absent("mount " SLOT_B_DEV);
+	assert_once("# devices: slots that are not opened here: a: linux_raid_member on " SLOT_A_DEV
+		    ", b: linux_raid_member on " SLOT_B_DEV);
+}
+
 /* What the distribution's initramfs opens is not this one's; it costs no try, and is named. */
 TEST(slot_in_a_container_is_named_and_passed_over)
 {

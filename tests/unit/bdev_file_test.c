@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bdev.h"
+#include "lib/md_member.h"
 #include "tests/unit/test.h"
 
 #include <endian.h>
@@ -133,19 +134,25 @@ TEST(a_borrowed_descriptor_works)
 	assert_int_equal(f.fd, -1);
 }
 
-static void put_superblock(uint64_t off, bool old)
+/* kib: of the array, in the old format, which is in the order of the machine that made it. */
+static void put_superblock_of(uint64_t off, bool old, uint32_t kib)
 {
-	/* The old format is in the order of the machine that made it. */
 	uint32_t magic = 0xa92b4efc,
-		 head[3] = { old ? magic : htole32(magic), old ? 0 : htole32(1), old ? 90 : 0 };
+		 head[9] = { old ? magic : htole32(magic), old ? 0 : htole32(1), old ? 90 : 0 };
 	uint64_t sector = htole64(off / 512);
 	int fd = open(path, O_RDWR);
 
 	assert_true(fd >= 0);
+	head[8] = kib;
 	assert_int_equal(pwrite(fd, head, sizeof(head), (off_t)off), sizeof(head));
 	if (!old)
 		assert_int_equal(pwrite(fd, &sector, 8, (off_t)off + 144), 8);
 	close(fd);
+}
+
+static void put_superblock(uint64_t off, bool old)
+{
+	put_superblock_of(off, old, 0);
 }
 
 /* A leg of a mirror that is written alone is another disk than its twin from then on. */
@@ -171,6 +178,29 @@ TEST(a_member_of_an_array_is_read_and_never_written)
 		OK(bdev_file_open(&f, path, 0));
 		bdev_file_close(&f);
 	}
+}
+
+static void assert_disk(uint64_t off, bool old, uint32_t kib, bool member)
+{
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, BLOCKS * BDEV_ALIGN), 0);
+	put_superblock_of(off, old, kib);
+	OK(bdev_file_open(&f, path, 0));
+	assert_int_equal(md_member_is_disk(&f.bdev), member);
+	bdev_file_close(&f);
+}
+
+/* Partitions are seen on a member only if it begins as the array does; and a superblock 0.90 may
+ * be that of the last partition. */
+TEST(a_disk_with_partitions_is_a_member_by_its_end_alone)
+{
+	assert_disk((BLOCKS - 2) * BDEV_ALIGN, false, 0, true);
+	assert_disk(65536, true, 64, true);
+	assert_disk(65536, true, 63, true);
+	assert_disk(65536, true, 65, false);
+	assert_disk(65536, true, 0, false);
+	assert_disk(0, false, 0, false);
+	assert_disk(BDEV_ALIGN, false, 0, false);
 }
 
 /* An image in a slot may hold what an array has elsewhere. */

@@ -168,6 +168,15 @@ TEST(partitions_that_only_the_answer_has_are_not_taken)
 	EQUAL((d.n, 0), (d.has_table, true), (d.whole.fstype, ""));
 }
 
+TEST(partitions_of_a_member_of_an_array_are_members)
+{
+	a.flags = PROBER_MEMBER;
+	probe_answer_merge(&d, &a);
+	EQUAL((d.has_table, true), (d.whole.fstype, "linux_raid_member"));
+	EQUAL((d.part[0].fstype, "linux_raid_member"), (d.part[1].fstype, "linux_raid_member"));
+	EQUAL((d.part[1].partlabel, "root-a"));
+}
+
 TEST(a_bare_disk_gets_its_file_system)
 {
 	d.n = a.n = 0;

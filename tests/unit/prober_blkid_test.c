@@ -85,6 +85,19 @@ TEST(a_gpt_disk_is_understood)
 	EQUAL((a.part[3].label, "STICK"), (a.part[3].uuid, "CAFE-0001"), (a.whole.fstype, ""));
 }
 
+/* md's superblock, version 1.0: 8 KiB before the end, and it says so. */
+TEST(a_disk_that_is_a_member_of_an_array_is_told_with_its_partitions)
+{
+	make_gpt();
+	shell("truncate -s 40M disk.img");
+	look();
+	EQUAL((a.flags, 0), (a.n, 4));
+	shell("{ printf '\\374\\116\\053\\251\\001\\000\\000\\000'; head -c 136 /dev/zero; "
+	      "printf '\\360\\077\\001'; } | dd of=disk.img bs=8192 seek=5119 conv=notrunc");
+	look();
+	EQUAL((a.flags, PROBER_MEMBER), (a.table, "gpt"), (a.n, 4));
+}
+
 TEST(an_mbr_disk_is_understood_without_its_extended_partition)
 {
 	shell("truncate -s 32M disk.img && printf '%%s\\n' 'label: dos' 'label-id: 0x1234abcd' "
