@@ -740,6 +740,25 @@ def test_an_overlay_that_is_full(board):
         call("umount", board.sys)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_an_overlay_that_has_no_room_for_files(board):
+    aside = shutil.copytree(board.sys, board.dev.path / "aside")
+    call("mount", "-t", "tmpfs", "-o", "size=8m,nr_inodes=100", "tmpfs", board.sys)
+    try:
+        shutil.copytree(aside, board.sys, dirs_exist_ok=True)
+        board.put("proc/filesystems", "nodev\toverlay\n" + FILESYSTEMS)
+        board.put("proc/mounts", OVERLAY_ROOT)
+        board.dev.configure(OVERLAY)
+        assert board.findings() == set()
+        left = os.statvfs(board.sys).f_ffree
+        for n in range(left - 3):
+            board.put(f"fill/{n}", "")
+        finding, = board.told("overlay-full")
+        assert finding["text"] == "the overlay above the root is full: 2 of 100 inodes are left"
+    finally:
+        call("umount", board.sys)
+
+
 def test_an_overlay_that_only_the_initramfs_knows_of(board):
     board.put("proc/mounts", SLOT_ROOT)
     (board.dev.run / "overlay").write_text("upper tmpfs\n")

@@ -4,6 +4,7 @@
 #include "cli/state/boot_json.h"
 
 #include "lib/os.h"
+#include "lib/os_room.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,21 +58,28 @@ static void check_made(struct doctor *doc)
 		"[system] root-overlay= is set, but nothing has laid an overlay above the root");
 }
 
-static void check_room(struct doctor *doc)
+static void report_full(struct doctor *doc, uint64_t left, uint64_t all, const char *unit)
 {
-	uint64_t free_bytes, total;
-	char root[DEVICE_PATH_MAX];
-	bool overlay;
-
-	snprintf(root, sizeof(root), "%s/", doc->sys_root);
-	if (!root_is_known(doc, &overlay) || !overlay ||
-	    os_free_space(root, &free_bytes, &total) != KB_OK || free_bytes > total / FULL_PART)
-		return;
 	doctor_report(
 		doc, DOCTOR_WARNING, "overlay-full",
 		"delete what the system has written to its root, or give it more room ([system] root-overlay-size=, or a larger partition)",
-		"the overlay above the root is full: %" PRIu64 " of %" PRIu64 " KiB are left",
-		free_bytes >> 10, total >> 10);
+		"the overlay above the root is full: %" PRIu64 " of %" PRIu64 " %s are left", left,
+		all, unit);
+}
+
+static void check_room(struct doctor *doc)
+{
+	char root[DEVICE_PATH_MAX];
+	struct os_room room;
+	bool overlay;
+
+	snprintf(root, sizeof(root), "%s/", doc->sys_root);
+	if (!root_is_known(doc, &overlay) || !overlay || os_room(root, &room) != KB_OK)
+		return;
+	if (room.free_bytes <= room.bytes / FULL_PART)
+		report_full(doc, room.free_bytes >> 10, room.bytes >> 10, "KiB");
+	if (room.files > 0 && room.free_files <= room.files / FULL_PART)
+		report_full(doc, room.free_files, room.files, "inodes");
 }
 
 static void check_trust(struct doctor *doc)

@@ -4,6 +4,7 @@
 #include "initramfs/overlay/overlay_remount.h"
 #include "initramfs/overlay/overlay_report.h"
 #include "initramfs/overlay/overlay_sweep.h"
+#include "initramfs/overlay/overlay_upper.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_label.h"
@@ -14,8 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#define WHY_MAX	  320
-#define FULL_PART 20 /* less than a twentieth is left; ext4 keeps up to 2 % for itself */
+#define WHY_MAX 320
 
 static bool is_tmpfs(const struct overlay_plan *p)
 {
@@ -113,25 +113,13 @@ static enum kb_err make_folders(const struct overlay_plan *p, char *why)
 		err = os_mkdir(path, 0755);
 		if (err == KB_OK && parts[i][0] != '\0')
 			label_folder(path);
+		if (err == KB_OK && strcmp(parts[i], "/upper") == 0)
+			overlay_upper_take_owner(path);
 	}
 	if (err != KB_OK)
 		snprintf(why, WHY_MAX, "unable to make the folders of the release on %s: %s",
 			 p->upper, err_text(err));
 	return err;
-}
-
-static void tell_if_full(const struct overlay_plan *p)
-{
-	uint64_t free_bytes, total;
-	char text[WHY_MAX];
-
-	if (os_free_space(OVERLAY_UPPER, &free_bytes, &total) != KB_OK ||
-	    free_bytes > total / FULL_PART)
-		return;
-	snprintf(text, sizeof(text),
-		 "the overlay on %s is full: %llu of %llu KiB are left; delete files", p->upper,
-		 (unsigned long long)free_bytes >> 10, (unsigned long long)total >> 10);
-	overlay_report(text);
 }
 
 /* ---------------------------------------------------------------- the root */
@@ -192,9 +180,16 @@ static enum kb_err make_root(const struct overlay_plan *p, char *why)
 {
 	const char *place = find_place();
 
+	if (overlay_upper_is_read_only()) {
+		snprintf(
+			why, WHY_MAX,
+			"Linux mounted %s read-only: dmesg says why; repair it by fsck, or make a new file system",
+			p->upper);
+		return KB_EPERM;
+	}
 	overlay_sweep(p, OVERLAY_FOLDER);
 	TRY(make_folders(p, why));
-	tell_if_full(p);
+	overlay_upper_report_room(p);
 	TRY(mount_overlay(p, place, why));
 	return enter_overlay(place, why);
 }

@@ -98,12 +98,14 @@ def test_slot_of_squashfs_has_a_root_to_write_to(bench, device, image):
     with device.lock():
         device.system("1.0")
         squashed = bench.work / "root.squashfs"
-        run("mksquashfs", device.work / "root-1.0-ok", squashed, "-all-root", "-noappend", "-quiet", "-comp", "xz")
+        run("mksquashfs", device.work / "root-1.0-ok", squashed, "-all-root", "-noappend", "-quiet", "-comp", "xz",
+            "-root-mode", "0751")
     disk = bench.disk(slots=(squashed, ...), data={"update.keel": bench.bundle("2.0")})
     initrd = image("squashfs", "tmpfs", modules=(*OVERLAY, "squashfs"))
     with bench.untouched(disk, "a"), bench.machine(disk, initrd=initrd) as vm:
         bench.up(vm, "1.0", "a")
         assert root_type(bench, vm) == "overlay rw" and warnings(bench, vm) == []
+        assert bench.ask(vm, "ls -ld /").startswith("drwxr-x--x"), "the mode of the slot's own root"
         bench.ask(vm, "echo x >>/etc/os-release && mv /etc/init.d /etc/moved && rm -r /var && mkdir /var && sync")
         assert "x" in bench.ask(vm, "cat /etc/os-release; ls -A /var /etc/moved").split()
         # The slot that runs is nowhere in /proc/mounts; an install takes the other one all the same.

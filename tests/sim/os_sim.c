@@ -110,6 +110,7 @@ void os_sim_reset(void)
 	os_sim_modules_reset();
 	os_sim_dev_reset();
 	os_sim_bdev_reset();
+	os_sim_room_reset();
 	os_sim_put("/dev/kmsg", OS_SIM_TEXT, "");
 	log_set_level(LOG_LEVEL_DEBUG);
 	log_to(sim.log_fd, 1);

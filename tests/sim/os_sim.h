@@ -92,6 +92,9 @@ struct os_sim_disk {
 
 /* Its nodes, its /sys, its uevents, its file systems, and what a prober says of it. */
 void os_sim_disk(const struct os_sim_disk *d);
+struct os_room;
+/* What each file system has room for from now on; 1 of 2 GiB, any files. */
+void os_sim_room(const struct os_room *room);
 /* What its prober says from now on of the file system of a partition (from 0). */
 void os_sim_disk_type(const char *name, unsigned part, const char *fstype);
 /* Pulled out at that time. */

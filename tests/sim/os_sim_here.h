@@ -11,5 +11,6 @@
 #include "tests/sim/os_sim_dev.c"
 #include "tests/sim/os_sim_files.c"
 #include "tests/sim/os_sim_label.c"
+#include "tests/sim/os_sim_room.c"
 #include "tests/sim/os_sim_module.c"
 #include "tests/sim/os_sim_proc.c"

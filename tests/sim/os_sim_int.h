@@ -81,5 +81,6 @@ uint64_t os_sim_wdt_next(void);
 void os_sim_dev_reset(void);
 bool os_sim_uevent_pending(void);
 void os_sim_bdev_reset(void);
+void os_sim_room_reset(void);
 /* What stands behind the descriptor of one that is open; NULL: nothing. */
 struct bdev *os_sim_bdev_of(int fd);

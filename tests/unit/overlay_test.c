@@ -6,6 +6,7 @@
 #include "initramfs/overlay/overlay_remount.h"
 #include "initramfs/overlay/overlay_report.h"
 #include "initramfs/overlay/overlay_sweep.h"
+#include "lib/os_room.h"
 #include "tests/unit/test.h"
 
 #include <json-c/json.h>
@@ -257,6 +258,64 @@ TEST(label_that_cannot_be_set_stops_no_overlay)
 	overlay_enter(&plan);
 	assert_int_equal(os_sim_count("# root: unable to label "), 1);
 	assert_int_equal(os_sim_count("change_root /mnt"), 1);
+}
+
+/* It is what "/" shows of them; the folder beside it is overlayfs's own. */
+TEST(new_root_has_owner_and_mode_of_the_slots)
+{
+	overlay_enter(&plan);
+	EQUAL((os_sim_count("owner"), 1), (os_sim_count("owner " IN(NEW "/upper as /")), 1));
+	assert_true(strstr(os_sim_trace(), "owner ") < strstr(os_sim_trace(), "mount overlay"));
+}
+
+TEST(root_that_was_written_to_keeps_its_owner_and_mode)
+{
+	os_sim_file(IN(NEW "/upper/etc/hostname"), "");
+	overlay_enter(&plan);
+	EQUAL((os_sim_count("owner"), 0), (os_sim_count("change_root /mnt"), 1));
+}
+
+TEST(owner_that_cannot_be_set_stops_no_overlay)
+{
+	os_sim_fail("owner", 1, KB_EPERM);
+	overlay_enter(&plan);
+	assert_int_equal(os_sim_count("# root: unable to give " IN(NEW "/upper owner and mode")),
+			 1);
+	assert_int_equal(os_sim_count("change_root /mnt"), 1);
+}
+
+static unsigned told_with(struct os_room room, const char *text)
+{
+	plan_of_a_partition();
+	os_sim_room(&room);
+	overlay_enter(&plan);
+	assert_int_equal(os_sim_count("change_root /mnt"), !room.read_only);
+	return os_sim_count(text);
+}
+
+TEST(overlay_without_room_for_bytes_or_files_is_told)
+{
+	static const char bytes[] =
+		"# root: the overlay on /dev/vda5 is full: 4 of 100 KiB are left; delete files";
+	static const char files[] =
+		"# root: the overlay on /dev/vda5 is full: 4 of 100 inodes are left; delete files";
+	struct os_room room = { 4 << 10, 100 << 10, 50, 100, false };
+
+	EQUAL((told_with(room, bytes), 1), (told_with(room, files), 0));
+	room = (struct os_room){ 50 << 10, 100 << 10, 4, 100, false };
+	EQUAL((told_with(room, bytes), 0), (told_with(room, files), 1));
+	/* btrfs and vfat count no files. */
+	room = (struct os_room){ 50 << 10, 100 << 10, 0, 0, false };
+	assert_int_equal(told_with(room, "# root: the overlay on /dev/vda5 is full"), 0);
+}
+
+TEST(file_system_that_linux_mounts_read_only_is_told_with_what_to_do)
+{
+	static const char why[] =
+		"# root: read-only, without its overlay: Linux mounted /dev/vda5 read-only: dmesg says why; repair it by fsck";
+
+	assert_int_equal(told_with((struct os_room){ 50, 100, 0, 0, true }, why), 1);
+	EQUAL((os_sim_count("umount " OVERLAY_UPPER), 1), (os_sim_count("mkdir " IN(NEW)), 0));
 }
 
 TEST(tmpfs_has_a_bound)
