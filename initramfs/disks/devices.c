@@ -107,7 +107,16 @@ static void take_slot(struct devices_slot *s, const struct probe *p, const struc
 	}
 }
 
-/* It is written to: one with several file systems on it is none. */
+/* It is written to, so of several file systems none is taken. */
+static const char *overlay_fstype(const struct probe_disk *disk, const struct prober_part *part)
+{
+	if (part->fstype[0] != '\0')
+		return part->fstype;
+	if (part->flags & PROBER_PART_AMBIGUOUS)
+		return DEVICES_FSTYPE_SEVERAL;
+	return is_unreadable(disk, part) ? DEVICES_FSTYPE_UNSURE : "";
+}
+
 static void take_overlay(struct devices *d, const struct probe *p, const struct probe_disk *disk,
 			 const struct conf *conf)
 {
@@ -118,9 +127,7 @@ static void take_overlay(struct devices *d, const struct probe *p, const struct 
 	d->overlay_fstype[0] = '\0';
 	if (part != NULL)
 		snprintf(d->overlay_fstype, sizeof(d->overlay_fstype), "%s",
-			 part->fstype[0] == '\0' && is_unreadable(disk, part)
-				 ? DEVICES_FSTYPE_UNSURE
-				 : part->fstype);
+			 overlay_fstype(disk, part));
 }
 
 static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,

@@ -63,6 +63,13 @@ static enum kb_err mount_partition(const struct overlay_plan *p, char *why)
 			p->upper);
 		return KB_EFORMAT;
 	}
+	if (strcmp(p->fstype, OVERLAY_PLAN_SEVERAL) == 0) {
+		snprintf(
+			why, WHY_MAX,
+			"%.48s has marks of several file systems: wipefs %.48s shows them; delete the wrong one: wipefs -o OFFSET %.48s",
+			p->upper, p->upper, p->upper);
+		return KB_EFORMAT;
+	}
 	if (strcmp(p->fstype, OVERLAY_PLAN_UNSURE) == 0)
 		return mount_usual(p, why);
 	err = os_mount(p->upper, OVERLAY_UPPER, p->fstype, MS_NOATIME, NULL);

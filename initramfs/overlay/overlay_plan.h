@@ -12,7 +12,8 @@
 
 #define OVERLAY_PLAN_FILE    "/run/keelboot/overlay"
 #define OVERLAY_PLAN_TMPFS   "tmpfs"
-#define OVERLAY_PLAN_UNSURE  "auto" /* the word of devices.h: nobody could look at it */
+#define OVERLAY_PLAN_UNSURE  "auto"    /* the word of devices.h: nobody could look at it */
+#define OVERLAY_PLAN_SEVERAL "several" /* and that of several file systems */
 #define OVERLAY_PLAN_SLOTS   8
 #define OVERLAY_PLAN_RELEASE 39
 #define OVERLAY_PLAN_TEXT    127

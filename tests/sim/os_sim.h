@@ -72,6 +72,7 @@ struct os_sim_part {
 	const char *partlabel, *partuuid, *fstype, *label, *uuid; /* NULL: "" */
 	uint64_t size;	 /* bytes; they follow each other from 1 MiB on */
 	const char *pin; /* of a state partition: what the prober says that it is bound to */
+	bool ambiguous;	 /* the prober sees several file systems, so none */
 };
 
 struct os_sim_disk {

@@ -195,11 +195,12 @@ static void build_part(struct disk *k, unsigned i, uint64_t *at)
 		 last >= '0' && last <= '9' ? "p" : "", i + 1);
 	set(p->partlabel, sizeof(p->partlabel), from->partlabel);
 	set(p->partuuid, sizeof(p->partuuid), from->partuuid);
-	set(p->fstype, sizeof(p->fstype), from->fstype);
+	set(p->fstype, sizeof(p->fstype), from->ambiguous ? NULL : from->fstype);
 	set(p->label, sizeof(p->label), from->label);
 	set(p->uuid, sizeof(p->uuid), from->uuid);
 	set(p->pin, sizeof(p->pin), from->pin);
 	p->flags = from->pin != NULL ? PROBER_PART_STATE : 0;
+	p->flags |= from->ambiguous ? PROBER_PART_AMBIGUOUS : 0;
 	p->number = i + 1;
 	p->start = *at;
 	p->size = from->size;

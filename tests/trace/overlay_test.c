@@ -103,6 +103,18 @@ TEST(partition_that_no_prober_could_look_at)
 	assert_absent("without its overlay");
 }
 
+/* Which of them is right, only a person knows: it is written to. */
+TEST(partition_with_several_file_systems_is_told_with_what_to_do)
+{
+	machine_with(STORED_CONF, "ext4");
+	machine.disk.part[4].ambiguous = true;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(PLAIN OVERLAY_DEV " has marks of several file systems: wipefs " OVERLAY_DEV
+				      " shows them; delete the wrong one: wipefs -o OFFSET");
+	assert_absent("change_root");
+	assert_absent("no file system");
+}
+
 TEST(partition_that_is_missing)
 {
 	machine_with(STORED_CONF, NULL);
