@@ -3,6 +3,7 @@
 
 #include "initramfs/alias_table.h"
 #include "initramfs/bus.h"
+#include "initramfs/disks/deferred.h"
 #include "initramfs/disks/probe_uevent.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -11,7 +12,8 @@
 
 #define DEVICES_MAX 8
 
-/* Mass storage, hosts of SD cards and of USB; then what is on a bus that has a driver. */
+/* Mass storage, hosts of SD cards and of USB; then what is on a bus that has a driver; then hosts
+ * of boards, which have no class: by the names that device trees give to such, and ACPI's of SD. */
 static const struct {
 	const char *bus, *alias;
 } kinds[] = {
@@ -19,6 +21,10 @@ static const struct {
 	{ "pci", "pci:*bc0Csc03*" },	    { "virtio", "virtio:d00000002v*" },
 	{ "virtio", "virtio:d00000008v*" }, { "usb", "usb:*ic08isc*" },
 	{ "scsi", "scsi:t-0x00*" },	    { "mmc", "mmc:block" },
+	{ "platform", "of:N*mmcT*" },	    { "platform", "of:NsdhciT*" },
+	{ "platform", "of:NsataT*" },	    { "platform", "of:Nufs*T*" },
+	{ "platform", "of:NpcieT*" },	    { "platform", "of:NusbT*" },
+	{ "platform", "of:Nvirtio*T*" },    { "platform", "acpi:*PNP0D40:*" },
 };
 
 struct look {
@@ -42,7 +48,7 @@ static void report_device(void *ctx, const char *name, const char *uevent, size_
 	char device[64], alias[128];
 
 	if (modalias == NULL || probe_uevent_value(uevent, len, "DRIVER") != NULL ||
-	    !is_of_kind(look->bus, modalias) || look->found == DEVICES_MAX)
+	    !is_of_kind(look->bus, modalias) || look->found == DEVICES_MAX || deferred_has(name))
 		return;
 	look->found++;
 	util_print_safe(device, sizeof(device), name);

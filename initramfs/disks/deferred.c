@@ -92,6 +92,20 @@ void deferred_report(void)
 {
 	if (read_list(list, sizeof(list)))
 		report_text(list);
+	else
+		list[0] = '\0';
+}
+
+bool deferred_has(const char *device)
+{
+	size_t len = strlen(device);
+
+	for (const char *at = list; *at != '\0'; at += strspn(at, "\n")) {
+		if (strncmp(at, device, len) == 0 && strchr("\t\n", at[len]) != NULL)
+			return true;
+		at += strcspn(at, "\n");
+	}
+	return false;
 }
 
 /* "fe800000.usb", "fd500000.pcie". */

@@ -11,3 +11,6 @@ bool deferred_has_usb(void);
 /* Logs the first of them, each with what it waits for, if the kernel says so. Needs
  * CONFIG_DEBUG_FS; mounts debugfs for as long as it reads. */
 void deferred_report(void);
+
+/* Whether this device was among those that deferred_report() saw last. */
+bool deferred_has(const char *device);

@@ -3,7 +3,12 @@
 
 #include "initramfs/disks/containers.h"
 #include "initramfs/disks/deferred.h"
+#include "initramfs/disks/probe_sysfs.h"
 #include "lib/log.h"
+#include "lib/os.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static void report_partitions(const struct probe_disk *d)
 {
@@ -13,6 +18,33 @@ static void report_partitions(const struct probe_disk *d)
 	else
 		log_err("devices: %s (%u partition%s) is not used: it has no partition of this device, or disk= or usb-disk= excludes it",
 			d->dev, d->n, d->n == 1 ? "" : "s");
+}
+
+#define HOLDERS_MAX 16
+
+/* multipathd's map, as its uuid says; udev calls its paths mpath_member. */
+static bool is_multipath(const char *holder)
+{
+	char path[96], uuid[64];
+
+	snprintf(path, sizeof(path), PROBE_SYSFS "/%.40s/dm/uuid", holder);
+	return os_read_file(path, uuid, sizeof(uuid), NULL) == KB_OK &&
+	       strncmp(uuid, "mpath-", 6) == 0;
+}
+
+static void report_multipath(const struct probe_disk *d)
+{
+	char path[96], holder[HOLDERS_MAX][64];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), PROBE_SYSFS "/%.32s/holders", d->dev + 5);
+	if (os_list(path, holder, HOLDERS_MAX, &n) != KB_OK)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		if (is_multipath(holder[i]))
+			log_err("devices: %s is a path of the multipath map %.40s (mpath_member), which is not opened here: what is in it cannot be a slot",
+				d->dev, holder[i]);
+	}
 }
 
 void nodisk_report(const struct probe *p)
@@ -26,6 +58,7 @@ void nodisk_report(const struct probe *p)
 			continue;
 		report_partitions(d);
 		containers_report(d);
+		report_multipath(d);
 		if (d->removable || d->usb)
 			media++;
 		else

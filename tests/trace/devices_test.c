@@ -51,6 +51,24 @@ TEST(disk_that_is_a_container_as_a_whole_is_told_so)
 	}
 }
 
+/* multipathd of a distribution has it; a slot on one path would be written behind the map's back.
+ */
+TEST(path_of_a_multipath_map_is_named)
+{
+	machine.disk.nparts = 2;
+	machine.disk.part[0].partlabel = machine.disk.part[1].partlabel = NULL;
+	os_sim_file("/sys/class/block/vda/holders/dm-0/dev", "254:0\n");
+	os_sim_file("/sys/class/block/dm-0/dm/uuid", "mpath-0QEMU_QEMU_HARDDISK_disk\n");
+	os_sim_file("/sys/class/block/vda/holders/dm-1/dev", "254:1\n");
+	os_sim_file("/sys/class/block/dm-1/dm/uuid", "LVM-x\n");
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_int_equal(
+		os_sim_count(
+			"# devices: /dev/vda is a path of the multipath map dm-0 (mpath_member), which is not opened"),
+		2);
+	assert_absent("map dm-1");
+}
+
 TEST(disk_that_never_comes_ends_in_a_restart)
 {
 	machine.no_disk = true;

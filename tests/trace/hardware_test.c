@@ -276,6 +276,32 @@ TEST(a_disk_without_a_driver_is_named)
 	assert_int_equal(os_sim_count("# devices: 0000:"), 1);
 }
 
+#define PLATFORM(name, alias) \
+	os_sim_file("/sys/bus/platform/devices/" name "/uevent", "OF_NAME=x\nMODALIAS=" alias "\n")
+
+/* Hosts of disks on a board: by the name that the device tree or ACPI has for such. One that waits
+ * has its driver, and is named as waiting. */
+TEST(a_host_on_a_board_without_a_driver_is_named)
+{
+	machine.no_disk = true;
+	PLATFORM("fe340000.mmc", "of:NmmcT(null)Cbrcm,bcm2711-emmc2");
+	PLATFORM("fd500000.pcie", "of:NpcieT<NULL>Cbrcm,bcm2711-pcie");
+	PLATFORM("80860F14:00", "acpi:80860F14:PNP0D40:");
+	PLATFORM("fe2c0000.mmc", "of:NmmcT(null)Crockchip,rk3399-dw-mshc");
+	PLATFORM("clk", "of:Nmmc-clkT(null)Cfixed-clock");
+	os_sim_file("/sys/bus/platform/devices/fe300000.mmc/uevent",
+		    "DRIVER=mmc-bcm2835\nMODALIAS=of:NmmcT(null)Cbrcm,bcm2835-mmc\n");
+	os_sim_file("/sys/kernel/debug/devices_deferred", "fe2c0000.mmc\n");
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# devices: fe340000.mmc has no driver: none that is packed fits "
+		    "of:NmmcT(null)Cbrcm,bcm2711-emmc2, or it did not load");
+	assert_once("# devices: fd500000.pcie has no driver: ");
+	assert_once("# devices: 80860F14:00 has no driver: ");
+	assert_absent("# devices: fe2c0000.mmc has no driver");
+	assert_absent("# devices: clk has");
+	assert_absent("# devices: fe300000.mmc");
+}
+
 static void plug_tpm(void *ctx)
 {
 	(void)ctx;
