@@ -55,6 +55,26 @@ bool containers_of_slots(char *out, size_t size, const struct probe *p,
 	return out[0] != '\0';
 }
 
+static void append_part(char *out, size_t size, const struct prober_part *part)
+{
+	char text[64];
+
+	if (!container_is(part->fstype))
+		return;
+	snprintf(text, sizeof(text), "%.23s on %.31s", part->fstype, part->dev);
+	append(out, size, text);
+}
+
+bool containers_may_have(char *out, size_t size, const struct probe_disk *disk, const char *spec)
+{
+	out[0] = '\0';
+	if (strncmp(spec, "UUID=", 5) != 0 && strncmp(spec, "LABEL=", 6) != 0)
+		return false;
+	for (unsigned i = 0; i < disk->n; i++)
+		append_part(out, size, &disk->part[i]);
+	return out[0] != '\0';
+}
+
 static bool has_member(const struct probe_disk *disk)
 {
 	for (unsigned i = 0; i < disk->n; i++)

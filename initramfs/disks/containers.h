@@ -10,6 +10,11 @@
 bool containers_of_slots(char *out, size_t size, const struct probe *p,
 			 const struct probe_disk *disk, const struct conf *conf);
 
+/* What spec, which names nothing on the disk, may lie in: "crypto_LUKS on /dev/vda2, …". Nobody
+ * sees into these; but only what a file system has inside can be there, its UUID= or LABEL=. False:
+ * none. */
+bool containers_may_have(char *out, size_t size, const struct probe_disk *disk, const char *spec);
+
 /* How much longer than timeout= the slots are waited for: where they are named by path, and a disk
  * has a member of an array. One that lacks a disk is started only when that disk is given up: by
  * mdadm's units after 30 s, which is our default, too. */

@@ -151,7 +151,18 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 		take_slot(&d->slot[i], p, disk, &conf->slot[i]);
 }
 
-static void report_missing(const struct devices *d, const struct conf *conf)
+static void report_missing_slot(const struct devices *d, const struct probe_disk *disk, char slot,
+				const char *spec)
+{
+	char list[128];
+	bool may = containers_may_have(list, sizeof(list), disk, spec);
+
+	log_warn("devices: slot %c: %s not found on %s%s%s", slot, spec, d->disk,
+		 may ? "; it may lie in what is not opened here: " : "", list);
+}
+
+static void report_missing(const struct devices *d, const struct probe_disk *disk,
+			   const struct conf *conf)
 {
 	if (d->state[0] == '\0')
 		log_warn("devices: %s not found on %s", conf->state, d->disk);
@@ -161,8 +172,8 @@ static void report_missing(const struct devices *d, const struct conf *conf)
 		if (root < 0)
 			log_warn("devices: slot %c has no class root in system.conf", 'a' + (int)i);
 		else if (d->slot[i].part[root][0] == '\0')
-			log_warn("devices: slot %c: %s not found on %s", 'a' + (int)i,
-				 conf->slot[i].cls[root].part, d->disk);
+			report_missing_slot(d, disk, state_slot_letter((int)i),
+					    conf->slot[i].cls[root].part);
 	}
 }
 
@@ -242,7 +253,7 @@ static void report_disk(struct devices *d, const struct probe *p, const struct d
 	report_equal(d, r);
 	report_containers(d, p, r->disk, conf);
 	if (!r->complete)
-		report_missing(d, conf);
+		report_missing(d, r->disk, conf);
 }
 
 static enum probe_worth worth_of_disk(void *conf, const struct probe *p,

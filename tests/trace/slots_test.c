@@ -70,6 +70,29 @@ TEST(partitions_of_a_disk_in_an_array_are_no_slots)
 		    ", b: linux_raid_member on " SLOT_B_DEV);
 }
 
+/* What is in a container, nobody sees: only its type can be named. */
+TEST(slot_that_may_lie_in_a_container_is_missed_with_the_types_that_are_there)
+{
+	machine.conf = "[system]\ncompatible=trace\n[slot.a]\nroot=PARTLABEL=root-a\n"
+		       "[slot.b]\nroot=UUID=1234-5678\n";
+	machine.disk.part[2].fstype = "crypto_LUKS";
+	machine.disk.part[3].fstype = "LVM2_member";
+	machine_boots('a');
+	assert_once(
+		"# devices: slot b: UUID=1234-5678 not found on /dev/vda; it may lie in what is not opened here: "
+		"crypto_LUKS on " SLOT_B_DEV ", LVM2_member on /dev/vda4");
+}
+
+/* A name in the table of partitions lies in none. */
+TEST(slot_by_a_name_of_the_table_is_missed_without_them)
+{
+	machine.conf = "[system]\ncompatible=trace\n[slot.a]\nroot=PARTLABEL=root-a\n"
+		       "[slot.b]\nroot=PARTLABEL=gone\n";
+	machine.disk.part[2].fstype = "crypto_LUKS";
+	machine_boots('a');
+	assert_once("# devices: slot b: PARTLABEL=gone not found on /dev/vda\n");
+}
+
 /* What the distribution's initramfs opens is not this one's; it costs no try, and is named. */
 TEST(slot_in_a_container_is_named_and_passed_over)
 {
