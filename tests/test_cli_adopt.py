@@ -575,6 +575,94 @@ def test_a_root_on_a_mapped_device_is_named(debian):
     assert "a volume of LVM, a LUKS container or an array" in debian.adopt("--yes", code=FAILURE).stdout
 
 
+# ---------------------------------------------------------------- what another installation left
+
+def installed_anew(debian):
+    """The root is made anew; the state and slot b are of before."""
+    debian.adopt("--yes", "--version", "0.9")
+    for path in ("etc/keelboot/system.conf", "etc/keelboot/keys/vendor.pem"):
+        (debian.root / path).unlink()
+    debian.put(f"boot/initrd.img-{KERNEL}", "without\n")
+
+
+def test_the_state_of_another_installation_is_not_taken_for_its_own(debian):
+    """The next boot would enter the old system in slot b."""
+    installed_anew(debian)
+    before = debian.content()
+    said = debian.adopt("--yes", code=FAILURE).stdout
+    assert "the partition for the state (/dev/vda3) holds the state of another installation" in said
+    assert "blkdiscard -z /dev/vda3" in said and debian.content() == before
+    assert debian.adopt("--commands", code=FAILURE).stdout == ""
+    debian.node("keelboot-state").write_bytes(bytes(16 * MIB))         # as blkdiscard -z does
+    debian.adopt("--yes")
+    assert [(s["state"], s["version"]) for s in debian.state()["slots"]] == [("good", "as installed"), ("trial", "1.0")]
+
+
+def test_a_state_that_the_table_shows_is_blanked_by_what_knows_it(install):
+    """wipefs does not know a state: it would leave it there."""
+    debian = install()
+    run("--state", debian.node("keelboot-state"), "state", "init", "--slots", "2", "--good", "a", code=OK)
+    start = 1 + PARTS["boot"] + PARTS["root"]
+    for name, at in (("keelboot-state", start), ("root-b", start + PARTS["keelboot-state"])):
+        call("dd", f"if={debian.node('keelboot-state')}", f"of={debian.root}/dev/vda", "bs=1M", f"seek={at}",
+             "conv=notrunc")
+        said = debian.adopt("--dry-run", code=FAILURE).stdout
+        assert f"blkdiscard -z {'/dev/vda3' if name == 'keelboot-state' else '/dev/vda4'}" in said and "wipefs" not in said
+
+
+def test_what_is_no_state_and_not_empty_is_refused_before_the_first_write(debian):
+    with open(debian.node("keelboot-state"), "r+b") as node:
+        node.write(b"somebody's" * 1000)
+    before = debian.content()
+    said = debian.adopt("--yes", code=FAILURE).stdout
+    assert "(/dev/vda3) holds no valid state, and is not empty" in said and debian.content() == before
+
+
+@pytest.mark.parametrize("key, role", [("[slot.a] root", "root"), ("[state] partition", "keelboot-state"),
+                                       ("[slot.b] root", "root-b"), ("[source.data] partition", "data")])
+def test_a_configuration_of_another_disk_is_not_taken_for_its_own(debian, key, role):
+    """As a copy of the root has it, or a backup of /etc."""
+    debian.adopt("--yes")
+    conf = debian.root / "etc/keelboot/system.conf"
+    uuid = call("sfdisk", "--part-uuid", debian.root / "dev/vda", list(PARTS).index(role) + 1).stdout.strip().lower()
+    text = conf.read_text()
+    assert text.count(uuid) == 1
+    conf.write_text(text.replace(uuid, "0" * 8 + uuid[8:]))
+    before = debian.content()
+    said = debian.adopt("--yes", code=FAILURE).stdout
+    assert f"has {key}=PARTUUID=00000000{uuid[8:]}, but here that partition is PARTUUID={uuid}" in said, said
+    assert f"mv {conf} {conf}.old" in said and "state of another installation" in said
+    assert debian.content() == before
+
+
+def test_a_partition_that_its_configuration_names_and_that_is_gone_is_said(install):
+    debian = install()
+    debian.adopt("--yes")
+    call("sfdisk", "--part-label", debian.root / "dev/vda", "4", "other")
+    assert "but here that partition is missing" in debian.adopt("--dry-run", code=FAILURE).stdout
+
+
+def test_a_run_before_that_was_asked_for_another_name_goes_on_with_it(debian):
+    """Configuration and bundle have one name, or no update fits."""
+    kill_at(debian, "bundle", "--compatible", "acme")
+    before = debian.content()
+    assert "has [system] compatible=acme; this run would write other" in \
+        debian.adopt("--yes", "--compatible", "other", code=FAILURE).stdout
+    assert debian.content() == before
+    completes(debian)
+    assert run("bundle", "inspect", debian.root / "data/keelboot/first.keel", code=OK).stdout.count("acme") > 0
+
+
+def test_an_overlay_that_came_behind_the_configuration_is_said(install):
+    """What is written to the root would go on into memory."""
+    debian = install(parts={("was" if name == "keelboot-overlay" else name): mib for name, mib in PARTS.items()})
+    kill_at(debian, "bundle")
+    call("sfdisk", "--part-label", debian.root / "dev/vda", "5", "keelboot-overlay")
+    call("mke2fs", "-q", "-t", "ext4", "-E", f"offset={(1 + 32 + 96 + 16 + 96) * MIB}", debian.root / "dev/vda", "32M")
+    assert "has [system] root-overlay=tmpfs; this run would write PARTUUID=" in \
+        debian.adopt("--yes", code=FAILURE).stdout
+
+
 # ---------------------------------------------------------------- what it makes
 
 def image_of(debian, tmp_path, path):
@@ -616,10 +704,10 @@ def test_without_a_partition_the_overlay_is_memory(install):
 
 # ---------------------------------------------------------------- cut
 
-def kill_at(debian, step):
+def kill_at(debian, step, *options):
     """Killed when it says that this step begins. The last one ends not before."""
     debian.put("slow", "")
-    with subprocess.Popen([str(word) for word in debian.command("--yes")], stdin=subprocess.DEVNULL,
+    with subprocess.Popen([str(word) for word in debian.command("--yes", *options)], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=debian.environ(), text=True) as child:
         for line in child.stdout:
             if line == f"{step} ...\n":

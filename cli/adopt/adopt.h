@@ -15,7 +15,11 @@
 #define ADOPT_WORDS_LEN	   288 /* more than a place of a mount */
 /* what to do about adopt_in_use() */
 #define ADOPT_END_USE	   "end that (umount, swapoff), and take its line out of /etc/fstab"
-#define ADOPT_MIB	   (UINT64_C(1) << 20)
+/* what to do about a state of another installation, on a partition that is named twice */
+#define ADOPT_ERASE                                                                               \
+	"take another partition; or look what it is (keelboot --state %s state show), and if no " \
+	"installation needs it, fill it with zeroes: blkdiscard -z %s"
+#define ADOPT_MIB (UINT64_C(1) << 20)
 
 enum adopt_role {
 	ADOPT_ROOT, /* the system that runs: slot a */
@@ -70,6 +74,8 @@ struct adopt {
 
 	/* what was done before */
 	bool configured, has_state, has_bundle, in_initramfs;
+	/* the state's partition has the record of another installation; something, but no record */
+	bool state_foreign, state_lost;
 
 	unsigned n;
 	struct adopt_problem problem[ADOPT_PROBLEMS_MAX];
@@ -132,7 +138,8 @@ enum kb_err adopt_hold_initramfs(const struct adopt *ad) KB_MUST_CHECK;
 /* Makes it, and looks that Keelboot is in it. Reported. */
 enum kb_err adopt_make_initramfs(struct adopt *ad) KB_MUST_CHECK;
 
-/* Whether there is a system.conf that adopt made: then it stays. */
+/* Whether there is a system.conf that adopt made for these partitions: then it stays, and says what
+ * the device is called. Any other is a problem. */
 void adopt_look_at_conf(struct adopt *ad);
 /* Writes system.conf, and the public key if there is none. Reported. */
 enum kb_err adopt_write_conf(struct adopt *ad) KB_MUST_CHECK;

@@ -70,6 +70,26 @@ static void check_slot_b(struct adopt *ad)
 		      b->dev, b->size / ADOPT_MIB, wanted / ADOPT_MIB);
 }
 
+/* Whose record it is, and what is none: `state init` would refuse both, behind the first writes. */
+static void check_record(struct adopt *ad, const struct prober_part *s)
+{
+	char fix[ADOPT_FIX_LEN];
+
+	snprintf(fix, sizeof(fix), ADOPT_ERASE, s->dev, s->dev);
+	if (ad->state_foreign || (adopt_content(s) == ADOPT_RECORD && !ad->configured))
+		adopt_problem(
+			ad, fix,
+			"the partition for the state (%s) holds the state of another installation, which would have its slots booted: nothing is written there",
+			s->dev);
+	else if (adopt_content(s) != ADOPT_BLANK && adopt_content(s) != ADOPT_RECORD)
+		adopt_foreign(ad, s, "the partition for the state");
+	else if (ad->state_lost)
+		adopt_problem(
+			ad, fix,
+			"the partition for the state (%s) holds no valid state, and is not empty: nothing is written there",
+			s->dev);
+}
+
 static void check_state(struct adopt *ad)
 {
 	const struct prober_part *s = ad->role[ADOPT_STATE];
@@ -83,8 +103,8 @@ static void check_state(struct adopt *ad)
 	if (adopt_in_use(ad, s, words))
 		adopt_problem(ad, ADOPT_END_USE, "the partition for the state (%s) %s", s->dev,
 			      words);
-	else if (adopt_content(s) != ADOPT_BLANK && adopt_content(s) != ADOPT_RECORD)
-		adopt_foreign(ad, s, "the partition for the state");
+	else
+		check_record(ad, s);
 }
 
 static void check_program(struct adopt *ad)

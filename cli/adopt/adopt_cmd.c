@@ -101,7 +101,8 @@ static void name_device(void)
 	snprintf(ad.compatible, sizeof(ad.compatible), "%s-%s", id, version);
 }
 
-/* What a run before this one has done. */
+/* What a run before this one has done. The record of another installation counts for nothing: its
+ * slot b has an old system. */
 static void look_at_state(struct device_options *o)
 {
 	struct device_options mine = *o;
@@ -114,7 +115,9 @@ static void look_at_state(struct device_options *o)
 	device_init(&d, &mine);
 	if (device_open_to_read(&d) != KB_OK)
 		return;
-	ad.has_state = d.finding == STORE_FOUND;
+	ad.state_lost = d.finding == STORE_LOST;
+	ad.state_foreign = d.finding == STORE_FOUND && !ad.configured;
+	ad.has_state = d.finding == STORE_FOUND && ad.configured;
 	ad.has_bundle = ad.has_state && d.state.nslots > 1 && state_is_whole(&d.state.slot[1]);
 	device_close(&d);
 }
@@ -250,10 +253,10 @@ int adopt_cmd(struct args *a, struct device_options *o)
 		puts("Keelboot booted this system: it is adopted already; see `keelboot status`.");
 		return OUTPUT_NOTHING;
 	}
-	name_device();
-	adopt_look_at_conf(&ad);
 	adopt_look_at_initramfs(&ad);
 	adopt_look(&ad);
+	adopt_look_at_conf(&ad);
+	name_device();
 	look_at_state(o);
 	adopt_check(&ad);
 	code = decide(o);

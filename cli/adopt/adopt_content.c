@@ -70,6 +70,7 @@ bool adopt_in_use(const struct adopt *ad, const struct prober_part *p, char out[
 	return true;
 }
 
+/* wipefs knows no state of Keelboot. */
 void adopt_foreign(struct adopt *ad, const struct prober_part *p, const char *what)
 {
 	char words[ADOPT_WORDS_LEN], fix[ADOPT_FIX_LEN];
@@ -80,6 +81,8 @@ void adopt_foreign(struct adopt *ad, const struct prober_part *p, const char *wh
 			fix, sizeof(fix),
 			"take another partition; or take away the marks that are old: wipefs %s lists them, wipefs -a -t TYPE %s removes one",
 			p->dev, p->dev);
+	else if (adopt_content(p) == ADOPT_RECORD)
+		snprintf(fix, sizeof(fix), ADOPT_ERASE, p->dev, p->dev);
 	else
 		snprintf(
 			fix, sizeof(fix),
