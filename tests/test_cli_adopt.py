@@ -575,6 +575,86 @@ def test_a_root_on_a_mapped_device_is_named(debian):
     assert "a volume of LVM, a LUKS container or an array" in debian.adopt("--yes", code=FAILURE).stdout
 
 
+# ---------------------------------------------------------------- what is wrong on the command line
+
+WRONG_OPTIONS = [("--sequence", "abc", "not a decimal number"), ("--sequence", "0", "too small"),
+                 ("--version", "1 beta", "a character that is not allowed"), ("--version", "", "empty"),
+                 ("--compatible", "a box", "a character that is not allowed"), ("--compatible", "a,b", "one name"),
+                 ("--compatible", "x" * 40, "longer than 31"), ("--from", "/nowhere", "no folder"),
+                 ("--from", KEELBOOT, "no folder")]
+
+
+@pytest.mark.parametrize("option, value, why", WRONG_OPTIONS)
+def test_an_option_that_no_bundle_could_have_is_refused_before_the_first_write(debian, option, value, why):
+    before = debian.content()
+    for way in ("--yes", "--dry-run", "--commands"):
+        done = debian.adopt(way, option, value, code=USAGE)
+        assert done.stderr.startswith(f"keelboot: {option} {value}: ") and why in done.stderr, done.stderr
+    assert debian.content() == before
+
+
+def test_a_name_of_the_distribution_that_is_none_of_a_device_is_asked_for(debian):
+    debian.put("etc/os-release", "ID='debian'\nVERSION_ID='12'\n")
+    before = debian.content()
+    said = debian.adopt("--yes", code=FAILURE).stdout
+    assert "'debian'-'12'" in said and "--compatible NAME" in said and debian.content() == before
+    debian.adopt("--yes", "--compatible", "debian-12")
+
+
+def test_a_snapshot_of_before_the_package_is_refused(debian):
+    """The configuration is shown in it at a folder that the package makes."""
+    shutil.rmtree(debian.system / "etc/keelboot")
+    before = debian.content()
+    said = debian.adopt("--yes", code=FAILURE).stdout
+    assert f"--from {debian.system} has no /etc/keelboot" in said and debian.content() == before
+
+
+def broken_key(debian, kind):
+    """What cannot sign, or is trusted by nobody; and what is said of it."""
+    other = debian.key.with_name("other")
+    if kind == "none":
+        debian.key.write_text("no key\n")
+        return f"--key {debian.key}: no bundle can be signed with it"
+    if kind == "encrypted":         # without a terminal there is nobody who could be asked
+        call("openssl", "pkey", "-in", debian.key, "-aes256", "-passout", "pass:x", "-out", other)
+        other.replace(debian.key)
+        return f"--key {debian.key}: no bundle can be signed with it"
+    if kind == "rsa":
+        call("openssl", "genrsa", "-out", debian.key, "2048")
+        return f"--key {debian.key}: no bundle can be signed with it"
+    if kind == "token":
+        debian.key = "pkcs11:object=none"
+        return "--key pkcs11:object=none: no bundle can be signed with it"
+    if kind == "alone":
+        debian.key.with_suffix(".pem").unlink()
+        return f"{debian.key.with_suffix('.pem')} is missing"
+    run("key", "generate", "-o", other, code=OK)
+    if kind == "of-another":
+        other.with_suffix(".pem").replace(debian.key.with_suffix(".pem"))
+        return f"{debian.key.with_suffix('.pem')} is not its public half"
+    if kind == "not-trusted":
+        shutil.copy(other.with_suffix(".pem"), debian.root / "etc/keelboot/keys")
+    else:                           # "unreadable"
+        debian.put("etc/keelboot/keys/vendor.pem", "no key\n")
+    return f"{debian.root}/etc/keelboot/keys has other keys alone"
+
+
+@pytest.mark.parametrize("kind", ["none", "encrypted", "rsa", "token", "alone", "of-another", "not-trusted",
+                                  "unreadable"])
+def test_a_key_whose_bundle_no_device_would_take_is_refused_before_the_first_write(debian, kind):
+    words = broken_key(debian, kind)
+    before = debian.content()
+    said = debian.adopt("--yes", code=FAILURE).stdout
+    assert words in said, said
+    assert debian.content() == before
+
+
+def test_a_key_that_is_trusted_already_needs_no_public_half_beside_it(debian):
+    debian.key.with_suffix(".pem").replace(debian.root / "etc/keelboot/keys/ours.pem")
+    debian.adopt("--yes")
+    assert [path.name for path in (debian.root / "etc/keelboot/keys").iterdir()] == ["ours.pem"]
+
+
 # ---------------------------------------------------------------- what another installation left
 
 def installed_anew(debian):

@@ -144,6 +144,15 @@ void adopt_look_at_conf(struct adopt *ad);
 /* Writes system.conf, and the public key if there is none. Reported. */
 enum kb_err adopt_write_conf(struct adopt *ad) KB_MUST_CHECK;
 
+/* Whether the key signs, and whether this device trusts what it signs, or is going to. Else a
+ * problem. */
+void adopt_check_key(struct adopt *ad);
+/* Has the device trust the key, if it trusts none. Reported. */
+enum kb_err adopt_write_key(const struct adopt *ad) KB_MUST_CHECK;
+
+/* What is wrong with compatible=, version= or sequence= of the first bundle; NULL: nothing. By the
+ * rules of `bundle create`. */
+const char *adopt_bundle_wrong(const char *key, const char *value);
 /* The first bundle, of the root as it runs. Reported. */
 enum kb_err adopt_make_bundle(struct adopt *ad) KB_MUST_CHECK;
 void adopt_bundle_path(const struct adopt *ad, char out[DEVICE_PATH_MAX]);

@@ -95,6 +95,17 @@ static enum kb_err make_view(const struct adopt *ad)
 	return hide_passing_files();
 }
 
+const char *adopt_bundle_wrong(const char *key, const char *value)
+{
+	static struct bundle_spec s;
+	const char *wrong;
+
+	bundle_spec_default(&s);
+	wrong = bundle_spec_set(&s, "", key, value);
+	/* Not a list, as a bundle may have: a device is one of them. */
+	return wrong != NULL || s.m.ncompatible <= 1 ? wrong : "expected one name";
+}
+
 static const char *set_spec(struct bundle_spec *s, const struct adopt *ad, const char *output)
 {
 	char image[64];

@@ -2,7 +2,7 @@
 /* What keeps this system from being adopted. */
 #include "cli/adopt/adopt.h"
 
-#include "lib/log.h"
+#include "cli/bundle/bundle_folder.h"
 #include "lib/os.h"
 #include "lib/util.h"
 #include "selector/store.h"
@@ -10,8 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define IMAGE_ROOM (16 * ADOPT_MIB) /* for a journal */
@@ -117,53 +115,21 @@ static void check_program(struct adopt *ad)
 			      "%s is missing: it makes the overlay above a slot", path);
 }
 
-/* Whether one of its file systems, which is mounted, has this number. */
-static bool is_on_disk(const struct adopt *ad, dev_t dev)
+/* What is no option, but of /etc/os-release, or of a run before. */
+static void check_bundle(struct adopt *ad)
 {
-	struct adopt_mount m;
+	const char *wrong = adopt_bundle_wrong("compatible", ad->compatible);
+	char path[DEVICE_PATH_MAX];
 
-	for (unsigned i = 0; i < ad->disk.n; i++)
-		if (adopt_mount_of(ad, &ad->disk.part[i], &m) && makedev(m.major, m.minor) == dev)
-			return true;
-	return false;
-}
-
-/* A private key in the root would come into the bundle, and onto each device that takes it. */
-static void check_place_of_key(struct adopt *ad, dev_t dev)
-{
-	char root[DEVICE_PATH_MAX];
-	struct stat at;
-
-	adopt_path(ad, root, "/");
-	if (ad->sys_root[0] == '\0' && stat(root, &at) == 0 && dev == at.st_dev)
-		adopt_problem(ad, "move it onto a stick",
-			      "%s lies on the root, and would become a part of the bundle",
-			      ad->key);
-	else if (is_on_disk(ad, dev))
-		log_warn(
-			"%s lies on the disk of this device: who gets hold of the device can sign releases; move it onto a stick",
-			ad->key);
-}
-
-static void check_key(struct adopt *ad)
-{
-	struct stat key;
-
-	if (ad->key == NULL) {
-		adopt_problem(
-			ad,
-			"mount a stick, and make a key on it: keelboot key generate -o /mnt/vendor; then pass --key /mnt/vendor.key",
-			"no private key to sign the first bundle with");
+	if (wrong != NULL)
+		adopt_problem(ad, "pass another: --compatible NAME",
+			      "%s cannot be the name of a device: %s", ad->compatible, wrong);
+	if (ad->from == NULL)
 		return;
-	}
-	if (strncmp(ad->key, "pkcs11:", 7) == 0)
-		return;
-	if (stat(ad->key, &key) != 0)
-		adopt_problem(
-			ad, "mount the stick that has it, or make one there: keelboot key generate",
-			"%s: cannot be read: %m", ad->key);
-	else
-		check_place_of_key(ad, key.st_dev);
+	snprintf(path, sizeof(path), "%s/etc/keelboot", ad->from);
+	if (!bundle_folder_is(path))
+		adopt_problem(ad, "make the snapshot when the package keelboot is installed",
+			      "--from %s has no /etc/keelboot", ad->from);
 }
 
 static void check_initramfs(struct adopt *ad)
@@ -242,8 +208,10 @@ void adopt_check(struct adopt *ad)
 	check_state(ad);
 	check_slot_b(ad);
 	check_program(ad);
-	if (!ad->has_bundle)
-		check_key(ad);
+	if (!ad->has_bundle) {
+		check_bundle(ad);
+		adopt_check_key(ad);
+	}
 	check_initramfs(ad);
 	check_init(ad);
 	check_swap_file(ad);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/adopt/adopt.h"
+#include "cli/bundle/bundle_folder.h"
 #include "cli/output/output.h"
 #include "cli/verbs.h"
 
@@ -31,12 +32,25 @@ static const struct args_option table[] = {
 static struct adopt ad;
 static struct device d;
 
+/* NULL, or what is wrong with the value. */
+static const char *take_compatible(const char *value)
+{
+	_Static_assert(CONF_NAME_MAX == 31, "the text says so");
+
+	if (snprintf(ad.compatible, sizeof(ad.compatible), "%s", value) >=
+	    (int)sizeof(ad.compatible))
+		return "longer than 31 letters";
+	return adopt_bundle_wrong("compatible", value);
+}
+
+/* What nothing could be made with is refused here, before anything is written. */
 static enum kb_err take_option(int id, const struct args *a)
 {
 	const char **texts[] = {
 		[KEY] = &ad.key,	 [DATA] = &ad.data,	    [FROM] = &ad.from,
 		[VERSION] = &ad.version, [SEQUENCE] = &ad.sequence, [SYS_ROOT] = &ad.sys_root
 	};
+	const char *wrong = NULL;
 
 	if (id == DRY_RUN)
 		ad.dry_run = true;
@@ -44,13 +58,18 @@ static enum kb_err take_option(int id, const struct args *a)
 		ad.yes = true;
 	else if (id == COMMANDS)
 		ad.commands = true;
-	else if (id == COMPATIBLE && snprintf(ad.compatible, sizeof(ad.compatible), "%s",
-					      a->value) >= (int)sizeof(ad.compatible)) {
-		log_err("--compatible %s: longer than %d letters", a->value, CONF_NAME_MAX);
-		return KB_EINVAL;
-	} else if (id != COMPATIBLE)
+	else if (id == COMPATIBLE)
+		wrong = take_compatible(a->value);
+	else
 		*texts[id] = a->value;
-	return KB_OK;
+	if (id == VERSION || id == SEQUENCE)
+		wrong = adopt_bundle_wrong(a->option, a->value);
+	else if (id == FROM && !bundle_folder_is(a->value))
+		wrong = "no folder";
+	if (wrong == NULL)
+		return KB_OK;
+	log_err("--%s %s: %s", a->option, a->value, wrong);
+	return KB_EINVAL;
 }
 
 static int read_adopt_args(struct args *a, struct device_options *o)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* system.conf of an adopted system, and the key that it trusts. */
+/* system.conf of an adopted system. */
 #include "cli/adopt/adopt.h"
 
 #include "cli/bundle/bundle_output.h"
 #include "lib/conf.h"
-#include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -12,7 +11,6 @@
 #include <string.h>
 
 #define CONF_FILE "/etc/keelboot/system.conf"
-#define KEYS	  "/etc/keelboot/keys"
 #define FIRST	  "# Made by `keelboot adopt`."
 
 /* Which partition a key names, of those that are an installation's own. */
@@ -128,45 +126,6 @@ static int print_conf(const struct adopt *ad, char *text, size_t size)
 			ad->data_mount);
 }
 
-static enum kb_err find_pem(void *found, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (len > 4 && strcmp(name + len - 4, ".pem") == 0)
-		*(bool *)found = true;
-	return KB_OK;
-}
-
-/* `key generate` makes the public half beside the private one: vendor.key, vendor.pem. */
-static enum kb_err copy_public_key(const struct adopt *ad, const char *keys)
-{
-	char from[DEVICE_PATH_MAX], to[2 * DEVICE_PATH_MAX + 2], text[4096];
-	size_t len = ad->key != NULL ? strlen(ad->key) : 0;
-	const char *name;
-
-	if (len > 4 && len < sizeof(from) && strcmp(ad->key + len - 4, ".key") == 0) {
-		snprintf(from, sizeof(from), "%.*s.pem", (int)len - 4, ad->key);
-		name = strrchr(from, '/');
-		snprintf(to, sizeof(to), "%s/%s", keys, name != NULL ? name + 1 : from);
-		if (os_read_file(from, text, sizeof(text), &len) == KB_OK)
-			return bundle_output_whole(to, text, len);
-	}
-	log_err("%s has no public key, and there is none beside %s; copy it: install -m 644 PUBLIC.pem %s",
-		keys, ad->key != NULL ? ad->key : "--key", keys);
-	return KB_ENOENT;
-}
-
-static enum kb_err write_key(const struct adopt *ad)
-{
-	char keys[DEVICE_PATH_MAX];
-	bool found = false;
-
-	adopt_path(ad, keys, KEYS);
-	TRY(os_mkdir(keys, 0755));
-	TRY(os_each(keys, find_pem, &found));
-	return found ? KB_OK : copy_public_key(ad, keys);
-}
-
 enum kb_err adopt_write_conf(struct adopt *ad)
 {
 	char path[DEVICE_PATH_MAX], text[2048];
@@ -175,7 +134,7 @@ enum kb_err adopt_write_conf(struct adopt *ad)
 	adopt_path(ad, path, "/etc/keelboot");
 	err = os_mkdir(path, 0755);
 	if (err == KB_OK)
-		err = write_key(ad);
+		err = adopt_write_key(ad);
 	if (err != KB_OK || ad->configured)
 		return err;
 	adopt_path(ad, path, CONF_FILE);

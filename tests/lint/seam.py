@@ -19,7 +19,7 @@ PAST = (
         "cli/image/": "*",
     }),
     ("Run on devices too, by a person: files that this person named, beside slots and state.", {
-        "cli/adopt/adopt_check.c": "stat",              # whose disk a key lies on
+        "cli/adopt/adopt_key.c": "stat",                # whose disk a key lies on
         "cli/check/check_config_cmd.c": "open read",   # a pipe, too
         "cli/state/state_init.c": "access ftruncate open unlink",   # makes a new state file
         "cli/state/state_export.c": "freopen",          # -o FILE
