@@ -38,6 +38,9 @@ GENERATORS = {
     "dracut": ("usr/lib/dracut/modules.d/50keelboot/module-setup.sh", DRACUT_TOOLS, "lsinitrd",
                f"-q --force {{root}}/boot/initrd.img-{KERNEL}.new {KERNEL}"),
 }
+# With --sys-root, what is started belongs to the other system.
+CHROOT = "#!/bin/sh\n[ \"$1\" = {root} ] || exit 99\nshift\necho \"$*\" >>{bin}/chrooted\nexport PATH={bin}:$PATH\n" \
+         "case $1 in lsinit*) exec \"$1\" \"{root}$2\" ;; esac\nexec \"$@\"\n"
 by_each_generator = pytest.mark.parametrize("debian", GENERATORS, indirect=True)
 # name: MiB, number; what there is in a disk that has all.
 PARTS = {"boot": 32, "root": 96, "keelboot-state": 16, "root-b": 96, "keelboot-overlay": 32, "data": 160}
@@ -94,7 +97,7 @@ class Installed:
         self.put("usr/sbin/sfdisk", "#!/bin/sh\n")
         (self.root / "usr/sbin/sfdisk").chmod(0o755)
         self.make_system()
-        for name, text in tools.items():
+        for name, text in {**tools, "chroot": CHROOT}.items():
             self.bin.mkdir(exist_ok=True)
             (self.bin / name).write_text(text.format(root=self.root, bin=self.bin))
             (self.bin / name).chmod(0o755)
@@ -780,6 +783,42 @@ def test_without_a_partition_the_overlay_is_memory(install):
     debian = install(parts={name: mib for name, mib in PARTS.items() if name != "keelboot-overlay"})
     assert "goes into memory" in debian.adopt("--yes").stdout
     assert "root-overlay=tmpfs" in (debian.root / "etc/keelboot/system.conf").read_text()
+
+
+@by_each_generator
+def test_the_initramfs_of_another_system_is_made_by_its_own_tools(debian):
+    """Those of this machine would make its own anew."""
+    debian.adopt("--yes")
+    image = f"/boot/initrd.img-{KERNEL}"
+    generator = {"lsinitramfs": "update-initramfs -u -k all", "lsinitrd": "sh /usr/lib/keelboot/dracut-renew"}
+    calls = (debian.bin / "chrooted").read_text().splitlines()
+    assert calls[0] == calls[-1] == f"{debian.lister} {image}" and calls.count(generator[debian.lister]) == 1
+
+
+def test_another_system_that_this_kernel_runs_is_adopted_from_inside(debian):
+    """/proc of the machine names the root of the machine, wherever it is mounted."""
+    before = debian.content()
+    call("mount", "--bind", "/proc", debian.root / "proc")
+    try:
+        for way in ("--yes", "--dry-run", "--commands"):
+            done = debian.adopt(way, code=USAGE)
+            assert f"chroot {debian.root} keelboot adopt" in done.stderr and done.stdout == ""
+    finally:
+        call("umount", debian.root / "proc")
+    assert debian.content() == before
+
+
+def test_a_kernel_that_runs_and_is_not_installed_needs_no_initramfs(debian):
+    """As in a rescue system, or a container of one."""
+    debian.put("proc/sys/kernel/osrelease", "6.12-rescue\n")
+    (debian.root / "lib/modules" / KERNEL).mkdir(parents=True, exist_ok=True)
+    debian.adopt("--yes")
+    assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
+    debian.put(f"boot/initrd.img-{KERNEL}", "without\n")
+    assert "adopted already" not in debian.adopt("--yes").stdout
+    (debian.root / f"boot/initrd.img-{KERNEL}").unlink()
+    (debian.bin / "update-initramfs").write_text("#!/bin/sh\n")
+    assert "left Keelboot out" in debian.adopt("--yes", code=None).stderr
 
 
 # ---------------------------------------------------------------- cut

@@ -72,6 +72,22 @@ static enum kb_err take_option(int id, const struct args *a)
 	return KB_EINVAL;
 }
 
+/* What is mounted, as /proc of this machine says it, is the machine's own root, wherever another
+ * system lies. */
+static bool is_from_inside(void)
+{
+	char path[DEVICE_PATH_MAX], there[64], here[64];
+
+	adopt_path(&ad, path, "/proc/self/ns/mnt");
+	if (ad.sys_root[0] == '\0' || os_readlink(path, there, sizeof(there)) != KB_OK ||
+	    os_readlink("/proc/self/ns/mnt", here, sizeof(here)) != KB_OK ||
+	    strcmp(there, here) != 0)
+		return true;
+	log_err("--sys-root %s: /proc there is that of this machine, and names its root; adopt that system from inside: chroot %s keelboot adopt ...",
+		ad.sys_root, ad.sys_root);
+	return false;
+}
+
 static int read_adopt_args(struct args *a, struct device_options *o)
 {
 	int id;
@@ -82,6 +98,8 @@ static int read_adopt_args(struct args *a, struct device_options *o)
 			return args_wrong(a, id, "adopt");
 		else if (take_option(id, a) != KB_OK)
 			return OUTPUT_USAGE;
+	if (!is_from_inside())
+		return OUTPUT_USAGE;
 	if (!ad.dry_run && !ad.commands && !ad.yes && isatty(STDIN_FILENO) == 0) {
 		log_err("adopt: there is no terminal to ask on; pass --dry-run, or --yes");
 		return OUTPUT_USAGE;

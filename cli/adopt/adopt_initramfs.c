@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIST_MS 120000
-#define MAKE_MS 1800000 /* each kernel's, on a slow machine */
-#define WANTED	"etc/keelboot/system.conf\n"
-#define HOLD	"/boot/keelboot-adopt"
+#define LIST_MS	  120000
+#define MAKE_MS	  1800000 /* each kernel's, on a slow machine */
+#define WORDS_MAX 8	  /* of a generator, and those before it */
+#define WANTED	  "etc/keelboot/system.conf\n"
+#define HOLD	  "/boot/keelboot-adopt"
 
 static const struct adopt_generator generators[] = {
 	{ "keelboot-initramfs-tools",
@@ -30,16 +31,34 @@ static const struct adopt_generator generators[] = {
 	  { "sh", "/usr/lib/keelboot/dracut-renew", NULL } },
 };
 
+/* Of another system, below --sys-root, it is that one's own: ours would look at this machine. */
+static void words_of(const struct adopt *ad, const char *const argv[],
+		     const char *words[WORDS_MAX + 1])
+{
+	size_t n = 0;
+
+	if (ad->sys_root[0] != '\0') {
+		words[n++] = "chroot";
+		words[n++] = ad->sys_root;
+	}
+	while (*argv != NULL && n < WORDS_MAX)
+		words[n++] = *argv++;
+	words[n] = NULL;
+}
+
 /* Runs a program of PATH. list: a file that takes what it prints; -1: ours does. */
-static enum kb_err run_program(const char *const argv[], int list, unsigned limit_ms)
+static enum kb_err run_program(const struct adopt *ad, const char *const argv[], int list,
+			       unsigned limit_ms)
 {
 	char program[PATH_MAX];
-	struct os_spawn sp = { .path = program, .argv = argv, .fd3 = list, .capture = list >= 0 };
+	const char *words[WORDS_MAX + 1];
+	struct os_spawn sp = { .path = program, .argv = words, .fd3 = list, .capture = list >= 0 };
 	int status = 0;
 	pid_t pid;
 
-	if (!bundle_mkfs_find(argv[0], program)) {
-		log_err("%s is not installed", argv[0]);
+	words_of(ad, argv, words);
+	if (!bundle_mkfs_find(words[0], program)) {
+		log_err("%s is not installed", words[0]);
 		return KB_EEXEC;
 	}
 	TRY(os_spawn(&sp, &pid));
@@ -73,35 +92,44 @@ static bool list_has(int fd, const char *name)
 	return false;
 }
 
-static bool has_keelboot(const struct adopt *ad, const char *path)
+/* file: below sys_root. */
+static bool has_keelboot(const struct adopt *ad, const char *file)
 {
-	const char *argv[] = { ad->generator->list, path, NULL };
+	const char *argv[] = { ad->generator->list, file, NULL };
+	char path[DEVICE_PATH_MAX];
 	KB_CLEANUP_FD int list = -1;
 
+	adopt_path(ad, path, file);
 	return os_exists(path) && os_file_memory("", 0, &list) == KB_OK &&
-	       run_program(argv, list, LIST_MS) == KB_OK && list_has(list, WANTED);
+	       run_program(ad, argv, list, LIST_MS) == KB_OK && list_has(list, WANTED);
 }
 
 struct images {
 	const struct adopt *ad;
-	bool lacks;
+	bool has, lacks;
 };
 
-/* Of another kernel that is installed; not what a generator left beside it. */
+/* Of a kernel that is installed; not what a generator left beside it. The running one may be that
+ * of a rescue system. */
 static enum kb_err look_at_image(void *ctx, const char *name)
 {
 	struct images *images = ctx;
-	const char *image = strrchr(images->ad->generator->image, '/') + 1;
-	char modules[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX], file[512];
+	const struct adopt *ad = images->ad;
+	const char *image = strrchr(ad->generator->image, '/') + 1;
+	char modules[DEVICE_PATH_MAX], file[512];
 	size_t len = strlen(image);
 
 	if (images->lacks || strncmp(name, image, len) != 0)
 		return KB_OK;
 	snprintf(file, sizeof(file), "/lib/modules/%s", name + len);
-	adopt_path(images->ad, modules, file);
+	adopt_path(ad, modules, file);
+	if (!os_exists(modules) && strcmp(name + len, ad->kernel) != 0)
+		return KB_OK;
 	snprintf(file, sizeof(file), "/boot/%s", name);
-	adopt_path(images->ad, path, file);
-	images->lacks = os_exists(modules) && !has_keelboot(images->ad, path);
+	if (has_keelboot(ad, file))
+		images->has = true;
+	else
+		images->lacks = true;
 	return KB_OK;
 }
 
@@ -111,12 +139,13 @@ static bool is_in_initramfs(const struct adopt *ad)
 	struct images images = { .ad = ad };
 	char file[256], path[DEVICE_PATH_MAX];
 
-	snprintf(file, sizeof(file), "%s%s", ad->generator->image, ad->kernel);
+	snprintf(file, sizeof(file), "/lib/modules/%s", ad->kernel);
 	adopt_path(ad, path, file);
-	if (!has_keelboot(ad, path))
+	snprintf(file, sizeof(file), "%s%s", ad->generator->image, ad->kernel);
+	if (os_exists(path) && !has_keelboot(ad, file))
 		return false;
 	adopt_path(ad, path, "/boot");
-	return os_each(path, look_at_image, &images) == KB_OK && !images.lacks;
+	return os_each(path, look_at_image, &images) == KB_OK && images.has && !images.lacks;
 }
 
 void adopt_look_at_initramfs(struct adopt *ad)
@@ -153,7 +182,7 @@ enum kb_err adopt_make_initramfs(struct adopt *ad)
 	adopt_path(ad, path, HOLD);
 	err = os_unlink(path);
 	if (err == KB_OK || err == KB_ENOENT)
-		err = run_program(ad->generator->make, -1, MAKE_MS);
+		err = run_program(ad, ad->generator->make, -1, MAKE_MS);
 	if (err != KB_OK) {
 		log_err("%s failed: a kernel whose initramfs it did not make anew boots as before; see what it said, and run `keelboot adopt` again",
 			ad->generator->make[0]);
@@ -161,7 +190,7 @@ enum kb_err adopt_make_initramfs(struct adopt *ad)
 	}
 	if (is_in_initramfs(ad))
 		return KB_OK;
-	log_err("%s left Keelboot out of %s%s: see what it said; the system boots as before",
-		ad->generator->make[0], ad->generator->image, ad->kernel);
+	log_err("%s left Keelboot out of %s* of a kernel: see what it said; that kernel boots as before",
+		ad->generator->make[0], ad->generator->image);
 	return KB_ENOENT;
 }
