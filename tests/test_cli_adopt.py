@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -770,6 +771,16 @@ def test_it_makes_configuration_state_bundle_and_initramfs(debian, tmp_path):
     assert image_of(debian, tmp_path, "/etc/keelboot/system.conf") == \
         (debian.root / "etc/keelboot/system.conf").read_text()
     assert (debian.system / "etc/fstab").read_text() == FSTAB
+
+
+def test_two_runs_at_once_do_not_share_what_they_work_with(debian):
+    """The fstab of one's bundle was empty while the other wrote its own."""
+    of_other = pathlib.Path("/run/keelboot-adopt/fstab")
+    of_other.mkdir(parents=True, exist_ok=True)
+    try:
+        debian.adopt("--yes")
+    finally:
+        of_other.rmdir()
 
 
 def test_the_second_run_says_so_and_changes_nothing(debian):

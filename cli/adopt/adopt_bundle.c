@@ -88,6 +88,7 @@ static enum kb_err make_view(const struct adopt *ad)
 	adopt_path(ad, from, "/");
 	TRY(os_mounts_own());
 	TRY(os_mkdir(WORK, 0700));
+	TRY(os_mount("tmpfs", WORK, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700"));
 	TRY(os_mkdir(VIEW, 0700));
 	TRY(os_mount(ad->from != NULL ? ad->from : from, VIEW, NULL, MS_BIND, NULL));
 	TRY(show_conf(ad));
