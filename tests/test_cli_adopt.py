@@ -355,6 +355,44 @@ def test_the_commands_make_the_partitions_that_are_missing(install):
     assert names == ["boot", "root", "keelboot-state", "root-b", "keelboot-overlay", "data"]
 
 
+def room_for(debian):
+    """The script where there is as much room behind the last partition as adopt asks for, and the disk behind it."""
+    disk = debian.root / "dev/vda"
+    wanted = int(re.search(r"(\d+) MiB are needed", debian.adopt("--dry-run", code=FAILURE).stdout)[1])
+    os.truncate(disk, (1 + sum(debian.parts.values()) + 2 + wanted) * MIB)
+    call("sh", "-ec", script_of(debian, disk).split("# the data partition")[0])
+    return {name: int(sectors) * 512 for sectors, name in
+            re.findall(r'size= *(\d+),.*name="(.*?)"', call("sfdisk", "-d", disk).stdout)}
+
+
+@pytest.mark.parametrize("mib", [80, 230, 600, 1500, 3000, 20_000, 130_000])
+def test_the_data_partition_that_is_asked_for_has_room_for_image_and_bundle(install, tmp_path, mib):
+    """A file system takes some per cent, for inodes and its journal. Root and slot b are as large as their content."""
+    debian = install(parts={"boot": 32, "root": 96})
+    image, loop = tmp_path / "snapshot", call("losetup", "-f").stdout.strip()
+    with open(image, "wb") as file:
+        file.truncate((mib + mib // 8 + 64) * MIB)
+    call("mke2fs", "-q", "-t", "ext4", "-b", "4096", image)
+    if call("mount", "-o", "loop", image, debian.system, code=None).returncode != OK:
+        pytest.skip(f"no loop device ({loop})")
+    try:
+        call("fallocate", "-l", f"{mib}M", debian.system / "large")
+        (debian.system / "etc/keelboot").mkdir(parents=True)
+        at = os.statvfs(debian.system)
+        used = (at.f_blocks - at.f_bfree) * at.f_frsize
+        sizes = room_for(debian)
+    finally:
+        call("umount", debian.system)
+    data = tmp_path / "data"
+    with open(data, "wb") as file:
+        file.truncate(sizes["data"])
+    call("mkfs.ext4", "-q", data)
+    said = call("dumpe2fs", "-h", data).stdout
+    free = int(re.search(r"Free blocks: +(\d+)", said)[1]) * int(re.search(r"Block size: +(\d+)", said)[1])
+    assert 2 * used <= free <= 2.2 * used + 200 * MIB
+    assert sizes["root-b"] >= used + used // 8      # what check_slot_b() wants
+
+
 def test_the_commands_give_boot_a_partition(install):
     debian = install(parts={"root": 96}, boot=False)
     os.truncate(debian.root / "dev/vda", 2048 * MIB)

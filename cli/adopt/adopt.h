@@ -129,6 +129,10 @@ void adopt_check_partitions(struct adopt *ad);
 void adopt_check_file_systems(struct adopt *ad);
 /* How large slot b must be for the image of this root. */
 uint64_t adopt_image_size(const struct adopt *ad);
+/* How much must be free on data: the image, and twice the bundle, while that is put together. One
+ * of Debian is compressed to a third. Later the bundle of a release lies beside that of the one
+ * before. */
+uint64_t adopt_data_room(const struct adopt *ad);
 
 /* Looks for the generator, and whether Keelboot is in the initramfs of each kernel. */
 void adopt_look_at_initramfs(struct adopt *ad);

@@ -89,14 +89,14 @@ static void check_boot(struct adopt *ad)
 static void check_room(struct adopt *ad)
 {
 	char path[DEVICE_PATH_MAX];
-	uint64_t free_bytes, total;
+	uint64_t free_bytes, total, wanted = adopt_data_room(ad);
 
 	adopt_path(ad, path, ad->data_mount);
-	if (os_free_space(path, &free_bytes, &total) == KB_OK && free_bytes < 2 * ad->used)
+	if (os_free_space(path, &free_bytes, &total) == KB_OK && free_bytes < wanted)
 		adopt_problem(ad, "make room there, or take a larger partition: --data DEVICE",
 			      "%s has %" PRIu64 " MiB left; the image and its bundle need %" PRIu64
 			      " MiB",
-			      ad->data_mount, free_bytes / ADOPT_MIB, 2 * ad->used / ADOPT_MIB);
+			      ad->data_mount, free_bytes / ADOPT_MIB, wanted / ADOPT_MIB);
 }
 
 static void check_mounted_data(struct adopt *ad, const struct prober_part *data)

@@ -11,7 +11,7 @@
 
 #define BOOT_MIB    512 /* some kernels, each with its initramfs */
 #define STATE_MIB   16
-#define DATA_ROOM   64 /* MiB, beside image and bundle */
+#define DATA_ROOM   64 /* of a small file system, or its journal */
 #define OVERLAY_MIB 512
 #define GPT_ROOM    2 /* MiB: the copy of the table, and alignment */
 
@@ -21,6 +21,27 @@ struct wanted {
 	const char *what;
 	uint64_t mib;
 };
+
+uint64_t adopt_data_room(const struct adopt *ad)
+{
+	return 2 * ad->used;
+}
+
+/* mkfs.ext4 takes 1.6 % for inodes (of less than 512 MiB, 6 %), and up to 3 % for the journal. */
+static uint64_t data_mib(const struct adopt *ad)
+{
+	uint64_t room = adopt_data_room(ad) / ADOPT_MIB;
+
+	return room + room / 16 + DATA_ROOM;
+}
+
+/* As large as slot a, unless that is so full that an image of its content is larger. */
+static uint64_t slot_mib(const struct adopt *ad)
+{
+	uint64_t root = ad->role[ADOPT_ROOT]->size, image = adopt_image_size(ad);
+
+	return (image > root ? image : root) / ADOPT_MIB;
+}
 
 static uint64_t free_mib(const struct adopt *ad)
 {
@@ -88,13 +109,13 @@ static void check_sfdisk(struct adopt *ad)
 /* An overlay is asked for only together with others: without one, memory does. */
 void adopt_check_partitions(struct adopt *ad)
 {
-	uint64_t root = ad->role[ADOPT_ROOT]->size / ADOPT_MIB, room = free_mib(ad), sum = 0;
+	uint64_t room = free_mib(ad), sum = 0;
 	const struct wanted w[] = {
 		{ ADOPT_BOOT, "/boot", BOOT_MIB },
 		{ ADOPT_STATE, "the state", STATE_MIB },
-		{ ADOPT_SLOT_B, "slot b", root },
+		{ ADOPT_SLOT_B, "slot b", slot_mib(ad) },
 		{ ADOPT_OVERLAY, "the overlay", OVERLAY_MIB },
-		{ ADOPT_DATA, "data", 2 * ad->used / ADOPT_MIB + DATA_ROOM },
+		{ ADOPT_DATA, "data", data_mib(ad) },
 	};
 	char fix[ADOPT_FIX_LEN], names[96] = "";
 
