@@ -2,6 +2,7 @@
 """What the packages keelboot-dracut and keelboot-fleet do when they are installed and removed, with a dracut and a
 systemd that say what they were asked; and what debhelper adds to the packages."""
 
+import os
 import shutil
 import subprocess
 
@@ -21,6 +22,7 @@ class System:
         for folder in ("boot", f"lib/modules/{KERNEL}", "bin"):
             (top / folder).mkdir(parents=True)
         self.put("bin/root-remains", "#!/bin/sh\nexit 0\n")
+        self.put("bin/root-runs", (TOP / "debian/root-runs").read_text())
         self.put("bin/sync", "#!/bin/sh\nexit 0\n")
         self.put("bin/dracut", f"#!/bin/sh\n[ ! -e {top}/broken ] || exit 1\n"
                                f"for w do [ -d \"${{w%/*}}\" ] || continue\n"
@@ -37,8 +39,8 @@ class System:
             text = text.replace(old, (":-" if old[0] == ":" else "") + str(self.top) + new)
         return text
 
-    def call(self, script, *words, code=0, **env):
-        done = subprocess.run(["sh", "-c", self.own(TOP / "debian" / f"keelboot-dracut.{script}"), script, *words],
+    def call(self, script, *words, code=0, package="keelboot-dracut", **env):
+        done = subprocess.run(["sh", "-c", self.own(TOP / "debian" / f"{package}.{script}"), script, *words],
                               text=True, capture_output=True, check=False,
                               env={"PATH": f"{self.top}/bin:/usr/bin:/bin", **env})
         assert done.returncode == code, done.stdout + done.stderr
@@ -85,6 +87,53 @@ def test_one_that_cannot_be_made_stops_dpkg_unless_a_person_says_so(system):
     assert "KEELBOOT_REMOVE=yes" in system.call("prerm", "remove", code=1)
     said = system.call("prerm", "remove", KEELBOOT_REMOVE="yes")
     assert "the old one stays" in said and (system.top / f"boot/initrd.img-{KERNEL}").read_text() == "old"
+
+
+DEVICES = "disk /dev/vda\nstate /dev/vda1\nslot a root /dev/vda2\nslot a boot /dev/vda9\nslot b root /dev/vda3\n" \
+          "slot c root /dev/vda5\nslot d root /dev/vda5\n"
+
+
+@pytest.mark.parametrize("package", ["keelboot-dracut", "keelboot-initramfs-tools"])
+@pytest.mark.parametrize("root, runs, names", [
+    ("PARTUUID=aa", "a", None), ("PARTUUID=bb", "b", None), ("/dev/vda3", "b", None), ("/dev/vda4", "a", None),
+    ("/dev/vda5", "c", None), ("PARTUUID=bb", "a", "b"), ("PARTUUID=aa", "b", "a"), ("/dev/vda3", "a", "b"), ("PARTUUID=bb", "", None)])
+def test_it_stays_where_the_boot_loader_names_a_slot_that_does_not_run(system, package, root, runs, names):
+    """That one may be bad, empty, or an older release: without Keelboot nothing would look."""
+    (system.top / "dev/disk/by-partuuid").mkdir(parents=True)
+    for name in ("vda1", "vda2", "vda3", "vda4", "vda5"):
+        system.put(f"dev/{name}", "")
+    for name, part in (("aa", "vda2"), ("bb", "vda3")):
+        (system.top / "dev/disk/by-partuuid" / name).symlink_to(f"../../{part}")
+    system.put("devices", DEVICES.replace("/dev/", f"{system.top}/dev/"))
+    system.put("cmdline", f"BOOT_IMAGE=/vmlinuz root=/dev/vda9 root={root} ro quiet\n")
+    if runs:
+        system.put("slot", f"{runs}\n")
+    seams = {"package": package, "KEELBOOT_RUN": str(system.top), "KEELBOOT_PROC": str(system.top),
+             "KEELBOOT_DEV": str(system.top / "dev")}
+    said = system.call("prerm", "remove", code=1 if names else 0, **seams)
+    if names:
+        assert f"root={root} of the boot loader names slot {names}, and slot {runs} runs" in said
+        assert "keelboot status" in said and "KEELBOOT_REMOVE=yes" in said
+    else:
+        assert "of the boot loader" not in said
+    system.call("prerm", "remove", KEELBOOT_REMOVE="yes", **seams)
+    system.call("prerm", "upgrade", "2", **seams)
+
+
+@pytest.mark.parametrize("package", ["keelboot-dracut", "keelboot-initramfs-tools"])
+@pytest.mark.parametrize("refuses", ["root-remains", "root-runs"])
+def test_each_of_them_stops_the_removal(system, package, refuses):
+    system.put(f"boot/initrd.img-{KERNEL}", "old")
+    system.put(f"bin/{refuses}", "#!/bin/sh\nexit 1\n")
+    system.call("prerm", "remove", code=1, package=package)
+    assert system.asked() == ""
+    system.call("prerm", "remove", package=package, KEELBOOT_REMOVE="yes")
+
+
+def test_what_a_removal_asks_is_in_the_package():
+    """Both glues depend on the package keelboot of their own version."""
+    lines = (TOP / "debian/keelboot.install").read_text().splitlines()
+    assert "debian/root-runs usr/lib/keelboot" in lines and os.access(TOP / "debian/root-runs", os.X_OK)
 
 
 # ---------------------------------------------------------------- keelboot-fleet

@@ -23,7 +23,7 @@ class System:
             (top / folder).mkdir(parents=True)
         for name in ("status", "available"):
             (self.root / "var/lib/dpkg" / name).touch()
-        for name, text in ((MAKERS[glue], f"echo \"$*\" >>{top}/made\n"), ("root-remains", "")):
+        for name, text in ((MAKERS[glue], f"echo \"$*\" >>{top}/made\n"), ("root-remains", ""), ("root-runs", "")):
             (top / "bin" / name).write_text(f"#!/bin/sh\n{text}")
             (top / "bin" / name).chmod(0o755)
 
