@@ -79,6 +79,8 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.denied, a->denied, sizeof(next.denied));
 	if (!is_unasked_over(a, id))
 		memcpy(next.unasked, a->unasked, sizeof(next.unasked));
+	memcpy(next.unread, a->unread, sizeof(next.unread));
+	next.unread_times = a->unread_times;
 	memcpy(next.too_late, a->too_late, sizeof(next.too_late));
 	memcpy(next.installed, a->installed, sizeof(next.installed));
 	next.size = a->size;
@@ -112,7 +114,7 @@ bool action_bind(struct action *a, uint64_t server)
 	if (!other)
 		return false;
 	action_begin(a, "");
-	a->own_id[0] = a->denied[0] = a->unasked[0] = a->too_late[0] = '\0';
+	a->own_id[0] = a->denied[0] = a->unasked[0] = a->unread[0] = a->too_late[0] = '\0';
 	a->attributes = a->attributes_due = 0;
 	a->installed[0] = '\0';
 	return true;
@@ -154,6 +156,8 @@ static const struct field {
 	NUMBER("only_download", only_download),
 	TEXT("denied", denied),
 	TEXT("unasked", unasked),
+	TEXT("unread", unread),
+	NUMBER("unread_times", unread_times),
 	TEXT("too_late", too_late),
 	NUMBER("forced", forced),
 	NUMBER("window_closed", window_closed),

@@ -95,6 +95,10 @@ struct action {
 	/* the last one that was confirmed, or is to be, though it cannot be installed: confirm= was
 	 * not asked */
 	char unasked[URL_ID_MAX + 1];
+	/* the last one that waited for a confirmation and was not understood; contacts in a row at
+	 * which it was not */
+	char unread[URL_ID_MAX + 1];
+	uint64_t unread_times;
 	/* of the cancellation that the server shows, which was answered with "rejected"; "": none
 	 */
 	char too_late[URL_ID_MAX + 1];

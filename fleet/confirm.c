@@ -25,12 +25,9 @@ static bool get_offer(struct contact *c, const char *id, struct offer *o)
 		return false;
 	}
 	if (ddi_read_confirmation(o, c->client.text, c->client.len, &why) == KB_OK &&
-	    strcmp(o->id, id) == 0 && !o->unclear)
+	    strcmp(o->id, id) == 0)
 		return true;
-	log_warn("action %s: the server sends %s", id,
-		 o->id[0] == '\0'	  ? why
-		 : strcmp(o->id, id) != 0 ? "another action"
-					  : "an action that cannot be understood");
+	log_warn("action %s: the server sends %s", id, o->id[0] != '\0' ? "another action" : why);
 	c->failed = true;
 	return false;
 }
@@ -41,6 +38,31 @@ static void deny(struct contact *c, const char *id, const char *says)
 	if (!tell_confirmation(c, id, false, says))
 		return;
 	snprintf(c->a.denied, sizeof(c->a.denied), "%s", id);
+	contact_save(c);
+}
+
+/* The server may be about to mend it. true: it was so in many contacts in a row, this one too. */
+static bool is_unclear_for_long(struct contact *c, const char *id, const char *why)
+{
+	struct action *a = &c->a;
+
+	if (strcmp(a->unread, id) != 0)
+		a->unread_times = 0;
+	snprintf(a->unread, sizeof(a->unread), "%s", id);
+	log_warn("action %s: %s", id, why);
+	c->failed = true;
+	if (a->unread_times < ACTION_TRIES_MAX) {
+		a->unread_times++;
+		contact_save(c);
+	}
+	return a->unread_times >= ACTION_TRIES_MAX;
+}
+
+static void end_row(struct contact *c, const char *id)
+{
+	if (strcmp(c->a.unread, id) != 0 || c->a.unread_times == 0)
+		return;
+	c->a.unread_times = 0;
 	contact_save(c);
 }
 
@@ -58,6 +80,21 @@ static bool let_fail(struct contact *c, const char *id, const char *why)
 	snprintf(c->a.unasked, sizeof(c->a.unasked), "%s", id);
 	snprintf(says, sizeof(says), "%.200s; nobody is asked", why);
 	return tell_confirmation(c, id, true, says);
+}
+
+static bool answer_unclear(struct contact *c, const char *id, const char *why)
+{
+	if (!c->dry_run) {
+		if (!is_unclear_for_long(c, id, why) || !let_fail(c, id, why))
+			return false;
+		/* A server that lost its memory may give its id to another action. */
+		c->a.unread_times = 0;
+		return true;
+	}
+	contact_print("Action %s cannot be understood; after %d such contacts it would be "
+		      "confirmed, and closed as failed.",
+		      id, ACTION_TRIES_MAX);
+	return false;
 }
 
 static bool ask_device(struct contact *c, const char *id, const struct offer *o)
@@ -82,7 +119,7 @@ bool confirm_answer(struct contact *c, const char *id)
 {
 	static struct offer o;
 	char why[ACTION_WHY_MAX + 1];
-	bool denied = strcmp(c->a.denied, id) == 0;
+	bool denied = strcmp(c->a.denied, id) == 0, possible;
 
 	if (c->conf->fleet_confirm[0] == '\0' || denied) {
 		contact_print(
@@ -92,7 +129,11 @@ bool confirm_answer(struct contact *c, const char *id)
 	}
 	if (!get_offer(c, id, &o))
 		return false;
-	if (!possible_is(&o, why))
+	possible = possible_is(&o, why);
+	if (o.unclear)
+		return answer_unclear(c, id, why);
+	end_row(c, id);
+	if (!possible)
 		return let_fail(c, id, why);
 	if (!c->dry_run)
 		return ask_device(c, id, &o);

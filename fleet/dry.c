@@ -2,6 +2,7 @@
 #include "fleet/dry.h"
 
 #include "fleet/limits.h"
+#include "fleet/possible.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -34,7 +35,13 @@ void dry_print(const struct contact *c, const struct offer *o)
 	static const char *const wishes[] = {
 		[OFFER_SKIP] = "no", [OFFER_ATTEMPT] = "yes", [OFFER_FORCED] = "yes, forced"
 	};
+	char why[ACTION_WHY_MAX + 1];
 
+	if (o->unclear && strcmp(c->a.unasked, o->id) == 0) {
+		contact_print("Action %s cannot be understood, and would be closed as failed.",
+			      o->id);
+		return;
+	}
 	if (o->unclear) {
 		contact_print("Action %s cannot be understood; after %d such contacts it would be "
 			      "closed as failed.",
@@ -49,6 +56,8 @@ void dry_print(const struct contact *c, const struct offer *o)
 	else if (c->a.phase >= ACTION_STAGED && strcmp(c->a.id, o->id) == 0)
 		contact_print("It is %s here; nothing would be fetched.",
 			      action_phase_name(c->a.phase));
+	else if (!possible_now(c, o, why))
+		contact_print("It would be closed as failed: %s.", why);
 	else if (o->download == OFFER_SKIP)
 		contact_print("Nothing would be fetched now.");
 	else

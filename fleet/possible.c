@@ -8,17 +8,21 @@
 
 bool possible_is(const struct offer *o, char why[ACTION_WHY_MAX + 1])
 {
-	if (o->bundles == 1)
+	if (o->bundles == 1 && !o->unclear)
 		return true;
-	snprintf(why, ACTION_WHY_MAX + 1,
-		 "the action has %u bundles (*.keel, at most %d characters of ASCII): expected one",
-		 o->bundles, OFFER_NAME_MAX);
+	if (o->unclear)
+		snprintf(why, ACTION_WHY_MAX + 1, "not understood: " POSSIBLE_UNCLEAR);
+	else
+		snprintf(
+			why, ACTION_WHY_MAX + 1,
+			"the action has %u bundles (*.keel, at most %d characters of ASCII): expected one",
+			o->bundles, OFFER_NAME_MAX);
 	return false;
 }
 
-static bool was_asked_about(const struct contact *c, char why[ACTION_WHY_MAX + 1])
+static bool was_asked_about(const struct contact *c, const char *id, char why[ACTION_WHY_MAX + 1])
 {
-	if (strcmp(c->a.unasked, c->a.id) != 0)
+	if (strcmp(c->a.unasked, id) != 0)
 		return true;
 	snprintf(
 		why, ACTION_WHY_MAX + 1,
@@ -26,11 +30,16 @@ static bool was_asked_about(const struct contact *c, char why[ACTION_WHY_MAX + 1
 	return false;
 }
 
+bool possible_now(const struct contact *c, const struct offer *o, char why[ACTION_WHY_MAX + 1])
+{
+	return possible_is(o, why) && was_asked_about(c, o->id, why);
+}
+
 bool possible_take(struct contact *c, const struct offer *o)
 {
 	char why[ACTION_WHY_MAX + 1];
 
-	if (possible_is(o, why) && was_asked_about(c, why))
+	if (possible_now(c, o, why))
 		return true;
 	phase_set(c, ACTION_FAILED, why);
 	return false;

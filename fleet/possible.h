@@ -4,9 +4,16 @@
 
 #include "fleet/contact.h"
 
-/* Of its bundles. false: why says it. */
+/* What is amiss with an offer that is unclear. */
+#define POSSIBLE_UNCLEAR                                                                  \
+	"a deployment that cannot be read: size, hash or link of its bundle are missing " \
+	"or out of bounds, or a word is not known here"
+
+/* That it is clear, and its bundles. false: why says it. */
 bool possible_is(const struct offer *o, char why[ACTION_WHY_MAX + 1]);
 
-/* The same of the action on record, which is closed as failed if not. Nor is it possible where it
- * had no bundle, or more than one, when it was confirmed: nobody was asked about this one. */
+/* The same, and confirm= was asked about it where it had to be: not where the action could not be
+ * installed, or was not understood, when it was confirmed. */
+bool possible_now(const struct contact *c, const struct offer *o, char why[ACTION_WHY_MAX + 1]);
+/* The same of the action on record, which is closed as failed if not. */
 bool possible_take(struct contact *c, const struct offer *o);

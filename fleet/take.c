@@ -346,9 +346,7 @@ static void begin_action(struct contact *c, const struct offer *o)
 static void take_unclear(struct contact *c, const struct offer *o)
 {
 	static const char what[] = "not understood";
-	static const char why[] =
-		"a deployment that cannot be read: size, hash or link of its bundle are missing "
-		"or out of bounds, or a word is not known here";
+	static const char why[] = POSSIBLE_UNCLEAR;
 	bool same = strcmp(c->a.id, o->id) == 0 && !is_begun_again(c, o->id);
 
 	if (same && c->a.phase >= ACTION_STAGED) {
@@ -361,6 +359,9 @@ static void take_unclear(struct contact *c, const struct offer *o)
 		c->a.kept = begin_record(c, o) ? 1 : 0;
 		snprintf(c->a.why, sizeof(c->a.why), "%s: %s", what, why);
 	}
+	/* Contacts counted before it was confirmed. */
+	if (strcmp(c->a.unasked, o->id) == 0)
+		c->a.unclear = ACTION_TRIES_MAX - 1;
 	/* The end is sent for what the server offers now, which has no size and no digest: both are
 	 * of one record. */
 	if (c->a.kept == 0 && c->a.unclear + 1 >= ACTION_TRIES_MAX) {

@@ -170,3 +170,124 @@ def test_a_dry_run_says_that_it_cannot_be_installed(fleet, server, bundle):
     said = fleet("once", "--dry-run")
     assert "Action 1: the action has 0 bundles" in said and "it would be confirmed, and closed as failed" in said
     assert not server.confirmations
+
+
+UNCLEAR = "not understood: a deployment that cannot be read: "
+
+
+def test_one_that_is_not_understood_asks_nobody_and_is_closed(fleet, server, bundle):
+    """The server may mend it; behind eight contacts in a row, nobody waits for this device."""
+    asked, action = fleet.dev.path / "asked", server.assign(bundle, download="later")
+    server.confirmation = action.id
+    fleet.configure(confirm=f"echo >>{asked}")
+    for _ in range(7):
+        assert f"action 1: {UNCLEAR}" in fleet.once(code=FAILURE) and not server.confirmations
+    assert f"Action 1 is confirmed here: {UNCLEAR}" in fleet.once(code=FAILURE)
+    word, code, details = server.confirmations[0]
+    assert (word, code) == ("confirmed", 0) and details[0].startswith(UNCLEAR)
+    assert details[0].endswith("; nobody is asked") and len(server.confirmations) == 1
+    assert action.told == ["closed/failure"] and action.messages[0].startswith(UNCLEAR) and not asked.exists()
+    before = len(server.seen)
+    fleet.once()
+    assert [kind for kind, _ in server.seen[before:]] == ["poll"]
+
+
+def test_one_that_is_mended_is_asked_about(fleet, server, offered):
+    """What is understood in between ends the row."""
+    for command in ("exit 1", "echo yes"):
+        offered.download = "later"
+        fleet.configure(confirm="echo no; exit 2")
+        for _ in range(7):
+            fleet.once(code=FAILURE)
+        assert not server.confirmations
+        offered.download = "forced"
+        fleet.configure(confirm=command)
+        fleet.once(code=OK if "exit" in command else REBOOT)
+    assert server.confirmations == [("confirmed", 0, ["yes"])] and fleet.staged
+
+
+def test_the_row_is_of_one_action(fleet, server, bundle):
+    first = server.assign(bundle, download="later")
+    server.confirmation = first.id
+    fleet.configure(confirm="echo yes")
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    first.state = "canceled"
+    server.confirmation = server.assign(bundle, download="later").id
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    assert not server.confirmations
+    fleet.once(code=FAILURE)
+    assert len(server.confirmations) == 1 and server.actions[1].told == ["closed/failure"]
+
+
+def test_the_row_goes_on_beside_what_is_on_trial(fleet, server, bundle, factory):
+    """The record is that of another action; what runs and what is tried stay."""
+    first = server.assign(bundle)
+    fleet.configure(confirm="echo yes")
+    fleet.once(code=REBOOT)
+    second = server.assign(factory("3.0", 30), download="later")
+    server.confirmation = second.id
+    for _ in range(7):
+        fleet.once(code=REBOOT)
+    assert fleet.staged and not server.confirmations
+    fleet.reboot()
+    fleet.good()
+    first.state = "finished"
+    fleet.once(code=FAILURE)
+    assert len(server.confirmations) == 1
+    assert second.told == ["closed/failure"] and second.messages[0].startswith(UNCLEAR)
+
+
+def test_one_that_is_understood_behind_that_is_not_installed(fleet, server, bundle):
+    """Nobody was asked about it."""
+    action = server.assign(bundle, download="later")
+    server.confirmation = action.id
+    fleet.configure(confirm="echo yes")
+    for _ in range(7):
+        fleet.once(code=FAILURE)
+    server.on["deployment"] = [lambda handler: handler.error(503)]
+    fleet.once(code=FAILURE)
+    assert len(server.confirmations) == 1 and not action.told
+    assert "Action 1 cannot be understood, and would be closed as failed." in fleet("once", "--dry-run")
+    action.download = "forced"
+    fleet.once()
+    assert action.told == ["closed/failure"] and not fleet.staged and not server.requests("artifact")
+
+
+def test_a_server_that_takes_no_confirmation_is_asked_again(fleet, server, bundle):
+    action = server.assign(bundle, download="later")
+    server.confirmation = action.id
+    fleet.configure(confirm="echo yes")
+    server.on["confirmation-feedback"] = [lambda handler: handler.error(503)] * 2
+    for _ in range(9):
+        fleet.once(code=FAILURE)
+    assert not server.confirmations and not action.told
+    fleet.once(code=FAILURE)
+    assert len(server.confirmations) == 1 and action.told == ["closed/failure"]
+
+
+def test_a_dry_run_says_that_it_is_not_understood(fleet, server, bundle):
+    action = server.assign(bundle, download="later")
+    server.confirmation = action.id
+    fleet.configure(confirm="echo yes")
+    for _ in range(9):
+        said = fleet("once", "--dry-run")
+        assert "Action 1 cannot be understood; after 8 such contacts it would be confirmed, and closed" in said
+        assert "confirm= would be asked" not in said and not server.confirmations
+    fleet.once(code=FAILURE)
+    assert not server.confirmations
+
+
+def test_a_dry_run_says_that_a_bundle_which_came_behind_that_is_not_fetched(fleet, server, bundle):
+    action = server.assign(bundle, name="notes.pdf")
+    server.confirmation = action.id
+    fleet.configure(confirm="echo yes")
+    server.on["deployment"] = [lambda handler: handler.error(503)]
+    fleet.once(code=FAILURE)
+    action.name = bundle.name
+    said = fleet("once", "--dry-run")
+    assert "It would be closed as failed: it could not be installed when it was confirmed" in said
+    assert "would be fetched" not in said
+    fleet.once()
+    assert action.told == ["closed/failure"] and not server.requests("artifact")
