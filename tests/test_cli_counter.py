@@ -17,16 +17,18 @@ PATH = "LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 class Counter:
     """The environment of a U-Boot that starts the first kernel; init starts those of the slots."""
 
-    def __init__(self, dev, folder):
+    def __init__(self, dev, folder, below=""):
+        """below: where the files of a device were collected."""
         self.dev = dev
         self.folder = folder
+        self.place = str(folder).removeprefix(str(below))
         self.config = folder / "fw_env.config"
         folder.mkdir(parents=True, exist_ok=True)
         self.put()
         (dev.run / "devices").write_text("disk /dev/vda\nloader kexec \npair a\n")
 
     def put(self, **variables):
-        self.config.write_text("".join(f"{self.folder}/env{n} 0x0 {SIZE:#x}\n" for n in (0, 1)))
+        self.config.write_text("".join(f"{self.place}/env{n} 0x0 {SIZE:#x}\n" for n in (0, 1)))
         for n, flags in ((0, 1), (1, 0)):
             (self.folder / f"env{n}").write_bytes(
                 kbloader.uboot_environment(flags, SIZE, bootcmd="run x", **variables))
@@ -123,7 +125,7 @@ def make_board(dev, factory):
     dev.trust(factory.public)
     dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
     board = Board(dev)
-    board.counter = Counter(dev, board.sys / "etc")
+    board.counter = Counter(dev, board.sys / "etc", board.sys)
     dev.configure("[loader]\nkind=kexec\n")
     return board
 
@@ -157,7 +159,7 @@ def test_doctor_names_a_counter_that_cannot_be_reset(board):
     assert of_loader(board) == set()
     board.counter.put()
     assert of_loader(board) == {("warning", "loader-counter")}
-    board.counter.config.write_text(f"{board.counter.folder}/env0 0x0 {SIZE:#x}\n")
+    board.counter.config.write_text(f"{board.counter.place}/env0 0x0 {SIZE:#x}\n")
     assert of_loader(board) == {("error", "loader-counter")}
     assert "two apart are needed" in board.told("loader-counter")[0]["text"]
 

@@ -151,17 +151,16 @@ def test_a_name_on_an_esp_that_is_no_plain_one_is_not_printed(grub):
 # ---------------------------------------------------------------- U-Boot
 
 class Uboot:
-    """A device whose U-Boot has a redundant environment, in two files."""
+    """A device whose U-Boot has a redundant environment, in two files that were collected there."""
 
     SIZE = 8192
 
     def __init__(self, board):
         self.board = board
-        folder = board.dev.path
-        config = folder / "fw_env.config"
-        config.write_text("".join(f"{folder}/env{n} 0x0 0x{self.SIZE:x}\n" for n in range(2)))
-        board.dev.configure(PAIRS + f"[loader]\nkind=u-boot\nenvironment={config}\n")
-        (board.dev.run / "devices").write_text(f"disk /dev/vda\nloader u-boot {config}\npair a\n")
+        board.put("etc/fw_env.config", "".join(f"/dev/env{n} 0x0 0x{self.SIZE:x}\n" for n in range(2)))
+        (board.sys / "dev").mkdir(exist_ok=True)
+        board.dev.configure(PAIRS + "[loader]\nkind=u-boot\n")
+        (board.dev.run / "devices").write_text("disk /dev/vda\nloader u-boot /etc/fw_env.config\npair a\n")
         self.put()
         board.put("boot/boot.scr", (LOADERS / "boot.cmd").read_text())
 
@@ -170,7 +169,7 @@ class Uboot:
         data = b"".join(f"{name}={value}".encode() + b"\0" for name, value in variables.items()).ljust(self.SIZE - 5,
                                                                                                        b"\0")
         for n in range(2):
-            (self.board.dev.path / f"env{n}").write_bytes(struct.pack("<IB", zlib.crc32(data), 1 - n) + data)
+            (self.board.sys / f"dev/env{n}").write_bytes(struct.pack("<IB", zlib.crc32(data), 1 - n) + data)
 
 
 @pytest.fixture(name="uboot")
@@ -190,6 +189,24 @@ def test_ubots_script_is_found_beside_the_kernel_or_in_the_environment(uboot):
     uboot.uboot.put(keelboot=script)
     assert told(uboot, "loader-script") == [] and of_loader(uboot) == set()
     assert facts(uboot)["configuration"] == "U-Boot's environment"
+
+
+def test_ubots_environment_is_that_of_the_device_and_not_of_the_machine_that_looks(uboot):
+    """What the device lacks is named by its place below the root, and not looked for beside it."""
+    uboot.uboot.put(keelboot_starts="11", bootdelay="-1")
+    assert of_loader(uboot) == {("error", "loader-menu"), ("error", "loader-starts")}
+    (uboot.dev.path / "dev").mkdir()
+    for n in range(2):
+        (uboot.sys / f"dev/env{n}").rename(uboot.dev.path / f"dev/env{n}")
+    uboot.put("etc/fw_env.config", "".join(f"{uboot.dev.path}/dev/env{n} 0x0 0x2000\n" for n in range(2)))
+    assert of_loader(uboot) == {("error", "loader-store")}
+    assert f"{uboot.sys}{uboot.dev.path}/dev/env0: not found".startswith(
+        told(uboot, "loader-store")[0].removeprefix("the boot loader's store: "))
+    config = uboot.dev.path / "fw_env.config"
+    (uboot.sys / "etc/fw_env.config").rename(config)
+    uboot.dev.configure(PAIRS + f"[loader]\nkind=u-boot\nenvironment={config}\n")
+    assert of_loader(uboot) == {("error", "loader-store")}
+    assert told(uboot, "loader-store")[0].startswith(f"the boot loader's store: {uboot.sys}{config}: not found")
 
 
 @pytest.mark.parametrize("words, why", [

@@ -22,15 +22,15 @@ static bool has_pairs(const struct device *d)
 
 /* The file that names U-Boot's environment is where this system has it, and not where the initramfs
  * did. */
-static void set_store(struct asked *a, const struct device *d)
+static void set_store(struct asked *a, const struct device *d, const char *root)
 {
 	size_t len = strcspn(d->loader, " ");
 	char word[16];
 
 	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1),
 		 d->loader);
-	a->l = (struct loader){ .kind = conf_loader_of(word), .root = "" };
-	snprintf(a->where, sizeof(a->where), "%s",
+	a->l = (struct loader){ .kind = conf_loader_of(word), .root = root };
+	snprintf(a->where, sizeof(a->where), "%s%s", a->l.kind == CONF_LOADER_UBOOT ? root : "",
 		 a->l.kind == CONF_LOADER_UBOOT ? conf_loader_environment(&d->conf)
 		 : d->loader[len] == ' '	? d->loader + len + 1
 						: "");
@@ -41,7 +41,7 @@ static enum kb_err read_store(struct asked *a, const struct device *d)
 {
 	enum kb_err err;
 
-	set_store(a, d);
+	set_store(a, d, "");
 	err = loader_read(&a->l, &a->is);
 	/* What stands there names no pair: it can be written over. */
 	if (err == KB_EFORMAT) {
@@ -68,8 +68,7 @@ enum kb_err device_loader_read(const struct device *d, const char *root,
 
 	*is = (struct device_loader_is){ .preset = STATE_NONE, .once = STATE_NONE };
 	if (has_pairs(d)) {
-		set_store(&a, d);
-		a.l.root = root;
+		set_store(&a, d, root);
 		err = loader_read(&a.l, &a.is);
 		is->preset = a.is.preset;
 		is->once = a.is.once;

@@ -17,8 +17,8 @@ struct device_loader_is {
 	char why[240];
 };
 
-/* What it starts; unreported. root: what stands before /sys and /dev. KB_ENOENT: there are no
- * pairs.
+/* What it starts; unreported. root: what stands before /sys and /dev, and before fw_env.config.
+ * KB_ENOENT: there are no pairs.
  */
 enum kb_err device_loader_read(const struct device *d, const char *root,
 			       struct device_loader_is *is) KB_MUST_CHECK;

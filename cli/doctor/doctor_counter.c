@@ -10,14 +10,13 @@
 #define EFIVARS		   "/sys/firmware/efi/efivars/"
 #define COUNTED_BY_SYSTEMD EFIVARS "LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
-/* The paths in fw_env.config are those of the device. */
 static enum kb_err read_count(const struct doctor *doc, struct loader *l,
 			      struct loader_uboot_count *count)
 {
 	static char where[DEVICE_PATH_MAX];
 
 	snprintf(where, sizeof(where), "%s%s", doc->sys_root, conf_loader_counter(&doc->d->conf));
-	*l = (struct loader){ .kind = CONF_LOADER_UBOOT, .where = where, .root = "" };
+	*l = (struct loader){ .kind = CONF_LOADER_UBOOT, .where = where, .root = doc->sys_root };
 	return loader_uboot_count(l, count);
 }
 

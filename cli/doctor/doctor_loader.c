@@ -55,7 +55,9 @@ static void check_count(struct doctor *doc)
 static void check_preset(struct doctor *doc)
 {
 	/* of the others, all is in the path of their store */
-	const char *root = doc->d->conf.loader == CONF_LOADER_TRYBOOT ? doc->sys_root : "";
+	enum conf_loader kind = doc->d->conf.loader;
+	const char *root =
+		kind == CONF_LOADER_TRYBOOT || kind == CONF_LOADER_UBOOT ? doc->sys_root : "";
 	struct device_loader_is is;
 
 	if (device_loader_read(doc->d, root, &is) != KB_OK) {

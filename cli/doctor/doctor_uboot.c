@@ -257,13 +257,15 @@ static void check_found_script(struct doctor *doc, unsigned place)
 
 void doctor_uboot(struct doctor *doc)
 {
-	struct loader l = { .kind = CONF_LOADER_UBOOT, .root = "" };
+	static char where[DEVICE_PATH_MAX];
+	struct loader l = { .kind = CONF_LOADER_UBOOT, .where = where, .root = doc->sys_root };
 	struct environment e = { .known = false };
 	unsigned place;
 
 	doctor_script_clear(&variables);
 	doctor_steps_begin(&steps, DOCTOR_UBOOT);
-	l.where = conf_loader_environment(&doc->d->conf);
+	snprintf(where, sizeof(where), "%s%s", doc->sys_root,
+		 conf_loader_environment(&doc->d->conf));
 	e.known = loader_uboot_each(&l, take_variable, &e) == KB_OK;
 	check_delay(doc, &e);
 	check_limit(doc, &e);

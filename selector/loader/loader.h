@@ -54,7 +54,8 @@ struct loader {
 	 * and stride, and for each slot a target with the places of its two variables. That is
 	 * "/dev/vda5:0x27031977:1024,a=system0:0:4,b=system1:8:12". Borrowed. */
 	const char *where;
-	/* What stands before /sys and /dev; "" on a device. Borrowed. */
+	/* What stands before /sys and /dev, also before U-Boot's devices in fw_env.config, and not
+	 * before where; "" on a device. Borrowed. */
 	const char *root;
 	/* Why the last call failed, for a person; printable ASCII. */
 	char why[LOADER_WHY];

@@ -50,7 +50,7 @@ static enum kb_err take_config_line(struct loader_fwenv *env, const char *line)
 	len = word_len(line);
 	if (len == 0 || *line == '#')
 		return KB_OK;
-	if (*line != '/' || env->n == LOADER_FWENV_COPIES || len >= sizeof(copy.dev) ||
+	if (*line != '/' || env->n == LOADER_FWENV_COPIES || len >= LOADER_FWENV_NAME ||
 	    !take_numbers(&copy, line))
 		return KB_EINVAL;
 	memcpy(copy.dev, line, len);
@@ -79,6 +79,21 @@ enum kb_err loader_fwenv_read(struct loader_fwenv *env, const char *path)
 	if (len == sizeof(text) - 1 || memchr(text, '\0', len) != NULL)
 		return KB_EINVAL;
 	return loader_fwenv_parse(env, text);
+}
+
+bool loader_fwenv_below(struct loader_fwenv *env, const char *root)
+{
+	size_t len = strlen(root);
+
+	for (unsigned i = 0; i < env->n; i++) {
+		char *dev = env->copy[i].dev;
+
+		if (len + strlen(dev) >= sizeof(env->copy[i].dev))
+			return false;
+		memmove(dev + len, dev, strlen(dev) + 1);
+		memcpy(dev, root, len);
+	}
+	return true;
 }
 
 bool loader_fwenv_begin(const struct loader_fwenv_copy *copy, uint64_t bytes, uint64_t *begin)

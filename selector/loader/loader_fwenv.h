@@ -9,11 +9,12 @@
 #include <stdint.h>
 
 #define LOADER_FWENV_COPIES   2
-#define LOADER_FWENV_OVERHEAD 5u /* bytes of a copy: checksum and counter */
+#define LOADER_FWENV_NAME     128 /* bytes of a device in the file, with its end */
+#define LOADER_FWENV_OVERHEAD 5u  /* bytes of a copy: checksum and counter */
 
 struct loader_fwenv_copy {
-	/* "/dev/mmcblk0boot0"; "/dev/ubi0:env" */
-	char dev[128];
+	/* "/dev/mmcblk0boot0"; "/dev/ubi0:env"; below a root, with that before it */
+	char dev[2 * LOADER_FWENV_NAME];
 	/* below 0: from the end of the device */
 	int64_t offset;
 	uint32_t size;
@@ -30,6 +31,9 @@ enum kb_err loader_fwenv_parse(struct loader_fwenv *env, const char *text) KB_MU
 
 /* The same of the file at path. KB_ENOENT and other errors: it cannot be read. */
 enum kb_err loader_fwenv_read(struct loader_fwenv *env, const char *path) KB_MUST_CHECK;
+
+/* Puts root before each device. False: that is too long. PURE. */
+bool loader_fwenv_below(struct loader_fwenv *env, const char *root) KB_MUST_CHECK;
 
 /* Where it begins in its device of so many bytes, of which 0 says nothing. False: that is not
  * known, or is before the device. PURE. */

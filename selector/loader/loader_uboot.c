@@ -50,6 +50,9 @@ static enum kb_err read_config(struct loader *l, struct loader_fwenv *env)
 	if (err != KB_OK)
 		return loader_why(l, err, "%s: %s; docs: fw_env.config(5)", l->where,
 				  err_text(err));
+	if (!loader_fwenv_below(env, l->root))
+		return loader_why(l, KB_EINVAL, "%s: a device in it has a name that is too long",
+				  l->where);
 	return check_copies(l, env, 0);
 }
 
@@ -101,6 +104,20 @@ static bool make_lock_folder(void)
 	return os_mkdir("/var", 0755) == KB_OK && os_mkdir("/var/lock", 0755) == KB_OK;
 }
 
+/* It reads the file itself, but for devices below a root. */
+static int configure(struct loader *l, struct loader_fwenv *env, struct uboot_ctx *ctx)
+{
+	struct uboot_env_device copy[LOADER_FWENV_COPIES] = { { .devname = NULL } };
+
+	if (l->root[0] == '\0')
+		return libuboot_read_config(ctx, l->where);
+	for (unsigned i = 0; i < env->n; i++)
+		copy[i] = (struct uboot_env_device){ .devname = env->copy[i].dev,
+						     .offset = env->copy[i].offset,
+						     .envsize = env->copy[i].size };
+	return libuboot_configure(ctx, copy);
+}
+
 static enum kb_err open_library(struct loader *l, struct loader_fwenv *env, struct uboot_ctx **ctx)
 {
 	int rc;
@@ -114,7 +131,7 @@ static enum kb_err open_library(struct loader *l, struct loader_fwenv *env, stru
 	rc = libuboot_initialize(ctx, NULL);
 	if (rc != 0)
 		return refused(l, rc, "make room for");
-	rc = libuboot_read_config(*ctx, l->where);
+	rc = configure(l, env, *ctx);
 	if (rc != 0)
 		return loader_why(l, KB_EINVAL,
 				  "%s: libubootenv does not understand it, or lacks a device",

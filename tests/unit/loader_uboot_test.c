@@ -41,6 +41,7 @@ static void set_up(void)
 	put_config(strf("# copies\n%s/env0 0x0 0x1000\n%s/env1 0x0 0x1000\n", folder, folder));
 	snprintf(where, sizeof(where), "%s/fw_env.config", folder);
 	l.where = where;
+	l.root = "";
 }
 
 static void load_copies(void)
@@ -84,6 +85,25 @@ TEST(each_variable_is_visited)
 	assert_null(strstr(text, "old="));
 	put_config("");
 	assert_int_equal(loader_uboot_each(&l, take_variable, text), KB_EINVAL);
+}
+
+TEST(devices_are_looked_for_below_the_root)
+{
+	char text[200] = "";
+
+	put_config("/env0 0x0 0x1000\n/env1 0x0 0x1000\n");
+	FAILS(loader_read(&l, &c), KB_ENOENT);
+	l.root = folder;
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, 0));
+	OK(loader_uboot_each(&l, take_variable, text));
+	assert_non_null(strstr(text, "other=1;"));
+	put_copy(1, 2, "keelboot_once=b", sizeof("keelboot_once=b"));
+	OK(loader_read(&l, &c));
+	EQUAL((c.preset, STATE_NONE), (c.once, 1));
+	l.root = strf("%s%s%0250d", folder, "/", 1);
+	FAILS(loader_read(&l, &c), KB_EINVAL);
+	assert_non_null(strstr(l.why, "too long"));
 }
 
 TEST(counter_of_the_copies_wraps)
