@@ -166,17 +166,16 @@ static void answer_loader(struct boot *b)
 
 static void find_base(struct pairs *p)
 {
-	enum kb_err err = os_can_kexec();
+	const char *why = pairs_kexec_why_not();
 
-	if (err == KB_OK) {
+	if (why == NULL) {
 		p->role = ATTEMPT_BASE;
 		return;
 	}
 	snprintf(p->where, sizeof(p->where), PAIR_NONE);
 	find(p,
 	     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
-	     err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y, and Linux 5.6 or later"
-			      : "it is forbidden (kernel.kexec_load_disabled)");
+	     why);
 }
 
 /* A slot whose kernel pairs_look() would leave in its partition: what is installed would wait for

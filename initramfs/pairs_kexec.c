@@ -30,6 +30,19 @@ bool pairs_kexec_came(void)
 		strcmp(type, OF_KEXEC) == 0);
 }
 
+const char *pairs_kexec_why_not(void)
+{
+	enum kb_err err;
+
+	if (!os_executable(BOOT_HELPER))
+		return "its initramfs has no " BOOT_HELPER;
+	err = os_can_kexec();
+	if (err == KB_OK)
+		return NULL;
+	return err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y, and Linux 5.6 or later"
+				: "it is forbidden (kernel.kexec_load_disabled)";
+}
+
 /* One that does not end, or dies, does so by what the slot has. */
 static bool is_slots_fault(enum kb_err err, int code)
 {

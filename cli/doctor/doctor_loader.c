@@ -93,7 +93,7 @@ static void check_kexec(struct doctor *doc)
 	if (d->pair == STATE_NONE)
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-kexec",
-			"the first kernel needs CONFIG_KEXEC_FILE=y, no kernel.kexec_load_disabled=1, and, if it is locked down, a slot's kernel that is signed by a key that it trusts; keelboot history says why (docs/KERNEL.md)",
+			"the first kernel needs CONFIG_KEXEC_FILE=y, no kernel.kexec_load_disabled=1, keelboot-helper in its initramfs, and, if it is locked down, a slot's kernel that is signed by a key that it trusts; keelboot history says why (docs/KERNEL.md)",
 			"slot %c runs with the first kernel: its own was not started",
 			state_slot_letter(d->booted));
 }

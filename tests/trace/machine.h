@@ -30,7 +30,7 @@
 
 static struct machine {
 	const char *cmdline, *conf; /* conf NULL: no system.conf */
-	bool no_pstore, no_disk, no_watchdog, no_state_bdev;
+	bool no_pstore, no_disk, no_watchdog, no_state_bdev, no_helper;
 	bool has_state;	     /* else machine_boot() puts machine_good() */
 	const char *init[2]; /* of the slots; NULL: none */
 	struct os_wdt_info watchdog;
@@ -192,6 +192,10 @@ static inline void machine_lay_out(void)
 	};
 
 	os_sim_file("/proc/sys/kernel/panic_on_oops", "0\n");
+	/* others start it, whether it is there or not */
+	if (machine.conf != NULL && strstr(machine.conf, "kind=kexec") != NULL &&
+	    !machine.no_helper)
+		os_sim_exec(BOOT_HELPER);
 	board_lay_out(&d);
 	if (!machine.no_state_bdev)
 		os_sim_bdev(STATE_DEV, &machine.state.bdev);

@@ -213,6 +213,47 @@ TEST(kernel_without_kexec_boots_what_proved_itself_and_says_so)
 	}
 }
 
+/* What lasts is found out before a trial is charged. */
+TEST(kernel_without_kexec_writes_nothing_in_the_boots_that_follow)
+{
+	static const enum kb_err cases[] = { KB_ENOENT, KB_EPERM };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		machine_anew();
+		machine.conf = CONF;
+		machine_put(machine_trial());
+		for (unsigned boot = 0; boot < 2; boot++) {
+			reset();
+			kernels_load();
+			os_sim_fail("can kexec", 1, cases[i]);
+			machine_boots('a');
+			assert_absent("write " STATE_DEV);
+			machine_told("this kernel cannot start that of a slot");
+			assert_once(
+				"# slot b is preferred, but skipped: on trial, and the first kernel starts no other");
+		}
+	}
+}
+
+/* As that of a distribution, where nothing was installed that installs. */
+TEST(base_without_the_helper_writes_nothing_and_says_so)
+{
+	machine.no_helper = true;
+	machine_put(machine_trial());
+	for (unsigned boot = 0; boot < 2; boot++) {
+		reset();
+		kernels_load();
+		machine_boots('a');
+		assert_absent("write " STATE_DEV);
+		assert_absent("spawn " CHILD);
+		machine_told("its initramfs has no /usr/lib/keelboot/keelboot-helper");
+		assert_once(
+			"# slot b is preferred, but skipped: on trial, and the first kernel starts no other");
+	}
+	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "loader kexec none\n"));
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+}
+
 TEST(slot_without_a_kernel_is_left_and_says_why)
 {
 	machine_put(machine_trial());
