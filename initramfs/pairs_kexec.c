@@ -69,8 +69,9 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 	log_err("slot %s: its kernel: %s", letter,
 		said.text[0] != '\0' ? said.text : err_text(err));
 	snprintf(reason, STATE_STR_MAX + 1, "its kernel cannot be started");
-	record_news(&b->rec, HISTORY_BOOT, slot, reason,
-		    said.text[0] != '\0' ? said.text : "not booted");
+	/* Each slot may have such a line, and what boots then has one. */
+	record_news_among(&b->rec, b->conf.nslots + 1, HISTORY_BOOT, slot, reason,
+			  said.text[0] != '\0' ? said.text : "not booted");
 	return is_slots_fault(err, code) ? KB_EFORMAT : KB_ECHILD;
 }
 

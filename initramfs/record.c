@@ -366,11 +366,17 @@ void record_trial_words(struct record *r, int slot, const struct tail *tail)
 		add_words(r, WORDS_BOOT, slot, r->s.open_token, tail);
 }
 
-void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,
-		 const char *detail)
+void record_news_among(struct record *r, unsigned newest, enum history_kind kind, int slot,
+		       const char *reason, const char *detail)
 {
 	struct history_event e = make_event(r, kind, slot, reason, detail);
 
-	if (can_report(r) && !store_history_has(&r->store, 1, &e))
+	if (can_report(r) && !store_history_has(&r->store, newest, &e))
 		add_event(r, &e);
+}
+
+void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,
+		 const char *detail)
+{
+	record_news_among(r, 1, kind, slot, reason, detail);
 }

@@ -102,6 +102,9 @@ void record_history(struct record *r, enum history_kind kind, int slot, const ch
 /* The same, unless the newest line says so already. */
 void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,
 		 const char *detail);
+/* The same, unless one of the newest lines does: what other lines follow in each boot. */
+void record_news_among(struct record *r, unsigned newest, enum history_kind kind, int slot,
+		       const char *reason, const char *detail);
 
 /* "found", "blank", "rebuilt", "unwritable", "missing". */
 const char *record_health_name(enum record_health h);

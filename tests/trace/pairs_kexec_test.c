@@ -294,6 +294,19 @@ TEST(base_that_is_refused_spends_no_try)
 	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
 }
 
+/* One line says why, another one what boots instead: both are there already. */
+TEST(base_that_is_refused_adds_no_line_of_history_in_each_boot)
+{
+	machine_put(machine_trial());
+	for (unsigned boot = 0; boot < 3; boot++) {
+		reset();
+		kernel_of("b", KEXEC_OF_BASE, "not here\n");
+		machine_boots('a');
+		/* the ring begins at 3072 KiB */
+		assert_int_equal(os_sim_count("write " STATE_DEV " at 30"), boot == 0 ? 2 : 0);
+	}
+}
+
 TEST(start_that_the_kernel_refuses_boots_the_good_slot_itself)
 {
 	kernels_load();
