@@ -168,8 +168,8 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	return KB_OK;
 }
 
-/* The disk of a partition: "../../devices/…/block/sda/sda1" has its name in front of the last part,
- * where a disk has "block". -1: it is none, or nobody knows. */
+/* The disk of a partition, whose folder "../../devices/…/sda/sda1" lies in the disk's. -1: it is
+ * none, or nobody knows. */
 static int open_disk(int fd)
 {
 	char path[64], link[PATH_MAX], *last, *disk;
@@ -178,7 +178,11 @@ static int open_disk(int fd)
 
 	if (fstat(fd, &st) < 0)
 		return -1;
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(st.st_rdev),
+		 minor(st.st_rdev));
+	if (access(path, F_OK) != 0)
+		return -1;
+	*strrchr(path, '/') = '\0';
 	len = readlink(path, link, sizeof(link) - 1);
 	if (len < 0)
 		return -1;
@@ -188,7 +192,7 @@ static int open_disk(int fd)
 		return -1;
 	*last = '\0';
 	disk = strrchr(link, '/');
-	if (disk == NULL || strcmp(disk + 1, "block") == 0)
+	if (disk == NULL)
 		return -1;
 	snprintf(path, sizeof(path), "/dev/%.32s", disk + 1);
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

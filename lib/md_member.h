@@ -14,8 +14,10 @@ bool md_member_is(struct bdev *b);
 /*
  * Is a whole disk, on which the kernel finds partitions, a member? They lie in the array then, and
  * who writes to one writes to the member. That can be where the superblock is at the end (1.0,
- * 0.90): with the others, the disk does not begin as the array does. 0.90 does not say whose it
- * is. It counts as the disk's if its array is as long as the disk: that of the last partition may
- * lie in the same place.
+ * 0.90): with the others, the disk does not begin as the array does.
+ *
+ * Only a GPT that was made inside the array proves it: its copy lies where the array ends. An old
+ * array may have left its superblock on a disk that was partitioned later, and that disk boots. An
+ * MBR does not say where it ends, so a disk with one counts as none.
  */
 bool md_member_is_disk(struct bdev *b);

@@ -89,7 +89,7 @@ static void check_member(struct doctor *doc, int slot, const char *cls, const ch
 	doctor_report(
 		doc, DOCTOR_ERROR, "slot-container",
 		own ? fix
-		    : "give the slots a disk of their own; if no array uses this one any more: wipefs -a -f -t linux_raid_member, and the disk",
+		    : "give the slots a disk of their own; if no array uses this one any more: wipefs -a -f -t linux_raid_member DISK",
 		"%s of slot %c %s a member of a RAID array (linux_raid_member): nothing is installed there",
 		cls, state_slot_letter(slot), own ? "is" : "lies on");
 }

@@ -108,21 +108,29 @@ static void label_folder(const char *path)
 	overlay_report(text);
 }
 
+static enum kb_err make_folder(const struct overlay_plan *p, const char *part)
+{
+	char path[192];
+	bool is_new;
+
+	snprintf(path, sizeof(path), OVERLAY_FOLDER "/%s%s", p->release, part);
+	is_new = !os_exists(path);
+	TRY(os_mkdir(path, 0755));
+	if (part[0] != '\0')
+		label_folder(path);
+	if (is_new && strcmp(part, "/upper") == 0)
+		overlay_upper_take_owner(path);
+	return KB_OK;
+}
+
 /* What a power cut leaves of these is made whole at the next boot: an empty folder is a new one. */
 static enum kb_err make_folders(const struct overlay_plan *p, char *why)
 {
 	static const char *const parts[] = { "", "/upper", "/work" };
 	enum kb_err err = os_mkdir(OVERLAY_FOLDER, 0700);
-	char path[192];
 
-	for (unsigned i = 0; i < KB_ARRAY_LEN(parts) && err == KB_OK; i++) {
-		snprintf(path, sizeof(path), OVERLAY_FOLDER "/%s%s", p->release, parts[i]);
-		err = os_mkdir(path, 0755);
-		if (err == KB_OK && parts[i][0] != '\0')
-			label_folder(path);
-		if (err == KB_OK && strcmp(parts[i], "/upper") == 0)
-			overlay_upper_take_owner(path);
-	}
+	for (unsigned i = 0; i < KB_ARRAY_LEN(parts) && err == KB_OK; i++)
+		err = make_folder(p, parts[i]);
 	if (err != KB_OK)
 		snprintf(why, WHY_MAX, "unable to make the folders of the release on %s: %s",
 			 p->upper, err_text(err));

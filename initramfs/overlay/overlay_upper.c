@@ -42,22 +42,11 @@ void overlay_upper_report_room(const struct overlay_plan *p)
 	}
 }
 
-static bool is_empty(const char *path)
-{
-	char name[1][64];
-	unsigned n = 0;
-
-	return os_list(path, name, 1, &n) == KB_OK && n == 0;
-}
-
 void overlay_upper_take_owner(const char *path)
 {
+	enum kb_err err = os_owner_copy("/", path);
 	char text[TEXT_MAX];
-	enum kb_err err;
 
-	if (!is_empty(path))
-		return;
-	err = os_owner_copy("/", path);
 	if (err == KB_OK)
 		return;
 	snprintf(text, sizeof(text),

@@ -11,6 +11,5 @@ bool overlay_upper_is_read_only(void) KB_MUST_CHECK;
 /* Reports one that is full, of bytes or of files. */
 void overlay_upper_report_room(const struct overlay_plan *p);
 
-/* Gives an upper folder in which nothing is yet owner and mode of the slot's root: it is what "/"
- * shows of them. */
+/* Gives a new upper folder owner and mode of the slot's root: it is what "/" shows of them. */
 void overlay_upper_take_owner(const char *path);

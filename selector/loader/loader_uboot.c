@@ -104,7 +104,8 @@ static bool make_lock_folder(void)
 	return os_mkdir("/var", 0755) == KB_OK && os_mkdir("/var/lock", 0755) == KB_OK;
 }
 
-/* It reads the file itself, but for devices below a root. */
+/* It reads the file itself, but for devices below a root: then it takes two copies, which
+ * check_copies() has asked for. */
 static int configure(struct loader *l, struct loader_fwenv *env, struct uboot_ctx *ctx)
 {
 	struct uboot_env_device copy[LOADER_FWENV_COPIES] = { { .devname = NULL } };

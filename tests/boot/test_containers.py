@@ -12,11 +12,12 @@ from kbdisk import parse_size
 SECTOR = 512
 
 
-def md_superblock(at: int) -> bytes:
-    """Of version 1, as mdadm writes it into a mirror's leg; its checksum is right."""
+def md_superblock(at: int, size: int = 32 << 20) -> bytes:
+    """Of version 1, as mdadm writes it into a mirror's leg; its checksum is right. size: of the array."""
     block = bytearray(512)
-    struct.pack_into("<II4xI16s32sQIIQII", block, 0, 0xa92b4efc, 1, 0, bytes(range(16)), b"box:0", 1, 1, 0, 65536, 0, 2)
-    struct.pack_into("<QQQ", block, 128, 0, 65536, at // SECTOR)
+    struct.pack_into("<II4xI16s32sQIIQII", block, 0, 0xa92b4efc, 1, 0, bytes(range(16)), b"box:0", 1, 1, 0,
+                     size // SECTOR, 0, 2)
+    struct.pack_into("<QQQ", block, 128, 0, size // SECTOR, at // SECTOR)
     struct.pack_into("<I", block, 220, 128)
     total = sum(struct.unpack("<128I", block))
     struct.pack_into("<I", block, 216, ((total & 0xffffffff) + (total >> 32)) & 0xffffffff)
@@ -82,11 +83,11 @@ def test_a_state_on_a_member_of_an_array_is_not_written(bench):
 
 def in_an_array(image):
     """The disk becomes a leg of a mirror of whole disks, in which its partitions lie."""
-    size = image.stat().st_size + (1 << 20)
+    table, size = image.stat().st_size, image.stat().st_size + (1 << 20)
     with open(image, "r+b") as file:
         file.truncate(size)
         file.seek(size - 8192)
-        file.write(md_superblock(size - 8192))
+        file.write(md_superblock(size - 8192, table))
     return image
 
 
@@ -99,6 +100,17 @@ def test_partitions_of_a_disk_in_an_array_are_no_slots_and_not_written(bench):
         assert "devices: data: /dev/vda2 holds linux_raid_member, which is not opened here; it is not used" in said
         assert "state: unable to read /dev/vda1: a member of a RAID array (linux_raid_member), which is never" in said
     assert disk.read_bytes() == before
+
+
+def test_a_disk_on_which_an_old_array_left_its_superblock_boots_and_is_updated(bench):
+    """Of 0.90, 64 KiB and more before the end: a GPT that is made later leaves it there."""
+    disk = bench.disk("1.0", good="a")
+    size = disk.stat().st_size
+    with open(disk, "r+b") as file:
+        file.seek(size - size % 65536 - 65536)
+        file.write(struct.pack("<9I", 0xa92b4efc, 0, 90, 0, 0, 0, 0, 1, (size - size % 65536 - 65536) >> 10))
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("3.0"))]) as vm:
+        bench.up(vm, "3.0", "b")
 
 
 def test_the_command_writes_to_no_partition_of_a_disk_in_an_array(bench):

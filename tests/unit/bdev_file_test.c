@@ -180,27 +180,91 @@ TEST(a_member_of_an_array_is_read_and_never_written)
 	}
 }
 
-static void assert_disk(uint64_t off, bool old, uint32_t kib, bool member)
+static void put64(uint64_t off, uint64_t value)
 {
-	assert_int_equal(truncate(path, 0), 0);
-	assert_int_equal(truncate(path, BLOCKS * BDEV_ALIGN), 0);
-	put_superblock_of(off, old, kib);
+	int fd = open(path, O_RDWR);
+
+	value = htole64(value);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &value, sizeof(value), (off_t)off), sizeof(value));
+	close(fd);
+}
+
+/* A GPT's header, and where it says that its copy is: the last sector of what it was made for. */
+static void put_gpt(uint64_t sector, uint64_t end)
+{
+	put64(sector, 0x5452415020494645); /* EFI PART */
+	put64(sector + 24, 1);
+	put64(sector + 32, end / sector - 1);
+}
+
+static void assert_disk(bool member)
+{
 	OK(bdev_file_open(&f, path, 0));
 	assert_int_equal(md_member_is_disk(&f.bdev), member);
 	bdev_file_close(&f);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, BLOCKS * BDEV_ALIGN), 0);
+}
+
+/* kib: of its array. */
+static void put_old(uint32_t kib)
+{
+	put_superblock_of(65536, true, kib);
+}
+
+static void put_new(uint64_t bytes)
+{
+	put_superblock((BLOCKS - 2) * BDEV_ALIGN, false);
+	put64((BLOCKS - 2) * BDEV_ALIGN + 136, bytes / 512);
 }
 
 /* Partitions are seen on a member only if it begins as the array does; and a superblock 0.90 may
  * be that of the last partition. */
 TEST(a_disk_with_partitions_is_a_member_by_its_end_alone)
 {
-	assert_disk((BLOCKS - 2) * BDEV_ALIGN, false, 0, true);
-	assert_disk(65536, true, 64, true);
-	assert_disk(65536, true, 63, true);
-	assert_disk(65536, true, 65, false);
-	assert_disk(65536, true, 0, false);
-	assert_disk(0, false, 0, false);
-	assert_disk(BDEV_ALIGN, false, 0, false);
+	static const struct {
+		uint32_t kib;
+		bool member;
+	} old[] = { { 64, true }, { 63, true }, { 65, false }, { 0, false } };
+
+	for (uint64_t sector = 512; sector <= 4096; sector *= 8) {
+		put_gpt(sector, 32 * BDEV_ALIGN);
+		put_new(32 * BDEV_ALIGN);
+		assert_disk(true);
+	}
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		put_gpt(512, 63 << 10);
+		put_old(old[i].kib);
+		assert_disk(old[i].member);
+	}
+	put_gpt(512, 32 * BDEV_ALIGN);
+	put_superblock(0, false);
+	assert_disk(false);
+	put_gpt(512, 32 * BDEV_ALIGN);
+	put_superblock(BDEV_ALIGN, false);
+	assert_disk(false);
+}
+
+/* Its disk was in an array, and has been partitioned since: it boots, and is updated. */
+TEST(a_disk_on_which_an_old_array_left_a_superblock_is_none)
+{
+	put_gpt(512, BLOCKS * BDEV_ALIGN);
+	put_old(64);
+	assert_disk(false);
+	put_gpt(512, (64 << 10) + 512);
+	put_old(64);
+	assert_disk(false);
+	put_gpt(4096, BLOCKS * BDEV_ALIGN);
+	put_new(32 * BDEV_ALIGN);
+	assert_disk(false);
+	/* An MBR does not say where the disk ended. */
+	put_old(64);
+	assert_disk(false);
+	/* What the superblock says is nonsense. */
+	put_gpt(512, 32 * BDEV_ALIGN);
+	put_new(UINT64_MAX);
+	assert_disk(false);
 }
 
 /* An image in a slot may hold what an array has elsewhere. */

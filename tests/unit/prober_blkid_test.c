@@ -85,17 +85,32 @@ TEST(a_gpt_disk_is_understood)
 	EQUAL((a.part[3].label, "STICK"), (a.part[3].uuid, "CAFE-0001"), (a.whole.fstype, ""));
 }
 
-/* md's superblock, version 1.0: 8 KiB before the end, and it says so. */
+/* md's superblock, version 1.0, of an array of 32 MiB: 8 KiB before the end, and it says so. */
+static void put_md_superblock(void)
+{
+	shell("{ printf '\\374\\116\\053\\251\\001\\000\\000\\000'; head -c 128 /dev/zero; "
+	      "printf '\\000\\000\\001\\000\\000\\000\\000\\000\\360\\077\\001'; } | "
+	      "dd of=disk.img bs=8192 seek=5119 conv=notrunc");
+}
+
 TEST(a_disk_that_is_a_member_of_an_array_is_told_with_its_partitions)
 {
 	make_gpt();
 	shell("truncate -s 40M disk.img");
 	look();
 	EQUAL((a.flags, 0), (a.n, 4));
-	shell("{ printf '\\374\\116\\053\\251\\001\\000\\000\\000'; head -c 136 /dev/zero; "
-	      "printf '\\360\\077\\001'; } | dd of=disk.img bs=8192 seek=5119 conv=notrunc");
+	put_md_superblock();
 	look();
 	EQUAL((a.flags, PROBER_MEMBER), (a.table, "gpt"), (a.n, 4));
+}
+
+TEST(a_disk_that_was_partitioned_behind_the_time_of_an_array_is_none)
+{
+	make_gpt();
+	shell("truncate -s 40M disk.img && sfdisk --relocate gpt-bak-std disk.img");
+	put_md_superblock();
+	look();
+	EQUAL((a.flags, 0), (a.table, "gpt"), (a.n, 4));
 }
 
 TEST(an_mbr_disk_is_understood_without_its_extended_partition)
