@@ -17,7 +17,7 @@ ERRORS = set("errno_location".split())
 # Process 1 reaches the kernel with these. None of them takes memory.
 ENDS_1 = set("""
     open openat close read pread write pwrite lseek fallocate fsync posix_fadvise sync
-    lgetxattr lsetxattr
+    lgetxattr lsetxattr lchown chmod
     stat lstat fstat fstatfs statvfs readlink mkdir rename unlink unlinkat fcntl flock ioctl isatty dup2 dup3 pipe2 poll
     mount umount2 chroot chdir unshare fork execve waitpid kill getpid getppid setsid prctl setrlimit _exit reboot
     sched_getaffinity sched_cpucount
