@@ -729,7 +729,8 @@ def test_a_state_that_the_table_shows_is_blanked_by_what_knows_it(install):
         call("dd", f"if={debian.node('keelboot-state')}", f"of={debian.root}/dev/vda", "bs=1M", f"seek={at}",
              "conv=notrunc")
         said = debian.adopt("--dry-run", code=FAILURE).stdout
-        assert f"blkdiscard -z {'/dev/vda3' if name == 'keelboot-state' else '/dev/vda4'}" in said and "wipefs" not in said
+        part = "/dev/vda3" if name == "keelboot-state" else "/dev/vda4"
+        assert f"blkdiscard -z {part}" in said and "wipefs" not in said
 
 
 def test_what_is_no_state_and_not_empty_is_refused_before_the_first_write(debian):

@@ -96,7 +96,8 @@ DEVICES = "disk /dev/vda\nstate /dev/vda1\nslot a root /dev/vda2\nslot a boot /d
 @pytest.mark.parametrize("package", ["keelboot-dracut", "keelboot-initramfs-tools"])
 @pytest.mark.parametrize("root, runs, names", [
     ("PARTUUID=aa", "a", None), ("PARTUUID=bb", "b", None), ("/dev/vda3", "b", None), ("/dev/vda4", "a", None),
-    ("/dev/vda5", "c", None), ("PARTUUID=bb", "a", "b"), ("PARTUUID=aa", "b", "a"), ("/dev/vda3", "a", "b"), ("PARTUUID=bb", "", None)])
+    ("/dev/vda5", "c", None), ("PARTUUID=bb", "a", "b"), ("PARTUUID=aa", "b", "a"), ("/dev/vda3", "a", "b"),
+    ("PARTUUID=bb", "", None)])
 def test_it_stays_where_the_boot_loader_names_a_slot_that_does_not_run(system, package, root, runs, names):
     """That one may be bad, empty, or an older release: without Keelboot nothing would look."""
     (system.top / "dev/disk/by-partuuid").mkdir(parents=True)

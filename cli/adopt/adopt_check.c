@@ -12,13 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define IMAGE_ROOM (16 * ADOPT_MIB) /* for a journal */
-
-uint64_t adopt_image_size(const struct adopt *ad)
-{
-	return (ad->used + ad->used / 8 + IMAGE_ROOM) / ADOPT_MIB * ADOPT_MIB;
-}
-
 /* What the slot holds is the file system of the root, and nothing that is mounted into it. */
 static void check_root(struct adopt *ad)
 {

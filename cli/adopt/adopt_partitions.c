@@ -13,7 +13,8 @@
 #define STATE_MIB   16
 #define DATA_ROOM   64 /* of a small file system, or its journal */
 #define OVERLAY_MIB 512
-#define GPT_ROOM    2 /* MiB: the copy of the table, and alignment */
+#define IMAGE_ROOM  (16 * ADOPT_MIB) /* for a journal */
+#define GPT_ROOM    2		     /* MiB: the copy of the table, and alignment */
 
 /* Data comes last: it takes what is left. */
 struct wanted {
@@ -21,6 +22,11 @@ struct wanted {
 	const char *what;
 	uint64_t mib;
 };
+
+uint64_t adopt_image_size(const struct adopt *ad)
+{
+	return (ad->used + ad->used / 8 + IMAGE_ROOM) / ADOPT_MIB * ADOPT_MIB;
+}
 
 uint64_t adopt_data_room(const struct adopt *ad)
 {
