@@ -172,6 +172,7 @@ static void find_base(struct pairs *p)
 		p->role = ATTEMPT_BASE;
 		return;
 	}
+	p->no_base = true;
 	snprintf(p->where, sizeof(p->where), PAIR_NONE);
 	find(p,
 	     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",

@@ -26,6 +26,8 @@ struct pairs {
 	bool asked;
 	/* it is missing or damaged: no loader can be asked */
 	bool unasked;
+	/* by kexec: this is the first kernel, and it starts no other */
+	bool no_base;
 	/* the loader heard what it waits for */
 	bool answered;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE, or "" */
