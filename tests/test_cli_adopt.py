@@ -501,15 +501,27 @@ def test_what_debians_page_says_of_the_script_fits_it(install):
 
 def test_without_systemd_its_script_is_linked(debian):
     link = "ln -s /usr/lib/keelboot/keelboot.init /etc/init.d/keelboot"
-    debian.put("run/systemd/system/x", "")
-    debian.put("etc/init.d/cron", "")
+    debian.put("run/systemd/system/x", "")      # of the machine whose /run a chroot shows
+    debian.put("sbin/init", "#!/bin/sh\n")
     assert link not in debian.adopt("--dry-run").stdout
-    shutil.rmtree(debian.root / "run/systemd")
+    debian.put("etc/init.d/cron", "")
     assert f"{link}\nupdate-rc.d keelboot defaults\n" in debian.adopt("--commands").stdout
     early = "ln -s /usr/lib/keelboot/keelboot-early.init /etc/init.d/keelboot-early"
     assert f"{early}\nupdate-rc.d keelboot-early defaults\n" in debian.adopt("--commands").stdout
     debian.put("etc/init.d/keelboot", "")
     assert link not in debian.adopt("--dry-run").stdout
+
+
+@pytest.mark.parametrize("program", ["/lib/systemd/systemd", "../lib/systemd/systemd", "/usr/lib/systemd/systemd"])
+def test_a_debian_whose_init_is_systemd_gets_no_scripts_of_sysvinit(debian, program):
+    """Inside a chroot systemd runs nothing; the root says what its next boot starts."""
+    debian.put("etc/init.d/cron", "")
+    (debian.root / "sbin").mkdir()
+    (debian.root / "sbin/init").symlink_to(program)
+    assert "update-rc.d" not in debian.adopt("--dry-run").stdout
+    (debian.root / "sbin/init").unlink()
+    (debian.root / "sbin/init").symlink_to("/usr/lib/other/systemd-less")
+    assert "update-rc.d" in debian.adopt("--commands").stdout
 
 
 def test_a_key_on_the_disk_of_the_device_is_warned_of(debian):

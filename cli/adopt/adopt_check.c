@@ -133,22 +133,34 @@ static void check_initramfs(struct adopt *ad)
 			"nothing that adopt knows puts Keelboot into the initramfs; it does not know mkosi-initrd");
 }
 
+/* Not what runs: inside a chroot that is another system's, and /run is empty or that one's. */
+static bool has_systemd(const struct adopt *ad)
+{
+	char init[DEVICE_PATH_MAX], program[DEVICE_PATH_MAX];
+	const char *name;
+
+	adopt_path(ad, init, "/sbin/init");
+	if (os_readlink(init, program, sizeof(program)) != KB_OK)
+		return false;
+	name = strrchr(program, '/');
+	return strcmp(name != NULL ? name + 1 : program, "systemd") == 0;
+}
+
 /* Packages enable the units of systemd; of another init, nobody else would mark a trial good. */
 static void check_init(struct adopt *ad)
 {
-	char systemd[DEVICE_PATH_MAX], scripts[DEVICE_PATH_MAX], ours[DEVICE_PATH_MAX];
+	char scripts[DEVICE_PATH_MAX], ours[DEVICE_PATH_MAX];
 
-	adopt_path(ad, systemd, "/run/systemd/system");
 	adopt_path(ad, scripts, "/etc/init.d");
 	adopt_path(ad, ours, "/etc/init.d/keelboot");
-	if (!os_exists(systemd) && os_exists(scripts) && !os_exists(ours))
+	if (!has_systemd(ad) && os_exists(scripts) && !os_exists(ours))
 		adopt_missing(
 			ad,
 			"ln -s /usr/lib/keelboot/keelboot.init /etc/init.d/keelboot\n"
 			"update-rc.d keelboot defaults\n"
 			"ln -s /usr/lib/keelboot/keelboot-early.init /etc/init.d/keelboot-early\n"
 			"update-rc.d keelboot-early defaults",
-			"systemd does not run, and no script of sysvinit marks a trial good");
+			"/sbin/init is not systemd, and no script of sysvinit marks a trial good");
 }
 
 static bool lies_in_root(const struct adopt *ad, const char *file)
