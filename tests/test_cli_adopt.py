@@ -307,6 +307,28 @@ def test_what_is_left_in_free_space_is_not_taken_for_somebodys(install):
     assert "LUKS" not in call("blkid", "-p", "-O", str(145 * MIB), "-S", str(96 * MIB), disk, code=None).stdout
 
 
+def test_a_state_that_the_commands_make_is_blank(install):
+    """Blocks of a file that lay there make no signature, but `state init` refuses what is neither blank nor a state."""
+    debian = install(parts={"boot": 32, "root": 96})
+    disk = debian.root / "dev/vda"
+    os.truncate(disk, 1024 * MIB)
+    old = b"of an old file, " * (MIB // 16)
+    with open(disk, "r+b") as file:
+        file.seek(129 * MIB)
+        for _ in range(16 + 96):
+            file.write(old)
+    call("sh", "-ec", script_of(debian, disk).split("# the data partition")[0])
+    assert 'start=      264192, size=       32768' in call("sfdisk", "-d", disk).stdout     # the state: 129 MiB, 16 MiB
+    assert [at // MIB for at, data in not_zero(disk)[1].items() if data == old] == list(range(145, 241))
+
+
+def test_the_commands_blank_no_state_that_they_do_not_make(install):
+    debian = install(parts={"boot": 32, "root": 96, "keelboot-state": 16})
+    os.truncate(debian.root / "dev/vda", 1024 * MIB)
+    script = debian.adopt("--commands").stdout
+    assert 'name="root-b"' in script and "blkdiscard" not in script
+
+
 def test_a_partition_that_nothing_is_known_of_is_offered_and_no_other(install):
     debian = install(parts={**PARTS, "one": 96, "two": 96})
     mark(debian, "one", "swsuspend")
@@ -343,6 +365,11 @@ def script_of(debian, disk):
     script = debian.adopt("--commands").stdout
     for word in ("partx -u", "udevadm settle"):
         script = script.replace(word, ":")
+    # A file has no nodes of its partitions, and blkdiscard takes only devices.
+    script = script.replace("blkdiscard -z /dev/disk/by-partlabel/keelboot-state",
+                            "sfdisk -d /dev/vda | sed -n 's/.*start= *\\([0-9]*\\), size= *\\([0-9]*\\),.*"
+                            "\"keelboot-state\".*/\\1 \\2/p' | while read -r at size; do "
+                            "dd if=/dev/zero of=/dev/vda seek=$at count=$size conv=notrunc status=none; done")
     return script.replace("/dev/vda", str(disk))
 
 

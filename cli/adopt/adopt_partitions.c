@@ -68,7 +68,8 @@ static void append(char *out, size_t size, const char *text)
 }
 
 /* Where the disk grew, the copy of the table has to move to the end first. What a partition of
- * before left in the free space would look as if the new one were somebody's. */
+ * before left in the free space would look as if the new one were somebody's: sfdisk wipes the
+ * signatures, and the new state has to be blank, which blocks of old files are not. */
 static void write_commands(const struct adopt *ad, const struct wanted *w, size_t n,
 			   char fix[ADOPT_FIX_LEN])
 {
@@ -91,6 +92,11 @@ static void write_commands(const struct adopt *ad, const struct wanted *w, size_
 		line, sizeof(line),
 		" | sfdisk -q --append --wipe-partitions always --no-reread --force %s\npartx -u %s\nudevadm settle",
 		ad->disk_path, ad->disk_path);
+	append(fix, ADOPT_FIX_LEN, line);
+	if (!ad->will_be[ADOPT_STATE])
+		return;
+	snprintf(line, sizeof(line), "\nblkdiscard -z /dev/disk/by-partlabel/%s",
+		 adopt_label[ADOPT_STATE]);
 	append(fix, ADOPT_FIX_LEN, line);
 }
 
