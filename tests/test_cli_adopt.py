@@ -794,7 +794,34 @@ def test_a_configuration_of_another_disk_is_not_taken_for_its_own(debian, key, r
     said = debian.adopt("--yes", code=FAILURE).stdout
     assert f"has {key}=PARTUUID=00000000{uuid[8:]}, but here that partition is PARTUUID={uuid}" in said, said
     assert f"mv {conf} {conf}.old" in said and "state of another installation" in said
+    assert "blkdiscard" not in said         # it may be the state of this one, whose configuration a person changed
     assert debian.content() == before
+
+
+def test_a_state_beside_a_configuration_that_adopt_did_not_make_is_not_to_be_erased(debian):
+    debian.adopt("--yes")
+    conf = debian.root / "etc/keelboot/system.conf"
+    conf.write_text("# mine\n" + conf.read_text())
+    said = debian.adopt("--yes", code=FAILURE).stdout
+    assert "adopt did not make it" in said and "state of another installation" in said and "blkdiscard" not in said
+
+
+def test_other_names_of_the_same_partitions_are_those_of_this_disk(debian):
+    """Its owner wrote labels, or a UUID in capitals: the boot takes both."""
+    debian.adopt("--yes")
+    conf = debian.root / "etc/keelboot/system.conf"
+    text = conf.read_text()
+    for name, key in (("root-b", r"\[slot.b\]\nroot"), ("keelboot-overlay", "root-overlay"), ("root", r"\[slot.a\]\nroot")):
+        label = re.sub(rf"({key})=\S+", rf"\1=PARTLABEL={name}", text)
+        assert label != text
+        for changed in (label, re.sub(rf"({key}=PARTUUID)=(\S+)", lambda at: f"{at[1]}={at[2].upper()}", text)):
+            conf.write_text(changed)
+            assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
+            debian.put(f"boot/{HELD}", "")      # a run that goes on
+            assert "Nothing was written" in debian.adopt("--dry-run").stdout
+            (debian.root / "boot" / HELD).unlink()
+    conf.write_text(re.sub(r"(\[slot.b\]\nroot)=\S+", r"\1=PARTLABEL=root-c", text))
+    assert "has [slot.b] root=PARTLABEL=root-c, but here" in debian.adopt("--yes", code=FAILURE).stdout
 
 
 def test_a_partition_that_its_configuration_names_and_that_is_gone_is_said(install):

@@ -74,6 +74,8 @@ struct adopt {
 
 	/* what was done before */
 	bool configured, has_state, has_bundle, in_initramfs;
+	/* there is a system.conf, and it is not one that adopt made for these partitions */
+	bool conf_unfit;
 	/* the state's partition has the record of another installation; something, but no record */
 	bool state_foreign, state_lost;
 

@@ -67,7 +67,12 @@ static void check_record(struct adopt *ad, const struct prober_part *s)
 	char fix[ADOPT_FIX_LEN];
 
 	snprintf(fix, sizeof(fix), ADOPT_ERASE, s->dev, s->dev);
-	if (ad->state_foreign || (adopt_content(s) == ADOPT_RECORD && !ad->configured))
+	if (ad->conf_unfit && (ad->state_foreign || adopt_content(s) == ADOPT_RECORD))
+		adopt_problem(
+			ad, "decide about system.conf first, as above; then run this again",
+			"the partition for the state (%s) holds a state, and as system.conf does not fit, it may be the state of another installation: nothing is written there",
+			s->dev);
+	else if (ad->state_foreign || (adopt_content(s) == ADOPT_RECORD && !ad->configured))
 		adopt_problem(
 			ad, fix,
 			"the partition for the state (%s) holds the state of another installation, which would have its slots booted: nothing is written there",

@@ -19,6 +19,18 @@ struct named {
 	enum adopt_role role;
 };
 
+/* Whether system.conf means this partition, as the boot finds it: a person may have changed what
+ * adopt wrote. */
+static bool is_named(const struct prober_part *p, const char *found)
+{
+	static const char uuid[] = "PARTUUID=", label[] = "PARTLABEL=";
+
+	if (strncmp(found, uuid, strlen(uuid)) == 0)
+		return strcasecmp(found + strlen(uuid), p->partuuid) == 0;
+	return p->partlabel[0] != '\0' && strncmp(found, label, strlen(label)) == 0 &&
+	       strcmp(found + strlen(label), p->partlabel) == 0;
+}
+
 /* The first one that is not this disk's, in words behind the path of the file; false: all are. */
 static bool names_others(const struct adopt *ad, const struct conf *c, char words[ADOPT_TEXT_LEN])
 {
@@ -34,10 +46,10 @@ static bool names_others(const struct adopt *ad, const struct conf *c, char word
 		const char *found = named[i].found != NULL ? named[i].found : "";
 		char here[64] = "missing";
 
+		if (p != NULL && is_named(p, found))
+			continue;
 		if (p != NULL)
 			snprintf(here, sizeof(here), "PARTUUID=%s", p->partuuid);
-		if (strcmp(found, here) == 0)
-			continue;
 		snprintf(words, ADOPT_TEXT_LEN, "has %s=%.60s, but here that partition is %s",
 			 named[i].key, found, here);
 		return true;
@@ -55,7 +67,8 @@ static void check_same(struct adopt *ad, const struct conf *c, const char *path)
 	} same[] = {
 		{ "[system] compatible", c->compatible,
 		  ad->compatible[0] != '\0' ? ad->compatible : c->compatible },
-		{ "[system] root-overlay", c->overlay, overlay },
+		{ "[system] root-overlay", c->overlay,
+		  over != NULL && is_named(over, c->overlay) ? c->overlay : overlay },
 		{ "[source.data] filesystem", c->data_fstype, data->fstype },
 		{ "[source.data] mount", c->data_mount,
 		  ad->data_mount[0] != '\0' ? ad->data_mount : c->data_mount },
@@ -83,6 +96,7 @@ void adopt_look_at_conf(struct adopt *ad)
 	adopt_path(ad, path, CONF_FILE);
 	if (!os_exists(path) || ad->role[ADOPT_ROOT] == NULL)
 		return;
+	ad->conf_unfit = true;
 	snprintf(fix, sizeof(fix), "mv %.400s %.400s.old; or go on by hand with docs/INTEGRATE.md",
 		 path, path);
 	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK ||
@@ -95,11 +109,12 @@ void adopt_look_at_conf(struct adopt *ad)
 	if (names_others(ad, &c, words)) {
 		snprintf(
 			fix, sizeof(fix),
-			"if another installation left it: mv %.400s %.400s.old; else name the partition that it has: --state, --slot b:root=, --data",
+			"if another installation left it: mv %.400s %.400s.old; else name the partition that it has: --state, --slot b:root=, --data; or write there what is here",
 			path, path);
 		adopt_problem(ad, fix, "%.128s %s", path, words);
 		return;
 	}
+	ad->conf_unfit = false;
 	ad->configured = true;
 	check_same(ad, &c, path);
 	snprintf(ad->compatible, sizeof(ad->compatible), "%s", c.compatible);
