@@ -924,6 +924,14 @@ def test_another_system_that_this_kernel_runs_is_adopted_from_inside(debian):
     assert debian.content() == before
 
 
+@pytest.mark.parametrize("root", ["/", "//"])
+def test_this_machines_own_root_is_no_other_system(root):
+    """It is looked at as without the option, whatever that finds here."""
+    plain, named = (call(KEELBOOT, "adopt", *words, "--dry-run", code=None) for words in ([], ["--sys-root", root]))
+    assert (named.returncode, named.stdout, named.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    assert plain.returncode != USAGE
+
+
 def test_a_kernel_that_runs_and_is_not_installed_needs_no_initramfs(debian):
     """As in a rescue system, or a container of one."""
     debian.put("proc/sys/kernel/osrelease", "6.12-rescue\n")

@@ -98,6 +98,8 @@ static int read_adopt_args(struct args *a, struct device_options *o)
 			return args_wrong(a, id, "adopt");
 		else if (take_option(id, a) != KB_OK)
 			return OUTPUT_USAGE;
+	if (ad.sys_root[strspn(ad.sys_root, "/")] == '\0')
+		ad.sys_root = "";
 	if (!is_from_inside())
 		return OUTPUT_USAGE;
 	if (!ad.dry_run && !ad.commands && !ad.yes && isatty(STDIN_FILENO) == 0) {
