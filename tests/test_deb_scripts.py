@@ -121,6 +121,27 @@ def test_it_stays_where_the_boot_loader_names_a_slot_that_does_not_run(system, p
     system.call("prerm", "upgrade", "2", **seams)
 
 
+@pytest.mark.parametrize("package, other", [("keelboot-dracut", "keelboot-initramfs-tools"),
+                                            ("keelboot-initramfs-tools", "keelboot-dracut")])
+@pytest.mark.parametrize("status, stays", [("", True), ("not-installed", True), ("config-files", True),
+                                           ("half-installed", True), ("unpacked", False), ("half-configured", False),
+                                           ("installed", False)])
+def test_another_generators_package_takes_over(system, package, other, status, stays):
+    """It puts Keelboot into the initramfs. apt removes first: then the person has to say so, and reads how."""
+    (system.top / "dev").mkdir()
+    for name in ("vda2", "vda3"):
+        system.put(f"dev/{name}", "")
+    system.put("devices", DEVICES.replace("/dev/", f"{system.top}/dev/"))
+    system.put("cmdline", "root=/dev/vda2\n")
+    system.put("slot", "b\n")
+    system.put("bin/dpkg-query", f"#!/bin/sh\nfor w do :; done\n[ \"$w\" = {other} ] && [ -n '{status}' ] || exit 1\n"
+                                 f"printf %s '{status}'\n")
+    said = system.call("prerm", "remove", code=1 if stays else 0, package=package, KEELBOOT_RUN=str(system.top),
+                       KEELBOOT_PROC=str(system.top), KEELBOOT_DEV=str(system.top / "dev"))
+    assert (f"KEELBOOT_REMOVE=yes apt-get install {other}" in said) == stays
+    assert ("a restart may boot slot a" in said) == stays
+
+
 @pytest.mark.parametrize("package", ["keelboot-dracut", "keelboot-initramfs-tools"])
 @pytest.mark.parametrize("refuses", ["root-remains", "root-runs"])
 def test_each_of_them_stops_the_removal(system, package, refuses):
