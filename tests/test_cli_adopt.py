@@ -811,7 +811,8 @@ def test_other_names_of_the_same_partitions_are_those_of_this_disk(debian):
     debian.adopt("--yes")
     conf = debian.root / "etc/keelboot/system.conf"
     text = conf.read_text()
-    for name, key in (("root-b", r"\[slot.b\]\nroot"), ("keelboot-overlay", "root-overlay"), ("root", r"\[slot.a\]\nroot")):
+    for name, key in (("root-b", r"\[slot.b\]\nroot"), ("keelboot-overlay", "root-overlay"),
+                      ("root", r"\[slot.a\]\nroot")):
         label = re.sub(rf"({key})=\S+", rf"\1=PARTLABEL={name}", text)
         assert label != text
         for changed in (label, re.sub(rf"({key}=PARTUUID)=(\S+)", lambda at: f"{at[1]}={at[2].upper()}", text)):

@@ -69,7 +69,7 @@ static void append(char *out, size_t size, const char *text)
 
 /* Where the disk grew, the copy of the table has to move to the end first. What a partition of
  * before left in the free space would look as if the new one were somebody's: sfdisk wipes the
- * signatures, and the new state has to be blank, which blocks of old files are not. */
+ * signatures, and the new state must be blank, which blocks of old files are not. */
 static void write_commands(const struct adopt *ad, const struct wanted *w, size_t n,
 			   char fix[ADOPT_FIX_LEN])
 {
