@@ -180,7 +180,7 @@ static int open_disk(int fd)
 		return -1;
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(st.st_rdev),
 		 minor(st.st_rdev));
-	if (access(path, F_OK) != 0)
+	if (stat(path, &st) < 0)
 		return -1;
 	*strrchr(path, '/') = '\0';
 	len = readlink(path, link, sizeof(link) - 1);

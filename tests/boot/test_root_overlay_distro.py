@@ -69,8 +69,8 @@ def make_tree(tmp_path_factory, suite, kernel):
     for it, and modprobe finds it in the slot."""
     base, tree = TOP / f"build/debian/generators-{suite}", tmp_path_factory.mktemp("debian") / "tree"
     # Debian 13's dracut takes the place of initramfs-tools.
-    generators = "initramfs-tools" + (",dracut-core" if suite == "bookworm" else "")
-    run(TOP / "qemu/mkdebianroot", "--suite", suite, "--with", f"{generators},zstd,cpio,kmod,e2fsprogs", "systemd", base)
+    packages = "initramfs-tools,zstd,cpio,kmod,e2fsprogs" + (",dracut-core" if suite == "bookworm" else "")
+    run(TOP / "qemu/mkdebianroot", "--suite", suite, "--with", packages, "systemd", base)
     run("cp", "-a", base, tree)
     modules = Path(kernel.modules)
     (tree / "lib/modules").mkdir(exist_ok=True)

@@ -71,9 +71,9 @@ PAST = (
         "lib/util.c": "close",
     }),
     ("libubootenv reads and writes U-Boot's environment itself: it knows MTD, UBI and files.", {
-        "selector/loader/loader_uboot.c": "libuboot_close libuboot_env_store libuboot_exit libuboot_get_env "
-                                          "libuboot_getname libuboot_getvalue libuboot_initialize libuboot_iterator "
-                                          "libuboot_open libuboot_read_config libuboot_set_env",
+        "selector/loader/loader_uboot.c": "libuboot_close libuboot_configure libuboot_env_store libuboot_exit "
+                                          "libuboot_get_env libuboot_getname libuboot_getvalue libuboot_initialize "
+                                          "libuboot_iterator libuboot_open libuboot_read_config libuboot_set_env",
     }),
     ("OpenSSL starts without a file of settings, and not without memory; in the helper, with few algorithms.", {
         "initramfs/helper/algorithms.c": "*",
