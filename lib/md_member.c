@@ -10,9 +10,11 @@
 #define SECTOR	     512u
 #define OLD_ALIGN    65536u /* of a superblock 0.90, and what it lies before the end */
 #define OLD_SIZE     32	    /* of a superblock 0.90: KiB that the array has of it */
-#define DATA_OFFSET  128    /* of a superblock 1.x: sector where the array's data begins, */
-#define DATA_SIZE    136    /* sectors that it has, */
+#define NEW_SIZE     80	    /* of a superblock 1.x: sectors that the array has of each member, */
+#define DATA_OFFSET  128    /* the sector where they begin, */
 #define SUPER_OFFSET 144    /* and in which sector it is itself */
+#define CHUNK	     (UINT64_C(1) << 20) /* an array may be shorter by what makes no whole one */
+#define MBR_TYPE     450		 /* of the first of four partitions */
 #define GPT	     "EFI PART"
 #define GPT_OWN	     24 /* of its header: in which sector it is, */
 #define GPT_COPY     32 /* and in which one its copy */
@@ -32,14 +34,19 @@ static bool is_new(struct bdev *b, uint64_t off)
 }
 
 /* 0.90 is in the byte order of the machine that made it. */
+static uint32_t old_get32(unsigned at)
+{
+	uint32_t value = bytes_get32(block + at);
+
+	return bytes_get32(block) == MAGIC ? value : __builtin_bswap32(value);
+}
+
+/* Its array lies in front of it. That of the whole disk may be found in the last partition, too,
+ * which is shorter. */
 static bool is_old(struct bdev *b, uint64_t off)
 {
-	if (!has_block(b, off))
-		return false;
-	if (bytes_get32(block) == MAGIC)
-		return bytes_get32(block + 4) == 0 && bytes_get32(block + 8) == 90;
-	return bytes_get32(block) == __builtin_bswap32(MAGIC) && bytes_get32(block + 4) == 0 &&
-	       bytes_get32(block + 8) == __builtin_bswap32(90);
+	return has_block(b, off) && old_get32(0) == MAGIC && old_get32(4) == 0 &&
+	       old_get32(8) == 90 && (uint64_t)old_get32(OLD_SIZE) << 10 <= off;
 }
 
 static bool ends_as_new(struct bdev *b)
@@ -59,16 +66,15 @@ bool md_member_is(struct bdev *b)
 	return old_place(b) > 0 && is_old(b, old_place(b));
 }
 
-/* Bytes of the device that its array has, by the superblock 1.0 at its end; 0: it has none. */
+/* Bytes of each member that the array uses, by the superblock 1.0 at the end; 0: there is none. */
 static uint64_t end_of_new(struct bdev *b)
 {
-	uint64_t at, len;
+	uint64_t len;
 
-	if (!ends_as_new(b))
+	if (!ends_as_new(b) || bytes_get64(block + DATA_OFFSET) != 0)
 		return 0;
-	at = bytes_get64(block + DATA_OFFSET);
-	len = bytes_get64(block + DATA_SIZE);
-	return at == 0 && len <= b->size / SECTOR ? len * SECTOR : 0;
+	len = bytes_get64(block + NEW_SIZE);
+	return len <= b->size / SECTOR ? len * SECTOR : 0;
 }
 
 /* The same, by one of 0.90. A partition begins 64 KiB behind the disk at least, if their places are
@@ -79,23 +85,37 @@ static uint64_t end_of_old(struct bdev *b)
 
 	if (off == 0 || !is_old(b, off))
 		return 0;
-	end = bytes_get32(block + OLD_SIZE);
-	if (bytes_get32(block) != MAGIC)
-		end = __builtin_bswap32((uint32_t)end);
-	end <<= 10;
-	return end > off - OLD_ALIGN && end <= off ? end : 0;
+	end = (uint64_t)old_get32(OLD_SIZE) << 10;
+	return end > off - OLD_ALIGN ? end : 0;
 }
 
-/* Whether the copy of its GPT lies in front of `end`. It is at the very end of what was
- * partitioned: of the array, or of the disk, before or behind the time of an array. */
-static bool table_ends_before(struct bdev *b, uint64_t end)
+/* Linux looks for a GPT only behind an MBR that says so. */
+static bool has_protective_mbr(struct bdev *b)
+{
+	if (!has_block(b, 0) || block[510] != 0x55 || block[511] != 0xaa)
+		return false;
+	for (unsigned i = 0; i < 4; i++) {
+		if (block[MBR_TYPE + 16 * i] == 0xee)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether the copy of its GPT lies at `end`. It is at the end of what was partitioned: the array,
+ * the disk, or the smaller disk whose image was written to this one.
+ */
+static bool table_ends_at(struct bdev *b, uint64_t end)
 {
 	for (uint64_t sector = SECTOR; sector <= BDEV_ALIGN; sector *= BDEV_ALIGN / SECTOR) {
 		const uint8_t *head = block + sector % BDEV_ALIGN;
+		uint64_t copy;
 
-		if (has_block(b, sector - sector % BDEV_ALIGN) && memcmp(head, GPT, 8) == 0 &&
-		    bytes_get64(head + GPT_OWN) == 1)
-			return bytes_get64(head + GPT_COPY) < end / sector;
+		if (!has_block(b, sector - sector % BDEV_ALIGN) || memcmp(head, GPT, 8) != 0 ||
+		    bytes_get64(head + GPT_OWN) != 1)
+			continue;
+		copy = bytes_get64(head + GPT_COPY);
+		return copy < end / sector && copy >= (end > CHUNK ? end - CHUNK : 0) / sector;
 	}
 	return false;
 }
@@ -106,5 +126,5 @@ bool md_member_is_disk(struct bdev *b)
 
 	if (end == 0)
 		end = end_of_old(b);
-	return end > 0 && table_ends_before(b, end);
+	return end > 0 && has_protective_mbr(b) && table_ends_at(b, end);
 }

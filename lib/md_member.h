@@ -17,7 +17,8 @@ bool md_member_is(struct bdev *b);
  * 0.90): with the others, the disk does not begin as the array does.
  *
  * Only a GPT that was made inside the array proves it: its copy lies where the array ends. An old
- * array may have left its superblock on a disk that was partitioned later, and that disk boots. An
- * MBR does not say where it ends, so a disk with one counts as none.
+ * array may have left its superblock on a disk that was partitioned later, or that got the image of
+ * a smaller one, and that disk boots. An MBR does not say where it ends, so a disk with one counts
+ * as none.
  */
 bool md_member_is_disk(struct bdev *b);

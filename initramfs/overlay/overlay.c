@@ -108,17 +108,25 @@ static void label_folder(const char *path)
 	overlay_report(text);
 }
 
+/* Of a release that has no work folder yet, the upper one is new, or what a power cut left of it.
+ */
+static bool is_new_upper(const struct overlay_plan *p, const char *part)
+{
+	char work[192];
+
+	snprintf(work, sizeof(work), OVERLAY_FOLDER "/%s/work", p->release);
+	return strcmp(part, "/upper") == 0 && !os_exists(work);
+}
+
 static enum kb_err make_folder(const struct overlay_plan *p, const char *part)
 {
 	char path[192];
-	bool is_new;
 
 	snprintf(path, sizeof(path), OVERLAY_FOLDER "/%s%s", p->release, part);
-	is_new = !os_exists(path);
 	TRY(os_mkdir(path, 0755));
 	if (part[0] != '\0')
 		label_folder(path);
-	if (is_new && strcmp(part, "/upper") == 0)
+	if (is_new_upper(p, part))
 		overlay_upper_take_owner(path);
 	return KB_OK;
 }

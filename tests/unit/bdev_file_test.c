@@ -6,6 +6,7 @@
 #include <endian.h>
 
 #define BLOCKS 40
+#define LARGE  (4 << 20)
 
 static char path[64];
 static uint8_t buf[4 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
@@ -190,9 +191,12 @@ static void put64(uint64_t off, uint64_t value)
 	close(fd);
 }
 
-/* A GPT's header, and where it says that its copy is: the last sector of what it was made for. */
+/* A protective MBR; a GPT's header, and where it says that its copy is: the last sector of what it
+ * was made for. */
 static void put_gpt(uint64_t sector, uint64_t end)
 {
+	put64(464, 0xee0000); /* the type of the second partition */
+	put64(504, 0xaa55ull << 48);
 	put64(sector, 0x5452415020494645); /* EFI PART */
 	put64(sector + 24, 1);
 	put64(sector + 32, end / sector - 1);
@@ -216,7 +220,7 @@ static void put_old(uint32_t kib)
 static void put_new(uint64_t bytes)
 {
 	put_superblock((BLOCKS - 2) * BDEV_ALIGN, false);
-	put64((BLOCKS - 2) * BDEV_ALIGN + 136, bytes / 512);
+	put64((BLOCKS - 2) * BDEV_ALIGN + 80, bytes / 512);
 }
 
 /* Partitions are seen on a member only if it begins as the array does; and a superblock 0.90 may
@@ -258,13 +262,33 @@ TEST(a_disk_on_which_an_old_array_left_a_superblock_is_none)
 	put_gpt(4096, BLOCKS * BDEV_ALIGN);
 	put_new(32 * BDEV_ALIGN);
 	assert_disk(false);
-	/* An MBR does not say where the disk ended. */
+	/* An image of a smaller disk. */
+	assert_int_equal(truncate(path, LARGE), 0);
+	put_gpt(512, 32 * BDEV_ALIGN);
+	put_superblock(LARGE - 2 * BDEV_ALIGN, false);
+	put64(LARGE - 2 * BDEV_ALIGN + 80, LARGE / 512 - 32);
+	assert_disk(false);
+	/* An MBR does not say where the disk ended, whatever is behind it. */
+	put_old(64);
+	assert_disk(false);
+	put_gpt(512, 63 << 10);
+	put64(464, 0x830000);
 	put_old(64);
 	assert_disk(false);
 	/* What the superblock says is nonsense. */
 	put_gpt(512, 32 * BDEV_ALIGN);
 	put_new(UINT64_MAX);
 	assert_disk(false);
+}
+
+/* The last partition may end where the disk does, and be shorter than the array of that. */
+TEST(a_superblock_of_the_whole_disk_makes_no_member_of_its_last_partition)
+{
+	put_old(65);
+	OK(bdev_file_open(&f, path, BDEV_FILE_WRITE));
+	bdev_file_close(&f);
+	put_old(64);
+	FAILS(bdev_file_open(&f, path, BDEV_FILE_WRITE), KB_EMEMBER);
 }
 
 /* An image in a slot may hold what an array has elsewhere. */

@@ -268,11 +268,19 @@ TEST(new_root_has_owner_and_mode_of_the_slots)
 	assert_true(strstr(os_sim_trace(), "owner ") < strstr(os_sim_trace(), "mount overlay"));
 }
 
-TEST(root_that_was_written_to_keeps_its_owner_and_mode)
+/* A person may have changed them, and nothing else. */
+TEST(root_that_was_entered_once_keeps_its_owner_and_mode)
 {
-	os_sim_file(IN(NEW "/upper/etc/hostname"), "");
+	os_sim_file(IN(NEW "/work/.keep"), "");
 	overlay_enter(&plan);
 	EQUAL((os_sim_count("owner"), 0), (os_sim_count("change_root /mnt"), 1));
+}
+
+TEST(root_whose_first_boot_was_cut_off_has_owner_and_mode_of_the_slots)
+{
+	os_sim_file(IN(NEW "/upper/.label"), "");
+	overlay_enter(&plan);
+	assert_int_equal(os_sim_count("owner " IN(NEW "/upper as /")), 1);
 }
 
 TEST(owner_that_cannot_be_set_stops_no_overlay)

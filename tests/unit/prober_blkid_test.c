@@ -88,8 +88,8 @@ TEST(a_gpt_disk_is_understood)
 /* md's superblock, version 1.0, of an array of 32 MiB: 8 KiB before the end, and it says so. */
 static void put_md_superblock(void)
 {
-	shell("{ printf '\\374\\116\\053\\251\\001\\000\\000\\000'; head -c 128 /dev/zero; "
-	      "printf '\\000\\000\\001\\000\\000\\000\\000\\000\\360\\077\\001'; } | "
+	shell("{ printf '\\374\\116\\053\\251\\001\\000\\000\\000'; head -c 72 /dev/zero; "
+	      "printf '\\000\\000\\001'; head -c 61 /dev/zero; printf '\\360\\077\\001'; } | "
 	      "dd of=disk.img bs=8192 seek=5119 conv=notrunc");
 }
 
