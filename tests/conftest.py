@@ -18,6 +18,7 @@ __all__ = ["make_device", "make_factory", "make_good", "make_ready"]
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes; part of make check-long")
     config.addinivalue_line("markers", "threat(*numbers): a test of these threats, of tests/hostile/threats.py")
 
 

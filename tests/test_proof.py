@@ -8,6 +8,8 @@ import prove
 import pytest
 from cli_device import TOP
 
+pytestmark = pytest.mark.long
+
 
 def mistaken_tree(tmp_path, name, right, mistaken):
     """The sources, with one mistake."""

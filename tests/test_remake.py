@@ -11,6 +11,7 @@ import pytest
 import remake
 from cli_device import INCOMPATIBLE, KIB, NOTHING, OK, TOP, USAGE, edit, flip, run
 
+pytestmark = pytest.mark.long
 BASE = ["--compatible", "box", "--sequence", "2", "--level", "3", "--sig-capacity", "1K"]
 SQUASHFS = ["mksquashfs", "{tree}", "{image}", "-quiet", "-no-progress", "-noappend", "-all-root", "-all-time", "0",
             "-mkfs-time", "0", "-processors", "1"]

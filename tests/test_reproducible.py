@@ -12,6 +12,7 @@ import pytest
 import kbkernel
 from cli_device import TOP, call
 
+pytestmark = pytest.mark.long
 DATE = "1700000000 +0000"
 ENV = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", "GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE,
        "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@localhost", "GIT_COMMITTER_NAME": "C",

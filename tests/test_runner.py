@@ -27,7 +27,7 @@ def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
         "boards", "distro", "health", "loaders", "servers", "arm64-unit", "arm64-trace", "arm64-boot",
         *runner.PROCESSOR_SUITES}
     long = set(runner.chosen([], True)) - set(runner.chosen([], False))
-    assert long == set(runner.LONG) == {"boot-long", "ioerr-san", "sim-san", "sim-whole"}
+    assert long == set(runner.LONG) == {"host-long", "boot-long", "ioerr-san", "sim-san", "sim-whole"}
     assert runner.chosen(["unit"], False) == ["unit"]
 
 
