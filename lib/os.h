@@ -59,8 +59,6 @@ enum kb_err os_list(const char *path, char (*names)[64], unsigned max, unsigned 
  * process has it, or a signal came. */
 enum kb_err os_lock(int fd) KB_MUST_CHECK;
 void os_unlock(int fd);
-/* Bytes available to root / all, of the file system at path. */
-enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- mounts */
 /* flags are MS_*; options may be NULL. KB_ENOENT, KB_EPERM, KB_EBUSY (mounted there already), else

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -307,18 +306,6 @@ enum kb_err os_lock(int fd)
 void os_unlock(int fd)
 {
 	flock(fd, LOCK_UN);
-}
-
-enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total)
-{
-	struct statvfs fs;
-
-	if (statvfs(path, &fs) < 0)
-		return err_errno(errno);
-	if (__builtin_mul_overflow((uint64_t)fs.f_bfree, (uint64_t)fs.f_frsize, free_bytes) ||
-	    __builtin_mul_overflow((uint64_t)fs.f_blocks, (uint64_t)fs.f_frsize, total))
-		return KB_EIO;
-	return KB_OK;
 }
 
 enum kb_err os_pipe(int fds[2])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot doctor`: a healthy device has no findings; each thing that is wrong has one of its own."""
 import base64
+import contextlib
 import gzip
 import json
 import os
@@ -724,39 +725,37 @@ def test_an_overlay_that_nothing_has_made(board):
     assert board.findings(OK) == {("warning", "boot-warned")}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
-def test_an_overlay_that_is_full(board):
+@contextlib.contextmanager
+def an_overlay_on(board, options: str):
+    """The board's system is an overlay, on a tmpfs with these options."""
     aside = shutil.copytree(board.sys, board.dev.path / "aside")
-    call("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", board.sys)
+    call("mount", "-t", "tmpfs", "-o", options, "tmpfs", board.sys)
     try:
         shutil.copytree(aside, board.sys, dirs_exist_ok=True)
         board.put("proc/filesystems", "nodev\toverlay\n" + FILESYSTEMS)
         board.put("proc/mounts", OVERLAY_ROOT)
         board.dev.configure(OVERLAY)
         assert board.findings() == set()
-        board.put("fill", "x" * (940 << 10))
-        assert board.findings(OK) == {("warning", "overlay-full")}
+        yield
     finally:
         call("umount", board.sys)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_an_overlay_that_is_full(board):
+    with an_overlay_on(board, "size=1m"):
+        board.put("fill", "x" * (940 << 10))
+        assert board.findings(OK) == {("warning", "overlay-full")}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
 def test_an_overlay_that_has_no_room_for_files(board):
-    aside = shutil.copytree(board.sys, board.dev.path / "aside")
-    call("mount", "-t", "tmpfs", "-o", "size=8m,nr_inodes=100", "tmpfs", board.sys)
-    try:
-        shutil.copytree(aside, board.sys, dirs_exist_ok=True)
-        board.put("proc/filesystems", "nodev\toverlay\n" + FILESYSTEMS)
-        board.put("proc/mounts", OVERLAY_ROOT)
-        board.dev.configure(OVERLAY)
-        assert board.findings() == set()
+    with an_overlay_on(board, "size=8m,nr_inodes=100"):
         left = os.statvfs(board.sys).f_ffree
         for n in range(left - 3):
             board.put(f"fill/{n}", "")
         finding, = board.told("overlay-full")
         assert finding["text"] == "the overlay above the root is full: 2 of 100 inodes are left"
-    finally:
-        call("umount", board.sys)
 
 
 def test_an_overlay_that_only_the_initramfs_knows_of(board):

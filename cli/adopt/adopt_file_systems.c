@@ -3,6 +3,7 @@
 #include "cli/adopt/adopt.h"
 
 #include "lib/os.h"
+#include "lib/os_room.h"
 #include "lib/util.h"
 
 #include <inttypes.h>
@@ -89,14 +90,15 @@ static void check_boot(struct adopt *ad)
 static void check_room(struct adopt *ad)
 {
 	char path[DEVICE_PATH_MAX];
-	uint64_t free_bytes, total, wanted = adopt_data_room(ad);
+	uint64_t wanted = adopt_data_room(ad);
+	struct os_room room;
 
 	adopt_path(ad, path, ad->data_mount);
-	if (os_free_space(path, &free_bytes, &total) == KB_OK && free_bytes < wanted)
+	if (os_room(path, &room) == KB_OK && room.free_bytes < wanted)
 		adopt_problem(ad, "make room there, or take a larger partition: --data DEVICE",
 			      "%s has %" PRIu64 " MiB left; the image and its bundle need %" PRIu64
 			      " MiB",
-			      ad->data_mount, free_bytes / ADOPT_MIB, wanted / ADOPT_MIB);
+			      ad->data_mount, room.free_bytes / ADOPT_MIB, wanted / ADOPT_MIB);
 }
 
 static void check_mounted_data(struct adopt *ad, const struct prober_part *data)

@@ -4,6 +4,7 @@
 #include "lib/container.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
+#include "lib/os_room.h"
 #include "lib/util.h"
 
 #include <fcntl.h>
@@ -169,13 +170,13 @@ static const char *named_slot_b(const struct device_options *o)
 static void measure_root(struct adopt *ad)
 {
 	char path[DEVICE_PATH_MAX];
-	uint64_t free_bytes, total;
+	struct os_room room;
 
 	adopt_path(ad, path, "/");
 	if (ad->from != NULL)
 		snprintf(path, sizeof(path), "%s", ad->from);
-	if (os_free_space(path, &free_bytes, &total) == KB_OK)
-		ad->used = total - free_bytes;
+	if (os_room(path, &room) == KB_OK)
+		ad->used = room.bytes - room.free_bytes;
 }
 
 void adopt_look(struct adopt *ad)

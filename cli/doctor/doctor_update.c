@@ -2,7 +2,7 @@
 /* What an update needs: a name, keys (doctor_keys.c), and room where it is staged. */
 #include "cli/doctor/doctor_checks.h"
 
-#include "lib/os.h"
+#include "lib/os_room.h"
 
 #define ROOM_MIN (64u << 20) /* bytes: where the size of a bundle is unknown */
 
@@ -24,7 +24,7 @@ static void check_staging(struct doctor *doc)
 {
 	const struct device *d = doc->d;
 	char free_text[OUTPUT_TIME_LEN];
-	uint64_t room, total;
+	struct os_room room;
 
 	if (!d->conf.data_enabled)
 		return;
@@ -32,15 +32,15 @@ static void check_staging(struct doctor *doc)
 		doctor_report(doc, DOCTOR_ERROR, "staged-missing",
 			      "stage it again, or run keelboot unstage",
 			      "%.150s is staged, but the file is missing", doc->st.staged_path);
-	if (os_free_space(d->conf.data_mount, &room, &total) != KB_OK) {
+	if (os_room(d->conf.data_mount, &room) != KB_OK) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "staging-missing",
 			"mount the data partition there, or set [source.data] mount= (enabled=no if there is none)",
 			"%s is missing: nothing can be staged", d->conf.data_mount);
 		return;
 	}
-	output_size(free_text, room);
-	if (room < ROOM_MIN)
+	output_size(free_text, room.free_bytes);
+	if (room.free_bytes < ROOM_MIN)
 		doctor_report(doc, DOCTOR_WARNING, "staging-space", "make room on it",
 			      "%s has only %s left: a bundle may not fit", d->conf.data_mount,
 			      free_text);

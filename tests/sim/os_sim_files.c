@@ -345,15 +345,6 @@ enum kb_err os_each(const char *path, os_visit_fn visit, void *ctx)
 	return KB_OK;
 }
 
-enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total)
-{
-	(void)path;
-	TRY(os_sim_turn("free_space"));
-	*free_bytes = 1ull << 30;
-	*total = 2ull << 30;
-	return KB_OK;
-}
-
 /* ---------------------------------------------------------------- mounts */
 enum kb_err os_sim_check_mount(const char *source, const char *fstype)
 {

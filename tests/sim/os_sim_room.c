@@ -21,7 +21,7 @@ void os_sim_room(const struct os_room *room)
 enum kb_err os_room(const char *path, struct os_room *room)
 {
 	(void)path;
-	TRY(os_sim_turn("free_space"));
+	TRY(os_sim_turn("room"));
 	*room = has;
 	return KB_OK;
 }

@@ -201,15 +201,6 @@ TEST(the_clock_runs_and_sleep_sleeps)
 	assert_true(os_time_s() > 1600000000);
 }
 
-TEST(free_space_is_told)
-{
-	uint64_t free_bytes, total;
-
-	OK(os_free_space(folder, &free_bytes, &total));
-	assert_true(free_bytes <= total && total > 0);
-	FAILS(os_free_space(folder_at("none"), &free_bytes, &total), KB_ENOENT);
-}
-
 TEST(devices_that_are_not_there_are_told)
 {
 	struct os_wdt_info info;
