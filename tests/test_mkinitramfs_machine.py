@@ -16,7 +16,7 @@ import kbkernel
 import kbmachine
 import kbmodules
 from cli_device import USAGE, call
-from test_mkinitramfs import add_modules, conf, content, listing, make, modules, order, static
+from test_mkinitramfs import add_modules, conf, content, listing, loader_conf, make, modules, order, static
 
 __all__ = ["conf", "make", "modules", "static"]
 
@@ -434,3 +434,30 @@ def test_a_kernel_that_is_not_known_gets_what_each_can_read(tmp_path, static, fo
 def test_a_kernel_that_is_known_is_no_reason_for_a_word(tmp_path, static):
     assert "packed with" not in packed(tmp_path, static, "--modules-dir", kernel_folder(tmp_path, "5.8.18"),
                                        "--module", "a")[1]
+
+
+RD = "CONFIG_RD_ZSTD=y\n"
+
+
+@pytest.mark.parametrize("kind, config, told", [
+    ("kexec", RD + "# CONFIG_KEXEC_FILE is not set\nCONFIG_KEXEC=y\n", True),
+    ("kexec", RD + "CONFIG_KEXEC_FILE=y\n", False), ("kexec", None, False), ("grub", RD, False)])
+def test_a_first_kernel_without_kexec_file_is_warned_of(make, tmp_path, kind, config, told):
+    """Only warned of: the kernel of a slot has the same system.conf, and starts no other."""
+    folder = kernel_folder(tmp_path, "6.1.0", config)
+    said = make(*loader_conf(tmp_path, f"kind={kind}"), "--modules-dir", folder, "--module", "a").stderr
+    assert bool(re.search(r"warning: \[loader\] kind=kexec: \S+/boot/config-6\.1\.0 has no CONFIG_KEXEC_FILE=y: as the "
+                          r"first kernel, it starts the kernel of no slot, and nothing is installed; take another "
+                          r"kernel, or another layout \(docs/KERNEL\.md\)", said)) == told
+    assert ("CONFIG_KEXEC_FILE" in said) == told
+
+
+def test_a_first_kernel_that_is_too_old_to_start_another_is_warned_of(make, tmp_path):
+    """It has the call, but not openat2()."""
+    folder = kernel_folder(tmp_path, "5.4.0", "CONFIG_RD_ZSTD=y\nCONFIG_KEXEC_FILE=y\n")
+    said = make(*loader_conf(tmp_path, "kind=kexec"), "--modules-dir", folder, "--module", "a").stderr
+    assert "boot/config-5.4.0 is older than 5.6: as the first kernel, it starts the kernel of no slot" in said
+
+
+def test_debians_kernel_starts_another():
+    assert kbkconfig.why_starts_none(kbkconfig.kernel_of(kbkernel.get().modules)) == ""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which compression of an initramfs a kernel reads: by its configuration, else by its version."""
+"""What a kernel can do, by its configuration, else by its version: which compression of an initramfs it reads, and
+whether it starts another kernel."""
 
 import re
 from pathlib import Path
@@ -10,6 +11,8 @@ PREFERRED = ("zstd", "gzip", "xz", "lz4", "none")
 OF_EACH = "gzip"        # what is taken where the kernel is not known
 SINCE = {"zstd": (5, 9), "lz4": (3, 11)}
 OPTION = re.compile(r"^CONFIG_RD_(\w+)=y$", re.M)
+KEXEC = "CONFIG_KEXEC_FILE=y"
+KEXEC_SINCE = (5, 6)    # openat2(): os_can_kexec() of lib/os_kexec.c
 
 
 class ConfigError(Exception):
@@ -78,3 +81,14 @@ def choose(kernel: Kernel, wanted) -> str:
         raise ConfigError(f"--compress {wanted}: {kernel.name} {why}, so this kernel cannot read the image; "
                           f"use --compress {best}")
     return wanted
+
+
+def why_starts_none(kernel: Kernel) -> str:
+    """Why it can start no other kernel by kexec; "": it can, or its configuration is not known."""
+    if not kernel.config:
+        return ""
+    if KEXEC not in kernel.config.splitlines():
+        return f"{kernel.name} has no {KEXEC}"
+    if kernel.version and kernel.version < KEXEC_SINCE:
+        return f"{kernel.name} is older than {'.'.join(map(str, KEXEC_SINCE))}"
+    return ""
