@@ -2,8 +2,10 @@
 """The command where init starts the kernels of the slots by kexec: nothing is to be asked of a boot loader, and a trial
 that runs with the first kernel proves nothing."""
 
+import json
+
 import pytest
-from cli_device import OK
+from cli_device import FAILURE, OK
 from test_cli_doctor import Board
 
 
@@ -63,8 +65,55 @@ def test_nothing_is_installed_where_no_slots_kernel_can_be_started(dev, factory)
     Kexec(dev, "-").runs("-", "none")
     slot = dev.slots["b"].read_bytes()
     said = dev("install", factory("2.0", 20), code=None)
-    assert said.returncode != OK and "the kernel of no slot can be started here" in said.stderr
+    assert said.returncode != OK and UNTRIED in said.stderr
     assert dev.slots["b"].read_bytes() == slot and dev.slot("b")["state"] == "good"
+
+
+UNTRIED = "the kernel of no slot can be started here"
+
+
+@pytest.fixture(name="based")
+def make_based(dev, factory):
+    """Slot a runs with the first kernel, and slot b is free."""
+    dev.trust(factory.public)
+    dev.init("--good", "a", "--version", "1.0", "--sequence", 10)
+    dev.boot("a", version="1.0")
+    (dev.run / "slot").write_text("a\n")
+    return Kexec(dev, "-")
+
+
+@pytest.mark.parametrize("options", [(), ("--ranges",)])
+def test_nothing_is_staged_where_no_slots_kernel_can_be_started(based, factory, options):
+    """No boot would install it: the first kernel looks before it does."""
+    based.runs("-", "none")
+    before = based.dev.state.read_bytes()
+    bundle = factory("2.0", 20)
+    said = based.dev("stage", *options, bundle, code=FAILURE)
+    assert f"{bundle}: {UNTRIED}, so no boot would install it: keelboot doctor says why" in said.stderr
+    assert based.dev.state.read_bytes() == before and not list(based.dev.data.rglob("*.keel"))
+
+
+def test_a_fleet_hears_why_nothing_is_staged(based, factory):
+    based.runs("-", "none")
+    said = based.dev("stage", "--progress", "json", factory("2.0", 20), code=FAILURE)
+    assert UNTRIED in json.loads(said.stdout.splitlines()[-1])["error"]
+
+
+@pytest.mark.parametrize("pair, warned", [("-", True), ("a", False)])
+def test_what_the_first_kernel_may_still_start_is_staged(based, factory, pair, warned):
+    """Why it runs the slot itself may pass, or be the slot's: a release whose kernel is signed may mend it."""
+    based.runs(pair)
+    said = based.dev("stage", factory("2.0", 20))
+    assert ("slot a runs with the first kernel: if that can start no other, 2.0 is not tried; keelboot doctor says more"
+            in said.stderr) == warned
+    assert based.dev.json("status")["staged"]["next"] == "install"
+
+
+def test_status_says_that_what_is_staged_waits_for_another_first_kernel(based, factory):
+    based.dev("stage", factory("2.0", 20))
+    based.runs("-", "none")
+    assert f"Next boot: skips the staged update ({UNTRIED}); uses slot a (1.0)." in based.dev("status").stdout
+    assert not based.dev.json("status")["staged"]["lasting"]
 
 
 @pytest.fixture(name="board")

@@ -60,6 +60,15 @@ bool device_loader_is_kexec(const struct device *d)
 	return strncmp(d->loader, word, strlen(word)) == 0;
 }
 
+const char *device_loader_why_untried(const struct device *d)
+{
+	const char *field = strchr(d->loader, ' ');
+
+	if (!device_loader_is_kexec(d) || field == NULL || strcmp(field + 1, PAIR_NONE) != 0)
+		return NULL;
+	return "the kernel of no slot can be started here";
+}
+
 enum kb_err device_loader_read(const struct device *d, const char *root,
 			       struct device_loader_is *is)
 {
@@ -129,11 +138,11 @@ enum kb_err device_loader_reset_count(const struct device *d, bool *changed)
 /* What runs is in memory, and the first kernel in no slot. */
 static enum kb_err secure_kexec(const struct device *d)
 {
-	const char *field = strchr(d->loader, ' ');
+	const char *why = device_loader_why_untried(d);
 
-	if (field == NULL || strcmp(field + 1, PAIR_NONE) != 0)
+	if (why == NULL)
 		return KB_OK;
-	log_err("install: the kernel of no slot can be started here, so the new one would never be tried: keelboot doctor says why");
+	log_err("install: %s, so the new one would never be tried: keelboot doctor says why", why);
 	return KB_ENODEV;
 }
 

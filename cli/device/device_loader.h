@@ -8,6 +8,10 @@
 /* Init starts the kernels of the slots itself, and no boot loader keeps anything. */
 bool device_loader_is_kexec(const struct device *d);
 
+/* Why no kernel of a slot is started on this device, so that no boot installs anything; NULL: one
+ * may be. */
+const char *device_loader_why_untried(const struct device *d);
+
 struct device_loader_is {
 	/* slots, or STATE_NONE */
 	int8_t preset, once;

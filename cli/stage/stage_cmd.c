@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/verbs.h"
 #include "cli/stage/incoming.h"
+#include "cli/stage/stage_boot.h"
 #include "cli/stage/stage_copy.h"
 #include "cli/stage/stage_files.h"
 #include "cli/stage/stage_fits.h"
@@ -75,27 +76,6 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
 		return OUTPUT_USAGE;
 	}
 	return OUTPUT_OK;
-}
-
-/*
- * The next boot looks on the data partition. What lands elsewhere, because nothing or something
- * else is mounted there, it would not find.
- */
-static enum kb_err check_data(void)
-{
-	if (!d.conf.data_enabled) {
-		log_err("[source.data] enabled=no in system.conf: nothing can be staged; set enabled=yes");
-		return KB_EINVAL;
-	}
-	if (!d.run_found)
-		log_warn(
-			"Keelboot did not boot this system (no %s/slot): nobody knows whether its boot finds %s, which must be on the data partition",
-			d.opts->run_dir, d.conf.data_mount);
-	if (!device_data_is_elsewhere(&d))
-		return KB_OK;
-	log_err("%s: the data partition (%s) is not mounted there; mount it, or set [source.data] mount=",
-		d.conf.data_mount, d.data_path);
-	return KB_ENOENT;
 }
 
 /* Whether the bundle at path, in the stage folder, is the one that was looked at, whole; name is
@@ -225,7 +205,9 @@ static enum kb_err look_at_file(struct job *job, int fd, uint64_t size)
 	job->why = reader.why;
 	TRY(incoming_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
-	err = incoming_tables(&reader, job->file);
+	err = stage_boot_tries(&reader, &d, job->file);
+	if (err == KB_OK)
+		err = incoming_tables(&reader, job->file);
 	job->partial = reader_is_partial(&reader);
 	reader_close(&reader); /* its manifest stays readable */
 	TRY(err);
@@ -301,7 +283,7 @@ static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 	TRY(device_may_install(&d));
 	TRY(look_at_file(job, fd, size));
 	TRY(check_with_state(job));
-	TRY(check_data());
+	TRY(stage_boot_finds(&d));
 	TRY(stage_files_open_locked(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
 	TRY(remove_litter(job, fd));
 	named = state_names_it(job); /* now, since the state may not be readable later */

@@ -2,6 +2,7 @@
 /* `keelboot status`: what the next boot will do. */
 #include "cli/status/status.h"
 
+#include "cli/device/device_loader.h"
 #include "selector/refused.h"
 
 #include <stdio.h>
@@ -42,7 +43,7 @@ static const char *why_left_alone(const struct status *st)
 		return "[source.data] enabled=no";
 	if (plan_source_skipped(s, s->staged.source))
 		return "its source is skipped";
-	return NULL;
+	return device_loader_why_untried(st->d);
 }
 
 enum status_fate status_staged_fate(const struct status *st, const char **why)
