@@ -49,9 +49,27 @@ static bool is_slots_fault(enum kb_err err, int code)
 	return err == KB_OK ? code != KEXEC_OF_BASE : err == KB_ETIMEDOUT || err == KB_ECHILD;
 }
 
+/* As keelboot.base-keys= has them; "" where the next kernel, whose system.conf is of the same
+ * device, would only warn of it. */
+static void list_keys(const struct boot *b, char out[CMDLINE_MARKS_MAX + 1])
+{
+	const struct keyring_survey *k = &b->keys;
+	size_t len = 0;
+
+	_Static_assert(KEYRING_SURVEY_MAX * (CMDLINE_MARK_LEN + 1) <= CMDLINE_MARKS_MAX + 1,
+		       "all keys have room");
+	snprintf(out, CMDLINE_MARKS_MAX + 1, "none");
+	if (!cmdline_is_heeded(b->conf.command_line, CMDLINE_BASE_KEYS, strlen(CMDLINE_BASE_KEYS)))
+		out[0] = '\0';
+	for (unsigned i = 0; out[0] != '\0' && i < k->ntrusted; i++)
+		len += (size_t)snprintf(out + len, CMDLINE_MARKS_MAX + 1 - len, "%s%08x",
+					i > 0 ? "," : "", k->trusted[i].mark);
+}
+
 static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *reason)
 {
 	const char letter[2] = { state_slot_letter(slot), '\0' };
+	char keys[CMDLINE_MARKS_MAX + 1];
 	const char *const argv[] = { "keelboot-kexec",
 				     ROOT_DIR,
 				     dev,
@@ -59,11 +77,14 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 				     b->conf.loader_kernel,
 				     b->conf.loader_initramfs,
 				     b->conf.loader_words,
+				     keys,
 				     NULL };
 	struct child_said said;
 	int code = KEXEC_OF_BASE;
-	enum kb_err err = child_ask(b, argv, LOAD_LIMIT_MS, &said, &code);
+	enum kb_err err;
 
+	list_keys(b, keys);
+	err = child_ask(b, argv, LOAD_LIMIT_MS, &said, &code);
 	if (err == KB_OK && code == KEXEC_LOADED)
 		return KB_OK;
 	log_err("slot %s: its kernel: %s", letter,

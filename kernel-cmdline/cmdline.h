@@ -19,6 +19,10 @@
 #define CMDLINE_RESET_MAX    8
 #define CMDLINE_PATH_MAX     127 /* of a device: as system.conf has it */
 #define CMDLINE_WARNINGS_MAX 8
+#define CMDLINE_MARK_LEN     8	 /* of a key: its digits */
+#define CMDLINE_MARKS_MAX    143 /* of 16 keys, with commas between them */
+
+#define CMDLINE_BASE_KEYS "keelboot.base-keys"
 
 enum cmdline_source { /* bits of keelboot.sources= */
 		      CMDLINE_SOURCE_NONE = 0,
@@ -70,6 +74,9 @@ struct cmdline {
 	char reset[CMDLINE_RESET_MAX + 1];
 	/* keelboot.loader=: the version of the boot loader, as it says it; "": it does not */
 	char loader[CMDLINE_TOKEN_MAX + 1];
+	/* keelboot.base-keys=: "1a2b3c4d,5e6f7a8b", or "none"; "": the first kernel does not say it
+	 */
+	char base_keys[CMDLINE_MARKS_MAX + 1];
 	/* keelboot.shell=: only an initramfs for debugging has one */
 	bool shell;
 	/* the kernel's own */

@@ -240,6 +240,28 @@ static bool set_reset(struct cmdline *c, const char *value)
 	return value != NULL && strcmp(value, "unknown") == 0;
 }
 
+static bool is_marks(const char *value)
+{
+	while (strspn(value, "0123456789abcdef") == CMDLINE_MARK_LEN) {
+		value += CMDLINE_MARK_LEN;
+		if (*value == '\0')
+			return true;
+		if (*value++ != ',')
+			return false;
+	}
+	return false;
+}
+
+static bool set_base_keys(struct cmdline *c, const char *value)
+{
+	c->base_keys[0] = '\0';
+	if (value == NULL || strlen(value) > CMDLINE_MARKS_MAX ||
+	    (strcmp(value, "none") != 0 && !is_marks(value)))
+		return false;
+	memcpy(c->base_keys, value, strlen(value) + 1);
+	return true;
+}
+
 static bool set_shell(struct cmdline *c, const char *value)
 {
 	return read_bool(&c->shell, value, false);
@@ -319,6 +341,9 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.loader", "TEXT", "",
 	  "The version of the boot loader, from one that has no device tree to say it in (KERNEL.md).",
 	  set_loader },
+	{ CMDLINE_BASE_KEYS, "none|LIST of MARKS", "",
+	  "From the first kernel, by kexec: which keys it trusts. Only keelboot doctor looks (docs/KERNEL.md).",
+	  set_base_keys },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
 	  set_slot },

@@ -3,6 +3,7 @@
 that runs with the first kernel proves nothing."""
 
 import json
+import shutil
 
 import pytest
 from cli_device import FAILURE, OK
@@ -156,3 +157,79 @@ def test_doctor_names_a_first_kernel_that_is_too_old_to_start_another(board, pai
 def test_doctor_wants_panic_on_the_line(board):
     board.put("proc/cmdline", "console=ttyS0 keelboot.pair=a")
     assert ("error", "loader-panic") in board.findings()
+
+
+class Keys:
+    """The keys of the running system, of the slot's initramfs, which has the same, and of the first kernel's."""
+
+    def __init__(self, board, factory):
+        self.board, self.folder = board, board.dev.root / "etc/keelboot/keys"
+        self.stranger = factory.public.with_name("stranger.pem")
+
+    def trust_another(self):
+        shutil.copy(self.stranger, self.folder / "second.pem")
+        self.board.boot()
+
+    def first_kernel_has(self, marks):
+        self.board.put("proc/cmdline", f"panic=10 keelboot.pair=a keelboot.base-keys={marks}")
+
+    def findings(self):
+        return [f for f in json.loads(self.board.doctor("--json").stdout)["findings"] if f["id"].startswith("key")]
+
+
+@pytest.fixture(name="keys")
+def make_keys(board, factory):
+    return Keys(board, factory)
+
+
+def test_doctor_compares_keys_with_those_of_the_first_kernel(keys):
+    """It is that which installs: what it does not trust is staged, and then refused in each boot."""
+    marks = keys.board.marks()
+    keys.trust_another()
+    keys.first_kernel_has(marks[0])
+    finding, = keys.findings()
+    assert (finding["severity"], finding["id"]) == ("warning", "keys-base")
+    assert finding["text"] == (f"the first kernel's initramfs does not trust {keys.folder}/second.pem: boots reject "
+                               "what it signed")
+    assert "no update brings it" in finding["fix"]
+    keys.first_kernel_has(",".join(keys.board.marks()))
+    assert not keys.findings()
+
+
+def test_doctor_names_keys_that_the_first_kernel_alone_trusts(keys):
+    keys.first_kernel_has(f"{keys.board.marks()[0]},00000000")
+    finding, = keys.findings()
+    assert (finding["severity"], finding["id"]) == ("warning", "keys-base")
+    assert finding["text"] == f"the first kernel's initramfs trusts 1 key(s) that {keys.folder} does not have"
+
+
+def test_doctor_names_a_retired_key_that_the_first_kernel_trusts(keys):
+    keys.trust_another()
+    marks = keys.board.marks()
+    (keys.folder / "retired.d").mkdir()
+    (keys.folder / "second.pem").rename(keys.folder / "retired.d/old.pem")
+    keys.board.boot()
+    keys.first_kernel_has(",".join(marks))
+    finding, = keys.findings()
+    assert (finding["severity"], finding["id"]) == ("error", "keys-retired")
+    assert finding["text"] == "the first kernel's initramfs still trusts old.pem, which is retired"
+
+
+def test_doctor_names_a_first_kernel_without_a_key(keys):
+    keys.first_kernel_has("none")
+    finding, = keys.findings()
+    assert (finding["severity"], finding["id"]) == ("error", "keys-initramfs-none")
+    assert finding["text"] == "the first kernel's initramfs has no key: no boot installs any update"
+    (keys.folder / "release.pem").unlink()
+    assert [f["id"] for f in keys.findings()] == ["keys-none", "keys-initramfs-none"]
+
+
+@pytest.mark.parametrize("pair, conf", [("-", "[loader]\nkind=kexec\n"), ("a", "[loader]\nkind=grub\n")])
+def test_the_word_of_the_first_kernel_counts_only_behind_it(keys, pair, conf):
+    """Where it runs the slot itself, its own keys are those of the initramfs. A boot loader's line has no such word."""
+    keys.first_kernel_has("00000000")
+    assert keys.findings()
+    keys.board.dev.configure(conf)
+    kind = conf.split("=")[1].strip()
+    (keys.board.dev.run / "devices").write_text(f"disk /dev/vda\nloader {kind} \npair {pair}\n")
+    assert not keys.findings()

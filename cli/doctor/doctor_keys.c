@@ -2,12 +2,14 @@
 /* The keys of the running system, and whether the initramfs has the same. */
 #include "cli/doctor/doctor_checks.h"
 
+#include "cli/device/device_loader.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "update/keys/keyring.h"
 #include "update/wire/keyring_survey.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -53,65 +55,79 @@ static void check_key(struct doctor *doc, const char *dir, const struct keyring_
 			      "%s/%s.pem is named like a development key", dir, key->name);
 }
 
-/* ---------------------------------------------------------------- those of the initramfs */
+/* ---------------------------------------------------------------- those of an initramfs */
 
-static bool lists_key(json_object *keys, const char *which, uint32_t mark)
+/* What an initramfs trusts, as it says itself: marks of keys. */
+struct packed {
+	/* whose it is, for the messages */
+	const char *of;
+	const char *id, *fix;
+	unsigned n;
+	/* there may be more */
+	uint32_t mark[KEYRING_SURVEY_MAX];
+};
+
+static void add_mark(struct packed *p, const char *text)
 {
-	json_object *list;
-	char hex[9];
+	if (p->n < KEYRING_SURVEY_MAX)
+		p->mark[p->n++] = (uint32_t)strtoul(text, NULL, 16);
+}
 
-	snprintf(hex, sizeof(hex), "%08x", mark);
-	if (!json_object_object_get_ex(keys, which, &list) ||
-	    !json_object_is_type(list, json_type_array))
-		return false;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		const char *one = json_object_get_string(json_object_array_get_idx(list, i));
-
-		if (one != NULL && strcmp(one, hex) == 0)
+static bool has_mark(const struct packed *p, uint32_t mark)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->mark[i] == mark)
 			return true;
-	}
 	return false;
 }
 
-static unsigned count_keys(json_object *keys, const char *which)
+static void compare_keys(struct doctor *doc, const char *dir, const struct packed *p)
 {
-	json_object *list;
-
-	if (!json_object_object_get_ex(keys, which, &list) ||
-	    !json_object_is_type(list, json_type_array))
-		return 0;
-	return (unsigned)json_object_array_length(list);
-}
-
-static void compare_keys(struct doctor *doc, const char *dir, json_object *keys)
-{
-	static const char fix[] =
-		"build the initramfs again with this folder (keelboot image build --keys), and install it";
 	static struct keyring_survey here;
 	unsigned known = 0;
 
 	keyring_survey_read(&here, dir);
 	for (unsigned i = 0; i < here.ntrusted; i++) {
-		if (lists_key(keys, "trusted", here.trusted[i].mark))
+		if (has_mark(p, here.trusted[i].mark))
 			known++;
 		else
-			doctor_report(
-				doc, DOCTOR_WARNING, "keys-initramfs", fix,
-				"the initramfs does not trust %.150s/%.63s: boots reject what it signed",
-				dir, here.trusted[i].name);
+			doctor_report(doc, DOCTOR_WARNING, p->id, p->fix,
+				      "%s does not trust %.150s/%.63s: boots reject what it signed",
+				      p->of, dir, here.trusted[i].name);
 	}
 	for (unsigned i = 0; i < here.nretired; i++) {
-		if (!lists_key(keys, "trusted", here.retired[i].mark))
+		if (!has_mark(p, here.retired[i].mark))
 			continue;
 		known++;
-		doctor_report(doc, DOCTOR_ERROR, "keys-retired", fix,
-			      "the initramfs still trusts %.63s, which is retired",
+		doctor_report(doc, DOCTOR_ERROR, "keys-retired", p->fix,
+			      "%s still trusts %.63s, which is retired", p->of,
 			      here.retired[i].name);
 	}
-	if (known < count_keys(keys, "trusted"))
-		doctor_report(doc, DOCTOR_WARNING, "keys-initramfs", fix,
-			      "the initramfs trusts %u key(s) that %.150s does not have",
-			      count_keys(keys, "trusted") - known, dir);
+	if (known < p->n)
+		doctor_report(doc, DOCTOR_WARNING, p->id, p->fix,
+			      "%s trusts %u key(s) that %.150s does not have", p->of, p->n - known,
+			      dir);
+}
+
+static void compare_initramfs(struct doctor *doc, const char *dir, json_object *keys)
+{
+	struct packed p = {
+		.of = "the initramfs",
+		.id = "keys-initramfs",
+		.fix = "build the initramfs again with this folder (keelboot image build --keys), and install it",
+	};
+	json_object *list;
+
+	if (!json_object_object_get_ex(keys, "trusted", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		list = NULL;
+	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
+		const char *one = json_object_get_string(json_object_array_get_idx(list, i));
+
+		if (one != NULL)
+			add_mark(&p, one);
+	}
+	compare_keys(doc, dir, &p);
 }
 
 /* What boot.json says of them: see initramfs/export.c. dir: NULL if it has nothing to compare. */
@@ -135,7 +151,31 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 			json_object_get_string(published),
 			keyring_pem_published_means(doc->d->conf.signatures_required));
 	if (dir != NULL)
-		compare_keys(doc, dir, keys);
+		compare_initramfs(doc, dir, keys);
+}
+
+/* By kexec: what the first kernel, which installs, said of its own on the line of the slot's. Where
+ * it runs the slot itself, its initramfs is the one of boot.json. */
+static void check_base(struct doctor *doc, const char *dir)
+{
+	struct packed p = {
+		.of = "the first kernel's initramfs",
+		.id = "keys-base",
+		.fix = "build the first kernel's initramfs again with this folder (keelboot image build --keys), and put it in place by hand: no update brings it",
+	};
+	const char *text = doc->cmd.base_keys;
+
+	if (!device_loader_is_kexec(doc->d) || doc->d->pair == STATE_NONE || text[0] == '\0')
+		return;
+	if (strcmp(text, "none") == 0) {
+		doctor_report(doc, DOCTOR_ERROR, "keys-initramfs-none", p.fix,
+			      "%s has no key: no boot installs any update", p.of);
+		return;
+	}
+	for (; text[0] != '\0'; text += CMDLINE_MARK_LEN + (text[CMDLINE_MARK_LEN] == ',' ? 1 : 0))
+		add_mark(&p, text);
+	if (dir != NULL)
+		compare_keys(doc, dir, &p);
 }
 
 void doctor_keys(struct doctor *doc)
@@ -157,6 +197,7 @@ void doctor_keys(struct doctor *doc)
 		doctor_report(doc, DOCTOR_ERROR, "keys-none", fix,
 			      "%s: no usable key: no bundle is trusted", dir);
 		check_initramfs(doc, NULL); /* it has keys of its own, and boots by them */
+		check_base(doc, NULL);
 		return;
 	}
 	if (keys.n < required)
@@ -168,5 +209,6 @@ void doctor_keys(struct doctor *doc)
 	for (unsigned i = 0; i < keys.n; i++)
 		check_key(doc, dir, &keys.key[i]);
 	check_initramfs(doc, dir);
+	check_base(doc, dir);
 	keyring_free(&keys);
 }

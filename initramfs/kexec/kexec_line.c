@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/kexec/kexec_line.h"
 
+#include "kernel-cmdline/cmdline.h"
 #include "kernel-cmdline/cmdline_word.h"
 
 #include <stdbool.h>
@@ -67,7 +68,8 @@ static bool is_end(const struct word *w)
 
 static bool is_of_base(const struct word *w)
 {
-	return !is_named(w, PAIR) && !is_named(w, "BOOT_IMAGE") && !is_named(w, "initrd");
+	return !is_named(w, PAIR) && !is_named(w, CMDLINE_BASE_KEYS) &&
+	       !is_named(w, "BOOT_IMAGE") && !is_named(w, "initrd");
 }
 
 static bool is_of_slot(const struct word *w)
@@ -105,14 +107,24 @@ static enum kb_err add_words(char *out, const char *text, bool (*is_wanted)(cons
 	return KB_OK;
 }
 
-enum kb_err kexec_line_make(char *out, const char *base, const char *words, char slot)
+static enum kb_err make_line(char *out, const char *base, const char *words, char slot,
+			     const char *keys)
 {
 	const char *args, *ignored;
 
 	if (!is_text(base) || !is_text(words))
 		return KB_EFORMAT;
-	snprintf(out, KEXEC_LINE_MAX + 1, PAIR "=%c", slot);
+	snprintf(out, KEXEC_LINE_MAX + 1, PAIR "=%c%s%s", slot,
+		 keys[0] != '\0' ? " " CMDLINE_BASE_KEYS "=" : "", keys);
 	TRY(add_words(out, base, is_of_base, &args));
 	TRY(add_words(out, words, is_of_slot, &ignored));
 	return args == NULL ? KB_OK : add(out, args, strcspn(args, "\n"));
+}
+
+enum kb_err kexec_line_make(char *out, const char *base, const char *words, char slot,
+			    const char *keys)
+{
+	enum kb_err err = make_line(out, base, words, slot, keys);
+
+	return err == KB_ENOSPC && keys[0] != '\0' ? make_line(out, base, words, slot, "") : err;
 }

@@ -20,7 +20,7 @@
 #define BASE_LINE_MAX 4096
 
 struct image {
-	const char *root;
+	const char *root, *keys;
 	char slot;
 	int kernel, initramfs;
 	uint64_t kernel_size, initramfs_size;
@@ -138,7 +138,7 @@ static enum kexec_end make_line(struct image *m)
 	enum kb_err err = os_read_file("/proc/cmdline", base, sizeof(base), NULL);
 
 	if (err == KB_OK)
-		err = kexec_line_make(m->line, base, m->text, m->slot);
+		err = kexec_line_make(m->line, base, m->text, m->slot, m->keys);
 	if (err == KB_OK)
 		return KEXEC_LOADED;
 	log_err("its command line: %s%s",
@@ -200,10 +200,12 @@ int kexec_main(int argc, char **argv)
 	static struct image m;
 
 	log_set_name("keelboot-kexec");
-	if (argc != 7 || strlen(argv[3]) != 1) {
-		log_err("usage: keelboot-kexec ROOT DEVICE SLOT KERNEL INITRAMFS WORDS");
+	if (argc != 8 || strlen(argv[3]) != 1) {
+		log_err("usage: keelboot-kexec ROOT DEVICE SLOT KERNEL INITRAMFS WORDS KEYS");
 		return KEXEC_USAGE;
 	}
-	m = (struct image){ .root = argv[1], .slot = argv[3][0], .kernel = -1, .initramfs = -1 };
+	m = (struct image){
+		.root = argv[1], .keys = argv[7], .slot = argv[3][0], .kernel = -1, .initramfs = -1
+	};
 	return load_all(&m, argv);
 }

@@ -69,6 +69,8 @@ def test_release_is_started_by_its_own_kernel_and_becomes_good(bench):
             assert line in text, text
         words = words_of_kernel(bench, vm)
         assert words.count("keelboot.pair=b") == 1 and f"release={releases.version(2)}" in words and "panic=1" in words
+        # Both initramfs images have the same keys.
+        assert f"keelboot.base-keys={','.join(bench.boot_json(vm)['keys']['trusted'])}" in words
         assert bench.boot_json(vm)["pair"] == "b" and len(vm.boots) == 1
         assert slot_b(bench, vm)[0] == "good"
 

@@ -99,7 +99,7 @@ static void check_kexec(const char *base, const char *words)
 {
 	char line[KEXEC_LINE_MAX + 1];
 	struct cmdline of_base, c;
-	enum kb_err err = kexec_line_make(line, base, words, 'f');
+	enum kb_err err = kexec_line_make(line, base, words, 'f', "1a2b3c4d");
 
 	FUZZ_CHECK(err == KB_OK || err == KB_ENOSPC || err == KB_EFORMAT);
 	if (err != KB_OK)
@@ -108,6 +108,7 @@ static void check_kexec(const char *base, const char *words)
 	cmdline_parse(&c, line);
 	cmdline_parse(&of_base, base);
 	FUZZ_CHECK(c.pair == 5);
+	FUZZ_CHECK(c.base_keys[0] == '\0' || strcmp(c.base_keys, "1a2b3c4d") == 0);
 	FUZZ_CHECK(c.has_panic == of_base.has_panic && c.panic == of_base.panic);
 	FUZZ_CHECK(c.enable == of_base.enable && c.slot == of_base.slot);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What process 1 says of the keys that its image has. */
 #include "lib/util.h"
+#include "tests/trace/kexecs.h"
 #include "tests/trace/machine.h"
 #include "update/wire/keyring_pem.h"
 
@@ -111,6 +112,34 @@ TEST(image_without_keys_says_nothing_of_them)
 {
 	boot_good();
 	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"keys\""));
+}
+
+/* By kexec it is the first kernel that judges bundles, and no file of it outlives the start of the
+ * second: the command line does. */
+TEST(first_kernel_says_on_the_line_of_the_second_which_keys_it_trusts)
+{
+	static const struct {
+		const char *key, *conf, *says;
+	} cases[] = {
+		{ one, CONF, "bbe25807,864488cc" },
+		{ NULL, CONF, "none" },
+		{ one, CONF "[system]\ncommand-line=keelboot.pair,panic\n", "" },
+		{ one, CONF "[system]\ncommand-line=keelboot.pair,keelboot.base-keys\n",
+		  "bbe25807,864488cc" },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		machine_anew();
+		machine.conf = cases[i].conf;
+		if (cases[i].key != NULL) {
+			os_sim_file(KEYS "a.pem", cases[i].key);
+			os_sim_file(KEYS "b.pem", two);
+		}
+		machine_child_says(CHILD, NULL, "", KEXEC_LOADED);
+		machine_put(machine_good());
+		assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+		assert_once(strf(LOADS " a    %s\n", cases[i].says));
+	}
 }
 
 TEST_MAIN("trace of the keys", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -112,6 +112,30 @@ TEST(slots_are_a_to_h)
 	}
 }
 
+TEST(keys_of_the_first_kernel_are_marks_or_none)
+{
+	static const char *const bad[] = {
+		"",	     ",",	  "none,1a2b3c4d", "1a2b3c4",
+		"1a2b3c4d5", "1a2b3c4d,", "1A2B3C4D",	   "1a2b3c4d 5e6f7a8b"
+	};
+	char text[512] = CMDLINE_BASE_KEYS "=1a2b3c4d";
+
+	parse("keelboot.base-keys=1a2b3c4d,5e6f7a8b", 0);
+	assert_string_equal(c.base_keys, "1a2b3c4d,5e6f7a8b");
+	parse("keelboot.base-keys=1a2b3c4d keelboot.base-keys=none", 0);
+	assert_string_equal(c.base_keys, "none");
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		parse(strf("keelboot.base-keys=1a2b3c4d keelboot.base-keys=\"%s\"", bad[i]), 1);
+		assert_string_equal(c.base_keys, "");
+	}
+	for (unsigned i = 1; i < 16; i++)
+		strcat(text, ",1a2b3c4d");
+	parse(text, 0);
+	assert_int_equal(strlen(c.base_keys), CMDLINE_MARKS_MAX);
+	parse(strcat(text, ",1a2b3c4d"), 1);
+	assert_string_equal(c.base_keys, "");
+}
+
 TEST(pair_says_how_it_was_started)
 {
 	parse("keelboot.pair=b", 0);

@@ -7,7 +7,7 @@ static char line[KEXEC_LINE_MAX + 1];
 
 static void makes(const char *base, const char *words, const char *wanted)
 {
-	OK(kexec_line_make(line, base, words, 'b'));
+	OK(kexec_line_make(line, base, words, 'b', ""));
 	assert_string_equal(line, wanted);
 }
 
@@ -23,6 +23,30 @@ TEST(pair_stands_there_once)
 	makes("keelboot.pair=a \"keelboot.pair=a\" keelboot.pair quiet", "keelboot.pair=c",
 	      "keelboot.pair=b quiet");
 	makes("keelboot.pairs=1", "", "keelboot.pair=b keelboot.pairs=1");
+}
+
+/* The line of a boot loader says nothing of them, nor does a slot. */
+TEST(keys_of_the_base_stand_there_once)
+{
+	OK(kexec_line_make(line, "keelboot.base-keys=00000000 quiet", "keelboot.base_keys=none ok",
+			   'b', "1a2b3c4d,5e6f7a8b"));
+	assert_string_equal(line, "keelboot.pair=b keelboot.base-keys=1a2b3c4d,5e6f7a8b quiet ok");
+	makes("keelboot.base_keys=00000000 quiet", "", "keelboot.pair=b quiet");
+}
+
+/* Only a finding depends on them: a slot that has booted goes on to boot. */
+TEST(keys_without_room_are_left_out)
+{
+	static char base[KEXEC_LINE_MAX + 1];
+	size_t room = KEXEC_LINE_MAX - sizeof("keelboot.pair=b keelboot.base-keys=none ") + 1;
+
+	memset(base, 'x', room);
+	OK(kexec_line_make(line, base, "", 'b', "none"));
+	assert_int_equal(strlen(line), KEXEC_LINE_MAX);
+	assert_non_null(strstr(line, "keelboot.base-keys=none x"));
+	base[room] = 'x';
+	OK(kexec_line_make(line, base, "", 'b', "none"));
+	assert_string_equal(line, strf("keelboot.pair=b %s", base));
 }
 
 TEST(what_a_boot_loader_said_of_itself_is_left_out)
@@ -51,9 +75,9 @@ TEST(spaces_in_quotes_belong_to_a_word)
 
 TEST(quote_without_an_end_is_refused)
 {
-	assert_int_equal(kexec_line_make(line, "quiet", "a=\"x", 'b'), KB_EFORMAT);
-	assert_int_equal(kexec_line_make(line, "a=\"x", "", 'b'), KB_EFORMAT);
-	assert_int_equal(kexec_line_make(line, "quiet", "a\x01", 'b'), KB_EFORMAT);
+	assert_int_equal(kexec_line_make(line, "quiet", "a=\"x", 'b', ""), KB_EFORMAT);
+	assert_int_equal(kexec_line_make(line, "a=\"x", "", 'b', ""), KB_EFORMAT);
+	assert_int_equal(kexec_line_make(line, "quiet", "a\x01", 'b', ""), KB_EFORMAT);
 }
 
 TEST(line_that_would_be_too_long_is_refused)
@@ -62,11 +86,11 @@ TEST(line_that_would_be_too_long_is_refused)
 	size_t room = KEXEC_LINE_MAX - sizeof("keelboot.pair=b ") + 1;
 
 	memset(base, 'x', room);
-	OK(kexec_line_make(line, base, "", 'b'));
+	OK(kexec_line_make(line, base, "", 'b', ""));
 	assert_int_equal(strlen(line), KEXEC_LINE_MAX);
 	base[room] = 'x';
-	assert_int_equal(kexec_line_make(line, base, "", 'b'), KB_ENOSPC);
-	assert_int_equal(kexec_line_make(line, "quiet", base, 'b'), KB_ENOSPC);
+	assert_int_equal(kexec_line_make(line, base, "", 'b', ""), KB_ENOSPC);
+	assert_int_equal(kexec_line_make(line, "quiet", base, 'b', ""), KB_ENOSPC);
 }
 
 /* However it is written, init reads what was meant. */
@@ -77,7 +101,7 @@ TEST(init_reads_the_slot)
 	struct cmdline c;
 
 	for (unsigned i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
-		OK(kexec_line_make(line, bases[i], bases[i], 'c'));
+		OK(kexec_line_make(line, bases[i], bases[i], 'c', ""));
 		cmdline_parse(&c, line);
 		assert_int_equal(c.pair, 2);
 	}

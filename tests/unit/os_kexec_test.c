@@ -86,9 +86,11 @@ TEST(what_is_no_file_is_refused_and_not_waited_for)
 /* The program, which comes up to the kernel's own refusal. */
 static int loads(const char *kernel, const char *initramfs, const char *words)
 {
-	const char *const argv[] = { "keelboot-kexec", folder, "", "b", kernel, initramfs, words };
+	const char *const argv[] = {
+		"keelboot-kexec", folder, "", "b", kernel, initramfs, words, ""
+	};
 
-	return kexec_main(7, (char **)(uintptr_t)argv);
+	return kexec_main(8, (char **)(uintptr_t)argv);
 }
 
 TEST(slot_that_lacks_a_file_is_at_fault)
@@ -127,9 +129,9 @@ TEST(words_that_are_no_text_are_refused)
 
 TEST(device_that_is_none_is_no_slot)
 {
-	const char *const argv[] = { "keelboot-kexec", folder, "/dev/null", "b", "", "", "" };
+	const char *const argv[] = { "keelboot-kexec", folder, "/dev/null", "b", "", "", "", "" };
 
-	assert_int_equal(kexec_main(7, (char **)(uintptr_t)argv), KEXEC_OF_SLOT);
+	assert_int_equal(kexec_main(8, (char **)(uintptr_t)argv), KEXEC_OF_SLOT);
 }
 
 /* Else releases are installed that this kernel can never start. */
