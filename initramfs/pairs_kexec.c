@@ -19,6 +19,7 @@
 
 #define LOADER_TYPE "/proc/sys/kernel/bootloader_type"		       /* x86 */
 #define OF_NOTE	    "/proc/device-tree/chosen/linux,booted-from-kexec" /* others */
+#define LIMIT	    "/proc/sys/kernel/kexec_load_limit_reboot"	       /* since Linux 6.3 */
 #define OF_KEXEC    "208\n" /* 0xd0: Documentation/arch/x86/boot.rst */
 
 bool pairs_kexec_came(void)
@@ -30,12 +31,27 @@ bool pairs_kexec_came(void)
 		strcmp(type, OF_KEXEC) == 0);
 }
 
+/* How often it may load a kernel, as a text; "-1": without end. */
+static void read_limit(char limit[16])
+{
+	if (os_read_file(LIMIT, limit, 16, NULL) != KB_OK)
+		snprintf(limit, 16, "-1");
+	limit[strcspn(limit, "\n")] = '\0';
+}
+
 const char *pairs_kexec_why_not(void)
 {
+	char limit[16];
 	enum kb_err err;
 
 	if (!os_executable(BOOT_HELPER))
 		return "its initramfs has no " BOOT_HELPER;
+	read_limit(limit);
+	if (strcmp(limit, "0") == 0)
+		return "it is forbidden (kernel.kexec_load_limit_reboot=0)";
+	/* To ask would use up one of these. */
+	if (strcmp(limit, "-1") != 0)
+		return NULL;
 	err = os_can_kexec();
 	if (err == KB_OK)
 		return NULL;

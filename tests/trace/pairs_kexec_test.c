@@ -213,6 +213,32 @@ TEST(kernel_without_kexec_boots_what_proved_itself_and_says_so)
 	}
 }
 
+/* Since Linux 6.3: the question alone uses up what kernel.kexec_load_limit_reboot allows, and the
+ * load was refused then. That looked like a kernel with a wrong signature. */
+TEST(kernel_that_counts_its_kexecs_is_not_asked)
+{
+	static const struct {
+		const char *limit, *says;
+		unsigned end;
+	} cases[] = {
+		{ "1\n", NULL, OS_SIM_KEXEC },
+		{ "0\n", "it is forbidden (kernel.kexec_load_limit_reboot=0)", OS_SIM_EXEC },
+		{ "-1\n", "it is forbidden (kernel.kexec_load_disabled)", OS_SIM_EXEC },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		machine_anew();
+		machine.conf = CONF;
+		os_sim_file("/proc/sys/kernel/kexec_load_limit_reboot", cases[i].limit);
+		os_sim_fail("can kexec", 1, KB_EPERM);
+		kernels_load();
+		machine_put(machine_trial());
+		assert_int_equal(machine_boot(), cases[i].end);
+		if (cases[i].says != NULL)
+			machine_told(cases[i].says);
+	}
+}
+
 /* What lasts is found out before a trial is charged. */
 TEST(kernel_without_kexec_writes_nothing_in_the_boots_that_follow)
 {
