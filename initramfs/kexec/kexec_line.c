@@ -107,8 +107,8 @@ static enum kb_err add_words(char *out, const char *text, bool (*is_wanted)(cons
 	return KB_OK;
 }
 
-static enum kb_err make_line(char *out, const char *base, const char *words, char slot,
-			     const char *keys)
+static enum kb_err join_words(char *out, const char *base, const char *words, char slot,
+			      const char *keys)
 {
 	const char *args, *ignored;
 
@@ -124,7 +124,7 @@ static enum kb_err make_line(char *out, const char *base, const char *words, cha
 enum kb_err kexec_line_make(char *out, const char *base, const char *words, char slot,
 			    const char *keys)
 {
-	enum kb_err err = make_line(out, base, words, slot, keys);
+	enum kb_err err = join_words(out, base, words, slot, keys);
 
-	return err == KB_ENOSPC && keys[0] != '\0' ? make_line(out, base, words, slot, "") : err;
+	return err == KB_ENOSPC && keys[0] != '\0' ? join_words(out, base, words, slot, "") : err;
 }
