@@ -12,7 +12,11 @@ from cli_device import TOP
 sys.path.insert(0, str(TOP / "tests/bench"))
 
 import compare        # noqa: E402
+import creates      # noqa: E402
 import installs     # noqa: E402
+import limits       # noqa: E402
+import measure      # noqa: E402
+import pictures     # noqa: E402
 import quick        # noqa: E402
 import bench_report as report     # noqa: E402
 import targets      # noqa: E402
@@ -46,7 +50,7 @@ def test_what_should_be_there_and_was_not_measured_is_missed():
 
 
 def test_what_was_left_out_is_no_target_missed():
-    assert judged(made_up("dd", 1.0, "incompressible"), made_up("dd", 1.0, storage="eMMC")) == {}
+    assert judged(made_up("dd", 1.0, "empty"), made_up("dd", 1.0, storage="eMMC")) == {}
 
 
 def test_bytes_that_an_install_of_the_same_image_writes_are_judged_by_themselves():
@@ -95,6 +99,127 @@ def test_only_images_with_compressed_blocks_have_a_remade_delta():
         return {way.name for way in installs.wanted(workloads.Workload(name, "", "new", "old", "old"), ())}
     assert ways("erofs") - ways("rebuilt") == {"keelboot install, delta remade"}
     assert "keelboot install, delta" in ways("rebuilt")
+
+
+def test_a_figure_is_held_against_another_of_its_own_row():
+    for written, met in ((1020, True), (1021, False)):
+        row = made_up(OURS, 1.0, "in-place", written=written, differing=1000)
+        one = judged(row)["in-place", OURS, "written"]
+        assert (one["met"], one["want"]) == (met, "at most 1.02 × the 4 KiB blocks that differ")
+    assert judged(made_up(OURS, 1.0, "in-place", written=5))["in-place", OURS, "written"]["got"] is None
+
+
+def test_slow_storage_is_judged_by_its_own_rows():
+    found = [one for one in targets.judge([made_up(OURS, 10.2, "rebuilt", storage="eMMC", writing=10.0),
+                                           made_up(OURS, 10.4, "rebuilt", storage="SD card", writing=10.0)])
+             if "writes" in one["want"]]
+    assert [(one["storage"], one["got"], one["met"]) for one in found] == \
+        [("eMMC", 1.02, True), ("SD card", 1.04, False)]
+
+
+def test_an_absolute_time_is_shown_and_fails_no_run(tmp_path, capsys):
+    row = {"group": "creates", "workload": "rebuilt", "title": "upgraded", "way": "keelboot, delta", "seconds": 61.0}
+    one = next(one for one in targets.judge([row]) if one["figure"] == "seconds" and "×" not in one["want"])
+    assert (one["got"], one["met"], one["judged"]) == (61.0, False, False)
+    assert one["want"] == "at most 60 s, on two processors"
+    assert compare.finish({"targets": [one]}) == 0 and "missed:" not in capsys.readouterr().out
+    assert "missed; shown only" in report.target_table([one])
+    assert compare.finish({"targets": [{**one, "judged": True}]}) == 1
+
+
+def test_blocks_that_differ_are_counted_in_whole_and_against_zeroes_behind_the_old_image(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    blocks = [bytes([number]) * 4096 for number in range(1, 6)]
+    old.write_bytes(b"".join(blocks[:3]))
+    new.write_bytes(blocks[0] + blocks[1][:-1] + b"x" + blocks[2] + bytes(4096) + blocks[4])
+    assert limits.differing(old, new) == 2 * 4096       # one byte of the second, and the fifth; not the fourth
+    assert limits.differing(None, new) == 4 * 4096
+    assert limits.differing(new, new) == 0
+    far = tmp_path / "far"      # beyond the part that is read at a time
+    far.write_bytes(bytes(3 << 20) + b"1")
+    assert limits.differing(None, far) == 4096
+
+
+MOVED = {"b": (200_000_000, 300_000_000), "medium": (400_000_000, 0)}
+
+
+def test_the_least_time_is_that_of_the_busiest_direction():
+    assert limits.least_seconds(MOVED, "eMMC", None) == 10.0       # 300 MB at 30 MB/s, and each device is its own
+    assert limits.least_seconds(MOVED, "SD card", None) == 30.0
+    assert limits.least_seconds({"medium": MOVED["medium"]}, "SD card", None) == 20.0       # reading
+    assert limits.least_seconds(MOVED, "fast", (300e6, 1000e6)) == 2.0     # 600 MB read from one disk
+    assert limits.least_seconds(MOVED, "fast", (6000e6, 100e6)) == 3.0
+    assert limits.least_seconds(MOVED, "fast", None) is None
+
+
+def test_a_row_says_how_far_it_is_from_the_storage():
+    assert limits.figures(MOVED, 12.0, "eMMC", None) == {"limit": 10.0, "to_limit": 1.2, "writing": 10.0}
+    assert limits.figures(MOVED, 3.0, "fast", (300e6, 1000e6)) == {"limit": 2.0, "to_limit": 1.5}
+    assert limits.figures({"b": (0, 0)}, 3.0, "fast", (1e6, 1e6)) == {}
+
+
+def test_a_summary_has_the_median_of_each_device():
+    samples = [measure.Sample(seconds, 5, 6, {"b": (seconds, 10 * seconds), "state": (1, 1)}) for seconds in (1, 9, 3)]
+    found = measure.summary(samples)
+    assert (found["seconds"], found["read"], found["written"]) == (3, 4, 31)
+    assert found["moved"] == {"b": [3, 30], "state": [1, 1]}
+
+
+def test_of_whole_bundles_the_median_counts_and_a_failure_is_kept():
+    rows = [{"way": "x", "seconds": seconds, "memory": seconds, "memory_and_cache": 1} for seconds in (1.0, 9.0, 2.0)]
+    assert {**creates.middle(rows)} == {"way": "x", "seconds": 2.0, "least": 1.0, "most": 9.0, "memory": 2,
+                                        "memory_and_cache": 1}
+    assert creates.middle([rows[0], {"way": "x", "not_measured": "failed"}])["not_measured"] == "failed"
+
+
+def test_the_line_in_a_bar_is_at_the_limit_and_never_behind_its_end():
+    def line(limit):
+        rows = [made_up("keelboot install", 1.0, limit=limit), made_up("dd", 2.0)]
+        found = [element for element in ElementTree.fromstring(report.picture(rows, "seconds")).iter()
+                 if element.tag.endswith("line")]
+        return float(found[0].get("x1")) - report.LABEL
+    assert [line(limit) for limit in (0.5, 3.0)] == [report.BAR / 4, report.BAR / 2]
+
+
+def test_pictures_of_a_run_are_drawn_and_named_in_the_page(tmp_path):
+    rows = [made_up(OURS, 1.0), made_up("RAUC & more", 4.0), {**made_up("dd", 1.0), "storage": "eMMC"}]
+    page = tmp_path / "PERFORMANCE.md"
+    page.write_text(f"before\n{pictures.BEGIN}\n![old](bench-boot.svg)\n{pictures.END}\nafter\n")
+    (tmp_path / "bench-boot.svg").write_text("of an older run")
+    pictures.write({"machine": "made up", "date": "2026-01-02", "rows": rows}, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.svg")) == ["bench-installs.svg"]
+    drawn = ElementTree.parse(tmp_path / "bench-installs.svg").getroot()
+    bars = [element for element in drawn.iter() if element.tag.endswith("rect") and element.get("class") != "page"]
+    assert [bar.get("fill") for bar in bars] == [report.OURS, report.THEIRS]
+    text = page.read_text()
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "2026-01-02, on made up" in text
+    assert "(bench-installs.svg)" in text and "bench-boot.svg" not in text
+
+
+def test_a_picture_of_deltas_shows_bytes_of_deltas_and_no_whole_image():
+    def created(way, size, title="upgraded"):
+        return {"group": "creates", "workload": "rebuilt", "title": title, "way": way, "bytes": size, "seconds": 1.0}
+    rows = [created("keelboot, delta", 10 << 20), created("xdelta3 -9", 20 << 20),
+            created("zstd -9", 99 << 20, "whole")]
+    text = pictures.draw("bench-deltas.svg", rows)
+    assert "20.00 MiB  (2.00 ×)" in text and "zstd" not in text
+
+
+def test_the_page_of_the_project_has_room_for_the_pictures():
+    page = (TOP / "docs/PERFORMANCE.md").read_text()
+    assert pictures.shown(page, {"machine": "m"}, ["bench-boot.svg"]).count("](bench-") == 1
+
+
+def test_a_run_that_keeps_replaces_only_what_it_measures_again(tmp_path):
+    result = {"machine": "m", "rows": [made_up(OURS, 1.0), made_up(OURS, 1.0, "same")], "targets": []}
+    rows = compare.add(result, [made_up(OURS, 7.0)], tmp_path)["rows"]
+    assert {row["workload"]: row["seconds"] for row in rows} == {"same": 1.0, "blank": 7.0} and len(rows) == 2
+
+
+def test_a_workload_is_made_only_when_it_is_asked_for():
+    table = {"one": ("One", lambda _: ("old", "new")), "two": ("Two", lambda _: pytest.fail("made"))}
+    assert [(one.name, one.new, one.before) for one in workloads.pairs(None, ["one"], table)] == [("one", "new", "old")]
+    assert workloads.chosen(("rebuilt", "blank"), []) == ["rebuilt", "blank"]
 
 
 # ---------------------------------------------------------------- bench-quick

@@ -27,6 +27,7 @@ COLUMNS = {
     "seconds": ("median", lambda value: f"{value:.2f} s"), "spread": ("spread", str),
     "million_instructions": ("guest instructions", lambda value: f"{value:,.1f} M"),
     "bytes": ("size", size), "ratio": ("to ours", lambda value: f"{value:.2f}"),
+    "limit": ("storage alone", lambda value: f"{value:.2f} s"), "to_limit": ("to that", lambda value: f"{value:.2f}"),
     "memory": ("peak memory", size), "memory_and_cache": ("with page cache", size),
     "written": ("written", size), "read": ("read", size), "artifact": ("artifact", size),
 }
@@ -46,6 +47,12 @@ def cell(row: dict, column: str) -> str:
 def picture(rows: list, figure: str) -> str:
     """Bars, as SVG: ours in green; at the end of each its figure and the ratio to ours."""
     rows = [row for row in rows if figure in row]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {len(rows) * LINE + 4}" width="{WIDTH}" '
+            f'font-family="sans-serif" font-size="13">{bars(rows, figure)}</svg>')
+
+
+def bars(rows: list, figure: str) -> str:
+    """A dark line in the bar of a time: what the storage alone needs for the bytes that this way moved."""
     most = max((row[figure] for row in rows), default=0) or 1
     parts = []
     for number, row in enumerate(rows):
@@ -55,8 +62,11 @@ def picture(rows: list, figure: str) -> str:
                      f'<rect x="{LABEL}" y="{y + 3}" width="{length:.1f}" height="{LINE - 7}" '
                      f'fill="{OURS if ours(row) else THEIRS}"/>'
                      f'<text x="{LABEL + length + 6:.1f}" y="{y + 16}">{cell(row, figure)}{ratio}</text>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {len(rows) * LINE + 4}" width="{WIDTH}" '
-            f'font-family="sans-serif" font-size="13">{"".join(parts)}</svg>')
+        if figure == "seconds" and "limit" in row:
+            x = LABEL + BAR * min(row["limit"], row["seconds"]) / most
+            parts.append(f'<line x1="{x:.1f}" y1="{y + 1}" x2="{x:.1f}" y2="{y + LINE - 2}" stroke="#1c2733" '
+                         'stroke-width="2"/>')
+    return "".join(parts)
 
 
 def table(rows: list) -> str:
@@ -77,7 +87,8 @@ def target_table(targets: list) -> str:
     for one in targets:
         what = f"{one['group']}, {one['workload']}, {one['storage']}: {one['way']}, {one['figure']}"
         got = "not measured" if one["got"] is None else f"{one['got']:,g}"
-        mark = '<td class="met">met</td>' if one["met"] else '<td class="missed">missed</td>'
+        mark = '<td class="met">met</td>' if one["met"] else '<td class="missed">missed</td>' if one["judged"] else \
+            "<td>missed; shown only</td>"
         lines.append(f"<tr><td>{html.escape(what)}</td><td>{html.escape(one['want'])}</td><td>{got}</td>{mark}</tr>")
     return f"<table>{''.join(lines)}</table>"
 
@@ -94,6 +105,8 @@ def page(result: dict) -> str:
     parts = ["<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>Keelboot beside its peers</title>",
              f"<style>{STYLE}</style><h1>Keelboot beside its peers</h1>",
              f"<p>{html.escape(result['machine'])}. Times are good as ratios within this run only.</p>",
+             "<p>Green is Keelboot. The line in a bar is what the storage alone needs for the bytes that this way "
+             "moved.</p>",
              "<h2>Targets</h2>", target_table(result["targets"])]
     for group, storage, title, rows in sections(result["rows"]):
         where = f", {storage} storage" if storage else ""

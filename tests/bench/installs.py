@@ -6,8 +6,10 @@ the image: a way that leaves something else fails.
 """
 
 import shutil
+import statistics
 from pathlib import Path
 
+import limits
 import measure
 from storage import MIB, Disk, run
 from ways import WAYS, Place, install_line, make_old_keel, missing
@@ -52,7 +54,7 @@ def prepare(workload, place: Place, artifact: Path, way) -> Path:
     for path in disk.medium.iterdir():
         if path.name != "lost+found":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if way.delta:
+    if way.base_file:
         run("cp", "--sparse=always", workload.old, disk.medium / "old.img")
     disk.fill("b", workload.before)
     place.new_state(old_bundle(workload, place) if way.delta and way.ours else None)
@@ -61,10 +63,23 @@ def prepare(workload, place: Place, artifact: Path, way) -> Path:
     return on_medium
 
 
-def one_run(workload, place: Place, way, artifact: Path, storage: str) -> tuple:
+def cut_at_half(workload, place: Place, command: str, differs: int) -> float:
+    """Installs until half of what differs is written, and says what part was. What the page cache has counts: the
+    kernel brings it to the slot, for a process was ended, and no power was cut. The end comes a little late."""
+    before = place.disk.traffic()["b"][1]
+    measure.cut(command, differs * 47 // 100, place.folder / "log", place.folder)
+    part = (place.disk.traffic()["b"][1] - before) / differs
+    if not 0.4 <= part <= 0.55:
+        raise measure.Failed(f"{workload.name}: was to be cut at a half, and was at {part:.2f}")
+    return part
+
+
+def one_run(workload, place: Place, way, artifact: Path, storage: str, differs: int) -> tuple:
     """(sample, the command line as people read it)."""
     place.disk.set_speed("fast")
     command = way.command(place, prepare(workload, place, artifact, way), workload)
+    if way.cut:
+        cut_at_half(workload, place, command, differs)
     place.disk.set_speed(storage)
     try:
         taken = measure.sample(command, place.disk, place.folder / "log", place.folder)
@@ -77,31 +92,48 @@ def one_run(workload, place: Place, way, artifact: Path, storage: str) -> tuple:
     return taken, place.shown(command)
 
 
+class Series:
+    """All ways of one workload on one storage, in turn. A way that fails once is not run again."""
+
+    def __init__(self, workload, place: Place, artifacts: dict, storage: str):
+        self.workload, self.place, self.artifacts, self.storage = workload, place, artifacts, storage
+        self.differs = limits.differing(workload.before, workload.new)
+        self.samples, self.commands, self.failed, self.probes = {}, {}, {}, []
+
+    def turn(self, ways: list) -> None:
+        if self.storage == "fast":
+            self.probes.append(limits.probe(self.place.b, self.workload.new))
+        for way in ways:
+            if way.name in self.failed:
+                continue
+            try:
+                taken, self.commands[way.name] = one_run(self.workload, self.place, way, self.artifacts[way.name],
+                                                         self.storage, self.differs)
+                self.samples.setdefault(way.name, []).append(taken)
+            except measure.Failed as error:
+                self.failed[way.name] = self.place.shown(f"failed: {error}")
+
+    def row(self, way) -> dict:
+        """One without a time says how the way failed."""
+        if way.name in self.failed:
+            return row("installs", self.workload, way.name, self.storage, not_measured=self.failed[way.name])
+        figures = measure.summary(self.samples[way.name])
+        rates = tuple(map(statistics.median, zip(*self.probes))) if self.probes else None
+        return row("installs", self.workload, way.name, self.storage, command=self.commands[way.name],
+                   runs=len(self.samples[way.name]), image=self.workload.new.stat().st_size,
+                   artifact=self.artifacts[way.name].stat().st_size, differing=self.differs, **figures,
+                   from_medium=figures["moved"]["medium"][0],
+                   **limits.figures(figures["moved"], figures["seconds"], self.storage, rates))
+
+
 def series(workload, place: Place, ways: list, artifacts: dict, storage: str, runs: int) -> list:
-    """The rows. A way that fails once is not run again, and its row says how it failed."""
-    samples, commands, failed = {way.name: [] for way in ways}, {}, {}
+    """The rows; the ratio of each to the first."""
     if workload.old:
         place.disk.fill("a", workload.old)
-    for way in ways * runs:
-        if way.name in failed:
-            continue
-        try:
-            taken, commands[way.name] = one_run(workload, place, way, artifacts[way.name], storage)
-            samples[way.name].append(taken)
-        except measure.Failed as error:
-            failed[way.name] = place.shown(f"failed: {error}")
-    figures = {way.name: measure.summary(samples[way.name]) for way in ways if way.name not in failed}
-    ours = figures.get(ways[0].name)
-    rows = []
-    for way in ways:
-        if way.name in failed:
-            rows.append(row("installs", workload, way.name, storage, not_measured=failed[way.name]))
-            continue
-        ratio = {"ratio": round(figures[way.name]["seconds"] / ours["seconds"], 3)} if ours else {}
-        rows.append(row("installs", workload, way.name, storage, command=commands[way.name], runs=runs,
-                        image=workload.new.stat().st_size, artifact=artifacts[way.name].stat().st_size,
-                        **figures[way.name], **ratio))
-    return rows
+    taken = Series(workload, place, artifacts, storage)
+    for _ in range(runs):
+        taken.turn(ways)
+    return measure.to_first([taken.row(way) for way in ways])
 
 
 def measured(workload, folder: Path, storage: str, runs: int, only: tuple = ()) -> list:
@@ -113,7 +145,7 @@ def measured(workload, folder: Path, storage: str, runs: int, only: tuple = ()) 
     for path in (cache, there):
         path.mkdir(exist_ok=True)
     slot = max(image.stat().st_size for image in (workload.new, workload.before, workload.old) if image) + ROOM
-    with Disk(there, slot, 4 * slot) as disk:
+    with Disk(there, slot, (4 if workload.old else 3) * slot) as disk:
         place = Place(there, disk)
         artifacts = {way.name: artifact_of(way, workload, place, cache) for way in ways}
         rows = series(workload, place, ways, artifacts, storage, runs)

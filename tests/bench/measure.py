@@ -29,8 +29,15 @@ class Sample:
     seconds: float
     memory: int             # bytes, summed high-water marks
     memory_and_cache: int   # bytes, the group's peak; 0 where the kernel keeps none
-    read: int
-    written: int
+    moved: dict             # {device: (bytes read, bytes written)}
+
+    @property
+    def read(self) -> int:
+        return sum(got for got, _ in self.moved.values())
+
+    @property
+    def written(self) -> int:
+        return sum(put for _, put in self.moved.values())
 
 
 class Group:
@@ -48,15 +55,17 @@ class Group:
         file = self.path / ("memory.max_usage_in_bytes" if self.v1 else "memory.peak")
         return int(file.read_text()) if file.exists() else 0
 
+    def kill(self) -> None:
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), 9)
+
     def end(self) -> None:
         """What the command left behind ends, too: only what is in this group."""
         for _ in range(100):
-            left = self.processes()
-            if not left:
+            if not self.processes():
                 break
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), 9)
+            self.kill()
             time.sleep(0.02)
         self.path.rmdir()
 
@@ -66,6 +75,15 @@ def high_water(pid: str) -> int:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
+    return 0
+
+
+def written_by(pid: str) -> int:
+    """Bytes that it sent to storage, or to the page cache of one."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+            if line.startswith("write_bytes:"):
+                return int(line.split()[1])
     return 0
 
 
@@ -115,7 +133,30 @@ def sample(command: str, disk, log: Path, folder: Path) -> Sample:
         group.end()
     if done.returncode != 0:
         raise Failed(f"exit {done.returncode} of: {command}\n{log.read_text()[-2000:]}")
-    return Sample(seconds, memory, cached, after[0] - before[0], after[1] - before[1])
+    return Sample(seconds, memory, cached, {name: (after[name][0] - got, after[name][1] - put)
+                                            for name, (got, put) in before.items()})
+
+
+def cut(command: str, enough: int, log: Path, folder: Path) -> None:
+    """Runs the command until its processes have written that many bytes, and ends all of them there, unasked."""
+    group = Group()
+    try:
+        drop_caches()
+        with open(log, "w") as out:
+            entered = f"echo $$ >{group.path}/cgroup.procs; exec sh -c \"$0\""
+            with subprocess.Popen(["sh", "-c", entered, command], cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
+                                  stderr=subprocess.STDOUT) as process:
+                end = time.monotonic() + PATIENCE
+                while (process.poll() is None and time.monotonic() < end
+                       and sum(map(written_by, group.processes())) < enough):
+                    time.sleep(0.0005)
+                ended = process.poll() is not None
+                group.kill()
+    finally:
+        group.end()
+    drop_caches()
+    if ended:
+        raise Failed(f"ended before it was cut: {command}\n{log.read_text()[-2000:]}")
 
 
 def summary(samples: list) -> dict:
@@ -123,6 +164,16 @@ def summary(samples: list) -> dict:
     def median(field: str):
         return statistics.median(getattr(one, field) for one in samples)
     seconds = [one.seconds for one in samples]
+    moved = {name: [int(statistics.median(one.moved[name][way] for one in samples)) for way in (0, 1)]
+             for name in samples[0].moved}
     return {"seconds": round(median("seconds"), 4), "least": round(min(seconds), 4), "most": round(max(seconds), 4),
             "all_seconds": [round(value, 4) for value in seconds],
+            "moved": moved,
             **{field: int(median(field)) for field in ("memory", "memory_and_cache", "read", "written")}}
+
+
+def to_first(rows: list) -> list:
+    """With the ratio of each time to the first."""
+    ours = rows[0].get("seconds")
+    return [{**each, "ratio": round(each["seconds"] / ours, 3)} if ours and "seconds" in each else each
+            for each in rows]

@@ -75,8 +75,13 @@ def sized(workload, way: str, **more) -> dict:
     return {"group": "sizes", "workload": workload.name, "title": workload.title, "way": way, **more}
 
 
+def cached(folder: Path, workload, name: str) -> Path:
+    """Where what is made by that name lies."""
+    return folder / "artifacts" / f"{workload.name}.{''.join(c if c.isalnum() else '-' for c in name)}"
+
+
 def made(name: str, workload, make, folder: Path) -> int:
-    out = folder / "artifacts" / f"{workload.name}.{''.join(c if c.isalnum() else '-' for c in name)}"
+    out = cached(folder, workload, name)
     out.parent.mkdir(exist_ok=True)
     if not out.exists():
         new = out.with_name(f"new-{out.name}")

@@ -68,13 +68,11 @@ class Disk:
             (BLKIO / "blkio.throttle.read_bps_device").write_text(f"{number} {read * MB}\n")
             (BLKIO / "blkio.throttle.write_bps_device").write_text(f"{number} {write * MB}\n")
 
-    def traffic(self) -> tuple:
-        """Bytes read and written so far, of all of its devices."""
-        read = written = 0
-        for loop in self.loops.values():
-            fields = Path(f"/sys/class/block/{Path(loop).name}/stat").read_text().split()
-            read, written = read + int(fields[2]) * 512, written + int(fields[6]) * 512
-        return read, written
+    def traffic(self) -> dict:
+        """{device: (bytes read, bytes written)}, so far."""
+        fields = {name: Path(f"/sys/class/block/{Path(loop).name}/stat").read_text().split()
+                  for name, loop in self.loops.items()}
+        return {name: (int(each[2]) * 512, int(each[6]) * 512) for name, each in fields.items()}
 
     def flush(self) -> None:
         for name in ("b", "state"):
@@ -83,11 +81,10 @@ class Disk:
             os.close(fd)
 
     def fill(self, slot: str, image: Path | None) -> None:
-        """With an image, or with zeroes."""
-        loop = self.loops[slot]
-        if image is None:
-            run("blkdiscard", "-z", "-f", loop, stderr=subprocess.DEVNULL)
-        else:
+        """With an image, and zeroes behind it; or with zeroes."""
+        loop, size = self.loops[slot], image.stat().st_size if image else 0
+        run("blkdiscard", "-z", "-f", "-o", size, loop, stderr=subprocess.DEVNULL)
+        if image is not None:
             run("dd", f"if={image}", f"of={loop}", "bs=1M", "conv=fsync", stderr=subprocess.DEVNULL)
 
     def holds(self, slot: str, image: Path) -> bool:

@@ -20,7 +20,8 @@ PACKED = ("squashfs", "erofs")           # workloads that have such blocks
 PACKAGES = {"rauc": "rauc", "dbus-run-session": "dbus", "mksquashfs": "squashfs-tools", "swupdate": "swupdate",
             "xdelta3": "xdelta3", "zstd": "zstd", "casync": "casync", "bsdiff": "bsdiff", "cpio": "cpio",
             "openssl": "openssl", "mmdebstrap": "mmdebstrap", "rsync": "rsync", "mkfs.erofs": "erofs-utils",
-            "mke2fs": "e2fsprogs", "dracut": "dracut-core", "mkinitramfs": "initramfs-tools-core"}
+            "mke2fs": "e2fsprogs", "taskset": "util-linux", "dracut": "dracut-core",
+            "mkinitramfs": "initramfs-tools-core"}
 NEEDED = ("mmdebstrap", "mke2fs", "mksquashfs", "mkfs.erofs", "rsync", "zstd")
 
 
@@ -92,6 +93,8 @@ class Way:
     delta: bool = False         # takes the old image, in slot a, as its base
     ours: bool = False
     only: tuple = ()            # workloads; none: all
+    base_file: bool = False     # takes the old image as a file on the medium
+    cut: bool = False           # is ended when half is written, and then timed: the second run
 
 
 def make_raw(workload, out, _place):
@@ -204,6 +207,14 @@ def keelboot(place, artifact, _workload):
             f"--conf-root {place.folder}/conf --run-dir {place.folder}/run --progress=none")
 
 
+def keelboot_one_core(place, artifact, workload):
+    return f"taskset -c 0 {keelboot(place, artifact, workload)}"
+
+
+def reading_slot(place, _artifact, workload):
+    return f"dd if={place.b} of=/dev/null bs=1M iflag=count_bytes count={workload.new.stat().st_size}"
+
+
 def keelboot_remaking(place, artifact, workload):
     line = keelboot(place, artifact, workload).replace(str(KEELBOOT), str(REMAKING / "keelboot"), 1)
     return f"KEELBOOT_HELPER={REMAKING}/keelboot-helper {line}"
@@ -229,6 +240,10 @@ def swupdate(place, artifact, _workload):
 WAYS = (
     Way("keelboot install", "keel", make_keel, keelboot, ours=True),
     Way("keelboot at boot, verify-first = no", "keel", make_keel, keelboot_boot, ours=True),
+    Way("keelboot install, one core", "keel", make_keel, keelboot_one_core, ("taskset",), ours=True,
+        only=("rebuilt",)),
+    Way("keelboot install, resumed at half", "keel", make_keel, keelboot, ours=True, only=("rebuilt",), cut=True),
+    Way("dd of the slot to /dev/null", "raw", make_raw, reading_slot, only=("same",)),
     Way("dd", "raw", make_raw, lambda place, artifact, _: f"dd if={artifact} of={place.b} bs=1M conv=fsync"),
     Way("zstd -dc | dd", "zst", make_zst, lambda place, artifact, _:
         f"zstd -dc --long {artifact} | dd of={place.b} bs=1M conv=fsync", ("zstd",)),
@@ -246,7 +261,7 @@ WAYS = (
     Way("zstd -d --patch-from | dd", "patch", make_patch, lambda place, artifact, workload:
         f"zstd -d -c --long=31 --patch-from={place.disk.medium}/old.img {artifact} | "
         f"dd of={place.b} bs=1M conv=fsync",
-        ("zstd",), delta=True),     # its base is a file: it takes no block device
+        ("zstd",), delta=True, base_file=True),     # it takes no block device
     Way("casync extract --seed", "casync", make_casync, lambda place, artifact, _:
         f"tar -xf {artifact} -C {place.disk.medium} && casync extract --store={place.disk.medium}/new.castr "
         f"--seed={place.a} {place.disk.medium}/new.caibx {place.b}", ("casync",), delta=True),

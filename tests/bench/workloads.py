@@ -44,30 +44,32 @@ class Workshop:
 
     def __init__(self, folder: Path, size: int):
         self.folder, self.size = folder, size
-        folder.mkdir(parents=True, exist_ok=True)
+        self.trees = folder.parent / "trees"        # of all sizes
+        for path in (folder, self.trees):
+            path.mkdir(parents=True, exist_ok=True)
 
     def tree(self, version: int, arch: str = "amd64") -> Path:
-        out = self.folder / f"tree-{arch}-{version}"
+        out = self.trees / f"tree-{arch}-{version}"
         if not out.exists():
             new = out.with_suffix(".new")
             suite, release, updates = sources()
             shutil.rmtree(new, ignore_errors=True)
-            with open(self.folder / f"{out.name}.log", "w") as log:
+            with open(self.trees / f"{out.name}.log", "w") as log:
                 run("mmdebstrap", "--variant=extract", f"--architectures={arch}",
                     f"--include={PACKAGES.format(arch=arch)}", '--aptopt=Acquire::Languages "none"', suite, new,
                     *release, *(updates if version > 1 else ()), stdout=log, stderr=log)
             new.rename(out)
         return out
 
-    def filled(self, version: int, size: int) -> Path:
+    def filled(self, version: int, size: int, arch: str = "amd64") -> Path:
         """A tree for an image of that many MiB: parts of Debian's, or several copies. Each copy is another one byte by
         byte, so that nobody finds it twice, and compresses just as well."""
-        out = self.folder / f"filled-{size}-{version}"
+        out = self.trees / f"filled-{arch}-{size}-{version}"
         if out.exists():
             return out
         new, copy, left = out.with_suffix(".new"), 0, int(size * MIB * FULL)
         shutil.rmtree(new, ignore_errors=True)
-        source = self.tree(version)
+        source = self.tree(version, arch)
         files = sorted(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
         random.Random(1).shuffle(files)     # a part has some of everything
         while left > 0:
@@ -82,12 +84,12 @@ class Workshop:
         new.rename(out)
         return out
 
-    def whole(self, version: int) -> Path:
+    def whole(self, version: int, arch: str = "amd64") -> Path:
         """The tree of an image of the workshop's size: where Debian fits into it, it is Debian."""
-        return self.tree(version) if self.size == 512 else self.filled(version, self.size)
+        return self.tree(version, arch) if self.size == 512 else self.filled(version, self.size, arch)
 
     def modules(self, version: int) -> Path:
-        out = self.folder / f"modules-{version}"
+        out = self.trees / f"modules-{version}"
         if not out.exists():
             new = out.with_suffix(".new")
             shutil.rmtree(new, ignore_errors=True)
@@ -127,14 +129,16 @@ class Workshop:
                 run("umount", mounted)
         return self.image(f"debian-in-place-{self.size}", make)
 
-    def squashfs(self, version: int) -> Path:
-        return self.image(f"squashfs-{self.size}-{version}", lambda out: run(
-            "mksquashfs", self.whole(version), out, "-comp", "zstd", "-Xcompression-level", "9", "-quiet",
-            "-no-progress", "-noappend"))
+    def squashfs(self, version: int, plain: bool = False) -> Path:
+        packed = ("-noI", "-noD", "-noF", "-noX") if plain else ("-comp", "zstd", "-Xcompression-level", "9")
+        return self.image(f"squashfs{'-plain' * plain}-{self.size}-{version}", lambda out: run(
+            "mksquashfs", self.whole(version), out, *packed, "-quiet", "-no-progress", "-noappend",
+            stdout=subprocess.DEVNULL))
 
-    def erofs(self, version: int) -> Path:
-        return self.image(f"erofs-{self.size}-{version}", lambda out: run(
-            "mkfs.erofs", "--quiet", "-zlz4hc", out, self.whole(version), stdout=subprocess.DEVNULL))
+    def erofs(self, version: int, plain: bool = False) -> Path:
+        return self.image(f"erofs{'-plain' * plain}-{self.size}-{version}", lambda out: run(
+            "mkfs.erofs", "--quiet", *([] if plain else ["-zlz4hc"]), out, self.whole(version),
+            stdout=subprocess.DEVNULL))
 
     def noise(self) -> Path:
         def make(out: Path) -> None:
@@ -153,32 +157,53 @@ class Workshop:
         return self.ext4(f"debian-{version}", tree, size)
 
 
-def pairs(shop: Workshop) -> list:
-    """An image, over the release before it: those a delta is made of, too."""
-    old, new = shop.debian(1), shop.debian(2)
-    modules = [shop.ext4(f"modules-{version}", shop.modules(version), 192) for version in (1, 2)]
-    squash, erofs = [shop.squashfs(1), shop.squashfs(2)], [shop.erofs(1), shop.erofs(2)]
-    placed = shop.in_place(old, shop.whole(2))
-    return [
-        Workload("rebuilt", "upgraded, mke2fs run anew", new, old, old),
-        Workload("in-place", "upgraded in place", placed, old, old),
-        Workload("modules", "kernel and its modules", modules[1], modules[0], modules[0]),
-        Workload("squashfs", "upgraded, as squashfs", squash[1], squash[0], squash[0]),
-        Workload("erofs", "upgraded, as erofs", erofs[1], erofs[0], erofs[0]),
-    ]
+# Each is made when it is asked for. A pair is an image over the release before it, of which a delta is made, too.
+PAIRS = {
+    "rebuilt": ("upgraded, mke2fs run anew", lambda shop: (shop.debian(1), shop.debian(2))),
+    "in-place": ("upgraded in place", lambda shop: (shop.debian(1), shop.in_place(shop.debian(1), shop.whole(2)))),
+    "modules": ("kernel and its modules", lambda shop: tuple(
+        shop.ext4(f"modules-{version}", shop.modules(version), 192) for version in (1, 2))),
+    "arm64": ("Debian of arm64, upgraded", lambda shop: tuple(
+        shop.ext4(f"debian-arm64-{version}", shop.whole(version, "arm64"), shop.size) for version in (1, 2))),
+    "squashfs": ("upgraded, as squashfs", lambda shop: (shop.squashfs(1), shop.squashfs(2))),
+    "erofs": ("upgraded, as erofs", lambda shop: (shop.erofs(1), shop.erofs(2))),
+}
+# Only deltas of these are made.
+PLAIN = {
+    "squashfs-plain": ("upgraded, as squashfs that is not compressed",
+                       lambda shop: (shop.squashfs(1, True), shop.squashfs(2, True))),
+    "erofs-plain": ("upgraded, as erofs that is not compressed",
+                    lambda shop: (shop.erofs(1, True), shop.erofs(2, True))),
+}
+SINGLES = {
+    "blank": ("Debian, over zeroes", lambda shop: (None, shop.debian(2))),
+    "same": ("Debian, over itself", lambda shop: (shop.debian(2), shop.debian(2))),
+    "incompressible": ("noise, over zeroes", lambda shop: (None, shop.noise())),
+    "empty": ("zeroes, over Debian", lambda shop: (shop.debian(2), shop.nothing())),
+}
 
 
-def singles(shop: Workshop) -> list:
-    new = shop.debian(2)
-    arm64 = shop.ext4("debian-arm64-2", shop.tree(2, "arm64"), 512)
-    return [
-        Workload("blank", "Debian, over zeroes", new),
-        Workload("same", "Debian, over itself", new, new),
-        Workload("arm64", "Debian of arm64, over zeroes", arm64),
-        Workload("incompressible", "noise, over zeroes", shop.noise()),
-        Workload("empty", "zeroes, over Debian", shop.nothing(), new),
-    ]
+def chosen(table, names: list) -> list:
+    """Of the table; without names: all."""
+    return [name for name in table if not names or name in names]
 
 
-def scale(shop: Workshop, sizes: tuple) -> list:
-    return [Workload(f"scale-{size}", f"{size} MiB, over zeroes", shop.debian(2, size)) for size in sizes]
+def pairs(shop: Workshop, names: list, table: dict | None = None):
+    for name in chosen(table or PAIRS, names):
+        title, make = (table or PAIRS)[name]
+        old, new = make(shop)
+        yield Workload(name, title, new, old, old)
+
+
+def singles(shop: Workshop, names: list):
+    for name in chosen(SINGLES, names):
+        title, make = SINGLES[name]
+        before, new = make(shop)
+        yield Workload(name, title, new, before)
+
+
+def scale(shop: Workshop, sizes: tuple, names: list):
+    """What else than the workload `blank` shows how cost grows."""
+    for size in sizes:
+        if not names or f"scale-{size}" in names:
+            yield Workload(f"scale-{size}", f"{size} MiB, over zeroes", shop.debian(2, size))
