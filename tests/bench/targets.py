@@ -45,6 +45,7 @@ TARGETS = (
     Target("installs", "rebuilt", OURS, "from_medium", 1.05, of="artifact"),     # read once, though verified first
     *(Target("installs", "rebuilt", OURS, "seconds", 1.03, of="writing", storage=storage)
       for storage in ("eMMC", "SD card")),
+    *(Target("installs", "rebuilt", OURS, "seconds", 1.03, "dd", storage) for storage in ("eMMC", "SD card")),
     Target("installs", "same", OURS, "seconds", 1.05, "dd of the slot to /dev/null"),
     Target("installs", "in-place", OURS, "written", 1.02, of="differing"),
     Target("installs", "rebuilt", "keelboot install, resumed at half", "seconds", 0.6, OURS),
