@@ -41,7 +41,7 @@ def install_rows(shop, args):
     """Fast storage: all workloads; then how cost grows with the size."""
     for workload in itertools.chain(workloads.singles(shop, args.workload), workloads.pairs(shop, args.workload),
                                     workloads.scale(shop, args.scale, args.workload)):
-        yield installs.measured(workload, args.dir, "fast", args.runs)
+        yield installs.measured(workload, args.dir, "fast", args.runs, args.way)
 
 
 SLOW_WAYS = ("keelboot install", "keelboot at boot, verify-first = no", "dd", "zstd -dc | dd",
@@ -59,7 +59,8 @@ def throttled_rows(shop, args):
     for workload in itertools.chain(workloads.pairs(slow, names), workloads.singles(slow, names)):
         sized = dataclasses.replace(workload, title=f"{workload.title}, {args.slow_size} MiB")
         for speed in ("eMMC", "SD card"):
-            yield installs.measured(sized, slow.folder, speed, args.runs, SLOW_WAYS)
+            yield installs.measured(sized, slow.folder, speed, args.runs,
+                                    tuple(name for name in SLOW_WAYS if not args.way or name in args.way))
 
 
 def size_rows(shop, args):
@@ -97,6 +98,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", action="append", choices=GROUPS, help="one group (default: all)")
     parser.add_argument("--workload", action="append", help="only this workload; may be repeated")
+    parser.add_argument("--way", action="append", default=[], help="only this way of an install: for a look")
     parser.add_argument("--size", type=int, default=512, metavar="MIB", help="of most images (512)")
     parser.add_argument("--scale", type=int, nargs="*", default=None, metavar="MIB",
                         help="sizes that show how cost grows (64 4096; with another --size: none)")

@@ -85,7 +85,6 @@ def one_run(workload, place: Place, way, artifact: Path, storage: str, differs: 
         taken = measure.sample(command, place.disk, place.folder / "log", place.folder)
     finally:
         place.disk.set_speed("fast")
-    measure.drop_caches()
     if not place.disk.holds("b", workload.new):
         raise measure.Failed(f"slot b does not hold the image of {workload.name}\n"
                              + (place.folder / "log").read_text()[-2000:])

@@ -90,5 +90,7 @@ class Disk:
             run("dd", f"if={image}", f"of={loop}", "bs=1M", "conv=fsync", stderr=subprocess.DEVNULL)
 
     def holds(self, slot: str, image: Path) -> bool:
+        """The device itself, and not what the page cache has of it."""
+        run("blockdev", "--flushbufs", self.loops[slot])
         return subprocess.run(["cmp", "-s", "-n", str(image.stat().st_size), image, self.loops[slot]],
                               check=False).returncode == 0
