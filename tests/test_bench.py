@@ -222,6 +222,13 @@ def test_a_workload_is_made_only_when_it_is_asked_for():
     assert workloads.chosen(("rebuilt", "blank"), []) == ["rebuilt", "blank"]
 
 
+def test_a_part_of_both_versions_has_the_same_files():
+    def names(version):
+        return [path.replace(version, "V") for path in workloads.mixed(
+            [f"tree-{version}/lib/modules/6.1.0-{version}/{number}.ko" for number in "abcdefgh"])]
+    assert names("57") == names("58") != sorted(names("57"))
+
+
 # ---------------------------------------------------------------- bench-quick
 
 WANTED = {"everywhere": {"bundle, of zstd": 1.05},

@@ -6,8 +6,10 @@ any machine). Version 1 has the packages of Debian's release, version 2 the upda
 """
 
 import dataclasses
+import hashlib
 import platform
 import random
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -28,6 +30,12 @@ def sources() -> tuple:
         raise SystemExit(f"bench: apt has no source of {suite}: add one, and run apt-get update")
     return suite, [lines[suite]], [line for release, line in lines.items() if release in
                                    (f"{suite}-updates", f"{suite}-security")]
+
+
+def mixed(paths) -> list:
+    """In an order in which a part has some of everything, and in which both versions have a file in the same place: a
+    version in its name does not count."""
+    return sorted(paths, key=lambda path: (hashlib.sha256(re.sub(r"\d+", "", str(path)).encode()).digest(), path))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +78,7 @@ class Workshop:
         new, copy, left = out.with_suffix(".new"), 0, int(size * MIB * FULL)
         shutil.rmtree(new, ignore_errors=True)
         source = self.tree(version, arch)
-        files = sorted(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
-        random.Random(1).shuffle(files)     # a part has some of everything
+        files = mixed(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
         while left > 0:
             turned = bytes(byte ^ copy for byte in range(256))
             for path in files:
