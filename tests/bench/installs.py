@@ -144,7 +144,8 @@ def measured(workload, folder: Path, storage: str, runs: int, only: tuple = ()) 
     for path in (cache, there):
         path.mkdir(exist_ok=True)
     slot = max(image.stat().st_size for image in (workload.new, workload.before, workload.old) if image) + ROOM
-    with Disk(there, slot, (4 if workload.old else 3) * slot) as disk:
+    # On the medium: the artifact, and what SWUpdate and casync make of it; with a delta also the old image.
+    with Disk(there, slot, (4 if workload.old else 2) * slot) as disk:
         place = Place(there, disk)
         artifacts = {way.name: artifact_of(way, workload, place, cache) for way in ways}
         rows = series(workload, place, ways, artifacts, storage, runs)
