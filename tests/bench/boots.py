@@ -8,6 +8,7 @@ root. The others load what the machine needs, as a list that a person made for i
 import re
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "qemu")]
 
 from boot import SETS, compiled, least, own_modules, plugin     # noqa: E402
 from console import ExpectError                 # noqa: E402
+import generators                               # noqa: E402
 from kbdevice import Device                     # noqa: E402
 from storage import run                         # noqa: E402
 
@@ -101,6 +103,17 @@ def row(way: str, **more) -> dict:
     return {"group": "boot", "workload": "boot", "title": "from power-on to the root's init", "way": way, **more}
 
 
+def of_distributions(runs: int) -> list:
+    rows = []
+    for name in generators.TARGETS:
+        try:
+            counts, size = generators.alone(name, runs)
+            rows.append(row(name, million_instructions=statistics.median(counts), all_million=counts, bytes=size))
+        except (ExpectError, OSError, subprocess.SubprocessError) as error:
+            rows.append(row(name, not_measured=f"failed: {error}"))
+    return rows
+
+
 def measured(runs: int) -> list:
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
@@ -119,6 +132,7 @@ def measured(runs: int) -> list:
         rows = [row(name, not_measured=failed[name]) if name in failed else
                 row(name, million_instructions=statistics.median(counts[name]), all_million=counts[name],
                     bytes=images[name].stat().st_size) for name in images]
+    rows += of_distributions(runs)
     ours = rows[0].get("million_instructions")
     for one in rows:
         if ours and "million_instructions" in one:

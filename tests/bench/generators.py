@@ -95,6 +95,16 @@ def measure(target, runs: int, work: Path) -> dict:
     return {"instructions": counts, "bytes": {kind: image.stat().st_size for kind, image in images.items()}}
 
 
+def alone(name: str, runs: int) -> tuple:
+    """Without Keelboot, and without LVM, MD and LUKS: (million instructions of each run, bytes of the initramfs)."""
+    target = as_shipped(plain(TARGETS[name]))
+    with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
+        work = Path(temp)
+        device, disk = device_of(work)
+        image, so = made(target, device, "without"), plugin(work)
+        return [round(instructions(device, disk, image, so, work), 1) for _ in range(runs)], image.stat().st_size
+
+
 def rows(target: str, measured: dict) -> list:
     """What each kind adds, with its limits."""
     median = {kind: statistics.median(values) for kind, values in measured["instructions"].items()}

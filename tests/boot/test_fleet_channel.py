@@ -86,7 +86,9 @@ def test_a_channel_reaches_one_half_then_the_other_and_a_fallback_comes_home(fle
         assert [report["phase"] for report in reports(site, names[0])] == ["seen", "staged", "trial", "good"]
         assert [report["result"] for report in reports(site, names[0])] == ["none"] * 3 + ["success"]
         time.sleep(20)      # more contacts of both
-        assert not reports(site, names[1]) and "system 2.0" not in machines[1].text
+        waits = [(report["phase"], report["reason"]) for report in reports(site, names[1])]
+        assert waits == [("waiting", f"2.0: this device is not in the first {HALF} %")]
+        assert "system 2.0" not in machines[1].text
 
         publish(good)
         machines[1].expect(r"system 2\.0 is ready", 400)
