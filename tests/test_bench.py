@@ -2,6 +2,8 @@
 """The report of `make bench`: a target that is missed is listed so and fails the run; the page shows what was measured.
 The measurements themselves are made by hand: they take hours."""
 
+import argparse
+import json
 import sys
 from xml.etree import ElementTree
 
@@ -23,6 +25,7 @@ import targets      # noqa: E402
 import workloads        # noqa: E402
 
 OURS = targets.OURS
+RUN = {"machine": "made up", "date": "2026-01-02", "size": 64, "runs": 5}
 
 
 def made_up(way: str, seconds: float, workload: str = "blank", **more) -> dict:
@@ -96,7 +99,7 @@ def test_a_delta_is_held_against_those_of_others():
 
 def test_only_images_with_compressed_blocks_have_a_remade_delta():
     def ways(name):
-        return {way.name for way in installs.wanted(workloads.Workload(name, "", "new", "old", "old"), ())}
+        return {way.name for way in installs.wanted(workloads.Workload(name, "", "new", "old", "old"), None)}
     assert ways("erofs") - ways("rebuilt") == {"keelboot install, delta remade"}
     assert "keelboot install, delta" in ways("rebuilt")
 
@@ -186,13 +189,14 @@ def test_pictures_of_a_run_are_drawn_and_named_in_the_page(tmp_path):
     page = tmp_path / "PERFORMANCE.md"
     page.write_text(f"before\n{pictures.BEGIN}\n![old](bench-boot.svg)\n{pictures.END}\nafter\n")
     (tmp_path / "bench-boot.svg").write_text("of an older run")
-    pictures.write({"machine": "made up", "date": "2026-01-02", "rows": rows}, tmp_path)
+    pictures.write({**RUN, "rows": rows}, tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.svg")) == ["bench-installs.svg"]
     drawn = ElementTree.parse(tmp_path / "bench-installs.svg").getroot()
     bars = [element for element in drawn.iter() if element.tag.endswith("rect") and element.get("class") != "page"]
     assert [bar.get("fill") for bar in bars] == [report.OURS, report.THEIRS]
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "2026-01-02, on made up" in text
+    assert "Images of 64 MiB, and 5 runs" in text
     assert "(bench-installs.svg)" in text and "bench-boot.svg" not in text
 
 
@@ -207,13 +211,35 @@ def test_a_picture_of_deltas_shows_bytes_of_deltas_and_no_whole_image():
 
 def test_the_page_of_the_project_has_room_for_the_pictures():
     page = (TOP / "docs/PERFORMANCE.md").read_text()
-    assert pictures.shown(page, {"machine": "m"}, ["bench-boot.svg"]).count("](bench-") == 1
+    assert pictures.shown(page, RUN, ["bench-boot.svg"]).count("](bench-") == 1
 
 
 def test_a_run_that_keeps_replaces_only_what_it_measures_again(tmp_path):
     result = {"machine": "m", "rows": [made_up(OURS, 1.0), made_up(OURS, 1.0, "same")], "targets": []}
     rows = compare.add(result, [made_up(OURS, 7.0)], tmp_path)["rows"]
     assert {row["workload"]: row["seconds"] for row in rows} == {"same": 1.0, "blank": 7.0} and len(rows) == 2
+
+
+@pytest.mark.parametrize("other, way, why", [
+    ({}, None, None), ({"date": "2025-12-31"}, None, "differs: date"), ({"runs": 1}, None, "differs: runs"),
+    ({"size": 512}, None, "differs: size"), ({}, ["dd"], "what --way leaves out")])
+def test_a_report_is_added_to_only_by_a_run_like_it(tmp_path, monkeypatch, other, way, why):
+    """Else rows of a busy day, or of small images, would stand as those of this run."""
+    monkeypatch.setattr(compare.time, "strftime", lambda _: RUN["date"])
+    (tmp_path / "bench.json").write_text(json.dumps({**RUN, **other, "rows": [made_up(OURS, 1.0)]}))
+    args = argparse.Namespace(keep=True, runs=RUN["runs"], size=RUN["size"], way=way)
+    if why is None:
+        assert compare.begun(args, tmp_path) == {**RUN, "targets": [], "rows": [made_up(OURS, 1.0)]}
+        return
+    with pytest.raises(SystemExit, match=why):
+        compare.begun(args, tmp_path)
+
+
+def test_ways_that_were_not_asked_for_are_not_run_and_give_no_ratio():
+    assert installs.wanted(workloads.Workload("blank", "", "new"), ()) == []
+    assert [way.name for way in installs.wanted(workloads.Workload("blank", "", "new"), ("dd",))] == ["dd"]
+    theirs = {"way": "RAUC, plain", "seconds": 2.0}
+    assert measure.to_first([theirs]) == [theirs] and measure.to_first([]) == []
 
 
 def test_a_workload_is_made_only_when_it_is_asked_for():

@@ -127,6 +127,7 @@ NONE(CONF_get_section)
 NONE(CONF_get_string)
 NONE(CONF_imodule_get_value)
 NONE(CONF_module_add)
+/* ossl_alone() asks for none: who did not call it gets no algorithm at all. */
 NONE(CONF_modules_load_file_ex)
 NONE(CONF_parse_list)
 NONE(CONF_set_nconf)

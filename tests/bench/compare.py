@@ -60,7 +60,7 @@ def throttled_rows(shop, args):
         sized = dataclasses.replace(workload, title=f"{workload.title}, {args.slow_size} MiB")
         for speed in ("eMMC", "SD card"):
             yield installs.measured(sized, slow.folder, speed, args.runs,
-                                    tuple(name for name in SLOW_WAYS if not args.way or name in args.way))
+                                    tuple(name for name in SLOW_WAYS if args.way is None or name in args.way))
 
 
 def size_rows(shop, args):
@@ -79,6 +79,7 @@ def create_rows(shop, args):
 def boot_rows(_shop, args):
     """Whole boots in QEMU."""
     yield boots.measured(args.runs)
+    yield boots.of_distributions(args.runs)
 
 
 # What creates makes, the groups behind it take.
@@ -98,7 +99,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", action="append", choices=GROUPS, help="one group (default: all)")
     parser.add_argument("--workload", action="append", help="only this workload; may be repeated")
-    parser.add_argument("--way", action="append", default=[], help="only this way of an install: for a look")
+    parser.add_argument("--way", action="append", help="only this way of an install: for a look")
     parser.add_argument("--size", type=int, default=512, metavar="MIB", help="of most images (512)")
     parser.add_argument("--scale", type=int, nargs="*", default=None, metavar="MIB",
                         help="sizes that show how cost grows (64 4096; with another --size: none)")
@@ -115,12 +116,18 @@ def options() -> argparse.Namespace:
 
 
 def begun(args, folder: Path) -> dict:
-    """The result before the first row: with --keep, that of the last run."""
+    """The result before the first row: with --keep, that of the last run, if it was one of the same day, of as many
+    runs and of the same size."""
     result = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "runs": args.runs, "size": args.size,
               "targets": [], "rows": []}
     last = folder / "bench.json"
     if args.keep and last.exists():
-        result["rows"] = json.loads(last.read_text())["rows"]
+        kept = json.loads(last.read_text())
+        other = [name for name in ("date", "runs", "size") if kept.get(name) != result[name]]
+        if other or args.way:
+            sys.exit(f"compare.py: --keep adds to a whole report alone: of the last one differs: "
+                     f"{', '.join(other) or 'what --way leaves out'}; leave --keep out, or measure all again")
+        result.update(rows=kept["rows"], machine=kept["machine"])
     return result
 
 
@@ -140,7 +147,7 @@ def main() -> int:
     args.dir = shop.folder
     result = begun(args, TOP / "build/report")
     for name in args.group or GROUPS:
-        for rows in GROUPS[name](shop, args):
+        for rows in filter(None, GROUPS[name](shop, args)):
             add(result, rows, TOP / "build/report")
             show(rows)
     print("The report is build/report/bench.html.")

@@ -23,7 +23,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "tests/boot"), str(TOP / "tests")]
 
-from boot import compiled, plugin                   # noqa: E402
+from boot import SETS, compiled, plugin             # noqa: E402
 from conftest import CACHE, Shared, name_of_programs        # noqa: E402
 from distro import CONF, DEBIAN_13, MEMORY, MKOSI, TARGETS, run        # noqa: E402
 from mkinitcpio import MKINITCPIO       # noqa: E402
@@ -96,12 +96,14 @@ def measure(target, runs: int, work: Path) -> dict:
 
 
 def alone(name: str, runs: int) -> tuple:
-    """Without Keelboot, and without LVM, MD and LUKS: (million instructions of each run, bytes of the initramfs)."""
-    target = as_shipped(plain(TARGETS[name]))
+    """Of a generator without Keelboot, and without LVM, MD and LUKS; of Keelboot's own initramfs with all its sets:
+    (million instructions of each run, bytes of the initramfs)."""
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
         device, disk = device_of(work)
-        image, so = made(target, device, "without"), plugin(work)
+        so = plugin(work)
+        image = device.initramfs(name="own", modules=SETS) if name == "Keelboot" else \
+            made(as_shipped(plain(TARGETS[name])), device, "without")
         return [round(instructions(device, disk, image, so, work), 1) for _ in range(runs)], image.stat().st_size
 
 

@@ -32,9 +32,9 @@ def artifact_of(way, workload, place: Place, cache: Path) -> Path:
     return out
 
 
-def wanted(workload, only: tuple) -> list:
-    """The ways for this workload: deltas where there is an old image."""
-    return [way for way in WAYS if (not way.delta or workload.old) and (not only or way.name in only)
+def wanted(workload, only: tuple | None) -> list:
+    """The ways for this workload, of these (None: of all): deltas where there is an old image."""
+    return [way for way in WAYS if (not way.delta or workload.old) and (only is None or way.name in only)
             and (not way.only or workload.name in way.only)]
 
 
@@ -64,7 +64,7 @@ def prepare(workload, place: Place, artifact: Path, way) -> Path:
 
 
 def cut_at_half(workload, place: Place, command: str, differs: int) -> float:
-    """Installs until half of what differs is written, and says what part was. What the page cache has counts: the
+    """Installs until half of what differs is written, and returns what part was. What the page cache has counts: the
     kernel brings it to the slot, for a process was ended, and no power was cut. The end comes a little late."""
     before = place.disk.traffic()["b"][1]
     measure.cut(command, differs * 47 // 100, place.folder / "log", place.folder)
@@ -75,11 +75,10 @@ def cut_at_half(workload, place: Place, command: str, differs: int) -> float:
 
 
 def one_run(workload, place: Place, way, artifact: Path, storage: str, differs: int) -> tuple:
-    """(sample, the command line as people read it)."""
+    """(sample, the command line as people read it, what part was written before)."""
     place.disk.set_speed("fast")
     command = way.command(place, prepare(workload, place, artifact, way), workload)
-    if way.cut:
-        cut_at_half(workload, place, command, differs)
+    before = cut_at_half(workload, place, command, differs) if way.cut else 0
     place.disk.set_speed(storage)
     try:
         taken = measure.sample(command, place.disk, place.folder / "log", place.folder)
@@ -88,7 +87,7 @@ def one_run(workload, place: Place, way, artifact: Path, storage: str, differs: 
     if not place.disk.holds("b", workload.new):
         raise measure.Failed(f"slot b does not hold the image of {workload.name}\n"
                              + (place.folder / "log").read_text()[-2000:])
-    return taken, place.shown(command)
+    return taken, place.shown(command), before
 
 
 class Series:
@@ -97,7 +96,7 @@ class Series:
     def __init__(self, workload, place: Place, artifacts: dict, storage: str):
         self.workload, self.place, self.artifacts, self.storage = workload, place, artifacts, storage
         self.differs = limits.differing(workload.before, workload.new)
-        self.samples, self.commands, self.failed, self.probes = {}, {}, {}, []
+        self.samples, self.commands, self.failed, self.probes, self.cuts = {}, {}, {}, [], []
 
     def turn(self, ways: list) -> None:
         if self.storage == "fast":
@@ -106,9 +105,10 @@ class Series:
             if way.name in self.failed:
                 continue
             try:
-                taken, self.commands[way.name] = one_run(self.workload, self.place, way, self.artifacts[way.name],
-                                                         self.storage, self.differs)
+                taken, self.commands[way.name], before = one_run(
+                    self.workload, self.place, way, self.artifacts[way.name], self.storage, self.differs)
                 self.samples.setdefault(way.name, []).append(taken)
+                self.cuts += [round(before, 2)] if way.cut else []
             except measure.Failed as error:
                 self.failed[way.name] = self.place.shown(f"failed: {error}")
 
@@ -121,7 +121,7 @@ class Series:
         return row("installs", self.workload, way.name, self.storage, command=self.commands[way.name],
                    runs=len(self.samples[way.name]), image=self.workload.new.stat().st_size,
                    artifact=self.artifacts[way.name].stat().st_size, differing=self.differs, **figures,
-                   from_medium=figures["moved"]["medium"][0],
+                   from_medium=figures["moved"]["medium"][0], **({"cut_at": self.cuts} if way.cut else {}),
                    **limits.figures(figures["moved"], figures["seconds"], self.storage, rates))
 
 
@@ -135,9 +135,11 @@ def series(workload, place: Place, ways: list, artifacts: dict, storage: str, ru
     return measure.to_first([taken.row(way) for way in ways])
 
 
-def measured(workload, folder: Path, storage: str, runs: int, only: tuple = ()) -> list:
+def measured(workload, folder: Path, storage: str, runs: int, only: tuple | None = None) -> list:
     """All rows of one workload on one storage; a way whose programs are not there is a row that says so."""
     ways = wanted(workload, only)
+    if not ways:
+        return []
     absent = [way for way in ways if missing(way.programs)]
     ways = [way for way in ways if way not in absent]
     cache, there = folder / "artifacts", folder / "device"

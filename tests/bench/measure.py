@@ -173,7 +173,7 @@ def summary(samples: list) -> dict:
 
 
 def to_first(rows: list) -> list:
-    """With the ratio of each time to the first."""
-    ours = rows[0].get("seconds")
+    """With the ratio of each time to the first, which is ours; without a ratio where that was left out."""
+    ours = rows[0].get("seconds") if rows and rows[0]["way"].lower().startswith("keelboot") else None
     return [{**each, "ratio": round(each["seconds"] / ours, 3)} if ours and "seconds" in each else each
             for each in rows]

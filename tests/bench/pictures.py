@@ -10,7 +10,7 @@ from bench_report import LINE, SHOWN, WIDTH, bars
 
 HEAD, GAP = 30, 18
 BEGIN, END = "<!-- pictures: compare.py --pictures writes them -->", "<!-- end of the pictures -->"
-# File: title, panels of (group, workload, storage), ways that are left out.
+# File: title, panels of (group, workload, storage).
 PICTURES = {
     "bench-installs.svg": ("Installs on fast storage, seconds", (
         ("installs", "rebuilt", "fast"), ("installs", "blank", "fast"), ("installs", "same", "fast"))),
@@ -18,7 +18,8 @@ PICTURES = {
         ("installs", "rebuilt", "eMMC"), ("installs", "rebuilt", "SD card"))),
     "bench-deltas.svg": ("Bytes of a delta", tuple(
         ("creates", name, "fast") for name in ("rebuilt", "in-place", "modules", "arm64", "squashfs", "erofs"))),
-    "bench-boot.svg": ("A boot, million guest instructions", (("boot", "boot", "fast"),)),
+    "bench-boot.svg": ("A boot, million guest instructions", (
+        ("boot", "boot", "fast"), ("boot", "distributions", "fast"))),
 }
 
 
@@ -58,7 +59,8 @@ def shown(page: str, result: dict, names: list) -> str:
     _, mark, after = rest.partition(END)
     if not mark:
         raise SystemExit(f"compare.py: docs/PERFORMANCE.md has no lines {BEGIN} and {END}: put them back")
-    lines = [f"Taken on {result.get('date', 'an unknown day')}, on {result['machine']}.", ""] if names else []
+    lines = [f"Taken on {result['date']}, on {result['machine']}. Images of {result['size']} MiB, and {result['runs']} "
+             "runs of each way.", ""] if names else []
     lines += [line for name in names for line in (f"![{PICTURES[name][0]}]({name})", "")]
     return before + BEGIN + "\n\n" + "".join(f"{line}\n" for line in lines) + END + after
 

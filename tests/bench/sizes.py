@@ -110,7 +110,7 @@ def measured(workload, folder: Path) -> list:
     for name, programs, delta, make in MORE:
         if workload.old or not delta:
             one(name, programs, lambda: made(name, workload, make, folder))
-    for way in wanted(workload, ()):
+    for way in wanted(workload, None):
         if way.suffix not in SKIPPED:
             one(way.name, way.programs, lambda: artifact_of(way, workload, place, cache).stat().st_size)
     ours = rows[0].get("bytes")

@@ -82,8 +82,8 @@ class Handler(Visit):
             return
         while data:
             piece, data = data[:self.server.pace // 8 or len(data)], data[self.server.pace // 8 or len(data):]
+            self.server.passed += len(piece)        # before: a device has at most so many, whenever it is cut
             self.wfile.write(piece)
-            self.server.passed += len(piece)
             time.sleep(1 / 8)
 
     do_GET = do_POST = do_PUT = pass_on
