@@ -19,7 +19,8 @@
 
 #define LOADER_TYPE "/proc/sys/kernel/bootloader_type"		       /* x86 */
 #define OF_NOTE	    "/proc/device-tree/chosen/linux,booted-from-kexec" /* others */
-#define LIMIT	    "/proc/sys/kernel/kexec_load_limit_reboot"	       /* since Linux 6.3 */
+#define DISABLED    "/proc/sys/kernel/kexec_load_disabled"
+#define LIMIT	    "/proc/sys/kernel/kexec_load_limit_reboot" /* since Linux 6.3 */
 #define OF_KEXEC    "208\n" /* 0xd0: Documentation/arch/x86/boot.rst */
 
 bool pairs_kexec_came(void)
@@ -31,28 +32,35 @@ bool pairs_kexec_came(void)
 		strcmp(type, OF_KEXEC) == 0);
 }
 
-/* How often it may load a kernel, as a text; "-1": without end. */
-static void read_limit(char limit[16])
+static bool sysctl_is(const char *path, const char *value)
 {
-	if (os_read_file(LIMIT, limit, 16, NULL) != KB_OK)
-		snprintf(limit, 16, "-1");
-	limit[strcspn(limit, "\n")] = '\0';
+	char text[16];
+
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	return strcmp(text, value) == 0;
+}
+
+/* To ask whether it may would use up one of the loads that a limit allows. */
+static enum kb_err ask_kernel(void)
+{
+	if (sysctl_is(DISABLED, "1"))
+		return KB_EPERM;
+	if (!os_exists(LIMIT) || sysctl_is(LIMIT, "-1"))
+		return os_can_kexec();
+	return os_has_kexec() ? KB_OK : KB_ENOENT;
 }
 
 const char *pairs_kexec_why_not(void)
 {
-	char limit[16];
 	enum kb_err err;
 
 	if (!os_executable(BOOT_HELPER))
 		return "its initramfs has no " BOOT_HELPER;
-	read_limit(limit);
-	if (strcmp(limit, "0") == 0)
+	if (sysctl_is(LIMIT, "0"))
 		return "it is forbidden (kernel.kexec_load_limit_reboot=0)";
-	/* To ask would use up one of these. */
-	if (strcmp(limit, "-1") != 0)
-		return NULL;
-	err = os_can_kexec();
+	err = ask_kernel();
 	if (err == KB_OK)
 		return NULL;
 	return err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y, and Linux 5.6 or later"

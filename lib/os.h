@@ -131,6 +131,9 @@ void os_reboot_to(const char *words);
  * (CONFIG_KEXEC_FILE), or is older than Linux 5.6, and opens no file inside of a slot. KB_EPERM: it
  * must not. */
 enum kb_err os_can_kexec(void) KB_MUST_CHECK;
+/* Whether it has what os_can_kexec() asks for, whether it may be used or not. Of the loads that
+ * kernel.kexec_load_limit_reboot allows, this uses up none. */
+bool os_has_kexec(void);
 /* As os_reboot(), but starts the kernel that lib/os_kexec.h loaded. */
 void os_kexec(void);
 

@@ -15,6 +15,9 @@
 #define INSIDE	 0x10 /* RESOLVE_IN_ROOT */
 #define NO_MAGIC 0x02 /* RESOLVE_NO_MAGICLINKS */
 
+#define ON_CRASH 0x02	     /* KEXEC_FILE_ON_CRASH */
+#define NO_FLAG	 (1ul << 31) /* there is none such: it is refused, but only by who would load */
+
 enum kb_err os_kexec_open(const char *root, const char *path, int *fd, uint64_t *size)
 {
 	uint64_t how[3] = { O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, INSIDE | NO_MAGIC };
@@ -60,12 +63,18 @@ static bool has_openat2(void)
 	return syscall(SYS_openat2, -1, "", NULL, 0ul) >= 0 || errno != ENOSYS;
 }
 
-/* A flag that there is none of is refused, but only by who would load. */
+/* The loads of a kernel for a crash have a limit of their own. */
+bool os_has_kexec(void)
+{
+	return has_openat2() &&
+	       (load_pair(-1, -1, NULL, NO_FLAG | ON_CRASH) == 0 || errno != ENOSYS);
+}
+
 enum kb_err os_can_kexec(void)
 {
 	if (!has_openat2())
 		return KB_ENOENT;
-	if (load_pair(-1, -1, NULL, 1ul << 31) == 0 || errno == EINVAL)
+	if (load_pair(-1, -1, NULL, NO_FLAG) == 0 || errno == EINVAL)
 		return KB_OK;
 	return errno == ENOSYS ? KB_ENOENT : KB_EPERM;
 }

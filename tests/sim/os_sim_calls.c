@@ -220,6 +220,11 @@ enum kb_err os_can_kexec(void)
 	return os_sim_call(KB_OK, "can kexec");
 }
 
+bool os_has_kexec(void)
+{
+	return os_sim_call(KB_OK, "has kexec") == KB_OK;
+}
+
 void os_kexec(void)
 {
 	if (os_sim_turn("kexec") == KB_OK && os_sim_call(KB_OK, "kexec") == KB_OK)

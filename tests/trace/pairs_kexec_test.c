@@ -239,6 +239,33 @@ TEST(kernel_that_counts_its_kexecs_is_not_asked)
 	}
 }
 
+/* Each load was refused then, at the slot's cost: the limit hides neither of these. */
+TEST(kernel_that_counts_its_kexecs_and_starts_none_is_found_out)
+{
+	static const struct {
+		const char *disabled, *says;
+		enum kb_err has;
+	} cases[] = {
+		{ "1\n", "it is forbidden (kernel.kexec_load_disabled)", KB_OK },
+		{ "0\n", "it needs CONFIG_KEXEC_FILE=y", KB_ENOENT },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		machine_anew();
+		machine.conf = CONF;
+		os_sim_file("/proc/sys/kernel/kexec_load_limit_reboot", "1\n");
+		os_sim_file("/proc/sys/kernel/kexec_load_disabled", cases[i].disabled);
+		os_sim_fail("has kexec", 1, cases[i].has);
+		machine_put(machine_trial());
+		machine_boots('a');
+		assert_absent("spawn " CHILD);
+		assert_absent("can kexec");
+		machine_told(cases[i].says);
+		EQUAL((machine_get().slot[1].tries, STATE_TRIES),
+		      (machine_get().slot[0].streak, 0));
+	}
+}
+
 /* What lasts is found out before a trial is charged. */
 TEST(kernel_without_kexec_writes_nothing_in_the_boots_that_follow)
 {

@@ -14,6 +14,7 @@ static uint64_t size;
 /* What a kernel says to openat2(), and to kexec_file_load(); 0: it is asked. */
 static int opening, loading;
 static bool asked; /* to load; some processors of 32 bits have no such call */
+static long flags;
 
 static bool syscall_answers(long number, const long arg[6], long *result)
 {
@@ -22,6 +23,7 @@ static bool syscall_answers(long number, const long arg[6], long *result)
 	if (errnum == 0)
 		return false;
 	asked = asked || number != SYS_openat2;
+	flags = number != SYS_openat2 ? arg[4] : flags;
 	errno = errnum;
 	*result = -1;
 	return true;
@@ -153,6 +155,30 @@ TEST(kernel_that_opens_nothing_inside_a_slot_starts_no_other)
 		asked = false;
 		err = os_can_kexec();
 		assert_int_equal(err, asked ? cases[i].is : KB_ENOENT);
+	}
+}
+
+/* Linux counts what is asked for a restart, and for a crash, apart; and before it looks at flags.
+ */
+TEST(kernel_that_counts_is_asked_as_if_for_a_crash)
+{
+	static const struct {
+		int loading, opening;
+		bool is;
+	} cases[] = { { EINVAL, EINVAL, true },
+		      { EPERM, EINVAL, true },
+		      { ENOSYS, EINVAL, false },
+		      { EINVAL, ENOSYS, false } };
+	bool is;
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		loading = cases[i].loading;
+		opening = cases[i].opening;
+		asked = false;
+		flags = 0x02;
+		is = os_has_kexec();
+		assert_int_equal(is, asked && cases[i].is);
+		assert_true((flags & 0x02) != 0);
 	}
 }
 
