@@ -90,6 +90,23 @@ static void list_keys(const struct boot *b, char out[CMDLINE_MARKS_MAX + 1])
 					i > 0 ? "," : "", k->trusted[i].mark);
 }
 
+/* Each slot may have such a line, and what boots then has one. */
+static void note_failure(struct boot *b, int slot, const char *reason, const char *detail)
+{
+	record_news_among(&b->rec, b->conf.nslots + 1, HISTORY_BOOT, slot, reason, detail);
+}
+
+/* What this boot loaded before took the last one. Linux would refuse the next as it does a kernel
+ * with a wrong signature. */
+static enum kb_err report_no_load(struct boot *b, int slot, char *reason)
+{
+	log_err("slot %c: kernel.kexec_load_limit_reboot leaves no load for its kernel",
+		state_slot_letter(slot));
+	snprintf(reason, STATE_STR_MAX + 1, "kernel.kexec_load_limit_reboot leaves no load");
+	note_failure(b, slot, reason, "not booted");
+	return KB_ECHILD;
+}
+
 static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *reason)
 {
 	const char letter[2] = { state_slot_letter(slot), '\0' };
@@ -107,6 +124,8 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 	int code = KEXEC_OF_BASE;
 	enum kb_err err;
 
+	if (sysctl_is(LIMIT, "0"))
+		return report_no_load(b, slot, reason);
 	list_keys(b, keys);
 	err = child_ask(b, argv, LOAD_LIMIT_MS, &said, &code);
 	if (err == KB_OK && code == KEXEC_LOADED)
@@ -114,9 +133,7 @@ static enum kb_err load_kernel(struct boot *b, int slot, const char *dev, char *
 	log_err("slot %s: its kernel: %s", letter,
 		said.text[0] != '\0' ? said.text : err_text(err));
 	snprintf(reason, STATE_STR_MAX + 1, "its kernel cannot be started");
-	/* Each slot may have such a line, and what boots then has one. */
-	record_news_among(&b->rec, b->conf.nslots + 1, HISTORY_BOOT, slot, reason,
-			  said.text[0] != '\0' ? said.text : "not booted");
+	note_failure(b, slot, reason, said.text[0] != '\0' ? said.text : "not booted");
 	return is_slots_fault(err, code) ? KB_EFORMAT : KB_ECHILD;
 }
 

@@ -266,6 +266,41 @@ TEST(kernel_that_counts_its_kexecs_and_starts_none_is_found_out)
 	}
 }
 
+static void uses_up_the_load(void *ctx, const char *const *argv)
+{
+	(void)argv;
+	os_sim_file("/proc/sys/kernel/kexec_load_limit_reboot", ctx);
+}
+
+/* Linux refuses the second load as it does a kernel with a wrong signature. A kernel that is not
+ * even given to Linux leaves the load to the next slot. */
+TEST(trial_that_takes_the_last_load_costs_the_good_slot_nothing)
+{
+	static char none[] = "0\n", one[] = "1\n";
+
+	for (unsigned i = 0; i < 2; i++) {
+		machine_anew();
+		machine.conf = CONF;
+		machine.cmdline = "quiet panic=10\n";
+		os_sim_file(PMSG, "");
+		os_sim_file("/proc/sys/kernel/kexec_load_limit_reboot", one);
+		machine_put(machine_trial());
+		machine_child((struct os_sim_child){ .argv0 = CHILD,
+						     .arg = "b",
+						     .status = KEXEC_OF_SLOT << 8,
+						     .run = uses_up_the_load,
+						     .ctx = i == 0 ? none : one });
+		kernel_of("a", i == 0 ? KEXEC_OF_SLOT : KEXEC_LOADED, "");
+		assert_int_equal(machine_boot(), i == 0 ? OS_SIM_EXEC : OS_SIM_KEXEC);
+		assert_int_equal(os_sim_count(LOADS " a"), i);
+		EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1),
+		      (machine_get().slot[0].streak, 0), (machine_get().open, STATE_NONE));
+		if (i == 0)
+			assert_once(
+				"# slot a: kernel.kexec_load_limit_reboot leaves no load for its kernel");
+	}
+}
+
 /* What lasts is found out before a trial is charged. */
 TEST(kernel_without_kexec_writes_nothing_in_the_boots_that_follow)
 {
