@@ -4,6 +4,7 @@
 #include "initramfs/boot_data.h"
 #include "initramfs/hardware.h"
 #include "initramfs/pairs_ask.h"
+#include "initramfs/pairs_finding.h"
 #include "initramfs/pairs_kexec.h"
 #include "initramfs/pairs_look.h"
 #include "initramfs/pairs_partition.h"
@@ -11,23 +12,9 @@
 #include "lib/conf_place.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "selector/measured.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static void find(struct pairs *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void find(struct pairs *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(p->finding, sizeof(p->finding), fmt, ap);
-	va_end(ap);
-	log_warn("boot loader: %s", p->finding);
-}
 
 /* A pair of these is a file in a FAT; all others have partitions. */
 static bool has_files(const struct boot *b)
@@ -129,11 +116,13 @@ static bool set_preset(struct boot *b, int preset)
 static void find_unsaved(struct boot *b)
 {
 	if (b->conf.loader == CONF_LOADER_BAREBOX)
-		find(&b->pairs,
-		     "barebox did not note that it started this kernel: one that does not come up is started again and again, so no other one is tried (can it write its state? is attempts_lock set?)");
+		pairs_finding(
+			&b->pairs,
+			"barebox did not note that it started this kernel: one that does not come up is started again and again, so no other one is tried (can it write its state? is attempts_lock set?)");
 	else
-		find(&b->pairs,
-		     "it cannot write its store, and would start no other kernel: no trial is booted, and nothing is installed (is its medium write-protected, or its file missing?)");
+		pairs_finding(
+			&b->pairs,
+			"it cannot write its store, and would start no other kernel: no trial is booted, and nothing is installed (is its medium write-protected, or its file missing?)");
 }
 
 /*
@@ -146,75 +135,23 @@ static void answer_loader(struct boot *b)
 	struct pairs *p = &b->pairs;
 
 	if (b->cmd.start == CMDLINE_START_INSTEAD) {
-		find(p,
-		     "the kernel that it starts by default did not come up: it started that of slot %c instead",
-		     state_slot_letter(p->running));
+		pairs_finding(
+			p,
+			"the kernel that it starts by default did not come up: it started that of slot %c instead",
+			state_slot_letter(p->running));
 		p->answered = p->answered || set_preset(b, p->running);
 		if (!p->answered)
 			log_warn("boot loader: it will try the other kernel again");
 	} else if (b->cmd.start == CMDLINE_START_COUNTED) {
 		p->answered = p->answered || pairs_ask_came_up(b) == KB_OK;
 		if (!p->answered)
-			find(p,
-			     "it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
+			pairs_finding(
+				p,
+				"it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
 	} else {
 		p->answered = p->answered || b->conf.loader == CONF_LOADER_BAREBOX;
 		if (pairs_look_is_unsaved(b))
 			find_unsaved(b);
-	}
-}
-
-static void find_base(struct pairs *p)
-{
-	const char *why = pairs_kexec_why_not();
-
-	if (why == NULL) {
-		p->role = ATTEMPT_BASE;
-		return;
-	}
-	p->no_base = true;
-	snprintf(p->where, sizeof(p->where), PAIR_NONE);
-	find(p,
-	     "this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
-	     why);
-}
-
-/* A slot whose kernel pairs_look() would leave in its partition: what is installed would wait for
- * a start that never comes. */
-static void find_unstarted(struct boot *b)
-{
-	int slot = measured_slot_unstarted(&b->conf);
-
-	if (slot == STATE_NONE)
-		return;
-	snprintf(b->pairs.where, sizeof(b->pairs.where), PAIR_NONE);
-	find(&b->pairs,
-	     "with verify-slot=always no kernel is started from the partition of [slot.%c] boot=, which nothing checks: nothing is installed (put the kernel into the root)",
-	     state_slot_letter(slot));
-}
-
-/* Of a kernel that was started by kexec only its command line says whose it is: a loader's line
- * that somebody copied must not. */
-static void find_kexec(struct boot *b)
-{
-	struct pairs *p = &b->pairs;
-	bool came = pairs_kexec_came();
-	bool is_said = b->cmd.pair >= 0 && b->cmd.pair < (int)b->conf.nslots;
-
-	find_unstarted(b);
-	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
-	if (!came) {
-		find_base(p);
-		if (is_said)
-			find(p, "keelboot.pair= is not for a boot loader with kind=kexec; ignored");
-	} else if (is_said) {
-		p->role = ATTEMPT_BY_BASE;
-		p->running = b->cmd.pair;
-		log_notice("slot %c: this is its own kernel", state_slot_letter(p->running));
-	} else {
-		snprintf(p->where, sizeof(p->where), PAIR_NONE);
-		find(p,
-		     "kexec started this kernel, but nobody says whose it is (keelboot.pair= on its command line): nothing is installed");
 	}
 }
 
@@ -226,9 +163,10 @@ static void find_lost(struct boot *b)
 	p->asked = p->unasked = true;
 	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
 	p->running = b->cmd.pair;
-	find(p,
-	     "system.conf is missing or damaged, and does not say what starts the kernels of the slots: this one boots slot %c, and nothing is installed",
-	     state_slot_letter(p->running));
+	pairs_finding(
+		p,
+		"system.conf is missing or damaged, and does not say what starts the kernels of the slots: this one boots slot %c, and nothing is installed",
+		state_slot_letter(p->running));
 }
 
 void pairs_find(struct boot *b)
@@ -245,15 +183,15 @@ void pairs_find(struct boot *b)
 	if (b->conf.loader == CONF_LOADER_NONE)
 		return;
 	if (b->conf.loader == CONF_LOADER_KEXEC) {
-		find_kexec(b);
+		pairs_kexec_find(b);
 		return;
 	}
 	set_where(b);
 	if (paired == 0) {
-		find(p,
-		     "system.conf names one, but no slot has %s for " PAIR_CLASS
-		     "=: this kernel boots every slot",
-		     has_files(b) ? "a file" : "a partition");
+		pairs_finding(p,
+			      "system.conf names one, but no slot has %s for " PAIR_CLASS
+			      "=: this kernel boots every slot",
+			      has_files(b) ? "a file" : "a partition");
 		return;
 	}
 	p->paired = paired;
@@ -261,19 +199,20 @@ void pairs_find(struct boot *b)
 	if (p->running != STATE_NONE)
 		answer_loader(b);
 	else
-		find(p,
-		     "%s: slots that proved themselves go before others, and nothing is installed",
-		     b->conf.loader == CONF_LOADER_UEFI
-			     ? "the firmware does not say whose kernel runs (the module efivarfs is packed?)"
-		     : b->conf.loader == CONF_LOADER_SYSTEMD
-			     ? "systemd-boot does not say that it started a slot's kernel from this disk (is another medium in that has the same files? is the module efivarfs packed?)"
-		     : b->conf.loader == CONF_LOADER_EFIBG
-			     ? "neither the kernel image nor its words say which slot's file was started (a unified kernel image with the stub of systemd? the module efivarfs is packed?)"
-		     : b->conf.loader == CONF_LOADER_TRYBOOT
-			     ? "the firmware does not say that it started a slot's kernel from this disk (/proc/device-tree/chosen/bootloader)"
-		     : b->conf.loader == CONF_LOADER_BAREBOX
-			     ? "barebox does not say which slot's target it started (bootchooser.active= on the command line, and [loader] layout=)"
-			     : "it does not say whose kernel runs (keelboot.pair= on the command line)");
+		pairs_finding(
+			p,
+			"%s: slots that proved themselves go before others, and nothing is installed",
+			b->conf.loader == CONF_LOADER_UEFI
+				? "the firmware does not say whose kernel runs (the module efivarfs is packed?)"
+			: b->conf.loader == CONF_LOADER_SYSTEMD
+				? "systemd-boot does not say that it started a slot's kernel from this disk (is another medium in that has the same files? is the module efivarfs packed?)"
+			: b->conf.loader == CONF_LOADER_EFIBG
+				? "neither the kernel image nor its words say which slot's file was started (a unified kernel image with the stub of systemd? the module efivarfs is packed?)"
+			: b->conf.loader == CONF_LOADER_TRYBOOT
+				? "the firmware does not say that it started a slot's kernel from this disk (/proc/device-tree/chosen/bootloader)"
+			: b->conf.loader == CONF_LOADER_BAREBOX
+				? "barebox does not say which slot's target it started (bootchooser.active= on the command line, and [loader] layout=)"
+				: "it does not say whose kernel runs (keelboot.pair= on the command line)");
 }
 
 bool pairs_is_elsewhere(const struct boot *b, int slot)
@@ -383,7 +322,8 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return true;
 	if (set_preset(b, preset))
 		return true;
-	find(p, "no update is installed: it may start what is overwritten; see keelboot doctor");
+	pairs_finding(
+		p, "no update is installed: it may start what is overwritten; see keelboot doctor");
 	return false;
 }
 

@@ -5,11 +5,13 @@
 #include "initramfs/child_ask.h"
 #include "initramfs/hardware.h"
 #include "initramfs/measure.h"
+#include "initramfs/pairs_finding.h"
 #include "initramfs/pairs_partition.h"
 #include "initramfs/slot.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/measured.h"
 #include "update/wire/kexec_end.h"
 
 #include <stdio.h>
@@ -23,7 +25,8 @@
 #define LIMIT	    "/proc/sys/kernel/kexec_load_limit_reboot" /* since Linux 6.3 */
 #define OF_KEXEC    "208\n" /* 0xd0: Documentation/arch/x86/boot.rst */
 
-bool pairs_kexec_came(void)
+/* By another kernel, and not by a boot loader: nothing was reset. */
+static bool came_by_kexec(void)
 {
 	char type[16];
 
@@ -52,7 +55,9 @@ static enum kb_err ask_kernel(void)
 	return os_has_kexec() ? KB_OK : KB_ENOENT;
 }
 
-const char *pairs_kexec_why_not(void)
+/* As far as that is known before a slot is charged: later, it costs two writes in each boot. NULL:
+ * it may. */
+static const char *why_not_kexec(void)
 {
 	enum kb_err err;
 
@@ -65,6 +70,63 @@ const char *pairs_kexec_why_not(void)
 		return NULL;
 	return err == KB_ENOENT ? "it needs CONFIG_KEXEC_FILE=y, and Linux 5.6 or later"
 				: "it is forbidden (kernel.kexec_load_disabled)";
+}
+
+static void find_base(struct pairs *p)
+{
+	const char *why = why_not_kexec();
+
+	if (why == NULL) {
+		p->role = ATTEMPT_BASE;
+		return;
+	}
+	p->no_base = true;
+	snprintf(p->where, sizeof(p->where), PAIR_NONE);
+	pairs_finding(
+		p,
+		"this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
+		why);
+}
+
+/* A slot whose kernel pairs_look() would leave in its partition: what is installed would wait for
+ * a start that never comes. */
+static void find_unstarted(struct boot *b)
+{
+	int slot = measured_slot_unstarted(&b->conf);
+
+	if (slot == STATE_NONE)
+		return;
+	snprintf(b->pairs.where, sizeof(b->pairs.where), PAIR_NONE);
+	pairs_finding(
+		&b->pairs,
+		"with verify-slot=always no kernel is started from the partition of [slot.%c] boot=, which nothing checks: nothing is installed (put the kernel into the root)",
+		state_slot_letter(slot));
+}
+
+void pairs_kexec_find(struct boot *b)
+{
+	struct pairs *p = &b->pairs;
+	bool came = came_by_kexec();
+	bool is_said = b->cmd.pair >= 0 && b->cmd.pair < (int)b->conf.nslots;
+
+	find_unstarted(b);
+	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
+	if (!came) {
+		find_base(p);
+		if (is_said)
+			pairs_finding(
+				p,
+				"keelboot.pair= is not for a boot loader with kind=kexec; ignored");
+	} else if (is_said) {
+		p->role = ATTEMPT_BY_BASE;
+		p->running = b->cmd.pair;
+		log_notice("slot %c: this is its own kernel", state_slot_letter(p->running));
+	} else {
+		snprintf(p->where, sizeof(p->where), PAIR_NONE);
+		pairs_finding(
+			p,
+			"kexec started this kernel, but nobody says whose it is (keelboot.pair= on its command line): nothing is installed");
+	}
 }
 
 /* One that does not end, or dies, does so by what the slot has. */

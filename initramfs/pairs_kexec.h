@@ -5,16 +5,12 @@
 
 #include "lib/err.h"
 
-#include <stdbool.h>
-
 struct boot;
 
-/* This kernel was started by another one, and not by a boot loader: nothing was reset. */
-bool pairs_kexec_came(void);
-
-/* Why this kernel starts no other, as far as that is known before a slot is charged: later, it
- * costs two writes in each boot. NULL: it may. */
-const char *pairs_kexec_why_not(void);
+/* Of pairs_find(): whose kernel runs, and whether it starts another one. Of a kernel that was
+ * started by kexec only its command line says whose it is: a loader's line that somebody copied
+ * must not. */
+void pairs_kexec_find(struct boot *b);
 
 /*
  * Mounts the slot, loads its kernel, and starts that with the watchdog running. Returns only if
