@@ -289,14 +289,19 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 {
 	struct pairs *p = &b->pairs;
 	unsigned mountable = devices_mountable(&b->dev, &b->conf);
+	const char *why;
 	struct pairs_answer is;
 	bool is_read;
 	int preset;
 
 	if (!p->asked || p->paired == 0)
 		return true;
-	if (b->conf.loader == CONF_LOADER_KEXEC && strcmp(p->where, PAIR_NONE) == 0) {
-		log_err("update: skipped: the kernel of no slot can be started, so none could be tried");
+	if (b->conf.loader == CONF_LOADER_KEXEC && p->where[0] != '\0') {
+		why = pair_why_untried(p->where);
+		log_err("update: skipped: %s",
+			why != NULL
+				? why
+				: "nobody says whose kernel runs; a reset starts the first one");
 		return false;
 	}
 	if (p->role != ATTEMPT_LOADER)

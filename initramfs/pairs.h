@@ -30,7 +30,8 @@ struct pairs {
 	bool no_base;
 	/* the loader heard what it waits for */
 	bool answered;
-	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE, or "" */
+	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE,
+	 * PAIR_UNCHECKED, PAIR_UNNAMED, or "" */
 	char where[PAIRS_WHERE];
 	/* what is wrong with them; "": nothing */
 	char finding[PAIRS_FINDING];

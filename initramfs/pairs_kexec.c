@@ -96,7 +96,7 @@ static void find_unstarted(struct boot *b)
 
 	if (slot == STATE_NONE)
 		return;
-	snprintf(b->pairs.where, sizeof(b->pairs.where), PAIR_NONE);
+	snprintf(b->pairs.where, sizeof(b->pairs.where), PAIR_UNCHECKED);
 	pairs_finding(
 		&b->pairs,
 		"with verify-slot=always no kernel is started from the partition of [slot.%c] boot=, which nothing checks: nothing is installed (put the kernel into the root)",
@@ -122,7 +122,8 @@ void pairs_kexec_find(struct boot *b)
 		p->running = b->cmd.pair;
 		log_notice("slot %c: this is its own kernel", state_slot_letter(p->running));
 	} else {
-		snprintf(p->where, sizeof(p->where), PAIR_NONE);
+		if (p->where[0] == '\0')
+			snprintf(p->where, sizeof(p->where), PAIR_UNNAMED);
 		pairs_finding(
 			p,
 			"kexec started this kernel, but nobody says whose it is (keelboot.pair= on its command line): nothing is installed");

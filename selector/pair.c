@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/pair.h"
 
+#include <string.h>
+
 bool pair_arrived(const struct state *s, int running)
 {
 	return s->open != STATE_NONE && s->open == running && s->handed != 0 &&
@@ -17,4 +19,13 @@ int pair_safe_preset(const struct state *s, choose_mask mountable, enum plan_mod
 	if (fallback == STATE_NONE || (preset != fallback && !state_is_trusted(&s->slot[fallback])))
 		return running;
 	return fallback;
+}
+
+const char *pair_why_untried(const char *word)
+{
+	if (strcmp(word, PAIR_NONE) == 0)
+		return "the kernel of no slot can be started here";
+	if (strcmp(word, PAIR_UNCHECKED) == 0)
+		return "with verify-slot=always, a slot's kernel in a partition (boot=) is never started";
+	return NULL;
 }

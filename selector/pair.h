@@ -10,7 +10,11 @@
 #include "selector/plan.h"
 
 #define PAIR_CLASS "boot" /* in system.conf, and in a bundle */
-#define PAIR_NONE  "none" /* by kexec, in /run/keelboot/devices: no slot's pair can be started */
+
+/* By kexec, in /run/keelboot/devices, where nothing is installed: */
+#define PAIR_NONE      "none"	   /* no slot's pair can be started */
+#define PAIR_UNCHECKED "unchecked" /* that of a slot is not, since nothing checks it */
+#define PAIR_UNNAMED   "unnamed"   /* nobody says whose kernel runs; it lasts until a reset */
 
 /* The attempt under way was handed to its slot's own pair, and that one runs: it goes on. */
 bool pair_arrived(const struct state *s, int running);
@@ -23,6 +27,9 @@ bool pair_arrived(const struct state *s, int running);
  */
 int pair_safe_preset(const struct state *s, choose_mask mountable, enum plan_mode mode, int preset,
 		     int running);
+
+/* Of these words: why no boot of this device tries a release, for a message; NULL: one may. */
+const char *pair_why_untried(const char *word);
 
 /* The slot may be booted only by its own pair, and another one runs. paired: the slots that have
  * one; none where no loader is asked. As a last resort, something boots. */

@@ -60,17 +60,21 @@ def test_nothing_is_secured_before_an_install(dev, factory, pair):
     assert "boot loader" not in said.stderr and "whose kernel runs" not in said.stderr
 
 
-def test_nothing_is_installed_where_no_slots_kernel_can_be_started(dev, factory):
+UNTRIED = "the kernel of no slot can be started here"
+# What lasts, by the word that the initramfs leaves.
+LASTING = [("none", UNTRIED),
+           ("unchecked", "with verify-slot=always, a slot's kernel in a partition (boot=) is never started")]
+
+
+@pytest.mark.parametrize("word, why", LASTING)
+def test_nothing_is_installed_where_no_slots_kernel_can_be_started(dev, factory, word, why):
     dev.trust(factory.public)
     dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
-    Kexec(dev, "-").runs("-", "none")
+    Kexec(dev, "-").runs("-", word)
     slot = dev.slots["b"].read_bytes()
     said = dev("install", factory("2.0", 20), code=None)
-    assert said.returncode != OK and UNTRIED in said.stderr
+    assert said.returncode != OK and f"install: {why}, so" in said.stderr
     assert dev.slots["b"].read_bytes() == slot and dev.slot("b")["state"] == "good"
-
-
-UNTRIED = "the kernel of no slot can be started here"
 
 
 @pytest.fixture(name="based")
@@ -83,14 +87,15 @@ def make_based(dev, factory):
     return Kexec(dev, "-")
 
 
+@pytest.mark.parametrize("word, why", LASTING)
 @pytest.mark.parametrize("options", [(), ("--ranges",)])
-def test_nothing_is_staged_where_no_slots_kernel_can_be_started(based, factory, options):
+def test_nothing_is_staged_where_no_slots_kernel_can_be_started(based, factory, options, word, why):
     """No boot would install it: the first kernel looks before it does."""
-    based.runs("-", "none")
+    based.runs("-", word)
     before = based.dev.state.read_bytes()
     bundle = factory("2.0", 20)
     said = based.dev("stage", *options, bundle, code=FAILURE)
-    assert f"{bundle}: {UNTRIED}, so no boot would install it: keelboot doctor says why" in said.stderr
+    assert f"{bundle}: {why}, so no boot would install it: keelboot doctor says why" in said.stderr
     assert based.dev.state.read_bytes() == before and not list(based.dev.data.rglob("*.keel"))
 
 
@@ -110,11 +115,32 @@ def test_what_the_first_kernel_may_still_start_is_staged(based, factory, pair, w
     assert based.dev.json("status")["staged"]["next"] == "install"
 
 
-def test_status_says_that_what_is_staged_waits_for_another_first_kernel(based, factory):
+@pytest.mark.parametrize("word, why", LASTING)
+def test_status_says_that_what_is_staged_waits_for_another_first_kernel(based, factory, word, why):
     based.dev("stage", factory("2.0", 20))
-    based.runs("-", "none")
-    assert f"Next boot: skips the staged update ({UNTRIED}); uses slot a (1.0)." in based.dev("status").stdout
+    based.runs("-", word)
+    assert f"Next boot: skips the staged update ({why}); uses slot a (1.0)." in based.dev("status").stdout
     assert not based.dev.json("status")["staged"]["lasting"]
+
+
+def test_a_kernel_that_nobody_named_is_gone_at_the_next_reset(based, factory):
+    """As one that a person started by kexec: the first kernel installs then, whatever this boot does not."""
+    based.runs("-", "unnamed")
+    said = based.dev("stage", factory("2.0", 20))
+    assert ("kexec started this kernel, and nobody says whose it is: 2.0 waits until a reset starts the first kernel"
+            in said.stderr) and "runs with the first kernel" not in said.stderr
+    assert based.dev.json("status")["staged"]["next"] == "install"
+    text = based.dev("status").stdout
+    assert "Nobody says whose kernel it runs with (started by kexec)." in text and "first kernel" not in text
+    based.dev("install", factory("3.0", 30))
+    assert based.dev.slot("b")["state"] == "trial"
+
+
+def test_a_trial_whose_kernel_nobody_named_is_not_committed(trial):
+    trial.runs("-", "unnamed")
+    said = trial.dev("mark", "good", code=None)
+    assert said.returncode != OK and "slot b: nobody says whose kernel it runs with" in said.stderr
+    assert trial.dev.slot("b")["state"] == "trial"
 
 
 @pytest.fixture(name="board")
@@ -137,6 +163,14 @@ def test_doctor_names_a_slot_that_runs_with_the_first_kernel(board):
         "slot a runs with the first kernel: its own was not started"]
 
 
+def test_doctor_says_that_nobody_named_the_kernel(board):
+    board.kexec.runs("-", "unnamed")
+    assert ("error", "loader-kexec") in board.findings()
+    told, = board.told("loader-kexec")
+    assert told["text"] == "slot a runs with a kernel that kexec started, and nobody says whose it is"
+    assert told["fix"].startswith("restart by a reset")
+
+
 @pytest.mark.parametrize("verify, told", [("always", True), ("boot", False)])
 def test_doctor_names_a_kernel_in_a_partition_that_nothing_checks(board, verify, told):
     board.dev.configure(f"[system]\nverify-slot={verify}\n[loader]\nkind=kexec\n"
@@ -144,10 +178,11 @@ def test_doctor_names_a_kernel_in_a_partition_that_nothing_checks(board, verify,
     assert (("error", "loader-unchecked") in board.findings()) == told
 
 
-@pytest.mark.parametrize("pair, release, told", [("-", "5.4.0", True), ("-", "5.6.0", False), ("a", "5.4.0", False)])
-def test_doctor_names_a_first_kernel_that_is_too_old_to_start_another(board, pair, release, told):
-    """Of the kernel of a slot, the first kernel's version says nothing."""
-    board.kexec.runs(pair)
+@pytest.mark.parametrize("pair, word, release, told", [("-", "", "5.4.0", True), ("-", "", "5.6.0", False),
+                                                       ("a", "", "5.4.0", False), ("-", "unnamed", "5.4.0", False)])
+def test_doctor_names_a_first_kernel_that_is_too_old_to_start_another(board, pair, word, release, told):
+    """Of another kernel, as that of a slot, the version says nothing of the first one."""
+    board.kexec.runs(pair, word)
     board.put("proc/sys/kernel/osrelease", release)
     board.findings()
     said = [f["fix"] for f in board.told("kernel-lacks") if "kexec" in f["text"]]

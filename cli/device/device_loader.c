@@ -60,13 +60,27 @@ bool device_loader_is_kexec(const struct device *d)
 	return strncmp(d->loader, word, strlen(word)) == 0;
 }
 
-const char *device_loader_why_untried(const struct device *d)
+/* By kexec: what the boot says of it, or "". */
+static const char *word_of(const struct device *d)
 {
 	const char *field = strchr(d->loader, ' ');
 
-	if (!device_loader_is_kexec(d) || field == NULL || strcmp(field + 1, PAIR_NONE) != 0)
-		return NULL;
-	return "the kernel of no slot can be started here";
+	return device_loader_is_kexec(d) && field != NULL ? field + 1 : "";
+}
+
+bool device_loader_is_unnamed(const struct device *d)
+{
+	return strcmp(word_of(d), PAIR_UNNAMED) == 0;
+}
+
+bool device_loader_is_first(const struct device *d)
+{
+	return device_loader_is_kexec(d) && d->pair == STATE_NONE && !device_loader_is_unnamed(d);
+}
+
+const char *device_loader_why_untried(const struct device *d)
+{
+	return pair_why_untried(word_of(d));
 }
 
 enum kb_err device_loader_read(const struct device *d, const char *root,
@@ -142,7 +156,7 @@ static enum kb_err secure_kexec(const struct device *d)
 
 	if (why == NULL)
 		return KB_OK;
-	log_err("install: %s, so the new one would never be tried: keelboot doctor says why", why);
+	log_err("install: %s, so the new one might never be tried: keelboot doctor says why", why);
 	return KB_ENODEV;
 }
 

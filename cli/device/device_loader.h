@@ -8,8 +8,14 @@
 /* Init starts the kernels of the slots itself, and no boot loader keeps anything. */
 bool device_loader_is_kexec(const struct device *d);
 
-/* Why no kernel of a slot is started on this device, so that no boot installs anything; NULL: one
- * may be. */
+/* kexec started what runs, as by hand, and nobody says whose kernel it is. That lasts until a
+ * reset, which starts the first kernel. */
+bool device_loader_is_unnamed(const struct device *d);
+
+/* The first kernel runs a slot itself. */
+bool device_loader_is_first(const struct device *d);
+
+/* Why no boot of this device tries a release, so that none installs any; NULL: one may. */
 const char *device_loader_why_untried(const struct device *d);
 
 struct device_loader_is {

@@ -90,7 +90,13 @@ static void check_kexec(struct doctor *doc)
 {
 	const struct device *d = doc->d;
 
-	if (d->pair == STATE_NONE)
+	if (device_loader_is_unnamed(d))
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-kexec",
+			"restart by a reset, and not by kexec: the boot loader starts the first kernel then",
+			"slot %c runs with a kernel that kexec started, and nobody says whose it is",
+			state_slot_letter(d->booted));
+	if (device_loader_is_first(d))
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-kexec",
 			"the first kernel needs CONFIG_KEXEC_FILE=y, no kernel.kexec_load_disabled=1, keelboot-helper in its initramfs, and, if it is locked down, a slot's kernel that is signed by a key that it trusts; keelboot history says why (docs/KERNEL.md)",

@@ -51,7 +51,7 @@ static bool has_no_root_hash(const struct doctor *doc)
 /* It is what would start the kernels of the slots; of the kernel of a slot it is not known. */
 static bool is_first_of_two(const struct doctor *doc)
 {
-	return device_loader_is_kexec(doc->d) && doc->d->pair == STATE_NONE;
+	return device_loader_is_first(doc->d);
 }
 
 static bool has_labelled_overlay(const struct doctor *doc)

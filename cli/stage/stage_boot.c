@@ -36,7 +36,11 @@ enum kb_err stage_boot_tries(struct reader *r, const struct device *d, const cha
 		return output_fail(r->why, sizeof(r->why), name, KB_ENODEV,
 				   "%s, so no boot would install it: keelboot doctor says why",
 				   why);
-	if (device_loader_is_kexec(d) && d->pair == STATE_NONE)
+	if (device_loader_is_unnamed(d))
+		log_warn(
+			"kexec started this kernel, and nobody says whose it is: %s waits until a reset starts the first kernel",
+			r->release.version);
+	if (device_loader_is_first(d))
 		log_warn(
 			"slot %c runs with the first kernel: if that can start no other, %s is not tried; keelboot doctor says more",
 			state_slot_letter(d->booted), r->release.version);

@@ -10,7 +10,9 @@
  * partition is mounted elsewhere, or not at all. Reported. */
 enum kb_err stage_boot_finds(const struct device *d) KB_MUST_CHECK;
 
-/* KB_ENODEV: no boot installs it, since the kernel of no slot can be started. Reported, as r->why
- * says. Where it is only not known, there is a warning. name is for the messages. */
+/* KB_ENODEV: no boot installs it, since a slot's kernel cannot be started. Reported, as r->why
+ * says. Where that is only not known, or lasts until a reset, there is a warning. name is for the
+ * messages.
+ */
 enum kb_err stage_boot_tries(struct reader *r, const struct device *d,
 			     const char *name) KB_MUST_CHECK;

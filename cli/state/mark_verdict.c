@@ -104,7 +104,10 @@ static enum kb_err report_foreign_trial(const struct device *d, const struct mar
 {
 	char slot = state_slot_letter(m->slot);
 
-	if (d->pair == STATE_NONE)
+	if (device_loader_is_unnamed(d))
+		log_err("slot %c: nobody says whose kernel it runs with (started by kexec); it cannot be marked good",
+			slot);
+	else if (d->pair == STATE_NONE)
 		log_err("slot %c: it runs with the first kernel, so its own is not tried; it cannot be marked good",
 			slot);
 	else

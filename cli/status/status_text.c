@@ -97,8 +97,10 @@ static void print_head(const struct status *st)
 		puts("It was chosen for one boot; the next boot uses the usual slot.");
 	if (d->run_found && d->pair != STATE_NONE && d->pair != d->booted)
 		printf("It runs with the kernel of slot %c.\n", state_slot_letter(d->pair));
-	if (d->run_found && d->pair == STATE_NONE && device_loader_is_kexec(d))
+	if (d->run_found && device_loader_is_first(d))
 		puts("It runs with the first kernel, and not with its own.");
+	if (d->run_found && device_loader_is_unnamed(d))
+		puts("Nobody says whose kernel it runs with (started by kexec).");
 }
 
 /* What the boot measured for the TPM. Why it did not is among the warnings. */

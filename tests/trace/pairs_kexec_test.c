@@ -187,7 +187,20 @@ TEST(kernel_by_kexec_that_nobody_named_starts_no_other)
 	machine_boots('a');
 	assert_absent("spawn " CHILD);
 	machine_told("nobody says whose it is");
-	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "loader kexec none\n"));
+	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "loader kexec unnamed\n"));
+}
+
+/* What a reset starts may install: the console must not say that no slot's kernel can be started.
+ */
+TEST(kernel_by_kexec_that_nobody_named_installs_nothing_in_this_boot)
+{
+	machine_put(machine_staged());
+	starts("quiet panic=10\n");
+	machine_child(apply(0, NULL));
+	machine_boots('a');
+	assert_absent("spawn " APPLY);
+	assert_once(
+		"# update: skipped: nobody says whose kernel runs; a reset starts the first one");
 }
 
 TEST(kernel_without_kexec_boots_what_proved_itself_and_says_so)

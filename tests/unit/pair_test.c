@@ -106,4 +106,14 @@ TEST(slot_is_elsewhere_unless_its_pair_runs_or_nothing_else_is_left)
 	assert_false(pair_is_elsewhere(3, 0, &c));
 }
 
+TEST(words_that_last_say_why_nothing_is_tried)
+{
+	assert_string_equal(pair_why_untried("none"), "the kernel of no slot can be started here");
+	assert_string_equal(
+		pair_why_untried("unchecked"),
+		"with verify-slot=always, a slot's kernel in a partition (boot=) is never started");
+	assert_null(pair_why_untried("unnamed"));
+	assert_null(pair_why_untried(""));
+}
+
 TEST_MAIN("pair", .set_up = set_up)
