@@ -9,16 +9,30 @@ CHUNK = 64 * KIB
 CHUNKS = 64
 
 
+def create(factory, image, version, sequence, *options):
+    out = image.parent / f"acme-{version}.keel"
+    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", version, "--sequence", sequence,
+        "--level", 3, "--chunk-size", "64K", "--frame-size", "64K", "--sig-capacity", "1K",
+        "--image", f"root={image}", "--key", private_key(factory), *options, code=OK)
+    return out
+
+
 def make_release(factory, folder, version="2.0", sequence=20):
     """A release of 4 MiB, each of whose chunks is a frame of about 21 KiB."""
     rng = random.Random(3)
     new = b"".join(rng.randbytes(CHUNK // 2) + b"text %d " % i * 9000 for i in range(CHUNKS + 1))[:CHUNK * CHUNKS]
     (folder / "new.img").write_bytes(new)
-    out = folder / f"acme-{version}.keel"
-    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", version, "--sequence", sequence,
-        "--level", 3, "--chunk-size", "64K", "--frame-size", "64K", "--sig-capacity", "1K",
-        "--image", f"root={folder / 'new.img'}", "--key", private_key(factory), code=OK)
-    return out
+    return create(factory, folder / "new.img", version, sequence)
+
+
+def make_delta(factory, folder, versions, sequences):
+    """A release, and the next one as a delta of it beside the whole: all behind a quarter of it moved by some bytes."""
+    rng = random.Random(4)
+    new = rng.randbytes(CHUNK * CHUNKS)
+    (folder / "new.img").write_bytes(new)
+    (folder / "old.img").write_bytes(new[:16 * CHUNK] + b"a shift" + new[16 * CHUNK:-4096] + bytes(4089))
+    old = create(factory, folder / "old.img", versions[0], sequences[0])
+    return old, create(factory, folder / "new.img", versions[1], sequences[1], "--from", old)
 
 
 def fill(slot, release, differs):

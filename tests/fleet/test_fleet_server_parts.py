@@ -21,6 +21,11 @@ def make_bundle(factory):
     return factory("2.6", 26)
 
 
+@pytest.fixture(name="delta", scope="module")
+def make_delta(factory, tmp_path_factory):
+    return parts_box.make_delta(factory, tmp_path_factory.mktemp("delta"), ("2.3", "2.8"), (23, 28))
+
+
 def lacks(device, release, first=(0, 20, 40, 41, 42), second=(0, *range(20, 31), 40, 50)):
     fill(device.dev.slots["a"], release, first)
     fill(device.dev.slots["b"], release, second)
@@ -42,6 +47,17 @@ class Stories:
         assert all(one.count("-") == 1 and "," not in one for one in asked(way))
         device.reboot()
         assert is_installed(device, release)
+
+    def test_of_a_delta_only_what_makes_the_rest_is_fetched(self, device, assign, way, delta):
+        old, new = delta
+        device.by_stick(old)
+        device.configure(partial=None)
+        assign(new)
+        device.once(code=REBOOT)
+        assert set(way.answers("artifact")) == {206} and way.passed < index_of(new) + 128 * KIB
+        device.reboot("a")
+        image = (new.parent / "new.img").read_bytes()
+        assert device.dev.slots["a"].read_bytes()[:len(image)] == image
 
     def test_parts_that_are_cut_go_on_where_they_ended(self, device, assign, way, release):
         lacks(device, release, range(0, CHUNKS, 2), range(0, CHUNKS, 2))
