@@ -176,7 +176,9 @@ void pairs_find(struct boot *b)
 
 	*p = (struct pairs){ .running = STATE_NONE,
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
-			     .answered = p->answered };
+			     .answered = p->answered,
+			     .base_asked = p->base_asked,
+			     .no_base = p->no_base };
 	if (!p->asked && (b->conf.lost || !b->configured) && b->cmd.pair >= 0 &&
 	    b->cmd.pair < (int)b->conf.nslots)
 		find_lost(b);

@@ -26,8 +26,10 @@ struct pairs {
 	bool asked;
 	/* it is missing or damaged: no loader can be asked */
 	bool unasked;
-	/* by kexec: this is the first kernel, and it starts no other */
-	bool no_base;
+	/* by kexec, of the first kernel: it was asked once whether it starts another one */
+	bool base_asked;
+	/* why it does not, whatever was loaded since; NULL: it does */
+	const char *no_base;
 	/* the loader heard what it waits for */
 	bool answered;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE,

@@ -72,20 +72,21 @@ static const char *why_not_kexec(void)
 				: "it is forbidden (kernel.kexec_load_disabled)";
 }
 
+/* Once in a boot: what this boot loads may use up what a limit allows, and a reset has it anew. */
 static void find_base(struct pairs *p)
 {
-	const char *why = why_not_kexec();
-
-	if (why == NULL) {
+	if (!p->base_asked)
+		p->no_base = why_not_kexec();
+	p->base_asked = true;
+	if (p->no_base == NULL) {
 		p->role = ATTEMPT_BASE;
 		return;
 	}
-	p->no_base = true;
 	snprintf(p->where, sizeof(p->where), PAIR_NONE);
 	pairs_finding(
 		p,
 		"this kernel cannot start that of a slot: %s; slots that proved themselves boot by this one, and nothing is installed",
-		why);
+		p->no_base);
 }
 
 /* A slot whose kernel pairs_look() would leave in its partition: what is installed would wait for

@@ -57,8 +57,8 @@ static const char *reason_of(const struct boot *b, int slot)
 		return "state not writable: its boot cannot be counted";
 	if (b->pairs.role == ATTEMPT_LOADER && b->pairs.paired >> slot & 1 &&
 	    b->pairs.running == STATE_NONE)
-		return b->pairs.no_base ? "on trial, and the first kernel starts no other"
-					: "on trial, and nobody says whose kernel runs";
+		return b->pairs.no_base != NULL ? "on trial, and the first kernel starts no other"
+						: "on trial, and nobody says whose kernel runs";
 	if (b->pairs.unasked && b->pairs.running != slot)
 		return "system.conf is missing or damaged: its kernel cannot be asked for";
 	if (b->pairs.role == ATTEMPT_BY_BASE && b->attempt.chosen.slot == b->pairs.running &&

@@ -4,6 +4,7 @@
 #include "tests/trace/machine.h"
 #include "tests/unit/plug_in.h"
 #include "tests/unit/stuck_sticks.h"
+#include "update/wire/kexec_end.h"
 
 #define PROBER "keelboot-prober"
 
@@ -174,18 +175,24 @@ static void state_goes(void *ctx)
 	machine.state.own.off = true;
 }
 
-/* vda is pulled out after 2 s, while an update is applied. */
+/* vda is pulled out after 2 s. */
+static void lose_disk(void)
+{
+	machine_lay_out();
+	machine.no_disk = machine.no_state_bdev = machine.no_watchdog = true;
+	machine.init[0] = machine.init[1] = NULL;
+	os_sim_disk_gone("vda", 2000);
+	os_sim_at(2000, state_goes, NULL);
+}
+
+/* While an update is applied. */
 static void pull_out(struct state s)
 {
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(s);
 	machine_child((struct os_sim_child){
 		.argv0 = "keelboot-apply", .duration_ms = 5000, .status = 512 });
-	machine_lay_out();
-	machine.no_disk = machine.no_state_bdev = machine.no_watchdog = true;
-	machine.init[0] = machine.init[1] = NULL;
-	os_sim_disk_gone("vda", 2000);
-	os_sim_at(2000, state_goes, NULL);
+	lose_disk();
 }
 
 TEST(disk_that_vanishes_ends_in_a_restart)
@@ -202,11 +209,10 @@ static void state_comes(void *ctx)
 }
 
 /* And it comes back after 20 s as vdb. */
-static void pull_out_and_plug(struct state s, const char *path, bool card)
+static void plug(const char *path, bool card)
 {
 	struct os_sim_disk back = machine.disk;
 
-	pull_out(s);
 	back.name = "vdb";
 	back.path = path;
 	back.removable = card;
@@ -216,6 +222,12 @@ static void pull_out_and_plug(struct state s, const char *path, bool card)
 	os_sim_bdev("/dev/vdb1", &machine.state.bdev);
 	os_sim_fs_file("/dev/vdb2", "/sbin/init", NULL);
 	os_sim_fs_file("/dev/vdb3", "/sbin/init", NULL);
+}
+
+static void pull_out_and_plug(struct state s, const char *path, bool card)
+{
+	pull_out(s);
+	plug(path, card);
 }
 
 static void pull_out_and_plug_in(struct state s, const char *path)
@@ -272,6 +284,35 @@ TEST(loader_is_answered_once_though_the_disk_comes_back)
 		assert_once(i == 0 ? "spawn keelboot-loader grub  came-up"
 				   : "spawn keelboot-loader grub  default a");
 	}
+}
+
+#define LOAD_LIMIT "/proc/sys/kernel/kexec_load_limit_reboot"
+
+static void uses_up_the_load(void *ctx, const char *const *argv)
+{
+	(void)ctx, (void)argv;
+	os_sim_file(LOAD_LIMIT, "0\n");
+}
+
+/* A reset has a fresh one: stage and install must not refuse, nor this rescue its media. */
+TEST(load_that_went_with_the_disk_leaves_a_first_kernel_that_starts_others)
+{
+	machine.conf = "[system]\ncompatible=trace\n[loader]\nkind=kexec\n";
+	machine_put(machine_good());
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-kexec",
+					     .arg = "a",
+					     .duration_ms = 5000,
+					     .status = KEXEC_OF_SLOT << 8,
+					     .run = uses_up_the_load });
+	lose_disk();
+	plug(VDB_PATH, false);
+	os_sim_file(LOAD_LIMIT, "1\n");
+	machine_boots('a');
+	assert_once("# rescue: no slot can be booted");
+	assert_once("# rescue: the disk is back");
+	assert_once("spawn keelboot-kexec");
+	assert_absent("# boot loader: this kernel cannot start that of a slot");
+	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), "loader kexec \npair -\n"));
 }
 
 /* Nor do slots of a card reader that hang keep it from being seen. */
