@@ -89,6 +89,14 @@ static void find_base(struct pairs *p)
 		p->no_base);
 }
 
+/* The base started what this system.conf forbids: its own differs, and only that one counts for
+ * what it installs. */
+static bool is_only_forbidden_here(const struct boot *b)
+{
+	return b->pairs.running != STATE_NONE &&
+	       measured_kernel_unchecked(&b->conf, (unsigned)b->pairs.running);
+}
+
 /* A slot whose kernel pairs_look() would leave in its partition: what is installed would wait for
  * a start that never comes. */
 static void find_unstarted(struct boot *b)
@@ -97,6 +105,13 @@ static void find_unstarted(struct boot *b)
 
 	if (slot == STATE_NONE)
 		return;
+	if (is_only_forbidden_here(b)) {
+		pairs_finding(
+			&b->pairs,
+			"with verify-slot=always no kernel is started from the partition of [slot.%c] boot=, which nothing checks; the first kernel has another system.conf, and started this one (put the kernel into the root)",
+			state_slot_letter(b->pairs.running));
+		return;
+	}
 	snprintf(b->pairs.where, sizeof(b->pairs.where), PAIR_UNCHECKED);
 	pairs_finding(
 		&b->pairs,
@@ -110,19 +125,20 @@ void pairs_kexec_find(struct boot *b)
 	bool came = came_by_kexec();
 	bool is_said = b->cmd.pair >= 0 && b->cmd.pair < (int)b->conf.nslots;
 
-	find_unstarted(b);
+	if (came && is_said) {
+		p->role = ATTEMPT_BY_BASE;
+		p->running = b->cmd.pair;
+		log_notice("slot %c: this is its own kernel", state_slot_letter(p->running));
+	}
 	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
+	find_unstarted(b);
 	if (!came) {
 		find_base(p);
 		if (is_said)
 			pairs_finding(
 				p,
 				"keelboot.pair= is not for a boot loader with kind=kexec; ignored");
-	} else if (is_said) {
-		p->role = ATTEMPT_BY_BASE;
-		p->running = b->cmd.pair;
-		log_notice("slot %c: this is its own kernel", state_slot_letter(p->running));
-	} else {
+	} else if (!is_said) {
 		if (p->where[0] == '\0')
 			snprintf(p->where, sizeof(p->where), PAIR_UNNAMED);
 		pairs_finding(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify-slot=always: a disk that a stranger can write to boots nothing of his. */
+#include "tests/trace/kexecs.h"
 #include "tests/trace/verified.h"
-#include "update/wire/kexec_end.h"
 
 #define ALWAYS_CONF "[system]\nverify-slot=always\n"
 
@@ -44,8 +44,8 @@ TEST(with_always_a_slot_with_a_signed_root_hash_boots)
 	assert_order(VERIFY, "mount /dev/dm-0");
 }
 
-/* No hash covers that partition: the root is verified, and the base enters it itself. */
-TEST(with_always_no_kernel_is_started_from_a_partition_that_nothing_checks)
+/* Slot a has its kernel in a partition, slot b in its root; the good one that is named boots. */
+static void kernel_of_a_lies_apart(int boots)
 {
 	struct state s = machine_good();
 
@@ -54,8 +54,14 @@ TEST(with_always_no_kernel_is_started_from_a_partition_that_nothing_checks)
 	machine.disk.part[machine.disk.nparts++] =
 		(struct os_sim_part){ .partlabel = "boot-a", .size = 32 * MIB };
 	s.staged.source = STATE_SRC_DATA;
-	put_with_manifest(&s, 0, true);
-	verity_opens(&s, 0);
+	put_with_manifest(&s, boots, true);
+	verity_opens(&s, boots);
+}
+
+/* No hash covers that partition: the root is verified, and the base enters it itself. */
+TEST(with_always_no_kernel_is_started_from_a_partition_that_nothing_checks)
+{
+	kernel_of_a_lies_apart(0);
 	machine_child_says("keelboot-kexec", NULL, "", KEXEC_LOADED);
 	machine_boots('a');
 	assert_absent("spawn keelboot-kexec");
@@ -70,6 +76,31 @@ TEST(with_always_no_kernel_is_started_from_a_partition_that_nothing_checks)
 	assert_order(VERIFY, "mount /dev/dm-0");
 	assert_once("# slot a: its kernel is in a partition that nothing checks");
 	assert_int_equal(machine_get().slot[0].streak, 0);
+}
+
+/* The base, which installs, has a system.conf of its own. That it started a kernel which this one
+ * forbids shows that it does not refuse; of one in a root, nobody knows. */
+TEST(with_always_the_conf_of_a_slots_kernel_forbids_no_update_that_the_base_installs)
+{
+	static const struct {
+		const char *cmdline, *devices, *told;
+		int boots;
+	} cases[] = {
+		{ "keelboot.pair=a\n", "loader kexec \npair a\n",
+		  "[slot.a] boot=, which nothing checks; the first kernel has another system.conf",
+		  0 },
+		{ "keelboot.pair=b\n", "loader kexec unchecked\npair b\n",
+		  "[slot.a] boot=, which nothing checks: nothing is installed", 1 },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		machine_anew();
+		starts(cases[i].cmdline);
+		kernel_of_a_lies_apart(cases[i].boots);
+		machine_boots("ab"[cases[i].boots]);
+		assert_non_null(strstr(os_sim_text("/run/keelboot/devices"), cases[i].devices));
+		machine_told(cases[i].told);
+	}
 }
 
 /* Threat 34: a record of a newer Keelboot tells of no release, so nothing could ever boot by it. */
