@@ -11,7 +11,8 @@
 
 #define PAIR_CLASS "boot" /* in system.conf, and in a bundle */
 
-/* By kexec, in /run/keelboot/devices, where nothing is installed: */
+/* By kexec, in /run/keelboot/devices. Init installs nothing then. With the first two, the command
+ * stages and installs nothing either; with the last one, it warns. */
 #define PAIR_NONE      "none"	   /* no slot's pair can be started */
 #define PAIR_UNCHECKED "unchecked" /* that of a slot is not, since nothing checks it */
 #define PAIR_UNNAMED   "unnamed"   /* nobody says whose kernel runs; it lasts until a reset */

@@ -132,7 +132,9 @@ def test_a_kernel_that_nobody_named_is_gone_at_the_next_reset(based, factory):
     assert based.dev.json("status")["staged"]["next"] == "install"
     text = based.dev("status").stdout
     assert "Nobody says whose kernel it runs with (started by kexec)." in text and "first kernel" not in text
-    based.dev("install", factory("3.0", 30))
+    said = based.dev("install", factory("3.0", 30))
+    assert ("install: kexec started this kernel, and nobody says whose it is: the new release waits until a reset "
+            "starts the first kernel" in said.stderr)
     assert based.dev.slot("b")["state"] == "trial"
 
 

@@ -154,6 +154,9 @@ static enum kb_err secure_kexec(const struct device *d)
 {
 	const char *why = device_loader_why_untried(d);
 
+	if (why == NULL && device_loader_is_unnamed(d))
+		log_warn(
+			"install: kexec started this kernel, and nobody says whose it is: the new release waits until a reset starts the first kernel");
 	if (why == NULL)
 		return KB_OK;
 	log_err("install: %s, so the new one might never be tried: keelboot doctor says why", why);
