@@ -33,7 +33,7 @@ struct pairs {
 	/* the loader heard what it waits for */
 	bool answered;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE,
-	 * PAIR_UNCHECKED, PAIR_UNNAMED, or "" */
+	 * PAIR_UNCHECKED, PAIR_UNNAMED, the last two, or "" */
 	char where[PAIRS_WHERE];
 	/* what is wrong with them; "": nothing */
 	char finding[PAIRS_FINDING];

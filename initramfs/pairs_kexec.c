@@ -89,6 +89,13 @@ static void find_base(struct pairs *p)
 		p->no_base);
 }
 
+static void add_word(struct pairs *p, const char *word)
+{
+	size_t len = strlen(p->where);
+
+	snprintf(p->where + len, sizeof(p->where) - len, "%s%s", len > 0 ? " " : "", word);
+}
+
 /* The base started what this system.conf forbids: its own differs, and only that one counts for
  * what it installs. */
 static bool is_only_forbidden_here(const struct boot *b)
@@ -112,7 +119,7 @@ static void find_unstarted(struct boot *b)
 			state_slot_letter(b->pairs.running));
 		return;
 	}
-	snprintf(b->pairs.where, sizeof(b->pairs.where), PAIR_UNCHECKED);
+	add_word(&b->pairs, PAIR_UNCHECKED);
 	pairs_finding(
 		&b->pairs,
 		"with verify-slot=always no kernel is started from the partition of [slot.%c] boot=, which nothing checks: nothing is installed (put the kernel into the root)",
@@ -139,8 +146,7 @@ void pairs_kexec_find(struct boot *b)
 				p,
 				"keelboot.pair= is not for a boot loader with kind=kexec; ignored");
 	} else if (!is_said) {
-		if (p->where[0] == '\0')
-			snprintf(p->where, sizeof(p->where), PAIR_UNNAMED);
+		add_word(p, PAIR_UNNAMED);
 		pairs_finding(
 			p,
 			"kexec started this kernel, but nobody says whose it is (keelboot.pair= on its command line): nothing is installed");

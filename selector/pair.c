@@ -21,11 +21,23 @@ int pair_safe_preset(const struct state *s, choose_mask mountable, enum plan_mod
 	return fallback;
 }
 
-const char *pair_why_untried(const char *word)
+bool pair_has_word(const char *words, const char *word)
 {
-	if (strcmp(word, PAIR_NONE) == 0)
+	size_t len;
+
+	for (; *words != '\0'; words += len + (words[len] == ' ')) {
+		len = strcspn(words, " ");
+		if (len == strlen(word) && memcmp(words, word, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *pair_why_untried(const char *words)
+{
+	if (pair_has_word(words, PAIR_NONE))
 		return "the kernel of no slot can be started here";
-	if (strcmp(word, PAIR_UNCHECKED) == 0)
+	if (pair_has_word(words, PAIR_UNCHECKED))
 		return "with verify-slot=always, a slot's kernel in a partition (boot=) is never started";
 	return NULL;
 }

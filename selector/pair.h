@@ -11,8 +11,8 @@
 
 #define PAIR_CLASS "boot" /* in system.conf, and in a bundle */
 
-/* By kexec, in /run/keelboot/devices. Init installs nothing then. With the first two, the command
- * stages and installs nothing either; with the last one, it warns. */
+/* By kexec, in /run/keelboot/devices, with a space between two. Init installs nothing then. With
+ * the first two, the command stages and installs nothing either; with the last one, it warns. */
 #define PAIR_NONE      "none"	   /* no slot's pair can be started */
 #define PAIR_UNCHECKED "unchecked" /* that of a slot is not, since nothing checks it */
 #define PAIR_UNNAMED   "unnamed"   /* nobody says whose kernel runs; it lasts until a reset */
@@ -29,8 +29,11 @@ bool pair_arrived(const struct state *s, int running);
 int pair_safe_preset(const struct state *s, choose_mask mountable, enum plan_mode mode, int preset,
 		     int running);
 
+/* Whether that one is among these. */
+bool pair_has_word(const char *words, const char *word);
+
 /* Of these words: why no boot of this device tries a release, for a message; NULL: one may. */
-const char *pair_why_untried(const char *word);
+const char *pair_why_untried(const char *words);
 
 /* The slot may be booted only by its own pair, and another one runs. paired: the slots that have
  * one; none where no loader is asked. As a last resort, something boots. */

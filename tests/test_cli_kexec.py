@@ -138,8 +138,17 @@ def test_a_kernel_that_nobody_named_is_gone_at_the_next_reset(based, factory):
     assert based.dev.slot("b")["state"] == "trial"
 
 
-def test_a_trial_whose_kernel_nobody_named_is_not_committed(trial):
-    trial.runs("-", "unnamed")
+def test_a_kernel_that_nobody_named_is_not_the_first_one_whatever_else_is_wrong(based, factory):
+    based.runs("-", "unchecked unnamed")
+    text = based.dev("status").stdout
+    assert "Nobody says whose kernel it runs with (started by kexec)." in text and "first kernel" not in text
+    said = based.dev("stage", factory("2.0", 20), code=FAILURE)
+    assert f"{LASTING[1][1]}, so no boot would install it" in said.stderr
+
+
+@pytest.mark.parametrize("words", ["unnamed", "unchecked unnamed"])
+def test_a_trial_whose_kernel_nobody_named_is_not_committed(trial, words):
+    trial.runs("-", words)
     said = trial.dev("mark", "good", code=None)
     assert said.returncode != OK and "slot b: nobody says whose kernel it runs with" in said.stderr
     assert trial.dev.slot("b")["state"] == "trial"

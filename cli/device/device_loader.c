@@ -61,7 +61,7 @@ bool device_loader_is_kexec(const struct device *d)
 }
 
 /* By kexec: what the boot says of it, or "". */
-static const char *word_of(const struct device *d)
+static const char *words_of(const struct device *d)
 {
 	const char *field = strchr(d->loader, ' ');
 
@@ -70,7 +70,7 @@ static const char *word_of(const struct device *d)
 
 bool device_loader_is_unnamed(const struct device *d)
 {
-	return strcmp(word_of(d), PAIR_UNNAMED) == 0;
+	return pair_has_word(words_of(d), PAIR_UNNAMED);
 }
 
 bool device_loader_is_first(const struct device *d)
@@ -80,7 +80,7 @@ bool device_loader_is_first(const struct device *d)
 
 const char *device_loader_why_untried(const struct device *d)
 {
-	return pair_why_untried(word_of(d));
+	return pair_why_untried(words_of(d));
 }
 
 enum kb_err device_loader_read(const struct device *d, const char *root,

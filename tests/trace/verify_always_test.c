@@ -103,6 +103,16 @@ TEST(with_always_the_conf_of_a_slots_kernel_forbids_no_update_that_the_base_inst
 	}
 }
 
+/* Both are true, and a reset lifts one of them. */
+TEST(with_always_a_kernel_by_hand_hides_no_kernel_that_nothing_checks)
+{
+	starts("quiet\n");
+	kernel_of_a_lies_apart(0);
+	machine_boots('a');
+	assert_non_null(strstr(os_sim_text("/run/keelboot/devices"),
+			       "loader kexec unchecked unnamed\npair -\n"));
+}
+
 /* Threat 34: a record of a newer Keelboot tells of no release, so nothing could ever boot by it. */
 TEST(with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot)
 {

@@ -112,7 +112,12 @@ TEST(words_that_last_say_why_nothing_is_tried)
 	assert_string_equal(
 		pair_why_untried("unchecked"),
 		"with verify-slot=always, a slot's kernel in a partition (boot=) is never started");
+	assert_string_equal(pair_why_untried("unchecked unnamed"), pair_why_untried("unchecked"));
 	assert_null(pair_why_untried("unnamed"));
+	assert_null(pair_why_untried("nonesuch"));
+	assert_true(pair_has_word("unchecked unnamed", "unnamed"));
+	assert_false(pair_has_word("unchecked unnamed", "named"));
+	assert_false(pair_has_word("", "unnamed"));
 	assert_null(pair_why_untried(""));
 }
 
