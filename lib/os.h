@@ -133,7 +133,7 @@ void os_reboot_to(const char *words);
 enum kb_err os_can_kexec(void) KB_MUST_CHECK;
 /* Whether it has what os_can_kexec() asks for, whether it may be used or not. Of the loads that
  * kernel.kexec_load_limit_reboot allows, this uses up none; of kexec_load_limit_panic, one, if that
- * is finite: the first kernel loads nothing for a crash. */
+ * is finite. kdump may lack it, in a slot that runs with this kernel. */
 bool os_has_kexec(void);
 /* As os_reboot(), but starts the kernel that lib/os_kexec.h loaded. */
 void os_kexec(void);
