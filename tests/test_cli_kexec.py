@@ -184,9 +184,22 @@ def test_doctor_says_that_nobody_named_the_kernel(board):
 
 @pytest.mark.parametrize("verify, told", [("always", True), ("boot", False)])
 def test_doctor_names_a_kernel_in_a_partition_that_nothing_checks(board, verify, told):
+    board.kexec.runs("b")
     board.dev.configure(f"[system]\nverify-slot={verify}\n[loader]\nkind=kexec\n"
                         "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n")
     assert (("error", "loader-unchecked") in board.findings()) == told
+
+
+def test_doctor_does_not_say_of_a_kernel_that_runs_that_it_is_never_started(board):
+    """The first kernel has another system.conf, and only that one counts."""
+    board.dev.configure("[system]\nverify-slot=always\n[loader]\nkind=kexec\n"
+                        "[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n"
+                        "[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=boot-b\n")
+    board.kexec.runs("a")
+    board.findings()
+    said = {f["severity"]: f["text"] for f in board.told("loader-unchecked")}
+    assert said["warning"].endswith("slot a, and yet it runs: the first kernel has another system.conf")
+    assert said["error"].endswith("slot b, so it is never started")
 
 
 @pytest.mark.parametrize("pair, word, release, told", [("-", "", "5.4.0", True), ("-", "", "5.6.0", False),

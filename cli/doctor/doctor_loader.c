@@ -104,18 +104,27 @@ static void check_kexec(struct doctor *doc)
 			state_slot_letter(d->booted));
 }
 
-/* Init starts none of these. */
+static void report_unchecked(struct doctor *doc, unsigned slot)
+{
+	bool runs = doc->d->pair == (int)slot;
+
+	doctor_report(
+		doc, runs ? DOCTOR_WARNING : DOCTOR_ERROR, "loader-unchecked",
+		"put the kernel into the root, and remove boot=, here and in the first kernel's initramfs",
+		"verify-slot=always with [loader] kind=kexec: nothing checks the kernel in the partition of slot %c, %s",
+		state_slot_letter((int)slot),
+		runs ? "and yet it runs: the first kernel has another system.conf"
+		     : "so it is never started");
+}
+
+/* Init starts none of these, where its own system.conf says so, too. */
 static void check_checked(struct doctor *doc)
 {
 	const struct conf *c = &doc->d->conf;
 
 	for (unsigned i = 0; i < c->nslots && c->verify_slot == CONF_VERIFY_ALWAYS; i++)
 		if (measured_kernel_unchecked(c, i))
-			doctor_report(
-				doc, DOCTOR_ERROR, "loader-unchecked",
-				"put the kernel into the root, and remove boot=, here and in the first kernel's initramfs",
-				"verify-slot=always with [loader] kind=kexec: nothing checks the kernel in the partition of slot %c, so it is never started",
-				state_slot_letter((int)i));
+			report_unchecked(doc, i);
 }
 
 static void check_foreign(struct doctor *doc)
