@@ -59,8 +59,8 @@ def shown(page: str, result: dict, names: list) -> str:
     _, mark, after = rest.partition(END)
     if not mark:
         raise SystemExit(f"compare.py: docs/PERFORMANCE.md has no lines {BEGIN} and {END}: put them back")
-    lines = [f"Taken on {result['date']}, on {result['machine']}. Images of {result['size']} MiB, and {result['runs']} "
-             "runs of each way.", ""] if names else []
+    lines = [f"Taken on {result['date']}, on {result['machine']}.",
+             f"Images of {result['size']} MiB, and {result['runs']} runs of each way.", ""] if names else []
     lines += [line for name in names for line in (f"![{PICTURES[name][0]}]({name})", "")]
     return before + BEGIN + "\n\n" + "".join(f"{line}\n" for line in lines) + END + after
 
