@@ -29,6 +29,12 @@ enum kb_err bdev_flush(struct bdev *b)
 	return b->ops->flush(b);
 }
 
+enum kb_err bdev_flush_range(struct bdev *b, uint64_t off, uint64_t len)
+{
+	TRY(check_range(b, off, len));
+	return b->ops->flush_range == NULL ? b->ops->flush(b) : b->ops->flush_range(b, off, len);
+}
+
 enum kb_err bdev_discard(struct bdev *b, uint64_t off, uint64_t len)
 {
 	TRY(check_range(b, off, len));
@@ -70,4 +76,10 @@ void bdev_prefetch(struct bdev *b, uint64_t off, uint64_t len)
 	if (b->ops->prefetch == NULL || off >= b->size)
 		return;
 	b->ops->prefetch(b, off, len < b->size - off ? len : b->size - off);
+}
+
+void bdev_write_out(struct bdev *b, uint64_t off, uint64_t len)
+{
+	if (b->ops->write_out != NULL && check_range(b, off, len) == KB_OK)
+		b->ops->write_out(b, off, len);
 }

@@ -26,6 +26,12 @@ struct bdev_ops {
 	enum kb_err (*write)(struct bdev *b, uint64_t off, const void *buf, size_t len);
 	/* Makes all earlier writes of this device durable, through its volatile cache. Required. */
 	enum kb_err (*flush)(struct bdev *b);
+	/* Makes earlier writes to the range durable, and says nothing of others. NULL:
+	 * bdev_flush_range() flushes all. */
+	enum kb_err (*flush_range)(struct bdev *b, uint64_t off, uint64_t len);
+	/* Begins to write what the page cache has of the range, and does not wait for it. NULL:
+	 * nothing happens. */
+	void (*write_out)(struct bdev *b, uint64_t off, uint64_t len);
 	/* Tells that the range is of no use any more; its content is undefined afterwards. NULL:
 	 * nothing happens. */
 	enum kb_err (*discard)(struct bdev *b, uint64_t off, uint64_t len);
@@ -53,12 +59,14 @@ struct bdev {
 enum kb_err bdev_read(struct bdev *b, uint64_t off, void *buf, size_t len) KB_MUST_CHECK;
 enum kb_err bdev_write(struct bdev *b, uint64_t off, const void *buf, size_t len) KB_MUST_CHECK;
 enum kb_err bdev_flush(struct bdev *b) KB_MUST_CHECK;
+enum kb_err bdev_flush_range(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err bdev_discard(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err bdev_zero(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 
 /* Only advice: what is beyond the end is left out. */
 void bdev_prefetch(struct bdev *b, uint64_t off, uint64_t len);
+void bdev_write_out(struct bdev *b, uint64_t off, uint64_t len);
 
 /* False says nothing: the range must be read then. */
 bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len);
@@ -75,6 +83,8 @@ struct bdev_file {
 	bool block;
 	/* reads and writes go past the page cache */
 	bool direct;
+	/* bdev_ranges.h; borrowed */
+	int writer;
 };
 
 enum bdev_file_flags {

@@ -36,7 +36,8 @@
 	X(memcmp) X(bytes_all) X(digest_buf) X(EVP_DigestVerify) X(keyring_check) X(manifest_is_for) \
 	X(plan_accept) X(plan_ahead) X(install_check_pair) X(install_check_all) \
 	X(install_readback_add) X(install_readback_push) X(install_readback_wait) \
-	X(install_seal_put_on) X(install_seal_take_off) X(bdev_write) X(bdev_read) X(bdev_flush)
+	X(install_seal_put_on) X(install_seal_take_off) X(bdev_write) X(bdev_read) X(bdev_flush) \
+	X(bdev_flush_range)
 /* clang-format on */
 #define CALL_OF(name) CALL_##name,
 #define NAME_OF(name) #name,
@@ -81,8 +82,8 @@ WRAP(enum kb_err, plan_ahead, KB_OK,
 WRAP(enum kb_err, install_check_pair, KB_OK, (struct install_job *j), (j))
 WRAP(enum kb_err, install_check_all, KB_OK, (struct install_job *j), (j))
 WRAP(enum kb_err, install_readback_add, KB_OK,
-     (struct install_readback *rb, struct bdev *dev, uint64_t off, uint32_t len,
-      const uint8_t *hash, bool zero), (rb, dev, off, len, hash, zero))
+     (struct install_readback *rb, struct bdev *dev, struct bdev *readback, uint64_t off, uint32_t len,
+      const uint8_t *hash, bool zero), (rb, dev, readback, off, len, hash, zero))
 WRAP(enum kb_err, install_readback_push, KB_OK, (struct install_readback *rb), (rb))
 WRAP(enum kb_err, install_readback_wait, KB_OK,
      (struct install_readback *rb, unsigned ms, uint64_t *done), (rb, ms, done))
@@ -93,6 +94,7 @@ CALL(enum kb_err, bdev_write, KB_OK,
 CALL(enum kb_err, bdev_read, KB_OK,
      (struct bdev *b, uint64_t off, void *p, size_t len), (b, off, p, len))
 CALL(enum kb_err, bdev_flush, KB_OK, (struct bdev *b), (b))
+CALL(enum kb_err, bdev_flush_range, KB_OK, (struct bdev *b, uint64_t off, uint64_t len), (b, off, len))
 /* clang-format on */
 
 static const uint8_t *image;

@@ -10,7 +10,7 @@ from tree import LintError, folders_of, listed
 # What is linked into /init beside our own archives.
 LIBRARIES_1 = {"libinih.a", "libc.a", "libgcc.a", "libgcc_eh.a"}
 # In folders of process 1, but in none of its objects: ends that are for others (seam.BESIDE), and the cage's inside.
-BESIDE_1 = re.compile(r"lib/(bdev_boot|os_(file|lend|memory|mounts|clock|command|select|tree|tree_meta|"
+BESIDE_1 = re.compile(r"lib/(bdev_(boot|ranges)|os_(file|lend|memory|mounts|clock|command|select|tree|tree_meta|"
                       r"worker|worker_child)|"
                       r"cage|cage_filter)\.c$")
 PURE_FOLDERS = ("kernel-cmdline/", "selector/")

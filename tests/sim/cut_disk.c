@@ -48,7 +48,7 @@ const struct cut_version *cut_disk_newest(const struct cut_disk *d, uint64_t sec
 	return at == 0 ? NULL : &d->version[at - 1];
 }
 
-static void add_version(struct cut_disk *d, uint64_t sector, const uint8_t *data)
+static void add_version(struct cut_disk *d, uint64_t sector, const uint8_t *data, uint32_t op)
 {
 	uint32_t *slot;
 
@@ -59,7 +59,7 @@ static void add_version(struct cut_disk *d, uint64_t sector, const uint8_t *data
 	d->version[d->nversions++] = (struct cut_version){
 		.sector = sector,
 		.older = *slot,
-		.op = d->op,
+		.op = op,
 		.data = data,
 	};
 	*slot = d->nversions;
@@ -141,7 +141,7 @@ enum kb_err cut_disk_write(struct cut_disk *d, uint64_t off, const void *buf, ui
 	if (d->power->ops == d->flip_at)
 		b->data[len / 2] ^= 0x10;
 	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
-		add_version(d, (off + at) / CUT_SECTOR, b->data + at);
+		add_version(d, (off + at) / CUT_SECTOR, b->data + at, d->op);
 	return end(d, err, CUT_WRITE, off, len, b->data);
 }
 
@@ -155,7 +155,7 @@ enum kb_err cut_disk_zero(struct cut_disk *d, uint64_t off, uint64_t len)
 		return KB_EIO;
 	d->writes++;
 	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
-		add_version(d, (off + at) / CUT_SECTOR, NULL);
+		add_version(d, (off + at) / CUT_SECTOR, NULL, d->op);
 	return end(d, err, CUT_ZERO, off, len, NULL);
 }
 
@@ -186,7 +186,28 @@ static void make_durable(struct cut_disk *d)
 	drop_pending(d);
 }
 
-enum kb_err cut_disk_flush(struct cut_disk *d)
+/* What lies elsewhere stays pending, in the order in which it was written. */
+static void make_range_durable(struct cut_disk *d, uint64_t off, uint64_t len)
+{
+	uint32_t n = d->nversions;
+
+	if (n > 0)
+		memset(d->index, 0, d->index_size * sizeof(*d->index));
+	d->nversions = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct cut_version v = d->version[i];
+		uint64_t at = v.sector * CUT_SECTOR;
+
+		if (at >= off && at - off < len)
+			cut_content_put(&d->durable, v.sector, v.data);
+		else
+			add_version(d, v.sector, v.data, v.op);
+	}
+	if (d->nversions == 0)
+		drop_pending(d);
+}
+
+enum kb_err cut_disk_flush_range(struct cut_disk *d, uint64_t off, uint64_t len)
 {
 	enum kb_err err;
 
@@ -197,9 +218,18 @@ enum kb_err cut_disk_flush(struct cut_disk *d)
 	d->flushes++;
 	/* The power that goes during a flush leaves what is pending to chance. */
 	if (!d->ignore_flush && err == KB_OK &&
-	    (d->power->cut_at == 0 || d->power->ops != d->power->cut_at))
-		make_durable(d);
-	return end(d, err, CUT_FLUSH, 0, 0, NULL);
+	    (d->power->cut_at == 0 || d->power->ops != d->power->cut_at)) {
+		if (len == d->bdev.size || d->ntrims > 0)
+			make_durable(d);
+		else
+			make_range_durable(d, off, len);
+	}
+	return end(d, err, CUT_FLUSH, off, len, NULL);
+}
+
+enum kb_err cut_disk_flush(struct cut_disk *d)
+{
+	return cut_disk_flush_range(d, 0, d->bdev.size);
 }
 
 /* ---------------------------------------------------------------- as a bdev */
@@ -274,6 +304,11 @@ static enum kb_err disk_flush(struct bdev *b)
 	return cut_disk_flush(self(b));
 }
 
+static enum kb_err disk_flush_range(struct bdev *b, uint64_t off, uint64_t len)
+{
+	return cut_disk_flush_range(self(b), off, len);
+}
+
 static enum kb_err disk_discard(struct bdev *b, uint64_t off, uint64_t len)
 {
 	return cut_disk_discard(self(b), off, len);
@@ -283,6 +318,7 @@ static const struct bdev_ops disk_ops = {
 	.read = disk_read,
 	.write = disk_write,
 	.flush = disk_flush,
+	.flush_range = disk_flush_range,
 	.discard = disk_discard,
 	.zero = disk_zero,
 };

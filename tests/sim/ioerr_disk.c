@@ -20,10 +20,11 @@ static void copy_pages(const struct ioerr_disk *d, uint8_t *to, const uint8_t *f
 			memcpy(to + at, from + at, PAGE);
 }
 
-static void sync_pages(struct ioerr_disk *d, uint8_t *to, const uint8_t *from)
+static void sync_pages(struct ioerr_disk *d, uint8_t *to, const uint8_t *from, uint64_t off,
+		       uint64_t len)
 {
-	copy_pages(d, to, from, 0, d->size, DIRTY);
-	for (uint64_t i = 0; i < d->size / PAGE; i++)
+	copy_pages(d, to, from, off, len, DIRTY);
+	for (uint64_t i = off / PAGE; i < (off + len) / PAGE; i++)
 		d->page[i] &= USED;
 }
 
@@ -155,18 +156,23 @@ static enum kb_err disk_zero(struct bdev *b, uint64_t off, uint64_t len)
 	return put(b, off, NULL, len);
 }
 
-static enum kb_err disk_flush(struct bdev *b)
+static enum kb_err disk_flush_range(struct bdev *b, uint64_t off, uint64_t len)
 {
 	struct ioerr_disk *d = self(b)->disk;
 	enum ioerr_fault_kind k = ioerr_fault_turn(self(b)->target, IOERR_FAULT_FLUSH);
 
 	if (k == IOERR_FAULT_DROPS) {
-		sync_pages(d, d->now, d->durable);
-		drop_cache(d, 0, d->size);
+		sync_pages(d, d->now, d->durable, off, len);
+		drop_cache(d, off, len);
 	} else if (!is_refused(k) && k != IOERR_FAULT_LOST) {
-		sync_pages(d, d->durable, d->now);
+		sync_pages(d, d->durable, d->now, off, len);
 	}
 	return answer(k);
+}
+
+static enum kb_err disk_flush(struct bdev *b)
+{
+	return disk_flush_range(b, 0, b->size);
 }
 
 /* What was discarded reads as anything. */
@@ -203,6 +209,7 @@ static struct ioerr_disk_end make_end(struct ioerr_disk *d, const uint8_t *from,
 		.write = disk_write,
 		.zero = disk_zero,
 		.flush = disk_flush,
+		.flush_range = disk_flush_range,
 		.discard = disk_discard,
 		.drop_cache = disk_drop_cache,
 	};
@@ -241,14 +248,14 @@ void ioerr_disk_free(struct ioerr_disk *d)
 void ioerr_disk_put(struct ioerr_disk *d, uint64_t off, const void *data, size_t len)
 {
 	store(d, off, data, len);
-	sync_pages(d, d->durable, d->now);
+	sync_pages(d, d->durable, d->now, 0, d->size);
 }
 
 void ioerr_disk_restart(struct ioerr_disk *d, bool keep)
 {
 	if (keep)
-		sync_pages(d, d->durable, d->now);
+		sync_pages(d, d->durable, d->now, 0, d->size);
 	else
-		sync_pages(d, d->now, d->durable);
+		sync_pages(d, d->now, d->durable, 0, d->size);
 	drop_cache(d, 0, d->size);
 }

@@ -47,12 +47,21 @@ const struct powercut_job *powercut_child_job;
 
 /* ---------------------------------------------------------------- the record of what is done */
 
+/* The flush of a range leaves what lies elsewhere. */
+static bool is_dirty(const struct cut_op *op)
+{
+	const struct cut_disk *d = op->disk;
+
+	return op->kind != CUT_FLUSH || (!d->ignore_flush && (d->nversions > 0 || d->ntrims > 0));
+}
+
 static void watch(void *ctx, const struct cut_op *op)
 {
 	struct powercut_op *o = &shared->op[shared->result.nops];
 
 	(void)ctx;
-	if (shared->result.nops == OPS_MAX || shared->used + op->len > DATA_MAX) {
+	if (shared->result.nops == OPS_MAX ||
+	    (op->kind == CUT_WRITE && shared->used + op->len > DATA_MAX)) {
 		fprintf(stderr, "powercut: a program does more than %u operations\n", OPS_MAX);
 		abort();
 	}
@@ -69,7 +78,7 @@ static void watch(void *ctx, const struct cut_op *op)
 	}
 	shared->result.nops++;
 	shared->result.idle += op->kind == CUT_FLUSH && !shared->dirty[o->disk];
-	shared->dirty[o->disk] = op->kind != CUT_FLUSH;
+	shared->dirty[o->disk] = is_dirty(op);
 	shared->off |= powercut_child_power.cut_at != 0 &&
 		       powercut_child_power.ops == powercut_child_power.cut_at;
 }
@@ -81,7 +90,7 @@ enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op
 	return op->kind == CUT_WRITE	 ? cut_disk_write(d, op->off, op->data, op->len)
 	       : op->kind == CUT_ZERO	 ? cut_disk_zero(d, op->off, op->len)
 	       : op->kind == CUT_DISCARD ? cut_disk_discard(d, op->off, op->len)
-					 : cut_disk_flush(d);
+					 : cut_disk_flush_range(d, op->off, op->len);
 }
 
 /* Runs fn in a process of its own, and does to the disks of this one what that did. Its status, as

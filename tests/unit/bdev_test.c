@@ -36,11 +36,20 @@ static enum kb_err ram_range(struct bdev *b, uint64_t off, uint64_t len)
 	return answer;
 }
 
+static uint64_t written_out;
+
+static void ram_write_out(struct bdev *b, uint64_t off, uint64_t len)
+{
+	written_out += len;
+}
+
 static const struct bdev_ops least = { .read = ram_read, .write = ram_write, .flush = ram_flush };
 static const struct bdev_ops most = {
 	.read = ram_read,
 	.write = ram_write,
 	.flush = ram_flush,
+	.flush_range = ram_range,
+	.write_out = ram_write_out,
 	.discard = ram_range,
 	.zero = ram_range,
 	.drop_cache = ram_range,
@@ -89,8 +98,10 @@ TEST(a_range_beyond_the_end_never_reaches_it)
 		FAILS(bdev_discard(&b, bad[i].off, bad[i].len), KB_EINVAL);
 		FAILS(bdev_zero(&b, bad[i].off, bad[i].len), KB_EINVAL);
 		FAILS(bdev_drop_cache(&b, bad[i].off, bad[i].len), KB_EINVAL);
+		FAILS(bdev_flush_range(&b, bad[i].off, bad[i].len), KB_EINVAL);
+		bdev_write_out(&b, bad[i].off, bad[i].len);
 	}
-	assert_int_equal(calls, 0);
+	EQUAL((calls, 0), (written_out, 0));
 }
 
 TEST(errors_of_the_device_come_back)
@@ -102,9 +113,11 @@ TEST(errors_of_the_device_come_back)
 	FAILS(bdev_discard(&b, 0, BDEV_ALIGN), KB_EIO);
 	FAILS(bdev_zero(&b, 0, BDEV_ALIGN), KB_EIO);
 	FAILS(bdev_drop_cache(&b, 0, BDEV_ALIGN), KB_EIO);
+	FAILS(bdev_flush_range(&b, 0, BDEV_ALIGN), KB_EIO);
 	b.ops = &least;
 	FAILS(bdev_zero(&b, 0, 20 * BDEV_ALIGN), KB_EIO);
-	assert_int_equal(calls, 7);
+	FAILS(bdev_flush_range(&b, 0, BDEV_ALIGN), KB_EIO);
+	assert_int_equal(calls, 9);
 }
 
 TEST(zeroes_are_written_where_the_device_cannot)
@@ -123,7 +136,11 @@ TEST(what_a_device_lacks_is_no_error)
 	b.ops = &least;
 	OK(bdev_discard(&b, 0, SIZE));
 	OK(bdev_drop_cache(&b, 0, SIZE));
+	bdev_write_out(&b, 0, SIZE);
 	EQUAL((calls, 0), (disk[0], 0x5a));
+	/* Durable it has to become, if need be with all the rest. */
+	OK(bdev_flush_range(&b, 0, BDEV_ALIGN));
+	assert_int_equal(calls, 1);
 }
 
 TEST_MAIN("bdev", .set_up = set_up)

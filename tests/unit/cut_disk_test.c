@@ -51,6 +51,20 @@ TEST(reads_see_the_newest_write)
 	EQUAL((read_page(3), 2), (durable_page(3), 0));
 }
 
+TEST(a_flush_of_a_range_leaves_the_rest_pending)
+{
+	OK(write_page(3, 1));
+	OK(write_page(5, 2));
+	OK(write_page(3, 4));
+	OK(write_page(5, 3));
+	OK(bdev_flush_range(&disk.bdev, 3 * BDEV_ALIGN, 2 * BDEV_ALIGN));
+	EQUAL((durable_page(3), 4), (durable_page(5), 0), (read_page(5), 3));
+	OK(write_page(3, 6));
+	EQUAL((read_page(3), 6), (durable_page(3), 4));
+	OK(bdev_flush(&disk.bdev));
+	EQUAL((durable_page(3), 6), (durable_page(5), 3), (disk.nversions, 0));
+}
+
 TEST(a_flush_makes_the_newest_durable)
 {
 	OK(write_page(3, 1));

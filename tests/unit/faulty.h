@@ -126,7 +126,7 @@ static inline enum kb_err faulty_write(struct bdev *b, uint64_t off, const void 
 	return faulty_now(f->flip_write, f->writes) ? faulty_flip(f, off, p) : KB_OK;
 }
 
-static inline enum kb_err faulty_flush(struct bdev *b)
+static inline enum kb_err faulty_flush_range(struct bdev *b, uint64_t off, uint64_t len)
 {
 	struct faulty *f = (struct faulty *)b;
 
@@ -134,8 +134,14 @@ static inline enum kb_err faulty_flush(struct bdev *b)
 	if (faulty_now(f->fail_flush, ++f->flushes))
 		return KB_EIO;
 	for (unsigned i = 0; i < f->npages; i++)
-		f->page[i].dirty = false;
-	return bdev_flush(f->below);
+		if (f->page[i].off >= off && f->page[i].off - off < len)
+			f->page[i].dirty = false;
+	return bdev_flush_range(f->below, off, len);
+}
+
+static inline enum kb_err faulty_flush(struct bdev *b)
+{
+	return faulty_flush_range(b, 0, b->size);
 }
 
 static inline enum kb_err faulty_drop(struct bdev *b, uint64_t off, uint64_t len)
@@ -154,6 +160,7 @@ static inline void faulty_init(struct faulty *f, struct bdev *below)
 		.read = faulty_read,
 		.write = faulty_write,
 		.flush = faulty_flush,
+		.flush_range = faulty_flush_range,
 		.drop_cache = faulty_drop,
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_target.h"
 
+#include "lib/bdev_ranges.h"
 #include "update/bundle/manifest_fits.h"
 
 #include <stdarg.h>
@@ -36,6 +37,7 @@ static enum kb_err open_part(struct apply_file_job *job, const struct apply_part
 	if (err != KB_OK)
 		return fail_target(job, err, "%s cannot be opened a second time: %s", part->path,
 				   err_text(err));
+	bdev_ranges_use(raw, dev);
 	return KB_OK;
 }
 
