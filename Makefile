@@ -454,8 +454,9 @@ check-loaders: ## a kernel for each slot, started by GRUB, UEFI, systemd-boot, E
 	@tests/run loaders
 .PHONY: check-loaders
 
-check-fleet: ## hawkBit and others themselves, devices in QEMU, and keelboot-fleet: build/report/fleet.json; fails where one was left out (KEELBOOT_HAWKBIT=, KEELBOOT_RAPTOR=: tests/README.md)
+check-fleet: ## hawkBit and others themselves, devices in QEMU, and keelboot-fleet: build/report/fleet.json; fails where one was left out (KEELBOOT_HAWKBIT_SOURCE=, KEELBOOT_RAPTOR=: tests/README.md)
 	@qemu/deps fleet
+	$(if $(KEELBOOT_HAWKBIT_SOURCE),@qemu/hawkbit >/dev/null)
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel
 	@tests/run servers
@@ -537,8 +538,9 @@ bench-quick: ## is anything that Keelboot costs 3 % more than tests/bench/quick.
 	@qemu/kernel
 	@tests/bench/quick.py
 
-bench-fleet: ## 10,000 devices on hawkBit and on a channel of nginx, herds, bytes, memory and speed: build/report/bench-fleet.json (KEELBOOT_HAWKBIT=)
+bench-fleet: ## 10,000 devices on hawkBit and on a channel of nginx, herds, bytes, memory and speed: build/report/bench-fleet.json (KEELBOOT_HAWKBIT_SOURCE=)
 	@qemu/deps fleet
+	$(if $(KEELBOOT_HAWKBIT_SOURCE),@qemu/hawkbit >/dev/null)
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(FLEETTIMES)
 	@tests/bench/fleet_load.py
 .PHONY: bench bench-quick bench-fleet
@@ -579,8 +581,9 @@ demo-debian: ## a fresh Debian in QEMU, with the packages on a stick: docs/DEBIA
 	@qemu/demo-debian $(if $(KVM),--kvm) $(KEELBOOT_DEMO)
 .PHONY: demo-debian
 
-demo-fleet: ## hawkBit and five devices in QEMU: a rollout that stops by itself (KEELBOOT_HAWKBIT=: the jar of its server)
+demo-fleet: ## hawkBit and five devices in QEMU: a rollout that stops by itself (KEELBOOT_HAWKBIT_SOURCE=: its sources, until the jar is built)
 	@qemu/deps fleet
+	@qemu/hawkbit >/dev/null
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel
 	@tests/boot/fleet_demo.py

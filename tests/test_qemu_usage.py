@@ -17,7 +17,7 @@ def usage(program, *args):
 
 
 @pytest.mark.parametrize("program", ["run", "bootloop", "imagetest", "mkdisk", "mkroot", "kernel", "demo", "deps",
-                                     "mkdebianroot", "mkdebiandisk", "demo-debian"])
+                                     "mkdebianroot", "mkdebiandisk", "demo-debian", "hawkbit"])
 def test_an_argument_that_nobody_knows_is_a_usage_error(program):
     assert "usage" in usage(program, "--frobnicate", "x", "y").lower() or program == "deps"
 

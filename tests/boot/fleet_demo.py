@@ -4,7 +4,7 @@
 
 What the server shows, by its REST interface, goes into build/report/rollout.json; tests/fleet/rollout_svg.py draws it.
 
-Example: KEELBOOT_HAWKBIT=~/hawkbit-update-server.jar make demo-fleet
+Example: KEELBOOT_HAWKBIT_SOURCE=~/hawkbit make demo-fleet
 """
 
 import argparse

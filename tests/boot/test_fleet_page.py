@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The section "With hawkBit" of docs/FLEET.md, word by word, with hawkBit itself and two devices in QEMU.
-Only its addresses are other ones, and KEELBOOT_HAWKBIT names the jar. Run by `make check-fleet`."""
+Only its addresses are other ones, and the jar is the one of all tests. Run by `make check-fleet`."""
 import json
 import os
 import re
@@ -15,6 +15,7 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "fleet"))
 
 import hawkbit                                                                    # noqa: E402
+import kbhawkbit                                                                  # noqa: E402
 from conftest import Bench, Shared                                                # noqa: E402
 from fleet_devices import BROKEN, TOP, Fleet, actions, running, wait_for_version  # noqa: E402
 from loopback import stop                                                         # noqa: E402
@@ -55,7 +56,7 @@ class Page:
     def __init__(self, folder):
         self.folder, self.port, self.server, self.functions = folder, hawkbit.free_port(), None, ""
         self.device = Shared(folder / "device", compatible="acme-box", watchdog=30)
-        (folder / JAR).symlink_to(Path(os.environ["KEELBOOT_HAWKBIT"]).absolute())
+        (folder / JAR).symlink_to(kbhawkbit.jar())
         self.environment = {**os.environ, "PATH": f"{self.device.build}:{os.environ['PATH']}",
                             "JAVA_TOOL_OPTIONS": " ".join(hawkbit.JAVA[1:-1])}
 

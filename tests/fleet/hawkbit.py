@@ -9,13 +9,18 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 import uuid
+from pathlib import Path
 
-import way
-from loopback import stop
+sys.path.append(str(Path(__file__).resolve().parents[2] / "qemu"))
+
+import kbhawkbit                # noqa: E402
+import way                      # noqa: E402
+from loopback import stop       # noqa: E402
 
 QUOTA = 20          # status entries of an action; hawkBit's own is 1000
 PER_SECOND = 2      # reads, and writes, of an address that is public; hawkBit's own are 200 and 50
@@ -32,8 +37,8 @@ def missing() -> str:
     """Why there is no such server here; "" if there is."""
     if shutil.which("java") is None:
         return "no java here: qemu/deps fleet"
-    if not os.path.isfile(os.environ.get("KEELBOOT_HAWKBIT", "")):
-        return "KEELBOOT_HAWKBIT names no jar of hawkBit's update server"
+    if kbhawkbit.jar() is None:
+        return "no jar of hawkBit's update server here: qemu/hawkbit FOLDER makes it of its sources"
     return ""
 
 
@@ -116,11 +121,12 @@ class Hawkbit:
 @contextlib.contextmanager
 def running(folder):
     """The server, until the block is left; its log and its files are in the folder."""
-    jar, port = os.path.abspath(os.environ["KEELBOOT_HAWKBIT"]), free_port()
+    port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "hawkbit.log", "wb") as log:
         process = subprocess.Popen(
-            [*JAVA, jar, f"--server.port={port}", *OPTIONS, f"--org.eclipse.hawkbit.artifact.fs.path={folder}/store"],
+            [*JAVA, kbhawkbit.jar(), f"--server.port={port}", *OPTIONS,
+             f"--org.eclipse.hawkbit.artifact.fs.path={folder}/store"],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         server = Hawkbit(port, folder / "store")

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hawkBit's update server, built of a checkout of its sources and kept: Maven Central has no 1.0.x of it, and of its
+parts neither. That is the last for Java 17. What it is made of comes by Maven.
+
+    get(sources)    built unless it is there
+    jar()           what is there, and is started by tests: None if nothing is
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Optional
+
+VERSION = "1.0.4"
+FOLDER = Path(__file__).resolve().parent.parent / "build/hawkbit"
+PART = "hawkbit-monolith/hawkbit-update-server"
+JAVA = 17
+# What docs/FLEET.md was run with. The tag's own Spring Boot is newer; Maven did not get all of its parts.
+SPRING_BOOT = "3.5.8"
+PARENT = re.compile(r"(<artifactId>spring-boot-starter-parent</artifactId>\s*<version>)[^<]+")
+WORDS = ("-q", "-B", "-DskipTests", f"-Drevision={VERSION}", "-Dspring.cloud.version=2025.0.0",
+         "-Drabbitmq.http-client.version=5.4.0", "-pl", PART, "-am", "package")
+TOOLS = ("mvn", "javac")
+
+
+class HawkbitError(Exception):
+    """Says what went wrong and what to do about it."""
+
+
+def _kept(folder: Path) -> Path:
+    return folder / f"hawkbit-update-server-{VERSION}.jar"
+
+
+def jar() -> Optional[Path]:
+    """KEELBOOT_HAWKBIT's, or else the one that get() has built."""
+    named = os.environ.get("KEELBOOT_HAWKBIT")
+    found = Path(named) if named else _kept(FOLDER)
+    return found.absolute() if found.is_file() else None
+
+
+def _check(sources: Path) -> str:
+    """Are they of this release? Gives the text of its pom.xml."""
+    hint = f"name a checkout of its tag {VERSION}"
+    if not (sources / PART / "pom.xml").is_file():
+        raise HawkbitError(f"{sources}: has no sources of hawkBit's update server; {hint}")
+    pom = (sources / "pom.xml").read_text()
+    java = re.search(r"<java\.version>(\d+)<", pom)
+    if java and int(java[1]) > JAVA:
+        raise HawkbitError(f"{sources}: wants Java {java[1]}, not {JAVA}; {hint}")
+    if (sources / ".git").exists():
+        tags = subprocess.run(["git", "-C", sources, "tag", "--points-at", "HEAD"], text=True, capture_output=True,
+                              check=False)
+        if tags.returncode == 0 and VERSION not in tags.stdout.split():
+            raise HawkbitError(f"{sources}: is another release of hawkBit; {hint}")
+    if not PARENT.search(pom):
+        raise HawkbitError(f"{sources}/pom.xml: names no Spring Boot; {hint}")
+    return pom
+
+
+def _made(_, names: list) -> set:
+    """What builds leave; a package is called target, too."""
+    return {".git", ".flattened-pom.xml", *(["target"] if "pom.xml" in names else [])}
+
+
+def _build(sources: Path, folder: Path) -> None:
+    """In a copy: Maven writes into its sources."""
+    pom = _check(sources)
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        raise HawkbitError(f"{', '.join(missing)}: not found; qemu/deps fleet installs what is needed")
+    copy, log = folder / "sources", folder / "maven.log"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(sources, copy, symlinks=True, ignore=_made)
+    (copy / "pom.xml").write_text(PARENT.sub(rf"\g<1>{SPRING_BOOT}", pom))
+    with open(log, "w") as out:
+        done = subprocess.run(["mvn", *WORDS], cwd=copy, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
+    built = copy / PART / "target" / _kept(folder).name
+    if done.returncode != 0 or not built.is_file():
+        lines = log.read_text(errors="replace").strip().splitlines()
+        said = "\n".join([line for line in lines if "[ERROR]" in line][:6] or lines[-6:])
+        raise HawkbitError(f"Maven cannot build hawkBit, see {log}; what it has fetched is kept, so try again where "
+                           f"the network failed:\n{said}")
+    built.rename(_kept(folder))
+    shutil.rmtree(copy)
+
+
+def get(sources: Optional[Path] = None, folder: Path = FOLDER) -> Path:
+    """The jar: KEELBOOT_HAWKBIT's, or the one of this folder, built once. sources: or else KEELBOOT_HAWKBIT_SOURCE
+    names them. Safe to call twice at the same time."""
+    named, whence = os.environ.get("KEELBOOT_HAWKBIT"), os.environ.get("KEELBOOT_HAWKBIT_SOURCE")
+    if named and not sources:
+        if not Path(named).is_file():
+            raise HawkbitError(f"KEELBOOT_HAWKBIT={named}: no such file; name the jar, or unset it")
+        return Path(named).absolute()
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp, made_of = folder / "recipe", f"{SPRING_BOOT}\n{WORDS}\n"
+        if not _kept(folder).is_file() or not stamp.is_file() or stamp.read_text() != made_of:
+            if not sources and not whence:
+                raise HawkbitError("no hawkBit here, and Maven Central has none of 1.0.x; name a checkout of its "
+                                   f"sources, tag {VERSION}: qemu/hawkbit FOLDER, or KEELBOOT_HAWKBIT_SOURCE=FOLDER")
+            _build(Path(sources or whence).absolute(), folder)
+            stamp.write_text(made_of)
+    return _kept(folder)
