@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HASTE	    (1u << 20) /* bytes; the disk works while others come */
 #define RESUMES_MAX 8	       /* in one contact, each of which brought something */
@@ -52,7 +51,7 @@ static bool make_durable(struct download *d, bool more, struct http_answer *answ
 static bool begin_anew(struct download *d, struct http_answer *answer)
 {
 	d->have = 0;
-	if (ftruncate(d->fd, 0) != 0 || lseek(d->fd, 0, SEEK_SET) != 0)
+	if (os_file_cut(d->fd, 0) != KB_OK)
 		return end_with(answer, "the file cannot be written");
 	memcpy(d->a->etag, answer->etag, sizeof(d->a->etag));
 	return make_durable(d, true, answer);

@@ -147,9 +147,7 @@ uint64_t files_bundle_size(const struct files *f)
 enum kb_err files_bundle_open(const struct files *f, uint64_t from, int *fd)
 {
 	TRY(os_file_private(f->dir, FOLDER_BUNDLE, fd));
-	if (ftruncate(*fd, (off_t)from) != 0 || lseek(*fd, (off_t)from, SEEK_SET) < 0)
-		return err_errno(errno);
-	return KB_OK;
+	return os_file_cut(*fd, from);
 }
 
 void files_bundle_drop(const struct files *f)

@@ -284,6 +284,13 @@ enum kb_err os_file_write(int fd, const void *buf, size_t len)
 	return KB_OK;
 }
 
+enum kb_err os_file_cut(int fd, uint64_t len)
+{
+	if (ftruncate(fd, (off_t)len) != 0 || lseek(fd, (off_t)len, SEEK_SET) < 0)
+		return err_errno(errno);
+	return KB_OK;
+}
+
 /* Certainly less than that. A file system without blocks reports nothing. */
 static bool is_too_small(int fd, uint64_t len)
 {

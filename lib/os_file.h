@@ -98,6 +98,8 @@ enum kb_err os_file_read(int fd, uint64_t off, void *buf, size_t len, size_t *go
 /* Writes len bytes behind those that were written, or to a pipe. After an error some of them may be
  * there. */
 enum kb_err os_file_write(int fd, const void *buf, size_t len) KB_MUST_CHECK;
+/* Cuts off what is behind the first len bytes; what is written next follows them. */
+enum kb_err os_file_cut(int fd, uint64_t len) KB_MUST_CHECK;
 /* Reserves room for len bytes, and leaves the size. KB_OK also where the file system cannot. Fails
  * without wear when the file system is too small. */
 enum kb_err os_file_reserve(int fd, uint64_t len) KB_MUST_CHECK;

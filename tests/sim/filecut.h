@@ -134,7 +134,9 @@ enum filecut_rec_kind {
 	FILECUT_REC_ALLOC,
 	FILECUT_REC_WRITE,  /* len bytes at off */
 	FILECUT_REC_FSYNC,  /* of a file or a folder */
+	FILECUT_REC_CUT,    /* the file has the first `off` bytes that it had */
 	FILECUT_REC_RENAME, /* path becomes `to` */
+	FILECUT_REC_SWAP,   /* and `to` becomes path */
 	FILECUT_REC_UNLINK,
 	FILECUT_REC_CELL,  /* len bytes at off of the state partition */
 	FILECUT_REC_FLUSH, /* of the state partition */
@@ -173,14 +175,18 @@ struct filecut_rec_plan {
 void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *plan, const char *data,
 		       const char *state);
 
+/* ---------------------------------------------------------------- filecut_show.c */
+/* For people, in one line. */
+void filecut_show_op(unsigned number, const struct filecut_rec_op *op);
+
 /* ---------------------------------------------------------------- filecut_fs.c */
 /*
  * A file system that loses power, and the state partition beside it. It promises what POSIX does
  * and no more (docs/decisions/0041): nothing is durable before the fsync() of the file for its
  * content, of the folder for the names in it; until then
  *
- *	- a file has any length up to what was written, and each block of it is what it was, what
- *	  was written, zeroes or garbage;
+ *	- a file has any length that it had, and up to what was written; and each block of it, from
+ *	  the first byte that was written, is what it was, what was written, zeroes or garbage;
  *	- each name in a folder, for itself, is any of the files that it was: a rename may be there
  *	  with both names, with one, or with none;
  *	- of a cell of the state partition each sector is old or new, and at most one is garbage.
@@ -196,7 +202,9 @@ void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *pla
 /* A file or folder, whatever its name. */
 struct filecut_fs_node {
 	bool dir;
-	size_t len, durable_len, most; /* most: the greatest length since the last fsync */
+	size_t len, durable_len;
+	/* since the last fsync: the greatest length, the least one, and the first byte written */
+	size_t most, least, low;
 	bool dirty;
 	uint8_t now[FILECUT_FS_FILE], durable[FILECUT_FS_FILE];
 };
@@ -409,5 +417,4 @@ const char *filecut_way_print(const struct filecut_walk_step *step);
 /* Reads one step, and goes behind it and its "/". False after a message. */
 bool filecut_way_parse(const char **way, struct filecut_walk_step *step);
 
-void filecut_way_show_op(unsigned number, const struct filecut_rec_op *op);
 void filecut_way_show_image(const struct filecut_image *im);

@@ -46,21 +46,22 @@ static void fill_block(const struct filecut_fs *fs, const struct filecut_fs_node
 		uint8_t old = i < n->durable_len ? n->durable[i] : 0;
 		uint8_t new = i < n->len ? n->now[i] : 0;
 
-		out[i] = how == 0 ? old : how == 1 ? new : how == 2 ? 0 : GARBAGE;
+		out[i] = how == 0 || i < n->low ? old : how == 1 ? new : how == 2 ? 0 : GARBAGE;
 	}
 }
 
-/* Every block for itself: 4 to the power of their number. */
+/* Every block that was written to for itself: 4 to the power of their number. */
 static void file_of_length(const struct filecut_fs *fs, const struct filecut_fs_node *n, size_t len,
 			   struct choice *out)
 {
-	size_t blocks = (len + fs->block - 1) / fs->block;
+	size_t blocks = (len + fs->block - 1) / fs->block, first = n->low / fs->block;
 	static uint8_t buf[FILECUT_FS_FILE];
-	uint64_t all = 1ull << (2 * blocks);
+	uint64_t all = blocks > first ? 1ull << (2 * (blocks - first)) : 1;
 
+	memcpy(buf, n->durable, n->durable_len < len ? n->durable_len : len);
 	for (uint64_t how = 0; how < all; how++) {
-		for (size_t b = 0; b < blocks; b++)
-			fill_block(fs, n, b, len, (unsigned)(how >> (2 * b)) & 3, buf);
+		for (size_t b = first; b < blocks; b++)
+			fill_block(fs, n, b, len, (unsigned)(how >> (2 * (b - first))) & 3, buf);
 		add(out, filecut_image_blob(buf, len));
 	}
 }
@@ -70,7 +71,7 @@ static void file_contents(const struct filecut_fs *fs, const struct filecut_fs_n
 {
 	add(out, filecut_image_blob(n->durable, n->durable_len));
 	for (size_t len = 0; len < n->most; len += fs->block / 2)
-		if (len >= n->durable_len)
+		if (len >= n->least)
 			file_of_length(fs, n, len, out);
 	file_of_length(fs, n, n->most, out);
 }

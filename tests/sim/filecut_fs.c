@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut.h"
 
+/* All of it is durable. */
+static void begin_unsynced(struct filecut_fs_node *n)
+{
+	n->most = n->least = n->low = n->durable_len;
+	n->dirty = false;
+}
+
 static int node_new(struct filecut_fs *fs, bool dir)
 {
 	struct filecut_fs_node *n;
@@ -9,8 +16,8 @@ static int node_new(struct filecut_fs *fs, bool dir)
 		return -1;
 	n = &fs->node[fs->nnodes];
 	n->dir = dir;
-	n->len = n->durable_len = n->most = 0;
-	n->dirty = false;
+	n->len = n->durable_len = 0;
+	begin_unsynced(n);
 	return (int)fs->nnodes++;
 }
 
@@ -77,6 +84,7 @@ void filecut_fs_load(struct filecut_fs *fs, const struct filecut_image *im, size
 			memcpy(fs->node[node].now, p, len);
 			memcpy(fs->node[node].durable, p, len);
 			fs->node[node].len = fs->node[node].durable_len = len;
+			begin_unsynced(&fs->node[node]);
 		}
 		name_new(fs, f->path)->node[0] = node;
 	}
@@ -99,10 +107,25 @@ static bool do_write(struct filecut_fs *fs, const uint8_t *p, const struct filec
 	if (n == NULL || op->off > n->len || op->off + op->len > FILECUT_FS_FILE)
 		return false;
 	memcpy(n->now + op->off, p, op->len);
+	if (op->off < n->low)
+		n->low = op->off;
 	if (op->off + op->len > n->len)
 		n->len = op->off + op->len;
 	if (n->len > n->most)
 		n->most = n->len;
+	n->dirty = true;
+	return true;
+}
+
+static bool do_cut(struct filecut_fs *fs, const struct filecut_rec_op *op)
+{
+	struct filecut_fs_node *n = node_at(fs, op->path);
+
+	if (n == NULL || op->off > n->len)
+		return false;
+	n->len = op->off;
+	if (n->len < n->least)
+		n->least = n->len;
 	n->dirty = true;
 	return true;
 }
@@ -115,7 +138,7 @@ static bool do_fsync(struct filecut_fs *fs, const struct filecut_rec_op *op)
 		return false;
 	memcpy(n->durable, n->now, n->len);
 	n->durable_len = n->len;
-	n->dirty = false;
+	begin_unsynced(n);
 	for (unsigned i = 1; n->dir && i < fs->nnames; i++) {
 		struct filecut_fs_name *name = &fs->name[i];
 
@@ -132,6 +155,14 @@ static bool do_rename(struct filecut_fs *fs, const struct filecut_rec_op *op)
 	const struct filecut_fs_node *n = node_at(fs, op->path);
 
 	return n != NULL && name_set(fs, op->to, (int)(n - fs->node)) && name_set(fs, op->path, -1);
+}
+
+static bool do_swap(struct filecut_fs *fs, const struct filecut_rec_op *op)
+{
+	const struct filecut_fs_node *one = node_at(fs, op->path), *other = node_at(fs, op->to);
+
+	return one != NULL && other != NULL && name_set(fs, op->to, (int)(one - fs->node)) &&
+	       name_set(fs, op->path, (int)(other - fs->node));
 }
 
 /* A cell that is written in parts, none of which is written twice, is one write: each sector of it
@@ -186,6 +217,10 @@ bool filecut_fs_do(struct filecut_fs *fs, const struct filecut_rec *r,
 		return do_write(fs, p, op);
 	case FILECUT_REC_FSYNC:
 		return do_fsync(fs, op);
+	case FILECUT_REC_CUT:
+		return do_cut(fs, op);
+	case FILECUT_REC_SWAP:
+		return do_swap(fs, op);
 	case FILECUT_REC_RENAME:
 		return do_rename(fs, op);
 	case FILECUT_REC_UNLINK:

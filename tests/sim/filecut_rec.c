@@ -139,6 +139,7 @@ static const enum filecut_rec_kind changes[HOST_FILES_OPS] = {
 	[HOST_FILES_MKDIR] = FILECUT_REC_MKDIR,	   [HOST_FILES_RENAME] = FILECUT_REC_RENAME,
 	[HOST_FILES_UNLINK] = FILECUT_REC_UNLINK,  [HOST_FILES_CREATE] = FILECUT_REC_CREATE,
 	[HOST_FILES_PRIVATE] = FILECUT_REC_CREATE, [HOST_FILES_WRITE] = FILECUT_REC_WRITE,
+	[HOST_FILES_SWAP] = FILECUT_REC_SWAP,	   [HOST_FILES_CUT] = FILECUT_REC_CUT,
 	[HOST_FILES_RESERVE] = FILECUT_REC_ALLOC,  [HOST_FILES_SYNC] = FILECUT_REC_FSYNC,
 };
 
@@ -220,7 +221,9 @@ static int begin_change(struct host_files_call *c, const char *path)
 	/* The kernel would refuse it. */
 	if (c->op == HOST_FILES_MKDIR && is_there(c))
 		op->failed = EEXIST;
-	if (c->op == HOST_FILES_RENAME)
+	if (c->op == HOST_FILES_CUT)
+		op->off = c->len;
+	if (c->op == HOST_FILES_RENAME || c->op == HOST_FILES_SWAP)
 		snprintf(op->to, sizeof(op->to), "%s", below(c->to));
 	if (c->op == HOST_FILES_WRITE)
 		return begin_write(c);

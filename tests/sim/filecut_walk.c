@@ -131,7 +131,7 @@ static void follow(bool cuts, int code)
 			violation(w.from, &w.step, "a file is read that the state does not name");
 		changes += !opens;
 		if (w.shows)
-			filecut_way_show_op(changes, &r->op[i]);
+			filecut_show_op(changes, &r->op[i]);
 		if (!filecut_fs_do(&w.fs, r, &r->op[i])) {
 			violation(w.from, &w.step, "the model cannot follow what was done");
 			return;

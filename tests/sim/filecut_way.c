@@ -97,20 +97,6 @@ bool filecut_way_parse(const char **way, struct filecut_walk_step *s)
 
 /* ---------------------------------------------------------------- for people */
 
-void filecut_way_show_op(unsigned number, const struct filecut_rec_op *op)
-{
-	static const char *const name[] = { "open",  "create", "mkdir",	 "fallocate", "write",
-					    "fsync", "rename", "unlink", "state",     "flush" };
-
-	if (op->kind == FILECUT_REC_OPEN)
-		return;
-	printf("  %3u %-9s %s%s%s", number, name[op->kind], op->path,
-	       op->to[0] != '\0' ? " -> " : "", op->to);
-	if (op->len > 0)
-		printf(" %zu bytes at %" PRIu64, op->len, op->off);
-	printf("%s%s\n", op->failed != 0 ? ": " : "", op->failed != 0 ? strerror(op->failed) : "");
-}
-
 static const char *content(const struct filecut_image_file *f)
 {
 	static char text[64];

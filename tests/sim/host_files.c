@@ -14,6 +14,7 @@
 #define DECLARE(op, call) __typeof__(os_file_##call) real_os_file_##call;
 HOST_FILES_CALLS(DECLARE)
 DECLARE(FORGET, forget)
+DECLARE(HASTEN, hasten)
 DECLARE(SEQUENTIAL, sequential)
 
 /* ---------------------------------------------------------------- what a simulation says */
@@ -129,6 +130,8 @@ CALL(MKDIR, mkdir, (int dir, const char *name, unsigned mode), dir, (dir, name, 
      put_name(c.path, dir, name))
 CALL(RENAME, rename, (int dir, const char *from, const char *to), dir, (dir, from, to),
      put_name(c.path, dir, from), put_name(c.to, dir, to))
+CALL(SWAP, swap, (int dir, const char *one, const char *other), dir, (dir, one, other),
+     put_name(c.path, dir, one), put_name(c.to, dir, other))
 CALL(UNLINK, unlink, (int dir, const char *name), dir, (dir, name), put_name(c.path, dir, name))
 CALL(REPLACE, replace, (const char *from, const char *to), -1, (c.path, c.to),
      put_path(c.path, from), put_path(c.to, to))
@@ -177,6 +180,7 @@ enum kb_err os_file_device(const char *path, int *fd)
 
 CALL(SIZE, size, (int fd, uint64_t *bytes), fd, (fd, bytes))
 CALL(RESERVE, reserve, (int fd, uint64_t len), fd, (fd, len), c.len = (size_t)len)
+CALL(CUT, cut, (int fd, uint64_t len), fd, (fd, len), c.len = (size_t)len)
 CALL(SYNC, sync, (int fd), fd, (fd))
 
 enum os_file_kind os_file_kind(int fd)
@@ -237,6 +241,11 @@ enum kb_err os_file_write(int fd, const void *buf, size_t len)
 void os_file_forget(int fd)
 {
 	real_os_file_forget(fd);
+}
+
+void os_file_hasten(int fd)
+{
+	real_os_file_hasten(fd);
 }
 
 void os_file_sequential(int fd)

@@ -18,6 +18,7 @@
 	X(REOPEN, reopen)       \
 	X(NEXT, next)           \
 	X(RENAME, rename)       \
+	X(SWAP, swap)           \
 	X(UNLINK, unlink)       \
 	X(REPLACE, replace)     \
 	X(LOOK, look)           \
@@ -34,6 +35,7 @@
 	X(IS, is)               \
 	X(READ, read)           \
 	X(WRITE, write)         \
+	X(CUT, cut)             \
 	X(RESERVE, reserve)     \
 	X(SYNC, sync)
 
@@ -46,8 +48,8 @@ struct host_files_call {
 	int fd;
 	/* Of a call by name, where that lies on this machine; else "". */
 	char path[HOST_FILES_PATH], to[HOST_FILES_PATH];
-	/* Of READ and WRITE. before() may make len less: the rest is another call. It may have
-	 * other bytes written. */
+	/* Of READ and WRITE; of CUT and RESERVE, len. before() may make len less: the rest is
+	 * another call. It may have other bytes written. */
 	uint64_t off;
 	size_t len, got;
 	void *into;

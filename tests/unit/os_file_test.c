@@ -182,6 +182,23 @@ TEST(a_reservation_leaves_the_size)
 	OK(os_file_unlink(dir, "new"));
 }
 
+TEST(what_is_cut_off_is_gone_and_more_follows_the_rest)
+{
+	char text[8] = "";
+	size_t got;
+	int fd = -1;
+
+	OK(os_file_private(dir, "new", &fd));
+	OK(os_file_write(fd, "abcdef", 6));
+	OK(os_file_cut(fd, 2));
+	OK(os_file_write(fd, "xy", 2));
+	OK(os_file_read(fd, 0, text, sizeof(text), &got));
+	assert_int_equal(got, 4);
+	assert_memory_equal(text, "abxy", 4);
+	util_close(&fd);
+	OK(os_file_unlink(dir, "new"));
+}
+
 TEST(a_folder_is_entered_and_no_link)
 {
 	int at = -1;
