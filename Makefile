@@ -260,12 +260,14 @@ $(B)/libkeelboot.so.$(ABI): $(call archive,$(OF_LIBRARY)) libkeelboot/libkeelboo
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
 TRACE    := $(patsubst tests/trace/%.c,$(B)/tests/trace/%,$(sort $(wildcard tests/trace/*_test.c)))
 SIMSRC   := $(sort $(wildcard tests/sim/*.c))
-SIMMAINS := $(wildcard tests/sim/*_sim_main.c)
+# keelboot-fleet's, only where that is built.
+SIMMAINS := $(filter-out $(if $(filter yes,$(FLEET)),,tests/sim/fleetcut_%),$(wildcard tests/sim/*_sim_main.c))
 SIMLIB   := $(B)/libsim.a
 SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
 # What those simulations share that take the kernel seam from libreal.
 SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c command.c report.c set.c)
 FILECUT  := $(B)/tests/sim/filecut_sim
+FLEETCUT := $(B)/tests/sim/fleetcut_sim
 DATACUT  := $(B)/tests/sim/datacut_sim
 KEPTLVM  := $(B)/tests/unit/kept_lvm_test
 LINEAR   := $(B)/tests/sim/linear_sim
@@ -282,7 +284,7 @@ endef
 $(foreach end,$(REAL),$(eval $(call real_rule,$(end))))
 REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c)
 
-$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c tests/sim/datacut_*.c),$(SIMSRC))) $(REALENDS)
+$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard $(addprefix tests/sim/,filecut_*.c fleetcut_*.c datacut_*.c)),$(SIMSRC))) $(REALENDS)
 	$(call step,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
@@ -302,7 +304,7 @@ $(TRACE): $(B)/tests/trace/%: $(O)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBR
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
-$(filter-out $(FILECUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(O)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(FILECUT) $(FLEETCUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(O)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(SIMLIB) $(LIBKB) -Wl,--end-group $(LIBREAL) $(LIBKB) $(TEST_LIBS)
@@ -331,6 +333,14 @@ $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c 
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
+
+# keelboot-fleet on the same file system; its server is a function. Of libcurl it takes the parser of addresses.
+FILECUTFS := $(addprefix tests/sim/,$(addprefix filecut_,image.c rec.c fs.c cut.c world.c show.c) host_files.c)
+$(FLEETCUT): $(call obj,$(wildcard tests/sim/fleetcut_*.c) $(FILECUTFS) $(SIMBASE)) \
+             $(call real,os_file.c bdev_file.c) $(call archive,$(OF_FLEET)) $(LIBKB) $(WEAK)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(CURL) $(JSON) $(TEST_LIBS)
 
 # Simulated children, on that simulation's file system.
 $(KEPTLVM): $(call obj,tests/unit/kept_lvm_test.c tests/sim/datacut_fs.c tests/sim/datacut_calls.c) $(FILTER) $(LIBKB) $(WEAK)

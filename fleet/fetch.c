@@ -185,6 +185,8 @@ void fetch_expect(const struct files *f, struct action *a, const struct offer *d
 	if (known && a->size == d->size && strcmp(a->digest, d->digest) == 0)
 		return;
 	files_bundle_drop(f);
+	/* Also where it cannot be removed: it is none of what is expected. */
+	a->durable = 0;
 	a->etag[0] = '\0';
 	a->others = 0;
 	a->parts = ACTION_WHOLE;

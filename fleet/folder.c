@@ -21,13 +21,20 @@ void folder_init(struct folder *f, const char *data_mount)
 	snprintf(f->bundle, sizeof(f->bundle), "%s/%s", f->path, FOLDER_BUNDLE);
 }
 
+/* Its entry is made durable also when it is here: whoever made it may have been killed before. */
+static enum kb_err make_one(int above, const char *name, unsigned mode)
+{
+	TRY(os_file_mkdir(above, name, mode));
+	return os_file_sync(above);
+}
+
 static enum kb_err enter(int *dir, bool make)
 {
 	static const char *const names[] = { "keelboot", "fleet" };
 
 	for (size_t i = 0; i < KB_ARRAY_LEN(names); i++) {
 		if (make)
-			TRY(os_file_mkdir(*dir, names[i], i == 0 ? 0755 : 0700));
+			TRY(make_one(*dir, names[i], i == 0 ? 0755 : 0700));
 		TRY(os_file_enter(dir, names[i]));
 	}
 	return KB_OK;
@@ -148,6 +155,9 @@ enum kb_err folder_rewrite(int dir, const char *name, const char *text, size_t l
 	char fresh[NAME_LEN];
 
 	name_fresh(fresh, name);
+	/* What the text names is durable before it; and that the spare file is none that it is to
+	 * replace: whoever swapped them last may have been killed before that. */
+	TRY(os_file_sync(dir));
 	if (write_spare(dir, fresh, text, len) != KB_OK) {
 		TRY(folder_write(dir, name, text, len));
 	} else if (os_file_swap(dir, fresh, name) == KB_OK) {

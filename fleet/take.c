@@ -23,6 +23,7 @@ static void take_damaged(struct contact *c, const char *why)
 	char text[ACTION_WHY_MAX + 1];
 
 	files_bundle_drop(&c->files);
+	c->a.durable = 0;
 	c->a.etag[0] = '\0';
 	snprintf(text, sizeof(text), "%s is no bundle for this device: %.300s", c->a.name, why);
 	if (c->a.anew > 0) {

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Power cuts while keelboot-fleet writes its record and a bundle: its own code for both, on the
+ * file system of filecut.h, with a server that is a function. tests/sim/FILECUT.md says how.
+ */
+#pragma once
+
+#include "fleet/action.h"
+#include "tests/sim/filecut.h"
+
+#define FLEETCUT_RECORD "keelboot/fleet/action.json"
+#define FLEETCUT_SPARE	FLEETCUT_RECORD ".new"
+#define FLEETCUT_BUNDLE "keelboot/fleet/bundle.keel"
+
+#define FLEETCUT_PIECE 4096u /* bytes that come before a connection ends */
+#define FLEETCUT_SIZE  (2 * FLEETCUT_PIECE)
+
+/* ---------------------------------------------------------------- fleetcut_run.c */
+/* What one contact brings. Each is a process of its own. */
+enum fleetcut_verb {
+	FLEETCUT_PART,	/* the server offers action 1, and sends a piece of its bundle */
+	FLEETCUT_WHOLE, /* ... and sends all, a piece in each connection */
+	FLEETCUT_OTHER, /* it offers action 2, whose bundle is as large */
+	FLEETCUT_LONG,	/* action 1, which comes in one connection, and is flushed beside it */
+	FLEETCUT_END,	/* what was fetched is good, and the server knows it */
+	FLEETCUT_VERBS,
+	FLEETCUT_NONE = FLEETCUT_VERBS
+};
+
+const char *fleetcut_run_name(enum fleetcut_verb v);
+
+/* Exit code: 0, all that is to be durable is; 1, it said why not; more, it crashed. */
+int fleetcut_run_do(enum fleetcut_verb v, const struct filecut_rec_plan *plan);
+/* What was recorded of it, and what it said. Until the next. */
+extern struct filecut_rec *fleetcut_run_rec;
+extern char fleetcut_run_said[];
+
+/* Byte `at` of the bundle of the action with this id; never 0. */
+uint8_t fleetcut_run_byte(const char *id, uint64_t at);
+
+/* ---------------------------------------------------------------- fleetcut_check.c */
+#define FLEETCUT_CHECK_RECORDS 32
+
+/* What was promised by the time of a cut. */
+struct fleetcut_check_rule {
+	/* what the record may be: a blob, 0: missing */
+	uint32_t record[FLEETCUT_CHECK_RECORDS];
+	unsigned nrecords;
+	/* what the record names is to be here: nothing has removed the bundle */
+	bool lasts;
+};
+
+/* The record that is in the image, as keelboot-fleet reads it; all zero: none. Until the next. */
+const struct action *fleetcut_check_read(const struct filecut_image *im);
+/* How many bytes of the bundle the next contact would go on from. */
+uint64_t fleetcut_check_kept(const struct filecut_image *im);
+/* The record of the image becomes one that may be found behind a cut. */
+void fleetcut_check_allow(struct fleetcut_check_rule *rule, const struct filecut_image *im);
+/* Whether each byte that the record names is here. */
+bool fleetcut_check_lasts(const struct filecut_image *im);
+
+/* NULL: it holds; else what does not. */
+const char *fleetcut_check_image(const struct filecut_image *im,
+				 const struct fleetcut_check_rule *rule);
+
+/* A number for all that decides what happens next. */
+uint64_t fleetcut_check_key(const struct filecut_image *im);
+
+/* ---------------------------------------------------------------- fleetcut_walk.c */
+struct fleetcut_walk_story {
+	const char *name, *what;
+	enum fleetcut_verb first[2]; /* what came before; FLEETCUT_NONE: nothing */
+};
+
+extern const struct fleetcut_walk_story fleetcut_story[];
+extern const struct report_column fleetcut_walk_columns[];
+
+void fleetcut_walk_run(unsigned story, struct report_line *l);
+bool fleetcut_walk_replay(unsigned story, const char *way);
