@@ -8,8 +8,8 @@ missing flush, a wrong rule. planted.py says how planted/*.bugs are written. Eac
     Killed by: unit/store_test some_case
 
 The test is tests/unit/store_test.c and the like, the same with sanitizers (san/unit/store_test), the simulations
-sim/selector_sim, sim/filecut_sim and sim/linear_sim, sim/powercut_sim, sim/ioerr_sim and sim/fleetcut_sim with one of their stories, or
-host/test_cli.py::some_test; the case is optional. Options of the simulation follow it:
+sim/selector_sim and sim/linear_sim, sim/powercut_sim, sim/ioerr_sim, sim/filecut_sim and sim/fleetcut_sim with one of
+their stories, or host/test_cli.py::some_test; the case is optional. Options of the simulation follow it:
 
     Killed by: sim/ioerr_sim trial --every 20
 
@@ -41,7 +41,7 @@ from private_tree import ROOT, WORK, Red, Tree, check_green, digest, failed_case
 
 QUICK = "sim/selector_sim --small --stop"     # and a story
 # Their cases are stories, each of which can be run alone.
-STORIES = ("sim/powercut_sim", "sim/ioerr_sim", "sim/datacut_sim", "sim/fleetcut_sim")
+STORIES = ("sim/powercut_sim", "sim/ioerr_sim", "sim/datacut_sim", "sim/filecut_sim", "sim/fleetcut_sim")
 HOURS = "sim/powercut_sim"  # its heavy stories take so long where nothing is wrong: they are `make powercut`'s
 CACHE = WORK / "planted.json"
 COSTS = 3           # seconds of processor time for one, as a rule

@@ -19,7 +19,7 @@
  * What a power cut leaves of the data partition's files and of the state partition: small values,
  * of which hundreds of thousands are looked at. Contents are numbers of blobs, each kept once.
  */
-#define FILECUT_IMAGE_FILES 10
+#define FILECUT_IMAGE_FILES 12
 #define FILECUT_IMAGE_CELLS 48
 #define FILECUT_IMAGE_PATH  64
 
@@ -302,9 +302,10 @@ enum filecut_run_verb {
 	FILECUT_RUN_STAGE,	 /* `keelboot stage` of the new release */
 	FILECUT_RUN_STAGE_OTHER, /* ... of another one, older, but newer than what runs */
 	FILECUT_RUN_UNSTAGE,
-	FILECUT_RUN_GOOD,   /* `keelboot mark good` */
-	FILECUT_RUN_STATUS, /* from here on: not cut, they are to tell */
-	FILECUT_RUN_APPLY,  /* the boot's look at the stage folder, and the install that follows */
+	FILECUT_RUN_BY_FLEET, /* keelboot-fleet stages the new release, and notes that before */
+	FILECUT_RUN_GOOD,     /* `keelboot mark good` */
+	FILECUT_RUN_STATUS,   /* from here on: not cut, they are to tell */
+	FILECUT_RUN_APPLY, /* the boot's look at the stage folder, and the install that follows */
 	FILECUT_RUN_VERBS,
 };
 
@@ -337,9 +338,14 @@ struct filecut_check_rule {
 	enum filecut_run_verb verb;
 	bool ended; /* it returned, and with this: */
 	int code;
+	/* whether the note says, in these, that keelboot-fleet staged it */
+	bool noted_before, noted_first;
 	bool lied; /* a flush of the state was acknowledged, and was none: see filecut_check.c */
 	uint32_t damaged; /* blob that the staged file was to begin with; 0: it was whole */
 };
+
+/* Whether what is staged is noted as keelboot-fleet's. */
+bool filecut_check_noted(const struct filecut_image *im);
 
 /* Of the image alone. NULL: it holds; else what does not, until the next call. */
 const char *filecut_check_image(const struct filecut_image *im,

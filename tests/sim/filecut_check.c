@@ -35,7 +35,7 @@ static bool whole(const struct filecut_image *im, bool other)
 /* Whether the state now is one that the verb may have led to. */
 static bool came_to_pass(const struct filecut_image_state *st, enum filecut_run_verb v)
 {
-	if (v == FILECUT_RUN_STAGE || v == FILECUT_RUN_STAGE_OTHER)
+	if (v == FILECUT_RUN_STAGE || v == FILECUT_RUN_BY_FLEET || v == FILECUT_RUN_STAGE_OTHER)
 		return is_staged(&st->staged, v == FILECUT_RUN_STAGE_OTHER);
 	return st->staged.source == STATE_SRC_NONE &&
 	       (v == FILECUT_RUN_UNSTAGE || st->b == STATE_GOOD);
@@ -53,6 +53,44 @@ static bool nothing_to_do(const struct filecut_image *im, enum filecut_run_verb 
 	       (is_staged(&st->staged, other) && whole(im, other));
 }
 
+bool filecut_check_noted(const struct filecut_image *im)
+{
+	const struct filecut_image_file *f = filecut_image_find(im, FILECUT_CHECK_NOTE);
+	const struct filecut_image_state *st = filecut_image_state(im);
+	char id[2 * STATE_ID_LEN + 1];
+	const uint8_t *text;
+	size_t len;
+
+	if (f == NULL || st->staged.source == STATE_SRC_NONE)
+		return false;
+	text = filecut_image_bytes(f->blob, &len);
+	bytes_hex(id, st->staged.release, STATE_ID_LEN);
+	return memmem(text, len, id, strlen(id)) != NULL;
+}
+
+static bool same_staged(const struct filecut_image_state *a, const struct filecut_image_state *b)
+{
+	return a->staged.source == b->staged.source &&
+	       memcmp(a->staged.release, b->staged.release, STATE_ID_LEN) == 0;
+}
+
+/* Whose it is that is staged stays so; and what keelboot-fleet stages is noted before. */
+static const char *check_mine(const struct filecut_image *im, const struct filecut_image_state *st,
+			      const struct filecut_check_rule *rule)
+{
+	bool noted = filecut_check_noted(im);
+	bool before = same_staged(st, &rule->before), first = same_staged(st, &rule->first);
+
+	if (rule->lied || st->staged.source == STATE_SRC_NONE)
+		return NULL;
+	if (!before && !first)
+		return noted ? NULL : "keelboot-fleet has staged it, and that is not noted";
+	if ((before && noted == rule->noted_before) || (first && noted == rule->noted_first))
+		return NULL;
+	return noted ? "what a person staged is noted as keelboot-fleet's"
+		     : "what keelboot-fleet staged is not noted any more";
+}
+
 /* What a person stages, no server may have unstaged: the note of what keelboot-fleet staged is gone
  * before the state names it, and where the command says that it is staged. */
 static const char *check_owner(const struct filecut_image *im, const struct filecut_image_state *st,
@@ -60,6 +98,8 @@ static const char *check_owner(const struct filecut_image *im, const struct file
 {
 	bool other = rule->verb == FILECUT_RUN_STAGE_OTHER;
 
+	if (rule->verb == FILECUT_RUN_BY_FLEET || rule->verb == FILECUT_RUN_UNSTAGE)
+		return check_mine(im, st, rule);
 	if ((rule->verb != FILECUT_RUN_STAGE && !other) || rule->lied ||
 	    filecut_image_find(im, FILECUT_CHECK_NOTE) == NULL)
 		return NULL;
@@ -119,7 +159,8 @@ static const char *litter(const struct filecut_image *from, const struct filecut
 	}
 	for (unsigned i = 0; i < from->nfiles; i++)
 		if (strstr(from->file[i].path, ".keel") == NULL &&
-		    strcmp(from->file[i].path, FILECUT_CHECK_NOTE) != 0 &&
+		    strncmp(from->file[i].path, FILECUT_CHECK_NOTE, strlen(FILECUT_CHECK_NOTE)) !=
+			    0 &&
 		    filecut_image_find(to, from->file[i].path) == NULL)
 			return "a file of somebody else is gone";
 	return NULL;
@@ -146,6 +187,18 @@ static const char *check_gone(const struct end *e, bool other)
 	if (is_staged(&e->before.staged, other) &&
 	    filecut_image_find(e->to, filecut_world_release[other].path) != NULL)
 		return "the file of what is not staged any more is left";
+	return NULL;
+}
+
+/* What a person staged goes before. */
+static const char *check_by_fleet(const struct end *e)
+{
+	bool others = e->before.staged.source != STATE_SRC_NONE && !filecut_check_noted(e->from);
+
+	if (!others)
+		return check_stage(e);
+	if (e->code != OUTPUT_FAILURE || !same_staged(&e->now, &e->before))
+		return check_wrong("what a person staged is not left alone (exit %d)", e->code);
 	return NULL;
 }
 
@@ -199,6 +252,7 @@ static const struct {
 } verbs[FILECUT_RUN_VERBS] = {
 	[FILECUT_RUN_STAGE] = { check_stage, "is staged; the next boot installs it." },
 	[FILECUT_RUN_STAGE_OTHER] = { check_stage, "is staged; the next boot installs it." },
+	[FILECUT_RUN_BY_FLEET] = { check_by_fleet, "is staged; the next boot installs it." },
 	[FILECUT_RUN_UNSTAGE] = { check_unstage, "Nothing is staged any more." },
 	[FILECUT_RUN_GOOD] = { check_good, " is good" },
 	[FILECUT_RUN_STATUS] = { check_status, NULL },

@@ -151,7 +151,8 @@ uint64_t filecut_image_key(const struct filecut_image *im)
 
 	for (unsigned i = 0; i < im->nfiles; i++) {
 		what.file[i] = im->file[i];
-		if (!filecut_image_is_named(st, im->file[i].path))
+		if (!filecut_image_is_named(st, im->file[i].path) &&
+		    strcmp(im->file[i].path, FILECUT_CHECK_NOTE) != 0)
 			what.file[i].blob = 0;
 	}
 	return set_key(&what, sizeof(what));

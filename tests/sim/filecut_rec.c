@@ -73,8 +73,7 @@ static bool fails(enum filecut_rec_kind kind)
 						       : kind == failing;
 }
 
-/* What arrives. A wrong bit is in the middle; or of the state one in each cell, where its text is.
- */
+/* What arrives. A wrong bit is in the middle; of the state one in the text of each cell. */
 static void damage(enum filecut_fault_kind k, uint8_t *buf, size_t len, bool state)
 {
 	for (size_t at = state ? CELL_BYTE : len / 2; k == FILECUT_FAULT_WRONG && at < len;
@@ -189,10 +188,17 @@ static bool fits(size_t len)
 
 /* ---------------------------------------------------------------- before it happens */
 
+/* Of a bundle that is given to a verb, or of one in the stage folder. */
+static enum filecut_fault_kind take_bundle_turn(const struct host_files_call *c,
+						enum filecut_turn turn)
+{
+	return strstr(subject(c), ".keel") != NULL ? take_turn(turn) : FILECUT_FAULT_NONE;
+}
+
 /* The errno that it fails with, or 0. */
 static int begin_write(struct host_files_call *c)
 {
-	enum filecut_fault_kind k = take_turn(FILECUT_TURN_WRITE);
+	enum filecut_fault_kind k = take_bundle_turn(c, FILECUT_TURN_WRITE);
 
 	if (k == FILECUT_FAULT_FAILS)
 		return end_op(op, EIO);
@@ -204,11 +210,9 @@ static int begin_write(struct host_files_call *c)
 	return 0;
 }
 
-/* Of a bundle that is given to a verb, or of one in the stage folder. */
 static int begin_read(struct host_files_call *c)
 {
-	wrong = strstr(subject(c), ".keel") != NULL ? take_turn(FILECUT_TURN_READ)
-						    : FILECUT_FAULT_NONE;
+	wrong = take_bundle_turn(c, FILECUT_TURN_READ);
 	c->left_out = wrong == FILECUT_FAULT_LOST;
 	return wrong == FILECUT_FAULT_FAILS ? EIO : 0;
 }

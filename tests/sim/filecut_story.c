@@ -33,7 +33,8 @@ static void make_state(const struct filecut_walk_story *story, struct state *s)
 
 void filecut_story_make(const struct filecut_walk_story *story, struct filecut_image *im)
 {
-	static const char foreign[] = "not ours", note[] = "what a server may have unstaged";
+	static const char foreign[] = "not ours";
+	char note[2 * STATE_ID_LEN + 2];
 	struct state s;
 
 	memset(im, 0, sizeof(*im));
@@ -44,9 +45,11 @@ void filecut_story_make(const struct filecut_walk_story *story, struct filecut_i
 		filecut_image_add_file(im, "keelboot/stage/notes.txt", false,
 				       filecut_image_blob(foreign, sizeof(foreign)));
 	}
+	bytes_hex(note, filecut_world_release[true].r.id, STATE_ID_LEN);
+	note[2 * STATE_ID_LEN] = '\n';
 	if (story->noted)
 		filecut_image_add_file(im, FILECUT_CHECK_NOTE, false,
-				       filecut_image_blob(note, sizeof(note)));
+				       filecut_image_blob(note, 2 * STATE_ID_LEN + 1));
 	if (story->litter)
 		add_litter(im);
 	if (story->damaged)

@@ -99,6 +99,7 @@ static bool may_open(const struct filecut_rec_op *op)
 	int i = op->kind == FILECUT_REC_OPEN ? filecut_fs_loaded(&w.fs, op->path) : -1;
 
 	return i < 0 || strcmp(im->file[i].path, "keelboot/stage/.lock") == 0 ||
+	       strcmp(im->file[i].path, FILECUT_CHECK_NOTE) == 0 ||
 	       filecut_image_is_named(filecut_image_state(im), im->file[i].path);
 }
 
@@ -180,6 +181,7 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 		.verb = step->fault.kind == FILECUT_FAULT_KILLS ? step->then : step->verb,
 	};
 	w.rule.first = w.rule.before;
+	w.rule.noted_first = w.rule.noted_before = filecut_check_noted(im);
 	w.rule.lied = step->fault.turn == FILECUT_TURN_STATE_FLUSH;
 	if (w.story->damaged)
 		w.rule.damaged =
@@ -225,6 +227,7 @@ static void run_killed(enum filecut_run_verb v, const struct filecut_rec_plan *p
 	filecut_fs_flush_state(&w.fs);
 	same_as_folder(start);
 	w.rule.before = *filecut_image_state(start);
+	w.rule.noted_before = filecut_check_noted(start);
 }
 
 /* One verb on one image, with what goes wrong in it: its end, and all its cuts; but one that is to
@@ -269,7 +272,8 @@ static void run_step(int from, const struct filecut_walk_step *step)
 
 static bool has(enum filecut_run_verb v)
 {
-	return v < FILECUT_RUN_GOOD || (v == FILECUT_RUN_GOOD && w.story->trial);
+	return v < FILECUT_RUN_BY_FLEET || (v == FILECUT_RUN_BY_FLEET && w.story->noted) ||
+	       (v == FILECUT_RUN_GOOD && w.story->trial);
 }
 
 /* Everything goes wrong in the verb that ran last without: each at each of its turns. */
@@ -311,7 +315,9 @@ void filecut_walk_run(unsigned story, struct report_line *line)
 	for (unsigned i = 0; i < w.nfound && line->violations < VIOLATIONS_MAX; i++) {
 		run_step((int)i, &(struct filecut_walk_step){ .verb = FILECUT_RUN_STATUS });
 		run_step((int)i, &(struct filecut_walk_step){ .verb = FILECUT_RUN_APPLY });
-		for (enum filecut_run_verb v = 0; has(v); v++) {
+		for (enum filecut_run_verb v = 0; v < FILECUT_RUN_STATUS; v++) {
+			if (!has(v))
+				continue;
 			run_step((int)i, &(struct filecut_walk_step){ .verb = v });
 			if (i == 0 || filecut_walk_deep)
 				disturb((int)i, v);
