@@ -26,11 +26,11 @@ struct bdev_ops {
 	enum kb_err (*write)(struct bdev *b, uint64_t off, const void *buf, size_t len);
 	/* Makes all earlier writes of this device durable, through its volatile cache. Required. */
 	enum kb_err (*flush)(struct bdev *b);
-	/* Makes earlier writes to the range durable, and says nothing of others. NULL:
+	/* Makes earlier writes to the range durable; of others, only an error may be said. NULL:
 	 * bdev_flush_range() flushes all. */
 	enum kb_err (*flush_range)(struct bdev *b, uint64_t off, uint64_t len);
-	/* Begins to write what the page cache has of the range, and does not wait for it. NULL:
-	 * nothing happens. */
+	/* Begins to write what the page cache has of the range. It waits for room in the device's
+	 * queue, and not for the end. NULL: nothing happens. */
 	void (*write_out)(struct bdev *b, uint64_t off, uint64_t len);
 	/* Tells that the range is of no use any more; its content is undefined afterwards. NULL:
 	 * nothing happens. */
@@ -66,6 +66,8 @@ enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_
 
 /* Only advice: what is beyond the end is left out. */
 void bdev_prefetch(struct bdev *b, uint64_t off, uint64_t len);
+
+/* Only advice: of a range that is not the device's, nothing. */
 void bdev_write_out(struct bdev *b, uint64_t off, uint64_t len);
 
 /* False says nothing: the range must be read then. */

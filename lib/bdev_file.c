@@ -146,7 +146,7 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	uint64_t bytes = 0;
 	int sector = 512;
 
-	*b = (struct bdev_file){ .bdev = { .ops = &file_ops }, .fd = -1 };
+	*b = (struct bdev_file){ .bdev = { .ops = &file_ops }, .fd = -1, .writer = -1 };
 	if (fstat(fd, &st) < 0)
 		return err_errno(errno);
 	if (S_ISBLK(st.st_mode)) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static int writer_of(struct bdev *b)
 {
@@ -10,12 +11,16 @@ static int writer_of(struct bdev *b)
 }
 
 /* fsync() of a range is msync() of a mapping, of which nothing is touched: it, too, ends with a
- * flush of the device's own cache. */
+ * flush of the device's own cache. A mapping begins with a page, which may be larger than a block.
+ */
 static enum kb_err flush_range(struct bdev *b, uint64_t off, uint64_t len)
 {
+	uint64_t before = off % (uint64_t)getpagesize();
 	void *at = MAP_FAILED;
 	int rc;
 
+	off -= before;
+	len += before;
 	/* bound: BDEV_RANGES_MAX of addresses, and no memory */
 	if (len > 0 && len <= BDEV_RANGES_MAX)
 		at = mmap(NULL, (size_t)len, PROT_NONE, MAP_SHARED, writer_of(b), (off_t)off);

@@ -2,6 +2,9 @@
 /*
  * Flushes of a range, for a device that is read back while it is written: what is to be read waits
  * for nothing else that is on its way. Process 1 does without.
+ *
+ * Linux says an error of writing once for each descriptor: a flush of a range says those of the
+ * writer's, which the writer's own flush does not say again. So both must end the install.
  */
 #pragma once
 
@@ -11,8 +14,8 @@
 #define BDEV_RANGES_MAX (64u << 20)
 
 /*
- * Gives readback, which is open to be read, the operations flush_range and write_out. writer: the
- * same device, open to be written, and for longer than readback is: Linux flushes a range for no
- * other.
+ * Gives readback, which is open to be read, the operations flush_range and write_out. They keep no
+ * state, so any thread may call them. writer: the same device, open to be written, and for longer
+ * than readback is: Linux flushes a range for no other.
  */
 void bdev_ranges_use(struct bdev_file *readback, const struct bdev_file *writer);

@@ -82,8 +82,8 @@ WRAP(enum kb_err, plan_ahead, KB_OK,
 WRAP(enum kb_err, install_check_pair, KB_OK, (struct install_job *j), (j))
 WRAP(enum kb_err, install_check_all, KB_OK, (struct install_job *j), (j))
 WRAP(enum kb_err, install_readback_add, KB_OK,
-     (struct install_readback *rb, struct bdev *dev, struct bdev *readback, uint64_t off, uint32_t len,
-      const uint8_t *hash, bool zero), (rb, dev, readback, off, len, hash, zero))
+     (struct install_readback *rb, struct bdev *dev, uint64_t off, uint32_t len,
+      const uint8_t *hash, bool zero), (rb, dev, off, len, hash, zero))
 WRAP(enum kb_err, install_readback_push, KB_OK, (struct install_readback *rb), (rb))
 WRAP(enum kb_err, install_readback_wait, KB_OK,
      (struct install_readback *rb, unsigned ms, uint64_t *done), (rb, ms, done))

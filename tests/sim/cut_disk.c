@@ -186,6 +186,14 @@ static void make_durable(struct cut_disk *d)
 	drop_pending(d);
 }
 
+static bool is_trimmed(const struct cut_disk *d, uint64_t off, uint64_t len)
+{
+	for (uint32_t i = 0; i < d->ntrims; i++)
+		if (d->trim[i].off < off + len && off < d->trim[i].off + d->trim[i].len)
+			return true;
+	return false;
+}
+
 /* What lies elsewhere stays pending, in the order in which it was written. */
 static void make_range_durable(struct cut_disk *d, uint64_t off, uint64_t len)
 {
@@ -203,7 +211,7 @@ static void make_range_durable(struct cut_disk *d, uint64_t off, uint64_t len)
 		else
 			add_version(d, v.sector, v.data, v.op);
 	}
-	if (d->nversions == 0)
+	if (d->nversions == 0 && d->ntrims == 0)
 		drop_pending(d);
 }
 
@@ -219,7 +227,7 @@ enum kb_err cut_disk_flush_range(struct cut_disk *d, uint64_t off, uint64_t len)
 	/* The power that goes during a flush leaves what is pending to chance. */
 	if (!d->ignore_flush && err == KB_OK &&
 	    (d->power->cut_at == 0 || d->power->ops != d->power->cut_at)) {
-		if (len == d->bdev.size || d->ntrims > 0)
+		if (len == d->bdev.size || is_trimmed(d, off, len))
 			make_durable(d);
 		else
 			make_range_durable(d, off, len);

@@ -105,7 +105,8 @@ enum kb_err cut_disk_zero(struct cut_disk *d, uint64_t off, uint64_t len) KB_MUS
 enum kb_err cut_disk_discard(struct cut_disk *d, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err cut_disk_flush(struct cut_disk *d) KB_MUST_CHECK;
 
-/* A flush that leaves pending what lies elsewhere; all of it goes while a discard is pending. */
+/* A flush that leaves pending what lies elsewhere; all of it goes where a discard of the range is
+ * pending. */
 enum kb_err cut_disk_flush_range(struct cut_disk *d, uint64_t off, uint64_t len) KB_MUST_CHECK;
 
 /* The newest version of a sector; NULL: none since the last flush. */

@@ -2,6 +2,7 @@
 /* The simulation's block devices: bdev_file_open() finds those that the fixture has laid out. */
 #include "tests/sim/os_sim_int.h"
 
+#include "lib/bdev_ranges.h"
 #include "lib/util.h"
 
 #include <sys/mman.h>
@@ -141,6 +142,18 @@ static enum kb_err sim_flush(struct bdev *b)
 	return bdev_flush(o->to);
 }
 
+static enum kb_err sim_flush_range(struct bdev *b, uint64_t off, uint64_t len)
+{
+	struct open *o = find_open(b);
+
+	if (o == NULL)
+		return KB_EIO;
+	if (!quiet)
+		TRY(os_sim_call(KB_OK, "flush %s at %llu KiB, %llu bytes", devs[o->dev].path,
+				(unsigned long long)off >> 10, (unsigned long long)len));
+	return bdev_flush_range(o->to, off, len);
+}
+
 static enum kb_err sim_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 {
 	struct open *o = find_open(b);
@@ -156,6 +169,24 @@ static const struct bdev_ops sim_ops = {
 	.discard = sim_discard,
 	.drop_cache = sim_drop_cache,
 };
+
+static const struct bdev_ops sim_ranged_ops = {
+	.read = sim_read,
+	.write = sim_write,
+	.flush = sim_flush,
+	.flush_range = sim_flush_range,
+	.zero = sim_zero,
+	.discard = sim_discard,
+	.drop_cache = sim_drop_cache,
+};
+
+void bdev_ranges_use(struct bdev_file *readback, const struct bdev_file *writer)
+{
+	if (find_open(readback) == NULL || find_open(writer) == NULL || !find_open(writer)->write)
+		abort();
+	readback->bdev.ops = &sim_ranged_ops;
+	readback->writer = writer->fd;
+}
 
 static void attach(struct open *o, struct bdev_file *b, unsigned dev, bool write, bool direct)
 {

@@ -149,6 +149,7 @@ struct powercut_result {
 	int code;		      /* of a command; of a death: the signal */
 	struct powercut_run run;      /* then */
 	unsigned nops, idle;	      /* idle: flushes of a disk that holds nothing back */
+	unsigned ranges;	      /* flushes of a part of a disk */
 	const struct powercut_op *op; /* with their data, until the next run */
 };
 
@@ -451,6 +452,7 @@ struct powercut_walk {
 	struct cut_power power;
 	struct cut_disk disk[POWERCUT_DISKS];
 	uint64_t cut_points, runs, images; /* different ones, without power */
+	uint64_t ranges;		   /* flushes of a part of a disk */
 	uint64_t torn;	 /* systems entered that decision 0042 makes an exception for */
 	uint64_t reruns; /* with a cut in the middle, for the clean-up */
 	unsigned max_boots;

@@ -78,6 +78,7 @@ static void watch(void *ctx, const struct cut_op *op)
 	}
 	shared->result.nops++;
 	shared->result.idle += op->kind == CUT_FLUSH && !shared->dirty[o->disk];
+	shared->result.ranges += op->kind == CUT_FLUSH && op->len < op->disk->bdev.size;
 	shared->dirty[o->disk] = is_dirty(op);
 	shared->off |= powercut_child_power.cut_at != 0 &&
 		       powercut_child_power.ops == powercut_child_power.cut_at;

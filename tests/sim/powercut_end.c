@@ -147,6 +147,9 @@ void powercut_end_settle(struct powercut_walk *w)
 		}
 	}
 	w->uncut = false;
+	/* Else nothing of what an install flushes while it writes was cut. */
+	if (w->fixpoint && w->violation[0] == '\0' && w->ranges == 0)
+		powercut_walk_fail(w, 0, "no program flushed a part of a disk");
 }
 
 static void check_end(struct powercut_walk *w, const struct end *end, uint32_t i)

@@ -42,6 +42,7 @@ static bool play(struct powercut_walk *w, uint32_t i, enum powercut_program prog
 		return false;
 	}
 	w->node[i].nops = r->nops - r->idle;
+	w->ranges += r->ranges;
 	w->node[i].touches = false;
 	powercut_follow(w, i, program, r);
 	if (w->violation[0] == '\0' && w->node[i].key % 8 == 3)

@@ -405,7 +405,7 @@ static enum kb_err add(struct faulty *d, uint64_t off, bool zero)
 {
 	static const uint8_t wrong[DIGEST_LEN] = { 1 };
 
-	return install_readback_add(&rb, &d->bdev, &d->bdev, off, 4096, wrong, zero);
+	return install_readback_add(&rb, &d->bdev, off, 4096, wrong, zero);
 }
 
 /* Where zeroes were read before, and where they are not: the buffer has them still. */
@@ -433,7 +433,7 @@ TEST(a_right_hash_of_a_call_that_failed_is_not_believed)
 	digest_free(&d);
 	for (unsigned i = 0; i < 2; i++) {
 		OK(install_readback_begin(&rb, false));
-		OK(install_readback_add(&rb, &dev.bdev, &dev.bdev, 0, 4096, hash, false));
+		OK(install_readback_add(&rb, &dev.bdev, 0, 4096, hash, false));
 		fail_final = i;
 		assert_int_equal(install_readback_push(&rb), i == 0 ? KB_OK : KB_EIO);
 		install_readback_end(&rb);
@@ -453,16 +453,14 @@ TEST(each_device_answers_for_its_own_blocks)
 	install_readback_end(&rb);
 }
 
-/* ---------------------------------------------------------------- by whom, and of what */
+/* ---------------------------------------------------------------- what is flushed */
 
 static struct {
-	pthread_t reader;
 	uint64_t from, len, out_from, out_len;
 } seen;
 
 static enum kb_err note_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
-	seen.reader = pthread_self();
 	memset(buf, 0, len);
 	return KB_OK;
 }
@@ -471,7 +469,7 @@ static enum kb_err note_flush(struct bdev *b, uint64_t off, uint64_t len)
 {
 	seen.from = off;
 	seen.len = len;
-	return KB_OK;
+	return len == 4096 ? KB_EIO : KB_OK;
 }
 
 static void note_out(struct bdev *b, uint64_t off, uint64_t len)
@@ -480,44 +478,41 @@ static void note_out(struct bdev *b, uint64_t off, uint64_t len)
 	seen.out_len = len;
 }
 
-static const struct bdev_ops note_ops = {
-	.read = note_read,
-	.flush_range = note_flush,
-	.write_out = note_out,
+static struct bdev noted = {
+	.ops = &(const struct bdev_ops){ .read = note_read,
+					 .flush_range = note_flush,
+					 .write_out = note_out },
+	.size = PART,
 };
 
 /* Notes are given in any order. */
-static void read_two(struct bdev *written, struct bdev *readback)
+TEST(what_was_filled_is_on_its_way_and_then_flushed_from_end_to_end)
 {
+	static const uint64_t at[] = { 20480, 40960, 4096 };
+	enum kb_err err;
 	uint64_t done;
 
 	OK(install_readback_begin(&rb, true));
-	OK(install_readback_add(&rb, written, readback, 20480, 4096, NULL, true));
-	OK(install_readback_add(&rb, written, readback, 40960, 8192, NULL, true));
-	OK(install_readback_add(&rb, written, readback, 4096, 4096, NULL, true));
+	for (size_t i = 0; i < KB_ARRAY_LEN(at); i++)
+		OK(install_readback_add(&rb, &noted, at[i], 4096, NULL, true));
 	OK(install_readback_push(&rb));
-	while (install_readback_wait(&rb, 100, &done) != KB_OK)
-		;
-	assert_int_equal(done, 16384);
+	do
+		err = install_readback_wait(&rb, 100, &done);
+	while (err == KB_ETIMEDOUT);
+	OK(err);
 	install_readback_end(&rb);
+	EQUAL((seen.out_from, 4096), (seen.out_len, 40960), (seen.from, 4096), (seen.len, 40960),
+	      (done, 12288));
 }
 
-TEST(what_was_filled_is_on_its_way_and_then_flushed_from_end_to_end)
+TEST(a_flush_that_fails_names_its_place)
 {
-	struct bdev one = { .ops = &note_ops, .size = PART }, other = one;
-
-	read_two(&one, &other);
-	EQUAL((seen.out_from, 4096), (seen.out_len, 45056), (seen.from, 4096), (seen.len, 45056));
-	assert_false(pthread_equal(seen.reader, pthread_self()));
-}
-
-/* A file in a FAT counts what it has not flushed: the thread would meddle with that. */
-TEST(a_device_without_a_second_descriptor_is_read_back_by_the_caller)
-{
-	struct bdev one = { .ops = &note_ops, .size = PART };
-
-	read_two(&one, &one);
-	assert_true(pthread_equal(seen.reader, pthread_self()));
+	OK(install_readback_begin(&rb, false));
+	OK(install_readback_add(&rb, &noted, 8192, 4096, NULL, true));
+	FAILS(install_readback_push(&rb), KB_EIO);
+	assert_ptr_equal(rb.err_dev, &noted);
+	assert_int_equal(rb.err_off, 8192);
+	install_readback_end(&rb);
 }
 
 TEST(a_segment_takes_what_it_has_room_for)

@@ -56,7 +56,7 @@ enum kb_err install_job_readback_failed(struct install_job *j)
 	const char *name = "its partition";
 
 	for (unsigned i = 0; i < j->nparts; i++)
-		if (j->part[i].dev == j->rb.err_dev)
+		if (j->part[i].readback == j->rb.err_dev)
 			name = j->part[i].name;
 	return install_job_fail(
 		j, INSTALL_BLAME_TARGET, KB_EIO,

@@ -60,14 +60,14 @@ static void count_done(struct install_readback *rb, uint64_t bytes)
 static enum kb_err check_segment(struct install_readback *rb,
 				 const struct install_readback_segment *s, uint64_t *off)
 {
-	*off = 0;
-	TRY(bdev_flush_range(s->readback, s->from, s->to - s->from));
+	*off = s->from;
+	TRY(bdev_flush_range(s->dev, s->from, s->to - s->from));
 	for (unsigned i = 0; i < s->n;) {
 		uint32_t len;
 		unsigned n = count_neighbours(&s->item[i], s->n - i, &len);
 
 		*off = s->item[i].off;
-		TRY(check_run(rb, s->readback, &s->item[i], n, len));
+		TRY(check_run(rb, s->dev, &s->item[i], n, len));
 		count_done(rb, len);
 		i += n;
 	}
@@ -100,20 +100,13 @@ static void check_oldest_segment(struct install_readback *rb)
 	pthread_cond_broadcast(&rb->changed);
 }
 
-/* The thread's, and not the caller's: only then may the caller use its device meanwhile. */
-static bool is_for_thread(const struct install_readback *rb,
-			  const struct install_readback_segment *s)
-{
-	return rb->threaded && s->readback != s->dev;
-}
-
 static void *thread_main(void *arg)
 {
 	struct install_readback *rb = arg;
 
 	pthread_mutex_lock(&rb->lock);
 	while (!rb->quit) {
-		if (rb->read != rb->filled && is_for_thread(rb, segment_of(rb, rb->read)))
+		if (rb->read != rb->filled)
 			check_oldest_segment(rb);
 		else
 			pthread_cond_wait(&rb->changed, &rb->lock);
@@ -164,39 +157,30 @@ static void wait_changed(struct install_readback *rb, unsigned timeout_ms)
 	pthread_cond_timedwait(&rb->changed, &rb->lock, &ts);
 }
 
-/* The segment that was filled last. Called with the lock held. */
-static void give_segment(struct install_readback *rb, const struct install_readback_segment *s)
-{
-	rb->filled++;
-	if (is_for_thread(rb, s)) {
-		pthread_cond_broadcast(&rb->changed);
-		while (rb->filled - rb->read == INSTALL_READBACK_RING)
-			wait_changed(rb, 1000);
-		return;
-	}
-	while (rb->filled - rb->read > 1)
-		wait_changed(rb, 1000);
-	check_oldest_segment(rb);
-}
-
 enum kb_err install_readback_push(struct install_readback *rb)
 {
-	struct install_readback_segment *s = segment_of(rb, rb->filled);
+	const struct install_readback_segment *s = segment_of(rb, rb->filled);
 	enum kb_err err;
 
 	if (s->n > 0)
-		bdev_write_out(s->readback, s->from, s->to - s->from);
+		bdev_write_out(s->dev, s->from, s->to - s->from);
 	pthread_mutex_lock(&rb->lock);
-	if (s->n > 0)
-		give_segment(rb, s);
+	if (s->n > 0) {
+		rb->filled++;
+		if (rb->threaded)
+			pthread_cond_broadcast(&rb->changed);
+		else
+			check_oldest_segment(rb);
+		while (rb->filled - rb->read == INSTALL_READBACK_RING)
+			wait_changed(rb, 1000);
+	}
 	err = rb->err;
 	pthread_mutex_unlock(&rb->lock);
 	return err;
 }
 
-enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev,
-				 struct bdev *readback, uint64_t off, uint32_t len,
-				 const uint8_t *hash, bool zero)
+enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, uint64_t off,
+				 uint32_t len, const uint8_t *hash, bool zero)
 {
 	struct install_readback_segment *s = segment_of(rb, rb->filled);
 	struct install_readback_item *it;
@@ -207,7 +191,6 @@ enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev,
 		s = segment_of(rb, rb->filled);
 	}
 	s->dev = dev;
-	s->readback = readback;
 	if (s->n == 0 || off < s->from)
 		s->from = off;
 	if (s->n == 0 || off + len > s->to)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads back what was written, from the medium: flush, drop the page cache, read, compare with the
- * signed hash. By a thread of its own that trails the writer, where it has descriptors of its own.
- * What the writer has done since is written out meanwhile.
+ * signed hash. By a thread of its own that trails the writer, when it has descriptors of its own.
+ * What the writer has filled since is written out meanwhile.
  */
 #pragma once
 
@@ -11,15 +11,14 @@
 
 #include <pthread.h>
 
-/* A flush has to end well within the time after which process 1 sees no progress: 16 MiB do, on the
- * worst of cards. */
+/* A flush of a segment has to end well within the time after which process 1 sees no progress: 16
+ * MiB do, on the worst of cards. */
 #define INSTALL_READBACK_BYTES (16u << 20)
 #define INSTALL_READBACK_ITEMS 512u
 #define INSTALL_READBACK_RING  4u /* segments: so far may the writer be ahead */
 
 struct install_readback_segment {
-	/* what was written, and what it is read back through */
-	struct bdev *dev, *readback;
+	struct bdev *dev;
 	unsigned n;
 	uint64_t bytes;
 	/* of dev: the items lie between */
@@ -53,18 +52,16 @@ struct install_readback {
 	uint64_t err_off;
 };
 
-/* threaded: with a thread, for devices that come with a readback of their own. KB_EIO. */
+/* threaded: devices given to install_readback_add() are used by nobody else. KB_EIO. */
 enum kb_err install_readback_begin(struct install_readback *rb, bool threaded) KB_MUST_CHECK;
 
 /*
  * Notes that len bytes at off of dev were written, with this hash, or, with zero, that the range
- * was zeroed; len at most MANIFEST_CHUNK_MAX. readback is the same device, used by nobody else. Or
- * it is dev: then the caller's thread reads back. KB_EIO: something was not what it should be, now
- * or earlier.
+ * was zeroed; len at most MANIFEST_CHUNK_MAX. KB_EIO: something was not what it should be, now or
+ * earlier.
  */
-enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev,
-				 struct bdev *readback, uint64_t off, uint32_t len,
-				 const uint8_t *hash, bool zero) KB_MUST_CHECK;
+enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, uint64_t off,
+				 uint32_t len, const uint8_t *hash, bool zero) KB_MUST_CHECK;
 
 /* Gives what was noted to the reader, without waiting for the result. */
 enum kb_err install_readback_push(struct install_readback *rb) KB_MUST_CHECK;

@@ -108,8 +108,7 @@ static enum kb_err note_zeroed(struct install_job *j, uint64_t off, uint64_t len
 	while (len > 0) {
 		uint32_t n = len < MANIFEST_CHUNK_MAX ? (uint32_t)len : MANIFEST_CHUNK_MAX;
 
-		if (install_readback_add(&j->rb, j->now->dev, j->now->readback, off, n, NULL,
-					 true) != KB_OK)
+		if (install_readback_add(&j->rb, j->now->readback, off, n, NULL, true) != KB_OK)
 			return install_job_readback_failed(j);
 		off += n;
 		len -= n;
@@ -179,8 +178,7 @@ static enum kb_err note_written(struct install_job *j, const struct reader_chunk
 {
 	if (off < INSTALL_SEAL_LEN || c->form == READER_ZERO)
 		return KB_OK;
-	if (install_readback_add(&j->rb, j->now->dev, j->now->readback, off, c->len, c->hash,
-				 false) != KB_OK)
+	if (install_readback_add(&j->rb, j->now->readback, off, c->len, c->hash, false) != KB_OK)
 		return install_job_readback_failed(j);
 	return KB_OK;
 }
