@@ -7,7 +7,7 @@ PAGE = ("watchdog-server", "watchdog", "pstore", "virtio", "nvme", "usb", "ext4"
 ALL = (*PAGE, "softdog", "sd", "sata", "exfat", "squashfs", "erofs", "verity")
 
 
-@pytest.mark.parametrize("modules, memory", [(LEAST, 104), (PAGE, 108), (ALL, 108)], ids=["least", "page", "all"])
+@pytest.mark.parametrize("modules, memory", [(LEAST, 96), (PAGE, 100), (ALL, 104)], ids=["least", "page", "all"])
 def test_boots_and_installs_what_is_staged(bench, modules, memory):
     disk = bench.disk("1.0", data={"2.0.keel": bench.bundle("2.0")})
     image = bench.device.initramfs(name=f"small-{len(modules)}", modules=modules)

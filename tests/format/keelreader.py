@@ -430,7 +430,7 @@ def record_table(tables: bytes, encoding: dict) -> list:
 
 # ---------------------------------------------------------------- section 6: payload
 
-FRAME_MAX, HISTORY = 4096 * KIB, 6144 * KIB
+FRAME_MAX, HISTORY = 4096 * KIB, 4096 * KIB
 ZSTD = ctypes.CDLL("libzstd.so.1")
 ZSTD.ZSTD_createDCtx.restype = ctypes.c_void_p
 ZSTD.ZSTD_decompress.restype = ZSTD.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t

@@ -19,7 +19,7 @@
  * The decoder has both in memory.
  */
 #define MANIFEST_FRAME_MAX	(4u << 20)
-#define MANIFEST_HISTORY	(6u << 20)
+#define MANIFEST_HISTORY	(4u << 20)
 /*
  * An image is named by the SHA-256 of the SHA-256s of its blocks of this size (the last may be
  * shorter). It does not depend on the chunk size, and holes of gigabytes cost next to nothing.
