@@ -21,23 +21,30 @@ void folder_init(struct folder *f, const char *data_mount)
 	snprintf(f->bundle, sizeof(f->bundle), "%s/%s", f->path, FOLDER_BUNDLE);
 }
 
-/* Its entry is made durable also when it is here: whoever made it may have been killed before. */
-static enum kb_err make_one(int above, const char *name, unsigned mode)
-{
-	TRY(os_file_mkdir(above, name, mode));
-	return os_file_sync(above);
-}
+static const char *const names[] = { "keelboot", "fleet" };
 
 static enum kb_err enter(int *dir, bool make)
 {
-	static const char *const names[] = { "keelboot", "fleet" };
-
 	for (size_t i = 0; i < KB_ARRAY_LEN(names); i++) {
 		if (make)
-			TRY(make_one(*dir, names[i], i == 0 ? 0755 : 0700));
+			TRY(os_file_mkdir(*dir, names[i], i == 0 ? 0755 : 0700));
 		TRY(os_file_enter(dir, names[i]));
 	}
 	return KB_OK;
+}
+
+/* Whoever made the folder may have been killed before its name was durable, or have failed then. A
+ * record is written behind that: what has one is not looked at again. */
+static enum kb_err keep_folder(const char *data_mount, int dir)
+{
+	KB_CLEANUP_FD int above = -1, record = -1;
+
+	if (os_file_open(dir, FOLDER_RECORD, &record) != KB_ENOENT)
+		return KB_OK;
+	TRY(os_file_folder(data_mount, &above));
+	TRY(os_file_sync(above));
+	TRY(os_file_enter(&above, names[0]));
+	return os_file_sync(above);
 }
 
 /* Whether a user may have linked a file of another one into the folder: in one that was root's, and
@@ -107,6 +114,8 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
 	why[0] = '\0';
 	if (err == KB_OK)
 		err = enter(dir, make);
+	if (err == KB_OK)
+		err = keep_folder(data_mount, *dir);
 	if (err == KB_OK && user != 0 && !hand_over(*dir, user, group))
 		err = err_errno(errno);
 	if (err == KB_OK)

@@ -161,14 +161,23 @@ static bool end(const struct files *f, struct action *a)
 	return files_save(f, a) == KB_OK;
 }
 
+/* As open_folder() has it: it is made only where it is missing. */
+static enum kb_err open_folder(struct files *f)
+{
+	const char *data = bundles_path("data");
+	char why[256];
+	enum kb_err err = folder_open(&f->dir, data, false, 0, 0, why, sizeof(why));
+
+	return err != KB_ENOENT ? err : folder_open(&f->dir, data, true, 0, 0, why, sizeof(why));
+}
+
 static bool contact(void)
 {
 	struct files f = { .dir = -1, .lock = -1 };
 	struct action a;
-	char why[256];
 
 	folder_init(&f.folder, bundles_path("data"));
-	if (folder_open(&f.dir, bundles_path("data"), true, 0, 0, why, sizeof(why)) != KB_OK)
+	if (open_folder(&f) != KB_OK)
 		return false;
 	files_load(&f, &a);
 	return verb == FLEETCUT_END ? end(&f, &a) : take(&f, &a);
