@@ -134,15 +134,16 @@ static void name_fresh(char fresh[NAME_LEN], const char *name)
 	snprintf(fresh, NAME_LEN, "%s.new", name);
 }
 
-/* Its blocks are there already. */
-static enum kb_err write_spare(int dir, const char *fresh, const char *text, size_t len)
+/* Its blocks are there already. Behind a power cut it may be the file itself, by another name. */
+static enum kb_err write_spare(int dir, const char *fresh, const char *name, const char *text,
+			       size_t len)
 {
 	KB_CLEANUP_FD int fd = -1;
 	uint64_t size;
 
 	TRY(os_file_private(dir, fresh, &fd));
 	TRY(os_file_size(fd, &size));
-	if (size != len)
+	if (size != len || os_file_is(fd, dir, name))
 		return KB_EINVAL;
 	TRY(os_file_write(fd, text, len));
 	return os_file_sync(fd);
@@ -167,7 +168,7 @@ enum kb_err folder_rewrite(int dir, const char *name, const char *text, size_t l
 	/* What the text names is durable before it; and that the spare file is none that it is to
 	 * replace: whoever swapped them last may have been killed before that. */
 	TRY(os_file_sync(dir));
-	if (write_spare(dir, fresh, text, len) != KB_OK) {
+	if (write_spare(dir, fresh, name, text, len) != KB_OK) {
 		TRY(folder_write(dir, name, text, len));
 	} else if (os_file_swap(dir, fresh, name) == KB_OK) {
 		/* Cut before, the old one counts; its blocks are the spare ones from here on. */

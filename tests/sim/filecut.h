@@ -26,6 +26,9 @@
 struct filecut_image_file {
 	char path[FILECUT_IMAGE_PATH]; /* below the data partition's top, "keelboot/stage" */
 	bool dir;
+	/* It is the file of this number in file[], by another name; 0: of none before it, since the
+	 * first one is a folder. */
+	unsigned same;
 	uint32_t blob;
 };
 
@@ -46,6 +49,8 @@ uint32_t filecut_image_blob(const void *p, size_t len);
 const uint8_t *filecut_image_bytes(uint32_t blob, size_t *len);
 
 void filecut_image_add_file(struct filecut_image *im, const char *path, bool dir, uint32_t blob);
+/* Both names are one file's. When all files are added. */
+void filecut_image_same(struct filecut_image *im, const char *path, const char *other);
 /* Makes that the cell at off, whether or not there was one. */
 void filecut_image_put_cell(struct filecut_image *im, uint64_t off, uint32_t blob);
 /* What the cell at off holds; zeroes if there is none. */

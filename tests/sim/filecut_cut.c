@@ -168,6 +168,19 @@ static struct choices *choose(const struct filecut_fs *fs, bool powered)
 	return &c;
 }
 
+/* The names that a rename or swap left on one file. */
+static void build_same(const struct choices *c, const bool there[FILECUT_FS_NAMES],
+		       struct filecut_image *im)
+{
+	const struct filecut_fs *fs = c->fs;
+
+	for (unsigned i = 1; i < fs->nnames; i++)
+		for (unsigned k = i + 1; k < fs->nnames; k++)
+			if (there[i] && there[k] &&
+			    c->name[i].is[c->name[i].at] == c->name[k].is[c->name[k].at])
+				filecut_image_same(im, fs->name[i].path, fs->name[k].path);
+}
+
 static void build(const struct choices *c, struct filecut_image *im)
 {
 	const struct filecut_fs *fs = c->fs;
@@ -185,6 +198,7 @@ static void build(const struct choices *c, struct filecut_image *im)
 			filecut_image_add_file(im, fs->name[i].path, dir,
 					       dir ? 0 : c->node[node].is[c->node[node].at]);
 	}
+	build_same(c, there, im);
 	for (unsigned i = 0; i < fs->npending; i++)
 		filecut_image_put_cell(im, fs->pending[i].off, c->cell[i].is[c->cell[i].at]);
 }

@@ -86,6 +86,9 @@ void filecut_fs_load(struct filecut_fs *fs, const struct filecut_image *im, size
 			fs->node[node].len = fs->node[node].durable_len = len;
 			begin_unsynced(&fs->node[node]);
 		}
+		/* Its own node stays without a name: nodes are numbered as files are. */
+		if (f->same > 0)
+			node = (int)f->same + 1;
 		name_new(fs, f->path)->node[0] = node;
 	}
 	fs->nloaded = fs->nnodes;
@@ -154,6 +157,9 @@ static bool do_rename(struct filecut_fs *fs, const struct filecut_rec_op *op)
 {
 	const struct filecut_fs_node *n = node_at(fs, op->path);
 
+	/* Of two names of one file none goes: POSIX says so. */
+	if (n != NULL && n == node_at(fs, op->to))
+		return true;
 	return n != NULL && name_set(fs, op->to, (int)(n - fs->node)) && name_set(fs, op->path, -1);
 }
 

@@ -55,6 +55,17 @@ void filecut_image_add_file(struct filecut_image *im, const char *path, bool dir
 	f->blob = blob;
 }
 
+void filecut_image_same(struct filecut_image *im, const char *path, const char *other)
+{
+	unsigned one = (unsigned)(filecut_image_find(im, path) - im->file);
+	unsigned last = (unsigned)(filecut_image_find(im, other) - im->file);
+	unsigned first = one < last ? one : last;
+	struct filecut_image_file *f = &im->file[one < last ? last : one];
+
+	if (f->same == 0 || f->same > first)
+		f->same = first;
+}
+
 void filecut_image_put_cell(struct filecut_image *im, uint64_t off, uint32_t blob)
 {
 	unsigned at = 0;

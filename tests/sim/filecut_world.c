@@ -155,6 +155,23 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return at->level == 0 ? 0 : remove(path);
 }
 
+static int data_folder(void)
+{
+	int dir = open(bundles_path("data"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	bundles_must(dir >= 0, "data");
+	return dir;
+}
+
+/* Another name for a file. */
+static void link_file(const char *path, const char *other)
+{
+	int dir = data_folder();
+
+	bundles_must(linkat(dir, path, dir, other, 0) == 0, other);
+	close(dir);
+}
+
 void filecut_world_put(const struct filecut_image *im)
 {
 	const uint8_t *p;
@@ -169,6 +186,10 @@ void filecut_world_put(const struct filecut_image *im)
 		snprintf(full, sizeof(full), "data/%s", im->file[i].path);
 		if (im->file[i].dir) {
 			bundles_must(mkdir(bundles_path(full), 0755) == 0, full);
+			continue;
+		}
+		if (im->file[i].same > 0) {
+			link_file(im->file[im->file[i].same].path, im->file[i].path);
 			continue;
 		}
 		p = filecut_image_bytes(im->file[i].blob, &len);
@@ -208,11 +229,26 @@ static int get_one(const char *path, const struct stat *st, int type, struct FTW
 	return 0;
 }
 
+static void get_same(struct filecut_image *im)
+{
+	struct stat st[FILECUT_IMAGE_FILES];
+	int dir = data_folder();
+
+	for (unsigned i = 0; i < im->nfiles; i++) {
+		bundles_must(fstatat(dir, im->file[i].path, &st[i], 0) == 0, im->file[i].path);
+		for (unsigned k = 0; k < i; k++)
+			if (st[k].st_ino == st[i].st_ino)
+				filecut_image_same(im, im->file[k].path, im->file[i].path);
+	}
+	close(dir);
+}
+
 void filecut_world_get(struct filecut_image *im)
 {
 	memset(im, 0, sizeof(*im));
 	image = im;
 	bundles_must(nftw(bundles_path("data"), get_one, 8, FTW_PHYS) == 0, "data");
+	get_same(im);
 	get_cells(im);
 }
 

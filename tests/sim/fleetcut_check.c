@@ -114,7 +114,7 @@ uint64_t fleetcut_check_key(const struct filecut_image *im)
 {
 	const struct filecut_image_file *spare = filecut_image_find(im, FLEETCUT_SPARE);
 	struct {
-		uint64_t record, folders, spare, bundle, kept;
+		uint64_t record, folders, spare, same, bundle, kept;
 	} key = { .record = record_of(im), .spare = UINT64_MAX };
 	size_t len;
 
@@ -123,6 +123,8 @@ uint64_t fleetcut_check_key(const struct filecut_image *im)
 	if (spare != NULL) {
 		filecut_image_bytes(spare->blob, &len);
 		key.spare = len;
+		/* The record comes before its spare file. */
+		key.same = spare->same;
 	}
 	key.bundle = filecut_image_find(im, FLEETCUT_BUNDLE) != NULL;
 	key.kept = fleetcut_check_kept(im);
