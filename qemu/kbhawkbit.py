@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Optional
 
@@ -65,26 +66,33 @@ def _made(_, names: list) -> set:
     return {".git", ".flattened-pom.xml", *(["target"] if "pom.xml" in names else [])}
 
 
+def _check_apart(sources: Path, folder: Path) -> None:
+    """A copy of the checkout into itself has no end."""
+    one, other = sources.resolve(), folder.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise HawkbitError(f"{sources} and {folder}: one lies in the other; name a checkout elsewhere")
+
+
 def _build(sources: Path, folder: Path) -> None:
     """In a copy: Maven writes into its sources."""
     pom = _check(sources)
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
         raise HawkbitError(f"{', '.join(missing)}: not found; qemu/deps fleet installs what is needed")
-    copy, log = folder / "sources", folder / "maven.log"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(sources, copy, symlinks=True, ignore=_made)
-    (copy / "pom.xml").write_text(PARENT.sub(rf"\g<1>{SPRING_BOOT}", pom))
-    with open(log, "w") as out:
+    log = folder / "maven.log"
+    with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as made, open(log, "w") as out:
+        copy = Path(made) / "sources"
+        shutil.copytree(sources, copy, symlinks=True, ignore=_made)
+        (copy / "pom.xml").write_text(PARENT.sub(rf"\g<1>{SPRING_BOOT}", pom))
         done = subprocess.run(["mvn", *WORDS], cwd=copy, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
-    built = copy / PART / "target" / _kept(folder).name
-    if done.returncode != 0 or not built.is_file():
-        lines = log.read_text(errors="replace").strip().splitlines()
-        said = "\n".join([line for line in lines if "[ERROR]" in line][:6] or lines[-6:])
-        raise HawkbitError(f"Maven cannot build hawkBit, see {log}; what it has fetched is kept, so try again where "
-                           f"the network failed:\n{said}")
-    built.rename(_kept(folder))
-    shutil.rmtree(copy)
+        built = copy / PART / "target" / _kept(folder).name
+        if done.returncode == 0 and built.is_file():
+            built.rename(_kept(folder))
+            return
+    lines = log.read_text(errors="replace").strip().splitlines()
+    said = "\n".join([line for line in lines if "[ERROR]" in line][:6] or lines[-6:])
+    raise HawkbitError(f"Maven cannot build hawkBit, see {log}; what it has fetched is kept, so try again where "
+                       f"the network failed:\n{said}")
 
 
 def get(sources: Optional[Path] = None, folder: Path = FOLDER) -> Path:
@@ -95,15 +103,17 @@ def get(sources: Optional[Path] = None, folder: Path = FOLDER) -> Path:
         if not Path(named).is_file():
             raise HawkbitError(f"KEELBOOT_HAWKBIT={named}: no such file; name the jar, or unset it")
         return Path(named).absolute()
-    folder = folder.absolute()
+    sources, folder = Path(sources or whence).absolute() if sources or whence else None, folder.absolute()
+    if sources:
+        _check_apart(sources, folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamp, made_of = folder / "recipe", f"{SPRING_BOOT}\n{WORDS}\n"
         if not _kept(folder).is_file() or not stamp.is_file() or stamp.read_text() != made_of:
-            if not sources and not whence:
+            if not sources:
                 raise HawkbitError("no hawkBit here, and Maven Central has none of 1.0.x; name a checkout of its "
                                    f"sources, tag {VERSION}: qemu/hawkbit FOLDER, or KEELBOOT_HAWKBIT_SOURCE=FOLDER")
-            _build(Path(sources or whence).absolute(), folder)
+            _build(sources, folder)
             stamp.write_text(made_of)
     return _kept(folder)

@@ -115,8 +115,8 @@ def test_a_missing_maven_or_compiler_is_named(builder):
 def test_what_is_no_checkout_of_that_release_is_refused(builder):
     builder.program("mvn", MAKES)
     hint = "name a checkout of its tag 1.0.4\n"
-    assert builder(builder.folder, code=FAILURE) == \
-        f"qemu/hawkbit: {builder.folder}: has no sources of hawkBit's update server; {hint}"
+    assert builder(builder.bin, code=FAILURE) == \
+        f"qemu/hawkbit: {builder.bin}: has no sources of hawkBit's update server; {hint}"
     builder.git("init", "-q")
     builder.git("add", ".")
     builder.git("commit", "-q", "-m", "x")
@@ -133,6 +133,29 @@ def test_what_is_no_checkout_of_that_release_is_refused(builder):
     assert not builder.calls()
     (builder.sources / "pom.xml").write_text(POM % 17)
     builder(builder.sources)
+
+
+def test_what_is_in_the_way_of_the_copy_is_no_build_of_ours(builder):
+    """The checkout may lie where the jar is kept, or around it: nothing there is removed."""
+    builder.program("mvn", MAKES)
+    moved = builder.kept / "sources"
+    builder.kept.mkdir()
+    builder.sources.rename(moved)
+    builder.sources = moved
+    before = builder.files()
+    for folder, kept in (moved, builder.kept), (moved, moved / "kept"), (builder.kept / "link", builder.kept):
+        if not folder.exists():
+            folder.symlink_to(moved)
+        builder.kept = kept
+        assert builder(folder, code=FAILURE) == \
+            f"qemu/hawkbit: {folder} and {kept}: one lies in the other; name a checkout elsewhere\n"
+    assert builder.files() == before and not builder.calls()
+
+
+def test_a_build_that_was_ended_leaves_nothing_in_the_way(builder):
+    builder.program("mvn", FAILS)
+    builder(builder.sources, code=FAILURE)
+    assert sorted(path.name for path in builder.kept.iterdir()) == ["lock", "maven.log"]
 
 
 def test_a_jar_that_is_named_is_taken_as_it_is(builder):
