@@ -774,7 +774,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built (kernels, libraries of other processors, Debian roots that were unpacked, servers of others, and what fuzzing has found out stay)
-	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name sysroot ! -name debian ! -name fuzz ! -name fleet -exec rm -rf {} + 2>/dev/null || true
+	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name sysroot ! -name debian ! -name fuzz ! -name fleet ! -name hawkbit -exec rm -rf {} + 2>/dev/null || true
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean

@@ -185,6 +185,14 @@ def test_fleet_installs_what_builds_it():
     assert "maven" in wanted and [name for name in wanted if name.endswith("-jdk-headless")]
 
 
+def test_make_clean_keeps_it(tmp_path):
+    """As the other servers that are not ours."""
+    for name in "hawkbit", "fleet", "obj":
+        (tmp_path / "build" / name).mkdir(parents=True)
+    call("make", "-s", "-f", TOP / "Makefile", "clean", cwd=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "build").iterdir()) == ["fleet", "hawkbit"]
+
+
 @pytest.mark.parametrize("target", ["check-fleet", "demo-fleet", "bench-fleet"])
 def test_make_builds_it_before_what_starts_it(target):
     (recipe,) = [part for part in Path(TOP / "Makefile").read_text().split("\n\n") if f"\n{target}:" in f"\n{part}"]
