@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Optional
 
 VERSION = "1.0.4"
-FOLDER = Path(__file__).resolve().parent.parent / "build/hawkbit"
+TOP = Path(__file__).resolve().parent.parent
+FOLDER = TOP / "build/hawkbit"
+NAMES = "qemu/hawkbit FOLDER, or KEELBOOT_HAWKBIT_SOURCE=FOLDER"
 PART = "hawkbit-monolith/hawkbit-update-server"
 JAVA = 17
 # What docs/FLEET.md was run with. The tag's own Spring Boot is newer; Maven did not get all of its parts.
@@ -24,6 +26,7 @@ SPRING_BOOT = "3.5.8"
 PARENT = re.compile(r"(<artifactId>spring-boot-starter-parent</artifactId>\s*<version>)[^<]+")
 WORDS = ("-q", "-B", "-DskipTests", f"-Drevision={VERSION}", "-Dspring.cloud.version=2025.0.0",
          "-Drabbitmq.http-client.version=5.4.0", "-pl", PART, "-am", "package")
+RECIPE = f"{SPRING_BOOT}\n{WORDS}\n"
 TOOLS = ("mvn", "javac")
 
 
@@ -35,11 +38,32 @@ def _kept(folder: Path) -> Path:
     return folder / f"hawkbit-update-server-{VERSION}.jar"
 
 
+def _stamp(folder: Path) -> Path:
+    return folder / "recipe"
+
+
+def _is_current(folder: Path) -> bool:
+    """Is a jar there, and one of this recipe?"""
+    stamp = _stamp(folder)
+    return _kept(folder).is_file() and stamp.is_file() and stamp.read_text() == RECIPE
+
+
 def jar() -> Optional[Path]:
     """KEELBOOT_HAWKBIT's, or else the one that get() has built."""
     named = os.environ.get("KEELBOOT_HAWKBIT")
-    found = Path(named) if named else _kept(FOLDER)
-    return found.absolute() if found.is_file() else None
+    if named:
+        return Path(named).absolute() if Path(named).is_file() else None
+    return _kept(FOLDER) if _is_current(FOLDER) else None
+
+
+def lacks(folder: Optional[Path] = None) -> str:
+    """Why nothing there can be started, and what to do."""
+    folder = folder or FOLDER
+    if not _kept(folder).is_file():
+        return f"no hawkBit here, and Maven Central has none of 1.0.x; name a checkout of its sources, tag {VERSION}: " \
+               f"{NAMES}"
+    shown = folder.relative_to(TOP) if folder.is_relative_to(TOP) else folder
+    return f"{shown} has a jar of another recipe: name the checkout: {NAMES}"
 
 
 def _check(sources: Path) -> str:
@@ -109,11 +133,9 @@ def get(sources: Optional[Path] = None, folder: Path = FOLDER) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp, made_of = folder / "recipe", f"{SPRING_BOOT}\n{WORDS}\n"
-        if not _kept(folder).is_file() or not stamp.is_file() or stamp.read_text() != made_of:
+        if not _is_current(folder):
             if not sources:
-                raise HawkbitError("no hawkBit here, and Maven Central has none of 1.0.x; name a checkout of its "
-                                   f"sources, tag {VERSION}: qemu/hawkbit FOLDER, or KEELBOOT_HAWKBIT_SOURCE=FOLDER")
+                raise HawkbitError(lacks(folder))
             _build(sources, folder)
-            stamp.write_text(made_of)
+            _stamp(folder).write_text(RECIPE)
     return _kept(folder)

@@ -15,6 +15,7 @@ POM = """<parent><artifactId>spring-boot-starter-parent</artifactId>
 PACKAGE, OLD = "hawkbit-mgmt/src/model/target/Target.java", f"{kbhawkbit.PART}/target/old.jar"
 MAKES = f"[ -e {PACKAGE} ] && [ ! -e {OLD} ] && "\
         f"mkdir -p {kbhawkbit.PART}/target && cat pom.xml >{kbhawkbit.PART}/target/{JAR}"
+NAMES = "qemu/hawkbit FOLDER, or KEELBOOT_HAWKBIT_SOURCE=FOLDER"
 FAILS = "echo '[EL Warning]: a word of no help'; echo '[ERROR] Unknown host: no network'; exit 1"
 
 
@@ -82,6 +83,8 @@ def test_another_recipe_builds_anew(builder):
     builder.program("mvn", MAKES)
     builder(builder.sources)
     (builder.kept / "recipe").write_text("an older one")
+    assert call(TOP / "qemu/hawkbit", "--dir", builder.kept, code=FAILURE).stderr == \
+        f"qemu/hawkbit: {builder.kept} has a jar of another recipe: name the checkout: {NAMES}\n"
     builder(builder.sources)
     assert len(builder.calls()) == 2
 
@@ -89,7 +92,7 @@ def test_another_recipe_builds_anew(builder):
 def test_without_sources_it_says_what_to_name(builder):
     assert builder(code=FAILURE) == (
         "qemu/hawkbit: no hawkBit here, and Maven Central has none of 1.0.x; name a checkout of its sources, "
-        "tag 1.0.4: qemu/hawkbit FOLDER, or KEELBOOT_HAWKBIT_SOURCE=FOLDER\n")
+        f"tag 1.0.4: {NAMES}\n")
 
 
 def test_without_a_network_it_says_so_in_mavens_words_and_a_later_call_goes_on(builder):
@@ -172,6 +175,10 @@ def test_the_stories_start_what_was_named_or_else_what_was_built(tmp_path, monke
     monkeypatch.delenv("KEELBOOT_HAWKBIT", raising=False)
     assert kbhawkbit.jar() is None
     (tmp_path / JAR).touch()
+    (tmp_path / "recipe").write_text("an older one")
+    assert kbhawkbit.jar() is None and kbhawkbit.lacks() == \
+        f"{tmp_path} has a jar of another recipe: name the checkout: {NAMES}"
+    (tmp_path / "recipe").write_text(kbhawkbit.RECIPE)
     assert kbhawkbit.jar() == tmp_path / JAR
     monkeypatch.setenv("KEELBOOT_HAWKBIT", str(tmp_path / "none.jar"))
     assert kbhawkbit.jar() is None

@@ -38,7 +38,7 @@ def missing() -> str:
     if shutil.which("java") is None:
         return "no java here: qemu/deps fleet"
     if kbhawkbit.jar() is None:
-        return "no jar of hawkBit's update server here: qemu/hawkbit FOLDER makes it of its sources"
+        return kbhawkbit.lacks()
     return ""
 
 
