@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Optional
@@ -66,6 +67,28 @@ def lacks(folder: Optional[Path] = None) -> str:
     return f"{shown} has a jar of another recipe: name the checkout: {NAMES}"
 
 
+def _need(*tools) -> None:
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing:
+        raise HawkbitError(f"{', '.join(missing)}: not found; qemu/deps fleet installs what is needed")
+
+
+def _is_known(sources: Path) -> bool:
+    return (sources / ".git").exists()
+
+
+def _tags(sources: Path) -> Optional[list]:
+    """Of the commit that is checked out. None: these sources are a tarball's."""
+    if not _is_known(sources):
+        return None
+    _need("git")
+    done = subprocess.run(["git", "-C", sources, "tag", "--points-at", "HEAD"], text=True, capture_output=True,
+                          check=False)
+    if done.returncode != 0:
+        raise HawkbitError(f"{sources}: its release is not known: {done.stderr.strip()}")
+    return done.stdout.split()
+
+
 def _check(sources: Path) -> str:
     """Are they of this release? Gives the text of its pom.xml."""
     hint = f"name a checkout of its tag {VERSION}"
@@ -75,11 +98,9 @@ def _check(sources: Path) -> str:
     java = re.search(r"<java\.version>(\d+)<", pom)
     if java and int(java[1]) > JAVA:
         raise HawkbitError(f"{sources}: wants Java {java[1]}, not {JAVA}; {hint}")
-    if (sources / ".git").exists():
-        tags = subprocess.run(["git", "-C", sources, "tag", "--points-at", "HEAD"], text=True, capture_output=True,
-                              check=False)
-        if tags.returncode == 0 and VERSION not in tags.stdout.split():
-            raise HawkbitError(f"{sources}: is another release of hawkBit; {hint}")
+    tags = _tags(sources)
+    if tags is not None and VERSION not in tags:
+        raise HawkbitError(f"{sources}: is another release of hawkBit; {hint}")
     if not PARENT.search(pom):
         raise HawkbitError(f"{sources}/pom.xml: names no Spring Boot; {hint}")
     return pom
@@ -100,10 +121,12 @@ def _check_apart(sources: Path, folder: Path) -> None:
 def _build(sources: Path, folder: Path) -> None:
     """In a copy: Maven writes into its sources."""
     pom = _check(sources)
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
-    if missing:
-        raise HawkbitError(f"{', '.join(missing)}: not found; qemu/deps fleet installs what is needed")
+    _need(*TOOLS)
     log = folder / "maven.log"
+    if not _is_known(sources):
+        print(f"{sources}: has no .git, so its release is not known; it is built as if it were {VERSION}",
+              file=sys.stderr)
+    print(f"builds hawkBit, log: {log}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as made, open(log, "w") as out:
         copy = Path(made) / "sources"
         shutil.copytree(sources, copy, symlinks=True, ignore=_made)

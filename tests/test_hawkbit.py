@@ -51,7 +51,12 @@ class Builder:
         env = {"PATH": str(self.bin), **{f"KEELBOOT_{name}": str(value) for name, value in more.items()}}
         done = call(TOP / "qemu/hawkbit", *words, "--dir", self.kept, code=code, env=env, timeout=60)
         assert code == OK or (done.stdout == "" and not (self.kept / JAR).exists())
-        return done.stdout if code == OK else done.stderr
+        return done.stdout if code == OK else done.stderr.removeprefix(self.notes())
+
+    def notes(self) -> str:
+        """Said before Maven runs, of sources as they are here."""
+        return f"{self.sources}: has no .git, so its release is not known; it is built as if it were 1.0.4\n" \
+               f"builds hawkBit, log: {self.kept}/maven.log\n"
 
     def git(self, *words):
         call("git", "-C", self.sources, "-c", "user.name=x", "-c", "user.email=x", *words)
@@ -136,6 +141,28 @@ def test_what_is_no_checkout_of_that_release_is_refused(builder):
     assert not builder.calls()
     (builder.sources / "pom.xml").write_text(POM % 17)
     builder(builder.sources)
+
+
+def test_a_release_that_git_does_not_say_is_refused(builder):
+    """As where the checkout is another user's; or where git is missing."""
+    builder.program("mvn", MAKES)
+    builder.git("init", "-q")
+    (builder.bin / "git").unlink()
+    assert builder(builder.sources, code=FAILURE) == \
+        "qemu/hawkbit: git: not found; qemu/deps fleet installs what is needed\n"
+    builder.program("git", "echo 'fatal: detected dubious ownership' >&2; exit 128")
+    assert builder(builder.sources, code=FAILURE) == \
+        f"qemu/hawkbit: {builder.sources}: its release is not known: fatal: detected dubious ownership\n"
+    assert not builder.calls()
+
+
+def test_of_what_git_does_not_know_it_says_so_and_builds(builder):
+    """Of a tarball of the sources."""
+    builder.program("mvn", MAKES)
+    (builder.bin / "git").unlink()
+    done = call(TOP / "qemu/hawkbit", builder.sources, "--dir", builder.kept, env={"PATH": str(builder.bin)})
+    assert (done.stdout, done.stderr) == (f"{builder.kept / JAR}\n", builder.notes())
+    assert call(TOP / "qemu/hawkbit", "--dir", builder.kept).stderr == ""
 
 
 def test_what_is_in_the_way_of_the_copy_is_no_build_of_ours(builder):
