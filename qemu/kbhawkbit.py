@@ -35,7 +35,8 @@ class HawkbitError(Exception):
     """Says what went wrong and what to do about it."""
 
 
-def _kept(folder: Path) -> Path:
+def kept(folder: Path) -> Path:
+    """Where its jar is, if there is one."""
     return folder / f"hawkbit-update-server-{VERSION}.jar"
 
 
@@ -46,7 +47,7 @@ def _stamp(folder: Path) -> Path:
 def _is_current(folder: Path) -> bool:
     """Is a jar there, and one of this recipe?"""
     stamp = _stamp(folder)
-    return _kept(folder).is_file() and stamp.is_file() and stamp.read_text() == RECIPE
+    return kept(folder).is_file() and stamp.is_file() and stamp.read_text() == RECIPE
 
 
 def jar() -> Optional[Path]:
@@ -54,13 +55,13 @@ def jar() -> Optional[Path]:
     named = os.environ.get("KEELBOOT_HAWKBIT")
     if named:
         return Path(named).absolute() if Path(named).is_file() else None
-    return _kept(FOLDER) if _is_current(FOLDER) else None
+    return kept(FOLDER) if _is_current(FOLDER) else None
 
 
 def lacks(folder: Optional[Path] = None) -> str:
     """Why nothing there can be started, and what to do."""
     folder = folder or FOLDER
-    if not _kept(folder).is_file():
+    if not kept(folder).is_file():
         return f"no hawkBit here, and Maven Central has none of 1.0.x; name a checkout of its sources, tag {VERSION}: " \
                f"{NAMES}"
     shown = folder.relative_to(TOP) if folder.is_relative_to(TOP) else folder
@@ -132,9 +133,9 @@ def _build(sources: Path, folder: Path) -> None:
         shutil.copytree(sources, copy, symlinks=True, ignore=_made)
         (copy / "pom.xml").write_text(PARENT.sub(rf"\g<1>{SPRING_BOOT}", pom))
         done = subprocess.run(["mvn", *WORDS], cwd=copy, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
-        built = copy / PART / "target" / _kept(folder).name
+        built = copy / PART / "target" / kept(folder).name
         if done.returncode == 0 and built.is_file():
-            built.rename(_kept(folder))
+            built.rename(kept(folder))
             return
     lines = log.read_text(errors="replace").strip().splitlines()
     said = "\n".join([line for line in lines if "[ERROR]" in line][:6] or lines[-6:])
@@ -161,4 +162,4 @@ def get(sources: Optional[Path] = None, folder: Path = FOLDER) -> Path:
                 raise HawkbitError(lacks(folder))
             _build(sources, folder)
             _stamp(folder).write_text(RECIPE)
-    return _kept(folder)
+    return kept(folder)

@@ -3,6 +3,7 @@
 network is asked."""
 
 import os
+import re
 from pathlib import Path
 
 import kbhawkbit
@@ -212,6 +213,11 @@ def test_the_stories_start_what_was_named_or_else_what_was_built(tmp_path, monke
     (tmp_path / "none.jar").touch()
     monkeypatch.setenv("KEELBOOT_HAWKBIT", os.path.relpath(tmp_path / "none.jar"))
     assert kbhawkbit.jar().samefile(tmp_path / "none.jar") and kbhawkbit.jar().is_absolute()
+
+
+def test_the_page_starts_the_jar_that_is_made():
+    (named,) = re.findall(r"^ +java -jar (\S+) &$", (TOP / "docs/FLEET.md").read_text(), re.M)
+    assert TOP / named == kbhawkbit.kept(kbhawkbit.FOLDER)
 
 
 def test_fleet_installs_what_builds_it():

@@ -22,7 +22,7 @@ from loopback import stop                                                       
 
 SECTION = (TOP / "docs/FLEET.md").read_text().split("\n## With hawkBit")[1].split("\n## ")[0]
 INDENT = " " * 7
-JAR = "hawkbit-update-server.jar"
+JAR = kbhawkbit.kept(kbhawkbit.FOLDER).relative_to(TOP)
 # What a device of this test has besides; its busybox makes no /etc/machine-id.
 CONF = "[system]\nstable-after=0\n{}id-file=/data/machine-id\n"
 
@@ -56,6 +56,7 @@ class Page:
     def __init__(self, folder):
         self.folder, self.port, self.server, self.functions = folder, hawkbit.free_port(), None, ""
         self.device = Shared(folder / "device", compatible="acme-box", watchdog=30)
+        (folder / JAR).parent.mkdir(parents=True)
         (folder / JAR).symlink_to(kbhawkbit.jar())
         self.environment = {**os.environ, "PATH": f"{self.device.build}:{os.environ['PATH']}",
                             "JAVA_TOOL_OPTIONS": " ".join(hawkbit.JAVA[1:-1])}
