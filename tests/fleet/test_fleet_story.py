@@ -683,6 +683,17 @@ def test_a_damaged_download_is_fetched_anew(fleet, server, bundle, tmp_path):
     assert fleet.staged and action.state == "running"
 
 
+def test_so_is_one_that_is_still_here(fleet, server, bundle, tmp_path):
+    """It could not be removed, or a power cut brought it back."""
+    action = server.assign(bundle)
+    damaged = flip(bundle, tmp_path / "damaged.keel", bundle.stat().st_size // 2).read_bytes()
+    server.on["artifact"] = [lambda handler: handler.reply(200, damaged, kind="application/octet-stream")]
+    fleet.once(code=FAILURE)
+    (fleet.folder / "bundle.keel").write_bytes(damaged)
+    fleet.once(code=REBOOT)
+    assert fleet.staged and action.state == "running" and len(server.requests("artifact")) == 2
+
+
 # ---------------------------------------------------------------- the rest
 
 
