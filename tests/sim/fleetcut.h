@@ -8,6 +8,7 @@
 #include "fleet/action.h"
 #include "tests/sim/filecut.h"
 
+#define FLEETCUT_FOLDER "keelboot/fleet"
 #define FLEETCUT_RECORD "keelboot/fleet/action.json"
 #define FLEETCUT_SPARE	FLEETCUT_RECORD ".new"
 #define FLEETCUT_BUNDLE "keelboot/fleet/bundle.keel"

@@ -49,6 +49,7 @@ static struct {
 	struct step step, asked;
 	struct fleetcut_check_rule rule;
 	bool saved; /* it has put a record in its place */
+	bool newer; /* ... behind the removal of the bundle; durable with the folder's names */
 	struct filecut_fs fs;
 } w;
 
@@ -139,9 +140,14 @@ static void promise(const struct filecut_rec_op *op)
 	filecut_fs_now(&w.fs, &now);
 	fleetcut_check_allow(&w.rule, &now);
 	w.saved = w.saved || strcmp(op->to, FLEETCUT_RECORD) == 0;
-	if (op->failed == 0 && op->kind == FILECUT_REC_UNLINK &&
-	    strcmp(op->path, FLEETCUT_BUNDLE) == 0)
-		w.rule.lasts = false;
+	if (op->failed != 0)
+		return;
+	if (op->kind == FILECUT_REC_UNLINK && strcmp(op->path, FLEETCUT_BUNDLE) == 0)
+		w.rule.lasts = w.newer = false;
+	else if (strcmp(op->to, FLEETCUT_RECORD) == 0)
+		w.newer = true;
+	else if (w.newer && op->kind == FILECUT_REC_FSYNC && strcmp(op->path, FLEETCUT_FOLDER) == 0)
+		w.rule.lasts = fleetcut_check_lasts(&now);
 }
 
 /* Feeds the model with the operations of the last run, and cuts after each of them; and once more
@@ -175,6 +181,7 @@ static void follow(bool cuts, int code)
 		violation("the model and the folder differ");
 	if (code == 0 && w.saved) {
 		w.rule.nrecords = 0;
+		w.rule.lasts = fleetcut_check_lasts(&now);
 		fleetcut_check_allow(&w.rule, &now);
 	}
 	if (cuts)
@@ -208,6 +215,7 @@ static void run_step(uint32_t from, const struct step *step)
 
 	w.from = from;
 	w.step = w.asked = *step;
+	w.newer = false;
 	w.rule = (struct fleetcut_check_rule){ .lasts = fleetcut_check_lasts(im) };
 	fleetcut_check_allow(&w.rule, im);
 	filecut_world_put(im);
