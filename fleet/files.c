@@ -36,6 +36,7 @@ enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use)
 
 	*f = (struct files){ .dir = -1, .lock = -1, .folder = m->folder };
 	monitor_do(m, &order, &r, NULL, &f->dir);
+	folder_changes(f->dir);
 	err = r.code >= 0 ? (enum kb_err)r.code : KB_EIO;
 	if (err == KB_OK && use != FILES_LOOK)
 		err = open_lock(f);
@@ -146,6 +147,7 @@ uint64_t files_bundle_size(const struct files *f)
 
 enum kb_err files_bundle_open(const struct files *f, uint64_t from, int *fd)
 {
+	folder_changes(f->dir);
 	TRY(os_file_private(f->dir, FOLDER_BUNDLE, fd));
 	return os_file_cut(*fd, from);
 }
@@ -154,6 +156,7 @@ void files_bundle_drop(const struct files *f)
 {
 	enum kb_err err = os_file_unlink(f->dir, FOLDER_BUNDLE);
 
+	folder_changes(f->dir);
 	if (err != KB_OK && err != KB_ENOENT)
 		log_warn("%s: cannot be removed: %s", f->folder.bundle, strerror(errno));
 }

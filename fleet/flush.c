@@ -36,7 +36,9 @@ static void take_end(struct flush *x, bool wait)
 		return;
 	x->failed = pid != x->pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 	x->pid = 0;
-	if (!x->failed)
+	if (x->failed)
+		folder_changes(x->files->dir);
+	else
 		x->a->durable = x->begun;
 }
 

@@ -129,6 +129,23 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
 	return err;
 }
 
+/* ---------------------------------------------------------------- its files */
+
+static int synced_dir = -1; /* all names in it are durable */
+
+void folder_changes(int dir)
+{
+	if (synced_dir == dir)
+		synced_dir = -1;
+}
+
+static enum kb_err sync_names(int dir)
+{
+	TRY(os_file_sync(dir));
+	synced_dir = dir;
+	return KB_OK;
+}
+
 static void name_fresh(char fresh[NAME_LEN], const char *name)
 {
 	snprintf(fresh, NAME_LEN, "%s.new", name);
@@ -167,15 +184,17 @@ enum kb_err folder_rewrite(int dir, const char *name, const char *text, size_t l
 	name_fresh(fresh, name);
 	/* What the text names is durable before it; and that the spare file is none that it is to
 	 * replace: whoever swapped them last may have been killed before that. */
-	TRY(os_file_sync(dir));
+	if (synced_dir != dir)
+		TRY(sync_names(dir));
+	folder_changes(dir);
 	if (write_spare(dir, fresh, name, text, len) != KB_OK) {
 		TRY(folder_write(dir, name, text, len));
 	} else if (os_file_swap(dir, fresh, name) == KB_OK) {
 		/* Cut before, the old one counts; its blocks are the spare ones from here on. */
-		return os_file_sync(dir);
+		return sync_names(dir);
 	} else {
 		TRY(os_file_rename(dir, fresh, name));
-		TRY(os_file_sync(dir));
+		TRY(sync_names(dir));
 	}
 	make_spare(dir, fresh, text, len);
 	return KB_OK;
@@ -187,6 +206,7 @@ enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len)
 	char fresh[NAME_LEN];
 	enum kb_err err;
 
+	folder_changes(dir);
 	name_fresh(fresh, name);
 	err = os_file_unlink(dir, fresh);
 	if (err != KB_OK && err != KB_ENOENT)
@@ -196,5 +216,5 @@ enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len)
 	TRY(os_file_sync(fd));
 	/* Cut here, the old one counts. */
 	TRY(os_file_rename(dir, fresh, name));
-	return os_file_sync(dir);
+	return sync_names(dir);
 }

@@ -32,6 +32,10 @@ void folder_init(struct folder *f, const char *data_mount);
 enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned user, unsigned group,
 			char *why, size_t size) KB_MUST_CHECK;
 
+/* Names in the folder may have changed: the next folder_rewrite() makes them durable first. Also to
+ * be called when the folder was opened, and where another process failed to write to it. */
+void folder_changes(int dir);
+
 /* The file anew, in the place of the old one, and durable when it returns KB_OK. */
 enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len) KB_MUST_CHECK;
 

@@ -102,6 +102,7 @@ static bool fetch_beside(const struct files *f, struct action *a)
 	struct meter meter = { .files = f, .a = a, .limits = &limits };
 	struct flush flush = { .files = f, .a = a, .meter = &meter };
 	KB_CLEANUP_FD int fd = -1;
+	bool going;
 
 	snprintf(a->etag, sizeof(a->etag), "\"1\"");
 	if (files_bundle_open(f, 0, &fd) != KB_OK || !flush_all(&flush, fd, 0, 1) ||
@@ -109,8 +110,11 @@ static bool fetch_beside(const struct files *f, struct action *a)
 		return false;
 	/* So far from it that it is time for a flush. */
 	a->durable = UINT64_MAX / 2;
-	return flush_some(&flush, fd, FLEETCUT_PIECE, 1) &&
-	       write_piece(a->id, fd, FLEETCUT_PIECE) && flush_all(&flush, fd, FLEETCUT_SIZE, 0);
+	going = flush_some(&flush, fd, FLEETCUT_PIECE, 1);
+	if (a->durable > FLEETCUT_SIZE)
+		a->durable = 0;
+	return going && write_piece(a->id, fd, FLEETCUT_PIECE) &&
+	       flush_all(&flush, fd, FLEETCUT_SIZE, 0);
 }
 
 static bool fetch(const struct files *f, struct action *a, const struct offer *o)
@@ -140,8 +144,9 @@ static bool take(const struct files *f, struct action *a)
 	fetch_expect(f, a, &o, fresh);
 	if (files_save(f, a) != KB_OK)
 		return false;
+	/* A failure is kept, too, with why. */
 	if (!fetch(f, a, &o))
-		return verb == FLEETCUT_PART && files_save(f, a) == KB_OK;
+		return files_save(f, a) == KB_OK && verb == FLEETCUT_PART;
 	a->phase = ACTION_FETCHED;
 	return files_save(f, a) == KB_OK;
 }

@@ -150,6 +150,20 @@ static void promise(const struct filecut_rec_op *op)
 		w.rule.lasts = fleetcut_check_lasts(&now);
 }
 
+/* A sync costs a device writes and time: there is none where no name has changed since the last
+ * one, or may have. */
+static void check_sync(const struct filecut_rec_op *op, bool *changed)
+{
+	bool syncs = op->kind == FILECUT_REC_FSYNC && strcmp(op->path, FLEETCUT_FOLDER) == 0;
+	bool names = op->kind == FILECUT_REC_CREATE || op->kind == FILECUT_REC_UNLINK ||
+		     op->kind == FILECUT_REC_RENAME || op->kind == FILECUT_REC_SWAP ||
+		     strcmp(op->path, FLEETCUT_BUNDLE) == 0;
+
+	if (syncs && !*changed)
+		violation("the folder is synced, and no name in it has changed");
+	*changed = op->failed != 0 || names || (*changed && !syncs);
+}
+
 /* Feeds the model with the operations of the last run, and cuts after each of them; and once more
  * behind its end, where what it said holds. */
 static void follow(bool cuts, int code)
@@ -157,8 +171,10 @@ static void follow(bool cuts, int code)
 	const struct filecut_rec *r = fleetcut_run_rec;
 	static struct filecut_image now, is;
 	unsigned changes = 0;
+	bool changed = true;
 
 	for (unsigned i = 0; i < r->nops; i++) {
+		check_sync(&r->op[i], &changed);
 		if (!filecut_fs_do(&w.fs, r, &r->op[i])) {
 			violation("the model cannot follow what was done");
 			return;
