@@ -147,9 +147,14 @@ uint64_t files_bundle_size(const struct files *f)
 
 enum kb_err files_bundle_open(const struct files *f, uint64_t from, int *fd)
 {
+	enum kb_err err;
+
 	folder_changes(f->dir);
 	TRY(os_file_private(f->dir, FOLDER_BUNDLE, fd));
-	return os_file_cut(*fd, from);
+	err = os_file_cut(*fd, from);
+	if (err != KB_OK)
+		util_close(fd);
+	return err;
 }
 
 void files_bundle_drop(const struct files *f)

@@ -43,6 +43,7 @@ enum kb_err files_save(const struct files *f, const struct action *a) KB_MUST_CH
 uint64_t files_room(const struct files *f);
 /* How many bytes of a bundle are here; 0: none. */
 uint64_t files_bundle_size(const struct files *f);
-/* Opens it, behind the first `from` bytes, and cuts off the rest. KB_EIO, KB_EINVAL. */
+/* Opens it, behind the first `from` bytes, and cuts off the rest. KB_EIO, KB_EINVAL: *fd
+ * is closed. */
 enum kb_err files_bundle_open(const struct files *f, uint64_t from, int *fd) KB_MUST_CHECK;
 void files_bundle_drop(const struct files *f);

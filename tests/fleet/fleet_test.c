@@ -11,6 +11,7 @@
 #include "fleet/permit.h"
 #include "fleet/polling.h"
 #include "channel/strict.h"
+#include "lib/os_file.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
@@ -561,6 +562,25 @@ TEST(a_folder_that_cannot_be_opened_leaves_nothing_open)
 	unlink(strf("%s/keelboot/fleet/lock", folder));
 	rmdir(strf("%s/keelboot/fleet", folder));
 	rmdir(strf("%s/keelboot", folder));
+	rmdir(folder);
+}
+
+TEST(a_bundle_that_cannot_be_cut_off_is_closed)
+{
+	struct files f = { .lock = -1 };
+	char folder[] = "/tmp/fleet_test.XXXXXX";
+	unsigned before = open_files();
+	int fd = -1;
+
+	assert_non_null(mkdtemp(folder));
+	OK(os_file_folder(folder, &f.dir));
+	assert_int_not_equal(files_bundle_open(&f, UINT64_MAX, &fd), KB_OK);
+	assert_int_equal(fd, -1);
+	assert_int_equal(open_files(), before + 1);
+	OK(files_bundle_open(&f, 0, &fd));
+	close(fd);
+	files_bundle_drop(&f);
+	files_close(&f);
 	rmdir(folder);
 }
 
