@@ -106,6 +106,16 @@ static bool hand_over(int dir, unsigned user, unsigned group)
 	return st.st_uid == user || fchown(dir, user, group) == 0;
 }
 
+static const char *hint(enum kb_err err, unsigned user)
+{
+	if (err == KB_ENOENT)
+		return "; is the data partition mounted?";
+	if (err != KB_EPERM)
+		return "";
+	return user != 0 ? "; if its file system keeps no owners, set [fleet] user=root"
+			 : "; run as root";
+}
+
 enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned user, unsigned group,
 			char *why, size_t size)
 {
@@ -120,11 +130,7 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
 		err = err_errno(errno);
 	if (err == KB_OK)
 		return KB_OK;
-	if (why[0] == '\0')
-		snprintf(why, size, "%s%s", strerror(errno),
-			 err != KB_EPERM ? "; is the data partition mounted?"
-			 : user != 0 ? "; if its file system keeps no owners, set [fleet] user=root"
-				     : "; run as root");
+	snprintf(why, size, "%s%s", strerror(errno), hint(err, user));
 	util_close(dir);
 	return err;
 }

@@ -565,6 +565,23 @@ TEST(a_folder_that_cannot_be_opened_leaves_nothing_open)
 	rmdir(folder);
 }
 
+TEST(only_of_a_folder_that_is_missing_it_asks_whether_data_is_mounted)
+{
+	char folder[] = "/tmp/fleet_test.XXXXXX", said[256];
+	int dir, fd;
+
+	assert_non_null(mkdtemp(folder));
+	FAILS(folder_open(&dir, folder, false, 0, 0, said, sizeof(said)), KB_ENOENT);
+	assert_string_equal(said, "No such file or directory; is the data partition mounted?");
+	fd = open(strf("%s/keelboot", folder), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	FAILS(folder_open(&dir, folder, true, 0, 0, said, sizeof(said)), KB_EINVAL);
+	assert_string_equal(said, "Not a directory");
+	unlink(strf("%s/keelboot", folder));
+	rmdir(folder);
+}
+
 TEST(a_bundle_that_cannot_be_cut_off_is_closed)
 {
 	struct files f = { .lock = -1 };
