@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a fleet costs its server, and keelboot-fleet its device: `make bench-fleet`. All of it on the loopback.
 
-What an idle poll sends is seen on the line, and played for 10,000 devices against hawkBit (KEELBOOT_HAWKBIT=: else it
-is left out) and against a channel file on nginx. When they ask comes from the client's own code (fleet_times.c), in
-simulated time. A figure that is not as wanted ends it with 1.
+What an idle poll sends is seen on the line, and played for 10,000 devices against hawkBit (KEELBOOT_HAWKBIT's jar, or
+else what qemu/hawkbit has built; without, it is left out) and against a channel file on nginx. When they ask comes from
+the client's own code (fleet_times.c), in simulated time. A figure that is not as wanted ends it with 1.
 
 Example: tests/bench/fleet_load.py --devices 1000
 """
