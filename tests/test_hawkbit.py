@@ -215,6 +215,18 @@ def test_the_stories_start_what_was_named_or_else_what_was_built(tmp_path, monke
     assert kbhawkbit.jar().samefile(tmp_path / "none.jar") and kbhawkbit.jar().is_absolute()
 
 
+def test_where_it_cannot_be_built_the_other_servers_are_played(tmp_path):
+    """What is left out is named at the end, by tests/run."""
+    for name, text in {"qemu/deps": "", "qemu/kernel": "", "qemu/hawkbit": "echo no network >&2; exit 1",
+                       "tests/run": "echo $* are played"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = call("make", "-s", "-f", TOP / "Makefile", "MAKE=true", "KEELBOOT_HAWKBIT_SOURCE=/none", "check-fleet",
+                cwd=tmp_path)
+    assert done.stdout == "servers are played\n" and "no network\n" in done.stderr
+
+
 def test_the_page_starts_the_jar_that_is_made():
     (named,) = re.findall(r"^ +java -jar (\S+) &$", (TOP / "docs/FLEET.md").read_text(), re.M)
     assert TOP / named == kbhawkbit.kept(kbhawkbit.FOLDER)
