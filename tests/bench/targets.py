@@ -34,6 +34,7 @@ NAMES = {"differing": "the 4 KiB blocks that differ", "writing": "the time of it
 # The first verifies the whole bundle before it writes.
 OURS, AT_BOOT = "keelboot install", "keelboot at boot, verify-first = no"
 DELTA, REMADE = "keelboot install, delta", "keelboot install, delta remade"
+BESIDE = "keelboot install, delta beside the whole image"
 TARGETS = (
     Target("installs", "rebuilt", OURS, "seconds", 0.85, BY_HAND),
     Target("installs", "blank", OURS, "seconds", 0.75, BY_HAND),
@@ -62,7 +63,7 @@ TARGETS = (
     Target("creates", "rebuilt", "keelboot, delta", "memory", 1536 * MIB),
     Target("creates", "rebuilt", "keelboot, delta", "seconds", 60, judged=False),
     Target("creates", "rebuilt", "keelboot, whole image, level 9", "seconds", 1.1, "zstd -9"),
-    Target("installs", "rebuilt", DELTA, "seconds", 1.1, OURS),
+    *(Target("installs", "rebuilt", way, "seconds", 1.1, OURS) for way in (DELTA, BESIDE)),
     *(Target("installs", "rebuilt", DELTA, "seconds", 1, OURS, storage) for storage in ("eMMC", "SD card")),
     *(Target("installs", workload, way, "memory", 24 * MIB)
       for workload, way in (("rebuilt", DELTA), ("arm64", DELTA), ("squashfs", REMADE), ("erofs", REMADE))),

@@ -118,16 +118,16 @@ def make_old_keel(workload, out: Path, place) -> None:
         "--level", 1, "--image", f"root={workload.old}", "--key", place.keys / "k.key", stdout=DEVNULL)
 
 
-def delta_line(workload, out: Path, place, remade: bool) -> list:
-    """The command that makes a delta without the whole image."""
+def delta_line(workload, out: Path, place, remade: bool, full: str = "no") -> list:
+    """The command that makes a delta, by default without the whole image."""
     return [REMAKING / "keelboot" if remade else KEELBOOT, "bundle", "create", "-o", out, "--compatible", "bench",
-            "--version", "2.0", "--sequence", 2, "--full", "no", "--recompress", "yes" if remade else "no",
+            "--version", "2.0", "--sequence", 2, "--full", full, "--recompress", "yes" if remade else "no",
             "--image", f"root={workload.new}", "--from", f"{workload.old},version=1.0", "--key", place.keys / "k.key"]
 
 
-def make_delta(remade: bool) -> Callable:
+def make_delta(remade: bool, full: str = "no") -> Callable:
     def make(workload, out, place):
-        run(*delta_line(workload, out, place, remade), stdout=DEVNULL)
+        run(*delta_line(workload, out, place, remade, full), stdout=DEVNULL)
     return make
 
 
@@ -253,6 +253,8 @@ WAYS = (
     Way("SWUpdate, copied first", "copied.swu", make_swu("false"), swupdate, ("swupdate", "cpio", "openssl")),
     Way("SWUpdate, installed-directly", "direct.swu", make_swu("true"), swupdate, ("swupdate", "cpio", "openssl")),
     Way("keelboot install, delta", "delta.keel", make_delta(False), keelboot, delta=True, ours=True),
+    Way("keelboot install, delta beside the whole image", "both.keel", make_delta(False, "yes"), keelboot, delta=True,
+        ours=True),
     Way("keelboot install, delta remade", "remade.keel", make_delta(True), keelboot_remaking, delta=True, ours=True,
         only=PACKED),
     Way("xdelta3 -d | dd", "xdelta", make_xdelta, lambda place, artifact, workload:
