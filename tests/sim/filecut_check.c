@@ -57,15 +57,20 @@ bool filecut_check_noted(const struct filecut_image *im)
 {
 	const struct filecut_image_file *f = filecut_image_find(im, FILECUT_CHECK_NOTE);
 	const struct filecut_image_state *st = filecut_image_state(im);
-	char id[2 * STATE_ID_LEN + 1];
+	char id[2 * STATE_ID_LEN + 2];
 	const uint8_t *text;
-	size_t len;
+	size_t len, line = sizeof(id) - 1;
 
 	if (f == NULL || st->staged.source == STATE_SRC_NONE)
 		return false;
 	text = filecut_image_bytes(f->blob, &len);
 	bytes_hex(id, st->staged.release, STATE_ID_LEN);
-	return memmem(text, len, id, strlen(id)) != NULL;
+	/* Lines of one id each. */
+	id[line - 1] = '\n';
+	for (size_t at = 0; at + line <= len; at += line)
+		if (memcmp(text + at, id, line) == 0)
+			return true;
+	return false;
 }
 
 static bool same_staged(const struct filecut_image_state *a, const struct filecut_image_state *b)
@@ -159,8 +164,8 @@ static const char *litter(const struct filecut_image *from, const struct filecut
 	}
 	for (unsigned i = 0; i < from->nfiles; i++)
 		if (strstr(from->file[i].path, ".keel") == NULL &&
-		    strncmp(from->file[i].path, FILECUT_CHECK_NOTE, strlen(FILECUT_CHECK_NOTE)) !=
-			    0 &&
+		    strcmp(from->file[i].path, FILECUT_CHECK_NOTE) != 0 &&
+		    strcmp(from->file[i].path, FILECUT_CHECK_NOTE ".new") != 0 &&
 		    filecut_image_find(to, from->file[i].path) == NULL)
 			return "a file of somebody else is gone";
 	return NULL;
