@@ -62,8 +62,8 @@ def lacks(folder: Optional[Path] = None) -> str:
     """Why nothing there can be started, and what to do."""
     folder = folder or FOLDER
     if not kept(folder).is_file():
-        return f"no hawkBit here, and Maven Central has none of 1.0.x; name a checkout of its sources, tag {VERSION}: " \
-               f"{NAMES}"
+        return ("no hawkBit here, and Maven Central has none of 1.0.x; "
+                f"name a checkout of its sources, tag {VERSION}: {NAMES}")
     shown = folder.relative_to(TOP) if folder.is_relative_to(TOP) else folder
     return f"{shown} has a jar of another recipe: name the checkout: {NAMES}"
 
