@@ -34,7 +34,7 @@ NAMES = {"differing": "the 4 KiB blocks that differ", "writing": "the time of it
 # The first verifies the whole bundle before it writes.
 OURS, AT_BOOT = "keelboot install", "keelboot at boot, verify-first = no"
 DELTA, REMADE = "keelboot install, delta", "keelboot install, delta remade"
-BESIDE = "keelboot install, delta beside the whole image"
+BESIDE = "keelboot install, delta and whole"
 TARGETS = (
     Target("installs", "rebuilt", OURS, "seconds", 0.85, BY_HAND),
     Target("installs", "blank", OURS, "seconds", 0.75, BY_HAND),

@@ -253,8 +253,7 @@ WAYS = (
     Way("SWUpdate, copied first", "copied.swu", make_swu("false"), swupdate, ("swupdate", "cpio", "openssl")),
     Way("SWUpdate, installed-directly", "direct.swu", make_swu("true"), swupdate, ("swupdate", "cpio", "openssl")),
     Way("keelboot install, delta", "delta.keel", make_delta(False), keelboot, delta=True, ours=True),
-    Way("keelboot install, delta beside the whole image", "both.keel", make_delta(False, "yes"), keelboot, delta=True,
-        ours=True),
+    Way("keelboot install, delta and whole", "both.keel", make_delta(False, "yes"), keelboot, delta=True, ours=True),
     Way("keelboot install, delta remade", "remade.keel", make_delta(True), keelboot_remaking, delta=True, ours=True,
         only=PACKED),
     Way("xdelta3 -d | dd", "xdelta", make_xdelta, lambda place, artifact, workload:
