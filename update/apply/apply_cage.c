@@ -13,10 +13,10 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
-#define MEMORY                                                                                     \
-	(512ull << 20) /* of addresses: two threads, each with a stack and a heap; a range that is \
-			  flushed */
-#define FILES 64u      /* the state, both ends of each partition of a slot, the bundle */
+/* Of addresses: two threads, each with a stack and a heap, and the range that one of them flushes.
+ */
+#define MEMORY (512ull << 20)
+#define FILES  64u /* the state, both ends of each partition of a slot, the bundle */
 
 #define RIGHT(cap) (1ull << (cap))
 
