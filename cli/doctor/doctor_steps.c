@@ -197,10 +197,11 @@ static bool call_what_it_names(struct walk *w, const char *text)
 static void take_definition(struct doctor_steps *s, const char *text)
 {
 	const char *name = rest_of(text), *value = rest_of(name);
+	size_t len = strcspn(name, " ");
 
-	if (s->language == DOCTOR_UBOOT && begins_with(text, "setenv") && *value != '\0')
+	if (s->language == DOCTOR_UBOOT && begins_with(text, "setenv") && len > 0 && *value != '\0')
 		add_body(s, &(struct doctor_body){ .name = name,
-						   .name_len = strcspn(name, " "),
+						   .name_len = len,
 						   .text = value,
 						   .len = strlen(value) });
 }

@@ -10,7 +10,7 @@
 /* The kernel holds neighbours together: between the two nothing is in memory. */
 #define SECOND ((uint64_t)3 << 20)
 #define SIZE   ((off_t)4 << 20)
-#define TIMES  20 /* by itself, the kernel may begin to write what is to stay dirty */
+#define TIMES  200 /* by itself, the kernel may begin to write what is to stay dirty */
 
 /* Linux 6.5; the headers of Debian 12 lack it. */
 #define CACHESTAT 451
@@ -100,10 +100,15 @@ static int dirty(uint64_t at)
 	return syscall(CACHESTAT, writer.fd, range, &s, 0) == 0 ? (int)s.dirty : -1;
 }
 
-/* In memory, as /tmp may be, nothing is dirty. */
+/* In memory, as /tmp may be, nothing is dirty. A busy kernel may write it at once. */
 static void need_dirty_pages(void)
 {
-	write_both();
+	for (unsigned i = 0; i < 10; i++) {
+		write_both();
+		if (dirty(0) != 0)
+			break;
+		usleep(10000);
+	}
 	if (dirty(0) <= 0)
 		skip();
 	bdev_ranges_use(&readback, &writer);
@@ -119,6 +124,7 @@ TEST(a_range_is_flushed_alone)
 		OK(bdev_flush_range(&readback.bdev, SECOND, PART));
 		alone = dirty(0) > 0;
 		assert_int_equal(dirty(SECOND), 0);
+		usleep(alone ? 0 : 10000);
 	}
 	assert_true(alone);
 }
@@ -133,6 +139,7 @@ TEST(what_is_written_out_is_on_its_way)
 		bdev_write_out(&readback.bdev, SECOND, PART);
 		alone = dirty(0) > 0;
 		assert_int_equal(dirty(SECOND), 0);
+		usleep(alone ? 0 : 10000);
 	}
 	assert_true(alone);
 }

@@ -154,6 +154,13 @@ TEST(variable_is_where_it_is_run)
 	assert_false(s.whole);
 }
 
+/* U-Boot sets none; a body without a name would be an entry of a menu, which U-Boot has not. */
+TEST(variable_without_a_name_is_none)
+{
+	UBOOT("setenv \"\" 'a; b'; c", "setenv  a; b|c");
+	UBOOT("setenv \" x\" d; c", "setenv  x d|c");
+}
+
 TEST(what_is_named_stays_and_what_scripts_define_does_not)
 {
 	doctor_script_clear(&script);
