@@ -161,13 +161,13 @@ enum kb_err alias_table_parse(struct alias_table *t, size_t len, unsigned *line,
 	return KB_EFORMAT;
 }
 
-static bool same_plain(const struct alias_line *l, const char *name)
+static bool line_fits(const struct alias_line *l, const char *name)
 {
 	for (size_t i = 0; i < l->plain; i++) {
 		if (alias_table_letter(l->pattern[i]) != alias_table_letter(name[i]))
 			return false;
 	}
-	return true;
+	return alias_table_fits(l->pattern + l->plain, name + l->plain);
 }
 
 void alias_table_ask(const struct alias_table *t, const char *name,
@@ -177,14 +177,22 @@ void alias_table_ask(const struct alias_table *t, const char *name,
 		const struct alias_line *l = &t->line[i];
 		size_t len;
 
-		if (!same_plain(l, name) ||
-		    !alias_table_fits(l->pattern + l->plain, name + l->plain))
+		if (!line_fits(l, name))
 			continue;
 		for (const char *m = l->modules; *m != '\0'; m += len + (m[len] == ' ')) {
 			len = strcspn(m, " ");
 			fn(ctx, m, len);
 		}
 	}
+}
+
+bool alias_table_knows(const struct alias_table *t, const char *name)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		if (line_fits(&t->line[i], name))
+			return true;
+	}
+	return false;
 }
 
 bool alias_table_has_bus(const struct alias_table *t, const char *bus)

@@ -48,6 +48,9 @@ enum kb_err alias_table_parse(struct alias_table *t, size_t len, unsigned *line,
 void alias_table_ask(const struct alias_table *t, const char *name,
 		     void (*fn)(void *ctx, const char *module, size_t len), void *ctx);
 
+/* Whether any line fits name. */
+bool alias_table_knows(const struct alias_table *t, const char *name) KB_MUST_CHECK;
+
 /* Whether any device of this bus ("pci") may be asked about. */
 bool alias_table_has_bus(const struct alias_table *t, const char *bus);
 

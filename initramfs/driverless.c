@@ -30,6 +30,8 @@ static const struct {
 struct look {
 	const char *bus;
 	unsigned found;
+	/* what it does not know is named; NULL: all are */
+	bool (*is_packed)(const char *alias);
 };
 
 static bool is_of_kind(const char *bus, const char *alias)
@@ -48,23 +50,42 @@ static void report_device(void *ctx, const char *name, const char *uevent, size_
 	char device[64], alias[128];
 
 	if (modalias == NULL || probe_uevent_value(uevent, len, "DRIVER") != NULL ||
-	    !is_of_kind(look->bus, modalias) || look->found == DEVICES_MAX || deferred_has(name))
+	    !is_of_kind(look->bus, modalias) || look->found == DEVICES_MAX)
+		return;
+	if (look->is_packed != NULL ? look->is_packed(modalias) : deferred_has(name))
 		return;
 	look->found++;
 	util_print_safe(device, sizeof(device), name);
 	util_print_safe(alias, sizeof(alias), modalias);
-	log_err("devices: %s has no driver: none that is packed fits %s, or it did not load",
-		device, alias);
+	if (look->is_packed == NULL)
+		log_err("devices: %s has no driver: none that is packed fits %s, or it did not load",
+			device, alias);
+	else
+		log_info(
+			"devices: %s has no driver: none that is packed fits %s; no disk or stick behind it is seen",
+			device, alias);
+}
+
+static void look_at_buses(struct look *look)
+{
+	for (unsigned i = 0; i < KB_ARRAY_LEN(kinds); i++) {
+		if (look->bus != NULL && strcmp(look->bus, kinds[i].bus) == 0)
+			continue;
+		look->bus = kinds[i].bus;
+		bus_each(look->bus, report_device, look);
+	}
 }
 
 void driverless_report(void)
 {
 	struct look look = { .found = 0 };
 
-	for (unsigned i = 0; i < KB_ARRAY_LEN(kinds); i++) {
-		if (look.bus != NULL && strcmp(look.bus, kinds[i].bus) == 0)
-			continue;
-		look.bus = kinds[i].bus;
-		bus_each(look.bus, report_device, &look);
-	}
+	look_at_buses(&look);
+}
+
+void driverless_mention(bool (*is_packed)(const char *alias))
+{
+	struct look look = { .is_packed = is_packed };
+
+	look_at_buses(&look);
 }

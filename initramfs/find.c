@@ -27,6 +27,8 @@ enum kb_err find_devices(struct boot *b)
 
 	hardware_listen(b);
 	err = devices_find(&b->dev, &b->probe, &b->conf, &wait);
+	if (err == KB_OK)
+		driverless_mention(hardware_packs);
 	if (err != KB_ENODEV)
 		return err;
 	driverless_report();

@@ -331,6 +331,11 @@ bool hardware_is_loading(void *boot)
 	return modules_load_goes_on(&hw.list);
 }
 
+bool hardware_packs(const char *alias)
+{
+	return hw.table.n == 0 || alias_table_knows(&hw.table, alias);
+}
+
 void hardware_need(struct boot *b, const char *name)
 {
 	if (!hw.by_table)

@@ -25,6 +25,9 @@ bool hardware_look(struct boot *b) KB_MUST_CHECK;
  * At most four seconds each, and one that does not end by then is named. */
 bool hardware_is_loading(void *boot) KB_MUST_CHECK;
 
+/* A module that is packed fits this alias of a device. Without a table, any may: true. */
+bool hardware_packs(const char *alias) KB_MUST_CHECK;
+
 /* Loads what this name asks for: "fs-ext4", "dm-verity". */
 void hardware_need(struct boot *b, const char *name);
 

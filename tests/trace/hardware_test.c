@@ -276,6 +276,32 @@ TEST(a_disk_without_a_driver_is_named)
 	assert_int_equal(os_sim_count("# devices: 0000:"), 1);
 }
 
+/* The root is there; a stick behind that host of USB is not seen. NVMe's driver is packed: it may
+ * still be loading. */
+TEST(a_host_without_a_driver_is_mentioned_beside_a_root_that_is_found)
+{
+	os_sim_log_level(LOG_LEVEL_INFO);
+	os_sim_file("/sys/bus/pci/devices/0000:00:05.0/uevent",
+		    "MODALIAS=pci:v0000144Dd0000A80Asv0sd0bc01sc08i02\n");
+	os_sim_file("/sys/bus/pci/devices/0000:00:06.0/uevent",
+		    "MODALIAS=pci:v00001912d00000014sv0sd0bc0Csc03i30\n");
+	machine_boots('a');
+	assert_once("# devices: 0000:00:06.0 has no driver: none that is packed fits "
+		    "pci:v00001912d00000014sv0sd0bc0Csc03i30; no disk or stick behind it is seen");
+	assert_int_equal(os_sim_count("# devices: 0000:"), 1);
+}
+
+/* All of the list are loaded: what they fit is not known. */
+TEST(without_a_table_no_host_is_mentioned)
+{
+	os_sim_log_level(LOG_LEVEL_INFO);
+	os_sim_remove(ALIAS_TABLE_FILE);
+	os_sim_file("/sys/bus/pci/devices/0000:00:06.0/uevent",
+		    "MODALIAS=pci:v00001912d00000014sv0sd0bc0Csc03i30\n");
+	machine_boots('a');
+	assert_absent("# devices: 0000:");
+}
+
 #define PLATFORM(name, alias) \
 	os_sim_file("/sys/bus/platform/devices/" name "/uevent", "OF_NAME=x\nMODALIAS=" alias "\n")
 

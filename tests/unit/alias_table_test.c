@@ -105,6 +105,10 @@ TEST(buses_are_those_of_the_patterns)
 	assert_true(alias_table_has_bus(&t, "mmc"));
 	assert_false(alias_table_has_bus(&t, "mm"));
 	assert_false(alias_table_has_bus(&t, "pci"));
+	assert_true(alias_table_knows(&t, "acpi:A:X:B"));
+	assert_true(alias_table_knows(&t, "mmc:block"));
+	assert_false(alias_table_knows(&t, "mmc:bloc"));
+	assert_false(alias_table_knows(&t, "pci:v1"));
 }
 
 TEST(what_is_damaged_is_refused_and_says_where)
