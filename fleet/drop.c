@@ -3,14 +3,20 @@
 
 #include "fleet/judge.h"
 
+#include "lib/log.h"
+
 #include <stdio.h>
 #include <string.h>
 
 bool drop_is_late(const struct contact *c, char why[ACTION_WHY_MAX + 1])
 {
 	memcpy(why, c->a.why, sizeof(c->a.why));
-	return c->a.phase >= ACTION_TRIAL || judge_is_written(&c->facts, c->a.release) ||
-	       judge_is_begun(&c->facts, &c->a, c->a.release, why);
+	if (c->a.phase >= ACTION_TRIAL)
+		return true;
+	/* Of a boot that others caused, the record does not know yet. */
+	if (judge_is_written(&c->facts, c->a.release))
+		return judge_release(&c->facts, c->a.release, why) != ACTION_NONE;
+	return judge_is_begun(&c->facts, &c->a, c->a.release, why);
 }
 
 void drop_bundle(struct contact *c)
@@ -30,7 +36,8 @@ void drop_action(struct contact *c, const char *why)
 	contact_save(c);
 }
 
-/* Cut before the end of this, or without an answer, the next contact does the rest. */
+/* Cut before the end of this, or without an answer, the next contact does the rest; or a boot comes
+ * first, and standing_renew() finds what it installed. */
 bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX + 1])
 {
 	c->a.phase = c->a.reported = ACTION_SEEN;
@@ -49,4 +56,19 @@ bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX
 	default:
 		return false;
 	}
+}
+
+void drop_unoffered(struct contact *c, const char *what)
+{
+	char why[ACTION_WHY_MAX + 1];
+
+	if (judge_is_begun(&c->facts, &c->a, c->a.release, why))
+		return;
+	if (judge_release(&c->facts, c->a.release, why) == ACTION_NONE ||
+	    drop_staged(c, true, why)) {
+		drop_action(c, what);
+		return;
+	}
+	log_warn("action %s: cannot be unstaged: %s", c->a.id, why);
+	c->failed = true;
 }

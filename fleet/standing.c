@@ -2,6 +2,7 @@
 #include "fleet/standing.h"
 
 #include "fleet/bring.h"
+#include "fleet/drop.h"
 #include "fleet/judge.h"
 #include "fleet/reboot.h"
 
@@ -36,12 +37,25 @@ static enum action_phase explain_loss(struct contact *c, char why[ACTION_WHY_MAX
 	return is_fetched_anew(c, lacked) ? ACTION_SEEN : ACTION_FAILED;
 }
 
+/* A boot installed what this action staged, and the record does not have that: a cut came before,
+ * or a cancellation or withdrawal did not get to its end. */
+static bool is_installed_unseen(const struct contact *c)
+{
+	const struct action *a = &c->a;
+
+	return (a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED) &&
+	       strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0 &&
+	       judge_is_written(&c->facts, a->release);
+}
+
 /* While the server does not know the end, it is none yet: a day later, what was good may have
  * fallen back. */
-static bool is_undecided(const struct action *a)
+static bool is_undecided(const struct contact *c)
 {
+	const struct action *a = &c->a;
+
 	return a->phase == ACTION_STAGED || a->phase == ACTION_TRIAL ||
-	       (a->phase == ACTION_GOOD && action_owes(a));
+	       (a->phase == ACTION_GOOD && action_owes(a)) || is_installed_unseen(c);
 }
 
 void standing_renew(struct contact *c)
@@ -49,7 +63,7 @@ void standing_renew(struct contact *c)
 	char why[ACTION_WHY_MAX + 1];
 	enum action_phase phase;
 
-	if (!is_undecided(&c->a))
+	if (!is_undecided(c))
 		return;
 	phase = judge_asked(&c->facts, c->a.release, why);
 	if (phase == ACTION_NONE)
@@ -60,6 +74,8 @@ void standing_renew(struct contact *c)
 		return;
 	if (phase != c->a.phase)
 		c->a.tries = 0;
+	if (c->a.phase < ACTION_STAGED && !c->dry_run)
+		drop_bundle(c);
 	c->a.phase = phase;
 	memcpy(c->a.why, why, sizeof(c->a.why));
 	contact_print("Action %s: %s", c->a.id, c->a.why);

@@ -100,7 +100,7 @@ static void look_at_action(struct contact *c, const struct channel *channel)
 	if (r != NULL && r->withdrawn[0] != '\0')
 		withdraw(c, r);
 	else if (r == NULL && begun && !c->dry_run)
-		drop_action(c, "is not in the channel any more");
+		drop_unoffered(c, "is not in the channel any more");
 }
 
 /* What an earlier action staged, and no newer one took the place of: it is under way again, and

@@ -89,6 +89,16 @@ class Fleet:
     def once(self, code=OK):
         return self("once", code=code)
 
+    @contextlib.contextmanager
+    def where_fails(self, verb):
+        """This verb of keelboot does."""
+        broken, real = self.dev.path / "broken-keelboot", self.keelboot
+        broken.write_text(f'#!/bin/sh\ncase " $* " in *" {verb} "*) exit 1 ;; esac\nexec {real} "$@"\n')
+        broken.chmod(0o755)
+        self.keelboot = broken
+        yield
+        self.keelboot = real
+
     def was_within(self, seconds):
         """The last call; a busy machine is given more."""
         return self.took < seconds * PATIENCE

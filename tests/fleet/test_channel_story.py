@@ -278,19 +278,59 @@ def test_what_is_staged_counts_again_when_a_newer_release_is_taken_back(device, 
     assert device.record["phase"] == "staged" and len(site.requests(bundle.name)) == 1
 
 
-def test_a_withdrawal_that_was_cut_is_done_by_the_next_contact(device, publish, bundle, tmp_path):
+def cut_withdrawal(device, publish, bundle):
+    """Its record has it, and the release is staged still."""
     publish(bundle)
     device.once(code=REBOOT)
     publish((bundle, "--withdrawn", "no wifi"))
-    slow = tmp_path / "keelboot"
-    slow.write_text(f'#!/bin/sh\ncase " $* " in *" unstage "*) exit 1 ;; esac\nexec {device.keelboot} "$@"\n')
-    slow.chmod(0o755)
-    real, device.keelboot = device.keelboot, slow
-    assert "cannot be withdrawn" in device.once(code=FAILURE)
-    assert device.staged
-    device.keelboot = real
+    with device.where_fails("unstage"):
+        assert "cannot be withdrawn" in device.once(code=FAILURE)
+    assert device.staged and device.record["phase"] == "seen"
+
+
+def test_a_withdrawal_that_was_cut_is_done_by_the_next_contact(device, publish, bundle):
+    cut_withdrawal(device, publish, bundle)
     device.once()
     assert not device.dev.json("status")["staged"] and device.record["phase"] == "none"
+
+
+def test_so_it_is_where_the_channel_does_not_name_it_any_more(device, publish, bundle):
+    cut_withdrawal(device, publish, bundle)
+    publish()
+    with device.where_fails("unstage"):
+        assert "cannot be unstaged" in device.once(code=FAILURE)
+    assert device.staged and device.record["phase"] == "seen"
+    assert "is not in the channel any more" in device.once()
+    assert not device.dev.json("status")["staged"] and device.record["phase"] == "none"
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("end", ["good", "failed"])
+def test_what_a_boot_installs_after_a_withdrawal_that_was_cut_has_an_end(device, publish, site, bundle, end, named):
+    cut_withdrawal(device, publish, bundle)
+    device.reboot()
+    publish(*([(bundle, "--withdrawn", "no wifi")] if named else []))
+    said = device.once()
+    assert device.record["phase"] == device.record["reported"] == "trial"
+    assert ("it is too late: 2.0 in slot b is on trial" in said) == named
+    if end == "good":
+        device.good()
+    else:
+        device.fall_back("no")
+    device.once()
+    assert device.record["phase"] == device.record["reported"] == end and len(site.requests(bundle.name)) == 1
+
+
+def test_what_was_staged_and_booted_before_the_record_had_it_has_an_end(device, publish, bundle):
+    """The power was cut between the two."""
+    publish(bundle)
+    device.once(code=REBOOT)
+    device.change(phase="seen", reported="seen")
+    (device.folder / "bundle.keel").write_bytes(bundle.read_bytes())
+    device.reboot()
+    device.once()
+    assert device.record["phase"] == device.record["reported"] == "trial"
+    assert not (device.folder / "bundle.keel").exists()
 
 
 @pytest.mark.parametrize("end", ["trial", "good", "failed"])

@@ -170,6 +170,44 @@ def test_once_a_boot_has_written_the_slot_it_is_too_late_and_the_end_is_told(fle
     assert action.told[-1] == ("closed/failure" if state == "bad" else "closed/success")
 
 
+@pytest.mark.parametrize("state", ["trial", "good", "bad"])
+def test_so_it_is_where_a_boot_came_between_a_cancel_and_its_end(fleet, server, bundle, state):
+    """What is staged could not be unstaged, or the power was cut before that."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.cancel(action)
+    with fleet.where_fails("unstage"):
+        assert "cannot be cancelled" in fleet.once(code=FAILURE)
+    assert fleet.staged and fleet.record["phase"] == "seen"
+    fleet.reboot()
+    if state == "good":
+        fleet.good()
+    if state == "bad":
+        fleet.fall_back("modem does not register")
+    fleet.once()
+    says = {"trial": "is on trial", "good": "is good", "bad": "fell back: modem does not register"}[state]
+    assert "cancel rejected/none" in action.told and f"2.0 in slot b {says}" in action.messages
+    assert action.messages.count("staged; the next boot installs it") == 1
+    action.state = "running"
+    if state == "trial":
+        fleet.good()
+    fleet.once()
+    assert action.told[-1] == ("closed/failure" if state == "bad" else "closed/success")
+    assert len(server.requests("artifact")) == 1
+
+
+def test_what_a_stick_brought_while_it_waited_is_too_late_to_cancel_and_that_is_said(fleet, server, bundle, factory):
+    fleet.dev("stage", factory("3.0", 30))
+    action = server.assign(bundle)
+    fleet.once()
+    assert fleet.record["phase"] == "fetched"
+    fleet.dev("unstage")
+    fleet.by_stick(bundle)
+    server.cancel(action)
+    fleet.once()
+    assert action.told[-1] == "cancel rejected/none" and action.messages[-1] == "2.0 in slot b is good"
+
+
 def test_so_it_is_where_a_boot_was_cut_while_it_wrote(fleet, server, bundle):
     """What was begun goes on by itself: it is staged, and a slot has a part of it."""
     action = server.assign(bundle)
