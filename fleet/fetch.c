@@ -209,20 +209,6 @@ const char *fetch_url(const struct http_config *c, const struct offer *d)
 	return NULL;
 }
 
-/* The stage has a copy of its own. */
-static bool has_room(const struct files *f, const struct download *d, char *why)
-{
-	uint64_t left = files_room(f), wanted = 2 * d->size - d->have;
-
-	if (left >= wanted)
-		return true;
-	snprintf(why, ACTION_WHY_MAX + 1,
-		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64
-		 " are free beside its reserve",
-		 (wanted >> 20) + 1, left >> 20);
-	return false;
-}
-
 static enum fetch_end judge_answer(struct download *d, const struct http_answer *answer, bool whole,
 				   char *why)
 {
@@ -328,7 +314,8 @@ static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
 		*end = FETCH_BEYOND;
 		return false;
 	}
-	if (!has_room(d->f, d, why) || !meter_begin(&d->meter, why))
+	/* The stage has a copy of its own. */
+	if (!files_have_room(d->f, 2 * d->size - d->have, why) || !meter_begin(&d->meter, why))
 		return false;
 	if (meter_left(&d->meter) > 0)
 		return true;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,11 @@ enum kb_err files_open(struct files *f, struct monitor *m, enum files_use use)
 		err = open_lock(f);
 	if (err == KB_OK && use != FILES_LOOK)
 		err = os_lock(f->lock);
-	if (err == KB_OK)
+	if (err == KB_OK) {
+		if (use != FILES_LOOK)
+			folder_tidy(f->dir, FOLDER_BUNDLE);
 		return KB_OK;
+	}
 	if (err == KB_EBUSY)
 		log_err("another run of keelboot-fleet is under way");
 	else if (err != KB_ENOENT || use == FILES_MAKE)
@@ -122,7 +126,8 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 
 /* ---------------------------------------------------------------- the bundle */
 
-uint64_t files_room(const struct files *f)
+/* UINT64_MAX: not known. */
+static uint64_t count_room(const struct files *f)
 {
 	struct statvfs fs;
 	uint64_t room, reserve;
@@ -133,6 +138,19 @@ uint64_t files_room(const struct files *f)
 		return UINT64_MAX;
 	reserve = reserve / RESERVE_PART < RESERVE_MAX ? reserve / RESERVE_PART : RESERVE_MAX;
 	return room > reserve ? room - reserve : 0;
+}
+
+bool files_have_room(const struct files *f, uint64_t wanted, char why[ACTION_WHY_MAX + 1])
+{
+	uint64_t left = count_room(f);
+
+	if (left >= wanted)
+		return true;
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64
+		 " are free beside its reserve",
+		 (wanted >> 20) + 1, left >> 20);
+	return false;
 }
 
 uint64_t files_bundle_size(const struct files *f)

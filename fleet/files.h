@@ -38,9 +38,9 @@ void files_load(const struct files *f, struct action *a);
 /* Durable when it returns KB_OK. KB_EIO, KB_ENOSPC, which it has reported. */
 enum kb_err files_save(const struct files *f, const struct action *a) KB_MUST_CHECK;
 
-/* Bytes that a download may add on the data partition, which leaves a reserve to the others: one
- * part in 32 of it, 64 MiB at most. UINT64_MAX: not known. */
-uint64_t files_room(const struct files *f);
+/* A download may add so many bytes on the data partition: it leaves a reserve to the others, one
+ * part in 32 of it, 64 MiB at most. false: why says it. */
+bool files_have_room(const struct files *f, uint64_t wanted, char why[ACTION_WHY_MAX + 1]);
 /* How many bytes of a bundle are here; 0: none. */
 uint64_t files_bundle_size(const struct files *f);
 /* Opens it, behind the first `from` bytes, and cuts off the rest. KB_EIO, KB_EINVAL: *fd

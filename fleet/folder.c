@@ -172,15 +172,24 @@ static enum kb_err write_spare(int dir, const char *fresh, const char *name, con
 	return os_file_sync(fd);
 }
 
-/* For the next time; without room, there is none. */
-static void make_spare(int dir, const char *fresh, const char *text, size_t len)
+static enum kb_err write_fresh(int dir, const char *fresh, const void *buf, size_t len)
 {
 	KB_CLEANUP_FD int fd = -1;
 
-	if (os_file_create(dir, fresh, &fd) != KB_OK)
-		return;
-	if (os_file_write(fd, text, len) != KB_OK || os_file_sync(fd) != KB_OK)
-		(void)!os_file_unlink(dir, fresh);
+	TRY(os_file_create(dir, fresh, &fd));
+	TRY(os_file_write(fd, buf, len));
+	return os_file_sync(fd);
+}
+
+void folder_tidy(int dir, const char *name)
+{
+	char fresh[NAME_LEN];
+	int before = errno;
+
+	name_fresh(fresh, name);
+	if (os_file_unlink(dir, fresh) == KB_OK)
+		folder_changes(dir);
+	errno = before;
 }
 
 enum kb_err folder_rewrite(int dir, const char *name, const char *text, size_t len)
@@ -202,13 +211,14 @@ enum kb_err folder_rewrite(int dir, const char *name, const char *text, size_t l
 		TRY(os_file_rename(dir, fresh, name));
 		TRY(sync_names(dir));
 	}
-	make_spare(dir, fresh, text, len);
+	/* For the next time; without room, there is none. */
+	if (write_fresh(dir, fresh, text, len) != KB_OK)
+		folder_tidy(dir, name);
 	return KB_OK;
 }
 
 enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len)
 {
-	KB_CLEANUP_FD int fd = -1;
 	char fresh[NAME_LEN];
 	enum kb_err err;
 
@@ -217,10 +227,13 @@ enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len)
 	err = os_file_unlink(dir, fresh);
 	if (err != KB_OK && err != KB_ENOENT)
 		return err;
-	TRY(os_file_create(dir, fresh, &fd));
-	TRY(os_file_write(fd, buf, len));
-	TRY(os_file_sync(fd));
+	err = write_fresh(dir, fresh, buf, len);
 	/* Cut here, the old one counts. */
-	TRY(os_file_rename(dir, fresh, name));
-	return sync_names(dir);
+	if (err == KB_OK)
+		err = os_file_rename(dir, fresh, name);
+	if (err == KB_OK)
+		return sync_names(dir);
+	/* A part of it may have taken all the room that was left. */
+	folder_tidy(dir, name);
+	return err;
 }

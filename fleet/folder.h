@@ -36,6 +36,9 @@ enum kb_err folder_open(int *dir, const char *data_mount, bool make, unsigned us
  * be called when the folder was opened, and where another process failed to write to it. */
 void folder_changes(int dir);
 
+/* Removes what a write of this file that was cut left beside it. */
+void folder_tidy(int dir, const char *name);
+
 /* The file anew, in the place of the old one, and durable when it returns KB_OK. */
 enum kb_err folder_write(int dir, const char *name, const void *buf, size_t len) KB_MUST_CHECK;
 

@@ -44,20 +44,6 @@ static uint64_t bytes_to_come(const struct parts *p)
 	return partial_form_size(&p->form) - p->have;
 }
 
-/* The stage has a copy of its own. */
-static bool parts_have_room(struct parts *p)
-{
-	uint64_t left = files_room(p->files), wanted = 2 * partial_form_size(&p->form) - p->have;
-
-	if (left >= wanted)
-		return true;
-	snprintf(p->why, sizeof(p->why),
-		 "no room: %" PRIu64 " MiB are wanted on the data partition, %" PRIu64
-		 " are free beside its reserve",
-		 (wanted >> 20) + 1, left >> 20);
-	return false;
-}
-
 /* ---------------------------------------------------------------- one range */
 
 /* Where the next byte of the file belongs. */
@@ -230,7 +216,8 @@ static enum parts_end fetch_rest(struct parts *p)
 	end = fits_day(p, wanted);
 	if (end != PARTS_HERE)
 		return end;
-	if (!parts_have_room(p))
+	/* The stage has a copy of its own. */
+	if (!files_have_room(p->files, 2 * partial_form_size(&p->form) - p->have, p->why))
 		return PARTS_LATER;
 	if (files_bundle_open(p->files, p->have, &p->fd) != KB_OK) {
 		snprintf(p->why, sizeof(p->why), "%s: cannot be written", p->files->folder.bundle);

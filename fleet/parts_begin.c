@@ -129,8 +129,14 @@ static enum parts_end fetch_up_to(struct begin *b, uint64_t to)
 	enum parts_end end = allow_index(b, to);
 	bool whole;
 
-	if (end != PARTS_HERE || !meter_save(&b->p->meter, to - b->len))
-		return end != PARTS_HERE ? end : record_failed(b->p);
+	if (end != PARTS_HERE)
+		return end;
+	/* Nobody has verified yet how long it is. It is written with its head while the first one
+	 * of it lies there. */
+	if (!files_have_room(b->p->files, 2 * to + PARTIAL_FORM_LEN, b->p->why))
+		return PARTS_LATER;
+	if (!meter_save(&b->p->meter, to - b->len))
+		return record_failed(b->p);
 	b->want = (size_t)to;
 	whole = http_run(b->p->http, &r, &answer);
 	if (whole && answer.status == 206 && b->len == b->want)

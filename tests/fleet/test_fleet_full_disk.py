@@ -3,10 +3,14 @@
 import contextlib
 import json
 import os
+import struct
 import subprocess
 
+import keelreader
 import pytest
 from cli_device import FAILURE, REBOOT, call
+from ddi_server import send_file
+from parts_box import index_of
 
 
 @contextlib.contextmanager
@@ -144,17 +148,77 @@ def leave(device, room):
     log.write_bytes(bytes(stat.f_bavail * stat.f_frsize - room))
 
 
-def test_a_download_leaves_a_reserve(small, server, bundle):
+RESERVE = (6 << 20) // 32     # of the small disk
+
+
+@pytest.mark.parametrize("partial", [None, "no", "require"])
+def test_a_download_leaves_a_reserve(small, server, bundle, partial):
     """For the applications' own files: a part in 32 of the partition."""
+    small.configure(partial=partial)
     action = server.assign(bundle)
     wanted = 2 * bundle.stat().st_size
-    leave(small, wanted + (100 << 10))
+    leave(small, (100 << 10) + (wanted if partial == "no" else 0))
     said = small.once(code=FAILURE)
     assert "no room: " in said and "beside its reserve" in said and not server.requests("artifact")
     (small.dev.data / "log").unlink()
-    leave(small, wanted + (6 << 20) // 32 + (100 << 10))
+    leave(small, wanted + RESERVE + (200 << 10))
     small.once(code=REBOOT)
     assert small.staged and action.state == "running"
+
+
+def index_of_size(size, total):
+    """A header that nobody signed: all of this is index."""
+    head = struct.pack("<8sHHIQQQIIQQQQQ", b"KEELBNDL", 1, 1, 512, 0, 0, total, 0, 512, 512, 1024, size - 1024, size,
+                       total - size).ljust(508, b"\0")
+    return (head + struct.pack("<I", keelreader.crc32c(head))).ljust(total, b"?")
+
+
+def is_as_before(device, free):
+    """Nothing of a bundle lies there, and no more than the record's blocks were taken."""
+    return not list(device.folder.glob("bundle.keel*")) and free - os.statvfs(device.dev.data).f_bavail <= 4
+
+
+@pytest.mark.parametrize("partial", [None, "require"])
+@pytest.mark.parametrize("size", [3 << 20, 12 << 20], ids=["half-of-it", "more-than-all"])
+def test_no_index_fills_the_disk(small, server, tmp_path, size, partial):
+    """It is written before anybody verifies it."""
+    small.configure(partial=partial)
+    small.once()
+    liar = tmp_path / "liar.keel"
+    liar.write_bytes(index_of_size(size, size + 5000))
+    server.assign(liar)
+    free = os.statvfs(small.dev.data).f_bavail
+    for contacts in (1, 2):
+        said = small.once(code=FAILURE)
+        assert f"no room: {(2 * size >> 20) + 1} MiB are wanted" in said and "beside its reserve" in said
+        assert len(server.requests("artifact")) == contacts and server.sent == contacts * (64 << 10)
+    assert is_as_before(small, free)
+
+
+@pytest.mark.parametrize("partial", ["no", "require"])
+def test_what_a_kill_left_of_an_index_is_in_no_way(small, server, bundle, partial):
+    small.configure(partial=partial)
+    small.once()
+    (small.folder / "bundle.keel.new").write_bytes(bytes(5 << 20))
+    server.assign(bundle)
+    small.once(code=REBOOT)
+    assert small.staged
+
+
+def test_what_cannot_be_written_of_an_index_does_not_stay(small, server, release):
+    """A log has filled the disk since the room was looked for."""
+    small.configure(partial=None)
+    small.once()
+    server.assign(release)
+
+    def fill_meanwhile(handler):
+        leave(small, index_of(release) - 4096)
+        server.free = os.statvfs(small.dev.data).f_bavail
+        send_file(handler, release.read_bytes())
+    server.on["artifact"] = fill_meanwhile
+    said = small.once(code=FAILURE)
+    assert "bundle.keel: No space left on device" in said and "the file cannot be written" in said
+    assert is_as_before(small, server.free)
 
 
 # ---------------------------------------------------------------- reports of a channel
