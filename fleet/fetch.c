@@ -357,7 +357,8 @@ enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
 		bool cut;
 
 		end = fetch_once(&d, c, url, why, retry_after_s, &cut);
-		if (!cut || d.have <= before || d.flush.failed)
+		/* Without an ETag, all of it would come again. */
+		if (!cut || d.have <= before || a->etag[0] == '\0' || d.flush.failed)
 			break;
 	}
 	return end;

@@ -384,6 +384,14 @@ def test_bytes_that_begin_anew_each_time_are_no_progress(fleet, server, bundle):
     assert fleet.record["tries"] == 1
 
 
+def test_what_would_begin_anew_is_asked_for_once_in_a_contact(fleet, server, bundle):
+    """Each cut comes later than the one before."""
+    server.assign(bundle)
+    server.on["artifact"] = [cut_after(5000 * n, etag="") for n in range(1, 10)]
+    fleet.once(code=FAILURE)
+    assert len(server.requests("artifact")) == 1
+
+
 def test_twenty_cuts_of_a_download_still_give_the_bundle(fleet, server, bundle):
     size = bundle.stat().st_size
     server.assign(bundle)
