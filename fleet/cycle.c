@@ -56,7 +56,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 
 	if (err != KB_OK && err != KB_ENOENT)
 		return err;
-	c->unsaved = c->goes_on = c->reboot = c->reboot_waits = false;
+	c->unsaved = c->goes_on = c->reboot = false;
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	c->client.trouble[0] = '\0';
@@ -65,6 +65,8 @@ static enum kb_err begin(struct contact *c, bool *known)
 	c->way = c->conf->fleet_channel[0] != '\0' ? &way_channel : &way_ddi;
 	*known = look_at_device(c, why);
 	c->failed = !*known;
+	/* What waited before waits still, for all that is known. */
+	c->reboot_waits = c->reboot_waits && !*known;
 	if (!*known) {
 		log_err("nothing is fetched or answered: %s", why);
 		files_close(&c->files);

@@ -90,10 +90,11 @@ class Fleet:
         return self("once", code=code)
 
     @contextlib.contextmanager
-    def where_fails(self, verb):
-        """This verb of keelboot does."""
+    def where_fails(self, verb, sign=None):
+        """This verb of keelboot does, while the file `sign` is there."""
         broken, real = self.dev.path / "broken-keelboot", self.keelboot
-        broken.write_text(f'#!/bin/sh\ncase " $* " in *" {verb} "*) exit 1 ;; esac\nexec {real} "$@"\n')
+        broken.write_text(f'#!/bin/sh\ncase " $* " in *" {verb} "*) test ! -e {sign or broken} || exit 1 ;; esac\n'
+                          f'exec {real} "$@"\n')
         broken.chmod(0o755)
         self.keelboot = broken
         yield

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from cli_device import FAILURE, OK, REBOOT, run
+from daemon import Daemon
 
 
 def clock(hours):
@@ -163,6 +164,26 @@ def test_a_reboot_that_waits_does_not_wait_for_the_server(fleet, server, bundle,
             daemon.send_signal(signal.SIGKILL)
         rest = daemon.communicate()[0]
     assert rebooted() == 1 and len(server.requests("poll")) == polls and rest.endswith("Reboots.\n")
+
+
+def test_a_look_that_fails_does_not_end_the_looks(fleet, server, bundle, rebooted, tmp_path):
+    """The device cannot be looked at for a while, in which the window opens."""
+    busy, broken = fleet.dev.path / "busy", fleet.dev.path / "broken"
+    busy.touch()
+    server.assign(bundle)
+    server.sleep = "12:00:00"
+    fleet.configure(reboot="yes", reboot_inhibit=busy)
+    with fleet.where_fails("status", broken), Daemon(fleet, None, tmp_path).running() as daemon:
+        for line in daemon.process.stdout:
+            if line.startswith("Next contact"):
+                polls = len(server.requests("poll"))
+                broken.touch()
+            if "nothing is fetched or answered" in line:
+                busy.unlink()
+                broken.unlink()
+                break
+        said = daemon.process.communicate(timeout=120)[0]
+    assert rebooted() == 1 and len(server.requests("poll")) == polls and said.endswith("Reboots.\n")
 
 
 @pytest.mark.parametrize("keys, says", [
