@@ -148,6 +148,7 @@ static const struct field {
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
 	NUMBER("anew", anew),
+	NUMBER("damaged", damaged),
 	NUMBER("unclear", unclear),
 	NUMBER("others", others),
 	NUMBER("missed", missed),

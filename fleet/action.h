@@ -74,8 +74,10 @@ struct action {
 	/* an enum action_form */
 	uint64_t parts;
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
-	 * may be; whether it was fetched anew after it was found damaged */
-	uint64_t tries, tries_max, anew;
+	 * may be */
+	uint64_t tries, tries_max;
+	/* how often it was fetched anew: since a slot had changed; since it was found damaged */
+	uint64_t anew, damaged;
 	/* contacts in a row at which it was not understood */
 	uint64_t unclear;
 	/* contacts of this action at which a download could not go on, since the server had another

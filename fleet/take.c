@@ -26,11 +26,11 @@ static void take_damaged(struct contact *c, const char *why)
 	c->a.durable = 0;
 	c->a.etag[0] = '\0';
 	snprintf(text, sizeof(text), "%s is no bundle for this device: %.300s", c->a.name, why);
-	if (c->a.anew > 0) {
+	if (c->a.damaged > 0) {
 		phase_set(c, ACTION_FAILED, text);
 		return;
 	}
-	c->a.anew = 1;
+	c->a.damaged = 1;
 	c->failed = true;
 	log_warn("action %s: %s; it is fetched anew", c->a.id, text);
 	contact_save(c);

@@ -7,6 +7,7 @@ import re
 import pytest
 from channel_site import private_key
 from cli_device import FAILURE, KIB, MIB, OK, REBOOT, add_event, run
+from ddi_server import send_file
 from parts_box import CHUNK, CHUNKS, fill, index_of, is_installed
 from test_fleet_partial import DROPPED
 
@@ -167,3 +168,35 @@ def test_a_slot_that_changes_while_parts_are_fetched_has_them_fetched_anew(box, 
     assert "fetched anew, since a slot has changed" in box.once(code=FAILURE)
     box.once(code=REBOOT)
     assert box.staged and box.record["anew"] == 1
+
+
+def damage(handler):
+    """Of what comes behind the index."""
+    data = bytearray(handler.server.actions[-1].bundle.read_bytes())
+    for at in range(SURPLUS, len(data), 3000):
+        data[at] ^= 1
+    send_file(handler, bytes(data))
+
+
+def test_what_is_damaged_behind_a_change_of_a_slot_is_fetched_once_more(box, server, release):
+    """The two count apart."""
+    action = server.assign(release)
+    box.once(code=REBOOT)
+    change_slots(box, release)
+    server.on["artifact"] = lambda handler: damage(handler)
+    assert "it is fetched anew" in box.once(code=FAILURE)
+    assert box.record["phase"] == "seen"
+    del server.on["artifact"]
+    box.once(code=REBOOT)
+    assert box.staged and "closed/failure" not in action.told
+
+
+def test_a_slot_that_changes_behind_damage_has_parts_fetched_anew(box, server, release):
+    server.assign(release)
+    server.on["artifact"] = lambda handler: damage(handler)
+    assert "it is fetched anew" in box.once(code=FAILURE)
+    del server.on["artifact"]
+    box.once(code=REBOOT)
+    change_slots(box, release)
+    assert "parts of acme-2.0.keel are fetched anew, since a slot has changed\n" in box.once(code=REBOOT)
+    assert is_partial(box)
