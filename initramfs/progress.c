@@ -13,6 +13,8 @@ const char *progress_phase_name(enum progress_phase phase)
 		return "starting";
 	case PROGRESS_LOOK:
 		return "looking at media";
+	case PROGRESS_COMPARE:
+		return "comparing";
 	case PROGRESS_CHECK:
 		return "checking";
 	case PROGRESS_WRITE:
@@ -36,6 +38,8 @@ static enum progress_phase phase_by_name(const char *name)
 {
 	if (strcmp(name, "look") == 0)
 		return PROGRESS_LOOK;
+	if (strcmp(name, "compare") == 0)
+		return PROGRESS_COMPARE;
 	if (strcmp(name, "check") == 0)
 		return PROGRESS_CHECK;
 	if (strcmp(name, "write") == 0)

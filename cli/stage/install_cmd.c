@@ -64,6 +64,7 @@ static int read_install_args(struct args *a, struct device_options *o, struct in
 static void show_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
 {
 	static const char *const names[] = {
+		[INSTALL_COMPARE] = "compare",
 		[INSTALL_CHECK] = "verify",
 		[INSTALL_WRITE] = "write",
 		[INSTALL_READ_BACK] = "read back",

@@ -13,6 +13,7 @@
 static uint8_t image[IMAGE], kernel[IMAGE / 2];
 static int seed_fd = -1;
 static struct install_seed seed;
+static bool verify_first;
 static unsigned most; /* children at a time, while the second part is written */
 
 /* Of two chunks the content is new; the kernel is there as a whole only. */
@@ -73,6 +74,7 @@ static void set_up(void)
 	fixture_fill(image + 5 * CHUNK, 2 * CHUNK, 2);
 	make_seed();
 	most = 0;
+	verify_first = false;
 }
 
 static void tear_down(void)
@@ -95,6 +97,7 @@ static enum kb_err install(void)
 	in.seed = &seed;
 	in.nseeds = 1;
 	in.progress = count_processes;
+	in.verify_first = verify_first;
 	return install_run(&in);
 }
 
@@ -139,6 +142,17 @@ TEST(without_the_whole_image_the_seed_is_proved_before_the_first_write)
 	EQUAL((fixture_writes(&events, 0), 0), (fixture_writes(&events, 1), 0));
 	EQUAL((in.blame, INSTALL_BLAME_BUNDLE), (in.seed_changed, true));
 	assert_non_null(strstr(in.why, "it needs the signed version 1.0; use a full bundle"));
+	assert_no_child();
+}
+
+/* Nothing is decoded before. */
+TEST(without_the_whole_image_a_payload_is_verified_first)
+{
+	make_delta(false);
+	fixture_flip(bundle, reader.h.payload_off + 10);
+	verify_first = true;
+	FAILS(install(), KB_EDIGEST);
+	assert_non_null(strstr(in.why, "its payload is not what was signed"));
 	assert_no_child();
 }
 

@@ -405,6 +405,53 @@ TEST(a_flipped_byte_is_found_before_the_first_write)
 	assert_untouched();
 }
 
+/* Before that, the slot is compared: of what it holds, nothing is read. */
+TEST(a_flipped_byte_is_found_before_a_first_write_that_comes_late)
+{
+	OK(install_run(&in));
+	image2[IMAGE - 4096] ^= 1;
+	make(image2, false, NULL);
+	fixture_flip(bundle, reader.h.payload_off + 10); /* of the first chunk, which is the same */
+	forget_events();
+	in.verify_first = true;
+	refuses(KB_EDIGEST, INSTALL_BLAME_BUNDLE);
+	in.verify_first = false;
+	installs(image2);
+}
+
+TEST(nothing_of_a_payload_is_read_for_a_slot_that_holds_it)
+{
+	OK(install_run(&in));
+	flip_payload();
+	forget_events();
+	in.verify_first = true;
+	FAILS(install_run(&in), KB_EAPPLIED);
+	assert_untouched();
+	state.slot[TARGET] = (struct state_slot){ .st = STATE_BAD };
+	OK(store_save(&store, &state));
+	installs(image);
+}
+
+/* Else it would be said of the chunk. */
+TEST(nothing_is_decoded_before_it_is_verified)
+{
+	fixture_flip(bundle, reader.h.payload_off + 10);
+	in.verify_first = true;
+	refuses(KB_EDIGEST, INSTALL_BLAME_BUNDLE);
+	assert_non_null(strstr(in.why, "its payload is not what was signed"));
+}
+
+/* They are the first that differs. */
+TEST(nor_are_zeroes_written)
+{
+	memset(image, 0, 8 * CHUNK);
+	make(image, false, NULL);
+	fixture_flip(bundle, reader.h.payload_off + 10);
+	forget_events();
+	in.verify_first = true;
+	refuses(KB_EDIGEST, INSTALL_BLAME_BUNDLE);
+}
+
 /* It was there when the bundle was opened. It is the medium that is told of, not the bundle. */
 TEST(a_payload_that_cannot_be_read_is_not_called_damaged)
 {

@@ -13,7 +13,8 @@ TEST(a_line_moves_it)
 {
 	struct progress p = { .phase = PROGRESS_NONE };
 
-	assert_true(say(&p, "P 1 check 10 1000\n"));
+	assert_true(say(&p, "P 1 compare 9 2000\nP 1 check 10 1000\n"));
+	assert_false(say(&p, "P 1 compare 10 2000\n"));
 	EQUAL((p.phase, PROGRESS_CHECK), (p.done, 10), (p.total, 1000));
 	assert_true(say(&p, "P 1 check 11 1000\nP 1 write 0 5\nP 1 read-back 1 5\n"));
 	assert_int_equal(p.phase, PROGRESS_READ_BACK);

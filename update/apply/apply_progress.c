@@ -30,6 +30,8 @@ void apply_progress_init(void)
 static const char *phase_name(enum install_phase phase)
 {
 	switch (phase) {
+	case INSTALL_COMPARE:
+		return "compare";
 	case INSTALL_CHECK:
 		return "check";
 	case INSTALL_WRITE:

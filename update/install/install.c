@@ -80,10 +80,11 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 static enum kb_err write_all(struct install_job *j)
 {
 	TRY(look_afresh(j));
-	install_job_phase(j, INSTALL_WRITE, work_bytes(j));
+	install_job_phase(j, j->unverified ? INSTALL_COMPARE : INSTALL_WRITE, work_bytes(j));
 	j->pipe.have = install_write_has;
 	j->pipe.have_lacking = install_write_has_lacking;
 	j->pipe.held = install_write_held;
+	j->pipe.verify = install_write_verify;
 	j->pipe.ctx = j;
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(write_part(j, &j->part[i]));

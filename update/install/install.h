@@ -52,7 +52,14 @@ enum install_blame {
 	INSTALL_BLAME_SYSTEM, /* this system: the decoder cannot be started, for instance */
 };
 
-enum install_phase { INSTALL_CHECK, INSTALL_WRITE, INSTALL_READ_BACK, INSTALL_DONE };
+/* In this order; one that has nothing to do is left out. */
+enum install_phase {
+	INSTALL_COMPARE, /* until the first block that differs: then the bundle is checked */
+	INSTALL_CHECK,
+	INSTALL_WRITE,
+	INSTALL_READ_BACK,
+	INSTALL_DONE
+};
 
 struct install {
 	/* opened and verified */

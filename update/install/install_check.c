@@ -156,7 +156,7 @@ static void note_checked(void *ctx, uint64_t bytes)
 
 /* Not decoded: whoever signed it did that (FORMAT.md), and each chunk is compared when it is
  * written. */
-static enum kb_err check_payload(struct install_job *j, const struct install_job_part *p)
+static enum kb_err check_part_payload(struct install_job *j, const struct install_job_part *p)
 {
 	enum kb_err err = reader_payload_check(j->in->r, p->enc, note_checked, j);
 
@@ -218,8 +218,8 @@ static enum kb_err check_part(struct install_job *j, const struct install_job_pa
 	/* Nothing else can say whether it is a whole one. */
 	if (reader_is_partial(j->in->r))
 		return check_chunks(j, p);
-	if (j->in->verify_first)
-		TRY(check_payload(j, p));
+	if (j->in->verify_first && !j->unverified)
+		TRY(check_part_payload(j, p));
 	return needs_seed(p) ? check_chunks(j, p) : KB_OK;
 }
 
@@ -241,24 +241,69 @@ static void tell_what_is_read(uint64_t len)
 			 (len + MIB - 1) / MIB, have / MIB);
 }
 
+static uint64_t payload_bytes(const struct install_job *j)
+{
+	uint64_t len = 0;
+
+	for (unsigned i = 0; i < j->nparts; i++)
+		len += j->part[i].enc->payload_len;
+	return len;
+}
+
+/* What is made before the first write, to find out whether it can be. */
+static uint64_t made_bytes(const struct install_job *j)
+{
+	uint64_t len = 0;
+
+	for (unsigned i = 0; i < j->nparts; i++)
+		len += reader_is_partial(j->in->r) || needs_seed(&j->part[i]) ? j->part[i].im->size
+									      : 0;
+	return len;
+}
+
+static bool is_kernel(const struct install_job_part *p)
+{
+	return strcmp(p->im->name, PAIR_CLASS) == 0;
+}
+
+/* A slot that has it all needs nothing of the payload; but what is decoded was verified before. */
+static bool may_wait(const struct install_job *j)
+{
+	for (unsigned i = 0; i < j->nparts; i++)
+		if (is_kernel(&j->part[i]))
+			return false;
+	return made_bytes(j) == 0;
+}
+
 enum kb_err install_check_all(struct install_job *j)
 {
-	bool partial = reader_is_partial(j->in->r), first = j->in->verify_first && !partial;
-	uint64_t stored = 0, made = 0;
+	bool first = j->in->verify_first && !reader_is_partial(j->in->r);
 
-	for (unsigned i = 0; i < j->nparts; i++) {
-		const struct install_job_part *p = &j->part[i];
-
-		stored += first ? p->enc->payload_len : 0;
-		made += partial || needs_seed(p) ? p->im->size : 0;
-	}
-	if (first)
-		tell_what_is_read(stored);
-	install_job_phase(j, INSTALL_CHECK, stored + made);
+	j->unverified = first && may_wait(j);
+	if (first && !j->unverified)
+		tell_what_is_read(payload_bytes(j));
+	if (!j->unverified)
+		install_job_phase(j, INSTALL_CHECK, made_bytes(j) + (first ? payload_bytes(j) : 0));
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_part(j, &j->part[i]));
 	for (unsigned i = 0; i < j->nparts; i++)
-		if (strcmp(j->part[i].im->name, PAIR_CLASS) == 0)
+		if (is_kernel(&j->part[i]))
 			TRY(check_processor(j, &j->part[i]));
+	return KB_OK;
+}
+
+enum kb_err install_check_payload(struct install_job *j)
+{
+	uint64_t done = j->done, total = j->total;
+
+	if (!j->unverified)
+		return KB_OK;
+	tell_what_is_read(payload_bytes(j));
+	install_job_phase(j, INSTALL_CHECK, payload_bytes(j));
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(check_part_payload(j, &j->part[i]));
+	j->unverified = false;
+	install_job_phase(j, INSTALL_WRITE, total);
+	install_job_tick(j, done);
 	return KB_OK;
 }

@@ -79,7 +79,8 @@ void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t
 	j->phase = phase;
 	j->done = 0;
 	j->total = total;
-	report_progress(j, true);
+	if (phase != INSTALL_COMPARE)
+		report_progress(j, true);
 }
 
 void install_job_tick(struct install_job *j, uint64_t bytes)

@@ -40,6 +40,8 @@ struct install_job {
 	struct install_pipe pipe, full;
 	struct install_readback rb;
 	bool sealed;
+	/* the payload is verified before the first write, and was not yet */
+	bool unverified;
 	/* the last chunk needed no write, so the next may not either */
 	bool expect_same;
 	/* chunks in a row of which the slot held next to nothing */
@@ -77,6 +79,7 @@ enum kb_err install_job_chunk_failed(struct install_job *j, enum kb_err err) KB_
 /* The read-back found something else than what was written. */
 enum kb_err install_job_readback_failed(struct install_job *j) KB_MUST_CHECK;
 
-/* Adds to the work done, and reports to the caller now and then. */
+/* Adds to the work done, and reports to the caller now and then; a phase at its beginning, but for
+ * a comparison: it may end at once. */
 void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total);
 void install_job_tick(struct install_job *j, uint64_t bytes);

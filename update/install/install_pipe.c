@@ -70,8 +70,12 @@ static const char *image_name(const struct install_pipe *p)
 	return p->walk.im->name;
 }
 
-static enum kb_err fail_unreadable(struct install_pipe *p, const struct reader_chunk *c)
+static enum kb_err read_stored(struct install_pipe *p, const struct reader_chunk *c, void *buf)
 {
+	if (p->verify != NULL)
+		TRY(p->verify(p->ctx));
+	if ((c->form != READER_RAW || c->stored == c->len) && reader_stored(p->r, c, buf) == KB_OK)
+		return KB_OK;
 	return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read: the medium is bad or gone",
 			 image_name(p), c->index);
 }
@@ -103,9 +107,7 @@ static enum kb_err load_input(struct install_pipe *p, const struct reader_chunk 
 	if (known && p->held(p->ctx, c, input) != KB_OK)
 		return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read back from the slot",
 				 image_name(p), c->index);
-	if (!known && reader_stored(p->r, c, input) != KB_OK)
-		return fail_unreadable(p, c);
-	return KB_OK;
+	return known ? KB_OK : read_stored(p, c, input);
 }
 
 static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk *c, bool known)
@@ -240,9 +242,7 @@ static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chun
 	case READER_ZERO:
 		return hash_zeroes(p, c->len);
 	case READER_RAW:
-		return c->stored == c->len && reader_stored(p->r, c, plain) == KB_OK
-			       ? KB_OK
-			       : fail_unreadable(p, c);
+		return read_stored(p, c, plain);
 	case READER_ZSTD:
 	case READER_ZSTD_NEXT:
 	case READER_COPY:

@@ -26,6 +26,8 @@ struct install_pipe {
 	bool (*have_lacking)(void *ctx, const struct reader_chunk *c);
 	/* Where such a chunk comes from; NULL: it is a failure. */
 	const struct install_lack *lack;
+	/* Asked before stored bytes are read; its failure is that of the call. NULL: any may be. */
+	enum kb_err (*verify)(void *ctx);
 	/* What copies and patches are made from; NULL: the encoding has none. */
 	const struct decoder_seed *seed;
 	/* Gives the chunks that the seed does not give, because it changed or cannot be read: by

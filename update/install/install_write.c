@@ -3,6 +3,7 @@
 #include "update/install/install_write.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "update/install/install_check.h"
 #include "update/install/install_seal.h"
 
 #include <string.h>
@@ -232,6 +233,18 @@ static bool is_same(struct install_job *j, const struct install_pipe_chunk *pc, 
 	return memcmp(old, pc->plain, pc->c.len) == 0;
 }
 
+enum kb_err install_write_verify(void *job)
+{
+	return install_check_payload(job);
+}
+
+/* The first block that differs, or one of many; zeroes need nothing of the payload. */
+static enum kb_err begin_to_write(struct install_job *j)
+{
+	TRY(install_check_payload(j));
+	return install_seal_put_on(j);
+}
+
 enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe_chunk *pc)
 {
 	uint64_t off = offset_of_chunk(j, &pc->c);
@@ -244,7 +257,7 @@ enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe
 	if (pc->plain != NULL)
 		j->expect_same = same;
 	if (!same)
-		TRY(install_seal_put_on(j));
+		TRY(begin_to_write(j));
 	if (j->sealed && !pc->had)
 		install_seal_keep(j->now, off, pc->plain, pc->c.len);
 	if (same) {
@@ -287,7 +300,7 @@ enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p
 
 	j->now = p;
 	if (!clean)
-		TRY(install_seal_put_on(j));
+		TRY(begin_to_write(j));
 	if (j->sealed)
 		discard_behind(j, p, p->im->size, from);
 	if (clean)
