@@ -47,9 +47,7 @@ static bool look_again(struct contact *c)
 	return false;
 }
 
-/* It is in a slot already, or staged, and no boot skips it until it is staged anew: that, and
- * nothing else, says how the action stands. */
-static bool take_known(struct contact *c)
+bool take_known(struct contact *c)
 {
 	char verdict[ACTION_WHY_MAX + 1];
 	enum action_phase phase = judge_unasked(&c->facts, c->a.release, verdict);

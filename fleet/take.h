@@ -9,3 +9,6 @@
 bool take_wants(struct contact *c, const char *id, const char *edition);
 /* Goes on with that action; in a dry run, prints what would be done. */
 void take_offer(struct contact *c, const struct offer *o);
+/* Is its release in a slot already, or staged, and no boot skips it until it is staged anew? Then
+ * that, and nothing else, says how the action stands. */
+bool take_known(struct contact *c);

@@ -124,6 +124,18 @@ static void resume_staged(struct contact *c, const struct channel *channel)
 	contact_save(c);
 }
 
+/* The same where a cut came between the stage and its record: nobody offers again what is here. */
+static void resume_cut(struct contact *c, const struct channel *channel)
+{
+	const struct action *a = &c->a;
+	const struct channel_release *r = find_under_way(a, channel);
+
+	if (r != NULL && r->withdrawn[0] == '\0' && !c->dry_run &&
+	    (a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED) &&
+	    strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0)
+		(void)!take_known(c);
+}
+
 /* ---------------------------------------------------------------- what is offered */
 
 static void make_offer(struct offer *o, const struct channel_release *r)
@@ -258,10 +270,12 @@ static void choose(struct contact *c, const struct channel *channel)
 	}
 	r = pick_release(&p, channel, why);
 	note_why(c, r == NULL ? why : "", r == NULL && waits);
-	if (r != NULL)
+	if (r != NULL) {
 		take_release(c, channel, r);
-	else
-		resume_staged(c, channel);
+		return;
+	}
+	resume_cut(c, channel);
+	resume_staged(c, channel);
 }
 
 /* ---------------------------------------------------------------- the contact */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """[fleet] report=: what became of an update, at least once, and in nobody's way."""
 import json
+import random
 import re
 import time
 
@@ -83,6 +84,27 @@ def test_a_lost_answer_costs_a_second_report_and_no_lost_one(told, site, publish
     told.once(code=REBOOT)
     told.once(code=REBOOT)
     assert site.reports.pop(0) == "taken, and not acknowledged" and phases(site) == ["seen", "staged"]
+
+
+def test_twenty_kills_lose_no_report_and_no_record_of_the_channel(told, site, publish, bundle):
+    """Each is a whole new file: a kill leaves the old one or the new one."""
+    rest = random.Random(17)
+
+    def cuts():
+        for _ in range(10):
+            told.cut(rest.uniform(0.02, 0.4))
+            for name in "reports.json", "channel.json":
+                assert not (told.folder / name).exists() or json.loads((told.folder / name).read_text())
+    publish(bundle)
+    cuts()
+    told.once(code=REBOOT)
+    told.reboot()
+    cuts()
+    told.once()
+    told.good()
+    told.once()
+    assert list(dict.fromkeys(phases(site))) == ["seen", "staged", "trial", "good"]
+    assert told.seen["sequence"] == 1 and len(site.requests(bundle.name)) <= 11
 
 
 @pytest.mark.parametrize("status, kept", [(400, False), (413, False), (401, True), (403, True), (404, True),

@@ -278,6 +278,26 @@ def test_what_is_staged_counts_again_when_a_newer_release_is_taken_back(device, 
     assert device.record["phase"] == "staged" and len(site.requests(bundle.name)) == 1
 
 
+def test_a_cut_between_the_stage_and_its_record_is_made_good(device, publish, site, bundle, tmp_path):
+    """The channel offers nothing that is staged: else no reboot is asked for, and nothing is reported."""
+    device.configure(report=f"{site.url}/reports")
+    publish(bundle)
+    staged, cut = tmp_path / "staged", tmp_path / "keelboot"
+    cut.write_text(f'#!/bin/sh\n{device.keelboot} "$@" || exit\n'
+                   f'case " $* " in *" stage "*) touch {staged}; exec sleep 99 ;; esac\n')
+    cut.chmod(0o755)
+    real, device.keelboot = device.keelboot, cut
+    device.killed_when(staged.exists)
+    device.keelboot = real
+    assert device.staged and device.record["phase"] == "seen"
+    device.once(code=REBOOT)
+    device.reboot()
+    device.good()
+    device.once()
+    assert [report["phase"] for report in site.reports] == ["seen", "staged", "good"]
+    assert len(site.requests(bundle.name)) == 1
+
+
 def cut_withdrawal(device, publish, bundle):
     """Its record has it, and the release is staged still."""
     publish(bundle)

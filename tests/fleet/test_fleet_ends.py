@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ends of actions that the server does not take."""
 import json
+import random
 import re
 
 import pytest
@@ -54,6 +55,21 @@ def test_an_end_that_is_not_taken_does_not_stop_the_next_action(fleet, server, b
     before = len(server.seen)
     fleet.once(code=REBOOT)
     assert [kind for kind, _ in server.seen[before:]] == ["poll"]
+
+
+def test_twenty_kills_lose_no_end_that_waits(fleet, server, bundle, factory):
+    first, second = waiting(fleet, server, bundle, factory)
+    rest = random.Random(19)
+    for _ in range(10):
+        fleet.cut(rest.uniform(0.02, 0.4))
+        assert ends(fleet) == [first.id]
+    del server.on["feedback"]
+    for _ in range(10):
+        fleet.cut(rest.uniform(0.02, 0.4))
+        assert ends(fleet) in ([first.id], []) and (ends(fleet) or not first.active)
+    fleet.once(code=REBOOT)
+    assert not ends(fleet) and [one for one in first.told if one.startswith("closed/")] == ["closed/failure"]
+    assert fleet.staged and fleet.record["id"] == second.id and second.active
 
 
 def test_an_action_whose_end_waits_is_not_begun_again(fleet, server, bundle, factory):
