@@ -8,7 +8,8 @@ from distro_rows import collected
 SERVERS = ("own", "hawkbit", "goosebit", "raptor", "channel")
 FOLDERS = [f"tests/fleet/test_fleet_{name}.py" for name in (
     "servers", "goosebit", "raptor", "channel", "tls", "proxy", "server_parts", "server_cancel", "server_crowd")]
-MACHINES = [f"tests/boot/test_fleet_{name}.py" for name in ("rollout", "channel", "page")]
+MACHINES = [f"tests/boot/test_fleet_{name}.py" for name in ("rollout", "channel", "page", "away")]
+OURS = ("test_fleet_away", "test_fleet_channel", "test_fleet_tls")      # where no parameter names another server
 DIALECTS = {"TestGoosebit": "goosebit", "test_fleet_goosebit": "goosebit", "test_fleet_raptor": "raptor"}
 ALL = f"--servers={','.join(SERVERS)}"
 
@@ -18,7 +19,7 @@ def row(file: str, scenario: str, parameters: str) -> dict:
     as several servers."""
     words = parameters.split("-")
     server = next((word for word in words if word in SERVERS),
-                  "own" if file in ("test_fleet_channel", "test_fleet_tls") else "hawkbit")
+                  "own" if file in OURS else "hawkbit")
     if server == "own" and file in DIALECTS:
         words.append(f"as {DIALECTS[file]}")
     return {"server": server, "story": " ".join([scenario, *(word for word in words if word and word != server)])}

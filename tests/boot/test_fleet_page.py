@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section "With hawkBit" of docs/FLEET.md, word by word, with hawkBit itself and two devices in QEMU.
-Only its addresses are other ones, and the jar is the one of all tests. Run by `make check-fleet`."""
+"""The sections "Begin" and "With hawkBit" of docs/FLEET.md, word by word, with hawkBit itself and two devices in QEMU.
+Only its addresses are other ones. No checkout of hawkBit is fetched: the jar is the one of all tests, which was made of
+it before. Run by `make check-fleet`."""
 import json
 import os
 import re
@@ -19,35 +20,15 @@ import kbhawkbit                                                                
 from conftest import Bench, Shared                                                # noqa: E402
 from fleet_devices import BROKEN, TOP, Fleet, actions, running, wait_for_version  # noqa: E402
 from loopback import stop                                                         # noqa: E402
+from page import blocks, commands, way                                            # noqa: E402
 
-SECTION = (TOP / "docs/FLEET.md").read_text().split("\n## With hawkBit")[1].split("\n## ")[0]
-INDENT = " " * 7
+SECTION = "With hawkBit"
 JAR = kbhawkbit.kept(kbhawkbit.FOLDER).relative_to(TOP)
 # What a device of this test has besides; its busybox makes no /etc/machine-id.
 CONF = "[system]\nstable-after=0\n{}id-file=/data/machine-id\n"
 
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, ("curl", "jq"))), reason="curl or jq is missing: "
                                 "qemu/deps fleet")
-
-
-def blocks() -> list:
-    """Lines that are to be typed, or written into a file."""
-    return [re.sub(rf"^{INDENT}", "", block, flags=re.M)
-            for block in re.findall(rf"^((?:{INDENT}.*\n)+)", SECTION, re.M)]
-
-
-def commands() -> list:
-    """A command goes on until the shell has all of it."""
-    words = []
-    for block in blocks():
-        rest = ""
-        for line in block.splitlines() if not block.startswith("[") else ():
-            rest += f"{line}\n"
-            if subprocess.run(["sh", "-n", "-c", rest], capture_output=True, check=False).returncode == 0:
-                words.append(rest)
-                rest = ""
-        assert not rest
-    return words
 
 
 class Page:
@@ -60,6 +41,17 @@ class Page:
         (folder / JAR).symlink_to(kbhawkbit.jar())
         self.environment = {**os.environ, "PATH": f"{self.device.build}:{os.environ['PATH']}",
                             "JAVA_TOOL_OPTIONS": " ".join(hawkbit.JAVA[1:-1])}
+
+    def builds(self, deps, make, path, checkout, build):
+        """In the sources of this test, where all is built; hawkBit's are not asked for."""
+        def run(word):
+            return subprocess.run(["sh", "-ec", word], cwd=TOP, text=True, stdout=subprocess.PIPE, check=True,
+                                  timeout=900).stdout.strip()
+        run(deps)
+        run(make)
+        assert run(f"{path}command -v keelboot") == str(TOP / "build/keelboot")
+        folder = re.fullmatch(rf"git clone -b {kbhawkbit.VERSION} https://\S+/hawkbit (\S+)\n", checkout)[1]
+        assert build == f"qemu/hawkbit {folder}\n" and run(build.replace(folder, "")) == str(kbhawkbit.jar())
 
     def address(self, text):
         return text.replace("localhost:8080", f"127.0.0.1:{self.port}") \
@@ -85,7 +77,7 @@ class Page:
         (self.device.work / "keys").mkdir()
         shutil.copy(self.folder / "release.key", self.device.work / "dev.key")
         shutil.copy(self.folder / "release.pem", self.device.work / "keys")
-        (conf,) = [block for block in blocks() if block.startswith("[")]
+        (conf,) = [block for block in blocks(SECTION) if block.startswith("[")]
         (bench.work / "fleet.conf").write_text(CONF.format(self.address(conf)))
         first, made = fleet.image("1.0"), []
         for version, check in ("2.0", "exit 0"), ("2.1", BROKEN):
@@ -129,10 +121,10 @@ def wait_for_contact(server, name):
 
 def test_the_commands_of_the_page_roll_one_update_out_and_see_the_next_one_stop(page, tmp_path):
     """From an empty machine, in under 15 commands."""
-    words = commands()
-    assert 10 <= len(words) < 15
-    start, configure, key, *words = words
-    token, first, function, release, look, second, again, last_look = words
+    words = way(SECTION)[len(commands("Begin")):]
+    checkout, build, start, configure, key, *words = words
+    token, function, release, look, again, last_look = words
+    page.builds(*commands("Begin"), checkout, build)
     page.start(start)
     page(configure)
     page(key)
@@ -147,14 +139,13 @@ def test_the_commands_of_the_page_roll_one_update_out_and_see_the_next_one_stop(
             machine.expect(r"system 1\.0 is ready", 300)
             bench.ask(machine, token.strip())
             wait_for_contact(server, name)
-        for word in first, function, release:
-            page(word)
+        page(function)
+        page(release)
         wait_for_rollout(page, look, "acme 2.0", "finished")
         for name, machine in zip(names, machines):
             assert "system 2.0 is up on slot b" in machine.text
             assert [one["status"] for one in actions(server, name)] == ["finished"]
 
-        page(second)
         page(again)
         wait_for_rollout(page, last_look, "acme 2.1", "paused")
         assert look == last_look

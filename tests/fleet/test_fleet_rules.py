@@ -236,6 +236,20 @@ def test_once_it_is_whole_the_tries_to_stage_it_are_counted_from_the_first(fleet
     assert action.told[-1] == "closed/failure"
 
 
+@pytest.mark.parametrize("verb, says", [("stage", "not staged: "), ("inspect", "cannot be read: ")])
+def test_what_fails_by_an_error_of_this_device_is_tried_in_eight_contacts(fleet, server, bundle, tmp_path, verb, says):
+    action, broken = server.assign(bundle), tmp_path / "keelboot"
+    broken.write_text(f'#!/bin/sh\ncase " $* " in *" {verb} "*) echo "keelboot: an error" >&2; exit 1 ;; esac\n'
+                      f'exec {fleet.keelboot} "$@"\n')
+    broken.chmod(0o755)
+    fleet.keelboot = broken
+    for _ in range(7):
+        assert says in fleet.once(code=FAILURE) and action.told == ["proceeding/none"]
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure" and any(text.startswith(says) for text in action.messages)
+    assert f"after eight such contacts: `{says}…` | **closed, failure** |" in PAGE
+
+
 def test_what_was_fetched_is_kept_and_the_rest_asked_for(fleet, server, bundle):
     size = bundle.stat().st_size
     server.assign(bundle)
