@@ -28,7 +28,7 @@ import authority                                        # noqa: E402
 import hawkbit                                          # noqa: E402
 import nginx                                            # noqa: E402
 from channel_site import Publisher                      # noqa: E402
-from cli_device import OK, Device, call, run            # noqa: E402
+from cli_device import OK, REBOOT, Device, call, run    # noqa: E402
 from conftest import ByChannel, Fleet                   # noqa: E402
 from daemon import Daemon                               # noqa: E402
 from ddi_server import Server                           # noqa: E402
@@ -41,7 +41,7 @@ DAY, SLEEP, HOUR = 86400, 300, 3600
 WINDOW = 60             # seconds that are played in real time
 FILE = "stable.channel"
 MIB = 1 << 20
-SIZE, ROUNDS = 192 * MIB, 5
+SIZE, SIZE_OF_PARTS, ROUNDS = 192 * MIB, 96 * MIB, 5
 LINE, SIZE_OF_LINE, ROUNDS_OF_LINE = 24, 96 * MIB, 2
 MANY = 10000            # devices of the herds: fewer have peaks by chance
 # What is played: name, the server's interval, seconds, and when it is away, until when, and its Retry-After.
@@ -63,14 +63,19 @@ class Bench:
     def __init__(self, folder):
         self.folder, self.number = folder, 0
         run("key", "generate", "-o", folder / "release", code=OK)
-        image = folder / "root.img"
-        image.write_bytes(os.urandom(MIB))
-        self.bundle = folder / "acme-2.0.keel"
-        run("bundle", "create", "-o", self.bundle, "--compatible", "test-board", "--version", "2.0", "--sequence", 20,
-            "--image", f"root={image}", "--key", folder / "release.key", code=OK)
+        self.bundle = self.release("2.0", 20, os.urandom(MIB))
         self.authority = folder / "authority"
         self.authority.mkdir()
         authority.make(self.authority)
+
+    def release(self, version, sequence, data) -> Path:
+        """As it is made by default."""
+        image, out = self.folder / f"root-{version}.img", self.folder / f"acme-{version}.keel"
+        image.write_bytes(data)
+        run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", version, "--sequence", sequence,
+            "--image", f"root={image}", "--key", self.folder / "release.key", code=OK)
+        image.unlink()
+        return out
 
     def device(self, server, kind=Fleet) -> Fleet:
         self.number += 1
@@ -233,10 +238,31 @@ def memory(bench) -> list:
     return shown
 
 
-def speed(bench, rate=0) -> dict:
-    """Beside curl with its defaults, by turns; the time is nginx's, from the request to the last byte. rate: MiB a
-    second, of the line."""
-    store = nginx.Nginx(bench.folder / f"store-{rate}")
+def beside(curl, ours) -> dict:
+    """MiB a second of each turn."""
+    return {"mib_a_second": {"curl": curl, "keelboot-fleet": ours},
+            "ratio": round(statistics.median(ours) / statistics.median(curl), 2)}
+
+
+def rate_of(rows) -> float:
+    """MiB a second of requests that follow each other, with what is between them. The time is nginx's."""
+    begin, end = float(rows[0]["end"]) - float(rows[0]["seconds"]), float(rows[-1]["end"])
+    return round(sum(int(row["sent"]) for row in rows) / MIB / (end - begin), 1)
+
+
+def is_ours(row) -> bool:
+    return "keelboot" in row["agent"]
+
+
+def by_curl(bench, store, name) -> None:
+    """With its defaults."""
+    call("curl", "-s", "--cacert", bench.authority / "ca.pem", "-o", bench.folder / "curl.out", f"{store.url}/{name}")
+
+
+def speed(bench, rate=0, tls=False) -> dict:
+    """Whole bundles (partial=no) beside curl, by turns, from the request to the last byte. rate: MiB a second, of the
+    line."""
+    store = nginx.Nginx(bench.folder / f"store-{rate}-{tls}", tls=bench.authority if tls else None)
     with store.running(), Server().running() as server:
         large, size = bench.folder / "large.keel", (SIZE_OF_LINE if rate else SIZE)
         large.write_bytes(os.urandom(MIB) * (size // MIB))
@@ -244,26 +270,54 @@ def speed(bench, rate=0) -> dict:
         if rate:
             store.set(speed=rate * MIB)
         device = bench.device(server)
+        device.configure(ca_file=bench.authority / "ca.pem")
         for _ in range(ROUNDS_OF_LINE if rate else ROUNDS):
-            call("curl", "-s", "-o", bench.folder / "curl.out", f"{store.url}/{large.name}")
+            by_curl(bench, store, large.name)
             server.assign(large, link=f"{store.url}/{large.name}")
             device.once(code=None)      # it is no bundle, so it is fetched twice
             device.once(code=None)
         rows = store.requests(large.name)
-    took = {name: [float(row["seconds"]) for row in rows if ("keelboot" in row["agent"]) == ours]
-            for name, ours in (("curl", False), ("keelboot-fleet", True))}
-    medians = {name: statistics.median(seconds) for name, seconds in took.items()}
-    return {"bytes": size, "seconds": took,
-            "mib_a_second": {name: round(size / MIB / s) for name, s in medians.items()},
-            "ratio": round(medians["curl"] / medians["keelboot-fleet"], 2)}
+    return {"bytes": size, **beside(*([rate_of([row]) for row in rows if is_ours(row) is ours]
+                                      for ours in (False, True)))}
+
+
+def speed_of_parts(bench) -> dict:
+    """The same as it is shipped (partial=auto): slots have every other 4 MiB of a release. Its ranges, with what is
+    between them, beside a whole one by curl; index and hashing of the slots come before."""
+    store = nginx.Nginx(bench.folder / "store-parts")
+    with store.running(), Server().running() as server:
+        data, frame = os.urandom(SIZE_OF_PARTS), 4 * MIB
+        bundle, device = bench.release("3.0", 30, data), bench.device(server)
+        store.files[bundle.name] = bundle.read_bytes()
+        server.assign(bundle, link=f"{store.url}/{bundle.name}")
+        device.configure(partial=None, timeout=60)
+        for slot in device.dev.slots.values():
+            slot.write_bytes(b"".join(data[at:at + frame] + bytes(frame) for at in range(0, len(data), 2 * frame)))
+        for _ in range(ROUNDS):
+            by_curl(bench, store, bundle.name)
+            device.once(code=REBOOT)
+            device.dev("unstage")
+            (device.folder / "action.json").unlink()
+        rows, curl, ours = store.requests(bundle.name), [], []
+    for row in rows:
+        if not is_ours(row):
+            curl.append(rate_of([row]))
+            ours.append([])
+        else:
+            ours[-1].append(row)
+    ranges = [turn[1:] for turn in ours]
+    return {"bytes": sum(int(row["sent"]) for row in ranges[0]), "ranges": len(ranges[0]),
+            **beside(curl, list(map(rate_of, ranges)))}
 
 
 def speeds(bench) -> dict:
     """In memory: what the program costs. On the disk, which keelboot-fleet flushes, and curl does not."""
     with tempfile.TemporaryDirectory(prefix="keelboot-fleet-", dir="/dev/shm") as name:
         os.chmod(name, 0o755)
-        in_memory = speed(Bench(Path(name)))
-    return {"in memory": in_memory, f"line of {LINE} MiB/s, to the disk": speed(bench, LINE),
+        there = Bench(Path(name))
+        found = {"in memory": speed(there), "by TLS, in memory": speed(there, tls=True),
+                 "in parts, in memory": speed_of_parts(there)}
+    return {**found, f"line of {LINE} MiB/s, to the disk": speed(bench, LINE),
             "as fast as it can, to the disk": speed(bench)}
 
 

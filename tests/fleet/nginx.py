@@ -17,7 +17,7 @@ from loopback import stop
 
 PROGRAM = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 HEADERS = ("Range", "If-Range", "If-None-Match", "Authorization", "Accept-Encoding", "Host")
-SEEN = ",".join([r'"name":"$uri","status":"$status","sent":"$body_bytes_sent","seconds":"$request_time"',
+SEEN = ",".join([r'"name":"$uri","status":"$status","sent":"$body_bytes_sent","seconds":"$request_time","end":"$msec"',
                  r'"agent":"$http_user_agent","etag":"$sent_http_etag"',
                  r'"protocol":"$server_protocol","verify":"$ssl_client_verify"',
                  *(f'"{name}":"$http_{name.lower().replace("-", "_")}"' for name in HEADERS)])
