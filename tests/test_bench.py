@@ -4,6 +4,7 @@ The measurements themselves are made by hand: they take hours."""
 
 import argparse
 import json
+import subprocess
 import sys
 from xml.etree import ElementTree
 
@@ -253,6 +254,34 @@ def test_a_part_of_both_versions_has_the_same_files():
         return [path.replace(version, "V") for path in workloads.mixed(
             [f"tree-{version}/lib/modules/6.1.0-{version}/{number}.ko" for number in "abcdefgh"])]
     assert names("57") == names("58") != sorted(names("57"))
+
+
+MAKES_A_ROOT = """
+import sys, types
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import generators
+class Made(Exception):
+    pass
+class Fake:
+    kernel = types.SimpleNamespace(modules=Path("/lib/modules/6.1"))
+    def __init__(self, *_options, **_rest):
+        pass
+    def system(self, *_options, files):
+        raise Made(*files)
+generators.Shared, generators.compiled, generators.name_of_programs = Fake, lambda *_: "", lambda: ""
+try:
+    generators.device_of(Path("/nonexistent"))
+except Made as made:
+    print(*made.args, sep="\\n")
+"""
+
+
+def test_the_root_beside_distributions_has_modules_as_theirs_have():
+    """Else Keelboot loads all that it packs, for a root that needs them. Its conftest is not ours: so a program."""
+    made = subprocess.run([sys.executable, "-c", MAKES_A_ROOT, TOP / "tests/bench"], check=True, text=True,
+                          capture_output=True).stdout.splitlines()
+    assert "lib/modules/6.1/modules.dep" in made
 
 
 # ---------------------------------------------------------------- bench-quick

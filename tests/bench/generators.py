@@ -23,7 +23,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "tests/boot"), str(TOP / "tests")]
 
-from boot import SETS, compiled, plugin             # noqa: E402
+from boot import SETS, compiled, own_modules, plugin        # noqa: E402
 from conftest import CACHE, Shared, name_of_programs        # noqa: E402
 from distro import CONF, DEBIAN_13, MEMORY, MKOSI, TARGETS, run        # noqa: E402
 from mkinitcpio import MKINITCPIO       # noqa: E402
@@ -52,11 +52,11 @@ def instructions(device, disk: Path, initrd: Path, so: Path, work: Path) -> floa
 
 
 def device_of(work: Path) -> tuple:
-    """A device whose root ends the measurement, and its disk."""
+    """A device whose root ends the measurement, and its disk. The root has modules, as a Debian's has."""
     device = Shared(CACHE / f"{name_of_programs()}-generators", conf=CONF, compatible="debian-board")
     mark = compiled(work, "mark_root")
-    root = device.system("1.0", files={"sbin/init": mark, "usr/lib/systemd/systemd": mark,
-                                       "etc/os-release": "ID=mark\n"})
+    root = device.system("1.0", "marked", files={"sbin/init": mark, "usr/lib/systemd/systemd": mark,
+                                                 "etc/os-release": "ID=mark\n", **own_modules(device)})
     return device, device.disk(a=root)
 
 
