@@ -6,6 +6,8 @@ import argparse
 import json
 import subprocess
 import sys
+from pathlib import Path
+from unittest.mock import MagicMock
 from xml.etree import ElementTree
 
 import pytest
@@ -14,8 +16,10 @@ from cli_device import TOP
 
 sys.path.insert(0, str(TOP / "tests/bench"))
 
+import boots        # noqa: E402
 import compare        # noqa: E402
 import creates      # noqa: E402
+import footprint    # noqa: E402
 import installs     # noqa: E402
 import limits       # noqa: E402
 import measure      # noqa: E402
@@ -57,9 +61,84 @@ def test_what_was_left_out_is_no_target_missed():
     assert judged(made_up("dd", 1.0, "empty"), made_up("dd", 1.0, storage="eMMC")) == {}
 
 
-def test_bytes_that_an_install_of_the_same_image_writes_are_judged_by_themselves():
-    rows = [made_up(OURS, 1.0, "same", written=written) for written in (70_000, 2 << 20)]
-    assert [judged(row)["same", OURS, "written"]["met"] for row in rows] == [True, False]
+def test_an_install_of_the_same_image_writes_no_byte_to_the_slot():
+    for to_slot, met in ((0, True), (1, False)):
+        one = judged(made_up(OURS, 1.0, "same", written=70_000, to_slot=to_slot))["same", OURS, "to_slot"]
+        assert (one["got"], one["met"], one["want"]) == (to_slot, met, "at most 0 bytes")
+
+
+def test_of_a_slot_that_is_not_to_be_written_the_worst_run_counts():
+    taken = installs.Series.__new__(installs.Series)
+    taken.workload, taken.storage, taken.differs, taken.probes, taken.cuts = MagicMock(), "fast", 0, [], []
+    taken.failed, taken.commands, taken.artifacts = {}, {OURS: "x"}, {OURS: TOP / "LICENSE"}
+    taken.samples = {OURS: [measure.Sample(1.0, 1, 1, {"b": (0, wrote), "medium": (5, 0)}) for wrote in (0, 4096, 0)]}
+    assert taken.row(next(way for way in installs.WAYS if way.name == OURS))["to_slot"] == 4096
+
+
+def boot_row(workload: str, way: str, **more) -> dict:
+    return {"group": "boot", "workload": workload, "title": "a boot", "way": way, **more}
+
+
+@pytest.mark.parametrize("workload, way, figure, most", [
+    *((f"window-{bus}", "Keelboot", "million_instructions", 110) for bus in ("virtio", "nvme", "sd", "usb")),
+    ("initramfs", "Keelboot, every default set", "bytes", 3_200_000),
+    ("initramfs", "Keelboot, without modules", "bytes", 1_900_000),
+    ("memory", "Keelboot, every default set", "machine", 96), ("memory", "Keelboot, one bus", "machine", 80)])
+def test_a_boot_is_judged_by_its_window_its_bytes_and_its_memory(workload, way, figure, most):
+    other = boot_row(workload, "a minimal C init", million_instructions=100)
+    for value, met in ((most, True), (most + 1, False)):
+        found = targets.judge([boot_row(workload, way, **{figure: value}), other])
+        assert [(one["way"], one["figure"], one["met"]) for one in found
+                if one["way"] == way] == [(way, figure, met)]
+
+
+def test_an_install_has_two_limits_of_memory():
+    for mebibytes, met in ((16, [True, True]), (24, [False, True]), (25, [False, False])):
+        found = targets.judge([made_up(OURS, 1.0, "rebuilt", memory=mebibytes << 20)])
+        assert [one["met"] for one in found if (one["way"], one["figure"]) == (OURS, "memory")] == met
+
+
+@pytest.mark.parametrize("target", targets.TARGETS, ids=lambda one: f"{one.workload}-{one.way}-{one.figure}")
+def test_each_target_is_met_at_its_limit_and_missed_above_it(target):
+    """As it was measured: what the report says is rounded."""
+    place = {"group": target.group, "workload": target.workload, "title": "", "storage": target.storage}
+    other = {**place, "way": target.against, target.figure: 1_000_000}
+    for more, met in ((0, True), (1, False)):
+        value = target.most * (1_000_000 if target.against or target.of else 1) + more
+        row = {**place, "way": target.way, **({target.of: 1_000_000} if target.of else {}), target.figure: value}
+        assert [one["met"] for one in targets.judge([row, other], (target,))] == [met]
+
+
+def test_the_smallest_machine_is_found_by_halves():
+    for least in (66, 68, 102, 190, 192):
+        tried = []
+        assert footprint.smallest(lambda memory: tried.append(memory) or memory >= least) == least
+        assert len(tried) < 9
+    with pytest.raises(AssertionError, match="no boot with 192 MiB"):
+        footprint.smallest(lambda _: False)
+
+
+def test_a_command_line_names_no_folder_of_this_machine():
+    line = ["qemu-system-x86_64", Path("/work/kernel/vmlinux"), "-append", "root=/dev/vda3 ro",
+            '{"driver": "file", "filename": "/tmp/x/disk.img"}']
+    assert footprint.readable(line) == "qemu-system-x86_64 vmlinux -append 'root=/dev/vda3 ro' " \
+        '\'{"driver": "file", "filename": "disk.img"}\''
+
+
+def test_a_boot_that_fails_is_not_measured_and_the_others_are():
+    def count(image):
+        if image == "bad":
+            raise boots.ExpectError("no root init")
+        return 5.04
+    assert boots.in_turn({"Keelboot": "good", "other": "bad"}, 3, count) == {
+        "Keelboot": {"million_instructions": 5.0, "all_million": [5.0] * 3},
+        "other": {"not_measured": "failed: no root init"}}
+
+
+def test_a_picture_of_sizes_and_of_memory_shows_those():
+    assert [report.shown("boot", [boot_row("x", "y", **{figure: 1})])
+            for figure in ("million_instructions", "bytes", "machine")] == ["million_instructions", "bytes", "machine"]
+    assert "96 MiB" in report.picture([boot_row("memory", "Keelboot", machine=96)], "machine")
 
 
 @pytest.mark.parametrize("seconds, status", [(1.0, 0), (9.0, 1)])

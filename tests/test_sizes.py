@@ -2,11 +2,16 @@
 """How large is what a device carries: the initramfs, with the kernel that is at hand, and the helper in it."""
 
 import re
+import sys
 
 import pytest
 
 import kbkernel
 from cli_device import TOP, call, make_dynamic
+
+sys.path.insert(0, str(TOP / "tests/bench"))
+
+from footprint import BARE      # noqa: E402
 
 BOARD = ("--module-set", "virtio,usb,sd,nvme,ext4,vfat,watchdog")
 
@@ -16,10 +21,6 @@ def of_the_readme() -> tuple:
     readme = (TOP / "README.md").read_text()
     step = re.search(r"image build -o initramfs\.img .*?--modules-dir \S+([^\n]*)\n\n", readme, re.S)
     return tuple(step[1].split())
-
-
-# Which kernel reads it is not known then: zstd is not taken by itself.
-BARE = ("--compress", "zstd")
 
 
 @pytest.mark.parametrize("options, limit", [(BARE, 1_320_000), (BOARD, 3_090_000), (of_the_readme(), 3_200_000)],

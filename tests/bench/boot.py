@@ -9,6 +9,7 @@ Example: tests/bench/boot.py --runs 3 --bus nvme
 import argparse
 import json
 import re
+import shlex
 import statistics
 import sys
 import tempfile
@@ -19,6 +20,7 @@ BENCH = Path(__file__).resolve().parent
 sys.path.insert(0, str(TOP / "qemu"))
 
 from kbdevice import Device, run         # noqa: E402
+from machine import Machine             # noqa: E402
 
 # What a machine with that disk needs, besides ext4 and its watchdog.
 LEAST = {"virtio": ("virtio_pci", "virtio_blk"), "nvme": ("nvme",), "sd": ("sdhci-pci", "mmc_block"),
@@ -46,11 +48,26 @@ def own_modules(device: Device) -> dict:
     return {f"lib/modules/{device.kernel.modules.name}/modules.dep": ""}
 
 
+def device_of(work: Path) -> Device:
+    """One whose disk may be on USB."""
+    device = Device(work)
+    device.conf = device.conf.replace("[system]\n", "[system]\nusb-disk=yes\n")
+    return device
+
+
 def least(device: Device, bus: str, *options) -> Path:
     """An initramfs that loads what a machine with that disk needs, and nothing else."""
     names = ("i6300esb", *LEAST[bus])
     return device.initramfs(*options, "--load-all", *(word for name in names for word in ("--module", name)),
-                            name="least", modules=("ext4",))
+                            name=f"least-{bus}", modules=("ext4",))
+
+
+def marked(device: Device, bus: str, work: Path) -> tuple:
+    """Two initramfs images that mark where /init begins: ours with every set, and a minimal init's with the least."""
+    mark, minimal = compiled(work, "mark_init"), compiled(work, "minimal_init")
+    return (device.initramfs("--init", mark, "--add", f"{device.build / 'init'}:/init.measured", name="keelboot",
+                             modules=SETS),
+            least(device, bus, "--init", mark, "--add", f"{minimal}:/init.measured"))
 
 
 def own_disk(device: Device, work: Path) -> Path:
@@ -61,15 +78,34 @@ def own_disk(device: Device, work: Path) -> Path:
     return disk
 
 
-def marks(device: Device, disk: Path, bus: str, initrd: Path, so: Path, work: Path) -> dict:
-    """Million instructions at the first time of each mark."""
+def counting(device: Device, disk: Path, bus: str, initrd: Path, so: Path, work: Path, **options) -> Machine:
+    """A machine that writes what its marks say to plugin.out. extra: more arguments for QEMU."""
+    extra = ("-plugin", str(so), "-d", "plugin", "-D", str(work / "plugin.out"), *options.pop("extra", ()))
+    return device.machine(disk, bus=bus, initrd=initrd, watchdog=True, extra=extra, **options)
+
+
+def counted(machine: Machine, work: Path, patience: int = 120) -> dict:
+    """Million instructions at the first time of each mark, of a machine that was made to count."""
     out = work / "plugin.out"
     out.unlink(missing_ok=True)
-    with device.machine(disk, bus=bus, initrd=initrd, watchdog=True,
-                        extra=("-plugin", str(so), "-d", "plugin", "-D", str(out))) as machine:
-        machine.wait_shutdown(120)
+    with machine:
+        machine.wait_shutdown(patience)
     found = re.findall(r"mark (\d+) (\d+)", out.read_text())
     return {int(number): int(count) / 1e6 for number, count in reversed(found)}
+
+
+def readable(line: list) -> str:
+    """A command line for people: without this machine's folders, in words of JSON neither."""
+    words = (re.sub(r'"/[^"]*/([^"/]+)"', r'"\1"', word) for word in map(str, line))
+    return shlex.join(Path(word).name if word.startswith("/") else word for word in words)
+
+
+def shown(machine: Machine) -> str:
+    return readable(machine.argv())
+
+
+def marks(device: Device, disk: Path, bus: str, initrd: Path, so: Path, work: Path) -> dict:
+    return counted(counting(device, disk, bus, initrd, so, work), work)
 
 
 def window(*boot) -> float:
@@ -93,19 +129,12 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
-        device = Device(work)
-        device.conf = device.conf.replace("[system]\n", "[system]\nusb-disk=yes\n")
-        mark = compiled(work, "mark_init")
-        minimal = compiled(work, "minimal_init")
-        so = plugin(work)
+        device, so = device_of(work), plugin(work)
         disk = own_disk(device, work)
-        packed = {
-            "keelboot": device.initramfs("--init", mark, "--add", f"{device.build / 'init'}:/init.measured",
-                                         name="keelboot", modules=SETS),
-            "all": device.initramfs("--init", mark, "--add", f"{minimal}:/init.measured", name="all",
-                                        modules=SETS),
-            "least": least(device, args.bus, "--init", mark, "--add", f"{minimal}:/init.measured"),
-        }
+        ours, needed = marked(device, args.bus, work)
+        packed = {"keelboot": ours, "least": needed,
+                  "all": device.initramfs("--init", work / "mark_init", "--add", f"{work}/minimal_init:/init.measured",
+                                          name="all", modules=SETS)}
         sizes = {"with modules": device.initramfs(name="whole", modules=SETS).stat().st_size,
                  "without modules": device.initramfs("--compress", "zstd", name="bare", modules=()).stat().st_size}
         counts, seconds = {name: [] for name in packed}, {name: [] for name in packed}

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The group of boots: guest instructions from power-on to the root's init, and bytes of the initramfs.
+"""The group of boots: guest instructions from power-on to the root's init, and bytes of the initramfs; of these the
+window from /init on, for each bus; the smallest machine.
 
-Each initramfs has the same modules, those that Keelboot's is made with, and the same compressor, and mounts the same
-root. The others load what the machine needs, as a list that a person made for it would have it.
+Of whole boots, each initramfs has the same modules, those that Keelboot's is made with, and the same compressor, and
+mounts the same root. The others load what the machine needs, as a list that a person made for it would have it.
 """
 
-import re
+import functools
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "qemu")]
 
-from boot import SETS, compiled, least, own_modules, plugin     # noqa: E402
+import boot             # noqa: E402
+import footprint        # noqa: E402
+from boot import SETS, compiled, counted, counting, least, own_modules, plugin, shown       # noqa: E402
 from console import ExpectError                 # noqa: E402
 from kbdevice import Device                     # noqa: E402
 from storage import run                         # noqa: E402
@@ -87,19 +91,33 @@ def initramfs_of_each(device: Device, work: Path) -> dict:
     return images
 
 
+def machine(device: Device, disk: Path, initrd: Path, so: Path, work: Path):
+    return counting(device, disk, "virtio", initrd, so, work, append=ROOT)
+
+
 def instructions(device: Device, disk: Path, initrd: Path, so: Path, work: Path) -> float:
     """Million, from power-on. A copy of the disk: each boot is the first."""
-    own, out = work / "own.img", work / "plugin.out"
-    out.unlink(missing_ok=True)
+    own = work / "own.img"
     run("cp", "--sparse=always", disk, own)
-    with device.machine(own, initrd=initrd, append=ROOT, watchdog=True,
-                        extra=("-plugin", str(so), "-d", "plugin", "-D", str(out))) as machine:
-        machine.wait_shutdown(120)
-    return int(re.search(r"mark 2 (\d+)", out.read_text())[1]) / 1e6
+    return counted(machine(device, own, initrd, so, work), work)[2]
 
 
-def row(way: str, **more) -> dict:
-    return {"group": "boot", "workload": "boot", "title": "from power-on to the root's init", "way": way, **more}
+def row(way: str, workload: str = "boot", title: str = "from power-on to the root's init", **more) -> dict:
+    return {"group": "boot", "workload": workload, "title": title, "way": way, **more}
+
+
+def in_turn(images: dict, runs: int, count: Callable) -> dict:
+    """Of each: what a row has. One that fails once is not run again."""
+    counts, failed = {name: [] for name in images}, {}
+    for name in [*images] * runs:
+        if name in failed:
+            continue
+        try:
+            counts[name].append(round(count(images[name]), 1))
+        except ExpectError as error:
+            failed[name] = f"failed: {error}"
+    return {name: {"not_measured": failed[name]} if name in failed else
+            {"million_instructions": statistics.median(counts[name]), "all_million": counts[name]} for name in images}
 
 
 def of_distributions(runs: int) -> list:
@@ -109,11 +127,13 @@ def of_distributions(runs: int) -> list:
     rows = []
     for name in ("Keelboot", *generators.TARGETS):
         try:
-            counts, size = generators.alone(name, runs)
-            rows.append(row(name, million_instructions=statistics.median(counts), all_million=counts, bytes=size))
-        except (ExpectError, OSError, TypeError, subprocess.SubprocessError) as error:
-            rows.append(row(name, not_measured=f"failed: {error}"))
-    return with_ratios([{**one, "workload": "distributions", "title": "beside Debian's initramfs"} for one in rows])
+            counts, size, command = generators.alone(name, runs)
+            more = {"million_instructions": statistics.median(counts), "all_million": counts, "bytes": size,
+                    "command": command}
+        except (ExpectError, OSError, KeyError, subprocess.SubprocessError) as error:
+            more = {"not_measured": f"failed: {error}"}
+        rows.append(row(name, "distributions", "beside Debian's initramfs", **more))
+    return with_ratios(rows)
 
 
 def with_ratios(rows: list) -> list:
@@ -124,24 +144,50 @@ def with_ratios(rows: list) -> list:
     return rows
 
 
-def measured(runs: int) -> list:
+def whole(runs: int) -> list:
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
         device, so = Device(work), plugin(work)
         files = {"sbin/init": compiled(work, "mark_root"), **own_modules(device)}
         disk = device.disk(a=device.system("1.0", files=files))
         images = initramfs_of_each(device, work)
-        counts, failed = {name: [] for name in images}, {}
-        for name in [*images] * runs:
-            if name in failed:
-                continue
-            try:
-                counts[name].append(round(instructions(device, disk, images[name], so, work), 1))
-            except ExpectError as error:
-                failed[name] = f"failed: {error}"
-        rows = [row(name, not_measured=failed[name]) if name in failed else
-                row(name, million_instructions=statistics.median(counts[name]), all_million=counts[name],
-                    bytes=images[name].stat().st_size) for name in images]
+        found = in_turn(images, runs, lambda image: instructions(device, disk, image, so, work))
+        rows = [row(name, command=shown(machine(device, disk, images[name], so, work)),
+                    bytes=images[name].stat().st_size, **more) for name, more in found.items()]
     if not TINY.exists():
         rows.append(row("tiny-initramfs", not_measured="not installed: apt-get install tiny-initramfs-core"))
     return with_ratios(rows)
+
+
+def windows(bus: str, runs: int) -> list:
+    """From /init to the root's init, beside a minimal C init that loads only what a machine with that disk needs."""
+    with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
+        work = Path(temp)
+        device, so = boot.device_of(work), plugin(work)
+        disk = boot.own_disk(device, work)
+        images = dict(zip(("Keelboot", "a minimal C init"), boot.marked(device, bus, work)))
+        found = in_turn(images, runs, lambda image: boot.window(device, disk, bus, image, so, work))
+        return with_ratios([row(name, f"window-{bus}", f"from /init to the root's init, disk on {bus}",
+                                command=shown(counting(device, disk, bus, images[name], so, work)), **more)
+                            for name, more in found.items()])
+
+
+def sizes(_runs: int) -> list:
+    with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
+        found = footprint.sizes(Device(temp), Path(temp))
+    return [row(f"Keelboot, {name}", "initramfs", "bytes of the initramfs", bytes=size, command=command)
+            for name, (size, command) in found.items()]
+
+
+def memory(_runs: int) -> list:
+    """Found once: a search."""
+    with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
+        return [row(name, "memory", "the smallest machine that starts", **(
+                    {"machine": least, "command": command} if least else
+                    {"not_measured": f"failed: no boot with {footprint.HIGH} MiB of memory"}))
+                for name, least, command in footprint.memory(Device(temp), Path(temp))]
+
+
+WORKLOADS = {"boot": whole, "distributions": of_distributions,
+             **{f"window-{bus}": functools.partial(windows, bus) for bus in boot.LEAST},
+             "initramfs": sizes, "memory": memory}

@@ -77,9 +77,9 @@ def create_rows(shop, args):
 
 
 def boot_rows(_shop, args):
-    """Whole boots in QEMU."""
-    yield boots.measured(args.runs)
-    yield boots.of_distributions(args.runs)
+    """Boots in QEMU."""
+    for name in workloads.chosen(boots.WORKLOADS, args.workload):
+        yield boots.WORKLOADS[name](args.runs)
 
 
 # What creates makes, the groups behind it take.

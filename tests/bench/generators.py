@@ -14,7 +14,6 @@ Example: tests/bench/generators.py --runs 3
 import argparse
 import dataclasses
 import json
-import re
 import statistics
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "tests/boot"), str(TOP / "tests")]
 
-from boot import SETS, compiled, own_modules, plugin        # noqa: E402
+from boot import SETS, compiled, counted, counting, own_modules, plugin, shown     # noqa: E402
 from conftest import CACHE, Shared, name_of_programs        # noqa: E402
 from distro import CONF, DEBIAN_13, MEMORY, MKOSI, TARGETS, run        # noqa: E402
 from mkinitcpio import MKINITCPIO       # noqa: E402
@@ -40,15 +39,15 @@ CLOCK = ("-icount", "shift=0,sleep=off")
 REPORT = TOP / "build/report/bench-generators.json"
 
 
+def counting_machine(device, disk: Path, initrd: Path, so: Path, work: Path):
+    return counting(device, disk, "virtio", initrd, so, work, append=OWN_ROOT, memory=MEMORY, extra=CLOCK)
+
+
 def instructions(device, disk: Path, initrd: Path, so: Path, work: Path) -> float:
     """Million, from power-on to the root's init. Each boot is the first of its disk: nobody marks this root good."""
-    own, out = work / "disk.img", work / "plugin.out"
-    out.unlink(missing_ok=True)
+    own = work / "disk.img"
     run("cp", "--sparse=always", disk, own)
-    with device.machine(own, initrd=initrd, append=OWN_ROOT, memory=MEMORY, watchdog=True,
-                        extra=("-plugin", so, "-d", "plugin", "-D", out, *CLOCK)) as machine:
-        machine.wait_shutdown(1200)
-    return int(re.search(r"mark 2 (\d+)", out.read_text())[1]) / 1e6
+    return counted(counting_machine(device, own, initrd, so, work), work, 1200)[2]
 
 
 def device_of(work: Path) -> tuple:
@@ -97,14 +96,15 @@ def measure(target, runs: int, work: Path) -> dict:
 
 def alone(name: str, runs: int) -> tuple:
     """Of a generator without Keelboot, and without LVM, MD and LUKS; of Keelboot's own initramfs with all its sets:
-    (million instructions of each run, bytes of the initramfs)."""
+    (million instructions of each run, bytes of the initramfs, the command line)."""
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
         device, disk = device_of(work)
         so = plugin(work)
         image = device.initramfs(name="own", modules=SETS) if name == "Keelboot" else \
             made(as_shipped(plain(TARGETS[name])), device, "without")
-        return [round(instructions(device, disk, image, so, work), 1) for _ in range(runs)], image.stat().st_size
+        return ([round(instructions(device, disk, image, so, work), 1) for _ in range(runs)], image.stat().st_size,
+                shown(counting_machine(device, disk, image, so, work)))
 
 
 def rows(target: str, measured: dict) -> list:

@@ -121,7 +121,9 @@ class Series:
         return row("installs", self.workload, way.name, self.storage, command=self.commands[way.name],
                    runs=len(self.samples[way.name]), image=self.workload.new.stat().st_size,
                    artifact=self.artifacts[way.name].stat().st_size, differing=self.differs, **figures,
-                   from_medium=figures["moved"]["medium"][0], **({"cut_at": self.cuts} if way.cut else {}),
+                   from_medium=figures["moved"]["medium"][0],
+                   to_slot=max(one.moved["b"][1] for one in self.samples[way.name]),
+                   **({"cut_at": self.cuts} if way.cut else {}),
                    **limits.figures(figures["moved"], figures["seconds"], self.storage, rates))
 
 

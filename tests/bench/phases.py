@@ -18,8 +18,8 @@ TOP = Path(__file__).resolve().parents[2]
 BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH), str(TOP / "qemu")]
 
-from boot import LEAST, SETS, compiled, least, marks, own_disk, plugin      # noqa: E402
-from kbdevice import Device, run         # noqa: E402
+from boot import LEAST, SETS, compiled, device_of, least, marks, own_disk, plugin      # noqa: E402
+from kbdevice import run         # noqa: E402
 
 # What is done from a mark on, and the mark.
 STEPS = (("process 1 starts; /proc, /sys, /dev, /run", 1), ("settings", 0x10),
@@ -61,8 +61,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
-        device, so, mark = Device(work), plugin(work), compiled(work, "mark_init")
-        device.conf = device.conf.replace("[system]\n", "[system]\nusb-disk=yes\n")
+        device, so, mark = device_of(work), plugin(work), compiled(work, "mark_init")
         disk = own_disk(device, work)
         minimal = compiled(work, "minimal_init")
         own = device.initramfs("--init", mark, "--add", f"{marked_init(work)}:/init.measured", name="marked",

@@ -24,9 +24,10 @@ class Target:
     def text(self) -> str:
         if self.against or self.of:
             return f"at most {self.most:g} × {self.against or NAMES[self.of]}"
-        return f"at most {self.most:,} " + ("s, on two processors" if self.figure == "seconds" else "bytes")
+        return f"at most {self.most:,} {UNITS.get(self.figure, 'bytes')}"
 
 
+UNITS = {"seconds": "s, on two processors", "machine": "MiB"}
 NAMES = {"differing": "the 4 KiB blocks that differ", "writing": "the time of its own writes to the slot",
          "artifact": "the artifact"}
 
@@ -41,8 +42,8 @@ TARGETS = (
     Target("installs", "rebuilt", OURS, "seconds", 0.6, "RAUC, plain"),
     Target("installs", "rebuilt", OURS, "seconds", 0.6, "SWUpdate, copied first"),
     Target("installs", "rebuilt", OURS, "seconds", 1.1, AT_BOOT),
-    *(Target("installs", workload, OURS, "memory", 16 * MIB)
-      for workload in ("rebuilt", "blank", "incompressible", "scale-64", "scale-4096")),
+    *(Target("installs", workload, OURS, "memory", most * MIB)     # 16 of an install, 24 of full bundles' prefixes
+      for workload in ("rebuilt", "blank", "incompressible", "scale-64", "scale-4096") for most in (16, 24)),
     Target("installs", "rebuilt", OURS, "from_medium", 1.05, of="artifact"),     # read once, though verified first
     *(Target("installs", "rebuilt", OURS, "seconds", 1.03, of="writing", storage=storage)
       for storage in ("eMMC", "SD card")),
@@ -51,7 +52,7 @@ TARGETS = (
     Target("installs", "in-place", OURS, "written", 1.02, of="differing"),
     Target("installs", "rebuilt", "keelboot install, resumed at half", "seconds", 0.6, OURS),
     Target("installs", "rebuilt", OURS, "seconds", 0.666, "keelboot install, one core"),     # gains 1.5 ×
-    Target("installs", "same", OURS, "written", MIB),      # the state, and nothing of the slot
+    Target("installs", "same", OURS, "to_slot", 0),
     Target("sizes", "rebuilt", "keelboot, level 9", "bytes", 1.04, "zstd --long -9"),
     Target("sizes", "rebuilt", "keelboot, level 19", "bytes", 1.04, "zstd --long -19"),
     *(Target("creates", workload, "keelboot, delta", "bytes", most, "xdelta3 -9")
@@ -67,8 +68,14 @@ TARGETS = (
     *(Target("installs", "rebuilt", DELTA, "seconds", 1, OURS, storage) for storage in ("eMMC", "SD card")),
     *(Target("installs", workload, way, "memory", 24 * MIB)
       for workload, way in (("rebuilt", DELTA), ("arm64", DELTA), ("squashfs", REMADE), ("erofs", REMADE))),
-    Target("boot", "boot", "Keelboot", "million_instructions", 1.1, "a minimal C init"),
+    *(Target("boot", f"window-{bus}", "Keelboot", "million_instructions", 1.1, "a minimal C init")
+      for bus in ("virtio", "nvme", "sd", "usb")),
     Target("boot", "boot", "Keelboot", "million_instructions", 1.02, "tiny-initramfs"),
+    *(Target("boot", workload, f"Keelboot, {sets}", figure, most, judged=sets != "sixteen sets")
+      for workload, figure, most in (("initramfs", "bytes", 3_200_000), ("memory", "machine", 96))
+      for sets in ("every default set", "sixteen sets")),
+    Target("boot", "initramfs", "Keelboot, without modules", "bytes", 1_900_000),
+    Target("boot", "memory", "Keelboot, one bus", "machine", 80),
 )
 
 
