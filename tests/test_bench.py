@@ -20,6 +20,7 @@ import boots        # noqa: E402
 import compare        # noqa: E402
 import creates      # noqa: E402
 import footprint    # noqa: E402
+import groups       # noqa: E402
 import installs     # noqa: E402
 import limits       # noqa: E402
 import measure      # noqa: E402
@@ -313,6 +314,44 @@ def test_a_report_is_added_to_only_by_a_run_like_it(tmp_path, monkeypatch, other
         return
     with pytest.raises(SystemExit, match=why):
         compare.begun(args, tmp_path)
+
+
+@pytest.fixture
+def second_version(tmp_path, monkeypatch):
+    """A folder in the place of control groups of version 2."""
+    monkeypatch.setattr(groups, "V1", tmp_path / "none")
+    monkeypatch.setattr(groups, "BLKIO", tmp_path / "none")
+    monkeypatch.setattr(groups, "V2", tmp_path)
+    monkeypatch.setattr(groups.atexit, "register", lambda *_: None)
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
+    return tmp_path / groups.name()
+
+
+def test_of_version_2_a_group_above_the_bench_and_its_commands_is_slow(second_version):
+    group = groups.Group()
+    assert group.path == second_version / "run"
+    (second_version / "io.max").write_text("")
+    assert groups.cannot_limit() == ""
+    for read, write, said in ((5, 7, "7:1 rbps=5 wbps=7\n"), (0, 0, "7:1 rbps=max wbps=max\n")):
+        groups.limit("7:1", read, write)
+        assert (second_version / "io.max").read_text() == said
+    assert (second_version / "bench/cgroup.procs").read_text() == str(groups.os.getpid())
+    assert (second_version / "cgroup.subtree_control").read_text() == "+memory +io"
+
+
+@pytest.mark.parametrize("there, why", [("cpu memory", "nor memory and io"), ("memory io", "no io.max")])
+def test_slow_storage_that_cannot_be_made_is_rows_that_say_so(second_version, there, why):
+    (second_version.parent / "cgroup.controllers").write_text(there)
+    args = argparse.Namespace(workload=["rebuilt", "blank"], way=None, slow_size=128)
+    found = [*compare.throttled_rows(None, args)]
+    assert [(rows[0]["workload"], rows[0]["storage"]) for rows in found] == [
+        (name, speed) for name in ("rebuilt", "blank") for speed in ("eMMC", "SD card")]
+    assert all(why in row["not_measured"] for rows in found for row in rows)
+    ways = [{row["way"] for row in rows} for rows in found]
+    assert ways[0] == {*compare.SLOW_WAYS} and ways[0] - ways[2] == {targets.DELTA}
+    missed = targets.judge([row for rows in found for row in rows])
+    assert len(missed) == len([one for one in targets.TARGETS if one.storage != "fast"]) > 0
+    assert {(one["got"], one["met"]) for one in missed} == {(None, False)}
 
 
 def test_ways_that_were_not_asked_for_are_not_run_and_give_no_ratio():

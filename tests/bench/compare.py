@@ -27,10 +27,10 @@ sys.path.insert(0, str(TOP / "tests/bench"))
 
 import boots            # noqa: E402
 import creates          # noqa: E402
+import groups           # noqa: E402
 import installs         # noqa: E402
 import pictures         # noqa: E402
 import sizes            # noqa: E402
-import storage          # noqa: E402
 import bench_report as report       # noqa: E402
 import targets          # noqa: E402
 import workloads        # noqa: E402
@@ -46,21 +46,25 @@ def install_rows(shop, args):
 
 SLOW_WAYS = ("keelboot install", "keelboot at boot, verify-first = no", "dd", "zstd -dc | dd",
              "sha256sum && zstd -dc | dd", "RAUC, plain", "SWUpdate, installed-directly", "keelboot install, delta")
+SLOW, SLOW_SPEEDS = ("rebuilt", "blank"), ("eMMC", "SD card")
 
 
 def throttled_rows(shop, args):
     """Storage as slow as a device's: over the release before, and over zeroes. A smaller image: its time is that of the
     bytes, and grows with them."""
-    if not storage.can_throttle():
-        print("throttled: not measured: this kernel has no blkio controller of control groups version 1")
+    ways = tuple(name for name in SLOW_WAYS if args.way is None or name in args.way)
+    names = workloads.chosen(SLOW, args.workload)
+    if not names:
+        return
+    if why := groups.cannot_limit():
+        for name, speed in itertools.product(names, SLOW_SPEEDS):
+            yield installs.unmeasured(workloads.unmade(name), speed, ways, why)
         return
     slow = workloads.Workshop(shop.folder.parent / f"images-{args.slow_size}", args.slow_size)
-    names = workloads.chosen(("rebuilt", "blank"), args.workload) or ["none"]
     for workload in itertools.chain(workloads.pairs(slow, names), workloads.singles(slow, names)):
         sized = dataclasses.replace(workload, title=f"{workload.title}, {args.slow_size} MiB")
-        for speed in ("eMMC", "SD card"):
-            yield installs.measured(sized, slow.folder, speed, args.runs,
-                                    tuple(name for name in SLOW_WAYS if args.way is None or name in args.way))
+        for speed in SLOW_SPEEDS:
+            yield installs.measured(sized, slow.folder, speed, args.runs, ways)
 
 
 def size_rows(shop, args):

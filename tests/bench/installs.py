@@ -137,6 +137,10 @@ def series(workload, place: Place, ways: list, artifacts: dict, storage: str, ru
     return measure.to_first([taken.row(way) for way in ways])
 
 
+def unmeasured(workload, storage: str, only: tuple, why: str) -> list:
+    return [row("installs", workload, way.name, storage, not_measured=why) for way in wanted(workload, only)]
+
+
 def measured(workload, folder: Path, storage: str, runs: int, only: tuple | None = None) -> list:
     """All rows of one workload on one storage; a way whose programs are not there is a row that says so."""
     ways = wanted(workload, only)

@@ -15,7 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-V1, V2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
+from groups import Group
+
 PERIOD = 0.005      # seconds between two looks at the processes
 PATIENCE = 1800     # seconds that a command may take
 
@@ -38,36 +39,6 @@ class Sample:
     @property
     def written(self) -> int:
         return sum(put for _, put in self.moved.values())
-
-
-class Group:
-    """A control group for one command, of either version."""
-
-    def __init__(self):
-        self.v1 = V1.is_dir()
-        self.path = (V1 if self.v1 else V2) / f"keelboot-bench-{os.getpid()}"
-        self.path.mkdir(exist_ok=True)
-
-    def processes(self) -> list:
-        return (self.path / "cgroup.procs").read_text().split()
-
-    def peak(self) -> int:
-        file = self.path / ("memory.max_usage_in_bytes" if self.v1 else "memory.peak")
-        return int(file.read_text()) if file.exists() else 0
-
-    def kill(self) -> None:
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), 9)
-
-    def end(self) -> None:
-        """What the command left behind ends, too: only what is in this group."""
-        for _ in range(100):
-            if not self.processes():
-                break
-            self.kill()
-            time.sleep(0.02)
-        self.path.rmdir()
 
 
 def high_water(pid: str) -> int:

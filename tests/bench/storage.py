@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The storage of a device, made of loop devices: slots a and b, the state, and a file system for what is installed.
 
-A throttle is the kernel's: blkio of control groups version 1, set for each loop device in the root group, where the
-page cache is written back, too. It is lifted while the storage is prepared.
+A throttle is the kernel's, of control groups, for each loop device. It is lifted while the storage is prepared.
 """
 
 import contextlib
@@ -10,19 +9,16 @@ import os
 import subprocess
 from pathlib import Path
 
+import groups
+
 MB = 10 ** 6
 MIB = 1 << 20
 # Megabytes per second that are read, and written.
 SPEEDS = {"fast": None, "eMMC": (100, 30), "SD card": (20, 10)}
-BLKIO = Path("/sys/fs/cgroup/blkio")
 
 
 def run(*command, **options) -> subprocess.CompletedProcess:
     return subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL, **options)
-
-
-def can_throttle() -> bool:
-    return (BLKIO / "blkio.throttle.write_bps_device").exists()
 
 
 class Disk:
@@ -62,13 +58,11 @@ class Disk:
 
     def set_speed(self, name: str) -> None:
         """As its caller needs it: `fast` is no limit."""
-        if not can_throttle():
+        if groups.cannot_limit():
             return
         read, write = SPEEDS[name] or (0, 0)
         for loop in self.loops.values():
-            number = Path(f"/sys/class/block/{Path(loop).name}/dev").read_text().strip()
-            (BLKIO / "blkio.throttle.read_bps_device").write_text(f"{number} {read * MB}\n")
-            (BLKIO / "blkio.throttle.write_bps_device").write_text(f"{number} {write * MB}\n")
+            groups.limit(Path(f"/sys/class/block/{Path(loop).name}/dev").read_text().strip(), read * MB, write * MB)
 
     def traffic(self) -> dict:
         """{device: (bytes read, bytes written)}, so far."""

@@ -190,6 +190,12 @@ SINGLES = {
 }
 
 
+def unmade(name: str) -> Workload:
+    """For rows that say why it was not measured."""
+    title, _ = {**PAIRS, **SINGLES}[name]
+    return Workload(name, title, Path(), old=Path() if name in PAIRS else None)
+
+
 def chosen(table, names: list) -> list:
     """Of the table; without names: all."""
     return [name for name in table if not names or name in names]
