@@ -26,6 +26,7 @@ import limits       # noqa: E402
 import measure      # noqa: E402
 import pictures     # noqa: E402
 import quick        # noqa: E402
+import sizes        # noqa: E402
 import bench_report as report     # noqa: E402
 import targets      # noqa: E402
 import workloads        # noqa: E402
@@ -314,6 +315,26 @@ def test_a_report_is_added_to_only_by_a_run_like_it(tmp_path, monkeypatch, other
         return
     with pytest.raises(SystemExit, match=why):
         compare.begun(args, tmp_path)
+
+
+def test_of_a_file_that_differs_bsdiff_makes_a_patch_and_a_new_one_is_carried(tmp_path):
+    programs, old, new, patches = (tmp_path / name for name in ("bin", "old", "new", "patches"))
+    for folder in (programs, old / "a b", new / "a b", patches):
+        folder.mkdir(parents=True)
+    (programs / "bsdiff").write_text("#!/bin/sh\ncat \"$1\" \"$2\" >\"$3\"\n")
+    (programs / "bsdiff").chmod(0o755)
+    for folder, words in ((old, "old"), (new, "new")):
+        (folder / "same").write_text("same")
+        (folder / "a b/file").write_text(words)
+    (new / "more").write_text("more")
+    (new / "link").symlink_to("more")
+    (new / "was a link").write_text("")
+    (old / "was a link").symlink_to("same")
+    subprocess.run(["sh", "-c", sizes.BY_FILES], check=True, cwd=new, env={
+        "PATH": f"{programs}:/usr/bin:/bin", "old": str(old), "patches": str(patches), "out": str(tmp_path / "out")})
+    assert {str(path.relative_to(patches)): path.read_text() for path in patches.rglob("*") if path.is_file()} == {
+        "a b/file": "oldnew", "more": "more"}
+    assert (tmp_path / "out").stat().st_size > 0
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ are made as often as the installs, beside zstd, in turn.
 
 import shlex
 import statistics
-import time
 from pathlib import Path
 
 import measure
-from sizes import Unmounted, bsdiff, cached
+from sizes import Unmounted, bsdiff_line, cached
 from workloads import PLAIN
 from ways import KEELBOOT, PACKED, delta_line, install_line, missing, patch_line, xdelta_line
 
@@ -67,14 +66,13 @@ def one(workload, way: str, line: list, out: Path, folder: Path) -> dict:
 
 
 def by_files(workload, out: Path, folder: Path) -> dict:
-    """Of bsdiff, which runs once for each file: the time of all, and no memory."""
-    way = BY_FILES
+    """Of bsdiff, which runs once for each file: of all of them, and of zstd, which packs the patches."""
     if missing(("bsdiff",)):
-        return row(workload, way, not_measured="not installed: " + install_line(missing(("bsdiff",))))
-    measure.drop_caches()
-    start = time.monotonic()
-    bsdiff(workload, out, folder)
-    return row(workload, way, seconds=round(time.monotonic() - start, 4), bytes=out.stat().st_size)
+        return row(workload, BY_FILES, not_measured="not installed: " + install_line(missing(("bsdiff",))))
+    with bsdiff_line(workload, out, folder) as line:
+        taken = one(workload, BY_FILES, line, out, folder)
+    shown = {"command": "bsdiff OLD NEW PATCH, for each file that differs; tar -c PATCHES | zstd -19 -T0 --long"}
+    return {**taken, **shown} if "command" in taken else taken
 
 
 def in_turn(workload, out: Path, place, folder: Path, runs: int) -> list:

@@ -4,6 +4,7 @@
 The artifacts of the installs are taken as they are; this adds what is only compared by its size.
 """
 
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -26,38 +27,36 @@ def zstd(level: int):
     return make
 
 
-def mounted(image: Path, at: Path):
-    at.mkdir(exist_ok=True)
-    run("mount", "-o", "loop,ro", image, at)
+# In the new image's root: a patch where the old image has a file of that path, the file itself where not.
+BY_FILES = """set -eu
+find . -type f | LC_ALL=C sort | while IFS= read -r path; do
+	[ ! -L "$old/$path" ] || continue
+	! cmp -s "$old/$path" "$path" 2>/dev/null || continue
+	mkdir -p "$patches/${path%/*}"
+	if [ -f "$old/$path" ]; then bsdiff "$old/$path" "$path" "$patches/$path"; else cp "$path" "$patches/$path"; fi
+done
+tar -C "$patches" -c . | zstd -qq -19 -T0 --long -o "$out"
+"""
+
+
+@contextlib.contextmanager
+def bsdiff_line(workload, out: Path, folder: Path):
+    """The command for both images, which are mounted meanwhile: a shell, so that hardly anything but bsdiff counts."""
+    old, new, patches = folder / "old", folder / "new", out.with_suffix(".patches")
+    run("rm", "-rf", patches)
+    with contextlib.ExitStack() as stack:
+        for image, at in ((workload.old, old), (workload.new, new), (None, patches)):
+            at.mkdir(exist_ok=True)
+            if image:
+                run("mount", "-o", "loop,ro", image, at)
+                stack.callback(run, "umount", at)
+        stack.callback(run, "rm", "-rf", patches)
+        yield ["env", "-C", new, f"old={old}", f"patches={patches}", f"out={out}", "sh", "-c", BY_FILES]
 
 
 def bsdiff(workload, out: Path, folder: Path) -> None:
-    """File by file: a patch where the old image has a file of that path, the file itself where not; packed by zstd."""
-    old, new, patches = folder / "old", folder / "new", out.with_suffix(".patches")
-    run("rm", "-rf", patches)
-    mounted(workload.old, old)
-    mounted(workload.new, new)
-    try:
-        for path in sorted(new.rglob("*")):
-            name = path.relative_to(new)
-            before = old / name
-            if path.is_symlink() or not path.is_file() or before.is_symlink():
-                continue
-            there = before.is_file()
-            if there and subprocess.run(["cmp", "-s", before, path], check=False).returncode == 0:
-                continue
-            target = patches / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if there:
-                run("bsdiff", before, path, target)
-            else:
-                run("cp", path, target)
-    finally:
-        run("umount", old)
-        run("umount", new)
-    patches.mkdir(exist_ok=True)
-    run("sh", "-c", "tar -C \"$0\" -c . | zstd -qq -19 -T0 --long -o \"$1\"", patches, out)
-    run("rm", "-rf", patches)
+    with bsdiff_line(workload, out, folder) as line:
+        run(*line)
 
 
 # Name, programs, is it a delta, how it is made; mountable images only for bsdiff.
