@@ -446,6 +446,39 @@ def test_a_figure_that_nobody_measured_or_wants_is_no_success():
     assert [line.partition(":")[0] for line in wrong] == ["keelboot", "init", "install"]
 
 
+def test_system_calls_of_all_processes_are_counted(tmp_path):
+    """getppid does nothing else: each more is one call more, whoever makes it."""
+    counter, asks, said = tmp_path / "calls", tmp_path / "asks", tmp_path / "said"
+    (tmp_path / "asks.c").write_text("""
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	if (fork() == 0) {
+		for (int i = 0; i < atoi(argv[1]); i++)
+			getppid();
+		_exit(0);
+	}
+	wait(NULL);
+	return argc;
+}
+""")
+    for source, out in ((TOP / "tests/bench/calls.c", counter), (tmp_path / "asks.c", asks)):
+        subprocess.run(["gcc", "-O2", "-Wall", "-o", out, source], check=True)
+    counts = []
+    for more in (0, 100):
+        assert subprocess.run([counter, said, asks, str(more)], check=False).returncode == 2     # as the command ended
+        counts.append(int(said.read_text()))
+    assert counts[1] - counts[0] == 100
+
+
+def test_a_figure_that_is_new_needs_one_that_is_wanted():
+    got = {"bundle, of zstd": 1.0, "init: bytes": 1, "install: memory": 1, "install of a delta: system calls": 5}
+    passed, wrong = quick.compare(got, WANTED, "debian", "6.1")
+    assert passed == 3 and "delta" in wrong[0] and "has no figure" in wrong[0]
+
+
 def test_another_release_is_held_to_the_bundle_only(capsys):
     assert quick.compare({"bundle, of zstd": 2.0, "init: bytes": 5000}, WANTED, "sid", "6.1")[0] == 0
     assert quick.compare({"bundle, of zstd": 1.0, "init: bytes": 5000}, WANTED, "sid", "6.1") == (1, [])

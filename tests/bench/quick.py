@@ -76,40 +76,63 @@ class Watch(threading.Thread):
             self.most = max(self.most, sum(map(high_water, self.below(str(os.getpid())))))
 
 
-def install(device: Device, bundle: Path, before: bytes, again: bool = False) -> dict:
-    """Calls, bytes and memory of one `keelboot install`, of all its processes."""
+def prepare(device: Device, before: bytes, runs: Path) -> str:
+    """Slot a runs what that bundle brought, slot b holds these bytes; the command to install, but for the bundle."""
     device.slots["b"].write_bytes(before.ljust(SIZE + 8 * MIB, b"\0"))
-    if not again:
-        device("state", "init", "--force", "--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 1)
-    command = " ".join(map(str, [KEELBOOT, *device.options(), "install", "--progress=none", bundle]))
+    device("state", "init", "--force", "--slots", 2, "--good", "a", "--bundle", runs)
+    return " ".join(map(str, [KEELBOOT, *device.options(), "install", "--progress=none"]))
+
+
+def shell(command: str) -> str:
+    return subprocess.run(["sh", "-c", command], check=True, text=True, capture_output=True,
+                          env={**os.environ, "KEELBOOT_HELPER": str(HELPER)}).stdout
+
+
+def install(device: Device, bundle: Path, before: bytes, runs: Path) -> dict:
+    """System calls, bytes and memory of `keelboot install`, of all its processes. Calls are counted in a run of their
+    own: it is slower, and that changes who waits for whom."""
+    command = prepare(device, before, runs)
     watch = Watch()
     watch.start()
-    told = subprocess.run(["sh", "-c", f"{command} >/dev/null 2>&1; cat /proc/$$/io"], check=True, text=True,
-                          capture_output=True, env={**os.environ, "KEELBOOT_HELPER": str(HELPER)}).stdout
+    io = dict(line.split(": ") for line in shell(f"{command} {bundle} >/dev/null 2>&1; cat /proc/$$/io").splitlines())
     watch.over.set()
     watch.join()
-    io = dict(line.split(": ") for line in told.splitlines())
-    return {"calls": int(io["syscr"]) + int(io["syscw"]), "read": int(io["rchar"]), "written": int(io["wchar"]),
-            "memory": watch.most}
+    counter = device.path / "calls"
+    if not counter.exists():
+        run("gcc", "-O2", "-o", counter, TOP / "tests/bench/calls.c")
+    command = prepare(device, before, runs)
+    calls = shell(f"{counter} {device.path}/count {command} {bundle} >/dev/null 2>&1; cat {device.path}/count")
+    return {"system calls": int(calls), "read": int(io["rchar"]), "written": int(io["wchar"]), "memory": watch.most}
+
+
+def bundled(work: Path, name: str, number: int, *options) -> Path:
+    """The bundle of that name, of work/image-NUMBER."""
+    bundle = work / f"{name}.keel"
+    run(KEELBOOT, "bundle", "create", "-o", bundle, "--compatible", "test-board", "--version", f"{number}.0",
+        "--sequence", number, "--image", f"root={work}/image-{number}", "--key", work / "k.key", *options)
+    return bundle
 
 
 def installs(work: Path) -> dict:
-    """Over zeroes, over another image, over the same; and the bundle beside zstd's."""
-    one, two = image(1), image(2)
-    (work / "image").write_bytes(two)
+    """Over zeroes, over another image, over the same, and as a delta; and the bundle beside zstd's."""
+    images = {number: image(number) for number in (1, 2)}
+    for number, content in images.items():
+        (work / f"image-{number}").write_bytes(content)
     run(KEELBOOT, "key", "generate", "-o", work / "k")
-    bundle = work / "x.keel"
-    run(KEELBOOT, "bundle", "create", "-o", bundle, "--compatible", "test-board", "--version", "2.0", "--sequence", 2,
-        "--image", f"root={work}/image", "--key", work / "k.key")
-    run("zstd", "-qq", "-9", "--long", work / "image", "-o", work / "image.zst")
+    old, bundle = bundled(work, "old", 1), bundled(work, "x", 2)
+    delta = bundled(work, "delta", 2, "--full", "no", "--from", f"{work}/image-1,version=1.0")
+    run("zstd", "-qq", "-9", "--long", work / "image-2", "-o", work / "image.zst")
     device = Device(work / "device")
     device.trust(work / "k.pem")
-    figures = {"bundle, of zstd -9 --long": bundle.stat().st_size / (work / "image.zst").stat().st_size}
-    for name, before in (("zeroes", b""), ("another image", one), ("the same image", two)):
-        got = install(device, bundle, before)
-        if device.slots["b"].read_bytes()[:SIZE] != two:
-            raise SystemExit(f"quick.py: over {name}: slot b does not hold the image")
-        figures.update({f"install over {name}: {what}": value for what, value in got.items()})
+    device.slots["a"].write_bytes(images[1].ljust(SIZE + 8 * MIB, b"\0"))
+    figures = {"bundle, of zstd -9 --long": bundle.stat().st_size / (work / "image.zst").stat().st_size,
+               "delta: bytes": delta.stat().st_size}
+    for name, before, what in (("over zeroes", b"", bundle), ("over another image", images[1], bundle),
+                               ("over the same image", images[2], bundle), ("of a delta", images[1], delta)):
+        got = install(device, what, before, old)
+        if device.slots["b"].read_bytes()[:SIZE] != images[2]:
+            raise SystemExit(f"quick.py: install {name}: slot b does not hold the image")
+        figures.update({f"install {name}: {what}": value for what, value in got.items()})
     return figures
 
 
