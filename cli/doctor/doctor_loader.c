@@ -255,15 +255,27 @@ static void look_at_its_own(struct doctor *doc)
 	doctor_early(doc);
 }
 
-static void look_at_loader(struct doctor *doc)
+/* Keelboot asks no boot loader. Without pairs there is no kernel to fall back to. */
+static void check_none(struct doctor *doc)
 {
-	const struct device *d = doc->d;
-
-	if (d->conf.loader == CONF_LOADER_NONE && has_pair(&d->conf))
+	if (has_pair(&doc->d->conf))
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-none",
 			"name it in [loader] kind= of system.conf, here and in the initramfs",
 			"slots have partitions for a kernel, but system.conf names no boot loader that Keelboot can ask: any kernel boots any slot");
+	else
+		doctor_report(
+			doc, DOCTOR_NOTE, "loader-single",
+			"leave it so where the kernel hardly ever changes; else give each slot a kernel of its own (docs/KERNEL.md has the layouts)",
+			"one kernel starts all slots: no update brings a new one, and if it does not start, nothing falls back");
+}
+
+static void look_at_loader(struct doctor *doc)
+{
+	const struct device *d = doc->d;
+
+	if (d->conf.loader == CONF_LOADER_NONE)
+		check_none(doc);
 	doctor_counter(doc);
 	if (device_loader_is_kexec(d)) {
 		check_kexec(doc);
