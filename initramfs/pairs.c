@@ -125,6 +125,26 @@ static void find_unsaved(struct boot *b)
 			"it cannot write its store, and would start no other kernel: no trial is booted, and nothing is installed (is its medium write-protected, or its file missing?)");
 }
 
+static void answer_count(struct boot *b)
+{
+	struct pairs *p = &b->pairs;
+	struct pairs_answer is;
+
+	if (!p->answered && pairs_ask_came_up(b, &is) == KB_OK) {
+		p->answered = true;
+		p->lost = is.preset == STATE_NONE;
+	}
+	if (!p->answered)
+		pairs_finding(
+			p,
+			"it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
+	else if (p->lost)
+		pairs_finding(
+			p,
+			"its store names no kernel that it starts by default: it was lost, or never written. This time it started that of slot %c; keelboot mark good sets the default",
+			state_slot_letter(p->running));
+}
+
 /*
  * What the loader waits to hear, once in a boot. A preset that did not come up is one no more,
  * before anything is handed over to it: else each handover that fails would cost as many starts
@@ -143,11 +163,7 @@ static void answer_loader(struct boot *b)
 		if (!p->answered)
 			log_warn("boot loader: it will try the other kernel again");
 	} else if (b->cmd.start == CMDLINE_START_COUNTED) {
-		p->answered = p->answered || pairs_ask_came_up(b) == KB_OK;
-		if (!p->answered)
-			pairs_finding(
-				p,
-				"it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
+		answer_count(b);
 	} else {
 		p->answered = p->answered || b->conf.loader == CONF_LOADER_BAREBOX;
 		if (pairs_look_is_unsaved(b))
@@ -177,6 +193,7 @@ void pairs_find(struct boot *b)
 	*p = (struct pairs){ .running = STATE_NONE,
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
 			     .answered = p->answered,
+			     .lost = p->lost,
 			     .base_asked = p->base_asked,
 			     .no_base = p->no_base };
 	if (!p->asked && (b->conf.lost || !b->configured) && b->cmd.pair >= 0 &&
@@ -334,12 +351,27 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 	return false;
 }
 
+/* The boot that asked for this one may have found no preset, and that is in no record. */
+static void settle_handed(struct boot *b, int slot)
+{
+	struct pairs_answer was;
+	bool lost = pairs_ask(b, &was) == KB_OK && was.preset == STATE_NONE;
+
+	if (!set_preset(b, slot))
+		log_warn("boot loader: each start takes a restart more, until keelboot mark good");
+	else if (lost)
+		pairs_finding(
+			&b->pairs,
+			"its store named no kernel that it starts by default: it was lost, or never written. From now on it starts that of slot %c",
+			state_slot_letter(slot));
+}
+
 void pairs_settle_preset(struct boot *b)
 {
 	int slot = b->attempt.chosen.slot;
 
 	if (b->pairs.role == ATTEMPT_LOADER && !b->pairs.unasked && b->rec.arrived &&
 	    slot == b->pairs.running && b->rec.s.slot[slot].st == STATE_GOOD &&
-	    !settings_is_forced(b) && !set_preset(b, slot))
-		log_warn("boot loader: each start takes a restart more, until keelboot mark good");
+	    !settings_is_forced(b))
+		settle_handed(b, slot);
 }

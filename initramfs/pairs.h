@@ -32,6 +32,8 @@ struct pairs {
 	const char *no_base;
 	/* the loader heard what it waits for */
 	bool answered;
+	/* it named no preset then: its store was lost, or never written */
+	bool lost;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE,
 	 * PAIR_UNCHECKED, PAIR_UNNAMED, the last two, or "" */
 	char where[PAIRS_WHERE];

@@ -55,18 +55,23 @@ static const char *slot_behind(const char *text, const char *word, int8_t *slot)
 	return letter == '\0' ? NULL : text + len + 1;
 }
 
-enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is)
+static enum kb_err ask_store(struct boot *b, const char *verb, struct pairs_answer *is)
 {
 	struct child_said said;
 	const char *at;
 
 	*is = (struct pairs_answer){ STATE_NONE, STATE_NONE };
-	TRY(run_loader(b, "get", NULL, &said));
+	TRY(run_loader(b, verb, NULL, &said));
 	at = slot_behind(said.text, "default=", &is->preset);
 	if (at != NULL && slot_behind(at, " once=", &is->once) != NULL)
 		return KB_OK;
-	log_err("boot loader: get: not an answer: %s", said.text);
+	log_err("boot loader: %s: not an answer: %s", verb, said.text);
 	return KB_EFORMAT;
+}
+
+enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is)
+{
+	return ask_store(b, "get", is);
 }
 
 enum kb_err pairs_ask_once(struct boot *b, int slot)
@@ -79,11 +84,9 @@ enum kb_err pairs_ask_preset(struct boot *b, int slot)
 	return run_with_slot(b, "default", slot);
 }
 
-enum kb_err pairs_ask_came_up(struct boot *b)
+enum kb_err pairs_ask_came_up(struct boot *b, struct pairs_answer *is)
 {
-	struct child_said said;
-
-	return run_loader(b, "came-up", NULL, &said);
+	return ask_store(b, "came-up", is);
 }
 
 int pairs_ask_booted(struct boot *b, enum cmdline_start *start)

@@ -24,7 +24,7 @@ enum kb_err pairs_ask_once(struct boot *b, int slot) KB_MUST_CHECK;
 enum kb_err pairs_ask_preset(struct boot *b, int slot) KB_MUST_CHECK;
 
 /* The preset's kernel came up: its starts count anew. */
-enum kb_err pairs_ask_came_up(struct boot *b) KB_MUST_CHECK;
+enum kb_err pairs_ask_came_up(struct boot *b, struct pairs_answer *is) KB_MUST_CHECK;
 
 /* The slot whose pair runs, or STATE_NONE. And how the loader came to start it, if its store says
  * that. */

@@ -211,7 +211,8 @@ def test_count_of_the_copies_wraps(bench, flags):
 
 @pytest.mark.parametrize("damaged", [(0,), (1,), (0, 1)], ids=str)
 def test_damaged_copies_lead_to_the_preferred_pair(bench, damaged):
-    """One: nothing is lost. Both: U-Boot starts pair a by its own variables, whose init asks for b."""
+    """One: nothing is lost. Both: U-Boot starts pair a by its own variables, and its init asks for b. Each of these
+    boots says that the preset was lost."""
     pairs = Pairs.both_good(bench)
     with open(pairs.disk, "r+b") as file:
         for number in damaged:
@@ -220,7 +221,12 @@ def test_damaged_copies_lead_to_the_preferred_pair(bench, damaged):
     with pairs.machine() as vm:
         bench.up(vm, SECOND, "b", 2 * SLOW)
         assert pairs.pair(vm) == "b" and len(vm.boots) == len(damaged)
-        assert ("using default environment" in vm.text) == (len(damaged) == 2)
+        both = len(damaged) == 2
+        assert ("using default environment" in vm.text) == both
+        assert ("boot loader: its store names no kernel that it starts by default" in vm.boot_text(1)) == both
+        told = "it was lost, or never written. From now on it starts that of slot b"
+        assert (told in bench.ask(vm, "keelboot status")) == both
+        assert any(told in text for text in bench.boot_warnings(vm)) == both
     assert pairs.variables()["keelboot_default"] == "b" and len(kbuboot.copies(pairs.disk)) == 2
 
 

@@ -277,10 +277,13 @@ TEST(loader_is_answered_once_though_the_disk_comes_back)
 			       "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n";
 		machine.cmdline =
 			i == 0 ? "keelboot.pair=a,counted\n" : "keelboot.pair=a,instead\n";
-		machine_child_says("keelboot-loader", NULL, "default=a once=-\n", 0);
+		machine_child_says("keelboot-loader", NULL,
+				   i == 0 ? "default=- once=-\n" : "default=a once=-\n", 0);
 		pull_out_and_plug_in(machine_good(), VDB_PATH);
 		machine_boots('a');
 		assert_once("# rescue: the disk is back");
+		machine_told(i == 0 ? "its store names no kernel that it starts by default"
+				    : "did not come up: it started that of slot a instead");
 		assert_once(i == 0 ? "spawn keelboot-loader grub  came-up"
 				   : "spawn keelboot-loader grub  default a");
 	}

@@ -90,6 +90,20 @@ TEST(loader_that_cannot_be_answered_is_told_of)
 		"{\"id\":\"loader\",\"text\":\"boot loader: it counts the starts of this kernel");
 }
 
+/* U-Boot saves its count into an empty environment before init looks: that is sound, and has no
+ * preset. */
+TEST(store_that_lost_its_preset_is_told_of)
+{
+	machine.cmdline = "keelboot.pair=a,counted\n";
+	machine_put(machine_good());
+	loader_says("came-up", "default=- once=-\n", 0);
+	machine_boots_as("pair_without_a_preset", 'a');
+	assert_once(ASKS "came-up");
+	assert_once("# boot loader: its store names no kernel that it starts by default");
+	machine_told(
+		"{\"id\":\"loader\",\"text\":\"boot loader: its store names no kernel that it starts by default: it was lost, or never written. This time it started that of slot a");
+}
+
 /* The preset is b, a good slot, and its kernel rotted: three starts, then a's. */
 TEST(preset_that_did_not_come_up_is_replaced_before_it_is_asked_for_again)
 {
@@ -338,10 +352,30 @@ TEST(good_slot_that_was_handed_over_becomes_the_preset)
 	s.open_token = s.handed = 7;
 	machine_put(s);
 	machine.cmdline = "keelboot.pair=b\n";
+	loader_says("get", "default=a once=-\n", 0);
 	loader_says("default", "default=b once=-\n", 0);
 	machine_boots('b');
 	assert_once(ASKS "default b");
 	assert_order("mount " SLOT_B_DEV, ASKS "default b");
+	assert_absent("# boot loader: its store named no kernel");
+}
+
+/* The other kernel's init has asked for it, and what it said went with that boot. */
+TEST(slot_that_was_handed_over_tells_that_the_preset_was_lost)
+{
+	struct state s = machine_good();
+
+	s.pref = 1;
+	s.open = 1;
+	s.open_token = s.handed = 7;
+	machine_put(s);
+	machine.cmdline = "keelboot.pair=b,once\n";
+	loader_says("get", "default=- once=-\n", 0);
+	loader_says("default", "default=b once=-\n", 0);
+	machine_boots_as("pair_sets_a_lost_preset", 'b');
+	assert_order(ASKS "get", ASKS "default b");
+	machine_told(
+		"{\"id\":\"loader\",\"text\":\"boot loader: its store named no kernel that it starts by default: it was lost, or never written. From now on it starts that of slot b\"");
 }
 
 /* It was not asked what it needs of this one. */
