@@ -62,7 +62,8 @@ def u_boot(good: str) -> tuple:
         played("power cut at any write leaves a pair that starts and leads to the release"),
         played("pair that is larger than its partition is refused before anything is written"),
         Played((r"count of the copies wraps \(.*\)",)),
-        played("both kernels bad are tried every ten seconds until a file is put back"))
+        played("both kernels bad are tried every ten seconds until a file is put back",
+               "both pairs panic and take turns until a file is put back"))
 
 
 MODEL = Not("no kernel runs there")

@@ -175,3 +175,17 @@ def come_up_once_a_kernel_is_put_back(pairs, says: str = "") -> None:
     with pairs.machine() as vm:
         pairs.bench.up(vm, pairs.SECOND, "b", pairs.SLOW)
         assert pairs.pair(vm) == "b" and pairs.rests("b")
+
+
+def take_turns_until_a_file_is_put_back(pairs) -> None:
+    """Both kernels panic: three starts of the preset, one of the other. Whichever is repaired comes up."""
+    for slot in "ab":
+        pairs.put(slot, initrd=GARBAGE)
+    with pairs.machine() as vm:
+        for _ in range(2):
+            vm.expect("the pair of slot b did not come up: another one is started", 4 * pairs.SLOW)
+        assert len(vm.boots) == 8
+    pairs.put("a")
+    with pairs.machine() as vm:
+        pairs.bench.up(vm, pairs.FIRST, "a", 8 * pairs.SLOW)
+        assert pairs.pair(vm) == "a"

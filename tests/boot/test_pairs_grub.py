@@ -13,7 +13,7 @@ from cut_disk import CUTS, CutDisk
 from drives import Drive
 from kbdisk import Vfat, mkvfat
 from machine import Machine
-from pair_device import GARBAGE, PairDevice
+from pair_device import PairDevice
 
 PARTS = {"a": "gpt6", "b": "gpt7", "block": "gpt8"}
 WORDS = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
@@ -204,18 +204,7 @@ def test_both_kernels_bad_are_tried_every_ten_seconds_until_a_file_is_put_back(b
 
 @platforms
 def test_both_pairs_panic_and_take_turns_until_a_file_is_put_back(bench, platform):
-    """Three starts of the preset, one of the other: whichever is repaired comes up."""
-    pairs = both_good(bench, platform=platform)
-    for slot in "ab":
-        pairs.put(slot, initrd=GARBAGE)
-    with pairs.machine() as vm:
-        for _ in range(2):
-            vm.expect("the pair of slot b did not come up: another one is started", 4 * SLOW)
-        assert len(vm.boots) == 8
-    pairs.put("a")
-    with pairs.machine() as vm:
-        bench.up(vm, "1.0", "a", 8 * SLOW)
-        assert pairs.pair(vm) == "a"
+    pair_device.take_turns_until_a_file_is_put_back(both_good(bench, platform=platform))
 
 
 DAMAGES = {

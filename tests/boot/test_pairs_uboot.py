@@ -238,5 +238,9 @@ def test_both_kernels_bad_are_tried_every_ten_seconds_until_a_file_is_put_back(b
     pair_device.come_up_once_a_kernel_is_put_back(Pairs.both_good(bench))
 
 
+def test_both_pairs_panic_and_take_turns_until_a_file_is_put_back(bench):
+    pair_device.take_turns_until_a_file_is_put_back(Pairs.both_good(bench))
+
+
 def test_own_count_of_u_boot_is_reset_by_a_good_mark_and_else_starts_its_alternative(bench):
     starts_its_alternative_unless_marked_good(Pairs, bench)
