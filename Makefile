@@ -426,12 +426,14 @@ check-processors: ## build for every other processor of qemu/processors.py, and 
 	@tests/run --processors
 .PHONY: check-processors unit-programs
 
-# One of 32 bits, the 32 bits of this kernel, and one that is big-endian.
-check-processors-ci: ## of check-processors, what fits into CI: builds for armhf, i386 and s390x, and their unit tests; 5 min
+# One of 32 bits, the 32 bits of this kernel, and one that is big-endian. What needs musl or riscv64 is built, and not run.
+check-processors-ci: ## of check-processors, what fits into CI: builds for armhf, i386 and s390x, and their unit tests; builds for riscv64 and musl; 6 min
 	@qemu/deps processors
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@for machine in arm-linux-gnueabihf i686-linux-gnu s390x-linux-gnu; do \
 		$(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=$$machine- all unit-programs || exit 1; done
+	@$(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=riscv64-linux-gnu- unit-programs
+	@$(MAKE) --no-print-directory -j$$(nproc) MUSL=1 all
 	@tests/run armhf-unit i386-unit i386-trace s390x-unit
 .PHONY: check-processors-ci
 
