@@ -113,7 +113,7 @@ LOADERS = {     # what a reader calls it: the loader of the record, and the stor
         played("release whose own kernel panics is left and says why", note="that is the panic"),
         played("release whose kernel hangs is reset by the watchdog that the first one armed",
                note="the base's watchdog ends it"),
-        Not("it is copied with its root: `make powercut`"), Not("it is in the root"), Not("there is no store"),
+        Not("it is copied with its root, as any file of it"), Not("it is in the root"), Not("there is no store"),
         played("both kernels bad are passed over by the base which says so",
                "both kernels panic and the base boots a last resort"))),
 }

@@ -125,6 +125,23 @@ def test_good_slot_whose_kernel_hangs_is_left_though_it_is_not_counted(bench):
         assert slot_b(bench, vm) == ("good", "crashed or hung")
 
 
+def test_base_that_is_locked_down_and_has_no_key_starts_no_signed_kernel_and_says_so(bench):
+    """Debian signs its kernels, but each has the key of its own modules alone. Others come from UEFI."""
+    releases = Releases(bench, tries=1)
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(2)), append="panic=1 lockdown=integrity") as vm:
+        text = bench.up(vm, releases.version(1), "a", SLOW)
+        assert "kexec of unsigned images is restricted" in text and len(vm.boots) == 1
+        for slot in "ba":
+            assert f"slot {slot}: its kernel: keelboot-kexec: unable to load it: Operation not permitted: the kernel " \
+                   "that runs asks for a signature by a key that it trusts; sign it" in text
+        assert slot_b(bench, vm) == ("trial", "its kernel cannot be started")
+        told = "slot a runs with the first kernel: its own kernel cannot be started"
+        assert told in text and told in bench.ask(vm, "keelboot status")
+        assert bench.boot_json(vm)["pair"] == "-"
+        assert "signed by a key that it trusts" in bench.ask(vm, "keelboot doctor || true")
+
+
 @pytest.mark.parametrize("major, files", [
     (4, {"vmlinuz": b"no kernel " * 1000}), (5, {"vmlinuz": None}), (6, {"initramfs_img": None})],
                          ids=["garbage", "no-kernel", "no-initramfs"])
