@@ -204,7 +204,8 @@ def make_factory(tmp_path_factory):
         run("key", "generate", "-o", path / key, code=OK)
 
     def bundle(version, sequence, key="release", compatible="test-board", floor=0, size=2 * MIB):
-        out = path / f"{version}-{sequence}-{key}-{compatible}-{floor}.keel"
+        more = f"-{size}" if size != 2 * MIB else ""
+        out = path / f"{version}-{sequence}-{key}-{compatible}-{floor}{more}.keel"
         image = path / "root.img"
         if not out.exists():
             text = f"{version} {sequence} ".encode()
