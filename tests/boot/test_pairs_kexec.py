@@ -2,8 +2,12 @@
 """Each root has a kernel of its own, which the kernel that the boot loader starts loads by kexec: a release brings it,
 and is left with it."""
 
+import shutil
+
 import kbkernel
 import pytest
+import test_uki as uki
+from kbdevice import run
 from kbdisk import Vfat, mkvfat
 
 CONF = "[system]\ntries={tries}\n[loader]\nkind=kexec\n"
@@ -140,6 +144,36 @@ def test_base_that_is_locked_down_and_has_no_key_starts_no_signed_kernel_and_say
         assert told in text and told in bench.ask(vm, "keelboot status")
         assert bench.boot_json(vm)["pair"] == "-"
         assert "signed by a key that it trusts" in bench.ask(vm, "keelboot doctor || true")
+
+
+def signed(bench, signer) -> bytes:
+    """The kernel, with this signature alone."""
+    plain, out = bench.work / "plain", bench.work / "signed"
+    shutil.copy(kbkernel.get().bzimage, plain)
+    run("sbattach", "--remove", plain)
+    run("sbsign", "--key", signer.options[1], "--cert", signer.options[3], "--output", out, plain)
+    return out.read_bytes()
+
+
+@pytest.mark.skipif(not uki.TRUSTING.is_file(), reason="package ovmf is not installed, or has no test keys")
+def test_base_under_secure_boot_starts_what_the_firmware_trusts_and_leaves_a_copy_that_was_changed(bench):
+    """Debian's kernel is locked down there, and takes the firmware's keys. The copy differs in a text of its own."""
+    releases, signer = Releases(bench, tries=1), uki.Signer.trusted(bench.work)
+    good = signed(bench, signer)
+    bad = good.replace(b"(debian-kernel@", b"(Debian-kernel@", 1)
+    assert bad != good
+    line = f"{uki.LINE} {WATCHDOG.format(90)}"
+    base = bench.conf_initramfs(f"{bench.work.name}-base.efi", CONF.format(tries=1), "--uki", releases.kernel,
+                                "--cmdline", line, *signer.options)
+    disk = bench.disk(releases.system(12, vmlinuz=good), releases.bundle(13, vmlinuz=bad),
+                      extra=[("esp", "64M", Vfat({uki.BOOT: base}, label="ESP"))])
+    with uki.with_firmware(bench, disk, memory=768) as vm:
+        text = bench.up(vm, releases.version(12), "a", 2 * uki.SLOW)
+        assert "Kernel is locked down from EFI Secure Boot" in text and len(vm.boots) == 1
+        assert "slot b: its kernel: keelboot-kexec: unable to load it: " in text and RUNS.format("a") in text
+        assert "asks for a signature by a key that it trusts" in text
+        assert bench.boot_json(vm)["pair"] == "a" and slot_b(bench, vm)[1] == "its kernel cannot be started"
+        assert f"release={releases.version(12)}" in words_of_kernel(bench, vm)
 
 
 @pytest.mark.parametrize("major, files", [

@@ -87,16 +87,21 @@ def image(bench, name: str, *options, line=LINE) -> Path:
                            name=f"{bench.work.name}-{name}.efi")
 
 
-def machine(bench, files: dict, name="disk", secure=True, more=()):
-    """A machine that has nothing but its firmware and one disk: the ESP with these files, state, data and slots."""
-    disk = bench.disk("1.0", "2.0", name=name, extra=[("esp", "64M", Vfat(files, label="ESP"))])
+def with_firmware(bench, disk, name="disk", secure=True, more=(), memory=512):
+    """A machine that has nothing but its firmware and one disk."""
     variables = bench.work / f"{name}-variables.fd"
     shutil.copy(TRUSTING if secure else OPEN, variables)
     extra = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
              "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={CODE}",
              "-drive", f"if=pflash,format=raw,unit=1,file={variables}", *more]
-    return Machine(None, drives=[Drive(disk, name="disk")], memory=512, firmware="", watchdog=True, extra=extra,
+    return Machine(None, drives=[Drive(disk, name="disk")], memory=memory, firmware="", watchdog=True, extra=extra,
                    log=str(bench.work / f"console-{name}.log"))
+
+
+def machine(bench, files: dict, name="disk", secure=True, more=()):
+    """The disk has the ESP with these files, state, data and slots."""
+    disk = bench.disk("1.0", "2.0", name=name, extra=[("esp", "64M", Vfat(files, label="ESP"))])
+    return with_firmware(bench, disk, name, secure, more)
 
 
 def altered(image: Path, section: str) -> bytes:
