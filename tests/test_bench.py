@@ -375,6 +375,13 @@ def test_slow_storage_that_cannot_be_made_is_rows_that_say_so(second_version, th
     assert {(one["got"], one["met"]) for one in missed} == {(None, False)}
 
 
+def test_in_a_container_without_groups_of_version_2_memory_is_measured_and_slow_storage_has_a_reason(second_version):
+    (second_version.parent / "cgroup.subtree_control").mkdir()      # what writes there fails
+    assert "cannot be used here: " in groups.cannot_limit()
+    group = groups.Group()
+    assert group.path == second_version.parent / f"{groups.name()}-run" and group.path.is_dir()
+
+
 def test_ways_that_were_not_asked_for_are_not_run_and_give_no_ratio():
     assert installs.wanted(workloads.Workload("blank", "", "new"), ()) == []
     assert [way.name for way in installs.wanted(workloads.Workload("blank", "", "new"), ("dd",))] == ["dd"]

@@ -41,6 +41,15 @@ def above() -> Path:
     return top
 
 
+def why_not() -> str:
+    """Why there is no group above this process, as in a container; empty where there is."""
+    try:
+        above()
+    except OSError as error:
+        return f"control groups version 2 cannot be used here: {error}"
+    return ""
+
+
 def leave(top: Path, before: Path) -> None:
     (before / "cgroup.procs").write_text(str(os.getpid()))
     (top / "bench").rmdir()
@@ -52,7 +61,7 @@ class Group:
 
     def __init__(self):
         self.v1 = V1.is_dir()
-        self.path = V1 / name() if self.v1 else above() / "run"
+        self.path = V1 / name() if self.v1 else V2 / f"{name()}-run" if why_not() else above() / "run"
         self.path.mkdir(exist_ok=True)
 
     def processes(self) -> list:
@@ -83,8 +92,8 @@ def cannot_limit() -> str:
         return ""
     if controllers() != [*WANTED]:
         return "this kernel has no blkio of control groups version 1, nor memory and io of version 2: boot another"
-    return "" if (above() / "io.max").exists() else \
-        "no io.max in control groups version 2: boot a kernel with CONFIG_BLK_DEV_THROTTLING"
+    return why_not() or ("" if (above() / "io.max").exists() else
+                         "no io.max in control groups version 2: boot a kernel with CONFIG_BLK_DEV_THROTTLING")
 
 
 def limit(number: str, read: int, write: int) -> None:

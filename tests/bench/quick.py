@@ -94,14 +94,14 @@ def install(device: Device, bundle: Path, before: bytes, runs: Path) -> dict:
     command = prepare(device, before, runs)
     watch = Watch()
     watch.start()
-    io = dict(line.split(": ") for line in shell(f"{command} {bundle} >/dev/null 2>&1; cat /proc/$$/io").splitlines())
+    io = dict(line.split(": ") for line in shell(f"{command} {bundle} >/dev/null 2>&1 && cat /proc/$$/io").splitlines())
     watch.over.set()
     watch.join()
     counter = device.path / "calls"
     if not counter.exists():
         run("gcc", "-O2", "-o", counter, TOP / "tests/bench/calls.c")
     command = prepare(device, before, runs)
-    calls = shell(f"{counter} {device.path}/count {command} {bundle} >/dev/null 2>&1; cat {device.path}/count")
+    calls = shell(f"{counter} {device.path}/count {command} {bundle} >/dev/null 2>&1 && cat {device.path}/count")
     return {"system calls": int(calls), "read": int(io["rchar"]), "written": int(io["wchar"]), "memory": watch.most}
 
 
