@@ -68,7 +68,9 @@ static enum kb_err begin(struct contact *c, bool *known)
 	/* What waited before waits still, for all that is known. */
 	c->reboot_waits = c->reboot_waits && !*known;
 	if (!*known) {
-		log_err("nothing is fetched or answered: %s", why);
+		/* A look for a reboot comes each 30 s, and fetches nothing. */
+		if (!c->looks)
+			log_err("nothing is fetched or answered: %s", why);
 		files_close(&c->files);
 	}
 	load_record(c);

@@ -62,7 +62,7 @@ static void report_device(void *ctx, const char *name, const char *uevent, size_
 			device, alias);
 	else
 		log_info(
-			"devices: %s has no driver: none that is packed fits %s; no disk or stick behind it is seen",
+			"devices: %s has no driver so far, and no packed module fits %s: no disk or stick behind it is seen",
 			device, alias);
 }
 

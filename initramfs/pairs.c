@@ -304,6 +304,15 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 	return ask_and_restart(b, slot, reason);
 }
 
+static void say_settled(struct boot *b, int preset)
+{
+	pairs_finding(
+		&b->pairs,
+		"its store named no kernel that it starts by default: it was lost, or never written. From now on it starts that of slot %c",
+		state_slot_letter(preset));
+	b->pairs.lost = false;
+}
+
 bool pairs_secure(struct boot *b, enum plan_mode mode)
 {
 	struct pairs *p = &b->pairs;
@@ -344,8 +353,11 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 	preset = pair_safe_preset(&b->rec.s, (choose_mask)mountable, mode, is.preset, p->running);
 	if (is_read && preset == is.preset && is.once == STATE_NONE)
 		return true;
-	if (set_preset(b, preset))
+	if (set_preset(b, preset)) {
+		if (p->lost)
+			say_settled(b, preset);
 		return true;
+	}
 	pairs_finding(
 		p, "no update is installed: it may start what is overwritten; see keelboot doctor");
 	return false;
@@ -360,10 +372,7 @@ static void settle_handed(struct boot *b, int slot)
 	if (!set_preset(b, slot))
 		log_warn("boot loader: each start takes a restart more, until keelboot mark good");
 	else if (lost)
-		pairs_finding(
-			&b->pairs,
-			"its store named no kernel that it starts by default: it was lost, or never written. From now on it starts that of slot %c",
-			state_slot_letter(slot));
+		say_settled(b, slot);
 }
 
 void pairs_settle_preset(struct boot *b)

@@ -149,6 +149,12 @@ void output_progress_step(struct output_progress *p, const char *phase, uint64_t
 	show_progress_of(p, done, total);
 }
 
+void output_progress_cut(struct output_progress *p)
+{
+	close_bar(p);
+	p->phase = NULL;
+}
+
 void output_progress_end(struct output_progress *p)
 {
 	close_bar(p);

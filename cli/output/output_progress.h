@@ -39,6 +39,9 @@ enum kb_err output_progress_parse(struct output_progress *p, const char *mode) K
 void output_progress_step(struct output_progress *p, const char *phase, uint64_t done,
 			  uint64_t total);
 
+/* The phase that is shown ended before it was done. */
+void output_progress_cut(struct output_progress *p);
+
 /* Ends a bar, so that other lines can follow, and removes the file. */
 void output_progress_end(struct output_progress *p);
 

@@ -69,10 +69,14 @@ static void show_progress(void *ctx, enum install_phase phase, uint64_t done, ui
 		[INSTALL_WRITE] = "write",
 		[INSTALL_READ_BACK] = "read back",
 	};
+	struct output_progress *p = ctx;
 
-	if (phase == INSTALL_DONE)
+	/* It may end with its first chunk, and ends where a chunk is wanted. */
+	if (phase == INSTALL_DONE || (phase == INSTALL_COMPARE && done == 0))
 		return;
-	output_progress_step(ctx, names[phase], done, total);
+	if (phase != INSTALL_COMPARE && p->phase == names[INSTALL_COMPARE])
+		output_progress_cut(p);
+	output_progress_step(p, names[phase], done, total);
 }
 
 static void prepare_job(struct install_args *in, const struct keyring *keys, const char *helper,

@@ -473,6 +473,17 @@ def test_what_the_server_takes_back_is_forgotten_before_it_is_staged(fleet, serv
     assert fleet.record["phase"] == "none"
 
 
+def test_what_another_action_staged_stays_when_one_with_the_same_release_is_taken_back(fleet, server, bundle):
+    """It had begun to fetch, and knew no more than the release."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    action.state = "canceled"
+    fleet.change(id="6", phase="seen", reported="seen")
+    assert "is not offered any more" in fleet.once(code=None)
+    assert "is over on the server" in fleet.once(code=None)
+    assert fleet.staged and fleet.record["phase"] == "none"
+
+
 def test_what_the_server_takes_back_for_a_moment_is_not_forgotten(fleet, server, bundle):
     """Two polls without it count only one after the other."""
     action = server.assign(bundle, window="unavailable")

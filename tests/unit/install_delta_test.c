@@ -156,6 +156,28 @@ TEST(without_the_whole_image_a_payload_is_verified_first)
 	assert_no_child();
 }
 
+/* Nobody verified the whole image, and nothing of it is needed. */
+TEST(a_kernel_is_looked_at_as_it_will_be_written)
+{
+	const struct fixture_image im[] = { { "boot", image, IMAGE, CHUNK, false },
+					    { "root", kernel, IMAGE / 2, CHUNK, false } };
+	const struct fixture_bundle b = {
+		.image = im, .nimages = 2, .version = "2.0", .sequence = 2, .seed = before
+	};
+
+	fixture_open(&reader, &bundle, fixture_make(&b));
+	for (unsigned i = 0; i < reader.m.nencodings; i++) {
+		const struct manifest_encoding *enc = &reader.m.encoding[i];
+
+		if (enc->image == 0 && enc->kind == MANIFEST_ENC_FULL)
+			fixture_flip(bundle, reader.h.payload_off + enc->payload_off + 10);
+	}
+	verify_first = true;
+	OK(install());
+	assert_memory_equal(content(&boot_dev, 0, IMAGE), image, IMAGE);
+	assert_int_equal(in.came_whole, 0);
+}
+
 TEST(a_seed_that_no_slot_has_did_not_change)
 {
 	make_delta(false);

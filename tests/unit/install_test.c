@@ -1021,7 +1021,7 @@ TEST(progress_only_grows)
 	in.progress = progress;
 	in.ctx = &seen;
 	OK(install_run(&in));
-	EQUAL((seen.phases, 4), (seen.phase, INSTALL_DONE));
+	EQUAL((seen.phases, 5), (seen.phase, INSTALL_DONE));
 }
 
 /* ---------------------------------------------------------------- files, threads, sizes */

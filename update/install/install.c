@@ -26,17 +26,6 @@ static enum kb_err look_afresh(struct install_job *j)
 	return KB_OK;
 }
 
-static uint64_t work_bytes(const struct install_job *j)
-{
-	uint64_t bytes = 0;
-
-	/* Discarding what is behind the image counts a little, so that it too shows progress. */
-	for (unsigned i = 0; i < j->nparts; i++)
-		bytes += j->part[i].im->size +
-			 (j->part[i].dev->size - j->part[i].im->size) / INSTALL_BLOCK;
-	return bytes;
-}
-
 static enum kb_err write_chunks(struct install_job *j, struct install_job_part *p)
 {
 	struct install_pipe_chunk c;
@@ -80,7 +69,8 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 static enum kb_err write_all(struct install_job *j)
 {
 	TRY(look_afresh(j));
-	install_job_phase(j, j->unverified ? INSTALL_COMPARE : INSTALL_WRITE, work_bytes(j));
+	if (!j->unverified) /* else it begins with the first chunk that is wanted */
+		install_job_phase(j, INSTALL_WRITE, install_job_bytes(j));
 	j->pipe.have = install_write_has;
 	j->pipe.have_lacking = install_write_has_lacking;
 	j->pipe.held = install_write_held;

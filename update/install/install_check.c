@@ -191,21 +191,31 @@ static enum kb_err check_chunks(struct install_job *j, const struct install_job_
 	return err == KB_ENOENT ? KB_OK : err;
 }
 
-/* By the first chunk, from what the bundle has whole, if it has. */
-static enum kb_err check_processor(struct install_job *j, const struct install_job_part *p)
+static enum kb_err first_chunk(struct install_job *j, const struct install_job_part *p,
+			       struct install_pipe_chunk *c)
 {
-	const struct manifest_encoding *enc = p->full != NULL ? p->full : p->enc;
-	struct install_pipe_chunk c;
-	char why[MANIFEST_WHY];
 	enum kb_err err;
 
-	j->pipe.seed = enc == p->full ? NULL : p->seed;
-	j->pipe.full = NULL;
-	err = install_pipe_begin(&j->pipe, p->image, enc);
+	j->pipe.seed = p->seed;
+	j->pipe.full = p->full != NULL ? &j->full : NULL;
+	j->pipe.full_enc = p->full;
+	err = install_pipe_begin(&j->pipe, p->image, p->enc);
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
 					j->pipe.why);
-	TRY(install_job_chunk_failed(j, install_pipe_next(&j->pipe, &c)));
+	return install_job_chunk_failed(j, install_pipe_next(&j->pipe, c));
+}
+
+/* By the first chunk, as it will be written. */
+static enum kb_err check_processor(struct install_job *j, const struct install_job_part *p)
+{
+	struct install_pipe_chunk c;
+	char why[MANIFEST_WHY];
+	enum kb_err err = first_chunk(j, p, &c);
+
+	install_pipe_close(&j->full);
+	if (err != KB_OK)
+		return err;
 	err = manifest_fits_processor(why, p->im, c.plain, c.c.len);
 	return err == KB_OK ? KB_OK : install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", why);
 }
@@ -282,7 +292,9 @@ enum kb_err install_check_all(struct install_job *j)
 	j->unverified = first && may_wait(j);
 	if (first && !j->unverified)
 		tell_what_is_read(payload_bytes(j));
-	if (!j->unverified)
+	if (j->unverified)
+		install_job_phase(j, INSTALL_COMPARE, install_job_bytes(j));
+	else
 		install_job_phase(j, INSTALL_CHECK, made_bytes(j) + (first ? payload_bytes(j) : 0));
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_part(j, &j->part[i]));

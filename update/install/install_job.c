@@ -64,6 +64,17 @@ enum kb_err install_job_readback_failed(struct install_job *j)
 		name, (unsigned long long)j->rb.err_off);
 }
 
+uint64_t install_job_bytes(const struct install_job *j)
+{
+	uint64_t bytes = 0;
+
+	/* Discarding what is behind the image counts a little, so that it too shows progress. */
+	for (unsigned i = 0; i < j->nparts; i++)
+		bytes += j->part[i].im->size +
+			 (j->part[i].dev->size - j->part[i].im->size) / INSTALL_BLOCK;
+	return bytes;
+}
+
 static void report_progress(struct install_job *j, bool now)
 {
 	uint64_t ms = os_clock_ms();
@@ -79,8 +90,7 @@ void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t
 	j->phase = phase;
 	j->done = 0;
 	j->total = total;
-	if (phase != INSTALL_COMPARE)
-		report_progress(j, true);
+	report_progress(j, true);
 }
 
 void install_job_tick(struct install_job *j, uint64_t bytes)

@@ -79,7 +79,9 @@ enum kb_err install_job_chunk_failed(struct install_job *j, enum kb_err err) KB_
 /* The read-back found something else than what was written. */
 enum kb_err install_job_readback_failed(struct install_job *j) KB_MUST_CHECK;
 
-/* Adds to the work done, and reports to the caller now and then; a phase at its beginning, but for
- * a comparison: it may end at once. */
+/* Of the install: what is compared and written, in bytes. */
+uint64_t install_job_bytes(const struct install_job *j);
+
+/* Adds to the work done, and reports to the caller now and then. */
 void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total);
 void install_job_tick(struct install_job *j, uint64_t bytes);

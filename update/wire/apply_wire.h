@@ -12,7 +12,7 @@ enum apply_end {
 /*
  * On descriptor 3, one line for each step: "P N PHASE DONE TOTAL". N is 0 and the phase "look" as
  * long as media are looked at, then the number of the bundle that is installed, from 1: another one
- * is tried when the one before was at fault. Within N phases go forward ("check", "write",
- * "read-back"), within a phase DONE grows and TOTAL stays.
+ * is tried when the one before was at fault. Within N phases go forward ("compare", "check",
+ * "write", "read-back"), within a phase DONE grows and TOTAL stays.
  */
 #define APPLY_CANDIDATES_MAX 16
