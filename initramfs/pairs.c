@@ -125,6 +125,26 @@ static void find_unsaved(struct boot *b)
 			"it cannot write its store, and would start no other kernel: no trial is booted, and nothing is installed (is its medium write-protected, or its file missing?)");
 }
 
+static void say_lost(struct pairs *p)
+{
+	if (p->settled != '\0')
+		pairs_finding(
+			p,
+			"its store named no kernel that it starts by default: it was lost, or never written. From now on it starts that of slot %c",
+			p->settled);
+	else
+		pairs_finding(
+			p,
+			"its store names no kernel that it starts by default: it was lost, or never written. This time it started that of slot %c; keelboot mark good sets the default",
+			state_slot_letter(p->running));
+}
+
+static void say_settled(struct boot *b, int preset)
+{
+	b->pairs.settled = state_slot_letter(preset);
+	say_lost(&b->pairs);
+}
+
 static void answer_count(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -139,10 +159,7 @@ static void answer_count(struct boot *b)
 			p,
 			"it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
 	else if (p->lost)
-		pairs_finding(
-			p,
-			"its store names no kernel that it starts by default: it was lost, or never written. This time it started that of slot %c; keelboot mark good sets the default",
-			state_slot_letter(p->running));
+		say_lost(p);
 }
 
 /*
@@ -194,6 +211,7 @@ void pairs_find(struct boot *b)
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
 			     .answered = p->answered,
 			     .lost = p->lost,
+			     .settled = p->settled,
 			     .base_asked = p->base_asked,
 			     .no_base = p->no_base };
 	if (!p->asked && (b->conf.lost || !b->configured) && b->cmd.pair >= 0 &&
@@ -302,15 +320,6 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 		break;
 	}
 	return ask_and_restart(b, slot, reason);
-}
-
-static void say_settled(struct boot *b, int preset)
-{
-	pairs_finding(
-		&b->pairs,
-		"its store named no kernel that it starts by default: it was lost, or never written. From now on it starts that of slot %c",
-		state_slot_letter(preset));
-	b->pairs.lost = false;
 }
 
 bool pairs_secure(struct boot *b, enum plan_mode mode)

@@ -34,6 +34,8 @@ struct pairs {
 	bool answered;
 	/* it named no preset then: its store was lost, or never written */
 	bool lost;
+	/* the letter of the slot whose kernel it starts by default since then; NUL: none */
+	char settled;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE,
 	 * PAIR_UNCHECKED, PAIR_UNNAMED, the last two, or "" */
 	char where[PAIRS_WHERE];

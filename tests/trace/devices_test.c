@@ -282,7 +282,7 @@ TEST(loader_is_answered_once_though_the_disk_comes_back)
 		pull_out_and_plug_in(machine_good(), VDB_PATH);
 		machine_boots('a');
 		assert_once("# rescue: the disk is back");
-		machine_told(i == 0 ? "its store names no kernel that it starts by default"
+		machine_told(i == 0 ? "or never written. From now on it starts that of slot a"
 				    : "did not come up: it started that of slot a instead");
 		assert_once(i == 0 ? "spawn keelboot-loader grub  came-up"
 				   : "spawn keelboot-loader grub  default a");
