@@ -2,6 +2,7 @@
 """A QEMU that is newer than this system's, with devices that an older one lacks, such as eMMC: Debian 13's backports,
 with all libraries that it wants, fetched with apt and unpacked below build/, never installed."""
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,15 +11,15 @@ import kbapt
 from kbtools import TREE
 
 RELEASE, SUITE = "trixie", "trixie-backports"
-PACKAGES = ("qemu-system-x86", "seabios", "libc6")
+PACKAGES = ("qemu-system-x86", "seabios", "qemu-system-arm", "libc6")
 FOLDER = TREE / "build/qemu-newer"
-PROGRAM = "usr/bin/qemu-system-x86_64"
+PROGRAMS = ("qemu-system-x86_64", "qemu-system-arm")
 # Its own C library, too: this system's may be older.
 START = """#!/bin/sh
 tree=%s
 libs=$tree/usr/lib/x86_64-linux-gnu:$tree/lib/x86_64-linux-gnu
 QEMU_MODULE_DIR=$tree/usr/lib/x86_64-linux-gnu/qemu exec \\
-    $tree/usr/lib64/ld-linux-x86-64.so.2 --library-path "$libs" "$tree/%s" -L "$tree/usr/share/qemu" \\
+    $tree/usr/lib64/ld-linux-x86-64.so.2 --library-path "$libs" "$tree/usr/bin/%s" -L "$tree/usr/share/qemu" \\
     -L "$tree/usr/share/seabios" "$@"
 """
 
@@ -47,20 +48,24 @@ def _unpack(folder: Path) -> None:
         subprocess.run(f"dpkg-deb --fsys-tarfile {deb} | tar -x --keep-directory-symlink -C {tree}", shell=True,
                        check=True)
         deb.unlink()
-    start = folder / "start.new"
-    start.write_text(START % (tree, PROGRAM))
-    start.chmod(0o755)
-    start.rename(folder / "qemu-system-x86_64")
+    for program in PROGRAMS:
+        start = folder / "start.new"
+        start.write_text(START % (tree, program))
+        start.chmod(0o755)
+        start.rename(folder / program)
 
 
-def newer() -> str:
-    """Its program."""
-    program = FOLDER / "qemu-system-x86_64"
-    if not program.exists():
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        (FOLDER / "apt").mkdir(parents=True)
-        try:
-            _unpack(FOLDER)
-        except (kbapt.AptError, subprocess.CalledProcessError) as error:
-            raise QemuError(str(error)) from error
-    return str(program)
+def newer(program: str) -> str:
+    """Where that one of PROGRAMS is. Whoever is first fetches them all, the others wait."""
+    path = FOLDER / program
+    FOLDER.parent.mkdir(exist_ok=True)
+    with open(f"{FOLDER}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            shutil.rmtree(FOLDER, ignore_errors=True)
+            (FOLDER / "apt").mkdir(parents=True)
+            try:
+                _unpack(FOLDER)
+            except (kbapt.AptError, subprocess.CalledProcessError) as error:
+                raise QemuError(str(error)) from error
+    return str(path)

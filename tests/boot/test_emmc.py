@@ -21,7 +21,7 @@ LOADER = "keelboot --conf-root /run/c loader"
 @pytest.fixture(name="qemu", scope="module")
 def newer_qemu():
     try:
-        return newer()
+        return newer("qemu-system-x86_64")
     except QemuError as error:
         pytest.skip(str(error))
 
