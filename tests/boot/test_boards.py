@@ -8,22 +8,32 @@ import pytest
 
 from boards import BOARDS
 from conftest import Bench, Shared, images, name_of_programs
-from drives import Drive
+from kbqemu import QemuError, newer
 
 NAMES = ("raspi3b", "orangepi-pc", "mcimx6ul-evk")
-# QEMU's machine has a host of USB; else a second slot for cards.
-USB = ("raspi3b", "orangepi-pc")
-# Of the others, QEMU has no more than the registers. This one forgets, at the reset, that it fired.
-WATCHDOGS = {"mcimx6ul-evk": "imx2+ watchdog"}
+# Of the Raspberry Pi, QEMU has no more than the registers. These forget, at the reset, that they fired.
+WATCHDOGS = {"mcimx6ul-evk": "imx2+ watchdog", "orangepi-pc": "sunxi-wdt"}
+# Debian 12's QEMU has no watchdog for this board.
+NEWER = {"orangepi-pc": "qemu-system-arm"}
+# settle= where a medium comes: on a busy host, QEMU's hosts of USB are slow, and those of the Orange Pi slower.
+SETTLE = {"raspi3b": 20, "orangepi-pc": 60, "mcimx6ul-evk": 20}
+TIMEOUT = 16    # seconds, which both of them count: sunxi_wdt has no 15
 MODULES = ("usb", "watchdog", "ext4", "vfat")
 SLOW = 400      # seconds: QEMU emulates four processors on one
+
+
+class Board(Shared):
+    """Its systems have modules of their own: else all that are packed are loaded in each boot, which takes a minute."""
+
+    def system(self, version, kind="ok", **rest):
+        return super().system(version, kind, files={f"lib/modules/{self.kernel.modules.name}/modules.dep": ""}, **rest)
 
 
 @pytest.fixture
 def bench(request, tmp_path):
     name = request.param
     with images(f"-{name}-{name_of_programs(BOARDS[name].build)}") as work:
-        yield Bench(Shared(work, watchdog=15, arch=name), tmp_path)
+        yield Bench(Board(work, watchdog=TIMEOUT, arch=name), tmp_path)
     for path in tmp_path.glob("*.img"):
         path.unlink()
 
@@ -32,27 +42,45 @@ def on(*names):
     return pytest.mark.parametrize("bench", names, indirect=True)
 
 
-def machine(bench, disk, **options):
-    initrd = bench.device.initramfs("--level", "3", name="board", modules=MODULES)
-    return bench.machine(disk, initrd=initrd, append="panic=10", watchdog=False, **options)
+def qemu(name: str) -> str:
+    """A newer one, where that of this system lacks something. Empty: its own."""
+    try:
+        return newer(NEWER[name]) if name in NEWER else ""
+    except QemuError as error:
+        pytest.skip(str(error))
+
+
+def machine(bench, disk, *media):
+    settle = SETTLE[bench.device.arch] if media else 2
+    folder = bench.work / f"settle-{settle}"
+    folder.mkdir()
+    (folder / "test.conf").write_text(f"[source.media]\nsettle={settle}s\n")
+    initrd = bench.device.initramfs("--level", "3", "--conf-dir", folder, name=f"board-{settle}", modules=MODULES)
+    return bench.machine(disk, initrd=initrd, append="panic=1", watchdog=False, drives=media,
+                         qemu=qemu(bench.device.arch))
 
 
 def board_disk(bench, *slots, **options):
     return bench.disk(*slots, size=bench.device.board.card, **options)
 
 
-def second_source(bench, bundle) -> Drive:
-    return bench.stick(bundle) if bench.device.arch in USB else bench.sd_card(bundle)
-
-
-@on(*NAMES)
-def test_device_from_the_factory_is_updated_from_its_second_source(bench):
+def is_updated_from(bench, medium):
     disk = board_disk(bench, "1.0")
-    with machine(bench, disk, drives=[second_source(bench, bench.bundle("2.0"))]) as vm:
+    with machine(bench, disk, medium) as vm:
         vm.expect(r"slot b holds version 2\.0 on trial", SLOW)
         bench.up(vm, "2.0", "b", SLOW)
         assert bench.status(vm)["slots"][1]["state"] == "good"
         assert bench.holds_release(disk, "b", "2.0")
+
+
+@on(*NAMES)
+def test_device_from_the_factory_is_updated_from_its_second_source(bench):
+    is_updated_from(bench, bench.stick(bench.bundle("2.0")))
+
+
+@on("mcimx6ul-evk")
+def test_device_from_the_factory_is_updated_from_a_second_card(bench):
+    is_updated_from(bench, bench.sd_card(bench.bundle("2.0")))
 
 
 @on(*NAMES)
@@ -72,19 +100,20 @@ def test_release_that_panics_is_left_with_its_reason(bench):
 def test_hang_is_ended_by_the_watchdog_of_the_chip(bench):
     with machine(bench, board_disk(bench, "1.0", "3.0 hang", good="a")) as vm:
         name = re.escape(WATCHDOGS[bench.device.arch])
-        vm.expect(rf"keelboot: watchdog: /dev/watchdog0 \({name}\), 15 s", SLOW)
+        vm.expect(rf"keelboot: watchdog: /dev/watchdog0 \({name}\), {TIMEOUT} s", SLOW)
         for tries in (2, 1, 0):
             vm.expect(rf"keelboot: slot b: 3\.0, trial, tries left: {tries}", SLOW)
             vm.expect(r"system 3\.0: init hangs", SLOW)
         bench.up(vm, "1.0", "a", SLOW)
-        assert bench.causes(vm) == ["watchdog"] * 3
+        # On a busy host, QEMU's clock of the i.MX6UL stops in some boots. The watchdog ends that, too, before a try.
+        assert set(bench.causes(vm)) == {"watchdog"}
         assert bench.status(vm)["slots"][1]["reason"] == "reset before it was marked good"
 
 
 @on("raspi3b")
 def test_power_cut_during_an_update_from_a_stick(bench):
     disk = board_disk(bench, "1.0")
-    with machine(bench, disk, drives=[second_source(bench, bench.bundle("2.0"))]) as vm:
+    with machine(bench, disk, bench.stick(bench.bundle("2.0"))) as vm:
         vm.expect(r"update: writing, [1-9]\d %", SLOW)
         vm.power_cut()
         vm.start()
