@@ -106,7 +106,7 @@ def test_hang_is_ended_by_the_watchdog_of_the_chip(bench):
             vm.expect(r"system 3\.0: init hangs", SLOW)
         bench.up(vm, "1.0", "a", SLOW)
         # On a busy host, QEMU's clock of the i.MX6UL stops in some boots. The watchdog ends that, too, before a try.
-        assert set(bench.causes(vm)) == {"watchdog"}
+        assert bench.causes(vm) in (["watchdog"] * 3, ["watchdog"] * 4)
         assert bench.status(vm)["slots"][1]["reason"] == "reset before it was marked good"
 
 
