@@ -3,6 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/disks/sources.h"
+#include "initramfs/root.h"
 #include "initramfs/updates.h"
 #include "initramfs/watchdog.h"
 #include "initramfs/settings.h"
@@ -101,7 +102,7 @@ static bool has_new(const struct media *m, const struct devices *d)
 	return false;
 }
 
-enum came { CAME_NOTHING, CAME_MEDIUM, CAME_DISK };
+enum came { CAME_NOTHING, CAME_MEDIUM, CAME_DISK, CAME_DRIVER };
 
 /* What has come since, when no prober is at work. */
 static enum came look_around(struct boot *b, struct media *known)
@@ -117,8 +118,18 @@ static enum came look_around(struct boot *b, struct media *known)
 	return came;
 }
 
-/* Waits until end_ms, or until a medium or the device's own disk has come and its probers are done.
- * goal_ms: when all this ends, as the console says. */
+/* Its init took longer than anybody waits for it, and ended well. */
+static bool driver_came(struct boot *b)
+{
+	if (b->rescue.lacks[0] == '\0' || root_without_driver(&b->root, b->rescue.lacks) != NULL)
+		return false;
+	log_notice("rescue: %s has come late", b->rescue.lacks);
+	b->rescue.lacks[0] = '\0';
+	return true;
+}
+
+/* Waits until end_ms, or until a medium or the device's own disk has come and its probers are done,
+ * or a slot's file system. goal_ms: when all this ends, as the console says. */
 static enum came await_medium(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_ms)
 {
 	static struct media known;
@@ -134,6 +145,8 @@ static enum came await_medium(struct boot *b, uint64_t end_ms, int slot, uint64_
 			log_debug("rescue: a disk or medium has changed");
 		if (probe_pending(&b->probe) == 0)
 			came = look_around(b, &known);
+		if (came == CAME_NOTHING && driver_came(b))
+			came = CAME_DRIVER;
 		if (came == CAME_NOTHING &&
 		    (os_now_ms() - reported >= REPORT_MS || b->rescue.gone != gone)) {
 			report_wait(b, slot, goal_ms);
@@ -179,7 +192,7 @@ static void look_as_ever(struct boot *b)
 		log_notice("rescue: an update was installed");
 }
 
-/* One round; true if something was installed in it, or the disk is back. */
+/* One round; true if something was installed in it, or the disk is back, or a driver has come. */
 static bool one_round(struct boot *b)
 {
 	enum came came;
@@ -194,6 +207,8 @@ static bool one_round(struct boot *b)
 			look_as_ever(b);
 			return true;
 		}
+		if (came == CAME_DRIVER)
+			return true;
 		log_notice("rescue: a medium has appeared");
 		if (install_from_sources(b, PLAN_RESCUE))
 			return true;
@@ -240,6 +255,8 @@ void rescue_last_resort(void *boot, int slot)
 			take_disk_back(b);
 			continue;
 		}
+		if (came == CAME_DRIVER) /* the next boot has it: a restart might come each time */
+			continue;
 		log_notice("rescue: a medium has appeared");
 		if (!install_from_sources(b, PLAN_LAST_RESORT))
 			continue;

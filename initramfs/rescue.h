@@ -18,6 +18,8 @@ struct rescue {
 	bool begun;
 	/* the device's disk was not there when looked last */
 	bool gone;
+	/* a file system of a slot that this kernel did not have; "": none */
+	char lacks[32];
 	/* os_now_ms() at which the device restarts */
 	uint64_t end_ms;
 	/* length of the round under way */
@@ -27,9 +29,9 @@ struct rescue {
 /*
  * Nothing mounts. Looks through all sources at once, then, in rounds that double, for media that
  * come, and at the end of each round again at those that are there. True: something was installed
- * since, or the device's disk, which had gone, is back, so the choice of a slot must be made
- * anew; called again when that does not mount either, it goes on where it was. False: [rescue]
- * wait= is over, and the boot must end in a restart.
+ * since, or the device's disk, which had gone, is back, or the driver of a slot's file system came
+ * late: the choice of a slot must be made anew. Called again when that does not mount either, it
+ * goes on where it was. False: [rescue] wait= is over, and the boot must end in a restart.
  */
 bool rescue_run(struct boot *b);
 

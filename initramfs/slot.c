@@ -34,7 +34,10 @@ enum kb_err slot_check_driver(struct boot *b, int slot, char *reason)
 	if (b->root.fstype[0] != '\0')
 		hardware_need_type(b, b->root.fstype);
 	lacks = root_without_driver(&b->root, b->dev.slot[slot].fstype);
-	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module", lacks, reason);
+	if (lacks == NULL)
+		return KB_OK;
+	snprintf(b->rescue.lacks, sizeof(b->rescue.lacks), "%s", lacks);
+	return no_driver(b, slot, lacks, "--module", lacks, reason);
 }
 
 /* Nor its fault: an initramfs that opens it boots it. */

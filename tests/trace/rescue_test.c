@@ -52,6 +52,22 @@ TEST(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once)
 	assert_in_range(os_now_ms(), 95000, 101000);
 }
 
+static void has_come(void *ctx)
+{
+	(void)ctx;
+	os_sim_file("/proc/filesystems", "nodev\tsysfs\n\text4\n");
+}
+
+/* Its init took so long that nobody waited for it any more. */
+TEST(a_file_system_that_comes_late_ends_the_wait)
+{
+	os_sim_file("/proc/filesystems", "nodev\tsysfs\n");
+	os_sim_at(70000, has_come, NULL);
+	machine_boots('a');
+	assert_once("# rescue: ext4 has come late");
+	assert_in_range(os_now_ms(), 70000, 73000);
+}
+
 TEST(an_sd_card_does_it_too)
 {
 	struct os_sim_disk card = { .name = "mmcblk0",
