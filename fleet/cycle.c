@@ -68,9 +68,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 	/* What waited before waits still, for all that is known. */
 	c->reboot_waits = c->reboot_waits && !*known;
 	if (!*known) {
-		/* A look for a reboot comes each 30 s, and fetches nothing. */
-		if (!c->looks)
-			log_err("nothing is fetched or answered: %s", why);
+		log_err("nothing is fetched or answered: %s", why);
 		files_close(&c->files);
 	}
 	load_record(c);
