@@ -42,7 +42,7 @@ static bool take(struct progress *p, const void *buf, size_t len)
 /* A line as keelboot-apply writes it says what it says. */
 static void check_round_trip(const struct progress *p)
 {
-	static const char *const words[] = { "", "look", "check", "write", "read-back" };
+	static const char *const words[] = { "", "look", "compare", "check", "write", "read-back" };
 	struct progress again = { 0 };
 	char line[PROGRESS_LINE_MAX];
 	int n;
