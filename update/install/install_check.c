@@ -209,7 +209,7 @@ static enum kb_err first_chunk(struct install_job *j, const struct install_job_p
 /* By the first chunk, as it will be written. */
 static enum kb_err check_processor(struct install_job *j, const struct install_job_part *p)
 {
-	struct install_pipe_chunk c;
+	struct install_pipe_chunk c = { .plain = NULL };
 	char why[MANIFEST_WHY];
 	enum kb_err err = first_chunk(j, p, &c);
 
