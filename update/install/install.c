@@ -74,7 +74,7 @@ static enum kb_err write_all(struct install_job *j)
 	j->pipe.have = install_write_has;
 	j->pipe.have_lacking = install_write_has_lacking;
 	j->pipe.held = install_write_held;
-	j->pipe.verify = install_write_verify;
+	j->pipe.verify = install_check_payload;
 	j->pipe.ctx = j;
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(write_part(j, &j->part[i]));

@@ -54,7 +54,7 @@ enum install_blame {
 
 /* In this order; one that has nothing to do is left out. */
 enum install_phase {
-	INSTALL_COMPARE, /* until the first block that differs: then the bundle is checked */
+	INSTALL_COMPARE, /* until something of the bundle is wanted: then it is checked */
 	INSTALL_CHECK,
 	INSTALL_WRITE,
 	INSTALL_READ_BACK,

@@ -304,8 +304,9 @@ enum kb_err install_check_all(struct install_job *j)
 	return KB_OK;
 }
 
-enum kb_err install_check_payload(struct install_job *j)
+enum kb_err install_check_payload(void *job)
 {
+	struct install_job *j = job;
 	uint64_t done = j->done, total = j->total;
 
 	if (!j->unverified)

@@ -8,9 +8,9 @@
 enum kb_err install_check_pair(struct install_job *j) KB_MUST_CHECK;
 
 /* All tables, and what a seed gives. With verify_first the whole payload, too, unless it can wait
- * for the first block that differs: job->unverified. */
+ * until a chunk of it is wanted: job->unverified. */
 enum kb_err install_check_all(struct install_job *j) KB_MUST_CHECK;
 
-/* Before the first byte of the payload is read, and before the first write: the payload, if it is
- * unverified. What was compared until then is reported as written. */
-enum kb_err install_check_payload(struct install_job *j) KB_MUST_CHECK;
+/* For the pipe, before it reads a byte of the payload, and before the first write: verifies that,
+ * if it is unverified. What was compared until then is reported as written. */
+enum kb_err install_check_payload(void *job) KB_MUST_CHECK;

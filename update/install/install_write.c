@@ -233,11 +233,6 @@ static bool is_same(struct install_job *j, const struct install_pipe_chunk *pc, 
 	return memcmp(old, pc->plain, pc->c.len) == 0;
 }
 
-enum kb_err install_write_verify(void *job)
-{
-	return install_check_payload(job);
-}
-
 /* The first block that differs, or one of many; zeroes need nothing of the payload. */
 static enum kb_err begin_to_write(struct install_job *j)
 {

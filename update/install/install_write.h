@@ -13,9 +13,6 @@ bool install_write_has_lacking(void *job, const struct reader_chunk *c);
 /* For the pipe: what the slot holds of a chunk that it has, also under the seal. */
 enum kb_err install_write_held(void *job, const struct reader_chunk *c, void *buf) KB_MUST_CHECK;
 
-/* For the pipe: the payload, before the first byte of it is read. */
-enum kb_err install_write_verify(void *job) KB_MUST_CHECK;
-
 /*
  * True: what the slot holds of the next chunks with data is not looked at, they are written as they
  * are. It held next to nothing of those before, so that reading it costs more than it saves.
