@@ -44,6 +44,11 @@ bool action_is_closed(const struct action *a)
 	return a->phase >= ACTION_GOOD && !action_owes(a);
 }
 
+bool action_has_staged(const struct action *a)
+{
+	return strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0;
+}
+
 uint64_t action_size(const struct action *a)
 {
 	return a->kept > 0 ? 0 : a->size;

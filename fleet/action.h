@@ -164,6 +164,8 @@ void action_told(struct action *a);
 bool action_owes(const struct action *a);
 /* It is closed, and the server knows it. */
 bool action_is_closed(const struct action *a);
+/* It was this action that staged its release last, and not another one. */
+bool action_has_staged(const struct action *a);
 
 /* Of the bundle that the server offers for it; 0 and "" where it was not understood. */
 uint64_t action_size(const struct action *a);

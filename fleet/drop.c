@@ -58,11 +58,6 @@ bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX
 	}
 }
 
-static bool has_staged_it(const struct action *a)
-{
-	return strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0;
-}
-
 void drop_unoffered(struct contact *c, const char *what)
 {
 	char why[ACTION_WHY_MAX + 1];
@@ -70,7 +65,8 @@ void drop_unoffered(struct contact *c, const char *what)
 	if (judge_is_begun(&c->facts, &c->a, c->a.release, why))
 		return;
 	/* What another action staged is not this one's to take back. */
-	if (!has_staged_it(&c->a) || judge_release(&c->facts, c->a.release, why) == ACTION_NONE ||
+	if (!action_has_staged(&c->a) ||
+	    judge_release(&c->facts, c->a.release, why) == ACTION_NONE ||
 	    drop_staged(c, true, why)) {
 		drop_action(c, what);
 		return;

@@ -43,8 +43,7 @@ static bool is_installed_unseen(const struct contact *c)
 {
 	const struct action *a = &c->a;
 
-	return (a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED) &&
-	       strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0 &&
+	return (a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED) && action_has_staged(a) &&
 	       judge_is_written(&c->facts, a->release);
 }
 

@@ -131,8 +131,7 @@ static void resume_cut(struct contact *c, const struct channel *channel)
 	const struct channel_release *r = find_under_way(a, channel);
 
 	if (r != NULL && r->withdrawn[0] == '\0' && !c->dry_run &&
-	    (a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED) &&
-	    strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0)
+	    (a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED) && action_has_staged(a))
 		(void)!take_known(c);
 }
 
