@@ -342,8 +342,8 @@ TEST(without_a_word_of_the_loader_no_trial_is_booted_while_a_good_slot_mounts)
 	devices_have("pair -\n");
 }
 
-/* A restart that asks for it once was lost, and b is good: the next boots need none. */
-TEST(good_slot_that_was_handed_over_becomes_the_preset)
+/* The kernel of b was asked for, and runs; the store says this. */
+static void hand_over_good_b(const char *cmdline, const char *store)
 {
 	struct state s = machine_good();
 
@@ -351,9 +351,15 @@ TEST(good_slot_that_was_handed_over_becomes_the_preset)
 	s.open = 1;
 	s.open_token = s.handed = 7;
 	machine_put(s);
-	machine.cmdline = "keelboot.pair=b\n";
-	loader_says("get", "default=a once=-\n", 0);
+	machine.cmdline = cmdline;
+	loader_says("get", store, 0);
 	loader_says("default", "default=b once=-\n", 0);
+}
+
+/* A restart that asks for it once was lost, and b is good: the next boots need none. */
+TEST(good_slot_that_was_handed_over_becomes_the_preset)
+{
+	hand_over_good_b("keelboot.pair=b\n", "default=a once=-\n");
 	machine_boots('b');
 	assert_once(ASKS "default b");
 	assert_order("mount " SLOT_B_DEV, ASKS "default b");
@@ -363,15 +369,7 @@ TEST(good_slot_that_was_handed_over_becomes_the_preset)
 /* The other kernel's init has asked for it, and what it said went with that boot. */
 TEST(slot_that_was_handed_over_tells_that_the_preset_was_lost)
 {
-	struct state s = machine_good();
-
-	s.pref = 1;
-	s.open = 1;
-	s.open_token = s.handed = 7;
-	machine_put(s);
-	machine.cmdline = "keelboot.pair=b,once\n";
-	loader_says("get", "default=- once=-\n", 0);
-	loader_says("default", "default=b once=-\n", 0);
+	hand_over_good_b("keelboot.pair=b,once\n", "default=- once=-\n");
 	machine_boots_as("pair_sets_a_lost_preset", 'b');
 	assert_order(ASKS "get", ASKS "default b");
 	machine_told(
