@@ -24,10 +24,11 @@ class Board(NamedTuple):
     processor: str          # as Debian calls it
     cpus: int = 0           # that cannot be chosen
     memory: int = 0         # MiB that cannot be chosen
-    dtb: str = ""           # its device tree, of Debian's kernel
+    dtb: str = ""           # its device tree, of Debian's kernel; or a source of one, which lies here: *.dts
     port: int = 0           # which of its serial ports is the console
     card: str = ""          # the size of its disk, which is a card
     usb: str = "xhci.0"     # the bus for sticks
+    bus: str = "virtio"     # of its disk
     sets: tuple = ()        # of modules, for its disk
 
 
@@ -54,4 +55,8 @@ BOARDS = {
     "orangepi-pc": Board("qemu-system-arm", ("-machine", "orangepi-pc"), "ttyS0", "", ARM_WORDS,
                          *BINARIES["armhf"], cpus=4, memory=1024, dtb="sun8i-h3-orangepi-pc.dtb", card="512M",
                          usb="usb-bus.0", sets=("soc", "sd")),
+    # A server by Arm's rules. Without its firmware, QEMU itself plays PSCI, by which Linux restarts, if it is asked to.
+    "sbsa-ref": Board("qemu-system-aarch64", ("-machine", "sbsa-ref", "-cpu", "cortex-a72",
+                                              "-global", "arm-cpu.psci-conduit=1"), "ttyAMA0", "", ARM_WORDS,
+                      *BINARIES["arm64"], cpus=1, dtb="sbsa-ref.dts", usb="usb-bus.0", bus="sata", sets=("sata",)),
 }

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-BUSES = {"virtio": "virtio-blk-pci", "nvme": "nvme", "usb": "usb-storage", "sd": "sd-card"}
+BUSES = {"virtio": "virtio-blk-pci", "nvme": "nvme", "usb": "usb-storage", "sd": "sd-card", "sata": "ide-hd"}
 LOG_MAGIC = b"rhswfsj\0"
 
 
@@ -59,7 +59,7 @@ class Drive:
     """One disk. `file` is a raw image (format="qcow2" for others); `name` its id in QMP and
     statistics.
 
-    bus         virtio, nvme, usb, sd
+    bus         virtio, nvme, usb, sd; sata, where the board has ports for it
     plugged     False: known, and plugged in later with Machine.plug(name); usb only
     removable   usb: what the stick says of itself
     faults      Fault(...), ...
@@ -103,7 +103,7 @@ class Drive:
             # QEMU insists: cards of other sizes would be read past their end.
             raise DriveError(f"drive {self.name}: an SD card's size is a power of two, {self.file} has "
                              f"{size} bytes; truncate -s {1 << size.bit_length()} {self.file}")
-        if self.bus in ("sd", "usb") and self.sector != 512:
+        if self.bus in ("sd", "usb", "sata") and self.sector != 512:
             # usb-storage takes the property and goes on with 512.
             raise DriveError(f"drive {self.name}: QEMU's {self.bus} disks have sectors of 512 bytes; "
                              "use virtio or nvme")
@@ -173,7 +173,7 @@ class Drive:
             device.update({"logical_block_size": self.sector, "physical_block_size": self.sector})
         if self.bus == "usb":
             device.update({"bus": usb, "removable": self.removable})
-        if self.bus in ("virtio", "usb"):
+        if self.bus in ("virtio", "usb", "sata"):
             # The default for writes would stop the machine when the host's disk is full: tests
             # would hang.
             device.update({"rerror": "report", "werror": "report"})

@@ -200,12 +200,20 @@ class Device:
         disk.build(path)
         return path
 
-    def machine(self, disk, *, drives=(), bus="virtio", append="", initrd=None, watchdog=True, memory=256, log=None,
+    def device_tree(self):
+        """The kernel's own, or one that is made anew; None where QEMU makes it."""
+        if not self.board.dtb.endswith(".dts"):
+            return self.kernel.dtb(self.board.dtb) if self.board.dtb else None
+        out = self.work / f"{self.arch}.dtb"
+        new = out.with_suffix(f".{os.getpid()}")
+        run("dtc", "-O", "dtb", "-o", new, Path(__file__).with_name(self.board.dtb))
+        return new.rename(out)
+
+    def machine(self, disk, *, drives=(), bus="", append="", initrd=None, watchdog=True, memory=256, log=None,
                 faults=(), bps=0, **options) -> Machine:
         """The device, switched off: use it in a `with`. disk None: it has none."""
-        own = [Drive(disk, bus=bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
-        dtb = self.kernel.dtb(self.board.dtb) if self.board.dtb else None
-        options = {"arch": self.arch, "kernel": self.kernel.vmlinux, "dtb": dtb, **options}
+        own = [Drive(disk, bus=bus or self.board.bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
+        options = {"arch": self.arch, "kernel": self.kernel.vmlinux, "dtb": self.device_tree(), **options}
         return Machine(options.pop("kernel"), initrd or self.initramfs(),
                        f"quiet gpt {self.board.words} loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,

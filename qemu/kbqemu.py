@@ -13,7 +13,7 @@ from kbtools import TREE
 RELEASE, SUITE = "trixie", "trixie-backports"
 PACKAGES = ("qemu-system-x86", "seabios", "qemu-system-arm", "libc6")
 FOLDER = TREE / "build/qemu-newer"
-PROGRAMS = ("qemu-system-x86_64", "qemu-system-arm")
+PROGRAMS = ("qemu-system-x86_64", "qemu-system-arm", "qemu-system-aarch64")
 # Its own C library, too: this system's may be older.
 START = """#!/bin/sh
 tree=%s

@@ -117,7 +117,8 @@ class Machine(Disks):
         return argv + self.extra
 
     def _pci(self) -> list:
-        usb = self.usb or any(d.bus == "usb" for d in self.drives.values())
+        sticks = self.usb or any(d.bus == "usb" for d in self.drives.values())
+        usb = sticks and self.board.usb == "xhci.0"
         return [*(["-device", "i6300esb"] if self.watchdog else []),
                 *(["-device", "qemu-xhci,id=xhci,p2=8,p3=8"] if usb else [])]
 

@@ -111,6 +111,7 @@ BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it
     "Raspberry Pi 3 B (`raspi3b`, arm64)": "raspi3b",
     "Orange Pi PC, Allwinner H3 (`orangepi-pc`, armhf)": "orangepi-pc",
     "i.MX6UL EVK (`mcimx6ul-evk`, armhf)": "mcimx6ul-evk",
+    "Arm's server (`sbsa-ref`, arm64)": "sbsa-ref",
 }, TOP / "docs/PROCESSORS.md")
 SERVERS = Table("fleet", "server", "| server | what `make check-fleet` came to |", {
     "hawkBit 1.0.4 itself": "hawkbit",
