@@ -16,12 +16,22 @@
 #define SHRINK_STEPS 64
 #define FOLDER	     (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 #define FILE_	     (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+#define HELD	     __attribute__((cleanup(release_boot))) struct bdev_boot *
 
 static const uint8_t zeroes[BDEV_ALIGN];
 
-static struct bdev_boot *boot_of(struct bdev *b)
+/* The thread that reads back uses it beside the writer, who opens it anew, and counts. */
+static struct bdev_boot *hold_boot(struct bdev *dev)
 {
-	return (struct bdev_boot *)b;
+	struct bdev_boot *b = (struct bdev_boot *)dev;
+
+	pthread_mutex_lock(&b->lock);
+	return b;
+}
+
+static void release_boot(struct bdev_boot **b)
+{
+	pthread_mutex_unlock(&(*b)->lock);
 }
 
 /* Only a flush says that a disk does not take what is written. All other calls fail by what Linux
@@ -162,7 +172,7 @@ static enum kb_err begin_writing(struct bdev_boot *b)
 
 static enum kb_err boot_read(struct bdev *dev, uint64_t off, void *buf, size_t len)
 {
-	struct bdev_boot *b = boot_of(dev);
+	HELD b = hold_boot(dev);
 	uint8_t *p = buf;
 
 	while (len > 0 && !b->foreign) {
@@ -217,7 +227,7 @@ static enum kb_err write_some(struct bdev_boot *b, uint64_t off, const uint8_t *
 
 static enum kb_err boot_write(struct bdev *dev, uint64_t off, const void *buf, size_t len)
 {
-	struct bdev_boot *b = boot_of(dev);
+	HELD b = hold_boot(dev);
 	const uint8_t *p = buf;
 
 	if (!b->unlocked)
@@ -276,7 +286,7 @@ static enum kb_err cut_to_program(struct bdev_boot *b)
 
 static enum kb_err boot_flush(struct bdev *dev)
 {
-	struct bdev_boot *b = boot_of(dev);
+	HELD b = hold_boot(dev);
 
 	if (b->headed)
 		TRY(cut_to_program(b));
@@ -288,7 +298,7 @@ static enum kb_err boot_flush(struct bdev *dev)
 
 static enum kb_err boot_drop_cache(struct bdev *dev, uint64_t off, uint64_t len)
 {
-	struct bdev_boot *b = boot_of(dev);
+	HELD b = hold_boot(dev);
 	int rc = b->foreign ? 0 : posix_fadvise(b->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
 
 	return rc == 0 ? KB_OK : err_errno(rc);
@@ -296,9 +306,11 @@ static enum kb_err boot_drop_cache(struct bdev *dev, uint64_t off, uint64_t len)
 
 static bool boot_is_zero(struct bdev *dev, uint64_t off, uint64_t len)
 {
+	HELD b = hold_boot(dev);
+
 	(void)off;
 	(void)len;
-	return boot_of(dev)->foreign;
+	return b->foreign;
 }
 
 static const struct bdev_ops boot_ops = {
@@ -317,6 +329,7 @@ enum kb_err bdev_boot_open(struct bdev_boot *b, int top, const char *path, uint6
 		.dir = -1,
 		.fd = -1,
 		.foreign = true,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	if (!conf_place_is_valid(path))
 		return KB_EINVAL;

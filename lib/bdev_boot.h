@@ -18,6 +18,8 @@
 #include "lib/bdev.h"
 #include "lib/conf_place.h"
 
+#include <pthread.h>
+
 struct bdev_boot {
 	/* first, so that a struct bdev * is one of these */
 	struct bdev bdev;
@@ -31,6 +33,8 @@ struct bdev_boot {
 	bool headed;
 	/* bytes that it may have grown by since the last flush */
 	uint64_t grown;
+	/* each operation of bdev holds it: two threads may use one file */
+	pthread_mutex_t lock;
 	/* before the first write: the same FAT once more, and then to be written; errors as of
 	 * os_lend_ask(). All that was open there is closed before. */
 	enum kb_err (*unlock)(void *ctx, int *top);

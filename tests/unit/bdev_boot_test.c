@@ -4,6 +4,7 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/program.h"
 
+#include <pthread.h>
 #include <sys/syscall.h>
 
 #define PATH "EFI/Linux/b.efi"
@@ -14,6 +15,7 @@ static struct bdev_boot b;
 static uint8_t image[SIZE], back[SIZE];
 static unsigned unlocks;
 static enum kb_err unlock_fails;
+static void (*while_unlocking)(void);
 
 /* What a power cut may leave: the length of each file at each flush, a folder's as '/'. */
 static unsigned syncs;
@@ -67,6 +69,8 @@ static enum kb_err unlock(void *ctx, int *dir)
 	(void)ctx;
 	EQUAL((b.top, -1), (b.dir, -1), (b.fd, -1));
 	unlocks++;
+	if (while_unlocking != NULL)
+		while_unlocking();
 	*dir = unlock_fails == KB_OK ? top() : -1;
 	return unlock_fails;
 }
@@ -76,6 +80,7 @@ static void set_up(void)
 	folder_make();
 	unlocks = 0;
 	unlock_fails = KB_OK;
+	while_unlocking = NULL;
 	sync_fails = write_fails = remove_fails = 0;
 	flushed[0] = '\0';
 	memset(image, 'x', sizeof(image));
@@ -347,6 +352,72 @@ TEST(old_file_whose_head_cannot_be_written_is_removed)
 	bdev_boot_is_foreign(&b);
 	install();
 	EQUAL((length(), ENDS));
+}
+
+/* ---------------------------------------------------------------- two threads */
+
+static struct user {
+	pthread_t id;
+	bool (*use)(void);
+	bool ended, ok;
+} users[4];
+static unsigned ended_early;
+
+static bool read_it(void)
+{
+	return bdev_read(&b.bdev, 8192, back, 4096) == KB_OK && bytes_all(back, 4096, 0);
+}
+
+static bool flush_it(void)
+{
+	return bdev_flush(&b.bdev) == KB_OK;
+}
+
+static bool drop_it(void)
+{
+	return bdev_drop_cache(&b.bdev, 0, SIZE) == KB_OK;
+}
+
+/* It is written to by then. */
+static bool ask_it(void)
+{
+	return !bdev_is_zero(&b.bdev, 0, SIZE);
+}
+
+static void *run_user(void *arg)
+{
+	struct user *u = arg;
+
+	u->ok = u->use();
+	__atomic_store_n(&u->ended, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void start_users(void)
+{
+	static bool (*const uses[])(void) = { read_it, flush_it, drop_it, ask_it };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(users); i++) {
+		users[i] = (struct user){ .use = uses[i] };
+		OK(pthread_create(&users[i].id, NULL, run_user, &users[i]));
+	}
+	usleep(200000);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(users); i++)
+		ended_early += __atomic_load_n(&users[i].ended, __ATOMIC_SEQ_CST);
+}
+
+/* The thread that reads back has no descriptor of its own. */
+TEST(other_thread_waits_until_the_first_write_is_done)
+{
+	put_old(3);
+	ended_early = 0;
+	while_unlocking = start_users;
+	OK(bdev_write(&b.bdev, 4096, image + 4096, 4096));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(users); i++) {
+		OK(pthread_join(users[i].id, NULL));
+		assert_true(users[i].ok);
+	}
+	EQUAL((ended_early, 0));
 }
 
 /* ---------------------------------------------------------------- what is in its place */

@@ -23,7 +23,7 @@ struct install_part {
 	/*
 	 * The same device opened a second time for reading, best with O_DIRECT: then what was
 	 * written is flushed and read back by a thread of its own while the rest is written. NULL:
-	 * read back through dev; also by that thread, if another part has one.
+	 * read back through dev; also by that thread, if another part has one: dev takes two.
 	 */
 	struct bdev *readback;
 	/* for messages, borrowed; NULL: the class is named */

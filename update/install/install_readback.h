@@ -52,7 +52,8 @@ struct install_readback {
 	uint64_t err_off;
 };
 
-/* threaded: devices given to install_readback_add() are used by nobody else. KB_EIO. */
+/* threaded: devices given to install_readback_add() are used by nobody else, or take two threads.
+ * KB_EIO. */
 enum kb_err install_readback_begin(struct install_readback *rb, bool threaded) KB_MUST_CHECK;
 
 /*
