@@ -31,6 +31,8 @@ struct boot {
 	char *const *envp;
 	/* as the kernel has it */
 	char cmdline[CMDLINE_MAX + 1];
+	/* it says nothing, and might have */
+	bool cmdline_unread;
 	struct cmdline cmd;
 	struct conf conf;
 	/* there was a system.conf */

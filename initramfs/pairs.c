@@ -7,6 +7,7 @@
 #include "initramfs/pairs_finding.h"
 #include "initramfs/pairs_kexec.h"
 #include "initramfs/pairs_look.h"
+#include "initramfs/pairs_lost.h"
 #include "initramfs/pairs_partition.h"
 #include "initramfs/settings.h"
 #include "lib/conf_place.h"
@@ -188,20 +189,6 @@ static void answer_loader(struct boot *b)
 	}
 }
 
-/* The loader's word says that slots have pairs: where they are stood in what was lost. */
-static void find_lost(struct boot *b)
-{
-	struct pairs *p = &b->pairs;
-
-	p->asked = p->unasked = true;
-	p->paired = (choose_mask)((1u << b->conf.nslots) - 1);
-	p->running = b->cmd.pair;
-	pairs_finding(
-		p,
-		"system.conf is missing or damaged, and does not say what starts the kernels of the slots: this one boots slot %c, and nothing is installed",
-		state_slot_letter(p->running));
-}
-
 void pairs_find(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -214,9 +201,8 @@ void pairs_find(struct boot *b)
 			     .settled = p->settled,
 			     .base_asked = p->base_asked,
 			     .no_base = p->no_base };
-	if (!p->asked && (b->conf.lost || !b->configured) && b->cmd.pair >= 0 &&
-	    b->cmd.pair < (int)b->conf.nslots)
-		find_lost(b);
+	if (!p->asked && (b->conf.lost || !b->configured))
+		pairs_lost_find(b);
 	if (b->conf.loader == CONF_LOADER_NONE)
 		return;
 	if (b->conf.loader == CONF_LOADER_KEXEC) {

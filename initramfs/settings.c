@@ -43,6 +43,7 @@ static void load_command_line(struct boot *b)
 	size_t len;
 	enum kb_err err = os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), &len);
 
+	b->cmdline_unread = err != KB_OK;
 	if (err != KB_OK)
 		log_warn("unable to read /proc/cmdline: %s; the defaults are used", err_text(err));
 	else if (len > 0 && b->cmdline[len - 1] == '\n')

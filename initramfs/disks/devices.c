@@ -252,6 +252,10 @@ static void report_disk(struct devices *d, const struct probe *p, const struct d
 	report_copy(d, r, state != NULL ? state->pin : "");
 	report_equal(d, r);
 	report_containers(d, p, r->disk, conf);
+	if (r->disk->unread > 0)
+		log_warn(
+			"devices: %s: partitions that are not used, since /sys says no number or size of them: %u",
+			d->disk, r->disk->unread);
 	if (!r->complete)
 		report_missing(d, r->disk, conf);
 }

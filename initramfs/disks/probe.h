@@ -79,6 +79,8 @@ struct probe_disk {
 	bool gpt_backup;
 	/* the file system on the bare disk; dev and size always set */
 	struct prober_part whole;
+	/* partitions of which /sys has no number, or no size, that can be read */
+	unsigned unread;
 	unsigned n;
 	/* by number */
 	struct prober_part part[PROBER_PARTS_MAX];

@@ -128,6 +128,15 @@ static void insert_part(struct probe_disk *d, const struct prober_part *part)
 	d->n++;
 }
 
+/* A partition is there, of which one of these is missing. */
+static bool is_unread(const struct prober_part *part, const char *disk, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), PROBE_SYSFS "/%.60s/%.60s/partition", disk, name);
+	return (part->number == 0 || part->size == 0) && os_exists(path);
+}
+
 static void read_parts(struct probe_disk *d, const char *name)
 {
 	static char entries[ENTRIES_MAX][64];
@@ -139,9 +148,12 @@ static void read_parts(struct probe_disk *d, const char *name)
 	if (probe_sysfs_list(path, entries, ENTRIES_MAX, &n) != KB_OK)
 		return;
 	for (unsigned i = 0; i < n; i++) {
-		if (strncmp(entries[i], name, strlen(name)) == 0 &&
-		    read_part(&part, name, entries[i]))
+		if (strncmp(entries[i], name, strlen(name)) != 0)
+			continue;
+		if (read_part(&part, name, entries[i]))
 			insert_part(d, &part);
+		else
+			d->unread += is_unread(&part, name, entries[i]);
 	}
 	d->has_table = d->n > 0;
 }

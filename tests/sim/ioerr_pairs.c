@@ -170,13 +170,24 @@ bool ioerr_pairs_goes_on(const struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- what must hold */
 
-/* Its own kernel could not be had, and that of the one that runs has no slot that is trusted. */
+/* A call failed, so that init saw no partition of that slot. */
+static bool is_unseen(const struct ioerr_world *w, int slot)
+{
+	char said[48];
+
+	snprintf(said, sizeof(said), "# slot %c: its partition is missing\n",
+		 state_slot_letter(slot));
+	return w->fault.fault.target == IOERR_FAULT_INIT && strstr(os_sim_trace(), said) != NULL;
+}
+
+/* Its own kernel could not be had, and that of the one that runs has no slot that is trusted, or
+ * that mounts. */
 static bool is_excused(const struct ioerr_world *w, const struct state *s)
 {
 	int running = w->boot.pair;
+	bool mounts = ioerr_world_holds(running, false) != NULL && !is_unseen(w, running);
 
-	return w->fault.fired &&
-	       !(state_is_trusted(&s->slot[running]) && ioerr_world_holds(running, false) != NULL);
+	return w->fault.fired && !(state_is_trusted(&s->slot[running]) && mounts);
 }
 
 void ioerr_pairs_check_entry(struct ioerr_world *w, const struct state *s)

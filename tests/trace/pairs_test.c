@@ -453,6 +453,30 @@ TEST(damaged_system_conf_boots_by_another_kernel_what_else_would_not_boot)
 	assert_true(os_sim_count("# slot b runs with the kernel of slot a: ") == 1);
 }
 
+static enum kb_err lose_command_line(const char *call)
+{
+	(void)call;
+	os_sim_remove("/proc/cmdline");
+	return KB_OK;
+}
+
+/* There may be pairs, and nobody says whose kernel this is. */
+TEST(damaged_system_conf_without_a_command_line_boots_what_proved_itself)
+{
+	struct state s = machine_trial();
+
+	s.staged.source = STATE_SRC_DATA;
+	conf_is_damaged("keelboot.pair=a\n", s);
+	machine_child(apply(0, NULL));
+	os_sim_on_call(lose_command_line);
+	machine_boots('a');
+	os_sim_on_call(NULL);
+	assert_absent("spawn " APPLY);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+	machine_told("and the command line cannot be read, so nobody says whose kernel runs");
+	machine_told("\"reason\":\"b: on trial, and nobody says whose kernel runs");
+}
+
 TEST(chosen_slot_boots_by_the_kernel_that_runs)
 {
 	machine.cmdline = "keelboot.pair=a keelboot.slot=b\n";

@@ -94,6 +94,19 @@ TEST(the_state_counts_more_than_all_slots)
 	assert_int_equal(os_sim_count("# devices: slot a: PARTLABEL=root-a not found"), 1);
 }
 
+TEST(partition_of_which_sysfs_cannot_be_read_is_missing_and_that_is_said)
+{
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	os_sim_remove("/sys/class/block/vda/vda2/size");
+	assert_device("/dev/vda");
+	EQUAL((devices_mountable(&d, &conf), 2), (d.slot[0].part[0], ""));
+	assert_int_equal(
+		os_sim_count(
+			"# devices: /dev/vda: partitions that are not used, since /sys says no number or size of them: 1"),
+		1);
+	assert_int_equal(os_sim_count("# devices: slot a: PARTLABEL=root-a not found"), 1);
+}
+
 TEST(of_equal_disks_the_fixed_and_then_the_first_by_path_is_taken)
 {
 	PLUG_IN(disk("vda", "/devices/pci0/1/block/vda", 4), it.removable = true);
