@@ -2,6 +2,7 @@
 #include "initramfs/candidate.h"
 
 #include "initramfs/data_ready.h"
+#include "initramfs/pairs_back.h"
 #include "initramfs/pairs_look.h"
 #include "initramfs/rescue.h"
 #include "initramfs/settings.h"
@@ -77,6 +78,11 @@ static enum kb_err op_hand_over(void *ctx, int slot, char *reason)
 	return note_skip(ctx, slot, reason, pairs_hand_over(ctx, slot, reason));
 }
 
+static bool op_go_back(void *ctx, int slot)
+{
+	return pairs_back(ctx, slot);
+}
+
 /* Not when a check or a manifest stood against a slot: with the state that would be forgotten, and
  * each boot that says so leads to a last resort. With verify-slot=always none does. Nor for want of
  * a driver: the record is right. */
@@ -123,6 +129,7 @@ static enum kb_err attempt_once(struct boot *b)
 		.next_run_accepts = op_next_run_accepts,
 		.look_for_pair = op_look_for_pair,
 		.hand_over = op_hand_over,
+		.go_back = op_go_back,
 	};
 
 	b->attempt.forced = b->cmd.slot;

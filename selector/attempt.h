@@ -50,6 +50,12 @@ struct attempt_ops {
 	 * where no slot has a pair.
 	 */
 	enum kb_err (*hand_over)(void *ctx, int slot, char *reason);
+	/*
+	 * The slot cannot be charged, and so not be handed over. Restarts, where this kernel was
+	 * started once, and the boot loader starts that slot's pair by itself. True: the machine is
+	 * about to. False: the slot is for the kernel that runs. May be NULL: it never is.
+	 */
+	bool (*go_back)(void *ctx, int slot);
 };
 
 /* Who starts a pair. */
@@ -102,11 +108,11 @@ struct attempt {
  * and oneshots. Those boot uncounted only when nothing else mounts, and no good slot failed that
  * another run would boot (KB_ENOCAND: make that run). A candidate whose own pair does not run is
  * charged and handed over; if it cannot be charged, or its pair not be had, it boots here like
- * those. The base charges what it would charge to boot it here. What the base started enters its
- * own slot first, even uncounted; else it goes back to the base, if that has charged it, or once
- * something new is durable. a->chosen says what was mounted, or handed over. A failure that no
- * later charge recorded is written at the end if anything changed. KB_ENOCAND: nothing mounts; what
- * was learned is written if that is possible.
+ * those, unless the loader starts that pair by itself. The base charges what it would charge to
+ * boot it here. What the base started enters its own slot first, even uncounted; else it goes back
+ * to the base, if that has charged it, or once something new is durable. a->chosen says what was
+ * mounted, or handed over. A failure that no later charge recorded is written at the end if
+ * anything changed. KB_ENOCAND: nothing mounts; what was learned is written if that is possible.
  */
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
 			void *ctx) KB_MUST_CHECK;

@@ -243,6 +243,16 @@ static bool goes_back(struct attempt_walk *r, const struct choose_candidate *c, 
 	return false;
 }
 
+/* Its own pair was to be started, and that cannot be charged: no charge is needed where the loader
+ * starts it anyway. */
+static bool lets_loader_start(struct attempt_walk *r, const struct choose_candidate *c)
+{
+	if (!is_for_loader(r, c) || r->ops->go_back == NULL || !r->ops->go_back(r->ctx, c->slot))
+		return false;
+	r->a->chosen = *c;
+	return true;
+}
+
 /*
  * What becomes of a candidate that is fit:
  *
@@ -255,7 +265,7 @@ static bool goes_back(struct attempt_walk *r, const struct choose_candidate *c, 
  *   another slot's        BY_BASE  left to the base   nothing here
  *   no_pair               any      kept for later     nothing; mounted if nothing else mounts
  *
- * What cannot be charged waits (may_wait), or is mounted uncounted.
+ * What cannot be charged waits (may_wait), is left to the loader, or is mounted uncounted.
  */
 enum attempt_step attempt_one_try(struct attempt_walk *r, const struct choose_candidate *c,
 				  bool may_wait)
@@ -282,6 +292,8 @@ enum attempt_step attempt_one_try(struct attempt_walk *r, const struct choose_ca
 	}
 	if (is_for_loader(r, c) && r->a->counted)
 		return hand_over(r, c, reason);
+	if (lets_loader_start(r, c))
+		return ATTEMPT_BOOTED;
 	return mount(r, c, reason);
 }
 

@@ -252,6 +252,7 @@ struct ioerr_world_boot {
 	bool died;   /* process 1 did, as it was told */
 	bool hung;   /* the kernel that was started never came to it, until the watchdog fired */
 	bool handed; /* it has restarted for the kernel of another slot */
+	bool back;   /* the same, and that is what the boot loader starts by itself */
 	int pair;    /* whose kernel runs; STATE_NONE */
 	enum os_sim_end end;
 	int slot;	     /* that was entered; STATE_NONE */

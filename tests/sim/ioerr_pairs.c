@@ -165,7 +165,7 @@ bool ioerr_pairs_start(struct ioerr_world *w, const char **how)
 
 bool ioerr_pairs_goes_on(const struct ioerr_world *w)
 {
-	return w->boot.hung || w->boot.handed;
+	return w->boot.hung || w->boot.handed || w->boot.back;
 }
 
 /* ---------------------------------------------------------------- what must hold */
@@ -224,6 +224,9 @@ void ioerr_pairs_check(struct ioerr_world *w, const struct state *s)
 	if (w->boot.handed && (is.once == STATE_NONE || is.once == w->boot.pair))
 		ioerr_world_fail(w, "it restarts for another kernel, and the boot loader is asked "
 				    "for none");
+	if (w->boot.back && (is.once != STATE_NONE || is.preset == w->boot.pair))
+		ioerr_world_fail(w, "it restarts for another kernel, and the boot loader starts "
+				    "the same one again");
 	if (w->boot.act == IOERR_WORLD_GOOD && w->boot.command == 0 && w->boot.slot == w->boot.pair)
 		fail_pair(w, check_pair_rest(w->boot.slot, is.preset, is.once));
 }

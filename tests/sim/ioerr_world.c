@@ -9,6 +9,7 @@
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
 #define HANDED_OVER ": it has a kernel of its own; restarting with that"
+#define GONE_BACK   ": restarting with its own kernel: the state cannot be written"
 
 static struct ioerr_disk state_disk, slot_disk[2], raw_disk, boot_disk[2], grub_disk;
 static struct ioerr_disk *const disks[] = { &state_disk,   &slot_disk[0], &slot_disk[1], &raw_disk,
@@ -254,6 +255,11 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 	return w->story->installs ? IOERR_WORLD_INSTALL : IOERR_WORLD_GOOD;
 }
 
+static bool has_restarted(const struct ioerr_world *w, const char *said)
+{
+	return w->boot.end == OS_SIM_REBOOT && strstr(os_sim_trace(), said) != NULL;
+}
+
 void ioerr_process_init(struct ioerr_world *w)
 {
 	static struct boot b;
@@ -266,8 +272,8 @@ void ioerr_process_init(struct ioerr_world *w)
 	ioerr_process_children(w);
 	w->boot.end = board_boot(&b);
 	w->boot.ms = os_now_ms();
-	w->boot.handed =
-		w->boot.end == OS_SIM_REBOOT && strstr(os_sim_trace(), HANDED_OVER) != NULL;
+	w->boot.handed = has_restarted(w, HANDED_OVER);
+	w->boot.back = has_restarted(w, GONE_BACK);
 	if (w->boot.end == OS_SIM_EXEC) {
 		check_entry(w, &b);
 		os_sim_resume();

@@ -86,6 +86,7 @@ struct sim_config {
 	uint8_t losses; /* how often the newest record, or both, are lost */
 	bool decay;
 	bool pairs; /* each slot has one, and a loader starts it; one image's does not come up */
+	bool mute;  /* ... but does not say that it was asked for it once */
 	bool kexec; /* ... and not a loader starts them, but the base; `once` is what it has loaded
 		     */
 	bool unfit; /* installed images include one that preflight refuses */
@@ -140,10 +141,12 @@ struct sim_boot {
 	struct state settled;
 	struct attempt a;
 	bool handed;  /* and restarted */
+	bool by_once; /* the loader was asked for this kernel once */
 	bool instead; /* of the loader's preset, which did not come up */
 	unsigned writes;
 	/* a write of the state, or of the loader's store, failed; or that could not be read */
 	bool write_failed;
+	bool unheard; /* the loader's store could not be read, or written */
 	choose_mask tried;
 	bool killed;  /* the apply took it down */
 	bool died;    /* apply did not end by itself */
@@ -175,9 +178,10 @@ uint8_t sim_boot_way(struct sim_boot *b, bool *is_first);
 
 /* What it starts once is forgotten before it is started: a->running, and a->role. */
 void sim_loader_start(struct sim_boot *b);
-/* look_for_pair and hand_over of struct attempt_ops. */
+/* look_for_pair, hand_over and go_back of struct attempt_ops. */
 enum kb_err sim_loader_look(void *ctx, int slot, char *reason);
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason);
+bool sim_loader_go_back(void *ctx, int slot);
 /* By kexec: the next start is that of a slot's kernel. */
 bool sim_loader_has_loaded(const struct sim_world *w);
 /* I11: a root is entered with its own kernel. */
@@ -196,8 +200,8 @@ void sim_rescue_check(const struct sim_boot *b, const struct sim_world *before);
 
 /* True if, with no more faults, a working slot is reached. */
 bool sim_live(const struct sim_config *cfg, const struct sim_world *w);
-/* By kexec: whatever can be written or read no more, restarts come to an end. NULL, or what goes on
- * forever. */
+/* Whatever can be written or read no more, restarts come to an end. NULL, or what goes on forever.
+ */
 const char *sim_live_restarts(const struct sim_config *cfg, const struct sim_world *w);
 
 /* ---- selector_sim_after.c */

@@ -275,7 +275,8 @@ static const struct attempt_ops ops = { .save = sim_boot_save,
 					.preflight = op_preflight,
 					.mount = op_mount,
 					.look_for_pair = sim_loader_look,
-					.hand_over = sim_loader_ask };
+					.hand_over = sim_loader_ask,
+					.go_back = sim_loader_go_back };
 
 /* The applies look only where no attempt goes on. */
 static void settle_and_apply(struct sim_boot *b, struct state *s, const struct reset_evidence *ev)

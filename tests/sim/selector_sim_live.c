@@ -133,14 +133,17 @@ const char *sim_live_restarts(const struct sim_config *cfg, const struct sim_wor
 		[BROKEN_SLOTS] = "I11: slots' kernels write nothing, and restarts do not end",
 		[BROKEN_APART] = "I11: slots' kernels have another state, and restarts do not end",
 	};
-	uint8_t bytes[sizeof(w->new) + sizeof(w->old) + sizeof(w->truth) + 2];
+	uint8_t bytes[sizeof(w->new) + sizeof(w->old) + sizeof(w->truth) + 3];
+	/* a loader is no kernel of ours */
+	unsigned ways = cfg->kexec ? BROKEN_WAYS : BROKEN_ALL + 1;
 
 	memcpy(bytes, &w->new, sizeof(w->new));
 	memcpy(bytes + sizeof(w->new), &w->old, sizeof(w->old));
 	memcpy(bytes + sizeof(w->new) + sizeof(w->old), w->truth, sizeof(w->truth));
+	bytes[sizeof(bytes) - 3] = w->preset;
 	bytes[sizeof(bytes) - 2] = w->once;
 	bytes[sizeof(bytes) - 1] = w->event;
-	for (unsigned i = 0; i < BROKEN_WAYS; i++)
+	for (unsigned i = 0; i < ways; i++)
 		if (set_add(&ends[i], set_key(bytes, sizeof(bytes)), 0) &&
 		    !enters_a_root(cfg, w, (enum broken)i))
 			return what[i];

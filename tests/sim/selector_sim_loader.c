@@ -58,6 +58,7 @@ static int start_by_loader(struct sim_boot *b)
 		b->w.once = SIM_NONE;
 		sim_boot_emit(b, SIM_POWER,
 			      "power cut once the loader had forgotten what it starts once");
+		b->by_once = comes_up(&b->w, once) && !b->cfg->mute;
 		if (comes_up(&b->w, once))
 			return (int)once;
 		b->w.event = SIM_SOFT; /* as if nothing had been */
@@ -73,7 +74,7 @@ void sim_loader_start(struct sim_boot *b)
 {
 	b->a.role = ATTEMPT_LOADER;
 	b->a.running = STATE_NONE;
-	b->instead = false;
+	b->instead = b->by_once = b->unheard = false;
 	if (b->cfg->kexec)
 		start_by_kexec(b);
 	else if (b->cfg->pairs)
@@ -104,9 +105,9 @@ enum kb_err sim_loader_look(void *ctx, int slot, char *reason)
 
 	(void)slot;
 	reason[0] = '\0';
-	if (b->cfg->kexec || sim_boot_way(b, &is_first) == SIM_WRITE_OK)
+	if (b->cfg->kexec || b->no_writes || sim_boot_way(b, &is_first) == SIM_WRITE_OK)
 		return KB_OK;
-	b->write_failed = true;
+	b->write_failed = b->unheard = true;
 	return KB_ENODEV;
 }
 
@@ -126,11 +127,24 @@ enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 	if (how != SIM_WRITE_LOST)
 		b->w.once = (uint8_t)slot;
 	if (how != SIM_WRITE_OK) {
-		b->write_failed = true;
+		b->write_failed = b->unheard = true;
 		return KB_EIO;
 	}
 	b->handed = true;
 	return KB_OK;
+}
+
+static bool will_start(const struct sim_boot *b, int slot)
+{
+	return b->by_once && b->w.once == SIM_NONE && b->w.preset == slot;
+}
+
+bool sim_loader_go_back(void *ctx, int slot)
+{
+	struct sim_boot *b = ctx;
+
+	b->handed = will_start(b, slot);
+	return b->handed;
 }
 
 void sim_loader_secure(struct sim_boot *b, const struct state *s, enum plan_mode mode)
@@ -174,6 +188,8 @@ static void check_restart(const struct sim_boot *b, const struct sim_world *befo
 	if (b->a.role == ATTEMPT_BY_BASE && sim_truth_of(before, running) == SIM_WORK &&
 	    (b->a.arrived || state_is_trusted(&b->settled.slot[running])))
 		sim_walk_violate("I11: a kernel goes back though its slot works", before);
+	if (will_start(b, b->a.chosen.slot) && !b->write_failed)
+		sim_walk_violate("I11: a kernel goes back though nothing failed", before);
 }
 
 /* Another one's kernel enters a root only as docs/KERNEL.md has it: as a last resort, or where a
@@ -191,6 +207,9 @@ void sim_loader_check(const struct sim_boot *b, const struct sim_world *before)
 		return;
 	if (!b->write_failed)
 		sim_walk_violate("I11: a root is entered with a kernel that is not its own",
+				 before);
+	if (b->a.role == ATTEMPT_LOADER && !b->unheard && will_start(b, b->a.chosen.slot))
+		sim_walk_violate("I11: the loader would start the own kernel of a root by itself",
 				 before);
 	if (b->a.role == ATTEMPT_BY_BASE && !(b->tried >> running & 1))
 		sim_walk_violate("I11: a root is entered before that of the kernel that runs",

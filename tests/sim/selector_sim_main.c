@@ -79,6 +79,8 @@ static const struct sim_config configs[] = {
 	  .stick_truth = { SIM_DEAD, SIM_WORK }, .losses = 1, STICK },
 	{ "pairs, and writes that fail", .pairs = true, .nslots = 2, .count = CONF_COUNT_AUTO,
 	  .installs = true, .errors = true },
+	{ "pairs, a loader that says less, and writes that fail", .pairs = true, .mute = true,
+	  .nslots = 2, .count = CONF_COUNT_AUTO, .installs = true, .errors = true },
 	{ "kexec", .kexec = true, .pairs = true, .count = CONF_COUNT_AUTO, .nslots = 2,
 	  .installs = true, .oneshots = true, .losses = 1, .decay = true },
 	{ "kexec, and nothing is told", .kexec = true, .pairs = true, .says = SIM_SAYS_NOTHING,

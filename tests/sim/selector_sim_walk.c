@@ -73,7 +73,7 @@ static void visit(const struct sim_world *w)
 	} while (broken == NULL && sim_boot_next(&b));
 	if (broken == NULL && !sim_live(cfg, w))
 		sim_walk_violate("I3: a working slot is never reached", w);
-	if (broken == NULL && cfg->kexec && (what = sim_live_restarts(cfg, w)) != NULL)
+	if (broken == NULL && cfg->pairs && (what = sim_live_restarts(cfg, w)) != NULL)
 		sim_walk_violate(what, w);
 }
 

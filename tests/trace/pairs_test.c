@@ -342,6 +342,45 @@ TEST(without_a_word_of_the_loader_no_trial_is_booted_while_a_good_slot_mounts)
 	devices_have("pair -\n");
 }
 
+/* The kernel of b came up, and can write nothing; the store says this. */
+static enum os_sim_end unwritable(const char *cmdline, const char *store)
+{
+	machine_anew();
+	has_pairs(cmdline);
+	machine_put(handed(2));
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	loader_says("get", store, 0);
+	return machine_boot();
+}
+
+/* GRUB has forgotten what it was asked for, so that a restart brings the kernel of a. */
+TEST(arrival_that_cannot_be_written_restarts_where_the_loader_starts_the_good_slot)
+{
+	EQUAL((unwritable("keelboot.pair=b,once\n", "default=a once=-\n"), OS_SIM_REBOOT));
+	assert_once("# slot a: restarting with its own kernel: the state cannot be written");
+	assert_absent("mount " SLOT_A_DEV);
+	assert_absent(ASKS "once");
+}
+
+/* It would start this kernel again and again. */
+TEST(arrival_that_cannot_be_written_boots_the_good_slot_where_a_restart_may_repeat_it)
+{
+	static const struct {
+		const char *cmdline, *get;
+	} cases[] = { { "keelboot.pair=b,once\n", "default=a once=b\n" },
+		      { "keelboot.pair=b,once\n", "default=b once=-\n" },
+		      { "keelboot.pair=b,once\n", "default=- once=-\n" },
+		      { "keelboot.pair=b\n", "default=a once=-\n" },
+		      { "keelboot.pair=b,unsaved\n", "default=a once=-\n" } };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		EQUAL((unwritable(cases[i].cmdline, cases[i].get), OS_SIM_EXEC));
+		assert_once("mount " SLOT_A_DEV);
+		assert_absent("# slot a: restarting");
+		assert_true(os_sim_count("# slot a runs with the kernel of slot b: ") == 1);
+	}
+}
+
 /* The kernel of b was asked for, and runs; the store says this. */
 static void hand_over_good_b(const char *cmdline, const char *store)
 {

@@ -11,7 +11,8 @@ struct machine {
 	enum kb_err mounts[STATE_SLOTS_MAX];
 	enum kb_err looks[STATE_SLOTS_MAX];
 	enum kb_err hands[STATE_SLOTS_MAX];
-	unsigned fail_saves; /* bit i: the save number i fails */
+	bool starts_by_itself[STATE_SLOTS_MAX]; /* the loader; it was asked for this kernel once */
+	unsigned fail_saves;			/* bit i: the save number i fails */
 	unsigned saves;
 	uint64_t seq;
 	struct state disk;
@@ -86,13 +87,20 @@ static enum kb_err op_hand_over(void *ctx, int slot, char *reason)
 	return m.hands[slot];
 }
 
+static bool op_go_back(void *ctx, int slot)
+{
+	note("back", slot);
+	return m.starts_by_itself[slot];
+}
+
 static const struct attempt_ops ops = { .save = op_save,
 					.preflight = op_preflight,
 					.mount = op_mount,
 					.last_resort_delay = op_delay,
 					.next_run_accepts = op_next_run_accepts,
 					.look_for_pair = op_look_for_pair,
-					.hand_over = op_hand_over };
+					.hand_over = op_hand_over,
+					.go_back = op_go_back };
 
 static void set_up(void)
 {

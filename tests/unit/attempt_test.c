@@ -347,6 +347,24 @@ TEST(arrival_that_cannot_be_written_boots_a_good_slot)
 	EQUAL((a.chosen.slot, 0), (a.counted, false));
 }
 
+/* Where the kernel of b cannot write, only a restart brings that of a. */
+TEST(arrival_that_cannot_be_written_goes_back_to_what_the_loader_starts_by_itself)
+{
+	b_arrives();
+	m.fail_saves = ~0u;
+	m.starts_by_itself[0] = true;
+	BOOTS("failb failb faila backa ");
+	EQUAL((a.chosen.slot, 0), (a.counted, false));
+}
+
+/* It would start this one again. */
+TEST(arrival_that_cannot_be_written_is_asked_of_the_loader_before_another_root_is_entered)
+{
+	b_arrives();
+	m.fail_saves = ~0u;
+	BOOTS("failb failb faila backa mounta ");
+}
+
 TEST(loader_that_cannot_be_asked_costs_a_try_and_the_slot_whose_pair_runs_boots)
 {
 	have_pairs();
