@@ -94,12 +94,16 @@ int pairs_ask_booted(struct boot *b, enum cmdline_start *start)
 	static const char word[] = "booted=";
 	struct child_said said;
 	int slot = STATE_NONE;
+	char *rest;
 
 	*start = CMDLINE_START_PLAIN;
 	if (run_loader(b, "booted", NULL, &said) != KB_OK ||
 	    strncmp(said.text, word, sizeof(word) - 1) != 0)
 		return STATE_NONE;
-	said.text[strcspn(said.text, "\n")] = '\0';
+	rest = said.text + strcspn(said.text, " \n");
+	if (rest[0] == ' ')
+		log_warn("boot loader: booted: %s", rest + 1);
+	rest[0] = '\0';
 	(void)!cmdline_read_pair(said.text + sizeof(word) - 1, &slot, start);
 	return slot;
 }

@@ -93,5 +93,6 @@ enum kb_err loader_came_up(struct loader *l) KB_MUST_CHECK;
 enum kb_err loader_booted(struct loader *l, int *slot) KB_MUST_CHECK;
 
 /* How it came to that slot, where the store says it, before anything is set: barebox. Others put it
- * behind keelboot.pair=. What cannot be read is LOADER_START_PLAIN. */
+ * behind keelboot.pair=. What cannot be read may count (LOADER_START_COUNTED), and l->why has the
+ * reason. */
 enum loader_start loader_started(struct loader *l, int slot);

@@ -215,10 +215,11 @@ enum loader_start loader_barebox_start(struct loader *l, int slot)
 	struct loader_choice c = { STATE_NONE, STATE_NONE, 0 };
 	const struct copy *used;
 
+	/* It may count: init answers then, and says why it cannot. */
 	if (loader_barebox_read(l, &c) != KB_OK)
-		return LOADER_START_PLAIN;
+		return LOADER_START_COUNTED;
 	used = find_copy(l);
 	if (used == NULL)
-		return LOADER_START_PLAIN;
+		return LOADER_START_COUNTED;
 	return loader_bbvars_start(&vars, used->bytes + LOADER_BBCOPY_HEAD, &c, slot);
 }

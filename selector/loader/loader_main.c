@@ -48,12 +48,15 @@ static enum kb_err print_booted(struct loader *l)
 		[LOADER_START_INSTEAD] = ",instead", [LOADER_START_ONCE] = ",once",
 		[LOADER_START_UNSAVED] = ",unsaved",
 	};
-	char line[24];
+	char line[24 + LOADER_WHY];
+	enum loader_start start;
 	int slot;
 
 	TRY(loader_booted(l, &slot));
-	snprintf(line, sizeof(line), "booted=%c%s\n", loader_why_letter(slot),
-		 how[loader_started(l, slot)]);
+	l->why[0] = '\0'; /* of where it is not said */
+	start = loader_started(l, slot);
+	snprintf(line, sizeof(line), "booted=%c%s%s%s\n", loader_why_letter(slot), how[start],
+		 l->why[0] != '\0' ? " " : "", l->why);
 	return print_line(l, line);
 }
 

@@ -7,7 +7,7 @@
 
 #include "tests/sim/check.h"
 #include "tests/sim/deltas.h"
-#include "tests/sim/grub.h"
+#include "tests/sim/barebox.h"
 #include "tests/sim/os_sim.h"
 #include "tests/sim/parts.h"
 #include "tests/sim/report.h"
@@ -287,8 +287,8 @@ struct ioerr_story {
 	 * call, fails. */
 	bool narrow;
 	unsigned thin; /* of a sample, only one in so many */
-	bool pairs;    /* each slot has a kernel of its own, which GRUB starts */
-	bool counts;   /* GRUB counts how often it starts its preset */
+	bool pairs;    /* each slot has a kernel of its own, which a boot loader starts */
+	bool counts;   /* which counts how often it starts its preset */
 	bool dead;     /* the kernel of the update never comes up */
 };
 
@@ -303,6 +303,7 @@ struct ioerr_world {
 	bool show;			/* print what each boot does */
 	bool stick;			/* one is plugged in, with a bundle */
 	bool raw;			/* a bundle lies on the raw stage partition */
+	bool barebox;			/* starts the kernels, and not GRUB */
 	enum ioerr_world_script script; /* as long as it is the story's */
 	unsigned stick_ms;		/* when */
 	bool told;	/* somebody said that an update, or the boot loader, failed */
@@ -366,9 +367,10 @@ void ioerr_files_begin(void);
 
 /* ---------------------------------------------------------------- ioerr_pairs.c */
 /* A device where each slot has a kernel of its own; nothing on others. */
-#define IOERR_PAIRS_SIZE (INSTALL_SEAL_LEN + (16u << 10)) /* of a kernel */
-#define IOERR_PAIRS_PART (1u << 20)
-#define IOERR_PAIRS_MAX	 12 /* starts, until a system runs */
+#define IOERR_PAIRS_SIZE  (INSTALL_SEAL_LEN + (16u << 10)) /* of a kernel */
+#define IOERR_PAIRS_PART  (1u << 20)
+#define IOERR_PAIRS_STORE BAREBOX_SIZE /* of either loader */
+#define IOERR_PAIRS_MAX	  12	       /* starts, until a system runs */
 
 /* Before anything can fail: releases a and b in the slots, and which one is GRUB's preset. */
 void ioerr_pairs_put(struct ioerr_world *w, unsigned a, unsigned b, int preset);

@@ -50,11 +50,15 @@ static void fail_pair(struct ioerr_world *w, const char *wrong)
 		ioerr_world_fail(w, "%s", wrong);
 }
 
-static struct grub_choice read_choice(void)
+static struct grub_choice read_choice(const struct ioerr_world *w)
 {
+	const uint8_t *store = ioerr_world_disk(IOERR_FAULT_GRUBENV)->durable;
 	struct grub_choice is;
 
-	(void)grub_read(ioerr_world_disk(IOERR_FAULT_GRUBENV)->durable + GRUB_BLOCK, &is);
+	if (w->barebox)
+		(void)barebox_read(store, &is);
+	else
+		(void)grub_read(store + GRUB_BLOCK, &is);
 	return is;
 }
 
@@ -67,7 +71,7 @@ static bool is_lie_of_grubenv(const struct ioerr_fault *f)
 
 static void check_changed(int slot)
 {
-	struct grub_choice is = read_choice();
+	struct grub_choice is = read_choice(world);
 
 	if (world->story != NULL && !is_lie_of_grubenv(&world->fault.fault))
 		fail_pair(world, check_pair_touched(slot, world->boot.pair, is.preset, is.once));
@@ -75,7 +79,7 @@ static void check_changed(int slot)
 
 void ioerr_pairs_put(struct ioerr_world *w, unsigned a, unsigned b, int preset)
 {
-	static uint8_t grub[GRUB_SIZE];
+	static uint8_t store[IOERR_PAIRS_STORE];
 	static struct state s;
 
 	if (set.release[NEW].data == NULL)
@@ -85,8 +89,11 @@ void ioerr_pairs_put(struct ioerr_world *w, unsigned a, unsigned b, int preset)
 	put_slot(&s, 0, a);
 	put_slot(&s, 1, b);
 	ioerr_world_put(&s);
-	grub_make(grub, preset);
-	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_GRUBENV), 0, grub, sizeof(grub));
+	if (w->barebox)
+		barebox_make(store, preset);
+	else
+		grub_make(store, preset);
+	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_GRUBENV), 0, store, sizeof(store));
 	world = w;
 	ioerr_fault_on_written(check_changed);
 }
@@ -106,31 +113,44 @@ const struct bundles_release *ioerr_pairs_holds(int slot, bool durable)
 	return release_of(durable ? d->durable : d->now);
 }
 
-/* ---------------------------------------------------------------- GRUB */
+/* ---------------------------------------------------------------- the boot loader */
+
+static bool read_page(void *ctx, unsigned number, uint8_t page[BDEV_ALIGN])
+{
+	struct ioerr_disk *d = ctx;
+
+	return bdev_read(&d->direct.bdev, (uint64_t)number * BDEV_ALIGN, page, BDEV_ALIGN) == KB_OK;
+}
+
+/* Firmware writes through. */
+static bool write_page(void *ctx, unsigned number, const uint8_t page[BDEV_ALIGN])
+{
+	struct ioerr_disk *d = ctx;
+	enum kb_err err =
+		bdev_write(&d->direct.bdev, (uint64_t)number * BDEV_ALIGN, page, BDEV_ALIGN);
+
+	ioerr_disk_restart(d, true);
+	return err == KB_OK;
+}
 
 static bool read_block(void *ctx, uint8_t *block)
 {
-	static uint8_t page[BDEV_ALIGN];
-	struct ioerr_disk *d = ctx;
+	static uint8_t page[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 
-	if (bdev_read(&d->direct.bdev, GRUB_BLOCK, page, sizeof(page)) != KB_OK)
+	if (!read_page(ctx, GRUB_BLOCK / BDEV_ALIGN, page))
 		return false;
 	memcpy(block, page, GRUB_BLOCK_LEN);
 	return true;
 }
 
-/* Firmware writes through. */
 static bool write_block(void *ctx, const uint8_t *block)
 {
-	static uint8_t page[BDEV_ALIGN];
+	static uint8_t page[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 	struct ioerr_disk *d = ctx;
-	enum kb_err err;
 
 	memcpy(page, d->now + GRUB_BLOCK, sizeof(page));
 	memcpy(page, block, GRUB_BLOCK_LEN);
-	err = bdev_write(&d->direct.bdev, GRUB_BLOCK, page, sizeof(page));
-	ioerr_disk_restart(d, true);
-	return err == KB_OK;
+	return write_page(ctx, GRUB_BLOCK / BDEV_ALIGN, page);
 }
 
 /* GRUB finds no file system where nothing is; it does not look whether a kernel is what it was. */
@@ -147,17 +167,27 @@ static enum grub_pair start_pair(void *ctx, int slot)
 	return is == NULL || (world->story->dead && is == &set.release[NEW]) ? GRUB_DEAD : GRUB_UP;
 }
 
-bool ioerr_pairs_start(struct ioerr_world *w, const char **how)
+static int start_some(struct ioerr_world *w, const char **how)
 {
+	const struct barebox b = { .read = read_page,
+				   .write = write_page,
+				   .start = start_pair,
+				   .ctx = ioerr_world_disk(IOERR_FAULT_GRUBENV) };
 	const struct grub g = { .counts = w->story->counts,
 				.read = read_block,
 				.write = write_block,
 				.start = start_pair,
 				.ctx = ioerr_world_disk(IOERR_FAULT_GRUBENV) };
+
+	return w->barebox ? barebox_start(&b) : grub_start(&g, how);
+}
+
+bool ioerr_pairs_start(struct ioerr_world *w, const char **how)
+{
 	enum ioerr_fault_target who = ioerr_world_process;
 
 	ioerr_world_process = IOERR_FAULT_TARGETS; /* it has no kernel that it could call */
-	w->boot.pair = grub_start(&g, how);
+	w->boot.pair = start_some(w, how);
 	ioerr_world_process = who;
 	w->boot.hung = w->boot.pair == STATE_NONE;
 	return !w->boot.hung;
@@ -200,7 +230,8 @@ void ioerr_pairs_check_entry(struct ioerr_world *w, const struct state *s)
 	if (wrong != NULL && !is_excused(w, s))
 		fail_pair(w, wrong);
 	if (strstr(os_sim_trace(), " runs with the kernel of slot ") == NULL &&
-	    strstr(os_sim_trace(), "# boot loader: it does not say whose kernel runs") == NULL)
+	    strstr(os_sim_trace(), "# boot loader: it does not say whose kernel runs") == NULL &&
+	    strstr(os_sim_trace(), "# boot loader: barebox does not say which slot") == NULL)
 		ioerr_world_fail(w, "slot %c is entered by another kernel, and that is not said",
 				 state_slot_letter(w->boot.slot));
 }
@@ -212,7 +243,7 @@ void ioerr_pairs_check(struct ioerr_world *w, const struct state *s)
 
 	if (!w->story->pairs)
 		return;
-	is = read_choice();
+	is = read_choice(w);
 	for (int slot = 0; slot < 2; slot++) {
 		pair[slot] = ioerr_pairs_holds(slot, true);
 		fail_pair(w, check_pair(s, slot, pair[slot]));
@@ -255,7 +286,7 @@ bool ioerr_pairs_is_damaged(const struct ioerr_world *w)
 	bool by_grub = w->fault.by == IOERR_FAULT_TARGETS;
 	bool unmended = by_grub || (f->again && f->op == IOERR_FAULT_WRITE);
 
-	return w->story->pairs && unmended && f->target == IOERR_FAULT_GRUBENV &&
+	return w->story->pairs && !w->barebox && unmended && f->target == IOERR_FAULT_GRUBENV &&
 	       (f->op == IOERR_FAULT_WRITE || f->op == IOERR_FAULT_READ) &&
 	       f->kind == IOERR_FAULT_WRONG && last != NULL &&
 	       !bytes_all(last + 1, (size_t)(block + GRUB_BLOCK_LEN - last - 1), '#') &&
@@ -264,7 +295,7 @@ bool ioerr_pairs_is_damaged(const struct ioerr_world *w)
 
 bool ioerr_pairs_rests(const struct ioerr_world *w)
 {
-	struct grub_choice is = read_choice();
+	struct grub_choice is = read_choice(w);
 
 	return !w->story->pairs || check_pair_rest(w->boot.slot, is.preset, is.once) == NULL;
 }

@@ -155,6 +155,12 @@ static void pair_trial(struct ioerr_world *w)
 	ioerr_world_put(&s);
 }
 
+static void pair_barebox(struct ioerr_world *w)
+{
+	w->barebox = true;
+	pair_trial(w);
+}
+
 /* What the boot loader starts by itself is what an update is written to. */
 static void unproven(struct ioerr_world *w)
 {
@@ -226,6 +232,7 @@ const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "pair-bad", pair_trial, 2, NOW, PAIR, .rejects = true },
 	{ .name = "pair-dead", pair_trial, 1, NOW, PAIR, .dead = true },
 	{ .name = "pair-counts", pair_trial, 2, NEW, PAIR, .counts = true },
+	{ .name = "pair-barebox", pair_barebox, 2, NEW, PAIR, .counts = true },
 	{ .name = "pair-switch", pairs, 2, IOERR_WORLD_OLD, PAIR, .switches = true },
 	{ .name = "pair-install", pairs, 2, NEW, PAIR, .installs = true },
 	{ .name = "pair-unproven", unproven, 2, NEW, PAIR, .installs = true },

@@ -92,7 +92,7 @@ struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 	ioerr_disk_init(&raw_disk, RAW, IOERR_FAULT_RAW, IOERR_FAULT_RAW);
 	ioerr_disk_init(&boot_disk[0], IOERR_PAIRS_PART, IOERR_FAULT_BOOT_A, IOERR_FAULT_BOOT_A);
 	ioerr_disk_init(&boot_disk[1], IOERR_PAIRS_PART, IOERR_FAULT_BOOT_B, IOERR_FAULT_BOOT_B);
-	ioerr_disk_init(&grub_disk, GRUB_SIZE, IOERR_FAULT_GRUBENV, IOERR_FAULT_GRUBENV);
+	ioerr_disk_init(&grub_disk, IOERR_PAIRS_STORE, IOERR_FAULT_GRUBENV, IOERR_FAULT_GRUBENV);
 	state_init(&s, 2);
 	fill_slot(&s, 0, IOERR_WORLD_NOW);
 	fill_slot(&s, 1, IOERR_WORLD_OLD);
@@ -126,7 +126,9 @@ static const char *conf(void)
 		 "[watchdog]\nhandover=%s\n%s",
 		 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S, guarded ? IOERR_WORLD_STABLE_S : 0,
 		 bundles_path("keys"), bundles_path("none"), guarded ? "keeper" : "system",
-		 world->story->pairs ? grub_board_conf : "");
+		 !world->story->pairs ? ""
+		 : world->barebox     ? barebox_conf
+				      : grub_board_conf);
 	return text;
 }
 
@@ -142,6 +144,8 @@ static void lay_out_pairs(struct board *d, int pair, const char *how)
 	while (d->disk.nparts < 5)
 		board_part(&d->disk, "spare", NULL);
 	grub_board_parts(d, pair, how);
+	if (world->barebox)
+		d->cmdline = barebox_line(pair);
 	lay_out_disk(IOERR_CONTENT_BOOT_A, &boot_disk[0]);
 	lay_out_disk(IOERR_CONTENT_BOOT_B, &boot_disk[1]);
 	lay_out_disk(IOERR_CONTENT_GRUB, &grub_disk);

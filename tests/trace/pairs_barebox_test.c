@@ -112,11 +112,29 @@ TEST(nothing_is_installed_where_nobody_says_it)
 TEST(damaged_state_costs_no_try)
 {
 	machine_put(machine_trial());
-	loader_says("booted", "booted=a\n", 0);
+	loader_says("booted", "booted=a,counted /dev/vda5 holds no state\n", 0);
+	loader_says("came-up", "/dev/vda5 holds no state with the magic 0x27031977\n", 1);
 	loader_says("get", "/dev/vda5 holds no state with the magic 0x27031977\n", 1);
 	machine_boots('a');
 	assert_absent("reboot");
+	assert_once("# boot loader: booted: /dev/vda5 holds no state");
+	machine_told("it counts the starts of this kernel, and does not hear that it came up");
 	machine_told("b: the boot loader cannot be asked for its kernel");
+}
+
+/* b was started with its last attempt; a goes before it from now on. */
+TEST(arrival_that_cannot_be_written_restarts_where_barebox_starts_the_good_slot)
+{
+	struct state s = machine_trial_ended(2);
+
+	s.handed = s.open_token;
+	machine_put(s);
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	machine.cmdline = "bootchooser.active=system1\n";
+	loader_says("booted", "booted=b,once\n", 0);
+	loader_says("get", "default=a once=-\n", 0);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# slot a: restarting with its own kernel");
 }
 
 TEST(preset_is_made_safe_before_a_pair_is_written)

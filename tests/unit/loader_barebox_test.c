@@ -449,9 +449,16 @@ TEST(how_it_was_started_is_what_bootchooser_left)
 	EQUAL((loader_started(&l, 1), LOADER_START_UNSAVED));
 	put_all((struct is){ { 4, 1 }, { 20, 10 } });
 	EQUAL((loader_started(&l, 0), LOADER_START_PLAIN));
+}
+
+/* It counts, as far as anybody knows: init answers, or says why it cannot. */
+TEST(state_that_cannot_be_read_counts)
+{
 	memset(bytes, 0, sizeof(bytes));
 	put_store();
-	EQUAL((loader_started(&l, 0), LOADER_START_PLAIN));
+	EQUAL((loader_started(&l, 0), LOADER_START_COUNTED));
+	folder_run("rm " STORE);
+	EQUAL((loader_started(&l, 0), LOADER_START_COUNTED));
 }
 
 /* ---------------------------------------------------------------- the harness */
@@ -460,6 +467,7 @@ TEST(how_it_was_started_is_what_bootchooser_left)
 
 /* Keelboot's own writes are cut by pwrite(); the model's by this. */
 static unsigned model_power = UINT32_MAX, model_writes;
+static bool all_zero; /* bootchooser.reset_attempts */
 
 static void model_writes_copy(unsigned number, const uint8_t *from, size_t len)
 {
@@ -518,6 +526,10 @@ static unsigned bootchooser_starts(void)
 	model_writes = 0;
 	if (!model_loads(vars))
 		return NOTHING_STARTS;
+	if (all_zero && loader_bbcopy_get(vars) == 0 && loader_bbcopy_get(vars + 8) == 0) {
+		loader_bbcopy_put(vars, 3);
+		loader_bbcopy_put(vars + 8, 3);
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t attempts = loader_bbcopy_get(vars + 8 * i);
 		uint32_t priority = loader_bbcopy_get(vars + 8 * i + 4);
@@ -570,6 +582,19 @@ TEST(both_bad_pairs_leave_what_barebox_has_behind_bootchooser)
 	for (unsigned i = 0; i < 6; i++)
 		EQUAL((bootchooser_starts(), i / 3));
 	EQUAL((bootchooser_starts(), NOTHING_STARTS));
+}
+
+/* Nobody can answer, nor end the try: something starts all the same. */
+TEST(state_that_nobody_can_write_starts_something_with_all_zero)
+{
+	all_zero = true;
+	put_all((struct is){ { 2, 0 }, { 20, 30 } });
+	for (unsigned i = 0; i < 20; i++)
+		assert_true(bootchooser_starts() != NOTHING_STARTS);
+	all_zero = false;
+	put_all((struct is){ { 2, 0 }, { 20, 30 } });
+	EQUAL((bootchooser_starts(), 0), (bootchooser_starts(), 0),
+	      (bootchooser_starts(), NOTHING_STARTS));
 }
 
 /* A copy may hold what counts, what counted before, or nothing that is sound. */
