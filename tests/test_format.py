@@ -100,6 +100,24 @@ def test_the_second_reader_reads_what_the_command_makes(tmp_path, keys, name, op
     assert (tmp_path / "out").read_bytes() == padded(data[::-1])
 
 
+@pytest.mark.parametrize("saved, form", [(0.03, "raw"), (0.06, "zstd")])
+def test_what_zstd_hardly_makes_smaller_is_stored_as_it_is(tmp_path, keys, saved, form):
+    """Then a device needs no decoder. An image beside it stays as it is. Zeroes count for neither."""
+    text = int(4 * MIB * saved)
+    spent = b"x" * text + random.Random(1).randbytes(4 * MIB - text) + bytes(4 * MIB)
+    images = {"boot": spent, "root": b"text " * 200_000, "more": spent[::-1]}
+    for name, data in images.items():
+        (tmp_path / name).write_bytes(data)
+    bundle = tmp_path / "x.keel"
+    good("bundle", "create", "-o", bundle, *BASE, "--threads", "2", "--key", keys / "a.key",
+         *(word for name in images for word in ("--image", f"{name}={tmp_path}/{name},fs=ext4")))
+    found = {one["image"]: {*one["chunks"]} - {"zero", "zstd-next"}
+             for one in document("bundle", "inspect", bundle)["encodings"]}
+    assert found == {"boot": {form}, "root": {"zstd"}, "more": {form}}
+    read = keelreader.read(bundle, [keys / "a.pem"])
+    assert all(read.read_image(name) == padded(data) for name, data in images.items())
+
+
 def said_in_one_line(*args, limits=None):
     """What the command that fails says, which is one line."""
     lines = run(*args, code=FAILURE, limits=limits).stderr.splitlines()

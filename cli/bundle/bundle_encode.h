@@ -12,7 +12,7 @@ struct bundle_encode {
 	struct bundle_source *source;
 	/* bytes */
 	uint32_t chunk;
-	/* with zstd; else raw and zero only */
+	/* with zstd, unless that saves next to nothing; else raw and zero only */
 	bool compress;
 	/* of zstd; bytes of text in one frame, at most MANIFEST_FRAME_MAX */
 	int level;

@@ -222,6 +222,14 @@ enum kb_err bundle_output_spool(const char *path, int *fd)
 	return KB_OK;
 }
 
+enum kb_err bundle_output_cut(int fd, off_t end)
+{
+	if (ftruncate(fd, end) == 0 && lseek(fd, end, SEEK_SET) == end)
+		return KB_OK;
+	log_err("unable to write the payload: %s", strerror(errno));
+	return err_errno(errno);
+}
+
 enum kb_err bundle_output_append(int fd, const void *buf, size_t len)
 {
 	if (append_all(fd, buf, len))

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define BUNDLE_OUTPUT_PATH 1024
 
@@ -42,6 +43,9 @@ enum kb_err bundle_output_whole(const char *path, const void *buf, size_t len) K
 
 /* A nameless file in the folder of path, for what is written before its place is known. */
 enum kb_err bundle_output_spool(const char *path, int *fd) KB_MUST_CHECK;
+
+/* Ends such a file at `end`, where the next byte is appended. KB_EIO. */
+enum kb_err bundle_output_cut(int fd, off_t end) KB_MUST_CHECK;
 
 /* Appends len bytes to such a file, or another that is open. KB_ENOSPC, KB_EIO. */
 enum kb_err bundle_output_append(int fd, const void *buf, size_t len) KB_MUST_CHECK;
