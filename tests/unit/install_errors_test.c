@@ -552,6 +552,31 @@ TEST(a_segment_takes_what_it_has_room_for)
 	install_readback_end(&rb);
 }
 
+/* Bytes of the first segment of an image of that size. */
+static uint64_t first_segment(uint64_t size)
+{
+	struct bdev large = noted;
+	uint64_t bytes = 0;
+
+	large.size = 1u << 30;
+	OK(install_readback_begin(&rb, false));
+	install_readback_image(&rb, size);
+	for (uint64_t off = 0; rb.filled == 0; off += MANIFEST_CHUNK_MAX) {
+		bytes = rb.seg[0].bytes;
+		OK(install_readback_add(&rb, &large, off, MANIFEST_CHUNK_MAX, NULL, true));
+	}
+	install_readback_end(&rb);
+	return bytes;
+}
+
+/* Else all of a kernel is written before any of it is read back. */
+TEST(a_segment_is_an_eighth_of_a_small_image)
+{
+	assert_int_equal(first_segment(4096), 1u << 20);
+	assert_int_equal(first_segment(24u << 20), 3u << 20);
+	assert_int_equal(first_segment(UINT64_MAX), 16u << 20);
+}
+
 /* Boot was read back when root's turn came: at the end only the last part's tail is left. */
 TEST(what_was_read_back_already_is_not_told_as_work_to_do)
 {

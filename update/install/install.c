@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-#define READ_AHEAD (4u << 20) /* of what the slot holds */
+/* Of what the slot holds, a 16th of the image. */
+#define READ_AHEAD_MOST	 (4u << 20)
+#define READ_AHEAD_LEAST (256u << 10)
 
 /* What the page cache has of the slot may never have reached the medium: an earlier install of this
  * running system may have been killed. */
@@ -26,8 +28,20 @@ static enum kb_err look_afresh(struct install_job *j)
 	return KB_OK;
 }
 
+/* What is read for nothing, since the slot turns out to hold another image, delays what is written:
+ * of a small image that is most of it. */
+static uint64_t read_ahead(const struct install_job_part *p)
+{
+	uint64_t len = p->im->size / 16;
+
+	if (len < READ_AHEAD_LEAST)
+		return READ_AHEAD_LEAST;
+	return len < READ_AHEAD_MOST ? len : READ_AHEAD_MOST;
+}
+
 static enum kb_err write_chunks(struct install_job *j, struct install_job_part *p)
 {
+	uint64_t ahead = read_ahead(p);
 	struct install_pipe_chunk c;
 	enum kb_err err;
 
@@ -40,11 +54,11 @@ static enum kb_err write_chunks(struct install_job *j, struct install_job_part *
 	err = install_pipe_begin(&j->pipe, p->image, p->enc);
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->pipe.why);
-	bdev_prefetch(p->dev, 0, READ_AHEAD);
+	install_readback_image(&j->rb, p->im->size);
+	bdev_prefetch(p->dev, 0, ahead);
 	while ((err = install_job_chunk_failed(j, install_pipe_next(&j->pipe, &c))) == KB_OK) {
 		if (c.plain == NULL || !install_write_is_blind(j))
-			bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD,
-				      c.c.len);
+			bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + ahead, c.c.len);
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
 	}

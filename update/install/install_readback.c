@@ -137,6 +137,7 @@ enum kb_err install_readback_begin(struct install_readback *rb, bool threaded)
 {
 	memset(rb, 0, sizeof(*rb));
 	rb->threaded = threaded;
+	rb->most = INSTALL_READBACK_BYTES;
 	TRY(digest_init(&rb->digest));
 	if (start_thread(rb) != KB_OK) {
 		digest_free(&rb->digest);
@@ -144,6 +145,15 @@ enum kb_err install_readback_begin(struct install_readback *rb, bool threaded)
 	}
 	rb->started = true;
 	return KB_OK;
+}
+
+void install_readback_image(struct install_readback *rb, uint64_t size)
+{
+	rb->most = size / 8;
+	if (rb->most < INSTALL_READBACK_LEAST)
+		rb->most = INSTALL_READBACK_LEAST;
+	if (rb->most > INSTALL_READBACK_BYTES)
+		rb->most = INSTALL_READBACK_BYTES;
 }
 
 static void wait_changed(struct install_readback *rb, unsigned timeout_ms)
@@ -185,8 +195,7 @@ enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, 
 	struct install_readback_segment *s = segment_of(rb, rb->filled);
 	struct install_readback_item *it;
 
-	if (s->n > 0 && (s->dev != dev || s->n == INSTALL_READBACK_ITEMS ||
-			 s->bytes >= INSTALL_READBACK_BYTES)) {
+	if (s->n > 0 && (s->dev != dev || s->n == INSTALL_READBACK_ITEMS || s->bytes >= rb->most)) {
 		TRY(install_readback_push(rb));
 		s = segment_of(rb, rb->filled);
 	}

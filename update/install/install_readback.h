@@ -14,6 +14,7 @@
 /* A flush of a segment has to end well within the time after which process 1 sees no progress: 16
  * MiB do, on the worst of cards. */
 #define INSTALL_READBACK_BYTES (16u << 20)
+#define INSTALL_READBACK_LEAST (1u << 20)
 #define INSTALL_READBACK_ITEMS 512u
 #define INSTALL_READBACK_RING  4u /* segments: so far may the writer be ahead */
 
@@ -36,6 +37,8 @@ struct install_readback {
 	struct install_readback_segment seg[INSTALL_READBACK_RING];
 	/* bytes, ever */
 	uint64_t added;
+	/* bytes of a segment */
+	uint64_t most;
 	struct digest digest;
 	bool threaded, started;
 	pthread_t thread;
@@ -55,6 +58,12 @@ struct install_readback {
 /* threaded: devices given to install_readback_add() are used by nobody else, or take two threads.
  * KB_EIO. */
 enum kb_err install_readback_begin(struct install_readback *rb, bool threaded) KB_MUST_CHECK;
+
+/*
+ * An image of so many bytes comes next. Of a small one the segments are an eighth: what is one
+ * segment alone is read back when all of it is written, and takes as long once more.
+ */
+void install_readback_image(struct install_readback *rb, uint64_t size);
 
 /*
  * Notes that len bytes at off of dev were written, with this hash, or, with zero, that the range
