@@ -29,6 +29,7 @@ import quick        # noqa: E402
 import sizes        # noqa: E402
 import bench_report as report     # noqa: E402
 import targets      # noqa: E402
+import ways             # noqa: E402
 import workloads        # noqa: E402
 
 OURS = targets.OURS
@@ -184,6 +185,18 @@ def test_only_images_with_compressed_blocks_have_a_remade_delta():
         return {way.name for way in installs.wanted(workloads.Workload(name, "", "new", "old", "old"), None)}
     assert ways("erofs") - ways("rebuilt") == {"keelboot install, delta remade"}
     assert "keelboot install, delta" in ways("rebuilt")
+
+
+@pytest.mark.parametrize("name, cls", [("pair", "boot"), ("same", "root")])
+def test_a_pair_is_the_image_boot_of_a_bundle_and_of_a_slot(monkeypatch, tmp_path, name, cls):
+    place = MagicMock(a="slot-a", b="slot-b")
+    workload = workloads.Workload(name, "", tmp_path / "image")
+    made = []
+    monkeypatch.setattr(ways, "run", lambda *command, **_: made.extend(map(str, command)))
+    ways.make_keel(workload, tmp_path / "x.keel", place)
+    assert f"{cls}={tmp_path}/image" in made
+    for way in (ways.keelboot, ways.keelboot_boot):
+        assert f"--slot a:{cls}=slot-a --slot b:{cls}=slot-b " in way(place, "x.keel", workload)
 
 
 def test_a_figure_is_held_against_another_of_its_own_row():
@@ -363,13 +376,14 @@ def test_of_version_2_a_group_above_the_bench_and_its_commands_is_slow(second_ve
 @pytest.mark.parametrize("there, why", [("cpu memory", "nor memory and io"), ("memory io", "no io.max")])
 def test_slow_storage_that_cannot_be_made_is_rows_that_say_so(second_version, there, why):
     (second_version.parent / "cgroup.controllers").write_text(there)
-    args = argparse.Namespace(workload=["rebuilt", "blank"], way=None, slow_size=128)
+    args = argparse.Namespace(workload=["rebuilt", "blank", "pair"], way=None, slow_size=128)
     found = [*compare.throttled_rows(None, args)]
     assert [(rows[0]["workload"], rows[0]["storage"]) for rows in found] == [
-        (name, speed) for name in ("rebuilt", "blank") for speed in ("eMMC", "SD card")]
+        (name, speed) for name in ("rebuilt", "blank", "pair") for speed in ("eMMC", "SD card")]
     assert all(why in row["not_measured"] for rows in found for row in rows)
     ways = [{row["way"] for row in rows} for rows in found]
-    assert ways[0] == {*compare.SLOW_WAYS} and ways[0] - ways[2] == {targets.DELTA}
+    assert {*compare.SLOW_WAYS} - ways[0] == {"dd, and read back"} == ways[4] - ways[0]
+    assert ways[0] - ways[2] == {targets.DELTA}
     missed = targets.judge([row for rows in found for row in rows])
     assert len(missed) == len([one for one in targets.TARGETS if one.storage != "fast"]) > 0
     assert {(one["got"], one["met"]) for one in missed} == {(None, False)}

@@ -34,6 +34,7 @@ import sizes            # noqa: E402
 import bench_report as report       # noqa: E402
 import targets          # noqa: E402
 import workloads        # noqa: E402
+from storage import MIB        # noqa: E402
 from ways import NEEDED, install_line, missing      # noqa: E402
 
 
@@ -44,9 +45,9 @@ def install_rows(shop, args):
         yield installs.measured(workload, args.dir, "fast", args.runs, args.way)
 
 
-SLOW_WAYS = ("keelboot install", "keelboot at boot, verify-first = no", "dd", "zstd -dc | dd",
+SLOW_WAYS = ("keelboot install", "keelboot at boot, verify-first = no", "dd", "dd, and read back", "zstd -dc | dd",
              "sha256sum && zstd -dc | dd", "RAUC, plain", "SWUpdate, installed-directly", "keelboot install, delta")
-SLOW, SLOW_SPEEDS = ("rebuilt", "blank"), ("eMMC", "SD card")
+SLOW, SLOW_SPEEDS = ("rebuilt", "blank", "pair"), ("eMMC", "SD card")
 
 
 def throttled_rows(shop, args):
@@ -62,7 +63,7 @@ def throttled_rows(shop, args):
         return
     slow = workloads.Workshop(shop.folder.parent / f"images-{args.slow_size}", args.slow_size)
     for workload in itertools.chain(workloads.pairs(slow, names), workloads.singles(slow, names)):
-        sized = dataclasses.replace(workload, title=f"{workload.title}, {args.slow_size} MiB")
+        sized = dataclasses.replace(workload, title=f"{workload.title}, {workload.new.stat().st_size // MIB} MiB")
         for speed in SLOW_SPEEDS:
             yield installs.measured(sized, slow.folder, speed, args.runs, ways)
 

@@ -53,6 +53,8 @@ TARGETS = (
     Target("installs", "rebuilt", "keelboot install, resumed at half", "seconds", 0.6, OURS),
     Target("installs", "rebuilt", OURS, "seconds", 0.666, "keelboot install, one core"),     # gains 1.5 ×
     Target("installs", "same", OURS, "to_slot", 0),
+    *(Target("installs", "pair", OURS, "seconds", 1.1, "dd", storage) for storage in ("fast", "eMMC", "SD card")),
+    Target("installs", "pair", OURS, "memory", 16 * MIB),
     Target("sizes", "rebuilt", "keelboot, level 9", "bytes", 1.04, "zstd --long -9"),
     Target("sizes", "rebuilt", "keelboot, level 19", "bytes", 1.04, "zstd --long -19"),
     *(Target("creates", workload, "keelboot, delta", "bytes", most, "xdelta3 -9")

@@ -20,9 +20,9 @@ PACKED = ("squashfs", "erofs")           # workloads that have such blocks
 PACKAGES = {"rauc": "rauc", "dbus-run-session": "dbus", "mksquashfs": "squashfs-tools", "swupdate": "swupdate",
             "xdelta3": "xdelta3", "zstd": "zstd", "casync": "casync", "bsdiff": "bsdiff", "cpio": "cpio",
             "openssl": "openssl", "mmdebstrap": "mmdebstrap", "rsync": "rsync", "mkfs.erofs": "erofs-utils",
-            "mke2fs": "e2fsprogs", "taskset": "util-linux", "dracut": "dracut-core",
+            "mke2fs": "e2fsprogs", "depmod": "kmod", "taskset": "util-linux", "dracut": "dracut-core",
             "mkinitramfs": "initramfs-tools-core"}
-NEEDED = ("mmdebstrap", "mke2fs", "mksquashfs", "mkfs.erofs", "rsync", "zstd")
+NEEDED = ("mmdebstrap", "mke2fs", "mksquashfs", "mkfs.erofs", "rsync", "zstd", "depmod")
 
 
 def missing(programs: tuple) -> list:
@@ -109,7 +109,7 @@ def make_keel(workload, out, place):
     # Noise and zeroes are no file system: the bundle names one that they could be.
     named = ",fs=ext4" if workload.name in ("incompressible", "empty") else ""
     run(KEELBOOT, "bundle", "create", "-o", out, "--compatible", "bench", "--version", "2.0", "--sequence", 2,
-        "--image", f"root={workload.new}{named}", "--key", place.keys / "k.key", stdout=DEVNULL)
+        "--image", f"{workload.cls}={workload.new}{named}", "--key", place.keys / "k.key", stdout=DEVNULL)
 
 
 def make_old_keel(workload, out: Path, place) -> None:
@@ -202,8 +202,12 @@ def make_casync(workload, out, _place):
     shutil.rmtree(folder)
 
 
-def keelboot(place, artifact, _workload):
-    return (f"{KEELBOOT} install {artifact} --state {place.state} --slot a:root={place.a} --slot b:root={place.b} "
+def slots(place, workload) -> str:
+    return " ".join(f"--slot {letter}:{workload.cls}={slot}" for letter, slot in (("a", place.a), ("b", place.b)))
+
+
+def keelboot(place, artifact, workload):
+    return (f"{KEELBOOT} install {artifact} --state {place.state} {slots(place, workload)} "
             f"--conf-root {place.folder}/conf --run-dir {place.folder}/run --progress=none")
 
 
@@ -215,14 +219,24 @@ def reading_slot(place, _artifact, workload):
     return f"dd if={place.b} of=/dev/null bs=1M iflag=count_bytes count={workload.new.stat().st_size}"
 
 
+def copying(place, artifact, _workload):
+    return f"dd if={artifact} of={place.b} bs=1M conv=fsync"
+
+
+def reading_back(place, artifact, workload):
+    """From the medium, and not what the page cache has of it."""
+    return (f"{copying(place, artifact, workload)} && dd if={place.b} bs=1M iflag=direct,count_bytes "
+            f"count={workload.new.stat().st_size} | cmp - {artifact}")
+
+
 def keelboot_remaking(place, artifact, workload):
     line = keelboot(place, artifact, workload).replace(str(KEELBOOT), str(REMAKING / "keelboot"), 1)
     return f"KEELBOOT_HELPER={REMAKING}/keelboot-helper {line}"
 
 
-def keelboot_boot(place, artifact, _workload):
+def keelboot_boot(place, artifact, workload):
     return (f"KEELBOOT_HELPER={HELPER} {place.folder}/keelboot-apply --root {place.folder}/conf "
-            f"--state {place.state} --mountable 1 --slot a:root={place.a} --slot b:root={place.b} "
+            f"--state {place.state} --mountable 1 {slots(place, workload)} "
             f"--source usb:{artifact}")
 
 
@@ -244,7 +258,8 @@ WAYS = (
         only=("rebuilt",)),
     Way("keelboot install, resumed at half", "keel", make_keel, keelboot, ours=True, only=("rebuilt",), cut=True),
     Way("dd of the slot to /dev/null", "raw", make_raw, reading_slot, only=("same",)),
-    Way("dd", "raw", make_raw, lambda place, artifact, _: f"dd if={artifact} of={place.b} bs=1M conv=fsync"),
+    Way("dd", "raw", make_raw, copying),
+    Way("dd, and read back", "raw", make_raw, reading_back, only=("pair",)),
     Way("zstd -dc | dd", "zst", make_zst, lambda place, artifact, _:
         f"zstd -dc --long {artifact} | dd of={place.b} bs=1M conv=fsync", ("zstd",)),
     Way("sha256sum && zstd -dc | dd", "zst", make_zst, lambda place, artifact, _:

@@ -16,6 +16,9 @@ from pathlib import Path
 
 from storage import MIB, run
 
+TOP = Path(__file__).resolve().parents[2]
+
+KERNEL = "linux-image-{arch}"       # for any PC; the one for clouds is packed with lz4
 PACKAGES = "linux-image-cloud-{arch},systemd-sysv,udev,openssh-server,python3,perl,openssl,ca-certificates,curl"
 FULL = 0.6      # of an image, by bytes of files; ext4 adds to it
 
@@ -46,6 +49,11 @@ class Workload:
     before: Path | None = None  # what the slot holds that is written; none: zeroes
     old: Path | None = None     # what runs: a delta may be taken from it
 
+    @property
+    def cls(self) -> str:
+        """Of the image, in a bundle of ours."""
+        return "boot" if self.name == "pair" else "root"
+
 
 class Workshop:
     """Makes trees and images of `size` MiB below `folder`."""
@@ -56,15 +64,15 @@ class Workshop:
         for path in (folder, self.trees):
             path.mkdir(parents=True, exist_ok=True)
 
-    def tree(self, version: int, arch: str = "amd64") -> Path:
-        out = self.trees / f"tree-{arch}-{version}"
+    def tree(self, version: int, arch: str = "amd64", name: str = "tree", packages: str = PACKAGES) -> Path:
+        out = self.trees / f"{name}-{arch}-{version}"
         if not out.exists():
             new = out.with_suffix(".new")
             suite, release, updates = sources()
             shutil.rmtree(new, ignore_errors=True)
             with open(self.trees / f"{out.name}.log", "w") as log:
                 run("mmdebstrap", "--variant=extract", f"--architectures={arch}",
-                    f"--include={PACKAGES.format(arch=arch)}", '--aptopt=Acquire::Languages "none"', suite, new,
+                    f"--include={packages.format(arch=arch)}", '--aptopt=Acquire::Languages "none"', suite, new,
                     *release, *(updates if version > 1 else ()), stdout=log, stderr=log)
             new.rename(out)
         return out
@@ -147,6 +155,32 @@ class Workshop:
             "mkfs.erofs", "--quiet", *([] if plain else ["-zlz4hc"]), out, self.whole(version),
             stdout=subprocess.DEVNULL))
 
+    def pair(self, version: int) -> Path:
+        """A kernel, and our initramfs with the default sets of its modules."""
+        out = self.trees / f"pair-{version}"
+        if not out.exists():
+            new, tree = out.with_suffix(".new"), self.tree(version, name="kernel", packages=KERNEL)
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            kernel, = (tree / "boot").glob("vmlinuz-*")
+            modules, = (tree / "lib/modules").iterdir()
+            shutil.copy(kernel, new / "vmlinuz")
+            conf = self.trees / "system.conf"
+            conf.write_text("[system]\ncompatible = bench\n")
+            run("depmod", "-b", tree, modules.name)
+            run(TOP / "initramfs/mkinitramfs", "-o", new / "initramfs.img", "--conf", conf, "--modules-dir", modules,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            new.rename(out)
+        return out
+
+    def pair_image(self, version: int) -> Path:
+        """The pair as a boot loader finds it: in a file system with little room beside it."""
+        folder = self.pair(version)
+        size = sum(path.stat().st_size for path in folder.iterdir()) // MIB + 2
+        return self.image(f"pair-{version}", lambda out: run(
+            "mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-N", 64, "-m", 0, "-d", folder, out, f"{size}M",
+            stdout=subprocess.DEVNULL))
+
     def noise(self) -> Path:
         def make(out: Path) -> None:
             noise = random.Random(2)
@@ -187,6 +221,7 @@ SINGLES = {
     "same": ("Debian, over itself", lambda shop: (shop.debian(2), shop.debian(2))),
     "incompressible": ("noise, over zeroes", lambda shop: (None, shop.noise())),
     "empty": ("zeroes, over Debian", lambda shop: (shop.debian(2), shop.nothing())),
+    "pair": ("kernel and initramfs, over those before", lambda shop: (shop.pair_image(1), shop.pair_image(2))),
 }
 
 
