@@ -351,7 +351,7 @@ const struct cmdline_key cmdline_keys[] = {
 	  "Where this boot may look for an update; system.conf can only narrow it further.",
 	  set_sources },
 	{ "keelboot.timeout", "SECONDS (1..3600)", "",
-	  "How long to wait for devices; without it [system] timeout= of system.conf counts.",
+	  "How long to wait for the disk; without it [system] timeout= of system.conf counts.",
 	  set_timeout },
 	{ "keelboot.watchdog", "off|/dev/NAME|/dev/NAME,SECONDS (1..65535)", "",
 	  "The watchdog to arm, and its time; without it [watchdog] of system.conf counts.",

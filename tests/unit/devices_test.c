@@ -228,6 +228,32 @@ TEST(sticks_settle_only_where_there_is_usb)
 	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"), (d.media[1], "/dev/sda1"));
 }
 
+/* timeout= is for the disk of the device: settle= may be longer. */
+TEST(sticks_settle_behind_the_time_for_the_disk)
+{
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	plug_in(stick(4000, 1));
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	wait_for.timeout_s = 2;
+	conf.media_wait_ms = 5000;
+	OK(find_all());
+	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"));
+	assert_in_range(os_now_ms(), 5000, 5200);
+}
+
+TEST(no_stick_is_waited_for_without_a_disk_or_once_its_own_time_is_over)
+{
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/x", "");
+	wait_for.timeout_s = 2;
+	FAILS(find_all(), KB_ENODEV);
+	assert_in_range(os_now_ms(), 2000, 2200);
+	probe_stop(&p);
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	OK(find_all());
+	assert_in_range(os_now_ms(), 8000, 8400);
+}
+
 TEST(a_stick_that_the_bus_knows_is_waited_for_within_a_bound)
 {
 	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
