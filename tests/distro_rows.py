@@ -32,17 +32,21 @@ def left(report: Path) -> list:
     return left_out([report], lambda *case: row(*case)["target"])
 
 
+def digest_of(files) -> str:
+    """Of their names and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file() and path.suffix != ".pyc"):
+        digest.update(f"{path.relative_to(TOP)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
 @functools.cache
 def glue(target: str) -> str:
     """Changes with what a target's initramfs has of hooks/, and with initramfs/select/: with no other sources."""
     kind = next((kind for kind in GLUE if target.startswith(kind)), "")
     shared = ["hooks/lib", "initramfs/select"] if kind else []
     folders = [OWN[target]] if target in OWN else [f"hooks/{name}" for name in GLUE.get(kind, (target,))] + shared
-    digest = hashlib.sha256()
-    files = (path for folder in folders for path in (TOP / folder).rglob("*"))
-    for path in sorted(path for path in files if path.is_file() and path.suffix != ".pyc"):
-        digest.update(f"{path.relative_to(TOP)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:8]
+    return digest_of(path for folder in folders for path in (TOP / folder).rglob("*"))
 
 
 def collected(files, *options) -> list:

@@ -1,15 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scenarios of `make check-loaders`, by the names that its report has."""
+"""The scenarios of `make check-loaders`, by the names that its report has; and of which code and script each was."""
 
 import functools
+import re
 
-from distro_rows import collected
+from distro_rows import TOP, collected, digest_of
 
 FILES = [f"tests/boot/test_{name}.py" for name in (
     "loader_grub", "loader_uefi", "loader_tryboot", "loader_barebox", "loader_uboot_x86", "pairs_grub", "pairs_uefi",
     "pairs_sdboot", "pairs_efibootguard", "pairs_kexec", "pairs_uboot_x86")]
 ARM64 = ("loader_uboot", "pairs_uboot")     # played on that processor
 NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot", "x86": "u-boot-x86"}
+
+
+# Where the code of each begins: headers lead to the rest of it, but loader.h, which has all of them. And its script.
+CODE = {"grub": "loader_grub", "uefi": "loader_uefi", "systemd-boot": "loader_systemd", "efibootguard": "loader_efibg",
+        "u-boot": "loader_uboot", "u-boot-x86": "loader_uboot", "tryboot": "loader_tryboot",
+        "barebox": "loader_barebox"}
+SCRIPTS = {"grub": "grub.cfg", "u-boot": "boot.cmd", "u-boot-x86": "boot.cmd"}
+
+
+def sources(loader: str) -> set:
+    """Its files in selector/loader/, or initramfs/kexec/, its script, and those that ask each of them: init's."""
+    found, left = set(), [CODE[loader]] if loader in CODE else []
+    if loader not in CODE:
+        return {*TOP.glob(f"initramfs/{loader}/*"), *TOP.glob(f"initramfs/pairs_{loader}.[ch]")}
+    while left:
+        files = {*TOP.glob(f"selector/loader/{left.pop()}.[ch]")} - found
+        found |= files
+        left += [name for path in files for name in re.findall(r'"selector/loader/(loader_\w+)\.h"', path.read_text())]
+    return found | {TOP / "kernel-cmdline/loaders" / SCRIPTS[loader] for _ in range(loader in SCRIPTS)}
+
+
+@functools.cache
+def glue(loader: str) -> str:
+    """Changes with these."""
+    return digest_of(sources(loader))
 
 
 def row(file: str, scenario: str, parameters: str) -> dict:

@@ -2,8 +2,8 @@
 """The tables of initramfs generators, boot loaders, boards and servers of fleets say what `make check-distro`,
 `check-loaders`, `check-boards` and `check-fleet` found.
 
-A row of distro.json has a hash of the glue that ran: what is not today's is called older. A scenario without a row is
-one that nobody ran.
+A row of distro.json has a hash of the glue that ran, one of loaders.json and boards.json that of the code and script:
+what is not today's is called older. A scenario without a row is one that nobody ran.
 
 `python3 tests/test_support.py --write` takes build/report/distro.json and the others into docs/, and writes the tables
 anew, with that of the loaders' stories.
@@ -13,10 +13,12 @@ import dataclasses
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import board_rows
 import distro_rows
 import fleet_rows
 import loader_rows
@@ -39,6 +41,8 @@ class Table:
     rows: dict
     page: Path = README
     story: str = "scenario"     # what a row's own name is under
+    glue: Callable | None = None    # of a key, as it is today
+    made_of: str = "code"
 
     def record(self) -> Path:
         return TOP / f"docs/{self.name}.json"
@@ -47,7 +51,7 @@ class Table:
         return TOP / f"build/report/{self.name}.json"
 
     def is_older(self, row: dict) -> bool:
-        return self.name == "distro" and row.get("glue") != distro_rows.glue(row[self.key])
+        return self.glue is not None and row.get("glue") != self.glue(row[self.key])
 
     def status(self, of: str, found: list, planned: list) -> str:
         rows = [row for row in found if re.fullmatch(of, row[self.key])]
@@ -58,7 +62,8 @@ class Table:
         many = {"scenario": "scenarios", "story": "stories"}[self.story]
         said = f"{how}: {passed} of {len(rows)} {many} pass" if rows else UNTRIED
         which = "all" if older == len(rows) else older
-        return said + (f", {which} with older glue" if older else "") + (f"; {left} not run" if rows and left else "")
+        said += f", {which} with older {self.made_of}" if older else ""
+        return said + (f"; {left} not run" if rows and left else "")
 
     def planned(self) -> list:
         plans = {"distro": distro_rows.planned, "loaders": loader_rows.planned, "fleet": fleet_rows.planned}
@@ -94,7 +99,7 @@ GENERATORS = Table("distro", "target", "| initramfs made by | Keelboot in it was
     "Yocto: scarthgap, wrynose": "yocto",
     "Keelboot itself: a signed UKI, or an addon for a vendor's": "uki",
     "Ubuntu, Fedora, openSUSE, dracut-ng 110": "nobody",
-})
+}, glue=distro_rows.glue, made_of="glue")
 LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot | it was ([which stories]"
                 "(docs/KERNEL.md#which-stories-were-played)) |", {
     "GRUB 2.06, from a BIOS and from UEFI": "grub",
@@ -106,13 +111,13 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "Raspberry Pi's firmware, by `tryboot`: a model of it": "tryboot",
     "barebox's `bootchooser`: its state, by Debian's barebox-state": "barebox",
     "any, and init of Linux 6.1 by kexec: x86-64": "kexec",
-})
+}, glue=loader_rows.glue)
 BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it was |", {
     "Raspberry Pi 3 B (`raspi3b`, arm64)": "raspi3b",
     "Orange Pi PC, Allwinner H3 (`orangepi-pc`, armhf)": "orangepi-pc",
     "i.MX6UL EVK (`mcimx6ul-evk`, armhf)": "mcimx6ul-evk",
     "Arm's server (`sbsa-ref`, arm64)": "sbsa-ref",
-}, TOP / "docs/PROCESSORS.md")
+}, TOP / "docs/PROCESSORS.md", glue=board_rows.glue)
 SERVERS = Table("fleet", "server", "| server | what `make check-fleet` came to |", {
     "hawkBit 1.0.4 itself": "hawkbit",
     "goosebit 0.2.12 itself": "goosebit",
@@ -211,8 +216,33 @@ def test_each_scenario_that_is_there_is_known():
 def test_what_nobody_ran_of_a_loader_is_said():
     ours = [(loader, scenario) for loader, scenario in LOADERS.planned() if loader == "u-boot"]
     assert len(ours) >= 7 and ("grub", "kernel that panics falls back by a reset") in LOADERS.planned()
-    rows = [{"loader": loader, "scenario": scenario, "result": "pass"} for loader, scenario in ours[1:]]
+    rows = [{"loader": loader, "scenario": scenario, "result": "pass", "glue": loader_rows.glue(loader)}
+            for loader, scenario in ours[1:]]
     assert f"{len(rows)} of {len(rows)} scenarios pass; 1 not run |" in LOADERS.text(rows, LOADERS.planned())
+
+
+@pytest.mark.parametrize("table, key, head", [
+    (LOADERS, "grub", "GRUB 2.06, from a BIOS and from UEFI"), (LOADERS, "kexec", "any, and init"),
+    (BOARDS, "raspi3b", "Raspberry Pi 3 B")])
+def test_what_ran_with_older_code_is_said(table, key, head):
+    rows = [{table.key: key, "scenario": name, "result": "pass", **more}
+            for name, more in (("a", {"glue": table.glue(key)}), ("b", {"glue": "0000"}), ("c", {}))]
+    assert head in (said := table.text(rows)) and "3 of 3 scenarios pass, 2 with older code |" in said
+    assert "pass |" in table.text(rows[:1])
+
+
+def test_code_of_a_loader_is_its_own_and_its_script():
+    """What init asks each of them by is of all, and belongs to none. A file that no loader has was forgotten here."""
+    of = {loader: {str(path.relative_to(TOP)) for path in loader_rows.sources(loader)}
+          for loader in LOADERS.rows.values()}
+    assert {"selector/loader/loader_grub.c", "selector/loader/loader_block.c", "kernel-cmdline/loaders/grub.cfg"} <= \
+        of["grub"] - of["u-boot"] and "kernel-cmdline/loaders/boot.cmd" in of["u-boot"] & of["u-boot-x86"]
+    assert {"initramfs/kexec/kexec_main.c", "initramfs/pairs_kexec.c"} <= of["kexec"]
+    there = {str(path.relative_to(TOP)) for folder in ("selector/loader", "kernel-cmdline/loaders")
+             for path in (TOP / folder).iterdir()}
+    of_none = {Path(path).stem for path in there.difference(*of.values())}
+    assert of_none == {"loader", "loader_main", "loader_uboot_none"}
+    assert all((TOP / path).is_file() for path in set().union(*of.values()))
 
 
 def test_what_nobody_played_with_a_server_is_said():
