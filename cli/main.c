@@ -54,13 +54,14 @@ static const struct verb verbs[] = {
 	  "Example:  keelboot mark bad --reason \"modem does not register\"\n" },
 	{ "stage", stage_cmd, NULL, "check a bundle and leave it for the next boot to install",
 	  "Usage: keelboot stage FILE [--by-fleet] [--progress=auto|bar|plain|json|none]\n"
-	  "       keelboot stage --ranges FILE\n\n"
+	  "       keelboot stage --ranges|--index FILE\n\n"
 	  "Verifies FILE, copies it to the data partition, reads the copy back, and has the\n"
 	  "next boot install it. Only one bundle is staged at a time: a later call replaces it.\n"
 	  "With --by-fleet, which keelboot-fleet says, its server may take back what it staged.\n"
 	  "--ranges prints, as JSON, which bytes of it this device has to fetch, since its slots\n"
-	  "have the rest. FILE may be a partial bundle that ends before the payload. Nothing is\n"
-	  "staged.\n\n"
+	  "have the rest. FILE may be a partial bundle that ends before the payload. --index says\n"
+	  "whether FILE would be staged, which may still be coming: it has its manifest, at least,\n"
+	  "and its tables are checked once they are here. Both stage nothing.\n\n"
 	  "Example:  keelboot stage /tmp/release-2.0.keel && reboot\n" },
 	{ "unstage", unstage_cmd, NULL, "forget what is staged",
 	  "Usage: keelboot unstage\n\n"

@@ -13,13 +13,20 @@
 static enum fetch_end bring_whole(struct contact *c, const struct offer *o, const struct limits *l,
 				  struct bring *b)
 {
+	struct head head = {
+		.files = &c->files, .monitor = &c->monitor, .a = &c->a, .release = o->release
+	};
+	enum fetch_end end;
+
 	if (c->a.parts == ACTION_PARTS) {
 		files_bundle_drop(&c->files);
 		c->a.parts = ACTION_WHOLE;
 		c->a.durable = 0;
 		c->a.etag[0] = '\0';
 	}
-	return fetch_bundle(&c->files, &c->client.http, l, &c->a, o, b->why, &b->retry_after_s);
+	end = fetch_bundle(&head, &c->client.http, l, o, b->why, &b->retry_after_s);
+	b->code = head.code;
+	return end;
 }
 
 /* That is kept: to find it out takes bytes in each contact, and a day may have no more. */

@@ -154,22 +154,29 @@ bool facts_is_rejected(const struct facts *f, const char *release)
 
 /* ---------------------------------------------------------------- bundles */
 
-int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1])
+static int ask_bundle(struct facts_bundle *b, struct monitor *m, enum monitor_work work, char *why)
 {
 	struct monitor_result r;
 	json_object *o;
-	int code = ask(m, MONITOR_INSPECT, &o, &r);
+	int code = ask(m, work, &o, &r);
 
-	memset(b, 0, sizeof(*b));
-	if (code == FACTS_OK) {
-		COPY_TEXT(b->release, o, "release");
-		COPY_TEXT(b->version, o, "version");
-		b->sequence = number_of(o, "sequence");
-	} else {
+	COPY_TEXT(b->release, o, "release");
+	COPY_TEXT(b->version, o, "version");
+	b->sequence = number_of(o, "sequence");
+	if (code != FACTS_OK)
 		copy_why(why, &r);
-	}
 	json_object_put(o);
 	return code;
+}
+
+int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1])
+{
+	return ask_bundle(b, m, MONITOR_INSPECT, why);
+}
+
+int facts_index(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1])
+{
+	return ask_bundle(b, m, MONITOR_INDEX, why);
 }
 
 /* From memory: what is not believed is on no disk. */

@@ -88,6 +88,9 @@ const struct facts_slot *facts_slot_of(const struct facts *f, const char *releas
 /* Of the bundle that is here: a facts_exit, or -1; why has a text then. The keys, so many of which
  * must have signed, come before anything that the bundle says. */
 int facts_inspect(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
+/* The same of one that still comes, of which header, signature and manifest are here, at least:
+ * whether it would be staged, for all that is here of its index. b: as far as it is known. */
+int facts_index(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1]);
 /* What a channel file says, to be released, once as many of these keys signed it; NULL: why has a
  * text. */
 json_object *facts_channel(struct monitor *m, const void *bytes, size_t len,

@@ -22,6 +22,7 @@ struct download {
 	struct action *a;
 	/* of the bundle, and how much of it is here */
 	uint64_t size, have;
+	struct head *head;
 	struct meter meter;
 	struct flush flush;
 	/* the server does not send parts of it; it has another file than the one that was begun;
@@ -51,6 +52,7 @@ static bool make_durable(struct download *d, bool more, struct http_answer *answ
 static bool begin_anew(struct download *d, struct http_answer *answer)
 {
 	d->have = 0;
+	head_forget(d->head);
 	if (os_file_cut(d->fd, 0) != KB_OK)
 		return end_with(answer, "the file cannot be written");
 	memcpy(d->a->etag, answer->etag, sizeof(d->a->etag));
@@ -169,6 +171,10 @@ static bool take_bytes(void *data, struct http_answer *answer, const void *bytes
 	if ((d->have ^ (d->have + len)) & ~(uint64_t)(HASTE - 1))
 		os_file_hasten(d->fd);
 	d->have += len;
+	if (!head_take(d->head, d->have, answer->error)) {
+		meter_count_unread(&d->meter);
+		return false;
+	}
 	d->ended = d->divisible && d->have < d->size && os_now_ms() >= d->end_ms;
 	if (d->ended)
 		return end_with(answer, "it has come for long enough in one contact");
@@ -260,6 +266,20 @@ static bool is_progress(const struct download *d, const struct http_answer *answ
 	       (answer->status == 206 && before > 0 && d->have > before && d->a->etag[0] != '\0');
 }
 
+/* What could not be made durable comes again. */
+static void go_back(struct download *d)
+{
+	uint64_t before = d->have;
+
+	if (d->have > d->a->durable)
+		d->have = d->a->durable;
+	if (d->a->etag[0] == '\0')
+		d->have = 0;
+	if (d->have < before)
+		head_forget(d->head);
+	d->a->durable = d->have;
+}
+
 /* cut: the connection ended before the answer did. */
 static enum fetch_end fetch_once(struct download *d, const struct http_config *c, const char *url,
 				 char *why, uint64_t *retry_after_s, bool *cut)
@@ -275,16 +295,15 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	enum fetch_end end;
 	bool whole;
 
-	/* What could not be made durable comes again. */
-	if (d->have > d->a->durable)
-		d->have = d->a->durable;
-	if (d->a->etag[0] == '\0')
-		d->have = 0;
-	d->a->durable = d->have;
+	go_back(d);
 	*cut = false;
 	if (files_bundle_open(d->f, d->have, &d->fd) != KB_OK) {
 		snprintf(why, ACTION_WHY_MAX + 1, "%s: cannot be written", d->f->folder.bundle);
 		return FETCH_LATER;
+	}
+	if (!head_take(d->head, d->have, why)) {
+		util_close(&d->fd);
+		return FETCH_REFUSED;
 	}
 	r.from = d->have;
 	r.if_range = d->a->etag;
@@ -299,6 +318,8 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	end = judge_limits(d, judge_answer(d, &answer, whole, why), why);
 	if (d->ended && end == FETCH_LATER)
 		end = FETCH_GOES_ON;
+	if (d->head->code != FACTS_OK)
+		end = FETCH_REFUSED;
 	if (is_progress(d, &answer, r.from, end))
 		d->a->tries = 0;
 	return end;
@@ -324,14 +345,16 @@ static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
 	return false;
 }
 
-enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
-			    const struct limits *limits, struct action *a,
-			    const struct offer *deployment, char why[ACTION_WHY_MAX + 1],
-			    uint64_t *retry_after_s)
+enum fetch_end fetch_bundle(struct head *head, const struct http_config *c,
+			    const struct limits *limits, const struct offer *deployment,
+			    char why[ACTION_WHY_MAX + 1], uint64_t *retry_after_s)
 {
+	const struct files *f = head->files;
+	struct action *a = head->a;
 	uint64_t here = files_bundle_size(f);
 	struct download d = { .f = f,
 			      .a = a,
+			      .head = head,
 			      .size = a->size,
 			      .have = here < a->durable ? here : a->durable,
 			      .meter = { .files = f, .a = a, .limits = limits },

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fleet/files.h"
+#include "fleet/head.h"
 #include "fleet/http.h"
 #include "fleet/limits.h"
 
@@ -20,11 +21,13 @@ enum fetch_end {
 	FETCH_NEVER,   /* the answer is one that no retry mends */
 };
 
-/* a: the action, whose name, size, digest and etag say what is here; it is saved as they change.
- * What is added to what is here clears its tries; what begins anew does not, unless it is whole.
- * why: for a person, unless it is whole. *retry_after_s: what the server asks for. */
-enum fetch_end fetch_bundle(const struct files *f, const struct http_config *c,
-			    const struct limits *limits, struct action *a, const struct offer *d,
+/* head: as its caller sets it, with the action, whose name, size, digest and etag say what is here;
+ * it is saved as they change. FETCH_REFUSED, and head->code is not FACTS_OK: by what is here of it,
+ * Keelboot refuses the bundle. What is added to what is here clears its tries; what begins anew
+ * does not, unless it is whole. why: for a person, unless it is whole. *retry_after_s: what the
+ * server asks for. */
+enum fetch_end fetch_bundle(struct head *head, const struct http_config *c,
+			    const struct limits *limits, const struct offer *d,
 			    char why[ACTION_WHY_MAX + 1], uint64_t *retry_after_s);
 
 /* Where it is fetched from; NULL: by http only, though the server is reached by https. */

@@ -192,6 +192,15 @@ static void unstage(struct monitor *m, struct monitor_result *r)
 	log_warn("what is staged stays: it was not staged by keelboot-fleet");
 }
 
+/* No slot is read for that; a medium may be slow. */
+static void look_at_index(struct monitor *m, struct monitor_result *r, json_object **document)
+{
+	const char *const words[] = { "stage", "--index", m->folder.bundle, NULL };
+
+	call(m, words, ASK_TIMEOUT_S, r, document);
+	drop_path(r, m->folder.bundle);
+}
+
 /* Slots are read for that. */
 static void find_ranges(struct monitor *m, struct monitor_result *r, json_object **document)
 {
@@ -290,6 +299,9 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		break;
 	case MONITOR_RANGES:
 		find_ranges(m, r, document);
+		break;
+	case MONITOR_INDEX:
+		look_at_index(m, r, document);
 		break;
 	case MONITOR_CHANNEL:
 		inspect_channel(m, r, document, *fd);

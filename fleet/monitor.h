@@ -24,6 +24,7 @@ enum monitor_work {
 	MONITOR_INSPECT,    /* the bundle that is here */
 	MONITOR_STAGE,	    /* the same */
 	MONITOR_RANGES,	    /* the same, of which only the index is here: what is to be fetched */
+	MONITOR_INDEX,	    /* the same, of which the begin is here: would it be staged? */
 	MONITOR_CHANNEL,    /* what is in the file that comes with the order */
 	MONITOR_ATTRIBUTES, /* {"text": …} of [fleet] attributes-file= */
 	MONITOR_UNSTAGE,

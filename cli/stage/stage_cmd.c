@@ -5,6 +5,7 @@
 #include "cli/stage/stage_copy.h"
 #include "cli/stage/stage_files.h"
 #include "cli/stage/stage_fits.h"
+#include "cli/stage/stage_index.h"
 #include "cli/stage/stage_owner.h"
 #include "cli/stage/stage_ranges.h"
 
@@ -17,19 +18,23 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROGRESS = 1, RANGES, BY_FLEET };
+enum { PROGRESS = 1, RANGES, INDEX, BY_FLEET };
 
 static const struct args_option table[] = {
 	{ "progress", 0, true, PROGRESS },
 	{ "ranges", 0, false, RANGES },
+	{ "index", 0, false, INDEX },
 	{ "by-fleet", 0, false, BY_FLEET },
 	{ .name = NULL },
 };
 
 struct job {
 	const char *file;
-	/* nothing is staged: what is to be fetched is printed */
-	bool ranges;
+	/* nothing is staged: RANGES, what is to be fetched is printed; INDEX, which release it is,
+	 * of which only the begin may be here */
+	int looks;
+	/* the tables are not all here */
+	bool no_tables;
 	/* keelboot-fleet stages, whose server may take it back; else a person */
 	bool by_fleet;
 	/* the file has only what slots lack */
@@ -59,8 +64,8 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
 		if (id == PROGRESS) {
 			if (output_progress_parse(&job->progress, a->value) != KB_OK)
 				return OUTPUT_USAGE;
-		} else if (id == RANGES) {
-			job->ranges = true;
+		} else if (id == RANGES || id == INDEX) {
+			job->looks = id;
 		} else if (id == BY_FLEET) {
 			job->by_fleet = true;
 		} else if (id != ARGS_OPERAND || job->file != NULL) {
@@ -165,7 +170,7 @@ static void open_slots(const struct job *job)
 
 	incoming_slots(&d, slot);
 	apply_seeds_open(&seeds, &place, &reader.m);
-	if ((job->ranges || job->partial) && find_target(job, &target) == KB_OK)
+	if ((job->looks == RANGES || job->partial) && find_target(job, &target) == KB_OK)
 		apply_lacks_open(&lacks, slot, target, &reader.m);
 }
 
@@ -206,7 +211,7 @@ static enum kb_err look_at_file(struct job *job, int fd, uint64_t size)
 	TRY(incoming_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
 	err = stage_boot_tries(&reader, &d, job->file);
-	if (err == KB_OK)
+	if (err == KB_OK && !job->no_tables)
 		err = incoming_tables(&reader, job->file);
 	job->partial = reader_is_partial(&reader);
 	reader_close(&reader); /* its manifest stays readable */
@@ -305,22 +310,34 @@ static enum kb_err print_ranges(struct job *job, int fd, uint64_t size)
 	int target = STATE_NONE;
 	enum kb_err err;
 
+	TRY(find_target(job, &target));
+	TRY(incoming_look(&reader, &d, &job->keys, fd, size, job->file));
+	err = stage_ranges_print(&reader, &seeds, target, &lacks.lack, job->file);
+	reader_close(&reader);
+	return err;
+}
+
+/* Would it be staged, for all that its index says? */
+static enum kb_err look_only(struct job *job, int fd, uint64_t size)
+{
+	bool tables = true;
+	enum kb_err err;
+
 	TRY(device_may_install(&d));
+	if (job->looks == INDEX)
+		TRY(stage_index_measure(fd, job->file, &size, &tables));
+	job->no_tables = !tables;
 	TRY(look_at_file(job, fd, size));
+	if (job->looks == INDEX)
+		TRY(stage_index_print(&job->release));
 	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
 	if (err == KB_OK) {
 		open_slots(job);
 		err = check_accepted(job);
 	}
-	if (err == KB_OK)
-		err = find_target(job, &target);
-	if (err == KB_OK)
-		err = incoming_look(&reader, &d, &job->keys, fd, size, job->file);
-	if (err == KB_OK) {
-		err = stage_ranges_print(&reader, &seeds, target, &lacks.lack, job->file);
-		reader_close(&reader);
-	}
+	if (err == KB_OK && job->looks == RANGES)
+		err = print_ranges(job, fd, size);
 	device_close(&d);
 	return err;
 }
@@ -368,13 +385,13 @@ int stage_cmd(struct args *a, struct device_options *o)
 	if (err == KB_OK)
 		err = incoming_keys(&d, &job.keys);
 	if (err == KB_OK)
-		err = job.ranges ? print_ranges(&job, fd, size) : stage_file(&job, fd, size);
+		err = job.looks != 0 ? look_only(&job, fd, size) : stage_file(&job, fd, size);
 	apply_seeds_close(&seeds);
 	apply_lacks_close(&lacks);
 	util_close(&job.dir);
 	util_close(&job.lock);
 	keyring_free(&job.keys);
-	if (!job.ranges)
+	if (job.looks == 0)
 		print_staged_result(&job, err);
 	if (err == KB_OK)
 		err = output_flush();

@@ -26,6 +26,7 @@ sys.path[:0] = [str(TOP / f"tests/{folder}") for folder in ("fleet", "format", "
 
 import authority                                        # noqa: E402
 import hawkbit                                          # noqa: E402
+import large                                            # noqa: E402
 import nginx                                            # noqa: E402
 from channel_site import Publisher                      # noqa: E402
 from cli_device import OK, REBOOT, Device, call, run    # noqa: E402
@@ -68,12 +69,12 @@ class Bench:
         self.authority.mkdir()
         authority.make(self.authority)
 
-    def release(self, version, sequence, data) -> Path:
-        """As it is made by default."""
+    def release(self, version, sequence, data, *options) -> Path:
+        """As it is made by default, but for these options."""
         image, out = self.folder / f"root-{version}.img", self.folder / f"acme-{version}.keel"
         image.write_bytes(data)
         run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", version, "--sequence", sequence,
-            "--image", f"root={image}", "--key", self.folder / "release.key", code=OK)
+            "--image", f"root={image}", "--key", self.folder / "release.key", *options, code=OK)
         image.unlink()
         return out
 
@@ -264,20 +265,21 @@ def speed(bench, rate=0, tls=False) -> dict:
     line."""
     store = nginx.Nginx(bench.folder / f"store-{rate}-{tls}", tls=bench.authority if tls else None)
     with store.running(), Server().running() as server:
-        large, size = bench.folder / "large.keel", (SIZE_OF_LINE if rate else SIZE)
-        large.write_bytes(os.urandom(MIB) * (size // MIB))
-        store.files[large.name] = large.read_bytes()
+        bundle = bench.release("4.0", 40, os.urandom(SIZE_OF_LINE if rate else SIZE), "--compress", "none")
+        store.files[bundle.name] = bundle.read_bytes()
         if rate:
             store.set(speed=rate * MIB)
         device = bench.device(server)
         device.configure(ca_file=bench.authority / "ca.pem")
-        for _ in range(ROUNDS_OF_LINE if rate else ROUNDS):
-            by_curl(bench, store, large.name)
-            server.assign(large, link=f"{store.url}/{large.name}")
-            device.once(code=None)      # it is no bundle, so it is fetched twice
-            device.once(code=None)
-        rows = store.requests(large.name)
-    return {"bytes": size, **beside(*([rate_of([row]) for row in rows if is_ours(row) is ours]
+        large.enlarge(device.dev, bundle.stat().st_size)
+        server.assign(bundle, link=f"{store.url}/{bundle.name}", update="skip")
+        for _ in range(2 * (ROUNDS_OF_LINE if rate else ROUNDS)):
+            by_curl(bench, store, bundle.name)
+            device.once()               # it is not staged
+            for name in ("action.json", "bundle.keel"):
+                (device.folder / name).unlink()
+        rows = store.requests(bundle.name)
+    return {"bytes": bundle.stat().st_size, **beside(*([rate_of([row]) for row in rows if is_ours(row) is ours]
                                       for ours in (False, True)))}
 
 

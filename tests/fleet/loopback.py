@@ -104,6 +104,14 @@ class Visit(http.server.BaseHTTPRequestHandler):
             if pause:
                 time.sleep(pause)
 
+    def send_as_read(self, head, data, piece=16384):
+        """No more of it than is read, and what the kernel holds, which counts as sent; then the connection ends."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * piece)
+        self.raw("".join(f"{line}\r\n" for line in (*head, "")).encode())
+        for at in range(0, len(data), piece):
+            self.wfile.write(data[at:at + piece])
+            self.server.sent += piece
+
     def wait_until_gone(self):
         """Of the device: what it is still to get never comes."""
         self.close_connection = True

@@ -2,12 +2,14 @@
 """A web server that was taken over: what it can do to devices that follow a channel, and what it cannot."""
 import itertools
 import json
+import os
 import time
 
 import pytest
-from channel_site import seal
-from cli_device import FAILURE, OK, REBOOT, VERIFY, run
+from channel_site import private_key, seal
+from cli_device import FAILURE, MIB, OK, REBOOT, VERIFY, run
 from clock import Clock
+from large import create
 from test_fleet_hostile import HEAD, body, endless, limited
 
 YEAR = 365 * 86400
@@ -198,6 +200,20 @@ def test_another_bundle_in_the_place_of_the_one_that_was_announced_is_not_staged
     assert "it holds release" in said and "it is fetched anew" in said and not device.staged
     device.once()
     assert device.record["phase"] == "failed" and not device.staged and len(site.requests(second.name)) == 2
+
+
+def test_all_of_another_one_does_not_come_in_its_place(device, publish, site, factory, tmp_path):
+    """Which one it is stands in its head."""
+    key, data = private_key(factory), os.urandom(6 * MIB)
+    second, third = (create(tmp_path, f"{version}.0.keel", key, data, "--version", f"{version}.0", "--sequence",
+                            10 * version) for version in (2, 3))
+    publish(second)
+    data = third.read_bytes()
+    assert len(data) == second.stat().st_size
+    head = ["HTTP/1.1 200 OK", f"Content-Length: {len(data)}"]
+    site.on[second.name] = lambda handler: handler.send_as_read(head, data)
+    said = device.once(code=FAILURE)
+    assert "it holds release" in said and "was announced" in said and not device.staged and site.sent < MIB
 
 
 def test_a_bundle_that_was_changed_is_not_staged(device, publish, site, bundle):

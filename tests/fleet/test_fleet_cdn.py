@@ -235,7 +235,7 @@ def mix(cdn, old, new, disguise):
 
 def test_slices_of_two_releases_bring_nothing_until_the_cache_lets_go(cdn, bundle, tmp_path):
     """nginx sees that, and ends the connection."""
-    mix(cdn, flip(bundle, tmp_path / "old.keel", 1000), bundle, disguise=False)
+    mix(cdn, flip(bundle, tmp_path / "old.keel", 150_000), bundle, disguise=False)
     said = [cdn.device.once(code=FAILURE) for _ in range(3)]
     assert all(len(one.splitlines()) <= 2 for one in said), said
     assert len(set(said[1:])) == 1 and cdn.device.record["durable"] <= 4 * 64 * KIB

@@ -9,8 +9,9 @@ import threading
 import time
 from pathlib import Path
 
+import large
 import pytest
-from cli_device import FAILURE, call
+from cli_device import REBOOT, call
 from ddi_server import send_file
 
 MIB = 1 << 20
@@ -85,12 +86,12 @@ def wait_until(is_so):
 
 
 class Download:
-    """Of a file of random bytes, of which the first 12 MiB meet a healthy disk."""
+    """Of which the first 12 MiB meet a healthy disk."""
 
-    def __init__(self, fleet, server, folder, size, kept_back=0, **keys):
-        self.fleet, self.server, self.path = fleet, server, folder / "large.keel"
+    def __init__(self, fleet, server, path, kept_back=0, **keys):
+        self.fleet, self.server, self.path = fleet, server, path
+        self.size = path.stat().st_size
         fleet.configure(timeout=60, **keys)
-        self.path.write_bytes(os.urandom(size))
         server.assign(self.path)
         self.answer = Two(self.path, 12 * MIB, kept_back)
         server.on["artifact"] = [self.answer]
@@ -131,14 +132,19 @@ def goes_on_behind(download, durable):
         fetched.append((handler.headers["Range"], same))
         send_file(handler, data, '"1"')
     download.server.on["artifact"] = answer
-    download.fleet.once(code=FAILURE)                   # it is no bundle
+    download.fleet.once(code=REBOOT)
     return fetched[0] == (f"bytes={durable}-", True)
 
 
-def test_the_transfer_does_not_wait_for_the_disk_and_a_cut_takes_what_is_not_durable(fleet, server, tmp_path, disk):
-    download = Download(fleet, server, tmp_path, 40 * MIB)
+@pytest.fixture(name="path")
+def make_path(fleet, factory, tmp_path):
+    return large.make(fleet, factory, tmp_path, 40 * MIB)
+
+
+def test_the_transfer_does_not_wait_for_the_disk_and_a_cut_takes_what_is_not_durable(fleet, server, path, disk):
+    download = Download(fleet, server, path)
     run = download.run(disk, disk.hold)
-    wait_until(lambda: download.here == 40 * MIB)
+    wait_until(lambda: download.here == download.size)
     durable = download.durable
     assert STEP <= durable <= 12 * MIB, "nothing that came since then is on the disk"
     download.cut(run)
@@ -147,10 +153,10 @@ def test_the_transfer_does_not_wait_for_the_disk_and_a_cut_takes_what_is_not_dur
 
 
 @pytest.mark.parametrize("keys, most", [({}, MOST), ({"daily_bytes": "200M"}, COUNTED)])
-def test_a_disk_that_stands_still_stops_the_transfer(fleet, server, tmp_path, disk, keys, most):
+def test_a_disk_that_stands_still_stops_the_transfer(fleet, server, factory, tmp_path, disk, keys, most):
     """Where a day's bytes are counted, what may come is counted before. The end is kept back: what is whole is refused
     and removed, before or after the cut."""
-    download = Download(fleet, server, tmp_path, 100 * MIB, kept_back=MIB, **keys)
+    download = Download(fleet, server, large.make(fleet, factory, tmp_path, 100 * MIB), kept_back=MIB, **keys)
     run = download.run(disk, disk.hold)
     wait_until(lambda: download.here >= download.durable + most)
     time.sleep(1)
@@ -161,9 +167,9 @@ def test_a_disk_that_stands_still_stops_the_transfer(fleet, server, tmp_path, di
     download.cut(run)
 
 
-def test_what_a_disk_could_not_write_is_fetched_again(fleet, server, tmp_path, disk):
+def test_what_a_disk_could_not_write_is_fetched_again(fleet, server, path, disk):
     """Flushed once more, the disk would not say it again."""
-    download = Download(fleet, server, tmp_path, 40 * MIB)
+    download = Download(fleet, server, path)
     run = download.run(disk, disk.fail)
     assert "the file or the record cannot be written" in run.communicate()[1]
     durable = download.durable

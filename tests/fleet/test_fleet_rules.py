@@ -3,12 +3,12 @@
 certificates, redirects."""
 import hashlib
 import json
-import os
 import re
 import socket
 import subprocess
 import time
 
+import large
 import pytest
 from authority import secure
 from cli_device import FAILURE, OK, REBOOT, TOP, USAGE, call
@@ -293,11 +293,10 @@ def test_what_a_power_cut_leaves_behind_the_durable_bytes_is_fetched_again(fleet
     assert server.requests("artifact")[-1]["Range"] == "bytes=5000-" and len(server.requests("artifact")) == 3
 
 
-def test_a_long_download_is_durable_piece_by_piece(fleet, server, tmp_path):
+def test_a_long_download_is_durable_piece_by_piece(fleet, server, factory, tmp_path):
     """So that a device that loses its power each hour gets it at last."""
-    large = tmp_path / "large.keel"
-    large.write_bytes(os.urandom(40 << 20))
-    server.assign(large)
+    bundle = large.make(fleet, factory, tmp_path, 40 << 20)
+    server.assign(bundle)
     fleet.configure(timeout=600)
 
     def is_durable():
@@ -305,7 +304,7 @@ def test_a_long_download_is_durable_piece_by_piece(fleet, server, tmp_path):
 
     def pieces(handler):
         """More of it for as long as it takes: a flush begins when something comes, and the one before has ended."""
-        data = large.read_bytes()[9 << 20:39 << 20]
+        data = bundle.read_bytes()[9 << 20:39 << 20]
         for at in range(0, len(data), 256 << 10):
             for _ in range(10):
                 if is_durable():
@@ -316,7 +315,7 @@ def test_a_long_download_is_durable_piece_by_piece(fleet, server, tmp_path):
     fleet.killed_when(is_durable)
     durable = fleet.record["durable"]
     assert durable <= (fleet.folder / "bundle.keel").stat().st_size
-    fleet.once(code=FAILURE)    # it is no bundle
+    fleet.once(code=REBOOT)
     assert server.requests("artifact")[-1]["Range"] == f"bytes={durable}-"
 
 

@@ -15,6 +15,7 @@
 
 #define FLEETCUT_PIECE 4096u /* bytes that come before a connection ends */
 #define FLEETCUT_SIZE  (2 * FLEETCUT_PIECE)
+#define FLEETCUT_INDEX 1024u /* bytes of a bundle before its payload */
 
 /* ---------------------------------------------------------------- fleetcut_run.c */
 /* What one contact brings. Each is a process of its own. */
@@ -36,7 +37,7 @@ int fleetcut_run_do(enum fleetcut_verb v, const struct filecut_rec_plan *plan);
 extern struct filecut_rec *fleetcut_run_rec;
 extern char fleetcut_run_said[];
 
-/* Byte `at` of the bundle of the action with this id; never 0. */
+/* Byte `at` of the bundle of the action with this id. */
 uint8_t fleetcut_run_byte(const char *id, uint64_t at);
 
 /* ---------------------------------------------------------------- fleetcut_check.c */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/head.h"
+
+#include "fleet/parts.h"
+#include "update/wire/reader_header.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool refuse(struct head *h, int code, const char *reason, char *why)
+{
+	h->code = code;
+	snprintf(why, FACTS_TEXT_MAX + 1, "%s", reason);
+	return false;
+}
+
+/* Genuine, and another one: a server that was taken over has mixed them. */
+static bool is_other(const struct head *h, const struct facts_bundle *b, char *why)
+{
+	if (h->release[0] == '\0' || strcmp(b->release, h->release) == 0)
+		return false;
+	snprintf(why, FACTS_TEXT_MAX + 1, "it holds release %.16s, and %.16s was announced",
+		 b->release, h->release);
+	return true;
+}
+
+void head_forget(struct head *h)
+{
+	h->due = 0;
+	h->code = FACTS_OK;
+}
+
+/* By its own words, which nobody has signed yet. */
+static bool read_header(struct head *h, struct reader_header *header, char *why)
+{
+	uint8_t raw[READER_HEADER_LEN];
+	size_t len;
+
+	if (files_read(h->files, FOLDER_BUNDLE, raw, sizeof(raw), &len) != KB_OK)
+		return refuse(h, FACTS_FAILURE, "the file cannot be read", why);
+	if (len < sizeof(raw) || reader_header_parse(header, raw) != KB_OK ||
+	    header->total_len != h->a->size)
+		return refuse(h, FACTS_VERIFY, "its header is none, or another one's", why);
+	return true;
+}
+
+static bool ask(struct head *h, char *why)
+{
+	struct facts_bundle b;
+
+	h->code = facts_index(&b, h->monitor, why);
+	if (b.release[0] == '\0')
+		return h->code == FACTS_OK;
+	if (is_other(h, &b, why)) {
+		h->code = FACTS_VERIFY;
+		return false;
+	}
+	memcpy(h->a->release, b.release, sizeof(h->a->release));
+	memcpy(h->a->version, b.version, sizeof(h->a->version));
+	h->a->sequence = b.sequence;
+	return h->code == FACTS_OK;
+}
+
+/* How long an index is, its signature has to say; unless it is so short that one look will do. */
+bool head_take(struct head *h, uint64_t have, char why[FACTS_TEXT_MAX + 1])
+{
+	struct reader_header header;
+	uint64_t first;
+
+	if (have < (h->due > 0 ? h->due : READER_HEADER_LEN))
+		return true;
+	if (!read_header(h, &header, why))
+		return false;
+	first = header.payload_off <= PARTS_FIRST ? header.payload_off : header.tables_off;
+	if (have < first) {
+		h->due = first;
+		return true;
+	}
+	h->due = have < header.payload_off ? header.payload_off : UINT64_MAX;
+	return ask(h, why);
+}
