@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool refuse(struct head *h, int code, const char *reason, char *why)
+static bool refuse_head(struct head *h, int code, const char *reason, char *why)
 {
 	h->code = code;
 	snprintf(why, FACTS_TEXT_MAX + 1, "%s", reason);
@@ -37,14 +37,14 @@ static bool read_header(struct head *h, struct reader_header *header, char *why)
 	size_t len;
 
 	if (files_read(h->files, FOLDER_BUNDLE, raw, sizeof(raw), &len) != KB_OK)
-		return refuse(h, FACTS_FAILURE, "the file cannot be read", why);
+		return refuse_head(h, FACTS_FAILURE, "the file cannot be read", why);
 	if (len < sizeof(raw) || reader_header_parse(header, raw) != KB_OK ||
 	    header->total_len != h->a->size)
-		return refuse(h, FACTS_VERIFY, "its header is none, or another one's", why);
+		return refuse_head(h, FACTS_VERIFY, "its header is none, or another one's", why);
 	return true;
 }
 
-static bool ask(struct head *h, char *why)
+static bool ask_index(struct head *h, char *why)
 {
 	struct facts_bundle b;
 
@@ -77,5 +77,5 @@ bool head_take(struct head *h, uint64_t have, char why[FACTS_TEXT_MAX + 1])
 		return true;
 	}
 	h->due = have < header.payload_off ? header.payload_off : UINT64_MAX;
-	return ask(h, why);
+	return ask_index(h, why);
 }

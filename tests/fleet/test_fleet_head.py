@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Of a bundle that comes as a whole, too, header, signature, manifest and index are verified before the rest is fetched:
+"""Of a bundle that comes as a whole, too, header, signature, manifest and index are verified before the rest comes:
 one that this device would not install costs its head."""
 import random
 import re
@@ -85,7 +85,8 @@ def test_a_bundle_that_is_not_wanted_costs_its_head(fleet, server, wrong, partia
 
 @pytest.mark.parametrize("answer", [without_ranges, with_ranges])
 def test_a_bundle_that_is_wanted_comes_in_one_request(fleet, server, factory, tmp_path, answer):
-    bundle = create(tmp_path, "good.keel", private_key(factory), random.Random(1).randbytes(6 * MIB), "--chunk-size", "16K")
+    image = random.Random(1).randbytes(6 * MIB)
+    bundle = create(tmp_path, "good.keel", private_key(factory), image, "--chunk-size", "16K")
     server.assign(bundle)
     server.on["artifact"] = lambda handler: answer(handler)
     fleet.once(code=REBOOT)
