@@ -110,7 +110,7 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "U-Boot 2023.01, x86": "u-boot-x86",
     "Raspberry Pi's firmware, by `tryboot`: a model of it": "tryboot",
     "barebox's `bootchooser`: its state, by Debian's barebox-state": "barebox",
-    "any, and init of Linux 6.1 by kexec: x86-64": "kexec",
+    "any, and init of Linux 6.1 or 6.12 by kexec: x86-64": "kexec",
 }, glue=loader_rows.glue)
 BOARDS = Table("boards", "board", "| board of QEMU, with Debian 12's kernel | it was |", {
     "Raspberry Pi 3 B (`raspi3b`, arm64)": "raspi3b",

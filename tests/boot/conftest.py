@@ -174,6 +174,18 @@ class Shared(Device):
                         shutil.copy(TOP / "build" / name, programs / f"{name}.new")
                         (programs / f"{name}.new").rename(programs / name)
 
+    def with_kernel(self, kernel, **options) -> "Shared":
+        """The same device by another kernel. What signs its bundles is trusted."""
+        work = self.work / f"kernel-{kernel.version}"
+        work.mkdir(exist_ok=True)
+        other = Shared(work, kernel=kernel, **options)
+        self.key()
+        with self.lock():
+            for name in ("keys", "dev.key"):
+                if not (work / name).exists():
+                    (work / name).symlink_to(self.work / name)
+        return other
+
     @contextlib.contextmanager
     def lock(self):
         """Nobody else makes anything meanwhile. Whoever has it may take it again."""

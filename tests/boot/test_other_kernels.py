@@ -23,17 +23,8 @@ def kernel_of(suite):
 def make_on(request, device, tmp_path):
     """A bench with the shared systems and bundles, whose machines run this kernel."""
     kernel = kernel_of(request.param)
-    work = device.work / f"kernel-{kernel.version}"
-    work.mkdir(exist_ok=True)
-    other = conftest.Shared(work, watchdog=30, kernel=kernel)
-    # The keys are the shared device's: what its bundles are signed with.
-    device.key()
-    with device.lock():
-        for name in ("keys", "dev.key"):
-            if not (work / name).exists():
-                (work / name).symlink_to(device.work / name)
     bench = conftest.Bench(device, tmp_path)
-    bench.kernel, bench.other = kernel, other
+    bench.kernel, bench.other = kernel, device.with_kernel(kernel, watchdog=30)
     yield bench
     for path in tmp_path.glob("*.img"):
         path.unlink()

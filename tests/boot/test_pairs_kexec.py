@@ -4,6 +4,7 @@ and is left with it."""
 
 import shutil
 
+import conftest
 import kbkernel
 import pytest
 import test_uki as uki
@@ -23,20 +24,24 @@ RUNS = "slot {}: this is its own kernel"
 class Releases:
     """A device whose first kernel no release has, and releases with a kernel each. Its words name the release."""
 
-    def __init__(self, bench, *, tries=3, conf="", name="kexec", modules=None):
-        self.bench = bench
-        self.kernel = kbkernel.get().bzimage
+    def __init__(self, bench, *, tries=3, conf="", name="kexec", modules=None, base=None, own=None):
+        """base: the device by the kernel that the boot loader starts; own: that of the releases."""
+        self.bench, self.base, own = bench, base or bench.device, own or bench.device
+        self.kernel = own.kernel.bzimage
         more = {} if modules is None else {"modules": modules}
-        self.initrd = bench.conf_initramfs(f"{name}-{tries}", CONF.format(tries=tries) + conf, packed=True, **more)
+        self.initrd, self.own_initrd = (
+            conftest.Bench(device, bench.work).conf_initramfs(f"{name}-{tries}", CONF.format(tries=tries) + conf,
+                                                              packed=True, **more) for device in (self.base, own))
         # All scenarios share their systems, and these have that initramfs.
-        self.minor = {"kexec": 70, "kexec-boot": 80, "kexec-verity": 90, "kexec-counted": 60}[name] + tries
+        self.minor = {"kexec": 70, "kexec-boot": 80, "kexec-verity": 90, "kexec-counted": 60, "kexec-newer-base": 50,
+                      "kexec-newer-release": 40}[name] + tries
 
     def version(self, major) -> str:
         return f"{major}.{self.minor}"
 
     def files(self, version, **files):
         """Kernel, initramfs and words of a release; one of None is left out."""
-        files = {"vmlinuz": self.kernel, "initramfs.img": self.initrd, "kernel-words": f"release={version}\n",
+        files = {"vmlinuz": self.kernel, "initramfs.img": self.own_initrd, "kernel-words": f"release={version}\n",
                  **{name.replace("_", "."): content for name, content in files.items()}}
         return {f"boot/{name}": content for name, content in files.items() if content is not None}
 
@@ -50,9 +55,9 @@ class Releases:
         return self.bench.bundle(self.system(major, **files), options=options)
 
     def machine(self, disk, *sticks, append="panic=1", watchdog=90):
-        return self.bench.device.machine(disk, drives=sticks, initrd=self.initrd, memory=384,
-                                         append=f"{append} {WATCHDOG.format(watchdog)}",
-                                         log=str(self.bench.work / "console.log"))
+        return self.base.machine(disk, drives=sticks, initrd=self.initrd, memory=384,
+                                 append=f"{append} {WATCHDOG.format(watchdog)}",
+                                 log=str(self.bench.work / "console.log"))
 
 
 def words_of_kernel(bench, vm) -> list:
@@ -144,6 +149,51 @@ def test_base_that_is_locked_down_and_has_no_key_starts_no_signed_kernel_and_say
         assert told in text and told in bench.ask(vm, "keelboot status")
         assert bench.boot_json(vm)["pair"] == "-"
         assert "signed by a key that it trusts" in bench.ask(vm, "keelboot doctor || true")
+
+
+ONE_LOAD = "panic=1 sysctl.kernel.kexec_load_limit_reboot=1"    # of a base; 6.1 knows no such limit
+
+
+def newer(bench):
+    """The device by the kernel of the backports: one of 6.3 or later, which counts what is loaded by kexec."""
+    kernel = kbkernel.get(conftest.TOP / "build/kernel-bookworm-backports", suite="bookworm-backports")
+    return bench.device.with_kernel(kernel, watchdog=30)
+
+
+@pytest.mark.parametrize("name", ["kexec-newer-base", "kexec-newer-release"])
+def test_base_and_release_have_kernels_of_two_series(bench, name):
+    """A base whose limit allows one load, or that knows none; and the release goes on with what the base began."""
+    kernels = {name.removeprefix("kexec-newer-").replace("release", "own"): newer(bench)}
+    releases = Releases(bench, name=name, **kernels)
+    own = kernels.get("own", bench.device).kernel.version
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(2)), append=ONE_LOAD) as vm:
+        text = bench.up(vm, releases.version(2), "b", SLOW)
+        first, second = (text.index(f"Linux version {version}") for version in (releases.base.kernel.version, own))
+        assert first < text.index(STARTS.format("b")) < second < text.index(RUNS.format("b"))
+        assert bench.ask(vm, "uname -r").strip() == own and slot_b(bench, vm)[0] == "good"
+        vm.send("reboot -f")
+        vm.wait_reset()
+        bench.up(vm, releases.version(2), "b", SLOW)
+        assert bench.boot_json(vm)["pair"] == "b" and bench.causes(vm) == ["guest"]
+
+
+def test_kernel_that_is_refused_takes_the_one_load_that_a_newer_base_has(bench):
+    """The good slot runs with the base's kernel then, at no cost. To ask whether it may load took one for a crash."""
+    releases = Releases(bench, tries=1, name="kexec-newer-base", base=newer(bench))
+    old = releases.system(1)
+    with releases.machine(bench.disk(old), bench.stick(releases.bundle(4, vmlinuz=b"no kernel " * 1000)),
+                          append=f"{ONE_LOAD} sysctl.kernel.kexec_load_limit_panic=2") as vm:
+        text = bench.up(vm, releases.version(1), "a", SLOW)
+        assert "slot b: its kernel: keelboot-kexec: unable to load it" in text and len(vm.boots) == 1
+        assert "slot a: kernel.kexec_load_limit_reboot leaves no load for its kernel" in text
+        assert slot_b(bench, vm)[1] == "its kernel cannot be started"
+        assert bench.boot_json(vm)["pair"] == "-" and bench.status(vm)["slots"][0]["state"] == "good"
+        left = bench.ask(vm, "cd /proc/sys/kernel; cat kexec_load_limit_reboot kexec_load_limit_panic")
+        assert left.split() == ["0", "1"]
+        vm.send("reboot -f")        # and a reset has it anew
+        vm.wait_reset()
+        assert RUNS.format("a") in bench.up(vm, releases.version(1), "a", SLOW)
 
 
 def signed(bench, signer) -> bytes:
