@@ -152,6 +152,7 @@ static const struct field {
 	NUMBER("parts", parts),
 	NUMBER("tries", tries),
 	NUMBER("tries_max", tries_max),
+	NUMBER("room", room),
 	NUMBER("anew", anew),
 	NUMBER("damaged", damaged),
 	NUMBER("unclear", unclear),

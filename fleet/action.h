@@ -76,6 +76,8 @@ struct action {
 	/* contacts in a row at which it could not be fetched or staged, and how many of these there
 	 * may be */
 	uint64_t tries, tries_max;
+	/* bytes that the data partition lacked room for, when they were to come; 0: it had it */
+	uint64_t room;
 	/* how often it was fetched anew: since a slot had changed; since it was found damaged */
 	uint64_t anew, damaged;
 	/* contacts in a row at which it was not understood */

@@ -194,7 +194,7 @@ void fetch_expect(const struct files *f, struct action *a, const struct offer *d
 	/* Also where it cannot be removed: it is none of what is expected. */
 	a->durable = 0;
 	a->etag[0] = '\0';
-	a->others = 0;
+	a->others = a->room = 0;
 	a->parts = ACTION_WHOLE;
 	a->size = d->size;
 	memcpy(a->digest, d->digest, sizeof(a->digest));
@@ -336,7 +336,8 @@ static bool is_allowed(struct download *d, enum fetch_end *end, char *why)
 		return false;
 	}
 	/* The stage has a copy of its own. */
-	if (!files_have_room(d->f, 2 * d->size - d->have, why) || !meter_begin(&d->meter, why))
+	if (!files_find_room(d->f, d->a, 2 * d->size - d->have, why) ||
+	    !meter_begin(&d->meter, why))
 		return false;
 	if (meter_left(&d->meter) > 0)
 		return true;

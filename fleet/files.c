@@ -153,6 +153,15 @@ bool files_have_room(const struct files *f, uint64_t wanted, char why[ACTION_WHY
 	return false;
 }
 
+bool files_find_room(const struct files *f, struct action *a, uint64_t wanted,
+		     char why[ACTION_WHY_MAX + 1])
+{
+	bool found = files_have_room(f, wanted, why);
+
+	a->room = found ? 0 : wanted;
+	return found;
+}
+
 uint64_t files_bundle_size(const struct files *f)
 {
 	KB_CLEANUP_FD int fd = -1;

@@ -41,6 +41,10 @@ enum kb_err files_save(const struct files *f, const struct action *a) KB_MUST_CH
 /* A download may add so many bytes on the data partition: it leaves a reserve to the others, one
  * part in 32 of it, 64 MiB at most. false: why says it. */
 bool files_have_room(const struct files *f, uint64_t wanted, char why[ACTION_WHY_MAX + 1]);
+/* The same for the download of an action, in which it notes what there is no room for: that is
+ * looked for first by the next contact, before it asks for anything (files_have_room()). */
+bool files_find_room(const struct files *f, struct action *a, uint64_t wanted,
+		     char why[ACTION_WHY_MAX + 1]);
 /* How many bytes of a bundle are here; 0: none. */
 uint64_t files_bundle_size(const struct files *f);
 /* Opens it, behind the first `from` bytes, and cuts off the rest. KB_EIO, KB_EINVAL: *fd

@@ -142,6 +142,12 @@ static enum parts_end fetch_range(struct parts *p)
 	return PARTS_LATER;
 }
 
+static enum parts_end save_failed(struct parts *p)
+{
+	snprintf(p->why, sizeof(p->why), "the file or the record cannot be written");
+	return PARTS_LATER;
+}
+
 static enum parts_end fetch_ranges(struct parts *p)
 {
 	enum parts_end end = PARTS_LATER;
@@ -160,17 +166,14 @@ static enum parts_end fetch_ranges(struct parts *p)
 		if (end != PARTS_LATER || p->have == before || p->a->etag[0] == '\0')
 			return end;
 		cuts++;
+		/* Of a piece that comes again, a full disk may have taken the begin. */
+		if (os_file_cut(p->fd, p->have) != KB_OK)
+			return save_failed(p);
 	}
 	return bytes_to_come(p) == 0 ? PARTS_HERE : end;
 }
 
 /* ---------------------------------------------------------------- all of it */
-
-static enum parts_end save_failed(struct parts *p)
-{
-	snprintf(p->why, sizeof(p->why), "the file or the record cannot be written");
-	return PARTS_LATER;
-}
 
 /* What begins anew at the next contact is no progress. */
 static enum parts_end fetch_counted(struct parts *p)
@@ -217,7 +220,7 @@ static enum parts_end fetch_rest(struct parts *p)
 	if (end != PARTS_HERE)
 		return end;
 	/* The stage has a copy of its own. */
-	if (!files_have_room(p->files, 2 * partial_form_size(&p->form) - p->have, p->why))
+	if (!files_find_room(p->files, p->a, 2 * partial_form_size(&p->form) - p->have, p->why))
 		return PARTS_LATER;
 	if (files_bundle_open(p->files, p->have, &p->fd) != KB_OK) {
 		snprintf(p->why, sizeof(p->why), "%s: cannot be written", p->files->folder.bundle);
@@ -239,7 +242,8 @@ enum parts_end parts_fetch(struct parts *p)
 	p->fd = -1;
 	p->meter = (struct meter){ .files = p->files, .a = p->a, .limits = &p->limits };
 	p->flush = (struct flush){ .files = p->files, .a = p->a, .meter = &p->meter };
-	if (!meter_begin(&p->meter, p->why))
+	/* Not the index again, to find out the same. */
+	if (!files_have_room(p->files, p->a->room, p->why) || !meter_begin(&p->meter, p->why))
 		return PARTS_LATER;
 	http_keep(p->http);
 	if (!open_begun(p))

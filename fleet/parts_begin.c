@@ -133,7 +133,7 @@ static enum parts_end fetch_up_to(struct begin *b, uint64_t to)
 		return end;
 	/* Nobody has verified yet how long it is. It is written with its head while the first one
 	 * of it lies there. */
-	if (!files_have_room(b->p->files, 2 * to + PARTIAL_FORM_LEN, b->p->why))
+	if (!files_find_room(b->p->files, b->p->a, 2 * to + PARTIAL_FORM_LEN, b->p->why))
 		return PARTS_LATER;
 	if (!meter_save(&b->p->meter, to - b->len))
 		return record_failed(b->p);

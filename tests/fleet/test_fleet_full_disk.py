@@ -10,7 +10,8 @@ import keelreader
 import pytest
 from cli_device import FAILURE, REBOOT, call
 from ddi_server import send_file
-from parts_box import index_of
+from parts_box import fill as fill_slot, index_of, is_installed
+from test_fleet_partial_limits import without_etag
 
 
 @contextlib.contextmanager
@@ -192,8 +193,38 @@ def test_no_index_fills_the_disk(small, server, tmp_path, size, partial):
     for contacts in (1, 2):
         said = small.once(code=FAILURE)
         assert f"no room: {(2 * size >> 20) + 1} MiB are wanted" in said and "beside its reserve" in said
-        assert len(server.requests("artifact")) == contacts and server.sent == contacts * (64 << 10)
+        # The second one knows how much that is.
+        assert len(server.requests("artifact")) == 1 and server.sent == 64 << 10 and small.record["tries"] == contacts
     assert is_as_before(small, free)
+
+
+def without_parts(handler):
+    handler.reply(200, handler.server.actions[-1].bundle.read_bytes())
+
+
+def test_room_that_came_is_found(small, server, bundle):
+    """By a server that names no ETag, the index is asked for anew; where slots have nothing, all of it."""
+    small.configure(partial=None)
+    server.assign(bundle)
+    server.on["artifact"] = lambda handler: (without_etag if "Range" in handler.headers else without_parts)(handler)
+    leave(small, 2 * bundle.stat().st_size - (200 << 10))
+    for _ in range(3):
+        assert "no room: " in small.once(code=FAILURE)
+    assert len(server.requests("artifact")) == 1 and small.record["room"] > 0
+    (small.dev.data / "log").unlink()
+    small.once(code=REBOOT)
+    assert small.staged and small.record["room"] == 0
+
+
+def test_room_that_one_bundle_lacked_is_not_looked_for_by_the_next(small, server, tmp_path, bundle):
+    small.configure(partial=None)
+    liar = tmp_path / "liar.keel"
+    liar.write_bytes(index_of_size(12 << 20, 13 << 20))
+    first = server.assign(liar)
+    assert "no room: " in small.once(code=FAILURE)
+    first.state = "canceled"
+    server.assign(bundle)
+    small.once(code=REBOOT)
 
 
 @pytest.mark.parametrize("partial", ["no", "require"])
@@ -220,6 +251,26 @@ def test_what_cannot_be_written_of_an_index_does_not_stay(small, server, release
     said = small.once(code=FAILURE)
     assert "bundle.keel: No space left on device" in said and "the file cannot be written" in said
     assert is_as_before(small, server.free)
+
+
+def test_a_piece_that_a_full_disk_took_half_of_comes_whole(small, server, release):
+    """A log fills the disk in the middle of a range, and is gone when the next request goes on."""
+    small.configure(partial="require")
+    fill_slot(small.dev.slots["a"], release, range(10, 60))
+    server.assign(release)
+
+    def fill_meanwhile(handler):
+        leave(small, 100_000)
+        handler.send_artifact(release.name)
+
+    def is_gone_again(handler):
+        (small.dev.data / "log").unlink()
+        handler.send_artifact(release.name)
+    server.on["artifact"] = [None, fill_meanwhile, is_gone_again]
+    small.once(code=REBOOT)
+    assert len(server.requests("artifact")) == 3
+    small.reboot()
+    assert is_installed(small, release)
 
 
 # ---------------------------------------------------------------- reports of a channel
