@@ -142,22 +142,28 @@ static bool is_kept(const struct contact *c)
 	       len == c->client.len && memcmp(kept, c->client.text, len) == 0;
 }
 
-/* Durable before anything is done by it: the file, then what it was. */
-static bool keep_file(struct contact *c, const struct channel *channel)
+static bool note_file(struct contact *c, const struct channel *channel, const char *etag)
 {
 	struct feed_record *r = &c->feed, old = *r;
 
+	feed_record_note(r, channel);
+	memmove(r->etag, etag, strlen(etag) + 1);
+	return memcmp(&old, r, sizeof(old)) == 0 || feed_save(c);
+}
+
+/* Durable before anything is done by it: the file, then what it was. */
+static bool keep_file(struct contact *c, const struct channel *channel)
+{
 	if (!c->dry_run && !is_kept(c) &&
 	    files_write(&c->files, FEED_FILE, c->client.text, c->client.len) != KB_OK) {
 		c->failed = true;
 		return false;
 	}
-	feed_record_note(r, channel);
-	memcpy(r->etag, c->client.etag, sizeof(r->etag));
-	return memcmp(&old, r, sizeof(old)) == 0 || feed_save(c);
+	return note_file(c, channel, c->client.etag);
 }
 
-/* What is here was believed before; it may have expired since. */
+/* What is here was believed before; it may have expired since. A cut may have come before it was
+ * noted: then the server speaks of the one before, and this one is newer. */
 static bool read_kept(struct contact *c, struct channel *channel)
 {
 	bool good = files_read(&c->files, FEED_FILE, c->client.text, STRICT_MAX, &c->client.len) ==
@@ -180,7 +186,7 @@ bool feed_ask(struct contact *c, struct channel *channel, bool *believed)
 	c->retry_after_s = c->client.retry_after_s;
 	contact_asked(c, end);
 	if (end == CLIENT_SAME)
-		good = *believed = read_kept(c, channel);
+		good = (*believed = read_kept(c, channel)) && note_file(c, channel, c->feed.etag);
 	else if (end == CLIENT_OK)
 		good = (*believed = read_file(c, channel)) && keep_file(c, channel);
 	else

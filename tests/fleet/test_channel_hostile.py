@@ -36,6 +36,20 @@ def test_it_cannot_replay_an_older_file(device, publish, site, bundle):
     device.once(code=REBOOT)
 
 
+def test_nor_where_a_cut_came_before_the_newer_one_was_noted(device, publish, site, bundle):
+    """The newer file is here, and the record names the one before, which the server says has not changed."""
+    old = publish(bundle).read_bytes()
+    device.configure(partial="no", max_bytes="1K")          # so that nothing is staged
+    device.once()
+    newer = publish((bundle, "--withdrawn", "no wifi")).read_bytes()
+    (device.folder / "channel").write_bytes(newer)
+    site.files["stable.channel"] = old
+    device.once()
+    assert site.requests("stable.channel")[-1]["If-None-Match"] and device.seen["sequence"] == 2
+    site.on["stable.channel"] = lambda visitor: visitor.reply(200, old)
+    assert "not believed: its sequence is 1, and 2 was here before" in device.once(code=FAILURE)
+
+
 def test_nor_after_another_channel_was_followed_for_a_while(device, publish, site, bundle):
     old = publish(bundle, sequence=5).read_bytes()
     publish((bundle, "--withdrawn", "it crashes"), sequence=6)

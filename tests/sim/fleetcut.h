@@ -12,10 +12,16 @@
 #define FLEETCUT_RECORD "keelboot/fleet/action.json"
 #define FLEETCUT_SPARE	FLEETCUT_RECORD ".new"
 #define FLEETCUT_BUNDLE "keelboot/fleet/bundle.keel"
+#define FLEETCUT_FEED	"keelboot/fleet/channel.json"
+#define FLEETCUT_KEPT	"keelboot/fleet/channel"
+#define FLEETCUT_QUEUE	"keelboot/fleet/reports.json"
+#define FLEETCUT_URL	"https://server"
 
-#define FLEETCUT_PIECE 4096u /* bytes that come before a connection ends */
-#define FLEETCUT_SIZE  (2 * FLEETCUT_PIECE)
-#define FLEETCUT_INDEX 1024u /* bytes of a bundle before its payload */
+#define FLEETCUT_PIECE	  4096u /* bytes that come before a connection ends */
+#define FLEETCUT_SIZE	  (2 * FLEETCUT_PIECE)
+#define FLEETCUT_INDEX	  1024u /* bytes of a bundle before its payload */
+/* where the range of the third bundle is, that comes as parts: behind what comes with the index */
+#define FLEETCUT_RANGE_AT 65536u
 
 /* ---------------------------------------------------------------- fleetcut_run.c */
 /* What one contact brings. Each is a process of its own. */
@@ -25,6 +31,11 @@ enum fleetcut_verb {
 	FLEETCUT_OTHER, /* it offers action 2, whose bundle is as large */
 	FLEETCUT_LONG,	/* action 1, which comes in one connection, and is flushed beside it */
 	FLEETCUT_END,	/* what was fetched is good, and the server knows it */
+	FLEETCUT_RANGE, /* it offers action 3, which comes as parts, and sends a piece of a range */
+	FLEETCUT_PARTS, /* ... and sends all of it */
+	FLEETCUT_FILE,	/* a web server has a channel file */
+	FLEETCUT_NEWER, /* ... and now a newer one */
+	FLEETCUT_TELL,	/* an action of the channel failed, and a report of that is kept */
 	FLEETCUT_VERBS,
 	FLEETCUT_NONE = FLEETCUT_VERBS
 };
@@ -37,17 +48,31 @@ int fleetcut_run_do(enum fleetcut_verb v, const struct filecut_rec_plan *plan);
 extern struct filecut_rec *fleetcut_run_rec;
 extern char fleetcut_run_said[];
 
-/* Byte `at` of the bundle of the action with this id. */
-uint8_t fleetcut_run_byte(const char *id, uint64_t at);
+/* ---------------------------------------------------------------- fleetcut_server.c */
+/* From now on it answers as this contact wants. */
+void fleetcut_server_begin(enum fleetcut_verb v);
+void fleetcut_server_offer(enum fleetcut_verb v, struct offer *o);
+/* Of the bundle of the action with this id, or digest: its size, and byte `at` of it. */
+uint64_t fleetcut_server_size(const char *id);
+uint8_t fleetcut_server_byte(const char *id, uint64_t at);
+/* The channel file of this sequence. */
+const char *fleetcut_server_file(uint64_t sequence);
 
 /* ---------------------------------------------------------------- fleetcut_check.c */
 #define FLEETCUT_CHECK_RECORDS 32
 
+enum fleetcut_check_kind {
+	FLEETCUT_CHECK_ACTION,
+	FLEETCUT_CHECK_FEED,
+	FLEETCUT_CHECK_QUEUE,
+	FLEETCUT_CHECK_KINDS
+};
+
 /* What was promised by the time of a cut. */
 struct fleetcut_check_rule {
-	/* what the record may be: a blob, 0: missing */
-	uint32_t record[FLEETCUT_CHECK_RECORDS];
-	unsigned nrecords;
+	/* what a file may be: a blob, 0: missing */
+	uint32_t record[FLEETCUT_CHECK_KINDS][FLEETCUT_CHECK_RECORDS];
+	unsigned nrecords[FLEETCUT_CHECK_KINDS];
 	/* what the record names is to be here: nothing has removed the bundle */
 	bool lasts;
 };
@@ -72,6 +97,7 @@ uint64_t fleetcut_check_key(const struct filecut_image *im);
 struct fleetcut_walk_story {
 	const char *name, *what;
 	enum fleetcut_verb first[2]; /* what came before; FLEETCUT_NONE: nothing */
+	unsigned verbs;		     /* a bit for each that may come */
 };
 
 extern const struct fleetcut_walk_story fleetcut_story[];

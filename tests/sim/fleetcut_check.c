@@ -1,20 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/fleetcut.h"
 
-static uint32_t record_of(const struct filecut_image *im)
+#include "fleet/feed_record.h"
+#include "update/wire/partial_form.h"
+
+/* What is written over, with a spare file beside it. */
+static const struct kind {
+	const char *path, *spare, *unreadable, *gone, *neither;
+} kinds[FLEETCUT_CHECK_KINDS] = {
+#define KIND(path, name)                                                    \
+	{                                                                   \
+		path, path ".new", name " cannot be read", name " is gone", \
+			name " is neither the old one nor the new one"      \
+	}
+	KIND(FLEETCUT_RECORD, "the record"),
+	KIND(FLEETCUT_FEED, "the channel's record"),
+	KIND(FLEETCUT_QUEUE, "the queue of reports"),
+};
+
+static uint32_t blob_of(const struct filecut_image *im, const char *path)
 {
-	const struct filecut_image_file *f = filecut_image_find(im, FLEETCUT_RECORD);
+	const struct filecut_image_file *f = filecut_image_find(im, path);
 
 	return f != NULL ? f->blob : 0;
 }
 
-static const uint8_t *bundle_of(const struct filecut_image *im, size_t *len)
+static const uint8_t *bytes_of(const struct filecut_image *im, const char *path, size_t *len)
 {
-	const struct filecut_image_file *f = filecut_image_find(im, FLEETCUT_BUNDLE);
+	uint32_t blob = blob_of(im, path);
 
 	*len = 0;
-	return f != NULL ? filecut_image_bytes(f->blob, len) : NULL;
+	return blob != 0 ? filecut_image_bytes(blob, len) : NULL;
 }
+
+/* ---------------------------------------------------------------- the action */
 
 /* NULL: there is one, and it cannot be read. Images come in thousands with the same, so what was
  * read is kept. Until the next. */
@@ -25,7 +44,7 @@ static const struct action *read_record(const struct filecut_image *im)
 		bool bad;
 		struct action a;
 	} known[256];
-	uint32_t is = record_of(im);
+	uint32_t is = blob_of(im, FLEETCUT_RECORD);
 	struct known *k = &known[is % KB_ARRAY_LEN(known)];
 	const uint8_t *text;
 	size_t len;
@@ -46,27 +65,39 @@ const struct action *fleetcut_check_read(const struct filecut_image *im)
 	return a != NULL ? a : &none;
 }
 
+/* As parts_fetch() opens it. NULL: it is none that can go on. */
+static const struct partial_form *read_form(const uint8_t *bytes, size_t len)
+{
+	static struct partial_form form;
+
+	if (len < 24 || partial_form_len(bytes) > len ||
+	    partial_form_parse(&form, bytes, partial_form_len(bytes)) != KB_OK)
+		return NULL;
+	return &form;
+}
+
+static uint64_t count_parts(const struct action *a, const uint8_t *bytes, size_t len)
+{
+	const struct partial_form *form = read_form(bytes, len);
+	uint64_t kept = len < a->durable ? len : a->durable;
+
+	return a->phase > ACTION_FETCHED || a->etag[0] == '\0' || form == NULL ||
+			       kept < form->range[0].at || kept > partial_form_size(form)
+		       ? 0
+		       : kept;
+}
+
 /* As fetch_bundle() has it. */
 uint64_t fleetcut_check_kept(const struct filecut_image *im)
 {
 	const struct action *a = fleetcut_check_read(im);
 	size_t len;
-	uint64_t kept;
+	const uint8_t *bytes = bytes_of(im, FLEETCUT_BUNDLE, &len);
+	uint64_t kept = len < a->durable ? len : a->durable;
 
-	(void)bundle_of(im, &len);
-	kept = len < a->durable ? len : a->durable;
+	if (a->parts == ACTION_PARTS)
+		return count_parts(a, bytes, len);
 	return a->phase > ACTION_FETCHED || (a->etag[0] == '\0' && kept < a->size) ? 0 : kept;
-}
-
-void fleetcut_check_allow(struct fleetcut_check_rule *rule, const struct filecut_image *im)
-{
-	uint32_t is = record_of(im);
-
-	for (unsigned i = 0; i < rule->nrecords; i++)
-		if (rule->record[i] == is)
-			return;
-	bundles_must(rule->nrecords < FLEETCUT_CHECK_RECORDS, "records");
-	rule->record[rule->nrecords++] = is;
 }
 
 bool fleetcut_check_lasts(const struct filecut_image *im)
@@ -77,56 +108,173 @@ bool fleetcut_check_lasts(const struct filecut_image *im)
 	       fleetcut_check_kept(im) == a->durable;
 }
 
-static bool is_allowed(const struct fleetcut_check_rule *rule, uint32_t record)
+/* Where byte i of the file is in the bundle, of which the form says ranges; NULL: all of it. */
+static uint64_t place_of(const struct partial_form *form, uint64_t i)
 {
-	for (unsigned i = 0; i < rule->nrecords; i++)
-		if (rule->record[i] == record)
-			return true;
-	return false;
+	const struct partial_form_range *r = form != NULL ? form->range : NULL;
+
+	while (r != NULL && i >= r->at + r->len)
+		r++;
+	return r != NULL ? r->off + (i - r->at) : i;
+}
+
+static const char *check_bundle(const struct filecut_image *im)
+{
+	const struct action *a = fleetcut_check_read(im);
+	uint64_t kept = fleetcut_check_kept(im);
+	size_t len;
+	const uint8_t *bytes = bytes_of(im, FLEETCUT_BUNDLE, &len);
+	const struct partial_form *form =
+		kept > 0 && a->parts == ACTION_PARTS ? read_form(bytes, len) : NULL;
+
+	for (uint64_t i = form != NULL ? form->range[0].at : 0; i < kept; i++)
+		if (bytes[i] != fleetcut_server_byte(a->digest, place_of(form, i)))
+			return "the record names bytes that are not those of its bundle";
+	return NULL;
+}
+
+/* What a cut left behind that: 0: no file, 1: nothing, 2: bytes of its bundle, 3: others. Whoever
+ * goes on from there shows it by these. */
+static unsigned sort_rest(const struct filecut_image *im)
+{
+	const struct action *a = fleetcut_check_read(im);
+	size_t len;
+	const uint8_t *bytes = bytes_of(im, FLEETCUT_BUNDLE, &len);
+	const struct partial_form *form = a->parts == ACTION_PARTS ? read_form(bytes, len) : NULL;
+	uint64_t i = fleetcut_check_kept(im), end = len;
+
+	if (bytes == NULL || i == 0 || i == len)
+		return bytes != NULL;
+	if (form != NULL && end > partial_form_size(form))
+		end = partial_form_size(form);
+	while (i < end && bytes[i] == fleetcut_server_byte(a->digest, place_of(form, i)))
+		i++;
+	return i == len ? 2 : 3;
+}
+
+/* ---------------------------------------------------------------- the channel */
+
+static const char *check_feed(const struct filecut_image *im)
+{
+	static struct feed_record r;
+	size_t len, kept_len;
+	const uint8_t *text = bytes_of(im, FLEETCUT_FEED, &len);
+	const uint8_t *kept = bytes_of(im, FLEETCUT_KEPT, &kept_len);
+	uint64_t is = 0;
+
+	if (text == NULL)
+		return NULL;
+	if (!feed_record_read(&r, (const char *)text, len))
+		return kinds[FLEETCUT_CHECK_FEED].unreadable;
+	for (uint64_t n = 1; n <= 2; n++)
+		if (kept_len == strlen(fleetcut_server_file(n)) &&
+		    memcmp(kept, fleetcut_server_file(n), kept_len) == 0)
+			is = n;
+	/* The file goes first. */
+	return r.etag[0] != '\0' && is < r.sequence
+		       ? "the channel's record names a file that is not here"
+		       : NULL;
+}
+
+static unsigned count_reports(const struct filecut_image *im)
+{
+	static const char report[] = "\"phase\"";
+	size_t len;
+	const uint8_t *text = bytes_of(im, FLEETCUT_QUEUE, &len);
+	unsigned n = 0;
+
+	for (size_t i = 0; i + sizeof(report) <= len; i++)
+		n += memcmp(text + i, report, sizeof(report) - 1) == 0;
+	return n;
+}
+
+/* Nobody takes it here. */
+static const char *check_told(const struct filecut_image *im)
+{
+	const struct action *a = fleetcut_check_read(im);
+
+	return a->phase == ACTION_FAILED && a->reported == ACTION_FAILED && count_reports(im) == 0
+		       ? "a report is lost: the record has it as kept"
+		       : NULL;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+void fleetcut_check_allow(struct fleetcut_check_rule *rule, const struct filecut_image *im)
+{
+	for (unsigned k = 0; k < FLEETCUT_CHECK_KINDS; k++) {
+		uint32_t is = blob_of(im, kinds[k].path);
+		unsigned i = 0;
+
+		while (i < rule->nrecords[k] && rule->record[k][i] != is)
+			i++;
+		bundles_must(i < FLEETCUT_CHECK_RECORDS, "records");
+		rule->record[k][i] = is;
+		rule->nrecords[k] += i == rule->nrecords[k];
+	}
+}
+
+static const char *check_allowed(const struct filecut_image *im,
+				 const struct fleetcut_check_rule *rule)
+{
+	for (unsigned k = 0; k < FLEETCUT_CHECK_KINDS; k++) {
+		uint32_t is = blob_of(im, kinds[k].path);
+		unsigned i = 0;
+
+		while (i < rule->nrecords[k] && rule->record[k][i] != is)
+			i++;
+		if (i == rule->nrecords[k])
+			return is == 0 ? kinds[k].gone : kinds[k].neither;
+	}
+	return NULL;
 }
 
 const char *fleetcut_check_image(const struct filecut_image *im,
 				 const struct fleetcut_check_rule *rule)
 {
-	const uint8_t *bundle;
-	const char *digest;
-	uint64_t kept;
-	size_t len;
+	const char *why;
 
 	if (read_record(im) == NULL)
-		return "the record cannot be read";
-	if (!is_allowed(rule, record_of(im)))
-		return record_of(im) == 0 ? "the record is gone"
-					  : "the record is neither the old one nor the new one";
-	if (rule->lasts && !fleetcut_check_lasts(im))
-		return "the record names bytes that the cut took";
-	bundle = bundle_of(im, &len);
-	kept = fleetcut_check_kept(im);
-	digest = fleetcut_check_read(im)->digest;
-	for (uint64_t i = 0; i < kept; i++)
-		if (bundle[i] != fleetcut_run_byte(digest, i))
-			return "the record names bytes that are not those of its bundle";
-	return NULL;
+		return kinds[FLEETCUT_CHECK_ACTION].unreadable;
+	why = check_allowed(im, rule);
+	if (why == NULL && rule->lasts && !fleetcut_check_lasts(im))
+		why = "the record names bytes that the cut took";
+	if (why == NULL)
+		why = check_bundle(im);
+	if (why == NULL)
+		why = check_feed(im);
+	return why != NULL ? why : check_told(im);
 }
 
-/* Of the spare file its size counts, and of the bundle what is gone on from. */
+/* Of a spare file its size counts, of the bundle what is gone on from and what is behind that, of
+ * reports how many. */
 uint64_t fleetcut_check_key(const struct filecut_image *im)
 {
-	const struct filecut_image_file *spare = filecut_image_find(im, FLEETCUT_SPARE);
 	struct {
-		uint64_t record, folders, spare, same, bundle, kept;
-	} key = { .record = record_of(im), .spare = UINT64_MAX };
+		uint64_t file[FLEETCUT_CHECK_KINDS], spare[FLEETCUT_CHECK_KINDS],
+			same[FLEETCUT_CHECK_KINDS], folders, bundle, kept, feed;
+	} key = { .folders = 0 };
+	unsigned reports = count_reports(im);
 	size_t len;
 
 	for (unsigned i = 0; i < im->nfiles; i++)
 		key.folders += im->file[i].dir;
-	if (spare != NULL) {
+	for (unsigned k = 0; k < FLEETCUT_CHECK_KINDS; k++) {
+		const struct filecut_image_file *spare = filecut_image_find(im, kinds[k].spare);
+
+		key.file[k] = blob_of(im, kinds[k].path);
+		key.spare[k] = UINT64_MAX;
+		if (spare == NULL)
+			continue;
 		filecut_image_bytes(spare->blob, &len);
-		key.spare = len;
-		/* The record comes before its spare file. */
-		key.same = spare->same;
+		key.spare[k] = len;
+		/* The file comes before its spare one. */
+		key.same[k] = spare->same;
 	}
-	key.bundle = filecut_image_find(im, FLEETCUT_BUNDLE) != NULL;
+	if (reports > 0)
+		key.file[FLEETCUT_CHECK_QUEUE] = reports < 2 ? 1 : 2;
+	key.bundle = sort_rest(im);
 	key.kept = fleetcut_check_kept(im);
+	key.feed = blob_of(im, FLEETCUT_KEPT);
 	return set_key(&key, sizeof(key));
 }

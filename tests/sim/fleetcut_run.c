@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/fleetcut.h"
 
+#include "fleet/feed.h"
 #include "fleet/fetch.h"
 #include "fleet/flush.h"
+#include "fleet/parts.h"
+#include "fleet/report.h"
 #include "lib/log.h"
 #include "lib/os_file.h"
-#include "update/wire/reader_header.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #define HANG_S 60 /* of real time: then it hangs */
-#define SERVER "https://server"
 
 struct filecut_rec *fleetcut_run_rec;
 char fleetcut_run_said[16384];
@@ -20,79 +21,10 @@ static enum fleetcut_verb verb;
 
 const char *fleetcut_run_name(enum fleetcut_verb v)
 {
-	static const char *const names[] = { "part", "whole", "other", "long", "end", "none" };
+	static const char *const names[] = { "part",  "whole", "other", "long", "end", "range",
+					     "parts", "file",  "newer", "tell", "none" };
 
 	return names[v];
-}
-
-/* ---------------------------------------------------------------- the server */
-
-/* Behind a header that is whole; byte 0 is that of a bundle. */
-uint8_t fleetcut_run_byte(const char *id, uint64_t at)
-{
-	static uint8_t header[READER_HEADER_LEN];
-	const struct reader_header h = { .total_len = FLEETCUT_SIZE,
-					 .sig_cap = 64,
-					 .manifest_len = 64,
-					 .manifest_off = READER_HEADER_LEN + 64,
-					 .tables_off = READER_HEADER_LEN + 128,
-					 .payload_off = FLEETCUT_INDEX,
-					 .tables_len = FLEETCUT_INDEX - READER_HEADER_LEN - 128,
-					 .payload_len = FLEETCUT_SIZE - FLEETCUT_INDEX };
-
-	if (header[0] == 0)
-		reader_header_write(&h, header);
-	return at < READER_HEADER_LEN ? header[at]
-				      : (uint8_t)(at * 7 % 127 + (id[0] == '2' ? 128 : 1));
-}
-
-/* In the place of the process with rights: it knows both. */
-int facts_index(struct facts_bundle *b, struct monitor *m, char why[FACTS_TEXT_MAX + 1])
-{
-	(void)m;
-	why[0] = '\0';
-	*b = (struct facts_bundle){ .sequence = 1 };
-	return FACTS_OK;
-}
-
-static void make_offer(struct offer *o)
-{
-	int n = verb == FLEETCUT_OTHER ? 2 : 1;
-
-	*o = (struct offer){ .size = FLEETCUT_SIZE };
-	snprintf(o->id, sizeof(o->id), "%d", n);
-	snprintf(o->name, sizeof(o->name), "%d.keel", n);
-	snprintf(o->url, sizeof(o->url), SERVER "/%d.keel", n);
-	memset(o->digest, n == 2 ? '2' : '1', OFFER_DIGEST_LEN);
-}
-
-/* In the place of the real one: no network. It sends one piece, and the connection ends. */
-bool http_run(const struct http_config *c, const struct http_request *r, struct http_answer *a)
-{
-	uint8_t piece[FLEETCUT_PIECE];
-	struct offer o;
-
-	(void)c;
-	make_offer(&o);
-	if (verb == FLEETCUT_PART && r->from > 0)
-		return false;
-	*a = (struct http_answer){ .status = 200, .ranges = true, .total = FLEETCUT_SIZE };
-	snprintf(a->etag, sizeof(a->etag), "\"%s\"", o.id);
-	if (r->from > 0 && strcmp(r->if_range, a->etag) == 0) {
-		a->status = 206;
-		a->from = r->from;
-	}
-	a->length = FLEETCUT_SIZE - a->from;
-	if (!r->head(r->data, a))
-		return false;
-	for (size_t i = 0; i < sizeof(piece); i++)
-		piece[i] = fleetcut_run_byte(o.id, a->from + i);
-	if (!r->take(r->data, a, piece, sizeof(piece)))
-		return false;
-	if (a->from + sizeof(piece) == FLEETCUT_SIZE)
-		return true;
-	snprintf(a->error, sizeof(a->error), "the connection ended");
-	return false;
 }
 
 /* ---------------------------------------------------------------- the client */
@@ -115,7 +47,7 @@ static bool write_piece(const char *id, int fd, uint64_t from)
 	uint8_t piece[FLEETCUT_PIECE];
 
 	for (size_t i = 0; i < sizeof(piece); i++)
-		piece[i] = fleetcut_run_byte(id, from + i);
+		piece[i] = fleetcut_server_byte(id, from + i);
 	return os_file_write(fd, piece, sizeof(piece)) == KB_OK;
 }
 
@@ -143,7 +75,7 @@ static bool fetch_beside(const struct files *f, struct action *a)
 
 static bool fetch(const struct files *f, struct action *a, const struct offer *o)
 {
-	const struct http_config http = { .server = SERVER };
+	const struct http_config http = { .server = FLEETCUT_URL };
 	const struct limits limits = { 0 };
 	struct head head = { .files = f, .a = a, .release = "" };
 	char why[ACTION_WHY_MAX + 1];
@@ -154,13 +86,28 @@ static bool fetch(const struct files *f, struct action *a, const struct offer *o
 	return fetch_bundle(&head, &http, &limits, o, why, &retry_after_s) == FETCH_WHOLE;
 }
 
+/* As bring_parts() has it. */
+static bool fetch_parts(const struct files *f, struct action *a, const struct offer *o)
+{
+	static struct parts p;
+	static struct http_config http = { .server = FLEETCUT_URL };
+
+	p = (struct parts){ .files = f, .http = &http, .a = a, .url = o->url, .release = "" };
+	return parts_fetch(&p) == PARTS_HERE;
+}
+
+static bool brings_parts(void)
+{
+	return verb == FLEETCUT_RANGE || verb == FLEETCUT_PARTS;
+}
+
 /* As take_offer() has it. */
 static bool take(const struct files *f, struct action *a)
 {
 	bool fresh;
 	struct offer o;
 
-	make_offer(&o);
+	fleetcut_server_offer(verb, &o);
 	fresh = strcmp(a->id, o.id) != 0;
 	if (!fresh && a->phase >= ACTION_FETCHED)
 		return true;
@@ -170,8 +117,9 @@ static bool take(const struct files *f, struct action *a)
 	if (files_save(f, a) != KB_OK)
 		return false;
 	/* A failure is kept, too, with why. */
-	if (!fetch(f, a, &o))
-		return files_save(f, a) == KB_OK && verb == FLEETCUT_PART;
+	if (!(brings_parts() ? fetch_parts(f, a, &o) : fetch(f, a, &o)))
+		return files_save(f, a) == KB_OK &&
+		       (verb == FLEETCUT_PART || verb == FLEETCUT_RANGE);
 	a->phase = ACTION_FETCHED;
 	return files_save(f, a) == KB_OK;
 }
@@ -189,6 +137,50 @@ static bool end(const struct files *f, struct action *a)
 		return true;
 	action_told(a);
 	return files_save(f, a) == KB_OK;
+}
+
+/* As tell_home() has it: the queue, and then the record. */
+static bool tell(struct contact *c)
+{
+	if (c->a.phase == ACTION_NONE) {
+		action_begin(&c->a, "1");
+		c->a.phase = ACTION_FAILED;
+		if (!contact_save(c))
+			return false;
+	}
+	if (!action_owes(&c->a))
+		return true;
+	if (!report_phase(c))
+		return false;
+	action_told(&c->a);
+	return contact_save(c);
+}
+
+/* As converse_by_file() has it. What is believed is noted; an older file than one that was here is
+ * not believed. */
+static bool ask_file(struct contact *c)
+{
+	static struct channel channel;
+	bool believed;
+	uint64_t wanted = verb == FLEETCUT_NEWER ? 2 : 1;
+
+	feed_load(c);
+	if (feed_ask(c, &channel, &believed))
+		return channel.sequence >= wanted && c->feed.sequence == channel.sequence;
+	return !c->unsaved && c->feed.sequence > wanted;
+}
+
+static bool follow_channel(const struct files *f, const struct action *a)
+{
+	static struct contact c;
+	static struct conf conf;
+
+	snprintf(conf.fleet_channel, sizeof(conf.fleet_channel), FLEETCUT_URL "/stable.channel");
+	snprintf(conf.fleet_report, sizeof(conf.fleet_report), FLEETCUT_URL "/home");
+	c = (struct contact){ .conf = &conf, .files = *f, .a = *a };
+	c.client.http.server = conf.fleet_channel;
+	snprintf(c.client.base, sizeof(c.client.base), "%s", conf.fleet_channel);
+	return verb == FLEETCUT_TELL ? tell(&c) : ask_file(&c);
 }
 
 /* As open_folder() has it: it is made only where it is missing. */
@@ -210,6 +202,8 @@ static bool contact(void)
 	if (open_folder(&f) != KB_OK)
 		return false;
 	files_load(&f, &a);
+	if (verb == FLEETCUT_FILE || verb == FLEETCUT_NEWER || verb == FLEETCUT_TELL)
+		return follow_channel(&f, &a);
 	return verb == FLEETCUT_END ? end(&f, &a) : take(&f, &a);
 }
 
@@ -235,6 +229,7 @@ int fleetcut_run_do(enum fleetcut_verb v, const struct filecut_rec_plan *plan)
 		fleetcut_run_rec = report_share(sizeof(*fleetcut_run_rec));
 	bundles_must(out >= 0, "memfd");
 	verb = v;
+	fleetcut_server_begin(v);
 	pid = report_fork(HANG_S);
 	if (pid == 0)
 		child(plan, out);

@@ -5,11 +5,19 @@
  */
 #include "tests/sim/fleetcut.h"
 
+#define BIT(verb) (1u << FLEETCUT_##verb)
+#define WHOLE	  (BIT(PART) | BIT(WHOLE) | BIT(OTHER) | BIT(LONG) | BIT(END))
+#define PARTS	  (BIT(RANGE) | BIT(PARTS) | BIT(OTHER) | BIT(END))
+#define CHANNEL	  (BIT(FILE) | BIT(NEWER) | BIT(TELL))
+
 const struct fleetcut_walk_story fleetcut_story[] = {
-	{ "new", "a data partition without our folder", { FLEETCUT_NONE, FLEETCUT_NONE } },
-	{ "begun", "half of a bundle is here", { FLEETCUT_PART, FLEETCUT_NONE } },
-	{ "fetched", "a bundle is here", { FLEETCUT_WHOLE, FLEETCUT_NONE } },
-	{ "closed", "an action is closed", { FLEETCUT_WHOLE, FLEETCUT_END } },
+	{ "new", "a data partition without our folder", { FLEETCUT_NONE, FLEETCUT_NONE }, WHOLE },
+	{ "begun", "half of a bundle is here", { FLEETCUT_PART, FLEETCUT_NONE }, WHOLE },
+	{ "fetched", "a bundle is here", { FLEETCUT_WHOLE, FLEETCUT_NONE }, WHOLE },
+	{ "closed", "an action is closed", { FLEETCUT_WHOLE, FLEETCUT_END }, WHOLE },
+	{ "parts", "half of a bundle is here", { FLEETCUT_PART, FLEETCUT_NONE }, PARTS },
+	{ "range", "a part of a range is here", { FLEETCUT_RANGE, FLEETCUT_NONE }, PARTS },
+	{ "channel", "a channel file is here", { FLEETCUT_FILE, FLEETCUT_NONE }, CHANNEL },
 	{ .name = NULL },
 };
 

@@ -48,6 +48,7 @@ static struct {
 	uint32_t from;
 	struct step step, asked;
 	struct fleetcut_check_rule rule;
+	const struct fleetcut_walk_story *story;
 	bool saved; /* it has put a record in its place */
 	bool newer; /* ... behind the removal of the bundle; durable with the folder's names */
 	struct filecut_fs fs;
@@ -132,14 +133,20 @@ static void cut(unsigned changes)
 	w.line->number[CUT_POINTS]++;
 }
 
-/* What the record was, is, and is about to be. */
+static bool is_record(const char *path)
+{
+	return strcmp(path, FLEETCUT_RECORD) == 0 || strcmp(path, FLEETCUT_FEED) == 0 ||
+	       strcmp(path, FLEETCUT_QUEUE) == 0;
+}
+
+/* What a record was, is, and is about to be. */
 static void promise(const struct filecut_rec_op *op)
 {
 	static struct filecut_image now;
 
 	filecut_fs_now(&w.fs, &now);
 	fleetcut_check_allow(&w.rule, &now);
-	w.saved = w.saved || strcmp(op->to, FLEETCUT_RECORD) == 0;
+	w.saved = w.saved || is_record(op->to);
 	if (op->failed != 0)
 		return;
 	if (op->kind == FILECUT_REC_UNLINK && strcmp(op->path, FLEETCUT_BUNDLE) == 0)
@@ -196,7 +203,7 @@ static void follow(bool cuts, int code)
 	    memcmp(is.file, now.file, is.nfiles * sizeof(is.file[0])) != 0)
 		violation("the model and the folder differ");
 	if (code == 0 && w.saved) {
-		w.rule.nrecords = 0;
+		memset(w.rule.nrecords, 0, sizeof(w.rule.nrecords));
 		w.rule.lasts = fleetcut_check_lasts(&now);
 		fleetcut_check_allow(&w.rule, &now);
 	}
@@ -255,6 +262,11 @@ static void run_step(uint32_t from, const struct step *step)
 
 /* ---------------------------------------------------------------- the walk */
 
+static bool may_come(enum fleetcut_verb v)
+{
+	return v == FLEETCUT_NONE || (w.story->verbs >> v & 1) != 0;
+}
+
 /* Each change of the contact that ran last goes wrong. */
 static void disturb(uint32_t from, enum fleetcut_verb v)
 {
@@ -268,7 +280,8 @@ static void disturb(uint32_t from, enum fleetcut_verb v)
 			if (!kills)
 				step.then = FLEETCUT_NONE;
 			do
-				run_step(from, &step);
+				if (may_come(step.then))
+					run_step(from, &step);
 			while (++step.then < FLEETCUT_VERBS);
 		}
 }
@@ -282,6 +295,7 @@ static void begin(unsigned i, struct report_line *line)
 	filecut_world_begin();
 	filecut_world_put(&im);
 	w.line = line;
+	w.story = story;
 	for (unsigned k = 0; k < KB_ARRAY_LEN(story->first); k++)
 		if (story->first[k] != FLEETCUT_NONE)
 			bundles_must(fleetcut_run_do(story->first[k], &plan) == 0, story->name);
@@ -294,6 +308,8 @@ void fleetcut_walk_run(unsigned i, struct report_line *line)
 	begin(i, line);
 	for (uint32_t n = 0; n < w.nfound && line->violations < VIOLATIONS_MAX; n++)
 		for (enum fleetcut_verb v = 0; v < FLEETCUT_VERBS; v++) {
+			if (!may_come(v))
+				continue;
 			run_step(n, &(struct step){ .verb = v, .then = FLEETCUT_NONE });
 			if (n == 0)
 				disturb(n, v);
