@@ -15,7 +15,7 @@ static bool refuse_head(struct head *h, int code, const char *reason, char *why)
 }
 
 /* Genuine, and another one: a server that was taken over has mixed them. */
-static bool is_other(const struct head *h, const struct facts_bundle *b, char *why)
+static bool is_another_release(const struct head *h, const struct facts_bundle *b, char *why)
 {
 	if (h->release[0] == '\0' || strcmp(b->release, h->release) == 0)
 		return false;
@@ -31,7 +31,7 @@ void head_forget(struct head *h)
 }
 
 /* By its own words, which nobody has signed yet. */
-static bool read_header(struct head *h, struct reader_header *header, char *why)
+static bool read_first_header(struct head *h, struct reader_header *header, char *why)
 {
 	uint8_t raw[READER_HEADER_LEN];
 	size_t len;
@@ -51,7 +51,7 @@ static bool ask_index(struct head *h, char *why)
 	h->code = facts_index(&b, h->monitor, why);
 	if (b.release[0] == '\0')
 		return h->code == FACTS_OK;
-	if (is_other(h, &b, why)) {
+	if (is_another_release(h, &b, why)) {
 		h->code = FACTS_VERIFY;
 		return false;
 	}
@@ -69,7 +69,7 @@ bool head_take(struct head *h, uint64_t have, char why[FACTS_TEXT_MAX + 1])
 
 	if (have < (h->due > 0 ? h->due : READER_HEADER_LEN))
 		return true;
-	if (!read_header(h, &header, why))
+	if (!read_first_header(h, &header, why))
 		return false;
 	first = header.payload_off <= PARTS_FIRST ? header.payload_off : header.tables_off;
 	if (have < first) {

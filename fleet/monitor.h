@@ -24,7 +24,6 @@ enum monitor_work {
 	MONITOR_INSPECT,    /* the bundle that is here */
 	MONITOR_STAGE,	    /* the same */
 	MONITOR_RANGES,	    /* the same, of which only the index is here: what is to be fetched */
-	MONITOR_INDEX,	    /* the same, of which the begin is here: would it be staged? */
 	MONITOR_CHANNEL,    /* what is in the file that comes with the order */
 	MONITOR_ATTRIBUTES, /* {"text": …} of [fleet] attributes-file= */
 	MONITOR_UNSTAGE,
@@ -35,6 +34,8 @@ enum monitor_work {
 	MONITOR_CONFIRM, /* by [fleet] confirm= */
 	MONITOR_WAIT,	 /* notes when a timer may ask next */
 	MONITOR_REBOOT,	 /* returns only if it cannot */
+	MONITOR_INDEX, /* of the bundle that is here, of which the rest may still come: would it be
+			  staged? */
 	MONITOR_WORKS,
 };
 

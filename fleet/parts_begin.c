@@ -32,15 +32,23 @@ static bool refuse_index(struct http_answer *answer, const char *text)
 	return false;
 }
 
+/* Than the one whose begin is here: each contact of that kind counts. */
+static bool refuse_changed(struct begin *b, struct http_answer *answer)
+{
+	meter_count_unread(&b->p->meter);
+	b->p->a->others++;
+	return refuse_index(answer, "the server has another file now");
+}
+
 /* It is a bundle, by its length or its first bytes. */
 static bool refuse_whole(struct begin *b, struct http_answer *answer)
 {
 	bool ours = answer->length == b->p->a->size || answer->length == UINT64_MAX;
 
-	meter_count_unread(&b->p->meter);
-	b->whole = b->len == 0 && ours;
 	if (b->len > 0)
-		return refuse_index(answer, "the server has another file now");
+		return refuse_changed(b, answer);
+	meter_count_unread(&b->p->meter);
+	b->whole = ours;
 	return refuse_index(answer, ours ? "the server sends no parts of it"
 					 : "the server has a bundle of another size");
 }
@@ -54,10 +62,8 @@ static bool take_index_head(void *data, struct http_answer *answer)
 		return true;
 	if (answer->status == 200)
 		return refuse_whole(b, answer);
-	if (answer->status == 206 && http_is_other(answer, b->etag)) {
-		meter_count_unread(&b->p->meter);
-		return refuse_index(answer, "the server has another file now");
-	}
+	if (answer->status == 206 && http_is_other(answer, b->etag))
+		return refuse_changed(b, answer);
 	if (answer->status != 206 || answer->from != b->len)
 		return refuse_index(answer, "the server sends another part than asked for");
 	if (answer->total != UINT64_MAX && answer->total != b->p->a->size)

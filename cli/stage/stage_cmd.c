@@ -320,16 +320,16 @@ static enum kb_err print_ranges(struct job *job, int fd, uint64_t size)
 /* Would it be staged, for all that its index says? */
 static enum kb_err look_only(struct job *job, int fd, uint64_t size)
 {
-	bool tables = true;
 	enum kb_err err;
 
 	TRY(device_may_install(&d));
 	if (job->looks == INDEX)
-		TRY(stage_index_measure(fd, job->file, &size, &tables));
-	job->no_tables = !tables;
-	TRY(look_at_file(job, fd, size));
-	if (job->looks == INDEX)
-		TRY(stage_index_print(&job->release));
+		TRY(stage_index_measure(fd, job->file, &size, &job->no_tables));
+	err = look_at_file(job, fd, size);
+	/* Whoever signed it said so; another device's has a name, too. */
+	if (job->looks == INDEX && (err == KB_OK || err == KB_ECOMPAT))
+		TRY(stage_index_print(&reader.release));
+	TRY(err);
 	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
 	if (err == KB_OK) {

@@ -6,21 +6,21 @@
 #include "lib/os_file.h"
 #include "update/wire/reader_header.h"
 
-enum kb_err stage_index_measure(int fd, const char *name, uint64_t *size, bool *tables)
+enum kb_err stage_index_measure(int fd, const char *name, uint64_t *size, bool *no_tables)
 {
 	uint8_t raw[READER_HEADER_LEN];
 	struct reader_header h;
 	size_t got;
 	enum kb_err err = os_file_read(fd, 0, raw, sizeof(raw), &got);
 
-	*tables = true;
+	*no_tables = false;
 	if (err != KB_OK) {
 		log_err("%s: %s", name, err_text(err));
 		return err;
 	}
 	if (got < sizeof(raw) || reader_header_parse(&h, raw) != KB_OK || *size >= h.total_len)
 		return KB_OK;
-	*tables = *size >= h.payload_off;
+	*no_tables = *size < h.payload_off;
 	*size = h.total_len;
 	return KB_OK;
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device whose slots have most of a release, and the release, each of whose chunks is a frame."""
 import random
+import struct
 
 from channel_site import private_key
 from cli_device import KIB, MIB, OK, run
+from keelreader import crc32c
 
 CHUNK = 64 * KIB
 CHUNKS = 64
@@ -55,3 +57,10 @@ def is_installed(box, release):
 def head_of(partial):
     """How many bytes a partial bundle has before those of the bundle."""
     return 28 + 16 * int.from_bytes(partial.read_bytes()[12:16], "little")
+
+
+def index_of_size(size, total):
+    """A header that nobody signed: all of this is index."""
+    head = struct.pack("<8sHHIQQQIIQQQQQ", b"KEELBNDL", 1, 1, 512, 0, 0, total, 0, 512, 512, 1024, size - 1024, size,
+                       total - size).ljust(508, b"\0")
+    return (head + struct.pack("<I", crc32c(head))).ljust(total, b"?")

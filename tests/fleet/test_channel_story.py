@@ -284,7 +284,7 @@ def test_a_cut_between_the_stage_and_its_record_is_made_good(device, publish, si
     publish(bundle)
     staged, cut = tmp_path / "staged", tmp_path / "keelboot"
     cut.write_text(f'#!/bin/sh\n{device.keelboot} "$@" || exit\n'
-                   f'case " $* " in *" stage "*) touch {staged}; exec sleep 99 ;; esac\n')
+                   f'case " $* " in *" stage --by-fleet "*) touch {staged}; exec sleep 99 ;; esac\n')
     cut.chmod(0o755)
     real, device.keelboot = device.keelboot, cut
     device.killed_when(staged.exists)

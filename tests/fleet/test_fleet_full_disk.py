@@ -3,14 +3,12 @@
 import contextlib
 import json
 import os
-import struct
 import subprocess
 
-import keelreader
 import pytest
 from cli_device import FAILURE, REBOOT, call
 from ddi_server import send_file
-from parts_box import fill as fill_slot, index_of, is_installed
+from parts_box import fill as fill_slot, index_of, index_of_size, is_installed
 from test_fleet_partial_limits import without_etag
 
 
@@ -166,13 +164,6 @@ def test_a_download_leaves_a_reserve(small, server, bundle, partial):
     leave(small, wanted + RESERVE + (200 << 10))
     small.once(code=REBOOT)
     assert small.staged and action.state == "running"
-
-
-def index_of_size(size, total):
-    """A header that nobody signed: all of this is index."""
-    head = struct.pack("<8sHHIQQQIIQQQQQ", b"KEELBNDL", 1, 1, 512, 0, 0, total, 0, 512, 512, 1024, size - 1024, size,
-                       total - size).ljust(508, b"\0")
-    return (head + struct.pack("<I", keelreader.crc32c(head))).ljust(total, b"?")
 
 
 def is_as_before(device, free):

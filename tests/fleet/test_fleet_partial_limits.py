@@ -8,7 +8,7 @@ import pytest
 from channel_site import private_key
 from cli_device import FAILURE, KIB, OK, REBOOT, run
 from ddi_server import send_file
-from parts_box import CHUNK, CHUNKS, fill, head_of, index_of, is_installed
+from parts_box import CHUNK, CHUNKS, fill, head_of, index_of, index_of_size, is_installed
 from test_fleet_limits import today
 
 FIRST = 64 * KIB                          # of the first request
@@ -333,6 +333,19 @@ def test_a_file_that_changes_again_and_again_is_given_up(half, server, release):
     assert half.record["tries"] == 1
     half.once(code=FAILURE)
     assert half.record["tries"] == 2 and action.state == "running"
+
+
+def test_so_is_one_whose_index_is_of_another_file_each_time(half, server, tmp_path):
+    """It takes two requests, and each contact begins anew."""
+    liar = tmp_path / "liar.keel"
+    liar.write_bytes(index_of_size(100 << 10, 300 << 10))
+    action, tags = server.assign(liar), iter(range(100))
+    server.on["artifact"] = lambda handler: send_file(handler, liar.read_bytes(), f"e{next(tags)}")
+    for _ in range(7):
+        assert "another file" in half.once(code=FAILURE)
+    half.once(code=None)
+    half.once()
+    assert action.told[-1] == "closed/failure" and half.record["others"] == 8
 
 
 # ---------------------------------------------------------------- each second
