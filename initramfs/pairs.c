@@ -59,10 +59,10 @@ static void add_where(struct pairs *p, unsigned slot, const char *part, const ch
 		 entry);
 }
 
-/* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name in any
- * case. EFI Boot Guard: that and its file. tryboot: that of each pair, behind the environment's.
- * barebox: the partition of its state, and what lies where in it. Others: the partition of the
- * environment, or the file that names it. */
+/* UEFI: the partition of each pair; systemd-boot: that and its entry, which has its name
+ * also where the partition is missing. EFI Boot Guard: that and its file. tryboot: that of each
+ * pair, behind the environment's. barebox: the partition of its state, and what lies where in it.
+ * Others: the partition of the environment, or the file that names it. */
 static void set_where(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
@@ -77,14 +77,17 @@ static void set_where(struct boot *b)
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
 		const char *part = pairs_partition(b, i), *tail = file_of(b, i);
 		const char *file = tail[0] != '\0' ? tail + 1 : "";
+		char entry[CONF_PLACE_NAME + 1];
 
 		if (b->conf.loader == CONF_LOADER_UEFI && part[0] != '\0')
 			add_where(p, i, part, "");
 		if (b->conf.loader == CONF_LOADER_TRYBOOT && part[0] != '\0' &&
 		    b->dev.loader[0] != '\0')
 			add_where(p, i, part, "");
-		if (b->conf.loader == CONF_LOADER_SYSTEMD && file[0] != '\0')
-			add_where(p, i, part, conf_place_name(file));
+		if (b->conf.loader == CONF_LOADER_SYSTEMD && file[0] != '\0') {
+			conf_place_entry(file, entry);
+			add_where(p, i, part, entry);
+		}
 		if (b->conf.loader == CONF_LOADER_EFIBG && part[0] != '\0')
 			add_where(p, i, part, file);
 	}

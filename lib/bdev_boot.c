@@ -4,7 +4,6 @@
 #include "lib/pe_end.h"
 #include "lib/util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -162,7 +161,7 @@ static enum kb_err make_file(struct bdev_boot *b)
 static enum kb_err begin_writing(struct bdev_boot *b)
 {
 	bdev_boot_close(b);
-	TRY(b->unlock(b->ctx, &b->top));
+	TRY(b->unlock(b));
 	TRY(b->foreign ? make_file(b) : open_file(b, O_RDWR));
 	b->unlocked = true;
 	return b->fd >= 0 ? KB_OK : KB_ENOENT;
@@ -347,24 +346,6 @@ bool bdev_boot_may_hold(const struct bdev_boot *b)
 	       (uint64_t)st.st_size + BDEV_ALIGN > b->bdev.size;
 }
 
-bool bdev_boot_has_twin(const struct bdev_boot *b, char name[CONF_PLACE_FILE + 1])
-{
-	int fd = b->dir >= 0 ? openat(b->dir, ".", FOLDER) : -1;
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *e;
-	bool has = false;
-
-	while (dir != NULL && !has && (e = readdir(dir)) != NULL) {
-		has = conf_place_is_counted(b->path, e->d_name);
-		snprintf(name, CONF_PLACE_FILE + 1, "%.63s", e->d_name);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	else if (fd >= 0)
-		close(fd);
-	return has;
-}
-
 void bdev_boot_is_foreign(struct bdev_boot *b)
 {
 	b->foreign = true;
@@ -377,10 +358,20 @@ enum kb_err bdev_boot_room(const struct bdev_boot *b, struct bdev_boot_room *roo
 
 	if (fstatvfs(b->top, &fs) < 0 || (b->fd >= 0 && fstat(b->fd, &st) < 0))
 		return fat_errno(errno);
-	room->free = (uint64_t)fs.f_bfree * fs.f_frsize + (uint64_t)st.st_blocks * 512;
+	room->old = (uint64_t)st.st_blocks * 512;
+	room->free = (uint64_t)fs.f_bfree * fs.f_frsize + room->old;
 	/* and folders, or longer ones */
 	room->takes = b->bdev.size + 8 * (uint64_t)fs.f_frsize;
 	return KB_OK;
+}
+
+enum kb_err bdev_boot_reopen(struct bdev_boot *b, int top)
+{
+	b->top = top;
+	if (b->foreign)
+		return KB_OK;
+	TRY(open_file(b, O_RDONLY));
+	return b->fd >= 0 ? KB_OK : KB_ENOENT;
 }
 
 void bdev_boot_close(struct bdev_boot *b)

@@ -35,9 +35,9 @@ struct bdev_boot {
 	uint64_t grown;
 	/* each operation of bdev holds it: two threads may use one file */
 	pthread_mutex_t lock;
-	/* before the first write: the same FAT once more, and then to be written; errors as of
-	 * os_lend_ask(). All that was open there is closed before. */
-	enum kb_err (*unlock)(void *ctx, int *top);
+	/* before the first write: sets top to the same FAT once more, and then to be written, or to
+	 * -1; errors as of os_lend_ask(). All that this one had open there is closed before. */
+	enum kb_err (*unlock)(struct bdev_boot *b);
 	void *ctx;
 	bool unlocked;
 	/* below top, without the slash before it */
@@ -47,9 +47,10 @@ struct bdev_boot {
 /* By so much it grows between two flushes; and it shrinks by that, or by a 64th part of it. */
 #define BDEV_BOOT_STEP (1u << 20)
 
-/* Room for such a file, in bytes: what it takes now counts, and what it would take. */
+/* Room for such a file, in bytes: what is free if it goes, what of that it has now, and what it
+ * would take. */
 struct bdev_boot_room {
-	uint64_t free, takes;
+	uint64_t free, old, takes;
 };
 
 /*
@@ -63,13 +64,13 @@ enum kb_err bdev_boot_open(struct bdev_boot *b, int top, const char *path,
 /* Whether the file is there, and as long as one that holds the image. */
 bool bdev_boot_may_hold(const struct bdev_boot *b);
 
-/* Whether its folder has another file that is the same entry for systemd-boot
- * (conf_place_is_counted()): its name. */
-bool bdev_boot_has_twin(const struct bdev_boot *b, char name[CONF_PLACE_FILE + 1]);
-
 /* The file does not hold the image. */
 void bdev_boot_is_foreign(struct bdev_boot *b);
 
 enum kb_err bdev_boot_room(const struct bdev_boot *b, struct bdev_boot_room *room) KB_MUST_CHECK;
+
+/* After bdev_boot_close(): the file as it was, below top, which it takes also when it fails. Writes
+ * nothing. */
+enum kb_err bdev_boot_reopen(struct bdev_boot *b, int top) KB_MUST_CHECK;
 
 void bdev_boot_close(struct bdev_boot *b);

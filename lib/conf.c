@@ -5,6 +5,7 @@
 #include "lib/conf_fleet.h"
 #include "lib/conf_keys.h"
 #include "lib/conf_paths.h"
+#include "lib/conf_use.h"
 #include "lib/util.h"
 
 #include <ini.h>
@@ -77,14 +78,16 @@ static bool is_class_name(const char *name)
 	return *name != '\0' && name[strspn(name, ok)] == '\0' && strlen(name) <= CONF_NAME_MAX;
 }
 
-/* A partition; the kernel may be a file in one. */
+/* A partition; the kernel may be a file in one, and so may what its entry loads beside it. */
 static bool is_place(const char *cls, const char *spec)
 {
 	conf_spec part;
 	const char *file = conf_place_split(spec, part);
 
-	return conf_value_is_spec(spec) && conf_value_is_spec(part) &&
-	       (file == NULL || (conf_place_is_valid(file) && strcmp(cls, CONF_PLACE_CLASS) == 0));
+	if (!conf_value_is_spec(spec) || !conf_value_is_spec(part))
+		return false;
+	return file == NULL || (conf_place_is_valid(file) && strcmp(cls, "root") != 0 &&
+				(strcmp(cls, CONF_PLACE_CLASS) == 0 || !conf_place_is_image(file)));
 }
 
 /* What a partition is named by, for messages. */
@@ -102,7 +105,7 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	if (!is_class_name(cls) || !is_place(cls, part)) {
 		warn_of_line(
 			p, p->line,
-			"[slot.%c] %.31s=%.48s: expected %s%s, or for boot a file in it: PARTLABEL=x:/EFI/Linux/x.efi; ignored",
+			"[slot.%c] %.31s=%.48s: expected %s%s, or for boot a file in it: PARTLABEL=x:/EFI/Linux/x.efi or PARTLABEL=x:/x/vmlinuz; ignored",
 			letter, cls, part, is_class_name(cls) ? "" : "a class as root, and ",
 			part_forms);
 		return false;
@@ -125,42 +128,6 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	return true;
 }
 
-/* Two files of one partition are apart; a file and all of its partition are not, nor two files of
- * one name: systemd-boot has one entry for both. */
-static bool is_same_place(const char *spec, const char *other)
-{
-	conf_spec part, others;
-	const char *file = conf_place_split(spec, part), *of = conf_place_split(other, others);
-
-	if (file != NULL && of != NULL)
-		return conf_place_is_same(file, of);
-	return strcmp(part, others) == 0;
-}
-
-/* What else the partition is for, or NULL. `slot` and `cls`: where it was met; what comes later is
- * not looked at. */
-static const char *other_use(const struct conf *c, unsigned slot, unsigned cls, const char *part)
-{
-	if (is_same_place(part, c->state))
-		return "the state";
-	if (is_same_place(part, c->data_part))
-		return "data";
-	if (is_same_place(part, c->raw_part))
-		return "raw bundles";
-	if (conf_loader_has_partition(c) && is_same_place(part, c->loader_environment))
-		return "the boot loader";
-	for (unsigned i = 0; i <= slot; i++)
-		for (unsigned j = 0; j < (i == slot ? cls : c->slot[i].nclasses); j++)
-			if (is_same_place(part, c->slot[i].cls[j].part))
-				return "a slot";
-	return NULL;
-}
-
-const char *conf_use_of(const struct conf *c, const char *part)
-{
-	return other_use(c, c->nslots, 0, part);
-}
-
 /* An install into a slot with a partition of something else would destroy that. */
 static bool check_slot(struct parse *p, unsigned slot)
 {
@@ -172,14 +139,16 @@ static bool check_slot(struct parse *p, unsigned slot)
 		return false;
 	}
 	for (unsigned i = 0; i < s->nclasses; i++) {
-		const char *use = other_use(p->c, slot, i, s->cls[i].part);
+		const char *use = conf_use_before(p->c, slot, i);
+		bool alone = !conf_use_is_beside(s, i);
 
-		if (use == NULL)
+		if (use == NULL && !alone)
 			continue;
-		warn_of_line(
-			p, 0,
-			"slot.%c %s=%s is also the partition of %s; this slot and those behind it are ignored",
-			(char)('a' + slot), s->cls[i].name, s->cls[i].part, use);
+		warn_of_line(p, 0,
+			     "slot.%c %s=%s is %s%s; this slot and those behind it are ignored",
+			     (char)('a' + slot), s->cls[i].name, s->cls[i].part,
+			     alone ? "no file beside that of boot=" : "also the partition of ",
+			     alone ? "" : use);
 		return false;
 	}
 	return true;

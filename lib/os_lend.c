@@ -80,7 +80,8 @@ static enum kb_err mount_to(const char *dev, bool write)
 {
 	enum kb_err err;
 
-	if (write && mounted == TO_WRITE && strcmp(dev, mounted_dev) == 0)
+	if ((mounted == TO_WRITE || (mounted == TO_READ && !write)) &&
+	    strcmp(dev, mounted_dev) == 0)
 		return KB_OK;
 	TRY(unmount());
 	err = os_mount(dev, PLACE, "vfat", FLAGS | (write ? 0 : MS_RDONLY), OPTIONS);

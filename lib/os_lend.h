@@ -40,10 +40,11 @@ enum kb_err os_lend_begin(struct os_lend *l, const struct os_lend_list *list) KB
 
 /*
  * The top folder of a partition: first to be read, then, by another call, to be written. The caller
- * closes it, and all that it opened below it before it asks again. One partition at a time. No
- * mount of the system is changed. KB_ENODEV, KB_EMOUNT (no FAT, or the kernel has no vfat),
- * KB_EBUSY (to be written: others have it mounted read-only), KB_EPERM (it is not on the
- * list, there is no lender, or the disk is write-protected), KB_ETIMEDOUT, KB_ECHILD.
+ * closes it, and all that it opened below it, before it asks for another partition, or to write the
+ * same one for the first time. One partition at a time. No mount of the system is changed.
+ * KB_ENODEV, KB_EMOUNT (no FAT, or the kernel has no vfat), KB_EBUSY (to be written: others have it
+ * mounted read-only), KB_EPERM (it is not on the list, there is no lender, or the disk is
+ * write-protected), KB_ETIMEDOUT, KB_ECHILD.
  */
 enum kb_err os_lend_ask(struct os_lend *l, const char *dev, bool write, int *dir) KB_MUST_CHECK;
 

@@ -2,6 +2,7 @@
 """The command and the boot loader, where each slot has a kernel of its own: `mark good` makes it the preset, and before
 an install the preset is a kernel that stays."""
 import os
+import re
 import shutil
 import sys
 
@@ -326,6 +327,71 @@ def test_doctor_names_a_menu_that_waits_for_a_person(entries):
 def test_doctor_reads_the_variables_or_says_why_not(entries):
     (entries.board.sys / f"sys/firmware/efi/efivars/LoaderEntryDefault-{SYSTEMD}").write_bytes(b"\7")
     assert ("error", "loader-store") in entries.findings()
+
+
+class Type1(SystemdBoot):
+    """Their kernels have texts; a folder stands for the ESP."""
+
+    def __init__(self, board):
+        super().__init__(board)
+        board.dev.configure("".join(
+            f"[slot.{slot}]\nroot=PARTLABEL=root-{slot}\nboot=PARTLABEL=esp:/keelboot-{slot}/vmlinuz\n"
+            f"initrd=PARTLABEL=esp:/keelboot-{slot}/initrd.img\n" for slot in "ab") + "[loader]\nkind=systemd-boot\n")
+        self.put(LoaderEntryDefault="keelboot-a.conf", LoaderEntries="keelboot-a.conf\0keelboot-b.conf")
+        for slot in "ab":
+            self.text(slot)
+
+    def text(self, slot, of=None, name=None):
+        """The text of a slot's entry as docs/KERNEL.md has it, with the files of another one."""
+        page = (TOP / "docs/KERNEL.md").read_text()
+        text = re.search(r"\n((?: {4}\S.*\n)*? {4}linux /keelboot-a/vmlinuz\n(?: {4}.*\n)+)", page).group(1)
+        self.board.put(f"dev/vda5/loader/entries/{name or f'keelboot-{slot}.conf'}",
+                       re.sub("(?m)^ {4}", "", text).replace("keelboot-a", f"keelboot-{of or slot}"))
+
+    def runs(self, pair):
+        super().runs(pair)
+        file = self.board.dev.run / "devices"
+        file.write_text(file.read_text().replace(".efi", ".conf") + "".join(
+            f"slot {slot} {cls} /dev/vda5:/keelboot-{slot}/{name}\n" for slot in "ab"
+            for cls, name in (("boot", "vmlinuz"), ("initrd", "initrd.img"))))
+
+    def told(self):
+        return told(self.board, "loader-entry")
+
+
+@pytest.fixture(name="texts")
+def make_texts(board):
+    return Type1(board)
+
+
+def test_doctor_says_of_healthy_texts_only_that_nothing_is_counted(texts):
+    assert texts.findings() == [("warning", "loader-uncounted")]
+
+
+def test_doctor_names_a_text_by_which_an_install_would_be_refused(texts):
+    texts.text("b", of="a")
+    assert ("error", "loader-entry") in texts.findings()
+    assert texts.told() == [
+        "slot a: /dev/vda5:/loader/entries/keelboot-b.conf is of slot b, and names /keelboot-a/vmlinuz of slot a",
+        'slot b: /dev/vda5:/loader/entries/keelboot-b.conf lacks the line "linux /keelboot-b/vmlinuz", or has another '
+        "one"]
+    (texts.board.sys / "dev/vda5/loader/entries/keelboot-b.conf").unlink()
+    assert texts.told() == ["slot b: /dev/vda5:/keelboot-b/vmlinuz: systemd-boot would not start it: "
+                            "/loader/entries/keelboot-b.conf is missing in that partition"]
+    texts.text("b")
+    texts.text("b", name="keelboot-b+3.conf")
+    assert texts.told()[0].startswith("slot b: /dev/vda5:/keelboot-b/vmlinuz: keelboot-b+3.conf beside it is the same")
+
+
+def test_doctor_names_a_text_that_starts_by_another_slots_files(texts):
+    """Each of the two would be what the other one falls back to."""
+    texts.text("a", of="b")
+    assert len(texts.told()) == 2 and "keelboot-a.conf is of slot a, and names /keelboot-b/vmlinuz" in texts.told()[1]
+
+
+def test_doctor_names_a_good_slot_whose_text_was_not_listed(texts):
+    texts.put(LoaderEntries="keelboot-a.conf")
+    assert texts.told() == ["systemd-boot has no entry for the kernel of slot b (PARTLABEL=esp:/keelboot-b/vmlinuz)"]
 
 
 # ---------------------------------------------------------------- a Raspberry Pi

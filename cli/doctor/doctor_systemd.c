@@ -3,6 +3,7 @@
  * without a person? */
 #include "cli/doctor/doctor_checks.h"
 #include "cli/doctor/doctor_setting.h"
+#include "cli/stage/incoming.h"
 
 #include "lib/conf_place.h"
 #include "lib/os_file.h"
@@ -10,6 +11,7 @@
 #include "selector/loader/loader_systemd.h"
 #include "selector/loader/loader_top.h"
 #include "selector/pair.h"
+#include "update/apply/apply_entry.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,20 +48,48 @@ static const char *place_of(const struct doctor *doc, unsigned slot)
 	return place != NULL ? place : "its file";
 }
 
+/* ---------------------------------------------------------------- its entries */
+
+/* What an install to that slot would be refused for. Where the partition cannot be mounted, nothing
+ * is said. */
+static bool check_entry(struct doctor *doc, unsigned slot)
+{
+	static struct apply_slot of[STATE_SLOTS_MAX];
+	struct loader l = { .kind = CONF_LOADER_SYSTEMD, .root = doc->sys_root };
+	LOADER_TOP_CLEANUP struct loader_top top = { .lend = { .sock = -1 }, .dir = -1 };
+	char path[DEVICE_PATH_MAX], why[MANIFEST_WHY];
+	conf_spec dev;
+
+	if (device_slot_path(doc->d, (int)slot, PAIR_CLASS, path) != KB_OK ||
+	    conf_place_split(path, dev) == NULL || loader_top_open(&l, dev, false, &top) != KB_OK)
+		return true;
+	memset(of, 0, sizeof(of));
+	incoming_slots(doc->d, of);
+	if (apply_entry_check(top.dir, dev, of, (int)slot, why) == KB_OK)
+		return true;
+	doctor_report(
+		doc, DOCTOR_ERROR, "loader-entry",
+		"mend it as docs/KERNEL.md sets it up; until then, nothing is installed to that slot",
+		"slot %c: %.200s", state_slot_letter((int)slot), why);
+	return false;
+}
+
 /* What a boot since has installed is not on its list yet. */
 static void check_entries(struct doctor *doc, const struct loader_systemd_is *is)
 {
 	for (unsigned i = 0; i < STATE_SLOTS_MAX; i++) {
-		if (!(is->given >> i & 1) || is->listed >> i & 1 || !doc->st.have_state ||
-		    doc->d->state.slot[i].st != STATE_GOOD)
+		if (!(is->given >> i & 1) || !check_entry(doc, i) || is->listed >> i & 1 ||
+		    !doc->st.have_state || doc->d->state.slot[i].st != STATE_GOOD)
 			continue;
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-entry",
-			"install a release to that slot; the file lies in EFI/Linux, and is a unified kernel image with .osrel and .cmdline (docs/UKI.md)",
+			"install a release to that slot; a file in EFI/Linux is a unified kernel image with .osrel and .cmdline (docs/UKI.md)",
 			"systemd-boot has no entry for the kernel of slot %c (%.100s)",
 			state_slot_letter((int)i), place_of(doc, i));
 	}
 }
+
+/* ---------------------------------------------------------------- what it starts by itself */
 
 static void check_default(struct doctor *doc, const struct loader_systemd_is *is, int preset)
 {

@@ -5,6 +5,7 @@
 #include "lib/conf_place.h"
 #include "lib/log.h"
 #include "update/apply/apply_boot.h"
+#include "update/apply/apply_entry.h"
 #include "update/apply/apply_lend.h"
 #include "update/bundle/manifest_fits.h"
 
@@ -56,25 +57,19 @@ static enum kb_err report_no_partition(const struct device *d, int slot, const c
 
 /* What a file of a FAT has room for now, it will have at the boot; what cannot be mounted may fit.
  */
-static enum kb_err file_fits(const struct device *d, const struct manifest_image *im, int slot,
-			     const char *path)
+static enum kb_err file_fits(const struct manifest_image *im, int slot, const char *path,
+			     struct apply_boot *files)
 {
-	struct apply_slot of[STATE_SLOTS_MAX] = { 0 };
-	struct apply_boot b = APPLY_BOOT_CLOSED;
 	char why[MANIFEST_WHY];
-	enum kb_err err;
+	enum kb_err err = apply_boot_open(files, apply_lend(), path, im, why);
 
-	incoming_slots(d, of);
-	apply_lend_begin_for(of);
-	err = apply_boot_open(&b, apply_lend(), path, im, why);
-	apply_boot_close(&b);
-	apply_lend_end();
 	if (err == KB_ENOSPC)
 		log_err("slot %c: %s", state_slot_letter(slot), why);
 	return err == KB_ENOSPC ? err : KB_OK;
 }
 
-static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot)
+static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot,
+			      struct apply_boot *files)
 {
 	char path[DEVICE_PATH_MAX], why[MANIFEST_WHY];
 	uint64_t size;
@@ -84,7 +79,7 @@ static enum kb_err image_fits(const struct device *d, const struct manifest_imag
 	if (device_slot_path(d, slot, im->name, path) != KB_OK)
 		return report_no_partition(d, slot, im->name);
 	if (conf_place_tail(path)[0] != '\0')
-		return file_fits(d, im, slot, path);
+		return file_fits(im, slot, path, files);
 	read_geometry(path, &size, &sector);
 	err = manifest_fits_part(why, im, path, size, sector);
 	if (err != KB_OK)
@@ -100,12 +95,40 @@ static bool has_image(const struct manifest *m, const char *cls)
 	return false;
 }
 
+static enum kb_err images_fit(const struct device *d, const struct manifest *m, int slot,
+			      struct apply_boot *files)
+{
+	for (unsigned i = 0; i < m->nimages; i++)
+		TRY(image_fits(d, &m->image[i], slot, files));
+	return KB_OK;
+}
+
+/* Files of one partition fit together, or not. */
+static enum kb_err all_fit(const struct device *d, const struct manifest *m, int slot)
+{
+	static struct apply_boot files;
+	struct apply_slot of[STATE_SLOTS_MAX] = { 0 };
+	char why[MANIFEST_WHY];
+	enum kb_err err;
+
+	files = APPLY_BOOT_CLOSED;
+	incoming_slots(d, of);
+	apply_lend_begin_for(of);
+	err = images_fit(d, m, slot, &files);
+	if (err == KB_OK && files.n > 0 && files.dev[0].top >= 0 &&
+	    apply_entry_check(files.dev[0].top, files.lent, of, slot, why) == KB_EBUSY)
+		log_warn("slot %c: no boot installs it before this is mended: %s",
+			 state_slot_letter(slot), why);
+	apply_boot_close(&files);
+	apply_lend_end();
+	return err;
+}
+
 enum kb_err stage_fits(const struct device *d, const struct manifest *m, int slot)
 {
 	const struct conf_slot *conf = &d->conf.slot[slot];
 
-	for (unsigned i = 0; i < m->nimages; i++)
-		TRY(image_fits(d, &m->image[i], slot));
+	TRY(all_fit(d, m, slot));
 	for (unsigned i = 0; slot < (int)d->conf.nslots && i < conf->nclasses; i++) {
 		if (has_image(m, conf->cls[i].name))
 			continue;

@@ -25,7 +25,7 @@ static bool take_place(struct loader_bgpart *part, int slot, const char *place)
 	const char *path = conf_place_split(place, part->dev);
 
 	part->slot = slot;
-	if (path == NULL || !conf_place_is_valid(path))
+	if (path == NULL || !conf_place_is_image(path))
 		return false;
 	snprintf(part->path, sizeof(part->path), "%s", path);
 	return true;

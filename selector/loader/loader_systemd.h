@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* systemd-boot: its variable LoaderEntryDefault is `default`, LoaderEntryOneShot is `once`. An
- * entry has the name of the pair's file. See loader.h. */
+ * entry has the name of the pair's file, or of its text: conf_place_entry(). See loader.h. */
 #pragma once
 
 #include "selector/loader/loader.h"

@@ -120,21 +120,26 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 		check_text(key, p);
 }
 
-/* systemd-boot counts in the names of others, and in this one nothing. */
+/* systemd-boot counts in the names of other entries, and in this one nothing. */
 static void check_counted(const char *file)
 {
-	const char *name = conf_place_name(file);
-	int stem = (int)(strlen(name) - strlen(".efi"));
-	char counted[CONF_PLACE_FILE + 8];
+	char entry[CONF_PLACE_NAME + 1], counted[CONF_PLACE_FILE + 8];
+	const char *suffix;
+	int stem;
 
-	FUZZ_CHECK(!conf_place_is_counted(file, name));
-	snprintf(counted, sizeof(counted), "%.*s+3-0.efi", stem, name);
+	conf_place_entry(file, entry);
+	suffix = strrchr(entry, '.');
+	FUZZ_CHECK(suffix != NULL && suffix > entry && strlen(suffix) >= 4);
+	FUZZ_CHECK((strcmp(suffix, ".efi") == 0) == conf_place_is_image(file));
+	stem = (int)(suffix - entry);
+	FUZZ_CHECK(!conf_place_is_counted(file, entry));
+	snprintf(counted, sizeof(counted), "%.*s+3-0%s", stem, entry, suffix);
 	FUZZ_CHECK(conf_place_is_counted(file, counted));
-	snprintf(counted, sizeof(counted), "%.*s+.efi", stem, name);
+	snprintf(counted, sizeof(counted), "%.*s+%s", stem, entry, suffix);
 	FUZZ_CHECK(!conf_place_is_counted(file, counted));
 }
 
-/* A kernel's file has one name, by which no other slot's is called. */
+/* A file has one name. It is of one entry with the kernel of its slot, and of none with others'. */
 static void check_file(const struct conf *c, unsigned slot, const char *spec)
 {
 	conf_spec part, others;
@@ -145,11 +150,15 @@ static void check_file(const struct conf *c, unsigned slot, const char *spec)
 	FUZZ_CHECK(conf_value_is_spec(part) && conf_place_is_valid(file) &&
 		   strcmp(conf_place_tail(spec) + 1, file) == 0);
 	check_counted(file);
-	for (unsigned i = 0; i < slot; i++) {
+	for (unsigned i = 0; i <= slot; i++) {
 		const char *other = conf_slot_part(c, i, CONF_PLACE_CLASS);
 		const char *of = other != NULL ? conf_place_split(other, others) : NULL;
 
-		FUZZ_CHECK(of == NULL || !conf_place_is_same(file, of));
+		if (i == slot)
+			FUZZ_CHECK(of != NULL && conf_place_is_same(file, of) &&
+				   strcmp(part, others) == 0);
+		else
+			FUZZ_CHECK(of == NULL || !conf_place_is_same(file, of));
 	}
 }
 
@@ -159,6 +168,7 @@ static void check_part(const struct conf *c, unsigned slot, unsigned cls)
 	const char *part = c->slot[slot].cls[cls].part;
 
 	check_file(c, slot, part);
+	FUZZ_CHECK(conf_use_of(c, part) != NULL);
 	FUZZ_CHECK(conf_value_is_spec(part) && strcmp(part, c->state) != 0);
 	FUZZ_CHECK(strcmp(part, c->data_part) != 0 && strcmp(part, c->raw_part) != 0);
 	FUZZ_CHECK(c->loader != CONF_LOADER_GRUB || strcmp(part, c->loader_environment) != 0);

@@ -101,4 +101,26 @@ TEST(file_is_a_pair_of_this_loader_only)
 	assert_once("# boot loader: system.conf names one, but no slot has a file for boot=");
 }
 
+/* The loader knows the text, and an install the files. */
+TEST(files_of_a_text_are_an_entry_of_its_name)
+{
+	machine_anew();
+	has_files("[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=esp:/keelboot-a/vmlinuz\n"
+		  "initrd=PARTLABEL=esp:/keelboot-a/initrd.img\n"
+		  "[slot.b]\nroot=PARTLABEL=root-b\nboot=PARTLABEL=esp:/keelboot-b/vmlinuz\n"
+		  "initrd=PARTLABEL=esp:/keelboot-b/initrd.img\n"
+		  "[loader]\nkind=systemd-boot\n");
+	machine_put(machine_staged());
+	loader_says("booted", "booted=a\n", 0);
+	loader_says("get", "default=a once=-\n", 0);
+	machine_child(apply(2, NULL));
+	machine_boots('a');
+	assert_once("spawn " LOADER
+		    " systemd-boot a=/dev/vda5:keelboot-a.conf,b=/dev/vda5:keelboot-b.conf booted");
+	assert_once(
+		"spawn " APPLY
+		" --state /dev/vda1 --slot a:root=/dev/vda2 --slot a:boot=/dev/vda5:/keelboot-a/vmlinuz --slot a:initrd=/dev/vda5:/keelboot-a/initrd.img --slot b:root=/dev/vda3 --slot b:boot=/dev/vda5:/keelboot-b/vmlinuz --slot b:initrd=/dev/vda5:/keelboot-b/initrd.img --mountable 3 --in-use 1 ");
+	devices_have("slot b initrd /dev/vda5:/keelboot-b/initrd.img\n");
+}
+
 TEST_MAIN("pairs_sdboot", .set_up = set_up, .tear_down = machine_tear_down)

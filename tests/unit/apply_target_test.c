@@ -5,6 +5,7 @@
 #include "tests/unit/folder.h"
 #include "update/apply/apply_target.h"
 
+#include <limits.h>
 #include <sys/statvfs.h>
 
 #define SIZE 65536u
@@ -16,9 +17,26 @@ static struct manifest m;
 static struct os_lend lend;
 static unsigned reads, writes, returns;
 static enum kb_err lend_fails;
-static bool fixed;
+static bool fixed, closed_at_write;
 static uint64_t blocks_free;
 static uint8_t image[SIZE];
+
+/* Descriptors of this process in a folder. */
+static unsigned open_below(const char *place)
+{
+	char link[64], path[PATH_MAX];
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		ssize_t len;
+
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		len = readlink(link, path, sizeof(path) - 1);
+		path[len < 0 ? 0 : len] = '\0';
+		n += strncmp(path, place, strlen(place)) == 0;
+	}
+	return n;
+}
 
 enum kb_err os_lend_begin(struct os_lend *l, const struct os_lend_list *list)
 {
@@ -31,6 +49,8 @@ enum kb_err os_lend_ask(struct os_lend *l, const char *dev, bool write, int *dir
 {
 	assert_ptr_equal(l, &lend);
 	assert_string_equal(dev, "/dev/vda1");
+	if (write && closed_at_write && writes == 0)
+		assert_int_equal(open_below(folder), 0);
 	if (write)
 		writes++;
 	else
@@ -92,8 +112,27 @@ static void set_up(void)
 	folder_put("EFI/Linux/a.efi", "a");
 	reads = writes = returns = 0;
 	lend_fails = KB_OK;
-	fixed = false;
+	fixed = closed_at_write = false;
 	blocks_free = 10000;
+}
+
+/* Slots whose entries are texts, each with a kernel and an initramfs. */
+static void has_texts(void)
+{
+	static const char text[] = "linux /%s/vmlinuz\ninitrd /%s/initrd\noptions panic=10\n";
+
+	job.slot[0].nparts = job.slot[1].nparts = 0;
+	m.nimages = 2;
+	m.image[1] = m.image[0];
+	snprintf(m.image[1].name, sizeof(m.image[1].name), "initrd");
+	for (int i = 0; i < 2; i++) {
+		const char *of = i == 0 ? "a" : "b";
+
+		name_part(i, "boot", strf("/dev/vda1:/%s/vmlinuz", of));
+		name_part(i, "initrd", strf("/dev/vda1:/%s/initrd", of));
+		folder_run("mkdir -p loader/entries");
+		folder_put(strf("loader/entries/%s.conf", of), strf(text, of, of));
+	}
 }
 
 static void tear_down(void)
@@ -264,6 +303,150 @@ TEST(bundle_without_the_image_is_refused)
 	FAILS(open_it(), KB_ECOMPAT);
 	assert_why("the bundle has no image for boot");
 	EQUAL((job.blame, INSTALL_BLAME_BUNDLE));
+}
+
+/* ---------------------------------------------------------------- files of one entry */
+
+/* As an install does: what is behind the head, then the head. */
+static void write_file(unsigned i)
+{
+	OK(bdev_write(in.part[i].dev, BDEV_ALIGN, image + BDEV_ALIGN, SIZE - BDEV_ALIGN));
+	OK(bdev_flush(in.part[i].dev));
+	OK(bdev_write(in.part[i].dev, 0, image, BDEV_ALIGN));
+	OK(bdev_flush(in.part[i].dev));
+}
+
+static off_t length_of(const char *name)
+{
+	struct stat st;
+
+	return stat(folder_at(name), &st) == 0 ? st.st_size : -1;
+}
+
+TEST(kernel_and_initramfs_of_the_target_are_written_and_no_other)
+{
+	has_texts();
+	OK(open_it());
+	EQUAL((in.nparts, 2), (writes, 0), (in.part[0].is_listed, true));
+	write_file(0);
+	write_file(1);
+	EQUAL((length_of("b/vmlinuz"), SIZE), (length_of("b/initrd"), SIZE), (length_of("a"), -1));
+	apply_target_close(&target);
+	EQUAL((returns, 1));
+}
+
+/* Linux mounts the FAT anew, to be written, only if nothing of it is open. */
+TEST(file_that_is_kept_is_open_again_once_the_other_is_written)
+{
+	static uint8_t is[SIZE] __attribute__((aligned(BDEV_ALIGN)));
+
+	for (unsigned kept = 0; kept < 2; kept++) {
+		has_texts();
+		folder_run("rm -rf b; mkdir b");
+		folder_bytes(kept == 0 ? "b/vmlinuz" : "b/initrd", image, SIZE);
+		writes = 0;
+		OK(open_it());
+		closed_at_write = true;
+		write_file(1 - kept);
+		closed_at_write = false;
+		EQUAL((writes, 2));
+		OK(bdev_read(in.part[kept].dev, 0, is, sizeof(is)));
+		assert_memory_equal(is, image, sizeof(is));
+		write_file(kept);
+		EQUAL((length_of("b/vmlinuz"), SIZE), (length_of("b/initrd"), SIZE));
+		apply_target_close(&target);
+	}
+}
+
+TEST(room_is_for_all_files_together)
+{
+	has_texts();
+	blocks_free = 2 * (SIZE / 512 + 8);
+	OK(open_it());
+	apply_target_close(&target);
+	blocks_free--;
+	FAILS(open_it(), KB_ENOSPC);
+	assert_why("/b/initrd: the image takes 68 KiB, but there is room for 67 KiB");
+	apply_target_close(&target);
+	/* What a small one leaves is another's only once it is written. */
+	folder_run("mkdir b");
+	folder_bytes("b/vmlinuz", image, SIZE - 1);
+	blocks_free = SIZE / 512 + 16;
+	OK(open_it());
+	EQUAL((writes, 0));
+}
+
+TEST(files_of_one_slot_are_in_one_partition)
+{
+	has_texts();
+	snprintf(job.slot[1].part[1].path, sizeof(job.slot[1].part[1].path), "/dev/vdb1:/b/initrd");
+	FAILS(open_it(), KB_EINVAL);
+	assert_why("/dev/vdb1:/b/initrd: the slot has another file in /dev/vda1");
+}
+
+static void is_refused(const char *text)
+{
+	FAILS(open_it(), KB_EBUSY);
+	assert_why(text);
+	EQUAL((writes, 0), (job.blame, INSTALL_BLAME_TARGET));
+	apply_target_close(&target);
+}
+
+/* What it starts once would be another kernel, and count as this one. */
+TEST(text_that_names_other_files_is_refused)
+{
+	static const char *const texts[] = {
+		"initrd /b/initrd\n",
+		"linux /a/vmlinuz\ninitrd /b/initrd\n",
+		"linux /b/vmlinuz\nlinux /a/vmlinuz\ninitrd /b/initrd\n",
+	};
+
+	has_texts();
+	for (unsigned i = 0; i < KB_ARRAY_LEN(texts); i++) {
+		folder_put("loader/entries/b.conf", texts[i]);
+		is_refused("/dev/vda1:/loader/entries/b.conf lacks the line \"linux /b/vmlinuz\"");
+	}
+	folder_put("loader/entries/b.conf", "linux /b/vmlinuz\ninitrd /a/initrd\n");
+	is_refused("/dev/vda1:/loader/entries/b.conf lacks the line \"initrd /b/initrd\"");
+	folder_put("loader/entries/b.conf", "linux /b/vmlinuz\ninitrd /b/initrd\n");
+	OK(open_it());
+}
+
+TEST(text_that_is_missing_or_too_long_is_refused)
+{
+	static char text[4097];
+
+	has_texts();
+	folder_run("rm loader/entries/b.conf");
+	is_refused("systemd-boot would not start it: /loader/entries/b.conf is missing");
+	memset(text, '#', sizeof(text) - 1);
+	folder_put("loader/entries/b.conf", text);
+	FAILS(open_it(), KB_EFORMAT);
+	assert_why("/dev/vda1:/loader/entries/b.conf cannot be read");
+	apply_target_close(&target);
+	folder_run("rm -r loader");
+	is_refused("/loader/entries/b.conf is missing");
+}
+
+/* What is written would be what the boot loader falls back to. */
+TEST(text_of_another_slot_that_names_the_target_is_refused)
+{
+	has_texts();
+	folder_put("loader/entries/a.conf", "linux /a/vmlinuz\ninitrd /b/initrd\n");
+	is_refused("/loader/entries/a.conf is of slot a, and names /b/initrd of slot b");
+	folder_put("loader/entries/a.conf", "linux \\B\\VMLINUZ\n");
+	is_refused("/loader/entries/a.conf is of slot a, and names /b/vmlinuz of slot b");
+	folder_run("rm loader/entries/a.conf");
+	OK(open_it());
+}
+
+TEST(text_that_is_counted_in_is_refused)
+{
+	has_texts();
+	folder_put("loader/entries/b+3.conf", "linux /b/vmlinuz\n");
+	is_refused("b+3.conf beside it is the same entry for systemd-boot, which counts");
+	folder_run("cd loader/entries && mv b+3.conf B+0-3.CONF && rm b.conf");
+	is_refused("B+0-3.CONF beside it is the same entry");
 }
 
 TEST_MAIN("apply_target", .set_up = set_up, .tear_down = tear_down, .quiet = true)

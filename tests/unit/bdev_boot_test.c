@@ -64,14 +64,13 @@ static int top(void)
 }
 
 /* Linux mounts it anew only if nothing of it is open. */
-static enum kb_err unlock(void *ctx, int *dir)
+static enum kb_err unlock(struct bdev_boot *of)
 {
-	(void)ctx;
-	EQUAL((b.top, -1), (b.dir, -1), (b.fd, -1));
+	EQUAL((of == &b, true), (b.top, -1), (b.dir, -1), (b.fd, -1));
 	unlocks++;
 	if (while_unlocking != NULL)
 		while_unlocking();
-	*dir = unlock_fails == KB_OK ? top() : -1;
+	b.top = unlock_fails == KB_OK ? top() : -1;
 	return unlock_fails;
 }
 

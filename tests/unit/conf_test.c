@@ -420,10 +420,35 @@ TEST(two_files_of_one_partition_are_two_uses)
 		       "is also the partition of data");
 }
 
+TEST(files_of_one_entry_lie_in_one_folder_beside_the_kernel)
+{
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/a/vmlinuz\ninitrd=/dev/e:/a/initrd.img\n"
+	      "[slot.b]\nroot=/dev/b\ninitrd=/dev/e:/b/initrd.img\nboot=/dev/e:/b/vmlinuz\n",
+	      0);
+	EQUAL((c.nslots, 2), (conf_slot_part(&c, 1, "initrd"), "/dev/e:/b/initrd.img"));
+	slot_b_refused("root=/dev/b\nboot=/dev/e:/b/vmlinuz\ninitrd=/dev/x:/b/initrd\n",
+		       "slot.b initrd=/dev/x:/b/initrd is no file beside that of boot=; this slot");
+	slot_b_refused("root=/dev/b\nboot=/dev/e:/b/vmlinuz\ninitrd=/dev/e:/c/initrd\n",
+		       "is no file beside that of boot=");
+	slot_b_refused("root=/dev/b\nboot=/dev/e:/EFI/Linux/b.efi\ninitrd=/dev/e:/b/initrd\n",
+		       "is no file beside that of boot=");
+	slot_b_refused("root=/dev/b\nboot=/dev/f\ninitrd=/dev/e:/b/initrd\n",
+		       "is no file beside that of boot=");
+	slot_b_refused("root=/dev/b\ninitrd=/dev/e:/b/initrd\n", "is no file beside that of boot=");
+	slot_b_refused("root=/dev/b\nboot=/dev/e:/b/vmlinuz\ninitrd=/dev/e:/b/vmlinuz\n",
+		       "is also the partition of a slot");
+	/* One entry is of one slot. */
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/x/vmlinuz-a\n"
+	      "[slot.b]\nroot=/dev/b\nboot=/dev/f:/x/vmlinuz-b\n",
+	      1);
+	assert_said(0, "is also the partition of a slot");
+}
+
 TEST(file_has_a_partition_and_a_root_is_none)
 {
 	parse("[slot.a]\nroot=/dev/a\nboot=PARTLABEL=:/EFI/Linux/x.efi\n", 1);
 	assert_null(conf_slot_part(&c, 0, "boot"));
+	parse("[slot.a]\nroot=/dev/a:/a/root.img\n", 1);
 	parse("[slot.a]\nroot=/dev/a:/EFI/Linux/x.efi\n", 1);
 	EQUAL((conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a"));
 	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/Linux/a+3.efi\n", 1);

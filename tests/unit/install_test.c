@@ -389,6 +389,26 @@ TEST(takes_a_kernel_for_this_processor)
 	installs(image);
 }
 
+/* It would be started all the same, and the firmware is the end of that. */
+TEST(refuses_what_is_no_program_where_the_loader_would_stop_at_it)
+{
+	if (os_processor() == 0)
+		skip(); /* UEFI is not on this one */
+	for (unsigned i = 0; i < 2; i++) {
+		memset(boot_image, i == 0 ? 'x' : 0, sizeof(boot_image));
+		open_two_partitions(false);
+		in.part[1].is_listed = true;
+		refuses(KB_ECOMPAT, INSTALL_BLAME_BUNDLE);
+		assert_int_equal(fixture_writes(&events, 2), 0);
+		assert_non_null(strstr(in.why, "image boot: it is no program of UEFI"));
+	}
+	program_make(boot_image, sizeof(boot_image), 0, 0);
+	bytes_put16(boot_image + PROGRAM_AT + 4, os_processor());
+	open_two_partitions(false);
+	in.part[1].is_listed = true;
+	installs(image);
+}
+
 static void flip_payload(void)
 {
 	fixture_flip(bundle, reader.h.payload_off + reader.h.payload_len - 100);

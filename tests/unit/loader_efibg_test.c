@@ -315,6 +315,7 @@ TEST(where_is_two_files_in_two_partitions)
 		"a=/a:/EFI/Linux/keelboot-a.efi,a=/b:/EFI/Linux/keelboot-b.efi",
 		"a=/a:/EFI/Linux/keelboot-a.efi,b=/b",
 		"a=/a:/EFI/Linux/keelboot-a.efi,b=/b:/EFI/Linux/keelboot-b.efi,c=/c:/EFI/Linux/c.efi",
+		"a=/a:/EFI/Linux/keelboot-a.efi,b=/b:/keelboot-b/vmlinuz",
 		"a=/a:/EFI/Linux/keelboot-a.efi,x",
 		",",
 	};

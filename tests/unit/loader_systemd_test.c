@@ -230,6 +230,21 @@ TEST(entry_that_was_selected_says_whose_kernel_runs)
 		strstr(l.why, "systemd-boot started debian.conf, which is no pair's entry"));
 }
 
+TEST(texts_are_entries_as_well)
+{
+	l.where = "a=/dev/vda2:keelboot-a.conf,b=/dev/vda2:keelboot-b.conf";
+	put("LoaderEntryDefault", "keelboot-b.efi");
+	reads(STATE_NONE, STATE_NONE);
+	OK(loader_set_preset(&l, 0));
+	OK(loader_set_once(&l, 1));
+	reads(0, 1);
+	put("LoaderDevicePartUUID", ESP);
+	put("LoaderEntrySelected", "keelboot-b.conf");
+	EQUAL((booted(), 1));
+	put("LoaderEntrySelected", "keelboot-b.efi");
+	EQUAL((booted(), STATE_NONE));
+}
+
 /* A stick, or a copy of the disk, has files of the same names. */
 TEST(entry_of_another_disk_is_no_slots_kernel)
 {

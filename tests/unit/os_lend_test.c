@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -137,6 +138,26 @@ TEST(fat_is_mounted_to_be_read_and_then_anew_to_be_written)
 	for (unsigned i = 0; i < 2; i++) {
 		OK(os_lend_ask(&l, "/dev/null", true, &dir));
 		assert_true(can_be_written(dir));
+		close(dir);
+	}
+}
+
+/* Of the files of a slot, each asks for it, while those before are open. */
+TEST(fat_that_is_lent_is_lent_again_without_another_mount)
+{
+	int first;
+
+	all_are_fat = true;
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		struct stat is, again;
+
+		OK(os_lend_ask(&l, "/dev/null", i == 1, &first));
+		OK(os_lend_ask(&l, "/dev/null", false, &dir));
+		EQUAL((fstat(first, &is), 0), (fstat(dir, &again), 0),
+		      (is.st_dev == again.st_dev, true));
+		assert_true(can_be_written(dir) == (i == 1));
+		close(first);
 		close(dir);
 	}
 }

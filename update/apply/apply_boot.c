@@ -17,11 +17,30 @@ static enum kb_err fail_open(char why[MANIFEST_WHY], enum kb_err err, const char
 	return err;
 }
 
-static enum kb_err unlock(void *ctx, int *top)
+/* Those that nobody writes yet, as they were. */
+static enum kb_err reopen_others(struct apply_boot *b, const struct bdev_boot *but)
 {
-	struct apply_boot *b = ctx;
+	for (unsigned i = 0; i < b->n; i++) {
+		int top = -1;
 
-	return os_lend_ask(b->lend, b->lent, true, top);
+		if (&b->dev[i] == but || b->dev[i].unlocked)
+			continue;
+		TRY(os_lend_ask(b->lend, b->lent, true, &top));
+		TRY(bdev_boot_reopen(&b->dev[i], top));
+	}
+	return KB_OK;
+}
+
+/* It is mounted anew only if nothing of it is open. What is written already has it so. */
+static enum kb_err unlock(struct bdev_boot *dev)
+{
+	struct apply_boot *b = dev->ctx;
+
+	for (unsigned i = 0; i < b->n; i++)
+		if (!b->dev[i].unlocked)
+			bdev_boot_close(&b->dev[i]);
+	TRY(os_lend_ask(b->lend, b->lent, true, &dev->top));
+	return reopen_others(b, dev);
 }
 
 static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
@@ -54,35 +73,27 @@ static bool holds_image(struct bdev_boot *b, const struct manifest_image *im)
 	       memcmp(digest, im->digest, sizeof(digest)) == 0;
 }
 
-static enum kb_err check_room(const struct bdev_boot *b, const char *path, char why[MANIFEST_WHY])
+/* In whatever order they are written. */
+static enum kb_err check_room(struct apply_boot *b, const struct bdev_boot *dev, const char *path,
+			      char why[MANIFEST_WHY])
 {
 	struct bdev_boot_room room;
-	enum kb_err err = bdev_boot_room(b, &room);
+	enum kb_err err = bdev_boot_room(dev, &room);
+	uint64_t is;
 
 	if (err != KB_OK)
 		return fail_open(why, err, path);
-	if (room.takes <= room.free)
+	is = room.free > b->grows ? room.free - b->grows : 0;
+	if (room.takes > room.old)
+		b->grows += room.takes - room.old;
+	if (room.takes <= is)
 		return KB_OK;
 	snprintf(
 		why, MANIFEST_WHY,
 		"%s: the image takes %" PRIu64 " KiB, but there is room for %" PRIu64
 		" KiB: remove what is not needed from that partition; fsck.vfat -a finds room that a power cut lost",
-		path, room.takes / 1024, room.free / 1024);
+		path, room.takes / 1024, is / 1024);
 	return KB_ENOSPC;
-}
-
-/* It would start either of them. */
-static enum kb_err check_twin(const struct bdev_boot *b, const char *path, char why[MANIFEST_WHY])
-{
-	char name[CONF_PLACE_FILE + 1];
-
-	if (!bdev_boot_has_twin(b, name))
-		return KB_OK;
-	snprintf(
-		why, MANIFEST_WHY,
-		"%s: %s beside it is the same entry for systemd-boot, which counts its starts: remove that file",
-		path, name);
-	return KB_EBUSY;
 }
 
 /* That the loader has it, and the system, is no harm: a file is not a partition. */
@@ -93,6 +104,11 @@ static enum kb_err lend_top(struct apply_boot *b, struct os_lend *lend, const ch
 	enum kb_err err;
 
 	(void)conf_place_split(path, dev);
+	if (b->n == CONF_CLASSES_MAX || (b->n > 0 && strcmp(b->lent, dev) != 0)) {
+		snprintf(why, MANIFEST_WHY, "%s: the slot has another file in %.40s", path,
+			 b->lent);
+		return KB_EINVAL;
+	}
 	snprintf(b->lent, sizeof(b->lent), "%s", dev);
 	if (lend == NULL) {
 		snprintf(
@@ -109,28 +125,34 @@ static enum kb_err lend_top(struct apply_boot *b, struct os_lend *lend, const ch
 enum kb_err apply_boot_open(struct apply_boot *b, struct os_lend *lend, const char *path,
 			    const struct manifest_image *im, char why[MANIFEST_WHY])
 {
-	conf_spec dev;
+	struct bdev_boot *dev = &b->dev[b->n];
+	conf_spec part;
 	int top = -1;
 	enum kb_err err;
 
-	*b = APPLY_BOOT_CLOSED;
 	TRY(lend_top(b, lend, path, &top, why));
-	err = bdev_boot_open(&b->dev, top, conf_place_split(path, dev), im->size);
+	b->n++;
+	err = bdev_boot_open(dev, top, conf_place_split(path, part), im->size);
 	if (err != KB_OK)
 		return fail_open(why, err, path);
-	TRY(check_twin(&b->dev, path, why));
-	b->dev.unlock = unlock;
-	b->dev.ctx = b;
-	if (holds_image(&b->dev, im))
+	dev->unlock = unlock;
+	dev->ctx = b;
+	if (holds_image(dev, im))
 		return KB_OK;
-	bdev_boot_is_foreign(&b->dev);
-	TRY(check_room(&b->dev, path, why));
-	return os_lend_is_fixed(b->dev.top) ? fail_open(why, KB_EBUSY, path) : KB_OK;
+	bdev_boot_is_foreign(dev);
+	TRY(check_room(b, dev, path, why));
+	return os_lend_is_fixed(dev->top) ? fail_open(why, KB_EBUSY, path) : KB_OK;
+}
+
+struct bdev_boot *apply_boot_last(struct apply_boot *b)
+{
+	return &b->dev[b->n - 1];
 }
 
 void apply_boot_close(struct apply_boot *b)
 {
-	bdev_boot_close(&b->dev);
+	for (; b->n > 0; b->n--)
+		bdev_boot_close(apply_boot_last(b));
 	if (b->lend != NULL)
 		os_lend_give_back(b->lend);
 	b->lend = NULL;

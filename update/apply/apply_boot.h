@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file of a slot in a FAT, for an install, and for whoever asks whether one would fit. */
+/* The files of a slot in a FAT, for an install, and for whoever asks whether they would fit. */
 #pragma once
 
 #include "lib/bdev_boot.h"
@@ -7,22 +7,30 @@
 #include "update/bundle/manifest.h"
 
 struct apply_boot {
-	struct bdev_boot dev;
-	/* its partition is lent; NULL: not, or not any more. Borrowed */
+	/* the last one may be one that could not be opened */
+	unsigned n;
+	struct bdev_boot dev[CONF_CLASSES_MAX];
+	/* their partition is lent; NULL: not, or not any more. Borrowed */
 	struct os_lend *lend;
 	char lent[OS_LEND_PATH];
+	/* what those that are larger than their old ones take of the free room */
+	uint64_t grows;
 };
 
-#define APPLY_BOOT_CLOSED \
-	((struct apply_boot){ .dev = { .top = -1, .dir = -1, .fd = -1 }, .lend = NULL })
+#define APPLY_BOOT_CLOSED ((struct apply_boot){ .n = 0, .lend = NULL })
 
 /*
- * Opens path, "/dev/vda1:/EFI/Linux/x.efi", for an image. Where the file does not hold that, it is
- * one that is replaced: then KB_ENOSPC if there is no room, with numbers, or KB_EBUSY if the system
- * has the FAT mounted read-only. KB_EBUSY, too, where another file is the same entry. Writes
- * nothing. Other errors: of os_lend_ask() and bdev_boot_open(). After each `why` says it, and
- * apply_boot_close() is due. b points into itself.
+ * Opens path, "/dev/vda1:/EFI/Linux/x.efi", for an image, beside those that are open: all of one
+ * partition. Where the file does not hold the image, it is one that is replaced: then KB_ENOSPC if
+ * there is no room for it and those before it, with numbers, or KB_EBUSY if the system has the FAT
+ * mounted read-only. KB_EINVAL: it is in another partition, or one too many. Writes nothing. Other
+ * errors: of os_lend_ask() and bdev_boot_open(). After each `why` says it, and apply_boot_close()
+ * is due. b points into itself.
  */
 enum kb_err apply_boot_open(struct apply_boot *b, struct os_lend *lend, const char *path,
 			    const struct manifest_image *im, char why[MANIFEST_WHY]) KB_MUST_CHECK;
+
+/* The one that was opened last. */
+struct bdev_boot *apply_boot_last(struct apply_boot *b);
+
 void apply_boot_close(struct apply_boot *b);

@@ -2,6 +2,7 @@
 #include "update/apply/apply_target.h"
 
 #include "lib/bdev_ranges.h"
+#include "update/apply/apply_entry.h"
 #include "update/bundle/manifest_fits.h"
 
 #include <stdarg.h>
@@ -91,16 +92,16 @@ static enum kb_err open_class(struct apply_target *t, struct apply_file_job *job
 {
 	const struct apply_part *part = &job->slot[job->target].part[i];
 	const struct manifest_image *im = image_of(m, part->cls);
+	const char *file = conf_place_tail(part->path);
 
 	t->dev[i].fd = t->raw[i].fd = -1;
-	t->is_boot[i] = conf_place_tail(part->path)[0] != '\0';
-	t->boot[i] = APPLY_BOOT_CLOSED;
 	t->n = i + 1;
 	snprintf(p->cls, sizeof(p->cls), "%s", part->cls);
 	p->path = part->path;
-	p->is_file = t->is_boot[i];
+	p->is_file = file[0] != '\0';
+	p->is_listed = p->is_file && !conf_place_is_image(file + 1);
 	job->blame = INSTALL_BLAME_TARGET;
-	if (!t->is_boot[i]) {
+	if (!p->is_file) {
 		TRY(open_part(job, part, &t->dev[i], &t->raw[i]));
 		p->dev = &t->dev[i].bdev;
 		p->readback = &t->raw[i].bdev;
@@ -108,12 +109,25 @@ static enum kb_err open_class(struct apply_target *t, struct apply_file_job *job
 		job->blame = INSTALL_BLAME_BUNDLE;
 		return fail_target(job, KB_ECOMPAT, MANIFEST_FITS_NO_IMAGE, part->cls);
 	} else {
-		TRY(open_boot(job, part, im, &t->boot[i]));
-		p->dev = &t->boot[i].dev.bdev;
+		TRY(open_boot(job, part, im, &t->boot));
+		p->dev = &apply_boot_last(&t->boot)->bdev;
 		p->readback = NULL;
 	}
 	job->blame = INSTALL_BLAME_NONE;
 	return KB_OK;
+}
+
+/* A slot without a file has none. */
+static enum kb_err check_entry(struct apply_target *t, struct apply_file_job *job)
+{
+	enum kb_err err;
+
+	if (t->boot.n == 0)
+		return KB_OK;
+	err = apply_entry_check(t->boot.dev[0].top, t->boot.lent, job->slot, job->target, job->why);
+	if (err != KB_OK)
+		job->blame = INSTALL_BLAME_TARGET;
+	return err;
 }
 
 enum kb_err apply_target_open(struct apply_target *t, struct apply_file_job *job,
@@ -122,6 +136,7 @@ enum kb_err apply_target_open(struct apply_target *t, struct apply_file_job *job
 	const struct apply_slot *slot = &job->slot[job->target];
 
 	t->n = 0;
+	t->boot = APPLY_BOOT_CLOSED;
 	if (slot->nparts == 0)
 		return fail_target(job, KB_ENODEV, "slot %c has no partition here",
 				   state_slot_letter(job->target));
@@ -129,7 +144,7 @@ enum kb_err apply_target_open(struct apply_target *t, struct apply_file_job *job
 		TRY(open_class(t, job, m, &in->part[i], i));
 		in->nparts = i + 1;
 	}
-	return KB_OK;
+	return check_entry(t, job);
 }
 
 void apply_target_close(struct apply_target *t)
@@ -137,7 +152,7 @@ void apply_target_close(struct apply_target *t)
 	for (unsigned i = 0; i < t->n; i++) {
 		bdev_file_close(&t->raw[i]);
 		bdev_file_close(&t->dev[i]);
-		apply_boot_close(&t->boot[i]);
 	}
+	apply_boot_close(&t->boot);
 	t->n = 0;
 }

@@ -31,6 +31,8 @@ struct install_part {
 	/* a file in a FAT, which others use: that may be full, damaged or read-only, and then the
 	 * storage is not to blame */
 	bool is_file;
+	/* the boot loader tries to start it whatever it is, and goes no further if it cannot */
+	bool is_listed;
 };
 
 /* An image that this device has, and that encodings may be made from. */

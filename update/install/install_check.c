@@ -4,6 +4,7 @@
 
 #include "lib/log.h"
 #include "lib/os_memory.h"
+#include "lib/pe_machine.h"
 #include "selector/pair.h"
 #include "update/bundle/manifest_fits.h"
 
@@ -109,6 +110,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	p->im = im;
 	p->name = part->path != NULL ? part->path : im->name;
 	p->is_file = part->is_file;
+	p->is_listed = part->is_listed;
 	p->image = image;
 	p->head = heads[j->nparts];
 	TRY(choose_encoding(j, p));
@@ -217,6 +219,11 @@ static enum kb_err check_processor(struct install_job *j, const struct install_j
 	if (err != KB_OK)
 		return err;
 	err = manifest_fits_processor(why, p->im, c.plain, c.c.len);
+	if (err == KB_OK && p->is_listed && (c.plain == NULL || pe_machine(c.plain, c.c.len) == 0))
+		return install_job_fail(
+			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+			"image %s: it is no program of UEFI, at which systemd-boot would stop: use a bundle for this device",
+			p->im->name);
 	return err == KB_OK ? KB_OK : install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", why);
 }
 

@@ -17,7 +17,7 @@ struct install_job_part {
 	const struct manifest_image *im;
 	/* what failed, for messages: the device, or the class */
 	const char *name;
-	bool is_file;
+	bool is_file, is_listed;
 	unsigned image;
 	const struct manifest_encoding *enc;
 	/* If enc is of kind seed: that, and the encoding for what it does not give, or NULL. */
