@@ -374,6 +374,17 @@ enum kb_err bdev_boot_reopen(struct bdev_boot *b, int top)
 	return b->fd >= 0 ? KB_OK : KB_ENOENT;
 }
 
+void bdev_boot_hold_closed(struct bdev_boot *b)
+{
+	pthread_mutex_lock(&b->lock);
+	bdev_boot_close(b);
+}
+
+void bdev_boot_release(struct bdev_boot *b)
+{
+	pthread_mutex_unlock(&b->lock);
+}
+
 void bdev_boot_close(struct bdev_boot *b)
 {
 	util_close(&b->fd);

@@ -73,4 +73,9 @@ enum kb_err bdev_boot_room(const struct bdev_boot *b, struct bdev_boot_room *roo
  * nothing. */
 enum kb_err bdev_boot_reopen(struct bdev_boot *b, int top) KB_MUST_CHECK;
 
+/* Closed, and so kept, until bdev_boot_reopen() was called: another thread that uses it waits for
+ * bdev_boot_release(). */
+void bdev_boot_hold_closed(struct bdev_boot *b);
+void bdev_boot_release(struct bdev_boot *b);
+
 void bdev_boot_close(struct bdev_boot *b);

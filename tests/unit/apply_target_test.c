@@ -6,7 +6,9 @@
 #include "update/apply/apply_target.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define SIZE 65536u
 
@@ -17,6 +19,7 @@ static struct manifest m;
 static struct os_lend lend;
 static unsigned reads, writes, returns;
 static enum kb_err lend_fails;
+static void (*while_asking)(void);
 static bool fixed, closed_at_write;
 static uint64_t blocks_free;
 static uint8_t image[SIZE];
@@ -51,6 +54,8 @@ enum kb_err os_lend_ask(struct os_lend *l, const char *dev, bool write, int *dir
 	assert_string_equal(dev, "/dev/vda1");
 	if (write && closed_at_write && writes == 0)
 		assert_int_equal(open_below(folder), 0);
+	if (write && while_asking != NULL && writes == 0)
+		while_asking();
 	if (write)
 		writes++;
 	else
@@ -112,6 +117,7 @@ static void set_up(void)
 	folder_put("EFI/Linux/a.efi", "a");
 	reads = writes = returns = 0;
 	lend_fails = KB_OK;
+	while_asking = NULL;
 	fixed = closed_at_write = false;
 	blocks_free = 10000;
 }
@@ -356,6 +362,42 @@ TEST(file_that_is_kept_is_open_again_once_the_other_is_written)
 		EQUAL((length_of("b/vmlinuz"), SIZE), (length_of("b/initrd"), SIZE));
 		apply_target_close(&target);
 	}
+}
+
+static struct {
+	pthread_t id;
+	bool ended, ok, early;
+} reader;
+
+static void *read_kept(void *arg)
+{
+	static uint8_t is[SIZE] __attribute__((aligned(BDEV_ALIGN)));
+
+	(void)arg;
+	reader.ok = bdev_read(in.part[0].dev, 0, is, sizeof(is)) == KB_OK &&
+		    memcmp(is, image, sizeof(is)) == 0;
+	__atomic_store_n(&reader.ended, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void start_reader(void)
+{
+	OK(pthread_create(&reader.id, NULL, read_kept, NULL));
+	usleep(100000);
+	reader.early = __atomic_load_n(&reader.ended, __ATOMIC_SEQ_CST);
+}
+
+/* The thread that reads back has no descriptor of its own. */
+TEST(file_that_is_kept_is_read_back_once_it_is_open_again)
+{
+	has_texts();
+	folder_run("mkdir -p b");
+	folder_bytes("b/vmlinuz", image, SIZE);
+	OK(open_it());
+	while_asking = start_reader;
+	write_file(1);
+	OK(pthread_join(reader.id, NULL));
+	EQUAL((reader.early, false), (reader.ok, true));
 }
 
 TEST(room_is_for_all_files_together)

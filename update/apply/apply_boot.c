@@ -17,13 +17,19 @@ static enum kb_err fail_open(char why[MANIFEST_WHY], enum kb_err err, const char
 	return err;
 }
 
-/* Those that nobody writes yet, as they were. */
-static enum kb_err reopen_others(struct apply_boot *b, const struct bdev_boot *but)
+/* Nobody writes it yet. */
+static bool is_kept(const struct apply_boot *b, unsigned i, const struct bdev_boot *but)
+{
+	return &b->dev[i] != but && !b->dev[i].unlocked;
+}
+
+/* As they were. */
+static enum kb_err reopen_kept(struct apply_boot *b, const struct bdev_boot *but)
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		int top = -1;
 
-		if (&b->dev[i] == but || b->dev[i].unlocked)
+		if (!is_kept(b, i, but))
 			continue;
 		TRY(os_lend_ask(b->lend, b->lent, true, &top));
 		TRY(bdev_boot_reopen(&b->dev[i], top));
@@ -31,16 +37,23 @@ static enum kb_err reopen_others(struct apply_boot *b, const struct bdev_boot *b
 	return KB_OK;
 }
 
-/* It is mounted anew only if nothing of it is open. What is written already has it so. */
+/* It is mounted anew only if nothing of it is open. What is written already has it so. Of what is
+ * kept, the zeroes that were found may be read back meanwhile. */
 static enum kb_err unlock(struct bdev_boot *dev)
 {
 	struct apply_boot *b = dev->ctx;
+	enum kb_err err;
 
 	for (unsigned i = 0; i < b->n; i++)
-		if (!b->dev[i].unlocked)
-			bdev_boot_close(&b->dev[i]);
-	TRY(os_lend_ask(b->lend, b->lent, true, &dev->top));
-	return reopen_others(b, dev);
+		if (is_kept(b, i, dev))
+			bdev_boot_hold_closed(&b->dev[i]);
+	err = os_lend_ask(b->lend, b->lent, true, &dev->top);
+	if (err == KB_OK)
+		err = reopen_kept(b, dev);
+	for (unsigned i = 0; i < b->n; i++)
+		if (is_kept(b, i, dev))
+			bdev_boot_release(&b->dev[i]);
+	return err;
 }
 
 static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
