@@ -163,6 +163,13 @@ def esp_delete(disk, partition: str, name: str) -> None:
     run("mdel", "-i", f"{disk}@@{offset}", f"::{name}")
 
 
+def esp_free(disk, partition: str) -> int:
+    """Bytes that are free in a FAT."""
+    offset, _ = kbdisk.partition(disk, partition)
+    found = re.search(r"([\d ]+) bytes free", run("mdir", "-i", f"{disk}@@{offset}", "::"))
+    return int(found.group(1).replace(" ", ""))
+
+
 # --- EFI Boot Guard -----------------------------------------------------------------------------
 
 EFIBOOTGUARD = Path("/usr/lib/x86_64-linux-gnu/efibootguard/efibootguardx64.efi")

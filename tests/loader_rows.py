@@ -8,13 +8,14 @@ from distro_rows import TOP, collected, digest_of
 
 FILES = [f"tests/boot/test_{name}.py" for name in (
     "loader_grub", "loader_uefi", "loader_tryboot", "loader_barebox", "loader_uboot_x86", "pairs_grub", "pairs_uefi",
-    "pairs_sdboot", "pairs_efibootguard", "pairs_kexec", "pairs_uboot_x86")]
+    "pairs_sdboot", "pairs_type1", "pairs_efibootguard", "pairs_kexec", "pairs_uboot_x86")]
 ARM64 = ("loader_uboot", "pairs_uboot")     # played on that processor
-NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot", "x86": "u-boot-x86"}
+NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot", "type1": "systemd-boot-type1", "x86": "u-boot-x86"}
 
 
 # Where the code of each begins: headers lead to the rest of it, but loader.h, which has all of them. And its script.
-CODE = {"grub": "loader_grub", "uefi": "loader_uefi", "systemd-boot": "loader_systemd", "efibootguard": "loader_efibg",
+CODE = {"grub": "loader_grub", "uefi": "loader_uefi", "systemd-boot": "loader_systemd",
+        "systemd-boot-type1": "loader_systemd", "efibootguard": "loader_efibg",
         "u-boot": "loader_uboot", "u-boot-x86": "loader_uboot", "tryboot": "loader_tryboot",
         "barebox": "loader_barebox"}
 SCRIPTS = {"grub": "grub.cfg", "u-boot": "boot.cmd", "u-boot-x86": "boot.cmd"}

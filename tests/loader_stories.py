@@ -85,6 +85,13 @@ LOADERS = {     # what a reader calls it: the loader of the record, and the stor
                "stage refuses a release whose kernel has no room"),
         Not("one variable, without a count"),
         played("both images bad is the loaders end and a file that is put back boots"))),
+    "systemd-boot, by entries of type 1": ("systemd-boot-type1", (
+        played("release brings its files and is committed with them"), played(PANIC),
+        played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
+        played("power cut in the copy leaves the other kernel and the install goes on"),
+        played("full esp is said before anything is written"),
+        Not("one variable, without a count"),
+        played("both kernels bad is the loaders end and a file that is put back boots"))),
     "EFI Boot Guard": ("efibootguard", (
         played("release brings its image and becomes the default"), played(PANIC),
         played("release whose initramfs is garbage is left and says why"),

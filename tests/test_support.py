@@ -105,6 +105,7 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "GRUB 2.06, from a BIOS and from UEFI": "grub",
     "UEFI's own boot entries: OVMF": "uefi",
     "systemd-boot 252, in OVMF": "systemd-boot",
+    "systemd-boot 252, in OVMF, by entries of type 1": "systemd-boot-type1",
     "EFI Boot Guard 0.13, in OVMF": "efibootguard",
     "U-Boot 2023.01, AArch64": "u-boot",
     "U-Boot 2023.01, x86": "u-boot-x86",

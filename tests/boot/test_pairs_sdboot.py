@@ -3,40 +3,16 @@
 left with it."""
 
 import re
-import shutil
-import subprocess
 
 import kbdisk
 import kbloader
 import pytest
 import uki_device
-from cut_disk import CutDisk
 from kbdisk import Vfat
-from uki_device import FILES, GARBAGE, HANDED_OVER, LINE, NEEDS, PANICS, UkiDevice
+from sdboot_device import LOADER, NEEDS_IT, SIZE, SLOW, Entries, goes_on_after_cuts
+from uki_device import FILES, GARBAGE, HANDED_OVER, LINE, PANICS
 
-LOADER = "/usr/lib/keelboot/keelboot-helper loader systemd-boot"
-SIZE = "96M"
-SLOW = 600      # seconds: the firmware is emulated, too, maybe on a busy machine
-LOST = 2 << 20  # bytes of a FAT that a power cut may leave to no file
-
-pytestmark = [
-    *NEEDS, pytest.mark.skipif(not kbloader.SYSTEMD_BOOT.exists(), reason="package systemd-boot-efi is not installed")]
-
-
-class Entries(UkiDevice):
-    """Both kernels are files of one FAT, and systemd-boot starts that of slot a."""
-
-    NAME = "pairs-sdboot"
-    CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-a.efi\n"
-            "[slot.b]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n[loader]\nkind=systemd-boot\n")
-    HELPER = f"{LOADER} a=keelboot-a.efi,b=keelboot-b.efi"
-    PARTS, SLOW = {"a": "esp", "b": "esp"}, SLOW
-    WATCHDOG = "systemd-boot arms no watchdog, and whether the firmware does is not known"
-
-    def parts(self, size=SIZE):
-        files = {"EFI/BOOT/BOOTX64.EFI": kbloader.SYSTEMD_BOOT, "loader/loader.conf": b"timeout 0\n",
-                 FILES["a"]: self.image}
-        return [("esp", size, Vfat(files), "esp")]
+pytestmark = NEEDS_IT
 
 
 def test_release_brings_its_image_and_is_committed_with_it(bench):
@@ -203,58 +179,9 @@ def test_full_esp_is_said_before_anything_is_written(bench):
     assert kbdisk.read_partition(entries.disk, "esp") == before
 
 
-def lost(fat) -> int:
-    """Bytes of a FAT that belong to no file."""
-    told = subprocess.run(["fsck.fat", "-n", fat], capture_output=True, text=True, check=False).stdout
-    return sum(int(size) for size in re.findall(r"Reclaimed \d+ unused clusters? \((\d+) bytes\)", told))
-
-
-def lost_at_each_write(cuts, fat) -> list:
-    """Of the ESP, behind each of those writes that is one to its tables or folders."""
-    offset, _ = kbdisk.partition(cuts.before, "esp")
-    fat.write_bytes(kbdisk.read_partition(cuts.before, "esp"))
-    entries, found = cuts.entries(), []
-    with open(cuts.log, "rb") as source, open(fat, "r+b", buffering=0) as disk:
-        for one in (entries[number] for number in cuts.written()):
-            source.seek(one.data_at)
-            disk.seek(one.offset - offset)
-            disk.write(source.read(one.length))
-            if one.length < 1 << 16:
-                found.append(lost(fat))
-    return found
-
-
 def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(bench):
-    """The disk after each of twenty writes to the ESP, from outside; three of them are booted. The slot's old file is
-    larger than the new one: behind each write, next to nothing of its room is lost."""
     entries = Entries(bench)
-    entries.put("b", bytes(range(256)) * (80 << 10))
-    stick = entries.bundle("2.0")
-    with entries.machine() as vm:
-        bench.up(vm, "1.0", "a", SLOW)
-        bench.ask(vm, f"{entries.HELPER} default a")
-    cuts, fat = CutDisk(entries.disk, bench.work, "esp"), bench.work / "fat.img"
-    shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
-    with entries.machine(bench.stick(stick), log=cuts.log) as vm:
-        vm.expect(HANDED_OVER, SLOW)
-        vm.power_cut()
-    loss = lost_at_each_write(cuts, fat)
-    assert len(loss) > 50 and max(loss) <= LOST and loss[-1] == 0, loss
-    points = cuts.points()
-    booted = [points[1], points[len(points) // 2], points[-2]]
-    for number, point in enumerate(points):
-        image = cuts.cut(*point)
-        assert entries.file("a", image) == entries.image.read_bytes(), point
-        if point not in booted:
-            continue
-        variables = f"variables-{number}.fd"
-        shutil.copy(bench.work / "kept.fd", bench.work / variables)
-        with entries.machine(bench.stick(stick, name=f"stick{number}"), disk=image, variables=variables) as vm:
-            bench.up(vm, "2.0", "b", 2 * SLOW)
-            assert vm.boot_text(1).count(HANDED_OVER) == 1 and entries.pair(vm) == "b"
-        assert entries.file("b", image) == entries.image.read_bytes(), point
-        fat.write_bytes(kbdisk.read_partition(image, "esp"))
-        assert lost(fat) <= LOST, point
+    goes_on_after_cuts(entries, entries.bundle("2.0"), {FILES["b"]: bytes(range(256)) * (80 << 10)})
 
 
 def test_next_release_replaces_the_other_file_and_never_that_which_runs(bench):

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device whose kernels are files of one FAT, the ESP, which systemd-boot starts."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import kbdisk
+import kbloader
+import pytest
+from cut_disk import CutDisk
+from kbdisk import Vfat
+from uki_device import FILES, HANDED_OVER, NEEDS, UkiDevice
+
+LOADER = "/usr/lib/keelboot/keelboot-helper loader systemd-boot"
+SIZE = "96M"
+SLOW = 600      # seconds: the firmware is emulated, too, maybe on a busy machine
+LOST = 2 << 20  # bytes of a FAT that a power cut may leave to no file
+
+NEEDS_IT = [
+    *NEEDS, pytest.mark.skipif(not kbloader.SYSTEMD_BOOT.exists(), reason="package systemd-boot-efi is not installed")]
+
+
+class Entries(UkiDevice):
+    """Both kernels are images, and systemd-boot starts that of slot a."""
+
+    NAME = "pairs-sdboot"
+    CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-a.efi\n"
+            "[slot.b]\nboot=PARTLABEL=esp:/EFI/Linux/keelboot-b.efi\n[loader]\nkind=systemd-boot\n")
+    HELPER = f"{LOADER} a=keelboot-a.efi,b=keelboot-b.efi"
+    PARTS, SLOW = {"a": "esp", "b": "esp"}, SLOW
+    WATCHDOG = "systemd-boot arms no watchdog, and whether the firmware does is not known"
+
+    def parts(self, size=SIZE):
+        files = {"EFI/BOOT/BOOTX64.EFI": kbloader.SYSTEMD_BOOT, "loader/loader.conf": b"timeout 0\n"}
+        return [("esp", size, Vfat({**files, **self.own_files()}), "esp")]
+
+    def own_files(self) -> dict:
+        """Those of slot a, and what both slots need."""
+        return {FILES["a"]: self.image}
+
+    def holds(self, slot, disk=None) -> bool:
+        """The slot has the files of the device's release."""
+        return self.file(slot, disk) == self.image.read_bytes()
+
+
+def lost(fat) -> int:
+    """Bytes of a FAT that belong to no file."""
+    told = subprocess.run(["fsck.fat", "-n", fat], capture_output=True, text=True, check=False).stdout
+    return sum(int(size) for size in re.findall(r"Reclaimed \d+ unused clusters? \((\d+) bytes\)", told))
+
+
+def lost_at_each_write(cuts, fat) -> list:
+    """Of the ESP, behind each of those writes that is one to its tables or folders."""
+    offset, _ = kbdisk.partition(cuts.before, "esp")
+    fat.write_bytes(kbdisk.read_partition(cuts.before, "esp"))
+    entries, found = cuts.entries(), []
+    with open(cuts.log, "rb") as source, open(fat, "r+b", buffering=0) as disk:
+        for one in (entries[number] for number in cuts.written()):
+            source.seek(one.data_at)
+            disk.seek(one.offset - offset)
+            disk.write(source.read(one.length))
+            if one.length < 1 << 16:
+                found.append(lost(fat))
+    return found
+
+
+def goes_on_after_cuts(entries, bundle: Path, old: dict) -> None:
+    """Story: the disk after each of twenty writes to the ESP, from outside; three of them are booted. Behind each
+    write, next to nothing of its room is lost. old: what slot b has before, by name; larger than what comes."""
+    bench = entries.bench
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, f"{entries.HELPER} default a")
+    for name, content in old.items():
+        entries.put("b", content, name)
+    cuts, fat = CutDisk(entries.disk, bench.work, "esp"), bench.work / "fat.img"
+    shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
+    with entries.machine(bench.stick(bundle), log=cuts.log) as vm:
+        vm.expect(HANDED_OVER, SLOW)
+        vm.power_cut()
+    loss = lost_at_each_write(cuts, fat)
+    assert len(loss) > 50 and max(loss) <= LOST and loss[-1] == 0, loss
+    points = cuts.points()
+    booted = [points[1], points[len(points) // 2], points[-2]]
+    for number, point in enumerate(points):
+        image = cuts.cut(*point)
+        assert entries.holds("a", image), point
+        if point not in booted:
+            continue
+        variables = f"variables-{number}.fd"
+        shutil.copy(bench.work / "kept.fd", bench.work / variables)
+        with entries.machine(bench.stick(bundle, name=f"stick{number}"), disk=image, variables=variables) as vm:
+            bench.up(vm, "2.0", "b", 2 * SLOW)
+            assert vm.boot_text(1).count(HANDED_OVER) == 1 and entries.pair(vm) == "b"
+        assert entries.holds("b", image), point
+        fat.write_bytes(kbdisk.read_partition(image, "esp"))
+        assert lost(fat) <= LOST, point
