@@ -215,6 +215,11 @@ def keelboot_one_core(place, artifact, workload):
     return f"taskset -c 0 {keelboot(place, artifact, workload)}"
 
 
+def keelboot_plain_sha(place, artifact, workload):
+    """OpenSSL is kept from a processor's instructions for SHA: bit 29 of those that leaf 7 of CPUID names in EBX."""
+    return f"OPENSSL_ia32cap=:~0x20000000 {keelboot(place, artifact, workload)}"
+
+
 def reading_slot(place, _artifact, workload):
     return f"dd if={place.b} of=/dev/null bs=1M iflag=count_bytes count={workload.new.stat().st_size}"
 
@@ -256,6 +261,7 @@ WAYS = (
     Way("keelboot at boot, verify-first = no", "keel", make_keel, keelboot_boot, ours=True),
     Way("keelboot install, one core", "keel", make_keel, keelboot_one_core, ("taskset",), ours=True,
         only=("rebuilt",)),
+    Way("keelboot install, no SHA instructions", "keel", make_keel, keelboot_plain_sha, ours=True, only=("rebuilt",)),
     Way("keelboot install, resumed at half", "keel", make_keel, keelboot, ours=True, only=("rebuilt",), cut=True),
     Way("dd of the slot to /dev/null", "raw", make_raw, reading_slot, only=("same",)),
     Way("dd", "raw", make_raw, copying),
