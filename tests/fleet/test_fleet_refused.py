@@ -21,7 +21,7 @@ def waits(fleet, number, code=FAILURE):
     found = []
     for _ in range(number):
         fleet("once", "--when-due", code=code)
-        assert sum("429" in line for line in fleet.said.splitlines()) == 1
+        assert sum("(429)" in line for line in fleet.said.splitlines()) == 1
         later = re.search(r"asked in (\d+) s", fleet("once", "--when-due", code=None))
         found.append(int(later[1]) if later else 0)
         fleet.note()
@@ -70,7 +70,7 @@ def test_nothing_is_lost_by_a_week_of_it(fleet, server, bundle, phase):
     refuse(server)
     for _ in range(20):
         fleet.once(code=REBOOT if phase == "staged" else FAILURE)
-        assert sum("429" in line for line in fleet.said.splitlines()) == 1
+        assert sum("(429)" in line for line in fleet.said.splitlines()) == 1
     written = [path.stat().st_mtime_ns for path in sorted(fleet.folder.glob("*.json"))]
     for _ in range(20):
         fleet.once(code=REBOOT if phase == "staged" else FAILURE)
@@ -118,7 +118,7 @@ def test_so_it_is_with_a_channel(device, site, publish, bundle):
     site.on["stable.channel"] = lambda handler: handler.reply(429)
     for _ in range(3):
         device.once(code=REBOOT)
-        assert sum("429" in line for line in device.said.splitlines()) == 1
+        assert sum("(429)" in line for line in device.said.splitlines()) == 1
     assert "Contacts are refused since 20" in device("status") and device.staged
     site.on.clear()
     device.once(code=REBOOT)
