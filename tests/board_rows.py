@@ -7,7 +7,7 @@ from distro_rows import TOP, digest_of
 
 # What meets the chips of a board, and how QEMU is started.
 SOURCES = ("initramfs/disks/*.[ch]", "initramfs/hardware*.[ch]", "initramfs/modules*.[ch]", "initramfs/watchdog/*.[ch]",
-           "qemu/boards.py")
+           "qemu/boards.py", "qemu/*.dts")
 
 
 @functools.cache

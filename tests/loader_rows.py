@@ -19,11 +19,15 @@ CODE = {"grub": "loader_grub", "uefi": "loader_uefi", "systemd-boot": "loader_sy
         "u-boot": "loader_uboot", "u-boot-x86": "loader_uboot", "tryboot": "loader_tryboot",
         "barebox": "loader_barebox"}
 SCRIPTS = {"grub": "grub.cfg", "u-boot": "boot.cmd", "u-boot-x86": "boot.cmd"}
+# What else only that loader has.
+OWN = {"systemd-boot-type1": ("lib/bls.[ch]", "update/apply/apply_entry.[ch]")}
 
 
 def sources(loader: str) -> set:
-    """Its files in selector/loader/, or initramfs/kexec/, its script, and those that ask each of them: init's."""
-    found, left = set(), [CODE[loader]] if loader in CODE else []
+    """Its files in selector/loader/, or initramfs/kexec/, its script, what else is its own, and those that ask each
+    of them: init's."""
+    found = {path for pattern in OWN.get(loader, ()) for path in TOP.glob(pattern)}
+    left = [CODE[loader]] if loader in CODE else []
     if loader not in CODE:
         return {*TOP.glob(f"initramfs/{loader}/*"), *TOP.glob(f"initramfs/pairs_{loader}.[ch]")}
     while left:

@@ -239,6 +239,8 @@ def test_code_of_a_loader_is_its_own_and_its_script():
     assert {"selector/loader/loader_grub.c", "selector/loader/loader_block.c", "kernel-cmdline/loaders/grub.cfg"} <= \
         of["grub"] - of["u-boot"] and "kernel-cmdline/loaders/boot.cmd" in of["u-boot"] & of["u-boot-x86"]
     assert {"initramfs/kexec/kexec_main.c", "initramfs/pairs_kexec.c"} <= of["kexec"]
+    assert {"lib/bls.c", "lib/bls.h", "update/apply/apply_entry.c", "update/apply/apply_entry.h"} == \
+        of["systemd-boot-type1"] - of["systemd-boot"]
     there = {str(path.relative_to(TOP)) for folder in ("selector/loader", "kernel-cmdline/loaders")
              for path in (TOP / folder).iterdir()}
     of_none = {Path(path).stem for path in there.difference(*of.values())}
