@@ -2,6 +2,7 @@
 """Bundles and keys: what the command makes is read by a second reader, tests/format/keelreader.py,
 which was made from docs/FORMAT.md alone; and both refuse the same."""
 import base64
+import contextlib
 import json
 import os
 import random
@@ -10,10 +11,12 @@ import resource
 import signal
 import stat
 import struct
+import subprocess
+from pathlib import Path
 
 import keelreader
 import pytest
-from cli_device import (FAILURE, GIB, INCOMPATIBLE, KIB, MIB, OK, TOP, USAGE, VERIFY, call, document, flip,
+from cli_device import (FAILURE, GIB, INCOMPATIBLE, KEELBOOT, KIB, MIB, OK, TOP, USAGE, VERIFY, call, document, flip,
                         let_others_in, run)
 
 FORMAT = TOP / "tests/format"
@@ -100,22 +103,79 @@ def test_the_second_reader_reads_what_the_command_makes(tmp_path, keys, name, op
     assert (tmp_path / "out").read_bytes() == padded(data[::-1])
 
 
-@pytest.mark.parametrize("saved, form", [(0.03, "raw"), (0.06, "zstd")])
-def test_what_zstd_hardly_makes_smaller_is_stored_as_it_is(tmp_path, keys, saved, form):
-    """Then a device needs no decoder. An image beside it stays as it is. Zeroes count for neither."""
+def spent(saved):
+    """An image of which zstd saves this part. Its zeroes count for nothing."""
     text = int(4 * MIB * saved)
-    spent = b"x" * text + random.Random(1).randbytes(4 * MIB - text) + bytes(4 * MIB)
-    images = {"boot": spent, "root": b"text " * 200_000, "more": spent[::-1]}
+    return b"x" * text + random.Random(1).randbytes(4 * MIB - text) + bytes(4 * MIB)
+
+
+@pytest.mark.parametrize("saved, beside, options, form", [
+    ((0.03, 0.03), "nothing", (), "raw"), ((0.03, 0.03), "zeroes", (), "raw"), ((0.03, 0.03), "text", (), "zstd"),
+    ((0.03, 0.06), "nothing", (), "zstd"), ((0.06, 0.03), "nothing", (), "zstd"),
+    ((0.03, 0.03), "nothing", ("--compress", "zstd"), "zstd"), ((0.03, 0.03), "zeroes", ("--compress", "auto"), "raw"),
+    ((0.06, 0.06), "nothing", ("--compress", "none"), "raw"), ((0.03, 0.03), "nothing", ("--from", "root=old"), "zstd"),
+])
+def test_what_zstd_hardly_makes_smaller_is_stored_as_it_is(tmp_path, keys, saved, beside, options, form):
+    """Then a device needs no decoder. If it needs one anyway, for one image or for a delta, all are in zstd."""
+    more = {"nothing": {}, "zeroes": {"more": bytes(MIB)}, "text": {"more": b"text " * 200_000}}[beside]
+    images = {"boot": spent(saved[0]), "root": spent(saved[1])[::-1], **more}
     for name, data in images.items():
         (tmp_path / name).write_bytes(data)
+    (tmp_path / "old").write_bytes(images["root"][:-4096] + b"o" * 4096)
     bundle = tmp_path / "x.keel"
     good("bundle", "create", "-o", bundle, *BASE, "--threads", "2", "--key", keys / "a.key",
+         *(word.replace("=old", f"={tmp_path}/old") for word in options),
          *(word for name in images for word in ("--image", f"{name}={tmp_path}/{name},fs=ext4")))
-    found = {one["image"]: {*one["chunks"]} - {"zero", "zstd-next"}
-             for one in document("bundle", "inspect", bundle)["encodings"]}
-    assert found == {"boot": {form}, "root": {"zstd"}, "more": {form}}
+    encodings = document("bundle", "inspect", bundle)["encodings"]
+    found = {one["image"]: {*one["chunks"]} - {"zero", "zstd-next"} for one in encodings if one["kind"] == "full"}
+    assert found == {name: {form} if any(data) else set() for name, data in images.items()}
+    assert len(encodings) == len(images) + ("--from" in options)
     read = keelreader.read(bundle, [keys / "a.pem"])
     assert all(read.read_image(name) == padded(data) for name, data in images.items())
+
+
+def test_holes_are_found_anew_when_an_image_is_read_again(tmp_path, keys):
+    """It is encoded twice, since zstd does not make it smaller. What of it is no hole is read both times."""
+    with open(tmp_path / "i", "wb") as out:
+        for at in (0, 5, 9):
+            out.seek(at * MIB)
+            out.write(random.Random(at).randbytes(MIB))
+        out.truncate(12 * MIB)
+        assert os.lseek(out.fileno(), 0, os.SEEK_HOLE) < 5 * MIB
+    create(tmp_path / "x.keel", f"{tmp_path}/i,fs=ext4", "--key", keys / "a.key")
+    [encoding] = document("bundle", "inspect", tmp_path / "x.keel")["encodings"]
+    assert {*encoding["chunks"]} == {"zero", "raw"}
+    assert keelreader.read(tmp_path / "x.keel", [keys / "a.pem"]).read_image("root") == (tmp_path / "i").read_bytes()
+
+
+def payload(pid):
+    """Bytes that the command has put into its file without a name."""
+    with contextlib.suppress(FileNotFoundError):    # one was closed now
+        files = [link for link in Path(f"/proc/{pid}/fd").iterdir() if "deleted" in os.readlink(link)]
+        return sum(file.stat().st_size for file in files)
+    return 0
+
+
+def test_an_image_that_changes_before_it_is_read_again_makes_no_bundle(tmp_path):
+    """Else a mixture would be signed. It changes while the image behind it is compressed, the first time."""
+    for name, size in (("boot", 4096), ("root", 8 * MIB)):
+        (tmp_path / name).write_bytes(random.Random(name).randbytes(size))
+    with subprocess.Popen([KEELBOOT, "bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--level", "19",
+                           "--threads", "1", "--image", f"boot={tmp_path}/boot",
+                           "--image", f"root={tmp_path}/root,fs=ext4"], stderr=subprocess.PIPE, text=True) as command:
+        try:
+            while payload(command.pid) < 4096:
+                assert command.poll() is None, "ended before its first image was read"
+            command.send_signal(signal.SIGSTOP)
+            assert payload(command.pid) < 8 * MIB, "stopped too late"
+            (tmp_path / "boot").write_bytes(random.Random("other").randbytes(4096))
+            command.send_signal(signal.SIGCONT)
+            said = command.communicate(timeout=100)[1]
+        finally:
+            command.kill()
+    assert command.returncode == FAILURE
+    assert said == f"keelboot: image {tmp_path}/boot: changed while it was read\n"
+    assert not (tmp_path / "x.keel").exists()
 
 
 def said_in_one_line(*args, limits=None):

@@ -2,11 +2,10 @@
 #include "cli/bundle/bundle_build.h"
 
 #include "cli/bundle/bundle_encode.h"
-#include "cli/bundle/bundle_folder.h"
+#include "cli/bundle/bundle_image.h"
 #include "cli/bundle/bundle_old.h"
 #include "cli/bundle/bundle_output.h"
 #include "cli/bundle/bundle_progress.h"
-#include "cli/bundle/bundle_verity.h"
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
 #include "cli/output/output.h"
@@ -16,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SAVES_LEAST 25u /* zstd is worth its while if it saves one byte of so many */
 
 struct build {
 	struct bundle_spec *s;
@@ -29,6 +30,8 @@ struct build {
 	struct bundle_output out;
 	struct digest digest;
 	struct bundle_progress progress;
+	/* the images are encoded a second time */
+	bool again;
 	char text[MANIFEST_MAX];
 	size_t text_len;
 	uint8_t header[READER_HEADER_LEN];
@@ -37,75 +40,6 @@ struct build {
 };
 
 /* ---------------------------------------------------------------- before */
-
-/* Also before a tree is made: the memory for it goes with the size. */
-static enum kb_err check_size(const struct bundle_source *s, const struct manifest_image *im)
-{
-	if (s->size / im->chunk < MANIFEST_CHUNKS_MAX)
-		return KB_OK;
-	log_err("image %s: too large for chunks of %u bytes; use a larger --chunk-size", s->path,
-		im->chunk);
-	return KB_ENOSPC;
-}
-
-/* What no boot of a device would take. */
-static enum kb_err check_verity_fits(const struct bundle_source *s, const struct manifest_image *im)
-{
-	const char *wrong = manifest_verity_check(im);
-
-	if (wrong == NULL)
-		return KB_OK;
-	log_err("image %s: %s", s->path, wrong);
-	return KB_EINVAL;
-}
-
-static enum kb_err open_file(struct build *b, unsigned i)
-{
-	const char *path = b->s->file[i];
-	int fd;
-
-	if (bundle_folder_is(path)) {
-		TRY(bundle_folder_image(b->s, i, &fd));
-		return bundle_source_take(&b->source[i], fd, path);
-	}
-	if (b->s->size[i] != 0) {
-		log_err("image %s: size= works only for a folder; a file keeps its own size", path);
-		return KB_EINVAL;
-	}
-	return bundle_source_open(&b->source[i], path);
-}
-
-/* Other classes may well hold something else, as firmware. */
-static void find_filesystem(const struct bundle_source *s, struct manifest_image *im)
-{
-	bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
-	if (im->filesystem[0] == '\0' && strcmp(im->name, "root") == 0)
-		log_warn(
-			"image %s: unknown file system: devices may not mount it; name it: fs=TYPE",
-			s->path);
-}
-
-static enum kb_err open_source(struct build *b, unsigned i)
-{
-	struct manifest_image *im = &b->s->m.image[i];
-	struct bundle_source *s = &b->source[i];
-
-	TRY(open_file(b, i));
-	b->nsources++;
-	if (bundle_source_is(s, b->s->output)) {
-		log_err("%s is both the image and the output; choose another output", s->path);
-		return KB_EINVAL;
-	}
-	if (im->filesystem[0] == '\0')
-		find_filesystem(s, im);
-	im->chunk = b->s->chunk;
-	TRY(check_size(s, im));
-	if (b->s->verity && strcmp(im->name, "root") == 0)
-		TRY(bundle_verity_add(s, im, b->s->m.compatible[0]));
-	im->size = s->size;
-	TRY(check_size(s, im));
-	return check_verity_fits(s, im);
-}
 
 /* Everything that can go wrong early does, before minutes of compressing. */
 static enum kb_err prepare_image(struct build *b)
@@ -116,7 +50,8 @@ static enum kb_err prepare_image(struct build *b)
 	for (; b->nkeys < s->nkeys; b->nkeys++)
 		TRY(key_file_load(&b->key[b->nkeys], s->key[b->nkeys]));
 	for (unsigned i = 0; i < s->m.nimages; i++) {
-		TRY(open_source(b, i));
+		TRY(bundle_image_open(s, i, &b->source[i]));
+		b->nsources++;
 		total += b->source[i].size;
 	}
 	if (s->threads == 0) {
@@ -150,6 +85,15 @@ static enum kb_err add_encoding(struct build *b, unsigned image, struct bundle_t
 	return bundle_table_end(&b->records[m->nencodings - 1], &b->digest, &me->table);
 }
 
+/* What was encoded anew. */
+static enum kb_err check_same(const struct build *b, unsigned i)
+{
+	if (!b->again || memcmp(b->s->m.image[i].digest, b->enc[i].digest, DIGEST_LEN) == 0)
+		return KB_OK;
+	log_err("image %s: changed while it was read", b->source[i].path);
+	return KB_EIO;
+}
+
 /* The hashes of an image, and, unless there are to be deltas only, all of it. */
 static enum kb_err encode_image(struct build *b, unsigned i)
 {
@@ -164,10 +108,11 @@ static enum kb_err encode_image(struct build *b, unsigned i)
 	e->frame = s->frame;
 	e->threads = s->threads;
 	e->payload_fd = s->full ? b->spool : -1;
-	e->progress = bundle_progress_image;
+	e->progress = b->again ? NULL : bundle_progress_image; /* it was all done once */
 	e->ctx = &b->progress;
 	TRY(bundle_encode_run(e));
 	b->progress.before += im->size;
+	TRY(check_same(b, i));
 	memcpy(im->digest, e->digest, DIGEST_LEN);
 	TRY(bundle_table_end(&e->hashes, &b->digest, &im->hashes));
 	if (!s->full)
@@ -228,7 +173,7 @@ static enum kb_err delta_from(struct build *b, unsigned i, const struct bundle_s
 	return err;
 }
 
-static enum kb_err encode_all(struct build *b, unsigned i, struct bundle_way *ways)
+static enum kb_err encode_with_deltas(struct build *b, unsigned i, struct bundle_way *ways)
 {
 	unsigned before = b->s->m.nencodings;
 
@@ -240,6 +185,45 @@ static enum kb_err encode_all(struct build *b, unsigned i, struct bundle_way *wa
 	log_err("image %s: no --from has an older one, so --full no leaves nothing",
 		b->s->m.image[i].name);
 	return KB_EINVAL;
+}
+
+/* Of a compressed kernel, or a squashfs, zstd leaves nearly all. If it does so of each image, and no
+ * delta wants the decoder either, raw images save its memory: more than half of an install's. */
+static bool is_zstd_in_vain(const struct build *b)
+{
+	const struct bundle_spec *s = b->s;
+
+	if (!s->compress || s->compress_always || !s->full || s->m.nencodings > s->m.nimages)
+		return false;
+	for (unsigned i = 0; i < s->m.nimages; i++)
+		if (b->enc[i].payload_len < b->enc[i].plain_len - b->enc[i].plain_len / SAVES_LEAST)
+			return false;
+	return true;
+}
+
+/* All images anew. What was appended, and noted of it, is gone; but the digests are compared. */
+static enum kb_err encode_raw(struct build *b)
+{
+	struct manifest *m = &b->s->m;
+
+	TRY(bundle_output_cut(b->spool, 0));
+	b->s->compress = false;
+	b->again = true;
+	while (m->nencodings > 0)
+		bundle_table_free(&b->records[--m->nencodings]);
+	for (unsigned i = 0; i < m->nimages; i++) {
+		bundle_table_free(&b->enc[i].hashes);
+		b->enc[i] = (struct bundle_encode){ .chunk = 0 };
+		TRY(encode_image(b, i));
+	}
+	return KB_OK;
+}
+
+static enum kb_err encode_all(struct build *b, struct bundle_way *ways)
+{
+	for (unsigned i = 0; i < b->s->m.nimages; i++)
+		TRY(encode_with_deltas(b, i, ways));
+	return is_zstd_in_vain(b) ? encode_raw(b) : KB_OK;
 }
 
 /* Tables image by image, payloads likewise. */
@@ -357,10 +341,9 @@ static enum kb_err build_all(struct build *b, struct bundle_build_result *result
 
 	TRY(prepare_image(b));
 	output_time(m->created, output_now(), true);
-	for (unsigned i = 0; i < m->nimages; i++) {
-		TRY(encode_all(b, i, result->way));
+	TRY(encode_all(b, result->way));
+	for (unsigned i = 0; i < m->nimages; i++)
 		result->images_len += m->image[i].size;
-	}
 	TRY(make_manifest(b));
 	TRY(make_header(b));
 	TRY(sign_bundle(b));

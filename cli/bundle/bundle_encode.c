@@ -9,9 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define SAVES_LEAST 25u /* zstd is worth its while if it saves one byte of so many */
 
 /* Frames are numbered, each of MANIFEST_FRAME_MAX bytes of the image; a job is one on its way. */
 struct work {
@@ -26,8 +23,6 @@ struct work {
 	/* of the image */
 	struct digest digest;
 	struct payload_digest payload;
-	/* bytes of the image that are not zero */
-	uint64_t plain_len;
 	/* why it failed, who reads or writes has reported */
 	bool reported;
 };
@@ -90,7 +85,7 @@ static enum kb_err put_frame(void *ctx, unsigned job)
 	for (unsigned i = 0; i < f->n; i++) {
 		TRY(put_chunk(e, (uint32_t)(done / e->chunk), &f->chunk[i]));
 		done += f->chunk[i].len;
-		w->plain_len += f->chunk[i].zero ? 0 : f->chunk[i].len;
+		e->plain_len += f->chunk[i].zero ? 0 : f->chunk[i].len;
 	}
 	if (e->payload_fd >= 0) {
 		TRY(payload_digest_add(&w->payload, f->stored, f->stored_len));
@@ -137,13 +132,14 @@ static enum kb_err encode_frames(struct work *w)
 	return digest_end(&w->digest, w->e->digest);
 }
 
-static enum kb_err encode_once(struct bundle_encode *e, uint64_t *plain_len)
+enum kb_err bundle_encode_run(struct bundle_encode *e)
 {
 	/* bound: one struct */
 	struct work *w = calloc(1, sizeof(*w));
 	enum kb_err err = KB_ENOMEM;
 	bool reported = false;
 
+	bundle_source_rewind(e->source);
 	if (w != NULL) {
 		w->e = e;
 		bundle_queue_size(&w->queue, e->threads, BUNDLE_QUEUE_THREADS);
@@ -152,47 +148,10 @@ static enum kb_err encode_once(struct bundle_encode *e, uint64_t *plain_len)
 		w->queue.put = put_frame;
 		w->queue.ctx = w;
 		err = encode_frames(w);
-		*plain_len = w->plain_len;
 		reported = w->reported;
 		free_work(w);
 	}
 	if (err != KB_OK && !reported)
 		log_err("image %s: encoding failed: %s", e->source->path, err_text(err));
 	return err;
-}
-
-/* What was appended, and noted of it, is gone. */
-static enum kb_err encode_anew(struct bundle_encode *e, off_t begin)
-{
-	uint64_t plain_len;
-
-	TRY(bundle_output_cut(e->payload_fd, begin));
-	bundle_table_free(&e->hashes);
-	bundle_table_free(&e->records);
-	e->hashes = e->records = (struct bundle_table){ 0 };
-	e->payload_len = 0;
-	e->forms = 0;
-	e->compress = false;
-	e->progress = NULL; /* it was all done once */
-	bundle_source_rewind(e->source);
-	return encode_once(e, &plain_len);
-}
-
-/* Of a compressed kernel, or a squashfs, zstd leaves nearly all: the device then needs no decoder,
- * which has more than half of the memory of an install. */
-static bool saves_enough(uint64_t stored, uint64_t plain)
-{
-	return stored < plain - plain / SAVES_LEAST;
-}
-
-enum kb_err bundle_encode_run(struct bundle_encode *e)
-{
-	off_t begin = e->payload_fd < 0 ? 0 : lseek(e->payload_fd, 0, SEEK_CUR);
-	uint64_t plain_len;
-
-	TRY(encode_once(e, &plain_len));
-	if (!e->compress || e->payload_fd < 0 || plain_len == 0 ||
-	    saves_enough(e->payload_len, plain_len))
-		return KB_OK;
-	return encode_anew(e, begin);
 }

@@ -9,10 +9,11 @@
 #include "cli/bundle/bundle_table.h"
 
 struct bundle_encode {
+	/* read from its beginning */
 	struct bundle_source *source;
 	/* bytes */
 	uint32_t chunk;
-	/* with zstd, unless that saves next to nothing; else raw and zero only */
+	/* with zstd; else raw and zero only */
 	bool compress;
 	/* of zstd; bytes of text in one frame, at most MANIFEST_FRAME_MAX */
 	int level;
@@ -29,6 +30,8 @@ struct bundle_encode {
 	/* of the whole image */
 	uint8_t digest[DIGEST_LEN];
 	uint64_t payload_len;
+	/* bytes of the image in chunks that are not zero */
+	uint64_t plain_len;
 	uint8_t payload_digest[DIGEST_LEN];
 	/* MANIFEST_FORM bits that were used */
 	unsigned forms;

@@ -69,8 +69,9 @@ static const char *set_sig_cap(struct bundle_spec *s, const char *value)
 
 static const char *set_compress(struct bundle_spec *s, const char *value)
 {
-	s->compress = strcmp(value, "zstd") == 0;
-	return s->compress || strcmp(value, "none") == 0 ? NULL : "expected zstd or none";
+	s->compress_always = strcmp(value, "zstd") == 0;
+	s->compress = s->compress_always || strcmp(value, "auto") == 0;
+	return s->compress || strcmp(value, "none") == 0 ? NULL : "expected auto, zstd or none";
 }
 
 static const char *set_verity(struct bundle_spec *s, const char *value)

@@ -33,7 +33,8 @@ struct bundle_spec {
 	/* compressed blocks of squashfs and erofs may be made again on the device */
 	bool recompress;
 	uint32_t chunk;
-	bool compress;
+	/* with zstd; also if that saves next to nothing */
+	bool compress, compress_always;
 	/* of the image "root" */
 	bool verity;
 	int level;
