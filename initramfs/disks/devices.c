@@ -308,21 +308,22 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	uint64_t start = os_now_ms(), waited = 0;
 	void (*missing)(void *ctx) = wait->missing;
 	struct sources_wait media = { .why = NULL };
-	bool awaited = false; /* media: what settle= says is their bound, and not timeout= */
 	struct devices_rank r;
 
 	p->worth = worth_of_disk;
 	p->mapped_as = devices_rank_any_mapped(conf) ? name_in_conf : NULL;
 	p->ctx = (void *)conf;
 	probe_start(p);
-	while (awaited || is_in_time(p, wait, waited)) {
-		bool loading = wait->loading != NULL && wait->loading(wait->ctx), decided;
+	while (true) { /* bound: is_in_time(), or for media, settle= and 5 s: sources_awaited() */
+		bool loading = wait->loading != NULL && wait->loading(wait->ctx);
+		bool over = !is_in_time(p, wait, waited);
 
+		media.loading = loading;
 		devices_rank(&r, p, conf);
-		decided = !loading && is_decided(&r, conf, waited);
-		awaited =
-			decided && sources_awaited(p, conf, wait->sources, &media, waited) != NULL;
-		if (decided && !awaited)
+		if (over && r.disk == NULL)
+			break;
+		if ((over || (!loading && is_decided(&r, conf, waited))) &&
+		    sources_awaited(p, conf, wait->sources, &media, waited) == NULL)
 			break;
 		if (!loading && missing != NULL && is_missing(&r, p, wait, waited)) {
 			missing(wait->ctx);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A stick that was seen on the bus, but is no disk yet, gets so much longer than settle=. */
+/* What the bus knows, but what is no disk yet, gets so much longer than settle=. */
 #define STICK_MS  5000
 #define MMC_HOSTS "/sys/class/mmc_host"
 
@@ -234,6 +234,15 @@ static const char *card_awaited(const struct probe *p, const struct conf *conf, 
 	return why;
 }
 
+/* The kernel is not asked yet: what it drives may be one of the hosts. */
+static const char *driver_awaited(const struct conf *conf, unsigned sources, uint64_t waited_ms)
+{
+	return sources & (CMDLINE_SOURCE_USB | CMDLINE_SOURCE_SD) &&
+			       waited_ms < conf->media_wait_ms + STICK_MS
+		       ? "a driver that loads"
+		       : NULL;
+}
+
 /* What did not come, and why. */
 static void report_end(const struct probe *p, struct sources_wait *w, unsigned sources)
 {
@@ -259,6 +268,8 @@ const char *sources_awaited(const struct probe *p, const struct conf *conf, unsi
 {
 	const char *why = NULL;
 
+	if (w->loading)
+		return driver_awaited(conf, sources, waited_ms);
 	if (sources & CMDLINE_SOURCE_USB)
 		why = stick_awaited(p, conf, w, waited_ms);
 	if (why == NULL && sources & CMDLINE_SOURCE_SD)

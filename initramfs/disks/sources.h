@@ -13,6 +13,8 @@ struct sources_wait {
 	const char *why;
 	/* the kernel was asked for hosts of USB that wait for a supplier; and there were some */
 	bool asked, deferred;
+	/* a driver loads, by who waits: what it drives may yet come */
+	bool loading;
 	/* it was said how it ended */
 	bool over;
 };
@@ -22,7 +24,7 @@ struct sources_wait {
  * when it changes, and how it ended: drivers of hosts that wait for a supplier are named. A stick:
  * until settle= has passed without a uevent of USB, where a host is there, or may come. A card:
  * settle=, where a slot is empty. The probers of what came are waited for, and a stick that the bus
- * knows, but that is no disk yet, gets up to five seconds more.
+ * knows, but that is no disk yet, gets up to five seconds more. So does a driver that loads.
  */
 const char *sources_awaited(const struct probe *p, const struct conf *conf, unsigned sources,
 			    struct sources_wait *w, uint64_t waited_ms);

@@ -241,6 +241,56 @@ TEST(sticks_settle_behind_the_time_for_the_disk)
 	assert_in_range(os_now_ms(), 5000, 5200);
 }
 
+static uint64_t loads_until;
+
+static bool loads_a_driver(void *ctx)
+{
+	return os_now_ms() >= 1500 && os_now_ms() < loads_until;
+}
+
+/* The driver of a host of USB that comes late is one. */
+TEST(sticks_settle_though_a_driver_loads_when_the_time_for_the_disk_ends)
+{
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	plug_in(stick(4000, 1));
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	wait_for.timeout_s = 2;
+	wait_for.loading = loads_a_driver;
+	loads_until = 2600;
+	conf.media_wait_ms = 5000;
+	OK(find_all());
+	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"));
+	assert_in_range(os_now_ms(), 5000, 5200);
+}
+
+TEST(a_driver_that_hangs_holds_up_no_boot)
+{
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	wait_for.timeout_s = 2;
+	wait_for.loading = loads_a_driver;
+	loads_until = 60000;
+	conf.media_wait_ms = 5000;
+	OK(find_all());
+	assert_in_range(os_now_ms(), 10000, 10200);
+	wait_for.sources = CMDLINE_SOURCE_NONE;
+	probe_stop(&p);
+	OK(find_all());
+	assert_in_range(os_now_ms(), 12000, 12400);
+}
+
+TEST(sticks_settle_behind_the_time_for_a_disk_that_lacks_a_root)
+{
+	plug_in(disk("vda", "/devices/pci0/block/vda", 2));
+	plug_in(stick(4000, 1));
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	wait_for.timeout_s = 2;
+	conf.media_wait_ms = 5000;
+	OK(find_all());
+	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"));
+	assert_in_range(os_now_ms(), 5000, 5200);
+}
+
 TEST(no_stick_is_waited_for_without_a_disk_or_once_its_own_time_is_over)
 {
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
