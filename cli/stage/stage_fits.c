@@ -116,7 +116,7 @@ static enum kb_err all_fit(const struct device *d, const struct manifest *m, int
 	apply_lend_begin_for(of);
 	err = images_fit(d, m, slot, &files);
 	if (err == KB_OK && files.n > 0 && files.dev[0].top >= 0 &&
-	    apply_entry_check(files.dev[0].top, files.lent, of, slot, why) == KB_EBUSY)
+	    apply_entry_check(files.dev[0].top, files.lent, of, slot, why) != KB_OK)
 		log_warn("slot %c: no boot installs it before this is mended: %s",
 			 state_slot_letter(slot), why);
 	apply_boot_close(&files);

@@ -3,6 +3,8 @@
  */
 #include "lib/bytes.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/raw.h"
+#include "tests/unit/syscall.h"
 #include "update/apply/apply_target.h"
 
 #include <limits.h>
@@ -88,6 +90,41 @@ int fstatvfs(int fd, struct statvfs *fs)
 	return 0;
 }
 
+static const char *unread; /* the end of the name of a file that gives an error; NULL: none */
+static bool unlisted;	   /* so do folders */
+
+/* In front of the C library's. */
+ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	if (unread == NULL || n < (ssize_t)strlen(unread) ||
+	    strcmp(path + n - strlen(unread), unread) != 0)
+		return raw_pread(fd, buf, len, off);
+	errno = EIO;
+	return -1;
+}
+
+ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size);
+ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size)
+{
+	return pread64(fd, buf, len < size ? len : size, off);
+}
+
+static bool syscall_answers(long number, const long arg[6], long *result)
+{
+	(void)arg;
+	if (number != SYS_getdents64 || !unlisted)
+		return false;
+	errno = EIO;
+	*result = -1;
+	return true;
+}
+
 static void name_part(int slot, const char *cls, const char *path)
 {
 	struct apply_slot *s = &job.slot[slot];
@@ -117,6 +154,8 @@ static void set_up(void)
 	folder_put("EFI/Linux/a.efi", "a");
 	reads = writes = returns = 0;
 	lend_fails = KB_OK;
+	unread = NULL;
+	unlisted = false;
 	while_asking = NULL;
 	fixed = closed_at_write = false;
 	blocks_free = 10000;
@@ -449,7 +488,8 @@ TEST(text_that_names_other_files_is_refused)
 		is_refused("/dev/vda1:/loader/entries/b.conf lacks the line \"linux /b/vmlinuz\"");
 	}
 	folder_put("loader/entries/b.conf", "linux /b/vmlinuz\ninitrd /a/initrd\n");
-	is_refused("/dev/vda1:/loader/entries/b.conf lacks the line \"initrd /b/initrd\"");
+	is_refused("/dev/vda1:/loader/entries/b.conf lacks the line \"initrd /b/initrd\""
+		   ", or \"devicetree\" with it");
 	folder_put("loader/entries/b.conf", "linux /b/vmlinuz\ninitrd /b/initrd\n");
 	OK(open_it());
 }
@@ -464,7 +504,7 @@ TEST(text_that_is_missing_or_too_long_is_refused)
 	memset(text, '#', sizeof(text) - 1);
 	folder_put("loader/entries/b.conf", text);
 	FAILS(open_it(), KB_EFORMAT);
-	assert_why("/dev/vda1:/loader/entries/b.conf cannot be read");
+	assert_why("/dev/vda1:/loader/entries/b.conf is too long: 4095 bytes are the most");
 	apply_target_close(&target);
 	folder_run("rm -r loader");
 	is_refused("/loader/entries/b.conf is missing");
@@ -489,6 +529,51 @@ TEST(text_that_is_counted_in_is_refused)
 	is_refused("b+3.conf beside it is the same entry for systemd-boot, which counts");
 	folder_run("cd loader/entries && mv b+3.conf B+0-3.CONF && rm b.conf");
 	is_refused("B+0-3.CONF beside it is the same entry");
+}
+
+/* A text starts one slot, and an image the other: it may start both. */
+TEST(text_of_another_slot_that_names_the_image_is_refused)
+{
+	has_texts();
+	job.slot[1].nparts = 0;
+	m.nimages = 1;
+	name_part(1, "boot", "/dev/vda1:/EFI/Linux/b.efi");
+	OK(open_it());
+	apply_target_close(&target);
+	folder_put("loader/entries/a.conf", "efi /EFI/Linux/b.efi\n");
+	is_refused("/loader/entries/a.conf is of slot a, and names /EFI/Linux/b.efi of slot b");
+	folder_run("rm -r loader");
+	OK(open_it());
+}
+
+/* It is no failure of the storage, which would be counted: nothing was written. */
+TEST(text_that_a_damaged_fat_does_not_give_is_refused)
+{
+	static const char *const texts[] = { "/loader/entries/b.conf", "/loader/entries/a.conf" };
+
+	has_texts();
+	for (unsigned i = 0; i < KB_ARRAY_LEN(texts); i++) {
+		unread = texts[i];
+		FAILS(open_it(), KB_EFORMAT);
+		assert_why(strf("/dev/vda1:%s: its file system is damaged", texts[i]));
+		EQUAL((writes, 0));
+		apply_target_close(&target);
+	}
+	unread = NULL;
+	OK(open_it());
+}
+
+/* What is behind may be the same entry. */
+TEST(folder_that_a_damaged_fat_does_not_list_is_refused)
+{
+	unlisted = true;
+	FAILS(open_it(), KB_EFORMAT);
+	assert_why("/dev/vda1:/EFI/Linux: its file system is damaged");
+	apply_target_close(&target);
+	has_texts();
+	FAILS(open_it(), KB_EFORMAT);
+	assert_why("/dev/vda1:/loader/entries: its file system is damaged");
+	EQUAL((writes, 0));
 }
 
 TEST_MAIN("apply_target", .set_up = set_up, .tear_down = tear_down, .quiet = true)

@@ -56,12 +56,24 @@ static const char *kernel_of(const struct look *l, int slot)
 	return NULL;
 }
 
+/* A damaged FAT is no failure of the slot's storage: nothing of it was written. */
+static enum kb_err fail_to_read(struct look *l, const char *what, enum kb_err err)
+{
+	const char *text = err_fat_text(err);
+
+	return fail_look(l, KB_EFORMAT, "%s:%s: %s", l->dev, what,
+			 text != NULL ? text : err_fat_text(KB_EFORMAT));
+}
+
 /* ---------------------------------------------------------------- the folder of the entries */
 
 static enum kb_err enter_folders(struct look *l, int top, const char *outer, const char *inner)
 {
-	enum kb_err err = os_file_reopen(top, &l->folder);
+	char what[64];
+	enum kb_err err;
 
+	util_close(&l->folder);
+	err = os_file_reopen(top, &l->folder);
 	if (err == KB_OK)
 		err = os_file_enter(&l->folder, outer);
 	if (err == KB_OK)
@@ -69,25 +81,29 @@ static enum kb_err enter_folders(struct look *l, int top, const char *outer, con
 	if (err == KB_OK)
 		return KB_OK;
 	util_close(&l->folder);
-	return err == KB_ENOENT ? KB_OK
-				: fail_look(l, err, "%s: %s/%s cannot be opened: %s", l->dev, outer,
-					    inner, err_text(err));
+	snprintf(what, sizeof(what), "/%s/%s", outer, inner);
+	return err == KB_ENOENT ? KB_OK : fail_to_read(l, what, err);
 }
 
-/* It would start either of them. */
+/* It would start either of them. What cannot be read to its end may hide one. */
 static enum kb_err check_twin(struct look *l, const char *file)
 {
 	static struct os_file_names names;
 	char name[OS_FILE_NAME_MAX + 1];
+	enum kb_err err = KB_ENOENT;
 
 	names = (struct os_file_names){ .dir = l->folder };
-	while (l->folder >= 0 && os_file_next(&names, name) == KB_OK)
+	while (l->folder >= 0 && (err = os_file_next(&names, name)) == KB_OK)
 		if (conf_place_is_counted(file, name))
 			return fail_look(
 				l, KB_EBUSY,
 				"%s:%s: %.63s beside it is the same entry for systemd-boot, which counts its starts: remove that file",
 				l->dev, file, name);
-	return KB_OK;
+	return err == KB_ENOENT
+		       ? KB_OK
+		       : fail_to_read(l,
+				      conf_place_is_image(file) ? "/EFI/Linux" : "/loader/entries",
+				      err);
 }
 
 /* ---------------------------------------------------------------- texts */
@@ -96,17 +112,21 @@ static enum kb_err read_entry(struct look *l, const char *entry)
 {
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = l->folder >= 0 ? os_file_open(l->folder, entry, &fd) : KB_ENOENT;
+	char what[CONF_PLACE_NAME + sizeof("/loader/entries/")];
 
 	l->len = 0;
 	if (err == KB_ENOENT)
 		return KB_OK;
 	if (err == KB_OK)
 		err = os_file_read(fd, 0, l->text, sizeof(l->text), &l->len);
-	if (err == KB_OK && l->len == sizeof(l->text))
-		err = KB_EFORMAT; /* what is behind is read by systemd-boot */
-	return err == KB_OK ? KB_OK
-			    : fail_look(l, err, "%s:/loader/entries/%s cannot be read: %s", l->dev,
-					entry, err_text(err));
+	snprintf(what, sizeof(what), "/loader/entries/%s", entry);
+	if (err != KB_OK)
+		return fail_to_read(l, what, err);
+	/* what is behind is read by systemd-boot */
+	return l->len < sizeof(l->text)
+		       ? KB_OK
+		       : fail_look(l, KB_EFORMAT, "%s:%s is too long: %u bytes are the most",
+				   l->dev, what, BLS_MAX - 1);
 }
 
 static struct bls look_for(const struct look *l, const char *file)
@@ -136,7 +156,9 @@ static enum kb_err check_own_text(struct look *l, const char *kernel)
 			return fail_look(l, KB_EBUSY,
 					 "%s:/loader/entries/%s lacks the line \"%s %s\"%s", l->dev,
 					 entry, is_kernel(&own->part[k]) ? "linux" : "initrd", file,
-					 is.starts_other ? ", or has another one" : "");
+					 !is_kernel(&own->part[k]) ? ", or \"devicetree\" with it"
+					 : is.starts_other	   ? ", or has another one"
+								   : "");
 	}
 	return KB_OK;
 }
@@ -176,8 +198,9 @@ static enum kb_err check_all(struct look *l, int top, const char *kernel)
 		TRY(enter_folders(l, top, "loader", "entries"));
 	TRY(check_twin(l, kernel));
 	if (is_image)
-		return KB_OK;
-	TRY(check_own_text(l, kernel));
+		TRY(enter_folders(l, top, "loader", "entries"));
+	else
+		TRY(check_own_text(l, kernel));
 	for (int i = 0; i < (int)STATE_SLOTS_MAX; i++)
 		if (i != l->target)
 			TRY(check_text_of(l, i));
