@@ -22,7 +22,7 @@ bool pairs_back(struct boot *b, int slot)
 		return false;
 	log_err("slot %c: restarting with its own kernel: the state cannot be written with this one",
 		state_slot_letter(slot));
-	evidence_forget(&b->evidence);
+	/* panic records stay: what they mean could not be written */
 	os_reboot();
 	log_err("the kernel refuses to restart");
 	return false;

@@ -362,6 +362,22 @@ TEST(arrival_that_cannot_be_written_restarts_where_the_loader_starts_the_good_sl
 	assert_absent(ASKS "once");
 }
 
+/* What it means could not be written, so the next boot reads it again. */
+TEST(panic_record_stays_where_the_kernel_goes_back)
+{
+	machine_anew();
+	has_pairs("keelboot.pair=b,once\n");
+	os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
+	os_sim_file("/sys/fs/pstore/.there", "");
+	os_sim_file("/sys/fs/pstore/dmesg-ramoops-0", "Panic#1 Part1\n");
+	machine_put(handed(2));
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	loader_says("get", "default=a once=-\n", 0);
+	EQUAL((machine_boot(), OS_SIM_REBOOT));
+	assert_once("# slot a: restarting with its own kernel");
+	assert_absent("unlink /sys/fs/pstore/");
+}
+
 /* It would start this kernel again and again. */
 TEST(arrival_that_cannot_be_written_boots_the_good_slot_where_a_restart_may_repeat_it)
 {
