@@ -187,8 +187,8 @@ static enum kb_err encode_with_deltas(struct build *b, unsigned i, struct bundle
 	return KB_EINVAL;
 }
 
-/* Of a compressed kernel, or a squashfs, zstd leaves nearly all. If it does so of each image, and no
- * delta wants the decoder either, raw images save its memory: more than half of an install's. */
+/* Of a compressed kernel, or a squashfs, zstd leaves nearly all. If it does so of each image, and
+ * no delta wants the decoder either, raw images save its memory: more than half of an install's. */
 static bool is_zstd_in_vain(const struct build *b)
 {
 	const struct bundle_spec *s = b->s;
