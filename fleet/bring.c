@@ -131,6 +131,7 @@ static enum fetch_end bring_parts(struct contact *c, const struct offer *o, stru
 enum fetch_end bring_bundle(struct contact *c, const struct offer *o, struct bring *b)
 {
 	static struct parts p;
+	enum fetch_end end;
 
 	*b = (struct bring){ .code = FACTS_OK };
 	p = (struct parts){ 0 };
@@ -142,7 +143,10 @@ enum fetch_end bring_bundle(struct contact *c, const struct offer *o, struct bri
 	p.url = fetch_url(&c->client.http, o);
 	p.release = o->release;
 	p.only_parts = c->conf->fleet_partial == CONF_PARTIAL_REQUIRE;
-	if (is_fetched_whole(c, &p.limits, p.url))
-		return bring_whole(c, o, &p.limits, b);
-	return bring_parts(c, o, &p, b);
+	if (!is_fetched_whole(c, &p.limits, p.url))
+		return bring_parts(c, o, &p, b);
+	end = bring_whole(c, o, &p.limits, b);
+	/* What all of it lacks, its parts may not. */
+	c->a.room = 0;
+	return end;
 }

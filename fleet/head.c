@@ -2,7 +2,6 @@
 #include "fleet/head.h"
 
 #include "fleet/parts.h"
-#include "update/wire/reader_header.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,18 +29,27 @@ void head_forget(struct head *h)
 	h->code = FACTS_OK;
 }
 
+const char *head_read(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN], uint64_t size)
+{
+	enum kb_err err = reader_header_parse(h, raw);
+
+	if (err == KB_ENEWER)
+		return "made for a newer Keelboot; update Keelboot first";
+	return err == KB_OK && h->total_len == size ? NULL : "its header is none, or another one's";
+}
+
 /* By its own words, which nobody has signed yet. */
 static bool read_first_header(struct head *h, struct reader_header *header, char *why)
 {
 	uint8_t raw[READER_HEADER_LEN];
+	const char *wrong;
 	size_t len;
 
 	if (files_read(h->files, FOLDER_BUNDLE, raw, sizeof(raw), &len) != KB_OK)
 		return refuse_head(h, FACTS_FAILURE, "the file cannot be read", why);
-	if (len < sizeof(raw) || reader_header_parse(header, raw) != KB_OK ||
-	    header->total_len != h->a->size)
-		return refuse_head(h, FACTS_VERIFY, "its header is none, or another one's", why);
-	return true;
+	wrong = len < sizeof(raw) ? "it is shorter than a bundle"
+				  : head_read(header, raw, h->a->size);
+	return wrong == NULL || refuse_head(h, FACTS_VERIFY, wrong, why);
 }
 
 static bool ask_index(struct head *h, char *why)

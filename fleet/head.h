@@ -8,6 +8,7 @@
 
 #include "fleet/facts.h"
 #include "fleet/files.h"
+#include "update/wire/reader_header.h"
 
 struct head {
 	/* set by the caller: those of the contact; the release that it must hold, "": any */
@@ -21,6 +22,9 @@ struct head {
 	uint64_t due;
 };
 
+/* What is wrong with the header of a bundle of this size, for a person; NULL: nothing, and *h is
+ * it. */
+const char *head_read(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN], uint64_t size);
 /* What was here is gone. */
 void head_forget(struct head *h);
 /* So many bytes of it are here. false: it is refused, or cannot be looked at; why says it, and

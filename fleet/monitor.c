@@ -192,12 +192,13 @@ static void unstage(struct monitor *m, struct monitor_result *r)
 	log_warn("what is staged stays: it was not staged by keelboot-fleet");
 }
 
-/* No slot is read for that; a medium may be slow. */
+/* No time is set: of a slot, a file is read that may be the one of the bundle, and a medium may be
+ * slow. */
 static void look_at_index(struct monitor *m, struct monitor_result *r, json_object **document)
 {
 	const char *const words[] = { "stage", "--index", m->folder.bundle, NULL };
 
-	call(m, words, ASK_TIMEOUT_S, r, document);
+	call(m, words, 0, r, document);
 	drop_path(r, m->folder.bundle);
 }
 

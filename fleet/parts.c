@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CUTS_MAX 8 /* in one contact, each behind something that came */
+#define CUTS_MAX      8 /* in one contact, each behind something that came */
+#define ROOM_CONTACTS 8
 
 /* ---------------------------------------------------------------- the file */
 
@@ -231,6 +232,15 @@ static enum parts_end fetch_rest(struct parts *p)
 	return end;
 }
 
+/* Not the index in each contact, to find out the same. But nobody signed how long a header says it
+ * is: now and then it is asked for. */
+static bool may_have_room(struct parts *p)
+{
+	if (p->a->tries % ROOM_CONTACTS == 0)
+		p->a->room = 0;
+	return files_have_room(p->files, p->a->room, p->why);
+}
+
 enum parts_end parts_fetch(struct parts *p)
 {
 	enum parts_end end = PARTS_HERE;
@@ -242,8 +252,7 @@ enum parts_end parts_fetch(struct parts *p)
 	p->fd = -1;
 	p->meter = (struct meter){ .files = p->files, .a = p->a, .limits = &p->limits };
 	p->flush = (struct flush){ .files = p->files, .a = p->a, .meter = &p->meter };
-	/* Not the index again, to find out the same. */
-	if (!files_have_room(p->files, p->a->room, p->why) || !meter_begin(&p->meter, p->why))
+	if (!may_have_room(p) || !meter_begin(&p->meter, p->why))
 		return PARTS_LATER;
 	http_keep(p->http);
 	if (!open_begun(p))

@@ -2,8 +2,8 @@
 #include "fleet/parts.h"
 
 #include "channel/strict.h"
+#include "fleet/head.h"
 #include "fleet/page.h"
-#include "update/wire/reader_header.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -175,6 +175,7 @@ static enum parts_end fetch_index(struct begin *b)
 {
 	uint64_t size = b->p->a->size;
 	struct reader_header h;
+	const char *wrong;
 	enum parts_end end;
 
 	if (size < READER_HEADER_LEN)
@@ -182,8 +183,9 @@ static enum parts_end fetch_index(struct begin *b)
 	end = fetch_up_to(b, first_bytes(b->p));
 	if (end != PARTS_HERE)
 		return end;
-	if (reader_header_parse(&h, b->index) != KB_OK || h.total_len != size)
-		return refuse_bundle(b->p, FACTS_VERIFY, "its header is none, or another one's");
+	wrong = head_read(&h, b->index, size);
+	if (wrong != NULL)
+		return refuse_bundle(b->p, FACTS_VERIFY, wrong);
 	if (h.payload_off > INDEX_MAX) {
 		snprintf(b->p->why, sizeof(b->p->why), "its index has %" PRIu64 " MiB",
 			 h.payload_off >> 20);

@@ -80,7 +80,9 @@ static void take_result(struct contact *c, int code, const char *why, bool again
 {
 	char text[ACTION_WHY_MAX + 1];
 
-	snprintf(text, sizeof(text), "%s was refused: %s", c->a.version, why);
+	/* What is for a newer Keelboot may have no version here. */
+	snprintf(text, sizeof(text), "%s was refused: %s",
+		 c->a.version[0] != '\0' ? c->a.version : c->a.name, why);
 	switch (code) {
 	case FACTS_OK:
 	case FACTS_NOTHING:
@@ -220,7 +222,9 @@ static void fetch_and_stage(struct contact *c, const struct offer *o)
 	enum fetch_end end = bring_bundle(c, o, &b);
 
 	if (b.code != FACTS_OK) {
-		take_result(c, b.code, b.why, false);
+		/* It may be here already, or have fallen back: then that is why. */
+		if (b.code != FACTS_INCOMPATIBLE || !take_known(c))
+			take_result(c, b.code, b.why, false);
 		return;
 	}
 	if (end != FETCH_PAUSED && c->a.phase == ACTION_SEEN)

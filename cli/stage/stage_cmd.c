@@ -326,8 +326,8 @@ static enum kb_err look_only(struct job *job, int fd, uint64_t size)
 	if (job->looks == INDEX)
 		TRY(stage_index_measure(fd, job->file, &size, &job->no_tables));
 	err = look_at_file(job, fd, size);
-	/* Whoever signed it said so; another device's has a name, too. */
-	if (job->looks == INDEX && (err == KB_OK || err == KB_ECOMPAT))
+	/* Whoever signed it said so; what is refused has a name, too. */
+	if (job->looks == INDEX && reader.release.version[0] != '\0')
 		TRY(stage_index_print(&reader.release));
 	TRY(err);
 	TRY(device_open_to_read(&d));

@@ -218,6 +218,33 @@ def test_room_that_one_bundle_lacked_is_not_looked_for_by_the_next(small, server
     small.once(code=REBOOT)
 
 
+@pytest.mark.parametrize("partial", ["auto", "require"])
+def test_room_that_all_of_it_lacked_does_not_hold_up_its_parts(small, server, release, partial):
+    """So a person mends it."""
+    fill_slot(small.dev.slots["a"], release, range(10, 14))
+    server.assign(release)
+    leave(small, RESERVE + release.stat().st_size)
+    assert "no room: " in small.once(code=FAILURE) and not server.requests("artifact")
+    small.configure(partial=partial)
+    small.once(code=REBOOT)
+    assert small.staged
+
+
+def test_room_that_a_forged_index_wants_does_not_hold_up_the_honest_one(small, server, release):
+    """Its length was one that nobody signed: each eighth contact asks anew."""
+    small.configure(partial=None)
+    fill_slot(small.dev.slots["a"], release, range(10, 14))
+    server.assign(release)
+    size = release.stat().st_size
+    leave(small, RESERVE + size)
+    server.on["artifact"] = [lambda handler: send_file(handler, index_of_size(size - 1000, size))]
+    for _ in range(8):
+        assert "no room: " in small.once(code=FAILURE)
+    assert len(server.requests("artifact")) == 1
+    small.once(code=REBOOT)
+    assert small.staged
+
+
 @pytest.mark.parametrize("partial", ["no", "require"])
 def test_what_a_kill_left_of_an_index_is_in_no_way(small, server, bundle, partial):
     small.configure(partial=partial)

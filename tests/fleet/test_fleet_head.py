@@ -10,6 +10,7 @@ from channel_site import private_key
 from cli_device import FAILURE, KIB, MIB, OK, REBOOT, VERIFY, flip, run
 from ddi_server import cut_after
 from keelreader import crc32c
+from hostile import Forge, Keys
 from large import create, enlarge
 from parts_box import index_of
 
@@ -27,6 +28,14 @@ def claim_all_is_index(bundle, out):
     return out
 
 
+def claim_a_newer_reader(bundle, out):
+    data = bytearray(bundle.read_bytes())
+    struct.pack_into("<H", data, 10, 2)
+    struct.pack_into("<I", data, 508, crc32c(bytes(data[:508])))
+    out.write_bytes(data)
+    return out
+
+
 @pytest.fixture(name="wrong", scope="module")
 def make_wrong(factory, tmp_path_factory):
     """Large bundles that no device of ours takes, by what is wrong with them."""
@@ -39,6 +48,7 @@ def make_wrong(factory, tmp_path_factory):
             "old": create(folder, "old.keel", key, data, *small, "--sequence", 5)}
     good = create(folder, "good.keel", key, data, *small)
     made["index"] = flip(good, folder / "index.keel", index_of(good) - 1)
+    made["newer"] = claim_a_newer_reader(good, folder / "newer.keel")
     made["all-index"] = claim_all_is_index(made["stranger"], folder / "all.keel")
     return made
 
@@ -64,6 +74,7 @@ def with_ranges(handler, data=None, tag="x"):
 WAYS = {"no-plain": ("no", without_ranges), "no-ranges": ("no", with_ranges), "auto": ("auto", without_ranges)}
 # What is wrong, how often it is fetched, and how that ends.
 WRONG = {"stranger": (2, "no bundle for this device"), "foreign": (1, "was refused"), "old": (1, "was refused"),
+         "newer": (2, "no bundle for this device: made for a newer Keelboot; update Keelboot first"),
          "index": (2, "no bundle for this device"), "all-index": (2, "no bundle for this device")}
 
 
@@ -82,6 +93,44 @@ def test_a_bundle_that_is_not_wanted_costs_its_head(fleet, server, wrong, way, w
     before = server.sent
     fleet.once()
     assert server.sent == before
+
+
+def test_so_it_is_with_parts_of_one_for_a_newer_keelboot(fleet, server, wrong):
+    fleet.configure(partial="require")
+    server.assign(wrong["newer"])
+    for code in (FAILURE, OK):
+        assert "made for a newer Keelboot; update Keelboot first" in fleet.once(code=code)
+    assert server.sent < HEAD_MAX
+
+
+@pytest.mark.parametrize("partial", ["no", "auto"])
+@pytest.mark.parametrize("bent, says", [
+    ("encoding.1 kind=hologram", "2.0 was refused: image root is stored in a way that needs a newer Keelboot"),
+    ("bundle format=2.0", "newer.keel was refused: ")], ids=["encoding", "manifest"])
+def test_the_end_of_one_for_a_newer_keelboot_names_it(fleet, server, tmp_path, partial, bent, says):
+    """Signed so. Its version is said, if this program can read it."""
+    (tmp_path / "keys").mkdir()
+    keys = Keys(tmp_path / "keys")
+    fleet.dev.trust(keys.public("signer"))
+    fleet.configure(partial=partial)
+    where, _, value = bent.partition("=")
+    action = server.assign(Forge(keys, random.Random(3).randbytes(MIB), lines={where: value})
+                           .write(tmp_path / "newer.keel"))
+    assert says in fleet.once() and "update Keelboot first" in fleet.said
+    assert action.told[-1] == "closed/failure" and any(text.startswith(says) for text in action.messages)
+
+
+@pytest.mark.parametrize("partial", ["no", "auto"])
+def test_one_that_fell_back_here_ends_so_again_once_the_record_is_lost(fleet, server, bundle, partial):
+    fleet.configure(partial=partial)
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.fall_back("modem does not register")
+    (fleet.folder / "action.json").unlink()
+    fleet.once()
+    assert action.told[-1] == "closed/failure"
+    assert "2.0 in slot b fell back: modem does not register" in "\n".join(action.statuses[-1][2])
 
 
 @pytest.mark.parametrize("answer", [without_ranges, with_ranges])
