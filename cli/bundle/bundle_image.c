@@ -28,7 +28,7 @@ static enum kb_err check_verity_fits(const struct bundle_source *s, const struct
 	return KB_EINVAL;
 }
 
-static enum kb_err open_file(const struct bundle_spec *s, unsigned i, struct bundle_source *src)
+static enum kb_err open_file(struct bundle_spec *s, unsigned i, struct bundle_source *src)
 {
 	const char *path = s->file[i];
 	int fd;
