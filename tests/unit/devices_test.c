@@ -228,17 +228,28 @@ TEST(sticks_settle_only_where_there_is_usb)
 	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"), (d.media[1], "/dev/sda1"));
 }
 
-/* timeout= is for the disk of the device: settle= may be longer. */
-TEST(sticks_settle_behind_the_time_for_the_disk)
+/* timeout= is over after 2 s, settle= after 5; the disk has so many partitions. */
+static void set_up_late_media(unsigned parts)
 {
-	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
-	plug_in(stick(4000, 1));
+	plug_in(disk("vda", "/devices/pci0/block/vda", parts));
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	wait_for.timeout_s = 2;
 	conf.media_wait_ms = 5000;
+}
+
+static void assert_late_stick(void)
+{
+	plug_in(stick(4000, 1));
 	OK(find_all());
 	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"));
 	assert_in_range(os_now_ms(), 5000, 5200);
+}
+
+/* timeout= is for the disk of the device: settle= may be longer. */
+TEST(sticks_settle_behind_the_time_for_the_disk)
+{
+	set_up_late_media(4);
+	assert_late_stick();
 }
 
 static uint64_t loads_until;
@@ -251,26 +262,17 @@ static bool loads_a_driver(void *ctx)
 /* The driver of a host of USB that comes late is one. */
 TEST(sticks_settle_though_a_driver_loads_when_the_time_for_the_disk_ends)
 {
-	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
-	plug_in(stick(4000, 1));
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	wait_for.timeout_s = 2;
+	set_up_late_media(4);
 	wait_for.loading = loads_a_driver;
 	loads_until = 2600;
-	conf.media_wait_ms = 5000;
-	OK(find_all());
-	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"));
-	assert_in_range(os_now_ms(), 5000, 5200);
+	assert_late_stick();
 }
 
 TEST(a_driver_that_hangs_holds_up_no_boot)
 {
-	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	wait_for.timeout_s = 2;
+	set_up_late_media(4);
 	wait_for.loading = loads_a_driver;
 	loads_until = 60000;
-	conf.media_wait_ms = 5000;
 	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
 	wait_for.sources = CMDLINE_SOURCE_NONE;
@@ -281,14 +283,8 @@ TEST(a_driver_that_hangs_holds_up_no_boot)
 
 TEST(sticks_settle_behind_the_time_for_a_disk_that_lacks_a_root)
 {
-	plug_in(disk("vda", "/devices/pci0/block/vda", 2));
-	plug_in(stick(4000, 1));
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	wait_for.timeout_s = 2;
-	conf.media_wait_ms = 5000;
-	OK(find_all());
-	EQUAL((d.nmedia, 2), (d.media[0], "/dev/sda"));
-	assert_in_range(os_now_ms(), 5000, 5200);
+	set_up_late_media(2);
+	assert_late_stick();
 }
 
 TEST(no_stick_is_waited_for_without_a_disk_or_once_its_own_time_is_over)
