@@ -64,7 +64,7 @@ _keelboot_values() {
 	'install --progress') echo auto bar plain json none ;;
 	'key --type') echo ed25519 p256 ;;
 	'bundle create --allow-downgrade') echo yes no ;;
-	'bundle create --compress') echo zstd none ;;
+	'bundle create --compress') echo auto zstd none ;;
 	'bundle create --full') echo yes no ;;
 	'bundle create --recompress') echo yes no ;;
 	'key generate --type') echo ed25519 p256 ;;

@@ -107,7 +107,7 @@ function __keelboot_values
         case 'bundle create --allow-downgrade'
             printf '%s\n' yes no
         case 'bundle create --compress'
-            printf '%s\n' zstd none
+            printf '%s\n' auto zstd none
         case 'bundle create --full'
             printf '%s\n' yes no
         case 'bundle create --recompress'
