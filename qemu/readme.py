@@ -8,8 +8,9 @@ from pathlib import Path
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEFORE = "This is (b) and (c), shortened:\n\n"
 SCENES = ("b", "c")
-# Lines of `keelboot status` that README leaves out.
-DETAIL = re.compile(r"^ *\d+\.\d+s +(Staged|Floor|State|Guardian|Watchdog|Compatible|Warning):")
+# Lines that README leaves out: some of `keelboot status`, and what a try says of a stick only if it appears in time.
+DETAIL = re.compile(r"^ *\d+\.\d+s +((Staged|Floor|State|Guardian|Watchdog|Compatible|Warning):|"
+                    r".*: skipped: this release is installed, or was before$)")
 INDENT = "    "
 # What differs from run to run, or with the size of the programs; and what is put in its place.
 VARIES = (
