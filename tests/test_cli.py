@@ -977,6 +977,16 @@ def test_what_no_slot_took_is_skipped_until_it_is_staged_anew(staged, bundle):
     assert (told["next"], told["why"], told["lasting"]) == ("install", None, False)
 
 
+def test_staging_where_the_boot_skips_the_data_partition_is_warned_of(ready, bundle):
+    edit(ready, apply_data="2,0,0")
+    assert "is skipped" not in ready("stage", bundle).stderr
+    ready("unstage")
+    edit(ready, apply_data="3,0,0")
+    said = ready("stage", bundle).stderr
+    assert "source data is skipped: its updates crashed the device 3 times; to end that: keelboot mark good" in said
+    assert staged_files(ready) != [], "a boot that installs it is one command away"
+
+
 def test_what_failed_at_a_boot_is_staged_anew(staged, bundle):
     edit(staged, staged=f"data,{staged_release(staged)},2")
     assert staged.json("status")["staged"]["fails"] == 2
