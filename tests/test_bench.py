@@ -6,6 +6,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest.mock import MagicMock
 from xml.etree import ElementTree
@@ -387,6 +388,16 @@ def test_slow_storage_that_cannot_be_made_is_rows_that_say_so(second_version, th
     missed = targets.judge([row for rows in found for row in rows])
     assert len(missed) == len([one for one in targets.TARGETS if one.storage != "fast"]) > 0
     assert {(one["got"], one["met"]) for one in missed} == {(None, False)}
+
+
+def test_an_end_is_noticed_at_once_and_a_run_without_end_is_ended(monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it looks now and then"))
+    with subprocess.Popen(["sh", "-c", "sleep 0.1; exit 3"]) as process:
+        assert measure.wait(process, 60) == 3
+    with subprocess.Popen(["sleep", "60"]) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            measure.wait(process, 0.01)
+    assert process.returncode == -9
 
 
 def test_in_a_container_without_groups_of_version_2_memory_is_measured_and_slow_storage_has_a_reason(second_version):
