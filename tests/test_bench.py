@@ -28,6 +28,7 @@ import measure      # noqa: E402
 import pictures     # noqa: E402
 import quick        # noqa: E402
 import sizes        # noqa: E402
+import storage      # noqa: E402
 import bench_report as report     # noqa: E402
 import targets      # noqa: E402
 import ways             # noqa: E402
@@ -135,7 +136,7 @@ def test_a_boot_that_fails_is_not_measured_and_the_others_are():
             raise boots.ExpectError("no root init")
         return 5.04
     assert boots.in_turn({"Keelboot": "good", "other": "bad"}, 3, count) == {
-        "Keelboot": {"million_instructions": 5.0, "all_million": [5.0] * 3},
+        "Keelboot": {"million_instructions": 5.0, "least": 5.0, "most": 5.0, "all_million": [5.0] * 3},
         "other": {"not_measured": "failed: no root init"}}
 
 
@@ -349,6 +350,23 @@ def test_of_a_file_that_differs_bsdiff_makes_a_patch_and_a_new_one_is_carried(tm
     assert {str(path.relative_to(patches)): path.read_text() for path in patches.rglob("*") if path.is_file()} == {
         "a b/file": "oldnew", "more": "more"}
     assert (tmp_path / "out").stat().st_size > 0
+
+
+def test_what_made_an_artifact_lies_beside_it_and_is_made_once(tmp_path):
+    out, calls = tmp_path / "artifacts" / "x.zst", []
+    out.parent.mkdir()
+    (tmp_path / "image").write_text("text")
+
+    def make(new):
+        calls.append(new)
+        storage.run("cp", "--reflink=never", tmp_path / "image", new)
+    for _ in range(2):
+        assert storage.made_once(out, make).read_text() == "text"
+    assert len(calls) == 1 and sizes.figures(out) == {"bytes": 4, "command": "cp --reflink=never image x.zst"}
+    storage.commands_of(out).unlink()
+    assert sizes.figures(out) == {"bytes": 4}
+    assert storage.without_folders(["/a/b/keelboot", "--image", "root=/a/b/new.img,fs=ext4", "-9"]) == \
+        "keelboot --image root=new.img,fs=ext4 -9"
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ sys.path[:0] = [str(TOP / "tests/bench"), str(TOP / "qemu")]
 
 import boot             # noqa: E402
 import footprint        # noqa: E402
+import verify           # noqa: E402
 from boot import SETS, compiled, counted, counting, least, own_modules, plugin, shown       # noqa: E402
 from console import ExpectError                 # noqa: E402
 from kbdevice import Device                     # noqa: E402
@@ -116,8 +117,12 @@ def in_turn(images: dict, runs: int, count: Callable) -> dict:
             counts[name].append(round(count(images[name]), 1))
         except ExpectError as error:
             failed[name] = f"failed: {error}"
-    return {name: {"not_measured": failed[name]} if name in failed else
-            {"million_instructions": statistics.median(counts[name]), "all_million": counts[name]} for name in images}
+    return {name: {"not_measured": failed[name]} if name in failed else of_all(counts[name]) for name in images}
+
+
+def of_all(counts: list) -> dict:
+    return {"million_instructions": statistics.median(counts), "least": min(counts), "most": max(counts),
+            "all_million": counts}
 
 
 def of_distributions(runs: int) -> list:
@@ -128,8 +133,7 @@ def of_distributions(runs: int) -> list:
     for name in ("Keelboot", *generators.TARGETS):
         try:
             counts, size, command = generators.alone(name, runs)
-            more = {"million_instructions": statistics.median(counts), "all_million": counts, "bytes": size,
-                    "command": command}
+            more = {**of_all(counts), "bytes": size, "command": command}
         except (ExpectError, OSError, KeyError, subprocess.SubprocessError) as error:
             more = {"not_measured": f"failed: {error}"}
         rows.append(row(name, "distributions", "beside Debian's initramfs", **more))
@@ -179,6 +183,17 @@ def sizes(_runs: int) -> list:
             for name, (size, command) in found.items()]
 
 
+def verification(_runs: int) -> list:
+    """Counted once: it is the same each time."""
+    rows = []
+    for key in verify.KEYS:
+        with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
+            rows.append(row(f"Keelboot, {key}", "verify", "to verify the manifest of the slot that boots",
+                            million_instructions=round(verify.of_key(key, Path(temp)) / 1e6, 2),
+                            command="valgrind --tool=callgrind keelboot-verify --state FILE --slot a --root FOLDER"))
+    return rows
+
+
 def memory(_runs: int) -> list:
     """Found once: a search."""
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
@@ -190,4 +205,4 @@ def memory(_runs: int) -> list:
 
 WORKLOADS = {"boot": whole, "distributions": of_distributions,
              **{f"window-{bus}": functools.partial(windows, bus) for bus in boot.LEAST},
-             "initramfs": sizes, "memory": memory}
+             "initramfs": sizes, "memory": memory, "verify": verification}

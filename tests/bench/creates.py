@@ -11,6 +11,7 @@ from pathlib import Path
 
 import measure
 from sizes import Unmounted, bsdiff_line, cached
+from storage import commands_of, without_folders
 from workloads import PLAIN
 from ways import KEELBOOT, PACKED, delta_line, install_line, missing, patch_line, xdelta_line
 
@@ -60,8 +61,7 @@ def one(workload, way: str, line: list, out: Path, folder: Path) -> dict:
         taken = measure.sample(shlex.join(map(str, line)), NoDisk, folder / "log", folder)
     except measure.Failed as error:
         return row(workload, way, not_measured=f"failed: {str(error)[:500]}")
-    shown = " ".join(Path(word).name if str(word).startswith("/") else str(word) for word in line)
-    return row(workload, way, command=shown, seconds=round(taken.seconds, 4), memory=taken.memory,
+    return row(workload, way, command=without_folders(line), seconds=round(taken.seconds, 4), memory=taken.memory,
                memory_and_cache=taken.memory_and_cache, bytes=out.stat().st_size)
 
 
@@ -94,6 +94,12 @@ def middle(rows: list) -> dict:
             **{name: int(statistics.median(each[name] for each in rows)) for name in ("memory", "memory_and_cache")}}
 
 
+def keep(out: Path, artifact: Path, command: str) -> None:
+    """For the groups behind this one."""
+    out.replace(artifact)
+    commands_of(artifact).write_text(command)
+
+
 def measured(workload, folder: Path, runs: int) -> list:
     made, place, cache = folder / "creates", Unmounted(folder), folder / "artifacts"
     for path in (made, cache):
@@ -103,12 +109,12 @@ def measured(workload, folder: Path, runs: int) -> list:
         out.unlink(missing_ok=True)
         rows.append(one(workload, way, line, out, made))
         if "seconds" in rows[-1]:
-            out.replace(cache / f"{workload.name}.{suffix}")
+            keep(out, cache / f"{workload.name}.{suffix}", rows[-1]["command"])
     out.unlink(missing_ok=True)
     if workload.name not in PLAIN:
         rows.append(by_files(workload, out, folder))
         if out.exists():
-            out.replace(cached(folder, workload, BY_FILES))
+            keep(out, cached(folder, workload, BY_FILES), rows[-1].get("command", ""))
     rows = measure.to_first(rows)
     if workload.name == "rebuilt":
         rows += in_turn(workload, out, place, made, runs)

@@ -23,7 +23,7 @@ from kbdevice import Device, run                # noqa: E402
 
 # Which kernel reads an initramfs without modules is not known: zstd is not taken by itself.
 BARE = ("--compress", "zstd")
-DEFAULT, SIXTEEN = "every default set", "sixteen sets"
+DEFAULT, SIXTEEN, EVERY = "every default set", "sixteen sets", "every set"
 ONE_BUS = ("virtio", "ext4", "watchdog")
 SHORT = "Kernel panic|[Oo]ut of memory|oom-kill|page allocation failure|Initramfs unpacking failed"
 LOW, HIGH, STEP = 64, 192, 2        # MiB
@@ -31,10 +31,11 @@ PATIENCE = 60       # seconds for a boot
 
 
 def sizes(device: Device, work: Path) -> dict:
-    """Of an initramfs with the sets that are packed where none is named, with all sets of the bench, and of one without
-    modules: bytes, and the command that makes it."""
+    """Of an initramfs with the sets that are packed where none is named, with those of the bench, with all, and of one
+    without modules: bytes, and the command that makes it."""
     found, out, modules = {}, work / "initramfs.img", ("--modules-dir", device.kernel.modules)
     for name, options in ((DEFAULT, modules), (SIXTEEN, (*modules, "--module-set", ",".join(SETS))),
+                          (EVERY, (*modules, "--module-set", ",".join(kbmodules.read_sets()))),
                           ("without modules", BARE)):
         line = [TOP / "initramfs/mkinitramfs", "-o", out, *options]
         run(*line)
@@ -80,6 +81,7 @@ def memory(device: Device, work: Path):
     disk = own_disk(device, work)
     images = {f"Keelboot, {DEFAULT}": device.initramfs(name="default", modules=kbmodules.DEFAULT_SETS),
               f"Keelboot, {SIXTEEN}": device.initramfs(name="sixteen", modules=SETS),
+              f"Keelboot, {EVERY}": device.initramfs(name="every", modules=tuple(kbmodules.read_sets())),
               "Keelboot, one bus": device.initramfs(name="bus", modules=ONE_BUS),
               "one program that does nothing": nothing(work)}
     for name, initrd in images.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import limits
 import measure
-from storage import MIB, Disk, run
+from storage import MIB, Disk, made_once, run
 from ways import WAYS, Place, install_line, make_old_keel, missing
 
 ROOM = 64 * MIB     # of a slot, beyond its image
@@ -23,13 +23,7 @@ def row(group: str, workload, way_name: str, storage: str, **more) -> dict:
 
 
 def artifact_of(way, workload, place: Place, cache: Path) -> Path:
-    out = cache / f"{workload.name}.{way.suffix}"
-    if not out.exists():
-        new = cache / f"new-{workload.name}.{way.suffix}"
-        new.unlink(missing_ok=True)
-        way.make(workload, new, place)
-        new.rename(out)
-    return out
+    return made_once(cache / f"{workload.name}.{way.suffix}", lambda out: way.make(workload, out, place))
 
 
 def wanted(workload, only: tuple | None) -> list:
@@ -39,13 +33,8 @@ def wanted(workload, only: tuple | None) -> list:
 
 
 def old_bundle(workload, place: Place) -> Path:
-    out = place.folder.parent / "artifacts" / f"{workload.name}.old.keel"
-    if not out.exists():
-        new = out.with_name(f"new-{out.name}")
-        new.unlink(missing_ok=True)
-        make_old_keel(workload, new, place)
-        new.rename(out)
-    return out
+    return made_once(place.folder.parent / "artifacts" / f"{workload.name}.old.keel",
+                     lambda out: make_old_keel(workload, out, place))
 
 
 def prepare(workload, place: Place, artifact: Path, way) -> Path:

@@ -24,6 +24,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/bench"), *(str(TOP / folder) for folder in ("tests", "tests/format", "qemu"))]
 
 import boot             # noqa: E402
+import verify           # noqa: E402
 from cli_device import HELPER, KEELBOOT, Device         # noqa: E402
 from kbdevice import Device as Machine, run             # noqa: E402
 from measure import PERIOD, high_water      # noqa: E402
@@ -138,19 +139,9 @@ def installs(work: Path) -> dict:
 
 # ---------------------------------------------------------------- what a boot costs
 
-def verify_instructions(work: Path) -> dict:
-    """Of keelboot-verify, on a slot of a trusted bundle."""
-    state, root = work / "verify.state", work / "device/root"
-    run(KEELBOOT, "state", "init", state, "--slots", "2", "--trial", "a", "--bundle", work / "x.keel")
-    link = work / "keelboot-verify"
-    link.symlink_to(HELPER)
-    done = subprocess.run(["bash", "-c", 'valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 3>/dev/null',
-                           "sh", link, "--state", state, "--slot", "a", "--root", root], check=False, text=True,
-                          capture_output=True)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or found is None:
-        raise SystemExit(f"quick.py: keelboot-verify under valgrind: exit {done.returncode}\n{done.stderr[-2000:]}")
-    return {"keelboot-verify: instructions": int(found[1])}
+def verification(work: Path) -> dict:
+    """Of a slot that a trusted bundle brought."""
+    return {"keelboot-verify: instructions": verify.instructions(work, work / "x.keel", work / "device/root")}
 
 
 def boots(work: Path) -> dict:
@@ -224,7 +215,7 @@ def measured() -> dict:
     with tempfile.TemporaryDirectory(prefix="keelboot-quick-") as temp:
         work = Path(temp)
         (work / "machine").mkdir()
-        return {**installs(work), **verify_instructions(work), **boots(work)}
+        return {**installs(work), **verification(work), **boots(work)}
 
 
 def write(got: dict) -> None:

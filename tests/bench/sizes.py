@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from installs import artifact_of, wanted
-from storage import run
+from storage import commands_of, made_once, run
 from ways import KEELBOOT, install_line, keys, missing
 
 
@@ -79,15 +79,13 @@ def cached(folder: Path, workload, name: str) -> Path:
     return folder / "artifacts" / f"{workload.name}.{''.join(c if c.isalnum() else '-' for c in name)}"
 
 
-def made(name: str, workload, make, folder: Path) -> int:
-    out = cached(folder, workload, name)
-    out.parent.mkdir(exist_ok=True)
-    if not out.exists():
-        new = out.with_name(f"new-{out.name}")
-        new.unlink(missing_ok=True)
-        make(workload, new, folder)
-        new.rename(out)
-    return out.stat().st_size
+def made(name: str, workload, make, folder: Path) -> Path:
+    return made_once(cached(folder, workload, name), lambda out: make(workload, out, folder))
+
+
+def figures(artifact: Path) -> dict:
+    commands = commands_of(artifact)
+    return {"bytes": artifact.stat().st_size, **({"command": commands.read_text()} if commands.exists() else {})}
 
 
 class Unmounted:
@@ -105,12 +103,12 @@ def measured(workload, folder: Path) -> list:
     def one(name: str, programs: tuple, make) -> None:
         absent = missing(programs)
         rows.append(sized(workload, name, not_measured="not installed: " + install_line(absent)) if absent else
-                    sized(workload, name, bytes=make()))
+                    sized(workload, name, **figures(make())))
     for name, programs, delta, make in MORE:
         if workload.old or not delta:
             one(name, programs, lambda: made(name, workload, make, folder))
     for way in wanted(workload, None):
         if way.suffix not in SKIPPED:
-            one(way.name, way.programs, lambda: artifact_of(way, workload, place, cache).stat().st_size)
+            one(way.name, way.programs, lambda: artifact_of(way, workload, place, cache))
     ours = rows[0].get("bytes")
     return [{**row, "ratio": round(row["bytes"] / ours, 3)} if "bytes" in row else row for row in rows]

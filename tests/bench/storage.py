@@ -6,7 +6,10 @@ A throttle is the kernel's, of control groups, for each loop device. It is lifte
 
 import contextlib
 import os
+import re
+import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import groups
@@ -17,8 +20,34 @@ MIB = 1 << 20
 SPEEDS = {"fast": None, "eMMC": (100, 30), "SD card": (20, 10)}
 
 
+NOTED = []      # command lines, while an artifact is made
+
+
 def run(*command, **options) -> subprocess.CompletedProcess:
+    NOTED.append(without_folders(command))
     return subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL, **options)
+
+
+def without_folders(command) -> str:
+    """A command line for people: without the folders of this machine."""
+    return shlex.join(re.sub(r"/[^\s=,:]*/", "", str(word)) for word in command)
+
+
+def commands_of(artifact: Path) -> Path:
+    """The file with the commands that made it."""
+    return artifact.with_name(f"{artifact.name}.commands")
+
+
+def made_once(out: Path, make: Callable) -> Path:
+    """What make(path) writes, unless it is there."""
+    if not out.exists():
+        new = out.with_name(f"new-{out.name}")
+        new.unlink(missing_ok=True)
+        NOTED.clear()
+        make(new)
+        commands_of(out).write_text("; ".join(NOTED).replace(new.name, out.name))
+        new.rename(out)
+    return out
 
 
 class Disk:

@@ -41,12 +41,13 @@ class Place:
         self.a, self.b, self.state = (self.link(name, disk.loops[name.removeprefix("slot-")])
                                       for name in ("slot-a", "slot-b", "state"))
         self.keys = keys(folder.parent / "keys")
-        conf = folder / "conf/etc/keelboot"
-        (conf / "keys").mkdir(parents=True, exist_ok=True)
+        for name, fast in (("conf", "source.media"), ("conf-unverified", "install")):
+            conf = folder / name / "etc/keelboot"
+            (conf / "keys").mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.keys / "k.pem", conf / "keys/k.pem")
+            (conf / "system.conf").write_text(f"[system]\ncompatible = bench\n[{fast}]\nverify-first = no\n")
         self.link("keelboot-apply", HELPER)
         (folder / "run").mkdir(exist_ok=True)
-        shutil.copy(self.keys / "k.pem", conf / "keys/k.pem")
-        (conf / "system.conf").write_text("[system]\ncompatible = bench\n[source.media]\nverify-first = no\n")
         (folder / "rauc.conf").write_text(
             f"[system]\ncompatible=bench\nbootloader=noop\nstatusfile={folder}/rauc.status\nmountprefix={folder}/mnt\n"
             f"[keyring]\npath={self.keys}/cert.pem\n" + "".join(
@@ -215,6 +216,10 @@ def keelboot_one_core(place, artifact, workload):
     return f"taskset -c 0 {keelboot(place, artifact, workload)}"
 
 
+def keelboot_unverified(place, artifact, workload):
+    return keelboot(place, artifact, workload).replace(f"{place.folder}/conf ", f"{place.folder}/conf-unverified ")
+
+
 def keelboot_plain_sha(place, artifact, workload):
     """OpenSSL is kept from a processor's instructions for SHA: bit 29 of those that leaf 7 of CPUID names in EBX."""
     return f"OPENSSL_ia32cap=:~0x20000000 {keelboot(place, artifact, workload)}"
@@ -259,6 +264,7 @@ def swupdate(place, artifact, _workload):
 WAYS = (
     Way("keelboot install", "keel", make_keel, keelboot, ours=True),
     Way("keelboot at boot, verify-first = no", "keel", make_keel, keelboot_boot, ours=True),
+    Way("keelboot install, verify-first = no", "keel", make_keel, keelboot_unverified, ours=True, only=("rebuilt",)),
     Way("keelboot install, one core", "keel", make_keel, keelboot_one_core, ("taskset",), ours=True,
         only=("rebuilt",)),
     Way("keelboot install, no SHA instructions", "keel", make_keel, keelboot_plain_sha, ours=True, only=("rebuilt",)),
