@@ -69,7 +69,8 @@ TARGETS = (
     *(Target("installs", "rebuilt", way, "seconds", 1.1, OURS) for way in (DELTA, BESIDE)),
     *(Target("installs", "rebuilt", DELTA, "seconds", 1, OURS, storage) for storage in ("eMMC", "SD card")),
     *(Target("installs", workload, way, "memory", 24 * MIB)
-      for workload, way in (("rebuilt", DELTA), ("rebuilt", BESIDE), ("arm64", DELTA), ("squashfs", REMADE), ("erofs", REMADE))),
+      for workload, way in (("rebuilt", DELTA), ("rebuilt", BESIDE), ("arm64", DELTA), ("squashfs", REMADE),
+                            ("erofs", REMADE))),
     *(Target("boot", f"window-{bus}", "Keelboot", "million_instructions", 1.1, "a minimal C init")
       for bus in ("virtio", "nvme", "sd", "usb")),
     Target("boot", "boot", "Keelboot", "million_instructions", 1.02, "tiny-initramfs"),
