@@ -31,6 +31,7 @@ import sizes        # noqa: E402
 import storage      # noqa: E402
 import bench_report as report     # noqa: E402
 import targets      # noqa: E402
+import verify       # noqa: E402
 import ways             # noqa: E402
 import workloads        # noqa: E402
 
@@ -128,6 +129,11 @@ def test_a_command_line_names_no_folder_of_this_machine():
             '{"driver": "file", "filename": "/tmp/x/disk.img"}']
     assert footprint.readable(line) == "qemu-system-x86_64 vmlinux -append 'root=/dev/vda3 ro' " \
         '\'{"driver": "file", "filename": "disk.img"}\''
+
+
+@pytest.mark.parametrize("key", verify.KEYS)
+def test_the_manifest_of_a_slot_is_verified_in_few_instructions(key, tmp_path):
+    assert 10 ** 6 < verify.of_key(key, tmp_path) <= 12 * 10 ** 6
 
 
 def test_a_boot_that_fails_is_not_measured_and_the_others_are():

@@ -207,9 +207,9 @@ def slots(place, workload) -> str:
     return " ".join(f"--slot {letter}:{workload.cls}={slot}" for letter, slot in (("a", place.a), ("b", place.b)))
 
 
-def keelboot(place, artifact, workload):
+def keelboot(place, artifact, workload, conf="conf"):
     return (f"{KEELBOOT} install {artifact} --state {place.state} {slots(place, workload)} "
-            f"--conf-root {place.folder}/conf --run-dir {place.folder}/run --progress=none")
+            f"--conf-root {place.folder}/{conf} --run-dir {place.folder}/run --progress=none")
 
 
 def keelboot_one_core(place, artifact, workload):
@@ -217,7 +217,7 @@ def keelboot_one_core(place, artifact, workload):
 
 
 def keelboot_unverified(place, artifact, workload):
-    return keelboot(place, artifact, workload).replace(f"{place.folder}/conf ", f"{place.folder}/conf-unverified ")
+    return keelboot(place, artifact, workload, "conf-unverified")
 
 
 def keelboot_plain_sha(place, artifact, workload):
