@@ -114,22 +114,34 @@ def bundled(work: Path, name: str, number: int, *options) -> Path:
     return bundle
 
 
+def rotten(content: bytes) -> bytes:
+    """Changed in eight places, far from each other."""
+    changed = bytearray(content)
+    for at in range(SIZE // 16 + 8192, SIZE, SIZE // 8):
+        changed[at:at + 4096] = bytes(reversed(changed[at:at + 4096]))
+    return bytes(changed)
+
+
 def installs(work: Path) -> dict:
-    """Over zeroes, over another image, over the same, and as a delta; and the bundle beside zstd's."""
+    """Over zeroes, over another image, over the same, as a delta, and as one that lacks some of the release that it is
+    from; and the bundle beside zstd's."""
     images = {number: image(number) for number in (1, 2)}
     for number, content in images.items():
         (work / f"image-{number}").write_bytes(content)
     run(KEELBOOT, "key", "generate", "-o", work / "k")
     old, bundle = bundled(work, "old", 1), bundled(work, "x", 2)
-    delta = bundled(work, "delta", 2, "--full", "no", "--from", f"{work}/image-1,version=1.0")
+    seed = ("--from", f"{work}/image-1,version=1.0")
+    delta, both = bundled(work, "delta", 2, "--full", "no", *seed), bundled(work, "both", 2, *seed)
     run("zstd", "-qq", "-9", "--long", work / "image-2", "-o", work / "image.zst")
     device = Device(work / "device")
     device.trust(work / "k.pem")
-    device.slots["a"].write_bytes(images[1].ljust(SIZE + 8 * MIB, b"\0"))
     figures = {"bundle, of zstd -9 --long": bundle.stat().st_size / (work / "image.zst").stat().st_size,
                "delta: bytes": delta.stat().st_size}
     for name, before, what in (("over zeroes", b"", bundle), ("over another image", images[1], bundle),
-                               ("over the same image", images[2], bundle), ("of a delta", images[1], delta)):
+                               ("over the same image", images[2], bundle), ("of a delta", images[1], delta),
+                               ("of a delta, rotten seed", images[1], both)):
+        runs = images[1] if what != both else rotten(images[1])
+        device.slots["a"].write_bytes(runs.ljust(SIZE + 8 * MIB, b"\0"))
         got = install(device, what, before, old)
         if device.slots["b"].read_bytes()[:SIZE] != images[2]:
             raise SystemExit(f"quick.py: install {name}: slot b does not hold the image")

@@ -283,7 +283,7 @@ TEST_CHILD(the_decoder_starts_and_ends)
 	pid_t pid;
 
 	cage();
-	must(decoder_start(&d, TEST_SELF, NULL) == KB_OK, 1);
+	must(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS) == KB_OK, 1);
 	pid = d.worker.pid;
 	must(kill(pid, 0) == 0, 2);
 	decoder_stop(&d);

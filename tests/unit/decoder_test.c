@@ -133,7 +133,7 @@ static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 {
 	enum kb_err err;
 
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	memcpy(decoder_input(&d), stored, n);
 	OK(decoder_ask(&d, READER_ZSTD, n, len));
 	err = decoder_get(&d, out, len, 10000);
@@ -145,7 +145,7 @@ static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 
 TEST(decodes_several_chunks_in_flight)
 {
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
 			fill(plain, CHUNK, round * 10 + i);
@@ -314,7 +314,7 @@ TEST(frames_go_on_and_refer_to_what_was_before)
 	ZSTD_CCtx *z = NULL;
 
 	fill_text();
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	for (size_t i = 0; i < TEXT_CHUNKS; i++) {
 		size_t before = i * CHUNK < history ? i * CHUNK : history;
 
@@ -332,7 +332,7 @@ TEST(what_is_known_counts_as_if_it_were_decoded)
 {
 	ZSTD_CCtx *z = frame_begin(pieces, 4 * CHUNK);
 
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	for (unsigned i = 0; i < 4; i++)
 		known(i);
 	decodes_next(z, 4, true);
@@ -349,7 +349,7 @@ TEST(nothing_reaches_across_a_fresh_start)
 	uint32_t n = frame_put(z, packed, sizeof(packed), pieces[0], CHUNK);
 
 	assert_true(n < 1000);
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	known(0);
 	OK(one(READER_ZSTD, packed, n));
 	d.fresh = true;
@@ -363,7 +363,7 @@ TEST(a_frame_holds_4_mib)
 	ZSTD_CCtx *z = frame_begin(NULL, 0);
 	uint32_t n;
 
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	FAILS(one(READER_ZSTD_NEXT, packed, 100), KB_EFORMAT); /* none is open */
 	for (unsigned i = 0; i < MANIFEST_FRAME_MAX / CHUNK; i++)
 		decodes_next(z, i, i == 0);
@@ -386,7 +386,7 @@ static void start_with_seed(uint64_t holds)
 	fill(seed_bytes, SEED_LEN, 77);
 	seed.fd = memfd_create("seed", MFD_CLOEXEC);
 	assert_int_equal(write(seed.fd, seed_bytes, holds), holds);
-	OK(decoder_start(&d, TEST_SELF, &seed));
+	OK(decoder_start(&d, TEST_SELF, &seed, DECODER_SLOTS));
 	close(seed.fd);
 }
 
@@ -434,7 +434,7 @@ TEST(a_seed_that_is_too_short_or_missing_is_another_failure)
 	FAILS(ask_copy(0), KB_EIO);
 	OK(ask_copy(4096 - (int64_t)CHUNK));
 	decoder_stop(&d);
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	FAILS(ask_copy(0), KB_EFORMAT); /* of no bytes */
 	decoder_stop(&d);
 }
@@ -446,7 +446,7 @@ TEST(survives_every_flipped_byte_of_a_small_frame)
 	fill(plain, 16384, 4);
 	memset(plain + 4096, 0, 8192);
 	n = pack(packed, plain, 16384);
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	for (uint32_t i = 0; i<n; i += n> 4096 ? 7 : 1) {
 		enum kb_err err;
 
@@ -465,7 +465,7 @@ TEST(survives_every_flipped_byte_of_a_small_frame)
 
 TEST(refuses_other_forms)
 {
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	OK(decoder_ask(&d, READER_ZERO, 4096, 4096));
 	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
 	FAILS(decoder_ask(&d, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1), KB_EINVAL);
@@ -487,7 +487,7 @@ TEST(refuses_requests_out_of_bounds)
 	};
 	struct decoder_answer a;
 
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	/* What would decode, if it were looked at. */
 	for (unsigned i = 0; i < DECODER_SLOTS; i++)
 		pack(d.worker.shared + (size_t)i * DECODER_WIRE_AREA, plain, MANIFEST_CHUNK_MAX);
@@ -506,7 +506,7 @@ TEST(ends_when_a_request_is_cut)
 	};
 	struct decoder_answer a;
 
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	assert_int_equal(send(d.worker.sock, &q, sizeof(q) - 1, 0), sizeof(q) - 1);
 	assert_int_equal(recv(d.worker.sock, &a, sizeof(a), 0), 0);
 	decoder_stop(&d);
@@ -516,7 +516,7 @@ TEST(ends_when_nobody_hears_its_answer)
 {
 	struct pollfd p;
 
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	assert_int_equal(shutdown(d.worker.sock, SHUT_RD), 0);
 	OK(decoder_ask(&d, READER_ZSTD, 16, 4096));
 	p = (struct pollfd){ .fd = d.worker.sock };
@@ -577,7 +577,7 @@ static enum kb_err with_evil(const char *name, bool dead)
 {
 	enum kb_err err;
 
-	err = decoder_start(&d, evil(name), NULL);
+	err = decoder_start(&d, evil(name), NULL, DECODER_SLOTS);
 	if (err != KB_OK)
 		return err;
 	err = decoder_ask(&d, READER_ZSTD, 16, 4096);
@@ -593,7 +593,7 @@ TEST(the_real_one_is_caged)
 {
 	char text[4096];
 
-	OK(decoder_start(&d, TEST_SELF, NULL));
+	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
 	OK(os_read_file(strf("/proc/%d/status", (int)d.worker.pid), text, sizeof(text), NULL));
 	assert_int_equal(status_number(text, "\nSeccomp:\t", 10), 2); /* a filter */
 	assert_int_equal(status_number(text, "\nNoNewPrivs:\t", 10), 1);
@@ -638,7 +638,7 @@ static void starved(int what, rlim_t limit)
 		enum kb_err err;
 
 		setrlimit((__rlimit_resource_t)what, &r);
-		err = decoder_start(&d, TEST_SELF, NULL);
+		err = decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS);
 		decoder_stop(&d);
 		_exit(err == KB_EIO ? 0 : 1);
 	}
@@ -664,7 +664,7 @@ static void does_not_start(const char *helper, const char *said)
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	log_to(fds[1], 0);
-	FAILS(decoder_start(&d, helper, NULL), KB_EEXEC);
+	FAILS(decoder_start(&d, helper, NULL, DECODER_SLOTS), KB_EEXEC);
 	log_to(2, 0);
 	assert_int_equal(d.worker.sock, -1);
 	assert_null(d.worker.shared);

@@ -53,11 +53,14 @@ static enum kb_err await_hello(struct decoder *d, const char *helper)
 	return KB_EEXEC;
 }
 
-enum kb_err decoder_start(struct decoder *d, const char *helper, const struct decoder_seed *seed)
+enum kb_err decoder_start(struct decoder *d, const char *helper, const struct decoder_seed *seed,
+			  unsigned slots)
 {
 	enum kb_err err;
 
-	*d = (struct decoder){ .area = DECODER_WIRE_AREA, .fresh = true, .seed = seed };
+	*d = (struct decoder){
+		.area = DECODER_WIRE_AREA, .fresh = true, .seed = seed, .slots = slots
+	};
 	err = os_worker_start(&d->worker, helper, "keelboot-decoder", DECODER_LEN,
 			      seed != NULL ? seed->fd : -1);
 	if (err != KB_OK)
@@ -71,17 +74,17 @@ enum kb_err decoder_start(struct decoder *d, const char *helper, const struct de
 
 uint8_t *decoder_input(struct decoder *d)
 {
-	return d->worker.shared + (d->asked % DECODER_SLOTS) * d->area;
+	return d->worker.shared + (d->asked % d->slots) * d->area;
 }
 
 enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t stored, uint32_t plain)
 {
 	struct decoder_ask q = {
-		(uint32_t)(d->asked % DECODER_SLOTS), form, stored, plain, d->fresh, d->at,
+		(uint32_t)(d->asked % d->slots),    form, stored, plain, d->fresh, d->at,
 		d->seed != NULL ? d->seed->size : 0
 	};
 
-	if (d->asked - d->answered >= DECODER_SLOTS || stored > DECODER_WIRE_STORED_MAX ||
+	if (d->asked - d->answered >= d->slots || stored > DECODER_WIRE_STORED_MAX ||
 	    plain > MANIFEST_CHUNK_MAX)
 		return KB_EINVAL;
 	if (os_worker_send(&d->worker, &q, sizeof(q)) != KB_OK)
@@ -93,7 +96,7 @@ enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t store
 
 enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain, unsigned timeout_ms)
 {
-	uint32_t slot = (uint32_t)(d->answered % DECODER_SLOTS);
+	uint32_t slot = (uint32_t)(d->answered % d->slots);
 	struct decoder_answer a;
 	enum kb_err err;
 

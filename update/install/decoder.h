@@ -21,6 +21,8 @@ struct decoder {
 	/* its memory is DECODER_SLOTS areas: stored bytes, then plain bytes */
 	struct os_worker worker;
 	size_t area;
+	/* of them that are used, in turn */
+	unsigned slots;
 	uint64_t asked, answered;
 	/* The next request is for another text: it refers to nothing that was before. Set by the
 	 * caller. */
@@ -33,16 +35,17 @@ struct decoder {
 };
 
 /* Starts helper (path of keelboot-helper; argv[0] keelboot-decoder), with a seed, which it reads by
- * itself, or without one (NULL). KB_EEXEC, KB_EIO. */
-enum kb_err decoder_start(struct decoder *d, const char *helper,
-			  const struct decoder_seed *seed) KB_MUST_CHECK;
+ * itself, or without one (NULL). slots: requests that may be under way, 1 to DECODER_SLOTS.
+ * KB_EEXEC, KB_EIO. */
+enum kb_err decoder_start(struct decoder *d, const char *helper, const struct decoder_seed *seed,
+			  unsigned slots) KB_MUST_CHECK;
 
 /* Where the stored bytes of the next request go (chunk + 4096 bytes of room). */
 uint8_t *decoder_input(struct decoder *d);
 
 /*
  * Asks for decoding what is in decoder_input(). READER_RAW: it is plain text that stands here and
- * was obtained elsewhere; frames behind it may refer to it. At most DECODER_SLOTS may be under way:
+ * was obtained elsewhere; frames behind it may refer to it. No more than `slots` may be under way:
  * KB_EINVAL.
  */
 enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t stored,

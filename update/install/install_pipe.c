@@ -47,6 +47,8 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 	p->dec.fresh = true;
 	install_gap_clear(&p->gap);
 	p->fed = p->taken = 0;
+	if (p->slots == 0)
+		p->slots = DECODER_SLOTS;
 	p->r->why[0] = '\0';
 	err = reader_walk_begin(&p->walk, p->r, image, enc);
 	if (err != KB_OK)
@@ -115,7 +117,7 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 	enum kb_err err;
 
 	if (!p->decoding) {
-		err = decoder_start(&p->dec, p->helper, p->seed);
+		err = decoder_start(&p->dec, p->helper, p->seed, p->slots);
 		if (err != KB_OK)
 			return fail_pipe(p, err, "the decoder cannot be started (%s)", p->helper);
 		p->decoding = true;
@@ -181,8 +183,8 @@ static enum kb_err ask_wanted(struct install_pipe *p, struct install_pipe_item *
 /* Takes chunks from the walk until the ring is full, and sets the decoder to work on them. */
 static enum kb_err feed_decoder(struct install_pipe *p)
 {
-	while (!p->ended && p->fed - p->taken < DECODER_SLOTS) {
-		struct install_pipe_item *it = &p->ring[p->fed % DECODER_SLOTS];
+	while (!p->ended && p->fed - p->taken < p->slots) {
+		struct install_pipe_item *it = &p->ring[p->fed % p->slots];
 		enum kb_err err = p->wanted ? KB_OK : walk_on(p, it);
 
 		if (err == KB_ENOENT) {
@@ -238,21 +240,10 @@ static enum kb_err hear_decoder(struct install_pipe *p, const struct reader_chun
 
 static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chunk *c)
 {
-	switch (c->form) {
-	case READER_ZERO:
+	if (c->form == READER_ZERO)
 		return hash_zeroes(p, c->len);
-	case READER_RAW:
+	if (c->form == READER_RAW)
 		return read_stored(p, c, plain);
-	case READER_ZSTD:
-	case READER_ZSTD_NEXT:
-	case READER_COPY:
-	case READER_PATCH:
-	case READER_REMAKE_ZLIB:
-	case READER_REMAKE_XZ:
-	case READER_REMAKE_ZSTD:
-	case READER_REMAKE_LZ4:
-		break;
-	}
 	return hear_decoder(p, c, plain);
 }
 
@@ -336,6 +327,7 @@ static enum kb_err begin_full(struct install_pipe *p)
 	f->have = is_before;
 	f->held = held_before;
 	f->ctx = p;
+	f->slots = 1; /* beside a whole one: each slot is memory of two processes */
 	TRY(install_pipe_begin(f, p->full_enc->image, p->full_enc));
 	f->begun = true;
 	return KB_OK;
@@ -382,7 +374,7 @@ enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk 
 		TRY(feed_decoder(p));
 		if (p->taken == p->fed)
 			return check_whole(p);
-		it = &p->ring[p->taken % DECODER_SLOTS];
+		it = &p->ring[p->taken % p->slots];
 		if (!it->passed)
 			break;
 		TRY(hear_decoder(p, &it->c, NULL));

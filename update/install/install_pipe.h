@@ -38,6 +38,8 @@ struct install_pipe {
 	/* A context for the image's digest=, which is compared behind its last chunk; only without
 	 * have(), since it takes all chunks. NULL: it is not compared. */
 	struct digest *whole;
+	/* Chunks that the decoder may be ahead: 1 to DECODER_SLOTS; 0: as many as there may be. */
+	unsigned slots;
 	/* inside */
 	struct reader_walk walk;
 	struct decoder dec;

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define DECODER_SLOTS 4u /* chunks in flight, so that decoding overlaps hashing and writing */
+#define DECODER_SLOTS 3u /* chunks in flight, so that decoding overlaps hashing and writing */
 
 #define DECODER_WIRE_STORED_MAX (MANIFEST_CHUNK_MAX + 4096u)
 #define DECODER_WIRE_AREA	(DECODER_WIRE_STORED_MAX + MANIFEST_CHUNK_MAX)
