@@ -272,9 +272,9 @@ def speed(bench, rate=0, tls=False) -> dict:
         device = bench.device(server)
         device.configure(ca_file=bench.authority / "ca.pem")
         large.enlarge(device.dev, bundle.stat().st_size)
-        server.assign(bundle, link=f"{store.url}/{bundle.name}", update="skip")
         for _ in range(2 * (ROUNDS_OF_LINE if rate else ROUNDS)):
             by_curl(bench, store, bundle.name)
+            server.assign(bundle, link=f"{store.url}/{bundle.name}", update="skip")
             device.once()               # it is not staged
             for name in ("action.json", "bundle.keel"):
                 (device.folder / name).unlink()
