@@ -198,6 +198,7 @@ static void start_decoder(void)
 	pipe_.dec = (struct decoder){
 		.worker = { .pid = -1, .sock = pair[0], .shared = shared, .len = SHARED_LEN },
 		.area = DECODER_WIRE_AREA,
+		.slots = DECODER_SLOTS,
 	};
 	pipe_.decoding = true;
 }
