@@ -246,9 +246,9 @@ def beside(curl, ours) -> dict:
 
 
 def rate_of(rows) -> float:
-    """MiB a second of requests that follow each other, with what is between them. The time is nginx's."""
+    """MiB a second of requests that follow each other, with what is between them. The time is nginx's, in ms."""
     begin, end = float(rows[0]["end"]) - float(rows[0]["seconds"]), float(rows[-1]["end"])
-    return round(sum(int(row["sent"]) for row in rows) / MIB / (end - begin), 1)
+    return round(sum(int(row["sent"]) for row in rows) / MIB / max(end - begin, 0.001), 1)
 
 
 def is_ours(row) -> bool:
