@@ -96,7 +96,6 @@ def test_good_update(board):
 
 @on_more(*SYSVINIT, MKOSI, *MKINITCPIO)
 def test_good_update_from_a_stick(board):
-    """In `make check` with initramfs-tools."""
     disk = board.disk("1.0")
     with machine(board, disk, drives=[board.stick(board.bundle("2.0"))]) as vm:
         vm.expect(r"slot b holds version 2\.0 on trial", SLOW)
@@ -106,7 +105,7 @@ def test_good_update_from_a_stick(board):
 
 @pytest.mark.parametrize("board", [TARGETS["initramfs-tools"], TARGETS["dracut-systemd"]], ids=named, indirect=True)
 def test_broken_update_and_then_a_good_one(board):
-    """The heart of the matter."""
+    """The heart of the matter; in `make check` with initramfs-tools."""
     disk = board.disk("1.0", "2.0 exit", good="a", data={"3.keel": board.bundle("3.0")})
     with machine(board, disk) as vm:
         up(board, vm, "1.0", "a")
