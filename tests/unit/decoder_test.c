@@ -143,17 +143,17 @@ static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 
 /* ---------------------------------------------------------------- tests */
 
-TEST(decodes_several_chunks_in_flight)
+static void decode_in_flight(unsigned slots)
 {
-	OK(decoder_start(&d, TEST_SELF, NULL, DECODER_SLOTS));
+	OK(decoder_start(&d, TEST_SELF, NULL, slots));
 	for (unsigned round = 0; round < 3; round++) {
-		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
+		for (unsigned i = 0; i < slots; i++) {
 			fill(plain, CHUNK, round * 10 + i);
 			OK(decoder_ask(&d, READER_ZSTD, pack(decoder_input(&d), plain, CHUNK),
 				       CHUNK));
 		}
 		FAILS(decoder_ask(&d, READER_ZSTD, 1, 1), KB_EINVAL);
-		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
+		for (unsigned i = 0; i < slots; i++) {
 			fill(plain, CHUNK, round * 10 + i);
 			OK(decoder_get(&d, out, CHUNK, 10000));
 			assert_memory_equal(out, plain, CHUNK);
@@ -161,6 +161,16 @@ TEST(decodes_several_chunks_in_flight)
 		FAILS(decoder_get(&d, out, CHUNK, 10), KB_EINVAL);
 	}
 	decoder_stop(&d);
+}
+
+TEST(decodes_several_chunks_in_flight)
+{
+	decode_in_flight(DECODER_SLOTS);
+}
+
+TEST(of_one_slot_decodes_one_chunk_after_the_other)
+{
+	decode_in_flight(1);
 }
 
 TEST(decodes_the_largest_chunk)
