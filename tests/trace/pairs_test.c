@@ -254,6 +254,40 @@ TEST(loader_that_cannot_write_its_store_keeps_no_rescue_from_a_repair)
 	assert_once("# slot b runs with the kernel of slot a: its own kernel cannot be started");
 }
 
+static void rescue_asks(const char *store)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	machine_put(machine_good());
+	machine.cmdline = "keelboot.pair=a,unsaved\n";
+	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
+	os_sim_fail("mount " SLOT_B_DEV, 1, KB_EMOUNT);
+	loader_says("get", store, 0);
+	loader_says("default", "/dev/vda7: read-only\n", 1);
+	stick.at_ms = 95000;
+	machine_plug(stick);
+}
+
+/* It starts nothing once that it cannot forget, so its preset is what starts next. */
+TEST(once_that_the_loader_cannot_forget_keeps_no_rescue_from_a_repair)
+{
+	struct os_sim_child fixes = apply(0, "--rescue");
+
+	rescue_asks("default=a once=b\n");
+	fixes.run = install_in_rescue;
+	machine_child(fixes);
+	machine_boots('b');
+	assert_once("spawn " LOADER " grub /dev/vda7 default a");
+	assert_once("# slot b runs with the kernel of slot a: its own kernel cannot be started");
+}
+
+TEST(rescue_overwrites_no_pair_that_a_loader_without_a_store_starts_next)
+{
+	rescue_asks("default=b once=-\n");
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("spawn " APPLY);
+}
+
 TEST(loader_that_hangs_is_ended)
 {
 	machine_put(machine_trial());
