@@ -60,11 +60,17 @@ static void take_disk(struct loader_option *o, const uint8_t *p)
 	memcpy(o->part.guid, p + 24, sizeof(o->part.guid));
 }
 
-/* Only what we would write ourselves is taken over: a partition, a file, the end. */
+/* Only what we would write ourselves is taken over: a partition, a file, the end of it. */
 static void take_path(struct loader_option *o, const uint8_t *p, size_t len)
 {
 	size_t n = node_len(p, len);
 
+	/* Firmware may put the way to the disk before it. bound: each node has a length */
+	while (n != 0 && p[0] != PATH_END && !is_node(p, MEDIA, MEDIA_DISK)) {
+		p += n;
+		len -= n;
+		n = node_len(p, len);
+	}
 	if (n != DISK_LEN || !is_node(p, MEDIA, MEDIA_DISK))
 		return;
 	take_disk(o, p);

@@ -14,7 +14,7 @@ struct loader_option {
 	bool active;
 	/* '?' stands for what is not printable ASCII */
 	char description[LOADER_OPTION_TEXT];
-	/* its path begins with a partition of a GPT */
+	/* its path names a partition of a GPT */
 	bool has_part;
 	struct loader_part part;
 	/* behind that: "\EFI\BOOT\BOOTX64.EFI"; "" : something else is */

@@ -105,6 +105,30 @@ TEST(path_of_another_kind_names_no_partition)
 	EQUAL((o.file, ""));
 }
 
+/* Some firmware writes an option anew with the whole path: PciRoot(0)/Pci(2,0)/HD(...)/file. */
+TEST(way_to_the_disk_may_stand_before_the_partition)
+{
+	static const uint8_t way[] = {
+		2, 1, 12, 0, 0xd0, 0x41, 3, 10, 0, 0, 0, 0, 1, 1, 6, 0, 0, 2
+	};
+	enum { AT = 6 + 22 };
+
+	make();
+	memmove(data + AT + sizeof(way), data + AT, len - AT);
+	memcpy(data + AT, way, sizeof(way));
+	data[4] += sizeof(way);
+	len += sizeof(way);
+	OK(loader_option_parse(&o, data, len));
+	EQUAL((o.has_part, true), (o.part.number, part.number), (o.file, FILE_NAME));
+	data[AT + 12 + 2] = 3; /* a node that is shorter than its head */
+	OK(loader_option_parse(&o, data, len));
+	EQUAL((o.has_part, false), (o.file, ""));
+	data[AT + 12 + 2] = 6;
+	data[AT] = 0x7f; /* what is behind the end is of another path */
+	OK(loader_option_parse(&o, data, len));
+	EQUAL((o.has_part, false));
+}
+
 TEST(long_and_foreign_text_is_cut_and_made_printable)
 {
 	uint8_t text[6 + 2 * 200 + 2] = { 0 };
