@@ -618,6 +618,17 @@ def test_doctor_names_a_damaged_environment_and_both(guarded):
     assert "both environments are damaged" in told(guarded.board, "loader-store")[0]
 
 
+def test_doctor_names_a_config_partition_that_cannot_be_read(guarded):
+    shutil.rmtree(guarded.folder("b"))
+    assert ("error", "loader-environment") in guarded.findings()
+    assert told(guarded.board, "loader-environment")[0].startswith(
+        "the config partition of slot b cannot be read: no update can be installed")
+    assert ("error", "loader-store") not in guarded.findings()
+    shutil.rmtree(guarded.folder("a"))
+    assert ("error", "loader-store") in guarded.findings()
+    assert "cannot be mounted" in told(guarded.board, "loader-store")[0]
+
+
 def test_doctor_names_an_environment_of_no_slot_and_a_label_that_is_missing(guarded):
     (guarded.folder("b") / "EFILABEL").write_bytes("OTHER".encode("utf-16-le"))
     assert told(guarded.board, "loader-environment") == [

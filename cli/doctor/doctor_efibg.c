@@ -12,7 +12,13 @@ static void check_sound(struct doctor *doc, const struct loader_efibg_is *is, in
 {
 	char letter = state_slot_letter(is->lies[i]);
 
-	if (!is->plan.env[i].sound)
+	if (is->plan.is_dead[i])
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-environment",
+			"check its file system (fsck.vfat), or make it anew as the factory did (docs/KERNEL.md)",
+			"the config partition of slot %c cannot be read: no update can be installed, and nothing is there to start by if the other one fails",
+			letter);
+	else if (!is->plan.env[i].sound)
 		doctor_report(
 			doc, DOCTOR_WARNING, "loader-environment",
 			"install a release, which makes it anew; or write it by bg_setenv (docs/KERNEL.md)",

@@ -102,7 +102,8 @@ static enum kb_err part_equals(const struct loader_bgplan *p, int preset,
 	return put_newer(p, 0, preset, LOADER_BGENV_OK, s);
 }
 
-/* What is newest stays, whatever it is: it is all that starts. */
+/* What is newest stays, whatever it is: it is all that starts. Where it is the only place, it is
+ * written itself. */
 static enum kb_err mend(const struct loader_bgplan *p, enum loader_bgplan_is is, int preset,
 			struct loader_bgplan_step *s)
 {
@@ -113,6 +114,11 @@ static enum kb_err mend(const struct loader_bgplan *p, enum loader_bgplan_is is,
 		return KB_EFORMAT;
 	if (is == LOADER_BGPLAN_EQUAL)
 		return part_equals(p, preset, s);
+	/* A power cut in this write leaves nothing; without it, the next start does. */
+	if (is == LOADER_BGPLAN_ALONE && p->is_dead[1 - newest] && p->slot[newest] == preset) {
+		put(s, newest, preset, LOADER_BGENV_OK, p->env[newest].revision);
+		return KB_OK;
+	}
 	return put_newer(p, newest, preset, LOADER_BGENV_OK, s);
 }
 

@@ -21,6 +21,8 @@ struct loader_bgplan {
 	struct loader_bgenv env[LOADER_BGPLAN_COPIES];
 	/* whose pair each one starts; STATE_NONE: of no slot */
 	int8_t slot[LOADER_BGPLAN_COPIES];
+	/* its partition cannot be read, so neither can it be written */
+	bool is_dead[LOADER_BGPLAN_COPIES];
 };
 
 enum loader_bgplan_is {

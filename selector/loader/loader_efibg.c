@@ -111,13 +111,29 @@ static void parse_all(void)
 	}
 }
 
+/* One whose file system or medium is damaged is no reason against the other. */
+static enum kb_err read_all(struct loader *l)
+{
+	unsigned dead = 0;
+
+	for (unsigned i = 0; i < COPIES; i++) {
+		enum kb_err err = loader_bgpart_read(l, &parts[i]);
+
+		plan.is_dead[i] = err == KB_EMOUNT || err == KB_EIO;
+		if (plan.is_dead[i])
+			parts[i].len = 0;
+		dead += plan.is_dead[i];
+		if (err != KB_OK && (!plan.is_dead[i] || dead == COPIES))
+			return err;
+	}
+	return dead > 0 ? KB_OK : check_labels(l);
+}
+
 static enum kb_err look_at_all(struct loader *l)
 {
 	memset(parts, 0, sizeof(parts));
 	TRY(take_where(l));
-	for (unsigned i = 0; i < COPIES; i++)
-		TRY(loader_bgpart_read(l, &parts[i]));
-	TRY(check_labels(l));
+	TRY(read_all(l));
 	parse_all();
 	return KB_OK;
 }

@@ -386,4 +386,18 @@ TEST(lone_trial_has_nothing_to_fall_back_to)
 	EQUAL((loader_bgplan_look(&p, &carrier, &pending), LOADER_BGPLAN_NONE));
 }
 
+TEST(lone_trial_is_made_good_in_its_place_only_where_the_other_cannot_be_written)
+{
+	const struct loader_choice good = { 1, STATE_NONE, 0 };
+	struct loader_bgplan p = life(0, LOADER_BGENV_TESTING, 5);
+	struct loader_bgplan_step s;
+
+	p.env[0].sound = false;
+	OK(loader_bgplan_next(&p, &good, &s));
+	EQUAL((s.copy, 0), (s.slot, 1), (s.ustate, LOADER_BGENV_OK), (s.revision, 6));
+	p.is_dead[0] = true;
+	OK(loader_bgplan_next(&p, &good, &s));
+	EQUAL((s.copy, 1), (s.slot, 1), (s.ustate, LOADER_BGENV_OK), (s.revision, 5));
+}
+
 TEST_MAIN("loader_bgplan")

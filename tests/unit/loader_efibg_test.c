@@ -209,6 +209,49 @@ TEST(missing_and_short_environments_are_made_anew)
 	reads(0, 1);
 }
 
+/* It does not mount any more. */
+static void kill_part(char part)
+{
+	folder_run("rm -r %c", part);
+}
+
+TEST(good_slot_boots_beside_a_partition_that_cannot_be_read)
+{
+	kill_part('b');
+	reads(0, STATE_NONE);
+	OK(loader_set_preset(&l, 0));
+	assert_int_not_equal(loader_set_once(&l, 1), KB_OK);
+	assert_non_null(strstr(l.why, "/b: cannot be mounted"));
+	reads(0, STATE_NONE);
+}
+
+/* Else the next start notes FAILED, and has nothing else to start. */
+TEST(trial_beside_a_partition_that_cannot_be_read_is_made_good_in_its_place)
+{
+	put_env('a', FILE_A, LOADER_BGENV_TESTING, 3);
+	kill_part('b');
+	refuses("one environment is on trial");
+	OK(loader_set_preset(&l, 0));
+	reads(0, STATE_NONE);
+	EQUAL((env_of('a').ustate, LOADER_BGENV_OK), (env_of('a').revision, 3));
+}
+
+TEST(trial_beside_one_that_cannot_be_read_is_not_replaced_by_what_cannot_start)
+{
+	put_env('a', FILE_A, LOADER_BGENV_TESTING, 3);
+	kill_part('b');
+	assert_int_not_equal(loader_set_preset(&l, 1), KB_OK);
+	EQUAL((env_of('a').ustate, LOADER_BGENV_TESTING), (env_of('a').revision, 3));
+}
+
+TEST(two_partitions_that_cannot_be_read_are_an_error)
+{
+	kill_part('a');
+	kill_part('b');
+	FAILS(loader_read(&l, &c), KB_EMOUNT);
+	FAILS(loader_set_preset(&l, 0), KB_EMOUNT);
+}
+
 TEST(damaged_environments_are_refused_before_a_write)
 {
 	damage('a');
@@ -325,7 +368,7 @@ TEST(where_is_two_files_in_two_partitions)
 		FAILS(loader_read(&l, &c), KB_EINVAL);
 		FAILS(loader_set_preset(&l, 0), KB_EINVAL);
 	}
-	l.where = "a=/none:/EFI/Linux/keelboot-a.efi,b=/b:/EFI/Linux/keelboot-b.efi";
+	l.where = "a=/none:/EFI/Linux/keelboot-a.efi,b=/no:/EFI/Linux/keelboot-b.efi";
 	assert_true(loader_read(&l, &c) != KB_OK && l.why[0] != '\0');
 }
 
