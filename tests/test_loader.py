@@ -58,6 +58,23 @@ def test_the_commands_of_the_page_make_the_partition(tmp_path):
     assert loader("grub", tmp_path / "grubenv.img", "get") == ("default=a once=-\n", "")
 
 
+@pytest.mark.skipif(not shutil.which("grub-mkimage"), reason="package grub-common is not installed")
+def test_the_commands_of_the_page_make_a_pair_and_grub_with_the_script(tmp_path):
+    lines = [line.strip() for line in (TOP / "docs/KERNEL.md").read_text().splitlines() if line.startswith("    ")]
+    pair = lines[lines.index("mkfs.vfat -C boot.img 65536"):][:2]
+    image = lines[lines.index("mkdir grub"):][:5]
+    assert image[3].startswith("grub-mkimage -O x86_64-efi ") and image[4].startswith("memdisk ")
+    for name in ("vmlinuz", "initramfs.img"):
+        (tmp_path / name).write_text(name)
+    shutil.copy(TOP / "kernel-cmdline/loaders/grub.cfg", tmp_path)
+    subprocess.run("set -e\n" + "\n".join([*pair, *image]), shell=True, check=True, cwd=tmp_path, capture_output=True,
+                   env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
+    there = subprocess.run(["mdir", "-b", "-i", tmp_path / "boot.img"], text=True, check=True, capture_output=True)
+    assert there.stdout.split() == ["::/vmlinuz", "::/initramfs.img"]
+    program = (tmp_path / "BOOTX64.EFI").read_bytes()
+    assert program[:2] == b"MZ" and b"keelboot_once" in program, "the script is stored as it is"
+
+
 @needs_editenv
 def test_grubs_own_tool_reads_what_is_set_and_what_it_sets_is_read(grub, tmp_path):
     block = tmp_path / "grubenv"

@@ -67,6 +67,7 @@ EXAMPLES = {
     ("loader", "kind"): "grub",
     ("loader", "counter"): "u-boot",
     ("loader", "environment"): "PARTLABEL=grubenv",
+    ("loader", "copies"): "/dev/mmcblk0",
     ("measure", "pcr"): "13",
     ("measure", "required"): "yes",
     ("hooks", "timeout"): "30",
