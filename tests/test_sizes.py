@@ -34,6 +34,19 @@ def test_an_initramfs_is_below_its_limit(tmp_path, options, limit):
     assert size < limit, f"{size:,} bytes"
 
 
+@pytest.mark.skipif(not (TOP / "build/aarch64/init").is_file(), reason="not built for arm64: make tests-arm64")
+def test_arm64s_initramfs_is_at_most_a_tenth_larger(tmp_path):
+    """The same sets of modules, from Debian's kernels of one version."""
+    sizes = []
+    for arch, options in (("amd64", ()), ("arm64", ("--programs", TOP / "build/aarch64"))):
+        image = tmp_path / f"{arch}.img"
+        call(TOP / "initramfs/mkinitramfs", "-o", image, *options, "--modules-dir", kbkernel.get(arch=arch).modules,
+             *BOARD)
+        sizes.append(image.stat().st_size)
+    print(f"{sizes[0]:,} and {sizes[1]:,} bytes")
+    assert sizes[0] / 2 < sizes[1] <= 1.10 * sizes[0], sizes
+
+
 def test_the_helper_is_below_its_limit(tmp_path):
     """It lies in memory from the kernel's start until the root is entered."""
     stripped = tmp_path / "helper"
