@@ -115,7 +115,7 @@ static enum kb_err start_guardian(const struct boot *b, const int *fds, const st
 		stable,
 		shutdown,
 		watchdog,
-		b->wdt.handover == CONF_HANDOVER_RELEASE ? "release" : "keep",
+		is_not_released(b) ? "release" : "keep",
 		bootlog_levels(),
 		NULL,
 	};

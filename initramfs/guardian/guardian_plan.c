@@ -119,6 +119,20 @@ static bool is_undecided(const struct guardian_plan *p)
 	       (p->phase == GUARDIAN_PHASE_KEEP && p->terms.release);
 }
 
+/* A slot without a report is left at that: later the report itself proves it. */
+static void prove_ended(struct guardian_plan *p, enum guardian_result result, uint64_t now)
+{
+	bool again = result == GUARDIAN_FAILED && ++p->proofs_failed < GUARDIAN_PLAN_PROOFS;
+
+	p->stable_at = again ? now + MS(GUARDIAN_PLAN_AGAIN_S) : NEVER;
+	if (p->phase != GUARDIAN_PHASE_PROVE)
+		return;
+	if (again)
+		p->due = p->stable_at;
+	else
+		enter_rest(p);
+}
+
 static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guardian_result result,
 		      uint64_t now)
 {
@@ -134,9 +148,7 @@ static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guar
 	if (job == GUARDIAN_RECORD && result == GUARDIAN_RECORDED)
 		note_recorded(p, true);
 	if (job == GUARDIAN_PROVE) {
-		p->stable_at = NEVER; /* once: later the report itself proves it */
-		if (p->phase == GUARDIAN_PHASE_PROVE)
-			enter_rest(p);
+		prove_ended(p, result, now);
 		return;
 	}
 	if ((result == GUARDIAN_CLOSED || result == GUARDIAN_GOOD) && is_undecided(p))

@@ -20,6 +20,8 @@
 #define GUARDIAN_PLAN_GRACE_S  30 /* for a shutdown that the guardian asked for */
 #define GUARDIAN_PLAN_JOB_S    20 /* limit of one job */
 #define GUARDIAN_PLAN_NOTE_S   5  /* between two looks at the kernel's log */
+#define GUARDIAN_PLAN_AGAIN_S  60 /* between two jobs that record the proof, should one fail */
+#define GUARDIAN_PLAN_PROOFS   5  /* of these jobs at most */
 #define GUARDIAN_PLAN_MARGIN_S 30 /* how far the watchdog's timeout is above the grace */
 
 enum guardian_step {
@@ -102,6 +104,8 @@ struct guardian_plan {
 	enum guardian_step next;
 	uint64_t due, job_end, feed_at;
 	uint64_t stable_at;
+	/* jobs that could not record the proof: an install held the lock, or the disk failed */
+	uint8_t proofs_failed;
 	/* the next look at the kernel's log, on a trial that waits for its verdict */
 	uint64_t note_at;
 };

@@ -205,6 +205,14 @@ TEST(release_feeds_a_bad_slot)
 	assert_once(STARTED " a 6 trial 0 600 300 0 keep");
 }
 
+/* Its watchdog was stopped before it began: nothing is left to be released. */
+TEST(counted_good_slot_proves_itself_with_release_as_well)
+{
+	machine.conf = "[system]\ncompatible=trace\ncount=always\n[watchdog]\nhandover=release\n";
+	boot_with(machine_good());
+	assert_once(STARTED " a 3 good 0 600 300 0 keep 65; descriptors 34567-");
+}
+
 TEST(keeper_without_a_watchdog_needs_no_guardian)
 {
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";

@@ -442,17 +442,25 @@ TEST(good_slot_proves_itself_after_its_time)
 	play("699.999 wait, 700 prove, 701 wait, 702 good end");
 }
 
-TEST(good_slot_that_cannot_be_proven_is_tried_once)
+TEST(good_slot_that_nothing_proves_is_tried_once)
 {
-	static const char *const sessions[] = {
-		"700 prove, 702 open end", "700 prove, 702 closed end", "700 prove, 702 failed end",
-		"700 prove, 720 kill end", /* its disk stalls */
-	};
+	begin_to_prove(false, 0, false);
+	play("700 prove, 702 open end");
+	begin_to_prove(false, 0, false);
+	play("700 prove, 702 closed end");
+}
 
-	for (unsigned i = 0; i < 4; i++) {
-		begin_to_prove(false, 0, false);
-		play(sessions[i]);
-	}
+/* Else a plug that is pulled days later would count against it. */
+TEST(proof_that_cannot_be_written_is_tried_again_a_minute_later_five_times)
+{
+	begin_to_prove(false, 0, false);
+	play("700 prove, 702 failed wait, 761 wait, 762 prove, 763 good end");
+	begin_to_prove(false, 60, false);
+	play("700 feed prove, 720 feed kill, 730 feed wait"); /* its disk stalls */
+	play("780 feed prove, 781 failed wait, 790 told, 910 feed sync");
+	begin_to_prove(false, 0, false);
+	play("700 prove, 701 failed wait, 761 prove, 762 failed wait, 822 prove, 823 failed wait");
+	play("883 prove, 884 failed wait, 944 prove, 945 failed end");
 }
 
 TEST(keeper_feeds_while_the_slot_proves_itself_and_goes_on)
