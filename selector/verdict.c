@@ -229,6 +229,8 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
 	state_reject(s, t);
 	if (s->open == slot)
 		state_close_attempt(s);
+	if (s->oneshot == slot)
+		s->oneshot = STATE_NONE;
 	other = find_other_good(s, slot);
 	if (s->pref == slot && other != STATE_NONE)
 		s->pref = (int8_t)other;

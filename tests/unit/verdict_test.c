@@ -245,6 +245,17 @@ TEST(bad_rejects_and_hands_over)
 	EQUAL((s.pref, 0), (s.open, STATE_NONE), (s.open_token, 0), (s.clean, false));
 }
 
+/* Else it would be the next to boot, before all others. */
+TEST(bad_ends_an_order_to_boot_it_once_and_no_other_order)
+{
+	states_set(&s, 1, STATE_TRIAL, 2);
+	OK(verdict_switch(&s, 1, true, false, 3));
+	OK(verdict_bad(&s, 0, "old"));
+	EQUAL((s.oneshot, 1));
+	OK(verdict_bad(&s, 1, "deadline"));
+	EQUAL((s.oneshot, STATE_NONE));
+}
+
 TEST(bad_leaves_the_attempt_of_another_slot)
 {
 	states_open(&s);
