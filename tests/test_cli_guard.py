@@ -412,6 +412,18 @@ def test_record_is_bounded_and_keeps_the_last_good_one(system):
 
 # ---------------------------------------------------------------- around it
 
+def test_what_was_marked_good_last_is_the_fallback_also_where_the_clock_went_back(system):
+    """A device without a clock of its own is at 1970 until the network comes."""
+    system.make_good(CURRENT)
+    record = json.loads(system.record().read_text())
+    record["deployments"][0]["time"] = int(time.time()) + 10 ** 6
+    system.record().write_text(json.dumps(record))
+    system.make_good(NEXT)
+    system.boot(THIRD)
+    system("guard", "deadline", code=RECORDED)
+    assert f"bad {THIRD} {NEXT} not marked good within 60 s" in system.notes()
+
+
 def test_nothing_to_guard(system):
     (system.root / "etc/keelboot/system.conf").write_text("[guard]\ngood=true\n")
     system.boot(CURRENT, code=NOTHING)

@@ -214,6 +214,16 @@ struct guard_entry *guard_record_find(struct guard_record *r, const char *id)
 	return NULL;
 }
 
+uint64_t guard_record_now(const struct guard_record *r)
+{
+	uint64_t now = os_time_s();
+
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->entry[i].time >= now && r->entry[i].time < UINT64_MAX)
+			now = r->entry[i].time + 1;
+	return now;
+}
+
 const struct guard_entry *guard_record_other(const struct guard_record *r, const char *id)
 {
 	const struct guard_entry *best = NULL;

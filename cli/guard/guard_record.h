@@ -58,5 +58,9 @@ struct guard_entry *guard_record_find(struct guard_record *r, const char *id);
  * room. */
 struct guard_entry *guard_record_add(struct guard_record *r, const char *id);
 
+/* Unix time in seconds for a verdict of now: later than that of each one before it, also where the
+ * clock is not. */
+uint64_t guard_record_now(const struct guard_record *r);
+
 /* Another deployment that was marked good, and that last; NULL: none is known. */
 const struct guard_entry *guard_record_other(const struct guard_record *r, const char *id);

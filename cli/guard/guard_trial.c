@@ -57,7 +57,7 @@ enum kb_err guard_trial_reject(struct guard_trial *t, const char *reason)
 {
 	t->entry->verdict = GUARD_BAD;
 	t->entry->blessed = false;
-	t->entry->time = os_time_s();
+	t->entry->time = guard_record_now(&t->rec);
 	util_print_safe(t->entry->reason, sizeof(t->entry->reason), reason);
 	TRY(guard_record_save(&t->rec, t->d->opts));
 	guard_words_keep(t->d, t->entry);

@@ -85,7 +85,7 @@ static enum kb_err record_good(const char *name)
 		e->blessed = false;
 		e->rollbacks = 0;
 		e->reason[0] = '\0';
-		e->time = os_time_s();
+		e->time = guard_record_now(&trial.rec);
 		TRY(guard_record_save(&trial.rec, device.opts));
 	}
 	printf("Deployment %s is good.\n", name);
