@@ -385,6 +385,11 @@ def test_a_small_state_stays_as_it_is_in_a_larger_partition(good):
     assert image[8 * MIB:8 * MIB + RING] == bytes(RING) and image[9 * MIB:11 * MIB] == bytes(2 * MIB)
 
 
+def test_init_of_a_file_that_is_too_long_says_so(dev):
+    told = run("state", "init", dev.path / "none", "--offset", str(2 ** 63 - 1), "--size", "16M", code=FAILURE)
+    assert "no file is that long" in told.stderr
+
+
 def test_init_in_an_image_of_a_disk_wants_its_size(dev):
     """What is behind the state partition there is somebody else's."""
     disk = dev.path / "disk.img"
@@ -1051,6 +1056,12 @@ def test_unstage_forgets_and_removes(staged):
     assert staged.json("status")["staged"] is None
     assert staged_files(staged) == []
     assert "nothing is staged" in staged("unstage", code=NOTHING).stderr
+
+
+def test_switch_to_what_is_preferred_says_that_a_staged_update_comes_first(staged):
+    told = staged("switch", "a")
+    assert "The next boot already uses slot a" in told.stdout
+    assert "an update is staged, and is installed first" in told.stderr
 
 
 def written(path, data):

@@ -593,6 +593,15 @@ def test_a_folder_of_data_that_is_bound_elsewhere_is_not_its_place(debian):
     assert "\nmount=/data\n" in (debian.root / "etc/keelboot/system.conf").read_text()
 
 
+def test_data_at_a_place_with_a_blank_is_named_by_it(debian):
+    mounts = (debian.root / "proc/self/mountinfo").read_text()
+    debian.put("proc/self/mountinfo", mounts.replace(" /data ", " /my\\040data "))
+    (debian.root / "my data").symlink_to("data")
+    debian.adopt("--yes")
+    assert "\nmount=/my data\n" in (debian.root / "etc/keelboot/system.conf").read_text()
+    assert (debian.root / "my data/keelboot/first.keel").is_file()
+
+
 def test_a_var_of_its_own_is_refused(debian):
     """Its package database would describe one slot, and the other one would have it, too."""
     with open(debian.root / "proc/self/mountinfo", "a") as mounts:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot state export`: all that a device knows, for whoever has to help."""
 import json
+import resource
+import signal
 
 from cli_device import FAILURE, MIB, USAGE, run
 
@@ -25,6 +27,17 @@ def test_a_file_that_is_there_is_kept(good):
     file.write_text("the only copy")
     assert "File exists" in good("state", "export", file, code=FAILURE).stderr
     assert file.read_text() == "the only copy"
+
+
+def test_half_of_it_is_removed_where_the_disk_is_full(good):
+    file = good.path / "out"
+
+    def full():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    good("state", "export", file, code=FAILURE, limits=full)
+    assert not file.exists()
+    good("state", "export", file)
 
 
 def test_text_is_the_record_with_the_history_behind_it(good):

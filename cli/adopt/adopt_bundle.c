@@ -144,7 +144,11 @@ enum kb_err adopt_make_bundle(struct adopt *ad)
 	}
 	adopt_bundle_path(ad, output);
 	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(output, '/') - output), output);
-	TRY(os_mkdir(folder, 0700));
+	err = os_mkdir(folder, 0700);
+	if (err != KB_OK) {
+		log_err("%s: unable to make the folder: %s", folder, err_text(err));
+		return err;
+	}
 	for (unsigned i = 0; i < TRIES; i++) {
 		wrong = set_spec(&s, ad, output);
 		if (wrong != NULL) {

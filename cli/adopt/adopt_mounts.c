@@ -11,14 +11,34 @@ void adopt_path(const struct adopt *ad, char out[DEVICE_PATH_MAX], const char *p
 	snprintf(out, DEVICE_PATH_MAX, "%s%s", ad->sys_root, path);
 }
 
+/* The kernel writes a blank as "\040", and a backslash so, too. */
+static void decode(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from != '\0'; to++) {
+		unsigned c;
+
+		if (sscanf(from, "\\%3o", &c) == 1 && strspn(from + 1, "01234567") >= 3) {
+			*to = (char)c;
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
 /* "ID PARENT MAJOR:MINOR ROOT PLACE OPTIONS … - FSTYPE SOURCE …" */
 static bool take_line(const char *line, struct adopt_mount *m)
 {
 	const char *type = strstr(line, " - ");
 
-	return type != NULL && sscanf(type, " - %31s", m->fstype) == 1 &&
-	       sscanf(line, "%*u %*u %u:%u %255s %255s", &m->major, &m->minor, m->root, m->place) ==
-		       4;
+	if (type == NULL || sscanf(type, " - %31s", m->fstype) != 1 ||
+	    sscanf(line, "%*u %*u %u:%u %255s %255s", &m->major, &m->minor, m->root, m->place) != 4)
+		return false;
+	decode(m->place);
+	return true;
 }
 
 typedef bool (*wanted_fn)(const struct adopt_mount *m, const void *what);

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TEXT = 1 };
 
@@ -184,8 +185,12 @@ int state_export_cmd(struct args *a, struct device_options *o)
 	if (err != KB_OK)
 		return output_exit_code(err);
 	err = open_output(file);
-	if (err == KB_OK)
+	if (err == KB_OK) {
 		err = text ? export_text(&d) : export_json(&d);
+		/* Half of it would be in the way of the next try. */
+		if (err != KB_OK && file != NULL && strcmp(file, "-") != 0)
+			unlink(file);
+	}
 	device_close(&d);
 	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

@@ -191,8 +191,10 @@ static enum kb_err make_file(const struct device_options *o, bool *made)
 
 	if (o->state == NULL || access(o->state, F_OK) == 0)
 		return KB_OK;
-	if (__builtin_add_overflow(o->offset, size, &end) || end > INT64_MAX)
+	if (__builtin_add_overflow(o->offset, size, &end) || end > INT64_MAX) {
+		log_err("%s: no file is that long: --offset and --size are too large", o->state);
 		return KB_EINVAL;
+	}
 	fd = open(o->state, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	*made = fd >= 0;
 	if (fd < 0 || ftruncate(fd, (off_t)end) < 0) {

@@ -104,6 +104,13 @@ static enum kb_err make_switch(struct device *d, struct switching *w, bool *chan
 	return err;
 }
 
+static void warn_of_staged(const struct state *s)
+{
+	if (s->staged.source != STATE_SRC_NONE)
+		log_warn(
+			"an update is staged, and is installed first; to prevent that: keelboot unstage");
+}
+
 static void print_switched(const struct device *d, const struct switching *w, bool changed)
 {
 	const struct state *s = &d->state;
@@ -112,14 +119,13 @@ static void print_switched(const struct device *d, const struct switching *w, bo
 	device_slot_text(s, w->slot, text, sizeof(text));
 	if (!changed) {
 		printf("The next boot already uses %s; nothing to change.\n", text);
+		warn_of_staged(s);
 		return;
 	}
 	printf("The next boot uses %s%s.\n", text, w->once ? ", for one boot only" : "");
 	if (w->before.slot[w->slot].st == STATE_BAD && !w->once)
 		printf("It is on trial: %u tries.\n", s->slot[w->slot].tries);
-	if (s->staged.source != STATE_SRC_NONE)
-		log_warn(
-			"an update is staged, and is installed first; to prevent that: keelboot unstage");
+	warn_of_staged(s);
 	if (d->run_found && w->slot == d->booted)
 		return;
 	puts("Reboot to start it.");
