@@ -745,7 +745,8 @@ install-strip install-device-strip install-host-strip install-fleet-strip:
 deb: ## build the Debian packages into build/deb
 	@qemu/deps deb
 	rm -rf $(B)/deb && mkdir -p $(B)/deb/keelboot
-	git ls-files -z | xargs -0 cp --parents -t $(B)/deb/keelboot
+	if [ -e .git ]; then git -c safe.directory='*' ls-files -z; else find . -path ./$(B) -prune -o -type f -print0; fi | \
+		xargs -0 cp --parents -t $(B)/deb/keelboot
 	cd $(B)/deb/keelboot && dpkg-buildpackage -us -uc -b >../build.log 2>&1 || { tail -n 30 ../build.log >&2; exit 1; }
 	rm -rf $(B)/deb/keelboot
 	@ls $(B)/deb/*.deb

@@ -171,7 +171,7 @@ class Fleet:
         for folder in ("usr/lib/systemd/system", "bin", "run"):
             (top / folder).mkdir(parents=True)
         self.place()
-        for name in ("adduser", "deb-systemd-invoke"):
+        for name in ("adduser", "deb-systemd-invoke", "systemctl"):
             (top / "bin" / name).write_text(f"#!/bin/sh\necho ${{0##*/}} $* >>{top}/asked\n")
             (top / "bin" / name).chmod(0o755)
 
@@ -246,6 +246,21 @@ def test_a_removal_stops_what_asks_the_server(fleet, words, stops):
     units = {path.name for path in (TOP / "hooks/fleet").glob("*.[st]*[er]")}
     last = (fleet.top / "asked").read_text().splitlines()[-1].split()
     assert (last[:2] == ["deb-systemd-invoke", "stop"]) == stops and (set(last[2:]) == units) == stops
+
+
+@needs_helper
+def test_an_upgrade_restarts_what_asks_the_server_and_a_first_installation_starts_nothing(fleet):
+    """Not in a folder that is no running system; what a person left off stays off (try-restart)."""
+    def asked():
+        lines = (fleet.top / "asked").read_text().splitlines()
+        return [line for line in lines if line.startswith(("systemctl", "deb-systemd-invoke"))]
+    fleet.call("postinst", "configure", "0.1")
+    fleet.call("postinst", "configure", "", DPKG_ROOT="")
+    assert asked() == []
+    fleet.call("postinst", "configure", "0.1", DPKG_ROOT="")
+    reloads, restarts = asked()
+    assert reloads == "systemctl --system daemon-reload"
+    assert restarts.split()[1:3] == ["try-restart", "keelboot-fleet.service"]
 
 
 @pytest.mark.skipif(not shutil.which("dh"), reason="no debhelper")

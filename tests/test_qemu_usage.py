@@ -32,6 +32,16 @@ def test_a_kernel_of_another_suite_has_a_folder_of_its_own():
     assert "--suite needs a --dir of its own" in usage("kernel", "--suite", "bookworm-backports")
 
 
+def test_the_demo_of_debian_12_is_not_begun_with_programs_of_a_newer_one(tmp_path):
+    """Its first command would end with packages that cannot be installed."""
+    (tmp_path / "dpkg-query").write_text("#!/bin/sh\nprintf 2.41-12\n")
+    (tmp_path / "dpkg-query").chmod(0o755)
+    told = call(QEMU / "demo-debian", tmp_path / "disks", code=1, timeout=60, stdin=subprocess.DEVNULL,
+                env={"PATH": f"{tmp_path}:/usr/sbin:/usr/bin:/sbin:/bin"}).stderr
+    assert "has libc6 2.41-12" in told and "build and start it on a Debian 12" in told
+    assert not (tmp_path / "disks").exists()
+
+
 def test_the_guide_has_the_keys_of_the_desk():
     """Those of qemu/interact.py, each with its row."""
     text = re.search(r'HELP = """\\\n(.*?)"""', (QEMU / "interact.py").read_text(), re.S)[1]
