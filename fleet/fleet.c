@@ -5,6 +5,7 @@
 #include "fleet/cycle.h"
 #include "fleet/due.h"
 #include "fleet/feed.h"
+#include "fleet/idle.h"
 #include "fleet/limits.h"
 #include "fleet/metrics.h"
 #include "fleet/permit.h"
@@ -18,7 +19,6 @@
 #include "lib/os.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +95,7 @@ static void sleep_for(unsigned seconds)
 	for (; now < end; now = os_now_ms()) {
 		struct pollfd hup = { .fd = reload_fd(), .events = POLLIN };
 
+		idle_begin();
 		if (poll(&hup, 1, (int)(end - now)) > 0 && reload_take())
 			reload_begin();
 	}
@@ -104,8 +105,6 @@ static void sleep_for(unsigned seconds)
 static void wait_for(struct contact *c, unsigned seconds)
 {
 	contact_print("Next contact in %u s.", seconds);
-	/* What libcurl and json-c used is not needed for minutes. */
-	malloc_trim(0);
 	while (seconds > 0) {
 		unsigned part = c->reboot_waits && seconds > LOOK_S ? LOOK_S : seconds;
 

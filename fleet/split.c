@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/split.h"
 
+#include "fleet/idle.h"
 #include "fleet/monitor_link.h"
 #include "fleet/reload.h"
 
@@ -19,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY 65534u /* "nobody" of all distributions; it needs no entry in /etc/passwd */
+#define QUIET_MS 2000	/* without an order: the contact is over, or waits for the network */
+#define NOBODY	 65534u /* "nobody" of all distributions; it needs no entry in /etc/passwd */
 
 /* ---------------------------------------------------------------- with rights */
 
@@ -37,11 +39,15 @@ static void await_order(int link, pid_t pid)
 {
 	struct pollfd ready[] = { { .fd = link, .events = POLLIN },
 				  { .fd = reload_fd(), .events = POLLIN } };
+	int wait_ms = QUIET_MS, n;
 
 	do {
 		ready[0].revents = ready[1].revents = 0;
-		if (poll(ready, KB_ARRAY_LEN(ready), -1) < 0 || ready[1].revents == 0 ||
-		    !reload_take())
+		n = poll(ready, KB_ARRAY_LEN(ready), wait_ms);
+		wait_ms = n == 0 ? -1 : QUIET_MS;
+		if (n == 0)
+			idle_begin();
+		if (n <= 0 || ready[1].revents == 0 || !reload_take())
 			continue;
 		kill(pid, SIGTERM);
 		wait_for_end(pid);

@@ -2,6 +2,7 @@
 """keelboot-fleet run, with a line on which its bytes are counted."""
 import contextlib
 import subprocess
+from pathlib import Path
 
 from cli_device import call
 
@@ -32,13 +33,31 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 """
 
 
+def children_of(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@contextlib.contextmanager
+def between_contacts(device, **options):
+    """The daemon after its first contact, and its process that talks to the server."""
+    with subprocess.Popen(list(map(str, device.command("run", "--now"))), env=device.environment(), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options) as daemon:
+        for line in daemon.stdout:
+            if line.startswith("Next contact"):
+                break
+        try:
+            yield daemon, children_of(daemon.pid)[0]
+        finally:
+            daemon.kill()
+
+
 class Daemon:
     """Its device sleeps for short."""
 
-    def __init__(self, device, wire, folder):
+    def __init__(self, device, wire, folder, code=CLOCK, flags=()):
         self.device, self.wire, self.library = device, wire, folder / "sleep.so"
-        (folder / "sleep.c").write_text(CLOCK)
-        call("cc", "-shared", "-fPIC", "-o", self.library, folder / "sleep.c")
+        (folder / "sleep.c").write_text(code)
+        call("cc", "-shared", "-fPIC", *flags, "-o", self.library, folder / "sleep.c")
         self.said = ""
 
     @contextlib.contextmanager
@@ -58,5 +77,7 @@ class Daemon:
             self.said += line
             if line.startswith("Next contact"):
                 break
+        else:
+            raise AssertionError(f"it ended: {self.said}")
         self.wire.settle()
         return self.wire.up + self.wire.down - before

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_device import FAILURE, OK, REBOOT
+from daemon import between_contacts, children_of
 
 NOBODY = pwd.getpwnam("nobody")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root parts from its rights")
@@ -17,10 +18,6 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root parts from 
 def facts_of(pid):
     """Uid and the like of /proc/PID/status."""
     return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
-
-
-def children_of(pid):
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def until(what, seconds=30):
@@ -35,14 +32,8 @@ def until(what, seconds=30):
 def make_daemon(fleet, server):
     """`keelboot-fleet run` between two contacts, and the process that talks to the server."""
     server.sleep = "12:00:00"
-    with subprocess.Popen(fleet.command("run", "--now"), env=fleet.environment(), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, extra_groups=[0, 6]) as daemon:
-        for line in daemon.stdout:
-            if line.startswith("Next contact"):
-                break
-        yield daemon, children_of(daemon.pid)[0]
-        if daemon.poll() is None:
-            daemon.send_signal(signal.SIGKILL)
+    with between_contacts(fleet, extra_groups=[0, 6]) as daemon:
+        yield daemon
 
 
 def test_who_talks_to_the_server_has_no_rights(daemon):
@@ -60,21 +51,6 @@ def test_who_serves_has_a_link_to_the_other_and_no_more(daemon):
     parent, _ = daemon
     links = [os.readlink(f"/proc/{parent.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{parent.pid}/fd")]
     assert len([link for link in links if link.startswith("socket:")]) == 1
-
-
-def memory_of(pid):
-    """KiB, once it sleeps: what a contact took is given back before that."""
-    until(lambda: facts_of(pid)["State"].startswith("S"))
-    return {key: int(facts_of(pid)[key].split()[0]) for key in ("VmRSS", "RssAnon")}
-
-
-def test_between_polls_both_processes_have_little_memory(daemon):
-    """Libraries count twice in VmRSS, once for each; RssAnon is what no other program could use."""
-    parent, child = daemon
-    memory = [memory_of(pid) for pid in (parent.pid, child)]
-    print(memory)
-    assert sum(one["RssAnon"] for one in memory) < 6 * 1024
-    assert sum(one["VmRSS"] for one in memory) < 16 * 1024
 
 
 def test_what_only_root_may_read_is_read_before(fleet, server, bundle):
