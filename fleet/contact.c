@@ -50,6 +50,11 @@ enum client_end contact_get(struct contact *c, const char *path)
 	return end;
 }
 
+bool contact_keep(struct contact *c)
+{
+	return (!c->dry_run && !c->unsaved && files_has(&c->files, &c->a)) || contact_save(c);
+}
+
 bool contact_save(struct contact *c)
 {
 	if (c->dry_run || c->unsaved)

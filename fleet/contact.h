@@ -56,6 +56,9 @@ struct contact {
 
 /* Makes the record durable; without that, nothing more is done or sent in this contact. */
 bool contact_save(struct contact *c);
+/* The same, where nothing is sent before contact_save() has shown that the disk takes what is
+ * answered: a record that is there as it is costs no write. */
+bool contact_keep(struct contact *c);
 /* How the first request of this contact ended: the poll, or that for the channel file. */
 void contact_asked(struct contact *c, enum client_end end);
 /* Asks the server for a path of this device (client_get()); how long it wants not to be asked is

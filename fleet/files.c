@@ -82,16 +82,18 @@ enum kb_err files_write(const struct files *f, const char *name, const void *buf
 	return err;
 }
 
+/* As it lies there; with its length, a text. */
+static char record[ACTION_TEXT_MAX + 1];
+
 void files_load(const struct files *f, struct action *a)
 {
-	static char text[ACTION_TEXT_MAX + 1];
 	size_t len;
-	enum kb_err err = files_read(f, FOLDER_RECORD, text, sizeof(text), &len);
+	enum kb_err err = files_read(f, FOLDER_RECORD, record, sizeof(record), &len);
 
 	memset(a, 0, sizeof(*a));
 	if (err == KB_ENOENT)
 		return;
-	if (err != KB_OK || !action_read(a, text, len))
+	if (err != KB_OK || !action_read(a, record, len))
 		log_warn("%s/%s: cannot be read; the server will offer its action again",
 			 f->folder.path, FOLDER_RECORD);
 }
@@ -122,6 +124,20 @@ enum kb_err files_save(const struct files *f, const struct action *a)
 
 	free(text);
 	return err;
+}
+
+bool files_has(const struct files *f, const struct action *a)
+{
+	char *text = action_write(a);
+	size_t len = text != NULL ? strlen(text) : 0, here;
+	bool same = len > 0 &&
+		    files_read(f, FOLDER_RECORD, record, sizeof(record), &here) == KB_OK &&
+		    here >= len && here < sizeof(record) && memcmp(record, text, len) == 0;
+
+	free(text);
+	/* Blanks fill its last block. */
+	record[same ? here : 0] = '\0';
+	return same && strspn(record + len, " ") == here - len;
 }
 
 /* ---------------------------------------------------------------- the bundle */

@@ -37,6 +37,8 @@ enum kb_err files_rewrite(const struct files *f, const char *name, const char *t
 void files_load(const struct files *f, struct action *a);
 /* Durable when it returns KB_OK. KB_EIO, KB_ENOSPC, which it has reported. */
 enum kb_err files_save(const struct files *f, const struct action *a) KB_MUST_CHECK;
+/* What files_save() would write is there. */
+bool files_has(const struct files *f, const struct action *a);
 
 /* A download may add so many bytes on the data partition: it leaves a reserve to the others, one
  * part in 32 of it, 64 MiB at most. false: why says it. */

@@ -147,7 +147,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 	memcpy(c->a.release, b.release, sizeof(c->a.release));
 	memcpy(c->a.version, b.version, sizeof(c->a.version));
 	c->a.sequence = b.sequence;
-	if (!contact_save(c) || !look_again(c) || take_known(c) || must_wait(c))
+	if (!contact_keep(c) || !look_again(c) || take_known(c) || must_wait(c))
 		return;
 	memcpy(c->a.own, b.release, sizeof(c->a.own));
 	memcpy(c->a.own_id, c->a.id, sizeof(c->a.own_id));
@@ -390,7 +390,7 @@ void take_offer(struct contact *c, const struct offer *o)
 	}
 	begin_action(c, o);
 	phase_skip(c, o);
-	if (!contact_save(c) || !possible_take(c, o) || o->download == OFFER_SKIP)
+	if (!contact_keep(c) || !possible_take(c, o) || o->download == OFFER_SKIP)
 		return;
 	c->way->tell(c);
 	/* The answer may have been that it is over. */

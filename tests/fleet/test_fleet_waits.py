@@ -400,6 +400,24 @@ def test_an_end_that_a_server_does_not_take_costs_no_write_in_each_contact(fleet
     assert flushes(fleet.once) == 0
 
 
+@pytest.mark.parametrize("why, how, keys", [
+    ("window", {"window": "unavailable"}, {}), ("skip", {"download": "skip"}, {}), ("day", {}, {"daily_bytes": "64K"}),
+    ("day, parts", {}, {"daily_bytes": "64K", "partial": "auto"}), ("person", {}, {})])
+def test_an_action_that_waits_writes_nothing_while_all_is_as_before(fleet, server, bundle, factory, flushes, why, how,
+                                                                    keys):
+    """A window may be closed for weeks, and each write wears the disk."""
+    fleet.configure(**keys)
+    if why.startswith("person"):
+        fleet.dev("stage", factory("3.0", 30))
+    action = server.assign(bundle, **how)
+    for _ in range(3):      # what came, and what the server heard
+        fleet.once(code=None)
+    assert action.active and len(action.statuses) >= 1 and fleet.record["phase"] in ("seen", "fetched")
+    before, said = files_of(fleet), len(action.statuses)
+    assert [flushes(fleet.once, code=None) for _ in range(3)] == [0] * 3 and files_of(fleet) == before
+    assert len(action.statuses) == said and action.active, "it waits still"
+
+
 @pytest.mark.parametrize("kind", ["deployment", "cancel", "confirmation"])
 def test_a_timer_waits_as_long_as_any_answer_asks(fleet, server, bundle, kind):
     action = server.assign(bundle)
