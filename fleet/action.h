@@ -140,7 +140,7 @@ struct action {
 	uint64_t interval;
 	/* of the attributes that the server has; of the release that it was said to run */
 	uint64_t attributes;
-	/* attributes_sent(), of those that the server did not ask for */
+	/* attributes_sent(), of those that are bounded (tell.c) */
 	uint64_t attributes_due;
 	char installed[ACTION_VERSION_MAX + 1];
 	/* what whoever gets reports knows of the device (known.h); "": nothing */

@@ -238,10 +238,14 @@ static void tell_attributes(struct contact *c, bool asked)
 	const char *pairs[ATTRIBUTES_MAX][2];
 	/* Without a clock, hours count within a boot. */
 	uint64_t clock = clock_time(), now = clock > 0 ? clock : os_now_ms() / 1000;
+	bool changed, bounded;
 	enum client_end end;
 
 	attributes_collect(&t, &c->facts, c->conf, c->a.device_boots);
-	if (!asked && (t.hash == c->a.attributes || !attributes_may_go(c->a.attributes_due, now)))
+	changed = t.hash != c->a.attributes;
+	/* What it has, or refused, it may ask for in each contact. */
+	bounded = !asked || !changed;
+	if ((!asked && !changed) || (bounded && !attributes_may_go(c->a.attributes_due, now)))
 		return;
 	for (unsigned i = 0; i < t.n; i++) {
 		pairs[i][0] = t.name[i];
@@ -253,7 +257,7 @@ static void tell_attributes(struct contact *c, bool asked)
 	if (is_not_taken_now(end))
 		return;
 	c->a.attributes = t.hash;
-	if (!asked)
+	if (bounded)
 		c->a.attributes_due = attributes_sent(c->a.attributes_due, now);
 	contact_save(c);
 }

@@ -136,6 +136,29 @@ def test_an_attribute_that_flips_in_each_contact_is_sent_eight_times_and_then_ea
     assert flips(11) == 20
 
 
+@pytest.mark.parametrize("answer", [None, answers(400), answers(404)], ids=["taken", "400", "404"])
+def test_a_server_that_asks_in_each_contact_gets_them_nine_times_and_then_each_hour(fleet, server, tmp_path, answer):
+    """The first ones are news to it. What it has, or refused, is bounded as changes are."""
+    clock = Clock(tmp_path)
+    fleet.more = clock.environment
+    if answer:
+        server.on["attributes"] = answer
+
+    def asked(times):
+        for _ in range(times):
+            server.wants_attributes = True
+            fleet.once()
+        return len(server.requests("attributes"))
+    assert asked(12) == 9
+    before = (fleet.folder / "action.json").stat().st_ino
+    assert asked(1) == 9 and (fleet.folder / "action.json").stat().st_ino == before, "nor does it cost a write"
+    clock.add(3700)
+    assert asked(3) == 10
+    # A change is news.
+    fleet.dev.boot("a", version="1.0", reason="flip")
+    assert asked(3) == 11
+
+
 def test_the_tries_of_a_trial_are_told(fleet, server, bundle):
     server.assign(bundle)
     fleet.once(code=REBOOT)
