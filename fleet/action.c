@@ -159,6 +159,7 @@ static const struct field {
 	NUMBER("others", others),
 	NUMBER("missed", missed),
 	NUMBER("again", again),
+	NUMBER("repeats", repeats),
 	NUMBER("kept", kept),
 	NUMBER("only_download", only_download),
 	TEXT("denied", denied),

@@ -89,6 +89,9 @@ struct action {
 	uint64_t missed;
 	/* how often it was begun again: ids of a server that come again */
 	uint64_t again;
+	/* contacts in a row at which the server showed it, whose end it had taken, and got that
+	 * once more */
+	uint64_t repeats;
 	/* name, size, digest and etag are those of a file that an earlier action brought: this one
 	 * was not understood yet, and has none */
 	uint64_t kept;

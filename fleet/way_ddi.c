@@ -10,6 +10,8 @@
 #include "fleet/tell.h"
 #include "fleet/way.h"
 
+#include "lib/log.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -67,11 +69,37 @@ static bool is_end_of(const struct contact *c, const struct ddi_poll *p)
 	       (action_owes(a) || a->tries < ACTION_TRIES_MAX);
 }
 
+/* Who took an end again and again has no use for it. */
+static void count_repeat(struct contact *c)
+{
+	if (++c->a.repeats == ACTION_TRIES_MAX)
+		log_warn(
+			"action %s: the server takes its end, and offers it still; it is not sent any more",
+			c->a.id);
+}
+
 /* It is judged again: what was good may have fallen back since then. */
 static void repeat_end(struct contact *c)
 {
+	enum action_phase known = c->a.reported;
+
 	c->a.reported = ACTION_NONE;
 	standing_renew(c);
+	if (known != c->a.phase)
+		return;
+	if (c->a.repeats < ACTION_TRIES_MAX)
+		count_repeat(c);
+	else
+		c->a.reported = known;
+}
+
+/* A server whose ids are those of releases offers it anew when a person says so. */
+static void notice_rest(struct contact *c, const struct ddi_poll *p)
+{
+	if (c->dry_run || c->a.repeats == 0 || strcmp(p->deployment, c->a.id) == 0)
+		return;
+	c->a.repeats = 0;
+	contact_save(c);
 }
 
 /* false: nobody knows whether it is the action whose end is due, or what the server has is not
@@ -106,6 +134,7 @@ static void work_by_poll(struct contact *c, const struct ddi_poll *p)
 	if (p->cancel[0] != '\0')
 		cancel_answer(c, p->cancel);
 	notice_withdrawal(c, p);
+	notice_rest(c, p);
 	if (!is_end_of(c, p))
 		tell_phase(c);
 	/* What the server makes of its end, the next poll shows. */

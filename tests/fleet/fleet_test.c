@@ -315,6 +315,7 @@ static void fill(struct action *a)
 			      .durable = 4096,
 			      .tries = 3,
 			      .tries_max = 8,
+			      .repeats = 5,
 			      .forced = 1,
 			      .window_closed = 1,
 			      .release = "00ff",
@@ -467,6 +468,7 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_string_equal(a.own, "00fe");
 	assert_int_equal(a.own_half, 2);
 	assert_int_equal(a.boots, 0);
+	assert_int_equal(a.repeats, 0);
 	assert_int_equal(a.device_boots, 41);
 	assert_string_equal(a.device_boot, "0e");
 	/* Or a new action would cost the token a try. */

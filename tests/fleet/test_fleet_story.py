@@ -112,6 +112,41 @@ def test_an_action_that_is_offered_again_is_answered_again_and_not_fetched(fleet
     assert action.told[-2:] == ["closed/success"] * 2 and len(server.requests("artifact")) == 1
 
 
+def test_a_server_that_takes_an_end_and_offers_the_action_still_is_answered_eight_times_more(fleet, server, bundle,
+                                                                                            factory):
+    """Then it is only looked at, until something about it changes: another end, another bundle."""
+    action, said = server.assign(bundle), []
+
+    def keep_open(handler):
+        handler.take_feedback(action.id, False)
+        action.state = "running"
+    fleet.once(code=REBOOT)
+    fleet.reboot()
+    fleet.good()
+    server.on["feedback"] = keep_open
+
+    def ends(times=10):
+        before = len(action.statuses)
+        for _ in range(times):
+            said.append(fleet.once())
+        return action.told[before:]
+    assert ends(12) == ["closed/success"] * 9
+    assert sum("the server takes its end, and offers it still" in one for one in said) == 1
+    before = (fleet.folder / "action.json").stat().st_ino
+    assert not ends(2) and (fleet.folder / "action.json").stat().st_ino == before, "nor does it cost a write"
+    # A person who assigns it anew is answered.
+    action.state = "finished"
+    assert not ends(1)
+    action.state = "running"
+    assert ends() == ["closed/success"] * 8
+    fleet.fall_back("no modem")
+    assert ends() == ["closed/failure"]
+    server.actions[0] = type(action)(1, factory("3.0", 30))
+    del server.on["feedback"]
+    fleet.once(code=REBOOT)
+    assert fleet.record["version"] == "3.0" and len(server.requests("artifact")) == 2
+
+
 def test_a_release_that_is_installed_already_is_closed_at_once(fleet, server, bundle):
     fleet.dev("install", bundle)
     fleet.start()
