@@ -137,17 +137,30 @@ static void resume_cut(struct contact *c, const struct channel *channel)
 
 /* ---------------------------------------------------------------- what is offered */
 
+/* A query may be a signature, by which whoever has it fetches: no line has one. */
+static int length_of_path(const char *url)
+{
+	return (int)strcspn(url, "?#");
+}
+
+static void name_bundle(char name[OFFER_NAME_MAX + 1], const char *url)
+{
+	int end = length_of_path(url), begin = end;
+
+	while (begin > 0 && url[begin - 1] != '/')
+		begin--;
+	snprintf(name, OFFER_NAME_MAX + 1, "%.*s", end - begin, url + begin);
+}
+
 static void make_offer(struct offer *o, const struct channel_release *r)
 {
-	const char *slash = strrchr(r->url, '/');
-
 	*o = (struct offer){ .download = OFFER_FORCED,
 			     .update = OFFER_ATTEMPT,
 			     .bundles = 1,
 			     .size = r->size,
 			     .lasting = true };
 	snprintf(o->id, sizeof(o->id), "%.*s", ID_LEN, r->release);
-	snprintf(o->name, sizeof(o->name), "%.127s", slash != NULL ? slash + 1 : r->url);
+	name_bundle(o->name, r->url);
 	snprintf(o->digest, sizeof(o->digest), "%s", r->digest);
 	snprintf(o->release, sizeof(o->release), "%s", r->release);
 }
@@ -168,6 +181,13 @@ static void note_failed(struct contact *c, const struct channel *channel, const 
 	feed_save(c);
 }
 
+static void warn_address(const struct channel_release *r)
+{
+	int len = length_of_path(r->url);
+
+	log_warn("%s: no address of a bundle: %.*s", r->version, len < 100 ? len : 100, r->url);
+}
+
 static void take_release(struct contact *c, const struct channel *channel,
 			 const struct channel_release *r)
 {
@@ -175,7 +195,7 @@ static void take_release(struct contact *c, const struct channel *channel,
 
 	make_offer(&o, r);
 	if (!url_resolve(o.url, c->conf->fleet_channel, r->url)) {
-		log_warn("%s: no address of a bundle: %.100s", r->version, r->url);
+		warn_address(r);
 		/* Else it would stand before an older one for as long as this file counts. */
 		note_failed(c, channel, r->release);
 		c->failed = true;

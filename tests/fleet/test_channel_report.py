@@ -8,7 +8,7 @@ import time
 import pytest
 from authority import secure
 from channel_site import Site
-from cli_device import OK, REBOOT
+from cli_device import FAILURE, OK, REBOOT
 
 
 @pytest.fixture(name="told")
@@ -37,6 +37,20 @@ def test_each_change_is_reported_once(told, site, publish, bundle):
     assert last["version"] == "2.0" and last["slot"] == "b" and last["state"] == "good"
     assert last["action-version"] == "2.0" and last["action"] == told.record["id"] and last["time"].startswith("2")
     assert site.reports[0]["version"] == "1.0" and site.reports[0]["result"] == "none"
+
+
+@pytest.mark.parametrize("query", ["?signature=hush/hush", "#hush/hush", "?hush=a#b/hush"])
+def test_what_an_address_has_behind_its_path_is_in_no_line_and_no_record(told, site, publish, bundle, query):
+    """A store signs addresses so: whoever has one fetches."""
+    publish((bundle, "--url", bundle.name + query))
+    said = [told("once", "--dry-run"), told.once(code=REBOOT), told("status"), json.dumps(told.record),
+            json.dumps(site.reports)]
+    assert told.record["name"] == bundle.name and f"fetching {bundle.name}" in json.dumps(site.reports)
+    publish((bundle, "--url", f"ftp://127.0.0.1/{bundle.name}{query}"))
+    (told.folder / "action.json").unlink()
+    told.dev("unstage")
+    said.append(told.once(code=FAILURE))
+    assert f"no address of a bundle: ftp://127.0.0.1/{bundle.name}\n" in said[-1] and "hush" not in " ".join(said)
 
 
 def test_a_fallback_is_reported_with_its_reason_and_details(told, site, publish, bundle):
