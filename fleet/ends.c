@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define QUEUE	 "ends.json"
-#define KEPT_MAX 8 /* then the oldest is dropped */
+#define KEPT_MAX 8 /* as drop_end() says */
 
 struct end {
 	char id[URL_ID_MAX + 1];
@@ -28,8 +28,9 @@ struct end {
 	/* what was said to be good; "": it failed */
 	char release[ACTION_RELEASE_LEN + 1], version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence, tries;
-	/* contacts in a row in which it got no whole answer */
-	uint64_t silent;
+	/* contacts in a row in which it got no whole answer; in which what the server has of it was
+	 * not understood */
+	uint64_t silent, unclear;
 	struct ddi_feedback said;
 	/* keys of a newer program */
 	char others[REST_MAX + 1];
@@ -63,6 +64,7 @@ static json_object *write_end(const struct end *e)
 	json_object_object_add(o, "since", keep_number(e->since));
 	json_object_object_add(o, "tries", keep_number(e->tries));
 	json_object_object_add(o, "silent", keep_number(e->silent));
+	json_object_object_add(o, "unclear", keep_number(e->unclear));
 	for (unsigned i = 0; i < e->said.messages; i++)
 		json_object_array_add(details, keep_text(e->said.message[i]));
 	json_object_object_add(o, "details", details);
@@ -87,6 +89,8 @@ static bool read_end(struct end *e, json_object *o)
 		e->since = 0;
 	if (strict_number(o, "silent", &e->silent, INT64_MAX) != KB_OK)
 		e->silent = 0;
+	if (strict_number(o, "unclear", &e->unclear, INT64_MAX) != KB_OK)
+		e->unclear = 0;
 	e->said.execution = "closed";
 	e->said.finished = e->release[0] != '\0' ? "success" : "failure";
 	read_details(&e->said, o);
@@ -162,6 +166,16 @@ bool ends_has(const struct contact *c, const char *id)
 	return has;
 }
 
+/* The oldest one. */
+static void drop_end(json_object *list)
+{
+	static struct end e;
+
+	if (read_end(&e, json_object_array_get_idx(list, 0)))
+		log_warn("action %s: its end is dropped, since eight later ones wait", e.id);
+	json_object_array_del_idx(list, 0, 1);
+}
+
 bool ends_add(struct contact *c)
 {
 	static struct end e;
@@ -183,7 +197,7 @@ bool ends_add(struct contact *c)
 		json_object_array_del_idx(list, at, 1);
 	json_object_array_add(list, write_end(&e));
 	while (json_object_array_length(list) > KEPT_MAX)
-		json_object_array_del_idx(list, 0, 1);
+		drop_end(list);
 	ok = save_ends(c, list);
 	json_object_put(list);
 	c->failed = c->failed || !ok;
@@ -258,6 +272,17 @@ static bool close_end(struct contact *c, struct end *e)
 	return true;
 }
 
+/* Nobody knows whether it is that action. */
+static bool is_never_clear(struct end *e)
+{
+	if (++e->unclear < ACTION_TRIES_MAX)
+		return false;
+	log_warn(
+		"action %s: eight contacts did not understand what the server has of it; its end is not sent any more",
+		e->id);
+	return true;
+}
+
 /* true: it is done with. */
 static bool send_end(struct contact *c, struct end *e)
 {
@@ -265,9 +290,9 @@ static bool send_end(struct contact *c, struct end *e)
 
 	switch (deployment_get(c, e->id, &o)) {
 	case CLIENT_OK:
-		/* Nobody knows whether it is that action. */
 		if (o.unclear && e->size > 0)
-			return false;
+			return is_never_clear(e);
+		e->unclear = 0;
 		/* The server has lost its memory, and this is the id of another action by now. */
 		if (o.size != e->size || strcmp(o.digest, e->digest) != 0)
 			return true;

@@ -216,6 +216,33 @@ def test_ends_keep_what_only_a_newer_program_knows(fleet, server, bundle, factor
     assert found["x-all"] == [1, {"a": None}] and found["ends"][0]["x-one"] == "two"
 
 
+def test_what_the_server_has_of_an_end_that_waits_and_is_never_understood_costs_eight_contacts(fleet, server, bundle,
+                                                                                              factory):
+    """Nobody knows whether it is that action, and each contact would ask again."""
+    first, _ = waiting(fleet, server, bundle, factory)
+    del server.on["feedback"]
+    server.on["deployment"] = lambda handler: handler.reply(200, {"id": "1", "deployment": {
+        "download": "forced", "update": "forced", "chunks": [{"artifacts": [{"filename": "2.0.keel"}]}]}})
+    for _ in range(7):
+        assert "not sent any more" not in fleet.once(code=REBOOT) and ends(fleet) == ["1"]
+    line = "action 1: eight contacts did not understand what the server has of it; its end is not sent any more"
+    assert line in fleet.once(code=REBOOT)
+    assert not ends(fleet) and "closed/failure" not in first.told
+    before = len(server.requests("deployment"))
+    fleet.once(code=REBOOT)
+    assert len(server.requests("deployment")) == before
+
+
+def test_the_ninth_end_that_waits_takes_the_place_of_the_oldest_and_a_line_says_so(fleet, server, bundle):
+    server.on["feedback"] = lambda handler: handler.error(500)
+    said = []
+    for _ in range(10):
+        server.actions.insert(0, server.assign(bundle, name="2.0.swu"))
+        server.actions.pop()
+        said.append("action 1: its end is dropped, since eight later ones wait" in fleet.once(code=FAILURE))
+    assert said == [False] * 9 + [True] and ends(fleet) == [str(number) for number in range(2, 10)]
+
+
 @pytest.mark.parametrize("how, asked", [(429, 1), (503, 1), (401, 1), (302, 1), (None, 1), (409, 3), (500, 3)])
 def test_of_ends_that_wait_none_is_asked_about_behind_an_answer_for_all(fleet, server, bundle, how, asked):
     """A server that hangs would cost a timeout each, before a cancellation is looked at."""
