@@ -44,7 +44,11 @@ static enum kb_err read_line(char *out, size_t size, const char *path, const cha
 	for (size_t i = 0; i < len; i++)
 		if (text[i] < 0x21 || text[i] > 0x7e)
 			len = 0;
-	if (len == 0 || len >= size) {
+	if (len >= size) {
+		log_err("[fleet] %s=%s: too long: at most %zu characters", key, path, size - 1);
+		return KB_EINVAL;
+	}
+	if (len == 0) {
 		log_err("[fleet] %s=%s: expected one word in its first line", key, path);
 		return KB_EINVAL;
 	}
@@ -121,7 +125,8 @@ enum kb_err client_read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
 		TRY(read_line(id, URL_ID_MAX + 1, conf->fleet_id_file, "id-file"));
 	if (url_is_id(id) && url_is_id(conf->fleet_tenant))
 		return KB_OK;
-	log_err("[fleet] id, tenant: expected letters, digits and . _ - + , only");
+	log_err("[fleet] id, tenant: expected letters, digits and . _ - + , only, %d at most",
+		URL_ID_MAX);
 	return KB_EINVAL;
 }
 
@@ -142,7 +147,7 @@ static enum kb_err set_base(struct client *c, const struct conf *conf)
 	return KB_OK;
 }
 
-/* Not of the user or the password in an address: they may change. */
+/* By scheme, host and port, in small letters, and path. */
 static uint64_t hash_server(const char *base)
 {
 	const char *host = strstr(base, "://"), *path = host != NULL ? strchr(host + 3, '/') : NULL;
@@ -170,7 +175,6 @@ static enum kb_err check_ways(const struct conf *conf)
 	return KB_EINVAL;
 }
 
-/* An address may have a user and a password in it. */
 static void warn_unencrypted(const struct client *c)
 {
 	char origin[160];

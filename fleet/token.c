@@ -77,7 +77,7 @@ enum kb_err token_take(char uri[CONF_PATH_MAX + 1], const char *key)
 
 	if (strstr(key, "pin-value") != NULL) {
 		log_err("[fleet] private-key=: a PIN in system.conf is no secret; put it into a "
-			"file, and name that: ?pin-source=file:/data/pin");
+			"file, and name that: ?pin-source=file:/data/keelboot/pin");
 		return KB_EINVAL;
 	}
 	snprintf(uri, CONF_PATH_MAX + 1, "%.*s", (int)used, key);

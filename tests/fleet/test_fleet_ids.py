@@ -68,15 +68,6 @@ def test_a_server_that_never_answers_changes_nothing(fleet, server, bundle):
     assert fleet.record == before
 
 
-def test_another_password_in_the_address_is_the_same_server(fleet, server, bundle):
-    server.assign(bundle)
-    fleet.once(code=REBOOT)
-    before = fleet.record
-    fleet.configure(server.url.replace("//127", "//me:new@127") + "/", token_file=fleet.token)
-    fleet.once(code=None)
-    assert fleet.record["server"] == before["server"] and fleet.record["phase"] == "staged"
-
-
 def test_a_record_that_does_not_say_whose_it_is_belongs_to_this_server(fleet, server, bundle):
     action = server.assign(bundle)
     fleet.once(code=REBOOT)

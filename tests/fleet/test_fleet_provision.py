@@ -55,6 +55,17 @@ def test_a_file_with_something_else_is_wrong_usage(fleet):
     assert "expected letters, digits" in fleet("run", code=USAGE)
 
 
+@pytest.mark.parametrize("key, most", [("token-file", 255), ("gateway-token-file", 255), ("id-file", 64)])
+def test_what_is_too_long_is_said_to_be_that(fleet, server, key, most):
+    names(fleet, key, fleet.token)
+    fleet.token.write_text("x" * (most + 1) + "\n")
+    assert f"{key}={fleet.token}: too long: at most {most} characters" in fleet("run", code=USAGE)
+    assert not server.seen
+    fleet.token.write_text("x" * most + "\n")
+    fleet.once(code=FAILURE)        # another token, or another device
+    assert "(401)" in fleet.said and "too long" not in fleet.said
+
+
 def test_the_unit_and_the_start_script_begin_again_after_1_and_not_after_3():
     unit = (TOP / "hooks/fleet/keelboot-fleet.service").read_text()
     assert re.search(r"^Restart=on-failure$", unit, re.M) and re.search(r"^RestartPreventExitStatus=3$", unit, re.M)
