@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from cli_device import REBOOT, TOP
+from page import blocks
 
 UNITS = [TOP / f"hooks/fleet/keelboot-fleet{name}.service" for name in ("", "-once")]
 
@@ -39,6 +40,32 @@ def test_both_units_leave_the_same():
     assert {value(unit, "SystemCallErrorNumber") for unit in UNITS} == {"EPERM"}
     # A kernel for each slot may be a file of a FAT, whose room is looked at in a mount of its own.
     assert "sys_admin" in capabilities(UNITS[0]) and {value(unit, "RestrictNamespaces") for unit in UNITS} == {"mnt"}
+
+
+def drop_in(word):
+    """The one in docs/FLEET.md that has this key, without its sections."""
+    (found,) = [block for block in blocks("Set it up") if f"{word}=" in block]
+    return [line for line in found.splitlines() if not line.startswith("[")]
+
+
+def test_the_page_names_each_line_that_knows_where_the_data_is():
+    for unit in UNITS:
+        lines = [line.split("=") for line in unit.read_text().splitlines() if re.match(r"\w+=.*/data\b", line)]
+        wanted = [f"{key}={word}" for key, words in lines for word in words.split() if word.endswith("/data")]
+        assert [line.replace("/data", "/srv") for line in wanted] == drop_in("RequiresMountsFor")
+
+
+@pytest.mark.parametrize("status, rebooted", [(0, False), (1, False), (4, True)])
+def test_the_pages_drop_in_reboots_on_4_alone(tmp_path, status, rebooted):
+    """systemd takes $$ for $, and says by $EXIT_STATUS how the contact ended."""
+    assert value(UNITS[1], "SuccessExitStatus") == "4"
+    (line,) = drop_in("ExecStopPost")
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/asked\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    words = shlex.split(line.partition("=+")[2].replace("$$", "$"))
+    subprocess.run(words, env={"PATH": str(tmp_path), "EXIT_STATUS": str(status)}, check=True)
+    assert (tmp_path / "asked").exists() == rebooted
+    assert not rebooted or (tmp_path / "asked").read_text() == "--no-block reboot\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities")
