@@ -4,6 +4,7 @@ under systemd."""
 import os
 import re
 import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -31,6 +32,14 @@ def with_only(names):
 def bound(fleet, names):
     made = fleet.command
     fleet.command = lambda *words: [*with_only(names), *made(*words)]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
+def test_the_filter_lets_pages_of_libraries_be_given_back():
+    """fleet/idle.c."""
+    calls = subprocess.run(["systemd-analyze", "syscall-filter", "@system-service"], check=True, capture_output=True,
+                           text=True).stdout
+    assert "madvise" in calls.split()
 
 
 def test_both_units_leave_the_same():
