@@ -2,6 +2,7 @@
 #include "fleet/report.h"
 
 #include "channel/utc.h"
+#include "fleet/attributes.h"
 #include "fleet/boot_id.h"
 #include "fleet/feed.h"
 #include "fleet/keep.h"
@@ -140,19 +141,35 @@ struct reply {
 	char why[HTTP_ERROR_MAX + 1];
 };
 
+/* Those of the device as it is when the report goes: one that waits has no copy of them. */
+static json_object *list_attributes(const struct contact *c)
+{
+	static struct attributes t;
+	json_object *o = json_object_new_object();
+
+	attributes_collect(&t, &c->facts, c->conf, c->a.device_boots);
+	for (unsigned i = 0; i < t.n; i++)
+		add_text(o, t.name[i], t.value[i]);
+	return o;
+}
+
 /* true: it was taken, or never will be. */
 static bool post_report(const struct contact *c, json_object *report, struct reply *reply)
 {
 	struct http_request r = { .method = "POST", .url = c->conf->fleet_report };
 	struct http_answer a;
 	char origin[160];
-	bool whole, later;
+	bool whole, later, known = json_object_is_type(report, json_type_object);
 
+	if (known)
+		json_object_object_add(report, "attributes", list_attributes(c));
 	r.body = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN |
 								JSON_C_TO_STRING_NOSLASHESCAPE);
 	/* The certificate goes to the channel's own host: another one learns what the report says.
 	 */
 	whole = http_run(&c->client.http, &r, &a);
+	if (known)
+		json_object_object_del(report, "attributes");
 	*reply = (struct reply){ .status = whole ? (unsigned)a.status : 0,
 				 .wait_s = a.retry_after_s };
 	if (whole && a.status >= 200 && a.status <= 299)

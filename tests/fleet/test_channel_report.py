@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """[fleet] report=: what became of an update, at least once, and in nobody's way."""
 import json
+import platform
 import random
 import re
 import time
@@ -37,6 +38,29 @@ def test_each_change_is_reported_once(told, site, publish, bundle):
     assert last["version"] == "2.0" and last["slot"] == "b" and last["state"] == "good"
     assert last["action-version"] == "2.0" and last["action"] == told.record["id"] and last["time"].startswith("2")
     assert site.reports[0]["version"] == "1.0" and site.reports[0]["result"] == "none"
+
+
+def test_a_report_has_what_the_device_is_when_it_is_sent(told, site, publish, bundle):
+    """Kernel, wear and the like; omit= keeps some back. What waits takes no room for them."""
+    told.configure(report=f"{site.url}/reports", omit="hardware")
+    (told.dev.run / "boot.json").write_text(json.dumps({"slot": "a", "token": 1, "cause": "watchdog"}))
+    publish(bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    told.once(code=REBOOT)
+    assert "keelboot." not in (told.folder / "reports.json").read_text() and not site.reports
+    told.change(device_boot="an earlier boot")
+    del site.on["reports"]
+    told.once(code=REBOOT)
+    for report in site.reports:
+        found = report["attributes"]
+        assert found["keelboot.kernel"] == platform.release() and found["keelboot.reset"] == "watchdog"
+        assert found["keelboot.boots"] == "2" and int(found["keelboot.writes"]) > 0
+        assert found["keelboot.slot.a"] == "1.0, good" and "keelboot.hardware" not in found
+    assert phases(site) == ["seen", "staged"]
+    # Of whatever is there that is none.
+    (told.folder / "reports.json").write_text('{"reports": [7, null]}')
+    told.once(code=REBOOT)
+    assert site.reports[2:] == [7, None]
 
 
 @pytest.mark.parametrize("query", ["?signature=hush/hush", "#hush/hush", "?hush=a#b/hush"])
