@@ -21,16 +21,36 @@ static void set_log(const struct cmdline *cmd)
 	bootlog_set(levels[cmd->log], cmd->has_log ? levels[cmd->log] : LOG_LEVEL_NOTICE);
 }
 
+/* A mainframe heeds no panic=: an action of its own comes first, which is to stop until somebody
+ * chose another. */
+static void restart_a_mainframe(void)
+{
+	static const char action[] = "/sys/firmware/shutdown_actions/on_panic";
+	char text[32];
+	enum kb_err err;
+
+	if (os_read_file(action, text, sizeof(text), NULL) != KB_OK ||
+	    strncmp(text, "stop", 4) != 0)
+		return;
+	err = os_write_file(action, "reipl", 5);
+	if (err != KB_OK)
+		log_warn("unable to set %s: %s; a panic may hang the device", action,
+			 err_text(err));
+}
+
 /* A panic, which is also what the end of process 1 makes, has to restart the device; panic=0 says
  * otherwise. */
 static void set_panic(const struct boot *b)
 {
 	enum kb_err err = KB_OK;
 
-	if (b->cmd.has_panic && b->cmd.panic == 0)
+	if (b->cmd.has_panic && b->cmd.panic == 0) {
 		log_warn("panic=0: a kernel panic will hang until the watchdog fires");
-	else if (!b->cmd.has_panic)
+		return;
+	}
+	if (!b->cmd.has_panic)
 		err = os_write_file("/proc/sys/kernel/panic", "10", 2);
+	restart_a_mainframe();
 	if (err != KB_OK)
 		log_warn("unable to set kernel.panic: %s; a panic may hang the device",
 			 err_text(err));

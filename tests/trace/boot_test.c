@@ -251,6 +251,30 @@ TEST(panic_restarts_unless_told_otherwise)
 	assert_absent("write /proc/sys/kernel/panic");
 }
 
+/* Its kernel heeds no panic=: one of its own actions is done, at once. */
+TEST(panic_restarts_a_mainframe_unless_told_otherwise)
+{
+	static const char action[] = "/sys/firmware/shutdown_actions/on_panic";
+
+	os_sim_file(action, "stop\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("write /sys/firmware/shutdown_actions/on_panic reipl");
+	machine_restart();
+	machine.cmdline = "panic=5\n";
+	os_sim_file(action, "stop\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("write /sys/firmware/shutdown_actions/on_panic reipl");
+	machine_restart();
+	os_sim_file(action, "dump_reipl\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("write /sys/firmware/shutdown_actions/on_panic");
+	machine_restart();
+	machine.cmdline = "panic=0\n";
+	os_sim_file(action, "stop\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("write /sys/firmware/shutdown_actions/on_panic");
+}
+
 TEST(init_gets_the_kernels_arguments_and_may_be_another)
 {
 	machine.cmdline = "init=/usr/lib/systemd/systemd rootflags=noload\n";
