@@ -423,6 +423,7 @@ check-processors: ## build for every other processor of qemu/processors.py, and 
 		case $$machine in riscv64*) all= ;; *) all=all ;; esac; \
 		$(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=$$machine- $$all unit-programs || exit 1; done
 	@qemu/kernel --arch armhf
+	@qemu/kernel --arch s390x
 	@tests/run --processors
 .PHONY: check-processors unit-programs
 

@@ -163,9 +163,9 @@ class Drive:
                  **how, "log-super-update-interval": self.log_count, "discard": "unmap",
                  "node-name": f"{self.name}.writes"}]
 
-    def device(self, usb: str = "xhci.0") -> dict:
-        """The -device (or device_add) definition. usb: the bus for sticks."""
-        device = {"driver": BUSES[self.bus], "id": self.name, "drive": self.top}
+    def device(self, usb: str = "xhci.0", virtio: str = BUSES["virtio"]) -> dict:
+        """The -device (or device_add) definition. usb: the bus for sticks; virtio: what a disk is there."""
+        device = {"driver": virtio if self.bus == "virtio" else BUSES[self.bus], "id": self.name, "drive": self.top}
         if self.bus == "sd":
             return device
         device["serial"] = (self.serial or self.name)[:20]

@@ -32,7 +32,7 @@ class Disks:
             self.qmp("object-add", **item)
         for node in drive.nodes(self._workdir):
             self.qmp("blockdev-add", **node)
-        self.qmp("device_add", **drive.device(self.board.usb))
+        self.qmp("device_add", **drive.device(self.board.usb, self.board.virtio))
         self.console.note(f"plugged {name}")
 
     def unplug(self, name: str) -> None:

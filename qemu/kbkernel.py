@@ -22,7 +22,8 @@ from processors import PROCESSORS
 
 __all__ = ["Kernel", "KernelError", "extract_vmlinux", "get", "mirror"]
 # By Debian's name of the processor.
-PACKAGES = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64", "armhf": "linux-image-armmp"}
+PACKAGES = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64", "armhf": "linux-image-armmp",
+            "s390x": "linux-image-s390x"}
 PACKAGE = PACKAGES["amd64"]
 HERE = Path(__file__).resolve().parent
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -180,6 +181,7 @@ def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
         _make_vmlinux(image, tree / "boot" / f"vmlinux-{version}")
         for device_trees in list((tree / "usr/lib").glob("linux-image-*")):
             device_trees.rename(tree / "dtbs")
+        (tree / "dtbs").mkdir(exist_ok=True)        # a mainframe has none
         shutil.rmtree(tree / "usr", ignore_errors=True)
         os.chmod(tree, 0o755)
         final = folder / version

@@ -56,8 +56,8 @@ class Machine(Disks):
               firmware boots from a disk
     append    kernel command line; "console=ttyS0" (of arm64, ttyAMA0) is put in front unless it names a console
     arch      a key of BOARDS: a processor, or a board with all that its chip has; dtb: its device tree
-    watchdog  an i6300esb that resets the machine, where there is PCI. In a new QEMU process its CARDRESET flag is
-              clear.
+    watchdog  one that resets the machine, where its chip has none: an i6300esb, if it has PCI. In a new QEMU process
+              its CARDRESET flag is clear.
     reboot    False: a reboot of the guest ends the run, as a power-off does
     usb       a USB controller even if no drive needs one now (Machine.plug of later drives)
     log       file that the console is appended to; echo: a text file that it is copied to
@@ -95,7 +95,8 @@ class Machine(Disks):
         for file in filter(None, (self.kernel, self.initrd, self.dtb)):
             if not os.path.isfile(file):
                 raise MachineError(f"{file}: no such file")
-        argv = [self.qemu, *self.board.argv, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp),
+        accel = f"{self.accel}{self.board.accel if self.accel == 'tcg' else ''}"
+        argv = [self.qemu, *self.board.argv, "-accel", accel, "-m", str(self.memory), "-smp", str(self.smp),
                 "-nodefaults", "-display", "none",
                 *(["-kernel", str(self.kernel), "-append", self.append] if self.kernel else []),
                 "-action", f"watchdog=reset,reboot={'reset' if self.reboot else 'shutdown'}"]
@@ -111,7 +112,7 @@ class Machine(Disks):
                 argv += ["-device", "sdhci-pci"]
             for kind, items in (("-object", drive.objects()),
                                 ("-blockdev", drive.nodes(workdir or self._workdir)),
-                                ("-device", [drive.device(self.board.usb)])):
+                                ("-device", [drive.device(self.board.usb, self.board.virtio)])):
                 for item in items:
                     argv += [kind, json.dumps(item)]
         return argv + self.extra
@@ -119,7 +120,7 @@ class Machine(Disks):
     def _pci(self) -> list:
         sticks = self.usb or any(d.bus == "usb" for d in self.drives.values())
         usb = sticks and self.board.usb == "xhci.0"
-        return [*(["-device", "i6300esb"] if self.watchdog else []),
+        return [*(["-device", self.board.watchdog] if self.watchdog else []),
                 *(["-device", "qemu-xhci,id=xhci,p2=8,p3=8"] if usb else [])]
 
     def _cards(self) -> list:

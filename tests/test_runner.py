@@ -45,7 +45,9 @@ def test_check_processors_is_every_suite_of_the_others(runner):
     assert "@tests/run --processors\n" in (TOP / "Makefile").read_text()
     others = set(runner.PROCESSORS) - {"arm64"}
     suites = {f"{name}-{kind}" for name in others for kind in ("unit", "trace")}
-    assert set(runner.PROCESSOR_SUITES) == suites | {f"{name}-kernel" for name in others & set(runner.BOARDS)}
+    kernels = {f"{name}-kernel" for name in others & set(runner.BOARDS)}
+    assert kernels == {"armhf-kernel", "s390x-kernel"}
+    assert set(runner.PROCESSOR_SUITES) == suites | kernels | {"s390x-boot"}
     wanted = call(TOP / "qemu/deps", "--list", "processors").stdout.split()
     assert {f"gcc-{one.machine}" for name, one in runner.PROCESSORS.items() if name in others} <= set(wanted)
 
@@ -62,8 +64,8 @@ def test_programs_that_an_emulator_cannot_run_are_listed_as_skipped(runner, monk
     assert set(runner.CAGED) < {path.stem for path in ran}
 
 
-def test_files_of_the_boots_of_arm64_are_there(runner):
-    for name in (*runner.ARM64_SHORT, *runner.ARM64_CORE):
+def test_files_of_the_boots_of_other_processors_are_there(runner):
+    for name in (*runner.ARM64_SHORT, *runner.ARM64_CORE, *runner.S390X_BOOT):
         assert (TOP / f"tests/boot/test_{name}.py").is_file(), name
 
 

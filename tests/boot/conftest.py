@@ -136,8 +136,9 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_stick_repairs_a_device_without_slots_and_state", "test_table_without_the_disk_boots_with_all",
         "test_tail_stands_behind_the_count", "test_the_program_does_the_same_as_init",
         "test_with_more_processors_it_holds_up_no_other_driver[4]")
-# Of no other processor: tests/run arm64-boot.
-ARM64 = ("test_arm64_loaders", "test_loader_uboot", "test_pairs_uboot")
+# Of no other processor: tests/run arm64-boot, s390x-boot.
+ONLY_OF = {"test_arm64_loaders": "arm64", "test_loader_uboot": "arm64", "test_pairs_uboot": "arm64",
+           "test_mainframe": "s390x"}
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
 SOURCES = ("initramfs/mkinitramfs", "initramfs/mkinitramfs.d/kbaliases.py",
@@ -389,7 +390,8 @@ class Bench:
     def initramfs(self, *options, name="lean", modules=LEAN, packed=False) -> Path:
         """Not compressed, if it is not put onto a disk: TCG unpacks slower than QEMU loads."""
         form = ("--level", "3") if packed or {"--uki", "--addon"} & set(options) else ("--compress", "none")
-        return self.device.initramfs("--module", "i6300esb", *form, *options, name=name, modules=modules)
+        driver = self.device.board.watchdog_driver
+        return self.device.initramfs("--module", driver, *form, *options, name=name, modules=modules)
 
     def initramfs_with(self, *lines, name, modules=LEAN, conf=None) -> Path:
         """One whose system.conf has these lines in [system]; or is `conf`."""
@@ -486,8 +488,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("arch", "amd64") == "amd64":
-        items[:] = [item for item in items if item.path.stem not in ARM64]
+    arch = config.getoption("arch", "amd64")
+    items[:] = [item for item in items if ONLY_OF.get(item.path.stem, arch) == arch]
     for item in items:
         long = item.path.stem.removeprefix("test_") in LONG and not {item.originalname, item.name} & set(SHORT)
         if long or item.originalname in SLOW or item.name in SLOW:
