@@ -4,6 +4,7 @@
  * ("r"). The second byte says what the server answers; the others are the file. They are sent, kept
  * again, and read again. "l": reports that leave no room for one more; "f": on a full disk.
  */
+#include "fleet/attributes.h"
 #include "fleet/boot_id.h"
 #include "fleet/clock.h"
 #include "fleet/deployment.h"
@@ -167,6 +168,16 @@ bool boot_id_read(char boot[ACTION_BOOT_LEN + 1])
 {
 	snprintf(boot, ACTION_BOOT_LEN + 1, "this boot");
 	return true;
+}
+
+void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *about,
+			uint64_t boots)
+{
+	(void)f;
+	(void)about;
+	(void)boots;
+	*t = (struct attributes){ .n = 1, .name = { "os_release" }, .hash = 1 };
+	snprintf(t->value[0], sizeof(t->value[0]), "6.1");
 }
 
 uint64_t clock_time(void)
