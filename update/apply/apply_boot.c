@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PIECE (64u * 1024)
+/* Whole blocks of digest=. */
+#define PIECE (4 * MANIFEST_DIGEST_BLOCK)
 
 static enum kb_err fail_open(char why[MANIFEST_WHY], enum kb_err err, const char *path)
 {
@@ -56,12 +57,30 @@ static enum kb_err unlock(struct bdev_boot *dev)
 	return err;
 }
 
+/* Of len bytes, the blocks of digest=. */
+static enum kb_err add_digest_blocks(struct digest *whole, struct digest *block, const uint8_t *p,
+				     size_t len)
+{
+	uint8_t hash[DIGEST_LEN];
+
+	for (size_t at = 0; at < len; at += MANIFEST_DIGEST_BLOCK) {
+		size_t left = len - at;
+
+		TRY(digest_buf(block, p + at,
+			       left < MANIFEST_DIGEST_BLOCK ? left : MANIFEST_DIGEST_BLOCK, hash));
+		TRY(digest_add(whole, hash, sizeof(hash)));
+	}
+	return KB_OK;
+}
+
 static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
 {
 	static uint8_t piece[PIECE] __attribute__((aligned(BDEV_ALIGN)));
-	struct digest d = { 0 };
+	struct digest d = { 0 }, block = { 0 };
 	enum kb_err err = digest_init(&d);
 
+	if (err == KB_OK)
+		err = digest_init(&block);
 	if (err == KB_OK)
 		err = digest_begin(&d);
 	for (uint64_t off = 0; err == KB_OK && off < dev->size;) {
@@ -69,11 +88,12 @@ static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
 
 		err = bdev_read(dev, off, piece, n);
 		if (err == KB_OK)
-			err = digest_add(&d, piece, n);
+			err = add_digest_blocks(&d, &block, piece, n);
 		off += n;
 	}
 	if (err == KB_OK)
 		err = digest_end(&d, out);
+	digest_free(&block);
 	digest_free(&d);
 	return err;
 }
