@@ -6,7 +6,7 @@ import struct
 
 import keelreader
 import pytest
-from cli_device import INCOMPATIBLE, KIB, MIB, NOTHING, OK, VERIFY, document, flip, run
+from cli_device import INCOMPATIBLE, KIB, MIB, NOTHING, OK, VERIFY, document, edit, flip, run
 
 CHUNK = 64 * KIB
 CHUNKS = 64
@@ -128,6 +128,16 @@ def test_what_was_fetched_is_staged_and_installed(box, made, options):
     told = box("install", staged).stdout
     assert "2.0 is in slot b" in told
     assert image_of(box, "b") == (made / "new.img").read_bytes()
+
+
+def test_a_part_that_no_slot_took_is_staged_anew(box, made):
+    """The storage of its slot failed three times: a whole one is in test_cli.py."""
+    file, _ = fetch(box, create(made, "x.keel", *SMALL))
+    box("stage", file)
+    edit(box, unwritable=f"{box.json('status')['staged']['release'][:32]}:3")
+    assert box.json("status")["staged"]["next"] == "skip"
+    assert "2.0 is staged" in box("stage", file).stdout
+    assert box.json("status")["staged"]["next"] == "install"
 
 
 def test_frames_are_fetched_from_their_beginning(box, made):

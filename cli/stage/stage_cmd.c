@@ -118,16 +118,15 @@ static bool state_names_it(const struct job *job)
 	       memcmp(staged->release, job->release.id, STATE_ID_LEN) == 0;
 }
 
-/* A file that failed at a boot, or would, is made anew, and so is one that no slot took: that lifts
- * it. Whoever did that may have been killed before its name was durable. */
+/* What failed at a boot is made anew. Whoever made it may have died before its name was durable. */
 static bool is_staged(const struct job *job)
 {
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
 
-	if (!state_names_it(job) || !stage_files_exists(&d.conf, job->path))
+	if (!state_names_it(job) || d.state.staged.fails != 0 ||
+	    !stage_files_exists(&d.conf, job->path))
 		return false;
-	return d.state.staged.fails == 0 && !state_is_unwritable(&d.state, job->release.id) &&
-	       verify_copy(job, job->path, job->path, &none) == KB_OK &&
+	return verify_copy(job, job->path, job->path, &none) == KB_OK &&
 	       stage_files_sync(&d.conf) == KB_OK;
 }
 
@@ -184,12 +183,14 @@ static enum kb_err check_with_state(const struct job *job)
 {
 	char text[REFUSED_SOURCE_MAX + 1];
 	enum kb_err err;
+	bool lifts;
 
 	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
+	lifts = err == KB_OK && state_is_unwritable(&d.state, job->release.id);
 	if (err == KB_OK)
-		open_slots(job);
-	if (err == KB_OK && is_staged(job)) {
+		open_slots(job); /* and forgets that */
+	if (err == KB_OK && !lifts && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
 		err = claim(job) == KB_OK ? KB_EAPPLIED : KB_EIO;
 	}
