@@ -916,6 +916,22 @@ TEST(a_staged_copy_that_cannot_be_read_is_given_up)
 	assert_logged("stage it again");
 }
 
+/* It looks at the start, and for each medium that comes, all in one boot. */
+TEST(a_rescue_counts_no_failure_of_a_staged_copy)
+{
+	folder_blank("data", 64 * KIB);
+	state.staged.source = STATE_SRC_DATA;
+	memset(state.staged.release, 0x42, STATE_ID_LEN);
+	save_state();
+	for (unsigned look = 0; look <= STATE_FAILS_LIMIT; look++) {
+		assert_int_equal(apply("--rescue data:data"), APPLY_FAILED);
+		assert_logged("staged update: the data partition cannot be mounted");
+		EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, 0));
+	}
+	assert_nothing_written();
+	EQUAL((apply("data:data"), APPLY_FAILED), (state.staged.fails, 1));
+}
+
 static bool begins_with_bundle(const char *name)
 {
 	int fd = open(folder_at(name), O_RDONLY | O_CLOEXEC);

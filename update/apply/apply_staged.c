@@ -34,11 +34,16 @@ static void save_refusal(struct apply *a, const char *reason, const char *detail
 		log_warn("the history cannot be written");
 }
 
-/* This copy did not verify, or could not be read: that costs it, not the release. */
+/* This copy did not verify, or could not be read: that costs it, not the release. A rescue looks
+ * many times in one boot, so it does not count. */
 static enum apply_end count_copy_failure(struct apply *a, const char *why)
 {
 	bool dropped;
 
+	if (plan_is_rescue(a->o.mode)) {
+		log_err("staged update: %s", why);
+		return APPLY_FAILED;
+	}
 	plan_staged_failed(&a->state, &dropped);
 	if (dropped)
 		log_err("staged update: %s; dropped after %d boots; stage it again", why,
