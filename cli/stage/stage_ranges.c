@@ -53,7 +53,7 @@ static enum kb_err look_at_slots(struct ranges *x, unsigned image)
 		err = install_lack_find(x->lack, &x->digest, walk.im, &c, plain);
 		if (err == KB_OK)
 			held[image][c.index / 8] |= (uint8_t)(1u << c.index % 8);
-		else if (err != KB_ENOENT)
+		else if (err != KB_ENOENT && err != KB_EIO) /* else it is fetched */
 			return err;
 	}
 	return err == KB_ENOENT ? KB_OK : err;

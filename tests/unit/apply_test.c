@@ -142,6 +142,15 @@ static void pull(int fd)
 }
 
 /* In front of the C library's: apply reads bundles by it, and, in this test, its devices. */
+static bool unread_a; /* apply gets an error for each read of slot a */
+
+static bool is_slot_a(int fd)
+{
+	struct stat is, a;
+
+	return fstat(fd, &is) == 0 && stat(folder_at("a"), &a) == 0 && is.st_ino == a.st_ino;
+}
+
 ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 {
 	static unsigned reads;
@@ -150,6 +159,10 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 
 	if (in_apply)
 		pull(fd);
+	if (in_apply && unread_a && is_slot_a(fd)) {
+		errno = EIO;
+		return -1;
+	}
 	/* Of a copy, the place in the seed comes last. */
 	if (bundle && ++reads == wrong_read && n > 0)
 		((char *)buf)[n < 8 ? n - 1 : n / 2] ^= 1;
@@ -1312,6 +1325,28 @@ TEST(a_staged_part_whose_rest_is_gone_is_forgotten_and_costs_no_slot)
 	assert_logged("is neither in the partial bundle nor in a slot");
 	assert_int_equal(events(), 2);
 	/* Whoever fetched it looks for that. */
+	assert_int_equal(count_events(count_lacking), 1);
+}
+
+/* It may be readable at the next boot. */
+TEST(a_staged_part_beside_a_slot_that_cannot_be_read_has_three_boots)
+{
+	use_stage_folder();
+	bundle("two", 2);
+	cut_to_index("two");
+	put_staged("two", "two");
+	write_to_slot("a", 0, image, SIZE);
+	unread_a = true;
+	for (unsigned boot = 1; boot < STATE_FAILS_LIMIT; boot++) {
+		assert_int_equal(apply_staged(), APPLY_FAILED);
+		assert_logged("is in a slot that cannot be read");
+		EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, boot));
+	}
+	assert_int_equal(count_events(count_lacking), 0);
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	unread_a = false;
+	assert_int_equal(state.staged.source, STATE_SRC_NONE);
+	/* Whoever fetched it fetches it again. */
 	assert_int_equal(count_events(count_lacking), 1);
 }
 

@@ -141,6 +141,7 @@ TEST(a_chunk_that_no_slot_has_is_refused)
 	refuses(KB_ESEED);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 	assert_non_null(strstr(in.why, "chunk 25 is neither in the partial bundle nor in a slot"));
+	assert_true(in.seed_changed);
 	in.lack = NULL;
 	refuses(KB_ESEED);
 }
@@ -181,6 +182,8 @@ TEST(a_partition_that_cannot_be_read_has_nothing)
 	spare_dev.dead_off = 22 * CHUNK;
 	spare_dev.dead_len = 4096;
 	refuses(KB_ESEED);
+	assert_non_null(strstr(in.why, "chunk 22 is in a slot that cannot be read"));
+	assert_false(in.seed_changed); /* it may be read at a later boot */
 	put(&root_dev, 22 * CHUNK, image + 22 * CHUNK, CHUNK);
 	forget_events();
 	OK(install_run(&in));

@@ -36,8 +36,9 @@ static void save_refusal(struct apply *a, const char *reason, const char *detail
 
 /* This copy did not verify, or could not be read: that costs it, not the release. A rescue looks
  * many times in one boot, so it does not count. */
-static enum apply_end count_copy_failure(struct apply *a, const char *why)
+static enum apply_end count_staged_failure(struct apply *a, const char *why, const char *if_dropped)
 {
+	const char *data = state_source_name(STATE_SRC_DATA);
 	bool dropped;
 
 	if (plan_is_rescue(a->o.mode)) {
@@ -51,8 +52,13 @@ static enum apply_end count_copy_failure(struct apply *a, const char *why)
 	else
 		log_err("staged update: %s; failure %u of %d of this copy", why,
 			(unsigned)a->state.staged.fails, STATE_FAILS_LIMIT);
-	save_refusal(a, why, state_source_name(STATE_SRC_DATA));
+	save_refusal(a, why, dropped ? if_dropped : data);
 	return APPLY_FAILED;
+}
+
+static enum apply_end count_copy_failure(struct apply *a, const char *why)
+{
+	return count_staged_failure(a, why, state_source_name(STATE_SRC_DATA));
 }
 
 /* It will never be acceptable: looking at it at each boot would be for nothing. */
@@ -68,11 +74,12 @@ static enum apply_end drop_staged(struct apply *a, const char *detail)
 /* What becomes of it when it was not installed. */
 static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 {
-	const char *data = state_source_name(STATE_SRC_DATA);
+	const char *data = state_source_name(STATE_SRC_DATA), *lacks = PARTIAL_FORM_DROPPED;
 
 	/* A slot that changed does not change back: what is missing must be fetched. */
 	if (err == KB_ESEED && a->job.partial)
-		return drop_staged(a, PARTIAL_FORM_DROPPED);
+		return a->job.seed_changed ? drop_staged(a, lacks)
+					   : count_staged_failure(a, a->job.why, lacks);
 	if (apply_file_copy_failed(&a->job, err))
 		return count_copy_failure(a, a->job.why);
 	switch (apply_file_verdict(&a->job, err)) {

@@ -5,45 +5,54 @@
 
 #include <string.h>
 
-/* False: it has nothing there, or that cannot be read. */
-static bool read_place(const struct install_source *s, const struct manifest_image *im,
-		       const struct reader_chunk *c, void *buf)
+/* KB_ENOENT: it has nothing there. */
+static enum kb_err read_place(const struct install_source *s, const struct manifest_image *im,
+			      const struct reader_chunk *c, void *buf)
 {
 	uint64_t off = (uint64_t)c->index * im->chunk;
 
 	/* It would be gone after a cut. */
 	if (s->target && off < INSTALL_SEAL_LEN)
-		return false;
-	return off <= s->dev->size && c->len <= s->dev->size - off &&
-	       bdev_read(s->dev, off, buf, c->len) == KB_OK;
+		return KB_ENOENT;
+	if (off > s->dev->size || c->len > s->dev->size - off)
+		return KB_ENOENT;
+	return bdev_read(s->dev, off, buf, c->len) == KB_OK ? KB_OK : KB_EIO;
 }
 
 static enum kb_err find_in(const struct install_lack *l, bool target, struct digest *d,
 			   const struct manifest_image *im, const struct reader_chunk *c, void *buf)
 {
+	enum kb_err err, none = KB_ENOENT;
 	uint8_t got[DIGEST_LEN];
 
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct install_source *s = &l->source[i];
 
-		if (s->target != target || strcmp(s->cls, im->name) != 0 ||
-		    !read_place(s, im, c, buf))
+		if (s->target != target || strcmp(s->cls, im->name) != 0)
+			continue;
+		err = read_place(s, im, c, buf);
+		if (err == KB_EIO)
+			none = KB_EIO;
+		if (err != KB_OK)
 			continue;
 		TRY(digest_buf(d, buf, c->len, got));
 		if (memcmp(got, c->hash, sizeof(got)) == 0)
 			return KB_OK;
 	}
-	return KB_ENOENT;
+	return none;
 }
 
 enum kb_err install_lack_find(const struct install_lack *l, struct digest *d,
 			      const struct manifest_image *im, const struct reader_chunk *c,
 			      void *buf)
 {
-	enum kb_err err = KB_ENOENT;
+	enum kb_err err, other;
 
 	if (l == NULL)
-		return err;
+		return KB_ENOENT;
 	err = find_in(l, true, d, im, c, buf);
-	return err == KB_ENOENT ? find_in(l, false, d, im, c, buf) : err;
+	if (err == KB_OK)
+		return err;
+	other = find_in(l, false, d, im, c, buf);
+	return other == KB_ENOENT ? err : other;
 }

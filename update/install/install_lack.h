@@ -27,7 +27,7 @@ struct install_lack {
 /*
  * Puts into buf, which is private memory, the plain bytes of a chunk: those of the first partition
  * for this image that has them, which their signed hash says. The target's are looked at first.
- * KB_ENOENT: none has them, or l is NULL; KB_EIO: SHA-256 failed.
+ * KB_ENOENT: none has them, or l is NULL; KB_EIO: none, and one cannot be read, or SHA-256 failed.
  */
 enum kb_err install_lack_find(const struct install_lack *l, struct digest *d,
 			      const struct manifest_image *im, const struct reader_chunk *c,

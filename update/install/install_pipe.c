@@ -10,6 +10,8 @@
 #define PIPE_DECODE_MS 60000u /* for one chunk of at most 1 MiB */
 #define PIPE_LACKS \
 	"image %s: chunk %u is neither in the partial bundle nor in a slot: a slot has changed; fetch it again"
+#define PIPE_UNREAD \
+	"image %s: chunk %u is in a slot that cannot be read, and not in the partial bundle; fetch it again"
 
 /* Private memory: what is hashed is what is used. */
 static uint8_t plain[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
@@ -87,9 +89,10 @@ static enum kb_err obtain_lacking(struct install_pipe *p, const struct reader_ch
 {
 	enum kb_err err = install_lack_find(p->lack, p->digest, p->walk.im, c, plain);
 
-	if (err == KB_ENOENT)
-		return fail_pipe(p, KB_ESEED, PIPE_LACKS, image_name(p), c->index);
-	return err == KB_OK ? err : fail_pipe(p, err, "SHA-256 failed");
+	p->seed_unread = err == KB_EIO;
+	if (err == KB_EIO)
+		return fail_pipe(p, KB_ESEED, PIPE_UNREAD, image_name(p), c->index);
+	return err == KB_OK ? err : fail_pipe(p, KB_ESEED, PIPE_LACKS, image_name(p), c->index);
 }
 
 /* The stored bytes of c, or, if the text of c is known, its plain ones, as a slot has them. */
