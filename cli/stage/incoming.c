@@ -259,10 +259,11 @@ static enum kb_err verify_image(struct install_pipe *pipe, const struct apply_se
 		return err;
 	}
 	if (enc->kind == MANIFEST_ENC_SEED) {
-		TRY(verify_encoding(pipe, enc, find_seed(&u, enc->seed), p));
-		if (reader_is_partial(pipe->r) ||
+		err = verify_encoding(pipe, enc, find_seed(&u, enc->seed), p);
+		/* A chunk that the seed does not give comes whole. */
+		if ((err != KB_OK && err != KB_ESEED) || reader_is_partial(pipe->r) ||
 		    reader_pick_encoding(pipe->r, image, NULL, &full) != KB_OK)
-			return KB_OK;
+			return err;
 		enc = full;
 	}
 	return verify_encoding(pipe, enc, NULL, p);
