@@ -219,6 +219,15 @@ def test_of_a_delta_only_what_is_missing_comes(box, made):
     assert image_of(box, "a") == new
 
 
+def test_no_delta_is_made_from_a_part(box, made):
+    file, _ = fetch(box, create(made, "x.keel", *SMALL))
+    done = run("bundle", "create", "-o", made / "d.keel", "--compatible", "test-board", "--version", "3.0",
+               "--sequence", 30, "--image", f"root={made / 'new.img'}", "--key", made / "k.key",
+               "--from", f"root={file}", code=None)
+    assert done.returncode != 0 and "it is a partial bundle; use the whole one" in done.stderr
+    assert not (made / "d.keel").exists()
+
+
 def test_of_a_whole_bundle_status_says_that_nothing_lacks(box, made):
     create(made, "x.keel", *SMALL)
     box("stage", made / "x.keel")

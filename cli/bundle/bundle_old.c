@@ -6,6 +6,7 @@
 #include "cli/bundle/bundle_output.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "update/wire/partial_form.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,15 +93,19 @@ enum kb_err bundle_old_open(const struct bundle_spec_from *f, const char *name, 
 			    const char *output, int *fd, char version[MANIFEST_STR_MAX + 1])
 {
 	KB_CLEANUP_FD int opened = open(f->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	char magic[sizeof(MAGIC) - 1];
+	uint8_t head[24] = { 0 };
 
-	if (opened < 0 || pread(opened, magic, sizeof(magic), 0) < 0)
+	if (opened < 0 || pread(opened, head, sizeof(head), 0) < 0)
 		return fail_old(f);
 	snprintf(version, MANIFEST_STR_MAX + 1, "%s", f->version);
 	if (f->image[0] != '\0' && strcmp(f->image, name) != 0)
 		return KB_ENOENT;
-	if (memcmp(magic, MAGIC, sizeof(magic)) == 0)
+	if (memcmp(head, MAGIC, sizeof(MAGIC) - 1) == 0)
 		return open_bundle(f, name, output, fd, version);
+	if (partial_form_is(head)) {
+		log_err("--from %s: it is a partial bundle; use the whole one", f->file);
+		return KB_EINVAL;
+	}
 	if (f->image[0] == '\0' && !only) {
 		log_err("--from %s: of which image? Use --from CLASS=FILE", f->file);
 		return KB_EINVAL;
