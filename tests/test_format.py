@@ -156,6 +156,37 @@ def payload(pid):
     return 0
 
 
+def has_open(pid, file):
+    with contextlib.suppress(FileNotFoundError):    # one was closed now
+        return any(os.readlink(link) == str(file) for link in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def test_an_image_that_changes_before_its_delta_is_made_makes_no_bundle(tmp_path):
+    """No device could install that delta. The older image is opened when all of the new one was read once."""
+    old = random.Random("old").randbytes(48 * MIB)
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "root").write_bytes(old[:-4096] + bytes(4096))
+    with subprocess.Popen([KEELBOOT, "bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--full", "no",
+                           "--image", f"root={tmp_path}/root,fs=ext4", "--from", f"root={tmp_path}/old"],
+                          stderr=subprocess.PIPE, text=True) as command:
+        try:
+            while not has_open(command.pid, tmp_path / "old"):
+                assert command.poll() is None, "ended before the delta"
+            command.send_signal(signal.SIGSTOP)
+            assert payload(command.pid) == 0, "stopped too late"
+            with open(tmp_path / "root", "r+b") as image:
+                image.seek(-4096, os.SEEK_END)
+                image.write(b"other" * 800)
+            command.send_signal(signal.SIGCONT)
+            said = command.communicate(timeout=100)[1]
+        finally:
+            command.kill()
+    assert command.returncode == FAILURE
+    assert said == f"keelboot: image {tmp_path}/root: changed while it was read\n"
+    assert not (tmp_path / "x.keel").exists()
+
+
 def test_an_image_that_changes_before_it_is_read_again_makes_no_bundle(tmp_path):
     """Else a mixture would be signed. It changes while the image behind it is compressed, the first time."""
     for name, size in (("boot", 4096), ("root", 8 * MIB)):

@@ -85,10 +85,10 @@ static enum kb_err add_encoding(struct build *b, unsigned image, struct bundle_t
 	return bundle_table_end(&b->records[m->nencodings - 1], &b->digest, &me->table);
 }
 
-/* What was encoded anew. */
-static enum kb_err check_same(const struct build *b, unsigned i)
+/* What was read anew. */
+static enum kb_err check_same(const struct build *b, unsigned i, const uint8_t digest[DIGEST_LEN])
 {
-	if (!b->again || memcmp(b->s->m.image[i].digest, b->enc[i].digest, DIGEST_LEN) == 0)
+	if (memcmp(b->s->m.image[i].digest, digest, DIGEST_LEN) == 0)
 		return KB_OK;
 	log_err("image %s: changed while it was read", b->source[i].path);
 	return KB_EIO;
@@ -112,7 +112,8 @@ static enum kb_err encode_image(struct build *b, unsigned i)
 	e->ctx = &b->progress;
 	TRY(bundle_encode_run(e));
 	b->progress.before += im->size;
-	TRY(check_same(b, i));
+	if (b->again)
+		TRY(check_same(b, i, e->digest));
 	memcpy(im->digest, e->digest, DIGEST_LEN);
 	TRY(bundle_table_end(&e->hashes, &b->digest, &im->hashes));
 	if (!s->full)
@@ -136,6 +137,8 @@ static enum kb_err encode_delta(struct build *b, unsigned i, struct bundle_seed 
 
 	err = bundle_way_run(&d, seed, fd, b->s->recompress ? b->s->output : NULL,
 			     &ways[b->s->m.nencodings]);
+	if (err == KB_OK)
+		err = check_same(b, i, d.digest);
 	if (err == KB_OK)
 		err = add_encoding(b, i, &d.records, d.forms, d.payload_len, d.payload_digest);
 	bundle_table_free(&d.records);

@@ -25,6 +25,8 @@ struct bundle_delta {
 	struct bundle_table records;
 	uint64_t payload_len;
 	uint8_t payload_digest[DIGEST_LEN];
+	/* of the image, as it was read now */
+	uint8_t digest[DIGEST_LEN];
 	/* MANIFEST_FORM bits that were used */
 	unsigned forms;
 };

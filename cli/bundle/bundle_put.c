@@ -17,12 +17,17 @@ enum kb_err bundle_put_begin(struct bundle_put *p, struct bundle_delta *d)
 	if (p->check == NULL)
 		return KB_ENOMEM;
 	TRY(payload_digest_init(&p->payload));
+	TRY(bundle_hasher_init(&p->hasher));
+	TRY(digest_init(&p->whole));
+	TRY(digest_begin(&p->whole));
 	return decoder_patch_init();
 }
 
 void bundle_put_free(struct bundle_put *p)
 {
 	payload_digest_free(&p->payload);
+	bundle_hasher_free(&p->hasher);
+	digest_free(&p->whole);
 	free(p->check);
 	p->check = NULL;
 }
@@ -43,12 +48,22 @@ static enum kb_err check_made(struct bundle_put *p, const struct bundle_stored *
 	return memcmp(p->check, plain, len) == 0 ? KB_OK : KB_EDIGEST;
 }
 
+static enum kb_err add_to_image(struct bundle_put *p, const uint8_t *plain, uint32_t len)
+{
+	uint8_t hash[DIGEST_LEN], blocks[MANIFEST_CHUNK_MAX / MANIFEST_DIGEST_BLOCK * DIGEST_LEN];
+	size_t n = 0;
+
+	TRY(bundle_hash(&p->hasher, plain, len, hash, blocks, &n));
+	return digest_add(&p->whole, blocks, n);
+}
+
 enum kb_err bundle_put_chunk(struct bundle_put *p, const struct bundle_stored *s,
 			     const uint8_t *plain, uint32_t len)
 {
 	struct bundle_delta *d = p->d;
 
 	TRY(check_made(p, s, plain, len));
+	TRY(add_to_image(p, s->form == READER_ZERO ? NULL : plain, len));
 	TRY(bundle_table_record(&d->records, (uint32_t)(p->off / d->chunk), d->payload_len, s->form,
 				s->len));
 	TRY(payload_digest_add(&p->payload, s->p, s->len));
@@ -65,5 +80,6 @@ enum kb_err bundle_put_chunk(struct bundle_put *p, const struct bundle_stored *s
 
 enum kb_err bundle_put_end(struct bundle_put *p)
 {
+	TRY(digest_end(&p->whole, p->d->digest));
 	return payload_digest_end(&p->payload, p->d->payload_digest);
 }

@@ -3,12 +3,16 @@
 #pragma once
 
 #include "cli/bundle/bundle_delta.h"
+#include "cli/bundle/bundle_hash.h"
 #include "cli/bundle/bundle_ways.h"
 #include "update/bundle/payload_digest.h"
 
 struct bundle_put {
 	struct bundle_delta *d;
 	struct payload_digest payload;
+	/* of the image, as it is read here */
+	struct bundle_hasher hasher;
+	struct digest whole;
 	/* owned: a chunk, as the device's decoder makes it */
 	uint8_t *check;
 	/* of the image, which are put */

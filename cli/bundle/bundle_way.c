@@ -51,6 +51,7 @@ static enum kb_err take_results(struct bundle_delta *to, struct bundle_delta *fr
 	to->payload_len = from->payload_len;
 	to->forms = from->forms;
 	memcpy(to->payload_digest, from->payload_digest, sizeof(to->payload_digest));
+	memcpy(to->digest, from->digest, sizeof(to->digest));
 	return bundle_output_copy(&payload, from->payload_fd, 0, from->payload_len);
 }
 
