@@ -76,6 +76,8 @@ static void check_way(struct loader_bgplan *p, const struct loader_choice *want)
 			return;
 		if (s.copy < 0)
 			break;
+		if (p->is_dead[s.copy])
+			return; /* the write fails */
 		become(p, &s);
 	}
 	FUZZ_CHECK(s.copy < 0);
@@ -101,6 +103,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 			check_env(&plan.env[i], how & 1);
 		if (i == 0)
 			check_rename(&plan.env[i]);
+		plan.is_dead[i] = !plan.env[i].sound && (how & 2) != 0;
 		plan.slot[i] = plan.env[i].sound ? (int8_t)((how >> 2) % 3 - 1) : STATE_NONE;
 	}
 	check_way(&plan, &want);

@@ -13,6 +13,7 @@
 #include "fleet/judge.h"
 #include "fleet/report.h"
 #include "fleet/tell.h"
+#include "lib/util.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #define DIGEST	 "abababababababababababababababababababababababababababababababab"
 #define ENDS_MAX 8u
 #define LIST_MAX 16u
+#define UNCLEAR	 4u /* what the server has of an action, among the answers */
 
 static struct contact c;
 static struct conf conf;
@@ -86,12 +88,13 @@ static void check_said(const char *id, const struct ddi_feedback *f)
 enum client_end deployment_get(struct contact *contact, const char *id, struct offer *o)
 {
 	static const enum client_end ends[] = { CLIENT_LATER, CLIENT_OK, CLIENT_MISSING,
-						CLIENT_OVER };
+						CLIENT_OVER, CLIENT_OK };
+	unsigned answer = next_answer(KB_ARRAY_LEN(ends));
 
 	(void)contact;
 	FUZZ_CHECK(url_is_id(id));
-	*o = (struct offer){ .size = SIZE, .digest = DIGEST };
-	return ends[next_answer(4)];
+	*o = (struct offer){ .size = SIZE, .digest = DIGEST, .unclear = answer == UNCLEAR };
+	return ends[answer];
 }
 
 bool client_is_shut(const struct client *client)
@@ -234,6 +237,11 @@ static void try_ends(void)
 
 	ends_send(&c);
 	FUZZ_CHECK(sent <= before && count_ends() <= before);
+	/* One that is never understood is given up. */
+	for (unsigned i = 0; i < ACTION_TRIES_MAX; i++) {
+		answers = UNCLEAR;
+		ends_send(&c);
+	}
 	/* Who is not reached is counted a few times, then changes nothing more: each contact would
 	 * write it. */
 	for (unsigned i = 0; i <= ENDS_MAX * ACTION_TRIES_MAX; i++) {
@@ -250,6 +258,11 @@ static void try_ends(void)
 	before = count_ends();
 	FUZZ_CHECK(ends_add(&c) && count_ends() == before);
 	ask_why();
+	/* The oldest gives way to each that is too many. */
+	for (unsigned i = 0; i <= ENDS_MAX; i++) {
+		snprintf(c.a.id, sizeof(c.a.id), "new%u", i);
+		FUZZ_CHECK(ends_add(&c) && ends_has(&c, c.a.id) && count_ends() <= ENDS_MAX);
+	}
 	/* They are of this server alone. */
 	c.a.server = SERVER + 1;
 	FUZZ_CHECK(count_ends() == 0 && !ends_has(&c, "new"));
