@@ -6,12 +6,12 @@
 #include "cli/state/boot_json.h"
 #include "cli/state/state_json.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TEXT = 1 };
 
@@ -189,7 +189,7 @@ int state_export_cmd(struct args *a, struct device_options *o)
 		err = text ? export_text(&d) : export_json(&d);
 		/* Half of it would be in the way of the next try. */
 		if (err != KB_OK && file != NULL && strcmp(file, "-") != 0)
-			unlink(file);
+			(void)!os_unlink(file);
 	}
 	device_close(&d);
 	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
