@@ -162,51 +162,52 @@ def has_open(pid, file):
     return False
 
 
-def test_an_image_that_changes_before_its_delta_is_made_makes_no_bundle(tmp_path):
-    """No device could install that delta. The older image is opened when all of the new one was read once."""
-    old = random.Random("old").randbytes(48 * MIB)
-    (tmp_path / "old").write_bytes(old)
-    (tmp_path / "root").write_bytes(old[:-4096] + bytes(4096))
-    with subprocess.Popen([KEELBOOT, "bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--full", "no",
-                           "--image", f"root={tmp_path}/root,fs=ext4", "--from", f"root={tmp_path}/old"],
+def made_while_it_changes(tmp_path, args, is_time, most, change):
+    """What `bundle create` says whose image changes when is_time() of its process: before it has put so many bytes
+    into its file. It makes no bundle."""
+    with subprocess.Popen([KEELBOOT, "bundle", "create", "-o", tmp_path / "x.keel", *BASE, *args],
                           stderr=subprocess.PIPE, text=True) as command:
         try:
-            while not has_open(command.pid, tmp_path / "old"):
-                assert command.poll() is None, "ended before the delta"
+            while not is_time(command.pid):
+                assert command.poll() is None, "ended before that"
             command.send_signal(signal.SIGSTOP)
-            assert payload(command.pid) == 0, "stopped too late"
-            with open(tmp_path / "root", "r+b") as image:
-                image.seek(-4096, os.SEEK_END)
-                image.write(b"other" * 800)
+            assert payload(command.pid) < most, "stopped too late"
+            change()
             command.send_signal(signal.SIGCONT)
             said = command.communicate(timeout=100)[1]
         finally:
             command.kill()
     assert command.returncode == FAILURE
-    assert said == f"keelboot: image {tmp_path}/root: changed while it was read\n"
     assert not (tmp_path / "x.keel").exists()
+    return said
+
+
+def test_an_image_that_changes_before_its_delta_is_made_makes_no_bundle(tmp_path):
+    """No device could install that delta. The older image is opened when all of the new one was read once."""
+    old = random.Random("old").randbytes(48 * MIB)
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "root").write_bytes(old[:-4096] + bytes(4096))
+
+    def change():
+        with open(tmp_path / "root", "r+b") as image:
+            image.seek(-4096, os.SEEK_END)
+            image.write(b"other" * 800)
+    args = ["--full", "no", "--image", f"root={tmp_path}/root,fs=ext4", "--from", f"root={tmp_path}/old"]
+    said = made_while_it_changes(tmp_path, args, lambda pid: has_open(pid, tmp_path / "old"), 1, change)
+    assert said == f"keelboot: image {tmp_path}/root: changed while it was read\n"
 
 
 def test_an_image_that_changes_before_it_is_read_again_makes_no_bundle(tmp_path):
     """Else a mixture would be signed. It changes while the image behind it is compressed, the first time."""
     for name, size in (("boot", 4096), ("root", 8 * MIB)):
         (tmp_path / name).write_bytes(random.Random(name).randbytes(size))
-    with subprocess.Popen([KEELBOOT, "bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--level", "19",
-                           "--threads", "1", "--image", f"boot={tmp_path}/boot",
-                           "--image", f"root={tmp_path}/root,fs=ext4"], stderr=subprocess.PIPE, text=True) as command:
-        try:
-            while payload(command.pid) < 4096:
-                assert command.poll() is None, "ended before its first image was read"
-            command.send_signal(signal.SIGSTOP)
-            assert payload(command.pid) < 8 * MIB, "stopped too late"
-            (tmp_path / "boot").write_bytes(random.Random("other").randbytes(4096))
-            command.send_signal(signal.SIGCONT)
-            said = command.communicate(timeout=100)[1]
-        finally:
-            command.kill()
-    assert command.returncode == FAILURE
+
+    def change():
+        (tmp_path / "boot").write_bytes(random.Random("other").randbytes(4096))
+    args = ["--level", "19", "--threads", "1", "--image", f"boot={tmp_path}/boot",
+            "--image", f"root={tmp_path}/root,fs=ext4"]
+    said = made_while_it_changes(tmp_path, args, lambda pid: payload(pid) >= 4096, 8 * MIB, change)
     assert said == f"keelboot: image {tmp_path}/boot: changed while it was read\n"
-    assert not (tmp_path / "x.keel").exists()
 
 
 def said_in_one_line(*args, limits=None):

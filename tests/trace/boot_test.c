@@ -251,28 +251,25 @@ TEST(panic_restarts_unless_told_otherwise)
 	assert_absent("write /proc/sys/kernel/panic");
 }
 
+#define ON_PANIC "/sys/firmware/shutdown_actions/on_panic"
+
+/* How often the boot sets what a mainframe does on a panic, by that line, where it was action. */
+static unsigned panic_is_set(const char *cmdline, const char *action)
+{
+	machine_restart();
+	machine.cmdline = cmdline;
+	os_sim_file(ON_PANIC, action);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(os_sim_count("write " ON_PANIC " reipl"), os_sim_count("write " ON_PANIC));
+	return os_sim_count("write " ON_PANIC);
+}
+
 /* Its kernel heeds no panic=: one of its own actions is done, at once. */
 TEST(panic_restarts_a_mainframe_unless_told_otherwise)
 {
-	static const char action[] = "/sys/firmware/shutdown_actions/on_panic";
-
-	os_sim_file(action, "stop\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once("write /sys/firmware/shutdown_actions/on_panic reipl");
-	machine_restart();
-	machine.cmdline = "panic=5\n";
-	os_sim_file(action, "stop\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once("write /sys/firmware/shutdown_actions/on_panic reipl");
-	machine_restart();
-	os_sim_file(action, "dump_reipl\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_absent("write /sys/firmware/shutdown_actions/on_panic");
-	machine_restart();
-	machine.cmdline = "panic=0\n";
-	os_sim_file(action, "stop\n");
-	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_absent("write /sys/firmware/shutdown_actions/on_panic");
+	EQUAL((panic_is_set("", "stop\n"), 1), (panic_is_set("panic=5\n", "stop\n"), 1),
+	      (panic_is_set("panic=5\n", "dump_reipl\n"), 0),
+	      (panic_is_set("panic=0\n", "stop\n"), 0));
 }
 
 TEST(init_gets_the_kernels_arguments_and_may_be_another)
