@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/patch.h"
 #include "tests/unit/test.h"
+#include "update/bundle/manifest.h"
 #include "update/decoder/remake.h"
+
+#include <lz4.h>
+#include <zlib.h>
 
 #define SEED_LEN 65536u
 #define AT	 1000u /* of the block in the seed */
@@ -353,6 +357,38 @@ TEST(a_compressor_has_so_much_memory)
 	assert_false(fits[REMAKE_XZ] || fits[REMAKE_ZSTD]);
 	free(most);
 	free(packed);
+}
+
+static unsigned long crc_of_lz4(unsigned level, const uint8_t *from, size_t len)
+{
+	struct remake_arena arena = { .p = r.arena, .size = sizeof(r.arena) };
+	size_t n;
+
+	OK(remake_library_of(REMAKE_LZ4)
+		   ->pack(&arena, (struct remake_how){ level, 0 },
+			  (struct remake_bytes){ from, len }, stored, sizeof(stored), &n));
+	return crc32(0, stored, (unsigned)n);
+}
+
+/* LZ4 hashes words of the processor: where they are shorter, or of the other order of bytes, it
+ * finds other matches. So the name says what makes the bytes that x86-64 makes. Level 0 hashes so
+ * above 64 KiB only. */
+TEST(lz4_has_another_name_where_it_makes_other_bytes)
+{
+	const char *name = manifest_form_name(READER_REMAKE_LZ4);
+	bool same;
+
+	for (unsigned i = 0, x = 1; i < 200000; i++) {
+		x = x * 1103515245 + 12345;
+		content[i] = (uint8_t) "etaoinsh"[x >> 28 & 7];
+	}
+	OK(remake_init(&r));
+	same = crc_of_lz4(0, content, 200000) == 0xa7bcce24 &&
+	       crc_of_lz4(9, content, 200000) == 0x966a32bb;
+	if (same)
+		assert_string_equal(name, MANIFEST_REMAKE "lz4-" LZ4_VERSION_STRING);
+	else
+		assert_string_not_equal(name, MANIFEST_REMAKE "lz4-" LZ4_VERSION_STRING);
 }
 
 TEST_MAIN("remake")

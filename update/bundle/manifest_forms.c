@@ -9,6 +9,11 @@
 #include <zlib.h>
 #include <zstd.h>
 
+/* LZ4 hashes words of the processor, in its order of bytes: others find other matches. */
+#define LZ4_64	    (sizeof(size_t) == 8)
+#define LZ4_LITTLE  (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define LZ4_OF(how) MANIFEST_REMAKE "lz4-" how LZ4_VERSION_STRING
+
 const char *const manifest_forms[READER_FORMS] = {
 	"zero",
 	"raw",
@@ -19,7 +24,8 @@ const char *const manifest_forms[READER_FORMS] = {
 	MANIFEST_REMAKE "zlib-" ZLIB_VERSION,
 	MANIFEST_REMAKE "xz-" LZMA_VERSION_STRING,
 	MANIFEST_REMAKE "zstd-" ZSTD_VERSION_STRING,
-	MANIFEST_REMAKE "lz4-" LZ4_VERSION_STRING,
+	LZ4_LITTLE ? (LZ4_64 ? LZ4_OF("") : LZ4_OF("32-"))
+		   : (LZ4_64 ? LZ4_OF("be-") : LZ4_OF("be32-")),
 };
 
 const char *(*const manifest_forms_versions[READER_FORMS])(void) = {
