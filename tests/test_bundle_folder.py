@@ -51,6 +51,17 @@ def listed(image, kind) -> str:
 
 
 @pytest.mark.parametrize("kind", SYSTEMS)
+def test_a_link_to_a_folder_is_that_folder(tmp_path, tree, keys, kind):
+    """As rootfs -> rootfs-2.1: the tools would pack the link."""
+    (tmp_path / "latest").symlink_to("rootfs")
+    create(tree, tmp_path / "x.keel", "--key", keys / "a.key", fs=f",fs={kind}")
+    with_folder = extracted(tmp_path, tmp_path / "x.keel", keys).read_bytes()
+    good("bundle", "create", "-o", tmp_path / "y.keel", *BASE, "--image", f"root={tmp_path}/latest,fs={kind}",
+         "--key", keys / "a.key", env={"SOURCE_DATE_EPOCH": "1700000000"})
+    assert extracted(tmp_path, tmp_path / "y.keel", keys).read_bytes() == with_folder
+
+
+@pytest.mark.parametrize("kind", SYSTEMS)
 def test_a_folder_becomes_an_image(tmp_path, tree, keys, kind):
     out = tmp_path / "x.keel"
     assert create(tree, out, "--key", keys / "a.key", fs=f",fs={kind}").stderr == ""

@@ -2,6 +2,7 @@
 """Deltas of images that are compressed by themselves: squashfs and erofs, made by their own tools."""
 import random
 import re
+import resource
 import shutil
 import subprocess
 
@@ -9,7 +10,8 @@ import cli_device
 import keelreader
 import pytest
 import remake
-from cli_device import INCOMPATIBLE, KIB, NOTHING, OK, TOP, USAGE, edit, flip, run
+from cli_device import INCOMPATIBLE, KIB, MIB, NOTHING, OK, TOP, USAGE, edit, flip, run
+from test_format import limit
 
 pytestmark = pytest.mark.long
 BASE = ["--compatible", "box", "--sequence", "2", "--level", "3", "--sig-capacity", "1K"]
@@ -215,6 +217,33 @@ def test_an_image_that_is_damaged_is_an_image_still(made, kind, at):
     good("bundle", "create", "-o", bundle, *BASE, "--version", "2.0", "--key", made / "k.key", "--full", "no",
          "--image", f"root={image_of(made, kind, 'new')}", "--from", bent, "--recompress", "yes")
     good("bundle", "verify", bundle, "--key", made / "k.pem", "--from", bent)
+
+
+def test_a_file_of_many_names_is_read_once(made, tmp_path):
+    """Else an image of some MB makes a list of millions of blocks."""
+    for version in ("old", "new"):
+        tree = tmp_path / version
+        (tree / "names").mkdir(parents=True)
+        rng = random.Random(version)
+        (tree / "file").write_bytes(prose(rng, [rng.randbytes(4).hex() for _ in range(9999)], 400_000))
+        for name in range(20_000):
+            (tree / "names" / str(name)).hardlink_to(tree / "file")
+    image_of(tmp_path, "erofs-lz4", "old")
+    image_of(tmp_path, "erofs-lz4", "new")
+    good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--version", "2.0", "--recompress", "yes",
+         "--threads", "1", "--image", f"root={tmp_path}/erofs-lz4-new.img", "--from", tmp_path / "erofs-lz4-old.img",
+         limits=limit(resource.RLIMIT_AS, 800 * MIB))
+
+
+def test_a_damaged_head_asks_for_no_memory(made, tmp_path):
+    """Of a squashfs, it says where the folders begin, and so how long the table before them is."""
+    old = tmp_path / "old.img"
+    data = bytearray(image_of(made, "gzip", "old").read_bytes() + bytes(64 * MIB))
+    data[72:80] = len(data).to_bytes(8, "little")
+    old.write_bytes(data)
+    good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--version", "2.0", "--recompress", "yes",
+         "--threads", "1", "--image", f"root={image_of(made, 'gzip', 'new')}", "--from", old,
+         limits=limit(resource.RLIMIT_AS, 800 * MIB))
 
 
 def test_what_recompress_takes(made):

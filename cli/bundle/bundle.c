@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle.h"
 
+#include "cli/bundle/bundle_output.h"
 #include "cli/output/subverbs.h"
 #include "lib/util.h"
 
@@ -25,5 +26,6 @@ static const struct subverb verbs[] = {
 
 int bundle_main(int argc, char **argv)
 {
+	bundle_output_heed_signals();
 	return subverbs_run("bundle", help, verbs, KB_ARRAY_LEN(verbs), argc, argv);
 }

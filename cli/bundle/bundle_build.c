@@ -41,6 +41,15 @@ struct build {
 
 /* ---------------------------------------------------------------- before */
 
+static enum kb_err write_manifest_text(struct build *b)
+{
+	if (manifest_write(&b->s->m, b->text, sizeof(b->text), &b->text_len) == KB_OK)
+		return KB_OK;
+	log_err("manifest: a line is longer than %u characters; shorten compatible",
+		MANIFEST_LINE_MAX);
+	return KB_ENOSPC;
+}
+
 /* Everything that can go wrong early does, before minutes of compressing. */
 static enum kb_err prepare_image(struct build *b)
 {
@@ -59,6 +68,8 @@ static enum kb_err prepare_image(struct build *b)
 
 		s->threads = n < 1 ? 1 : (unsigned)n;
 	}
+	TRY(bundle_old_check(s));
+	TRY(write_manifest_text(b));
 	TRY(digest_init(&b->digest));
 	TRY(bundle_output_begin(&b->out, s->output));
 	bundle_progress_begin(&b->progress, "creating", total * (1 + s->nfrom));
@@ -161,16 +172,14 @@ static enum kb_err delta_from(struct build *b, unsigned i, const struct bundle_s
 	err = bundle_old_open(f, m->image[i].name, m->nimages == 1, b->s->output, &fd, version);
 	if (err == KB_ENOENT)
 		return KB_OK;
-	if (err == KB_OK && m->nencodings == MANIFEST_ENCODINGS_MAX) {
-		log_err("more than %u encodings; use fewer --from", MANIFEST_ENCODINGS_MAX);
-		return KB_EINVAL;
-	}
 	TRY(err);
 	err = bundle_seed_open(&seed, fd);
 	if (err != KB_OK)
 		log_err("--from %s: %s", f->file, err_text(err));
 	else
 		err = encode_delta(b, i, &seed, fd, version, ways);
+	if (err == KB_OK && (err = bundle_seed_check(&seed)) != KB_OK)
+		log_err("--from %s: changed while the delta was made from it", f->file);
 	bundle_seed_close(&seed);
 	b->progress.before += m->image[i].size;
 	return err;
@@ -256,11 +265,7 @@ static enum kb_err make_manifest(struct build *b)
 	char why[160];
 
 	place_parts(m);
-	if (manifest_write(m, b->text, sizeof(b->text), &b->text_len) != KB_OK) {
-		log_err("manifest: a line is longer than %u characters; shorten compatible",
-			MANIFEST_LINE_MAX);
-		return KB_ENOSPC;
-	}
+	TRY(write_manifest_text(b));
 	/* What a device would refuse is found here, not there. */
 	if (manifest_parse(&again, b->text, b->text_len, why, sizeof(why)) != KB_OK) {
 		log_err("%s", why);
@@ -334,6 +339,7 @@ static enum kb_err read_back_bundle(struct build *b, struct bundle_build_result 
 	memcpy(result->release, b->check.release.id, DIGEST_LEN);
 	result->bundle_len = (uint64_t)size;
 	result->replaced = b->out.replaces;
+	result->signatures = key_file_count(b->key, b->nkeys);
 	reader_close(&b->check);
 	return KB_OK;
 }

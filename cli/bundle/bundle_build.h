@@ -11,6 +11,8 @@ struct bundle_build_result {
 	uint64_t bundle_len, images_len;
 	/* a file of its name was there */
 	bool replaced;
+	/* each by another key */
+	unsigned signatures;
 	/* of each encoding of the manifest: of a delta, how it was chosen */
 	struct bundle_way way[MANIFEST_ENCODINGS_MAX];
 };

@@ -224,8 +224,8 @@ static void print_summary(const struct bundle_spec *s, const struct bundle_build
 	output_size(bundle, b->bundle_len);
 	output_size(images, b->images_len);
 	printf("%s: release %s, %s (sequence %" PRIu64 "), %s of images in %s, %u signature%s%s\n",
-	       s->output, id, s->m.version, s->m.sequence, images, bundle, s->nkeys,
-	       s->nkeys == 1 ? "" : "s", b->replaced ? "; the older file was replaced" : "");
+	       s->output, id, s->m.version, s->m.sequence, images, bundle, b->signatures,
+	       b->signatures == 1 ? "" : "s", b->replaced ? "; the older file was replaced" : "");
 	if (s->nkeys == 0)
 		log_warn(
 			"%s is not signed: no device installs it; sign it: keelboot bundle sign %s --key FILE",

@@ -19,6 +19,7 @@
 #define TYPE_FILE   1u
 #define TYPE_FOLDER 2u
 #define TEXT_MAX    (1u << 20)
+#define SHARED_MIN  64u /* files may have blocks in common, but not this often */
 
 enum layout {
 	LAYOUT_PLAIN = 0,
@@ -35,8 +36,10 @@ struct erofs {
 	/* owned: the folders that are still to be read */
 	uint64_t *folder;
 	size_t n, room;
-	/* entries that may still come: more are none that end */
-	uint64_t left;
+	/* entries that may still come: more are none that end; and blocks */
+	uint64_t left, blocks_left;
+	/* owned: a bit for each place of an inode; of a file with several names, one is enough */
+	uint8_t *seen;
 };
 
 struct inode {
@@ -84,6 +87,8 @@ static enum kb_err add_erofs_block(struct erofs *e, const struct bundle_erofs_he
 	block.stored = BLOCK;
 	if (h->packed && next - h->from <= TEXT_MAX)
 		block.plain = (uint32_t)(next - h->from);
+	if (e->blocks_left-- == 0)
+		return KB_EFORMAT;
 	while (h->packed && block.lead < BLOCK - 1 && e->image.p[block.off + block.lead] == 0)
 		block.lead++;
 	return bundle_blocks_add(e->b, &block);
@@ -129,6 +134,16 @@ static enum kb_err push_folder(struct erofs *e, uint64_t number)
 	return KB_OK;
 }
 
+/* The inode lies in the image. */
+static bool is_seen(struct erofs *e, uint64_t number)
+{
+	uint8_t bit = (uint8_t)(1u << number % 8);
+	bool seen = e->seen[number / 8] & bit;
+
+	e->seen[number / 8] |= bit;
+	return seen;
+}
+
 static enum kb_err take_entry(struct erofs *e, uint64_t number, unsigned type)
 {
 	struct inode i;
@@ -140,6 +155,8 @@ static enum kb_err take_entry(struct erofs *e, uint64_t number, unsigned type)
 	if (type != TYPE_FILE)
 		return KB_OK;
 	TRY(read_inode(e, number, &i));
+	if (is_seen(e, number))
+		return KB_OK;
 	if (i.layout != LAYOUT_FULL_INDEX && i.layout != LAYOUT_COMPACT_INDEX)
 		return KB_OK;
 	return add_erofs_file(e, &i);
@@ -197,7 +214,10 @@ static enum kb_err take_folder(struct erofs *e, uint64_t number)
 enum kb_err bundle_erofs_find(struct bundle_blocks *b, struct bundle_blocks_image image)
 {
 	const uint8_t *p = image.p + SUPER_AT;
-	struct erofs e = { .b = b, .image = image, .left = image.len / DIRENT_LEN };
+	struct erofs e = { .b = b,
+			   .image = image,
+			   .left = image.len / DIRENT_LEN,
+			   .blocks_left = image.len / SHARED_MIN };
 	enum kb_err err;
 
 	if (image.len < SUPER_AT + SUPER_LEN || bytes_get32(p) != MAGIC || p[12] != BLOCK_BITS ||
@@ -208,9 +228,12 @@ enum kb_err bundle_erofs_find(struct bundle_blocks *b, struct bundle_blocks_imag
 	b->block_size = BLOCK;
 	b->filled = true;
 	e.inodes = (uint64_t)bytes_get32(p + 40) << BLOCK_BITS;
-	err = push_folder(&e, bytes_get16(p + 14));
+	/* bound: a bit for each 32 bytes of the image */
+	e.seen = calloc(1, image.len / INODE_SLOT / 8 + 1);
+	err = e.seen != NULL ? push_folder(&e, bytes_get16(p + 14)) : KB_ENOMEM;
 	while (err == KB_OK && e.n > 0)
 		err = take_folder(&e, e.folder[--e.n]);
 	free(e.folder);
+	free(e.seen);
 	return err;
 }

@@ -34,6 +34,8 @@
 
 struct folder {
 	const char *path;
+	/* the same without links, of which the tools would pack the link */
+	char real[PATH_MAX];
 	const struct manifest_image *im;
 	char program[PATH_MAX];
 	char uuid[UUID_LEN], seed[UUID_LEN];
@@ -69,7 +71,7 @@ static int visit_entry(const char *path, const struct stat *st, int type, struct
 static enum kb_err measure_folder(struct folder *f)
 {
 	walked_bytes = walked_files = 0;
-	if (nftw(f->path, visit_entry, OPEN_MAX_, FTW_PHYS) != 0) {
+	if (nftw(f->real, visit_entry, OPEN_MAX_, FTW_PHYS) != 0) {
 		log_err("image %s: %s", f->path, strerror(errno));
 		return err_errno(errno);
 	}
@@ -172,7 +174,7 @@ static enum kb_err make_ext4(struct folder *f)
 	const char *const argv[] = { f->program, "-q",	   "-F",   "-t",    "ext4",
 				     "-b",	 "4096",   "-I",   "256",   "-m",
 				     "0",	 "-N",	   inodes, "-U",    f->uuid,
-				     "-E",	 extended, "-d",   f->path, BUNDLE_MKFS_IMAGE,
+				     "-E",	 extended, "-d",   f->real, BUNDLE_MKFS_IMAGE,
 				     NULL };
 	uint64_t wanted;
 
@@ -202,7 +204,7 @@ static enum kb_err run_mkfs(struct folder *f, const char *name, const char *argv
 
 static enum kb_err make_squashfs(struct folder *f)
 {
-	const char *argv[ARGS_MAX] = { f->program,  f->path,	    BUNDLE_MKFS_IMAGE,
+	const char *argv[ARGS_MAX] = { f->program,  f->real,	    BUNDLE_MKFS_IMAGE,
 				       "-noappend", "-no-progress", "-quiet" };
 	unsigned n = 6;
 
@@ -229,7 +231,7 @@ static enum kb_err make_erofs(struct folder *f)
 		argv[n++] = f->epoch;
 	}
 	argv[n++] = BUNDLE_MKFS_IMAGE;
-	argv[n++] = f->path;
+	argv[n++] = f->real;
 	return run_mkfs(f, "mkfs.erofs", argv);
 }
 
@@ -271,7 +273,7 @@ static const struct maker *find_maker(struct folder *f)
 /* Whether the bundle itself would come to lie in the folder that it is made of. */
 static bool holds_output(const struct folder *f, const char *output)
 {
-	char folder[PATH_MAX], dir[BUNDLE_SPEC_PATH], at[PATH_MAX];
+	char dir[BUNDLE_SPEC_PATH], at[PATH_MAX];
 	char *slash;
 	size_t len;
 
@@ -279,10 +281,10 @@ static bool holds_output(const struct folder *f, const char *output)
 	slash = strrchr(dir, '/');
 	if (slash != NULL)
 		slash[1] = '\0';
-	if (realpath(f->path, folder) == NULL || realpath(slash != NULL ? dir : ".", at) == NULL)
+	if (realpath(slash != NULL ? dir : ".", at) == NULL)
 		return false;
-	len = strlen(folder);
-	return strncmp(at, folder, len) == 0 && (at[len] == '/' || at[len] == '\0');
+	len = strlen(f->real);
+	return strncmp(at, f->real, len) == 0 && (at[len] == '/' || at[len] == '\0');
 }
 
 enum kb_err bundle_folder_image(struct bundle_spec *s, unsigned i, int *fd)
@@ -291,6 +293,10 @@ enum kb_err bundle_folder_image(struct bundle_spec *s, unsigned i, int *fd)
 	const struct maker *m;
 	enum kb_err err;
 
+	if (realpath(f.path, f.real) == NULL) {
+		log_err("image %s: %s", f.path, strerror(errno));
+		return err_errno(errno);
+	}
 	if (s->m.image[i].filesystem[0] == '\0')
 		snprintf(s->m.image[i].filesystem, sizeof(s->m.image[i].filesystem), "ext4");
 	if (holds_output(&f, s->output)) {

@@ -4,6 +4,10 @@
 
 #include "cli/bundle/bundle_spec.h"
 
+/* Looks at all of s, before the work: each is there, and has an older one of an image. Errors,
+ * which it has reported: KB_EINVAL, and as of open() and reader_open(). */
+enum kb_err bundle_old_check(const struct bundle_spec *s) KB_MUST_CHECK;
+
 /*
  * Opens what f has of the image `name`; only: the new bundle has no other. An image of a bundle is
  * unpacked for that, into a file without a name beside `output`. version: of its release, or "".

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +54,46 @@ static enum kb_err fail_begin(const struct bundle_output *o)
 	return KB_ENOENT;
 }
 
+/* Another run, or whoever may write to the folder, can have put another file in its place. */
+static bool is_open_file(const struct bundle_output *o)
+{
+	struct stat made, there;
+
+	return fstat(o->fd, &made) == 0 && lstat(o->tmp, &there) == 0 &&
+	       made.st_dev == there.st_dev && made.st_ino == there.st_ino;
+}
+
+/* ---------------------------------------------------------------- signals */
+
+/* What is not whole yet. */
+static const struct bundle_output *volatile pending;
+
+static void on_signal(int sig)
+{
+	static const char shorter[] =
+		"keelboot: a file that is read became shorter, or its medium fails; try again with one that nobody changes\n";
+	const struct bundle_output *o = pending;
+
+	if (o != NULL && is_open_file(o))
+		unlink(o->tmp);
+	if (sig == SIGBUS && write(2, shorter, sizeof(shorter) - 1) > 0)
+		_exit(1);
+	raise(sig);
+}
+
+void bundle_output_heed_signals(void)
+{
+	static const int signals[] = { SIGBUS, SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGXFSZ };
+	struct sigaction is,
+		heed = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(signals); i++)
+		if (sigaction(signals[i], NULL, &is) == 0 && is.sa_handler == SIG_DFL)
+			sigaction(signals[i], &heed, NULL);
+}
+
+/* ---------------------------------------------------------------- the file */
+
 enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 {
 	struct stat st;
@@ -71,8 +113,20 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 	/* In a shared folder anybody may have made one of this name, and would keep it open. */
 	if (unlink(o->tmp) < 0 && errno != ENOENT)
 		return fail_output(o->tmp);
+	bundle_output_heed_signals();
 	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	pending = o;
 	return o->fd >= 0 ? KB_OK : fail_begin(o);
+}
+
+const char *bundle_output_target(const char *path)
+{
+	static char target[PATH_MAX];
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && realpath(path, target) != NULL)
+		return target;
+	return path;
 }
 
 /* False: errno says why. */
@@ -157,15 +211,6 @@ static enum kb_err sync_folder(const char *path)
 	return KB_OK;
 }
 
-/* Another run, or whoever may write to the folder, can have put another file in its place. */
-static bool is_open_file(const struct bundle_output *o)
-{
-	struct stat made, there;
-
-	return fstat(o->fd, &made) == 0 && lstat(o->tmp, &there) == 0 &&
-	       made.st_dev == there.st_dev && made.st_ino == there.st_ino;
-}
-
 enum kb_err bundle_output_commit(struct bundle_output *o)
 {
 	if (fsync(o->fd) != 0)
@@ -174,6 +219,7 @@ enum kb_err bundle_output_commit(struct bundle_output *o)
 		errno = EEXIST;
 		return fail_output(o->tmp);
 	}
+	pending = NULL;
 	util_close(&o->fd);
 	if (rename(o->tmp, o->path) != 0) {
 		enum kb_err err = fail_output(o->path);
@@ -188,6 +234,7 @@ void bundle_output_abort(struct bundle_output *o)
 {
 	if (o->fd < 0)
 		return;
+	pending = NULL;
 	if (is_open_file(o))
 		unlink(o->tmp);
 	util_close(&o->fd);

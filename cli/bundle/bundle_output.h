@@ -19,9 +19,16 @@ struct bundle_output {
 	bool replaces;
 };
 
+/* From now on a signal that ends this process removes what is not whole first, and SIGBUS, by a
+ * mapped file that becomes shorter, is said. bundle_output_begin() does it, too. */
+void bundle_output_heed_signals(void);
+
 /* Creates path.tmp, in place of what has this name. KB_EINVAL: path is there and is no regular
  * file; KB_EPERM, KB_ENOENT … */
 enum kb_err bundle_output_begin(struct bundle_output *o, const char *path) KB_MUST_CHECK;
+
+/* Where a file is that is replaced: path itself, or what that link names. Until the next. */
+const char *bundle_output_target(const char *path);
 
 /* At the end of what is there; at a place. KB_ENOSPC, KB_EIO. */
 enum kb_err bundle_output_write(struct bundle_output *o, const void *buf, size_t len) KB_MUST_CHECK;

@@ -89,7 +89,8 @@ enum kb_err bundle_seed_index(struct bundle_seed *s)
 	return KB_OK;
 }
 
-static enum kb_err hash_all(struct bundle_seed *s, struct bundle_hasher *h, struct digest *whole)
+static enum kb_err hash_all(const struct bundle_seed *s, struct bundle_hasher *h,
+			    struct digest *whole, uint8_t digest[DIGEST_LEN])
 {
 	uint8_t blocks[MANIFEST_CHUNK_MAX / MANIFEST_DIGEST_BLOCK * DIGEST_LEN], hash[DIGEST_LEN];
 	uint32_t len;
@@ -104,10 +105,10 @@ static enum kb_err hash_all(struct bundle_seed *s, struct bundle_hasher *h, stru
 		TRY(bundle_hash(h, bytes_all(p, len, 0) ? NULL : p, len, hash, blocks, &n));
 		TRY(digest_add(whole, blocks, n));
 	}
-	return digest_end(whole, s->digest);
+	return digest_end(whole, digest);
 }
 
-static enum kb_err make_digest(struct bundle_seed *s)
+static enum kb_err make_digest(const struct bundle_seed *s, uint8_t digest[DIGEST_LEN])
 {
 	struct bundle_hasher h;
 	struct digest whole = { 0 };
@@ -116,7 +117,7 @@ static enum kb_err make_digest(struct bundle_seed *s)
 	if (err == KB_OK)
 		err = digest_init(&whole);
 	if (err == KB_OK)
-		err = hash_all(s, &h, &whole);
+		err = hash_all(s, &h, &whole, digest);
 	digest_free(&whole);
 	bundle_hasher_free(&h);
 	return err;
@@ -140,7 +141,15 @@ enum kb_err bundle_seed_open(struct bundle_seed *s, int fd)
 	if (p == MAP_FAILED)
 		return errno == ENOMEM ? KB_ENOMEM : err_errno(errno);
 	s->bytes = p;
-	return make_digest(s);
+	return make_digest(s, s->digest);
+}
+
+enum kb_err bundle_seed_check(const struct bundle_seed *s)
+{
+	uint8_t now[DIGEST_LEN];
+
+	TRY(make_digest(s, now));
+	return memcmp(now, s->digest, sizeof(now)) == 0 ? KB_OK : KB_EFORMAT;
 }
 
 enum kb_err bundle_seed_read(void *ctx, uint64_t off, void *buf, size_t len)

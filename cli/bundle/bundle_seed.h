@@ -38,6 +38,9 @@ enum kb_err bundle_seed_open(struct bundle_seed *s, int fd) KB_MUST_CHECK;
 enum kb_err bundle_seed_index(struct bundle_seed *s) KB_MUST_CHECK;
 void bundle_seed_close(struct bundle_seed *s);
 
+/* KB_EFORMAT: its bytes are others than when it was opened: it was written to meanwhile. KB_EIO. */
+enum kb_err bundle_seed_check(const struct bundle_seed *s) KB_MUST_CHECK;
+
 /* For the decoder: reads of the struct bundle_seed that is ctx. */
 enum kb_err bundle_seed_read(void *ctx, uint64_t off, void *buf, size_t len) KB_MUST_CHECK;
 

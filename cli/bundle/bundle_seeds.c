@@ -2,20 +2,39 @@
 #include "cli/bundle/bundle_seeds.h"
 
 #include "cli/bundle/bundle_old.h"
+#include "cli/bundle/bundle_output.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Images are large: beside the bundle there is room for one, if that folder can be written to. */
+static void choose_place(char place[BUNDLE_OUTPUT_PATH], const char *bundle)
+{
+	const char *tmp = getenv("TMPDIR"), *slash = strrchr(bundle, '/');
+	char dir[BUNDLE_OUTPUT_PATH];
+
+	snprintf(dir, sizeof(dir), "%.*s", slash != NULL ? (int)(slash - bundle) + 1 : 2,
+		 slash != NULL ? bundle : "./");
+	if (tmp == NULL && access(dir, W_OK) == 0)
+		snprintf(place, BUNDLE_OUTPUT_PATH, "%s", bundle);
+	else
+		snprintf(place, BUNDLE_OUTPUT_PATH, "%s/", tmp != NULL ? tmp : "/var/tmp");
+}
 
 static enum kb_err open_older(struct bundle_seeds *s, const struct bundle_open *b,
 			      const struct bundle_spec_from *f, unsigned image)
 {
 	const struct manifest *m = &b->r.m;
-	char version[MANIFEST_STR_MAX + 1];
+	char version[MANIFEST_STR_MAX + 1], place[BUNDLE_OUTPUT_PATH];
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err;
 
-	err = bundle_old_open(f, m->image[image].name, m->nimages == 1, b->path, &fd, version);
+	choose_place(place, b->path);
+	err = bundle_old_open(f, m->image[image].name, m->nimages == 1, place, &fd, version);
 	if (err == KB_ENOENT)
 		return KB_OK;
 	TRY(err);

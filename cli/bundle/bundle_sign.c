@@ -110,7 +110,9 @@ static enum kb_err write_bundle(struct sign *s)
 {
 	const struct reader *r = &s->b.r;
 
-	TRY(bundle_output_begin(&s->out, s->o.output));
+	TRY(bundle_output_begin(&s->out, s->o.output == s->o.input
+						 ? bundle_output_target(s->o.input)
+						 : s->o.output));
 	TRY(bundle_output_write(&s->out, r->header, READER_HEADER_LEN));
 	TRY(bundle_output_write(&s->out, r->sig, r->h.sig_cap));
 	TRY(bundle_output_copy(&s->out, s->b.fd, r->h.manifest_off,

@@ -2,9 +2,11 @@
 #include "cli/bundle/bundle_spec.h"
 
 #include "cli/output/args.h"
+#include "cli/output/output.h"
 #include "cli/key/key_token.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "update/bundle/manifest_value.h"
 #include "update/bundle/reader.h"
 #include "update/decoder/remake_pack.h"
 
@@ -140,6 +142,7 @@ const char *bundle_spec_from_value(struct bundle_spec_from *f, const char *dir, 
 {
 	const char *eq = strchr(value, '=');
 	char name[sizeof(f->image)], path[BUNDLE_SPEC_PATH], *version;
+	const char *wrong = NULL;
 
 	*f = (struct bundle_spec_from){ .image = "" };
 	if (strlen(value) >= sizeof(path))
@@ -156,8 +159,9 @@ const char *bundle_spec_from_value(struct bundle_spec_from *f, const char *dir, 
 	if (version != NULL && strlen(version) >= sizeof(f->version))
 		return "version too long";
 	if (version != NULL)
-		memcpy(f->version, version, strlen(version) + 1);
-	return set_path(f->file, dir, path);
+		wrong = manifest_value_copy(f->version, sizeof(f->version), version,
+					    MANIFEST_VERSION_CHARS);
+	return wrong != NULL ? wrong : set_path(f->file, dir, path);
 }
 
 static const char *add_from(struct bundle_spec *s, const char *dir, const char *value)
@@ -263,25 +267,40 @@ const char *bundle_spec_image_option(struct bundle_spec *s, const char *value)
 
 /* ---------------------------------------------------------------- recipe */
 
+#define RECIPE_KEYS 64 /* more than there are */
+
 struct recipe {
 	struct bundle_spec *s;
 	const char *path;
 	char dir[BUNDLE_SPEC_PATH];
-	/* section and key of the line before: inih repeats it for a line that is indented */
-	char before[128];
+	/* section and key of each line so far: inih repeats it for a line that is indented, too */
+	unsigned nseen;
+	char seen[RECIPE_KEYS][128];
 	bool failed;
 };
+
+static bool is_set_again(struct recipe *r, const char *key, const char *now)
+{
+	if (strcmp(key, "key") == 0 || strcmp(key, "from") == 0)
+		return false;
+	for (unsigned i = 0; i < r->nseen; i++)
+		if (strcmp(r->seen[i], now) == 0)
+			return true;
+	if (r->nseen < RECIPE_KEYS)
+		memcpy(r->seen[r->nseen++], now, sizeof(r->seen[0]));
+	return false;
+}
 
 static int recipe_key(void *ctx, const char *section, const char *key, const char *value)
 {
 	struct recipe *r = ctx;
 	const char *wrong;
-	char now[sizeof(r->before)];
+	char now[sizeof(r->seen[0])];
 
 	if (r->failed)
 		return 1;
 	snprintf(now, sizeof(now), "[%s] %s", section, key);
-	if (strcmp(now, r->before) == 0 && strcmp(key, "key") != 0 && strcmp(key, "from") != 0)
+	if (is_set_again(r, key, now))
 		wrong = "set twice, or the next line is indented";
 	else if (strcmp(section, "bundle") == 0)
 		wrong = bundle_spec_set(r->s, r->dir, key, value);
@@ -289,7 +308,6 @@ static int recipe_key(void *ctx, const char *section, const char *key, const cha
 		wrong = set_image(r->s, r->dir, section + 6, key, value);
 	else
 		wrong = "unknown section; expected [bundle] or [image.CLASS]";
-	memcpy(r->before, now, sizeof(now));
 	if (wrong == NULL)
 		return 1;
 	log_err("recipe %s: %s: %s", r->path, now, wrong);
@@ -337,6 +355,8 @@ const char *bundle_spec_missing(const struct bundle_spec *s)
 		return "floor is above sequence: the release would refuse itself";
 	if (s->m.nimages == 0)
 		return "missing option: --image root=FILE";
+	if (!output_epoch_is_time())
+		return "SOURCE_DATE_EPOCH is no number of seconds since 1970; unset it, or say one";
 	if (!s->full && s->nfrom == 0)
 		return "--full no needs an older version: --from OLD";
 	for (unsigned i = 0; i < s->m.nimages; i++) {

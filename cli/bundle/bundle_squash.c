@@ -31,10 +31,30 @@ struct squash {
 	uint32_t nfragments, block_size;
 	/* owned: the unpacked inode table, or fragment table */
 	uint8_t *table;
-	size_t len, room;
+	size_t len, room, most;
 };
 
 /* ---------------------------------------------------------------- metadata */
+
+/* A damaged head may allow for any size, so room is made for what comes. */
+static enum kb_err keep_plain(struct squash *s, const uint8_t *plain, size_t len)
+{
+	if (len > s->most - s->len)
+		return KB_EFORMAT;
+	if (len > s->room - s->len) {
+		size_t room = 2 * s->room + META_MAX;
+		/* bound: twice of what came so far */
+		uint8_t *more = realloc(s->table, room);
+
+		if (more == NULL)
+			return KB_ENOMEM;
+		s->table = more;
+		s->room = room;
+	}
+	memcpy(s->table + s->len, plain, len);
+	s->len += len;
+	return KB_OK;
+}
 
 /* Appends what the block of metadata at *at unpacks to, and puts *at behind it. keep false: it is
  * added to the list alone. */
@@ -65,11 +85,7 @@ static enum kb_err take_meta(struct squash *s, uint64_t *at, uint64_t end, bool 
 	TRY(bundle_blocks_add(s->b, &block));
 	if (!keep)
 		return KB_OK;
-	if (len > s->room - s->len)
-		return KB_EFORMAT;
-	memcpy(s->table + s->len, plain, len);
-	s->len += len;
-	return KB_OK;
+	return keep_plain(s, plain, len);
 }
 
 /* All blocks of metadata from `at` to end, at most `most` bytes of it plain. */
@@ -79,16 +95,10 @@ static enum kb_err take_metas(struct squash *s, uint64_t at, uint64_t end, uint6
 
 	free(s->table);
 	s->table = NULL;
-	s->len = 0;
-	s->room = most + META_MAX;
+	s->len = s->room = 0;
+	s->most = most + META_MAX;
 	if (end > s->image.len || at > end)
 		return KB_EFORMAT;
-	if (keep) {
-		/* bound: what the callers allow for a table */
-		s->table = malloc(s->room);
-		if (s->table == NULL)
-			return KB_ENOMEM;
-	}
 	while (at < end && (!keep || s->len < most))
 		TRY(take_meta(s, &at, end, keep));
 	return KB_OK;

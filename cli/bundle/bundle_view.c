@@ -158,6 +158,13 @@ static enum kb_err map_view_at(uint8_t *p, size_t len, int fd)
 	return at == p ? KB_OK : err_errno(errno);
 }
 
+/* Files are mapped from a page on, which may have 64 KiB: one that begins where the image ends has
+ * that before it. */
+static bool is_paged(const struct bundle_view *v)
+{
+	return v->image % (uint64_t)sysconf(_SC_PAGESIZE) == 0;
+}
+
 /* Both files, side by side. */
 static enum kb_err map_both(struct bundle_view *v, int image, int unpacked)
 {
@@ -170,6 +177,8 @@ static enum kb_err map_both(struct bundle_view *v, int image, int unpacked)
 	if (p == MAP_FAILED)
 		return errno == ENOMEM ? KB_ENOMEM : err_errno(errno);
 	v->seed.bytes = p;
+	if (!is_paged(v))
+		return map_view_at(p, v->seed.size, unpacked);
 	TRY(map_view_at(p, v->image, image));
 	return map_view_at(p + v->image, v->seed.size - v->image, unpacked);
 }
@@ -279,6 +288,8 @@ enum kb_err bundle_view_open(struct bundle_view *v, const struct bundle_seed *ol
 	v->image = old->size;
 	TRY(find_blocks(v, old));
 	TRY(bundle_output_spool(output, &unpacked));
+	if (!is_paged(v))
+		TRY(bundle_output_append(unpacked, old->bytes, old->size));
 	TRY(unpack_behind(v, old->bytes, unpacked, threads));
 	TRY(list_text(v));
 	TRY(map_both(v, fd, unpacked));

@@ -86,7 +86,9 @@ static enum kb_err check_name(const struct signing *s)
 
 static enum kb_err write_signed(struct signing *s)
 {
-	TRY(bundle_output_begin(&s->out, s->o.output));
+	TRY(bundle_output_begin(&s->out, s->o.output == s->o.input
+						 ? bundle_output_target(s->o.input)
+						 : s->o.output));
 	TRY(bundle_output_write(&s->out, s->f.header, READER_HEADER_LEN));
 	TRY(bundle_output_write(&s->out, s->f.sig, s->f.h.sig_cap));
 	TRY(bundle_output_write(&s->out, s->f.text, s->f.len));

@@ -24,6 +24,20 @@ const struct keyring_key *key_file_public(const struct key_file *k)
 	return &k->ring.key[0];
 }
 
+unsigned key_file_count(const struct key_file *k, unsigned n)
+{
+	unsigned different = 0;
+
+	for (unsigned i = 0, before; i < n; i++) {
+		for (before = 0; before < i; before++)
+			if (memcmp(key_file_public(&k[before])->id, key_file_public(&k[i])->id,
+				   KEYRING_ID_LEN) == 0)
+				break;
+		different += before == i;
+	}
+	return different;
+}
+
 void key_file_free(struct key_file *k)
 {
 	EVP_PKEY_free(k->pkey);

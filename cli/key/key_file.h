@@ -33,6 +33,9 @@ void key_file_free(struct key_file *k);
 /* Its public half: id, algorithm, name. */
 const struct keyring_key *key_file_public(const struct key_file *k);
 
+/* How many of n are different keys: one that was given twice signs once. */
+unsigned key_file_count(const struct key_file *k, unsigned n);
+
 /*
  * Puts a signature over header into a signature area of cap bytes. An earlier one by the same key
  * is replaced, others stay. KB_ENOSPC: no room; KB_EFORMAT: the area is damaged; KB_EIO. Untold.

@@ -97,14 +97,30 @@ void output_time(char out[OUTPUT_TIME_LEN], uint64_t seconds, bool iso)
 	strftime(out, OUTPUT_TIME_LEN, iso ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d %H:%M:%SZ", &tm);
 }
 
-uint64_t output_now(void)
+/* false: none is set. */
+static bool read_epoch(uint64_t *t, bool *sound)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	uint64_t t;
 
-	if (epoch != NULL && bytes_decimal(&t, epoch, INT64_MAX) == KB_OK)
-		return t;
-	return os_time_s();
+	*sound = epoch == NULL || bytes_decimal(t, epoch, INT64_MAX) == KB_OK;
+	return epoch != NULL && *sound;
+}
+
+bool output_epoch_is_time(void)
+{
+	uint64_t t;
+	bool sound;
+
+	read_epoch(&t, &sound);
+	return sound;
+}
+
+uint64_t output_now(void)
+{
+	uint64_t t;
+	bool sound;
+
+	return read_epoch(&t, &sound) ? t : os_time_s();
 }
 
 void output_size(char out[OUTPUT_TIME_LEN], uint64_t bytes)

@@ -57,6 +57,8 @@ void output_time(char out[OUTPUT_TIME_LEN], uint64_t seconds, bool iso);
 
 /* The clock, or SOURCE_DATE_EPOCH where that is set, so that images can be built reproducibly. */
 uint64_t output_now(void);
+/* false: SOURCE_DATE_EPOCH is set, and is no such number. */
+bool output_epoch_is_time(void);
 
 /* An object that has "schema" already. Never NULL: without memory the command ends. */
 json_object *output_json_new(void);
