@@ -204,7 +204,7 @@ void pairs_find(struct boot *b)
 			     .settled = p->settled,
 			     .base_asked = p->base_asked,
 			     .no_base = p->no_base };
-	if (!p->asked && (b->conf.lost || !b->configured))
+	if (pairs_lost_loader(b))
 		pairs_lost_find(b);
 	if (b->conf.loader == CONF_LOADER_NONE)
 		return;
@@ -333,9 +333,10 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 	if (p->role != ATTEMPT_LOADER)
 		return true;
 	if (p->unasked || p->running == STATE_NONE) {
-		log_err("update: skipped: %s",
-			p->unasked ? "without system.conf the boot loader cannot be asked"
-				   : "whose kernel runs is not known, and it might be overwritten");
+		log_err("update: skipped: %s%s",
+			p->unasked ? pairs_lost_why(b) : "whose kernel runs is not known",
+			p->unasked ? ": the boot loader cannot be asked"
+				   : ", and it might be overwritten");
 		return false;
 	}
 	/* In a rescue a root helps all the same: the kernel that runs boots it. */

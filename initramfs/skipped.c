@@ -60,7 +60,9 @@ static const char *reason_of(const struct boot *b, int slot)
 		return b->pairs.no_base != NULL ? "on trial, and the first kernel starts no other"
 						: "on trial, and nobody says whose kernel runs";
 	if (b->pairs.unasked && b->pairs.running != slot)
-		return "system.conf is missing or damaged: its kernel cannot be asked for";
+		return conf_is_bad(&b->conf, &b->conf.loader)
+			       ? "[loader] kind= cannot be read: its kernel cannot be asked for"
+			       : "system.conf is missing or damaged: its kernel cannot be asked for";
 	if (b->pairs.role == ATTEMPT_BY_BASE && b->attempt.chosen.slot == b->pairs.running &&
 	    state_is_fit(&b->rec.s.slot[slot]))
 		return "the first kernel chose another slot";

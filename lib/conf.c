@@ -343,14 +343,27 @@ bool conf_is_bad(const struct conf *c, const void *member)
 	return true; /* no key has it: a mistake of the caller's */
 }
 
-void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn warn, void *ctx)
+void conf_parse_file(struct conf *c, const char *text, const char *file, conf_warn_fn warn,
+		     void *ctx)
 {
 	struct parse p = { .c = c, .next = text, .file = file, .warn = warn, .ctx = ctx };
 
 	/* The line of the first error, which was reported already. */
 	(void)ini_parse_stream(next_line, &p, take_line, &p);
 	line_done(&p);
+}
+
+void conf_parse_end(struct conf *c, const char *file, conf_warn_fn warn, void *ctx)
+{
+	struct parse p = { .c = c, .file = file, .warn = warn, .ctx = ctx };
+
 	check_slots(&p);
+}
+
+void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn warn, void *ctx)
+{
+	conf_parse_file(c, text, file, warn, ctx);
+	conf_parse_end(c, file, warn, ctx);
 }
 
 const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls)

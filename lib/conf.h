@@ -355,11 +355,18 @@ typedef void (*conf_warn_fn)(void *ctx, const char *file, int line, const char *
 void conf_defaults(struct conf *c);
 
 /*
- * Applies one text to c, which conf_defaults() filled at some time. PURE. `file` is for the
- * messages; warn may be NULL. The first [slot.X] that any text has replaces the default slots;
- * later ones add to it key by key. A slot without root=, or with a partition that has another use,
- * is left out with all behind it. Never fails: what is bad is warned of and ignored.
+ * Applies one of several texts to c, which conf_defaults() filled at some time. PURE. `file` is for
+ * the messages; warn may be NULL. The first [slot.X] that any text has replaces the default slots;
+ * later ones add to it key by key. Never fails: what is bad is warned of and ignored.
+ * conf_parse_end() is due behind the last one.
  */
+void conf_parse_file(struct conf *c, const char *text, const char *file, conf_warn_fn warn,
+		     void *ctx);
+/* Looks at the slots that all of them name: one without root=, or with a partition that has another
+ * use, is left out with all behind it. PURE. */
+void conf_parse_end(struct conf *c, const char *file, conf_warn_fn warn, void *ctx);
+
+/* Both, of one text. PURE. */
 void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn warn, void *ctx);
 
 /*

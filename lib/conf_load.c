@@ -23,6 +23,9 @@ struct load {
 	struct conf *c;
 	const char *root;
 	bool found;
+	/* how many files were; the last one */
+	unsigned nread;
+	char read[512];
 	conf_warn_fn warn;
 	void *ctx;
 	unsigned ndropins;
@@ -72,7 +75,9 @@ static bool load_file(struct load *l, const char *folder, const char *name)
 	for (size_t i = 0; i < len; i++)
 		if (text[i] == '\0')
 			text[i] = '\n';
-	conf_parse(l->c, text, path, l->warn, l->ctx);
+	conf_parse_file(l->c, text, path, l->warn, l->ctx);
+	memcpy(l->read, path, sizeof(path));
+	l->nread++;
 	return true;
 }
 
@@ -165,5 +170,6 @@ void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn,
 	if (!load_file(&l, folders[0], "system.conf"))
 		load_file(&l, folders[1], "system.conf");
 	load_dropins(&l);
+	conf_parse_end(c, l.nread > 1 ? "system.conf and its drop-ins" : l.read, l.warn, ctx);
 	*found = l.found;
 }

@@ -566,6 +566,37 @@ TEST(damaged_system_conf_without_a_command_line_boots_what_proved_itself)
 	machine_told("\"reason\":\"b: on trial, and nobody says whose kernel runs");
 }
 
+/* A slip of the maker's: there are pairs. */
+static void kind_is_unknown(const char *cmdline, struct state s)
+{
+	machine_anew();
+	machine.conf = SLOTS "[loader]\nkind=Grub\n";
+	machine.cmdline = cmdline;
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
+	machine_child(apply(0, NULL));
+}
+
+TEST(unknown_kind_of_loader_boots_no_trial_by_another_kernel)
+{
+	kind_is_unknown("keelboot.pair=a\n", machine_trial());
+	machine_boots('a');
+	assert_absent("spawn " APPLY);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+	machine_told("boot loader: [loader] kind= cannot be read, and does not say what starts");
+	machine_told("\"reason\":\"b: [loader] kind= cannot be read");
+}
+
+/* As by UEFI, which has no word for it. */
+TEST(unknown_kind_of_loader_installs_nothing_where_slots_have_kernels)
+{
+	kind_is_unknown("", machine_trial());
+	machine_boots('a');
+	assert_absent("spawn " APPLY);
+	machine_told(
+		"boot loader: [loader] kind= cannot be read, so nobody says whose kernel runs");
+}
+
 TEST(chosen_slot_boots_by_the_kernel_that_runs)
 {
 	machine.cmdline = "keelboot.pair=a keelboot.slot=b\n";

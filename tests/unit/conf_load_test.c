@@ -73,6 +73,41 @@ TEST(a_drop_in_of_the_device_hides_its_namesake)
 	EQUAL((found, true), (c.tries, 5), (c.init, "/sbin/init"));
 }
 
+#define PAIR(letter) "boot=PARTLABEL=x:/EFI/Linux/" letter ".efi\n"
+
+/* Also if none of the files would have been enough. */
+TEST(slots_are_judged_when_all_files_were_read)
+{
+	folder_put("etc/keelboot/system.conf", "[slot.a]\n" PAIR("a") "[slot.b]\n" PAIR("b"));
+	folder_put("etc/keelboot/system.conf.d/board.conf",
+		   "[slot.a]\nroot=PARTLABEL=r0\n[slot.b]\nroot=PARTLABEL=r1\n");
+	load(0);
+	EQUAL((c.nslots, 2), (conf_slot_part(&c, 1, "root"), "PARTLABEL=r1"));
+	assert_string_equal(conf_slot_part(&c, 0, "boot"), "PARTLABEL=x:/EFI/Linux/a.efi");
+}
+
+TEST(a_slot_may_be_named_before_the_one_in_front_of_it)
+{
+	folder_put("etc/keelboot/system.conf.d/10.conf", "[slot.b]\nroot=PARTLABEL=r1\n");
+	folder_put("etc/keelboot/system.conf.d/20.conf", "[slot.a]\nroot=PARTLABEL=r0\n");
+	load(0);
+	EQUAL((c.nslots, 2), (conf_slot_part(&c, 0, "root"), "PARTLABEL=r0"));
+}
+
+TEST(a_partition_may_get_another_use_behind)
+{
+	folder_put("etc/keelboot/system.conf", "[slot.a]\nroot=PARTLABEL=data\n");
+	folder_put("etc/keelboot/system.conf.d/10.conf",
+		   "[source.data]\npartition=PARTLABEL=more\n");
+	load(0);
+	EQUAL((c.nslots, 1), (conf_slot_part(&c, 0, "root"), "PARTLABEL=data"));
+	folder_put("etc/keelboot/system.conf.d/10.conf", "[slot.b]\nroot=PARTLABEL=b\n");
+	load(2); /* the one behind is left out, too */
+	assert_string_equal(
+		said[0],
+		"system.conf and its drop-ins:0: slot.a root=PARTLABEL=data is also the partition of data; this slot and those behind it are ignored");
+}
+
 TEST(litter_is_passed_over)
 {
 	folder_put("etc/keelboot/system.conf.d/a.conf~", "[system]\ntries=1\n");
