@@ -12,6 +12,10 @@ SYSCONFDIR := /etc
 SHELL   := /bin/sh
 PKG_CONFIG := pkg-config
 
+# A recipe would take "a b" for two names, and remove the first.
+$(foreach name,CURDIR DESTDIR PREFIX,$(if $(word 2,$($(name))),$(error $(name)=$($(name)): a name with a blank does not work; use one without)))
+$(if $(CROSS_COMPILE),$(if $(MUSL),$(error MUSL=1 builds for this processor only: leave CROSS_COMPILE out)))
+
 # `make CROSS_COMPILE=aarch64-linux-gnu-` builds for another processor, in a folder of its own: build/aarch64. Libraries are Debian's,
 # unpacked by qemu/sysroot; SYSROOT=FOLDER takes another folder of them, SYSROOT= what the compiler itself finds. Debian's name of
 # their folder may differ from the compiler's: i386-linux-gnu, i686-linux-gnu.
@@ -651,7 +655,7 @@ install-device: install-both ## install what a device's root needs: the command,
 	$(INSTALL) -m 755 hooks/system/*.init $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system hooks/system/*.service
 	$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system-preset hooks/system/*.preset
-	@$(if $(filter no,$(ENABLE)),:,$(call for-each-link,mkdir -p $$folder && ln -sf $(PREFIX)/lib/systemd/system/$${unit##*/} $$folder/))
+	@$(if $(filter no,$(ENABLE)),:,$(call for-each-link,$(INSTALL) -d $$folder && ln -sf $(PREFIX)/lib/systemd/system/$${unit##*/} $$folder/))
 
 install-fleet: all ## install keelboot-fleet, which asks a server for updates, its units and start script
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin
@@ -673,6 +677,7 @@ install-dev: install-library ## install what one needs to compile such a program
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/$(LIBARCH)/pkgconfig
 	sed -e 's,@PREFIX@,$(PREFIX),; s,@LIBARCH@,$(LIBARCH),; s,@VERSION@,$(VERSION),' libkeelboot/libkeelboot.pc.in \
 		>$(DESTDIR)$(PREFIX)/$(LIBARCH)/pkgconfig/libkeelboot.pc
+	chmod 644 $(DESTDIR)$(PREFIX)/$(LIBARCH)/pkgconfig/libkeelboot.pc
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/$(LIBARCH)/libkeelboot.so
 	@$(call pages,$(DEVPAGES))
 
@@ -778,7 +783,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built (kernels, libraries of other processors, Debian roots that were unpacked, servers of others, and what fuzzing has found out stay)
-	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name sysroot ! -name debian ! -name fuzz ! -name fleet ! -name hawkbit -exec rm -rf {} + 2>/dev/null || true
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name sysroot ! -name debian ! -name fuzz ! -name fleet ! -name hawkbit -exec rm -rf {} +
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean

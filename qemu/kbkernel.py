@@ -32,6 +32,9 @@ DEFAULT_DIR = (HERE.parent / "build" if (HERE.parent / "Makefile").exists()
                else Path(CACHE, "keelboot")) / "kernel"
 
 
+ASKED = "asked"     # a file in such a folder: the package that was asked for
+
+
 class KernelError(Exception):
     """Says what went wrong and what to do about it."""
 
@@ -210,13 +213,24 @@ def folder_of(arch: str) -> Path:
     return DEFAULT_DIR if arch == "amd64" else DEFAULT_DIR / arch
 
 
+def _check_asked(folder: Path, package: str, arch: str) -> None:
+    """A folder has the kernels of one package: of another one, the kernel that is here would be given for it."""
+    file = folder / ASKED
+    here = file.read_text().strip() if file.is_file() else PACKAGES[arch]
+    if package and package != here:
+        raise KernelError(f"{folder} has the kernel of {here}; for {package}, name another folder: --dir FOLDER")
+
+
 def get(folder=None, package: str = "", deb=None, update: bool = False, suite: str = "", arch: str = "amd64") -> Kernel:
     """The unpacked kernel in `folder`; fetches it if it is missing, or if `update`. Safe to run
     twice at the same time. `deb`: unpack this package file instead of asking apt. `suite`: of another
     one than the system uses. arch: for another processor."""
-    folder, package = Path(folder or folder_of(arch)).resolve(), package or PACKAGES[arch]
+    folder, asked = Path(folder or folder_of(arch)).resolve(), package
+    package = package or PACKAGES[arch]
     suite = suite or (PROCESSORS[arch].suite if arch in PROCESSORS else "")
     kernel = _known(folder)
+    if kernel and not deb:
+        _check_asked(folder, asked, arch)
     if kernel and not update and not deb:
         return kernel
     folder.mkdir(parents=True, exist_ok=True)
@@ -229,6 +243,7 @@ def get(folder=None, package: str = "", deb=None, update: bool = False, suite: s
             return _unpack(Path(deb).resolve(), Path(deb).name.split("_")[0], folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
             name = _fetch(package, Path(work), folder / "apt", suite, arch)
+            (folder / ASKED).write_text(f"{package}\n")
             found = next(Path(work).glob("*.deb"))
             if kernel and kernel.package == f"{name}={found.name.split('_')[1]}":
                 return kernel

@@ -847,3 +847,16 @@ def test_dracut_takes_no_command_line_of_the_slot_that_runs(tmp_path, folder, sa
     script = f"hostonly_cmdline=yes\n{text}\necho $hostonly_cmdline $omit_dracutmodules"
     assert subprocess.run(["bash", "-e"], input=script, text=True, capture_output=True,
                           check=True).stdout.strip() == said
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_the_last_file_that_is_required_counts_without_the_end_of_its_line(tmp_path, end):
+    (tmp_path / "required-files").write_text(f"/there\nx /missing{end}")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/there").write_text("")
+    text = (HOOKS / "checks/required-files").read_text()
+    common = f". {HOOKS}/checks/common.sh\nCONF={tmp_path}"
+    assert ". /usr/lib/keelboot/checks.sh" in text
+    done = subprocess.run(["sh", "-c", text.replace(". /usr/lib/keelboot/checks.sh", common)], text=True, check=False,
+                          env={**os.environ, "KEELBOOT_ROOT": str(tmp_path / "root")}, capture_output=True)
+    assert (done.returncode, done.stdout) == (1, "missing: /missing\n"), done.stderr

@@ -452,6 +452,38 @@ def test_drop_ins_and_added_files_say_where_keys_go_too(make, tmp_path):
     assert key_of(make, tmp_path, "--add", f"{conf}:/usr/lib/keelboot/system.conf") == ["one/acme.pem"]
 
 
+def test_a_folder_is_added_whole(make, tmp_path):
+    """What its links name, too, and what is empty."""
+    (tmp_path / "fw/real").mkdir(parents=True)
+    (tmp_path / "fw/empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "fw/real/f").write_text("firmware")
+    (tmp_path / "other/g").write_text("firmware")
+    (tmp_path / "fw/alias").symlink_to("real")
+    (tmp_path / "fw/out").symlink_to("../other")
+    words = ("--add", f"{tmp_path}/fw:/lib/firmware")
+    image = make(*words).image
+    assert [name for name in listing(image) if name.startswith("lib/firmware/")] == \
+        [f"lib/firmware/{name}" for name in ("alias", "alias/f", "empty", "out", "out/g", "real", "real/f")]
+    (tmp_path / "other/back").symlink_to("../fw")
+    assert f"--add {tmp_path}/fw/out/back: a loop of links" in make(*words, expect=1, name="none").stderr
+    (tmp_path / "other/back").unlink()
+    (tmp_path / "fw/gone").symlink_to("nowhere")
+    said = make(*words, expect=1, name="none").stderr
+    assert f"{tmp_path}/fw/gone: No such file or directory; needed as --add" in said
+
+
+def test_an_image_goes_where_a_link_leads(make, tmp_path):
+    """Its name is the one that a loader has."""
+    target, link = tmp_path / "initrd-1", tmp_path / "initrd"
+    target.write_text("older")
+    link.symlink_to(target.name)
+    assert make("-o", link).returncode == 0
+    assert link.is_symlink()
+    assert target.read_bytes()[:4] != b"olde"
+    assert make("-o", tmp_path, expect=1).stderr == f"mkinitramfs: {tmp_path}: is a folder; name a file in it\n"
+
+
 def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
     retired = key_folder(tmp_path) / "retired.d"
     retired.mkdir()

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """qemu/: what the tools say when their command line is wrong. None of these starts a machine."""
 
+import os
 import re
 import subprocess
 
+import kbkernel
 import pytest
 from cli_device import TOP, USAGE, call
 
@@ -49,3 +51,43 @@ def test_the_guide_has_the_keys_of_the_desk():
     guide = (QEMU.parent / "docs/INTEGRATE.md").read_text()
     assert len(keys) == 8 and [key for key in keys if f"| `{key}` | " not in guide] == []
     assert "Ctrl-]" in guide
+
+
+def test_a_root_of_debian_is_made_over_no_folder_of_others(tmp_path):
+    (tmp_path / "rootfs").mkdir()
+    (tmp_path / "rootfs/mine").write_text("years of work")
+    told = call(QEMU / "mkdebianroot", "systemd", tmp_path / "rootfs", code=1, timeout=60).stderr
+    assert told == (f"qemu/mkdebianroot: {tmp_path}/rootfs is there, and is no root of Debian; "
+                    "remove it, or name another folder\n")
+    assert (tmp_path / "rootfs/mine").read_text() == "years of work"
+
+
+def test_a_stick_that_does_not_fit_leaves_nothing(tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/large").write_bytes(os.urandom(4 << 20))
+    words = [QEMU / "mkdisk", tmp_path / "stick.img", "--fs", f"vfat:{tmp_path}/files", "--size"]
+    call(*words, "1M", code=None, timeout=60)
+    assert [path.name for path in tmp_path.iterdir()] == ["files"]
+    call(*words, "8M", timeout=60)
+    assert (tmp_path / "stick.img").stat().st_size == 8 << 20
+
+
+def test_a_kernel_of_another_package_has_a_folder_of_its_own():
+    """Else the one that is there would be taken for it."""
+    kbkernel.get()
+    told = call(QEMU / "kernel", "--package", "linux-image-rt-amd64", "--print", code=1, timeout=60).stderr
+    assert "for linux-image-rt-amd64, name another folder: --dir FOLDER" in told
+    call(QEMU / "kernel", "--package", "linux-image-amd64", "--print", timeout=60)
+
+
+@pytest.mark.parametrize("word", ["DESTDIR", "PREFIX"])
+def test_make_takes_no_name_with_a_blank(word, tmp_path):
+    """It would be two names, and the first would be removed."""
+    told = call("make", "-C", TOP, "-n", "install-boot", f"{word}={tmp_path}/my root", code=2, timeout=60)
+    assert f"{word}={tmp_path}/my root: a name with a blank does not work; use one without" in told.stderr
+    assert "rm -rf" not in told.stdout
+
+
+def test_make_builds_with_musl_for_this_processor_alone():
+    told = call("make", "-C", TOP, "-n", "all", "MUSL=1", "CROSS_COMPILE=aarch64-linux-gnu-", code=2, timeout=60).stderr
+    assert "MUSL=1 builds for this processor only: leave CROSS_COMPILE out" in told

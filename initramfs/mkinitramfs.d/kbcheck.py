@@ -68,7 +68,9 @@ def mistakes(archive, warn) -> list:
             with tempfile.TemporaryDirectory() as root:
                 return _check(command, archive, Path(root), warn)
         why = f"{' and '.join(map(str, PLACES))} are missing"
-    except (OSError, ValueError, KeyError, subprocess.SubprocessError):
+    except (ValueError, KeyError, subprocess.SubprocessError):
         why = f"{command} does not run here"
+    except OSError as error:
+        why = f"{command} does not run here: {error}"
     warn(f"configuration and keys are not checked: {why}; install it, or use keelboot check-config elsewhere")
     return []

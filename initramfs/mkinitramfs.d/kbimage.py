@@ -278,11 +278,22 @@ class Image:
             raise ImageError(f"--add {what}: expected FILE:/PATH/IN/IMAGE")
         path = Path(source)
         if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.is_file():
-                    self._add_file(file, f"{target.rstrip('/')}/{file.relative_to(path)}")
+            self._add_folder(path, target.rstrip("/"), ())
         else:
             self._add_file(path, target)
+
+    def _add_folder(self, path: Path, target: str, above: tuple) -> None:
+        """above: the folders that it lies in, as a link may lead back into one."""
+        real = path.resolve()
+        if real in above:
+            raise ImageError(f"--add {path}: a loop of links; leave it out")
+        if target:
+            self.archive.folder(target)
+        for entry in sorted(path.iterdir()):
+            if entry.is_dir():
+                self._add_folder(entry, f"{target}/{entry.name}", (*above, real))
+            elif entry.is_file() or entry.is_symlink():     # of a link to nothing, reading says so
+                self._add_file(entry, f"{target}/{entry.name}")
 
     def _add_file(self, source: Path, target: str) -> None:
         if os.access(source, os.X_OK):
