@@ -738,8 +738,18 @@ def test_show_tells_programs_of_keys(tmp_path, keys):
     bad, well = document("key", "show", tmp_path / "none", files[0], code=FAILURE)["keys"]
     assert (bad["file"], set(bad)) == (str(tmp_path / "none"), {"file", "error"})
     assert well == told[0]
-    refused(USAGE, "key", "generate", "-o", tmp_path / "k", "--json")
     refused(USAGE, "key", "show", "--json")
+
+
+@pytest.mark.parametrize("args, said", [
+    (("generate", "mykey"), 'key generate: unexpected argument "mykey"; use -o mykey'),
+    (("generate", "-o", "a", "b"), 'key generate: unexpected argument "b"; leave it out: the name is that of -o, a'),
+    (("generate", "-o", "n", "--json"), "key generate: --json is an option of `keelboot key show`; leave it out"),
+    (("show", "x.pem", "--type", "p256"), "key show: --type is an option of `keelboot key generate`; leave it out"),
+    (("show", "x.pem", "-o", "n"), "key show: --output is an option of `keelboot key generate`; leave it out"),
+    (("shwo",), 'key shwo: unknown verb; expected "generate" or "show"')])
+def test_key_names_what_its_verb_does_not_take(args, said):
+    assert said in refused(USAGE, "key", *args)
 
 
 # ---------------------------------------------------------------- without permission

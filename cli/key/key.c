@@ -183,6 +183,24 @@ static int show_keys(char **files, unsigned n, bool json)
 	return code != OUTPUT_OK ? code : output_exit_code(printed);
 }
 
+static int refuse_option(const char *verb, const char *option, const char *other)
+{
+	log_err("key %s: --%s is an option of `keelboot key %s`; leave it out", verb, option,
+		other);
+	return wrong_key_usage();
+}
+
+/* Of generate, which has its name from an option. */
+static int refuse_name(const char *name, const char *output)
+{
+	if (output == NULL)
+		log_err("key generate: unexpected argument \"%s\"; use -o %s", name, name);
+	else
+		log_err("key generate: unexpected argument \"%s\"; leave it out: the name is that of -o, %s",
+			name, output);
+	return wrong_key_usage();
+}
+
 int key_main(int argc, char **argv)
 {
 	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
@@ -208,10 +226,14 @@ int key_main(int argc, char **argv)
 			argv[n++] = (char *)a.value; /* operands move to the front */
 	}
 	verb = n > 0 ? argv[0] : "";
-	if (strcmp(verb, "generate") == 0 && n == 1 && !json)
-		return generate_pair(output, type);
-	if (strcmp(verb, "show") == 0 && output == NULL && type == NULL)
-		return show_keys(argv + 1, n - 1, json);
+	if (strcmp(verb, "generate") == 0)
+		return json    ? refuse_option(verb, "json", "show")
+		       : n > 1 ? refuse_name(argv[1], output)
+			       : generate_pair(output, type);
+	if (strcmp(verb, "show") == 0)
+		return output != NULL ? refuse_option(verb, "output", "generate")
+		       : type != NULL ? refuse_option(verb, "type", "generate")
+				      : show_keys(argv + 1, n - 1, json);
 	log_err(n == 0 ? "key: expected \"generate\" or \"show\""
 		       : "key %s: unknown verb; expected \"generate\" or \"show\"",
 		verb);
