@@ -868,6 +868,29 @@ def test_data_behind_a_link(board):
     assert board.findings(FAILURE) == {("error", "data-path")}
 
 
+def test_folder_of_the_root_in_place_of_the_data_partition(board):
+    """Its mount failed (nofail): the folder is there, and has room."""
+    with open(board.dev.run / "devices", "a") as devices:
+        devices.write("data /dev/null\n")
+    assert {one for one in board.findings(FAILURE) if one[0] == "error"} == {("error", "staging-elsewhere")}
+    assert "the data partition (/dev/null) is not mounted there" in board.told("staging-elsewhere")[0]["text"]
+    said = f"the data partition (/dev/null) is not mounted on {board.dev.data}: nothing can be staged"
+    assert re.search(f"^Warning: +{re.escape(said)}$", board.dev("status").stdout, re.M)
+    assert said in board.dev.json("status")["warnings"]
+    board.dev.configure("[source.data]\nenabled=no\n")
+    assert not board.told("staging-elsewhere") and said not in board.dev.json("status")["warnings"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_data_partition_that_is_read_only(board):
+    call("mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", board.dev.data)
+    try:
+        assert board.findings(FAILURE) == {("error", "staging-read-only")}
+        assert board.dev.json("status")["warnings"] == [f"{board.dev.data} is read-only: nothing can be staged"]
+    finally:
+        call("umount", board.dev.data)
+
+
 def test_data_that_is_not_on_the_data_partition(board):
     (board.dev.data / "app").mkdir()
     with open(board.dev.run / "devices", "a") as devices:

@@ -186,6 +186,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	warn_of_keys(st);
 	warn_of_boot(st);
 	status_guard_collect(st);
+	status_data_collect(st);
 	if (st->opened != KB_OK)
 		return;
 	collect_regions(st);

@@ -135,7 +135,9 @@ void status_part_collect(struct status *st);
 void status_part_text(const struct status *st);
 void status_part_json(const struct status *st, json_object *staged);
 
-/* The part of it that is about the data partition. */
+/* The part of it that is about the data partition: that nothing can be staged there is a warning.
+ */
+void status_data_collect(struct status *st);
 void status_data_text(const struct status *st);
 void status_data_json(const struct status *st, json_object *o);
 

@@ -2,9 +2,25 @@
 /* `keelboot status`: the data that goes back with the release, and a reset that waits. */
 #include "cli/status/status.h"
 
+#include "lib/os_room.h"
 #include "selector/factory.h"
 
 #include <stdio.h>
+
+void status_data_collect(struct status *st)
+{
+	const struct device *d = st->d;
+	struct os_room room;
+
+	if (!d->conf.data_enabled)
+		return;
+	if (device_data_is_elsewhere(d))
+		status_warn(st,
+			    "the data partition (%s) is not mounted on %s: nothing can be staged",
+			    d->data_path, d->conf.data_mount);
+	else if (os_room(d->conf.data_mount, &room) == KB_OK && room.read_only)
+		status_warn(st, "%s is read-only: nothing can be staged", d->conf.data_mount);
+}
 
 void status_data_text(const struct status *st)
 {
