@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import struct
+import time
 
 import pytest
 from cli_device import FAILURE, MIB, OK, REGIONS, TOP, call, edit, run, sleeping_guardian
@@ -341,10 +342,11 @@ def test_a_release_that_cannot_be(board):
 @pytest.fixture(name="guardian")
 def make_guardian(board):
     """A process of that name; boot.json as a boot leaves it that decided for `handover`."""
-    def boot(handover, feeder="guardian", mode=None, deadline=None, **more):
+    def boot(handover, feeder="guardian", mode=None, deadline=None, due=None, **more):
         (board.dev.run / "guardian").write_text(f"{process.pid}\n")
         board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 60, "handover": handover, "feeder": feeder},
-                   guardian=mode and {"pid": process.pid, "mode": mode, "deadline": deadline, "due": deadline}, **more)
+                   guardian=mode and {"pid": process.pid, "mode": mode, "deadline": deadline,
+                                      "due": due or deadline}, **more)
     with sleeping_guardian(board.dev) as process:
         yield boot
 
@@ -1014,6 +1016,25 @@ def test_a_trial_past_its_deadline_means_that_nobody_marks_it(board):
     assert ("error", "nobody-marks-good") not in board.findings()
     board.put("proc/uptime", "301.5 1.0")
     assert ("error", "nobody-marks-good") in board.findings()
+
+
+@pytest.mark.parametrize("left, found", [(200, False), (-1, True), (-100, True)])
+def test_the_guardians_clock_says_whether_a_trial_is_past_its_deadline(board, guardian, left, found):
+    """It begins behind an install, or a passphrase, and has the initramfs's commit-deadline=."""
+    edit(board.dev, a_st="trial", a_tries=2, open="a", token=7)
+    guardian("system", "system", "trial", 1200, status="trial", token=7, due=int(time.monotonic()) + left)
+    for up in ("3600.5 1.0", "100.0 1.0"):
+        board.put("proc/uptime", up)
+        told = board.told("nobody-marks-good")
+        assert len(told) == found
+        assert not found or "past its commit deadline of 1200 s" in told[0]["text"]
+
+
+def test_a_guardian_that_is_gone_is_not_asked_for_a_deadline(board, guardian):
+    edit(board.dev, a_st="trial", a_tries=2, open="a", token=7)
+    guardian("system", "system", "trial", 300, status="trial", token=7, due=int(time.monotonic()) + 200)
+    board.put("proc/uptime", "301.5 1.0")
+    assert gone(board) and not board.told("nobody-marks-good")
 
 
 def kernel(board, release, *options):

@@ -193,9 +193,23 @@ static uint64_t uptime_s(const struct doctor *doc)
 	return bytes_decimal(&s, text, UINT64_MAX) == KB_OK ? s : 0;
 }
 
+/*
+ * The guardian's clock counts: it begins when that starts, late where an install or a passphrase
+ * took its time, and stands still while the machine sleeps. What became of a guardian that ended
+ * is said elsewhere.
+ */
+static bool is_overdue(const struct doctor *doc)
+{
+	const struct status_guardian *g = &doc->st.guardian;
+
+	return g->started ? g->waits && g->left_s == 0
+			  : uptime_s(doc) > doc->d->conf.commit_deadline_s;
+}
+
 static void check_marking(struct doctor *doc)
 {
 	const struct device *d = doc->d;
+	const struct status_guardian *g = &doc->st.guardian;
 	struct verdicts v = { 0, 0 };
 	bool trial = d->run_found && d->booted < d->state.nslots &&
 		     d->state.slot[d->booted].st == STATE_TRIAL;
@@ -203,11 +217,11 @@ static void check_marking(struct doctor *doc)
 	if (store_history_read(&doc->d->store, 0, count_verdict, &v) != KB_OK)
 		doctor_report(doc, DOCTOR_WARNING, "history-unreadable",
 			      "back up the disk, and replace it", "the history cannot be read");
-	if (trial && uptime_s(doc) > d->conf.commit_deadline_s)
-		doctor_report(
-			doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
-			"the running trial is past its commit deadline of %u s without a verdict",
-			d->conf.commit_deadline_s);
+	if (trial && is_overdue(doc))
+		doctor_report(doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
+			      "the running trial is past its commit deadline of %" PRIu64
+			      " s without a verdict",
+			      g->started ? g->deadline_s : d->conf.commit_deadline_s);
 	else if (v.silent > 0 && v.good == 0)
 		doctor_report(
 			doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
