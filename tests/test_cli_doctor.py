@@ -438,6 +438,14 @@ def test_a_kernel_without_users_or_sockets(board, option, what):
     assert f"CONFIG_{option}: " in told and what in told and f"fix: build the kernel with CONFIG_{option}=y" in told
 
 
+@pytest.mark.parametrize("release, found", [("4.14.336", False), ("4.17.19", False), ("4.18.0", True), ("6.1.0", True)])
+def test_memfd_create_has_an_option_of_its_own_since_4_18(board, release, found):
+    board.put("proc/sys/kernel/osrelease", release)
+    board.put(f"boot/config-{release}", "".join(f"CONFIG_{o}=y\n" for o in OPTIONS if o != "MEMFD_CREATE"))
+    told = [f["text"].split(": ")[0] for f in board.told("kernel-option")]
+    assert told == ["the kernel has no CONFIG_MEMFD_CREATE"] * found
+
+
 def test_a_kernel_before_5_8_may_stop_the_watchdog_at_a_reboot(board):
     (board.sys / "sys/module/watchdog/parameters/stop_on_reboot").unlink()
     assert board.findings() == {("warning", "watchdog-stop-on-reboot")}

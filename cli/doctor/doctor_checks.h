@@ -9,7 +9,11 @@ void doctor_watchdog(struct doctor *doc);
 void doctor_unlock(struct doctor *doc);
 void doctor_opened(struct doctor *doc);
 void doctor_kernel(struct doctor *doc);
+/* As doctor_version_read() has it. */
+#define DOCTOR_VERSION(major, minor) ((major)*1000u + (minor))
 void doctor_version(struct doctor *doc);
+/* Of the kernel that runs; 0: not known. */
+unsigned doctor_version_read(const struct doctor *doc);
 void doctor_state(struct doctor *doc);
 void doctor_slots(struct doctor *doc);
 void doctor_mounts(struct doctor *doc);

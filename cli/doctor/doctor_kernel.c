@@ -12,27 +12,32 @@
 struct option {
 	/* without CONFIG_ */
 	const char *name;
+	/* the first kernel that has it; 0: each */
+	unsigned since;
 	enum doctor_severity severity;
 	/* what does not work without it */
 	const char *why;
 };
 
 static const struct option options[] = {
-	{ "BLK_DEV_INITRD", DOCTOR_ERROR, "the kernel cannot load an initramfs" },
-	{ "DEVTMPFS", DOCTOR_ERROR, "the boot finds no devices" },
-	{ "TMPFS", DOCTOR_ERROR, "the boot has no /run" },
-	{ "MULTIUSER", DOCTOR_ERROR,
+	{ "BLK_DEV_INITRD", 0, DOCTOR_ERROR, "the kernel cannot load an initramfs" },
+	{ "DEVTMPFS", 0, DOCTOR_ERROR, "the boot finds no devices" },
+	{ "TMPFS", 0, DOCTOR_ERROR, "the boot has no /run" },
+	{ "MULTIUSER", 0, DOCTOR_ERROR,
 	  "the programs that read disks and bundles cannot drop root, and refuse to work" },
-	{ "NET", DOCTOR_ERROR,
+	{ "NET", 0, DOCTOR_ERROR,
 	  "the decoder has no socket: no bundle is installed, and the boot polls for disks" },
-	{ "UNIX", DOCTOR_ERROR, "the decoder has no socket: no bundle is installed" },
-	{ "NAMESPACES", DOCTOR_ERROR, "media cannot be mounted apart from the rest" },
-	{ "SECCOMP_FILTER", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },
-	{ "MEMFD_CREATE", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },
-	{ "WATCHDOG", DOCTOR_ERROR, "there is no watchdog" },
-	{ "WATCHDOG_SYSFS", DOCTOR_NOTE, "the state of the watchdog cannot be read" },
-	{ "PSTORE", DOCTOR_WARNING, "a panic looks like a power cut" },
-	{ "MAGIC_SYSRQ", DOCTOR_WARNING, "the guardian has one way fewer to force a restart" },
+	{ "UNIX", 0, DOCTOR_ERROR, "the decoder has no socket: no bundle is installed" },
+	{ "NAMESPACES", 0, DOCTOR_ERROR, "media cannot be mounted apart from the rest" },
+	{ "SECCOMP_FILTER", 0, DOCTOR_ERROR,
+	  "the decoder refuses to work: no bundle is installed" },
+	/* before, it came with TMPFS */
+	{ "MEMFD_CREATE", DOCTOR_VERSION(4, 18), DOCTOR_ERROR,
+	  "the decoder refuses to work: no bundle is installed" },
+	{ "WATCHDOG", 0, DOCTOR_ERROR, "there is no watchdog" },
+	{ "WATCHDOG_SYSFS", 0, DOCTOR_NOTE, "the state of the watchdog cannot be read" },
+	{ "PSTORE", 0, DOCTOR_WARNING, "a panic looks like a power cut" },
+	{ "MAGIC_SYSRQ", 0, DOCTOR_WARNING, "the guardian has one way fewer to force a restart" },
 };
 
 static bool is_set(const char *text, const char *name)
@@ -49,6 +54,7 @@ static bool is_set(const char *text, const char *name)
 static void check_options(struct doctor *doc)
 {
 	const char *text = doctor_config_text(doc);
+	unsigned version = doctor_version_read(doc);
 
 	if (text == NULL) {
 		doctor_report(
@@ -60,7 +66,7 @@ static void check_options(struct doctor *doc)
 	for (size_t i = 0; i < KB_ARRAY_LEN(options); i++) {
 		char fix[80];
 
-		if (is_set(text, options[i].name))
+		if (version < options[i].since || is_set(text, options[i].name))
 			continue;
 		snprintf(fix, sizeof(fix), "build the kernel with CONFIG_%s=y", options[i].name);
 		doctor_report(doc, options[i].severity, "kernel-option", fix,

@@ -10,7 +10,16 @@
 
 #include <stdio.h>
 
-#define VERSION(major, minor) ((major)*1000u + (minor))
+unsigned doctor_version_read(const struct doctor *doc)
+{
+	unsigned major, minor;
+	char text[64];
+
+	if (!doctor_read(doc, "/proc/sys/kernel/osrelease", text, sizeof(text)) ||
+	    sscanf(text, "%4u.%4u", &major, &minor) != 2)
+		return 0;
+	return DOCTOR_VERSION(major, minor);
+}
 
 /* A second one may have a slot for cards. */
 static bool has_two_mmc_hosts(const struct doctor *doc)
@@ -77,36 +86,35 @@ static const struct loss {
 	bool (*matters)(const struct doctor *doc);
 	const char *text;
 } losses[] = {
-	{ VERSION(4, 19), DOCTOR_NOTE, always,
+	{ DOCTOR_VERSION(4, 19), DOCTOR_NOTE, always,
 	  "a boot without a disk does not name the devices that wait for a supplier" },
-	{ VERSION(5, 6), DOCTOR_ERROR, is_first_of_two,
+	{ DOCTOR_VERSION(5, 6), DOCTOR_ERROR, is_first_of_two,
 	  "as the first kernel, it starts no kernel of a slot by kexec" },
-	{ VERSION(5, 6), DOCTOR_WARNING, has_labelled_overlay,
+	{ DOCTOR_VERSION(5, 6), DOCTOR_WARNING, has_labelled_overlay,
 	  "with SELinux, / has no label where an overlay lies on a partition" },
-	{ VERSION(5, 9), DOCTOR_ERROR, has_root_hash,
+	{ DOCTOR_VERSION(5, 9), DOCTOR_ERROR, has_root_hash,
 	  "a slot with a root hash does not boot: dm-verity cannot panic on a damaged block" },
-	{ VERSION(5, 9), DOCTOR_NOTE, has_no_root_hash,
+	{ DOCTOR_VERSION(5, 9), DOCTOR_NOTE, has_no_root_hash,
 	  "a slot with a root hash does not boot: dm-verity cannot panic on a damaged block" },
-	{ VERSION(5, 9), DOCTOR_NOTE, always, "the initramfs cannot be packed with zstd" },
-	{ VERSION(5, 12), DOCTOR_NOTE, measures,
+	{ DOCTOR_VERSION(5, 9), DOCTOR_NOTE, always, "the initramfs cannot be packed with zstd" },
+	{ DOCTOR_VERSION(5, 12), DOCTOR_NOTE, measures,
 	  "a TPM that measures nothing is not noticed: the value of a PCR is not shown" },
-	{ VERSION(5, 13), DOCTOR_NOTE, has_device_tree,
+	{ DOCTOR_VERSION(5, 13), DOCTOR_NOTE, has_device_tree,
 	  "keelboot image build --for-this-machine sees few suppliers of a device, or none" },
-	{ VERSION(6, 6), DOCTOR_NOTE, has_two_mmc_hosts,
+	{ DOCTOR_VERSION(6, 6), DOCTOR_NOTE, has_two_mmc_hosts,
 	  "an MMC card in a slot for cards looks like a fixed eMMC" },
 };
 
-#define OLDEST VERSION(4, 14)
+#define OLDEST DOCTOR_VERSION(4, 14)
 
 void doctor_version(struct doctor *doc)
 {
-	unsigned major, minor, version;
-	char text[64], fix[64];
+	unsigned version = doctor_version_read(doc);
+	unsigned major = version / 1000, minor = version % 1000;
+	char fix[64];
 
-	if (!doctor_read(doc, "/proc/sys/kernel/osrelease", text, sizeof(text)) ||
-	    sscanf(text, "%4u.%4u", &major, &minor) != 2)
+	if (version == 0)
 		return;
-	version = VERSION(major, minor);
 	if (version < OLDEST)
 		doctor_report(doc, DOCTOR_ERROR, "kernel-old", "use Linux 4.14 or later",
 			      "Linux %u.%u is older than any kernel that Keelboot is made for",
